@@ -1,0 +1,120 @@
+// Enumerates and opens devices over all backends; the only file that knows which were built.
+#include "device.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+namespace switchyard {
+
+const char* backendName(Backend backend) noexcept {
+  static constexpr const char* kNames[] = {"cuda", "vulkan", "cpu"};
+  return kNames[static_cast<int>(backend)];
+}
+
+const char* deviceTypeName(DeviceType type) noexcept {
+  static constexpr const char* kNames[] = {"discrete", "integrated", "virtual", "cpu"};
+  return kNames[static_cast<int>(type)];
+}
+
+const char* kernelName(Kernel kernel) noexcept {
+  static constexpr const char* kNames[] = {
+#define KERNEL(name, unit, buffers, outputs, params, where) #name,
+#include "kernels.def"
+#undef KERNEL
+  };
+  return kNames[static_cast<int>(kernel)];
+}
+
+namespace {
+
+void enumerateCuda([[maybe_unused]] const EnumerateOptions& options, Enumeration& into) {
+  if (!options.cuda) {
+    into.problems.push_back({Backend::Cuda, "turned off", "ENABLE_CUDA is false", "set ENABLE_CUDA=true"});
+    return;
+  }
+#ifdef SWITCHYARD_HAVE_CUDA
+  cuda::enumerate(into);
+#else
+  into.problems.push_back({Backend::Cuda, "built without CUDA", "nvcc was not found when the addon was built",
+                           "install the CUDA 13 toolkit and run `npm run setup`"});
+#endif
+}
+
+// CUDA, hardware Vulkan, CPU, software Vulkan.
+int order(const DeviceInfo& info) {
+  switch (info.backend) {
+    case Backend::Cuda: return 0;
+    case Backend::Vulkan: return info.type == DeviceType::Cpu ? 3 : 1;
+    case Backend::Cpu: return 2;
+  }
+  return 4;
+}
+
+std::shared_ptr<Device> openBackend(const DeviceInfo& info) {
+  switch (info.backend) {
+    case Backend::Vulkan: return vulkan::open(info);
+    case Backend::Cpu: return cpu::open(info);
+    case Backend::Cuda:
+#ifdef SWITCHYARD_HAVE_CUDA
+      return cuda::open(info);
+#else
+      break;
+#endif
+  }
+  throw Error(Code::Internal, "no backend for " + info.id);
+}
+
+[[noreturn]] void refuseDevice(const std::string& id, const Enumeration& found) {
+  std::string have;
+  for (const DeviceInfo& info : found.devices) have += (have.empty() ? "" : ", ") + info.id;
+  for (const BackendProblem& problem : found.problems)
+    if (id.rfind(backendName(problem.backend), 0) == 0)
+      throw Error(Code::Unsupported, "no device '" + id + "' here: " + problem.reason + " (" + problem.detail + "); " + problem.remedy);
+  bool known = id == "auto" || id.rfind("cuda", 0) == 0 || id.rfind("vulkan", 0) == 0 || id.rfind("cpu", 0) == 0;
+  throw Error(known ? Code::Unsupported : Code::InvalidArgument, "no device '" + id + "' here; there are: " + have);
+}
+
+// Opening asks the drivers once a process: contexts are made and closed by the thousand.
+const Enumeration& knownDevices(const EnumerateOptions& options) {
+  static std::mutex mutex;
+  static auto* known = new std::map<std::pair<bool, bool>, Enumeration>;
+  std::lock_guard lock(mutex);
+  auto [slot, isNew] = known->try_emplace({options.cuda, options.vulkan});
+  if (isNew) slot->second = enumerateDevices(options);
+  return slot->second;
+}
+
+}  // namespace
+
+Enumeration enumerateDevices(const EnumerateOptions& options) {
+  Enumeration found;
+  enumerateCuda(options, found);
+  if (options.vulkan)
+    vulkan::enumerate(found);
+  else
+    found.problems.push_back({Backend::Vulkan, "turned off", "ENABLE_VULKAN is false", "set ENABLE_VULKAN=true"});
+  cpu::enumerate(found);
+  std::stable_sort(found.devices.begin(), found.devices.end(),
+                   [](const DeviceInfo& a, const DeviceInfo& b) { return order(a) < order(b); });
+  return found;
+}
+
+std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options) {
+  // Weak: nothing static owns a device, so leaving the process destroys none behind a driver's back.
+  static std::mutex mutex;
+  static auto* open = new std::map<std::string, std::weak_ptr<Device>>;
+  const Enumeration& found = knownDevices(options);
+  auto wanted = std::find_if(found.devices.begin(), found.devices.end(), [&](const DeviceInfo& info) {
+    return id == "auto" || id == info.id || id == backendName(info.backend);
+  });
+  if (wanted == found.devices.end()) refuseDevice(id, found);
+  std::lock_guard lock(mutex);
+  std::weak_ptr<Device>& slot = (*open)[wanted->id];
+  if (auto device = slot.lock()) return device;
+  auto device = openBackend(*wanted);
+  slot = device;
+  return device;
+}
+
+}  // namespace switchyard

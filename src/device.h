@@ -1,0 +1,185 @@
+// The nouns every backend implements: Device, Queue, Buffer, Program. Nobody outside a backend's folder knows its API.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "error.h"
+
+namespace switchyard {
+
+enum class Backend : uint8_t { Cuda, Vulkan, Cpu };
+enum class DeviceType : uint8_t { Discrete, Integrated, Virtual, Cpu };
+const char* backendName(Backend backend) noexcept;       // "cuda", "vulkan", "cpu"
+const char* deviceTypeName(DeviceType type) noexcept;    // "discrete", ...
+
+struct DeviceFeatures {
+  bool float16 = false, int8 = false, subgroups = false, cooperativeMatrix = false;
+  bool graphics = false, externalHostMemory = false, timelineSemaphore = false;
+};
+
+struct MemoryUse {
+  uint64_t totalBytes = 0;  // what the device has
+  uint64_t freeBytes = 0;   // what the driver says is left for this process
+};
+
+struct DeviceInfo {
+  std::string id;  // "cuda:0", "vulkan:0", "cpu:0"
+  Backend backend = Backend::Cpu;
+  uint32_t index = 0;
+  std::string name, uuid, vendor, driver, apiVersion;
+  DeviceType type = DeviceType::Cpu;
+  MemoryUse memory;
+  uint32_t computeUnits = 0;
+  DeviceFeatures features;
+  uint64_t maxViewBytes = ~0ull;   // the largest range one binding may cover; larger buffers are bound in pieces
+  uint32_t viewAlignment = 16;     // offsets of bound views are multiples of this
+  std::string warning;             // empty, or what a user should know
+};
+
+// Device memory, freed by the destructor. Not to be destroyed while commands that use it are unfinished.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  const size_t size;
+  std::byte* const host;  // where the CPU sees it, or null. For CPU devices never null.
+
+ protected:
+  Buffer(size_t size, std::byte* host) : size(size), host(host) {}
+};
+
+// A range of a buffer. Ranges are sub-allocated at 256-byte steps, so a kernel may read (never write) up to
+// the next multiple of 4 bytes past `size`.
+struct BufferView {
+  Buffer* buffer = nullptr;
+  uint64_t offset = 0, size = 0;
+  explicit operator bool() const { return buffer != nullptr; }
+  BufferView slice(uint64_t from, uint64_t bytes) const { return {buffer, offset + from, bytes}; }
+  template <class T = std::byte> T* host() const { return reinterpret_cast<T*>(buffer->host + offset); }
+};
+
+// The kernels, by name; kernels.def is their contract.
+enum class Kernel : uint16_t {
+#define KERNEL(name, unit, buffers, outputs, params, where) name,
+#include "kernels.def"
+#undef KERNEL
+  kCount
+};
+const char* kernelName(Kernel kernel) noexcept;
+
+// A user's compiled kernel.
+class Program {
+ public:
+  virtual ~Program() = default;
+};
+
+// out[m, n] = alpha * op(a)[m, k] * op(b)[k, n], row-major float32, `batch` times.
+// Strides in elements; a stride of 0 repeats the operand. op(a) is a [m, k], or with transposeA a is stored [k, m];
+// op(b) is b [k, n], or with transposeB b is stored [n, k]. ld* are the row lengths as stored (>= the columns).
+// k may be 0: the result is zeros. m, n and batch are at least 1. Views may be larger than maxViewBytes: the queue
+// splits. `fast` lets a backend round products to TF32 or bfloat16; otherwise float32 throughout.
+struct Matmul {
+  BufferView a, b, out;
+  uint32_t m = 0, n = 0, k = 0;
+  uint32_t lda = 0, ldb = 0, ldOut = 0;
+  bool transposeA = false, transposeB = false;
+  float alpha = 1.0f;
+  uint32_t batch = 1;
+  uint64_t strideA = 0, strideB = 0, strideOut = 0;
+  bool fast = false;
+};
+
+// How long the parts of a submission took, in milliseconds.
+struct QueueTimings {
+  double uploadMs = 0, computeMs = 0, readbackMs = 0;
+};
+using Completion = std::function<void(std::exception_ptr error, const QueueTimings& timings)>;
+
+// In-order work of one lane. Used by one thread at a time. Calls may return before the work is done; a call that
+// throws leaves the queue usable, with everything since the last submit() to be dropped by discard().
+class Queue {
+ public:
+  virtual ~Queue() = default;  // waits for what was submitted
+
+  // `src` and `dst` host memory stays valid until the completion of the submission has been called. The target of an
+  // upload is not in use by unfinished work of an earlier submission (a backend may write it at once).
+  virtual void upload(BufferView dst, std::span<const std::byte> src) = 0;
+  virtual void download(std::span<std::byte> dst, BufferView src) = 0;   // dst is filled when the completion is called
+  virtual void copy(BufferView dst, BufferView src) = 0;                 // sizes equal; a multiple of 4 bytes
+  virtual void fill(BufferView dst, uint32_t word) = 0;                  // a multiple of 4 bytes
+  // `count` is in the kernel's unit (kernels.def). Views in the order of the kernel's contract, `params` its plain struct.
+  virtual void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) = 0;
+  virtual void matmul(const Matmul& op) = 0;  // the one place for the platform's library
+
+  // Calls `done` exactly once, when everything recorded since the last submit() has finished or failed: on the device's
+  // completion thread, or before submit() returns (CPU). `done` must not throw and must be quick.
+  virtual void submit(Completion done) = 0;
+  virtual void discard() noexcept = 0;
+
+  // Hint between independent jobs in one submission: nothing recorded after depends on what was recorded before.
+  virtual void beginIndependent() {}
+  // CPU kernels look at this flag once a tile and return early; null for none. Other backends ignore it.
+  virtual void setStopFlag(const std::atomic<bool>*) {}
+};
+
+struct QueueOptions {
+  uint32_t threads = 0;  // CPU: the most threads a job of this queue may use, 0 for all the process may use
+};
+
+class Device {  // safe from any thread
+ public:
+  virtual ~Device() = default;
+  virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;                  // throws OutOfMemory
+  // Host memory used in place where that is at least as fast as a copy (always on the CPU), else null. The range stays
+  // valid for the life of the result.
+  virtual std::unique_ptr<Buffer> wrap(std::span<std::byte> host) = 0;
+  virtual std::unique_ptr<Queue> createQueue(const QueueOptions& options = {}) = 0;
+  virtual MemoryUse memory() const = 0;
+  const DeviceInfo info;
+
+ protected:
+  explicit Device(DeviceInfo info) : info(std::move(info)) {}
+};
+
+// Why a backend is not there, and what mends it.
+struct BackendProblem {
+  Backend backend;
+  std::string reason;  // 'no driver', 'driver too old', 'compute capability below 7.5', 'loader without a driver file', 'built without CUDA', ...
+  std::string detail;  // what exactly was found
+  std::string remedy;  // what mends it
+};
+
+struct Enumeration {
+  std::vector<DeviceInfo> devices;  // CUDA, hardware Vulkan, CPU, software Vulkan
+  std::vector<BackendProblem> problems;
+};
+
+struct EnumerateOptions {
+  bool cuda = true, vulkan = true;
+};
+
+Enumeration enumerateDevices(const EnumerateOptions& options = {});
+// A device is opened once a process and kept while anyone holds it. `id` is "auto", a backend ("cuda") or a device ("vulkan:0").
+std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options = {});
+
+// What each backend's folder exports; device.cpp alone calls these, inside the only #ifdef of a backend.
+namespace cpu {
+void enumerate(Enumeration& into);
+std::shared_ptr<Device> open(const DeviceInfo& info);
+}
+namespace vulkan {
+void enumerate(Enumeration& into);   // info.type == Cpu marks a software driver
+std::shared_ptr<Device> open(const DeviceInfo& info);
+}
+namespace cuda {
+void enumerate(Enumeration& into);
+std::shared_ptr<Device> open(const DeviceInfo& info);
+}
+
+}  // namespace switchyard

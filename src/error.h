@@ -1,0 +1,24 @@
+// The one exception type of the core: a code that is part of the public interface, and a sentence for a person.
+#pragma once
+#include <stdexcept>
+#include <string>
+
+namespace switchyard {
+
+enum class Code : int {
+  InvalidArgument, UnknownWorkload, Unsupported, OutOfMemory, DeviceLost, Compile,
+  Timeout, Canceled, QueueFull, WorkerLost, Closed, Internal,
+};
+
+// "ERR_INVALID_ARGUMENT" and so on: the strings of the public interface.
+const char* codeName(Code code) noexcept;
+
+class Error : public std::runtime_error {
+ public:
+  Error(Code code, const std::string& text, std::string log = {})
+      : std::runtime_error(text), code(code), log(std::move(log)) {}
+  const Code code;
+  const std::string log;  // a compiler's output, for Code::Compile
+};
+
+}  // namespace switchyard

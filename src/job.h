@@ -1,0 +1,101 @@
+// A job: one run of a workload (or an upload, or a read) on a context, from its arguments to its outputs.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "memory/arena.h"
+#include "memory/host_pool.h"
+#include "workload.h"
+
+namespace switchyard {
+
+// A tensor that stays on a device. Thread-safe; the memory goes with the last reference (a job that uses it holds one).
+class DeviceTensor {
+ public:
+  DeviceTensor(std::shared_ptr<Device> device, std::shared_ptr<Arena> arena, BufferView view, TensorSpec spec)
+      : device(std::move(device)), spec(spec), view(view), arena_(std::move(arena)) {}
+  ~DeviceTensor() { arena_->free(view); }
+  const std::shared_ptr<Device> device;
+  const TensorSpec spec;
+  const BufferView view;
+
+ private:
+  const std::shared_ptr<Arena> arena_;  // before the device in destruction order: the arena holds the device itself
+};
+
+// Host bytes or a tensor on the device.
+struct TensorArg {
+  TensorSpec spec;
+  const std::byte* host = nullptr;              // spec.bytes() of them, unchanged until the job is done
+  std::shared_ptr<DeviceTensor> device;
+  bool present = false;
+};
+
+// One node of a graph. Values are numbered: the graph's inputs first, then every named output of a node.
+struct GraphNode {
+  const Workload* workload = nullptr;
+  std::array<int, kMaxTensors> inputs{-1, -1, -1, -1};   // value numbers, -1 absent
+  std::array<int, kMaxTensors> outputs{-1, -1, -1, -1};  // value numbers, -1 not named
+  std::array<double, kMaxParams> params{};               // NaN: not given
+  int label = -1;                                        // what messages call it; -1: its place in the graph
+};
+struct Graph {
+  std::vector<GraphNode> nodes;  // in an order in which every input is made before it is used
+  size_t inputCount = 0, valueCount = 0;
+  std::vector<int> outputs;      // value numbers
+};
+
+struct JobTimings {  // milliseconds
+  double queuedMs = 0, uploadMs = 0, computeMs = 0, readbackMs = 0, totalMs = 0;
+};
+
+struct OutputTarget {
+  std::byte* data = nullptr;  // null: the job takes memory from the host pool
+  size_t bytes = 0;
+};
+
+class Job {
+ public:
+  enum class Kind : uint8_t { Workload, Graph, Upload, Read };
+  using Done = std::function<void(Job&)>;
+
+  // What to do. Fill, call prepare() once, then hand to Context::submit.
+  Kind kind = Kind::Workload;
+  const Workload* workload = nullptr;
+  std::vector<TensorArg> inputs;                   // in the workload's (or graph's) order; Upload and Read: one
+  std::array<double, kMaxParams> params{};         // NaN: not given
+  std::unique_ptr<Graph> graph;
+  std::vector<OutputTarget> into;                  // empty, or one for each output
+  // Called exactly once, on a thread of the core (or inside submit/runInline), when nothing of the job's memory is in use any more.
+  Done done;
+
+  // Checks everything that can be known without a device and fills outputSpecs and cost. Throws InvalidArgument.
+  void prepare();
+
+  // Results, valid in done() when !error.
+  std::vector<TensorSpec> outputSpecs;
+  std::vector<std::shared_ptr<HostBlock>> outputs;  // null where `into` was given (or for an Upload)
+  std::shared_ptr<DeviceTensor> uploaded;           // of an Upload
+  std::exception_ptr error;
+  JobTimings timings;
+  Cost cost;
+
+  // Stops the job as early as it can be: at once when queued, at the next tile or launch when running. done() then gets Canceled
+  // (or a result, if that came first). Any thread.
+  void requestStop() { stop.store(true, std::memory_order_relaxed); }
+  std::atomic<bool> stop{false};
+
+  struct Running;  // running.h: what it holds while it runs
+
+ private:
+  friend class Context;
+  std::shared_ptr<Running> running_;
+  bool retriedForMemory_ = false;
+  std::chrono::steady_clock::time_point submitted_, started_;
+};
+
+}  // namespace switchyard

@@ -1,0 +1,46 @@
+// Device memory of one context: sub-allocated from slabs, bounded by a limit, trimmed when idle.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "device.h"
+
+namespace switchyard {
+
+struct ArenaUse {
+  uint64_t usedBytes = 0, reservedBytes = 0, maxUsedBytes = 0, limitBytes = 0;
+};
+
+// Thread-safe. Blocks are aligned to 256 bytes; freed neighbours merge; a request over half a slab gets a slab of its own.
+class Arena {
+ public:
+  Arena(std::shared_ptr<Device> device, uint64_t limitBytes);
+  ~Arena();
+  // Throws OutOfMemory that names the request, what is in use and the limit. bytes may be 0.
+  BufferView allocate(uint64_t bytes);
+  void free(BufferView view) noexcept;
+  void trim() noexcept;  // gives slabs with nothing in them back to the device; a context does so when it has been idle
+  ArenaUse use() const;
+  uint64_t limitBytes() const { return limit_; }
+
+ private:
+  struct Slab {
+    std::unique_ptr<Buffer> buffer;
+    std::map<uint64_t, uint64_t> freeRanges;  // offset -> size
+    uint64_t used = 0;
+  };
+  BufferView takeFrom(Slab& slab, uint64_t bytes);
+  Slab* addSlab(uint64_t bytes);
+  void trimLocked() noexcept;
+
+  const std::shared_ptr<Device> device_;
+  const uint64_t limit_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Slab>> slabs_;
+  uint64_t used_ = 0, reserved_ = 0, maxUsed_ = 0;
+};
+
+}  // namespace switchyard

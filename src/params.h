@@ -1,0 +1,75 @@
+// The parameter structs of the kernels: plain 32-bit scalars, at most 128 bytes, read by C++, CUDA and GLSL alike.
+// GLSL sees this file through glslc's preprocessor with SWITCHYARD_GLSL defined: keep to uint, int, float and #define.
+#ifndef SWITCHYARD_PARAMS_H
+#define SWITCHYARD_PARAMS_H
+
+#ifdef SWITCHYARD_GLSL
+#define SY_STRUCT(name) struct name
+#else
+#include <cstdint>
+#define SY_STRUCT(name) struct name
+namespace switchyard {
+typedef uint32_t uint;
+#endif
+
+#define kAttentionRows 64
+#define kTopKChunk 1024
+#define kSearchTile 64
+#define kScanQueries 8
+#define kScanRows 64
+#define kMeanColumns 64
+
+// BinaryParams.op and .broadcast
+#define kBinaryAdd 0
+#define kBinarySubtract 1
+#define kBinaryMultiply 2
+#define kBinaryDivide 3
+#define kBroadcastNone 0
+#define kBroadcastRow 1
+#define kBroadcastScalar 2
+// ActivationParams.kind
+#define kActivationRelu 0
+#define kActivationGelu 1
+#define kActivationSilu 2
+#define kActivationTanh 3
+#define kActivationSigmoid 4
+#define kActivationExp 5
+// ReduceParams.kind
+#define kReduceSum 0
+#define kReduceMean 1
+#define kReduceMin 2
+#define kReduceMax 3
+#define kReduceNorm 4
+// metric
+#define kMetricCosine 0
+#define kMetricDot 1
+#define kMetricL2 2
+
+SY_STRUCT(BinaryParams) { uint count; uint op; uint broadcast; uint d; };
+SY_STRUCT(ScaleParams) { uint count; float factor; float offset; };
+SY_STRUCT(ActivationParams) { uint count; uint kind; };
+SY_STRUCT(CastParams) { uint n; uint toFloat16; };  // n elements
+SY_STRUCT(ReduceParams) { uint rows; uint d; uint kind; };
+SY_STRUCT(NormalizeParams) { uint rows; uint d; float epsilon; };
+SY_STRUCT(SoftmaxParams) { uint rows; uint d; float inverseTemperature; };
+SY_STRUCT(LayerNormParams) { uint rows; uint d; float epsilon; uint hasGamma; uint hasBeta; };
+SY_STRUCT(QuantizeParams) { uint rows; uint d; uint bits; uint rowBytes; };
+SY_STRUCT(TimelineParams) { uint rows; float currentTime; float decay; };
+SY_STRUCT(MaskedSoftmaxParams) { uint rows; uint t; uint s; uint firstRow; uint causal; uint hasMask; };
+SY_STRUCT(AttentionParams) { uint h; uint s; uint t; uint d; uint e; float scale; uint causal; uint hasMask; uint returnWeights; };
+SY_STRUCT(TopKParams) { uint rows; uint d; uint k; uint largest; };
+SY_STRUCT(TopKChunkParams) { uint rows; uint d; uint k; uint chunks; uint fromValues; uint largest; };
+SY_STRUCT(SortParams) { uint rows; uint d; uint padded; uint largest; uint size; uint stride; };
+SY_STRUCT(TopKGatherParams) { uint rows; uint d; uint k; uint inStride; };
+SY_STRUCT(SearchParams) { uint q; uint n; uint d; uint metric; uint ldScores; uint firstColumn; };
+SY_STRUCT(SimilaritySearchParams) { uint q; uint n; uint d; uint k; uint metric; };
+SY_STRUCT(MeanParams) { uint rows; uint d; };
+// pagerank_step works on nodes firstNode .. firstNode + nodes; its sources and weights views begin at edge firstEdge.
+SY_STRUCT(PagerankParams) { uint n; float damping; float tolerance; uint maxIterations; uint firstNode; uint nodes; uint firstEdge; };
+// Device memory, not parameters: what one iteration hands the next.
+SY_STRUCT(PagerankState) { float danglingSum; float residual; uint iterations; uint done; };
+
+#ifndef SWITCHYARD_GLSL
+}  // namespace switchyard
+#endif
+#endif

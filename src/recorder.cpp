@@ -1,0 +1,107 @@
+// Scratch is kept for the job and handed out again within it; pieces of rows follow the device's binding limits.
+#include "recorder.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace switchyard {
+
+Recorder::~Recorder() {
+  for (BufferView view : owned_) arena_.free(view);
+}
+
+void Recorder::throwIfStopped() const {
+  if (stop_.load(std::memory_order_relaxed)) throw Error(Code::Canceled, "the job was canceled while it ran");
+}
+
+BufferView Recorder::scratch(uint64_t bytes) {
+  auto best = idle_.end();
+  for (auto it = idle_.begin(); it != idle_.end(); ++it)
+    if (it->size >= bytes && it->size <= 2 * bytes + 4096 && (best == idle_.end() || it->size < best->size)) best = it;
+  if (best == idle_.end()) return fresh(bytes);
+  BufferView view = *best;
+  idle_.erase(best);
+  return view.slice(0, bytes);
+}
+
+BufferView Recorder::fresh(uint64_t bytes) {
+  owned_.reserve(owned_.size() + 1);
+  owned_.push_back(arena_.allocate(bytes));
+  return owned_.back();
+}
+
+void Recorder::release(BufferView scratch) {
+  for (BufferView view : owned_)
+    if (view.buffer == scratch.buffer && view.offset == scratch.offset) {
+      idle_.push_back(view);
+      return;
+    }
+}
+
+void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, const std::function<void(uint64_t, uint32_t)>& fn,
+                            uint64_t mostRows) const {
+  uint64_t longest = 0, step = 1;
+  for (uint64_t bytes : rowSizes) {
+    if (bytes == 0) continue;
+    longest = std::max(longest, bytes);
+    step = std::lcm(step, device_.info.viewAlignment / std::gcd<uint64_t>(bytes, device_.info.viewAlignment));
+  }
+  uint64_t most = 0x7FFFFFFF;  // kernels count in 32 bits
+  if (longest) most = std::min({most, device_.info.maxViewBytes / longest, (uint64_t{1} << 33) / std::max<uint64_t>(longest, 4)});
+  if (rows <= std::min(most, mostRows)) {
+    if (rows) fn(0, static_cast<uint32_t>(rows));
+    return;
+  }
+  uint64_t piece = std::min(most, std::max(mostRows, step)) / step * step;
+  if (!piece)
+    throw Error(Code::Unsupported, "a row of " + std::to_string(longest) + " bytes can't be bound by " + device_.info.id +
+                                       ", whose longest binding is " + std::to_string(device_.info.maxViewBytes) + " bytes: use another device");
+  for (uint64_t first = 0; first < rows; first += piece) {
+    throwIfStopped();
+    fn(first, static_cast<uint32_t>(std::min(piece, rows - first)));
+  }
+}
+
+void Recorder::requireBindable(uint64_t bytes, const char* what) const {
+  if (bytes > device_.info.maxViewBytes)
+    throw Error(Code::Unsupported, std::string(what) + " takes " + std::to_string(bytes) + " bytes, but the longest binding of " +
+                                       device_.info.id + " is " + std::to_string(device_.info.maxViewBytes) + " bytes: use another device");
+}
+
+BufferView Recorder::aligned(BufferView view) {
+  if (view.offset % device_.info.viewAlignment == 0) return view;
+  BufferView copied = scratch(view.size);
+  copy(copied, view);
+  return copied;
+}
+
+void Recorder::cast(BufferView from, BufferView to, uint64_t elements, bool toFloat16) {
+  // Pieces of pairs: 4 bytes as float16, 8 as float32.
+  uint64_t fromBytes = toFloat16 ? 8 : 4, toBytes = toFloat16 ? 4 : 8;
+  forRowPieces((elements + 1) / 2, {4, 8}, [&](uint64_t first, uint32_t pairs) {
+    uint64_t left = std::min<uint64_t>(uint64_t{pairs} * 2, elements - first * 2);
+    auto bytes = [&](uint64_t pairBytes) { return left * (pairBytes / 2); };
+    launch(Kernel::cast, pairs, {from.slice(first * fromBytes, bytes(fromBytes)), to.slice(first * toBytes, bytes(toBytes))},
+           CastParams{static_cast<uint32_t>(left), toFloat16});
+  });
+}
+
+BufferView Recorder::floats(const Value& value) {
+  if (value.spec.dtype != DType::Float16) return value.view;
+  uint64_t elements = value.spec.elements();
+  BufferView wide = scratch(elements * 4);
+  if (elements) cast(value.view, wide, elements, false);
+  return wide;
+}
+
+BufferView Recorder::floatTarget(const Value& output) {
+  return output.spec.dtype == DType::Float16 ? scratch(output.spec.elements() * 4) : output.view;
+}
+
+void Recorder::finishTarget(const Value& output, BufferView target) {
+  if (output.spec.dtype != DType::Float16) return;
+  cast(target, output.view, output.spec.elements(), true);
+  release(target);
+}
+
+}  // namespace switchyard

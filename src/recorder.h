@@ -1,0 +1,93 @@
+// What a workload's plan writes to: device commands with scratch memory that lives as long as the job needs it.
+#pragma once
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "device.h"
+#include "memory/arena.h"
+#include "params.h"
+#include "task.h"
+#include "workload.h"
+
+namespace switchyard {
+
+class Recorder {
+ public:
+  Recorder(Device& device, Queue& queue, Arena& arena, const std::atomic<bool>& stop)
+      : device_(device), queue_(queue), arena_(arena), stop_(stop) {}
+  ~Recorder();  // gives all scratch back: only when the device has finished with it
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  const DeviceInfo& device() const { return device_.info; }
+  bool onCpu() const { return device_.info.backend == Backend::Cpu; }
+  // True once the job was cancelled: a plan between two parts may stop there.
+  void throwIfStopped() const;
+
+  BufferView scratch(uint64_t bytes);
+  void release(BufferView scratch);  // may be handed out again at once: commands run in order
+  // Memory for an upload: never one that an earlier command of this job may still use.
+  BufferView fresh(uint64_t bytes);
+  // Host memory that lives until the job is over (the source of an upload, the target of a download).
+  template <class T> std::span<T> hostMemory(size_t count) {
+    auto owner = std::make_shared<std::vector<T>>(count);
+    host_.push_back(owner);
+    return {owner->data(), count};
+  }
+
+  template <class P> void launch(Kernel kernel, uint64_t count, std::initializer_list<BufferView> views, const P& params) {
+    static_assert(sizeof(P) <= 128);
+    throwIfStopped();
+    queue_.launch(kernel, count, {views.begin(), views.size()}, std::as_bytes(std::span(&params, 1)));
+  }
+  void matmul(const Matmul& op) {
+    throwIfStopped();
+    queue_.matmul(op);
+  }
+  void copy(BufferView dst, BufferView src) { queue_.copy(dst, src); }
+  void fill(BufferView dst, uint32_t word) { queue_.fill(dst, word); }
+  void upload(BufferView dst, std::span<const std::byte> src) { queue_.upload(dst, src); }
+  void download(std::span<std::byte> dst, BufferView src) { queue_.download(dst, src); }
+
+  // co_await recorder.sync(): goes on when everything recorded so far has finished on the device.
+  struct Sync {
+    Recorder& recorder;
+    bool await_ready() const noexcept { return recorder.onCpu(); }
+    void await_suspend(std::coroutine_handle<> handle) noexcept { recorder.suspended_ = handle; }
+    void await_resume() { recorder.throwIfStopped(); }
+  };
+  Sync sync() { return {*this}; }
+  std::coroutine_handle<> takeSuspended() { return std::exchange(suspended_, nullptr); }
+
+  // float16 inputs are widened into scratch, float16 outputs narrowed from it: the kernels see float32 alone.
+  BufferView floats(const Value& value);
+  BufferView floatTarget(const Value& output);               // where to write the float32 result ...
+  void finishTarget(const Value& output, BufferView target);  // ... and what to call when it is complete
+
+  // Calls fn(firstRow, rows) for pieces of which no view is longer than the device binds and every piece starts at an offset the device accepts (rowSizes: the byte length of a row in each view).
+  // At most mostRows a piece, as near as offsets allow, to bound the scratch it needs.
+  void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, const std::function<void(uint64_t, uint32_t)>& fn,
+                    uint64_t mostRows = 0x7FFFFFFF) const;
+  // The view itself, or a copy of it in scratch when its offset is not one the device accepts.
+  BufferView aligned(BufferView view);
+  void releaseAligned(BufferView result, BufferView original) {
+    if (result.buffer != original.buffer || result.offset != original.offset) release(result);
+  }
+  // Throws Unsupported when a view that can't be split is longer than the device binds.
+  void requireBindable(uint64_t bytes, const char* what) const;
+
+ private:
+  void cast(BufferView from, BufferView to, uint64_t elements, bool toFloat16);
+
+  Device& device_;
+  Queue& queue_;
+  Arena& arena_;
+  const std::atomic<bool>& stop_;
+  std::vector<BufferView> owned_, idle_;
+  std::vector<std::shared_ptr<void>> host_;
+  std::coroutine_handle<> suspended_ = nullptr;
+};
+
+}  // namespace switchyard

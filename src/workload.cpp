@@ -1,0 +1,107 @@
+// The table of built-in workloads, and the checks all of them share.
+#include "workload.h"
+
+#include <cmath>
+
+namespace switchyard {
+
+#define WORKLOAD(identifier, name) const Workload& identifier();
+#include "workloads.def"
+#undef WORKLOAD
+
+std::span<const Workload* const> allWorkloads() {
+  static const std::vector<const Workload*> table = {
+#define WORKLOAD(identifier, name) &identifier(),
+#include "workloads.def"
+#undef WORKLOAD
+  };
+  return table;
+}
+
+const Workload* findWorkload(std::string_view name) {
+  for (const Workload* workload : allWorkloads())
+    if (workload->info.name == name) return workload;
+  return nullptr;
+}
+
+void refuse(const Workload& workload, const std::string& text) {
+  throw Error(Code::InvalidArgument, std::string(workload.info.name) + ": " + text);
+}
+
+void requireRank(const Workload& workload, const Call& call, size_t input, size_t rank) {
+  if (call.shape(input).rank() != rank)
+    refuse(workload, "input '" + std::string(workload.info.inputs[input].name) + "' must have " + std::to_string(rank) +
+                         (rank == 1 ? " axis" : " axes") + ", but its shape is " + call.shape(input).text());
+}
+
+void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank) {
+  if (call.shape(input).rank() < rank)
+    refuse(workload, "input '" + std::string(workload.info.inputs[input].name) + "' must have at least " + std::to_string(rank) +
+                         (rank == 1 ? " axis" : " axes") + ", but its shape is " + call.shape(input).text());
+}
+
+uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what) {
+  if (value > 0x7FFFFFFF) refuse(workload, std::string(what) + " is " + std::to_string(value) + ", but can be at most 2147483647");
+  return static_cast<uint32_t>(value);
+}
+
+DType floatResult(const Workload& workload, const Call& call) {
+  bool any = false;
+  for (size_t i = 0; i < workload.info.inputs.size(); ++i) {
+    const Value& value = call.inputs[i];
+    if (!value.present || !(dtypeBit(value.spec.dtype) & kFloating)) continue;
+    if (value.spec.dtype == DType::Float32) return DType::Float32;
+    any = true;
+  }
+  return any ? DType::Float16 : DType::Float32;
+}
+
+namespace {
+
+std::string dtypeList(uint32_t dtypes) {
+  std::string text;
+  for (int i = 0; i < kDTypeCount; ++i)
+    if (dtypes & (1u << i)) text += (text.empty() ? "" : " or ") + std::string(dtypeName(static_cast<DType>(i)));
+  return text;
+}
+
+std::string numberText(double value) {
+  char buffer[32];
+  snprintf(buffer, sizeof buffer, "%g", value);
+  return buffer;
+}
+
+void checkParam(const Workload& workload, const ParamInfo& param, double& value) {
+  std::string name = "parameter '" + std::string(param.name) + "'";
+  if (std::isnan(value)) {  // not given
+    if (param.required) refuse(workload, name + " is required");
+    value = param.fallback;
+    return;
+  }
+  bool whole = param.kind == ParamInfo::Kind::Integer;
+  if (!std::isfinite(value) || (whole && value != std::floor(value)))
+    refuse(workload, name + " is " + numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number");
+  if (value < param.min || (param.aboveMin && value == param.min))
+    refuse(workload, name + " is " + numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") + numberText(param.min));
+  if (value > param.max) refuse(workload, name + " is " + numberText(value) + ", but must be at most " + numberText(param.max));
+}
+
+}  // namespace
+
+Cost checkCall(const Workload& workload, Call& call) {
+  for (size_t i = 0; i < workload.info.inputs.size(); ++i) {
+    const InputInfo& info = workload.info.inputs[i];
+    const Value& value = call.inputs[i];
+    if (!value.present) {
+      if (!info.optional) refuse(workload, "input '" + std::string(info.name) + "' is missing");
+      continue;
+    }
+    if (!(info.dtypes & dtypeBit(value.spec.dtype)))
+      refuse(workload, "input '" + std::string(info.name) + "' is " + dtypeName(value.spec.dtype) + ", but must be " + dtypeList(info.dtypes));
+    value.spec.elements();  // refuses overflow
+  }
+  for (size_t i = 0; i < workload.info.params.size(); ++i) checkParam(workload, workload.info.params[i], call.params[i]);
+  return workload.check(call);
+}
+
+}  // namespace switchyard

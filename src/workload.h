@@ -1,0 +1,101 @@
+// The registry: a workload's name leads to its interface, its argument check and its plan.
+#pragma once
+#include <array>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "device.h"
+#include "task.h"
+#include "tensor.h"
+
+namespace switchyard {
+
+class Recorder;
+
+// Sets of dtypes an input accepts, as bits 1 << dtype.
+constexpr uint32_t dtypeBit(DType dtype) { return 1u << static_cast<int>(dtype); }
+constexpr uint32_t kFloating = dtypeBit(DType::Float32) | dtypeBit(DType::Float16);
+
+struct InputInfo {
+  const char* name;
+  uint32_t dtypes = kFloating;
+  bool optional = false;
+};
+
+struct ParamInfo {
+  enum class Kind : uint8_t { Number, Integer, Boolean, Choice };
+  const char* name;
+  Kind kind = Kind::Number;
+  double fallback = 0;                    // NaN: worked out by the workload when not given
+  std::vector<const char*> choices = {};  // Choice: the value is the index
+  double min = -1e300, max = 1e300;       // inclusive
+  bool aboveMin = false;                  // min itself is refused
+  bool required = false;
+};
+
+struct WorkloadInfo {
+  const char* name;
+  std::vector<InputInfo> inputs;
+  std::vector<ParamInfo> params;
+  std::vector<const char*> outputs;
+};
+
+constexpr size_t kMaxTensors = 4;   // inputs or outputs of one workload
+constexpr size_t kMaxParams = 6;
+
+// One tensor of a running job. `view` is where it lies on the device (16-byte aligned, dtype packed); `host` its bytes when
+// it came from host memory, else null. An optional input that was not given has present == false.
+struct Value {
+  TensorSpec spec;
+  BufferView view;
+  const std::byte* host = nullptr;
+  bool present = false;
+};
+
+// The arguments of one call, in the order of WorkloadInfo.
+struct Call {
+  std::array<Value, kMaxTensors> inputs;
+  std::array<Value, kMaxTensors> outputs;
+  std::array<double, kMaxParams> params{};  // defaults filled in
+  size_t outputCount = 0;
+
+  const Shape& shape(size_t input) const { return inputs[input].spec.shape; }
+  bool flag(size_t param) const { return params[param] != 0; }
+  uint32_t integer(size_t param) const { return static_cast<uint32_t>(params[param]); }
+  float number(size_t param) const { return static_cast<float>(params[param]); }
+};
+
+// What a job costs, to decide where it runs.
+struct Cost {
+  double flops = 0, bytes = 0;
+};
+
+class Workload {
+ public:
+  explicit Workload(WorkloadInfo info) : info(std::move(info)) {}
+  virtual ~Workload() = default;
+  const WorkloadInfo info;
+
+  // Reads inputs[].spec and params (both checked against info for presence, dtype and range), throws InvalidArgument for
+  // shapes that don't fit, and writes outputs[].spec, outputCount and may fill NaN params.
+  virtual Cost check(Call& call) const = 0;
+  // Records the commands that fill the outputs. At least one output has elements; an empty tensor's view is null.
+  // `call` outlives the task.
+  virtual Task record(Recorder& recorder, const Call& call) const = 0;
+};
+
+std::span<const Workload* const> allWorkloads();
+const Workload* findWorkload(std::string_view name);  // null when there is none
+// Presence, dtypes, parameter ranges, then the workload's own check. Throws InvalidArgument.
+Cost checkCall(const Workload& workload, Call& call);
+
+// Helpers for checks. All throw InvalidArgument naming the workload and what it got.
+[[noreturn]] void refuse(const Workload& workload, const std::string& text);
+void requireRank(const Workload& workload, const Call& call, size_t input, size_t rank);
+void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank);
+uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what);  // fits 31 bits
+// float16 when every present floating input is float16, else float32.
+DType floatResult(const Workload& workload, const Call& call);
+
+}  // namespace switchyard

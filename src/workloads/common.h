@@ -1,0 +1,29 @@
+// Helpers that the plans of several workloads share.
+#pragma once
+#include <limits>
+
+#include "recorder.h"
+#include "workload.h"
+
+namespace switchyard {
+
+constexpr double kNotGiven = std::numeric_limits<double>::quiet_NaN();
+// Scratch a plan allows itself for intermediates that can be made in pieces.
+constexpr uint64_t kScratchBudget = uint64_t{64} << 20;
+
+// The bytes a call must move at least: its inputs and outputs once.
+inline double bytesMoved(const Call& call) {
+  double bytes = 0;
+  for (const Value& input : call.inputs)
+    if (input.present) bytes += static_cast<double>(input.spec.bytes());
+  for (size_t i = 0; i < call.outputCount; ++i) bytes += static_cast<double>(call.outputs[i].spec.bytes());
+  return bytes;
+}
+
+// The number of rows of a [.., d] tensor.
+inline uint64_t rowCount(const Shape& shape) { return elementCount(shape.leading(shape.rank() - 1)); }
+
+// For l2-like orders `largest` is false. Writes the best k of each row of a float32 [rows, d], by the rules of kernels.def.
+void recordTopK(Recorder& recorder, BufferView input, uint64_t rows, uint32_t d, uint32_t k, bool largest, BufferView values, BufferView indices);
+
+}  // namespace switchyard

@@ -1,0 +1,96 @@
+// add, subtract, multiply, divide, scale and activation: one element at a time.
+#include "workloads/common.h"
+
+namespace switchyard {
+namespace {
+
+class Binary final : public Workload {
+ public:
+  Binary(const char* name, uint32_t op) : Workload({name, {{"a"}, {"b"}}, {}, {"output"}}), op_(op) {}
+
+  Cost check(Call& call) const override {
+    broadcastOf(call);
+    call.outputCount = 1;
+    call.outputs[0].spec = {floatResult(*this, call), call.shape(0)};
+    return {static_cast<double>(call.outputs[0].spec.elements()), bytesMoved(call)};
+  }
+
+  Task record(Recorder& r, const Call& call) const override {
+    BufferView a = r.floats(call.inputs[0]), b = r.floats(call.inputs[1]), out = r.floatTarget(call.outputs[0]);
+    uint32_t broadcast = broadcastOf(call);
+    uint64_t elements = call.inputs[0].spec.elements();
+    // Pieces are rows where b is a row, else single elements.
+    uint64_t d = broadcast == kBroadcastRow ? call.shape(1)[0] : 1;
+    r.forRowPieces(elements / d, {d * 4}, [&](uint64_t first, uint32_t rows) {
+      uint64_t offset = first * d * 4, bytes = rows * d * 4;
+      BufferView right = broadcast == kBroadcastNone ? b.slice(offset, bytes) : b;
+      r.launch(Kernel::binary, rows * d, {a.slice(offset, bytes), right, out.slice(offset, bytes)},
+               BinaryParams{static_cast<uint32_t>(rows * d), op_, broadcast, static_cast<uint32_t>(d)});
+    });
+    r.finishTarget(call.outputs[0], out);
+    co_return;
+  }
+
+ private:
+  uint32_t broadcastOf(const Call& call) const {
+    const Shape &a = call.shape(0), &b = call.shape(1);
+    if (a == b) return kBroadcastNone;
+    if (b.rank() <= 1 && elementCount(b) == 1) return kBroadcastScalar;
+    if (b.rank() == 1 && a.rank() > 1 && a.back() == b[0]) return kBroadcastRow;
+    refuse(*this, "the shape of 'b' is " + b.text() + ", but must be that of 'a', " + a.text() +
+                      (a.rank() > 1 ? ", a row [" + std::to_string(a.back()) + "]" : "") + " or a scalar [1]");
+  }
+  const uint32_t op_;
+};
+
+// Same shape out as in, one kernel over all elements.
+template <class P>
+Task recordMap(Recorder& r, const Call& call, Kernel kernel, P params) {
+  BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
+  r.forRowPieces(call.inputs[0].spec.elements(), {4}, [&](uint64_t first, uint32_t count) {
+    params.count = count;
+    r.launch(kernel, count, {in.slice(first * 4, uint64_t{count} * 4), out.slice(first * 4, uint64_t{count} * 4)}, params);
+  });
+  r.finishTarget(call.outputs[0], out);
+  co_return;
+}
+
+class Scale final : public Workload {
+ public:
+  Scale() : Workload({"scale", {{"input"}}, {{.name = "factor", .fallback = 1}, {.name = "offset"}}, {"output"}}) {}
+  Cost check(Call& call) const override {
+    call.outputCount = 1;
+    call.outputs[0].spec = call.inputs[0].spec;
+    return {static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
+  }
+  Task record(Recorder& r, const Call& call) const override {
+    return recordMap(r, call, Kernel::scale, ScaleParams{0, call.number(0), call.number(1)});
+  }
+};
+
+class Activation final : public Workload {
+ public:
+  Activation()
+      : Workload({"activation", {{"input"}},
+                  {{.name = "kind", .kind = ParamInfo::Kind::Choice, .choices = {"relu", "gelu", "silu", "tanh", "sigmoid", "exp"}, .min = 0, .max = 5, .required = true}},
+                  {"output"}}) {}
+  Cost check(Call& call) const override {
+    call.outputCount = 1;
+    call.outputs[0].spec = call.inputs[0].spec;
+    return {20.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
+  }
+  Task record(Recorder& r, const Call& call) const override {
+    return recordMap(r, call, Kernel::activation, ActivationParams{0, call.integer(0)});
+  }
+};
+
+}  // namespace
+
+const Workload& addWorkload() { static const Binary w("add", kBinaryAdd); return w; }
+const Workload& subtractWorkload() { static const Binary w("subtract", kBinarySubtract); return w; }
+const Workload& multiplyWorkload() { static const Binary w("multiply", kBinaryMultiply); return w; }
+const Workload& divideWorkload() { static const Binary w("divide", kBinaryDivide); return w; }
+const Workload& scaleWorkload() { static const Scale w; return w; }
+const Workload& activationWorkload() { static const Activation w; return w; }
+
+}  // namespace switchyard

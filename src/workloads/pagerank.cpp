@@ -1,0 +1,172 @@
+// pagerank: power iteration on the transposed graph, which is built on the host once (it also checks every index).
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "workloads/common.h"
+
+namespace switchyard {
+namespace {
+
+// Row i lists the nodes that point at node i, with weights divided by their source's row sum.
+struct Transposed {
+  std::span<int32_t> offsets, sources;
+  std::span<float> weights;
+  std::span<uint32_t> dangling;
+  uint32_t danglingCount = 0;
+};
+
+constexpr uint32_t kIterationsASubmission = 8;
+
+class Pagerank final : public Workload {
+ public:
+  Pagerank()
+      : Workload({"pagerank",
+                  {{"rowOffsets", dtypeBit(DType::Int32)}, {"columns", dtypeBit(DType::Int32)}, {.name = "weights", .optional = true}},
+                  {{.name = "damping", .fallback = 0.85, .min = 0, .max = 1},
+                   {.name = "tolerance", .fallback = 1e-6, .min = 0},
+                   {.name = "maxIterations", .kind = ParamInfo::Kind::Integer, .fallback = 100, .min = 1, .max = 1000000}},
+                  {"ranks", "iterations", "residual"}}) {}
+
+  Cost check(Call& call) const override {
+    requireRank(*this, call, 0, 1);
+    requireRank(*this, call, 1, 1);
+    uint64_t rows = call.shape(0)[0], m = call.shape(1)[0];
+    if (rows == 0) refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes");
+    if (call.inputs[2].present && !(call.shape(2) == Shape{m}))
+      refuse(*this, "the shape of 'weights' is " + call.shape(2).text() + ", but must be that of 'columns', " + call.shape(1).text());
+    checkedUint(*this, rows, "the number of nodes");
+    checkedUint(*this, m, "the number of edges");
+    call.outputCount = 3;
+    call.outputs[0].spec = {DType::Float32, Shape{rows - 1}};
+    call.outputs[1].spec = {DType::Int32, Shape{1}};
+    call.outputs[2].spec = {DType::Float32, Shape{1}};
+    return {40.0 * static_cast<double>(m + rows), bytesMoved(call)};
+  }
+
+  Task record(Recorder& r, const Call& call) const override {
+    uint32_t n = static_cast<uint32_t>(call.shape(0)[0] - 1);
+    std::span<const int32_t> offsets = onHost<int32_t>(r, call.inputs[0]), columns = onHost<int32_t>(r, call.inputs[1]);
+    std::span<const float> weights = call.inputs[2].present ? onHost<float>(r, call.inputs[2]) : std::span<const float>{};
+    co_await r.sync();
+    checkGraph(offsets, columns, weights);
+    PagerankState* end = r.hostMemory<PagerankState>(1).data();
+    if (n > 0) {
+      Transposed graph = transpose(r, offsets, columns, weights);
+      PagerankParams p{n, call.number(0), call.number(1), call.integer(2), 0, n, 0};
+      auto bytes = [](auto span) { return std::as_bytes(span); };
+      BufferView offsetsView = uploaded(r, bytes(graph.offsets)), sources = uploaded(r, bytes(graph.sources));
+      BufferView weightsView = uploaded(r, bytes(graph.weights)), dangling = uploaded(r, bytes(graph.dangling));
+      BufferView state = r.fresh(sizeof(PagerankState));
+      std::span<PagerankState> start = r.hostMemory<PagerankState>(1);
+      start[0] = {static_cast<float>(static_cast<double>(graph.danglingCount) / n), 0, 0, 0};
+      r.upload(state, bytes(start));
+      if (r.onCpu()) {
+        r.launch(Kernel::pagerank, 1, {offsetsView, sources, weightsView, dangling, call.outputs[0].view, state}, p);
+        r.download(std::as_writable_bytes(std::span(end, 1)), state);
+      } else {
+        r.requireBindable(uint64_t{n} * 4, "a rank for each node");
+        r.requireBindable(uint64_t{n + 1} * 4, "the row offsets");
+        BufferView ranks[2] = {r.scratch(uint64_t{n} * 4), r.scratch(uint64_t{n} * 4)};
+        float share = 1.0f / static_cast<float>(n);
+        r.fill(ranks[0], std::bit_cast<uint32_t>(share));
+        for (uint32_t from = 0; !end->done && from < p.maxIterations; from += kIterationsASubmission) {
+          for (uint32_t i = 0; i < kIterationsASubmission; ++i) {
+            recordStep(r, p, graph.offsets, offsetsView, sources, weightsView, ranks[i % 2], state, ranks[(i + 1) % 2]);
+            r.launch(Kernel::pagerank_reduce, 1, {dangling, ranks[i % 2], ranks[(i + 1) % 2], state}, p);
+          }
+          r.download(std::as_writable_bytes(std::span(end, 1)), state);
+          co_await r.sync();
+        }
+        r.copy(call.outputs[0].view, ranks[end->iterations % 2]);
+      }
+    }
+    std::span<int32_t> iterations = r.hostMemory<int32_t>(1);
+    std::span<float> residual = r.hostMemory<float>(1);
+    co_await r.sync();  // what an output of a graph node held before may still be in use
+    iterations[0] = static_cast<int32_t>(end->iterations);
+    residual[0] = end->residual;
+    r.upload(call.outputs[1].view, std::as_bytes(iterations));
+    r.upload(call.outputs[2].view, std::as_bytes(residual));
+  }
+
+ private:
+  template <class T> static std::span<const T> onHost(Recorder& r, const Value& value) {
+    size_t count = value.spec.elements();
+    bool direct = value.host && value.spec.dtype != DType::Float16;
+    if (direct || count == 0) return {reinterpret_cast<const T*>(value.host), count};
+    std::span<T> copied = r.hostMemory<T>(count);
+    r.download(std::as_writable_bytes(copied), r.floats(value));
+    return copied;
+  }
+
+  void checkGraph(std::span<const int32_t> offsets, std::span<const int32_t> columns, std::span<const float> weights) const {
+    int64_t n = static_cast<int64_t>(offsets.size()) - 1, m = static_cast<int64_t>(columns.size());
+    if (offsets[0] != 0) refuse(*this, "'rowOffsets' must begin with 0, but begins with " + std::to_string(offsets[0]));
+    for (int64_t i = 0; i < n; ++i)
+      if (offsets[i + 1] < offsets[i])
+        refuse(*this, "'rowOffsets' must not fall, but falls from " + std::to_string(offsets[i]) + " to " + std::to_string(offsets[i + 1]) + " at index " + std::to_string(i + 1));
+    if (offsets[n] != m)
+      refuse(*this, "'rowOffsets' must end with the number of edges, " + std::to_string(m) + ", but ends with " + std::to_string(offsets[n]));
+    for (int64_t e = 0; e < m; ++e)
+      if (columns[e] < 0 || columns[e] >= n)
+        refuse(*this, "'columns' holds " + std::to_string(columns[e]) + " at index " + std::to_string(e) + ", but the nodes are 0 to " + std::to_string(n - 1));
+    for (size_t e = 0; e < weights.size(); ++e)
+      if (!(weights[e] >= 0) || !std::isfinite(weights[e]))
+        refuse(*this, "'weights' holds " + std::to_string(weights[e]) + " at index " + std::to_string(e) + ", but a weight is finite and not negative");
+  }
+
+  static Transposed transpose(Recorder& r, std::span<const int32_t> offsets, std::span<const int32_t> columns, std::span<const float> weights) {
+    size_t n = offsets.size() - 1, m = columns.size();
+    Transposed t{r.hostMemory<int32_t>(n + 1), r.hostMemory<int32_t>(std::max<size_t>(m, 1)), r.hostMemory<float>(std::max<size_t>(m, 1)), r.hostMemory<uint32_t>(n)};
+    for (int32_t column : columns) ++t.offsets[column + 1];
+    for (size_t i = 0; i < n; ++i) t.offsets[i + 1] += t.offsets[i];
+    std::vector<int32_t> next(t.offsets.begin(), t.offsets.end() - 1);
+    for (size_t row = 0; row < n; ++row) {
+      double sum = 0;
+      for (int32_t e = offsets[row]; e < offsets[row + 1]; ++e) sum += weights.empty() ? 1.0 : weights[e];
+      t.dangling[row] = sum == 0;
+      t.danglingCount += sum == 0;
+      for (int32_t e = offsets[row]; e < offsets[row + 1]; ++e) {
+        int32_t slot = next[columns[e]]++;
+        t.sources[slot] = static_cast<int32_t>(row);
+        t.weights[slot] = sum == 0 ? 0.0f : static_cast<float>((weights.empty() ? 1.0 : weights[e]) / sum);
+      }
+    }
+    return t;
+  }
+
+  static BufferView uploaded(Recorder& r, std::span<const std::byte> bytes) {
+    BufferView view = r.fresh(bytes.size());
+    r.upload(view, bytes);
+    return view;
+  }
+
+  // One launch, or, where the edges are more than the device binds, one for each range of nodes whose edges fit.
+  static void recordStep(Recorder& r, PagerankParams p, std::span<const int32_t> offsets, BufferView offsetsView, BufferView sources, BufferView weights,
+                         BufferView ranks, BufferView state, BufferView next) {
+    constexpr uint64_t kEdgeAlign = 64;  // 256 bytes
+    uint64_t most = std::min<uint64_t>(r.device().maxViewBytes / 4, 0x7FFFFFFF);
+    uint64_t edges = static_cast<uint64_t>(offsets[p.n]);
+    for (uint32_t first = 0; first < p.n;) {
+      uint64_t from = static_cast<uint64_t>(offsets[first]) / kEdgeAlign * kEdgeAlign;
+      uint32_t last = p.n;
+      if (edges - from > most) {
+        auto past = std::upper_bound(offsets.begin() + first, offsets.end(), from + most, [](uint64_t limit, int32_t offset) { return limit < static_cast<uint64_t>(offset); });
+        last = static_cast<uint32_t>(past - offsets.begin()) - 1;
+        if (last == first)
+          throw Error(Code::Unsupported, "the edges of one node are more than the longest binding of " + r.device().id + ": use another device");
+      }
+      uint64_t count = std::max<uint64_t>(static_cast<uint64_t>(offsets[last]) - from, 1);
+      p.firstNode = first, p.nodes = last - first, p.firstEdge = static_cast<uint32_t>(from);
+      r.launch(Kernel::pagerank_step, p.nodes, {offsetsView, sources.slice(from * 4, count * 4), weights.slice(from * 4, count * 4), ranks, state, next}, p);
+      first = last;
+    }
+  }
+};
+
+}  // namespace
+
+const Workload& pagerankWorkload() { static const Pagerank w; return w; }
+
+}  // namespace switchyard

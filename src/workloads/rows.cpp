@@ -1,0 +1,135 @@
+// reduce, normalize, softmax and layer-norm: one row, the last axis, at a time.
+#include "workloads/common.h"
+
+namespace switchyard {
+namespace {
+
+// Same shape out as in; a unit is a row. `makeParams(rows, d)` gives the kernel's parameters.
+template <class MakeParams>
+void recordRows(Recorder& r, const Call& call, Kernel kernel, BufferView in, BufferView out, std::vector<BufferView> extra, MakeParams makeParams) {
+  uint64_t d = call.shape(0).back();
+  r.forRowPieces(rowCount(call.shape(0)), {d * 4}, [&](uint64_t first, uint32_t rows) {
+    BufferView from = in.slice(first * d * 4, rows * d * 4), to = out.slice(first * d * 4, rows * d * 4);
+    auto params = makeParams(rows, static_cast<uint32_t>(d));
+    if (extra.empty())
+      r.launch(kernel, rows, {from, to}, params);
+    else
+      r.launch(kernel, rows, {from, extra[0], extra[1], to}, params);
+  });
+}
+
+class Reduce final : public Workload {
+ public:
+  Reduce()
+      : Workload({"reduce", {{"input"}},
+                  {{.name = "kind", .kind = ParamInfo::Kind::Choice, .choices = {"sum", "mean", "min", "max", "norm"}, .min = 0, .max = 4, .required = true}},
+                  {"output"}}) {}
+
+  Cost check(Call& call) const override {
+    requireRankAtLeast(*this, call, 0, 1);
+    uint32_t kind = call.integer(0);
+    const Shape& in = call.shape(0);
+    checkedUint(*this, in.back(), "the length of a row");
+    if (in.back() == 0 && kind != kReduceSum && kind != kReduceNorm)
+      refuse(*this, std::string("the ") + info.params[0].choices[kind] + " of a row without elements is not defined; the shape of 'input' is " + in.text());
+    call.outputCount = 1;
+    call.outputs[0].spec = {floatResult(*this, call), in.leading(in.rank() - 1)};
+    return {static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
+  }
+
+  Task record(Recorder& r, const Call& call) const override {
+    uint64_t d = call.shape(0).back();
+    BufferView out = r.floatTarget(call.outputs[0]);
+    if (d == 0) {
+      r.fill(out, 0);
+    } else {
+      BufferView in = r.floats(call.inputs[0]);
+      r.forRowPieces(rowCount(call.shape(0)), {d * 4, 4}, [&](uint64_t first, uint32_t rows) {
+        r.launch(Kernel::reduce, rows, {in.slice(first * d * 4, rows * d * 4), out.slice(first * 4, uint64_t{rows} * 4)},
+                 ReduceParams{rows, static_cast<uint32_t>(d), call.integer(0)});
+      });
+    }
+    r.finishTarget(call.outputs[0], out);
+    co_return;
+  }
+};
+
+class Normalize final : public Workload {
+ public:
+  Normalize() : Workload({"normalize", {{"input"}}, {{.name = "epsilon", .fallback = 1e-12, .min = 0}}, {"output"}}) {}
+  Cost check(Call& call) const override {
+    requireRank(*this, call, 0, 2);
+    checkedUint(*this, call.shape(0).back(), "the length of a row");
+    call.outputCount = 1;
+    call.outputs[0].spec = call.inputs[0].spec;
+    return {3.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
+  }
+  Task record(Recorder& r, const Call& call) const override {
+    BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
+    recordRows(r, call, Kernel::normalize, in, out, {}, [&](uint32_t rows, uint32_t d) { return NormalizeParams{rows, d, call.number(0)}; });
+    r.finishTarget(call.outputs[0], out);
+    co_return;
+  }
+};
+
+class Softmax final : public Workload {
+ public:
+  Softmax() : Workload({"softmax", {{"input"}}, {{.name = "temperature", .fallback = 1, .min = 0, .aboveMin = true}}, {"output"}}) {}
+  Cost check(Call& call) const override {
+    requireRankAtLeast(*this, call, 0, 1);
+    checkedUint(*this, call.shape(0).back(), "the length of a row");
+    call.outputCount = 1;
+    call.outputs[0].spec = call.inputs[0].spec;
+    return {20.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
+  }
+  Task record(Recorder& r, const Call& call) const override {
+    BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
+    float inverse = static_cast<float>(1.0 / call.params[0]);
+    recordRows(r, call, Kernel::softmax, in, out, {}, [&](uint32_t rows, uint32_t d) { return SoftmaxParams{rows, d, inverse}; });
+    r.finishTarget(call.outputs[0], out);
+    co_return;
+  }
+};
+
+class LayerNorm final : public Workload {
+ public:
+  LayerNorm()
+      : Workload({"layer-norm",
+                  {{"input"}, {.name = "gamma", .optional = true}, {.name = "beta", .optional = true}},
+                  {{.name = "epsilon", .fallback = 1e-5, .min = 0}},
+                  {"output"}}) {}
+
+  Cost check(Call& call) const override {
+    requireRankAtLeast(*this, call, 0, 1);
+    uint64_t d = call.shape(0).back();
+    checkedUint(*this, d, "the length of a row");
+    for (size_t i = 1; i <= 2; ++i)
+      if (call.inputs[i].present && !(call.shape(i) == Shape{d}))
+        refuse(*this, std::string("the shape of '") + info.inputs[i].name + "' is " + call.shape(i).text() + ", but must be [" + std::to_string(d) +
+                          "], the length of a row of 'input'");
+    call.outputCount = 1;
+    call.outputs[0].spec = {floatResult(*this, call), call.shape(0)};
+    return {8.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
+  }
+
+  Task record(Recorder& r, const Call& call) const override {
+    BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
+    bool hasGamma = call.inputs[1].present, hasBeta = call.inputs[2].present;
+    BufferView gamma = hasGamma ? r.floats(call.inputs[1]) : in, beta = hasBeta ? r.floats(call.inputs[2]) : in;
+    // An absent vector is bound to some valid view: the first row will do, whatever the piece.
+    uint64_t d = call.shape(0).back();
+    recordRows(r, call, Kernel::layer_norm, in, out, {gamma.slice(0, d * 4), beta.slice(0, d * 4)},
+               [&](uint32_t rows, uint32_t columns) { return LayerNormParams{rows, columns, call.number(0), hasGamma, hasBeta}; });
+    r.finishTarget(call.outputs[0], out);
+    co_return;
+  }
+};
+
+}  // namespace
+
+const Workload& reduceWorkload() { static const Reduce w; return w; }
+const Workload& normalizeWorkload() { static const Normalize w; return w; }
+const Workload& softmaxWorkload() { static const Softmax w; return w; }
+const Workload& layerNormWorkload() { static const LayerNorm w; return w; }
+
+}  // namespace switchyard
