@@ -1,0 +1,32 @@
+#version 450
+// relu, gelu, silu, tanh, sigmoid or exp of every element.
+#include "common.glsl"
+layout(local_size_x = 256) in;
+layout(constant_id = 1) const uint kItemsPerThread = 4;
+layout(constant_id = 9) const uint kKind = 0;
+#include "math.glsl"
+layout(std430, set = 0, binding = 0) readonly buffer InpBuffer { float inp[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Inp4Buffer { vec4 inp4[]; };
+layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { float outp[]; };
+layout(std430, set = 0, binding = 1) writeonly buffer Outp4Buffer { vec4 outp4[]; };
+layout(push_constant) uniform Push { ActivationParams p; };
+
+float apply(float x) {
+  if (kKind == kActivationRelu) return isNan(x) ? x : x > 0.0 ? x : 0.0;
+  if (kKind == kActivationGelu) return gelu(x);
+  if (kKind == kActivationSilu) return max(x, -3.402823466e38) * sigmoid(x);  // 0 at -infinity
+  if (kKind == kActivationTanh) return exactTanh(x);
+  if (kKind == kActivationSigmoid) return sigmoid(x);
+  return exactExp(x);
+}
+
+void main() {
+  const uint i = itemIndex() * kItemsPerThread;
+  if (i >= p.count) return;
+  if (kItemsPerThread == 1u) {
+    outp[i] = apply(inp[i]);
+    return;
+  }
+  const vec4 x = inp4[i / 4u];
+  outp4[i / 4u] = vec4(apply(x.x), apply(x.y), apply(x.z), apply(x.w));
+}

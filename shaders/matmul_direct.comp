@@ -1,0 +1,96 @@
+#version 450
+// The matrix product for software drivers: a group is one subgroup, a thread holds kTileRows x 4 of out in registers, and
+// nothing goes through shared memory. A load costs these drivers a turn for every lane, whatever its width, so all are vec4,
+// and lanes load different parts of a, which broadcasts then share.
+#extension GL_KHR_shader_subgroup_ballot : require
+#extension GL_EXT_control_flow_attributes : require
+#include "common.glsl"
+layout(local_size_x = 32, local_size_x_id = 0) in;
+layout(constant_id = 2) const uint kTileRows = 32;
+layout(constant_id = 4) const uint kThreadColumns = 4;
+layout(constant_id = 8) const uint kTransposeA = 0;
+layout(constant_id = 9) const uint kTransposeB = 0;
+layout(constant_id = 10) const uint kFoursA = 0;
+layout(constant_id = 11) const uint kFoursB = 0;
+layout(constant_id = 12) const uint kFoursOut = 0;
+layout(constant_id = 21) const uint kFoursK = 0;
+#include "matmul.glsl"
+layout(std430, set = 0, binding = 0) readonly buffer A4 { vec4 a4[]; };
+layout(std430, set = 0, binding = 1) readonly buffer B4 { vec4 b4[]; };
+layout(std430, set = 0, binding = 2) buffer Out4 { vec4 outp4[]; };
+#define kRows 32
+#define W gl_WorkGroupSize.x
+const uint kSlots = (kRows + W - 1u) / W;  // vec4s of a that a lane loads in a step
+
+// Quad q of the kRows x 4 piece of a at (row, k): four k of row q, or, where a is transposed, four rows of k + q / (kRows / 4).
+vec4 quadA(uint from, uint row, uint k, uint q) {
+  if (kTransposeA == 0u) {
+    const uint at = from + min(row + q, p.m - 1u) * p.lda;
+    if (kFoursA != 0u) return a4[(at + k) / 4u];
+    vec4 x;
+    [[unroll]] for (uint i = 0; i < 4u; ++i) x[i] = a[at + min(k + i, p.k - 1u)];
+    return x;
+  }
+  const uint at = from + min(k + q / (kRows / 4u), p.k - 1u) * p.lda, r = row + q % (kRows / 4u) * 4u;
+  if (kFoursA != 0u) return a4[(at + min(r, p.m - 4u)) / 4u];
+  vec4 x;
+  [[unroll]] for (uint i = 0; i < 4u; ++i) x[i] = a[at + min(r + i, p.m - 1u)];
+  return x;
+}
+
+// b at (k + i, column .. column + 3).
+vec4 rowB(uint from, uint k, uint column) {
+  const uint at = from + min(k, p.k - 1u) * p.ldb;
+  if (kFoursB != 0u) return b4[(at + min(column, p.n - 4u)) / 4u];
+  vec4 x;
+  [[unroll]] for (uint i = 0; i < 4u; ++i) x[i] = b[at + min(column + i, p.n - 1u)];
+  return x;
+}
+// b at (k .. k + 3, column), where b is transposed.
+vec4 columnB(uint from, uint k, uint column) {
+  const uint at = from + min(column, p.n - 1u) * p.ldb;
+  if (kFoursB != 0u) return b4[(at + k) / 4u];
+  vec4 x;
+  [[unroll]] for (uint i = 0; i < 4u; ++i) x[i] = b[at + min(k + i, p.k - 1u)];
+  return x;
+}
+
+void main() {
+  const Tile t = tileOf(kTileRows, kThreadColumns * W);
+  if (!t.real) return;
+  const uint lane = gl_SubgroupInvocationID, column = t.column + 4u * lane;
+  const uint fromA = p.offsetA + t.batch * p.strideA, fromB = p.offsetB + t.batch * p.strideB;
+  vec4 sum[kRows];
+  [[unroll]] for (uint i = 0; i < kRows; ++i) sum[i] = vec4(0.0);
+  for (uint k = 0; k < p.k; k += 4u) {
+    vec4 quads[8];
+    [[unroll]] for (uint s = 0; s < 8u; ++s)
+      if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
+    vec4 right[4];
+    [[unroll]] for (uint i = 0; i < 4u; ++i) right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);
+    [[unroll]] for (uint i = 0; i < 4u; ++i) {
+      vec4 b = kTransposeB == 0u ? right[i] : vec4(right[0][i], right[1][i], right[2][i], right[3][i]);
+      const bool real = kFoursK != 0u || k + i < p.k;
+      if (!real) b = vec4(0.0);
+      [[unroll]] for (uint r = 0; r < kRows; ++r) {
+        const uint quad = kTransposeA == 0u ? r : i * (kRows / 4u) + r / 4u, part = kTransposeA == 0u ? i : r % 4u;
+        const float a = subgroupBroadcast(quads[quad / W][part], quad % W);
+        sum[r] += (real ? a : 0.0) * b;
+      }
+    }
+  }
+  [[unroll]] for (uint r = 0; r < kRows; ++r) {
+    const uint row = t.row + r;
+    if (row >= p.m) continue;
+    if (kFoursOut != 0u) {
+      if (column >= p.n) continue;
+      const uint at = (p.offsetOut + t.batch * p.strideOut + row * p.ldOut + column) / 4u;
+      vec4 value = p.alpha * sum[r];
+      if (p.accumulate != 0u) value += outp4[at];
+      outp4[at] = value;
+    } else {
+      [[unroll]] for (uint i = 0; i < 4u; ++i)
+        if (column + i < p.n) store(t.batch, row, column + i, sum[r][i]);
+    }
+  }
+}

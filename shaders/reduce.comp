@@ -1,0 +1,60 @@
+#version 450
+// One number for every row: sum, mean, min, max or L2 norm.
+#include "common.glsl"
+layout(local_size_x = 256, local_size_x_id = 0) in;
+layout(constant_id = 10) const uint kKind = 0;
+layout(constant_id = 17) const uint kRowsOfFours = 0;
+#include "reduce.glsl"
+layout(std430, set = 0, binding = 0) readonly buffer InpBuffer { float inp[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Inp4Buffer { vec4 inp4[]; };
+layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { float outp[]; };
+layout(push_constant) uniform Push { ReduceParams p; };
+#include "rows.glsl"
+ROW_LOAD(load, inp, inp4)
+
+// The sum of x / by, or of its squares.
+float rowSum(uint from, float by) {
+  Sum s = sumOfNone();
+  EACH_TURN(turn, p.d) {
+    const vec4 x = by == 1.0 ? load(from, turn, p.d, 0.0) : load(from, turn, p.d, 0.0) / by;
+    addTo(s, turn, kKind == kReduceNorm ? x * x : x);
+  }
+  return sumOf(s);
+}
+
+// The largest element (smallest for min, largest magnitude for norm) that is no NaN; `nan` tells whether there was one.
+float rowExtreme(uint from, out bool nan) {
+  const float none = kKind == kReduceNorm ? 0.0 : -INFINITY;
+  vec4 best = vec4(none);
+  bool bad = false;
+  EACH_TURN(turn, p.d) {
+    vec4 x = load(from, turn, p.d, kKind == kReduceMin ? INFINITY : none);
+    bad = bad || anyNan(x);
+    best = larger(best, kKind == kReduceNorm ? abs(x) : kKind == kReduceMin ? -x : x);
+  }
+  nan = groupAny(bad);
+  const float all = largestOf(best);
+  return kKind == kReduceMin ? -all : all;
+}
+
+float rowNorm(uint from) {
+  const float plain = rowSum(from, 1.0);
+  if (isNormal(plain) || isNan(plain)) return sqrt(plain);
+  bool nan;
+  const float largest = rowExtreme(from, nan);
+  if (largest == 0.0 || isInf(largest)) return largest;
+  return largest * sqrt(rowSum(from, largest));
+}
+
+void main() {
+  const uint row = groupIndex();
+  if (row >= p.rows) return;
+  const uint from = row * p.d;
+  float result;
+  bool nan = false;
+  if (kKind == kReduceSum) result = rowSum(from, 1.0);
+  else if (kKind == kReduceMean) result = rowSum(from, 1.0) / float(p.d);
+  else if (kKind == kReduceNorm) result = rowNorm(from);
+  else result = rowExtreme(from, nan);
+  if (LANE == 0) outp[row] = nan ? NAN : result;
+}

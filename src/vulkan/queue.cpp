@@ -1,0 +1,312 @@
+// Recording and submission.
+#include "vulkan/queue.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "params.h"
+
+namespace switchyard::vulkan {
+namespace {
+
+constexpr uint32_t kMaxBindings = 8;
+// Bytes for one group from which on it is made large on software drivers, which cut long loops off (shaders/rows.glsl).
+constexpr uint64_t kLongRowBytes = 512 << 10;
+constexpr uint32_t kScanColumns = 4096;
+constexpr uint32_t kSoftwareMaxK = 32768;
+constexpr VkPipelineStageFlags kWorkStages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+constexpr VkAccessFlags kWrites = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
+constexpr VkAccessFlags kReads = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT;
+
+[[noreturn]] void misuse(const std::string& what) { throw Error(Code::Internal, "vulkan queue: " + what); }
+
+const GpuBuffer& bufferOf(const BufferView& view) {
+  if (!view.buffer) misuse("a view without a buffer");
+  if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset) misuse("a view past the end of its buffer");
+  return static_cast<const GpuBuffer&>(*view.buffer);
+}
+
+Range rangeOf(const BufferView& view) {
+  const uint64_t begin = bufferOf(view).address() + view.offset;
+  return {begin, begin + view.size};
+}
+
+}  // namespace
+
+GpuQueue::GpuQueue(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<StagingPool> staging,
+                   std::shared_ptr<Completer> completer)
+    : gpu_(std::move(gpu)), pipelines_(std::move(pipelines)), completer_(std::move(completer)),
+      lane_(std::make_shared<Lane>(gpu_, std::move(staging))), queue_(gpu_->nextQueue()) {}
+
+GpuQueue::~GpuQueue() {
+  discard();
+  if (!completer_->onThread()) lane_->waitSettled();  // on it, the lane itself outlives what is pending
+}
+
+Submission& GpuQueue::record() {
+  if (current_) return *current_;
+  gpu_->throwIfLost();
+  const uint64_t finished = lane_->finishedSerial.load(std::memory_order_acquire);
+  if (finished == lane_->submittedSerial && !mustBarrier_) hazards_.clear();
+  std::erase_if(unread_, [&](const Unread& u) { return u.serial <= finished; });
+  touched_.clear();
+  current_ = lane_->take();
+  return *current_;
+}
+
+VkCommandBuffer GpuQueue::commands() {
+  Submission& s = record();
+  if (!s.hasCommands) {
+    VkCommandBufferBeginInfo info{VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+    info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
+    check(gpu_->api.vkBeginCommandBuffer(s.commands, &info), "vkBeginCommandBuffer");
+    s.hasCommands = true;
+    boundPipeline_ = VK_NULL_HANDLE;
+  }
+  return s.commands;
+}
+
+void GpuQueue::barrier(VkPipelineStageFlags toStages, VkAccessFlags toAccess) {
+  VkMemoryBarrier memory{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
+  memory.srcAccessMask = kWrites;
+  memory.dstAccessMask = toAccess;
+  gpu_->api.vkCmdPipelineBarrier(commands(), kWorkStages, toStages, 0, 1, &memory, 0, nullptr, 0, nullptr);
+}
+
+// Called before every command, with what it reads and what it writes (or reads and writes).
+void GpuQueue::before(std::span<const Range> reads, std::span<const Range> writes) {
+  for (const Range& range : writes) keepReadbacks(range);
+  bool needed = mustBarrier_;
+  for (const Range& range : reads) needed = needed || hazards_.conflicts(range, false);
+  for (const Range& range : writes) needed = needed || hazards_.conflicts(range, true);
+  if (needed) {
+    barrier(kWorkStages, kReads | kWrites);
+    hazards_.clear();
+    mustBarrier_ = false;
+  }
+  for (const Range& range : reads) hazards_.add(range, false), touched_.push_back(range);
+  for (const Range& range : writes) hazards_.add(range, true), touched_.push_back(range);
+}
+
+bool GpuQueue::touchedNow(const Range& range) const {
+  return std::any_of(touched_.begin(), touched_.end(), [&](const Range& t) { return t.overlaps(range); });
+}
+
+// Memory that is read in place after the fence must not be overwritten by a later command: what this recording reads is
+// copied aside first, what an earlier submission reads is waited for (rare: a context reuses memory after completion).
+void GpuQueue::keepReadbacks(const Range& range) {
+  for (size_t i = 0; i < record().readbacks.size(); ++i) {
+    const Readback r = current_->readbacks[i];
+    if (!r.from) continue;
+    const uint64_t begin = r.from->address() + r.offset;
+    if (!range.overlaps({begin, begin + r.bytes})) continue;
+    const Piece piece = stage(r.bytes);
+    const Range read{begin, begin + r.bytes};
+    before({&read, 1}, {});
+    recordCopy(piece.block->handle(), piece.offset, r.from->handle(), r.from->base() + r.offset, r.bytes);
+    current_->readbacks[i].src = piece.block->mapped() + piece.offset;
+    current_->readbacks[i].from = nullptr;
+  }
+  for (const Unread& u : unread_)
+    if (u.range.overlaps(range)) lane_->waitFinished(u.serial);
+}
+
+GpuQueue::Piece GpuQueue::stage(size_t bytes) {
+  Submission& s = record();
+  if (s.blocks.empty() || s.blocks.back()->size - s.blockUsed < bytes) {
+    s.blocks.push_back(lane_->staging->take(bytes));
+    s.blockUsed = 0;
+  }
+  const Piece piece{s.blocks.back().get(), s.blockUsed};
+  s.blockUsed = std::min<size_t>((s.blockUsed + bytes + 255) / 256 * 256, s.blocks.back()->size);
+  return piece;
+}
+
+void GpuQueue::recordCopy(VkBuffer to, uint64_t toOffset, VkBuffer from, uint64_t fromOffset, uint64_t bytes) {
+  const VkBufferCopy region{fromOffset, toOffset, bytes};
+  gpu_->api.vkCmdCopyBuffer(commands(), from, to, 1, &region);
+}
+
+void GpuQueue::upload(BufferView dst, std::span<const std::byte> src) {
+  if (src.empty()) return;
+  if (src.size() > dst.size) misuse("an upload larger than its target");
+  const GpuBuffer& buffer = bufferOf(dst);
+  const Range range{buffer.address() + dst.offset, buffer.address() + dst.offset + src.size()};
+  Submission& s = record();
+  const auto start = Clock::now();
+  if (buffer.mapped() && !touchedNow(range)) {
+    std::memcpy(buffer.mapped() + dst.offset, src.data(), src.size());
+  } else {
+    const Piece piece = stage(src.size());
+    std::memcpy(piece.block->mapped() + piece.offset, src.data(), src.size());
+    before({}, {&range, 1});
+    recordCopy(buffer.handle(), buffer.base() + dst.offset, piece.block->handle(), piece.offset, src.size());
+  }
+  s.timings.uploadMs += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+void GpuQueue::download(std::span<std::byte> dst, BufferView src) {
+  if (dst.empty()) return;
+  if (dst.size() > src.size) misuse("a download larger than its source");
+  const GpuBuffer& buffer = bufferOf(src);
+  const Range range{buffer.address() + src.offset, buffer.address() + src.offset + dst.size()};
+  Submission& s = record();
+  if (buffer.host) {  // cached: fast to read where it lies
+    s.readbacks.push_back({dst.data(), buffer.host + src.offset, dst.size(), &buffer, src.offset});
+    touched_.push_back(range);
+    return;
+  }
+  const Piece piece = stage(dst.size());
+  before({&range, 1}, {});
+  recordCopy(piece.block->handle(), piece.offset, buffer.handle(), buffer.base() + src.offset, dst.size());
+  s.readbacks.push_back({dst.data(), piece.block->mapped() + piece.offset, dst.size(), nullptr, 0});
+}
+
+void GpuQueue::copy(BufferView dst, BufferView src) {
+  if (dst.size != src.size) misuse("a copy between views of different sizes");
+  if (dst.size == 0) return;
+  const Range read = rangeOf(src), written = rangeOf(dst);
+  if (read.overlaps(written)) misuse("a copy between overlapping views");
+  before({&read, 1}, {&written, 1});
+  const GpuBuffer &from = bufferOf(src), &to = bufferOf(dst);
+  recordCopy(to.handle(), to.base() + dst.offset, from.handle(), from.base() + src.offset, src.size);
+}
+
+void GpuQueue::fill(BufferView dst, uint32_t word) {
+  if (dst.size == 0) return;
+  const GpuBuffer& buffer = bufferOf(dst);
+  if (dst.size % 4 || (buffer.base() + dst.offset) % 4) misuse("a fill that is not of whole words");
+  const Range range = rangeOf(dst);
+  before({}, {&range, 1});
+  gpu_->api.vkCmdFillBuffer(commands(), buffer.handle(), buffer.base() + dst.offset, dst.size, word);
+}
+
+BoundView GpuQueue::bind(const BufferView& view) const {
+  const GpuBuffer& buffer = bufferOf(view);
+  const uint64_t offset = buffer.base() + view.offset;
+  if (view.size > gpu_->physical.info.maxViewBytes) misuse("a view of more than maxViewBytes");
+  if (offset % gpu_->physical.info.viewAlignment) misuse("a view that is not aligned to viewAlignment");
+  // Kernels read whole words: up to three bytes past the end.
+  const uint64_t bytes = std::min(std::max<uint64_t>((view.size + 3) & ~3ull, 4), buffer.bound() - offset);
+  const uint64_t begin = buffer.address() + view.offset;
+  return {{buffer.handle(), offset, bytes}, {begin, begin + view.size}};
+}
+
+void GpuQueue::checkArguments(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const {
+  if (views.size() != shader.buffers || views.size() > kMaxBindings)
+    misuse(std::string(shader.name) + " has " + std::to_string(shader.buffers) + " buffers, " + std::to_string(views.size()) + " were given");
+  if (params.size() != shader.paramBytes) misuse(std::string(shader.name) + " got parameters of the wrong size");
+}
+
+void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) {
+  const Shader& shader = shaderOf(kernel);
+  checkArguments(shader, views, params);
+  if (count == 0) return;
+  if (kernel == Kernel::search_scan && !gpu_->tuneAsHardware) {
+    SearchParams p;
+    std::memcpy(&p, params.data(), sizeof p);
+    if (p.d > kScanColumns) {  // loops too long for a software driver (rows.glsl): by tiles, with the same result
+      const uint64_t tiles = ((uint64_t(p.n) + kSearchTile - 1) / kSearchTile) * ((p.q + kSearchTile - 1) / kSearchTile);
+      return launch(Kernel::search_scores, tiles, views, params);
+    }
+  }
+  uint64_t largest = 0;
+  for (const BufferView& view : views) largest = std::max(largest, view.size);
+  const Pipeline& pipeline = pipelines_->get(shader, {count, largest / count > kLongRowBytes, params});
+  const uint64_t perGroup = shader.countsItems ? uint64_t(pipeline.groupThreads) * pipeline.itemsPerThread : 1;
+  dispatch(shader, pipeline, (count - 1) / perGroup + 1, views, params);
+}
+
+void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views,
+                        std::span<const std::byte> params) {
+  const uint64_t maxX = gpu_->physical.limits.maxComputeWorkGroupCount[0];
+  const uint64_t y = (groups - 1) / maxX + 1, x = (groups - 1) / y + 1;
+  if (y > gpu_->physical.limits.maxComputeWorkGroupCount[1] || x * y > ~0u) misuse(std::string(shader.name) + " was given too large a count");
+
+  VkWriteDescriptorSet writes[kMaxBindings];
+  VkDescriptorBufferInfo infos[kMaxBindings];
+  Range ranges[kMaxBindings];
+  for (uint32_t i = 0; i < views.size(); ++i) {
+    const BoundView bound = bind(views[i]);
+    infos[i] = bound.info;
+    ranges[i] = bound.range;
+    writes[i] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, VK_NULL_HANDLE, i, 0, 1,
+                 VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, nullptr, &infos[i], nullptr};
+  }
+  const size_t reads = views.size() - shader.outputs;
+  before({ranges, reads}, {ranges + reads, shader.outputs});
+  const VkCommandBuffer to = commands();
+  const DeviceApi& api = gpu_->api;
+  if (boundPipeline_ != pipeline.pipeline.get()) {
+    boundPipeline_ = pipeline.pipeline.get();
+    api.vkCmdBindPipeline(to, VK_PIPELINE_BIND_POINT_COMPUTE, boundPipeline_);
+  }
+  api.vkCmdPushDescriptorSetKHR(to, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout.get(), 0, uint32_t(views.size()), writes);
+  api.vkCmdPushConstants(to, pipeline.layout.get(), VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(params.size()), params.data());
+  api.vkCmdDispatch(to, uint32_t(x), uint32_t(y), 1);
+}
+
+// The seam for products by other means (cooperative matrices): chosen here, by what the device can and what is asked.
+void GpuQueue::matmul(const Matmul& op) {
+  const bool direct = !gpu_->tuneAsHardware && gpu_->physical.broadcast;
+  matmulWith(direct ? MatmulShader::Direct : MatmulShader::Tiled, op);
+}
+
+void GpuQueue::matmulWith(MatmulShader which, const Matmul& op) {
+  const Shader& shader = shaderOf(which);
+  const DeviceInfo& info = gpu_->physical.info;
+  const uint32_t maxK = gpu_->tuneAsHardware ? ~0u : kSoftwareMaxK;
+  for (const MatmulPiece& piece : planMatmul(op, info.maxViewBytes, info.viewAlignment, maxK)) {
+    const MatmulParams& p = piece.params;
+    const BufferView views[] = {piece.a, piece.b, piece.out};
+    const auto params = std::as_bytes(std::span(&p, 1));
+    const Pipeline& pipeline = pipelines_->get(shader, {p.batch, false, params});
+    const uint64_t tiles = uint64_t((p.m - 1) / pipeline.tileRows + 1) * ((p.n - 1) / pipeline.tileColumns + 1);
+    dispatch(shader, pipeline, tiles * p.batch, views, params);
+  }
+}
+
+void GpuQueue::finishRecording(Submission& s) {
+  barrier(VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
+  check(gpu_->api.vkEndCommandBuffer(s.commands), "vkEndCommandBuffer");
+  if (s.fenceUsed) {
+    const VkFence fence = s.fence.get();
+    s.fenceUsed = false;
+    check(gpu_->api.vkResetFences(gpu_->device, 1, &fence), "vkResetFences");
+  }
+  VkSubmitInfo info{VK_STRUCTURE_TYPE_SUBMIT_INFO};
+  info.commandBufferCount = 1;
+  info.pCommandBuffers = &s.commands;
+  std::lock_guard lock(queue_.mutex);
+  const VkResult result = gpu_->api.vkQueueSubmit(queue_.queue, 1, &info, s.fence.get());
+  if (result == VK_ERROR_DEVICE_LOST) gpu_->markLost();
+  check(result, "vkQueueSubmit");
+  s.fenceUsed = true;
+}
+
+// Whatever goes wrong from here on is told to `done`: nothing of the recording is left to discard.
+void GpuQueue::submit(Completion done) {
+  Submission& s = record();
+  s.submitted = Clock::now();
+  try {
+    if (s.hasCommands) finishRecording(s);
+  } catch (...) {
+    s.error = std::current_exception();
+    mustBarrier_ = true;
+  }
+  s.serial = ++lane_->submittedSerial;
+  for (const Readback& r : s.readbacks)
+    if (r.from) unread_.push_back({{r.from->address() + r.offset, r.from->address() + r.offset + r.bytes}, s.serial});
+  s.lane = lane_;
+  s.done = std::move(done);
+  completer_->push(std::move(current_));
+}
+
+void GpuQueue::discard() noexcept {
+  if (!current_) return;
+  mustBarrier_ = mustBarrier_ || current_->hasCommands;
+  if (current_->hasCommands) gpu_->api.vkResetCommandBuffer(current_->commands, 0);  // a failure shows at the next begin
+  lane_->recycle(std::move(current_));
+}
+
+}  // namespace switchyard::vulkan

@@ -1,0 +1,65 @@
+// The Queue of a Vulkan device: records into recycled command buffers, places barriers where ranges demand them.
+#pragma once
+#include "vulkan/lane.h"
+#include "vulkan/matmul.h"
+
+namespace switchyard::vulkan {
+
+struct BoundView {
+  VkDescriptorBufferInfo info;
+  Range range;
+};
+
+class GpuQueue final : public Queue {
+ public:
+  GpuQueue(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<StagingPool> staging,
+           std::shared_ptr<Completer> completer);
+  ~GpuQueue() override;
+
+  void upload(BufferView dst, std::span<const std::byte> src) override;
+  void download(std::span<std::byte> dst, BufferView src) override;
+  void copy(BufferView dst, BufferView src) override;
+  void fill(BufferView dst, uint32_t word) override;
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override;
+  void matmul(const Matmul& op) override;
+  void submit(Completion done) override;
+  void discard() noexcept override;
+
+  void matmulWith(MatmulShader shader, const Matmul& op);  // for the benchmark, and behind matmul()
+
+ private:
+  struct Piece {  // a part of a staging block
+    GpuBuffer* block;
+    uint64_t offset;
+  };
+  Submission& record();  // the open recording
+  VkCommandBuffer commands();
+  void dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views, std::span<const std::byte> params);
+  void checkArguments(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const;
+  BoundView bind(const BufferView& view) const;
+  void before(std::span<const Range> reads, std::span<const Range> writes);  // the barrier, if one is needed
+  void barrier(VkPipelineStageFlags toStages, VkAccessFlags toAccess);
+  void keepReadbacks(const Range& aboutToBeWritten);
+  void recordCopy(VkBuffer to, uint64_t toOffset, VkBuffer from, uint64_t fromOffset, uint64_t bytes);
+  Piece stage(size_t bytes);
+  bool touchedNow(const Range& range) const;
+  void finishRecording(Submission& submission);
+
+  const std::shared_ptr<Gpu> gpu_;
+  const std::shared_ptr<Pipelines> pipelines_;
+  const std::shared_ptr<Completer> completer_;
+  const std::shared_ptr<Lane> lane_;
+  SharedQueue& queue_;
+  std::unique_ptr<Submission> current_;
+  VkPipeline boundPipeline_ = VK_NULL_HANDLE;
+  bool mustBarrier_ = false;  // commands were dropped that may have held the barrier of an earlier submission
+  Hazards hazards_;
+  std::vector<Range> touched_;  // by the commands of the open recording
+  struct Unread {
+    Range range;
+    uint64_t serial;
+  };
+  std::vector<Unread> unread_;  // read in place when an earlier submission completes
+};
+
+}  // namespace switchyard::vulkan

@@ -1,0 +1,22 @@
+// The SPIR-V that the build embeds, by kernel. A kernel of kernels.def without its shader does not link.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "device.h"
+
+namespace switchyard::vulkan {
+
+struct Shader {
+  const char* name;
+  std::span<const uint32_t> words;  // empty for kernels of the CPU alone
+  uint32_t buffers, outputs, paramBytes;
+  bool countsItems;
+};
+const Shader& shaderOf(Kernel kernel);
+
+// Shaders that no kernel names: the matrix products that Queue::matmul chooses from.
+enum class MatmulShader : uint32_t { Naive, Direct, Tiled, kCount };
+const Shader& shaderOf(MatmulShader shader);
+
+}  // namespace switchyard::vulkan
