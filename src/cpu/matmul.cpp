@@ -1,0 +1,144 @@
+// Cuts matrix products into tiles for the library, and one-row and one-column products into matrix-vector loops.
+#include "cpu/matmul.h"
+
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "cpu/blas.h"
+#include "cpu/scratch.h"
+#include "error.h"
+
+namespace switchyard::cpu {
+namespace {
+
+constexpr double kFlopsANs = 100;       // of one core, for estimates
+constexpr double kSmallestTile = 4e6;   // floating-point operations: 40 us, worth waking a helper for
+constexpr double kLargestTile = 1.5e9;  // 15 ms between looks at the stop flag
+constexpr size_t kTileStep = 64;        // tiles end on multiples of the library's register blocks
+constexpr size_t kVectorColumns = 4096;
+
+int blasInt(size_t value) {
+  if (value > static_cast<size_t>(std::numeric_limits<int>::max()))
+    throw Error(Code::InvalidArgument, "a matrix side of " + std::to_string(value) + " elements is more than the CPU's matrix library takes");
+  return static_cast<int>(value);
+}
+
+size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+struct Tiles {
+  size_t tileM, tileN, countM, countN;
+};
+
+// Halves the longer side until there are enough tiles for the threads and none is too large.
+Tiles tilesOf(const Matmul& op, uint32_t threads) {
+  const double flops = 2.0 * op.m * op.n * op.k;
+  const double mostByCost = std::max(1.0, flops / kSmallestTile);
+  const double wanted = std::max(flops / kLargestTile, std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));
+  size_t partsM = 1, partsN = 1;
+  while (static_cast<double>(partsM * partsN) < wanted) {
+    const size_t m = op.m / (partsM + 1), n = op.n / (partsN + 1);
+    if (m >= n && m >= 16) ++partsM;
+    else if (n >= 16) ++partsN;
+    else break;
+  }
+  Tiles tiles{};
+  tiles.tileM = partsM == 1 ? op.m : roundUp((op.m + partsM - 1) / partsM, op.m >= 2 * kTileStep * partsM ? kTileStep : 8);
+  tiles.tileN = partsN == 1 ? op.n : roundUp((op.n + partsN - 1) / partsN, op.n >= 2 * kTileStep * partsN ? kTileStep : 16);
+  tiles.countM = (op.m - 1) / tiles.tileM + 1;
+  tiles.countN = (op.n - 1) / tiles.tileN + 1;
+  return tiles;
+}
+
+struct Operands {
+  const float *a, *b;
+  float* out;
+};
+
+Operands operands(const Matmul& op, uint64_t item) {
+  return {op.a.host<const float>() + item * op.strideA, op.b.host<const float>() + item * op.strideB, op.out.host<float>() + item * op.strideOut};
+}
+
+void zeros(const Matmul& op) {
+  for (uint64_t item = 0; item < op.batch; ++item)
+    for (size_t row = 0; row < op.m; ++row) std::memset(operands(op, item).out + row * op.ldOut, 0, op.n * sizeof(float));
+}
+
+void tiled(const Matmul& op, const Budget& budget) {
+  const Tiles tiles = tilesOf(op, budget.threads);
+  const uint64_t tilesAnItem = uint64_t{tiles.countM} * tiles.countN;
+  const double tileNs = 100 + 2.0 * op.m * op.n * op.k / static_cast<double>(tilesAnItem) / kFlopsANs;
+  const uint64_t count = tilesAnItem * op.batch;
+  const uint64_t grain = tilesAnItem > 1 ? 1 : grainFor(budget, count, tileNs);
+  parallelFor(budget, count, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
+    for (uint64_t i = begin; i < end; ++i) {
+      const uint64_t tile = i % tilesAnItem;
+      const size_t row = tile / tiles.countN * tiles.tileM, column = tile % tiles.countN * tiles.tileN;
+      const Operands at = operands(op, i / tilesAnItem);
+      gemm({.m = std::min<size_t>(tiles.tileM, op.m - row), .n = std::min<size_t>(tiles.tileN, op.n - column), .k = op.k,
+            .transposeA = op.transposeA, .transposeB = op.transposeB, .alpha = op.alpha},
+           at.a + (op.transposeA ? row : row * op.lda), op.lda, at.b + (op.transposeB ? column * op.ldb : column), op.ldb,
+           at.out + row * op.ldOut + column, op.ldOut);
+    }
+  });
+}
+
+// The product with one row or one column, as matrix times vector. The library would pack the whole matrix for it.
+struct VectorProduct {
+  bool matrixIsA;    // n == 1: the matrix is op(a); m == 1: it is op(b)
+  bool rowsAreDots;  // each output is the dot product of a stored row of the matrix with the vector
+  size_t outputs, vectorStride, outStride, ld;
+
+  explicit VectorProduct(const Matmul& op)
+      : matrixIsA(op.n == 1), rowsAreDots(matrixIsA ? !op.transposeA : op.transposeB), outputs(matrixIsA ? op.m : op.n),
+        vectorStride(matrixIsA ? (op.transposeB ? 1 : op.ldb) : (op.transposeA ? op.lda : 1)), outStride(matrixIsA ? op.ldOut : 1),
+        ld(matrixIsA ? op.lda : op.ldb) {}
+};
+
+void asVector(const Matmul& op, const Budget& budget) {
+  const VectorProduct v(op);
+  const double outputNs = 5 + 0.13 * op.k;
+  const uint64_t step = v.rowsAreDots ? 1 : kVectorColumns;
+  const uint64_t grain = grainFor(budget, v.outputs, outputNs, step);
+  const uint64_t pieces = (v.outputs - 1) / grain + 1, count = pieces * op.batch;
+  parallelFor(budget, count, pieces > 1 ? 1 : grainFor(budget, count, outputNs * static_cast<double>(v.outputs)),
+              [&](uint64_t begin, uint64_t end, uint32_t) {
+    Scratch gathered(v.vectorStride == 1 ? 0 : op.k * sizeof(float));
+    for (uint64_t i = begin; i < end; ++i) {
+      const Operands at = operands(op, i / pieces);
+      const float* const matrix = v.matrixIsA ? at.a : at.b;
+      const float* x = v.matrixIsA ? at.b : at.a;
+      if (v.vectorStride != 1) {
+        for (size_t j = 0; j < op.k; ++j) gathered.as<float>()[j] = x[j * v.vectorStride];
+        x = gathered.as<float>();
+      }
+      const size_t from = i % pieces * grain, n = std::min<size_t>(grain, v.outputs - from);
+      float* const y = at.out + from * v.outStride;
+      if (v.rowsAreDots) matrixTimesVector(matrix + from * v.ld, v.ld, n, op.k, x, op.alpha, y, v.outStride);
+      else vectorTimesMatrix(matrix + from, v.ld, op.k, n, x, op.alpha, y, v.outStride);
+    }
+  });
+}
+
+}  // namespace
+
+void gemm(const Product& product, const float* a, size_t lda, const float* b, size_t ldb, float* out, size_t ldOut) {
+  // Row-major out = a b is column-major out' = b' a'.
+  const int m = blasInt(product.n), n = blasInt(product.m), k = blasInt(product.k);
+  const int ldFirst = blasInt(ldb), ldSecond = blasInt(lda), ldc = blasInt(ldOut);
+  // The library doesn't look at the operands when alpha is 0, but a NaN in them counts.
+  const float alpha = product.alpha == 0 ? 1.0f : product.alpha;
+  sgemm_(product.transposeB ? "T" : "N", product.transposeA ? "T" : "N", &m, &n, &k, &alpha, b, &ldFirst, a, &ldSecond, &product.beta, out, &ldc);
+  if (product.alpha != 0) return;
+  for (size_t row = 0; row < product.m; ++row)
+    for (size_t column = 0; column < product.n; ++column) out[row * ldOut + column] *= 0.0f;
+}
+
+void matmul(const Matmul& op, const Budget& budget) {
+  if (op.k == 0) return zeros(op);
+  if (op.m == 1 || op.n == 1) return asVector(op, budget);
+  tiled(op, budget);
+}
+
+}  // namespace switchyard::cpu

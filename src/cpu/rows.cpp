@@ -1,0 +1,353 @@
+// Kernels that work along rows: reduce, normalize, softmax, layer_norm.
+#include "cpu/simd.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/rows.cpp"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+#include <limits>
+#include <vector>
+
+#include "cpu/kernels.h"
+#include "cpu/scratch.h"
+#include "cpu/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace switchyard::cpu::HWY_NAMESPACE {
+namespace {
+
+constexpr size_t kBlockFloats = 4096;        // of the buffer that gathers short rows before they are streamed out
+constexpr size_t kShortRow = 256;            // below this, ends of rows would spoil streaming stores
+constexpr size_t kCachedRow = 32 * 1024;     // rows up to this many floats stay in the L2 cache between passes
+constexpr size_t kSplitRow = 128 * 1024;     // rows from here on are shared by the threads when there are few of them
+constexpr size_t kSplitChunk = 32 * 1024;
+
+bool splits(const Call& call, uint64_t rows, uint64_t d) {
+  return d >= kSplitRow && (rows < 4 * uint64_t{call.budget.threads} || d > (uint64_t{1} << 22));
+}
+
+// rowFn(src row, dst row, stream) for every row. Short rows are gathered in the first-level cache and streamed out together.
+template <class RowFn>
+void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const float* in, float* out, const RowFn& rowFn) {
+  const bool stream = rows * d * sizeof(float) >= kStreamBytes;
+  const bool gather = stream && d < kShortRow && d % kLanes != 0;
+  const uint64_t grain = grainFor(call.budget, rows, 10 + elementNs * static_cast<double>(d));
+  parallelFor(call.budget, rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
+    if (!gather) {
+      for (uint64_t r = begin; r < end; ++r) rowFn(in + r * d, out + r * d, stream);
+    } else {
+      HWY_ALIGN float block[kBlockFloats];
+      const size_t rowsABlock = kBlockFloats / d;
+      for (uint64_t r = begin; r < end; r += rowsABlock) {
+        const uint64_t last = HWY_MIN(end, r + rowsABlock);
+        for (uint64_t i = r; i < last; ++i) rowFn(in + i * d, block + (i - r) * d, false);
+        streamCopy(block, out + r * d, (last - r) * d);
+      }
+    }
+    if (stream) hwy::FlushStream();
+  });
+}
+
+// One long row: partial(begin, length) -> T for each chunk, on all threads.
+template <class T, class Partial>
+std::vector<T> chunkPartials(const Call& call, size_t d, const Partial& partial) {
+  const size_t chunks = (d + kSplitChunk - 1) / kSplitChunk;
+  std::vector<T> partials(chunks);
+  parallelFor(call.budget, chunks, 2, [&](uint64_t begin, uint64_t end, uint32_t) {
+    for (uint64_t c = begin; c < end; ++c) partials[c] = partial(c * kSplitChunk, HWY_MIN(kSplitChunk, d - c * kSplitChunk));
+  });
+  return partials;
+}
+
+template <class Apply>
+void chunkApply(const Call& call, size_t d, const Apply& apply) {
+  const size_t chunks = (d + kSplitChunk - 1) / kSplitChunk;
+  parallelFor(call.budget, chunks, 2, [&](uint64_t begin, uint64_t end, uint32_t) {
+    for (uint64_t c = begin; c < end; ++c) apply(c * kSplitChunk, HWY_MIN(kSplitChunk, d - c * kSplitChunk));
+    hwy::FlushStream();
+  });
+}
+
+template <class Partial>
+double splitSum(const Call& call, size_t d, const Partial& partial) {
+  double total = 0;
+  for (double part : chunkPartials<double>(call, d, partial)) total += part;
+  return total;
+}
+
+double exactSquares(const float* row, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) sum += double{row[i]} * row[i];
+  return sum;
+}
+
+// False where squares over- or underflow in float32: then the sum is made in double, which holds every float's square.
+bool trusted(double squares) { return squares >= 1e-30 && squares <= 1e38; }
+
+double squaresOf(const float* row, size_t n) {
+  const double sum = rowSquares(row, n);
+  return trusted(sum) ? sum : exactSquares(row, n);
+}
+
+// ---- reduce
+
+struct Extremes {
+  float least, largest;
+  bool nan;
+};
+
+Extremes extremesOf(const float* row, size_t n) {
+  Vec least = hn::Set(kF, HUGE_VALF), largest = hn::Set(kF, -HUGE_VALF);
+  Vec least2 = least, largest2 = largest;
+  auto unordered = hn::IsNaN(hn::Zero(kF));
+  size_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    const Vec x = hn::LoadU(kF, row + i), y = hn::LoadU(kF, row + i + kLanes);
+    least = hn::Min(least, x);
+    least2 = hn::Min(least2, y);
+    largest = hn::Max(largest, x);
+    largest2 = hn::Max(largest2, y);
+    unordered = hn::Or(unordered, hn::Or(hn::IsNaN(x), hn::IsNaN(y)));
+  }
+  for (; i < n; i += kLanes) {
+    const Vec x = n - i >= kLanes ? hn::LoadU(kF, row + i) : loadPartOr(row + i, n - i, hn::Set(kF, row[i]));
+    least = hn::Min(least, x);
+    largest = hn::Max(largest, x);
+    unordered = hn::Or(unordered, hn::IsNaN(x));
+  }
+  return {hn::GetLane(hn::MinOfLanes(kF, hn::Min(least, least2))), maxLanes(hn::Max(largest, largest2)),
+          !hn::AllFalse(kF, unordered)};
+}
+
+float finishReduce(uint32_t kind, double sum, const Extremes& extremes, uint32_t d) {
+  switch (kind) {
+    case kReduceSum: return static_cast<float>(sum);
+    case kReduceMean: return static_cast<float>(sum / d);
+    case kReduceNorm: return static_cast<float>(std::sqrt(sum));
+    default:
+      if (extremes.nan) return std::numeric_limits<float>::quiet_NaN();
+      return kind == kReduceMin ? extremes.least : extremes.largest;
+  }
+}
+
+float reduceRow(const float* row, const ReduceParams& params) {
+  switch (params.kind) {
+    case kReduceMin:
+    case kReduceMax: return finishReduce(params.kind, 0, extremesOf(row, params.d), params.d);
+    case kReduceNorm: return finishReduce(params.kind, squaresOf(row, params.d), {}, params.d);
+    default: {
+      // A float32 chain that overflows on the way must not hide a finite result: double can't overflow.
+      double sum = rowSum(row, params.d);
+      if (!std::isfinite(sum)) {
+        sum = 0;
+        for (size_t i = 0; i < params.d; ++i) sum += row[i];
+      }
+      return finishReduce(params.kind, sum, {}, params.d);
+    }
+  }
+}
+
+float reduceLongRow(const Call& call, const float* row, const ReduceParams& params) {
+  if (params.kind == kReduceMin || params.kind == kReduceMax) {
+    Extremes all{HUGE_VALF, -HUGE_VALF, false};
+    for (const Extremes& part : chunkPartials<Extremes>(call, params.d, [&](size_t at, size_t n) { return extremesOf(row + at, n); }))
+      all = {std::min(all.least, part.least), std::max(all.largest, part.largest), all.nan || part.nan};
+    return finishReduce(params.kind, 0, all, params.d);
+  }
+  const bool norm = params.kind == kReduceNorm;
+  double sum = splitSum(call, params.d, [&](size_t at, size_t n) { return norm ? rowSquares(row + at, n) : rowSum(row + at, n); });
+  if (norm ? !trusted(sum) : !std::isfinite(sum))
+    sum = splitSum(call, params.d, [&](size_t at, size_t n) {
+      double part = 0;
+      for (size_t i = at; i < at + n; ++i) part += norm ? double{row[i]} * row[i] : double{row[i]};
+      return part;
+    });
+  return finishReduce(params.kind, sum, {}, params.d);
+}
+
+void reduce(const Call& call) {
+  const auto params = call.as<ReduceParams>();
+  const float* const in = call.view(0);
+  float* const out = call.view(1);
+  const size_t d = params.d;
+  if (splits(call, params.rows, d)) {
+    for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) out[r] = reduceLongRow(call, in + r * d, params);
+    return;
+  }
+  const uint64_t grain = grainFor(call.budget, params.rows, 5 + 0.12 * static_cast<double>(d), 16);
+  parallelFor(call.budget, params.rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
+    for (uint64_t r = begin; r < end; ++r) out[r] = reduceRow(in + r * d, params);
+  });
+}
+
+// ---- normalize
+
+void scaleInto(const float* src, float* dst, size_t n, bool stream, double squares, float epsilon) {
+  const double norm = std::sqrt(squares);
+  const double divisor = norm < epsilon ? double{epsilon} : norm;
+  // Ordinary rows multiply; where the reciprocal isn't an ordinary float32 every element is divided in double.
+  if (divisor > 1e-30 && divisor < 1e30) {
+    const Vec factor = hn::Set(kF, static_cast<float>(1.0 / divisor));
+    map(src, dst, n, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, factor); });
+  } else {
+    for (size_t i = 0; i < n; ++i) dst[i] = static_cast<float>(src[i] / divisor);
+  }
+}
+
+void normalize(const Call& call) {
+  const auto params = call.as<NormalizeParams>();
+  const float* const in = call.view(0);
+  float* const out = call.view(1);
+  const size_t d = params.d;
+  if (!splits(call, params.rows, d)) {
+    forRows(call, params.rows, d, 0.25, in, out, [&](const float* src, float* dst, bool stream) {
+      scaleInto(src, dst, d, stream, squaresOf(src, d), params.epsilon);
+    });
+    return;
+  }
+  for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) {
+    const float* const row = in + r * d;
+    double squares = splitSum(call, d, [&](size_t at, size_t n) { return rowSquares(row + at, n); });
+    if (!trusted(squares)) squares = splitSum(call, d, [&](size_t at, size_t n) { return exactSquares(row + at, n); });
+    chunkApply(call, d, [&](size_t at, size_t n) { scaleInto(row + at, out + r * d + at, n, true, squares, params.epsilon); });
+  }
+}
+
+// ---- softmax
+
+void softmaxRow(const float* src, float* dst, size_t d, float factor, bool stream, float* work) {
+  float* const exps = stream ? work : dst;
+  const Vec inverse = hn::Set(kF, static_cast<float>(1.0 / expInto(src, exps, d, rowMax(src, d), factor)));
+  map(exps, dst, d, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, inverse); });
+}
+
+struct Running {
+  float max = -HUGE_VALF;
+  double sum = 0;
+};
+
+// max and sum of a stretch that is read once: each block's sum is brought to the largest element so far.
+Running runningOf(const float* row, size_t n, float factor) {
+  constexpr size_t kBlock = 2048;
+  float exps[kBlock];
+  Running all;
+  for (size_t at = 0; at < n; at += kBlock) {
+    const size_t length = HWY_MIN(kBlock, n - at);
+    const float max = HWY_MAX(all.max, rowMax(row + at, length));
+    if (max == -HUGE_VALF) {  // nothing visible yet: no sum, unless a NaN settles it
+      if (extremesOf(row + at, length).nan) all.sum = std::numeric_limits<double>::quiet_NaN();
+      continue;
+    }
+    if (all.max != -HUGE_VALF) all.sum *= std::exp((double{all.max} - max) * factor);
+    all.sum += expInto(row + at, exps, length, max, factor);
+    all.max = max;
+  }
+  return all;
+}
+
+void softmaxLongRow(const Call& call, const float* src, float* dst, size_t d, float factor) {
+  Running all;
+  const auto parts = chunkPartials<Running>(call, d, [&](size_t at, size_t n) { return runningOf(src + at, n, factor); });
+  for (const Running& part : parts) all.max = std::max(all.max, part.max);
+  for (const Running& part : parts)
+    all.sum += part.max == -HUGE_VALF ? part.sum : part.sum * std::exp((double{part.max} - all.max) * factor);
+  const Vec top = hn::Set(kF, all.max), scale = hn::Set(kF, factor), inverse = hn::Set(kF, static_cast<float>(1.0 / all.sum));
+  chunkApply(call, d, [&](size_t at, size_t n) {
+    map(src + at, dst + at, n, true, [&](Vec x) HWY_ATTR { return hn::Mul(expNegative(hn::Mul(hn::Sub(x, top), scale)), inverse); });
+  });
+}
+
+void softmax(const Call& call) {
+  const auto params = call.as<SoftmaxParams>();
+  const float* const in = call.view(0);
+  float* const out = call.view(1);
+  const size_t d = params.d;
+  if (splits(call, params.rows, d)) {
+    for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r)
+      softmaxLongRow(call, in + r * d, out + r * d, d, params.inverseTemperature);
+    return;
+  }
+  forRows(call, params.rows, d, 0.4, in, out, [&](const float* src, float* dst, bool stream) {
+    const bool throughWork = stream && d <= kCachedRow;
+    float small[1024];
+    if (d <= 1024 || !throughWork) {
+      softmaxRow(src, dst, d, params.inverseTemperature, throughWork, small);
+    } else {
+      Scratch work(d * sizeof(float));
+      softmaxRow(src, dst, d, params.inverseTemperature, true, work.as<float>());
+    }
+  });
+}
+
+// ---- layer_norm
+
+struct Affine {
+  const float *gamma, *beta;  // null where absent
+};
+
+void affineInto(const float* src, float* dst, size_t n, bool stream, double mean, double variance, const Affine& affine, float epsilon) {
+  const Vec centre = hn::Set(kF, static_cast<float>(mean));
+  const Vec factor = hn::Set(kF, static_cast<float>(1.0 / std::sqrt(variance + epsilon)));
+  const Vec zero = hn::Zero(kF), one = hn::Set(kF, 1.0f);
+  const auto unit = [&](Vec x) HWY_ATTR { return hn::Mul(hn::Sub(x, centre), factor); };
+  if (!affine.gamma && !affine.beta) return map(src, dst, n, stream, unit);
+  mapWith(src, dst, n, stream,
+          [&](Vec x, size_t i) HWY_ATTR {
+            return hn::MulAdd(unit(x), affine.gamma ? hn::LoadU(kF, affine.gamma + i) : one, affine.beta ? hn::LoadU(kF, affine.beta + i) : zero);
+          },
+          [&](Vec x, size_t i, size_t valid) HWY_ATTR {
+            return hn::MulAdd(unit(x), affine.gamma ? loadPart(kF, affine.gamma + i, valid) : one,
+                              affine.beta ? loadPart(kF, affine.beta + i, valid) : zero);
+          });
+}
+
+double squaresAbout(const float* row, size_t n, double mean) {
+  const Vec centre = hn::Set(kF, static_cast<float>(mean));
+  return sumOf(row, n, static_cast<float>(mean), [&](Vec s, Vec x) HWY_ATTR {
+    const Vec difference = hn::Sub(x, centre);
+    return hn::MulAdd(difference, difference, s);
+  });
+}
+
+void layer_norm(const Call& call) {
+  const auto params = call.as<LayerNormParams>();
+  const float* const in = call.view(0);
+  float* const out = call.view(3);
+  const size_t d = params.d;
+  const Affine affine{params.hasGamma ? call.view(1) : nullptr, params.hasBeta ? call.view(2) : nullptr};
+  if (!splits(call, params.rows, d)) {
+    forRows(call, params.rows, d, 0.3, in, out, [&](const float* src, float* dst, bool stream) {
+      const double mean = rowSum(src, d) / static_cast<double>(d);
+      affineInto(src, dst, d, stream, mean, squaresAbout(src, d, mean) / static_cast<double>(d), affine, params.epsilon);
+    });
+    return;
+  }
+  for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) {
+    const float* const row = in + r * d;
+    const double mean = splitSum(call, d, [&](size_t at, size_t n) { return rowSum(row + at, n); }) / static_cast<double>(d);
+    const double variance = splitSum(call, d, [&](size_t at, size_t n) { return squaresAbout(row + at, n, mean); }) / static_cast<double>(d);
+    chunkApply(call, d, [&](size_t at, size_t n) {
+      const Affine part{affine.gamma ? affine.gamma + at : nullptr, affine.beta ? affine.beta + at : nullptr};
+      affineInto(row + at, out + r * d + at, n, true, mean, variance, part, params.epsilon);
+    });
+  }
+}
+
+}  // namespace
+}  // namespace switchyard::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace switchyard::cpu {
+HWY_EXPORT(reduce);
+HWY_EXPORT(normalize);
+HWY_EXPORT(softmax);
+HWY_EXPORT(layer_norm);
+namespace kernels {
+void reduce(const Call& call) { HWY_DYNAMIC_DISPATCH(reduce)(call); }
+void normalize(const Call& call) { HWY_DYNAMIC_DISPATCH(normalize)(call); }
+void softmax(const Call& call) { HWY_DYNAMIC_DISPATCH(softmax)(call); }
+void layer_norm(const Call& call) { HWY_DYNAMIC_DISPATCH(layer_norm)(call); }
+}  // namespace kernels
+}  // namespace switchyard::cpu
+#endif

@@ -1,0 +1,265 @@
+// Loads, stores, sums and elementary functions for the kernels, built once for each instruction set.
+#if defined(SWITCHYARD_CPU_VECTOR_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SWITCHYARD_CPU_VECTOR_INL_H
+#undef SWITCHYARD_CPU_VECTOR_INL_H
+#else
+#define SWITCHYARD_CPU_VECTOR_INL_H
+#endif
+
+#include <cfloat>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "hwy/cache_control.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace switchyard::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::ScalableTag<float>;
+using I32 = hn::RebindToSigned<F32>;
+using U32 = hn::RebindToUnsigned<F32>;
+using Vec = hn::Vec<F32>;
+using IVec = hn::Vec<I32>;
+constexpr F32 kF{};
+constexpr I32 kI{};
+constexpr U32 kU{};
+constexpr size_t kLanes = hn::MaxLanes(F32());
+
+// The first n (< kLanes) elements, zeros after. Never touches memory past them.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> loadPart(D d, const T* from, size_t n) {
+#if HWY_TARGET <= HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(d, n), d, from);
+#else
+  HWY_ALIGN T lanes[kLanes] = {};
+  std::memcpy(lanes, from, n * sizeof(T));
+  return hn::Load(d, lanes);
+#endif
+}
+
+template <class D, class V, class T>
+HWY_INLINE void storePart(D d, V v, T* to, size_t n) {
+#if HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(d, n), d, to);
+#else
+  HWY_ALIGN T lanes[kLanes];
+  hn::Store(v, d, lanes);
+  std::memcpy(to, lanes, n * sizeof(T));
+#endif
+}
+
+// As loadPart, with `rest` in the lanes past n.
+HWY_INLINE Vec loadPartOr(const float* from, size_t n, Vec rest) {
+  return hn::IfThenElse(hn::FirstN(kF, n), loadPart(kF, from, n), rest);
+}
+
+HWY_INLINE float sumLanes(Vec v) { return hn::GetLane(hn::SumOfLanes(kF, v)); }
+HWY_INLINE float maxLanes(Vec v) { return hn::GetLane(hn::MaxOfLanes(kF, v)); }
+
+// Elements to go until `to` is aligned to a vector; 0 if it can't be (streaming then is impossible only for stray bytes).
+HWY_INLINE size_t elementsToAlign(const float* to) {
+  constexpr size_t bytes = kLanes * sizeof(float);
+  return (bytes - reinterpret_cast<uintptr_t>(to) % bytes) % bytes / sizeof(float);
+}
+
+// dst[i] = f(src[i], i) for i in [0, n); f(Vec, index of its first element) -> Vec, called with partly valid vectors at
+// the ends. `partF(Vec, index, valid)` does the ends where f would read other arrays.
+template <class F, class PartF>
+HWY_INLINE void mapWith(const float* src, float* dst, size_t n, bool stream, const F& f, const PartF& partF) {
+  size_t i = 0;
+  if (stream && n >= 2 * kLanes) {
+    i = elementsToAlign(dst);
+    if (i) storePart(kF, partF(loadPart(kF, src, i), size_t{0}, i), dst, i);
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+      const Vec a = f(hn::LoadU(kF, src + i), i), b = f(hn::LoadU(kF, src + i + kLanes), i + kLanes);
+      hn::Stream(a, kF, dst + i);
+      hn::Stream(b, kF, dst + i + kLanes);
+    }
+    for (; i + kLanes <= n; i += kLanes) hn::Stream(f(hn::LoadU(kF, src + i), i), kF, dst + i);
+  } else {
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+      const Vec a = f(hn::LoadU(kF, src + i), i), b = f(hn::LoadU(kF, src + i + kLanes), i + kLanes);
+      hn::StoreU(a, kF, dst + i);
+      hn::StoreU(b, kF, dst + i + kLanes);
+    }
+    for (; i + kLanes <= n; i += kLanes) hn::StoreU(f(hn::LoadU(kF, src + i), i), kF, dst + i);
+  }
+  if (i < n) storePart(kF, partF(loadPart(kF, src + i, n - i), i, n - i), dst + i, n - i);
+}
+
+template <class F>
+HWY_INLINE void map(const float* src, float* dst, size_t n, bool stream, const F& f) {
+  mapWith(src, dst, n, stream, [&](Vec v, size_t) HWY_ATTR { return f(v); }, [&](Vec v, size_t, size_t) HWY_ATTR { return f(v); });
+}
+
+HWY_INLINE void streamCopy(const float* src, float* dst, size_t n) {
+  map(src, dst, n, true, [](Vec v) HWY_ATTR { return v; });
+}
+
+// Folds f(accumulator, Vec) over a row in four independent chains and joins them with `join`. Lanes past the end hold `rest`.
+template <class F, class J>
+HWY_INLINE Vec fold(const float* row, size_t n, Vec start, Vec rest, const F& f, const J& join) {
+  Vec a = start, b = start, c = start, e = start;
+  size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    a = f(a, hn::LoadU(kF, row + i));
+    b = f(b, hn::LoadU(kF, row + i + kLanes));
+    c = f(c, hn::LoadU(kF, row + i + 2 * kLanes));
+    e = f(e, hn::LoadU(kF, row + i + 3 * kLanes));
+  }
+  for (; i + kLanes <= n; i += kLanes) a = f(a, hn::LoadU(kF, row + i));
+  if (i < n) b = f(b, loadPartOr(row + i, n - i, rest));
+  return join(join(a, b), join(c, e));
+}
+
+constexpr size_t kSumBlock = 8192;  // float32 chains are kept this short; blocks are added in double
+
+// Sum of f(x) over a row of any length; f(0-padded lanes) must be harmless, so `rest` is what the lanes past the end hold.
+template <class F>
+HWY_INLINE double sumOf(const float* row, size_t n, float rest, const F& f) {
+  double total = 0;
+  for (size_t at = 0; at < n; at += kSumBlock) {
+    const size_t length = HWY_MIN(kSumBlock, n - at);
+    const Vec sum = fold(row + at, length, hn::Zero(kF), hn::Set(kF, rest), f, [](Vec x, Vec y) HWY_ATTR { return hn::Add(x, y); });
+    total += sumLanes(sum);
+  }
+  return total;
+}
+
+HWY_INLINE double rowSum(const float* row, size_t n) {
+  return sumOf(row, n, 0, [](Vec s, Vec x) HWY_ATTR { return hn::Add(s, x); });
+}
+HWY_INLINE double rowSquares(const float* row, size_t n) {
+  return sumOf(row, n, 0, [](Vec s, Vec x) HWY_ATTR { return hn::MulAdd(x, x, s); });
+}
+// The largest element; NaN elements may be passed over.
+HWY_INLINE float rowMax(const float* row, size_t n) {
+  const Vec least = hn::Set(kF, -HUGE_VALF);
+  return maxLanes(fold(row, n, least, least, [](Vec m, Vec x) HWY_ATTR { return hn::Max(m, x); },
+                       [](Vec x, Vec y) HWY_ATTR { return hn::Max(x, y); }));
+}
+
+// 1 + r + r^2 p(r) = e^r on |r| <= ln(2)/2: interpolated at Chebyshev nodes, relative error 1e-8.
+HWY_INLINE Vec expReduced(Vec r) {
+  Vec p = hn::MulAdd(hn::Set(kF, 0.0013926176077562694f), r, hn::Set(kF, 0.00836317302360517f));
+  p = hn::MulAdd(p, r, hn::Set(kF, 0.04166655466221974f));
+  p = hn::MulAdd(p, r, hn::Set(kF, 0.16666577025801804f));
+  p = hn::MulAdd(p, r, hn::Set(kF, 0.5f));
+  return hn::Add(hn::Set(kF, 1.0f), hn::MulAdd(hn::Mul(r, r), p, r));
+}
+
+// x = n ln2 + r with ln2 in two parts, the first exact in a few bits, so that n * part has no rounding.
+HWY_INLINE Vec expRemainder(Vec x, Vec n) {
+  return hn::NegMulAdd(n, hn::Set(kF, -2.12194440e-4f), hn::NegMulAdd(n, hn::Set(kF, 0.693359375f), x));
+}
+
+HWY_INLINE Vec powerOfTwo(IVec n) {  // -126..127
+  return hn::BitCast(kF, hn::ShiftLeft<23>(hn::Add(n, hn::Set(kI, 127))));
+}
+
+// The larger (smaller) of a constant and x, or NaN where x is NaN. x86's instructions then give their second operand; the
+// plain C++ of the portable targets would give the first.
+HWY_INLINE Vec atLeast(float least, Vec x) {
+  const Vec limit = hn::Set(kF, least);
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  return hn::IfThenElse(hn::Lt(x, limit), limit, x);
+#else
+  return hn::Max(limit, x);
+#endif
+}
+HWY_INLINE Vec atMost(float most, Vec x) {
+  const Vec limit = hn::Set(kF, most);
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  return hn::IfThenElse(hn::Gt(x, limit), limit, x);
+#else
+  return hn::Min(limit, x);
+#endif
+}
+
+// e^x over the whole range, with infinities, denormal results and NaN.
+HWY_INLINE Vec exp(Vec x) {
+  const Vec clamped = atLeast(-105.0f, atMost(90.0f, x));
+  const Vec n = hn::Round(hn::Mul(clamped, hn::Set(kF, 1.44269504f)));
+  const IVec whole = hn::ConvertTo(kI, n);
+  const IVec half = hn::ShiftRight<1>(whole);  // 2^n may be out of range where e^x is not, so it is applied in two steps
+  const Vec y = expReduced(expRemainder(clamped, n));
+  return hn::Mul(hn::Mul(y, powerOfTwo(half)), powerOfTwo(hn::Sub(whole, half)));
+}
+
+// e^x for x <= 0 (or NaN); results below 2^-126 are 0.
+HWY_INLINE Vec expNegative(Vec x) {
+  const Vec clamped = atLeast(-87.0f, x);
+  const Vec n = hn::Round(hn::Mul(clamped, hn::Set(kF, 1.44269504f)));
+  const Vec y = hn::Mul(expReduced(expRemainder(clamped, n)), powerOfTwo(hn::ConvertTo(kI, n)));
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(kF, -87.0f)), y);
+}
+
+// Writes exp((x - max) * factor) to dst and returns the sum.
+HWY_INLINE double expInto(const float* src, float* dst, size_t n, float max, float factor) {
+  const Vec top = hn::Set(kF, max), scale = hn::Set(kF, factor);
+  double total = 0;
+  for (size_t at = 0; at < n; at += kSumBlock) {
+    const size_t length = HWY_MIN(kSumBlock, n - at);
+    Vec sum = hn::Zero(kF), sum2 = sum;
+    size_t i = at;
+    for (; i + 2 * kLanes <= at + length; i += 2 * kLanes) {
+      const Vec e = expNegative(hn::Mul(hn::Sub(hn::LoadU(kF, src + i), top), scale));
+      const Vec e2 = expNegative(hn::Mul(hn::Sub(hn::LoadU(kF, src + i + kLanes), top), scale));
+      hn::StoreU(e, kF, dst + i);
+      hn::StoreU(e2, kF, dst + i + kLanes);
+      sum = hn::Add(sum, e);
+      sum2 = hn::Add(sum2, e2);
+    }
+    for (; i < at + length; i += kLanes) {
+      const size_t valid = HWY_MIN(kLanes, at + length - i);
+      const Vec e = expNegative(hn::Mul(hn::Sub(loadPart(kF, src + i, valid), top), scale));
+      storePart(kF, e, dst + i, valid);
+      sum = hn::Add(sum, hn::IfThenElseZero(hn::FirstN(kF, valid), e));
+    }
+    total += sumLanes(hn::Add(sum, sum2));
+  }
+  return total;
+}
+
+HWY_INLINE Vec sigmoid(Vec x) {
+  const Vec one = hn::Set(kF, 1.0f);
+  return hn::Div(one, hn::Add(one, exp(hn::Neg(x))));
+}
+
+// x + x^3 p(x^2) near 0 (Chebyshev interpolation on |x| < 0.625), 1 - 2 / (e^2x + 1) elsewhere.
+HWY_INLINE Vec tanh(Vec x) {
+  const Vec one = hn::Set(kF, 1.0f), two = hn::Set(kF, 2.0f), a = hn::Abs(x), z = hn::Mul(x, x);
+  Vec p = hn::MulAdd(hn::Set(kF, -0.0060967141651076f), z, hn::Set(kF, 0.020997178998653172f));
+  p = hn::MulAdd(p, z, hn::Set(kF, -0.053850909578511436f));
+  p = hn::MulAdd(p, z, hn::Set(kF, 0.1333276973697819f));
+  p = hn::MulAdd(p, z, hn::Set(kF, -0.3333332894413436f));
+  const Vec near = hn::MulAdd(hn::Mul(z, x), p, x);
+  const Vec far = hn::Sub(one, hn::Div(two, hn::Add(exp(hn::Add(a, a)), one)));
+  return hn::IfThenElse(hn::Lt(a, hn::Set(kF, 0.625f)), near, hn::CopySign(far, x));
+}
+
+// x Phi(x) with Phi(-a) = erfc(a / sqrt 2) / 2 and erfc(u) = e^(-u^2) t p(t), t = 1 / (1 + u / 2): p interpolated at
+// Chebyshev nodes over u in [0, 10.6], relative error 5e-8, so the small tail keeps its digits.
+HWY_INLINE Vec gelu(Vec x) {
+  const Vec one = hn::Set(kF, 1.0f), half = hn::Set(kF, 0.5f);
+  const Vec u = atMost(10.5f, hn::Abs(hn::Mul(x, hn::Set(kF, 0.70710678f))));
+  const Vec t = hn::Div(one, hn::MulAdd(half, u, one));
+  Vec p = hn::MulAdd(hn::Set(kF, -0.06006417982489508f), t, hn::Set(kF, 0.2894045269511346f));
+  p = hn::MulAdd(p, t, hn::Set(kF, -0.4970951417870247f));
+  p = hn::MulAdd(p, t, hn::Set(kF, 0.28919605200478093f));
+  p = hn::MulAdd(p, t, hn::Set(kF, -0.034101034403070794f));
+  p = hn::MulAdd(p, t, hn::Set(kF, 0.205740239451372f));
+  p = hn::MulAdd(p, t, hn::Set(kF, 0.2423675242728485f));
+  p = hn::MulAdd(p, t, hn::Set(kF, 0.2824706007331813f));
+  p = hn::MulAdd(p, t, hn::Set(kF, 0.2820813688192842f));
+  const Vec tail = hn::Mul(half, hn::Mul(hn::Mul(p, t), exp(hn::Neg(hn::Mul(u, u)))));
+  // The limit at -infinity is 0: what a finite x gives there.
+  return hn::Mul(atLeast(-FLT_MAX, x), hn::IfThenElse(hn::Lt(x, hn::Zero(kF)), tail, hn::Sub(one, tail)));
+}
+
+}  // namespace switchyard::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // include guard
