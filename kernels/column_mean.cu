@@ -1,0 +1,32 @@
+// column_mean: mean of each column. One block takes kMeanColumns columns and all rows.
+#include "kernel.h"
+
+namespace switchyard::SWITCHYARD_KERNEL_SPACE {
+
+constexpr uint32_t kThreads = 1024, kLanes = kThreads / kMeanColumns;  // threads that share a column
+constexpr uint32_t kBlockRows = 256;                                  // in one partial sum
+
+__global__ void __launch_bounds__(kThreads) columnMeanKernel(const float* input, float* mean, MeanParams p) {
+  __shared__ float partial[kLanes][kMeanColumns];
+  const uint32_t local = threadIdx.x % kMeanColumns, lane = threadIdx.x / kMeanColumns;
+  const uint64_t column = linearBlock() * kMeanColumns + local;
+  float total = 0.0f;
+  if (column < p.d) {
+    for (uint64_t row = lane; row < p.rows;) {
+      float part = 0.0f;  // sums of sums lose fewer digits than one long sum
+      for (uint32_t i = 0; i < kBlockRows && row < p.rows; ++i, row += kLanes) part += input[row * p.d + column];
+      total += part;
+    }
+  }
+  partial[lane][local] = total;
+  __syncthreads();
+  for (uint32_t half = kLanes / 2; half > 0; half /= 2) {
+    if (lane < half) partial[lane][local] += partial[lane + half][local];
+    __syncthreads();
+  }
+  if (lane == 0 && column < p.d) mean[column] = partial[0][local] / float(p.rows);
+}
+
+SWITCHYARD_KERNEL(column_mean, columnMeanKernel, kThreads, 1)
+
+}  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -1,0 +1,23 @@
+// normalize: each row over max(its L2 norm, epsilon).
+#include "rows.h"
+
+namespace switchyard::SWITCHYARD_KERNEL_SPACE {
+
+template <uint32_t kThreads>
+__global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads)) normalizeKernel(const float* input, float* out, NormalizeParams p) {
+  const Row<kThreads> row;
+  if (row.index >= p.rows) return;
+  const float* x = input + row.index * p.d;
+  float* y = out + row.index * p.d;
+  const auto squares = row.squares(x, p.d);
+  const float norm = squares.norm();
+  // In two steps where the magnitudes were scaled: the norm itself may be past float32 or subnormal.
+  const bool tiny = norm < p.epsilon;  // a NaN is not
+  const float first = tiny ? 1.0f : squares.scale, second = tiny ? p.epsilon : sqrtf(squares.sum);
+  if (first == 1.0f) row.map(x, y, p.d, [&](uint64_t, float v) { return v / second; });
+  else row.map(x, y, p.d, [&](uint64_t, float v) { return v / first / second; });
+}
+
+SWITCHYARD_ROW_KERNEL(normalize, normalizeKernel, d)
+
+}  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -1,0 +1,291 @@
+// Polling with a short spin and a sleep that grows with the wait: a host function or a blocking wait would never return after
+// some errors.
+#include "completer.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace switchyard::cuda {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr auto kSpin = microseconds(50);  // longer than a small job and a thread's wake take
+constexpr auto kShortestSleep = microseconds(20), kLongestSleep = microseconds(1000);
+constexpr auto kIdleBeforeTrim = std::chrono::seconds(30);
+
+double millisecondsBetween(cudaEvent_t begin, cudaEvent_t end) noexcept {
+  float ms = 0;
+  if (!begin || !end) return 0;
+  if (cudaEventElapsedTime(&ms, begin, end) != cudaSuccess) {
+    cudaGetLastError();
+    return 0;
+  }
+  return std::max(ms, 0.0f);
+}
+
+QueueTimings timingsOf(const Submission& s) noexcept {
+  const Marks& m = s.marks;
+  QueueTimings timings;
+  const cudaEvent_t uploadEnd = m.uploadEnd ? m.uploadEnd : m.computeBegin ? m.computeBegin : m.computeEnd ? m.computeEnd : s.end;
+  timings.uploadMs = millisecondsBetween(m.uploadBegin, uploadEnd);
+  timings.computeMs = millisecondsBetween(m.computeBegin, m.computeEnd ? m.computeEnd : s.end);
+  timings.readbackMs = millisecondsBetween(m.computeEnd, s.end);
+  return timings;
+}
+
+}  // namespace
+
+Lane::~Lane() {
+  if (state_->lost() || cudaSetDevice(state_->ordinal) != cudaSuccess) return;
+  for (cudaEvent_t event : events_) cudaEventDestroy(event);
+}
+
+cudaEvent_t Lane::takeEvent() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!events_.empty()) {
+      const cudaEvent_t event = events_.back();
+      events_.pop_back();
+      return event;
+    }
+    events_.reserve(++eventCount_);  // giveBack() must not allocate
+  }
+  cudaEvent_t event = nullptr;
+  state_->check(cudaEventCreateWithFlags(&event, cudaEventDefault), "cudaEventCreate");
+  return event;
+}
+
+void Lane::giveBack(cudaEvent_t event) noexcept {
+  if (!event) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  events_.push_back(event);
+}
+
+void Lane::giveBack(const Marks& marks) noexcept {
+  for (cudaEvent_t event : {marks.uploadBegin, marks.uploadEnd, marks.computeBegin, marks.computeEnd}) giveBack(event);
+}
+
+struct Completer::Shared {
+  std::shared_ptr<DeviceState> state;
+  std::shared_ptr<PinnedPool> pool;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::vector<std::shared_ptr<Lane>> lanes;
+  uint64_t lanesVersion = 0;
+  size_t pending = 0;              // submissions that wait, on all lanes
+  Clock::time_point lastActivity;  // a push, or an event that came
+  bool stop = false;
+  std::atomic<bool> unloading{false};  // the process is leaving: nothing more will be settled
+  std::atomic<std::thread::id> thread{};
+
+  bool onThread() const { return thread.load() == std::this_thread::get_id(); }
+  void run();
+  bool serveAll(const std::vector<std::shared_ptr<Lane>>& served);
+  bool serve(Lane& lane);
+  bool finished(cudaEvent_t end, std::exception_ptr& error);
+  void settle(Lane& lane, Submission submission, std::exception_ptr error);
+  Clock::duration watch();  // under mutex: how long nothing came; past the watchdog's time the card is lost
+};
+
+// Whether the event has come, or never will (then `error` says why).
+bool Completer::Shared::finished(cudaEvent_t end, std::exception_ptr& error) {
+  if (state->lost()) {
+    error = state->lostError();
+    return true;
+  }
+  if (!end) return true;
+  const cudaError_t status = cudaEventQuery(end);
+  if (status == cudaSuccess) return true;
+  if (status == cudaErrorNotReady) return false;
+  if (status == cudaErrorCudartUnloading) {
+    unloading = true;
+    return false;
+  }
+  cudaGetLastError();
+  // Sticky or not: without its event nobody knows when the card is done with this memory.
+  state->lose(toError(status, "waiting for the card").what());
+  error = state->lostError();
+  return true;
+}
+
+bool Completer::Shared::serve(Lane& lane) {
+  Submission submission;
+  std::exception_ptr error;
+  {
+    cudaEvent_t end;
+    {
+      const std::lock_guard<std::mutex> lock(lane.mutex_);
+      if (lane.waiting_.empty()) return false;
+      end = lane.waiting_.front().end;
+    }
+    if (!finished(end, error)) return false;
+    const std::lock_guard<std::mutex> lock(lane.mutex_);
+    submission = std::move(lane.waiting_.front());
+    lane.waiting_.pop_front();
+    ++lane.settling_;
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    --pending;
+    lastActivity = Clock::now();
+  }
+  if (!error) error = submission.error;
+  settle(lane, std::move(submission), error);
+  {
+    const std::lock_guard<std::mutex> lock(lane.mutex_);
+    --lane.settling_;
+  }
+  lane.idle_.notify_all();
+  return true;
+}
+
+void Completer::Shared::settle(Lane& lane, Submission s, std::exception_ptr error) {
+  QueueTimings timings;
+  if (!error) {
+    const auto begin = Clock::now();
+    for (const CopyOut& copy : s.copies) std::memcpy(copy.to, copy.from, copy.bytes);
+    timings = timingsOf(s);
+    if (!s.copies.empty()) timings.readbackMs += std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+  }
+  // What the next submission needs is free before `done` can ask for it.
+  lane.giveBack(s.end);
+  lane.giveBack(s.marks);
+  for (const PinnedBlock& block : s.blocks) pool->giveBack(block);
+  {
+    const std::lock_guard<std::mutex> lock(lane.mutex_);
+    if (s.done) error = error ? error : lane.partError_, lane.partError_ = nullptr;
+    else if (error && !lane.partError_) lane.partError_ = error;
+  }
+  if (s.done) s.done(error, timings);
+}
+
+Clock::duration Completer::Shared::watch() {
+  const auto waited = Clock::now() - lastActivity;
+  if (waited > kWatchdog)
+    state->lose("no answer for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(waited).count()) + " s");
+  return waited;
+}
+
+bool Completer::Shared::serveAll(const std::vector<std::shared_ptr<Lane>>& served) {
+  bool any = false;
+  for (const auto& lane : served) any = serve(*lane) || any;
+  return any;
+}
+
+void Completer::Shared::run() {
+  pthread_setname_np(pthread_self(), "switchyard-cuda");
+  prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);  // ns: sleeps of 20 us would else take 70
+  const cudaError_t current = cudaSetDevice(state->ordinal);
+  if (current != cudaSuccess) state->lose(toError(current, "the completion thread can't use the card").what());
+  std::vector<std::shared_ptr<Lane>> served;
+  uint64_t version = 0;
+  std::unique_lock<std::mutex> lock(mutex);
+  while (!unloading) {
+    if (pending == 0) {
+      served.clear();  // a lane's memory is not kept by a thread that sleeps
+      version = 0;
+      if (stop) return;
+      if (wake.wait_for(lock, kIdleBeforeTrim, [&] { return stop || pending > 0; })) continue;
+      lock.unlock();
+      pool->trim();
+      lock.lock();
+      wake.wait(lock, [&] { return stop || pending > 0; });
+      continue;
+    }
+    if (version != lanesVersion) served = lanes, version = lanesVersion;
+    lock.unlock();
+    const bool progressed = serveAll(served);
+    lock.lock();
+    if (progressed || pending == 0) continue;
+    const auto waited = watch();
+    if (waited > kSpin) {
+      wake.wait_for(lock, std::clamp<Clock::duration>(waited / 8, kShortestSleep, kLongestSleep));
+    }
+  }
+}
+
+Completer::Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool) : shared_(std::make_shared<Shared>()) {
+  shared_->state = std::move(state);
+  shared_->pool = std::move(pool);
+  thread_ = std::thread([shared = shared_] {
+    shared->thread = std::this_thread::get_id();
+    shared->run();
+  });
+}
+
+Completer::~Completer() {
+  {
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    shared_->stop = true;
+  }
+  shared_->wake.notify_all();
+  if (shared_->onThread()) thread_.detach();  // it ends by itself after the completion that destroyed us
+  else thread_.join();
+}
+
+std::shared_ptr<Lane> Completer::addLane() {
+  auto lane = std::make_shared<Lane>(shared_->state);
+  const std::lock_guard<std::mutex> lock(shared_->mutex);
+  shared_->lanes.push_back(lane);
+  ++shared_->lanesVersion;
+  return lane;
+}
+
+void Completer::removeLane(const std::shared_ptr<Lane>& lane) {
+  const std::lock_guard<std::mutex> lock(shared_->mutex);
+  std::erase(shared_->lanes, lane);
+  ++shared_->lanesVersion;
+}
+
+void Completer::push(Lane& lane, Submission submission) {
+  {
+    // Both at once: the thread may settle it before this returns.
+    const std::lock_guard<std::mutex> lock(shared_->mutex);
+    {
+      const std::lock_guard<std::mutex> laneLock(lane.mutex_);
+      lane.waiting_.push_back(std::move(submission));
+    }
+    ++shared_->pending;
+    shared_->lastActivity = Clock::now();
+  }
+  shared_->wake.notify_one();
+}
+
+void Completer::waitIdle(Lane& lane) {
+  if (shared_->onThread()) {
+    for (;;) {
+      {
+        const std::lock_guard<std::mutex> lock(lane.mutex_);
+        if (lane.waiting_.empty()) return;
+      }
+      if (shared_->unloading) return;
+      if (shared_->serve(lane)) continue;
+      std::this_thread::sleep_for(kShortestSleep);
+      const std::lock_guard<std::mutex> lock(shared_->mutex);
+      shared_->watch();
+    }
+  }
+  std::unique_lock<std::mutex> lock(lane.mutex_);
+  const auto idle = [&] { return (lane.waiting_.empty() && lane.settling_ == 0) || shared_->unloading; };
+  while (!lane.idle_.wait_for(lock, std::chrono::milliseconds(100), idle)) {
+  }
+}
+
+void Completer::forgetPartError(Lane& lane) {
+  const std::lock_guard<std::mutex> lock(lane.mutex_);
+  lane.partError_ = nullptr;
+}
+
+void Completer::waitForBlock(Lane& lane, uint64_t generation) {
+  if (shared_->onThread()) {
+    if (!shared_->serve(lane)) std::this_thread::sleep_for(kShortestSleep);
+  } else {
+    shared_->pool->waitForBlock(generation);
+  }
+}
+
+}  // namespace switchyard::cuda

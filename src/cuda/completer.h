@@ -1,0 +1,83 @@
+// The completion thread of an opened card: waits for the events of all its queues, empties their staging memory, and settles
+// each submission exactly once.
+#pragma once
+#include <chrono>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "../device.h"
+#include "pinned.h"
+
+namespace switchyard::cuda {
+
+using Clock = std::chrono::steady_clock;
+
+// No answer from the card for this long, on any queue, and it counts as lost.
+constexpr auto kWatchdog = std::chrono::minutes(10);
+
+// Where the parts of a submission begin and end on the card; null where it has no such part.
+struct Marks {
+  cudaEvent_t uploadBegin = nullptr, uploadEnd = nullptr, computeBegin = nullptr, computeEnd = nullptr;
+};
+
+// From staging memory to where the caller wants it.
+struct CopyOut {
+  const std::byte* from;
+  std::byte* to;
+  size_t bytes;
+};
+
+// What waits for one event. Without `done` it is an early part of a submission, cut off to free its staging memory.
+struct Submission {
+  cudaEvent_t end = nullptr;  // null: nothing to wait for, `error` says why
+  Marks marks;
+  std::vector<CopyOut> copies;
+  std::vector<PinnedBlock> blocks;
+  Completion done;
+  std::exception_ptr error;
+};
+
+// One queue's submissions, settled in order, and its events, recycled.
+class Lane {
+ public:
+  explicit Lane(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {}
+  ~Lane();
+  cudaEvent_t takeEvent();
+  void giveBack(cudaEvent_t event) noexcept;  // null is fine
+  void giveBack(const Marks& marks) noexcept;
+
+ private:
+  friend class Completer;
+  const std::shared_ptr<DeviceState> state_;
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::deque<Submission> waiting_;
+  size_t settling_ = 0;
+  std::exception_ptr partError_;  // of a part: goes to the submission it was cut from
+  std::vector<cudaEvent_t> events_;
+  size_t eventCount_ = 0;
+};
+
+class Completer {
+ public:
+  Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool);
+  ~Completer();  // after the last lane was removed
+
+  std::shared_ptr<Lane> addLane();
+  void removeLane(const std::shared_ptr<Lane>& lane);
+  void push(Lane& lane, Submission submission);
+  // Until everything pushed has been settled. On the completion thread itself it serves the lane meanwhile.
+  void waitIdle(Lane& lane);
+  void forgetPartError(Lane& lane);
+  // One step of waiting for staging memory: serves `lane` on the completion thread, else waits a moment.
+  void waitForBlock(Lane& lane, uint64_t generation);
+
+ private:
+  // Shared with the thread, which may outlive the Completer when that is destroyed from a completion.
+  struct Shared;
+  const std::shared_ptr<Shared> shared_;
+  std::thread thread_;
+};
+
+}  // namespace switchyard::cuda

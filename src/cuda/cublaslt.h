@@ -1,0 +1,35 @@
+// cuBLASLt, found and loaded at run time: the addon loads and works without it.
+#pragma once
+#include <cublasLt.h>
+
+#include <string>
+
+namespace switchyard::cuda {
+
+// Where the library is, without loading it (which takes up to a second); empty when it is not installed. A plain name where only
+// the loader knows.
+std::string findCublasLt();
+// What to tell a user who lacks it.
+const char* cublasLtWarning() noexcept;
+
+struct CublasLt {
+  decltype(&cublasLtCreate) create;
+  decltype(&cublasLtDestroy) destroy;
+  decltype(&cublasLtMatmul) matmul;
+  decltype(&cublasLtMatmulAlgoGetHeuristic) heuristic;
+  decltype(&cublasLtMatmulDescCreate) descCreate;
+  decltype(&cublasLtMatmulDescDestroy) descDestroy;
+  decltype(&cublasLtMatmulDescSetAttribute) descSet;
+  decltype(&cublasLtMatrixLayoutCreate) layoutCreate;
+  decltype(&cublasLtMatrixLayoutDestroy) layoutDestroy;
+  decltype(&cublasLtMatrixLayoutSetAttribute) layoutSet;
+  decltype(&cublasLtMatmulPreferenceCreate) preferenceCreate;
+  decltype(&cublasLtMatmulPreferenceDestroy) preferenceDestroy;
+  decltype(&cublasLtMatmulPreferenceSetAttribute) preferenceSet;
+  decltype(&cublasLtGetStatusName) statusName;
+
+  // Loaded at the first call, kept for the life of the process; null when it can't be. Thread-safe.
+  static const CublasLt* get();
+};
+
+}  // namespace switchyard::cuda

@@ -1,0 +1,67 @@
+// An opened card: buffers, queues, and the completion thread that they share.
+#include <algorithm>
+
+#include "../device.h"
+#include "completer.h"
+#include "queue.h"
+
+namespace switchyard::cuda {
+namespace {
+
+MemoryUse memoryOf(DeviceState& state) {
+  state.enter();
+  size_t freeBytes = 0, totalBytes = 0;
+  state.check(cudaMemGetInfo(&freeBytes, &totalBytes), "cudaMemGetInfo");
+  return {totalBytes, freeBytes};
+}
+
+// What was enumerated, plus what only an open card tells.
+DeviceInfo openedInfo(DeviceInfo info, DeviceState& state) {
+  info.memory = memoryOf(state);
+  return info;
+}
+
+DeviceTraits traitsOf(DeviceState& state) {
+  DeviceTraits traits;
+  state.check(cudaDeviceGetAttribute(&traits.major, cudaDevAttrComputeCapabilityMajor, state.ordinal), "the compute capability");
+  state.check(cudaDeviceGetAttribute(&traits.minor, cudaDevAttrComputeCapabilityMinor, state.ordinal), "the compute capability");
+  return traits;
+}
+
+class CudaDevice : public Device {
+ public:
+  CudaDevice(const DeviceInfo& from, std::shared_ptr<DeviceState> state)
+      : Device(openedInfo(from, *state)), state_(std::move(state)), traits_(traitsOf(*state_)),
+        pool_(std::make_shared<PinnedPool>(state_)), completer_(std::make_shared<Completer>(state_, pool_)) {}
+
+  std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<CudaBuffer>(state_, bytes); }
+  std::unique_ptr<Buffer> wrap(std::span<std::byte>) override { return nullptr; }  // every pass over the bus is slower than one copy
+  std::unique_ptr<Queue> createQueue(const QueueOptions&) override {
+    return std::make_unique<CudaQueue>(state_, pool_, completer_, traits_);
+  }
+  MemoryUse memory() const override { return memoryOf(*state_); }
+
+ private:
+  const std::shared_ptr<DeviceState> state_;
+  const DeviceTraits traits_;
+  const std::shared_ptr<PinnedPool> pool_;
+  const std::shared_ptr<Completer> completer_;
+};
+
+// A build for other cards than this one is told apart before the first job fails.
+void requireCode(DeviceState& state) {
+  cudaFuncAttributes attributes{};
+  const cudaError_t status = cudaFuncGetAttributes(&attributes, cudaKernel_fill.choose(nullptr).function);
+  state.check(status, "this build has no code for the card");
+}
+
+}  // namespace
+
+std::shared_ptr<Device> open(const DeviceInfo& info) {
+  auto state = std::make_shared<DeviceState>(int(info.index));
+  state->enter();
+  requireCode(*state);
+  return std::make_shared<CudaDevice>(info, std::move(state));
+}
+
+}  // namespace switchyard::cuda

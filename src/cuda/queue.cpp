@@ -1,0 +1,336 @@
+// Recording: transfers through staging memory, launches, and the events that a submission waits for.
+#include "queue.h"
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+namespace switchyard::cuda {
+namespace {
+
+// Smaller uploads go down the one stream: ordering two costs more than they take.
+constexpr size_t kSmallUpload = 64 << 10;
+constexpr size_t kPartBytes = 16 << 20;  // staged bytes after which a part is cut off, so that blocks come back early
+constexpr size_t kStagingAlign = 256;
+constexpr size_t kMaxBuffers = 16, kMaxParams = 128;
+constexpr uint64_t kMaxGridX = 0x7FFFFFFF;
+constexpr uint32_t kMaxGridY = 65535;
+
+[[noreturn]] void refuse(const std::string& text) { throw Error(Code::Internal, "cuda: " + text); }
+
+}  // namespace
+
+CudaBuffer::CudaBuffer(std::shared_ptr<DeviceState> state, size_t bytes) : Buffer(bytes, nullptr), state_(std::move(state)) {
+  state_->enter();
+  void* memory = nullptr;
+  const cudaError_t status = cudaMalloc(&memory, std::max<size_t>((bytes + 3) / 4 * 4, 4));
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    size_t freeBytes = 0, totalBytes = 0;
+    if (cudaMemGetInfo(&freeBytes, &totalBytes) != cudaSuccess) cudaGetLastError();
+    throw Error(Code::OutOfMemory, "cuda:" + std::to_string(state_->ordinal) + " has no " + std::to_string(bytes) + " bytes left: " +
+                                       std::to_string(freeBytes) + " of " + std::to_string(totalBytes) + " are free");
+  }
+  state_->check(status, "cudaMalloc");
+  memory_ = static_cast<std::byte*>(memory);
+}
+
+CudaBuffer::~CudaBuffer() {
+  // Freeing waits for the card: not for one that is lost.
+  if (state_->lost() || cudaSetDevice(state_->ordinal) != cudaSuccess) return;
+  cudaFree(memory_);
+}
+
+Stream::Stream(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {
+  state_->enter();
+  state_->check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+}
+
+Stream::~Stream() {
+  if (!state_->lost() && cudaSetDevice(state_->ordinal) == cudaSuccess) cudaStreamDestroy(stream_);
+}
+
+CudaQueue::CudaQueue(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool, std::shared_ptr<Completer> completer,
+                     const DeviceTraits& traits)
+    : state_(std::move(state)), pool_(std::move(pool)), completer_(std::move(completer)), stream_(state_),
+      uploadStream_(state_), library_(state_, traits), lane_(completer_->addLane()) {}
+
+CudaQueue::~CudaQueue() {
+  discard();
+  completer_->waitIdle(*lane_);
+  completer_->removeLane(lane_);
+}
+
+std::byte* CudaQueue::addressOf(const BufferView& view, uint64_t bytes) const {
+  if (!view.buffer) refuse("a view without a buffer");
+  if (view.offset > view.buffer->size || bytes > view.buffer->size - view.offset) refuse("a view past the end of its buffer");
+  return static_cast<const CudaBuffer*>(view.buffer)->memory() + view.offset;
+}
+
+// An event recorded now; the caller owns it.
+cudaEvent_t CudaQueue::mark(cudaStream_t stream) {
+  const cudaEvent_t event = lane_->takeEvent();
+  const cudaError_t status = cudaEventRecord(event, stream);
+  if (status != cudaSuccess) lane_->giveBack(event);
+  check(status, "cudaEventRecord");
+  return event;
+}
+
+// Large uploads overtake earlier submissions, whose memory they may not touch, but not what this submission did before.
+void CudaQueue::orderLargeUpload(const std::byte* to, size_t bytes) {
+  const bool overlaps = std::any_of(smallUploads_.begin(), smallUploads_.end(), [&](const auto& small) {
+    return small.first < to + bytes && to < small.first + small.second;
+  });
+  if (!computeDirty_ && !overlaps) return;
+  const cudaEvent_t before = mark(stream_);
+  const cudaError_t status = cudaStreamWaitEvent(uploadStream_, before, 0);
+  lane_->giveBack(before);  // the wait is on what was recorded, not on the event
+  check(status, "cudaStreamWaitEvent");
+  computeDirty_ = false;
+  smallUploads_.clear();
+}
+
+// From here on stream_ comes after all large uploads.
+void CudaQueue::joinUploads() {
+  if (!uploadsToJoin_) return;
+  const cudaEvent_t uploaded = mark(uploadStream_);
+  const cudaError_t status = cudaStreamWaitEvent(stream_, uploaded, 0);
+  if (status == cudaSuccess && !recorded_.marks.computeBegin && !recorded_.marks.computeEnd) {
+    lane_->giveBack(recorded_.marks.uploadEnd);
+    recorded_.marks.uploadEnd = uploaded;
+  } else {
+    lane_->giveBack(uploaded);
+  }
+  check(status, "cudaStreamWaitEvent");
+  uploadsToJoin_ = false;
+}
+
+void CudaQueue::beginCompute() {
+  joinUploads();
+  if (!recorded_.marks.computeBegin && !recorded_.marks.computeEnd) recorded_.marks.computeBegin = mark(stream_);
+  computeDirty_ = true;
+}
+
+// Staging memory for up to `wanted` bytes, owned by the submission; `bytes` says how many it holds.
+std::byte* CudaQueue::stage(size_t wanted, size_t& bytes) {
+  bytes = std::min(wanted, PinnedPool::kLargestBlock);
+  if (recorded_.blocks.empty() || recorded_.blocks.back().bytes - blockUsed_ < bytes) {
+    if (stagedBytes_ + bytes > kPartBytes) submitPart();
+    for (;;) {
+      recorded_.blocks.reserve(recorded_.blocks.size() + 1);
+      const uint64_t generation = pool_->generation();
+      if (const auto block = pool_->take(bytes)) {
+        recorded_.blocks.push_back(*block);
+        break;
+      }
+      // What this queue holds comes back too, so that two queues never wait for each other's.
+      submitPart();
+      completer_->waitForBlock(*lane_, generation);
+      state_->enter();
+    }
+    blockUsed_ = 0;
+  }
+  std::byte* memory = recorded_.blocks.back().memory + blockUsed_;
+  blockUsed_ = std::min((blockUsed_ + bytes + kStagingAlign - 1) / kStagingAlign * kStagingAlign, recorded_.blocks.back().bytes);
+  stagedBytes_ += bytes;
+  return memory;
+}
+
+// Hands the staging memory so far to the completion thread, which empties it as soon as the card is done with it.
+void CudaQueue::submitPart() {
+  if (recorded_.blocks.empty()) return;
+  joinUploads();
+  Submission part;
+  part.end = mark(stream_);
+  part.blocks = std::move(recorded_.blocks);
+  part.copies = std::move(recorded_.copies);
+  recorded_.blocks.clear(), recorded_.copies.clear();
+  blockUsed_ = stagedBytes_ = 0;
+  parted_ = true;
+  completer_->push(*lane_, std::move(part));
+}
+
+void CudaQueue::upload(BufferView dst, std::span<const std::byte> src) {
+  if (src.empty()) return;
+  state_->enter();
+  std::byte* to = addressOf(dst, src.size());
+  const bool large = src.size() > kSmallUpload;
+  if (large) {
+    orderLargeUpload(to, src.size());
+  } else {
+    joinUploads();
+    smallUploads_.emplace_back(to, src.size());
+  }
+  const cudaStream_t stream = large ? uploadStream_ : stream_;
+  if (!recorded_.marks.uploadBegin) recorded_.marks.uploadBegin = mark(stream);
+  while (!src.empty()) {
+    size_t bytes = 0;
+    std::byte* staging = stage(src.size(), bytes);
+    std::memcpy(staging, src.data(), bytes);
+    uploadsToJoin_ = uploadsToJoin_ || large;
+    check(cudaMemcpyAsync(to, staging, bytes, cudaMemcpyHostToDevice, stream), "an upload");
+    to += bytes;
+    src = src.subspan(bytes);
+  }
+}
+
+void CudaQueue::download(std::span<std::byte> dst, BufferView src) {
+  if (dst.empty()) return;
+  state_->enter();
+  const std::byte* from = addressOf(src, dst.size());
+  joinUploads();
+  if (!recorded_.marks.computeEnd) recorded_.marks.computeEnd = mark(stream_);
+  computeDirty_ = true;
+  while (!dst.empty()) {
+    size_t bytes = 0;
+    std::byte* staging = stage(dst.size(), bytes);
+    recorded_.copies.reserve(recorded_.copies.size() + 1);
+    check(cudaMemcpyAsync(staging, from, bytes, cudaMemcpyDeviceToHost, stream_), "a download");
+    recorded_.copies.push_back({staging, dst.data(), bytes});
+    from += bytes;
+    dst = dst.subspan(bytes);
+  }
+}
+
+void CudaQueue::copy(BufferView dst, BufferView src) {
+  if (dst.size != src.size || dst.size % 4 != 0) refuse("copy takes equal sizes, multiples of 4 bytes");
+  if (dst.size == 0) return;
+  state_->enter();
+  std::byte* to = addressOf(dst, dst.size);
+  const std::byte* from = addressOf(src, src.size);
+  beginCompute();
+  check(cudaMemcpyAsync(to, from, dst.size, cudaMemcpyDeviceToDevice, stream_), "a copy on the card");
+}
+
+void CudaQueue::fill(BufferView dst, uint32_t word) {
+  if (dst.size % 4 != 0) refuse("fill takes a multiple of 4 bytes");
+  if (dst.size == 0) return;
+  state_->enter();
+  std::byte* const to = addressOf(dst, dst.size);
+  beginCompute();
+  if (word == 0) return check(cudaMemsetAsync(to, 0, dst.size, stream_), "cudaMemset");
+  const FillParams params{dst.size / 4, word};
+  launchKernel(cudaKernel_fill, "fill", params.words, {&to, 1}, &params);
+}
+
+void CudaQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) {
+  static_assert(std::size(kKernelTable) == size_t(Kernel::kCount), "the table follows kernels.def");
+  const char* name = kernelName(kernel);
+  const CudaKernel* entry = kKernelTable[size_t(kernel)];
+  if (!entry) refuse(std::string(name) + " is a kernel of the CPU only");
+  if (views.size() != entry->buffers || views.size() > kMaxBuffers || params.size() != entry->paramsBytes || params.size() > kMaxParams)
+    refuse(std::string(name) + " was given " + std::to_string(views.size()) + " buffers and " + std::to_string(params.size()) +
+           " bytes of params, not " + std::to_string(entry->buffers) + " and " + std::to_string(entry->paramsBytes));
+  if (count == 0) return;
+  state_->enter();
+  std::byte* buffers[kMaxBuffers];
+  for (size_t i = 0; i < views.size(); ++i) buffers[i] = addressOf(views[i], views[i].size);
+  alignas(16) std::byte aligned[kMaxParams];
+  std::memcpy(aligned, params.data(), params.size());
+  beginCompute();
+  launchKernel(*entry, name, count, {buffers, views.size()}, aligned);
+}
+
+void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,
+                             const void* params) {
+  const CudaVariant& variant = kernel.choose(params);
+  const Grid grid = foldGrid(count / variant.unitsPerBlock + (count % variant.unitsPerBlock != 0), kMaxGridX);
+  if (grid.y > kMaxGridY) throw Error(Code::Unsupported, std::string(name) + ": more blocks than a launch can have");
+  const void* pointers[kMaxBuffers];
+  void* arguments[kMaxBuffers + 1];
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    pointers[i] = buffers[i];
+    arguments[i] = &pointers[i];
+  }
+  arguments[buffers.size()] = const_cast<void*>(params);  // copied by the launch
+  check(cudaLaunchKernel(variant.function, dim3(grid.x, grid.y), dim3(variant.threads), arguments, 0, stream_), name);
+}
+
+void CudaQueue::matmul(const Matmul& op) {
+  if (op.m == 0 || op.n == 0 || op.batch == 0) return;
+  state_->enter();
+  const uint64_t rowsA = op.transposeA ? op.k : op.m, columnsA = op.transposeA ? op.m : op.k;
+  const uint64_t rowsB = op.transposeB ? op.n : op.k, columnsB = op.transposeB ? op.k : op.n;
+  const auto span = [&](uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride) {
+    if (rows == 0 || columns == 0) return uint64_t(0);
+    if (ld < columns) refuse("matmul: a row length below the columns");
+    return ((op.batch - 1) * stride + (rows - 1) * ld + columns) * sizeof(float);
+  };
+  MatmulPointers at;
+  at.out = reinterpret_cast<float*>(addressOf(op.out, span(op.m, op.n, op.ldOut, op.strideOut)));
+  if (op.k > 0) {
+    at.a = reinterpret_cast<const float*>(addressOf(op.a, span(rowsA, columnsA, op.lda, op.strideA)));
+    at.b = reinterpret_cast<const float*>(addressOf(op.b, span(rowsB, columnsB, op.ldb, op.strideB)));
+  }
+  beginCompute();
+  // Our own kernel where the library is not installed or knows no way, and for the zeros of k = 0.
+  if (op.k == 0 || !library_.multiply(op, at, stream_)) matmulTiled(op, at);
+}
+
+void CudaQueue::matmulTiled(const Matmul& op, const MatmulPointers& at) {
+  const MatmulTiledParams params{op.m, op.n, op.k, op.lda, op.ldb, op.ldOut, op.transposeA, op.transposeB,
+                                 op.batch, op.alpha, op.strideA, op.strideB, op.strideOut};
+  std::byte* const buffers[] = {reinterpret_cast<std::byte*>(const_cast<float*>(at.a)),
+                                reinterpret_cast<std::byte*>(const_cast<float*>(at.b)), reinterpret_cast<std::byte*>(at.out)};
+  launchKernel(cudaKernel_matmul_tiled, "matmul_tiled", matmulTiles(params), buffers, &params);
+}
+
+// From here on the card never fails the caller: `done` hears of it, on the completion thread, after all earlier submissions.
+void CudaQueue::submit(Completion done) {
+  try {
+    state_->enter();
+    joinUploads();
+    recorded_.end = mark(stream_);
+  } catch (...) {
+    recorded_.error = std::current_exception();
+    drain();
+  }
+  recorded_.done = std::move(done);
+  Submission submission = std::exchange(recorded_, {});
+  blockUsed_ = stagedBytes_ = 0;
+  parted_ = uploadsToJoin_ = computeDirty_ = false;
+  smallUploads_.clear();
+  completer_->push(*lane_, std::move(submission));
+}
+
+void CudaQueue::discard() noexcept {
+  const bool started = parted_ || uploadsToJoin_ || computeDirty_ || !recorded_.blocks.empty() || recorded_.marks.uploadBegin ||
+                       recorded_.marks.computeBegin || recorded_.marks.computeEnd;
+  if (!started) return;
+  drain();
+  if (parted_) {  // their copies go to memory that the caller may now take back
+    completer_->waitIdle(*lane_);
+    completer_->forgetPartError(*lane_);
+  }
+  dropRecorded();
+}
+
+void CudaQueue::dropRecorded() noexcept {
+  lane_->giveBack(recorded_.marks);
+  for (const PinnedBlock& block : recorded_.blocks) pool_->giveBack(block);
+  recorded_ = {};
+  blockUsed_ = stagedBytes_ = 0;
+  parted_ = uploadsToJoin_ = computeDirty_ = false;
+  smallUploads_.clear();
+}
+
+// Waits until the card has finished everything of this queue, in finite steps; a card that doesn't is lost.
+void CudaQueue::drain() noexcept {
+  const auto begin = Clock::now();
+  for (cudaStream_t stream : {static_cast<cudaStream_t>(uploadStream_), static_cast<cudaStream_t>(stream_)}) {
+    while (!state_->lost()) {
+      const cudaError_t status = cudaStreamQuery(stream);
+      if (status == cudaSuccess) break;
+      if (status == cudaErrorNotReady) {
+        if (Clock::now() - begin > kWatchdog) state_->lose("no answer while a failed job was dropped");
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+        continue;
+      }
+      cudaGetLastError();
+      // Whatever it is, it can't be waited for.
+      state_->lose(std::string("a failed job could not be dropped: ") + cudaGetErrorName(status));
+    }
+  }
+}
+
+}  // namespace switchyard::cuda

@@ -1,0 +1,92 @@
+// The runtime's errors as the codes of the public interface.
+#include "state.h"
+
+namespace switchyard::cuda {
+
+bool isSticky(cudaError_t status) noexcept {
+  switch (status) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorLaunchFailure:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorTensorMemoryLeak:
+    case cudaErrorContained:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorExternalDevice:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorDeviceUninitialized:
+    case cudaErrorMpsConnectionFailed:
+    case cudaErrorMpsRpcFailure:
+    case cudaErrorMpsServerNotReady:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorCudartUnloading:
+    case cudaErrorUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
+static Code codeOf(cudaError_t status) noexcept {
+  if (isSticky(status)) return Code::DeviceLost;
+  switch (status) {
+    case cudaErrorMemoryAllocation:
+      return Code::OutOfMemory;
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorJitCompilerNotFound:
+    case cudaErrorInsufficientDriver:
+    case cudaErrorNoDevice:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorCompatNotSupportedOnDevice:
+      return Code::Unsupported;
+    default:
+      return Code::Internal;
+  }
+}
+
+Error toError(cudaError_t status, const std::string& what) {
+  return Error(codeOf(status), what + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")");
+}
+
+void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // or the next call to be asked would report this one again
+  throw toError(status, what);
+}
+
+void DeviceState::enter() {
+  if (lost()) std::rethrow_exception(lostError());
+  check(cudaSetDevice(ordinal), "cudaSetDevice");
+}
+
+void DeviceState::lose(const std::string& why) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (lost()) return;
+  try {
+    why_ = why;
+  } catch (...) {  // the flag matters, the words don't
+  }
+  lost_.store(true, std::memory_order_release);
+}
+
+std::exception_ptr DeviceState::lostError() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::make_exception_ptr(Error(Code::DeviceLost, "cuda:" + std::to_string(ordinal) + " is lost: " + why_));
+}
+
+void DeviceState::check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  if (isSticky(status)) lose(toError(status, what).what());
+  cuda::check(status, what);
+}
+
+}  // namespace switchyard::cuda

@@ -1,0 +1,39 @@
+// What everything of one opened card shares: its number, whether it is lost, and how its errors become ours.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <string>
+
+#include "../error.h"
+
+namespace switchyard::cuda {
+
+// The context is gone for good: no later call on it can succeed.
+bool isSticky(cudaError_t status) noexcept;
+Error toError(cudaError_t status, const std::string& what);
+// Throws when `status` is an error, and forgets it where the context goes on.
+void check(cudaError_t status, const char* what);
+
+class DeviceState {
+ public:
+  explicit DeviceState(int ordinal) : ordinal(ordinal) {}
+  const int ordinal;
+
+  // For the calling thread; before any other call on this card. Throws DeviceLost once the card is lost.
+  void enter();
+  bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
+  void lose(const std::string& why) noexcept;  // the first reason stays
+  std::exception_ptr lostError() const;
+  // As check(), and a sticky error marks the card lost.
+  void check(cudaError_t status, const char* what);
+
+ private:
+  std::atomic<bool> lost_{false};
+  mutable std::mutex mutex_;
+  std::string why_;
+};
+
+}  // namespace switchyard::cuda

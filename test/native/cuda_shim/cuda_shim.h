@@ -1,0 +1,90 @@
+// CUDA C++ as plain C++, for tests: what a .cu of kernels/ needs, with the threads of a block as fibers. It proves indexing and
+// logic, not speed; a missing barrier shows because threads run in both orders, a divergent one is reported.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __shared__ static  // one block runs at a time
+#define __launch_bounds__(...)
+
+namespace switchyard::cuda_shim {
+
+struct uint3 {
+  unsigned x = 0, y = 0, z = 0;
+};
+extern thread_local uint3 threadIdx, blockIdx, blockDim, gridDim;
+
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+
+inline float __int_as_float(int32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+inline int32_t __float_as_int(float value) {
+  int32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return bits;
+}
+
+struct half {
+  unsigned short bits;
+};
+half __float2half_rn(float value);
+float __half2float(half value);
+inline unsigned short __half_as_ushort(half value) { return value.bits; }
+inline half __ushort_as_half(unsigned short bits) { return {bits}; }
+
+// Barriers. All threads of the block, or all lanes of the warp that `mask` names, must come to the same one.
+void __syncthreads(int line = __builtin_LINE());
+void __syncwarp(unsigned mask = 0xFFFFFFFFu, int line = __builtin_LINE());
+
+// The 8 bytes that `lane` of this warp passes at this exchange, given the ones of this thread. `lane` from 0 to 31.
+uint64_t exchange(unsigned mask, uint64_t mine, unsigned lane, int line);
+template <class T> T exchangeAs(unsigned mask, T value, unsigned lane, int line) {
+  static_assert(sizeof(T) <= 8 && std::is_trivially_copyable<T>::value, "a shuffle moves plain values");
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  bits = exchange(mask, bits, lane, line);
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+template <class T> T __shfl_sync(unsigned mask, T value, int from, int line = __builtin_LINE()) {
+  return exchangeAs(mask, value, unsigned(from) & 31, line);
+}
+template <class T> T __shfl_xor_sync(unsigned mask, T value, int bits, int line = __builtin_LINE()) {
+  return exchangeAs(mask, value, (threadIdx.x & 31) ^ unsigned(bits), line);
+}
+template <class T> T __shfl_down_sync(unsigned mask, T value, unsigned by, int line = __builtin_LINE()) {
+  const unsigned lane = threadIdx.x & 31;
+  return exchangeAs(mask, value, lane + by < 32 ? lane + by : lane, line);
+}
+
+// Threads take turns: between barriers each runs alone.
+template <class T> T atomicAdd(T* at, T value) {
+  const T old = *at;
+  *at = old + value;
+  return old;
+}
+template <class T> T atomicMax(T* at, T value) {
+  const T old = *at;
+  if (value > old) *at = value;
+  return old;
+}
+
+// Runs `threads` threads of every block; throws switchyard::Error{Internal} where a block's threads part at a barrier.
+struct CudaVariant;
+void runKernel(const CudaVariant& variant, unsigned gridX, unsigned gridY, void** arguments, const char* name);
+
+}  // namespace switchyard::cuda_shim

@@ -1,0 +1,137 @@
+// Device and Queue over host memory whose launches go through the emulated kernels.
+#include "shim_device.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "../../../kernels/registry.h"
+#include "cuda_shim.h"
+
+namespace switchyard {
+namespace {
+
+using cuda_shim::CudaKernel;
+using cuda_shim::CudaVariant;
+
+[[noreturn]] void refuse(const std::string& text) { throw Error(Code::Internal, "cuda-shim: " + text); }
+
+// `host` stays null, as on a card: the core must go through upload and download.
+class ShimBuffer : public Buffer {
+ public:
+  explicit ShimBuffer(size_t bytes) : Buffer(bytes, nullptr) {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, 256, std::max<size_t>((bytes + 3) / 4 * 4, 4)) != 0)
+      throw Error(Code::OutOfMemory, "cuda-shim: no memory for " + std::to_string(bytes) + " bytes");
+    std::memset(memory, 0xCD, bytes);  // fresh memory is not zero on a card either
+    memory_ = static_cast<std::byte*>(memory);
+  }
+  ~ShimBuffer() override { std::free(memory_); }
+  std::byte* memory() const { return memory_; }
+
+ private:
+  std::byte* memory_ = nullptr;
+};
+
+std::byte* addressOf(const BufferView& view) {
+  if (!view.buffer) refuse("a view without a buffer");
+  if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset) refuse("a view past the end of its buffer");
+  if (view.offset % 16 != 0) refuse("a view at an offset of " + std::to_string(view.offset) + ", not a multiple of 16");
+  return static_cast<ShimBuffer*>(view.buffer)->memory() + view.offset;
+}
+
+void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers, const void* params) {
+  const CudaVariant& variant = kernel.choose(params);
+  const uint64_t blocks = (count + variant.unitsPerBlock - 1) / variant.unitsPerBlock;
+  if (blocks == 0) return;
+  std::vector<const void*> pointers(buffers.begin(), buffers.end());
+  std::vector<void*> arguments;
+  for (const void*& pointer : pointers) arguments.push_back(&pointer);
+  arguments.push_back(const_cast<void*>(params));
+  // A small limit, so that folded grids run too.
+  const cuda_shim::Grid grid = cuda_shim::foldGrid(blocks, 7);
+  cuda_shim::runKernel(variant, grid.x, grid.y, arguments.data(), name);
+}
+
+class ShimQueue : public Queue {
+ public:
+  void upload(BufferView dst, std::span<const std::byte> src) override {
+    if (src.size() > dst.size) refuse("an upload larger than its target");
+    std::memcpy(addressOf(dst), src.data(), src.size());
+  }
+  void download(std::span<std::byte> dst, BufferView src) override {
+    if (dst.size() > src.size) refuse("a download larger than its source");
+    std::memcpy(dst.data(), addressOf(src), dst.size());
+  }
+  void copy(BufferView dst, BufferView src) override {
+    if (dst.size != src.size || dst.size % 4 != 0) refuse("copy takes equal sizes, multiples of 4");
+    std::memmove(addressOf(dst), addressOf(src), dst.size);
+  }
+  void fill(BufferView dst, uint32_t word) override {
+    if (dst.size % 4 != 0) refuse("fill takes a multiple of 4 bytes");
+    std::byte* const buffers[] = {addressOf(dst)};
+    const cuda_shim::FillParams params{dst.size / 4, word};
+    launchKernel(cuda_shim::cudaKernel_fill, "fill", params.words, buffers, &params);
+  }
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override {
+    const CudaKernel* entry = cuda_shim::kKernelTable[size_t(kernel)];
+    const char* name = kernelName(kernel);
+    if (!entry) refuse(std::string(name) + " is a kernel of the CPU only");
+    if (views.size() != entry->buffers) refuse(std::string(name) + " takes " + std::to_string(entry->buffers) + " buffers");
+    if (params.size() != entry->paramsBytes) refuse(std::string(name) + " takes params of " + std::to_string(entry->paramsBytes) + " bytes");
+    std::vector<std::byte*> buffers;
+    for (const BufferView& view : views) buffers.push_back(addressOf(view));
+    alignas(16) std::byte copy[128];
+    std::memcpy(copy, params.data(), params.size());
+    launchKernel(*entry, name, count, buffers, copy);
+  }
+  void matmul(const Matmul& op) override {
+    checkLayout(op.a, op.transposeA ? op.k : op.m, op.transposeA ? op.m : op.k, op.lda, op.strideA, op.batch, "a");
+    checkLayout(op.b, op.transposeB ? op.n : op.k, op.transposeB ? op.k : op.n, op.ldb, op.strideB, op.batch, "b");
+    checkLayout(op.out, op.m, op.n, op.ldOut, op.strideOut, op.batch, "out");
+    const cuda_shim::MatmulTiledParams params{op.m, op.n, op.k, op.lda, op.ldb, op.ldOut, op.transposeA, op.transposeB,
+                                              op.batch, op.alpha, op.strideA, op.strideB, op.strideOut};
+    std::byte* const buffers[] = {op.k ? addressOf(op.a) : nullptr, op.k ? addressOf(op.b) : nullptr, addressOf(op.out)};
+    launchKernel(cuda_shim::cudaKernel_matmul_tiled, "matmul_tiled", cuda_shim::matmulTiles(params), buffers, &params);
+  }
+  void submit(Completion done) override { done(nullptr, QueueTimings{}); }
+  void discard() noexcept override {}
+
+ private:
+  // What cuBLASLt would refuse, or read past.
+  static void checkLayout(const BufferView& view, uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride, uint64_t batch,
+                          const char* name) {
+    if (rows == 0 || columns == 0) return;
+    if (ld < columns) refuse(std::string("matmul: the row length of ") + name + " is below its columns");
+    if (((batch - 1) * stride + (rows - 1) * ld + columns) * sizeof(float) > view.size) refuse(std::string("matmul reads past ") + name);
+  }
+};
+
+DeviceInfo shimInfo() {
+  DeviceInfo info;
+  info.id = "cuda-shim:0";
+  info.backend = Backend::Cuda;
+  info.name = "CUDA kernels emulated on the CPU (for tests)";
+  info.vendor = "switchyard";
+  info.type = DeviceType::Cpu;
+  info.memory = {1ull << 30, 1ull << 30};
+  info.computeUnits = 1;
+  info.features.float16 = info.features.int8 = info.features.subgroups = true;
+  return info;
+}
+
+class ShimDevice : public Device {
+ public:
+  ShimDevice() : Device(shimInfo()) {}
+  std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<ShimBuffer>(bytes); }
+  std::unique_ptr<Buffer> wrap(std::span<std::byte>) override { return nullptr; }
+  std::unique_ptr<Queue> createQueue(const QueueOptions&) override { return std::make_unique<ShimQueue>(); }
+  MemoryUse memory() const override { return info.memory; }
+};
+
+}  // namespace
+
+std::shared_ptr<Device> makeCudaShimDevice() { return std::make_shared<ShimDevice>(); }
+
+}  // namespace switchyard
