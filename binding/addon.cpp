@@ -1,0 +1,114 @@
+// The addon's exports. State is per environment (environment.h); lib/native.js is the only caller.
+#include <napi.h>
+
+#include "background.h"
+#include "context_wrap.h"
+#include "convert.h"
+#include "device_tensor_wrap.h"
+
+namespace switchyard::node {
+namespace {
+
+EnumerateOptions readEnumerate(const Napi::CallbackInfo& info, size_t first) {
+  return {info[first].ToBoolean().Value(), info[first + 1].ToBoolean().Value()};
+}
+
+// start(onDone) -> { scratch, layout }
+Napi::Value start(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Object layout = Napi::Object::New(env), result = Napi::Object::New(env);
+  auto put = [&](const char* name, size_t index) { layout.Set(name, Napi::Number::New(env, static_cast<double>(index))); };
+  put("slotSize", kSlotSize);
+  put("maxRank", Shape::kMaxRank);
+  put("maxTensors", kMaxTensors);
+  put("maxParams", kMaxParams);
+  put("maxOutputs", kMaxOutputs);
+  put("callId", kCallId);
+  put("callWorkload", kCallWorkload);
+  put("callInline", kCallInline);
+  put("callParams", kCallParams);
+  put("callInputs", kCallInputs);
+  put("callInto", kCallInto);
+  put("resultId", kResultId);
+  put("resultTimings", kResultQueued);
+  put("resultCount", kResultCount);
+  put("resultOutputs", kResultOutputs);
+  result.Set("layout", layout);
+  result.Set("scratch", Environment::of(env).start(info[0].As<Napi::Function>()));
+  return result;
+}
+
+Napi::Value workloads(const Napi::CallbackInfo& info) { return describeWorkloads(info.Env()); }
+
+// devices(cuda, vulkan) -> { devices, problems }
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    Enumeration found = enumerateDevices(readEnumerate(info, 0));
+    Napi::Array list = Napi::Array::New(env), problems = Napi::Array::New(env);
+    for (const DeviceInfo& device : found.devices) list.Set(list.Length(), describeDevice(env, device));
+    for (const BackendProblem& problem : found.problems) {
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("backend", backendName(problem.backend));
+      entry.Set("reason", problem.reason);
+      entry.Set("detail", problem.detail);
+      entry.Set("remedy", problem.remedy);
+      problems.Set(problems.Length(), entry);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("devices", list);
+    result.Set("problems", problems);
+    return result;
+  });
+}
+
+// openContext(id, device, cuda, vulkan, memoryLimitBytes, threads)
+Napi::Value openContext(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    ContextOptions options;
+    options.memoryLimitBytes = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
+    options.threads = info[5].As<Napi::Number>().Uint32Value();
+    ContextWrap::open(Environment::of(env), static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
+                      info[1].As<Napi::String>().Utf8Value(), readEnumerate(info, 2), options);
+    return env.Undefined();
+  });
+}
+
+Napi::Value cancel(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).pending.cancel(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  return info.Env().Undefined();
+}
+
+Napi::Value isDetached(const Napi::CallbackInfo& info) {
+  bool detached = false;
+  checkStatus(info.Env(), napi_is_detached_arraybuffer(info.Env(), info[0], &detached));
+  return Napi::Boolean::New(info.Env(), detached);
+}
+
+// Called when the process exits: what runs is stopped and waited for.
+Napi::Value shutdown(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).shutdownContexts();
+  Background::shared().drain();
+  return info.Env().Undefined();
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  std::shared_ptr<Environment> environment = Environment::create(env);
+  environment->contextClass = Napi::Persistent(ContextWrap::define(env));
+  environment->deviceTensorClass = Napi::Persistent(DeviceTensorWrap::define(env));
+  exports.Set("start", Napi::Function::New<start>(env, "start"));
+  exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
+  exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
+  exports.Set("openContext", Napi::Function::New<openContext>(env, "openContext"));
+  exports.Set("cancel", Napi::Function::New<cancel>(env, "cancel"));
+  exports.Set("isDetached", Napi::Function::New<isDetached>(env, "isDetached"));
+  exports.Set("shutdown", Napi::Function::New<shutdown>(env, "shutdown"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(switchyard, init)
+
+}  // namespace switchyard::node

@@ -1,0 +1,27 @@
+// A thread for what may wait for a driver (opening and closing contexts), so that the event loop does not.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+
+namespace switchyard::node {
+
+// Tasks run one after the other. The thread is there only while there are some: an idle process has none.
+class Background {
+ public:
+  static Background& shared();  // never destroyed
+  void post(std::function<void()> task);  // must not throw
+  void drain();  // waits until all is done; gives up after two seconds, for a driver that hangs
+
+ private:
+  Background() = default;
+  void loop();
+
+  std::mutex mutex_;
+  std::condition_variable idle_, more_;
+  std::deque<std::function<void()>> tasks_;
+  bool running_ = false, ending_ = false;
+};
+
+}  // namespace switchyard::node

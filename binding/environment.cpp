@@ -1,0 +1,97 @@
+// State is for each environment; the only process-wide thing is the list of them, for leaving the process.
+#include "environment.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "background.h"
+#include "convert.h"
+
+namespace switchyard::node {
+namespace {
+
+// Leaked on purpose: exit() may run while other threads still come by.
+struct Registry {
+  std::mutex mutex;
+  std::vector<std::weak_ptr<Environment>> environments;
+};
+Registry& registry() {
+  static Registry* registry = new Registry;
+  return *registry;
+}
+
+struct InstanceData {
+  std::shared_ptr<Environment> environment;
+};
+
+}  // namespace
+
+std::shared_ptr<Environment> Environment::create(Napi::Env env) {
+  auto environment = std::make_shared<Environment>(static_cast<napi_env>(env));
+  environment->self_ = environment;
+  {
+    Registry& all = registry();
+    std::lock_guard lock(all.mutex);
+    std::erase_if(all.environments, [](const auto& known) { return known.expired(); });
+    all.environments.push_back(environment);
+  }
+  env.SetInstanceData<InstanceData>(new InstanceData{environment});
+  return environment;
+}
+
+Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<InstanceData>()->environment; }
+
+Napi::Value Environment::start(Napi::Function onDone) {
+  Napi::Env env(env_);
+  pending.start(*this, onDone);
+  env.AddCleanupHook([this] { end(); });  // after the thread-safe function is made: hooks run last first
+  auto array = Napi::Float64Array::New(env, kScratchSize);
+  scratch_ = array.Data();
+  scratchArray_ = Napi::Persistent(array.As<Napi::Object>());
+  return array;
+}
+
+void Environment::add(const std::shared_ptr<Context>& context) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(contexts_, [](const auto& known) { return known.expired(); });
+  contexts_.push_back(context);
+}
+
+void Environment::shutdownContexts() {
+  std::vector<std::shared_ptr<Context>> open;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& known : contexts_)
+      if (auto context = known.lock()) open.push_back(std::move(context));
+  }
+  for (const auto& context : open) context->shutdown();
+}
+
+// The heap, and with it the memory of inputs, goes after this: nothing may run any more.
+void Environment::end() {
+  pending.end();
+  shutdownContexts();
+  pending.drop();
+  contextClass.Reset();
+  deviceTensorClass.Reset();
+  scratchArray_.Reset();
+}
+
+void shutdownEverything() {
+  std::vector<std::shared_ptr<Environment>> environments;
+  {
+    Registry& all = registry();
+    std::lock_guard lock(all.mutex);
+    for (const auto& known : all.environments)
+      if (auto environment = known.lock()) environments.push_back(std::move(environment));
+  }
+  for (const auto& environment : environments) environment->shutdownContexts();
+  Background::shared().drain();
+}
+
+void guardExit() {
+  // exit() calls the latest first, so each library that opening a device has loaded is still whole when this runs.
+  std::atexit(shutdownEverything);
+}
+
+}  // namespace switchyard::node

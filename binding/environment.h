@@ -1,0 +1,52 @@
+// What one JavaScript environment (the main thread, or a worker thread) has of this addon.
+#pragma once
+#include <napi.h>
+#include <pthread.h>
+
+#include <memory>
+#include <vector>
+
+#include "async_job.h"
+#include "context.h"
+#include "layout.h"
+
+namespace switchyard::node {
+
+// Held by the environment's instance data and by the background thread while it works for it.
+class Environment {
+ public:
+  static std::shared_ptr<Environment> create(Napi::Env env);
+  static Environment& of(Napi::Env env);
+  explicit Environment(napi_env env) : env_(env), thread_(pthread_self()) {}
+
+  napi_env env() const { return env_; }
+  double* scratch() const { return scratch_; }
+  bool onItsThread() const { return pthread_equal(pthread_self(), thread_); }
+  std::shared_ptr<Environment> shared() const { return self_.lock(); }
+
+  Napi::Value start(Napi::Function onDone);  // makes the scratch array and returns it
+  void add(const std::shared_ptr<Context>& context);
+  void shutdownContexts();  // stops what runs and waits for it; nothing of this environment's memory is in use after it
+
+  PendingList pending;
+  Napi::FunctionReference contextClass, deviceTensorClass;
+  bool copyOutputs = false;               // the runtime forbids external ArrayBuffers
+  const class Pending* inlineJob = nullptr;  // JavaScript thread: the job that runs right now inside a call
+
+ private:
+  void end();
+  const napi_env env_;
+  const pthread_t thread_;
+  std::weak_ptr<Environment> self_;
+  double* scratch_ = nullptr;
+  Napi::ObjectReference scratchArray_;
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Context>> contexts_;
+};
+
+// Before the process goes: stops every context of every environment, and waits a while for the background thread.
+void shutdownEverything();
+// Has shutdownEverything() called by exit(), ahead of the destructors of the libraries loaded so far.
+void guardExit();
+
+}  // namespace switchyard::node

@@ -1,0 +1,125 @@
+// Small CPU jobs run inside the call, straight from and into JavaScript's memory; the others own or pin what they use.
+#include "pending_job.h"
+
+namespace switchyard::node {
+namespace {
+
+constexpr size_t kSmallBytes = HostPool::kPooledBytes;
+constexpr double kInlineWork = 1e6;  // no job of more flops or bytes than this is run inside the call by the core
+
+size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+Napi::Value PendingJob::start(Environment& environment, const std::shared_ptr<Context>& context, std::shared_ptr<PendingJob> pending,
+                              bool mayRunNow) {
+  pending->context_ = context;
+  pending->self_ = pending;
+  pending->checkDevices(*context);
+  std::shared_ptr<Job> shared(pending, &pending->job);
+  PendingJob* raw = pending.get();
+  pending->job.done = [raw, &environment](Job&) { raw->onDone(environment); };
+  bool onCpu = context->device()->info.backend == Backend::Cpu;
+  if (mayRunNow && onCpu && pending->runNow(environment, *context, shared)) return pending->result(environment);
+  pending->copySmallInputs();
+  environment.pending.begin(pending);
+  try {
+    if (onCpu || !mayRunNow || !context->runNow(shared)) context->submit(shared);
+  } catch (...) {
+    environment.pending.abandon(pending->id);
+    throw;
+  }
+  return Napi::Env(environment.env()).Null();
+}
+
+void PendingJob::cancel() {
+  if (auto context = context_.lock()) context->cancel(std::shared_ptr<Job>(self_.lock(), &job));
+}
+
+void PendingJob::checkDevices(const Context& context) const {
+  for (const TensorArg& input : job.inputs)
+    if (input.device && input.device->device != context.device())
+      throw Error(Code::InvalidArgument, "a DeviceTensor on " + input.device->device->info.id + " can't be used on a context of " +
+                                             context.device()->info.id + ": read() it first");
+}
+
+bool PendingJob::runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared) {
+  if (job.kind != Job::Kind::Workload || job.cost.flops > kInlineWork || job.cost.bytes > kInlineWork) return false;
+  makeTargets(environment);
+  environment.inlineJob = this;
+  bool taken = false;
+  try {
+    taken = context.runNow(shared);
+  } catch (...) {
+    environment.inlineJob = nullptr;
+    throw;
+  }
+  environment.inlineJob = nullptr;
+  if (taken) return true;
+  for (size_t i = 0; i < job.into.size(); ++i)
+    if (targets_[i]) job.into[i] = {};
+  targets_ = {};
+  return false;
+}
+
+void PendingJob::makeTargets(Environment& environment) {
+  job.into.resize(job.outputSpecs.size());
+  for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
+    size_t bytes = job.outputSpecs[i].bytes();
+    if (job.into[i].data || bytes >= kSmallBytes || bytes == 0) continue;
+    void* data = nullptr;
+    checkStatus(environment.env(), napi_create_arraybuffer(environment.env(), bytes, &data, &targets_[i]));
+    job.into[i] = {static_cast<std::byte*>(data), bytes};
+  }
+}
+
+// What is small may be changed or collected by JavaScript as soon as the call is over; what is large stays pinned by lib/jobs.js.
+void PendingJob::copySmallInputs() {
+  if (copies_) return;
+  size_t total = 0;
+  for (const TensorArg& input : job.inputs)
+    if (input.host && input.spec.bytes() < kSmallBytes) total += roundUp(input.spec.bytes());
+  if (!total) return;
+  copies_ = HostPool::shared().acquire(total);
+  std::byte* next = copies_->data;
+  for (TensorArg& input : job.inputs) {
+    size_t bytes = input.host ? input.spec.bytes() : kSmallBytes;
+    if (bytes >= kSmallBytes) continue;
+    if (bytes) std::memcpy(next, input.host, bytes);
+    input.host = next;
+    next += roundUp(bytes);
+  }
+}
+
+void PendingJob::onDone(Environment& environment) {
+  bool insideTheCall = environment.onItsThread() && environment.inlineJob == this;
+  if (!insideTheCall) environment.pending.push(this);
+}
+
+Napi::Value PendingJob::result(Environment& environment) {
+  job.inputs.clear();  // device tensors they hold are free from here, not only when the core lets go of the job
+  if (job.error) std::rethrow_exception(job.error);
+  Napi::Env env(environment.env());
+  double* scratch = environment.scratch();
+  scratch[kResultId] = static_cast<double>(id);
+  scratch[kResultQueued] = job.timings.queuedMs;
+  scratch[kResultUpload] = job.timings.uploadMs;
+  scratch[kResultCompute] = job.timings.computeMs;
+  scratch[kResultReadback] = job.timings.readbackMs;
+  scratch[kResultTotal] = job.timings.totalMs;
+  scratch[kResultCount] = static_cast<double>(job.outputSpecs.size());
+  if (job.kind == Job::Kind::Upload) return DeviceTensorWrap::create(environment, tensors->add(env, std::move(job.uploaded)));
+  size_t count = job.outputSpecs.size();
+  auto output = [&](size_t i) -> napi_value {
+    writeSpec(scratch + kResultOutputs + i * kSlotSize, job.outputSpecs[i]);
+    if (i < targets_.size() && targets_[i]) return targets_[i];
+    if (i < job.outputs.size() && job.outputs[i]) return makeArrayBuffer(environment, std::move(job.outputs[i]));
+    return env.Undefined();  // it went to `into`
+  };
+  if (count == 1) return Napi::Value(env, output(0));
+  Napi::Array outputs = Napi::Array::New(env, count);
+  for (size_t i = 0; i < count; ++i) checkStatus(env, napi_set_element(env, outputs, static_cast<uint32_t>(i), output(i)));
+  return outputs;
+}
+
+}  // namespace switchyard::node

@@ -1,0 +1,33 @@
+// A job of the core on its way, and what it needs of JavaScript's memory.
+#pragma once
+#include "convert.h"
+#include "device_tensor_wrap.h"
+
+namespace switchyard::node {
+
+class PendingJob : public Pending {
+ public:
+  using Pending::Pending;
+  // Submits a prepared job to an open context. When it ran at once, its result is returned; otherwise null, and the list delivers it.
+  static Napi::Value start(Environment& environment, const std::shared_ptr<Context>& context, std::shared_ptr<PendingJob> pending,
+                           bool mayRunNow);
+  Napi::Value result(Environment& environment) override;
+  void cancel() override;
+
+  Job job;
+  std::shared_ptr<TensorSet> tensors;  // of an Upload: where the result is entered
+
+ private:
+  void checkDevices(const Context& context) const;
+  bool runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared);
+  void makeTargets(Environment& environment);
+  void copySmallInputs();
+  void onDone(Environment& environment);
+
+  std::weak_ptr<Context> context_;  // weak: the last job of a closed context must not destroy it on the JavaScript thread
+  std::weak_ptr<PendingJob> self_;
+  std::shared_ptr<HostBlock> copies_;
+  std::array<napi_value, kMaxTensors> targets_{};  // ArrayBuffers made ahead for a run inside the call; valid only there
+};
+
+}  // namespace switchyard::node

@@ -1,0 +1,244 @@
+// The types of switchyard's public interface.
+
+export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int8' | 'uint8';
+/** What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where there is one). */
+export type TensorData = Float32Array | Uint16Array | Int32Array | Uint32Array | Int8Array | Uint8Array | Uint8ClampedArray;
+export interface TensorInfo {
+  shape: readonly number[];
+  dtype: DType;
+}
+export interface Tensor<Data extends TensorData = TensorData> extends TensorInfo {
+  data: Data;
+}
+/** As an input, shape and dtype may be left out: a bare typed array is one-dimensional. */
+export type TensorLike = TensorData | { data: TensorData; shape?: readonly number[]; dtype?: DType };
+export type InputTensor = TensorLike | DeviceTensor;
+export interface NumberArray extends ReadonlyArray<number | NumberArray> {}
+interface DataOf {
+  float32: Float32Array;
+  float16: Uint16Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+}
+
+/** Makes and checks a tensor. Plain (nested) arrays of numbers become float32, or the dtype that is given. */
+export function tensor(data: NumberArray, shape?: readonly number[]): Tensor<Float32Array>;
+export function tensor<D extends DType>(data: NumberArray, shape: readonly number[] | undefined, dtype: D): Tensor<DataOf[D]>;
+export function tensor<Data extends TensorData>(data: Data, shape?: readonly number[], dtype?: DType): Tensor<Data>;
+
+export type Backend = 'cuda' | 'vulkan' | 'cpu';
+export interface DeviceInfo {
+  id: string;
+  backend: Backend;
+  index: number;
+  name: string;
+  uuid: string;
+  vendor: string;
+  driver: string;
+  apiVersion: string;
+  type: 'discrete' | 'integrated' | 'virtual' | 'cpu';
+  /** In bytes. */
+  memory: { total: number; free: number };
+  computeUnits: number;
+  features: {
+    float16: boolean;
+    int8: boolean;
+    subgroups: boolean;
+    cooperativeMatrix: boolean;
+    graphics: boolean;
+    externalHostMemory: boolean;
+    timelineSemaphore: boolean;
+  };
+  maxViewBytes: number;
+  warning?: string;
+}
+/** In the order CUDA, hardware Vulkan, CPU, software Vulkan. Asks the drivers in this process. */
+export function devices(): DeviceInfo[];
+
+export interface BackendProblem {
+  /** 'no driver', 'driver too old', 'built without CUDA', 'driver crashes', ... */
+  reason: string;
+  detail: string;
+  remedy: string;
+}
+export interface GPUCapabilities {
+  cuda: boolean;
+  vulkan: boolean;
+  cpu: boolean;
+  graphics: boolean;
+  webgpu: boolean;
+  webgl: boolean;
+  webgl2: boolean;
+  devices: DeviceInfo[];
+  /** For each backend that is not there, why. */
+  problems: Partial<Record<Backend, BackendProblem>>;
+}
+/** Asks each driver in a child process of its own; one that crashes, or does not answer within `timeout` ms, is a problem listed. */
+export function checkGPUCapabilities(options?: { timeout?: number }): Promise<GPUCapabilities>;
+
+export interface ContextOptions {
+  /** 'auto' (the default), a backend, or a device like 'vulkan:0'. */
+  device?: 'auto' | Backend | `${Backend}:${number}`;
+  /** Bytes of device memory; GPU_MEMORY_LIMIT (MB) or 512 MiB when left out. */
+  memoryLimit?: number;
+  /** CPU: the most threads one job may use. */
+  threads?: number;
+}
+export function createContext(options?: ContextOptions): Promise<GPUContext>;
+
+export interface WaitOptions {
+  signal?: AbortSignal;
+  /** Milliseconds from the call. */
+  timeout?: number;
+}
+export interface RunOptions extends WaitOptions {
+  /** Memory for outputs, by name; in use until the promise settles, or until `error.released`. */
+  into?: Record<string, TensorLike | undefined>;
+}
+export interface ReadOptions extends WaitOptions {
+  into?: TensorLike;
+}
+export interface Timings {
+  queued: number;
+  switch: number;
+  upload: number;
+  compute: number;
+  readback: number;
+  total: number;
+}
+export interface RunResult<Output extends string = string> {
+  outputs: Record<Output, Tensor>;
+  workloadId: string;
+  contextId: string;
+  contextType: Backend;
+  deviceName: string;
+  /** Milliseconds. */
+  timings: Timings;
+}
+export interface MemoryUsage {
+  used: number;
+  reserved: number;
+  peak: number;
+  limit: number;
+}
+
+/** Each workload's inputs, parameters and outputs. */
+export interface Workloads {
+  add: { inputs: Binary; params: {}; outputs: 'output' };
+  subtract: { inputs: Binary; params: {}; outputs: 'output' };
+  multiply: { inputs: Binary; params: {}; outputs: 'output' };
+  divide: { inputs: Binary; params: {}; outputs: 'output' };
+  scale: { inputs: Unary; params: { factor?: number; offset?: number }; outputs: 'output' };
+  activation: { inputs: Unary; params: { kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp' }; outputs: 'output' };
+  reduce: { inputs: Unary; params: { kind: 'sum' | 'mean' | 'min' | 'max' | 'norm' }; outputs: 'output' };
+  normalize: { inputs: Unary; params: { epsilon?: number }; outputs: 'output' };
+  softmax: { inputs: Unary; params: { temperature?: number }; outputs: 'output' };
+  'layer-norm': { inputs: { input: InputTensor; gamma?: InputTensor; beta?: InputTensor }; params: { epsilon?: number }; outputs: 'output' };
+  matmul: {
+    inputs: Binary;
+    params: { transposeA?: boolean; transposeB?: boolean; alpha?: number; precision?: 'high' | 'fast' };
+    outputs: 'output';
+  };
+  attention: {
+    inputs: { query: InputTensor; key: InputTensor; value: InputTensor; mask?: InputTensor };
+    params: { scale?: number; causal?: boolean; returnWeights?: boolean };
+    outputs: 'output' | 'weights';
+  };
+  'top-k': { inputs: Unary; params: { k: number; largest?: boolean }; outputs: 'values' | 'indices' };
+  'similarity-search': {
+    inputs: { queries: InputTensor; base: InputTensor };
+    params: { k: number; metric?: 'cosine' | 'dot' | 'l2' };
+    outputs: 'scores' | 'indices';
+  };
+  quantize: { inputs: Unary; params: { bits?: 8 | 4 }; outputs: 'output' | 'scales' };
+  dequantize: { inputs: { input: InputTensor; scales: InputTensor }; params: { bits?: 8 | 4; columns?: number }; outputs: 'output' };
+  'pca-fit': { inputs: Unary; params: { components: number }; outputs: 'mean' | 'components' | 'explainedVariance' };
+  'pca-transform': { inputs: { input: InputTensor; mean: InputTensor; components: InputTensor }; params: {}; outputs: 'output' };
+  pagerank: {
+    inputs: { rowOffsets: InputTensor; columns: InputTensor; weights?: InputTensor };
+    params: { damping?: number; tolerance?: number; maxIterations?: number };
+    outputs: 'ranks' | 'iterations' | 'residual';
+  };
+  'evidence-timeline': { inputs: { evidence: InputTensor }; params: { currentTime?: number; decay?: number }; outputs: 'timeline' };
+}
+type Binary = { a: InputTensor; b: InputTensor };
+type Unary = { input: InputTensor };
+export type WorkloadType = keyof Workloads;
+type RequiredKeys<T> = { [K in keyof T]-?: {} extends Pick<T, K> ? never : K }[keyof T];
+type ParamsOf<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] extends [never]
+  ? { params?: Workloads[T]['params'] }
+  : { params: Workloads[T]['params'] };
+export type Workload<T extends WorkloadType = WorkloadType> = T extends WorkloadType
+  ? { type: T; inputs: Workloads[T]['inputs']; id?: string } & ParamsOf<T>
+  : never;
+export type GraphNode = {
+  [T in WorkloadType]: {
+    type: T;
+    inputs: { [K in keyof Workloads[T]['inputs']]: string };
+    outputs: { [K in Workloads[T]['outputs']]?: string };
+  } & ParamsOf<T>;
+}[WorkloadType];
+/** Nodes in any order; names lead from the inputs over the nodes to the outputs. Intermediates never leave the device. */
+export interface GraphWorkload<Output extends string = string> {
+  type: 'graph';
+  inputs: Record<string, InputTensor>;
+  nodes: readonly GraphNode[];
+  outputs: readonly Output[];
+  id?: string;
+}
+
+/** A lane of execution on a device. Made by createContext(). */
+export class GPUContext {
+  private constructor();
+  readonly id: string;
+  readonly contextType: Backend;
+  readonly device: Readonly<DeviceInfo>;
+  readonly closed: boolean;
+  /** The device was lost: only a new context helps. */
+  readonly lost: boolean;
+  /** Bytes of device memory. */
+  readonly memoryUsage: MemoryUsage;
+  run<T extends WorkloadType>(workload: Workload<T> & { type: T }, options?: RunOptions): Promise<RunResult<Workloads[T]['outputs']>>;
+  run<Output extends string>(graph: GraphWorkload<Output>, options?: RunOptions): Promise<RunResult<Output>>;
+  upload(tensor: TensorLike, options?: WaitOptions): Promise<DeviceTensor>;
+  /** Gives memory that is not in use back to the device and the system. */
+  trim(): void;
+  /** No new jobs; resolves when those taken have finished and all memory is free. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A tensor that stays on its device. Made by GPUContext.upload(); gone when released, collected, or its context is closed. */
+export class DeviceTensor {
+  private constructor();
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly device: string;
+  read(options?: ReadOptions): Promise<Tensor>;
+  release(): void;
+  [Symbol.dispose](): void;
+}
+
+export type ErrorCode =
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_UNKNOWN_WORKLOAD'
+  | 'ERR_UNSUPPORTED'
+  | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_DEVICE_LOST'
+  | 'ERR_COMPILE'
+  | 'ERR_TIMEOUT'
+  | 'ERR_CANCELED'
+  | 'ERR_QUEUE_FULL'
+  | 'ERR_WORKER_LOST'
+  | 'ERR_CLOSED'
+  | 'ERR_INTERNAL';
+export class GPUError extends Error {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions);
+  readonly code: ErrorCode;
+  /** With ERR_COMPILE: what the compiler said. */
+  log?: string;
+  /** With ERR_TIMEOUT and ERR_CANCELED: resolves when inputs and `into` targets are no longer in use. */
+  released?: Promise<void>;
+}

@@ -1,0 +1,10 @@
+// The public face of switchyard; types in index.d.ts.
+'use strict';
+const { devices, checkGPUCapabilities } = require('./capabilities');
+const { createContext, GPUContext } = require('./context');
+const { DeviceTensor } = require('./device-tensor');
+const { GPUError } = require('./errors');
+const { tensor } = require('./tensor');
+
+// Written so that `import { tensor } from 'switchyard'` finds the names.
+module.exports = { devices, checkGPUCapabilities, tensor, createContext, GPUContext, DeviceTensor, GPUError };

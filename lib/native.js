@@ -1,0 +1,68 @@
+// Finds and loads the addon, and starts its part for this thread.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { GPUError } = require('./errors');
+
+/**
+ * @typedef {object} NativeContext
+ * @property {(a: any, b: any, c: any, d: any, into: any[]|undefined) => any} run
+ * @property {(description: Float64Array, arrays: any[], into: any[]|undefined) => any} runGraph
+ * @property {(data: any) => any} upload
+ * @property {(tensor: any, into: any[]|undefined) => any} read
+ * @property {(id: number) => void} close
+ * @property {() => void} trim
+ * @property {() => boolean} memoryUse
+ * @property {() => import('./index').DeviceInfo} device
+ */
+/**
+ * @typedef {object} WorkloadEntry
+ * @property {string} type
+ * @property {{ name: string, optional: boolean }[]} inputs
+ * @property {{ name: string, kind: 'number'|'integer'|'boolean'|'choice', required: boolean, choices: string[] }[]} params
+ * @property {string[]} outputs
+ */
+/** @typedef {import('./index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
+/**
+ * @typedef {object} Native
+ * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number> }} start
+ * @property {() => WorkloadEntry[]} workloads
+ * @property {(cuda: boolean, vulkan: boolean) => { devices: import('./index').DeviceInfo[], problems: ProblemEntry[] }} devices
+ * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number) => void} openContext
+ * @property {(id: number) => void} cancel
+ * @property {(buffer: ArrayBuffer) => boolean} isDetached
+ * @property {() => void} shutdown
+ */
+
+const root = path.join(__dirname, '..');
+// SWITCHYARD_BUILD names another folder of build/, one made with a sanitizer for example.
+const addonPath = path.resolve(root, 'build', process.env.SWITCHYARD_BUILD || 'release', 'switchyard.node');
+
+/** @returns {Native} */
+function load() {
+  if (!fs.existsSync(addonPath))
+    throw new GPUError('ERR_UNSUPPORTED', `switchyard's native addon is not built: ${addonPath} is missing. Run \`npm run setup\` in ${root}`);
+  try {
+    return require(addonPath);
+  } catch (error) {
+    throw new GPUError('ERR_UNSUPPORTED', `switchyard's native addon can't be loaded: ${error.message}. Run \`npm run setup\` in ${root} to build it for this machine`,
+      { cause: error });
+  }
+}
+
+const native = load();
+
+// process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One listener
+// serves every copy of this module in the process.
+const kCopies = Symbol.for('switchyard.shutdown');
+/** @type {any} */
+const holder = process;
+if (!holder[kCopies]) {
+  Object.defineProperty(holder, kCopies, { value: new Set() });
+  process.on('exit', () => {
+    for (const shutdown of holder[kCopies]) shutdown();
+  });
+}
+holder[kCopies].add(native.shutdown);
+
+module.exports = { native, addonPath };
