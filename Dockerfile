@@ -1,0 +1,45 @@
+# switchyard in a container: built in one stage, run in another without compilers, as an ordinary user.
+#
+#   docker build -t switchyard .
+#   docker run --rm switchyard                                  what this container can use (npx switchyard doctor)
+#   docker run --rm -v "$PWD:/app" switchyard app.js            an application of yours: require('switchyard')
+#
+# With a GPU:
+#   AMD, Intel   docker run --device /dev/dri --group-add "$(getent group render | cut -d: -f3)" ...
+#   NVIDIA       docker run --gpus all ...   (the NVIDIA Container Toolkit on the host; the capabilities are set below)
+# The CUDA backend is in the image only where the build stage has nvcc 13: give a base image that has it and Node, with
+# --build-arg BUILD_IMAGE=...; without it NVIDIA cards are used through Vulkan.
+ARG NODE_IMAGE=node:20-bookworm-slim
+ARG BUILD_IMAGE=${NODE_IMAGE}
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /switchyard
+# What changes seldom comes first: the system packages and npm packages are cached layers.
+COPY package.json package-lock.json .npmrc ./
+COPY deploy deploy
+RUN node -e "require('./deploy/system-packages').ensure().catch((e) => { console.error(e.message); process.exit(1); })"
+COPY CMakeLists.txt CMakePresets.json ./
+COPY src src
+COPY binding binding
+COPY kernels kernels
+COPY shaders shaders
+RUN node deploy/setup.js --cuda-archs=release
+RUN npm prune --omit=dev && strip --strip-unneeded build/release/switchyard.node
+
+FROM ${NODE_IMAGE}
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-drivers libegl1 \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build /switchyard/package.json /usr/local/lib/node_modules/switchyard/
+COPY --from=build /switchyard/node_modules /usr/local/lib/node_modules/switchyard/node_modules
+COPY --from=build /switchyard/build/release/switchyard.node /usr/local/lib/node_modules/switchyard/build/release/
+COPY lib /usr/local/lib/node_modules/switchyard/lib
+ENV NODE_PATH=/usr/local/lib/node_modules \
+    SHADER_CACHE_DIR=/var/cache/switchyard \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
+RUN ln -s ../lib/node_modules/switchyard/lib/cli.js /usr/local/bin/switchyard \
+ && chmod +x /usr/local/lib/node_modules/switchyard/lib/cli.js \
+ && install -d -o node -g node /var/cache/switchyard /app
+USER node
+WORKDIR /app
+CMD ["switchyard", "doctor"]

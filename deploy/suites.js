@@ -1,0 +1,178 @@
+// The test suites: how each is run and what its report says. A suite resolves to
+// { name, passed, failed, skipped, seconds, failures: [{ name, text }], skips: [{ name, reason }] }.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { root, run, describeEnd } = require('./process');
+const { setup } = require('./setup');
+
+const resultsFolder = path.join(root, 'build', 'test-results');
+const kMinute = 60_000;
+
+// Runs a suite's program with its output in build/test-results/<name>.log and a sign of life every 15 seconds.
+async function runLogged(name, command, args, options) {
+  fs.mkdirSync(resultsFolder, { recursive: true });
+  const log = fs.openSync(path.join(resultsFolder, `${name}.log`), 'w');
+  const started = Date.now();
+  let last = '';
+  const heartbeat = setInterval(() => {
+    console.log(`  ${name}: ${Math.round((Date.now() - started) / 1000)} s, last: ${last.slice(0, 120)}`);
+  }, 15_000);
+  const onOutput = (text) => {
+    last = text.trimEnd().split('\n').pop() || last;
+  };
+  try {
+    const result = await run(command, args, { ...options, log, onOutput });
+    return { ...result, seconds: (Date.now() - started) / 1000 };
+  } finally {
+    clearInterval(heartbeat);
+    fs.closeSync(log);
+  }
+}
+
+const kEntities = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&apos;': "'", '&amp;': '&', '&#x0A;': '\n', '&#x0D;': '\r' };
+function unescapeXml(text) {
+  return text.replace(/&(?:lt|gt|quot|apos|amp|#x0[AD]);/g, (entity) => kEntities[entity]);
+}
+
+function skipMessage(status, body, attribute) {
+  if (status === 'notrun') return 'disabled in its source';
+  const tag = /<skipped\b[^>]*>/.exec(body);
+  return tag ? attribute(tag[0], 'message') : undefined;
+}
+
+// GoogleTest's XML report -> one entry a test case.
+function readGtestXml(file) {
+  const xml = fs.readFileSync(file, 'utf8');
+  const attribute = (text, name) => unescapeXml(new RegExp(`\\b${name}="([^"]*)"`).exec(text)?.[1] ?? '');
+  return [...xml.matchAll(/<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)].map(([, head, body = '']) => ({
+    name: `${attribute(head, 'classname')}.${attribute(head, 'name')}`,
+    skip: skipMessage(attribute(head, 'status'), body, attribute),
+    failures: [...body.matchAll(/<failure\b[^>]*>/g)].map(([tag]) => attribute(tag, 'message')),
+  }));
+}
+
+function tally(name, seconds, cases) {
+  const suite = { name, seconds, passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
+  for (const one of cases) {
+    if (one.failures.length) {
+      suite.failed += 1;
+      suite.failures.push({ name: one.name, text: one.failures.join('\n') });
+    } else if (one.skip !== undefined) {
+      suite.skipped += 1;
+      suite.skips.push({ name: one.name, reason: one.skip.split('\n').map((line) => line.trim()).filter(Boolean).pop() || 'no reason given' });
+    } else {
+      suite.passed += 1;
+    }
+  }
+  return suite;
+}
+
+// What a runner's end says beyond its report: a crash, a time-out or an empty run is one more failure.
+function judgeEnd(suite, result) {
+  const fail = (text) => {
+    suite.failed += 1;
+    suite.failures.push({ name: `${suite.name}: the run`, text: `${text}\n${result.output.split('\n').slice(-50).join('\n')}` });
+  };
+  if (result.error) fail(result.error.message);
+  else if (result.signal) fail(`the runner ${describeEnd(result.code, result.signal)}`);
+  else if (result.code !== 0 && suite.failed === 0) fail(`the runner ${describeEnd(result.code, result.signal)} with no failed test`);
+  if (suite.passed + suite.failed === 0) fail('no test ran');
+  return suite;
+}
+
+// The native tests of one build. options: { preset, filter, env, timeoutMs, extra }.
+async function gtest(name, { preset = 'release', filter, env = {}, timeoutMs = 30 * kMinute, extra = [] }) {
+  const report = path.join(resultsFolder, `${name}.xml`);
+  fs.rmSync(report, { force: true });
+  const args = [`--gtest_output=xml:${report}`, ...(filter ? [`--gtest_filter=${filter}`] : []), ...extra];
+  const result = await runLogged(name, path.join(root, 'build', preset, 'switchyard_tests'), args, { env, timeoutMs });
+  const cases = fs.existsSync(report) ? readGtestXml(report) : [];
+  return { suite: tally(name, result.seconds, cases), result };
+}
+
+async function native(extra) {
+  const { suite, result } = await gtest('native', { extra });
+  return judgeEnd(suite, result);
+}
+
+// Every test that names Vulkan, under the validation layer: any message of the layer is a failure.
+async function validation(extra) {
+  const { suite, result } = await gtest('validation', {
+    filter: '*vulkan*:*Vulkan*',
+    env: { SWITCHYARD_VULKAN_VALIDATION: '1' },
+    extra,
+  });
+  const messages = result.output.split('\n').filter((line) => line.includes('vulkan validation:'));
+  if (messages.length) {
+    suite.failed += 1;
+    suite.failures.push({ name: `${messages.length} messages of the validation layer`, text: [...new Set(messages)].slice(0, 20).join('\n') });
+  }
+  return judgeEnd(suite, result);
+}
+
+// The native tests under a sanitizer, with the environment that CMakePresets.json gives them.
+async function sanitized(preset, extra) {
+  await setup({ preset, targets: ['switchyard_tests'] });
+  const presets = JSON.parse(fs.readFileSync(path.join(root, 'CMakePresets.json'), 'utf8')).testPresets;
+  const environment = presets.find((entry) => entry.name === preset).environment ?? {};
+  const env = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, value.replaceAll('${sourceDir}', root)]));
+  const { suite, result } = await gtest(preset, { preset, env, extra, timeoutMs: 60 * kMinute });
+  return judgeEnd(suite, result);
+}
+
+// Jest. Its own report is read, so that a crash of the runner is no success.
+async function js(extra) {
+  const report = path.join(resultsFolder, 'js.json');
+  fs.rmSync(report, { force: true });
+  const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const args = [jest, '--ci', '--json', `--outputFile=${report}`, ...extra];
+  const result = await runLogged('js', process.execPath, args, { timeoutMs: 30 * kMinute });
+  const cases = [];
+  if (fs.existsSync(report)) {
+    for (const file of JSON.parse(fs.readFileSync(report, 'utf8')).testResults) {
+      const where = path.relative(root, file.name);
+      for (const one of file.assertionResults) {
+        const skipped = one.status === 'pending' || one.status === 'todo' || one.status === 'skipped' || one.status === 'disabled';
+        cases.push({
+          name: `${where}: ${one.fullName}`,
+          skip: skipped ? skipReason(one) : undefined,
+          failures: one.status === 'failed' ? [one.failureMessages.join('\n')] : [],
+        });
+      }
+      // A file that did not even load.
+      if (file.status === 'failed' && !file.assertionResults.some((one) => one.status === 'failed')) {
+        cases.push({ name: where, failures: [file.message || 'the file failed'] });
+      }
+    }
+  }
+  return judgeEnd(tally('js', result.seconds, cases), result);
+}
+
+// Jest knows no reasons: the title carries one, as in "... (SKIPPED: no CUDA device)".
+function skipReason(one) {
+  if (one.status === 'todo') return 'not written yet';
+  return /SKIPPED:? ([^)]*)/.exec(one.fullName)?.[1] ?? 'skipped by the test itself; see its title';
+}
+
+// The TypeScript compiler over the JavaScript and its types: one test.
+async function types(extra) {
+  const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const result = await runLogged('types', process.execPath, [tsc, '-p', root, '--noEmit', '--pretty', 'false', ...extra], { timeoutMs: 10 * kMinute });
+  const failures = result.code === 0 ? [] : [result.output];
+  return judgeEnd(tally('types', result.seconds, [{ name: 'type check', failures }]), { ...result, output: '' });
+}
+
+module.exports = {
+  suites: {
+    native,
+    validation,
+    js,
+    types,
+    asan: (extra) => sanitized('asan', extra),
+    tsan: (extra) => sanitized('tsan', extra),
+  },
+  readGtestXml,
+  tally,
+  judgeEnd,
+};
