@@ -158,7 +158,7 @@ bool Context::waitForWork(std::unique_lock<std::mutex>& lock) {
     lock.lock();
   }
   while (!canWork() && !ended()) {
-    if (trimmed_ || pending_) {
+    if (trimmed_) {
       wake_.wait(lock);
     } else if (wake_.wait_for(lock, kIdleBeforeTrim) == std::cv_status::timeout && !pending_) {
       trimmed_ = true;
@@ -326,6 +326,7 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
     try {
       record(*job, queue);
       queue.submit([&](std::exception_ptr failed, const QueueTimings&) { error = failed; });
+      if (error) std::rethrow_exception(error);
       job->running_->recorder.throwIfStopped();  // a kernel that saw the flag left its output unfinished
     } catch (...) {
       queue.discard();
@@ -487,8 +488,9 @@ void Context::settle(const JobPtr& job, std::exception_ptr error) {
     lock.lock();
   }
   // The last touch of this object once nothing is pending: its destructor may be waiting for the lock.
+  // The lane is woken only to end: waking it for each job that ran inside runNow() would cost more than the job.
   if (--pending_ == 0) {
-    wake_.notify_all();
+    if (closing_) wake_.notify_all();
     idle_.notify_all();
   }
 }

@@ -46,7 +46,7 @@ Arena::Slab* Arena::addSlab(uint64_t bytes) {
 
 BufferView Arena::allocate(uint64_t bytes) {
   std::lock_guard lock(mutex_);
-  uint64_t size = rounded(bytes);
+  uint64_t size = bytes > limit_ ? bytes : rounded(bytes);  // rounding the largest numbers would wrap around
   for (auto& slab : slabs_) {
     if (slab->buffer->size - slab->used < size) continue;
     if (BufferView view = takeFrom(*slab, size)) return {view.buffer, view.offset, bytes};

@@ -90,7 +90,9 @@ class Attention final : public Workload {
     uint64_t s = p.s, t = p.t, d = p.d, e = p.e;
     BufferView ownK = k.slice(head * t * d * 4, t * d * 4), ownV = v.slice(head * t * e * 4, t * e * 4);
     BufferView headK = r.aligned(ownK), headV = r.aligned(ownV);
-    uint64_t rows = std::max<uint64_t>(64, std::min(kScratchBudget, r.device().maxViewBytes) / (t * 4) / 64 * 64);
+    r.requireBindable(t * 4, "a row of scores");
+    uint64_t rows = std::max<uint64_t>(1, std::min(kScratchBudget, r.device().maxViewBytes) / (t * 4));
+    if (rows > 64) rows = rows / 64 * 64;
     for (uint64_t row = 0; row < s; row += rows) {
       uint32_t count = static_cast<uint32_t>(std::min(rows, s - row));
       BufferView own = q.slice((head * s + row) * d * 4, count * d * 4), piece = r.aligned(own);
@@ -113,7 +115,7 @@ class Attention final : public Workload {
     product.batch = heads, product.strideA = uint64_t{rows} * p.d, product.strideB = uint64_t{p.t} * p.d, product.strideOut = uint64_t{rows} * p.t;
     r.matmul(product);
     uint32_t all = heads * rows;
-    r.launch(Kernel::masked_softmax, all, {p.hasMask ? mask : q, scores}, MaskedSoftmaxParams{all, p.t, p.s, firstRow, p.causal, p.hasMask});
+    r.launch(Kernel::masked_softmax, all, {p.hasMask ? mask : q.slice(0, 4), scores}, MaskedSoftmaxParams{all, p.t, p.s, firstRow, p.causal, p.hasMask});
     Matmul sum;
     sum.a = scores, sum.b = v, sum.out = out, sum.m = rows, sum.n = p.e, sum.k = p.t;
     sum.lda = p.t, sum.ldb = p.e, sum.ldOut = p.e, sum.batch = heads;

@@ -1,0 +1,151 @@
+// attention: block edges, masks, causality, weights.
+#include <algorithm>
+#include <cmath>
+
+#include "../conformance.h"
+
+namespace switchyard::test {
+namespace {
+
+struct Attention {
+  uint64_t h, s, t, d, e;
+  bool mask = false, causal = false, weights = false;
+  double scale = kNaN;  // not given
+  double range = 1;
+};
+
+// What one query sees: exact weights, their relative errors in units of kUlp, and its row of the output.
+void expectRow(const std::vector<double>& scores, double scoreError, const HostTensor& value, size_t valueFrom, uint64_t e, Expected& output,
+               size_t outFrom, Expected* weights, size_t weightsFrom) {
+  size_t t = scores.size();
+  double high = -kInf, sum = 0;
+  bool nan = false;
+  for (double x : scores) {
+    high = std::max(high, x);
+    nan |= std::isnan(x);
+  }
+  std::vector<double> p(t), relative(t);
+  double meanError = 0;
+  for (size_t c = 0; c < t; ++c) {
+    double y = scores[c] - high;
+    p[c] = nan ? kNaN : std::exp(y);
+    // d exp(y) / exp(y) = dy: twice the score's absolute error (its own and the maximum's), and exp's own error.
+    relative[c] = std::isfinite(y) ? 2 * scoreError + (8 + 5 * std::min(std::fabs(y), 110.0)) * kUlp : 0;
+    sum += p[c];
+    meanError += p[c] * relative[c];
+  }
+  meanError = meanError / sum + sumRoundings(t) * kUlp;
+  for (size_t c = 0; c < t; ++c) {
+    p[c] /= sum;
+    relative[c] += meanError + 6 * kUlp;
+    if (weights) weights->set(weightsFrom + c, p[c], std::isnan(p[c]) ? 0 : p[c] * relative[c]);
+  }
+  for (uint64_t j = 0; j < e; ++j) {
+    double result = 0, error = 0;
+    for (size_t c = 0; c < t; ++c) {
+      double term = p[c] * value.at(valueFrom + c * e + j);
+      result += term;
+      error += std::fabs(term) * (relative[c] + sumRoundings(t) * kUlp);
+    }
+    output.set(outFrom + j, result, std::isfinite(error) ? error : 0);
+  }
+}
+
+void expectAttention(Problem& p, const Attention& how) {
+  const HostTensor &query = p.inputs[0], &key = p.inputs[1], &value = p.inputs[2], &mask = p.inputs[3];
+  bool half = query.spec.dtype == kF16 && key.spec.dtype == kF16 && value.spec.dtype == kF16 && (!mask.present || mask.spec.dtype == kF16);
+  Expected output(half ? kF16 : kF32, {how.h, how.s, how.e}), weights(half ? kF16 : kF32, {how.h, how.s, how.t});
+  double scale = std::isnan(how.scale) ? 1 / std::sqrt(double(how.d)) : float(how.scale);
+  for (uint64_t head = 0; head < how.h; ++head)
+    for (uint64_t r = 0; r < how.s; ++r) {
+      std::vector<double> scores(how.t);
+      double scoreError = 0;
+      for (uint64_t c = 0; c < how.t; ++c) {
+        double dot = 0, magnitude = 0;
+        for (uint64_t i = 0; i < how.d; ++i) {
+          double product = query.at((head * how.s + r) * how.d + i) * key.at((head * how.t + c) * how.d + i);
+          dot += product;
+          magnitude += std::fabs(product);
+        }
+        double added = mask.present ? mask.at(r * how.t + c) : 0;
+        scores[c] = how.causal && c > r ? -kInf : dot * scale + added;
+        double error = kUlp * (sumRoundings(how.d) * magnitude * scale + 4 * std::fabs(dot * scale) + (std::isfinite(added) ? 2 * std::fabs(added) : 0));
+        if (std::isfinite(scores[c])) scoreError = std::max(scoreError, error);
+      }
+      expectRow(scores, scoreError, value, head * how.t * how.e, how.e, output, (head * how.s + r) * how.e, how.weights ? &weights : nullptr,
+                (head * how.s + r) * how.t);
+    }
+  p.outputs = {std::move(output)};
+  if (how.weights) p.outputs.push_back(std::move(weights));
+}
+
+void setParams(Problem& p, const Attention& how) {
+  if (how.causal) p.params.push_back({"causal", 1});
+  if (how.weights) p.params.push_back({"returnWeights", 1});
+  if (!std::isnan(how.scale)) p.params.push_back({"scale", how.scale});
+}
+
+void add(CaseList& list, const std::string& name, Size size, DType t, Attention how) {
+  list.add("attention", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
+    p.inputs = {random.uniform(t, {how.h, how.s, how.d}, -how.range, how.range), random.uniform(t, {how.h, how.t, how.d}, -how.range, how.range),
+                random.uniform(t, {how.h, how.t, how.e}), how.mask ? random.uniform(t, {how.s, how.t}, -2, 2) : absent()};
+    setParams(p, how);
+    expectAttention(p, how);
+  });
+}
+
+}  // namespace
+
+void addAttentionCases(CaseList& list) {
+  struct { const char* name; Attention how; } forms[] = {
+      {"1", {1, 1, 1, 1, 1}},
+      {"small", {2, 5, 7, 4, 3}},
+      {"block-less-1", {2, 63, 63, 16, 16}},
+      {"block", {2, 64, 64, 16, 16}},
+      {"block-plus-1", {2, 65, 65, 16, 16}},
+      {"keys-127", {1, 3, 127, 8, 8}},
+      {"keys-128", {1, 3, 128, 8, 8}},
+      {"keys-129", {1, 3, 129, 8, 8}},
+      {"keys-257", {1, 2, 257, 8, 5}},
+      {"prime", {3, 31, 37, 13, 11}},
+      {"one-query", {4, 1, 97, 64, 64}},
+      {"one-key", {2, 9, 1, 8, 8}},
+      {"causal", {2, 37, 37, 16, 16, false, true}},
+      {"causal-fewer-keys", {2, 70, 33, 8, 8, false, true}},
+      {"causal-more-keys", {2, 33, 130, 8, 8, false, true}},
+      {"mask", {2, 33, 45, 8, 8, true}},
+      {"mask-causal", {2, 66, 66, 8, 8, true, true}},
+      {"weights", {2, 17, 29, 8, 6, false, false, true}},
+      {"weights-mask-causal", {3, 67, 67, 8, 6, true, true, true}},
+      {"scale", {2, 9, 14, 8, 8, false, false, false, 0.7}},
+      {"scale-0", {2, 9, 14, 8, 8, false, false, true, 0}},
+      {"sharp", {1, 20, 40, 16, 8, false, false, true, kNaN, 8}},
+      {"no-heads", {0, 3, 4, 5, 6}},
+      {"no-queries", {2, 0, 4, 5, 6, false, false, true}},
+      {"no-values", {2, 3, 4, 5, 0}},
+      {"no-keys", {2, 3, 0, 5, 6, false, false, true}},  // a sum over nothing
+  };
+  for (auto& form : forms)
+    for (DType t : kFloatTypes) add(list, form.name, Size::Small, t, form.how);
+  add(list, "large", Size::Large, kF32, {4, 260, 270, 64, 64, true, true, true});
+  add(list, "many-heads", Size::Split, kF32, {11, 100, 130, 64, 64, true, true, true});
+  add(list, "many-rows", Size::Split, kF16, {3, 190, 270, 32, 48});
+  add(list, "many-rows-weights", Size::Split, kF32, {2, 310, 130, 8, 8, false, true, true});
+  list.add("attention", "hidden-by-the-mask", Size::Small, [](Problem& p, Random& random) {
+    Attention how{2, 5, 70, 8, 3, true, false, true};
+    p.inputs = {random.uniform(kF32, {2, 5, 8}), random.uniform(kF32, {2, 70, 8}), random.uniform(kF32, {2, 70, 3}), HostTensor(kF32, {5, 70})};
+    for (size_t i = 0; i < 5 * 70; ++i)  // row 3 sees nothing: 0 / 0; row 1 sees the last key alone; the others three of four
+      p.inputs[3].set(i, i / 70 == 3 ? -kInf : i / 70 == 1 ? (i % 70 == 69 ? 0 : -kInf) : (i % 4 == 0 ? -kInf : 0));
+    setParams(p, how);
+    expectAttention(p, how);
+  });
+  list.add("attention", "nan-stays-in-its-row", Size::Small, [](Problem& p, Random& random) {
+    Attention how{1, 6, 9, 4, 3, false, false, true};
+    p.inputs = {random.uniform(kF32, {1, 6, 4}), random.uniform(kF32, {1, 9, 4}), random.uniform(kF32, {1, 9, 3}), absent()};
+    p.inputs[0].set(2 * 4 + 1, kNaN);
+    setParams(p, how);
+    expectAttention(p, how);
+  });
+}
+
+}  // namespace switchyard::test

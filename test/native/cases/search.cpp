@@ -1,0 +1,156 @@
+// similarity-search: scores against the oracle, order, ties. Where neighbours are closer than float32 can tell, either may come
+// first; whole-number vectors are judged exactly.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "../conformance.h"
+
+namespace switchyard::test {
+namespace {
+
+struct Score {
+  double value = 0, error = 0;
+};
+
+Score scoreOf(const HostTensor& queries, size_t q, const HostTensor& base, size_t row, size_t d, const std::string& metric) {
+  double dot = 0, magnitude = 0, qq = 0, bb = 0, l2 = 0;
+  for (size_t i = 0; i < d; ++i) {
+    double x = queries.at(q * d + i), y = base.at(row * d + i);
+    dot += x * y;
+    magnitude += std::fabs(x * y);
+    qq += x * x;
+    bb += y * y;
+    l2 += (x - y) * (x - y);
+  }
+  double c = sumRoundings(d) * kUlp;
+  // Where l2 is made of norms and a product it cancels: judged against the norms, unless the kernel sums the differences.
+  if (metric == "l2") return {l2, (c + 4 * kUlp) * l2};
+  if (metric == "dot") return {dot, c * magnitude};
+  if (qq == 0 || bb == 0) return {0, 0};
+  double norms = std::sqrt(qq) * std::sqrt(bb);
+  return {dot / norms, c * magnitude / norms + (c + 12 * kUlp) * std::fabs(dot / norms)};
+}
+
+bool better(double a, double b, bool smallest) {
+  if (std::isnan(a) || std::isnan(b)) return !std::isnan(a) && std::isnan(b);
+  return smallest ? a < b : a > b;
+}
+
+// One query's answer against the true scores of all rows.
+std::string checkAnswer(const std::vector<Score>& all, const HostTensor& scores, const HostTensor& indices, size_t from, size_t k, bool smallest, DType dtype) {
+  std::vector<size_t> order(all.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return better(all[a].value, all[b].value, smallest); });
+  std::set<int64_t> seen;
+  for (size_t i = 0; i < k; ++i) {
+    auto where = " at place " + std::to_string(i) + " of answer " + std::to_string(from / k);
+    int64_t row = int64_t(indices.at(from + i));
+    double got = scores.at(from + i);
+    if (row < 0 || row >= int64_t(all.size())) return "index " + std::to_string(row) + where;
+    if (!seen.insert(row).second) return "row " + std::to_string(row) + " a second time" + where;
+    Expected own(dtype, {1}), place(dtype, {1});
+    own.set(0, all[row].value, all[row].error);
+    place.set(0, all[order[i]].value, all[order[i]].error + all[row].error);
+    double share;
+    if (std::string wrong = compareElement(own, 0, got, share); !wrong.empty()) return "score of row " + std::to_string(row) + where + ": " + wrong;
+    if (std::string wrong = compareElement(place, 0, got, share); !wrong.empty()) return "not the best left" + where + ": " + wrong;
+    if (i == 0) continue;
+    double before = scores.at(from + i - 1);
+    if (better(got, before, smallest)) return "scores out of order" + where;
+    if (got == before && row < int64_t(indices.at(from + i - 1))) return "a tie with the higher index first" + where;
+  }
+  return "";
+}
+
+void expectSearch(Problem& p, bool exact) {
+  const HostTensor &queries = p.inputs[0], &base = p.inputs[1];
+  size_t q = queries.shape()[0], d = queries.shape()[1], n = base.shape()[0], k = size_t(p.param("k", 1));
+  std::string metric = p.choice("metric", "cosine");
+  DType dtype = kF32;  // scores keep their digits, whatever the vectors are stored as
+  bool smallest = metric == "l2";
+  auto all = std::make_shared<std::vector<std::vector<Score>>>(q, std::vector<Score>(n));
+  for (size_t i = 0; i < q; ++i)
+    for (size_t row = 0; row < n; ++row) {
+      Score score = scoreOf(queries, i, base, row, d, metric);
+      if (exact) score.error = 0;
+      (*all)[i][row] = score;
+    }
+  p.outputs = {Expected(dtype, {q, k}), Expected(DType::Int32, {q, k})};
+  for (Expected& output : p.outputs) std::fill(output.slack.begin(), output.slack.end(), kInf);  // the specs alone: `check` does the rest
+  p.check = [=](const std::vector<HostTensor>& got) -> std::string {
+    for (size_t i = 0; i < q; ++i)
+      if (std::string wrong = checkAnswer((*all)[i], got[0], got[1], i * k, k, smallest, dtype); !wrong.empty()) return wrong;
+    return "";
+  };
+}
+
+}  // namespace
+
+void addSearchCases(CaseList& list) {
+  for (const char* metric : {"cosine", "dot", "l2"}) {
+    std::string prefix = std::string(metric) + "-";
+    auto add = [&](const std::string& name, Size size, DType t, uint64_t q, uint64_t n, uint64_t d, uint64_t k, bool whole = false) {
+      list.add("similarity-search", prefix + name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
+        p.inputs = {whole ? random.integers(t, {q, d}) : random.uniform(t, {q, d}), whole ? random.integers(t, {n, d}) : random.uniform(t, {n, d})};
+        p.params = {{"k", double(k)}, {"metric", metric}};
+        expectSearch(p, whole && metric != std::string("cosine"));
+      });
+    };
+    struct { uint64_t q, n, d, k; } sizes[] = {{1, 1, 1, 1}, {0, 5, 3, 2}, {1, 63, 16, 5}, {1, 64, 64, 10}, {1, 65, 33, 65}, {2, 127, 20, 3}, {7, 128, 20, 3},
+                                               {8, 129, 65, 3}, {9, 129, 65, 3}, {63, 70, 7, 4}, {64, 64, 16, 4}, {65, 131, 17, 4}, {3, 257, 129, 20}, {1, 997, 31, 10},
+                                               {11, 997, 31, 10}};
+    for (DType t : kFloatTypes)
+      for (auto [q, n, d, k] : sizes)
+        add(std::to_string(q) + "x" + std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k), Size::Small, t, q, n, d, k);
+    add("few-dimensions-tie", Size::Small, kF32, 5, 400, 2, 60, true);
+    add("whole-numbers", Size::Small, kF32, 10, 301, 37, 20, true);
+    add("large-1-query", Size::Large, kF32, 1, 40009, 64, 10);
+    add("many-rows-1-query", Size::Split, kF32, 1, 13007, 64, 10);
+    add("large-40-queries", Size::Split, kF32, 40, 6007, 64, 10);
+    add("large-float16", Size::Split, kF16, 5, 8009, 48, 10);
+    add("large-k", Size::Large, kF32, 2, 3001, 24, 1500);
+    add("equal-rows", Size::Small, kF32, 3, 1, 19, 1);
+    list.add("similarity-search", prefix + "duplicates", Size::Small, [=](Problem& p, Random& random) {
+      // Every row four times, far apart: equal rows must score equally, and lower indices come first.
+      HostTensor rows = random.uniform(kF32, {50, 24}), base(kF32, {200, 24});
+      for (size_t i = 0; i < base.size(); ++i) base.set(i, rows.at(i % rows.size()));
+      p.inputs = {random.uniform(kF32, {11, 24}), base};
+      p.params = {{"k", 20}, {"metric", metric}};
+      expectSearch(p, false);
+      auto judge = p.check;
+      p.check = [judge](const std::vector<HostTensor>& got) -> std::string {
+        if (std::string wrong = judge(got); !wrong.empty()) return wrong;
+        for (size_t i = 0; i < 11 * 20; ++i) {
+          size_t first = i / 4 * 4;
+          if (got[1].at(i) != got[1].at(first) + 50 * double(i - first)) return "copies of one row are apart at place " + std::to_string(i);
+          if (got[0].at(i) != got[0].at(first)) return "copies of one row score differently at place " + std::to_string(i);
+        }
+        return "";
+      };
+    });
+  }
+  list.add("similarity-search", "zero-vectors", Size::Small, [](Problem& p, Random&) {
+    p.inputs = {listed(kF32, {2, 2}, {0, 0, 1, 1}), listed(kF32, {4, 2}, {-1, -1, 0, 0, 2, 2, 0, 0})};
+    p.params = {{"k", 4}};
+    expectSearch(p, false);
+  });
+  list.add("similarity-search", "nan-comes-last", Size::Small, [](Problem& p, Random&) {
+    p.inputs = {listed(kF32, {1, 2}, {1, 2}), listed(kF32, {5, 2}, {kNaN, 1, 1, 1, 2, -1, 0, kNaN, -3, 1})};
+    p.params = {{"k", 5}, {"metric", "dot"}};
+    expectSearch(p, false);
+  });
+  list.add("similarity-search", "l2-far-from-zero", Size::Small, [](Problem& p, Random& random) {
+    p.inputs = {random.integers(kF32, {9, 16}, 1000, 1010), random.integers(kF32, {90, 16}, 1000, 1010)};
+    p.params = {{"k", 10}, {"metric", "l2"}};
+    expectSearch(p, true);  // differences are small whole numbers: |q|^2 - 2qb + |b|^2 would lose them
+  });
+  list.add("similarity-search", "mixed", Size::Small, [](Problem& p, Random& random) {
+    p.inputs = {random.uniform(kF32, {2, 20}), random.uniform(kF16, {70, 20})};
+    p.params = {{"k", 5}};
+    expectSearch(p, false);
+  });
+}
+
+}  // namespace switchyard::test

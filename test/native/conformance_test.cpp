@@ -1,0 +1,92 @@
+// Registers every case on every device as conformance.<workload>/<case>/<device>.
+#include <gtest/gtest.h>
+
+#include "harness.h"
+#include "options.h"
+
+namespace switchyard::test {
+namespace {
+
+// The oracle of a case is worked out once for all its devices, which are registered one after the other.
+const Problem& problemOf(const Case& which) {
+  static const Case* last = nullptr;
+  static Problem problem;
+  if (last != &which) {
+    problem = makeProblem(which);
+    last = &which;
+  }
+  return problem;
+}
+
+class Conformance : public ::testing::Test {
+ public:
+  Conformance(const Case& which, const TestDevice& device) : case_(which), device_(device) {}
+
+  void TestBody() override {
+    holdCpuTo(device_.cpuTargets);
+    SCOPED_TRACE("seed " + std::to_string(seedOf(case_)));
+    const Problem& problem = problemOf(case_);
+    Context& context = contextOf(device_);
+    RecordProperty("device", device_.name);
+    if (problem.refused) return expectRefusal(context, problem);
+    // Odd addresses and the caller's memory; then, where it costs little, tensors on the device and pooled memory.
+    runOnce(context, problem, {.into = true, .inputShift = 1});
+    if (case_.size == Size::Small && !HasFailure()) runOnce(context, problem, {.resident = true});
+    char share[32];
+    snprintf(share, sizeof share, "%.4f", share_);
+    RecordProperty("errorShare", share);
+    EXPECT_EQ(usedBytesAtRest(context), 0u) << "scratch memory was not given back";
+  }
+
+ private:
+  void runOnce(Context& context, const Problem& problem, const RunOptions& options) {
+    try {
+      auto outputs = runProblem(context, case_.workload, problem, options);
+      std::string wrong = judge(problem, outputs, share_);
+      EXPECT_TRUE(wrong.empty()) << wrong << (options.resident ? " (inputs on the device)" : "");
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+  }
+
+  void expectRefusal(Context& context, const Problem& problem) {
+    try {
+      runProblem(context, case_.workload, problem, {});
+      ADD_FAILURE() << "expected " << codeName(*problem.refused) << ", but it ran";
+    } catch (const Error& error) {
+      EXPECT_STREQ(codeName(error.code), codeName(*problem.refused)) << error.what();
+      EXPECT_GT(std::string(error.what()).size(), 10u) << "the message says nothing";
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+    EXPECT_EQ(usedBytesAtRest(context), 0u);
+    HostTensor two = listed(kF32, {2}, {1, 2});
+    Outcome after = runJob(context, makeJob("add", {two, two}));
+    EXPECT_TRUE(after.ok()) << "the context is not usable any more: " << after.text();
+  }
+
+  const Case& case_;
+  const TestDevice& device_;
+  double share_ = 0;
+};
+
+bool runsOn(const Case& which, const TestDevice& device) {
+  if (device.smallOnly) return which.size == Size::Small;
+  if (device.splitOnly) return which.size == Size::Split;
+  return true;
+}
+
+}  // namespace
+
+void registerConformance() {
+  for (const Case& which : allCases())
+    for (const TestDevice& device : testDevices()) {
+      if (!runsOn(which, device)) continue;
+      if (!options().device.empty() && device.id != options().device) continue;
+      std::string name = which.workload + "/" + which.name + "/" + device.name;
+      ::testing::RegisterTest("conformance", name.c_str(), nullptr, device.name.c_str(), __FILE__, __LINE__,
+                              [&which, &device]() -> Conformance* { return new Conformance(which, device); });
+    }
+}
+
+}  // namespace switchyard::test

@@ -1,0 +1,42 @@
+// A device that fails, or waits, when a test says so.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "device.h"
+
+namespace switchyard::test {
+
+// Where a device is asked for something. Wait is the completion of a submission.
+enum class Point { Allocate, CreateQueue, Upload, Download, Launch, Matmul, Submit, Wait };
+
+class FaultDevice final : public Device {
+ public:
+  explicit FaultDevice(std::shared_ptr<Device> inner);
+  std::unique_ptr<Buffer> allocate(size_t bytes) override;
+  std::unique_ptr<Buffer> wrap(std::span<std::byte> host) override { return inner_->wrap(host); }
+  std::unique_ptr<Queue> createQueue(const QueueOptions& options) override;
+  MemoryUse memory() const override { return inner_->memory(); }
+
+  struct Event {
+    Point point;
+    Kernel kernel = Kernel::kCount;  // of a launch
+  };
+  // Called at every point, on the thread that got there. What it throws is what the device fails with (at Wait: completes with).
+  using Hook = std::function<void(const Event&)>;
+  void setHook(Hook hook);
+  // Fails at the nth time from now (0: the next) that `point` is reached, `times` times.
+  void failAt(Point point, Code code, int nth = 0, int times = 1 << 30);
+  int fired() const;
+  void at(const Event& event);
+
+ private:
+  const std::shared_ptr<Device> inner_;
+  mutable std::mutex mutex_;
+  Hook hook_;
+  int fired_ = 0;
+};
+
+}  // namespace switchyard::test

@@ -1,0 +1,78 @@
+// The test program: GoogleTest, the Vulkan validation check, and the report on one device.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+#include "harness.h"
+#include "options.h"
+#include "report.h"
+
+namespace switchyard::vulkan {
+uint64_t validationMessages() noexcept;
+}
+
+namespace switchyard::test {
+
+Options& options() {
+  static Options parsed;
+  return parsed;
+}
+
+namespace {
+
+// After everything: devices go before the static objects, and the validation layer must have had nothing to say.
+class AtTheEnd : public ::testing::Environment {
+ public:
+  void TearDown() override {
+    holdCpuTo(0);
+    releaseDevices();
+    if (std::getenv("SWITCHYARD_VULKAN_VALIDATION")) {
+      EXPECT_EQ(vulkan::validationMessages(), 0u) << "the Vulkan validation layer complained: see its messages above";
+    }
+  }
+};
+
+void parse(int& argc, char** argv) {
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    auto value = [&]() -> std::string { return i + 1 < argc ? argv[++i] : ""; };
+    if (!std::strcmp(argv[i], "--device")) options().device = value();
+    else if (!std::strcmp(argv[i], "--json")) options().json = value();
+    else if (!std::strcmp(argv[i], "--list-devices")) options().listDevices = true;
+    else argv[kept++] = argv[i];
+  }
+  argc = kept;
+}
+
+}  // namespace
+}  // namespace switchyard::test
+
+int main(int argc, char** argv) {
+  using namespace switchyard::test;
+  ::testing::InitGoogleTest(&argc, argv);
+  parse(argc, argv);
+  if (argc > 1) {
+    std::cerr << "unknown argument " << argv[1] << "\n";
+    return 2;
+  }
+  if (options().listDevices) {
+    std::cout << devicesJson() << "\n";
+    return 0;
+  }
+  if (!options().device.empty()) {
+    bool found = false;
+    for (const TestDevice& device : testDevices()) found |= device.id == options().device;
+    if (!found) {
+      std::cerr << "no device " << options().device << " here\n";
+      return 2;
+    }
+    if (::testing::GTEST_FLAG(filter) == "*") ::testing::GTEST_FLAG(filter) = "conformance.*";
+  }
+  registerConformance();
+  registerFaults();
+  ::testing::AddGlobalTestEnvironment(new AtTheEnd);
+  if (!options().json.empty()) ::testing::UnitTest::GetInstance()->listeners().Append(makeReport(options().json));
+  return RUN_ALL_TESTS();
+}
