@@ -28,7 +28,7 @@ RUN npm prune --omit=dev && strip --strip-unneeded build/release/switchyard.node
 
 FROM ${NODE_IMAGE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-drivers libegl1 \
+ && apt-get install -y --no-install-recommends libhwy1 libvulkan1 mesa-vulkan-drivers libegl1 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /switchyard/package.json /usr/local/lib/node_modules/switchyard/
 COPY --from=build /switchyard/node_modules /usr/local/lib/node_modules/switchyard/node_modules

@@ -20,8 +20,8 @@ const usage = `usage: npm run bench -- [options]
   --no-others     without the other libraries
   --no-build      measure what is built already`;
 
-// What the native bench calls its submit-and-wait of the 1K-element job on Vulkan.
-const kSubmitAndWait = 'vulkan-submit-and-wait';
+// What the native bench calls its submit-and-wait of the 1K-element job.
+const submitAndWait = (device) => (device === 'vulkan:0' ? 'vulkan-submit-and-wait' : `${device} submit-and-wait`);
 
 const say = (text) => process.stderr.write(`${text}\n`);
 
@@ -69,8 +69,8 @@ async function main() {
   const about = machine(), devices = chooseDevices(options.device), ids = devices.map((it) => it.id);
   if (about.loadAtStart > 0.5) say(`the load is ${about.loadAtStart}: something else is running, and these figures will suffer`);
   let native = { all: [], shown: [] };
-  const nativeVulkanUs = () => native.all.find((it) => it.name === kSubmitAndWait)?.value;
-  const wanted = scriptFigures(ids, { quick: options.quick, nativeVulkanUs }).filter((it) => options.chosen('figures')(it.name));
+  const nativeUs = (device) => native.all.find((it) => it.name === submitAndWait(device))?.value;
+  const wanted = scriptFigures(ids, { quick: options.quick, nativeUs }).filter((it) => options.chosen('figures')(it.name));
   const workloads = chooseWorkloads(options.chosen('compare')), figures = [];
   if (options.others && workloads.length) installLibraries(say);
 

@@ -49,7 +49,8 @@ void ContextWrap::open(Environment& environment, uint64_t id, std::string device
   Background::shared().post([pending, shared = environment.shared(), device = std::move(device), enumerate, options] {
     try {
       pending->context = Context::create(openDevice(device, enumerate), options);
-      guardExit();
+      shared->keep(pending->context->device());
+      guardExit(pending->context->device()->info.id);
     } catch (...) {
       pending->error = std::current_exception();
     }

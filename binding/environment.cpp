@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "background.h"
 #include "convert.h"
@@ -14,6 +15,7 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<std::weak_ptr<Environment>> environments;
+  std::set<std::string> guarded;
 };
 Registry& registry() {
   static Registry* registry = new Registry;
@@ -57,6 +59,11 @@ void Environment::add(const std::shared_ptr<Context>& context) {
   contexts_.push_back(context);
 }
 
+void Environment::keep(const std::shared_ptr<Device>& device) {
+  std::lock_guard lock(mutex_);
+  if (!ended_) devices_.insert(device);
+}
+
 void Environment::shutdownContexts() {
   std::vector<std::shared_ptr<Context>> open;
   {
@@ -72,6 +79,14 @@ void Environment::end() {
   pending.end();
   shutdownContexts();
   pending.drop();
+  std::set<std::shared_ptr<Device>> kept;
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+    kept.swap(devices_);
+  }
+  // Closing one may wait for its driver's threads; the last context may still be on its way there.
+  Background::shared().post([kept = std::move(kept)]() mutable { kept.clear(); });
   contextClass.Reset();
   deviceTensorClass.Reset();
   scratchArray_.Reset();
@@ -89,9 +104,11 @@ void shutdownEverything() {
   Background::shared().drain();
 }
 
-void guardExit() {
-  // exit() calls the latest first, so each library that opening a device has loaded is still whole when this runs.
-  std::atexit(shutdownEverything);
+void guardExit(const std::string& deviceId) {
+  Registry& all = registry();
+  std::lock_guard lock(all.mutex);
+  // exit() calls the latest first; once a device is enough.
+  if (all.guarded.insert(deviceId).second) std::atexit(shutdownEverything);
 }
 
 }  // namespace switchyard::node

@@ -4,6 +4,8 @@
 #include <pthread.h>
 
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "async_job.h"
@@ -26,6 +28,8 @@ class Environment {
 
   Napi::Value start(Napi::Function onDone);  // makes the scratch array and returns it
   void add(const std::shared_ptr<Context>& context);
+  // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends.
+  void keep(const std::shared_ptr<Device>& device);
   void shutdownContexts();  // stops what runs and waits for it; nothing of this environment's memory is in use after it
 
   PendingList pending;
@@ -42,11 +46,13 @@ class Environment {
   Napi::ObjectReference scratchArray_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<Context>> contexts_;
+  std::set<std::shared_ptr<Device>> devices_;
+  bool ended_ = false;
 };
 
 // Before the process goes: stops every context of every environment, and waits a while for the background thread.
 void shutdownEverything();
-// Has shutdownEverything() called by exit(), ahead of the destructors of the libraries loaded so far.
-void guardExit();
+// Has shutdownEverything() called by exit(), ahead of the destructors of the libraries that opening this device has loaded.
+void guardExit(const std::string& deviceId);
 
 }  // namespace switchyard::node

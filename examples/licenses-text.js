@@ -1,7 +1,7 @@
 // Text to vectors for the licence example: words, passages, and hashed TF-IDF features.
 'use strict';
 
-const kDimensions = 2048;
+const kDimensions = 1024;
 const kPassageWords = { least: 6, most: 40 };  // content words a passage
 
 // Words that say nothing about what a licence grants. Without them "modify, and/or distribute" reads "modify distribute".

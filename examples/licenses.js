@@ -62,7 +62,7 @@ function sampleRows(matrix, most) {
   return takeRows(matrix, Int32Array.from({ length: Math.min(n, most) }, (_, i) => Math.floor((i * n) / Math.min(n, most))));
 }
 
-// int8 codes of PCA coordinates: 64 bytes a passage instead of 8 KB.
+// int8 codes of PCA coordinates: 64 bytes a passage instead of 4 KB.
 async function buildIndex(pipe, passageRows) {
   const { output: unit } = await pipe.run('normalize passages', { type: 'normalize', inputs: { input: passageRows } });
   const pca = await pipe.run(`pca-fit to ${kComponents}`, {

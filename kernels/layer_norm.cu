@@ -4,7 +4,7 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kThreads>
-__global__ void __launch_bounds__(rowBlock(kThreads))
+__global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
     layerNormKernel(const float* input, const float* gamma, const float* beta, float* out, LayerNormParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;

@@ -4,7 +4,8 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kThreads>
-__global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads)) normalizeKernel(const float* input, float* out, NormalizeParams p) {
+__global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
+    normalizeKernel(const float* input, float* out, NormalizeParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
   const float* x = input + row.index * p.d;

@@ -4,7 +4,8 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kThreads>
-__global__ void __launch_bounds__(rowBlock(kThreads)) quantizeScalesKernel(const float* input, float* scales, QuantizeParams p) {
+__global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
+    quantizeScalesKernel(const float* input, float* scales, QuantizeParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
   float most = 0.0f;

@@ -4,7 +4,8 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kThreads>
-__global__ void __launch_bounds__(rowBlock(kThreads)) reduceKernel(const float* input, float* out, ReduceParams p) {
+__global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
+    reduceKernel(const float* input, float* out, ReduceParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
   const float* x = input + row.index * p.d;

@@ -22,11 +22,14 @@ async function devices({ json }) {
   if (json) {
     printJson(found);
   } else {
-    const table = new Table({ head: ['id', 'name', 'type', 'memory', 'free', 'units', 'driver', 'features'], style: { head: [], border: [], compact: true } });
+    const table = new Table({
+      head: ['id', 'name', 'type', 'memory', 'free', 'units', 'driver', 'features'],
+      style: { head: [], border: [], compact: true }, colWidths: [null, 30, null, null, null, null, 26, 34], wordWrap: true,
+    });
     for (const device of found) {
       const features = Object.entries(device.features).filter(([, has]) => has).map(([name]) => name);
       table.push([device.id, device.name, device.type, gigabytes(device.memory.total), gigabytes(device.memory.free),
-        device.computeUnits, device.driver, features.join('\n')]);
+        device.computeUnits, device.driver, features.join(' ')]);
     }
     console.log(table.toString());
     for (const device of found) if (device.warning) console.log(`${device.id}: ${device.warning}`);

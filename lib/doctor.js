@@ -43,7 +43,8 @@ function checkAddon() {
     return { name: 'addon', status: 'ok', found: `loads (${megabytes} MB)` };
   }
   const reason = child.signal ? `crashes while it loads (${child.signal})` : errorLine(child.stderr);
-  return { name: 'addon', status: 'problem', found: `does not load: ${reason}`, why, remedy: 'rm -r build/release && npm run setup' };
+  const remedy = /libhwy\.so/.test(reason) ? 'apt install libhwy1' : 'rm -r build/release && npm run setup';
+  return { name: 'addon', status: 'problem', found: `does not load: ${reason}`, why, remedy };
 }
 
 /** @param {string} text */
@@ -51,21 +52,24 @@ function errorLine(text) {
   return text.split('\n').find((line) => /^\w*Error\b/.test(line)) ?? 'no reason given';
 }
 
+// The vector instructions that this processor reports to the system.
+function processorLevel() {
+  const flags = new Set((/^(?:flags|Features)\s*:\s*(.*)$/m.exec(read('/proc/cpuinfo'))?.[1] ?? '').split(' '));
+  if (['avx512f', 'avx512bw', 'avx512dq', 'avx512vl'].every((flag) => flags.has(flag))) return 'AVX-512';
+  if (flags.has('avx2') && flags.has('fma')) return 'AVX2 and FMA';
+  return flags.has('asimd') ? 'NEON' : undefined;
+}
+
 /** @param {import('./index').DeviceInfo[]} devices @returns {Check} */
 function checkCpu(devices) {
-  const flags = new Set((/^(?:flags|Features)\s*:\s*(.*)$/m.exec(read('/proc/cpuinfo'))?.[1] ?? '').split(' '));
-  /** @type {[string, boolean][]} */
-  const levels = [
-    ['AVX-512', ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl'].every((flag) => flags.has(flag))],
-    ['AVX2 with FMA', flags.has('avx2') && flags.has('fma')],
-    ['NEON', flags.has('asimd')],
-  ];
-  const level = levels.find(([, has]) => has)?.[0];
+  const name = 'cpu';
   const device = devices.find((entry) => entry.backend === 'cpu');
-  const found = `${device?.name ?? os.cpus()[0]?.model ?? 'unknown'}, ${os.availableParallelism()} threads, ${level ?? 'baseline SIMD only'}`;
-  if (!device) return { name: 'cpu', status: 'problem', found: `${found}; no cpu device`, why: 'the fall-back for every job', remedy: 'npm run setup' };
-  if (level) return { name: 'cpu', status: 'ok', found };
-  return { name: 'cpu', status: 'note', found, why: 'vector kernels run at a quarter of the speed or less', remedy: 'a virtual machine may hide AVX2: set its CPU model to "host"' };
+  const level = processorLevel();
+  const model = `${device?.name ?? os.cpus()[0]?.model ?? 'unknown'}, ${device?.computeUnits ?? os.availableParallelism()} threads`;
+  if (!device) return { name, status: 'problem', found: `${model}, no cpu device`, why: 'the fall-back for every job', remedy: 'npm run setup' };
+  const found = `${model}, ${device.apiVersion} used${level ? `, ${level} there` : ''}`;
+  if (level) return { name, status: 'ok', found };
+  return { name, status: 'note', found, why: 'vector kernels run at a quarter of the speed or less', remedy: 'a virtual machine may hide AVX2: set its CPU model to "host"' };
 }
 
 /** @param {import('./index').DeviceInfo[]} devices @returns {Check} */

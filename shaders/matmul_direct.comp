@@ -6,7 +6,7 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 layout(local_size_x = 32, local_size_x_id = 0) in;
-layout(constant_id = 2) const uint kTileRows = 32;
+layout(constant_id = 2) const uint kTileRows = 16;
 layout(constant_id = 4) const uint kThreadColumns = 4;
 layout(constant_id = 8) const uint kTransposeA = 0;
 layout(constant_id = 9) const uint kTransposeB = 0;
@@ -18,7 +18,7 @@ layout(constant_id = 21) const uint kFoursK = 0;
 layout(std430, set = 0, binding = 0) readonly buffer A4 { vec4 a4[]; };
 layout(std430, set = 0, binding = 1) readonly buffer B4 { vec4 b4[]; };
 layout(std430, set = 0, binding = 2) buffer Out4 { vec4 outp4[]; };
-#define kRows 32
+#define kRows 16
 #define W gl_WorkGroupSize.x
 const uint kSlots = (kRows + W - 1u) / W;  // vec4s of a that a lane loads in a step
 
@@ -63,8 +63,8 @@ void main() {
   vec4 sum[kRows];
   [[unroll]] for (uint i = 0; i < kRows; ++i) sum[i] = vec4(0.0);
   for (uint k = 0; k < p.k; k += 4u) {
-    vec4 quads[8];
-    [[unroll]] for (uint s = 0; s < 8u; ++s)
+    vec4 quads[4];
+    [[unroll]] for (uint s = 0; s < 4u; ++s)
       if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
     vec4 right[4];
     [[unroll]] for (uint i = 0; i < 4u; ++i) right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);

@@ -13,7 +13,8 @@ const uint kTurnsAtOnce = 4;
 uint quadOf(uint turn) { return turn * W + LANE; }
 uvec4 columnsOf(uint turn) {
   if (kRowsOfFours != 0u) return 4u * quadOf(turn) + uvec4(0, 1, 2, 3);
-  return turn * 4u * W + LANE + uvec4(0, 1, 2, 3) * W;
+  const uint first = turn * 4u * W + LANE, second = first + W, third = second + W;
+  return uvec4(first, second, third, third + W);
 }
 
 // The four elements of this turn; past the end of the row, `neutral`.

@@ -21,7 +21,7 @@ async function fresh(module, operation, args, execArgv = []) {
 
 const list = (values, digits = 3) => values.map((value) => round(value, digits)).join(' ');
 
-function roundTrip(device, { quick, nativeVulkanUs }) {
+function roundTrip(device, { quick, nativeUs }) {
   const rounds = quick ? 2 : 7, roundMs = quick ? 150 : 700, figures = [];
   const take = () => fresh('round-trip', 'oneByOne', { device, rounds, roundMs });
   if (device.startsWith('cpu'))
@@ -31,7 +31,7 @@ function roundTrip(device, { quick, nativeVulkanUs }) {
     } });
   else
     figures.push({ name: `round-trip ${device} over plain C++`, unit: 'us', ...atMost(50), take: async () => {
-      const { us, medians, runs } = await take(), native = device.startsWith('vulkan') ? nativeVulkanUs() : undefined;
+      const { us, medians, runs } = await take(), native = nativeUs(device);
       if (native === undefined) return { value: null, detail: `${round(us)} us here (${runs} jobs); the native bench gave no submit-and-wait to compare with` };
       return { value: us - native, detail: `${round(us)} us here, best of ${rounds} medians (${list(medians)}); ${round(native)} us for submit and wait in C++` };
     } });
@@ -92,7 +92,7 @@ function idle({ quick }) {
   } }];
 }
 
-// devices: the ids to measure on. options: { quick, nativeVulkanUs() }.
+// devices: the ids to measure on. options: { quick, nativeUs(device) }.
 function scriptFigures(devices, options) {
   return [
     ...devices.flatMap((device) => roundTrip(device, options)),

@@ -24,11 +24,11 @@ describe('the licence example', () => {
     onCpu = search('cpu');
   }, 120_000);
 
-  test('finds licences that grant with the words of the query', () => {
+  test('finds licences that grant in the words of the query', () => {
     const texts = require('spdx-license-list/full');
     const ids = onCpu.neighbours.map(({ id }) => id);
     expect(ids).toContain('ISC');
-    for (const id of ids) expect(texts[id].licenseText.replace(/\s+/g, ' ')).toMatch(/permission to use, copy, modify/i);
+    for (const id of ids) expect(texts[id].licenseText.replace(/\s+/g, ' ')).toMatch(/use, copy, modify/i);
     const scores = onCpu.neighbours.map(({ score }) => score);
     expect(scores).toEqual([...scores].sort((a, b) => b - a));
   });

@@ -1,4 +1,6 @@
 // Cuts matrix products into tiles for the library, and one-row and one-column products into matrix-vector loops.
+// The library is OpenBLAS, its serial build linked statically: oneDNN 2.6.3 is 7 to 10% faster on large squares (107 to 113 against
+// 97 to 105 GFLOP/s a core) and slower at 64, but brings an OpenMP run-time with threads of its own and no LAPACK.
 #include "cpu/matmul.h"
 
 #include <cstring>

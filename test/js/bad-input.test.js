@@ -3,6 +3,7 @@
 const { gpu, devices, matrix, failure } = require('./helpers');
 
 const { tensor } = gpu;
+jest.setTimeout(120000);  // software Vulkan on a busy machine
 const f32 = (n, fill = 1) => new Float32Array(n).fill(fill);
 const detached = () => {
   const array = f32(4);

@@ -5,6 +5,7 @@ const { setTimeout: delay } = require('node:timers/promises');
 const { gpu, devices, random, matrix, failure, expectClose } = require('./helpers');
 
 const { tensor } = gpu;
+jest.setTimeout(120000);  // software Vulkan on a busy machine
 const pair = (n, x = 1, y = 2) => ({ type: 'add', inputs: { a: new Float32Array(n).fill(x), b: new Float32Array(n).fill(y) } });
 
 describe.each(devices)('on %s', (device) => {

@@ -4,6 +4,7 @@ const { gpu, devices, random, matrix, expectClose } = require('./helpers');
 const oracle = require('./oracle');
 
 const { tensor } = gpu;
+jest.setTimeout(120000);  // software Vulkan on a busy machine
 const { rowsOf } = oracle;
 
 describe.each(devices)('on %s', (device) => {

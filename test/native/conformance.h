@@ -123,6 +123,8 @@ void addGraphCases(CaseList& list);
 void addArgumentCases(CaseList& list);
 
 std::string shapeName(const Shape& shape);  // "3x64", "scalar"
+// float16 is widened for the same kernels: a third of the sizes shows that it is.
+inline bool halfSkips(DType dtype, size_t index) { return dtype == kF16 && index % 3 != 1; }
 inline std::string dtypeSuffix(DType dtype) { return dtype == kF32 ? "" : std::string("-") + dtypeName(dtype); }
 uint64_t rowCount(const Shape& shape);      // of the last axis
 

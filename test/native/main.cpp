@@ -30,6 +30,9 @@ class AtTheEnd : public ::testing::Environment {
     releaseDevices();
     if (std::getenv("SWITCHYARD_VULKAN_VALIDATION")) {
       EXPECT_EQ(vulkan::validationMessages(), 0u) << "the Vulkan validation layer complained: see its messages above";
+      bool any = false;
+      for (const DeviceInfo& info : foundDevices().devices) any |= info.backend == Backend::Vulkan;
+      EXPECT_TRUE(any) << "validation was asked for, but there is no Vulkan device to validate (is the layer installed?)";
     }
   }
 };

@@ -103,7 +103,7 @@ void addSearchCases(CaseList& list) {
                                                {11, 997, 31, 10}};
     for (DType t : kFloatTypes)
       for (auto [q, n, d, k] : sizes)
-        add(std::to_string(q) + "x" + std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k), Size::Small, t, q, n, d, k);
+        if (!halfSkips(t, n + q)) add(std::to_string(q) + "x" + std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k), Size::Small, t, q, n, d, k);
     add("few-dimensions-tie", Size::Small, kF32, 5, 400, 2, 60, true);
     add("whole-numbers", Size::Small, kF32, 10, 301, 37, 20, true);
     add("large-1-query", Size::Large, kF32, 1, 40009, 64, 10);

@@ -37,8 +37,13 @@ class ShimBuffer : public Buffer {
 std::byte* addressOf(const BufferView& view) {
   if (!view.buffer) refuse("a view without a buffer");
   if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset) refuse("a view past the end of its buffer");
-  if (view.offset % 16 != 0) refuse("a view at an offset of " + std::to_string(view.offset) + ", not a multiple of 16");
   return static_cast<ShimBuffer*>(view.buffer)->memory() + view.offset;
+}
+
+// What a kernel binds, unlike what is copied, is aligned.
+std::byte* boundAddressOf(const BufferView& view) {
+  if (view.offset % 16 != 0) refuse("a view at an offset of " + std::to_string(view.offset) + ", not a multiple of 16");
+  return addressOf(view);
 }
 
 void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers, const void* params) {
@@ -81,7 +86,7 @@ class ShimQueue : public Queue {
     if (views.size() != entry->buffers) refuse(std::string(name) + " takes " + std::to_string(entry->buffers) + " buffers");
     if (params.size() != entry->paramsBytes) refuse(std::string(name) + " takes params of " + std::to_string(entry->paramsBytes) + " bytes");
     std::vector<std::byte*> buffers;
-    for (const BufferView& view : views) buffers.push_back(addressOf(view));
+    for (const BufferView& view : views) buffers.push_back(boundAddressOf(view));
     alignas(16) std::byte copy[128];
     std::memcpy(copy, params.data(), params.size());
     launchKernel(*entry, name, count, buffers, copy);
@@ -92,7 +97,7 @@ class ShimQueue : public Queue {
     checkLayout(op.out, op.m, op.n, op.ldOut, op.strideOut, op.batch, "out");
     const cuda_shim::MatmulTiledParams params{op.m, op.n, op.k, op.lda, op.ldb, op.ldOut, op.transposeA, op.transposeB,
                                               op.batch, op.alpha, op.strideA, op.strideB, op.strideOut};
-    std::byte* const buffers[] = {op.k ? addressOf(op.a) : nullptr, op.k ? addressOf(op.b) : nullptr, addressOf(op.out)};
+    std::byte* const buffers[] = {op.k ? boundAddressOf(op.a) : nullptr, op.k ? boundAddressOf(op.b) : nullptr, boundAddressOf(op.out)};
     launchKernel(cuda_shim::cudaKernel_matmul_tiled, "matmul_tiled", cuda_shim::matmulTiles(params), buffers, &params);
   }
   void submit(Completion done) override { done(nullptr, QueueTimings{}); }
