@@ -4,13 +4,9 @@
 #include "cpu/matmul.h"
 
 #include <cstring>
-#include <limits>
-#include <string>
 #include <vector>
 
-#include "cpu/blas.h"
 #include "cpu/scratch.h"
-#include "error.h"
 
 namespace switchyard::cpu {
 namespace {
@@ -20,12 +16,6 @@ constexpr double kSmallestTile = 4e6;   // floating-point operations: 40 us, wor
 constexpr double kLargestTile = 1.5e9;  // 15 ms between looks at the stop flag
 constexpr size_t kTileStep = 64;        // tiles end on multiples of the library's register blocks
 constexpr size_t kVectorColumns = 4096;
-
-int blasInt(size_t value) {
-  if (value > static_cast<size_t>(std::numeric_limits<int>::max()))
-    throw Error(Code::InvalidArgument, "a matrix side of " + std::to_string(value) + " elements is more than the CPU's matrix library takes");
-  return static_cast<int>(value);
-}
 
 size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -124,18 +114,6 @@ void asVector(const Matmul& op, const Budget& budget) {
 }
 
 }  // namespace
-
-void gemm(const Product& product, const float* a, size_t lda, const float* b, size_t ldb, float* out, size_t ldOut) {
-  // Row-major out = a b is column-major out' = b' a'.
-  const int m = blasInt(product.n), n = blasInt(product.m), k = blasInt(product.k);
-  const int ldFirst = blasInt(ldb), ldSecond = blasInt(lda), ldc = blasInt(ldOut);
-  // The library doesn't look at the operands when alpha is 0, but a NaN in them counts.
-  const float alpha = product.alpha == 0 ? 1.0f : product.alpha;
-  sgemm_(product.transposeB ? "T" : "N", product.transposeA ? "T" : "N", &m, &n, &k, &alpha, b, &ldFirst, a, &ldSecond, &product.beta, out, &ldc);
-  if (product.alpha != 0) return;
-  for (size_t row = 0; row < product.m; ++row)
-    for (size_t column = 0; column < product.n; ++column) out[row * ldOut + column] *= 0.0f;
-}
 
 void matmul(const Matmul& op, const Budget& budget) {
   if (op.k == 0) return zeros(op);
