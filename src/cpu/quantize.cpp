@@ -5,6 +5,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "cpu/kernels.h"
@@ -36,17 +37,16 @@ float largestMagnitude(const float* row, size_t n) {
   return value;
 }
 
-// Codes of a row whose x / scale are all finite.
-void codesInto(const float* row, int8_t* codes, size_t n, float scale, int levels) {
-  const Vec divisor = hn::Set(kF, scale);
-  const IVec most = hn::Set(kI, levels), least = hn::Set(kI, -levels);
-  const auto code = [&](Vec x) HWY_ATTR {
-    return hn::DemoteTo(kI8, hn::Min(most, hn::Max(least, hn::NearestInt(hn::Div(x, divisor)))));
-  };
+template <class Code>
+HWY_INLINE void codeRow(const float* row, int8_t* codes, size_t n, const float* ahead, const Code& code) {
   size_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    fetchAhead(ahead + i);
+    fetchAhead(ahead + i + 2 * kLanes);
     hn::StoreU(code(hn::LoadU(kF, row + i)), kI8, codes + i);
     hn::StoreU(code(hn::LoadU(kF, row + i + kLanes)), kI8, codes + i + kLanes);
+    hn::StoreU(code(hn::LoadU(kF, row + i + 2 * kLanes)), kI8, codes + i + 2 * kLanes);
+    hn::StoreU(code(hn::LoadU(kF, row + i + 3 * kLanes)), kI8, codes + i + 3 * kLanes);
   }
   for (; i < n; i += kLanes) {
     const size_t valid = HWY_MIN(kLanes, n - i);
@@ -54,6 +54,30 @@ void codesInto(const float* row, int8_t* codes, size_t n, float scale, int level
     hn::Store(code(loadPart(kF, row + i, valid)), kI8, last);
     std::memcpy(codes + i, last, valid);
   }
+}
+
+// Codes of a row whose x / scale are all finite: x / scale rounded to the nearest whole number, ties to even.
+// Fetches as much from `ahead` meanwhile.
+void codesInto(const float* row, int8_t* codes, size_t n, float scale, int levels, const float* ahead) {
+  const Vec divisor = hn::Set(kF, scale);
+#if HWY_TARGET <= HWY_AVX2
+  // A division takes ten times as long as the three fused steps that give the same correctly rounded quotient from the
+  // reciprocal (Markstein 1990), where scale and reciprocal are ordinary numbers. The scale is as large there as to need no clamp.
+  if (scale > 1e-30f && scale < 1e30f) {
+    const Vec reciprocal = hn::Set(kF, 1.0f / scale), shift = hn::Set(kF, 12582912.0f);
+    const IVec shiftBits = hn::BitCast(kI, shift);
+    codeRow(row, codes, n, ahead, [&](Vec x) HWY_ATTR {
+      const Vec near = hn::Mul(x, reciprocal);
+      const Vec quotient = hn::MulAdd(hn::NegMulAdd(near, divisor, x), reciprocal, near);
+      return hn::DemoteTo(kI8, hn::Sub(hn::BitCast(kI, hn::Add(quotient, shift)), shiftBits));
+    });
+    return;
+  }
+#endif
+  const IVec most = hn::Set(kI, levels), least = hn::Set(kI, -levels);
+  codeRow(row, codes, n, ahead, [&](Vec x) HWY_ATTR {
+    return hn::DemoteTo(kI8, hn::Min(most, hn::Max(least, hn::NearestInt(hn::Div(x, divisor)))));
+  });
 }
 
 void packNibbles(const int8_t* codes, uint8_t* out, size_t n) {
@@ -72,27 +96,34 @@ void packNibbles(const int8_t* codes, uint8_t* out, size_t n) {
   if (n % 2) out[n / 2] = static_cast<uint8_t>(codes[n - 1] & 15);
 }
 
-constexpr size_t kPiece = 4096;  // elements worked on between a row of floats and its packed codes
+constexpr size_t kPiece = 4096;   // elements worked on between a row of floats and its packed codes
+constexpr size_t kTogether = 4096;  // floats of rows whose scales are found together, well within the first-level cache
+constexpr size_t kBlock = 8192;   // bytes of codes gathered before they are streamed out
 
-float quantizeRow(const float* row, uint8_t* codes, const QuantizeParams& params) {
+void quantizeRow(const float* row, uint8_t* codes, const QuantizeParams& params, float scale, const float* ahead) {
   const int levels = params.bits == 4 ? 7 : 127;
-  const float scale = largestMagnitude(row, params.d) / static_cast<float>(levels);
   // With an infinity every x / scale is 0 or NaN; a NaN makes the scale NaN: all codes are 0 then.
   if (!(scale > 0) || std::isinf(scale)) {
     std::memset(codes, 0, params.rowBytes);
-    return scale;
+    return;
   }
-  if (params.bits == 8) {
-    codesInto(row, reinterpret_cast<int8_t*>(codes), params.d, scale, levels);
-    return scale;
-  }
+  if (params.bits == 8) return codesInto(row, reinterpret_cast<int8_t*>(codes), params.d, scale, levels, ahead);
   HWY_ALIGN int8_t wide[kPiece];
   for (size_t at = 0; at < params.d; at += kPiece) {
     const size_t n = HWY_MIN(kPiece, params.d - at);
-    codesInto(row + at, wide, n, scale, levels);
+    codesInto(row + at, wide, n, scale, levels, ahead + at);
     packNibbles(wide, codes + at / 2, n);
   }
-  return scale;
+}
+
+// A few rows at a time, all their scales first: one row's scale, a long chain of dependent steps, is then found beside the next one's.
+void quantizeRows(const float* in, uint8_t* codes, float* scales, uint64_t rows, const QuantizeParams& params) {
+  const size_t d = params.d, together = std::clamp<size_t>(kTogether / HWY_MAX(d, size_t{1}), 1, 16);
+  for (uint64_t at = 0; at < rows; at += together) {
+    const uint64_t n = HWY_MIN(together, rows - at);
+    for (uint64_t r = at; r < at + n; ++r) scales[r] = largestMagnitude(in + r * d, d) / (params.bits == 4 ? 7.0f : 127.0f);
+    for (uint64_t r = at; r < at + n; ++r) quantizeRow(in + r * d, codes + r * params.rowBytes, params, scales[r], in + (r + n) * d);
+  }
 }
 
 void quantize(const Call& call) {
@@ -100,9 +131,25 @@ void quantize(const Call& call) {
   const float* const in = call.view(0);
   uint8_t* const codes = call.view<uint8_t>(1);
   float* const scales = call.view(2);
-  const uint64_t grain = grainFor(call.budget, params.rows, 10 + 0.2 * params.d, 16);
+  const size_t bytes = params.rowBytes;
+  // Large results go past the caches, gathered in the first-level cache to whole rows of blocks of four bytes.
+  const bool stream = uint64_t{params.rows} * bytes >= kStreamBytes && 4 * bytes <= kBlock && reinterpret_cast<uintptr_t>(codes) % 4 == 0;
+  const uint64_t grain = grainFor(call.budget, params.rows, 10 + 0.12 * params.d, 16);
   parallelFor(call.budget, params.rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
-    for (uint64_t r = begin; r < end; ++r) scales[r] = quantizeRow(in + r * params.d, codes + r * params.rowBytes, params);
+    if (!stream) {
+      quantizeRows(in + begin * params.d, codes + begin * bytes, scales + begin, end - begin, params);
+      return;
+    }
+    HWY_ALIGN uint8_t block[kBlock];
+    const uint64_t rowsABlock = kBlock / bytes / 4 * 4;
+    for (uint64_t r = begin; r < end; r += rowsABlock) {
+      const uint64_t last = HWY_MIN(end, r + rowsABlock);
+      quantizeRows(in + r * params.d, block, scales + r, last - r, params);
+      const size_t length = (last - r) * bytes, whole = length / 4;
+      streamCopy(reinterpret_cast<const float*>(block), reinterpret_cast<float*>(codes + r * bytes), whole);
+      std::memcpy(codes + r * bytes + whole * 4, block + whole * 4, length - whole * 4);
+    }
+    hwy::FlushStream();
   });
 }
 
@@ -163,27 +210,62 @@ void dequantize(const Call& call) {
 
 // ---- evidence_timeline
 
-// One or more rows in a vector: (timestamp, importance, category, relevance) -> (timestamp, importance * weight, relevance, category).
-// weight = e^(-decay |currentTime - timestamp|) is computed in all four lanes and used in one.
+// Rows of (timestamp, importance, category, relevance) -> (timestamp, importance * weight, relevance, category),
+// weight = e^(-decay |currentTime - timestamp|).
 #if HWY_TARGET != HWY_SCALAR
-struct Timeline {
-  Vec now, decay;
-  hn::Mask<F32> isImportance, isUpper;
+class Timeline {
+ public:
+  explicit Timeline(const TimelineParams& params) : now_(hn::Set(kF, params.currentTime)), decay_(hn::Set(kF, -params.decay)) {
+    const IVec lane = hn::And(hn::Iota(kI, 0), hn::Set(kI, 3));
+    isImportance_ = hn::RebindMask(kF, hn::Eq(lane, hn::Set(kI, 1)));
+    isUpper_ = hn::RebindMask(kF, hn::Gt(lane, hn::Set(kI, 1)));
+  }
+  // The weights of rows from their timestamps, which may stand in any lanes.
+  HWY_INLINE Vec weights(Vec timestamps) const { return exp(hn::Mul(decay_, hn::Abs(hn::Sub(now_, timestamps)))); }
+  // A vector of whole rows, each one's weight in its second lane.
+  HWY_INLINE Vec rows(Vec rows, Vec weight) const {
+    return hn::IfThenElse(isUpper_, hn::Shuffle2301(rows), hn::IfThenElse(isImportance_, hn::Mul(rows, weight), rows));
+  }
+  HWY_INLINE Vec operator()(Vec rows) const { return this->rows(rows, weights(hn::Broadcast<0>(rows))); }
+  // Four vectors of rows, which share one exponential: in each block of four lanes, the timestamps of the four vectors' rows there.
+  HWY_INLINE void four(Vec& a, Vec& b, Vec& c, Vec& e) const {
+    const Vec ab = hn::InterleaveLower(kF, a, b), ce = hn::InterleaveLower(kF, c, e);  // a0 b0 a1 b1 in each block
+    const hn::Repartition<double, F32> pairs;
+    const Vec times = hn::BitCast(kF, hn::InterleaveLower(pairs, hn::BitCast(pairs, ab), hn::BitCast(pairs, ce)));  // a0 b0 c0 e0
+    const Vec w = weights(times);
+    a = rows(a, hn::Broadcast<0>(w));
+    b = rows(b, hn::Broadcast<1>(w));
+    c = rows(c, hn::Broadcast<2>(w));
+    e = rows(e, hn::Broadcast<3>(w));
+  }
 
-  explicit Timeline(const TimelineParams& params) : now(hn::Set(kF, params.currentTime)), decay(hn::Set(kF, -params.decay)) {
-    const Vec lane = hn::BitCast(kF, hn::And(hn::Iota(kI, 0), hn::Set(kI, 3)));
-    isImportance = hn::RebindMask(kF, hn::Eq(hn::BitCast(kI, lane), hn::Set(kI, 1)));
-    isUpper = hn::RebindMask(kF, hn::Gt(hn::BitCast(kI, lane), hn::Set(kI, 1)));
-  }
-  HWY_INLINE Vec operator()(Vec rows) const {
-    const Vec age = hn::Abs(hn::Sub(now, hn::Broadcast<0>(rows)));
-    const Vec weighted = hn::Mul(rows, exp(hn::Mul(decay, age)));
-    return hn::IfThenElse(isUpper, hn::Shuffle2301(rows), hn::IfThenElse(isImportance, weighted, rows));
-  }
+ private:
+  Vec now_, decay_;
+  hn::Mask<F32> isImportance_, isUpper_;
 };
 
 void timelineRows(const float* in, float* out, uint64_t rows, bool stream, const TimelineParams& params) {
-  map(in, out, rows * 4, stream, Timeline(params));
+  const Timeline timeline(params);
+  const size_t n = rows * 4;
+  // Up to the first whole vector of `out`, which starts on a border of 16 bytes where it is streamed to.
+  size_t i = stream ? HWY_MIN(n, elementsToAlign(out)) : 0;
+  map(in, out, i, false, timeline);
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    Vec a = hn::LoadU(kF, in + i), b = hn::LoadU(kF, in + i + kLanes), c = hn::LoadU(kF, in + i + 2 * kLanes), e = hn::LoadU(kF, in + i + 3 * kLanes);
+    timeline.four(a, b, c, e);
+    if (stream) {
+      hn::Stream(a, kF, out + i);
+      hn::Stream(b, kF, out + i + kLanes);
+      hn::Stream(c, kF, out + i + 2 * kLanes);
+      hn::Stream(e, kF, out + i + 3 * kLanes);
+    } else {
+      hn::StoreU(a, kF, out + i);
+      hn::StoreU(b, kF, out + i + kLanes);
+      hn::StoreU(c, kF, out + i + 2 * kLanes);
+      hn::StoreU(e, kF, out + i + 3 * kLanes);
+    }
+  }
+  map(in + i, out + i, n - i, false, timeline);
 }
 #else  // one lane
 void timelineRows(const float* in, float* out, uint64_t rows, bool, const TimelineParams& params) {

@@ -217,7 +217,7 @@ void normalize(const Call& call) {
 
 void softmaxRow(const float* src, float* dst, size_t d, float factor, bool stream, float* work) {
   float* const exps = stream ? work : dst;
-  const Vec inverse = hn::Set(kF, static_cast<float>(1.0 / expInto(src, exps, d, rowMax(src, d), factor)));
+  const Vec inverse = hn::Set(kF, static_cast<float>(1.0 / expInto(src, exps, d, rowMax(src, d), factor, stream ? src + d : nullptr)));
   map(exps, dst, d, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, inverse); });
 }
 
@@ -251,9 +251,10 @@ void softmaxLongRow(const Call& call, const float* src, float* dst, size_t d, fl
   for (const Running& part : parts) all.max = std::max(all.max, part.max);
   for (const Running& part : parts)
     all.sum += part.max == -HUGE_VALF ? part.sum : part.sum * std::exp((double{part.max} - all.max) * factor);
-  const Vec top = hn::Set(kF, all.max), scale = hn::Set(kF, factor), inverse = hn::Set(kF, static_cast<float>(1.0 / all.sum));
+  const Vec top = hn::Set(kF, all.max), inverse = hn::Set(kF, static_cast<float>(1.0 / all.sum));
+  const ExpNegative exponential(factor);
   chunkApply(call, d, [&](size_t at, size_t n) {
-    map(src + at, dst + at, n, true, [&](Vec x) HWY_ATTR { return hn::Mul(expNegative(hn::Mul(hn::Sub(x, top), scale)), inverse); });
+    map(src + at, dst + at, n, true, [&](Vec x) HWY_ATTR { return hn::Mul(exponential(hn::Sub(x, top)), inverse); });
   });
 }
 

@@ -99,6 +99,12 @@ HWY_INLINE void streamCopy(const float* src, float* dst, size_t n) {
   map(src, dst, n, true, [](Vec v) HWY_ATTR { return v; });
 }
 
+// Asks for the cache lines of two vectors from here on, which may be past the end of an array.
+HWY_INLINE void fetchAhead(const float* at) {
+  hwy::Prefetch(at);
+  if constexpr (2 * kLanes * sizeof(float) > 64) hwy::Prefetch(at + kLanes);
+}
+
 // Folds f(accumulator, Vec) over a row in four independent chains and joins them with `join`. Lanes past the end hold `rest`.
 template <class F, class J>
 HWY_INLINE Vec fold(const float* row, size_t n, Vec start, Vec rest, const F& f, const J& join) {
@@ -189,25 +195,49 @@ HWY_INLINE Vec exp(Vec x) {
   return hn::Mul(hn::Mul(y, powerOfTwo(half)), powerOfTwo(hn::Sub(whole, half)));
 }
 
-// e^x for x <= 0 (or NaN); results below 2^-126 are 0.
-HWY_INLINE Vec expNegative(Vec x) {
-  const Vec clamped = atLeast(-87.0f, x);
-  const Vec n = hn::Round(hn::Mul(clamped, hn::Set(kF, 1.44269504f)));
-  const Vec y = hn::Mul(expReduced(expRemainder(clamped, n)), powerOfTwo(hn::ConvertTo(kI, n)));
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(kF, -87.0f)), y);
-}
+// e^(d * factor) for d <= 0 (or NaN), as softmax needs it; results below 2^-126 are 0.
+// d * factor / ln 2 = n + f with |f| <= 1/2, then 2^n 2^f with 2^f = 1 + f p(f): interpolated at Chebyshev nodes, relative error
+// 2e-7. n + 127 is left in the low bits of t by the rounding to whole numbers above 2^23, and moves from there into an exponent.
+class ExpNegative {
+ public:
+  explicit ExpNegative(float factor = 1.0f) {
+    const double perLog2 = 1.4426950408889634 * factor;
+    const float high = static_cast<float>(perLog2);
+    high_ = hn::Set(kF, high);
+    low_ = hn::Set(kF, static_cast<float>(perLog2 - high));
+    least_ = hn::Set(kF, -87.0f / factor);
+  }
+  HWY_INLINE Vec operator()(Vec d) const {
+    const Vec shift = hn::Set(kF, 12582912.0f + 127.0f);
+    const Vec t = hn::MulAdd(d, high_, shift);
+    const Vec f = hn::MulAdd(d, low_, hn::MulSub(d, high_, hn::Sub(t, shift)));
+    Vec p = hn::MulAdd(hn::Set(kF, 0.0013381302123889327f), f, hn::Set(kF, 0.00966636836528778f));
+    p = hn::MulAdd(p, f, hn::Set(kF, 0.055503811687231064f));
+    p = hn::MulAdd(p, f, hn::Set(kF, 0.2402234971523285f));
+    p = hn::MulAdd(p, f, hn::Set(kF, 0.6931471824645996f));
+    p = hn::MulAdd(p, f, hn::Set(kF, 1.0f));
+    const Vec power = hn::BitCast(kF, hn::ShiftLeft<23>(hn::BitCast(kI, t)));
+    return hn::IfThenZeroElse(hn::Lt(d, least_), hn::Mul(p, power));
+  }
 
-// Writes exp((x - max) * factor) to dst and returns the sum.
-HWY_INLINE double expInto(const float* src, float* dst, size_t n, float max, float factor) {
-  const Vec top = hn::Set(kF, max), scale = hn::Set(kF, factor);
+ private:
+  Vec high_, low_, least_;
+};
+
+// Writes exp((x - max) * factor) to dst and returns the sum. Fetches as much from `ahead` meanwhile, where it isn't null: memory
+// has nothing else to do here.
+HWY_INLINE double expInto(const float* src, float* dst, size_t n, float max, float factor, const float* ahead = nullptr) {
+  const Vec top = hn::Set(kF, max);
+  const ExpNegative exponential(factor);
   double total = 0;
   for (size_t at = 0; at < n; at += kSumBlock) {
     const size_t length = HWY_MIN(kSumBlock, n - at);
     Vec sum = hn::Zero(kF), sum2 = sum;
     size_t i = at;
     for (; i + 2 * kLanes <= at + length; i += 2 * kLanes) {
-      const Vec e = expNegative(hn::Mul(hn::Sub(hn::LoadU(kF, src + i), top), scale));
-      const Vec e2 = expNegative(hn::Mul(hn::Sub(hn::LoadU(kF, src + i + kLanes), top), scale));
+      if (ahead) fetchAhead(ahead + i);
+      const Vec e = exponential(hn::Sub(hn::LoadU(kF, src + i), top));
+      const Vec e2 = exponential(hn::Sub(hn::LoadU(kF, src + i + kLanes), top));
       hn::StoreU(e, kF, dst + i);
       hn::StoreU(e2, kF, dst + i + kLanes);
       sum = hn::Add(sum, e);
@@ -215,7 +245,7 @@ HWY_INLINE double expInto(const float* src, float* dst, size_t n, float max, flo
     }
     for (; i < at + length; i += kLanes) {
       const size_t valid = HWY_MIN(kLanes, at + length - i);
-      const Vec e = expNegative(hn::Mul(hn::Sub(loadPart(kF, src + i, valid), top), scale));
+      const Vec e = exponential(hn::Sub(loadPart(kF, src + i, valid), top));
       storePart(kF, e, dst + i, valid);
       sum = hn::Add(sum, hn::IfThenElseZero(hn::FirstN(kF, valid), e));
     }
