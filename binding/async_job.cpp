@@ -1,6 +1,9 @@
 // Delivery: one wake-up of the loop brings everything that has finished until then.
 #include "async_job.h"
 
+#include <string>
+#include <thread>
+
 #include "convert.h"
 #include "environment.h"
 
@@ -9,24 +12,50 @@ namespace switchyard::node {
 void PendingList::start(Environment& environment, Napi::Function onDone) {
   environment_ = &environment;
   Napi::Env env = onDone.Env();
-  checkStatus(env, napi_create_threadsafe_function(env, onDone, nullptr, Napi::String::New(env, "switchyard"), 0, 1, nullptr, nullptr,
-                                                   this, onWake, &wake_));
-  checkStatus(env, napi_unref_threadsafe_function(env, wake_));
+  onDone_ = Napi::Persistent(onDone);
+  resource_ = Napi::Persistent(Napi::Object::New(env));
+  checkStatus(env, napi_async_init(env, resource_.Value(), Napi::String::New(env, "switchyard"), &async_));
+  uv_loop_t* loop = nullptr;
+  checkStatus(env, napi_get_uv_event_loop(env, &loop));
+  wake_ = static_cast<uv_async_t*>(operator new(uv_handle_size(UV_ASYNC)));
+  if (int failed = uv_async_init(loop, wake_, [](uv_async_t* wake) { static_cast<PendingList*>(wake->data)->drain(); })) {
+    operator delete(wake_);
+    wake_ = nullptr;
+    throw Error(Code::Internal, std::string("the event loop gave no wake-up handle: ") + uv_strerror(failed));
+  }
+  wake_->data = this;
+  uv_unref(handle());
+  auto close = [](napi_async_cleanup_hook_handle closed, void* self) { static_cast<PendingList*>(self)->close(closed); };
+  checkStatus(env, napi_add_async_cleanup_hook(env, close, this, nullptr));
+}
+
+void PendingList::close(napi_async_cleanup_hook_handle closed) {
+  end();
+  while (waking_.load(std::memory_order_acquire)) std::this_thread::yield();
+  wake_->data = closed;
+  uv_close(handle(), [](uv_handle_t* wake) {
+    napi_remove_async_cleanup_hook(static_cast<napi_async_cleanup_hook_handle>(wake->data));
+    operator delete(wake);
+  });
+  wake_ = nullptr;
 }
 
 void PendingList::begin(std::shared_ptr<Pending> pending) {
   uint64_t id = pending->id;
-  if (pending_.empty()) napi_ref_threadsafe_function(environment_->env(), wake_);
+  if (pending_.empty()) uv_ref(handle());
   pending_.emplace(id, std::move(pending));
 }
 
 void PendingList::push(Pending* finished) {
-  std::lock_guard lock(mutex_);
-  if (ended_) return;
-  bool wake = finished_.empty();
-  finished_.push_back(finished);
-  // Inside the lock: end() lets the function go under it.
-  if (wake) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_) return;
+    finished_.push_back(finished);
+    if (finished_.size() > 1) return;
+    waking_.fetch_add(1, std::memory_order_relaxed);
+  }
+  uv_async_send(wake_);
+  waking_.fetch_sub(1, std::memory_order_release);
 }
 
 void PendingList::cancel(uint64_t id) {
@@ -38,34 +67,39 @@ void PendingList::cancel(uint64_t id) {
 
 void PendingList::abandon(uint64_t id) {
   pending_.erase(id);
-  if (pending_.empty()) napi_unref_threadsafe_function(environment_->env(), wake_);
+  if (pending_.empty()) uv_unref(handle());
 }
 
 void PendingList::end() {
   std::lock_guard lock(mutex_);
-  if (ended_) return;
   ended_ = true;
   finished_.clear();
-  if (wake_) napi_release_threadsafe_function(wake_, napi_tsfn_abort);
 }
 
-void PendingList::onWake(napi_env env, napi_value onDone, void* self, void*) {
-  if (!env) return;  // the environment is being torn down
-  auto& list = *static_cast<PendingList*>(self);
-  std::vector<Pending*> batch = std::move(list.draining_);
+// Called by libuv, so nothing may be thrown; what is while the environment goes down has nobody to hear it.
+void PendingList::drain() try {
+  std::vector<Pending*> batch = std::move(draining_);
   {
-    std::lock_guard lock(list.mutex_);
-    std::swap(batch, list.finished_);
+    std::lock_guard lock(mutex_);
+    if (ended_) return;
+    std::swap(batch, finished_);
   }
+  napi_env env = environment_->env();
+  Napi::HandleScope scope(env);
+  napi_callback_scope callback = nullptr;
+  checkStatus(env, napi_open_callback_scope(env, resource_.Value(), async_, &callback));
+  napi_value onDone = onDone_.Value();
   for (Pending* finished : batch) {
-    auto found = list.pending_.find(finished->id);
+    auto found = pending_.find(finished->id);
     std::shared_ptr<Pending> pending = std::move(found->second);
-    list.pending_.erase(found);
-    list.deliver(*list.environment_, *pending, onDone);
+    pending_.erase(found);
+    deliver(*environment_, *pending, onDone);
   }
   batch.clear();
-  list.draining_ = std::move(batch);
-  if (list.pending_.empty()) napi_unref_threadsafe_function(env, list.wake_);
+  draining_ = std::move(batch);
+  if (pending_.empty()) uv_unref(handle());
+  napi_close_callback_scope(env, callback);  // runs what was waiting for the promises
+} catch (...) {
 }
 
 void PendingList::deliver(Environment& environment, Pending& pending, napi_value onDone) {

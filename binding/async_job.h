@@ -1,7 +1,9 @@
 // The only async pattern: something ends on a thread of the core, and is delivered on the JavaScript thread that asked for it.
 #pragma once
 #include <napi.h>
+#include <uv.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -25,6 +27,9 @@ class Pending {
 
 // The pending things of one environment. begin(), finish(), cancel() and drop() belong to the JavaScript thread; push() to any.
 // The loop is woken only when the list of finished ones goes from empty to not empty, and kept alive only while something is pending.
+//
+// It is woken by a uv_async_t of its own and outside of any lock. A thread-safe function of Node-API wakes it while it holds its
+// mutex: the loop's thread, which often preempts the waking one on the spot, would run into that, sleep, and be woken again.
 class PendingList {
  public:
   // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array.
@@ -38,17 +43,23 @@ class PendingList {
   size_t size() const { return pending_.size(); }
 
  private:
-  static void onWake(napi_env env, napi_value onDone, void* self, void* data);
+  void drain();
   void deliver(Environment& environment, Pending& pending, napi_value onDone);
+  void close(napi_async_cleanup_hook_handle closed);
+  uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(wake_); }
 
   std::unordered_map<uint64_t, std::shared_ptr<Pending>> pending_;
   Environment* environment_ = nullptr;
-  napi_threadsafe_function wake_ = nullptr;
+  Napi::FunctionReference onDone_;
+  Napi::ObjectReference resource_;
+  napi_async_context async_ = nullptr;
   std::vector<Pending*> draining_;
 
   std::mutex mutex_;
   std::vector<Pending*> finished_;
   bool ended_ = false;
+  uv_async_t* wake_ = nullptr;      // as large as the libuv of this process has it; freed once it is closed
+  std::atomic<uint32_t> waking_{0};  // threads between seeing !ended_ and having woken the loop
 };
 
 }  // namespace switchyard::node

@@ -46,7 +46,7 @@ Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Instan
 Napi::Value Environment::start(Napi::Function onDone) {
   Napi::Env env(env_);
   pending.start(*this, onDone);
-  env.AddCleanupHook([this] { end(); });  // after the thread-safe function is made: hooks run last first
+  env.AddCleanupHook([this] { end(); });  // after the list's own hook: the latest runs first
   auto array = Napi::Float64Array::New(env, kScratchSize);
   scratch_ = array.Data();
   scratchArray_ = Napi::Persistent(array.As<Napi::Object>());

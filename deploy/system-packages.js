@@ -12,6 +12,7 @@ const kPackages = [
   { name: 'libhwy-dev', why: 'Google Highway: SIMD on the CPU' },
   { name: 'libopenblas-serial-dev', why: 'the CPU matrix product' },
   { name: 'libgfortran-12-dev', why: 'the Fortran run-time library that OpenBLAS uses' },
+  { name: 'libuv1-dev', why: 'the headers of the event loop that Node brings' },
   { name: 'libvulkan-dev', why: 'the Vulkan headers' },
   { name: 'spirv-headers', why: 'reads what a kernel binds' },
   { name: 'libvulkan1', why: 'the Vulkan loader' },

@@ -52,7 +52,8 @@ function eventLoop(device, { quick }) {
   } });
   return [
     figure('matmul 1024', 'matmul', 2, '4 matmul 1024 are always in flight'),
-    figure('64 x 16 MB', 'large', 5, '64 scale jobs of 16 MB are always in flight'),
+    figure('64 x 16 MB', 'largeInto', 5, '64 scale jobs of 16 MB are always in flight, each into memory the caller has'),
+    figure('64 x 16 MB, fresh memory', 'large', 5, '64 scale jobs of 16 MB are always in flight, each into fresh memory that V8 then collects'),
   ];
 }
 

@@ -10,12 +10,14 @@ const squareJob = (size) => {
 };
 const largeJob = (bytes) => ({ type: 'scale', inputs: { input: new Float32Array(bytes / 4).fill(1) }, params: { factor: 2 } });
 
-// Keeps `width` jobs in flight from now on; stop() waits for the last of them and says how many were finished.
-function keepInFlight(context, job, width) {
+// Keeps `width` jobs in flight from now on; stop() waits for the last of them and says how many were finished. options() gives
+// the options of each of the `width`, kept from job to job.
+function keepInFlight(context, job, width, options = () => undefined) {
   let going = true, finished = 0;
   const lane = async () => {
+    const own = options();
     while (going) {
-      await context.run(job);
+      await context.run(job, own);
       finished += 1;
     }
   };

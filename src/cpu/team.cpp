@@ -1,10 +1,6 @@
 // Helper threads: made on demand, they take chunks of open tasks, spin for a moment, then sleep.
 #include "cpu/team.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -13,24 +9,13 @@
 #include <thread>
 #include <vector>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "thread.h"
 
 namespace switchyard::cpu {
 namespace {
 
 // A sleeping helper takes 15-24 us to wake, so it stays awake about twice that for the next command of the same job.
 constexpr std::chrono::microseconds kSpin{40};
-constexpr int kPausesALook = 16;
-
-inline void relax() noexcept {
-#if defined(__x86_64__)
-  _mm_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
 
 // Spins until `ready()` or the time is up.
 template <class Ready>
@@ -38,10 +23,8 @@ bool spinUntil(Ready&& ready) {
   if (ready()) return true;
   const auto end = std::chrono::steady_clock::now() + kSpin;
   do {
-    for (int i = 0; i < kPausesALook; ++i) {
-      if (ready()) return true;
-      relax();
-    }
+    if (ready()) return true;
+    std::this_thread::yield();
   } while (std::chrono::steady_clock::now() < end);
   return false;
 }
@@ -139,17 +122,11 @@ class Team {
   void startHelpers(uint32_t wanted) {
     const uint32_t most = usableCpus() - 1;
     while (!stopping_ && helpers_.size() < std::min(wanted, most)) {
-      // Signals belong to the threads of the application: helpers are born with all of them blocked.
-      sigset_t all, before;
-      sigfillset(&all);
-      pthread_sigmask(SIG_SETMASK, &all, &before);
       try {
         helpers_.emplace_back([this] { helper(); });
       } catch (const std::system_error&) {
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
         return;  // the process is out of threads: the callers do the work alone
       }
-      pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
   }
 
@@ -160,10 +137,7 @@ class Team {
   }
 
   void helper() {
-    pthread_setname_np(pthread_self(), "switchyard-cpu");
-    // Batch threads never preempt on wake-up, so the event loop's thread keeps its core when it needs it.
-    const sched_param none{};
-    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    becomeComputeThread("switchyard-cpu");
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       if (Task* task = findWork()) {

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+
+#include "thread.h"
 
 namespace switchyard::vulkan {
 namespace {
@@ -55,7 +58,10 @@ Gpu::Gpu(std::shared_ptr<Instance> instanceIn, PhysicalInfo physicalIn)
   info.pQueueCreateInfos = &queueInfo;
   info.enabledExtensionCount = uint32_t(extensions.size());
   info.ppEnabledExtensionNames = extensions.data();
+  std::optional<ComputeThreadsStart> software;
+  if (physical.info.type == DeviceType::Cpu) software.emplace();
   check(instance->api().vkCreateDevice(physical.physical, &info, nullptr, &device), "vkCreateDevice");
+  software.reset();
   try {
     api = loadDeviceApi(instance->api(), device);
     for (uint32_t i = 0; i < count; ++i) {

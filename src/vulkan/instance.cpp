@@ -7,6 +7,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "thread.h"
+
 namespace switchyard::vulkan {
 namespace {
 
@@ -105,6 +107,8 @@ Instance::~Instance() {
 }
 
 std::vector<VkPhysicalDevice> Instance::physicalDevices() const {
+  // Mesa's software driver starts its threads here; a hardware driver has none to start yet.
+  const ComputeThreadsStart software;
   uint32_t count = 0;
   VkResult result = api_.vkEnumeratePhysicalDevices(instance_, &count, nullptr);
   if (result == VK_ERROR_INITIALIZATION_FAILED || result == VK_ERROR_INCOMPATIBLE_DRIVER) return {};  // no driver

@@ -1,0 +1,32 @@
+// How threads that compute share the processors with the threads that answer: the event loop's and libuv's.
+#pragma once
+#include <cstdint>
+
+namespace switchyard {
+
+// Names the calling thread (at most 15 characters), keeps the application's signals from it, and lets every other thread of the
+// application that wakes up go before it.
+void becomeComputeThread(const char* name) noexcept;
+
+// How the kernel schedules a thread: struct sched_attr, which glibc doesn't declare before 2.41.
+struct Scheduling {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t slice, deadline, period;
+};
+
+// While one lives, threads that are started from the thread it lives on are scheduled as compute threads: a software driver's.
+class ComputeThreadsStart {
+ public:
+  ComputeThreadsStart() noexcept;
+  ~ComputeThreadsStart();
+  ComputeThreadsStart(const ComputeThreadsStart&) = delete;
+  ComputeThreadsStart& operator=(const ComputeThreadsStart&) = delete;
+
+ private:
+  Scheduling before_{};
+};
+
+}  // namespace switchyard
