@@ -13,7 +13,7 @@ EnumerateOptions readEnumerate(const Napi::CallbackInfo& info, size_t first) {
   return {info[first].ToBoolean().Value(), info[first + 1].ToBoolean().Value()};
 }
 
-// start(onDone) -> { scratch, layout }
+// start(onDone) -> { scratch, layout, firstId }
 Napi::Value start(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object layout = Napi::Object::New(env), result = Napi::Object::New(env);
@@ -34,7 +34,9 @@ Napi::Value start(const Napi::CallbackInfo& info) {
   put("resultCount", kResultCount);
   put("resultOutputs", kResultOutputs);
   result.Set("layout", layout);
-  result.Set("scratch", Environment::of(env).start(info[0].As<Napi::Function>()));
+  Environment& environment = Environment::of(env);
+  result.Set("firstId", Napi::Number::New(env, static_cast<double>(environment.start(info[0].As<Napi::Function>()))));
+  result.Set("scratch", environment.scratchArray());
   return result;
 }
 

@@ -3,16 +3,24 @@
 
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "convert.h"
 #include "environment.h"
 
 namespace switchyard::node {
+namespace {
 
-void PendingList::start(Environment& environment, Napi::Function onDone) {
-  environment_ = &environment;
+constexpr int kIdBits = 40;  // of each loading of the JavaScript side; with 13 bits for their number a double holds it
+
+}  // namespace
+
+uint64_t PendingList::start(Environment& environment, Napi::Function onDone) {
   Napi::Env env = onDone.Env();
-  onDone_ = Napi::Persistent(onDone);
+  onDone_.push_back(Napi::Persistent(onDone));
+  const uint64_t firstId = (onDone_.size() - 1) << kIdBits;
+  if (environment_) return firstId;
+  environment_ = &environment;
   resource_ = Napi::Persistent(Napi::Object::New(env));
   checkStatus(env, napi_async_init(env, resource_.Value(), Napi::String::New(env, "switchyard"), &async_));
   uv_loop_t* loop = nullptr;
@@ -27,6 +35,7 @@ void PendingList::start(Environment& environment, Napi::Function onDone) {
   uv_unref(handle());
   auto close = [](napi_async_cleanup_hook_handle closed, void* self) { static_cast<PendingList*>(self)->close(closed); };
   checkStatus(env, napi_add_async_cleanup_hook(env, close, this, nullptr));
+  return firstId;
 }
 
 void PendingList::close(napi_async_cleanup_hook_handle closed) {
@@ -76,6 +85,13 @@ void PendingList::end() {
   finished_.clear();
 }
 
+void PendingList::drop() {
+  pending_.clear();
+  onDone_.clear();
+  resource_.Reset();
+  if (async_) napi_async_destroy(environment_->env(), std::exchange(async_, nullptr));
+}
+
 // Called by libuv, so nothing may be thrown; what is while the environment goes down has nobody to hear it.
 void PendingList::drain() try {
   std::vector<Pending*> batch = std::move(draining_);
@@ -88,12 +104,11 @@ void PendingList::drain() try {
   Napi::HandleScope scope(env);
   napi_callback_scope callback = nullptr;
   checkStatus(env, napi_open_callback_scope(env, resource_.Value(), async_, &callback));
-  napi_value onDone = onDone_.Value();
   for (Pending* finished : batch) {
     auto found = pending_.find(finished->id);
     std::shared_ptr<Pending> pending = std::move(found->second);
     pending_.erase(found);
-    deliver(*environment_, *pending, onDone);
+    deliver(*environment_, *pending);
   }
   batch.clear();
   draining_ = std::move(batch);
@@ -102,7 +117,7 @@ void PendingList::drain() try {
 } catch (...) {
 }
 
-void PendingList::deliver(Environment& environment, Pending& pending, napi_value onDone) {
+void PendingList::deliver(Environment& environment, Pending& pending) {
   Napi::Env env(environment.env());
   Napi::HandleScope scope(env);
   napi_value arguments[2] = {env.Null(), env.Undefined()};
@@ -114,7 +129,7 @@ void PendingList::deliver(Environment& environment, Pending& pending, napi_value
   environment.scratch()[kResultId] = static_cast<double>(pending.id);
   // A failing call can only mean that the environment may not run JavaScript any more.
   napi_value ignored;
-  if (napi_call_function(env, env.Undefined(), onDone, 2, arguments, &ignored) == napi_pending_exception)
+  if (napi_call_function(env, env.Undefined(), onDone_[pending.id >> kIdBits].Value(), 2, arguments, &ignored) == napi_pending_exception)
     napi_get_and_clear_last_exception(env, &ignored);
 }
 

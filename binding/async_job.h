@@ -32,25 +32,26 @@ class Pending {
 // mutex: the loop's thread, which often preempts the waking one on the spot, would run into that, sleep, and be woken again.
 class PendingList {
  public:
-  // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array.
-  void start(Environment& environment, Napi::Function onDone);
+  // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array. The JavaScript side may be
+  // loaded more than once over one addon, as test runners do: each has its own range of ids, those above what is returned.
+  uint64_t start(Environment& environment, Napi::Function onDone);
   void begin(std::shared_ptr<Pending> pending);
   void push(Pending* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
   void abandon(uint64_t id);     // it never started: nothing is delivered
   void end();                    // nothing is delivered any more
-  void drop() { pending_.clear(); }
+  void drop();                   // after end(): lets go of what it holds of JavaScript's
   size_t size() const { return pending_.size(); }
 
  private:
   void drain();
-  void deliver(Environment& environment, Pending& pending, napi_value onDone);
+  void deliver(Environment& environment, Pending& pending);
   void close(napi_async_cleanup_hook_handle closed);
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(wake_); }
 
   std::unordered_map<uint64_t, std::shared_ptr<Pending>> pending_;
   Environment* environment_ = nullptr;
-  Napi::FunctionReference onDone_;
+  std::vector<Napi::FunctionReference> onDone_;
   Napi::ObjectReference resource_;
   napi_async_context async_ = nullptr;
   std::vector<Pending*> draining_;

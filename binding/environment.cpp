@@ -43,14 +43,15 @@ std::shared_ptr<Environment> Environment::create(Napi::Env env) {
 
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<InstanceData>()->environment; }
 
-Napi::Value Environment::start(Napi::Function onDone) {
+uint64_t Environment::start(Napi::Function onDone) {
   Napi::Env env(env_);
-  pending.start(*this, onDone);
+  uint64_t firstId = pending.start(*this, onDone);
+  if (scratch_) return firstId;
   env.AddCleanupHook([this] { end(); });  // after the list's own hook: the latest runs first
   auto array = Napi::Float64Array::New(env, kScratchSize);
   scratch_ = array.Data();
   scratchArray_ = Napi::Persistent(array.As<Napi::Object>());
-  return array;
+  return firstId;
 }
 
 void Environment::add(const std::shared_ptr<Context>& context) {

@@ -26,7 +26,8 @@ class Environment {
   bool onItsThread() const { return pthread_equal(pthread_self(), thread_); }
   std::shared_ptr<Environment> shared() const { return self_.lock(); }
 
-  Napi::Value start(Napi::Function onDone);  // makes the scratch array and returns it
+  uint64_t start(Napi::Function onDone);  // see PendingList; makes the scratch array
+  Napi::Object scratchArray() const { return scratchArray_.Value(); }
   void add(const std::shared_ptr<Context>& context);
   // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends.
   void keep(const std::shared_ptr<Device>& device);

@@ -8,7 +8,6 @@ const { GPUError, invalid, asGpuError, show } = require('./errors');
 
 /** @type {Map<number, PendingJob>} */
 const pending = new Map();
-let lastId = 0;
 
 /**
  * The addon's call for everything that has finished: exactly once for each id that was begun.
@@ -22,7 +21,8 @@ function onDone(error, value) {
   if (job) job.finish(error, value);
 }
 
-const { scratch, layout } = native.start(onDone);
+const { scratch, layout, firstId } = native.start(onDone);
+let lastId = firstId;
 
 // One listener for each signal however many jobs share it: Node warns of more than ten.
 /** @type {WeakMap<AbortSignal, { jobs: Set<PendingJob>, onAbort: () => void }>} */

@@ -25,7 +25,7 @@ const { GPUError } = require('./errors');
 /** @typedef {import('./index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
- * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number> }} start
+ * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number>, firstId: number }} start
  * @property {() => WorkloadEntry[]} workloads
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('./index').DeviceInfo[], problems: ProblemEntry[] }} devices
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number) => void} openContext

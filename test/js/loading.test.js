@@ -41,6 +41,25 @@ test('an unbuilt checkout says what to run, a broken build what is wrong', async
   fs.rmSync(folder, { recursive: true });
 });
 
+test('the JavaScript side loaded anew over the same addon shares it with the earlier one', async () => {
+  const out = execFileSync(process.execPath, ['-e', `
+    const load = () => {
+      for (const name of Object.keys(require.cache)) if (!name.endsWith('.node')) delete require.cache[name];
+      return require(${JSON.stringify(root)});
+    };
+    const matmul = async (gpu, value) => {
+      const context = await gpu.createContext({ device: 'cpu:0' });
+      const square = { data: new Float32Array(256 * 256).fill(value), shape: [256, 256], dtype: 'float32' };
+      const results = await Promise.all(Array.from({ length: 20 }, () => context.run({ type: 'matmul', inputs: { a: square, b: square } })));
+      await context.close();
+      return results.every(({ outputs }) => outputs.output.data.every((x) => x === 256 * value * value));
+    };
+    const first = load(), second = load();
+    Promise.all([matmul(first, 1), matmul(second, 2), matmul(first, 3)]).then((right) => console.log(first !== second, ...right));
+  `]);
+  expect(String(out)).toBe('true true true true\n');
+});
+
 describe('checkGPUCapabilities()', () => {
   const { VK_ICD_FILENAMES, VK_DRIVER_FILES } = process.env;
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-driver-'));
