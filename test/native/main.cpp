@@ -9,6 +9,11 @@
 #include "options.h"
 #include "report.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+// What a driver leaks is suppressed by the name of its library, which LeakSanitizer doesn't know any more once it is unloaded.
+extern "C" __attribute__((visibility("default"))) int dlclose(void*) noexcept { return 0; }
+#endif
+
 namespace switchyard::vulkan {
 uint64_t validationMessages() noexcept;
 }
