@@ -9,8 +9,8 @@
 #include "options.h"
 #include "report.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-// What a driver leaks is suppressed by the name of its library, which LeakSanitizer doesn't know any more once it is unloaded.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// What a driver does is suppressed by the name of its library, which the sanitizers do not know any more once it is unloaded.
 extern "C" __attribute__((visibility("default"))) int dlclose(void*) noexcept { return 0; }
 #endif
 
