@@ -50,6 +50,7 @@ void ContextWrap::open(Environment& environment, uint64_t id, std::string device
     try {
       pending->context = Context::create(openDevice(device, enumerate), options);
       shared->keep(pending->context->device());
+      keepDriverLoaded(*pending->context->device());
       guardExit(pending->context->device()->info.id);
     } catch (...) {
       pending->error = std::current_exception();

@@ -100,6 +100,10 @@ Enumeration enumerateDevices(const EnumerateOptions& options) {
   return found;
 }
 
+void keepDriverLoaded(const Device& device) {
+  if (device.info.backend == Backend::Vulkan) vulkan::keepDriversLoaded();  // CUDA's driver is never unloaded
+}
+
 std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options) {
   // Weak: nothing static owns a device, so leaving the process destroys none behind a driver's back.
   static std::mutex mutex;

@@ -167,6 +167,9 @@ struct EnumerateOptions {
 Enumeration enumerateDevices(const EnumerateOptions& options = {});
 // A device is opened once a process and kept while anyone holds it. `id` is "auto", a backend ("cuda") or a device ("vulkan:0").
 std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options = {});
+// From now on the driver of an open device stays loaded. To unload it on another thread while exit() walks through the exit handlers,
+// to which drivers add their own, is a crash: a host whose devices may be closed that late calls this for each it opens.
+void keepDriverLoaded(const Device& device);
 
 // What each backend's folder exports; device.cpp alone calls these, inside the only #ifdef of a backend.
 namespace cpu {
@@ -176,6 +179,7 @@ std::shared_ptr<Device> open(const DeviceInfo& info);
 namespace vulkan {
 void enumerate(Enumeration& into);   // info.type == Cpu marks a software driver
 std::shared_ptr<Device> open(const DeviceInfo& info);
+void keepDriversLoaded();
 }
 namespace cuda {
 void enumerate(Enumeration& into);

@@ -60,6 +60,10 @@ std::shared_ptr<Instance> Instance::get(bool* noLoader) {
   return made;
 }
 
+void keepDriversLoaded() {
+  [[maybe_unused]] static const auto& kept = *new std::shared_ptr<Instance>(Instance::get());  // never destroyed
+}
+
 Instance::Instance(const GlobalApi& global, bool validate) : global_(&global) {
   uint32_t version = VK_API_VERSION_1_0;
   check(global.vkEnumerateInstanceVersion(&version), "vkEnumerateInstanceVersion");

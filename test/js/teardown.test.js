@@ -26,7 +26,8 @@ describe.each(devices)('on %s', (device) => {
   });
 
   test('worker threads terminated with work in flight', async () => {
-    expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
+    // A race with the driver's unloading at exit once failed one time in five.
+    for (let i = 0; i < 6; ++i) expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
   });
 
   test('contexts nobody closes are collected, and an idle one keeps nothing alive', async () => {
