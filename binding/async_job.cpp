@@ -19,7 +19,7 @@ uint64_t PendingList::start(Environment& environment, Napi::Function onDone) {
   Napi::Env env = onDone.Env();
   onDone_.push_back(Napi::Persistent(onDone));
   const uint64_t firstId = (onDone_.size() - 1) << kIdBits;
-  if (environment_) return firstId;
+  if (wake_) return firstId;
   environment_ = &environment;
   resource_ = Napi::Persistent(Napi::Object::New(env));
   checkStatus(env, napi_async_init(env, resource_.Value(), Napi::String::New(env, "switchyard"), &async_));
@@ -92,8 +92,8 @@ void PendingList::drop() {
   if (async_) napi_async_destroy(environment_->env(), std::exchange(async_, nullptr));
 }
 
-// Called by libuv, so nothing may be thrown; what is while the environment goes down has nobody to hear it.
-void PendingList::drain() try {
+// Called by libuv, so nothing may be thrown.
+void PendingList::drain() {
   std::vector<Pending*> batch = std::move(draining_);
   {
     std::lock_guard lock(mutex_);
@@ -101,20 +101,26 @@ void PendingList::drain() try {
     std::swap(batch, finished_);
   }
   napi_env env = environment_->env();
-  Napi::HandleScope scope(env);
+  napi_handle_scope handles = nullptr;
   napi_callback_scope callback = nullptr;
-  checkStatus(env, napi_open_callback_scope(env, resource_.Value(), async_, &callback));
+  const bool mayRun = napi_open_handle_scope(env, &handles) == napi_ok &&
+                      napi_open_callback_scope(env, resource_.Value(), async_, &callback) == napi_ok;
   for (Pending* finished : batch) {
     auto found = pending_.find(finished->id);
     std::shared_ptr<Pending> pending = std::move(found->second);
     pending_.erase(found);
-    deliver(*environment_, *pending);
+    if (!mayRun) continue;
+    try {
+      deliver(*environment_, *pending);
+    } catch (...) {
+      // Not even an error object could be made: this environment may not run JavaScript any more, and nobody waits in it.
+    }
   }
   batch.clear();
   draining_ = std::move(batch);
   if (pending_.empty()) uv_unref(handle());
-  napi_close_callback_scope(env, callback);  // runs what was waiting for the promises
-} catch (...) {
+  if (callback) napi_close_callback_scope(env, callback);  // runs what was waiting for the promises
+  if (handles) napi_close_handle_scope(env, handles);
 }
 
 void PendingList::deliver(Environment& environment, Pending& pending) {
