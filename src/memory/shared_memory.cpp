@@ -1,0 +1,235 @@
+// Regions and the table of those this process knows. The protocol of holders is in the header.
+#include "memory/shared_memory.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "error.h"
+
+namespace switchyard {
+namespace {
+
+constexpr uint64_t kMagic = 0x6472617968637773;  // "swchyard"
+constexpr uint32_t kVersion = 1;
+constexpr uint64_t kPage = 4096;                 // of the layout, whatever the machine's pages are
+constexpr uint64_t kTableOffset = kPage;
+constexpr uint64_t kMaxBytes = uint64_t{1} << 46;
+constexpr uint32_t kMinDescriptors = 64, kMaxDescriptors = 16384;
+constexpr uint64_t kBytesPerDescriptor = 16 << 10;  // 4096 for a region of 64 MB
+constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+constexpr auto kMostClosing = std::chrono::milliseconds(20);  // an owner takes 100 ns: after this it was killed in between
+static_assert(sizeof(RegionHeader) <= kTableOffset);
+
+// Closes on the way out unless released.
+struct Fd {
+  int value;
+  explicit Fd(int value) : value(value) {}
+  ~Fd() {
+    if (value >= 0) close(value);
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  int release() { return std::exchange(value, -1); }
+};
+
+uint64_t roundedUp(uint64_t bytes, uint64_t step) { return (bytes + step - 1) / step * step; }
+uint64_t firstBlockFor(uint32_t descriptors) { return roundedUp(kTableOffset + uint64_t{descriptors} * sizeof(Descriptor), kPage); }
+
+uint64_t randomId() {
+  uint64_t id = 0;
+  while (!(id &= Region::kMaxId))
+    if (getrandom(&id, sizeof id, 0) != sizeof id) id = 0;
+  return id;
+}
+
+[[noreturn]] void noRegion(const char* why) { throw Error(Code::InvalidArgument, std::string("not a region of shared memory: ") + why); }
+
+[[noreturn]] void noMemory(uint64_t bytes, int error) {
+  throw Error(Code::OutOfMemory, "the system has no " + std::to_string(bytes) + " bytes of shared memory: " + std::strerror(error));
+}
+
+std::byte* map(int fd, uint64_t bytes) {
+  void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  return mapped == MAP_FAILED ? nullptr : static_cast<std::byte*>(mapped);
+}
+
+void checkSlot(uint32_t slot) {
+  if (slot >= kMaxMembers) throw Error(Code::InvalidArgument, "a member's slot is below " + std::to_string(kMaxMembers));
+}
+
+std::atomic<uint64_t>& wordOf(Descriptor& descriptor, uint32_t slot) { return descriptor.holders[slot / 64]; }
+uint64_t bitOf(uint32_t slot) { return uint64_t{1} << (slot % 64); }
+
+}  // namespace
+
+Region::Region(int fd, std::byte* data, size_t size, uint64_t id, uint32_t descriptors, uint64_t firstBlock)
+    : id(id), fd_(fd), data_(data), size_(size), descriptors_(descriptors), firstBlock_(firstBlock) {}
+
+Region::~Region() {
+  munmap(data_, size_);
+  close(fd_);
+}
+
+std::shared_ptr<Region> Region::create(size_t bytes) {
+  if (bytes > kMaxBytes) noMemory(bytes, ENOMEM);
+  auto descriptors = uint32_t(std::clamp<uint64_t>(bytes / kBytesPerDescriptor, kMinDescriptors, kMaxDescriptors));
+  uint64_t firstBlock = firstBlockFor(descriptors), total = roundedUp(firstBlock + bytes, kPage);
+  Fd fd(memfd_create("switchyard", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (fd.value < 0 || ftruncate(fd.value, off_t(total)) || fcntl(fd.value, F_ADD_SEALS, kSeals)) noMemory(total, errno);
+  // The table exists before anyone reads it: touching a page that the system can't provide would end the process (SIGBUS).
+  if (int error = posix_fallocate(fd.value, 0, off_t(firstBlock))) noMemory(total, error);
+  std::byte* data = map(fd.value, total);
+  if (!data) noMemory(total, errno);
+  auto* header = new (data) RegionHeader{kMagic, kVersion, descriptors, randomId(), total, 0};  // the table is zeros: no block
+  return std::shared_ptr<Region>(new Region(fd.release(), data, total, header->id, descriptors, firstBlock));
+}
+
+std::shared_ptr<Region> Region::adopt(int given) {
+  Fd fd(given);
+  int seals = fcntl(fd.value, F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals) noRegion("its size is not sealed");
+  struct stat status;
+  if (fstat(fd.value, &status) || status.st_size < off_t(kTableOffset)) noRegion("it is too short");
+  auto total = uint64_t(status.st_size);
+  alignas(RegionHeader) std::byte raw[sizeof(RegionHeader)];  // read, not mapped: it may be anything
+  if (pread(fd.value, raw, sizeof raw, 0) != ssize_t(sizeof raw)) noRegion("it can't be read");
+  const auto& header = *reinterpret_cast<const RegionHeader*>(raw);
+  if (header.magic != kMagic) noRegion("its header is another's");
+  if (header.version != kVersion) noRegion("it is of another version");
+  if (!header.id || header.id > kMaxId || header.bytes != total || total > 2 * kMaxBytes || !header.descriptors ||
+      header.descriptors > kMaxDescriptors || firstBlockFor(header.descriptors) > total)
+    noRegion("its header makes no sense");
+  std::byte* data = map(fd.value, total);
+  if (!data && errno == ENOMEM) noMemory(total, ENOMEM);
+  if (!data) noRegion("it can't be written");
+  fcntl(fd.value, F_SETFD, FD_CLOEXEC);
+  return std::shared_ptr<Region>(
+      new Region(fd.release(), data, total, header.id, header.descriptors, firstBlockFor(header.descriptors)));
+}
+
+std::byte* Region::at(uint64_t offset, uint64_t bytes) const {
+  if (offset < firstBlock_ || offset > size_ || bytes > size_ - offset)
+    throw Error(Code::InvalidArgument, "a place outside of a region of shared memory");
+  return data_ + offset;
+}
+
+Descriptor& Region::descriptor(uint32_t index) const { return reinterpret_cast<Descriptor*>(data_ + kTableOffset)[index]; }
+
+uint32_t Region::usedDescriptors() const { return std::min(header().usedDescriptors.load(), descriptors_); }
+
+bool Region::held(uint32_t index) const {
+  Descriptor& d = descriptor(index);
+  for (const auto& word : d.holders)
+    if (word.load()) return true;
+  return false;
+}
+
+void Region::setHolder(uint32_t index, uint32_t slot) noexcept { wordOf(descriptor(index), slot).fetch_or(bitOf(slot)); }
+
+void Region::removeHolder(uint32_t index, uint32_t slot) noexcept { wordOf(descriptor(index), slot).fetch_and(~bitOf(slot)); }
+
+void Region::clearMember(uint32_t slot) {
+  checkSlot(slot);
+  for (uint32_t i = 0, used = usedDescriptors(); i < used; ++i) {
+    auto& word = wordOf(descriptor(i), slot);
+    if (word.load() & bitOf(slot)) word.fetch_and(~bitOf(slot));
+  }
+}
+
+bool Region::hasHolders() const {
+  for (uint32_t i = 0, used = usedDescriptors(); i < used; ++i)
+    if (held(i)) return true;  // whatever its generation: the owner may have been killed while it looked
+  return false;
+}
+
+bool Region::addHolder(uint32_t index, uint64_t generation, uint32_t slot) {
+  checkSlot(slot);
+  if (index >= descriptors_ || !generation || generation > kMaxId) return false;
+  Descriptor& d = descriptor(index);
+  if ((d.generation.load() & ~Descriptor::kClosing) != generation) return false;
+  uint64_t before = wordOf(d, slot).fetch_or(bitOf(slot));
+  uint64_t now = d.generation.load();
+  if (now == (generation | Descriptor::kClosing)) {
+    auto end = std::chrono::steady_clock::now() + kMostClosing;
+    while ((now = d.generation.load()) == (generation | Descriptor::kClosing) && std::chrono::steady_clock::now() < end)
+      std::this_thread::yield();
+  }
+  if (now == generation) return true;
+  if (!(before & bitOf(slot))) removeHolder(index, slot);
+  return false;
+}
+
+RegionTable& RegionTable::shared() {
+  static RegionTable* table = new RegionTable;  // leaked on purpose: blocks may outlive every owner of it
+  return *table;
+}
+
+RegionTable::Regions::const_iterator RegionTable::findLocked(uint64_t id) const {
+  return std::find_if(regions_.begin(), regions_.end(), [&](const auto& region) { return region->id == id; });
+}
+
+void RegionTable::boundLocked() {
+  lowest_ = regions_.empty() ? UINTPTR_MAX : reinterpret_cast<uintptr_t>(regions_.front()->data());
+  highest_ = regions_.empty() ? 0 : reinterpret_cast<uintptr_t>(regions_.back()->data() + regions_.back()->size());
+}
+
+void RegionTable::add(std::shared_ptr<Region> region) {
+  std::lock_guard lock(mutex_);
+  if (findLocked(region->id) != regions_.end()) return;
+  auto place = std::find_if(regions_.begin(), regions_.end(), [&](const auto& other) { return other->data() > region->data(); });
+  regions_.insert(place, std::move(region));
+  boundLocked();
+  added_.notify_all();
+}
+
+std::shared_ptr<Region> RegionTable::find(uint64_t id) const {
+  std::shared_lock lock(mutex_);
+  auto found = findLocked(id);
+  return found == regions_.end() ? nullptr : *found;
+}
+
+std::shared_ptr<Region> RegionTable::wait(uint64_t id, std::chrono::milliseconds most) const {
+  std::shared_lock lock(mutex_);
+  auto found = regions_.end();
+  added_.wait_for(lock, most, [&] { return (found = findLocked(id)) != regions_.end(); });
+  return found == regions_.end() ? nullptr : *found;
+}
+
+void RegionTable::drop(uint64_t id) {
+  std::shared_ptr<Region> last;  // unmapped, if it was the last reference, without the lock
+  std::lock_guard lock(mutex_);
+  auto found = findLocked(id);
+  if (found == regions_.end()) return;
+  last = *found;
+  regions_.erase(found);
+  boundLocked();
+}
+
+RegionTable::Place RegionTable::locate(const std::byte* memory) const {
+  auto address = reinterpret_cast<uintptr_t>(memory);
+  if (address < lowest_.load(std::memory_order_relaxed) || address >= highest_.load(std::memory_order_relaxed)) return {};
+  std::shared_lock lock(mutex_);
+  auto after = std::upper_bound(regions_.begin(), regions_.end(), memory, [](auto* m, const auto& region) { return m < region->data(); });
+  if (after == regions_.begin()) return {};
+  const auto& region = *std::prev(after);
+  auto offset = uint64_t(memory - region->data());
+  if (offset >= region->size()) return {};
+  return {region, offset};
+}
+
+std::vector<std::shared_ptr<Region>> RegionTable::all() const {
+  std::shared_lock lock(mutex_);
+  return regions_;
+}
+
+}  // namespace switchyard
