@@ -1,0 +1,72 @@
+// NVML through dlopen, with its few declarations written out: neither a header nor a library of the toolkit is needed to build.
+#include "nvml.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+namespace switchyard {
+namespace {
+
+// The library's binary interface; these have been the same since its first versions.
+struct Memory {
+  unsigned long long total, free, used;
+};
+struct Utilization {
+  unsigned gpu, memory;  // per cent of the last sample period
+};
+using Card = struct OpaqueCard*;
+constexpr int kSuccess = 0;
+
+struct Nvml {
+  int (*start)();
+  int (*cardByUuid)(const char*, Card*);
+  int (*memory)(Card, Memory*);
+  int (*utilization)(Card, Utilization*);
+};
+
+// Never shut down: another thread may be in a call when the process ends.
+std::optional<Nvml> load() {
+  void* library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (!library) return std::nullopt;
+  Nvml nvml{};
+  bool complete = true;
+  const auto resolve = [&](auto& function, const char* name) {
+    function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
+    complete = complete && function;
+  };
+  resolve(nvml.start, "nvmlInit_v2");
+  resolve(nvml.cardByUuid, "nvmlDeviceGetHandleByUUID");
+  resolve(nvml.memory, "nvmlDeviceGetMemoryInfo");
+  resolve(nvml.utilization, "nvmlDeviceGetUtilizationRates");
+  if (!complete || nvml.start() != kSuccess) return std::nullopt;
+  return nvml;
+}
+
+// Vulkan gives the bare digits, CUDA a prefix which is the same for a whole card and a MIG slice. NVML tells them apart.
+Card findCard(const Nvml& nvml, const std::string& uuid) {
+  const std::string digits = uuid.starts_with("GPU-") || uuid.starts_with("MIG-") ? uuid.substr(4) : uuid;
+  for (const char* prefix : {"GPU-", "MIG-"}) {
+    Card card = nullptr;
+    if (nvml.cardByUuid((prefix + digits).c_str(), &card) == kSuccess) return card;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<CardUse> readCard(const std::string& uuid) {
+  static const std::optional<Nvml> nvml = load();
+  if (!nvml) return std::nullopt;
+  const Card card = findCard(*nvml, uuid);
+  Memory memory{};
+  if (!card || nvml->memory(card, &memory) != kSuccess) return std::nullopt;
+  Utilization busy{};
+  const bool told = nvml->utilization(card, &busy) == kSuccess;
+  const double utilization = told ? std::min(busy.gpu, 100u) / 100.0 : std::numeric_limits<double>::quiet_NaN();
+  return CardUse{utilization, memory.used, memory.total};
+}
+
+}  // namespace switchyard
