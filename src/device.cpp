@@ -5,6 +5,10 @@
 #include <map>
 #include <mutex>
 
+#ifdef SWITCHYARD_FAULTS
+#include "faults/injected_device.h"
+#endif
+
 namespace switchyard {
 
 const char* backendName(Backend backend) noexcept {
@@ -117,6 +121,9 @@ std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions
   std::weak_ptr<Device>& slot = (*open)[wanted->id];
   if (auto device = slot.lock()) return device;
   auto device = openBackend(*wanted);
+#ifdef SWITCHYARD_FAULTS  // a build for tests: see test/faults
+  device = faults::inject(std::move(device));
+#endif
   slot = device;
   return device;
 }
