@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "background.h"
+#include "cluster_wrap.h"
 #include "context_wrap.h"
 #include "convert.h"
 #include "device_tensor_wrap.h"
@@ -33,6 +34,7 @@ Napi::Value start(const Napi::CallbackInfo& info) {
   put("resultTimings", kResultQueued);
   put("resultCount", kResultCount);
   put("resultOutputs", kResultOutputs);
+  put("callAsk", kCallAsk);
   result.Set("layout", layout);
   Environment& environment = Environment::of(env);
   result.Set("firstId", Napi::Number::New(env, static_cast<double>(environment.start(info[0].As<Napi::Function>()))));
@@ -99,6 +101,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   std::shared_ptr<Environment> environment = Environment::create(env);
   environment->contextClass = Napi::Persistent(ContextWrap::define(env));
   environment->deviceTensorClass = Napi::Persistent(DeviceTensorWrap::define(env));
+  defineCluster(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));

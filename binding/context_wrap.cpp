@@ -150,13 +150,13 @@ Napi::Value ContextWrap::close(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     auto pending = std::make_shared<PendingClose>(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
-    std::shared_ptr<Context> context = open();
+    Context& context = *open();
     environment.pending.begin(pending);
-    auto holder = std::make_shared<std::shared_ptr<Context>>(context);
-    context_.reset();
+    // No other reference stays here: the last one goes on the background thread. `closed` may come on the context's own thread,
+    // which must not destroy it, and before close() is back, when this thread must not.
+    auto holder = std::make_shared<std::shared_ptr<Context>>(std::move(context_));
     tensors_->dropAll(env);
-    // `closed` may come on the context's own thread, which must not destroy it.
-    context->close([pending, holder, shared = environment.shared()] {
+    context.close([pending, holder, shared = environment.shared()] {
       Background::shared().post([pending, holder, shared] {
         holder->reset();
         shared->pending.push(pending.get());

@@ -15,6 +15,7 @@ class ContextWrap : public Napi::ObjectWrap<ContextWrap> {
 
   explicit ContextWrap(const Napi::CallbackInfo& info);
   ~ContextWrap() override;
+  const std::shared_ptr<Context>& shared() const { return open(); }  // throws Closed
 
  private:
   Napi::Value run(const Napi::CallbackInfo& info);

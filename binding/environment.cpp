@@ -91,6 +91,7 @@ void Environment::end() {
   contextClass.Reset();
   deviceTensorClass.Reset();
   scratchArray_.Reset();
+  inbox.Reset();
 }
 
 void shutdownEverything() {

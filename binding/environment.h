@@ -35,6 +35,10 @@ class Environment {
 
   PendingList pending;
   Napi::FunctionReference contextClass, deviceTensorClass;
+  std::shared_ptr<class RemoteJobs> remote;
+  Napi::ObjectReference inbox;            // a Float64Array in which channels hand over what has come
+  double* inboxData = nullptr;
+  size_t inboxNumbers = 0;
   bool copyOutputs = false;               // the runtime forbids external ArrayBuffers
   const class Pending* inlineJob = nullptr;  // JavaScript thread: the job that runs right now inside a call
 

@@ -46,6 +46,7 @@ void Context::record(Job& job, Queue& queue) {
     if (job.stop) throw Error(Code::Canceled, "the job was canceled before it ran");
     auto start = Clock::now();
     job.started_ = start;
+    if (job.begun) job.begun();
     auto running = std::make_shared<Job::Running>(*device_, queue, *arena_, job.stop);
     job.running_ = running;
     std::vector<BufferView> inputs;
@@ -281,6 +282,7 @@ void Context::settle(const JobPtr& job, std::exception_ptr error) {
     job->uploaded.reset();
   }
   job->running_.reset();
+  job->begun = nullptr;  // what they hold goes before this context may
   Job::Done done = std::move(job->done);
   done(*job);
   done = nullptr;

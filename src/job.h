@@ -72,6 +72,7 @@ class Job {
   std::vector<OutputTarget> into;                  // empty, or one for each output
   // Called exactly once, on a thread of the core (or inside submit/runInline), when nothing of the job's memory is in use any more.
   Done done;
+  std::function<void()> begun;  // called when its first command is about to be recorded; may be called again for a second try
 
   // Checks everything that can be known without a device and fills outputSpecs and cost. Throws InvalidArgument.
   void prepare();

@@ -51,8 +51,7 @@ describe.each(devices)('on %s', (device) => {
     if (heals) expect(twice).toMatchObject({ code: 0, told: 2, steps: shown });
   });
 
-  // Not yet at close: the loop may hang, too, as close() may destroy the context on the loop's thread (binding/context_wrap.cpp).
-  test.each(places.filter((place) => place !== 'close'))('at %s: a hang never ends', async (place) => {
+  test.each(places)('at %s: a hang never ends', async (place) => {
     expect(await live(device, `hang@${place}`, 1500)).toMatchObject({ signal: 'SIGKILL', told: 1, steps: until(place, 'pending') });
   });
 

@@ -1,0 +1,282 @@
+// Inputs that lie in a region already stay where they are; the others are copied into one. Large outputs are written where the
+// caller's ArrayBuffer will be, so they are not copied at all.
+#include "remote_job.h"
+
+#include <cstring>
+#include <map>
+#include <mutex>
+
+#include "cluster/join.h"
+
+namespace switchyard::node {
+namespace {
+
+using cluster::Type;
+constexpr size_t kLargeBytes = HostPool::kPooledBytes;
+
+size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// What the heap has done, in order: a region made, or an id given up.
+struct Happening {
+  std::weak_ptr<Region> made;
+  uint64_t dropped = 0;
+};
+struct History {
+  std::mutex mutex;
+  std::vector<Happening> all;
+  std::map<const std::byte*, std::weak_ptr<SharedBlock>> shared;
+};
+History& history() {
+  static History* history = new History;  // leaked on purpose: blocks may go after every static
+  return *history;
+}
+
+uint64_t residentId(const SharedBlock& block, const std::byte* data) {
+  uint64_t id = block.region->id * 0x9E3779B97F4A7C15u ^ (block.generation * 0xC2B2AE3D27D4EB4Fu) ^ static_cast<uint64_t>(data - block.data());
+  id ^= id >> 29;
+  return (id >> 11) | 1;
+}
+
+}  // namespace
+
+void recordHeap() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    SharedHeap& heap = SharedHeap::shared();
+    heap.onCreated = [](const std::shared_ptr<Region>& region) {
+      std::lock_guard lock(history().mutex);
+      history().all.push_back({region, 0});
+    };
+    heap.onDropped = [](const std::shared_ptr<Region>& region) {
+      std::lock_guard lock(history().mutex);
+      history().all.push_back({{}, region->id});
+    };
+  });
+}
+
+void rememberShared(const std::shared_ptr<SharedBlock>& block) {
+  std::lock_guard lock(history().mutex);
+  auto& shared = history().shared;
+  shared[block->data()] = block;
+  if (shared.size() % 256 == 0) std::erase_if(shared, [](const auto& entry) { return entry.second.expired(); });
+}
+
+std::shared_ptr<SharedBlock> findShared(const std::byte* memory) {
+  std::lock_guard lock(history().mutex);
+  auto& shared = history().shared;
+  auto next = shared.upper_bound(memory);
+  if (next == shared.begin()) return nullptr;
+  auto block = std::prev(next)->second.lock();
+  return block && memory < block->data() + block->bytes ? block : nullptr;
+}
+
+void RemoteJobs::announce(cluster::Channel& channel) {
+  std::vector<Happening> news;
+  {
+    std::lock_guard lock(history().mutex);
+    size_t& told = told_[&channel];
+    if (told == history().all.size()) return;
+    news.assign(history().all.begin() + static_cast<ptrdiff_t>(told), history().all.end());
+    told = history().all.size();
+  }
+  for (const Happening& one : news) {
+    if (auto region = one.made.lock()) {
+      const double message[] = {3, static_cast<double>(Type::Region), static_cast<double>(region->id)};
+      channel.post(message, region);
+    } else if (one.dropped) {
+      const double message[] = {3, static_cast<double>(Type::Drop), static_cast<double>(one.dropped)};
+      channel.post(message);
+    }
+  }
+}
+
+// The message as it is put together.
+struct RemoteJobs::Message {
+  std::vector<double>& numbers;
+  void put(double number) { numbers.push_back(number); }
+  void put(uint64_t number) { numbers.push_back(static_cast<double>(number)); }
+};
+
+void RemoteJobs::placeInputs(Staged& staged, Message& message) {
+  Job& job = *staged.job;
+  std::array<uint64_t, kMaxTensors> identities{};
+  size_t residents = 0;
+  std::byte* next = staged.block ? staged.block->data() : nullptr;
+  message.put(static_cast<uint64_t>(job.inputs.size()));
+  for (size_t i = 0; i < job.inputs.size(); ++i) {
+    TensorArg& input = job.inputs[i];
+    message.put(uint64_t{input.present});
+    if (!input.present) continue;
+    message.put(static_cast<uint64_t>(input.spec.dtype));
+    message.put(static_cast<uint64_t>(input.spec.shape.rank()));
+    for (uint64_t extent : input.spec.shape) message.put(extent);
+    const uint64_t bytes = input.spec.bytes();
+    auto place = bytes ? RegionTable::shared().locate(input.host) : RegionTable::Place{};
+    uint64_t sealed = 0;
+    if (place.region) {
+      if (auto block = findShared(input.host)) {
+        const uint64_t id = residentId(*block, input.host);
+        if (i < kMaxTensors) identities[i] = id;
+        if (block->sealed()) {
+          sealed = block->generation;
+          if (residents < kMaxTensors) message_[cluster::kFirst + kAskResident + residents++] = static_cast<double>(id);
+        }
+        staged.holds.push_back(std::move(block));
+      }
+    } else if (bytes) {
+      std::memcpy(next, input.host, bytes);
+      place = {staged.block->region, static_cast<uint64_t>(next - staged.block->region->data())};
+      next += roundUp(bytes);
+    }
+    message.put(place.region ? place.region->id : 0);
+    message.put(place.offset);
+    message.put(sealed);
+  }
+  const bool workload = job.kind == Job::Kind::Workload;
+  message_[cluster::kFirst + kAskJoinKey] = workload ? static_cast<double>(cluster::joinKey(job, identities)) : 0;
+}
+
+void RemoteJobs::placeOutputs(Staged& staged, Message& message) {
+  message.put(static_cast<uint64_t>(staged.outputs.size()));
+  for (Output& output : staged.outputs) {
+    auto place = output.bytes ? RegionTable::shared().locate(output.data) : RegionTable::Place{};
+    message.put(place.region ? place.region->id : 0);
+    message.put(place.offset);
+    message.put(output.bytes);
+  }
+}
+
+void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> prepared, std::span<const double> graph,
+                     const double* call) {
+  (void)environment;
+  Staged staged;
+  staged.job = std::move(prepared);
+  Job& job = *staged.job;
+  staged.specs = job.outputSpecs;
+  staged.outputs.resize(job.outputSpecs.size());
+  size_t total = 0;
+  for (const TensorArg& input : job.inputs) {
+    if (input.device) throw Error(Code::InvalidArgument, "a DeviceTensor belongs to one context: give the cluster a tensor, or a shared tensor");
+    if (input.present && input.spec.bytes() && !RegionTable::shared().locate(input.host).region) total += roundUp(input.spec.bytes());
+  }
+  size_t outputsAt = total;
+  for (size_t i = 0; i < staged.outputs.size(); ++i) {
+    Output& output = staged.outputs[i];
+    output.bytes = job.outputSpecs[i].bytes();
+    output.into = i < job.into.size() && job.into[i].data;
+    if (!output.bytes) continue;
+    if (output.into) {
+      if (auto block = findShared(job.into[i].data)) {
+        output.data = job.into[i].data;
+        staged.holds.push_back(std::move(block));
+        continue;
+      }
+      output.target = job.into[i].data;
+    }
+    if (output.bytes >= kLargeBytes) output.own = SharedHeap::shared().allocate(output.bytes), output.data = output.own->data();
+    else total += roundUp(output.bytes);
+  }
+  if (total) staged.block = SharedHeap::shared().allocate(total);
+  for (Output& output : staged.outputs) {
+    if (output.data || !output.bytes) continue;
+    output.data = staged.block->data() + outputsAt;
+    outputsAt += roundUp(output.bytes);
+  }
+  message_.assign(cluster::kFirst, 0);
+  message_[cluster::kType] = static_cast<double>(Type::Ask);
+  message_.insert(message_.end(), call, call + kAskNumbers);
+  message_[cluster::kFirst + kAskFlops] = job.cost.flops;
+  message_[cluster::kFirst + kAskBytes] = job.cost.bytes;
+  std::fill_n(message_.begin() + static_cast<ptrdiff_t>(cluster::kFirst + kAskResident), kMaxTensors, 0.0);
+  Message message{message_};
+  if (job.kind == Job::Kind::Graph) {
+    message.put(cluster::kGraphBody);
+    message_.insert(message_.end(), graph.begin(), graph.end());
+  } else {
+    message.put(cluster::kWorkloadBody);
+    message.put(call[kAskWorkload]);
+    for (double param : job.params) message.put(param);
+  }
+  placeInputs(staged, message);
+  placeOutputs(staged, message);
+  if (message_.size() > cluster::kMaxMessage) throw Error(Code::InvalidArgument, "the graph is too large to be sent to another process");
+  message_[cluster::kLength] = static_cast<double>(message_.size());
+  const auto id = static_cast<uint64_t>(call[kAskNumber]);
+  job.inputs.clear();
+  staged.job.reset();
+  staged_.insert_or_assign(id, std::move(staged));
+  announce(channel);
+  channel.post(message_);
+}
+
+napi_value makeSharedArrayBuffer(Environment& environment, std::shared_ptr<SharedBlock> block, uint64_t bytes) {
+  napi_env env = environment.env();
+  napi_value buffer;
+  std::byte* data = block->data();
+  if (!environment.copyOutputs) {
+    auto* held = new std::shared_ptr<SharedBlock>(std::move(block));
+    auto release = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<SharedBlock>*>(hint); };
+    napi_status status = napi_create_external_arraybuffer(env, data, bytes, release, held, &buffer);
+    if (status == napi_ok) return buffer;
+    block = std::move(*held);
+    delete held;
+    if (status != napi_no_external_buffers_allowed) checkStatus(env, status);
+    environment.copyOutputs = true;  // Electron
+  }
+  void* copy = nullptr;
+  checkStatus(env, napi_create_arraybuffer(env, bytes, &copy, &buffer));
+  std::memcpy(copy, data, bytes);
+  return buffer;
+}
+
+napi_value RemoteJobs::output(Environment& environment, Staged& staged, size_t i) {
+  napi_env env = environment.env();
+  Output& output = staged.outputs[i];
+  writeSpec(environment.scratch() + kResultOutputs + i * kSlotSize, staged.specs[i]);
+  if (output.into) {
+    if (output.target) std::memcpy(output.target, output.data, output.bytes);
+    return Napi::Env(env).Undefined();
+  }
+  if (output.own) return makeSharedArrayBuffer(environment, std::move(output.own), output.bytes);
+  void* data = nullptr;
+  napi_value buffer;
+  checkStatus(env, napi_create_arraybuffer(env, output.bytes, &data, &buffer));
+  if (output.bytes) std::memcpy(data, output.data, output.bytes);
+  return buffer;
+}
+
+Napi::Value RemoteJobs::outputs(Environment& environment, Staged& staged) {
+  Napi::Env env(environment.env());
+  const size_t count = staged.outputs.size();
+  environment.scratch()[kResultCount] = static_cast<double>(count);
+  if (count == 1) return Napi::Value(env, output(environment, staged, 0));
+  Napi::Array all = Napi::Array::New(env, count);
+  for (size_t i = 0; i < count; ++i) checkStatus(env, napi_set_element(env, all, static_cast<uint32_t>(i), output(environment, staged, i)));
+  return all;
+}
+
+Napi::Value RemoteJobs::take(Environment& environment, uint64_t id) {
+  auto found = staged_.find(id);
+  if (found == staged_.end()) throw Error(Code::Internal, "there is no such job");
+  Staged staged = std::move(found->second);
+  staged_.erase(found);
+  return outputs(environment, staged);
+}
+
+Napi::Value RemoteJobs::takeFrom(Environment& environment, uint64_t id, std::span<const double> places) {
+  auto found = staged_.find(id);
+  if (found == staged_.end()) throw Error(Code::Internal, "there is no such job");
+  Staged staged = std::move(found->second);
+  staged_.erase(found);
+  if (places.size() != 2 * staged.outputs.size()) throw Error(Code::Internal, "an equal job has other outputs");
+  for (size_t i = 0; i < staged.outputs.size(); ++i) {
+    Output& output = staged.outputs[i];
+    if (!output.bytes) continue;
+    auto region = RegionTable::shared().wait(static_cast<uint64_t>(places[2 * i]), std::chrono::seconds(1));
+    if (!region) throw Error(Code::WorkerLost, "the process that ran an equal job has gone");
+    std::memcpy(output.data, region->at(static_cast<uint64_t>(places[2 * i + 1]), output.bytes), output.bytes);
+  }
+  return outputs(environment, staged);
+}
+
+}  // namespace switchyard::node

@@ -1,0 +1,69 @@
+// A job that another process may run: its memory lies in regions that all processes of the cluster see.
+#pragma once
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "cluster/channel.h"
+#include "convert.h"
+#include "memory/shared_memory.h"
+
+namespace switchyard::node {
+
+// Where an ask's numbers are, beside those of layout.h. Written by lib/client.js to the scratch array from kCallAsk on, in this order,
+// and sent from kFirst on; what is marked * is filled in here.
+enum AskPlace : size_t {
+  kAskNumber, kAskPriority, kAskDeadline, kAskKind, kAskContextType, kAskAffinity, kAskRetries, kAskFlags, kAskWorkload,
+  kAskFlops /* * */, kAskBytes /* * */, kAskJoinKey /* * */, kAskDigest, kAskResident = kAskDigest + 4 /* * */,
+  kAskNumbers = kAskResident + kMaxTensors,
+};
+
+// The jobs one environment has asked for and not been told the end of. JavaScript thread only.
+class RemoteJobs {
+ public:
+  // Puts the inputs and the outputs' places into shared memory and posts the message; `job` is prepared. The id is call[kAskNumber].
+  void ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph, const double* call);
+  // The outputs of a job that ended well, as PendingJob::result() gives them; forgets it.
+  Napi::Value take(Environment& environment, uint64_t id);
+  // The same, with what another process's equal job has written: for each output [region, offset].
+  Napi::Value takeFrom(Environment& environment, uint64_t id, std::span<const double> places);
+  void drop(uint64_t id) { staged_.erase(id); }
+  size_t size() const { return staged_.size(); }
+  // Tells the other end of regions made or given up here since it was told last.
+  void announce(cluster::Channel& channel);
+
+ private:
+  struct Output {
+    std::byte* data = nullptr;                // in a region
+    std::byte* target = nullptr;              // where it has to go in the end: `into` outside of shared memory
+    uint64_t bytes = 0;
+    bool into = false;
+    std::shared_ptr<SharedBlock> own;         // of a large one: becomes the ArrayBuffer
+  };
+  struct Staged {
+    std::vector<TensorSpec> specs;
+    std::vector<Output> outputs;
+    std::shared_ptr<SharedBlock> block;               // small inputs' copies and small outputs
+    std::vector<std::shared_ptr<SharedBlock>> holds;  // shared tensors it uses
+    std::unique_ptr<Job> job;                         // keeps the host pointers' description
+  };
+  struct Message;
+  void placeInputs(Staged& staged, Message& message);
+  void placeOutputs(Staged& staged, Message& message);
+  napi_value output(Environment& environment, Staged& staged, size_t i);
+  Napi::Value outputs(Environment& environment, Staged& staged);
+
+  std::unordered_map<uint64_t, Staged> staged_;
+  std::vector<double> message_;
+  std::unordered_map<cluster::Channel*, size_t> told_;  // how much of the heap's history each channel has seen
+};
+
+// Memory of a shared tensor that this process holds, found by an address inside it; null for other memory.
+std::shared_ptr<SharedBlock> findShared(const std::byte* memory);
+void rememberShared(const std::shared_ptr<SharedBlock>& block);
+// Has the process's heap write down which regions it makes and gives up. Idempotent.
+void recordHeap();
+
+napi_value makeSharedArrayBuffer(Environment& environment, std::shared_ptr<SharedBlock> block, uint64_t bytes);
+
+}  // namespace switchyard::node

@@ -1,0 +1,125 @@
+// Everything is checked: offsets against the regions, sizes against what the workload makes of the shapes.
+#include "cluster/body.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace switchyard::cluster {
+
+double Reader::number() {
+  if (at_ >= numbers_.size()) throw Error(Code::Internal, "a message of the cluster ends too early");
+  return numbers_[at_++];
+}
+
+uint64_t Reader::count(uint64_t most) {
+  const double value = number();
+  if (!(value >= 0 && value <= static_cast<double>(most)) || value != std::floor(value))
+    throw Error(Code::Internal, "a message of the cluster holds what can't be a count");
+  return static_cast<uint64_t>(value);
+}
+
+std::span<const double> Reader::take(size_t length) {
+  if (length > numbers_.size() - at_) throw Error(Code::Internal, "a message of the cluster ends too early");
+  at_ += length;
+  return numbers_.subspan(at_ - length, length);
+}
+
+namespace {
+
+void decodeInputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>& regions, std::array<SealedPlace, kMaxTensors>* sealed) {
+  const size_t count = reader.count(4096);
+  job.inputs.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    TensorArg& input = job.inputs[i];
+    input.present = reader.number() != 0;
+    if (!input.present) continue;
+    input.spec.dtype = static_cast<DType>(reader.count(kDTypeCount - 1));
+    const size_t rank = reader.count(Shape::kMaxRank);
+    for (size_t axis = 0; axis < rank; ++axis) input.spec.shape.push(reader.count());
+    const uint64_t region = reader.count(), offset = reader.count(), generation = reader.count();
+    const uint64_t bytes = input.spec.bytes();
+    if (!bytes) continue;
+    auto found = RegionTable::shared().find(region);
+    if (!found) throw Error(Code::Internal, "the memory of an input is not known in this process");
+    input.host = found->at(offset, bytes);
+    regions.push_back(std::move(found));
+    if (sealed && generation && i < kMaxTensors) (*sealed)[i] = {region, offset, generation};
+  }
+}
+
+void decodeOutputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>& regions) {
+  const size_t count = reader.count(4096);
+  if (count != job.outputSpecs.size()) throw Error(Code::Internal, "a job's outputs are not those its workload has");
+  job.into.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t region = reader.count(), offset = reader.count(), bytes = reader.count();
+    if (bytes != job.outputSpecs[i].bytes()) throw Error(Code::Internal, "a job's output is not as large as its workload makes it");
+    if (!bytes) continue;
+    auto found = RegionTable::shared().find(region);
+    if (!found) throw Error(Code::Internal, "the memory of an output is not known in this process");
+    job.into[i] = {found->at(offset, bytes), bytes};
+    regions.push_back(std::move(found));
+  }
+}
+
+std::unique_ptr<Graph> decodeGraph(Reader& reader) {
+  auto graph = std::make_unique<Graph>();
+  graph->inputCount = reader.count(4096);
+  graph->valueCount = reader.count(1 << 20);
+  graph->nodes.resize(reader.count(1 << 20));
+  graph->outputs.resize(reader.count(4096));
+  auto value = [&](double number) {
+    if (!(number >= -1 && number < static_cast<double>(graph->valueCount))) throw Error(Code::Internal, "a graph names a value it does not have");
+    return static_cast<int>(number);
+  };
+  for (int& output : graph->outputs) output = value(reader.number());
+  auto table = allWorkloads();
+  for (GraphNode& node : graph->nodes) {
+    node.workload = table[reader.count(table.size() - 1)];
+    for (int& input : node.inputs) input = value(reader.number());
+    for (int& output : node.outputs) output = value(reader.number());
+    for (double& param : node.params) param = reader.number();
+    node.label = static_cast<int>(reader.number());
+  }
+  return graph;
+}
+
+}  // namespace
+
+void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory) {
+  Reader reader(body);
+  if (reader.number() == kGraphBody) {
+    job.kind = Job::Kind::Graph;
+    job.graph = decodeGraph(reader);
+    decodeInputs(reader, job, memory.regions, nullptr);
+  } else {
+    auto table = allWorkloads();
+    job.workload = table[reader.count(table.size() - 1)];
+    for (double& param : job.params) param = reader.number();
+    decodeInputs(reader, job, memory.regions, &memory.sealed);
+    if (job.inputs.size() != job.workload->info.inputs.size()) throw Error(Code::Internal, "a job has not as many inputs as its workload");
+  }
+  job.prepare();
+  decodeOutputs(reader, job, memory.regions);
+}
+
+std::vector<double> encodeGraph(const Graph& graph) {
+  std::vector<double> numbers;
+  auto put = [&](auto number) { numbers.push_back(static_cast<double>(number)); };
+  put(graph.inputCount);
+  put(graph.valueCount);
+  put(graph.nodes.size());
+  put(graph.outputs.size());
+  for (int output : graph.outputs) put(output);
+  auto table = allWorkloads();
+  for (const GraphNode& node : graph.nodes) {
+    put(std::find(table.begin(), table.end(), node.workload) - table.begin());
+    for (int input : node.inputs) put(input);
+    for (int output : node.outputs) put(output);
+    for (double param : node.params) put(param);
+    put(node.label);
+  }
+  return numbers;
+}
+
+}  // namespace switchyard::cluster

@@ -1,0 +1,42 @@
+// A job's body (message.h): what is to be done, and on which shared memory.
+#pragma once
+#include <array>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cluster/message.h"
+#include "job.h"
+#include "memory/shared_memory.h"
+
+namespace switchyard::cluster {
+
+// Reads a message's numbers one after the other; throws Internal past the end and for what can't be a count.
+class Reader {
+ public:
+  explicit Reader(std::span<const double> numbers) : numbers_(numbers) {}
+  double number();
+  uint64_t count(uint64_t most = uint64_t{1} << 53);
+  std::span<const double> take(size_t length);
+
+ private:
+  std::span<const double> numbers_;
+  size_t at_ = 0;
+};
+
+// An input that is never going to change: a copy of it may stay on a device. generation 0: not so.
+struct SealedPlace {
+  uint64_t region = 0, offset = 0, generation = 0;
+  bool operator==(const SealedPlace&) const = default;
+};
+struct BodyMemory {
+  std::vector<std::shared_ptr<Region>> regions;  // mapped for as long as the job runs
+  std::array<SealedPlace, kMaxTensors> sealed;   // of a workload's inputs
+};
+
+// Fills a fresh job, prepares it and sets `into`. Throws Internal for a body that makes no sense, or memory this process doesn't know.
+void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory);
+// A graph's numbers in a body.
+std::vector<double> encodeGraph(const Graph& graph);
+
+}  // namespace switchyard::cluster

@@ -1,0 +1,61 @@
+// Runs the coordinator's jobs on this process's contexts, on threads of its own: a blocked event loop does not stop it.
+#pragma once
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "cluster/channel.h"
+#include "cluster/status.h"
+#include "context.h"
+
+namespace switchyard::cluster {
+
+// add(), remove() and stop() belong to one thread, the owner's.
+class Executor {
+ public:
+  // Takes the socket over and starts. `page` is this member's status page; `keepPage` holds it. `onGone` is called once, on the
+  // executor's thread, when the coordinator has gone without stop() having been called.
+  Executor(int fd, double* page, std::shared_ptr<void> keepPage, std::function<void()> onGone);
+  ~Executor();
+  void add(uint32_t index, std::shared_ptr<Context> context);  // jobs for this index run there
+  void remove(uint32_t index);
+  // Takes no more messages; returns when the thread has ended. Jobs that run go on, unless `cancel`, but nobody hears of them.
+  void stop(bool cancel);
+  void post(std::span<const double> message);  // to the coordinator
+
+ private:
+  struct RemoteJob;
+  struct Lane;
+  using JobPtr = std::shared_ptr<RemoteJob>;
+  void loop();
+  bool waitForInput();
+  void onMessage(std::span<const double> message);
+  void assign(std::span<const double> message);
+  void start(const std::shared_ptr<Lane>& lane, std::vector<JobPtr> jobs);
+  void submit(Lane& lane, const std::shared_ptr<Job>& job);
+  bool uploadFirst(const std::shared_ptr<Lane>& lane, std::vector<JobPtr>& jobs);
+  void begun(Lane& lane, RemoteJob& job);
+  void ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64_t>& numbers, const Job& ran, std::exception_ptr error);
+  bool tryAgain(const std::shared_ptr<Lane>& lane, const std::vector<JobPtr>& jobs, std::exception_ptr error);
+  void report(const RemoteJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error, uint32_t context);
+  void refuse(uint64_t number, uint32_t context, std::exception_ptr error);
+  void cancel(uint64_t number);
+  void forget(uint64_t region);
+  void poke();
+
+  Channel channel_;
+  double* const page_;
+  const std::shared_ptr<void> keepPage_;
+  const std::function<void()> onGone_;
+  int wake_ = -1;  // an eventfd: something is left to be sent, or stop
+  std::mutex mutex_;
+  std::array<std::shared_ptr<Lane>, kMaxContexts> lanes_;
+  std::unordered_map<uint64_t, JobPtr> jobs_;  // taken and not reported
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace switchyard::cluster
