@@ -1,0 +1,131 @@
+// The kinds of value a setting can have: what is right for each, in code, in an environment variable and in the config file.
+'use strict';
+
+/**
+ * What a kind makes of a value: `bad` where it can't be right.
+ * @typedef {object} Kind
+ * @property {string} must what would be right, for a message
+ * @property {string} [mustText] the same where the value is the text of an environment variable
+ * @property {(value: unknown) => any} check a value as code or the config file has it
+ * @property {(text: string) => any} parse an environment variable
+ * @property {(value: unknown) => any} [checkFile] where the config file may say it in other words than code
+ */
+
+const bad = Symbol('bad');
+const kMegabyte = 2 ** 20;
+const kMostMs = 2 ** 31 - 1;  // what a timer can wait
+
+/** @type {Kind} */
+const boolean = {
+  must: 'must be true or false',
+  check: (value) => (typeof value === 'boolean' ? value : bad),
+  parse: (text) => (/^(true|1|on|yes)$/i.test(text) ? true : /^(false|0|off|no)$/i.test(text) ? false : bad),
+};
+
+/**
+ * @param {number} least
+ * @param {number} most
+ * @returns {Kind}
+ */
+function integer(least, most) {
+  const check = (/** @type {unknown} */ value) => (Number.isInteger(value) && Number(value) >= least && Number(value) <= most ? value : bad);
+  return { must: `must be a whole number from ${least} to ${most}`, check, parse: (text) => (/^\d+$/.test(text) ? check(Number(text)) : bad) };
+}
+
+/**
+ * A whole number, or 'auto', which leaves the choice to us.
+ * @param {number} least
+ * @param {number} most
+ * @returns {Kind}
+ */
+function integerOrAuto(least, most) {
+  const plain = integer(least, most);
+  return {
+    must: `${plain.must}, or 'auto'`,
+    check: (value) => (value === 'auto' ? undefined : plain.check(value)),
+    parse: (text) => (text === 'auto' ? undefined : plain.parse(text)),
+  };
+}
+
+/**
+ * @param {number} least
+ * @param {number} most
+ * @returns {Kind}
+ */
+function number(least, most) {
+  const check = (/** @type {unknown} */ value) => (typeof value === 'number' && value >= least && value <= most ? value : bad);
+  return { must: `must be a number from ${least} to ${most}`, check, parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? check(Number(text)) : bad) };
+}
+
+/** @type {Kind} */
+const milliseconds = {
+  must: `must be a number of milliseconds above 0 and at most ${kMostMs} (Infinity for no limit)`,
+  check: (value) => (typeof value === 'number' && value > 0 && (value <= kMostMs || value === Infinity) ? value : bad),
+  parse: (text) => (/^(\d+(\.\d+)?|infinity)$/i.test(text) ? milliseconds.check(/^i/i.test(text) ? Infinity : Number(text)) : bad),
+};
+
+const kUnits = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
+
+/**
+ * Bytes in code, whole megabytes in the environment, either in the config file ('512 MB').
+ * @param {number} least in megabytes
+ * @param {number} most in megabytes
+ * @returns {Kind}
+ */
+function bytes(least, most) {
+  const check = (/** @type {unknown} */ value) =>
+    (Number.isSafeInteger(value) && Number(value) >= least * kMegabyte && Number(value) <= most * kMegabyte ? value : bad);
+  const megabytes = integer(least, most);
+  return {
+    must: `must be a whole number of bytes, at least ${least * kMegabyte}`,
+    mustText: `${megabytes.must} (megabytes)`,
+    check,
+    checkFile(value) {
+      const parts = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*([kmgt]?b)$/i.exec(value) : null;
+      const unit = parts && /** @type {keyof typeof kUnits} */ (parts[2].toLowerCase());
+      return check(parts && unit ? Math.round(Number(parts[1]) * kUnits[unit]) : value);
+    },
+    parse: (text) => {
+      const count = megabytes.parse(text);
+      return count === bad ? bad : count * kMegabyte;
+    },
+  };
+}
+
+/** @type {Kind} */
+const text = {
+  must: 'must be a text that is not empty',
+  check: (value) => (typeof value === 'string' && value !== '' && !value.includes('\0') ? value : bad),
+  parse: (value) => text.check(value),
+};
+
+/**
+ * Some of a few words, each at most once.
+ * @param {readonly string[]} words
+ * @returns {Kind}
+ */
+function listOf(words) {
+  const check = (/** @type {unknown} */ value) =>
+    (Array.isArray(value) && value.length > 0 && value.every((word) => words.includes(word)) && new Set(value).size === value.length ? Object.freeze([...value]) : bad);
+  const split = (/** @type {string} */ value) => check(value.split(',').map((word) => word.trim().toLowerCase()));
+  return {
+    must: `must be an array of some of ${words.map((word) => `'${word}'`).join(', ')}, each at most once`,
+    mustText: `must be some of ${words.join(', ')}, with commas between them`,
+    check, parse: split, checkFile: (value) => (typeof value === 'string' ? split(value) : check(value)),
+  };
+}
+
+const kLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+// LOG_LEVEL belongs to the whole application, whose own logger may have other words for the same.
+/** @type {Record<string, string>} */
+const kOtherLevels = { silly: 'trace', verbose: 'debug', http: 'info', notice: 'info', warning: 'warn', err: 'error', critical: 'fatal', crit: 'fatal',
+  alert: 'fatal', emerg: 'fatal', none: 'silent', off: 'silent' };
+
+/** @type {Kind} */
+const logLevel = {
+  must: `must be one of ${kLevels.map((level) => `'${level}'`).join(', ')}`,
+  check: (value) => (typeof value === 'string' && kLevels.includes(value) ? value : bad),
+  parse: (value) => logLevel.check(kOtherLevels[value.toLowerCase()] ?? value.toLowerCase()),
+};
+
+module.exports = { bad, boolean, integer, integerOrAuto, number, milliseconds, bytes, text, listOf, logLevel, kLevels };

@@ -1,0 +1,105 @@
+// From a result to the bytes of a response: JSON in pieces, so that a large one doesn't hold the event loop, or binary.
+'use strict';
+const { Readable } = require('node:stream');
+const { encodeFrame, kType } = require('./frame');
+const { numbersText } = require('./tensors');
+
+/** @typedef {import('../index').Tensor} Tensor */
+/** @typedef {{ outputs: Record<string, Tensor> } & Record<string, any>} Result */
+
+const kPiece = 16384;  // numbers
+const kFields = ['workloadId', 'contextId', 'workerId', 'contextType', 'deviceName', 'cached', 'batchSize', 'attempts', 'timings'];
+
+/**
+ * The fields of the interface, and no others.
+ * @param {Result} result
+ */
+function fieldsOf(result) {
+  return Object.fromEntries(kFields.filter((name) => result[name] !== undefined).map((name) => [name, result[name]]));
+}
+
+/**
+ * @param {Tensor} tensor
+ * @param {'base64'|undefined} encoding
+ * @returns {Generator<string>}
+ */
+function* tensorPieces(tensor, encoding) {
+  const { data, shape, dtype } = tensor;
+  if (encoding) {
+    yield JSON.stringify({ data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'), encoding, shape, dtype });
+    return;
+  }
+  yield '{"data":[';
+  for (let at = 0; at < data.length; at += kPiece) {
+    const text = numbersText(tensor, at, Math.min(at + kPiece, data.length));
+    yield at ? `,${text}` : text;
+  }
+  yield `],${JSON.stringify({ shape, dtype }).slice(1)}`;
+}
+
+/**
+ * @param {Result} result
+ * @param {'base64'|undefined} encoding
+ * @returns {Generator<string>}
+ */
+function* jsonPieces(result, encoding) {
+  yield '{"outputs":{';
+  let first = true;
+  for (const [name, tensor] of Object.entries(result.outputs)) {
+    yield `${first ? '' : ','}${JSON.stringify(name)}:`;
+    yield* tensorPieces(tensor, encoding);
+    first = false;
+  }
+  const rest = JSON.stringify(fieldsOf(result)).slice(1);
+  yield rest === '}' ? '}}\n' : `},${rest}\n`;
+}
+
+/**
+ * The pieces joined to strings of some size, with a turn of the event loop after each.
+ * @param {Iterable<string>} pieces
+ */
+async function* inTurns(pieces) {
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < 65536) continue;
+    yield text;
+    text = '';
+    await new Promise(setImmediate);
+  }
+  if (text) yield text;
+}
+
+/**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Result} result
+ * @param {'base64'|undefined} encoding
+ */
+function sendJson(reply, result, encoding) {
+  const elements = Object.values(result.outputs).reduce((sum, { data }) => sum + data.length, 0);
+  const pieces = jsonPieces(result, encoding);
+  reply.type('application/json; charset=utf-8');
+  return reply.send(elements <= kPiece ? [...pieces].join('') : Readable.from(inTurns(pieces), { objectMode: false }));
+}
+
+/**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Result} result
+ */
+function sendBinary(reply, result) {
+  const pieces = encodeFrame(fieldsOf(result), 'outputs', result.outputs);
+  reply.type(kType).header('content-length', pieces.reduce((sum, { length }) => sum + length, 0));
+  return reply.send(Readable.from(pieces, { objectMode: false }));
+}
+
+/**
+ * Whether the answer is to be binary: as Accept says, and else as the request was.
+ * @param {string|undefined} accept
+ * @param {boolean} binaryRequest
+ */
+function wantsBinary(accept = '', binaryRequest = false) {
+  if (accept.includes(kType)) return true;
+  return binaryRequest && !accept.includes('application/json');
+}
+
+module.exports = { sendJson, sendBinary, wantsBinary };

@@ -1,0 +1,112 @@
+// Request bodies: copied as they arrive into one buffer, with a bound for each and one for all of a worker together.
+'use strict';
+const { HttpError, badRequest } = require('./http-error');
+
+const kFirst = 64 * 1024;
+
+/** The bytes that request bodies may hold at a time. */
+class Budget {
+  /** @param {number} limit */
+  constructor(limit) {
+    this.limit = limit;
+    this.used = 0;
+  }
+
+  /** @param {number} bytes */
+  take(bytes) {
+    if (this.used + bytes > this.limit) {
+      throw new HttpError(429, 'ERR_QUEUE_FULL', `the requests under way hold ${this.used} bytes, and this one would need more than the ${this.limit} there are`,
+        { retryAfter: 1000 });
+    }
+    this.used += bytes;
+  }
+
+  /** @param {number} bytes */
+  give(bytes) {
+    this.used -= bytes;
+  }
+}
+
+/** @param {number} limit */
+function tooLarge(limit) {
+  return new HttpError(413, 'ERR_BODY_TOO_LARGE', `the body is larger than ${limit} bytes (HTTP_BODY_LIMIT)`);
+}
+
+/**
+ * One body. Chunks are copied, never kept: a chunk of one byte would keep the 64 KB it was read into.
+ */
+class Body {
+  /**
+   * @param {number} limit
+   * @param {number|undefined} declared Content-Length
+   * @param {Budget} budget
+   */
+  constructor(limit, declared, budget) {
+    this.limit = limit;
+    this.declared = declared;
+    this.budget = budget;
+    this.length = 0;
+    this.bytes = Buffer.alloc(0);
+  }
+
+  /** @param {number} needed */
+  grow(needed) {
+    if (needed > this.limit) throw tooLarge(this.limit);
+    const capacity = Math.min(Math.max(needed, this.bytes.length * 2, kFirst), Math.max(needed, this.declared ?? this.limit));
+    this.budget.take(capacity - this.bytes.length);
+    const grown = Buffer.allocUnsafeSlow(capacity);  // with memory of its own: typed arrays lie in it, aligned
+    this.bytes.copy(grown, 0, 0, this.length);
+    this.bytes = grown;
+  }
+
+  /** @param {Buffer} chunk */
+  append(chunk) {
+    if (this.length + chunk.length > this.bytes.length) this.grow(this.length + chunk.length);
+    this.length += chunk.copy(this.bytes, this.length);
+  }
+
+  content() {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** No longer in use. Idempotent. */
+  release() {
+    this.budget.give(this.bytes.length);
+    this.bytes = Buffer.alloc(0);
+    this.length = 0;
+  }
+}
+
+/**
+ * @param {import('node:stream').Readable} stream
+ * @param {{ limit: number, declared: number|undefined, budget: Budget }} options
+ * @returns {Promise<Body>} to be released by whoever gets it
+ */
+function readBody(stream, { limit, declared, budget }) {
+  return new Promise((resolve, reject) => {
+    const body = new Body(limit, declared, budget);
+    const fail = (/** @type {any} */ error) => {
+      body.release();
+      stream.off('data', onData).off('end', onEnd).off('close', onClose);
+      stream.on('error', () => {});
+      stream.resume();  // the rest is thrown away, so that the answer can be read
+      reject(error);
+    };
+    const onData = (/** @type {Buffer} */ chunk) => {
+      try {
+        body.append(chunk);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const onEnd = () => {
+      stream.off('close', onClose);
+      resolve(body);
+    };
+    const onClose = () => fail(badRequest('the connection ended before the body did'));
+    stream.on('data', onData).once('end', onEnd).once('close', onClose).once('error', fail);
+    if (declared !== undefined && declared > limit) fail(tooLarge(limit));
+  });
+}
+
+module.exports = { Budget, readBody };

@@ -1,0 +1,77 @@
+// The binary format of requests and answers: 'SWYD', version, header length, JSON header, tensors. See docs/http.md.
+'use strict';
+const { badRequest } = require('./http-error');
+const { parseJson } = require('./json');
+
+/** @typedef {import('../index').Tensor} Tensor */
+
+const kType = 'application/octet-stream';
+const kMagic = 'SWYD';
+const kVersion = 1;
+const kPrefix = 12;
+const kAlign = 8;
+const kMostHeader = 2 ** 20;
+
+/** @param {number} bytes */
+function aligned(bytes) {
+  return Math.ceil(bytes / kAlign) * kAlign;
+}
+
+/**
+ * @param {Buffer} bytes whose memory begins at a multiple of 8, as a buffer of its own does
+ * @returns {{ header: any, section: Uint8Array }} `section`: what stands behind the header
+ */
+function decodeFrame(bytes) {
+  if (bytes.length < kPrefix) throw badRequest(`the body has ${bytes.length} bytes, but a binary request begins with ${kPrefix}: 'SWYD', version, header length`);
+  if (bytes.toString('latin1', 0, 4) !== kMagic) throw badRequest(`the body does not begin with '${kMagic}', as a binary request does`);
+  const version = bytes.readUInt32LE(4);
+  if (version !== kVersion) throw badRequest(`the body has version ${version} of the binary format, but this server speaks version ${kVersion}`);
+  const length = bytes.readUInt32LE(8);
+  const most = Math.min(kMostHeader, bytes.length - kPrefix);
+  if (length > most) throw badRequest(`the header's length is ${length}, but ${length > kMostHeader ? `may be at most ${kMostHeader}` : `only ${most} bytes follow`}`);
+  const header = parseJson(bytes.subarray(kPrefix, kPrefix + length), 'the header');
+  return { header, section: bytes.subarray(Math.min(aligned(kPrefix + length), bytes.length)) };
+}
+
+/**
+ * Refuses bytes that no tensor claims: the sender and we would not mean the same.
+ * @param {Uint8Array} section
+ * @param {any} inputs as the header has them, checked
+ * @param {Record<string, Tensor>} tensors
+ */
+function refuseLeftovers(section, inputs, tensors) {
+  let end = 0;
+  for (const name of Object.keys(tensors)) if (inputs[name].offset !== undefined) end = Math.max(end, inputs[name].offset + tensors[name].data.byteLength);
+  if (section.length !== end && section.length !== aligned(end)) throw badRequest(`${section.length} bytes follow the header, but its tensors take ${end}`);
+}
+
+/**
+ * @param {object} header gets `[key]: { name: { shape, dtype, offset } }`
+ * @param {string} key 'inputs' or 'outputs'
+ * @param {Record<string, Tensor>} tensors
+ * @returns {Uint8Array[]} pieces that view the tensors' own memory
+ */
+function encodeFrame(header, key, tensors) {
+  /** @type {Record<string, object>} */
+  const placed = {};
+  /** @type {Uint8Array[]} */
+  const pieces = [];
+  let offset = 0;
+  for (const [name, { data, shape, dtype }] of Object.entries(tensors)) {
+    placed[name] = { shape, dtype, offset };
+    pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const padding = aligned(data.byteLength) - data.byteLength;
+    if (padding) pieces.push(new Uint8Array(padding));
+    offset += data.byteLength + padding;
+  }
+  const text = JSON.stringify({ ...header, [key]: placed });
+  const length = Buffer.byteLength(text);
+  const head = Buffer.alloc(aligned(kPrefix + length));
+  head.write(kMagic, 0, 'latin1');
+  head.writeUInt32LE(kVersion, 4);
+  head.writeUInt32LE(length, 8);
+  head.write(text, kPrefix);
+  return [head, ...pieces];
+}
+
+module.exports = { kType, decodeFrame, refuseLeftovers, encodeFrame };

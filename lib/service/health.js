@@ -1,0 +1,90 @@
+// The health endpoints: whether the process turns, whether it takes jobs, whether a device computes right, how the cluster is.
+'use strict';
+const { HttpError, badRequest } = require('./http-error');
+
+/** @typedef {import('./server').Manager} Manager */
+/** @typedef {import('./server').State} State */
+/** @typedef {import('./server').Health} Health */
+
+const kAnswerMs = 2000;
+const kTypes = ['cuda', 'vulkan', 'cpu'];
+
+/**
+ * A primary that doesn't answer is an answer, too: probes have short time-outs of their own.
+ * @template Value
+ * @param {Promise<Value>} promise
+ * @returns {Promise<Value>}
+ */
+function soon(promise) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new HttpError(503, 'ERR_TIMEOUT', `the coordinator gave no answer within ${kAnswerMs} ms`)), kAnswerMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/**
+ * @param {any} query
+ * @param {readonly string[]} known
+ */
+function checkQuery(query, known) {
+  for (const name of Object.keys(query)) {
+    if (!known.includes(name)) throw badRequest(`unknown query parameter '${name.slice(0, 40)}'${known.length ? ` (there is: ${known.join(', ')})` : ' (there are none)'}`);
+    if (typeof query[name] !== 'string') throw badRequest(`the query parameter '${name}' is given more than once`);
+  }
+}
+
+/**
+ * @param {Manager} manager
+ * @param {State} state
+ */
+async function readiness(manager, state) {
+  if (state.draining) return { status: 'draining' };
+  if (!state.ready) return { status: 'starting' };
+  const { status, draining } = await soon(manager.health());
+  return { status: draining ? 'draining' : status === 'down' ? 'down' : 'ready' };
+}
+
+/**
+ * @param {Health} health
+ * @param {string|undefined} require the kind of context that is asked for
+ */
+function gpuHealth({ contexts }, require) {
+  const passed = contexts
+    .filter((context) => context.lastKnownAnswerAgeMs !== null && context.state !== 'lost' && (require === undefined || context.contextType === require))
+    .sort((a, b) => Number(a.lastKnownAnswerAgeMs) - Number(b.lastKnownAnswerAgeMs));
+  const [best] = passed;
+  const shown = contexts.map(({ id, contextType, state, lastKnownAnswerAgeMs }) => ({ id, contextType, state, lastKnownAnswerAgeMs }));
+  if (!best) return { status: 'down', reason: `no ${require ? `${require} ` : ''}context gave the known answer`, contexts: shown };
+  return { status: 'ok', contextId: best.id, contextType: best.contextType, ageMs: best.lastKnownAnswerAgeMs, contexts: shown };
+}
+
+/**
+ * @param {import('fastify').FastifyInstance} app
+ * @param {Manager} manager
+ * @param {State} state
+ */
+function addHealth(app, manager, state) {
+  app.get('/health/live', async (request) => {
+    checkQuery(request.query, []);
+    return { status: 'ok' };
+  });
+  app.get('/health/ready', async (request, reply) => {
+    checkQuery(request.query, []);
+    const answer = await readiness(manager, state);
+    return reply.code(answer.status === 'ready' ? 200 : 503).send(answer);
+  });
+  app.get('/health/gpu', async (request, reply) => {
+    checkQuery(request.query, ['require']);
+    const { require } = /** @type {{ require?: string }} */ (request.query);
+    if (require !== undefined && !kTypes.includes(require)) throw badRequest(`the query parameter 'require' must be one of ${kTypes.join(', ')}`);
+    const answer = gpuHealth(await soon(manager.health()), require);
+    return reply.code(answer.status === 'ok' ? 200 : 503).send(answer);
+  });
+  app.get('/health/cluster', async (request, reply) => {
+    checkQuery(request.query, []);
+    const health = await soon(manager.health());
+    return reply.code(health.status === 'down' ? 503 : 200).send(health);
+  });
+}
+
+module.exports = { addHealth, soon, checkQuery };

@@ -1,0 +1,235 @@
+// The HTTP service of one worker: createServer(manager, config, logger) gives a fastify instance that is not listening yet.
+'use strict';
+const { fastify } = require('fastify');
+const { readServiceConfig } = require('../config');
+const { createLogger, describeError } = require('../log');
+const { HttpError, badRequest, describeFailure } = require('./http-error');
+const { Budget, readBody } = require('./body');
+const { parseJson } = require('./json');
+const { kType, decodeFrame } = require('./frame');
+const { readWorkload } = require('./workload');
+const { sendJson, sendBinary, wantsBinary } = require('./answer');
+const { addHealth, soon, checkQuery } = require('./health');
+const { addHome, kEndpoints } = require('./home');
+const { serverOptions, limitConnections, checkHeaders, watchStall } = require('./limits');
+
+/** @typedef {import('../log').Logger} Logger */
+/** @typedef {import('../config').HttpConfig} HttpConfig */
+/** @typedef {import('fastify').FastifyRequest} Request */
+/** @typedef {import('fastify').FastifyReply} Reply */
+/**
+ * @typedef {object} Health
+ * @property {'ok'|'degraded'|'down'} status
+ * @property {{ id: number, pid: number, state: string, contexts: number, loopAgeMs: number, deviceAgeMs: number }[]} workers
+ * @property {{ id: string, contextType: string, device: any, state: string, lastKnownAnswerAgeMs: number|null }[]} contexts
+ * @property {{ depth: number, limit: number, oldestAgeMs: number }} queue
+ * @property {boolean} draining
+ */
+/**
+ * What the service needs of a manager.
+ * @typedef {object} Manager
+ * @property {Promise<unknown>} ready
+ * @property {(workload: any, options?: any) => Promise<any>} executeWorkload
+ * @property {() => any[]} contexts
+ * @property {() => Promise<Health>} health
+ * @property {() => Promise<string>} prometheus
+ */
+/** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined }} State */
+
+const kJson = 'application/json';
+// Of all bodies of a worker together, in largest bodies.
+const kBodies = 4;
+/** @type {Map<string, string>} */
+const kAllowed = new Map([['GET', '/'], ...kEndpoints].map(([method, path]) => [path, method === 'GET' ? 'GET, HEAD' : method]));
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
+let lastJob = 0;
+
+/** For log lines and answers where the client gave none; unlike any other worker's. */
+function makeId() {
+  return `http-${cluster.worker?.id ?? 0}-${process.pid}-${++lastJob}`;
+}
+
+/** @param {Request} request */
+function checkEncoding(request) {
+  const { 'content-encoding': encoding, 'content-type': type = '' } = request.headers;
+  if (encoding && encoding !== 'identity') throw new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', 'the body has a content-encoding, but must be sent as it is');
+  const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(type)?.[1] ?? 'utf-8';
+  if (!/^utf-?8$/i.test(charset)) throw new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', 'the body has another charset than utf-8');
+}
+
+/**
+ * @param {import('fastify').FastifyInstance} app
+ * @param {HttpConfig} config
+ */
+function addParsers(app, { bodyLimit }) {
+  const budget = new Budget(kBodies * bodyLimit);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser([kJson, kType], async (/** @type {Request} */ request, /** @type {any} */ payload) => {
+    checkEncoding(request);
+    const length = request.headers['content-length'];
+    return readBody(payload, { limit: bodyLimit, declared: length === undefined ? undefined : Number(length), budget });
+  });
+}
+
+/** @param {Reply} reply aborts its job when the client leaves before it has its answer */
+function signalOf(reply) {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error('the client left'));
+  });
+  return controller.signal;
+}
+
+/**
+ * @param {Buffer} bytes
+ * @param {boolean} binary
+ */
+function parse(bytes, binary) {
+  if (!bytes.length) throw badRequest('the body is empty, but must be a workload: GET / shows one');
+  if (!binary) return readWorkload(parseJson(bytes, 'the body'), undefined);
+  const { header, section } = decodeFrame(bytes);
+  return readWorkload(header, section);
+}
+
+/**
+ * @param {import('fastify').FastifyInstance} app
+ * @param {Manager} manager
+ * @param {Logger} logger
+ */
+function addWorkloads(app, manager, logger) {
+  app.post('/v1/workloads', async (request, reply) => {
+    checkQuery(request.query, []);
+    const body = /** @type {any} */ (request.body);
+    if (!body) throw badRequest('the body is missing, but must be a workload: GET / shows one');
+    const binary = request.headers['content-type']?.toLowerCase().startsWith(kType) ?? false;
+    /** @type {Promise<void>|undefined} */
+    let released;
+    try {
+      const { workload, options, encoding } = parse(body.content(), binary);
+      const id = workload.id ??= makeId();
+      reply.header('x-workload-id', encodeURIComponent(id));
+      /** @type {any} */ (request).workloadId = id;
+      const result = await manager.executeWorkload(workload, { ...options, signal: signalOf(reply) });
+      logger.debug({ workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total }, 'job completed');
+      watchStall(request.raw.socket);
+      return wantsBinary(request.headers.accept, binary) ? sendBinary(reply, result) : sendJson(reply, result, encoding);
+    } catch (error) {
+      released = error.released;
+      throw error;
+    } finally {
+      // A job that was given up may still be reading the body's memory.
+      if (released) released.then(() => body.release(), () => body.release());
+      else body.release();
+    }
+  });
+}
+
+/**
+ * @param {any} error what fastify or a handler threw
+ * @param {HttpConfig} config
+ */
+function asKnown(error, { bodyLimit }) {
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || error.code === 'FST_ERR_CTP_EMPTY_TYPE')
+    return new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', `the content-type must be ${kJson} or ${kType}`, { headers: { accept: `${kJson}, ${kType}` } });
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new HttpError(413, 'ERR_BODY_TOO_LARGE', `the body is larger than ${bodyLimit} bytes (HTTP_BODY_LIMIT)`);
+  if (typeof error.code === 'string' && error.code.startsWith('FST_') && error.statusCode >= 400 && error.statusCode < 500) return new HttpError(error.statusCode, 'ERR_INVALID_ARGUMENT', error.message);
+  return error;
+}
+
+/**
+ * @param {HttpConfig} config
+ * @param {Logger} logger
+ */
+function errorHandler(config, logger) {
+  return (/** @type {any} */ error, /** @type {Request} */ request, /** @type {Reply} */ reply) => {
+    const { workloadId } = /** @type {any} */ (request);
+    const { status, headers, body, internal } = describeFailure(asKnown(error, config), workloadId);
+    const line = { workloadId, status, ...describeError(error, internal && logger.isLevelEnabled('debug')) };
+    if (internal) logger.error(line, 'request failed');
+    else logger.debug(line, 'request refused');
+    return reply.code(status).headers(headers).type('application/json; charset=utf-8').send(body);
+  };
+}
+
+/** @param {Request} request */
+function refuseUnknown(request) {
+  const allowed = kAllowed.get(request.url.split('?')[0]);
+  if (allowed) throw new HttpError(405, 'ERR_METHOD_NOT_ALLOWED', `this path takes ${allowed}`, { headers: { allow: allowed } });
+  throw new HttpError(404, 'ERR_NOT_FOUND', 'there is nothing at this path: GET / lists what there is');
+}
+
+/**
+ * Counts requests for jobs, and refuses new ones once the server is to stop.
+ * @param {import('fastify').FastifyInstance} app
+ * @param {State} state
+ */
+function addGate(app, state) {
+  app.addHook('onRequest', async (request, reply) => {
+    checkHeaders(request.raw);
+    if (state.draining) reply.header('connection', 'close');
+    if (request.method !== 'POST') return;
+    if (state.draining) throw new HttpError(503, 'ERR_CLOSED', 'the server is stopping: it takes no new jobs');
+    ++state.jobs;
+    // 'close' comes once, whether the answer was sent or the client has left.
+    reply.raw.once('close', () => {
+      if (--state.jobs === 0) state.onIdle?.();
+    });
+  });
+}
+
+/**
+ * Readiness goes first; requests under way are finished, for as long as the config says; then nothing is listening any more.
+ * @param {import('fastify').FastifyInstance} app
+ * @param {State} state
+ * @param {number} timeout ms
+ */
+async function drain(app, state, timeout) {
+  state.draining = true;
+  if (state.jobs > 0) {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeout);
+      state.onIdle = () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      };
+    });
+  }
+  const closed = app.close();
+  // Connections that are idle are closed by now; others have a moment for the end of what they read.
+  setTimeout(() => app.server.closeAllConnections(), state.jobs > 0 ? 0 : 500).unref();
+  await closed;
+}
+
+/** @typedef {import('fastify').FastifyInstance & { drain: () => Promise<void> }} Service */
+
+/**
+ * @param {Manager} manager
+ * @param {HttpConfig & { logLevel: string }} [config]
+ * @param {Logger} [logger]
+ * @returns {Service}
+ */
+function createServer(manager, config = readServiceConfig(), logger = createLogger(config)) {
+  /** @type {State} */
+  const state = { ready: false, draining: false, jobs: 0, onIdle: undefined };
+  Promise.resolve(manager.ready).then(() => { state.ready = true; }, () => {});
+  const onError = errorHandler(config, logger);
+  const app = fastify({ ...serverOptions(config), logger: false, bodyLimit: config.bodyLimit, forceCloseConnections: 'idle', frameworkErrors: onError });
+  limitConnections(app.server, config.maxConnections);
+  addParsers(app, config);
+  addGate(app, state);
+  app.setReplySerializer((payload) => `${JSON.stringify(payload)}\n`);
+  app.setErrorHandler(onError);
+  app.setNotFoundHandler(refuseUnknown);
+  addHome(app);
+  addHealth(app, manager, state);
+  addWorkloads(app, manager, logger);
+  app.get('/v1/contexts', async () => ({ contexts: manager.contexts() }));
+  app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await soon(manager.prometheus())));
+  /** @type {Promise<void>|undefined} */
+  let drained;
+  app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));
+  return /** @type {any} */ (app);
+}
+
+module.exports = { createServer };

@@ -1,0 +1,215 @@
+// Tensors as JSON has them: numbers, nested or flat, or base64 of their bytes. Every number is looked at.
+'use strict';
+const { kDTypes, kArrays, kMaxRank, checkShape } = require('../tensor');
+const { toFloat16Bits, fromFloat16Bits } = require('../float16');
+const { invalid, show, suggestion, refuseUnknownKeys } = require('../errors');
+const { isObject } = require('./json');
+
+/** @typedef {import('../index').Tensor} Tensor */
+/** @typedef {import('../index').DType} DType */
+
+const kInlineKeys = new Set(['data', 'shape', 'dtype', 'encoding']);
+const kPlacedKeys = new Set(['offset', 'shape', 'dtype']);
+// What JSON has no numbers for.
+/** @type {Record<string, number>} */
+const kWords = { NaN, Infinity, '-Infinity': -Infinity };
+// Numbers from here on would become infinite.
+const kFloat32End = 3.4028235677973366e38, kFloat16End = 65520;
+/** @type {Record<string, [number, number]>} */
+const kRanges = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1], int8: [-128, 127], uint8: [0, 255] };
+
+/**
+ * @param {unknown} dtype
+ * @param {string} where
+ * @returns {DType}
+ */
+function checkDType(dtype, where) {
+  if (dtype === undefined) return 'float32';
+  const index = kDTypes.indexOf(/** @type {DType} */ (dtype));
+  if (index < 0) throw invalid(`${where} has dtype ${show(dtype)}${suggestion(String(dtype).slice(0, 64), kDTypes)}`);
+  return kDTypes[index];
+}
+
+/** @param {DType} dtype */
+function arrayOf(dtype) {
+  return kArrays[kDTypes.indexOf(dtype)];
+}
+
+/**
+ * The shape that the nesting of the first entries shows.
+ * @param {any[]} data
+ * @param {string} where
+ */
+function nestingOf(data, where) {
+  const shape = [];
+  for (let level = data; Array.isArray(level); level = level[0]) {
+    if (shape.length === kMaxRank) throw invalid(`${where} has more than ${kMaxRank} axes`);
+    shape.push(level.length);
+  }
+  return shape;
+}
+
+/**
+ * @param {any[]} data
+ * @param {readonly number[]} shape
+ * @param {number} axis
+ * @param {string} where
+ * @param {(row: any[]) => void} take each innermost row, in order
+ */
+function eachRow(data, shape, axis, where, take) {
+  if (data.length !== shape[axis]) throw invalid(`${where} is ragged: along axis ${axis} it has ${shape[axis]} entries in one place and ${data.length} in another`);
+  if (axis === shape.length - 1) return take(data);
+  for (const entry of data) {
+    if (!Array.isArray(entry)) throw invalid(`${where} is ragged: numbers and arrays stand side by side`);
+    eachRow(entry, shape, axis + 1, where, take);
+  }
+}
+
+/**
+ * @param {any} value
+ * @param {number} index
+ * @param {DType} dtype
+ * @param {string} where
+ */
+function refuseNumber(value, index, dtype, where) {
+  const range = kRanges[dtype];
+  const right = range ? `whole numbers from ${range[0]} to ${range[1]}` : `numbers of its range, 'NaN', 'Infinity' and '-Infinity'`;
+  const found = Array.isArray(value) ? 'an array (the data is ragged)' : show(value);
+  return invalid(`${where}, element ${index}, is ${found}, but ${dtype} holds ${right}`);
+}
+
+/**
+ * @param {any} target a typed array
+ * @param {number} at
+ * @param {any[]} row
+ * @param {DType} dtype
+ * @param {string} where
+ */
+function writeRow(target, at, row, dtype, where) {
+  const half = dtype === 'float16';
+  const whole = kRanges[dtype];
+  const [least, most] = whole ?? [-Infinity, Infinity];
+  const end = half ? kFloat16End : kFloat32End;
+  for (let i = 0; i < row.length; ++i) {
+    let value = row[i];
+    if (whole) {
+      if (!Number.isInteger(value) || value < least || value > most) throw refuseNumber(value, at + i, dtype, where);
+    } else if (typeof value !== 'number' || !(value < end && value > -end)) {
+      if (typeof value !== 'string' || !Object.hasOwn(kWords, value)) throw refuseNumber(value, at + i, dtype, where);
+      value = kWords[value];
+    }
+    target[at + i] = half ? toFloat16Bits(value) : value;
+  }
+}
+
+/**
+ * @param {any[]} data
+ * @param {DType} dtype
+ * @param {string} where
+ */
+function fromNumbers(data, dtype, where) {
+  const shape = nestingOf(data, where);
+  const target = new (arrayOf(dtype))(checkShape(shape, -1, where) && countOf(data, shape));
+  let at = 0;
+  eachRow(data, shape, 0, where, (row) => {
+    writeRow(target, at, row, dtype, where);
+    at += row.length;
+  });
+  return { data: target, shape };
+}
+
+/**
+ * How many numbers a nested array really has: what is allocated must not follow from its first entries alone.
+ * @param {any} data
+ * @param {readonly number[]} shape
+ */
+function countOf(data, shape) {
+  let rows = [data];
+  for (let axis = 1; axis < shape.length; ++axis) rows = rows.flat();
+  return rows.reduce((sum, row) => sum + (Array.isArray(row) ? row.length : 1), 0);
+}
+
+/**
+ * @param {string} text
+ * @param {DType} dtype
+ * @param {string} where
+ */
+function fromBase64(text, dtype, where) {
+  const bytes = Buffer.from(text, 'base64');
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  // The decoder skips what is not base64: then there are fewer bytes than the text's length says.
+  if (text.length % 4 !== 0 || bytes.length !== (text.length / 4) * 3 - padding) throw invalid(`${where} is not base64 (with padding)`);
+  const kind = arrayOf(dtype);
+  if (bytes.length % kind.BYTES_PER_ELEMENT !== 0)
+    throw invalid(`${where} has ${bytes.length} bytes, which is no whole number of ${dtype} (${kind.BYTES_PER_ELEMENT} bytes each)`);
+  const own = bytes.buffer.byteLength === bytes.length ? bytes.buffer : bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+  return new kind(/** @type {ArrayBuffer} */ (own));
+}
+
+/**
+ * @param {any} entry { data, shape, dtype, encoding }
+ * @param {string} where
+ * @returns {Tensor}
+ */
+function readInline(entry, where) {
+  refuseUnknownKeys(entry, kInlineKeys, `key of ${where}`);
+  const dtype = checkDType(entry.dtype, where);
+  const { data: given, encoding, shape } = entry;
+  if (encoding !== undefined && encoding !== 'base64') throw invalid(`${where} has encoding ${show(encoding)}, but there is only 'base64' (numbers need none)`);
+  if (typeof given === 'string') {
+    const data = fromBase64(given, dtype, `the data of ${where}`);
+    if (shape !== undefined) checkShape(shape, data.length, where);
+    return { data, shape: shape ?? [data.length], dtype };
+  }
+  if (!Array.isArray(given) || encoding) throw invalid(`the data of ${where} is ${show(given)}, but must be ${encoding ? 'a base64 text' : 'an array of numbers or a base64 text'}`);
+  const { data, shape: nesting } = fromNumbers(given, dtype, `the data of ${where}`);
+  if (shape !== undefined) checkShape(shape, data.length, where);
+  return { data, shape: shape ?? nesting, dtype };
+}
+
+/**
+ * A tensor whose bytes lie behind the header of a binary request.
+ * @param {any} entry { offset, shape, dtype }
+ * @param {Uint8Array} section
+ * @param {string} where
+ * @returns {Tensor}
+ */
+function readPlaced({ offset, shape, dtype: named }, section, where) {
+  const dtype = checkDType(named, where);
+  const elements = checkShape(shape, -1, where);
+  const kind = arrayOf(dtype);
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset % 8 !== 0) throw invalid(`${where} has offset ${show(offset)}, but must have a multiple of 8`);
+  if (offset + elements * kind.BYTES_PER_ELEMENT > section.length)
+    throw invalid(`${where} has shape ${show(shape)}, which takes ${elements * kind.BYTES_PER_ELEMENT} bytes from offset ${offset}, but there are ${section.length} bytes behind the header`);
+  return { data: new kind(/** @type {ArrayBuffer} */ (section.buffer), section.byteOffset + offset, elements), shape, dtype };
+}
+
+/**
+ * @param {unknown} entry
+ * @param {Uint8Array|undefined} section what stands behind the header of a binary request
+ * @param {string} where
+ * @returns {Tensor}
+ */
+function readTensor(entry, section, where) {
+  if (Array.isArray(entry)) return readInline({ data: entry }, where);
+  if (!isObject(entry)) throw invalid(`${where} is ${show(entry)}, but must be an array of numbers or an object { data, shape, dtype }`);
+  if (entry.offset === undefined) return readInline(entry, where);
+  if (!section) throw invalid(`${where} has an offset, which only a binary request can have: give it data`);
+  refuseUnknownKeys(entry, kPlacedKeys, `key of ${where}`);
+  return readPlaced(entry, section, where);
+}
+
+/**
+ * Some of a tensor's elements as JSON numbers between commas; what JSON has no number for is a word in quotes.
+ * @param {Tensor} tensor
+ * @param {number} from
+ * @param {number} to
+ */
+function numbersText({ data, dtype }, from, to) {
+  /** @type {any} */
+  const part = data.subarray(from, to);
+  const text = (dtype === 'float16' ? Array.from(part, fromFloat16Bits) : part).join(',');
+  return /[NI]/.test(text) ? text.replace(/-?Infinity|NaN/g, '"$&"') : text;
+}
+
+module.exports = { readTensor, numbersText };

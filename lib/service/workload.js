@@ -1,0 +1,71 @@
+// From a request's body to the arguments of executeWorkload().
+'use strict';
+const { invalid, show, refuseUnknownKeys } = require('../errors');
+const { isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
+const { readTensor } = require('./tensors');
+const { refuseLeftovers } = require('./frame');
+
+const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options']);
+const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options']);
+const kOptions = new Set(['priority', 'timeout', 'contextType', 'affinity', 'cache', 'retries', 'encoding']);
+const kMostInputs = 256, kMostName = 128;
+
+/**
+ * @param {any} value
+ * @param {string} what
+ */
+function checkText(value, what) {
+  if (typeof value !== 'string' || value === '' || value.length > kMostName || /[\u0000-\u001f\u007f]/.test(value))
+    throw invalid(`${what} is ${show(value)}, but must be a text of 1 to ${kMostName} characters`);
+}
+
+/**
+ * @param {any} inputs
+ * @param {Uint8Array|undefined} section
+ */
+function readInputs(inputs, section) {
+  if (inputs === undefined) inputs = {};
+  if (!isObject(inputs)) throw invalid(`inputs is ${show(inputs)}, but must be an object of tensors by name`);
+  const names = Object.keys(inputs);
+  if (names.length > kMostInputs) throw invalid(`there are ${names.length} inputs, but can be at most ${kMostInputs}`);
+  /** @type {Record<string, import('../index').Tensor>} */
+  const tensors = {};
+  for (const name of names) {
+    checkText(name, `an input's name`);
+    refuseForbiddenKey(name, 'inputs');
+    tensors[name] = readTensor(inputs[name], section, `input '${name}'`);
+  }
+  if (section) refuseLeftovers(section, inputs, tensors);
+  return tensors;
+}
+
+/** @param {any} options */
+function readOptions(options) {
+  if (options === undefined) return { encoding: undefined };
+  if (!isObject(options)) throw invalid(`options is ${show(options)}, but must be an object`);
+  refuseUnknownKeys(options, kOptions, 'option');
+  const { encoding, ...rest } = options;
+  if (encoding !== undefined && encoding !== 'base64') throw invalid(`the option encoding is ${show(encoding)}, but must be 'base64', or left out for numbers`);
+  return { ...rest, encoding };
+}
+
+/**
+ * What only a process can give is refused here; the manager checks the rest as it checks everybody's.
+ * @param {any} body
+ * @param {Uint8Array|undefined} section what stands behind the header of a binary request
+ * @returns {{ workload: any, options: any, encoding: 'base64'|undefined }}
+ */
+function readWorkload(body, section) {
+  if (!isObject(body)) throw invalid(`the body is ${show(body)}, but must be an object { type, inputs, params }`);
+  checkText(body.type, `the workload's type`);
+  const graph = body.type === 'graph';
+  refuseUnknownKeys(body, graph ? kGraphKeys : kKeys, `key of the workload ${show(body.type)}`);
+  const { inputs: _, options: given, ...rest } = body;
+  refuseForbiddenKeys(rest, 'the workload');
+  if (rest.id !== undefined) checkText(rest.id, `the workload's id`);
+  if (rest.params !== undefined && !isObject(rest.params)) throw invalid(`params is ${show(rest.params)}, but must be an object`);
+  const { encoding, ...options } = readOptions(given);
+  return { workload: { ...rest, inputs: readInputs(body.inputs, section) }, options, encoding };
+}
+
+module.exports = { readWorkload };
