@@ -8,6 +8,8 @@
 //   MADV_POPULATE_WRITE, touch        9.5-10.9 ms
 //   fallocate + populate, touch       8.4-12.1 ms, mostly the fastest; used here: fallocate says when memory is out, populating is optional
 // against 0.4-0.8 ms when touched again.
+#include "memory/shared_heap.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,48 +17,28 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <map>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "error.h"
-#include "memory/shared_memory.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
 
 namespace switchyard {
+using namespace shared_heap;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr uint64_t kAlign = 64, kPage = 4096;
 constexpr uint64_t kFirstRegion = 16 << 20, kRegion = 64 << 20, kRegionStep = 2 << 20;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 46;
-constexpr uint64_t kLarge = 1 << 20;                      // above: no size class
-constexpr uint64_t kAhead = 256 << 10;                    // memory is made present in steps of this for small blocks
-constexpr size_t kClasses = 96, kMostLarge = 16;
-constexpr uint64_t kMaxClassBytes = 8 << 20;              // what a class keeps before its older half may merge
-constexpr uint64_t kMaxSpareBytes = 256 << 20;            // regions without a block, beyond one
+constexpr uint64_t kAhead = 256 << 10;          // memory is made present in steps of this for small blocks
+constexpr size_t kMostLarge = 16;               // freed large blocks kept as they are
+constexpr uint64_t kMaxClassBytes = 8 << 20;    // what a class keeps before its older half may merge
+constexpr uint64_t kMaxSpareBytes = 256 << 20;  // regions without a block, beyond one
 constexpr auto kMaxSpareAge = std::chrono::seconds(10);
-
-uint64_t roundedUp(uint64_t bytes, uint64_t step) { return (bytes + step - 1) / step * step; }
-unsigned topBit(uint64_t value) { return 63 - unsigned(__builtin_clzll(value)); }
-
-// What a block of `bytes` really takes: steps of 64 bytes to 1 KB, then eight a power of two to 1 MB, then pages.
-uint64_t capacityFor(uint64_t bytes) {
-  if (bytes <= 1024) return std::max(kAlign, roundedUp(bytes, kAlign));
-  if (bytes > kLarge) return roundedUp(bytes, kPage);
-  return roundedUp(bytes, uint64_t{1} << (topBit(bytes - 1) - 3));
-}
-
-size_t classOf(uint64_t capacity) {  // capacity as capacityFor gives it, up to kLarge
-  if (capacity <= 1024) return capacity / kAlign - 1;
-  unsigned top = topBit(capacity - 1);
-  return 16 + (top - 10) * 8 + ((capacity - (uint64_t{1} << top)) >> (top - 3)) - 1;
-}
 
 uint64_t regionLimit() { return uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE)) / 4 * 3; }
 
@@ -74,102 +56,6 @@ bool makePresent(const Region& region, uint64_t from, uint64_t to) {
   }
   return true;
 }
-
-// Free ranges of one region: merged with their neighbours, found by size.
-class FreeRanges {
- public:
-  void add(uint64_t offset, uint64_t bytes) {
-    auto next = byOffset_.lower_bound(offset);
-    if (next != byOffset_.end() && next->first == offset + bytes) {
-      bytes += next->second;
-      next = erase(next);
-    }
-    if (next != byOffset_.begin()) {
-      auto before = std::prev(next);
-      if (before->first + before->second == offset) {
-        offset = before->first;
-        bytes += before->second;
-        erase(before);
-      }
-    }
-    byOffset_.emplace(offset, bytes);
-    bySize_.emplace(bytes, offset);
-  }
-  uint64_t bestFit(uint64_t bytes) const {  // the size of the smallest range that is large enough; 0: none
-    auto found = bySize_.lower_bound({bytes, 0});
-    return found == bySize_.end() ? 0 : found->first;
-  }
-  uint64_t take(uint64_t bytes) {  // bestFit said there is one
-    auto [size, offset] = *bySize_.lower_bound({bytes, 0});
-    erase(byOffset_.find(offset));
-    if (size > bytes) add(offset + bytes, size - bytes);
-    return offset;
-  }
-  uint64_t startBefore(uint64_t end) const {  // where the range that reaches to `end` begins; `end` where there is none
-    if (byOffset_.empty()) return end;
-    auto last = std::prev(byOffset_.end());
-    return last->first + last->second == end ? last->first : end;
-  }
-  void removeLast() { erase(std::prev(byOffset_.end())); }
-
- private:
-  using ByOffset = std::map<uint64_t, uint64_t>;
-  ByOffset::iterator erase(ByOffset::iterator range) {
-    bySize_.erase({range->second, range->first});
-    return byOffset_.erase(range);
-  }
-  ByOffset byOffset_;                               // offset -> size
-  std::set<std::pair<uint64_t, uint64_t>> bySize_;  // size, offset
-};
-
-// A shareable block that this process let go of, and others may still hold.
-struct Lingering {
-  uint32_t descriptor;
-  uint64_t generation, offset, capacity;
-};
-
-// A region of this process and what is where in it.
-struct Space {
-  explicit Space(std::shared_ptr<Region> made)
-      : region(std::move(made)), end(region->size()), frontier(region->firstBlock()), present(frontier) {}
-  const std::shared_ptr<Region> region;
-  const uint64_t end;
-  uint64_t frontier;  // never handed out from here on
-  uint64_t present;   // pages made present up to here; at least the frontier
-  FreeRanges ranges;  // below the frontier
-  uint64_t used = 0;  // handed out or lingering
-  Clock::time_point emptySince;
-  std::vector<uint32_t> freeDescriptors;
-  uint32_t nextDescriptor = 0;
-  uint64_t nextGeneration = 1;
-  std::vector<Lingering> lingering;
-};
-
-struct Piece {
-  Space* space = nullptr;
-  uint64_t offset = 0, capacity = 0;
-  uint64_t absentFrom = 0, absentTo = 0;  // still to be made present
-  uint32_t descriptor = kNoDescriptor;    // reserved for it
-};
-
-// A shareable block that this process holds, and how many times.
-struct Hold {
-  std::shared_ptr<Region> region;
-  uint32_t descriptor;
-  uint64_t generation, offset, bytes;
-  uint64_t count;
-  Space* space;  // null: another process's
-  uint64_t capacity;
-};
-
-struct HoldKey {
-  const Region* region;
-  uint32_t descriptor;
-  bool operator==(const HoldKey&) const = default;
-};
-struct HoldHash {
-  size_t operator()(const HoldKey& key) const { return (reinterpret_cast<uintptr_t>(key.region) ^ key.descriptor) * 0x9e3779b97f4a7c15; }
-};
 
 }  // namespace
 

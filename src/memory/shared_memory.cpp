@@ -87,7 +87,9 @@ std::shared_ptr<Region> Region::create(size_t bytes) {
   Fd fd(memfd_create("switchyard", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (fd.value < 0 || ftruncate(fd.value, off_t(total)) || fcntl(fd.value, F_ADD_SEALS, kSeals)) noMemory(total, errno);
   // The table exists before anyone reads it: touching a page that the system can't provide would end the process (SIGBUS).
-  if (int error = posix_fallocate(fd.value, 0, off_t(firstBlock))) noMemory(total, error);
+  int error;
+  while ((error = posix_fallocate(fd.value, 0, off_t(firstBlock))) == EINTR) {}
+  if (error) noMemory(total, error);
   std::byte* data = map(fd.value, total);
   if (!data) noMemory(total, errno);
   auto* header = new (data) RegionHeader{kMagic, kVersion, descriptors, randomId(), total, 0};  // the table is zeros: no block
