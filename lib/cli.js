@@ -1,9 +1,12 @@
 #!/usr/bin/env node
-// The command line: npx switchyard devices | doctor. Exit codes: 0 fine, 1 something is missing or failed, 2 wrong usage.
+// The command line: npx switchyard devices | doctor | start | run | bench. Exit codes: 0 fine, 1 something is missing or failed, 2 wrong usage.
 'use strict';
 const { Command, CommanderError } = require('commander');
 const Table = require('cli-table3');
 const { version } = require('../package.json');
+const { addStart } = require('./cli/start');
+const { addRun } = require('./cli/run');
+const { addBench } = require('./cli/bench');
 
 /** @param {number} bytes */
 function gigabytes(bytes) {
@@ -58,8 +61,9 @@ async function doctor({ json }) {
 const kExitCodes = '\nExit codes: 0 fine, 1 something is missing or failed, 2 wrong usage.';
 
 const program = new Command('switchyard')
-  .description('GPU and CPU compute for Node.js: what this machine has')
+  .description('GPU and CPU compute for Node.js')
   .version(version)
+  .option('--gpu-debug', 'log everything that happens (as GPU_DEBUG_LOGGING=true)')
   .addHelpText('after', kExitCodes)
   .exitOverride();
 program
@@ -74,12 +78,19 @@ program
   .option('--json', 'print { ok, checks: [{ name, status, found, why, remedy }], devices }')
   .addHelpText('after', '\nExit codes: 0 nothing is missing that matters (notes do not count), 1 there is a problem, 2 wrong usage.')
   .action(doctor);
+addStart(program);
+addRun(program);
+addBench(program);
+
+// In these two, what is refused is what was typed.
+const kTyped = new Set(['start', 'run']);
+const kWrongUsage = new Set(['ERR_INVALID_ARGUMENT', 'ERR_UNKNOWN_WORKLOAD']);
 
 program.parseAsync().catch((error) => {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     process.stderr.write(`switchyard: ${error.message}\n`);
-    process.exitCode = 1;
+    process.exitCode = kTyped.has(program.args[0]) && kWrongUsage.has(error.code) ? 2 : 1;
   }
 });

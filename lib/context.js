@@ -21,6 +21,8 @@ const kBackends = ['auto', 'cuda', 'vulkan', 'cpu'];
 const arrays = [undefined, undefined, undefined, undefined];
 /** @type {Record<string, number>} */
 const lastNumber = {};
+/** What the last run() has done, for who counts what is running. */
+const lastRun = { wasInline: false };
 
 /**
  * The output number i of a finished job, from what the addon left in the scratch array.
@@ -86,16 +88,24 @@ class GPUContext {
   /** @type {Promise<void>|undefined} */
   #closed;
 
-  /** @param {import('./native').NativeContext} handle */
-  constructor(handle) {
+  /**
+   * @param {import('./native').NativeContext} handle
+   * @param {string} [id] one is made where none is given
+   */
+  constructor(handle, id) {
     this.#handle = handle;
     /** @readonly */
     this.device = Object.freeze(handle.device());
     /** @readonly */
     this.contextType = this.device.backend;
-    const number = lastNumber[this.contextType] = (lastNumber[this.contextType] ?? -1) + 1;
+    const number = id === undefined ? lastNumber[this.contextType] = (lastNumber[this.contextType] ?? -1) + 1 : 0;
     /** @readonly */
-    this.id = `${this.contextType}-${number}`;
+    this.id = id ?? `${this.contextType}-${number}`;
+  }
+
+  /** @param {GPUContext} context the addon's object in it, for the executor */
+  static handleOf(context) {
+    return context.#handle;
   }
 
   get closed() {
@@ -148,6 +158,7 @@ class GPUContext {
       scratch[callInline] = mayRunNow() ? 1 : 0;
       const number = nextId();
       const value = this.#handle.run(arrays[0], arrays[1], arrays[2], arrays[3], targets);
+      lastRun.wasInline = value !== null;
       if (value !== null) return settleNow(takeResult(this, spec.outputs, id, value, targets), scratch[resultTimings + 4]);
       holds = [arrays.slice(), targets, this];
       return track(number, options, holds, (buffers) => takeResult(this, spec.outputs, id, buffers, targets));
@@ -250,6 +261,15 @@ function checkDevice(device) {
  * @returns {Promise<GPUContext>}
  */
 async function createContext(options = {}) {
+  return openContext(options, undefined);
+}
+
+/**
+ * @param {import('./index').ContextOptions} options
+ * @param {string|undefined} id what it is called
+ * @returns {Promise<GPUContext>}
+ */
+async function openContext(options, id) {
   checkOptions(options, kContextOptions, 'createContext()');
   const settings = readSettings();
   const { device = 'auto', memoryLimit = settings.memoryLimit, threads = 0 } = options;
@@ -260,7 +280,7 @@ async function createContext(options = {}) {
     throw invalid(`threads is ${show(threads)}, but must be a whole number from 1 to 1024`);
   const number = nextId();
   native.openContext(number, device, settings.cuda, settings.vulkan, memoryLimit, threads);
-  return track(number, undefined, undefined, (handle) => new GPUContext(handle));
+  return track(number, undefined, undefined, (handle) => new GPUContext(handle, id));
 }
 
-module.exports = { GPUContext, createContext };
+module.exports = { GPUContext, createContext, openContext, takeOutput, lastRun };

@@ -16,8 +16,11 @@ class GPUError extends Error {
     this.log = undefined;
     /** @type {Promise<void>|undefined} with ERR_TIMEOUT and ERR_CANCELED: resolved when inputs and `into` are no longer in use */
     this.released = undefined;
+    /** @type {number|undefined} with ERR_QUEUE_FULL: when there will likely be room, in ms */
+    this.retryAfter = undefined;
     Object.defineProperty(this, 'log', { enumerable: false });
     Object.defineProperty(this, 'released', { enumerable: false });
+    Object.defineProperty(this, 'retryAfter', { enumerable: false });
   }
 }
 Object.defineProperty(GPUError.prototype, 'name', { value: 'GPUError', configurable: true, writable: true });

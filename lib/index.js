@@ -4,7 +4,9 @@ const { devices, checkGPUCapabilities } = require('./capabilities');
 const { createContext, GPUContext } = require('./context');
 const { DeviceTensor } = require('./device-tensor');
 const { GPUError } = require('./errors');
+const { createGPUClusterManager, GPUClusterManager } = require('./manager');
+const { SharedTensor } = require('./shared-tensor');
 const { tensor } = require('./tensor');
 
 // Written so that `import { tensor } from 'switchyard'` finds the names.
-module.exports = { devices, checkGPUCapabilities, tensor, createContext, GPUContext, DeviceTensor, GPUError };
+module.exports = { devices, checkGPUCapabilities, tensor, createContext, GPUContext, DeviceTensor, GPUError, createGPUClusterManager, GPUClusterManager, SharedTensor };

@@ -21,6 +21,27 @@ function onDone(error, value) {
   if (job) job.finish(error, value);
 }
 
+/**
+ * The end of a job that the addon does not deliver.
+ * @param {number} id
+ * @param {any} error
+ * @param {any} value
+ */
+function settle(id, error, value) {
+  const job = pending.get(id);
+  pending.delete(id);
+  if (job) job.finish(error, value);
+}
+
+/**
+ * Whether somebody waits for its outputs: not so once it was given up.
+ * @param {number} id
+ */
+function isAwaited(id) {
+  const job = pending.get(id);
+  return job !== undefined && job.release === null;
+}
+
 const { scratch, layout, firstId } = native.start(onDone);
 let lastId = firstId;
 
@@ -59,13 +80,15 @@ class PendingJob {
    * @param {number} id
    * @param {any} holds what must not be collected while the job runs: large inputs, `into` targets, the context
    * @param {(value: any) => any} decode makes the result of what the addon hands over
+   * @param {(id: number) => void} cancel asks for the job's end; it is settled as ever
    * @param {(value: any) => void} resolve
    * @param {(error: any) => void} reject
    */
-  constructor(id, holds, decode, resolve, reject) {
+  constructor(id, holds, decode, cancel, resolve, reject) {
     this.id = id;
     this.holds = holds;
     this.decode = decode;
+    this.cancel = cancel;
     this.resolve = resolve;
     this.reject = reject;
     /** @type {(() => void)|null} set once the promise was rejected ahead of the job's end */
@@ -100,7 +123,7 @@ class PendingJob {
     this.unwatch();
     error.released = new Promise((resolve) => { this.release = () => resolve(undefined); });
     this.reject(error);
-    native.cancel(this.id);
+    this.cancel(this.id);
   }
 
   /**
@@ -147,11 +170,12 @@ function nextId() {
  * @param {WaitOptions|undefined} options
  * @param {any} holds
  * @param {(value: any) => any} decode
+ * @param {(id: number) => void} [cancel]
  * @returns {Promise<any>}
  */
-function track(id, options, holds, decode) {
+function track(id, options, holds, decode, cancel = native.cancel) {
   return new Promise((resolve, reject) => {
-    const job = new PendingJob(id, holds, decode, resolve, reject);
+    const job = new PendingJob(id, holds, decode, cancel, resolve, reject);
     pending.set(id, job);
     if (options) job.watch(options);
   });
@@ -202,4 +226,4 @@ function mayRunNow() {
   return spentMs < kTurnMostMs;
 }
 
-module.exports = { scratch, layout, nextId, track, checkWaiting, settleNow, mayRunNow, withReleased };
+module.exports = { scratch, layout, nextId, track, settle, isAwaited, checkWaiting, settleNow, mayRunNow, withReleased };

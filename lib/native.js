@@ -32,6 +32,49 @@ const { GPUError } = require('./errors');
  * @property {(id: number) => void} cancel
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
  * @property {() => void} shutdown
+ * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel} ChannelHandle
+ * @property {new (onConnection: (fd: number, pid: number) => void) => { name: string, close: () => void }} ListenerHandle
+ * @property {new (fd: number, page: number, exitWhenGone: boolean) => NativeExecutor} ExecutorHandle
+ * @property {new (...place: number[]) => NativeShared} SharedHandle bytes; or region, descriptor, generation, ms to wait for the region
+ * @property {(name: string) => number} connect
+ * @property {() => [number, number]} makePair
+ * @property {(fd: number) => void} closeDescriptor
+ * @property {() => number} createPage
+ * @property {(region: number) => ArrayBuffer} pageBuffer
+ * @property {(slot: number) => void} setMember
+ * @property {(slot: number) => void} clearMember
+ * @property {(region: number) => boolean} regionHeld
+ * @property {(region: number) => void} dropRegion
+ * @property {() => { regionBytes: number, usedBytes: number, blocks: number }} sharedUse
+ * @property {() => void} trimShared
+ * @property {(channel: NativeChannel, a: any, b: any, c: any, d: any, into: any[]|undefined) => void} ask
+ * @property {(channel: NativeChannel, description: Float64Array, arrays: any[], into: any[]|undefined) => void} askGraph
+ * @property {(id: number, places?: Float64Array) => any} takeRemote
+ * @property {(id: number) => void} dropRemote
+ * @property {(channel: NativeChannel) => void} announce
+ */
+/**
+ * @typedef {object} NativeChannel
+ * @property {(numbers: Float64Array, length: number, region: number) => boolean} post
+ * @property {() => void} flush
+ * @property {() => void} close
+ * @property {() => void} ref
+ * @property {() => void} unref
+ * @property {() => number} unsent
+ */
+/**
+ * @typedef {object} NativeExecutor
+ * @property {(index: number, context: NativeContext) => void} add
+ * @property {(index: number) => void} remove
+ * @property {(cancel: boolean) => void} stop
+ */
+/**
+ * @typedef {object} NativeShared
+ * @property {() => ArrayBuffer} buffer
+ * @property {() => void} release
+ * @property {() => void} seal
+ * @property {() => boolean} sealed
+ * @property {() => [region: number, descriptor: number, generation: number, bytes: number]} place
  */
 
 const root = path.join(__dirname, '..');

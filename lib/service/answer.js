@@ -8,6 +8,7 @@ const { numbersText } = require('./tensors');
 /** @typedef {{ outputs: Record<string, Tensor> } & Record<string, any>} Result */
 
 const kPiece = 16384;  // numbers
+const kOnePiece = 256 * 1024;  // bytes
 const kFields = ['workloadId', 'contextId', 'workerId', 'contextType', 'deviceName', 'cached', 'batchSize', 'attempts', 'timings'];
 
 /**
@@ -88,8 +89,10 @@ function sendJson(reply, result, encoding) {
  */
 function sendBinary(reply, result) {
   const pieces = encodeFrame(fieldsOf(result), 'outputs', result.outputs);
-  reply.type(kType).header('content-length', pieces.reduce((sum, { length }) => sum + length, 0));
-  return reply.send(Readable.from(pieces, { objectMode: false }));
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  reply.type(kType).header('content-length', length);
+  // A small answer travels in one piece; a large one is not copied.
+  return reply.send(length <= kOnePiece ? Buffer.concat(pieces, length) : Readable.from(pieces, { objectMode: false }));
 }
 
 /**

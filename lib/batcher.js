@@ -1,0 +1,102 @@
+// How many small jobs are joined into one launch, and how long a job is held back for companions.
+'use strict';
+
+/** @typedef {import('./scheduler').Job} Job */
+/** @typedef {import('./scheduler').ContextView} ContextView */
+
+const kMostJoined = 64;
+const kMostBytes = 2 ** 20;
+const kSmallMs = 0.2;     // above this, the launch that joining saves is lost in the job's own work
+const kMostHoldMs = 1;
+const kRareMs = 10;       // arrivals further apart than this are all the same: too rare to wait for
+const kMostKeys = 1024;
+const kNewest = 1 / 8;    // the weight of the newest interval
+
+/** @param {Job} job */
+function isJoinable({ joinKey, alone, cost }) {
+  return joinKey !== 0 && !alone && cost < kSmallMs;
+}
+
+/**
+ * How many jobs like this one may go in one launch, itself included; 1: it goes by itself.
+ * @param {Job} job
+ * @param {ContextView} [context]
+ */
+function joinLimit(job, context) {
+  if (!isJoinable(job)) return 1;
+  const bytes = Math.min(kMostBytes, context ? context.memoryFree : kMostBytes);
+  return Math.max(1, Math.min(kMostJoined, Math.floor(bytes / Math.max(job.bytes, 1))));
+}
+
+/**
+ * For JobQueue.takeMatching, with jobs of one key but of different sizes: accepts those that still fit beside what it accepted before.
+ * @param {Job} job
+ * @param {ContextView} [context]
+ * @returns {(other: Job) => boolean}
+ */
+function companions(job, context) {
+  let left = Math.min(kMostBytes, context ? context.memoryFree : kMostBytes) - job.bytes;
+  return (other) => {
+    if (!isJoinable(other) || other.bytes > left) return false;
+    left -= other.bytes;
+    return true;
+  };
+}
+
+/**
+ * How many ms to hold the job back for companions; 0: let it go now. Holding pays only where companions arrive faster than the context
+ * launches: otherwise each is through before the next is there. The window opens when the job came in, so that asking again with every
+ * companion that arrives does not prolong it, and a job that has waited for a context anyway isn't held at all.
+ * @param {object} state
+ * @param {number} state.now
+ * @param {Job} state.job
+ * @param {number} state.queued joinable jobs waiting with its key, itself included
+ * @param {number} state.arrivalMs between two of them, Infinity when unknown
+ * @param {number} state.launchMs what a launch costs on the context
+ * @param {number} state.slackMs from now to the earliest deadline among them, less what the run takes; Infinity for no deadline
+ * @param {ContextView} [state.context]
+ */
+function holdMs({ now, job, queued, arrivalMs, launchMs, slackMs, context }) {
+  const missing = joinLimit(job, context) - queued;
+  const windowMs = Math.min(kMostHoldMs, 2 * launchMs, slackMs / 10);
+  if (!(missing > 0 && windowMs > 0 && arrivalMs <= Math.min(windowMs, launchMs))) return 0;
+  return Math.max(0, Math.min(missing * arrivalMs, windowMs - Math.max(0, now - job.enqueued)));
+}
+
+/** How often jobs of a key arrive: an average that follows the newest intervals. */
+class ArrivalMeter {
+  constructor() {
+    /** @type {Map<number, { last: number, average: number }>} the longest unseen first */
+    this.keys = new Map();
+  }
+
+  /**
+   * @param {number} key
+   * @param {number} now
+   */
+  note(key, now) {
+    const seen = this.keys.get(key);
+    if (!seen) {
+      if (this.keys.size >= kMostKeys) this.keys.delete(this.keys.keys().next().value ?? 0);
+      this.keys.set(key, { last: now, average: NaN });
+      return;
+    }
+    const interval = Math.min(kRareMs, Math.max(0, now - seen.last));
+    seen.average = Number.isNaN(seen.average) ? interval : seen.average + kNewest * (interval - seen.average);
+    seen.last = now;
+    this.keys.delete(key);
+    this.keys.set(key, seen);
+  }
+
+  /**
+   * @param {number} key
+   * @param {number} now
+   * @returns {number} ms between two arrivals, at least the silence since the last; Infinity when unknown
+   */
+  interval(key, now) {
+    const seen = this.keys.get(key);
+    return !seen || Number.isNaN(seen.average) ? Infinity : Math.max(seen.average, now - seen.last);
+  }
+}
+
+module.exports = { joinLimit, companions, holdMs, ArrivalMeter };

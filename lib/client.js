@@ -1,0 +1,411 @@
+// Asks for jobs: on this process's own idle context where that is the best there is, else from the coordinator.
+'use strict';
+const { native } = require('./native');
+const { scratch, layout, nextId, track, settle, isAwaited, checkWaiting } = require('./jobs');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('./errors');
+const { specOf, encodeCall, encodeInto, callInto } = require('./encode');
+const { encodeGraph } = require('./graph');
+const { takeOutput, lastRun } = require('./context');
+const { digestOf } = require('./digest');
+const { nowMs } = require('./clock');
+const protocol = require('./protocol');
+
+const { result: at, kKinds, kContextTypes, kCodes } = protocol;
+const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
+const { callAsk, resultCount } = layout;
+/** @type {any[]} the inputs of the call that is being made */
+const arrays = [undefined, undefined, undefined, undefined];
+const kNoDigest = [0, 0, 0, 0];
+
+/**
+ * @param {any} options
+ */
+function checkOptions(options) {
+  if (options === null || typeof options !== 'object') throw invalid(`executeWorkload()'s options are ${show(options)}, but must be an object`);
+  refuseUnknownKeys(options, kOptions, 'option of executeWorkload()');
+  checkWaiting(options);
+  const { priority, contextType, affinity, cache, retries } = options;
+  if (priority !== undefined && !Number.isSafeInteger(priority)) throw invalid(`priority is ${show(priority)}, but must be a whole number (0 is the default, higher goes first)`);
+  if (contextType !== undefined && !(contextType && kContextTypes.includes(contextType)))
+    throw invalid(`contextType is ${show(contextType)}, but must be 'cuda', 'vulkan' or 'cpu'`);
+  if (affinity !== undefined && (typeof affinity !== 'string' || !affinity)) throw invalid(`affinity is ${show(affinity)}, but must be a string that is not empty`);
+  if (cache !== undefined && typeof cache !== 'boolean') throw invalid(`cache is ${show(cache)}, but must be true or false`);
+  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0 && retries <= 100)) throw invalid(`retries is ${show(retries)}, but must be a whole number from 0 to 100`);
+}
+
+/**
+ * 52 bits of an affinity's name: two names with the same would only share a context.
+ * @param {string} text
+ */
+function affinityNumber(text) {
+  let low = 0x811C9DC5, high = 0x9747B28C;
+  for (let i = 0; i < text.length; ++i) {
+    const unit = text.charCodeAt(i);
+    low = Math.imul(low ^ unit, 0x01000193);
+    high = Math.imul(high ^ unit, 0x5BD1E995) ^ (high >>> 13);
+  }
+  return (high >>> 0) * 2 ** 20 + ((low >>> 0) & 0xFFFFF) + 1;
+}
+
+/**
+ * @typedef {object} ClientParts
+ * @property {number} workerId
+ * @property {import('./config').Config} config
+ * @property {import('./directory').Directory} directory
+ * @property {import('./metrics').MetricsBlock|undefined} metrics of jobs that did not go through the coordinator
+ * @property {import('node:events').EventEmitter} emitter
+ */
+
+class Client {
+  /** @type {import('./channel').Channel|undefined} */
+  #channel;
+  /** @type {import('./pool').Pool|undefined} */
+  #pool;
+  /** @type {GPUError|undefined} why nothing can be asked any more */
+  #ended;
+  /** @type {(() => void)[]} jobs given before there was a connection */
+  #early = [];
+  #waiting = 0;
+  #switchedTo = '';
+  /** @type {Float64Array} the message that is being handled */
+  #message = new Float64Array(0);
+  #messageAt = 0;
+
+  /** @param {ClientParts} parts */
+  constructor({ workerId, config, directory, metrics, emitter }) {
+    this.workerId = workerId;
+    this.config = config;
+    this.directory = directory;
+    this.metrics = metrics;
+    this.emitter = emitter;
+  }
+
+  /** Jobs asked of the coordinator and not settled. */
+  get waiting() {
+    return this.#waiting + this.#early.length;
+  }
+
+  /** @param {import('./channel').Channel} channel */
+  connect(channel) {
+    this.#channel = channel;
+    for (const start of this.#early.splice(0)) start();
+  }
+
+  /** @param {import('./pool').Pool|undefined} pool */
+  usePool(pool) {
+    this.#pool = pool;
+  }
+
+  /**
+   * Nothing more can be asked; what is under way is settled with the error, its memory stays until the process ends.
+   * @param {GPUError} error
+   */
+  end(error) {
+    if (this.#ended) return;
+    this.#ended = error;
+    for (const start of this.#early.splice(0)) start();
+    for (const id of this.#ids) this.#settle(id, error, undefined);
+    this.#ids.clear();
+  }
+
+  /** @type {Set<number>} */
+  #ids = new Set();
+
+  /**
+   * @param {any} workload
+   * @param {any} [options]
+   * @returns {Promise<any>}
+   */
+  execute(workload, options) {
+    try {
+      if (this.#ended) throw this.#ended;
+      if (options !== undefined) checkOptions(options);
+      if (workload === null || typeof workload !== 'object') throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
+      const { id } = workload;
+      if (id !== undefined && typeof id !== 'string') throw invalid(`the workload's id is ${show(id)}, but must be a string`);
+      const kind = protocol.kindOf(workload);
+      const context = this.#pool?.choose(kind, options);
+      if (context) return this.#runHere(context, workload, options, kind);
+      if (options?.cache) return digestOf(workload).then((digest) => this.#ask(workload, options, kind, digest, 0));
+      return this.#ask(workload, options, kind, kNoDigest, 0);
+    } catch (error) {
+      return Promise.reject(this.#failed(workload, asGpuError(error)));
+    }
+  }
+
+  /**
+   * @param {import('./pool').PoolContext} context
+   * @param {any} workload
+   * @param {any} options
+   * @param {typeof kKinds[number]} kind
+   */
+  #runHere(context, workload, options, kind) {
+    const started = nowMs();
+    const timeout = options?.timeout ?? this.config.timeout;
+    context.begin();
+    lastRun.wasInline = false;
+    const running = context.gpu.run(workload, { signal: options?.signal, timeout, into: options?.into });
+    // What ran inside the call is over already, though its promise is not settled yet.
+    const { wasInline } = lastRun;
+    if (wasInline) context.end(started);
+    return running.then((/** @type {any} */ done) => {
+      if (!wasInline) context.end(started);
+      this.metrics?.completed(context.workloadIndex(workload), done.timings, 1);
+      this.#switched(context.gpu.id, 0, context.gpu.contextType, true);
+      done.workloadId = workload.id ?? `job-${this.workerId}-${done.workloadId.slice(4)}`;
+      done.workerId = this.workerId;
+      done.cached = false;
+      done.batchSize = 1;
+      done.attempts = 1;
+      return this.#completed(workload, done);
+    }, (/** @type {any} */ error) => {
+      if (!wasInline) context.end(started);
+      // Whoever lost its device may run again elsewhere, unless the caller did not want that or has gone.
+      const retries = options?.retries ?? this.config.retries;
+      if (error.code === 'ERR_DEVICE_LOST' && retries > 0 && !this.#ended) {
+        context.lost();
+        this.metrics?.retried(error.code);
+        const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
+        return this.#ask(workload, { ...options, timeout: left, retries: retries - 1 }, kind, kNoDigest, 1);
+      }
+      this.metrics?.failed(error.code);
+      throw this.#failed(workload, error);
+    });
+  }
+
+  /**
+   * @param {any} workload
+   * @param {any} options
+   * @param {typeof kKinds[number]} kind
+   * @param {number[]} digest
+   * @param {number} attempts already made
+   * @returns {Promise<any>}
+   */
+  #ask(workload, options, kind, digest, attempts) {
+    if (!this.#channel && !this.#ended) return this.#askLater(workload, options, kind, digest, attempts);
+    const started = nowMs();
+    const timeout = options?.timeout ?? this.config.timeout;
+    try {
+      if (this.#ended) throw this.#ended;
+      const id = nextId();
+      /** @type {any} */
+      let holds, names;
+      this.#describe(id, options, kind, digest, timeout === Infinity ? 0 : started + timeout);
+      if (workload.type === 'graph') {
+        const { description, arrays: inputs, targets, outputs } = encodeGraph(workload, id, options?.into);
+        scratch[callAsk + 8] = -1;
+        native.askGraph(/** @type {any} */ (this.#channel).handle, description, inputs, targets);
+        holds = [inputs, targets];
+        names = outputs;
+      } else {
+        const spec = specOf(workload.type);
+        encodeCall(spec, workload, arrays);
+        const targets = options?.into === undefined ? undefined : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
+        scratch[callAsk + 8] = spec.index;
+        native.ask(/** @type {any} */ (this.#channel).handle, arrays[0], arrays[1], arrays[2], arrays[3], targets);
+        holds = [arrays.slice(), targets];
+        names = spec.outputs;
+      }
+      /** @type {any} */ (this.#channel).sent();
+      this.#ids.add(id);
+      if (this.#waiting++ === 0) this.#channel?.ref();
+      const waited = track(id, { signal: options?.signal, timeout }, holds, (value) => this.#decode(value, names, workload, id, holds[1], started, attempts), this.#cancel);
+      return waited.then((done) => this.#completed(workload, done), (error) => {
+        throw this.#failed(workload, error);
+      });
+    } catch (error) {
+      return Promise.reject(this.#failed(workload, asGpuError(error)));
+    } finally {
+      arrays[0] = arrays[1] = arrays[2] = arrays[3] = undefined;
+    }
+  }
+
+  /**
+   * Until there is a connection, a job waits here; its time runs.
+   * @param {any} workload
+   * @param {any} options
+   * @param {typeof kKinds[number]} kind
+   * @param {number[]} digest
+   * @param {number} attempts
+   */
+  #askLater(workload, options, kind, digest, attempts) {
+    if (this.#early.length >= this.config.queueLimit)
+      return Promise.reject(this.#failed(workload, queueFull(this.config.queueLimit, 1000)));
+    const started = nowMs();
+    const timeout = options?.timeout ?? this.config.timeout;
+    const id = nextId();
+    const waited = track(id, { signal: options?.signal, timeout }, [workload, options], (value) => value, (given) => {
+      settle(given, null, undefined);  // nobody uses its memory
+    });
+    this.#early.push(() => {
+      if (!isAwaited(id)) return;
+      const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
+      // A pool that has become ready meanwhile may take it.
+      const context = this.#ended || digest !== kNoDigest ? undefined : this.#pool?.choose(kind, options);
+      const rest = { ...options, timeout: left };
+      const asked = context ? this.#runHere(context, workload, rest, kind) : this.#ask(workload, rest, kind, digest, attempts);
+      asked.then((done) => settle(id, null, done), (error) => settle(id, error, undefined));
+    });
+    return waited;
+  }
+
+  /**
+   * @param {number} id
+   * @param {any} options
+   * @param {typeof kKinds[number]} kind
+   * @param {number[]} digest
+   * @param {number} deadline
+   */
+  #describe(id, options, kind, digest, deadline) {
+    scratch[callAsk] = id;
+    scratch[callAsk + 1] = options?.priority ?? 0;
+    scratch[callAsk + 2] = deadline;
+    scratch[callAsk + 3] = kKinds.indexOf(kind);
+    scratch[callAsk + 4] = options?.contextType === undefined ? 0 : kContextTypes.indexOf(options.contextType);
+    scratch[callAsk + 5] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
+    scratch[callAsk + 6] = options?.retries ?? this.config.retries;
+    scratch[callAsk + 7] = digest === kNoDigest ? 0 : protocol.kCacheFlag;
+    for (let i = 0; i < 4; ++i) scratch[callAsk + 12 + i] = digest[i];
+  }
+
+  /** @param {number} id */
+  #cancel = (id) => {
+    this.#channel?.post(new Float64Array([3, protocol.kCancel, id]));
+  };
+
+  /**
+   * A result has come.
+   * @param {Float64Array} numbers
+   * @param {number} start
+   */
+  onResult(numbers, start) {
+    const id = numbers[start + at.number];
+    const code = numbers[start + at.code];
+    if (!this.#ids.delete(id)) return;
+    this.#message = numbers;
+    this.#messageAt = start;
+    const shared = numbers[start + at.shared];
+    let error = null, value;
+    if (!isAwaited(id)) {
+      native.dropRemote(id);
+    } else if (code) {
+      native.dropRemote(id);
+      error = this.#errorOf(numbers, start, code);
+    } else {
+      try {
+        value = shared ? native.takeRemote(id, numbers.slice(start + at.text, start + at.text + shared)) : native.takeRemote(id);
+      } catch (failed) {
+        error = failed;
+      }
+    }
+    if (shared) this.#channel?.post(new Float64Array([3, protocol.kCopied, id]));
+    this.#settle(id, error, value);
+  }
+
+  /**
+   * @param {number} id
+   * @param {any} error
+   * @param {any} value
+   */
+  #settle(id, error, value) {
+    if (--this.#waiting === 0) this.#channel?.unref();
+    settle(id, error, value);
+  }
+
+  /**
+   * @param {Float64Array} numbers
+   * @param {number} start
+   * @param {number} code
+   */
+  #errorOf(numbers, start, code) {
+    const text = protocol.readText(numbers, start + at.text, numbers[start + at.textBytes]);
+    const error = new GPUError(kCodes[code - 1] ?? 'ERR_INTERNAL', text);
+    if (error.code === 'ERR_QUEUE_FULL') error.retryAfter = numbers[start + at.retryAfter];
+    return error;
+  }
+
+  /**
+   * @param {any} value what takeRemote() gave
+   * @param {readonly string[]} names
+   * @param {any} workload
+   * @param {number} id
+   * @param {any[]|undefined} targets
+   * @param {number} started
+   * @param {number} attempts made before
+   */
+  #decode(value, names, workload, id, targets, started, attempts) {
+    const numbers = this.#message, start = this.#messageAt;
+    const count = scratch[resultCount];
+    /** @type {Record<string, import('./index').Tensor>} */
+    const outputs = {};
+    if (count === 1) outputs[names[0]] = takeOutput(0, value, targets);
+    else for (let i = 0; i < count; ++i) outputs[names[i]] = takeOutput(i, value[i], targets);
+    const context = this.directory.find(numbers[start + at.member], numbers[start + at.context]);
+    this.#switched(context.id, numbers[start + at.switch], context.contextType, false);
+    return {
+      outputs,
+      workloadId: workload.id ?? `job-${this.workerId}-${id}`,
+      contextId: context.id,
+      workerId: context.workerId,
+      contextType: context.contextType,
+      deviceName: context.deviceName,
+      cached: numbers[start + at.cached] !== 0,
+      batchSize: numbers[start + at.batch],
+      attempts: numbers[start + at.attempts] + attempts,
+      timings: {
+        queued: numbers[start + at.queued],
+        switch: numbers[start + at.switch],
+        upload: numbers[start + at.upload],
+        compute: numbers[start + at.compute],
+        readback: numbers[start + at.readback],
+        total: nowMs() - started,
+      },
+    };
+  }
+
+  /**
+   * @param {string} to
+   * @param {number} duration
+   * @param {string} contextType
+   * @param {boolean} here the coordinator did not see it
+   */
+  #switched(to, duration, contextType, here) {
+    const from = this.#switchedTo;
+    if (from === to) return;
+    this.#switchedTo = to;
+    if (here) this.metrics?.contextSwitch(duration);
+    if (this.emitter.listenerCount('context-switch')) this.emitter.emit('context-switch', { from: from || null, to, workerId: this.workerId, contextType, duration });
+  }
+
+  /**
+   * @param {any} workload
+   * @param {any} done
+   */
+  #completed(workload, done) {
+    if (this.emitter.listenerCount('workload-completed'))
+      this.emitter.emit('workload-completed', { workloadId: done.workloadId, type: workload.type, context: done.contextId, duration: done.timings.total, memoryUsage: this.directory.memoryMb(done.contextId) });
+    return done;
+  }
+
+  /**
+   * @param {any} workload
+   * @param {GPUError} error
+   */
+  #failed(workload, error) {
+    this.emitter.emit('workload-failed', { workloadId: workload?.id, type: workload?.type, code: error.code, message: error.message });
+    if (error.code === 'ERR_QUEUE_FULL') this.emitter.emit('queue-full', { retryAfter: error.retryAfter });
+    return error;
+  }
+}
+
+/**
+ * @param {number} limit
+ * @param {number} retryAfter
+ */
+function queueFull(limit, retryAfter) {
+  const error = new GPUError('ERR_QUEUE_FULL', `the queue is full: ${limit} jobs wait already; try again in ${retryAfter} ms`);
+  error.retryAfter = retryAfter;
+  return error;
+}
+
+module.exports = { Client, queueFull };

@@ -1,0 +1,611 @@
+// The coordinator: admits jobs, gives each to a context, and settles each exactly once. It opens no device and touches no payload.
+'use strict';
+const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
+const { CoordinatorJob, Launch } = require('./coordinator-job');
+const { JobQueue } = require('./queue');
+const { chooseContext, memberToEmpty } = require('./scheduler');
+const { joinLimit, companions, holdMs, ArrivalMeter } = require('./batcher');
+const { nowMs } = require('./clock');
+const protocol = require('./protocol');
+
+/** @typedef {import('./member').Member} Member */
+/** @typedef {import('./member').ContextView} ContextView */
+/**
+ * How a job ended. The times in ms.
+ * @typedef {object} Ending
+ * @property {string} [code] of a failure
+ * @property {string} [message]
+ * @property {number} [retryAfter]
+ * @property {number} [batch] how many ran together
+ * @property {number} [launched] the same, with one job of them; 0 with the others
+ * @property {number} [switch]
+ * @property {number} [upload]
+ * @property {number} [compute]
+ * @property {number} [readback]
+ * @property {number} [member]
+ * @property {number} [context]
+ * @property {number} [queued]
+ * @property {boolean} [cached]
+ * @property {number[]} [shared]
+ */
+/**
+ * @typedef {object} CoordinatorParts
+ * @property {import('./config').Config} config
+ * @property {import('./log').Logger} log
+ * @property {import('./metrics').Metrics} metrics
+ * @property {import('./member').Speeds} speeds
+ * @property {() => ContextView[]} contexts those of all members
+ * @property {(member: Member, reason: string) => void} kill ends a process that does not do what it is told
+ * @property {(context: ContextView, message: string) => void} onContextLost
+ * @property {(name: string, event: () => any) => void} emit
+ */
+
+const { done, result, assign } = protocol;
+const kWatchMs = 100;
+const kMostReturns = 20;     // times a job may come back without having run, before that is a failure of its own
+const kPoisonDeaths = 2;     // workers that end while a job runs, before it has to run alone
+const kLaunchMs = 0.03;      // of a context that no launch was measured for
+
+class Coordinator {
+  /** @type {Map<number, CoordinatorJob>} assigned */
+  #running = new Map();
+  /** @type {Map<string, CoordinatorJob>} of jobs with cache: true that are on their way */
+  #leaders = new Map();
+  /** @type {NodeJS.Timeout|undefined} */
+  #deadlineTimer;
+  #deadlineAt = Infinity;
+  /** @type {NodeJS.Timeout|undefined} */
+  #holdTimer;
+  #watch;
+  #outbox = new Float64Array(1 << 15);
+  #resultbox = new Float64Array(64);
+  #arrivals = new ArrivalMeter();
+  /** @type {Map<number, string>} the context each asker's last job ran on */
+  #lastContext = new Map();
+  /** @type {Member|undefined} the one that a job waits to be empty */
+  #emptying;
+  #ended = 0;
+  #endedBefore = 0;
+  #endRate = 0;
+
+  /** @param {CoordinatorParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+    this.config = parts.config;
+    this.queue = new JobQueue({ limit: parts.config.queueLimit });
+    this.closing = false;
+    this.#watch = setInterval(() => this.#look(), kWatchMs);
+    this.#watch.unref();
+  }
+
+  get running() {
+    return this.#running.size;
+  }
+
+  get pending() {
+    return this.queue.size;
+  }
+
+  /** Jobs that have not been settled. */
+  get unsettled() {
+    return this.queue.size + this.#running.size;
+  }
+
+  // ---- jobs come
+
+  /**
+   * @param {Member} from
+   * @param {Float64Array} numbers
+   * @param {number} at
+   */
+  onAsk(from, numbers, at) {
+    const now = nowMs();
+    const job = new CoordinatorJob(from, numbers, at, now);
+    from.asked.set(job.askNumber, job);
+    if (this.closing) return this.#settle(job, { code: 'ERR_CLOSED', message: 'the cluster is being closed and takes no more jobs' });
+    if (job.deadline <= now) return this.#settle(job, late(job));
+    if (job.cacheKey && this.#follow(job)) return undefined;
+    if (job.joinKey) this.#arrivals.note(job.joinKey, now);
+    job.isQueued = this.queue.push(job);
+    if (!job.isQueued) {
+      const retryAfter = this.queue.retryAfter(now, this.#endRate);
+      this.parts.emit('queue-full', () => ({ retryAfter }));
+      return this.#settle(job, { code: 'ERR_QUEUE_FULL', retryAfter, message: `the queue is full: ${this.config.queueLimit} jobs wait already; try again in ${retryAfter} ms` });
+    }
+    if (job.cacheKey) this.#leaders.set(job.cacheKey, job);
+    return undefined;
+  }
+
+  /**
+   * An equal job may be on its way.
+   * @param {CoordinatorJob} job
+   */
+  #follow(job) {
+    const leader = this.#leaders.get(job.cacheKey);
+    if (!leader) {
+      this.parts.metrics.own.cacheMiss();
+      return false;
+    }
+    (leader.followers ??= []).push(job);
+    job.leader = leader;
+    this.parts.metrics.own.cacheHit();
+    return true;
+  }
+
+  /**
+   * @param {Member} from
+   * @param {number} askNumber
+   */
+  onCancel(from, askNumber) {
+    const job = from.asked.get(askNumber);
+    if (job) this.#cancel(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending if it has not begun
+   */
+  #cancel(job, ending) {
+    if (job.leader) {
+      const { leader } = job;
+      leader.followers = leader.followers?.filter((other) => other !== job);
+      job.leader = undefined;
+      this.#settle(job, ending);
+    } else if (job.followers?.length) {
+      // Others wait for the same outputs: it goes on for them.
+      job.canceledAt = 0;
+    } else if (job.isQueued) {
+      this.queue.remove(job);
+      job.isQueued = false;
+      this.#settle(job, ending);
+    } else if (job.member && !job.canceledAt) {
+      job.canceledAt = nowMs();
+      job.member.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
+    }
+  }
+
+  // ---- jobs go
+
+  /** Gives away what can be given. Called at the end of every batch of messages. */
+  dispatch() {
+    const contexts = this.parts.contexts();
+    const now = nowMs();
+    let held = Infinity;
+    while (this.queue.size) {
+      /** @type {ContextView|undefined} */
+      let chosen;
+      const fits = (/** @type {any} */ job) => {
+        chosen = chooseContext(job, contexts, now);
+        if (!chosen && job.alone) this.#makeRoomFor(job, contexts, now);
+        return chosen !== undefined;
+      };
+      const job = /** @type {CoordinatorJob|undefined} */ (this.queue.next(now, fits));
+      if (!job || !chosen) break;
+      const wait = this.#hold(job, chosen, now);
+      if (wait > 0) {
+        held = wait;
+        break;
+      }
+      this.#assign(this.#withCompanions(job, chosen), chosen, now);
+    }
+    this.#armHold(held);
+    this.#armDeadline();
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {ContextView} context
+   * @returns {CoordinatorJob[]}
+   */
+  #withCompanions(job, context) {
+    const most = this.config.optimizations ? joinLimit(job, context) : 1;
+    const fits = companions(job, context);
+    // @ts-ignore: the queue holds only CoordinatorJobs
+    return this.queue.takeMatching(job, most, (other) => other.contextType === job.contextType && fits(other));
+  }
+
+  /**
+   * How long to wait for companions before a launch.
+   * @param {CoordinatorJob} job
+   * @param {ContextView} context
+   * @param {number} now
+   */
+  #hold(job, context, now) {
+    // On the CPU a launch costs next to nothing, so waiting gains nothing.
+    if (!job.joinKey || !this.config.optimizations || context.type === 'cpu') return 0;
+    const arrivalMs = this.#arrivals.interval(job.joinKey, now);
+    return holdMs({ now, job, queued: Math.min(this.queue.size, joinLimit(job, context)), arrivalMs, launchMs: kLaunchMs, slackMs: job.deadline - now - job.cost, context });
+  }
+
+  /** @param {number} ms */
+  #armHold(ms) {
+    if (ms === Infinity || this.#holdTimer) return;
+    this.#holdTimer = setTimeout(() => {
+      this.#holdTimer = undefined;
+      this.dispatch();
+    }, Math.max(1, Math.ceil(ms)));
+    this.#holdTimer.unref();
+  }
+
+  /**
+   * A job that has to run alone waits until a member has nothing else; that one gets no more until then.
+   * @param {CoordinatorJob} job
+   * @param {ContextView[]} contexts
+   * @param {number} now
+   */
+  #makeRoomFor(job, contexts, now) {
+    if (this.#emptying?.takesJobs) return;
+    const slot = memberToEmpty(job, contexts, now);
+    this.#emptying = contexts.find(({ member }) => member === slot)?.owner;
+    if (this.#emptying) this.#emptying.emptying = true;
+  }
+
+  /**
+   * @param {CoordinatorJob[]} jobs
+   * @param {ContextView} context
+   * @param {number} now
+   */
+  #assign(jobs, context, now) {
+    const member = context.owner;
+    const launch = new Launch(jobs, member, context);
+    let length = assign.jobs;
+    for (const { body } of jobs) length += 2 + body.length;
+    if (this.#outbox.length < length) this.#outbox = new Float64Array(2 * length);
+    const out = this.#outbox;
+    out[0] = length;
+    out[1] = protocol.kAssign;
+    out[assign.context] = context.index;
+    out[assign.decided] = now;
+    out[assign.count] = jobs.length;
+    let at = assign.jobs;
+    for (const job of jobs) {
+      out[at] = job.number;
+      out[at + 1] = job.body.length;
+      out.set(job.body, at + 2);
+      at += 2 + job.body.length;
+      job.isQueued = false;
+      job.member = member;
+      job.context = context;
+      job.launch = launch;
+      job.startedAt = now;
+      ++job.attempts;
+      this.#running.set(job.number, job);
+      member.jobs.set(job.number, job);
+      if (job.affinity) context.affinities.add(job.affinity);
+      for (const input of job.inputs) context.resident.add(input);
+    }
+    ++context.assigned;
+    context.assignedMs += launch.cost;
+    context.usedAt = now;
+    ++member.launches;
+    if (jobs[0].alone) {
+      member.exclusive = true;
+      member.emptying = false;
+      this.#emptying = undefined;
+    }
+    member.run?.post(out, length);
+  }
+
+  // ---- jobs end
+
+  /**
+   * @param {Member} member
+   * @param {Float64Array} numbers
+   * @param {number} at
+   */
+  onDone(member, numbers, at) {
+    const job = this.#running.get(numbers[at + done.number]);
+    if (!job || job.member !== member) return;
+    const context = /** @type {ContextView} */ (job.context);
+    const launch = /** @type {Launch} */ (job.launch);
+    this.#takeBack(job);
+    const code = numbers[at + done.code];
+    const batch = numbers[at + done.batch];
+    if (!code) {
+      const compute = numbers[at + done.compute];
+      ++context.ran;
+      const first = !launch.isCounted;
+      launch.isCounted = true;
+      // A joined launch says how fast many together are, not one.
+      const launched = batch === 1 || first ? batch : 0;
+      if (batch === 1 && job.cost > 0.01) this.parts.speeds.note(context.device.id, job.workload, compute / job.cost);
+      this.#finish(job, {
+        batch, launched, switch: numbers[at + done.switch], upload: numbers[at + done.upload], compute, readback: numbers[at + done.readback],
+        member: member.slot, context: context.index, queued: job.startedAt - job.enqueued,
+      });
+      return;
+    }
+    const name = protocol.kCodes[code - 1];
+    const message = protocol.readText(numbers, at + done.text, numbers[at + done.textBytes]);
+    if (name === 'ERR_DEVICE_LOST') {
+      if (!context.isLost) this.parts.onContextLost(context, message);
+      if (this.#tryAgain(job, name)) return;
+    }
+    const isLate = job.canceledAt > 0 && name === 'ERR_CANCELED' && job.deadline <= nowMs();
+    this.#finish(job, isLate ? late(job) : { code: name, message });
+  }
+
+  /**
+   * A job is not where it was assigned any more.
+   * @param {CoordinatorJob} job
+   */
+  #takeBack(job) {
+    const { member, context, launch } = job;
+    this.#running.delete(job.number);
+    member?.jobs.delete(job.number);
+    job.member = undefined;
+    job.context = undefined;
+    job.launch = undefined;
+    if (!launch || --launch.left > 0 || !context || !member) return;
+    --context.assigned;
+    context.assignedMs = context.assigned ? Math.max(0, context.assignedMs - launch.cost) : 0;
+    --member.launches;
+    if (member.exclusive && member.launches === 0) member.exclusive = false;
+  }
+
+  /**
+   * Puts a job back that its context could not run.
+   * @param {CoordinatorJob} job
+   * @param {string} reason the code it would fail with
+   * @returns {boolean} false: its retries are used up, or nobody wants it any more
+   */
+  #tryAgain(job, reason) {
+    if (job.attempts > job.retries || this.closing || (!job.from && !job.followers?.length) || job.canceledAt) return false;
+    this.parts.metrics.own.retried(reason);
+    this.parts.log.info({ job: job.number, attempt: job.attempts, reason }, 'a job is tried again');
+    this.#requeue(job);
+    return true;
+  }
+
+  /** @param {CoordinatorJob} job */
+  #requeue(job) {
+    job.isQueued = true;
+    this.queue.requeue(job);
+  }
+
+  /**
+   * A job has ended: so have those that are equal to it.
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  #finish(job, ending) {
+    const followers = job.followers;
+    if (job.cacheKey && this.#leaders.get(job.cacheKey) === job) this.#leaders.delete(job.cacheKey);
+    if (!followers?.length) return this.#settle(job, ending);
+    job.followers = undefined;
+    if (ending.code === 'ERR_TIMEOUT' || ending.code === 'ERR_CANCELED') {
+      this.#promote(followers);
+      return this.#settle(job, ending);
+    }
+    if (ending.code) {
+      for (const follower of followers) this.#settle(follower, ending);
+      return this.#settle(job, ending);
+    }
+    // Its memory stays until every follower has its copy.
+    const shared = job.outputPlaces();
+    job.copies = followers.length;
+    job.ended = ending;
+    for (const follower of followers) {
+      follower.ended = job;
+      this.#settle(follower, { ...ending, cached: true, shared, queued: job.startedAt - follower.enqueued }, true);
+    }
+    return undefined;
+  }
+
+  /**
+   * The first of jobs whose leader has not made their outputs leads the others.
+   * @param {CoordinatorJob[]} followers
+   */
+  #promote(followers) {
+    const [next, ...rest] = followers;
+    next.leader = undefined;
+    for (const follower of rest) follower.leader = next;
+    next.followers = rest.length ? rest : undefined;
+    this.#leaders.set(next.cacheKey, next);
+    this.#requeue(next);
+  }
+
+  /**
+   * A follower has its copy.
+   * @param {Member} from
+   * @param {number} askNumber
+   */
+  onCopied(from, askNumber) {
+    const follower = from.asked.get(askNumber);
+    if (!follower) return;
+    from.asked.delete(askNumber);
+    this.#copied(follower);
+  }
+
+  /** @param {CoordinatorJob} follower */
+  #copied(follower) {
+    const leader = follower.ended;
+    follower.ended = undefined;
+    if (leader && --leader.copies === 0) this.#settle(leader, leader.ended);
+  }
+
+  /**
+   * The one settlement of a job.
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   * @param {boolean} [keep] it is still going to copy
+   */
+  #settle(job, ending, keep = false) {
+    const { from } = job;
+    const now = nowMs();
+    ++this.#ended;
+    const own = this.parts.metrics.own;
+    if (ending.code) {
+      own.failed(ending.code);
+      this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
+      this.parts.emit('workload-failed', () => ({ workloadId: `job-${from?.workerId ?? '?'}-${job.askNumber}`, code: ending.code, message: ending.message }));
+    } else {
+      const total = now - job.enqueued;
+      own.completed(job.workload, /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);
+      this.#noteSwitch(job, ending);
+    }
+    if (!from) return;
+    if (!keep) from.asked.delete(job.askNumber);
+    this.#postResult(from, job, ending);
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  #noteSwitch(job, ending) {
+    if (ending.member === undefined || ending.cached) return;
+    const id = `${ending.member}.${ending.context}`;
+    if (this.#lastContext.get(job.asker) === id) return;
+    this.#lastContext.set(job.asker, id);
+    this.parts.metrics.own.contextSwitch(ending.switch ?? 0);
+  }
+
+  /**
+   * @param {Member} to
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  #postResult(to, job, ending) {
+    if (!to.ask) return;
+    let out = this.#resultbox;
+    if (ending.code) out = protocol.withText(protocol.kResult, result.text, ending.message ?? '');
+    const length = ending.code ? out.length : result.text + (ending.shared?.length ?? 0);
+    if (out.length < length) out = this.#resultbox = new Float64Array(2 * length);
+    out[0] = length;
+    out[1] = protocol.kResult;
+    out[result.number] = job.askNumber;
+    out[result.code] = ending.code ? protocol.codeNumber(ending.code) : 0;
+    out[result.batch] = ending.batch ?? 1;
+    out[result.switch] = ending.switch ?? 0;
+    out[result.upload] = ending.upload ?? 0;
+    out[result.compute] = ending.compute ?? 0;
+    out[result.readback] = ending.readback ?? 0;
+    out[result.member] = ending.member ?? -1;
+    out[result.context] = ending.context ?? -1;
+    out[result.queued] = ending.queued ?? 0;
+    out[result.attempts] = job.attempts;
+    out[result.cached] = ending.cached ? 1 : 0;
+    out[result.retryAfter] = ending.retryAfter ?? 0;
+    out[result.shared] = ending.shared?.length ?? 0;
+    if (!ending.code) out[result.textBytes] = 0;
+    if (ending.shared) out.set(ending.shared, result.text);
+    to.ask.post(out, length);
+  }
+
+  // ---- members go, time passes
+
+  /**
+   * A process has ended. What it ran is tried elsewhere, what it asked for is of no use any more.
+   * @param {Member} member
+   */
+  onMemberGone(member) {
+    /** @type {Set<number>} */
+    const started = new Set();
+    for (const context of member.contexts) for (const number of context.started()) started.add(number);
+    for (const job of [...member.jobs.values()]) {
+      const ran = started.has(job.number) || started.has(job.launch?.leader ?? -1);
+      this.#takeBack(job);
+      this.#afterDeath(job, member, ran);
+    }
+    for (const job of [...member.asked.values()]) {
+      job.from = undefined;
+      if (job.ended && !job.copies) this.#copied(job);  // it won't copy any more
+      else this.#cancel(job, { code: 'ERR_WORKER_LOST', message: 'the process that asked has ended' });
+    }
+    member.asked.clear();
+    this.#lastContext.delete(member.slot);
+    if (this.#emptying === member) this.#emptying = undefined;
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {Member} member
+   * @param {boolean} ran it had begun when the process ended
+   */
+  #afterDeath(job, member, ran) {
+    if (ran) {
+      ++job.deaths;
+      if (job.deaths >= kPoisonDeaths) job.alone = true;
+      job.excluded = member.slot;
+    } else {
+      --job.attempts;  // it did not run
+      ++job.returns;
+    }
+    if (job.canceledAt || (!job.from && !job.followers?.length)) {
+      const ending = job.deadline <= nowMs() ? late(job) : { code: 'ERR_CANCELED', message: 'the job was canceled' };
+      this.#finish(job, ending);
+      return;
+    }
+    if (ran ? this.#tryAgain(job, 'ERR_WORKER_LOST') : job.returns <= kMostReturns) {
+      if (!ran) this.#requeue(job);
+      return;
+    }
+    const times = ran ? `while it ran (${job.deaths} time${job.deaths > 1 ? 's' : ''}; retries: ${job.retries})` : `before it ran, ${job.returns} times`;
+    this.#finish(job, { code: 'ERR_WORKER_LOST', message: `the worker process of the job ended ${times}` });
+  }
+
+  #armDeadline() {
+    const next = this.queue.nextDeadline();
+    if (next === this.#deadlineAt && this.#deadlineTimer) return;
+    clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer = undefined;
+    this.#deadlineAt = next;
+    if (next === Infinity) return;
+    this.#deadlineTimer = setTimeout(() => {
+      this.#deadlineTimer = undefined;
+      this.#expire();
+    }, Math.min(2 ** 31 - 1, Math.max(1, next - nowMs())));
+    this.#deadlineTimer.unref();
+  }
+
+  #expire() {
+    for (const each of this.queue.expired(nowMs())) {
+      const job = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (each));
+      job.isQueued = false;
+      this.#finish(job, late(job));
+    }
+    this.#armDeadline();
+  }
+
+  /** Sees to what no message announces: deadlines of running jobs, and contexts that don't let go of them. */
+  #look() {
+    const now = nowMs();
+    this.#expire();
+    this.#endRate += 0.1 * ((this.#ended - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
+    this.#endedBefore = this.#ended;
+    for (const job of this.#running.values()) {
+      if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
+      if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;
+      const { member } = job;
+      this.parts.log.error({ worker: member.workerId, job: job.number }, 'a job does not stop: its process is ended');
+      this.parts.kill(member, 'hang');
+      break;
+    }
+    if (this.queue.size) this.dispatch();
+  }
+
+  /** Ends everything that has not been settled. */
+  rejectAll() {
+    const ending = { code: 'ERR_CLOSED', message: 'the cluster was closed before the job ran' };
+    for (const job of this.queue.removeWhere(() => true)) {
+      const queued = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (job));
+      queued.isQueued = false;
+      this.#finish(queued, ending);
+    }
+    for (const job of this.#running.values()) this.#cancel(job, ending);
+  }
+
+  close() {
+    clearInterval(this.#watch);
+    clearTimeout(this.#deadlineTimer);
+    clearTimeout(this.#holdTimer);
+  }
+}
+
+/** @param {CoordinatorJob} job */
+function late(job) {
+  return { code: 'ERR_TIMEOUT', message: `the job did not finish by its deadline, ${Math.round(job.deadline - job.enqueued)} ms after it was asked for` };
+}
+
+module.exports = { Coordinator };

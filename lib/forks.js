@@ -1,0 +1,107 @@
+// The workers that the manager itself forks: replaced when they end, with patience when they can't even start.
+'use strict';
+const cluster = require('node:cluster');
+const { setTimeout, clearTimeout } = require('node:timers');
+
+const kQuickDeaths = 3;      // in a row before a worker was ready: from then on there is a pause before the next
+const kFirstPauseMs = 1000, kLongestPauseMs = 30000;
+
+/** One place of the cluster, and the worker that is in it. */
+class Place {
+  /** @type {import('node:cluster').Worker|undefined} */
+  worker;
+  deaths = 0;
+  /** @type {NodeJS.Timeout|undefined} */
+  pause;
+}
+
+class Forks {
+  /** @type {Place[]} */
+  #places;
+  #ended = false;
+
+  /**
+   * @param {{ count: number, exec: string, log: import('./log').Logger }} parts
+   */
+  constructor({ count, exec, log }) {
+    this.exec = exec;
+    this.log = log;
+    this.#places = Array.from({ length: count }, () => new Place());
+    for (const place of this.#places) this.#fork(place);
+  }
+
+  /** @param {Place} place */
+  #fork(place) {
+    if (this.#ended) return;
+    // The application's own settings of cluster.fork() stay as they are.
+    const before = { ...cluster.settings };
+    cluster.setupPrimary({ ...before, exec: this.exec, args: before.args ?? [] });
+    const worker = place.worker = cluster.fork();
+    cluster.setupPrimary(/** @type {any} */ ({ exec: process.argv[1], ...before }));
+    worker.on('error', (error) => this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something'));
+    worker.once('exit', (code, signal) => this.#onExit(place, worker, code, signal));
+  }
+
+  /**
+   * @param {Place} place
+   * @param {import('node:cluster').Worker} worker
+   * @param {number} code
+   * @param {string} signal
+   */
+  #onExit(place, worker, code, signal) {
+    place.worker = undefined;
+    if (this.#ended) return;
+    ++place.deaths;
+    this.log.debug({ worker: worker.id, code, signal }, 'a worker process has ended');
+    if (place.deaths < kQuickDeaths) {
+      this.#fork(place);
+      return;
+    }
+    const pause = Math.min(kLongestPauseMs, kFirstPauseMs * 2 ** (place.deaths - kQuickDeaths));
+    this.log.error({ worker: worker.id, times: place.deaths, pauseMs: pause }, 'a worker ends before it is ready, again and again: the next one waits');
+    place.pause = setTimeout(() => this.#fork(place), pause);
+    place.pause.unref();
+  }
+
+  /** @param {number} workerId */
+  ready(workerId) {
+    const place = this.#places.find(({ worker }) => worker?.id === workerId);
+    if (place) place.deaths = 0;
+  }
+
+  /** Whether workers end before they are ready, again and again. */
+  get degraded() {
+    return this.#places.some(({ deaths }) => deaths >= kQuickDeaths);
+  }
+
+  get count() {
+    return this.#places.length;
+  }
+
+  /** @param {number} workerId */
+  owns(workerId) {
+    return this.#places.some(({ worker }) => worker?.id === workerId);
+  }
+
+  /**
+   * Lets the workers end; those that don't in time are ended.
+   * @param {number} patienceMs
+   */
+  async end(patienceMs) {
+    this.#ended = true;
+    const workers = this.#places.flatMap(({ worker, pause }) => {
+      clearTimeout(pause);
+      return worker && !worker.isDead() ? [worker] : [];
+    });
+    await Promise.all(workers.map((worker) => new Promise((resolve) => {
+      const timer = setTimeout(() => worker.process.kill('SIGKILL'), patienceMs);
+      worker.once('exit', () => {
+        clearTimeout(timer);
+        resolve(undefined);
+      });
+      if (worker.isConnected()) worker.disconnect();
+    })));
+  }
+}
+
+module.exports = { Forks };

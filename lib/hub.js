@@ -1,0 +1,509 @@
+// The primary's side of the cluster: who belongs to it, their channels and contexts, and what everybody has to know.
+'use strict';
+const { randomInt } = require('node:crypto');
+const { setInterval, clearInterval, setTimeout } = require('node:timers');
+const { native } = require('./native');
+const { Channel } = require('./channel');
+const { Coordinator } = require('./coordinator');
+const { Member, ContextView, Speeds } = require('./member');
+const { Metrics } = require('./metrics');
+const { Regions } = require('./regions');
+const { planContexts } = require('./plan');
+const { specs } = require('./encode');
+const { nowMs } = require('./clock');
+const protocol = require('./protocol');
+const status = require('./status');
+const { version } = require('../package.json');
+
+/** @typedef {import('./index').DeviceInfo} DeviceInfo */
+/**
+ * @typedef {object} HubParts
+ * @property {import('./config').Config} config
+ * @property {import('./log').Logger} log
+ * @property {(name: string, event: () => any) => void} emit
+ * @property {() => boolean} isLone whether this process is all there is
+ */
+
+const kMaxMembers = 254;        // slots from 1 on; 0 is this process, the last is for a member that does not know its own yet
+const kStartMs = 10000;         // a worker that has no context after this long is ended
+const kHalfOpenMs = 1000;       // between the ends of a member's two channels
+const kTickMs = 1000;
+const kAskRole = 0, kRunRole = 1;
+const kStartsBeforeAvoiding = 2;
+
+class Hub {
+  /** @type {Map<number, Member>} by slot */
+  members = new Map();
+  /** @type {Map<string, Member>} expected or there, by process */
+  #pids = new Map();
+  /** @type {InstanceType<typeof native.ListenerHandle>|undefined} */
+  #listener;
+  /** @type {Record<string, number>} */
+  restarts = {};
+  /** @type {Set<string>} */
+  #avoid = new Set();
+  /** @type {Map<string, number>} */
+  #failedStarts = new Map();
+  /** @type {ContextView[]} */
+  #contexts = [];
+  #directoryStale = false;
+  #tick;
+  #closed = false;
+
+  /** @param {HubParts} parts */
+  constructor({ config, log, emit, isLone }) {
+    this.config = config;
+    this.log = log;
+    this.emit = emit;
+    this.isLone = isLone;
+    /** What proves that a process was invited: four random numbers. */
+    this.key = Array.from({ length: 4 }, () => randomInt(2 ** 48 - 1));
+    this.regions = new Regions();
+    this.metrics = new Metrics({ now: nowMs, workloads: [...specs.keys()] });
+    this.speeds = new Speeds();
+    this.coordinator = new Coordinator({
+      config, log, metrics: this.metrics, speeds: this.speeds, emit, contexts: () => this.#contexts,
+      kill: (member, reason) => this.kill(member, reason),
+      onContextLost: (context, message) => this.#contextLost(context, message),
+    });
+    this.#tick = setInterval(() => this.#onTick(), kTickMs);
+    this.#tick.unref();
+  }
+
+  get contexts() {
+    return this.#contexts;
+  }
+
+  /** @returns {Member[]} those with a process */
+  get workers() {
+    return [...this.members.values()].filter(({ state }) => state !== 'gone');
+  }
+
+  // ---- members come
+
+  #freeSlot() {
+    for (let slot = 1; slot <= kMaxMembers; ++slot) if (!this.members.has(slot)) return slot;
+    return -1;
+  }
+
+  /** This process itself, which may ask and, where it is alone, run. @param {number} workerId */
+  addSelf(workerId) {
+    const member = new Member({ slot: 0, workerId, pid: process.pid, inProcess: true, maxConcurrent: this.config.maxConcurrent });
+    this.members.set(0, member);
+    native.setMember(0);
+    const [here, there] = native.makePair();
+    this.#listenToAsk(member, new Channel(here, this.#handlers(member, 'ask')));
+    return { member, fd: there };
+  }
+
+  /** Lets this process run jobs: the other end of the executor's connection. */
+  addOwnExecutor() {
+    const member = /** @type {Member} */ (this.members.get(0));
+    const [here, there] = native.makePair();
+    member.run = new Channel(here, this.#handlers(member, 'run'));
+    member.state = 'starting';
+    this.metrics.attach(0, member.page);
+    return there;
+  }
+
+  /**
+   * A worker has said hello over Node's own channel: what it needs to connect, or why it may not.
+   * @param {number} workerId
+   * @param {number} pid
+   * @param {string} theirs version
+   */
+  invite(workerId, pid, theirs) {
+    if (theirs !== version) return { refused: `the primary process runs switchyard ${version}, this worker ${theirs}: install one version for both` };
+    if (this.#closed || this.coordinator.closing) return { refused: 'the cluster is being closed' };
+    let member = this.#pids.get(String(pid));
+    if (!member) {
+      const slot = this.#freeSlot();
+      if (slot < 0) return { refused: `a cluster has at most ${kMaxMembers} workers` };
+      member = new Member({ slot, workerId, pid, inProcess: false, maxConcurrent: this.config.maxConcurrent });
+      this.members.set(slot, member);
+      this.#pids.set(String(pid), member);
+      this.metrics.attach(slot, member.page);
+    }
+    this.#listen();
+    return { address: this.#listener?.name, key: this.key, slot: member.slot };
+  }
+
+  #listen() {
+    this.#listener ??= new native.ListenerHandle((fd, pid) => this.#accept(fd, pid));
+  }
+
+  /**
+   * A connection counts only once it has shown the key.
+   * @param {number} fd
+   * @param {number} pid
+   */
+  #accept(fd, pid) {
+    /** @type {import('./channel').OnMessage|undefined} */
+    let onMessage;
+    /** @type {(() => void)|undefined} */
+    let onEnd;
+    const channel = new Channel(fd, {
+      onMessage: (numbers, at, length) => {
+        if (onMessage) return onMessage(numbers, at, length);
+        const known = length === 8 && numbers[at + 1] === protocol.kHello && this.key.every((part, i) => numbers[at + 2 + i] === part);
+        const member = known ? this.#pids.get(String(pid)) : undefined;
+        const role = numbers[at + 7] === kAskRole ? 'ask' : 'run';
+        if (!member || member.slot !== numbers[at + 6] || member[role]) {
+          channel.close();
+          return undefined;
+        }
+        ({ onMessage, onEnd } = this.#handlers(member, role));
+        if (role === 'ask') this.#listenToAsk(member, channel);
+        else this.#listenToRun(member, channel);
+        return undefined;
+      },
+      onEnd: () => onEnd?.(),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {'ask'|'run'} role
+   */
+  #handlers(member, role) {
+    return {
+      /** @type {import('./channel').OnMessage} */
+      onMessage: (numbers, at, length) => {
+        if (role === 'ask') this.#onAskMessage(member, numbers, at, length);
+        else this.#onRunMessage(member, numbers, at);
+      },
+      onEnd: () => this.#onEnd(member, role),
+      onError: (/** @type {any} */ error) => this.#onError(error),
+    };
+  }
+
+  /** @param {any} error */
+  #onError(error) {
+    this.log.error({ reason: String(error?.stack ?? error) }, 'a message could not be handled');
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Channel} channel
+   */
+  #listenToAsk(member, channel) {
+    member.ask = channel;
+    if (member.inProcess) return;
+    channel.post(new Float64Array([3, protocol.kRegion, member.pageRegion]), 3, member.pageRegion);
+    channel.postText({ type: 'welcome', page: member.pageRegion, workerId: member.workerId });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Channel} channel
+   */
+  #listenToRun(member, channel) {
+    member.run = channel;
+    this.regions.tellAll(member);
+    if (member.devices.length) this.#sendPlan(member);
+  }
+
+  // ---- messages
+
+  /**
+   * @param {Member} member
+   * @param {Float64Array} numbers
+   * @param {number} at
+   * @param {number} length
+   */
+  #onAskMessage(member, numbers, at, length) {
+    switch (numbers[at + 1]) {
+      case protocol.kAsk:
+        this.coordinator.onAsk(member, numbers, at);
+        this.#dispatchSoon();
+        break;
+      case protocol.kCancel: this.coordinator.onCancel(member, numbers[at + 2]); break;
+      case protocol.kCopied: this.coordinator.onCopied(member, numbers[at + 2]); break;
+      case protocol.kRegion: this.regions.made(numbers[at + 2], member, this.workers); break;
+      case protocol.kDrop: this.regions.dropped(numbers[at + 2], this.workers.filter((other) => other !== member)); break;
+      case protocol.kText: if (length >= 3) this.onText(member, protocol.readJson(numbers, at)); break;
+      default: break;
+    }
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Float64Array} numbers
+   * @param {number} at
+   */
+  #onRunMessage(member, numbers, at) {
+    if (numbers[at + 1] !== protocol.kDone) return;
+    this.coordinator.onDone(member, numbers, at);
+    this.#dispatchSoon();
+  }
+
+  #dispatchPending = false;
+
+  /** Once for all messages that came together. */
+  #dispatchSoon() {
+    if (this.#dispatchPending) return;
+    this.#dispatchPending = true;
+    queueMicrotask(() => {
+      this.#dispatchPending = false;
+      this.coordinator.dispatch();
+    });
+  }
+
+  /**
+   * What a member says in words.
+   * @param {Member} member
+   * @param {any} text
+   */
+  onText(member, text) {
+    switch (text.type) {
+      case 'devices':
+        member.devices = text.devices;
+        if (member.run) this.#sendPlan(member);
+        break;
+      case 'context': this.#contextReady(member, text); break;
+      case 'context-failed':
+        this.log.warn({ worker: member.workerId, context: text.id, code: text.code, reason: text.message }, 'a context could not be opened');
+        break;
+      case 'context-lost': {
+        const context = member.contexts.find(({ index }) => index === text.index);
+        if (context) this.#contextLost(context, text.message ?? 'its device was lost');
+        break;
+      }
+      case 'ready': this.#memberReady(member); break;
+      case 'leaving': this.#leave(member, 'left'); break;
+      case 'query':
+        Promise.resolve(this.answer?.(text.what)).then(
+          (answer) => member.ask?.postText({ type: 'answer', id: text.id, answer }),
+          (error) => member.ask?.postText({ type: 'answer', id: text.id, error: { code: error.code, message: error.message } }));
+        break;
+      default: break;
+    }
+  }
+
+  /** @type {((what: string) => any)|undefined} what members ask beside jobs; set by the manager */
+  answer;
+
+  /** @param {Member} member */
+  #sendPlan(member) {
+    member.state = 'starting';
+    /** @type {Map<string, Set<number>>} */
+    const owners = new Map();
+    const taken = [];
+    for (const other of this.members.values()) {
+      if (other === member || other.state === 'gone') continue;
+      for (const { device, memoryLimit } of other.plan) {
+        taken.push({ device, memoryLimit });
+        if (!owners.has(device)) owners.set(device, new Set());
+        owners.get(device)?.add(other.slot);
+      }
+    }
+    const workers = Math.max(this.config.workers ?? 0, this.workers.filter(({ inProcess, plan }) => !inProcess || plan.length).length, 1);
+    member.plan = planContexts({ workerId: member.workerId, devices: member.devices, taken, config: this.config, workers, avoid: this.#avoid }, owners);
+    if (!member.plan.length && !member.devices.length) this.log.error({ worker: member.workerId }, 'a worker has found no device');
+    member.ask?.postText({ type: 'plan', contexts: member.plan });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {{ index: number, device: DeviceInfo }} text
+   */
+  #contextReady(member, { index, device }) {
+    const plan = member.plan.find((one) => one.index === index);
+    if (!plan || member.state === 'leaving' || member.state === 'gone') return;
+    const view = new ContextView(member, plan, device, this.speeds);
+    member.contexts = [...member.contexts.filter((other) => other.index !== index), view];
+    this.#contextsChanged();
+    this.log.debug({ worker: member.workerId, context: view.id, device: device.name }, 'a context is ready');
+    this.#dispatchSoon();
+  }
+
+  /** @param {Member} member */
+  #memberReady(member) {
+    if (member.state !== 'starting') return;
+    member.state = 'ready';
+    this.#failedStarts.clear();
+    this.#contextsChanged();
+    const startedIn = Math.round(nowMs() - member.joinedAt);
+    this.log.info({ worker: member.workerId, contexts: member.contexts.map(({ id }) => id), startedInMs: startedIn }, 'a worker is ready');
+    this.tellAll('worker-ready', { workerId: member.workerId, pid: member.pid, contexts: member.contexts.map(({ id }) => id) });
+    this.#dispatchSoon();
+  }
+
+  #contextsChanged() {
+    this.#contexts = this.workers.flatMap(({ contexts }) => contexts);
+    this.#directoryStale = true;
+    this.tellDirectory();
+  }
+
+  /** @type {(() => any[])|undefined} set by the manager: the contexts in the public words */
+  describe;
+
+  /** Every member learns which contexts there are: before any result that names one. */
+  tellDirectory() {
+    const entries = this.describe?.() ?? [];
+    const message = protocol.textMessage({ type: 'directory', entries });
+    for (const member of this.members.values()) member.ask?.post(message);
+    this.#directoryStale = false;
+  }
+
+  /**
+   * An event that every manager of the cluster gives its listeners.
+   * @param {string} name
+   * @param {any} event
+   */
+  tellAll(name, event) {
+    const message = protocol.textMessage({ type: 'event', name, event });
+    for (const member of this.members.values()) member.ask?.post(message);
+  }
+
+  // ---- contexts and members go
+
+  /**
+   * @param {ContextView} context
+   * @param {string} message
+   */
+  #contextLost(context, message) {
+    if (context.isLost) return;
+    context.isLost = true;
+    const member = context.owner;
+    this.log.error({ worker: member.workerId, context: context.id, reason: message }, 'a context was lost');
+    this.#contextsChanged();
+    this.tellAll('context-lost', { contextId: context.id, workerId: member.workerId, message });
+    if (member.inProcess) {
+      member.ask?.postText({ type: 'reopen', index: context.index });
+      return;
+    }
+    // A driver that lost a device seldom recovers inside the process: the worker ends when its other jobs have.
+    this.#leave(member, 'device-lost');
+    member.ask?.postText({ type: 'end', reason: 'device-lost' });
+    setTimeout(() => this.kill(member, 'device-lost'), this.config.contextSwitchTimeout).unref();
+  }
+
+  /**
+   * It gets no more jobs.
+   * @param {Member} member
+   * @param {string} reason
+   */
+  #leave(member, reason) {
+    if (member.state === 'leaving' || member.state === 'gone') return;
+    member.state = 'leaving';
+    member.endReason ||= reason;
+    this.#contextsChanged();
+  }
+
+  /**
+   * @param {Member} member
+   * @param {string} reason
+   */
+  kill(member, reason) {
+    if (member.state === 'gone' || member.inProcess) return;
+    member.endReason = reason;
+    this.#leave(member, reason);
+    try {
+      process.kill(member.pid, 'SIGKILL');
+    } catch {
+      // It has gone by itself.
+    }
+  }
+
+  /**
+   * A socket ends when the process has: by then none of its threads touches shared memory any more.
+   * @param {Member} member
+   * @param {'ask'|'run'} role
+   */
+  #onEnd(member, role) {
+    member[role] = undefined;
+    if (!member.ask && !member.run) {
+      this.#gone(member);
+      return;
+    }
+    this.#leave(member, 'crash');
+    setTimeout(() => {
+      if (member.state === 'gone' || (member.ask && member.run)) return;
+      this.log.error({ worker: member.workerId }, 'a worker has lost one of its two connections: its process is ended');
+      this.kill(member, 'crash');
+    }, kHalfOpenMs).unref();
+  }
+
+  /** @param {Member} member */
+  #gone(member) {
+    const wasStarting = member.state === 'starting' || member.state === 'joining' || (member.state === 'leaving' && !member.contexts.length);
+    const expected = this.#closed || this.coordinator.closing || member.endReason === 'left';
+    member.state = 'gone';
+    this.coordinator.onMemberGone(member);
+    this.metrics.retire(member.slot);
+    this.members.delete(member.slot);
+    this.#pids.delete(String(member.pid));
+    this.regions.gone(member.slot);
+    this.regions.sweep(this.workers);
+    native.dropRegion(member.pageRegion);
+    this.#contextsChanged();
+    if (!expected) {
+      const reason = member.endReason || 'crash';
+      this.restarts[reason] = (this.restarts[reason] ?? 0) + 1;
+      this.log.warn({ worker: member.workerId, reason }, 'a worker has ended');
+      if (wasStarting) this.#failedStart(member);
+    }
+    this.tellAll('worker-lost', { workerId: member.workerId, pid: member.pid, reason: member.endReason || 'crash' });
+    this.onGone?.(member, wasStarting);
+    this.#dispatchSoon();
+  }
+
+  /** @type {((member: Member, wasStarting: boolean) => void)|undefined} set by the manager */
+  onGone;
+
+  /**
+   * A device whose opening ends workers is left out after the second time, if there is another.
+   * @param {Member} member
+   */
+  #failedStart(member) {
+    const open = new Set(member.contexts.map(({ index }) => index));
+    for (const { device, index } of member.plan) {
+      if (open.has(index)) continue;
+      const times = (this.#failedStarts.get(device) ?? 0) + 1;
+      this.#failedStarts.set(device, times);
+      if (times < kStartsBeforeAvoiding || this.#avoid.has(device)) continue;
+      if (!member.devices.some(({ id }) => id !== device && !this.#avoid.has(id))) continue;
+      this.#avoid.add(device);
+      this.log.error({ device }, 'workers end when they open this device: it is left out from now on');
+    }
+  }
+
+  get avoided() {
+    return [...this.#avoid];
+  }
+
+  #onTick() {
+    const now = nowMs();
+    this.regions.sweep(this.workers);
+    this.metrics.sample(now);
+    for (const member of this.workers) {
+      const starting = member.state === 'joining' || member.state === 'starting';
+      if (!starting || member.inProcess || now - member.joinedAt < kStartMs || member.contexts.length) continue;
+      this.log.error({ worker: member.workerId }, 'a worker opened no context in time: its process is ended');
+      this.kill(member, 'start-timeout');
+    }
+    if (this.members.size > 1 || this.#directoryStale) this.tellDirectory();
+  }
+
+  // ---- the end
+
+  /** Tells every member that the end is meant, and lets go of them. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#tick);
+    this.coordinator.close();
+    this.#listener?.close();
+    const bye = new Float64Array([2, protocol.kBye]);
+    for (const member of this.members.values()) {
+      member.run?.post(bye);
+      member.ask?.postText({ type: 'bye' });
+      member.run?.close();
+      member.ask?.close();
+    }
+  }
+}
+
+module.exports = { Hub, kAskRole, kRunRole, kMaxMembers, lag: status.kLoopLag };

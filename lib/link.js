@@ -1,0 +1,235 @@
+// A process's tie to its coordinator, which may be in the same process: the client's channel, the executor and the contexts.
+'use strict';
+const { native } = require('./native');
+const { devices } = require('./capabilities');
+const { Channel } = require('./channel');
+const { Pool } = require('./pool');
+const { MetricsBlock } = require('./metrics');
+const { GPUError, asGpuError } = require('./errors');
+const { setTimeout } = require('node:timers');
+const protocol = require('./protocol');
+const status = require('./status');
+
+/**
+ * @typedef {object} LinkParts
+ * @property {import('./config').Config} config
+ * @property {import('./log').Logger} log
+ * @property {import('./client').Client} client
+ * @property {import('./directory').Directory} directory
+ * @property {(name: string, event: any) => void} onEvent of the whole cluster
+ * @property {(expected: boolean) => void} onEnd the coordinator has gone
+ * @property {(reason: string) => void} onDismissed this process is to end
+ * @property {() => void} onReady its contexts are open, as far as they can be
+ */
+
+const kReopenMs = 200;
+
+class Link {
+  /** @type {Channel|undefined} */
+  #channel;
+  /** @type {import('./native').NativeExecutor|undefined} */
+  #executor;
+  /** @type {Pool|undefined} */
+  pool;
+  /** @type {Float64Array|undefined} */
+  page;
+  #expected = false;
+  #queries = new Map();
+  #lastQuery = 0;
+  #reopened = 0;
+  /** @type {any[]} */
+  #plan = [];
+
+  /** @param {LinkParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+  }
+
+  /** @param {number} fd connected to the coordinator */
+  #open(fd) {
+    this.#channel = new Channel(fd, {
+      onMessage: (numbers, at) => this.#onMessage(numbers, at),
+      onEnd: () => this.#onEnd(),
+      onError: (error) => this.parts.log.error({ reason: String(error?.stack ?? error) }, 'a message could not be handled'),
+    });
+    return this.#channel;
+  }
+
+  /**
+   * In the process of the coordinator.
+   * @param {number} fd
+   * @param {number} pageRegion
+   */
+  openHere(fd, pageRegion) {
+    const channel = this.#open(fd);
+    this.#usePage(pageRegion);
+    native.announce(channel.handle);
+    this.parts.client.connect(channel);
+  }
+
+  /**
+   * In a worker.
+   * @param {import('./join').Invitation} invitation
+   */
+  openThere(invitation) {
+    this.invitation = invitation;
+    native.setMember(invitation.slot);
+    const channel = this.#open(native.connect(invitation.address));
+    channel.post(this.#hello(0));
+    native.announce(channel.handle);
+    channel.sent();
+    this.parts.client.connect(channel);
+  }
+
+  /** @param {number} role */
+  #hello(role) {
+    const { key, slot } = /** @type {import('./join').Invitation} */ (this.invitation);
+    return new Float64Array([8, protocol.kHello, ...key, slot, role]);
+  }
+
+  /** @param {number} region */
+  #usePage(region) {
+    this.pageRegion = region;
+    this.page = new Float64Array(native.pageBuffer(region));
+    this.page[status.kPid] = process.pid;
+    this.parts.client.metrics = MetricsBlock.ofPage(this.page);
+  }
+
+  /**
+   * Lets this process run jobs.
+   * @param {number} fd of the executor's connection
+   * @param {boolean} exitWhenGone whether the process is to end with its coordinator
+   */
+  startExecutor(fd, exitWhenGone) {
+    this.#executor = new native.ExecutorHandle(fd, /** @type {number} */ (this.pageRegion), exitWhenGone);
+    this.pool = new Pool({
+      config: this.parts.config, page: /** @type {Float64Array} */ (this.page), executor: this.#executor, directory: this.parts.directory,
+      report: (report) => this.#channel?.postText(report),
+    });
+    this.parts.client.usePool(this.pool);
+    let found;
+    try {
+      found = devices();
+    } catch (error) {
+      this.parts.log.error({ reason: asGpuError(error).message }, 'the devices of this machine could not be listed');
+      found = [];
+    }
+    this.#channel?.ref();  // until the contexts are open
+    this.#channel?.postText({ type: 'devices', devices: found });
+  }
+
+  /**
+   * @param {Float64Array} numbers
+   * @param {number} at
+   */
+  #onMessage(numbers, at) {
+    switch (numbers[at + 1]) {
+      case protocol.kResult: this.parts.client.onResult(numbers, at); break;
+      case protocol.kText: this.#onText(protocol.readJson(numbers, at)); break;
+      default: break;
+    }
+  }
+
+  /** @param {any} text */
+  #onText(text) {
+    switch (text.type) {
+      case 'welcome': this.#onWelcome(text.page); break;
+      case 'plan': this.#onPlan(text.contexts); break;
+      case 'directory': this.parts.directory.update(text.entries); break;
+      case 'event': this.parts.onEvent(text.name, text.event); break;
+      case 'answer': this.#onAnswer(text); break;
+      case 'reopen': this.#reopen(text.index); break;
+      case 'end': this.parts.onDismissed(text.reason); break;
+      case 'bye': this.#expected = true; break;
+      default: break;
+    }
+  }
+
+  /** @param {number} page */
+  #onWelcome(page) {
+    this.#usePage(page);
+    const { address } = /** @type {import('./join').Invitation} */ (this.invitation);
+    this.startExecutor(native.connect(address), true);
+    /** @type {any} */ (this.#executor).post(this.#hello(1));
+  }
+
+  /** @param {import('./pool').PlannedContext[]} plan */
+  async #onPlan(plan) {
+    this.#plan = plan;
+    const { pool } = this;
+    if (!pool) return;
+    await pool.open(plan);
+    this.#channel?.unref();
+    this.#channel?.postText({ type: 'ready' });
+    this.parts.onReady();
+  }
+
+  /**
+   * A context of a process that is all there is: a new one takes its place.
+   * @param {number} index
+   */
+  #reopen(index) {
+    const planned = this.#plan.find((one) => one.index === index);
+    if (!planned || !this.pool) return;
+    const wait = kReopenMs * 2 ** Math.min(8, this.#reopened++);
+    setTimeout(() => this.pool?.reopen(planned), wait).unref();
+  }
+
+  /**
+   * Asks the coordinator something in words.
+   * @param {string} what
+   * @returns {Promise<any>}
+   */
+  query(what) {
+    const channel = this.#channel;
+    if (!channel || channel.closed) return Promise.reject(new GPUError('ERR_CLOSED', 'the connection to the coordinator is closed'));
+    const id = ++this.#lastQuery;
+    return new Promise((resolve, reject) => {
+      this.#queries.set(id, { resolve, reject });
+      channel.ref();
+      channel.postText({ type: 'query', id, what });
+    });
+  }
+
+  /** @param {{ id: number, answer?: any, error?: { code: any, message: string } }} text */
+  #onAnswer({ id, answer, error }) {
+    const query = this.#queries.get(id);
+    this.#queries.delete(id);
+    this.#channel?.unref();
+    if (error) query?.reject(new GPUError(error.code ?? 'ERR_INTERNAL', error.message));
+    else query?.resolve(answer);
+  }
+
+  /** Tells the others of shared memory that was made since. */
+  announce() {
+    if (!this.#channel || this.#channel.closed) return;
+    native.announce(this.#channel.handle);
+    this.#channel.sent();
+  }
+
+  #onEnd() {
+    const ended = new GPUError(this.#expected ? 'ERR_CLOSED' : 'ERR_WORKER_LOST',
+      this.#expected ? 'the cluster was closed' : 'the primary process, and the coordinator with it, has ended');
+    this.parts.client.end(ended);
+    for (const { reject } of this.#queries.values()) reject(ended);
+    this.#queries.clear();
+    this.parts.onEnd(this.#expected);
+  }
+
+  /** Takes no more jobs of others. */
+  drain() {
+    if (this.page) this.page[status.kDraining] = 1;
+    this.pool?.stop();
+    this.#channel?.postText({ type: 'leaving' });
+    this.#channel?.flush();
+  }
+
+  /** Everything it has, after what runs there. */
+  async close() {
+    await this.pool?.close();
+    this.#executor?.stop(true);
+    this.#channel?.close();
+  }
+}
+
+module.exports = { Link };

@@ -1,0 +1,370 @@
+// The two decisions of the cluster, as pure functions of what they are given: which job is next, and which context takes it.
+'use strict';
+
+/**
+ * A queued job, as the coordinator makes it. The fields q_ belong to the queue.
+ * @typedef {object} Job
+ * @property {number} number
+ * @property {number} asker who asked
+ * @property {number} priority
+ * @property {number} enqueued ms
+ * @property {number} deadline ms, Infinity for none
+ * @property {'vector'|'matrix'|'attention'|'search'|'render'} kind
+ * @property {''|'cuda'|'vulkan'|'cpu'} contextType
+ * @property {number} affinity 0 for none
+ * @property {number} workload
+ * @property {number} cost estimated ms of work on a reference core
+ * @property {number} bytes of inputs and outputs
+ * @property {boolean} alone must run on an otherwise empty worker
+ * @property {number} excluded the slot of a member to avoid, -1 for none
+ * @property {number} joinKey 0 when it can't be joined
+ * @property {number[]} inputs resident ids worth keeping near
+ * @property {Asker} [q_asker]
+ * @property {import('./queue').QueuedClass} [q_class] set while it is queued
+ * @property {import('./queue').QueuedGroup} [q_group]
+ * @property {Job} [q_before]
+ * @property {Job} [q_after]
+ * @property {Job} [q_joinBefore]
+ * @property {Job} [q_joinAfter]
+ * @property {number} [q_at]
+ */
+
+/**
+ * What fairness knows of one asker.
+ * @typedef {object} Asker
+ * @property {number} turn of its last job: the smaller, the longer ago
+ * @property {boolean} jumped its last job was served ahead of its turn, for its deadline
+ */
+
+/**
+ * A context, as the coordinator sees it.
+ * @typedef {object} ContextView
+ * @property {string} id
+ * @property {number} member its slot
+ * @property {number} workerId
+ * @property {'cuda'|'vulkan'|'cpu'} type
+ * @property {boolean} software Vulkan on the CPU
+ * @property {boolean} canDraw
+ * @property {'idle'|'busy'|'lost'|'starting'|'closed'} state
+ * @property {number} pending jobs assigned to it or running there
+ * @property {number} [pendingMs] what they will still take, where it is known
+ * @property {number} room how many more it may be given now
+ * @property {number} memoryFree bytes
+ * @property {(residentId: number) => boolean} holds
+ * @property {{ has(workload: number): boolean }} [programs]
+ * @property {number} workerRunning
+ * @property {number} workerRoom no matter to a job that has to be alone
+ * @property {number} lastUsed ms
+ * @property {(workload: number) => number|undefined} speed measured ms for each unit of cost, undefined before there are enough runs
+ * @property {{ has(affinity: number): boolean }} affinities
+ */
+
+const kAgingMs = 50;           // of waiting are worth one step of priority
+const kUrgentMs = 50;          // before its deadline a job may jump the turn
+const kSoftwarePatienceMs = 50;
+const kMostPriority = 1000;
+
+/** @param {number} priority */
+function clampPriority(priority) {
+  return Math.max(-kMostPriority, Math.min(kMostPriority, Math.trunc(priority))) || 0;
+}
+
+/**
+ * Priority and age in one number, smaller first: a job's effective priority is (now - agedTime) / agingMs, so the order of two jobs
+ * never changes while they wait.
+ * @param {Job} job
+ * @param {number} agingMs
+ */
+function agedTime(job, agingMs) {
+  return job.enqueued - clampPriority(job.priority) * agingMs;
+}
+
+/**
+ * @param {Job} job
+ * @param {number} now
+ * @param {number} [agingMs]
+ */
+function effectivePriority(job, now, agingMs = kAgingMs) {
+  return (now - agedTime(job, agingMs)) / agingMs;
+}
+
+/**
+ * Negative when a has the higher effective priority.
+ * @param {Job} a
+ * @param {Job} b
+ * @param {number} agingMs
+ */
+function compareAged(a, b, agingMs) {
+  return agedTime(a, agingMs) - agedTime(b, agingMs) || clampPriority(b.priority) - clampPriority(a.priority) || a.number - b.number;
+}
+
+/**
+ * @param {Job} job
+ * @param {number} now
+ */
+function isUrgent(job, now) {
+  return job.deadline > now && job.deadline <= now + kUrgentMs && !job.q_asker?.jumped;
+}
+
+/** @param {Job} job */
+function turnOf(job) {
+  return job.q_asker ? job.q_asker.turn : 0;
+}
+
+/**
+ * The next of jobs that all could run now.
+ *
+ * Age alone would let an asker that floods the queue go first until its flood is through, even past jobs of a higher priority that came
+ * later. So the job of the highest effective priority, the oldest, only opens the round: every job of the same or a higher priority
+ * may take its place, and goes first when its deadline is near, or else when its asker was served longer ago. An asker jumps the turn
+ * for a deadline once, then has to be served in turn. So with n askers a job is at most 2n rounds from the front once it is the oldest,
+ * and it is the oldest as soon as the jobs are through that came up to (gap of priority) * agingMs after it. Turns are counted in
+ * launches, not in ms: a wrong estimate of a cost can't distort them. (JobQueue.next applies the same rule without looking at all.)
+ * @param {readonly Job[]} heads
+ * @param {number} now
+ * @param {number} [agingMs]
+ * @returns {Job|undefined}
+ */
+function chooseJob(heads, now, agingMs = kAgingMs) {
+  if (!heads.length) return undefined;
+  const oldest = heads.reduce((best, job) => (compareAged(job, best, agingMs) < 0 ? job : best));
+  const peers = heads.filter((job) => clampPriority(job.priority) >= clampPriority(oldest.priority));
+  return peers.reduce((best, job) => (compareRound(job, best, now, agingMs) < 0 ? job : best));
+}
+
+/**
+ * @param {Job} a
+ * @param {Job} b
+ * @param {number} now
+ * @param {number} agingMs
+ */
+function compareRound(a, b, now, agingMs) {
+  const urgent = isUrgent(a, now);
+  if (urgent !== isUrgent(b, now)) return urgent ? -1 : 1;
+  return (urgent ? a.deadline - b.deadline || a.number - b.number : turnOf(a) - turnOf(b)) || compareAged(a, b, agingMs);
+}
+
+/** @param {ContextView} context */
+function isHealthy({ state }) {
+  return state === 'idle' || state === 'busy';
+}
+
+/**
+ * @param {Job} job
+ * @param {ContextView} context
+ */
+function isOfFitType(job, context) {
+  return (job.contextType === '' || job.contextType === context.type) && (job.kind !== 'render' || context.canDraw);
+}
+
+/**
+ * Whether the context can take the job, now or when what it does has ended.
+ * @param {Job} job
+ * @param {ContextView} context
+ */
+function suits(job, context) {
+  return isHealthy(context) && isOfFitType(job, context) && (context.memoryFree >= job.bytes || context.pending > 0);
+}
+
+/**
+ * Whether the context can take the job now.
+ * @param {Job} job
+ * @param {ContextView} context
+ */
+function canRun(job, context) {
+  return isHealthy(context) && isOfFitType(job, context) && context.memoryFree >= job.bytes &&
+    context.room > 0 && (job.alone ? context.workerRunning === 0 : context.workerRoom > 0);
+}
+
+/** @type {Record<'cuda'|'vulkan'|'cpu', number>} */
+const kComputeRanks = { cuda: 0, vulkan: 1, cpu: 2 };
+/** @type {Record<'cuda'|'vulkan'|'cpu', number>} */
+const kDrawRanks = { vulkan: 0, cuda: 1, cpu: 2 };
+const kSoftwareRank = 3;
+
+/**
+ * @param {ContextView} context
+ * @param {Job} job
+ */
+function rankOf(context, job) {
+  if (context.software) return kSoftwareRank;
+  return (job.kind === 'render' ? kDrawRanks : kComputeRanks)[context.type];
+}
+
+/**
+ * When the context would be through with the job, in ms from now, going by what was measured; undefined where nothing was. What waits
+ * there is taken to be like the job unless the context knows better.
+ * @param {ContextView} context
+ * @param {Job} job
+ */
+function finishMs(context, job) {
+  const speed = context.speed(job.workload);
+  if (speed === undefined) return undefined;
+  const ms = Math.max(speed * job.cost, 1e-6);
+  return ms + (context.pendingMs ?? context.pending * ms);
+}
+
+// Estimates within a quarter of each other are equal. Steps, not a tolerance: "equal" must hold for three when it does for two.
+const kStep = Math.log(1.25);
+/** @param {number} ms */
+function stepOf(ms) {
+  return Math.round(Math.log(ms) / kStep);
+}
+
+/**
+ * @param {ContextView} a
+ * @param {ContextView} b
+ * @param {Job} job
+ */
+function comparePreference(a, b, job) {
+  const left = finishMs(a, job), right = finishMs(b, job);
+  if (left !== undefined && right !== undefined) return left === right ? 0 : stepOf(left) - stepOf(right);
+  return rankOf(a, job) - rankOf(b, job);
+}
+
+/**
+ * @param {ContextView} context
+ * @param {Job} job
+ */
+function held(context, { inputs }) {
+  let count = 0;
+  for (let i = 0; i < inputs.length; ++i) if (context.holds(inputs[i])) ++count;
+  return count;
+}
+
+// Room for eight such jobs is as good as room for a hundred; below that every halving counts.
+const kPlentySteps = 3, kLeastBytes = 2 ** 20;
+/**
+ * @param {ContextView} context
+ * @param {Job} job
+ */
+function headroom({ memoryFree }, { bytes }) {
+  return Math.min(kPlentySteps, Math.floor(Math.log2(memoryFree / Math.max(bytes, kLeastBytes))));
+}
+
+/** @typedef {{ name: string, compare: (a: ContextView, b: ContextView, job: Job, now: number) => number }} Criterion */
+
+/**
+ * How two contexts are compared for a job: by the first of these that tells them apart; negative when a is the better one.
+ * @type {readonly Criterion[]}
+ */
+const criteria = Object.freeze([
+  { name: 'can run it now', compare: (a, b, job) => Number(canRun(job, b)) - Number(canRun(job, a)) },
+  { name: 'affinity', compare: (a, b, job) => (job.affinity ? Number(b.affinities.has(job.affinity)) - Number(a.affinities.has(job.affinity)) : 0) },
+  { name: 'preference: the measured end, or else the kind of its work', compare: comparePreference },
+  { name: 'availability: idle', compare: (a, b) => Number(b.state === 'idle') - Number(a.state === 'idle') },
+  { name: 'availability: fewer pending', compare: (a, b) => a.pending - b.pending },
+  { name: 'resident data', compare: (a, b, job) => (job.inputs.length ? held(b, job) - held(a, job) : 0) },
+  { name: 'compiled program', compare: (a, b, { workload }) => Number(!!b.programs?.has(workload)) - Number(!!a.programs?.has(workload)) },
+  { name: 'memory headroom', compare: (a, b, job) => headroom(b, job) - headroom(a, job) || 0 },
+  { name: 'worker load', compare: (a, b) => a.workerRunning - b.workerRunning },
+  { name: 'least recently used', compare: (a, b) => a.lastUsed - b.lastUsed },
+]);
+
+/**
+ * @param {ContextView} a
+ * @param {ContextView} b
+ * @param {Job} job
+ * @param {number} now
+ */
+function compareContexts(a, b, job, now) {
+  for (let i = 0; i < criteria.length; ++i) {
+    const order = criteria[i].compare(a, b, job, now);
+    if (order) return order;
+  }
+  return 0;
+}
+
+/**
+ * The part of contexts for which test holds, or all of them when it holds for none.
+ * @param {ContextView[]} contexts
+ * @param {(context: ContextView) => boolean} test
+ */
+function narrow(contexts, test) {
+  const some = contexts.filter(test);
+  return some.length ? some : contexts;
+}
+
+/**
+ * Without software Vulkan, unless nothing else can ever take the job, or nothing else can now and it has waited long, or measurements
+ * can tell: it is many times slower than a processor's own kernels.
+ * @param {ContextView[]} suited
+ * @param {Job} job
+ * @param {readonly ContextView[]} contexts
+ * @param {number} now
+ */
+function withoutSoftware(suited, job, contexts, now) {
+  if (!suited.some(({ software }) => software)) return suited;
+  const others = contexts.filter((each) => !each.software && (each.state === 'starting' ? isOfFitType(job, each) : suited.includes(each)));
+  if (!others.length) return suited;
+  if (now - job.enqueued > kSoftwarePatienceMs && !others.some((each) => canRun(job, each))) return suited;
+  const isMeasured = (/** @type {ContextView} */ each) => each.speed(job.workload) !== undefined;
+  const othersMeasured = others.some(isMeasured);
+  return suited.filter((each) => !each.software || (othersMeasured && isMeasured(each)));
+}
+
+/**
+ * The contexts that may take the job, now or once they have room.
+ * @param {Job} job
+ * @param {readonly ContextView[]} contexts
+ * @param {number} now
+ */
+function eligible(job, contexts, now) {
+  let suited = contexts.filter((context) => suits(job, context));
+  if (job.excluded >= 0) suited = narrow(suited, ({ member }) => member !== job.excluded);
+  if (job.affinity) {
+    const homes = suited.filter(({ affinities }) => affinities.has(job.affinity));
+    if (homes.length) return homes;
+  }
+  return withoutSoftware(suited, job, contexts, now);
+}
+
+/**
+ * Whether a context that is full now is expected to be through with the job before the best of those with room. Waiting ends when it
+ * has cost what it could gain, so that a long queue uses slow contexts, too.
+ * @param {ContextView} best
+ * @param {ContextView[]} contexts
+ * @param {Job} job
+ * @param {number} now
+ */
+function shouldWait(best, contexts, job, now) {
+  const here = finishMs(best, job);
+  if (here === undefined || job.alone) return false;
+  return contexts.some((context) => {
+    if (canRun(job, context) || context.memoryFree < job.bytes) return false;
+    const there = finishMs(context, job);
+    return there !== undefined && stepOf(there) < stepOf(here) && now - job.enqueued < here - there;
+  });
+}
+
+/**
+ * The best context for the job; undefined when there is none, or when waiting for one that is full is better.
+ * @param {Job} job
+ * @param {readonly ContextView[]} contexts
+ * @param {number} now
+ * @returns {ContextView|undefined}
+ */
+function chooseContext(job, contexts, now) {
+  const able = eligible(job, contexts, now);
+  if (!able.length) return undefined;
+  const best = able.reduce((chosen, context) => (compareContexts(context, chosen, job, now) < 0 ? context : chosen));
+  return canRun(job, best) && !shouldWait(best, able, job, now) ? best : undefined;
+}
+
+/**
+ * The slot of the member to keep free of new jobs, by a workerRoom of 0, until a job that has to run alone finds it empty; -1 when none
+ * can take it. (Contexts left out of the list instead would look as if they did not exist: affinities would move.)
+ * @param {Job} job
+ * @param {readonly ContextView[]} contexts
+ * @param {number} now
+ */
+function memberToEmpty(job, contexts, now) {
+  const able = eligible(job, contexts, now);
+  if (!able.length) return -1;
+  return able.reduce((best, context) => (context.workerRunning < best.workerRunning ? context : best)).member;
+}
+
+module.exports = {
+  kAgingMs, kUrgentMs, clampPriority, effectivePriority, compareAged, isUrgent, chooseJob,
+  criteria, canRun, chooseContext, memberToEmpty,
+};

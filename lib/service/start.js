@@ -1,0 +1,202 @@
+// The primary of `switchyard start`: forks the workers, says when they are ready, and stops them when it is told to stop.
+'use strict';
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
+const { version } = require('../../package.json');
+const { readServiceConfig, managerOptions } = require('../config');
+const { createLogger, describeError } = require('../log');
+const { curlLine } = require('./home');
+
+/** @typedef {import('../config').ServiceConfig} ServiceConfig */
+/** @typedef {{ address: string, port: number }} Address */
+
+const kSameSignalMs = 500;
+const kGraceMs = 5000;
+
+/** @type {Record<string, string>} */
+const kListenProblems = {
+  EADDRINUSE: 'is in use: stop what listens there, or choose another with --port',
+  EACCES: 'may not be used by this user: choose one from 1024 on with --port',
+  EADDRNOTAVAIL: 'cannot be used: this machine does not have that address (--host)',
+  ENOTFOUND: 'cannot be used: nobody knows that host (--host)',
+};
+
+/**
+ * @param {ServiceConfig} config
+ * @param {string|undefined} code
+ */
+function cannotListen({ host, port }, code = 'unknown reason') {
+  return new Error(`port ${port} of ${host} ${kListenProblems[code] ?? `cannot be used (${code})`}`);
+}
+
+/**
+ * Before anything is forked: workers that can't listen would be started again and again.
+ * @param {ServiceConfig} config
+ * @returns {Promise<void>}
+ */
+function checkPort(config) {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', (/** @type {NodeJS.ErrnoException} */ error) => reject(cannotListen(config, error.code)));
+    probe.listen({ port: config.port, host: config.host, exclusive: true }, () => probe.close(() => resolve()));
+  });
+}
+
+/**
+ * What workers and the addon read from the environment, where something else than the environment said it.
+ * @param {ServiceConfig} config
+ * @param {object} options
+ */
+function prepareEnvironment(config, options) {
+  process.env.SWITCHYARD_SERVICE = JSON.stringify(options);
+  if (config.shaderCacheDir) process.env.SHADER_CACHE_DIR = config.shaderCacheDir;
+  if (config.debugLogging) process.env.GPU_DEBUG_LOGGING = 'true';
+}
+
+/**
+ * The address of the first worker that listens; fails when one says that it can't.
+ * @param {ServiceConfig} config
+ * @returns {Promise<Address>}
+ */
+function listening(config) {
+  return new Promise((resolve, reject) => {
+    cluster.once('listening', (_, address) => resolve(/** @type {Address} */ (address)));
+    cluster.on('message', (_, message) => {
+      if (message?.switchyard === 'cannot-listen') reject(cannotListen(config, message.code));
+    });
+  });
+}
+
+/** @param {Address} address as a client of this machine writes it */
+function urlOf({ address, port }) {
+  const host = !address || address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '[::1]' : address.includes(':') ? `[${address}]` : address;
+  return `http://${host}:${port}`;
+}
+
+/**
+ * The devices that the contexts are on, each with how many.
+ * @param {any[]} contexts
+ */
+function devicesOf(contexts) {
+  /** @type {Map<string, { id: string, name: string, contexts: number }>} */
+  const devices = new Map();
+  for (const { device, deviceName } of contexts) {
+    const id = String(device?.id ?? device);
+    const entry = devices.get(id) ?? { id, name: device?.name ?? deviceName ?? '', contexts: 0 };
+    ++entry.contexts;
+    devices.set(id, entry);
+  }
+  return [...devices.values()];
+}
+
+/**
+ * @param {ServiceConfig} config
+ * @param {Address} address
+ * @param {any[]} contexts
+ */
+function describeReady(config, address, contexts) {
+  return { url: urlOf(address), host: config.host, port: address.port, workers: config.workers, contexts: contexts.length, devices: devicesOf(contexts) };
+}
+
+/** @param {ReturnType<typeof describeReady>} ready */
+function readyText({ url, host, workers, contexts, devices }) {
+  const count = (/** @type {number} */ number, /** @type {string} */ what) => `${number} ${what}${number === 1 ? '' : 's'}`;
+  const everywhere = host === '0.0.0.0' || host === '::' ? ', reachable from everywhere' : '';
+  const lines = devices.map((device) => `  ${device.id.padEnd(10)} ${count(device.contexts, 'context')}${device.name ? `  ${device.name}` : ''}`);
+  return [`switchyard ${version} is ready at ${url} (${count(workers, 'worker')}, ${count(contexts, 'context')}${everywhere})`, ...lines, '', 'Try:',
+    `  ${curlLine(url)}`, `  npx switchyard run normalize --shape 1000x384${url === 'http://127.0.0.1:3000' ? '' : ` --url ${url}`}`, `  curl -s ${url}/health/cluster`, ''].join('\n');
+}
+
+/**
+ * Tells every worker to take no more requests, and waits until what is under way is finished.
+ * @param {number} timeout ms
+ */
+async function drainWorkers(timeout) {
+  const workers = Object.values(cluster.workers ?? {}).flatMap((worker) => worker ?? []);
+  await Promise.all(workers.map((worker) => new Promise((resolve) => {
+    const timer = setTimeout(resolve, timeout);
+    const done = () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    };
+    worker.once('exit', done);
+    worker.on('message', (message) => { if (message?.switchyard === 'drained') done(); });
+    if (worker.isConnected()) worker.send({ switchyard: 'drain' }, (/** @type {any} */ error) => { if (error) done(); });
+    else done();
+  })));
+}
+
+/**
+ * Calls `stop` at the first signal, ends the process at the second. One Ctrl-C arrives several times, from the terminal and from
+ * each npm and script above us that passes it on: what follows at once is the same signal.
+ * @param {(signal: NodeJS.Signals) => void} stop
+ */
+function onSignals(stop) {
+  let first = 0;
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => {
+      if (!first) {
+        first = Date.now();
+        stop(signal);
+      } else if (Date.now() - first > kSameSignalMs) {
+        process.exit(128 + os.constants.signals[signal]);
+      }
+    });
+  }
+}
+
+/**
+ * @param {any} manager
+ * @param {ServiceConfig} config
+ * @param {import('../log').Logger} logger
+ * @param {number} exitCode
+ */
+async function stop(manager, config, logger, exitCode) {
+  setTimeout(() => {
+    logger.error('stopping takes too long: what still runs is given up');
+    process.exit(1);
+  }, 2 * config.drainTimeout + kGraceMs).unref();
+  try {
+    await drainWorkers(config.drainTimeout + kGraceMs);
+    await manager.close({ drain: true });
+    process.exit(exitCode);
+  } catch (error) {
+    logger.error(describeError(error), 'the manager did not close');
+    process.exit(1);
+  }
+}
+
+/**
+ * Resolves once the service is ready; from then on signals decide.
+ * @param {object} [options] of createGPUClusterManager() and of the HTTP service
+ * @param {{ json?: boolean }} [output]
+ */
+async function start(options = {}, { json = false } = {}) {
+  const config = readServiceConfig(options);
+  const logger = createLogger(config, { worker: 0 });
+  await checkPort(config);
+  prepareEnvironment(config, options);
+  const address = listening(config);
+  address.catch(() => {});  // it is waited for below
+  /** @type {any} */
+  const gpu = require('../index');
+  const manager = gpu.createGPUClusterManager({ ...managerOptions(config), workers: config.workers, exec: path.join(__dirname, 'worker.js') });
+  onSignals((signal) => {
+    logger.info({ signal }, 'stopping: requests under way are finished; another signal ends them');
+    stop(manager, config, logger, 0);
+  });
+  try {
+    const [first] = await Promise.all([address, manager.ready]);
+    const ready = describeReady(config, first, manager.contexts());
+    process.stdout.write(json ? `${JSON.stringify(ready)}\n` : readyText(ready));
+    logger.info({ workers: ready.workers, contexts: ready.contexts }, 'ready');
+  } catch (error) {
+    process.stderr.write(`switchyard: ${error.message}\n`);
+    await stop(manager, config, logger, 1);
+  }
+}
+
+module.exports = { start };

@@ -1,0 +1,39 @@
+// A worker of `switchyard start`: a manager and the HTTP service over it. The primary tells it when to stop.
+'use strict';
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
+/** @type {any} */
+const gpu = require('../index');
+const { readServiceConfig, managerOptions } = require('../config');
+const { createLogger, describeError } = require('../log');
+const { createServer } = require('./server');
+
+// What the command line said; the environment and the config file are read again, and say the same as to the primary.
+const config = readServiceConfig(JSON.parse(process.env.SWITCHYARD_SERVICE ?? '{}'));
+const logger = createLogger(config, { worker: cluster.worker?.id ?? 0 });
+const manager = gpu.createGPUClusterManager(managerOptions(config));
+Promise.resolve(manager.ready).catch((error) => logger.error(describeError(error), 'the manager did not become ready'));
+const app = createServer(manager, config, logger);
+
+/** @param {object} message */
+function tell(message) {
+  if (process.connected) process.send?.(message);
+}
+
+/** Asked to end by somebody else than the primary: what is under way is finished first. */
+async function leave() {
+  await app.drain();
+  await manager.close({ drain: true });
+  process.exit(0);
+}
+
+// Ctrl-C reaches the whole group of processes: the primary answers it, and says what to do.
+process.on('SIGINT', () => {});
+process.once('SIGTERM', leave);
+process.on('message', (/** @type {any} */ message) => {
+  if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
+});
+app.listen({ port: config.port, host: config.host }).catch((error) => {
+  logger.error(describeError(error), 'the server cannot listen');
+  tell({ switchyard: 'cannot-listen', code: error.code });
+});

@@ -1,0 +1,12 @@
+// The built-in worker of createGPUClusterManager({ workers: N }): it only runs jobs.
+'use strict';
+const { createGPUClusterManager } = require('./manager');
+
+// The primary decides when the end has come: a signal to the whole group, Ctrl-C for example, reaches it as well.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+
+createGPUClusterManager().ready.catch((/** @type {Error} */ error) => {
+  process.stderr.write(`switchyard worker: ${error.message}\n`);
+  process.exit(1);
+});
