@@ -6,11 +6,14 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 
+#include "background.h"
 #include "cluster/body.h"
 #include "context_wrap.h"
 #include "convert.h"
+#include "nvml.h"
 #include "remote_job.h"
 
 namespace switchyard::node {
@@ -472,6 +475,37 @@ Napi::Value dropRemote(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// What NVML says of a card may take a while to come: off the event loop.
+class PendingCard : public Pending {
+ public:
+  using Pending::Pending;
+  Napi::Value result(Environment& environment) override {
+    Napi::Env env(environment.env());
+    if (!use) return env.Null();
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("utilization", Napi::Number::New(env, use->utilization));
+    result.Set("usedBytes", Napi::Number::New(env, static_cast<double>(use->usedBytes)));
+    result.Set("totalBytes", Napi::Number::New(env, static_cast<double>(use->totalBytes)));
+    return result;
+  }
+  std::optional<CardUse> use;
+};
+
+// readCard(id, uuid): delivered as { utilization, usedBytes, totalBytes } or null
+Napi::Value readCardUse(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    auto pending = std::make_shared<PendingCard>(readUint(info[0]));
+    environment.pending.begin(pending);
+    Background::shared().post([pending, shared = environment.shared(), uuid = info[1].As<Napi::String>().Utf8Value()] {
+      pending->use = readCard(uuid);
+      shared->pending.push(pending.get());
+    });
+    return env.Undefined();
+  });
+}
+
 Napi::Value announce(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Environment::of(info.Env()).remote->announce(*channelOf(info[0]));
@@ -505,6 +539,7 @@ void defineCluster(Napi::Env env, Napi::Object exports) {
   put("takeRemote", takeRemote);
   put("dropRemote", dropRemote);
   put("announce", announce);
+  put("readCard", readCardUse);
 }
 
 }  // namespace switchyard::node

@@ -198,6 +198,7 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
     for (double param : job.params) message.put(param);
   }
   placeInputs(staged, message);
+  message_[cluster::kFirst + kAskOutputs] = static_cast<double>(message_.size() - cluster::kFirst - kAskNumbers);
   placeOutputs(staged, message);
   if (message_.size() > cluster::kMaxMessage) throw Error(Code::InvalidArgument, "the graph is too large to be sent to another process");
   message_[cluster::kLength] = static_cast<double>(message_.size());

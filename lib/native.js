@@ -52,6 +52,7 @@ const { GPUError } = require('./errors');
  * @property {(id: number, places?: Float64Array) => any} takeRemote
  * @property {(id: number) => void} dropRemote
  * @property {(channel: NativeChannel) => void} announce
+ * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
 /**
  * @typedef {object} NativeChannel

@@ -1,6 +1,7 @@
 // The contexts of one process: opened as the coordinator planned, proven by a known answer, and watched.
 'use strict';
 const { native } = require('./native');
+const { nextId, track } = require('./jobs');
 const { openContext, GPUContext } = require('./context');
 const { specs } = require('./encode');
 const { GPUError, asGpuError } = require('./errors');
@@ -21,6 +22,7 @@ const status = require('./status');
 const kBeatMs = 250;
 const kKnownAnswerMs = 20000;   // how old the last known-answer run of an idle context may get
 const kKnownAnswerTimeoutMs = 20000;
+const kCardMs = 5000;           // between two looks at a card
 
 // Small whole numbers: every device and every order of summation gives the same.
 const kSide = 16;
@@ -122,6 +124,18 @@ class PoolContext {
     this.#page[this.#at + status.kReservedBytes] = reserved;
   }
 
+  /** What its card does for all processes; only where NVML knows it. */
+  async readCard() {
+    if (this.gpu?.contextType !== 'cuda' || !this.isReady) return;
+    const number = nextId();
+    native.readCard(number, this.gpu.device.uuid);
+    const card = await track(number, undefined, undefined, (value) => value);
+    if (!card) return;
+    this.#page[this.#at + status.kGpuUtilization] = card.utilization;
+    this.#page[this.#at + status.kGpuUsedBytes] = card.usedBytes;
+    this.#page[this.#at + status.kGpuTotalBytes] = card.totalBytes;
+  }
+
   /** @param {any} workload */
   workloadIndex(workload) {
     return specs.get(workload.type)?.index ?? -1;
@@ -134,6 +148,7 @@ class Pool {
   /** @type {NodeJS.Timeout|undefined} */
   #timer;
   #lastBeat = 0;
+  #cardsAt = 0;
   #checking = false;
   #closing = false;
 
@@ -233,6 +248,10 @@ class Pool {
       }
     }
     this.#checkOne(now);
+    if (this.config.performanceMonitoring && now - this.#cardsAt > kCardMs) {
+      this.#cardsAt = now;
+      for (const context of this.contexts) context.readCard().catch(() => {});  // a figure less, nothing else
+    }
   }
 
   /**
