@@ -277,8 +277,9 @@ function compareContexts(a, b, job, now) {
 
 /**
  * The part of contexts for which test holds, or all of them when it holds for none.
- * @param {ContextView[]} contexts
- * @param {(context: ContextView) => boolean} test
+ * @template {ContextView} T
+ * @param {T[]} contexts
+ * @param {(context: T) => boolean} test
  */
 function narrow(contexts, test) {
   const some = contexts.filter(test);
@@ -288,9 +289,10 @@ function narrow(contexts, test) {
 /**
  * Without software Vulkan, unless nothing else can ever take the job, or nothing else can now and it has waited long, or measurements
  * can tell: it is many times slower than a processor's own kernels.
- * @param {ContextView[]} suited
+ * @template {ContextView} T
+ * @param {T[]} suited
  * @param {Job} job
- * @param {readonly ContextView[]} contexts
+ * @param {readonly T[]} contexts
  * @param {number} now
  */
 function withoutSoftware(suited, job, contexts, now) {
@@ -305,8 +307,9 @@ function withoutSoftware(suited, job, contexts, now) {
 
 /**
  * The contexts that may take the job, now or once they have room.
+ * @template {ContextView} T
  * @param {Job} job
- * @param {readonly ContextView[]} contexts
+ * @param {readonly T[]} contexts
  * @param {number} now
  */
 function eligible(job, contexts, now) {
@@ -339,10 +342,11 @@ function shouldWait(best, contexts, job, now) {
 
 /**
  * The best context for the job; undefined when there is none, or when waiting for one that is full is better.
+ * @template {ContextView} T
  * @param {Job} job
- * @param {readonly ContextView[]} contexts
+ * @param {readonly T[]} contexts
  * @param {number} now
- * @returns {ContextView|undefined}
+ * @returns {T|undefined}
  */
 function chooseContext(job, contexts, now) {
   const able = eligible(job, contexts, now);
