@@ -67,6 +67,8 @@ class Client {
   #early = [];
   #waiting = 0;
   #switchedTo = '';
+  /** Jobs the coordinator was asked for so far. */
+  asked = 0;
   /** @type {Float64Array} the message that is being handled */
   #message = new Float64Array(0);
   #messageAt = 0;
@@ -187,6 +189,7 @@ class Client {
     const timeout = options?.timeout ?? this.config.timeout;
     try {
       if (this.#ended) throw this.#ended;
+      ++this.asked;
       const id = nextId();
       /** @type {any} */
       let holds, names;

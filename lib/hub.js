@@ -28,6 +28,7 @@ const kMaxMembers = 254;        // slots from 1 on; 0 is this process, the last 
 const kStartMs = 10000;         // a worker that has no context after this long is ended
 const kHalfOpenMs = 1000;       // between the ends of a member's two channels
 const kTickMs = 1000;
+const kPressure = 0.9, kPressureOver = 0.75;  // of a context's limit in use
 const kAskRole = 0, kRunRole = 1;
 const kStartsBeforeAvoiding = 2;
 
@@ -114,7 +115,7 @@ class Hub {
    */
   invite(workerId, pid, theirs) {
     if (theirs !== version) return { refused: `the primary process runs switchyard ${version}, this worker ${theirs}: install one version for both` };
-    if (this.#closed || this.coordinator.closing) return { refused: 'the cluster is being closed' };
+    if (this.#closed || this.coordinator.closing) return { refused: 'the cluster is being closed', code: 'ERR_CLOSED' };
     let member = this.#pids.get(String(pid));
     if (!member) {
       const slot = this.#freeSlot();
@@ -271,6 +272,7 @@ class Hub {
         break;
       }
       case 'ready': this.#memberReady(member); break;
+      case 'cleanup': for (const other of this.workers) if (other !== member) other.ask?.postText({ type: 'trim' }); break;
       case 'leaving': this.#leave(member, 'left'); break;
       case 'query':
         Promise.resolve(this.answer?.(text.what)).then(
@@ -484,7 +486,19 @@ class Hub {
       this.log.error({ worker: member.workerId }, 'a worker opened no context in time: its process is ended');
       this.kill(member, 'start-timeout');
     }
+    for (const context of this.#contexts) this.#watchMemory(context);
     if (this.members.size > 1 || this.#directoryStale) this.tellDirectory();
+  }
+
+  /** @param {ContextView} context */
+  #watchMemory(context) {
+    const use = context.usedBytes / context.memoryLimit;
+    if (use < kPressureOver) context.underPressure = false;
+    if (use < kPressure || context.underPressure) return;
+    context.underPressure = true;
+    this.tellAll('memory-pressure', {
+      contextId: context.id, workerId: context.workerId, memoryUsage: context.usedBytes / 2 ** 20, memoryLimit: context.memoryLimit / 2 ** 20, utilization: 100 * use,
+    });
   }
 
   // ---- the end

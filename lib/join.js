@@ -36,7 +36,7 @@ function askToJoin() {
         resolve({ address: message.address, key: message.key, slot: message.slot });
       } else if (message?.type === kRefused && typeof message.reason === 'string') {
         end();
-        reject(new GPUError('ERR_UNSUPPORTED', message.reason));
+        reject(new GPUError(message.code === 'ERR_CLOSED' ? 'ERR_CLOSED' : 'ERR_UNSUPPORTED', message.reason));
       }
     };
     const again = setInterval(hello, kAgainMs);
@@ -51,7 +51,7 @@ function askToJoin() {
 
 /**
  * In the primary: answers workers that ask. Everything else on the channel belongs to the application.
- * @param {(workerId: number, pid: number, version: string) => { refused: string }|{ address?: string, key?: number[], slot?: number }} invite
+ * @param {(workerId: number, pid: number, version: string) => { refused: string, code?: string }|{ address?: string, key?: number[], slot?: number }} invite
  * @returns {() => void} ends it
  */
 function answerJoining(invite) {
@@ -62,7 +62,7 @@ function answerJoining(invite) {
   const onMessage = (worker, message) => {
     if (message?.type !== kHello || typeof message.version !== 'string' || message.version.length > 100 || !worker.process.pid) return;
     const answer = invite(worker.id, worker.process.pid, message.version);
-    const reply = 'refused' in answer ? { type: kRefused, reason: answer.refused } : { type: kWelcome, ...answer };
+    const reply = 'refused' in answer ? { type: kRefused, reason: answer.refused, code: answer.code } : { type: kWelcome, ...answer };
     if (worker.isConnected()) worker.send(reply, () => {});
   };
   cluster.on('message', onMessage);

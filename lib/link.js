@@ -37,6 +37,8 @@ class Link {
   #queries = new Map();
   #lastQuery = 0;
   #reopened = 0;
+  #askedBefore = -1;
+  #trimmed = false;
   /** @type {any[]} */
   #plan = [];
 
@@ -139,6 +141,7 @@ class Link {
       case 'event': this.parts.onEvent(text.name, text.event); break;
       case 'answer': this.#onAnswer(text); break;
       case 'reopen': this.#reopen(text.index); break;
+      case 'trim': this.trim(); break;
       case 'end': this.parts.onDismissed(text.reason); break;
       case 'bye': this.#expected = true; break;
       default: break;
@@ -205,6 +208,31 @@ class Link {
     if (!this.#channel || this.#channel.closed) return;
     native.announce(this.#channel.handle);
     this.#channel.sent();
+  }
+
+  /** @param {object} text to the coordinator */
+  say(text) {
+    this.#channel?.postText(text);
+  }
+
+  /** Gives unused memory of this process back. */
+  trim() {
+    this.pool?.trim();
+    native.trimShared();
+    this.announce();
+  }
+
+  /** The same for shared memory, when no job was asked for since the last time. */
+  trimIdle() {
+    const { asked, waiting } = this.parts.client;
+    if (asked === this.#askedBefore && !waiting && !this.#trimmed) {
+      this.#trimmed = true;
+      native.trimShared();
+      this.announce();
+    } else if (asked !== this.#askedBefore) {
+      this.#trimmed = false;
+    }
+    this.#askedBefore = asked;
   }
 
   #onEnd() {

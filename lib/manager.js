@@ -4,8 +4,7 @@ const { EventEmitter } = require('node:events');
 const cluster = require('node:cluster');
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
-const { setTimeout, setImmediate } = require('node:timers');
-const { native } = require('./native');
+const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
 const { Client } = require('./client');
 const { Directory } = require('./directory');
 const { Link } = require('./link');
@@ -23,6 +22,7 @@ const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('./er
 
 const kWorkerPatienceMs = 5000;  // for a worker to end when it was asked to
 const kExitGraceMs = 300;        // for Node's own end of a worker whose primary has gone
+const kIdleMs = 10000;           // without a job: then shared memory that nobody uses goes back to the system
 const kPollMs = 5;
 const kPollSlowMs = 20;
 
@@ -76,6 +76,9 @@ class GPUClusterManager extends EventEmitter {
     });
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
     this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
+    const idle = setInterval(() => this.#link.trimIdle(), kIdleMs);
+    idle.unref();
+    this.#undo.push(() => clearInterval(idle));
     if (isWorker) this.#join();
     else this.#startHub();
   }
@@ -304,10 +307,10 @@ class GPUClusterManager extends EventEmitter {
     return this.#ask(`memory ${deviceId}`);
   }
 
-  /** Gives unused memory of this process back. */
+  /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
   cleanup() {
-    this.#link.pool?.trim();
-    native.trimShared();
+    this.#link.trim();
+    this.#link.say({ type: 'cleanup' });
   }
 
   /**

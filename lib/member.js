@@ -93,6 +93,7 @@ class ContextView {
     this.software = device.backend === 'vulkan' && device.type === 'cpu';
     this.canDraw = device.features.graphics;
     this.isLost = false;
+    this.underPressure = false;
     this.assigned = 0;    // launches given to it and not ended
     this.assignedMs = 0;  // of estimated work in them
     this.usedAt = 0;

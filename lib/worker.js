@@ -6,7 +6,8 @@ const { createGPUClusterManager } = require('./manager');
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
-createGPUClusterManager().ready.catch((/** @type {Error} */ error) => {
+createGPUClusterManager().ready.catch((/** @type {import('./errors').GPUError} */ error) => {
+  if (error.code === 'ERR_CLOSED') process.exit(0);  // it was forked while the cluster was being closed
   process.stderr.write(`switchyard worker: ${error.message}\n`);
   process.exit(1);
 });
