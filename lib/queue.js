@@ -162,6 +162,7 @@ class JoinGroup {
   /** @param {string} key */
   constructor(key) {
     this.key = key;
+    this.size = 0;
     /** @type {Job|undefined} */
     this.first = undefined;
     /** @type {Job|undefined} */
@@ -308,6 +309,14 @@ class JobQueue {
   }
 
   /**
+   * How many queued jobs could go with this one, itself included.
+   * @param {Job} job
+   */
+  joinable(job) {
+    return job.q_group ? job.q_group.size : Number(this.#has(job));
+  }
+
+  /**
    * Takes out every job whose deadline has come.
    * @param {number} now
    */
@@ -448,6 +457,7 @@ class JobQueue {
     let group = this.#groups.get(key);
     if (!group) this.#groups.set(key, group = new JoinGroup(key));
     job.q_group = group;
+    ++group.size;
     if (front) {
       job.q_joinAfter = group.first;
       if (group.first) group.first.q_joinBefore = job; else group.last = job;
@@ -501,7 +511,7 @@ class JobQueue {
     const { q_joinBefore: before, q_joinAfter: after } = job;
     if (before) before.q_joinAfter = after; else group.first = after;
     if (after) after.q_joinBefore = before; else group.last = before;
-    if (!group.first) this.#groups.delete(group.key);
+    if (--group.size === 0) this.#groups.delete(group.key);
   }
 
   /** @param {Job} job that goes */

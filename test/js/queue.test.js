@@ -313,8 +313,11 @@ class Model {
     if (urgent <= 8) expect(job).toBe(this.expected(fits));  // it looks at no more
     expect(job === undefined).toBe(!this.jobs.some(fits));
     if (!job) return;
-    const before = [...this.jobs];
+    const before = [...this.jobs], joined = this.queue.joinable(job);
     const taken = this.queue.takeMatching(job, most, ({ asker }) => asker !== 3);
+    const group = before.filter((each) => each === job || (job.joinKey && !job.alone && each.joinKey === job.joinKey && !each.alone &&
+      each.affinity === job.affinity && each.excluded === job.excluded));
+    expect(joined).toBe(group.length);
     const joinable = before.filter((each) => each !== job && job.joinKey && !job.alone && each.joinKey === job.joinKey && !each.alone &&
       each.affinity === job.affinity && each.excluded === job.excluded && each.asker !== 3);
     expect(taken.slice(1)).toEqual(joinable.slice(0, most - 1));
