@@ -213,7 +213,7 @@ class Client {
       this.#ids.add(id);
       if (this.#waiting++ === 0) this.#channel?.ref();
       const waited = track(id, { signal: options?.signal, timeout }, holds, (value) => this.#decode(value, names, workload, id, holds[1], started, attempts), this.#cancel);
-      return waited.then((done) => this.#completed(workload, done), (error) => {
+      return waited.then((/** @type {any} */ done) => this.#completed(workload, done), (/** @type {any} */ error) => {
         throw this.#failed(workload, error);
       });
     } catch (error) {
@@ -247,7 +247,7 @@ class Client {
       const context = this.#ended || digest !== kNoDigest ? undefined : this.#pool?.choose(kind, options);
       const rest = { ...options, timeout: left };
       const asked = context ? this.#runHere(context, workload, rest, kind) : this.#ask(workload, rest, kind, digest, attempts);
-      asked.then((done) => settle(id, null, done), (error) => settle(id, error, undefined));
+      asked.then((/** @type {any} */ done) => settle(id, null, done), (/** @type {any} */ error) => settle(id, error, undefined));
     });
     return waited;
   }

@@ -1,6 +1,7 @@
 // The workers that the manager itself forks: replaced when they end, with patience when they can't even start.
 'use strict';
-const cluster = require('node:cluster');
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
 const { setTimeout, clearTimeout } = require('node:timers');
 
 const kQuickDeaths = 3;      // in a row before a worker was ready: from then on there is a pause before the next

@@ -1,4 +1,5 @@
 // The types of switchyard's public interface.
+import { EventEmitter } from 'node:events';
 
 export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int8' | 'uint8';
 /** What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where there is one). */
@@ -241,4 +242,243 @@ export class GPUError extends Error {
   log?: string;
   /** With ERR_TIMEOUT and ERR_CANCELED: resolves when inputs and `into` targets are no longer in use. */
   released?: Promise<void>;
+  /** With ERR_QUEUE_FULL: when there will likely be room, in ms from now. */
+  retryAfter?: number;
 }
+
+// ---- A cluster
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+/** What is left out comes from the environment, from switchyard.config.yaml, or is the default. */
+export interface ManagerOptions {
+  /** How many workers to fork. Left out: the application forks by itself, or nobody does. */
+  workers?: number;
+  /** The script of the forked workers; without one, a built-in worker that only runs jobs. */
+  exec?: string;
+  contextsPerWorker?: number;
+  /** In this order, instead of the best kind and then one of another kind. */
+  contextTypes?: readonly Backend[];
+  /** How many workers own contexts on one card. */
+  gpuWorkers?: number | 'auto';
+  /** For jobs that name none. */
+  retries?: number;
+  /** Bytes of a context. */
+  memoryLimit?: number;
+  /** Jobs a worker runs at a time. */
+  maxConcurrent?: number;
+  /** Jobs that may wait. */
+  queueLimit?: number;
+  /** Milliseconds, for jobs that name none. */
+  timeout?: number;
+  logLevel?: LogLevel;
+}
+
+export interface JobOptions {
+  /** A whole number: higher goes first, 0 when left out. */
+  priority?: number;
+  /** Milliseconds from the call, waiting in the queue included. */
+  timeout?: number;
+  signal?: AbortSignal;
+  contextType?: Backend;
+  /** Jobs of one affinity go to one context while it is healthy. */
+  affinity?: string;
+  /** Lets equal jobs share one run or a stored result, each with its own copy. */
+  cache?: boolean;
+  /** After crashes and lost devices. */
+  retries?: number;
+  /** Memory for outputs, by name; in use until the promise settles, or until `error.released`. */
+  into?: Record<string, TensorLike | undefined>;
+}
+export interface GPUResult<Output extends string = string> extends RunResult<Output> {
+  /** 0: the primary process, or one that is alone. */
+  workerId: number;
+  cached: boolean;
+  /** How many jobs ran in one launch. */
+  batchSize: number;
+  attempts: number;
+}
+
+/** JSON that another process of the cluster gives to openTensor(). */
+export interface SharedTensorHandle {
+  region: number;
+  block: number;
+  generation: number;
+  bytes: number;
+  shape: number[];
+  dtype: DType;
+}
+/** A tensor in memory that every process of the cluster can see. Made by sharedTensor() and openTensor(). */
+export class SharedTensor<D extends DType = DType> {
+  private constructor();
+  readonly shape: readonly number[];
+  readonly dtype: D;
+  /** Empty once the tensor is released. */
+  readonly data: DataOf[D];
+  readonly handle: SharedTensorHandle;
+  readonly sealed: boolean;
+  /** Promises that the contents don't change any more: only then may a copy stay on a device between jobs. */
+  seal(): this;
+  /** Lets go: the memory is free once every process has, and no job uses it. */
+  release(): void;
+  toJSON(): SharedTensorHandle;
+  [Symbol.dispose](): void;
+}
+
+export interface ContextInfo {
+  /** '<workerId>-<type>-<n>' */
+  id: string;
+  workerId: number;
+  contextType: Backend;
+  /** Its device's id. */
+  device: string;
+  state: 'idle' | 'busy' | 'lost' | 'starting';
+  isActive: boolean;
+  /** As Date.now() has it; 0: never. */
+  lastUsed: number;
+  /** Bytes. */
+  memoryUsage: number;
+  memoryLimit: number;
+  shaderCount: number;
+  jobsRun: number;
+}
+export interface Percentiles {
+  p50: number;
+  p99: number;
+}
+/** Durations in ms, memory in MB, rates in per cent. */
+export interface GPUClusterMetrics {
+  totalContexts: number;
+  activeContexts: number;
+  totalShaders: number;
+  cacheHitRate: number;
+  compilationTime: number;
+  memoryUsage: { total: number; perContext: Record<string, number>; shaderCache: number };
+  performance: {
+    frameRate: number;
+    renderTime: number;
+    contextSwitches: number;
+    contextSwitchTime: Percentiles;
+    jobsPerSecond: number;
+    queueDepth: number;
+    latency: Percentiles;
+  };
+}
+export interface MemoryStats {
+  allocatedMb: number;
+  reservedMb: number;
+  maxAllocatedMb: number;
+  totalMb: number;
+  utilizationPct: number;
+}
+export interface ClusterHealth {
+  /** 'down': no context can take a job. */
+  status: 'ok' | 'degraded' | 'down';
+  workers: {
+    id: number;
+    pid: number;
+    state: 'joining' | 'starting' | 'ready' | 'leaving';
+    /** Ids of its contexts. */
+    contexts: string[];
+    /** How long ago its event loop last turned; null: never. */
+    loopAgeMs: number | null;
+    /** The same of the threads that run jobs. */
+    deviceAgeMs: number | null;
+  }[];
+  contexts: {
+    id: string;
+    contextType: Backend;
+    device: string;
+    /** 'closed': it takes no more jobs. */
+    state: 'idle' | 'busy' | 'lost' | 'starting' | 'closed';
+    /** How long ago it last computed a known answer; null: never. */
+    lastKnownAnswerAgeMs: number | null;
+  }[];
+  queue: { depth: number; running: number; limit: number; oldestAgeMs: number };
+  /** How many workers were replaced, by reason. */
+  restarts: Record<string, number>;
+  /** Devices that have ended the workers that opened them, and are left out. */
+  avoidedDevices: string[];
+  draining: boolean;
+}
+
+/** Durations in ms, memory in MB, rates in per cent. */
+export interface ManagerEvents {
+  'context-switch': [event: { from: string | null; to: string; workerId: number; contextType: Backend; duration: number }];
+  'workload-completed': [event: { workloadId: string; type: string; context: string; duration: number; memoryUsage: number }];
+  'workload-failed': [event: { workloadId?: string; type?: string; code: ErrorCode; message: string }];
+  'shader-compiled': [event: { name: string; compilationTime: number; cacheHitRate: number; memoryUsage: number }];
+  'worker-ready': [event: { workerId: number; pid: number; contexts: string[] }];
+  'worker-lost': [event: { workerId: number; pid: number; reason: string }];
+  'context-lost': [event: { contextId: string; workerId: number; message: string }];
+  'memory-pressure': [event: Record<string, unknown>];
+  'queue-full': [event: { retryAfter: number }];
+}
+
+type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
+type Maybe = InputTensor | null | undefined;
+/** A workload's inputs one after the other. */
+type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends Binary
+  ? [a: InputTensor, b: InputTensor]
+  : T extends 'layer-norm'
+    ? [input: InputTensor, gamma: Maybe, beta: Maybe] | [input: InputTensor, gamma: InputTensor] | [input: InputTensor]
+    : T extends 'attention'
+      ? [query: InputTensor, key: InputTensor, value: InputTensor, mask: Maybe] | [query: InputTensor, key: InputTensor, value: InputTensor]
+      : T extends 'pagerank'
+        ? [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe] | [rowOffsets: InputTensor, columns: InputTensor]
+        : T extends 'similarity-search'
+          ? [queries: InputTensor, base: InputTensor]
+          : T extends 'dequantize'
+            ? [input: InputTensor, scales: InputTensor]
+            : T extends 'pca-transform'
+              ? [input: InputTensor, mean: InputTensor, components: InputTensor]
+              : [input: InputTensor];
+type OpRest<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] extends [never]
+  ? [params?: Workloads[T]['params'], options?: JobOptions]
+  : [params: Workloads[T]['params'], options?: JobOptions];
+type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : true) : never;
+/** The one output of a workload, or all of them by name. */
+type OpResult<T extends WorkloadType> = T extends 'attention'
+  ? Tensor
+  : IsUnion<Workloads[T]['outputs']> extends true
+    ? Record<Workloads[T]['outputs'], Tensor>
+    : Tensor;
+interface Op<T extends WorkloadType> {
+  (...args: [...Positional<T>, ...OpRest<T>]): Promise<OpResult<T>>;
+  (inputs: Workloads[T]['inputs'], ...rest: OpRest<T>): Promise<OpResult<T>>;
+}
+interface AttentionWithWeights {
+  (query: InputTensor, key: InputTensor, value: InputTensor, params: Workloads['attention']['params'] & { returnWeights: true }, options?: JobOptions):
+    Promise<Record<'output' | 'weights', Tensor>>;
+  (inputs: Workloads['attention']['inputs'], params: Workloads['attention']['params'] & { returnWeights: true }, options?: JobOptions):
+    Promise<Record<'output' | 'weights', Tensor>>;
+}
+/** The built-in workloads as functions: ops.matmul(a, b, params, options), or ops.matmul({ a, b }, params, options). */
+export type Ops = {
+  readonly [T in WorkloadType as T | CamelCase<T>]: T extends 'attention' ? AttentionWithWeights & Op<T> : Op<T>;
+};
+
+/** Jobs for every context of a cluster, from any of its processes. Made by createGPUClusterManager(). */
+export class GPUClusterManager extends EventEmitter<ManagerEvents> {
+  private constructor();
+  /** Resolves when jobs find a context; jobs given earlier wait in the queue. */
+  readonly ready: Promise<void>;
+  readonly role: 'undecided' | 'primary' | 'worker' | 'lone';
+  readonly ops: Ops;
+  executeWorkload<T extends WorkloadType>(workload: Workload<T> & { type: T }, options?: JobOptions): Promise<GPUResult<Workloads[T]['outputs']>>;
+  executeWorkload<Output extends string>(graph: GraphWorkload<Output>, options?: JobOptions): Promise<GPUResult<Output>>;
+  sharedTensor<D extends DType = 'float32'>(shape: readonly number[], dtype?: D): SharedTensor<D>;
+  openTensor(handle: SharedTensorHandle | string): SharedTensor;
+  contexts(): ContextInfo[];
+  getMetrics(): Promise<GPUClusterMetrics>;
+  health(): Promise<ClusterHealth>;
+  /** The metrics in the text format of Prometheus. */
+  prometheus(): Promise<string>;
+  memoryStats(deviceId: string): Promise<MemoryStats>;
+  /** Gives unused memory of this process back. */
+  cleanup(): void;
+  /** `drain`: jobs that were given are finished first (the default), for at most `timeout` ms. */
+  close(options?: { drain?: boolean; timeout?: number }): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+/** The manager of this process: the first call makes it, the others give it again until it is closed. */
+export function createGPUClusterManager(options?: ManagerOptions): GPUClusterManager;

@@ -1,6 +1,7 @@
 // The handshake over Node's own channel: a cluster worker finds the coordinator in its primary process, and nothing else goes that way.
 'use strict';
-const cluster = require('node:cluster');
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers');
 const { GPUError } = require('./errors');
 const { version } = require('../package.json');

@@ -109,6 +109,7 @@ class Link {
       report: (report) => this.#channel?.postText(report),
     });
     this.parts.client.usePool(this.pool);
+    /** @type {import('./index').DeviceInfo[]} */
     let found;
     try {
       found = devices();

@@ -1,7 +1,8 @@
 // GPUClusterManager: one class for the primary process of a cluster, for each worker, and for a process that is alone.
 'use strict';
 const { EventEmitter } = require('node:events');
-const cluster = require('node:cluster');
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
@@ -35,7 +36,7 @@ class GPUClusterManager extends EventEmitter {
   #client;
   /** @type {Link} */
   #link;
-  /** @type {Hub|undefined} */
+  /** @type {import('./hub').Hub|undefined} */
   #hub;
   /** @type {Reports|undefined} */
   #reports;

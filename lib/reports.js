@@ -30,7 +30,7 @@ class Reports {
     return this.hub.workers.flatMap((member) => [
       ...member.contexts.map((context) => ({ ...describe(member, context), slot: context.index, reserved: context.reservedBytes })),
       ...starting(member).map((entry) => ({ ...entry, slot: entry.index, reserved: 0 })),
-    ]).map((entry) => ({ ...entry, state: entry.state === 'closed' ? /** @type {const} */ ('lost') : entry.state }));
+    ]);
   }
 
   #members() {
@@ -64,7 +64,7 @@ class Reports {
     const { coordinator } = this.hub;
     const members = this.hub.workers.filter(({ slot, contexts, run }) => slot > 0 || contexts.length > 0 || run !== undefined);
     const workers = members.map((member) => ({
-      id: member.workerId, pid: member.pid, state: member.state, contexts: member.contexts.map(({ id }) => id),
+      id: member.workerId, pid: member.pid, state: /** @type {'joining'|'starting'|'ready'|'leaving'} */ (member.state), contexts: member.contexts.map(({ id }) => id),
       loopAgeMs: age(now, member.page[status.kLoopBeat]), deviceAgeMs: age(now, member.page[status.kExecutorBeat]),
     }));
     const contexts = members.flatMap((member) => member.contexts.map((context) => ({
