@@ -1,0 +1,90 @@
+// The public types of a cluster, as the compiler sees them: never run, only checked. A line under @ts-expect-error must be refused.
+import { createGPUClusterManager, GPUClusterManager, GPUError, tensor } from '../../../lib/index';
+import type {
+  ClusterHealth, ContextInfo, GPUClusterMetrics, GPUResult, GraphWorkload, JobOptions, ManagerOptions, MemoryStats, SharedTensor, SharedTensorHandle, Tensor,
+} from '../../../lib/index';
+
+export async function everything(): Promise<void> {
+  const options: ManagerOptions = {
+    workers: 2, exec: 'worker.js', contextsPerWorker: 2, contextTypes: ['cuda', 'cpu'], gpuWorkers: 'auto', retries: 2, memoryLimit: 2 ** 29, maxConcurrent: 4,
+    queueLimit: 100, timeout: Infinity, logLevel: 'warn',
+  };
+  const manager: GPUClusterManager = createGPUClusterManager(options);
+  await manager.ready;
+  const a: Tensor<Float32Array> = tensor([[1, 2], [3, 4]]);
+
+  // Jobs.
+  const job: JobOptions = {
+    priority: 5, timeout: 100, signal: AbortSignal.timeout(5), contextType: 'cpu', affinity: 'x', cache: true, retries: 0, into: { output: new Float32Array(4) },
+  };
+  const result: GPUResult<'output'> = await manager.executeWorkload({ type: 'normalize', inputs: { input: a } }, job);
+  const data: Tensor = result.outputs.output;
+  const numbers: number[] = [result.workerId, result.batchSize, result.attempts, result.timings.queued];
+  const cached: boolean = result.cached;
+  const graph: GraphWorkload<'y'> = {
+    type: 'graph', inputs: { x: a }, outputs: ['y'],
+    nodes: [{ type: 'scale', inputs: { input: 'x' }, params: { factor: 2 }, outputs: { output: 'y' } }],
+  };
+  const y: Tensor = (await manager.executeWorkload(graph)).outputs.y;
+
+  // Shorthand.
+  const product: Tensor = await manager.ops.matmul(a, a, { alpha: 2 }, { priority: 1 });
+  const same: Tensor = await manager.ops.matmul({ a, b: a });
+  const top = await manager.ops.topK(a, { k: 1 });
+  const indices: Tensor = top.indices;
+  const found: Tensor = (await manager.ops['similarity-search'](a, a, { k: 1, metric: 'dot' })).scores;
+  const plain: Tensor = await manager.ops.layerNorm(a);
+  const shifted: Tensor = await manager.ops.layerNorm(a, null, new Float32Array(2), { epsilon: 1e-6 });
+  const causal: Tensor = await manager.ops.attention(a, a, a, { causal: true });
+  const { weights } = await manager.ops.attention(a, a, a, { returnWeights: true });
+
+  // Shared memory.
+  const shared: SharedTensor<'float32'> = manager.sharedTensor([2, 2]);
+  shared.data[0] = 1;
+  const bytes: Uint8Array = manager.sharedTensor([4], 'uint8').seal().data;
+  const handle: SharedTensorHandle = shared.handle;
+  const opened: SharedTensor = manager.openTensor(handle);
+  await manager.ops.normalize(opened, undefined, { into: { output: shared } });
+  opened.release();
+
+  // What it says of itself.
+  const contexts: ContextInfo[] = manager.contexts();
+  const metrics: GPUClusterMetrics = await manager.getMetrics();
+  const health: ClusterHealth = await manager.health();
+  const memory: MemoryStats = await manager.memoryStats('cpu:0');
+  const text: string = await manager.prometheus();
+  manager.on('worker-ready', ({ workerId, contexts: ids }) => void [workerId.toFixed(), ids.join()]);
+  manager.once('workload-failed', ({ code }) => void (code === 'ERR_TIMEOUT'));
+  manager.on('context-switch', ({ from, to, duration }) => void [from?.length, to.length, duration.toFixed()]);
+  manager.on('queue-full', ({ retryAfter }) => void retryAfter.toFixed());
+  manager.cleanup();
+  try {
+    await manager.close({ drain: true, timeout: 1000 });
+  } catch (error) {
+    if (error instanceof GPUError && error.code === 'ERR_QUEUE_FULL') setTimeout(() => {}, error.retryAfter);
+  }
+
+  // @ts-expect-error: no such option
+  createGPUClusterManager({ worker: 2 });
+  // @ts-expect-error: no such type of context
+  createGPUClusterManager({ contextTypes: ['webgpu'] });
+  // @ts-expect-error: managers come from createGPUClusterManager()
+  new GPUClusterManager();
+  // @ts-expect-error: no such option
+  await manager.executeWorkload({ type: 'normalize', inputs: { input: a } }, { prio: 1 });
+  // @ts-expect-error: an input is missing
+  await manager.executeWorkload({ type: 'matmul', inputs: { a } });
+  // @ts-expect-error: k is required
+  await manager.ops.topK(a);
+  // @ts-expect-error: matmul takes two
+  await manager.ops.matmul(a);
+  // @ts-expect-error: no such workload
+  await manager.ops.matMul(a, a);
+  // @ts-expect-error: no such event
+  manager.on('worker-redy', () => {});
+  // @ts-expect-error: no such type of element
+  manager.sharedTensor([2], 'float64');
+  // @ts-expect-error: attention gives one tensor unless asked for the weights
+  (await manager.ops.attention(a, a, a)).weights;
+  void [data, numbers, cached, y, product, same, indices, found, plain, shifted, causal, weights, bytes, contexts, metrics, health, memory, text];
+}
