@@ -60,8 +60,14 @@ void Environment::add(const std::shared_ptr<Context>& context) {
   contexts_.push_back(context);
 }
 
+// On the background thread, where the end of a lost one may wait for its driver.
 void Environment::keep(const std::shared_ptr<Device>& device) {
+  std::vector<std::shared_ptr<Device>> gone;
   std::lock_guard lock(mutex_);
+  std::erase_if(devices_, [&](const auto& kept) {
+    if (kept->lost()) gone.push_back(kept);
+    return kept->lost();
+  });
   if (!ended_) devices_.insert(device);
 }
 

@@ -29,7 +29,7 @@ class Environment {
   uint64_t start(Napi::Function onDone);  // see PendingList; makes the scratch array
   Napi::Object scratchArray() const { return scratchArray_.Value(); }
   void add(const std::shared_ptr<Context>& context);
-  // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends.
+  // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends or it is lost.
   void keep(const std::shared_ptr<Device>& device);
   void shutdownContexts();  // stops what runs and waits for it; nothing of this environment's memory is in use after it
 

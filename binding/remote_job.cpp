@@ -155,7 +155,10 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   staged.specs = job.outputSpecs;
   staged.outputs.resize(job.outputSpecs.size());
   size_t total = 0;
+  uint64_t memory = 0;
+  for (const TensorSpec& spec : job.outputSpecs) memory += spec.bytes();
   for (const TensorArg& input : job.inputs) {
+    if (input.present) memory += input.spec.bytes();
     if (input.device) throw Error(Code::InvalidArgument, "a DeviceTensor belongs to one context: give the cluster a tensor, or a shared tensor");
     if (input.present && input.spec.bytes() && !RegionTable::shared().locate(input.host).region) total += roundUp(input.spec.bytes());
   }
@@ -187,6 +190,7 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   message_.insert(message_.end(), call, call + kAskNumbers);
   message_[cluster::kFirst + kAskFlops] = job.cost.flops;
   message_[cluster::kFirst + kAskBytes] = job.cost.bytes;
+  message_[cluster::kFirst + kAskMemory] = static_cast<double>(memory);
   std::fill_n(message_.begin() + static_cast<ptrdiff_t>(cluster::kFirst + kAskResident), kMaxTensors, 0.0);
   Message message{message_};
   if (job.kind == Job::Kind::Graph) {

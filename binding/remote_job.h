@@ -15,7 +15,8 @@ namespace switchyard::node {
 enum AskPlace : size_t {
   kAskNumber, kAskPriority, kAskDeadline, kAskKind, kAskContextType, kAskAffinity, kAskRetries, kAskFlags, kAskWorkload,
   kAskFlops /* * */, kAskBytes /* * */, kAskJoinKey /* * */, kAskDigest, kAskResident = kAskDigest + 4 /* * */,
-  kAskOutputs = kAskResident + kMaxTensors /* *: where in the body the outputs are */, kAskNumbers,
+  kAskOutputs = kAskResident + kMaxTensors /* *: where in the body the outputs are */, kAskMemory /* *: bytes of inputs and outputs */,
+  kAskNumbers,
 };
 
 // The jobs one environment has asked for and not been told the end of. JavaScript thread only.

@@ -27,8 +27,8 @@ class CoordinatorJob {
     this.contextType = kContextTypes[numbers[at + ask.contextType]];
     this.affinity = numbers[at + ask.affinity];
     this.workload = numbers[at + ask.workload];
-    this.bytes = numbers[at + ask.bytes];
-    this.cost = numbers[at + ask.flops] / kFlopsPerMs + this.bytes / kBytesPerMs;
+    this.bytes = numbers[at + ask.memory];
+    this.cost = numbers[at + ask.flops] / kFlopsPerMs + numbers[at + ask.bytes] / kBytesPerMs;
     this.alone = false;
     this.excluded = -1;
     this.joinKey = numbers[at + ask.joinKey];

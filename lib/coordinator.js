@@ -44,6 +44,7 @@ const { done, result, assign } = protocol;
 const kWatchMs = 100;
 const kMostReturns = 20;     // times a job may come back without having run, before that is a failure of its own
 const kPoisonDeaths = 2;     // workers that end while a job runs, before it has to run alone
+const kLookAgainMs = 50;     // while jobs wait
 const kLaunchMs = 0.03;      // of a context that no launch was measured for
 
 class Coordinator {
@@ -56,6 +57,7 @@ class Coordinator {
   #deadlineAt = Infinity;
   /** @type {NodeJS.Timeout|undefined} */
   #holdTimer;
+  #holdAt = Infinity;
   #watch;
   #outbox = new Float64Array(1 << 15);
   #resultbox = new Float64Array(64);
@@ -104,6 +106,8 @@ class Coordinator {
     from.asked.set(job.askNumber, job);
     if (this.closing) return this.#settle(job, { code: 'ERR_CLOSED', message: 'the cluster is being closed and takes no more jobs' });
     if (job.deadline <= now) return this.#settle(job, late(job));
+    const tooLarge = this.#tooLarge(job);
+    if (tooLarge) return this.#settle(job, tooLarge);
     if (job.cacheKey && this.#follow(job)) return undefined;
     if (job.joinKey) this.#arrivals.note(job.joinKey, now);
     job.isQueued = this.queue.push(job);
@@ -114,6 +118,20 @@ class Coordinator {
     }
     if (job.cacheKey) this.#leaders.set(job.cacheKey, job);
     return undefined;
+  }
+
+  /**
+   * No context will ever have room for it: that is better said at once.
+   * @param {CoordinatorJob} job
+   */
+  #tooLarge(job) {
+    const contexts = this.parts.contexts().filter(({ type, isLost }) => !isLost && (job.contextType === '' || job.contextType === type));
+    if (!contexts.length || contexts.some(({ memoryMost }) => memoryMost >= job.bytes)) return undefined;
+    const most = Math.max(...contexts.map(({ memoryMost }) => memoryMost));
+    return {
+      code: 'ERR_OUT_OF_MEMORY',
+      message: `the job's inputs and outputs take ${job.bytes} bytes, but the largest of its contexts may use ${most}: raise memoryLimit, or split the job`,
+    };
   }
 
   /**
@@ -176,19 +194,19 @@ class Coordinator {
       let chosen;
       const fits = (/** @type {any} */ job) => {
         chosen = chooseContext(job, contexts, now);
-        if (!chosen && job.alone) this.#makeRoomFor(job, contexts, now);
-        return chosen !== undefined;
+        if (!chosen) {
+          if (job.alone) this.#makeRoomFor(job, contexts, now);
+          return false;
+        }
+        const wait = this.#hold(job, chosen, now);
+        if (wait > 0) held = Math.min(held, wait);
+        return wait === 0;
       };
       const job = /** @type {CoordinatorJob|undefined} */ (this.queue.next(now, fits));
       if (!job || !chosen) break;
-      const wait = this.#hold(job, chosen, now);
-      if (wait > 0) {
-        held = wait;
-        break;
-      }
       this.#assign(this.#withCompanions(job, chosen), chosen, now);
     }
-    this.#armHold(held);
+    this.#armHold(this.queue.size ? Math.min(held, kLookAgainMs) : Infinity);
     this.#armDeadline();
   }
 
@@ -214,12 +232,18 @@ class Coordinator {
     // On the CPU a launch costs next to nothing, so waiting gains nothing.
     if (!job.joinKey || !this.config.optimizations || context.type === 'cpu') return 0;
     const arrivalMs = this.#arrivals.interval(job.joinKey, now);
-    return holdMs({ now, job, queued: Math.min(this.queue.size, joinLimit(job, context)), arrivalMs, launchMs: kLaunchMs, slackMs: job.deadline - now - job.cost, context });
+    return holdMs({ now, job, queued: this.queue.joinable(job), arrivalMs, launchMs: kLaunchMs, slackMs: job.deadline - now - job.cost, context });
   }
 
-  /** @param {number} ms */
+  /**
+   * Looks again after a while though nothing has happened: a held job goes, and patience with a context may have an end.
+   * @param {number} ms
+   */
   #armHold(ms) {
-    if (ms === Infinity || this.#holdTimer) return;
+    const at = nowMs() + ms;
+    if (ms === Infinity || (this.#holdTimer && this.#holdAt <= at)) return;
+    clearTimeout(this.#holdTimer);
+    this.#holdAt = at;
     this.#holdTimer = setTimeout(() => {
       this.#holdTimer = undefined;
       this.dispatch();
@@ -582,7 +606,6 @@ class Coordinator {
       this.parts.kill(member, 'hang');
       break;
     }
-    if (this.queue.size) this.dispatch();
   }
 
   /** Ends everything that has not been settled. */

@@ -125,23 +125,28 @@ class ContextView {
   // Work that is soon done waits in its lane, where it costs no hop when its turn comes; more than that is better kept in the queue, from
   // which any context may take it.
   get room() {
-    const { exclusive, emptying, running } = this.#member;
-    if (exclusive || (emptying && running)) return 0;
+    if (this.#member.exclusive) return 0;
     if (this.assigned && this.assignedMs > 1) return 0;
     return Math.max(0, kDepth - this.pending);
   }
 
-  // Small buffers that a job needs beside its inputs and outputs are not known here: a context has an arena with a limit of its own.
+  // The CPU uses inputs and outputs where they lie; its limit is for what a job needs beside them.
   get memoryFree() {
-    return Math.max(0, this.memoryLimit - (this.type === 'cpu' ? 0 : this.#read(status.kUsedBytes)));
+    return this.type === 'cpu' ? Infinity : Math.max(0, this.memoryLimit - this.#read(status.kUsedBytes));
+  }
+
+  /** The largest job it could ever take, in bytes. */
+  get memoryMost() {
+    return this.type === 'cpu' ? Infinity : this.memoryLimit;
   }
 
   get workerRunning() {
     return this.#member.running;
   }
 
+  // A job that has to be alone does not look at this.
   get workerRoom() {
-    return Math.max(0, this.#member.maxConcurrent - this.#member.running);
+    return this.#member.emptying ? 0 : Math.max(0, this.#member.maxConcurrent - this.#member.running);
   }
 
   get lastUsed() {

@@ -2,12 +2,12 @@
 'use strict';
 const { Buffer } = require('node:buffer');
 
-const kHello = 1, kRegion = 2, kDrop = 3, kAsk = 4, kResult = 5, kAssign = 6, kDone = 7, kCancel = 8, kText = 9, kForget = 10, kBye = 11, kCopied = 12;
+const kHello = 1, kRegion = 2, kDrop = 3, kAsk = 4, kResult = 5, kAssign = 6, kDone = 7, kCancel = 8, kText = 9, kBye = 11, kCopied = 12;
 
 // An ask, from the message's start.
 const ask = {
   number: 2, priority: 3, deadline: 4, kind: 5, contextType: 6, affinity: 7, retries: 8, flags: 9, workload: 10, flops: 11, bytes: 12,
-  joinKey: 13, digest: 14, resident: 18, outputs: 22, body: 23,
+  joinKey: 13, digest: 14, resident: 18, outputs: 22, memory: 23, body: 24,
 };
 const kCacheFlag = 1;
 const done = { number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, context: 9, textBytes: 10, text: 11 };
@@ -87,6 +87,6 @@ function readJson(numbers, at) {
 }
 
 module.exports = {
-  kHello, kRegion, kDrop, kAsk, kResult, kAssign, kDone, kCancel, kText, kForget, kBye, kCopied, ask, done, result, assign, kCacheFlag, kKinds,
+  kHello, kRegion, kDrop, kAsk, kResult, kAssign, kDone, kCancel, kText, kBye, kCopied, ask, done, result, assign, kCacheFlag, kKinds,
   kContextTypes, kCodes, codeNumber, kindOf, readText, withText, textMessage, readJson,
 };

@@ -42,11 +42,15 @@ bool makeComputing(const Scheduling& before, int32_t nicer) noexcept {
 
 }  // namespace
 
-void becomeComputeThread(const char* name) noexcept {
+void becomeServiceThread(const char* name) noexcept {
   pthread_setname_np(pthread_self(), name);
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+void becomeComputeThread(const char* name) noexcept {
+  becomeServiceThread(name);
   Scheduling before;
   if (get(before)) makeComputing(before, kNicer);
 }

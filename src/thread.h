@@ -4,8 +4,9 @@
 
 namespace switchyard {
 
-// Names the calling thread (at most 15 characters), keeps the application's signals from it, and lets every other thread of the
-// application that wakes up go before it.
+// Names the calling thread (at most 15 characters), and keeps the application's signals from it.
+void becomeServiceThread(const char* name) noexcept;
+// The same, and every other thread of the application that wakes up goes before it.
 void becomeComputeThread(const char* name) noexcept;
 
 // How the kernel schedules a thread: struct sched_attr, which glibc doesn't declare before 2.41.

@@ -128,7 +128,7 @@ void Executor::poke() {
 // ---- the executor's thread
 
 void Executor::loop() {
-  becomeComputeThread("switchyard-exec");
+  becomeServiceThread("switchyard-exec");  // it answers: what it computes itself takes microseconds
   const auto onEach = [this](std::span<const double> message) { onMessage(message); };
   bool open = true;
   while (open && !stopping_) {
@@ -160,7 +160,6 @@ void Executor::onMessage(std::span<const double> message) {
     switch (static_cast<Type>(static_cast<int>(message[kType]))) {
       case Type::Assign: assign(message); break;
       case Type::Cancel: cancel(static_cast<uint64_t>(message[kFirst])); break;
-      case Type::Forget:
       case Type::Drop: forget(static_cast<uint64_t>(message[kFirst])); break;
       case Type::Bye: stopping_ = true; break;
       default: break;

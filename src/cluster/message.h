@@ -15,8 +15,8 @@ enum class Type : int {
   Done,        // executor -> coordinator
   Cancel,      // client -> coordinator -> executor: [number]
   Text,        // either way: [bytes, text...] (JSON)
-  Forget,      // coordinator -> executor: [region] what was kept of it on a device may go
-  Bye,         // coordinator -> executor: the end of the connection is meant
+  Bye = 11,         // coordinator -> executor: the end of the connection is meant
+  Copied,      // client -> coordinator: [number] it has its copy of an equal job's outputs
 };
 
 constexpr size_t kLength = 0, kType = 1, kFirst = 2;
