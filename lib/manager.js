@@ -73,7 +73,6 @@ class GPUClusterManager extends EventEmitter {
       onEvent: (name, event) => this.#onEvent(name, event),
       onEnd: (expected) => this.#onCoordinatorGone(expected),
       onDismissed: (reason) => this.#onDismissed(reason),
-      onReady: () => this.#checkReady(),
     });
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
     this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
