@@ -19,7 +19,6 @@ const status = require('./status');
  * @property {(name: string, event: any) => void} onEvent of the whole cluster
  * @property {(expected: boolean) => void} onEnd the coordinator has gone
  * @property {(reason: string) => void} onDismissed this process is to end
- * @property {() => void} onReady its contexts are open, as far as they can be
  */
 
 const kReopenMs = 200;
@@ -37,6 +36,7 @@ class Link {
   #queries = new Map();
   #lastQuery = 0;
   #reopened = 0;
+  #isOpening = false;
   #askedBefore = -1;
   #trimmed = false;
   /** @type {any[]} */
@@ -117,6 +117,7 @@ class Link {
       this.parts.log.error({ reason: asGpuError(error).message }, 'the devices of this machine could not be listed');
       found = [];
     }
+    this.#isOpening = true;
     this.#channel?.ref();  // until the contexts are open
     this.#channel?.postText({ type: 'devices', devices: found });
   }
@@ -139,7 +140,7 @@ class Link {
       case 'welcome': this.#onWelcome(text.page); break;
       case 'plan': this.#onPlan(text.contexts); break;
       case 'directory': this.parts.directory.update(text.entries); break;
-      case 'event': this.parts.onEvent(text.name, text.event); break;
+      case 'event': this.#onEvent(text.name, text.event); break;
       case 'answer': this.#onAnswer(text); break;
       case 'reopen': this.#reopen(text.index); break;
       case 'trim': this.trim(); break;
@@ -147,6 +148,19 @@ class Link {
       case 'bye': this.#expected = true; break;
       default: break;
     }
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} event
+   */
+  #onEvent(name, event) {
+    // The coordinator has read that this process is ready.
+    if (this.#isOpening && name === 'worker-ready' && event.pid === process.pid) {
+      this.#isOpening = false;
+      this.#channel?.unref();
+    }
+    this.parts.onEvent(name, event);
   }
 
   /** @param {number} page */
@@ -163,9 +177,7 @@ class Link {
     const { pool } = this;
     if (!pool) return;
     await pool.open(plan);
-    this.#channel?.unref();
     this.#channel?.postText({ type: 'ready' });
-    this.parts.onReady();
   }
 
   /**
