@@ -1,7 +1,8 @@
 # switchyard in a container: built in one stage, run in another without compilers, as an ordinary user.
 #
 #   docker build -t switchyard .
-#   docker run --rm switchyard                                  what this container can use (npx switchyard doctor)
+#   docker run --rm -p 127.0.0.1:3000:3000 switchyard           jobs over HTTP (docs/http.md): curl http://127.0.0.1:3000/
+#   docker run --rm switchyard switchyard doctor                what this container can use
 #   docker run --rm -v "$PWD:/app" switchyard app.js            an application of yours: require('switchyard')
 #
 # With a GPU:
@@ -42,4 +43,9 @@ RUN ln -s ../lib/node_modules/switchyard/lib/cli.js /usr/local/bin/switchyard \
  && install -d -o node -g node /var/cache/switchyard /app
 USER node
 WORKDIR /app
-CMD ["switchyard", "doctor"]
+EXPOSE 3000
+# Of the service that CMD starts; an application of yours that serves nothing runs with --no-healthcheck.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# From outside a container only an address other than 127.0.0.1 can be reached: publish the port to those who may use it.
+CMD ["switchyard", "start", "--host", "0.0.0.0"]

@@ -5,6 +5,11 @@ const { spawn } = require('node:child_process');
 const { setup } = require('./setup');
 const { root, say } = require('./process');
 
+function endBy(signal) {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
 const [script, ...args] = process.argv.slice(2);
 if (!script) {
   say('usage: node deploy/run.js <script> [arguments]');
@@ -13,12 +18,15 @@ if (!script) {
 setup({ targets: ['switchyard_node'] })
   .then(() => {
     const child = spawn(process.execPath, [path.join(root, script), ...args], { stdio: 'inherit' });
+    // The child decides when to end: npm passes a signal on to us, and so do we. (Not through a shell that waits for us, which
+    // would end alone: a script that is to end by signals begins with `exec` in package.json.)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('error', (error) => {
       say(error.message);
       process.exitCode = 1;
     });
     // Ended by a signal: end the same way, so that a shell sees it.
-    child.on('exit', (code, signal) => (signal ? process.kill(process.pid, signal) : (process.exitCode = code ?? 1)));
+    child.on('exit', (code, signal) => (signal ? endBy(signal) : (process.exitCode = code ?? 1)));
   })
   .catch((error) => {
     say(`set-up failed: ${error.message}`);

@@ -388,6 +388,7 @@ export interface ClusterHealth {
     id: string;
     contextType: Backend;
     device: string;
+    deviceName: string;
     /** 'closed': it takes no more jobs. */
     state: 'idle' | 'busy' | 'lost' | 'starting' | 'closed';
     /** How long ago it last computed a known answer; null: never. */

@@ -68,7 +68,8 @@ class Reports {
       loopAgeMs: age(now, member.page[status.kLoopBeat]), deviceAgeMs: age(now, member.page[status.kExecutorBeat]),
     }));
     const contexts = members.flatMap((member) => member.contexts.map((context) => ({
-      id: context.id, contextType: context.type, device: context.device.id, state: context.state, lastKnownAnswerAgeMs: age(now, context.knownAnswerAt),
+      id: context.id, contextType: context.type, device: context.device.id, deviceName: context.device.name, state: context.state,
+      lastKnownAnswerAgeMs: age(now, context.knownAnswerAt),
     })));
     const usable = contexts.filter(({ state }) => state === 'idle' || state === 'busy').length;
     const troubled = this.isDegraded() || this.hub.avoided.length > 0 || contexts.some(({ state }) => state === 'lost') ||

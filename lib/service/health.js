@@ -7,6 +7,7 @@ const { HttpError, badRequest } = require('./http-error');
 /** @typedef {import('./server').Health} Health */
 
 const kAnswerMs = 2000;
+const kAtWork = ['idle', 'busy'];
 const kTypes = ['cuda', 'vulkan', 'cpu'];
 
 /**
@@ -20,6 +21,16 @@ function soon(promise) {
     const timer = setTimeout(() => reject(new HttpError(503, 'ERR_TIMEOUT', `the coordinator gave no answer within ${kAnswerMs} ms`)), kAnswerMs);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+/**
+ * Ages in whole milliseconds: nobody needs their millionths.
+ * @template Value
+ * @param {Value} answer
+ * @returns {Value}
+ */
+function rounded(answer) {
+  return JSON.parse(JSON.stringify(answer, (key, value) => (typeof value === 'number' && /Ms$/.test(key) ? Math.round(value) : value)));
 }
 
 /**
@@ -50,7 +61,7 @@ async function readiness(manager, state) {
  */
 function gpuHealth({ contexts }, require) {
   const passed = contexts
-    .filter((context) => context.lastKnownAnswerAgeMs !== null && context.state !== 'lost' && (require === undefined || context.contextType === require))
+    .filter((context) => context.lastKnownAnswerAgeMs !== null && kAtWork.includes(context.state) && (require === undefined || context.contextType === require))
     .sort((a, b) => Number(a.lastKnownAnswerAgeMs) - Number(b.lastKnownAnswerAgeMs));
   const [best] = passed;
   const shown = contexts.map(({ id, contextType, state, lastKnownAnswerAgeMs }) => ({ id, contextType, state, lastKnownAnswerAgeMs }));
@@ -77,12 +88,12 @@ function addHealth(app, manager, state) {
     checkQuery(request.query, ['require']);
     const { require } = /** @type {{ require?: string }} */ (request.query);
     if (require !== undefined && !kTypes.includes(require)) throw badRequest(`the query parameter 'require' must be one of ${kTypes.join(', ')}`);
-    const answer = gpuHealth(await soon(manager.health()), require);
+    const answer = gpuHealth(rounded(await soon(manager.health())), require);
     return reply.code(answer.status === 'ok' ? 200 : 503).send(answer);
   });
   app.get('/health/cluster', async (request, reply) => {
     checkQuery(request.query, []);
-    const health = await soon(manager.health());
+    const health = rounded(await soon(manager.health()));
     return reply.code(health.status === 'down' ? 503 : 200).send(health);
   });
 }

@@ -20,8 +20,8 @@ const { serverOptions, limitConnections, checkHeaders, watchStall } = require('.
 /**
  * @typedef {object} Health
  * @property {'ok'|'degraded'|'down'} status
- * @property {{ id: number, pid: number, state: string, contexts: number, loopAgeMs: number, deviceAgeMs: number }[]} workers
- * @property {{ id: string, contextType: string, device: any, state: string, lastKnownAnswerAgeMs: number|null }[]} contexts
+ * @property {{ id: number, pid: number, state: string, contexts: string[], loopAgeMs: number|null, deviceAgeMs: number|null }[]} workers
+ * @property {{ id: string, contextType: string, device: string, deviceName?: string, state: string, lastKnownAnswerAgeMs: number|null }[]} contexts
  * @property {{ depth: number, limit: number, oldestAgeMs: number }} queue
  * @property {boolean} draining
  */

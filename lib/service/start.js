@@ -15,6 +15,7 @@ const { curlLine } = require('./home');
 
 const kSameSignalMs = 500;
 const kGraceMs = 5000;
+const kSignals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
 /** @type {Record<string, string>} */
 const kListenProblems = {
@@ -78,16 +79,15 @@ function urlOf({ address, port }) {
 
 /**
  * The devices that the contexts are on, each with how many.
- * @param {any[]} contexts
+ * @param {import('./server').Health['contexts']} contexts
  */
 function devicesOf(contexts) {
   /** @type {Map<string, { id: string, name: string, contexts: number }>} */
   const devices = new Map();
   for (const { device, deviceName } of contexts) {
-    const id = String(device?.id ?? device);
-    const entry = devices.get(id) ?? { id, name: device?.name ?? deviceName ?? '', contexts: 0 };
+    const entry = devices.get(device) ?? { id: device, name: deviceName ?? '', contexts: 0 };
     ++entry.contexts;
-    devices.set(id, entry);
+    devices.set(device, entry);
   }
   return [...devices.values()];
 }
@@ -95,7 +95,7 @@ function devicesOf(contexts) {
 /**
  * @param {ServiceConfig} config
  * @param {Address} address
- * @param {any[]} contexts
+ * @param {import('./server').Health['contexts']} contexts
  */
 function describeReady(config, address, contexts) {
   return { url: urlOf(address), host: config.host, port: address.port, workers: config.workers, contexts: contexts.length, devices: devicesOf(contexts) };
@@ -136,7 +136,7 @@ async function drainWorkers(timeout) {
  */
 function onSignals(stop) {
   let first = 0;
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  for (const signal of kSignals) {
     process.on(signal, () => {
       if (!first) {
         first = Date.now();
@@ -181,16 +181,20 @@ async function start(options = {}, { json = false } = {}) {
   prepareEnvironment(config, options);
   const address = listening(config);
   address.catch(() => {});  // it is waited for below
+  // Workers accept connections themselves: one that the primary hands to a worker that is just dying would hang for ever.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   /** @type {any} */
   const gpu = require('../index');
   const manager = gpu.createGPUClusterManager({ ...managerOptions(config), workers: config.workers, exec: path.join(__dirname, 'worker.js') });
+  // The manager would drain its jobs at a signal; here the requests come first, whose answers take longer than their jobs.
+  for (const signal of kSignals) process.removeAllListeners(signal);
   onSignals((signal) => {
     logger.info({ signal }, 'stopping: requests under way are finished; another signal ends them');
     stop(manager, config, logger, 0);
   });
   try {
     const [first] = await Promise.all([address, manager.ready]);
-    const ready = describeReady(config, first, manager.contexts());
+    const ready = describeReady(config, first, (await manager.health()).contexts);
     process.stdout.write(json ? `${JSON.stringify(ready)}\n` : readyText(ready));
     logger.info({ workers: ready.workers, contexts: ready.contexts }, 'ready');
   } catch (error) {

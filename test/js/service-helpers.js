@@ -20,10 +20,10 @@ function fakeManager() {
     list: [
       { id: '1-cuda-0', contextType: 'cuda', device: 'cuda:0', state: 'lost', lastKnownAnswerAgeMs: 5 },
       { id: '1-vulkan-0', contextType: 'vulkan', device: 'vulkan:0', state: 'starting', lastKnownAnswerAgeMs: null },
-      { id: '1-cpu-0', contextType: 'cpu', device: 'cpu:0', state: 'idle', lastKnownAnswerAgeMs: 120 },
+      { id: '1-cpu-0', contextType: 'cpu', device: 'cpu:0', state: 'idle', lastKnownAnswerAgeMs: 120.4 },
     ],
     contexts: () => manager.list,
-    health: async () => ({ status: manager.status, workers: [{ id: 1, pid: 10, state: 'ready', contexts: 3, loopAgeMs: 1, deviceAgeMs: 1 }], contexts: manager.list,
+    health: async () => ({ status: manager.status, workers: [{ id: 1, pid: 10, state: 'ready', contexts: ['1-cpu-0'], loopAgeMs: 1.25, deviceAgeMs: null }], contexts: manager.list,
       queue: { depth: 0, limit: 10, oldestAgeMs: 0 }, draining: manager.draining }),
     prometheus: async () => '# HELP switchyard_pending jobs\nswitchyard_pending 0\n',
     executeWorkload(workload, options) {

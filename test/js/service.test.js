@@ -340,7 +340,7 @@ describe('the other endpoints', () => {
   });
 
   test('/health/cluster, /v1/contexts and /metrics', async () => {
-    expect(await request(port, '/health/cluster')).toMatchObject({ status: 200, json: { status: 'ok', workers: [{ id: 1 }], queue: { limit: 10 } } });
+    expect(await request(port, '/health/cluster')).toMatchObject({ status: 200, json: { status: 'ok', workers: [{ id: 1, loopAgeMs: 1, deviceAgeMs: null }], queue: { limit: 10 } } });
     manager.status = 'down';
     expect((await request(port, '/health/cluster')).status).toBe(503);
     expect(await request(port, '/health/ready')).toMatchObject({ status: 503, json: { status: 'down' } });
