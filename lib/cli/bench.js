@@ -8,7 +8,9 @@ const root = path.join(__dirname, '../..');
 
 /** @param {string[]} args */
 function bench(args) {
-  if (!fs.existsSync(path.join(root, 'bench', 'cluster.js'))) throw new Error('the benchmark ships with the repository only: clone it, then `npm run bench:cluster`');
+  /** @type {Record<string, string>} */
+  const scripts = require('../../package.json').scripts;
+  if (!scripts['bench:cluster'] || !fs.existsSync(path.join(root, 'bench'))) throw new Error('the benchmark ships with the repository only: clone it, then `npm run bench:cluster`');
   const child = spawn('npm', ['run', '--silent', 'bench:cluster', '--', ...args], { cwd: root, stdio: 'inherit' });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -22,7 +24,7 @@ function bench(args) {
 /** @param {import('commander').Command} program */
 function addBench(program) {
   program.command('bench')
-    .description(`measure the cluster on this machine (arguments go to the repository's bench/cluster.js; --json among them)`)
+    .description(`measure the cluster on this machine (arguments go to the repository's bench:cluster; --json among them)`)
     .argument('[arguments...]')
     .allowUnknownOption()
     .addHelpText('after', '\nExit codes: 0 measured, 1 failed or not in a clone of the repository, 2 wrong usage.')

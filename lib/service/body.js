@@ -3,6 +3,8 @@
 const { HttpError, badRequest } = require('./http-error');
 
 const kFirst = 64 * 1024;
+// Each chunk costs some microseconds however small it is: after so many they must have so many bytes on average.
+const kFreeChunks = 10_000, kLeastChunk = 4;
 
 /** The bytes that request bodies may hold at a time. */
 class Budget {
@@ -46,6 +48,7 @@ class Body {
     this.declared = declared;
     this.budget = budget;
     this.length = 0;
+    this.chunks = 0;
     this.bytes = Buffer.alloc(0);
   }
 
@@ -63,6 +66,7 @@ class Body {
   append(chunk) {
     if (this.length + chunk.length > this.bytes.length) this.grow(this.length + chunk.length);
     this.length += chunk.copy(this.bytes, this.length);
+    if (++this.chunks > kFreeChunks && this.length < kLeastChunk * this.chunks) throw badRequest(`the body came in ${this.chunks} chunks of a few bytes each: send larger ones`);
   }
 
   content() {

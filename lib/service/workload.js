@@ -46,6 +46,7 @@ function readOptions(options) {
   refuseUnknownKeys(options, kOptions, 'option');
   const { encoding, ...rest } = options;
   if (encoding !== undefined && encoding !== 'base64') throw invalid(`the option encoding is ${show(encoding)}, but must be 'base64', or left out for numbers`);
+  if (rest.affinity !== undefined) checkText(rest.affinity, 'the option affinity');
   return { ...rest, encoding };
 }
 

@@ -87,6 +87,14 @@ describe('workloads as JSON', () => {
   });
 });
 
+test('a body in very many one-byte chunks is given up, and its connection', async () => {
+  const { status, text } = await raw(port, `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(50_000)}`,
+    { keepOpen: true });
+  expect(status).toBe(400);
+  expect(text).toMatch(/connection: close/i);
+  expect(text).toMatch(/chunks of a few bytes/);
+});
+
 describe('what is refused with 400, naming what is wrong', () => {
   const input = (value) => ({ type: 'x', inputs: { input: value } });
   const deep = (open, close, depth) => open.repeat(depth) + close.repeat(depth);
@@ -135,6 +143,7 @@ describe('what is refused with 400, naming what is wrong', () => {
     ['a control character in the id', { ...kSmall, id: 'a\nb' }, /id/],
     ['a long id', { ...kSmall, id: 'a'.repeat(200) }, /1 to 128 characters/],
     ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22]), /not UTF-8/],
+    ['a long affinity', { ...kSmall, options: { affinity: 'a'.repeat(200) } }, /affinity/],
     ['a very long unknown key', { [`k${'x'.repeat(100_000)}`]: 1, type: 'x' }, /unknown key/],
   ])('%s', async (_, body, message) => {
     const { status, json } = await post(port, body);
