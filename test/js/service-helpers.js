@@ -7,6 +7,12 @@ const { readServiceConfig } = require('../../lib/config');
 
 const silent = { level: 'silent', isLevelEnabled: () => false, child: () => silent, trace() {}, debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
 
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+async function until(condition, what) {
+  for (let i = 0; i < 200; ++i, await wait(10)) if (condition()) return;
+  throw new Error(`it never came to be: ${what}`);
+}
+
 function failed(code, message, more = {}) {
   return Object.assign(new Error(message), { code }, more);
 }
@@ -114,4 +120,4 @@ function readFrame(bytes) {
   return { version: bytes.readUInt32LE(4), header: JSON.parse(bytes.toString('utf8', 12, 12 + length)), data: bytes.subarray(start) };
 }
 
-module.exports = { startServer, request, post, raw, frame, readFrame, failed };
+module.exports = { startServer, request, post, raw, frame, readFrame, failed, wait, until };
