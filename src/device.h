@@ -141,10 +141,19 @@ class Device {  // safe from any thread
   virtual std::unique_ptr<Buffer> wrap(std::span<std::byte> host) = 0;
   virtual std::unique_ptr<Queue> createQueue(const QueueOptions& options = {}) = 0;
   virtual MemoryUse memory() const = 0;
+  // Has transfers from and to this host memory go without a copy in between for as long as the result lives; the range outlives it.
+  // Null where that is of no use or can't be done. May take milliseconds.
+  virtual std::shared_ptr<void> pin(std::span<std::byte>) { return nullptr; }
+  // Lost, and so for good: the next openDevice() opens it anew. Some backends know before a context has noticed.
+  virtual bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
+  void markLost() noexcept { lost_.store(true, std::memory_order_release); }
   const DeviceInfo info;
 
  protected:
   explicit Device(DeviceInfo info) : info(std::move(info)) {}
+
+ private:
+  std::atomic<bool> lost_{false};
 };
 
 // Why a backend is not there, and what mends it.
@@ -165,7 +174,8 @@ struct EnumerateOptions {
 };
 
 Enumeration enumerateDevices(const EnumerateOptions& options = {});
-// A device is opened once a process and kept while anyone holds it. `id` is "auto", a backend ("cuda") or a device ("vulkan:0").
+// A device is opened once a process and kept while anyone holds it; one that was lost is left to those who hold it, and opened anew.
+// `id` is "auto", a backend ("cuda") or a device ("vulkan:0").
 std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options = {});
 // From now on the driver of an open device stays loaded. To unload it on another thread while exit() walks through the exit handlers,
 // to which drivers add their own, is a crash: a host whose devices may be closed that late calls this for each it opens.

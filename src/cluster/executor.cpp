@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kBeatMs = 500;
 constexpr uint64_t kResidentFromBytes = 64 << 10;  // smaller inputs are as fast to send again
+constexpr double kPinFromBytes = 256 << 10;
 
 double nowMs() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -43,6 +44,7 @@ struct Executor::Lane {
     std::shared_ptr<DeviceTensor> tensor;
   };
   std::list<Resident> resident;  // the latest used first; under the executor's mutex
+  std::unordered_map<uint64_t, std::shared_ptr<void>> pinned;  // by region, null: it could not be; executor's thread only
   uint64_t residentBytes = 0;
 
   std::shared_ptr<DeviceTensor> find(const SealedPlace& key) {
@@ -53,6 +55,8 @@ struct Executor::Lane {
       }
     return nullptr;
   }
+  // Page-locking costs milliseconds, once for each region: not for the sake of a small job.
+  void pin(const RemoteJob& job);
   void keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor) {
     if (find(key)) return;
     residentBytes += tensor->view.size;
@@ -65,6 +69,14 @@ struct Executor::Lane {
     return resident.erase(it);
   }
 };
+
+void Executor::Lane::pin(const RemoteJob& job) {
+  if (onCpu || job.job.cost.bytes < kPinFromBytes) return;
+  for (const auto& region : job.memory.regions)
+    if (auto [slot, isNew] = pinned.try_emplace(region->id); isNew)
+      if (auto pin = context->device()->pin({region->data(), region->size()}))  // the region lives as long as what it is pinned by
+        slot->second = std::shared_ptr<void>(pin.get(), [pin, region](void*) mutable { pin.reset(); });
+}
 
 Executor::Executor(int fd, double* page, std::shared_ptr<void> keepPage, std::function<void()> onGone)
     : channel_(fd), page_(page), keepPage_(std::move(keepPage)), onGone_(std::move(onGone)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -190,6 +202,7 @@ void Executor::assign(std::span<const double> message) {
       job->number = number;
       job->decidedMs = decided;
       decodeBody(body, job->job, job->memory);
+      lane->pin(*job);
       jobs.push_back(std::move(job));
     } catch (...) {
       refuse(number, index, std::current_exception());
@@ -407,6 +420,7 @@ void Executor::forget(uint64_t region) {
   std::lock_guard lock(mutex_);
   for (const auto& lane : lanes_) {
     if (!lane) continue;
+    lane->pinned.erase(region);
     for (auto it = lane->resident.begin(); it != lane->resident.end();) it = it->key.region == region ? lane->drop(it) : std::next(it);
   }
 }

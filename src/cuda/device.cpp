@@ -39,7 +39,22 @@ class CudaDevice : public Device {
   std::unique_ptr<Queue> createQueue(const QueueOptions&) override {
     return std::make_unique<CudaQueue>(state_, pool_, completer_, traits_);
   }
+  bool lost() const noexcept override { return Device::lost() || state_->lost(); }
   MemoryUse memory() const override { return memoryOf(*state_); }
+
+  std::shared_ptr<void> pin(std::span<std::byte> host) override {
+    state_->enter();
+    if (const cudaError_t status = cudaHostRegister(host.data(), host.size(), cudaHostRegisterDefault); status != cudaSuccess) {
+      cudaGetLastError();  // too much locked memory, for example: transfers go through staging, then
+      if (isSticky(status)) state_->check(status, "cudaHostRegister");
+      return nullptr;
+    }
+    state_->addPinned(host);
+    return std::shared_ptr<void>(host.data(), [state = state_, host](void*) {
+      state->removePinned(host);
+      if (!state->lost() && cudaSetDevice(state->ordinal) == cudaSuccess) cudaHostUnregister(host.data());
+    });
+  }
 
  private:
   const std::shared_ptr<DeviceState> state_;

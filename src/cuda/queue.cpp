@@ -163,6 +163,11 @@ void CudaQueue::upload(BufferView dst, std::span<const std::byte> src) {
   }
   const cudaStream_t stream = large ? uploadStream_ : stream_;
   if (!recorded_.marks.uploadBegin) recorded_.marks.uploadBegin = mark(stream);
+  if (state_->isPinned(src)) {
+    uploadsToJoin_ = uploadsToJoin_ || large;
+    check(cudaMemcpyAsync(to, src.data(), src.size(), cudaMemcpyHostToDevice, stream), "an upload");
+    return;
+  }
   while (!src.empty()) {
     size_t bytes = 0;
     std::byte* staging = stage(src.size(), bytes);
@@ -181,6 +186,7 @@ void CudaQueue::download(std::span<std::byte> dst, BufferView src) {
   joinUploads();
   if (!recorded_.marks.computeEnd) recorded_.marks.computeEnd = mark(stream_);
   computeDirty_ = true;
+  if (state_->isPinned(dst)) return check(cudaMemcpyAsync(dst.data(), from, dst.size(), cudaMemcpyDeviceToHost, stream_), "a download");
   while (!dst.empty()) {
     size_t bytes = 0;
     std::byte* staging = stage(dst.size(), bytes);

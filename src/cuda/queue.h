@@ -36,7 +36,8 @@ class Stream {
 };
 
 // Host memory is only touched by the CPU: the card reads and writes staging memory, so a card that hangs can't reach into
-// memory that its owner has taken back.
+// memory that its owner has taken back. Memory that was pinned (Device::pin) is the exception: whoever pins it keeps it until the
+// card has answered or the process has ended.
 class CudaQueue : public Queue {
  public:
   CudaQueue(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool, std::shared_ptr<Completer> completer,

@@ -89,4 +89,25 @@ void DeviceState::check(cudaError_t status, const char* what) {
   cuda::check(status, what);
 }
 
+void DeviceState::addPinned(std::span<const std::byte> memory) {
+  std::unique_lock lock(pinnedMutex_);
+  pinned_[memory.data()] = memory.size();
+  pinnedCount_ = pinned_.size();
+}
+
+void DeviceState::removePinned(std::span<const std::byte> memory) noexcept {
+  std::unique_lock lock(pinnedMutex_);
+  pinned_.erase(memory.data());
+  pinnedCount_ = pinned_.size();
+}
+
+bool DeviceState::isPinned(std::span<const std::byte> memory) const {
+  if (pinnedCount_.load(std::memory_order_relaxed) == 0) return false;
+  std::shared_lock lock(pinnedMutex_);
+  auto next = pinned_.upper_bound(memory.data());
+  if (next == pinned_.begin()) return false;
+  const auto& [begin, bytes] = *std::prev(next);
+  return memory.data() + memory.size() <= begin + bytes;
+}
+
 }  // namespace switchyard::cuda

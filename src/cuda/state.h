@@ -3,8 +3,12 @@
 #include <cuda_runtime_api.h>
 
 #include <atomic>
+#include <cstddef>
 #include <exception>
+#include <map>
 #include <mutex>
+#include <shared_mutex>
+#include <span>
 #include <string>
 
 #include "../error.h"
@@ -30,8 +34,16 @@ class DeviceState {
   // As check(), and a sticky error marks the card lost.
   void check(cudaError_t status, const char* what);
 
+  // Host memory that was page-locked for this card: it may be read and written by it directly.
+  void addPinned(std::span<const std::byte> memory);
+  void removePinned(std::span<const std::byte> memory) noexcept;
+  bool isPinned(std::span<const std::byte> memory) const;
+
  private:
   std::atomic<bool> lost_{false};
+  std::atomic<size_t> pinnedCount_{0};
+  mutable std::shared_mutex pinnedMutex_;
+  std::map<const std::byte*, size_t> pinned_;  // bytes from there on
   mutable std::mutex mutex_;
   std::string why_;
 };
