@@ -113,7 +113,7 @@ class Coordinator {
     job.isQueued = this.queue.push(job);
     if (!job.isQueued) {
       const retryAfter = this.queue.retryAfter(now, this.#endRate);
-      this.parts.emit('queue-full', () => ({ retryAfter }));
+      if (!from.inProcess) this.parts.emit('queue-full', () => ({ retryAfter }));  // its own manager says so itself
       return this.#settle(job, { code: 'ERR_QUEUE_FULL', retryAfter, message: `the queue is full: ${this.config.queueLimit} jobs wait already; try again in ${retryAfter} ms` });
     }
     if (job.cacheKey) this.#leaders.set(job.cacheKey, job);
@@ -462,7 +462,7 @@ class Coordinator {
     if (ending.code) {
       own.failed(ending.code);
       this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
-      this.parts.emit('workload-failed', () => ({ workloadId: `job-${from?.workerId ?? '?'}-${job.askNumber}`, code: ending.code, message: ending.message }));
+      if (!from?.inProcess) this.parts.emit('workload-failed', () => ({ workloadId: `job-${from?.workerId ?? '?'}-${job.askNumber}`, code: ending.code, message: ending.message }));
     } else {
       const total = now - job.enqueued;
       own.completed(job.workload, /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);

@@ -275,7 +275,7 @@ class Hub {
       case 'cleanup': for (const other of this.workers) if (other !== member) other.ask?.postText({ type: 'trim' }); break;
       case 'leaving': this.#leave(member, 'left'); break;
       case 'query':
-        Promise.resolve(this.answer?.(text.what)).then(
+        Promise.resolve().then(() => this.answer?.(text.what)).then(
           (answer) => member.ask?.postText({ type: 'answer', id: text.id, answer }),
           (error) => member.ask?.postText({ type: 'answer', id: text.id, error: { code: error.code, message: error.message } }));
         break;

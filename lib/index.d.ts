@@ -312,7 +312,7 @@ export class SharedTensor<D extends DType = DType> {
   private constructor();
   readonly shape: readonly number[];
   readonly dtype: D;
-  /** Empty once the tensor is released. */
+  /** In memory that other processes may change; views of it are empty once the tensor is released. */
   readonly data: DataOf[D];
   readonly handle: SharedTensorHandle;
   readonly sealed: boolean;

@@ -30,8 +30,9 @@ class SharedTensor {
     this.#data = length ? new Data(handle.buffer(), 0, length) : new Data(0);
   }
 
-  /** The elements, in memory that other processes may change; empty once it is released. */
+  /** The elements, in memory that other processes may change; views of it are empty once it is released. */
   get data() {
+    this.#check();
     return this.#data;
   }
 

@@ -2,22 +2,9 @@
 'use strict';
 const path = require('node:path');
 const { spawn } = require('node:child_process');
-const gpu = require('../..');
+const { gpu, seed, random, matrix } = require('./plain');
 
 const devices = gpu.devices().map(({ id }) => id);
-const seed = Number(process.env.SWITCHYARD_TEST_SEED ?? 20240607);
-
-/** Numbers between -1 and 1, the same in every run (SWITCHYARD_TEST_SEED changes them). */
-function random(length, salt = 0) {
-  let state = (seed + salt * 7919) >>> 0;
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
-}
-
-const matrix = (rows, columns, salt) => gpu.tensor(random(rows * columns, salt), [rows, columns]);
-
 /** The error a promise is rejected with; fails when there is none. */
 async function failure(promise) {
   let value;
