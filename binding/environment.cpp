@@ -65,8 +65,9 @@ void Environment::keep(const std::shared_ptr<Device>& device) {
   std::vector<std::shared_ptr<Device>> gone;
   std::lock_guard lock(mutex_);
   std::erase_if(devices_, [&](const auto& kept) {
-    if (kept->lost()) gone.push_back(kept);
-    return kept->lost();
+    const bool lost = kept->lost();
+    if (lost) gone.push_back(kept);
+    return lost;
   });
   if (!ended_) devices_.insert(device);
 }

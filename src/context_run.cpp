@@ -262,6 +262,7 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
 
 // Everything queued is refused: the context can't run it any more.
 void Context::lose(std::exception_ptr error) {
+  device_->markLost();
   std::deque<JobPtr> refused;
   {
     std::lock_guard lock(mutex_);

@@ -119,7 +119,7 @@ std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions
   if (wanted == found.devices.end()) refuseDevice(id, found);
   std::lock_guard lock(mutex);
   std::weak_ptr<Device>& slot = (*open)[wanted->id];
-  if (auto device = slot.lock()) return device;
+  if (auto device = slot.lock(); device && !device->lost()) return device;
   auto device = openBackend(*wanted);
 #ifdef SWITCHYARD_FAULTS  // a build for tests: see test/faults
   device = faults::inject(std::move(device));

@@ -28,6 +28,7 @@ class GpuDevice final : public Device {
     return std::make_unique<GpuQueue>(gpu_, pipelines_, staging_, completer_);
   }
 
+  bool lost() const noexcept override { return Device::lost() || gpu_->lost.load(std::memory_order_acquire); }
   MemoryUse memory() const override { return memoryUse(*gpu_->instance, gpu_->physical, gpu_->allocatedBytes); }
 
  private:

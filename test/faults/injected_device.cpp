@@ -147,6 +147,7 @@ class InjectedDevice final : public Device {
     return std::make_unique<InjectedQueue>(inner_->createQueue(options), state_);
   }
   MemoryUse memory() const override { return inner_->memory(); }
+  bool lost() const noexcept override { return Device::lost() || state_->lost || inner_->lost(); }
 
  private:
   const std::shared_ptr<Device> inner_;

@@ -432,5 +432,27 @@ TEST(Devices, OpenedOnceAndUnknownOnesRefused) {
   }
 }
 
+TEST_P(OnContext, ALossIsToldToTheDevice) {
+  auto lost = std::make_shared<FaultDevice>(deviceOf(GetParam()));
+  auto losing = Context::create(lost);
+  lost->failAt(Point::Launch, Code::DeviceLost, 0, 1);
+  EXPECT_EQ(runJob(*losing, makeJob("normalize", {Random(1).uniform(kF32, {4, 4})})).error->code, Code::DeviceLost);
+  EXPECT_TRUE(losing->lost());
+  EXPECT_TRUE(lost->lost());
+}
+
+TEST(Devices, ALostOneIsOpenedAnew) {
+  for (const DeviceInfo& info : enumerateDevices().devices) {
+    auto first = openDevice(info.id);
+    EXPECT_EQ(first, openDevice(info.id));
+    first->markLost();
+    auto second = openDevice(info.id);
+    EXPECT_NE(first, second);
+    EXPECT_FALSE(second->lost());
+    first.reset();
+    EXPECT_EQ(second, openDevice(info.id));
+  }
+}
+
 }  // namespace
 }  // namespace switchyard::test
