@@ -37,6 +37,7 @@ const protocol = require('./protocol');
  * @property {() => ContextView[]} contexts those of all members
  * @property {(member: Member, reason: string) => void} kill ends a process that does not do what it is told
  * @property {(context: ContextView, message: string) => void} onContextLost
+ * @property {(type: string) => boolean} mayHave whether there is, was or may still come a context of a type
  * @property {(name: string, event: () => any) => void} emit
  */
 
@@ -106,6 +107,7 @@ class Coordinator {
     from.asked.set(job.askNumber, job);
     if (this.closing) return this.#settle(job, { code: 'ERR_CLOSED', message: 'the cluster is being closed and takes no more jobs' });
     if (job.deadline <= now) return this.#settle(job, late(job));
+    if (job.contextType && !this.parts.mayHave(job.contextType)) return this.#settle(job, this.#unsupported(job));
     const tooLarge = this.#tooLarge(job);
     if (tooLarge) return this.#settle(job, tooLarge);
     if (job.cacheKey && this.#follow(job)) return undefined;
@@ -132,6 +134,22 @@ class Coordinator {
       code: 'ERR_OUT_OF_MEMORY',
       message: `the job's inputs and outputs take ${job.bytes} bytes, but the largest of its contexts may use ${most}: raise memoryLimit, or split the job`,
     };
+  }
+
+  /** Refuses what waits for a type of context that won't come. */
+  refuseUnsupported() {
+    // @ts-ignore: the queue holds only CoordinatorJobs
+    const refused = /** @type {CoordinatorJob[]} */ (this.queue.removeWhere((/** @type {CoordinatorJob} */ job) => job.contextType !== '' && !this.parts.mayHave(job.contextType)));
+    for (const job of refused) {
+      job.isQueued = false;
+      this.#finish(job, this.#unsupported(job));
+    }
+  }
+
+  /** @param {CoordinatorJob} job */
+  #unsupported({ contextType }) {
+    const types = [...new Set(this.parts.contexts().map(({ type }) => type))];
+    return { code: 'ERR_UNSUPPORTED', message: `no context here is of the type '${contextType}': there ${types.length > 1 ? 'are' : 'is'} ${types.join(', ') || 'none'}` };
   }
 
   /**

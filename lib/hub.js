@@ -47,6 +47,8 @@ class Hub {
   #failedStarts = new Map();
   /** @type {ContextView[]} */
   #contexts = [];
+  /** @type {Set<string>} of contexts there have been */
+  #types = new Set();
   #directoryStale = false;
   #tick;
   #closed = false;
@@ -66,6 +68,7 @@ class Hub {
       config, log, metrics: this.metrics, speeds: this.speeds, emit, contexts: () => this.#contexts,
       kill: (member, reason) => this.kill(member, reason),
       onContextLost: (context, message) => this.#contextLost(context, message),
+      mayHave: (type) => this.#mayHave(type),
     });
     this.#tick = setInterval(() => this.#onTick(), kTickMs);
     this.#tick.unref();
@@ -315,6 +318,7 @@ class Hub {
     if (!plan || member.state === 'leaving' || member.state === 'gone') return;
     const view = new ContextView(member, plan, device, this.speeds);
     member.contexts = [...member.contexts.filter((other) => other.index !== index), view];
+    this.#types.add(view.type);
     this.#contextsChanged();
     this.log.debug({ worker: member.workerId, context: view.id, device: device.name }, 'a context is ready');
     this.#dispatchSoon();
@@ -326,6 +330,7 @@ class Hub {
     member.state = 'ready';
     this.#failedStarts.clear();
     this.#contextsChanged();
+    this.coordinator.refuseUnsupported();
     const startedIn = Math.round(nowMs() - member.joinedAt);
     this.log.info({ worker: member.workerId, contexts: member.contexts.map(({ id }) => id), startedInMs: startedIn }, 'a worker is ready');
     this.tellAll('worker-ready', { workerId: member.workerId, pid: member.pid, contexts: member.contexts.map(({ id }) => id) });
@@ -336,6 +341,16 @@ class Hub {
     this.#contexts = this.workers.flatMap(({ contexts }) => contexts);
     this.#directoryStale = true;
     this.tellDirectory();
+  }
+
+  /**
+   * A worker that comes may bring any type; one that was there may come back with its worker.
+   * @param {string} type
+   */
+  #mayHave(type) {
+    if (this.#types.has(type)) return true;
+    const executing = this.workers.filter(({ slot, run, state }) => slot > 0 || run !== undefined || state !== 'joining');
+    return !executing.length || executing.some(({ state }) => state === 'joining' || state === 'starting');
   }
 
   /** @type {(() => any[])|undefined} set by the manager: the contexts in the public words */
