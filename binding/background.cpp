@@ -27,11 +27,30 @@ void Background::post(std::function<void()> task) {
   more_.notify_one();
 }
 
+void Background::postAlone(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    ++alone_;
+  }
+  auto run = [this, task = std::move(task)]() mutable {
+    task();
+    task = nullptr;
+    std::lock_guard lock(mutex_);
+    --alone_;
+    idle_.notify_all();
+  };
+  try {
+    std::thread(run).detach();
+  } catch (const std::system_error&) {  // no thread to be had: the caller waits instead
+    run();
+  }
+}
+
 void Background::drain() {
   std::unique_lock lock(mutex_);
   ending_ = true;
   more_.notify_one();
-  idle_.wait_for(lock, std::chrono::seconds(2), [this] { return !running_; });
+  idle_.wait_for(lock, std::chrono::seconds(2), [this] { return !running_ && alone_ == 0; });
   ending_ = false;
 }
 

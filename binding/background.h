@@ -7,11 +7,12 @@
 
 namespace switchyard::node {
 
-// Tasks run one after the other. The thread is there only while there are some: an idle process has none.
+// Posted tasks run one after the other. The thread is there only while there are some: an idle process has none.
 class Background {
  public:
   static Background& shared();  // never destroyed
   void post(std::function<void()> task);  // must not throw
+  void postAlone(std::function<void()> task);  // the same, on a thread of its own: it may take long, and nothing waits behind it
   void drain();  // waits until all is done; gives up after two seconds, for a driver that hangs
 
  private:
@@ -22,6 +23,7 @@ class Background {
   std::condition_variable idle_, more_;
   std::deque<std::function<void()>> tasks_;
   bool running_ = false, ending_ = false;
+  size_t alone_ = 0;
 };
 
 }  // namespace switchyard::node

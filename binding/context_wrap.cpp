@@ -46,7 +46,7 @@ Napi::Function ContextWrap::define(Napi::Env env) {
 void ContextWrap::open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate, ContextOptions options) {
   auto pending = std::make_shared<PendingOpen>(id);
   environment.pending.begin(pending);
-  Background::shared().post([pending, shared = environment.shared(), device = std::move(device), enumerate, options] {
+  Background::shared().postAlone([pending, shared = environment.shared(), device = std::move(device), enumerate, options] {
     try {
       pending->context = Context::create(openDevice(device, enumerate), options);
       shared->keep(pending->context->device());

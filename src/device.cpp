@@ -109,22 +109,31 @@ void keepDriverLoaded(const Device& device) {
 }
 
 std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options) {
-  // Weak: nothing static owns a device, so leaving the process destroys none behind a driver's back.
+  // Weak: nothing static owns a device, so leaving the process destroys none behind a driver's back. A lock for each: a driver that
+  // takes its time, or hangs, holds up nobody who wants another device.
+  struct Slot {
+    std::mutex mutex;
+    std::weak_ptr<Device> device;
+  };
   static std::mutex mutex;
-  static auto* open = new std::map<std::string, std::weak_ptr<Device>>;
+  static auto* open = new std::map<std::string, Slot>;
   const Enumeration& found = knownDevices(options);
   auto wanted = std::find_if(found.devices.begin(), found.devices.end(), [&](const DeviceInfo& info) {
     return id == "auto" || id == info.id || id == backendName(info.backend);
   });
   if (wanted == found.devices.end()) refuseDevice(id, found);
-  std::lock_guard lock(mutex);
-  std::weak_ptr<Device>& slot = (*open)[wanted->id];
-  if (auto device = slot.lock(); device && !device->lost()) return device;
+  Slot* slot;
+  {
+    std::lock_guard lock(mutex);
+    slot = &(*open)[wanted->id];
+  }
+  std::lock_guard lock(slot->mutex);
+  if (auto device = slot->device.lock(); device && !device->lost()) return device;
   auto device = openBackend(*wanted);
 #ifdef SWITCHYARD_FAULTS  // a build for tests: see test/faults
   device = faults::inject(std::move(device));
 #endif
-  slot = device;
+  slot->device = device;
   return device;
 }
 
