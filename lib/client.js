@@ -1,5 +1,6 @@
 // Asks for jobs: on this process's own idle context where that is the best there is, else from the coordinator.
 'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('./native');
 const { scratch, layout, nextId, track, settle, isAwaited, checkWaiting } = require('./jobs');
 const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('./errors');
@@ -128,7 +129,9 @@ class Client {
       const kind = protocol.kindOf(workload);
       const context = this.#pool?.choose(kind, options);
       if (context) return this.#runHere(context, workload, options, kind);
-      if (options?.cache) return digestOf(workload).then((digest) => this.#ask(workload, options, kind, digest, 0));
+      if (options?.cache) return digestOf(workload).then((digest) => this.#ask(workload, options, kind, digest, 0), (error) => {
+        throw this.#failed(workload, asGpuError(error));
+      });
       return this.#ask(workload, options, kind, kNoDigest, 0);
     } catch (error) {
       return Promise.reject(this.#failed(workload, asGpuError(error)));
@@ -153,7 +156,7 @@ class Client {
     return running.then((/** @type {any} */ done) => {
       if (!wasInline) context.end(started);
       this.metrics?.completed(context.workloadIndex(workload), done.timings, 1);
-      this.#switched(context.gpu.id, 0, context.gpu.contextType, true);
+      this.#switched(context.gpu.id, done.timings.queued, context.gpu.contextType, true);
       done.workloadId = workload.id ?? `job-${this.workerId}-${done.workloadId.slice(4)}`;
       done.workerId = this.workerId;
       done.cached = false;
@@ -161,17 +164,36 @@ class Client {
       done.attempts = 1;
       return this.#completed(workload, done);
     }, (/** @type {any} */ error) => {
-      if (!wasInline) context.end(started);
+      if (!wasInline) this.#leave(context, started, error.released);
       // Whoever lost its device may run again elsewhere, unless the caller did not want that or has gone.
       const retries = options?.retries ?? this.config.retries;
       if (error.code === 'ERR_DEVICE_LOST' && retries > 0 && !this.#ended) {
-        context.lost();
+        this.#pool?.lose(context, error.message);
         this.metrics?.retried(error.code);
         const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
         return this.#ask(workload, { ...options, timeout: left, retries: retries - 1 }, kind, kNoDigest, 1);
       }
       this.metrics?.failed(error.code);
       throw this.#failed(workload, error);
+    });
+  }
+
+  /**
+   * A job of the context has failed; one that was given up still runs there for a while.
+   * @param {import('./pool').PoolContext} context
+   * @param {number} started
+   * @param {Promise<void>|undefined} released
+   */
+  #leave(context, started, released) {
+    if (!released) {
+      context.end(started);
+      return;
+    }
+    const patience = setTimeout(() => this.#pool?.stuck(context), this.config.contextSwitchTimeout);
+    patience.unref();
+    released.then(() => {
+      clearTimeout(patience);
+      context.end(started);
     });
   }
 

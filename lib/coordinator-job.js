@@ -19,6 +19,7 @@ class CoordinatorJob {
   constructor(from, numbers, at, now) {
     this.number = ++lastNumber;
     this.asker = from.slot;
+    this.maker = from.serial;  // whose memory it uses
     this.askNumber = numbers[at + ask.number];
     this.priority = numbers[at + ask.priority];
     this.enqueued = now;

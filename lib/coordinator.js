@@ -53,6 +53,8 @@ class Coordinator {
   #running = new Map();
   /** @type {Map<string, CoordinatorJob>} of jobs with cache: true that are on their way */
   #leaders = new Map();
+  /** @type {Set<CoordinatorJob>} whose outputs others are copying */
+  #shared = new Set();
   /** @type {NodeJS.Timeout|undefined} */
   #deadlineTimer;
   #deadlineAt = Infinity;
@@ -87,6 +89,16 @@ class Coordinator {
 
   get pending() {
     return this.queue.size;
+  }
+
+  /**
+   * Whether a job is under way on memory that a member made.
+   * @param {number} maker its serial number
+   */
+  usesMemoryOf(maker) {
+    for (const job of this.#running.values()) if (job.maker === maker) return true;
+    for (const job of this.#shared.values()) if (job.maker === maker) return true;
+    return false;
   }
 
   /** Jobs that have not been settled. */
@@ -277,9 +289,15 @@ class Coordinator {
    */
   #makeRoomFor(job, contexts, now) {
     if (this.#emptying?.takesJobs) return;
+    this.#stopEmptying();
     const slot = memberToEmpty(job, contexts, now);
     this.#emptying = contexts.find(({ member }) => member === slot)?.owner;
     if (this.#emptying) this.#emptying.emptying = true;
+  }
+
+  #stopEmptying() {
+    if (this.#emptying) this.#emptying.emptying = false;
+    this.#emptying = undefined;
   }
 
   /**
@@ -322,8 +340,7 @@ class Coordinator {
     ++member.launches;
     if (jobs[0].alone) {
       member.exclusive = true;
-      member.emptying = false;
-      this.#emptying = undefined;
+      this.#stopEmptying();
     }
     member.run?.post(out, length);
   }
@@ -426,8 +443,10 @@ class Coordinator {
     // Its memory stays until every follower has its copy.
     const shared = job.outputPlaces();
     job.copies = followers.length;
+    this.#shared.add(job);
     job.ended = ending;
     for (const follower of followers) {
+      follower.leader = undefined;
       follower.ended = job;
       this.#settle(follower, { ...ending, cached: true, shared, queued: job.startedAt - follower.enqueued }, true);
     }
@@ -463,7 +482,9 @@ class Coordinator {
   #copied(follower) {
     const leader = follower.ended;
     follower.ended = undefined;
-    if (leader && --leader.copies === 0) this.#settle(leader, leader.ended);
+    if (!leader || --leader.copies > 0) return;
+    this.#shared.delete(leader);
+    this.#settle(leader, leader.ended);
   }
 
   /**
@@ -476,6 +497,7 @@ class Coordinator {
     const { from } = job;
     const now = nowMs();
     ++this.#ended;
+    if (job.alone) this.#stopEmptying();  // if it had not found its place yet; others that wait for one will say so
     const own = this.parts.metrics.own;
     if (ending.code) {
       own.failed(ending.code);

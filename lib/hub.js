@@ -5,7 +5,7 @@ const { setInterval, clearInterval, setTimeout } = require('node:timers');
 const { native } = require('./native');
 const { Channel } = require('./channel');
 const { Coordinator } = require('./coordinator');
-const { Member, ContextView, Speeds } = require('./member');
+const { Member, ContextView, Speeds, kMissedBeats } = require('./member');
 const { Metrics } = require('./metrics');
 const { Regions } = require('./regions');
 const { planContexts } = require('./plan');
@@ -31,6 +31,7 @@ const kTickMs = 1000;
 const kPressure = 0.9, kPressureOver = 0.75;  // of a context's limit in use
 const kAskRole = 0, kRunRole = 1;
 const kStartsBeforeAvoiding = 2;
+const kHopeless = new Set(['ERR_UNSUPPORTED', 'ERR_INVALID_ARGUMENT']);  // a context that can't be opened for these can't be later
 
 class Hub {
   /** @type {Map<number, Member>} by slot */
@@ -106,6 +107,7 @@ class Hub {
     const [here, there] = native.makePair();
     member.run = new Channel(here, this.#handlers(member, 'run'));
     member.state = 'starting';
+    member.joinedAt = nowMs();
     this.metrics.attach(0, member.page);
     return there;
   }
@@ -266,15 +268,20 @@ class Hub {
         if (member.run) this.#sendPlan(member);
         break;
       case 'context': this.#contextReady(member, text); break;
-      case 'context-failed':
-        this.log.warn({ worker: member.workerId, context: text.id, code: text.code, reason: text.message }, 'a context could not be opened');
-        break;
+      case 'context-failed': this.#contextFailed(member, text); break;
       case 'context-lost': {
         const context = member.contexts.find(({ index }) => index === text.index);
         if (context) this.#contextLost(context, text.message ?? 'its device was lost');
         break;
       }
-      case 'ready': this.#memberReady(member); break;
+      case 'context-stuck':
+        this.log.error({ worker: member.workerId, context: text.id }, 'a job does not stop: its process is ended');
+        this.kill(member, 'hang');
+        break;
+      case 'ready':
+        member.isOpened = true;
+        this.#memberOpened(member);
+        break;
       case 'cleanup': for (const other of this.workers) if (other !== member) other.ask?.postText({ type: 'trim' }); break;
       case 'leaving': this.#leave(member, 'left'); break;
       case 'query':
@@ -319,15 +326,38 @@ class Hub {
     const view = new ContextView(member, plan, device, this.speeds);
     member.contexts = [...member.contexts.filter((other) => other.index !== index), view];
     this.#types.add(view.type);
+    this.#failedStarts.delete(device.id);
     this.#contextsChanged();
     this.log.debug({ worker: member.workerId, context: view.id, device: device.name }, 'a context is ready');
     this.#dispatchSoon();
+    if (member.isOpened) this.#memberOpened(member);
+  }
+
+  /**
+   * What may be better at the next try is tried again; a lost device is a matter for a new process.
+   * @param {Member} member
+   * @param {{ index: number, id: string, code: string, message: string }} text
+   */
+  #contextFailed(member, { index, id, code, message }) {
+    this.log.warn({ worker: member.workerId, context: id, code, reason: message }, 'a context could not be opened');
+    if (code === 'ERR_DEVICE_LOST' && !member.inProcess) this.#dismiss(member, 'device-lost');
+    else if (kHopeless.has(code)) member.hopeless.add(index);
+    else member.ask?.postText({ type: 'reopen', index });
+  }
+
+  /**
+   * Every context was tried: ready, unless none is open and one may still be.
+   * @param {Member} member
+   */
+  #memberOpened(member) {
+    if (member.contexts.length || member.plan.every(({ index }) => member.hopeless.has(index))) this.#memberReady(member);
   }
 
   /** @param {Member} member */
   #memberReady(member) {
     if (member.state !== 'starting') return;
     member.state = 'ready';
+    member.wasReady = true;
     this.#failedStarts.clear();
     this.#contextsChanged();
     this.coordinator.refuseUnsupported();
@@ -392,9 +422,19 @@ class Hub {
       return;
     }
     // A driver that lost a device seldom recovers inside the process: the worker ends when its other jobs have.
-    this.#leave(member, 'device-lost');
-    member.ask?.postText({ type: 'end', reason: 'device-lost' });
-    setTimeout(() => this.kill(member, 'device-lost'), this.config.contextSwitchTimeout).unref();
+    this.#dismiss(member, 'device-lost');
+  }
+
+  /**
+   * Has a worker end when the jobs that run there have, or its patience is at an end.
+   * @param {Member} member
+   * @param {string} reason
+   */
+  #dismiss(member, reason) {
+    if (member.state === 'leaving' || member.state === 'gone') return;
+    this.#leave(member, reason);
+    member.ask?.postText({ type: 'end', reason });
+    setTimeout(() => this.kill(member, reason), this.config.contextSwitchTimeout).unref();
   }
 
   /**
@@ -445,20 +485,20 @@ class Hub {
 
   /** @param {Member} member */
   #gone(member) {
-    const wasStarting = member.state === 'starting' || member.state === 'joining' || (member.state === 'leaving' && !member.contexts.length);
+    const wasStarting = !member.wasReady;
     const expected = this.#closed || this.coordinator.closing || member.endReason === 'left';
     member.state = 'gone';
     this.coordinator.onMemberGone(member);
     this.metrics.retire(member.slot);
     this.members.delete(member.slot);
     this.#pids.delete(String(member.pid));
-    this.regions.gone(member.slot);
-    this.regions.sweep(this.workers);
+    this.regions.gone(member);
+    this.regions.sweep(this.workers, (serial) => this.coordinator.usesMemoryOf(serial));
     native.dropRegion(member.pageRegion);
     this.#contextsChanged();
     if (!expected) {
       const reason = member.endReason || 'crash';
-      this.restarts[reason] = (this.restarts[reason] ?? 0) + 1;
+      this.countRestart(reason);
       this.log.warn({ worker: member.workerId, reason }, 'a worker has ended');
       if (wasStarting) this.#failedStart(member);
     }
@@ -470,18 +510,25 @@ class Hub {
   /** @type {((member: Member, wasStarting: boolean) => void)|undefined} set by the manager */
   onGone;
 
+  /** @param {string} reason */
+  countRestart(reason) {
+    this.restarts[reason] = (this.restarts[reason] ?? 0) + 1;
+  }
+
   /**
    * A device whose opening ends workers is left out after the second time, if there is another.
    * @param {Member} member
    */
   #failedStart(member) {
-    const open = new Set(member.contexts.map(({ index }) => index));
+    const types = this.config.contextTypes;
     for (const { device, index } of member.plan) {
-      if (open.has(index)) continue;
+      // Those it had not come to are not to blame.
+      const state = status.kStates[member.page[status.contextAt(index) + status.kState]];
+      if (state !== 'starting' && state !== 'lost') continue;
       const times = (this.#failedStarts.get(device) ?? 0) + 1;
       this.#failedStarts.set(device, times);
       if (times < kStartsBeforeAvoiding || this.#avoid.has(device)) continue;
-      if (!member.devices.some(({ id }) => id !== device && !this.#avoid.has(id))) continue;
+      if (!member.devices.some(({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)))) continue;
       this.#avoid.add(device);
       this.log.error({ device }, 'workers end when they open this device: it is left out from now on');
     }
@@ -493,16 +540,44 @@ class Hub {
 
   #onTick() {
     const now = nowMs();
-    this.regions.sweep(this.workers);
+    this.regions.sweep(this.workers, (serial) => this.coordinator.usesMemoryOf(serial));
     this.metrics.sample(now);
     for (const member of this.workers) {
+      if (!member.inProcess) this.#watchBeat(member);
       const starting = member.state === 'joining' || member.state === 'starting';
-      if (!starting || member.inProcess || now - member.joinedAt < kStartMs || member.contexts.length) continue;
-      this.log.error({ worker: member.workerId }, 'a worker opened no context in time: its process is ended');
-      this.kill(member, 'start-timeout');
+      if (starting && now - member.joinedAt >= kStartMs) this.#startedLate(member);
     }
     for (const context of this.#contexts) this.#watchMemory(context);
     if (this.members.size > 1 || this.#directoryStale) this.tellDirectory();
+  }
+
+  /**
+   * Of a loop that is blocked the executor's thread knows nothing; when that one does not move either, jobs there never end.
+   * @param {Member} member
+   */
+  #watchBeat(member) {
+    const before = member.missedBeats;
+    member.watchBeat();
+    if (member.missedBeats >= kMissedBeats !== before >= kMissedBeats) {
+      this.log.warn({ worker: member.workerId }, member.missedBeats ? 'a worker does not answer: it gets no more jobs' : 'a worker answers again');
+      this.#contextsChanged();
+      this.#dispatchSoon();
+    }
+    if (member.missedBeats * kTickMs < Math.max(kMissedBeats * kTickMs, this.config.contextSwitchTimeout) || !member.jobs.size) return;
+    this.log.error({ worker: member.workerId, jobs: member.jobs.size }, 'a worker with jobs does not answer: its process is ended');
+    this.kill(member, 'unresponsive');
+  }
+
+  /** @param {Member} member */
+  #startedLate(member) {
+    if (member.contexts.length || member.inProcess) {
+      this.log.error({ worker: member.workerId, contexts: member.contexts.map(({ id }) => id) }, 'a worker could not open all of its contexts in time: it does without the others');
+      if (!member.inProcess) this.#failedStart(member);
+      this.#memberReady(member);
+      return;
+    }
+    this.log.error({ worker: member.workerId }, 'a worker opened no context in time: its process is ended');
+    this.kill(member, 'start-timeout');
   }
 
   /** @param {ContextView} context */

@@ -12,6 +12,7 @@ const kEnoughRuns = 12;       // before a measured speed counts
 const kNewest = 1 / 16;
 const kMostAffinities = 4096; // names a context remembers
 const kMostResident = 4096;
+const kMissedBeats = 2;       // after which it is given no more jobs
 
 /** What was measured of one workload on one device. */
 class Speeds {
@@ -194,12 +195,15 @@ class ContextView {
   }
 }
 
+let lastSerial = 0;
+
 class Member {
   /**
    * @param {{ slot: number, workerId: number, pid: number, inProcess: boolean, maxConcurrent: number }} parts
    */
   constructor({ slot, workerId, pid, inProcess, maxConcurrent }) {
     this.slot = slot;
+    this.serial = ++lastSerial;  // slots are used again
     this.workerId = workerId;
     this.pid = pid;
     this.inProcess = inProcess;
@@ -227,10 +231,23 @@ class Member {
     /** @type {Map<number, CoordinatorJob>} what it has asked for, by its own numbers */
     this.asked = new Map();
     this.endReason = '';
+    this.wasReady = false;
+    this.isOpened = false;    // it has tried all contexts of its plan
+    /** @type {Set<number>} contexts that can't be opened */
+    this.hopeless = new Set();
+    this.beat = 0;            // of its executor, when it was last looked at
+    this.missedBeats = 0;     // looks since it changed
   }
 
   get takesJobs() {
-    return (this.state === 'ready' || this.state === 'starting') && this.run !== undefined && !this.page[status.kDraining];
+    return (this.state === 'ready' || this.state === 'starting') && this.run !== undefined && !this.page[status.kDraining] && this.missedBeats < kMissedBeats;
+  }
+
+  /** Looks at the executor's heartbeat, once a second: it beats twice as often, whatever the JavaScript loop does. */
+  watchBeat() {
+    const beat = this.page[status.kExecutorBeat];
+    this.missedBeats = beat && beat === this.beat ? this.missedBeats + 1 : 0;
+    this.beat = beat;
   }
 
   /** Launches that run or wait in its lanes, its own local ones included. */
@@ -241,4 +258,4 @@ class Member {
   }
 }
 
-module.exports = { Member, ContextView, Speeds };
+module.exports = { Member, ContextView, Speeds, kMissedBeats };

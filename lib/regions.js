@@ -6,7 +6,7 @@ const protocol = require('./protocol');
 /** @typedef {import('./member').Member} Member */
 
 class Regions {
-  /** @type {Map<number, number>} region -> the slot of the member that made it; -1 once that has gone */
+  /** @type {Map<number, { serial: number, isGone: boolean }>} region -> the member that made it */
   #makers = new Map();
 
   /**
@@ -16,7 +16,7 @@ class Regions {
    * @param {Iterable<Member>} members
    */
   made(region, maker, members) {
-    this.#makers.set(region, maker.slot);
+    this.#makers.set(region, { serial: maker.serial, isGone: false });
     for (const member of members) if (member !== maker) tell(member, region);
   }
 
@@ -24,7 +24,7 @@ class Regions {
    * @param {Member} member
    */
   tellAll(member) {
-    for (const [region, maker] of this.#makers) if (maker !== member.slot) tell(member, region);
+    for (const [region, { serial }] of this.#makers) if (serial !== member.serial) tell(member, region);
   }
 
   /**
@@ -40,20 +40,21 @@ class Regions {
 
   /**
    * A process has ended: what it held is let go of, what it made goes with the last holder.
-   * @param {number} slot
+   * @param {Member} member
    */
-  gone(slot) {
-    native.clearMember(slot);
-    for (const [region, maker] of this.#makers) if (maker === slot) this.#makers.set(region, -1);
+  gone(member) {
+    native.clearMember(member.slot);
+    for (const maker of this.#makers.values()) if (maker.serial === member.serial) maker.isGone = true;
   }
 
   /**
-   * Gives up memory of processes that have gone and that nobody holds.
+   * Gives up memory of processes that have gone, once nobody holds a tensor in it and no job of theirs still runs.
    * @param {Iterable<Member>} members
+   * @param {(serial: number) => boolean} isUsed
    */
-  sweep(members) {
-    for (const [region, maker] of this.#makers) {
-      if (maker !== -1 || native.regionHeld(region)) continue;
+  sweep(members, isUsed) {
+    for (const [region, { serial, isGone }] of this.#makers) {
+      if (!isGone || native.regionHeld(region) || isUsed(serial)) continue;
       this.dropped(region, members);
       native.dropRegion(region);
     }
