@@ -1,0 +1,492 @@
+// What processes of a cluster say to each other: channels, joined jobs, bodies, and the executor on real contexts.
+#include <gtest/gtest.h>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <thread>
+
+#include "cluster/body.h"
+#include "cluster/executor.h"
+#include "cluster/join.h"
+#include "harness.h"
+
+namespace switchyard::test {
+namespace {
+
+using namespace cluster;
+
+bool readable(int fd, int ms) {
+  pollfd polled{fd, POLLIN, 0};
+  return ::poll(&polled, 1, ms) > 0;
+}
+
+// Reads until `enough()` or the other side has gone; false when it has.
+template <class Enough>
+bool readUntil(Channel& channel, const std::function<void(std::span<const double>)>& onMessage, Enough&& enough) {
+  for (int i = 0; i < 1000 && !enough(); ++i)
+    if (readable(channel.fd(), 10) && !channel.read(onMessage)) return false;
+  return true;
+}
+
+std::vector<double> numbered(double type, size_t length, double first) {
+  std::vector<double> message(length);
+  message[kLength] = static_cast<double>(length), message[kType] = type;
+  for (size_t i = kFirst; i < length; ++i) message[i] = first + static_cast<double>(i);
+  return message;
+}
+
+// ---- channels
+
+TEST(ClusterChannel, KeepsMessagesWholeAndInOrderPastFullBuffers) {
+  auto [a, b] = Channel::makePair();
+  Channel from(a), to(b);
+  Random random(1);
+  std::vector<size_t> lengths{2, 3, 700'000, 2, 40'000};
+  for (int i = 0; i < 3000; ++i) lengths.push_back(static_cast<size_t>(random.integer(2, 900)));
+  std::thread sender([&] {
+    for (size_t i = 0; i < lengths.size(); ++i) {
+      from.post(numbered(100, lengths[i], static_cast<double>(i)));
+      from.flush();
+    }
+    while (!from.flush()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  });
+  size_t seen = 0;
+  readUntil(to, [&](std::span<const double> message) {
+    ASSERT_LT(seen, lengths.size());
+    ASSERT_EQ(message.size(), lengths[seen]);
+    ASSERT_EQ(message[kType], 100);
+    for (size_t i = kFirst; i < message.size(); ++i) ASSERT_EQ(message[i], static_cast<double>(seen + i));
+    ++seen;
+  }, [&] { return seen == lengths.size(); });
+  sender.join();
+  EXPECT_EQ(seen, lengths.size());
+}
+
+TEST(ClusterChannel, BringsRegionsAheadOfTheMessagesAfterThem) {
+  auto [a, b] = Channel::makePair();
+  Channel from(a), to(b);
+  std::vector<std::shared_ptr<Region>> regions;
+  for (int i = 0; i < 40; ++i) {
+    regions.push_back(Region::create(4096));
+    std::memset(regions.back()->data() + regions.back()->firstBlock(), i, 16);
+    from.post(std::vector<double>{3, static_cast<double>(Type::Region), static_cast<double>(regions.back()->id)}, regions.back());
+    from.post(numbered(100, 5, i));
+  }
+  while (!from.flush()) std::this_thread::yield();
+  int told = 0, plain = 0;
+  readUntil(to, [&](std::span<const double> message) {
+    if (message[kType] == static_cast<double>(Type::Region)) {
+      auto region = RegionTable::shared().find(static_cast<uint64_t>(message[kFirst]));
+      ASSERT_TRUE(region);
+      EXPECT_NE(region.get(), regions[static_cast<size_t>(told)].get());  // mapped anew, from the descriptor
+      EXPECT_EQ(static_cast<int>(region->data()[region->firstBlock()]), told);
+      ++told;
+    } else {
+      EXPECT_EQ(message[kFirst], plain + 2);
+      ++plain;
+    }
+  }, [&] { return plain == 40; });
+  EXPECT_EQ(told, 40);
+  EXPECT_EQ(plain, 40);
+  from.post(std::vector<double>{3, static_cast<double>(Type::Drop), static_cast<double>(regions[0]->id)});
+  from.flush();
+  bool dropped = false;
+  readUntil(to, [&](std::span<const double>) { dropped = true; }, [&] { return dropped; });
+  EXPECT_FALSE(RegionTable::shared().find(regions[0]->id));
+  for (const auto& region : regions) RegionTable::shared().drop(region->id);
+}
+
+TEST(ClusterChannel, TurnsAwayWhatCannotBeAMessage) {
+  const std::vector<double> nonsense[] = {{0, 1, 2}, {-5, 1, 2}, {1, 1, 1}, {1e300, 4, 5}, {kNaN, 1, 1}, {kInf, 1, 1},
+                                          {3, static_cast<double>(Type::Region), 77}};  // a region without its descriptor
+  for (const auto& bytes : nonsense) {
+    auto [a, b] = Channel::makePair();
+    Channel from(a), to(b);
+    from.post(bytes);
+    from.flush();
+    ASSERT_TRUE(readable(to.fd(), 1000));
+    EXPECT_FALSE(to.read([](std::span<const double>) { FAIL() << "handed out"; })) << bytes[0];
+  }
+  // A descriptor that is no region of ours.
+  auto [a, b] = Channel::makePair();
+  Channel to(b);
+  double message[] = {3, static_cast<double>(Type::Region), 5};
+  iovec part{message, sizeof message};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part, header.msg_iovlen = 1, header.msg_control = control, header.msg_controllen = sizeof control;
+  cmsghdr* item = CMSG_FIRSTHDR(&header);
+  item->cmsg_level = SOL_SOCKET, item->cmsg_type = SCM_RIGHTS, item->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(item), &a, sizeof a);
+  ASSERT_GT(::sendmsg(a, &header, 0), 0);
+  ASSERT_TRUE(readable(to.fd(), 1000));
+  EXPECT_FALSE(to.read([](std::span<const double>) {}));
+  ::close(a);
+}
+
+TEST(ClusterChannel, SaysWhenTheOtherSideHasGone) {
+  auto [a, b] = Channel::makePair();
+  Channel to(b);
+  {
+    Channel from(a);
+    from.post(numbered(100, 4, 0));
+    from.flush();
+  }
+  int seen = 0;
+  EXPECT_FALSE(readUntil(to, [&](std::span<const double>) { ++seen; }, [] { return false; }));
+  EXPECT_EQ(seen, 1);  // what was sent before the end still counts
+  for (int i = 0; i < 3; ++i) to.post(numbered(100, 4, 0)), to.flush();  // no signal, no exception
+  EXPECT_THROW(Channel::connect("switchyard-nobody-listens-here"), Error);
+}
+
+TEST(ClusterListener, AcceptsProcessesOfTheSameUser) {
+  Listener listener;
+  int pid = 0;
+  EXPECT_EQ(listener.accept(&pid), -1);
+  const int fd = Channel::connect(listener.name());
+  ASSERT_TRUE(readable(listener.fd(), 1000));
+  const int accepted = listener.accept(&pid);
+  EXPECT_GE(accepted, 0);
+  EXPECT_EQ(pid, ::getpid());
+  ::close(fd), ::close(accepted);
+}
+
+// ---- joined jobs
+
+struct JoinCase {
+  const char* workload;
+  std::function<std::vector<HostTensor>(Random&, int rows)> inputs;
+  std::vector<Param> params;
+  double slack = 1e-5;
+};
+
+std::vector<JoinCase> joinCases() {
+  auto one = [](DType type, uint64_t columns) {
+    return [=](Random& random, int rows) { return std::vector{random.uniform(type, {static_cast<uint64_t>(rows), columns})}; };
+  };
+  auto two = [](Random& random, int rows) {
+    Shape shape{static_cast<uint64_t>(rows), 7};
+    return std::vector{random.uniform(kF32, shape), random.uniform(kF32, shape, 1, 2)};
+  };
+  return {
+      {"add", two, {}},
+      {"divide", two, {}},
+      {"scale", one(kF32, 13), {{"factor", 2.5}, {"offset", -1}}},
+      {"scale", one(kF16, 13), {{"factor", 2.5}}},
+      {"activation", one(kF32, 5), {{"kind", "gelu"}}},
+      {"reduce", one(kF32, 33), {{"kind", "norm"}}},
+      {"normalize", one(kF32, 64), {}},
+      {"softmax", one(kF32, 31), {{"temperature", 0.5}}},
+      {"layer-norm", one(kF32, 16), {}},
+      {"top-k", one(kF32, 50), {{"k", 5}}},
+      {"quantize", one(kF32, 9), {{"bits", 4}}},
+      {"evidence-timeline", one(kF32, 4), {}},
+      {"matmul", [](Random& random, int) { return std::vector{random.uniform(kF32, {5, 6}), random.uniform(kF32, {6, 3})}; }, {}},
+      {"attention", [](Random& random, int rows) {
+         const auto h = static_cast<uint64_t>(rows);
+         return std::vector{random.uniform(kF32, {h, 4, 8}), random.uniform(kF32, {h, 6, 8}), random.uniform(kF32, {h, 6, 3})};
+       }, {{"returnWeights", 1}}},
+  };
+}
+
+void giveOutputs(Job& job, std::vector<std::vector<std::byte>>& memory) {
+  for (const TensorSpec& spec : job.outputSpecs) {
+    memory.emplace_back(spec.bytes());
+    job.into.push_back({memory.back().data(), memory.back().size()});
+  }
+}
+
+class JoinedOn : public ::testing::TestWithParam<TestDevice> {};
+INSTANTIATE_TEST_SUITE_P(Devices, JoinedOn, ::testing::ValuesIn(plainDevices()), [](const auto& info) {
+  std::string name;
+  for (char c : info.param.name)
+    if (std::isalnum(static_cast<unsigned char>(c))) name += c;
+  return name;
+});
+
+TEST_P(JoinedOn, GiveWhatEachGivesByItself) {
+  Context& context = contextOf(GetParam());
+  for (const JoinCase& one : joinCases()) {
+    SCOPED_TRACE(one.workload);
+    Random random(7);
+    std::vector<std::shared_ptr<Job>> parts, alone;
+    std::vector<std::vector<std::vector<std::byte>>> memory(6);
+    std::array<uint64_t, kMaxTensors> own{};
+    uint64_t key = 0;
+    for (int i = 0; i < 6; ++i) {
+      auto inputs = one.inputs(random, 1 + i % 4);
+      parts.push_back(makeJob(one.workload, inputs, one.params));
+      alone.push_back(makeJob(one.workload, inputs, one.params));
+      parts.back()->prepare();
+      giveOutputs(*parts.back(), memory[static_cast<size_t>(i)]);
+      const uint64_t each = joinKey(*parts.back(), own);
+      EXPECT_NE(each, 0u);
+      if (i == 0) key = each;
+      EXPECT_EQ(each, key);
+    }
+    std::shared_ptr<JoinedJobs> joined = JoinedJobs::make(parts);
+    ASSERT_TRUE(joined);
+    std::atomic<bool> ended{false};
+    joined->job.done = [&](Job& ran) {
+      EXPECT_FALSE(ran.error);
+      if (!ran.error) joined->finish();
+      ended = true;
+    };
+    context.submit(std::shared_ptr<Job>(joined, &joined->job));
+    for (int i = 0; i < 60000 && !ended; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_TRUE(ended);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      ASSERT_TRUE(runJob(context, alone[i]).ok());
+      std::vector<HostTensor> expected = outputsOf(*alone[i]);
+      for (size_t o = 0; o < expected.size(); ++o) {
+        HostTensor got(expected[o].spec.dtype, expected[o].spec.shape);
+        ASSERT_EQ(memory[i][o].size(), got.bytes.size());
+        got.bytes = memory[i][o];
+        for (size_t e = 0; e < got.size(); ++e)
+          ASSERT_NEAR(got.at(e), expected[o].at(e), one.slack * (1 + std::fabs(expected[o].at(e)))) << "job " << i << ", output " << o << ", element " << e;
+      }
+    }
+  }
+}
+
+TEST(ClusterJoin, LeavesApartWhatIsNotAlike) {
+  Random random(3);
+  auto prepared = [&](const char* workload, std::vector<HostTensor> inputs, std::vector<Param> params = {}) {
+    auto job = makeJob(workload, std::move(inputs), params);
+    job->prepare();
+    return job;
+  };
+  auto key = [](const std::shared_ptr<Job>& job, std::array<uint64_t, kMaxTensors> identities = {}) { return joinKey(*job, identities); };
+  auto rows = [&](uint64_t n, uint64_t d, DType type = kF32) { return random.uniform(type, {n, d}); };
+  auto base = prepared("softmax", {rows(2, 8)});
+  const std::shared_ptr<Job> others[] = {prepared("softmax", {rows(2, 9)}), prepared("softmax", {rows(2, 8)}, {{"temperature", 2}}),
+                                         prepared("softmax", {rows(2, 8, kF16)}), prepared("normalize", {rows(2, 8)})};
+  for (const auto& other : others) {
+    EXPECT_NE(key(other), key(base));
+    EXPECT_FALSE(JoinedJobs::make(std::vector{base, other}));
+  }
+  // A row against a tensor is not many rows; PageRank and PCA have no rows to put below each other.
+  EXPECT_EQ(key(prepared("add", {rows(4, 8), random.uniform(kF32, {8})})), 0u);
+  EXPECT_EQ(key(prepared("pca-fit", {rows(20, 4)}, {{"components", 2}})), 0u);
+  // A search is joined with another on the same memory only.
+  auto search = [&] { return prepared("similarity-search", {rows(1, 8), rows(30, 8)}, {{"k", 3}}); };
+  auto a = search(), b = search();
+  EXPECT_EQ(key(a), 0u);
+  EXPECT_NE(key(a, {0, 5}), 0u);
+  EXPECT_EQ(key(a, {0, 5}), key(b, {0, 5}));
+  EXPECT_NE(key(a, {0, 5}), key(b, {0, 6}));
+  EXPECT_FALSE(JoinedJobs::make(std::vector{a, b}));
+  b->inputs[1].host = a->inputs[1].host;
+  EXPECT_TRUE(JoinedJobs::make(std::vector{a, b}));
+  EXPECT_FALSE(JoinedJobs::make(std::vector{a}));
+}
+
+// ---- bodies and the executor
+
+struct Shared {
+  std::shared_ptr<SharedBlock> block;
+  double region() const { return static_cast<double>(block->region->id); }
+  double offset() const { return static_cast<double>(block->offset); }
+  float* floats() const { return reinterpret_cast<float*>(block->data()); }
+};
+Shared share(size_t floats) { return {SharedHeap::shared().allocate(floats * sizeof(float))}; }
+
+double workloadNumber(const char* name) {
+  auto table = allWorkloads();
+  for (size_t i = 0; i < table.size(); ++i)
+    if (table[i]->info.name == std::string_view(name)) return static_cast<double>(i);
+  return -1;
+}
+
+// scale: [rows, 4] -> output
+std::vector<double> scaleBody(const Shared& input, const Shared& output, double rows, double factor, double sealed = 0) {
+  std::vector<double> body{kWorkloadBody, workloadNumber("scale"), factor};
+  body.resize(2 + kMaxParams, kNaN);
+  for (double number : {1.0, 1.0, 0.0, 2.0, rows, 4.0, input.region(), input.offset(), sealed, 1.0, output.region(), output.offset(), rows * 16})
+    body.push_back(number);
+  return body;
+}
+
+TEST(ClusterBody, RefusesWhatMakesNoSense) {
+  Shared in = share(8), out = share(8);
+  const std::vector<double> good = scaleBody(in, out, 2, 3);
+  {
+    Job job;
+    BodyMemory memory;
+    decodeBody(good, job, memory);
+    EXPECT_EQ(job.inputs[0].host, in.block->data());
+    EXPECT_EQ(job.into[0].data, out.block->data());
+  }
+  for (size_t cut = 0; cut < good.size(); ++cut) {
+    Job job;
+    BodyMemory memory;
+    EXPECT_THROW(decodeBody(std::span(good).first(cut), job, memory), Error) << cut;
+  }
+  for (size_t at = 0; at < good.size(); ++at)
+    for (double value : {-1.0, 0.5, 1e18, kNaN, kInf, 4294967296.0}) {
+      std::vector<double> bad = good;
+      bad[at] = value;
+      Job job;
+      BodyMemory memory;
+      try {
+        decodeBody(bad, job, memory);
+        // Whatever was accepted must lie inside of the regions.
+        for (const TensorArg& input : job.inputs)
+          if (input.host && input.spec.bytes()) {
+            auto place = RegionTable::shared().locate(input.host + input.spec.bytes() - 1);
+            EXPECT_TRUE(place.region) << at << ": " << value;
+          }
+      } catch (const Error&) {
+      }
+    }
+}
+
+class Coordinator {  // the other end of an executor
+ public:
+  explicit Coordinator(std::vector<std::shared_ptr<Context>> contexts) {
+    auto [a, b] = Channel::makePair();
+    channel_ = std::make_unique<Channel>(a);
+    executor = std::make_unique<Executor>(b, page_.data(), nullptr, [this] { gone = true; });
+    for (size_t i = 0; i < contexts.size(); ++i) executor->add(static_cast<uint32_t>(i), contexts[i]);
+  }
+  void assign(uint32_t context, const std::vector<std::pair<double, std::vector<double>>>& jobs) {
+    std::vector<double> message{0, static_cast<double>(Type::Assign), static_cast<double>(context), 0, static_cast<double>(jobs.size())};
+    for (const auto& [number, body] : jobs) {
+      message.push_back(number);
+      message.push_back(static_cast<double>(body.size()));
+      message.insert(message.end(), body.begin(), body.end());
+    }
+    message[kLength] = static_cast<double>(message.size());
+    send(message);
+  }
+  void send(const std::vector<double>& message) {
+    channel_->post(message);
+    while (!channel_->flush()) std::this_thread::yield();
+  }
+  // Until so many have been reported.
+  void await(size_t count) {
+    readUntil(*channel_, [this](std::span<const double> message) {
+      if (message[kType] == static_cast<double>(Type::Done)) done.emplace(static_cast<int>(message[kDoneNumber]), std::vector<double>(message.begin(), message.end()));
+    }, [&] { return done.size() >= count; });
+    EXPECT_EQ(done.size(), count);
+  }
+  int code(int number) const {
+    auto found = done.find(number);
+    return found == done.end() ? -1 : static_cast<int>(found->second[kDoneCode]);
+  }
+  void hangUp() { channel_.reset(); }
+  double page(size_t at) const { return load(page_.data(), at); }
+  std::unique_ptr<Executor> executor;
+  std::multimap<int, std::vector<double>> done;
+  std::atomic<bool> gone{false};
+
+ private:
+  std::vector<double> page_ = std::vector<double>(kPageNumbers);
+  std::unique_ptr<Channel> channel_;
+};
+
+constexpr int failed(Code code) { return 1 + static_cast<int>(code); }
+
+class ExecutorOn : public ::testing::TestWithParam<TestDevice> {};
+INSTANTIATE_TEST_SUITE_P(Devices, ExecutorOn, ::testing::ValuesIn(plainDevices()), [](const auto& info) {
+  std::string name;
+  for (char c : info.param.name)
+    if (std::isalnum(static_cast<unsigned char>(c))) name += c;
+  return name;
+});
+
+TEST_P(ExecutorOn, RunsJobsAloneAndJoinedAndReportsEachOnce) {
+  auto context = Context::create(deviceOf(GetParam()));
+  {
+    Coordinator coordinator({context});
+    std::vector<Shared> ins, outs;
+    std::vector<std::pair<double, std::vector<double>>> batch;
+    for (int i = 0; i < 60; ++i) {
+      const double rows = 1 + i % 3;
+      ins.push_back(share(12)), outs.push_back(share(12));
+      for (int e = 0; e < 12; ++e) ins.back().floats()[e] = static_cast<float>(i + e), outs.back().floats()[e] = -77;
+      batch.emplace_back(i + 1, scaleBody(ins.back(), outs.back(), rows, i < 40 ? 2 : i));  // the last twenty fit with nobody
+    }
+    coordinator.assign(0, {batch.begin(), batch.begin() + 40});
+    for (int i = 40; i < 60; ++i) coordinator.assign(0, {batch[static_cast<size_t>(i)]});
+    coordinator.await(60);
+    for (int i = 0; i < 60; ++i) {
+      ASSERT_EQ(coordinator.done.count(i + 1), 1u);
+      EXPECT_EQ(coordinator.code(i + 1), 0);
+      EXPECT_EQ(coordinator.done.find(i + 1)->second[kDoneBatch], i < 40 ? 40 : 1);
+      for (int e = 0; e < 12; ++e)
+        EXPECT_EQ(outs[static_cast<size_t>(i)].floats()[e], e < 4 * (1 + i % 3) ? static_cast<float>((i + e) * (i < 40 ? 2 : i)) : -77.0f);
+    }
+    EXPECT_EQ(coordinator.page(kContexts + kRemotePending), 0);
+    EXPECT_EQ(coordinator.page(kContexts + kRemoteRun), 60);
+    for (size_t i = 0; i < kStartedCount; ++i) EXPECT_EQ(coordinator.page(kContexts + kStarted + i), 0);
+    EXPECT_FALSE(coordinator.gone);
+    coordinator.hangUp();
+    for (int i = 0; i < 1000 && !coordinator.gone; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_TRUE(coordinator.gone);
+  }
+  EXPECT_EQ(usedBytesAtRest(*context), 0u);
+}
+
+TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {
+  auto context = Context::create(deviceOf(GetParam()));
+  {
+    Coordinator coordinator({context});
+    const bool keeps = context->device()->info.backend != Backend::Cpu;
+    Shared in = share(40'000), out = share(40'000);
+    for (int e = 0; e < 40'000; ++e) in.floats()[e] = static_cast<float>(e);
+    for (int i = 1; i <= 4; ++i) {
+      coordinator.assign(0, {{i, scaleBody(in, out, 10'000, 3, 9)}});
+      coordinator.await(static_cast<size_t>(i));
+      EXPECT_EQ(coordinator.code(i), 0);
+      EXPECT_EQ(out.floats()[39'999], keeps || i == 1 ? 3.0f * 39'999 : 15.0f);
+      in.floats()[39'999] = 5;  // which was promised not to happen: so it shows who looks again
+    }
+    EXPECT_EQ(context->memoryUse().usedBytes >= 160'000, keeps);
+    coordinator.send({3, static_cast<double>(Type::Drop), in.region()});
+    for (int i = 0; i < 1000 && context->memoryUse().usedBytes; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(context->memoryUse().usedBytes, 0u);
+    RegionTable::shared().add(in.block->region);
+  }
+}
+
+TEST(ClusterExecutor, ReportsWhatItCannotRun) {
+  auto context = Context::create(openDevice("cpu"));
+  Coordinator coordinator({context});
+  Shared in = share(8), out = share(8);
+  std::vector<double> unknownRegion = scaleBody(in, out, 2, 3), wrongSize = unknownRegion;
+  unknownRegion[2 + kMaxParams + 6] = 12345;
+  wrongSize.back() = 4;
+  coordinator.assign(0, {{1, unknownRegion}, {2, wrongSize}, {3, {}}, {4, scaleBody(in, out, 2, 3)}});
+  coordinator.assign(5, {{5, scaleBody(in, out, 2, 3)}});
+  coordinator.send({3, static_cast<double>(Type::Cancel), 999});
+  coordinator.send({4, 77, 1, 2});
+  coordinator.await(5);
+  EXPECT_EQ(coordinator.code(1), failed(Code::Internal));
+  EXPECT_EQ(coordinator.code(2), failed(Code::Internal));
+  EXPECT_EQ(coordinator.code(3), failed(Code::Internal));
+  EXPECT_EQ(coordinator.code(4), 0);
+  EXPECT_EQ(coordinator.code(5), failed(Code::DeviceLost));
+  coordinator.executor->remove(0);
+  coordinator.assign(0, {{6, scaleBody(in, out, 2, 3)}});
+  coordinator.await(6);
+  EXPECT_EQ(coordinator.code(6), failed(Code::DeviceLost));
+}
+
+TEST(ClusterExecutor, EndsQuietlyWhenTheEndIsMeant) {
+  auto context = Context::create(openDevice("cpu"));
+  Coordinator coordinator({context});
+  coordinator.send({2, static_cast<double>(Type::Bye)});
+  coordinator.hangUp();
+  coordinator.executor->stop(false);
+  EXPECT_FALSE(coordinator.gone);
+}
+
+}  // namespace
+}  // namespace switchyard::test
