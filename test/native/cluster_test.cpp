@@ -450,7 +450,9 @@ TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {
     }
     EXPECT_EQ(context->memoryUse().usedBytes >= 160'000, keeps);
     coordinator.send({3, static_cast<double>(Type::Drop), in.region()});
-    for (int i = 0; i < 1000 && context->memoryUse().usedBytes; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const auto known = [&] { return RegionTable::shared().find(in.block->region->id) != nullptr; };
+    for (int i = 0; i < 1000 && (known() || context->memoryUse().usedBytes); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_FALSE(known());
     EXPECT_EQ(context->memoryUse().usedBytes, 0u);
     RegionTable::shared().add(in.block->region);
   }
