@@ -17,7 +17,7 @@ class Peer {
     });
     this.ended = new Promise((resolve) => this.child.on('exit', (code, signal) => {
       const reason = signal ? `ended by ${signal}` : `exited with ${code}`;
-      const last = this.errors.trim().split('\n').pop();
+      const lines = this.errors.trim().split('\n'), last = lines.findLast((line) => /Error:/.test(line)) ?? lines.at(-1);
       for (const { reject } of this.#waiting.values()) reject(new Error(last ? `${reason}: ${last}` : reason));
       this.#waiting.clear();
       this.gone = reason;

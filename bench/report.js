@@ -11,14 +11,14 @@ function table(head, rows) {
 const verdict = (met) => (met === null || met === undefined ? '' : met ? 'yes' : 'NO');
 const cell = (column) => (!column ? '' : column.problem ? 'failed' : round(column.value, 4));
 
-function report({ machine, devices, figures, rows, libraries }) {
+function report({ machine, devices, figures, rows, libraries, heading = 'Host data in to host data out, median' }) {
   const parts = [
     `${machine.cpu}, ${machine.cores} cores (${machine.simd.join(' ')}), ${machine.system}, Node ${machine.node}, load at start ${machine.loadAtStart}`,
     ...devices.map((it) => `${it.id}: ${it.name} (${it.driver})`),
   ];
   if (rows.length) {
     const columns = libraries.filter((it) => !it.problem).map((it) => it.column), oursFirst = columns.filter((it) => it.startsWith('switchyard'));
-    parts.push('', 'Host data in to host data out, median', table(
+    parts.push('', heading, table(
       ['workload', 'unit', ...columns, 'best other', ...oursFirst.map((it) => `ahead ${it.split(' ')[1]}`)],
       rows.map((row) => [row.title, row.unit, ...columns.map((it) => cell(row.columns[it])), row.best?.column ?? '',
         ...oursFirst.map((it) => (row.ahead[it] ? `${verdict(row.ahead[it].yes)} ${row.ahead[it].ratio}` : ''))])));
