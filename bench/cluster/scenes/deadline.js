@@ -4,7 +4,7 @@ const { createGPUClusterManager } = require('../../..');
 const { now, percentile, sleep } = require('../../stats');
 
 const kNodes = 100_000, kEdges = 500_000, kJobs = 200;
-const kTrialIterations = 100;
+const kTrialIterations = 100, kTrials = 5;
 const kSweepMs = 100;  // the asker rejects by itself; the coordinator hears of it a moment later
 
 function graph() {
@@ -19,15 +19,17 @@ async function lateness({ longMs }) {
   const manager = createGPUClusterManager({ workers: 1, contextTypes: ['cpu'], contextsPerWorker: 1, logLevel: 'error' });
   await manager.ready;
   const inputs = graph(), rank = (maxIterations) => manager.executeWorkload({ type: 'pagerank', inputs, params: { tolerance: 0, maxIterations } }, { timeout: 10 * longMs + 60_000 });
-  await rank(kTrialIterations);
-  const trial = await rank(kTrialIterations), iterations = Math.ceil((longMs * kTrialIterations) / trial.timings.compute);
+  // The fastest trial: what else the machine does then must not make the long job a short one.
+  let trialMs = Infinity;
+  for (let i = 0; i < kTrials; ++i) trialMs = Math.min(trialMs, (await rank(kTrialIterations)).timings.compute);
+  const iterations = Math.ceil((longMs * kTrialIterations) / trialMs);
 
   let longEnded = false;
   const started = now(), long = rank(iterations).finally(() => { longEnded = true; });
   await sleep(50);
   const input = { data: new Float32Array(1024).fill(1), shape: [4, 256], dtype: 'float32' };
   const results = await Promise.all(Array.from({ length: kJobs }, async (_, i) => {
-    const timeout = 50 + (i * longMs * 0.7) / kJobs, from = now();
+    const timeout = 50 + (i * longMs * 0.6) / kJobs, from = now();
     try {
       await manager.executeWorkload({ type: 'normalize', inputs: { input } }, { timeout });
       return { ran: true };
