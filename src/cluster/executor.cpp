@@ -26,10 +26,16 @@ double nowMs() {
 
 }  // namespace
 
+struct Executor::Launch {
+  std::weak_ptr<JoinedJobs> joined;
+  size_t wanted = 0;  // jobs of it that nobody has canceled; under the executor's mutex
+};
+
 struct Executor::RemoteJob {
   uint64_t number = 0;
   double decidedMs = 0, begunMs = 0;
-  bool uploaded = false, secondTry = false;
+  bool uploaded = false, secondTry = false, canceled = false;
+  std::shared_ptr<Launch> launch;                        // null: it was not joined with others
   Job job;
   BodyMemory memory;
 };
@@ -238,8 +244,17 @@ void Executor::start(const std::shared_ptr<Lane>& lane, std::vector<JobPtr> jobs
     return;
   }
   std::vector<uint64_t> numbers;
-  for (const JobPtr& job : jobs) numbers.push_back(job->number);
   std::shared_ptr<JoinedJobs> holder = std::move(joined);  // alive for as long as the context has its job
+  auto launch = std::make_shared<Launch>();
+  launch->joined = holder;
+  {
+    std::lock_guard lock(mutex_);
+    for (const JobPtr& job : jobs) {
+      numbers.push_back(job->number);
+      job->launch = launch;
+      launch->wanted += !job->canceled;
+    }
+  }
   Job& job = holder->job;
   job.begun = [this, lane, first = jobs.front()] { begun(*lane, *first); };
   job.done = [this, lane, numbers = std::move(numbers), raw = holder.get()](Job& ran) {
@@ -402,18 +417,26 @@ void Executor::refuse(uint64_t number, uint32_t context, std::exception_ptr erro
 }
 
 void Executor::cancel(uint64_t number) {
-  JobPtr job;
+  std::shared_ptr<Job> job;
   std::vector<std::shared_ptr<Lane>> lanes;
   {
     std::lock_guard lock(mutex_);
     auto found = jobs_.find(number);
-    if (found == jobs_.end()) return;
-    job = found->second;
+    if (found == jobs_.end() || found->second->canceled) return;
+    RemoteJob& remote = *found->second;
+    remote.canceled = true;
+    if (remote.launch) {
+      // A job that was joined with others goes on with them, as long as one of them is wanted.
+      std::shared_ptr<JoinedJobs> joined = remote.launch->joined.lock();
+      if (--remote.launch->wanted > 0 || !joined) return;
+      job = std::shared_ptr<Job>(joined, &joined->job);
+    } else {
+      job = std::shared_ptr<Job>(found->second, &remote.job);
+    }
     for (const auto& lane : lanes_)
       if (lane) lanes.push_back(lane);
   }
-  // A job that was joined with others goes on with them.
-  for (const auto& lane : lanes) lane->context->cancel(std::shared_ptr<Job>(job, &job->job));
+  for (const auto& lane : lanes) lane->context->cancel(job);
 }
 
 void Executor::forget(uint64_t region) {

@@ -28,6 +28,7 @@ class Executor {
 
  private:
   struct RemoteJob;
+  struct Launch;
   struct Lane;
   using JobPtr = std::shared_ptr<RemoteJob>;
   void loop();

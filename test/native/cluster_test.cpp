@@ -14,6 +14,7 @@
 #include "cluster/body.h"
 #include "cluster/executor.h"
 #include "cluster/join.h"
+#include "fault_device.h"
 #include "harness.h"
 
 namespace switchyard::test {
@@ -479,6 +480,41 @@ TEST(ClusterExecutor, ReportsWhatItCannotRun) {
   coordinator.assign(0, {{6, scaleBody(in, out, 2, 3)}});
   coordinator.await(6);
   EXPECT_EQ(coordinator.code(6), failed(Code::DeviceLost));
+}
+
+TEST(ClusterExecutor, CancelsWhatWaitsAndALaunchThatNobodyWants) {
+  auto device = std::make_shared<FaultDevice>(openDevice("cpu"));
+  std::atomic<bool> open{false}, reached{false};
+  device->setHook([&](const FaultDevice::Event& event) {
+    if (event.point != Point::Launch) return;
+    reached = true;
+    while (!open) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  });
+  auto context = Context::create(device);
+  {
+    Coordinator coordinator({context});
+    Shared in = share(200'000), out = share(200'000);
+    coordinator.assign(0, {{1, scaleBody(in, out, 50'000, 3)}});  // too large to run on the executor's own thread
+    for (int i = 0; i < 10000 && !reached; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_TRUE(reached);
+    auto cancel = [&](double number) { coordinator.send({3, static_cast<double>(Type::Cancel), number}); };
+    std::vector<Shared> outs;
+    for (int i = 0; i < 5; ++i) outs.push_back(share(100'000));
+    coordinator.assign(0, {{2, scaleBody(in, outs[0], 20'000, 3)}, {3, scaleBody(in, outs[1], 20'000, 3)}});
+    coordinator.assign(0, {{4, scaleBody(in, outs[2], 20'000, 3)}, {5, scaleBody(in, outs[3], 20'000, 3)}});
+    coordinator.assign(0, {{6, scaleBody(in, outs[4], 20'000, 3)}});
+    for (double number : {2, 3, 3, 4, 6}) cancel(number);
+    coordinator.await(3);
+    EXPECT_EQ(coordinator.code(2), failed(Code::Canceled));
+    EXPECT_EQ(coordinator.code(3), failed(Code::Canceled));
+    EXPECT_EQ(coordinator.code(6), failed(Code::Canceled));
+    open = true;
+    coordinator.await(6);
+    EXPECT_EQ(coordinator.code(1), 0);
+    EXPECT_EQ(coordinator.code(4), 0);  // its companion was wanted
+    EXPECT_EQ(coordinator.code(5), 0);
+  }
+  device->setHook(nullptr);
 }
 
 TEST(ClusterExecutor, EndsQuietlyWhenTheEndIsMeant) {
