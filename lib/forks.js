@@ -11,7 +11,9 @@ const kFirstPauseMs = 1000, kLongestPauseMs = 30000;
 class Place {
   /** @type {import('node:cluster').Worker|undefined} */
   worker;
-  deaths = 0;
+  joined = false;
+  ready = false;
+  deaths = 0;   // in a row, before it was ready
   /** @type {NodeJS.Timeout|undefined} */
   pause;
 }
@@ -22,11 +24,13 @@ class Forks {
   #ended = false;
 
   /**
-   * @param {{ count: number, exec: string, log: import('./log').Logger }} parts
+   * @param {{ count: number, exec: string, log: import('./log').Logger, onStillborn: () => void }} parts onStillborn: a worker has ended that
+   *   nobody had heard of
    */
-  constructor({ count, exec, log }) {
+  constructor({ count, exec, log, onStillborn }) {
     this.exec = exec;
     this.log = log;
+    this.onStillborn = onStillborn;
     this.#places = Array.from({ length: count }, () => new Place());
     for (const place of this.#places) this.#fork(place);
   }
@@ -38,8 +42,12 @@ class Forks {
     const before = { ...cluster.settings };
     cluster.setupPrimary({ ...before, exec: this.exec, args: before.args ?? [] });
     const worker = place.worker = cluster.fork();
+    place.joined = place.ready = false;
     cluster.setupPrimary(/** @type {any} */ ({ exec: process.argv[1], ...before }));
-    worker.on('error', (error) => this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something'));
+    worker.on('error', (error) => {
+      this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something');
+      if (!worker.process.pid) this.#onExit(place, worker, -1, '');  // it could not even be started, for want of memory for example
+    });
     worker.once('exit', (code, signal) => this.#onExit(place, worker, code, signal));
   }
 
@@ -50,9 +58,11 @@ class Forks {
    * @param {string} signal
    */
   #onExit(place, worker, code, signal) {
+    if (place.worker !== worker) return;
     place.worker = undefined;
     if (this.#ended) return;
-    ++place.deaths;
+    if (!place.ready) ++place.deaths;
+    if (!place.joined) this.onStillborn();
     this.log.debug({ worker: worker.id, code, signal }, 'a worker process has ended');
     if (place.deaths < kQuickDeaths) {
       this.#fork(place);
@@ -60,14 +70,22 @@ class Forks {
     }
     const pause = Math.min(kLongestPauseMs, kFirstPauseMs * 2 ** (place.deaths - kQuickDeaths));
     this.log.error({ worker: worker.id, times: place.deaths, pauseMs: pause }, 'a worker ends before it is ready, again and again: the next one waits');
+    // Not unref'd: a worker would keep this process alive, and so does one that is to come.
     place.pause = setTimeout(() => this.#fork(place), pause);
-    place.pause.unref();
+  }
+
+  /** @param {number} workerId */
+  joined(workerId) {
+    const place = this.#places.find(({ worker }) => worker?.id === workerId);
+    if (place) place.joined = true;
   }
 
   /** @param {number} workerId */
   ready(workerId) {
     const place = this.#places.find(({ worker }) => worker?.id === workerId);
-    if (place) place.deaths = 0;
+    if (!place) return;
+    place.ready = true;
+    place.deaths = 0;
   }
 
   /** Whether workers end before they are ready, again and again. */

@@ -30,6 +30,11 @@ function askToJoin() {
       clearInterval(again);
       clearTimeout(patience);
       process.removeListener('message', onMessage);
+      process.removeListener('disconnect', onDisconnect);
+    };
+    const onDisconnect = () => {
+      end();
+      reject(new GPUError('ERR_CLOSED', 'the primary process has let go of this worker before it could join the cluster'));
     };
     const onMessage = (/** @type {any} */ message) => {
       if (message?.type === kWelcome && isInvitation(message)) {
@@ -46,6 +51,7 @@ function askToJoin() {
       resolve(undefined);
     }, kPatienceMs);
     process.on('message', onMessage);
+    process.on('disconnect', onDisconnect);
     hello();
   });
 }

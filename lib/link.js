@@ -7,6 +7,7 @@ const { Pool } = require('./pool');
 const { MetricsBlock } = require('./metrics');
 const { GPUError, asGpuError } = require('./errors');
 const { setTimeout } = require('node:timers');
+const { nowMs } = require('./clock');
 const protocol = require('./protocol');
 const status = require('./status');
 
@@ -21,7 +22,8 @@ const status = require('./status');
  * @property {(reason: string) => void} onDismissed this process is to end
  */
 
-const kReopenMs = 200;
+const kReopenMs = 200;   // before the first try to open a context again, then twice as long each time
+const kCalmMs = 120000;  // after which the next is the first again
 
 class Link {
   /** @type {Channel|undefined} */
@@ -36,6 +38,7 @@ class Link {
   #queries = new Map();
   #lastQuery = 0;
   #reopened = 0;
+  #reopenedAt = 0;
   #isOpening = false;
   #askedBefore = -1;
   #trimmed = false;
@@ -187,6 +190,8 @@ class Link {
   #reopen(index) {
     const planned = this.#plan.find((one) => one.index === index);
     if (!planned || !this.pool) return;
+    if (nowMs() - this.#reopenedAt > kCalmMs) this.#reopened = 0;
+    this.#reopenedAt = nowMs();
     const wait = kReopenMs * 2 ** Math.min(8, this.#reopened++);
     setTimeout(() => this.pool?.reopen(planned), wait).unref();
   }

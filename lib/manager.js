@@ -117,6 +117,7 @@ class GPUClusterManager extends EventEmitter {
     if (cluster.isWorker || !isMainThread) return;
     this.#undo.push(answerJoining((workerId, pid, version) => {
       this.#becomePrimary();
+      this.#forks?.joined(workerId);
       return hub.invite(workerId, pid, version);
     }));
     const onFork = () => this.#becomePrimary();
@@ -130,7 +131,7 @@ class GPUClusterManager extends EventEmitter {
   #fork(count) {
     this.#becomePrimary();
     const exec = path.resolve(this.#config.exec ?? path.join(__dirname, 'worker.js'));
-    this.#forks = new Forks({ count, exec, log: this.#log });
+    this.#forks = new Forks({ count, exec, log: this.#log, onStillborn: () => this.#hub?.countRestart('start') });
     const onSignal = (/** @type {NodeJS.Signals} */ signal) => this.#onSignal(signal);
     for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT'])) {
       process.on(signal, onSignal);
@@ -229,7 +230,8 @@ class GPUClusterManager extends EventEmitter {
     this.#log.error({ reason }, 'this worker is to be replaced');
     this.#link.drain();
     const until = Date.now() + kWorkerPatienceMs / 2;
-    while (Date.now() < until && this.#link.pool?.contexts.some((context) => !context.isLost && (context.localPending || context.remotePending)))
+    const runs = () => this.#link.pool?.contexts.some((context) => !context.isLost && (context.localPending || context.remotePending));
+    while (Date.now() < until && (this.#client.waiting || runs()))
       await new Promise((resolve) => { setTimeout(resolve, kPollSlowMs); });
     // The application may have something to see to.
     process.kill(process.pid, process.listenerCount('SIGTERM') && process.argv[1] !== path.join(__dirname, 'worker.js') ? 'SIGTERM' : 'SIGKILL');

@@ -8,6 +8,8 @@ const { nowMs } = require('./clock');
 /** @typedef {import('./coordinator-job').CoordinatorJob} CoordinatorJob */
 
 const kDepth = 4;             // assignments a context may have: the next is there when one ends
+const kSoonMs = 1;            // of estimated work in a lane: what comes behind it won't wait long
+const kStuckMs = 3;           // without a sign of progress, what runs is longer than was estimated
 const kEnoughRuns = 12;       // before a measured speed counts
 const kNewest = 1 / 16;
 const kMostAffinities = 4096; // names a context remembers
@@ -127,7 +129,7 @@ class ContextView {
   // which any context may take it.
   get room() {
     if (this.#member.exclusive) return 0;
-    if (this.assigned && this.assignedMs > 1) return 0;
+    if (this.assigned && (this.assignedMs > kSoonMs || nowMs() - Math.max(this.usedAt, this.progressAt) > kStuckMs)) return 0;
     return Math.max(0, kDepth - this.pending);
   }
 
@@ -246,7 +248,7 @@ class Member {
   /** Looks at the executor's heartbeat, once a second: it beats twice as often, whatever the JavaScript loop does. */
   watchBeat() {
     const beat = this.page[status.kExecutorBeat];
-    this.missedBeats = beat && beat === this.beat ? this.missedBeats + 1 : 0;
+    this.missedBeats = this.run && beat === this.beat ? this.missedBeats + 1 : 0;
     this.beat = beat;
   }
 

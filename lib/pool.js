@@ -171,11 +171,18 @@ class Pool {
   }
 
   /**
-   * Opens contexts side by side; each is reported as it becomes ready, or why it did not.
+   * Opens contexts; each is reported as it becomes ready, or why it did not. The addon opens one after the other, so that when the process
+   * does not survive one, its page tells which; known answers of cards run while the next is opened.
    * @param {PlannedContext[]} plans
    */
   async open(plans) {
-    await Promise.all(plans.map((plan) => this.#openOne(plan)));
+    const all = [];
+    for (const plan of plans) {
+      const { opened, ready } = this.#openOne(plan);
+      all.push(ready);
+      await (plan.device.startsWith('cpu') ? ready : opened);
+    }
+    await Promise.all(all);
   }
 
   /**
@@ -187,15 +194,28 @@ class Pool {
     const old = this.#contexts[plan.index];
     this.executor.remove(plan.index);
     if (old?.gpu) await old.gpu.close();
-    await this.#openOne(plan);
+    await this.#openOne(plan).ready;
   }
 
-  /** @param {PlannedContext} plan */
-  async #openOne(plan) {
+  /**
+   * @param {PlannedContext} plan
+   * @returns {{ opened: Promise<unknown>, ready: Promise<void> }} neither is rejected
+   */
+  #openOne(plan) {
     const context = new PoolContext(plan, this.page);
     this.#contexts[plan.index] = context;
+    const opening = openContext({ device: /** @type {any} */ (plan.device), memoryLimit: plan.memoryLimit, ...(plan.threads ? { threads: plan.threads } : {}) }, plan.id);
+    return { opened: opening.catch(() => {}), ready: this.#prove(context, opening) };
+  }
+
+  /**
+   * @param {PoolContext} context
+   * @param {Promise<any>} opening
+   */
+  async #prove(context, opening) {
+    const { plan } = context;
     try {
-      const gpu = await openContext({ device: /** @type {any} */ (plan.device), memoryLimit: plan.memoryLimit, ...(plan.threads ? { threads: plan.threads } : {}) }, plan.id);
+      const gpu = await opening;
       context.opened(gpu);
       await checkKnownAnswer(gpu);
       if (this.#closing) return;
@@ -242,10 +262,7 @@ class Pool {
     this.#lastBeat = now;
     for (const context of this.contexts) {
       context.measure();
-      if (context.isReady && context.gpu.lost) {
-        context.lost();
-        this.report({ type: 'context-lost', index: context.index });
-      }
+      if (context.isReady && context.gpu.lost) this.lose(context);
     }
     this.#checkOne(now);
     if (this.config.performanceMonitoring && now - this.#cardsAt > kCardMs) {
@@ -264,10 +281,27 @@ class Pool {
     if (!due) return;
     this.#checking = true;
     checkKnownAnswer(due.gpu).then(() => due.passed(), (error) => {
-      if (this.#closing) return;
-      due.lost();
-      this.report({ type: 'context-lost', index: due.index, message: asGpuError(error).message });
+      if (!this.#closing) this.lose(due, asGpuError(error).message);
     }).finally(() => { this.#checking = false; });
+  }
+
+  /**
+   * A context whose device was lost runs nothing more, and the coordinator knows.
+   * @param {PoolContext} context
+   * @param {string} [message]
+   */
+  lose(context, message) {
+    if (context.isLost) return;
+    context.lost();
+    this.report({ type: 'context-lost', index: context.index, message });
+  }
+
+  /**
+   * A job does not stop though it was told to.
+   * @param {PoolContext} context
+   */
+  stuck(context) {
+    if (!this.#closing) this.report({ type: 'context-stuck', index: context.index, id: context.plan.id });
   }
 
   /** Gives unused memory back. */
