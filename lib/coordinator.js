@@ -37,6 +37,7 @@ const protocol = require('./protocol');
  * @property {() => ContextView[]} contexts those of all members
  * @property {(member: Member, reason: string) => void} kill ends a process that does not do what it is told
  * @property {(context: ContextView, message: string) => void} onContextLost
+ * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
  * @property {(type: string) => boolean} mayHave whether there is, was or may still come a context of a type
  * @property {(name: string, event: () => any) => void} emit
  */
@@ -376,12 +377,43 @@ class Coordinator {
     }
     const name = protocol.kCodes[code - 1];
     const message = protocol.readText(numbers, at + done.text, numbers[at + done.textBytes]);
+    // Nobody has asked for that: its process is leaving, and stops what runs there.
+    if (!job.canceledAt && !this.closing && (name === 'ERR_CANCELED' || name === 'ERR_CLOSED' || (name === 'ERR_DEVICE_LOST' && !member.takesJobs))) {
+      this.parts.onStopped(member);
+      if (this.#bringBack(job, member)) return;
+    }
     if (name === 'ERR_DEVICE_LOST') {
       if (!context.isLost) this.parts.onContextLost(context, message);
       if (this.#tryAgain(job, name)) return;
     }
     const isLate = job.canceledAt > 0 && name === 'ERR_CANCELED' && job.deadline <= nowMs();
     this.#finish(job, isLate ? late(job) : { code: name, message });
+  }
+
+  /**
+   * Puts a job back that a process has not run to its end because it leaves.
+   * @param {CoordinatorJob} job
+   * @param {Member} member
+   * @returns {boolean} false: nobody wants it any more, or it came back too often
+   */
+  #bringBack(job, member) {
+    if (job.canceledAt || (!job.from && !job.followers?.length) || job.returns >= kMostReturns) return false;
+    --job.attempts;
+    ++job.returns;
+    job.excluded = member.slot;
+    this.#requeue(job);
+    return true;
+  }
+
+  /**
+   * A process has left and goes on without its contexts: what it had and has not answered is done elsewhere.
+   * @param {Member} member
+   */
+  onMemberLeft(member) {
+    for (const job of [...member.jobs.values()]) {
+      this.#takeBack(job);
+      if (!this.#bringBack(job, member)) this.#finish(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
+    }
   }
 
   /**
@@ -641,11 +673,22 @@ class Coordinator {
     for (const job of this.#running.values()) {
       if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
       if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;
+      if (!this.#holdsUp(job)) continue;
       const { member } = job;
       this.parts.log.error({ worker: member.workerId, job: job.number }, 'a job does not stop: its process is ended');
       this.parts.kill(member, 'hang');
       break;
     }
+  }
+
+  /**
+   * Whether a job that does not stop is what keeps its context from going on. One that has not begun may wait behind another, which is
+   * within its rights.
+   * @param {CoordinatorJob} job
+   */
+  #holdsUp(job) {
+    const started = /** @type {ContextView} */ (job.context).started();
+    return started.size === 0 || started.has(job.number) || started.has(job.launch?.leader ?? -1);
   }
 
   /** Ends everything that has not been settled. */

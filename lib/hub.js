@@ -69,6 +69,9 @@ class Hub {
       config, log, metrics: this.metrics, speeds: this.speeds, emit, contexts: () => this.#contexts,
       kill: (member, reason) => this.kill(member, reason),
       onContextLost: (context, message) => this.#contextLost(context, message),
+      onStopped: (member) => {
+        if (!member.inProcess) this.#leave(member, 'exit');
+      },
       mayHave: (type) => this.#mayHave(type),
     });
     this.#tick = setInterval(() => this.#onTick(), kTickMs);
@@ -476,6 +479,11 @@ class Hub {
       return;
     }
     this.#leave(member, 'crash');
+    if (member.endReason === 'left') {  // its manager was closed, the process goes on
+      if (role === 'ask') this.coordinator.onMemberLeft(member);
+      this.#dispatchSoon();
+      return;
+    }
     setTimeout(() => {
       if (member.state === 'gone' || (member.ask && member.run)) return;
       this.log.error({ worker: member.workerId }, 'a worker has lost one of its two connections: its process is ended');

@@ -21,9 +21,9 @@ class Reports {
     this.isDegraded = isDegraded;
   }
 
-  /** @returns {import('./directory').Entry[]} those that are open, and those being opened */
+  /** @returns {import('./directory').Entry[]} those that are open or were lost, and those being opened */
   contexts() {
-    return this.hub.workers.flatMap((member) => [...member.contexts.map((context) => describe(member, context)), ...starting(member)]);
+    return this.hub.workers.flatMap((member) => [...member.contexts.filter(({ state }) => state !== 'closed').map((context) => describe(member, context)), ...starting(member)]);
   }
 
   #states() {

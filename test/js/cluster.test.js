@@ -32,3 +32,6 @@ suite('lone');
 suite('primary');
 suite('worker-local');
 suite('worker-remote', { ENABLE_GPU_OPTIMIZATIONS: 'false' });
+suite('scheduling');
+suite('sharing');
+suite('faults');
