@@ -13,7 +13,7 @@ const protocol = require('./protocol');
 
 const { result: at, kKinds, kContextTypes, kCodes } = protocol;
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
-const { callAsk, resultCount } = layout;
+const { callId, callAsk, resultCount } = layout;
 /** @type {any[]} the inputs of the call that is being made */
 const arrays = [undefined, undefined, undefined, undefined];
 const kNoDigest = [0, 0, 0, 0];
@@ -67,6 +67,10 @@ class Client {
   /** @type {(() => void)[]} jobs given before there was a connection */
   #early = [];
   #waiting = 0;
+  /** @type {Set<number>} the numbers of jobs that run on this process's own contexts */
+  #here = new Set();
+  /** @type {GPUError|undefined} why those are stopped */
+  #cut;
   #switchedTo = '';
   /** Jobs the coordinator was asked for so far. */
   asked = 0;
@@ -86,6 +90,20 @@ class Client {
   /** Jobs asked of the coordinator and not settled. */
   get waiting() {
     return this.#waiting + this.#early.length;
+  }
+
+  /** Jobs that run on this process's own contexts. */
+  get running() {
+    return this.#here.size;
+  }
+
+  /**
+   * Stops the jobs that run on this process's own contexts.
+   * @param {GPUError} error what they fail with
+   */
+  cut(error) {
+    this.#cut = error;
+    for (const id of this.#here) native.cancel(id);
   }
 
   /** @param {import('./channel').Channel} channel */
@@ -152,9 +170,14 @@ class Client {
     const running = context.gpu.run(workload, { signal: options?.signal, timeout, into: options?.into });
     // What ran inside the call is over already, though its promise is not settled yet.
     const { wasInline } = lastRun;
+    const id = scratch[callId];
     if (wasInline) context.end(started);
+    else this.#here.add(id);
     return running.then((/** @type {any} */ done) => {
-      if (!wasInline) context.end(started);
+      if (!wasInline) {
+        this.#here.delete(id);
+        context.end(started);
+      }
       this.metrics?.completed(context.workloadIndex(workload), done.timings, 1);
       this.#switched(context.gpu.id, done.timings.queued, context.gpu.contextType, true);
       done.workloadId = workload.id ?? `job-${this.workerId}-${done.workloadId.slice(4)}`;
@@ -164,7 +187,11 @@ class Client {
       done.attempts = 1;
       return this.#completed(workload, done);
     }, (/** @type {any} */ error) => {
-      if (!wasInline) this.#leave(context, started, error.released);
+      if (!wasInline) {
+        this.#here.delete(id);
+        this.#leave(context, started, error.released);
+      }
+      if (this.#cut && error.code === 'ERR_CANCELED' && !options?.signal?.aborted) error = this.#cut;
       // Whoever lost its device may run again elsewhere, unless the caller did not want that or has gone.
       const retries = options?.retries ?? this.config.retries;
       if (error.code === 'ERR_DEVICE_LOST' && retries > 0 && !this.#ended) {

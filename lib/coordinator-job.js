@@ -52,6 +52,8 @@ class CoordinatorJob {
     this.returns = 0;       // times it came back without having run
     this.startedAt = 0;     // when it was assigned
     this.canceledAt = 0;
+    /** @type {import('./coordinator').Ending|undefined} how it ends when it has stopped for that */
+    this.canceledFor = undefined;
     this.isQueued = false;
     /** @type {CoordinatorJob[]|undefined} equal jobs that wait for its outputs */
     this.followers = undefined;

@@ -209,6 +209,7 @@ class Coordinator {
       this.#settle(job, ending);
     } else if (job.member && !job.canceledAt) {
       job.canceledAt = nowMs();
+      job.canceledFor = ending;
       job.member.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
     }
   }
@@ -377,27 +378,29 @@ class Coordinator {
     }
     const name = protocol.kCodes[code - 1];
     const message = protocol.readText(numbers, at + done.text, numbers[at + done.textBytes]);
-    // Nobody has asked for that: its process is leaving, and stops what runs there.
-    if (!job.canceledAt && !this.closing && (name === 'ERR_CANCELED' || name === 'ERR_CLOSED' || (name === 'ERR_DEVICE_LOST' && !member.takesJobs))) {
+    if (name === 'ERR_DEVICE_LOST') {
+      if (!member.takesJobs) this.parts.onStopped(member);
+      else if (!context.isLost) this.parts.onContextLost(context, message);
+      // One that only waited behind the job that lost the device has not run.
+      const ran = numbers[at + done.switch] > 0;
+      if (ran ? this.#tryAgain(job, name) : this.#bringBack(job, member)) return;
+    } else if (!job.canceledAt && !this.closing && (name === 'ERR_CANCELED' || name === 'ERR_CLOSED')) {
+      // Nobody has asked for that: its process is leaving, and stops what runs there.
       this.parts.onStopped(member);
       if (this.#bringBack(job, member)) return;
     }
-    if (name === 'ERR_DEVICE_LOST') {
-      if (!context.isLost) this.parts.onContextLost(context, message);
-      if (this.#tryAgain(job, name)) return;
-    }
     const isLate = job.canceledAt > 0 && name === 'ERR_CANCELED' && job.deadline <= nowMs();
-    this.#finish(job, isLate ? late(job) : { code: name, message });
+    this.#finish(job, isLate ? late(job) : name === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code: name, message });
   }
 
   /**
-   * Puts a job back that a process has not run to its end because it leaves.
+   * Puts a job back that was not run to its end through no fault of its own.
    * @param {CoordinatorJob} job
    * @param {Member} member
    * @returns {boolean} false: nobody wants it any more, or it came back too often
    */
   #bringBack(job, member) {
-    if (job.canceledAt || (!job.from && !job.followers?.length) || job.returns >= kMostReturns) return false;
+    if (job.canceledAt || this.closing || (!job.from && !job.followers?.length) || job.returns >= kMostReturns) return false;
     --job.attempts;
     ++job.returns;
     job.excluded = member.slot;
@@ -693,7 +696,7 @@ class Coordinator {
 
   /** Ends everything that has not been settled. */
   rejectAll() {
-    const ending = { code: 'ERR_CLOSED', message: 'the cluster was closed before the job ran' };
+    const ending = { code: 'ERR_CLOSED', message: 'the cluster was closed before the job was done' };
     for (const job of this.queue.removeWhere(() => true)) {
       const queued = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (job));
       queued.isQueued = false;

@@ -24,11 +24,12 @@ class Forks {
   #ended = false;
 
   /**
-   * @param {{ count: number, exec: string, log: import('./log').Logger, onStillborn: () => void }} parts onStillborn: a worker has ended that
-   *   nobody had heard of
+   * @param {{ count: number, exec: string, isOurs: boolean, log: import('./log').Logger, onStillborn: () => void }} parts isOurs: the workers
+   *   only run jobs, so they don't keep this process alive; onStillborn: a worker has ended that nobody had heard of
    */
-  constructor({ count, exec, log, onStillborn }) {
+  constructor({ count, exec, isOurs, log, onStillborn }) {
     this.exec = exec;
+    this.isOurs = isOurs;
     this.log = log;
     this.onStillborn = onStillborn;
     this.#places = Array.from({ length: count }, () => new Place());
@@ -70,8 +71,21 @@ class Forks {
     }
     const pause = Math.min(kLongestPauseMs, kFirstPauseMs * 2 ** (place.deaths - kQuickDeaths));
     this.log.error({ worker: worker.id, times: place.deaths, pauseMs: pause }, 'a worker ends before it is ready, again and again: the next one waits');
-    // Not unref'd: a worker would keep this process alive, and so does one that is to come.
+    // Where a worker would keep this process alive, so does one that is to come.
     place.pause = setTimeout(() => this.#fork(place), pause);
+    if (this.isOurs && this.#wasReady) place.pause.unref();
+  }
+
+  #wasReady = false;
+
+  /** Nothing waits for the workers but jobs, which keep this process alive by themselves. */
+  #letGo() {
+    this.#wasReady = true;
+    for (const { worker, pause } of this.#places) {
+      pause?.unref();
+      worker?.process.unref();
+      worker?.process.channel?.unref();
+    }
   }
 
   /** @param {number} workerId */
@@ -86,6 +100,7 @@ class Forks {
     if (!place) return;
     place.ready = true;
     place.deaths = 0;
+    if (this.isOurs && (this.#wasReady || this.#places.every((each) => each.ready))) this.#letGo();
   }
 
   /** Whether workers end before they are ready, again and again. */
@@ -113,6 +128,7 @@ class Forks {
       return worker && !worker.isDead() ? [worker] : [];
     });
     await Promise.all(workers.map((worker) => new Promise((resolve) => {
+      worker.process.ref();
       const timer = setTimeout(() => worker.process.kill('SIGKILL'), patienceMs);
       worker.once('exit', () => {
         clearTimeout(timer);

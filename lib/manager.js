@@ -115,6 +115,10 @@ class GPUClusterManager extends EventEmitter {
     const { member, fd } = hub.addSelf(this.#workerId);
     this.#link.openHere(fd, member.pageRegion);
     if (cluster.isWorker || !isMainThread) return;
+    // The workers of a process that ends on purpose end as quietly.
+    const onExit = () => hub.close();
+    process.prependListener('exit', onExit);
+    this.#undo.push(() => process.removeListener('exit', onExit));
     this.#undo.push(answerJoining((workerId, pid, version) => {
       this.#becomePrimary();
       this.#forks?.joined(workerId);
@@ -131,7 +135,7 @@ class GPUClusterManager extends EventEmitter {
   #fork(count) {
     this.#becomePrimary();
     const exec = path.resolve(this.#config.exec ?? path.join(__dirname, 'worker.js'));
-    this.#forks = new Forks({ count, exec, log: this.#log, onStillborn: () => this.#hub?.countRestart('start') });
+    this.#forks = new Forks({ count, exec, isOurs: this.#config.exec === undefined, log: this.#log, onStillborn: () => this.#hub?.countRestart('start') });
     const onSignal = (/** @type {NodeJS.Signals} */ signal) => this.#onSignal(signal);
     for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT'])) {
       process.on(signal, onSignal);
@@ -368,17 +372,20 @@ class GPUClusterManager extends EventEmitter {
   async #close(drain, timeout) {
     const until = Date.now() + timeout;
     const hub = this.#hub;
-    const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job ran');
+    const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
     if (drain && this.#role === 'undecided' && !this.#client.waiting) this.#client.end(closed);
     if (hub) {
-      const unsettled = () => hub.coordinator.unsettled + this.#client.waiting;
+      const unsettled = () => hub.coordinator.unsettled + this.#client.waiting + this.#client.running;
       if (drain) await settled(unsettled, until);
       hub.coordinator.closing = true;
       hub.coordinator.rejectAll();
-      await settled(() => hub.coordinator.unsettled, Math.min(until, Date.now() + this.#config.contextSwitchTimeout));
+      this.#client.cut(closed);
+      // They are told to stop before their contexts go; that takes a moment.
+      await settled(() => hub.coordinator.unsettled + this.#client.running, Date.now() + this.#config.contextSwitchTimeout);
     } else {
-      if (drain) await settled(() => this.#client.waiting, until);
+      if (drain) await settled(() => this.#client.waiting + this.#client.running, until);
       this.#link.drain();
+      this.#client.cut(closed);
       await settled(() => Number(this.#link.pool?.contexts.some(({ remotePending, localPending }) => remotePending + localPending > 0) ?? false), until);
     }
     this.#client.end(closed);

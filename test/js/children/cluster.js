@@ -26,6 +26,7 @@ class Trial {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve, reject });
+      target.setMaxListeners(0);
       // What it had sent before may still be on its way.
       target.once('exit', (code, signal) => setTimeout(reject, 500, new Error(`the worker ended (${code ?? signal}) before it had answered ${name}`)).unref());
       target.send({ call: id, name, args });
