@@ -552,6 +552,7 @@ class Hub {
     this.metrics.sample(now);
     for (const member of this.workers) {
       if (!member.inProcess) this.#watchBeat(member);
+      if (member.inProcess && !member.run) continue;  // it only coordinates
       const starting = member.state === 'joining' || member.state === 'starting';
       if (starting && now - member.joinedAt >= kStartMs) this.#startedLate(member);
     }
