@@ -7,6 +7,7 @@ const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('./er
 const { specOf, encodeCall, encodeInto, callInto } = require('./encode');
 const { encodeGraph } = require('./graph');
 const { takeOutput, lastRun } = require('./context');
+const { DeviceTensor } = require('./device-tensor');
 const { digestOf } = require('./digest');
 const { nowMs } = require('./clock');
 const protocol = require('./protocol');
@@ -32,6 +33,16 @@ function checkOptions(options) {
   if (affinity !== undefined && (typeof affinity !== 'string' || !affinity)) throw invalid(`affinity is ${show(affinity)}, but must be a string that is not empty`);
   if (cache !== undefined && typeof cache !== 'boolean') throw invalid(`cache is ${show(cache)}, but must be true or false`);
   if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0 && retries <= 100)) throw invalid(`retries is ${show(retries)}, but must be a whole number from 0 to 100`);
+}
+
+/**
+ * Some context may have them, but which one a job gets is not the caller's business: wherever it would run, the answer is the same.
+ * @param {any} inputs
+ */
+function refuseDeviceTensors(inputs) {
+  if (inputs === null || typeof inputs !== 'object') return;
+  for (const name in inputs)
+    if (inputs[name] instanceof DeviceTensor) throw invalid(`input '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`);
 }
 
 /**
@@ -146,7 +157,10 @@ class Client {
       if (id !== undefined && typeof id !== 'string') throw invalid(`the workload's id is ${show(id)}, but must be a string`);
       const kind = protocol.kindOf(workload);
       const context = this.#pool?.choose(kind, options);
-      if (context) return this.#runHere(context, workload, options, kind);
+      if (context) {
+        refuseDeviceTensors(workload.inputs);
+        return this.#runHere(context, workload, options, kind);
+      }
       if (options?.cache) return digestOf(workload).then((digest) => this.#ask(workload, options, kind, digest, 0), (error) => {
         throw this.#failed(workload, asGpuError(error));
       });
@@ -281,6 +295,7 @@ class Client {
    * @param {number} attempts
    */
   #askLater(workload, options, kind, digest, attempts) {
+    refuseDeviceTensors(workload.inputs);
     if (this.#early.length >= this.config.queueLimit)
       return Promise.reject(this.#failed(workload, queueFull(this.config.queueLimit, 1000)));
     const started = nowMs();

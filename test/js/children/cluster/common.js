@@ -203,12 +203,26 @@ exports['shorthands take tensors and give tensors'] = async ({ manager }) => {
   await failure(manager.ops.scale(a, 5), 'ERR_INVALID_ARGUMENT');
 };
 
-exports['what the engine refuses'] = async ({ manager }) => {
-  for (const [name, workload, code, message] of table) {
+exports['what the engine refuses, refused before it leaves the process'] = async ({ manager }) => {
+  const failures = async () => (await manager.prometheus()).split('\n').filter((line) => line.startsWith('switchyard_failures_total')).join();
+  const before = await failures();
+  // Whether a graph's offsets and columns make sense is seen where it is read.
+  for (const [name, workload, code, message] of table.filter(([, { type } = {}]) => type !== 'pagerank')) {
     const error = await manager.executeWorkload(typeof workload === 'function' ? workload() : workload).then(() => ({ code: 'nothing', message: '' }), (caught) => caught);
     assert.match(error.code, code instanceof RegExp ? code : new RegExp(`^${code}$`), `${name}: ${error.message}`);
     assert.match(error.message, message, name);
   }
+  if (manager.role === 'primary' || process.env.ENABLE_GPU_OPTIMIZATIONS === 'false') assert.equal(await failures(), before);
+  for (const [, workload, code] of table.filter(([, { type } = {}]) => type === 'pagerank')) await failure(manager.executeWorkload(workload), code);
+};
+
+exports['a tensor of one context is no input of a cluster'] = async ({ manager }) => {
+  const ctx = await gpu.createContext({ device: 'cpu' });
+  const held = await ctx.upload(random(5));
+  const error = await manager.executeWorkload(scale(held)).then(() => ({ code: 'nothing' }), (caught) => caught);
+  await ctx.close();
+  assert.equal(error.code, 'ERR_INVALID_ARGUMENT', error.message);
+  assert.match(error.message, /a DeviceTensor,? (which )?belongs to one context/);
 };
 
 exports['options that can not be right'] = async ({ manager }) => {
