@@ -383,13 +383,15 @@ class Coordinator {  // the other end of an executor
   }
   void hangUp() { channel_.reset(); }
   double page(size_t at) const { return load(page_.data(), at); }
-  std::unique_ptr<Executor> executor;
-  std::multimap<int, std::vector<double>> done;
-  std::atomic<bool> gone{false};
 
  private:
-  std::vector<double> page_ = std::vector<double>(kPageNumbers);
+  std::vector<double> page_ = std::vector<double>(kPageNumbers);  // before the executor, which writes to it
   std::unique_ptr<Channel> channel_;
+
+ public:
+  std::atomic<bool> gone{false};
+  std::unique_ptr<Executor> executor;
+  std::multimap<int, std::vector<double>> done;
 };
 
 constexpr int failed(Code code) { return 1 + static_cast<int>(code); }
