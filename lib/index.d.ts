@@ -411,7 +411,7 @@ export interface ManagerEvents {
   'worker-ready': [event: { workerId: number; pid: number; contexts: string[] }];
   'worker-lost': [event: { workerId: number; pid: number; reason: string }];
   'context-lost': [event: { contextId: string; workerId: number; message: string }];
-  'memory-pressure': [event: Record<string, unknown>];
+  'memory-pressure': [event: { contextId: string; workerId: number; memoryUsage: number; memoryLimit: number; utilization: number }];
   'queue-full': [event: { retryAfter: number }];
 }
 
@@ -475,7 +475,7 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
   /** The metrics in the text format of Prometheus. */
   prometheus(): Promise<string>;
   memoryStats(deviceId: string): Promise<MemoryStats>;
-  /** Gives unused memory of this process back. */
+  /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
   cleanup(): void;
   /** `drain`: jobs that were given are finished first (the default), for at most `timeout` ms. */
   close(options?: { drain?: boolean; timeout?: number }): Promise<void>;
