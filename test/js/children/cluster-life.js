@@ -34,6 +34,7 @@ const scenarios = {
       const early = double(manager);
       const workers = [cluster.fork(), cluster.fork()];
       const said = await Promise.all(workers.map(nextMessage));
+      await until(() => manager.contexts().filter(({ isActive }) => isActive).length === 2);
       print({ role: manager.role, early: await early, late: await double(manager), said, contexts: manager.contexts().map(({ id }) => id).sort() });
       await manager.close();
       for (const worker of workers) worker.disconnect();
