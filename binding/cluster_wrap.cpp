@@ -20,6 +20,7 @@ namespace switchyard::node {
 namespace {
 
 constexpr size_t kInboxNumbers = 32768;
+constexpr int kGraceMs = 700, kGraceStepMs = 10;
 
 uint64_t readUint(const Napi::Value& value) { return static_cast<uint64_t>(value.As<Napi::Number>().DoubleValue()); }
 
@@ -214,12 +215,16 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
       auto region = regionOf(info[1]);
       auto* page = reinterpret_cast<double*>(region->data() + region->firstBlock());
       const bool exitWhenGone = info[2].ToBoolean().Value();
-      executor_ = std::make_unique<cluster::Executor>(info[0].As<Napi::Number>().Int32Value(), page, region, [exitWhenGone] {
+      executor_ = std::make_shared<cluster::Executor>(info[0].As<Napi::Number>().Int32Value(), page, region, [exitWhenGone](const std::atomic<bool>& halting) {
         if (!exitWhenGone) return;
         // The event loop is told by its own channel and leaves in good order. One that is blocked does not: then this ends it.
-        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+        for (int waited = 0; waited < kGraceMs; waited += kGraceStepMs) {
+          if (halting) return;
+          std::this_thread::sleep_for(std::chrono::milliseconds(kGraceStepMs));
+        }
         ::kill(::getpid(), SIGKILL);
       });
+      Environment::of(info.Env()).addExecutor(executor_);
       return info.Env().Undefined();
     });
   }
@@ -245,7 +250,7 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
       return info.Env().Undefined();
     });
   }
-  std::unique_ptr<cluster::Executor> executor_;
+  std::shared_ptr<cluster::Executor> executor_;
 };
 
 // ---- SharedHandle.create(bytes) / SharedHandle.open(region, descriptor, generation)

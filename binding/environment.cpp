@@ -6,6 +6,7 @@
 #include <set>
 
 #include "background.h"
+#include "cluster/executor.h"
 #include "convert.h"
 
 namespace switchyard::node {
@@ -72,8 +73,20 @@ void Environment::keep(const std::shared_ptr<Device>& device) {
   if (!ended_) devices_.insert(device);
 }
 
+void Environment::addExecutor(const std::shared_ptr<cluster::Executor>& executor) {
+  std::lock_guard lock(mutex_);
+  executors_.push_back(executor);
+}
+
 void Environment::shutdownContexts() {
   std::vector<std::shared_ptr<Context>> open;
+  std::vector<std::shared_ptr<cluster::Executor>> executors;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& known : executors_)
+      if (auto executor = known.lock()) executors.push_back(std::move(executor));
+  }
+  for (const auto& executor : executors) executor->halt();
   {
     std::lock_guard lock(mutex_);
     for (const auto& known : contexts_)

@@ -12,6 +12,10 @@
 #include "context.h"
 #include "layout.h"
 
+namespace switchyard::cluster {
+class Executor;
+}
+
 namespace switchyard::node {
 
 // Held by the environment's instance data and by the background thread while it works for it.
@@ -31,6 +35,7 @@ class Environment {
   void add(const std::shared_ptr<Context>& context);
   // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends or it is lost.
   void keep(const std::shared_ptr<Device>& device);
+  void addExecutor(const std::shared_ptr<cluster::Executor>& executor);
   void shutdownContexts();  // stops what runs and waits for it; nothing of this environment's memory is in use after it
 
   PendingList pending;
@@ -51,6 +56,7 @@ class Environment {
   Napi::ObjectReference scratchArray_;
   std::mutex mutex_;
   std::vector<std::weak_ptr<Context>> contexts_;
+  std::vector<std::weak_ptr<cluster::Executor>> executors_;
   std::set<std::shared_ptr<Device>> devices_;
   bool ended_ = false;
 };

@@ -84,7 +84,7 @@ void Executor::Lane::pin(const RemoteJob& job) {
         slot->second = std::shared_ptr<void>(pin.get(), [pin, region](void*) mutable { pin.reset(); });
 }
 
-Executor::Executor(int fd, double* page, std::shared_ptr<void> keepPage, std::function<void()> onGone)
+Executor::Executor(int fd, double* page, std::shared_ptr<void> keepPage, OnGone onGone)
     : channel_(fd), page_(page), keepPage_(std::move(keepPage)), onGone_(std::move(onGone)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) throw Error(Code::Internal, "no eventfd for the executor");
   thread_ = std::thread([this] { loop(); });
@@ -112,11 +112,15 @@ void Executor::remove(uint32_t index) {
   if (index < kMaxContexts) gone = std::move(lanes_[index]);
 }
 
-void Executor::stop(bool cancel) {
+void Executor::halt() {
   stopping_ = true;
+  halting_ = true;
   poke();
-  if (thread_.joinable()) thread_.join();
-  std::vector<std::pair<std::shared_ptr<Context>, JobPtr>> running;
+  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+}
+
+void Executor::stop(bool cancel) {
+  halt();
   std::array<std::shared_ptr<Lane>, kMaxContexts> lanes;
   {
     std::lock_guard lock(mutex_);
@@ -131,6 +135,8 @@ void Executor::stop(bool cancel) {
     std::lock_guard lock(mutex_);
     lane->resident.clear();
   }
+  channel_.flush();
+  channel_.shutdown();  // the coordinator hears that this is the end
 }
 
 void Executor::post(std::span<const double> message) {
@@ -154,7 +160,7 @@ void Executor::loop() {
     open = channel_.read(onEach);
     channel_.flush();
   }
-  if (!stopping_.exchange(true)) onGone_();
+  if (!stopping_.exchange(true)) onGone_(halting_);
 }
 
 // True when there is something to read.
@@ -343,7 +349,7 @@ void Executor::ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64
   if (std::this_thread::get_id() != thread_.get_id() && !channel_.flush()) poke();
 }
 
-// What is kept on the device for later jobs must not cost a job its memory.
+// What is kept on the device for later jobs must not cost a job its memory, nor must what it was joined with.
 bool Executor::tryAgain(const std::shared_ptr<Lane>& lane, const std::vector<JobPtr>& jobs, std::exception_ptr error) {
   try {
     std::rethrow_exception(error);
@@ -354,19 +360,23 @@ bool Executor::tryAgain(const std::shared_ptr<Lane>& lane, const std::vector<Job
   }
   {
     std::lock_guard lock(mutex_);
-    if (lane->resident.empty() || stopping_) return false;
+    if ((lane->resident.empty() && jobs.size() < 2) || stopping_) return false;
     for (const JobPtr& job : jobs)
       if (job->secondTry) return false;
     lane->resident.clear();
     lane->residentBytes = 0;
+    for (const JobPtr& job : jobs) {
+      job->secondTry = true;
+      job->launch = nullptr;
+      if (job->canceled) job->job.requestStop();
+    }
   }
   for (const JobPtr& job : jobs) {
-    job->secondTry = true;
     job->job.error = nullptr;
     for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) job->job.inputs[i].device.reset();
     job->memory.sealed = {};
   }
-  start(lane, jobs);
+  for (const JobPtr& job : jobs) start(lane, {job});
   return true;
 }
 

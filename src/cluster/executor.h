@@ -16,12 +16,16 @@ namespace switchyard::cluster {
 // add(), remove() and stop() belong to one thread, the owner's.
 class Executor {
  public:
-  // Takes the socket over and starts. `page` is this member's status page; `keepPage` holds it. `onGone` is called once, on the
-  // executor's thread, when the coordinator has gone without stop() having been called.
-  Executor(int fd, double* page, std::shared_ptr<void> keepPage, std::function<void()> onGone);
+  // Called once, on the executor's thread, when the coordinator has gone and nobody had said so; it should return soon after
+  // `halting` is set.
+  using OnGone = std::function<void(const std::atomic<bool>& halting)>;
+  // Takes the socket over and starts. `page` is this member's status page; `keepPage` holds it.
+  Executor(int fd, double* page, std::shared_ptr<void> keepPage, OnGone onGone);
   ~Executor();
   void add(uint32_t index, std::shared_ptr<Context> context);  // jobs for this index run there
   void remove(uint32_t index);
+  // Takes no more messages and starts no more jobs; returns when the thread has ended. For leaving the process. Idempotent.
+  void halt();
   // Takes no more messages; returns when the thread has ended. Jobs that run go on, unless `cancel`, but nobody hears of them.
   void stop(bool cancel);
   void post(std::span<const double> message);  // to the coordinator
@@ -50,12 +54,12 @@ class Executor {
   Channel channel_;
   double* const page_;
   const std::shared_ptr<void> keepPage_;
-  const std::function<void()> onGone_;
+  const OnGone onGone_;
   int wake_ = -1;  // an eventfd: something is left to be sent, or stop
   std::mutex mutex_;
   std::array<std::shared_ptr<Lane>, kMaxContexts> lanes_;
   std::unordered_map<uint64_t, JobPtr> jobs_;  // taken and not reported
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_{false}, halting_{false};
   std::thread thread_;
 };
 

@@ -332,7 +332,8 @@ struct SharedHeap::State {
   }
 
   Hold& openAnew(const std::shared_ptr<Region>& region, Space* own, uint32_t index, uint64_t generation) {
-    if (!region->addHolder(index, generation, member)) gone();
+    // Memory that nobody holds any more may not have been taken back yet: it is gone all the same.
+    if (index >= region->usedDescriptors() || !region->held(index) || !region->addHolder(index, generation, member)) gone();
     Descriptor& d = region->descriptor(index);
     Hold hold{region, index, generation, d.offset, d.bytes, 1, nullptr, 0};
     try {

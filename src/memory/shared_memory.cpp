@@ -19,6 +19,7 @@
 namespace switchyard {
 namespace {
 
+constexpr size_t kRememberedDrops = 1024;
 constexpr uint64_t kMagic = 0x6472617968637773;  // "swchyard"
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kPage = 4096;                 // of the layout, whatever the machine's pages are
@@ -188,6 +189,7 @@ void RegionTable::boundLocked() {
 void RegionTable::add(std::shared_ptr<Region> region) {
   std::lock_guard lock(mutex_);
   if (findLocked(region->id) != regions_.end()) return;
+  std::erase(dropped_, region->id);
   auto place = std::find_if(regions_.begin(), regions_.end(), [&](const auto& other) { return other->data() > region->data(); });
   regions_.insert(place, std::move(region));
   boundLocked();
@@ -203,6 +205,7 @@ std::shared_ptr<Region> RegionTable::find(uint64_t id) const {
 std::shared_ptr<Region> RegionTable::wait(uint64_t id, std::chrono::milliseconds most) const {
   std::shared_lock lock(mutex_);
   auto found = regions_.end();
+  if (std::find(dropped_.begin(), dropped_.end(), id) != dropped_.end()) return nullptr;
   added_.wait_for(lock, most, [&] { return (found = findLocked(id)) != regions_.end(); });
   return found == regions_.end() ? nullptr : *found;
 }
@@ -214,6 +217,8 @@ void RegionTable::drop(uint64_t id) {
   if (found == regions_.end()) return;
   last = *found;
   regions_.erase(found);
+  dropped_.push_back(id);
+  if (dropped_.size() > kRememberedDrops) dropped_.pop_front();
   boundLocked();
 }
 

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -111,7 +112,8 @@ class RegionTable {
 
   void add(std::shared_ptr<Region> region);                                         // nothing happens when its id is known already
   std::shared_ptr<Region> find(uint64_t id) const;                                  // null when unknown
-  std::shared_ptr<Region> wait(uint64_t id, std::chrono::milliseconds most) const;  // for one on its way; null when it didn't come
+  // For one on its way; null when it didn't come, and at once for one that was dropped lately.
+  std::shared_ptr<Region> wait(uint64_t id, std::chrono::milliseconds most) const;
   void drop(uint64_t id);
   struct Place {
     std::shared_ptr<Region> region;  // null: in none
@@ -128,6 +130,7 @@ class RegionTable {
   mutable std::shared_mutex mutex_;
   mutable std::condition_variable_any added_;
   Regions regions_;  // by address
+  std::deque<uint64_t> dropped_;
   // Around all of them: most addresses asked for lie outside, and cost no lock.
   std::atomic<uintptr_t> lowest_{UINTPTR_MAX}, highest_{0};
 };

@@ -353,7 +353,7 @@ class Coordinator {  // the other end of an executor
   explicit Coordinator(std::vector<std::shared_ptr<Context>> contexts) {
     auto [a, b] = Channel::makePair();
     channel_ = std::make_unique<Channel>(a);
-    executor = std::make_unique<Executor>(b, page_.data(), nullptr, [this] { gone = true; });
+    executor = std::make_unique<Executor>(b, page_.data(), nullptr, [this](const std::atomic<bool>&) { gone = true; });
     for (size_t i = 0; i < contexts.size(); ++i) executor->add(static_cast<uint32_t>(i), contexts[i]);
   }
   void assign(uint32_t context, const std::vector<std::pair<double, std::vector<double>>>& jobs) {
