@@ -361,7 +361,6 @@ class Hub {
     if (member.state !== 'starting') return;
     member.state = 'ready';
     member.wasReady = true;
-    this.#failedStarts.clear();
     this.#contextsChanged();
     this.coordinator.refuseUnsupported();
     const startedIn = Math.round(nowMs() - member.joinedAt);
