@@ -5,29 +5,13 @@ const { CoordinatorJob, Launch } = require('./coordinator-job');
 const { JobQueue } = require('./queue');
 const { chooseContext, memberToEmpty } = require('./scheduler');
 const { joinLimit, companions, holdMs, ArrivalMeter } = require('./batcher');
+const { Settler, late } = require('./settler');
 const { nowMs } = require('./clock');
 const protocol = require('./protocol');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./member').ContextView} ContextView */
-/**
- * How a job ended. The times in ms.
- * @typedef {object} Ending
- * @property {string} [code] of a failure
- * @property {string} [message]
- * @property {number} [retryAfter]
- * @property {number} [batch] how many ran together
- * @property {number} [launched] the same, with one job of them; 0 with the others
- * @property {number} [switch]
- * @property {number} [upload]
- * @property {number} [compute]
- * @property {number} [readback]
- * @property {number} [member]
- * @property {number} [context]
- * @property {number} [queued]
- * @property {boolean} [cached]
- * @property {number[]} [shared]
- */
+/** @typedef {import('./settler').Ending} Ending */
 /**
  * @typedef {object} CoordinatorParts
  * @property {import('./config').Config} config
@@ -42,7 +26,7 @@ const protocol = require('./protocol');
  * @property {(name: string, event: () => any) => void} emit
  */
 
-const { done, result, assign } = protocol;
+const { done, assign } = protocol;
 const kWatchMs = 100;
 const kMostReturns = 20;     // times a job may come back without having run, before that is a failure of its own
 const kPoisonDeaths = 2;     // workers that end while a job runs, before it has to run alone
@@ -52,10 +36,6 @@ const kLaunchMs = 0.03;      // of a context that no launch was measured for
 class Coordinator {
   /** @type {Map<number, CoordinatorJob>} assigned */
   #running = new Map();
-  /** @type {Map<string, CoordinatorJob>} of jobs with cache: true that are on their way */
-  #leaders = new Map();
-  /** @type {Set<CoordinatorJob>} whose outputs others are copying */
-  #shared = new Set();
   /** @type {NodeJS.Timeout|undefined} */
   #deadlineTimer;
   #deadlineAt = Infinity;
@@ -63,14 +43,11 @@ class Coordinator {
   #holdTimer;
   #holdAt = Infinity;
   #watch;
+  #settler;
   #outbox = new Float64Array(1 << 15);
-  #resultbox = new Float64Array(64);
   #arrivals = new ArrivalMeter();
-  /** @type {Map<number, string>} the context each asker's last job ran on */
-  #lastContext = new Map();
   /** @type {Member|undefined} the one that a job waits to be empty */
   #emptying;
-  #ended = 0;
   #endedBefore = 0;
   #endRate = 0;
 
@@ -80,6 +57,9 @@ class Coordinator {
     this.config = parts.config;
     this.queue = new JobQueue({ limit: parts.config.queueLimit });
     this.closing = false;
+    this.#settler = new Settler({
+      log: parts.log, metrics: parts.metrics, emit: parts.emit, requeue: (job) => this.#requeue(job), onAloneSettled: () => this.#stopEmptying(),
+    });
     this.#watch = setInterval(() => this.#look(), kWatchMs);
     this.#watch.unref();
   }
@@ -98,8 +78,7 @@ class Coordinator {
    */
   usesMemoryOf(maker) {
     for (const job of this.#running.values()) if (job.maker === maker) return true;
-    for (const job of this.#shared.values()) if (job.maker === maker) return true;
-    return false;
+    return this.#settler.usesMemoryOf(maker);
   }
 
   /** Jobs that have not been settled. */
@@ -118,20 +97,20 @@ class Coordinator {
     const now = nowMs();
     const job = new CoordinatorJob(from, numbers, at, now);
     from.asked.set(job.askNumber, job);
-    if (this.closing) return this.#settle(job, { code: 'ERR_CLOSED', message: 'the cluster is being closed and takes no more jobs' });
-    if (job.deadline <= now) return this.#settle(job, late(job));
-    if (job.contextType && !this.parts.mayHave(job.contextType)) return this.#settle(job, this.#unsupported(job));
+    if (this.closing) return this.#settler.settle(job, { code: 'ERR_CLOSED', message: 'the cluster is being closed and takes no more jobs' });
+    if (job.deadline <= now) return this.#settler.settle(job, late(job));
+    if (job.contextType && !this.parts.mayHave(job.contextType)) return this.#settler.settle(job, this.#unsupported(job));
     const tooLarge = this.#tooLarge(job);
-    if (tooLarge) return this.#settle(job, tooLarge);
-    if (job.cacheKey && this.#follow(job)) return undefined;
+    if (tooLarge) return this.#settler.settle(job, tooLarge);
+    if (job.cacheKey && this.#settler.follow(job)) return undefined;
     if (job.joinKey) this.#arrivals.note(job.joinKey, now);
     job.isQueued = this.queue.push(job);
     if (!job.isQueued) {
       const retryAfter = this.queue.retryAfter(now, this.#endRate);
       if (!from.inProcess) this.parts.emit('queue-full', () => ({ retryAfter }));  // its own manager says so itself
-      return this.#settle(job, { code: 'ERR_QUEUE_FULL', retryAfter, message: `the queue is full: ${this.config.queueLimit} jobs wait already; try again in ${retryAfter} ms` });
+      return this.#settler.settle(job, { code: 'ERR_QUEUE_FULL', retryAfter, message: `the queue is full: ${this.config.queueLimit} jobs wait already; try again in ${retryAfter} ms` });
     }
-    if (job.cacheKey) this.#leaders.set(job.cacheKey, job);
+    if (job.cacheKey) this.#settler.lead(job);
     return undefined;
   }
 
@@ -155,7 +134,7 @@ class Coordinator {
     const refused = /** @type {CoordinatorJob[]} */ (this.queue.removeWhere((/** @type {CoordinatorJob} */ job) => job.contextType !== '' && !this.parts.mayHave(job.contextType)));
     for (const job of refused) {
       job.isQueued = false;
-      this.#finish(job, this.#unsupported(job));
+      this.#settler.finish(job, this.#unsupported(job));
     }
   }
 
@@ -163,22 +142,6 @@ class Coordinator {
   #unsupported({ contextType }) {
     const types = [...new Set(this.parts.contexts().map(({ type }) => type))];
     return { code: 'ERR_UNSUPPORTED', message: `no context here is of the type '${contextType}': there ${types.length > 1 ? 'are' : 'is'} ${types.join(', ') || 'none'}` };
-  }
-
-  /**
-   * An equal job may be on its way.
-   * @param {CoordinatorJob} job
-   */
-  #follow(job) {
-    const leader = this.#leaders.get(job.cacheKey);
-    if (!leader) {
-      this.parts.metrics.own.cacheMiss();
-      return false;
-    }
-    (leader.followers ??= []).push(job);
-    job.leader = leader;
-    this.parts.metrics.own.cacheHit();
-    return true;
   }
 
   /**
@@ -196,17 +159,14 @@ class Coordinator {
    */
   #cancel(job, ending) {
     if (job.leader) {
-      const { leader } = job;
-      leader.followers = leader.followers?.filter((other) => other !== job);
-      job.leader = undefined;
-      this.#settle(job, ending);
+      this.#settler.leaveLeader(job, ending);
     } else if (job.followers?.length) {
       // Others wait for the same outputs: it goes on for them.
       job.canceledAt = 0;
     } else if (job.isQueued) {
       this.queue.remove(job);
       job.isQueued = false;
-      this.#settle(job, ending);
+      this.#settler.finish(job, ending);
     } else if (job.member && !job.canceledAt) {
       job.canceledAt = nowMs();
       job.canceledFor = ending;
@@ -370,7 +330,7 @@ class Coordinator {
       // A joined launch says how fast many together are, not one.
       const launched = batch === 1 || first ? batch : 0;
       if (batch === 1 && job.cost > 0.01) this.parts.speeds.note(context.device.id, job.workload, compute / job.cost);
-      this.#finish(job, {
+      this.#settler.finish(job, {
         batch, launched, switch: numbers[at + done.switch], upload: numbers[at + done.upload], compute, readback: numbers[at + done.readback],
         member: member.slot, context: context.index, queued: job.startedAt - job.enqueued,
       });
@@ -390,7 +350,7 @@ class Coordinator {
       if (this.#bringBack(job, member)) return;
     }
     const isLate = job.canceledAt > 0 && name === 'ERR_CANCELED' && job.deadline <= nowMs();
-    this.#finish(job, isLate ? late(job) : name === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code: name, message });
+    this.#settler.finish(job, isLate ? late(job) : name === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code: name, message });
   }
 
   /**
@@ -415,7 +375,7 @@ class Coordinator {
   onMemberLeft(member) {
     for (const job of [...member.jobs.values()]) {
       this.#takeBack(job);
-      if (!this.#bringBack(job, member)) this.#finish(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
+      if (!this.#bringBack(job, member)) this.#settler.finish(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
     }
   }
 
@@ -458,138 +418,11 @@ class Coordinator {
   }
 
   /**
-   * A job has ended: so have those that are equal to it.
-   * @param {CoordinatorJob} job
-   * @param {Ending} ending
-   */
-  #finish(job, ending) {
-    const followers = job.followers;
-    if (job.cacheKey && this.#leaders.get(job.cacheKey) === job) this.#leaders.delete(job.cacheKey);
-    if (!followers?.length) return this.#settle(job, ending);
-    job.followers = undefined;
-    if (ending.code === 'ERR_TIMEOUT' || ending.code === 'ERR_CANCELED') {
-      this.#promote(followers);
-      return this.#settle(job, ending);
-    }
-    if (ending.code) {
-      for (const follower of followers) this.#settle(follower, ending);
-      return this.#settle(job, ending);
-    }
-    // Its memory stays until every follower has its copy.
-    const shared = job.outputPlaces();
-    job.copies = followers.length;
-    this.#shared.add(job);
-    job.ended = ending;
-    for (const follower of followers) {
-      follower.leader = undefined;
-      follower.ended = job;
-      this.#settle(follower, { ...ending, cached: true, shared, queued: job.startedAt - follower.enqueued }, true);
-    }
-    return undefined;
-  }
-
-  /**
-   * The first of jobs whose leader has not made their outputs leads the others.
-   * @param {CoordinatorJob[]} followers
-   */
-  #promote(followers) {
-    const [next, ...rest] = followers;
-    next.leader = undefined;
-    for (const follower of rest) follower.leader = next;
-    next.followers = rest.length ? rest : undefined;
-    this.#leaders.set(next.cacheKey, next);
-    this.#requeue(next);
-  }
-
-  /**
-   * A follower has its copy.
    * @param {Member} from
    * @param {number} askNumber
    */
   onCopied(from, askNumber) {
-    const follower = from.asked.get(askNumber);
-    if (!follower) return;
-    from.asked.delete(askNumber);
-    this.#copied(follower);
-  }
-
-  /** @param {CoordinatorJob} follower */
-  #copied(follower) {
-    const leader = follower.ended;
-    follower.ended = undefined;
-    if (!leader || --leader.copies > 0) return;
-    this.#shared.delete(leader);
-    this.#settle(leader, leader.ended);
-  }
-
-  /**
-   * The one settlement of a job.
-   * @param {CoordinatorJob} job
-   * @param {Ending} ending
-   * @param {boolean} [keep] it is still going to copy
-   */
-  #settle(job, ending, keep = false) {
-    const { from } = job;
-    const now = nowMs();
-    ++this.#ended;
-    if (job.alone) this.#stopEmptying();  // if it had not found its place yet; others that wait for one will say so
-    const own = this.parts.metrics.own;
-    if (ending.code) {
-      own.failed(ending.code);
-      this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
-      if (!from?.inProcess) this.parts.emit('workload-failed', () => ({ workloadId: `job-${from?.workerId ?? '?'}-${job.askNumber}`, code: ending.code, message: ending.message }));
-    } else {
-      const total = now - job.enqueued;
-      own.completed(job.workload, /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);
-      this.#noteSwitch(job, ending);
-    }
-    if (!from) return;
-    if (!keep) from.asked.delete(job.askNumber);
-    this.#postResult(from, job, ending);
-  }
-
-  /**
-   * @param {CoordinatorJob} job
-   * @param {Ending} ending
-   */
-  #noteSwitch(job, ending) {
-    if (ending.member === undefined || ending.cached) return;
-    const id = `${ending.member}.${ending.context}`;
-    if (this.#lastContext.get(job.asker) === id) return;
-    this.#lastContext.set(job.asker, id);
-    this.parts.metrics.own.contextSwitch(ending.switch ?? 0);
-  }
-
-  /**
-   * @param {Member} to
-   * @param {CoordinatorJob} job
-   * @param {Ending} ending
-   */
-  #postResult(to, job, ending) {
-    if (!to.ask) return;
-    let out = this.#resultbox;
-    if (ending.code) out = protocol.withText(protocol.kResult, result.text, ending.message ?? '');
-    const length = ending.code ? out.length : result.text + (ending.shared?.length ?? 0);
-    if (out.length < length) out = this.#resultbox = new Float64Array(2 * length);
-    out[0] = length;
-    out[1] = protocol.kResult;
-    out[result.number] = job.askNumber;
-    out[result.code] = ending.code ? protocol.codeNumber(ending.code) : 0;
-    out[result.batch] = ending.batch ?? 1;
-    out[result.switch] = ending.switch ?? 0;
-    out[result.upload] = ending.upload ?? 0;
-    out[result.compute] = ending.compute ?? 0;
-    out[result.readback] = ending.readback ?? 0;
-    out[result.member] = ending.member ?? -1;
-    out[result.context] = ending.context ?? -1;
-    out[result.queued] = ending.queued ?? 0;
-    out[result.attempts] = job.attempts;
-    out[result.cached] = ending.cached ? 1 : 0;
-    out[result.retryAfter] = ending.retryAfter ?? 0;
-    out[result.shared] = ending.shared?.length ?? 0;
-    if (!ending.code) out[result.textBytes] = 0;
-    if (ending.shared) out.set(ending.shared, result.text);
-    to.ask.post(out, length);
+    this.#settler.onCopied(from, askNumber);
   }
 
   // ---- members go, time passes
@@ -609,11 +442,11 @@ class Coordinator {
     }
     for (const job of [...member.asked.values()]) {
       job.from = undefined;
-      if (job.ended && !job.copies) this.#copied(job);  // it won't copy any more
+      if (job.ended && !job.copies) this.#settler.copied(job);  // it won't copy any more
       else this.#cancel(job, { code: 'ERR_WORKER_LOST', message: 'the process that asked has ended' });
     }
     member.asked.clear();
-    this.#lastContext.delete(member.slot);
+    this.#settler.forget(member.slot);
     if (this.#emptying === member) this.#emptying = undefined;
   }
 
@@ -633,7 +466,7 @@ class Coordinator {
     }
     if (job.canceledAt || (!job.from && !job.followers?.length)) {
       const ending = job.deadline <= nowMs() ? late(job) : { code: 'ERR_CANCELED', message: 'the job was canceled' };
-      this.#finish(job, ending);
+      this.#settler.finish(job, ending);
       return;
     }
     if (ran ? this.#tryAgain(job, 'ERR_WORKER_LOST') : job.returns <= kMostReturns) {
@@ -641,7 +474,7 @@ class Coordinator {
       return;
     }
     const times = ran ? `while it ran (${job.deaths} time${job.deaths > 1 ? 's' : ''}; retries: ${job.retries})` : `before it ran, ${job.returns} times`;
-    this.#finish(job, { code: 'ERR_WORKER_LOST', message: `the worker process of the job ended ${times}` });
+    this.#settler.finish(job, { code: 'ERR_WORKER_LOST', message: `the worker process of the job ended ${times}` });
   }
 
   #armDeadline() {
@@ -662,7 +495,7 @@ class Coordinator {
     for (const each of this.queue.expired(nowMs())) {
       const job = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (each));
       job.isQueued = false;
-      this.#finish(job, late(job));
+      this.#settler.finish(job, late(job));
     }
     this.#armDeadline();
   }
@@ -671,8 +504,8 @@ class Coordinator {
   #look() {
     const now = nowMs();
     this.#expire();
-    this.#endRate += 0.1 * ((this.#ended - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
-    this.#endedBefore = this.#ended;
+    this.#endRate += 0.1 * ((this.#settler.count - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
+    this.#endedBefore = this.#settler.count;
     for (const job of this.#running.values()) {
       if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
       if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;
@@ -700,7 +533,7 @@ class Coordinator {
     for (const job of this.queue.removeWhere(() => true)) {
       const queued = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (job));
       queued.isQueued = false;
-      this.#finish(queued, ending);
+      this.#settler.finish(queued, ending);
     }
     for (const job of this.#running.values()) this.#cancel(job, ending);
   }
@@ -710,11 +543,6 @@ class Coordinator {
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#holdTimer);
   }
-}
-
-/** @param {CoordinatorJob} job */
-function late(job) {
-  return { code: 'ERR_TIMEOUT', message: `the job did not finish by its deadline, ${Math.round(job.deadline - job.enqueued)} ms after it was asked for` };
 }
 
 module.exports = { Coordinator };

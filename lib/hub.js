@@ -1,18 +1,19 @@
 // The primary's side of the cluster: who belongs to it, their channels and contexts, and what everybody has to know.
 'use strict';
-const { randomInt } = require('node:crypto');
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
 const { setInterval, clearInterval, setTimeout } = require('node:timers');
 const { native } = require('./native');
 const { Channel } = require('./channel');
+const { Door } = require('./door');
 const { Coordinator } = require('./coordinator');
 const { Member, ContextView, Speeds, kMissedBeats } = require('./member');
 const { Metrics } = require('./metrics');
 const { Regions } = require('./regions');
-const { planContexts } = require('./plan');
+const { Starts } = require('./starts');
 const { specs } = require('./encode');
 const { nowMs } = require('./clock');
 const protocol = require('./protocol');
-const status = require('./status');
 const { version } = require('../package.json');
 
 /** @typedef {import('./index').DeviceInfo} DeviceInfo */
@@ -29,23 +30,17 @@ const kStartMs = 10000;         // a worker that has no context after this long 
 const kHalfOpenMs = 1000;       // between the ends of a member's two channels
 const kTickMs = 1000;
 const kPressure = 0.9, kPressureOver = 0.75;  // of a context's limit in use
-const kAskRole = 0, kRunRole = 1;
-const kStartsBeforeAvoiding = 2;
 const kHopeless = new Set(['ERR_UNSUPPORTED', 'ERR_INVALID_ARGUMENT']);  // a context that can't be opened for these can't be later
 
 class Hub {
   /** @type {Map<number, Member>} by slot */
   members = new Map();
-  /** @type {Map<string, Member>} expected or there, by process */
+  /** @type {Map<number, Member>} expected or there, by process */
   #pids = new Map();
-  /** @type {InstanceType<typeof native.ListenerHandle>|undefined} */
-  #listener;
+  #door;
   /** @type {Record<string, number>} */
   restarts = {};
-  /** @type {Set<string>} */
-  #avoid = new Set();
-  /** @type {Map<string, number>} */
-  #failedStarts = new Map();
+  #starts;
   /** @type {ContextView[]} */
   #contexts = [];
   /** @type {Set<string>} of contexts there have been */
@@ -60,11 +55,19 @@ class Hub {
     this.log = log;
     this.emit = emit;
     this.isLone = isLone;
-    /** What proves that a process was invited: four random numbers. */
-    this.key = Array.from({ length: 4 }, () => randomInt(2 ** 48 - 1));
+    this.#door = new Door({
+      find: (pid, slot) => {
+        const member = this.#pids.get(pid);
+        return member?.slot === slot ? member : undefined;
+      },
+      handlers: (member, role) => this.#handlers(member, role),
+      onJoined: (member, role, channel) => (role === 'ask' ? this.#listenToAsk(member, channel) : this.#listenToRun(member, channel)),
+      onError: (error) => this.#onError(error),
+    });
     this.regions = new Regions();
     this.metrics = new Metrics({ now: nowMs, workloads: [...specs.keys()] });
     this.speeds = new Speeds();
+    this.#starts = new Starts({ config, log });
     this.coordinator = new Coordinator({
       config, log, metrics: this.metrics, speeds: this.speeds, emit, contexts: () => this.#contexts,
       kill: (member, reason) => this.kill(member, reason),
@@ -124,51 +127,16 @@ class Hub {
   invite(workerId, pid, theirs) {
     if (theirs !== version) return { refused: `the primary process runs switchyard ${version}, this worker ${theirs}: install one version for both` };
     if (this.#closed || this.coordinator.closing) return { refused: 'the cluster is being closed', code: 'ERR_CLOSED' };
-    let member = this.#pids.get(String(pid));
+    let member = this.#pids.get(pid);
     if (!member) {
       const slot = this.#freeSlot();
       if (slot < 0) return { refused: `a cluster has at most ${kMaxMembers} workers` };
       member = new Member({ slot, workerId, pid, inProcess: false, maxConcurrent: this.config.maxConcurrent });
       this.members.set(slot, member);
-      this.#pids.set(String(pid), member);
+      this.#pids.set(pid, member);
       this.metrics.attach(slot, member.page);
     }
-    this.#listen();
-    return { address: this.#listener?.name, key: this.key, slot: member.slot };
-  }
-
-  #listen() {
-    this.#listener ??= new native.ListenerHandle((fd, pid) => this.#accept(fd, pid));
-  }
-
-  /**
-   * A connection counts only once it has shown the key.
-   * @param {number} fd
-   * @param {number} pid
-   */
-  #accept(fd, pid) {
-    /** @type {import('./channel').OnMessage|undefined} */
-    let onMessage;
-    /** @type {(() => void)|undefined} */
-    let onEnd;
-    const channel = new Channel(fd, {
-      onMessage: (numbers, at, length) => {
-        if (onMessage) return onMessage(numbers, at, length);
-        const known = length === 8 && numbers[at + 1] === protocol.kHello && this.key.every((part, i) => numbers[at + 2 + i] === part);
-        const member = known ? this.#pids.get(String(pid)) : undefined;
-        const role = numbers[at + 7] === kAskRole ? 'ask' : 'run';
-        if (!member || member.slot !== numbers[at + 6] || member[role]) {
-          channel.close();
-          return undefined;
-        }
-        ({ onMessage, onEnd } = this.#handlers(member, role));
-        if (role === 'ask') this.#listenToAsk(member, channel);
-        else this.#listenToRun(member, channel);
-        return undefined;
-      },
-      onEnd: () => onEnd?.(),
-      onError: (error) => this.#onError(error),
-    });
+    return { ...this.#door.open(), slot: member.slot };
   }
 
   /**
@@ -302,20 +270,7 @@ class Hub {
   /** @param {Member} member */
   #sendPlan(member) {
     member.state = 'starting';
-    /** @type {Map<string, Set<number>>} */
-    const owners = new Map();
-    const taken = [];
-    for (const other of this.members.values()) {
-      if (other === member || other.state === 'gone') continue;
-      for (const { device, memoryLimit } of other.plan) {
-        taken.push({ device, memoryLimit });
-        if (!owners.has(device)) owners.set(device, new Set());
-        owners.get(device)?.add(other.slot);
-      }
-    }
-    const workers = Math.max(this.config.workers ?? 0, this.workers.filter(({ inProcess, plan }) => !inProcess || plan.length).length, 1);
-    member.plan = planContexts({ workerId: member.workerId, devices: member.devices, taken, config: this.config, workers, avoid: this.#avoid }, owners);
-    if (!member.plan.length && !member.devices.length) this.log.error({ worker: member.workerId }, 'a worker has found no device');
+    this.#starts.plan(member, [...this.members.values()]);
     member.ask?.postText({ type: 'plan', contexts: member.plan });
   }
 
@@ -329,7 +284,7 @@ class Hub {
     const view = new ContextView(member, plan, device, this.speeds);
     member.contexts = [...member.contexts.filter((other) => other.index !== index), view];
     this.#types.add(view.type);
-    this.#failedStarts.delete(device.id);
+    this.#starts.opened(device.id);
     this.#contextsChanged();
     this.log.debug({ worker: member.workerId, context: view.id, device: device.name }, 'a context is ready');
     this.#dispatchSoon();
@@ -459,11 +414,17 @@ class Hub {
     if (member.state === 'gone' || member.inProcess) return;
     member.endReason = reason;
     this.#leave(member, reason);
-    try {
-      process.kill(member.pid, 'SIGKILL');
-    } catch {
-      // It has gone by itself.
-    }
+    // Through its own object, which knows when it has ended: its number may be another process's by then.
+    Object.values(cluster.workers ?? {}).find((worker) => worker?.process.pid === member.pid)?.process.kill('SIGKILL');
+  }
+
+  /**
+   * Node says that a worker has ended; one that had not connected yet is missed by nobody else.
+   * @param {number|undefined} pid
+   */
+  processEnded(pid) {
+    const member = pid === undefined ? undefined : this.#pids.get(pid);
+    if (member && !member.ask && !member.run) this.#gone(member);
   }
 
   /**
@@ -498,7 +459,7 @@ class Hub {
     this.coordinator.onMemberGone(member);
     this.metrics.retire(member.slot);
     this.members.delete(member.slot);
-    this.#pids.delete(String(member.pid));
+    this.#pids.delete(member.pid);
     this.regions.gone(member);
     this.regions.sweep(this.workers, (serial) => this.coordinator.usesMemoryOf(serial));
     native.dropRegion(member.pageRegion);
@@ -507,7 +468,7 @@ class Hub {
       const reason = member.endReason || 'crash';
       this.countRestart(reason);
       this.log.warn({ worker: member.workerId, reason }, 'a worker has ended');
-      if (wasStarting) this.#failedStart(member);
+      if (wasStarting) this.#starts.failed(member);
     }
     this.tellAll('worker-lost', { workerId: member.workerId, pid: member.pid, reason: member.endReason || 'crash' });
     this.onGone?.(member, wasStarting);
@@ -522,27 +483,8 @@ class Hub {
     this.restarts[reason] = (this.restarts[reason] ?? 0) + 1;
   }
 
-  /**
-   * A device whose opening ends workers is left out after the second time, if there is another.
-   * @param {Member} member
-   */
-  #failedStart(member) {
-    const types = this.config.contextTypes;
-    for (const { device, index } of member.plan) {
-      // Those it had not come to are not to blame.
-      const state = status.kStates[member.page[status.contextAt(index) + status.kState]];
-      if (state !== 'starting' && state !== 'lost') continue;
-      const times = (this.#failedStarts.get(device) ?? 0) + 1;
-      this.#failedStarts.set(device, times);
-      if (times < kStartsBeforeAvoiding || this.#avoid.has(device)) continue;
-      if (!member.devices.some(({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)))) continue;
-      this.#avoid.add(device);
-      this.log.error({ device }, 'workers end when they open this device: it is left out from now on');
-    }
-  }
-
   get avoided() {
-    return [...this.#avoid];
+    return this.#starts.avoided;
   }
 
   #onTick() {
@@ -580,7 +522,7 @@ class Hub {
   #startedLate(member) {
     if (member.contexts.length || member.inProcess) {
       this.log.error({ worker: member.workerId, contexts: member.contexts.map(({ id }) => id) }, 'a worker could not open all of its contexts in time: it does without the others');
-      if (!member.inProcess) this.#failedStart(member);
+      if (!member.inProcess) this.#starts.failed(member);
       this.#memberReady(member);
       return;
     }
@@ -607,7 +549,7 @@ class Hub {
     this.#closed = true;
     clearInterval(this.#tick);
     this.coordinator.close();
-    this.#listener?.close();
+    this.#door.close();
     const bye = new Float64Array([2, protocol.kBye]);
     for (const member of this.members.values()) {
       member.run?.post(bye);
@@ -618,4 +560,4 @@ class Hub {
   }
 }
 
-module.exports = { Hub, kAskRole, kRunRole, kMaxMembers, lag: status.kLoopLag };
+module.exports = { Hub };

@@ -59,9 +59,10 @@ function askToJoin() {
 /**
  * In the primary: answers workers that ask. Everything else on the channel belongs to the application.
  * @param {(workerId: number, pid: number, version: string) => { refused: string, code?: string }|{ address?: string, key?: number[], slot?: number }} invite
+ * @param {(pid: number|undefined) => void} onExit a worker process has ended
  * @returns {() => void} ends it
  */
-function answerJoining(invite) {
+function answerJoining(invite, onExit) {
   /**
    * @param {import('node:cluster').Worker} worker
    * @param {any} message
@@ -72,8 +73,13 @@ function answerJoining(invite) {
     const reply = 'refused' in answer ? { type: kRefused, reason: answer.refused, code: answer.code } : { type: kWelcome, ...answer };
     if (worker.isConnected()) worker.send(reply, () => {});
   };
+  const onWorkerExit = (/** @type {import('node:cluster').Worker} */ worker) => onExit(worker.process.pid);
   cluster.on('message', onMessage);
-  return () => cluster.removeListener('message', onMessage);
+  cluster.on('exit', onWorkerExit);
+  return () => {
+    cluster.removeListener('message', onMessage);
+    cluster.removeListener('exit', onWorkerExit);
+  };
 }
 
 module.exports = { askToJoin, answerJoining };

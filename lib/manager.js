@@ -123,7 +123,7 @@ class GPUClusterManager extends EventEmitter {
       this.#becomePrimary();
       this.#forks?.joined(workerId);
       return hub.invite(workerId, pid, version);
-    }));
+    }, (pid) => hub.processEnded(pid)));
     const onFork = () => this.#becomePrimary();
     cluster.on('fork', onFork);
     this.#undo.push(() => cluster.removeListener('fork', onFork));

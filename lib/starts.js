@@ -1,0 +1,73 @@
+// What workers are told to open, and what was learned from those that could not.
+'use strict';
+const { planContexts } = require('./plan');
+const status = require('./status');
+
+/** @typedef {import('./member').Member} Member */
+
+const kStartsBeforeAvoiding = 2;
+
+class Starts {
+  /** @type {Set<string>} devices that are left out */
+  #avoid = new Set();
+  /** @type {Map<string, number>} workers that ended as they opened a device, since one has opened it */
+  #failed = new Map();
+
+  /** @param {{ config: import('./config').Config, log: import('./log').Logger }} parts */
+  constructor(parts) {
+    this.parts = parts;
+  }
+
+  get avoided() {
+    return [...this.#avoid];
+  }
+
+  /** @param {string} device */
+  opened(device) {
+    this.#failed.delete(device);
+  }
+
+  /**
+   * Decides on a member's contexts.
+   * @param {Member} member
+   * @param {readonly Member[]} all
+   */
+  plan(member, all) {
+    const { config, log } = this.parts;
+    /** @type {Map<string, Set<number>>} */
+    const owners = new Map();
+    const taken = [];
+    for (const other of all) {
+      if (other === member || other.state === 'gone') continue;
+      for (const { device, memoryLimit } of other.plan) {
+        taken.push({ device, memoryLimit });
+        if (!owners.has(device)) owners.set(device, new Set());
+        owners.get(device)?.add(other.slot);
+      }
+    }
+    const workers = Math.max(config.workers ?? 0, all.filter(({ state, inProcess, plan }) => state !== 'gone' && (!inProcess || plan.length)).length, 1);
+    member.plan = planContexts({ workerId: member.workerId, devices: member.devices, taken, config, workers, avoid: this.#avoid }, owners);
+    if (!member.plan.length && !member.devices.length) log.error({ worker: member.workerId }, 'a worker has found no device');
+  }
+
+  /**
+   * A device whose opening ends workers is left out after the second time, if there is another.
+   * @param {Member} member
+   */
+  failed(member) {
+    const types = this.parts.config.contextTypes;
+    for (const { device, index } of member.plan) {
+      // Those it had not come to are not to blame.
+      const state = status.kStates[member.page[status.contextAt(index) + status.kState]];
+      if (state !== 'starting' && state !== 'lost') continue;
+      const times = (this.#failed.get(device) ?? 0) + 1;
+      this.#failed.set(device, times);
+      if (times < kStartsBeforeAvoiding || this.#avoid.has(device)) continue;
+      if (!member.devices.some(({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)))) continue;
+      this.#avoid.add(device);
+      this.parts.log.error({ device }, 'workers end when they open this device: it is left out from now on');
+    }
+  }
+}
+
+module.exports = { Starts };
