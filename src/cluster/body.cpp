@@ -43,7 +43,7 @@ void decodeInputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>
     if (!found) throw Error(Code::Internal, "the memory of an input is not known in this process");
     input.host = found->at(offset, bytes);
     regions.push_back(std::move(found));
-    if (sealed && generation && i < kMaxTensors) (*sealed)[i] = {region, offset, generation};
+    if (sealed && generation && i < kMaxTensors) (*sealed)[i] = {region, offset, generation, bytes};
   }
 }
 
@@ -66,8 +66,10 @@ std::unique_ptr<Graph> decodeGraph(Reader& reader) {
   auto graph = std::make_unique<Graph>();
   graph->inputCount = reader.count(4096);
   graph->valueCount = reader.count(1 << 20);
+  if (graph->inputCount > graph->valueCount) throw Error(Code::Internal, "a graph has more inputs than values");
   graph->nodes.resize(reader.count(1 << 20));
   graph->outputs.resize(reader.count(4096));
+  if (graph->outputs.empty()) throw Error(Code::Internal, "a graph has no outputs");
   auto value = [&](double number) {
     if (!(number >= -1 && number < static_cast<double>(graph->valueCount))) throw Error(Code::Internal, "a graph names a value it does not have");
     return static_cast<int>(number);
@@ -79,7 +81,9 @@ std::unique_ptr<Graph> decodeGraph(Reader& reader) {
     for (int& input : node.inputs) input = value(reader.number());
     for (int& output : node.outputs) output = value(reader.number());
     for (double& param : node.params) param = reader.number();
-    node.label = static_cast<int>(reader.number());
+    const double label = reader.number();
+    if (!(label >= -1 && label <= 1 << 20)) throw Error(Code::Internal, "a graph's node has a number that it can't have");
+    node.label = static_cast<int>(label);
   }
   return graph;
 }
@@ -92,6 +96,7 @@ void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory) {
     job.kind = Job::Kind::Graph;
     job.graph = decodeGraph(reader);
     decodeInputs(reader, job, memory.regions, nullptr);
+    if (job.inputs.size() != job.graph->inputCount) throw Error(Code::Internal, "a job has not as many inputs as its graph");
   } else {
     auto table = allWorkloads();
     job.workload = table[reader.count(table.size() - 1)];

@@ -24,9 +24,10 @@ class Reader {
   size_t at_ = 0;
 };
 
-// An input that is never going to change: a copy of it may stay on a device. generation 0: not so.
+// An input that is never going to change: a copy of it may stay on a device. generation 0: not so. Two jobs may use pieces of one
+// tensor that begin at the same place and differ in length.
 struct SealedPlace {
-  uint64_t region = 0, offset = 0, generation = 0;
+  uint64_t region = 0, offset = 0, generation = 0, bytes = 0;
   bool operator==(const SealedPlace&) const = default;
 };
 struct BodyMemory {

@@ -66,7 +66,7 @@ bool fits(const TensorArg& input, How how) {
     case How::Same: return true;
     case How::Flat: return input.present && input.spec.shape.rank() >= 1;
     case How::Rows: return input.present && input.spec.shape.rank() >= 1 && input.spec.shape.back() > 0;
-    case How::Leading: return input.present && input.spec.shape.rank() == 3;
+    case How::Leading: return input.present && input.spec.shape.rank() == 3 && input.spec.shape[1] > 0 && input.spec.shape[2] > 0;
     case How::Stack: return input.present && input.spec.shape.rank() == 2;
   }
   return false;
@@ -84,7 +84,7 @@ size_t firstEqualAxis(How how, const Shape& shape) {
 
 bool joinable(const Job& job, const Rule& rule) {
   for (size_t i = 0; i < job.inputs.size(); ++i)
-    if (job.inputs[i].device || !fits(job.inputs[i], rule.inputs[i])) return false;
+    if ((job.inputs[i].device && rule.inputs[i] != How::Same) || !fits(job.inputs[i], rule.inputs[i])) return false;
   // A row or a scalar against a tensor is not the same as many of them.
   if (rule.inputs[0] == How::Flat && job.inputs.size() > 1 && !(job.inputs[0].spec.shape == job.inputs[1].spec.shape)) return false;
   // Heads of query, key and value go together one by one.
@@ -104,7 +104,7 @@ bool matches(const Job& a, const Job& b, const Rule& rule) {
     if (x.present != y.present || x.spec.dtype != y.spec.dtype) return false;
     const How how = rule.inputs[i];
     if (how == How::Same) {
-      if (x.present && (x.host != y.host || !(x.spec.shape == y.spec.shape))) return false;
+      if (x.present && (x.host != y.host || x.device != y.device || !(x.spec.shape == y.spec.shape))) return false;
       continue;
     }
     if (how == How::None) continue;

@@ -1,7 +1,9 @@
 // What processes of a cluster say to each other: channels, joined jobs, bodies, and the executor on real contexts.
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -104,7 +106,7 @@ TEST(ClusterChannel, BringsRegionsAheadOfTheMessagesAfterThem) {
 }
 
 TEST(ClusterChannel, TurnsAwayWhatCannotBeAMessage) {
-  const std::vector<double> nonsense[] = {{0, 1, 2}, {-5, 1, 2}, {1, 1, 1}, {1e300, 4, 5}, {kNaN, 1, 1}, {kInf, 1, 1},
+  const std::vector<double> nonsense[] = {{0, 1, 2}, {-5, 1, 2}, {1, 1, 1}, {1e300, 4, 5}, {kNaN, 1, 1}, {kInf, 1, 1}, {2.5, 9, 1},
                                           {3, static_cast<double>(Type::Region), 77}};  // a region without its descriptor
   for (const auto& bytes : nonsense) {
     auto [a, b] = Channel::makePair();
@@ -129,6 +131,28 @@ TEST(ClusterChannel, TurnsAwayWhatCannotBeAMessage) {
   ASSERT_TRUE(readable(to.fd(), 1000));
   EXPECT_FALSE(to.read([](std::span<const double>) {}));
   ::close(a);
+}
+
+TEST(ClusterChannel, HasNoWordForATypeThatIsNone) {
+  for (double type : {kNaN, kInf, -kInf, -1.0, 0.0, 1e300}) EXPECT_EQ(typeOf(type), Type{}) << type;
+  for (double number : {kNaN, -1.0, 1e300, kInf}) EXPECT_EQ(wholeOf(number), 0u) << number;
+  EXPECT_EQ(typeOf(3), Type::Drop);
+  EXPECT_EQ(wholeOf(9007199254740991.0), 9007199254740991u);
+  auto [a, b] = Channel::makePair();
+  Channel from(a), to(b);
+  from.post(std::vector<double>{3, kNaN, kNaN});
+  from.flush();
+  int seen = 0;
+  ASSERT_TRUE(readable(to.fd(), 1000));
+  EXPECT_TRUE(to.read([&](std::span<const double>) { ++seen; }));
+  EXPECT_EQ(seen, 1);
+  // Another region than the message says.
+  auto region = Region::create(4096);
+  from.post(std::vector<double>{3, static_cast<double>(Type::Region), static_cast<double>(region->id) + 1}, region);
+  from.flush();
+  ASSERT_TRUE(readable(to.fd(), 1000));
+  EXPECT_FALSE(to.read([](std::span<const double>) {}));
+  EXPECT_FALSE(RegionTable::shared().find(region->id));
 }
 
 TEST(ClusterChannel, SaysWhenTheOtherSideHasGone) {
@@ -156,6 +180,30 @@ TEST(ClusterListener, AcceptsProcessesOfTheSameUser) {
   EXPECT_GE(accepted, 0);
   EXPECT_EQ(pid, ::getpid());
   ::close(fd), ::close(accepted);
+}
+
+TEST(ClusterListener, LetsNobodyWaitWhoseConnectionItCannotTake) {
+  Listener listener;
+  const int fd = Channel::connect(listener.name());
+  ASSERT_TRUE(readable(listener.fd(), 1000));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int highest = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);  // the lowest that is free: with it as the limit there is no other
+  ASSERT_GE(highest, 0);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(highest) + 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  int pid = 0;
+  EXPECT_EQ(listener.accept(&pid), -1);
+  const bool waits = readable(listener.fd(), 0);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_FALSE(waits);
+  ::close(highest), ::close(fd);
+  const int again = Channel::connect(listener.name());
+  ASSERT_TRUE(readable(listener.fd(), 1000));
+  const int accepted = listener.accept(&pid);
+  EXPECT_GE(accepted, 0);
+  ::close(again), ::close(accepted);
 }
 
 // ---- joined jobs
@@ -275,6 +323,16 @@ TEST(ClusterJoin, LeavesApartWhatIsNotAlike) {
   // A row against a tensor is not many rows; PageRank and PCA have no rows to put below each other.
   EXPECT_EQ(key(prepared("add", {rows(4, 8), random.uniform(kF32, {8})})), 0u);
   EXPECT_EQ(key(prepared("pca-fit", {rows(20, 4)}, {{"components", 2}})), 0u);
+  // No keys to attend to, or nobody who asks: there is nothing to put behind each other.
+  auto attention = [&](uint64_t s, uint64_t t, uint64_t e) {
+    return prepared("attention", {random.uniform(kF32, {2, s, 4}), random.uniform(kF32, {2, t, 4}), random.uniform(kF32, {2, t, e})});
+  };
+  const std::array<uint64_t, 3> empties[] = {{3, 0, 5}, {0, 3, 5}, {3, 3, 0}};
+  for (const auto& [s, t, e] : empties) {
+    auto one = attention(s, t, e), two = attention(s, t, e);
+    EXPECT_EQ(key(one), 0u);
+    EXPECT_FALSE(JoinedJobs::make(std::vector{one, two}));
+  }
   // A search is joined with another on the same memory only.
   auto search = [&] { return prepared("similarity-search", {rows(1, 8), rows(30, 8)}, {{"k", 3}}); };
   auto a = search(), b = search();
@@ -346,6 +404,35 @@ TEST(ClusterBody, RefusesWhatMakesNoSense) {
       } catch (const Error&) {
       }
     }
+}
+
+TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
+  Shared in = share(8), out = share(8);
+  // One node: value 1 = scale(value 0).
+  auto body = [&](double inputs, double values, double given, double label) {
+    std::vector<double> numbers{kGraphBody, inputs, values, 1, 1, 1, workloadNumber("scale"), 0, -1, -1, -1, 1, -1, -1, -1, 3};
+    numbers.resize(numbers.size() + kMaxParams - 1, kNaN);
+    numbers.push_back(label);
+    numbers.push_back(given);
+    for (int i = 0; i < given; ++i)
+      for (double number : {1.0, 0.0, 2.0, 2.0, 4.0, in.region(), in.offset(), 0.0}) numbers.push_back(number);
+    for (double number : {1.0, out.region(), out.offset(), 32.0}) numbers.push_back(number);
+    return numbers;
+  };
+  auto decode = [](const std::vector<double>& numbers) {
+    Job job;
+    BodyMemory memory;
+    decodeBody(numbers, job, memory);
+  };
+  EXPECT_NO_THROW(decode(body(1, 2, 1, -1)));
+  EXPECT_THROW(decode(body(1, 2, 3, -1)), Error);     // more inputs than the graph has
+  EXPECT_THROW(decode(body(50, 2, 50, -1)), Error);   // more inputs than values
+  for (double label : {kNaN, 1e300, -7.0}) EXPECT_THROW(decode(body(1, 2, 1, label)), Error);
+  std::vector<double> mute = body(1, 2, 1, -1);
+  mute[4] = 0;  // no outputs
+  mute.erase(mute.begin() + 5);
+  mute.resize(mute.size() - 3), mute.back() = 0;
+  EXPECT_THROW(decode(mute), Error);
 }
 
 class Coordinator {  // the other end of an executor
@@ -458,6 +545,22 @@ TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {
     EXPECT_FALSE(known());
     EXPECT_EQ(context->memoryUse().usedBytes, 0u);
     RegionTable::shared().add(in.block->region);
+  }
+}
+
+TEST_P(ExecutorOn, TellsPiecesOfASealedTensorApart) {
+  auto context = Context::create(deviceOf(GetParam()));
+  Coordinator coordinator({context});
+  Shared in = share(80'000), out = share(80'000);
+  for (int e = 0; e < 80'000; ++e) in.floats()[e] = static_cast<float>(e);
+  size_t jobs = 0;
+  for (int rows : {5'000, 20'000, 5'000, 20'000, 10'000}) {  // all from its beginning
+    std::memset(out.floats(), 0, 80'000 * sizeof(float));
+    ++jobs;
+    coordinator.assign(0, {{static_cast<double>(jobs), scaleBody(in, out, rows, 3, 9)}});
+    coordinator.await(jobs);
+    EXPECT_EQ(coordinator.code(static_cast<int>(jobs)), 0);
+    for (int e = 0; e < 4 * rows; ++e) ASSERT_EQ(out.floats()[e], 3.0f * static_cast<float>(e)) << rows;
   }
 }
 
