@@ -2,11 +2,13 @@
 #include "cluster/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 
@@ -17,7 +19,8 @@ namespace {
 
 constexpr size_t kReadBytes = 256 << 10;
 constexpr int kSocketBuffer = 1 << 20;  // a burst of jobs fits, so that a busy reader does not stop the writer
-constexpr size_t kMaxDescriptors = 16;  // of one recvmsg
+constexpr size_t kMaxDescriptors = 16;  // of one recvmsg, and waiting for their messages
+constexpr size_t kMostSentBytes = 1 << 20;  // kept in front of what is unsent
 
 int makeSocket(int flags = 0) {
   int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
@@ -69,9 +72,15 @@ void Channel::post(std::span<const double> message, std::shared_ptr<Region> regi
     out_.clear();
     sent_ = 0;
   }
-  if (region) attached_.push_back({out_.size(), std::move(region)});
+  if (sent_ > kMostSentBytes && sent_ > out_.size() / 2) {  // the other side reads, but never all there is
+    out_.erase(out_.begin(), out_.begin() + static_cast<ptrdiff_t>(sent_));
+    for (Attached& one : attached_) one.at -= sent_;
+    sent_ = 0;
+  }
+  const size_t at = out_.size();
   auto bytes = std::as_bytes(message);
   out_.insert(out_.end(), bytes.begin(), bytes.end());
+  if (region) attached_.push_back({at, std::move(region)});
 }
 
 bool Channel::flush() {
@@ -154,7 +163,8 @@ bool Channel::receive() {
     }
   }
   inBytes_ += static_cast<size_t>(received);
-  return received > 0;
+  // Without one of its descriptors (this process has too many) nothing that follows could be told apart.
+  return received > 0 && !(header.msg_flags & MSG_CTRUNC);
 }
 
 bool Channel::dispatch(const std::function<void(std::span<const double>)>& onMessage) {
@@ -163,7 +173,7 @@ bool Channel::dispatch(const std::function<void(std::span<const double>)>& onMes
   bool sound = true;
   while (sound && at < count) {
     const double length = in_[at];
-    if (!(length >= kFirst && length <= kMaxMessage)) {
+    if (!(length >= kFirst && length <= kMaxMessage) || length != std::floor(length)) {
       sound = false;
       break;
     }
@@ -177,22 +187,24 @@ bool Channel::dispatch(const std::function<void(std::span<const double>)>& onMes
   const size_t left = inBytes_ - at * sizeof(double);
   if (at && left) std::memmove(in_.data(), in_.data() + at, left);
   inBytes_ = left;
-  return sound;
+  return sound && descriptors_.size() <= kMaxDescriptors;
 }
 
 bool Channel::carryOut(std::span<const double> message) {
-  const auto type = static_cast<Type>(static_cast<int>(message[kType]));
+  const Type type = typeOf(message[kType]);
   if (type == Type::Region) {
-    if (descriptors_.empty()) return false;
+    if (descriptors_.empty() || message.size() <= kFirst) return false;
     int fd = descriptors_.front();
     descriptors_.pop_front();
     try {
-      RegionTable::shared().add(Region::adopt(fd));
+      auto region = Region::adopt(fd);
+      if (static_cast<double>(region->id) != message[kFirst]) return false;
+      RegionTable::shared().add(std::move(region));
     } catch (const Error&) {
       return false;
     }
   } else if (type == Type::Drop && message.size() > kFirst) {
-    RegionTable::shared().drop(static_cast<uint64_t>(message[kFirst]));
+    RegionTable::shared().drop(wholeOf(message[kFirst]));
   }
   return true;
 }
@@ -213,12 +225,22 @@ Listener::Listener() {
     ::close(fd_);
     throw Error(Code::Internal, std::string("the cluster's address can't be opened: ") + std::strerror(failed));
   }
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-Listener::~Listener() { ::close(fd_); }
+Listener::~Listener() {
+  ::close(fd_);
+  if (spare_ >= 0) ::close(spare_);
+}
 
 int Listener::accept(int* pid) {
   int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_ >= 0) {
+    ::close(spare_);
+    if ((fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0) ::close(fd);
+    spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return -1;
+  }
   if (fd < 0) return -1;
   ucred peer{};
   socklen_t length = sizeof peer;

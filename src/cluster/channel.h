@@ -36,6 +36,12 @@ class Channel {
   bool read(const std::function<void(std::span<const double>)>& onMessage);
   void shutdown() noexcept;  // both directions: read() returns false from now on, on both sides
 
+  // For the one thread that announces this process's regions: those the other side knows of, and as of which change.
+  struct Told {
+    uint64_t change = 0;
+    std::vector<uint64_t> regions;
+  } told;
+
  private:
   struct Attached {
     size_t at;  // in out_, in bytes
@@ -65,11 +71,12 @@ class Listener {
   ~Listener();
   int fd() const { return fd_; }
   const std::string& name() const { return name_; }
-  // The next connection of a process of the same user, -1 when there is none. Others are turned away.
+  // The next connection of a process of the same user, -1 when there is none. Others are turned away, and so is everybody while this
+  // process has no descriptor left: one that was left waiting would wake the caller again and again.
   int accept(int* pid);
 
  private:
-  int fd_ = -1;
+  int fd_ = -1, spare_ = -1;
   std::string name_;
 };
 

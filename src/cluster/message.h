@@ -21,6 +21,10 @@ enum class Type : int {
 
 constexpr size_t kLength = 0, kType = 1, kFirst = 2;
 
+// A message's number as what it stands for: anything may have arrived. No such type, or number: 0.
+constexpr Type typeOf(double number) { return number >= 1 && number < 256 ? static_cast<Type>(static_cast<int>(number)) : Type{}; }
+constexpr uint64_t wholeOf(double number) { return number >= 0 && number <= 9007199254740992.0 ? static_cast<uint64_t>(number) : 0; }
+
 // A body says what is to be done, and on which memory: it is written by the client, carried unread by the coordinator, and read by
 // the executor. [kind, workload or graph numbers..., inputs, outputs]
 //   workload: 0, workload, params[kMaxParams], inputs, { input }, outputs, { output }
