@@ -288,7 +288,8 @@ void Context::settle(const JobPtr& job, std::exception_ptr error) {
   done(*job);
   done = nullptr;
   std::unique_lock lock(mutex_);
-  std::erase(started_, job);
+  // One entry: what done() has handed in again may have begun already.
+  if (auto entry = std::find(started_.begin(), started_.end(), job); entry != started_.end()) started_.erase(entry);
   while (pending_ == 1 && !closed_.empty()) {
     std::vector<std::function<void()>> closed;
     closed.swap(closed_);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <list>
+#include <utility>
 
 #include "cluster/body.h"
 #include "cluster/join.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr int kBeatMs = 500;
 constexpr uint64_t kResidentFromBytes = 64 << 10;  // smaller inputs are as fast to send again
 constexpr double kPinFromBytes = 256 << 10;
+constexpr auto kLostPatience = std::chrono::milliseconds(2000);
 
 double nowMs() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -38,6 +40,7 @@ struct Executor::RemoteJob {
   std::shared_ptr<Launch> launch;                        // null: it was not joined with others
   Job job;
   BodyMemory memory;
+  std::vector<std::shared_ptr<void>> pins;  // page-locked for as long as it runs
 };
 
 struct Executor::Lane {
@@ -61,8 +64,6 @@ struct Executor::Lane {
       }
     return nullptr;
   }
-  // Page-locking costs milliseconds, once for each region: not for the sake of a small job.
-  void pin(const RemoteJob& job);
   void keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor) {
     if (find(key)) return;
     residentBytes += tensor->view.size;
@@ -75,14 +76,6 @@ struct Executor::Lane {
     return resident.erase(it);
   }
 };
-
-void Executor::Lane::pin(const RemoteJob& job) {
-  if (onCpu || job.job.cost.bytes < kPinFromBytes) return;
-  for (const auto& region : job.memory.regions)
-    if (auto [slot, isNew] = pinned.try_emplace(region->id); isNew)
-      if (auto pin = context->device()->pin({region->data(), region->size()}))  // the region lives as long as what it is pinned by
-        slot->second = std::shared_ptr<void>(pin.get(), [pin, region](void*) mutable { pin.reset(); });
-}
 
 Executor::Executor(int fd, double* page, std::shared_ptr<void> keepPage, OnGone onGone)
     : channel_(fd), page_(page), keepPage_(std::move(keepPage)), onGone_(std::move(onGone)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -102,8 +95,11 @@ void Executor::add(uint32_t index, std::shared_ptr<Context> context) {
   lane->page = page_ + kContexts + index * kContextNumbers;
   lane->onCpu = context->device()->info.backend == Backend::Cpu;
   lane->context = std::move(context);
+  std::shared_ptr<Lane> before;  // its context may wait as it goes: not under the lock
   std::lock_guard lock(mutex_);
-  lanes_[index] = std::move(lane);
+  std::erase_if(known_, [](const auto& known) { return known.expired(); });
+  known_.push_back(lane);
+  before = std::exchange(lanes_[index], std::move(lane));
 }
 
 void Executor::remove(uint32_t index) {
@@ -116,22 +112,30 @@ void Executor::halt() {
   stopping_ = true;
   halting_ = true;
   poke();
+  std::lock_guard lock(joining_);
   if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
 }
 
 void Executor::stop(bool cancel) {
   halt();
-  std::array<std::shared_ptr<Lane>, kMaxContexts> lanes;
+  std::vector<std::shared_ptr<Lane>> lanes;
   {
     std::lock_guard lock(mutex_);
-    std::swap(lanes, lanes_);
+    for (const auto& known : known_)
+      if (auto lane = known.lock()) lanes.push_back(std::move(lane));
+    lanes_ = {};
     if (cancel)
-      for (auto& [number, job] : jobs_) job->job.requestStop();
+      for (auto& [number, job] : jobs_) {
+        job->job.requestStop();
+        if (auto joined = job->launch ? job->launch->joined.lock() : nullptr) joined->job.requestStop();
+      }
   }
-  // Completions refer to this object: they must have come.
+  // Completions refer to this object: they must have come, those of contexts that were removed or lost, too. A device that was lost
+  // and still does not let go of its jobs never will.
   for (const auto& lane : lanes) {
-    if (!lane) continue;
-    while (lane->context->pending() && !lane->context->lost()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    auto patience = kLostPatience;
+    while (lane->context->pending() && (!lane->context->lost() || patience-- > std::chrono::milliseconds(0)))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     std::lock_guard lock(mutex_);
     lane->resident.clear();
   }
@@ -152,6 +156,7 @@ void Executor::poke() {
 // ---- the executor's thread
 
 void Executor::loop() {
+  loopThread_ = std::this_thread::get_id();
   becomeServiceThread("switchyard-exec");  // it answers: what it computes itself takes microseconds
   const auto onEach = [this](std::span<const double> message) { onMessage(message); };
   bool open = true;
@@ -181,10 +186,12 @@ bool Executor::waitForInput() {
 void Executor::onMessage(std::span<const double> message) {
   if (stopping_) return;
   try {
-    switch (static_cast<Type>(static_cast<int>(message[kType]))) {
+    const Type type = typeOf(message[kType]);
+    if (message.size() <= kFirst && type != Type::Bye) return;
+    switch (type) {
       case Type::Assign: assign(message); break;
-      case Type::Cancel: cancel(static_cast<uint64_t>(message[kFirst])); break;
-      case Type::Drop: forget(static_cast<uint64_t>(message[kFirst])); break;
+      case Type::Cancel: cancel(wholeOf(message[kFirst])); break;
+      case Type::Drop: forget(wholeOf(message[kFirst])); break;
       case Type::Bye: stopping_ = true; break;
       default: break;
     }
@@ -214,7 +221,7 @@ void Executor::assign(std::span<const double> message) {
       job->number = number;
       job->decidedMs = decided;
       decodeBody(body, job->job, job->memory);
-      lane->pin(*job);
+      pin(*lane, *job);
       jobs.push_back(std::move(job));
     } catch (...) {
       refuse(number, index, std::current_exception());
@@ -227,6 +234,28 @@ void Executor::assign(std::span<const double> message) {
     store(lane->page, kRemotePending, load(lane->page, kRemotePending) + static_cast<double>(jobs.size()));
   }
   start(lane, std::move(jobs));
+}
+
+// Page-locking costs milliseconds, once for each region: not for the sake of a small job. Contexts on one device share it, and a job
+// holds it, so that no transfer is under way when it ends.
+void Executor::pin(Lane& lane, RemoteJob& job) {
+  if (lane.onCpu || job.job.cost.bytes < kPinFromBytes) return;
+  Device* device = lane.context->device().get();
+  for (const auto& region : job.memory.regions) {
+    auto found = lane.pinned.find(region->id);
+    if (found == lane.pinned.end()) {
+      // Those that this process has given up itself: nobody says so to its executor.
+      std::erase_if(lane.pinned, [](const auto& one) { return !RegionTable::shared().find(one.first); });
+      std::erase_if(pins_, [](const auto& one) { return one.second.expired(); });
+      auto& known = pins_[{device, region->id}];
+      auto shared = known.lock();
+      if (!shared)
+        if (auto pin = device->pin({region->data(), region->size()}))  // the region lives as long as what it is pinned by
+          known = shared = std::shared_ptr<void>(pin.get(), [pin, region](void*) mutable { pin.reset(); });
+      found = lane.pinned.emplace(region->id, std::move(shared)).first;
+    }
+    if (found->second) job.pins.push_back(found->second);
+  }
 }
 
 void Executor::start(const std::shared_ptr<Lane>& lane, std::vector<JobPtr> jobs) {
@@ -346,7 +375,7 @@ void Executor::ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64
   }
   const RemoteJob* first = jobs.empty() ? nullptr : jobs.front().get();
   for (const JobPtr& job : jobs) report(*job, first->begunMs, ran, numbers.size(), error, lane->index);
-  if (std::this_thread::get_id() != thread_.get_id() && !channel_.flush()) poke();
+  if (std::this_thread::get_id() != loopThread_ && !channel_.flush()) poke();
 }
 
 // What is kept on the device for later jobs must not cost a job its memory, nor must what it was joined with.
@@ -450,11 +479,15 @@ void Executor::cancel(uint64_t number) {
 }
 
 void Executor::forget(uint64_t region) {
+  std::vector<std::shared_ptr<void>> gone;  // a driver may take its time: not under the lock
   std::lock_guard lock(mutex_);
   for (const auto& lane : lanes_) {
     if (!lane) continue;
-    lane->pinned.erase(region);
-    for (auto it = lane->resident.begin(); it != lane->resident.end();) it = it->key.region == region ? lane->drop(it) : std::next(it);
+    if (auto pin = lane->pinned.extract(region)) gone.push_back(std::move(pin.mapped()));
+    for (auto it = lane->resident.begin(); it != lane->resident.end();) {
+      if (it->key.region == region) gone.push_back(it->tensor);
+      it = it->key.region == region ? lane->drop(it) : std::next(it);
+    }
   }
 }
 

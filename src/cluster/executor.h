@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -39,6 +40,7 @@ class Executor {
   bool waitForInput();
   void onMessage(std::span<const double> message);
   void assign(std::span<const double> message);
+  void pin(Lane& lane, RemoteJob& job);
   void start(const std::shared_ptr<Lane>& lane, std::vector<JobPtr> jobs);
   void submit(Lane& lane, const std::shared_ptr<Job>& job);
   bool uploadFirst(const std::shared_ptr<Lane>& lane, std::vector<JobPtr>& jobs);
@@ -58,8 +60,12 @@ class Executor {
   int wake_ = -1;  // an eventfd: something is left to be sent, or stop
   std::mutex mutex_;
   std::array<std::shared_ptr<Lane>, kMaxContexts> lanes_;
+  std::vector<std::weak_ptr<Lane>> known_;     // removed ones with jobs included
   std::unordered_map<uint64_t, JobPtr> jobs_;  // taken and not reported
+  std::map<std::pair<Device*, uint64_t>, std::weak_ptr<void>> pins_;  // by device and region; executor's thread only
   std::atomic<bool> stopping_{false}, halting_{false};
+  std::thread::id loopThread_;  // written before the first job
+  std::mutex joining_;
   std::thread thread_;
 };
 
