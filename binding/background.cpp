@@ -13,12 +13,13 @@ Background& Background::shared() {
 }
 
 void Background::post(std::function<void()> task) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!running_) {
     try {
       std::thread([this] { loop(); }).detach();
       running_ = true;
     } catch (const std::system_error&) {  // no thread to be had: the caller waits instead
+      lock.unlock();
       task();
       return;
     }

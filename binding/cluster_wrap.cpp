@@ -22,7 +22,7 @@ namespace {
 constexpr size_t kInboxNumbers = 32768;
 constexpr int kGraceMs = 700, kGraceStepMs = 10;
 
-uint64_t readUint(const Napi::Value& value) { return static_cast<uint64_t>(value.As<Napi::Number>().DoubleValue()); }
+uint64_t readUint(const Napi::Value& value) { return cluster::wholeOf(value.As<Napi::Number>().DoubleValue()); }
 
 std::shared_ptr<Region> regionOf(const Napi::Value& id) {
   auto region = RegionTable::shared().find(readUint(id));
@@ -188,10 +188,9 @@ class ListenerWrap : public Napi::ObjectWrap<ListenerWrap> {
     const int fd = listener_->accept(&pid);
     if (fd < 0) return;
     napi_value result, arguments[2] = {Napi::Number::New(env, fd), Napi::Number::New(env, pid)};
-    if (napi_call_function(env, Value(), onConnection_.Value(), 2, arguments, &result) != napi_ok) {
-      ::close(fd);
-      napi_get_and_clear_last_exception(env, &result);
-    }
+    const napi_status status = napi_call_function(env, Value(), onConnection_.Value(), 2, arguments, &result);
+    if (status == napi_pending_exception) napi_get_and_clear_last_exception(env, &result);  // it may own the descriptor already
+    else if (status != napi_ok) ::close(fd);
   }
   Napi::Value name(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), listener_ ? listener_->name() : ""); }
   Napi::Value close(const Napi::CallbackInfo& info) {
@@ -213,7 +212,7 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
   explicit ExecutorWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info.Env(), [&] {
       auto region = regionOf(info[1]);
-      auto* page = reinterpret_cast<double*>(region->data() + region->firstBlock());
+      auto* page = reinterpret_cast<double*>(region->at(region->firstBlock(), cluster::kPageNumbers * sizeof(double)));
       const bool exitWhenGone = info[2].ToBoolean().Value();
       executor_ = std::make_shared<cluster::Executor>(info[0].As<Napi::Number>().Int32Value(), page, region, [exitWhenGone](const std::atomic<bool>& halting) {
         if (!exitWhenGone) return;

@@ -48,14 +48,19 @@ LoopPoll::LoopPoll(Napi::Env env, int fd, std::function<void(int)> onEvents) : s
   }
   state_->poll.data = state_;
   uv_unref(state_->handle());
-  Napi::Object resource = Napi::Object::New(env);
-  checkStatus(env, napi_async_init(env, resource, Napi::String::New(env, "switchyard"), &state_->async));
-  checkStatus(env, napi_create_reference(env, resource, 1, &state_->resource));
-  checkStatus(env, napi_add_async_cleanup_hook(env, [](napi_async_cleanup_hook_handle hook, void* data) {
-    auto* state = static_cast<State*>(data);
-    state->hook = hook;
-    state->close();
-  }, state_, &state_->hook));
+  try {
+    Napi::Object resource = Napi::Object::New(env);
+    checkStatus(env, napi_async_init(env, resource, Napi::String::New(env, "switchyard"), &state_->async));
+    checkStatus(env, napi_create_reference(env, resource, 1, &state_->resource));
+    checkStatus(env, napi_add_async_cleanup_hook(env, [](napi_async_cleanup_hook_handle hook, void* data) {
+      auto* state = static_cast<State*>(data);
+      state->hook = hook;
+      state->close();
+    }, state_, &state_->hook));
+  } catch (...) {
+    stop();  // libuv has the handle already
+    throw;
+  }
 }
 
 void LoopPoll::watch(int events) {

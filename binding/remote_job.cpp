@@ -2,6 +2,7 @@
 // caller's ArrayBuffer will be, so they are not copied at all.
 #include "remote_job.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -16,19 +17,16 @@ constexpr size_t kLargeBytes = HostPool::kPooledBytes;
 
 size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// What the heap has done, in order: a region made, or an id given up.
-struct Happening {
-  std::weak_ptr<Region> made;
-  uint64_t dropped = 0;
-};
-struct History {
+// What this process has of shared memory: regions that its heap made, and the blocks of shared tensors that JavaScript holds.
+struct Records {
   std::mutex mutex;
-  std::vector<Happening> all;
-  std::map<const std::byte*, std::weak_ptr<SharedBlock>> shared;
+  uint64_t change = 0;  // of the regions
+  std::map<uint64_t, std::weak_ptr<Region>> regions;
+  std::multimap<const std::byte*, std::weak_ptr<SharedBlock>> shared;  // a tensor may be open more than once
 };
-History& history() {
-  static History* history = new History;  // leaked on purpose: blocks may go after every static
-  return *history;
+Records& records() {
+  static Records* records = new Records;  // leaked on purpose: blocks may go after every static
+  return *records;
 }
 
 uint64_t residentId(const SharedBlock& block, const std::byte* data) {
@@ -44,50 +42,61 @@ void recordHeap() {
   std::call_once(once, [] {
     SharedHeap& heap = SharedHeap::shared();
     heap.onCreated = [](const std::shared_ptr<Region>& region) {
-      std::lock_guard lock(history().mutex);
-      history().all.push_back({region, 0});
+      std::lock_guard lock(records().mutex);
+      records().regions.emplace(region->id, region);
+      ++records().change;
     };
     heap.onDropped = [](const std::shared_ptr<Region>& region) {
-      std::lock_guard lock(history().mutex);
-      history().all.push_back({{}, region->id});
+      std::lock_guard lock(records().mutex);
+      records().regions.erase(region->id);
+      ++records().change;
     };
   });
 }
 
 void rememberShared(const std::shared_ptr<SharedBlock>& block) {
-  std::lock_guard lock(history().mutex);
-  auto& shared = history().shared;
-  shared[block->data()] = block;
+  std::lock_guard lock(records().mutex);
+  auto& shared = records().shared;
+  shared.emplace(block->data(), block);
   if (shared.size() % 256 == 0) std::erase_if(shared, [](const auto& entry) { return entry.second.expired(); });
 }
 
 std::shared_ptr<SharedBlock> findShared(const std::byte* memory) {
-  std::lock_guard lock(history().mutex);
-  auto& shared = history().shared;
-  auto next = shared.upper_bound(memory);
-  if (next == shared.begin()) return nullptr;
-  auto block = std::prev(next)->second.lock();
+  std::shared_ptr<SharedBlock> block;  // may be the last reference, whose end takes the lock
+  std::lock_guard lock(records().mutex);
+  auto& shared = records().shared;
+  for (auto next = shared.upper_bound(memory); next != shared.begin();) {
+    auto before = std::prev(next);
+    if ((block = before->second.lock())) break;
+    next = shared.erase(before);  // one that has gone hides none that begins before it
+  }
   return block && memory < block->data() + block->bytes ? block : nullptr;
 }
 
 void RemoteJobs::announce(cluster::Channel& channel) {
-  std::vector<Happening> news;
+  std::vector<std::shared_ptr<Region>> made;
+  std::vector<uint64_t> there, &told = channel.told.regions;  // both by number
   {
-    std::lock_guard lock(history().mutex);
-    size_t& told = told_[&channel];
-    if (told == history().all.size()) return;
-    news.assign(history().all.begin() + static_cast<ptrdiff_t>(told), history().all.end());
-    told = history().all.size();
-  }
-  for (const Happening& one : news) {
-    if (auto region = one.made.lock()) {
-      const double message[] = {3, static_cast<double>(Type::Region), static_cast<double>(region->id)};
-      channel.post(message, region);
-    } else if (one.dropped) {
-      const double message[] = {3, static_cast<double>(Type::Drop), static_cast<double>(one.dropped)};
-      channel.post(message);
+    std::lock_guard lock(records().mutex);
+    if (channel.told.change == records().change) return;
+    channel.told.change = records().change;
+    for (const auto& [id, weak] : records().regions) {
+      auto region = weak.lock();
+      if (!region) continue;
+      there.push_back(id);
+      if (!std::binary_search(told.begin(), told.end(), id)) made.push_back(std::move(region));
     }
   }
+  for (const auto& region : made) {
+    const double message[] = {3, static_cast<double>(Type::Region), static_cast<double>(region->id)};
+    channel.post(message, region);
+  }
+  for (uint64_t id : told) {
+    if (std::binary_search(there.begin(), there.end(), id)) continue;
+    const double message[] = {3, static_cast<double>(Type::Drop), static_cast<double>(id)};
+    channel.post(message);
+  }
+  told = std::move(there);
 }
 
 // The message as it is put together.

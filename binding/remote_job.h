@@ -56,13 +56,12 @@ class RemoteJobs {
 
   std::unordered_map<uint64_t, Staged> staged_;
   std::vector<double> message_;
-  std::unordered_map<cluster::Channel*, size_t> told_;  // how much of the heap's history each channel has seen
 };
 
 // Memory of a shared tensor that this process holds, found by an address inside it; null for other memory.
 std::shared_ptr<SharedBlock> findShared(const std::byte* memory);
 void rememberShared(const std::shared_ptr<SharedBlock>& block);
-// Has the process's heap write down which regions it makes and gives up. Idempotent.
+// Has the process's heap write down which regions it has. Idempotent.
 void recordHeap();
 
 napi_value makeSharedArrayBuffer(Environment& environment, std::shared_ptr<SharedBlock> block, uint64_t bytes);
