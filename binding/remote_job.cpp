@@ -133,6 +133,8 @@ void RemoteJobs::placeInputs(Staged& staged, Message& message) {
         staged.holds.push_back(std::move(block));
       }
     } else if (bytes) {
+      // It lay in a region when the block was made.
+      if (!next || bytes > static_cast<size_t>(staged.block->data() + staged.block->bytes - next)) throw Error(Code::Closed, "shared memory that a job names is gone");
       std::memcpy(next, input.host, bytes);
       place = {staged.block->region, static_cast<uint64_t>(next - staged.block->region->data())};
       next += roundUp(bytes);
