@@ -143,8 +143,10 @@ void RemoteJobs::placeInputs(Staged& staged, Message& message) {
     message.put(place.offset);
     message.put(sealed);
   }
-  const bool workload = job.kind == Job::Kind::Workload;
-  message_[cluster::kFirst + kAskJoinKey] = workload ? static_cast<double>(cluster::joinKey(job, identities)) : 0;
+  if (job.kind != Job::Kind::Workload) return;
+  const uint64_t key = cluster::joinKey(job, identities);
+  message_[cluster::kFirst + kAskJoinKey] = static_cast<double>(key);
+  if (key) message_[cluster::kFirst + kAskOwn] -= static_cast<double>(cluster::sharedBytes(job));
 }
 
 void RemoteJobs::placeOutputs(Staged& staged, Message& message) {
@@ -181,6 +183,8 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
     if (!output.bytes) continue;
     if (output.into) {
       if (auto block = findShared(job.into[i].data)) {
+        if (block->sealed())
+          throw Error(Code::InvalidArgument, "into, output " + std::to_string(i) + ", is a shared tensor that was sealed: it may not be written to any more");
         output.data = job.into[i].data;
         staged.holds.push_back(std::move(block));
         continue;
@@ -201,7 +205,8 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   message_.insert(message_.end(), call, call + kAskNumbers);
   message_[cluster::kFirst + kAskFlops] = job.cost.flops;
   message_[cluster::kFirst + kAskBytes] = job.cost.bytes;
-  message_[cluster::kFirst + kAskMemory] = static_cast<double>(memory);
+  message_[cluster::kFirst + kAskJoinKey] = 0;
+  message_[cluster::kFirst + kAskMemory] = message_[cluster::kFirst + kAskOwn] = static_cast<double>(memory);
   std::fill_n(message_.begin() + static_cast<ptrdiff_t>(cluster::kFirst + kAskResident), kMaxTensors, 0.0);
   Message message{message_};
   if (job.kind == Job::Kind::Graph) {

@@ -16,6 +16,7 @@ enum AskPlace : size_t {
   kAskNumber, kAskPriority, kAskDeadline, kAskKind, kAskContextType, kAskAffinity, kAskRetries, kAskFlags, kAskWorkload,
   kAskFlops /* * */, kAskBytes /* * */, kAskJoinKey /* * */, kAskDigest, kAskResident = kAskDigest + 4 /* * */,
   kAskOutputs = kAskResident + kMaxTensors /* *: where in the body the outputs are */, kAskMemory /* *: bytes of inputs and outputs */,
+  kAskOwn /* *: the same without inputs that others share */,
   kAskNumbers,
 };
 

@@ -12,9 +12,17 @@ const kRareMs = 10;       // arrivals further apart than this are all the same: 
 const kMostKeys = 1024;
 const kNewest = 1 / 8;    // the weight of the newest interval
 
+/**
+ * A large input that all of them share is read once for all: then even work that is not small gains.
+ * @param {Job} job
+ */
+function isJoinable({ joinKey, alone, cost, bytes, ownBytes = bytes }) {
+  return joinKey !== 0 && !alone && (cost < kSmallMs || ownBytes < bytes / 2);
+}
+
 /** @param {Job} job */
-function isJoinable({ joinKey, alone, cost }) {
-  return joinKey !== 0 && !alone && cost < kSmallMs;
+function ownBytesOf({ bytes, ownBytes = bytes }) {
+  return ownBytes;
 }
 
 /**
@@ -25,7 +33,7 @@ function isJoinable({ joinKey, alone, cost }) {
 function joinLimit(job, context) {
   if (!isJoinable(job)) return 1;
   const bytes = Math.min(kMostBytes, context ? context.memoryFree : kMostBytes);
-  return Math.max(1, Math.min(kMostJoined, Math.floor(bytes / Math.max(job.bytes, 1))));
+  return Math.max(1, Math.min(kMostJoined, Math.floor(bytes / Math.max(ownBytesOf(job), 1))));
 }
 
 /**
@@ -35,10 +43,10 @@ function joinLimit(job, context) {
  * @returns {(other: Job) => boolean}
  */
 function companions(job, context) {
-  let left = Math.min(kMostBytes, context ? context.memoryFree : kMostBytes) - job.bytes;
+  let left = Math.min(kMostBytes, context ? context.memoryFree : kMostBytes) - ownBytesOf(job);
   return (other) => {
-    if (!isJoinable(other) || other.bytes > left) return false;
-    left -= other.bytes;
+    if (!isJoinable(other) || ownBytesOf(other) > left) return false;
+    left -= ownBytesOf(other);
     return true;
   };
 }

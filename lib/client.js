@@ -215,7 +215,7 @@ class Client {
         return this.#ask(workload, { ...options, timeout: left, retries: retries - 1 }, kind, kNoDigest, 1);
       }
       this.metrics?.failed(error.code);
-      throw this.#failed(workload, error);
+      throw this.#failed(workload, error, this.#idOf(workload, id));
     });
   }
 
@@ -277,7 +277,8 @@ class Client {
       if (this.#waiting++ === 0) this.#channel?.ref();
       const waited = track(id, { signal: options?.signal, timeout }, holds, (value) => this.#decode(value, names, workload, id, holds[1], started, attempts), this.#cancel);
       return waited.then((/** @type {any} */ done) => this.#completed(workload, done), (/** @type {any} */ error) => {
-        throw this.#failed(workload, error);
+        if (error.code === 'ERR_TIMEOUT') error.message = `the job did not finish within ${timeout} ms`;  // whoever noticed it first
+        throw this.#failed(workload, error, this.#idOf(workload, id));
       });
     } catch (error) {
       return Promise.reject(this.#failed(workload, asGpuError(error)));
@@ -411,7 +412,7 @@ class Client {
     this.#switched(context.id, numbers[start + at.switch], context.contextType, false);
     return {
       outputs,
-      workloadId: workload.id ?? `job-${this.workerId}-${id}`,
+      workloadId: this.#idOf(workload, id),
       contextId: context.id,
       workerId: context.workerId,
       contextType: context.contextType,
@@ -420,7 +421,7 @@ class Client {
       batchSize: numbers[start + at.batch],
       attempts: numbers[start + at.attempts] + attempts,
       timings: {
-        queued: numbers[start + at.queued],
+        queued: Math.max(0, numbers[start + at.started] - started),
         switch: numbers[start + at.switch],
         upload: numbers[start + at.upload],
         compute: numbers[start + at.compute],
@@ -456,10 +457,21 @@ class Client {
 
   /**
    * @param {any} workload
-   * @param {GPUError} error
+   * @param {number} id
+   * @returns {string} the caller's own, or one that no other job of the cluster has
    */
-  #failed(workload, error) {
-    this.emitter.emit('workload-failed', { workloadId: workload?.id, type: workload?.type, code: error.code, message: error.message });
+  #idOf(workload, id) {
+    return workload.id ?? `job-${this.workerId}-${id}`;
+  }
+
+  /**
+   * @param {any} workload
+   * @param {GPUError} error
+   * @param {string} [workloadId] one that was refused as it was asked for has none of its own
+   */
+  #failed(workload, error, workloadId = workload?.id ?? null) {
+    if (workloadId !== null) error.workloadId = workloadId;
+    this.emitter.emit('workload-failed', { workloadId, type: workload?.type, code: error.code, message: error.message });
     if (error.code === 'ERR_QUEUE_FULL') this.emitter.emit('queue-full', { retryAfter: error.retryAfter });
     return error;
   }

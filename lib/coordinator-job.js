@@ -29,6 +29,7 @@ class CoordinatorJob {
     this.affinity = numbers[at + ask.affinity];
     this.workload = numbers[at + ask.workload];
     this.bytes = numbers[at + ask.memory];
+    this.ownBytes = numbers[at + ask.own];
     this.cost = numbers[at + ask.flops] / kFlopsPerMs + numbers[at + ask.bytes] / kBytesPerMs;
     this.alone = false;
     this.excluded = -1;

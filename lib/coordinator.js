@@ -58,7 +58,7 @@ class Coordinator {
     this.queue = new JobQueue({ limit: parts.config.queueLimit });
     this.closing = false;
     this.#settler = new Settler({
-      log: parts.log, metrics: parts.metrics, emit: parts.emit, requeue: (job) => this.#requeue(job), onAloneSettled: () => this.#stopEmptying(),
+      log: parts.log, metrics: parts.metrics, requeue: (job) => this.#requeue(job), onAloneSettled: () => this.#stopEmptying(),
     });
     this.#watch = setInterval(() => this.#look(), kWatchMs);
     this.#watch.unref();
@@ -324,6 +324,7 @@ class Coordinator {
     const batch = numbers[at + done.batch];
     if (!code) {
       const compute = numbers[at + done.compute];
+      const { startedAt } = job;
       ++context.ran;
       const first = !launch.isCounted;
       launch.isCounted = true;
@@ -332,7 +333,7 @@ class Coordinator {
       if (batch === 1 && job.cost > 0.01) this.parts.speeds.note(context.device.id, job.workload, compute / job.cost);
       this.#settler.finish(job, {
         batch, launched, switch: numbers[at + done.switch], upload: numbers[at + done.upload], compute, readback: numbers[at + done.readback],
-        member: member.slot, context: context.index, queued: job.startedAt - job.enqueued,
+        member: member.slot, context: context.index, queued: job.startedAt - job.enqueued, startedAt,
       });
       return;
     }

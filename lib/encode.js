@@ -5,6 +5,7 @@ const { scratch, layout } = require('./jobs');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('./errors');
 const { typedArrayTag, dtypeOfTag, checkMemory, checkShape, refuseData, refuseDType, kDTypes } = require('./tensor');
 const { handleOf } = require('./device-tensor');
+const { isSealed } = require('./shared-tensor');
 
 /** @typedef {{ index: number, type: string, inputs: { name: string, optional: boolean }[], inputNames: Set<string>, params: import('./native').WorkloadEntry['params'], paramNames: Set<string>, outputs: string[], outputNames: Set<string> }} Spec */
 
@@ -204,6 +205,7 @@ function encodeInto(into, names, numbers, at, owner) {
     numbers[slot] = 0;
     if (value === undefined || value === null) return undefined;
     const memory = encodeTensor(numbers, slot, value, owner, 'into', name);
+    if (isSealed(value)) throw invalid(`${owner}: into '${name}' is a shared tensor that was sealed: its contents may not change any more`);
     if (numbers[slot] === kOnDevice) throw invalid(`${owner}: into '${name}' is a DeviceTensor, but must be host memory: a tensor or a typed array`);
     if (memory === value) numbers[slot] = kFlat;
     return memory;

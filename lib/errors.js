@@ -21,6 +21,9 @@ class GPUError extends Error {
     Object.defineProperty(this, 'log', { enumerable: false });
     Object.defineProperty(this, 'released', { enumerable: false });
     Object.defineProperty(this, 'retryAfter', { enumerable: false });
+    /** @type {string|undefined} of a job of the cluster */
+    this.workloadId = undefined;
+    Object.defineProperty(this, 'workloadId', { enumerable: false });
   }
 }
 Object.defineProperty(GPUError.prototype, 'name', { value: 'GPUError', configurable: true, writable: true });

@@ -198,7 +198,7 @@ class Hub {
       case protocol.kCancel: this.coordinator.onCancel(member, numbers[at + 2]); break;
       case protocol.kCopied: this.coordinator.onCopied(member, numbers[at + 2]); break;
       case protocol.kRegion: this.regions.made(numbers[at + 2], member, this.workers); break;
-      case protocol.kDrop: this.regions.dropped(numbers[at + 2], this.workers.filter((other) => other !== member)); break;
+      case protocol.kDrop: this.regions.dropped(numbers[at + 2], this.workers); break;  // to its maker's executor, too
       case protocol.kText: if (length >= 3) this.onText(member, protocol.readJson(numbers, at)); break;
       default: break;
     }
@@ -415,7 +415,12 @@ class Hub {
     member.endReason = reason;
     this.#leave(member, reason);
     // Through its own object, which knows when it has ended: its number may be another process's by then.
-    Object.values(cluster.workers ?? {}).find((worker) => worker?.process.pid === member.pid)?.process.kill('SIGKILL');
+    this.#processOf(member)?.process.kill('SIGKILL');
+  }
+
+  /** @param {Member} member */
+  #processOf(member) {
+    return Object.values(cluster.workers ?? {}).find((worker) => worker?.process.pid === member.pid);
   }
 
   /**
@@ -454,6 +459,7 @@ class Hub {
   /** @param {Member} member */
   #gone(member) {
     const wasStarting = !member.wasReady;
+    if (this.#processOf(member)?.exitedAfterDisconnect) member.endReason = 'left';  // it, or the primary, has said so
     const expected = this.#closed || this.coordinator.closing || member.endReason === 'left';
     member.state = 'gone';
     this.coordinator.onMemberGone(member);

@@ -187,7 +187,7 @@ function track(id, options, holds, decode, cancel = native.cancel) {
  */
 function checkWaiting({ signal, timeout }) {
   if (timeout !== undefined && timeout !== Infinity && !(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1))
-    throw invalid(`timeout is ${show(timeout)}, but must be a number of milliseconds above 0 (leave it out for none)`);
+    throw invalid(`timeout is ${show(timeout)}, but must be a number of milliseconds above 0 and at most ${2 ** 31 - 1}, or Infinity for none`);
   if (signal === undefined) return;
   if (signal === null || typeof signal !== 'object' || typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
     throw invalid(`signal is ${show(signal)}, but must be an AbortSignal`);

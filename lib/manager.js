@@ -180,6 +180,7 @@ class GPUClusterManager extends EventEmitter {
   }
 
   #decidesSoon = false;
+  #closedByPrimary = false;
 
   /** @param {GPUError} error */
   #fail(error) {
@@ -220,6 +221,7 @@ class GPUClusterManager extends EventEmitter {
     this.#rejectReady(new GPUError(expected ? 'ERR_CLOSED' : 'ERR_WORKER_LOST', 'the coordinator has gone'));
     if (this.#closed) return;
     if (expected) {
+      this.#closedByPrimary = true;
       this.#closed = this.#link.close().then(() => this.#end());
       // A worker that only runs jobs has nothing left to do.
       if (process.argv[1] === path.join(__dirname, 'worker.js')) this.#closed.then(() => process.exit(0));
@@ -260,7 +262,7 @@ class GPUClusterManager extends EventEmitter {
    * @returns {Promise<any>}
    */
   executeWorkload(workload, options) {
-    if (this.#closed || this.#draining) return Promise.reject(new GPUError('ERR_CLOSED', 'the manager is closed'));
+    if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
     if (this.#role === 'undecided') this.#decide();
     return this.#client.execute(workload, options);
   }
@@ -284,6 +286,7 @@ class GPUClusterManager extends EventEmitter {
 
   /** @returns {import('./index').ContextInfo[]} */
   contexts() {
+    if (this.#closed) return [];
     const all = this.#reports && this.#role !== 'worker' ? this.#reports.contexts() : this.#directory.entries;
     return all.map(({ id, workerId, contextType, device, state, isActive, lastUsed, memoryUsage, memoryLimit, shaderCount, jobsRun }) =>
       ({ id, workerId, contextType, device, state, isActive, lastUsed, memoryUsage, memoryLimit, shaderCount, jobsRun }));
@@ -343,7 +346,11 @@ class GPUClusterManager extends EventEmitter {
   // ---- inside
 
   #checkOpen() {
-    if (this.#closed) throw new GPUError('ERR_CLOSED', 'the manager is closed');
+    if (this.#closed) throw this.#closedError();
+  }
+
+  #closedError() {
+    return new GPUError('ERR_CLOSED', this.#closedByPrimary ? 'the cluster was closed: the manager of its primary process was' : 'the manager is closed');
   }
 
   /**

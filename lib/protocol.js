@@ -7,13 +7,14 @@ const kHello = 1, kRegion = 2, kDrop = 3, kAsk = 4, kResult = 5, kAssign = 6, kD
 // An ask, from the message's start.
 const ask = {
   number: 2, priority: 3, deadline: 4, kind: 5, contextType: 6, affinity: 7, retries: 8, flags: 9, workload: 10, flops: 11, bytes: 12,
-  joinKey: 13, digest: 14, resident: 18, outputs: 22, memory: 23, body: 24,
+  joinKey: 13, digest: 14, resident: 18, outputs: 22, memory: 23, own: 24, body: 25,
 };
 const kCacheFlag = 1;
 const done = { number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, context: 9, textBytes: 10, text: 11 };
+// `started`: when the coordinator gave it to its context, ms.
 // A result, from the message's start: an error's text follows, or with `shared` the places where an equal job has put its outputs.
 const result = {
-  number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, member: 9, context: 10, queued: 11, attempts: 12, cached: 13,
+  number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, member: 9, context: 10, started: 11, attempts: 12, cached: 13,
   retryAfter: 14, shared: 15, textBytes: 16, text: 17,
 };
 const assign = { context: 2, decided: 3, count: 4, jobs: 5 };

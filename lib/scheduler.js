@@ -15,6 +15,7 @@
  * @property {number} workload
  * @property {number} cost estimated ms of work on a reference core
  * @property {number} bytes of inputs and outputs
+ * @property {number} [ownBytes] the same without inputs that jobs of its joinKey share
  * @property {boolean} alone must run on an otherwise empty worker
  * @property {number} excluded the slot of a member to avoid, -1 for none
  * @property {number} joinKey 0 when it can't be joined

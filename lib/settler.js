@@ -20,6 +20,7 @@ const protocol = require('./protocol');
  * @property {number} [member]
  * @property {number} [context]
  * @property {number} [queued]
+ * @property {number} [startedAt] ms of CLOCK_MONOTONIC
  * @property {boolean} [cached]
  * @property {number[]} [shared]
  */
@@ -27,7 +28,6 @@ const protocol = require('./protocol');
  * @typedef {object} SettlerParts
  * @property {import('./log').Logger} log
  * @property {import('./metrics').Metrics} metrics
- * @property {(name: string, event: () => any) => void} emit
  * @property {(job: CoordinatorJob) => void} requeue a job that has to make the outputs itself now
  * @property {() => void} onAloneSettled a job that has to run alone may have waited for its place
  */
@@ -127,7 +127,7 @@ class Settler {
     for (const follower of followers) {
       follower.leader = undefined;
       follower.ended = job;
-      this.settle(follower, { ...ending, cached: true, shared, queued: job.startedAt - follower.enqueued }, true);
+      this.settle(follower, { ...ending, cached: true, shared, queued: Math.max(0, job.startedAt - follower.enqueued) }, true);
     }
     return undefined;
   }
@@ -181,10 +181,10 @@ class Settler {
     if (ending.code) {
       own.failed(ending.code);
       this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
-      if (!from?.inProcess) this.parts.emit('workload-failed', () => ({ workloadId: `job-${from?.workerId ?? '?'}-${job.askNumber}`, code: ending.code, message: ending.message }));
     } else {
       const total = now - job.enqueued;
       own.completed(job.workload, /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);
+      this.parts.log.debug({ job: job.number, worker: ending.member, context: ending.context, ms: total, attempts: job.attempts }, 'a job is done');
       this.#noteSwitch(job, ending);
     }
     if (!from) return;
@@ -226,7 +226,7 @@ class Settler {
     out[result.readback] = ending.readback ?? 0;
     out[result.member] = ending.member ?? -1;
     out[result.context] = ending.context ?? -1;
-    out[result.queued] = ending.queued ?? 0;
+    out[result.started] = ending.startedAt ?? 0;
     out[result.attempts] = job.attempts;
     out[result.cached] = ending.cached ? 1 : 0;
     out[result.retryAfter] = ending.retryAfter ?? 0;
@@ -239,7 +239,7 @@ class Settler {
 
 /** @param {CoordinatorJob} job */
 function late(job) {
-  return { code: 'ERR_TIMEOUT', message: `the job did not finish by its deadline, ${Math.round(job.deadline - job.enqueued)} ms after it was asked for` };
+  return { code: 'ERR_TIMEOUT', message: `the job ${job.number} did not finish by its deadline` };  // its client knows the time it was given
 }
 
 module.exports = { Settler, late };

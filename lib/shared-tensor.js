@@ -9,6 +9,7 @@ const kHandleKeys = new Set(['region', 'block', 'generation', 'bytes', 'shape', 
 const kPatienceMs = 2000;
 
 class SharedTensor {
+  /** @type {import('./native').NativeShared} */
   #handle;
   /** @type {any} */
   #data;
@@ -41,6 +42,11 @@ class SharedTensor {
     this.#check();
     const [region, block, generation, bytes] = this.#handle.place();
     return { region, block, generation, bytes, shape: [...this.shape], dtype: this.dtype };
+  }
+
+  /** @param {any} value */
+  static isSealed(value) {
+    return value !== null && typeof value === 'object' && #handle in value && !value.#released && value.#handle.sealed();
   }
 
   get sealed() {
@@ -123,11 +129,11 @@ function openSharedTensor(handle) {
     throw asGpuError(error);
   }
   const [, , , size] = opened.place();
-  if (needed > size) {
+  if (needed !== size && !(needed === 0 && size === 1)) {
     opened.release();
     throw invalid(`the handle of a shared tensor has shape ${show(shape)}, which takes ${needed} bytes, but its memory has ${size}`);
   }
   return new SharedTensor(opened, shape, dtype);
 }
 
-module.exports = { SharedTensor, createSharedTensor, openSharedTensor };
+module.exports = { SharedTensor, isSealed: SharedTensor.isSealed, createSharedTensor, openSharedTensor };

@@ -151,6 +151,14 @@ uint64_t joinKey(const Job& job, std::span<const uint64_t> identities) {
   return (hash >> 11) | 1;  // a double holds it
 }
 
+uint64_t sharedBytes(const Job& job) {
+  const Rule* rule = ruleOf(job);
+  uint64_t bytes = 0;
+  for (size_t i = 0; rule && i < job.inputs.size(); ++i)
+    if (rule->inputs[i] == How::Same && job.inputs[i].present) bytes += job.inputs[i].spec.bytes();
+  return bytes;
+}
+
 std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job>> jobs) {
   const Job& first = *jobs.front();
   const Rule* rule = jobs.size() > 1 ? ruleOf(first) : nullptr;
