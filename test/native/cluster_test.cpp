@@ -29,10 +29,11 @@ bool readable(int fd, int ms) {
   return ::poll(&polled, 1, ms) > 0;
 }
 
-// Reads until `enough()` or the other side has gone; false when it has.
+// Reads until `enough()`, the other side has gone (false), or 20 s are over.
 template <class Enough>
 bool readUntil(Channel& channel, const std::function<void(std::span<const double>)>& onMessage, Enough&& enough) {
-  for (int i = 0; i < 1000 && !enough(); ++i)
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!enough() && std::chrono::steady_clock::now() < end)
     if (readable(channel.fd(), 10) && !channel.read(onMessage)) return false;
   return true;
 }
