@@ -1,47 +1,10 @@
-// The cluster's native parts as JavaScript objects: channels, the listener, the executor, shared memory.
+// The executor, and what a client asks of other processes, for JavaScript.
 #pragma once
 #include <napi.h>
 
-#include <deque>
-#include <memory>
-
-#include "cluster/executor.h"
-#include "environment.h"
-#include "loop_poll.h"
-
 namespace switchyard::node {
 
-// new ChannelHandle(fd, onMessages): onMessages(numbers) has written so many numbers of whole messages to `inbox`; -1: the other
-// side has gone.
-class ChannelWrap : public Napi::ObjectWrap<ChannelWrap> {
- public:
-  static Napi::Function define(Napi::Env env);
-  explicit ChannelWrap(const Napi::CallbackInfo& info);
-  ~ChannelWrap() override;
-  const std::shared_ptr<cluster::Channel>& channel() const { return channel_; }
-  void afterPost();
-
- private:
-  Napi::Value post(const Napi::CallbackInfo& info);
-  Napi::Value flush(const Napi::CallbackInfo& info);
-  Napi::Value close(const Napi::CallbackInfo& info);
-  Napi::Value ref(const Napi::CallbackInfo& info);
-  Napi::Value unref(const Napi::CallbackInfo& info);
-  Napi::Value unsent(const Napi::CallbackInfo& info);
-  void onEvents(int events);
-  void deliver(bool open);
-  void call(double numbers);
-  void watch();
-  void end();
-
-  std::shared_ptr<cluster::Channel> channel_;
-  std::unique_ptr<LoopPoll> poll_;
-  Napi::FunctionReference onMessages_;
-  std::vector<double> received_;  // whole messages
-  bool waitsToWrite_ = false;
-};
-
-// Adds ChannelHandle, ListenerHandle, ExecutorHandle and the functions for shared memory to the exports.
+// Adds ExecutorHandle, the functions that ask for jobs, and what channel_wrap.h and shared_wrap.h have.
 void defineCluster(Napi::Env env, Napi::Object exports);
 
 }  // namespace switchyard::node

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "device_tensor_wrap.h"
+#include "remote_job.h"
 
 namespace switchyard::node {
 
@@ -89,6 +90,8 @@ std::span<const double> readDoubles(napi_env env, napi_value value) {
   return {reinterpret_cast<const double*>(range.data), range.bytes / sizeof(double)};
 }
 
+uint64_t readUint(const Napi::Value& value) { return cluster::wholeOf(value.As<Napi::Number>().DoubleValue()); }
+
 TensorSpec readSpec(const double* slot) {
   TensorSpec spec;
   spec.dtype = static_cast<DType>(readCount(slot[kSlotDType], kDTypeCount - 1, "dtype"));
@@ -133,6 +136,13 @@ bool overlap(const std::byte* a, size_t aBytes, const std::byte* b, size_t bByte
   return aBytes && bBytes && a < b + bBytes && b < a + aBytes;
 }
 
+// Copies of a sealed tensor lie on devices.
+void refuseSealed(const Job& job, size_t output) {
+  if (!RegionTable::shared().locate(job.into[output].data).region) return;
+  if (auto block = findShared(job.into[output].data); block && block->sealed())
+    throw Error(Code::InvalidArgument, outputName(job, output) + " is a shared tensor that was sealed: its contents may not change any more");
+}
+
 void refuseOverlap(const Job& job, size_t output) {
   const OutputTarget& target = job.into[output];
   for (const TensorArg& input : job.inputs)
@@ -161,6 +171,7 @@ void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& jo
     if (range.bytes != spec.bytes()) throw Error(Code::InvalidArgument, outputName(job, i) + " has a length that is not its shape's");
     job.into[i] = {range.data, range.bytes};
     refuseOverlap(job, i);
+    refuseSealed(job, i);
   }
 }
 

@@ -35,6 +35,9 @@ struct ByteRange {
 ByteRange readBytes(napi_env env, napi_value value);
 std::span<const double> readDoubles(napi_env env, napi_value value);
 
+// A number as a count or an id; 0 for what is neither.
+uint64_t readUint(const Napi::Value& value);
+
 TensorSpec readSpec(const double* slot);
 void writeSpec(double* slot, const TensorSpec& spec);
 // An input as its slot describes it: host bytes in place, a DeviceTensor, or absent. Checks that the bytes are as many as the

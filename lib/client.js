@@ -1,5 +1,6 @@
 // Asks for jobs: on this process's own idle context where that is the best there is, else from the coordinator.
 'use strict';
+const { createHash } = require('node:crypto');
 const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('./native');
 const { scratch, layout, nextId, track, settle, isAwaited, checkWaiting } = require('./jobs');
@@ -12,9 +13,11 @@ const { digestOf } = require('./digest');
 const { nowMs } = require('./clock');
 const protocol = require('./protocol');
 
-const { result: at, kKinds, kContextTypes, kCodes } = protocol;
+const { ask, result: at, kKinds, kContextTypes, kCodes } = protocol;
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
 const { callId, callAsk, resultCount } = layout;
+// An ask is described in the scratch array from callAsk on, in the order of its message.
+const kAskAt = callAsk - protocol.ask.number;
 /** @type {any[]} the inputs of the call that is being made */
 const arrays = [undefined, undefined, undefined, undefined];
 const kNoDigest = [0, 0, 0, 0];
@@ -45,18 +48,22 @@ function refuseDeviceTensors(inputs) {
     if (inputs[name] instanceof DeviceTensor) throw invalid(`input '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`);
 }
 
+/** @type {Map<string, number>} */
+const affinities = new Map();
+const kMostAffinities = 4096;  // names remembered
+
 /**
- * 52 bits of an affinity's name: two names with the same would only share a context.
- * @param {string} text
+ * 48 bits of an affinity's digest, the same in every process: two names with the same would only share a context.
+ * @param {string} name
  */
-function affinityNumber(text) {
-  let low = 0x811C9DC5, high = 0x9747B28C;
-  for (let i = 0; i < text.length; ++i) {
-    const unit = text.charCodeAt(i);
-    low = Math.imul(low ^ unit, 0x01000193);
-    high = Math.imul(high ^ unit, 0x5BD1E995) ^ (high >>> 13);
+function affinityNumber(name) {
+  let number = affinities.get(name);
+  if (number === undefined) {
+    number = createHash('sha256').update(name).digest().readUIntBE(0, 6) + 1;
+    if (affinities.size >= kMostAffinities) affinities.clear();
+    affinities.set(name, number);
   }
-  return (high >>> 0) * 2 ** 20 + ((low >>> 0) & 0xFFFFF) + 1;
+  return number;
 }
 
 /**
@@ -161,7 +168,7 @@ class Client {
         refuseDeviceTensors(workload.inputs);
         return this.#runHere(context, workload, options, kind);
       }
-      if (options?.cache) return digestOf(workload).then((digest) => this.#ask(workload, options, kind, digest, 0), (error) => {
+      if (options?.cache) return digestOf(workload, options.contextType).then((digest) => this.#ask(workload, options, kind, digest, 0), (error) => {
         throw this.#failed(workload, asGpuError(error));
       });
       return this.#ask(workload, options, kind, kNoDigest, 0);
@@ -259,7 +266,7 @@ class Client {
       this.#describe(id, options, kind, digest, timeout === Infinity ? 0 : started + timeout);
       if (workload.type === 'graph') {
         const { description, arrays: inputs, targets, outputs } = encodeGraph(workload, id, options?.into);
-        scratch[callAsk + 8] = -1;
+        scratch[kAskAt + ask.workload] = -1;
         native.askGraph(/** @type {any} */ (this.#channel).handle, description, inputs, targets);
         holds = [inputs, targets];
         names = outputs;
@@ -267,7 +274,7 @@ class Client {
         const spec = specOf(workload.type);
         encodeCall(spec, workload, arrays);
         const targets = options?.into === undefined ? undefined : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
-        scratch[callAsk + 8] = spec.index;
+        scratch[kAskAt + ask.workload] = spec.index;
         native.ask(/** @type {any} */ (this.#channel).handle, arrays[0], arrays[1], arrays[2], arrays[3], targets);
         holds = [arrays.slice(), targets];
         names = spec.outputs;
@@ -325,15 +332,15 @@ class Client {
    * @param {number} deadline
    */
   #describe(id, options, kind, digest, deadline) {
-    scratch[callAsk] = id;
-    scratch[callAsk + 1] = options?.priority ?? 0;
-    scratch[callAsk + 2] = deadline;
-    scratch[callAsk + 3] = kKinds.indexOf(kind);
-    scratch[callAsk + 4] = options?.contextType === undefined ? 0 : kContextTypes.indexOf(options.contextType);
-    scratch[callAsk + 5] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
-    scratch[callAsk + 6] = options?.retries ?? this.config.retries;
-    scratch[callAsk + 7] = digest === kNoDigest ? 0 : protocol.kCacheFlag;
-    for (let i = 0; i < 4; ++i) scratch[callAsk + 12 + i] = digest[i];
+    scratch[kAskAt + ask.number] = id;
+    scratch[kAskAt + ask.priority] = options?.priority ?? 0;
+    scratch[kAskAt + ask.deadline] = deadline;
+    scratch[kAskAt + ask.kind] = kKinds.indexOf(kind);
+    scratch[kAskAt + ask.contextType] = options?.contextType === undefined ? 0 : kContextTypes.indexOf(options.contextType);
+    scratch[kAskAt + ask.affinity] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
+    scratch[kAskAt + ask.retries] = options?.retries ?? this.config.retries;
+    scratch[kAskAt + ask.flags] = digest === kNoDigest ? 0 : protocol.kCacheFlag;
+    for (let i = 0; i < 4; ++i) scratch[kAskAt + ask.digest + i] = digest[i];
   }
 
   /** @param {number} id */

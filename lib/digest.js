@@ -40,13 +40,14 @@ async function addSlowly(hash, bytes) {
 /**
  * Four numbers of 52 bits each.
  * @param {any} workload whose inputs don't change until the job has settled
+ * @param {string|undefined} contextType devices differ in the last bits, and whoever asked for one gets its answer
  * @returns {Promise<number[]>}
  */
-async function digestOf(workload) {
+async function digestOf(workload, contextType) {
   const { type, params, nodes, outputs } = workload;
   const hash = createHash('sha256');
   const sorted = Object.entries(params ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, String(value)]);
-  hash.update(JSON.stringify([type, sorted, nodes, outputs]));
+  hash.update(JSON.stringify([contextType, type, sorted, nodes, outputs]));
   for (const name of Object.keys(workload.inputs ?? {}).sort()) {
     const value = workload.inputs[name];
     if (value === undefined || value === null) continue;

@@ -271,7 +271,7 @@ class Hub {
   #sendPlan(member) {
     member.state = 'starting';
     this.#starts.plan(member, [...this.members.values()]);
-    member.ask?.postText({ type: 'plan', contexts: member.plan });
+    member.ask?.postText({ type: 'plan', contexts: member.plan, cautious: this.#starts.isSuspicious });
   }
 
   /**

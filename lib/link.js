@@ -106,6 +106,8 @@ class Link {
    * @param {boolean} exitWhenGone whether the process is to end with its coordinator
    */
   startExecutor(fd, exitWhenGone) {
+    // Where the addon looks; the environment wins over the config file, so this changes nothing that is set.
+    if (this.parts.config.shaderCacheDir !== undefined) process.env.SHADER_CACHE_DIR = this.parts.config.shaderCacheDir;
     this.#executor = new native.ExecutorHandle(fd, /** @type {number} */ (this.pageRegion), exitWhenGone);
     this.pool = new Pool({
       config: this.parts.config, page: /** @type {Float64Array} */ (this.page), executor: this.#executor, directory: this.parts.directory,
@@ -141,7 +143,7 @@ class Link {
   #onText(text) {
     switch (text.type) {
       case 'welcome': this.#onWelcome(text.page); break;
-      case 'plan': this.#onPlan(text.contexts); break;
+      case 'plan': this.#onPlan(text.contexts, text.cautious); break;
       case 'directory': this.parts.directory.update(text.entries); break;
       case 'event': this.#onEvent(text.name, text.event); break;
       case 'answer': this.#onAnswer(text); break;
@@ -174,12 +176,15 @@ class Link {
     /** @type {any} */ (this.#executor).post(this.#hello(1));
   }
 
-  /** @param {import('./pool').PlannedContext[]} plan */
-  async #onPlan(plan) {
+  /**
+   * @param {import('./pool').PlannedContext[]} plan
+   * @param {boolean} cautious
+   */
+  async #onPlan(plan, cautious) {
     this.#plan = plan;
     const { pool } = this;
     if (!pool) return;
-    await pool.open(plan);
+    await pool.open(plan, cautious);
     this.#channel?.postText({ type: 'ready' });
   }
 

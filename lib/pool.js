@@ -171,18 +171,18 @@ class Pool {
   }
 
   /**
-   * Opens contexts; each is reported as it becomes ready, or why it did not. The addon opens one after the other, so that when the process
-   * does not survive one, its page tells which; known answers of cards run while the next is opened.
+   * Opens contexts side by side; each is reported as it becomes ready, or why it did not. Those of the CPU come first: they have no driver
+   * that may take the process along. With caution one follows the other, so that the page of a process that does not survive tells which
+   * it was.
    * @param {PlannedContext[]} plans
+   * @param {boolean} cautious
    */
-  async open(plans) {
-    const all = [];
-    for (const plan of plans) {
-      const { opened, ready } = this.#openOne(plan);
-      all.push(ready);
-      await (plan.device.startsWith('cpu') ? ready : opened);
-    }
-    await Promise.all(all);
+  async open(plans, cautious) {
+    const isCpu = (/** @type {PlannedContext} */ { device }) => device.startsWith('cpu');
+    await Promise.all(plans.filter(isCpu).map((plan) => this.#openOne(plan)));
+    const others = plans.filter((plan) => !isCpu(plan));
+    if (cautious) for (const plan of others) await this.#openOne(plan);
+    else await Promise.all(others.map((plan) => this.#openOne(plan)));
   }
 
   /**
@@ -194,28 +194,18 @@ class Pool {
     const old = this.#contexts[plan.index];
     this.executor.remove(plan.index);
     if (old?.gpu) await old.gpu.close();
-    await this.#openOne(plan).ready;
+    await this.#openOne(plan);
   }
 
   /**
    * @param {PlannedContext} plan
-   * @returns {{ opened: Promise<unknown>, ready: Promise<void> }} neither is rejected
+   * @returns {Promise<void>} not rejected
    */
-  #openOne(plan) {
+  async #openOne(plan) {
     const context = new PoolContext(plan, this.page);
     this.#contexts[plan.index] = context;
-    const opening = openContext({ device: /** @type {any} */ (plan.device), memoryLimit: plan.memoryLimit, ...(plan.threads ? { threads: plan.threads } : {}) }, plan.id);
-    return { opened: opening.catch(() => {}), ready: this.#prove(context, opening) };
-  }
-
-  /**
-   * @param {PoolContext} context
-   * @param {Promise<any>} opening
-   */
-  async #prove(context, opening) {
-    const { plan } = context;
     try {
-      const gpu = await opening;
+      const gpu = await openContext({ device: /** @type {any} */ (plan.device), memoryLimit: plan.memoryLimit, ...(plan.threads ? { threads: plan.threads } : {}) }, plan.id);
       context.opened(gpu);
       await checkKnownAnswer(gpu);
       if (this.#closing) return;

@@ -22,6 +22,11 @@ class Starts {
     return [...this.#avoid];
   }
 
+  /** Whether a worker has ended as it opened contexts, and which of them it was is not known for sure. */
+  get isSuspicious() {
+    return this.#failed.size > 0;
+  }
+
   /** @param {string} device */
   opened(device) {
     this.#failed.delete(device);
@@ -51,22 +56,34 @@ class Starts {
   }
 
   /**
-   * A device whose opening ends workers is left out after the second time, if there is another.
+   * A device whose opening ends workers is left out after the second time, if there is another. When several were being opened, any of them
+   * may have done it: the next worker opens them one by one.
    * @param {Member} member
    */
   failed(member) {
-    const types = this.parts.config.contextTypes;
-    for (const { device, index } of member.plan) {
-      // Those it had not come to are not to blame.
+    const opening = member.plan.filter(({ index }) => {
       const state = status.kStates[member.page[status.contextAt(index) + status.kState]];
-      if (state !== 'starting' && state !== 'lost') continue;
+      return state === 'starting' || state === 'lost';
+    });
+    const suspects = new Set(opening.map(({ device }) => device));
+    for (const device of suspects) {
       const times = (this.#failed.get(device) ?? 0) + 1;
-      this.#failed.set(device, times);
-      if (times < kStartsBeforeAvoiding || this.#avoid.has(device)) continue;
-      if (!member.devices.some(({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)))) continue;
-      this.#avoid.add(device);
-      this.parts.log.error({ device }, 'workers end when they open this device: it is left out from now on');
+      this.#failed.set(device, suspects.size === 1 ? times : Math.max(1, times - 1));
     }
+    const [culprit] = suspects;
+    if (suspects.size === 1 && (this.#failed.get(culprit) ?? 0) >= kStartsBeforeAvoiding) this.#leaveOut(culprit, member);
+  }
+
+  /**
+   * @param {string} device
+   * @param {Member} member
+   */
+  #leaveOut(device, member) {
+    const types = this.parts.config.contextTypes;
+    const hasAnother = member.devices.some(({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)));
+    if (this.#avoid.has(device) || !hasAnother) return;
+    this.#avoid.add(device);
+    this.parts.log.error({ device }, 'workers end when they open this device: it is left out from now on');
   }
 }
 

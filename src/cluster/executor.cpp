@@ -196,7 +196,9 @@ void Executor::onMessage(std::span<const double> message) {
       default: break;
     }
   } catch (const Error&) {
-    // A message that makes no sense: the coordinator is of the same version and would not send one. Nothing to answer.
+    // The coordinator is of the same version and sends nothing that makes no sense. Whatever this was about would never be answered: better
+    // that it hears of the end and has it done elsewhere.
+    channel_.shutdown();
   }
 }
 

@@ -118,6 +118,9 @@ exports.cases = {
     assert.deepEqual(await trial.call(1, 'compute', 't'), [40, 40, 40, 40]);
     tensor.seal();
     assert.equal(await trial.call(1, 'sealed', 't'), true);
+    for (const into of [tensor, tensor.data.subarray(0)])
+      await assert.rejects(manager.executeWorkload({ type: 'scale', inputs: { input: tensor.data.slice() } }, { into: { output: into }, affinity: 'elsewhere' }),
+        { code: 'ERR_INVALID_ARGUMENT', message: /sealed/ });
     const { handle } = tensor;
     tensor.release();
     await trial.call(0, 'release', 't');
