@@ -15,9 +15,17 @@ const kPackages = [
   { name: 'libuv1-dev', why: 'the headers of the event loop that Node brings' },
   { name: 'libvulkan-dev', why: 'the Vulkan headers' },
   { name: 'spirv-headers', why: 'reads what a kernel binds' },
+  { name: 'libshaderc-dev', why: 'compiles users\' GLSL' },
+  { name: 'glslang-dev', why: 'the compiler behind shaderc' },
+  { name: 'spirv-tools', why: 'validates SPIR-V' },
+  { name: 'libspirv-cross-c-shared-dev', why: 'reads what a program binds' },
+  { name: 'libsodium-dev', why: 'SHA-256' },
+  { name: 'libstb-dev', why: 'draws glyphs' },
+  { name: 'fonts-dejavu-core', why: 'the font that pictures are labelled with' },
   { name: 'libvulkan1', why: 'the Vulkan loader' },
   { name: 'mesa-vulkan-drivers', why: 'a software Vulkan device, so that Vulkan is never untested' },
   { name: 'vulkan-validationlayers', why: 'the validation run of the tests' },
+  { name: 'chromium', why: 'SwiftShader, a second software Vulkan driver, and WebGL to compare with, for the tests' },
   { name: 'libgtest-dev', why: 'the native tests' },
 ];
 

@@ -30,6 +30,16 @@ const char* kernelName(Kernel kernel) noexcept {
   return kNames[static_cast<int>(kernel)];
 }
 
+void Queue::launch(const std::shared_ptr<const Program>&, Extent, std::span<const ProgramView>, std::span<const std::byte>) {
+  throw Error(Code::Unsupported, "this device runs no programs of users");
+}
+
+void Queue::draw(const Picture&, std::span<const Draw>) { throw Error(Code::Unsupported, "this device draws no pictures"); }
+
+std::shared_ptr<const Program> Device::compile(std::shared_ptr<const ProgramModule>) {
+  throw Error(Code::Unsupported, "the device " + info.id + " runs no programs of users: that takes Vulkan or CUDA");
+}
+
 namespace {
 
 void enumerateCuda([[maybe_unused]] const EnumerateOptions& options, Enumeration& into) {

@@ -1,5 +1,6 @@
 // The nouns every backend implements: Device, Queue, Buffer, Program. Nobody outside a backend's folder knows its API.
 #pragma once
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -73,11 +74,58 @@ enum class Kernel : uint16_t {
 };
 const char* kernelName(Kernel kernel) noexcept;
 
-// A user's compiled kernel.
+struct ProgramModule;
+
+// A program (program/module.h) as one device runs it. Thread-safe; it may go when no unfinished commands use it.
 class Program {
  public:
   virtual ~Program() = default;
+  const std::shared_ptr<const ProgramModule> module;
+  const uint64_t bytes;  // what it takes, as far as can be told
+
+ protected:
+  Program(std::shared_ptr<const ProgramModule> module, uint64_t bytes) : module(std::move(module)), bytes(bytes) {}
 };
+
+using Extent = std::array<uint32_t, 3>;
+
+// A buffer as a program sees it. The range is all it can reach: accesses past its end read zeros (or something of the range) and write
+// nothing, wherever its memory lies. The exception are CUDA kernels, whose source is trusted.
+struct ProgramView {
+  BufferView view;
+  bool written = true;  // false: the program's source can't write it
+};
+
+// Values of a shader's sampled image, copied into one when they are drawn with: row-major, `channels` each, float32 or bytes that stand for 0 to 1.
+struct Texture {
+  BufferView texels;
+  uint32_t width = 0, height = 0, channels = 4;  // 1, 2 or 4
+  bool isFloat = false;
+  bool linear = true;
+};
+
+enum class Primitive : uint8_t { Points, Lines, Triangles };
+enum class Blend : uint8_t { None, Alpha, Additive };  // None: replaces; Alpha: straight alpha over; Additive: colour * alpha is added
+
+struct Draw {
+  std::shared_ptr<const Program> program;  // of a Shader
+  Primitive primitive = Primitive::Triangles;
+  Blend blend = Blend::Alpha;
+  uint32_t vertices = 0, instances = 1;
+  std::vector<BufferView> attributes;      // one for each of the module's, in its order; tightly packed 32-bit components for each vertex
+  std::vector<BufferView> buffers;         // one for each of its storage buffers, in its order; shaders only read them
+  std::vector<Texture> textures;           // one for each of its images, in its order
+  std::vector<std::byte> params;           // paramBytes of them
+};
+
+// What is drawn onto: RGBA8, rows from the top, width * height * 4 bytes to `out` when all is drawn.
+struct Picture {
+  uint32_t width = 0, height = 0;
+  uint32_t samples = 1;  // for each pixel: 1 or 4
+  std::array<float, 4> background{0, 0, 0, 0};
+  BufferView out;
+};
+constexpr uint32_t kMaxPictureExtent = 8192;
 
 // out[m, n] = alpha * op(a)[m, k] * op(b)[k, n], row-major float32, `batch` times.
 // Strides in elements; a stride of 0 repeats the operand. op(a) is a [m, k], or with transposeA a is stored [k, m];
@@ -116,6 +164,10 @@ class Queue {
   // `count` is in the kernel's unit (kernels.def). Views in the order of the kernel's contract, `params` its plain struct.
   virtual void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) = 0;
   virtual void matmul(const Matmul& op) = 0;  // the one place for the platform's library
+  // A user's kernel: `groups` groups of its group size. One view for each of the module's bindings, in its order.
+  virtual void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params);
+  // Draws in order. Views that the draws read are not `out`.
+  virtual void draw(const Picture& picture, std::span<const Draw> draws);
 
   // Calls `done` exactly once, when everything recorded since the last submit() has finished or failed: on the device's
   // completion thread, or before submit() returns (CPU). `done` must not throw and must be quick.
@@ -141,6 +193,8 @@ class Device {  // safe from any thread
   virtual std::unique_ptr<Buffer> wrap(std::span<std::byte> host) = 0;
   virtual std::unique_ptr<Queue> createQueue(const QueueOptions& options = {}) = 0;
   virtual MemoryUse memory() const = 0;
+  // May take seconds. Throws Unsupported where the device runs no programs of this kind, Compile where its driver refuses one.
+  virtual std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module);
   // Has transfers from and to this host memory go without a copy in between for as long as the result lives; the range outlives it.
   // Null where that is of no use or can't be done. May take milliseconds.
   virtual std::shared_ptr<void> pin(std::span<std::byte>) { return nullptr; }

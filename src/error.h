@@ -1,5 +1,6 @@
 // The one exception type of the core: a code that is part of the public interface, and a sentence for a person.
 #pragma once
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -15,10 +16,11 @@ const char* codeName(Code code) noexcept;
 
 class Error : public std::runtime_error {
  public:
-  Error(Code code, const std::string& text, std::string log = {})
-      : std::runtime_error(text), code(code), log(std::move(log)) {}
+  Error(Code code, const std::string& text, std::string log = {}, uint32_t line = 0, uint32_t column = 0)
+      : std::runtime_error(text), code(code), log(std::move(log)), line(line), column(column) {}
   const Code code;
-  const std::string log;  // a compiler's output, for Code::Compile
+  const std::string log;            // a compiler's output, for Code::Compile
+  const uint32_t line, column;      // where it points to, from 1; 0: nowhere
 };
 
 }  // namespace switchyard
