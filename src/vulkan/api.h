@@ -29,7 +29,7 @@ namespace switchyard::vulkan {
   X(vkWaitForFences) X(vkCreateShaderModule) X(vkDestroyShaderModule)                            \
   X(vkCreateDescriptorSetLayout) X(vkDestroyDescriptorSetLayout) X(vkCreatePipelineLayout)       \
   X(vkDestroyPipelineLayout) X(vkCreateComputePipelines) X(vkDestroyPipeline)                    \
-  X(vkCreatePipelineCache) X(vkDestroyPipelineCache) X(vkGetPipelineCacheData)                   \
+  X(vkCreatePipelineCache) X(vkDestroyPipelineCache) X(vkGetPipelineCacheData) X(vkMergePipelineCaches) \
   X(vkCmdBindPipeline) X(vkCmdPushConstants) X(vkCmdDispatch) X(vkCmdCopyBuffer)                 \
   X(vkCmdFillBuffer) X(vkCmdPipelineBarrier) X(vkCmdPushDescriptorSetKHR)
 #define SY_VK_DECLARE(name) PFN_##name name = nullptr;

@@ -9,13 +9,14 @@ namespace switchyard::vulkan {
 
 class CacheFile {
  public:
-  explicit CacheFile(const std::string& key);  // in SHADER_CACHE_DIR, $XDG_CACHE_HOME/switchyard or ~/.cache/switchyard
+  static constexpr uint64_t kMostBytes = uint64_t{256} << 20;
+
+  explicit CacheFile(const std::string& key);  // in defaultCacheFolder()
   std::vector<uint8_t> load() const noexcept;  // empty when absent or damaged
   bool store(std::span<const uint8_t> data) const noexcept;  // false when the disk won't have it
-  const std::string& path() const { return path_; }
 
  private:
-  std::string directory_, path_;
+  std::string folder_, name_;
 };
 
 }  // namespace switchyard::vulkan

@@ -21,12 +21,7 @@ bool fits(const std::vector<uint8_t>& data, const PhysicalInfo& physical) {
 Pipelines::Pipelines(std::shared_ptr<Gpu> gpu) : gpu_(std::move(gpu)), file_(gpu_->physical.cacheKey) {
   std::vector<uint8_t> data = file_.load();
   if (!fits(data, gpu_->physical)) data.clear();
-  VkPipelineCacheCreateInfo info{VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
-  info.initialDataSize = data.size();
-  info.pInitialData = data.data();
-  VkPipelineCache cache = VK_NULL_HANDLE;
-  check(gpu_->api.vkCreatePipelineCache(gpu_->device, &info, nullptr, &cache), "vkCreatePipelineCache");
-  cache_ = gpu_->own(cache, gpu_->api.vkDestroyPipelineCache);
+  cache_ = makeCache(data);
 }
 
 Pipelines::~Pipelines() {
@@ -44,12 +39,40 @@ Pipelines::~Pipelines() {
 
 void Pipelines::saveIfGrown() noexcept try {
   if (!unsaved_.exchange(false) || gpu_->lost) return;
-  size_t size = 0;
-  if (gpu_->api.vkGetPipelineCacheData(gpu_->device, cache_.get(), &size, nullptr) < 0) return;
-  std::vector<uint8_t> data(size);
-  if (gpu_->api.vkGetPipelineCacheData(gpu_->device, cache_.get(), &size, data.data()) != VK_SUCCESS) return;
-  file_.store({data.data(), size});  // a disk that won't have it is fine: the next start compiles again
+  const std::vector<uint8_t> ours = dataOf(cache_.get()), merged = mergedWithFile();
+  // Not all drivers merge what they say they do, and what only ever grows must start anew some day.
+  const bool useMerged = merged.size() >= ours.size() && merged.size() <= CacheFile::kMostBytes / 4;
+  if (!ours.empty()) file_.store(useMerged ? merged : ours);  // a disk that won't have it is fine: the next start compiles again
 } catch (...) {
+}
+
+// What other processes have written since we started must not be lost with our writing. Two that write in the same moment still
+// lose one of both, until that one writes again. Pipelines are made in our own cache meanwhile: it may be read, not be merged into.
+std::vector<uint8_t> Pipelines::mergedWithFile() const {
+  const std::vector<uint8_t> data = file_.load();
+  if (!fits(data, gpu_->physical)) return {};
+  const Handle<VkPipelineCache> merged = makeCache(data);
+  const VkPipelineCache source = cache_.get();
+  if (gpu_->api.vkMergePipelineCaches(gpu_->device, merged.get(), 1, &source) != VK_SUCCESS) return {};
+  return dataOf(merged.get());
+}
+
+Handle<VkPipelineCache> Pipelines::makeCache(std::span<const uint8_t> data) const {
+  VkPipelineCacheCreateInfo info{VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
+  info.initialDataSize = data.size();
+  info.pInitialData = data.data();
+  VkPipelineCache cache = VK_NULL_HANDLE;
+  check(gpu_->api.vkCreatePipelineCache(gpu_->device, &info, nullptr, &cache), "vkCreatePipelineCache");
+  return gpu_->own(cache, gpu_->api.vkDestroyPipelineCache);
+}
+
+std::vector<uint8_t> Pipelines::dataOf(VkPipelineCache cache) const {
+  size_t size = 0;
+  if (gpu_->api.vkGetPipelineCacheData(gpu_->device, cache, &size, nullptr) != VK_SUCCESS) return {};
+  std::vector<uint8_t> data(size);
+  if (gpu_->api.vkGetPipelineCacheData(gpu_->device, cache, &size, data.data()) != VK_SUCCESS) return {};
+  data.resize(size);
+  return data;
 }
 
 const Pipeline& Pipelines::get(const Shader& shader, const LaunchShape& shape) {

@@ -40,6 +40,9 @@ class Pipelines {  // safe from any thread
     Handle<VkShaderModule> module;
     std::vector<std::pair<Constants, std::unique_ptr<Pipeline>>> variants;
   };
+  Handle<VkPipelineCache> makeCache(std::span<const uint8_t> data) const;
+  std::vector<uint8_t> dataOf(VkPipelineCache cache) const;  // empty when the driver won't say
+  std::vector<uint8_t> mergedWithFile() const;
   Entry makeEntry(const Shader& shader) const;
   Constants constantsFor(const ShaderInfo& info, const LaunchShape& shape) const;
   std::unique_ptr<Pipeline> make(const Shader& shader, const Entry& entry, const Constants& constants) const;
