@@ -31,12 +31,13 @@ struct ProgramParam {
 // A storage buffer, or (Shader) a sampled image.
 struct ProgramBinding {
   enum class Kind : uint8_t { Buffer, Image };
-  enum class Element : uint8_t { Float32, Float16, Int32, Uint32, Int8, Uint8, Other };  // Other: structs, vectors, 64 bits: any dtype will do
+  // Of its run-time array, or of its only member; of a vector, its component's. Other: structs, 16-bit integers: any dtype will do.
+  enum class Element : uint8_t { Float32, Float16, Int32, Uint32, Int8, Uint8, Other };
   std::string name;            // what callers give it by
   Kind kind = Kind::Buffer;
   Element element = Element::Other;
   uint32_t set = 0, binding = 0;
-  uint32_t elementBytes = 4;   // the stride of its run-time array, 0: it has none
+  uint32_t elementBytes = 4;   // the stride of its run-time array, 0: it has none; CUDA alone: 0
   uint64_t minBytes = 0;       // what it must have at least: its fixed part, and one element
   bool readOnly = false, writeOnly = false;
   bool operator==(const ProgramBinding&) const = default;
@@ -50,6 +51,15 @@ struct ProgramAttribute {
   bool operator==(const ProgramAttribute&) const = default;
 };
 
+// What a device must offer beyond Vulkan 1.2's minimum for the SPIR-V to run there.
+struct ProgramNeeds {
+  bool float16 = false, int8 = false, int16 = false;  // arithmetic: shaderFloat16, shaderInt8, shaderInt16
+  bool storage8 = false, storage16 = false;           // in storage buffers: storageBuffer8BitAccess, storageBuffer16BitAccess
+  bool uniform8 = false, uniform16 = false;           // uniformAndStorageBuffer8BitAccess, uniformAndStorageBuffer16BitAccess
+  uint32_t subgroupOps = 0;                           // VkSubgroupFeatureFlags
+  bool operator==(const ProgramNeeds&) const = default;
+};
+
 struct ProgramInfo {
   ProgramKind kind = ProgramKind::Kernel;
   std::string name;
@@ -58,14 +68,16 @@ struct ProgramInfo {
   uint32_t paramBytes = 0;                   // of the block, 0: there is none
   bool paramsAreUniform = false;             // the block is a uniform buffer at paramSet/paramBinding, not push constants
   uint32_t paramSet = 0, paramBinding = 0;
-  std::array<uint32_t, 3> groupSize = {1, 1, 1};
+  std::array<uint32_t, 3> groupSize = {1, 1, 1};  // CUDA alone, where its source demands none: 256, 1, 1
   std::vector<ProgramAttribute> attributes;  // Shader, in the order of their locations
   bool flipY = false;                        // Shader: written for WebGL: y points up, its depth was brought to Vulkan's by the translation
   bool wroteOutputs = true;                  // Shader: the fragment stage writes a colour at location 0
+  ProgramNeeds needs;
   bool operator==(const ProgramInfo&) const = default;
 };
 
-// A parameter of a CUDA kernel, in its order: a buffer (index into bindings) or a value (index into params).
+// A parameter of a CUDA kernel, in its order: a buffer (index into bindings) or a 32-bit value (index into params, and into
+// CudaCode::values). The value stands at params[index].offset of the parameter block that callers fill.
 struct CudaParam {
   bool isBuffer = true;
   uint32_t index = 0;
@@ -78,7 +90,7 @@ struct CudaCode {
   uint32_t arch = 0;              // 75, 90, 120
   std::array<uint32_t, 3> blockSize = {0, 0, 0};  // as the source demands it (__block_size__, reqntid), else 0
   std::vector<CudaParam> params;
-  std::vector<ProgramParam> values;  // what the `params` of CudaParam index: their offsets are into a packed array of 8 bytes each
+  std::vector<ProgramParam> values;  // info.params again, in their order, but with offsets into a packed array of 8 bytes each
   bool operator==(const CudaCode&) const = default;
 };
 
@@ -86,6 +98,7 @@ struct ProgramModule {  // immutable once made
   ProgramId id{};
   ProgramInfo info;
   std::vector<uint32_t> compute, vertex, fragment;  // SPIR-V, validated. A kernel of CUDA alone has none
+  std::string entry = "main";                       // the SPIR-V's entry point; a shader's two are both `main`
   CudaCode cuda;                                    // entry is empty: there is none
   bool forVulkan() const { return !compute.empty() || !vertex.empty(); }
   bool forCuda() const { return !cuda.entry.empty(); }
