@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "vulkan/cache_file.h"
 
@@ -91,6 +93,25 @@ TEST_F(CacheFolderTest, leadsNoPipelineCacheAstray) {
   setenv("SHADER_CACHE_DIR", path.c_str(), 1);  // a file
   EXPECT_FALSE(vulkan::CacheFile("test").store(data));
   EXPECT_TRUE(vulkan::CacheFile("test").load().empty());
+}
+
+TEST_F(CacheFolderTest, sweepsNothingAwayThatIsBeingWritten) {
+  const CacheFolder writers = CacheFolder::open(folder, CacheFolder::Missing::Leave);
+  const Bytes data(8 << 20, 7);
+  std::atomic<int> writing{20};
+  std::thread writer([&] {
+    for (; writing > 0; --writing) EXPECT_TRUE(writers.write("file", data));
+  });
+  size_t sweeps = 0;
+  for (; writing > 0; ++sweeps) {
+    for (const CacheFolder::Entry& entry : CacheFolder::open(folder, CacheFolder::Missing::Leave).sweep()) {
+      EXPECT_EQ(entry.name, "file");
+      EXPECT_EQ(entry.bytes, data.size());
+    }
+  }
+  writer.join();
+  EXPECT_GT(sweeps, 20u);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
 }
 
 }  // namespace
