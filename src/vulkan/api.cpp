@@ -66,6 +66,8 @@ DeviceApi loadDeviceApi(const InstanceApi& instance, VkDevice device) {
 #undef SY_VK_TAKE
   api.vkGetMemoryHostPointerPropertiesEXT = reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
       instance.vkGetDeviceProcAddr(device, "vkGetMemoryHostPointerPropertiesEXT"));
+  api.vkCmdPushDescriptorSetKHR =
+      reinterpret_cast<PFN_vkCmdPushDescriptorSetKHR>(instance.vkGetDeviceProcAddr(device, "vkCmdPushDescriptorSetKHR"));
   return api;
 }
 

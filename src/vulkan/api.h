@@ -19,7 +19,7 @@ namespace switchyard::vulkan {
   X(vkDestroyInstance) X(vkEnumeratePhysicalDevices) X(vkGetPhysicalDeviceProperties)              \
   X(vkGetPhysicalDeviceProperties2) X(vkGetPhysicalDeviceFeatures2) X(vkGetPhysicalDeviceMemoryProperties2) \
   X(vkGetPhysicalDeviceQueueFamilyProperties) X(vkEnumerateDeviceExtensionProperties)              \
-  X(vkCreateDevice) X(vkGetDeviceProcAddr)
+  X(vkGetPhysicalDeviceFormatProperties) X(vkCreateDevice) X(vkGetDeviceProcAddr)
 #define SY_VK_DEVICE(X)                                                                          \
   X(vkDestroyDevice) X(vkDeviceWaitIdle) X(vkGetDeviceQueue) X(vkQueueSubmit)                    \
   X(vkAllocateMemory) X(vkFreeMemory) X(vkMapMemory) X(vkCreateBuffer) X(vkDestroyBuffer)        \
@@ -31,7 +31,14 @@ namespace switchyard::vulkan {
   X(vkDestroyPipelineLayout) X(vkCreateComputePipelines) X(vkDestroyPipeline)                    \
   X(vkCreatePipelineCache) X(vkDestroyPipelineCache) X(vkGetPipelineCacheData) X(vkMergePipelineCaches) \
   X(vkCmdBindPipeline) X(vkCmdPushConstants) X(vkCmdDispatch) X(vkCmdCopyBuffer)                 \
-  X(vkCmdFillBuffer) X(vkCmdPipelineBarrier) X(vkCmdPushDescriptorSetKHR)
+  X(vkCmdFillBuffer) X(vkCmdPipelineBarrier) X(vkCreateDescriptorPool) X(vkDestroyDescriptorPool) \
+  X(vkResetDescriptorPool) X(vkAllocateDescriptorSets) X(vkUpdateDescriptorSets)                 \
+  X(vkCmdBindDescriptorSets) X(vkCreateImage) X(vkDestroyImage) X(vkGetImageMemoryRequirements)  \
+  X(vkBindImageMemory) X(vkCreateImageView) X(vkDestroyImageView) X(vkCreateSampler)             \
+  X(vkDestroySampler) X(vkCreateRenderPass) X(vkDestroyRenderPass) X(vkCreateFramebuffer)        \
+  X(vkDestroyFramebuffer) X(vkCreateGraphicsPipelines) X(vkCmdBeginRenderPass)                   \
+  X(vkCmdEndRenderPass) X(vkCmdSetViewport) X(vkCmdSetScissor) X(vkCmdBindVertexBuffers)         \
+  X(vkCmdDraw) X(vkCmdCopyImageToBuffer) X(vkCmdCopyBufferToImage)
 #define SY_VK_DECLARE(name) PFN_##name name = nullptr;
 
 struct GlobalApi {
@@ -45,7 +52,8 @@ struct InstanceApi {
 };
 struct DeviceApi {
   SY_VK_DEVICE(SY_VK_DECLARE)
-  PFN_vkGetMemoryHostPointerPropertiesEXT vkGetMemoryHostPointerPropertiesEXT = nullptr;  // may be absent
+  PFN_vkGetMemoryHostPointerPropertiesEXT vkGetMemoryHostPointerPropertiesEXT = nullptr;  // these may be absent
+  PFN_vkCmdPushDescriptorSetKHR vkCmdPushDescriptorSetKHR = nullptr;
 };
 
 // Loads libvulkan.so.1 once a process (it stays loaded: drivers own threads). Null, with `why` set, when it is not there.

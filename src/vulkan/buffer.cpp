@@ -6,8 +6,9 @@
 namespace switchyard::vulkan {
 namespace {
 
-constexpr VkBufferUsageFlags kUsage =
-    VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+constexpr VkBufferUsageFlags kTransfers = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+constexpr VkBufferUsageFlags kUsage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_VERTEX_BUFFER_BIT | kTransfers;
+constexpr VkBufferUsageFlags kStagingUsage = VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT | kTransfers;
 constexpr VkMemoryPropertyFlags kLocal = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, kCached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
     kMapped = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
 
@@ -88,7 +89,7 @@ std::unique_ptr<GpuBuffer> GpuBuffer::allocate(std::shared_ptr<Gpu> gpu, size_t 
 std::unique_ptr<GpuBuffer> GpuBuffer::staging(std::shared_ptr<Gpu> gpu, size_t bytes) {
   Made made;
   made.bound = roundUp(bytes, 4096);
-  made.buffer = createBuffer(*gpu, made.bound, VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT, nullptr);
+  made.buffer = createBuffer(*gpu, made.bound, kStagingUsage, nullptr);
   VkMemoryRequirements needs{};
   gpu->api.vkGetBufferMemoryRequirements(gpu->device, made.buffer.get(), &needs);
   const uint32_t type = gpu->memoryType(needs.memoryTypeBits, kMapped, kCached);

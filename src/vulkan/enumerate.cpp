@@ -5,12 +5,12 @@
 #include <cstring>
 #include <thread>
 
-#include "vulkan/instance.h"
+#include "vulkan/descriptors.h"
 
 namespace switchyard::vulkan {
 namespace {
 
-constexpr uint32_t kBindingsNeeded = 8, kInvocationsNeeded = 256;
+constexpr uint32_t kBindingsNeeded = kMaxBindings, kInvocationsNeeded = 256;
 constexpr uint64_t kMaxViewBytes = (1ull << 32) - 256;  // shaders index bytes and words with 32 bits
 
 std::string hex(const uint8_t* bytes, size_t count) {
@@ -41,6 +41,7 @@ std::string vendorName(uint32_t id) {
     case 0x13B5: return "Arm";
     case 0x5143: return "Qualcomm";
     case 0x106B: return "Apple";
+    case 0x1AE0: return "Google";
     case VK_VENDOR_ID_MESA: return "Mesa";
     default: return "vendor " + std::to_string(id);
   }
@@ -106,7 +107,11 @@ uint32_t computeUnits(const InstanceApi& api, const PhysicalInfo& d, const Exten
   return d.info.type == DeviceType::Cpu ? std::max(1u, std::thread::hardware_concurrency()) : 0;  // 0: the driver doesn't say
 }
 
-void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& extensions, VkSubgroupFeatureFlags& subgroupOps) {
+VkSubgroupFeatureFlags computeSubgroupOps(const PhysicalInfo& d) {
+  return d.features.subgroupStages & VK_SHADER_STAGE_COMPUTE_BIT ? d.features.subgroupOps : 0;
+}
+
+void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& extensions) {
   VkPhysicalDeviceExternalMemoryHostPropertiesEXT import{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT};
   VkPhysicalDevicePushDescriptorPropertiesKHR push{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PUSH_DESCRIPTOR_PROPERTIES_KHR};
   VkPhysicalDeviceVulkan11Properties v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
@@ -124,7 +129,8 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
 
   d.limits = props.properties.limits;
   d.subgroupSize = v11.subgroupSize;
-  subgroupOps = (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) ? v11.subgroupSupportedOperations : 0;
+  d.features.subgroupOps = v11.subgroupSupportedOperations;
+  d.features.subgroupStages = v11.subgroupSupportedStages;
   d.maxAllocation = v11.maxMemoryAllocationSize;
   d.importAlignment = import.minImportedHostPointerAlignment;
   std::memcpy(d.pipelineCacheUuid, props.properties.pipelineCacheUUID, VK_UUID_SIZE);
@@ -136,17 +142,18 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
   info.uuid = uuidText(v11.deviceUUID);
   info.driver = v12.driverName;
   if (v12.driverInfo[0]) info.driver += std::string(" ") + v12.driverInfo;
-  info.features.subgroups = subgroupOps & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+  info.features.subgroups = computeSubgroupOps(d) & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
   info.maxViewBytes = std::min<uint64_t>(d.limits.maxStorageBufferRange, kMaxViewBytes) & ~uint64_t(255);
   info.viewAlignment = std::max(16u, uint32_t(d.limits.minStorageBufferOffsetAlignment));  // kernels load vec4
-  if (!canPush || push.maxPushDescriptors < kBindingsNeeded) d.problem = "driver without push descriptors";
+  d.maxPushDescriptors = canPush && push.maxPushDescriptors >= kBindingsNeeded ? push.maxPushDescriptors : 0;
 }
 
 void readFeatures(const InstanceApi& api, PhysicalInfo& d, const Extensions& extensions) {
-  VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-  VkPhysicalDeviceVulkan11Features v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, &v12, {}};
-  VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &v11, {}};
-  api.vkGetPhysicalDeviceFeatures2(d.physical, &features);
+  d.features = readDeviceFeatures(api, d.physical,
+                                  {extensions.has(VK_EXT_ROBUSTNESS_2_EXTENSION_NAME),
+                                   extensions.has(VK_EXT_PIPELINE_ROBUSTNESS_EXTENSION_NAME), d.info.type == DeviceType::Cpu});
+  const auto& v11 = d.features.v11;
+  const auto& v12 = d.features.v12;
   d.info.features.float16 = v12.shaderFloat16 && v11.storageBuffer16BitAccess;
   d.info.features.int8 = v12.shaderInt8 && v12.storageBuffer8BitAccess;
   d.broadcast = v12.subgroupBroadcastDynamicId;
@@ -171,9 +178,9 @@ PhysicalInfo inspect(const Instance& instance, VkPhysicalDevice physical) {
   }
   const Extensions extensions(api, physical);
   d.memoryBudget = extensions.has(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
-  VkSubgroupFeatureFlags subgroupOps = 0;
-  readProperties(api, d, extensions, subgroupOps);
   readFeatures(api, d, extensions);
+  readProperties(api, d, extensions);
+  const VkSubgroupFeatureFlags subgroupOps = computeSubgroupOps(d);
   d.broadcast = d.broadcast && (subgroupOps & VK_SUBGROUP_FEATURE_BALLOT_BIT);
   VkPhysicalDeviceMemoryProperties2 memory{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
   api.vkGetPhysicalDeviceMemoryProperties2(physical, &memory);
@@ -197,7 +204,7 @@ int rank(const PhysicalInfo& d) {
     case DeviceType::Discrete: return 0;
     case DeviceType::Integrated: return 1;
     case DeviceType::Virtual: return 2;
-    default: return 3;
+    default: return d.info.vendor == "Google" ? 4 : 3;  // SwiftShader after Mesa's, in whatever order the loader found them
   }
 }
 

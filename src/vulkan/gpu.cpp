@@ -47,11 +47,25 @@ Gpu::Gpu(std::shared_ptr<Instance> instanceIn, PhysicalInfo physicalIn)
   queueInfo.queueFamilyIndex = physical.queueFamily;
   queueInfo.queueCount = count;
   queueInfo.pQueuePriorities = priorities.data();
-  std::vector<const char*> extensions{VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME};
+  std::vector<const char*> extensions;
+  if (physical.maxPushDescriptors) extensions.push_back(VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
   if (physical.memoryBudget) extensions.push_back(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   if (physical.info.features.externalHostMemory) extensions.push_back(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
-  VkPhysicalDeviceVulkan12Features features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
-  features.subgroupBroadcastDynamicId = physical.broadcast;
+  VkPhysicalDeviceRobustness2FeaturesEXT robustness2{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
+  VkPhysicalDevicePipelineRobustnessFeaturesEXT pipeline{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_ROBUSTNESS_FEATURES_EXT};
+  auto v11 = physical.features.v11;
+  auto v12 = physical.features.v12;
+  v11.pNext = &v12;
+  if (physical.features.bounds == Bounds::Device) {
+    extensions.push_back(VK_EXT_ROBUSTNESS_2_EXTENSION_NAME);
+    robustness2.robustBufferAccess2 = VK_TRUE;
+    v12.pNext = &robustness2;
+  } else if (physical.features.bounds == Bounds::Pipeline) {
+    extensions.push_back(VK_EXT_PIPELINE_ROBUSTNESS_EXTENSION_NAME);
+    pipeline.pipelineRobustness = VK_TRUE;
+    v12.pNext = &pipeline;
+  }
+  VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &v11, physical.features.core};
   VkDeviceCreateInfo info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
   info.pNext = &features;
   info.queueCreateInfoCount = 1;

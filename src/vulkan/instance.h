@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "device.h"
-#include "vulkan/api.h"
+#include "vulkan/features.h"
 
 namespace switchyard::vulkan {
 
@@ -42,6 +42,8 @@ struct PhysicalInfo {
   uint8_t pipelineCacheUuid[VK_UUID_SIZE]{};
   std::string cacheKey;  // device UUID, driver UUID and driver version as hex
   bool memoryBudget = false;
+  uint32_t maxPushDescriptors = 0;  // 0: sets come from pools
+  Features features;
   bool broadcast = false;  // subgroup broadcasts from any lane, as the software matrix product needs
 };
 

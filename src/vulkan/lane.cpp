@@ -49,7 +49,10 @@ Lane::Lane(std::shared_ptr<Gpu> gpuIn, std::shared_ptr<StagingPool> stagingIn)
 Lane::~Lane() {
   if (!gpu->hung) return;
   pool.release();
-  for (auto& submission : free_) submission->fence.release();
+  for (auto& submission : free_) {
+    submission->fence.release();
+    submission->descriptors.release();
+  }
 }
 
 std::unique_ptr<Submission> Lane::take() {
@@ -79,6 +82,8 @@ void Lane::recycle(std::unique_ptr<Submission> s) noexcept try {
   s->blocks.clear();
   s->blockUsed = 0;
   s->readbacks.clear();
+  s->descriptors.reset(*gpu);
+  s->programs.clear();
   s->hasCommands = false;
   s->done = nullptr;
   s->error = nullptr;

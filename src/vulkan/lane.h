@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "vulkan/buffer.h"
+#include "vulkan/descriptors.h"
 #include "vulkan/hazards.h"
 #include "vulkan/pipelines.h"
 
@@ -45,6 +46,8 @@ struct Submission {
   std::vector<Readback> readbacks;
   std::vector<std::unique_ptr<GpuBuffer>> blocks;  // staging in use by the commands
   size_t blockUsed = 0;                            // bytes taken of the last one
+  DescriptorPools descriptors;
+  std::vector<std::shared_ptr<const Program>> programs;  // in use by the commands
   Completion done;
   QueueTimings timings;
   Clock::time_point submitted;

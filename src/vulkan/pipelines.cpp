@@ -122,7 +122,7 @@ Pipelines::Entry Pipelines::makeEntry(const Shader& shader) const {
   for (uint32_t i = 0; i < entry.info.bindings; ++i)
     bindings[i] = {i, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1, VK_SHADER_STAGE_COMPUTE_BIT, nullptr};
   VkDescriptorSetLayoutCreateInfo setInfo{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
-  setInfo.flags = VK_DESCRIPTOR_SET_LAYOUT_CREATE_PUSH_DESCRIPTOR_BIT_KHR;
+  if (gpu_->physical.maxPushDescriptors) setInfo.flags = VK_DESCRIPTOR_SET_LAYOUT_CREATE_PUSH_DESCRIPTOR_BIT_KHR;
   setInfo.bindingCount = entry.info.bindings;
   setInfo.pBindings = bindings.data();
   VkDescriptorSetLayout setLayout = VK_NULL_HANDLE;
@@ -149,7 +149,7 @@ std::unique_ptr<Pipeline> Pipelines::make(const Shader& shader, const Entry& ent
   if (info.has[kSpecTileColumns]) made->tileColumns = info.value[kSpecTileColumns];
   if (info.has[kSpecThreadColumns]) made->tileColumns = info.value[kSpecThreadColumns] * groupX;
 
-  const VkDescriptorSetLayout setLayout = entry.setLayout.get();
+  const VkDescriptorSetLayout setLayout = made->setLayout = entry.setLayout.get();
   const VkPushConstantRange range{VK_SHADER_STAGE_COMPUTE_BIT, 0, info.pushBytes};
   VkPipelineLayoutCreateInfo layoutInfo{VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
   layoutInfo.setLayoutCount = 1;

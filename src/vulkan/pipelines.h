@@ -11,6 +11,7 @@
 namespace switchyard::vulkan {
 
 struct Pipeline {
+  VkDescriptorSetLayout setLayout = VK_NULL_HANDLE;
   Handle<VkPipelineLayout> layout;
   Handle<VkPipeline> pipeline;
   uint32_t groupThreads = 1, itemsPerThread = 1;
@@ -30,6 +31,9 @@ class Pipelines {  // safe from any thread
   ~Pipelines();
   const Pipeline& get(const Shader& shader, const LaunchShape& shape);
   void saveIfGrown() noexcept;  // to disk; cheap when nothing was compiled since
+  // For pipelines that others make: the cache, and word that it has grown.
+  VkPipelineCache cache() const { return cache_.get(); }
+  void grown() noexcept { unsaved_ = true; }
   bool unsaved() const noexcept { return unsaved_.load(std::memory_order_relaxed); }
 
  private:

@@ -9,7 +9,6 @@
 namespace switchyard::vulkan {
 namespace {
 
-constexpr uint32_t kMaxBindings = 8;
 // Bytes for one group from which on it is made large on software drivers, which cut long loops off (shaders/rows.glsl).
 constexpr uint64_t kLongRowBytes = 512 << 10;
 constexpr uint32_t kScanColumns = 4096;
@@ -223,15 +222,12 @@ void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t
   const uint64_t y = (groups - 1) / maxX + 1, x = (groups - 1) / y + 1;
   if (y > gpu_->physical.limits.maxComputeWorkGroupCount[1] || x * y > ~0u) misuse(std::string(shader.name) + " was given too large a count");
 
-  VkWriteDescriptorSet writes[kMaxBindings];
-  VkDescriptorBufferInfo infos[kMaxBindings];
+  DescriptorWrites writes;
   Range ranges[kMaxBindings];
   for (uint32_t i = 0; i < views.size(); ++i) {
     const BoundView bound = bind(views[i]);
-    infos[i] = bound.info;
+    writes.buffer(i, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, bound.info);
     ranges[i] = bound.range;
-    writes[i] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, VK_NULL_HANDLE, i, 0, 1,
-                 VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, nullptr, &infos[i], nullptr};
   }
   const size_t reads = views.size() - shader.outputs;
   before({ranges, reads}, {ranges + reads, shader.outputs});
@@ -241,7 +237,8 @@ void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t
     boundPipeline_ = pipeline.pipeline.get();
     api.vkCmdBindPipeline(to, VK_PIPELINE_BIND_POINT_COMPUTE, boundPipeline_);
   }
-  api.vkCmdPushDescriptorSetKHR(to, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.layout.get(), 0, uint32_t(views.size()), writes);
+  const DescriptorLayout layout{pipeline.setLayout, pipeline.layout.get(), gpu_->physical.maxPushDescriptors > 0};
+  writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_COMPUTE, layout, current_->descriptors);
   api.vkCmdPushConstants(to, pipeline.layout.get(), VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(params.size()), params.data());
   api.vkCmdDispatch(to, uint32_t(x), uint32_t(y), 1);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "vulkan/lane.h"
 #include "vulkan/matmul.h"
+#include "vulkan/program.h"
 
 namespace switchyard::vulkan {
 
@@ -22,6 +23,7 @@ class GpuQueue final : public Queue {
   void fill(BufferView dst, uint32_t word) override;
   void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override;
   void matmul(const Matmul& op) override;
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override;
   void submit(Completion done) override;
   void discard() noexcept override;
 
@@ -37,6 +39,10 @@ class GpuQueue final : public Queue {
   void dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views, std::span<const std::byte> params);
   void checkArguments(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const;
   BoundView bind(const BufferView& view) const;
+  BoundView bindFor(const GpuProgram& program, const ProgramBinding& binding, const BufferView& view) const;
+  VkDescriptorBufferInfo stageUniform(std::span<const std::byte> params);
+  void pushConstants(const GpuProgram& program, std::span<const std::byte> params);
+  void keep(const std::shared_ptr<const Program>& program);  // until the recording has finished
   void before(std::span<const Range> reads, std::span<const Range> writes);  // the barrier, if one is needed
   void barrier(VkPipelineStageFlags toStages, VkAccessFlags toAccess);
   void keepReadbacks(const Range& aboutToBeWritten);

@@ -13,7 +13,7 @@ class GpuDevice final : public Device {
  public:
   explicit GpuDevice(std::shared_ptr<Gpu> gpu)
       : Device(gpu->physical.info), gpu_(std::move(gpu)), pipelines_(std::make_shared<Pipelines>(gpu_)),
-        staging_(std::make_shared<StagingPool>(gpu_)), completer_(std::make_shared<Completer>(gpu_, pipelines_)) {}
+        staging_(std::make_shared<StagingPool>(gpu_)), programs_(gpu_, pipelines_), completer_(std::make_shared<Completer>(gpu_, pipelines_)) {}
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override { return GpuBuffer::allocate(gpu_, bytes); }
 
@@ -28,6 +28,8 @@ class GpuDevice final : public Device {
     return std::make_unique<GpuQueue>(gpu_, pipelines_, staging_, completer_);
   }
 
+  std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override { return programs_.compile(std::move(module)); }
+
   bool lost() const noexcept override { return Device::lost() || gpu_->lost.load(std::memory_order_acquire); }
   MemoryUse memory() const override { return memoryUse(*gpu_->instance, gpu_->physical, gpu_->allocatedBytes); }
 
@@ -35,6 +37,7 @@ class GpuDevice final : public Device {
   const std::shared_ptr<Gpu> gpu_;
   const std::shared_ptr<Pipelines> pipelines_;
   const std::shared_ptr<StagingPool> staging_;
+  Programs programs_;
   const std::shared_ptr<Completer> completer_;  // first to go: it uses all the others
 };
 

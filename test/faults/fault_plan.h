@@ -11,7 +11,7 @@
 //   place   start     opening a device (once a process as long as somebody holds it), then making each queue: a GPU context has
 //                     one, a CPU context two
 //           upload    a job's first upload or host memory used in place
-//           launch    a job's first kernel or matrix product
+//           launch    a job's first kernel, matrix product or picture
 //           readback  the completion of a submission with kernels or downloads in it
 //           close     the end of a queue, and of a device
 //   after   this many passes are fine first (0); counted by each process for itself, on the devices of `device` alone

@@ -96,6 +96,14 @@ class InjectedQueue final : public Queue {
     recording.launch(*state_);
     inner_->matmul(op);
   }
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override {
+    recording.launch(*state_);
+    inner_->launch(program, groups, views, params);
+  }
+  void draw(const Picture& picture, std::span<const Draw> draws) override {
+    recording.launch(*state_);
+    inner_->draw(picture, draws);
+  }
 
   void submit(Completion done) override {
     Recording submitted = std::exchange(recording, {});
@@ -145,6 +153,10 @@ class InjectedDevice final : public Device {
     state_->throwIfLost();
     state_->reach(Place::Start);
     return std::make_unique<InjectedQueue>(inner_->createQueue(options), state_);
+  }
+  std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override {
+    state_->throwIfLost();
+    return inner_->compile(std::move(module));
   }
   MemoryUse memory() const override { return inner_->memory(); }
   bool lost() const noexcept override { return Device::lost() || state_->lost || inner_->lost(); }

@@ -27,6 +27,14 @@ class FaultQueue final : public Queue {
     device_.at({Point::Matmul});
     inner_->matmul(op);
   }
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override {
+    device_.at({Point::Launch});
+    inner_->launch(program, groups, views, params);
+  }
+  void draw(const Picture& picture, std::span<const Draw> draws) override {
+    device_.at({Point::Draw});
+    inner_->draw(picture, draws);
+  }
   void submit(Completion done) override {
     device_.at({Point::Submit});
     inner_->submit([this, done = std::move(done)](std::exception_ptr error, const QueueTimings& timings) {
@@ -54,6 +62,11 @@ FaultDevice::FaultDevice(std::shared_ptr<Device> inner) : Device(inner->info), i
 std::unique_ptr<Buffer> FaultDevice::allocate(size_t bytes) {
   at({Point::Allocate});
   return inner_->allocate(bytes);
+}
+
+std::shared_ptr<const Program> FaultDevice::compile(std::shared_ptr<const ProgramModule> module) {
+  at({Point::Compile});
+  return inner_->compile(std::move(module));
 }
 
 std::unique_ptr<Queue> FaultDevice::createQueue(const QueueOptions& options) {

@@ -10,7 +10,7 @@
 namespace switchyard::test {
 
 // Where a device is asked for something. Wait is the completion of a submission.
-enum class Point { Allocate, CreateQueue, Upload, Download, Launch, Matmul, Submit, Wait };
+enum class Point { Allocate, CreateQueue, Upload, Download, Launch, Matmul, Submit, Wait, Compile, Draw };
 
 class FaultDevice final : public Device {
  public:
@@ -18,11 +18,12 @@ class FaultDevice final : public Device {
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
   std::unique_ptr<Buffer> wrap(std::span<std::byte> host) override { return inner_->wrap(host); }
   std::unique_ptr<Queue> createQueue(const QueueOptions& options) override;
+  std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override;
   MemoryUse memory() const override { return inner_->memory(); }
 
   struct Event {
     Point point;
-    Kernel kernel = Kernel::kCount;  // of a launch
+    Kernel kernel = Kernel::kCount;  // of a launch; of a program's: kCount
   };
   // Called at every point, on the thread that got there. What it throws is what the device fails with (at Wait: completes with).
   using Hook = std::function<void(const Event&)>;

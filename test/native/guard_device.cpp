@@ -7,6 +7,7 @@
 #include <string>
 
 #include "params.h"
+#include "program/module.h"
 
 namespace switchyard::test {
 namespace {
@@ -106,6 +107,28 @@ class GuardQueue final : public Queue {
     if (last * 4 > op.out.size) violated("a matmul of which the output is larger than its view");
     std::vector<size_t> shadows = shadow("matmul", views, std::span(&op.out, 1));
     inner_->matmul(op);
+    finish(shadows);
+  }
+
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override {
+    const ProgramInfo& info = program->module->info;
+    if (views.size() != info.bindings.size()) violated(info.name + " takes " + std::to_string(info.bindings.size()) + " buffers");
+    if (params.size() != info.paramBytes) violated(info.name + " got parameters of " + std::to_string(params.size()) + " bytes");
+    std::vector<BufferView> all, writable;
+    for (const ProgramView& view : views) {
+      checkView(info.name, view.view);
+      all.push_back(view.view);
+      if (view.written) writable.push_back(view.view);
+    }
+    std::vector<size_t> shadows = shadow(info.name, all, writable);
+    inner_->launch(program, groups, views, params);
+    finish(shadows);
+  }
+  void draw(const Picture& picture, std::span<const Draw> draws) override {
+    checkView("a picture", picture.out);
+    if (picture.out.size != uint64_t{4} * picture.width * picture.height) violated("a picture of a size other than its view's");
+    std::vector<size_t> shadows = shadow("a picture", std::span(&picture.out, 1), std::span(&picture.out, 1));
+    inner_->draw(picture, draws);
     finish(shadows);
   }
 

@@ -16,6 +16,7 @@ class GuardDevice final : public Device {
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
   std::unique_ptr<Buffer> wrap(std::span<std::byte> host) override { return inner_->wrap(host); }
   std::unique_ptr<Queue> createQueue(const QueueOptions& options) override;
+  std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override { return inner_->compile(std::move(module)); }
   MemoryUse memory() const override { return inner_->memory(); }
 
  private:

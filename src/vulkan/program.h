@@ -1,0 +1,61 @@
+// A user's program as this device runs it: layouts and shader modules made once, pipelines as they are needed.
+#pragma once
+#include <map>
+#include <optional>
+
+#include "program/module.h"
+#include "vulkan/descriptors.h"
+#include "vulkan/pipelines.h"
+
+namespace switchyard::vulkan {
+
+class GpuProgram final : public Program {
+ public:
+  // Checks the module against the device, and makes what does not depend on how it is used: for a kernel, all of it.
+  GpuProgram(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, ModulePtr module);
+  ~GpuProgram() override;
+
+  const ProgramInfo& info() const { return module->info; }
+  DescriptorLayout layout() const { return {set_.get(), layout_.get(), pushed_}; }
+  VkShaderStageFlags stages() const { return stages_; }
+  uint32_t pushBytes() const { return pushBytes_; }  // of push constants, whole words
+  VkPipeline kernel() const { return kernel_.get(); }
+
+ private:
+  void checkLimits() const;
+  void checkStage(VkShaderStageFlagBits stage, std::span<const uint32_t> words) const;
+  void makeLayout();
+  Handle<VkShaderModule> makeModule(std::span<const uint32_t> words) const;
+  Handle<VkPipeline> makeKernel() const;
+  std::string title() const;  // kernel "blur"
+  [[noreturn]] void unsupported(const std::string& text) const;
+  void checkMade(VkResult result) const;
+
+  const std::shared_ptr<Gpu> gpu_;
+  const std::shared_ptr<Pipelines> pipelines_;
+  const VkShaderStageFlags stages_;
+  const uint32_t pushBytes_;
+  Handle<VkDescriptorSetLayout> set_;
+  bool pushed_ = false;
+  Handle<VkPipelineLayout> layout_;
+  Handle<VkPipeline> kernel_;
+};
+
+// The programs of a device: one object for each module while anyone holds it. Safe from any thread.
+class Programs {
+ public:
+  Programs(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines) : gpu_(std::move(gpu)), pipelines_(std::move(pipelines)) {}
+  std::shared_ptr<const Program> compile(ModulePtr module);
+
+ private:
+  std::shared_ptr<const GpuProgram> find(const ProgramId& id);  // the mutex is held
+
+  const std::shared_ptr<Gpu> gpu_;
+  const std::shared_ptr<Pipelines> pipelines_;
+  std::mutex mutex_;
+  std::map<ProgramId, std::weak_ptr<const GpuProgram>> live_;
+};
+
+const GpuProgram& programOf(const std::shared_ptr<const Program>& program, ProgramKind kind);
+
+}  // namespace switchyard::vulkan
