@@ -14,7 +14,7 @@ layout(push_constant) uniform Push { ActivationParams p; };
 float apply(float x) {
   if (kKind == kActivationRelu) return isNan(x) ? x : x > 0.0 ? x : 0.0;
   if (kKind == kActivationGelu) return gelu(x);
-  if (kKind == kActivationSilu) return max(x, -3.402823466e38) * sigmoid(x);  // 0 at -infinity
+  if (kKind == kActivationSilu) return max(x, -3.402823466e38) / (1.0 + exactExp(-x));  // 0 at -infinity
   if (kKind == kActivationTanh) return exactTanh(x);
   if (kKind == kActivationSigmoid) return sigmoid(x);
   return exactExp(x);
