@@ -137,7 +137,7 @@ Handle<VkPipeline> GpuProgram::makeKernel() const {
   create.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
   create.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
   create.stage.module = module.get();
-  create.stage.pName = "main";
+  create.stage.pName = this->module->entry.c_str();
   create.layout = layout_.get();
   VkPipeline made = VK_NULL_HANDLE;
   checkMade(gpu_->api.vkCreateComputePipelines(gpu_->device, pipelines_->cache(), 1, &create, nullptr, &made));
