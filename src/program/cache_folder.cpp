@@ -192,8 +192,9 @@ FileHandle CacheFolder::openTemporary(std::string& name) const {
     FileHandle file(untilDone([&] { return openat(handle_.get(), name.c_str(), flags, 0600); }));
     if (!file && errno == EEXIST) continue;
     if (!file) return file;
-    if (flock(file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return file;
-    // A sweep holds it and is about to remove it.
+    const bool swept = flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;  // or is about to be
+    struct stat status{};
+    if (!swept && fstat(file.get(), &status) == 0 && status.st_nlink > 0) return file;
   }
   errno = EEXIST;
   return FileHandle();
