@@ -3,6 +3,7 @@
 
 #include "../device.h"
 #include "completer.h"
+#include "program.h"
 #include "queue.h"
 
 namespace switchyard::cuda {
@@ -41,6 +42,9 @@ class CudaDevice : public Device {
   }
   bool lost() const noexcept override { return Device::lost() || state_->lost(); }
   MemoryUse memory() const override { return memoryOf(*state_); }
+  std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override {
+    return programs_.get(state_, traits_, std::move(module));
+  }
 
   std::shared_ptr<void> pin(std::span<std::byte> host) override {
     state_->enter();
@@ -61,6 +65,7 @@ class CudaDevice : public Device {
   const DeviceTraits traits_;
   const std::shared_ptr<PinnedPool> pool_;
   const std::shared_ptr<Completer> completer_;
+  LoadedPrograms programs_;
 };
 
 // A build for other cards than this one is told apart before the first job fails.

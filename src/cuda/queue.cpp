@@ -5,6 +5,8 @@
 #include <cstring>
 #include <thread>
 
+#include "program.h"
+
 namespace switchyard::cuda {
 namespace {
 
@@ -235,6 +237,26 @@ void CudaQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView
   std::memcpy(aligned, params.data(), params.size());
   beginCompute();
   launchKernel(*entry, name, count, {buffers, views.size()}, aligned);
+}
+
+void CudaQueue::launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+                       std::span<const std::byte> params) {
+  const auto* kernel = dynamic_cast<const CudaProgram*>(program.get());
+  if (!kernel || kernel->state != state_.get()) refuse("a program that was not compiled for this device");
+  const ProgramPlan& plan = kernel->plan;
+  if (views.size() != plan.bindings || views.size() > kMaxBuffers || params.size() != plan.paramBytes)
+    refuse(plan.who + " was given " + std::to_string(views.size()) + " buffers and " + std::to_string(params.size()) +
+           " bytes of params, not " + std::to_string(plan.bindings) + " and " + std::to_string(plan.paramBytes));
+  if (groups[0] == 0 || groups[1] == 0 || groups[2] == 0) return;
+  const LaunchShape shape = shapeOf(plan, groups);
+  state_->enter();
+  std::byte* buffers[kMaxBuffers];
+  for (size_t i = 0; i < views.size(); ++i) buffers[i] = addressOf(views[i].view, views[i].view.size);
+  ProgramArguments arguments(plan, {buffers, views.size()}, params);
+  beginCompute();
+  check(cudaLaunchKernel(kernel->function(), dim3(shape.grid[0], shape.grid[1], shape.grid[2]),
+                         dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), 0, stream_),
+        plan.who.c_str());
 }
 
 void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,

@@ -49,6 +49,9 @@ class CudaQueue : public Queue {
   void copy(BufferView dst, BufferView src) override;
   void fill(BufferView dst, uint32_t word) override;
   void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override;
+  // A kernel gets the addresses of its views, which are multiples of 16 bytes (DeviceInfo::viewAlignment) and mostly of 256, and its values.
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+              std::span<const std::byte> params) override;
   void matmul(const Matmul& op) override;
   void submit(Completion done) override;
   void discard() noexcept override;

@@ -42,6 +42,7 @@ static Code codeOf(cudaError_t status) noexcept {
     case cudaErrorInvalidDeviceFunction:
     case cudaErrorUnsupportedPtxVersion:
     case cudaErrorJitCompilerNotFound:
+    case cudaErrorJitCompilationDisabled:
     case cudaErrorInsufficientDriver:
     case cudaErrorNoDevice:
     case cudaErrorDevicesUnavailable:
