@@ -3,6 +3,7 @@
 'use strict';
 const assert = require('node:assert/strict');
 const gpu = require('../..');
+const { userKernelChecks } = require('./user-kernels');
 
 const [device] = process.argv.slice(2);
 let state = 12345;
@@ -89,6 +90,7 @@ const checks = {
       await brief.close();
     }
   },
+  ...userKernelChecks(device),
 };
 
 // Host data in to host data out, unless said otherwise: medians of 15.
