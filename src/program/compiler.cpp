@@ -121,9 +121,9 @@ BuiltStage readSpirv(const std::string& who, Stage stage, std::span<const uint32
   return built;
 }
 
-BuiltStage buildGlsl(const std::string& name, Stage stage, const std::string& source) {
+BuiltStage buildGlsl(const std::string& name, Stage stage, const std::string& source, const std::string* webgl = nullptr) {
   const std::string who = describeStage(name, stage);
-  BuiltStage built = readSpirv(who, stage, compileGlsl(name, stage, source), {});
+  BuiltStage built = readSpirv(who, stage, compileGlsl(name, stage, source, webgl), {});
   built.words = optimizeSpirv(who, built.words);
   validateSpirv(who, built.words);
   return built;
@@ -185,6 +185,12 @@ bool translate(const ShaderSource& source, std::string& vertex, std::string& fra
   return true;
 }
 
+void giveWebglNames(StageReflection& stage) {
+  for (ProgramBinding& binding : stage.bindings) binding.name = webglName(binding.name);
+  for (ProgramParam& param : stage.block.params) param.name = webglName(param.name);
+  for (ProgramAttribute& attribute : stage.attributes) attribute.name = webglName(attribute.name);
+}
+
 }  // namespace
 
 ProgramId programId(const KernelSource& source) {
@@ -229,8 +235,10 @@ std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source) {
   onBigStack([&] {
     std::string vertexText, fragmentText;
     const bool isWebgl = translate(source, vertexText, fragmentText);
-    BuiltStage vertex = buildGlsl(source.name, Stage::Vertex, vertexText);
-    BuiltStage fragment = buildGlsl(source.name, Stage::Fragment, fragmentText);
+    BuiltStage vertex = buildGlsl(source.name, Stage::Vertex, vertexText, isWebgl ? &source.vertex : nullptr);
+    BuiltStage fragment = buildGlsl(source.name, Stage::Fragment, fragmentText, isWebgl ? &source.fragment : nullptr);
+    if (isWebgl)
+      for (StageReflection* stage : {&vertex.reflection, &fragment.reflection}) giveWebglNames(*stage);
     module->info = linkStages(source.name, vertex.reflection, fragment.reflection);
     module->info.flipY = isWebgl;
     module->info.needs = both(vertex.needs, fragment.needs);

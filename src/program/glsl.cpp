@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "error.h"
+#include "program/webgl.h"
 #include "program/glsl_scan.h"
 
 namespace switchyard {
@@ -133,14 +134,14 @@ std::string logNameOf(const std::string& name) {
   return file;
 }
 
-std::vector<uint32_t> compileGlsl(const std::string& name, Stage stage, const std::string& source) {
+std::vector<uint32_t> compileGlsl(const std::string& name, Stage stage, const std::string& source, const std::string* webgl) {
   const std::string who = describeStage(name, stage);
   checkGlsl(who, source);
   const Options options = makeOptions();
   const Result result(shaderc_compile_into_spv(sharedCompiler(), source.data(), source.size(), kindOf(stage), logNameOf(name).c_str(), "main", options.get()));
   if (!result) throw Error(Code::OutOfMemory, "the shader compiler ran out of memory on " + who);
   if (shaderc_result_get_compilation_status(result.get()) != shaderc_compilation_status_success)
-    fail(who, source, shaderc_result_get_error_message(result.get()));
+    fail(who, webgl ? *webgl : source, webgl ? webglName(shaderc_result_get_error_message(result.get())) : shaderc_result_get_error_message(result.get()));
   std::vector<uint32_t> words(shaderc_result_get_length(result.get()) / sizeof(uint32_t));
   std::memcpy(words.data(), shaderc_result_get_bytes(result.get()), words.size() * sizeof(uint32_t));
   return words;

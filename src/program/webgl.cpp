@@ -152,7 +152,7 @@ class Writer {
   void placeDeclarations() {
     for (const WebglVariable& input : stage_.inputs) place(input, "in ");
     for (WebglVariable output : stage_.outputs) {
-      if (!stage_.isVertex) output.location = 0;
+      if (!stage_.isVertex) output.location = output.type == "vec4" ? 0 : -1;  // a smaller one is a plain variable: see mainFunction()
       place(output, "out ");
     }
     for (const WebglStruct* type : hoisted()) {
@@ -251,7 +251,7 @@ class Writer {
   std::string builtIns() const {
     static const char* kVectors[] = {"float", "vec2", "vec3", "vec4"};
     std::string text;
-    if (!stage_.isVertex && stage_.version == 100) text += "layout(location = 0) out vec4 sy_FragColor; ";
+    if (!stage_.isVertex && (stage_.version == 100 || hasSmallColour())) text += "layout(location = 0) out vec4 sy_FragColor; ";
     if (!stage_.isVertex && stage_.mentions("gl_FragCoord"))
       text += std::string("vec4 sy_FragCoord = vec4(gl_FragCoord.x, ") + kWebglViewport + ".y - gl_FragCoord.y, gl_FragCoord.zw); ";
     if (stage_.mentions("gl_DepthRange") || stage_.mentions("gl_DepthRangeParameters"))
@@ -268,13 +268,17 @@ class Writer {
     return text;
   }
 
+  bool hasSmallColour() const { return !stage_.isVertex && !stage_.outputs.empty() && stage_.outputs[0].type != "vec4"; }
+
   std::string mainFunction() const {
     const std::string call = std::string(kTakenPrefix) + "main(); ";
     if (stage_.isVertex) return "void main() { gl_PointSize = 1.0; " + call + "gl_Position.z = 0.5 * (gl_Position.z + gl_Position.w); }\n";
     if (stage_.version == 100) return "void main() { sy_FragColor = vec4(0.0); " + call + "}\n";
-    std::string clear;
-    for (const WebglVariable& output : stage_.outputs) clear += nameOf(output.name) + " = " + output.type + "(0.0); ";
-    return "void main() { " + clear + call + "}\n";
+    if (stage_.outputs.empty()) return "void main() { " + call + "}\n";
+    const WebglVariable& colour = stage_.outputs[0];
+    const char* rest = colour.type == "float" ? ", 0.0, 0.0, 1.0" : colour.type == "vec2" ? ", 0.0, 1.0" : ", 1.0";
+    const std::string fill = hasSmallColour() ? "sy_FragColor = vec4(" + nameOf(colour.name) + rest + "); " : "";
+    return "void main() { " + nameOf(colour.name) + " = " + colour.type + "(0.0); " + call + fill + "}\n";
   }
 };
 

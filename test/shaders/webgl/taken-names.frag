@@ -5,13 +5,13 @@ varying float input_, patch;
 uniform sampler2D filter;
 uniform sampler2D sampler;
 struct common { float half_; vec3 buffer; };
-float smooth(float flat) { float flat = flat * flat; return flat; }
+float smooth(float centroid) { float centroid = centroid * centroid; return centroid; }
 float isnan(float x) { return x != x ? 1.0 : 0.0; }
 void main() {
   common active;
   active.buffer = texture2D(filter, texture).rgb;
   active.half_ = 0.5;
-  float double = smooth(texture.x), image2D = isnan(texture.y), layout = input_, uint = 0.1;
+  float resource = smooth(texture.x), image2D = isnan(texture.y), layout = input_, uint = 0.1;
   vec4 switch_ = texture2D(sampler, texture.yx, 0.0);
-  gl_FragColor = vec4(active.buffer * active.half_ + switch_.rgb * 0.5 * double + image2D + patch * uint, 1.0) + 0.01 * layout;
+  gl_FragColor = vec4(active.buffer * active.half_ + switch_.rgb * 0.5 * resource + image2D + patch * uint, 1.0) + 0.01 * layout;
 }
