@@ -5,7 +5,7 @@ varying float input_, patch;
 uniform sampler2D filter;
 uniform sampler2D sampler;
 struct common { float half_; vec3 buffer; };
-float smooth(float centroid) { float centroid = centroid * centroid; return centroid; }
+float smooth(float centroid) { centroid *= centroid; return centroid; }
 float isnan(float x) { return x != x ? 1.0 : 0.0; }
 void main() {
   common active;
