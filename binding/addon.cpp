@@ -6,6 +6,7 @@
 #include "context_wrap.h"
 #include "convert.h"
 #include "device_tensor_wrap.h"
+#include "program_wrap.h"
 
 namespace switchyard::node {
 namespace {
@@ -66,13 +67,14 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
   });
 }
 
-// openContext(id, device, cuda, vulkan, memoryLimitBytes, threads)
+// openContext(id, device, cuda, vulkan, memoryLimitBytes, threads, programs)
 Napi::Value openContext(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     ContextOptions options;
     options.memoryLimitBytes = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
     options.threads = info[5].As<Napi::Number>().Uint32Value();
+    if (info[6].IsNumber()) options.programs = info[6].As<Napi::Number>().Uint32Value();
     ContextWrap::open(Environment::of(env), static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
                       info[1].As<Napi::String>().Utf8Value(), readEnumerate(info, 2), options);
     return env.Undefined();
@@ -101,6 +103,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   std::shared_ptr<Environment> environment = Environment::create(env);
   environment->contextClass = Napi::Persistent(ContextWrap::define(env));
   environment->deviceTensorClass = Napi::Persistent(DeviceTensorWrap::define(env));
+  definePrograms(env, exports);
   defineCluster(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));

@@ -15,6 +15,7 @@
 #include "context_wrap.h"
 #include "convert.h"
 #include "nvml.h"
+#include "program_wrap.h"
 #include "remote_job.h"
 #include "shared_wrap.h"
 
@@ -88,16 +89,12 @@ Napi::Value ask(const Napi::CallbackInfo& info) {
     Environment& environment = Environment::of(env);
     const double* call = environment.scratch();
     auto job = std::make_unique<Job>();
-    auto table = allWorkloads();
-    if (!(call[kCallWorkload] >= 0 && call[kCallWorkload] < static_cast<double>(table.size())))
-      throw Error(Code::UnknownWorkload, "there is no workload of that number");
-    job->workload = table[static_cast<size_t>(call[kCallWorkload])];
-    std::copy_n(call + kCallParams, kMaxParams, job->params.begin());
-    job->inputs.resize(job->workload->info.inputs.size());
-    for (size_t i = 0; i < job->inputs.size(); ++i) job->inputs[i] = readTensor(env, info[1 + i], call + kCallInputs + i * kSlotSize);
+    readWorkload(info, 1, call, *job);
+    readInputs(info, 1, call, *job);
     job->prepare();
-    readTargets(env, info[1 + kMaxTensors], call + kCallInto, *job);
-    environment.remote->ask(environment, *channelOf(info[0]), std::move(job), {}, call + kCallAsk);
+    readTargets(env, info[1 + kDirectInputs], call + kCallInto, *job);
+    auto code = job->program ? ProgramWrap::read(env, info[2])->place() : nullptr;
+    environment.remote->ask(environment, *channelOf(info[0]), std::move(job), {}, call + kCallAsk, std::move(code));
     return env.Undefined();
   });
 }

@@ -40,7 +40,8 @@ Napi::Function ContextWrap::define(Napi::Env env) {
                      {InstanceMethod<&ContextWrap::run>("run"), InstanceMethod<&ContextWrap::runGraph>("runGraph"),
                       InstanceMethod<&ContextWrap::upload>("upload"), InstanceMethod<&ContextWrap::read>("read"),
                       InstanceMethod<&ContextWrap::close>("close"), InstanceMethod<&ContextWrap::trim>("trim"),
-                      InstanceMethod<&ContextWrap::memoryUse>("memoryUse"), InstanceMethod<&ContextWrap::device>("device")});
+                      InstanceMethod<&ContextWrap::memoryUse>("memoryUse"), InstanceMethod<&ContextWrap::device>("device"),
+                      InstanceMethod<&ContextWrap::programUse>("programUse")});
 }
 
 void ContextWrap::open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate, ContextOptions options) {
@@ -81,16 +82,11 @@ Napi::Value ContextWrap::run(const Napi::CallbackInfo& info) {
     const double* call = environment.scratch();
     auto pending = std::make_shared<PendingJob>(callId(call));
     Job& job = pending->job;
-    auto table = allWorkloads();
-    if (!(call[kCallWorkload] >= 0 && call[kCallWorkload] < static_cast<double>(table.size())))
-      throw Error(Code::UnknownWorkload, "there is no workload of that number");
-    job.workload = table[static_cast<size_t>(call[kCallWorkload])];
     bool mayRunNow = call[kCallInline] != 0;
-    std::copy_n(call + kCallParams, kMaxParams, job.params.begin());
-    job.inputs.resize(job.workload->info.inputs.size());
-    for (size_t i = 0; i < job.inputs.size(); ++i) job.inputs[i] = readTensor(env, info[i], call + kCallInputs + i * kSlotSize);
+    readWorkload(info, 0, call, job);
+    readInputs(info, 0, call, job);
     job.prepare();
-    readTargets(env, info[kMaxTensors], call + kCallInto, job);
+    readTargets(env, info[kDirectInputs], call + kCallInto, job);
     return PendingJob::start(environment, context, std::move(pending), mayRunNow);
   });
 }
@@ -172,6 +168,18 @@ Napi::Value ContextWrap::trim(const Napi::CallbackInfo& info) {
     HostPool::shared().trim();
     return info.Env().Undefined();
   });
+}
+
+// Writes programs, their bytes, hits, misses and ms of compiling where a call's inputs would be.
+Napi::Value ContextWrap::programUse(const Napi::CallbackInfo& info) {
+  const ProgramUse use = context_ ? context_->programUse() : ProgramUse{};
+  double* out = Environment::of(info.Env()).scratch() + kCallInputs;
+  out[0] = static_cast<double>(use.programs);
+  out[1] = static_cast<double>(use.bytes);
+  out[2] = static_cast<double>(use.hits);
+  out[3] = static_cast<double>(use.misses);
+  out[4] = use.compileMs;
+  return info.Env().Undefined();
 }
 
 // Writes used, reserved, peak and limit where a call's inputs would be.

@@ -24,6 +24,7 @@ class ContextWrap : public Napi::ObjectWrap<ContextWrap> {
   Napi::Value read(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value trim(const Napi::CallbackInfo& info);
+  Napi::Value programUse(const Napi::CallbackInfo& info);
   Napi::Value memoryUse(const Napi::CallbackInfo& info);
   Napi::Value device(const Napi::CallbackInfo& info);
   const std::shared_ptr<Context>& open() const;  // throws Closed

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "device_tensor_wrap.h"
+#include "program_wrap.h"
 #include "remote_job.h"
 
 namespace switchyard::node {
@@ -17,13 +18,14 @@ namespace {
 struct Failure {
   Code code;
   std::string text, log;
+  uint32_t line = 0, column = 0;
 };
 
 Failure describe(std::exception_ptr error) {
   try {
     std::rethrow_exception(error);
   } catch (const Error& e) {
-    return {e.code, e.what(), e.log};
+    return {e.code, e.what(), e.log, e.line, e.column};
   } catch (const std::bad_alloc&) {
     return {Code::OutOfMemory, "the system has no memory left", {}};
   } catch (const std::exception& e) {
@@ -63,6 +65,8 @@ Napi::Error toJsError(napi_env env, std::exception_ptr error) {
   Napi::Error jsError = Napi::Error::New(env, failure.text);
   jsError.Set("code", Napi::String::New(env, codeName(failure.code)));
   if (!failure.log.empty()) jsError.Set("log", Napi::String::New(env, failure.log));
+  if (failure.line) jsError.Set("line", Napi::Number::New(env, failure.line));
+  if (failure.column) jsError.Set("column", Napi::Number::New(env, failure.column));
   return jsError;
 }
 
@@ -122,6 +126,31 @@ TensorArg readTensor(Napi::Env env, napi_value value, const double* slot) {
                                            " bytes, but its data has " + std::to_string(range.bytes));
   argument.host = range.data;
   return argument;
+}
+
+void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job) {
+  auto table = allWorkloads();
+  const double number = call[kCallWorkload];
+  if (number == kProgramCall) {
+    ProgramWrap* wrap = ProgramWrap::read(info.Env(), info[first + 1]);
+    if (!wrap) throw Error(Code::InvalidArgument, "that is no program of this copy of the addon");
+    job.program = wrap->program();
+    job.workload = job.program.get();
+    return;
+  }
+  if (!(number >= 0 && number < static_cast<double>(table.size()))) throw Error(Code::UnknownWorkload, "there is no workload of that number");
+  job.workload = table[static_cast<size_t>(number)];
+  std::copy_n(call + kCallParams, kMaxParams, job.params.begin());
+}
+
+void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job) {
+  job.inputs.resize(job.workload->info.inputs.size());
+  const bool direct = !job.program && job.inputs.size() <= kDirectInputs;
+  Napi::Array all = direct ? Napi::Array() : info[first].As<Napi::Array>();
+  for (size_t i = 0; i < job.inputs.size(); ++i) {
+    const double* slot = call + kCallInputs + i * kSlotSize;
+    if (slot[kSlotKind] != kAbsent) job.inputs[i] = readTensor(info.Env(), direct ? info[first + i] : all.Get(static_cast<uint32_t>(i)), slot);
+  }
 }
 
 namespace {
@@ -290,6 +319,9 @@ Napi::Value describeWorkloads(Napi::Env env) {
     entry.Set("type", info.name);
     entry.Set("inputs", inputs);
     entry.Set("params", params);
+    Napi::Array texts = Napi::Array::New(env);
+    for (size_t i = 0; i < info.texts.size(); ++i) texts.Set(static_cast<uint32_t>(i), info.texts[i]);
+    entry.Set("texts", texts);
     entry.Set("outputs", outputs);
     table.Set(table.Length(), entry);
   }

@@ -44,6 +44,11 @@ void writeSpec(double* slot, const TensorSpec& spec);
 // shape says.
 TensorArg readTensor(Napi::Env env, napi_value value, const double* slot);
 
+// A workload's inputs, described in the scratch array: up to kDirectInputs as arguments from `first` on, or all in an array there.
+void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job);
+// What a call runs: a built-in by its number, or the program at info[first + 1].
+void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job);
+
 // `into` targets, once the job knows its outputs; targets without one stay empty. Refuses wrong dtypes, shapes and overlaps.
 void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& job);
 

@@ -39,7 +39,7 @@ class Environment {
   void shutdownContexts();  // stops what runs and waits for it; nothing of this environment's memory is in use after it
 
   PendingList pending;
-  Napi::FunctionReference contextClass, deviceTensorClass;
+  Napi::FunctionReference contextClass, deviceTensorClass, programClass;
   std::shared_ptr<class RemoteJobs> remote;
   Napi::ObjectReference inbox;            // a Float64Array in which channels hand over what has come
   double* inboxData = nullptr;

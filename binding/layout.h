@@ -16,6 +16,9 @@ constexpr size_t kCallId = 0, kCallWorkload = 1, kCallInline = 2, kCallParams = 
 constexpr size_t kCallInputs = kCallParams + kMaxParams;
 constexpr size_t kCallInto = kCallInputs + kMaxTensors * kSlotSize;
 
+constexpr double kProgramCall = -1;    // at kCallWorkload: a program's
+constexpr size_t kDirectInputs = 4;    // a built-in of at most so many takes its inputs as arguments, others in an array
+
 // What a finished job hands back.
 constexpr size_t kResultId = kCallInto + kMaxTensors * kSlotSize;
 constexpr size_t kResultQueued = kResultId + 1, kResultUpload = kResultId + 2, kResultCompute = kResultId + 3;

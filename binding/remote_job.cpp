@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "cluster/join.h"
+#include "program/run.h"
 
 namespace switchyard::node {
 namespace {
@@ -160,7 +161,7 @@ void RemoteJobs::placeOutputs(Staged& staged, Message& message) {
 }
 
 void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> prepared, std::span<const double> graph,
-                     const double* call) {
+                     const double* call, std::shared_ptr<SharedBlock> code) {
   (void)environment;
   Staged staged;
   staged.job = std::move(prepared);
@@ -210,6 +211,14 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   if (job.kind == Job::Kind::Graph) {
     message.put(cluster::kGraphBody);
     message_.insert(message_.end(), graph.begin(), graph.end());
+  } else if (code) {
+    message.put(cluster::kProgramBody);
+    const ProgramId& id = job.program->module->id;
+    for (size_t i = 0; i < id.size(); i += 4) message.put(uint64_t{id[i]} << 24 | uint64_t{id[i + 1]} << 16 | uint64_t{id[i + 2]} << 8 | id[i + 3]);
+    message.put(code->region->id);
+    message.put(static_cast<uint64_t>(code->data() - code->region->data()));
+    message.put(code->bytes);
+    staged.holds.push_back(std::move(code));
   } else {
     message.put(cluster::kWorkloadBody);
     message.put(call[kAskWorkload]);

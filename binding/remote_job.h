@@ -24,7 +24,8 @@ enum AskPlace : size_t {
 class RemoteJobs {
  public:
   // Puts the inputs and the outputs' places into shared memory and posts the message; `job` is prepared. The id is call[kAskNumber].
-  void ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph, const double* call);
+  void ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph, const double* call,
+           std::shared_ptr<SharedBlock> code = nullptr);  // code: where the module of a program's job lies
   // The outputs of a job that ended well, as PendingJob::result() gives them; forgets it.
   Napi::Value take(Environment& environment, uint64_t id);
   // The same, with what another process's equal job has written: for each output [region, offset].

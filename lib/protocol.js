@@ -7,7 +7,7 @@ const kHello = 1, kRegion = 2, kDrop = 3, kAsk = 4, kResult = 5, kAssign = 6, kD
 // An ask, from the message's start.
 const ask = {
   number: 2, priority: 3, deadline: 4, kind: 5, contextType: 6, affinity: 7, retries: 8, flags: 9, workload: 10, flops: 11, bytes: 12,
-  joinKey: 13, digest: 14, resident: 18, outputs: 22, memory: 23, own: 24, body: 25,
+  joinKey: 13, digest: 14, resident: 18, outputs: 27, memory: 28, own: 29, body: 30,
 };
 const kCacheFlag = 1;
 const done = { number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, context: 9, textBytes: 10, text: 11 };

@@ -13,7 +13,7 @@ const kLoopLag = 3;        // JavaScript: how late its last timer was, ms
 const kDraining = 4;       // JavaScript: 1 once it takes no more jobs
 
 // Of context n, from contextAt(n).
-const kContexts = 64, kContextSize = 32;
+const kContexts = 64, kContextSize = 40;
 const kState = 0;          // JavaScript: one of kStates
 const kType = 1;           // JavaScript: index into kTypes
 const kLocalPending = 2;   // JavaScript: jobs its own client has running there

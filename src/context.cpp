@@ -30,7 +30,8 @@ std::shared_ptr<Context> Context::create(std::shared_ptr<Device> device, const C
 }
 
 Context::Context(std::shared_ptr<Device> device, const ContextOptions& options)
-    : device_(std::move(device)), arena_(std::make_shared<Arena>(device_, options.memoryLimitBytes)) {
+    : device_(std::move(device)), arena_(std::make_shared<Arena>(device_, options.memoryLimitBytes)),
+      programs_(options.programs) {
   queue_ = device_->createQueue({options.threads});
   if (device_->info.backend == Backend::Cpu) inlineQueue_ = device_->createQueue({1});
 }
@@ -91,6 +92,7 @@ void Context::submit(JobPtr job) {
 bool Context::runNow(const JobPtr& job) {
   bool onCpu = inlineQueue_ != nullptr;
   double microseconds = job->cost.bytes / kBytesPerMicrosecond + job->cost.flops / kFlopsPerMicrosecond;
+  if (job->workload && !job->workload->readyOn(programs_)) return false;
   if (onCpu ? microseconds > kInlineMicroseconds : !isSmall(*job)) return false;
   std::unique_lock executing(onCpu ? inlineMutex_ : executing_, std::try_to_lock);
   if (!executing) return false;

@@ -6,12 +6,14 @@
 #include <thread>
 
 #include "job.h"
+#include "program/cache.h"
 
 namespace switchyard {
 
 struct ContextOptions {
   uint64_t memoryLimitBytes = uint64_t{512} << 20;
   uint32_t threads = 0;  // CPU: the most threads of one job; 0: all the process may use
+  size_t programs = 1000;  // the most programs it keeps
 };
 
 // Thread-safe. Jobs start in the order they were submitted (one may overtake inside runNow); each job is settled exactly once.
@@ -34,6 +36,9 @@ class Context {
 
   void trim();  // gives unused device memory back
   ArenaUse memoryUse() const { return arena_->use(); }
+  // Has the device compile a program ahead of its first job. May take seconds; any thread.
+  void prepare(const ModulePtr& module) { programs_.prepare(*device_, module); }
+  ProgramUse programUse() const { return programs_.use(); }
   const std::shared_ptr<Device>& device() const { return device_; }
   bool lost() const { return lost_.load(std::memory_order_relaxed); }
   size_t pending() const;  // jobs taken and not settled
@@ -58,6 +63,7 @@ class Context {
 
   const std::shared_ptr<Device> device_;
   const std::shared_ptr<Arena> arena_;
+  ProgramCache programs_;
   std::unique_ptr<Queue> queue_;        // of the lane; under executing_
   std::unique_ptr<Queue> inlineQueue_;  // CPU: one thread, for runNow; under inlineMutex_
 

@@ -47,14 +47,19 @@ void Context::record(Job& job, Queue& queue) {
     auto start = Clock::now();
     job.started_ = start;
     if (job.begun) job.begun();
-    auto running = std::make_shared<Job::Running>(*device_, queue, *arena_, job.stop);
+    auto running = std::make_shared<Job::Running>(*device_, queue, *arena_, programs_, job.stop);
     job.running_ = running;
     std::vector<BufferView> inputs;
-    for (const TensorArg& input : job.inputs) {
+    auto needsView = [&](size_t i) {
+      if (!job.inputs[i].present || job.kind == Job::Kind::Upload) return false;
+      return job.kind != Job::Kind::Workload || !job.workload->info.inputs[i].hostOnly;
+    };
+    for (size_t i = 0; i < job.inputs.size(); ++i) {
+      const TensorArg& input = job.inputs[i];
       if (input.device && input.device->device != device_)
         throw Error(Code::InvalidArgument, "a device tensor lies on " + input.device->device->info.id + ", but the job runs on " +
                                                device_->info.id + ": read it back, or upload it there");
-      inputs.push_back(input.present && job.kind != Job::Kind::Upload ? bindInput(*device_, *running, input) : BufferView{});
+      inputs.push_back(needsView(i) ? bindInput(*device_, *running, input) : BufferView{});
     }
     if (job.kind == Job::Kind::Upload) {
       const TensorArg& input = job.inputs[0];

@@ -50,6 +50,7 @@ void Job::prepare() {
       for (size_t i = 0; i < inputs.size(); ++i) {
         call.inputs[i].spec = inputs[i].spec;
         call.inputs[i].present = inputs[i].present;
+        call.inputs[i].host = inputs[i].host;
       }
       call.params = params;
       cost = checkCall(*workload, call);

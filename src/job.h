@@ -13,6 +13,8 @@
 
 namespace switchyard {
 
+class ProgramWorkload;
+
 // A tensor that stays on a device. Thread-safe; the memory goes with the last reference (a job that uses it holds one).
 class DeviceTensor {
  public:
@@ -36,10 +38,15 @@ struct TensorArg {
 };
 
 // One node of a graph. Values are numbered: the graph's inputs first, then every named output of a node.
+inline std::array<int, kMaxTensors> noValues() {
+  std::array<int, kMaxTensors> values;
+  values.fill(-1);
+  return values;
+}
 struct GraphNode {
   const Workload* workload = nullptr;
-  std::array<int, kMaxTensors> inputs{-1, -1, -1, -1};   // value numbers, -1 absent
-  std::array<int, kMaxTensors> outputs{-1, -1, -1, -1};  // value numbers, -1 not named
+  std::array<int, kMaxTensors> inputs = noValues();   // value numbers, -1 absent
+  std::array<int, kMaxTensors> outputs = noValues();  // value numbers, -1 not named
   std::array<double, kMaxParams> params{};               // NaN: not given
   int label = -1;                                        // what messages call it; -1: its place in the graph
 };
@@ -66,6 +73,7 @@ class Job {
   // What to do. Fill, call prepare() once, then hand to Context::submit.
   Kind kind = Kind::Workload;
   const Workload* workload = nullptr;
+  std::shared_ptr<const ProgramWorkload> program;         // `workload` where it is a program's (program/run.h), else null
   std::vector<TensorArg> inputs;                   // in the workload's (or graph's) order; Upload and Read: one
   std::array<double, kMaxParams> params{};         // NaN: not given
   std::unique_ptr<Graph> graph;

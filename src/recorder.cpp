@@ -30,6 +30,12 @@ BufferView Recorder::fresh(uint64_t bytes) {
   return owned_.back();
 }
 
+bool Recorder::owns(BufferView view) const {
+  return std::any_of(owned_.begin(), owned_.end(), [&](const BufferView& own) {
+    return own.buffer == view.buffer && view.offset >= own.offset && view.offset + view.size <= own.offset + own.size;
+  });
+}
+
 void Recorder::release(BufferView scratch) {
   for (BufferView view : owned_)
     if (view.buffer == scratch.buffer && view.offset == scratch.offset) {

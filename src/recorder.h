@@ -8,6 +8,7 @@
 #include "device.h"
 #include "memory/arena.h"
 #include "params.h"
+#include "program/cache.h"
 #include "task.h"
 #include "workload.h"
 
@@ -15,8 +16,8 @@ namespace switchyard {
 
 class Recorder {
  public:
-  Recorder(Device& device, Queue& queue, Arena& arena, const std::atomic<bool>& stop)
-      : device_(device), queue_(queue), arena_(arena), stop_(stop) {}
+  Recorder(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, const std::atomic<bool>& stop)
+      : device_(device), queue_(queue), arena_(arena), programs_(programs), stop_(stop) {}
   ~Recorder();  // gives all scratch back: only when the device has finished with it
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -27,6 +28,8 @@ class Recorder {
   void throwIfStopped() const;
 
   BufferView scratch(uint64_t bytes);
+  // Whether it is memory that this job alone uses: a plan may write to it.
+  bool owns(BufferView view) const;
   void release(BufferView scratch);  // may be handed out again at once: commands run in order
   // Memory for an upload: never one that an earlier command of this job may still use.
   BufferView fresh(uint64_t bytes);
@@ -45,6 +48,20 @@ class Recorder {
   void matmul(const Matmul& op) {
     throwIfStopped();
     queue_.matmul(op);
+  }
+  // The device's program of a module, compiled if this context has not got it; alive until the job is over.
+  std::shared_ptr<const Program> program(const ModulePtr& module) {
+    throwIfStopped();
+    programsHeld_.push_back(programs_.get(device_, module));
+    return programsHeld_.back();
+  }
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) {
+    throwIfStopped();
+    queue_.launch(program, groups, views, params);
+  }
+  void draw(const Picture& picture, std::span<const Draw> draws) {
+    throwIfStopped();
+    queue_.draw(picture, draws);
   }
   void copy(BufferView dst, BufferView src) { queue_.copy(dst, src); }
   void fill(BufferView dst, uint32_t word) { queue_.fill(dst, word); }
@@ -84,9 +101,11 @@ class Recorder {
   Device& device_;
   Queue& queue_;
   Arena& arena_;
+  ProgramCache& programs_;
   const std::atomic<bool>& stop_;
   std::vector<BufferView> owned_, idle_;
   std::vector<std::shared_ptr<void>> host_;
+  std::vector<std::shared_ptr<const Program>> programsHeld_;
   std::coroutine_handle<> suspended_ = nullptr;
 };
 

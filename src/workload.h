@@ -11,6 +11,7 @@
 
 namespace switchyard {
 
+class ProgramCache;
 class Recorder;
 
 // Sets of dtypes an input accepts, as bits 1 << dtype.
@@ -21,6 +22,7 @@ struct InputInfo {
   const char* name;
   uint32_t dtypes = kFloating;
   bool optional = false;
+  bool hostOnly = false;  // read where it came from (Value::host): it gets no view
 };
 
 struct ParamInfo {
@@ -39,10 +41,11 @@ struct WorkloadInfo {
   std::vector<InputInfo> inputs;
   std::vector<ParamInfo> params;
   std::vector<const char*> outputs;
+  std::vector<const char*> texts = {};  // what the last input, `text`, holds: sections by 0x1e, their items by 0x1f, UTF-8
 };
 
-constexpr size_t kMaxTensors = 4;   // inputs or outputs of one workload
-constexpr size_t kMaxParams = 6;
+constexpr size_t kMaxTensors = 9;   // inputs or outputs of one workload
+constexpr size_t kMaxParams = 16;
 
 // One tensor of a running job. `view` is where it lies on the device (16-byte aligned, dtype packed); `host` its bytes when
 // it came from host memory, else null. An optional input that was not given has present == false.
@@ -83,6 +86,8 @@ class Workload {
   // Records the commands that fill the outputs. At least one output has elements; an empty tensor's view is null.
   // `call` outlives the task.
   virtual Task record(Recorder& recorder, const Call& call) const = 0;
+  // False when a context would have to compile something first: then it runs on its lane, never on the caller's thread.
+  virtual bool readyOn(const ProgramCache&) const { return true; }
 };
 
 std::span<const Workload* const> allWorkloads();

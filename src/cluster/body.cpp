@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "program/run.h"
+
 namespace switchyard::cluster {
 
 double Reader::number() {
@@ -88,11 +90,34 @@ std::unique_ptr<Graph> decodeGraph(Reader& reader) {
   return graph;
 }
 
+// The program as this process knows it, else as the asker has put it into shared memory.
+std::shared_ptr<const ProgramWorkload> decodeProgram(Reader& reader) {
+  ProgramId id;
+  for (size_t i = 0; i < kProgramIdNumbers; ++i) {
+    const uint64_t word = reader.count(0xFFFFFFFF);
+    for (size_t byte = 0; byte < 4; ++byte) id[i * 4 + byte] = static_cast<uint8_t>(word >> (24 - 8 * byte));
+  }
+  const uint64_t region = reader.count(), offset = reader.count(), bytes = reader.count();
+  if (auto known = ProgramTable::shared().find(id)) return known;
+  const auto found = RegionTable::shared().find(region);
+  if (!found || !bytes) throw Error(Code::Internal, "the memory of a program is not known in this process");
+  const auto* data = reinterpret_cast<const uint8_t*>(found->at(offset, bytes));
+  auto module = decodeModule({data, bytes});
+  if (module->id != id) throw Error(Code::Internal, "a job's program is not the one it names");
+  return ProgramTable::shared().add(std::move(module));
+}
+
 }  // namespace
 
 void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory) {
   Reader reader(body);
-  if (reader.number() == kGraphBody) {
+  const double kind = reader.number();
+  if (kind == kProgramBody) {
+    job.program = decodeProgram(reader);
+    job.workload = job.program.get();
+    decodeInputs(reader, job, memory.regions, &memory.sealed);
+    if (job.inputs.size() != job.workload->info.inputs.size()) throw Error(Code::Internal, "a job has not as many inputs as a program's");
+  } else if (kind == kGraphBody) {
     job.kind = Job::Kind::Graph;
     job.graph = decodeGraph(reader);
     decodeInputs(reader, job, memory.regions, nullptr);

@@ -28,10 +28,12 @@ constexpr uint64_t wholeOf(double number) { return number >= 0 && number <= 9007
 // A body says what is to be done, and on which memory: it is written by the client, carried unread by the coordinator, and read by
 // the executor. [kind, workload or graph numbers..., inputs, outputs]
 //   workload: 0, workload, params[kMaxParams], inputs, { input }, outputs, { output }
+//   program:  2, id x8 (32 bits each), region, offset and bytes of the module (encodeModule), inputs, { input }, outputs, { output }
 //   graph:    1, numbers of the description, description..., inputs, { input }, outputs, { output }
 //   input:    present, dtype, rank, extents[rank], region, offset, sealed generation (0: may change after the job)
 //   output:   region, offset, bytes
-constexpr double kWorkloadBody = 0, kGraphBody = 1;
+constexpr double kWorkloadBody = 0, kGraphBody = 1, kProgramBody = 2;
+constexpr size_t kProgramIdNumbers = 8;
 
 // Assign: context, when it was decided (ms), jobs, then for each: number, numbers of the body, body...
 constexpr size_t kAssignContext = kFirst, kAssignDecided = kFirst + 1, kAssignCount = kFirst + 2, kAssignJobs = kFirst + 3;

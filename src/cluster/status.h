@@ -7,7 +7,7 @@ namespace switchyard::cluster {
 
 constexpr size_t kPageNumbers = 4096, kMaxContexts = 16;
 constexpr size_t kExecutorBeat = 2;
-constexpr size_t kContexts = 64, kContextNumbers = 32;
+constexpr size_t kContexts = 64, kContextNumbers = 40;
 constexpr size_t kRemotePending = 16, kRemoteRun = 17, kProgress = 18, kLost = 19, kStarted = 20, kStartedCount = 12;
 
 // Another process reads while these are written.

@@ -1,0 +1,359 @@
+// Compilers and drivers take their time: all of them run on threads of their own, and what they made is delivered like a job's end.
+#include "program_wrap.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "background.h"
+#include "context_wrap.h"
+#include "convert.h"
+#include "program/compiler.h"
+#include "program/store.h"
+#include "remote_job.h"
+
+namespace switchyard::node {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The address makes it this very copy of the library.
+const int kTagAnchor = 0;
+napi_type_tag typeTag() { return {0x535754444550524full, reinterpret_cast<uint64_t>(&kTagAnchor)}; }
+
+double millisecondsSince(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+
+const char* scalarName(ProgramParam::Scalar scalar) {
+  static constexpr const char* kNames[] = {"float", "int", "uint", "bool"};
+  return kNames[static_cast<int>(scalar)];
+}
+
+const char* elementName(ProgramBinding::Element element) {
+  static constexpr const char* kNames[] = {"float32", "float16", "int32", "uint32", "int8", "uint8", "other"};
+  return kNames[static_cast<int>(element)];
+}
+
+template <class List, class Describe> Napi::Array describeAll(Napi::Env env, const List& list, Describe describe) {
+  Napi::Array array = Napi::Array::New(env, list.size());
+  for (size_t i = 0; i < list.size(); ++i) array.Set(static_cast<uint32_t>(i), describe(list[i]));
+  return array;
+}
+
+Napi::Object describeProgram(Napi::Env env, const ProgramModule& module) {
+  const ProgramInfo& info = module.info;
+  auto number = [&](double value) { return Napi::Number::New(env, value); };
+  auto flag = [&](bool value) { return Napi::Boolean::New(env, value); };
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("kind", info.kind == ProgramKind::Kernel ? "kernel" : "shader");
+  result.Set("name", info.name);
+  result.Set("bindings", describeAll(env, info.bindings, [&](const ProgramBinding& binding) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", binding.name);
+    entry.Set("kind", binding.kind == ProgramBinding::Kind::Buffer ? "buffer" : "image");
+    entry.Set("element", elementName(binding.element));
+    entry.Set("elementBytes", number(binding.elementBytes));
+    entry.Set("minBytes", number(static_cast<double>(binding.minBytes)));
+    entry.Set("readOnly", flag(binding.readOnly));
+    entry.Set("writeOnly", flag(binding.writeOnly));
+    return entry;
+  }));
+  result.Set("params", describeAll(env, info.params, [&](const ProgramParam& param) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", param.name);
+    entry.Set("scalar", scalarName(param.scalar));
+    entry.Set("rows", number(param.rows));
+    entry.Set("columns", number(param.columns));
+    entry.Set("elements", number(param.elements));
+    entry.Set("offset", number(param.offset));
+    entry.Set("arrayStride", number(param.arrayStride));
+    entry.Set("matrixStride", number(param.matrixStride));
+    return entry;
+  }));
+  result.Set("paramBytes", number(info.paramBytes));
+  Napi::Array group = Napi::Array::New(env, 3);
+  for (uint32_t axis = 0; axis < 3; ++axis) group.Set(axis, number(info.groupSize[axis]));
+  result.Set("groupSize", group);
+  result.Set("attributes", describeAll(env, info.attributes, [&](const ProgramAttribute& attribute) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", attribute.name);
+    entry.Set("scalar", scalarName(attribute.scalar));
+    entry.Set("rows", number(attribute.rows));
+    entry.Set("columns", number(attribute.columns));
+    return entry;
+  }));
+  result.Set("vulkan", flag(module.forVulkan()));
+  result.Set("cuda", flag(module.forCuda()));
+  result.Set("bytes", number(static_cast<double>(module.bytes())));
+  return result;
+}
+
+std::string readText(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
+std::optional<std::string> readOptionalText(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsString()) return std::nullopt;
+  return value.As<Napi::String>().Utf8Value();
+}
+
+KernelSource readKernel(const Napi::Object& request) {
+  KernelSource source;
+  source.name = readText(request, "name");
+  source.glsl = readOptionalText(request, "glsl");
+  source.cuda = readOptionalText(request, "cuda");
+  if (const Napi::Value spirv = request.Get("spirv"); !spirv.IsUndefined() && !spirv.IsNull()) {
+    const ByteRange bytes = readBytes(request.Env(), spirv);
+    if (bytes.bytes % 4) throw Error(Code::InvalidArgument, "spirv has " + std::to_string(bytes.bytes) + " bytes, but SPIR-V is made of words of 4 bytes");
+    source.spirv.emplace(bytes.bytes / 4);
+    if (bytes.bytes) std::memcpy(source.spirv->data(), bytes.data, bytes.bytes);
+  }
+  if (const Napi::Value bindings = request.Get("bindings"); bindings.IsArray()) {
+    auto names = bindings.As<Napi::Array>();
+    for (uint32_t i = 0; i < names.Length(); ++i) source.bindings.push_back(names.Get(i).As<Napi::String>().Utf8Value());
+  }
+  if (const Napi::Value arch = request.Get("cudaArch"); arch.IsNumber()) source.cudaArch = arch.As<Napi::Number>().Uint32Value();
+  return source;
+}
+
+class PendingProgram : public Pending {
+ public:
+  using Pending::Pending;
+  Napi::Value result(Environment& environment) override {
+    if (error) std::rethrow_exception(error);
+    Napi::Env env(environment.env());
+    if (!program) return env.Null();
+    if (!describes) return ProgramWrap::create(environment, program);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("handle", ProgramWrap::create(environment, program));
+    result.Set("fromDisk", Napi::Boolean::New(env, fromDisk));
+    result.Set("ms", Napi::Number::New(env, ms));
+    result.Set("problems", describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
+    return result;
+  }
+  std::shared_ptr<const ProgramWorkload> program;
+  std::exception_ptr error;
+  std::vector<std::string> problems;
+  double ms = 0;
+  bool fromDisk = false, describes = true;
+};
+
+class PendingPrepare : public Pending {
+ public:
+  using Pending::Pending;
+  Napi::Value result(Environment& environment) override {
+    if (error) std::rethrow_exception(error);
+    Napi::Object result = Napi::Object::New(environment.env());
+    result.Set("ms", ms);
+    return result;
+  }
+  std::exception_ptr error;
+  double ms = 0;
+};
+
+// A store for one call: what it has to report goes with that call's result.
+ProgramStore storeOf(const std::string& folder, std::vector<std::string>& problems) {
+  return ProgramStore(folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); });
+}
+
+template <class Source, class Compile> void make(PendingProgram& pending, const Source& source, const std::string& folder, Compile compile) {
+  const auto start = Clock::now();
+  const ProgramId id = programId(source);
+  pending.program = ProgramTable::shared().find(id);
+  if (pending.program) {
+    pending.fromDisk = true;  // it was made before
+  } else if (folder.empty()) {
+    pending.program = ProgramTable::shared().add(compile(source));
+  } else {
+    ProgramStore store = storeOf(folder, pending.problems);
+    if (auto module = store.load(id)) {
+      pending.fromDisk = true;
+      pending.program = ProgramTable::shared().add(std::move(module));
+    } else {
+      auto compiled = compile(source);
+      store.store(*compiled);
+      pending.program = ProgramTable::shared().add(std::move(compiled));
+    }
+  }
+  pending.ms = millisecondsSince(start);
+}
+
+template <class Work> void runAlone(Environment& environment, const std::shared_ptr<PendingProgram>& pending, Work work) {
+  environment.pending.begin(pending);
+  Background::shared().postAlone([pending, shared = environment.shared(), work = std::move(work)] {
+    try {
+      work(*pending);
+    } catch (...) {
+      pending->error = std::current_exception();
+    }
+    shared->pending.push(pending.get());
+  });
+}
+
+// compileProgram(id, request)
+Napi::Value compileProgram(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    auto request = info[1].As<Napi::Object>();
+    auto pending = std::make_shared<PendingProgram>(readUint(info[0]));
+    const std::string folder = readText(request, "folder");
+    if (readText(request, "kind") == "shader") {
+      ShaderSource source{readText(request, "name"), readText(request, "vertex"), readText(request, "fragment")};
+      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) { make(made, source, folder, compileShader); });
+    } else {
+      KernelSource source = readKernel(request);
+      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) { make(made, source, folder, compileKernel); });
+    }
+    return env.Undefined();
+  });
+}
+
+ProgramId readId(const Napi::Value& value) {
+  const std::string hex = value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+  ProgramId id{};
+  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  bool good = hex.size() == 2 * id.size();
+  for (size_t i = 0; good && i < id.size(); ++i) {
+    const int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
+    good = high >= 0 && low >= 0;
+    id[i] = static_cast<uint8_t>(good ? high * 16 + low : 0);
+  }
+  if (!good) throw Error(Code::InvalidArgument, "a program's id is 64 hexadecimal digits");
+  return id;
+}
+
+// loadProgram(id, program, folder): from this process or the disk, or null
+Napi::Value loadProgram(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    auto pending = std::make_shared<PendingProgram>(readUint(info[0]));
+    pending->describes = false;
+    runAlone(Environment::of(env), pending, [id = readId(info[1]), folder = info[2].As<Napi::String>().Utf8Value()](PendingProgram& made) {
+      made.program = ProgramTable::shared().find(id);
+      if (made.program || folder.empty()) return;
+      if (auto module = storeOf(folder, made.problems).load(id)) made.program = ProgramTable::shared().add(std::move(module));
+    });
+    return env.Undefined();
+  });
+}
+
+// openProgram(bytes) -> ProgramHandle
+Napi::Value openProgram(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const ByteRange bytes = readBytes(env, info[0]);
+    auto module = decodeModule({reinterpret_cast<const uint8_t*>(bytes.data), bytes.bytes});
+    return ProgramWrap::create(Environment::of(env), ProgramTable::shared().add(std::move(module)));
+  });
+}
+
+// prepareProgram(id, context, program)
+Napi::Value prepareProgram(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    auto pending = std::make_shared<PendingPrepare>(readUint(info[0]));
+    auto context = ContextWrap::Unwrap(info[1].As<Napi::Object>())->shared();
+    ProgramWrap* wrap = ProgramWrap::read(env, info[2]);
+    if (!context) throw Error(Code::Closed, "the context is closed");
+    if (!wrap) throw Error(Code::InvalidArgument, "that is no program of this copy of the addon");
+    environment.pending.begin(pending);
+    Background::shared().postAlone([pending, shared = environment.shared(), context = std::move(context), program = wrap->program()]() mutable {
+      const auto start = Clock::now();
+      try {
+        context->prepare(program->module);
+      } catch (...) {
+        pending->error = std::current_exception();
+      }
+      pending->ms = millisecondsSince(start);
+      context.reset();
+      shared->pending.push(pending.get());
+    });
+    return env.Undefined();
+  });
+}
+
+Napi::Value loadWarmUp(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    std::vector<std::string> problems;
+    const auto ids = storeOf(info[0].As<Napi::String>().Utf8Value(), problems).loadWarmUp();
+    return describeAll(env, ids, [&](const ProgramId& id) { return Napi::String::New(env, hexOf(id)); });
+  });
+}
+
+Napi::Value storeWarmUp(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    std::vector<std::string> problems;
+    std::vector<ProgramId> ids;
+    auto list = info[1].As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); ++i) ids.push_back(readId(list.Get(i)));
+    return Napi::Boolean::New(env, storeOf(info[0].As<Napi::String>().Utf8Value(), problems).storeWarmUp(ids));
+  });
+}
+
+Napi::Value cacheFolder(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), defaultCacheFolder()); }
+
+}  // namespace
+
+Napi::Function ProgramWrap::define(Napi::Env env) {
+  return DefineClass(env, "ProgramHandle", {InstanceMethod<&ProgramWrap::bytes>("bytes")});
+}
+
+Napi::Value ProgramWrap::create(Environment& environment, std::shared_ptr<const ProgramWorkload> program) {
+  Napi::Env env(environment.env());
+  Napi::Object made = environment.programClass.New({Napi::External<std::shared_ptr<const ProgramWorkload>>::New(env, &program)});
+  made.DefineProperties({Napi::PropertyDescriptor::Value("id", Napi::String::New(env, hexOf(program->module->id)), napi_enumerable),
+                         Napi::PropertyDescriptor::Value("info", describeProgram(env, *program->module), napi_enumerable)});
+  return made;
+}
+
+ProgramWrap::ProgramWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "a program comes from compileKernel() or compileShader()");
+  program_ = *info[0].As<Napi::External<std::shared_ptr<const ProgramWorkload>>>().Data();
+  napi_type_tag tag = typeTag();
+  checkStatus(info.Env(), napi_type_tag_object(info.Env(), info.This(), &tag));
+}
+
+ProgramWrap* ProgramWrap::read(Napi::Env env, napi_value value) {
+  napi_type_tag tag = typeTag();
+  bool ours = false;
+  if (napi_check_object_type_tag(env, value, &tag, &ours) == napi_ok && ours) return Unwrap(Napi::Object(env, value));
+  napi_value ignored;
+  napi_get_and_clear_last_exception(env, &ignored);
+  return nullptr;
+}
+
+const std::shared_ptr<SharedBlock>& ProgramWrap::place() {
+  if (!place_) {
+    const std::vector<uint8_t> bytes = encodeModule(*program_->module);
+    auto block = SharedHeap::shared().allocate(bytes.size());
+    std::memcpy(block->data(), bytes.data(), bytes.size());
+    place_ = std::move(block);
+  }
+  return place_;
+}
+
+Napi::Value ProgramWrap::bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::vector<uint8_t> bytes = encodeModule(*program_->module);
+    auto array = Napi::Uint8Array::New(info.Env(), bytes.size());
+    std::memcpy(array.Data(), bytes.data(), bytes.size());
+    return array;
+  });
+}
+
+void definePrograms(Napi::Env env, Napi::Object exports) {
+  Environment::of(env).programClass = Napi::Persistent(ProgramWrap::define(env));
+  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  put("compileProgram", compileProgram);
+  put("loadProgram", loadProgram);
+  put("openProgram", openProgram);
+  put("prepareProgram", prepareProgram);
+  put("loadWarmUp", loadWarmUp);
+  put("storeWarmUp", storeWarmUp);
+  put("cacheFolder", cacheFolder);
+}
+
+}  // namespace switchyard::node
