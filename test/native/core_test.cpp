@@ -189,6 +189,7 @@ struct Recording {
   std::shared_ptr<Device> device;
   Arena arena;
   std::unique_ptr<Queue> queue;
+  ProgramCache programs{4};
   std::atomic<bool> stop{false};
 };
 
@@ -196,7 +197,7 @@ TEST(Recorder, PiecesCoverAllRowsOnceAtAlignedOffsets) {
   for (uint64_t rowBytes : {4, 12, 20, 28, 36, 64, 100, 1000})
     for (uint64_t rows : {0, 1, 7, 100, 4099}) {
       Recording on(4096, 64);
-      Recorder recorder(*on.device, *on.queue, on.arena, on.stop);
+      Recorder recorder(*on.device, *on.queue, on.arena, on.programs, on.stop);
       uint64_t next = 0;
       bool possible = rows * rowBytes <= 4096 || 4096 / rowBytes >= 64 / std::gcd<uint64_t>(rowBytes, 64);
       if (!possible) {
@@ -217,7 +218,7 @@ TEST(Recorder, PiecesCoverAllRowsOnceAtAlignedOffsets) {
 TEST(Recorder, ScratchIsReusedAfterItsReleaseAlone) {
   Recording on;
   {
-    Recorder recorder(*on.device, *on.queue, on.arena, on.stop);
+    Recorder recorder(*on.device, *on.queue, on.arena, on.programs, on.stop);
     BufferView a = recorder.scratch(1000), b = recorder.scratch(1000);
     EXPECT_FALSE(a.buffer == b.buffer && a.offset == b.offset);
     recorder.release(a);
@@ -234,7 +235,7 @@ TEST(Recorder, ScratchIsReusedAfterItsReleaseAlone) {
 
 TEST(Recorder, StopsBetweenLaunches) {
   Recording on;
-  Recorder recorder(*on.device, *on.queue, on.arena, on.stop);
+  Recorder recorder(*on.device, *on.queue, on.arena, on.programs, on.stop);
   recorder.throwIfStopped();
   on.stop = true;
   EXPECT_THROW(recorder.throwIfStopped(), Error);
