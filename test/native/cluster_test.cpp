@@ -411,7 +411,12 @@ TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
   Shared in = share(8), out = share(8);
   // One node: value 1 = scale(value 0).
   auto body = [&](double inputs, double values, double given, double label) {
-    std::vector<double> numbers{kGraphBody, inputs, values, 1, 1, 1, workloadNumber("scale"), 0, -1, -1, -1, 1, -1, -1, -1, 3};
+    std::vector<double> numbers{kGraphBody, inputs, values, 1, 1, 1, workloadNumber("scale")};
+    for (double first : {0.0, 1.0}) {
+      numbers.push_back(first);
+      numbers.resize(numbers.size() + kMaxTensors - 1, -1);
+    }
+    numbers.push_back(3);
     numbers.resize(numbers.size() + kMaxParams - 1, kNaN);
     numbers.push_back(label);
     numbers.push_back(given);
