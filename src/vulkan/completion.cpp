@@ -10,7 +10,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kSpin = 50us;          // before sleeping: a wake across cores costs 15 us and more
 constexpr auto kSlice = 100ms;
-constexpr auto kSaveDelay = 1s;       // idle time before the pipeline cache goes to disk
+constexpr auto kIdleStep = 1s;        // idle time before the pipeline cache goes to disk, and between looks at images
+constexpr auto kImageLife = 5s;       // of an image that nobody uses
 // A card's own driver resets it within seconds; this is for a driver that never answers. A software driver computes
 // for as long as the work takes, and is never taken for dead.
 constexpr auto kWatchdog = 180s;
@@ -49,12 +50,14 @@ double milliseconds(Clock::duration d) { return std::chrono::duration<double, st
 }  // namespace
 
 struct Completer::State {
-  State(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines) : gpu(std::move(gpu)), pipelines(std::move(pipelines)) {}
+  State(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<Graphics> graphics)
+      : gpu(std::move(gpu)), pipelines(std::move(pipelines)), graphics(std::move(graphics)) {}
   void run();
   void finish(std::unique_ptr<Submission> submission);
 
   const std::shared_ptr<Gpu> gpu;
   const std::shared_ptr<Pipelines> pipelines;
+  const std::shared_ptr<Graphics> graphics;
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<std::unique_ptr<Submission>> pending;
@@ -84,11 +87,12 @@ void Completer::State::run() {
       lock.lock();
     } else if (stop) {
       return;
-    } else if (!pipelines->unsaved()) {
+    } else if (!pipelines->unsaved() && graphics->images.empty()) {
       wake.wait(lock);
-    } else if (wake.wait_for(lock, kSaveDelay) == std::cv_status::timeout && pending.empty() && !stop) {
+    } else if (wake.wait_for(lock, kIdleStep) == std::cv_status::timeout && pending.empty() && !stop) {
       lock.unlock();
       pipelines->saveIfGrown();
+      graphics->images.freeUnusedFor(kImageLife);
       lock.lock();
     }
   }
@@ -116,8 +120,8 @@ void Completer::State::finish(std::unique_ptr<Submission> s) {
   lane->settle();
 }
 
-Completer::Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines)
-    : state_(std::make_shared<State>(std::move(gpu), std::move(pipelines))),
+Completer::Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<Graphics> graphics)
+    : state_(std::make_shared<State>(std::move(gpu), std::move(pipelines), std::move(graphics))),
       thread_([state = state_] { state->run(); }), id_(thread_.get_id()) {}
 
 Completer::~Completer() {

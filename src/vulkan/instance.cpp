@@ -16,6 +16,9 @@ std::atomic<uint64_t> messageCount{0};
 
 VKAPI_ATTR VkBool32 VKAPI_CALL onMessage(VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtilsMessageTypeFlagsEXT,
                                          const VkDebugUtilsMessengerCallbackDataEXT* data, void*) {
+  // A shader of a user's may leave unused what it likes.
+  const char* const id = data && data->pMessageIdName ? data->pMessageIdName : "";
+  if (std::strstr(id, "Shader-OutputNotConsumed")) return VK_FALSE;
   messageCount.fetch_add(1, std::memory_order_relaxed);
   std::fprintf(stderr, "vulkan validation: %s\n", data && data->pMessage ? data->pMessage : "(no text)");
   return VK_FALSE;

@@ -36,8 +36,8 @@ void StagingPool::give(std::unique_ptr<GpuBuffer> block) noexcept try {
 } catch (...) {
 }
 
-Lane::Lane(std::shared_ptr<Gpu> gpuIn, std::shared_ptr<StagingPool> stagingIn)
-    : gpu(std::move(gpuIn)), staging(std::move(stagingIn)) {
+Lane::Lane(std::shared_ptr<Gpu> gpuIn, std::shared_ptr<StagingPool> stagingIn, std::shared_ptr<Graphics> graphicsIn)
+    : gpu(std::move(gpuIn)), staging(std::move(stagingIn)), graphics(std::move(graphicsIn)) {
   VkCommandPoolCreateInfo info{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
   info.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT | VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
   info.queueFamilyIndex = gpu->physical.queueFamily;
@@ -84,6 +84,8 @@ void Lane::recycle(std::unique_ptr<Submission> s) noexcept try {
   s->readbacks.clear();
   s->descriptors.reset(*gpu);
   s->programs.clear();
+  for (auto& image : s->images) graphics->images.give(std::move(image));
+  s->images.clear();
   s->hasCommands = false;
   s->done = nullptr;
   s->error = nullptr;

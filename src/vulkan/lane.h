@@ -7,6 +7,7 @@
 
 #include "vulkan/buffer.h"
 #include "vulkan/descriptors.h"
+#include "vulkan/graphics.h"
 #include "vulkan/hazards.h"
 #include "vulkan/pipelines.h"
 
@@ -48,6 +49,7 @@ struct Submission {
   size_t blockUsed = 0;                            // bytes taken of the last one
   DescriptorPools descriptors;
   std::vector<std::shared_ptr<const Program>> programs;  // in use by the commands
+  std::vector<std::unique_ptr<Image>> images;            // these, too
   Completion done;
   QueueTimings timings;
   Clock::time_point submitted;
@@ -58,7 +60,7 @@ struct Submission {
 
 // Outlives its queue while submissions are pending.
 struct Lane {
-  explicit Lane(std::shared_ptr<Gpu> gpu, std::shared_ptr<StagingPool> staging);
+  Lane(std::shared_ptr<Gpu> gpu, std::shared_ptr<StagingPool> staging, std::shared_ptr<Graphics> graphics);
   ~Lane();
   std::unique_ptr<Submission> take();                          // by the queue's thread
   void recycle(std::unique_ptr<Submission> submission) noexcept;  // empties it and keeps it
@@ -69,6 +71,7 @@ struct Lane {
 
   const std::shared_ptr<Gpu> gpu;
   const std::shared_ptr<StagingPool> staging;
+  const std::shared_ptr<Graphics> graphics;
   Handle<VkCommandPool> pool;
   uint64_t submittedSerial = 0;             // the queue's thread alone
   std::atomic<uint64_t> finishedSerial{0};  // done on the device and read back
@@ -81,9 +84,10 @@ struct Lane {
 };
 
 // One thread a device: waits for submissions in the order they came, in finite steps, copies results, calls completions.
+// When there is nothing to wait for, it saves the pipeline cache and frees images that nobody has used for a while.
 class Completer {
  public:
-  Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines);
+  Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<Graphics> graphics);
   ~Completer();  // after what is pending; may run on the completion thread itself
   void push(std::unique_ptr<Submission> submission);
   bool onThread() const { return std::this_thread::get_id() == id_; }

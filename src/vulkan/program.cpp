@@ -24,10 +24,22 @@ GpuProgram::GpuProgram(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipe
       stages_(stagesOf(info())), pushBytes_(info().paramsAreUniform ? 0 : roundUp4(info().paramBytes)) {
   gpu_->throwIfLost();
   checkLimits();
-  checkStage(VK_SHADER_STAGE_COMPUTE_BIT, module->compute);
+  if (info().kind == ProgramKind::Kernel) {
+    checkStage(VK_SHADER_STAGE_COMPUTE_BIT, module->compute);
+    makeLayout();
+    kernel_ = makeKernel();
+    pipelines_->grown();
+    return;
+  }
+  if (!gpu_->physical.info.features.graphics) unsupported("the device draws no pictures");
+  checkAttributes();
+  checkStage(VK_SHADER_STAGE_VERTEX_BIT, module->vertex);
+  checkStage(VK_SHADER_STAGE_FRAGMENT_BIT, module->fragment);
   makeLayout();
-  kernel_ = makeKernel();
-  pipelines_->grown();
+  vertex_ = makeModule(module->vertex);
+  fragment_ = makeModule(module->fragment);
+  for (const ProgramParam& param : info().params)
+    if (param.name == "sy_viewport" && param.offset + 8 <= info().paramBytes) viewportOffset_ = param.offset;
 }
 
 GpuProgram::~GpuProgram() {
@@ -35,6 +47,15 @@ GpuProgram::~GpuProgram() {
   set_.release();
   layout_.release();
   kernel_.release();
+  vertex_.release();
+  fragment_.release();
+  for (auto& [kind, pipeline] : graphics_) pipeline.release();
+}
+
+VkPipelineRobustnessCreateInfoEXT GpuProgram::robustness() {
+  VkPipelineRobustnessCreateInfoEXT info{VK_STRUCTURE_TYPE_PIPELINE_ROBUSTNESS_CREATE_INFO_EXT};
+  info.storageBuffers = info.uniformBuffers = VK_PIPELINE_ROBUSTNESS_BUFFER_BEHAVIOR_ROBUST_BUFFER_ACCESS_2_EXT;
+  return info;  // vertices are all there: each draw's are counted
 }
 
 std::string GpuProgram::title() const { return (info().kind == ProgramKind::Kernel ? "kernel \"" : "shader \"") + info().name + "\""; }
@@ -130,8 +151,7 @@ Handle<VkShaderModule> GpuProgram::makeModule(std::span<const uint32_t> words) c
 
 Handle<VkPipeline> GpuProgram::makeKernel() const {
   const auto module = makeModule(this->module->compute);
-  VkPipelineRobustnessCreateInfoEXT robust{VK_STRUCTURE_TYPE_PIPELINE_ROBUSTNESS_CREATE_INFO_EXT};
-  robust.storageBuffers = robust.uniformBuffers = VK_PIPELINE_ROBUSTNESS_BUFFER_BEHAVIOR_ROBUST_BUFFER_ACCESS_2_EXT;
+  VkPipelineRobustnessCreateInfoEXT robust = robustness();
   VkComputePipelineCreateInfo create{VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO};
   if (gpu_->physical.features.bounds == Bounds::Pipeline) create.pNext = &robust;
   create.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;

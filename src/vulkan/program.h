@@ -1,7 +1,6 @@
 // A user's program as this device runs it: layouts and shader modules made once, pipelines as they are needed.
 #pragma once
 #include <map>
-#include <optional>
 
 #include "program/module.h"
 #include "vulkan/descriptors.h"
@@ -20,13 +19,26 @@ class GpuProgram final : public Program {
   VkShaderStageFlags stages() const { return stages_; }
   uint32_t pushBytes() const { return pushBytes_; }  // of push constants, whole words
   VkPipeline kernel() const { return kernel_.get(); }
+  // Of a shader: made at first use. `pass` is the one that has `samples`.
+  VkPipeline graphics(Primitive primitive, Blend blend, uint32_t samples, VkRenderPass pass) const;
+  // Where the parameters have the picture's width and height, two floats; ~0: nowhere.
+  uint32_t viewportOffset() const { return viewportOffset_; }
 
  private:
+  struct GraphicsKind {
+    Primitive primitive;
+    Blend blend;
+    uint32_t samples;
+    auto operator<=>(const GraphicsKind&) const = default;
+  };
   void checkLimits() const;
+  void checkAttributes() const;
   void checkStage(VkShaderStageFlagBits stage, std::span<const uint32_t> words) const;
   void makeLayout();
   Handle<VkShaderModule> makeModule(std::span<const uint32_t> words) const;
   Handle<VkPipeline> makeKernel() const;
+  Handle<VkPipeline> makeGraphics(Primitive primitive, Blend blend, uint32_t samples, VkRenderPass pass) const;
+  static VkPipelineRobustnessCreateInfoEXT robustness();
   std::string title() const;  // kernel "blur"
   [[noreturn]] void unsupported(const std::string& text) const;
   void checkMade(VkResult result) const;
@@ -39,6 +51,10 @@ class GpuProgram final : public Program {
   bool pushed_ = false;
   Handle<VkPipelineLayout> layout_;
   Handle<VkPipeline> kernel_;
+  Handle<VkShaderModule> vertex_, fragment_;
+  uint32_t viewportOffset_ = ~0u;
+  mutable std::mutex mutex_;
+  mutable std::map<GraphicsKind, Handle<VkPipeline>> graphics_;
 };
 
 // The programs of a device: one object for each module while anyone holds it. Safe from any thread.
@@ -55,6 +71,9 @@ class Programs {
   std::mutex mutex_;
   std::map<ProgramId, std::weak_ptr<const GpuProgram>> live_;
 };
+
+// Bytes of an attribute for each vertex.
+inline uint32_t attributeStride(const ProgramAttribute& a) { return a.rows * a.columns * 4; }
 
 const GpuProgram& programOf(const std::shared_ptr<const Program>& program, ProgramKind kind);
 

@@ -14,6 +14,8 @@ constexpr uint64_t kLongRowBytes = 512 << 10;
 constexpr uint32_t kScanColumns = 4096;
 constexpr uint32_t kSoftwareMaxK = 32768;
 constexpr VkPipelineStageFlags kWorkStages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+constexpr VkPipelineStageFlags kDrawStages =
+    VK_PIPELINE_STAGE_VERTEX_INPUT_BIT | VK_PIPELINE_STAGE_VERTEX_SHADER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT;
 constexpr VkAccessFlags kWrites = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
 constexpr VkAccessFlags kReads = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT;
 
@@ -25,17 +27,17 @@ const GpuBuffer& bufferOf(const BufferView& view) {
   return static_cast<const GpuBuffer&>(*view.buffer);
 }
 
+}  // namespace
+
 Range rangeOf(const BufferView& view) {
   const uint64_t begin = bufferOf(view).address() + view.offset;
   return {begin, begin + view.size};
 }
 
-}  // namespace
-
 GpuQueue::GpuQueue(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<StagingPool> staging,
-                   std::shared_ptr<Completer> completer)
-    : gpu_(std::move(gpu)), pipelines_(std::move(pipelines)), completer_(std::move(completer)),
-      lane_(std::make_shared<Lane>(gpu_, std::move(staging))), queue_(gpu_->nextQueue()) {}
+                   std::shared_ptr<Graphics> graphics, std::shared_ptr<Completer> completer)
+    : gpu_(std::move(gpu)), pipelines_(std::move(pipelines)), graphics_(std::move(graphics)), completer_(std::move(completer)),
+      lane_(std::make_shared<Lane>(gpu_, std::move(staging), graphics_)), queue_(gpu_->nextQueue()) {}
 
 GpuQueue::~GpuQueue() {
   discard();
@@ -69,8 +71,10 @@ void GpuQueue::barrier(VkPipelineStageFlags toStages, VkAccessFlags toAccess) {
   VkMemoryBarrier memory{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
   memory.srcAccessMask = kWrites;
   memory.dstAccessMask = toAccess;
-  gpu_->api.vkCmdPipelineBarrier(commands(), kWorkStages, toStages, 0, 1, &memory, 0, nullptr, 0, nullptr);
+  gpu_->api.vkCmdPipelineBarrier(commands(), workStages(), toStages, 0, 1, &memory, 0, nullptr, 0, nullptr);
 }
+
+VkPipelineStageFlags GpuQueue::workStages() const { return drew_ ? kWorkStages | kDrawStages : kWorkStages; }
 
 // Called before every command, with what it reads and what it writes (or reads and writes).
 void GpuQueue::before(std::span<const Range> reads, std::span<const Range> writes) {
@@ -79,7 +83,7 @@ void GpuQueue::before(std::span<const Range> reads, std::span<const Range> write
   for (const Range& range : reads) needed = needed || hazards_.conflicts(range, false);
   for (const Range& range : writes) needed = needed || hazards_.conflicts(range, true);
   if (needed) {
-    barrier(kWorkStages, kReads | kWrites);
+    barrier(workStages(), kReads | kWrites | (drew_ ? VK_ACCESS_VERTEX_ATTRIBUTE_READ_BIT : 0));
     hazards_.clear();
     mustBarrier_ = false;
   }

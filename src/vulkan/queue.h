@@ -11,10 +11,12 @@ struct BoundView {
   Range range;
 };
 
+Range rangeOf(const BufferView& view);  // throws Internal for a view that is not in its buffer
+
 class GpuQueue final : public Queue {
  public:
   GpuQueue(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<StagingPool> staging,
-           std::shared_ptr<Completer> completer);
+           std::shared_ptr<Graphics> graphics, std::shared_ptr<Completer> completer);
   ~GpuQueue() override;
 
   void upload(BufferView dst, std::span<const std::byte> src) override;
@@ -24,6 +26,7 @@ class GpuQueue final : public Queue {
   void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override;
   void matmul(const Matmul& op) override;
   void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override;
+  void draw(const Picture& picture, std::span<const Draw> draws) override;
   void submit(Completion done) override;
   void discard() noexcept override;
 
@@ -34,6 +37,15 @@ class GpuQueue final : public Queue {
     GpuBuffer* block;
     uint64_t offset;
   };
+  struct PreparedDraw {  // checked, before anything is recorded
+    const Draw* draw;
+    const GpuProgram* program;
+    VkPipeline pipeline;
+    std::vector<BoundView> buffers;
+    std::vector<const Image*> textures;
+    VkDescriptorBufferInfo uniform;
+    std::vector<std::byte> params;
+  };
   Submission& record();  // the open recording
   VkCommandBuffer commands();
   void dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views, std::span<const std::byte> params);
@@ -43,6 +55,13 @@ class GpuQueue final : public Queue {
   VkDescriptorBufferInfo stageUniform(std::span<const std::byte> params);
   void pushConstants(const GpuProgram& program, std::span<const std::byte> params);
   void keep(const std::shared_ptr<const Program>& program);  // until the recording has finished
+  void checkPicture(const Picture& picture) const;
+  PreparedDraw prepare(const Draw& draw, const Picture& picture, uint32_t samples, std::vector<Range>& reads);
+  const Image* textureFor(const Texture& texture, std::vector<std::pair<const Texture*, const Image*>>& known);
+  const Image& targetFor(const ImageKind& kind);
+  void beginPass(const Picture& picture, const Image& target);
+  void recordDraw(const PreparedDraw& prepared);
+  VkPipelineStageFlags workStages() const;
   void before(std::span<const Range> reads, std::span<const Range> writes);  // the barrier, if one is needed
   void barrier(VkPipelineStageFlags toStages, VkAccessFlags toAccess);
   void keepReadbacks(const Range& aboutToBeWritten);
@@ -53,12 +72,14 @@ class GpuQueue final : public Queue {
 
   const std::shared_ptr<Gpu> gpu_;
   const std::shared_ptr<Pipelines> pipelines_;
+  const std::shared_ptr<Graphics> graphics_;
   const std::shared_ptr<Completer> completer_;
   const std::shared_ptr<Lane> lane_;
   SharedQueue& queue_;
   std::unique_ptr<Submission> current_;
   VkPipeline boundPipeline_ = VK_NULL_HANDLE;
   bool mustBarrier_ = false;  // commands were dropped that may have held the barrier of an earlier submission
+  bool drew_ = false;         // since it was made: barriers have to do with drawing, too
   Hazards hazards_;
   std::vector<Range> touched_;  // by the commands of the open recording
   struct Unread {

@@ -13,9 +13,17 @@ class GpuDevice final : public Device {
  public:
   explicit GpuDevice(std::shared_ptr<Gpu> gpu)
       : Device(gpu->physical.info), gpu_(std::move(gpu)), pipelines_(std::make_shared<Pipelines>(gpu_)),
-        staging_(std::make_shared<StagingPool>(gpu_)), programs_(gpu_, pipelines_), completer_(std::make_shared<Completer>(gpu_, pipelines_)) {}
+        staging_(std::make_shared<StagingPool>(gpu_)), graphics_(std::make_shared<Graphics>(gpu_)), programs_(gpu_, pipelines_),
+        completer_(std::make_shared<Completer>(gpu_, pipelines_, graphics_)) {}
 
-  std::unique_ptr<Buffer> allocate(size_t bytes) override { return GpuBuffer::allocate(gpu_, bytes); }
+  std::unique_ptr<Buffer> allocate(size_t bytes) override {
+    try {
+      return GpuBuffer::allocate(gpu_, bytes);
+    } catch (const Error& error) {
+      if (error.code != Code::OutOfMemory || !graphics_->images.freeUnusedFor({})) throw;
+    }
+    return GpuBuffer::allocate(gpu_, bytes);
+  }
 
   std::unique_ptr<Buffer> wrap(std::span<std::byte> host) override {
     // A card would read it over the bus at every use.
@@ -25,7 +33,7 @@ class GpuDevice final : public Device {
 
   std::unique_ptr<Queue> createQueue(const QueueOptions&) override {
     gpu_->throwIfLost();
-    return std::make_unique<GpuQueue>(gpu_, pipelines_, staging_, completer_);
+    return std::make_unique<GpuQueue>(gpu_, pipelines_, staging_, graphics_, completer_);
   }
 
   std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override { return programs_.compile(std::move(module)); }
@@ -37,6 +45,7 @@ class GpuDevice final : public Device {
   const std::shared_ptr<Gpu> gpu_;
   const std::shared_ptr<Pipelines> pipelines_;
   const std::shared_ptr<StagingPool> staging_;
+  const std::shared_ptr<Graphics> graphics_;
   Programs programs_;
   const std::shared_ptr<Completer> completer_;  // first to go: it uses all the others
 };
