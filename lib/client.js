@@ -5,7 +5,9 @@ const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('./native');
 const { scratch, layout, nextId, track, settle, isAwaited, checkWaiting } = require('./jobs');
 const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('./errors');
-const { specOf, encodeCall, encodeInto, callInto } = require('./encode');
+const { kDirect, specOf, encodeCall, encodeInto, callInto, workloadIndex } = require('./encode');
+const { isProgramJob, needOf, contextTypeFor, describeProgramCall, encodeProgramCall } = require('./program-call');
+const { asRun, publicType } = require('./scene');
 const { encodeGraph } = require('./graph');
 const { takeOutput, lastRun } = require('./context');
 const { DeviceTensor } = require('./device-tensor');
@@ -15,11 +17,12 @@ const protocol = require('./protocol');
 
 const { ask, result: at, kKinds, kContextTypes, kCodes } = protocol;
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
+const kTypes = kContextTypes.slice(1, 4);  // that a caller may ask for
 const { callId, callAsk, resultCount } = layout;
 // An ask is described in the scratch array from callAsk on, in the order of its message.
 const kAskAt = callAsk - protocol.ask.number;
 /** @type {any[]} the inputs of the call that is being made */
-const arrays = [undefined, undefined, undefined, undefined];
+const arrays = new Array(layout.maxTensors).fill(undefined);
 const kNoDigest = [0, 0, 0, 0];
 
 /**
@@ -31,7 +34,7 @@ function checkOptions(options) {
   checkWaiting(options);
   const { priority, contextType, affinity, cache, retries } = options;
   if (priority !== undefined && !Number.isSafeInteger(priority)) throw invalid(`priority is ${show(priority)}, but must be a whole number (0 is the default, higher goes first)`);
-  if (contextType !== undefined && !(contextType && kContextTypes.includes(contextType)))
+  if (contextType !== undefined && !kTypes.includes(contextType))
     throw invalid(`contextType is ${show(contextType)}, but must be 'cuda', 'vulkan' or 'cpu'`);
   if (affinity !== undefined && (typeof affinity !== 'string' || !affinity)) throw invalid(`affinity is ${show(affinity)}, but must be a string that is not empty`);
   if (cache !== undefined && typeof cache !== 'boolean') throw invalid(`cache is ${show(cache)}, but must be true or false`);
@@ -41,11 +44,43 @@ function checkOptions(options) {
 /**
  * Some context may have them, but which one a job gets is not the caller's business: wherever it would run, the answer is the same.
  * @param {any} inputs
+ * @param {string} [what]
  */
-function refuseDeviceTensors(inputs) {
+function refuseDeviceTensors(inputs, what = 'input') {
   if (inputs === null || typeof inputs !== 'object') return;
   for (const name in inputs)
-    if (inputs[name] instanceof DeviceTensor) throw invalid(`input '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`);
+    if (inputs[name] instanceof DeviceTensor) throw invalid(`${what} '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`);
+}
+
+/** The kind of work a job is and the type of context it has to have, '' for any. @typedef {{ kind: typeof kKinds[number], type: typeof kContextTypes[number] }} Need */
+/** @type {Map<string, Need>} the same object again: a small job makes none */
+const needs = new Map();
+
+/**
+ * @param {typeof kKinds[number]} kind
+ * @param {typeof kContextTypes[number]} type
+ * @returns {Need}
+ */
+function needFor(kind, type) {
+  const key = type ? `${kind} ${type}` : kind;
+  let need = needs.get(key);
+  if (!need) needs.set(key, need = { kind, type });
+  return need;
+}
+
+/**
+ * @param {any} workload as it is run
+ * @param {any} options
+ * @returns {Need}
+ */
+function needsOf(workload, options) {
+  const asked = options?.contextType;
+  const { type } = workload;
+  if (type !== 'kernel' && type !== 'render') return needFor(protocol.kindOf(workload), asked ?? '');
+  const need = needOf(workload);
+  refuseDeviceTensors(workload.attributes, 'attribute');
+  refuseDeviceTensors(workload.uniforms, 'uniform');
+  return needFor(need.kind, contextTypeFor(workload, need, asked));
 }
 
 /** @type {Map<string, number>} */
@@ -162,16 +197,17 @@ class Client {
       if (workload === null || typeof workload !== 'object') throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
       const { id } = workload;
       if (id !== undefined && typeof id !== 'string') throw invalid(`the workload's id is ${show(id)}, but must be a string`);
-      const kind = protocol.kindOf(workload);
-      const context = this.#pool?.choose(kind, options);
+      if (workload.type === 'render') workload = asRun(workload);
+      const need = needsOf(workload, options);
+      const context = this.#pool?.choose(need, options);
       if (context) {
         refuseDeviceTensors(workload.inputs);
-        return this.#runHere(context, workload, options, kind);
+        return this.#runHere(context, workload, options, need);
       }
-      if (options?.cache) return digestOf(workload, options.contextType).then((digest) => this.#ask(workload, options, kind, digest, 0), (error) => {
+      if (options?.cache) return digestOf(workload, options.contextType).then((digest) => this.#ask(workload, options, need, digest, 0), (error) => {
         throw this.#failed(workload, asGpuError(error));
       });
-      return this.#ask(workload, options, kind, kNoDigest, 0);
+      return this.#ask(workload, options, need, kNoDigest, 0);
     } catch (error) {
       return Promise.reject(this.#failed(workload, asGpuError(error)));
     }
@@ -181,9 +217,9 @@ class Client {
    * @param {import('./pool').PoolContext} context
    * @param {any} workload
    * @param {any} options
-   * @param {typeof kKinds[number]} kind
+   * @param {Need} need
    */
-  #runHere(context, workload, options, kind) {
+  #runHere(context, workload, options, need) {
     const started = nowMs();
     const timeout = options?.timeout ?? this.config.timeout;
     context.begin();
@@ -199,7 +235,7 @@ class Client {
         this.#here.delete(id);
         context.end(started);
       }
-      this.metrics?.completed(context.workloadIndex(workload), done.timings, 1);
+      this.metrics?.completed(workloadIndex(workload), done.timings, 1);
       this.#switched(context.gpu.id, done.timings.queued, context.gpu.contextType, true);
       done.workloadId = workload.id ?? `job-${this.workerId}-${done.workloadId.slice(4)}`;
       done.workerId = this.workerId;
@@ -219,7 +255,7 @@ class Client {
         this.#pool?.lose(context, error.message);
         this.metrics?.retried(error.code);
         const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
-        return this.#ask(workload, { ...options, timeout: left, retries: retries - 1 }, kind, kNoDigest, 1);
+        return this.#ask(workload, { ...options, timeout: left, retries: retries - 1 }, need, kNoDigest, 1);
       }
       this.metrics?.failed(error.code);
       throw this.#failed(workload, error, this.#idOf(workload, id));
@@ -248,13 +284,13 @@ class Client {
   /**
    * @param {any} workload
    * @param {any} options
-   * @param {typeof kKinds[number]} kind
+   * @param {Need} need
    * @param {number[]} digest
    * @param {number} attempts already made
    * @returns {Promise<any>}
    */
-  #ask(workload, options, kind, digest, attempts) {
-    if (!this.#channel && !this.#ended) return this.#askLater(workload, options, kind, digest, attempts);
+  #ask(workload, options, need, digest, attempts) {
+    if (!this.#channel && !this.#ended) return this.#askLater(workload, options, need, digest, attempts);
     const started = nowMs();
     const timeout = options?.timeout ?? this.config.timeout;
     try {
@@ -263,19 +299,29 @@ class Client {
       const id = nextId();
       /** @type {any} */
       let holds, names;
-      this.#describe(id, options, kind, digest, timeout === Infinity ? 0 : started + timeout);
+      this.#describe(id, options, need, digest, timeout === Infinity ? 0 : started + timeout);
       if (workload.type === 'graph') {
         const { description, arrays: inputs, targets, outputs } = encodeGraph(workload, id, options?.into);
         scratch[kAskAt + ask.workload] = -1;
         native.askGraph(/** @type {any} */ (this.#channel).handle, description, inputs, targets);
         holds = [inputs, targets];
         names = outputs;
+      } else if (isProgramJob(workload)) {
+        const call = describeProgramCall(workload);
+        const inputs = encodeProgramCall(call);
+        const targets = options?.into === undefined ? undefined : encodeInto(options.into, call.outputs, scratch, callInto, call.owner);
+        scratch[kAskAt + ask.workload] = call.workload;
+        native.ask(/** @type {any} */ (this.#channel).handle, inputs, call.handle, undefined, undefined, targets);
+        holds = [inputs, targets];
+        names = call.outputs;
       } else {
         const spec = specOf(workload.type);
         encodeCall(spec, workload, arrays);
         const targets = options?.into === undefined ? undefined : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
         scratch[kAskAt + ask.workload] = spec.index;
-        native.ask(/** @type {any} */ (this.#channel).handle, arrays[0], arrays[1], arrays[2], arrays[3], targets);
+        const { handle } = /** @type {any} */ (this.#channel);
+        if (spec.inputs.length > kDirect) native.ask(handle, arrays.slice(), undefined, undefined, undefined, targets);
+        else native.ask(handle, arrays[0], arrays[1], arrays[2], arrays[3], targets);
         holds = [arrays.slice(), targets];
         names = spec.outputs;
       }
@@ -290,7 +336,7 @@ class Client {
     } catch (error) {
       return Promise.reject(this.#failed(workload, asGpuError(error)));
     } finally {
-      arrays[0] = arrays[1] = arrays[2] = arrays[3] = undefined;
+      arrays.fill(undefined);
     }
   }
 
@@ -298,11 +344,11 @@ class Client {
    * Until there is a connection, a job waits here; its time runs.
    * @param {any} workload
    * @param {any} options
-   * @param {typeof kKinds[number]} kind
+   * @param {Need} need
    * @param {number[]} digest
    * @param {number} attempts
    */
-  #askLater(workload, options, kind, digest, attempts) {
+  #askLater(workload, options, need, digest, attempts) {
     refuseDeviceTensors(workload.inputs);
     if (this.#early.length >= this.config.queueLimit)
       return Promise.reject(this.#failed(workload, queueFull(this.config.queueLimit, 1000)));
@@ -316,9 +362,9 @@ class Client {
       if (!isAwaited(id)) return;
       const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
       // A pool that has become ready meanwhile may take it.
-      const context = this.#ended || digest !== kNoDigest ? undefined : this.#pool?.choose(kind, options);
+      const context = this.#ended || digest !== kNoDigest ? undefined : this.#pool?.choose(need, options);
       const rest = { ...options, timeout: left };
-      const asked = context ? this.#runHere(context, workload, rest, kind) : this.#ask(workload, rest, kind, digest, attempts);
+      const asked = context ? this.#runHere(context, workload, rest, need) : this.#ask(workload, rest, need, digest, attempts);
       asked.then((/** @type {any} */ done) => settle(id, null, done), (/** @type {any} */ error) => settle(id, error, undefined));
     });
     return waited;
@@ -327,16 +373,16 @@ class Client {
   /**
    * @param {number} id
    * @param {any} options
-   * @param {typeof kKinds[number]} kind
+   * @param {Need} need
    * @param {number[]} digest
    * @param {number} deadline
    */
-  #describe(id, options, kind, digest, deadline) {
+  #describe(id, options, need, digest, deadline) {
     scratch[kAskAt + ask.number] = id;
     scratch[kAskAt + ask.priority] = options?.priority ?? 0;
     scratch[kAskAt + ask.deadline] = deadline;
-    scratch[kAskAt + ask.kind] = kKinds.indexOf(kind);
-    scratch[kAskAt + ask.contextType] = options?.contextType === undefined ? 0 : kContextTypes.indexOf(options.contextType);
+    scratch[kAskAt + ask.kind] = kKinds.indexOf(need.kind);
+    scratch[kAskAt + ask.contextType] = kContextTypes.indexOf(need.type);
     scratch[kAskAt + ask.affinity] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
     scratch[kAskAt + ask.retries] = options?.retries ?? this.config.retries;
     scratch[kAskAt + ask.flags] = digest === kNoDigest ? 0 : protocol.kCacheFlag;
@@ -458,7 +504,7 @@ class Client {
    */
   #completed(workload, done) {
     if (this.emitter.listenerCount('workload-completed'))
-      this.emitter.emit('workload-completed', { workloadId: done.workloadId, type: workload.type, context: done.contextId, duration: done.timings.total, memoryUsage: this.directory.memoryMb(done.contextId) });
+      this.emitter.emit('workload-completed', { workloadId: done.workloadId, type: publicType(workload.type), context: done.contextId, duration: done.timings.total, memoryUsage: this.directory.memoryMb(done.contextId) });
     return done;
   }
 
@@ -478,7 +524,7 @@ class Client {
    */
   #failed(workload, error, workloadId = workload?.id ?? null) {
     if (workloadId !== null) error.workloadId = workloadId;
-    this.emitter.emit('workload-failed', { workloadId, type: workload?.type, code: error.code, message: error.message });
+    this.emitter.emit('workload-failed', { workloadId, type: publicType(workload?.type), code: error.code, message: error.message });
     if (error.code === 'ERR_QUEUE_FULL') this.emitter.emit('queue-full', { retryAfter: error.retryAfter });
     return error;
   }

@@ -3,11 +3,15 @@
 const { native } = require('./native');
 const { scratch, layout, nextId, track, checkWaiting, settleNow, mayRunNow } = require('./jobs');
 const { GPUError, invalid, asGpuError, show, suggestion, refuseUnknownKeys } = require('./errors');
-const { specOf, encodeCall, encodeTensor, encodeInto, callInto } = require('./encode');
+const { kDirect, specOf, encodeCall, encodeTensor, encodeInto, callInto } = require('./encode');
+const { isProgramJob, describeProgramCall, encodeProgramCall } = require('./program-call');
+const { asRun } = require('./scene');
 const { encodeGraph } = require('./graph');
 const { DeviceTensor, handleOf } = require('./device-tensor');
 const { kDTypes, kArrays } = require('./tensor');
 const { readSettings } = require('./settings');
+const { Programs } = require('./programs');
+const { compileHere, prepareOn, fits, cacheFolder } = require('./compiler');
 
 /** @typedef {import('./index').RunOptions} RunOptions */
 /** @typedef {import('./index').Tensor} Tensor */
@@ -18,7 +22,7 @@ const kWaitOptions = new Set(['signal', 'timeout']);
 const kContextOptions = new Set(['device', 'memoryLimit', 'threads']);
 const kBackends = ['auto', 'cuda', 'vulkan', 'cpu'];
 /** @type {any[]} the inputs of the call that is being made */
-const arrays = [undefined, undefined, undefined, undefined];
+const arrays = new Array(layout.maxTensors).fill(undefined);
 /** @type {Record<string, number>} */
 const lastNumber = {};
 /** What the last run() has done, for who counts what is running. */
@@ -138,7 +142,9 @@ class GPUContext {
       if (workload === null || typeof workload !== 'object') throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
       const id = workload.id;
       if (id !== undefined && typeof id !== 'string') throw invalid(`the workload's id is ${show(id)}, but must be a string`);
-      return workload.type === 'graph' ? this.#runGraph(workload, id, options) : this.#runWorkload(workload, id, options);
+      if (workload.type === 'graph') return this.#runGraph(workload, id, options);
+      if (workload.type !== 'kernel' && workload.type !== 'render') return this.#runWorkload(workload, id, options);
+      return isProgramJob(workload) ? this.#runProgram(workload, id, options) : this.#runWorkload(asRun(workload), id, options);
     } catch (error) {
       return Promise.reject(asGpuError(error));
     }
@@ -157,14 +163,73 @@ class GPUContext {
       const targets = options === undefined || options.into === undefined ? undefined : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
       scratch[callInline] = mayRunNow() ? 1 : 0;
       const number = nextId();
-      const value = this.#handle.run(arrays[0], arrays[1], arrays[2], arrays[3], targets);
+      const value = spec.inputs.length > kDirect ? this.#handle.run(arrays.slice(), undefined, undefined, undefined, targets)
+        : this.#handle.run(arrays[0], arrays[1], arrays[2], arrays[3], targets);
       lastRun.wasInline = value !== null;
       if (value !== null) return settleNow(takeResult(this, spec.outputs, id, value, targets), scratch[resultTimings + 4]);
       holds = [arrays.slice(), targets, this];
       return track(number, options, holds, (buffers) => takeResult(this, spec.outputs, id, buffers, targets));
     } finally {
-      arrays[0] = arrays[1] = arrays[2] = arrays[3] = undefined;
+      for (let i = 0; i < spec.inputs.length; ++i) arrays[i] = undefined;
     }
+  }
+
+  /**
+   * @param {any} workload of a kernel or a shader
+   * @param {string|undefined} id
+   * @param {RunOptions|undefined} options
+   */
+  #runProgram(workload, id, options) {
+    const call = describeProgramCall(workload);
+    const inputs = encodeProgramCall(call);
+    const targets = options?.into === undefined ? undefined : encodeInto(options.into, call.outputs, scratch, callInto, call.owner);
+    scratch[callInline] = mayRunNow() ? 1 : 0;
+    const number = nextId();
+    const value = this.#handle.run(inputs, call.handle, undefined, undefined, targets);
+    lastRun.wasInline = value !== null;
+    if (value !== null) return settleNow(takeResult(this, call.outputs, id, value, targets), scratch[resultTimings + 4]);
+    return track(number, options, [inputs, targets, this], (buffers) => takeResult(this, call.outputs, id, buffers, targets));
+  }
+
+  /** @type {Programs|undefined} */
+  #programs;
+
+  /** What was compiled for this context alone. */
+  #compiling() {
+    return this.#programs ??= new Programs({
+      limit: readSettings().shaderCacheSize, closedError: () => new GPUError('ERR_CLOSED', `the context ${this.id} is closed`),
+      obtain: async (sources) => {
+        const { handle, fromDisk, ms, problems } = await compileHere(sources, cacheFolder(readSettings()));
+        const { ms: prepared } = fits(this.device, handle.info) ? await prepareOn(this.#handle, handle) : { ms: 0 };
+        return { handle, ms: ms + prepared, cached: fromDisk ? 'disk' : false, problems };
+      },
+    });
+  }
+
+  /**
+   * @param {any} options
+   * @returns {Promise<import('./program').Kernel>}
+   */
+  async compileKernel(options) {
+    this.#checkOpen();
+    return this.#compiling().compileKernel(options);
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} vertex
+   * @param {any} fragment
+   * @returns {Promise<import('./program').Shader>}
+   */
+  async compileShader(name, vertex, fragment) {
+    this.#checkOpen();
+    return this.#compiling().compileShader(name, vertex, fragment);
+  }
+
+  /** Programs compiled for this device that it keeps, their bytes; jobs that found theirs and that did not; ms of making them. */
+  get programUse() {
+    this.#handle.programUse();
+    return { programs: scratch[callInputs], bytes: scratch[callInputs + 1], hits: scratch[callInputs + 2], misses: scratch[callInputs + 3], ms: scratch[callInputs + 4] };
   }
 
   /**
@@ -233,6 +298,7 @@ class GPUContext {
     if (!this.#closed) {
       const number = nextId();
       this.#closed = track(number, undefined, this, () => undefined);
+      this.#programs?.close();
       this.#handle.close(number);
     }
     return this.#closed;
@@ -279,7 +345,7 @@ async function openContext(options, id) {
   if (options.threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
     throw invalid(`threads is ${show(threads)}, but must be a whole number from 1 to 1024`);
   const number = nextId();
-  native.openContext(number, device, settings.cuda, settings.vulkan, memoryLimit, threads);
+  native.openContext(number, device, settings.cuda, settings.vulkan, memoryLimit, threads, settings.shaderCacheSize);
   return track(number, undefined, undefined, (handle) => new GPUContext(handle, id));
 }
 

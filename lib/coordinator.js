@@ -3,10 +3,11 @@
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
 const { CoordinatorJob, Launch } = require('./coordinator-job');
 const { JobQueue } = require('./queue');
-const { chooseContext, memberToEmpty } = require('./scheduler');
+const { chooseContext, memberToEmpty, isOfFitType } = require('./scheduler');
 const { joinLimit, companions, holdMs, ArrivalMeter } = require('./batcher');
 const { Settler, late } = require('./settler');
 const { nowMs } = require('./clock');
+const { kBase } = require('./program');
 const protocol = require('./protocol');
 
 /** @typedef {import('./member').Member} Member */
@@ -22,7 +23,7 @@ const protocol = require('./protocol');
  * @property {(member: Member, reason: string) => void} kill ends a process that does not do what it is told
  * @property {(context: ContextView, message: string) => void} onContextLost
  * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
- * @property {(type: string) => boolean} mayHave whether there is, was or may still come a context of a type
+ * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still come a context that fits a job
  * @property {(name: string, event: () => any) => void} emit
  */
 
@@ -99,7 +100,7 @@ class Coordinator {
     from.asked.set(job.askNumber, job);
     if (this.closing) return this.#settler.settle(job, { code: 'ERR_CLOSED', message: 'the cluster is being closed and takes no more jobs' });
     if (job.deadline <= now) return this.#settler.settle(job, late(job));
-    if (job.contextType && !this.parts.mayHave(job.contextType)) return this.#settler.settle(job, this.#unsupported(job));
+    if (isChoosy(job) && !this.parts.mayHave(job)) return this.#settler.settle(job, this.#unsupported(job));
     const tooLarge = this.#tooLarge(job);
     if (tooLarge) return this.#settler.settle(job, tooLarge);
     if (job.cacheKey && this.#settler.follow(job)) return undefined;
@@ -119,7 +120,7 @@ class Coordinator {
    * @param {CoordinatorJob} job
    */
   #tooLarge(job) {
-    const contexts = this.parts.contexts().filter(({ type, isLost }) => !isLost && (job.contextType === '' || job.contextType === type));
+    const contexts = this.parts.contexts().filter((context) => !context.isLost && isOfFitType(job, context));
     if (!contexts.length || contexts.some(({ memoryMost }) => memoryMost >= job.bytes)) return undefined;
     const most = Math.max(...contexts.map(({ memoryMost }) => memoryMost));
     return {
@@ -131,7 +132,7 @@ class Coordinator {
   /** Refuses what waits for a type of context that won't come. */
   refuseUnsupported() {
     // @ts-ignore: the queue holds only CoordinatorJobs
-    const refused = /** @type {CoordinatorJob[]} */ (this.queue.removeWhere((/** @type {CoordinatorJob} */ job) => job.contextType !== '' && !this.parts.mayHave(job.contextType)));
+    const refused = /** @type {CoordinatorJob[]} */ (this.queue.removeWhere((/** @type {CoordinatorJob} */ job) => isChoosy(job) && !this.parts.mayHave(job)));
     for (const job of refused) {
       job.isQueued = false;
       this.#settler.finish(job, this.#unsupported(job));
@@ -139,9 +140,9 @@ class Coordinator {
   }
 
   /** @param {CoordinatorJob} job */
-  #unsupported({ contextType }) {
+  #unsupported(job) {
     const types = [...new Set(this.parts.contexts().map(({ type }) => type))];
-    return { code: 'ERR_UNSUPPORTED', message: `no context here is of the type '${contextType}': there ${types.length > 1 ? 'are' : 'is'} ${types.join(', ') || 'none'}` };
+    return { code: 'ERR_UNSUPPORTED', message: `${lack(job)}: there ${types.length > 1 ? 'are' : 'is'} ${types.join(', ') || 'none'}${remedy(job)}` };
   }
 
   /**
@@ -326,6 +327,7 @@ class Coordinator {
       const compute = numbers[at + done.compute];
       const { startedAt } = job;
       ++context.ran;
+      if (job.workload >= kBase) context.programs.add(job.workload);
       const first = !launch.isCounted;
       launch.isCounted = true;
       // A joined launch says how fast many together are, not one.
@@ -544,6 +546,28 @@ class Coordinator {
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#holdTimer);
   }
+}
+
+/**
+ * Not every context will do for it.
+ * @param {CoordinatorJob} job
+ */
+function isChoosy({ contextType, kind }) {
+  return contextType !== '' || kind === 'render';
+}
+
+/** @param {CoordinatorJob} job what no context has */
+function lack({ kind, contextType, workload }) {
+  if (kind === 'render') return `no context here can draw${contextType ? ` and is of the type '${contextType}'` : ''}`;
+  if (contextType === 'gpu') return 'no context here can run the kernel, which has code for CUDA and for Vulkan';
+  return workload >= kBase ? `no context here can run the kernel, which has code for ${contextType === 'cuda' ? 'CUDA' : 'Vulkan'}` : `no context here is of the type '${contextType}'`;
+}
+
+/** @param {CoordinatorJob} job */
+function remedy({ kind, contextType, workload }) {
+  if (kind !== 'render' && workload < kBase) return '';
+  if (contextType === 'cuda') return '. An NVIDIA card with its driver is needed, or a GLSL source beside the CUDA one';
+  return '. A Vulkan driver is needed (`apt-get install mesa-vulkan-drivers` has one in software), and contextTypes and contextsPerWorker must leave room for a context of it';
 }
 
 module.exports = { Coordinator };

@@ -3,6 +3,7 @@
 const { createHash } = require('node:crypto');
 const { setImmediate } = require('node:timers/promises');
 const { SharedTensor } = require('./shared-tensor');
+const { isProgramJob, describeProgramCall } = require('./program-call');
 
 const kChunkBytes = 256 << 10;  // hashed in a turn of the event loop: a fraction of a millisecond
 
@@ -44,8 +45,9 @@ async function addSlowly(hash, bytes) {
  * @returns {Promise<number[]>}
  */
 async function digestOf(workload, contextType) {
-  const { type, params, nodes, outputs } = workload;
   const hash = createHash('sha256');
+  if (isProgramJob(workload)) return digestOfProgram(hash, describeProgramCall(workload), contextType);
+  const { type, params, nodes, outputs } = workload;
   const sorted = Object.entries(params ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, String(value)]);
   hash.update(JSON.stringify([contextType, type, sorted, nodes, outputs]));
   for (const name of Object.keys(workload.inputs ?? {}).sort()) {
@@ -55,6 +57,27 @@ async function digestOf(workload, contextType) {
     const slow = addInput(hash, value);
     if (slow) await slow;
   }
+  return numbersOf(hash);
+}
+
+/**
+ * @param {import('node:crypto').Hash} hash
+ * @param {import('./program-call').ProgramCall} call
+ * @param {string|undefined} contextType
+ */
+async function digestOfProgram(hash, { handle, block, inputs }, contextType) {
+  hash.update(JSON.stringify([contextType, 'program', handle.id, block.length]));
+  hash.update(block);
+  for (const { kind, name, value } of inputs) {
+    hash.update(JSON.stringify([kind, name]));
+    const slow = addInput(hash, value);
+    if (slow) await slow;
+  }
+  return numbersOf(hash);
+}
+
+/** @param {import('node:crypto').Hash} hash */
+function numbersOf(hash) {
   const digest = hash.digest();
   return [0, 1, 2, 3].map((i) => digest.readUIntBE(i * 6, 6) * 16 + (digest[24 + i] >> 4));
 }

@@ -16,19 +16,34 @@ class Directory {
   #places = new Map();
   /** @type {Map<string, Entry>} */
   #ids = new Map();
-  /** The best rank among all contexts: see rankOf. */
-  bestRank = Infinity;
+  /** The best rank among the contexts of each type, and among those of them that can draw: see rankOf. */
+  #ranks = noRanks();
+  #drawRanks = noRanks();
 
   /** @param {Entry[]} entries */
   update(entries) {
     this.entries = entries;
     this.#ids.clear();
-    this.bestRank = Infinity;
+    this.#ranks = noRanks();
+    this.#drawRanks = noRanks();
     for (const entry of entries) {
       this.#places.set(entry.member * 64 + entry.index, entry);
       this.#ids.set(entry.id, entry);
-      if (entry.isActive) this.bestRank = Math.min(this.bestRank, rankOf(entry));
+      if (!entry.isActive) continue;
+      const rank = rankOf(entry);
+      for (const type of ['', entry.contextType, entry.contextType === 'cpu' ? 'cpu' : 'gpu']) {
+        this.#ranks[type] = Math.min(this.#ranks[type], rank);
+        if (entry.canDraw) this.#drawRanks[type] = Math.min(this.#drawRanks[type], rank);
+      }
     }
+  }
+
+  /**
+   * The best rank among the contexts that can take a job.
+   * @param {import('./client').Need} need
+   */
+  bestRankFor({ kind, type }) {
+    return (kind === 'render' ? this.#drawRanks : this.#ranks)[type];
   }
 
   /**
@@ -43,6 +58,11 @@ class Directory {
   memoryMb(id) {
     return (this.#ids.get(id)?.memoryUsage ?? 0) / 2 ** 20;
   }
+}
+
+/** @returns {Record<string, number>} */
+function noRanks() {
+  return { '': Infinity, cuda: Infinity, vulkan: Infinity, cpu: Infinity, gpu: Infinity };
 }
 
 /**

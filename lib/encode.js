@@ -7,16 +7,17 @@ const { typedArrayTag, dtypeOfTag, checkMemory, checkShape, refuseData, refuseDT
 const { handleOf } = require('./device-tensor');
 const { isSealed } = require('./shared-tensor');
 
-/** @typedef {{ index: number, type: string, inputs: { name: string, optional: boolean }[], inputNames: Set<string>, params: import('./native').WorkloadEntry['params'], paramNames: Set<string>, outputs: string[], outputNames: Set<string> }} Spec */
+/** @typedef {{ index: number, type: string, inputs: { name: string, optional: boolean }[], inputNames: Set<string>, params: import('./native').WorkloadEntry['params'], paramNames: Set<string>, texts: string[], outputs: string[], outputNames: Set<string> }} Spec */
 
 const kHost = 1, kOnDevice = 2, kFlat = 3;
 const { slotSize, callWorkload, callParams, callInputs, callInto, maxParams } = layout;
+const kDirect = 4;  // inputs that are handed over by themselves; more come as an array
 
 /** @type {Map<string, Spec>} */
 const specs = new Map();
 native.workloads().forEach((entry, index) => {
   specs.set(entry.type, {
-    ...entry, index, inputNames: new Set(entry.inputs.map(({ name }) => name)),
+    ...entry, index, texts: entry.texts ?? [], inputNames: new Set(entry.inputs.map(({ name }) => name)),
     paramNames: new Set(entry.params.map(({ name }) => name)), outputNames: new Set(entry.outputs),
   });
 });
@@ -28,8 +29,10 @@ native.workloads().forEach((entry, index) => {
 function specOf(type) {
   const spec = specs.get(type);
   if (spec) return spec;
-  if (typeof type !== 'string') throw invalid(`a workload's type is ${show(type)}, but must be a string: one of ${[...specs.keys(), 'graph'].join(', ')}`);
-  throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, [...specs.keys(), 'graph'])}`);
+  const known = [...specs.keys()].filter((name) => !name.startsWith('render/'));
+  known.push('graph', 'kernel', 'render');
+  if (typeof type !== 'string') throw invalid(`a workload's type is ${show(type)}, but must be a string: one of ${known.join(', ')}`);
+  throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, known)}`);
 }
 
 /**
@@ -212,4 +215,18 @@ function encodeInto(into, names, numbers, at, owner) {
   });
 }
 
-module.exports = { specs, specOf, encodeCall, encodeTensor, encodeParams, encodeInto, checkNames, callInto };
+// Jobs of programs are counted in the two places behind the built-in workloads.
+const kernelIndex = specs.size, renderIndex = specs.size + 1;
+
+/**
+ * Where a workload is counted.
+ * @param {any} workload
+ */
+function workloadIndex(workload) {
+  return specs.get(workload.type)?.index ?? (workload.type === 'kernel' ? kernelIndex : workload.type === 'render' ? renderIndex : -1);
+}
+
+/** The names of what is counted, in the order of its places. */
+const countedNames = Object.freeze([...specs.keys(), 'kernel', 'render']);
+
+module.exports = { kDirect, kernelIndex, renderIndex, workloadIndex, countedNames, specs, specOf, encodeCall, encodeTensor, encodeParams, encodeInto, checkNames, callInto };

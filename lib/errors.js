@@ -18,7 +18,13 @@ class GPUError extends Error {
     this.released = undefined;
     /** @type {number|undefined} with ERR_QUEUE_FULL: when there will likely be room, in ms */
     this.retryAfter = undefined;
+    /** @type {number|undefined} with ERR_COMPILE: where the log points to, from 1 */
+    this.line = undefined;
+    /** @type {number|undefined} */
+    this.column = undefined;
     Object.defineProperty(this, 'log', { enumerable: false });
+    Object.defineProperty(this, 'line', { enumerable: false });
+    Object.defineProperty(this, 'column', { enumerable: false });
     Object.defineProperty(this, 'released', { enumerable: false });
     Object.defineProperty(this, 'retryAfter', { enumerable: false });
     /** @type {string|undefined} of a job of the cluster */
@@ -41,6 +47,8 @@ function asGpuError(error) {
   if (error instanceof GPUError) return error;
   const ours = new GPUError(typeof error?.code === 'string' ? error.code : 'ERR_INTERNAL', String(error?.message ?? error));
   if (error?.log) ours.log = error.log;
+  if (error?.line) ours.line = error.line;
+  if (error?.column) ours.column = error.column;
   if (typeof error?.code !== 'string') ours.cause = error;
   return ours;
 }

@@ -11,7 +11,8 @@ const { Member, ContextView, Speeds, kMissedBeats } = require('./member');
 const { Metrics } = require('./metrics');
 const { Regions } = require('./regions');
 const { Starts } = require('./starts');
-const { specs } = require('./encode');
+const { countedNames } = require('./encode');
+const { ProgramService } = require('./program-service');
 const { nowMs } = require('./clock');
 const protocol = require('./protocol');
 const { version } = require('../package.json');
@@ -65,7 +66,7 @@ class Hub {
       onError: (error) => this.#onError(error),
     });
     this.regions = new Regions();
-    this.metrics = new Metrics({ now: nowMs, workloads: [...specs.keys()] });
+    this.metrics = new Metrics({ now: nowMs, workloads: [...countedNames] });
     this.speeds = new Speeds();
     this.#starts = new Starts({ config, log });
     this.coordinator = new Coordinator({
@@ -75,7 +76,10 @@ class Hub {
       onStopped: (member) => {
         if (!member.inProcess) this.#leave(member, 'exit');
       },
-      mayHave: (type) => this.#mayHave(type),
+      mayHave: (job) => this.#mayHave(job),
+    });
+    this.programs = new ProgramService({
+      config, log, emit, metrics: this.metrics, workers: () => this.workers,
     });
     this.#tick = setInterval(() => this.#onTick(), kTickMs);
     this.#tick.unref();
@@ -255,6 +259,9 @@ class Hub {
         break;
       case 'cleanup': for (const other of this.workers) if (other !== member) other.ask?.postText({ type: 'trim' }); break;
       case 'leaving': this.#leave(member, 'left'); break;
+      case 'program': this.programs.onRequest(member, text); break;
+      case 'compiled': this.programs.hub.onCompiled(member, text); break;
+      case 'program-uses': this.programs.hub.countUses(text.uses); break;
       case 'query':
         Promise.resolve().then(() => this.answer?.(text.what)).then(
           (answer) => member.ask?.postText({ type: 'answer', id: text.id, answer }),
@@ -284,6 +291,7 @@ class Hub {
     const view = new ContextView(member, plan, device, this.speeds);
     member.contexts = [...member.contexts.filter((other) => other.index !== index), view];
     this.#types.add(view.type);
+    if (view.canDraw) this.#types.add(`${view.type} draws`);
     this.#starts.opened(device.id);
     this.#contextsChanged();
     this.log.debug({ worker: member.workerId, context: view.id, device: device.name }, 'a context is ready');
@@ -318,6 +326,7 @@ class Hub {
     member.wasReady = true;
     this.#contextsChanged();
     this.coordinator.refuseUnsupported();
+    this.programs.hub.onWorkerReady();
     const startedIn = Math.round(nowMs() - member.joinedAt);
     this.log.info({ worker: member.workerId, contexts: member.contexts.map(({ id }) => id), startedInMs: startedIn }, 'a worker is ready');
     this.tellAll('worker-ready', { workerId: member.workerId, pid: member.pid, contexts: member.contexts.map(({ id }) => id) });
@@ -332,10 +341,11 @@ class Hub {
 
   /**
    * A worker that comes may bring any type; one that was there may come back with its worker.
-   * @param {string} type
+   * @param {{ contextType: string, kind: string }} job
    */
-  #mayHave(type) {
-    if (this.#types.has(type)) return true;
+  #mayHave({ contextType, kind }) {
+    const types = contextType === 'gpu' ? ['cuda', 'vulkan'] : contextType ? [contextType] : ['cuda', 'vulkan', 'cpu'];
+    if (types.some((type) => this.#types.has(kind === 'render' ? `${type} draws` : type))) return true;
     const executing = this.workers.filter(({ slot, run, state }) => slot > 0 || run !== undefined || state !== 'joining');
     return !executing.length || executing.some(({ state }) => state === 'joining' || state === 'starting');
   }
@@ -463,6 +473,7 @@ class Hub {
     const expected = this.#closed || this.coordinator.closing || member.endReason === 'left';
     member.state = 'gone';
     this.coordinator.onMemberGone(member);
+    this.programs.hub.onWorkerGone(member, !expected);
     this.metrics.retire(member.slot);
     this.members.delete(member.slot);
     this.#pids.delete(member.pid);
@@ -555,6 +566,7 @@ class Hub {
     this.#closed = true;
     clearInterval(this.#tick);
     this.coordinator.close();
+    this.programs.close();
     this.#door.close();
     const bye = new Float64Array([2, protocol.kBye]);
     for (const member of this.members.values()) {

@@ -4,6 +4,7 @@ const { native } = require('./native');
 const { devices } = require('./capabilities');
 const { Channel } = require('./channel');
 const { Pool } = require('./pool');
+const { Compiler } = require('./compiler');
 const { MetricsBlock } = require('./metrics');
 const { GPUError, asGpuError } = require('./errors');
 const { setTimeout } = require('node:timers');
@@ -35,7 +36,13 @@ class Link {
   /** @type {Float64Array|undefined} */
   page;
   #expected = false;
+  /** @type {Compiler|undefined} */
+  #compiler;
   #queries = new Map();
+  /** @type {{ resolve: () => void, reject: (error: any) => void }[]} who waits for a connection */
+  #early = [];
+  /** @type {any} why there won't be one */
+  #failed;
   #lastQuery = 0;
   #reopened = 0;
   #reopenedAt = 0;
@@ -57,6 +64,7 @@ class Link {
       onEnd: () => this.#onEnd(),
       onError: (error) => this.parts.log.error({ reason: String(error?.stack ?? error) }, 'a message could not be handled'),
     });
+    for (const { resolve } of this.#early.splice(0)) resolve();
     return this.#channel;
   }
 
@@ -114,6 +122,9 @@ class Link {
       report: (report) => this.#channel?.postText(report),
     });
     this.parts.client.usePool(this.pool);
+    this.#compiler = new Compiler({
+      config: this.parts.config, log: this.parts.log, contexts: () => this.pool?.contexts ?? [], say: (text) => this.say(text), announce: () => this.announce(),
+    });
     /** @type {import('./index').DeviceInfo[]} */
     let found;
     try {
@@ -149,6 +160,8 @@ class Link {
       case 'answer': this.#onAnswer(text); break;
       case 'reopen': this.#reopen(text.index); break;
       case 'trim': this.trim(); break;
+      case 'compile': this.#compiler?.onCompile(text); break;
+      case 'program-taken': this.#compiler?.onTaken(text.number); break;
       case 'end': this.parts.onDismissed(text.reason); break;
       case 'bye': this.#expected = true; break;
       default: break;
@@ -185,6 +198,11 @@ class Link {
     const { pool } = this;
     if (!pool) return;
     await pool.open(plan, cautious);
+    try {
+      await this.#compiler?.warmUp();
+    } catch (error) {
+      this.parts.log.debug({ reason: asGpuError(error).message }, 'the programs of the last run could not be loaded');
+    }
     this.#channel?.postText({ type: 'ready' });
   }
 
@@ -207,23 +225,46 @@ class Link {
    * @returns {Promise<any>}
    */
   query(what) {
+    return this.request({ type: 'query', what });
+  }
+
+  /**
+   * Says something to the coordinator that it answers.
+   * @param {{ type: string }} text
+   * @returns {Promise<any>}
+   */
+  request(text) {
     const channel = this.#channel;
-    if (!channel || channel.closed) return Promise.reject(new GPUError('ERR_CLOSED', 'the connection to the coordinator is closed'));
+    if (!channel || channel.closed) return Promise.reject(this.#failed ?? new GPUError('ERR_CLOSED', 'the connection to the coordinator is closed'));
     const id = ++this.#lastQuery;
     return new Promise((resolve, reject) => {
       this.#queries.set(id, { resolve, reject });
       channel.ref();
-      channel.postText({ type: 'query', id, what });
+      channel.postText({ ...text, id });
     });
   }
 
-  /** @param {{ id: number, answer?: any, error?: { code: any, message: string } }} text */
+  /** @param {{ id: number, answer?: any, error?: any }} text */
   #onAnswer({ id, answer, error }) {
     const query = this.#queries.get(id);
+    if (!query) return;
     this.#queries.delete(id);
     this.#channel?.unref();
-    if (error) query?.reject(new GPUError(error.code ?? 'ERR_INTERNAL', error.message));
-    else query?.resolve(answer);
+    if (error) query.reject(asGpuError({ ...error, code: error.code ?? 'ERR_INTERNAL' }));
+    else query.resolve(answer);
+  }
+
+  /** Resolves once the coordinator can be spoken to. @returns {Promise<void>} */
+  connected() {
+    if (this.#channel) return Promise.resolve();
+    if (this.#failed) return Promise.reject(this.#failed);
+    return new Promise((resolve, reject) => { this.#early.push({ resolve: () => resolve(), reject }); });
+  }
+
+  /** @param {any} error there will be no connection, or there was one */
+  fail(error) {
+    this.#failed = error;
+    for (const { reject } of this.#early.splice(0)) reject(error);
   }
 
   /** Tells the others of shared memory that was made since. */
@@ -264,6 +305,7 @@ class Link {
     this.parts.client.end(ended);
     for (const { reject } of this.#queries.values()) reject(ended);
     this.#queries.clear();
+    this.fail(ended);
     this.parts.onEnd(this.#expected);
   }
 
@@ -279,6 +321,11 @@ class Link {
   async close() {
     await this.pool?.close();
     this.#executor?.stop(true);
+    this.#compiler?.close();
+    const closed = new GPUError('ERR_CLOSED', 'the manager is closed');
+    for (const { reject } of this.#queries.values()) reject(closed);
+    this.#queries.clear();
+    this.fail(closed);
     this.#channel?.close();
   }
 }

@@ -14,6 +14,9 @@ const { Forks } = require('./forks');
 const { Reports } = require('./reports');
 const { askToJoin, answerJoining } = require('./join');
 const { createSharedTensor, openSharedTensor } = require('./shared-tensor');
+const { Programs } = require('./programs');
+const { obtainFrom } = require('./program-client');
+const { RenderStream } = require('./render-stream');
 const { makeOps } = require('./ops');
 const { readConfig } = require('./config');
 const { createLogger } = require('./log');
@@ -26,6 +29,7 @@ const kExitGraceMs = 300;        // for Node's own end of a worker whose primary
 const kIdleMs = 10000;           // without a job: then shared memory that nobody uses goes back to the system
 const kPollMs = 5;
 const kPollSlowMs = 20;
+const kUsesMs = 2000;           // between two reports of the programs used
 
 class GPUClusterManager extends EventEmitter {
   /** @type {Role} */
@@ -53,6 +57,7 @@ class GPUClusterManager extends EventEmitter {
   /** @type {Promise<void>|undefined} */
   #closed;
   #draining = false;
+  #programs;
   #workerId;
 
   /** @param {import('./index').ManagerOptions} [options] */
@@ -76,6 +81,13 @@ class GPUClusterManager extends EventEmitter {
     });
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
     this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
+    this.#programs = new Programs({
+      limit: this.#config.shaderCacheSize, hotReload: this.#config.hotReload, log: this.#log, emit: (name, event) => this.emit(name, event),
+      closedError: () => this.#closedError(), obtain: (sources) => obtainFrom(this.#link, sources, this.#config.timeout),
+    });
+    const uses = setInterval(() => this.#reportUses(), kUsesMs);
+    uses.unref();
+    this.#undo.push(() => clearInterval(uses));
     const idle = setInterval(() => this.#link.trimIdle(), kIdleMs);
     idle.unref();
     this.#undo.push(() => clearInterval(idle));
@@ -186,6 +198,12 @@ class GPUClusterManager extends EventEmitter {
   #fail(error) {
     this.#rejectReady(error);
     this.#client.end(error);
+    this.#link.fail(error);
+  }
+
+  #reportUses() {
+    const uses = this.#programs.takeUses();
+    if (uses) this.#link.say({ type: 'program-uses', uses });
   }
 
   // ---- what happens
@@ -222,6 +240,7 @@ class GPUClusterManager extends EventEmitter {
     if (this.#closed) return;
     if (expected) {
       this.#closedByPrimary = true;
+      this.#programs.close();
       this.#closed = this.#link.close().then(() => this.#end());
       // A worker that only runs jobs has nothing left to do.
       if (process.argv[1] === path.join(__dirname, 'worker.js')) this.#closed.then(() => process.exit(0));
@@ -265,6 +284,40 @@ class GPUClusterManager extends EventEmitter {
     if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
     if (this.#role === 'undecided') this.#decide();
     return this.#client.execute(workload, options);
+  }
+
+  /**
+   * Compiles a compute kernel once for the whole cluster.
+   * @param {any} options { name, glsl?, spirv?, cuda?, bindings? }
+   * @returns {Promise<import('./program').Kernel>}
+   */
+  compileKernel(options) {
+    if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
+    if (this.#role === 'undecided') this.#decide();
+    return this.#programs.compileKernel(options);
+  }
+
+  /**
+   * Compiles a vertex and a fragment shader once for the whole cluster.
+   * @param {string} name
+   * @param {any} vertex
+   * @param {any} fragment
+   * @returns {Promise<import('./program').Shader>}
+   */
+  compileShader(name, vertex, fragment) {
+    if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
+    if (this.#role === 'undecided') this.#decide();
+    return this.#programs.compileShader(name, vertex, fragment);
+  }
+
+  /**
+   * Frames of a render workload at a rate: what isn't ready in time is dropped.
+   * @param {any} workload
+   * @param {any} [options] { fps, signal, inFlight }
+   */
+  renderStream(workload, options = {}) {
+    this.#checkOpen();
+    return new RenderStream(workload, options, { execute: (each, jobOptions) => this.executeWorkload(each, jobOptions), fps: this.#config.targetFps });
   }
 
   /**
@@ -336,6 +389,7 @@ class GPUClusterManager extends EventEmitter {
     }
     const { drain = true, timeout = this.#config.timeout } = options;
     this.#draining = true;
+    this.#reportUses();
     return this.#closed ??= this.#close(drain, timeout);
   }
 
@@ -397,6 +451,7 @@ class GPUClusterManager extends EventEmitter {
     }
     this.#client.end(closed);
     this.#rejectReady(closed);
+    this.#programs.close();
     await this.#link.close();
     hub?.close();
     await this.#forks?.end(kWorkerPatienceMs);

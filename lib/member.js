@@ -14,6 +14,8 @@ const kEnoughRuns = 12;       // before a measured speed counts
 const kNewest = 1 / 16;
 const kMostAffinities = 4096; // names a context remembers
 const kMostResident = 4096;
+const kMostPrograms = 4096;
+const kMostSpeeds = 16384;     // of workloads on devices, programs among them
 const kMissedBeats = 2;       // after which it is given no more jobs
 
 /** What was measured of one workload on one device. */
@@ -30,6 +32,7 @@ class Speeds {
     const key = `${device}/${workload}`;
     const seen = this.#seen.get(key);
     if (!seen) {
+      if (this.#seen.size >= kMostSpeeds) this.#seen.delete(/** @type {string} */ (this.#seen.keys().next().value));
       this.#seen.set(key, { runs: 1, average: perCost });
       return;
     }
@@ -103,6 +106,7 @@ class ContextView {
     this.ran = 0;
     this.affinities = new RecentSet(kMostAffinities);
     this.resident = new RecentSet(kMostResident);
+    this.programs = new RecentSet(kMostPrograms);  // workload numbers of those it has run
   }
 
   /** @param {number} place */
@@ -172,6 +176,11 @@ class ContextView {
     return this.#read(status.kKnownAnswer);
   }
 
+  /** How many compiled programs it holds. */
+  get shaderCount() {
+    return this.#read(status.kPrograms);
+  }
+
   get progressAt() {
     return this.#read(status.kProgress);
   }
@@ -239,6 +248,16 @@ class Member {
     this.hopeless = new Set();
     this.beat = 0;            // of its executor, when it was last looked at
     this.missedBeats = 0;     // looks since it changed
+  }
+
+  /** Whether it may be asked to compile: see lib/programs-hub.js. */
+  get canCompile() {
+    return this.state === 'ready' && this.takesJobs && this.ask !== undefined;
+  }
+
+  /** The backends of its contexts. */
+  get backends() {
+    return new Set(this.contexts.filter(({ isLost }) => !isLost).map(({ type }) => type));
   }
 
   get takesJobs() {

@@ -1,6 +1,6 @@
 // What a cluster has done, in numbers: the blocks of counters that processes fill, and the primary's sum of them.
 'use strict';
-const { kMetrics, kGpuUtilization, kGpuUsedBytes, kGpuTotalBytes, contextAt } = require('./status');
+const { kMetrics, kMaxContexts, kGpuUtilization, kGpuUsedBytes, kGpuTotalBytes, kPrograms, kProgramBytes, kProgramHits, kProgramMisses, kCompileMs, contextAt } = require('./status');
 const { kDurationSize, kSizeSize, recordDuration, recordSize, quantile } = require('./histogram');
 const { invalid, suggestion, show } = require('./errors');
 
@@ -19,16 +19,13 @@ const { invalid, suggestion, show } = require('./errors');
  * @property {number} [reserved] bytes it holds of the device, used or pooled
  */
 /** @typedef {{ workerId: number, page: Float64Array }} MemberPage */
+/** @typedef {{ programs: number, bytes: number, hits: number, misses: number, ms: number }} ProgramUse of all contexts; the last three only grow */
 /**
  * @typedef {object} SnapshotInput what the primary knows beyond the counters
  * @property {ContextState[]} contexts
  * @property {number} [queueDepth]
  * @property {number} [now]
- * @property {number} [frameRate]
- * @property {number} [renderTime]
- * @property {number} [totalShaders]
- * @property {number} [compilationTime]
- * @property {number} [shaderCache] bytes
+ * @property {{ count: number, ms: number }} [compiled] sources that were compiled
  */
 /**
  * @typedef {object} MetricsState what the primary knows beyond the counters, for Prometheus
@@ -154,6 +151,7 @@ class Rate {
   /** @param {number} now */
   constructor(now) {
     this.samples = [{ at: now, count: 0 }];
+    this.last = 0;  // a second
   }
 
   /**
@@ -164,7 +162,7 @@ class Rate {
     const { samples } = this;
     if (now - samples[samples.length - 1].at >= kSampleMs) samples.push({ at: now, count });
     while (samples.length > 1 && now - samples[1].at >= kRateMs) samples.shift();
-    return this.perSecond(now, count);
+    return (this.last = this.perSecond(now, count));
   }
 
   /**
@@ -181,6 +179,9 @@ class Rate {
 class Metrics {
   /** @type {Map<any, MetricsBlock>} */
   #members = new Map();
+  /** @type {Map<any, Float64Array>} their pages */
+  #pages = new Map();
+  #retiredUse = noUse();
   #retired = new MetricsBlock();
   #last = new MetricsBlock();
   /** @type {Map<string, number>} by device: the most bytes ever seen allocated */
@@ -188,6 +189,10 @@ class Metrics {
   #now;
   #workloads;
   #rate;
+  #frames;
+  #frameMs;
+  /** @type {number[]} the places where jobs that draw are counted */
+  #drawing;
 
   /**
    * @param {object} options
@@ -199,6 +204,9 @@ class Metrics {
     this.#now = now;
     this.#workloads = workloads;
     this.#rate = new Rate(now());
+    this.#frames = new Rate(now());
+    this.#frameMs = new Rate(now());
+    this.#drawing = workloads.flatMap((name, i) => (i < kMaxWorkloads - 1 && (name === 'render' || name.startsWith('render/')) ? [i] : []));
   }
 
   /**
@@ -208,6 +216,7 @@ class Metrics {
   attach(member, page) {
     this.retire(member);
     this.#members.set(member, MetricsBlock.ofPage(page));
+    this.#pages.set(member, page);
   }
 
   /**
@@ -219,6 +228,16 @@ class Metrics {
     if (!block) return;
     this.#members.delete(member);
     this.#retired.add(block);
+    const { hits, misses, ms } = addUse(noUse(), /** @type {Float64Array} */ (this.#pages.get(member)));
+    this.#pages.delete(member);
+    this.#retiredUse = { ...this.#retiredUse, hits: this.#retiredUse.hits + hits, misses: this.#retiredUse.misses + misses, ms: this.#retiredUse.ms + ms };
+  }
+
+  /** @returns {ProgramUse} what all contexts hold, and have counted, those that are gone included */
+  programs() {
+    const sum = { ...this.#retiredUse };
+    for (const page of this.#pages.values()) addUse(sum, page);
+    return sum;
   }
 
   /** @returns {MetricsBlock} the sum of everything, which the caller may keep */
@@ -237,8 +256,14 @@ class Metrics {
    * @param {ContextState[]} [contexts]
    */
   sample(now = this.#now(), contexts = []) {
-    let completed = this.own.view[kCompleted] + this.#retired.view[kCompleted];
-    for (const block of this.#members.values()) completed += block.view[kCompleted];
+    const count = (/** @type {number} */ place) => {
+      let sum = this.own.view[place] + this.#retired.view[place];
+      for (const block of this.#members.values()) sum += block.view[place];
+      return sum;
+    };
+    const completed = count(kCompleted);
+    this.#frames.sample(now, sumOf(this.#drawing, (i) => count(kWorkloads + 2 * i)));
+    this.#frameMs.sample(now, sumOf(this.#drawing, (i) => count(kWorkloads + 2 * i + 1)));
     for (const [device, bytes] of allocatedByDevice(contexts)) this.#peaks.set(device, Math.max(bytes, this.#peaks.get(device) ?? 0));
     return this.#rate.sample(now, completed);
   }
@@ -248,25 +273,27 @@ class Metrics {
    * @param {SnapshotInput} input
    */
   snapshot(input) {
-    const { contexts, queueDepth = 0, now = this.#now(), frameRate = 0, renderTime = 0, totalShaders = 0, compilationTime = 0, shaderCache = 0 } = input;
+    const { contexts, queueDepth = 0, now = this.#now(), compiled = { count: 0, ms: 0 } } = input;
     const jobsPerSecond = this.sample(now, contexts);
     const { view } = this.merged();
-    const lookups = view[kCacheHits] + view[kCacheMisses];
-    const total = contexts.reduce((sum, context) => sum + context.memoryUsage, 0) + shaderCache;
+    const { programs, bytes, hits, misses, ms } = this.programs();
+    const frameRate = this.#frames.last;
+    const total = contexts.reduce((sum, context) => sum + context.memoryUsage, 0) + bytes;
     return {
       totalContexts: contexts.length,
       activeContexts: contexts.filter(isActive).length,
-      totalShaders,
-      cacheHitRate: lookups > 0 ? view[kCacheHits] / lookups * 100 : 0,
-      compilationTime,
+      totalShaders: programs,
+      cacheHitRate: hits + misses > 0 ? hits / (hits + misses) * 100 : 0,
+      // Of a new program: its source, and then a device's part of it.
+      compilationTime: meanOf(compiled.ms, compiled.count) + meanOf(ms, misses),
       memoryUsage: {
         total: megabytes(total),
         perContext: Object.fromEntries(contexts.map((context) => [context.id, megabytes(context.memoryUsage)])),
-        shaderCache: megabytes(shaderCache),
+        shaderCache: megabytes(bytes),
       },
       performance: {
         frameRate,
-        renderTime,
+        renderTime: meanOf(this.#frameMs.last, frameRate),
         contextSwitches: view[kContextSwitches],
         contextSwitchTime: p50and99(view, kSwitch),
         jobsPerSecond,
@@ -304,8 +331,42 @@ class Metrics {
   prometheus(state) {
     this.sample(state.now, state.contexts);
     const { render } = require('./prometheus');  // workers never need it
-    return render(this.merged(), state, this.#workloads);
+    return render(this.merged(), state, this.#workloads, this.programs());
   }
+}
+
+/** @returns {ProgramUse} */
+function noUse() {
+  return { programs: 0, bytes: 0, hits: 0, misses: 0, ms: 0 };
+}
+
+/**
+ * @param {ProgramUse} sum
+ * @param {Float64Array} page a member's
+ */
+function addUse(sum, page) {
+  for (let n = 0; n < kMaxContexts; ++n) {
+    const at = contextAt(n);
+    sum.programs += plain(page[at + kPrograms]);
+    sum.bytes += plain(page[at + kProgramBytes]);
+    sum.hits += plain(page[at + kProgramHits]);
+    sum.misses += plain(page[at + kProgramMisses]);
+    sum.ms += plain(page[at + kCompileMs]);
+  }
+  return sum;
+}
+
+/** @param {number} value out of a page that a process may have written anything to */
+function plain(value) {
+  return value > 0 && value < Infinity ? value : 0;
+}
+
+/**
+ * @param {number} sum
+ * @param {number} count
+ */
+function meanOf(sum, count) {
+  return count > 0 ? sum / count : 0;
 }
 
 /**

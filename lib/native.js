@@ -13,6 +13,7 @@ const { GPUError } = require('./errors');
  * @property {(id: number) => void} close
  * @property {() => void} trim
  * @property {() => boolean} memoryUse
+ * @property {() => void} programUse to the scratch array: programs, their bytes, hits, misses, ms of compiling
  * @property {() => import('./index').DeviceInfo} device
  */
 /**
@@ -21,14 +22,57 @@ const { GPUError } = require('./errors');
  * @property {{ name: string, optional: boolean }[]} inputs
  * @property {{ name: string, kind: 'number'|'integer'|'boolean'|'choice', required: boolean, choices: string[] }[]} params
  * @property {string[]} outputs
+ * @property {string[]} [texts] names of parameters that are texts: they travel in the input 'text'
  */
+/**
+ * @typedef {object} ProgramBinding
+ * @property {string} name
+ * @property {'buffer'|'image'} kind
+ * @property {import('./index').DType|'other'} element
+ * @property {number} elementBytes
+ * @property {number} minBytes
+ * @property {boolean} readOnly
+ * @property {boolean} writeOnly
+ */
+/**
+ * @typedef {object} ProgramParam
+ * @property {string} name
+ * @property {'float'|'int'|'uint'|'bool'} scalar
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number} elements
+ * @property {number} offset
+ * @property {number} arrayStride
+ * @property {number} matrixStride
+ */
+/**
+ * @typedef {object} ProgramInfo
+ * @property {'kernel'|'shader'} kind
+ * @property {string} name
+ * @property {ProgramBinding[]} bindings
+ * @property {ProgramParam[]} params
+ * @property {number} paramBytes
+ * @property {[number, number, number]} groupSize
+ * @property {{ name: string, scalar: 'float'|'int'|'uint'|'bool', rows: number, columns: number }[]} attributes
+ * @property {boolean} vulkan
+ * @property {boolean} cuda
+ * @property {number} bytes
+ */
+/** @typedef {{ readonly id: string, readonly info: ProgramInfo, bytes: () => Uint8Array }} ProgramHandle */
 /** @typedef {import('./index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
  * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number>, firstId: number }} start
  * @property {() => WorkloadEntry[]} workloads
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('./index').DeviceInfo[], problems: ProblemEntry[] }} devices
- * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number) => void} openContext
+ * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number, programs: number) => void} openContext
+ * @property {(id: number, request: any) => void} compileProgram delivers { handle, fromDisk, ms, problems }
+ * @property {(bytes: Uint8Array) => ProgramHandle} openProgram
+ * @property {(id: number, program: string, folder: string) => void} loadProgram delivers a ProgramHandle or null
+ * @property {(id: number, context: NativeContext, program: ProgramHandle) => void} prepareProgram delivers { ms }
+ * @property {(folder: string) => string[]} loadWarmUp
+ * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
+ * @property {() => string} cacheFolder '' where there is none
  * @property {(id: number) => void} cancel
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
  * @property {() => void} shutdown

@@ -43,6 +43,7 @@ function makeOps(execute) {
   /** @type {Record<string, (...args: any[]) => Promise<any>>} */
   const ops = {};
   for (const spec of specs.values()) {
+    if (spec.type.startsWith('render/')) continue;  // scenes have a form of their own
     const op = async (/** @type {any[]} */ ...args) => {
       const { inputs, params, options } = readArguments(spec, args);
       const { outputs } = await execute({ type: spec.type, inputs, ...(params === undefined ? {} : { params }) }, options);

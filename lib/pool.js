@@ -3,7 +3,6 @@
 const { native } = require('./native');
 const { nextId, track } = require('./jobs');
 const { openContext, GPUContext } = require('./context');
-const { specs } = require('./encode');
 const { GPUError, asGpuError } = require('./errors');
 const { rankOf } = require('./directory');
 const { nowMs } = require('./clock');
@@ -44,9 +43,12 @@ async function checkKnownAnswer(gpu) {
     if (data[i] !== knownOutput[i]) throw new GPUError('ERR_INTERNAL', `the context ${gpu.id} on ${gpu.device.id} computes wrong: element ${i} is ${data[i]}, but must be ${knownOutput[i]}`);
 }
 
+const kCounts = [status.kProgramHits, status.kProgramMisses, status.kCompileMs];
+
 class PoolContext {
   #page;
   #at;
+  #before;
 
   /**
    * @param {PlannedContext} plan
@@ -61,7 +63,10 @@ class PoolContext {
     this.isLost = false;
     /** @type {any} set once it is open */
     this.gpu = undefined;
+    // What was counted of the context that was in this place before still counts.
+    this.#before = kCounts.map((place) => page[this.#at + place]);
     page.fill(0, this.#at, this.#at + status.contextAt(1) - status.contextAt(0));
+    kCounts.forEach((place, i) => { page[this.#at + place] = this.#before[i]; });
     this.state = 'starting';
   }
 
@@ -122,6 +127,10 @@ class PoolContext {
     const { used, reserved } = this.gpu.memoryUsage;
     this.#page[this.#at + status.kUsedBytes] = used;
     this.#page[this.#at + status.kReservedBytes] = reserved;
+    const { programs, bytes, hits, misses, ms } = this.gpu.programUse;
+    this.#page[this.#at + status.kPrograms] = programs;
+    this.#page[this.#at + status.kProgramBytes] = bytes;
+    [hits, misses, ms].forEach((count, i) => { this.#page[this.#at + kCounts[i]] = this.#before[i] + count; });
   }
 
   /** What its card does for all processes; only where NVML knows it. */
@@ -136,9 +145,9 @@ class PoolContext {
     this.#page[this.#at + status.kGpuTotalBytes] = card.totalBytes;
   }
 
-  /** @param {any} workload */
-  workloadIndex(workload) {
-    return specs.get(workload.type)?.index ?? -1;
+  /** The addon's object in it. */
+  get handle() {
+    return GPUContext.handleOf(this.gpu);
   }
 }
 
@@ -223,22 +232,22 @@ class Pool {
 
   /**
    * The context of this process that should take a job without asking the coordinator: idle, and of the best kind there is.
-   * @param {string} kind
+   * @param {import('./client').Need} need
    * @param {any} options
    * @returns {PoolContext|undefined}
    */
-  choose(kind, options) {
+  choose(need, options) {
     if (!this.config.optimizations || this.#closing) return undefined;
     if (options !== undefined && (options.affinity !== undefined || options.cache)) return undefined;
-    const type = options?.contextType;
+    const bestRank = this.directory.bestRankFor(need);
     let best;
     let running = 0;
     for (const context of this.#contexts) {
       if (!context?.isReady) continue;
       running += context.localPending + context.remotePending;
       if (context.remotePending) continue;
-      if (type !== undefined ? context.gpu.contextType !== type : context.rank !== this.directory.bestRank) continue;
-      if (kind === 'render' && !context.gpu.device.features.graphics) continue;
+      if (context.rank !== bestRank) continue;  // which tells the types apart as well
+      if (need.kind === 'render' && !context.gpu.device.features.graphics) continue;
       if (best === undefined || context.localPending < best.localPending) best = context;
     }
     // Its lane takes one job after the other: what can't begin at once may find a free context elsewhere.

@@ -179,15 +179,27 @@ function ofMembers({ now, members }) {
   ];
 }
 
+/** @param {import('./metrics').ProgramUse} use */
+function ofPrograms({ programs, bytes, hits, misses, ms }) {
+  return [
+    gauge('programs', 'Compiled programs that contexts hold.', [sample(programs)]),
+    gauge('program_bytes', 'Memory of the compiled programs that contexts hold.', [sample(bytes)]),
+    counter('program_cache_hits_total', 'Jobs whose program their context had.', [sample(hits)]),
+    counter('program_cache_misses_total', 'Jobs whose program their context had to make.', [sample(misses)]),
+    counter('program_compile_seconds_total', 'What making programs took the devices.', [sample(ms / 1000)]),
+  ];
+}
+
 /**
  * @param {MetricsBlock} block
  * @param {MetricsState} state
  * @param {readonly string[]} workloads
+ * @param {import('./metrics').ProgramUse} use
  * @returns {Promise<string>}
  */
-function render(block, state, workloads) {
+function render(block, state, workloads, use) {
   const registry = new Registry();  // not prom-client's global one, which is the application's
-  for (const family of [...counted(block, workloads), ...current(state), ...ofCards(state), ...ofMembers(state)]) {
+  for (const family of [...counted(block, workloads), ...current(state), ...ofCards(state), ...ofMembers(state), ...ofPrograms(use)]) {
     // All that a registry asks of a metric to write it.
     registry.registerMetric(/** @type {any} */ ({ name: family.name, type: family.type, get: async () => family }));
   }

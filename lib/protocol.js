@@ -1,13 +1,15 @@
 // What the processes of a cluster say to each other: numbers, in the places that src/cluster/message.h and binding/remote_job.h name.
 'use strict';
 const { Buffer } = require('node:buffer');
+const { layout } = require('./jobs');
 
 const kHello = 1, kRegion = 2, kDrop = 3, kAsk = 4, kResult = 5, kAssign = 6, kDone = 7, kCancel = 8, kText = 9, kBye = 11, kCopied = 12;
 
 // An ask, from the message's start.
+const kResident = 18, kAfterResident = kResident + layout.maxTensors;
 const ask = {
   number: 2, priority: 3, deadline: 4, kind: 5, contextType: 6, affinity: 7, retries: 8, flags: 9, workload: 10, flops: 11, bytes: 12,
-  joinKey: 13, digest: 14, resident: 18, outputs: 27, memory: 28, own: 29, body: 30,
+  joinKey: 13, digest: 14, resident: kResident, outputs: kAfterResident, memory: kAfterResident + 1, own: kAfterResident + 2, body: kAfterResident + 3,
 };
 const kCacheFlag = 1;
 const done = { number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, context: 9, textBytes: 10, text: 11 };
@@ -20,7 +22,8 @@ const result = {
 const assign = { context: 2, decided: 3, count: 4, jobs: 5 };
 
 const kKinds = /** @type {const} */ (['vector', 'matrix', 'attention', 'search', 'render']);
-const kContextTypes = /** @type {const} */ (['', 'cuda', 'vulkan', 'cpu']);
+// 'gpu' is cuda or vulkan: for programs with code for both.
+const kContextTypes = /** @type {const} */ (['', 'cuda', 'vulkan', 'cpu', 'gpu']);
 /** In the order of src/error.h. */
 const kCodes = /** @type {const} */ (['ERR_INVALID_ARGUMENT', 'ERR_UNKNOWN_WORKLOAD', 'ERR_UNSUPPORTED', 'ERR_OUT_OF_MEMORY', 'ERR_DEVICE_LOST', 'ERR_COMPILE',
   'ERR_TIMEOUT', 'ERR_CANCELED', 'ERR_QUEUE_FULL', 'ERR_WORKER_LOST', 'ERR_CLOSED', 'ERR_INTERNAL']);
@@ -42,7 +45,7 @@ const kKindOf = {
  * @returns {typeof kKinds[number]}
  */
 function kindOf(workload) {
-  if (workload.type !== 'graph') return kKindOf[workload.type] ?? 'vector';
+  if (workload.type !== 'graph') return kKindOf[workload.type] ?? (typeof workload.type === 'string' && workload.type.startsWith('render/') ? 'render' : 'vector');
   const kinds = Array.isArray(workload.nodes) ? workload.nodes.map((/** @type {any} */ node) => kKindOf[node?.type] ?? 'vector') : [];
   return ['attention', 'matrix', 'search'].find((kind) => kinds.includes(kind)) ?? /** @type {any} */ ('vector');
 }

@@ -73,7 +73,7 @@ class JoinGroup {
 }
 
 const kKinds = ['vector', 'matrix', 'attention', 'search', 'render'];
-const kTypes = ['', 'cuda', 'vulkan', 'cpu'];
+const kTypes = ['', 'cuda', 'vulkan', 'cpu', 'gpu'];
 
 const kSmallBytes = 2 ** 20;
 

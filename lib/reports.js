@@ -39,7 +39,7 @@ class Reports {
 
   /** @returns {import('./index').GPUClusterMetrics} */
   metrics() {
-    return /** @type {any} */ (this.hub.metrics.snapshot({ contexts: /** @type {any} */ (this.#states()), queueDepth: this.hub.coordinator.pending, now: nowMs() }));
+    return /** @type {any} */ (this.hub.metrics.snapshot({ contexts: /** @type {any} */ (this.#states()), queueDepth: this.hub.coordinator.pending, now: nowMs(), compiled: this.hub.programs.hub.compiled }));
   }
 
   /** @returns {Promise<string>} */
@@ -103,7 +103,7 @@ function describe(member, context) {
   return {
     id: context.id, workerId: member.workerId, contextType: context.type, device: context.device.id, state: state === 'closed' ? 'lost' : state,
     isActive: state === 'idle' || state === 'busy', lastUsed: context.lastUsed ? Date.now() - (nowMs() - context.lastUsed) : 0,
-    memoryUsage: context.usedBytes, memoryLimit: context.memoryLimit, shaderCount: 0, jobsRun: context.jobsRun,
+    memoryUsage: context.usedBytes, memoryLimit: context.memoryLimit, shaderCount: context.shaderCount, jobsRun: context.jobsRun,
     member: member.slot, index: context.index, deviceName: context.device.name, software: context.software, canDraw: context.canDraw,
   };
 }

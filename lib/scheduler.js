@@ -10,7 +10,7 @@
  * @property {number} enqueued ms
  * @property {number} deadline ms, Infinity for none
  * @property {'vector'|'matrix'|'attention'|'search'|'render'} kind
- * @property {''|'cuda'|'vulkan'|'cpu'} contextType
+ * @property {''|'cuda'|'vulkan'|'cpu'|'gpu'} contextType 'gpu': cuda or vulkan
  * @property {number} affinity 0 for none
  * @property {number} workload
  * @property {number} cost estimated ms of work on a reference core
@@ -151,11 +151,12 @@ function isHealthy({ state }) {
 }
 
 /**
- * @param {Job} job
- * @param {ContextView} context
+ * @param {Pick<Job, 'contextType'|'kind'>} job
+ * @param {Pick<ContextView, 'type'|'canDraw'>} context
  */
 function isOfFitType(job, context) {
-  return (job.contextType === '' || job.contextType === context.type) && (job.kind !== 'render' || context.canDraw);
+  const { contextType } = job;
+  return (contextType === '' || contextType === context.type || (contextType === 'gpu' && context.type !== 'cpu')) && (job.kind !== 'render' || context.canDraw);
 }
 
 /**
@@ -371,5 +372,5 @@ function memberToEmpty(job, contexts, now) {
 
 module.exports = {
   kAgingMs, kUrgentMs, clampPriority, effectivePriority, compareAged, isUrgent, chooseJob,
-  criteria, canRun, chooseContext, memberToEmpty,
+  criteria, isOfFitType, canRun, chooseContext, memberToEmpty,
 };

@@ -3,7 +3,7 @@
 const { readSome } = require('./config');
 
 function readSettings() {
-  return readSome(['cuda', 'vulkan', 'memoryLimit']);
+  return readSome(['cuda', 'vulkan', 'memoryLimit', 'shaderCacheSize', 'shaderCacheDir']);
 }
 
 module.exports = { readSettings };

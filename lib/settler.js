@@ -2,6 +2,8 @@
 'use strict';
 const { nowMs } = require('./clock');
 const protocol = require('./protocol');
+const { kBase } = require('./program');
+const { kernelIndex, renderIndex } = require('./encode');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./coordinator-job').CoordinatorJob} CoordinatorJob */
@@ -183,7 +185,7 @@ class Settler {
       this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
     } else {
       const total = now - job.enqueued;
-      own.completed(job.workload, /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);
+      own.completed(placeOf(job), /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);
       this.parts.log.debug({ job: job.number, worker: ending.member, context: ending.context, ms: total, attempts: job.attempts }, 'a job is done');
       this.#noteSwitch(job, ending);
     }
@@ -235,6 +237,14 @@ class Settler {
     if (ending.shared) out.set(ending.shared, result.text);
     to.ask.post(out, length);
   }
+}
+
+/**
+ * Where a job is counted.
+ * @param {CoordinatorJob} job
+ */
+function placeOf({ workload, kind }) {
+  return workload < kBase ? workload : kind === 'render' ? renderIndex : kernelIndex;
 }
 
 /** @param {CoordinatorJob} job */

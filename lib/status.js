@@ -32,6 +32,11 @@ const kProgress = 18;      // executor: when a job last started or ended there, 
 const kLost = 19;          // executor: 1 once its device was lost
 const kStarted = 20;       // executor: numbers of jobs begun and not finished, 0 in free places
 const kStartedCount = 12;
+const kPrograms = 32;      // JavaScript: compiled programs it holds
+const kProgramBytes = 33;  // JavaScript
+const kProgramHits = 34;   // JavaScript: times that a job's program was there, since the start; it only grows
+const kProgramMisses = 35; // JavaScript: times that it had to be made
+const kCompileMs = 36;     // JavaScript: what making them took
 
 // Of what the member's own client did without the coordinator: lib/metrics.js says what is where.
 const kMetrics = 1024;
@@ -47,5 +52,5 @@ function contextAt(n) {
 module.exports = {
   kPageSize, kMaxContexts, kPid, kLoopBeat, kExecutorBeat, kLoopLag, kDraining, kState, kType, kLocalPending, kLocalRun, kLastUsedLocal,
   kKnownAnswer, kUsedBytes, kReservedBytes, kLimitBytes, kGpuUtilization, kGpuUsedBytes, kGpuTotalBytes, kRemotePending, kRemoteRun,
-  kProgress, kLost, kStarted, kStartedCount, kMetrics, kStates, kTypes, contextAt,
+  kProgress, kLost, kStarted, kStartedCount, kPrograms, kProgramBytes, kProgramHits, kProgramMisses, kCompileMs, kMetrics, kStates, kTypes, contextAt,
 };

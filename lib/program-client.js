@@ -1,0 +1,53 @@
+// How a manager gets a program: from the coordinator, which has it compiled once for all.
+'use strict';
+const { native } = require('./native');
+const { openSharedTensor } = require('./shared-tensor');
+const { GPUError } = require('./errors');
+const { keyOf, toWire } = require('./program-source');
+
+/** @typedef {import('./link').Link} Link */
+
+/**
+ * The program's bytes lie in shared memory, which is let go of once they are read.
+ * @param {any} handle
+ * @returns {import('./native').ProgramHandle}
+ */
+function openProgram(handle) {
+  const tensor = openSharedTensor(handle);
+  try {
+    return native.openProgram(/** @type {any} */ (tensor.data));
+  } finally {
+    tensor.release();
+  }
+}
+
+/**
+ * @template Value
+ * @param {Promise<Value>} promise
+ * @param {number} ms
+ * @param {string} what
+ * @returns {Promise<Value>}
+ */
+function within(promise, ms, what) {
+  if (ms === Infinity) return promise;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new GPUError('ERR_TIMEOUT', `${what}: there was no coordinator within ${ms} ms`)), ms);
+    timer.unref();
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/**
+ * @param {Link} link
+ * @param {import('./program-source').Sources} sources
+ * @param {number} timeout ms
+ * @returns {Promise<import('./program').Version>}
+ */
+async function obtainFrom(link, sources, timeout) {
+  await within(link.connected(), timeout, `${sources.kind} '${sources.name}'`);
+  const message = { type: 'program', key: keyOf(sources), request: toWire(sources) };
+  const { tensor, ms, cached, problems, cache } = await link.request(message);
+  return { handle: openProgram(tensor), ms, cached, problems, cache };
+}
+
+module.exports = { obtainFrom };
