@@ -230,7 +230,7 @@ class Link {
 
   /**
    * Says something to the coordinator that it answers.
-   * @param {{ type: string }} text
+   * @param {{ type: string } & Record<string, any>} text
    * @returns {Promise<any>}
    */
   request(text) {

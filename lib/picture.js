@@ -9,7 +9,7 @@ const kMostSide = 65535;
 /** @returns {any} loaded with the first picture: many processes never make one */
 function loadSharp() {
   try {
-    return require('sharp');
+    return /** @type {any} */ (require)('sharp');
   } catch (error) {
     throw new GPUError('ERR_UNSUPPORTED', `PNG files are written by the package 'sharp', which can't be loaded here: ${String(error.message).split('\n')[0]}. Install it with \`npm install sharp\``,
       { cause: error });
