@@ -190,6 +190,161 @@ export interface GraphWorkload<Output extends string = string> {
   id?: string;
 }
 
+// ---- Programs
+
+/** A source as text, or the file it is in: with ENABLE_GPU_HOT_RELOAD a manager compiles it again whenever the file changes. */
+export type Source<Text = string> = Text | { file: string };
+/** A kernel's sources: GLSL (`#version 450`) or SPIR-V for Vulkan, CUDA C++ for CUDA, or one of each. At most 1 MiB each. */
+export interface KernelOptions {
+  name: string;
+  glsl?: Source;
+  /** Instead of glsl: the words of a module. */
+  spirv?: Source<Uint8Array | Uint32Array>;
+  /** CUDA C++, whose entry is the `__global__` function called `name`, or the only one. Its accesses are not checked against bounds: trusted code only. */
+  cuda?: Source;
+  /** With cuda (required): what its parameters are called, in order. With spirv: what its buffers are called. */
+  bindings?: readonly string[];
+}
+/** A buffer, or (of a shader) a picture to sample. */
+export interface ProgramBinding {
+  readonly name: string;
+  readonly kind: 'buffer' | 'image';
+  /** 'other': structs, vectors, 64-bit values; any dtype will do. */
+  readonly element: DType | 'other';
+  /** Bytes of an element of its run-time array; 0: it has none. */
+  readonly elementBytes: number;
+  /** The bytes it must have at least. */
+  readonly minBytes: number;
+  readonly readOnly: boolean;
+  readonly writeOnly: boolean;
+}
+export type ProgramScalar = 'float' | 'int' | 'uint' | 'bool';
+/** A value of the parameter block: columns x rows numbers, as often as it has elements. */
+export interface ProgramParam {
+  readonly name: string;
+  readonly scalar: ProgramScalar;
+  readonly rows: number;
+  readonly columns: number;
+  /** Of an array; 0: it is none. */
+  readonly elements: number;
+  /** Bytes from the start of the block. */
+  readonly offset: number;
+  readonly arrayStride: number;
+  readonly matrixStride: number;
+}
+interface Program {
+  readonly name: string;
+  /** 64 hexadecimal digits, of its sources, options and compilers. */
+  readonly id: string;
+  readonly bindings: readonly ProgramBinding[];
+  readonly params: readonly ProgramParam[];
+  readonly backends: readonly ('vulkan' | 'cuda')[];
+  /** Milliseconds, of the source and of the devices' part of it. */
+  readonly compilationTime: number;
+  /** Where it was found when it was last asked for; false: it was compiled. */
+  readonly cached: 'memory' | 'cluster' | 'disk' | false;
+  /** What went wrong on the way and was got over: a damaged file in the cache for example. */
+  readonly problems: readonly string[];
+}
+/** A compute program. Made by compileKernel(). Of no use once its manager or context is closed (ERR_CLOSED). */
+export interface Kernel extends Program {}
+export class Kernel {
+  private constructor();
+  /** Invocations of a work group; zeros where a CUDA kernel leaves it open. */
+  readonly groupSize: readonly [number, number, number];
+}
+/** A vertex and a fragment program. Made by compileShader(). */
+export interface Shader extends Program {}
+export class Shader {
+  private constructor();
+  readonly attributes: readonly { readonly name: string; readonly scalar: ProgramScalar; readonly rows: number; readonly columns: number }[];
+}
+/** Scalars as numbers (bool: true, false); vectors, matrices column by column, and arrays with exactly their number of values. */
+export type ParamValue = number | boolean | readonly number[] | readonly boolean[] | Float32Array | Float64Array | Int32Array | Uint32Array;
+
+/**
+ * One run of a kernel. A binding that stands in both inputs and outputs starts as the input and comes back as the output; the input itself
+ * is never written. Outputs start as zeros unless the kernel declares them `writeonly`. At most 8 inputs and 8 outputs.
+ */
+export interface KernelWorkload<Output extends string = string> {
+  type: 'kernel';
+  kernel: Kernel;
+  inputs?: Record<string, InputTensor>;
+  /** dtype: what the kernel declares, float32 where it does not tell. */
+  outputs: Record<Output, { shape: readonly number[]; dtype?: DType }>;
+  /** All of the kernel's. */
+  params?: Record<string, ParamValue>;
+  /** How many invocations there must be at least, along x, or along x, y and z: the kernel checks its own bounds. */
+  threads: number | readonly [number] | readonly [number, number] | readonly [number, number, number];
+  id?: string;
+}
+/** A picture drawn by a shader. Its output is `image`: uint8 [height, width, 4]. */
+export interface ShaderWorkload {
+  type: 'render';
+  shader: Shader;
+  /** Pixels. */
+  width: number;
+  height: number;
+  /** 'triangles' when left out. */
+  primitive?: 'points' | 'lines' | 'triangles';
+  /** Vertices; as many as every attribute has data for when left out. */
+  count?: number;
+  /** 1 when left out. */
+  instances?: number;
+  attributes?: Record<string, InputTensor>;
+  /** Storage buffers, by name. */
+  inputs?: Record<string, InputTensor>;
+  /** Values, and pictures for samplers: [height, width] or [height, width, channels] of uint8 or float32. */
+  uniforms?: Record<string, ParamValue | InputTensor>;
+  /** 'alpha' when left out. */
+  blend?: 'none' | 'alpha' | 'additive';
+  /** Red, green, blue and alpha from 0 to 1; transparent black when left out. */
+  background?: readonly number[];
+  /** Four samples a pixel; true when left out. */
+  antialias?: boolean;
+  id?: string;
+}
+export type SceneName = 'attention-heatmap' | 'document-network' | 'evidence-timeline';
+/** A picture of a kind the engine knows how to draw. Its output is `image`: uint8 [height, width, 4]. */
+export interface SceneWorkload {
+  type: 'render';
+  scene: SceneName;
+  /** Pixels. */
+  width?: number;
+  height?: number;
+  /** Seconds: what moves is shown as it is then. */
+  time?: number;
+  inputs: Record<string, InputTensor>;
+  /** The scene's own; texts are strings or arrays of strings. */
+  params?: Record<string, number | boolean | string | readonly string[]>;
+  id?: string;
+}
+
+export interface StreamOptions {
+  /** Frames a second; GPU_TARGET_FPS when left out. */
+  fps?: number;
+  /** Ends the stream: whoever waits for a frame gets ERR_CANCELED. */
+  signal?: AbortSignal;
+  /** Frames under way at a time, 1 when left out. */
+  inFlight?: 1 | 2;
+}
+export interface Frame {
+  /** uint8 [height, width, 4] */
+  image: Tensor;
+  /** Its tick: frames that were dropped leave gaps. */
+  frame: number;
+  /** Seconds since the first frame. */
+  time: number;
+  /** Frames dropped so far: not rendered in time, or not read before the next was there. */
+  dropped: number;
+  timings: Timings;
+}
+/** A workload whose time the stream sets: of a scene its `time`, of a shader the uniform `u_time` or `time`; or a function that makes each frame's. */
+export type StreamedWorkload = SceneWorkload | ShaderWorkload | ((time: number, frame: number) => SceneWorkload | ShaderWorkload);
+
+/** An image, uint8 [height, width, 4] (or 3, 1, or no channels), as a PNG file. Needs the package `sharp` (ERR_UNSUPPORTED without it). */
+export function encodePNG(image: Tensor): Promise<Buffer>;
+
 /** A lane of execution on a device. Made by createContext(). */
 export class GPUContext {
   private constructor();
@@ -203,6 +358,11 @@ export class GPUContext {
   readonly memoryUsage: MemoryUsage;
   run<T extends WorkloadType>(workload: Workload<T> & { type: T }, options?: RunOptions): Promise<RunResult<Workloads[T]['outputs']>>;
   run<Output extends string>(graph: GraphWorkload<Output>, options?: RunOptions): Promise<RunResult<Output>>;
+  run<Output extends string>(workload: KernelWorkload<Output>, options?: RunOptions): Promise<RunResult<Output>>;
+  run(workload: ShaderWorkload | SceneWorkload, options?: RunOptions): Promise<RunResult<'image'>>;
+  /** Compiles for this context alone, off the event loop. ERR_COMPILE has the compiler's `log`, `line` and `column`. */
+  compileKernel(options: KernelOptions): Promise<Kernel>;
+  compileShader(name: string, vertex: Source, fragment: Source): Promise<Shader>;
   upload(tensor: TensorLike, options?: WaitOptions): Promise<DeviceTensor>;
   /** Gives memory that is not in use back to the device and the system. */
   trim(): void;
@@ -240,6 +400,9 @@ export class GPUError extends Error {
   readonly code: ErrorCode;
   /** With ERR_COMPILE: what the compiler said. */
   log?: string;
+  /** With ERR_COMPILE: where in the source, from 1. */
+  line?: number;
+  column?: number;
   /** With ERR_TIMEOUT and ERR_CANCELED: resolves when inputs and `into` targets are no longer in use. */
   released?: Promise<void>;
   /** With ERR_QUEUE_FULL: when there will likely be room, in ms from now. */
@@ -407,7 +570,10 @@ export interface ManagerEvents {
   'context-switch': [event: { from: string | null; to: string; workerId: number; contextType: Backend; duration: number }];
   'workload-completed': [event: { workloadId: string; type: string; context: string; duration: number; memoryUsage: number }];
   'workload-failed': [event: { workloadId?: string; type?: string; code: ErrorCode; message: string }];
+  /** In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in the cluster. */
   'shader-compiled': [event: { name: string; compilationTime: number; cacheHitRate: number; memoryUsage: number }];
+  /** A watched source was changed and does not compile: the program stays as it was. */
+  'shader-failed': [event: { name: string; message: string; log: string }];
   'worker-ready': [event: { workerId: number; pid: number; contexts: string[] }];
   'worker-lost': [event: { workerId: number; pid: number; reason: string }];
   'context-lost': [event: { contextId: string; workerId: number; message: string }];
@@ -467,6 +633,17 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
   readonly ops: Ops;
   executeWorkload<T extends WorkloadType>(workload: Workload<T> & { type: T }, options?: JobOptions): Promise<GPUResult<Workloads[T]['outputs']>>;
   executeWorkload<Output extends string>(graph: GraphWorkload<Output>, options?: JobOptions): Promise<GPUResult<Output>>;
+  executeWorkload<Output extends string>(workload: KernelWorkload<Output>, options?: JobOptions): Promise<GPUResult<Output>>;
+  executeWorkload(workload: ShaderWorkload | SceneWorkload, options?: JobOptions): Promise<GPUResult<'image'>>;
+  /**
+   * Compiles a kernel once for the whole cluster, in a worker and off its event loop; the same sources again give the same Kernel.
+   * ERR_COMPILE has the compiler's `log`, `line` and `column`; ERR_WORKER_LOST: the source took two workers down.
+   */
+  compileKernel(options: KernelOptions): Promise<Kernel>;
+  /** The same for drawing: Vulkan GLSL (`#version 450`) or WebGL's (GLSL ES 1.00 and 3.00), which looks as it does in a browser. */
+  compileShader(name: string, vertex: Source, fragment: Source): Promise<Shader>;
+  /** Frames at a rate: those that are late or not read are dropped, never queued. */
+  renderStream(workload: StreamedWorkload, options?: StreamOptions): AsyncIterableIterator<Frame> & AsyncDisposable;
   sharedTensor<D extends DType = 'float32'>(shape: readonly number[], dtype?: D): SharedTensor<D>;
   openTensor(handle: SharedTensorHandle | string): SharedTensor;
   contexts(): ContextInfo[];

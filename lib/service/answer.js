@@ -3,11 +3,13 @@
 const { Readable } = require('node:stream');
 const { encodeFrame, kType } = require('./frame');
 const { numbersText } = require('./tensors');
+const { encodePNG } = require('../picture');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {{ outputs: Record<string, Tensor> } & Record<string, any>} Result */
 
 const kPiece = 16384;  // numbers
+const kPng = 'image/png';
 const kOnePiece = 256 * 1024;  // bytes
 const kFields = ['workloadId', 'contextId', 'workerId', 'contextType', 'deviceName', 'cached', 'batchSize', 'attempts', 'timings'];
 
@@ -96,6 +98,24 @@ function sendBinary(reply, result) {
 }
 
 /**
+ * Whether the answer is to be a picture: for what has one, where the client says so.
+ * @param {string|undefined} accept
+ * @param {Result} result
+ */
+function wantsPicture(accept = '', result) {
+  return accept.includes(kPng) && result.outputs.image !== undefined;
+}
+
+/**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Result} result
+ */
+async function sendPicture(reply, result) {
+  const bytes = await encodePNG(result.outputs.image);
+  return reply.type(kPng).send(bytes);
+}
+
+/**
  * Whether the answer is to be binary: as Accept says, and else as the request was.
  * @param {string|undefined} accept
  * @param {boolean} binaryRequest
@@ -105,4 +125,4 @@ function wantsBinary(accept = '', binaryRequest = false) {
   return binaryRequest && !accept.includes('application/json');
 }
 
-module.exports = { sendJson, sendBinary, wantsBinary };
+module.exports = { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture };

@@ -3,7 +3,7 @@
 const { version } = require('../../package.json');
 
 const kEndpoints = [
-  ['POST', '/v1/workloads', 'runs a workload: JSON, or binary tensors as application/octet-stream (docs/http.md)'],
+  ['POST', '/v1/workloads', 'runs a workload: JSON, or binary tensors as application/octet-stream; pictures as image/png (docs/http.md)'],
   ['GET', '/v1/contexts', 'the contexts of every worker'],
   ['GET', '/health/live', '200 while the process turns'],
   ['GET', '/health/ready', '200 while jobs are taken'],

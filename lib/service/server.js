@@ -8,7 +8,7 @@ const { Budget, readBody } = require('./body');
 const { parseJson } = require('./json');
 const { kType, decodeFrame } = require('./frame');
 const { readWorkload } = require('./workload');
-const { sendJson, sendBinary, wantsBinary } = require('./answer');
+const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
 const { addHealth, soon, checkQuery } = require('./health');
 const { addHome, kEndpoints } = require('./home');
 const { serverOptions, limitConnections, checkHeaders, watchStall } = require('./limits');
@@ -113,6 +113,7 @@ function addWorkloads(app, manager, logger) {
       const result = await manager.executeWorkload(workload, { ...options, signal: signalOf(reply) });
       logger.debug({ workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total }, 'job completed');
       watchStall(request.raw.socket);
+      if (wantsPicture(request.headers.accept, result)) return await sendPicture(reply, result);
       return wantsBinary(request.headers.accept, binary) ? sendBinary(reply, result) : sendJson(reply, result, encoding);
     } catch (error) {
       released = error.released;

@@ -1,11 +1,12 @@
 // From a request's body to the arguments of executeWorkload().
 'use strict';
-const { invalid, show, refuseUnknownKeys } = require('../errors');
+const { GPUError, invalid, show, refuseUnknownKeys } = require('../errors');
 const { isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
 const { readTensor } = require('./tensors');
 const { refuseLeftovers } = require('./frame');
 
 const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options']);
+const kSceneKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'options']);
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options']);
 const kOptions = new Set(['priority', 'timeout', 'contextType', 'affinity', 'cache', 'retries', 'encoding']);
 const kMostInputs = 256, kMostName = 128;
@@ -51,6 +52,15 @@ function readOptions(options) {
 }
 
 /**
+ * Programs are the application's own: a server runs no code that strangers send.
+ * @param {any} body
+ */
+function refuseCode(body) {
+  if (body.type === 'kernel' || body.kernel !== undefined || body.shader !== undefined)
+    throw new GPUError('ERR_UNSUPPORTED', `kernels and shaders don't come by HTTP: they are code, which only the application itself may bring. Scenes do: { type: 'render', scene: 'attention-heatmap', ... }`);
+}
+
+/**
  * What only a process can give is refused here; the manager checks the rest as it checks everybody's.
  * @param {any} body
  * @param {Uint8Array|undefined} section what stands behind the header of a binary request
@@ -59,8 +69,8 @@ function readOptions(options) {
 function readWorkload(body, section) {
   if (!isObject(body)) throw invalid(`the body is ${show(body)}, but must be an object { type, inputs, params }`);
   checkText(body.type, `the workload's type`);
-  const graph = body.type === 'graph';
-  refuseUnknownKeys(body, graph ? kGraphKeys : kKeys, `key of the workload ${show(body.type)}`);
+  refuseCode(body);
+  refuseUnknownKeys(body, body.type === 'graph' ? kGraphKeys : body.type === 'render' ? kSceneKeys : kKeys, `key of the workload ${show(body.type)}`);
   const { inputs: _, options: given, ...rest } = body;
   refuseForbiddenKeys(rest, 'the workload');
   if (rest.id !== undefined) checkText(rest.id, `the workload's id`);

@@ -299,7 +299,7 @@ describe('the primary', () => {
     ];
     const got = metrics.snapshot({ contexts, queueDepth: 7 });
     expect(got).toEqual({
-      totalContexts: 4, activeContexts: 2, totalShaders: 0, cacheHitRate: 25, compilationTime: 0,
+      totalContexts: 4, activeContexts: 2, totalShaders: 0, cacheHitRate: 0, compilationTime: 0,
       memoryUsage: { total: 4, perContext: { '1-cpu-0': 3, '1-vulkan-1': 1, '2-cpu-0': 0, '3-cpu-0': 0 }, shaderCache: 0 },
       performance: {
         frameRate: 0, renderTime: 0, contextSwitches: 1, contextSwitchTime: { p50: expect.any(Number), p99: expect.any(Number) },
@@ -311,9 +311,41 @@ describe('the primary', () => {
     expect(got.performance.latency.p99).toBeLessThanOrEqual(100);
     expect(got.performance.contextSwitchTime.p99).toBeLessThanOrEqual(0.2);
     expect(JSON.parse(JSON.stringify(got))).toEqual(got);
-    expect(metrics.snapshot({ contexts: [], frameRate: 60, totalShaders: 2, shaderCache: 2 ** 20 })).toMatchObject({
-      totalShaders: 2, memoryUsage: { total: 1, shaderCache: 1 }, performance: { frameRate: 60 },
-    });
+  });
+
+  test('programs are counted over all contexts, and what is counted never shrinks', () => {
+    const { metrics } = metricsAt();
+    const pages = [page(), page()];
+    pages.forEach((each, i) => metrics.attach(i, each));
+    const put = (n, context, [programs, bytes, hits, misses, ms]) => {
+      const at = status.contextAt(context);
+      pages[n].set([programs, bytes, hits, misses, ms], at + status.kPrograms);
+    };
+    put(0, 0, [2, 2 ** 20, 30, 2, 10]);
+    put(0, 1, [1, 0, 0, 1, 5]);
+    put(1, 15, [3, 2 ** 20, 60, 3, 15]);
+    expect(metrics.programs()).toEqual({ programs: 6, bytes: 2 ** 21, hits: 90, misses: 6, ms: 30 });
+    const got = metrics.snapshot({ contexts: [], compiled: { count: 2, ms: 200 } });
+    expect(got).toMatchObject({ totalShaders: 6, compilationTime: 105, memoryUsage: { total: 2, shaderCache: 2 } });
+    expect(got.cacheHitRate).toBeCloseTo(93.75);
+    metrics.retire(1);
+    expect(metrics.programs()).toEqual({ programs: 3, bytes: 2 ** 20, hits: 90, misses: 6, ms: 30 });
+    put(0, 0, [NaN, -1, Infinity, NaN, NaN]);  // a process that crashed may have written anything
+    expect(metrics.programs()).toEqual({ programs: 1, bytes: 0, hits: 60, misses: 4, ms: 20 });
+  });
+
+  test('frames a second, and what one takes', () => {
+    const { metrics, clock } = metricsAt({ workloads: ['add', 'render/one', 'kernel', 'render'] });
+    for (let second = 0; second < 12; ++second) {
+      for (let i = 0; i < 20; ++i) metrics.own.completed(1, { compute: 4 }, 1);
+      for (let i = 0; i < 10; ++i) metrics.own.completed(3, { compute: 10 }, 1);
+      for (let i = 0; i < 500; ++i) metrics.own.completed(0, { compute: 100 }, 1);
+      clock.ms += 1000;
+      metrics.sample();
+    }
+    const { frameRate, renderTime } = metrics.snapshot({ contexts: [] }).performance;
+    expect(frameRate).toBeCloseTo(30, 0);
+    expect(renderTime).toBeCloseTo(6, 5);
   });
 
   test('memoryStats of a device', () => {
@@ -429,7 +461,8 @@ describe('the text for Prometheus', () => {
       queue_duration_seconds: 'histogram', upload_duration_seconds: 'histogram', compute_duration_seconds: 'histogram',
       readback_duration_seconds: 'histogram', batch_size: 'histogram', pending: 'gauge', running: 'gauge', oldest_pending_age_seconds: 'gauge',
       contexts: 'gauge', gpu_memory_used_bytes: 'gauge', gpu_memory_total_bytes: 'gauge', gpu_memory_pool_bytes: 'gauge',
-      gpu_utilization_ratio: 'gauge', event_loop_lag_seconds: 'gauge', heartbeat_age_seconds: 'gauge',
+      gpu_utilization_ratio: 'gauge', event_loop_lag_seconds: 'gauge', heartbeat_age_seconds: 'gauge', programs: 'gauge', program_bytes: 'gauge',
+      program_cache_hits_total: 'counter', program_cache_misses_total: 'counter', program_compile_seconds_total: 'counter',
     });
     expect([...families.keys()].every((name) => name.startsWith('switchyard_'))).toBe(true);
     expect(kContentType).toMatch(/^text\/plain; version=0\.0\.4/);
@@ -492,6 +525,6 @@ describe('the text for Prometheus', () => {
   test('a cluster with nothing in it has a text, too', async () => {
     const { metrics, clock } = metricsAt();
     const state = { now: clock.ms, pending: 0, running: 0, oldestPendingAgeMs: 0, restarts: {}, contexts: [], members: [] };
-    expect(parse(await metrics.prometheus(state)).size).toBe(26);
+    expect(parse(await metrics.prometheus(state)).size).toBe(31);
   });
 });

@@ -1,7 +1,7 @@
 // The public types of a cluster, as the compiler sees them: never run, only checked. A line under @ts-expect-error must be refused.
-import { createGPUClusterManager, GPUClusterManager, GPUError, tensor } from '../../../lib/index';
+import { createGPUClusterManager, encodePNG, GPUClusterManager, GPUError, Kernel, tensor } from '../../../lib/index';
 import type {
-  ClusterHealth, ContextInfo, GPUClusterMetrics, GPUResult, GraphWorkload, JobOptions, ManagerOptions, MemoryStats, SharedTensor, SharedTensorHandle, Tensor,
+  ClusterHealth, ContextInfo, GPUClusterMetrics, GPUResult, GraphWorkload, JobOptions, ManagerOptions, MemoryStats, SceneWorkload, Shader, ShaderWorkload, SharedTensor, SharedTensorHandle, Tensor,
 } from '../../../lib/index';
 
 export async function everything(): Promise<void> {
@@ -47,6 +47,31 @@ export async function everything(): Promise<void> {
   await manager.ops.normalize(opened, undefined, { into: { output: shared } });
   opened.release();
 
+  // Programs.
+  const kernel: Kernel = await manager.compileKernel({ name: 'k', glsl: { file: 'k.comp' }, cuda: '', bindings: ['x', 'y'] });
+  const scaled: GPUResult<'y'> = await manager.executeWorkload({
+    type: 'kernel', kernel, inputs: { x: a }, outputs: { y: { shape: [4], dtype: 'float32' } }, params: { factor: 2, on: true, v: new Float32Array(3) }, threads: [4, 1, 1],
+  }, job);
+  // @ts-expect-error: threads is required
+  manager.executeWorkload({ type: 'kernel', kernel, outputs: { y: { shape: [4] } } });
+  const shader: Shader = await manager.compileShader('s', '', { file: 's.frag' });
+  const drawing: ShaderWorkload = {
+    type: 'render', shader, width: 8, height: 8, primitive: 'points', attributes: { a_position: new Float32Array(4) }, uniforms: { u_time: 0, u_map: tensor(new Uint8Array(4), [1, 1, 4]) },
+    blend: 'additive', background: [0, 0, 0, 1], antialias: false,
+  };
+  const image: Tensor = (await manager.executeWorkload(drawing)).outputs.image;
+  const scene: SceneWorkload = { type: 'render', scene: 'attention-heatmap', width: 8, height: 8, time: 0.5, inputs: { weights: a }, params: { labels: ['a', 'b'] } };
+  for await (const { image: picture, frame, time, dropped } of manager.renderStream(scene, { fps: 30, signal: AbortSignal.timeout(5) }))
+    void [picture.shape, frame + time + dropped];
+  manager.renderStream((time, frame) => ({ ...drawing, uniforms: { u_time: time + frame } }), { inFlight: 2 });
+  const png: Buffer = await encodePNG(image);
+  const known: string[] = [kernel.id, kernel.bindings[0].element, shader.attributes[0].name, ...kernel.backends];
+  const origin: false | string = kernel.cached;
+  // @ts-expect-error: they are compiled, not made
+  new Kernel();
+  manager.on('shader-compiled', ({ name, compilationTime }) => void [name.length, compilationTime.toFixed()]);
+  manager.on('shader-failed', ({ log }) => void log.length);
+
   // What it says of itself.
   const contexts: ContextInfo[] = manager.contexts();
   const metrics: GPUClusterMetrics = await manager.getMetrics();
@@ -86,5 +111,5 @@ export async function everything(): Promise<void> {
   manager.sharedTensor([2], 'float64');
   // @ts-expect-error: attention gives one tensor unless asked for the weights
   (await manager.ops.attention(a, a, a)).weights;
-  void [data, numbers, cached, y, product, same, indices, found, plain, shifted, causal, weights, bytes, contexts, metrics, health, memory, text];
+  void [data, numbers, cached, y, product, same, indices, found, scaled, png, known, origin, plain, shifted, causal, weights, bytes, contexts, metrics, health, memory, text];
 }
