@@ -279,12 +279,13 @@ function shaderCall(workload) {
     numbers.push(kAttribute, index);
     inputs.push({ name: info.attributes[index].name, kind: 'attribute', value });
   }
-  for (const [name, index, value] of buffers) {
-    numbers.push(kBuffer, index);
+  const bufferNames = namesOf(info, ({ kind }) => kind === 'buffer'), imageNames = namesOf(info, ({ kind }) => kind === 'image');
+  for (const [name, , value] of buffers) {
+    numbers.push(kBuffer, bufferNames.indexOf(name));
     inputs.push({ name, kind: 'input', value });
   }
   for (const name of samplers) {
-    numbers.push(kSampler, info.bindings.findIndex((binding) => binding.name === name));
+    numbers.push(kSampler, imageNames.indexOf(name));
     inputs.push({ name, kind: 'uniform', value: workload.uniforms[name] });
   }
   if (inputs.length > kMostInputs) throw invalid(`${owner}: it is given ${inputs.length} attributes, inputs and images, but can have at most ${kMostInputs}`);

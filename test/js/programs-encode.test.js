@@ -100,7 +100,7 @@ describe('call blocks', () => {
     const call = describeProgramCall(picture({
       uniforms: { u_time: 2, u_map: { data: new Uint8Array(4), shape: [1, 1, 4] } }, inputs: { lights: new Float32Array(2) }, blend: 'additive', background: [0, 0.5, 1], antialias: false,
     }));
-    expect(numbersOf(call).slice(0, -1)).toEqual([2, 8, 4, 0, 7, 1, 2, 1, 0, 0.5, 1, 1, 4, 0, 0, 0, 1, 1, 1, 2, 0, 4]);
+    expect(numbersOf(call).slice(0, -1)).toEqual([2, 8, 4, 0, 7, 1, 2, 1, 0, 0.5, 1, 1, 4, 0, 0, 0, 1, 1, 0, 2, 0, 4]);
     expect(call.inputs.map(({ name }) => name)).toEqual(['a_position', 'a_size', 'lights', 'u_map']);
     expect(call.outputs).toEqual(['image']);
     expect(numbersOf(describeProgramCall(picture())).slice(3, 12)).toEqual([0, 7, 1, 1, 4, 0, 0, 0, 0]);
