@@ -3,32 +3,10 @@
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { runChild, devices } = require('./helpers');
+const { suite } = require('./cluster-suite');
 const { until, isAlive, sleep, memories } = require('./cluster-kit');
 
 jest.setTimeout(60000);
-
-/** @param {string} name of a file of children/cluster/ */
-function suite(name, env = {}) {
-  const { cases } = require(path.join(__dirname, 'children', 'cluster', name));
-  describe(name, () => {
-    let ended, results;
-    beforeAll(async () => {
-      ended = await runChild('cluster.js', [], { env: { ...env, SWITCHYARD_SUITE: name } });
-      try {
-        results = JSON.parse(ended.stdout);
-      } catch {
-        results = {};
-      }
-    });
-    test.each([...Object.keys(cases), 'the end'])('%s', (title) => {
-      if (!results[title]) throw new Error(`it was not reached: ${JSON.stringify({ ...ended, begun: results['the beginning'] }, null, 1)}`);
-      if (results[title].error) throw new Error(results[title].error.replaceAll('\\n', '\n'));
-    });
-    test('ends by itself, quietly', () => {
-      expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-    });
-  });
-}
 
 suite('lone');
 suite('primary');
