@@ -4,7 +4,9 @@
 #include <spirv-tools/optimizer.hpp>
 #include <spirv/unified1/spirv.hpp>
 
+#include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 #include "error.h"
 
@@ -15,6 +17,8 @@ constexpr spv_target_env kEnvironment = SPV_ENV_VULKAN_1_2;
 constexpr uint32_t kNewestVersion = 0x00010500;
 constexpr uint32_t kMaxIds = 1 << 20;
 constexpr size_t kHeaderWords = 5;
+constexpr size_t kMaxControlNesting = 64;         // what comes after takes time with its third power
+constexpr uint64_t kMaxInlinedWords = 1 << 18;  // of all functions, each as often as it is called
 
 // Calls each(opcode, operands) for the instructions in order, until it returns false.
 template <class Each>
@@ -31,6 +35,56 @@ std::string textOf(std::span<const uint32_t> words) {
   const char* text = reinterpret_cast<const char*>(words.data());
   return std::string(text, strnlen(text, words.size_bytes()));
 }
+
+// How deep selections and loops lie in each other, by the order of the blocks. Right for valid modules; for others it does not matter.
+size_t controlNesting(std::span<const uint32_t> words) {
+  std::vector<uint32_t> merges;
+  size_t deepest = 0;
+  forEachInstruction(words, [&](spv::Op op, std::span<const uint32_t> operands) {
+    if ((op == spv::OpSelectionMerge || op == spv::OpLoopMerge) && !operands.empty()) merges.push_back(operands[0]);
+    while (op == spv::OpLabel && !operands.empty() && !merges.empty() && merges.back() == operands[0]) merges.pop_back();
+    if (op == spv::OpFunctionEnd) merges.clear();
+    deepest = std::max(deepest, merges.size());
+    return true;
+  });
+  return deepest;
+}
+
+// The words of the code when every call is replaced by what it calls, as drivers do it; counting stops at the limit. Calls of valid
+// modules make no circle.
+class InlinedSize {
+ public:
+  explicit InlinedSize(std::span<const uint32_t> words) {
+    uint32_t function = 0;
+    forEachInstruction(words, [&](spv::Op op, std::span<const uint32_t> operands) {
+      if (op == spv::OpFunction && operands.size() > 1) function = operands[1];
+      Function& current = functions_[function];
+      current.words += operands.size() + 1;
+      if (op == spv::OpFunctionCall && operands.size() > 2) current.calls.push_back(operands[2]);
+      return true;
+    });
+  }
+  uint64_t largest() {
+    uint64_t most = 0;
+    for (auto& [id, function] : functions_) most = std::max(most, of(function));
+    return most;
+  }
+
+ private:
+  struct Function {
+    uint64_t words = 0;
+    bool counted = false;
+    std::vector<uint32_t> calls;
+  };
+  uint64_t of(Function& function) {
+    if (function.counted) return function.words;
+    function.counted = true;
+    for (const uint32_t id : function.calls)
+      if (const auto callee = functions_.find(id); callee != functions_.end()) function.words = std::min(function.words + of(callee->second), kMaxInlinedWords + 1);
+    return function.words;
+  }
+  std::unordered_map<uint32_t, Function> functions_;
+};
 
 std::string capabilityName(uint32_t capability) {
   const std::vector<uint32_t> words = {spv::MagicNumber, kNewestVersion, 0, 1, 0, (2u << 16) | spv::OpCapability, capability};
@@ -105,6 +159,8 @@ void validateSpirv(const std::string& who, std::span<const uint32_t> words) {
   if (words[1] > kNewestVersion)
     throw Error(Code::Compile, who + " is of SPIR-V " + std::to_string(words[1] >> 16) + "." + std::to_string(words[1] >> 8 & 255) +
                                    ", and Vulkan 1.2 takes up to 1.5: compile it for that");
+  if (controlNesting(words) > kMaxControlNesting)
+    throw Error(Code::Compile, who + " has loops and conditions nested deeper than " + std::to_string(kMaxControlNesting) + "; an `else if` nests, too");
   std::string log;
   spvtools::SpirvTools tools(kEnvironment);
   tools.SetMessageConsumer([&](spv_message_level_t, const char*, const spv_position_t& position, const char* message) {
@@ -114,6 +170,9 @@ void validateSpirv(const std::string& who, std::span<const uint32_t> words) {
   options.SetUniversalLimit(spv_validator_limit_max_id_bound, kMaxIds);
   if (!tools.Validate(words.data(), words.size(), options))
     throw Error(Code::Compile, who + " is not valid for Vulkan 1.2: " + log.substr(0, log.find('\n')), log);
+  if (InlinedSize(words).largest() > kMaxInlinedWords)
+    throw Error(Code::Compile, who + " is too large: with every function put where it is called, it has more than " + std::to_string(kMaxInlinedWords) +
+                                   " words of SPIR-V");
 }
 
 ProgramNeeds checkCapabilities(const std::string& who, Stage stage, std::span<const uint32_t> words) {

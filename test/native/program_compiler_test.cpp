@@ -3,6 +3,7 @@
 
 #include <sodium/crypto_hash_sha256.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 #include <spirv-tools/libspirv.hpp>
@@ -353,6 +354,73 @@ TEST(ProgramErrors, SpirvThatIsNone) {
   refused(assemble("OpCapability Shader\nOpCapability Linkage\nOpMemoryModel Logical GLSL450\n"), "not valid for Vulkan 1.2");
   const auto shader = compileShader({.name = "s", .vertex = "#version 450\nvoid main() { gl_Position = vec4(0); }\n", .fragment = "#version 450\nlayout(location = 0) out vec4 c;\nvoid main() { c = vec4(1); }\n"});
   refused(shader->vertex, "must have one entry point for compute, and has 0 (all entry points: main)");
+}
+
+std::string repeated(const std::string& part, size_t count) {
+  std::string text;
+  for (size_t i = 0; i < count; ++i) text += part;
+  return text;
+}
+
+// Small sources that would cost a compiler seconds to hours, or its stack.
+TEST(ProgramErrors, NestingAndGrowth) {
+  const std::string start = "layout(binding = 0) buffer A { float a[]; };\n";
+  expectRefused(kernelFailure(start + "void main() { a[0] = " + repeated("(", 300) + "1" + repeated(")", 300) + "; }\n"), "brackets are nested deeper");
+  expectRefused(kernelFailure(start + "void main() { a[0] = 1" + repeated(" + a[1]", 8000) + "; }\n"), "a statement is longer");
+  expectRefused(kernelFailure(start + "void main() { " + repeated("for (int i = 0; i < 2; i++) ", 200) + "a[0] += 1; }\n"), "nested deeper than 64");
+  expectRefused(kernelFailure(start + "void main() { if (a[0] > 0) a[1] = 1; " + repeated("else if (a[0] > 1) a[1] = 2; ", 200) + "}\n"), "nested deeper than 64");
+  std::string calls = "void f0() { a[0] += 1; }\n";
+  for (int i = 1; i < 30; ++i) calls += "void f" + std::to_string(i) + "() { f" + std::to_string(i - 1) + "(); f" + std::to_string(i - 1) + "(); }\n";
+  expectRefused(kernelFailure(start + calls + "void main() { f29(); }\n"), "too large: with every function put where it is called");
+}
+
+// Sources changed at random: nothing crashes, and nothing but Error comes out.
+TEST(ProgramErrors, RandomChangesOfSources) {
+  const std::string source = "#version 450\n#define TWICE(x) ((x) + (x))\nlayout(local_size_x = 64) in;\nstruct S { vec3 c; float d[3]; };\n"
+                             "layout(binding = 0) buffer A { float a[]; };\nlayout(binding = 1) readonly buffer B { S s[]; } b;\n"
+                             "layout(push_constant) uniform P { uint n; mat2 m; };\nshared float tile[64];\n"
+                             "float f(float x) { return x > 1.0 ? sqrt(x) : -x; }\n"
+                             "void main() { for (uint i = 0u; i < n; ++i) { tile[i] = f(TWICE(b.s[i].d[1])); barrier(); a[i] = tile[63 - i] * m[0].x; } }\n";
+  const std::vector<std::string> words = {"(", ")", "{", "}", "[", "]", ";", ",", "#", "\n", "float", "vec4", "0", "-1", "4294967295", "struct", "buffer", "in", "out", "layout",
+                                          "#define", "#if", "#endif", "1e999", "\"", "'", "\\\n", "/*", "//", "main", "\xff", "uniform", "const", "=", "<<", "return", "void"};
+  std::mt19937 random(20260103);
+  int compiled = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string changed = source;
+    for (uint32_t changes = random() % 4 + 1; changes > 0; --changes) {
+      const size_t at = random() % changed.size(), length = std::min<size_t>(random() % 8, changed.size() - at);
+      changed.replace(at, length, random() % 3 == 0 ? source.substr(random() % source.size(), random() % 20) : words[random() % words.size()]);
+    }
+    try {
+      expectValid(compileKernel({.name = "k", .glsl = changed})->compute);
+      ++compiled;
+    } catch (const Error& error) {
+      ASSERT_TRUE(error.code == Code::Compile || error.code == Code::InvalidArgument) << error.what() << "\n" << changed;
+    } catch (const std::exception& error) {
+      FAIL() << error.what() << "\n" << changed;
+    }
+  }
+  EXPECT_GT(compiled, 0);  // so the later stages had their share
+}
+
+TEST(ProgramErrors, RandomChangesOfSpirv) {
+  const std::vector<uint32_t> words = kernel("layout(binding = 0) buffer A { float a[]; };\nlayout(push_constant) uniform P { uint n; vec2 v[2]; };\n"
+                                             "void main() { for (uint i = 0u; i < n; ++i) a[i] = v[i & 1].x * a[i + 1]; }\n")->compute;
+  std::mt19937 random(20260104);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<uint32_t> changed = words;
+    for (uint32_t changes = random() % 3 + 1; changes > 0; --changes) {
+      uint32_t& word = changed[random() % changed.size()];
+      word = random() % 2 ? words[random() % words.size()] : word ^ (1u << random() % 32);
+    }
+    try {
+      compileKernel({.name = "k", .spirv = changed});
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code, Code::Compile) << error.what() << " in round " << round;
+    } catch (const std::exception& error) {
+      FAIL() << error.what() << " in round " << round;
+    }
+  }
 }
 
 // ---- modules as bytes
