@@ -2,23 +2,16 @@
 #include "render/matrix.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
+
+#include "render/half.h"
 
 namespace switchyard::render {
 namespace {
 
 constexpr uint64_t kMostPrinted = 1 << 16;  // values read back for being printed
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-float widened(uint16_t half) {
-  const uint32_t sign = uint32_t{half & 0x8000u} << 16, exponent = half >> 10 & 31, fraction = half & 0x3FF;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000 | fraction << 13);
-  if (exponent) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-  const float small = static_cast<float>(fraction) * 0x1p-24f;
-  return sign ? -small : small;
-}
 
 float valueAt(const Value& weights, uint64_t index) {
   if (weights.spec.dtype == DType::Float16) return widened(reinterpret_cast<const uint16_t*>(weights.host)[index]);

@@ -76,6 +76,9 @@ struct DateStep {
 constexpr std::array<DateStep, 22> kDateSteps = {{{1, 0}, {5, 0}, {15, 0}, {30, 0}, {60, 0}, {300, 0}, {900, 0}, {1800, 0}, {3600, 0}, {10800, 0}, {21600, 0},
                                                   {43200, 0}, {kDay, 0}, {2 * kDay, 0}, {7 * kDay, 0}, {0, 1}, {0, 3}, {0, 6}, {0, 12}, {0, 24}, {0, 60}, {0, 120}}};
 
+// Outside of the years 1 to 9999 seconds are numbers like others.
+bool isDate(double seconds) { return seconds >= -62135596800.0 && seconds <= 253402300799.0; }
+
 std::string dateLabel(double seconds, const DateStep& step) {
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto day = std::floor(seconds / kDay);
@@ -129,8 +132,7 @@ std::vector<Tick> wholeTicks(double low, double high, int most) {
 }
 
 std::vector<Tick> dateTicks(double low, double high, int most) {
-  // Outside of the years 1 to 9999 seconds are numbers like others.
-  if (!drawable(low, high) || low < -62135596800.0 || high > 253402300799.0) return niceTicks(low, high, most);
+  if (!drawable(low, high) || !isDate(low) || !isDate(high)) return niceTicks(low, high, most);
   const auto mostTicks = static_cast<size_t>(std::max(most, 2));
   if (high - low < 2) return niceTicks(low, high, most);
   for (const DateStep& step : kDateSteps) {
@@ -142,6 +144,12 @@ std::vector<Tick> dateTicks(double low, double high, int most) {
     std::vector<Tick> ticks = datesOfStep(low, high, {0, years * 12}, mostTicks);
     if (ticks.size() <= mostTicks) return ticks;
   }
+}
+
+std::string dateText(double seconds) {
+  if (!isDate(seconds)) return numberText(seconds, 6);
+  const std::chrono::year_month_day date{Days{std::chrono::days{static_cast<int>(std::floor(seconds / kDay))}}};
+  return dateLabel(seconds - std::fmod(seconds, kDay), {kDay, 0}) + " " + std::to_string(static_cast<int>(date.year()));
 }
 
 std::string numberText(double value, int digits) {

@@ -18,6 +18,8 @@ std::vector<Tick> wholeTicks(double low, double high, int most);
 // Seconds since 1970 (UTC) at round seconds, minutes, hours, days, months or years.
 std::vector<Tick> dateTicks(double low, double high, int most);
 
+// Seconds since 1970 (UTC) as a day.
+std::string dateText(double seconds);
 // A number in at most `digits` significant digits: 0.25, −3, 1.2e−7.
 std::string numberText(double value, int digits);
 // 12 345 678 as 12,345,678.

@@ -1,0 +1,291 @@
+// render/evidence-timeline: what the workload evidence-timeline gives, along time: weight as height, relevance as size, category as colour.
+#include <algorithm>
+#include <cmath>
+
+#include "render/scene.h"
+#include "render/timeline_points.h"
+
+namespace switchyard::render {
+namespace {
+
+enum Param : size_t { kCurrentTime = kOwnParams, kDecay, kTimeStart, kTimeEnd, kTimeFormat };
+enum Text : size_t { kTitle, kCategories, kLabels };
+enum TimeFormat : uint32_t { kNumbers, kDates };
+
+constexpr size_t kMostStems = 600;     // points with a line down to the axis
+constexpr size_t kMostNamed = 40;      // points with a name beside them
+constexpr size_t kMostEdged = 5000;    // points with an edge of their own
+constexpr double kPulseSeconds = 2.5;
+constexpr double kEnvelopeShare = 0.02;  // of its height where the decay's curve is no longer drawn
+
+// What all parts of the picture look at.
+struct Stage {
+  Sizes sizes;
+  const ThemeColours& colours;
+  Box panel;
+  LinearScale x, y;
+  double now = 0, decay = 0, peak = 1, time = 0;
+};
+
+class EvidenceTimelineScene final : public Scene {
+ public:
+  EvidenceTimelineScene()
+      : Scene("render/evidence-timeline", {{"timeline"}},
+              {{.name = "currentTime", .fallback = 1},
+               {.name = "decay", .fallback = 2},
+               {.name = "timeStart", .fallback = kNotGiven},
+               {.name = "timeEnd", .fallback = kNotGiven},
+               {.name = "timeFormat", .kind = ParamInfo::Kind::Choice, .choices = {"number", "date"}}},
+              {"title", "categories", "labels"}) {}
+
+  Cost check(Call& call) const override {
+    requireRank(*this, call, 0, 2);
+    if (call.shape(0)[1] != 4)
+      refuse(*this, "the shape of 'timeline' is " + call.shape(0).text() + ", but must be [n, 4]: timestamp, weight, relevance, category");
+    if (call.shape(0)[0] > kMostTimelinePoints)
+      refuse(*this, "'timeline' has " + std::to_string(call.shape(0)[0]) + " rows, but can be drawn with at most " + std::to_string(kMostTimelinePoints));
+    if (call.params[kTimeStart] >= call.params[kTimeEnd])
+      refuse(*this, "parameter 'timeStart' is " + numberText(call.params[kTimeStart], 6) + ", but must be below 'timeEnd', " + numberText(call.params[kTimeEnd], 6));
+    Cost cost = finishCheck(call);
+    cost.flops += 400.0 * static_cast<double>(call.shape(0)[0]);
+    return cost;
+  }
+
+  Task record(Recorder& r, const Call& call) const override {
+    requireGraphics(r);
+    const std::vector<std::string> labels = texts(call, kLabels);
+    if (!labels.empty() && labels.size() != call.shape(0)[0])
+      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but 'timeline' has " + std::to_string(call.shape(0)[0]) + " rows");
+    std::vector<TimelinePoint> points;
+    co_await readTimeline(r, *this, call.inputs[0], points);
+
+    DrawList list(width(call), height(call));
+    Stage stage = stageOf(list, call, points);
+    drawPlace(list, stage, call, points);
+    drawEnvelope(list, stage);
+    list.clip(stage.panel.grown(stage.sizes.gap * 2));
+    drawPoints(list, stage, points);
+    list.noClip();
+    drawNow(list, stage, call);
+    drawNames(list, stage, points, labels);
+    list.finish(r, stage.colours.page, call.outputs[0].view);
+  }
+
+ private:
+  // The axes' ranges: all points, now, and some room; or what was asked for.
+  void chooseRanges(Stage& stage, const Call& call, std::span<const TimelinePoint> points) const {
+    double low = stage.now, high = stage.now, most = 0, least = 0;
+    for (const TimelinePoint& point : points) {
+      low = std::min(low, point.time), high = std::max(high, point.time);
+      most = std::max(most, point.weight), least = std::min(least, point.weight);
+    }
+    if (high - low < 1e-9 * std::max(1.0, std::fabs(high))) low -= 0.5, high += 0.5;
+    const double room = (high - low) * 0.03;
+    low -= room, high += room;
+    if (!std::isnan(call.params[kTimeStart])) low = call.params[kTimeStart];
+    if (!std::isnan(call.params[kTimeEnd])) high = call.params[kTimeEnd];
+    if (low >= high) (std::isnan(call.params[kTimeEnd]) ? high = low + 1 : low = high - 1);
+    stage.peak = most > 0 ? most : 1;
+    stage.x.low = low, stage.x.high = high;
+    stage.y.low = least < 0 ? least * 1.08 : 0, stage.y.high = stage.peak * 1.12;
+  }
+
+  Stage stageOf(DrawList& list, const Call& call, std::span<const TimelinePoint> points) const {
+    Stage stage{Sizes(list.width(), list.height()), themeColours(theme(call))};
+    stage.now = call.params[kCurrentTime], stage.decay = call.params[kDecay], stage.time = call.params[kTime];
+    chooseRanges(stage, call, points);
+    const Sizes& sizes = stage.sizes;
+    const auto width = static_cast<float>(list.width()), height = static_cast<float>(list.height());
+    const float top = drawTitle(list, stage.colours, sizes, text(call, kTitle), subtitle(points.size()));
+    Box& panel = stage.panel;
+    panel = {sizes.pad, top, width - sizes.pad, height - sizes.pad};
+    if (sizes.hasText) {
+      panel.top += sizes.body + sizes.gap * 1.5f;  // names the now line
+      panel.left = std::ceil(panel.left + sizes.body + sizes.gap * 1.5f + widestLabel(rowTicks(stage), sizes.small) + sizes.tick);
+      panel.bottom = std::floor(panel.bottom - sizes.tick - sizes.small - sizes.body - sizes.gap * 2.2f);
+    }
+    if (panel.width() < 8 || panel.height() < 8) {
+      panel = {0, 0, width, height};
+      stage.sizes.hasText = false;
+    }
+    panel = {std::round(panel.left), std::round(panel.top), std::round(panel.right), std::round(panel.bottom)};
+    stage.x.from = panel.left, stage.x.to = panel.right;
+    stage.y.from = panel.bottom, stage.y.to = panel.top;
+    return stage;
+  }
+
+  static std::string subtitle(size_t count) { return countText(count) + (count == 1 ? " piece of evidence" : " pieces of evidence"); }
+
+  static std::vector<AxisTick> rowTicks(const Stage& stage) {
+    const float height = std::max(stage.panel.height(), stage.sizes.small * 4);
+    return placed(niceTicks(stage.y.low, stage.y.high, std::clamp(static_cast<int>(height / (stage.sizes.small * 3.4f)), 2, 11)), stage.y);
+  }
+
+  std::vector<AxisTick> columnTicks(const Stage& stage, const Call& call) const {
+    const int most = std::clamp(static_cast<int>(stage.panel.width() / (stage.sizes.small * 7)), 2, 14);
+    const bool dates = call.integer(kTimeFormat) == kDates;
+    return placed(dates ? dateTicks(stage.x.low, stage.x.high, most) : niceTicks(stage.x.low, stage.x.high, most), stage.x);
+  }
+
+  void drawPlace(DrawList& list, const Stage& stage, const Call& call, std::span<const TimelinePoint> points) const {
+    const Sizes& sizes = stage.sizes;
+    const Box& panel = stage.panel;
+    const std::vector<AxisTick> columns = columnTicks(stage, call), rows = rowTicks(stage);
+    list.box(panel, stage.colours.panel);
+    drawColumnGrid(list, stage.colours, sizes, panel, columns);
+    drawRowGrid(list, stage.colours, sizes, panel, rows);
+    if (sizes.hasText) {
+      drawBottomAxis(list, stage.colours, sizes, panel, columns);
+      drawLeftAxis(list, stage.colours, sizes, panel, rows);
+      const float below = panel.bottom + sizes.tick + sizes.gap * 1.6f + sizes.small + fontMetrics(sizes.body).capHeight;
+      list.text("time", {panel.centre().x, below}, {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle});
+      list.text("weight", {sizes.pad + sizes.body * 0.5f, panel.centre().y},
+                {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle, .centred = true, .degrees = 90, .mostWidth = panel.height()});
+      drawCategories(list, stage, texts(call, kCategories), points);
+    }
+    if (points.empty() && sizes.hasText)
+      list.text("no evidence", panel.centre(), {.size = sizes.title, .colour = stage.colours.muted, .align = Align::Middle, .centred = true, .mostWidth = panel.width()});
+  }
+
+  // At the top right, beside the title: the categories that there are.
+  void drawCategories(DrawList& list, const Stage& stage, const std::vector<std::string>& names, std::span<const TimelinePoint> points) const {
+    constexpr uint32_t kMostCategories = 64;
+    std::vector<bool> seen(kMostCategories);
+    for (const TimelinePoint& point : points)
+      if (point.category < kMostCategories) seen[point.category] = true;
+    std::vector<LegendItem> items;
+    for (uint32_t i = 0; i < kMostCategories; ++i)
+      if (seen[i]) items.push_back({i < names.size() ? names[i] : "category " + std::to_string(i), stage.colours.category(i)});
+    if (items.empty()) return;
+    const Sizes& sizes = stage.sizes;
+    // Measured first, so that it ends where the panel ends.
+    DrawList measure(list.width(), list.height());
+    const float most = stage.panel.width() * 0.75f, used = drawLegend(measure, stage.colours, sizes, items, {0, 0}, most);
+    drawLegend(list, stage.colours, sizes, items, {stage.panel.right - used, stage.panel.top - sizes.gap * 1.5f - sizes.body * 1.6f}, most);
+  }
+
+  // What importance 1 would weigh at each moment, scaled to the heaviest piece.
+  static double envelopeAt(const Stage& stage, double moment) { return stage.peak * std::exp(-stage.decay * std::fabs(moment - stage.now)); }
+
+  void drawEnvelope(DrawList& list, const Stage& stage) const {
+    if (!(stage.decay > 0)) return;
+    const Box& panel = stage.panel;
+    const Colour top = stage.colours.accent.with(0.20f), bottom = stage.colours.accent.with(0.02f);
+    std::vector<Point> curve;
+    list.clip(panel);
+    for (float x = panel.left; x < panel.right; ++x) {
+      const double moment = stage.x.low + (x + 0.5 - panel.left) / panel.width() * (stage.x.high - stage.x.low), value = envelopeAt(stage, moment);
+      const auto y = static_cast<float>(stage.y(value));
+      if (value > stage.peak * kEnvelopeShare) list.gradient({x, y, x + 1, static_cast<float>(stage.y(0))}, top, bottom);
+      if (std::fmod(x - panel.left, 2.0f) == 0 || x + 1 >= panel.right) curve.push_back({x + 0.5f, y});
+    }
+    // The tip itself, which may lie between two columns.
+    if (stage.now > stage.x.low && stage.now < stage.x.high) {
+      const Point tip{static_cast<float>(stage.x(stage.now)), static_cast<float>(stage.y(stage.peak))};
+      curve.insert(std::find_if(curve.begin(), curve.end(), [&](const Point& p) { return p.x > tip.x; }), tip);
+    }
+    const Colour line = mix(stage.colours.panel, stage.colours.accent, 0.75f);
+    list.polyline(curve, std::max(1.5f * stage.sizes.unit, 1.0f), line);
+    list.noClip();
+  }
+
+  static float radiusOf(const Stage& stage, const TimelinePoint& point, size_t count) {
+    const float crowd = count > 300 ? std::pow(300.0f / static_cast<float>(count), 0.3f) : 1;
+    const auto relevance = static_cast<float>(std::clamp(point.relevance, 0.0, 1.0));
+    return std::max((3.5f + 9.5f * std::sqrt(relevance)) * std::max(stage.sizes.unit, 0.35f) * crowd, 0.8f);
+  }
+
+  void drawPoints(DrawList& list, const Stage& stage, std::span<const TimelinePoint> points) const {
+    const auto base = static_cast<float>(stage.y(0));
+    const bool stems = points.size() <= kMostStems, edges = points.size() <= kMostEdged;
+    const float opacity = points.size() <= 300 ? 0.92f : std::max(0.35f, 0.92f * std::pow(300.0f / static_cast<float>(points.size()), 0.15f));
+    const float edge = edges ? std::max(1.2f * stage.sizes.unit, 0.6f) : 0;
+    auto place = [&](const TimelinePoint& p) { return Point{static_cast<float>(stage.x(p.time)), static_cast<float>(stage.y(p.weight))}; };
+    auto shown = [&](const TimelinePoint& p) { return p.time >= stage.x.low && p.time <= stage.x.high; };
+    if (stems)
+      for (const TimelinePoint& p : points)
+        if (shown(p)) list.line({place(p).x, base}, place(p), std::max(1.5f * stage.sizes.unit, 1.0f), stage.colours.category(p.category).with(0.38f));
+    const double heartbeat = stage.time != 0 ? std::sin(2 * M_PI * std::fmod(stage.time / kPulseSeconds, 1.0)) : 0;
+    // What is near to now breathes; few enough to see it alone.
+    if (stems)
+      for (const TimelinePoint& p : points) {
+        const auto nearness = static_cast<float>(std::exp(-std::max(stage.decay, 0.0) * std::fabs(p.time - stage.now)) * p.weight / stage.peak);
+        const float glow = nearness * (0.30f + 0.14f * static_cast<float>(heartbeat));
+        if (shown(p) && glow > 0.03f) list.glow(place(p), radiusOf(stage, p, points.size()) * 2.6f, stage.colours.category(p.category).with(glow));
+      }
+    for (const TimelinePoint& p : points) {
+      if (!shown(p)) continue;
+      const Colour colour = stage.colours.category(p.category);
+      list.disc(place(p), radiusOf(stage, p, points.size()), colour.with(opacity), stage.colours.panel.with(opacity), edge);
+    }
+  }
+
+  void drawNow(DrawList& list, const Stage& stage, const Call& call) const {
+    const Sizes& sizes = stage.sizes;
+    const Box& panel = stage.panel;
+    if (stage.now < stage.x.low || stage.now > stage.x.high) return;
+    const auto x = static_cast<float>(stage.x(stage.now));
+    if (stage.time != 0) {  // a light that climbs the line
+      const auto at = static_cast<float>(std::fmod(std::fabs(stage.time) / kPulseSeconds, 1.0));
+      list.clip(panel);
+      list.glow({x, panel.bottom - at * panel.height()}, 26 * std::max(sizes.unit, 0.4f), stage.colours.accent.with(0.55f * (1 - at)));
+      list.noClip();
+    }
+    const float dash = std::max(6 * sizes.unit, 2.0f);
+    list.dashes({x, panel.top}, {x, panel.bottom}, std::max(1.5f * sizes.unit, 1.0f), dash, dash * 0.7f, stage.colours.accent);
+    if (!sizes.hasText) return;
+    const std::string name = "now  " + (call.integer(kTimeFormat) == kDates ? dateText(stage.now) : numberText(stage.now, 4));
+    const float width = textWidth(name, sizes.small) + sizes.gap * 1.6f, high = sizes.small * 1.55f;
+    const float left = std::clamp(x - width / 2, 1.0f, std::max(1.0f, static_cast<float>(list.width()) - width - 1));
+    const Box tag{left, panel.top - high - sizes.gap * 0.5f, left + width, panel.top - sizes.gap * 0.5f};
+    list.roundBox(tag, high / 2, stage.colours.accent);
+    list.text(name, tag.centre(), {.size = sizes.small, .colour = isLight(stage.colours.accent) ? fromHex(0x101418) : fromHex(0xFFFFFF), .align = Align::Middle, .centred = true});
+  }
+
+  // The heaviest first, as long as they touch neither each other nor the edge.
+  void drawNames(DrawList& list, const Stage& stage, std::span<const TimelinePoint> points, const std::vector<std::string>& labels) const {
+    const Sizes& sizes = stage.sizes;
+    if (labels.empty() || !sizes.hasText) return;
+    std::vector<size_t> order(points.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    const size_t look = std::min(order.size(), kMostNamed * 4);
+    std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(look), order.end(), [&](size_t a, size_t b) {
+      return points[a].weight != points[b].weight ? points[a].weight > points[b].weight : a < b;
+    });
+    std::vector<Box> taken;
+    for (size_t i = 0; i < look; ++i) taken.push_back(discBox(stage, points[order[i]], points.size()));
+    size_t named = 0;
+    for (size_t i = 0; i < look && named < kMostNamed; ++i) {
+      const TimelinePoint& point = points[order[i]];
+      const std::string name = fitText(labels[order[i]], sizes.small, 190 * std::max(sizes.unit, 0.5f));
+      if (name.empty() || point.time < stage.x.low || point.time > stage.x.high) continue;
+      const Box disc = discBox(stage, point, points.size());
+      const float width = textWidth(name, sizes.small), high = sizes.small * 1.2f;
+      const Box right{disc.right + 2, disc.centre().y - high / 2, disc.right + 2 + width + 4, disc.centre().y + high / 2};
+      const Box left{disc.left - 6 - width, right.top, disc.left - 2, right.bottom};
+      for (const Box& box : {right, left}) {
+        const bool inside = box.left >= stage.panel.left && box.right <= stage.panel.right && box.top >= stage.panel.top && box.bottom <= stage.panel.bottom;
+        if (!inside || std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return other.overlaps(box); })) continue;
+        list.text(name, {box.left + 2, box.centre().y}, {.size = sizes.small, .colour = stage.colours.text, .centred = true, .halo = stage.colours.panel.with(0.6f)});
+        taken.push_back(box);
+        ++named;
+        break;
+      }
+    }
+  }
+
+  static Box discBox(const Stage& stage, const TimelinePoint& point, size_t count) {
+    const float radius = radiusOf(stage, point, count);
+    const auto x = static_cast<float>(stage.x(point.time)), y = static_cast<float>(stage.y(point.weight));
+    return {x - radius, y - radius, x + radius, y + radius};
+  }
+};
+
+}  // namespace
+}  // namespace switchyard::render
+
+namespace switchyard {
+
+const Workload& renderEvidenceTimelineWorkload() { static const render::EvidenceTimelineScene w; return w; }
+
+}  // namespace switchyard
