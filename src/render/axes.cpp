@@ -19,21 +19,27 @@ Sizes::Sizes(uint32_t width, uint32_t height) {
   if (!hasText) pad = std::max(std::floor(20 * unit), 0.0f);
 }
 
-float drawTitle(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::string_view title, std::string_view subtitle) {
-  if (!sizes.hasText) return sizes.pad;
+TitlePlace::TitlePlace(const Sizes& sizes, bool hasTitle, bool hasSubtitle) {
+  bottom = sizes.pad;
+  if (!sizes.hasText) return;
+  if (hasTitle) {
+    title = bottom + std::ceil(fontMetrics(sizes.title).capHeight);
+    bottom = title + sizes.gap;
+  }
+  if (hasSubtitle) {
+    subtitle = bottom + std::ceil(fontMetrics(sizes.body).capHeight) + (hasTitle ? std::round(sizes.gap * 0.4f) : 0);
+    bottom = subtitle + sizes.gap;
+  }
+  bottom = std::ceil(bottom + sizes.gap);
+}
+
+TitlePlace drawTitle(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::string_view title, std::string_view subtitle) {
+  const TitlePlace place(sizes, !title.empty(), !subtitle.empty());
+  if (!sizes.hasText) return place;
   const float most = static_cast<float>(list.width()) - 2 * sizes.pad;
-  float y = sizes.pad;
-  if (!title.empty()) {
-    y += std::ceil(fontMetrics(sizes.title).capHeight);
-    list.text(title, {sizes.pad, y}, {.size = sizes.title, .colour = colours.text, .mostWidth = most});
-    y += sizes.gap;
-  }
-  if (!subtitle.empty()) {
-    y += std::ceil(fontMetrics(sizes.body).capHeight) + (title.empty() ? 0 : std::round(sizes.gap * 0.4f));
-    list.text(subtitle, {sizes.pad, y}, {.size = sizes.body, .colour = colours.muted, .mostWidth = most});
-    y += sizes.gap;
-  }
-  return std::ceil(y + sizes.gap);
+  list.text(title, {sizes.pad, place.title}, {.size = sizes.title, .colour = colours.text, .mostWidth = most});
+  list.text(subtitle, {sizes.pad, place.subtitle}, {.size = sizes.body, .colour = colours.muted, .mostWidth = most});
+  return place;
 }
 
 std::vector<AxisTick> placed(std::span<const Tick> ticks, const LinearScale& scale) {
@@ -104,6 +110,8 @@ void drawLeftAxis(DrawList& list, const ThemeColours& colours, const Sizes& size
 
 namespace {
 
+float legendSwatch(const Sizes& sizes) { return std::max(std::round(10 * sizes.unit), 5.0f); }
+
 std::vector<Tick> barTicks(const Sizes& sizes, const ColourBar& bar, float height) {
   return niceTicks(bar.low, bar.high, std::clamp(static_cast<int>(height / (sizes.small * 2.6f)), 2, 11));
 }
@@ -141,24 +149,43 @@ void drawColourBar(DrawList& list, const ThemeColours& colours, const Sizes& siz
     list.text(bar.title, {left, top - sizes.gap}, {.size = sizes.small, .colour = colours.muted, .mostWidth = static_cast<float>(list.width()) - left - 2});
 }
 
-float drawLegend(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::span<const LegendItem> items, Point leftMiddle, float mostWidth) {
-  if (!sizes.hasText) return 0;
-  const float swatch = std::max(std::round(10 * sizes.unit), 5.0f), inner = sizes.gap * 0.8f, outer = sizes.gap * 2;
-  float x = leftMiddle.x;
+namespace {
+
+// Calls draw(name, x) for each item that fits and rest(text, x) for what does not. Returns the width used.
+template <class Draw, class Rest> float layLegend(const Sizes& sizes, std::span<const LegendItem> items, float mostWidth, Draw&& draw, Rest&& drawRest) {
+  if (!sizes.hasText || items.empty()) return 0;
+  const float inner = sizes.gap * 0.8f, outer = sizes.gap * 2;
+  float x = 0;
   for (size_t i = 0; i < items.size(); ++i) {
-    const std::string name = fitText(items[i].name, sizes.small, 160 * std::max(sizes.unit, 0.5f));
-    const float width = swatch + inner + textWidth(name, sizes.small), end = leftMiddle.x + mostWidth;
-    const std::string rest = "+" + std::to_string(items.size() - i);
-    const float reserve = i + 1 < items.size() ? outer + textWidth(rest, sizes.small) : 0;
-    if (x + width + reserve > end) {
-      if (x + textWidth(rest, sizes.small) <= end) list.text(rest, {x, leftMiddle.y}, {.size = sizes.small, .colour = colours.muted, .centred = true});
-      return std::min(x + textWidth(rest, sizes.small), end) - leftMiddle.x;
+    const std::string name = fitText(items[i].name, sizes.small, 160 * std::max(sizes.unit, 0.5f)), rest = "+" + std::to_string(items.size() - i);
+    const float width = legendSwatch(sizes) + inner + textWidth(name, sizes.small), restWidth = textWidth(rest, sizes.small);
+    if (x + width + (i + 1 < items.size() ? outer + restWidth : 0) > mostWidth) {
+      if (x + restWidth > mostWidth) return std::max(x - outer, 0.0f);
+      drawRest(rest, x);
+      return x + restWidth;
     }
-    list.disc({x + swatch / 2, leftMiddle.y}, swatch / 2, items[i].colour);
-    list.text(name, {x + swatch + inner, leftMiddle.y}, {.size = sizes.small, .colour = colours.muted, .centred = true});
+    draw(items[i], name, x, inner);
     x += width + outer;
   }
-  return items.empty() ? 0 : x - outer - leftMiddle.x;
+  return x - outer;
+}
+
+}  // namespace
+
+float legendWidth(const Sizes& sizes, std::span<const LegendItem> items, float mostWidth) {
+  return layLegend(sizes, items, mostWidth, [](const LegendItem&, const std::string&, float, float) {}, [](const std::string&, float) {});
+}
+
+float drawLegend(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::span<const LegendItem> items, Point leftMiddle, float mostWidth) {
+  const TextStyle style{.size = sizes.small, .colour = colours.muted, .centred = true};
+  const float swatch = legendSwatch(sizes);
+  return layLegend(
+      sizes, items, mostWidth,
+      [&](const LegendItem& item, const std::string& name, float x, float inner) {
+        list.disc({leftMiddle.x + x + swatch / 2, leftMiddle.y}, swatch / 2, item.colour);
+        list.text(name, {leftMiddle.x + x + swatch + inner, leftMiddle.y}, style);
+      },
+      [&](const std::string& rest, float x) { list.text(rest, {leftMiddle.x + x, leftMiddle.y}, style); });
 }
 
 }  // namespace switchyard::render

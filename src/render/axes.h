@@ -21,8 +21,13 @@ struct Sizes {
   bool hasText;              // false in thumbnails, where letters would fill the picture
 };
 
-// Title at the top left and a quieter line below it. Returns where what follows may begin.
-float drawTitle(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::string_view title, std::string_view subtitle);
+// Title at the top left and a quieter line below it.
+struct TitlePlace {
+  TitlePlace(const Sizes& sizes, bool hasTitle, bool hasSubtitle);
+  float title = 0, subtitle = 0;  // baselines
+  float bottom = 0;               // where what follows may begin
+};
+TitlePlace drawTitle(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::string_view title, std::string_view subtitle);
 
 struct AxisTick {
   float at = 0;  // pixels along the axis
@@ -53,6 +58,7 @@ struct LegendItem {
   Colour colour;
 };
 // In one row from left to right, ended by "+n" where not all fit. Returns the width used.
+float legendWidth(const Sizes& sizes, std::span<const LegendItem> items, float mostWidth);
 float drawLegend(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::span<const LegendItem> items, Point leftMiddle, float mostWidth);
 
 }  // namespace switchyard::render

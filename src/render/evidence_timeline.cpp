@@ -21,6 +21,7 @@ constexpr double kEnvelopeShare = 0.02;  // of its height where the decay's curv
 // What all parts of the picture look at.
 struct Stage {
   Sizes sizes;
+  TitlePlace title;
   const ThemeColours& colours;
   Box panel;
   LinearScale x, y;
@@ -85,22 +86,33 @@ class EvidenceTimelineScene final : public Scene {
     if (!std::isnan(call.params[kTimeStart])) low = call.params[kTimeStart];
     if (!std::isnan(call.params[kTimeEnd])) high = call.params[kTimeEnd];
     if (low >= high) (std::isnan(call.params[kTimeEnd]) ? high = low + 1 : low = high - 1);
-    stage.peak = most > 0 ? most : 1;
+    stage.peak = peakOf(stage, points, most);
     stage.x.low = low, stage.x.high = high;
-    stage.y.low = least < 0 ? least * 1.08 : 0, stage.y.high = stage.peak * 1.12;
+    stage.y.low = least < 0 ? least * 1.08 : 0, stage.y.high = std::max(stage.peak, most) * 1.08;
+  }
+
+  // What the most important piece would weigh now: the decay's curve through it lies above all others. Where `decay` and `currentTime` are not
+  // those that the weights were made with, it may be far from them, and the heaviest piece has to do.
+  static double peakOf(const Stage& stage, std::span<const TimelinePoint> points, double most) {
+    constexpr double kFarAbove = 3;
+    double peak = 0;
+    for (const TimelinePoint& point : points) peak = std::max(peak, point.weight * std::exp(stage.decay * std::fabs(point.time - stage.now)));
+    if (most <= 0) return 1;
+    return peak >= most && peak <= kFarAbove * most ? peak : most;
   }
 
   Stage stageOf(DrawList& list, const Call& call, std::span<const TimelinePoint> points) const {
-    Stage stage{Sizes(list.width(), list.height()), themeColours(theme(call))};
+    const Sizes sized(list.width(), list.height());
+    Stage stage{sized, TitlePlace(sized, false, false), themeColours(theme(call))};
     stage.now = call.params[kCurrentTime], stage.decay = call.params[kDecay], stage.time = call.params[kTime];
     chooseRanges(stage, call, points);
     const Sizes& sizes = stage.sizes;
     const auto width = static_cast<float>(list.width()), height = static_cast<float>(list.height());
-    const float top = drawTitle(list, stage.colours, sizes, text(call, kTitle), subtitle(points.size()));
+    stage.title = drawTitle(list, stage.colours, sizes, text(call, kTitle), subtitle(points.size()));
     Box& panel = stage.panel;
-    panel = {sizes.pad, top, width - sizes.pad, height - sizes.pad};
+    panel = {sizes.pad, stage.title.bottom, width - sizes.pad, height - sizes.pad};
     if (sizes.hasText) {
-      panel.top += sizes.body + sizes.gap * 1.5f;  // names the now line
+      panel.top += std::round(sizes.small * 1.55f);  // for the tag of now
       panel.left = std::ceil(panel.left + sizes.body + sizes.gap * 1.5f + widestLabel(rowTicks(stage), sizes.small) + sizes.tick);
       panel.bottom = std::floor(panel.bottom - sizes.tick - sizes.small - sizes.body - sizes.gap * 2.2f);
     }
@@ -147,7 +159,7 @@ class EvidenceTimelineScene final : public Scene {
       list.text("no evidence", panel.centre(), {.size = sizes.title, .colour = stage.colours.muted, .align = Align::Middle, .centred = true, .mostWidth = panel.width()});
   }
 
-  // At the top right, beside the title: the categories that there are.
+  // At the right, beside the subtitle: the categories that there are.
   void drawCategories(DrawList& list, const Stage& stage, const std::vector<std::string>& names, std::span<const TimelinePoint> points) const {
     constexpr uint32_t kMostCategories = 64;
     std::vector<bool> seen(kMostCategories);
@@ -158,13 +170,10 @@ class EvidenceTimelineScene final : public Scene {
       if (seen[i]) items.push_back({i < names.size() ? names[i] : "category " + std::to_string(i), stage.colours.category(i)});
     if (items.empty()) return;
     const Sizes& sizes = stage.sizes;
-    // Measured first, so that it ends where the panel ends.
-    DrawList measure(list.width(), list.height());
-    const float most = stage.panel.width() * 0.75f, used = drawLegend(measure, stage.colours, sizes, items, {0, 0}, most);
-    drawLegend(list, stage.colours, sizes, items, {stage.panel.right - used, stage.panel.top - sizes.gap * 1.5f - sizes.body * 1.6f}, most);
+    const float most = stage.panel.right - sizes.pad - textWidth(subtitle(points.size()), sizes.body) - sizes.gap * 3, used = legendWidth(sizes, items, most);
+    drawLegend(list, stage.colours, sizes, items, {stage.panel.right - used, stage.title.subtitle - fontMetrics(sizes.body).capHeight / 2}, most);
   }
 
-  // What importance 1 would weigh at each moment, scaled to the heaviest piece.
   static double envelopeAt(const Stage& stage, double moment) { return stage.peak * std::exp(-stage.decay * std::fabs(moment - stage.now)); }
 
   void drawEnvelope(DrawList& list, const Stage& stage) const {

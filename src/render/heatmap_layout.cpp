@@ -112,6 +112,8 @@ void drawValues(DrawList& list, const HeatmapLook& look, const HeatmapLayout& la
   const auto firstRow = static_cast<uint64_t>(w.top), endRow = static_cast<uint64_t>(std::ceil(w.bottom));
   const auto firstColumn = static_cast<uint64_t>(w.left), endColumn = static_cast<uint64_t>(std::ceil(w.right));
   const float cell = layout.panel.width() / static_cast<float>(w.width());
+  const double largest = std::max(std::fabs(look.low), std::fabs(look.high));
+  const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(largest))), 0, 9);  // two digits of the largest
   list.clip(layout.panel);
   for (uint64_t row = firstRow; row < endRow; ++row)
     for (uint64_t column = firstColumn; column < endColumn; ++column) {
@@ -119,7 +121,7 @@ void drawValues(DrawList& list, const HeatmapLook& look, const HeatmapLayout& la
       if (std::isnan(value)) continue;
       const Colour under = colourAt(look.map, (value - look.low) / (look.high - look.low));
       const Colour ink = isLight(under) ? fromHex(0x101418, 0.92f) : fromHex(0xFFFFFF, 0.92f);
-      const std::string text = std::fabs(value) < 0.0005 ? "0" : numberText(value, std::fabs(value) < 1 ? 2 : 3);
+      const std::string text = fixedText(value, decimals);
       if (textWidth(text, layout.valueSize) > cell - 4) continue;
       list.text(text, {static_cast<float>(x(static_cast<double>(column) + 0.5)), static_cast<float>(y(static_cast<double>(row) + 0.5))},
                 {.size = layout.valueSize, .colour = ink, .align = Align::Middle, .centred = true});
@@ -132,8 +134,7 @@ void drawValues(DrawList& list, const HeatmapLook& look, const HeatmapLayout& la
 HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.height) {
   const auto width = static_cast<float>(look.width), height = static_cast<float>(look.height);
   const bool cells = look.window.width() > 0 && look.window.height() > 0 && look.rows && look.columns;
-  const float titleHeight = look.title.empty() ? 0 : std::ceil(fontMetrics(sizes.title).capHeight) + sizes.gap + std::round(sizes.gap * 0.4f);
-  const float top = sizes.hasText ? std::ceil(sizes.pad + titleHeight + std::ceil(fontMetrics(sizes.body).capHeight) + 2 * sizes.gap) : sizes.pad;
+  const float top = TitlePlace(sizes, !look.title.empty(), true).bottom;
   const ColourBar legend = barOf(look);
   float bottom = height - sizes.pad;
   panel = {sizes.pad, top, width - sizes.pad, bottom};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace switchyard::render {
@@ -158,6 +159,14 @@ std::string numberText(double value, int digits) {
   char text[64];
   snprintf(text, sizeof text, "%.*g", digits, value + 0.0);
   return withMinus(shortExponent(text).c_str());
+}
+
+std::string fixedText(double value, int decimals) {
+  if (!std::isfinite(value)) return numberText(value, 2);
+  char text[400];
+  snprintf(text, sizeof text, "%.*f", decimals, value);
+  if (std::all_of(text, text + std::strlen(text), [](char c) { return c == '-' || c == '0' || c == '.'; }) && text[0] == '-') return text + 1;  // no -0.00
+  return withMinus(text);
 }
 
 std::string countText(unsigned long long value) {

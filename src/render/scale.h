@@ -22,6 +22,8 @@ std::vector<Tick> dateTicks(double low, double high, int most);
 std::string dateText(double seconds);
 // A number in at most `digits` significant digits: 0.25, −3, 1.2e−7.
 std::string numberText(double value, int digits);
+// With so many decimals: 0.25, −3.00.
+std::string fixedText(double value, int decimals);
 // 12 345 678 as 12,345,678.
 std::string countText(unsigned long long value);
 
