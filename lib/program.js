@@ -33,7 +33,7 @@ class Program {
    */
   constructor(name, version, owner) {
     this.#name = name;
-    this.#version = version;
+    this.#version = frozen(version);
     this.#owner = owner;
     this.#workload = workloadOf(version.handle.id);
   }
@@ -114,7 +114,7 @@ class Program {
    * @param {Version} version
    */
   static swap(program, version) {
-    program.#version = version;
+    program.#version = frozen(version);
     program.#workload = workloadOf(version.handle.id);
   }
 
@@ -148,6 +148,24 @@ class Shader extends Program {
   toJSON() {
     return { ...super.toJSON(), attributes: this.attributes };
   }
+}
+
+/**
+ * What users see of it they can't change.
+ * @param {Version} version
+ * @returns {Version}
+ */
+function frozen(version) {
+  const { info } = version.handle;
+  if (!Object.isFrozen(info)) {
+    for (const list of [info.bindings, info.params, info.attributes]) {
+      for (const item of list) Object.freeze(item);
+      Object.freeze(list);
+    }
+    Object.freeze(info.groupSize);
+    Object.freeze(info);
+  }
+  return version;
 }
 
 /**

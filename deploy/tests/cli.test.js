@@ -107,6 +107,7 @@ test('every built-in workload has inputs of its own', () => {
   const { specs } = require('../../lib/encode');
   const { tensor } = require('../../lib/tensor');
   for (const type of specs.keys()) {
+    if (type.startsWith('render/')) continue;  // scenes come from files
     const { inputs } = makeJob(type);
     for (const { data, shape, dtype } of Object.values(inputs)) expect(() => tensor(data, shape, dtype)).not.toThrow();
   }

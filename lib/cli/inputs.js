@@ -78,6 +78,7 @@ const kRecipes = {
 function recipeOf(type) {
   if (Object.hasOwn(kRecipes, type)) return kRecipes[type];
   if (type === 'graph') throw invalid(`a graph has no shape: write it into a file, and give it with --file`);
+  if (type === 'render' || type.startsWith('render/')) throw invalid(`a scene has no shape: write it into a file, and give it with --file`);
   throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, Object.keys(kRecipes))}`);
 }
 
