@@ -76,7 +76,10 @@ function needFor(kind, type) {
 function needsOf(workload, options) {
   const asked = options?.contextType;
   const { type } = workload;
-  if (type !== 'kernel' && type !== 'render') return needFor(protocol.kindOf(workload), asked ?? '');
+  if (type !== 'kernel' && type !== 'render') {
+    const kind = protocol.kindOf(workload);
+    return needFor(kind, kind === 'render' ? contextTypeFor(workload, { kind, contextType: '' }, asked) : asked ?? '');
+  }
   const need = needOf(workload);
   refuseDeviceTensors(workload.attributes, 'attribute');
   refuseDeviceTensors(workload.uniforms, 'uniform');

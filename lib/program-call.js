@@ -77,7 +77,7 @@ function contextTypeFor(workload, need, asked) {
   const can = need.kind === 'render' ? ['vulkan'] : need.contextType === 'gpu' ? ['cuda', 'vulkan'] : [need.contextType];
   if (can.includes(asked)) return /** @type {any} */ (asked);
   const names = /** @type {Record<string, string>} */ ({ cuda: 'CUDA', vulkan: 'Vulkan', cpu: 'the CPU' });
-  const what = workload.type === 'render' ? 'pictures are drawn through Vulkan alone' : `kernel '${programOf(workload).name}' has code for ${can.map((type) => names[type]).join(' and ')} only`;
+  const what = need.kind === 'render' ? 'pictures are drawn through Vulkan alone' : `kernel '${programOf(workload).name}' has code for ${can.map((type) => names[type]).join(' and ')} only`;
   throw new GPUError('ERR_UNSUPPORTED', `contextType is '${asked}', but ${what}: leave contextType out, or make it ${can.map((type) => `'${type}'`).join(' or ')}`);
 }
 

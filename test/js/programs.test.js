@@ -88,6 +88,86 @@ describeVulkan('a context alone', () => {
   });
 });
 
+const canDraw = gpu.devices().some(({ features }) => features.graphics);
+if (!canDraw) test.skip('SKIPPED: pictures are drawn by a GPU with graphics, and none is here', () => {});
+(canDraw ? describe : describe.skip)('pictures', () => {
+  let manager;
+  beforeAll(async () => {
+    manager = gpu.createGPUClusterManager({ contextTypes: ['cpu', 'vulkan'], logLevel: 'silent' });
+    await manager.ready;
+  });
+  afterAll(() => manager.close());
+
+  const vertex = `attribute vec2 a_position;
+void main() { gl_Position = vec4(a_position, 0.0, 1.0); }`;
+  const fragment = `precision mediump float;
+uniform vec3 u_color;
+uniform sampler2D u_map;
+void main() { gl_FragColor = vec4(u_color, texture2D(u_map, vec2(0.5)).r); }`;
+  const whole = new Float32Array([-1, -1, 3, -1, -1, 3]);
+  const drawing = (shader, more) => ({
+    type: 'render', shader, width: 8, height: 4, attributes: { a_position: whole }, uniforms: { u_color: [1, 0, 0.2], u_map: gpu.tensor(new Uint8Array([255]), [1, 1]) }, ...more,
+  });
+  const pixel = ({ outputs: { image: { data, shape } } }, x, y) => Array.from(data.subarray(4 * (y * shape[1] + x), 4 * (y * shape[1] + x) + 4));
+
+  test('a WebGL shader draws over a background, through the cluster and in a context alone', async () => {
+    const shader = await manager.compileShader('flat', vertex, fragment);
+    expect(shader).toBeInstanceOf(gpu.Shader);
+    expect(shader.params.map(({ name }) => name)).toEqual(['u_color']);
+    const here = await manager.executeWorkload(drawing(shader));
+    expect(here.outputs.image).toMatchObject({ shape: [4, 8, 4], dtype: 'uint8' });
+    const asked = await manager.executeWorkload(drawing(shader), { affinity: 'x' });
+    for (const result of [here, asked]) expect(pixel(result, 7, 3)).toEqual([255, 0, 51, 255]);
+    const left = await manager.executeWorkload(drawing(shader, {
+      attributes: { a_position: new Float32Array([-1, -1, 0, -1, 0, 1, -1, -1, 0, 1, -1, 1]) }, background: [0, 0, 1], antialias: false,
+    }));
+    expect([pixel(left, 0, 0), pixel(left, 7, 3)]).toEqual([[255, 0, 51, 255], [0, 0, 255, 255]]);
+    expect(await manager.compileShader('flat', vertex, fragment)).toBe(shader);
+    const ctx = await gpu.createContext({ device: vulkan });
+    const own = await ctx.compileShader('flat', vertex, fragment);
+    expect(pixel(await ctx.run(drawing(own)), 3, 2)).toEqual([255, 0, 51, 255]);
+    await ctx.close();
+  });
+
+  test('what is wrong with a picture is said by name', async () => {
+    const shader = await manager.compileShader('flat', vertex, fragment);
+    const refused = async (more, code, message, options) => expect(await failure(manager.executeWorkload(drawing(shader, more), options))).toMatchObject({ code, message: expect.stringMatching(message) });
+    await refused({ width: 2 ** 20 }, 'ERR_INVALID_ARGUMENT', /width is 1.*must be a whole number from 1 to/);
+    await refused({ uniforms: { u_color: [1, 0, 0.2] } }, 'ERR_INVALID_ARGUMENT', /uniform 'u_map' is missing/);
+    await refused({ attributes: { a_position: new Int32Array(6) } }, 'ERR_INVALID_ARGUMENT', /'a_position' is int32/);
+    await refused({}, 'ERR_UNSUPPORTED', /drawn through Vulkan alone/, { contextType: 'cpu' });
+    expect(await failure(manager.compileShader('flat', vertex, fragment.replace('u_color,', 'u_colour,')))).toMatchObject({ code: 'ERR_COMPILE', line: 4 });
+    expect(await failure(manager.compileShader('w', '@vertex fn main() {}', '@fragment fn main() {}'))).toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    expect(await failure(manager.compileShader('flat', vertex))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(/fragment is undefined/) });
+  });
+
+  test('a stream of them, whose time moves', async () => {
+    const shader = await manager.compileShader('moving', vertex, `precision highp float;
+uniform float u_time;
+void main() { gl_FragColor = vec4(u_time / 10.0, 0.0, 0.0, 1.0); }`);
+    const reds = [];
+    for await (const frame of manager.renderStream(drawing(shader, { uniforms: { u_time: 2 } }), { fps: 50 })) {
+      reds.push(frame.image.data[0]);
+      expect(frame.image.data[0]).toBeCloseTo(255 * (2 + frame.time) / 10, -0.5);
+      if (reds.length === 5) break;
+    }
+    expect(reds[0]).toBeGreaterThanOrEqual(51);
+    expect(reds).toEqual([...reds].sort((a, b) => a - b));
+  });
+
+  test('a scene, with texts and time, and as a file', async () => {
+    const weights = gpu.tensor(new Float32Array(64).map((_, i) => i / 64), [8, 8]);
+    const scene = { type: 'render', scene: 'attention-heatmap', width: 320, height: 180, inputs: { weights }, params: { title: 'Weights', rowLabels: [...'abcdefgh'], columnLabels: [...'abcdefgh'] } };
+    const { outputs: { image } } = await manager.executeWorkload(scene);
+    expect(image).toMatchObject({ shape: [180, 320, 4], dtype: 'uint8' });
+    const bare = (await manager.executeWorkload({ ...scene, params: {} })).outputs.image;
+    expect(Buffer.compare(Buffer.from(image.data), Buffer.from(bare.data))).not.toBe(0);  // the texts are there
+    expect((await gpu.encodePNG(image)).subarray(1, 4).toString()).toBe('PNG');
+    expect(await failure(manager.executeWorkload(scene, { contextType: 'cpu' }))).toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    expect((await manager.getMetrics()).performance.renderTime).toBeGreaterThan(0);
+  });
+});
+
 describeVulkan('a process alone', () => {
   /** One run of children/programs.js: what it printed, one value a line. */
   async function run(name, args = [], env = {}) {
