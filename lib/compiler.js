@@ -20,7 +20,8 @@ const { nowMs } = require('./clock');
  */
 
 const kWarmUpMs = 5000;
-const kWarmUpLanes = 4;  // programs that are loaded side by side
+const kWarmUpLanes = 4;   // programs that are loaded side by side
+const kMostCompiling = 4; // each on a thread of its own
 
 /**
  * @param {{ shaderCacheDir?: string }} config
@@ -30,12 +31,32 @@ function cacheFolder({ shaderCacheDir }) {
   return shaderCacheDir ?? native.cacheFolder();
 }
 
+let compiling = 0;
+/** @type {(() => void)[]} */
+const turns = [];
+
 /**
  * @param {Sources} sources
  * @param {string} folder
  * @returns {Promise<Compiled>}
  */
-function compileHere(sources, folder) {
+async function compileHere(sources, folder) {
+  if (compiling === kMostCompiling) await new Promise((resolve) => { turns.push(() => resolve(undefined)); });
+  else ++compiling;
+  try {
+    return await compileNow(sources, folder);
+  } finally {
+    const next = turns.shift();  // which takes the place
+    if (next) next(); else --compiling;
+  }
+}
+
+/**
+ * @param {Sources} sources
+ * @param {string} folder
+ * @returns {Promise<Compiled>}
+ */
+function compileNow(sources, folder) {
   const number = nextId();
   // PTX for compute capability 7.5 runs on every card there is support for: the program is the same wherever it was compiled.
   native.compileProgram(number, sources.kind === 'kernel' ? { ...sources, cudaArch: 0, folder } : { ...sources, folder });

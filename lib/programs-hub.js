@@ -28,6 +28,7 @@ const { setTimeout, clearTimeout } = require('node:timers');
  */
 
 const kMostDeaths = 2;      // workers that a source may take down
+const kMostCompiling = 4;   // programs that a worker compiles at a time: those that only wait are not blamed when it ends
 const kLingerMs = 10000;    // an answer may still be on its way to somebody who opens the memory
 const kMostCounted = 1000;  // programs in the list for the next start
 const kMostUses = 4096;     // programs whose uses are counted
@@ -109,9 +110,11 @@ class ProgramsHub {
     const { timeout } = this.parts;
     const timer = timeout === Infinity ? undefined : setTimeout(() => {
       entry.waiters.delete(waiter);
-      const why = entry.state === 'waiting' ? 'no worker became ready to compile it' : 'its compilation did not end';
+      const why = entry.state === 'waiting' ? 'no worker was ready to compile it' : 'its compilation did not end';
       waiter.fail({ code: 'ERR_TIMEOUT', message: `${nameOf(entry)}: ${why} within ${timeout} ms` });
-      if (!entry.waiters.size) this.#forget(entry);
+      if (entry.waiters.size) return;
+      this.#forget(entry);
+      this.#startWaiting();
     }, timeout);
     timer?.unref();
     entry.waiters.set(waiter, timer);
@@ -127,7 +130,7 @@ class ProgramsHub {
     const rank = (/** @type {Compiling} */ worker) => [
       -entry.backends.filter((backend) => worker.backends.has(backend)).length, worker === asker ? 0 : 1, busy(worker), worker.slot,
     ];
-    const [worker] = this.parts.workers().filter(({ canCompile }) => canCompile).sort((a, b) => compare(rank(a), rank(b)));
+    const [worker] = this.parts.workers().filter((one) => one.canCompile && busy(one) < kMostCompiling).sort((a, b) => compare(rank(a), rank(b)));
     if (!worker) {
       entry.state = 'waiting';
       return;
@@ -141,6 +144,10 @@ class ProgramsHub {
 
   /** A worker has become ready. */
   onWorkerReady() {
+    this.#startWaiting();
+  }
+
+  #startWaiting() {
     for (const entry of [...this.#entries.values()]) if (entry.state === 'waiting') this.#start(entry);
   }
 
@@ -166,6 +173,7 @@ class ProgramsHub {
         clearTimeout(timer);
         entry.waiters.delete(waiter);
       }
+    this.#startWaiting();
   }
 
   /**
@@ -180,6 +188,16 @@ class ProgramsHub {
       return;
     }
     this.#attempts.delete(message.number);
+    this.#settle(entry, worker, message);
+    this.#startWaiting();
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {Compiling} worker
+   * @param {any} message
+   */
+  #settle(entry, worker, message) {
     if (message.error) {
       this.#fail(entry, message.error);
       return;

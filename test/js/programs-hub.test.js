@@ -113,6 +113,24 @@ test('a worker that dies is replaced once; a source that takes two down is given
   expect(again.answer.cached).toBe(false);
 });
 
+test('a worker compiles a few at a time; those that wait are not held against it when it dies', () => {
+  const { hub, join, ask, compiles, finish, workers } = setUp();
+  const primary = { slot: 0, canCompile: false, backends: new Set() };
+  join();
+  const outcomes = Array.from({ length: 10 }, (_, i) => ask(primary, `k${i}`));
+  expect(compiles()).toHaveLength(4);
+  finish(compiles()[0]);
+  expect(compiles().map(({ request }) => request.name)).toEqual(['k0', 'k1', 'k2', 'k3', 'k4']);
+  for (let death = 0; death < 2; ++death) {
+    const [victim] = workers.splice(0, 1);
+    join();
+    hub.onWorkerGone(victim);
+  }
+  expect(outcomes.map(({ error }) => error?.code)).toEqual([undefined, ...Array(4).fill('ERR_WORKER_LOST'), ...Array(5).fill(undefined)]);
+  for (let i = 0; i < 20 && outcomes.some(({ answer, error }) => !answer && !error); ++i) for (const each of compiles().filter(({ worker }) => workers.includes(worker))) finish(each);
+  expect(outcomes.filter(({ answer }) => answer)).toHaveLength(6);
+});
+
 test('a worker that leaves on purpose is no death', () => {
   const { hub, join, ask, compiles, finish, workers } = setUp();
   const primary = { slot: 0, canCompile: false, backends: new Set() };
@@ -186,7 +204,7 @@ describe('with a clock', () => {
     jest.advanceTimersByTime(600);
     hub.request({ asker, fail: fails[1], answer() {} }, wanted);
     jest.advanceTimersByTime(500);
-    expect(fails[0]).toHaveBeenCalledWith({ code: 'ERR_TIMEOUT', message: expect.stringMatching(/no worker became ready.*1000 ms/) });
+    expect(fails[0]).toHaveBeenCalledWith({ code: 'ERR_TIMEOUT', message: expect.stringMatching(/no worker was ready.*1000 ms/) });
     expect(fails[1]).not.toHaveBeenCalled();
     expect(hub.size).toBe(1);
     jest.advanceTimersByTime(500);

@@ -13,6 +13,10 @@ export async function everything(): Promise<void> {
   const held: DeviceTensor = await ctx.upload(a, { timeout: 5 });
   const back: Tensor = await held.read({ into: new Float32Array(4) });
 
+  const kernel = await ctx.compileKernel({ name: 'k', spirv: new Uint32Array(5), bindings: ['x'] });
+  const y: Tensor = (await ctx.run({ type: 'kernel', kernel, inputs: { x: held }, outputs: { y: { shape: [2] } }, threads: 2 }, { timeout: 5 })).outputs.y;
+  void y;
+
   const sum = await ctx.run({ type: 'add', inputs: { a, b: held } }, { signal: AbortSignal.timeout(5), timeout: 10, into: { output: new Float32Array(4) } });
   const data: Tensor = sum.outputs.output;
   const top = await ctx.run({ type: 'top-k', inputs: { input: a }, params: { k: 1 } });
