@@ -162,6 +162,11 @@ export interface Workloads {
     params: { damping?: number; tolerance?: number; maxIterations?: number };
     outputs: 'ranks' | 'iterations' | 'residual';
   };
+  'force-layout': {
+    inputs: { rowOffsets: InputTensor; columns: InputTensor; weights?: InputTensor; positions?: InputTensor };
+    params: { iterations?: number; step?: number; temperature?: number; repulsion?: number; gravity?: number; seed?: number };
+    outputs: 'positions' | 'movement';
+  };
   'evidence-timeline': { inputs: { evidence: InputTensor }; params: { currentTime?: number; decay?: number }; outputs: 'timeline' };
 }
 type Binary = { a: InputTensor; b: InputTensor };
@@ -592,6 +597,8 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends Binary
       ? [query: InputTensor, key: InputTensor, value: InputTensor, mask: Maybe] | [query: InputTensor, key: InputTensor, value: InputTensor]
       : T extends 'pagerank'
         ? [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe] | [rowOffsets: InputTensor, columns: InputTensor]
+        : T extends 'force-layout'
+        ? [rowOffsets: InputTensor, columns: InputTensor, weights?: Maybe, positions?: Maybe]
         : T extends 'similarity-search'
           ? [queries: InputTensor, base: InputTensor]
           : T extends 'dequantize'

@@ -69,6 +69,22 @@ SY_STRUCT(PagerankParams) { uint n; float damping; float tolerance; uint maxIter
 // Device memory, not parameters: what one iteration hands the next.
 SY_STRUCT(PagerankState) { float danglingSum; float residual; uint iterations; uint done; };
 
+// force-layout. Levels of the grid run from kLayoutTop (8 x 8 cells) to p.level, the finest; up to kLayoutCap nodes of a cell are met one by
+// one, more as one; a thread does kLayoutRow edges of a row, and the rest of longer ones is cut up.
+#define kLayoutTop 3
+#define kLayoutCap 32
+#define kLayoutRow 256
+#define kLayoutFull 0xFFFFFFFFu
+// `limit` is the farthest a node may go, as a share of the square's side; `natural` the side that nodes without edges would fill.
+SY_STRUCT(LayoutParams) {
+  uint n; uint level; uint extras; uint hasWeights; float weightScale; float repulsion; float gravity; float step; float limit; float natural;
+  uint parity; uint from;
+};
+// The words of the layout's work memory: the bounds of even and odd iterations (4 each, as sortKey orders floats) and the cursor of packed nodes, then
+// how far each node went (n), the lists of the cells' nodes (n), the pull of edges (2n, fixed point), and 5 words for each finest cell.
+#define kLayoutCursor 8
+#define kLayoutMoved 64
+
 #ifndef SWITCHYARD_GLSL
 }  // namespace switchyard
 #endif

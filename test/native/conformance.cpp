@@ -142,6 +142,7 @@ const std::vector<Case>& allCases() {
     addQuantizeCases(list);
     addPcaCases(list);
     addPagerankCases(list);
+    addForceLayoutCases(list);
     addTimelineCases(list);
     addGraphCases(list);
     addArgumentCases(list);

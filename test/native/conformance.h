@@ -118,6 +118,7 @@ void addSearchCases(CaseList& list);
 void addQuantizeCases(CaseList& list);
 void addPcaCases(CaseList& list);
 void addPagerankCases(CaseList& list);
+void addForceLayoutCases(CaseList& list);
 void addTimelineCases(CaseList& list);
 void addGraphCases(CaseList& list);
 void addArgumentCases(CaseList& list);

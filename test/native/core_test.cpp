@@ -63,12 +63,13 @@ TEST(Half, OracleConversion) {
 
 TEST(Workloads, AllAreThere) {
   for (const char* name : {"add", "subtract", "multiply", "divide", "scale", "activation", "reduce", "normalize", "softmax", "layer-norm", "matmul", "attention", "top-k",
-                           "similarity-search", "quantize", "dequantize", "pca-fit", "pca-transform", "pagerank", "evidence-timeline", "render/attention-heatmap", "render/evidence-timeline"}) {
+                           "similarity-search", "quantize", "dequantize", "pca-fit", "pca-transform", "pagerank", "force-layout", "evidence-timeline",
+                           "render/attention-heatmap", "render/evidence-timeline"}) {
     const Workload* workload = findWorkload(name);
     ASSERT_NE(workload, nullptr) << name;
     EXPECT_STREQ(workload->info.name, name);
   }
-  EXPECT_EQ(allWorkloads().size(), 22u);
+  EXPECT_EQ(allWorkloads().size(), 23u);
   EXPECT_EQ(findWorkload("graph"), nullptr);
   EXPECT_EQ(findWorkload(""), nullptr);
 }

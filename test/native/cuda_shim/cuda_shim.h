@@ -82,6 +82,16 @@ template <class T> T atomicMax(T* at, T value) {
   if (value > old) *at = value;
   return old;
 }
+template <class T> T atomicMin(T* at, T value) {
+  const T old = *at;
+  if (value < old) *at = value;
+  return old;
+}
+template <class T> T atomicExch(T* at, T value) {
+  const T old = *at;
+  *at = value;
+  return old;
+}
 
 // Runs `threads` threads of every block; throws switchyard::Error{Internal} where a block's threads part at a barrier.
 struct CudaVariant;
