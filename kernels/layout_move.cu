@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kThreads)
   uint32_t* pulled = work + pullAt(p, node);
   const Point pull = counts ? (s.side / 1073741824.0f) * Point{float(int(pulled[0])), float(int(pulled[1]))} : Point{0.0f, 0.0f};
   Point way = (p.step / (1.0f + p.gravity + p.repulsion * force.stiffness)) * (p.repulsion * force.push + pull - p.gravity * here);
-  const float far = sqrtf(dot(way, way)), limit = p.limit * s.side;
+  const float far = sqrtf(dot(way, way)), limit = p.limit * fmaxf(s.side, p.natural);
   if (far > limit) way = (limit / far) * way;
   const Point there = here + way;
   widen(work + 4 * (1 - p.parity), counts, there);

@@ -164,6 +164,7 @@ export interface Workloads {
   };
   'force-layout': {
     inputs: { rowOffsets: InputTensor; columns: InputTensor; weights?: InputTensor; positions?: InputTensor };
+    /** `step`: the share of each step taken; `temperature`: the farthest a node goes at first, as a share of the graph's side, cooling over a call's iterations. */
     params: { iterations?: number; step?: number; temperature?: number; repulsion?: number; gravity?: number; seed?: number };
     outputs: 'positions' | 'movement';
   };
@@ -598,14 +599,17 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends Binary
       : T extends 'pagerank'
         ? [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe] | [rowOffsets: InputTensor, columns: InputTensor]
         : T extends 'force-layout'
-        ? [rowOffsets: InputTensor, columns: InputTensor, weights?: Maybe, positions?: Maybe]
-        : T extends 'similarity-search'
-          ? [queries: InputTensor, base: InputTensor]
-          : T extends 'dequantize'
-            ? [input: InputTensor, scales: InputTensor]
-            : T extends 'pca-transform'
-              ? [input: InputTensor, mean: InputTensor, components: InputTensor]
-              : [input: InputTensor];
+          ?
+              | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe, positions: Maybe]
+              | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe]
+              | [rowOffsets: InputTensor, columns: InputTensor]
+          : T extends 'similarity-search'
+            ? [queries: InputTensor, base: InputTensor]
+            : T extends 'dequantize'
+              ? [input: InputTensor, scales: InputTensor]
+              : T extends 'pca-transform'
+                ? [input: InputTensor, mean: InputTensor, components: InputTensor]
+                : [input: InputTensor];
 type OpRest<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] extends [never]
   ? [params?: Workloads[T]['params'], options?: JobOptions]
   : [params: Workloads[T]['params'], options?: JobOptions];

@@ -69,7 +69,7 @@ void main() {
   const vec2 pull = vec2(int(work[pulled]), int(work[pulled + 1u])) * (s.side / 1073741824.0);
   work[pulled] = work[pulled + 1u] = 0u;
   vec2 way = (p.step / (1.0 + p.gravity + p.repulsion * stiffness)) * (p.repulsion * push + pull - p.gravity * here);
-  const float far = length(way), limit = p.limit * s.side;
+  const float far = length(way), limit = p.limit * max(s.side, p.natural);
   if (far > limit) way *= limit / far;
   next[node] = here + way;
   work[kLayoutMoved + node] = floatBitsToUint(min(far, limit));

@@ -75,7 +75,7 @@ SY_STRUCT(PagerankState) { float danglingSum; float residual; uint iterations; u
 #define kLayoutCap 32
 #define kLayoutRow 256
 #define kLayoutFull 0xFFFFFFFFu
-// `limit` is the farthest a node may go, as a share of the square's side; `natural` the side that nodes without edges would fill.
+// `natural` is the side of the square that nodes without edges would need; `limit` the farthest a node may go, as a share of its square or of that, whichever is larger.
 SY_STRUCT(LayoutParams) {
   uint n; uint level; uint extras; uint hasWeights; float weightScale; float repulsion; float gravity; float step; float limit; float natural;
   uint parity; uint from;

@@ -71,6 +71,7 @@ const kRecipes = {
   'pca-fit': { shape: '1000x64', letters: ['N', 'D'], make: (n, d) => ({ inputs: { input: floats(n, d) }, params: { components: Math.min(8, n, d) } }) },
   'pca-transform': { shape: '1000x64x8', letters: ['N', 'D', 'C'], make: (n, d, c) => ({ inputs: { input: floats(n, d), mean: floats(d), components: floats(c, d) } }) },
   pagerank: { shape: '1000x8000', letters: ['NODES', 'EDGES'], make: makeGraph },
+  'force-layout': { shape: '1000x5000', letters: ['NODES', 'EDGES'], make: makeGraph },
   'evidence-timeline': { shape: '1000', letters: ['N'], make: (n) => ({ inputs: { evidence: floats(n, 4) } }) },
 };
 

@@ -345,7 +345,7 @@ class Layout {
       const uint32_t other = links_.other[e];
       pullX += links_.weight[e] * (at_[2 * other] - x), pullY += links_.weight[e] * (at_[2 * other + 1] - y);
     }
-    const float pace = p_.step / (1 + p_.gravity + p_.repulsion * force.stiffness), limit = limitShare * square_.side;
+    const float pace = p_.step / (1 + p_.gravity + p_.repulsion * force.stiffness), limit = limitShare * std::max(square_.side, p_.natural);
     float wayX = pace * (p_.repulsion * force.x + static_cast<float>(pullX) / mass_[id] - p_.gravity * x);
     float wayY = pace * (p_.repulsion * force.y + static_cast<float>(pullY) / mass_[id] - p_.gravity * y);
     const float far = std::sqrt(wayX * wayX + wayY * wayY);

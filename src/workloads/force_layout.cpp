@@ -9,7 +9,8 @@
 // b_l = sum of (-1)^(k+1) C(k+l, l) a_k D^-(k+l+1). A node adds up the fields of the cells that it lies in, on all levels, and meets the nodes of its own
 // and the adjacent finest cells one by one; a cell with too many counts as one node there, softened by half its side.
 // A node goes step * force / (1 + gravity + repulsion * (sum of m / distance^2 over what is near)), a damped Newton step without the
-// cross terms, which settles by itself; never farther than `temperature`, cooling to 0 over the iterations of a call, times the side of the graph's square.
+// cross terms, which settles by itself; never farther than `temperature`, cooling to 0 over the iterations of a call, times the side of the graph's square,
+// or of that which nodes without edges would need where it is larger.
 #include <algorithm>
 #include <bit>
 #include <cmath>

@@ -146,6 +146,17 @@ describe.each(devices)('on %s', (device) => {
     expectClose((await run('pagerank', { rowOffsets, columns })).ranks.data, oracle.pagerank(rowOffsets, columns), 1e-5);
   });
 
+  test('force-layout', async () => {
+    const rowOffsets = Int32Array.from([0, 2, 3, 3, 5, 6, 6]), columns = Int32Array.from([1, 2, 2, 4, 5, 5]);  // two triangles
+    const first = await run('force-layout', { rowOffsets, columns }, { iterations: 200 });
+    expect(first.positions.shape).toEqual([6, 2]);
+    const { positions, movement } = await run('force-layout', { rowOffsets, columns, positions: first.positions }, { iterations: 1 });
+    expect(movement.data[0]).toBeLessThan(0.1);
+    const at = rowsOf(positions.data, 2), apart = (i, j) => Math.hypot(at[i][0] - at[j][0], at[i][1] - at[j][1]);
+    expect(apart(0, 3)).toBeGreaterThan(apart(0, 1));
+    await expect(run('force-layout', { rowOffsets, columns, positions: { data: new Float32Array(12).fill(NaN), shape: [6, 2] } })).rejects.toThrow(/'positions'.*node 0/);
+  });
+
   test('evidence-timeline', async () => {
     const evidence = matrix(50, 4);
     const { timeline } = await run('evidence-timeline', { evidence }, { currentTime: 0.5, decay: 3 });
