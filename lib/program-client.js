@@ -2,7 +2,7 @@
 'use strict';
 const { native } = require('./native');
 const { openSharedTensor } = require('./shared-tensor');
-const { GPUError } = require('./errors');
+const { GPUError, asGpuError } = require('./errors');
 const { keyOf, toWire } = require('./program-source');
 
 /** @typedef {import('./link').Link} Link */
@@ -46,8 +46,14 @@ function within(promise, ms, what) {
 async function obtainFrom(link, sources, timeout) {
   await within(link.connected(), timeout, `${sources.kind} '${sources.name}'`);
   const message = { type: 'program', key: keyOf(sources), request: toWire(sources) };
-  const { tensor, ms, cached, problems, cache } = await link.request(message);
-  return { handle: openProgram(tensor), ms, cached, problems, cache };
+  for (let again = false; ; again = true) {
+    const { tensor, ms, cached, problems, cache } = await link.request(message);
+    try {
+      return { handle: openProgram(tensor), ms, cached, problems, cache };
+    } catch (error) {
+      if (again) throw asGpuError(error);  // once it may have left the coordinator's table while the answer was on its way
+    }
+  }
 }
 
 module.exports = { obtainFrom };
