@@ -9,7 +9,8 @@ layout(push_constant) uniform Push {
   uint gapColour;
   float phase, shine;   // of the light that runs over the strongest; shine 0: none
   float pulse;          // points: by how much they swell
-  uint block;           // points: one for so many cells along and down
+  uint glow;            // points: 1: the light around them, 0: themselves
+  uvec2 block;          // points: one for so many cells along and down
 } p;
 layout(std430, set = 0, binding = 0) readonly buffer Weights { float weights[]; };
 layout(std430, set = 0, binding = 1) readonly buffer Table { uint table[]; };

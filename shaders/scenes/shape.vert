@@ -3,7 +3,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "list.glsl"
 #include "shape.glsl"
-layout(location = 0) noperspective out vec2 local;
+layout(location = 0) flat out vec4 frame;  // centre, axis
 layout(location = 1) flat out vec4 form;  // extent, radius, border
 layout(location = 2) flat out vec4 fill;
 layout(location = 3) flat out vec4 edge;
@@ -11,7 +11,8 @@ layout(location = 4) flat out float soft;
 
 void main() {
   const Shape s = shapes[p.first + gl_InstanceIndex];
-  local = (corner(gl_VertexIndex) * 2.0 - 1.0) * (s.extent + s.grow);
+  const vec2 local = (corner(gl_VertexIndex) * 2.0 - 1.0) * (s.extent + s.grow);
+  frame = vec4(s.centre, s.axis);
   form = vec4(s.extent, s.radius, s.border);
   fill = unpackUnorm4x8(s.fill);
   edge = unpackUnorm4x8(s.edge);

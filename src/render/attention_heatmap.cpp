@@ -25,7 +25,6 @@ enum Module : size_t { kClose, kFar, kPointsModule };
 constexpr double kLeastZoom = 0.01;      // cells
 constexpr double kSweepSeconds = 6;      // the light's way over the map
 constexpr double kBeatSeconds = 2.4;     // a point's pulse
-constexpr float kPointPitch = 7;         // pixels between points at least, at 1280 x 720
 
 struct HeatmapParams {  // heatmap.glsl: Push
   float width, height, left, top, extentX, extentY, windowX, windowY, cellsX, cellsY;
@@ -33,9 +32,9 @@ struct HeatmapParams {  // heatmap.glsl: Push
   float low, scale, gap;
   uint32_t gapColour;
   float phase, shine, pulse;
-  uint32_t block;
+  uint32_t glow, blockX, blockY;
 };
-static_assert(sizeof(HeatmapParams) <= 128);
+static_assert(sizeof(HeatmapParams) == 88);
 
 class AttentionHeatmap final : public Scene {
  public:
@@ -83,7 +82,7 @@ class AttentionHeatmap final : public Scene {
     const HeatmapLayout layout(look);
     DrawList list(look.width, look.height);
     drawBehind(list, look, layout);
-    if (!matrix.empty()) list.draw(cells(r, call, look, layout, matrix));
+    if (!matrix.empty()) drawCells(r, list, call, look, layout, matrix);
     drawInFront(list, look, layout, [&](uint64_t row, uint64_t column) { return matrix.at(row, column); });
     list.finish(r, themeColours(look.theme).page, call.outputs[0].view);
   }
@@ -150,7 +149,7 @@ class AttentionHeatmap final : public Scene {
     else look.low = 0, look.high = 1;
   }
 
-  Draw cells(Recorder& r, const Call& call, const HeatmapLook& look, const HeatmapLayout& layout, const Matrix& matrix) const {
+  void drawCells(Recorder& r, DrawList& list, const Call& call, const HeatmapLook& look, const HeatmapLayout& layout, const Matrix& matrix) const {
     const Window& window = look.window;
     const uint64_t firstRow = static_cast<uint64_t>(window.top), rows = static_cast<uint64_t>(std::ceil(window.bottom)) - firstRow;
     const std::span<const uint32_t> table = colourMapTable(look.map);
@@ -178,19 +177,21 @@ class AttentionHeatmap final : public Scene {
     if (look.points) {
       p.phase = static_cast<float>(std::fmod(time / kBeatSeconds, 1.0));
       p.pulse = moving ? 0.16f : 0.0f;
-      const double pitch = std::min(p.extentX / p.cellsX, p.extentY / p.cellsY), least = kPointPitch * std::max(Sizes(look.width, look.height).unit, 0.5f);
-      p.block = static_cast<uint32_t>(std::max(1.0, std::ceil(least / pitch)));
-      auto blocks = [&](float from, float count) {
-        return (static_cast<uint32_t>(std::ceil(from + count)) + p.block - 1) / p.block - static_cast<uint32_t>(from) / p.block;
+      p.blockX = layout.blockColumns, p.blockY = layout.blockRows;
+      auto blocks = [](float from, float count, uint32_t block) {
+        return (static_cast<uint32_t>(std::ceil(from + count)) + block - 1) / block - static_cast<uint32_t>(from) / block;
       };
-      draw.instances = blocks(p.windowX, p.cellsX) * blocks(p.windowY, p.cellsY);
+      draw.instances = blocks(p.windowX, p.cellsX, p.blockX) * blocks(p.windowY, p.cellsY, p.blockY);
     } else {
       p.phase = static_cast<float>(std::fmod(time / kSweepSeconds, 1.0));
       p.shine = moving ? 0.55f : 0.0f;
     }
-    const auto bytes = std::as_bytes(std::span(&p, 1));
-    draw.params.assign(bytes.begin(), bytes.end());
-    return draw;
+    for (p.glow = look.points ? 1 : 0;; p.glow = 0) {  // light lies behind all points
+      const auto bytes = std::as_bytes(std::span(&p, 1));
+      draw.params.assign(bytes.begin(), bytes.end());
+      list.draw(draw);
+      if (!p.glow) break;
+    }
   }
 };
 

@@ -1,11 +1,16 @@
 // render/evidence-timeline: what the workload evidence-timeline gives, along time: weight as height, relevance as size, category as colour.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "render/scene.h"
 #include "render/timeline_points.h"
 
 namespace switchyard::render {
+
+SWITCHYARD_SCENE_SHADER(decay_vert)
+SWITCHYARD_SCENE_SHADER(decay_frag)
+
 namespace {
 
 enum Param : size_t { kCurrentTime = kOwnParams, kDecay, kTimeStart, kTimeEnd, kTimeFormat };
@@ -16,7 +21,15 @@ constexpr size_t kMostStems = 600;     // points with a line down to the axis
 constexpr size_t kMostNamed = 40;      // points with a name beside them
 constexpr size_t kMostEdged = 5000;    // points with an edge of their own
 constexpr double kPulseSeconds = 2.5;
-constexpr double kEnvelopeShare = 0.02;  // of its height where the decay's curve is no longer drawn
+constexpr double kMostHeadroom = 1.5;  // of the axis over the heaviest piece; a decay's tip may lie beyond
+
+struct DecayParams {  // decay.glsl: Push
+  float width, height;
+  Box box;
+  float base, halfWidth, thin;
+  uint32_t top, bottom, line;
+};
+static_assert(sizeof(DecayParams) == 48);
 
 // What all parts of the picture look at.
 struct Stage {
@@ -63,13 +76,20 @@ class EvidenceTimelineScene final : public Scene {
     DrawList list(width(call), height(call));
     Stage stage = stageOf(list, call, points);
     drawPlace(list, stage, call, points);
-    drawEnvelope(list, stage);
+    drawEnvelope(r, list, stage);
     list.clip(stage.panel.grown(stage.sizes.gap * 2));
     drawPoints(list, stage, points);
     list.noClip();
     drawNow(list, stage, call);
     drawNames(list, stage, points, labels);
     list.finish(r, stage.colours.page, call.outputs[0].view);
+  }
+
+ protected:
+  std::span<const ModulePtr> ownModules() const override {
+    static const std::array<ModulePtr, 1> made = {
+        sceneModule("scene decay", {spirv::decay_vert, spirv::decay_vertWords}, {spirv::decay_frag, spirv::decay_fragWords})};
+    return made;
   }
 
  private:
@@ -88,13 +108,13 @@ class EvidenceTimelineScene final : public Scene {
     if (low >= high) (std::isnan(call.params[kTimeEnd]) ? high = low + 1 : low = high - 1);
     stage.peak = peakOf(stage, points, most);
     stage.x.low = low, stage.x.high = high;
-    stage.y.low = least < 0 ? least * 1.08 : 0, stage.y.high = std::max(stage.peak, most) * 1.08;
+    stage.y.low = least < 0 ? least * 1.08 : 0, stage.y.high = (most > 0 ? std::min(stage.peak, kMostHeadroom * most) : stage.peak) * 1.08;
   }
 
   // What the most important piece would weigh now: the decay's curve through it lies above all others. Where `decay` and `currentTime` are not
-  // those that the weights were made with, it may be far from them, and the heaviest piece has to do.
+  // those that the weights were made with, it is far beyond them, and the heaviest piece has to do.
   static double peakOf(const Stage& stage, std::span<const TimelinePoint> points, double most) {
-    constexpr double kFarAbove = 3;
+    constexpr double kFarAbove = 100;
     double peak = 0;
     for (const TimelinePoint& point : points) peak = std::max(peak, point.weight * std::exp(stage.decay * std::fabs(point.time - stage.now)));
     if (most <= 0) return 1;
@@ -176,26 +196,31 @@ class EvidenceTimelineScene final : public Scene {
 
   static double envelopeAt(const Stage& stage, double moment) { return stage.peak * std::exp(-stage.decay * std::fabs(moment - stage.now)); }
 
-  void drawEnvelope(DrawList& list, const Stage& stage) const {
+  void drawEnvelope(Recorder& r, DrawList& list, const Stage& stage) const {
     if (!(stage.decay > 0)) return;
     const Box& panel = stage.panel;
-    const Colour top = stage.colours.accent.with(0.20f), bottom = stage.colours.accent.with(0.02f);
-    std::vector<Point> curve;
-    list.clip(panel);
-    for (float x = panel.left; x < panel.right; ++x) {
-      const double moment = stage.x.low + (x + 0.5 - panel.left) / panel.width() * (stage.x.high - stage.x.low), value = envelopeAt(stage, moment);
-      const auto y = static_cast<float>(stage.y(value));
-      if (value > stage.peak * kEnvelopeShare) list.gradient({x, y, x + 1, static_cast<float>(stage.y(0))}, top, bottom);
-      if (std::fmod(x - panel.left, 2.0f) == 0 || x + 1 >= panel.right) curve.push_back({x + 0.5f, y});
+    const auto columns = static_cast<size_t>(panel.width());
+    const std::span<float> heights = r.hostMemory<float>(columns + 2);
+    for (size_t i = 0; i < heights.size(); ++i) {
+      const double moment = stage.x.low + (static_cast<double>(i) - 0.5) / panel.width() * (stage.x.high - stage.x.low);
+      heights[i] = static_cast<float>(stage.y(envelopeAt(stage, moment)));
     }
-    // The tip itself, which may lie between two columns.
-    if (stage.now > stage.x.low && stage.now < stage.x.high) {
-      const Point tip{static_cast<float>(stage.x(stage.now)), static_cast<float>(stage.y(stage.peak))};
-      curve.insert(std::find_if(curve.begin(), curve.end(), [&](const Point& p) { return p.x > tip.x; }), tip);
-    }
-    const Colour line = mix(stage.colours.panel, stage.colours.accent, 0.75f);
-    list.polyline(curve, std::max(1.5f * stage.sizes.unit, 1.0f), line);
-    list.noClip();
+    const BufferView view = r.fresh(heights.size_bytes());
+    r.upload(view, std::as_bytes(heights));
+    const float width = 1.6f * stage.sizes.unit;
+    DecayParams p{};
+    p.width = static_cast<float>(list.width()), p.height = static_cast<float>(list.height());
+    p.box = panel, p.base = static_cast<float>(stage.y(0));
+    p.halfWidth = std::max(width, 1.0f) / 2, p.thin = std::min(width, 1.0f);
+    p.top = stage.colours.accent.with(0.22f).packed(), p.bottom = stage.colours.accent.with(0.03f).packed();
+    p.line = stage.colours.accent.with(0.8f).packed();
+    Draw draw;
+    draw.program = r.program(ownModules()[0]);
+    draw.vertices = 6;
+    draw.buffers = {view};
+    const auto bytes = std::as_bytes(std::span(&p, 1));
+    draw.params.assign(bytes.begin(), bytes.end());
+    list.draw(std::move(draw));
   }
 
   static float radiusOf(const Stage& stage, const TimelinePoint& point, size_t count) {

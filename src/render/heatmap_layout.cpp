@@ -1,4 +1,4 @@
-// Labels take what they need up to a share of the picture; what is left is the panel's, whose cells are at most twice as wide as high.
+// Labels take what they need up to a share of the picture; what is left is the panel's, whose cells are at most three times as wide as high.
 #include "render/heatmap_layout.h"
 
 #include <algorithm>
@@ -7,11 +7,12 @@
 namespace switchyard::render {
 namespace {
 
-constexpr float kMostStretch = 2.0f;       // of a cell's longer side to its shorter
+constexpr float kMostStretch = 3.0f;       // of a cell's longer side to its shorter
 constexpr float kMostRowLabels = 0.2f;     // of the width
 constexpr float kMostColumnLabels = 0.22f; // of the height
+constexpr float kPointPitch = 7;           // pixels between points at least, at 1280 x 720
 
-std::string subtitle(const HeatmapLook& look) {
+std::string subtitle(const HeatmapLook& look, const HeatmapLayout& layout) {
   std::string text = countText(look.rows) + " \u00d7 " + countText(look.columns) + " weights";
   if (look.heads > 1) text += look.head < 0 ? ", mean of " + countText(look.heads) + " heads" : ", head " + std::to_string(look.head) + " of " + countText(look.heads);
   const Window& w = look.window;
@@ -19,23 +20,35 @@ std::string subtitle(const HeatmapLook& look) {
     auto range = [](double from, double to) { return std::to_string(static_cast<uint64_t>(from)) + "\u2013" + std::to_string(static_cast<uint64_t>(std::ceil(to)) - 1); };
     text += "  \u00b7  rows " + range(w.top, w.bottom) + ", columns " + range(w.left, w.right);
   }
+  if (look.points && layout.blockColumns * layout.blockRows > 1)
+    text += "  \u00b7  each point is the strongest of " + std::to_string(layout.blockRows) + " \u00d7 " + std::to_string(layout.blockColumns);
   return text;
+}
+
+// What labels are given: room for all, but for a few that are much longer than most.
+float usualWidth(std::span<const AxisTick> ticks, float size) {
+  std::vector<float> widths;
+  for (const AxisTick& tick : ticks) widths.push_back(textWidth(tick.label, size));
+  if (widths.empty()) return 0;
+  std::sort(widths.begin(), widths.end());
+  return std::min(widths.back(), widths[(widths.size() - 1) * 4 / 5] * 1.5f + size);
 }
 
 ColourBar barOf(const HeatmapLook& look) { return {look.map, look.low, look.high, "weight"}; }
 
-// Middles of the cells that have a label, with it.
+// Middles of the cells that have a label, with it; not of cells that the window cuts in two.
 std::vector<AxisTick> ticksOf(const std::vector<std::string>& labels, double from, double to, float begin, float end, int most) {
+  constexpr double kEdge = 0.004;  // cells
   const LinearScale scale{from, to, begin, end};
   std::vector<AxisTick> ticks;
   if (labels.empty()) {
     for (const Tick& tick : wholeTicks(std::ceil(from - 0.5), std::max(std::floor(to - 0.5), std::ceil(from - 0.5)), most))
-      if (tick.value + 0.5 >= from && tick.value + 0.5 <= to) ticks.push_back({static_cast<float>(scale(tick.value + 0.5)), tick.label});
+      if (tick.value + 0.5 > from + kEdge && tick.value + 0.5 < to - kEdge) ticks.push_back({static_cast<float>(scale(tick.value + 0.5)), tick.label});
     return ticks;
   }
   for (auto i = static_cast<uint64_t>(from); i < std::min<uint64_t>(labels.size(), static_cast<uint64_t>(std::ceil(to))); ++i) {
     const double middle = static_cast<double>(i) + 0.5;
-    if (middle >= from && middle <= to) ticks.push_back({static_cast<float>(scale(middle)), labels[i]});
+    if (middle > from + kEdge && middle < to - kEdge) ticks.push_back({static_cast<float>(scale(middle)), labels[i]});
   }
   return ticks;
 }
@@ -58,8 +71,9 @@ void chooseColumnLabels(const HeatmapLook& look, HeatmapLayout& layout) {
   layout.degrees = 0;
   layout.columnLabelHeight = level;
   if (look.columnLabels.empty()) return;
-  const float widest = widestLabel(columnTicks(look, layout), sizes.small), pitch = layout.panel.width() / static_cast<float>(look.window.width());
-  if (widest + sizes.gap <= pitch) return;
+  const std::vector<AxisTick> ticks = columnTicks(look, layout);
+  const float widest = usualWidth(ticks, sizes.small), pitch = layout.panel.width() / static_cast<float>(look.window.width());
+  if (widestLabel(ticks, sizes.small) + sizes.gap <= pitch) return;
   const float most = kMostColumnLabels * static_cast<float>(look.height);
   layout.degrees = pitch * 0.7071f >= sizes.small * 1.05f ? 45 : 90;
   const float along = layout.degrees == 45 ? widest * 0.7071f + sizes.small : widest;
@@ -114,7 +128,6 @@ void drawValues(DrawList& list, const HeatmapLook& look, const HeatmapLayout& la
   const float cell = layout.panel.width() / static_cast<float>(w.width());
   const double largest = std::max(std::fabs(look.low), std::fabs(look.high));
   const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(largest))), 0, 9);  // two digits of the largest
-  list.clip(layout.panel);
   for (uint64_t row = firstRow; row < endRow; ++row)
     for (uint64_t column = firstColumn; column < endColumn; ++column) {
       const double value = valueAt(row, column);
@@ -122,11 +135,13 @@ void drawValues(DrawList& list, const HeatmapLook& look, const HeatmapLayout& la
       const Colour under = colourAt(look.map, (value - look.low) / (look.high - look.low));
       const Colour ink = isLight(under) ? fromHex(0x101418, 0.92f) : fromHex(0xFFFFFF, 0.92f);
       const std::string text = fixedText(value, decimals);
-      if (textWidth(text, layout.valueSize) > cell - 4) continue;
-      list.text(text, {static_cast<float>(x(static_cast<double>(column) + 0.5)), static_cast<float>(y(static_cast<double>(row) + 0.5))},
-                {.size = layout.valueSize, .colour = ink, .align = Align::Middle, .centred = true});
+      const float width = textWidth(text, layout.valueSize);
+      const Point middle{static_cast<float>(x(static_cast<double>(column) + 0.5)), static_cast<float>(y(static_cast<double>(row) + 0.5))};
+      if (width > cell - 4 || !layout.panel.grown(-width / 2 - 1).contains({middle.x, layout.panel.centre().y}) ||
+          !layout.panel.grown(-layout.valueSize / 2).contains({layout.panel.centre().x, middle.y}))
+        continue;  // a cell cut by the window's edge, too
+      list.text(text, middle, {.size = layout.valueSize, .colour = ink, .align = Align::Middle, .centred = true});
     }
-  list.noClip();
 }
 
 }  // namespace
@@ -139,7 +154,7 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
   float bottom = height - sizes.pad;
   panel = {sizes.pad, top, width - sizes.pad, bottom};
   if (sizes.hasText) {
-    rowLabelWidth = std::min(std::ceil(widestLabel(rowTicks(look, *this), sizes.small)), kMostRowLabels * width);
+    rowLabelWidth = std::min(std::ceil(usualWidth(rowTicks(look, *this), sizes.small)), kMostRowLabels * width);
     panel.left = std::ceil(sizes.pad + sizes.body + sizes.gap * 1.5f + rowLabelWidth + sizes.tick);
     const float barWidth = colourBarWidth(sizes, legend, panel.height() * 0.8f);
     if (width - sizes.pad - barWidth - 3 * sizes.gap - panel.left > 2 * barWidth) {
@@ -165,13 +180,15 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
   }
   const float cellWidth = panel.width() / static_cast<float>(look.window.width()), cellHeight = panel.height() / static_cast<float>(look.window.height());
   const float cell = std::min(cellWidth, cellHeight), unit = std::max(sizes.unit, 0.5f);
+  blockColumns = static_cast<uint32_t>(std::max(1.0f, std::ceil(kPointPitch * unit / cellWidth)));
+  blockRows = static_cast<uint32_t>(std::max(1.0f, std::ceil(kPointPitch * unit / cellHeight)));
   if (!look.points && cell >= 10 * unit) cellGap = std::max(1.0f, std::round(std::min(cell / 24, 2 * unit)));
   if (!look.points && sizes.hasText && cellWidth >= 40 * unit && cellHeight >= sizes.small * 1.7f) valueSize = sizes.small;
 }
 
 void drawBehind(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout) {
   const ThemeColours& colours = themeColours(look.theme);
-  drawTitle(list, colours, layout.sizes, look.title, subtitle(look));
+  drawTitle(list, colours, layout.sizes, look.title, subtitle(look, layout));
   if (look.points || !look.rows || !look.columns) list.box(layout.panel, colours.panel);
 }
 

@@ -30,6 +30,7 @@ struct HeatmapLayout {
   float valueSize = 0;      // of the letters of values in cells; 0: none
   float rowLabelWidth = 0, columnLabelHeight = 0;
   int degrees = 0;          // of column labels
+  uint32_t blockColumns = 1, blockRows = 1;  // cells that one point stands for
 };
 
 void drawBehind(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout);

@@ -336,6 +336,25 @@ TEST_P(Scenes, ZoomShowsItsWindowInTheSameColours) {
     }
 }
 
+TEST_P(Scenes, PointsShowTheStrongestOfTheirCells) {
+  HostTensor weights(kF32, {512, 512});
+  weights.set(300 * 512 + 101, 1);
+  const Image image = draw(context(), {"attention-heatmap", weights, {{"form", "points"}}, {}});
+  HeatmapLook look = plainLook(weights, 1280, 720);
+  look.points = true;
+  const HeatmapLayout layout(look);
+  ASSERT_GT(layout.blockColumns * layout.blockRows, 1u);
+  int brightest = 0, count = 0;
+  double x = 0, y = 0;
+  for (int row = int(layout.panel.top); row < int(layout.panel.bottom); ++row)
+    for (int column = int(layout.panel.left); column < int(layout.panel.right); ++column)
+      if (difference(image.at(column, row), colourAt(look.map, 1)) <= 2) ++count, x += column + 0.5, y += row + 0.5;
+      else brightest = std::max(brightest, image.at(column, row)[1]);
+  ASSERT_GE(count, 4) << "brightest otherwise: " << brightest;
+  EXPECT_NEAR(x / count, layout.panel.left + 101.5 / 512 * layout.panel.width(), layout.blockColumns * layout.panel.width() / 512);
+  EXPECT_NEAR(y / count, layout.panel.top + 300.5 / 512 * layout.panel.height(), layout.blockRows * layout.panel.height() / 512);
+}
+
 TEST_P(Scenes, TheColourBarRunsFromLowToHigh) {
   const HostTensor weights = random({6, 6}, 6);
   const Image image = draw(context(), {"attention-heatmap", weights, {}, {}});
@@ -344,7 +363,7 @@ TEST_P(Scenes, TheColourBarRunsFromLowToHigh) {
   ASSERT_GT(layout.bar, layout.panel.right);
   for (double at : {0.02, 0.25, 0.5, 0.75, 0.98}) {
     const int y = int(layout.panel.bottom - at * layout.panel.height());
-    EXPECT_LE(difference(image.at(int(layout.bar) + 4, y), colourAt(look.map, at)), 6) << at;
+    EXPECT_LE(difference(image.at(int(layout.bar) + 4, y), colourAt(look.map, at)), 6) << at;  // a row of pixels spans half a step of the table
   }
   EXPECT_LE(difference(image.at(1, 1), themeColours(Theme::Dark).page), 0);
 }
