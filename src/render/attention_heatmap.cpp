@@ -185,6 +185,7 @@ class AttentionHeatmap final : public Scene {
     } else {
       p.phase = static_cast<float>(std::fmod(time / kSweepSeconds, 1.0));
       p.shine = moving ? 0.55f : 0.0f;
+      draw.blend = Blend::None;  // cells are opaque
     }
     for (p.glow = look.points ? 1 : 0;; p.glow = 0) {  // light lies behind all points
       const auto bytes = std::as_bytes(std::span(&p, 1));

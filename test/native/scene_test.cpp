@@ -520,6 +520,20 @@ TEST_P(Scenes, ATimelineRefusesWhatIsNoTimeline) {
   refused(timeline, {{"timeStart", 2}, {"timeEnd", 1}}, "timeStart");
 }
 
+TEST_P(Scenes, NumbersAtTheEndsOfTheirRange) {
+  HostTensor weights = listed(kF32, {2, 3}, {3e38, -3e38, 1e-45, 0, 1e-38, -1e-38}), same = listed(kF32, {1, 3}, {1e-45, 1e-45, 1e-45});
+  for (const HostTensor& data : {weights, same})
+    for (const char* form : {"map", "points"}) EXPECT_TRUE(tryDraw(context(), {"attention-heatmap", data, {{"form", form}, {"time", 1e300}}, {}}).ok());
+  const HostTensor timeline = listed(kF32, {3, 4}, {-3e38, 3e38, 3e38, 0, 3e38, -3e38, -3e38, 16777216, 0, 1e-45, 1e-45, 3});
+  for (double decay : {0.0, 2.0, -2.0, 1e300})
+    for (double now : {1.0, -1e300, 1e300})
+      for (const char* format : {"number", "date"})
+        EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"decay", decay}, {"currentTime", now}, {"timeFormat", format}, {"time", -1e300}}, {{"t"}, {"c"}, {"x", "y", "z"}}}).ok());
+  EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"timeStart", 1e300}}, {}}).ok());
+  EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"timeEnd", -1e300}}, {}}).ok());
+  EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"timeStart", 1}, {"timeEnd", 1 + 1e-15}, {"currentTime", 1}}, {}}).ok());
+}
+
 // Two drivers rasterise the same: every channel within 2 of 255, but for one pixel in a thousand, where an edge falls between two roundings.
 TEST(SceneDrivers, AgreeWithinTwoOf255) {
   const std::vector<TestDevice> devices = drawingDevices();
