@@ -36,8 +36,8 @@ void addStricter(std::vector<TestDevice>& devices, const DeviceInfo& info) {
   if (info.backend != Backend::Vulkan) return;
   TestDevice shortViews{info.id + " views-of-64K", info.id, [info] {
                           DeviceInfo lowered = info;
-                          // Pieces begin where the device can bind them: coarse offsets take longer views.
-                          lowered.maxViewBytes = std::max(64u << 10, info.viewAlignment << 10);
+                          // Pieces begin where the device can bind them: coarse offsets take longer views (64K at 16 bytes).
+                          lowered.maxViewBytes = std::max(64u << 10, info.viewAlignment << 12);
                           return vulkan::open(lowered);
                         }};
   shortViews.splitOnly = true;
