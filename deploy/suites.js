@@ -96,6 +96,23 @@ async function native(extra) {
   return judgeEnd(suite, result);
 }
 
+// Users' programs and pictures on two Vulkan drivers in one process, compared with each other: Mesa's, and SwiftShader of Chromium.
+async function drivers(extra) {
+  const folder = '/usr/share/vulkan/icd.d';
+  const mesa = fs.existsSync(folder) ? fs.readdirSync(folder).filter((file) => file.startsWith('lvp_icd')) : [];
+  const files = [...mesa.map((file) => path.join(folder, file)), '/usr/lib/chromium/vk_swiftshader_icd.json'].filter((file) => fs.existsSync(file));
+  if (files.length < 2) {
+    const reason = 'Mesa\'s software driver or Chromium\'s SwiftShader is not installed';
+    return { name: 'drivers', seconds: 0, passed: 0, failed: 0, skipped: 1, failures: [], skips: [{ name: 'drivers', reason }] };
+  }
+  const { suite, result } = await gtest('drivers', {
+    filter: '*KernelsOn*:*PicturesOn*:vulkan_drivers*',
+    env: { VK_DRIVER_FILES: files.join(':'), VK_ICD_FILENAMES: files.join(':') },  // the second for loaders before 1.3.207
+    extra,
+  });
+  return judgeEnd(suite, result);
+}
+
 // Every test that names Vulkan, under the validation layer: any message of the layer is a failure.
 async function validation(extra) {
   const { suite, result } = await gtest('validation', {
@@ -167,6 +184,7 @@ module.exports = {
   suites: {
     native,
     validation,
+    drivers,
     js,
     types,
     asan: (extra) => sanitized('asan', extra),

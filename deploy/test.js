@@ -3,7 +3,7 @@
 const { setup } = require('./setup');
 const { suites } = require('./suites');
 
-const kEveryday = ['native', 'validation', 'js', 'types'];
+const kEveryday = ['native', 'validation', 'drivers', 'js', 'types'];
 
 function print(suite) {
   const { name, passed, failed, skipped, seconds } = suite;

@@ -89,8 +89,8 @@ class Program {
 
 using Extent = std::array<uint32_t, 3>;
 
-// A buffer as a program sees it. The range is all it can reach: accesses past its end read zeros (or something of the range) and write
-// nothing, wherever its memory lies. The exception are CUDA kernels, whose source is trusted.
+// A buffer as a program sees it. The range is all it can reach: accesses past its end read zeros or something of the range, and write
+// nothing or something of the range, wherever its memory lies. The exception are CUDA kernels, whose source is trusted.
 struct ProgramView {
   BufferView view;
   bool written = true;  // false: the program's source can't write it

@@ -557,6 +557,7 @@ void main() { result = texture(map, uv); })"));
   }
   EXPECT_EQ(parts.gpu->allocatedBytes, settled);
   EXPECT_FALSE(parts.graphics->images.empty());
+  if (GetParam().name.ends_with("clamped")) return;  // what follows takes seconds, and has nothing to do with bounds
   const auto start = std::chrono::steady_clock::now();
   while (!parts.graphics->images.empty() && std::chrono::steady_clock::now() - start < std::chrono::seconds(20))
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
