@@ -264,4 +264,22 @@ std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const 
   return module;
 }
 
+std::shared_ptr<ProgramModule> embeddedKernel(const char* name, std::span<const uint32_t> compute) {
+  auto module = std::make_shared<ProgramModule>();
+  const std::string who = describeStage(name, Stage::Compute);
+  StageReflection reflection = reflectStage(who, Stage::Compute, "main", compute);
+  module->compute.assign(compute.begin(), compute.end());
+  ProgramInfo& info = module->info;
+  info.name = name;
+  info.needs = checkCapabilities(who, Stage::Compute, compute);
+  info.bindings = std::move(reflection.bindings);
+  info.groupSize = reflection.groupSize;
+  info.params = std::move(reflection.block.params);
+  info.paramBytes = reflection.block.bytes;
+  Hasher hasher = startHash("embedded", name);
+  hasher.bytes(compute.data(), compute.size_bytes());
+  module->id = hasher.finish();
+  return module;
+}
+
 }  // namespace switchyard

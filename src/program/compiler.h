@@ -32,7 +32,8 @@ ProgramId programId(const ShaderSource& source);
 std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source);
 std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source);
 
-// Modules of the shaders that the build embeds: read, not validated. `name` is for messages.
+// Modules of the shaders that the build embeds, whose parameters are push constants: read, not validated. `name` is for messages.
 std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const uint32_t> vertex, std::span<const uint32_t> fragment);
+std::shared_ptr<ProgramModule> embeddedKernel(const char* name, std::span<const uint32_t> compute);
 
 }  // namespace switchyard

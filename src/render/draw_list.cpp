@@ -22,6 +22,8 @@ ModulePtr sceneModule(const char* name, std::span<const uint32_t> vertex, std::s
   return embeddedShader(name, vertex, fragment);
 }
 
+ModulePtr sceneModule(const char* name, std::span<const uint32_t> compute) { return embeddedKernel(name, compute); }
+
 std::span<const ModulePtr> DrawList::modules() {
   static const std::array<ModulePtr, 3> made = {
       sceneModule("scene flat", {spirv::flat_vert, spirv::flat_vertWords}, {spirv::flat_frag, spirv::flat_fragWords}),

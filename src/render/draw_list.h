@@ -124,5 +124,6 @@ class DrawList {
 #define SWITCHYARD_SCENE_SHADER(stage) \
   namespace spirv { extern const uint32_t stage[]; extern const size_t stage##Words; }
 ModulePtr sceneModule(const char* name, std::span<const uint32_t> vertex, std::span<const uint32_t> fragment);
+ModulePtr sceneModule(const char* name, std::span<const uint32_t> compute);  // of shaders/scenes/<compute>.comp
 
 }  // namespace switchyard::render

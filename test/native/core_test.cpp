@@ -64,12 +64,12 @@ TEST(Half, OracleConversion) {
 TEST(Workloads, AllAreThere) {
   for (const char* name : {"add", "subtract", "multiply", "divide", "scale", "activation", "reduce", "normalize", "softmax", "layer-norm", "matmul", "attention", "top-k",
                            "similarity-search", "quantize", "dequantize", "pca-fit", "pca-transform", "pagerank", "force-layout", "evidence-timeline",
-                           "render/attention-heatmap", "render/evidence-timeline"}) {
+                           "render/attention-heatmap", "render/evidence-timeline", "render/document-network"}) {
     const Workload* workload = findWorkload(name);
     ASSERT_NE(workload, nullptr) << name;
     EXPECT_STREQ(workload->info.name, name);
   }
-  EXPECT_EQ(allWorkloads().size(), 23u);
+  EXPECT_EQ(allWorkloads().size(), 24u);
   EXPECT_EQ(findWorkload("graph"), nullptr);
   EXPECT_EQ(findWorkload(""), nullptr);
 }

@@ -1,0 +1,381 @@
+// render/document-network: a graph as discs and lines on a glow of their colours.
+//
+// All that grows with the graph is made on the device, from the inputs where they lie: network_place puts the nodes, network_edges adds the coverage
+// of every edge to a sum for each pixel, network_blur makes a light of the nodes; one pass over the picture turns sums and light into colours, and the
+// discs follow. A sum for each pixel, rather than a thin quad for each edge, because many edges lie over one another: blending them one by
+// one is what a rasteriser is slowest at, and adds up the rounding of eight bits.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "render/network_graph.h"
+#include "render/network_labels.h"
+#include "render/scene.h"
+
+namespace switchyard::render {
+
+SWITCHYARD_SCENE_SHADER(network_place_comp)
+SWITCHYARD_SCENE_SHADER(network_edges_comp)
+SWITCHYARD_SCENE_SHADER(network_blur_comp)
+SWITCHYARD_SCENE_SHADER(network_page_vert)
+SWITCHYARD_SCENE_SHADER(network_page_frag)
+SWITCHYARD_SCENE_SHADER(network_disc_vert)
+SWITCHYARD_SCENE_SHADER(network_disc_frag)
+
+namespace {
+
+enum Param : size_t { kNodeSize = kOwnParams, kEdgeOpacity, kMaxLabels, kGlow, kCentreX, kCentreY, kZoom, kColourMap };
+enum Text : size_t { kTitle, kNodeLabels, kGroupNames };
+enum Module : size_t { kPlace, kEdges, kBlur, kPage, kDisc };
+
+constexpr double kCycle = 12;               // seconds: all movement has a period that divides it
+constexpr float kLargest = 0.029f;          // radius of the highest rank, as a share of the square root of the panel's area
+constexpr float kDiscShare = 0.055f;        // of the panel's area that all discs may take together
+constexpr float kSmallest = 0.7f;           // pixels
+constexpr uint32_t kMostInFront = 256;      // nodes of high rank are drawn over all others
+constexpr float kLightCell = 6;             // pixels at 1280 x 720
+constexpr uint32_t kGroupsARow = 1024;      // of threads: network.glsl's threadIndex()
+constexpr double kMostLabelWidth = 190;
+
+struct NetworkParams {  // network.glsl: Push
+  float width = 0, height = 0;
+  Point centre, middle;
+  uint32_t cellsX = 0, cellsY = 0;
+  float scale = 1, cell = 1;
+  uint32_t nodes = 0, edges = 0;
+  float rankScale = 0, areaLow = 0, areaSpan = 0;
+  uint32_t colours = 0, grouped = 0;
+  float weightLow = 0, weightScale = 0, lineWidth = 1, opacity = 0, glow = 0, beat = 0, pulses = 0, ring = 0;
+  uint32_t paper = 0, line = 0, step = 0;
+};
+static_assert(sizeof(NetworkParams) == 112);
+
+// What is known of the picture before anything is recorded.
+struct Stage {
+  Sizes sizes;
+  const ThemeColours& colours;
+  Theme theme;
+  ColourMap map;
+  Box panel;
+  NetworkView view;
+  NetworkParams params;
+  std::vector<std::string> groupNames;
+};
+
+// Where dark and light pages let a colour map be seen: low ranks near the page, high ranks far from it.
+double mapPlace(Theme theme, double share) { return theme == Theme::Dark ? 0.34 + 0.62 * share : 0.80 - 0.62 * share; }
+
+Colour groupColour(const ThemeColours& colours, int64_t group) {
+  if (group < 0) return colours.muted;
+  const Colour base = colours.category(static_cast<uint64_t>(group));
+  const auto round = static_cast<uint64_t>(group) / colours.categories.size() % 3;  // the same hues again, paler and darker
+  return round == 0 ? base : mix(base, round == 1 ? colours.text : colours.axis, 0.42f);
+}
+
+float radiusOf(const NetworkParams& p, float rank) { return std::sqrt(p.areaLow + p.areaSpan * std::clamp(rank * p.rankScale, 0.0f, 1.0f)); }
+
+class DocumentNetwork final : public Scene {
+ public:
+  DocumentNetwork()
+      : Scene("render/document-network",
+              {{"rowOffsets", dtypeBit(DType::Int32)},
+               {"columns", dtypeBit(DType::Int32)},
+               {.name = "weights", .optional = true},
+               {.name = "positions", .optional = true},
+               {.name = "ranks", .optional = true},
+               {.name = "groups", .dtypes = dtypeBit(DType::Int32), .optional = true}},
+              {{.name = "nodeSize", .fallback = 1, .min = 0.05, .max = 20},
+               {.name = "edgeOpacity", .fallback = 0.6, .min = 0, .max = 1},
+               {.name = "maxLabels", .kind = ParamInfo::Kind::Integer, .fallback = 30, .min = 0, .max = 1000},
+               {.name = "glow", .fallback = 0.7, .min = 0, .max = 1},
+               {.name = "centreX", .fallback = kNotGiven},
+               {.name = "centreY", .fallback = kNotGiven},
+               {.name = "zoom", .fallback = 1, .min = 0.01, .max = 10000},
+               {.name = "colormap", .kind = ParamInfo::Kind::Choice, .choices = kColourMapNames}},
+              {"title", "labels", "groups"}) {}
+
+  Cost check(Call& call) const override {
+    requireRank(*this, call, kRowOffsets, 1);
+    requireRank(*this, call, kColumns, 1);
+    const uint64_t rows = call.shape(kRowOffsets)[0], m = call.shape(kColumns)[0];
+    if (rows == 0) refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes");
+    if (rows > (1u << 28)) refuse(*this, "there are " + std::to_string(rows - 1) + " nodes, but at most 268435455 can be drawn");
+    checkedUint(*this, m, "the number of edges");
+    requireShape(call, kWeights, Shape{m});
+    requireShape(call, kPositions, Shape{rows - 1, 2});
+    requireShape(call, kRanks, Shape{rows - 1});
+    requireShape(call, kGroups, Shape{rows - 1});
+    Cost cost = finishCheck(call);
+    cost.flops += 200.0 * static_cast<double>(rows) + 2000.0 * static_cast<double>(m);
+    if (!call.inputs[kPositions].present) cost.flops += layoutFlops(rows, m);
+    return cost;
+  }
+
+  Task record(Recorder& r, const Call& call) const override {
+    requireGraphics(r);
+    NetworkGraph graph;
+    co_await readNetwork(r, *this, call, graph);
+    const std::vector<std::string> labels = texts(call, kNodeLabels);
+    if (!labels.empty() && labels.size() != graph.nodes)
+      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but there are " + std::to_string(graph.nodes) + " nodes");
+    DrawList list(width(call), height(call));
+    Stage stage{Sizes(list.width(), list.height()), themeColours(theme(call)), theme(call), static_cast<ColourMap>(call.integer(kColourMap))};
+    stage.groupNames = texts(call, kGroupNames);
+    choosePlaces(list, stage, call, graph);
+    if (graph.nodes) {
+      chooseLook(stage, call, graph);
+      const std::vector<uint32_t> front = highestRanked(graph.ranks, kMostInFront);
+      drawGraph(r, list, stage, graph, front);
+      if (stage.sizes.hasText) drawLabels(list, stage, call, graph, labels);
+      drawKey(list, stage, graph);
+    } else if (stage.sizes.hasText) {
+      list.text("no documents", stage.panel.centre(), {.size = stage.sizes.body, .colour = stage.colours.muted, .align = Align::Middle, .centred = true});
+    }
+    drawTitle(list, stage.colours, stage.sizes, text(call, kTitle), subtitle(graph));
+    list.finish(r, stage.colours.page, call.outputs[0].view);
+  }
+
+ protected:
+  std::span<const ModulePtr> ownModules() const override {
+    static const std::array<ModulePtr, 5> made = {
+        sceneModule("scene network's nodes", {spirv::network_place_comp, spirv::network_place_compWords}),
+        sceneModule("scene network's edges", {spirv::network_edges_comp, spirv::network_edges_compWords}),
+        sceneModule("scene network's light", {spirv::network_blur_comp, spirv::network_blur_compWords}),
+        sceneModule("scene network", {spirv::network_page_vert, spirv::network_page_vertWords}, {spirv::network_page_frag, spirv::network_page_fragWords}),
+        sceneModule("scene network's discs", {spirv::network_disc_vert, spirv::network_disc_vertWords}, {spirv::network_disc_frag, spirv::network_disc_fragWords})};
+    return made;
+  }
+
+ private:
+  void requireShape(const Call& call, size_t input, const Shape& shape) const {
+    if (call.inputs[input].present && !(call.shape(input) == shape))
+      refuse(*this, "the shape of '" + std::string(info.inputs[input].name) + "' is " + call.shape(input).text() + ", but must be " + shape.text());
+  }
+
+  static std::string subtitle(const NetworkGraph& graph) {
+    return countText(graph.nodes) + (graph.nodes == 1 ? " document, " : " documents, ") + countText(graph.edges) + (graph.edges == 1 ? " link" : " links");
+  }
+
+  // The panel between title and key.
+  void choosePlaces(DrawList& list, Stage& stage, const Call& call, const NetworkGraph& graph) const {
+    const Sizes& sizes = stage.sizes;
+    const auto width = static_cast<float>(list.width()), height = static_cast<float>(list.height());
+    Box& panel = stage.panel;
+    panel = {sizes.pad, sizes.pad, width - sizes.pad, height - sizes.pad};
+    if (sizes.hasText) {
+      panel.top += text(call, kTitle).empty() ? sizes.body + sizes.gap : sizes.title + sizes.body + 2 * sizes.gap;
+      if (graph.nodes) panel.bottom -= sizes.small + 2 * sizes.gap;
+    }
+    if (panel.width() < 8 || panel.height() < 8) {
+      panel = {0, 0, width, height};
+      stage.sizes.hasText = false;
+    }
+  }
+
+  void chooseLook(Stage& stage, const Call& call, const NetworkGraph& graph) const {
+    NetworkParams& p = stage.params;
+    const float unit = std::max(stage.sizes.unit, 0.25f), zoom = call.number(kZoom);
+    p.width = static_cast<float>(width(call)), p.height = static_cast<float>(height(call));
+    p.nodes = graph.nodes, p.edges = graph.edges;
+    chooseSizes(stage, call.number(kNodeSize) * std::sqrt(zoom), graph);
+    const float room = std::min(std::ceil(radiusOf(p, graph.rankHigh)), std::min(stage.panel.width(), stage.panel.height()) / 4);
+    Point extent;
+    stage.view = fitNetwork(graph.positions, stage.panel.grown(-room), &extent);
+    const float density = static_cast<float>(graph.edges) * meanEdge(graph, stage.view) / (extent.x * extent.y + 1000) / zoom;  // edges over a pixel
+    stage.view.scale *= zoom;
+    if (!std::isnan(call.params[kCentreX])) stage.view.centre.x = call.number(kCentreX);
+    if (!std::isnan(call.params[kCentreY])) stage.view.centre.y = call.number(kCentreY);
+    p.centre = stage.view.centre, p.middle = stage.view.middle, p.scale = stage.view.scale;
+    p.cell = std::max(kLightCell * unit, 2.0f);
+    p.cellsX = static_cast<uint32_t>(std::ceil(p.width / p.cell)), p.cellsY = static_cast<uint32_t>(std::ceil(p.height / p.cell));
+    p.grouped = !graph.groups.empty();
+    p.weightLow = graph.weightLow;
+    p.weightScale = graph.weightHigh > graph.weightLow ? 1 / (graph.weightHigh - graph.weightLow) : 0;
+    p.lineWidth = std::max(unit * (1 + 1.2f / (1 + static_cast<float>(graph.edges) / 400)), 1.0f);
+    // The more edges lie over one another, the fainter is each.
+    const float opacity = call.number(kEdgeOpacity) / std::pow(1 + 1.5f * density * p.lineWidth, 0.75f);
+    p.opacity = -std::log2(1 - std::min(opacity, 0.995f));
+    p.glow = call.number(kGlow);
+    p.beat = static_cast<float>(std::fmod(call.params[kTime], kCycle));
+    p.pulses = std::min(1.0f, 4000.0f / static_cast<float>(graph.edges + 1));
+    p.ring = unit * (graph.nodes < 3000 ? 1.2f : 0.5f);
+    p.paper = stage.colours.page.packed();
+    p.line = mix(stage.colours.axis, stage.colours.muted, stage.theme == Theme::Dark ? 0.5f : 0.3f).with(0.7f).packed();
+  }
+
+  // Areas grow with ranks between two limits that leave most of the panel free.
+  static void chooseSizes(Stage& stage, float size, const NetworkGraph& graph) {
+    NetworkParams& p = stage.params;
+    p.rankScale = graph.rankHigh > 0 ? 1 / graph.rankHigh : 0;
+    const float panel = stage.panel.width() * stage.panel.height(), most = kLargest * kLargest * panel, least = most / 50;
+    const float mean = least + (most - least) * std::clamp(graph.rankMean * p.rankScale, 0.0f, 1.0f);
+    const float shrink = std::min(1.0f, kDiscShare * panel / (3.1415927f * mean * static_cast<float>(graph.nodes)));
+    const float low = std::max(least * shrink, kSmallest * kSmallest), high = std::max(most * shrink, 9 * kSmallest * kSmallest);
+    p.areaLow = low * size * size, p.areaSpan = (high - low) * size * size;
+  }
+
+  // The colours of groups from -1 on, or those of ranks from the lowest to the highest.
+  static std::vector<uint32_t> colourTable(const Stage& stage, const NetworkGraph& graph) {
+    std::vector<uint32_t> table;
+    if (graph.groups.empty()) {
+      for (uint32_t i = 0; i < kColourMapSteps; ++i) table.push_back(colourAt(stage.map, mapPlace(stage.theme, i / double(kColourMapSteps - 1))).packed());
+      return table;
+    }
+    const int32_t last = std::ranges::max(graph.groups);
+    for (int32_t group = -1; group <= last; ++group) table.push_back(groupColour(stage.colours, group).packed());
+    return table;
+  }
+
+  static BufferView uploaded(Recorder& r, std::span<const uint32_t> words) {
+    const std::span<uint32_t> host = r.hostMemory<uint32_t>(words.size());
+    std::copy(words.begin(), words.end(), host.begin());
+    const BufferView view = r.fresh(host.size_bytes());
+    r.upload(view, std::as_bytes(host));
+    return view;
+  }
+
+  void launch(Recorder& r, Module module, uint64_t threads, std::span<const ProgramView> views, const NetworkParams& p) const {
+    const uint64_t groups = (threads + 63) / 64;
+    const auto columns = static_cast<uint32_t>(std::min<uint64_t>(groups, kGroupsARow)), rows = static_cast<uint32_t>((groups + kGroupsARow - 1) / kGroupsARow);
+    r.launch(r.program(ownModules()[module]), {columns, rows, 1}, views, std::as_bytes(std::span(&p, 1)));
+  }
+
+  void drawGraph(Recorder& r, DrawList& list, Stage& stage, const NetworkGraph& graph, std::span<const uint32_t> front) const {
+    NetworkParams& p = stage.params;
+    const std::vector<uint32_t> table = colourTable(stage, graph);
+    p.colours = static_cast<uint32_t>(table.size());
+    const uint64_t cells = uint64_t{p.cellsX} * p.cellsY, pixels = uint64_t{list.width()} * list.height();
+    const BufferView nodes = r.scratch(uint64_t{p.nodes} * 16), light = r.scratch(cells * 12), ink = r.scratch(pixels * 4);
+    const BufferView half = r.scratch(cells * 12), shine = r.scratch(cells * 4);
+    r.fill(light, 0);
+    r.fill(ink, 0);
+    const ProgramView place[] = {{graph.positionView, false}, {graph.rankView, false}, {graph.groupView, false}, {uploaded(r, table), false}, {nodes}, {light}};
+    launch(r, kPlace, p.nodes, place, p);
+    const ProgramView edges[] = {{graph.offsetView, false}, {graph.columnView, false}, {graph.weightView, false}, {nodes, false}, {ink}};
+    if (p.edges && p.opacity > 0) launch(r, kEdges, p.edges, edges, p);
+    const ProgramView across[] = {{light, false}, {half}}, down[] = {{half, false}, {shine}};
+    p.step = 0;
+    launch(r, kBlur, cells, across, p);
+    p.step = 1;
+    launch(r, kBlur, cells, down, p);
+
+    Draw page = drawOf(r, kPage, p);
+    page.blend = Blend::None;
+    page.vertices = 3;
+    page.buffers = {ink};
+    page.textures = {{.texels = shine, .width = p.cellsX, .height = p.cellsY}};
+    list.draw(std::move(page));
+    const std::vector<uint32_t> rising(front.rbegin(), front.rend());
+    const BufferView order = uploaded(r, rising);
+    for (bool inFront : {false, true}) {
+      p.step = inFront;
+      if (!inFront && p.nodes == front.size()) continue;
+      Draw discs = drawOf(r, kDisc, p);
+      discs.vertices = 3;
+      discs.instances = inFront ? static_cast<uint32_t>(front.size()) : p.nodes;
+      discs.buffers = {nodes, order};
+      list.draw(std::move(discs));
+    }
+  }
+
+  Draw drawOf(Recorder& r, Module module, const NetworkParams& p) const {
+    Draw draw;
+    draw.program = r.program(ownModules()[module]);
+    const auto bytes = std::as_bytes(std::span(&p, 1));
+    draw.params.assign(bytes.begin(), bytes.end());
+    return draw;
+  }
+
+  static void drawLabels(DrawList& list, const Stage& stage, const Call& call, const NetworkGraph& graph, std::span<const std::string> labels) {
+    const auto most = static_cast<size_t>(call.integer(kMaxLabels));
+    if (labels.empty() || !most) return;
+    std::vector<LabelPlace> places;
+    for (uint32_t node : highestRanked(graph.ranks, most * 8 + 64))
+      places.push_back({stage.view(graph.positions[2 * size_t{node}], graph.positions[2 * size_t{node} + 1]), radiusOf(stage.params, graph.ranks[node]), labels[node]});
+    const float mostWidth = static_cast<float>(kMostLabelWidth) * std::max(stage.sizes.unit, 0.5f);
+    for (const PlacedLabel& label : placeLabels(places, stage.panel, stage.sizes.body, stage.sizes.small, most, mostWidth))
+      list.text(places[label.place].text, baseline(label),
+                {.size = label.size, .colour = stage.colours.text, .mostWidth = mostWidth, .halo = stage.colours.page.with(0.55f)});
+  }
+
+  // Below: what colours mean, and what sizes and lines mean.
+  static void drawKey(DrawList& list, const Stage& stage, const NetworkGraph& graph) {
+    const Sizes& sizes = stage.sizes;
+    if (!sizes.hasText) return;
+    const float middle = static_cast<float>(list.height()) - sizes.pad - sizes.small / 2, left = sizes.pad, right = static_cast<float>(list.width()) - sizes.pad;
+    const float width = drawSizeKey(list, stage, graph, right, middle);
+    const float room = right - width - left - 4 * sizes.gap;
+    if (graph.groups.empty()) {
+      drawRankKey(list, stage, graph, {left, middle}, room);
+      return;
+    }
+    std::vector<uint64_t> counts(static_cast<size_t>(std::ranges::max(graph.groups)) + 2);
+    for (int32_t group : graph.groups) ++counts[static_cast<size_t>(group + 1)];
+    std::vector<size_t> order;
+    for (size_t i = 0; i < counts.size(); ++i)
+      if (counts[i]) order.push_back(i);
+    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return counts[a] > counts[b]; });
+    std::vector<LegendItem> items;
+    for (size_t i : order) {
+      const std::string name = i == 0 ? "none" : i - 1 < stage.groupNames.size() ? stage.groupNames[i - 1] : "group " + std::to_string(i - 1);
+      items.push_back({name, groupColour(stage.colours, static_cast<int64_t>(i) - 1)});
+    }
+    drawLegend(list, stage.colours, sizes, items, {left, middle}, room);
+  }
+
+  static const char* rankName(const NetworkGraph& graph) { return graph.ranked ? "rank" : "links"; }
+
+  // Ends at `right`. Returns its width.
+  static float drawSizeKey(DrawList& list, const Stage& stage, const NetworkGraph& graph, float right, float middle) {
+    const Sizes& sizes = stage.sizes;
+    const bool weighted = stage.params.weightScale > 0;
+    const std::string text = std::string(rankName(graph)) + " " + numberText(graph.rankLow, 2) + " to " + numberText(graph.rankHigh, 2);
+    const std::string lines = "similarity " + numberText(graph.weightLow, 2) + " to " + numberText(graph.weightHigh, 2);
+    const TextStyle style{.size = sizes.small, .colour = stage.colours.muted, .centred = true};
+    const float step = sizes.small * 0.95f, gap = sizes.gap;
+    float x = right;
+    if (weighted) {
+      x -= textWidth(lines, sizes.small);
+      list.text(lines, {x, middle}, style);
+      x -= gap;
+      for (int i = 2; i >= 0; --i, x -= step * 1.5f)
+        list.line({x - step * 1.2f, middle}, {x, middle}, sizes.line * (1 + 0.5f * static_cast<float>(i)), stage.colours.muted.with(0.3f + 0.35f * static_cast<float>(i)));
+      x -= gap;
+    }
+    x -= textWidth(text, sizes.small);
+    list.text(text, {x, middle}, style);
+    x -= gap;
+    for (int i = 2; i >= 0; --i) {
+      const float radius = sizes.small * (0.16f + 0.17f * static_cast<float>(i));
+      list.disc({x - radius, middle}, radius, stage.colours.muted);
+      x -= 2 * radius + gap * 0.5f;
+    }
+    return right - x;
+  }
+
+  static void drawRankKey(DrawList& list, const Stage& stage, const NetworkGraph& graph, Point at, float room) {
+    const Sizes& sizes = stage.sizes;
+    const TextStyle style{.size = sizes.small, .colour = stage.colours.muted, .centred = true};
+    const std::string low = numberText(graph.rankLow, 2), high = numberText(graph.rankHigh, 2), name = rankName(graph);
+    const float bar = std::round(110 * sizes.unit), words = textWidth(low, sizes.small) + textWidth(high, sizes.small) + textWidth(name, sizes.small);
+    if (bar < 8 || bar + words + 3 * sizes.gap > room) return;
+    list.text(low, at, style);
+    const float left = std::round(at.x + textWidth(low, sizes.small) + sizes.gap), half = std::max(std::round(sizes.small * 0.35f), 2.0f);
+    // Colours follow the root of the rank, as radii do.
+    const double first = graph.rankHigh > 0 ? std::sqrt(graph.rankLow / graph.rankHigh) : 0;
+    for (float x = 0; x < bar; ++x) {
+      const Colour colour = colourAt(stage.map, mapPlace(stage.theme, first + (1 - first) * x / (bar - 1)));
+      list.box({left + x, at.y - half, left + x + 1, at.y + half}, colour);
+    }
+    list.text(high + "  " + name, {left + bar + sizes.gap, at.y}, style);
+  }
+};
+
+}  // namespace
+}  // namespace switchyard::render
+
+namespace switchyard {
+
+const Workload& renderDocumentNetworkWorkload() { static const render::DocumentNetwork w; return w; }
+
+}  // namespace switchyard
