@@ -64,7 +64,8 @@ class AttentionHeatmap final : public Scene {
     checkZoom(call, kZoomLeft, kZoomRight, columns, "columns");
     checkZoom(call, kZoomTop, kZoomBottom, rows, "rows");
     if (call.params[kMinimum] >= call.params[kMaximum])
-      refuse(*this, "parameter 'minimum' is " + numberText(call.params[kMinimum], 6) + ", but must be below 'maximum', " + numberText(call.params[kMaximum], 6));
+      refuse(*this, "parameter 'minimum' is " + numberText(call.params[kMinimum], 6) + ", but must be below 'maximum', " +
+                        numberText(call.params[kMaximum], 6));
     Cost cost = finishCheck(call);
     cost.flops += 4.0 * static_cast<double>(call.inputs[0].spec.elements());
     return cost;
@@ -104,15 +105,15 @@ class AttentionHeatmap final : public Scene {
     if (high > static_cast<double>(most))
       refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) + ", but there are " + std::to_string(most) + " " + what);
     if (most && high - low < kLeastZoom)
-      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) + ", but must be above '" + info.params[from].name + "', " +
-                        numberText(low, 6) + ", by at least 0.01");
+      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) + ", but must be above '" +
+                        info.params[from].name + "', " + numberText(low, 6) + ", by at least 0.01");
   }
 
   std::vector<std::string> labels(const Call& call, size_t section, uint64_t count) const {
     std::vector<std::string> items = texts(call, section);
     if (!items.empty() && items.size() != count)
-      refuse(*this, "text '" + std::string(info.texts[section]) + "' has " + std::to_string(items.size()) + " labels, but 'weights' has " + std::to_string(count) +
-                        (section == kRowLabels ? " rows" : " columns"));
+      refuse(*this, "text '" + std::string(info.texts[section]) + "' has " + std::to_string(items.size()) + " labels, but 'weights' has " +
+                        std::to_string(count) + (section == kRowLabels ? " rows" : " columns"));
     return items;
   }
 
@@ -149,13 +150,8 @@ class AttentionHeatmap final : public Scene {
     else look.low = 0, look.high = 1;
   }
 
-  void drawCells(Recorder& r, DrawList& list, const Call& call, const HeatmapLook& look, const HeatmapLayout& layout, const Matrix& matrix) const {
+  HeatmapParams paramsOf(const HeatmapLook& look, const HeatmapLayout& layout, uint64_t firstRow, uint64_t rows) const {
     const Window& window = look.window;
-    const uint64_t firstRow = static_cast<uint64_t>(window.top), rows = static_cast<uint64_t>(std::ceil(window.bottom)) - firstRow;
-    const std::span<const uint32_t> table = colourMapTable(look.map);
-    const BufferView tableView = r.fresh(table.size_bytes());
-    r.upload(tableView, std::as_bytes(table));  // static: it outlives the job
-
     HeatmapParams p{};
     p.width = static_cast<float>(look.width), p.height = static_cast<float>(look.height);
     p.left = layout.panel.left, p.top = layout.panel.top, p.extentX = layout.panel.width(), p.extentY = layout.panel.height();
@@ -165,34 +161,47 @@ class AttentionHeatmap final : public Scene {
     p.low = static_cast<float>(look.low), p.scale = static_cast<float>(1 / (look.high - look.low));
     p.gap = layout.cellGap;
     p.gapColour = themeColours(look.theme).page.packed();
-    const double time = call.params[kTime];
-    const bool moving = time != 0;
+    p.blockX = layout.blockColumns, p.blockY = layout.blockRows;
+    return p;
+  }
 
+  void drawCells(Recorder& r, DrawList& list, const Call& call, const HeatmapLook& look, const HeatmapLayout& layout, const Matrix& matrix) const {
+    const uint64_t firstRow = static_cast<uint64_t>(look.window.top), rows = static_cast<uint64_t>(std::ceil(look.window.bottom)) - firstRow;
+    const std::span<const uint32_t> table = colourMapTable(look.map);
+    const BufferView tableView = r.fresh(table.size_bytes());
+    r.upload(tableView, std::as_bytes(table));  // static: it outlives the job
     Draw draw;
     draw.buffers = {r.aligned(matrix.view(firstRow, rows)), tableView};
     r.requireBindable(draw.buffers[0].size, "the part of 'weights' that is drawn");
     draw.vertices = 6;
-    const size_t module = look.points ? kPointsModule : p.cellsX <= p.extentX && p.cellsY <= p.extentY ? kClose : kFar;
-    draw.program = r.program(ownModules()[module]);
-    if (look.points) {
-      p.phase = static_cast<float>(std::fmod(time / kBeatSeconds, 1.0));
-      p.pulse = moving ? 0.16f : 0.0f;
-      p.blockX = layout.blockColumns, p.blockY = layout.blockRows;
-      auto blocks = [](float from, float count, uint32_t block) {
-        return (static_cast<uint32_t>(std::ceil(from + count)) + block - 1) / block - static_cast<uint32_t>(from) / block;
-      };
-      draw.instances = blocks(p.windowX, p.cellsX, p.blockX) * blocks(p.windowY, p.cellsY, p.blockY);
-    } else {
-      p.phase = static_cast<float>(std::fmod(time / kSweepSeconds, 1.0));
-      p.shine = moving ? 0.55f : 0.0f;
-      draw.blend = Blend::None;  // cells are opaque
-    }
-    for (p.glow = look.points ? 1 : 0;; p.glow = 0) {  // light lies behind all points
+    HeatmapParams p = paramsOf(look, layout, firstRow, rows);
+    const double time = call.params[kTime];
+    auto add = [&] {
       const auto bytes = std::as_bytes(std::span(&p, 1));
       draw.params.assign(bytes.begin(), bytes.end());
       list.draw(draw);
-      if (!p.glow) break;
+    };
+    if (!look.points) {
+      draw.program = r.program(ownModules()[p.cellsX <= p.extentX && p.cellsY <= p.extentY ? kClose : kFar]);
+      draw.blend = Blend::None;  // cells are opaque
+      p.phase = static_cast<float>(std::fmod(time / kSweepSeconds, 1.0));
+      p.shine = time != 0 ? 0.55f : 0.0f;
+      add();
+      return;
     }
+    draw.program = r.program(ownModules()[kPointsModule]);
+    draw.instances = pointsOf(p.windowX, p.cellsX, p.blockX) * pointsOf(p.windowY, p.cellsY, p.blockY);
+    p.phase = static_cast<float>(std::fmod(time / kBeatSeconds, 1.0));
+    p.pulse = time != 0 ? 0.16f : 0.0f;
+    for (uint32_t glow : {1, 0}) {  // light lies behind all points
+      p.glow = glow;
+      add();
+    }
+  }
+
+  // Blocks of cells that the window touches, as heatmap_points.vert counts them.
+  static uint32_t pointsOf(float from, float count, uint32_t block) {
+    return (static_cast<uint32_t>(std::ceil(from + count)) + block - 1) / block - static_cast<uint32_t>(from) / block;
   }
 };
 

@@ -135,7 +135,8 @@ void drawColourBar(DrawList& list, const ThemeColours& colours, const Sizes& siz
   for (int row = 0; row < rows;) {  // rows of one colour together
     int end = row + 1;
     while (end < rows && table[index(end)] == table[index(row)]) ++end;
-    list.box({left, std::round(top) + static_cast<float>(row), right, std::round(top) + static_cast<float>(end)}, colourAt(bar.map, index(row) / double(kColourMapSteps - 1)));
+    const float first = std::round(top) + static_cast<float>(row), last = std::round(top) + static_cast<float>(end);
+    list.box({left, first, right, last}, colourAt(bar.map, static_cast<double>(index(row)) / (kColourMapSteps - 1)));
     row = end;
   }
   if (!sizes.hasText) return;

@@ -54,8 +54,10 @@ Lch along(std::span<const Lch> points, double t) {
 }
 
 Lch place(ColourMap map, double t) {
-  static constexpr Lch kAurora[] = {{0.24, 0.085, 312}, {0, 0.125, 288}, {0, 0.110, 246}, {0, 0.105, 196}, {0, 0.140, 160}, {0, 0.175, 128}, {0.95, 0.160, 106}};
-  static constexpr Lch kEmber[] = {{0.17, 0.030, 300}, {0, 0.120, 325}, {0, 0.170, 360}, {0, 0.190, 385}, {0, 0.170, 412}, {0, 0.150, 440}, {0.97, 0.080, 462}};
+  static constexpr Lch kAurora[] = {{0.24, 0.085, 312}, {0, 0.125, 288}, {0, 0.110, 246}, {0, 0.105, 196},
+                                    {0, 0.140, 160},    {0, 0.175, 128}, {0.95, 0.160, 106}};
+  static constexpr Lch kEmber[] = {{0.17, 0.030, 300}, {0, 0.120, 325}, {0, 0.170, 360}, {0, 0.190, 385},
+                                   {0, 0.170, 412},    {0, 0.150, 440}, {0.97, 0.080, 462}};
   switch (map) {
     case ColourMap::Aurora: return along(kAurora, t);
     case ColourMap::Ember: return along(kEmber, t);

@@ -59,7 +59,8 @@ void DrawList::add(Kind kind, const ShapeItem& item) {
 void DrawList::box(const Box& box, Colour fill) {
   const float left = std::round(box.left), top = std::round(box.top), right = std::round(box.right), bottom = std::round(box.bottom);
   if (!(right > left && bottom > top) || fill.a <= 0) return;
-  add(Kind::Flat, {.centre = {(left + right) / 2, (top + bottom) / 2}, .extent = {(right - left) / 2, (bottom - top) / 2}, .axis = {1, 0}, .fill = fill.packed()});
+  const Point centre{(left + right) / 2, (top + bottom) / 2}, extent{(right - left) / 2, (bottom - top) / 2};
+  add(Kind::Flat, {.centre = centre, .extent = extent, .axis = {1, 0}, .fill = fill.packed()});
 }
 
 void DrawList::roundBox(const Box& box, float radius, Colour fill, Colour edge, float edgeWidth) {
@@ -143,7 +144,8 @@ void DrawList::glyphs(std::span<const PlacedGlyph> placed, int dx, int dy, Colou
   for (const PlacedGlyph& one : placed) {
     const int x = one.x + dx, y = one.y + dy;
     const Glyph& glyph = *one.glyph;
-    if (x >= static_cast<int>(width_) || y >= static_cast<int>(height_) || x + static_cast<int>(glyph.width) <= 0 || y + static_cast<int>(glyph.height) <= 0) continue;
+    const int right = x + static_cast<int>(glyph.width), bottom = y + static_cast<int>(glyph.height);
+    if (x >= static_cast<int>(width_) || y >= static_cast<int>(height_) || right <= 0 || bottom <= 0) continue;
     extend(Kind::Glyph, static_cast<uint32_t>(glyphs_.size()));
     glyphs_.push_back({x, y, glyph.width, glyph.height, coverageOf(one.glyph), colour.packed()});
   }
@@ -169,7 +171,8 @@ template <class T> BufferView uploaded(Recorder& recorder, std::vector<T>& items
 
 }  // namespace
 
-Draw DrawList::drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes, BufferView glyphs, BufferView coverage) const {
+Draw DrawList::drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes, BufferView glyphs,
+                      BufferView coverage) const {
   if (batch.kind == Kind::Own) return own_[batch.first];
   Draw draw;
   draw.program = programs[static_cast<size_t>(batch.kind)];

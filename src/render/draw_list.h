@@ -107,7 +107,8 @@ class DrawList {
   void oriented(Point from, Point to, float width, Colour colour, bool round);
   void glyphs(std::span<const PlacedGlyph> placed, int dx, int dy, Colour colour);
   uint32_t coverageOf(const std::shared_ptr<const Glyph>& glyph);
-  Draw drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes, BufferView glyphs, BufferView coverage) const;
+  Draw drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes, BufferView glyphs,
+              BufferView coverage) const;
 
   const uint32_t width_, height_;
   Box clip_;

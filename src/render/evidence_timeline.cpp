@@ -59,7 +59,8 @@ class EvidenceTimelineScene final : public Scene {
     if (call.shape(0)[0] > kMostTimelinePoints)
       refuse(*this, "'timeline' has " + std::to_string(call.shape(0)[0]) + " rows, but can be drawn with at most " + std::to_string(kMostTimelinePoints));
     if (call.params[kTimeStart] >= call.params[kTimeEnd])
-      refuse(*this, "parameter 'timeStart' is " + numberText(call.params[kTimeStart], 6) + ", but must be below 'timeEnd', " + numberText(call.params[kTimeEnd], 6));
+      refuse(*this, "parameter 'timeStart' is " + numberText(call.params[kTimeStart], 6) + ", but must be below 'timeEnd', " +
+                        numberText(call.params[kTimeEnd], 6));
     Cost cost = finishCheck(call);
     cost.flops += 400.0 * static_cast<double>(call.shape(0)[0]);
     return cost;
@@ -82,6 +83,7 @@ class EvidenceTimelineScene final : public Scene {
     list.noClip();
     drawNow(list, stage, call);
     drawNames(list, stage, points, labels);
+    if (points.empty()) drawNothing(list, stage);
     list.finish(r, stage.colours.page, call.outputs[0].view);
   }
 
@@ -175,8 +177,6 @@ class EvidenceTimelineScene final : public Scene {
                 {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle, .centred = true, .degrees = 90, .mostWidth = panel.height()});
       drawCategories(list, stage, texts(call, kCategories), points);
     }
-    if (points.empty() && sizes.hasText)
-      list.text("no evidence", panel.centre(), {.size = sizes.title, .colour = stage.colours.muted, .align = Align::Middle, .centred = true, .mostWidth = panel.width()});
   }
 
   // At the right, beside the subtitle: the categories that there are.
@@ -273,7 +273,8 @@ class EvidenceTimelineScene final : public Scene {
     const float left = std::clamp(x - width / 2, 1.0f, std::max(1.0f, static_cast<float>(list.width()) - width - 1));
     const Box tag{left, panel.top - high - sizes.gap * 0.5f, left + width, panel.top - sizes.gap * 0.5f};
     list.roundBox(tag, high / 2, stage.colours.accent);
-    list.text(name, tag.centre(), {.size = sizes.small, .colour = isLight(stage.colours.accent) ? fromHex(0x101418) : fromHex(0xFFFFFF), .align = Align::Middle, .centred = true});
+    const Colour ink = isLight(stage.colours.accent) ? fromHex(0x101418) : fromHex(0xFFFFFF);
+    list.text(name, tag.centre(), {.size = sizes.small, .colour = ink, .align = Align::Middle, .centred = true});
   }
 
   // The heaviest first, as long as they touch neither each other nor the edge.
@@ -298,14 +299,25 @@ class EvidenceTimelineScene final : public Scene {
       const Box right{disc.right + 2, disc.centre().y - high / 2, disc.right + 2 + width + 4, disc.centre().y + high / 2};
       const Box left{disc.left - 6 - width, right.top, disc.left - 2, right.bottom};
       for (const Box& box : {right, left}) {
-        const bool inside = box.left >= stage.panel.left && box.right <= stage.panel.right && box.top >= stage.panel.top && box.bottom <= stage.panel.bottom;
+        const bool inside = box.left >= stage.panel.left && box.right <= stage.panel.right && box.top >= stage.panel.top
+                            && box.bottom <= stage.panel.bottom;
         if (!inside || std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return other.overlaps(box); })) continue;
-        list.text(name, {box.left + 2, box.centre().y}, {.size = sizes.small, .colour = stage.colours.text, .centred = true, .halo = stage.colours.panel.with(0.6f)});
+        list.text(name, {box.left + 2, box.centre().y},
+                  {.size = sizes.small, .colour = stage.colours.text, .centred = true, .halo = stage.colours.panel.with(0.6f)});
         taken.push_back(box);
         ++named;
         break;
       }
     }
+  }
+
+  static void drawNothing(DrawList& list, const Stage& stage) {
+    const Sizes& sizes = stage.sizes;
+    if (!sizes.hasText) return;
+    const Point middle = stage.panel.centre();
+    const float half = textWidth("no evidence", sizes.body) / 2 + sizes.gap * 1.5f, high = sizes.body;
+    list.roundBox({middle.x - half, middle.y - high, middle.x + half, middle.y + high}, high, stage.colours.panel, stage.colours.axis, sizes.line);
+    list.text("no evidence", middle, {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle, .centred = true});
   }
 
   static Box discBox(const Stage& stage, const TimelinePoint& point, size_t count) {

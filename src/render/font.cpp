@@ -162,7 +162,8 @@ std::vector<char32_t> decodeUtf8(std::string_view text) {
     for (; got < more && i < text.size() && (static_cast<uint8_t>(text[i]) & 0xC0) == 0x80; ++got) {
       // The second byte tells over-long forms, surrogates and what lies beyond U+10FFFF: there the sequence ends, as Unicode recommends.
       const auto next = static_cast<uint8_t>(text[i]);
-      if (got == 0 && ((first == 0xE0 && next < 0xA0) || (first == 0xED && next > 0x9F) || (first == 0xF0 && next < 0x90) || (first == 0xF4 && next > 0x8F))) break;
+      const uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80, high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+      if (got == 0 && (next < low || next > high)) break;
       value = value << 6 | (next & 63);
       ++i;
     }

@@ -1,4 +1,5 @@
-// Labels take what they need up to a share of the picture; what is left is the panel's, whose cells are at most three times as wide as high.
+// Labels take what they need up to a share of the picture; what is left is the panel's,
+// whose cells are at most three times as wide as high, or as high as wide.
 #include "render/heatmap_layout.h"
 
 #include <algorithm>
@@ -8,16 +9,20 @@ namespace switchyard::render {
 namespace {
 
 constexpr float kMostStretch = 3.0f;       // of a cell's longer side to its shorter
+constexpr float kLeastPanel = 0.4f;         // of the room there is, however long and thin the matrix
 constexpr float kMostRowLabels = 0.2f;     // of the width
 constexpr float kMostColumnLabels = 0.22f; // of the height
 constexpr float kPointPitch = 7;           // pixels between points at least, at 1280 x 720
 
 std::string subtitle(const HeatmapLook& look, const HeatmapLayout& layout) {
   std::string text = countText(look.rows) + " \u00d7 " + countText(look.columns) + " weights";
-  if (look.heads > 1) text += look.head < 0 ? ", mean of " + countText(look.heads) + " heads" : ", head " + std::to_string(look.head) + " of " + countText(look.heads);
+  if (look.heads > 1)
+    text += look.head < 0 ? ", mean of " + countText(look.heads) + " heads" : ", head " + std::to_string(look.head) + " of " + countText(look.heads);
   const Window& w = look.window;
   if (w.left > 0 || w.top > 0 || w.right < static_cast<double>(look.columns) || w.bottom < static_cast<double>(look.rows)) {
-    auto range = [](double from, double to) { return std::to_string(static_cast<uint64_t>(from)) + "\u2013" + std::to_string(static_cast<uint64_t>(std::ceil(to)) - 1); };
+    auto range = [](double from, double to) {
+      return std::to_string(static_cast<uint64_t>(from)) + "\u2013" + std::to_string(static_cast<uint64_t>(std::ceil(to)) - 1);
+    };
     text += "  \u00b7  rows " + range(w.top, w.bottom) + ", columns " + range(w.left, w.right);
   }
   if (look.points && layout.blockColumns * layout.blockRows > 1)
@@ -162,7 +167,8 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
       panel.right = std::floor(bar - 3 * sizes.gap);
     }
     chooseColumnLabels(look, *this);
-    panel.bottom = std::floor(bottom - std::ceil(fontMetrics(sizes.body).capHeight + fontMetrics(sizes.body).descent) - sizes.gap * 1.5f - columnLabelHeight - sizes.tick);
+    const float axisTitle = std::ceil(fontMetrics(sizes.body).capHeight + fontMetrics(sizes.body).descent) + sizes.gap * 1.5f;
+    panel.bottom = std::floor(bottom - axisTitle - columnLabelHeight - sizes.tick);
   }
   if (panel.width() < 8 || panel.height() < 8) {  // no room for anything else
     panel = {0, 0, width, height};
@@ -172,8 +178,8 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
   if (!cells) return;
   const float stretch = panel.width() / static_cast<float>(look.window.width()) / (panel.height() / static_cast<float>(look.window.height()));
   const float before = panel.width();
-  if (stretch > kMostStretch) panel.right = panel.left + std::max(1.0f, std::round(panel.width() * kMostStretch / stretch));
-  if (stretch < 1 / kMostStretch) panel.bottom = panel.top + std::max(1.0f, std::round(panel.height() * stretch * kMostStretch));
+  if (stretch > kMostStretch) panel.right = panel.left + std::round(panel.width() * std::max(kMostStretch / stretch, kLeastPanel));
+  if (stretch < 1 / kMostStretch) panel.bottom = panel.top + std::round(panel.height() * std::max(stretch * kMostStretch, kLeastPanel));
   if (const float spare = std::floor((before - panel.width()) / 2); spare > 0) {  // what is narrower than its place stands in its middle
     left += spare, panel.left += spare, panel.right += spare;
     if (bar > 0) bar = panel.right + 3 * sizes.gap;

@@ -91,7 +91,8 @@ void Matrix::makeOnDevice() {
     return;
   }
   view_ = recorder_.scratch(size * 4);
-  if (size > 0x7FFFFFFF || heads_ > 0x7FFFFFFF) refuse(workload_, "the mean of " + std::to_string(heads_) + " heads of " + std::to_string(size) + " weights is too large");
+  checkedUint(workload_, size, "the number of weights of a head");
+  checkedUint(workload_, heads_, "the number of heads");
   recorder_.requireBindable(all.size, "'weights'");
   const auto groups = (size + kMeanColumns - 1) / kMeanColumns;
   recorder_.launch(Kernel::column_mean, groups, {all, view_}, MeanParams{static_cast<uint32_t>(heads_), static_cast<uint32_t>(size)});
@@ -122,8 +123,8 @@ void Matrix::includeRange(std::span<const float> values) {
 
 void Matrix::refuseNan(uint64_t index) const {
   const uint64_t inHead = index % (rows_ * columns_);
-  refuse(workload_, "'weights' holds NaN at index " + std::to_string(index) + " (" + (heads_ > 1 ? "head " + std::to_string(index / (rows_ * columns_)) + ", " : "") +
-                        "row " + std::to_string(inHead / columns_) + ", column " + std::to_string(inHead % columns_) + ")");
+  const std::string head = heads_ > 1 ? "head " + std::to_string(index / (rows_ * columns_)) + ", " : "";
+  refuse(workload_, "'weights' holds NaN at index " + std::to_string(index) + " (" + head + "row " + std::to_string(inHead / columns_) + ", column " + std::to_string(inHead % columns_) + ")");
 }
 
 // Minimum and maximum, as two floats that the host reads.

@@ -16,10 +16,11 @@ TimelinePoint pointOf(const Workload& workload, const float row[4], uint64_t ind
   static constexpr const char* kNames[] = {"timestamp", "weight", "relevance", "category"};
   for (int i = 0; i < 4; ++i)
     if (!std::isfinite(row[i]))
-      refuse(workload, "'timeline' holds " + numberText(row[i], 6) + " at index " + std::to_string(index * 4 + static_cast<uint64_t>(i)) + " (row " + std::to_string(index) + ", " +
-                           kNames[i] + ")");
+      refuse(workload, "'timeline' holds " + numberText(row[i], 6) + " at index " + std::to_string(index * 4 + static_cast<uint64_t>(i)) +
+                           " (row " + std::to_string(index) + ", " + kNames[i] + ")");
   if (row[3] < 0 || row[3] > kMostCategory || row[3] != std::floor(row[3]))
-    refuse(workload, "'timeline' holds the category " + numberText(row[3], 6) + " in row " + std::to_string(index) + ", but categories are whole numbers from 0 on");
+    refuse(workload, "'timeline' holds the category " + numberText(row[3], 6) + " in row " + std::to_string(index) +
+                         ", but categories are whole numbers from 0 on");
   return {row[0], row[1], row[2], static_cast<uint32_t>(row[3])};
 }
 
@@ -35,11 +36,12 @@ Task readTimeline(Recorder& recorder, const Workload& workload, const Value& tim
     co_await recorder.sync();
     bytes = host.data();
   }
+  const bool half = timeline.spec.dtype == DType::Float16;
   points.reserve(rows);
   for (uint64_t i = 0; i < rows; ++i) {
     float row[4];
     for (uint64_t j = 0; j < 4; ++j)
-      row[j] = timeline.spec.dtype == DType::Float16 ? widened(reinterpret_cast<const uint16_t*>(bytes)[i * 4 + j]) : reinterpret_cast<const float*>(bytes)[i * 4 + j];
+      row[j] = half ? widened(reinterpret_cast<const uint16_t*>(bytes)[i * 4 + j]) : reinterpret_cast<const float*>(bytes)[i * 4 + j];
     points.push_back(pointOf(workload, row, i));
   }
 }
