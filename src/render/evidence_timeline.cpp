@@ -288,6 +288,10 @@ class EvidenceTimelineScene final : public Scene {
       return points[a].weight != points[b].weight ? points[a].weight > points[b].weight : a < b;
     });
     std::vector<Box> taken;
+    if (stage.now >= stage.x.low && stage.now <= stage.x.high) {
+      const auto x = static_cast<float>(stage.x(stage.now));
+      taken.push_back({x - 2, stage.panel.top, x + 2, stage.panel.bottom});
+    }
     for (size_t i = 0; i < look; ++i) taken.push_back(discBox(stage, points[order[i]], points.size()));
     size_t named = 0;
     for (size_t i = 0; i < look && named < kMostNamed; ++i) {
