@@ -302,8 +302,8 @@ export interface ShaderWorkload {
   inputs?: Record<string, InputTensor>;
   /** Values, and pictures for samplers: [height, width] or [height, width, channels] of uint8 or float32. */
   uniforms?: Record<string, ParamValue | InputTensor>;
-  /** 'alpha' when left out. */
-  blend?: 'none' | 'alpha' | 'additive';
+  /** 'alpha' when left out: colours are not multiplied by their alpha; 'premultiplied': they are; 'additive': colour times alpha is added. */
+  blend?: 'none' | 'alpha' | 'additive' | 'premultiplied';
   /** Red, green, blue and alpha from 0 to 1; transparent black when left out. */
   background?: readonly number[];
   /** Four samples a pixel; true when left out. */

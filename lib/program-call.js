@@ -31,7 +31,7 @@ const kKernelKeys = new Set(['type', 'kernel', 'inputs', 'outputs', 'params', 't
 const kShaderKeys = new Set(['type', 'shader', 'width', 'height', 'primitive', 'count', 'instances', 'attributes', 'inputs', 'uniforms', 'blend', 'background', 'antialias', 'id']);
 const kOutputKeys = new Set(['shape', 'dtype']);
 const kPrimitives = ['points', 'lines', 'triangles'];
-const kBlends = ['none', 'alpha', 'additive'];
+const kBlends = ['none', 'alpha', 'additive', 'premultiplied'];
 const kImage = ['image'];
 const kKernelCall = 1, kShaderCall = 2;
 const kAttribute = 0, kBuffer = 1, kSampler = 2;

@@ -105,7 +105,8 @@ struct Texture {
 };
 
 enum class Primitive : uint8_t { Points, Lines, Triangles };
-enum class Blend : uint8_t { None, Alpha, Additive };  // None: replaces; Alpha: straight alpha over; Additive: colour * alpha is added
+// None: replaces; Alpha: straight alpha over; Additive: colour * alpha is added; Premultiplied: over, the colour holds its alpha already.
+enum class Blend : uint8_t { None, Alpha, Additive, Premultiplied };
 
 struct Draw {
   std::shared_ptr<const Program> program;  // of a Shader

@@ -82,7 +82,7 @@ ShaderCall readShaderCall(const ProgramWorkload& workload, const Call& call) {
   read.primitive = static_cast<Primitive>(numbers.count(0, 2, "primitive"));
   read.vertices = static_cast<uint32_t>(numbers.count(0, kMostThreads - 1, "count"));
   read.instances = static_cast<uint32_t>(numbers.count(0, kMostThreads - 1, "instances"));
-  read.blend = static_cast<Blend>(numbers.count(0, 2, "blend"));
+  read.blend = static_cast<Blend>(numbers.count(0, 3, "blend"));
   read.samples = static_cast<uint32_t>(numbers.count(1, 4, "samples"));
   if (read.samples != 1 && read.samples != 4) refuse(workload, "samples is " + std::to_string(read.samples) + ", but must be 1 or 4");
   for (float& channel : read.background) {

@@ -17,7 +17,7 @@ VkPrimitiveTopology topologyOf(Primitive primitive) {
 VkPipelineColorBlendAttachmentState blendOf(Blend blend, bool coloured) {
   VkPipelineColorBlendAttachmentState state{};
   state.blendEnable = blend != Blend::None;
-  state.srcColorBlendFactor = VK_BLEND_FACTOR_SRC_ALPHA;
+  state.srcColorBlendFactor = blend == Blend::Premultiplied ? VK_BLEND_FACTOR_ONE : VK_BLEND_FACTOR_SRC_ALPHA;
   state.srcAlphaBlendFactor = VK_BLEND_FACTOR_ONE;
   state.dstColorBlendFactor = state.dstAlphaBlendFactor = blend == Blend::Additive ? VK_BLEND_FACTOR_ONE : VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA;
   state.colorBlendOp = state.alphaBlendOp = VK_BLEND_OP_ADD;
