@@ -300,8 +300,11 @@ export interface ShaderWorkload {
   attributes?: Record<string, InputTensor>;
   /** Storage buffers, by name. */
   inputs?: Record<string, InputTensor>;
-  /** Values, and pictures for samplers: [height, width] or [height, width, channels] of uint8 or float32. */
-  uniforms?: Record<string, ParamValue | InputTensor>;
+  /**
+   * Values, and pictures for samplers: [height, width] or [height, width, channels] of uint8 or float32, sampled with `filter`
+   * ('linear' when left out), rows in the order of their second texture coordinate.
+   */
+  uniforms?: Record<string, ParamValue | (InputTensor & { filter?: 'linear' | 'nearest' })>;
   /** 'alpha' when left out: colours are not multiplied by their alpha; 'premultiplied': they are; 'additive': colour times alpha is added. */
   blend?: 'none' | 'alpha' | 'additive' | 'premultiplied';
   /** Red, green, blue and alpha from 0 to 1; transparent black when left out. */

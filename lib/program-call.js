@@ -34,7 +34,7 @@ const kPrimitives = ['points', 'lines', 'triangles'];
 const kBlends = ['none', 'alpha', 'additive', 'premultiplied'];
 const kImage = ['image'];
 const kKernelCall = 1, kShaderCall = 2;
-const kAttribute = 0, kBuffer = 1, kSampler = 2;
+const kAttribute = 0, kBuffer = 1, kSampler = 2, kNearestSampler = 3;
 
 /** @param {any} workload whether it runs a program of the user's */
 function isProgramJob(workload) {
@@ -255,6 +255,17 @@ function uniformsOf(workload, info, owner) {
 }
 
 /**
+ * @param {any} filter
+ * @param {string} name
+ * @param {string} owner
+ */
+function isNearest(filter, name, owner) {
+  if (filter !== undefined && filter !== 'linear' && filter !== 'nearest')
+    throw invalid(`${owner}: the filter of uniform '${name}' is ${show(filter)}, but must be 'linear' (the default) or 'nearest'`);
+  return filter === 'nearest';
+}
+
+/**
  * @param {any} workload
  * @returns {ProgramCall}
  */
@@ -285,7 +296,7 @@ function shaderCall(workload) {
     inputs.push({ name, kind: 'input', value });
   }
   for (const name of samplers) {
-    numbers.push(kSampler, imageNames.indexOf(name));
+    numbers.push(isNearest(workload.uniforms[name].filter, name, owner) ? kNearestSampler : kSampler, imageNames.indexOf(name));
     inputs.push({ name, kind: 'uniform', value: workload.uniforms[name] });
   }
   if (inputs.length > kMostInputs) throw invalid(`${owner}: it is given ${inputs.length} attributes, inputs and images, but can have at most ${kMostInputs}`);

@@ -93,7 +93,9 @@ ShaderCall readShaderCall(const ProgramWorkload& workload, const Call& call) {
   const uint64_t inputs = numbers.count(0, kMaxProgramInputs, "the number of inputs");
   for (uint64_t i = 0; i < inputs; ++i) {
     ShaderCall::Input input;
-    input.kind = static_cast<ShaderCall::Kind>(numbers.count(0, 2, "an input's kind"));
+    const uint64_t kind = numbers.count(0, 3, "an input's kind");
+    input.nearest = kind == 3;
+    input.kind = input.nearest ? ShaderCall::Kind::Image : static_cast<ShaderCall::Kind>(kind);
     size_t known = info.attributes.size();
     if (input.kind != ShaderCall::Kind::Attribute) {
       const auto wanted = input.kind == ShaderCall::Kind::Image ? ProgramBinding::Kind::Image : ProgramBinding::Kind::Buffer;

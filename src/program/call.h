@@ -25,6 +25,7 @@ struct ShaderCall {
   struct Input {
     Kind kind;
     uint32_t index;
+    bool nearest = false;  // of an image: the nearest texel instead of four mixed
   };
   std::vector<Input> inputs;
   std::span<const std::byte> params;

@@ -29,7 +29,7 @@ class ShaderWorkload final : public ProgramWorkload {
     const ShaderCall read = readShaderCall(*this, call);
     std::vector<bool> attributes(info.attributes.size()), buffers(buffers_.size()), images(images_.size());
     for (size_t i = 0; i < read.inputs.size(); ++i) {
-      const auto [kind, index] = read.inputs[i];
+      const auto [kind, index, nearest] = read.inputs[i];
       const Value& value = call.inputs[1 + i];
       const std::string name = "'" + nameOf(kind, index) + "'";
       auto& seen = kind == ShaderCall::Kind::Attribute ? attributes : kind == ShaderCall::Kind::Buffer ? buffers : images;
@@ -64,13 +64,13 @@ class ShaderWorkload final : public ProgramWorkload {
     draw.textures.resize(images_.size());
     draw.params.assign(read.params.begin(), read.params.end());
     for (size_t i = 0; i < read.inputs.size(); ++i) {
-      const auto [kind, index] = read.inputs[i];
+      const auto [kind, index, nearest] = read.inputs[i];
       const Value& value = call.inputs[1 + i];
       BufferView view = value.view.size ? r.aligned(value.view) : r.scratch(16);
       r.requireBindable(view.size, ("'" + nameOf(kind, index) + "'").c_str());
       if (kind == ShaderCall::Kind::Attribute) draw.attributes[index] = view;
       else if (kind == ShaderCall::Kind::Buffer) draw.buffers[index] = view;
-      else draw.textures[index] = textureOf(value.spec, view);
+      else draw.textures[index] = textureOf(value.spec, view, nearest);
     }
     const Picture picture{read.width, read.height, read.samples, read.background, call.outputs[0].view};
     r.draw(picture, {&draw, 1});
@@ -112,13 +112,14 @@ class ShaderWorkload final : public ProgramWorkload {
         refuse(*this, name + " has shape " + shape.text() + ", but an image is 1 to " + std::to_string(kMaxPictureExtent) + " wide and high");
   }
 
-  static Texture textureOf(const TensorSpec& spec, BufferView texels) {
+  static Texture textureOf(const TensorSpec& spec, BufferView texels, bool nearest) {
     Texture texture;
     texture.texels = texels;
     texture.height = static_cast<uint32_t>(spec.shape[0]);
     texture.width = static_cast<uint32_t>(spec.shape[1]);
     texture.channels = spec.shape.rank() == 3 ? static_cast<uint32_t>(spec.shape[2]) : 1;
     texture.isFloat = spec.dtype == DType::Float32;
+    texture.linear = !nearest;
     return texture;
   }
 

@@ -20,7 +20,7 @@ function workloadOf(drawing, shader) {
   const attributes = {}, uniforms = {};
   for (const [name, attribute] of Object.entries(drawing.attributes)) attributes[name] = isStrip ? unrolled(attribute, drawing.count) : attribute.data;
   for (const [name, value] of Object.entries(drawing.uniforms))
-    uniforms[name] = value.data ? { data: value.data, shape: [value.height, value.width, 4], dtype: 'uint8' } : value.length === 1 ? value[0] : value;
+    uniforms[name] = value.data ? { data: value.data, shape: [value.height, value.width, 4], dtype: 'uint8', filter: value.filter } : value.length === 1 ? value[0] : value;
   return {
     type: 'render', shader, width: drawing.width, height: drawing.height, primitive: isStrip ? 'triangles' : drawing.primitive,
     count: isStrip ? (drawing.count - 2) * 3 : drawing.count, attributes, uniforms, blend: kBlends[drawing.blend], background: drawing.background, antialias: false,
