@@ -1,0 +1,51 @@
+// A start with programs on disk: what loading them and making them ready takes, and how much of that is the driver's.
+'use strict';
+const gpu = require('../../..');
+const { native } = require('../../../lib/native');
+const { GPUContext } = require('../../../lib/context');
+const { prepareOn } = require('../../../lib/compiler');
+const { nextId, track } = require('../../../lib/jobs');
+const { smallKernel, smallJob } = require('../sources');
+const { now } = require('../../stats');
+
+// A run that compiles `count` kernels and leaves them, and the list of them, on disk.
+async function fill({ count }) {
+  const manager = gpu.createGPUClusterManager({ contextTypes: ['vulkan'], contextsPerWorker: 1, logLevel: 'error' });
+  await manager.ready;
+  for (let i = 0; i < count; ++i) await manager.executeWorkload(smallJob(await manager.compileKernel(smallKernel(i))));
+  await manager.close();
+}
+
+const load = (id, folder) => {
+  const number = nextId();
+  native.loadProgram(number, id, folder);
+  return track(number, undefined, undefined, (value) => value);
+};
+
+// What the warm-up of a worker does, one program after the other, so that parts add up.
+async function steps({ count }) {
+  const folder = native.cacheFolder(), context = await gpu.createContext({ device: 'vulkan' });
+  const from = now(), ids = native.loadWarmUp(folder);
+  let driver = 0, loaded = 0;
+  for (const id of ids) {
+    const program = await load(id, folder);
+    if (!program) continue;
+    ++loaded;
+    driver += (await prepareOn(GPUContext.handleOf(context), program)).ms;
+  }
+  const total = now() - from;
+  await context.close();
+  if (loaded !== count) throw new Error(`${loaded} of ${count} programs were found on disk`);
+  return { total, driver, beyond: total - driver };
+}
+
+// A manager's own start, to the first result of the last program.
+async function start({ count }) {
+  const from = now(), manager = gpu.createGPUClusterManager({ contextTypes: ['vulkan'], contextsPerWorker: 1, logLevel: 'error' });
+  await manager.ready;
+  const ready = now() - from, [{ shaderCount }] = manager.contexts();
+  await manager.close();
+  return { ready, programs: shaderCount };
+}
+
+module.exports = { fill, steps, start };
