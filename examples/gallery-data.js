@@ -14,13 +14,13 @@ const kTopics = {
 const kFamilies = [
   ['GNU', /^(A?GPL|LGPL|GFDL|Bison)/],
   ['BSD', /^(BSD|0BSD|FreeBSD|TCP-wrappers)/],
-  ['MIT, ISC, HPND', /^(MIT|ISC|HPND|X11|NTP|NCSA|Xfig|Xnet|SMLNJ|curl|OLDAP)/],
+  ['MIT, HPND', /^(MIT|ISC|HPND|X11|NTP|NCSA|Xfig|Xnet|SMLNJ|curl|OLDAP)/],
   ['Creative Commons', /^CC/],
-  ['Mozilla, Sun, IBM', /^(MPL|NPL|CDDL|CPL|EPL|IPL|SPL|SISSL|Nokia|CPAL|APSL|RPSL|CUA|SugarCRM)/],
-  ['European, CeCILL, OSL', /^(EUPL|CECILL|CeCILL|OSL|AFL|LiLiQ|etalab|DL-DE|OGL|NLOD)/],
-  ['Apache, Python, PHP', /^(Apache|PSF|Python|PHP|ZPL|ECL|CNRI|Zend|ImageMagick)/],
+  ['MPL, CDDL, EPL', /^(MPL|NPL|CDDL|CPL|EPL|IPL|SPL|SISSL|Nokia|CPAL|APSL|RPSL|CUA|SugarCRM)/],
+  ['OSL, EUPL, CeCILL', /^(EUPL|CECILL|CeCILL|OSL|AFL|LiLiQ|etalab|DL-DE|OGL|NLOD)/],
+  ['Apache, PHP', /^(Apache|PSF|Python|PHP|ZPL|ECL|CNRI|Zend|ImageMagick)/],
 ];
-const kOtherFamily = 'other families';
+const kOtherFamily = 'others';
 
 // What a licence asks of those who pass the work on. Checked in this order.
 const kKinds = [

@@ -9,9 +9,11 @@ const { readCorpus, sectionsOf, yearOf, families, kinds } = require('./gallery-d
 
 const kRowsOf = 'GPL-3.0-only', kColumnsOf = 'GPL-2.0-only';
 const kSharpness = 14;     // of the attention: a section looks at few others
-const kLinks = 6;          // edges from each licence at most
+const kLinks = 5;          // edges from each licence at most
 const kLeastAlike = 0.12;  // cosine
 const kIterations = 400;
+const kStretch = 1.6;     // the layout is round, the picture wide
+const kGlow = 0.5;
 const kDecay = 0.05;       // a year
 const size = { width: 1280, height: 720 };
 
@@ -52,12 +54,23 @@ async function linkLicences(ctx, { ids, documents, vectorizer }) {
   return { graph, ranks };
 }
 
-async function documentNetwork(ctx, { ids }, { graph, ranks }) {
+// Without the licences that are like no other: they would only stand around.
+function withoutLoners({ rowOffsets, columns, weights }, ranks) {
+  const linked = new Set(columns);
+  for (let row = 0; row + 1 < rowOffsets.length; ++row) if (rowOffsets[row + 1] > rowOffsets[row]) linked.add(row);
+  const kept = [...linked].sort((a, b) => a - b), place = new Map(kept.map((licence, i) => [licence, i]));
+  const offsets = Int32Array.from([0, ...kept.map((licence) => rowOffsets[licence + 1])]);  // loners have no edges: nothing moves
+  return { kept, graph: { rowOffsets: offsets, columns: columns.map((licence) => place.get(licence)), weights }, ranks: Float32Array.from(kept, (licence) => ranks.data[licence]) };
+}
+
+async function documentNetwork(ctx, { ids }, links) {
+  const { kept, graph, ranks } = withoutLoners(links.graph, links.ranks), names = kept.map((licence) => ids[licence]);
   const { positions } = await output(ctx, { type: 'force-layout', inputs: graph, params: { iterations: kIterations } });
-  const groups = Int32Array.from(ids, (id) => families.of(id));
+  for (let i = 0; i < positions.data.length; i += 2) positions.data[i] *= kStretch;
+  const groups = Int32Array.from(names, (id) => families.of(id));
   return {
     type: 'render', scene: 'document-network', ...size, inputs: { ...graph, positions, ranks, groups },
-    params: { title: 'Licences of the SPDX list, linked where their texts are alike', labels: ids, groups: families.names },
+    params: { glow: kGlow, title: 'Licences of the SPDX list, linked where their texts are alike', labels: names, groups: families.names },
   };
 }
 

@@ -39,11 +39,11 @@ const frames = {
     const at = heatmapAt(weights(512, 512));
     return async (time) => context.run(at(time));
   },
-  // One step of the layout, then the picture of where everything is now.
-  async network(context) {
+  // One step of the layout, then the picture of where everything is now. settled: steps that were made before.
+  async network(context, { settled }) {
     const inputs = graph(10_000, 50_000), { outputs: { ranks } } = await context.run({ type: 'pagerank', inputs });
     const step = (positions, iterations) => context.run({ type: 'force-layout', inputs: { ...inputs, ...(positions ? { positions } : {}) }, params: { iterations } });
-    let positions = (await step(undefined, 20)).outputs.positions;
+    let { positions } = (await step(undefined, settled)).outputs;
     return async (time) => {
       positions = (await step(positions, 1)).outputs.positions;
       return context.run({ type: 'render', scene: 'document-network', ...size, time, inputs: { ...inputs, positions, ranks } });
@@ -56,10 +56,10 @@ const frames = {
 };
 
 // Resolves to { ms, p99, perSecond, frames }, or { missing } where the engine does not know the scene.
-async function measure({ scene, budgetMs }) {
+async function measure({ scene, budgetMs, options = {} }) {
   const context = await gpu.createContext({ device: 'vulkan' });
   try {
-    const draw = await frames[scene](context), all = [];
+    const draw = await frames[scene](context, options), all = [];
     for (let i = 0; i < kWarmFrames; ++i) await draw(i / 60);
     const start = now();
     for (let i = 0; now() - start < budgetMs || i < 3; ++i) {
