@@ -7,7 +7,7 @@ const { Peer } = require('../process');
 
 const kCallMs = 600_000;
 
-// One call. env: on top of this process's; a folder is shared by those to which it is given.
+// One call. env: on top of this process's.
 async function fresh(part, operation, args = {}, env = {}) {
   const peer = new Peer(path.join(__dirname, 'child.js'), [part], { env });
   try {

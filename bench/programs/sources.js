@@ -5,8 +5,8 @@ const path = require('node:path');
 
 const read = (name) => fs.readFileSync(path.join(__dirname, 'shaders', name), 'utf8');
 
-// Kernel number i: no two have the same constants. `round`: another set of them.
-function smallKernel(i, round = 0) {
+// Kernel number i: no two have the same constants.
+function smallKernel(i) {
   return {
     name: `curve${i}`,
     glsl: `#version 450
@@ -16,7 +16,7 @@ layout(binding = 1) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Params { uint count; float factor; };
 
 float curve(float at) {
-  float sum = ${round}.0;
+  float sum = 0.0;
   for (int k = 1; k <= ${2 + (i % 5)}; ++k) sum += at * float(k) / (${i}.5 + at * at);
   return sum;
 }
@@ -37,9 +37,9 @@ function smallJob(kernel) {
   return { type: 'kernel', kernel, inputs: { x: smallInput }, outputs: { y: { shape: [kCount], dtype: 'float32' } }, params: { count: kCount, factor: 2 }, threads: kCount };
 }
 
-// What smallKernel(i, round) gives for an x, in double precision.
-function smallValue(i, round, x) {
-  let sum = round;
+// What kernel number i gives for an x, in double precision.
+function smallValue(i, x) {
+  let sum = 0;
   for (let k = 1; k <= 2 + (i % 5); ++k) sum += (x * k) / (i + 0.5 + x * x);
   return 2 * sum + i + 0.25;
 }
