@@ -67,10 +67,10 @@ async function documentNetwork(ctx, { ids }, links) {
   const { kept, graph, ranks } = withoutLoners(links.graph, links.ranks), names = kept.map((licence) => ids[licence]);
   const { positions } = await output(ctx, { type: 'force-layout', inputs: graph, params: { iterations: kIterations } });
   for (let i = 0; i < positions.data.length; i += 2) positions.data[i] *= kStretch;
-  const groups = Int32Array.from(names, (id) => families.of(id));
+  const groups = Int32Array.from(names, (id) => (families.of(id) < families.names.length - 1 ? families.of(id) : -1));  // -1: none
   return {
     type: 'render', scene: 'document-network', ...size, inputs: { ...graph, positions, ranks, groups },
-    params: { glow: kGlow, title: 'Licences of the SPDX list, linked where their texts are alike', labels: names, groups: families.names },
+    params: { glow: kGlow, title: 'Licences of the SPDX list, linked where their texts are alike', labels: names, groups: families.names.slice(0, -1) },
   };
 }
 
