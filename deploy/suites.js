@@ -106,7 +106,7 @@ async function drivers(extra) {
     return { name: 'drivers', seconds: 0, passed: 0, failed: 0, skipped: 1, failures: [], skips: [{ name: 'drivers', reason }] };
   }
   const { suite, result } = await gtest('drivers', {
-    filter: '*KernelsOn*:*PicturesOn*:vulkan_drivers*',
+    filter: '*KernelsOn*:*PicturesOn*:*Drivers*:vulkan_drivers*',
     env: { VK_DRIVER_FILES: files.join(':'), VK_ICD_FILENAMES: files.join(':') },  // the second for loaders before 1.3.207
     extra,
   });

@@ -18,7 +18,7 @@ namespace switchyard {
 namespace {
 
 // Counts what this code changes in its results: the options, the translation of WebGL, the reading of parameters.
-constexpr uint32_t kRevision = 1;
+constexpr uint32_t kRevision = 2;
 constexpr uint32_t kDefaultArch = 75;
 constexpr size_t kMaxNameBytes = 256;
 
