@@ -15,7 +15,7 @@ layout(push_constant) uniform Push {
   float glow;
   float beat;            // seconds, of 12; 0: nothing moves
   float pulses;          // the share of edges along which a light runs
-  float ring;            // pixels around discs
+  float ring;            // pixels around discs, at most
   uint paper, line;      // colours
   uint step;             // the blur's direction; whether the discs are those of a list
 } p;

@@ -9,19 +9,21 @@ layout(std430, set = 0, binding = 2) readonly buffer Weights { float weights[]; 
 layout(std430, set = 0, binding = 3) readonly buffer Nodes { Node nodes[]; };
 layout(std430, set = 0, binding = 4) buffer Ink { uint ink[]; };
 
+const uint kThreads = 4u;   // for each edge, so that long ones keep fewer waiting
+
 // The last row that begins at or before the edge.
 uint rowOf(int edge) {
   uint low = 0u, high = p.nodes;
   while (high - low > 1u) {
-    const uint half_ = (low + high) / 2u;
-    if (offsets[half_] <= edge) low = half_;
-    else high = half_;
+    const uint middle = (low + high) / 2u;
+    if (offsets[middle] <= edge) low = middle;
+    else high = middle;
   }
   return low;
 }
 
 void main() {
-  const uint edge = threadIndex(gl_WorkGroupID, gl_LocalInvocationID.x);
+  const uint thread = threadIndex(gl_WorkGroupID, gl_LocalInvocationID.x), edge = thread / kThreads;
   if (edge >= p.edges) return;
   vec2 a = nodes[rowOf(int(edge))].at, b = nodes[columns[edge]].at;
   const bool steep = abs(b.y - a.y) > abs(b.x - a.x);
@@ -34,9 +36,10 @@ void main() {
   const float length_ = b.x - a.x;
   if (length_ < 0.001) return;
   const float slope = (b.y - a.y) / length_;
+  const float fuller = sqrt(1.0 + slope * slope);
   const float weight = p.weightScale > 0.0 ? clamp((weights[edge] - p.weightLow) * p.weightScale, 0.0, 1.0) : 1.0;
-  const float width = max(p.lineWidth * (p.weightScale > 0.0 ? 0.5 + weight : 1.0), 1.0), strength = kInk * (0.25 + 0.75 * weight);
-  const float rise = 0.5 * width * sqrt(1.0 + slope * slope);  // half of what it covers across
+  const float strength = kInk * (0.25 + 0.75 * weight);
+  const float rise = 0.5 * fuller * max(p.lineWidth * (p.weightScale > 0.0 ? 0.5 + weight : 1.0), 1.0);  // half of what it covers across
 
   const vec2 room = steep ? p.size.yx : p.size;
   float from = max(a.x, 0.0), to = min(b.x, room.x);
@@ -51,16 +54,18 @@ void main() {
     spark = mix(a.x, b.x, turned ? 1.0 - way : way);
     reach = 1.0 / (4.0 + 10.0 * p.lineWidth);
   }
-  const int across = int(p.size.x), rows = int(room.y);
-  for (float x = floor(from); x < to; x += 1.0) {
+  const int across = int(p.size.x), rows = int(room.y), along = steep ? across : 1, aside = steep ? 1 : across;
+  for (float x = floor(from) + float(thread % kThreads); x < to; x += float(kThreads)) {
     float part = strength * (min(x + 1.0, to) - max(x, from));
     const float near = max(0.0, 1.0 - abs(x + 0.5 - spark) * reach);
     part *= 1.0 + 4.0 * near * near;
-    const float y = a.y + slope * (x + 0.5 - a.x), low = y - rise, high = y + rise;
+    const float y = a.y + slope * (x + 0.5 - a.x);
+    const int at = int(x) * along;
+    const float low = y - rise, high = y + rise;
     const int end = min(int(ceil(high)), rows);
     for (int row = max(int(floor(low)), 0); row < end; ++row) {
       const uint covered = uint(part * (min(float(row + 1), high) - max(float(row), low)) + 0.5);
-      if (covered != 0u) atomicAdd(ink[steep ? int(x) * across + row : row * across + int(x)], covered);
+      if (covered != 0u) atomicAdd(ink[at + row * aside], covered);
     }
   }
 }

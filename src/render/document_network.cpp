@@ -34,6 +34,7 @@ constexpr float kDiscShare = 0.055f;        // of the panel's area that all disc
 constexpr float kSmallest = 0.7f;           // pixels
 constexpr uint32_t kMostInFront = 256;      // nodes of high rank are drawn over all others
 constexpr float kLightCell = 6;             // pixels at 1280 x 720
+constexpr uint32_t kThreadsAnEdge = 4;      // network_edges.comp
 constexpr uint32_t kGroupsARow = 1024;      // of threads: network.glsl's threadIndex()
 constexpr double kMostLabelWidth = 190;
 
@@ -66,7 +67,7 @@ struct Stage {
 double mapPlace(Theme theme, double share) { return theme == Theme::Dark ? 0.34 + 0.62 * share : 0.80 - 0.62 * share; }
 
 Colour groupColour(const ThemeColours& colours, int64_t group) {
-  if (group < 0) return colours.muted;
+  if (group < 0) return mix(colours.axis, colours.muted, 0.35f);
   const Colour base = colours.category(static_cast<uint64_t>(group));
   const auto round = static_cast<uint64_t>(group) / colours.categories.size() % 3;  // the same hues again, paler and darker
   return round == 0 ? base : mix(base, round == 1 ? colours.text : colours.axis, 0.42f);
@@ -198,7 +199,7 @@ class DocumentNetwork final : public Scene {
     p.glow = call.number(kGlow);
     p.beat = static_cast<float>(std::fmod(call.params[kTime], kCycle));
     p.pulses = std::min(1.0f, 4000.0f / static_cast<float>(graph.edges + 1));
-    p.ring = unit * (graph.nodes < 3000 ? 1.2f : 0.5f);
+    p.ring = unit * 1.2f;
     p.paper = stage.colours.page.packed();
     p.line = mix(stage.colours.axis, stage.colours.muted, stage.theme == Theme::Dark ? 0.5f : 0.3f).with(0.7f).packed();
   }
@@ -252,7 +253,7 @@ class DocumentNetwork final : public Scene {
     const ProgramView place[] = {{graph.positionView, false}, {graph.rankView, false}, {graph.groupView, false}, {uploaded(r, table), false}, {nodes}, {light}};
     launch(r, kPlace, p.nodes, place, p);
     const ProgramView edges[] = {{graph.offsetView, false}, {graph.columnView, false}, {graph.weightView, false}, {nodes, false}, {ink}};
-    if (p.edges && p.opacity > 0) launch(r, kEdges, p.edges, edges, p);
+    if (p.edges && p.opacity > 0) launch(r, kEdges, uint64_t{p.edges} * kThreadsAnEdge, edges, p);
     const ProgramView across[] = {{light, false}, {half}}, down[] = {{half, false}, {shine}};
     p.step = 0;
     launch(r, kBlur, cells, across, p);
@@ -314,10 +315,10 @@ class DocumentNetwork final : public Scene {
     std::vector<size_t> order;
     for (size_t i = 0; i < counts.size(); ++i)
       if (counts[i]) order.push_back(i);
-    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return counts[a] > counts[b]; });
+    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return (a == 0) != (b == 0) ? b == 0 : counts[a] > counts[b]; });  // those of no group last
     std::vector<LegendItem> items;
     for (size_t i : order) {
-      const std::string name = i == 0 ? "none" : i - 1 < stage.groupNames.size() ? stage.groupNames[i - 1] : "group " + std::to_string(i - 1);
+      const std::string name = i == 0 ? "others" : i - 1 < stage.groupNames.size() ? stage.groupNames[i - 1] : "group " + std::to_string(i - 1);
       items.push_back({name, groupColour(stage.colours, static_cast<int64_t>(i) - 1)});
     }
     drawLegend(list, stage.colours, sizes, items, {left, middle}, room);
