@@ -37,6 +37,8 @@ constexpr float kLightCell = 6;             // pixels at 1280 x 720
 constexpr uint32_t kThreadsAnEdge = 4;      // network_edges.comp
 constexpr uint32_t kGroupsARow = 1024;      // of threads: network.glsl's threadIndex()
 constexpr double kMostLabelWidth = 190;
+constexpr float kLettersALabel = 118;       // squares of the letters' size in the panel, so that small pictures have few labels
+constexpr float kUsualLabels = 30;          // at most, where no number was asked for
 
 struct NetworkParams {  // network.glsl: Push
   float width = 0, height = 0;
@@ -67,7 +69,7 @@ struct Stage {
 double mapPlace(Theme theme, double share) { return theme == Theme::Dark ? 0.34 + 0.62 * share : 0.80 - 0.62 * share; }
 
 Colour groupColour(const ThemeColours& colours, int64_t group) {
-  if (group < 0) return mix(colours.axis, colours.muted, 0.35f);
+  if (group < 0) return isLight(colours.page) ? mix(colours.axis, colours.page, 0.25f) : mix(colours.axis, colours.muted, 0.35f);  // behind the groups
   const Colour base = colours.category(static_cast<uint64_t>(group));
   const auto round = static_cast<uint64_t>(group) / colours.categories.size() % 3;  // the same hues again, paler and darker
   return round == 0 ? base : mix(base, round == 1 ? colours.text : colours.axis, 0.42f);
@@ -87,7 +89,7 @@ class DocumentNetwork final : public Scene {
                {.name = "groups", .dtypes = dtypeBit(DType::Int32), .optional = true}},
               {{.name = "nodeSize", .fallback = 1, .min = 0.05, .max = 20},
                {.name = "edgeOpacity", .fallback = 0.6, .min = 0, .max = 1},
-               {.name = "maxLabels", .kind = ParamInfo::Kind::Integer, .fallback = 30, .min = 0, .max = 1000},
+               {.name = "maxLabels", .kind = ParamInfo::Kind::Integer, .fallback = kNotGiven, .min = 0, .max = 1000},
                {.name = "glow", .fallback = 0.7, .min = 0, .max = 1},
                {.name = "centreX", .fallback = kNotGiven},
                {.name = "centreY", .fallback = kNotGiven},
@@ -288,7 +290,9 @@ class DocumentNetwork final : public Scene {
   }
 
   static void drawLabels(DrawList& list, const Stage& stage, const Call& call, const NetworkGraph& graph, std::span<const std::string> labels) {
-    const auto most = static_cast<size_t>(call.integer(kMaxLabels));
+    const float letters = stage.panel.width() * stage.panel.height() / (stage.sizes.body * stage.sizes.body);
+    const float usual = std::clamp(letters / kLettersALabel, 1.0f, kUsualLabels);
+    const auto most = static_cast<size_t>(std::isnan(call.params[kMaxLabels]) ? usual : call.number(kMaxLabels));
     if (labels.empty() || !most) return;
     std::vector<LabelPlace> places;
     for (uint32_t node : highestRanked(graph.ranks, most * 8 + 64))
@@ -303,7 +307,8 @@ class DocumentNetwork final : public Scene {
   static void drawKey(DrawList& list, const Stage& stage, const NetworkGraph& graph) {
     const Sizes& sizes = stage.sizes;
     if (!sizes.hasText) return;
-    const float middle = static_cast<float>(list.height()) - sizes.pad - sizes.small / 2, left = sizes.pad, right = static_cast<float>(list.width()) - sizes.pad;
+    const float middle = static_cast<float>(list.height()) - sizes.pad - sizes.small / 2;
+    const float left = sizes.pad, right = static_cast<float>(list.width()) - sizes.pad;
     const float width = drawSizeKey(list, stage, graph, right, middle);
     const float room = right - width - left - 4 * sizes.gap;
     if (graph.groups.empty()) {
@@ -329,9 +334,11 @@ class DocumentNetwork final : public Scene {
   // Ends at `right`. Returns its width.
   static float drawSizeKey(DrawList& list, const Stage& stage, const NetworkGraph& graph, float right, float middle) {
     const Sizes& sizes = stage.sizes;
-    const bool weighted = stage.params.weightScale > 0;
     const std::string text = std::string(rankName(graph)) + " " + numberText(graph.rankLow, 2) + " to " + numberText(graph.rankHigh, 2);
     const std::string lines = "similarity " + numberText(graph.weightLow, 2) + " to " + numberText(graph.weightHigh, 2);
+    const float room = right - sizes.pad, discs = textWidth(text, sizes.small) + 4 * sizes.small;
+    if (discs > room) return 0;
+    const bool weighted = stage.params.weightScale > 0 && discs + textWidth(lines, sizes.small) + 6 * sizes.small < room;
     const TextStyle style{.size = sizes.small, .colour = stage.colours.muted, .centred = true};
     const float step = sizes.small * 0.95f, gap = sizes.gap;
     float x = right;
