@@ -17,6 +17,7 @@ layout(push_constant) uniform Push {
   float pulses;          // the share of edges along which a light runs
   float ring;            // pixels around discs, at most
   uint paper, line;      // colours
+  uint stride;           // an edge is drawn in one column of so many, and as much stronger
   uint step;             // the blur's direction; whether the discs are those of a list
 } p;
 

@@ -38,14 +38,14 @@ void main() {
   const float slope = (b.y - a.y) / length_;
   const float fuller = sqrt(1.0 + slope * slope);
   const float weight = p.weightScale > 0.0 ? clamp((weights[edge] - p.weightLow) * p.weightScale, 0.0, 1.0) : 1.0;
-  const float strength = kInk * (0.25 + 0.75 * weight);
+  const float strength = kInk * (0.25 + 0.75 * weight) * float(p.stride);
   const float rise = 0.5 * fuller * max(p.lineWidth * (p.weightScale > 0.0 ? 0.5 + weight : 1.0), 1.0);  // half of what it covers across
 
   const vec2 room = steep ? p.size.yx : p.size;
   float from = max(a.x, 0.0), to = min(b.x, room.x);
   if (abs(slope) > 1e-6) {
-    const float first = a.x + (-rise - a.y) / slope, last = a.x + (room.y + rise - a.y) / slope;
-    from = max(from, min(first, last)), to = min(to, max(first, last));
+    const float above = a.x + (-rise - a.y) / slope, below = a.x + (room.y + rise - a.y) / slope;
+    from = max(from, min(above, below)), to = min(to, max(above, below));
   } else if (a.y < -rise || a.y > room.y + rise) return;
 
   float spark = -1e9, reach = 1.0;  // of the light that runs along the edge: where, and how far it is seen
@@ -55,7 +55,8 @@ void main() {
     reach = 1.0 / (4.0 + 10.0 * p.lineWidth);
   }
   const int across = int(p.size.x), rows = int(room.y), along = steep ? across : 1, aside = steep ? 1 : across;
-  for (float x = floor(from) + float(thread % kThreads); x < to; x += float(kThreads)) {
+  const uint first = (thread % kThreads) * p.stride + uint(chance(edge + 55555u) * float(p.stride)), hop = kThreads * p.stride;
+  for (float x = floor(from) + float(first); x < to; x += float(hop)) {
     float part = strength * (min(x + 1.0, to) - max(x, from));
     const float near = max(0.0, 1.0 - abs(x + 0.5 - spark) * reach);
     part *= 1.0 + 4.0 * near * near;

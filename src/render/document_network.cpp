@@ -34,6 +34,8 @@ constexpr float kDiscShare = 0.055f;        // of the panel's area that all disc
 constexpr float kSmallest = 0.7f;           // pixels
 constexpr uint32_t kMostInFront = 256;      // nodes of high rank are drawn over all others
 constexpr float kLightCell = 6;             // pixels at 1280 x 720
+constexpr float kCrowd = 24;                // edges over a pixel: of more, each is drawn in one column of several, whose sum looks the same
+constexpr float kLongestStride = 8;
 constexpr uint32_t kThreadsAnEdge = 4;      // network_edges.comp
 constexpr uint32_t kGroupsARow = 1024;      // of threads: network.glsl's threadIndex()
 constexpr double kMostLabelWidth = 190;
@@ -49,9 +51,9 @@ struct NetworkParams {  // network.glsl: Push
   float rankScale = 0, areaLow = 0, areaSpan = 0;
   uint32_t colours = 0, grouped = 0;
   float weightLow = 0, weightScale = 0, lineWidth = 1, opacity = 0, glow = 0, beat = 0, pulses = 0, ring = 0;
-  uint32_t paper = 0, line = 0, step = 0;
+  uint32_t paper = 0, line = 0, stride = 1, step = 0;
 };
-static_assert(sizeof(NetworkParams) == 112);
+static_assert(sizeof(NetworkParams) == 116);
 
 // What is known of the picture before anything is recorded.
 struct Stage {
@@ -198,6 +200,7 @@ class DocumentNetwork final : public Scene {
     // The more edges lie over one another, the fainter is each.
     const float opacity = call.number(kEdgeOpacity) / std::pow(1 + 1.5f * density * p.lineWidth, 0.75f);
     p.opacity = -std::log2(1 - std::min(opacity, 0.995f));
+    p.stride = static_cast<uint32_t>(std::clamp(std::round(density / kCrowd), 1.0f, kLongestStride));
     p.glow = call.number(kGlow);
     p.beat = static_cast<float>(std::fmod(call.params[kTime], kCycle));
     p.pulses = std::min(1.0f, 4000.0f / static_cast<float>(graph.edges + 1));

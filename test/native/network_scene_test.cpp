@@ -326,6 +326,31 @@ TEST_P(Networks, EdgesOfAnyOrderGiveTheSameBytes) {
   EXPECT_EQ(image.bytes, draw(context(), g).bytes) << "sums are whole numbers";
 }
 
+// Where very many edges lie over one another each is drawn in part: what is lost in one is made up for by others.
+TEST_P(Networks, CrowdsOfEdgesLookTheSameAtAnyStride) {
+  double mean[2][4] = {};
+  for (int dense : {0, 1}) {
+    Random random(21);
+    const int nodes = 400, links = dense ? 160 : 16;
+    Graph g;
+    g.offsets.push_back(0);
+    for (int i = 0; i < nodes; ++i) {
+      g.positions.insert(g.positions.end(), {random.uniform(-1, 1), random.uniform(-1, 1)}), g.ranks.push_back(0), g.groups.push_back(-1);
+      for (int k = 0; k < links; ++k) g.columns.push_back(int(random.integer(0, nodes - 1)));
+      g.offsets.push_back(int(g.columns.size()));
+    }
+    // Ten times the edges are 1.8 times the ink, because each is fainter: lost columns would make it less than that of the few.
+    const Image image = draw(context(), g, {{"glow", 0}, {"nodeSize", 0.05}, {"edgeOpacity", 1}});
+    for (int y = 200; y < 520; ++y)
+      for (int x = 480; x < 800; ++x) mean[dense][(y >= 360) * 2 + (x >= 640)] += image.at(x, y)[1] / (160.0 * 160.0);
+  }
+  for (int part = 0; part < 4; ++part) {
+    EXPECT_GT(mean[0][part], 40);
+    EXPECT_GT(mean[1][part], mean[0][part]) << "more edges, more ink";
+    EXPECT_NEAR(mean[1][part], mean[1][0], 6) << "evenly";
+  }
+}
+
 TEST_P(Networks, DeviceTensorsAndHalvesDrawTheSame) {
   const Graph g = clustered(200, 1000, 4, 12);
   const Image host = draw(context(), g);
