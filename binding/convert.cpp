@@ -279,6 +279,7 @@ Napi::Value describeDevice(Napi::Env env, const DeviceInfo& info) {
   device.Set("type", text(deviceTypeName(info.type)));
   device.Set("memory", memory);
   device.Set("computeUnits", number(info.computeUnits));
+  if (info.computeCapability) device.Set("computeCapability", text(std::to_string(info.computeCapability / 10) + "." + std::to_string(info.computeCapability % 10)));
   device.Set("features", features);
   // No limit is JavaScript's largest whole number: 2^64 - 1 is none.
   device.Set("maxViewBytes", number(std::min<uint64_t>(info.maxViewBytes, (uint64_t{1} << 53) - 1)));

@@ -151,6 +151,17 @@ class PendingPrepare : public Pending {
   double ms = 0;
 };
 
+// The code that is made for the lowest of this machine's cards runs on all of them. 0: there is none.
+uint32_t lowestCapability() {
+  static const uint32_t lowest = [] {
+    uint32_t found = 0;
+    for (const DeviceInfo& device : enumerateDevices({.cuda = true, .vulkan = false}).devices)
+      if (device.computeCapability && (!found || device.computeCapability < found)) found = device.computeCapability;
+    return found;
+  }();
+  return lowest;
+}
+
 // A store for one call: what it has to report goes with that call's result.
 ProgramStore storeOf(const std::string& folder, std::vector<std::string>& problems) {
   return ProgramStore(folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); });
@@ -180,7 +191,7 @@ template <class Source, class Compile> void make(PendingProgram& pending, const 
 
 template <class Work> void runAlone(Environment& environment, const std::shared_ptr<PendingProgram>& pending, Work work) {
   environment.pending.begin(pending);
-  Background::shared().postAlone([pending, shared = environment.shared(), work = std::move(work)] {
+  Background::shared().postAlone([pending, shared = environment.shared(), work = std::move(work)]() mutable {
     try {
       work(*pending);
     } catch (...) {
@@ -202,7 +213,10 @@ Napi::Value compileProgram(const Napi::CallbackInfo& info) {
       runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) { make(made, source, folder, compileShader); });
     } else {
       KernelSource source = readKernel(request);
-      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) { make(made, source, folder, compileKernel); });
+      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) mutable {
+        if (source.cuda && !source.cudaArch) source.cudaArch = lowestCapability();
+        make(made, source, folder, compileKernel);
+      });
     }
     return env.Undefined();
   });

@@ -1,11 +1,14 @@
 // Compiling in this process, off its event loop: for the cluster when the coordinator asks, for a context alone, and ahead of traffic.
 'use strict';
+const { readSettings } = require('./settings');
 const { native } = require('./native');
 const { nextId, track } = require('./jobs');
 const { asGpuError } = require('./errors');
 const { createSharedTensor } = require('./shared-tensor');
 const { fromWire } = require('./program-source');
 const { nowMs } = require('./clock');
+
+const kOldestCapability = 75;  // the oldest cards there is support for
 
 /** @typedef {import('./program-source').Sources} Sources */
 /** @typedef {import('./native').ProgramHandle} ProgramHandle */
@@ -58,8 +61,9 @@ async function compileHere(sources, folder) {
  */
 function compileNow(sources, folder) {
   const number = nextId();
-  // PTX for compute capability 7.5 runs on every card there is support for: the program is the same wherever it was compiled.
-  native.compileProgram(number, sources.kind === 'kernel' ? { ...sources, cudaArch: 0, folder } : { ...sources, folder });
+  // CUDA C++ for the lowest of this machine's cards, which runs on all of them; where CUDA is turned off none is looked at.
+  const cudaArch = readSettings().cuda ? 0 : kOldestCapability;
+  native.compileProgram(number, sources.kind === 'kernel' ? { ...sources, cudaArch, folder } : { ...sources, folder });
   return track(number, undefined, sources, (value) => value);
 }
 

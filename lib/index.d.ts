@@ -43,6 +43,8 @@ export interface DeviceInfo {
   /** In bytes. */
   memory: { total: number; free: number };
   computeUnits: number;
+  /** CUDA alone: '9.0' for example. */
+  computeCapability?: string;
   features: {
     float16: boolean;
     int8: boolean;

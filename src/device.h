@@ -38,6 +38,7 @@ struct DeviceInfo {
   DeviceType type = DeviceType::Cpu;
   MemoryUse memory;
   uint32_t computeUnits = 0;
+  uint32_t computeCapability = 0;  // CUDA: 90 for 9.0
   DeviceFeatures features;
   uint64_t maxViewBytes = ~0ull;   // the largest range one binding may cover; larger buffers are bound in pieces
   uint32_t viewAlignment = 16;     // offsets of bound views are multiples of this

@@ -82,6 +82,7 @@ DeviceInfo describe(int ordinal, const cudaDeviceProp& prop, int driver) {
   info.driver = kernelDriverVersion();
   if (info.driver.empty()) info.driver = "CUDA " + versionText(driver);
   info.apiVersion = versionText(driver);
+  info.computeCapability = static_cast<uint32_t>(prop.major * 10 + prop.minor);
   info.type = prop.integrated ? DeviceType::Integrated : DeviceType::Discrete;
   info.memory = {prop.totalGlobalMem, prop.totalGlobalMem};  // what is free is known only once the card is open
   info.computeUnits = uint32_t(prop.multiProcessorCount);
