@@ -92,10 +92,15 @@ Napi::Value isDetached(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), detached);
 }
 
-// Called when the process exits: what runs is stopped and waited for.
+// letGo(id): the loop need not stay alive for it
+Napi::Value letGo(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).pending.letGo(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  return info.Env().Undefined();
+}
+
+// shutdown(exitCode): called when the process exits. What runs is stopped and waited for.
 Napi::Value shutdown(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).shutdownContexts();
-  Background::shared().drain();
+  shutdownAtExit(Environment::of(info.Env()), info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0);
   return info.Env().Undefined();
 }
 
@@ -109,6 +114,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
   exports.Set("openContext", Napi::Function::New<openContext>(env, "openContext"));
+  exports.Set("letGo", Napi::Function::New<letGo>(env, "letGo"));
   exports.Set("cancel", Napi::Function::New<cancel>(env, "cancel"));
   exports.Set("isDetached", Napi::Function::New<isDetached>(env, "isDetached"));
   exports.Set("shutdown", Napi::Function::New<shutdown>(env, "shutdown"));

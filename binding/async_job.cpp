@@ -51,8 +51,26 @@ void PendingList::close(napi_async_cleanup_hook_handle closed) {
 
 void PendingList::begin(std::shared_ptr<Pending> pending) {
   uint64_t id = pending->id;
-  if (pending_.empty()) uv_ref(handle());
   pending_.emplace(id, std::move(pending));
+  keepAlive();
+}
+
+void PendingList::erase(uint64_t id) {
+  pending_.erase(id);
+  letGo_.erase(id);
+}
+
+void PendingList::keepAlive() {
+  const bool wanted = pending_.size() > letGo_.size();
+  if (wanted == alive_ || !wake_) return;
+  alive_ = wanted;
+  if (wanted) uv_ref(handle());
+  else uv_unref(handle());
+}
+
+void PendingList::letGo(uint64_t id) {
+  if (pending_.contains(id)) letGo_.insert(id);
+  keepAlive();
 }
 
 void PendingList::push(Pending* finished) {
@@ -75,8 +93,8 @@ void PendingList::cancel(uint64_t id) {
 }
 
 void PendingList::abandon(uint64_t id) {
-  pending_.erase(id);
-  if (pending_.empty()) uv_unref(handle());
+  erase(id);
+  keepAlive();
 }
 
 void PendingList::end() {
@@ -108,7 +126,7 @@ void PendingList::drain() {
   for (Pending* finished : batch) {
     auto found = pending_.find(finished->id);
     std::shared_ptr<Pending> pending = std::move(found->second);
-    pending_.erase(found);
+    erase(finished->id);
     if (!mayRun) continue;
     try {
       deliver(*environment_, *pending);
@@ -118,7 +136,7 @@ void PendingList::drain() {
   }
   batch.clear();
   draining_ = std::move(batch);
-  if (pending_.empty()) uv_unref(handle());
+  keepAlive();
   if (callback) napi_close_callback_scope(env, callback);  // runs what was waiting for the promises
   if (handles) napi_close_handle_scope(env, handles);
 }

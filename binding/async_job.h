@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace switchyard::node {
@@ -39,17 +40,22 @@ class PendingList {
   void push(Pending* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
   void abandon(uint64_t id);     // it never started: nothing is delivered
+  void letGo(uint64_t id);       // it keeps the loop alive no longer; delivered as ever if it ends while something else does
   void end();                    // nothing is delivered any more
   void drop();                   // after end(): lets go of what it holds of JavaScript's
   size_t size() const { return pending_.size(); }
 
  private:
   void drain();
+  void erase(uint64_t id);
+  void keepAlive();
   void deliver(Environment& environment, Pending& pending);
   void close(napi_async_cleanup_hook_handle closed);
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(wake_); }
 
   std::unordered_map<uint64_t, std::shared_ptr<Pending>> pending_;
+  std::unordered_set<uint64_t> letGo_;  // of these
+  bool alive_ = false;  // the loop is
   Environment* environment_ = nullptr;
   std::vector<Napi::FunctionReference> onDone_;
   Napi::ObjectReference resource_;

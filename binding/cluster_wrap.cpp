@@ -62,7 +62,9 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
     return info.Env().Undefined();
   }
   Napi::Value stop(const Napi::CallbackInfo& info) {
-    if (executor_) executor_->stop(info[0].ToBoolean().Value());
+    const std::chrono::milliseconds patience(info[1].As<Napi::Number>().Int64Value());
+    // What still runs refers to it when it ends, if it ever does: then it is never destroyed.
+    if (executor_ && !executor_->stop(info[0].ToBoolean().Value(), patience)) new std::shared_ptr<cluster::Executor>(executor_);
     return info.Env().Undefined();
   }
   Napi::Value post(const Napi::CallbackInfo& info) {

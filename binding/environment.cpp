@@ -1,7 +1,11 @@
 // State is for each environment; the only process-wide thing is the list of them, for leaving the process.
 #include "environment.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <set>
 
@@ -12,15 +16,26 @@
 namespace switchyard::node {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+constexpr auto kExitPatience = std::chrono::seconds(5);  // for what runs to stop
+
 // Leaked on purpose: exit() may run while other threads still come by.
 struct Registry {
   std::mutex mutex;
   std::vector<std::weak_ptr<Environment>> environments;
   std::set<std::string> guarded;
+  std::atomic<int> exitCode{0};
 };
 Registry& registry() {
   static Registry* registry = new Registry;
   return *registry;
+}
+
+bool onMainThread() { return getpid() == gettid(); }
+// The patience is the process's, however many look.
+Clock::time_point exitDeadline() {
+  static const Clock::time_point deadline = Clock::now() + kExitPatience;
+  return deadline;
 }
 
 struct InstanceData {
@@ -78,7 +93,7 @@ void Environment::addExecutor(const std::shared_ptr<cluster::Executor>& executor
   executors_.push_back(executor);
 }
 
-void Environment::shutdownContexts() {
+bool Environment::shutdownContexts(Clock::time_point until) {
   std::vector<std::shared_ptr<Context>> open;
   std::vector<std::shared_ptr<cluster::Executor>> executors;
   {
@@ -92,13 +107,22 @@ void Environment::shutdownContexts() {
     for (const auto& known : contexts_)
       if (auto context = known.lock()) open.push_back(std::move(context));
   }
-  for (const auto& context : open) context->shutdown();
+  bool stopped = true;
+  for (const auto& context : open) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    stopped = context->shutdown(std::max(left, std::chrono::milliseconds(0))) && stopped;
+  }
+  return stopped;
 }
 
 // The heap, and with it the memory of inputs, goes after this: nothing may run any more.
 void Environment::end() {
   pending.end();
-  shutdownContexts();
+  if (onMainThread()) {
+    if (!shutdownContexts(exitDeadline())) _exit(registry().exitCode);
+  } else {
+    while (!shutdownContexts(Clock::now() + kExitPatience));  // the process goes on, the thread's memory can't go before
+  }
   pending.drop();
   std::set<std::shared_ptr<Device>> kept;
   {
@@ -114,7 +138,13 @@ void Environment::end() {
   inbox.Reset();
 }
 
-void shutdownEverything() {
+void shutdownAtExit(Environment& environment, int exitCode) {
+  if (onMainThread()) registry().exitCode = exitCode;
+  const bool stopped = environment.shutdownContexts(onMainThread() ? exitDeadline() : Clock::now() + kExitPatience);
+  if (stopped) Background::shared().drain();  // it may wait for the same
+}
+
+void shutdownEverything(int exitCode) {
   std::vector<std::shared_ptr<Environment>> environments;
   {
     Registry& all = registry();
@@ -122,7 +152,9 @@ void shutdownEverything() {
     for (const auto& known : all.environments)
       if (auto environment = known.lock()) environments.push_back(std::move(environment));
   }
-  for (const auto& environment : environments) environment->shutdownContexts();
+  bool stopped = true;
+  for (const auto& environment : environments) stopped = environment->shutdownContexts(exitDeadline()) && stopped;
+  if (!stopped) _exit(exitCode);
   Background::shared().drain();
 }
 
@@ -130,7 +162,7 @@ void guardExit(const std::string& deviceId) {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   // exit() calls the latest first; once a device is enough.
-  if (all.guarded.insert(deviceId).second) std::atexit(shutdownEverything);
+  if (all.guarded.insert(deviceId).second) on_exit([](int exitCode, void*) { shutdownEverything(exitCode); }, nullptr);
 }
 
 }  // namespace switchyard::node

@@ -3,6 +3,7 @@
 #include <napi.h>
 #include <pthread.h>
 
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
@@ -36,7 +37,8 @@ class Environment {
   // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends or it is lost.
   void keep(const std::shared_ptr<Device>& device);
   void addExecutor(const std::shared_ptr<cluster::Executor>& executor);
-  void shutdownContexts();  // stops what runs and waits for it; nothing of this environment's memory is in use after it
+  // Stops what runs and waits for it: nothing of this environment's memory is in use after it. False: something has not stopped by then.
+  bool shutdownContexts(std::chrono::steady_clock::time_point until);
 
   PendingList pending;
   Napi::FunctionReference contextClass, deviceTensorClass, programClass;
@@ -61,8 +63,11 @@ class Environment {
   bool ended_ = false;
 };
 
-// Before the process goes: stops every context of every environment, and waits a while for the background thread.
-void shutdownEverything();
+// Before the process goes: stops every context of every environment, and waits a while for the background thread. Where something
+// does not stop, a kernel that never ends for example, it ends the process at once: destructors would wait for it, or free what it uses.
+void shutdownEverything(int exitCode);
+// The same for one environment, at the process's 'exit' event.
+void shutdownAtExit(Environment& environment, int exitCode);
 // Has shutdownEverything() called by exit(), ahead of the destructors of the libraries that opening this device has loaded.
 void guardExit(const std::string& deviceId);
 

@@ -122,10 +122,8 @@ class PendingProgram : public Pending {
   Napi::Value result(Environment& environment) override {
     if (error) std::rethrow_exception(error);
     Napi::Env env(environment.env());
-    if (!program) return env.Null();
-    if (!describes) return ProgramWrap::create(environment, program);
     Napi::Object result = Napi::Object::New(env);
-    result.Set("handle", ProgramWrap::create(environment, program));
+    result.Set("handle", program ? ProgramWrap::create(environment, program) : env.Null());
     result.Set("fromDisk", Napi::Boolean::New(env, fromDisk));
     result.Set("ms", Napi::Number::New(env, ms));
     result.Set("problems", describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
@@ -135,7 +133,7 @@ class PendingProgram : public Pending {
   std::exception_ptr error;
   std::vector<std::string> problems;
   double ms = 0;
-  bool fromDisk = false, describes = true;
+  bool fromDisk = false;
 };
 
 class PendingPrepare : public Pending {
@@ -236,12 +234,11 @@ ProgramId readId(const Napi::Value& value) {
   return id;
 }
 
-// loadProgram(id, program, folder): from this process or the disk, or null
+// loadProgram(id, program, folder): from this process or the disk; its handle is null where it is in neither
 Napi::Value loadProgram(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     auto pending = std::make_shared<PendingProgram>(readUint(info[0]));
-    pending->describes = false;
     runAlone(Environment::of(env), pending, [id = readId(info[1]), folder = info[2].As<Napi::String>().Utf8Value()](PendingProgram& made) {
       made.program = ProgramTable::shared().find(id);
       if (made.program || folder.empty()) return;
@@ -292,7 +289,10 @@ Napi::Value loadWarmUp(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     std::vector<std::string> problems;
     const auto ids = storeOf(info[0].As<Napi::String>().Utf8Value(), problems).loadWarmUp();
-    return describeAll(env, ids, [&](const ProgramId& id) { return Napi::String::New(env, hexOf(id)); });
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("ids", describeAll(env, ids, [&](const ProgramId& id) { return Napi::String::New(env, hexOf(id)); }));
+    result.Set("problems", describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
+    return result;
   });
 }
 

@@ -152,7 +152,9 @@ class Compiler {
   /** Loads what the last run has used, and makes it ready, within a few seconds. */
   async warmUp() {
     if (!this.folder || !this.parts.contexts().some(({ isReady }) => isReady)) return;
-    const ids = native.loadWarmUp(this.folder).slice(0, this.parts.config.shaderCacheSize);
+    const listed = native.loadWarmUp(this.folder);
+    this.#tell(listed.problems);
+    const ids = listed.ids.slice(0, this.parts.config.shaderCacheSize);
     const until = nowMs() + kWarmUpMs;
     let next = 0, ready = 0;
     const lane = async () => {
@@ -174,9 +176,15 @@ class Compiler {
   async #warm(id) {
     const number = nextId();
     native.loadProgram(number, id, this.folder);
-    const program = /** @type {ProgramHandle|null} */ (await track(number, undefined, undefined, (value) => value));
-    if (program) await this.#prepare(program);
-    return program !== null;
+    const { handle, problems } = await track(number, undefined, undefined, (value) => value);
+    this.#tell(problems);
+    if (handle) await this.#prepare(handle);
+    return handle !== null;
+  }
+
+  /** @param {string[]} problems with the folder, for the coordinator to tell */
+  #tell(problems) {
+    if (problems.length) this.parts.say({ type: 'program-problems', problems });
   }
 
   close() {

@@ -20,7 +20,7 @@ const protocol = require('./protocol');
  * @property {import('./metrics').Metrics} metrics
  * @property {import('./member').Speeds} speeds
  * @property {() => ContextView[]} contexts those of all members
- * @property {(member: Member, reason: string) => void} kill ends a process that does not do what it is told
+ * @property {(context: ContextView, job: number) => void} onStuck a job there does not stop
  * @property {(context: ContextView, message: string) => void} onContextLost
  * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still come a context that fits a job
@@ -80,6 +80,11 @@ class Coordinator {
   usesMemoryOf(maker) {
     for (const job of this.#running.values()) if (job.maker === maker) return true;
     return this.#settler.usesMemoryOf(maker);
+  }
+
+  /** Jobs that were told to stop and never will. */
+  get givenUp() {
+    return [...this.#running.values()].filter(isGivenUp).length;
   }
 
   /** Jobs that have not been settled. */
@@ -513,11 +518,20 @@ class Coordinator {
       if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
       if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;
       if (!this.#holdsUp(job)) continue;
-      const { member } = job;
-      this.parts.log.error({ worker: member.workerId, job: job.number }, 'a job does not stop: its process is ended');
-      this.parts.kill(member, 'hang');
+      const context = /** @type {ContextView} */ (job.context);
+      if (isGivenUp(job)) continue;
+      this.parts.onStuck(context, job.number);
       break;
     }
+  }
+
+  /**
+   * A context of this process will never come to what waits in its lane: that goes back to the queue, as soon as the lane has let it go.
+   * @param {ContextView} context
+   */
+  onGivenUp(context) {
+    for (const job of this.#running.values())
+      if (job.context === context && !job.canceledAt) job.member?.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
   }
 
   /**
@@ -546,6 +560,14 @@ class Coordinator {
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#holdTimer);
   }
+}
+
+/**
+ * It runs in a context of this process that does not let go of it.
+ * @param {CoordinatorJob} job
+ */
+function isGivenUp({ canceledAt, context, member }) {
+  return canceledAt > 0 && context?.isLost === true && member?.inProcess === true;
 }
 
 /**

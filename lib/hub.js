@@ -71,7 +71,7 @@ class Hub {
     this.#starts = new Starts({ config, log });
     this.coordinator = new Coordinator({
       config, log, metrics: this.metrics, speeds: this.speeds, emit, contexts: () => this.#contexts,
-      kill: (member, reason) => this.kill(member, reason),
+      onStuck: (context, job) => this.#stuck(context.owner, context, job),
       onContextLost: (context, message) => this.#contextLost(context, message),
       onStopped: (member) => {
         if (!member.inProcess) this.#leave(member, 'exit');
@@ -250,8 +250,7 @@ class Hub {
         break;
       }
       case 'context-stuck':
-        this.log.error({ worker: member.workerId, context: text.id }, 'a job does not stop: its process is ended');
-        this.kill(member, 'hang');
+        this.#stuck(member, member.contexts.find(({ index }) => index === text.index));
         break;
       case 'ready':
         member.isOpened = true;
@@ -260,7 +259,11 @@ class Hub {
       case 'cleanup': for (const other of this.workers) if (other !== member) other.ask?.postText({ type: 'trim' }); break;
       case 'leaving': this.#leave(member, 'left'); break;
       case 'program': this.programs.onRequest(member, text); break;
-      case 'compiled': this.programs.hub.onCompiled(member, text); break;
+      case 'compiled':
+        if (text.problems) this.programs.onProblems(text.problems);
+        this.programs.hub.onCompiled(member, text);
+        break;
+      case 'program-problems': this.programs.onProblems(text.problems); break;
       case 'program-uses': this.programs.hub.countUses(text.uses); break;
       case 'query':
         Promise.resolve().then(() => this.answer?.(text.what)).then(
@@ -390,6 +393,28 @@ class Hub {
     }
     // A driver that lost a device seldom recovers inside the process: the worker ends when its other jobs have.
     this.#dismiss(member, 'device-lost');
+  }
+
+  /**
+   * A job does not stop though it was told to: its process is ended. One that is alone does without the context.
+   * @param {Member} member
+   * @param {ContextView|undefined} context
+   * @param {number} [job]
+   */
+  #stuck(member, context, job) {
+    if (!member.inProcess) {
+      if (member.endReason === 'hang') return;  // it is on its way
+      this.log.error({ worker: member.workerId, context: context?.id, job }, 'a job does not stop: its process is ended');
+      this.kill(member, 'hang');
+      return;
+    }
+    if (!context || context.isLost) return;
+    this.log.error({ context: context.id, job }, 'a job does not stop: its context is given up, until this process is started anew');
+    context.isLost = true;
+    this.#contextsChanged();
+    this.tellAll('context-lost', { contextId: context.id, workerId: member.workerId, message: 'a job there does not stop' });
+    member.ask?.postText({ type: 'give-up', index: context.index });
+    this.coordinator.onGivenUp(context);
   }
 
   /**

@@ -3,6 +3,7 @@
 const { setImmediate, setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('./native');
 const { GPUError, invalid, asGpuError, show } = require('./errors');
+const { readSettings } = require('./settings');
 
 /** @typedef {{ signal?: AbortSignal, timeout?: number }} WaitOptions */
 
@@ -44,6 +45,8 @@ function isAwaited(id) {
 
 const { scratch, layout, firstId } = native.start(onDone);
 let lastId = firstId;
+/** @type {number|undefined} that a job has to stop */
+let patienceMs;
 
 // One listener for each signal however many jobs share it: Node warns of more than ten.
 /** @type {WeakMap<AbortSignal, { jobs: Set<PendingJob>, onAbort: () => void }>} */
@@ -124,6 +127,9 @@ class PendingJob {
     error.released = new Promise((resolve) => { this.release = () => resolve(undefined); });
     this.reject(error);
     this.cancel(this.id);
+    // One that never stops does not keep the process alive for ever.
+    this.timer = setTimeout(native.letGo, patienceMs ??= readSettings().contextSwitchTimeout, this.id);
+    this.timer.unref();
   }
 
   /**
@@ -132,6 +138,7 @@ class PendingJob {
    */
   finish(error, value) {
     if (this.release) {
+      clearTimeout(this.timer);
       this.release();
       return;
     }

@@ -159,6 +159,7 @@ class Link {
       case 'event': this.#onEvent(text.name, text.event); break;
       case 'answer': this.#onAnswer(text); break;
       case 'reopen': this.#reopen(text.index); break;
+      case 'give-up': this.pool?.giveUp(text.index); break;
       case 'trim': this.trim(); break;
       case 'compile': this.#compiler?.onCompile(text); break;
       case 'program-taken': this.#compiler?.onTaken(text.number); break;
@@ -320,7 +321,7 @@ class Link {
   /** Everything it has, after what runs there. */
   async close() {
     await this.pool?.close();
-    this.#executor?.stop(true);
+    this.#executor?.stop(true, this.parts.config.contextSwitchTimeout);
     this.#compiler?.close();
     const closed = new GPUError('ERR_CLOSED', 'the manager is closed');
     for (const { reject } of this.#queries.values()) reject(closed);

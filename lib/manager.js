@@ -436,13 +436,14 @@ class GPUClusterManager extends EventEmitter {
     const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
     if (drain && this.#role === 'undecided' && !this.#client.waiting) this.#client.end(closed);
     if (hub) {
-      const unsettled = () => hub.coordinator.unsettled + this.#client.waiting + this.#client.running;
+      // What never ends is waited for by this process, which is alone, and by its coordinator.
+      const unsettled = () => hub.coordinator.unsettled + this.#client.waiting + this.#client.running - 2 * hub.coordinator.givenUp;
       if (drain) await settled(unsettled, until);
       hub.coordinator.closing = true;
       hub.coordinator.rejectAll();
       this.#client.cut(closed);
       // They are told to stop before their contexts go; that takes a moment.
-      await settled(() => hub.coordinator.unsettled + this.#client.running, Date.now() + this.#config.contextSwitchTimeout);
+      await settled(() => hub.coordinator.unsettled + this.#client.running - hub.coordinator.givenUp, Date.now() + this.#config.contextSwitchTimeout);
     } else {
       if (drain) await settled(() => this.#client.waiting + this.#client.running, until);
       this.#link.drain();

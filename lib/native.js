@@ -68,14 +68,15 @@ const { GPUError } = require('./errors');
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number, programs: number) => void} openContext
  * @property {(id: number, request: any) => void} compileProgram delivers { handle, fromDisk, ms, problems }
  * @property {(bytes: Uint8Array) => ProgramHandle} openProgram
- * @property {(id: number, program: string, folder: string) => void} loadProgram delivers a ProgramHandle or null
+ * @property {(id: number, program: string, folder: string) => void} loadProgram delivers { handle, problems }; handle: null where there is none
  * @property {(id: number, context: NativeContext, program: ProgramHandle) => void} prepareProgram delivers { ms }
- * @property {(folder: string) => string[]} loadWarmUp
+ * @property {(folder: string) => { ids: string[], problems: string[] }} loadWarmUp
  * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
  * @property {() => string} cacheFolder '' where there is none
  * @property {(id: number) => void} cancel
+ * @property {(id: number) => void} letGo the process need not stay alive for it
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
- * @property {() => void} shutdown
+ * @property {(exitCode: number) => void} shutdown
  * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel} ChannelHandle
  * @property {new (onConnection: (fd: number, pid: number) => void) => { name: string, close: () => void }} ListenerHandle
  * @property {new (fd: number, page: number, exitWhenGone: boolean) => NativeExecutor} ExecutorHandle
@@ -111,7 +112,7 @@ const { GPUError } = require('./errors');
  * @typedef {object} NativeExecutor
  * @property {(index: number, context: NativeContext) => void} add
  * @property {(index: number) => void} remove
- * @property {(cancel: boolean) => void} stop
+ * @property {(cancel: boolean, patienceMs: number) => void} stop
  */
 /**
  * @typedef {object} NativeShared
@@ -147,8 +148,8 @@ const kCopies = Symbol.for('switchyard.shutdown');
 const holder = process;
 if (!holder[kCopies]) {
   Object.defineProperty(holder, kCopies, { value: new Set() });
-  process.on('exit', () => {
-    for (const shutdown of holder[kCopies]) shutdown();
+  process.on('exit', (exitCode) => {
+    for (const shutdown of holder[kCopies]) shutdown(exitCode);
   });
 }
 holder[kCopies].add(native.shutdown);

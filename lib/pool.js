@@ -22,6 +22,11 @@ const kBeatMs = 250;
 const kKnownAnswerMs = 20000;   // how old the last known-answer run of an idle context may get
 const kKnownAnswerTimeoutMs = 20000;
 const kCardMs = 5000;           // between two looks at a card
+const kPollMs = 5;
+
+// Contexts in which a job never ends. Their objects must not be collected, for that would wait for the job.
+/** @type {Set<PoolContext>} */
+const givenUp = new Set();
 
 // Small whole numbers: every device and every order of summation gives the same.
 const kSide = 16;
@@ -303,9 +308,20 @@ class Pool {
     if (!this.#closing) this.report({ type: 'context-stuck', index: context.index, id: context.plan.id });
   }
 
+  /**
+   * A job in a context of this process never ends: nothing more runs there, and nobody waits for it.
+   * @param {number} index
+   */
+  giveUp(index) {
+    const context = this.#contexts[index];
+    if (!context) return;
+    context.lost();
+    givenUp.add(context);
+  }
+
   /** Gives unused memory back. */
   trim() {
-    for (const { gpu } of this.contexts) if (gpu && !gpu.closed) gpu.trim();
+    for (const context of this.contexts) if (context.gpu && !context.gpu.closed && !givenUp.has(context)) context.gpu.trim();
   }
 
   /** Takes no more jobs of this process's own. */
@@ -314,13 +330,17 @@ class Pool {
     clearInterval(this.#timer);
   }
 
-  /** Every context, after what runs there. */
+  /** Every context, after what runs there; those in which it does not stop are given up. */
   async close() {
     this.stop();
+    const until = nowMs() + this.config.contextSwitchTimeout;
     await Promise.all(this.contexts.map(async (context) => {
       this.executor.remove(context.index);
+      const runs = () => context.localPending + context.remotePending > 0 && !givenUp.has(context);
+      while (runs() && nowMs() < until) await new Promise((resolve) => { setTimeout(resolve, kPollMs); });
+      if (context.localPending + context.remotePending > 0 && !context.gpu?.lost) givenUp.add(context);
       context.state = 'closed';
-      if (context.gpu) await context.gpu.close();
+      if (context.gpu && !givenUp.has(context)) await context.gpu.close();
     }));
   }
 }

@@ -19,9 +19,12 @@ const { asGpuError } = require('./errors');
  */
 
 const kStoreMs = 30000;
+const kMostTold = 100;
 const kMostRequestBytes = 4 * 2 ** 20;
 
 class ProgramService {
+  /** @type {Set<string>} problems without the files they are about */
+  #told = new Set();
   #timer;
   #folder;
 
@@ -63,6 +66,19 @@ class ProgramService {
     this.parts.log.debug({ program: name, ms }, 'a program is compiled');
     if (!asker.inProcess) this.parts.emit('shader-compiled', () => ({ name, compilationTime: ms, ...cache }));
     return { cache };
+  }
+
+  /**
+   * What is wrong with the folder of programs on disk: told once each, and once for what is wrong with any file there.
+   * @param {string[]} problems
+   */
+  onProblems(problems) {
+    for (const problem of problems) {
+      const kind = problem.replace(/\S*\/\S*/g, '');
+      if (this.#told.has(kind) || this.#told.size >= kMostTold) continue;
+      this.#told.add(kind);
+      this.parts.log.warn({ problem }, 'the cache of programs on disk has a problem: what it would have given is compiled');
+    }
   }
 
   #store() {

@@ -3,7 +3,7 @@
 const { readSome } = require('./config');
 
 function readSettings() {
-  return readSome(['cuda', 'vulkan', 'memoryLimit', 'shaderCacheSize', 'shaderCacheDir']);
+  return readSome(['cuda', 'vulkan', 'memoryLimit', 'shaderCacheSize', 'shaderCacheDir', 'contextSwitchTimeout']);
 }
 
 module.exports = { readSettings };

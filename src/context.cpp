@@ -68,7 +68,10 @@ size_t Context::pending() const {
   return pending_;
 }
 
-void Context::trim() { arena_->trim(); }
+void Context::trim() {
+  programs_.clear();
+  arena_->trim();
+}
 
 void Context::startLane() {
   if (lane_.joinable()) return;
@@ -136,7 +139,7 @@ void Context::close(std::function<void()> closed) {
   closed();
 }
 
-void Context::shutdown() {
+bool Context::shutdown(std::chrono::milliseconds patience) {
   std::vector<JobPtr> queued;
   {
     std::lock_guard lock(mutex_);
@@ -146,8 +149,9 @@ void Context::shutdown() {
   }
   for (const JobPtr& job : queued) cancel(job);
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [&] { return pending_ == 0; });
+  const bool ended = idle_.wait_for(lock, patience, [&] { return pending_ == 0; });
   wake_.notify_all();
+  return ended;
 }
 
 // ---- the lane thread

@@ -1,5 +1,6 @@
 // A context: a lane of execution on a device, with its own queue, scratch memory and lane thread.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -32,9 +33,10 @@ class Context {
   // No new jobs; those taken finish; then `closed` is called once (at once if nothing runs). Later calls also get their call.
   void close(std::function<void()> closed);
   // For leaving the process: stops running jobs at the next tile, waits for the device, ends the lane thread. Idempotent.
-  void shutdown();
+  // False: something still runs after that long, a kernel that never ends for example.
+  bool shutdown(std::chrono::milliseconds patience);
 
-  void trim();  // gives unused device memory back
+  void trim();  // gives unused device memory back, and lets the programs go that it has made: their next jobs make them again
   ArenaUse memoryUse() const { return arena_->use(); }
   // Has the device compile a program ahead of its first job. May take seconds; any thread.
   void prepare(const ModulePtr& module) { programs_.prepare(*device_, module); }

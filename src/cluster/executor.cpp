@@ -116,7 +116,7 @@ void Executor::halt() {
   if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
 }
 
-void Executor::stop(bool cancel) {
+bool Executor::stop(bool cancel, std::chrono::milliseconds patience) {
   halt();
   std::vector<std::shared_ptr<Lane>> lanes;
   {
@@ -132,15 +132,18 @@ void Executor::stop(bool cancel) {
   }
   // Completions refer to this object: they must have come, those of contexts that were removed or lost, too. A device that was lost
   // and still does not let go of its jobs never will.
+  bool stopped = true;
   for (const auto& lane : lanes) {
-    auto patience = kLostPatience;
-    while (lane->context->pending() && (!lane->context->lost() || patience-- > std::chrono::milliseconds(0)))
+    auto lostPatience = kLostPatience;
+    while (lane->context->pending() && (lane->context->lost() ? lostPatience-- : patience--) > std::chrono::milliseconds(0))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (lane->context->pending()) stopped = false;
     std::lock_guard lock(mutex_);
     lane->resident.clear();
   }
   channel_.flush();
   channel_.shutdown();  // the coordinator hears that this is the end
+  return stopped;
 }
 
 void Executor::post(std::span<const double> message) {

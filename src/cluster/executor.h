@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,8 +28,9 @@ class Executor {
   void remove(uint32_t index);
   // Takes no more messages and starts no more jobs; returns when the thread has ended. For leaving the process. Idempotent.
   void halt();
-  // Takes no more messages; returns when the thread has ended. Jobs that run go on, unless `cancel`, but nobody hears of them.
-  void stop(bool cancel);
+  // Takes no more messages; returns when the thread and the jobs have ended. Those that run go on, unless `cancel`, but nobody hears of
+  // them. False: some have not ended, after that long, and refer to this object still.
+  bool stop(bool cancel, std::chrono::milliseconds patience = std::chrono::milliseconds::max());
   void post(std::span<const double> message);  // to the coordinator
 
  private:

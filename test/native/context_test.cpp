@@ -203,14 +203,24 @@ TEST_P(OnContext, ShutdownStopsWhatRuns) {
     while (!queued.settled()) std::this_thread::yield();
     gate.open();
   });
-  context->shutdown();
+  EXPECT_TRUE(context->shutdown(std::chrono::seconds(30)));
   opener.join();
   Outcome stopped = running.wait(std::chrono::seconds(5)), refused = queued.wait();
   ASSERT_TRUE(stopped.error && refused.error);
   EXPECT_EQ(stopped.error->code, Code::Canceled);
   EXPECT_EQ(refused.error->code, Code::Canceled);
-  context->shutdown();
+  EXPECT_TRUE(context->shutdown(std::chrono::milliseconds(0)));
   EXPECT_THROW(submit(*context, addJob()), Error);
+}
+
+TEST_P(OnContext, ShutdownSaysWhatDoesNotStop) {
+  Gate gate(device);
+  Pending running = submit(*context, makeJob("normalize", {Random(2).uniform(kF16, {9, 33})}));
+  gate.awaitReached();
+  EXPECT_FALSE(context->shutdown(std::chrono::milliseconds(20)));
+  EXPECT_FALSE(running.settled());
+  gate.open();
+  EXPECT_TRUE(context->shutdown(std::chrono::seconds(30)));
 }
 
 TEST_P(OnContext, TheMemoryLimitHolds) {

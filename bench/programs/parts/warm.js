@@ -23,13 +23,13 @@ async function fill({ count }) {
 const load = (id, folder) => {
   const number = nextId();
   native.loadProgram(number, id, folder);
-  return track(number, undefined, undefined, (value) => value);
+  return track(number, undefined, undefined, ({ handle }) => handle);
 };
 
 // What the warm-up of a worker does, one program after the other, so that parts add up.
 async function steps({ count }) {
   const folder = native.cacheFolder(), context = await gpu.createContext({ device: 'vulkan' });
-  const from = now(), ids = native.loadWarmUp(folder);
+  const from = now(), { ids } = native.loadWarmUp(folder);
   let driver = 0, loaded = 0;
   for (const id of ids) {
     const program = await load(id, folder);
