@@ -8,11 +8,13 @@ const { devices, runChild } = require('./helpers');
 jest.setTimeout(120000);
 const build = path.join(__dirname, '..', '..', 'build');
 const places = ['start', 'upload', 'launch', 'readback', 'close'];
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-'));  // of compiled programs
+afterAll(() => fs.rmSync(folder, { recursive: true }));
 const fine = ['open ok', 'run ok', 'again ok', 'close ok', 'reopen ok', 'close ok'];
 
 /** A context's life under an order: its steps, and how the process ended. */
-async function live(device, order, patienceMs = 30000) {
-  const { code, signal, stdout, stderr } = await runChild('fault.js', [device, patienceMs], { env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT: order } });
+async function live(device, order, patienceMs = 30000, kind = 'add') {
+  const { code, signal, stdout, stderr } = await runChild('fault.js', [device, patienceMs, kind], { env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT: order, SHADER_CACHE_DIR: folder } });
   return { code, signal, steps: stdout.split('\n').filter(Boolean), told: (stderr.match(/^switchyard: fault /gm) ?? []).length, stderr };
 }
 
@@ -65,6 +67,22 @@ describe.each(devices)('on %s', (device) => {
     expect(await live(device, `throw@upload:device=${other},throw@start:after=1`)).toMatchObject({ told: 1, steps: ['open ERR_INTERNAL'] });
     expect(await live(device, 'throw@launch:times=2')).toMatchObject({ told: 2, steps: fine.with(1, 'run ERR_INTERNAL').with(2, 'again ERR_INTERNAL') });
     expect(await live(device, '')).toMatchObject({ code: 0, told: 0, stderr: '', steps: fine });
+  });
+});
+
+const gpus = devices.filter((device) => device.startsWith('vulkan'));
+(gpus.length ? describe.each(gpus) : describe.skip.each(['no Vulkan']))('a user\'s program on %s', (device) => {
+  test.each([['kernel', 'upload'], ['kernel', 'launch'], ['kernel', 'readback'], ['render', 'launch'], ['render', 'readback']])('a %s, at %s', async (kind, place) => {
+    const [aborted, lost, short, healed] = await Promise.all([`abort@${place}`, `lost@${place}`, `oom@${place}:times=2`, `oom@${place}`].map((order) => live(device, order, 30000, kind)));
+    expect(aborted).toMatchObject({ signal: 'SIGABRT', told: 1, steps: until(place) });
+    expect(lost).toMatchObject({ code: 0, told: 1, steps: until(place, 'ERR_DEVICE_LOST', ...lostFromThen(place)) });
+    const shown = until(place, 'ERR_OUT_OF_MEMORY', ...fine.slice(2));
+    if (place === 'readback') {
+      expect(healed).toMatchObject({ code: 0, told: 1, steps: shown });
+      return;
+    }
+    expect(short).toMatchObject({ code: 0, told: 2, steps: shown });
+    expect(healed).toMatchObject({ code: 0, told: 1, steps: fine });
   });
 });
 

@@ -2,8 +2,9 @@
 'use strict';
 const fs = require('node:fs');
 const gpu = require('../../..');
+const programs = require('../fault-programs');
 
-const [device, patienceMs] = process.argv.slice(2);
+const [device, patienceMs, kind] = process.argv.slice(2);
 
 async function step(name, promise) {
   let timer;
@@ -17,11 +18,17 @@ async function step(name, promise) {
   return value;
 }
 
+const values = new Float32Array(40000).fill(2);  // too large to run inside the call on a CPU
+const jobs = {
+  add: () => ({ type: 'add', inputs: { a: values, b: values } }),
+  kernel: async (ctx) => ({ type: 'kernel', kernel: await ctx.compileKernel({ name: 'copy', glsl: programs.glsl }), inputs: { x: values }, outputs: { y: { shape: [40000] } }, params: { factor: 2 }, threads: 40000 }),
+  render: async (ctx) => programs.drawing(await ctx.compileShader('flat', programs.vertex, programs.fragment), 1),
+};
+
 async function main() {
   const ctx = await step('open', gpu.createContext({ device }));
   if (!ctx) return;
-  const values = new Float32Array(40000).fill(2);  // too large to run inside the call on a CPU
-  const job = { type: 'add', inputs: { a: values, b: values } };
+  const job = await jobs[kind](ctx);
   await step('run', ctx.run(job));
   await step('again', ctx.run(job));
   await step('close', ctx.close());

@@ -5,6 +5,7 @@ const cluster = require('node:cluster');
 const path = require('node:path');
 const { sleep, isAlive } = require('../cluster-kit');
 const gpu = require('../../..');
+const programs = require('../fault-programs');
 
 const started = performance.now();
 const plan = JSON.parse(process.argv[2]);
@@ -23,18 +24,30 @@ const told = new Map();
 for (const name of ['workload-completed', 'workload-failed']) manager.on(name, ({ workloadId }) => told.set(workloadId, (told.get(workloadId) ?? 0) + 1));
 manager.on('worker-lost', ({ reason }) => report.lost.push(reason));
 
+const compile = { kernel: async () => { program = await manager.compileKernel({ name: 'scale', glsl: programs.glsl }); }, render: async () => { program = await manager.compileShader('flat', programs.vertex, programs.fragment); } };
+let program;
+
+/** What a job is, and whether its outputs are right: the workload scale, or a program of the user's that plan.program names. */
+function jobOf(input, factor) {
+  if (plan.program === 'render') return [programs.drawing(program, factor), ({ image }) => image.data.every((value, i) => value === [factor % 256, 0, 0, 255][i % 4])];
+  const right = (name) => (outputs) => outputs[name].data.every((value, i) => value === Math.fround(input[i] * factor));
+  if (plan.program !== 'kernel') return [{ type: 'scale', inputs: { input }, params: { factor } }, right('output')];
+  return [{ type: 'kernel', kernel: program, inputs: { x: input }, outputs: { y: { shape: [input.length] } }, params: { factor }, threads: input.length }, right('y')];
+}
+
 let asked = 0;
 /** One job whose result is known; counts how it ended. */
 async function ask(into, { size = 'big', factor = asked + 1, ...options } = {}) {
   ++asked;
   const input = size === 'big' ? big : small;
-  const promise = manager.executeWorkload({ id: `j${asked}`, type: 'scale', inputs: { input }, params: { factor } }, { timeout: 20000, ...options });
+  const [workload, isRight] = jobOf(input, factor);
+  const promise = manager.executeWorkload({ id: `j${asked}`, ...workload }, { timeout: 20000, ...options });
   let outcome = 'ok', attempts = 0;
   try {
     const result = await promise;
     attempts = result.attempts;
     report.batch = Math.max(report.batch ?? 0, result.batchSize);
-    if (!result.outputs.output.data.every((value, i) => value === Math.fround(input[i] * factor))) ++report.wrong;
+    if (!isRight(result.outputs)) ++report.wrong;
   } catch (error) {
     outcome = error.code ?? String(error);
     (report.messages ??= {})[outcome] ??= error.message;
@@ -70,10 +83,18 @@ const scenarios = {
   /** The first job meets the fault; the others come while that has its effect. */
   async service() {
     await manager.ready;
+    await compile[plan.program]?.();
     const first = ask(report.jobs, plan.first);
     await sleep(20);
     await asMany(plan.count ?? 24, report.jobs, plan.options);
     await first;
+  },
+  /** A job that ends every worker it runs in; workers that start after it do without the fault. */
+  async lethal() {
+    await manager.ready;
+    await compile[plan.program]?.();
+    await ask(report.jobs, plan.first);
+    delete process.env.SWITCHYARD_FAULT;
   },
   /** Many small jobs in one tick: they are joined. */
   async joined() {
