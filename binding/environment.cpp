@@ -134,6 +134,7 @@ void Environment::end() {
   Background::shared().post([kept = std::move(kept)]() mutable { kept.clear(); });
   contextClass.Reset();
   deviceTensorClass.Reset();
+  programClass.Reset();
   scratchArray_.Reset();
   inbox.Reset();
 }

@@ -30,6 +30,10 @@ describe.each(devices)('on %s', (device) => {
     for (let i = 0; i < 6; ++i) expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
   });
 
+  test('worker threads terminated while programs compile', async () => {
+    expect(await runChild('compiling.js', [device, 5])).toMatchObject({ ...fine, stdout: 'alive\n' });
+  });
+
   test('contexts nobody closes are collected, and an idle one keeps nothing alive', async () => {
     expect(await runChild('unclosed.js', [device], { nodeOptions: ['--expose-gc'] })).toMatchObject({ ...fine, stdout: 'sum 6000000 collected true\n' });
   });
