@@ -56,7 +56,8 @@ KernelCall readKernelCall(const ProgramWorkload& workload, const Call& call) {
   KernelCall read;
   static const char* const kAxes[] = {"threads[0]", "threads[1]", "threads[2]"};
   for (size_t axis = 0; axis < 3; ++axis) read.threads[axis] = static_cast<uint32_t>(numbers.count(1, kMostThreads - 1, kAxes[axis]));
-  const uint64_t last = info.bindings.empty() ? 0 : info.bindings.size() - 1;
+  if (info.bindings.empty()) refuse(workload, "it has no buffers, so nothing can come of it");
+  const uint64_t last = info.bindings.size() - 1;
   const uint64_t inputs = numbers.count(0, kMaxProgramInputs, "the number of inputs");
   for (uint64_t i = 0; i < inputs; ++i) read.inputs.push_back(static_cast<uint32_t>(numbers.count(0, last, "a binding")));
   const uint64_t outputs = numbers.count(1, kMaxTensors - 1, "the number of outputs");

@@ -131,6 +131,14 @@ TEST(ProgramRun, RefusesByName) {
   }
 }
 
+TEST(ProgramRun, WithoutBuffersNothingIsBound) {
+  auto module = std::make_shared<ProgramModule>(*kernelModule());
+  module->info.bindings.clear();
+  KernelJob job;
+  job.outputs = {{0, 0, {4}}};
+  EXPECT_NE(job.check(module).find("it has no buffers"), std::string::npos);
+}
+
 TEST(ProgramRun, NamesTheKernel) {
   KernelJob job = goodJob();
   job.threads[0] = 0;
