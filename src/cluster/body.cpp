@@ -102,7 +102,8 @@ std::shared_ptr<const ProgramWorkload> decodeProgram(Reader& reader) {
   const auto found = RegionTable::shared().find(region);
   if (!found || !bytes) throw Error(Code::Internal, "the memory of a program is not known in this process");
   const auto* data = reinterpret_cast<const uint8_t*>(found->at(offset, bytes));
-  auto module = decodeModule({data, bytes});
+  const std::vector<uint8_t> copy(data, data + bytes);  // what was checked is what is read: others may write there
+  auto module = decodeModule(copy);
   if (module->id != id) throw Error(Code::Internal, "a job's program is not the one it names");
   return ProgramTable::shared().add(std::move(module));
 }
