@@ -1,4 +1,6 @@
 // A user's kernel as a workload.
+#include <algorithm>
+
 #include "program/call.h"
 #include "workloads/common.h"
 
@@ -57,11 +59,11 @@ class KernelWorkload final : public ProgramWorkload {
     for (size_t i = 0; i < read.inputs.size(); ++i) given[read.inputs[i]] = &call.inputs[1 + i];
     for (size_t i = 0; i < read.outputs.size(); ++i) {
       const uint32_t binding = read.outputs[i].binding;
-      views[binding] = {bindOutput(r, call.outputs[i], given[binding], !info.bindings[binding].writeOnly), true};
+      views[binding] = {bindOutput(r, call.outputs[i], given[binding], info.bindings[binding]), true};
       given[binding] = nullptr;
     }
     for (size_t i = 0; i < given.size(); ++i)
-      if (given[i]) views[i] = {bindInput(r, *given[i], info.bindings[i].readOnly), !info.bindings[i].readOnly};
+      if (given[i]) views[i] = {bindInput(r, *given[i], info.bindings[i]), !info.bindings[i].readOnly};
     for (size_t i = 0; i < views.size(); ++i) r.requireBindable(views[i].view.size, ("'" + info.bindings[i].name + "'").c_str());
     Extent groups;
     for (size_t axis = 0; axis < 3; ++axis) groups[axis] = (read.threads[axis] - 1) / info.groupSize[axis] + 1;
@@ -71,24 +73,24 @@ class KernelWorkload final : public ProgramWorkload {
 
  private:
   // Something to bind where a tensor is empty.
-  static BufferView nothing(Recorder& r) {
-    const BufferView view = r.scratch(4);
+  static BufferView nothing(Recorder& r, const ProgramBinding& binding) {
+    const BufferView view = r.scratch(wholeWords(std::max<uint64_t>(binding.minBytes, 4)));
     r.fill(view, 0);
     return view;
   }
 
-  static BufferView bindInput(Recorder& r, const Value& value, bool readOnly) {
-    if (!value.view.size) return nothing(r);
-    if (readOnly || r.owns(value.view)) return r.aligned(value.view);
+  static BufferView bindInput(Recorder& r, const Value& value, const ProgramBinding& binding) {
+    if (!value.view.size) return nothing(r, binding);
+    if (binding.readOnly || r.owns(value.view)) return r.aligned(value.view);
     const BufferView own = r.fresh(wholeWords(value.view.size));  // inputs are never written to
     copy(r, own, value);
     return own.slice(0, value.view.size);
   }
 
-  static BufferView bindOutput(Recorder& r, const Value& output, const Value* input, bool cleared) {
-    if (!output.view.size) return nothing(r);
+  static BufferView bindOutput(Recorder& r, const Value& output, const Value* input, const ProgramBinding& binding) {
+    if (!output.view.size) return nothing(r, binding);
     if (input) copy(r, output.view, *input);
-    else if (cleared) r.fill(wholeWords(output.view), 0);
+    else if (!binding.writeOnly) r.fill(wholeWords(output.view), 0);
     return output.view;
   }
 

@@ -66,7 +66,7 @@ class ShaderWorkload final : public ProgramWorkload {
     for (size_t i = 0; i < read.inputs.size(); ++i) {
       const auto [kind, index, nearest] = read.inputs[i];
       const Value& value = call.inputs[1 + i];
-      BufferView view = value.view.size ? r.aligned(value.view) : r.scratch(16);
+      BufferView view = value.view.size ? r.aligned(value.view) : nothing(r, kind == ShaderCall::Kind::Buffer ? buffers_[index]->minBytes : 0);
       r.requireBindable(view.size, ("'" + nameOf(kind, index) + "'").c_str());
       if (kind == ShaderCall::Kind::Attribute) draw.attributes[index] = view;
       else if (kind == ShaderCall::Kind::Buffer) draw.buffers[index] = view;
@@ -78,6 +78,13 @@ class ShaderWorkload final : public ProgramWorkload {
   }
 
  private:
+  // Something to bind where a tensor is empty.
+  static BufferView nothing(Recorder& r, uint64_t minBytes) {
+    const BufferView view = r.scratch(std::max<uint64_t>((minBytes + 3) / 4 * 4, 16));
+    r.fill(view, 0);
+    return view;
+  }
+
   std::string nameOf(ShaderCall::Kind kind, uint32_t index) const {
     if (kind == ShaderCall::Kind::Attribute) return module->info.attributes[index].name;
     return (kind == ShaderCall::Kind::Buffer ? buffers_ : images_)[index]->name;

@@ -72,6 +72,28 @@ describeVulkan('a context alone', () => {
     }
   });
 
+  test('empty tensors, whatever their elements', async () => {
+    const kernel = await ctx.compileKernel({
+      name: 'empty', glsl: `#version 450
+layout(local_size_x = 1) in;
+struct Wide { mat4 m; vec4 v[3]; };
+layout(binding = 0) readonly buffer X { vec4 x[]; };
+layout(binding = 1) buffer W { Wide w[]; };
+layout(binding = 2) buffer Y { float y[]; };
+void main() { y[0] = x[0].w + w[0].m[1][1] + 5.0; }`,
+    });
+    const empty = new Float32Array(0);
+    const { outputs } = await ctx.run({ type: 'kernel', kernel, inputs: { x: empty, w: empty }, outputs: { y: { shape: [1] } }, threads: 1 });
+    expect(Array.from(outputs.y.data)).toEqual([5]);
+    const shader = await ctx.compileShader('empty', `#version 450
+layout(binding = 0) readonly buffer X { mat4 x[]; };
+void main() { gl_Position = vec4(gl_VertexIndex == 1 ? 3 : -1, gl_VertexIndex == 2 ? 3 : -1, x[0][3][3], 1); }`, `#version 450
+layout(location = 0) out vec4 colour;
+void main() { colour = vec4(1); }`);
+    const drawn = await ctx.run({ type: 'render', shader, width: 1, height: 1, count: 3, inputs: { x: empty } });
+    expect(Array.from(Object.values(drawn.outputs)[0].data)).toEqual([255, 255, 255, 255]);
+  });
+
   test('a context of the CPU runs no programs, and says what would', async () => {
     const kernel = await ctx.compileKernel({ name: 'alone', glsl: scaleBy(2) });
     const cpu = await gpu.createContext({ device: 'cpu' });
