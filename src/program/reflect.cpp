@@ -216,10 +216,14 @@ class Reflector {
       const SPIRType& type = compiler_.get_type(resource.type_id);
       const std::string name = compiler_.get_name(resource.id);
       const bool used = isUsed(resource);
+      if (compiler_.get_decoration(resource.id, spv::DecorationIndex) != 0)
+        refuse("the output " + quoted(name) + " is a second colour of its location (index = 1), which is not provided here");
       if (type.basetype == SPIRType::Struct) {
         readStruct(resource, type, used, values);
       } else if (!areAttributes || used) {
         addValues(type, name, compiler_.get_decoration(resource.id, spv::DecorationLocation), used, true, values);
+        if (areAttributes && compiler_.get_decoration(resource.id, spv::DecorationComponent) != 0)
+          refuse("the attribute " + quoted(name) + " begins inside its location; give it a location of its own");
         if (areAttributes) addAttribute(type, name, compiler_.get_decoration(resource.id, spv::DecorationLocation));
       }
     }

@@ -568,6 +568,9 @@ TEST(ProgramShader, WhatDoesNotFitIsRefused) {
   refused(vertex, fragment + "void main() { }\n", "writes no colour");
   refused(vertex, "#version 450\nlayout(location = 0) out vec3 c;\nvoid main() { c = vec3(1); }\n", "must be a vec4, and is vec3");
   refused(vertex, fragment + "layout(location = 1) out vec4 d;\nvoid main() { c = d = vec4(1); }\n", "\"d\" at location 1");
+  refused(vertex, "#version 450\nlayout(location = 0, index = 1) out vec4 d;\nvoid main() { d = vec4(1); }\n", "\"d\" is a second colour");
+  refused(vertexStart + "layout(location = 0) in vec2 a;\nlayout(location = 0, component = 2) in vec2 b;\nvoid main() { gl_Position = vec4(a, b); }\n",
+          fragment + "void main() { c = vec4(1); }\n", "the attribute \"b\" begins inside its location");
   refused(vertex, fragment + "layout(binding = 0) buffer B { float b[]; };\nvoid main() { c = vec4(b[0]); }\n", "must be declared readonly");
   refused(vertex, fragment + "layout(binding = 0) uniform samplerCube u;\nvoid main() { c = texture(u, vec3(1)); }\n", "there is sampler2D");
   refused(vertexStart + "layout(push_constant) uniform P { float x; };\nvoid main() { gl_PointSize = x; " + vertexEnd,
