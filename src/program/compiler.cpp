@@ -12,15 +12,19 @@
 #include "program/reflect.h"
 #include "program/shader_link.h"
 #include "program/spirv_check.h"
+#include "program/spirv_memory.h"
 #include "program/webgl.h"
 
 namespace switchyard {
 namespace {
 
 // Counts what this code changes in its results: the options, the translation of WebGL, the reading of parameters.
-constexpr uint32_t kRevision = 2;
+constexpr uint32_t kRevision = 3;
 constexpr uint32_t kDefaultArch = 75;
 constexpr size_t kMaxNameBytes = 256;
+constexpr uint64_t kMaxSharedBytes = 256 << 10;  // no device has more
+constexpr uint64_t kMaxArrayBytes = 16 << 10;    // software drivers' compilers take a time that grows with its square: 10 s here
+constexpr uint64_t kMaxArraysBytes = 64 << 10;   // of an invocation, of which software drivers have several on a thread's stack
 
 uint32_t archOf(const KernelSource& source) { return source.cudaArch == 0 ? kDefaultArch : source.cudaArch; }
 
@@ -107,9 +111,25 @@ void checkSource(const ShaderSource& source) {
 struct BuiltStage {
   std::vector<uint32_t> words;
   std::string entry;
+  uint32_t sharedBytes = 0;
   ProgramNeeds needs;
   StageReflection reflection;
 };
+
+// Of the words as they are kept: what the optimiser has taken away costs nothing.
+uint32_t checkVariables(const std::string& who, std::span<const uint32_t> words) {
+  const VariableBytes bytes = variableBytes(words);
+  const auto refuse = [&](const char* which, uint64_t has, uint64_t most, const char* each) {
+    throw Error(Code::Compile, who + ": its " + which + " take " + std::to_string(has) + " bytes for each " + each + "; they may take " + std::to_string(most) +
+                                   ": put what is larger into a buffer");
+  };
+  if (bytes.group > kMaxSharedBytes) refuse("shared variables", bytes.group, kMaxSharedBytes, "group");
+  if (bytes.largestArray > kMaxArrayBytes)
+    throw Error(Code::Compile, who + ": one of its arrays takes " + std::to_string(bytes.largestArray) + " bytes for each invocation; it may take " +
+                                   std::to_string(kMaxArrayBytes) + ": put what is larger into a buffer");
+  if (bytes.arrays > kMaxArraysBytes) refuse("arrays, in each function as often as it is called,", bytes.arrays, kMaxArraysBytes, "invocation");
+  return static_cast<uint32_t>(bytes.group);
+}
 
 BuiltStage readSpirv(const std::string& who, Stage stage, std::span<const uint32_t> words, std::span<const std::string> bindingNames) {
   validateSpirv(who, words);
@@ -126,6 +146,7 @@ BuiltStage buildGlsl(const std::string& name, Stage stage, const std::string& so
   BuiltStage built = readSpirv(who, stage, compileGlsl(name, stage, source, webgl), {});
   built.words = optimizeSpirv(who, built.words);
   validateSpirv(who, built.words);
+  built.sharedBytes = checkVariables(who, built.words);
   return built;
 }
 
@@ -148,7 +169,10 @@ void buildCompute(const KernelSource& source, ProgramModule& module) {
   const bool ownNames = source.spirv && !source.cuda;
   BuiltStage built = source.glsl ? buildGlsl(source.name, Stage::Compute, *source.glsl)
                                  : readSpirv(who, Stage::Compute, *source.spirv, ownNames ? source.bindings : std::vector<std::string>{});
-  if (source.spirv) built.words = *source.spirv;
+  if (source.spirv) {
+    built.sharedBytes = checkVariables(who, built.words);
+    built.words = *source.spirv;
+  }
   if (source.glsl) checkKnown(who, source.bindings, built.reflection);
   module.compute = std::move(built.words);
   module.entry = std::move(built.entry);
@@ -156,6 +180,7 @@ void buildCompute(const KernelSource& source, ProgramModule& module) {
   info.needs = built.needs;
   info.bindings = std::move(built.reflection.bindings);
   info.groupSize = built.reflection.groupSize;
+  info.sharedBytes = built.sharedBytes;
   info.params = std::move(built.reflection.block.params);
   info.paramBytes = built.reflection.block.bytes;
   info.paramsAreUniform = built.reflection.block.isUniform;
@@ -274,6 +299,7 @@ std::shared_ptr<ProgramModule> embeddedKernel(const char* name, std::span<const 
   info.needs = checkCapabilities(who, Stage::Compute, compute);
   info.bindings = std::move(reflection.bindings);
   info.groupSize = reflection.groupSize;
+  info.sharedBytes = static_cast<uint32_t>(variableBytes(compute).group);
   info.params = std::move(reflection.block.params);
   info.paramBytes = reflection.block.bytes;
   Hasher hasher = startHash("embedded", name);

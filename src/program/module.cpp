@@ -10,7 +10,7 @@ namespace switchyard {
 namespace {
 
 constexpr uint32_t kMagic = 0x50595753;  // "SWYP"
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHashAt = 16, kHashBytes = crypto_hash_sha256_BYTES, kHeaderBytes = kHashAt + kHashBytes;
 constexpr size_t kMaxText = 1 << 16, kMaxItems = 1 << 16, kMaxBlob = size_t{1} << 30;
 
@@ -178,6 +178,7 @@ void write(Writer& out, const ProgramInfo& info) {
   out.flag(info.paramsAreUniform);
   out.u32(info.paramSet);
   out.u32(info.paramBinding);
+  out.u32(info.sharedBytes);
   for (const uint32_t size : info.groupSize) out.u32(size);
   out.list(info.attributes, [&](const ProgramAttribute& attribute) { write(out, attribute); });
   out.flag(info.flipY);
@@ -196,6 +197,7 @@ ProgramInfo readInfo(Reader& in) {
   info.paramsAreUniform = in.flag();
   info.paramSet = in.u32();
   info.paramBinding = in.u32();
+  info.sharedBytes = in.u32();
   for (uint32_t& size : info.groupSize) size = in.u32();
   info.attributes = in.list<ProgramAttribute>([&] { return readAttribute(in); });
   info.flipY = in.flag();

@@ -68,6 +68,7 @@ struct ProgramInfo {
   uint32_t paramBytes = 0;                   // of the block, 0: there is none
   bool paramsAreUniform = false;             // the block is a uniform buffer at paramSet/paramBinding, not push constants
   uint32_t paramSet = 0, paramBinding = 0;
+  uint32_t sharedBytes = 0;                  // of a kernel's shared variables
   std::array<uint32_t, 3> groupSize = {1, 1, 1};  // CUDA alone, where its source demands none: 256, 1, 1
   std::vector<ProgramAttribute> attributes;  // Shader, in the order of their locations
   bool flipY = false;                        // Shader: written for WebGL: y points up, its depth was brought to Vulkan's by the translation

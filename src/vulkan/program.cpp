@@ -91,6 +91,7 @@ void GpuProgram::checkLimits() const {
     threads *= info().groupSize[i];
   }
   most(threads, limits.maxComputeWorkGroupInvocations, "threads in a group");
+  most(info().sharedBytes, limits.maxComputeSharedMemorySize, "bytes of shared variables");
 }
 
 void GpuProgram::checkStage(VkShaderStageFlagBits stage, std::span<const uint32_t> words) const {
@@ -140,7 +141,9 @@ void GpuProgram::checkMade(VkResult result) const {
 
 Handle<VkShaderModule> GpuProgram::makeModule(std::span<const uint32_t> words) const {
   std::vector<uint32_t> clamped;
-  if (gpu_->physical.features.bounds == Bounds::Rewrite) words = clamped = withClampedIndices(words, info().name.c_str());
+  // What bounds buffers bounds no shared variables, and on software drivers those lie in the process's own memory.
+  const bool unbounded = gpu_->software() && info().sharedBytes > 0;
+  if (unbounded || gpu_->physical.features.bounds == Bounds::Rewrite) words = clamped = withClampedIndices(words, info().name.c_str());
   VkShaderModuleCreateInfo create{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
   create.codeSize = words.size_bytes();
   create.pCode = words.data();

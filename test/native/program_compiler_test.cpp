@@ -374,6 +374,55 @@ TEST(ProgramErrors, NestingAndGrowth) {
   expectRefused(kernelFailure(start + calls + "void main() { f29(); }\n"), "too large: with every function put where it is called");
 }
 
+// A group's and an invocation's variables: sizes that wrap around in 32 bits, and those that drivers compile for minutes.
+TEST(ProgramErrors, MemoryOfItsOwn) {
+  const std::string start = "layout(local_size_x = 64) in;\nlayout(binding = 0) buffer A { float a[]; };\nlayout(push_constant) uniform P { uint k; };\n";
+  const auto shared = [&](const std::string& count) { return start + "shared vec2 s[" + count + "];\nvoid main() { s[k] = vec2(k); barrier(); a[0] = s[k + 1].y; }\n"; };
+  const auto local = [&](const std::string& count) { return start + "void main() { float l[" + count + "]; l[k] = 1; l[k + 1] = 2; a[0] = l[k + 2]; }\n"; };
+  EXPECT_EQ(kernel(shared("512"))->info.sharedBytes, 4096u);
+  EXPECT_EQ(kernel(local("4096"))->info.sharedBytes, 0u);
+  expectRefused(kernelFailure(shared("32769")), "its shared variables take 262152 bytes for each group; they may take 262144");
+  expectRefused(kernelFailure(shared("0x20000001u")), "take 4294967304 bytes");
+  expectRefused(kernelFailure(local("4097")), "one of its arrays takes 16388 bytes for each invocation; it may take 16384");
+  expectRefused(kernelFailure(local("0x40000001u")), "takes 4294967300 bytes");
+  expectRefused(kernelFailure(start + "mat4 p[257];\nvoid main() { p[k] = mat4(k); a[0] = p[k + 1][0][1]; }\n"), "takes 16448 bytes for each invocation");
+  // Of SPIR-V that is kept as it is: eight calls of a function, each with its array, and a length that is worked out.
+  const auto called = [](const std::string& length) {
+    return assemble(R"(OpCapability Shader
+OpMemoryModel Logical GLSL450
+OpEntryPoint GLCompute %main "main"
+OpExecutionMode %main LocalSize 1 1 1
+OpDecorate %half SpecId 0
+%void = OpTypeVoid
+%fn = OpTypeFunction %void
+%uint = OpTypeInt 32 0
+%half = OpSpecConstant %uint )" + length + R"(
+%length = OpSpecConstantOp %uint IAdd %half %half
+%array = OpTypeArray %uint %length
+%pointer = OpTypePointer Function %array
+%f = OpFunction %void None %fn
+%fl = OpLabel
+%v = OpVariable %pointer Function
+OpReturn
+OpFunctionEnd
+%main = OpFunction %void None %fn
+%l = OpLabel
+%c1 = OpFunctionCall %void %f
+%c2 = OpFunctionCall %void %f
+%c3 = OpFunctionCall %void %f
+%c4 = OpFunctionCall %void %f
+%c5 = OpFunctionCall %void %f
+%c6 = OpFunctionCall %void %f
+%c7 = OpFunctionCall %void %f
+%c8 = OpFunctionCall %void %f
+OpReturn
+OpFunctionEnd
+)");
+  };
+  EXPECT_NO_THROW(compileKernel({.name = "k", .spirv = called("1024")}));
+  expectRefused(failureOf([&] { compileKernel({.name = "k", .spirv = called("1025")}); }), "take 65600 bytes for each invocation");
+}
+
 // Sources changed at random: nothing crashes, and nothing but Error comes out.
 TEST(ProgramErrors, RandomChangesOfSources) {
   const std::string source = "#version 450\n#define TWICE(x) ((x) + (x))\nlayout(local_size_x = 64) in;\nstruct S { vec3 c; float d[3]; };\n"

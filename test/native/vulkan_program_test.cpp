@@ -186,6 +186,10 @@ TEST_P(KernelsOn, LimitsAreNamed) {
   deep->id[0] ^= 2;
   deep->info.bindings[0].set = 9;
   EXPECT_EQ(refusal([&] { device->compile(deep); }, "set"), Code::Unsupported);
+  auto full = std::make_shared<ProgramModule>(*kernelOf(kScale));
+  full->id[0] ^= 3;
+  full->info.sharedBytes = 1 << 30;
+  EXPECT_EQ(refusal([&] { device->compile(full); }, "1073741824 bytes of shared variables"), Code::Unsupported);
   auto none = std::make_shared<ProgramModule>();
   EXPECT_EQ(refusal([&] { device->compile(none); }, "SPIR-V"), Code::Unsupported);
 }
@@ -300,6 +304,32 @@ void main() {
       if (i < kFirst || i >= kFirst + kWords) {
         ASSERT_EQ(after[i], kSecret) << "word " << int64_t(i) - kFirst;
       }
+  }
+}
+
+// On a software driver they lie in this process.
+TEST_P(KernelsOn, SharedVariablesHaveEdgesToo) {
+  if (device->info.type != DeviceType::Cpu) GTEST_SKIP() << "a card's own: not memory that others have";
+  Runner r(device);
+  auto program = compile(R"(
+layout(local_size_x = 64) in;
+layout(set = 0, binding = 0) buffer B { uint b[]; };
+shared uint s[64];
+layout(push_constant) uniform P { uint index; };
+void main() {
+  const uint i = gl_LocalInvocationID.x;
+  s[i] = i + 1;
+  barrier();
+  s[i * index] = 7;
+  atomicAdd(s[i * index + 3], 1u);
+  barrier();
+  b[i] = s[i * index + 1];
+})");
+  const BufferView out = r.allocate(64 * 4);
+  const ProgramView views[] = {{out, true}};
+  for (uint32_t index : {1u, 64u, 1u << 20, 100000000u, 1u << 30, ~0u}) {
+    r.queue->launch(program, {4, 1, 1}, views, bytesOf(index));
+    for (uint32_t value : r.read<uint32_t>(out)) EXPECT_LE(value, 7u + 64 * 4) << index;
   }
 }
 
