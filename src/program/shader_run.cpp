@@ -24,6 +24,9 @@ class ShaderWorkload final : public ProgramWorkload {
       (binding.kind == ProgramBinding::Kind::Image ? images_ : buffers_).push_back(&binding);
   }
 
+  // Its pipelines are made when it is first drawn with a primitive, a blending and a number of samples: not on the caller's thread.
+  bool readyOn(const ProgramCache&) const override { return false; }
+
   Cost check(Call& call) const override {
     const ProgramInfo& info = module->info;
     const ShaderCall read = readShaderCall(*this, call);
