@@ -36,7 +36,8 @@ class Watched {
     this.sources = undefined;
     /** @type {NodeJS.Timeout|undefined} */
     this.timer = undefined;
-    this.turn = 0;  // of the newest attempt: an older one that ends later is of no use
+    this.look = 0;  // at the files, the newest: an older one that ends later has read what is no longer there
+    this.turn = 0;  // of the newest compilation: an older one that ends later is of no use
   }
 }
 
@@ -114,18 +115,25 @@ class HotReload {
 
   /** @param {Watched} watched */
   async #reload(watched) {
-    const turn = ++watched.turn;
+    const look = ++watched.look;
+    let { turn } = watched;
     const { name } = watched.checked;
     try {
       if (!watched.program) await watched.promise;
+    } catch {
+      return;  // whoever asked for it has the error
+    }
+    try {
       const sources = await readSources(watched.checked);
-      if (watched.sources && sameSources(sources, watched.sources)) return;
+      // Saved again as it was, what is being compiled goes on.
+      if (look !== watched.look || (watched.sources && sameSources(sources, watched.sources))) return;
       watched.sources = sources;
+      turn = ++watched.turn;
       const version = await this.parts.obtain(sources);
       if (this.#closed || turn !== watched.turn || !watched.program) return;
       Program.swap(watched.program, version);
       this.parts.log.info({ program: name, ms: version.ms }, 'a program was compiled again');
-      this.parts.emit('shader-compiled', { name, compilationTime: version.ms, ...version.cache });
+      this.parts.emit('shader-compiled', { name, compilationTime: version.ms, cacheHitRate: 0, memoryUsage: 0, ...version.cache });
     } catch (error) {
       if (this.#closed || turn !== watched.turn) return;
       if (error.cause?.code === 'ENOENT') return;  // between the steps of an editor; another change follows

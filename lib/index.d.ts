@@ -581,7 +581,10 @@ export interface ManagerEvents {
   'context-switch': [event: { from: string | null; to: string; workerId: number; contextType: Backend; duration: number }];
   'workload-completed': [event: { workloadId: string; type: string; context: string; duration: number; memoryUsage: number }];
   'workload-failed': [event: { workloadId?: string; type?: string; code: ErrorCode; message: string }];
-  /** In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in the cluster. */
+  /**
+   * In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in the cluster. In every
+   * manager that has one of a watched source: it was swapped for a new one.
+   */
   'shader-compiled': [event: { name: string; compilationTime: number; cacheHitRate: number; memoryUsage: number }];
   /** A watched source was changed and does not compile: the program stays as it was. */
   'shader-failed': [event: { name: string; message: string; log: string }];
