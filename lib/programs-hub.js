@@ -68,8 +68,8 @@ class ProgramsHub {
   /** @type {Map<string, number>} program -> times it was used in this run */
   #uses = new Map();
   #closed = false;
-  /** @type {Set<NodeJS.Timeout>} */
-  #lingering = new Set();
+  /** @type {Map<NodeJS.Timeout, Entry>} out of the table, their memory not released yet */
+  #lingering = new Map();
   /** Source compilations of this run, and the ms they took. */
   compiled = { count: 0, ms: 0 };
   /** Whether the list for the next start has changed since it was last asked for. */
@@ -156,10 +156,15 @@ class ProgramsHub {
    * @param {boolean} [died] it did not leave on purpose
    */
   onWorkerGone(worker, died = true) {
+    this.#dropWaitersOf(worker);
     for (const entry of [...this.#attempts.values()]) {
       if (entry.worker !== worker) continue;
       this.#attempts.delete(entry.number);
       entry.worker = undefined;
+      if (!entry.waiters.size) {  // what took its only asker along is not tried on a worker that never wanted it
+        this.#forget(entry);
+        continue;
+      }
       if (died) ++entry.deaths;
       if (entry.deaths >= kMostDeaths) {
         this.#fail(entry, { code: 'ERR_WORKER_LOST', message: `${nameOf(entry)}: two workers ended while they compiled its source, which is not tried again` });
@@ -168,12 +173,18 @@ class ProgramsHub {
       if (died) this.parts.log.warn({ program: entry.request?.name }, 'a worker has ended while it compiled a program: another one is asked');
       this.#start(entry);
     }
-    for (const entry of this.#entries.values())
+    this.#startWaiting();
+  }
+
+  /** @param {Compiling} worker that reads no answers any more */
+  #dropWaitersOf(worker) {
+    for (const entry of [...this.#entries.values()]) {
       for (const [waiter, timer] of entry.waiters) if (waiter.asker === worker) {
         clearTimeout(timer);
         entry.waiters.delete(waiter);
       }
-    this.#startWaiting();
+      if (entry.state === 'waiting' && !entry.waiters.size) this.#forget(entry);
+    }
   }
 
   /**
@@ -272,7 +283,7 @@ class ProgramsHub {
         entry.memory?.release();
       }, kLingerMs);
       timer.unref();
-      this.#lingering.add(timer);
+      this.#lingering.set(timer, entry);
     }
   }
 
@@ -308,7 +319,11 @@ class ProgramsHub {
       entry.memory?.release();
     }
     this.#entries.clear();
-    for (const timer of this.#lingering) clearTimeout(timer);
+    for (const [timer, entry] of this.#lingering) {
+      clearTimeout(timer);
+      entry.memory?.release();
+    }
+    this.#lingering.clear();
   }
 }
 

@@ -149,16 +149,38 @@ test('a worker that leaves on purpose is no death', () => {
 test('an answer of a worker that was given up is thrown away, its memory let go', () => {
   const { hub, join, ask, compiles, finish, sent, workers } = setUp();
   const a = join(), b = join();
-  const outcome = ask(b);
+  const outcomes = [ask(b), ask(a)];
   expect(compiles()[0].worker).toBe(b);
   workers.splice(1, 1);
   hub.onWorkerGone(b);
   expect(compiles()[1].worker).toBe(a);
   finish(compiles()[0]);
-  expect(outcome.answer).toBeUndefined();
+  expect(outcomes.map(({ answer }) => answer)).toEqual([undefined, undefined]);
   expect(sent[sent.length - 1]).toEqual({ worker: b, type: 'program-taken', number: 1 });
   finish(compiles()[1], { worker: a });
   expect(hub.size).toBe(1);
+  expect(outcomes[1].answer.id).toBe(idOf(2));
+});
+
+test('what took its only asker along is not tried on another worker, nor kept for one that comes', () => {
+  const { hub, join, ask, compiles, workers } = setUp();
+  const a = join();
+  join();
+  ask(a);
+  workers.shift();
+  hub.onWorkerGone(a);
+  expect(compiles()).toHaveLength(1);
+  expect(hub.size).toBe(0);
+  workers.length = 0;
+  const b = join(['vulkan'], false);
+  ask(b);
+  expect(hub.size).toBe(1);  // no worker is ready
+  workers.length = 0;
+  hub.onWorkerGone(b);
+  expect(hub.size).toBe(0);
+  join();
+  hub.onWorkerReady();
+  expect(compiles()).toHaveLength(1);
 });
 
 test('an error goes to all who wait, and is not remembered', () => {
@@ -230,7 +252,7 @@ describe('with a clock', () => {
     expect(released).toEqual(['b']);
     expect([make('a'), make('b')]).toEqual(['cluster', false]);
     hub.close();
-    expect(released).toEqual(['b', 'a', 'b']);
+    expect(released).toEqual(['b', 'a', 'b', 'c']);  // the one that had to go last, too
   });
 });
 
