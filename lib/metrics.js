@@ -182,6 +182,7 @@ class Metrics {
   /** @type {Map<any, Float64Array>} their pages */
   #pages = new Map();
   #retiredUse = noUse();
+  #lastUse = noUse();
   #retired = new MetricsBlock();
   #last = new MetricsBlock();
   /** @type {Map<string, number>} by device: the most bytes ever seen allocated */
@@ -237,6 +238,7 @@ class Metrics {
   programs() {
     const sum = { ...this.#retiredUse };
     for (const page of this.#pages.values()) addUse(sum, page);
+    for (const name of /** @type {const} */ (['hits', 'misses', 'ms'])) this.#lastUse[name] = sum[name] = Math.max(this.#lastUse[name], sum[name]);  // as in merged()
     return sum;
   }
 
