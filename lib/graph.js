@@ -29,6 +29,7 @@ function checkNodes(nodes) {
   return nodes.map((node, index) => {
     if (node === null || typeof node !== 'object') throw invalid(`graph: node ${index} is ${show(node)}, but must be an object { type, inputs, params, outputs }`);
     if (node.type === 'graph') throw invalid(`graph: node ${index} is a graph itself: put its nodes in this one`);
+    if (node.type === 'kernel' || node.type === 'render') throw invalid(`graph: node ${index} is a '${node.type}', which is a job of its own: give it what the graph's outputs are`);
     let spec;
     try {
       spec = specOf(node.type);

@@ -35,6 +35,8 @@ function writeScalar(view, at, param, value, index, owner) {
   const { scalar } = param;
   if (scalar === 'float' && typeof value === 'number') return view.setFloat32(at, value, true);
   if (scalar === 'bool' && (typeof value === 'boolean' || value === 0 || value === 1)) return view.setUint32(at, value ? 1 : 0, true);
+  // A bool of a uniform block is a uint by the time it is reflected: SPIR-V has no other place for it there.
+  if (scalar === 'uint' && typeof value === 'boolean') return view.setUint32(at, value ? 1 : 0, true);
   if (kRanges[scalar] && Number.isInteger(value) && value >= kRanges[scalar][0] && value <= kRanges[scalar][1])
     return scalar === 'int' ? view.setInt32(at, value, true) : view.setUint32(at, value, true);
   const must = scalar === 'float' ? 'a number' : scalar === 'bool' ? 'true or false' : `a whole number from ${kRanges[scalar][0]} to ${kRanges[scalar][1]}`;

@@ -121,7 +121,7 @@ function namesOf(info, test) {
  */
 function byBinding(values, info, what, owner) {
   if (values === undefined || values === null) return [];
-  if (typeof values !== 'object') throw invalid(`${owner}: ${what}s is ${show(values)}, but must be an object by the names of the kernel's bindings`);
+  if (typeof values !== 'object') throw invalid(`${owner}: ${what}s is ${show(values)}, but must be an object by the names of the program's buffers`);
   /** @type {[string, number, any][]} */
   const found = [];
   for (const name in values) {
@@ -255,11 +255,13 @@ function uniformsOf(workload, info, owner) {
 }
 
 /**
- * @param {any} filter
+ * @param {any} image
  * @param {string} name
  * @param {string} owner
  */
-function isNearest(filter, name, owner) {
+function isNearest(image, name, owner) {
+  // Arrays have a method of that name.
+  const filter = typeof image?.filter === 'function' ? undefined : image?.filter;
   if (filter !== undefined && filter !== 'linear' && filter !== 'nearest')
     throw invalid(`${owner}: the filter of uniform '${name}' is ${show(filter)}, but must be 'linear' (the default) or 'nearest'`);
   return filter === 'nearest';
@@ -296,7 +298,7 @@ function shaderCall(workload) {
     inputs.push({ name, kind: 'input', value });
   }
   for (const name of samplers) {
-    numbers.push(isNearest(workload.uniforms[name].filter, name, owner) ? kNearestSampler : kSampler, imageNames.indexOf(name));
+    numbers.push(isNearest(workload.uniforms[name], name, owner) ? kNearestSampler : kSampler, imageNames.indexOf(name));
     inputs.push({ name, kind: 'uniform', value: workload.uniforms[name] });
   }
   if (inputs.length > kMostInputs) throw invalid(`${owner}: it is given ${inputs.length} attributes, inputs and images, but can have at most ${kMostInputs}`);

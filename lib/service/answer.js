@@ -103,7 +103,8 @@ function sendBinary(reply, result) {
  * @param {Result} result
  */
 function wantsPicture(accept = '', result) {
-  return accept.includes(kPng) && result.outputs.image !== undefined;
+  const { image } = result.outputs;  // a graph may call anything so
+  return accept.includes(kPng) && image?.dtype === 'uint8' && image.shape.length === 3;
 }
 
 /**

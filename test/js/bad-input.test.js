@@ -81,6 +81,8 @@ describe.each(devices)('on %s', (device) => {
       [graph([{ type: 'scale', inputs: { input: 5 }, outputs: { output: 'y' } }]), /input 'input' is 5/],
       [graph([null]), /node 0 is null/],
       [graph([{ type: 'graph' }]), /node 0 is a graph itself/],
+      [graph([{ type: 'kernel' }]), /node 0 is a 'kernel', which is a job of its own/],
+      [graph([{ type: 'render', scene: 'attention-heatmap' }]), /node 0 is a 'render', which is a job of its own/],
       [graph([scale('x', 'y')], ['y'], { params: {} }), /no params of its own/],
       // Found by the core, after the nodes were put in order: the number is still the user's.
       [graph([{ type: 'matmul', inputs: { a: 'z', b: 'z' }, outputs: { output: 'y' } }, scale('x', 'z')]), /node 0 \('matmul'\).*matmul/],

@@ -48,6 +48,11 @@ describe('parameter blocks', () => {
     expect(() => pack([param('x', { scalar: 'uint' })], { x: value }, 4)).toThrow(/must be a whole number from 0 to 4294967295/);
   });
 
+  test('a bool is a uint where reflection finds one', () => {
+    const view = pack([param('x', { scalar: 'uint' }), param('v', { scalar: 'uint', rows: 2, offset: 8 })], { x: true, v: [false, true] }, 16);
+    expect([view.getUint32(0, true), view.getUint32(8, true), view.getUint32(12, true)]).toEqual([1, 0, 1]);
+  });
+
   test('a bool is no number, a vector no scalar, and its elements are looked at', () => {
     expect(() => pack([param('x', { scalar: 'bool' })], { x: 2 }, 4)).toThrow(/'x' is 2, but must be true or false/);
     expect(() => pack([param('x', { rows: 3 })], { x: 1 }, 12)).toThrow(/'x' is 1, but must be an array of 3 numbers \(vec3\)/);
@@ -150,6 +155,12 @@ describe('call blocks', () => {
     ['nothing that tells the count', { attributes: {} }, /count is missing/],
   ])('a picture with %s is refused', (_, fields, message) => {
     expect(() => describeProgramCall(picture(fields))).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(message) }));
+  });
+
+  test.each([['an array', [1]], ['a typed array', new Uint8Array(4)]])('%s for an image has no filter of its own', (_, image) => {
+    const call = () => encodeProgramCall(describeProgramCall(picture({ uniforms: { u_time: 2, u_map: image } })));
+    if (Array.isArray(image)) expect(call).toThrow(/uniform 'u_map' is a plain array/);
+    else expect(call).not.toThrow();
   });
 
   test('a program of a closed owner runs no more', () => {

@@ -57,6 +57,8 @@ test('a picture goes out as PNG where the client says so', async () => {
   expect(wantsPicture('image/png,*/*', result)).toBe(true);
   expect(wantsPicture('application/json', result)).toBe(false);
   expect(wantsPicture('image/png', { outputs: { output: image } })).toBe(false);
+  // What a graph calls so need not be one.
+  expect(wantsPicture('application/json, image/png', { outputs: { image: { data: new Float32Array(4), shape: [2, 2], dtype: 'float32' } } })).toBe(false);
   const reply = { type: jest.fn(() => reply), send: jest.fn(() => reply) };
   await sendPicture(reply, result);
   expect(reply.type).toHaveBeenCalledWith('image/png');
