@@ -92,6 +92,7 @@ function fits(device, info) {
 class Compiler {
   /** @type {Map<number, import('./shared-tensor').SharedTensor>} until the coordinator has them */
   #sent = new Map();
+  #closed = false;
 
   /** @param {CompilerParts} parts */
   constructor(parts) {
@@ -112,6 +113,7 @@ class Compiler {
     try {
       const { handle, fromDisk, ms, problems } = await compileHere(fromWire(request), this.folder);
       const prepared = await this.#prepare(handle);
+      if (this.#closed) return;  // nobody would take the memory, or let go of it
       const bytes = handle.bytes();
       const tensor = createSharedTensor([bytes.length], 'uint8');
       tensor.data.set(bytes);
@@ -188,6 +190,7 @@ class Compiler {
   }
 
   close() {
+    this.#closed = true;
     for (const tensor of this.#sent.values()) tensor.release();
     this.#sent.clear();
   }

@@ -82,7 +82,7 @@ class GPUClusterManager extends EventEmitter {
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
     this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
     this.#programs = new Programs({
-      limit: this.#config.shaderCacheSize, hotReload: this.#config.hotReload, log: this.#log, emit: (name, event) => this.emit(name, event),
+      limit: this.#config.shaderCacheSize, hotReload: this.#config.hotReload, countsUses: true, log: this.#log, emit: (name, event) => this.emit(name, event),
       closedError: () => this.#closedError(), obtain: (sources) => obtainFrom(this.#link, sources, this.#config.timeout),
     });
     const uses = setInterval(() => this.#reportUses(), kUsesMs);

@@ -13,6 +13,7 @@ const { HotReload } = require('./hot-reload');
  * @property {(sources: Sources) => Promise<Version>} obtain compiles, or finds
  * @property {number} limit programs remembered; those that are forgotten go on working
  * @property {boolean} [hotReload]
+ * @property {boolean} [countsUses] whether somebody calls takeUses()
  * @property {import('./log').Logger} [log]
  * @property {(name: string, event: any) => void} [emit]
  * @property {() => GPUError} closedError
@@ -142,6 +143,7 @@ class Programs {
 
   /** @param {string} id of a program that a job is made of */
   programUsed(id) {
+    if (!this.parts.countsUses) return;
     this.#uses.set(id, (this.#uses.get(id) ?? 0) + 1);
   }
 
