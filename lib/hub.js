@@ -173,6 +173,7 @@ class Hub {
     if (member.inProcess) return;
     channel.post(new Float64Array([3, protocol.kRegion, member.pageRegion]), 3, member.pageRegion);
     channel.postText({ type: 'welcome', page: member.pageRegion, workerId: member.workerId });
+    channel.post(this.#directoryMessage());  // its jobs may run on others' contexts before it has any
   }
 
   /**
@@ -356,10 +357,13 @@ class Hub {
   /** @type {(() => any[])|undefined} set by the manager: the contexts in the public words */
   describe;
 
+  #directoryMessage() {
+    return protocol.textMessage({ type: 'directory', entries: this.describe?.() ?? [] });
+  }
+
   /** Every member learns which contexts there are: before any result that names one. */
   tellDirectory() {
-    const entries = this.describe?.() ?? [];
-    const message = protocol.textMessage({ type: 'directory', entries });
+    const message = this.#directoryMessage();
     for (const member of this.members.values()) member.ask?.post(message);
     this.#directoryStale = false;
   }

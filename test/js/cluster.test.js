@@ -54,6 +54,12 @@ describe('how it begins', () => {
     expect(said.map((each) => each[2])).toEqual(['worker', 'worker']);
   });
 
+  test('a newcomer knows the contexts that its first jobs run on', async () => {
+    const [{ said }] = await life('newcomer');
+    expect(said[0]).toEqual(doubled);
+    expect([1, 2]).toContain(said[1]);
+  });
+
   test('an application that forks and then makes its manager', async () => {
     const [{ role, late, said }] = await life('fork-first');
     expect(role).toBe('primary');

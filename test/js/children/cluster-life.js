@@ -59,6 +59,21 @@ const scenarios = {
       say([manager.role, await double(manager), manager.role]);
     },
   },
+  newcomer: {
+    async primary() {
+      const manager = gpu.createGPUClusterManager(one);
+      const first = cluster.fork();
+      await nextMessage(first);
+      const second = cluster.fork();
+      print({ said: await nextMessage(second) });
+      await manager.close();
+      for (const worker of [first, second]) worker.disconnect();
+    },
+    async worker() {
+      const manager = gpu.createGPUClusterManager(one);
+      say(await double(manager));
+    },
+  },
   'built-in': {
     async primary() {
       const manager = gpu.createGPUClusterManager({ ...one, workers: 2 });
