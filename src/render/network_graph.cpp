@@ -8,6 +8,7 @@
 
 #include "render/scale.h"
 #include "workloads/common.h"
+#include "workloads/graph_input.h"
 
 namespace switchyard {
 const Workload& forceLayoutWorkload();
@@ -33,24 +34,6 @@ struct Reader {
 };
 
 uint32_t layoutIterations(uint64_t nodes) { return static_cast<uint32_t>(std::clamp<uint64_t>(600'000 / std::max<uint64_t>(nodes, 1), 60, 400)); }
-
-void checkOffsets(const Workload& workload, std::span<const int32_t> offsets, uint64_t edges) {
-  if (offsets[0] != 0) refuse(workload, "'rowOffsets' must begin with 0, but begins with " + std::to_string(offsets[0]));
-  for (size_t i = 1; i < offsets.size(); ++i)
-    if (offsets[i] < offsets[i - 1])
-      refuse(workload, "'rowOffsets' must not fall, but falls from " + std::to_string(offsets[i - 1]) + " to " + std::to_string(offsets[i]) + " at index " + std::to_string(i));
-  if (static_cast<uint64_t>(offsets.back()) != edges)
-    refuse(workload, "'rowOffsets' must end with the number of edges, " + std::to_string(edges) + ", but ends with " + std::to_string(offsets.back()));
-}
-
-void checkColumns(const Workload& workload, std::span<const int32_t> columns, uint32_t nodes) {
-  uint32_t outside = 0;
-  for (int32_t column : columns) outside |= static_cast<uint32_t>(column) >= nodes;
-  if (!outside) return;
-  for (size_t e = 0; e < columns.size(); ++e)
-    if (static_cast<uint32_t>(columns[e]) >= nodes)
-      refuse(workload, "'columns' holds " + std::to_string(columns[e]) + " at index " + std::to_string(e) + ", but the nodes are 0 to " + std::to_string(int64_t{nodes} - 1));
-}
 
 // Throws for the first value that is not from low to high.
 void checkRange(const Workload& workload, const char* name, std::span<const float> values, float low, float high, const char* rule, size_t perNode = 0) {

@@ -17,6 +17,7 @@
 #include <numbers>
 
 #include "workloads/common.h"
+#include "workloads/graph_input.h"
 
 namespace switchyard {
 namespace {
@@ -67,7 +68,9 @@ class ForceLayout final : public Workload {
     std::span<const float> weights = call.inputs[2].present ? onHost<float>(r, call.inputs[2]) : std::span<const float>{};
     std::span<const float> given = call.inputs[3].present ? onHost<float>(r, call.inputs[3]) : std::span<const float>{};
     co_await r.sync();
-    checkGraph(offsets, columns, weights);
+    checkOffsets(*this, offsets, columns.size());
+    checkColumns(*this, columns, static_cast<uint32_t>(offsets.size() - 1));
+    checkWeights(*this, weights);
     for (size_t i = 0; i < given.size(); ++i)
       if (!(std::abs(given[i]) <= kFarthest))
         refuse(*this, "'positions' holds " + std::to_string(given[i]) + " for node " + std::to_string(i / 2) + ", but must be numbers from -1e15 to 1e15");
@@ -117,35 +120,10 @@ class ForceLayout final : public Workload {
     BufferView positions, next, masses, offsets, columns, weights, extras, work, packed, info, moments, fields, movement;
   };
 
-  template <class T> static std::span<const T> onHost(Recorder& r, const Value& value) {
-    size_t count = value.spec.elements();
-    bool direct = value.host && value.spec.dtype != DType::Float16;
-    if (direct || count == 0) return {reinterpret_cast<const T*>(value.host), count};
-    std::span<T> copied = r.hostMemory<T>(count);
-    r.download(std::as_writable_bytes(copied), r.floats(value));
-    return copied;
-  }
-
   static BufferView uploaded(Recorder& r, std::span<const std::byte> bytes) {
     BufferView view = r.fresh(bytes.size());
     r.upload(view, bytes);
     return view;
-  }
-
-  void checkGraph(std::span<const int32_t> offsets, std::span<const int32_t> columns, std::span<const float> weights) const {
-    int64_t n = static_cast<int64_t>(offsets.size()) - 1, m = static_cast<int64_t>(columns.size());
-    if (offsets[0] != 0) refuse(*this, "'rowOffsets' must begin with 0, but begins with " + std::to_string(offsets[0]));
-    for (int64_t i = 0; i < n; ++i)
-      if (offsets[i + 1] < offsets[i])
-        refuse(*this, "'rowOffsets' must not fall, but falls from " + std::to_string(offsets[i]) + " to " + std::to_string(offsets[i + 1]) + " at index " + std::to_string(i + 1));
-    if (offsets[n] != m)
-      refuse(*this, "'rowOffsets' must end with the number of edges, " + std::to_string(m) + ", but ends with " + std::to_string(offsets[n]));
-    for (int64_t e = 0; e < m; ++e)
-      if (columns[e] < 0 || columns[e] >= n)
-        refuse(*this, "'columns' holds " + std::to_string(columns[e]) + " at index " + std::to_string(e) + ", but the nodes are 0 to " + std::to_string(n - 1));
-    for (size_t e = 0; e < weights.size(); ++e)
-      if (!(weights[e] >= 0) || !std::isfinite(weights[e]))
-        refuse(*this, "'weights' holds " + std::to_string(weights[e]) + " at index " + std::to_string(e) + ", but a weight is finite and not negative");
   }
 
   // Masses, of mean 1; the result is what makes a weight a force on a mass of 1.

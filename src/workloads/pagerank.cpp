@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "workloads/common.h"
+#include "workloads/graph_input.h"
 
 namespace switchyard {
 namespace {
@@ -51,7 +52,9 @@ class Pagerank final : public Workload {
     std::span<const int32_t> offsets = onHost<int32_t>(r, call.inputs[0]), columns = onHost<int32_t>(r, call.inputs[1]);
     std::span<const float> weights = call.inputs[2].present ? onHost<float>(r, call.inputs[2]) : std::span<const float>{};
     co_await r.sync();
-    checkGraph(offsets, columns, weights);
+    checkOffsets(*this, offsets, columns.size());
+    checkColumns(*this, columns, static_cast<uint32_t>(offsets.size() - 1));
+    checkWeights(*this, weights);
     PagerankState* end = r.hostMemory<PagerankState>(1).data();
     if (n > 0) {
       Transposed graph = transpose(r, offsets, columns, weights);
@@ -93,31 +96,6 @@ class Pagerank final : public Workload {
   }
 
  private:
-  template <class T> static std::span<const T> onHost(Recorder& r, const Value& value) {
-    size_t count = value.spec.elements();
-    bool direct = value.host && value.spec.dtype != DType::Float16;
-    if (direct || count == 0) return {reinterpret_cast<const T*>(value.host), count};
-    std::span<T> copied = r.hostMemory<T>(count);
-    r.download(std::as_writable_bytes(copied), r.floats(value));
-    return copied;
-  }
-
-  void checkGraph(std::span<const int32_t> offsets, std::span<const int32_t> columns, std::span<const float> weights) const {
-    int64_t n = static_cast<int64_t>(offsets.size()) - 1, m = static_cast<int64_t>(columns.size());
-    if (offsets[0] != 0) refuse(*this, "'rowOffsets' must begin with 0, but begins with " + std::to_string(offsets[0]));
-    for (int64_t i = 0; i < n; ++i)
-      if (offsets[i + 1] < offsets[i])
-        refuse(*this, "'rowOffsets' must not fall, but falls from " + std::to_string(offsets[i]) + " to " + std::to_string(offsets[i + 1]) + " at index " + std::to_string(i + 1));
-    if (offsets[n] != m)
-      refuse(*this, "'rowOffsets' must end with the number of edges, " + std::to_string(m) + ", but ends with " + std::to_string(offsets[n]));
-    for (int64_t e = 0; e < m; ++e)
-      if (columns[e] < 0 || columns[e] >= n)
-        refuse(*this, "'columns' holds " + std::to_string(columns[e]) + " at index " + std::to_string(e) + ", but the nodes are 0 to " + std::to_string(n - 1));
-    for (size_t e = 0; e < weights.size(); ++e)
-      if (!(weights[e] >= 0) || !std::isfinite(weights[e]))
-        refuse(*this, "'weights' holds " + std::to_string(weights[e]) + " at index " + std::to_string(e) + ", but a weight is finite and not negative");
-  }
-
   static Transposed transpose(Recorder& r, std::span<const int32_t> offsets, std::span<const int32_t> columns, std::span<const float> weights) {
     size_t n = offsets.size() - 1, m = columns.size();
     Transposed t{r.hostMemory<int32_t>(n + 1), r.hostMemory<int32_t>(std::max<size_t>(m, 1)), r.hostMemory<float>(std::max<size_t>(m, 1)), r.hostMemory<uint32_t>(n)};
