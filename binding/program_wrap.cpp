@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "background.h"
 #include "context_wrap.h"
@@ -160,9 +162,18 @@ uint32_t lowestCapability() {
   return lowest;
 }
 
-// A store for one call: what it has to report goes with that call's result.
+std::shared_ptr<ProgramStore::Room> roomOf(const std::string& folder) {
+  static auto* rooms = new std::map<std::string, std::shared_ptr<ProgramStore::Room>>;  // leaked on purpose: compilers may end late
+  static auto* mutex = new std::mutex;
+  std::lock_guard lock(*mutex);
+  auto& room = (*rooms)[folder];
+  if (!room) room = std::make_shared<ProgramStore::Room>();
+  return room;
+}
+
+// A store for one call: what it has to report goes with that call's result. What it knows of the folder's room stays.
 ProgramStore storeOf(const std::string& folder, std::vector<std::string>& problems) {
-  return ProgramStore(folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); });
+  return ProgramStore(folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); }, roomOf(folder));
 }
 
 template <class Source, class Compile> void make(PendingProgram& pending, const Source& source, const std::string& folder, Compile compile) {

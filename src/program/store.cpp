@@ -24,8 +24,8 @@ CacheFolder openShelf(const CacheFolder& root, const std::string& shelf, Missing
 
 }  // namespace
 
-ProgramStore::ProgramStore(std::string folder, StoreLimits limits, Report report)
-    : folder_(std::move(folder)), limits_(limits), report_(std::move(report)) {}
+ProgramStore::ProgramStore(std::string folder, StoreLimits limits, Report report, std::shared_ptr<Room> room)
+    : folder_(std::move(folder)), limits_(limits), report_(std::move(report)), room_(std::move(room)) {}
 
 void ProgramStore::tell(Trouble trouble, const std::string& problem) noexcept try {
   const uint32_t bit = 1u << uint32_t(trouble);
@@ -94,10 +94,10 @@ bool ProgramStore::store(const ProgramModule& module) noexcept try {
 // Every process counts what it writes itself and looks at the whole folder now and then: so often that sixteen of them, each with a
 // sixteenth of the room there was, stay within it, and no more often than every 64th of the limit.
 void ProgramStore::keepToLimits(const CacheFolder& root, uint64_t written) try {
-  bytesLeft_ -= int64_t(written);
-  filesLeft_ -= 1;
-  if (bytesLeft_ >= 0 && filesLeft_ >= 0) return;
-  std::unique_lock alone(sweeping_, std::try_to_lock);
+  room_->bytesLeft -= int64_t(written);
+  room_->filesLeft -= 1;
+  if (room_->bytesLeft >= 0 && room_->filesLeft >= 0) return;
+  std::unique_lock alone(room_->sweeping, std::try_to_lock);
   if (alone) sweep(root);
 } catch (const std::exception& error) {
   tell(Trouble::Unwritable, error);
@@ -144,8 +144,8 @@ void ProgramStore::sweep(const CacheFolder& root) {
     const uint64_t room = limit - std::min(limit, used);
     return int64_t(std::min(room, std::max(room / 16, limit / 64)));
   };
-  bytesLeft_ = share(limits_.mostBytes, bytes);
-  filesLeft_ = share(limits_.mostFiles, count);
+  room_->bytesLeft = share(limits_.mostBytes, bytes);
+  room_->filesLeft = share(limits_.mostFiles, count);
 }
 
 std::vector<ProgramId> ProgramStore::loadWarmUp() noexcept try {

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -23,7 +24,13 @@ class ProgramStore {  // thread-safe; any number of processes may share a folder
   // `report` is told once for each kind of trouble, in a sentence: a damaged file (which is removed), a folder that can't be written.
   // On whatever thread meets it.
   using Report = std::function<void(const std::string& problem)>;
-  explicit ProgramStore(std::string folder, StoreLimits limits = {}, Report report = {});
+  // What a process may write to a folder before it looks at the whole of it again. Stores of one folder may share one; without it a
+  // store looks at its first write.
+  struct Room {
+    std::mutex sweeping;
+    std::atomic<int64_t> bytesLeft{0}, filesLeft{0};
+  };
+  explicit ProgramStore(std::string folder, StoreLimits limits = {}, Report report = {}, std::shared_ptr<Room> room = std::make_shared<Room>());
 
   // The program of this id, or null: absent, damaged, or not a regular file of ours (links are not followed). Marks it as used.
   std::shared_ptr<ProgramModule> load(const ProgramId& id) noexcept;
@@ -48,8 +55,7 @@ class ProgramStore {  // thread-safe; any number of processes may share a folder
   const StoreLimits limits_;
   const Report report_;
   std::atomic<uint32_t> told_{0};  // a bit for each Trouble
-  std::mutex sweeping_;
-  std::atomic<int64_t> bytesLeft_{0}, filesLeft_{0};  // what this process may write before it looks at the folder again
+  const std::shared_ptr<Room> room_;
 };
 
 }  // namespace switchyard

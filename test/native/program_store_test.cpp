@@ -194,6 +194,17 @@ TEST_F(ProgramStoreTest, keepsTheLastUsedWithinItsLimits) {
   EXPECT_EQ(told, 1);
 }
 
+TEST_F(ProgramStoreTest, looksAtTheWholeFolderOnceForAllThatShareItsRoom) {
+  const auto room = std::make_shared<ProgramStore::Room>();
+  ASSERT_TRUE(ProgramStore(folder, {}, {}, room).store(moduleOf(1)));
+  const std::string left = (fs::path(pathOf(folder, moduleOf(1).id)).parent_path() / ".switchyard-9.tmp").string();
+  write(left, Bytes{1});  // of a process that has died: goes when somebody looks
+  ASSERT_TRUE(ProgramStore(folder, {}, {}, room).store(moduleOf(2)));
+  EXPECT_TRUE(fs::exists(left));
+  ASSERT_TRUE(ProgramStore(folder).store(moduleOf(3)));
+  EXPECT_FALSE(fs::exists(left));
+}
+
 TEST_F(ProgramStoreTest, notesAUseOnceAMinute) {
   ProgramStore store = make();
   const ProgramModule module = moduleOf(12);
