@@ -44,6 +44,20 @@ void Recorder::release(BufferView scratch) {
     }
 }
 
+void Recorder::draw(const Picture& picture, std::span<const Draw> draws) {
+  throwIfStopped();
+  const uint64_t pixels = uint64_t{picture.width} * picture.height;
+  uint64_t bytes = pixels * 4 * (picture.samples > 1 ? picture.samples + 1 : 1);  // what is drawn onto, and what samples become one in
+  for (const Draw& draw : draws)
+    for (const Texture& texture : draw.textures) bytes += uint64_t{texture.width} * texture.height * texture.channels * (texture.isFloat ? 4 : 1);
+  if (bytes > arena_.limitBytes())
+    throw Error(Code::OutOfMemory, "a picture of " + std::to_string(picture.width) + " x " + std::to_string(picture.height) + " with " +
+                                       std::to_string(picture.samples) + (picture.samples > 1 ? " samples a pixel" : " sample a pixel") + " and its textures take " +
+                                       std::to_string(bytes) + " bytes on the device, but the context's limit is " + std::to_string(arena_.limitBytes()) +
+                                       ": raise memoryLimit, draw it smaller" + (picture.samples > 1 ? ", or without antialias" : ""));
+  queue_.draw(picture, draws);
+}
+
 void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, const std::function<void(uint64_t, uint32_t)>& fn,
                             uint64_t mostRows) const {
   uint64_t longest = 0, step = 1;

@@ -59,10 +59,8 @@ class Recorder {
     throwIfStopped();
     queue_.launch(program, groups, views, params);
   }
-  void draw(const Picture& picture, std::span<const Draw> draws) {
-    throwIfStopped();
-    queue_.draw(picture, draws);
-  }
+  // Throws OutOfMemory where the picture and its textures alone take more than the context's limit.
+  void draw(const Picture& picture, std::span<const Draw> draws);
   void copy(BufferView dst, BufferView src) { queue_.copy(dst, src); }
   void fill(BufferView dst, uint32_t word) { queue_.fill(dst, word); }
   void upload(BufferView dst, std::span<const std::byte> src) { queue_.upload(dst, src); }

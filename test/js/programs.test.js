@@ -132,6 +132,17 @@ void main() { gl_FragColor = vec4(u_color, texture2D(u_map, vec2(0.5)).r); }`;
   });
   const pixel = ({ outputs: { image: { data, shape } } }, x, y) => Array.from(data.subarray(4 * (y * shape[1] + x), 4 * (y * shape[1] + x) + 4));
 
+  test('a picture that takes more than its context may is refused', async () => {
+    const ctx = await gpu.createContext({ device: vulkan, memoryLimit: 2 ** 20 });
+    const shader = await ctx.compileShader('flat', vertex, fragment);
+    const large = { width: 256, height: 256 };
+    const error = await failure(ctx.run(drawing(shader, large)));
+    expect(error).toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
+    expect(error.message).toMatch(/256 x 256 with 4 samples .* 1310721 bytes .* limit is 1048576: raise memoryLimit, draw it smaller, or without antialias/);
+    expect(pixel(await ctx.run(drawing(shader, { ...large, antialias: false })), 255, 255)).toEqual([255, 0, 51, 255]);
+    await ctx.close();
+  });
+
   test('a WebGL shader draws over a background, through the cluster and in a context alone', async () => {
     const shader = await manager.compileShader('flat', vertex, fragment);
     expect(shader).toBeInstanceOf(gpu.Shader);
