@@ -46,10 +46,10 @@ void main() {
   gl_Position = vec4(uv * 2.0 - 1.0, 0.0, 1.0);
 })";
 
-class PicturesOn : public ::testing::TestWithParam<TestDevice> {
+class PicturesOn : public OnProgramDevice {
  protected:
   void SetUp() override {
-    device = GetParam().open();
+    OnProgramDevice::SetUp();
     if (!device->info.features.graphics) GTEST_SKIP() << "the device draws no pictures";
   }
   Frame frame(Runner& r, Picture picture, const std::vector<Draw>& draws) {
@@ -89,17 +89,6 @@ class PicturesOn : public ::testing::TestWithParam<TestDevice> {
     draw.vertices = 3;
     return draw;
   }
-  Code refusal(const std::function<void()>& call, const std::string& names) {
-    try {
-      call();
-    } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find(names), std::string::npos) << error.what();
-      return error.code;
-    }
-    ADD_FAILURE() << "not refused";
-    return Code::Internal;
-  }
-  std::shared_ptr<Device> device;
 };
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PicturesOn);
 INSTANTIATE_TEST_SUITE_P(Programs, PicturesOn, ::testing::ValuesIn(programDevices()), programDeviceName);

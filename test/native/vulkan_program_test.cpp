@@ -9,21 +9,9 @@
 namespace switchyard::test {
 namespace {
 
-class KernelsOn : public ::testing::TestWithParam<TestDevice> {
+class KernelsOn : public OnProgramDevice {
  protected:
-  void SetUp() override { device = GetParam().open(); }
   std::shared_ptr<const Program> compile(const std::string& glsl) { return device->compile(kernelOf(glsl)); }
-  Code refusal(const std::function<void()>& call, const std::string& names) {
-    try {
-      call();
-    } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find(names), std::string::npos) << error.what();
-      return error.code;
-    }
-    ADD_FAILURE() << "not refused";
-    return Code::Internal;
-  }
-  std::shared_ptr<Device> device;
 };
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelsOn);
 INSTANTIATE_TEST_SUITE_P(Programs, KernelsOn, ::testing::ValuesIn(programDevices()), programDeviceName);

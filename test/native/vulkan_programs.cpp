@@ -32,6 +32,17 @@ std::string programDeviceName(const ::testing::TestParamInfo<TestDevice>& info) 
   return name;
 }
 
+Code OnProgramDevice::refusal(const std::function<void()>& call, const std::string& names) {
+  try {
+    call();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(names), std::string::npos) << error.what();
+    return error.code;
+  }
+  ADD_FAILURE() << "not refused";
+  return Code::Internal;
+}
+
 ModulePtr kernelOf(const std::string& glsl) {
   static std::map<std::string, ModulePtr> made;
   ModulePtr& module = made[glsl];

@@ -1,6 +1,7 @@
 // What the tests of users' programs on Vulkan share: devices, modules, and a queue that waits.
 #pragma once
 #include <cstring>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,14 @@ namespace switchyard::test {
 // Each Vulkan device, as it is and with accesses bounded by rewriting SPIR-V.
 std::vector<TestDevice> programDevices();
 std::string programDeviceName(const ::testing::TestParamInfo<TestDevice>& info);
+
+class OnProgramDevice : public ::testing::TestWithParam<TestDevice> {
+ protected:
+  void SetUp() override { device = GetParam().open(); }
+  // The code that the call is refused with; its message holds `names`.
+  static Code refusal(const std::function<void()>& call, const std::string& names);
+  std::shared_ptr<Device> device;
+};
 
 ModulePtr kernelOf(const std::string& glsl);  // without its #version
 ModulePtr shaderOf(const std::string& vertex, const std::string& fragment);
