@@ -18,13 +18,13 @@ WORKDIR /switchyard
 # What changes seldom comes first: the system packages and npm packages are cached layers.
 COPY package.json package-lock.json .npmrc ./
 COPY deploy deploy
-RUN node -e "require('./deploy/system-packages').ensure().catch((e) => { console.error(e.message); process.exit(1); })"
+RUN node -e "require('./tools/system-packages').ensure().catch((e) => { console.error(e.message); process.exit(1); })"
 COPY CMakeLists.txt CMakePresets.json ./
 COPY src src
 COPY binding binding
 COPY kernels kernels
 COPY shaders shaders
-RUN node deploy/setup.js --cuda-archs=release
+RUN node tools/setup.js --cuda-archs=release
 RUN npm prune --omit=dev && strip --strip-unneeded build/release/switchyard.node
 
 FROM ${NODE_IMAGE}
@@ -38,8 +38,8 @@ COPY lib /usr/local/lib/node_modules/switchyard/lib
 ENV NODE_PATH=/usr/local/lib/node_modules \
     SHADER_CACHE_DIR=/var/cache/switchyard \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
-RUN ln -s ../lib/node_modules/switchyard/lib/cli.js /usr/local/bin/switchyard \
- && chmod +x /usr/local/lib/node_modules/switchyard/lib/cli.js \
+RUN ln -s ../lib/node_modules/switchyard/lib/cli/main.js /usr/local/bin/switchyard \
+ && chmod +x /usr/local/lib/node_modules/switchyard/lib/cli/main.js \
  && install -d -o node -g node /var/cache/switchyard /app
 USER node
 WORKDIR /app

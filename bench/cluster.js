@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { setup } = require('../deploy/setup');
+const { setup } = require('../tools/setup');
 const { clusterFigures } = require('./cluster/index');
 const { describe } = require('./cluster/contest');
 const { installLibraries } = require('./install');

@@ -3,9 +3,9 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { setup } = require('../deploy/setup');
+const { setup } = require('../tools/setup');
 const { compare, chooseWorkloads } = require('./compare/compare');
-const { scriptFigures } = require('./figures');
+const { scriptFigures } = require('./figures/index');
 const { installLibraries, newerMesa } = require('./install');
 const { machine } = require('./machine');
 const { runNative } = require('./native');

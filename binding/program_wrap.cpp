@@ -9,8 +9,8 @@
 #include "background.h"
 #include "context_wrap.h"
 #include "convert.h"
-#include "program/compiler.h"
-#include "program/store.h"
+#include "program/compile/compiler.h"
+#include "program/store/store.h"
 #include "remote_job.h"
 
 namespace switchyard::node {

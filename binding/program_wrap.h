@@ -3,7 +3,7 @@
 #include <napi.h>
 
 #include "memory/shared_memory.h"
-#include "program/run.h"
+#include "program/run/run.h"
 
 namespace switchyard::node {
 

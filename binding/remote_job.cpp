@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "cluster/join.h"
-#include "program/run.h"
+#include "program/run/run.h"
 
 namespace switchyard::node {
 namespace {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "job.h"
-#include "program/cache.h"
+#include "program/run/cache.h"
 
 namespace switchyard {
 

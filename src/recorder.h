@@ -8,7 +8,7 @@
 #include "device.h"
 #include "memory/arena.h"
 #include "params.h"
-#include "program/cache.h"
+#include "program/run/cache.h"
 #include "task.h"
 #include "workload.h"
 

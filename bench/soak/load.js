@@ -1,7 +1,7 @@
 // Asks for jobs without end and keeps the books: every job that was asked, how it ended, and whether it ended twice.
 'use strict';
-const { Client } = require('../../lib/client');
-const protocol = require('../../lib/protocol');
+const { Client } = require('../../lib/cluster/worker/requester');
+const protocol = require('../../lib/cluster/wire/messages');
 
 const kMostExamples = 5;
 

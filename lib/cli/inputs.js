@@ -1,6 +1,6 @@
 // Random inputs of a sensible shape for each built-in workload: what `switchyard run <workload> --shape 1000x384` sends.
 'use strict';
-const { GPUError, invalid, suggestion } = require('../errors');
+const { GPUError, invalid, suggestion } = require('../core/errors');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {{ inputs: Record<string, Tensor>, params?: Record<string, any> }} Job */

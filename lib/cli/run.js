@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { InvalidArgumentError } = require('commander');
-const { invalid, show } = require('../errors');
+const { invalid, show } = require('../core/errors');
 const { makeJob, describeShapes } = require('./inputs');
 
 /** @typedef {{ shape?: number[], file?: string, params?: any, url?: URL, local?: boolean, device?: string, repeat: number, values: number, timeout?: number, json?: boolean }} Options */
@@ -81,7 +81,7 @@ function prepare(type, { shape, file, params }) {
 
 /** Where a server of this machine would be. */
 function usualUrl() {
-  const { readServiceConfig } = require('../config');
+  const { readServiceConfig } = require('../config/config');
   const { host, port } = readServiceConfig();
   return new URL(`http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`);
 }
@@ -141,7 +141,7 @@ function summarize(times) {
  * @param {number} count
  */
 function describeOutputs(outputs, count) {
-  const { fromFloat16Bits } = require('../float16');
+  const { fromFloat16Bits } = require('../call/float16');
   return Object.fromEntries(Object.entries(outputs).map(([name, { data, shape, dtype }]) => {
     const first = Array.from(data.subarray(0, count), dtype === 'float16' ? fromFloat16Bits : Number);
     return [name, { shape, dtype, first: first.map((value) => (Number.isFinite(value) ? value : String(value))) }];

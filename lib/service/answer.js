@@ -3,7 +3,7 @@
 const { Readable } = require('node:stream');
 const { encodeFrame, kType } = require('./frame');
 const { numbersText } = require('./tensors');
-const { encodePNG } = require('../picture');
+const { encodePNG } = require('../program/picture');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {{ outputs: Record<string, Tensor> } & Record<string, any>} Result */

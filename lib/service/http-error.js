@@ -1,6 +1,6 @@
 // What a failure is called over HTTP: the status of every error code, and how much of its message leaves the machine.
 'use strict';
-const { withoutPaths } = require('../log');
+const { withoutPaths } = require('../core/log');
 
 /** A failure of the request itself, before there is a job. */
 class HttpError extends Error {

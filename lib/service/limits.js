@@ -12,7 +12,7 @@ const kReasons = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Hea
 
 /**
  * The options of fastify and of Node's server that bound a connection.
- * @param {import('../config').HttpConfig} config
+ * @param {import('../config/config').HttpConfig} config
  */
 function serverOptions({ headersTimeout, requestTimeout }) {
   const times = { headersTimeout: Math.min(headersTimeout, requestTimeout), requestTimeout };

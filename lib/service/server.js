@@ -1,8 +1,8 @@
 // The HTTP service of one worker: createServer(manager, config, logger) gives a fastify instance that is not listening yet.
 'use strict';
 const { fastify } = require('fastify');
-const { readServiceConfig } = require('../config');
-const { createLogger, describeError } = require('../log');
+const { readServiceConfig } = require('../config/config');
+const { createLogger, describeError } = require('../core/log');
 const { HttpError, badRequest, describeFailure } = require('./http-error');
 const { Budget, readBody } = require('./body');
 const { parseJson } = require('./json');
@@ -13,8 +13,8 @@ const { addHealth, soon, checkQuery } = require('./health');
 const { addHome, kEndpoints } = require('./home');
 const { serverOptions, limitConnections, checkHeaders, watchStall } = require('./limits');
 
-/** @typedef {import('../log').Logger} Logger */
-/** @typedef {import('../config').HttpConfig} HttpConfig */
+/** @typedef {import('../core/log').Logger} Logger */
+/** @typedef {import('../config/config').HttpConfig} HttpConfig */
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */
 /**

@@ -6,11 +6,11 @@ const path = require('node:path');
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {any} */ (require('node:cluster'));
 const { version } = require('../../package.json');
-const { readServiceConfig, managerOptions } = require('../config');
-const { createLogger, describeError } = require('../log');
+const { readServiceConfig, managerOptions } = require('../config/config');
+const { createLogger, describeError } = require('../core/log');
 const { curlLine } = require('./home');
 
-/** @typedef {import('../config').ServiceConfig} ServiceConfig */
+/** @typedef {import('../config/config').ServiceConfig} ServiceConfig */
 /** @typedef {{ address: string, port: number }} Address */
 
 const kSameSignalMs = 500;
@@ -151,7 +151,7 @@ function onSignals(stop) {
 /**
  * @param {any} manager
  * @param {ServiceConfig} config
- * @param {import('../log').Logger} logger
+ * @param {import('../core/log').Logger} logger
  * @param {number} exitCode
  */
 async function stop(manager, config, logger, exitCode) {

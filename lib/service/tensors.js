@@ -1,8 +1,8 @@
 // Tensors as JSON has them: numbers, nested or flat, or base64 of their bytes. Every number is looked at.
 'use strict';
-const { kDTypes, kArrays, kMaxRank, checkShape } = require('../tensor');
-const { toFloat16Bits, fromFloat16Bits } = require('../float16');
-const { invalid, show, suggestion, refuseUnknownKeys } = require('../errors');
+const { kDTypes, kArrays, kMaxRank, checkShape } = require('../call/tensor');
+const { toFloat16Bits, fromFloat16Bits } = require('../call/float16');
+const { invalid, show, suggestion, refuseUnknownKeys } = require('../core/errors');
 const { isObject } = require('./json');
 
 /** @typedef {import('../index').Tensor} Tensor */

@@ -1,6 +1,6 @@
 // From a request's body to the arguments of executeWorkload().
 'use strict';
-const { GPUError, invalid, show, refuseUnknownKeys } = require('../errors');
+const { GPUError, invalid, show, refuseUnknownKeys } = require('../core/errors');
 const { isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
 const { readTensor } = require('./tensors');
 const { refuseLeftovers } = require('./frame');

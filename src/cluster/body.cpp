@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "program/run.h"
+#include "program/run/run.h"
 
 namespace switchyard::cluster {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "program/compiler.h"
+#include "program/compile/compiler.h"
 #include "recorder.h"
 
 namespace switchyard::render {

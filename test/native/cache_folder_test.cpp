@@ -1,5 +1,5 @@
 // The folder of cache files as the pipeline cache of Vulkan uses it; program_store_test.cpp has what programs ask of it.
-#include "program/cache_folder.h"
+#include "program/store/cache_folder.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -9,8 +9,8 @@
 #include <spirv-tools/libspirv.hpp>
 
 #include "error.h"
-#include "program/compiler.h"
-#include "program/nvrtc.h"
+#include "program/compile/compiler.h"
+#include "program/nvrtc/nvrtc.h"
 
 namespace switchyard::test {
 namespace {

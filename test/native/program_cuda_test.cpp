@@ -4,9 +4,9 @@
 #include <functional>
 
 #include "error.h"
-#include "program/compiler.h"
-#include "program/nvrtc.h"
-#include "program/ptx.h"
+#include "program/compile/compiler.h"
+#include "program/nvrtc/nvrtc.h"
+#include "program/nvrtc/ptx.h"
 
 namespace switchyard::test {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "program/cache.h"
-#include "program/run.h"
+#include "program/run/cache.h"
+#include "program/run/run.h"
 
 namespace switchyard {
 namespace {

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <random>
 
-#include "program/store.h"
+#include "program/store/store.h"
 
 namespace switchyard::test {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness.h"
-#include "program/compiler.h"
+#include "program/compile/compiler.h"
 
 namespace switchyard::test {
 

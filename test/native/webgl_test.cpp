@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "error.h"
-#include "program/compiler.h"
-#include "program/webgl.h"
+#include "program/compile/compiler.h"
+#include "program/webgl/webgl.h"
 
 namespace switchyard::test {
 namespace {

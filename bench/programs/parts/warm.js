@@ -1,10 +1,10 @@
 // A start with programs on disk: what loading them and making them ready takes, and how much of that is the driver's.
 'use strict';
 const gpu = require('../../..');
-const { native } = require('../../../lib/native');
-const { GPUContext } = require('../../../lib/context');
-const { prepareOn } = require('../../../lib/compiler');
-const { nextId, track } = require('../../../lib/jobs');
+const { native } = require('../../../lib/addon/native');
+const { GPUContext } = require('../../../lib/context/context');
+const { prepareOn } = require('../../../lib/program/compiler');
+const { nextId, track } = require('../../../lib/call/pending');
 const { smallKernel, smallJob, smallInput, smallValue } = require('../sources');
 const { now } = require('../../stats');
 

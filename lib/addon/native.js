@@ -1,0 +1,157 @@
+// Finds and loads the addon, and starts its part for this thread.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { GPUError } = require('../core/errors');
+
+/**
+ * @typedef {object} NativeContext
+ * @property {(a: any, b: any, c: any, d: any, into: any[]|undefined) => any} run
+ * @property {(description: Float64Array, arrays: any[], into: any[]|undefined) => any} runGraph
+ * @property {(data: any) => any} upload
+ * @property {(tensor: any, into: any[]|undefined) => any} read
+ * @property {(id: number) => void} close
+ * @property {() => void} trim
+ * @property {() => boolean} memoryUse
+ * @property {() => void} programUse to the scratch array: programs, their bytes, hits, misses, ms of compiling
+ * @property {() => import('../index').DeviceInfo} device
+ */
+/**
+ * @typedef {object} WorkloadEntry
+ * @property {string} type
+ * @property {{ name: string, optional: boolean }[]} inputs
+ * @property {{ name: string, kind: 'number'|'integer'|'boolean'|'choice', required: boolean, choices: string[] }[]} params
+ * @property {string[]} outputs
+ * @property {string[]} [texts] names of parameters that are texts: they travel in the input 'text'
+ */
+/**
+ * @typedef {object} ProgramBinding
+ * @property {string} name
+ * @property {'buffer'|'image'} kind
+ * @property {import('../index').DType|'other'} element
+ * @property {number} elementBytes
+ * @property {number} minBytes
+ * @property {boolean} readOnly
+ * @property {boolean} writeOnly
+ */
+/**
+ * @typedef {object} ProgramParam
+ * @property {string} name
+ * @property {'float'|'int'|'uint'|'bool'} scalar
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number} elements
+ * @property {number} offset
+ * @property {number} arrayStride
+ * @property {number} matrixStride
+ */
+/**
+ * @typedef {object} ProgramInfo
+ * @property {'kernel'|'shader'} kind
+ * @property {string} name
+ * @property {ProgramBinding[]} bindings
+ * @property {ProgramParam[]} params
+ * @property {number} paramBytes
+ * @property {[number, number, number]} groupSize
+ * @property {{ name: string, scalar: 'float'|'int'|'uint'|'bool', rows: number, columns: number }[]} attributes
+ * @property {boolean} vulkan
+ * @property {boolean} cuda
+ * @property {number} bytes
+ */
+/** @typedef {{ readonly id: string, readonly info: ProgramInfo, bytes: () => Uint8Array }} ProgramHandle */
+/** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
+/**
+ * @typedef {object} Native
+ * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number>, firstId: number }} start
+ * @property {() => WorkloadEntry[]} workloads
+ * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[] }} devices
+ * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number, programs: number) => void} openContext
+ * @property {(id: number, request: any) => void} compileProgram delivers { handle, fromDisk, ms, problems }
+ * @property {(bytes: Uint8Array) => ProgramHandle} openProgram
+ * @property {(id: number, program: string, folder: string) => void} loadProgram delivers { handle, problems }; handle: null where there is none
+ * @property {(id: number, context: NativeContext, program: ProgramHandle) => void} prepareProgram delivers { ms }
+ * @property {(folder: string) => { ids: string[], problems: string[] }} loadWarmUp
+ * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
+ * @property {() => string} cacheFolder '' where there is none
+ * @property {(id: number) => void} cancel
+ * @property {(id: number) => void} letGo the process need not stay alive for it
+ * @property {(buffer: ArrayBuffer) => boolean} isDetached
+ * @property {(exitCode: number) => void} shutdown
+ * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel} ChannelHandle
+ * @property {new (onConnection: (fd: number, pid: number) => void) => { name: string, close: () => void }} ListenerHandle
+ * @property {new (fd: number, page: number, exitWhenGone: boolean) => NativeExecutor} ExecutorHandle
+ * @property {new (...place: number[]) => NativeShared} SharedHandle bytes; or region, descriptor, generation, ms to wait for the region
+ * @property {(name: string) => number} connect
+ * @property {() => [number, number]} makePair
+ * @property {(fd: number) => void} closeDescriptor
+ * @property {() => number} createPage
+ * @property {(region: number) => ArrayBuffer} pageBuffer
+ * @property {(slot: number) => void} setMember
+ * @property {(slot: number) => void} clearMember
+ * @property {(region: number) => boolean} regionHeld
+ * @property {(region: number) => void} dropRegion
+ * @property {() => { regionBytes: number, usedBytes: number, blocks: number }} sharedUse
+ * @property {() => void} trimShared
+ * @property {(channel: NativeChannel, a: any, b: any, c: any, d: any, into: any[]|undefined) => void} ask
+ * @property {(channel: NativeChannel, description: Float64Array, arrays: any[], into: any[]|undefined) => void} askGraph
+ * @property {(id: number, places?: Float64Array) => any} takeRemote
+ * @property {(id: number) => void} dropRemote
+ * @property {(channel: NativeChannel) => void} announce
+ * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
+ */
+/**
+ * @typedef {object} NativeChannel
+ * @property {(numbers: Float64Array, length: number, region: number) => boolean} post
+ * @property {() => void} flush
+ * @property {() => void} close
+ * @property {() => void} ref
+ * @property {() => void} unref
+ * @property {() => number} unsent
+ */
+/**
+ * @typedef {object} NativeExecutor
+ * @property {(index: number, context: NativeContext) => void} add
+ * @property {(index: number) => void} remove
+ * @property {(cancel: boolean, patienceMs: number) => void} stop
+ */
+/**
+ * @typedef {object} NativeShared
+ * @property {() => ArrayBuffer} buffer
+ * @property {() => void} release
+ * @property {() => void} seal
+ * @property {() => boolean} sealed
+ * @property {() => [region: number, descriptor: number, generation: number, bytes: number]} place
+ */
+
+const root = path.join(__dirname, '..');
+// SWITCHYARD_BUILD names another folder of build/, one made with a sanitizer for example.
+const addonPath = path.resolve(root, 'build', process.env.SWITCHYARD_BUILD || 'release', 'switchyard.node');
+
+/** @returns {Native} */
+function load() {
+  if (!fs.existsSync(addonPath))
+    throw new GPUError('ERR_UNSUPPORTED', `switchyard's native addon is not built: ${addonPath} is missing. Run \`npm run setup\` in ${root}`);
+  try {
+    return require(addonPath);
+  } catch (error) {
+    throw new GPUError('ERR_UNSUPPORTED', `switchyard's native addon can't be loaded: ${error.message}. Run \`npm run setup\` in ${root} to build it for this machine`,
+      { cause: error });
+  }
+}
+
+const native = load();
+
+// process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One listener
+// serves every copy of this module in the process.
+const kCopies = Symbol.for('switchyard.shutdown');
+/** @type {any} */
+const holder = process;
+if (!holder[kCopies]) {
+  Object.defineProperty(holder, kCopies, { value: new Set() });
+  process.on('exit', (exitCode) => {
+    for (const shutdown of holder[kCopies]) shutdown(exitCode);
+  });
+}
+holder[kCopies].add(native.shutdown);
+
+module.exports = { native, addonPath };

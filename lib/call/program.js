@@ -1,0 +1,187 @@
+// What users hold of a compiled program: a Kernel or a Shader. The addon's object stays inside.
+'use strict';
+const { inspect } = require('node:util');
+const { GPUError } = require('../core/errors');
+
+/** @typedef {import('../addon/native').ProgramHandle} ProgramHandle */
+/** @typedef {'memory'|'cluster'|'disk'|false} Cached where it was found; false: it was compiled */
+/**
+ * One compiled version of a program. Hot reload puts another in its place.
+ * @typedef {object} Version
+ * @property {ProgramHandle} handle
+ * @property {number} ms that compiling took, or finding it did
+ * @property {Cached} cached
+ * @property {string[]} problems
+ * @property {{ cacheHitRate: number, memoryUsage: number }} [cache] of the cluster, with those who asked first: per cent, MB
+ */
+/** @typedef {{ closed: boolean, programUsed?: (id: string) => void }} Owner a manager's programs, or a context's */
+
+const kBase = 2 ** 20;  // workload numbers from here on are programs
+
+class Program {
+  /** @type {Version} */
+  #version;
+  #owner;
+  #name;
+  /** @type {number} */
+  #workload = 0;
+
+  /**
+   * @param {string} name
+   * @param {Version} version
+   * @param {Owner} owner
+   */
+  constructor(name, version, owner) {
+    this.#name = name;
+    this.#version = frozen(version);
+    this.#owner = owner;
+    this.#workload = workloadOf(version.handle.id);
+  }
+
+  get name() {
+    return this.#name;
+  }
+
+  /** 64 hexadecimal digits, of its sources, options and compilers. */
+  get id() {
+    return this.#version.handle.id;
+  }
+
+  /** Milliseconds. */
+  get compilationTime() {
+    return this.#version.ms;
+  }
+
+  /** How its sources were found when they were last asked for. */
+  get cached() {
+    return this.#version.cached;
+  }
+
+  /** What went wrong on the way and was got over, a damaged file of the cache for example. */
+  get problems() {
+    return this.#version.problems;
+  }
+
+  /** What can run it. */
+  get backends() {
+    const { vulkan, cuda } = this.#version.handle.info;
+    return [...(vulkan ? ['vulkan'] : []), ...(cuda ? ['cuda'] : [])];
+  }
+
+  get params() {
+    return this.#version.handle.info.params.filter(({ name }) => name !== 'sy_viewport');
+  }
+
+  get bindings() {
+    return this.#version.handle.info.bindings;
+  }
+
+  /** @returns {Record<string, any>} */
+  toJSON() {
+    const { name, id, bindings, params, backends, compilationTime, cached, problems } = this;
+    return { name, id, bindings, params, backends, compilationTime, cached, problems };
+  }
+
+  [inspect.custom](/** @type {number} */ depth, /** @type {any} */ options) {
+    return `${this.constructor.name} ${inspect(this.toJSON(), { ...options, depth: 1 })}`;
+  }
+
+  /** @param {any} value */
+  static isProgram(value) {
+    return value !== null && typeof value === 'object' && #version in value;
+  }
+
+  /**
+   * For a job that is being made.
+   * @param {Program} program
+   * @returns {{ handle: ProgramHandle, info: import('../addon/native').ProgramInfo, workload: number }}
+   */
+  static use(program) {
+    const { handle } = program.#version;
+    if (program.#owner.closed) throw new GPUError('ERR_CLOSED', `${describe(handle.info.kind, program.#name)} belongs to a manager or a context that is closed`);
+    program.#owner.programUsed?.(handle.id);
+    return { handle, info: handle.info, workload: program.#workload };
+  }
+
+  /** @param {Program} program */
+  static infoOf(program) {
+    return program.#version.handle.info;
+  }
+
+  /**
+   * Jobs made from now on run this version; those under way keep theirs.
+   * @param {Program} program
+   * @param {Version} version
+   */
+  static swap(program, version) {
+    program.#version = frozen(version);
+    program.#workload = workloadOf(version.handle.id);
+  }
+
+  /**
+   * Its sources were asked for again.
+   * @param {Program} program
+   */
+  static found(program) {
+    if (program.#version.cached !== 'memory') program.#version = { ...program.#version, cached: 'memory' };
+  }
+}
+
+/** A compute program. Made by compileKernel(). */
+class Kernel extends Program {
+  /** Invocations of a work group; of a CUDA kernel that leaves it open, zeros. */
+  get groupSize() {
+    return Program.infoOf(this).groupSize;
+  }
+
+  toJSON() {
+    return { ...super.toJSON(), groupSize: this.groupSize };
+  }
+}
+
+/** A vertex and a fragment program. Made by compileShader(). */
+class Shader extends Program {
+  get attributes() {
+    return Program.infoOf(this).attributes;
+  }
+
+  toJSON() {
+    return { ...super.toJSON(), attributes: this.attributes };
+  }
+}
+
+/**
+ * What users see of it they can't change.
+ * @param {Version} version
+ * @returns {Version}
+ */
+function frozen(version) {
+  const { info } = version.handle;
+  if (!Object.isFrozen(info)) {
+    for (const list of [info.bindings, info.params, info.attributes]) {
+      for (const item of list) Object.freeze(item);
+      Object.freeze(list);
+    }
+    Object.freeze(info.groupSize);
+    Object.freeze(info);
+  }
+  return version;
+}
+
+/**
+ * The number that stands for a program where built-in workloads have their index: from its id, so that it is the same in every process.
+ * @param {string} id
+ */
+function workloadOf(id) {
+  return kBase + Number.parseInt(id.slice(0, 8), 16);
+}
+
+/**
+ * @param {string} kind
+ * @param {string} name
+ */
+function describe(kind, name) {
+  return `${kind} '${name}'`;
+}
+
+module.exports = { Program, Kernel, Shader, kBase, workloadOf, describe };

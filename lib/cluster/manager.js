@@ -1,0 +1,491 @@
+// GPUClusterManager: one class for the primary process of a cluster, for each worker, and for a process that is alone.
+'use strict';
+const { EventEmitter } = require('node:events');
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
+const path = require('node:path');
+const { isMainThread } = require('node:worker_threads');
+const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
+const { Client } = require('./worker/requester');
+const { Directory } = require('./worker/context-registry');
+const { Link } = require('./worker/coordinator-connection');
+const { Hub } = require('./primary/primary');
+const { Forks } = require('./primary/forks');
+const { Reports } = require('./primary/reports');
+const { askToJoin, answerJoining } = require('./wire/handshake');
+const { createSharedTensor, openSharedTensor } = require('../call/shared-tensor');
+const { Programs } = require('../program/programs');
+const { obtainFrom } = require('./worker/program-requests');
+const { RenderStream } = require('../program/render-stream');
+const { makeOps } = require('./ops');
+const { readConfig } = require('../config/config');
+const { createLogger } = require('../core/log');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core/errors');
+
+/** @typedef {'undecided'|'primary'|'worker'|'lone'} Role */
+
+const kWorkerPatienceMs = 5000;  // for a worker to end when it was asked to
+const kExitGraceMs = 300;        // for Node's own end of a worker whose primary has gone
+const kIdleMs = 10000;           // without a job: then shared memory that nobody uses goes back to the system
+const kPollMs = 5;
+const kPollSlowMs = 20;
+const kUsesMs = 2000;           // between two reports of the programs used
+
+class GPUClusterManager extends EventEmitter {
+  /** @type {Role} */
+  #role = 'undecided';
+  #config;
+  #log;
+  #directory = new Directory();
+  #client;
+  /** @type {Link} */
+  #link;
+  /** @type {import('./primary/primary').Hub|undefined} */
+  #hub;
+  /** @type {Reports|undefined} */
+  #reports;
+  /** @type {Forks|undefined} */
+  #forks;
+  /** @type {(() => void)[]} to be undone at the end */
+  #undo = [];
+  /** @type {Promise<void>} */
+  #ready;
+  /** @type {() => void} */
+  #resolveReady = () => {};
+  /** @type {(error: any) => void} */
+  #rejectReady = () => {};
+  /** @type {Promise<void>|undefined} */
+  #closed;
+  #draining = false;
+  #programs;
+  #workerId;
+
+  /** @param {import('../index').ManagerOptions} [options] */
+  constructor(options) {
+    super();
+    this.#config = readConfig(options);
+    const isWorker = cluster.isWorker && isMainThread;
+    this.#workerId = isWorker ? /** @type {import('node:cluster').Worker} */ (cluster.worker).id : 0;
+    this.#log = createLogger(this.#config, isWorker ? { worker: this.#workerId } : {});
+    this.#ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.#ready.catch(() => {});  // whoever waits for it gets it; nobody has to
+    this.#client = new Client({ workerId: this.#workerId, config: this.#config, directory: this.#directory, metrics: undefined, emitter: this });
+    this.#link = new Link({
+      config: this.#config, log: this.#log, client: this.#client, directory: this.#directory,
+      onEvent: (name, event) => this.#onEvent(name, event),
+      onEnd: (expected) => this.#onCoordinatorGone(expected),
+      onDismissed: (reason) => this.#onDismissed(reason),
+    });
+    /** The built-in workloads as functions: tensors in, tensor(s) out. */
+    this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
+    this.#programs = new Programs({
+      limit: this.#config.shaderCacheSize, hotReload: this.#config.hotReload, countsUses: true, log: this.#log, emit: (name, event) => this.emit(name, event),
+      closedError: () => this.#closedError(), obtain: (sources) => obtainFrom(this.#link, sources, this.#config.timeout),
+    });
+    const uses = setInterval(() => this.#reportUses(), kUsesMs);
+    uses.unref();
+    this.#undo.push(() => clearInterval(uses));
+    const idle = setInterval(() => this.#link.trimIdle(), kIdleMs);
+    idle.unref();
+    this.#undo.push(() => clearInterval(idle));
+    if (isWorker) this.#join();
+    else this.#startHub();
+  }
+
+  // ---- becoming what it is
+
+  async #join() {
+    try {
+      const invitation = process.connected ? await askToJoin() : undefined;
+      if (this.#closed) return;
+      if (invitation) {
+        this.#role = 'worker';
+        this.#link.openThere(invitation);
+        return;
+      }
+      process.emitWarning('no coordinator in the primary process answered within a second: this worker runs its jobs alone. ' +
+        'Call createGPUClusterManager() in the primary process, too', { type: 'SwitchyardWarning', code: 'SWITCHYARD_ALONE' });
+      this.#startHub();
+      this.#becomeLone();
+    } catch (error) {
+      this.#fail(asGpuError(error));
+    }
+  }
+
+  #startHub() {
+    const hub = this.#hub = new Hub({
+      config: this.#config, log: this.#log, isLone: () => this.#role === 'lone',
+      emit: (name, event) => { if (this.#role === 'primary' && this.listenerCount(name)) this.emit(name, event()); },
+    });
+    this.#reports = new Reports({ hub, config: this.#config, isDraining: () => this.#draining, isDegraded: () => this.#forks?.degraded ?? false });
+    hub.describe = () => /** @type {Reports} */ (this.#reports).contexts();
+    hub.answer = (what) => this.#report(what);
+    hub.onGone = () => this.#checkReady();
+    const { member, fd } = hub.addSelf(this.#workerId);
+    this.#link.openHere(fd, member.pageRegion);
+    if (cluster.isWorker || !isMainThread) return;
+    // The workers of a process that ends on purpose end as quietly.
+    const onExit = () => hub.close();
+    process.prependListener('exit', onExit);
+    this.#undo.push(() => process.removeListener('exit', onExit));
+    this.#undo.push(answerJoining((workerId, pid, version) => {
+      this.#becomePrimary();
+      this.#forks?.joined(workerId);
+      return hub.invite(workerId, pid, version);
+    }, (pid) => hub.processEnded(pid)));
+    const onFork = () => this.#becomePrimary();
+    cluster.on('fork', onFork);
+    this.#undo.push(() => cluster.removeListener('fork', onFork));
+    if (this.#config.workers) this.#fork(this.#config.workers);
+    else if (Object.keys(cluster.workers ?? {}).length) this.#becomePrimary();
+  }
+
+  /** @param {number} count */
+  #fork(count) {
+    this.#becomePrimary();
+    const exec = path.resolve(this.#config.exec ?? path.join(__dirname, 'worker.js'));
+    this.#forks = new Forks({ count, exec, isOurs: this.#config.exec === undefined, log: this.#log, onStillborn: () => this.#hub?.countRestart('start') });
+    const onSignal = (/** @type {NodeJS.Signals} */ signal) => this.#onSignal(signal);
+    for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT'])) {
+      process.on(signal, onSignal);
+      this.#undo.push(() => process.removeListener(signal, onSignal));
+    }
+  }
+
+  /**
+   * Drains; then the signal does what it would have done, unless the application listens to it as well.
+   * @param {NodeJS.Signals} signal
+   */
+  #onSignal(signal) {
+    const others = process.listenerCount(signal) - 1;
+    if (this.#draining && !others) process.exit(signal === 'SIGINT' ? 130 : 143);
+    this.#log.info({ signal }, 'draining');
+    this.close({ drain: true }).finally(() => {
+      if (!others) process.kill(process.pid, signal);
+    });
+  }
+
+  /** This process has workers: it coordinates, and never opens a device. */
+  #becomePrimary() {
+    if (this.#role === 'primary') return;
+    if (this.#role === 'lone') this.#log.warn('this process has opened contexts of its own before it forked workers: they stay');
+    this.#role = 'primary';
+  }
+
+  /** Nobody else is there: the jobs run in this process. */
+  #becomeLone() {
+    if (this.#role !== 'undecided' || !this.#hub) return;
+    this.#role = 'lone';
+    this.#link.startExecutor(this.#hub.addOwnExecutor(), false);
+  }
+
+  /** At the first need: an application that forks does so right after it made its manager. */
+  #decide() {
+    if (this.#role !== 'undecided' || cluster.isWorker || this.#decidesSoon) return;
+    this.#decidesSoon = true;
+    setImmediate(() => {
+      if (!this.#closed) this.#becomeLone();
+    });
+  }
+
+  #decidesSoon = false;
+  #closedByPrimary = false;
+
+  /** @param {GPUError} error */
+  #fail(error) {
+    this.#rejectReady(error);
+    this.#client.end(error);
+    this.#link.fail(error);
+  }
+
+  #reportUses() {
+    const uses = this.#programs.takeUses();
+    if (uses) this.#link.say({ type: 'program-uses', uses });
+  }
+
+  // ---- what happens
+
+  /**
+   * @param {string} name
+   * @param {any} event
+   */
+  #onEvent(name, event) {
+    if (name === 'worker-ready') {
+      this.#forks?.ready(event.workerId);
+      this.#checkReady();
+    }
+    this.emit(name, event);
+  }
+
+  /** Ready: a context is there for this process's jobs; and in a cluster of its own, all workers. */
+  #checkReady() {
+    const contexts = this.#hub ? this.#hub.contexts.length : this.#directory.entries.length;
+    if (this.#role === 'lone') {
+      if (contexts) this.#resolveReady();
+      else this.#fail(new GPUError('ERR_UNSUPPORTED', 'no context could be opened in this process: `npx switchyard doctor` says what is missing'));
+    } else if (this.#forks) {
+      const ready = this.#hub?.workers.filter(({ state, slot }) => slot > 0 && state === 'ready').length ?? 0;
+      if (ready >= this.#forks.count) this.#resolveReady();
+    } else if (contexts) {
+      this.#resolveReady();
+    }
+  }
+
+  /** @param {boolean} expected */
+  #onCoordinatorGone(expected) {
+    this.#rejectReady(new GPUError(expected ? 'ERR_CLOSED' : 'ERR_WORKER_LOST', 'the coordinator has gone'));
+    if (this.#closed) return;
+    if (expected) {
+      this.#closedByPrimary = true;
+      this.#programs.close();
+      this.#closed = this.#link.close().then(() => this.#end());
+      // A worker that only runs jobs has nothing left to do.
+      if (process.argv[1] === path.join(__dirname, 'worker.js')) this.#closed.then(() => process.exit(0));
+      return;
+    }
+    this.#log.error('the primary process has ended: this worker ends, too');
+    setTimeout(() => process.exit(1), kExitGraceMs);
+  }
+
+  /** @param {string} reason */
+  async #onDismissed(reason) {
+    this.#log.error({ reason }, 'this worker is to be replaced');
+    this.#link.drain();
+    const until = Date.now() + kWorkerPatienceMs / 2;
+    const runs = () => this.#link.pool?.contexts.some((context) => !context.isLost && (context.localPending || context.remotePending));
+    while (Date.now() < until && (this.#client.waiting || runs()))
+      await new Promise((resolve) => { setTimeout(resolve, kPollSlowMs); });
+    // The application may have something to see to.
+    process.kill(process.pid, process.listenerCount('SIGTERM') && process.argv[1] !== path.join(__dirname, 'worker.js') ? 'SIGTERM' : 'SIGKILL');
+  }
+
+  // ---- the interface
+
+  /** Resolves when jobs find a context; jobs given earlier wait in the queue. */
+  get ready() {
+    this.#decide();
+    return this.#ready;
+  }
+
+  /** @returns {Role} */
+  get role() {
+    return this.#role;
+  }
+
+  /**
+   * @param {any} workload
+   * @param {any} [options]
+   * @returns {Promise<any>}
+   */
+  executeWorkload(workload, options) {
+    if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
+    if (this.#role === 'undecided') this.#decide();
+    return this.#client.execute(workload, options);
+  }
+
+  /**
+   * Compiles a compute kernel once for the whole cluster.
+   * @param {any} options { name, glsl?, spirv?, cuda?, bindings? }
+   * @returns {Promise<import('../call/program').Kernel>}
+   */
+  compileKernel(options) {
+    if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
+    if (this.#role === 'undecided') this.#decide();
+    return this.#programs.compileKernel(options);
+  }
+
+  /**
+   * Compiles a vertex and a fragment shader once for the whole cluster.
+   * @param {string} name
+   * @param {any} vertex
+   * @param {any} fragment
+   * @returns {Promise<import('../call/program').Shader>}
+   */
+  compileShader(name, vertex, fragment) {
+    if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
+    if (this.#role === 'undecided') this.#decide();
+    return this.#programs.compileShader(name, vertex, fragment);
+  }
+
+  /**
+   * Frames of a render workload at a rate: what isn't ready in time is dropped.
+   * @param {any} workload
+   * @param {any} [options] { fps, signal, inFlight }
+   */
+  renderStream(workload, options = {}) {
+    this.#checkOpen();
+    return new RenderStream(workload, options, { execute: (each, jobOptions) => this.executeWorkload(each, jobOptions), fps: this.#config.targetFps });
+  }
+
+  /**
+   * @param {readonly number[]} shape
+   * @param {import('../index').DType} [dtype]
+   */
+  sharedTensor(shape, dtype) {
+    this.#checkOpen();
+    const tensor = createSharedTensor(shape, dtype);
+    this.#link.announce();
+    return tensor;
+  }
+
+  /** @param {any} handle */
+  openTensor(handle) {
+    this.#checkOpen();
+    return openSharedTensor(handle);
+  }
+
+  /** @returns {import('../index').ContextInfo[]} */
+  contexts() {
+    if (this.#closed) return [];
+    const all = this.#reports && this.#role !== 'worker' ? this.#reports.contexts() : this.#directory.entries;
+    return all.map(({ id, workerId, contextType, device, state, isActive, lastUsed, memoryUsage, memoryLimit, shaderCount, jobsRun }) =>
+      ({ id, workerId, contextType, device, state, isActive, lastUsed, memoryUsage, memoryLimit, shaderCount, jobsRun }));
+  }
+
+  /** @returns {Promise<import('../index').GPUClusterMetrics>} */
+  async getMetrics() {
+    return this.#ask('metrics');
+  }
+
+  /** @returns {Promise<import('../index').ClusterHealth>} */
+  async health() {
+    return this.#ask('health');
+  }
+
+  /** The metrics as Prometheus reads them. @returns {Promise<string>} */
+  async prometheus() {
+    return this.#ask('prometheus');
+  }
+
+  /**
+   * @param {string} deviceId
+   * @returns {Promise<import('../index').MemoryStats>}
+   */
+  async memoryStats(deviceId) {
+    if (typeof deviceId !== 'string') throw invalid(`memoryStats: the device is ${show(deviceId)}, but must be its id, 'cpu:0' for example`);
+    return this.#ask(`memory ${deviceId}`);
+  }
+
+  /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
+  cleanup() {
+    this.#link.trim();
+    this.#link.say({ type: 'cleanup' });
+  }
+
+  /**
+   * @param {{ drain?: boolean, timeout?: number }} [options] drain: jobs that were given are finished first (the default); timeout: how
+   *   long that may take, in ms
+   * @returns {Promise<void>}
+   */
+  close(options = {}) {
+    if (options === null || typeof options !== 'object') return Promise.reject(invalid(`close()'s options are ${show(options)}, but must be an object`));
+    try {
+      refuseUnknownKeys(options, new Set(['drain', 'timeout']), 'option of close()');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { drain = true, timeout = this.#config.timeout } = options;
+    this.#draining = true;
+    this.#reportUses();
+    return this.#closed ??= this.#close(drain, timeout);
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
+    return this.close();
+  }
+
+  // ---- inside
+
+  #checkOpen() {
+    if (this.#closed) throw this.#closedError();
+  }
+
+  #closedError() {
+    return new GPUError('ERR_CLOSED', this.#closedByPrimary ? 'the cluster was closed: the manager of its primary process was' : 'the manager is closed');
+  }
+
+  /**
+   * @param {string} what
+   * @returns {any}
+   */
+  #report(what) {
+    const reports = /** @type {Reports} */ (this.#reports);
+    if (what === 'metrics') return reports.metrics();
+    if (what === 'health') return reports.health();
+    if (what === 'prometheus') return reports.prometheus();
+    if (what.startsWith('memory ')) return reports.memoryStats(what.slice(7));
+    throw invalid(`there is no report '${what}'`);
+  }
+
+  /** @param {string} what */
+  async #ask(what) {
+    this.#checkOpen();
+    return this.#reports ? this.#report(what) : this.#link.query(what);
+  }
+
+  /**
+   * @param {boolean} drain
+   * @param {number} timeout
+   */
+  async #close(drain, timeout) {
+    const until = Date.now() + timeout;
+    const hub = this.#hub;
+    const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
+    if (drain && this.#role === 'undecided' && !this.#client.waiting) this.#client.end(closed);
+    if (hub) {
+      // What never ends is waited for by this process, which is alone, and by its coordinator.
+      const unsettled = () => hub.coordinator.unsettled + this.#client.waiting + this.#client.running - 2 * hub.coordinator.givenUp;
+      if (drain) await settled(unsettled, until);
+      hub.coordinator.closing = true;
+      hub.coordinator.rejectAll();
+      this.#client.cut(closed);
+      // They are told to stop before their contexts go; that takes a moment.
+      await settled(() => hub.coordinator.unsettled + this.#client.running - hub.coordinator.givenUp, Date.now() + this.#config.contextSwitchTimeout);
+    } else {
+      if (drain) await settled(() => this.#client.waiting + this.#client.running, until);
+      this.#link.drain();
+      this.#client.cut(closed);
+      await settled(() => Number(this.#link.pool?.contexts.some(({ remotePending, localPending }) => remotePending + localPending > 0) ?? false), until);
+    }
+    this.#client.end(closed);
+    this.#rejectReady(closed);
+    this.#programs.close();
+    await this.#link.close();
+    hub?.close();
+    await this.#forks?.end(kWorkerPatienceMs);
+    this.#end();
+  }
+
+  #end() {
+    for (const undo of this.#undo.splice(0)) undo();
+    if (current === this) current = undefined;
+  }
+}
+
+/**
+ * Waits until nothing is left, or the time is up.
+ * @param {() => number} left
+ * @param {number} until
+ */
+async function settled(left, until) {
+  while (left() > 0 && Date.now() < until) await new Promise((resolve) => { setTimeout(resolve, kPollMs); });
+}
+
+/** @type {GPUClusterManager|undefined} a process has one at a time: contexts and workers are not made twice */
+let current;
+
+/**
+ * The manager of this process: made by the first call, given again by the others until it is closed.
+ * @param {import('../index').ManagerOptions} [options]
+ * @returns {GPUClusterManager}
+ */
+function createGPUClusterManager(options) {
+  if (!current) current = new GPUClusterManager(options);
+  else if (options !== undefined) readConfig(options);  // what is wrong is refused, the rest was decided by the first call
+  return current;
+}
+
+module.exports = { GPUClusterManager, createGPUClusterManager };

@@ -1,0 +1,344 @@
+// The coordinator's table of programs: each is compiled once in the cluster, by one worker, and handed to all who ask for it.
+'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
+
+/**
+ * A worker, as far as compiling goes.
+ * @typedef {object} Compiling
+ * @property {number} slot
+ * @property {boolean} canCompile it runs jobs, and is ready
+ * @property {ReadonlySet<string>} backends of its contexts
+ */
+/**
+ * @typedef {object} Waiter
+ * @property {Compiling} asker
+ * @property {(answer: any) => void} answer
+ * @property {(error: { code: string, message: string, log?: string, line?: number, column?: number }) => void} fail
+ */
+/** @typedef {{ release: () => void }} Held memory of a program that this process holds */
+/**
+ * @typedef {object} HubParts
+ * @property {number} limit programs kept at hand
+ * @property {number} timeout ms; Infinity for none
+ * @property {() => Compiling[]} workers those there are
+ * @property {(worker: Compiling, message: any) => void} send
+ * @property {(handle: any) => Held} open the compiled program's shared memory
+ * @property {(name: string, answer: any, asker: Compiling) => any} [onFirst] one is there for the first time; what it gives goes to those who asked
+ * @property {import('../../core/log').Logger} log
+ */
+
+const kMostDeaths = 2;      // workers that a source may take down
+const kMostCompiling = 4;   // programs that a worker compiles at a time: those that only wait are not blamed when it ends
+const kLingerMs = 10000;    // an answer may still be on its way to somebody who opens the memory
+const kMostCounted = 1000;  // programs in the list for the next start
+const kMostUses = 4096;     // programs whose uses are counted
+
+/** A program from the first question on. */
+class Entry {
+  /**
+   * @param {string} key
+   * @param {any} request
+   * @param {readonly string[]} backends
+   */
+  constructor(key, request, backends) {
+    this.key = key;
+    this.request = request;
+    this.backends = backends;
+    /** @type {'waiting'|'compiling'|'ready'} */
+    this.state = 'waiting';
+    this.number = 0;       // of the attempt that is under way
+    /** @type {Compiling|undefined} */
+    this.worker = undefined;
+    this.deaths = 0;
+    /** @type {Map<Waiter, NodeJS.Timeout|undefined>} */
+    this.waiters = new Map();
+    /** @type {any} what those who ask get */
+    this.answer = undefined;
+    /** @type {Held|undefined} */
+    this.memory = undefined;
+  }
+}
+
+class ProgramsHub {
+  /** @type {Map<string, Entry>} the longest unused first */
+  #entries = new Map();
+  /** @type {Map<number, Entry>} by the number of the attempt */
+  #attempts = new Map();
+  #lastNumber = 0;
+  /** @type {Map<string, number>} program -> times it was used in this run */
+  #uses = new Map();
+  #closed = false;
+  /** @type {Map<NodeJS.Timeout, Entry>} out of the table, their memory not released yet */
+  #lingering = new Map();
+  /** Source compilations of this run, and the ms they took. */
+  compiled = { count: 0, ms: 0 };
+  /** Whether the list for the next start has changed since it was last asked for. */
+  isListStale = false;
+
+  /** @param {HubParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+  }
+
+  get size() {
+    return this.#entries.size;
+  }
+
+  /**
+   * @param {Waiter} waiter
+   * @param {{ key: string, request: any, backends: readonly string[] }} wanted
+   */
+  request(waiter, { key, request, backends }) {
+    if (this.#closed) return waiter.fail({ code: 'ERR_CLOSED', message: 'the cluster is being closed' });
+    let entry = this.#entries.get(key);
+    if (entry?.state === 'ready') {
+      this.#entries.delete(key);
+      this.#entries.set(key, entry);
+      return waiter.answer({ ...entry.answer, cached: 'cluster' });
+    }
+    if (!entry) this.#entries.set(key, entry = new Entry(key, request, backends));
+    this.#addWaiter(entry, waiter);
+    if (entry.state === 'waiting') this.#start(entry);
+    return undefined;
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {Waiter} waiter
+   */
+  #addWaiter(entry, waiter) {
+    const { timeout } = this.parts;
+    const timer = timeout === Infinity ? undefined : setTimeout(() => {
+      entry.waiters.delete(waiter);
+      const why = entry.state === 'waiting' ? 'no worker was ready to compile it' : 'its compilation did not end';
+      waiter.fail({ code: 'ERR_TIMEOUT', message: `${nameOf(entry)}: ${why} within ${timeout} ms` });
+      if (entry.waiters.size) return;
+      this.#forget(entry);
+      this.#startWaiting();
+    }, timeout);
+    timer?.unref();
+    entry.waiters.set(waiter, timer);
+  }
+
+  /**
+   * Gives it to the worker that suits best: one with a device that can run it, then the asker itself, then the one with the least to compile.
+   * @param {Entry} entry
+   */
+  #start(entry) {
+    const asker = [...entry.waiters.keys()][0]?.asker;
+    const busy = (/** @type {Compiling} */ worker) => [...this.#attempts.values()].filter((other) => other.worker === worker).length;
+    const rank = (/** @type {Compiling} */ worker) => [
+      -entry.backends.filter((backend) => worker.backends.has(backend)).length, worker === asker ? 0 : 1, busy(worker), worker.slot,
+    ];
+    const [worker] = this.parts.workers().filter((one) => one.canCompile && busy(one) < kMostCompiling).sort((a, b) => compare(rank(a), rank(b)));
+    if (!worker) {
+      entry.state = 'waiting';
+      return;
+    }
+    entry.state = 'compiling';
+    entry.worker = worker;
+    entry.number = ++this.#lastNumber;
+    this.#attempts.set(entry.number, entry);
+    this.parts.send(worker, { type: 'compile', number: entry.number, request: entry.request });
+  }
+
+  /** A worker has become ready. */
+  onWorkerReady() {
+    this.#startWaiting();
+  }
+
+  #startWaiting() {
+    for (const entry of [...this.#entries.values()]) if (entry.state === 'waiting') this.#start(entry);
+  }
+
+  /**
+   * @param {Compiling} worker
+   * @param {boolean} [died] it did not leave on purpose
+   */
+  onWorkerGone(worker, died = true) {
+    this.#dropWaitersOf(worker);
+    for (const entry of [...this.#attempts.values()]) {
+      if (entry.worker !== worker) continue;
+      this.#attempts.delete(entry.number);
+      entry.worker = undefined;
+      if (!entry.waiters.size) {  // what took its only asker along is not tried on a worker that never wanted it
+        this.#forget(entry);
+        continue;
+      }
+      if (died) ++entry.deaths;
+      if (entry.deaths >= kMostDeaths) {
+        this.#fail(entry, { code: 'ERR_WORKER_LOST', message: `${nameOf(entry)}: two workers ended while they compiled its source, which is not tried again` });
+        continue;
+      }
+      if (died) this.parts.log.warn({ program: entry.request?.name }, 'a worker has ended while it compiled a program: another one is asked');
+      this.#start(entry);
+    }
+    this.#startWaiting();
+  }
+
+  /** @param {Compiling} worker that reads no answers any more */
+  #dropWaitersOf(worker) {
+    for (const entry of [...this.#entries.values()]) {
+      for (const [waiter, timer] of entry.waiters) if (waiter.asker === worker) {
+        clearTimeout(timer);
+        entry.waiters.delete(waiter);
+      }
+      if (entry.state === 'waiting' && !entry.waiters.size) this.#forget(entry);
+    }
+  }
+
+  /**
+   * A worker has an answer: { number, tensor, id, ms, fromDisk, problems }, or { number, error }.
+   * @param {Compiling} worker
+   * @param {any} message
+   */
+  onCompiled(worker, message) {
+    const entry = this.#attempts.get(message.number);
+    if (!entry || entry.worker !== worker) {
+      this.parts.send(worker, { type: 'program-taken', number: message.number });  // nobody waits for it any more
+      return;
+    }
+    this.#attempts.delete(message.number);
+    this.#settle(entry, worker, message);
+    this.#startWaiting();
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {Compiling} worker
+   * @param {any} message
+   */
+  #settle(entry, worker, message) {
+    if (message.error) {
+      this.#fail(entry, message.error);
+      return;
+    }
+    const { tensor, id, ms, fromDisk, problems } = message;
+    try {
+      entry.memory = this.parts.open(tensor);
+    } catch (error) {
+      this.parts.send(worker, { type: 'program-taken', number: message.number });
+      this.#fail(entry, { code: 'ERR_INTERNAL', message: `${nameOf(entry)}: what was compiled could not be opened: ${error.message}` });
+      return;
+    }
+    this.parts.send(worker, { type: 'program-taken', number: message.number });
+    entry.state = 'ready';
+    entry.worker = undefined;
+    entry.answer = { tensor, id, ms, problems: problems ?? [] };
+    if (!fromDisk) {
+      ++this.compiled.count;
+      this.compiled.ms += ms;
+    }
+    this.countUses({ [id]: 1 });
+    this.#tell(entry, fromDisk ? 'disk' : false);
+    this.#bound();
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {'disk'|false} cached
+   */
+  #tell(entry, cached) {
+    const waiters = [...entry.waiters];
+    entry.waiters.clear();
+    for (const [i, [waiter, timer]] of waiters.entries()) {
+      clearTimeout(timer);
+      const more = i === 0 ? this.parts.onFirst?.(entry.request.name, entry.answer, waiter.asker) : undefined;
+      waiter.answer({ ...entry.answer, cached: i === 0 ? cached : 'cluster', ...more });
+    }
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {{ code: string, message: string }} error
+   */
+  #fail(entry, error) {
+    this.#forget(entry);
+    for (const [waiter, timer] of entry.waiters) {
+      clearTimeout(timer);
+      waiter.fail(error);
+    }
+    entry.waiters.clear();
+  }
+
+  /**
+   * @param {Entry} entry
+   */
+  #forget(entry) {
+    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
+    this.#attempts.delete(entry.number);
+    entry.worker = undefined;
+  }
+
+  /** What was asked for longest ago goes, once there are more than the limit. */
+  #bound() {
+    let over = [...this.#entries.values()].filter(({ state }) => state === 'ready').length - this.parts.limit;
+    for (const entry of this.#entries.values()) {
+      if (over <= 0) break;
+      if (entry.state !== 'ready') continue;
+      --over;
+      this.#entries.delete(entry.key);
+      const timer = setTimeout(() => {
+        this.#lingering.delete(timer);
+        entry.memory?.release();
+      }, kLingerMs);
+      timer.unref();
+      this.#lingering.set(timer, entry);
+    }
+  }
+
+  // ---- the list for the next start
+
+  /** @param {Record<string, number>} uses by program, since the last time */
+  countUses(uses) {
+    for (const [id, count] of Object.entries(uses)) {
+      if (!/^[\da-f]{64}$/.test(id) || !(count > 0)) continue;
+      this.isListStale = true;
+      if (!this.#uses.has(id) && this.#uses.size >= kMostUses) this.#forgetRare();
+      this.#uses.set(id, (this.#uses.get(id) ?? 0) + count);
+    }
+  }
+
+  /** The half that was used least goes. */
+  #forgetRare() {
+    const sorted = [...this.#uses].sort((a, b) => b[1] - a[1]);
+    this.#uses = new Map(sorted.slice(0, sorted.length / 2));
+  }
+
+  /** @returns {string[]} the programs of this run, most used first */
+  warmUpList() {
+    this.isListStale = false;
+    return [...this.#uses].sort((a, b) => b[1] - a[1]).slice(0, kMostCounted).map(([id]) => id);
+  }
+
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.state !== 'ready') this.#fail(entry, { code: 'ERR_CLOSED', message: `${nameOf(entry)}: the cluster was closed before it was compiled` });
+      entry.memory?.release();
+    }
+    this.#entries.clear();
+    for (const [timer, entry] of this.#lingering) {
+      clearTimeout(timer);
+      entry.memory?.release();
+    }
+    this.#lingering.clear();
+  }
+}
+
+/** @param {Entry} entry */
+function nameOf({ request }) {
+  return `${request.kind} '${request.name}'`;
+}
+
+/**
+ * @param {number[]} a
+ * @param {number[]} b
+ */
+function compare(a, b) {
+  for (let i = 0; i < a.length; ++i) if (a[i] !== b[i]) return a[i] - b[i];
+  return 0;
+}
+
+module.exports = { ProgramsHub };

@@ -1,0 +1,255 @@
+// How jobs end: exactly once each, equal ones together, and who is told.
+'use strict';
+const { nowMs } = require('../../core/clock');
+const protocol = require('../wire/messages');
+const { kBase } = require('../../call/program');
+const { kernelIndex, renderIndex } = require('../../call/encode');
+
+/** @typedef {import('./member').Member} Member */
+/** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
+/**
+ * How a job ended. The times in ms.
+ * @typedef {object} Ending
+ * @property {string} [code] of a failure
+ * @property {string} [message]
+ * @property {number} [retryAfter]
+ * @property {number} [batch] how many ran together
+ * @property {number} [launched] the same, with one job of them; 0 with the others
+ * @property {number} [switch]
+ * @property {number} [upload]
+ * @property {number} [compute]
+ * @property {number} [readback]
+ * @property {number} [member]
+ * @property {number} [context]
+ * @property {number} [queued]
+ * @property {number} [startedAt] ms of CLOCK_MONOTONIC
+ * @property {boolean} [cached]
+ * @property {number[]} [shared]
+ */
+/**
+ * @typedef {object} SettlerParts
+ * @property {import('../../core/log').Logger} log
+ * @property {import('../../metrics/metrics').Metrics} metrics
+ * @property {(job: CoordinatorJob) => void} requeue a job that has to make the outputs itself now
+ * @property {() => void} onAloneSettled a job that has to run alone may have waited for its place
+ */
+
+const { result } = protocol;
+
+class Settler {
+  /** @type {Map<string, CoordinatorJob>} of jobs with cache: true that are on their way */
+  #leaders = new Map();
+  /** @type {Set<CoordinatorJob>} whose outputs others are copying */
+  #shared = new Set();
+  #resultbox = new Float64Array(64);
+  /** @type {Map<number, string>} the context each asker's last job ran on */
+  #lastContext = new Map();
+  /** Jobs settled so far. */
+  count = 0;
+
+  /** @param {SettlerParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+  }
+
+  /**
+   * An equal job may be on its way.
+   * @param {CoordinatorJob} job
+   */
+  follow(job) {
+    const leader = this.#leaders.get(job.cacheKey);
+    if (!leader) {
+      this.parts.metrics.own.cacheMiss();
+      return false;
+    }
+    (leader.followers ??= []).push(job);
+    job.leader = leader;
+    this.parts.metrics.own.cacheHit();
+    return true;
+  }
+
+  /**
+   * Equal jobs that come later wait for this one.
+   * @param {CoordinatorJob} job
+   */
+  lead(job) {
+    this.#leaders.set(job.cacheKey, job);
+  }
+
+  /**
+   * It waits for another's outputs no more.
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  leaveLeader(job, ending) {
+    const leader = /** @type {CoordinatorJob} */ (job.leader);
+    leader.followers = leader.followers?.filter((other) => other !== job);
+    job.leader = undefined;
+    this.settle(job, ending);
+  }
+
+  /**
+   * Whether outputs in memory that a member made are waited for, or being copied.
+   * @param {number} maker its serial number
+   */
+  usesMemoryOf(maker) {
+    for (const job of this.#shared) if (job.maker === maker) return true;
+    for (const job of this.#leaders.values()) if (job.maker === maker) return true;
+    return false;
+  }
+
+  /** @param {number} asker that has gone */
+  forget(asker) {
+    this.#lastContext.delete(asker);
+  }
+
+  /**
+   * A job has ended: so have those that are equal to it.
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  finish(job, ending) {
+    const followers = job.followers;
+    if (job.cacheKey && this.#leaders.get(job.cacheKey) === job) this.#leaders.delete(job.cacheKey);
+    if (!followers?.length) return this.settle(job, ending);
+    job.followers = undefined;
+    if (ending.code === 'ERR_TIMEOUT' || ending.code === 'ERR_CANCELED') {
+      this.#promote(followers);
+      return this.settle(job, ending);
+    }
+    if (ending.code) {
+      for (const follower of followers) this.settle(follower, ending);
+      return this.settle(job, ending);
+    }
+    // Its memory stays until every follower has its copy.
+    const shared = job.outputPlaces();
+    job.copies = followers.length;
+    this.#shared.add(job);
+    job.ended = ending;
+    for (const follower of followers) {
+      follower.leader = undefined;
+      follower.ended = job;
+      this.settle(follower, { ...ending, cached: true, shared, queued: Math.max(0, job.startedAt - follower.enqueued) }, true);
+    }
+    return undefined;
+  }
+
+  /**
+   * The first of jobs whose leader has not made their outputs leads the others.
+   * @param {CoordinatorJob[]} followers
+   */
+  #promote(followers) {
+    const [next, ...rest] = followers;
+    next.leader = undefined;
+    for (const follower of rest) follower.leader = next;
+    next.followers = rest.length ? rest : undefined;
+    this.#leaders.set(next.cacheKey, next);
+    this.parts.requeue(next);
+  }
+
+  /**
+   * A follower has its copy.
+   * @param {Member} from
+   * @param {number} askNumber
+   */
+  onCopied(from, askNumber) {
+    const follower = from.asked.get(askNumber);
+    if (!follower) return;
+    from.asked.delete(askNumber);
+    this.copied(follower);
+  }
+
+  /** @param {CoordinatorJob} follower */
+  copied(follower) {
+    const leader = follower.ended;
+    follower.ended = undefined;
+    if (!leader || --leader.copies > 0) return;
+    this.#shared.delete(leader);
+    this.settle(leader, leader.ended);
+  }
+
+  /**
+   * The one settlement of a job.
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   * @param {boolean} [keep] it is still going to copy
+   */
+  settle(job, ending, keep = false) {
+    const { from } = job;
+    const now = nowMs();
+    ++this.count;
+    if (job.alone) this.parts.onAloneSettled();
+    const own = this.parts.metrics.own;
+    if (ending.code) {
+      own.failed(ending.code);
+      this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
+    } else {
+      const total = now - job.enqueued;
+      own.completed(placeOf(job), /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);
+      this.parts.log.debug({ job: job.number, worker: ending.member, context: ending.context, ms: total, attempts: job.attempts }, 'a job is done');
+      this.#noteSwitch(job, ending);
+    }
+    if (!from) return;
+    if (!keep) from.asked.delete(job.askNumber);
+    this.#postResult(from, job, ending);
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  #noteSwitch(job, ending) {
+    if (ending.member === undefined || ending.cached) return;
+    const id = `${ending.member}.${ending.context}`;
+    if (this.#lastContext.get(job.asker) === id) return;
+    this.#lastContext.set(job.asker, id);
+    this.parts.metrics.own.contextSwitch(ending.switch ?? 0);
+  }
+
+  /**
+   * @param {Member} to
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  #postResult(to, job, ending) {
+    if (!to.ask) return;
+    let out = this.#resultbox;
+    if (ending.code) out = protocol.withText(protocol.kResult, result.text, ending.message ?? '');
+    const length = ending.code ? out.length : result.text + (ending.shared?.length ?? 0);
+    if (out.length < length) out = this.#resultbox = new Float64Array(2 * length);
+    out[0] = length;
+    out[1] = protocol.kResult;
+    out[result.number] = job.askNumber;
+    out[result.code] = ending.code ? protocol.codeNumber(ending.code) : 0;
+    out[result.batch] = ending.batch ?? 1;
+    out[result.switch] = ending.switch ?? 0;
+    out[result.upload] = ending.upload ?? 0;
+    out[result.compute] = ending.compute ?? 0;
+    out[result.readback] = ending.readback ?? 0;
+    out[result.member] = ending.member ?? -1;
+    out[result.context] = ending.context ?? -1;
+    out[result.started] = ending.startedAt ?? 0;
+    out[result.attempts] = job.attempts;
+    out[result.cached] = ending.cached ? 1 : 0;
+    out[result.retryAfter] = ending.retryAfter ?? 0;
+    out[result.shared] = ending.shared?.length ?? 0;
+    if (!ending.code) out[result.textBytes] = 0;
+    if (ending.shared) out.set(ending.shared, result.text);
+    to.ask.post(out, length);
+  }
+}
+
+/**
+ * Where a job is counted.
+ * @param {CoordinatorJob} job
+ */
+function placeOf({ workload, kind }) {
+  return workload < kBase ? workload : kind === 'render' ? renderIndex : kernelIndex;
+}
+
+/** @param {CoordinatorJob} job */
+function late(job) {
+  return { code: 'ERR_TIMEOUT', message: `the job ${job.number} did not finish by its deadline` };  // its client knows the time it was given
+}
+
+module.exports = { Settler, late };

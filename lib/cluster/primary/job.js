@@ -1,0 +1,111 @@
+// A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
+'use strict';
+const protocol = require('../wire/messages');
+
+const { ask, kKinds, kContextTypes } = protocol;
+const kFlopsPerMs = 1e8, kBytesPerMs = 2e7;  // of the reference core: 100 GFLOP/s, 20 GB/s
+/** @type {number[]} */
+const kNone = [];
+
+let lastNumber = 0;
+
+class CoordinatorJob {
+  /**
+   * @param {import('./member').Member} from
+   * @param {Float64Array} numbers
+   * @param {number} at where its message begins
+   * @param {number} now
+   */
+  constructor(from, numbers, at, now) {
+    this.number = ++lastNumber;
+    this.asker = from.slot;
+    this.maker = from.serial;  // whose memory it uses
+    this.askNumber = numbers[at + ask.number];
+    this.priority = numbers[at + ask.priority];
+    this.enqueued = now;
+    this.deadline = numbers[at + ask.deadline] || Infinity;
+    this.kind = kKinds[numbers[at + ask.kind]];
+    this.contextType = kContextTypes[numbers[at + ask.contextType]];
+    this.affinity = numbers[at + ask.affinity];
+    this.workload = numbers[at + ask.workload];
+    this.bytes = numbers[at + ask.memory];
+    this.ownBytes = numbers[at + ask.own];
+    this.cost = numbers[at + ask.flops] / kFlopsPerMs + numbers[at + ask.bytes] / kBytesPerMs;
+    this.alone = false;
+    this.excluded = -1;
+    this.joinKey = numbers[at + ask.joinKey];
+    this.inputs = numbers[at + ask.resident] ? Array.from(numbers.subarray(at + ask.resident, at + ask.outputs)).filter(Boolean) : kNone;
+    this.retries = numbers[at + ask.retries];
+    this.cacheKey = numbers[at + ask.flags] & protocol.kCacheFlag ? numbers.subarray(at + ask.digest, at + ask.resident).join(' ') : '';
+    this.outputsAt = numbers[at + ask.outputs];
+    this.body = numbers.slice(at + ask.body, at + numbers[at]);
+
+    /** @type {import('./member').Member|undefined} who wants the result; undefined once it has gone */
+    this.from = from;
+    /** @type {import('./member').Member|undefined} where it is */
+    this.member = undefined;
+    /** @type {import('./member').ContextView|undefined} */
+    this.context = undefined;
+    /** @type {Launch|undefined} */
+    this.launch = undefined;
+    this.attempts = 0;
+    this.deaths = 0;        // workers that ended while it ran
+    this.returns = 0;       // times it came back without having run
+    this.startedAt = 0;     // when it was assigned
+    this.canceledAt = 0;
+    /** @type {import('./coordinator').Ending|undefined} how it ends when it has stopped for that */
+    this.canceledFor = undefined;
+    this.isQueued = false;
+    /** @type {CoordinatorJob[]|undefined} equal jobs that wait for its outputs */
+    this.followers = undefined;
+    /** @type {CoordinatorJob|undefined} whose outputs it will get */
+    this.leader = undefined;
+    this.copies = 0;        // followers that have not copied yet
+    /** @type {any} how it has ended, until they have */
+    this.ended = undefined;
+    // The queue's own.
+    /** @type {any} */
+    this.q_asker = undefined;
+    /** @type {any} */
+    this.q_class = undefined;
+    /** @type {any} */
+    this.q_group = undefined;
+    /** @type {any} */
+    this.q_before = undefined;
+    /** @type {any} */
+    this.q_after = undefined;
+    /** @type {any} */
+    this.q_joinBefore = undefined;
+    /** @type {any} */
+    this.q_joinAfter = undefined;
+    this.q_at = -1;
+  }
+
+  /** [region, offset] of each output: where an equal job finds what this one has made. */
+  outputPlaces() {
+    const count = this.body[this.outputsAt];
+    /** @type {number[]} */
+    const places = [];
+    for (let i = 0; i < count; ++i) places.push(this.body[this.outputsAt + 1 + 3 * i], this.body[this.outputsAt + 2 + 3 * i]);
+    return places;
+  }
+}
+
+/** Jobs that went to a context together. */
+class Launch {
+  /**
+   * @param {CoordinatorJob[]} jobs
+   * @param {import('./member').Member} member
+   * @param {import('./member').ContextView} context
+   */
+  constructor(jobs, member, context) {
+    this.leader = jobs[0].number;
+    this.left = jobs.length;
+    this.isCounted = false;
+    this.member = member;
+    this.context = context;
+    this.cost = jobs.reduce((sum, job) => sum + job.cost, 0);
+  }
+}
+
+module.exports = { CoordinatorJob, Launch };

@@ -1,0 +1,105 @@
+// Which contexts a worker opens: the best kind first, then one of another kind, cards in turn, each card's memory shared out.
+'use strict';
+
+/** @typedef {import('../../index').DeviceInfo} DeviceInfo */
+/** @typedef {import('../worker/pool').PlannedContext} PlannedContext */
+/**
+ * @typedef {object} PlanInput
+ * @property {number} workerId
+ * @property {readonly DeviceInfo[]} devices what the worker found, in the order of preference
+ * @property {readonly { device: string, memoryLimit: number }[]} taken contexts that other workers have
+ * @property {import('../../config/config').Config} config
+ * @property {number} workers how many processes share this machine's processors
+ * @property {ReadonlySet<string>} avoid devices that have ended workers as they were opened
+ */
+
+const kCardWorkers = 2;              // that own contexts on one card, where nobody says: each costs the card some 400 MB beside its contexts
+const kProcessBytes = 600 * 2 ** 20; // what a process's context costs a card by itself
+const kCardShare = 0.9;              // of a card's free memory is shared out
+const kLeastBytes = 64 * 2 ** 20;
+
+/** @param {DeviceInfo} device */
+function isCard(device) {
+  return device.type !== 'cpu';
+}
+
+/**
+ * How many workers may own contexts on one card.
+ * @param {import('../../config/config').Config} config
+ */
+function workersOfCard({ gpuWorkers }) {
+  return gpuWorkers ?? kCardWorkers;
+}
+
+/**
+ * The devices of one backend that still take this worker, those with the fewest contexts first.
+ * @param {PlanInput} input
+ * @param {string} backend
+ * @param {ReadonlyMap<string, Set<number>>} owners
+ */
+function open(input, backend, owners) {
+  const count = (/** @type {string} */ id) => input.taken.filter(({ device }) => device === id).length;
+  return input.devices
+    .filter((device) => device.backend === backend && !input.avoid.has(device.id))
+    .filter((device) => !isCard(device) || (owners.get(device.id)?.size ?? 0) < workersOfCard(input.config))
+    .sort((a, b) => Number(!isCard(a)) - Number(!isCard(b)) || count(a.id) - count(b.id));
+}
+
+/**
+ * The kinds, one for each context.
+ * @param {PlanInput} input
+ * @param {(backend: string) => DeviceInfo[]} find
+ * @returns {string[]}
+ */
+function chooseKinds({ devices, config, avoid }, find) {
+  const { contextTypes, contextsPerWorker } = config;
+  if (contextTypes) return Array.from({ length: Math.max(contextsPerWorker, contextTypes.length) }, (_, i) => contextTypes[i % contextTypes.length]);
+  const usable = devices.filter((device) => !avoid.has(device.id) && find(device.backend).some(({ id }) => id === device.id));
+  if (!usable.length) return [];
+  const first = usable[0].backend;
+  const others = usable.filter((device) => device.backend !== first);
+  const second = (others.find((device) => device.features.graphics) ?? others[0])?.backend;
+  const kinds = Array.from({ length: contextsPerWorker }, () => first);
+  if (second !== undefined && contextsPerWorker > 1) kinds[1] = second;
+  return kinds;
+}
+
+/**
+ * What a context of a card may use: as much as is asked for, but no more than an even share of what is free.
+ * @param {DeviceInfo} device
+ * @param {PlanInput} input
+ */
+function memoryOf(device, { config }) {
+  if (!isCard(device)) return config.memoryLimit;
+  const free = device.memory.free * kCardShare - kProcessBytes * (workersOfCard(config) || 1);
+  const share = Math.floor(free / Math.max(1, workersOfCard(config) * config.contextsPerWorker));
+  return Math.max(kLeastBytes, Math.min(config.memoryLimit, share));
+}
+
+/**
+ * @param {PlanInput} input
+ * @param {ReadonlyMap<string, Set<number>>} owners which workers own contexts on which card
+ * @returns {PlannedContext[]}
+ */
+function planContexts(input, owners) {
+  const find = (/** @type {string} */ backend) => open(input, backend, owners);
+  /** @type {Record<string, number>} */
+  const numbers = {};
+  /** @type {PlannedContext[]} */
+  const plan = [];
+  const processors = input.devices.find(({ backend }) => backend === 'cpu')?.computeUnits ?? 1;
+  for (const kind of chooseKinds(input, find)) {
+    const devices = find(kind);
+    if (!devices.length) continue;
+    const n = numbers[kind] = (numbers[kind] ?? -1) + 1;
+    const device = devices[n % devices.length];
+    plan.push({
+      index: plan.length, id: `${input.workerId}-${kind}-${n}`, device: device.id, memoryLimit: memoryOf(device, input),
+      // Workers that all use every processor would only take them from each other.
+      ...(kind === 'cpu' ? { threads: Math.max(1, Math.floor(processors / Math.max(1, input.workers))) } : {}),
+    });
+  }
+  return plan;
+}
+
+module.exports = { planContexts };

@@ -1,0 +1,100 @@
+// The primary's side of programs: what members ask for and answer, the event, and the list for the next start.
+'use strict';
+const { setInterval, clearInterval } = require('node:timers');
+const { native } = require('../../addon/native');
+const { ProgramsHub } = require('./compilations');
+const { openSharedTensor } = require('../../call/shared-tensor');
+const { backendsOf } = require('../../program/source');
+const { cacheFolder } = require('../../program/compiler');
+const { asGpuError } = require('../../core/errors');
+
+/** @typedef {import('./member').Member} Member */
+/**
+ * @typedef {object} ServiceParts
+ * @property {import('../../config/config').Config} config
+ * @property {import('../../core/log').Logger} log
+ * @property {(name: string, event: () => any) => void} emit on the primary's manager
+ * @property {import('../../metrics/metrics').Metrics} metrics
+ * @property {() => Member[]} workers
+ */
+
+const kStoreMs = 30000;
+const kMostTold = 100;
+const kMostRequestBytes = 4 * 2 ** 20;
+
+class ProgramService {
+  /** @type {Set<string>} problems without the files they are about */
+  #told = new Set();
+  #timer;
+  #folder;
+
+  /** @param {ServiceParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+    this.#folder = cacheFolder(parts.config);
+    this.hub = new ProgramsHub({
+      limit: parts.config.shaderCacheSize, timeout: parts.config.timeout, log: parts.log, workers: () => parts.workers().filter(({ run }) => run !== undefined),
+      send: (worker, message) => /** @type {Member} */ (worker).ask?.postText(message),
+      open: (handle) => openSharedTensor(handle),
+      onFirst: (name, answer, asker) => this.#onFirst(name, answer, /** @type {Member} */ (asker)),
+    });
+    this.#timer = setInterval(() => this.#store(), kStoreMs);
+    this.#timer.unref();
+  }
+
+  /**
+   * @param {Member} member
+   * @param {{ id: number, key: string, request: any }} text
+   */
+  onRequest(member, { id, key, request }) {
+    const fail = (/** @type {any} */ error) => member.ask?.postText({ type: 'answer', id, error });
+    if (JSON.stringify(request).length > kMostRequestBytes)
+      return fail({ code: 'ERR_INVALID_ARGUMENT', message: `the sources of '${request.name}' are more than ${kMostRequestBytes} bytes together` });
+    return this.hub.request({ asker: member, fail, answer: (answer) => member.ask?.postText({ type: 'answer', id, answer }) },
+      { key, request, backends: backendsOf(request) });
+  }
+
+  /**
+   * A program is there for the first time: the primary's manager tells, and so does the one that asked.
+   * @param {string} name
+   * @param {{ ms: number }} answer
+   * @param {Member} asker
+   */
+  #onFirst(name, { ms }, asker) {
+    const { hits, misses, bytes } = this.parts.metrics.programs();
+    const cache = { cacheHitRate: hits + misses > 0 ? 100 * hits / (hits + misses) : 0, memoryUsage: bytes / 2 ** 20 };
+    this.parts.log.debug({ program: name, ms }, 'a program is compiled');
+    if (!asker.inProcess) this.parts.emit('shader-compiled', () => ({ name, compilationTime: ms, ...cache }));
+    return { cache };
+  }
+
+  /**
+   * What is wrong with the folder of programs on disk: told once each, and once for what is wrong with any file there.
+   * @param {string[]} problems
+   */
+  onProblems(problems) {
+    for (const problem of problems) {
+      const kind = problem.replace(/\S*\/\S*/g, '');
+      if (this.#told.has(kind) || this.#told.size >= kMostTold) continue;
+      this.#told.add(kind);
+      this.parts.log.warn({ problem }, 'the cache of programs on disk has a problem: what it would have given is compiled');
+    }
+  }
+
+  #store() {
+    if (!this.#folder || !this.hub.isListStale) return;
+    try {
+      if (!native.storeWarmUp(this.#folder, this.hub.warmUpList())) this.parts.log.debug('the list of programs for the next start could not be written');
+    } catch (error) {
+      this.parts.log.debug({ reason: asGpuError(error).message }, 'the list of programs for the next start could not be written');
+    }
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.#store();
+    this.hub.close();
+  }
+}
+
+module.exports = { ProgramService };

@@ -1,0 +1,76 @@
+// Who made which shared memory, and who has been told of it: every process that may have to read or write it, before it has to.
+'use strict';
+const { native } = require('../../addon/native');
+const protocol = require('../wire/messages');
+
+/** @typedef {import('./member').Member} Member */
+
+class Regions {
+  /** @type {Map<number, { serial: number, isGone: boolean }>} region -> the member that made it */
+  #makers = new Map();
+
+  /**
+   * A member made one; its descriptor is in this process already.
+   * @param {number} region
+   * @param {Member} maker
+   * @param {Iterable<Member>} members
+   */
+  made(region, maker, members) {
+    this.#makers.set(region, { serial: maker.serial, isGone: false });
+    for (const member of members) if (member !== maker) tell(member, region);
+  }
+
+  /**
+   * @param {Member} member
+   */
+  tellAll(member) {
+    for (const [region, { serial }] of this.#makers) if (serial !== member.serial) tell(member, region);
+  }
+
+  /**
+   * A member gave one up: none of its blocks is in use.
+   * @param {number} region
+   * @param {Iterable<Member>} members
+   */
+  dropped(region, members) {
+    if (!this.#makers.delete(region)) return;
+    const message = new Float64Array([3, protocol.kDrop, region]);
+    for (const member of members) member.run?.post(message);
+  }
+
+  /**
+   * A process has ended: what it held is let go of, what it made goes with the last holder.
+   * @param {Member} member
+   */
+  gone(member) {
+    native.clearMember(member.slot);
+    for (const maker of this.#makers.values()) if (maker.serial === member.serial) maker.isGone = true;
+  }
+
+  /**
+   * Gives up memory of processes that have gone, once nobody holds a tensor in it and no job of theirs still runs.
+   * @param {Iterable<Member>} members
+   * @param {(serial: number) => boolean} isUsed
+   */
+  sweep(members, isUsed) {
+    for (const [region, { serial, isGone }] of this.#makers) {
+      if (!isGone || native.regionHeld(region) || isUsed(serial)) continue;
+      this.dropped(region, members);
+      native.dropRegion(region);
+    }
+  }
+
+  get size() {
+    return this.#makers.size;
+  }
+}
+
+/**
+ * @param {Member} member
+ * @param {number} region
+ */
+function tell(member, region) {
+  if (!member.inProcess) member.run?.post(new Float64Array([3, protocol.kRegion, region]), 3, region);
+}
+
+module.exports = { Regions };

@@ -1,0 +1,77 @@
+// Which contexts the cluster has, as the coordinator last told it.
+'use strict';
+
+/** @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, software: boolean, canDraw: boolean }} Entry */
+
+/** @type {Entry} for a result of a context that has gone meanwhile */
+const kUnknown = {
+  id: 'unknown', member: -1, index: -1, workerId: -1, contextType: 'cpu', device: '', deviceName: '', state: 'lost', isActive: false, lastUsed: 0,
+  memoryUsage: 0, memoryLimit: 0, shaderCount: 0, jobsRun: 0, software: false, canDraw: false,
+};
+
+class Directory {
+  /** @type {Entry[]} */
+  entries = [];
+  /** @type {Map<number, Entry>} by member and index; those that have gone stay for results on their way */
+  #places = new Map();
+  /** @type {Map<string, Entry>} */
+  #ids = new Map();
+  /** The best rank among the contexts of each type, and among those of them that can draw: see rankOf. */
+  #ranks = noRanks();
+  #drawRanks = noRanks();
+
+  /** @param {Entry[]} entries */
+  update(entries) {
+    this.entries = entries;
+    this.#ids.clear();
+    this.#ranks = noRanks();
+    this.#drawRanks = noRanks();
+    for (const entry of entries) {
+      this.#places.set(entry.member * 64 + entry.index, entry);
+      this.#ids.set(entry.id, entry);
+      if (!entry.isActive) continue;
+      const rank = rankOf(entry);
+      for (const type of ['', entry.contextType, entry.contextType === 'cpu' ? 'cpu' : 'gpu']) {
+        this.#ranks[type] = Math.min(this.#ranks[type], rank);
+        if (entry.canDraw) this.#drawRanks[type] = Math.min(this.#drawRanks[type], rank);
+      }
+    }
+  }
+
+  /**
+   * The best rank among the contexts that can take a job.
+   * @param {import('./requester').Need} need
+   */
+  bestRankFor({ kind, type }) {
+    return (kind === 'render' ? this.#drawRanks : this.#ranks)[type];
+  }
+
+  /**
+   * @param {number} member
+   * @param {number} index
+   */
+  find(member, index) {
+    return this.#places.get(member * 64 + index) ?? kUnknown;
+  }
+
+  /** @param {string} id */
+  memoryMb(id) {
+    return (this.#ids.get(id)?.memoryUsage ?? 0) / 2 ** 20;
+  }
+}
+
+/** @returns {Record<string, number>} */
+function noRanks() {
+  return { '': Infinity, cuda: Infinity, vulkan: Infinity, cpu: Infinity, gpu: Infinity };
+}
+
+/**
+ * The order of preference for compute: CUDA, hardware Vulkan, CPU, software Vulkan.
+ * @param {{ contextType: string, software: boolean }} context
+ */
+function rankOf({ contextType, software }) {
+  if (software) return 3;
+  return contextType === 'cuda' ? 0 : contextType === 'vulkan' ? 1 : 2;
+}
+
+module.exports = { Directory, rankOf };

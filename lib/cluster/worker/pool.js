@@ -1,0 +1,348 @@
+// The contexts of one process: opened as the coordinator planned, proven by a known answer, and watched.
+'use strict';
+const { native } = require('../../addon/native');
+const { nextId, track } = require('../../call/pending');
+const { openContext, GPUContext } = require('../../context/context');
+const { GPUError, asGpuError } = require('../../core/errors');
+const { rankOf } = require('./context-registry');
+const { nowMs } = require('../../core/clock');
+const status = require('../../metrics/status-page');
+
+/** @typedef {{ index: number, id: string, device: string, memoryLimit: number, threads?: number }} PlannedContext */
+/**
+ * @typedef {object} PoolParts
+ * @property {import('../../config/config').Config} config
+ * @property {Float64Array} page this member's status page
+ * @property {import('../../addon/native').NativeExecutor} executor
+ * @property {import('./context-registry').Directory} directory
+ * @property {(report: any) => void} report to the coordinator
+ */
+
+const kBeatMs = 250;
+const kKnownAnswerMs = 20000;   // how old the last known-answer run of an idle context may get
+const kKnownAnswerTimeoutMs = 20000;
+const kCardMs = 5000;           // between two looks at a card
+const kPollMs = 5;
+
+// Contexts in which a job never ends. Their objects must not be collected, for that would wait for the job.
+/** @type {Set<PoolContext>} */
+const givenUp = new Set();
+
+// Small whole numbers: every device and every order of summation gives the same.
+const kSide = 16;
+const knownInput = Float32Array.from({ length: kSide * kSide }, (_, i) => (i * 7 + 3) % 11 - 5);
+const knownOutput = new Float32Array(kSide * kSide);
+for (let i = 0; i < kSide; ++i)
+  for (let j = 0; j < kSide; ++j)
+    for (let k = 0; k < kSide; ++k) knownOutput[i * kSide + j] += knownInput[i * kSide + k] * knownInput[k * kSide + j];
+
+/**
+ * Runs a job whose answer is known; throws when the context gives another one.
+ * @param {GPUContext} gpu
+ */
+async function checkKnownAnswer(gpu) {
+  const a = { data: knownInput, shape: [kSide, kSide], dtype: /** @type {const} */ ('float32') };
+  const { outputs } = await gpu.run({ type: 'matmul', inputs: { a, b: a } }, { timeout: kKnownAnswerTimeoutMs });
+  const data = /** @type {Float32Array} */ (outputs.output.data);
+  for (let i = 0; i < data.length; ++i)
+    if (data[i] !== knownOutput[i]) throw new GPUError('ERR_INTERNAL', `the context ${gpu.id} on ${gpu.device.id} computes wrong: element ${i} is ${data[i]}, but must be ${knownOutput[i]}`);
+}
+
+const kCounts = [status.kProgramHits, status.kProgramMisses, status.kCompileMs];
+
+class PoolContext {
+  #page;
+  #at;
+  #before;
+
+  /**
+   * @param {PlannedContext} plan
+   * @param {Float64Array} page
+   */
+  constructor(plan, page) {
+    this.plan = plan;
+    this.index = plan.index;
+    this.#page = page;
+    this.#at = status.contextAt(plan.index);
+    this.rank = Infinity;
+    this.isLost = false;
+    /** @type {any} set once it is open */
+    this.gpu = undefined;
+    // What was counted of the context that was in this place before still counts.
+    this.#before = kCounts.map((place) => page[this.#at + place]);
+    page.fill(0, this.#at, this.#at + status.contextAt(1) - status.contextAt(0));
+    kCounts.forEach((place, i) => { page[this.#at + place] = this.#before[i]; });
+    this.state = 'starting';
+  }
+
+  /** @param {GPUContext} gpu */
+  opened(gpu) {
+    this.gpu = gpu;
+    this.rank = rankOf({ contextType: gpu.contextType, software: gpu.contextType === 'vulkan' && gpu.device.type === 'cpu' });
+    this.#page[this.#at + status.kType] = status.kTypes.indexOf(gpu.contextType);
+    this.#page[this.#at + status.kLimitBytes] = this.plan.memoryLimit;
+  }
+
+  get state() {
+    return status.kStates[this.#page[this.#at + status.kState]];
+  }
+
+  set state(name) {
+    this.#page[this.#at + status.kState] = status.kStates.indexOf(name);
+  }
+
+  get isReady() {
+    return !this.isLost && this.#page[this.#at + status.kState] === 2;
+  }
+
+  get localPending() {
+    return this.#page[this.#at + status.kLocalPending];
+  }
+
+  get remotePending() {
+    return this.#page[this.#at + status.kRemotePending];
+  }
+
+  get knownAnswerAt() {
+    return this.#page[this.#at + status.kKnownAnswer];
+  }
+
+  begin() {
+    ++this.#page[this.#at + status.kLocalPending];
+  }
+
+  /** @param {number} now */
+  end(now) {
+    --this.#page[this.#at + status.kLocalPending];
+    ++this.#page[this.#at + status.kLocalRun];
+    this.#page[this.#at + status.kLastUsedLocal] = now;
+  }
+
+  lost() {
+    this.isLost = true;
+    this.state = 'lost';
+  }
+
+  passed() {
+    this.#page[this.#at + status.kKnownAnswer] = nowMs();
+  }
+
+  measure() {
+    if (!this.gpu || this.gpu.closed) return;
+    const { used, reserved } = this.gpu.memoryUsage;
+    this.#page[this.#at + status.kUsedBytes] = used;
+    this.#page[this.#at + status.kReservedBytes] = reserved;
+    const { programs, bytes, hits, misses, ms } = this.gpu.programUse;
+    this.#page[this.#at + status.kPrograms] = programs;
+    this.#page[this.#at + status.kProgramBytes] = bytes;
+    [hits, misses, ms].forEach((count, i) => { this.#page[this.#at + kCounts[i]] = this.#before[i] + count; });
+  }
+
+  /** What its card does for all processes; only where NVML knows it. */
+  async readCard() {
+    if (this.gpu?.contextType !== 'cuda' || !this.isReady) return;
+    const number = nextId();
+    native.readCard(number, this.gpu.device.uuid);
+    const card = await track(number, undefined, undefined, (value) => value);
+    if (!card) return;
+    this.#page[this.#at + status.kGpuUtilization] = card.utilization;
+    this.#page[this.#at + status.kGpuUsedBytes] = card.usedBytes;
+    this.#page[this.#at + status.kGpuTotalBytes] = card.totalBytes;
+  }
+
+  /** The addon's object in it. */
+  get handle() {
+    return GPUContext.handleOf(this.gpu);
+  }
+}
+
+class Pool {
+  /** @type {(PoolContext|undefined)[]} */
+  #contexts = [];
+  /** @type {NodeJS.Timeout|undefined} */
+  #timer;
+  #lastBeat = 0;
+  #cardsAt = 0;
+  #checking = false;
+  #closing = false;
+
+  /** @param {PoolParts} parts */
+  constructor({ config, page, executor, directory, report }) {
+    this.config = config;
+    this.page = page;
+    this.executor = executor;
+    this.directory = directory;
+    this.report = report;
+    page[status.kPid] = process.pid;
+    this.#beat();
+    this.#timer = setInterval(() => this.#beat(), kBeatMs);
+    this.#timer.unref();
+  }
+
+  /** @returns {PoolContext[]} */
+  get contexts() {
+    return /** @type {PoolContext[]} */ (this.#contexts.filter(Boolean));
+  }
+
+  /**
+   * Opens contexts side by side; each is reported as it becomes ready, or why it did not. Those of the CPU come first: they have no driver
+   * that may take the process along. With caution one follows the other, so that the page of a process that does not survive tells which
+   * it was.
+   * @param {PlannedContext[]} plans
+   * @param {boolean} cautious
+   */
+  async open(plans, cautious) {
+    const isCpu = (/** @type {PlannedContext} */ { device }) => device.startsWith('cpu');
+    await Promise.all(plans.filter(isCpu).map((plan) => this.#openOne(plan)));
+    const others = plans.filter((plan) => !isCpu(plan));
+    if (cautious) for (const plan of others) await this.#openOne(plan);
+    else await Promise.all(others.map((plan) => this.#openOne(plan)));
+  }
+
+  /**
+   * A new context in the place of one that was lost.
+   * @param {PlannedContext} plan
+   */
+  async reopen(plan) {
+    if (this.#closing) return;
+    const old = this.#contexts[plan.index];
+    this.executor.remove(plan.index);
+    if (old?.gpu) await old.gpu.close();
+    await this.#openOne(plan);
+  }
+
+  /**
+   * @param {PlannedContext} plan
+   * @returns {Promise<void>} not rejected
+   */
+  async #openOne(plan) {
+    const context = new PoolContext(plan, this.page);
+    this.#contexts[plan.index] = context;
+    try {
+      const gpu = await openContext({ device: /** @type {any} */ (plan.device), memoryLimit: plan.memoryLimit, ...(plan.threads ? { threads: plan.threads } : {}) }, plan.id);
+      context.opened(gpu);
+      await checkKnownAnswer(gpu);
+      if (this.#closing) return;
+      context.passed();
+      this.executor.add(plan.index, GPUContext.handleOf(gpu));
+      context.state = 'ready';
+      context.measure();
+      this.report({ type: 'context', index: plan.index, id: plan.id, device: gpu.device });
+    } catch (error) {
+      context.lost();
+      const { code, message } = asGpuError(error);
+      this.report({ type: 'context-failed', index: plan.index, id: plan.id, device: plan.device, code, message });
+    }
+  }
+
+  /**
+   * The context of this process that should take a job without asking the coordinator: idle, and of the best kind there is.
+   * @param {import('./requester').Need} need
+   * @param {any} options
+   * @returns {PoolContext|undefined}
+   */
+  choose(need, options) {
+    if (!this.config.optimizations || this.#closing) return undefined;
+    if (options !== undefined && (options.affinity !== undefined || options.cache)) return undefined;
+    const bestRank = this.directory.bestRankFor(need);
+    let best;
+    let running = 0;
+    for (const context of this.#contexts) {
+      if (!context?.isReady) continue;
+      running += context.localPending + context.remotePending;
+      if (context.remotePending) continue;
+      if (context.rank !== bestRank) continue;  // which tells the types apart as well
+      if (need.kind === 'render' && !context.gpu.device.features.graphics) continue;
+      if (best === undefined || context.localPending < best.localPending) best = context;
+    }
+    // Its lane takes one job after the other: what can't begin at once may find a free context elsewhere.
+    return best !== undefined && best.localPending === 0 && running < this.config.maxConcurrent ? best : undefined;
+  }
+
+  #beat() {
+    const now = nowMs();
+    this.page[status.kLoopLag] = this.#lastBeat ? Math.max(0, now - this.#lastBeat - kBeatMs) : 0;
+    this.page[status.kLoopBeat] = now;
+    this.#lastBeat = now;
+    for (const context of this.contexts) {
+      context.measure();
+      if (context.isReady && context.gpu.lost) this.lose(context);
+    }
+    this.#checkOne(now);
+    if (this.config.performanceMonitoring && now - this.#cardsAt > kCardMs) {
+      this.#cardsAt = now;
+      for (const context of this.contexts) context.readCard().catch(() => {});  // a figure less, nothing else
+    }
+  }
+
+  /**
+   * Known answers again, one context at a time, so that health speaks of the last half minute.
+   * @param {number} now
+   */
+  #checkOne(now) {
+    if (this.#checking || this.#closing) return;
+    const due = this.contexts.find((context) => context.isReady && !context.localPending && !context.remotePending && now - context.knownAnswerAt > kKnownAnswerMs);
+    if (!due) return;
+    this.#checking = true;
+    checkKnownAnswer(due.gpu).then(() => due.passed(), (error) => {
+      if (!this.#closing) this.lose(due, asGpuError(error).message);
+    }).finally(() => { this.#checking = false; });
+  }
+
+  /**
+   * A context whose device was lost runs nothing more, and the coordinator knows.
+   * @param {PoolContext} context
+   * @param {string} [message]
+   */
+  lose(context, message) {
+    if (context.isLost) return;
+    context.lost();
+    this.report({ type: 'context-lost', index: context.index, message });
+  }
+
+  /**
+   * A job does not stop though it was told to.
+   * @param {PoolContext} context
+   */
+  stuck(context) {
+    if (!this.#closing) this.report({ type: 'context-stuck', index: context.index, id: context.plan.id });
+  }
+
+  /**
+   * A job in a context of this process never ends: nothing more runs there, and nobody waits for it.
+   * @param {number} index
+   */
+  giveUp(index) {
+    const context = this.#contexts[index];
+    if (!context) return;
+    context.lost();
+    givenUp.add(context);
+  }
+
+  /** Gives unused memory back. */
+  trim() {
+    for (const context of this.contexts) if (context.gpu && !context.gpu.closed && !givenUp.has(context)) context.gpu.trim();
+  }
+
+  /** Takes no more jobs of this process's own. */
+  stop() {
+    this.#closing = true;
+    clearInterval(this.#timer);
+  }
+
+  /** Every context, after what runs there; those in which it does not stop are given up. */
+  async close() {
+    this.stop();
+    const until = nowMs() + this.config.contextSwitchTimeout;
+    await Promise.all(this.contexts.map(async (context) => {
+      this.executor.remove(context.index);
+      const runs = () => context.localPending + context.remotePending > 0 && !givenUp.has(context);
+      while (runs() && nowMs() < until) await new Promise((resolve) => { setTimeout(resolve, kPollMs); });
+      if (context.localPending + context.remotePending > 0 && !context.gpu?.lost) givenUp.add(context);
+      context.state = 'closed';
+      if (context.gpu && !givenUp.has(context)) await context.gpu.close();
+    }));
+  }
+}
+
+module.exports = { Pool, PoolContext, checkKnownAnswer };

@@ -1,0 +1,76 @@
+// Logs: pino on stderr, written at once so that a crash loses none, and loaded only when there is something to write.
+'use strict';
+const { kLevels } = require('../config/kinds');
+
+/** @typedef {'trace'|'debug'|'info'|'warn'|'error'|'fatal'} Level */
+/** @typedef {(fields: object|string, message?: string) => void} Write */
+/**
+ * @typedef {object} Logger
+ * @property {string} level
+ * @property {(level: Level) => boolean} isLevelEnabled
+ * @property {(bindings: object) => Logger} child
+ * @property {Write} trace
+ * @property {Write} debug
+ * @property {Write} info
+ * @property {Write} warn
+ * @property {Write} error
+ * @property {Write} fatal
+ */
+
+/** @type {any} one destination for the whole process: lines of several loggers don't mix */
+let destination;
+
+/**
+ * @param {string} level
+ * @param {object} bindings
+ */
+function openPino(level, bindings) {
+  const pino = require('pino').pino;
+  destination ??= pino.destination({ fd: 2, sync: true });
+  // Without pino's own base, which has the name of the host.
+  return pino({
+    level, base: { name: 'switchyard', pid: process.pid, ...bindings }, timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  }, destination);
+}
+
+/**
+ * @param {{ logLevel: string }} config
+ * @param {object} [bindings] fields of every line
+ * @returns {Logger}
+ */
+function createLogger({ logLevel }, bindings = {}) {
+  /** @type {any} */
+  let pino;
+  const least = kLevels.indexOf(logLevel);
+  const isLevelEnabled = (/** @type {string} */ level) => kLevels.indexOf(level) >= least;
+  /** @type {any} */
+  const logger = { level: logLevel, isLevelEnabled, child: (/** @type {object} */ more) => createLogger({ logLevel }, { ...bindings, ...more }) };
+  for (const level of kLevels.slice(0, -1)) {
+    logger[level] = isLevelEnabled(level) ? (/** @type {any[]} */ ...args) => {
+      pino ??= openPino(logLevel, bindings);
+      pino[level](...args);
+    } : () => {};
+  }
+  return logger;
+}
+
+/**
+ * A text without folders: what names a file of this machine keeps the file's name only.
+ * @param {string} message
+ */
+function withoutPaths(message) {
+  return message.replace(/(?:file:\/\/|(?<![\w.:/]))\/(?:[^\s/'"`:;,()<>]+\/)+([^\s/'"`:;,()<>]*)/g, '$1');
+}
+
+/**
+ * What a log line says about an error; its stack only where somebody is debugging.
+ * @param {any} error
+ * @param {boolean} [stack]
+ */
+function describeError(error, stack = false) {
+  const code = typeof error?.code === 'string' ? error.code : 'ERR_INTERNAL';
+  return { code, reason: withoutPaths(String(error?.message ?? error)), ...(stack && error?.stack ? { stack: withoutPaths(String(error.stack)) } : {}) };
+}
+
+module.exports = { createLogger, withoutPaths, describeError };

@@ -1,0 +1,217 @@
+// Frames at a rate: rendered when their time comes, dropped when it has gone, never queued.
+'use strict';
+const timers = require('node:timers');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core/errors');
+const { nowMs } = require('../core/clock');
+
+/**
+ * @typedef {object} StreamParts
+ * @property {(workload: any, options: any) => Promise<any>} execute
+ * @property {number} fps where the caller names none
+ * @property {() => number} [now] ms
+ * @property {(run: () => void, ms: number) => any} [setTimer] gives something with ref() and unref()
+ * @property {(timer: any) => void} [clearTimer]
+ */
+/** @typedef {{ image: any, frame: number, time: number, dropped: number, timings: any }} Frame */
+
+const kOptions = new Set(['fps', 'signal', 'inFlight']);
+const kRestMs = 1000;  // without a reader: from then on nothing is rendered until there is one
+const kTimeUniforms = ['u_time', 'time'];
+
+/**
+ * How the time gets into a workload.
+ * @param {any} workload
+ * @returns {(seconds: number, frame: number) => any}
+ */
+function animate(workload) {
+  if (typeof workload === 'function') return workload;
+  if (workload === null || typeof workload !== 'object' || workload.type !== 'render')
+    throw invalid(`renderStream()'s workload is ${show(workload)}, but must be { type: 'render', ... }, or a function of (time, frame) that gives one`);
+  if (workload.scene !== undefined) {
+    const start = workload.time ?? workload.params?.time ?? 0;
+    const { time: _, ...params } = workload.params ?? {};
+    return (seconds) => ({ ...workload, params, time: start + seconds });
+  }
+  const name = kTimeUniforms.find((each) => typeof workload.uniforms?.[each] === 'number');
+  if (name === undefined) return () => workload;
+  const start = workload.uniforms[name];
+  return (seconds) => ({ ...workload, uniforms: { ...workload.uniforms, [name]: start + seconds } });
+}
+
+/** @param {any} options */
+function checkOptions(options) {
+  if (options === null || typeof options !== 'object') throw invalid(`renderStream()'s options are ${show(options)}, but must be an object`);
+  refuseUnknownKeys(options, kOptions, 'option of renderStream()');
+  const { fps, signal, inFlight } = options;
+  if (fps !== undefined && !(typeof fps === 'number' && fps > 0 && fps <= 1000)) throw invalid(`fps is ${show(fps)}, but must be a number above 0 and at most 1000`);
+  if (inFlight !== undefined && inFlight !== 1 && inFlight !== 2) throw invalid(`inFlight is ${show(inFlight)}, but must be 1 or 2`);
+  if (signal !== undefined && (signal === null || typeof signal !== 'object' || typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function'))
+    throw invalid(`signal is ${show(signal)}, but must be an AbortSignal`);
+}
+
+class RenderStream {
+  /** @type {(seconds: number, frame: number) => any} */
+  #at;
+  #interval;
+  #most;
+  /** @type {AbortSignal|undefined} */
+  #signal;
+  #stop = new AbortController();  // of frames under way
+  #startedAt = NaN;
+  #frame = 0;      // of the next tick
+  #rendering = 0;
+  #newest = -1;    // frame that was delivered or waits to be
+  #dropped = 0;
+  /** @type {Frame|undefined} that nobody has taken */
+  #ready;
+  /** @type {any} why it has ended */
+  #error;
+  #ended = false;
+  #readAt = 0;
+  /** @type {{ resolve: (result: any) => void, reject: (error: any) => void }[]} */
+  #readers = [];
+  /** @type {any} */
+  #timer;
+
+  /**
+   * @param {any} workload
+   * @param {any} options
+   * @param {StreamParts} parts
+   */
+  constructor(workload, options, parts) {
+    checkOptions(options);
+    this.#at = animate(workload);
+    this.#interval = 1000 / (options.fps ?? parts.fps);
+    this.#most = options.inFlight ?? 1;
+    this.#signal = options.signal;
+    this.execute = parts.execute;
+    this.now = parts.now ?? nowMs;
+    this.setTimer = parts.setTimer ?? timers.setTimeout;
+    this.clearTimer = parts.clearTimer ?? timers.clearTimeout;
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal?.aborted) this.#onAbort();
+  }
+
+  #onAbort = () => {
+    this.#end(new GPUError('ERR_CANCELED', 'the stream was canceled by its signal', { cause: this.#signal?.reason }));
+  };
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  /** @returns {Promise<IteratorResult<Frame, undefined>>} */
+  next() {
+    this.#readAt = this.now();
+    if (this.#error) {
+      const error = this.#error;
+      this.#error = undefined;  // it is told once; then the stream is over
+      return Promise.reject(error);
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    if (Number.isNaN(this.#startedAt)) this.#start();
+    const frame = this.#ready;
+    if (frame) {
+      this.#ready = undefined;
+      return Promise.resolve({ done: false, value: { ...frame, dropped: this.#dropped } });
+    }
+    this.#timer?.ref?.();
+    return new Promise((resolve, reject) => { this.#readers.push({ resolve, reject }); });
+  }
+
+  /** Stops: what is under way is given up. @returns {Promise<IteratorResult<Frame, undefined>>} */
+  return() {
+    this.#end(undefined);
+    this.#error = undefined;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** @param {any} error */
+  throw(error) {
+    this.return();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
+    return this.return().then(() => {});
+  }
+
+  #start() {
+    this.#startedAt = this.now();
+    this.#tick();
+  }
+
+  #tick() {
+    if (this.#ended) return;
+    const elapsed = this.now() - this.#startedAt;
+    // A timer that comes late has missed ticks: their frames are dropped.
+    const due = Math.max(this.#frame, Math.floor(elapsed / this.#interval + 1e-6));
+    this.#dropped += due - this.#frame;
+    this.#frame = due + 1;
+    const rests = this.#ready !== undefined && this.now() - this.#readAt > kRestMs;
+    if (this.#rendering >= this.#most || rests) ++this.#dropped;
+    else this.#render(due, elapsed / 1000);
+    if (this.#ended) return;
+    this.#timer = this.setTimer(() => this.#tick(), Math.max(0, this.#startedAt + this.#frame * this.#interval - this.now()));
+    if (!this.#readers.length) this.#timer?.unref?.();
+  }
+
+  /**
+   * @param {number} frame
+   * @param {number} time seconds
+   */
+  #render(frame, time) {
+    ++this.#rendering;
+    /** @type {Promise<any>} */
+    let running;
+    try {
+      running = this.execute(this.#at(time, frame), { signal: this.#stop.signal });
+    } catch (error) {
+      running = Promise.reject(error);
+    }
+    running.then(({ outputs, timings }) => {
+      --this.#rendering;
+      this.#deliver({ image: outputs.image, frame, time, dropped: 0, timings });
+    }, (error) => {
+      --this.#rendering;
+      this.#end(asGpuError(error));
+    });
+  }
+
+  /** @param {Frame} frame */
+  #deliver(frame) {
+    if (this.#ended) return;
+    if (frame.frame < this.#newest) {  // with two under way, a later one was faster
+      ++this.#dropped;
+      return;
+    }
+    this.#newest = frame.frame;
+    const reader = this.#readers.shift();
+    if (reader) {
+      if (!this.#readers.length) this.#timer?.unref?.();
+      reader.resolve({ done: false, value: { ...frame, dropped: this.#dropped } });
+      return;
+    }
+    if (this.#ready) ++this.#dropped;
+    this.#ready = frame;
+  }
+
+  /** @param {any} error undefined: it was stopped */
+  #end(error) {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#ready = undefined;
+    this.clearTimer(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stop.abort();
+    const [first, ...rest] = this.#readers.splice(0);
+    if (error && first) first.reject(error);
+    else {
+      this.#error = error;
+      first?.resolve({ done: true, value: undefined });
+    }
+    for (const { resolve } of rest) resolve({ done: true, value: undefined });
+  }
+}
+
+module.exports = { RenderStream };

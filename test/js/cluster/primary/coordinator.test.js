@@ -1,0 +1,180 @@
+// The coordinator's books, with members that are only channels to look into: equal jobs, and whose memory is still needed.
+'use strict';
+const { Coordinator } = require('../../../../lib/cluster/primary/coordinator');
+const { Member, Speeds } = require('../../../../lib/cluster/primary/member');
+const { MetricsBlock } = require('../../../../lib/metrics/metrics');
+const { readConfig } = require('../../../../lib/config/config');
+const { nowMs } = require('../../../../lib/core/clock');
+const protocol = require('../../../../lib/cluster/wire/messages');
+
+const { ask, result, done } = protocol;
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+function setUp() {
+  const own = new MetricsBlock();
+  /** @type {any} */
+  const parts = {
+    config: readConfig({}, {}), log: quiet, metrics: { own }, speeds: new Speeds(), contexts: () => parts.all, all: [],
+    kill: jest.fn(), onContextLost: jest.fn(), onStopped: jest.fn(), mayHave: () => true, emit: jest.fn(),
+  };
+  const coordinator = new Coordinator(parts);
+  let slots = 0;
+  const join = () => {
+    const member = new Member({ slot: ++slots, workerId: slots, pid: 1, inProcess: false, maxConcurrent: 4 });
+    member.results = [];
+    member.assigned = [];
+    member.ask = { post: (numbers, length = numbers.length) => member.results.push(numbers.slice(0, length)) };
+    member.run = { post: (numbers, length = numbers.length) => member.assigned.push(numbers.slice(0, length)) };
+    member.state = 'ready';
+    return member;
+  };
+  const addContext = (member) => {
+    const { ContextView } = require('../../../../lib/cluster/primary/member');
+    const device = { id: 'cpu:0', backend: 'cpu', type: 'cpu', features: { graphics: false } };
+    const context = new ContextView(member, { index: 0, id: `${member.workerId}-cpu-0`, memoryLimit: 2 ** 29 }, device, parts.speeds);
+    member.contexts = [context];
+    parts.all = [...parts.all, context];
+  };
+  return { coordinator, join, addContext, own };
+}
+
+let lastAsk = 0;
+/** An ask with one output in a region; equal ones have the same digest. */
+function askFor(coordinator, from, { digest = 0, deadline = 0 } = {}) {
+  const number = ++lastAsk;
+  const message = new Float64Array(ask.body + 5);
+  message[0] = message.length;
+  message[1] = protocol.kAsk;
+  message[ask.number] = number;
+  message[ask.deadline] = deadline;
+  message[ask.retries] = 2;
+  message[ask.flags] = digest ? protocol.kCacheFlag : 0;
+  message[ask.digest] = digest;
+  message[ask.outputs] = 1;
+  message.set([0, 1, 77, 4096, 16], ask.body);  // kind, then one output: region, offset, bytes
+  coordinator.onAsk(from, message, 0);
+  return number;
+}
+
+/** The job that was assigned last, as it ends. */
+function finish(coordinator, member, code = 0) {
+  const { assigned } = member;
+  const last = assigned.filter((message) => message[1] === protocol.kAssign).pop();
+  const message = new Float64Array(done.text);
+  message[0] = message.length;
+  message[1] = protocol.kDone;
+  message[done.number] = last[protocol.assign.jobs];
+  message[done.code] = code;
+  message[done.batch] = 1;
+  message[done.switch] = 0.01;
+  coordinator.onDone(member, message, 0);
+  coordinator.dispatch();
+}
+
+const codes = (member) => member.results.map((message) => [message[result.number], protocol.kCodes[message[result.code] - 1] ?? 'ok']);
+
+test('equal jobs: the second gets a copy, and the first its result when that is made', () => {
+  const { coordinator, join, addContext } = setUp();
+  const a = join(), b = join(), c = join();
+  addContext(c);
+  const first = askFor(coordinator, a, { digest: 5 }), second = askFor(coordinator, b, { digest: 5 });
+  coordinator.dispatch();
+  expect(c.assigned).toHaveLength(1);
+  finish(coordinator, c);
+  expect(codes(a)).toEqual([]);
+  expect(codes(b)).toEqual([[second, 'ok']]);
+  expect(Array.from(b.results[0].subarray(result.text))).toEqual([77, 4096]);
+  expect(b.results[0][result.cached]).toBe(1);
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(true);
+  coordinator.onCancel(b, second);  // too late: it is settled, and stays so
+  coordinator.onCopied(b, second);
+  coordinator.onCopied(b, second);
+  expect(codes(b)).toHaveLength(1);
+  expect(codes(a)).toEqual([[first, 'ok']]);
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(false);
+  coordinator.close();
+});
+
+test('a job that was canceled while it was queued leads nobody', () => {
+  const { coordinator, join, addContext } = setUp();
+  const a = join(), c = join();
+  const first = askFor(coordinator, a, { digest: 6 });
+  coordinator.onCancel(a, first);
+  const second = askFor(coordinator, a, { digest: 6 });
+  addContext(c);
+  coordinator.dispatch();
+  finish(coordinator, c);
+  expect(codes(a)).toEqual([[first, 'ERR_CANCELED'], [second, 'ok']]);
+  coordinator.close();
+});
+
+test('a leader that is canceled goes on for those that wait', () => {
+  const { coordinator, join, addContext } = setUp();
+  const a = join(), b = join(), c = join();
+  addContext(c);
+  askFor(coordinator, a, { digest: 7 });
+  const second = askFor(coordinator, b, { digest: 7 });
+  coordinator.dispatch();
+  coordinator.onMemberGone(a);
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(true);
+  expect(c.assigned.some((message) => message[1] === protocol.kCancel)).toBe(false);
+  finish(coordinator, c);
+  expect(codes(b)).toEqual([[second, 'ok']]);
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(true);  // b still copies from it
+  coordinator.onCopied(b, second);
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(false);
+  coordinator.close();
+});
+
+test('memory of a process that has gone is needed while its leader waits in the queue for others', () => {
+  const { coordinator, join, addContext } = setUp();
+  const a = join(), b = join(), c = join();
+  addContext(c);
+  askFor(coordinator, a, { digest: 8 });
+  const second = askFor(coordinator, b, { digest: 8 });
+  coordinator.dispatch();
+  coordinator.onMemberGone(a);
+  c.state = 'gone';
+  coordinator.onMemberGone(c);  // it did not run: back to the queue
+  expect(coordinator.pending).toBe(1);
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(true);
+  coordinator.rejectAll();
+  expect(codes(b)).toEqual([[second, 'ERR_CLOSED']]);
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(false);
+  coordinator.close();
+});
+
+test('when the leader is late, the next one does the work', () => {
+  const { coordinator, join, addContext } = setUp();
+  const a = join(), b = join(), c = join();
+  const first = askFor(coordinator, a, { digest: 9, deadline: nowMs() + 20 }), second = askFor(coordinator, b, { digest: 9 });
+  coordinator.dispatch();
+  return new Promise((resolve) => { setTimeout(resolve, 60); }).then(() => {
+    expect(codes(a)).toEqual([[first, 'ERR_TIMEOUT']]);
+    addContext(c);
+    coordinator.dispatch();
+    finish(coordinator, c);
+    expect(codes(b)).toEqual([[second, 'ok']]);
+    coordinator.close();
+  });
+});
+
+test('a failure is everybody\'s; a process that dies before it has copied holds nobody up', () => {
+  const { coordinator, join, addContext, own } = setUp();
+  const a = join(), b = join(), c = join();
+  addContext(c);
+  const first = askFor(coordinator, a, { digest: 10 }), second = askFor(coordinator, b, { digest: 10 });
+  coordinator.dispatch();
+  finish(coordinator, c, protocol.codeNumber('ERR_INTERNAL'));
+  expect(codes(a)).toEqual([[first, 'ERR_INTERNAL']]);
+  expect(codes(b)).toEqual([[second, 'ERR_INTERNAL']]);
+  const third = askFor(coordinator, a, { digest: 11 });
+  askFor(coordinator, b, { digest: 11 });
+  coordinator.dispatch();
+  finish(coordinator, c);
+  coordinator.onMemberGone(b);
+  expect(codes(a)).toEqual([[first, 'ERR_INTERNAL'], [third, 'ok']]);
+  expect(coordinator.unsettled).toBe(0);
+  expect(own.copy().view.some((number) => number > 0)).toBe(true);
+  coordinator.close();
+});

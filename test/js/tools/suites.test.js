@@ -1,0 +1,48 @@
+// The test runner's own reading of reports: what it counts decides whether a build is green.
+'use strict';
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { readGtestXml, tally, judgeEnd } = require('../../../tools/suites');
+
+function parse(xml) {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-')), 'report.xml');
+  fs.writeFileSync(file, xml);
+  return tally('native', 1, readGtestXml(file));
+}
+
+const kReport = `<?xml version="1.0"?>
+<testsuites tests="3" failures="1" disabled="0" errors="0" time="0." name="AllTests"><testsuite name="a" tests="3">
+<testcase name="good/&quot;x&quot;" value_param="vulkan:0" status="run" result="completed" classname="a" />
+<testcase name="bad" status="run" result="completed" classname="a">
+  <properties><property name="device" value="cpu:0"/></properties>
+  <failure message="x.cpp:1&#x0A;1 &lt; 2" type=""><![CDATA[x.cpp:1]]></failure>
+</testcase>
+<testcase name="left" status="run" result="skipped" classname="a"><skipped message="x.cpp:2&#x0A;no CUDA device&#x0A;"><![CDATA[..]]></skipped></testcase>
+</testsuite></testsuites>`;
+
+test('cases that passed, failed and were skipped are told apart', () => {
+  const suite = parse(kReport);
+  expect(suite).toMatchObject({ passed: 1, failed: 1, skipped: 1 });
+  expect(suite.failures).toEqual([{ name: 'a.bad', text: 'x.cpp:1\n1 < 2' }]);
+  expect(suite.skips).toEqual([{ name: 'a.left', reason: 'no CUDA device' }]);
+});
+
+const kEnded = { code: 0, signal: null, output: '' };
+const kPassed = [{ name: 'a.b', failures: [] }];
+
+test.each([
+  ['a good end', kPassed, {}, 0],
+  ['a crash after the report', kPassed, { code: null, signal: 'SIGSEGV' }, 1],
+  ['an exit code without a failed test', kPassed, { code: 3 }, 1],
+  ['a runner that did not end', kPassed, { code: null, signal: 'SIGKILL', error: new Error('did not end within 1 s') }, 1],
+  ['no test at all', [], {}, 1],
+  ['only skipped tests', [{ name: 'a.b', skip: 'why', failures: [] }], {}, 1],
+])('%s', (_, cases, end, failed) => {
+  expect(judgeEnd(tally('native', 1, cases), { ...kEnded, ...end }).failed).toBe(failed);
+});
+
+test('an exit code with failed tests adds nothing', () => {
+  const suite = tally('native', 1, [{ name: 'a.b', failures: ['x'] }]);
+  expect(judgeEnd(suite, { ...kEnded, code: 1 }).failed).toBe(1);
+});

@@ -1,0 +1,64 @@
+// `npm test`: the set-up, then the suites, then one line that sums them up. node tools/test.js [suite] [arguments of its runner]
+'use strict';
+const { setup } = require('./setup');
+const { suites } = require('./suites');
+
+const kEveryday = ['native', 'validation', 'drivers', 'js', 'types'];
+
+function print(suite) {
+  const { name, passed, failed, skipped, seconds } = suite;
+  console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped (${seconds.toFixed(1)} s)`);
+}
+
+function printDetails(results) {
+  const failures = results.flatMap((suite) => suite.failures.map((one) => ({ ...one, suite: suite.name })));
+  const skips = results.flatMap((suite) => suite.skips.map((one) => ({ ...one, suite: suite.name })));
+  for (const one of failures.slice(0, 50)) console.log(`\nFAILED ${one.suite}: ${one.name}\n${one.text.trimEnd()}`);
+  if (failures.length > 50) console.log(`\n... and ${failures.length - 50} more failures; see build/test-results/`);
+  if (skips.length) {
+    console.log('\nSkipped, and why:');
+    // One line a reason: many cases are skipped for the same one.
+    const byReason = groupBy(skips, keyOf);
+    for (const [reason, list] of byReason) {
+      const more = list.length > 3 ? ` and ${list.length - 3} more` : '';
+      console.log(`  ${reason}: ${list.slice(0, 3).map((one) => one.name).join(', ')}${more}`);
+    }
+  }
+  console.log('');
+}
+
+function keyOf(skip) {
+  return `${skip.suite}: ${skip.reason}`;
+}
+
+function groupBy(list, key) {
+  const groups = new Map();
+  for (const item of list) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+  return groups;
+}
+
+async function main() {
+  const [only, ...extra] = process.argv.slice(2);
+  if (only && !suites[only]) throw new Error(`unknown suite ${only}; the suites are ${Object.keys(suites).join(', ')}`);
+  if (only !== 'asan' && only !== 'tsan') await setup();
+  const results = [];
+  for (const name of only ? [only] : kEveryday) {
+    console.log(`${name} ...`);
+    const suite = await suites[name](extra);
+    print(suite);
+    results.push(suite);
+  }
+  printDetails(results);
+  const sum = (key) => results.reduce((total, suite) => total + suite[key], 0);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+}
+
+main()
+  .catch((error) => {
+    console.log(`FAILED set-up: ${error.message}`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  })
+  .then(({ passed, failed, skipped }) => {
+    console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+    process.exitCode = failed || !passed ? 1 : 0;
+  });
