@@ -1,4 +1,5 @@
-// The cluster's figures in one run, beside plain messages and Piscina: node bench/cluster.js [--json] [--only name]... [--quick] [--out file].
+// The cluster's figures in one run, beside plain messages and Piscina: node bench/cluster.js [--json] [--only name]...
+// [--quick] [--out file].
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -23,13 +24,29 @@ const say = (text) => process.stderr.write(`${text}\n`);
 
 function readOptions() {
   const flag = { type: 'boolean' };
-  const { values } = parseArgs({ options: { json: flag, quick: flag, long: flag, 'no-others': flag, 'no-build': flag, help: flag, out: { type: 'string' }, only: { type: 'string', multiple: true } } });
+  const { values } = parseArgs({
+    options: {
+      json: flag,
+      quick: flag,
+      long: flag,
+      'no-others': flag,
+      'no-build': flag,
+      help: flag,
+      out: { type: 'string' },
+      only: { type: 'string', multiple: true },
+    },
+  });
   if (values.help) {
     console.log(usage);
     process.exit(0);
   }
   const only = values.only?.flatMap((it) => it.split(','));
-  return { ...values, others: !values['no-others'], build: !values['no-build'], chosen: (name) => !only || only.some((it) => name.includes(it)) };
+  return {
+    ...values,
+    others: !values['no-others'],
+    build: !values['no-build'],
+    chosen: (name) => !only || only.some((it) => name.includes(it)),
+  };
 }
 
 async function takeGroup({ name, figures, take }, chosen) {
@@ -38,9 +55,29 @@ async function takeGroup({ name, figures, take }, chosen) {
   say(`measuring ${name}`);
   try {
     const { figures: values, rows = [] } = await take();
-    return { rows, figures: wanted.map(({ name: figure, unit, target, ok }) => ({ name: figure, value: values[figure].value, unit, target, met: ok(values[figure].value), detail: values[figure].detail ?? '' })) };
+    return {
+      rows,
+      figures: wanted.map(({ name: figure, unit, target, ok }) => ({
+        name: figure,
+        value: values[figure].value,
+        unit,
+        target,
+        met: ok(values[figure].value),
+        detail: values[figure].detail ?? '',
+      })),
+    };
   } catch (error) {
-    return { rows: [], figures: wanted.map(({ name: figure, unit, target }) => ({ name: figure, value: null, unit, target, met: target ? false : null, detail: `failed: ${error.message}` })) };
+    return {
+      rows: [],
+      figures: wanted.map(({ name: figure, unit, target }) => ({
+        name: figure,
+        value: null,
+        unit,
+        target,
+        met: target ? false : null,
+        detail: `failed: ${error.message}`,
+      })),
+    };
   }
 }
 
@@ -48,22 +85,30 @@ async function main() {
   const options = readOptions();
   if (options.build) await setup({ targets: ['switchyard_node'] });
   const about = machine();
-  if (about.loadAtStart > 0.5) say(`the load is ${about.loadAtStart}: something else is running, and these figures will suffer`);
+  if (about.loadAtStart > 0.5)
+    say(`the load is ${about.loadAtStart}: something else is running, and these figures will suffer`);
   if (options.others) installLibraries(say);
-  const figures = [], rows = [];
+  const figures = [],
+    rows = [];
   for (const group of clusterFigures(options)) {
     const taken = await takeGroup(group, options.chosen);
     figures.push(...taken.figures);
     rows.push(...taken.rows);
   }
   const shown = new Set(rows.flatMap(({ columns }) => Object.keys(columns)));
-  const libraries = Object.entries(describe).filter(([column]) => shown.has(column)).map(([column, text]) => ({ column, describe: text }));
+  const libraries = Object.entries(describe)
+    .filter(([column]) => shown.has(column))
+    .map(([column, text]) => ({ column, describe: text }));
   const result = { machine: about, quick: Boolean(options.quick), figures, rows, libraries };
   if (options.out) {
     fs.mkdirSync(path.dirname(path.resolve(options.out)), { recursive: true });
     fs.writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
   }
-  console.log(options.json ? JSON.stringify(result, null, 2) : report({ ...result, devices: [], heading: 'From asking to having the result, best round' }));
+  console.log(
+    options.json
+      ? JSON.stringify(result, null, 2)
+      : report({ ...result, devices: [], heading: 'From asking to having the result, best round' }),
+  );
 }
 
 main().catch((error) => {

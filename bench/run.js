@@ -26,10 +26,18 @@ const submitAndWait = (device) => (device === 'vulkan:0' ? 'vulkan-submit-and-wa
 const say = (text) => process.stderr.write(`${text}\n`);
 
 function readOptions() {
-  const { values } = parseArgs({ options: {
-    json: { type: 'boolean' }, out: { type: 'string' }, only: { type: 'string', multiple: true }, device: { type: 'string', multiple: true },
-    quick: { type: 'boolean' }, 'no-others': { type: 'boolean' }, 'no-build': { type: 'boolean' }, help: { type: 'boolean' },
-  } });
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean' },
+      out: { type: 'string' },
+      only: { type: 'string', multiple: true },
+      device: { type: 'string', multiple: true },
+      quick: { type: 'boolean' },
+      'no-others': { type: 'boolean' },
+      'no-build': { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
   if (values.help) {
     console.log(usage);
     process.exit(0);
@@ -42,7 +50,8 @@ function readOptions() {
 function chooseDevices(ids) {
   const found = require('..').devices();
   const unknown = ids?.filter((id) => !found.some((it) => it.id === id)) ?? [];
-  if (unknown.length) throw new Error(`no device ${unknown.join(', ')}; there are ${found.map((it) => it.id).join(', ')}`);
+  if (unknown.length)
+    throw new Error(`no device ${unknown.join(', ')}; there are ${found.map((it) => it.id).join(', ')}`);
   return found.filter((it) => !ids || ids.includes(it.id));
 }
 
@@ -66,17 +75,28 @@ async function takeFigure({ name, unit, target, ok, take }) {
 async function main() {
   const options = readOptions();
   if (options.build) await setup({ targets: ['switchyard_node', 'switchyard_bench'] });
-  const about = machine(), devices = chooseDevices(options.device), ids = devices.map((it) => it.id);
-  if (about.loadAtStart > 0.5) say(`the load is ${about.loadAtStart}: something else is running, and these figures will suffer`);
+  const about = machine(),
+    devices = chooseDevices(options.device),
+    ids = devices.map((it) => it.id);
+  if (about.loadAtStart > 0.5)
+    say(`the load is ${about.loadAtStart}: something else is running, and these figures will suffer`);
   let native = { all: [], shown: [] };
   const nativeUs = (device) => native.all.find((it) => it.name === submitAndWait(device))?.value;
-  const wanted = scriptFigures(ids, { quick: options.quick, nativeUs }).filter((it) => options.chosen('figures')(it.name));
-  const workloads = chooseWorkloads(options.chosen('compare')), figures = [];
+  const wanted = scriptFigures(ids, { quick: options.quick, nativeUs }).filter((it) =>
+    options.chosen('figures')(it.name),
+  );
+  const workloads = chooseWorkloads(options.chosen('compare')),
+    figures = [];
   if (options.others && workloads.length) installLibraries(say);
 
   // Without --only, where it is named, where nothing else is, and where another figure needs it.
   const others = wanted.length + workloads.length;
-  if (!options.only || options.only.includes('native') || !others || wanted.some((it) => it.name.includes('over plain C++'))) {
+  if (
+    !options.only ||
+    options.only.includes('native') ||
+    !others ||
+    wanted.some((it) => it.name.includes('over plain C++'))
+  ) {
     try {
       native = nativeFigures(options);
       figures.push(...native.shown);
@@ -90,11 +110,26 @@ async function main() {
   if (workloads.length) {
     const mesa = options.others ? newerMesa(say) : {};
     if (mesa.note) say(`webgpu: ${mesa.note}`);
-    compared = await compare({ devices: ids, others: options.others, quick: options.quick, webgpuEnv: mesa.env, chosen: workloads, say });
+    compared = await compare({
+      devices: ids,
+      others: options.others,
+      quick: options.quick,
+      webgpuEnv: mesa.env,
+      chosen: workloads,
+      say,
+    });
   }
   const { rows, libraries } = compared;
   figures.push(...compared.figures);
-  const result = { machine: about, quick: Boolean(options.quick), device: ids.join(' '), devices, figures, rows, libraries };
+  const result = {
+    machine: about,
+    quick: Boolean(options.quick),
+    device: ids.join(' '),
+    devices,
+    figures,
+    rows,
+    libraries,
+  };
   if (options.out) {
     fs.mkdirSync(path.dirname(path.resolve(options.out)), { recursive: true });
     fs.writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);

@@ -12,14 +12,17 @@ Ends with 1 when a program was wrong or broken, an answer did not come, or a tem
 
 function readOptions() {
   const text = { type: 'string' };
-  const { values } = parseArgs({ options: { kills: text, workers: text, out: text, json: { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { kills: text, workers: text, out: text, json: { type: 'boolean' }, help: { type: 'boolean' } },
+  });
   if (values.help) {
     console.log(usage);
     process.exit(0);
   }
   const number = (name, fallback) => {
     const value = values[name] === undefined ? fallback : Number(values[name]);
-    if (!(Number.isInteger(value) && value >= 1)) throw new Error(`--${name} is ${values[name]}, but must be a whole number from 1 on`);
+    if (!(Number.isInteger(value) && value >= 1))
+      throw new Error(`--${name} is ${values[name]}, but must be a whole number from 1 on`);
     return value;
   };
   return { json: values.json, out: values.out, soak: { kills: number('kills', 100), workers: number('workers', 2) } };
@@ -29,7 +32,9 @@ function report({ ok, seconds, compileMs, programs, kills, restarts, onDisk, aga
   return [
     `${seconds} s: ${programs.asked} programs of ${compileMs} ms each asked for, ${kills.all} workers killed, ${kills.beforeTheAnswer} of them before the answer, ${kills.whileWriting} in the middle of a file`,
     `wrong:     ${programs.wrong}; failed: ${programs.failed}; damaged on disk: ${programs.problems}`,
-    `restarted: ${Object.entries(restarts).map(([name, count]) => `${name} ${count}`).join(', ')}`,
+    `restarted: ${Object.entries(restarts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ')}`,
     `anew:      ${again.fromDisk} of ${onDisk} programs on disk loaded, ${again.compiled} compiled, ${again.wrong} wrong, ${again.problems} damaged; ${left} temporary files left`,
     ...examples.map((it) => `  ${it}`),
     ok ? 'passed' : 'FAILED',

@@ -18,29 +18,65 @@ Ends with 1 when a job was lost, settled twice or wrong, failed otherwise than w
 
 function readOptions() {
   const text = { type: 'string' };
-  const { values } = parseArgs({ options: { minutes: text, 'kill-every': text, workers: text, lanes: text, 'worker-lanes': text, contexts: text, out: text,
-    json: { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: {
+      minutes: text,
+      'kill-every': text,
+      workers: text,
+      lanes: text,
+      'worker-lanes': text,
+      contexts: text,
+      out: text,
+      json: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
   if (values.help) {
     console.log(usage);
     process.exit(0);
   }
   const number = (name, fallback, least, whole) => {
     const value = values[name] === undefined ? fallback : Number(values[name]);
-    if (!(value >= least) || (whole && !Number.isInteger(value))) throw new Error(`--${name} is ${values[name]}, but must be a ${whole ? 'whole ' : ''}number from ${least} on`);
+    if (!(value >= least) || (whole && !Number.isInteger(value)))
+      throw new Error(`--${name} is ${values[name]}, but must be a ${whole ? 'whole ' : ''}number from ${least} on`);
     return value;
   };
   return {
-    json: values.json, out: values.out,
+    json: values.json,
+    out: values.out,
     soak: {
-      minutes: number('minutes', 5, 0.01), killEvery: number('kill-every', 1, 0), workers: number('workers', Math.min(4, Math.max(2, os.availableParallelism())), 1, true),
-      lanes: number('lanes', 16, 0, true), workerLanes: number('worker-lanes', 4, 0, true), contextTypes: values.contexts?.split(','),
+      minutes: number('minutes', 5, 0.01),
+      killEvery: number('kill-every', 1, 0),
+      workers: number('workers', Math.min(4, Math.max(2, os.availableParallelism())), 1, true),
+      lanes: number('lanes', 16, 0, true),
+      workerLanes: number('worker-lanes', 4, 0, true),
+      contextTypes: values.contexts?.split(','),
     },
   };
 }
 
-const list = (counts) => Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
+const list = (counts) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ') || 'none';
 
-function report({ ok, seconds, workers, jobs, lost, doubled, wrong, failures, examples, kills, killsWhileRunning, restarts, readyMs, memory: { before, after, leaks }, closeMs }) {
+function report({
+  ok,
+  seconds,
+  workers,
+  jobs,
+  lost,
+  doubled,
+  wrong,
+  failures,
+  examples,
+  kills,
+  killsWhileRunning,
+  restarts,
+  readyMs,
+  memory: { before, after, leaks },
+  closeMs,
+}) {
   return [
     `${seconds} s, ${workers} workers: ${jobs.asked} jobs asked (${jobs.ofPrimary} by the primary, ${jobs.ofSurvivors} by workers that survived, ${jobs.ofKilled} by workers that were killed), ${jobs.perSecond} a second`,
     `  ${list(jobs.byType)}`,
@@ -61,7 +97,10 @@ async function main() {
   const options = readOptions();
   const { runSoak } = require('./soak/run');
   const about = machine();
-  const result = { machine: about, ...await runSoak(options.soak, (text) => process.stderr.write(`soak: ${text}\n`)) };
+  const result = {
+    machine: about,
+    ...(await runSoak(options.soak, (text) => process.stderr.write(`soak: ${text}\n`))),
+  };
   if (options.out) fs.writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
   console.log(options.json ? JSON.stringify(result, null, 2) : report(result));
   process.exitCode = result.ok ? 0 : 1;

@@ -14,7 +14,8 @@ function percentile(values, p) {
 
 function median(values) {
   if (values.length === 0) return NaN;
-  const order = sorted(values), half = order.length >> 1;
+  const order = sorted(values),
+    half = order.length >> 1;
   return order.length % 2 ? order[half] : (order[half - 1] + order[half]) / 2;
 }
 
@@ -23,18 +24,22 @@ const round = (value, significant = 4) => (Number.isFinite(value) ? Number(value
 
 // Times of single runs in ms, one after the other, for `budgetMs` and at least `least` runs.
 async function timeEach(run, { budgetMs, least = 3, most = 50_000 }) {
-  const samples = [], start = now();
+  const samples = [],
+    start = now();
   do {
-    const from = now(), pending = run();
+    const from = now(),
+      pending = run();
     if (pending && typeof pending.then === 'function') await pending;
     samples.push(now() - from);
   } while ((now() - start < budgetMs || samples.length < least) && samples.length < most);
   return samples;
 }
 
-// Jobs a second with `width` of them always in flight, over `budgetMs`. All that were started are counted and waited for.
+// Jobs a second with `width` of them always in flight, over `budgetMs`. All that were started are counted and waited
+// for.
 async function throughput(run, { width, budgetMs }) {
-  const start = now(), end = start + budgetMs;
+  const start = now(),
+    end = start + budgetMs;
   let finished = 0;
   const lane = async () => {
     while (now() < end) {

@@ -1,4 +1,4 @@
-// The addon's exports. State is per environment (environment.h); lib/native.js is the only caller.
+// The addon's exports. State is per environment (environment.h); lib/core/native.js is the only caller.
 #include <napi.h>
 
 #include "background.h"
@@ -19,7 +19,9 @@ EnumerateOptions readEnumerate(const Napi::CallbackInfo& info, size_t first) {
 Napi::Value start(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object layout = Napi::Object::New(env), result = Napi::Object::New(env);
-  auto put = [&](const char* name, size_t index) { layout.Set(name, Napi::Number::New(env, static_cast<double>(index))); };
+  auto put = [&](const char* name, size_t index) {
+    layout.Set(name, Napi::Number::New(env, static_cast<double>(index)));
+  };
   put("slotSize", kSlotSize);
   put("maxRank", Shape::kMaxRank);
   put("maxTensors", kMaxTensors);

@@ -26,14 +26,17 @@ uint64_t PendingList::start(Environment& environment, Napi::Function onDone) {
   uv_loop_t* loop = nullptr;
   checkStatus(env, napi_get_uv_event_loop(env, &loop));
   wake_ = static_cast<uv_async_t*>(operator new(uv_handle_size(UV_ASYNC)));
-  if (int failed = uv_async_init(loop, wake_, [](uv_async_t* wake) { static_cast<PendingList*>(wake->data)->drain(); })) {
+  if (int failed =
+          uv_async_init(loop, wake_, [](uv_async_t* wake) { static_cast<PendingList*>(wake->data)->drain(); })) {
     operator delete(wake_);
     wake_ = nullptr;
     throw Error(Code::Internal, std::string("the event loop gave no wake-up handle: ") + uv_strerror(failed));
   }
   wake_->data = this;
   uv_unref(handle());
-  auto close = [](napi_async_cleanup_hook_handle closed, void* self) { static_cast<PendingList*>(self)->close(closed); };
+  auto close = [](napi_async_cleanup_hook_handle closed, void* self) {
+    static_cast<PendingList*>(self)->close(closed);
+  };
   checkStatus(env, napi_add_async_cleanup_hook(env, close, this, nullptr));
   return firstId;
 }
@@ -64,8 +67,10 @@ void PendingList::keepAlive() {
   const bool wanted = pending_.size() > letGo_.size();
   if (wanted == alive_ || !wake_) return;
   alive_ = wanted;
-  if (wanted) uv_ref(handle());
-  else uv_unref(handle());
+  if (wanted)
+    uv_ref(handle());
+  else
+    uv_unref(handle());
 }
 
 void PendingList::letGo(uint64_t id) {
@@ -131,7 +136,8 @@ void PendingList::drain() {
     try {
       deliver(*environment_, *pending);
     } catch (...) {
-      // Not even an error object could be made: this environment may not run JavaScript any more, and nobody waits in it.
+      // Not even an error object could be made: this environment may not run JavaScript any more, and nobody waits in
+      // it.
     }
   }
   batch.clear();
@@ -153,7 +159,8 @@ void PendingList::deliver(Environment& environment, Pending& pending) {
   environment.scratch()[kResultId] = static_cast<double>(pending.id);
   // A failing call can only mean that the environment may not run JavaScript any more.
   napi_value ignored;
-  if (napi_call_function(env, env.Undefined(), onDone_[pending.id >> kIdBits].Value(), 2, arguments, &ignored) == napi_pending_exception)
+  if (napi_call_function(env, env.Undefined(), onDone_[pending.id >> kIdBits].Value(), 2, arguments, &ignored) ==
+      napi_pending_exception)
     napi_get_and_clear_last_exception(env, &ignored);
 }
 

@@ -1,4 +1,5 @@
-// The only async pattern: something ends on a thread of the core, and is delivered on the JavaScript thread that asked for it.
+// The only async pattern: something ends on a thread of the core, and is delivered on the JavaScript thread that asked
+// for it.
 #pragma once
 #include <napi.h>
 #include <uv.h>
@@ -26,23 +27,26 @@ class Pending {
   const uint64_t id;
 };
 
-// The pending things of one environment. begin(), finish(), cancel() and drop() belong to the JavaScript thread; push() to any.
-// The loop is woken only when the list of finished ones goes from empty to not empty, and kept alive only while something is pending.
-//
-// It is woken by a uv_async_t of its own and outside of any lock. A thread-safe function of Node-API wakes it while it holds its
-// mutex: the loop's thread, which often preempts the waking one on the spot, would run into that, sleep, and be woken again.
+// The pending things of one environment. begin(), finish(), cancel() and drop() belong to the JavaScript thread; push()
+// to any. The loop is woken only when the list of finished ones goes from empty to not empty, and kept alive only while
+// something is pending.
+// It is woken by a uv_async_t of its own and outside of any lock. A thread-safe function of Node-API wakes it while it
+//holds its mutex: the loop's thread, which often preempts the waking one on the spot, would run into that, sleep, and
+//be woken again.
 class PendingList {
  public:
-  // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array. The JavaScript side may be
-  // loaded more than once over one addon, as test runners do: each has its own range of ids, those above what is returned.
+  // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array. The JavaScript
+  // side may be loaded more than once over one addon, as test runners do: each has its own range of ids, those above
+  // what is returned.
   uint64_t start(Environment& environment, Napi::Function onDone);
   void begin(std::shared_ptr<Pending> pending);
   void push(Pending* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
-  void abandon(uint64_t id);     // it never started: nothing is delivered
-  void letGo(uint64_t id);       // it keeps the loop alive no longer; delivered as ever if it ends while something else does
-  void end();                    // nothing is delivered any more
-  void drop();                   // after end(): lets go of what it holds of JavaScript's
+  void abandon(uint64_t id);  // it never started: nothing is delivered
+  // it keeps the loop alive no longer; delivered as ever if it ends while something else does
+  void letGo(uint64_t id);
+  void end();   // nothing is delivered any more
+  void drop();  // after end(): lets go of what it holds of JavaScript's
   size_t size() const { return pending_.size(); }
 
  private:
@@ -55,7 +59,7 @@ class PendingList {
 
   std::unordered_map<uint64_t, std::shared_ptr<Pending>> pending_;
   std::unordered_set<uint64_t> letGo_;  // of these
-  bool alive_ = false;  // the loop is
+  bool alive_ = false;                  // the loop is
   Environment* environment_ = nullptr;
   std::vector<Napi::FunctionReference> onDone_;
   Napi::ObjectReference resource_;
@@ -65,7 +69,7 @@ class PendingList {
   std::mutex mutex_;
   std::vector<Pending*> finished_;
   bool ended_ = false;
-  uv_async_t* wake_ = nullptr;      // as large as the libuv of this process has it; freed once it is closed
+  uv_async_t* wake_ = nullptr;       // as large as the libuv of this process has it; freed once it is closed
   std::atomic<uint32_t> waking_{0};  // threads between seeing !ended_ and having woken the loop
 };
 

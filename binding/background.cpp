@@ -57,8 +57,10 @@ void Background::drain() {
 
 void Background::loop() {
   std::unique_lock lock(mutex_);
-  // A little patience: contexts are often opened and closed in series, and a thread costs more than most of those tasks.
-  while (more_.wait_for(lock, std::chrono::milliseconds(50), [this] { return !tasks_.empty() || ending_; }) && !tasks_.empty()) {
+  // A little patience: contexts are often opened and closed in series, and a thread costs more than most of those
+  // tasks.
+  while (more_.wait_for(lock, std::chrono::milliseconds(50), [this] { return !tasks_.empty() || ending_; }) &&
+         !tasks_.empty()) {
     std::function<void()> task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();

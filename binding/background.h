@@ -10,9 +10,10 @@ namespace switchyard::node {
 // Posted tasks run one after the other. The thread is there only while there are some: an idle process has none.
 class Background {
  public:
-  static Background& shared();  // never destroyed
+  static Background& shared();            // never destroyed
   void post(std::function<void()> task);  // must not throw
-  void postAlone(std::function<void()> task);  // the same, on a thread of its own: it may take long, and nothing waits behind it
+  // the same, on a thread of its own: it may take long, and nothing waits behind it
+  void postAlone(std::function<void()> task);
   void drain();  // waits until all is done; gives up after two seconds, for a driver that hangs
 
  private:

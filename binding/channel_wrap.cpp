@@ -49,7 +49,8 @@ void ChannelWrap::onEvents(int events) {
   if (events & UV_WRITABLE) afterPost();
   if (!(events & UV_READABLE)) return;
   received_.clear();
-  const bool open = channel->read([this](std::span<const double> message) { received_.insert(received_.end(), message.begin(), message.end()); });
+  const bool open = channel->read(
+      [this](std::span<const double> message) { received_.insert(received_.end(), message.begin(), message.end()); });
   deliver(open);
 }
 
@@ -63,15 +64,18 @@ void ChannelWrap::deliver(bool open) {
   while (at < received.size() && poll_) {
     Napi::HandleScope scope(env);
     size_t end = at + static_cast<size_t>(received[at]);
-    while (end < received.size() && end + static_cast<size_t>(received[end]) - at <= kInboxNumbers) end += static_cast<size_t>(received[end]);
+    while (end < received.size() && end + static_cast<size_t>(received[end]) - at <= kInboxNumbers)
+      end += static_cast<size_t>(received[end]);
     if (environment.inbox.IsEmpty() || environment.inboxNumbers < end - at) {
       environment.inboxNumbers = std::max(kInboxNumbers, end - at);
       auto array = Napi::Float64Array::New(env, environment.inboxNumbers);
       environment.inboxData = array.Data();
       environment.inbox = Napi::Persistent(array.As<Napi::Object>());
     }
-    std::copy(received.begin() + static_cast<ptrdiff_t>(at), received.begin() + static_cast<ptrdiff_t>(end), environment.inboxData);
-    napi_value result, arguments[2] = {environment.inbox.Value(), Napi::Number::New(env, static_cast<double>(end - at))};
+    std::copy(received.begin() + static_cast<ptrdiff_t>(at), received.begin() + static_cast<ptrdiff_t>(end),
+              environment.inboxData);
+    napi_value result,
+        arguments[2] = {environment.inbox.Value(), Napi::Number::New(env, static_cast<double>(end - at))};
     if (napi_call_function(env, Value(), onMessages_.Value(), 2, arguments, &result) == napi_pending_exception)
       napi_get_and_clear_last_exception(env, &result);
     at = end;
@@ -142,7 +146,8 @@ namespace {
 class ListenerWrap : public Napi::ObjectWrap<ListenerWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "ListenerHandle", {InstanceAccessor<&ListenerWrap::name>("name"), InstanceMethod<&ListenerWrap::close>("close")});
+    return DefineClass(env, "ListenerHandle",
+                       {InstanceAccessor<&ListenerWrap::name>("name"), InstanceMethod<&ListenerWrap::close>("close")});
   }
   explicit ListenerWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     Napi::Env env = info.Env();
@@ -169,10 +174,15 @@ class ListenerWrap : public Napi::ObjectWrap<ListenerWrap> {
     if (fd < 0) return;
     napi_value result, arguments[2] = {Napi::Number::New(env, fd), Napi::Number::New(env, pid)};
     const napi_status status = napi_call_function(env, Value(), onConnection_.Value(), 2, arguments, &result);
-    if (status == napi_pending_exception) napi_get_and_clear_last_exception(env, &result);  // it may own the descriptor already
-    else if (status != napi_ok) ::close(fd);
+    // it may own the descriptor already
+    if (status == napi_pending_exception)
+      napi_get_and_clear_last_exception(env, &result);
+    else if (status != napi_ok)
+      ::close(fd);
   }
-  Napi::Value name(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), listener_ ? listener_->name() : ""); }
+  Napi::Value name(const Napi::CallbackInfo& info) {
+    return Napi::String::New(info.Env(), listener_ ? listener_->name() : "");
+  }
   Napi::Value close(const Napi::CallbackInfo& info) {
     end();
     return info.Env().Undefined();
@@ -183,7 +193,9 @@ class ListenerWrap : public Napi::ObjectWrap<ListenerWrap> {
 };
 
 Napi::Value connect(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), cluster::Channel::connect(info[0].As<Napi::String>().Utf8Value())); });
+  return guarded(info.Env(), [&] {
+    return Napi::Number::New(info.Env(), cluster::Channel::connect(info[0].As<Napi::String>().Utf8Value()));
+  });
 }
 
 Napi::Value makePair(const Napi::CallbackInfo& info) {
@@ -206,7 +218,9 @@ Napi::Value closeDescriptor(const Napi::CallbackInfo& info) {
 void defineChannels(Napi::Env env, Napi::Object exports) {
   exports.Set("ChannelHandle", ChannelWrap::define(env));
   exports.Set("ListenerHandle", ListenerWrap::define(env));
-  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("connect", connect);
   put("makePair", makePair);
   put("closeDescriptor", closeDescriptor);

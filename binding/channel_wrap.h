@@ -11,8 +11,8 @@
 
 namespace switchyard::node {
 
-// new ChannelHandle(fd, onMessages): onMessages(numbers) has written so many numbers of whole messages to `inbox`; -1: the other
-// side has gone.
+// new ChannelHandle(fd, onMessages): onMessages(numbers) has written so many numbers of whole messages to `inbox`; -1:
+// the other side has gone.
 class ChannelWrap : public Napi::ObjectWrap<ChannelWrap> {
  public:
   static Napi::Function define(Napi::Env env);

@@ -28,23 +28,26 @@ constexpr int kGraceMs = 700, kGraceStepMs = 10;
 class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "ExecutorHandle", {InstanceMethod<&ExecutorWrap::add>("add"), InstanceMethod<&ExecutorWrap::remove>("remove"),
-                                               InstanceMethod<&ExecutorWrap::stop>("stop"), InstanceMethod<&ExecutorWrap::post>("post")});
+    return DefineClass(env, "ExecutorHandle",
+                       {InstanceMethod<&ExecutorWrap::add>("add"), InstanceMethod<&ExecutorWrap::remove>("remove"),
+                        InstanceMethod<&ExecutorWrap::stop>("stop"), InstanceMethod<&ExecutorWrap::post>("post")});
   }
   explicit ExecutorWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info.Env(), [&] {
       auto region = regionOf(info[1]);
       auto* page = reinterpret_cast<double*>(region->at(region->firstBlock(), cluster::kPageNumbers * sizeof(double)));
       const bool exitWhenGone = info[2].ToBoolean().Value();
-      executor_ = std::make_shared<cluster::Executor>(info[0].As<Napi::Number>().Int32Value(), page, region, [exitWhenGone](const std::atomic<bool>& halting) {
-        if (!exitWhenGone) return;
-        // The event loop is told by its own channel and leaves in good order. One that is blocked does not: then this ends it.
-        for (int waited = 0; waited < kGraceMs; waited += kGraceStepMs) {
-          if (halting) return;
-          std::this_thread::sleep_for(std::chrono::milliseconds(kGraceStepMs));
-        }
-        ::kill(::getpid(), SIGKILL);
-      });
+      executor_ = std::make_shared<cluster::Executor>(
+          info[0].As<Napi::Number>().Int32Value(), page, region, [exitWhenGone](const std::atomic<bool>& halting) {
+            if (!exitWhenGone) return;
+            // The event loop is told by its own channel and leaves in good order. One that is blocked does not: then
+            // this ends it.
+            for (int waited = 0; waited < kGraceMs; waited += kGraceStepMs) {
+              if (halting) return;
+              std::this_thread::sleep_for(std::chrono::milliseconds(kGraceStepMs));
+            }
+            ::kill(::getpid(), SIGKILL);
+          });
       Environment::of(info.Env()).addExecutor(executor_);
       return info.Env().Undefined();
     });
@@ -53,7 +56,8 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
  private:
   Napi::Value add(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
-      executor_->add(info[0].As<Napi::Number>().Uint32Value(), ContextWrap::Unwrap(info[1].As<Napi::Object>())->shared());
+      executor_->add(info[0].As<Napi::Number>().Uint32Value(),
+                     ContextWrap::Unwrap(info[1].As<Napi::Object>())->shared());
       return info.Env().Undefined();
     });
   }
@@ -64,7 +68,8 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
   Napi::Value stop(const Napi::CallbackInfo& info) {
     const std::chrono::milliseconds patience(info[1].As<Napi::Number>().Int64Value());
     // What still runs refers to it when it ends, if it ever does: then it is never destroyed.
-    if (executor_ && !executor_->stop(info[0].ToBoolean().Value(), patience)) new std::shared_ptr<cluster::Executor>(executor_);
+    if (executor_ && !executor_->stop(info[0].ToBoolean().Value(), patience))
+      new std::shared_ptr<cluster::Executor>(executor_);
     return info.Env().Undefined();
   }
   Napi::Value post(const Napi::CallbackInfo& info) {
@@ -117,7 +122,8 @@ Napi::Value askGraph(const Napi::CallbackInfo& info) {
     job->prepare();
     readTargets(env, info[3], call.intoSlots, *job);
     std::vector<double> numbers = cluster::encodeGraph(*job->graph);
-    environment.remote->ask(environment, *channelOf(info[0]), std::move(job), numbers, environment.scratch() + kCallAsk);
+    environment.remote->ask(environment, *channelOf(info[0]), std::move(job), numbers,
+                            environment.scratch() + kCallAsk);
     return env.Undefined();
   });
 }
@@ -126,7 +132,8 @@ Napi::Value takeRemote(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    if (info.Length() > 1) return environment.remote->takeFrom(environment, readUint(info[0]), readDoubles(env, info[1]));
+    if (info.Length() > 1)
+      return environment.remote->takeFrom(environment, readUint(info[0]), readDoubles(env, info[1]));
     return environment.remote->take(environment, readUint(info[0]));
   });
 }
@@ -182,7 +189,9 @@ void defineCluster(Napi::Env env, Napi::Object exports) {
   defineChannels(env, exports);
   defineShared(env, exports);
   exports.Set("ExecutorHandle", ExecutorWrap::define(env));
-  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("ask", ask);
   put("askGraph", askGraph);
   put("takeRemote", takeRemote);

@@ -36,28 +36,31 @@ uint64_t callId(const double* scratch) { return static_cast<uint64_t>(scratch[kC
 }  // namespace
 
 Napi::Function ContextWrap::define(Napi::Env env) {
-  return DefineClass(env, "ContextHandle",
-                     {InstanceMethod<&ContextWrap::run>("run"), InstanceMethod<&ContextWrap::runGraph>("runGraph"),
-                      InstanceMethod<&ContextWrap::upload>("upload"), InstanceMethod<&ContextWrap::read>("read"),
-                      InstanceMethod<&ContextWrap::close>("close"), InstanceMethod<&ContextWrap::trim>("trim"),
-                      InstanceMethod<&ContextWrap::memoryUse>("memoryUse"), InstanceMethod<&ContextWrap::device>("device"),
-                      InstanceMethod<&ContextWrap::programUse>("programUse")});
+  return DefineClass(
+      env, "ContextHandle",
+      {InstanceMethod<&ContextWrap::run>("run"), InstanceMethod<&ContextWrap::runGraph>("runGraph"),
+       InstanceMethod<&ContextWrap::upload>("upload"), InstanceMethod<&ContextWrap::read>("read"),
+       InstanceMethod<&ContextWrap::close>("close"), InstanceMethod<&ContextWrap::trim>("trim"),
+       InstanceMethod<&ContextWrap::memoryUse>("memoryUse"), InstanceMethod<&ContextWrap::device>("device"),
+       InstanceMethod<&ContextWrap::programUse>("programUse")});
 }
 
-void ContextWrap::open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate, ContextOptions options) {
+void ContextWrap::open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate,
+                       ContextOptions options) {
   auto pending = std::make_shared<PendingOpen>(id);
   environment.pending.begin(pending);
-  Background::shared().postAlone([pending, shared = environment.shared(), device = std::move(device), enumerate, options] {
-    try {
-      pending->context = Context::create(openDevice(device, enumerate), options);
-      shared->keep(pending->context->device());
-      keepDriverLoaded(*pending->context->device());
-      guardExit(pending->context->device()->info.id);
-    } catch (...) {
-      pending->error = std::current_exception();
-    }
-    shared->pending.push(pending.get());
-  });
+  Background::shared().postAlone(
+      [pending, shared = environment.shared(), device = std::move(device), enumerate, options] {
+        try {
+          pending->context = Context::create(openDevice(device, enumerate), options);
+          shared->keep(pending->context->device());
+          keepDriverLoaded(*pending->context->device());
+          guardExit(pending->context->device()->info.id);
+        } catch (...) {
+          pending->error = std::current_exception();
+        }
+        shared->pending.push(pending.get());
+      });
 }
 
 ContextWrap::ContextWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -148,8 +151,8 @@ Napi::Value ContextWrap::close(const Napi::CallbackInfo& info) {
     auto pending = std::make_shared<PendingClose>(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
     Context& context = *open();
     environment.pending.begin(pending);
-    // No other reference stays here: the last one goes on the background thread. `closed` may come on the context's own thread,
-    // which must not destroy it, and before close() is back, when this thread must not.
+    // No other reference stays here: the last one goes on the background thread. `closed` may come on the context's own
+    // thread, which must not destroy it, and before close() is back, when this thread must not.
     auto holder = std::make_shared<std::shared_ptr<Context>>(std::move(context_));
     tensors_->dropAll(env);
     context.close([pending, holder, shared = environment.shared()] {

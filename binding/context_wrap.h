@@ -11,7 +11,8 @@ class ContextWrap : public Napi::ObjectWrap<ContextWrap> {
  public:
   static Napi::Function define(Napi::Env env);
   // Opens a device and a context on the background thread; the pending list delivers the object.
-  static void open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate, ContextOptions options);
+  static void open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate,
+                   ContextOptions options);
 
   explicit ContextWrap(const Napi::CallbackInfo& info);
   ~ContextWrap() override;

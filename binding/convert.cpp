@@ -1,4 +1,5 @@
-// Reading is defensive about memory (lengths, kinds) but not about manners: lib/encode.js has checked the rest with better words.
+// Reading is defensive about memory (lengths, kinds) but not about manners: lib/call/encode.js has checked the rest
+// with better words.
 #include "convert.h"
 
 #include <cmath>
@@ -100,14 +101,16 @@ TensorSpec readSpec(const double* slot) {
   TensorSpec spec;
   spec.dtype = static_cast<DType>(readCount(slot[kSlotDType], kDTypeCount - 1, "dtype"));
   size_t rank = readCount(slot[kSlotRank], Shape::kMaxRank, "rank");
-  for (size_t axis = 0; axis < rank; ++axis) spec.shape.push(readCount(slot[kSlotExtents + axis], uint64_t{1} << 53, "extent"));
+  for (size_t axis = 0; axis < rank; ++axis)
+    spec.shape.push(readCount(slot[kSlotExtents + axis], uint64_t{1} << 53, "extent"));
   return spec;
 }
 
 void writeSpec(double* slot, const TensorSpec& spec) {
   slot[kSlotDType] = static_cast<double>(spec.dtype);
   slot[kSlotRank] = static_cast<double>(spec.shape.rank());
-  for (size_t axis = 0; axis < spec.shape.rank(); ++axis) slot[kSlotExtents + axis] = static_cast<double>(spec.shape[axis]);
+  for (size_t axis = 0; axis < spec.shape.rank(); ++axis)
+    slot[kSlotExtents + axis] = static_cast<double>(spec.shape[axis]);
 }
 
 TensorArg readTensor(Napi::Env env, napi_value value, const double* slot) {
@@ -122,8 +125,9 @@ TensorArg readTensor(Napi::Env env, napi_value value, const double* slot) {
   argument.spec = readSpec(slot);
   ByteRange range = readBytes(env, value);
   if (range.bytes != argument.spec.bytes())
-    throw Error(Code::InvalidArgument, "a tensor of shape " + argument.spec.shape.text() + " takes " + std::to_string(argument.spec.bytes()) +
-                                           " bytes, but its data has " + std::to_string(range.bytes));
+    throw Error(Code::InvalidArgument, "a tensor of shape " + argument.spec.shape.text() + " takes " +
+                                           std::to_string(argument.spec.bytes()) + " bytes, but its data has " +
+                                           std::to_string(range.bytes));
   argument.host = range.data;
   return argument;
 }
@@ -138,7 +142,8 @@ void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* ca
     job.workload = job.program.get();
     return;
   }
-  if (!(number >= 0 && number < static_cast<double>(table.size()))) throw Error(Code::UnknownWorkload, "there is no workload of that number");
+  if (!(number >= 0 && number < static_cast<double>(table.size())))
+    throw Error(Code::UnknownWorkload, "there is no workload of that number");
   job.workload = table[static_cast<size_t>(number)];
   std::copy_n(call + kCallParams, kMaxParams, job.params.begin());
 }
@@ -149,7 +154,8 @@ void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call
   Napi::Array all = direct ? Napi::Array() : info[first].As<Napi::Array>();
   for (size_t i = 0; i < job.inputs.size(); ++i) {
     const double* slot = call + kCallInputs + i * kSlotSize;
-    if (slot[kSlotKind] != kAbsent) job.inputs[i] = readTensor(info.Env(), direct ? info[first + i] : all.Get(static_cast<uint32_t>(i)), slot);
+    if (slot[kSlotKind] != kAbsent)
+      job.inputs[i] = readTensor(info.Env(), direct ? info[first + i] : all.Get(static_cast<uint32_t>(i)), slot);
   }
 }
 
@@ -169,17 +175,20 @@ bool overlap(const std::byte* a, size_t aBytes, const std::byte* b, size_t bByte
 void refuseSealed(const Job& job, size_t output) {
   if (!RegionTable::shared().locate(job.into[output].data).region) return;
   if (auto block = findShared(job.into[output].data); block && block->sealed())
-    throw Error(Code::InvalidArgument, outputName(job, output) + " is a shared tensor that was sealed: its contents may not change any more");
+    throw Error(Code::InvalidArgument,
+                outputName(job, output) + " is a shared tensor that was sealed: its contents may not change any more");
 }
 
 void refuseOverlap(const Job& job, size_t output) {
   const OutputTarget& target = job.into[output];
   for (const TensorArg& input : job.inputs)
     if (input.host && overlap(target.data, target.bytes, input.host, input.spec.bytes()))
-      throw Error(Code::InvalidArgument, outputName(job, output) + " shares memory with an input: give it memory of its own");
+      throw Error(Code::InvalidArgument,
+                  outputName(job, output) + " shares memory with an input: give it memory of its own");
   for (size_t other = 0; other < output; ++other)
     if (overlap(target.data, target.bytes, job.into[other].data, job.into[other].bytes))
-      throw Error(Code::InvalidArgument, outputName(job, output) + " shares memory with another output: give it memory of its own");
+      throw Error(Code::InvalidArgument,
+                  outputName(job, output) + " shares memory with another output: give it memory of its own");
 }
 
 }  // namespace
@@ -194,10 +203,12 @@ void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& jo
     TensorSpec given = readSpec(slot);
     bool fits = slot[kSlotKind] == kFlat ? given.elements() == spec.elements() : given.shape == spec.shape;
     if (given.dtype != spec.dtype || !fits)
-      throw Error(Code::InvalidArgument, outputName(job, i) + " is " + dtypeName(given.dtype) + " " + given.shape.text() +
-                                             ", but the result is " + dtypeName(spec.dtype) + " " + spec.shape.text());
+      throw Error(Code::InvalidArgument, outputName(job, i) + " is " + dtypeName(given.dtype) + " " +
+                                             given.shape.text() + ", but the result is " + dtypeName(spec.dtype) + " " +
+                                             spec.shape.text());
     ByteRange range = readBytes(env, arrays.As<Napi::Array>().Get(static_cast<uint32_t>(i)));
-    if (range.bytes != spec.bytes()) throw Error(Code::InvalidArgument, outputName(job, i) + " has a length that is not its shape's");
+    if (range.bytes != spec.bytes())
+      throw Error(Code::InvalidArgument, outputName(job, i) + " has a length that is not its shape's");
     job.into[i] = {range.data, range.bytes};
     refuseOverlap(job, i);
     refuseSealed(job, i);
@@ -224,7 +235,8 @@ GraphCall readGraph(std::span<const double> description) {
   auto value = [&](double number) {
     return number < 0 ? -1 : static_cast<int>(readCount(number, graph.valueCount ? graph.valueCount - 1 : 0, "value"));
   };
-  for (const double *next = take(outputs), *end = next + outputs; next < end; ++next) graph.outputs.push_back(value(*next));
+  for (const double *next = take(outputs), *end = next + outputs; next < end; ++next)
+    graph.outputs.push_back(value(*next));
   call.intoSlots = take(outputs * kSlotSize);
   for (GraphNode& node : graph.nodes) {
     node.workload = allWorkloads()[readCount(*take(1), allWorkloads().size() - 1, "workload")];
@@ -279,7 +291,9 @@ Napi::Value describeDevice(Napi::Env env, const DeviceInfo& info) {
   device.Set("type", text(deviceTypeName(info.type)));
   device.Set("memory", memory);
   device.Set("computeUnits", number(info.computeUnits));
-  if (info.computeCapability) device.Set("computeCapability", text(std::to_string(info.computeCapability / 10) + "." + std::to_string(info.computeCapability % 10)));
+  if (info.computeCapability)
+    device.Set("computeCapability",
+               text(std::to_string(info.computeCapability / 10) + "." + std::to_string(info.computeCapability % 10)));
   device.Set("features", features);
   // No limit is JavaScript's largest whole number: 2^64 - 1 is none.
   device.Set("maxViewBytes", number(std::min<uint64_t>(info.maxViewBytes, (uint64_t{1} << 53) - 1)));
@@ -315,7 +329,8 @@ Napi::Value describeWorkloads(Napi::Env env) {
       input.Set("optional", info.inputs[i].optional);
       inputs.Set(static_cast<uint32_t>(i), input);
     }
-    for (size_t i = 0; i < info.params.size(); ++i) params.Set(static_cast<uint32_t>(i), describeParam(env, info.params[i]));
+    for (size_t i = 0; i < info.params.size(); ++i)
+      params.Set(static_cast<uint32_t>(i), describeParam(env, info.params[i]));
     for (size_t i = 0; i < info.outputs.size(); ++i) outputs.Set(static_cast<uint32_t>(i), info.outputs[i]);
     entry.Set("type", info.name);
     entry.Set("inputs", inputs);

@@ -6,7 +6,8 @@
 
 namespace switchyard::node {
 
-// The tensors of one context, so that closing it frees them however long JavaScript keeps the objects. JavaScript thread only.
+// The tensors of one context, so that closing it frees them however long JavaScript keeps the objects. JavaScript
+// thread only.
 class TensorSet {
  public:
   struct Entry {

@@ -121,7 +121,9 @@ void Environment::end() {
   if (onMainThread()) {
     if (!shutdownContexts(exitDeadline())) _exit(registry().exitCode);
   } else {
-    while (!shutdownContexts(Clock::now() + kExitPatience));  // the process goes on, the thread's memory can't go before
+    // the process goes on, the thread's memory can't go before
+    while (!shutdownContexts(Clock::now() + kExitPatience))
+      ;
   }
   pending.drop();
   std::set<std::shared_ptr<Device>> kept;

@@ -34,19 +34,21 @@ class Environment {
   uint64_t start(Napi::Function onDone);  // see PendingList; makes the scratch array
   Napi::Object scratchArray() const { return scratchArray_.Value(); }
   void add(const std::shared_ptr<Context>& context);
-  // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends or it is lost.
+  // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends or it is
+  // lost.
   void keep(const std::shared_ptr<Device>& device);
   void addExecutor(const std::shared_ptr<cluster::Executor>& executor);
-  // Stops what runs and waits for it: nothing of this environment's memory is in use after it. False: something has not stopped by then.
+  // Stops what runs and waits for it: nothing of this environment's memory is in use after it. False: something has not
+  // stopped by then.
   bool shutdownContexts(std::chrono::steady_clock::time_point until);
 
   PendingList pending;
   Napi::FunctionReference contextClass, deviceTensorClass, programClass;
   std::shared_ptr<class RemoteJobs> remote;
-  Napi::ObjectReference inbox;            // a Float64Array in which channels hand over what has come
+  Napi::ObjectReference inbox;  // a Float64Array in which channels hand over what has come
   double* inboxData = nullptr;
   size_t inboxNumbers = 0;
-  bool copyOutputs = false;               // the runtime forbids external ArrayBuffers
+  bool copyOutputs = false;                  // the runtime forbids external ArrayBuffers
   const class Pending* inlineJob = nullptr;  // JavaScript thread: the job that runs right now inside a call
 
  private:
@@ -63,12 +65,14 @@ class Environment {
   bool ended_ = false;
 };
 
-// Before the process goes: stops every context of every environment, and waits a while for the background thread. Where something
-// does not stop, a kernel that never ends for example, it ends the process at once: destructors would wait for it, or free what it uses.
+// Before the process goes: stops every context of every environment, and waits a while for the background thread. Where
+// something does not stop, a kernel that never ends for example, it ends the process at once: destructors would wait
+// for it, or free what it uses.
 void shutdownEverything(int exitCode);
 // The same for one environment, at the process's 'exit' event.
 void shutdownAtExit(Environment& environment, int exitCode);
-// Has shutdownEverything() called by exit(), ahead of the destructors of the libraries that opening this device has loaded.
+// Has shutdownEverything() called by exit(), ahead of the destructors of the libraries that opening this device has
+// loaded.
 void guardExit(const std::string& deviceId);
 
 }  // namespace switchyard::node

@@ -9,15 +9,17 @@ namespace switchyard::node {
 // One tensor's description: kind, dtype, rank, extents.
 constexpr size_t kSlotKind = 0, kSlotDType = 1, kSlotRank = 2, kSlotExtents = 3;
 constexpr size_t kSlotSize = kSlotExtents + Shape::kMaxRank;
-constexpr double kAbsent = 0, kHost = 1, kOnDevice = 2, kFlat = 3;  // kinds; kFlat: an `into` that fits every shape of its length
+// kinds; kFlat: an `into` that fits every shape of its length
+constexpr double kAbsent = 0, kHost = 1, kOnDevice = 2, kFlat = 3;
 
 // What a call hands in. A graph brings its own array, laid out as readGraph() says.
 constexpr size_t kCallId = 0, kCallWorkload = 1, kCallInline = 2, kCallParams = 3;
 constexpr size_t kCallInputs = kCallParams + kMaxParams;
 constexpr size_t kCallInto = kCallInputs + kMaxTensors * kSlotSize;
 
-constexpr double kProgramCall = -1;    // at kCallWorkload: a program's
-constexpr size_t kDirectInputs = 4;    // a built-in of at most so many takes its inputs as arguments, others in an array
+constexpr double kProgramCall = -1;  // at kCallWorkload: a program's
+// a built-in of at most so many takes its inputs as arguments, others in an array
+constexpr size_t kDirectInputs = 4;
 
 // What a finished job hands back.
 constexpr size_t kResultId = kCallInto + kMaxTensors * kSlotSize;

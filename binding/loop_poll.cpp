@@ -52,11 +52,14 @@ LoopPoll::LoopPoll(Napi::Env env, int fd, std::function<void(int)> onEvents) : s
     Napi::Object resource = Napi::Object::New(env);
     checkStatus(env, napi_async_init(env, resource, Napi::String::New(env, "switchyard"), &state_->async));
     checkStatus(env, napi_create_reference(env, resource, 1, &state_->resource));
-    checkStatus(env, napi_add_async_cleanup_hook(env, [](napi_async_cleanup_hook_handle hook, void* data) {
-      auto* state = static_cast<State*>(data);
-      state->hook = hook;
-      state->close();
-    }, state_, &state_->hook));
+    checkStatus(env, napi_add_async_cleanup_hook(
+                         env,
+                         [](napi_async_cleanup_hook_handle hook, void* data) {
+                           auto* state = static_cast<State*>(data);
+                           state->hook = hook;
+                           state->close();
+                         },
+                         state_, &state_->hook));
   } catch (...) {
     stop();  // libuv has the handle already
     throw;
@@ -83,7 +86,8 @@ void LoopPoll::watch(int events) {
       }
       napi_value ignored;
       bool pending = false;
-      if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &ignored);
+      if (napi_is_exception_pending(env, &pending) == napi_ok && pending)
+        napi_get_and_clear_last_exception(env, &ignored);
       napi_close_callback_scope(env, callback);
     }
     napi_close_handle_scope(env, handles);

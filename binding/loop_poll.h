@@ -7,7 +7,8 @@
 
 namespace switchyard::node {
 
-// Belongs to the JavaScript thread. The callback runs with a handle scope and a callback scope; it may stop or destroy this object.
+// Belongs to the JavaScript thread. The callback runs with a handle scope and a callback scope; it may stop or destroy
+// this object.
 class LoopPoll {
  public:
   LoopPoll(Napi::Env env, int fd, std::function<void(int events)> onEvents);

@@ -11,8 +11,8 @@ size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
-Napi::Value PendingJob::start(Environment& environment, const std::shared_ptr<Context>& context, std::shared_ptr<PendingJob> pending,
-                              bool mayRunNow) {
+Napi::Value PendingJob::start(Environment& environment, const std::shared_ptr<Context>& context,
+                              std::shared_ptr<PendingJob> pending, bool mayRunNow) {
   pending->context_ = context;
   pending->self_ = pending;
   pending->checkDevices(*context);
@@ -39,8 +39,9 @@ void PendingJob::cancel() {
 void PendingJob::checkDevices(const Context& context) const {
   for (const TensorArg& input : job.inputs)
     if (input.device && input.device->device != context.device())
-      throw Error(Code::InvalidArgument, "a DeviceTensor on " + input.device->device->info.id + " can't be used on a context of " +
-                                             context.device()->info.id + ": read() it first");
+      throw Error(Code::InvalidArgument, "a DeviceTensor on " + input.device->device->info.id +
+                                             " can't be used on a context of " + context.device()->info.id +
+                                             ": read() it first");
 }
 
 bool PendingJob::runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared) {
@@ -73,7 +74,8 @@ void PendingJob::makeTargets(Environment& environment) {
   }
 }
 
-// What is small may be changed or collected by JavaScript as soon as the call is over; what is large stays pinned by lib/jobs.js.
+// What is small may be changed or collected by JavaScript as soon as the call is over; what is large stays pinned by
+// lib/call/pending.js.
 void PendingJob::copySmallInputs() {
   if (copies_) return;
   size_t total = 0;
@@ -108,7 +110,8 @@ Napi::Value PendingJob::result(Environment& environment) {
   scratch[kResultReadback] = job.timings.readbackMs;
   scratch[kResultTotal] = job.timings.totalMs;
   scratch[kResultCount] = static_cast<double>(job.outputSpecs.size());
-  if (job.kind == Job::Kind::Upload) return DeviceTensorWrap::create(environment, tensors->add(env, std::move(job.uploaded)));
+  if (job.kind == Job::Kind::Upload)
+    return DeviceTensorWrap::create(environment, tensors->add(env, std::move(job.uploaded)));
   size_t count = job.outputSpecs.size();
   auto output = [&](size_t i) -> napi_value {
     writeSpec(scratch + kResultOutputs + i * kSlotSize, job.outputSpecs[i]);
@@ -118,7 +121,8 @@ Napi::Value PendingJob::result(Environment& environment) {
   };
   if (count == 1) return Napi::Value(env, output(0));
   Napi::Array outputs = Napi::Array::New(env, count);
-  for (size_t i = 0; i < count; ++i) checkStatus(env, napi_set_element(env, outputs, static_cast<uint32_t>(i), output(i)));
+  for (size_t i = 0; i < count; ++i)
+    checkStatus(env, napi_set_element(env, outputs, static_cast<uint32_t>(i), output(i)));
   return outputs;
 }
 

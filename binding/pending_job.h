@@ -8,9 +8,10 @@ namespace switchyard::node {
 class PendingJob : public Pending {
  public:
   using Pending::Pending;
-  // Submits a prepared job to an open context. When it ran at once, its result is returned; otherwise null, and the list delivers it.
-  static Napi::Value start(Environment& environment, const std::shared_ptr<Context>& context, std::shared_ptr<PendingJob> pending,
-                           bool mayRunNow);
+  // Submits a prepared job to an open context. When it ran at once, its result is returned; otherwise null, and the
+  // list delivers it.
+  static Napi::Value start(Environment& environment, const std::shared_ptr<Context>& context,
+                           std::shared_ptr<PendingJob> pending, bool mayRunNow);
   Napi::Value result(Environment& environment) override;
   void cancel() override;
 
@@ -24,10 +25,12 @@ class PendingJob : public Pending {
   void copySmallInputs();
   void onDone(Environment& environment);
 
-  std::weak_ptr<Context> context_;  // weak: the last job of a closed context must not destroy it on the JavaScript thread
+  // weak: the last job of a closed context must not destroy it on the JavaScript thread
+  std::weak_ptr<Context> context_;
   std::weak_ptr<PendingJob> self_;
   std::shared_ptr<HostBlock> copies_;
-  std::array<napi_value, kMaxTensors> targets_{};  // ArrayBuffers made ahead for a run inside the call; valid only there
+  // ArrayBuffers made ahead for a run inside the call; valid only there
+  std::array<napi_value, kMaxTensors> targets_{};
 };
 
 }  // namespace switchyard::node

@@ -1,4 +1,5 @@
-// Compilers and drivers take their time: all of them run on threads of their own, and what they made is delivered like a job's end.
+// Compilers and drivers take their time: all of them run on threads of their own, and what they made is delivered like
+// a job's end.
 #include "program_wrap.h"
 
 #include <chrono>
@@ -22,7 +23,9 @@ using Clock = std::chrono::steady_clock;
 const int kTagAnchor = 0;
 napi_type_tag typeTag() { return {0x535754444550524full, reinterpret_cast<uint64_t>(&kTagAnchor)}; }
 
-double millisecondsSince(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double millisecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 const char* scalarName(ProgramParam::Scalar scalar) {
   static constexpr const char* kNames[] = {"float", "int", "uint", "bool"};
@@ -34,7 +37,8 @@ const char* elementName(ProgramBinding::Element element) {
   return kNames[static_cast<int>(element)];
 }
 
-template <class List, class Describe> Napi::Array describeAll(Napi::Env env, const List& list, Describe describe) {
+template <class List, class Describe>
+Napi::Array describeAll(Napi::Env env, const List& list, Describe describe) {
   Napi::Array array = Napi::Array::New(env, list.size());
   for (size_t i = 0; i < list.size(); ++i) array.Set(static_cast<uint32_t>(i), describe(list[i]));
   return array;
@@ -48,40 +52,40 @@ Napi::Object describeProgram(Napi::Env env, const ProgramModule& module) {
   result.Set("kind", info.kind == ProgramKind::Kernel ? "kernel" : "shader");
   result.Set("name", info.name);
   result.Set("bindings", describeAll(env, info.bindings, [&](const ProgramBinding& binding) {
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("name", binding.name);
-    entry.Set("kind", binding.kind == ProgramBinding::Kind::Buffer ? "buffer" : "image");
-    entry.Set("element", elementName(binding.element));
-    entry.Set("elementBytes", number(binding.elementBytes));
-    entry.Set("minBytes", number(static_cast<double>(binding.minBytes)));
-    entry.Set("readOnly", flag(binding.readOnly));
-    entry.Set("writeOnly", flag(binding.writeOnly));
-    return entry;
-  }));
+               Napi::Object entry = Napi::Object::New(env);
+               entry.Set("name", binding.name);
+               entry.Set("kind", binding.kind == ProgramBinding::Kind::Buffer ? "buffer" : "image");
+               entry.Set("element", elementName(binding.element));
+               entry.Set("elementBytes", number(binding.elementBytes));
+               entry.Set("minBytes", number(static_cast<double>(binding.minBytes)));
+               entry.Set("readOnly", flag(binding.readOnly));
+               entry.Set("writeOnly", flag(binding.writeOnly));
+               return entry;
+             }));
   result.Set("params", describeAll(env, info.params, [&](const ProgramParam& param) {
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("name", param.name);
-    entry.Set("scalar", scalarName(param.scalar));
-    entry.Set("rows", number(param.rows));
-    entry.Set("columns", number(param.columns));
-    entry.Set("elements", number(param.elements));
-    entry.Set("offset", number(param.offset));
-    entry.Set("arrayStride", number(param.arrayStride));
-    entry.Set("matrixStride", number(param.matrixStride));
-    return entry;
-  }));
+               Napi::Object entry = Napi::Object::New(env);
+               entry.Set("name", param.name);
+               entry.Set("scalar", scalarName(param.scalar));
+               entry.Set("rows", number(param.rows));
+               entry.Set("columns", number(param.columns));
+               entry.Set("elements", number(param.elements));
+               entry.Set("offset", number(param.offset));
+               entry.Set("arrayStride", number(param.arrayStride));
+               entry.Set("matrixStride", number(param.matrixStride));
+               return entry;
+             }));
   result.Set("paramBytes", number(info.paramBytes));
   Napi::Array group = Napi::Array::New(env, 3);
   for (uint32_t axis = 0; axis < 3; ++axis) group.Set(axis, number(info.groupSize[axis]));
   result.Set("groupSize", group);
   result.Set("attributes", describeAll(env, info.attributes, [&](const ProgramAttribute& attribute) {
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("name", attribute.name);
-    entry.Set("scalar", scalarName(attribute.scalar));
-    entry.Set("rows", number(attribute.rows));
-    entry.Set("columns", number(attribute.columns));
-    return entry;
-  }));
+               Napi::Object entry = Napi::Object::New(env);
+               entry.Set("name", attribute.name);
+               entry.Set("scalar", scalarName(attribute.scalar));
+               entry.Set("rows", number(attribute.rows));
+               entry.Set("columns", number(attribute.columns));
+               return entry;
+             }));
   result.Set("vulkan", flag(module.forVulkan()));
   result.Set("cuda", flag(module.forCuda()));
   result.Set("bytes", number(static_cast<double>(module.bytes())));
@@ -106,15 +110,19 @@ KernelSource readKernel(const Napi::Object& request) {
   source.cuda = readOptionalText(request, "cuda");
   if (const Napi::Value spirv = request.Get("spirv"); !spirv.IsUndefined() && !spirv.IsNull()) {
     const ByteRange bytes = readBytes(request.Env(), spirv);
-    if (bytes.bytes % 4) throw Error(Code::InvalidArgument, "spirv has " + std::to_string(bytes.bytes) + " bytes, but SPIR-V is made of words of 4 bytes");
+    if (bytes.bytes % 4)
+      throw Error(Code::InvalidArgument,
+                  "spirv has " + std::to_string(bytes.bytes) + " bytes, but SPIR-V is made of words of 4 bytes");
     source.spirv.emplace(bytes.bytes / 4);
     if (bytes.bytes) std::memcpy(source.spirv->data(), bytes.data, bytes.bytes);
   }
   if (const Napi::Value bindings = request.Get("bindings"); bindings.IsArray()) {
     auto names = bindings.As<Napi::Array>();
-    for (uint32_t i = 0; i < names.Length(); ++i) source.bindings.push_back(names.Get(i).As<Napi::String>().Utf8Value());
+    for (uint32_t i = 0; i < names.Length(); ++i)
+      source.bindings.push_back(names.Get(i).As<Napi::String>().Utf8Value());
   }
-  if (const Napi::Value arch = request.Get("cudaArch"); arch.IsNumber()) source.cudaArch = arch.As<Napi::Number>().Uint32Value();
+  if (const Napi::Value arch = request.Get("cudaArch"); arch.IsNumber())
+    source.cudaArch = arch.As<Napi::Number>().Uint32Value();
   return source;
 }
 
@@ -128,7 +136,8 @@ class PendingProgram : public Pending {
     result.Set("handle", program ? ProgramWrap::create(environment, program) : env.Null());
     result.Set("fromDisk", Napi::Boolean::New(env, fromDisk));
     result.Set("ms", Napi::Number::New(env, ms));
-    result.Set("problems", describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
+    result.Set("problems",
+               describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
     return result;
   }
   std::shared_ptr<const ProgramWorkload> program;
@@ -163,7 +172,8 @@ uint32_t lowestCapability() {
 }
 
 std::shared_ptr<ProgramStore::Room> roomOf(const std::string& folder) {
-  static auto* rooms = new std::map<std::string, std::shared_ptr<ProgramStore::Room>>;  // leaked on purpose: compilers may end late
+  // leaked on purpose: compilers may end late
+  static auto* rooms = new std::map<std::string, std::shared_ptr<ProgramStore::Room>>;
   static auto* mutex = new std::mutex;
   std::lock_guard lock(*mutex);
   auto& room = (*rooms)[folder];
@@ -173,10 +183,12 @@ std::shared_ptr<ProgramStore::Room> roomOf(const std::string& folder) {
 
 // A store for one call: what it has to report goes with that call's result. What it knows of the folder's room stays.
 ProgramStore storeOf(const std::string& folder, std::vector<std::string>& problems) {
-  return ProgramStore(folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); }, roomOf(folder));
+  return ProgramStore(
+      folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); }, roomOf(folder));
 }
 
-template <class Source, class Compile> void make(PendingProgram& pending, const Source& source, const std::string& folder, Compile compile) {
+template <class Source, class Compile>
+void make(PendingProgram& pending, const Source& source, const std::string& folder, Compile compile) {
   const auto start = Clock::now();
   const ProgramId id = programId(source);
   pending.program = ProgramTable::shared().find(id);
@@ -198,7 +210,8 @@ template <class Source, class Compile> void make(PendingProgram& pending, const 
   pending.ms = millisecondsSince(start);
 }
 
-template <class Work> void runAlone(Environment& environment, const std::shared_ptr<PendingProgram>& pending, Work work) {
+template <class Work>
+void runAlone(Environment& environment, const std::shared_ptr<PendingProgram>& pending, Work work) {
   environment.pending.begin(pending);
   Background::shared().postAlone([pending, shared = environment.shared(), work = std::move(work)]() mutable {
     try {
@@ -219,7 +232,9 @@ Napi::Value compileProgram(const Napi::CallbackInfo& info) {
     const std::string folder = readText(request, "folder");
     if (readText(request, "kind") == "shader") {
       ShaderSource source{readText(request, "name"), readText(request, "vertex"), readText(request, "fragment")};
-      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) { make(made, source, folder, compileShader); });
+      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) {
+        make(made, source, folder, compileShader);
+      });
     } else {
       KernelSource source = readKernel(request);
       runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) mutable {
@@ -250,11 +265,13 @@ Napi::Value loadProgram(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     auto pending = std::make_shared<PendingProgram>(readUint(info[0]));
-    runAlone(Environment::of(env), pending, [id = readId(info[1]), folder = info[2].As<Napi::String>().Utf8Value()](PendingProgram& made) {
-      made.program = ProgramTable::shared().find(id);
-      if (made.program || folder.empty()) return;
-      if (auto module = storeOf(folder, made.problems).load(id)) made.program = ProgramTable::shared().add(std::move(module));
-    });
+    runAlone(Environment::of(env), pending,
+             [id = readId(info[1]), folder = info[2].As<Napi::String>().Utf8Value()](PendingProgram& made) {
+               made.program = ProgramTable::shared().find(id);
+               if (made.program || folder.empty()) return;
+               if (auto module = storeOf(folder, made.problems).load(id))
+                 made.program = ProgramTable::shared().add(std::move(module));
+             });
     return env.Undefined();
   });
 }
@@ -280,17 +297,18 @@ Napi::Value prepareProgram(const Napi::CallbackInfo& info) {
     if (!context) throw Error(Code::Closed, "the context is closed");
     if (!wrap) throw Error(Code::InvalidArgument, "that is no program of this copy of the addon");
     environment.pending.begin(pending);
-    Background::shared().postAlone([pending, shared = environment.shared(), context = std::move(context), program = wrap->program()]() mutable {
-      const auto start = Clock::now();
-      try {
-        context->prepare(program->module);
-      } catch (...) {
-        pending->error = std::current_exception();
-      }
-      pending->ms = millisecondsSince(start);
-      context.reset();
-      shared->pending.push(pending.get());
-    });
+    Background::shared().postAlone(
+        [pending, shared = environment.shared(), context = std::move(context), program = wrap->program()]() mutable {
+          const auto start = Clock::now();
+          try {
+            context->prepare(program->module);
+          } catch (...) {
+            pending->error = std::current_exception();
+          }
+          pending->ms = millisecondsSince(start);
+          context.reset();
+          shared->pending.push(pending.get());
+        });
     return env.Undefined();
   });
 }
@@ -302,7 +320,8 @@ Napi::Value loadWarmUp(const Napi::CallbackInfo& info) {
     const auto ids = storeOf(info[0].As<Napi::String>().Utf8Value(), problems).loadWarmUp();
     Napi::Object result = Napi::Object::New(env);
     result.Set("ids", describeAll(env, ids, [&](const ProgramId& id) { return Napi::String::New(env, hexOf(id)); }));
-    result.Set("problems", describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
+    result.Set("problems",
+               describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
     return result;
   });
 }
@@ -328,14 +347,17 @@ Napi::Function ProgramWrap::define(Napi::Env env) {
 
 Napi::Value ProgramWrap::create(Environment& environment, std::shared_ptr<const ProgramWorkload> program) {
   Napi::Env env(environment.env());
-  Napi::Object made = environment.programClass.New({Napi::External<std::shared_ptr<const ProgramWorkload>>::New(env, &program)});
-  made.DefineProperties({Napi::PropertyDescriptor::Value("id", Napi::String::New(env, hexOf(program->module->id)), napi_enumerable),
-                         Napi::PropertyDescriptor::Value("info", describeProgram(env, *program->module), napi_enumerable)});
+  Napi::Object made =
+      environment.programClass.New({Napi::External<std::shared_ptr<const ProgramWorkload>>::New(env, &program)});
+  made.DefineProperties(
+      {Napi::PropertyDescriptor::Value("id", Napi::String::New(env, hexOf(program->module->id)), napi_enumerable),
+       Napi::PropertyDescriptor::Value("info", describeProgram(env, *program->module), napi_enumerable)});
   return made;
 }
 
 ProgramWrap::ProgramWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "a program comes from compileKernel() or compileShader()");
+  if (!info[0].IsExternal())
+    throw Napi::TypeError::New(info.Env(), "a program comes from compileKernel() or compileShader()");
   program_ = *info[0].As<Napi::External<std::shared_ptr<const ProgramWorkload>>>().Data();
   napi_type_tag tag = typeTag();
   checkStatus(info.Env(), napi_type_tag_object(info.Env(), info.This(), &tag));
@@ -371,7 +393,9 @@ Napi::Value ProgramWrap::bytes(const Napi::CallbackInfo& info) {
 
 void definePrograms(Napi::Env env, Napi::Object exports) {
   Environment::of(env).programClass = Napi::Persistent(ProgramWrap::define(env));
-  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("compileProgram", compileProgram);
   put("loadProgram", loadProgram);
   put("openProgram", openProgram);

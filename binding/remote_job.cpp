@@ -1,5 +1,5 @@
-// Inputs that lie in a region already stay where they are; the others are copied into one. Large outputs are written where the
-// caller's ArrayBuffer will be, so they are not copied at all.
+// Inputs that lie in a region already stay where they are; the others are copied into one. Large outputs are written
+// where the caller's ArrayBuffer will be, so they are not copied at all.
 #include "remote_job.h"
 
 #include <algorithm>
@@ -18,7 +18,8 @@ constexpr size_t kLargeBytes = HostPool::kPooledBytes;
 
 size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// What this process has of shared memory: regions that its heap made, and the blocks of shared tensors that JavaScript holds.
+// What this process has of shared memory: regions that its heap made, and the blocks of shared tensors that JavaScript
+// holds.
 struct Records {
   std::mutex mutex;
   uint64_t change = 0;  // of the regions
@@ -31,7 +32,8 @@ Records& records() {
 }
 
 uint64_t residentId(const SharedBlock& block, const std::byte* data) {
-  uint64_t id = block.region->id * 0x9E3779B97F4A7C15u ^ (block.generation * 0xC2B2AE3D27D4EB4Fu) ^ static_cast<uint64_t>(data - block.data());
+  uint64_t id = block.region->id * 0x9E3779B97F4A7C15u ^ (block.generation * 0xC2B2AE3D27D4EB4Fu) ^
+                static_cast<uint64_t>(data - block.data());
   id ^= id >> 29;
   return (id >> 11) | 1;
 }
@@ -135,7 +137,8 @@ void RemoteJobs::placeInputs(Staged& staged, Message& message) {
       }
     } else if (bytes) {
       // It lay in a region when the block was made.
-      if (!next || bytes > static_cast<size_t>(staged.block->data() + staged.block->bytes - next)) throw Error(Code::Closed, "shared memory that a job names is gone");
+      if (!next || bytes > static_cast<size_t>(staged.block->data() + staged.block->bytes - next))
+        throw Error(Code::Closed, "shared memory that a job names is gone");
       std::memcpy(next, input.host, bytes);
       place = {staged.block->region, static_cast<uint64_t>(next - staged.block->region->data())};
       next += roundUp(bytes);
@@ -160,8 +163,8 @@ void RemoteJobs::placeOutputs(Staged& staged, Message& message) {
   }
 }
 
-void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> prepared, std::span<const double> graph,
-                     const double* call, std::shared_ptr<SharedBlock> code) {
+void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> prepared,
+                     std::span<const double> graph, const double* call, std::shared_ptr<SharedBlock> code) {
   (void)environment;
   Staged staged;
   staged.job = std::move(prepared);
@@ -173,8 +176,11 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   for (const TensorSpec& spec : job.outputSpecs) memory += spec.bytes();
   for (const TensorArg& input : job.inputs) {
     if (input.present) memory += input.spec.bytes();
-    if (input.device) throw Error(Code::InvalidArgument, "a DeviceTensor belongs to one context: give the cluster a tensor, or a shared tensor");
-    if (input.present && input.spec.bytes() && !RegionTable::shared().locate(input.host).region) total += roundUp(input.spec.bytes());
+    if (input.device)
+      throw Error(Code::InvalidArgument,
+                  "a DeviceTensor belongs to one context: give the cluster a tensor, or a shared tensor");
+    if (input.present && input.spec.bytes() && !RegionTable::shared().locate(input.host).region)
+      total += roundUp(input.spec.bytes());
   }
   size_t outputsAt = total;
   for (size_t i = 0; i < staged.outputs.size(); ++i) {
@@ -190,8 +196,10 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
       }
       output.target = job.into[i].data;
     }
-    if (output.bytes >= kLargeBytes) output.own = SharedHeap::shared().allocate(output.bytes), output.data = output.own->data();
-    else total += roundUp(output.bytes);
+    if (output.bytes >= kLargeBytes)
+      output.own = SharedHeap::shared().allocate(output.bytes), output.data = output.own->data();
+    else
+      total += roundUp(output.bytes);
   }
   if (total) staged.block = SharedHeap::shared().allocate(total);
   for (Output& output : staged.outputs) {
@@ -214,7 +222,8 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   } else if (code) {
     message.put(cluster::kProgramBody);
     const ProgramId& id = job.program->module->id;
-    for (size_t i = 0; i < id.size(); i += 4) message.put(uint64_t{id[i]} << 24 | uint64_t{id[i + 1]} << 16 | uint64_t{id[i + 2]} << 8 | id[i + 3]);
+    for (size_t i = 0; i < id.size(); i += 4)
+      message.put(uint64_t{id[i]} << 24 | uint64_t{id[i + 1]} << 16 | uint64_t{id[i + 2]} << 8 | id[i + 3]);
     message.put(code->region->id);
     message.put(static_cast<uint64_t>(code->data() - code->region->data()));
     message.put(code->bytes);
@@ -227,7 +236,8 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   placeInputs(staged, message);
   message_[cluster::kFirst + kAskOutputs] = static_cast<double>(message_.size() - cluster::kFirst - kAskNumbers);
   placeOutputs(staged, message);
-  if (message_.size() > cluster::kMaxMessage) throw Error(Code::InvalidArgument, "the graph is too large to be sent to another process");
+  if (message_.size() > cluster::kMaxMessage)
+    throw Error(Code::InvalidArgument, "the graph is too large to be sent to another process");
   message_[cluster::kLength] = static_cast<double>(message_.size());
   const auto id = static_cast<uint64_t>(call[kAskNumber]);
   job.inputs.clear();
@@ -279,7 +289,8 @@ Napi::Value RemoteJobs::outputs(Environment& environment, Staged& staged) {
   environment.scratch()[kResultCount] = static_cast<double>(count);
   if (count == 1) return Napi::Value(env, output(environment, staged, 0));
   Napi::Array all = Napi::Array::New(env, count);
-  for (size_t i = 0; i < count; ++i) checkStatus(env, napi_set_element(env, all, static_cast<uint32_t>(i), output(environment, staged, i)));
+  for (size_t i = 0; i < count; ++i)
+    checkStatus(env, napi_set_element(env, all, static_cast<uint32_t>(i), output(environment, staged, i)));
   return all;
 }
 

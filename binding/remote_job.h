@@ -10,12 +10,25 @@
 
 namespace switchyard::node {
 
-// Where an ask's numbers are, beside those of layout.h. Written by lib/client.js to the scratch array from kCallAsk on, in this order,
-// and sent from kFirst on; what is marked * is filled in here.
+// Where an ask's numbers are, beside those of layout.h. Written by lib/cluster/worker/requester.js to the scratch array
+// from kCallAsk on, in this order, and sent from kFirst on; what is marked * is filled in here.
 enum AskPlace : size_t {
-  kAskNumber, kAskPriority, kAskDeadline, kAskKind, kAskContextType, kAskAffinity, kAskRetries, kAskFlags, kAskWorkload,
-  kAskFlops /* * */, kAskBytes /* * */, kAskJoinKey /* * */, kAskDigest, kAskResident = kAskDigest + 4 /* * */,
-  kAskOutputs = kAskResident + kMaxTensors /* *: where in the body the outputs are */, kAskMemory /* *: bytes of inputs and outputs */,
+  kAskNumber,
+  kAskPriority,
+  kAskDeadline,
+  kAskKind,
+  kAskContextType,
+  kAskAffinity,
+  kAskRetries,
+  kAskFlags,
+  kAskWorkload,
+  kAskFlops /* * */,
+  kAskBytes /* * */,
+  kAskJoinKey /* * */,
+  kAskDigest,
+  kAskResident = kAskDigest + 4 /* * */,
+  kAskOutputs = kAskResident + kMaxTensors /* *: where in the body the outputs are */,
+  kAskMemory /* *: bytes of inputs and outputs */,
   kAskOwn /* *: the same without inputs that others share */,
   kAskNumbers,
 };
@@ -23,8 +36,10 @@ enum AskPlace : size_t {
 // The jobs one environment has asked for and not been told the end of. JavaScript thread only.
 class RemoteJobs {
  public:
-  // Puts the inputs and the outputs' places into shared memory and posts the message; `job` is prepared. The id is call[kAskNumber].
-  void ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph, const double* call,
+  // Puts the inputs and the outputs' places into shared memory and posts the message; `job` is prepared. The id is
+  // call[kAskNumber].
+  void ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph,
+           const double* call,
            std::shared_ptr<SharedBlock> code = nullptr);  // code: where the module of a program's job lies
   // The outputs of a job that ended well, as PendingJob::result() gives them; forgets it.
   Napi::Value take(Environment& environment, uint64_t id);
@@ -37,11 +52,11 @@ class RemoteJobs {
 
  private:
   struct Output {
-    std::byte* data = nullptr;                // in a region
-    std::byte* target = nullptr;              // where it has to go in the end: `into` outside of shared memory
+    std::byte* data = nullptr;    // in a region
+    std::byte* target = nullptr;  // where it has to go in the end: `into` outside of shared memory
     uint64_t bytes = 0;
     bool into = false;
-    std::shared_ptr<SharedBlock> own;         // of a large one: becomes the ArrayBuffer
+    std::shared_ptr<SharedBlock> own;  // of a large one: becomes the ArrayBuffer
   };
   struct Staged {
     std::vector<TensorSpec> specs;

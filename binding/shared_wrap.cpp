@@ -22,9 +22,10 @@ namespace {
 class SharedWrap : public Napi::ObjectWrap<SharedWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "SharedHandle", {InstanceMethod<&SharedWrap::buffer>("buffer"), InstanceMethod<&SharedWrap::release>("release"),
-                                             InstanceMethod<&SharedWrap::seal>("seal"), InstanceMethod<&SharedWrap::sealed>("sealed"),
-                                             InstanceMethod<&SharedWrap::place>("place")});
+    return DefineClass(env, "SharedHandle",
+                       {InstanceMethod<&SharedWrap::buffer>("buffer"), InstanceMethod<&SharedWrap::release>("release"),
+                        InstanceMethod<&SharedWrap::seal>("seal"), InstanceMethod<&SharedWrap::sealed>("sealed"),
+                        InstanceMethod<&SharedWrap::place>("place")});
   }
   // (bytes) or (region, descriptor, generation, ms to wait for the region)
   explicit SharedWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -54,9 +55,11 @@ class SharedWrap : public Napi::ObjectWrap<SharedWrap> {
     return guarded(env, [&] {
       if (buffer_.IsEmpty()) {
         Environment& environment = Environment::of(env);
-        if (environment.copyOutputs) throw Error(Code::Unsupported, "this runtime allows no shared memory in JavaScript (Electron)");
+        if (environment.copyOutputs)
+          throw Error(Code::Unsupported, "this runtime allows no shared memory in JavaScript (Electron)");
         Napi::Value made(env, makeSharedArrayBuffer(environment, open(), bytes_));
-        if (environment.copyOutputs) throw Error(Code::Unsupported, "this runtime allows no shared memory in JavaScript (Electron)");
+        if (environment.copyOutputs)
+          throw Error(Code::Unsupported, "this runtime allows no shared memory in JavaScript (Electron)");
         buffer_ = Napi::Persistent(made.As<Napi::Object>());
       }
       return Napi::Value(env, buffer_.Value());
@@ -112,8 +115,9 @@ Napi::Value pageBuffer(const Napi::CallbackInfo& info) {
     auto* held = new std::shared_ptr<Region>(region);
     napi_value buffer;
     auto release = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Region>*>(hint); };
-    napi_status status = napi_create_external_arraybuffer(env, region->at(region->firstBlock(), cluster::kPageNumbers * sizeof(double)),
-                                                          cluster::kPageNumbers * sizeof(double), release, held, &buffer);
+    napi_status status =
+        napi_create_external_arraybuffer(env, region->at(region->firstBlock(), cluster::kPageNumbers * sizeof(double)),
+                                         cluster::kPageNumbers * sizeof(double), release, held, &buffer);
     if (status == napi_no_external_buffers_allowed) {
       delete held;
       throw Error(Code::Unsupported, "this runtime allows no shared memory in JavaScript (Electron)");
@@ -132,7 +136,8 @@ Napi::Value setMember(const Napi::CallbackInfo& info) {
 
 Napi::Value clearMember(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    for (const auto& region : RegionTable::shared().all()) region->clearMember(info[0].As<Napi::Number>().Uint32Value());
+    for (const auto& region : RegionTable::shared().all())
+      region->clearMember(info[0].As<Napi::Number>().Uint32Value());
     return info.Env().Undefined();
   });
 }
@@ -166,7 +171,9 @@ Napi::Value trimShared(const Napi::CallbackInfo& info) {
 
 void defineShared(Napi::Env env, Napi::Object exports) {
   exports.Set("SharedHandle", SharedWrap::define(env));
-  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) { exports.Set(name, Napi::Function::New(env, function, name)); };
+  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
   put("createPage", createPage);
   put("pageBuffer", pageBuffer);
   put("setMember", setMember);

@@ -23,7 +23,9 @@ extern "C" __global__ void recency(const float* relevance, const float* age, flo
   score[i] = relevance[i] * exp2f(-age[i] / halfLife);
 }`;
 
-const kCount = 1 << 18, kHalfLife = 30, kJobs = 16;
+const kCount = 1 << 18,
+  kHalfLife = 30,
+  kJobs = 16;
 
 function evidence(seed) {
   const relevance = Float32Array.from({ length: kCount }, (_, i) => ((i * 7919 + seed) % 1000) / 1000);
@@ -34,20 +36,30 @@ function evidence(seed) {
 // The largest difference from what JavaScript computes in double precision.
 function largestError({ relevance, age }, score) {
   let error = 0;
-  for (let i = 0; i < kCount; ++i) error = Math.max(error, Math.abs(score[i] - relevance[i] * 2 ** (-age[i] / kHalfLife)));
+  for (let i = 0; i < kCount; ++i)
+    error = Math.max(error, Math.abs(score[i] - relevance[i] * 2 ** (-age[i] / kHalfLife)));
   return error;
 }
 
 async function main() {
   const manager = gpu.createGPUClusterManager({ workers: 2 });
   await manager.ready;
-  const kernel = await manager.compileKernel({ name: 'recency', glsl, cuda, bindings: ['relevance', 'age', 'score', 'count', 'halfLife'] });
-  console.log(`compiled '${kernel.name}' for ${kernel.backends.join(' and ')} in ${kernel.compilationTime.toFixed(1)} ms`);
+  const kernel = await manager.compileKernel({
+    name: 'recency',
+    glsl,
+    cuda,
+    bindings: ['relevance', 'age', 'score', 'count', 'halfLife'],
+  });
+  console.log(
+    `compiled '${kernel.name}' for ${kernel.backends.join(' and ')} in ${kernel.compilationTime.toFixed(1)} ms`,
+  );
 
   const jobs = Array.from({ length: kJobs }, async (_, seed) => {
     const inputs = evidence(seed);
     const { outputs, contextId, timings } = await manager.executeWorkload({
-      type: 'kernel', kernel, inputs,
+      type: 'kernel',
+      kernel,
+      inputs,
       outputs: { score: { shape: [kCount], dtype: 'float32' } },
       params: { count: kCount, halfLife: kHalfLife },
       threads: kCount,
@@ -57,9 +69,16 @@ async function main() {
   const done = await Promise.all(jobs);
   for (const id of [...new Set(done.map(({ contextId }) => contextId))].sort())
     console.log(`${id} ran ${done.filter(({ contextId }) => contextId === id).length} of ${kJobs} jobs`);
-  console.log(`largest error against double precision: ${Math.max(...done.map(({ error }) => error)).toExponential(1)}`);
+  console.log(
+    `largest error against double precision: ${Math.max(...done.map(({ error }) => error)).toExponential(1)}`,
+  );
 
-  const again = await manager.compileKernel({ name: 'recency', glsl, cuda, bindings: ['relevance', 'age', 'score', 'count', 'halfLife'] });
+  const again = await manager.compileKernel({
+    name: 'recency',
+    glsl,
+    cuda,
+    bindings: ['relevance', 'age', 'score', 'count', 'halfLife'],
+  });
   console.log(`asked for again: ${again === kernel ? 'the same kernel, nothing was compiled' : 'compiled again'}`);
   await manager.close();
 }

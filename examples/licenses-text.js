@@ -2,12 +2,15 @@
 'use strict';
 
 const kDimensions = 1024;
-const kPassageWords = { least: 6, most: 40 };  // content words a passage
+const kPassageWords = { least: 6, most: 40 }; // content words a passage
 
-// Words that say nothing about what a licence grants. Without them "modify, and/or distribute" reads "modify distribute".
+// Words that say nothing about what a licence grants. Without them "modify, and/or distribute" reads "modify
+// distribute".
 const kStopWords = new Set(
-  ('a an and any are as at be by for from has have if in is it its may no not of on or other such that the their there ' +
-    'these this those to under upon was were which will with you your').split(' '),
+  (
+    'a an and any are as at be by for from has have if in is it its may no not of on or other such that the their there ' +
+    'these this those to under upon was were which will with you your'
+  ).split(' '),
 );
 
 function words(text) {
@@ -47,7 +50,8 @@ function features(list) {
   return counts;
 }
 
-// FNV-1a, finished with MurmurHash3's mixer so that the low bits (the bucket) and the high bit (the sign) are independent.
+// FNV-1a, finished with MurmurHash3's mixer so that the low bits (the bucket) and the high bit (the sign) are
+// independent.
 function hash(text) {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
@@ -65,7 +69,8 @@ class Vectorizer {
   constructor(documents) {
     this.#documents = documents.length;
     for (const document of documents) {
-      for (const feature of features(document).keys()) this.#frequency.set(feature, (this.#frequency.get(feature) ?? 0) + 1);
+      for (const feature of features(document).keys())
+        this.#frequency.set(feature, (this.#frequency.get(feature) ?? 0) + 1);
     }
   }
 

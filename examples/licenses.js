@@ -7,9 +7,9 @@ const Table = require('cli-table3');
 const { words, passages, Vectorizer } = require('./licenses-text');
 
 const kComponents = 64;
-const kSample = 4096;      // passages that the principal components are worked out from
-const kCandidates = 512;  // passages that the coarse search hands to the exact one
-const kLinks = 8;         // edges from each licence in the network
+const kSample = 4096; // passages that the principal components are worked out from
+const kCandidates = 512; // passages that the coarse search hands to the exact one
+const kLinks = 8; // edges from each licence in the network
 const kDefaultQuery = 'permission to use, copy, modify and distribute';
 
 // ---- The steps. Each runs on `ctx` and says so in `steps`.
@@ -46,7 +46,12 @@ function readCorpus() {
       unique.get(key).owners.add(licence);
     }
   });
-  return { ids, names: ids.map((id) => list[id].name), documents: ids.map((id) => words(list[id].licenseText)), passages: [...unique.values()] };
+  return {
+    ids,
+    names: ids.map((id) => list[id].name),
+    documents: ids.map((id) => words(list[id].licenseText)),
+    passages: [...unique.values()],
+  };
 }
 
 // Some rows of a matrix as another one.
@@ -59,41 +64,62 @@ function takeRows({ data, shape: [, d] }, rows) {
 // An even sample of the rows, all of them when there are few.
 function sampleRows(matrix, most) {
   const [n] = matrix.shape;
-  return takeRows(matrix, Int32Array.from({ length: Math.min(n, most) }, (_, i) => Math.floor((i * n) / Math.min(n, most))));
+  return takeRows(
+    matrix,
+    Int32Array.from({ length: Math.min(n, most) }, (_, i) => Math.floor((i * n) / Math.min(n, most))),
+  );
 }
 
 // int8 codes of PCA coordinates: 64 bytes a passage instead of 4 KB.
 async function buildIndex(pipe, passageRows) {
   const { output: unit } = await pipe.run('normalize passages', { type: 'normalize', inputs: { input: passageRows } });
   const pca = await pipe.run(`pca-fit to ${kComponents}`, {
-    type: 'pca-fit', inputs: { input: sampleRows(unit, kSample) }, params: { components: kComponents },
+    type: 'pca-fit',
+    inputs: { input: sampleRows(unit, kSample) },
+    params: { components: kComponents },
   });
   const { output: reduced } = await pipe.run('pca-transform', {
-    type: 'pca-transform', inputs: { input: unit, mean: pca.mean, components: pca.components },
+    type: 'pca-transform',
+    inputs: { input: unit, mean: pca.mean, components: pca.components },
   });
-  const { output: codes, scales } = await pipe.run('quantize to int8', { type: 'quantize', inputs: { input: reduced }, params: { bits: 8 } });
+  const { output: codes, scales } = await pipe.run('quantize to int8', {
+    type: 'quantize',
+    inputs: { input: reduced },
+    params: { bits: 8 },
+  });
   return { unit, pca, codes, scales };
 }
 
 // The passages nearest to the query: coarse on the int8 codes, then exact on the full vectors of the best of those.
 async function searchPassages(pipe, index, query) {
   const { unit, pca, codes, scales } = index;
-  const { output: base } = await pipe.run('dequantize', { type: 'dequantize', inputs: { input: codes, scales }, params: { bits: 8, columns: kComponents } });
+  const { output: base } = await pipe.run('dequantize', {
+    type: 'dequantize',
+    inputs: { input: codes, scales },
+    params: { bits: 8, columns: kComponents },
+  });
   const { output: reduced } = await pipe.run('pca-transform query', {
-    type: 'pca-transform', inputs: { input: query, mean: pca.mean, components: pca.components },
+    type: 'pca-transform',
+    inputs: { input: query, mean: pca.mean, components: pca.components },
   });
   const k = Math.min(kCandidates, base.shape[0]);
-  const coarse = await pipe.run('search codes', { type: 'similarity-search', inputs: { queries: reduced, base }, params: { k } });
+  const coarse = await pipe.run('search codes', {
+    type: 'similarity-search',
+    inputs: { queries: reduced, base },
+    params: { k },
+  });
   // In the order of the corpus, so that ties fall the same way whatever order the coarse search had.
   const candidates = coarse.indices.data.slice().sort();
   const exact = await pipe.run('search exactly', {
-    type: 'similarity-search', inputs: { queries: query, base: takeRows(unit, candidates) }, params: { k },
+    type: 'similarity-search',
+    inputs: { queries: query, base: takeRows(unit, candidates) },
+    params: { k },
   });
   return Array.from(exact.indices.data, (at, i) => ({ passage: candidates[at], score: exact.scores.data[i] }));
 }
 
-// A licence's score: half its best passage, half the whole text, so that a grant in a short licence counts for more than
-// the same words in a long one.
+// A licence's score: half its best passage, half the whole text, so that a grant in a short licence counts for more
+// than the same words in a long one.
 function scoreLicences(corpus, hits, whole) {
   const best = new Float64Array(corpus.ids.length);
   for (const { passage, score } of hits) {
@@ -130,7 +156,9 @@ function linkNeighbours(neighbours, count) {
 
 async function rankNetwork(pipe, documents, count) {
   const neighbours = await pipe.run(`link ${kLinks} neighbours each`, {
-    type: 'similarity-search', inputs: { queries: documents, base: documents }, params: { k: Math.min(kLinks + 1, count) },
+    type: 'similarity-search',
+    inputs: { queries: documents, base: documents },
+    params: { k: Math.min(kLinks + 1, count) },
   });
   const graph = linkNeighbours(neighbours, count);
   return pipe.run('pagerank', { type: 'pagerank', inputs: graph, params: { damping: 0.85 } });
@@ -153,15 +181,25 @@ async function main({ query, file, device, count, json }) {
       };
     });
     const index = await buildIndex(pipe, rows.passages);
-    const { output: documents } = await pipe.run('normalize documents', { type: 'normalize', inputs: { input: rows.documents } });
-    const { output: queryRow } = await pipe.run('normalize query', { type: 'normalize', inputs: { input: rows.query } });
+    const { output: documents } = await pipe.run('normalize documents', {
+      type: 'normalize',
+      inputs: { input: rows.documents },
+    });
+    const { output: queryRow } = await pipe.run('normalize query', {
+      type: 'normalize',
+      inputs: { input: rows.query },
+    });
     const hits = await searchPassages(pipe, index, queryRow);
     const whole = await pipe.run('search documents', {
-      type: 'similarity-search', inputs: { queries: queryRow, base: documents }, params: { k: corpus.ids.length },
+      type: 'similarity-search',
+      inputs: { queries: queryRow, base: documents },
+      params: { k: corpus.ids.length },
     });
     const neighbours = scoreLicences(corpus, hits, whole).slice(0, count);
     const { ranks, iterations } = await rankNetwork(pipe, documents, corpus.ids.length);
-    const ranked = corpus.ids.map((id, i) => ({ id, rank: ranks.data[i] })).sort((a, b) => b.rank - a.rank || (a.id < b.id ? -1 : 1));
+    const ranked = corpus.ids
+      .map((id, i) => ({ id, rank: ranks.data[i] }))
+      .sort((a, b) => b.rank - a.rank || (a.id < b.id ? -1 : 1));
     const result = { device: ctx.device.id, neighbours, ranks: ranked, steps: pipe.steps };
     if (json) printJson(result);
     else printTables(result, { corpus, text, count, iterations: iterations.data[0], name: ctx.device.name });
@@ -187,7 +225,11 @@ function shorten(text, most) {
 }
 
 function table(head, rows, rightAligned) {
-  const made = new Table({ head, colAligns: head.map((_, i) => (rightAligned.includes(i) ? 'right' : 'left')), style: { head: [], border: [], compact: true } });
+  const made = new Table({
+    head,
+    colAligns: head.map((_, i) => (rightAligned.includes(i) ? 'right' : 'left')),
+    style: { head: [], border: [], compact: true },
+  });
   made.push(...rows);
   return made.toString();
 }
@@ -197,12 +239,35 @@ function printTables({ device, neighbours, ranks, steps }, { corpus, text, count
   const rankOf = new Map(ranks.map(({ id }, place) => [id, place + 1]));
   console.log(`${corpus.ids.length} licences, ${corpus.passages.length} different passages, on ${device} (${name})\n`);
   console.log(`Nearest to "${shorten(shown, 100)}"`);
-  console.log(table(['', 'licence', 'name', 'score', 'rank in network'],
-    neighbours.map(({ id, licence, score }, i) => [i + 1, id, shorten(corpus.names[licence], 50), score.toFixed(3), rankOf.get(id)]), [0, 3, 4]));
+  console.log(
+    table(
+      ['', 'licence', 'name', 'score', 'rank in network'],
+      neighbours.map(({ id, licence, score }, i) => [
+        i + 1,
+        id,
+        shorten(corpus.names[licence], 50),
+        score.toFixed(3),
+        rankOf.get(id),
+      ]),
+      [0, 3, 4],
+    ),
+  );
   console.log(`\nMost central in the network of similar texts (pagerank, ${iterations} iterations)`);
-  console.log(table(['', 'licence', 'rank'], ranks.slice(0, count).map(({ id, rank }, i) => [i + 1, id, rank.toFixed(5)]), [0, 2]));
+  console.log(
+    table(
+      ['', 'licence', 'rank'],
+      ranks.slice(0, count).map(({ id, rank }, i) => [i + 1, id, rank.toFixed(5)]),
+      [0, 2],
+    ),
+  );
   console.log('\nWhat was done where');
-  console.log(table(['step', 'on', 'ms'], steps.map((step) => [step.name, step.where === 'device' ? device : 'Node', step.ms.toFixed(1)]), [2]));
+  console.log(
+    table(
+      ['step', 'on', 'ms'],
+      steps.map((step) => [step.name, step.where === 'device' ? device : 'Node', step.ms.toFixed(1)]),
+      [2],
+    ),
+  );
 }
 
 class UsageError extends Error {}
@@ -221,7 +286,8 @@ const program = new Command('example:licenses')
   .option('--count <n>', 'how many licences to show', wholeNumber, 10)
   .option('--json', 'print { device, neighbours, ranks, steps } and nothing else')
   .action((options) => {
-    if (options.file !== undefined && program.getOptionValueSource('query') === 'cli') throw new UsageError('give --query or --file, not both');
+    if (options.file !== undefined && program.getOptionValueSource('query') === 'cli')
+      throw new UsageError('give --query or --file, not both');
     return main(options);
   })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));

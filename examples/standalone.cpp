@@ -8,8 +8,10 @@
 
 using namespace switchyard;
 
-// Runs one workload and waits for its outputs. `params` are in the order of the workload's table; NaN takes the default.
-std::vector<std::shared_ptr<HostBlock>> run(Context& context, const char* workload, std::vector<TensorArg> inputs, std::vector<double> params = {}) {
+// Runs one workload and waits for its outputs. `params` are in the order of the workload's table; NaN takes the
+// default.
+std::vector<std::shared_ptr<HostBlock>> run(Context& context, const char* workload, std::vector<TensorArg> inputs,
+                                            std::vector<double> params = {}) {
   auto job = std::make_shared<Job>();
   job->workload = findWorkload(workload);
   job->inputs = std::move(inputs);
@@ -32,12 +34,14 @@ int main(int argc, char** argv) try {
 
   auto unit = run(*context, "normalize", {{spec, reinterpret_cast<const std::byte*>(rows.data()), nullptr, true}});
   // The first row looks for its five nearest: itself comes first.
-  TensorArg base{spec, unit[0]->data, nullptr, true}, query{{DType::Float32, {1, kColumns}}, unit[0]->data, nullptr, true};
+  TensorArg base{spec, unit[0]->data, nullptr, true},
+      query{{DType::Float32, {1, kColumns}}, unit[0]->data, nullptr, true};
   auto nearest = run(*context, "similarity-search", {query, base}, {5});
 
   std::printf("%s (%s)\n", context->device()->info.name.c_str(), context->device()->info.id.c_str());
   for (int i = 0; i < 5; ++i)
-    std::printf("row %4d  cosine %.6f\n", reinterpret_cast<int32_t*>(nearest[1]->data)[i], reinterpret_cast<float*>(nearest[0]->data)[i]);
+    std::printf("row %4d  cosine %.6f\n", reinterpret_cast<int32_t*>(nearest[1]->data)[i],
+                reinterpret_cast<float*>(nearest[0]->data)[i]);
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());

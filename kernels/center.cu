@@ -5,7 +5,8 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 256, kPerThread = 4;
 
-__global__ void __launch_bounds__(kThreads) centerKernel(const float* input, const float* mean, float* out, MeanParams p) {
+__global__ void __launch_bounds__(kThreads)
+    centerKernel(const float* input, const float* mean, float* out, MeanParams p) {
   const uint64_t count = uint64_t(p.rows) * p.d, first = linearThread() * kPerThread;
   if (first >= count) return;
   uint64_t column = first % p.d;

@@ -4,7 +4,7 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 1024, kLanes = kThreads / kMeanColumns;  // threads that share a column
-constexpr uint32_t kBlockRows = 256;                                  // in one partial sum
+constexpr uint32_t kBlockRows = 256;                                   // in one partial sum
 
 __global__ void __launch_bounds__(kThreads) columnMeanKernel(const float* input, float* mean, MeanParams p) {
   __shared__ float partial[kLanes][kMeanColumns];

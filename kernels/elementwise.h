@@ -6,7 +6,8 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kElementThreads = 256, kElementsPerThread = 4;
 
-template <class F> __device__ inline void mapElements(const float* in, float* out, uint64_t count, F f) {
+template <class F>
+__device__ inline void mapElements(const float* in, float* out, uint64_t count, F f) {
   const uint64_t first = linearThread() * kElementsPerThread;
   if (first + kElementsPerThread <= count && aligned16(in) && aligned16(out)) {
     const float4 x = reinterpret_cast<const float4*>(in)[first / 4];

@@ -1,4 +1,5 @@
-// What every .cu begins with: the launch index, and the macros that register a kernel under its contract of kernels.def.
+// What every .cu begins with: the launch index, and the macros that register a kernel under its contract of
+// kernels.def.
 #pragma once
 #include "registry.h"
 #ifdef SWITCHYARD_CUDA_SHIM
@@ -40,7 +41,9 @@ void callWith(const void* function, void** arguments, std::index_sequence<I...>)
 }
 template <class... A>
 CudaVariant makeVariant(void (*function)(A...), uint32_t threads, uint32_t unitsPerBlock) {
-  const auto call = [](const void* f, void** arguments) { callWith<A...>(f, arguments, std::index_sequence_for<A...>()); };
+  const auto call = [](const void* f, void** arguments) {
+    callWith<A...>(f, arguments, std::index_sequence_for<A...>());
+  };
   return {reinterpret_cast<const void*>(function), call, threads, unitsPerBlock};
 }
 #else
@@ -51,25 +54,27 @@ CudaVariant makeVariant(void (*function)(A...), uint32_t threads, uint32_t units
 #endif
 
 // Whether a function takes the contract's buffers and then its params by value.
-template <class Params, uint32_t kBuffers, class... A> constexpr bool fitsContract(void (*)(A...)) {
+template <class Params, uint32_t kBuffers, class... A>
+constexpr bool fitsContract(void (*)(A...)) {
   constexpr bool pointer[] = {std::is_pointer<A>::value...};
   uint32_t pointers = 0;
   for (bool p : pointer) pointers += p;
   constexpr bool last[] = {std::is_same<std::remove_const_t<A>, Params>::value...};
   return sizeof...(A) == kBuffers + 1 && pointers == kBuffers && last[sizeof...(A) - 1];
 }
-#define SWITCHYARD_CHECK_CONTRACT(name, function)                                                        \
-  static_assert(fitsContract<name##Contract::Params, name##Contract::kBuffers>(decltype(&function)(nullptr)), \
+#define SWITCHYARD_CHECK_CONTRACT(name, function)                                                              \
+  static_assert(fitsContract<name##Contract::Params, name##Contract::kBuffers>(decltype (&function)(nullptr)), \
                 "arguments differ from kernels.def")
 
 // One function for all sizes. `unitsPerBlock` is `threads` for one item a thread.
-#define SWITCHYARD_KERNEL(name, function, threads, unitsPerBlock)                                              \
-  SWITCHYARD_CHECK_CONTRACT(name, function);                                                                   \
-  static_assert(name##Contract::kUnit == Unit::Groups || (unitsPerBlock) % (threads) == 0, "uneven items");   \
-  static const CudaVariant& name##Choose(const void*) {                                                        \
-    static const CudaVariant variant = makeVariant(&function, threads, unitsPerBlock);                         \
-    return variant;                                                                                            \
-  }                                                                                                            \
-  const CudaKernel cudaKernel_##name = {name##Contract::kBuffers, uint32_t(sizeof(name##Contract::Params)), name##Choose};
+#define SWITCHYARD_KERNEL(name, function, threads, unitsPerBlock)                                           \
+  SWITCHYARD_CHECK_CONTRACT(name, function);                                                                \
+  static_assert(name##Contract::kUnit == Unit::Groups || (unitsPerBlock) % (threads) == 0, "uneven items"); \
+  static const CudaVariant& name##Choose(const void*) {                                                     \
+    static const CudaVariant variant = makeVariant(&function, threads, unitsPerBlock);                      \
+    return variant;                                                                                         \
+  }                                                                                                         \
+  const CudaKernel cudaKernel_##name = {name##Contract::kBuffers, uint32_t(sizeof(name##Contract::Params)), \
+                                        name##Choose};
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -22,13 +22,19 @@ __device__ inline uint32_t orderOf(float x) {
   const uint32_t bits = uint32_t(__float_as_int(x));
   return (bits & 0x80000000u) ? ~bits : bits | 0x80000000u;
 }
-__device__ inline float ofOrder(uint32_t key) { return __int_as_float(int32_t((key & 0x80000000u) ? key & 0x7FFFFFFFu : ~key)); }
+__device__ inline float ofOrder(uint32_t key) {
+  return __int_as_float(int32_t((key & 0x80000000u) ? key & 0x7FFFFFFFu : ~key));
+}
 
 // Where in the work memory (params.h) a node or cell has its words.
 __device__ inline uint64_t listAt(const LayoutParams& p, uint32_t node) { return uint64_t(kLayoutMoved) + p.n + node; }
-__device__ inline uint64_t pullAt(const LayoutParams& p, uint32_t node) { return uint64_t(kLayoutMoved) + 2 * uint64_t(p.n) + 2 * uint64_t(node); }
+__device__ inline uint64_t pullAt(const LayoutParams& p, uint32_t node) {
+  return uint64_t(kLayoutMoved) + 2 * uint64_t(p.n) + 2 * uint64_t(node);
+}
 // count, list, and of the nodes past the cap: mass, mass * x, mass * y
-__device__ inline uint64_t cellAt(const LayoutParams& p, uint32_t cell) { return uint64_t(kLayoutMoved) + 4 * uint64_t(p.n) + 5 * uint64_t(cell); }
+__device__ inline uint64_t cellAt(const LayoutParams& p, uint32_t cell) {
+  return uint64_t(kLayoutMoved) + 4 * uint64_t(p.n) + 5 * uint64_t(cell);
+}
 
 __device__ inline uint32_t cellsOf(uint32_t level) { return 1u << (2 * level); }
 __device__ inline uint32_t cellsAbove(uint32_t level) { return (cellsOf(level) - cellsOf(kLayoutTop)) / 3; }
@@ -47,14 +53,18 @@ __device__ inline Square squareOf(const uint32_t* work, const LayoutParams& p) {
 }
 
 // In finest cells from the square's corner, and the cell there.
-__device__ inline Point gridPlace(const Square& s, const LayoutParams& p, Point at) { return (float(1u << p.level) / s.side) * (at - s.origin); }
+__device__ inline Point gridPlace(const Square& s, const LayoutParams& p, Point at) {
+  return (float(1u << p.level) / s.side) * (at - s.origin);
+}
 __device__ inline uint32_t cellAlong(const LayoutParams& p, float place) {
   const int cell = int(floorf(place)), last = int(1u << p.level) - 1;
   return uint32_t(cell < 0 ? 0 : cell > last ? last : cell);
 }
 
 // Sums of masses in a full cell: the whole graph, whose mass is n, is 2^30.
-__device__ inline int fixedMass(const LayoutParams& p, float mass) { return int(rintf(mass * (1073741824.0f / float(p.n)))); }
+__device__ inline int fixedMass(const LayoutParams& p, float mass) {
+  return int(rintf(mass * (1073741824.0f / float(p.n))));
+}
 
 // From -0.5 to 0.5 in both directions, another for each node: what parts nodes that lie on one another.
 __device__ inline Point jitterOf(uint32_t node) {
@@ -64,6 +74,8 @@ __device__ inline Point jitterOf(uint32_t node) {
   return {float(x & 0xFFFFu) / 65535.0f - 0.5f, float(x >> 16u) / 65535.0f - 0.5f};
 }
 
-__device__ inline Point positionOf(const float* positions, uint64_t node) { return {positions[2 * node], positions[2 * node + 1]}; }
+__device__ inline Point positionOf(const float* positions, uint64_t node) {
+  return {positions[2 * node], positions[2 * node + 1]};
+}
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

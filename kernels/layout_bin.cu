@@ -11,7 +11,8 @@ __device__ inline void addPull(uint32_t* pull, Point by) {
   atomicAdd(&pull[1], uint32_t(int(rintf(by.y))));
 }
 
-__device__ inline void putIntoCell(uint32_t* work, const LayoutParams& p, const Square& s, uint32_t node, Point here, float mass) {
+__device__ inline void putIntoCell(uint32_t* work, const LayoutParams& p, const Square& s, uint32_t node, Point here,
+                                   float mass) {
   const Point place = gridPlace(s, p, here);
   const uint32_t x = cellAlong(p, place.x), y = cellAlong(p, place.y);
   uint32_t* cell = work + cellAt(p, (y << p.level) + x);
@@ -26,8 +27,8 @@ __device__ inline void putIntoCell(uint32_t* work, const LayoutParams& p, const 
 }
 
 __global__ void __launch_bounds__(kThreads)
-    layoutBinKernel(const float* positions, const float* mass, const int32_t* offsets, const int32_t* columns, const float* weights, const uint32_t* extras, uint32_t* work,
-                    LayoutParams p) {
+    layoutBinKernel(const float* positions, const float* mass, const int32_t* offsets, const int32_t* columns,
+                    const float* weights, const uint32_t* extras, uint32_t* work, LayoutParams p) {
   const uint64_t item = linearThread();
   if (item >= uint64_t(p.n) + p.extras) return;
   const Square s = squareOf(work, p);
@@ -49,7 +50,8 @@ __global__ void __launch_bounds__(kThreads)
   for (; edge < end; ++edge) {
     const uint32_t other = uint32_t(columns[edge]);
     if (other == node) continue;
-    const Point pull = (p.hasWeights ? p.weightScale * weights[edge] : p.weightScale) * (fixedPoint * (positionOf(positions, other) - here));
+    const Point pull = (p.hasWeights ? p.weightScale * weights[edge] : p.weightScale) *
+                       (fixedPoint * (positionOf(positions, other) - here));
     total = total + pull;
     addPull(work + pullAt(p, other), (-1.0f / mass[other]) * pull);
   }

@@ -6,7 +6,8 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 constexpr uint32_t kThreads = 128;
 
 __global__ void __launch_bounds__(kThreads)
-    layoutCellsKernel(const float* positions, const float* mass, uint32_t* work, float4* packed, uint32_t* info, float4* moments, LayoutParams p) {
+    layoutCellsKernel(const float* positions, const float* mass, uint32_t* work, float4* packed, uint32_t* info,
+                      float4* moments, LayoutParams p) {
   const uint64_t item = linearThread();
   if (item >= cellsOf(p.level)) return;
   const uint32_t cell = uint32_t(item);

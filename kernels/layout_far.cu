@@ -5,7 +5,8 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 128;
 
-__global__ void __launch_bounds__(kThreads) layoutFarKernel(const float4* moments, float4* fields, uint32_t* work, LayoutParams p) {
+__global__ void __launch_bounds__(kThreads)
+    layoutFarKernel(const float4* moments, float4* fields, uint32_t* work, LayoutParams p) {
   uint64_t cell = linearThread();
   uint32_t level = p.level;
   if (cell < 4) work[4 * (1 - p.parity) + cell] = cell < 2 ? 0xFFFFFFFFu : 0u;
@@ -28,8 +29,10 @@ __global__ void __launch_bounds__(kThreads) layoutFarKernel(const float4* moment
       const float4 low = source[0];
       if (low.x == 0.0f) continue;
       const float4 high = source[1];
-      const Point inverse = (1.0f / float(dx * dx + dy * dy)) * Point{float(dx), float(-dy)}, square = times(inverse, inverse), cube = times(square, inverse);
-      const Point a0 = -low.x * inverse, a1 = times(square, highOf(low)), a2 = -1.0f * times(cube, lowOf(high)), a3 = times(times(square, square), highOf(high));
+      const Point inverse = (1.0f / float(dx * dx + dy * dy)) * Point{float(dx), float(-dy)},
+                  square = times(inverse, inverse), cube = times(square, inverse);
+      const Point a0 = -low.x * inverse, a1 = times(square, highOf(low)), a2 = -1.0f * times(cube, lowOf(high)),
+                  a3 = times(times(square, square), highOf(high));
       f0 = f0 + a0 + a1 + a2 + a3;
       f1 = f1 + times(inverse, a0 + 2.0f * a1 + 3.0f * a2 + 4.0f * a3);
       f2 = f2 + times(square, a0 + 3.0f * a1 + 6.0f * a2 + 10.0f * a3);

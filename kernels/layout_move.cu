@@ -11,7 +11,8 @@ struct Force {
   __device__ void add(float force, Point d) { push = push + force * d, stiffness += force; }
 };
 
-__device__ inline Point farField(const float4* fields, const LayoutParams& p, Point place, uint32_t x, uint32_t y, float cellSide) {
+__device__ inline Point farField(const float4* fields, const LayoutParams& p, Point place, uint32_t x, uint32_t y,
+                                 float cellSide) {
   Point push = {0.0f, 0.0f};
   for (uint32_t level = kLayoutTop; level <= p.level; ++level) {
     const uint32_t up = p.level - level;
@@ -27,11 +28,13 @@ __device__ inline Point farField(const float4* fields, const LayoutParams& p, Po
 
 // The bounds of the next iteration: a warp's at once, and only where they are new. All lanes come here.
 __device__ inline void widen(uint32_t* bounds, bool counts, Point at) {
-  uint32_t lowX = counts ? orderOf(at.x) : 0xFFFFFFFFu, lowY = counts ? orderOf(at.y) : 0xFFFFFFFFu, highX = counts ? orderOf(at.x) : 0, highY = counts ? orderOf(at.y) : 0;
+  uint32_t lowX = counts ? orderOf(at.x) : 0xFFFFFFFFu, lowY = counts ? orderOf(at.y) : 0xFFFFFFFFu,
+           highX = counts ? orderOf(at.x) : 0, highY = counts ? orderOf(at.y) : 0;
   for (uint32_t offset = kWarp / 2; offset > 0; offset /= 2) {
     const uint32_t x0 = __shfl_xor_sync(kAllLanes, lowX, offset), y0 = __shfl_xor_sync(kAllLanes, lowY, offset);
     const uint32_t x1 = __shfl_xor_sync(kAllLanes, highX, offset), y1 = __shfl_xor_sync(kAllLanes, highY, offset);
-    lowX = x0 < lowX ? x0 : lowX, lowY = y0 < lowY ? y0 : lowY, highX = x1 > highX ? x1 : highX, highY = y1 > highY ? y1 : highY;
+    lowX = x0 < lowX ? x0 : lowX, lowY = y0 < lowY ? y0 : lowY, highX = x1 > highX ? x1 : highX,
+    highY = y1 > highY ? y1 : highY;
   }
   if (threadIdx.x % kWarp != 0) return;
   if (lowX < bounds[0]) atomicMin(&bounds[0], lowX);
@@ -41,8 +44,8 @@ __device__ inline void widen(uint32_t* bounds, bool counts, Point at) {
 }
 
 __global__ void __launch_bounds__(kThreads)
-    layoutMoveKernel(const float* positions, const float4* packed, const uint32_t* info, const float4* moments, const float4* fields, uint32_t* work,
-                     float* next, LayoutParams p) {
+    layoutMoveKernel(const float* positions, const float4* packed, const uint32_t* info, const float4* moments,
+                     const float4* fields, uint32_t* work, float* next, LayoutParams p) {
   const uint64_t item = linearThread();
   const bool counts = item < p.n;
   const uint32_t node = counts ? uint32_t(item) : 0;
@@ -72,8 +75,10 @@ __global__ void __launch_bounds__(kThreads)
       }
     }
   uint32_t* pulled = work + pullAt(p, node);
-  const Point pull = counts ? (s.side / 1073741824.0f) * Point{float(int(pulled[0])), float(int(pulled[1]))} : Point{0.0f, 0.0f};
-  Point way = (p.step / (1.0f + p.gravity + p.repulsion * force.stiffness)) * (p.repulsion * force.push + pull - p.gravity * here);
+  const Point pull =
+      counts ? (s.side / 1073741824.0f) * Point{float(int(pulled[0])), float(int(pulled[1]))} : Point{0.0f, 0.0f};
+  Point way = (p.step / (1.0f + p.gravity + p.repulsion * force.stiffness)) *
+              (p.repulsion * force.push + pull - p.gravity * here);
   const float far = sqrtf(dot(way, way)), limit = p.limit * fmaxf(s.side, p.natural);
   if (far > limit) way = (limit / far) * way;
   const Point there = here + way;

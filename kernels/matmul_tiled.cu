@@ -18,7 +18,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   float results[kPerThread][kPerThread] = {};
   for (uint64_t depth = 0; depth < p.k; depth += kSlice) {
     loadSlice(sliceA, matrixA, firstRow, p.m, depth, p.k, p.lda, p.transposeA != 0);
-    loadSlice(sliceB, matrixB, firstColumn, p.n, depth, p.k, p.ldb, p.transposeB == 0);  // b [k, n] is stored depth after depth
+    // b [k, n] is stored depth after depth
+    loadSlice(sliceB, matrixB, firstColumn, p.n, depth, p.k, p.ldb, p.transposeB == 0);
     __syncthreads();
     accumulate(results, sliceA, sliceB, [](float sum, float x, float y) { return sum + x * y; });
     __syncthreads();

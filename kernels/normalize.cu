@@ -15,8 +15,10 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
   // In two steps where the magnitudes were scaled: the norm itself may be past float32 or subnormal.
   const bool tiny = norm < p.epsilon;  // a NaN is not
   const float first = tiny ? 1.0f : squares.scale, second = tiny ? p.epsilon : sqrtf(squares.sum);
-  if (first == 1.0f) row.map(x, y, p.d, [&](uint64_t, float v) { return v / second; });
-  else row.map(x, y, p.d, [&](uint64_t, float v) { return v / first / second; });
+  if (first == 1.0f)
+    row.map(x, y, p.d, [&](uint64_t, float v) { return v / second; });
+  else
+    row.map(x, y, p.d, [&](uint64_t, float v) { return v / first / second; });
 }
 
 SWITCHYARD_ROW_KERNEL(normalize, normalizeKernel, d)

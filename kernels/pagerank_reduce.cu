@@ -6,7 +6,8 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 constexpr uint32_t kThreads = 1024, kBlockTerms = 256;
 
 __global__ void __launch_bounds__(kThreads)
-    pagerankReduceKernel(const uint32_t* dangling, const float* ranks, const float* next, PagerankState* state, PagerankParams p) {
+    pagerankReduceKernel(const uint32_t* dangling, const float* ranks, const float* next, PagerankState* state,
+                         PagerankParams p) {
   if (linearBlock() != 0 || state->done) return;  // alike for the whole block: `done` is written after the last barrier
   float residual = 0.0f, lost = 0.0f;
   for (uint64_t i = threadIdx.x; i < p.n;) {

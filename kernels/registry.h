@@ -1,5 +1,5 @@
-// What the launcher knows of a compiled kernel, and the table of all of them. Needs no CUDA header, so that host code and the
-// emulation of the tests read it alike.
+// What the launcher knows of a compiled kernel, and the table of all of them. Needs no CUDA header, so that host code
+// and the emulation of the tests read it alike.
 #pragma once
 #include <cstdint>
 
@@ -16,10 +16,10 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 // One __global__ function with the launch shape that it is written for.
 struct CudaVariant {
-  const void* function;                                 // for cudaLaunchKernel
+  const void* function;                                  // for cudaLaunchKernel
   void (*call)(const void* function, void** arguments);  // a plain call of the same, for the emulation; null on CUDA
-  uint32_t threads;                                     // in a block
-  uint32_t unitsPerBlock;                               // items or groups (kernels.def) that one block covers
+  uint32_t threads;                                      // in a block
+  uint32_t unitsPerBlock;                                // items or groups (kernels.def) that one block covers
 };
 
 // Arguments: `buffers` pointers, then the params struct by value.
@@ -71,10 +71,12 @@ struct MatmulTiledParams {
   float alpha;
   uint64_t strideA, strideB, strideOut;
 };
-extern const CudaKernel cudaKernel_matmul_tiled;  // a, b, out; one unit is a tile of kMatmulTile x kMatmulTile of one batch
+// a, b, out; one unit is a tile of kMatmulTile x kMatmulTile of one batch
+extern const CudaKernel cudaKernel_matmul_tiled;
 constexpr uint32_t kMatmulTile = 64;
 inline uint64_t matmulTiles(const MatmulTiledParams& p) {
-  return uint64_t((p.m + uint64_t(kMatmulTile) - 1) / kMatmulTile) * ((p.n + uint64_t(kMatmulTile) - 1) / kMatmulTile) * p.batch;
+  return uint64_t((p.m + uint64_t(kMatmulTile) - 1) / kMatmulTile) * ((p.n + uint64_t(kMatmulTile) - 1) / kMatmulTile) *
+         p.batch;
 }
 
 // A linear block count folded into two grid dimensions where it passes `maxX`.

@@ -32,13 +32,16 @@ struct MinNan {
   __device__ float operator()(float a, float b) const { return a < b || a != a ? a : b; }
 };
 
-template <class Op> __device__ inline float warpReduce(float value, Op op) {
-  for (uint32_t offset = kWarp / 2; offset > 0; offset /= 2) value = op(value, __shfl_xor_sync(kAllLanes, value, offset));
+template <class Op>
+__device__ inline float warpReduce(float value, Op op) {
+  for (uint32_t offset = kWarp / 2; offset > 0; offset /= 2)
+    value = op(value, __shfl_xor_sync(kAllLanes, value, offset));
   return value;
 }
 
 // The same over a block of kThreads. Every thread of the block calls it and gets the result.
-template <uint32_t kThreads, class Op> __device__ inline float blockReduce(float value, Op op) {
+template <uint32_t kThreads, class Op>
+__device__ inline float blockReduce(float value, Op op) {
   constexpr uint32_t kWarps = kThreads / kWarp;
   __shared__ float partial[kWarps];
   value = warpReduce(value, op);
@@ -50,19 +53,24 @@ template <uint32_t kThreads, class Op> __device__ inline float blockReduce(float
 }
 
 // The threads that share this thread's row.
-template <uint32_t kThreads> struct Row {
+template <uint32_t kThreads>
+struct Row {
   static constexpr uint32_t kPerBlock = rowBlock(kThreads) / kThreads;
   const uint64_t index = linearBlock() * kPerBlock + threadIdx.x / kThreads;
   const uint32_t lane = threadIdx.x % kThreads;
 
-  template <class Op> __device__ float reduce(float value, Op op) const {
-    if constexpr (kThreads == kWarp) return warpReduce(value, op);
-    else return blockReduce<kThreads>(value, op);
+  template <class Op>
+  __device__ float reduce(float value, Op op) const {
+    if constexpr (kThreads == kWarp)
+      return warpReduce(value, op);
+    else
+      return blockReduce<kThreads>(value, op);
   }
   __device__ float sum(float value) const { return reduce(value, Add()); }
 
   // f(column, value) over this thread's share of a row, 16 bytes at a time where the row allows it.
-  template <class F> __device__ void each(const float* row, uint64_t d, F f) const {
+  template <class F>
+  __device__ void each(const float* row, uint64_t d, F f) const {
     if (d % 4 == 0 && aligned16(row)) {
       for (uint64_t i = lane; i < d / 4; i += kThreads) {
         const float4 v = reinterpret_cast<const float4*>(row)[i];
@@ -72,9 +80,10 @@ template <uint32_t kThreads> struct Row {
       for (uint64_t i = lane; i < d; i += kThreads) f(i, row[i]);
     }
   }
-  // out[column] = f(column, in[column]); `out` may be `in`. A thread touches the same columns as in each() over `in`, if
-  // the two rows are aligned alike.
-  template <class F> __device__ void map(const float* in, float* out, uint64_t d, F f) const {
+  // out[column] = f(column, in[column]); `out` may be `in`. A thread touches the same columns as in each() over `in`,
+  // if the two rows are aligned alike.
+  template <class F>
+  __device__ void map(const float* in, float* out, uint64_t d, F f) const {
     if (d % 4 == 0 && aligned16(in) && aligned16(out)) {
       for (uint64_t i = lane; i < d / 4; i += kThreads) {
         const float4 v = reinterpret_cast<const float4*>(in)[i];
@@ -86,8 +95,8 @@ template <uint32_t kThreads> struct Row {
     }
   }
 
-  // Sum of squares over a row as scale^2 * sum, so that no finite row overflows or underflows: scale is 1 while the plain
-  // sum is safely normal, else the largest magnitude.
+  // Sum of squares over a row as scale^2 * sum, so that no finite row overflows or underflows: scale is 1 while the
+  // plain sum is safely normal, else the largest magnitude.
   struct Squares {
     float scale, sum;
     __device__ float norm() const { return scale * sqrtf(sum); }  // infinite where the norm itself is past float32
@@ -108,17 +117,18 @@ template <uint32_t kThreads> struct Row {
 };
 
 // Registers template function<kThreads> for the three row lengths; `columns` names the params' row length.
-#define SWITCHYARD_ROW_KERNEL(name, function, columns)                                                                 \
-  static_assert(name##Contract::kUnit == Unit::Groups, "not a kernel of rows");                                        \
-  SWITCHYARD_CHECK_CONTRACT(name, function<kWarp>);                                                                    \
-  static const CudaVariant& name##Choose(const void* params) {                                                         \
-    static const CudaVariant shortRows = makeVariant(&function<kWarp>, kRowsBlock, Row<kWarp>::kPerBlock);             \
-    static const CudaVariant rows = makeVariant(&function<kRowsBlock>, kRowsBlock, 1);                                 \
-    static const CudaVariant longRows = makeVariant(&function<kLongRowThreads>, kLongRowThreads, 1);                   \
-    const auto& p = *static_cast<const name##Contract::Params*>(params);                                               \
-    const uint32_t threads = rowThreads(p.rows, p.columns);                                                            \
-    return threads == kWarp ? shortRows : threads == kRowsBlock ? rows : longRows;                                     \
-  }                                                                                                                    \
-  const CudaKernel cudaKernel_##name = {name##Contract::kBuffers, uint32_t(sizeof(name##Contract::Params)), name##Choose};
+#define SWITCHYARD_ROW_KERNEL(name, function, columns)                                                      \
+  static_assert(name##Contract::kUnit == Unit::Groups, "not a kernel of rows");                             \
+  SWITCHYARD_CHECK_CONTRACT(name, function<kWarp>);                                                         \
+  static const CudaVariant& name##Choose(const void* params) {                                              \
+    static const CudaVariant shortRows = makeVariant(&function<kWarp>, kRowsBlock, Row<kWarp>::kPerBlock);  \
+    static const CudaVariant rows = makeVariant(&function<kRowsBlock>, kRowsBlock, 1);                      \
+    static const CudaVariant longRows = makeVariant(&function<kLongRowThreads>, kLongRowThreads, 1);        \
+    const auto& p = *static_cast<const name##Contract::Params*>(params);                                    \
+    const uint32_t threads = rowThreads(p.rows, p.columns);                                                 \
+    return threads == kWarp ? shortRows : threads == kRowsBlock ? rows : longRows;                          \
+  }                                                                                                         \
+  const CudaKernel cudaKernel_##name = {name##Contract::kBuffers, uint32_t(sizeof(name##Contract::Params)), \
+                                        name##Choose};
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

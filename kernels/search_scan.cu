@@ -1,13 +1,15 @@
-// search_scan: scores of a few queries against a base in one reading of it: a warp takes four base rows at a time, for all
-// queries. Sums run in the same order for every row, so equal rows score equally.
+// search_scan: scores of a few queries against a base in one reading of it: a warp takes four base rows at a time, for
+// all queries. Sums run in the same order for every row, so equal rows score equally.
 #include "rows.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 256, kWarps = kThreads / kWarp, kRows = 4;  // rows of a warp at a time
-static_assert(kScanRows % (kWarps * kRows) == 0 && kScanQueries <= kWarps, "a warp a query for the norms, whole groups of rows");
+static_assert(kScanRows % (kWarps * kRows) == 0 && kScanQueries <= kWarps,
+              "a warp a query for the norms, whole groups of rows");
 
-template <uint32_t kQueries> struct ScanSums {
+template <uint32_t kQueries>
+struct ScanSums {
   float score[kRows][kQueries] = {};
   float squares[kRows] = {};
   __device__ void add(uint32_t row, uint32_t query, uint32_t metric, float x, float y) {
@@ -44,7 +46,8 @@ __global__ void __launch_bounds__(kThreads)
   if (blockRow >= p.n) return;
   if (p.metric == kMetricCosine && warp < p.q) {
     float squares = 0.0f;
-    for (uint64_t i = lane; i < p.d; i += kWarp) squares += queries[warp * uint64_t(p.d) + i] * queries[warp * uint64_t(p.d) + i];
+    for (uint64_t i = lane; i < p.d; i += kWarp)
+      squares += queries[warp * uint64_t(p.d) + i] * queries[warp * uint64_t(p.d) + i];
     squares = warpReduce(squares, Add());
     if (lane == 0) queryNorms[warp] = sqrtf(squares);
   }
@@ -90,6 +93,7 @@ static const CudaVariant& searchScanChoose(const void* params) {
   const uint32_t q = static_cast<const SearchParams*>(params)->q;
   return q <= 1 ? one : q <= 2 ? two : q <= 4 ? four : eight;
 }
-const CudaKernel cudaKernel_search_scan = {search_scanContract::kBuffers, uint32_t(sizeof(SearchParams)), searchScanChoose};
+const CudaKernel cudaKernel_search_scan = {search_scanContract::kBuffers, uint32_t(sizeof(SearchParams)),
+                                           searchScanChoose};
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

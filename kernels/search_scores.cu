@@ -1,5 +1,5 @@
-// search_scores: scores of many queries against a base, a tile of 64 x 64 a block. Each score sums along d in order, wherever
-// it lies, so equal rows score equally.
+// search_scores: scores of many queries against a base, a tile of 64 x 64 a block. Each score sums along d in order,
+// wherever it lies, so equal rows score equally.
 #include "tile.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {

@@ -5,7 +5,8 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 256;
 
-__global__ void __launch_bounds__(kThreads) sortKeysKernel(const float* input, uint32_t* keys, uint32_t* indices, SortParams p) {
+__global__ void __launch_bounds__(kThreads)
+    sortKeysKernel(const float* input, uint32_t* keys, uint32_t* indices, SortParams p) {
   const uint64_t i = linearThread();
   if (i >= uint64_t(p.rows) * p.padded) return;
   const uint64_t row = i / p.padded, column = i % p.padded;

@@ -10,10 +10,10 @@ struct alignas(16) Slice {
   float at[kSlice][kTile + 4];
 };
 
-// Fills slice.at[depth][row] with element (firstRow + row, firstDepth + depth) of a matrix of rows x depth; zero outside.
-// Stored row after row, or with `transposed` depth after depth; `ld` is the stored row length.
-__device__ inline void loadSlice(Slice& slice, const float* matrix, uint64_t firstRow, uint64_t rows, uint64_t firstDepth,
-                                 uint64_t depths, uint64_t ld, bool transposed) {
+// Fills slice.at[depth][row] with element (firstRow + row, firstDepth + depth) of a matrix of rows x depth; zero
+// outside. Stored row after row, or with `transposed` depth after depth; `ld` is the stored row length.
+__device__ inline void loadSlice(Slice& slice, const float* matrix, uint64_t firstRow, uint64_t rows,
+                                 uint64_t firstDepth, uint64_t depths, uint64_t ld, bool transposed) {
   for (uint32_t e = threadIdx.x; e < kTile * kSlice; e += kTileThreads) {
     // Neighbouring threads read neighbouring addresses.
     const uint32_t row = transposed ? e % kTile : e / kSlice, depth = transposed ? e / kTile : e % kSlice;
@@ -23,8 +23,10 @@ __device__ inline void loadSlice(Slice& slice, const float* matrix, uint64_t fir
 }
 
 // f(result, a, b) for this thread's 4 x 4 results and one depth after another.
-template <class F> __device__ inline void accumulate(float (&results)[kPerThread][kPerThread], const Slice& a, const Slice& b, F f) {
-  const uint32_t row = threadIdx.x / (kTile / kPerThread) * kPerThread, column = threadIdx.x % (kTile / kPerThread) * kPerThread;
+template <class F>
+__device__ inline void accumulate(float (&results)[kPerThread][kPerThread], const Slice& a, const Slice& b, F f) {
+  const uint32_t row = threadIdx.x / (kTile / kPerThread) * kPerThread,
+                 column = threadIdx.x % (kTile / kPerThread) * kPerThread;
   for (uint32_t depth = 0; depth < kSlice; ++depth) {
     const float4 x = *reinterpret_cast<const float4*>(&a.at[depth][row]);
     const float4 y = *reinterpret_cast<const float4*>(&b.at[depth][column]);
@@ -41,7 +43,8 @@ template <class F> __device__ inline void accumulate(float (&results)[kPerThread
 template <class F>
 __device__ inline void eachResult(const float (&results)[kPerThread][kPerThread], uint64_t firstRow, uint64_t rows,
                                   uint64_t firstColumn, uint64_t columns, F f) {
-  const uint32_t row = threadIdx.x / (kTile / kPerThread) * kPerThread, column = threadIdx.x % (kTile / kPerThread) * kPerThread;
+  const uint32_t row = threadIdx.x / (kTile / kPerThread) * kPerThread,
+                 column = threadIdx.x % (kTile / kPerThread) * kPerThread;
   SWITCHYARD_UNROLL
   for (uint32_t i = 0; i < kPerThread; ++i) {
     SWITCHYARD_UNROLL

@@ -6,7 +6,8 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 constexpr uint32_t kThreads = kTopKChunk / 2;  // one pair a thread in each step
 
 __global__ void __launch_bounds__(kThreads)
-    topKChunkKernel(const void* candidates, const uint32_t* inIndices, uint32_t* outKeys, uint32_t* outIndices, TopKChunkParams p) {
+    topKChunkKernel(const void* candidates, const uint32_t* inIndices, uint32_t* outKeys, uint32_t* outIndices,
+                    TopKChunkParams p) {
   // Key above index in one word: one comparison orders by key, then by the lower index.
   __shared__ uint64_t best[kTopKChunk];
   const uint64_t block = linearBlock();

@@ -11,7 +11,8 @@ __global__ void __launch_bounds__(kThreads)
   if (i >= uint64_t(p.rows) * p.k) return;
   const uint64_t row = i / p.k;
   const uint32_t column = sorted[row * p.inStride + i % p.k];
-  values[i] = column < p.d ? input[row * p.d + column] : quietNan();  // k <= d: the guard keeps a fault from reading astray
+  // k <= d: the guard keeps a fault from reading astray
+  values[i] = column < p.d ? input[row * p.d + column] : quietNan();
   indices[i] = int32_t(column);
 }
 

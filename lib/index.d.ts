@@ -2,8 +2,12 @@
 import { EventEmitter } from 'node:events';
 
 export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int8' | 'uint8';
-/** What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where there is one). */
-export type TensorData = Float32Array | Uint16Array | Int32Array | Uint32Array | Int8Array | Uint8Array | Uint8ClampedArray;
+/**
+ * What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where
+ * there is one).
+ */
+export type TensorData =
+  Float32Array | Uint16Array | Int32Array | Uint32Array | Int8Array | Uint8Array | Uint8ClampedArray;
 export interface TensorInfo {
   shape: readonly number[];
   dtype: DType;
@@ -26,7 +30,11 @@ interface DataOf {
 
 /** Makes and checks a tensor. Plain (nested) arrays of numbers become float32, or the dtype that is given. */
 export function tensor(data: NumberArray, shape?: readonly number[]): Tensor<Float32Array>;
-export function tensor<D extends DType>(data: NumberArray, shape: readonly number[] | undefined, dtype: D): Tensor<DataOf[D]>;
+export function tensor<D extends DType>(
+  data: NumberArray,
+  shape: readonly number[] | undefined,
+  dtype: D,
+): Tensor<DataOf[D]>;
 export function tensor<Data extends TensorData>(data: Data, shape?: readonly number[], dtype?: DType): Tensor<Data>;
 
 export type Backend = 'cuda' | 'vulkan' | 'cpu';
@@ -78,7 +86,10 @@ export interface GPUCapabilities {
   /** For each backend that is not there, why. */
   problems: Partial<Record<Backend, BackendProblem>>;
 }
-/** Asks each driver in a child process of its own; one that crashes, or does not answer within `timeout` ms, is a problem listed. */
+/**
+ * Asks each driver in a child process of its own; one that crashes, or does not answer within `timeout` ms, is a
+ * problem listed.
+ */
 export function checkGPUCapabilities(options?: { timeout?: number }): Promise<GPUCapabilities>;
 
 export interface ContextOptions {
@@ -134,11 +145,19 @@ export interface Workloads {
   multiply: { inputs: Binary; params: {}; outputs: 'output' };
   divide: { inputs: Binary; params: {}; outputs: 'output' };
   scale: { inputs: Unary; params: { factor?: number; offset?: number }; outputs: 'output' };
-  activation: { inputs: Unary; params: { kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp' }; outputs: 'output' };
+  activation: {
+    inputs: Unary;
+    params: { kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp' };
+    outputs: 'output';
+  };
   reduce: { inputs: Unary; params: { kind: 'sum' | 'mean' | 'min' | 'max' | 'norm' }; outputs: 'output' };
   normalize: { inputs: Unary; params: { epsilon?: number }; outputs: 'output' };
   softmax: { inputs: Unary; params: { temperature?: number }; outputs: 'output' };
-  'layer-norm': { inputs: { input: InputTensor; gamma?: InputTensor; beta?: InputTensor }; params: { epsilon?: number }; outputs: 'output' };
+  'layer-norm': {
+    inputs: { input: InputTensor; gamma?: InputTensor; beta?: InputTensor };
+    params: { epsilon?: number };
+    outputs: 'output';
+  };
   matmul: {
     inputs: Binary;
     params: { transposeA?: boolean; transposeB?: boolean; alpha?: number; precision?: 'high' | 'fast' };
@@ -156,9 +175,17 @@ export interface Workloads {
     outputs: 'scores' | 'indices';
   };
   quantize: { inputs: Unary; params: { bits?: 8 | 4 }; outputs: 'output' | 'scales' };
-  dequantize: { inputs: { input: InputTensor; scales: InputTensor }; params: { bits?: 8 | 4; columns?: number }; outputs: 'output' };
+  dequantize: {
+    inputs: { input: InputTensor; scales: InputTensor };
+    params: { bits?: 8 | 4; columns?: number };
+    outputs: 'output';
+  };
   'pca-fit': { inputs: Unary; params: { components: number }; outputs: 'mean' | 'components' | 'explainedVariance' };
-  'pca-transform': { inputs: { input: InputTensor; mean: InputTensor; components: InputTensor }; params: {}; outputs: 'output' };
+  'pca-transform': {
+    inputs: { input: InputTensor; mean: InputTensor; components: InputTensor };
+    params: {};
+    outputs: 'output';
+  };
   pagerank: {
     inputs: { rowOffsets: InputTensor; columns: InputTensor; weights?: InputTensor };
     params: { damping?: number; tolerance?: number; maxIterations?: number };
@@ -166,11 +193,25 @@ export interface Workloads {
   };
   'force-layout': {
     inputs: { rowOffsets: InputTensor; columns: InputTensor; weights?: InputTensor; positions?: InputTensor };
-    /** `step`: the share of each step taken; `temperature`: the farthest a node goes at first, as a share of the graph's side, cooling over a call's iterations. */
-    params: { iterations?: number; step?: number; temperature?: number; repulsion?: number; gravity?: number; seed?: number };
+    /**
+     * `step`: the share of each step taken; `temperature`: the farthest a node goes at first, as a share of the graph's
+     * side, cooling over a call's iterations.
+     */
+    params: {
+      iterations?: number;
+      step?: number;
+      temperature?: number;
+      repulsion?: number;
+      gravity?: number;
+      seed?: number;
+    };
     outputs: 'positions' | 'movement';
   };
-  'evidence-timeline': { inputs: { evidence: InputTensor }; params: { currentTime?: number; decay?: number }; outputs: 'timeline' };
+  'evidence-timeline': {
+    inputs: { evidence: InputTensor };
+    params: { currentTime?: number; decay?: number };
+    outputs: 'timeline';
+  };
 }
 type Binary = { a: InputTensor; b: InputTensor };
 type Unary = { input: InputTensor };
@@ -189,7 +230,9 @@ export type GraphNode = {
     outputs: { [K in Workloads[T]['outputs']]?: string };
   } & ParamsOf<T>;
 }[WorkloadType];
-/** Nodes in any order; names lead from the inputs over the nodes to the outputs. Intermediates never leave the device. */
+/**
+ * Nodes in any order; names lead from the inputs over the nodes to the outputs. Intermediates never leave the device.
+ */
 export interface GraphWorkload<Output extends string = string> {
   type: 'graph';
   inputs: Record<string, InputTensor>;
@@ -200,15 +243,24 @@ export interface GraphWorkload<Output extends string = string> {
 
 // ---- Programs
 
-/** A source as text, or the file it is in: with ENABLE_GPU_HOT_RELOAD a manager compiles it again whenever the file changes. */
+/**
+ * A source as text, or the file it is in: with ENABLE_GPU_HOT_RELOAD a manager compiles it again whenever the file
+ * changes.
+ */
 export type Source<Text = string> = Text | { file: string };
-/** A kernel's sources: GLSL (`#version 450`) or SPIR-V for Vulkan, CUDA C++ for CUDA, or one of each. At most 1 MiB each. */
+/**
+ * A kernel's sources: GLSL (`#version 450`) or SPIR-V for Vulkan, CUDA C++ for CUDA, or one of each. At most 1 MiB
+ * each.
+ */
 export interface KernelOptions {
   name: string;
   glsl?: Source;
   /** Instead of glsl: the words of a module. */
   spirv?: Source<Uint8Array | Uint32Array>;
-  /** CUDA C++, whose entry is the `__global__` function called `name`, or the only one. Its accesses are not checked against bounds: trusted code only. */
+  /**
+   * CUDA C++, whose entry is the `__global__` function called `name`, or the only one. Its accesses are not checked
+   * against bounds: trusted code only.
+   */
   cuda?: Source;
   /** With cuda (required): what its parameters are called, in order. With spirv: what its buffers are called. */
   bindings?: readonly string[];
@@ -265,14 +317,24 @@ export class Kernel {
 export interface Shader extends Program {}
 export class Shader {
   private constructor();
-  readonly attributes: readonly { readonly name: string; readonly scalar: ProgramScalar; readonly rows: number; readonly columns: number }[];
+  readonly attributes: readonly {
+    readonly name: string;
+    readonly scalar: ProgramScalar;
+    readonly rows: number;
+    readonly columns: number;
+  }[];
 }
-/** Scalars as numbers (bool: true, false); vectors, matrices column by column, and arrays with exactly their number of values. */
-export type ParamValue = number | boolean | readonly number[] | readonly boolean[] | Float32Array | Float64Array | Int32Array | Uint32Array;
+/**
+ * Scalars as numbers (bool: true, false); vectors, matrices column by column, and arrays with exactly their number of
+ * values.
+ */
+export type ParamValue =
+  number | boolean | readonly number[] | readonly boolean[] | Float32Array | Float64Array | Int32Array | Uint32Array;
 
 /**
- * One run of a kernel. A binding that stands in both inputs and outputs starts as the input and comes back as the output; the input itself
- * is never written. Outputs start as zeros unless the kernel declares them `writeonly`. At most 8 inputs and 8 outputs.
+ * One run of a kernel. A binding that stands in both inputs and outputs starts as the input and comes back as the
+ * output; the input itself is never written. Outputs start as zeros unless the kernel declares them `writeonly`. At
+ * most 8 inputs and 8 outputs.
  */
 export interface KernelWorkload<Output extends string = string> {
   type: 'kernel';
@@ -303,11 +365,14 @@ export interface ShaderWorkload {
   /** Storage buffers, by name. */
   inputs?: Record<string, InputTensor>;
   /**
-   * Values, and pictures for samplers: [height, width] or [height, width, channels] of uint8 or float32, sampled with `filter`
-   * ('linear' when left out), rows in the order of their second texture coordinate.
+   * Values, and pictures for samplers: [height, width] or [height, width, channels] of uint8 or float32, sampled with
+   * `filter` ('linear' when left out), rows in the order of their second texture coordinate.
    */
   uniforms?: Record<string, ParamValue | (InputTensor & { filter?: 'linear' | 'nearest' })>;
-  /** 'alpha' when left out: colours are not multiplied by their alpha; 'premultiplied': they are; 'additive': colour times alpha is added. */
+  /**
+   * 'alpha' when left out: colours are not multiplied by their alpha; 'premultiplied': they are; 'additive': colour
+   * times alpha is added.
+   */
   blend?: 'none' | 'alpha' | 'additive' | 'premultiplied';
   /** Red, green, blue and alpha from 0 to 1; transparent black when left out. */
   background?: readonly number[];
@@ -350,10 +415,17 @@ export interface Frame {
   dropped: number;
   timings: Timings;
 }
-/** A workload whose time the stream sets: of a scene its `time`, of a shader the uniform `u_time` or `time`; or a function that makes each frame's. */
-export type StreamedWorkload = SceneWorkload | ShaderWorkload | ((time: number, frame: number) => SceneWorkload | ShaderWorkload);
+/**
+ * A workload whose time the stream sets: of a scene its `time`, of a shader the uniform `u_time` or `time`; or a
+ * function that makes each frame's.
+ */
+export type StreamedWorkload =
+  SceneWorkload | ShaderWorkload | ((time: number, frame: number) => SceneWorkload | ShaderWorkload);
 
-/** An image, uint8 [height, width, 4] (or 3, 1, or no channels), as a PNG file. Needs the package `sharp` (ERR_UNSUPPORTED without it). */
+/**
+ * An image, uint8 [height, width, 4] (or 3, 1, or no channels), as a PNG file. Needs the package `sharp`
+ * (ERR_UNSUPPORTED without it).
+ */
 export function encodePNG(image: Tensor): Promise<Buffer>;
 
 /** A lane of execution on a device. Made by createContext(). */
@@ -367,7 +439,10 @@ export class GPUContext {
   readonly lost: boolean;
   /** Bytes of device memory. */
   readonly memoryUsage: MemoryUsage;
-  run<T extends WorkloadType>(workload: Workload<T> & { type: T }, options?: RunOptions): Promise<RunResult<Workloads[T]['outputs']>>;
+  run<T extends WorkloadType>(
+    workload: Workload<T> & { type: T },
+    options?: RunOptions,
+  ): Promise<RunResult<Workloads[T]['outputs']>>;
   run<Output extends string>(graph: GraphWorkload<Output>, options?: RunOptions): Promise<RunResult<Output>>;
   run<Output extends string>(workload: KernelWorkload<Output>, options?: RunOptions): Promise<RunResult<Output>>;
   run(workload: ShaderWorkload | SceneWorkload, options?: RunOptions): Promise<RunResult<'image'>>;
@@ -382,7 +457,10 @@ export class GPUContext {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A tensor that stays on its device. Made by GPUContext.upload(); gone when released, collected, or its context is closed. */
+/**
+ * A tensor that stays on its device. Made by GPUContext.upload(); gone when released, collected, or its context is
+ * closed.
+ */
 export class DeviceTensor {
   private constructor();
   readonly shape: readonly number[];
@@ -578,12 +656,16 @@ export interface ClusterHealth {
 
 /** Durations in ms, memory in MB, rates in per cent. */
 export interface ManagerEvents {
-  'context-switch': [event: { from: string | null; to: string; workerId: number; contextType: Backend; duration: number }];
-  'workload-completed': [event: { workloadId: string; type: string; context: string; duration: number; memoryUsage: number }];
+  'context-switch': [
+    event: { from: string | null; to: string; workerId: number; contextType: Backend; duration: number },
+  ];
+  'workload-completed': [
+    event: { workloadId: string; type: string; context: string; duration: number; memoryUsage: number },
+  ];
   'workload-failed': [event: { workloadId?: string; type?: string; code: ErrorCode; message: string }];
   /**
-   * In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in the cluster. In every
-   * manager that has one of a watched source: it was swapped for a new one.
+   * In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in
+   * the cluster. In every manager that has one of a watched source: it was swapped for a new one.
    */
   'shader-compiled': [event: { name: string; compilationTime: number; cacheHitRate: number; memoryUsage: number }];
   /** A watched source was changed and does not compile: the program stays as it was. */
@@ -591,11 +673,15 @@ export interface ManagerEvents {
   'worker-ready': [event: { workerId: number; pid: number; contexts: string[] }];
   'worker-lost': [event: { workerId: number; pid: number; reason: string }];
   'context-lost': [event: { contextId: string; workerId: number; message: string }];
-  'memory-pressure': [event: { contextId: string; workerId: number; memoryUsage: number; memoryLimit: number; utilization: number }];
+  'memory-pressure': [
+    event: { contextId: string; workerId: number; memoryUsage: number; memoryLimit: number; utilization: number },
+  ];
   'queue-full': [event: { retryAfter: number }];
 }
 
-type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : S;
+type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S;
 type Maybe = InputTensor | null | undefined;
 /** A workload's inputs one after the other. */
 type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends Binary
@@ -603,14 +689,15 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends Binary
   : T extends 'layer-norm'
     ? [input: InputTensor, gamma: Maybe, beta: Maybe] | [input: InputTensor, gamma: InputTensor] | [input: InputTensor]
     : T extends 'attention'
-      ? [query: InputTensor, key: InputTensor, value: InputTensor, mask: Maybe] | [query: InputTensor, key: InputTensor, value: InputTensor]
+      ? | [query: InputTensor, key: InputTensor, value: InputTensor, mask: Maybe]
+        | [query: InputTensor, key: InputTensor, value: InputTensor]
       : T extends 'pagerank'
-        ? [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe] | [rowOffsets: InputTensor, columns: InputTensor]
+        ? | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe]
+          | [rowOffsets: InputTensor, columns: InputTensor]
         : T extends 'force-layout'
-          ?
-              | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe, positions: Maybe]
-              | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe]
-              | [rowOffsets: InputTensor, columns: InputTensor]
+          ? | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe, positions: Maybe]
+            | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe]
+            | [rowOffsets: InputTensor, columns: InputTensor]
           : T extends 'similarity-search'
             ? [queries: InputTensor, base: InputTensor]
             : T extends 'dequantize'
@@ -633,10 +720,18 @@ interface Op<T extends WorkloadType> {
   (inputs: Workloads[T]['inputs'], ...rest: OpRest<T>): Promise<OpResult<T>>;
 }
 interface AttentionWithWeights {
-  (query: InputTensor, key: InputTensor, value: InputTensor, params: Workloads['attention']['params'] & { returnWeights: true }, options?: JobOptions):
-    Promise<Record<'output' | 'weights', Tensor>>;
-  (inputs: Workloads['attention']['inputs'], params: Workloads['attention']['params'] & { returnWeights: true }, options?: JobOptions):
-    Promise<Record<'output' | 'weights', Tensor>>;
+  (
+    query: InputTensor,
+    key: InputTensor,
+    value: InputTensor,
+    params: Workloads['attention']['params'] & { returnWeights: true },
+    options?: JobOptions,
+  ): Promise<Record<'output' | 'weights', Tensor>>;
+  (
+    inputs: Workloads['attention']['inputs'],
+    params: Workloads['attention']['params'] & { returnWeights: true },
+    options?: JobOptions,
+  ): Promise<Record<'output' | 'weights', Tensor>>;
 }
 /** The built-in workloads as functions: ops.matmul(a, b, params, options), or ops.matmul({ a, b }, params, options). */
 export type Ops = {
@@ -650,16 +745,29 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
   readonly ready: Promise<void>;
   readonly role: 'undecided' | 'primary' | 'worker' | 'lone';
   readonly ops: Ops;
-  executeWorkload<T extends WorkloadType>(workload: Workload<T> & { type: T }, options?: JobOptions): Promise<GPUResult<Workloads[T]['outputs']>>;
-  executeWorkload<Output extends string>(graph: GraphWorkload<Output>, options?: JobOptions): Promise<GPUResult<Output>>;
-  executeWorkload<Output extends string>(workload: KernelWorkload<Output>, options?: JobOptions): Promise<GPUResult<Output>>;
+  executeWorkload<T extends WorkloadType>(
+    workload: Workload<T> & { type: T },
+    options?: JobOptions,
+  ): Promise<GPUResult<Workloads[T]['outputs']>>;
+  executeWorkload<Output extends string>(
+    graph: GraphWorkload<Output>,
+    options?: JobOptions,
+  ): Promise<GPUResult<Output>>;
+  executeWorkload<Output extends string>(
+    workload: KernelWorkload<Output>,
+    options?: JobOptions,
+  ): Promise<GPUResult<Output>>;
   executeWorkload(workload: ShaderWorkload | SceneWorkload, options?: JobOptions): Promise<GPUResult<'image'>>;
   /**
-   * Compiles a kernel once for the whole cluster, in a worker and off its event loop; the same sources again give the same Kernel.
-   * ERR_COMPILE has the compiler's `log`, `line` and `column`; ERR_WORKER_LOST: the source took two workers down.
+   * Compiles a kernel once for the whole cluster, in a worker and off its event loop; the same sources again give the
+   * same Kernel. ERR_COMPILE has the compiler's `log`, `line` and `column`; ERR_WORKER_LOST: the source took two
+   * workers down.
    */
   compileKernel(options: KernelOptions): Promise<Kernel>;
-  /** The same for drawing: Vulkan GLSL (`#version 450`) or WebGL's (GLSL ES 1.00 and 3.00), which looks as it does in a browser. */
+  /**
+   * The same for drawing: Vulkan GLSL (`#version 450`) or WebGL's (GLSL ES 1.00 and 3.00), which looks as it does in a
+   * browser.
+   */
   compileShader(name: string, vertex: Source, fragment: Source): Promise<Shader>;
   /** Frames at a rate: those that are late or not read are dropped, never queued. */
   renderStream(workload: StreamedWorkload, options?: StreamOptions): AsyncIterableIterator<Frame> & AsyncDisposable;

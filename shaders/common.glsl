@@ -1,5 +1,5 @@
-// What every kernel shares: linear indices, special values by their bits. A shader includes this, then says its group size,
-// then includes the rest: gl_WorkGroupSize is 1 where it is used before the layout.
+// What every kernel shares: linear indices, special values by their bits. A shader includes this, then says its group
+// size, then includes the rest: gl_WorkGroupSize is 1 where it is used before the layout.
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "params.h"
@@ -21,5 +21,6 @@ bool isNormal(float x) {
   return bits >= 0x00800000u && bits < 0x7F800000u;
 }
 
-// Specialization constants that the host sets from a launch's parameters (vulkan/spirv.h): 8 + w is word w of them, 16 + w tells
-// whether it is a multiple of 4; 1 is how many items a thread does, 1 where the count is not a multiple of the default.
+// Specialization constants that the host sets from a launch's parameters (vulkan/spirv.h): 8 + w is word w of them, 16
+// + w tells whether it is a multiple of 4; 1 is how many items a thread does, 1 where the count is not a multiple of
+// the default.

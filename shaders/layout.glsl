@@ -10,7 +10,8 @@ float ofOrder(uint key) { return uintBitsToFloat((key & 0x80000000u) != 0u ? key
 
 uint listAt(uint node) { return kLayoutMoved + p.n + node; }
 uint pullAt(uint node) { return kLayoutMoved + 2u * p.n + 2u * node; }
-uint cellAt(uint cell) { return kLayoutMoved + 4u * p.n + 5u * cell; }  // count, list, and of the nodes past the cap: mass, mass * x, mass * y
+// count, list, and of the nodes past the cap: mass, mass * x, mass * y
+uint cellAt(uint cell) { return kLayoutMoved + 4u * p.n + 5u * cell; }
 
 uint cellsAbove(uint level) { return ((1u << (2u * level)) - (1u << (2u * kLayoutTop))) / 3u; }
 uint cellsOf(uint level) { return 1u << (2u * level); }

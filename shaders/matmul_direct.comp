@@ -1,7 +1,7 @@
 #version 450
-// The matrix product for software drivers: a group is one subgroup, a thread holds kTileRows x 4 of out in registers, and
-// nothing goes through shared memory. A load costs these drivers a turn for every lane, whatever its width, so all are vec4,
-// and lanes load different parts of a, which broadcasts then share.
+// The matrix product for software drivers: a group is one subgroup, a thread holds kTileRows x 4 of out in registers,
+// and nothing goes through shared memory. A load costs these drivers a turn for every lane, whatever its width, so all
+// are vec4, and lanes load different parts of a, which broadcasts then share.
 #extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
@@ -22,7 +22,8 @@ layout(std430, set = 0, binding = 2) buffer Out4 { vec4 outp4[]; };
 #define W gl_WorkGroupSize.x
 const uint kSlots = (kRows + W - 1u) / W;  // vec4s of a that a lane loads in a step
 
-// Quad q of the kRows x 4 piece of a at (row, k): four k of row q, or, where a is transposed, four rows of k + q / (kRows / 4).
+// Quad q of the kRows x 4 piece of a at (row, k): four k of row q, or, where a is transposed, four rows of k + q /
+// (kRows / 4).
 vec4 quadA(uint from, uint row, uint k, uint q) {
   if (kTransposeA == 0u) {
     const uint at = from + min(row + q, p.m - 1u) * p.lda;

@@ -1,5 +1,5 @@
-// Loops over a row of p.d elements, four at a time a thread: one vec4 where rows are whole fours, else four single ones a
-// stride apart. Needs `inp` and `inp4` (one binding seen as float and as vec4) and, to write, `outp` and `outp4`.
+// Loops over a row of p.d elements, four at a time a thread: one vec4 where rows are whole fours, else four single ones
+// a stride apart. Needs `inp` and `inp4` (one binding seen as float and as vec4) and, to write, `outp` and `outp4`.
 // Software drivers cut a thread off after 65,535 turns of its loops, all together: long rows get a large group, and
 // turns that each do more.
 #define W gl_WorkGroupSize.x

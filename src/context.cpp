@@ -30,7 +30,8 @@ std::shared_ptr<Context> Context::create(std::shared_ptr<Device> device, const C
 }
 
 Context::Context(std::shared_ptr<Device> device, const ContextOptions& options)
-    : device_(std::move(device)), arena_(std::make_shared<Arena>(device_, options.memoryLimitBytes)),
+    : device_(std::move(device)),
+      arena_(std::make_shared<Arena>(device_, options.memoryLimitBytes)),
       programs_(options.programs) {
   queue_ = device_->createQueue({options.threads});
   if (device_->info.backend == Backend::Cpu) inlineQueue_ = device_->createQueue({1});

@@ -26,7 +26,8 @@ BufferView bindInput(Device& device, Job::Running& running, const TensorArg& inp
   return view;
 }
 
-// Results go straight into host memory where the device can. GPU kernels write whole words, so a ragged end needs a block.
+// Results go straight into host memory where the device can. GPU kernels write whole words, so a ragged end needs a
+// block.
 BufferView bindOutput(Device& device, Job::Running& running, std::byte* host, uint64_t bytes) {
   bool inPlace = device.info.backend == Backend::Cpu || bytes % 4 == 0;
   if (inPlace)
@@ -57,8 +58,9 @@ void Context::record(Job& job, Queue& queue) {
     for (size_t i = 0; i < job.inputs.size(); ++i) {
       const TensorArg& input = job.inputs[i];
       if (input.device && input.device->device != device_)
-        throw Error(Code::InvalidArgument, "a device tensor lies on " + input.device->device->info.id + ", but the job runs on " +
-                                               device_->info.id + ": read it back, or upload it there");
+        throw Error(Code::InvalidArgument, "a device tensor lies on " + input.device->device->info.id +
+                                               ", but the job runs on " + device_->info.id +
+                                               ": read it back, or upload it there");
       inputs.push_back(needsView(i) ? bindInput(*device_, *running, input) : BufferView{});
     }
     if (job.kind == Job::Kind::Upload) {
@@ -106,8 +108,10 @@ void Context::record(Job& job, Queue& queue) {
       for (size_t i = 0; i < job.inputs.size(); ++i) running->call.inputs[i] = valueOf(i);
       running->call.params = job.params;
       running->call.outputCount = job.outputSpecs.size();
-      if (any) running->task = job.workload->record(running->recorder, running->call);
-      else running->recorded = true;
+      if (any)
+        running->task = job.workload->record(running->recorder, running->call);
+      else
+        running->recorded = true;
     }
     running->uploadMs = millisecondsSince(start);
   }
@@ -224,7 +228,8 @@ void Context::submitBatch(std::vector<JobPtr> jobs) {
     ++submissions_;
   }
   try {
-    queue_->submit([this, jobs](std::exception_ptr error, const QueueTimings& timings) { onFinished(jobs, error, timings); });
+    queue_->submit(
+        [this, jobs](std::exception_ptr error, const QueueTimings& timings) { onFinished(jobs, error, timings); });
   } catch (...) {
     queue_->discard();
     onFinished(jobs, std::current_exception(), {});
@@ -237,8 +242,7 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
       std::rethrow_exception(error);
     } catch (const Error& e) {
       if (e.code == Code::DeviceLost) lose(error);
-    } catch (...) {
-    }
+    } catch (...) {}
   }
   std::vector<JobPtr> finished;
   {

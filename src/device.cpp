@@ -30,11 +30,14 @@ const char* kernelName(Kernel kernel) noexcept {
   return kNames[static_cast<int>(kernel)];
 }
 
-void Queue::launch(const std::shared_ptr<const Program>&, Extent, std::span<const ProgramView>, std::span<const std::byte>) {
+void Queue::launch(const std::shared_ptr<const Program>&, Extent, std::span<const ProgramView>,
+                   std::span<const std::byte>) {
   throw Error(Code::Unsupported, "this device runs no programs of users");
 }
 
-void Queue::draw(const Picture&, std::span<const Draw>) { throw Error(Code::Unsupported, "this device draws no pictures"); }
+void Queue::draw(const Picture&, std::span<const Draw>) {
+  throw Error(Code::Unsupported, "this device draws no pictures");
+}
 
 std::shared_ptr<const Program> Device::compile(std::shared_ptr<const ProgramModule>) {
   throw Error(Code::Unsupported, "the device " + info.id + " runs no programs of users: that takes Vulkan or CUDA");
@@ -84,7 +87,8 @@ std::shared_ptr<Device> openBackend(const DeviceInfo& info) {
   for (const DeviceInfo& info : found.devices) have += (have.empty() ? "" : ", ") + info.id;
   for (const BackendProblem& problem : found.problems)
     if (id.rfind(backendName(problem.backend), 0) == 0)
-      throw Error(Code::Unsupported, "no device '" + id + "' here: " + problem.reason + " (" + problem.detail + "); " + problem.remedy);
+      throw Error(Code::Unsupported,
+                  "no device '" + id + "' here: " + problem.reason + " (" + problem.detail + "); " + problem.remedy);
   bool known = id == "auto" || id.rfind("cuda", 0) == 0 || id.rfind("vulkan", 0) == 0 || id.rfind("cpu", 0) == 0;
   throw Error(known ? Code::Unsupported : Code::InvalidArgument, "no device '" + id + "' here; there are: " + have);
 }
@@ -119,8 +123,8 @@ void keepDriverLoaded(const Device& device) {
 }
 
 std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options) {
-  // Weak: nothing static owns a device, so leaving the process destroys none behind a driver's back. A lock for each: a driver that
-  // takes its time, or hangs, holds up nobody who wants another device.
+  // Weak: nothing static owns a device, so leaving the process destroys none behind a driver's back. A lock for each: a
+  // driver that takes its time, or hangs, holds up nobody who wants another device.
   struct Slot {
     std::mutex mutex;
     std::weak_ptr<Device> device;

@@ -17,8 +17,8 @@ namespace switchyard {
 
 enum class Backend : uint8_t { Cuda, Vulkan, Cpu };
 enum class DeviceType : uint8_t { Discrete, Integrated, Virtual, Cpu };
-const char* backendName(Backend backend) noexcept;       // "cuda", "vulkan", "cpu"
-const char* deviceTypeName(DeviceType type) noexcept;    // "discrete", ...
+const char* backendName(Backend backend) noexcept;     // "cuda", "vulkan", "cpu"
+const char* deviceTypeName(DeviceType type) noexcept;  // "discrete", ...
 
 struct DeviceFeatures {
   bool float16 = false, int8 = false, subgroups = false, cooperativeMatrix = false;
@@ -40,9 +40,9 @@ struct DeviceInfo {
   uint32_t computeUnits = 0;
   uint32_t computeCapability = 0;  // CUDA: 90 for 9.0
   DeviceFeatures features;
-  uint64_t maxViewBytes = ~0ull;   // the largest range one binding may cover; larger buffers are bound in pieces
-  uint32_t viewAlignment = 16;     // offsets of bound views are multiples of this
-  std::string warning;             // empty, or what a user should know
+  uint64_t maxViewBytes = ~0ull;  // the largest range one binding may cover; larger buffers are bound in pieces
+  uint32_t viewAlignment = 16;    // offsets of bound views are multiples of this
+  std::string warning;            // empty, or what a user should know
 };
 
 // Device memory, freed by the destructor. Not to be destroyed while commands that use it are unfinished.
@@ -63,7 +63,10 @@ struct BufferView {
   uint64_t offset = 0, size = 0;
   explicit operator bool() const { return buffer != nullptr; }
   BufferView slice(uint64_t from, uint64_t bytes) const { return {buffer, offset + from, bytes}; }
-  template <class T = std::byte> T* host() const { return reinterpret_cast<T*>(buffer->host + offset); }
+  template <class T = std::byte>
+  T* host() const {
+    return reinterpret_cast<T*>(buffer->host + offset);
+  }
 };
 
 // The kernels, by name; kernels.def is their contract.
@@ -90,14 +93,16 @@ class Program {
 
 using Extent = std::array<uint32_t, 3>;
 
-// A buffer as a program sees it. The range is all it can reach: accesses past its end read zeros or something of the range, and write
-// nothing or something of the range, wherever its memory lies. The exception are CUDA kernels, whose source is trusted.
+// A buffer as a program sees it. The range is all it can reach: accesses past its end read zeros or something of the
+// range, and write nothing or something of the range, wherever its memory lies. The exception are CUDA kernels, whose
+// source is trusted.
 struct ProgramView {
   BufferView view;
   bool written = true;  // false: the program's source can't write it
 };
 
-// Values of a shader's sampled image, copied into one when they are drawn with: row-major, `channels` each, float32 or bytes that stand for 0 to 1.
+// Values of a shader's sampled image, copied into one when they are drawn with: row-major, `channels` each, float32 or
+// bytes that stand for 0 to 1.
 struct Texture {
   BufferView texels;
   uint32_t width = 0, height = 0, channels = 4;  // 1, 2 or 4
@@ -106,7 +111,8 @@ struct Texture {
 };
 
 enum class Primitive : uint8_t { Points, Lines, Triangles };
-// None: replaces; Alpha: straight alpha over; Additive: colour * alpha is added; Premultiplied: over, the colour holds its alpha already.
+// None: replaces; Alpha: straight alpha over; Additive: colour * alpha is added; Premultiplied: over, the colour holds
+// its alpha already.
 enum class Blend : uint8_t { None, Alpha, Additive, Premultiplied };
 
 struct Draw {
@@ -114,10 +120,11 @@ struct Draw {
   Primitive primitive = Primitive::Triangles;
   Blend blend = Blend::Alpha;
   uint32_t vertices = 0, instances = 1;
-  std::vector<BufferView> attributes;      // one for each of the module's, in its order; tightly packed 32-bit components for each vertex
-  std::vector<BufferView> buffers;         // one for each of its storage buffers, in its order; shaders only read them
-  std::vector<Texture> textures;           // one for each of its images, in its order
-  std::vector<std::byte> params;           // paramBytes of them
+  // one for each of the module's, in its order; tightly packed 32-bit components for each vertex
+  std::vector<BufferView> attributes;
+  std::vector<BufferView> buffers;  // one for each of its storage buffers, in its order; shaders only read them
+  std::vector<Texture> textures;    // one for each of its images, in its order
+  std::vector<std::byte> params;    // paramBytes of them
 };
 
 // What is drawn onto: RGBA8, rows from the top, width * height * 4 bytes to `out` when all is drawn.
@@ -160,14 +167,17 @@ class Queue {
   // `src` and `dst` host memory stays valid until the completion of the submission has been called. The target of an
   // upload is not in use by unfinished work of an earlier submission (a backend may write it at once).
   virtual void upload(BufferView dst, std::span<const std::byte> src) = 0;
-  virtual void download(std::span<std::byte> dst, BufferView src) = 0;   // dst is filled when the completion is called
-  virtual void copy(BufferView dst, BufferView src) = 0;                 // sizes equal; a multiple of 4 bytes
-  virtual void fill(BufferView dst, uint32_t word) = 0;                  // a multiple of 4 bytes
-  // `count` is in the kernel's unit (kernels.def). Views in the order of the kernel's contract, `params` its plain struct.
-  virtual void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) = 0;
+  virtual void download(std::span<std::byte> dst, BufferView src) = 0;  // dst is filled when the completion is called
+  virtual void copy(BufferView dst, BufferView src) = 0;                // sizes equal; a multiple of 4 bytes
+  virtual void fill(BufferView dst, uint32_t word) = 0;                 // a multiple of 4 bytes
+  // `count` is in the kernel's unit (kernels.def). Views in the order of the kernel's contract, `params` its plain
+  // struct.
+  virtual void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+                      std::span<const std::byte> params) = 0;
   virtual void matmul(const Matmul& op) = 0;  // the one place for the platform's library
   // A user's kernel: `groups` groups of its group size. One view for each of the module's bindings, in its order.
-  virtual void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params);
+  virtual void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+                      std::span<const std::byte> params);
   // Draws in order. Views that the draws read are not `out`.
   virtual void draw(const Picture& picture, std::span<const Draw> draws);
 
@@ -189,16 +199,17 @@ struct QueueOptions {
 class Device {  // safe from any thread
  public:
   virtual ~Device() = default;
-  virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;                  // throws OutOfMemory
+  virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;  // throws OutOfMemory
   // Host memory used in place where that is at least as fast as a copy (always on the CPU), else null. The range stays
   // valid for the life of the result.
   virtual std::unique_ptr<Buffer> wrap(std::span<std::byte> host) = 0;
   virtual std::unique_ptr<Queue> createQueue(const QueueOptions& options = {}) = 0;
   virtual MemoryUse memory() const = 0;
-  // May take seconds. Throws Unsupported where the device runs no programs of this kind, Compile where its driver refuses one.
+  // May take seconds. Throws Unsupported where the device runs no programs of this kind, Compile where its driver
+  // refuses one.
   virtual std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module);
-  // Has transfers from and to this host memory go without a copy in between for as long as the result lives; the range outlives it.
-  // Null where that is of no use or can't be done. May take milliseconds.
+  // Has transfers from and to this host memory go without a copy in between for as long as the result lives; the range
+  // outlives it. Null where that is of no use or can't be done. May take milliseconds.
   virtual std::shared_ptr<void> pin(std::span<std::byte>) { return nullptr; }
   // Lost, and so for good: the next openDevice() opens it anew. Some backends know before a context has noticed.
   virtual bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
@@ -215,7 +226,9 @@ class Device {  // safe from any thread
 // Why a backend is not there, and what mends it.
 struct BackendProblem {
   Backend backend;
-  std::string reason;  // 'no driver', 'driver too old', 'compute capability below 7.5', 'loader without a driver file', 'built without CUDA', ...
+  // 'no driver', 'driver too old', 'compute capability below 7.5', 'loader without a driver file', 'built without
+  // CUDA', ...
+  std::string reason;
   std::string detail;  // what exactly was found
   std::string remedy;  // what mends it
 };
@@ -230,26 +243,27 @@ struct EnumerateOptions {
 };
 
 Enumeration enumerateDevices(const EnumerateOptions& options = {});
-// A device is opened once a process and kept while anyone holds it; one that was lost is left to those who hold it, and opened anew.
-// `id` is "auto", a backend ("cuda") or a device ("vulkan:0").
+// A device is opened once a process and kept while anyone holds it; one that was lost is left to those who hold it, and
+// opened anew. `id` is "auto", a backend ("cuda") or a device ("vulkan:0").
 std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions& options = {});
-// From now on the driver of an open device stays loaded. To unload it on another thread while exit() walks through the exit handlers,
-// to which drivers add their own, is a crash: a host whose devices may be closed that late calls this for each it opens.
+// From now on the driver of an open device stays loaded. To unload it on another thread while exit() walks through the
+// exit handlers, to which drivers add their own, is a crash: a host whose devices may be closed that late calls this
+// for each it opens.
 void keepDriverLoaded(const Device& device);
 
 // What each backend's folder exports; device.cpp alone calls these, inside the only #ifdef of a backend.
 namespace cpu {
 void enumerate(Enumeration& into);
 std::shared_ptr<Device> open(const DeviceInfo& info);
-}
+}  // namespace cpu
 namespace vulkan {
-void enumerate(Enumeration& into);   // info.type == Cpu marks a software driver
+void enumerate(Enumeration& into);  // info.type == Cpu marks a software driver
 std::shared_ptr<Device> open(const DeviceInfo& info);
 void keepDriversLoaded();
-}
+}  // namespace vulkan
 namespace cuda {
 void enumerate(Enumeration& into);
 std::shared_ptr<Device> open(const DeviceInfo& info);
-}
+}  // namespace cuda
 
 }  // namespace switchyard

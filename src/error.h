@@ -7,8 +7,18 @@
 namespace switchyard {
 
 enum class Code : int {
-  InvalidArgument, UnknownWorkload, Unsupported, OutOfMemory, DeviceLost, Compile,
-  Timeout, Canceled, QueueFull, WorkerLost, Closed, Internal,
+  InvalidArgument,
+  UnknownWorkload,
+  Unsupported,
+  OutOfMemory,
+  DeviceLost,
+  Compile,
+  Timeout,
+  Canceled,
+  QueueFull,
+  WorkerLost,
+  Closed,
+  Internal,
 };
 
 // "ERR_INVALID_ARGUMENT" and so on: the strings of the public interface.
@@ -19,8 +29,8 @@ class Error : public std::runtime_error {
   Error(Code code, const std::string& text, std::string log = {}, uint32_t line = 0, uint32_t column = 0)
       : std::runtime_error(text), code(code), log(std::move(log)), line(line), column(column) {}
   const Code code;
-  const std::string log;            // a compiler's output, for Code::Compile
-  const uint32_t line, column;      // where it points to, from 1; 0: nowhere
+  const std::string log;        // a compiler's output, for Code::Compile
+  const uint32_t line, column;  // where it points to, from 1; 0: nowhere
 };
 
 }  // namespace switchyard

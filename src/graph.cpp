@@ -37,7 +37,8 @@ Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values) {
     for (size_t i = 0; i < kMaxTensors; ++i) {
       if (node.outputs[i] < 0) continue;
       if (i >= call.outputCount)
-        throw Error(Code::InvalidArgument, nodeName(graph, n) + " has no output '" + node.workload->info.outputs[i] + "' with these parameters");
+        throw Error(Code::InvalidArgument, nodeName(graph, n) + " has no output '" + node.workload->info.outputs[i] +
+                                               "' with these parameters");
       values[node.outputs[i]] = call.outputs[i].spec;
     }
   }
@@ -72,8 +73,10 @@ Task recordGraph(Recorder& recorder, const Graph& graph, std::vector<Value>& val
         output.view = values[value].view;  // an output of the graph: its memory is there
       } else if (bytes) {
         output.view = recorder.scratch(bytes);
-        if (value >= 0) ours[value] = true;
-        else unnamed.push_back(output.view);
+        if (value >= 0)
+          ours[value] = true;
+        else
+          unnamed.push_back(output.view);
       }
       if (value >= 0) values[value] = output;
     }

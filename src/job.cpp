@@ -11,8 +11,9 @@ void checkInto(const std::vector<OutputTarget>& into, const std::vector<TensorSp
   if (into.size() != specs.size()) throw Error(Code::InvalidArgument, "'into' must name every output or none");
   for (size_t i = 0; i < specs.size(); ++i)
     if (into[i].data && into[i].bytes != specs[i].bytes())
-      throw Error(Code::InvalidArgument, "output " + std::to_string(i) + " has shape " + specs[i].shape.text() + " and takes " +
-                                             std::to_string(specs[i].bytes()) + " bytes, but its 'into' target has " + std::to_string(into[i].bytes));
+      throw Error(Code::InvalidArgument, "output " + std::to_string(i) + " has shape " + specs[i].shape.text() +
+                                             " and takes " + std::to_string(specs[i].bytes()) +
+                                             " bytes, but its 'into' target has " + std::to_string(into[i].bytes));
 }
 
 void checkGraphOutputs(const Graph& graph) {
@@ -30,9 +31,7 @@ void checkGraphOutputs(const Graph& graph) {
 void Job::prepare() {
   outputSpecs.clear();
   switch (kind) {
-    case Kind::Upload:
-      cost = {0, static_cast<double>(inputs.at(0).spec.bytes())};
-      return;
+    case Kind::Upload: cost = {0, static_cast<double>(inputs.at(0).spec.bytes())}; return;
     case Kind::Read:
       outputSpecs.push_back(inputs.at(0).spec);
       cost = {0, static_cast<double>(inputs[0].spec.bytes())};

@@ -32,7 +32,7 @@ class DeviceTensor {
 // Host bytes or a tensor on the device.
 struct TensorArg {
   TensorSpec spec;
-  const std::byte* host = nullptr;              // spec.bytes() of them, unchanged until the job is done
+  const std::byte* host = nullptr;  // spec.bytes() of them, unchanged until the job is done
   std::shared_ptr<DeviceTensor> device;
   bool present = false;
 };
@@ -47,13 +47,13 @@ struct GraphNode {
   const Workload* workload = nullptr;
   std::array<int, kMaxTensors> inputs = noValues();   // value numbers, -1 absent
   std::array<int, kMaxTensors> outputs = noValues();  // value numbers, -1 not named
-  std::array<double, kMaxParams> params{};               // NaN: not given
-  int label = -1;                                        // what messages call it; -1: its place in the graph
+  std::array<double, kMaxParams> params{};            // NaN: not given
+  int label = -1;                                     // what messages call it; -1: its place in the graph
 };
 struct Graph {
   std::vector<GraphNode> nodes;  // in an order in which every input is made before it is used
   size_t inputCount = 0, valueCount = 0;
-  std::vector<int> outputs;      // value numbers
+  std::vector<int> outputs;  // value numbers
 };
 
 struct JobTimings {  // milliseconds
@@ -73,14 +73,17 @@ class Job {
   // What to do. Fill, call prepare() once, then hand to Context::submit.
   Kind kind = Kind::Workload;
   const Workload* workload = nullptr;
-  std::shared_ptr<const ProgramWorkload> program;         // `workload` where it is a program's (program/run.h), else null
-  std::vector<TensorArg> inputs;                   // in the workload's (or graph's) order; Upload and Read: one
-  std::array<double, kMaxParams> params{};         // NaN: not given
+  // `workload` where it is a program's (program/run.h), else null
+  std::shared_ptr<const ProgramWorkload> program;
+  std::vector<TensorArg> inputs;            // in the workload's (or graph's) order; Upload and Read: one
+  std::array<double, kMaxParams> params{};  // NaN: not given
   std::unique_ptr<Graph> graph;
-  std::vector<OutputTarget> into;                  // empty, or one for each output
-  // Called exactly once, on a thread of the core (or inside submit/runInline), when nothing of the job's memory is in use any more.
+  std::vector<OutputTarget> into;  // empty, or one for each output
+  // Called exactly once, on a thread of the core (or inside submit/runInline), when nothing of the job's memory is in
+  // use any more.
   Done done;
-  std::function<void()> begun;  // called when its first command is about to be recorded; may be called again for a second try
+  // called when its first command is about to be recorded; may be called again for a second try
+  std::function<void()> begun;
 
   // Checks everything that can be known without a device and fills outputSpecs and cost. Throws InvalidArgument.
   void prepare();
@@ -93,8 +96,8 @@ class Job {
   JobTimings timings;
   Cost cost;
 
-  // Stops the job as early as it can be: at once when queued, at the next tile or launch when running. done() then gets Canceled
-  // (or a result, if that came first). Any thread.
+  // Stops the job as early as it can be: at once when queued, at the next tile or launch when running. done() then gets
+  // Canceled (or a result, if that came first). Any thread.
   void requestStop() { stop.store(true, std::memory_order_relaxed); }
   std::atomic<bool> stop{false};
 

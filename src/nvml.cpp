@@ -1,4 +1,5 @@
-// NVML through dlopen, with its few declarations written out: neither a header nor a library of the toolkit is needed to build.
+// NVML through dlopen, with its few declarations written out: neither a header nor a library of the toolkit is needed
+// to build.
 #include "nvml.h"
 
 #include <dlfcn.h>
@@ -45,7 +46,8 @@ std::optional<Nvml> load() {
   return nvml;
 }
 
-// Vulkan gives the bare digits, CUDA a prefix which is the same for a whole card and a MIG slice. NVML tells them apart.
+// Vulkan gives the bare digits, CUDA a prefix which is the same for a whole card and a MIG slice. NVML tells them
+// apart.
 Card findCard(const Nvml& nvml, const std::string& uuid) {
   const std::string digits = uuid.starts_with("GPU-") || uuid.starts_with("MIG-") ? uuid.substr(4) : uuid;
   for (const char* prefix : {"GPU-", "MIG-"}) {

@@ -11,9 +11,9 @@ struct CardUse {
   uint64_t usedBytes, totalBytes;
 };
 
-// `uuid` as DeviceInfo has it, with or without "GPU-". Nothing where the library or the card is missing, or the card was lost.
-// The first call loads and starts the library, which may take a second, and others a millisecond: not for a JavaScript thread,
-// and not for a process that has no business with the card.
+// `uuid` as DeviceInfo has it, with or without "GPU-". Nothing where the library or the card is missing, or the card
+// was lost. The first call loads and starts the library, which may take a second, and others a millisecond: not for a
+// JavaScript thread, and not for a process that has no business with the card.
 std::optional<CardUse> readCard(const std::string& uuid);
 
 }  // namespace switchyard

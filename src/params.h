@@ -45,43 +45,168 @@ typedef uint32_t uint;
 #define kMetricDot 1
 #define kMetricL2 2
 
-SY_STRUCT(BinaryParams) { uint count; uint op; uint broadcast; uint d; };
-SY_STRUCT(ScaleParams) { uint count; float factor; float offset; };
-SY_STRUCT(ActivationParams) { uint count; uint kind; };
-SY_STRUCT(CastParams) { uint n; uint toFloat16; };  // n elements
-SY_STRUCT(ReduceParams) { uint rows; uint d; uint kind; };
-SY_STRUCT(NormalizeParams) { uint rows; uint d; float epsilon; };
-SY_STRUCT(SoftmaxParams) { uint rows; uint d; float inverseTemperature; };
-SY_STRUCT(LayerNormParams) { uint rows; uint d; float epsilon; uint hasGamma; uint hasBeta; };
-SY_STRUCT(QuantizeParams) { uint rows; uint d; uint bits; uint rowBytes; };
-SY_STRUCT(TimelineParams) { uint rows; float currentTime; float decay; };
-SY_STRUCT(MaskedSoftmaxParams) { uint rows; uint t; uint s; uint firstRow; uint causal; uint hasMask; };
-SY_STRUCT(AttentionParams) { uint h; uint s; uint t; uint d; uint e; float scale; uint causal; uint hasMask; uint returnWeights; };
-SY_STRUCT(TopKParams) { uint rows; uint d; uint k; uint largest; };
-SY_STRUCT(TopKChunkParams) { uint rows; uint d; uint k; uint chunks; uint fromValues; uint largest; };
-SY_STRUCT(SortParams) { uint rows; uint d; uint padded; uint largest; uint size; uint stride; };
-SY_STRUCT(TopKGatherParams) { uint rows; uint d; uint k; uint inStride; };
-SY_STRUCT(SearchParams) { uint q; uint n; uint d; uint metric; uint ldScores; uint firstColumn; };
-SY_STRUCT(SimilaritySearchParams) { uint q; uint n; uint d; uint k; uint metric; };
-SY_STRUCT(MeanParams) { uint rows; uint d; };
+SY_STRUCT(BinaryParams) {
+  uint count;
+  uint op;
+  uint broadcast;
+  uint d;
+};
+SY_STRUCT(ScaleParams) {
+  uint count;
+  float factor;
+  float offset;
+};
+SY_STRUCT(ActivationParams) {
+  uint count;
+  uint kind;
+};
+SY_STRUCT(CastParams) {
+  uint n;
+  uint toFloat16;
+};  // n elements
+SY_STRUCT(ReduceParams) {
+  uint rows;
+  uint d;
+  uint kind;
+};
+SY_STRUCT(NormalizeParams) {
+  uint rows;
+  uint d;
+  float epsilon;
+};
+SY_STRUCT(SoftmaxParams) {
+  uint rows;
+  uint d;
+  float inverseTemperature;
+};
+SY_STRUCT(LayerNormParams) {
+  uint rows;
+  uint d;
+  float epsilon;
+  uint hasGamma;
+  uint hasBeta;
+};
+SY_STRUCT(QuantizeParams) {
+  uint rows;
+  uint d;
+  uint bits;
+  uint rowBytes;
+};
+SY_STRUCT(TimelineParams) {
+  uint rows;
+  float currentTime;
+  float decay;
+};
+SY_STRUCT(MaskedSoftmaxParams) {
+  uint rows;
+  uint t;
+  uint s;
+  uint firstRow;
+  uint causal;
+  uint hasMask;
+};
+SY_STRUCT(AttentionParams) {
+  uint h;
+  uint s;
+  uint t;
+  uint d;
+  uint e;
+  float scale;
+  uint causal;
+  uint hasMask;
+  uint returnWeights;
+};
+SY_STRUCT(TopKParams) {
+  uint rows;
+  uint d;
+  uint k;
+  uint largest;
+};
+SY_STRUCT(TopKChunkParams) {
+  uint rows;
+  uint d;
+  uint k;
+  uint chunks;
+  uint fromValues;
+  uint largest;
+};
+SY_STRUCT(SortParams) {
+  uint rows;
+  uint d;
+  uint padded;
+  uint largest;
+  uint size;
+  uint stride;
+};
+SY_STRUCT(TopKGatherParams) {
+  uint rows;
+  uint d;
+  uint k;
+  uint inStride;
+};
+SY_STRUCT(SearchParams) {
+  uint q;
+  uint n;
+  uint d;
+  uint metric;
+  uint ldScores;
+  uint firstColumn;
+};
+SY_STRUCT(SimilaritySearchParams) {
+  uint q;
+  uint n;
+  uint d;
+  uint k;
+  uint metric;
+};
+SY_STRUCT(MeanParams) {
+  uint rows;
+  uint d;
+};
 // pagerank_step works on nodes firstNode .. firstNode + nodes; its sources and weights views begin at edge firstEdge.
-SY_STRUCT(PagerankParams) { uint n; float damping; float tolerance; uint maxIterations; uint firstNode; uint nodes; uint firstEdge; };
+SY_STRUCT(PagerankParams) {
+  uint n;
+  float damping;
+  float tolerance;
+  uint maxIterations;
+  uint firstNode;
+  uint nodes;
+  uint firstEdge;
+};
 // Device memory, not parameters: what one iteration hands the next.
-SY_STRUCT(PagerankState) { float danglingSum; float residual; uint iterations; uint done; };
+SY_STRUCT(PagerankState) {
+  float danglingSum;
+  float residual;
+  uint iterations;
+  uint done;
+};
 
-// force-layout. Levels of the grid run from kLayoutTop (8 x 8 cells) to p.level, the finest; up to kLayoutCap nodes of a cell are met one by
-// one, more as one; a thread does kLayoutRow edges of a row, and the rest of longer ones is cut up.
+// force-layout. Levels of the grid run from kLayoutTop (8 x 8 cells) to p.level, the finest; up to kLayoutCap nodes of
+// a cell are met one by one, more as one; a thread does kLayoutRow edges of a row, and the rest of longer ones is cut
+// up.
 #define kLayoutTop 3
 #define kLayoutCap 32
 #define kLayoutRow 256
 #define kLayoutFull 0xFFFFFFFFu
-// `natural` is the side of the square that nodes without edges would need; `limit` the farthest a node may go, as a share of its square or of that, whichever is larger.
+// `natural` is the side of the square that nodes without edges would need; `limit` the farthest a node may go, as a
+// share of its square or of that, whichever is larger.
 SY_STRUCT(LayoutParams) {
-  uint n; uint level; uint extras; uint hasWeights; float weightScale; float repulsion; float gravity; float step; float limit; float natural;
-  uint parity; uint from;
+  uint n;
+  uint level;
+  uint extras;
+  uint hasWeights;
+  float weightScale;
+  float repulsion;
+  float gravity;
+  float step;
+  float limit;
+  float natural;
+  uint parity;
+  uint from;
 };
-// The words of the layout's work memory: the bounds of even and odd iterations (4 each, as sortKey orders floats) and the cursor of packed nodes, then
-// how far each node went (n), the lists of the cells' nodes (n), the pull of edges (2n, fixed point), and 5 words for each finest cell.
+// The words of the layout's work memory: the bounds of even and odd iterations (4 each, as sortKey orders floats) and
+// the cursor of packed nodes, then how far each node went (n), the lists of the cells' nodes (n), the pull of edges
+// (2n, fixed point), and 5 words for each finest cell.
 #define kLayoutCursor 8
 #define kLayoutMoved 64
 

@@ -47,19 +47,23 @@ void Recorder::release(BufferView scratch) {
 void Recorder::draw(const Picture& picture, std::span<const Draw> draws) {
   throwIfStopped();
   const uint64_t pixels = uint64_t{picture.width} * picture.height;
-  uint64_t bytes = pixels * 4 * (picture.samples > 1 ? picture.samples + 1 : 1);  // what is drawn onto, and what samples become one in
+  // what is drawn onto, and what samples become one in
+  uint64_t bytes = pixels * 4 * (picture.samples > 1 ? picture.samples + 1 : 1);
   for (const Draw& draw : draws)
-    for (const Texture& texture : draw.textures) bytes += uint64_t{texture.width} * texture.height * texture.channels * (texture.isFloat ? 4 : 1);
+    for (const Texture& texture : draw.textures)
+      bytes += uint64_t{texture.width} * texture.height * texture.channels * (texture.isFloat ? 4 : 1);
   if (bytes > arena_.limitBytes())
-    throw Error(Code::OutOfMemory, "a picture of " + std::to_string(picture.width) + " x " + std::to_string(picture.height) + " with " +
-                                       std::to_string(picture.samples) + (picture.samples > 1 ? " samples a pixel" : " sample a pixel") + " and its textures take " +
-                                       std::to_string(bytes) + " bytes on the device, but the context's limit is " + std::to_string(arena_.limitBytes()) +
-                                       ": raise memoryLimit, draw it smaller" + (picture.samples > 1 ? ", or without antialias" : ""));
+    throw Error(Code::OutOfMemory,
+                "a picture of " + std::to_string(picture.width) + " x " + std::to_string(picture.height) + " with " +
+                    std::to_string(picture.samples) + (picture.samples > 1 ? " samples a pixel" : " sample a pixel") +
+                    " and its textures take " + std::to_string(bytes) +
+                    " bytes on the device, but the context's limit is " + std::to_string(arena_.limitBytes()) +
+                    ": raise memoryLimit, draw it smaller" + (picture.samples > 1 ? ", or without antialias" : ""));
   queue_.draw(picture, draws);
 }
 
-void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, const std::function<void(uint64_t, uint32_t)>& fn,
-                            uint64_t mostRows) const {
+void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes,
+                            const std::function<void(uint64_t, uint32_t)>& fn, uint64_t mostRows) const {
   uint64_t longest = 0, step = 1;
   for (uint64_t bytes : rowSizes) {
     if (bytes == 0) continue;
@@ -67,15 +71,17 @@ void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSi
     step = std::lcm(step, device_.info.viewAlignment / std::gcd<uint64_t>(bytes, device_.info.viewAlignment));
   }
   uint64_t most = 0x7FFFFFFF;  // kernels count in 32 bits
-  if (longest) most = std::min({most, device_.info.maxViewBytes / longest, (uint64_t{1} << 33) / std::max<uint64_t>(longest, 4)});
+  if (longest)
+    most = std::min({most, device_.info.maxViewBytes / longest, (uint64_t{1} << 33) / std::max<uint64_t>(longest, 4)});
   if (rows <= std::min(most, mostRows)) {
     if (rows) fn(0, static_cast<uint32_t>(rows));
     return;
   }
   uint64_t piece = std::min(most, std::max(mostRows, step)) / step * step;
   if (!piece)
-    throw Error(Code::Unsupported, "a row of " + std::to_string(longest) + " bytes can't be bound by " + device_.info.id +
-                                       ", whose longest binding is " + std::to_string(device_.info.maxViewBytes) + " bytes: use another device");
+    throw Error(Code::Unsupported, "a row of " + std::to_string(longest) + " bytes can't be bound by " +
+                                       device_.info.id + ", whose longest binding is " +
+                                       std::to_string(device_.info.maxViewBytes) + " bytes: use another device");
   for (uint64_t first = 0; first < rows; first += piece) {
     throwIfStopped();
     fn(first, static_cast<uint32_t>(std::min(piece, rows - first)));
@@ -84,8 +90,9 @@ void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSi
 
 void Recorder::requireBindable(uint64_t bytes, const char* what) const {
   if (bytes > device_.info.maxViewBytes)
-    throw Error(Code::Unsupported, std::string(what) + " takes " + std::to_string(bytes) + " bytes, but the longest binding of " +
-                                       device_.info.id + " is " + std::to_string(device_.info.maxViewBytes) + " bytes: use another device");
+    throw Error(Code::Unsupported, std::string(what) + " takes " + std::to_string(bytes) +
+                                       " bytes, but the longest binding of " + device_.info.id + " is " +
+                                       std::to_string(device_.info.maxViewBytes) + " bytes: use another device");
 }
 
 BufferView Recorder::aligned(BufferView view) {
@@ -101,7 +108,8 @@ void Recorder::cast(BufferView from, BufferView to, uint64_t elements, bool toFl
   forRowPieces((elements + 1) / 2, {4, 8}, [&](uint64_t first, uint32_t pairs) {
     uint64_t left = std::min<uint64_t>(uint64_t{pairs} * 2, elements - first * 2);
     auto bytes = [&](uint64_t pairBytes) { return left * (pairBytes / 2); };
-    launch(Kernel::cast, pairs, {from.slice(first * fromBytes, bytes(fromBytes)), to.slice(first * toBytes, bytes(toBytes))},
+    launch(Kernel::cast, pairs,
+           {from.slice(first * fromBytes, bytes(fromBytes)), to.slice(first * toBytes, bytes(toBytes))},
            CastParams{static_cast<uint32_t>(left), toFloat16});
   });
 }

@@ -34,13 +34,15 @@ class Recorder {
   // Memory for an upload: never one that an earlier command of this job may still use.
   BufferView fresh(uint64_t bytes);
   // Host memory that lives until the job is over (the source of an upload, the target of a download).
-  template <class T> std::span<T> hostMemory(size_t count) {
+  template <class T>
+  std::span<T> hostMemory(size_t count) {
     auto owner = std::make_shared<std::vector<T>>(count);
     host_.push_back(owner);
     return {owner->data(), count};
   }
 
-  template <class P> void launch(Kernel kernel, uint64_t count, std::initializer_list<BufferView> views, const P& params) {
+  template <class P>
+  void launch(Kernel kernel, uint64_t count, std::initializer_list<BufferView> views, const P& params) {
     static_assert(sizeof(P) <= 128);
     throwIfStopped();
     queue_.launch(kernel, count, {views.begin(), views.size()}, std::as_bytes(std::span(&params, 1)));
@@ -55,7 +57,8 @@ class Recorder {
     programsHeld_.push_back(programs_.get(device_, module));
     return programsHeld_.back();
   }
-  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) {
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+              std::span<const std::byte> params) {
     throwIfStopped();
     queue_.launch(program, groups, views, params);
   }
@@ -78,13 +81,14 @@ class Recorder {
 
   // float16 inputs are widened into scratch, float16 outputs narrowed from it: the kernels see float32 alone.
   BufferView floats(const Value& value);
-  BufferView floatTarget(const Value& output);               // where to write the float32 result ...
+  BufferView floatTarget(const Value& output);                // where to write the float32 result ...
   void finishTarget(const Value& output, BufferView target);  // ... and what to call when it is complete
 
-  // Calls fn(firstRow, rows) for pieces of which no view is longer than the device binds and every piece starts at an offset the device accepts (rowSizes: the byte length of a row in each view).
-  // At most mostRows a piece, as near as offsets allow, to bound the scratch it needs.
-  void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, const std::function<void(uint64_t, uint32_t)>& fn,
-                    uint64_t mostRows = 0x7FFFFFFF) const;
+  // Calls fn(firstRow, rows) for pieces of which no view is longer than the device binds and every piece starts at an
+  // offset the device accepts (rowSizes: the byte length of a row in each view). At most mostRows a piece, as near as
+  // offsets allow, to bound the scratch it needs.
+  void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes,
+                    const std::function<void(uint64_t, uint32_t)>& fn, uint64_t mostRows = 0x7FFFFFFF) const;
   // The view itself, or a copy of it in scratch when its offset is not one the device accepts.
   BufferView aligned(BufferView view);
   void releaseAligned(BufferView result, BufferView original) {

@@ -12,15 +12,17 @@ struct Job::Running {
   // Destroyed in reverse: the coroutine first, then its calls, wrapped host memory, and scratch at the end.
   Recorder recorder;
   std::vector<std::unique_ptr<Buffer>> wrapped;
-  std::vector<BufferView> outputViews;        // to be downloaded; null where the output was written in place or is empty
-  std::vector<Value> values;                  // of a graph
+  // to be downloaded; null where the output was written in place or is empty
+  std::vector<BufferView> outputViews;
+  std::vector<Value> values;  // of a graph
   Call call;
   Task task;
   bool recorded = false;  // the plan has ended: what is left is the device's
   double uploadMs = 0;
 };
 
-// Runs the nodes one after the other; intermediates get memory when they are made and give it back after their last use.
+// Runs the nodes one after the other; intermediates get memory when they are made and give it back after their last
+// use.
 Task recordGraph(Recorder& recorder, const Graph& graph, std::vector<Value>& values);
 // Specs of every value of the graph, checked node by node; throws InvalidArgument naming the node.
 Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values);

@@ -4,10 +4,10 @@
 namespace switchyard {
 
 const char* codeName(Code code) noexcept {
-  static constexpr const char* kNames[] = {
-      "ERR_INVALID_ARGUMENT", "ERR_UNKNOWN_WORKLOAD", "ERR_UNSUPPORTED", "ERR_OUT_OF_MEMORY",
-      "ERR_DEVICE_LOST",      "ERR_COMPILE",          "ERR_TIMEOUT",     "ERR_CANCELED",
-      "ERR_QUEUE_FULL",       "ERR_WORKER_LOST",      "ERR_CLOSED",      "ERR_INTERNAL"};
+  static constexpr const char* kNames[] = {"ERR_INVALID_ARGUMENT", "ERR_UNKNOWN_WORKLOAD", "ERR_UNSUPPORTED",
+                                           "ERR_OUT_OF_MEMORY",    "ERR_DEVICE_LOST",      "ERR_COMPILE",
+                                           "ERR_TIMEOUT",          "ERR_CANCELED",         "ERR_QUEUE_FULL",
+                                           "ERR_WORKER_LOST",      "ERR_CLOSED",           "ERR_INTERNAL"};
   return kNames[static_cast<int>(code)];
 }
 

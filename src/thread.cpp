@@ -11,12 +11,13 @@
 namespace switchyard {
 namespace {
 
-// Linux lets a running thread finish its slice before one that has just been woken, unless that one has the shorter slices. With
-// the same 3 ms for all, two computing threads on two cores keep an event loop waiting that long, again and again. From Linux
-// 6.12 on a thread may ask for slices of 100 us to 100 ms; before, the field is ignored.
+// Linux lets a running thread finish its slice before one that has just been woken, unless that one has the shorter
+// slices. With the same 3 ms for all, two computing threads on two cores keep an event loop waiting that long, again
+// and again. From Linux 6.12 on a thread may ask for slices of 100 us to 100 ms; before, the field is ignored.
 constexpr uint64_t kSliceNs = 20'000'000;
-// A third of the weight of the threads that answer: beside two busy compute threads on two cores an event loop gets three quarters
-// of a core when it needs it, and the 99th percentile of its delays falls by a third. Cores that nobody else wants are used in full.
+// A third of the weight of the threads that answer: beside two busy compute threads on two cores an event loop gets
+// three quarters of a core when it needs it, and the 99th percentile of its delays falls by a third. Cores that nobody
+// else wants are used in full.
 constexpr int32_t kNicer = 5, kNicest = 19;
 
 bool get(Scheduling& scheduling) noexcept {

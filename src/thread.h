@@ -18,7 +18,8 @@ struct Scheduling {
   uint64_t slice, deadline, period;
 };
 
-// While one lives, threads that are started from the thread it lives on are scheduled as compute threads: a software driver's.
+// While one lives, threads that are started from the thread it lives on are scheduled as compute threads: a software
+// driver's.
 class ComputeThreadsStart {
  public:
   ComputeThreadsStart() noexcept;

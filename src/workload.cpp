@@ -36,12 +36,14 @@ void requireRank(const Workload& workload, const Call& call, size_t input, size_
 
 void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank) {
   if (call.shape(input).rank() < rank)
-    refuse(workload, "input '" + std::string(workload.info.inputs[input].name) + "' must have at least " + std::to_string(rank) +
-                         (rank == 1 ? " axis" : " axes") + ", but its shape is " + call.shape(input).text());
+    refuse(workload, "input '" + std::string(workload.info.inputs[input].name) + "' must have at least " +
+                         std::to_string(rank) + (rank == 1 ? " axis" : " axes") + ", but its shape is " +
+                         call.shape(input).text());
 }
 
 uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what) {
-  if (value > 0x7FFFFFFF) refuse(workload, std::string(what) + " is " + std::to_string(value) + ", but can be at most 2147483647");
+  if (value > 0x7FFFFFFF)
+    refuse(workload, std::string(what) + " is " + std::to_string(value) + ", but can be at most 2147483647");
   return static_cast<uint32_t>(value);
 }
 
@@ -80,10 +82,13 @@ void checkParam(const Workload& workload, const ParamInfo& param, double& value)
   }
   bool whole = param.kind == ParamInfo::Kind::Integer;
   if (!std::isfinite(value) || (whole && value != std::floor(value)))
-    refuse(workload, name + " is " + numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number");
+    refuse(workload,
+           name + " is " + numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number");
   if (value < param.min || (param.aboveMin && value == param.min))
-    refuse(workload, name + " is " + numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") + numberText(param.min));
-  if (value > param.max) refuse(workload, name + " is " + numberText(value) + ", but must be at most " + numberText(param.max));
+    refuse(workload, name + " is " + numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") +
+                         numberText(param.min));
+  if (value > param.max)
+    refuse(workload, name + " is " + numberText(value) + ", but must be at most " + numberText(param.max));
 }
 
 }  // namespace
@@ -97,10 +102,12 @@ Cost checkCall(const Workload& workload, Call& call) {
       continue;
     }
     if (!(info.dtypes & dtypeBit(value.spec.dtype)))
-      refuse(workload, "input '" + std::string(info.name) + "' is " + dtypeName(value.spec.dtype) + ", but must be " + dtypeList(info.dtypes));
+      refuse(workload, "input '" + std::string(info.name) + "' is " + dtypeName(value.spec.dtype) + ", but must be " +
+                           dtypeList(info.dtypes));
     value.spec.elements();  // refuses overflow
   }
-  for (size_t i = 0; i < workload.info.params.size(); ++i) checkParam(workload, workload.info.params[i], call.params[i]);
+  for (size_t i = 0; i < workload.info.params.size(); ++i)
+    checkParam(workload, workload.info.params[i], call.params[i]);
   return workload.check(call);
 }
 

@@ -41,14 +41,15 @@ struct WorkloadInfo {
   std::vector<InputInfo> inputs;
   std::vector<ParamInfo> params;
   std::vector<const char*> outputs;
-  std::vector<const char*> texts = {};  // what the last input, `text`, holds: sections by 0x1e, their items by 0x1f, UTF-8
+  // what the last input, `text`, holds: sections by 0x1e, their items by 0x1f, UTF-8
+  std::vector<const char*> texts = {};
 };
 
-constexpr size_t kMaxTensors = 9;   // inputs or outputs of one workload
+constexpr size_t kMaxTensors = 9;  // inputs or outputs of one workload
 constexpr size_t kMaxParams = 16;
 
-// One tensor of a running job. `view` is where it lies on the device (16-byte aligned, dtype packed); `host` its bytes when
-// it came from host memory, else null. An optional input that was not given has present == false.
+// One tensor of a running job. `view` is where it lies on the device (16-byte aligned, dtype packed); `host` its bytes
+// when it came from host memory, else null. An optional input that was not given has present == false.
 struct Value {
   TensorSpec spec;
   BufferView view;
@@ -80,8 +81,8 @@ class Workload {
   virtual ~Workload() = default;
   const WorkloadInfo info;
 
-  // Reads inputs[].spec and params (both checked against info for presence, dtype and range), throws InvalidArgument for
-  // shapes that don't fit, and writes outputs[].spec, outputCount and may fill NaN params.
+  // Reads inputs[].spec and params (both checked against info for presence, dtype and range), throws InvalidArgument
+  // for shapes that don't fit, and writes outputs[].spec, outputCount and may fill NaN params.
   virtual Cost check(Call& call) const = 0;
   // Records the commands that fill the outputs. At least one output has elements; an empty tensor's view is null.
   // `call` outlives the task.

@@ -23,8 +23,9 @@ function describeEnd(code, signal) {
   return signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
 }
 
-// Runs to the end. options: { env, log (a file descriptor), show: 'progress' | 'all', onStep, onOutput(text), timeoutMs }.
-// 'progress' shows ninja's [n/m] lines thinned out and calls onStep() for each. Resolves to { code, signal, output, error }; never rejects.
+// Runs to the end. options: { env, log (a file descriptor), show: 'progress' | 'all', onStep, onOutput(text), timeoutMs
+// }. 'progress' shows ninja's [n/m] lines thinned out and calls onStep() for each. Resolves to { code, signal, output,
+// error }; never rejects.
 function run(command, args, options = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -83,7 +84,7 @@ function progressPrinter(onStep) {
   let wrote = false;
   const show = (line) => {
     const match = /^\[(\d+)\/(\d+)\] (.*)$/.exec(line);
-    if (!match || match[1] === '0') return;  // [0/n]: ninja looks at its own files
+    if (!match || match[1] === '0') return; // [0/n]: ninja looks at its own files
     onStep?.();
     const now = Date.now();
     if (terminal) {

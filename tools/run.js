@@ -1,4 +1,5 @@
-// Runs a script of this repository after the set-up: node tools/run.js <script> [arguments]. stdout belongs to the script.
+// Runs a script of this repository after the set-up: node tools/run.js <script> [arguments]. stdout belongs to the
+// script.
 'use strict';
 const path = require('node:path');
 const { spawn } = require('node:child_process');
@@ -18,8 +19,8 @@ if (!script) {
 setup({ targets: ['switchyard_node'] })
   .then(() => {
     const child = spawn(process.execPath, [path.join(root, script), ...args], { stdio: 'inherit' });
-    // The child decides when to end: npm passes a signal on to us, and so do we. (Not through a shell that waits for us, which
-    // would end alone: a script that is to end by signals begins with `exec` in package.json.)
+    // The child decides when to end: npm passes a signal on to us, and so do we. (Not through a shell that waits for
+    // us, which would end alone: a script that is to end by signals begins with `exec` in package.json.)
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('error', (error) => {
       say(error.message);

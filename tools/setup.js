@@ -30,7 +30,8 @@ function takeLock() {
   const attempt = (...args) => spawnSync(flock, [...args, '3'], { stdio: ['ignore', 'ignore', 'ignore', file] }).status;
   if (!flock || attempt('-n') === 0) return file;
   say('set-up: waiting for another set-up of this checkout to end');
-  if (attempt('-w', '3600') !== 0) throw new Error('another set-up of this checkout has been running for an hour; giving up');
+  if (attempt('-w', '3600') !== 0)
+    throw new Error('another set-up of this checkout has been running for an hour; giving up');
   return file;
 }
 
@@ -54,7 +55,9 @@ async function installNpmPackages(log) {
   say('set-up: npm ci');
   const npmScript = process.env.npm_execpath;
   const [command, first] = npmScript?.endsWith('.js') ? [process.execPath, [npmScript]] : ['npm', []];
-  await runOrThrow(command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { log });
+  await runOrThrow(command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    log,
+  });
 }
 
 // nvcc, where it is new enough: { file, version }, or why not.
@@ -63,7 +66,8 @@ function findNvcc() {
   if (!file) return { reason: 'nvcc was not found' };
   const out = spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout || '';
   const version = /release (\d+)\.(\d+)/.exec(out);
-  if (!version || Number(version[1]) < 13) return { reason: `nvcc is ${version ? `${version[1]}.${version[2]}` : 'unreadable'}, 13 or newer is needed` };
+  if (!version || Number(version[1]) < 13)
+    return { reason: `nvcc is ${version ? `${version[1]}.${version[2]}` : 'unreadable'}, 13 or newer is needed` };
   return { file, version: `${version[1]}.${version[2]}` };
 }
 
@@ -123,7 +127,11 @@ async function build(preset, log, targets) {
 }
 
 // options: { preset, cudaArchs, targets }. Throws with a message for a person.
-async function setup({ preset = 'release', cudaArchs = process.env.SWITCHYARD_CUDA_ARCHS || 'everyday', targets = [] } = {}) {
+async function setup({
+  preset = 'release',
+  cudaArchs = process.env.SWITCHYARD_CUDA_ARCHS || 'everyday',
+  targets = [],
+} = {}) {
   fs.mkdirSync(buildFolder, { recursive: true });
   const lock = takeLock();
   const log = fs.openSync(logFile, 'w');

@@ -30,7 +30,15 @@ async function runLogged(name, command, args, options) {
   }
 }
 
-const kEntities = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&apos;': "'", '&amp;': '&', '&#x0A;': '\n', '&#x0D;': '\r' };
+const kEntities = {
+  '&lt;': '<',
+  '&gt;': '>',
+  '&quot;': '"',
+  '&apos;': "'",
+  '&amp;': '&',
+  '&#x0A;': '\n',
+  '&#x0D;': '\r',
+};
 function unescapeXml(text) {
   return text.replace(/&(?:lt|gt|quot|apos|amp|#x0[AD]);/g, (entity) => kEntities[entity]);
 }
@@ -60,7 +68,15 @@ function tally(name, seconds, cases) {
       suite.failures.push({ name: one.name, text: one.failures.join('\n') });
     } else if (one.skip !== undefined) {
       suite.skipped += 1;
-      suite.skips.push({ name: one.name, reason: one.skip.split('\n').map((line) => line.trim()).filter(Boolean).pop() || 'no reason given' });
+      suite.skips.push({
+        name: one.name,
+        reason:
+          one.skip
+            .split('\n')
+            .map((line) => line.trim())
+            .filter(Boolean)
+            .pop() || 'no reason given',
+      });
     } else {
       suite.passed += 1;
     }
@@ -72,11 +88,15 @@ function tally(name, seconds, cases) {
 function judgeEnd(suite, result) {
   const fail = (text) => {
     suite.failed += 1;
-    suite.failures.push({ name: `${suite.name}: the run`, text: `${text}\n${result.output.split('\n').slice(-50).join('\n')}` });
+    suite.failures.push({
+      name: `${suite.name}: the run`,
+      text: `${text}\n${result.output.split('\n').slice(-50).join('\n')}`,
+    });
   };
   if (result.error) fail(result.error.message);
   else if (result.signal) fail(`the runner ${describeEnd(result.code, result.signal)}`);
-  else if (result.code !== 0 && suite.failed === 0) fail(`the runner ${describeEnd(result.code, result.signal)} with no failed test`);
+  else if (result.code !== 0 && suite.failed === 0)
+    fail(`the runner ${describeEnd(result.code, result.signal)} with no failed test`);
   if (suite.passed + suite.failed === 0) fail('no test ran');
   return suite;
 }
@@ -96,18 +116,30 @@ async function native(extra) {
   return judgeEnd(suite, result);
 }
 
-// Users' programs and pictures on two Vulkan drivers in one process, compared with each other: Mesa's, and SwiftShader of Chromium.
+// Users' programs and pictures on two Vulkan drivers in one process, compared with each other: Mesa's, and SwiftShader
+// of Chromium.
 async function drivers(extra) {
   const folder = '/usr/share/vulkan/icd.d';
   const mesa = fs.existsSync(folder) ? fs.readdirSync(folder).filter((file) => file.startsWith('lvp_icd')) : [];
-  const files = [...mesa.map((file) => path.join(folder, file)), '/usr/lib/chromium/vk_swiftshader_icd.json'].filter((file) => fs.existsSync(file));
+  const files = [...mesa.map((file) => path.join(folder, file)), '/usr/lib/chromium/vk_swiftshader_icd.json'].filter(
+    (file) => fs.existsSync(file),
+  );
   if (files.length < 2) {
-    const reason = 'Mesa\'s software driver or Chromium\'s SwiftShader is not installed';
-    return { name: 'drivers', seconds: 0, passed: 0, failed: 0, skipped: 1, failures: [], skips: [{ name: 'drivers', reason }] };
+    const reason = "Mesa's software driver or Chromium's SwiftShader is not installed";
+    return {
+      name: 'drivers',
+      seconds: 0,
+      passed: 0,
+      failed: 0,
+      skipped: 1,
+      failures: [],
+      skips: [{ name: 'drivers', reason }],
+    };
   }
   const { suite, result } = await gtest('drivers', {
     filter: '*KernelsOn*:*PicturesOn*:*Drivers*:vulkan_drivers*',
-    env: { VK_DRIVER_FILES: files.join(':'), VK_ICD_FILENAMES: files.join(':') },  // the second for loaders before 1.3.207
+    // the second for loaders before 1.3.207
+    env: { VK_DRIVER_FILES: files.join(':'), VK_ICD_FILENAMES: files.join(':') },
     extra,
   });
   return judgeEnd(suite, result);
@@ -123,7 +155,10 @@ async function validation(extra) {
   const messages = result.output.split('\n').filter((line) => line.includes('vulkan validation:'));
   if (messages.length) {
     suite.failed += 1;
-    suite.failures.push({ name: `${messages.length} messages of the validation layer`, text: [...new Set(messages)].slice(0, 20).join('\n') });
+    suite.failures.push({
+      name: `${messages.length} messages of the validation layer`,
+      text: [...new Set(messages)].slice(0, 20).join('\n'),
+    });
   }
   return judgeEnd(suite, result);
 }
@@ -133,7 +168,9 @@ async function sanitized(preset, extra) {
   await setup({ preset, targets: ['switchyard_tests'] });
   const presets = JSON.parse(fs.readFileSync(path.join(root, 'CMakePresets.json'), 'utf8')).testPresets;
   const environment = presets.find((entry) => entry.name === preset).environment ?? {};
-  const env = Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, value.replaceAll('${sourceDir}', root)]));
+  const env = Object.fromEntries(
+    Object.entries(environment).map(([key, value]) => [key, value.replaceAll('${sourceDir}', root)]),
+  );
   const { suite, result } = await gtest(preset, { preset, env, extra, timeoutMs: 60 * kMinute });
   return judgeEnd(suite, result);
 }
@@ -150,7 +187,8 @@ async function js(extra) {
     for (const file of JSON.parse(fs.readFileSync(report, 'utf8')).testResults) {
       const where = path.relative(root, file.name);
       for (const one of file.assertionResults) {
-        const skipped = one.status === 'pending' || one.status === 'todo' || one.status === 'skipped' || one.status === 'disabled';
+        const skipped =
+          one.status === 'pending' || one.status === 'todo' || one.status === 'skipped' || one.status === 'disabled';
         cases.push({
           name: `${where}: ${one.fullName}`,
           skip: skipped ? skipReason(one) : undefined,
@@ -175,7 +213,12 @@ function skipReason(one) {
 // The TypeScript compiler over the JavaScript and its types: one test.
 async function types(extra) {
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const result = await runLogged('types', process.execPath, [tsc, '-p', root, '--noEmit', '--pretty', 'false', ...extra], { timeoutMs: 10 * kMinute });
+  const result = await runLogged(
+    'types',
+    process.execPath,
+    [tsc, '-p', root, '--noEmit', '--pretty', 'false', ...extra],
+    { timeoutMs: 10 * kMinute },
+  );
   const failures = result.code === 0 ? [] : [result.output];
   return judgeEnd(tally('types', result.seconds, [{ name: 'type check', failures }]), { ...result, output: '' });
 }

@@ -15,7 +15,7 @@ const kPackages = [
   { name: 'libuv1-dev', why: 'the headers of the event loop that Node brings' },
   { name: 'libvulkan-dev', why: 'the Vulkan headers' },
   { name: 'spirv-headers', why: 'reads what a kernel binds' },
-  { name: 'libshaderc-dev', why: 'compiles users\' GLSL' },
+  { name: 'libshaderc-dev', why: "compiles users' GLSL" },
   { name: 'glslang-dev', why: 'the compiler behind shaderc' },
   { name: 'spirv-tools', why: 'validates SPIR-V' },
   { name: 'libspirv-cross-c-shared-dev', why: 'reads what a program binds' },
@@ -46,7 +46,12 @@ function missing() {
     .map((entry) => entry.name.replace('gfortran-12', `gfortran-${major}`));
   const query = spawnSync(dpkg, ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], { encoding: 'utf8' });
   if (query.error) return null;
-  const installed = new Set(query.stdout.split('\n').filter((line) => line.endsWith(' installed')).map((line) => line.split(' ')[0]));
+  const installed = new Set(
+    query.stdout
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
   return wanted.filter((name) => !installed.has(name));
 }
 
@@ -90,7 +95,8 @@ async function ensure(log) {
   if (!names.length) return;
   await install(names, log);
   const still = missing();
-  if (still.length) throw new Error(`apt-get reported success, but these packages are still missing: ${still.join(' ')}`);
+  if (still.length)
+    throw new Error(`apt-get reported success, but these packages are still missing: ${still.join(' ')}`);
 }
 
 module.exports = { ensure, listNeeds };

@@ -1,4 +1,5 @@
-// `npm test`: the set-up, then the suites, then one line that sums them up. node tools/test.js [suite] [arguments of its runner]
+// `npm test`: the set-up, then the suites, then one line that sums them up. node tools/test.js [suite] [arguments of
+// its runner]
 'use strict';
 const { setup } = require('./setup');
 const { suites } = require('./suites');
@@ -21,7 +22,12 @@ function printDetails(results) {
     const byReason = groupBy(skips, keyOf);
     for (const [reason, list] of byReason) {
       const more = list.length > 3 ? ` and ${list.length - 3} more` : '';
-      console.log(`  ${reason}: ${list.slice(0, 3).map((one) => one.name).join(', ')}${more}`);
+      console.log(
+        `  ${reason}: ${list
+          .slice(0, 3)
+          .map((one) => one.name)
+          .join(', ')}${more}`,
+      );
     }
   }
   console.log('');

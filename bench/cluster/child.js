@@ -1,4 +1,5 @@
-// One measured cluster, or one pool of threads, in a process of its own: node child.js <scene>. Driven by messages from index.js.
+// One measured cluster, or one pool of threads, in a process of its own: node child.js <scene>. Driven by messages from
+// index.js.
 'use strict';
 const operations = require(`./scenes/${process.argv[2]}`);
 

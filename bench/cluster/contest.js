@@ -13,7 +13,11 @@ const threads = Math.max(1, Math.floor(os.availableParallelism() / kWorkers));
 const cluster = { count: kWorkers, threads };
 const ways = {
   'switchyard plain': { scene: 'cluster', open: { way: 'switchyard', ...cluster }, prepare: { to: 'other' } },
-  'switchyard shared': { scene: 'cluster', open: { way: 'switchyard', ...cluster }, prepare: { to: 'other', shared: true } },
+  'switchyard shared': {
+    scene: 'cluster',
+    open: { way: 'switchyard', ...cluster },
+    prepare: { to: 'other', shared: true },
+  },
   'switchyard local': { scene: 'cluster', open: { way: 'switchyard', ...cluster }, prepare: { to: 'self' } },
   'switchyard any': { scene: 'cluster', open: { way: 'switchyard', ...cluster }, prepare: { to: 'any' } },
   'advanced messages': { scene: 'cluster', open: { way: 'messages', ...cluster }, prepare: { to: 'other' } },
@@ -25,11 +29,13 @@ const ways = {
 const describe = {
   'switchyard plain': 'the cluster, typed arrays in and fresh ones out, through another worker',
   'switchyard shared': 'the cluster, sharedTensor in and into a sharedTensor, through another worker',
-  'switchyard local': 'the cluster, on the asking worker\'s own idle context',
+  'switchyard local': "the cluster, on the asking worker's own idle context",
   'switchyard any': 'the cluster, wherever it places the job',
-  'advanced messages': 'process.send with serialization \'advanced\', worker to primary to worker and back; the engine computes there',
-  'JSON messages': 'the same with serialization \'json\', the numbers as an array',
-  Piscina: 'threads of one process; payloads above 4 KB in SharedArrayBuffers, copied in the thread: the engine takes none',
+  'advanced messages':
+    "process.send with serialization 'advanced', worker to primary to worker and back; the engine computes there",
+  'JSON messages': "the same with serialization 'json', the numbers as an array",
+  Piscina:
+    'threads of one process; payloads above 4 KB in SharedArrayBuffers, copied in the thread: the engine takes none',
   'Piscina in JavaScript': 'threads of one process; computed in place in SharedArrayBuffers, by a loop',
 };
 const isOurs = (name) => name.startsWith('switchyard');
@@ -49,12 +55,16 @@ async function fresh(scene, operation, args) {
   }
 }
 
-// entries: { column, way, prepare, measure }, each in a process of its own. Resolves to the samples of each, a list per column.
+// entries: { column, way, prepare, measure }, each in a process of its own. Resolves to the samples of each, a list per
+// column.
 async function takeTurns(entries, { what, operation, rounds, warmMs, args, say }) {
-  const running = [], samples = {}, problems = {};
+  const running = [],
+    samples = {},
+    problems = {};
   try {
     for (const { column, way = column, prepare = {}, width, by } of entries) {
-      const { scene, open, prepare: always } = ways[way], peer = openPeer(scene);
+      const { scene, open, prepare: always } = ways[way],
+        peer = openPeer(scene);
       running.push({ column, peer, width, by });
       samples[column] = [];
       try {
@@ -73,7 +83,10 @@ async function takeTurns(entries, { what, operation, rounds, warmMs, args, say }
         say?.(`${column}, round ${i + 1}`);
         await sleep(10);
         try {
-          samples[column].push({ width, ...await peer.call(operation, { name: column, by: by ?? 'first', width, ...args }) });
+          samples[column].push({
+            width,
+            ...(await peer.call(operation, { name: column, by: by ?? 'first', width, ...args })),
+          });
         } catch (error) {
           if (isOurs(column)) throw error;
           problems[column] = error.message;
@@ -93,7 +106,10 @@ const most = (list, key) => Math.max(...list.map((it) => it[key]));
 function makeRow({ workload, title, unit, samples, problems = {}, key, higher = false }) {
   const columns = {};
   for (const [column, list] of Object.entries(samples))
-    columns[column] = problems[column] || !list.length ? { problem: problems[column] ?? 'no samples' } : { value: (higher ? most : least)(list, key), rounds: list.map((it) => round(it[key])) };
+    columns[column] =
+      problems[column] || !list.length
+        ? { problem: problems[column] ?? 'no samples' }
+        : { value: (higher ? most : least)(list, key), rounds: list.map((it) => round(it[key])) };
   const ahead = {};
   let best = null;
   for (const [column, { value }] of Object.entries(columns)) {
@@ -110,9 +126,16 @@ function makeRow({ workload, title, unit, samples, problems = {}, key, higher = 
 
 // 'advanced messages 352 us (2.9x), Piscina 80 us (0.7x)': how many times better ours is.
 function beside(row, ours) {
-  const { value } = row.columns[ours], higher = row.unit.endsWith('/s');
-  return Object.entries(row.columns).filter(([column]) => !isOurs(column))
-    .map(([column, it]) => (it.problem ? `${column} failed: ${it.problem}` : `${column} ${round(it.value)} ${row.unit} (${round(higher ? value / it.value : it.value / value, 3)}x)`)).join(', ');
+  const { value } = row.columns[ours],
+    higher = row.unit.endsWith('/s');
+  return Object.entries(row.columns)
+    .filter(([column]) => !isOurs(column))
+    .map(([column, it]) =>
+      it.problem
+        ? `${column} failed: ${it.problem}`
+        : `${column} ${round(it.value)} ${row.unit} (${round(higher ? value / it.value : it.value / value, 3)}x)`,
+    )
+    .join(', ');
 }
 
 module.exports = { kWorkers, describe, fresh, takeTurns, makeRow, beside, least, most };

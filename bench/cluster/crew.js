@@ -1,4 +1,5 @@
-// The primary's side of a measured cluster: forks the workers, calls operations in them, and carries messages from one to the other.
+// The primary's side of a measured cluster: forks the workers, calls operations in them, and carries messages from one
+// to the other.
 'use strict';
 const cluster = require('node:cluster');
 const path = require('node:path');
@@ -18,7 +19,8 @@ class Crew {
       }
     });
     cluster.on('exit', (worker, code, signal) => {
-      for (const { reject } of this.#waiting.values()) reject(new Error(`worker ${worker.id} has ended: ${signal ?? code}`));
+      for (const { reject } of this.#waiting.values())
+        reject(new Error(`worker ${worker.id} has ended: ${signal ?? code}`));
       this.#waiting.clear();
     });
     this.workers = Array.from({ length: count }, () => cluster.fork());

@@ -6,9 +6,13 @@ const us = (ms) => ms * 1000;
 
 // One after the other.
 async function each(run, { budgetMs, least = 3, most = 50_000 }) {
-  const totals = [], beyond = [], start = now();
+  const totals = [],
+    beyond = [],
+    start = now();
   do {
-    const from = now(), compute = await run(), total = now() - from;
+    const from = now(),
+      compute = await run(),
+      total = now() - from;
     totals.push(total);
     beyond.push(total - compute);
   } while ((now() - start < budgetMs || totals.length < least) && totals.length < most);
@@ -18,10 +22,13 @@ async function each(run, { budgetMs, least = 3, most = 50_000 }) {
 // Always `width` in flight.
 async function many(run, { width, budgetMs }) {
   let runs = 0;
-  const perSecond = await throughput(async () => {
-    await run();
-    ++runs;
-  }, { width, budgetMs });
+  const perSecond = await throughput(
+    async () => {
+      await run();
+      ++runs;
+    },
+    { width, budgetMs },
+  );
   return { perSecond, runs };
 }
 

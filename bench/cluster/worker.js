@@ -1,4 +1,5 @@
-// A worker of a measured cluster: node worker.js <way>. Asks for jobs when its primary tells it to, and runs those of others.
+// A worker of a measured cluster: node worker.js <way>. Asks for jobs when its primary tells it to, and runs those of
+// others.
 'use strict';
 const measure = require('./measure');
 
@@ -25,4 +26,4 @@ process.on('message', async ({ call, operation, args }) => {
     process.send({ answer: call, error: `${error.code ? `${error.code}: ` : ''}${error.message}` });
   }
 });
-process.on('SIGINT', () => {});  // the primary decides when the end has come
+process.on('SIGINT', () => {}); // the primary decides when the end has come

@@ -1,4 +1,5 @@
-// The same workloads by every library, host data in to host data out: results checked against each other, then timed in turns.
+// The same workloads by every library, host data in to host data out: results checked against each other, then timed in
+// turns.
 'use strict';
 const path = require('node:path');
 const { Peer } = require('../process');
@@ -10,10 +11,14 @@ const ours = (column) => column.startsWith('switchyard');
 // Opens every library in a process of its own; one that cannot be opened is reported, not fatal.
 async function openAll({ devices, others, webgpuEnv }) {
   const wanted = devices.map((device) => ({ column: `switchyard ${device}`, library: 'switchyard', device }));
-  if (others) wanted.push(...['onnxruntime', 'webgpu', 'tfjs', 'other'].map((library) => ({ column: library, library })));
+  if (others)
+    wanted.push(...['onnxruntime', 'webgpu', 'tfjs', 'other'].map((library) => ({ column: library, library })));
   const libraries = [];
   for (const { column, library, device = '' } of wanted) {
-    const peer = new Peer(path.join(__dirname, 'child.js'), [library, device], { env: library === 'webgpu' ? webgpuEnv : {}, execArgv: ['--expose-gc'] });
+    const peer = new Peer(path.join(__dirname, 'child.js'), [library, device], {
+      env: library === 'webgpu' ? webgpuEnv : {},
+      execArgv: ['--expose-gc'],
+    });
     const entry = { column, peer, describe: '', notes: {}, problem: null, blocking: null };
     try {
       Object.assign(entry, await peer.call('open'));
@@ -28,7 +33,8 @@ async function openAll({ devices, others, webgpuEnv }) {
 
 // Prepares one workload everywhere; the first library's outputs are what the others are checked against.
 async function prepareAll(workload, libraries, { warmMs, option }) {
-  const ready = [], results = {};
+  const ready = [],
+    results = {};
   let reference = null;
   for (const entry of libraries) {
     if (entry.problem) continue;
@@ -58,14 +64,16 @@ async function inTurns(entries, rounds, results, turn) {
       } catch (error) {
         results[entry.column] = { problem: error.message };
       }
-      await sleep(30);  // spinning threads of the last one come to rest
+      await sleep(30); // spinning threads of the last one come to rest
     }
     entries = entries.filter((entry) => !results[entry.column].problem);
   }
 }
 
 async function measure(workload, libraries, options, option) {
-  const { quick } = options, rounds = quick ? 2 : 7, budgetMs = quick ? 120 : 400;
+  const { quick } = options,
+    rounds = quick ? 2 : 7,
+    budgetMs = quick ? 120 : 400;
   const { ready, results } = await prepareAll(workload, libraries, { warmMs: quick ? 100 : 400, option });
   // A library that takes seconds for one run gets few of them.
   await inTurns(ready, rounds, results, async (entry, result) => {
@@ -75,7 +83,14 @@ async function measure(workload, libraries, options, option) {
     result.p90.push(p90);
     result.runs += runs;
   });
-  const rows = [row(workload, option, 'ms', results, (result) => ({ value: median(result.medians), p90: median(result.p90), runs: result.runs, note: result.note }))];
+  const rows = [
+    row(workload, option, 'ms', results, (result) => ({
+      value: median(result.medians),
+      p90: median(result.p90),
+      runs: result.runs,
+      note: result.note,
+    })),
+  ];
   if (workload.inFlight && !option) rows.push(await inFlight(workload, ready, results, rounds, budgetMs));
   if (workload.blocking) await measureBlocking(ready, quick);
   for (const entry of ready) await entry.peer.call('drop').catch(() => {});
@@ -84,31 +99,50 @@ async function measure(workload, libraries, options, option) {
 
 // Whether a library keeps the event loop from turning while it works.
 async function measureBlocking(ready, quick) {
-  for (const entry of ready) entry.blocking = await entry.peer.call('blocking', { budgetMs: quick ? 300 : 1500 }).catch(() => null);
+  for (const entry of ready)
+    entry.blocking = await entry.peer.call('blocking', { budgetMs: quick ? 300 : 1500 }).catch(() => null);
 }
 
 async function inFlight(workload, ready, problems, rounds, budgetMs) {
   const results = {};
   for (const { column } of ready) results[column] = problems[column].problem ? problems[column] : { rates: [] };
-  await inTurns(ready.filter((entry) => !results[entry.column].problem), rounds, results, async (entry, result) => {
-    result.rates.push((await entry.peer.call('inFlight', { width: workload.inFlight, budgetMs })).perSecond);
-  });
+  await inTurns(
+    ready.filter((entry) => !results[entry.column].problem),
+    rounds,
+    results,
+    async (entry, result) => {
+      result.rates.push((await entry.peer.call('inFlight', { width: workload.inFlight, budgetMs })).perSecond);
+    },
+  );
   const title = `${workload.title.split(',')[0]}, ${workload.inFlight} in flight`;
-  return row({ ...workload, name: `${workload.name}-in-flight`, title }, undefined, 'jobs/s', results, (result) => ({ value: median(result.rates), runs: result.rates.length }));
+  return row({ ...workload, name: `${workload.name}-in-flight`, title }, undefined, 'jobs/s', results, (result) => ({
+    value: median(result.rates),
+    runs: result.rates.length,
+  }));
 }
 
 function row(workload, option, unit, results, summary) {
   const columns = {};
   for (const [column, result] of Object.entries(results)) columns[column] = result.problem ? result : summary(result);
-  return { workload: option ? `${workload.name}-${option}` : workload.name, title: option ? `${workload.title} (${option})` : workload.title, unit, columns, tiny: workload.kind === 'vector' };
+  return {
+    workload: option ? `${workload.name}-${option}` : workload.name,
+    title: option ? `${workload.title} (${option})` : workload.title,
+    unit,
+    columns,
+    tiny: workload.kind === 'vector',
+  };
 }
 
 // Ratio over 1: ahead. For the tiny job only libraries count that leave the event loop free.
 function judge(row, libraries) {
   const better = (a, b) => (row.unit === 'ms' ? a < b : a > b);
-  const counts = (entry) => !ours(entry.column) && row.columns[entry.column]?.value !== undefined && !(row.tiny && (entry.column === 'other' || entry.blocking?.blocks));
+  const counts = (entry) =>
+    !ours(entry.column) &&
+    row.columns[entry.column]?.value !== undefined &&
+    !(row.tiny && (entry.column === 'other' || entry.blocking?.blocks));
   let best = null;
-  for (const { column } of libraries.filter(counts)) if (!best || better(row.columns[column].value, best.value)) best = { column, value: row.columns[column].value };
+  for (const { column } of libraries.filter(counts))
+    if (!best || better(row.columns[column].value, best.value)) best = { column, value: row.columns[column].value };
   row.best = best;
   row.ahead = {};
   for (const [column, { value }] of Object.entries(row.columns)) {
@@ -119,36 +153,72 @@ function judge(row, libraries) {
 }
 
 // The workloads whose figure or name `chosen` accepts.
-const chooseWorkloads = (chosen) => workloads.filter((it) => chosen(`ahead: ${it.name}`) || (it.inFlight && chosen(`ahead: ${it.name}-in-flight`)));
+const chooseWorkloads = (chosen) =>
+  workloads.filter((it) => chosen(`ahead: ${it.name}`) || (it.inFlight && chosen(`ahead: ${it.name}-in-flight`)));
 
 // options: { devices, others, quick, webgpuEnv, chosen: workloads, say }. Resolves to { rows, figures, libraries }.
 async function compare(options) {
-  const libraries = await openAll(options), rows = [];
+  const libraries = await openAll(options),
+    rows = [];
   for (const workload of options.chosen) {
     options.say(`comparing ${workload.title}`);
-    rows.push(...await measure(workload, libraries, options));
+    rows.push(...(await measure(workload, libraries, options)));
     if (workload.kind === 'search')
-      for (const option of ['uploaded', 'cosine']) rows.push(...await measure(workload, libraries.filter((it) => ours(it.column)), options, option));
+      for (const option of ['uploaded', 'cosine'])
+        rows.push(
+          ...(await measure(
+            workload,
+            libraries.filter((it) => ours(it.column)),
+            options,
+            option,
+          )),
+        );
   }
   if (rows.some((it) => it.tiny) && !options.chosen.some((it) => it.blocking)) {
-    const { ready } = await prepareAll(workloads.find((it) => it.blocking), libraries, { warmMs: 0 });
+    const { ready } = await prepareAll(
+      workloads.find((it) => it.blocking),
+      libraries,
+      { warmMs: 0 },
+    );
     await measureBlocking(ready, options.quick);
   }
   await Promise.all(libraries.map((it) => it.problem || it.peer.close()));
   for (const it of rows) judge(it, libraries);
-  return { rows, figures: options.others ? rows.filter((it) => !/-(uploaded|cosine)$/.test(it.workload)).map(figure) : [], libraries: libraries.map(describe) };
+  return {
+    rows,
+    figures: options.others ? rows.filter((it) => !/-(uploaded|cosine)$/.test(it.workload)).map(figure) : [],
+    libraries: libraries.map(describe),
+  };
 }
 
 // One figure a row: the best of our devices against the best of the others.
 function figure({ title, workload, unit, columns, best, ahead, tiny }) {
   const [column, verdict] = Object.entries(ahead).sort(([, a], [, b]) => b.ratio - a.ratio)[0] ?? [];
-  if (!column) return { name: `ahead: ${workload}`, value: null, unit: 'times', target: '> 1', met: null, detail: 'nothing to compare with' };
+  if (!column)
+    return {
+      name: `ahead: ${workload}`,
+      value: null,
+      unit: 'times',
+      target: '> 1',
+      met: null,
+      detail: 'nothing to compare with',
+    };
   return {
-    name: `ahead: ${workload}`, value: verdict.ratio, unit: 'times', target: '> 1', met: verdict.yes,
+    name: `ahead: ${workload}`,
+    value: verdict.ratio,
+    unit: 'times',
+    target: '> 1',
+    met: verdict.yes,
     detail: `${title}: ${column} ${round(columns[column].value)} ${unit}, ${best.column} ${round(best.value)} ${unit}${tiny ? ' (of those that do not block the event loop)' : ''}`,
   };
 }
 
-const describe = ({ column, describe: text, problem, notes, blocking }) => ({ column, describe: text, problem, notes, blocking });
+const describe = ({ column, describe: text, problem, notes, blocking }) => ({
+  column,
+  describe: text,
+  problem,
+  notes,
+  blocking,
+});
 
 module.exports = { compare, chooseWorkloads };

@@ -28,33 +28,49 @@ function float(field, value) {
 // { axis: 1, alpha: 0.5 (a number with `float:` in front of its name), perm: [1, 0] }
 function attribute(name, value) {
   const ATTRIBUTE = { float: 1, int: 2, ints: 7 };
-  if (name.startsWith('float:')) return message(5, [text(1, name.slice(6)), float(2, value), integer(20, ATTRIBUTE.float)]);
-  if (Array.isArray(value)) return message(5, [text(1, name), ...value.map((v) => integer(8, v)), integer(20, ATTRIBUTE.ints)]);
+  if (name.startsWith('float:'))
+    return message(5, [text(1, name.slice(6)), float(2, value), integer(20, ATTRIBUTE.float)]);
+  if (Array.isArray(value))
+    return message(5, [text(1, name), ...value.map((v) => integer(8, v)), integer(20, ATTRIBUTE.ints)]);
   return message(5, [text(1, name), integer(3, value), integer(20, ATTRIBUTE.int)]);
 }
 
 const node = ([op, inputs, outputs, attributes = {}], index) =>
   message(1, [
-    ...inputs.map((name) => text(1, name)), ...outputs.map((name) => text(2, name)), text(3, `${op}${index}`), text(4, op),
+    ...inputs.map((name) => text(1, name)),
+    ...outputs.map((name) => text(2, name)),
+    text(3, `${op}${index}`),
+    text(4, op),
     ...Object.entries(attributes).map(([name, value]) => attribute(name, value)),
   ]);
 
 const value = (field, name, { type = 'float32', shape }) =>
   message(field, [
     text(1, name),
-    message(2, [message(1, [integer(1, TYPES[type]), message(2, shape.map((size) => message(1, [integer(1, size)])))])]),
+    message(2, [
+      message(1, [
+        integer(1, TYPES[type]),
+        message(
+          2,
+          shape.map((size) => message(1, [integer(1, size)])),
+        ),
+      ]),
+    ]),
   ]);
 
 const initializer = (name, { type = 'float32', shape, data }) =>
   message(5, [
-    ...shape.map((size) => integer(1, size)), integer(2, TYPES[type]), text(8, name),
+    ...shape.map((size) => integer(1, size)),
+    integer(2, TYPES[type]),
+    text(8, name),
     bytes(9, Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
   ]);
 
 // nodes: [op, inputs, outputs, attributes][]; inputs and outputs: { name: { type, shape } }; constants carry data too.
 function model({ nodes, inputs, outputs, constants = {} }) {
   const graph = message(7, [
-    ...nodes.map(node), text(2, 'bench'),
+    ...nodes.map(node),
+    text(2, 'bench'),
     ...Object.entries(constants).map(([name, it]) => initializer(name, it)),
     ...Object.entries(inputs).map(([name, it]) => value(11, name, it)),
     ...Object.entries(outputs).map(([name, it]) => value(12, name, it)),

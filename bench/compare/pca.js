@@ -6,11 +6,18 @@ const { EigenvalueDecomposition, Matrix } = require('ml-matrix');
 function principalComponents(covariance, mean, d, count) {
   const rows = Array.from({ length: d }, (_, i) => Array.from(covariance.subarray(i * d, (i + 1) * d)));
   const solved = new EigenvalueDecomposition(new Matrix(rows), { assumeSymmetric: true });
-  const values = solved.realEigenvalues, vectors = solved.eigenvectorMatrix;
-  const order = values.map((_, i) => i).sort((a, b) => values[b] - values[a]).slice(0, count);
+  const values = solved.realEigenvalues,
+    vectors = solved.eigenvectorMatrix;
+  const order = values
+    .map((_, i) => i)
+    .sort((a, b) => values[b] - values[a])
+    .slice(0, count);
   return {
     mean,
-    components: flatten(order.map((column) => vectors.getColumn(column)), d),
+    components: flatten(
+      order.map((column) => vectors.getColumn(column)),
+      d,
+    ),
     explainedVariance: Float32Array.from(order, (i) => values[i]),
   };
 }

@@ -13,7 +13,8 @@ function random(seed) {
 }
 
 function uniform(count, seed) {
-  const next = random(seed), values = new Float32Array(count);
+  const next = random(seed),
+    values = new Float32Array(count);
   for (let i = 0; i < count; i++) values[i] = next() * 2 - 1;
   return values;
 }
@@ -35,7 +36,8 @@ function spectrum(n, d, seed) {
   for (let row = 0; row < n; row++) {
     let previous = 0;
     for (let c = 0; c < d; c++) {
-      const i = row * d + c, own = values[i] * 10 * 0.96 ** c;
+      const i = row * d + c,
+        own = values[i] * 10 * 0.96 ** c;
       values[i] = own + 0.2 * previous + 0.5;
       previous = own;
     }
@@ -44,24 +46,82 @@ function spectrum(n, d, seed) {
 }
 
 const workloads = [
-  { name: 'vector', title: '1K-element vector, one by one', kind: 'vector', n: 1024, inFlight: 100, seconds: 0.5,
-    data: (w) => ({ a: uniform(w.n, 1), b: uniform(w.n, 2) }) },
-  { name: 'normalize', title: 'normalize 10,000 x 384', kind: 'normalize', n: 10_000, d: 384,
-    data: (w) => ({ input: uniform(w.n * w.d, 3) }) },
+  {
+    name: 'vector',
+    title: '1K-element vector, one by one',
+    kind: 'vector',
+    n: 1024,
+    inFlight: 100,
+    seconds: 0.5,
+    data: (w) => ({ a: uniform(w.n, 1), b: uniform(w.n, 2) }),
+  },
+  {
+    name: 'normalize',
+    title: 'normalize 10,000 x 384',
+    kind: 'normalize',
+    n: 10_000,
+    d: 384,
+    data: (w) => ({ input: uniform(w.n * w.d, 3) }),
+  },
   ...[64, 256, 1024].map((size) => ({
-    name: `matmul-${size}`, title: `matmul ${size}`, kind: 'matmul', size, tolerance: 1e-3, blocking: size === 1024,
-    data: (w) => ({ a: uniform(w.size ** 2, 4), b: uniform(w.size ** 2, 5) }) })),
-  { name: 'softmax', title: 'softmax 1024 x 1024', kind: 'softmax', n: 1024, d: 1024,
-    data: (w) => ({ input: uniform(w.n * w.d, 6).map((x) => x * 5) }) },
-  { name: 'attention', title: 'attention 8 x 512 x 64', kind: 'attention', h: 8, s: 512, d: 64, tolerance: 1e-3,
-    data: (w) => ({ query: uniform(w.h * w.s * w.d, 7), key: uniform(w.h * w.s * w.d, 8), value: uniform(w.h * w.s * w.d, 9) }) },
+    name: `matmul-${size}`,
+    title: `matmul ${size}`,
+    kind: 'matmul',
+    size,
+    tolerance: 1e-3,
+    blocking: size === 1024,
+    data: (w) => ({ a: uniform(w.size ** 2, 4), b: uniform(w.size ** 2, 5) }),
+  })),
+  {
+    name: 'softmax',
+    title: 'softmax 1024 x 1024',
+    kind: 'softmax',
+    n: 1024,
+    d: 1024,
+    data: (w) => ({ input: uniform(w.n * w.d, 6).map((x) => x * 5) }),
+  },
+  {
+    name: 'attention',
+    title: 'attention 8 x 512 x 64',
+    kind: 'attention',
+    h: 8,
+    s: 512,
+    d: 64,
+    tolerance: 1e-3,
+    data: (w) => ({
+      query: uniform(w.h * w.s * w.d, 7),
+      key: uniform(w.h * w.s * w.d, 8),
+      value: uniform(w.h * w.s * w.d, 9),
+    }),
+  },
   ...[1, 64].map((q) => ({
-    name: `top10-${q}`, title: `top 10 of 100,000 x 384, ${q} ${q === 1 ? 'query' : 'queries'}`, kind: 'search', q, n: 100_000, d: 384, k: 10,
-    data: (w) => ({ queries: unitRows(w.q, w.d, 10), base: unitRows(w.n, w.d, 11) }) })),
-  { name: 'pca', title: 'PCA 10,000 x 256 to 64', kind: 'pca', n: 10_000, d: 256, components: 64, tolerance: 2e-3,
-    data: (w) => ({ input: spectrum(w.n, w.d, 12) }) },
-  { name: 'quantize', title: 'quantize 10,000 x 384', kind: 'quantize', n: 10_000, d: 384,
-    data: (w) => ({ input: uniform(w.n * w.d, 13) }) },
+    name: `top10-${q}`,
+    title: `top 10 of 100,000 x 384, ${q} ${q === 1 ? 'query' : 'queries'}`,
+    kind: 'search',
+    q,
+    n: 100_000,
+    d: 384,
+    k: 10,
+    data: (w) => ({ queries: unitRows(w.q, w.d, 10), base: unitRows(w.n, w.d, 11) }),
+  })),
+  {
+    name: 'pca',
+    title: 'PCA 10,000 x 256 to 64',
+    kind: 'pca',
+    n: 10_000,
+    d: 256,
+    components: 64,
+    tolerance: 2e-3,
+    data: (w) => ({ input: spectrum(w.n, w.d, 12) }),
+  },
+  {
+    name: 'quantize',
+    title: 'quantize 10,000 x 384',
+    kind: 'quantize',
+    n: 10_000,
+    d: 384,
+    data: (w) => ({ input: uniform(w.n * w.d, 13) }),
+  },
 ];
 
 // The largest difference, relative to the reference's size where that is over 1.
@@ -86,7 +146,8 @@ function mismatches(got, want, allowed) {
 
 // null when two results agree, else what differs.
 function disagreement(workload, got, want) {
-  const tolerance = workload.tolerance ?? 1e-4, found = [];
+  const tolerance = workload.tolerance ?? 1e-4,
+    found = [];
   const close = (name, limit = tolerance) => {
     const delta = difference(got[name], want[name]);
     if (!(delta <= limit)) found.push(`${name} differs by ${delta.toPrecision(3)}`);
@@ -98,7 +159,8 @@ function disagreement(workload, got, want) {
     if (share > 0.02) found.push(`${(share * 100).toFixed(1)}% of the indices differ`);
   } else if (workload.kind === 'quantize') {
     close('scales');
-    if (mismatches(got.output, want.output, 1) > 0 || mismatches(got.output, want.output, 0) > 0.001) found.push('codes differ');
+    if (mismatches(got.output, want.output, 1) > 0 || mismatches(got.output, want.output, 0) > 0.001)
+      found.push('codes differ');
   } else if (workload.kind === 'pca') {
     for (const name of ['mean', 'components', 'explainedVariance']) close(name);
   } else {

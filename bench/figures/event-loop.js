@@ -1,4 +1,5 @@
-// How late the event loop is while jobs run: perf_hooks' 1 ms timer, its interval taken off, so that a timer on time counts as 0.
+// How late the event loop is while jobs run: perf_hooks' 1 ms timer, its interval taken off, so that a timer on time
+// counts as 0.
 'use strict';
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 const { sleep } = require('../stats');
@@ -12,13 +13,19 @@ async function delays(durationMs) {
   await sleep(durationMs);
   histogram.disable();
   const late = (nanoseconds) => Math.max(0, nanoseconds / 1e6 - kIntervalMs);
-  return { p50: late(histogram.percentile(50)), p99: late(histogram.percentile(99)), max: late(histogram.max), rawP99: histogram.percentile(99) / 1e6 };
+  return {
+    p50: late(histogram.percentile(50)),
+    p99: late(histogram.percentile(99)),
+    max: late(histogram.max),
+    rawP99: histogram.percentile(99) / 1e6,
+  };
 }
 
 const idle = ({ durationMs }) => delays(durationMs);
 
 async function under(device, job, width, rounds, durationMs, options) {
-  const context = await openContext(device), results = [];
+  const context = await openContext(device),
+    results = [];
   await context.run(job);
   let jobs = 0;
   for (let i = 0; i < rounds; i++) {
@@ -34,8 +41,11 @@ async function under(device, job, width, rounds, durationMs, options) {
 
 const matmul = ({ device, rounds, durationMs }) => under(device, squareJob(1024), 4, rounds, durationMs);
 const large = ({ device, rounds, durationMs }) => under(device, largeJob(16 * 1024 * 1024), 64, rounds, durationMs);
-// The same into memory the caller already has: without 16 MB of garbage a job, whose collection by V8 is most of what `large` sees.
+// The same into memory the caller already has: without 16 MB of garbage a job, whose collection by V8 is most of what
+// `large` sees.
 const largeInto = ({ device, rounds, durationMs }) =>
-  under(device, largeJob(16 * 1024 * 1024), 64, rounds, durationMs, () => ({ into: { output: new Float32Array(4 * 1024 * 1024) } }));
+  under(device, largeJob(16 * 1024 * 1024), 64, rounds, durationMs, () => ({
+    into: { output: new Float32Array(4 * 1024 * 1024) },
+  }));
 
 module.exports = { idle, matmul, large, largeInto };

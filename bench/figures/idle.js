@@ -4,14 +4,17 @@ const { sleep, now } = require('../stats');
 const { gpu, openContext, smallJob, squareJob } = require('./load');
 
 async function percentOfACore(durationMs) {
-  const before = process.cpuUsage(), start = now();
+  const before = process.cpuUsage(),
+    start = now();
   await sleep(durationMs);
   const used = process.cpuUsage(before);
   return (100 * (used.user + used.system)) / 1000 / (now() - start);
 }
 
 async function measure({ durationMs }) {
-  const bare = await percentOfACore(durationMs / 2), contexts = [], devices = gpu.devices().map((it) => it.id);
+  const bare = await percentOfACore(durationMs / 2),
+    contexts = [],
+    devices = gpu.devices().map((it) => it.id);
   for (const device of devices) {
     const context = await openContext(device);
     await context.run(smallJob());

@@ -22,57 +22,133 @@ async function fresh(module, operation, args, execArgv = []) {
 const list = (values, digits = 3) => values.map((value) => round(value, digits)).join(' ');
 
 function roundTrip(device, { quick, nativeUs }) {
-  const rounds = quick ? 2 : 7, roundMs = quick ? 150 : 700, figures = [];
+  const rounds = quick ? 2 : 7,
+    roundMs = quick ? 150 : 700,
+    figures = [];
   const take = () => fresh('round-trip', 'oneByOne', { device, rounds, roundMs });
   if (device.startsWith('cpu'))
-    figures.push({ name: `round-trip ${device}`, unit: 'us', ...atMost(25), take: async () => {
-      const { us, medians, runs } = await take();
-      return { value: us, detail: `1K-element add awaited one by one, best of ${rounds} medians (${list(medians)}), ${runs} jobs` };
-    } });
+    figures.push({
+      name: `round-trip ${device}`,
+      unit: 'us',
+      ...atMost(25),
+      take: async () => {
+        const { us, medians, runs } = await take();
+        return {
+          value: us,
+          detail: `1K-element add awaited one by one, best of ${rounds} medians (${list(medians)}), ${runs} jobs`,
+        };
+      },
+    });
   else
-    figures.push({ name: `round-trip ${device} over plain C++`, unit: 'us', ...atMost(50), take: async () => {
-      const { us, medians, runs } = await take(), native = nativeUs(device);
-      if (native === undefined) return { value: null, detail: `${round(us)} us here (${runs} jobs); the native bench gave no submit-and-wait to compare with` };
-      return { value: us - native, detail: `${round(us)} us here, best of ${rounds} medians (${list(medians)}); ${round(native)} us for submit and wait in C++` };
-    } });
+    figures.push({
+      name: `round-trip ${device} over plain C++`,
+      unit: 'us',
+      ...atMost(50),
+      take: async () => {
+        const { us, medians, runs } = await take(),
+          native = nativeUs(device);
+        if (native === undefined)
+          return {
+            value: null,
+            detail: `${round(us)} us here (${runs} jobs); the native bench gave no submit-and-wait to compare with`,
+          };
+        return {
+          value: us - native,
+          detail: `${round(us)} us here, best of ${rounds} medians (${list(medians)}); ${round(native)} us for submit and wait in C++`,
+        };
+      },
+    });
   const software = device.startsWith('cpu') ? 150_000 : 25_000;
-  figures.push({ name: `100 in flight ${device}`, unit: 'jobs/s', ...atLeast(software), take: async () => {
-    const { perSecond, rates } = await fresh('round-trip', 'inFlight', { device, rounds, roundMs });
-    return { value: perSecond, detail: `1K-element add, 100 always in flight, best of ${rounds} (${list(rates)})` };
-  } });
+  figures.push({
+    name: `100 in flight ${device}`,
+    unit: 'jobs/s',
+    ...atLeast(software),
+    take: async () => {
+      const { perSecond, rates } = await fresh('round-trip', 'inFlight', { device, rounds, roundMs });
+      return { value: perSecond, detail: `1K-element add, 100 always in flight, best of ${rounds} (${list(rates)})` };
+    },
+  });
   return figures;
 }
 
 function eventLoop(device, { quick }) {
-  const rounds = quick ? 1 : 5, durationMs = quick ? 500 : 1000;
-  const figure = (name, operation, limit, what) => ({ name: `event loop p99, ${name}, ${device}`, unit: 'ms', ...below(limit), take: async () => {
-    const idle = await fresh('event-loop', 'idle', { durationMs }), { best, all, jobs } = await fresh('event-loop', operation, { device, rounds, durationMs });
-    return { value: best.p99, detail: `how late a 1 ms timer is while ${what} (${jobs} jobs); best of ${rounds} (${list(all)}); p50 ${round(best.p50, 3)}, ` +
-      `longest ${round(best.max, 3)}, with the interval itself ${round(best.rawP99, 3)}; idle p99 ${round(idle.p99, 3)}` };
-  } });
+  const rounds = quick ? 1 : 5,
+    durationMs = quick ? 500 : 1000;
+  const figure = (name, operation, limit, what) => ({
+    name: `event loop p99, ${name}, ${device}`,
+    unit: 'ms',
+    ...below(limit),
+    take: async () => {
+      const idle = await fresh('event-loop', 'idle', { durationMs }),
+        { best, all, jobs } = await fresh('event-loop', operation, { device, rounds, durationMs });
+      return {
+        value: best.p99,
+        detail:
+          `how late a 1 ms timer is while ${what} (${jobs} jobs); best of ${rounds} (${list(all)}); p50 ${round(best.p50, 3)}, ` +
+          `longest ${round(best.max, 3)}, with the interval itself ${round(best.rawP99, 3)}; idle p99 ${round(idle.p99, 3)}`,
+      };
+    },
+  });
   return [
     figure('matmul 1024', 'matmul', 2, '4 matmul 1024 are always in flight'),
-    figure('64 x 16 MB', 'largeInto', 5, '64 scale jobs of 16 MB are always in flight, each into memory the caller has'),
-    figure('64 x 16 MB, fresh memory', 'large', 5, '64 scale jobs of 16 MB are always in flight, each into fresh memory that V8 then collects'),
+    figure(
+      '64 x 16 MB',
+      'largeInto',
+      5,
+      '64 scale jobs of 16 MB are always in flight, each into memory the caller has',
+    ),
+    figure(
+      '64 x 16 MB, fresh memory',
+      'large',
+      5,
+      '64 scale jobs of 16 MB are always in flight, each into fresh memory that V8 then collects',
+    ),
   ];
 }
 
 function files(device, { quick }) {
-  const rounds = quick ? 1 : 5, durationMs = quick ? 700 : 3000;
-  return [{ name: `fs.readFile p99 beside 256 jobs, ${device}`, unit: 'times', ...atMost(2), take: async () => {
-    const { idle, middle: { jobs, spin, ratio }, pairs } = await fresh('files', 'measure', { device, rounds, durationMs });
-    return { value: ratio, detail: `p99 ${round(jobs.p99, 3)} ms beside 256 matmul 256 in flight (${round(jobs.cores, 3)} cores, ${jobs.reads} reads), ` +
-      `${round(spin.p99, 3)} ms beside spinning threads (${round(spin.cores, 3)} cores), ${round(idle.p99, 3)} ms alone; middle of ${rounds} pairs (${list(pairs.map((it) => it.ratio))})` };
-  } }];
+  const rounds = quick ? 1 : 5,
+    durationMs = quick ? 700 : 3000;
+  return [
+    {
+      name: `fs.readFile p99 beside 256 jobs, ${device}`,
+      unit: 'times',
+      ...atMost(2),
+      take: async () => {
+        const {
+          idle,
+          middle: { jobs, spin, ratio },
+          pairs,
+        } = await fresh('files', 'measure', { device, rounds, durationMs });
+        return {
+          value: ratio,
+          detail:
+            `p99 ${round(jobs.p99, 3)} ms beside 256 matmul 256 in flight (${round(jobs.cores, 3)} cores, ${jobs.reads} reads), ` +
+            `${round(spin.p99, 3)} ms beside spinning threads (${round(spin.cores, 3)} cores), ${round(idle.p99, 3)} ms alone; middle of ${rounds} pairs (${list(pairs.map((it) => it.ratio))})`,
+        };
+      },
+    },
+  ];
 }
 
 function memory(device, { quick }) {
-  const gc = ['--expose-gc'], cycles = quick ? 1000 : 10_000, jobs = quick ? 10_000 : 100_000;
-  const figure = (what, operation, count, rule, leak = false) => ({ name: `${what}, ${device}`, unit: 'MB', ...rule, take: async () => {
-    const { growthMb, startMb, halfMb, endMb, kept } = await fresh('memory', operation, { device, count, leak }, gc);
-    return { value: growthMb, detail: `resident ${round(startMb)} MB at 1%, ${round(halfMb)} at half, ${round(endMb)} at the end of ${count}` +
-      (leak ? `; ${kept} outputs of 4 KB kept on purpose: this check must fail` : '') };
-  } });
+  const gc = ['--expose-gc'],
+    cycles = quick ? 1000 : 10_000,
+    jobs = quick ? 10_000 : 100_000;
+  const figure = (what, operation, count, rule, leak = false) => ({
+    name: `${what}, ${device}`,
+    unit: 'MB',
+    ...rule,
+    take: async () => {
+      const { growthMb, startMb, halfMb, endMb, kept } = await fresh('memory', operation, { device, count, leak }, gc);
+      return {
+        value: growthMb,
+        detail:
+          `resident ${round(startMb)} MB at 1%, ${round(halfMb)} at half, ${round(endMb)} at the end of ${count}` +
+          (leak ? `; ${kept} outputs of 4 KB kept on purpose: this check must fail` : ''),
+      };
+    },
+  });
   const figures = [
     figure(`memory over ${cycles} create-run-close cycles`, 'cycles', cycles, below(5)),
     figure(`memory over ${jobs} jobs`, 'jobs', jobs, below(5)),
@@ -87,10 +163,20 @@ function memory(device, { quick }) {
 
 function idle({ quick }) {
   const durationMs = quick ? 2000 : 6000;
-  return [{ name: 'idle contexts', unit: '% of a core', ...below(1), take: async () => {
-    const { percent, bare, devices } = await fresh('idle', 'measure', { durationMs });
-    return { value: percent, detail: `CPU time over ${durationMs / 1000} s with a context that has run open on each of ${devices.join(', ')}; the process without any: ${round(bare, 3)}%` };
-  } }];
+  return [
+    {
+      name: 'idle contexts',
+      unit: '% of a core',
+      ...below(1),
+      take: async () => {
+        const { percent, bare, devices } = await fresh('idle', 'measure', { durationMs });
+        return {
+          value: percent,
+          detail: `CPU time over ${durationMs / 1000} s with a context that has run open on each of ${devices.join(', ')}; the process without any: ${round(bare, 3)}%`,
+        };
+      },
+    },
+  ];
 }
 
 // devices: the ids to measure on. options: { quick, nativeUs(device) }.

@@ -15,20 +15,23 @@ async function residentMb() {
   return process.memoryUsage().rss / 1e6;
 }
 
-// Runs step(count) a hundred times; growth from the end of the first half to the end of the second, each end the median of five readings.
+// Runs step(count) a hundred times; growth from the end of the first half to the end of the second, each end the median
+// of five readings.
 async function growth(step, total) {
   const readings = [];
   for (let i = 0; i < 100; i++) {
     await step(total / 100);
     readings.push(await residentMb());
   }
-  const half = median(readings.slice(45, 50)), end = median(readings.slice(95));
+  const half = median(readings.slice(45, 50)),
+    end = median(readings.slice(95));
   return { growthMb: end - half, startMb: readings[0], halfMb: half, endMb: end };
 }
 
 // Create, run, close. `leak` keeps every output on purpose: the check must notice.
 async function cycles({ device, count, leak }) {
-  const job = smallJob(), kept = [];
+  const job = smallJob(),
+    kept = [];
   const result = await growth(async (steps) => {
     for (let i = 0; i < steps; i++) {
       const context = await openContext(device);
@@ -42,7 +45,10 @@ async function cycles({ device, count, leak }) {
 
 // A hundred in flight; every tenth is of 400 KB, whose output comes from the recycled pool.
 async function jobs({ device, count, leak }) {
-  const context = await openContext(device), small = smallJob(), pooled = largeJob(400 * 1024), kept = [];
+  const context = await openContext(device),
+    small = smallJob(),
+    pooled = largeJob(400 * 1024),
+    kept = [];
   const result = await growth(async (steps) => {
     let next = 0;
     const lane = async () => {

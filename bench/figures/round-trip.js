@@ -5,7 +5,9 @@ const { openContext, smallJob } = require('./load');
 
 // Best of the rounds' medians, in microseconds.
 async function oneByOne({ device, rounds, roundMs }) {
-  const context = await openContext(device), job = smallJob(), run = () => context.run(job);
+  const context = await openContext(device),
+    job = smallJob(),
+    run = () => context.run(job);
   await timeEach(run, { budgetMs: roundMs, most: 1e6 });
   const medians = [];
   let runs = 0;
@@ -20,7 +22,9 @@ async function oneByOne({ device, rounds, roundMs }) {
 
 // Best of the rounds, jobs a second.
 async function inFlight({ device, rounds, roundMs }) {
-  const context = await openContext(device), job = smallJob(), run = () => context.run(job);
+  const context = await openContext(device),
+    job = smallJob(),
+    run = () => context.run(job);
   await throughput(run, { width: 100, budgetMs: roundMs });
   const rates = [];
   for (let i = 0; i < rounds; i++) rates.push(await throughput(run, { width: 100, budgetMs: roundMs }));

@@ -2,7 +2,8 @@
 'use strict';
 const { workerData } = require('node:worker_threads');
 
-const kPeriodMs = 5, cell = new Int32Array(new SharedArrayBuffer(4));
+const kPeriodMs = 5,
+  cell = new Int32Array(new SharedArrayBuffer(4));
 for (;;) {
   const start = performance.now();
   while (performance.now() - start < kPeriodMs * workerData.share);

@@ -44,20 +44,25 @@ std::string format(const char* pattern, ...) {
   return text;
 }
 
-Figure atLeast(const std::string& name, double value, const std::string& unit, double target, const std::string& detail) {
+Figure atLeast(const std::string& name, double value, const std::string& unit, double target,
+               const std::string& detail) {
   return {name, value, unit, format(">= %g", target), value >= target, detail};
 }
-Figure atMost(const std::string& name, double value, const std::string& unit, double target, const std::string& detail) {
+Figure atMost(const std::string& name, double value, const std::string& unit, double target,
+              const std::string& detail) {
   return {name, value, unit, format("<= %g", target), value <= target, detail};
 }
-Figure plain(const std::string& name, double value, const std::string& unit, const std::string& detail) { return {name, value, unit, "", true, detail}; }
+Figure plain(const std::string& name, double value, const std::string& unit, const std::string& detail) {
+  return {name, value, unit, "", true, detail};
+}
 
 Data::Data(Shape shape, uint32_t seed) : spec{DType::Float32, shape}, values(spec.elements()) {
   std::minstd_rand random(seed);
   for (float& value : values) value = static_cast<float>(random() % 20001) / 10000.0f - 1.0f;
 }
 
-Repeated::Repeated(std::shared_ptr<Context> context, const std::string& workload, std::vector<TensorArg> inputs, std::vector<std::pair<std::string, double>> params)
+Repeated::Repeated(std::shared_ptr<Context> context, const std::string& workload, std::vector<TensorArg> inputs,
+                   std::vector<std::pair<std::string, double>> params)
     : context_(std::move(context)), workload_(findWorkload(workload)), inputs_(std::move(inputs)) {
   inputs_.resize(workload_->info.inputs.size());
   params_.fill(std::numeric_limits<double>::quiet_NaN());
@@ -125,7 +130,8 @@ void streamCopy(std::byte* to, const std::byte* from, size_t bytes) {
   for (size_t i = 0; i + 64 <= bytes; i += 64) {
     const auto* source = reinterpret_cast<const __m128i*>(from + i);
     auto* target = reinterpret_cast<__m128i*>(to + i);
-    __m128i a = _mm_loadu_si128(source), b = _mm_loadu_si128(source + 1), c = _mm_loadu_si128(source + 2), d = _mm_loadu_si128(source + 3);
+    __m128i a = _mm_loadu_si128(source), b = _mm_loadu_si128(source + 1), c = _mm_loadu_si128(source + 2),
+            d = _mm_loadu_si128(source + 3);
     _mm_stream_si128(target, a);
     _mm_stream_si128(target + 1, b);
     _mm_stream_si128(target + 2, c);
@@ -145,7 +151,8 @@ double copyBandwidth(uint64_t bytes, int rounds) {
   std::memset(to->data, 2, bytes);
   auto copy = [&](bool stream) {
     onAllThreads([&](uint32_t thread, uint32_t threads) {
-      uint64_t part = bytes / threads / 4096 * 4096, first = thread * part, size = thread + 1 == threads ? bytes - first : part;
+      uint64_t part = bytes / threads / 4096 * 4096, first = thread * part,
+               size = thread + 1 == threads ? bytes - first : part;
       if (stream)
         streamCopy(to->data + first, from->data + first, size);
       else

@@ -13,7 +13,7 @@ struct Figure {
   std::string name;
   double value = 0;
   std::string unit;
-  std::string target;   // ">= 0.95", or empty where none was set
+  std::string target;  // ">= 0.95", or empty where none was set
   bool met = true;
   std::string detail;
 };
@@ -27,11 +27,13 @@ struct Options {
 struct Times {
   double best = 0, median = 0;
 };
-// Runs all of them in turns, round by round, so that they share what the machine does meanwhile. Each is warmed up once.
+// Runs all of them in turns, round by round, so that they share what the machine does meanwhile. Each is warmed up
+// once.
 std::vector<Times> timeInTurns(int rounds, const std::vector<std::function<void()>>& work);
 double secondsOf(const std::function<void()>& work);
 
-Figure atLeast(const std::string& name, double value, const std::string& unit, double target, const std::string& detail);
+Figure atLeast(const std::string& name, double value, const std::string& unit, double target,
+               const std::string& detail);
 Figure atMost(const std::string& name, double value, const std::string& unit, double target, const std::string& detail);
 Figure plain(const std::string& name, double value, const std::string& unit, const std::string& detail);
 std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
@@ -47,7 +49,8 @@ struct Data {
 // A job that is run again and again into the same memory.
 class Repeated {
  public:
-  Repeated(std::shared_ptr<Context> context, const std::string& workload, std::vector<TensorArg> inputs, std::vector<std::pair<std::string, double>> params);
+  Repeated(std::shared_ptr<Context> context, const std::string& workload, std::vector<TensorArg> inputs,
+           std::vector<std::pair<std::string, double>> params);
   void run(bool inlined = false);  // to the end; throws what the job failed with
   uint64_t outputBytes() const;
 
@@ -61,7 +64,8 @@ class Repeated {
 };
 
 // What the machine gives, with as many threads as the CPU backend uses.
-double copyBandwidth(uint64_t bytes, int rounds);         // bytes read plus written a second: best of memcpy and non-temporal stores
+// bytes read plus written a second: best of memcpy and non-temporal stores
+double copyBandwidth(uint64_t bytes, int rounds);
 void onAllThreads(const std::function<void(uint32_t thread, uint32_t threads)>& work);
 
 void benchCpu(const Options& options, std::vector<Figure>& figures);

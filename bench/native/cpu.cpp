@@ -15,7 +15,8 @@ void librarySgemm(int m, int n, int k, const float* a, const float* b, float* ou
   onAllThreads([&](uint32_t thread, uint32_t threads) {
     int first = int(int64_t(m) * thread / threads), rows = int(int64_t(m) * (thread + 1) / threads) - first;
     const float one = 1, zero = 0;
-    cpu::sgemm_("N", "N", &n, &rows, &k, &one, b, &n, a + size_t(first) * size_t(k), &k, &zero, out + size_t(first) * size_t(n), &n);
+    cpu::sgemm_("N", "N", &n, &rows, &k, &one, b, &n, a + size_t(first) * size_t(k), &k, &zero,
+                out + size_t(first) * size_t(n), &n);
   });
 }
 
@@ -25,10 +26,14 @@ void benchMatmul(const Options& options, std::shared_ptr<Context> context, std::
     Data a({uint64_t(n), uint64_t(n)}, 1), b({uint64_t(n), uint64_t(n)}, 2);
     std::vector<float> out(size_t(n) * size_t(n));
     Repeated ours(context, "matmul", {a.arg(), b.arg()}, {});
-    auto times = timeInTurns(options.rounds() * 3, {[&] { ours.run(); }, [&] { librarySgemm(n, n, n, a.values.data(), b.values.data(), out.data()); }});
+    auto times = timeInTurns(
+        options.rounds() * 3,
+        {[&] { ours.run(); }, [&] { librarySgemm(n, n, n, a.values.data(), b.values.data(), out.data()); }});
     double flops = 2.0 * n * n * n;
-    std::string detail = format("%.2f ms, %.0f GFLOP/s; OpenBLAS directly on %u threads %.2f ms, %.0f GFLOP/s; ratio of medians %.3f", times[0].best * 1e3,
-                                flops / times[0].best / 1e9, cpu::usableCpus(), times[1].best * 1e3, flops / times[1].best / 1e9, times[1].median / times[0].median);
+    std::string detail =
+        format("%.2f ms, %.0f GFLOP/s; OpenBLAS directly on %u threads %.2f ms, %.0f GFLOP/s; ratio of medians %.3f",
+               times[0].best * 1e3, flops / times[0].best / 1e9, cpu::usableCpus(), times[1].best * 1e3,
+               flops / times[1].best / 1e9, times[1].median / times[0].median);
     double ratio = times[1].best / times[0].best;
     std::string name = format("cpu matmul %d against the library", n);
     figures.push_back(n == 1024 ? atLeast(name, ratio, "x", 0.95, detail) : plain(name, ratio, "x", detail));
@@ -40,7 +45,8 @@ void benchBandwidth(const Options& options, std::shared_ptr<Context> context, st
     const char* workload;
     Shape shape;
   };
-  for (const Row& row : {Row{"normalize", {20000, 384}}, Row{"softmax", {8192, 1024}}, Row{"quantize", {20000, 384}}, Row{"evidence-timeline", {1 << 20, 4}}}) {
+  for (const Row& row : {Row{"normalize", {20000, 384}}, Row{"softmax", {8192, 1024}}, Row{"quantize", {20000, 384}},
+                         Row{"evidence-timeline", {1 << 20, 4}}}) {
     Data input(row.shape, 3);
     Repeated ours(context, row.workload, {input.arg()}, {});
     double bytes = double(input.spec.bytes() + ours.outputBytes());
@@ -55,8 +61,10 @@ void benchBandwidth(const Options& options, std::shared_ptr<Context> context, st
     }
     std::sort(ratios.begin(), ratios.end());
     figures.push_back(atLeast(format("cpu %s against copy bandwidth", row.workload), ratios.back(), "x", 0.85,
-                              format("%s, %.1f MB moved in %.3f ms (median %.3f): %.1f GB/s; best of the rounds, each against a copy of its own seconds; their median %.2f",
-                                     row.shape.text().c_str(), bytes / 1e6, best.best * 1e3, best.median * 1e3, bytes / best.best / 1e9, ratios[ratios.size() / 2])));
+                              format("%s, %.1f MB moved in %.3f ms (median %.3f): %.1f GB/s; best of the rounds, each "
+                                     "against a copy of its own seconds; their median %.2f",
+                                     row.shape.text().c_str(), bytes / 1e6, best.best * 1e3, best.median * 1e3,
+                                     bytes / best.best / 1e9, ratios[ratios.size() / 2])));
   }
 }
 
@@ -64,7 +72,8 @@ void benchBandwidth(const Options& options, std::shared_ptr<Context> context, st
 double readOnce(const float* data, size_t count) {
   std::vector<double> sums(64);
   onAllThreads([&](uint32_t thread, uint32_t threads) {
-    size_t first = count * thread / threads / 64 * 64, last = thread + 1 == threads ? count / 64 * 64 : count * (thread + 1) / threads / 64 * 64;
+    size_t first = count * thread / threads / 64 * 64,
+           last = thread + 1 == threads ? count / 64 * 64 : count * (thread + 1) / threads / 64 * 64;
     typedef float Wide __attribute__((vector_size(64), aligned(4)));
     Wide a{}, b{}, c{}, d{};
     for (size_t i = first; i < last; i += 64) {
@@ -85,31 +94,45 @@ void benchSearch(const Options& options, std::shared_ptr<Context> context, std::
   constexpr uint64_t kRows = 100000, kColumns = 384;
   Data base({kRows, kColumns}, 4), one({1, kColumns}, 5), many({64, kColumns}, 6);
   volatile double sink = 0;
-  Repeated single(context, "similarity-search", {one.arg(), base.arg()}, {{"k", 10}}), batch(context, "similarity-search", {many.arg(), base.arg()}, {{"k", 10}});
-  auto read = timeInTurns(options.rounds(), {[&] { single.run(); }, [&] { sink = readOnce(base.values.data(), base.values.size()); }});
+  Repeated single(context, "similarity-search", {one.arg(), base.arg()}, {{"k", 10}}),
+      batch(context, "similarity-search", {many.arg(), base.arg()}, {{"k", 10}});
+  auto read = timeInTurns(options.rounds(),
+                          {[&] { single.run(); }, [&] { sink = readOnce(base.values.data(), base.values.size()); }});
   double bytes = double(base.spec.bytes());
-  figures.push_back(atLeast("cpu search 100k x 384, 1 query, against read bandwidth", read[1].best / read[0].best, "x", 0.9,
-                            format("%.2f ms, %.1f GB/s; reading alone %.2f ms, %.1f GB/s; ratio of medians %.2f", read[0].best * 1e3, bytes / read[0].best / 1e9, read[1].best * 1e3,
+  figures.push_back(atLeast("cpu search 100k x 384, 1 query, against read bandwidth", read[1].best / read[0].best, "x",
+                            0.9,
+                            format("%.2f ms, %.1f GB/s; reading alone %.2f ms, %.1f GB/s; ratio of medians %.2f",
+                                   read[0].best * 1e3, bytes / read[0].best / 1e9, read[1].best * 1e3,
                                    bytes / read[1].best / 1e9, read[1].median / read[0].median)));
   // The matrix peak: what the library reaches on the best of shapes for it.
   constexpr int n = 1024;
   Data a({n, n}, 7), b({n, n}, 8);
   std::vector<float> out(n * n);
-  auto times = timeInTurns(options.rounds(), {[&] { batch.run(); }, [&] { librarySgemm(n, n, n, a.values.data(), b.values.data(), out.data()); }});
+  auto times =
+      timeInTurns(options.rounds(),
+                  {[&] { batch.run(); }, [&] { librarySgemm(n, n, n, a.values.data(), b.values.data(), out.data()); }});
   double ours = 2.0 * 64 * kRows * kColumns / times[0].best, peak = 2.0 * n * n * n / times[1].best;
   figures.push_back(atLeast("cpu search 100k x 384, 64 queries, against the matrix peak", ours / peak, "x", 0.75,
-                            format("%.2f ms, %.0f GFLOP/s; OpenBLAS at 1024 on all threads %.0f GFLOP/s", times[0].best * 1e3, ours / 1e9, peak / 1e9)));
+                            format("%.2f ms, %.0f GFLOP/s; OpenBLAS at 1024 on all threads %.0f GFLOP/s",
+                                   times[0].best * 1e3, ours / 1e9, peak / 1e9)));
 }
 
-// What pca-fit can't do without, by the library: the mean, the centred rows, ssyrk on every thread, and ssyevr for the first 64.
+// What pca-fit can't do without, by the library: the mean, the centred rows, ssyrk on every thread, and ssyevr for the
+// first 64.
 struct DirectPca {
   const Data& input;
   int rows, columns, components;
   std::vector<float> centred, partial, covariance, values, vectors;
 
   DirectPca(const Data& data, int wanted)
-      : input(data), rows(int(data.spec.shape[0])), columns(int(data.spec.shape[1])), components(wanted), centred(data.values.size()),
-        partial(size_t(cpu::usableCpus()) * size_t(columns) * size_t(columns)), covariance(size_t(columns) * size_t(columns)), values(size_t(columns)),
+      : input(data),
+        rows(int(data.spec.shape[0])),
+        columns(int(data.spec.shape[1])),
+        components(wanted),
+        centred(data.values.size()),
+        partial(size_t(cpu::usableCpus()) * size_t(columns) * size_t(columns)),
+        covariance(size_t(columns) * size_t(columns)),
+        values(size_t(columns)),
         vectors(size_t(columns) * size_t(wanted)) {}
 
   void run() {
@@ -124,7 +147,9 @@ struct DirectPca {
       float* own = centred.data() + size_t(first) * size_t(columns);
       const float* from = input.values.data() + size_t(first) * size_t(columns);
       for (int r = 0; r < count; ++r)
-        for (int c = 0; c < columns; ++c) own[size_t(r) * size_t(columns) + size_t(c)] = from[size_t(r) * size_t(columns) + size_t(c)] - shift[size_t(c)];
+        for (int c = 0; c < columns; ++c)
+          own[size_t(r) * size_t(columns) + size_t(c)] =
+              from[size_t(r) * size_t(columns) + size_t(c)] - shift[size_t(c)];
       const float alpha = 1.0f / float(rows - 1), zero = 0;
       cpu::ssyrk_("L", "N", &columns, &count, &alpha, own, &columns, &zero, partial.data() + thread * square, &columns);
     });
@@ -140,8 +165,9 @@ struct DirectPca {
     int first = columns - components + 1, found = 0, info = 0, workSize = 40 * columns, intWorkSize = 12 * columns;
     std::vector<float> work(static_cast<size_t>(workSize));
     std::vector<int> intWork(static_cast<size_t>(intWorkSize)), support(2 * size_t(columns));
-    cpu::ssyevr_("V", "I", "L", &columns, covariance.data(), &columns, &unused, &unused, &first, &columns, &unused, &found, values.data(), vectors.data(), &columns,
-                 support.data(), work.data(), &workSize, intWork.data(), &intWorkSize, &info);
+    cpu::ssyevr_("V", "I", "L", &columns, covariance.data(), &columns, &unused, &unused, &first, &columns, &unused,
+                 &found, values.data(), vectors.data(), &columns, support.data(), work.data(), &workSize,
+                 intWork.data(), &intWorkSize, &info);
     if (info != 0 || found != components) throw Error(Code::Internal, "ssyevr failed in the bench");
   }
 };
@@ -151,18 +177,26 @@ void benchPca(const Options& options, std::shared_ptr<Context> context, std::vec
   Repeated ours(context, "pca-fit", {input.arg()}, {{"components", 64}});
   DirectPca direct(input, 64);
   auto times = timeInTurns(options.rounds(), {[&] { ours.run(); }, [&] { direct.run(); }});
-  figures.push_back(atMost("cpu pca-fit 10k x 256 to 64 against ssyrk and ssyevr", times[0].best / times[1].best, "x", 2,
-                           format("%.2f ms (median %.2f); the library directly %.2f ms (median %.2f)", times[0].best * 1e3, times[0].median * 1e3, times[1].best * 1e3,
-                                  times[1].median * 1e3)));
+  figures.push_back(
+      atMost("cpu pca-fit 10k x 256 to 64 against ssyrk and ssyevr", times[0].best / times[1].best, "x", 2,
+             format("%.2f ms (median %.2f); the library directly %.2f ms (median %.2f)", times[0].best * 1e3,
+                    times[0].median * 1e3, times[1].best * 1e3, times[1].median * 1e3)));
 }
 
 void benchRoundTrip(const Options& options, std::shared_ptr<Context> context, std::vector<Figure>& figures) {
   Data a({1024}, 10), b({1024}, 11);
   Repeated job(context, "add", {a.arg(), b.arg()}, {});
   constexpr int kRuns = 500;
-  auto times = timeInTurns(options.rounds(), {[&] { for (int i = 0; i < kRuns; ++i) job.run(true); }, [&] { for (int i = 0; i < kRuns; ++i) job.run(); }});
-  figures.push_back(plain("cpu round trip of 1K elements, inline", times[0].best / kRuns * 1e6, "us", "in plain C++, on the calling thread"));
-  figures.push_back(plain("cpu round trip of 1K elements, through the lane", times[1].best / kRuns * 1e6, "us", "in plain C++, with the hop to the lane thread and back"));
+  auto times = timeInTurns(options.rounds(), {[&] {
+                                                for (int i = 0; i < kRuns; ++i) job.run(true);
+                                              },
+                                              [&] {
+                                                for (int i = 0; i < kRuns; ++i) job.run();
+                                              }});
+  figures.push_back(plain("cpu round trip of 1K elements, inline", times[0].best / kRuns * 1e6, "us",
+                          "in plain C++, on the calling thread"));
+  figures.push_back(plain("cpu round trip of 1K elements, through the lane", times[1].best / kRuns * 1e6, "us",
+                          "in plain C++, with the hop to the lane thread and back"));
 }
 
 }  // namespace

@@ -20,16 +20,24 @@ void printJson(const std::vector<Figure>& figures) {
   std::printf("{ \"figures\": [\n");
   for (size_t i = 0; i < figures.size(); ++i) {
     const Figure& f = figures[i];
-    std::printf("  { \"name\": %s, \"value\": %.5g, \"unit\": %s, \"target\": %s, \"met\": %s, \"detail\": %s }%s\n", quoted(f.name).c_str(), f.value, quoted(f.unit).c_str(),
-                f.target.empty() ? "null" : quoted(f.target).c_str(), f.target.empty() ? "null" : f.met ? "true" : "false", quoted(f.detail).c_str(),
-                i + 1 < figures.size() ? "," : "");
+    std::printf("  { \"name\": %s, \"value\": %.5g, \"unit\": %s, \"target\": %s, \"met\": %s, \"detail\": %s }%s\n",
+                quoted(f.name).c_str(), f.value, quoted(f.unit).c_str(),
+                f.target.empty() ? "null" : quoted(f.target).c_str(),
+                f.target.empty() ? "null"
+                : f.met          ? "true"
+                                 : "false",
+                quoted(f.detail).c_str(), i + 1 < figures.size() ? "," : "");
   }
   std::printf("] }\n");
 }
 
 void printTable(const std::vector<Figure>& figures) {
   for (const Figure& f : figures)
-    std::printf("%-60s %9.3g %-3s %-8s %s\n    %s\n", f.name.c_str(), f.value, f.unit.c_str(), f.target.c_str(), f.target.empty() ? "" : f.met ? "met" : "NOT MET", f.detail.c_str());
+    std::printf("%-60s %9.3g %-3s %-8s %s\n    %s\n", f.name.c_str(), f.value, f.unit.c_str(), f.target.c_str(),
+                f.target.empty() ? ""
+                : f.met          ? "met"
+                                 : "NOT MET",
+                f.detail.c_str());
 }
 
 }  // namespace
@@ -38,8 +46,10 @@ int main(int argc, char** argv) {
   bool json = false;
   switchyard::bench::Options options;
   for (int i = 1; i < argc; ++i) {
-    if (!std::strcmp(argv[i], "--json")) json = true;
-    else if (!std::strcmp(argv[i], "--quick")) options.quick = true;
+    if (!std::strcmp(argv[i], "--json"))
+      json = true;
+    else if (!std::strcmp(argv[i], "--quick"))
+      options.quick = true;
     else {
       std::fprintf(stderr, "usage: switchyard_bench [--json] [--quick]\n");
       return 2;
@@ -53,7 +63,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "switchyard_bench: %s\n", error.what());
     return 1;
   }
-  if (json) printJson(figures);
-  else printTable(figures);
+  if (json)
+    printJson(figures);
+  else
+    printTable(figures);
   return 0;
 }

@@ -32,11 +32,19 @@ void benchMatmul(const Options& options, Device& device, std::vector<Figure>& fi
   Matmul op;
   op.a = {memory.get(), 0, bytes}, op.b = {memory.get(), bytes, bytes}, op.out = {memory.get(), 2 * bytes, bytes};
   op.m = op.n = op.k = op.lda = op.ldb = op.ldOut = n;
-  auto times = timeInTurns(options.rounds(), {[&] { queue->matmul(op); submitAndWait(*queue); }, [&] { vulkan::matmulNaive(*queue, op); submitAndWait(*queue); }});
+  auto times = timeInTurns(options.rounds(), {[&] {
+                                                queue->matmul(op);
+                                                submitAndWait(*queue);
+                                              },
+                                              [&] {
+                                                vulkan::matmulNaive(*queue, op);
+                                                submitAndWait(*queue);
+                                              }});
   double flops = 2.0 * n * n * n;
-  figures.push_back(atLeast(device.info.id + " matmul 512 against a naive kernel", times[1].best / times[0].best, "x", 3,
-                            format("%.2f ms, %.1f GFLOP/s; naive %.2f ms, %.1f GFLOP/s (%s)", times[0].best * 1e3, flops / times[0].best / 1e9, times[1].best * 1e3,
-                                   flops / times[1].best / 1e9, device.info.name.c_str())));
+  figures.push_back(atLeast(
+      device.info.id + " matmul 512 against a naive kernel", times[1].best / times[0].best, "x", 3,
+      format("%.2f ms, %.1f GFLOP/s; naive %.2f ms, %.1f GFLOP/s (%s)", times[0].best * 1e3,
+             flops / times[0].best / 1e9, times[1].best * 1e3, flops / times[1].best / 1e9, device.info.name.c_str())));
 }
 
 void benchSubmit(const Options& options, std::shared_ptr<Device> device, std::vector<Figure>& figures) {
@@ -59,11 +67,15 @@ void benchSubmit(const Options& options, std::shared_ptr<Device> device, std::ve
   };
   auto context = Context::create(device);
   Repeated job(context, "add", {a.arg(), b.arg()}, {});
-  auto times = timeInTurns(options.rounds(), {bare, [&] { for (int i = 0; i < kRuns; ++i) job.run(true); }});
+  auto times = timeInTurns(options.rounds(), {bare, [&] {
+                                                for (int i = 0; i < kRuns; ++i) job.run(true);
+                                              }});
   std::string id = device->info.id;
   // The JavaScript bench compares its round trip on the first device with this figure, by its name.
-  figures.push_back(plain(id == "vulkan:0" ? "vulkan-submit-and-wait" : id + " submit-and-wait", times[0].best / kRuns * 1e6, "us", "queue alone: two uploads, add, download, submit, wait"));
-  figures.push_back(plain(id + " round trip of 1K elements", times[1].best / kRuns * 1e6, "us", "the same as a job of a context, in plain C++"));
+  figures.push_back(plain(id == "vulkan:0" ? "vulkan-submit-and-wait" : id + " submit-and-wait",
+                          times[0].best / kRuns * 1e6, "us", "queue alone: two uploads, add, download, submit, wait"));
+  figures.push_back(plain(id + " round trip of 1K elements", times[1].best / kRuns * 1e6, "us",
+                          "the same as a job of a context, in plain C++"));
 }
 
 }  // namespace

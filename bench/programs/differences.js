@@ -4,7 +4,9 @@
 // In steps of a channel: mean and max; and the share of pixels that are not equal.
 function differences(a, b) {
   if (a.length !== b.length) throw new Error(`the images have ${a.length} and ${b.length} bytes`);
-  let sum = 0, max = 0, changed = 0;
+  let sum = 0,
+    max = 0,
+    changed = 0;
   for (let i = 0; i < a.length; i += 4) {
     let most = 0;
     for (let c = i; c < i + 4; ++c) {

@@ -17,13 +17,18 @@ async function fresh(part, operation, args = {}, env = {}) {
   }
 }
 
-// use(env): with a folder for programs that is empty at first and gone afterwards. coldDriver: the driver's own cache on disk is empty as well.
+// use(env): with a folder for programs that is empty at first and gone afterwards. coldDriver: the driver's own cache
+// on disk is empty as well.
 async function withFolders(use, { coldDriver = false } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-programs-'));
-  const programs = path.join(folder, 'programs'), driver = path.join(folder, 'driver');
+  const programs = path.join(folder, 'programs'),
+    driver = path.join(folder, 'driver');
   for (const each of [programs, driver]) fs.mkdirSync(each, { mode: 0o700 });
   try {
-    return await use({ SHADER_CACHE_DIR: programs, ...(coldDriver ? { XDG_CACHE_HOME: driver, MESA_SHADER_CACHE_DIR: driver } : {}) });
+    return await use({
+      SHADER_CACHE_DIR: programs,
+      ...(coldDriver ? { XDG_CACHE_HOME: driver, MESA_SHADER_CACHE_DIR: driver } : {}),
+    });
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
-// What is compiled: any number of small kernels that differ, one of middle size in GLSL and in WGSL, and a source of numbers.
+// What is compiled: any number of small kernels that differ, one of middle size in GLSL and in WGSL, and a source of
+// numbers.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -34,7 +35,14 @@ const kCount = 256;
 const smallInput = Float32Array.from({ length: kCount }, (_, i) => i / 64);
 
 function smallJob(kernel) {
-  return { type: 'kernel', kernel, inputs: { x: smallInput }, outputs: { y: { shape: [kCount], dtype: 'float32' } }, params: { count: kCount, factor: 2 }, threads: kCount };
+  return {
+    type: 'kernel',
+    kernel,
+    inputs: { x: smallInput },
+    outputs: { y: { shape: [kCount], dtype: 'float32' } },
+    params: { count: kCount, factor: 2 },
+    threads: kCount,
+  };
 }
 
 // What kernel number i gives for an x, in double precision.
@@ -44,9 +52,15 @@ function smallValue(i, x) {
   return 2 * sum + i + 0.25;
 }
 
-const kWidth = 64, kHeight = 64;
+const kWidth = 64,
+  kHeight = 64;
 const middle = {
-  glsl: () => read('terrain.comp'), wgsl: () => read('terrain.wgsl'), width: kWidth, height: kHeight, time: 0.5, water: 0.28,
+  glsl: () => read('terrain.comp'),
+  wgsl: () => read('terrain.wgsl'),
+  width: kWidth,
+  height: kHeight,
+  time: 0.5,
+  water: 0.28,
   palette: Float32Array.from({ length: 16 }, (_, i) => 0.1 + 0.05 * i + 0.02 * (i % 3)),
 };
 

@@ -14,7 +14,8 @@ function freshSource(i) {
 }
 
 async function timed(source) {
-  const from = now(), { cached } = await manager.compileKernel(source);
+  const from = now(),
+    { cached } = await manager.compileKernel(source);
   return { ms: now() - from, cached };
 }
 
@@ -30,7 +31,8 @@ const operations = {
   },
   async again({ from, count, repeats }) {
     const { result, longestMs } = await watchingLoop(async () => {
-      const us = [], cached = new Set();
+      const us = [],
+        cached = new Set();
       for (let r = 0; r < repeats; ++r) {
         const sources = Array.from({ length: count }, (_, i) => freshSource(from + i));
         for (const source of sources) {
@@ -53,4 +55,4 @@ process.on('message', async ({ call, operation, args }) => {
     process.send({ answer: call, error: `${error.code ? `${error.code}: ` : ''}${error.message}` });
   }
 });
-process.on('SIGINT', () => {});  // the primary decides when the end has come
+process.on('SIGINT', () => {}); // the primary decides when the end has come

@@ -3,7 +3,7 @@
 const { Client } = require('../../lib/cluster/worker/requester');
 const protocol = require('../../lib/cluster/wire/messages');
 
-const kMostExamples = 5;
+const kMaxExamples = 5;
 
 // Which numbers have been seen: a bit each.
 class Seen {
@@ -14,32 +14,38 @@ class Seen {
       grown.set(this.#bits);
       this.#bits = grown;
     }
-    const bit = 1 << (n & 7), before = (this.#bits[n >> 3] & bit) !== 0;
+    const bit = 1 << (n & 7),
+      before = (this.#bits[n >> 3] & bit) !== 0;
     this.#bits[n >> 3] |= bit;
     return before;
   }
 }
 
-// A promise can't settle twice, so what would have settled it is counted: messages with a result that come to this process, by the number
-// of the ask, and the manager's events, by the id of the workload.
+// A promise can't settle twice, so what would have settled it is counted: messages with a result that come to this
+// process, by the number of the ask, and the manager's events, by the id of the workload.
 class DoubleWatch {
   doubled = 0;
   examples = [];
   constructor(manager, prefix) {
-    const results = new Seen(), events = new Seen(), { onResult } = Client.prototype;
+    const results = new Seen(),
+      events = new Seen(),
+      { onResult } = Client.prototype;
     const watch = this;
     Client.prototype.onResult = function (numbers, start) {
-      if (results.add(numbers[start + protocol.result.number])) watch.#note(`a second result for ask ${numbers[start + protocol.result.number]}`);
+      if (results.add(numbers[start + protocol.result.number]))
+        watch.#note(`a second result for ask ${numbers[start + protocol.result.number]}`);
       return onResult.call(this, numbers, start);
     };
-    for (const name of ['workload-completed', 'workload-failed']) manager.on(name, ({ workloadId }) => {
-      // The coordinator's own events have ids that the application did not give.
-      if (workloadId?.startsWith(prefix) && events.add(Number(workloadId.slice(prefix.length)))) watch.#note(`${name} after ${workloadId} had ended`);
-    });
+    for (const name of ['workload-completed', 'workload-failed'])
+      manager.on(name, ({ workloadId }) => {
+        // The coordinator's own events have ids that the application did not give.
+        if (workloadId?.startsWith(prefix) && events.add(Number(workloadId.slice(prefix.length))))
+          watch.#note(`${name} after ${workloadId} had ended`);
+      });
   }
   #note(text) {
     ++this.doubled;
-    if (this.examples.length < kMostExamples) this.examples.push(text);
+    if (this.examples.length < kMaxExamples) this.examples.push(text);
   }
 }
 
@@ -70,14 +76,24 @@ class Load {
   async stop(patienceMs) {
     this.#stopping = true;
     let timer;
-    await Promise.race([Promise.all(this.#lanes), new Promise((resolve) => { timer = setTimeout(resolve, patienceMs); })]);
+    await Promise.race([
+      Promise.all(this.#lanes),
+      new Promise((resolve) => {
+        timer = setTimeout(resolve, patienceMs);
+      }),
+    ]);
     clearTimeout(timer);
     return this.report();
   }
 
   report() {
-    return { ...this.counts, doubled: this.#watch.doubled, open: this.#open.size, openJobs: [...this.#open].slice(0, kMostExamples),
-      examples: [...this.counts.examples, ...this.#watch.examples] };
+    return {
+      ...this.counts,
+      doubled: this.#watch.doubled,
+      open: this.#open.size,
+      openJobs: [...this.#open].slice(0, kMaxExamples),
+      examples: [...this.counts.examples, ...this.#watch.examples],
+    };
   }
 
   async #lane() {
@@ -89,7 +105,9 @@ class Load {
   }
 
   async #one(n) {
-    const { counts } = this, id = `${this.#prefix}${n}`, { type, workload, options, check, end } = this.#mix.job(n);
+    const { counts } = this,
+      id = `${this.#prefix}${n}`,
+      { type, workload, options, check, end } = this.#mix.job(n);
     ++counts.asked;
     counts.byType[type] = (counts.byType[type] ?? 0) + 1;
     this.#open.set(id, type);
@@ -112,7 +130,7 @@ class Load {
 
   #note(counter, text) {
     if (counter) ++this.counts[counter];
-    if (this.counts.examples.length < kMostExamples) this.counts.examples.push(text);
+    if (this.counts.examples.length < kMaxExamples) this.counts.examples.push(text);
   }
 }
 

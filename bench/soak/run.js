@@ -10,18 +10,22 @@ const { sleep, median, round } = require('../stats');
 const { Mix, baseData, kRows, kDimensions } = require('./mix');
 const { Load } = require('./load');
 
-const kPatienceMs = 30_000;    // for what was asked to settle once nothing more is asked
+const kPatienceMs = 30_000; // for what was asked to settle once nothing more is asked
 const kProgressMs = 10_000;
-const kQuietMs = 2500;         // until memory of the dead has been swept
+const kQuietMs = 2500; // until memory of the dead has been swept
 const kWarmMs = 3000;
-// What may differ between two quiet moments without being a leak: an arena more or less in each process, a worker that is being replaced.
-const kRegionSlack = 8, kFdSlack = 8, kRssSlackMb = 64;
+// What may differ between two quiet moments without being a leak: an arena more or less in each process, a worker that
+// is being replaced.
+const kRegionSlack = 8,
+  kFdSlack = 8,
+  kRssSlackMb = 64;
 
 const sum = (reports, what) => reports.reduce((total, report) => total + (report[what] ?? 0), 0);
 
 function addUp(reports) {
   const total = {};
-  for (const report of reports) for (const [key, value] of Object.entries(report)) total[key] = (total[key] ?? 0) + value;
+  for (const report of reports)
+    for (const [key, value] of Object.entries(report)) total[key] = (total[key] ?? 0) + value;
   return total;
 }
 
@@ -34,7 +38,10 @@ async function memory() {
   collectGarbage();
   await sleep(50);
   collectGarbage();
-  const maps = fs.readFileSync('/proc/self/maps', 'utf8').split('\n').filter((line) => line.includes('/memfd:'));
+  const maps = fs
+    .readFileSync('/proc/self/maps', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('/memfd:'));
   return {
     regions: new Set(maps.map((line) => line.split(/\s+/)[4])).size,
     fds: fs.readdirSync('/proc/self/fd').length,
@@ -43,7 +50,7 @@ async function memory() {
 }
 
 // The workers' side of the books: the last report of each that was killed, the final one of each that was not.
-class Askers {
+class Requesters {
   reports = new Map();
   #stopped = new Map();
   constructor(base, lanes) {
@@ -77,14 +84,19 @@ class Askers {
   }
   async stop(patienceMs) {
     this.running = false;
-    await Promise.all([...this.ready].map((id) => new Promise((resolve) => {
-      const timer = setTimeout(resolve, patienceMs + 1000);
-      this.#stopped.set(id, () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      cluster.workers[id].send({ soak: 'stop', patienceMs }, () => {});
-    })));
+    await Promise.all(
+      [...this.ready].map(
+        (id) =>
+          new Promise((resolve) => {
+            const timer = setTimeout(resolve, patienceMs + 1000);
+            this.#stopped.set(id, () => {
+              clearTimeout(timer);
+              resolve();
+            });
+            cluster.workers[id].send({ soak: 'stop', patienceMs }, () => {});
+          }),
+      ),
+    );
   }
   close() {
     cluster.off('message', this.onMessage);
@@ -115,7 +127,8 @@ class Killer {
   }
   // A worker in service: one that has not started yet would be the start's failure, not the service's.
   #kill() {
-    const ids = [...this.#inService], worker = cluster.workers[ids[Math.floor(Math.random() * ids.length)]];
+    const ids = [...this.#inService],
+      worker = cluster.workers[ids[Math.floor(Math.random() * ids.length)]];
     if (!worker) return;
     this.#inService.delete(worker.id);
     const running = this.#manager.contexts().some(({ workerId, state }) => workerId === worker.id && state === 'busy');
@@ -131,69 +144,121 @@ class Killer {
 
 // options: minutes, killEvery (s, 0: never), workers, lanes (of the primary), workerLanes, contextTypes.
 async function runSoak({ minutes, killEvery, workers, lanes, workerLanes, contextTypes }, say = () => {}) {
-  const manager = createGPUClusterManager({ workers, exec: path.join(__dirname, 'worker.js'), logLevel: 'error', ...(contextTypes ? { contextTypes } : {}) });
+  const manager = createGPUClusterManager({
+    workers,
+    exec: path.join(__dirname, 'worker.js'),
+    logLevel: 'error',
+    ...(contextTypes ? { contextTypes } : {}),
+  });
   await manager.ready;
   const base = manager.sharedTensor([kRows, kDimensions]);
   base.data.set(baseData());
   base.seal();
-  const load = new Load(manager, new Mix(manager, base), 'p-'), askers = new Askers(base, workerLanes), killer = new Killer(manager);
-  for (const worker of Object.values(cluster.workers)) askers.onMessage(worker, { soak: 'ready' });
+  const load = new Load(manager, new Mix(manager, base), 'p-'),
+    requesters = new Requesters(base, workerLanes),
+    killer = new Killer(manager);
+  for (const worker of Object.values(cluster.workers)) requesters.onMessage(worker, { soak: 'ready' });
 
   say('warming up');
   load.start(lanes);
-  askers.start();
+  requesters.start();
   await sleep(kWarmMs);
-  await Promise.all([load.stop(kPatienceMs), askers.stop(kPatienceMs)]);
+  await Promise.all([load.stop(kPatienceMs), requesters.stop(kPatienceMs)]);
   await sleep(kQuietMs);
   const before = await memory();
 
-  const started = performance.now(), seconds = () => (performance.now() - started) / 1000, total = minutes * 60;
+  const started = performance.now(),
+    seconds = () => (performance.now() - started) / 1000,
+    total = minutes * 60;
   const books = () => {
-    const all = [load.report(), ...askers.reports.values()];
-    return { asked: sum(all, 'asked'), completed: sum(all, 'completed'), failed: sum(all, 'failed'), wrong: sum(all, 'wrong'), doubled: sum(all, 'doubled') };
+    const all = [load.report(), ...requesters.reports.values()];
+    return {
+      asked: sum(all, 'asked'),
+      completed: sum(all, 'completed'),
+      failed: sum(all, 'failed'),
+      wrong: sum(all, 'wrong'),
+      doubled: sum(all, 'doubled'),
+    };
   };
   const atStart = books();
   load.start(lanes);
-  askers.start();
+  requesters.start();
   if (killEvery) killer.start(killEvery * 1000);
   const progress = setInterval(() => {
     const { asked, completed, failed, wrong, doubled } = books();
-    say(`${Math.round(seconds())} of ${Math.round(total)} s: ${asked - atStart.asked} jobs asked, ${completed - atStart.completed} completed, ${failed} failed, ${wrong} wrong, ` +
-      `${doubled} doubled; ${killer.kills} kills, ${killer.readyMs.length} replaced`);
+    say(
+      `${Math.round(seconds())} of ${Math.round(total)} s: ${asked - atStart.asked} jobs asked, ${completed - atStart.completed} completed, ${failed} failed, ${wrong} wrong, ` +
+        `${doubled} doubled; ${killer.kills} kills, ${killer.readyMs.length} replaced`,
+    );
   }, kProgressMs);
   await sleep(total * 1000);
   killer.stop();
   clearInterval(progress);
   const elapsed = seconds();
-  await Promise.all([load.stop(kPatienceMs), askers.stop(kPatienceMs)]);
+  await Promise.all([load.stop(kPatienceMs), requesters.stop(kPatienceMs)]);
   // The last to be killed may still be on its way back.
   for (const until = Date.now() + 10_000; killer.readyMs.length < killer.kills && Date.now() < until;) await sleep(20);
   await sleep(kQuietMs);
-  const after = await memory(), { restarts } = await manager.health();
+  const after = await memory(),
+    { restarts } = await manager.health();
 
-  const ofPrimary = load.report(), alive = new Set(Object.keys(cluster.workers).map(Number));
-  const survivors = [...askers.reports].filter(([id]) => alive.has(id)).map(([, report]) => report);
-  const killed = [...askers.reports].filter(([id]) => !alive.has(id)).map(([, report]) => report);
-  askers.close();
+  const ofPrimary = load.report(),
+    alive = new Set(Object.keys(cluster.workers).map(Number));
+  const survivors = [...requesters.reports].filter(([id]) => alive.has(id)).map(([, report]) => report);
+  const killed = [...requesters.reports].filter(([id]) => !alive.has(id)).map(([, report]) => report);
+  requesters.close();
   base.release();
   const closing = performance.now();
   await manager.close({ drain: false });
 
-  const counted = [ofPrimary, ...survivors], every = [...counted, ...killed], failures = addUp(every.map((it) => it.failures));
-  const unexpected = Object.entries(failures).filter(([code]) => code !== 'ERR_WORKER_LOST').reduce((count, [, times]) => count + times, 0);
-  const grown = { regions: after.regions - before.regions, fds: after.fds - before.fds, rssMb: after.rssMb - before.rssMb };
-  const lost = sum(counted, 'open'), doubled = sum(every, 'doubled'), wrong = sum(every, 'wrong');
+  const counted = [ofPrimary, ...survivors],
+    every = [...counted, ...killed],
+    failures = addUp(every.map((it) => it.failures));
+  const unexpected = Object.entries(failures)
+    .filter(([code]) => code !== 'ERR_WORKER_LOST')
+    .reduce((count, [, times]) => count + times, 0);
+  const grown = {
+    regions: after.regions - before.regions,
+    fds: after.fds - before.fds,
+    rssMb: after.rssMb - before.rssMb,
+  };
+  const lost = sum(counted, 'open'),
+    doubled = sum(every, 'doubled'),
+    wrong = sum(every, 'wrong');
   const leaks = grown.regions > kRegionSlack || grown.fds > kFdSlack || grown.rssMb > kRssSlackMb;
   return {
     ok: !lost && !doubled && !wrong && !unexpected && !leaks,
-    seconds: round(elapsed), workers, killEvery,
-    jobs: { asked: sum(every, 'asked'), completed: sum(every, 'completed'), failed: sum(every, 'failed'), retried: sum(every, 'retried'), perSecond: Math.round((sum(every, 'asked') - atStart.asked) / elapsed),
-      ofPrimary: ofPrimary.asked, ofSurvivors: sum(survivors, 'asked'), ofKilled: sum(killed, 'asked'), byType: addUp(every.map((it) => it.byType)) },
-    lost, doubled, wrong, failures, unexpected,
-    examples: every.flatMap((it) => it.examples).concat(counted.flatMap((it) => it.openJobs.map(([id, type]) => `${id}, ${type}: never settled`))).slice(0, 10),
-    kills: killer.kills, killsWhileRunning: killer.whileRunning, restarts,
-    readyMs: killer.readyMs.length ? { p50: round(median(killer.readyMs)), max: round(Math.max(...killer.readyMs)), count: killer.readyMs.length } : null,
-    memory: { before, after, leaks }, closeMs: round(performance.now() - closing),
+    seconds: round(elapsed),
+    workers,
+    killEvery,
+    jobs: {
+      asked: sum(every, 'asked'),
+      completed: sum(every, 'completed'),
+      failed: sum(every, 'failed'),
+      retried: sum(every, 'retried'),
+      perSecond: Math.round((sum(every, 'asked') - atStart.asked) / elapsed),
+      ofPrimary: ofPrimary.asked,
+      ofSurvivors: sum(survivors, 'asked'),
+      ofKilled: sum(killed, 'asked'),
+      byType: addUp(every.map((it) => it.byType)),
+    },
+    lost,
+    doubled,
+    wrong,
+    failures,
+    unexpected,
+    examples: every
+      .flatMap((it) => it.examples)
+      .concat(counted.flatMap((it) => it.openJobs.map(([id, type]) => `${id}, ${type}: never settled`)))
+      .slice(0, 10),
+    kills: killer.kills,
+    killsWhileRunning: killer.whileRunning,
+    restarts,
+    readyMs: killer.readyMs.length
+      ? { p50: round(median(killer.readyMs)), max: round(Math.max(...killer.readyMs)), count: killer.readyMs.length }
+      : null,
+    memory: { before, after, leaks },
+    closeMs: round(performance.now() - closing),
   };
 }
 

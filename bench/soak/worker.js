@@ -1,4 +1,5 @@
-// A worker of the soak: runs jobs of others and asks for jobs of its own, until the primary tells it to stop or ends it.
+// A worker of the soak: runs jobs of others and asks for jobs of its own, until the primary tells it to stop or ends
+// it.
 'use strict';
 const { createGPUClusterManager } = require('../..');
 const { Mix } = require('./mix');
@@ -6,7 +7,7 @@ const { Load } = require('./load');
 
 const kReportMs = 250;
 const manager = createGPUClusterManager({ logLevel: 'error' });
-process.on('SIGINT', () => {});  // the primary decides when the end has come
+process.on('SIGINT', () => {}); // the primary decides when the end has come
 process.on('SIGTERM', () => {});
 
 let load, reporting;
@@ -24,7 +25,10 @@ process.on('message', async (message) => {
     say('stopped');
   }
 });
-manager.ready.then(() => say('ready'), (error) => {
-  process.stderr.write(`soak worker: ${error.message}\n`);
-  process.exit(1);
-});
+manager.ready.then(
+  () => say('ready'),
+  (error) => {
+    process.stderr.write(`soak worker: ${error.message}\n`);
+    process.exit(1);
+  },
+);

@@ -2,7 +2,7 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { GPUError } = require('../core/errors');
+const { GPUError } = require('../core');
 
 /**
  * @typedef {object} NativeContext
@@ -20,7 +20,8 @@ const { GPUError } = require('../core/errors');
  * @typedef {object} WorkloadEntry
  * @property {string} type
  * @property {{ name: string, optional: boolean }[]} inputs
- * @property {{ name: string, kind: 'number'|'integer'|'boolean'|'choice', required: boolean, choices: string[] }[]} params
+ * @property {{ name: string, kind: 'number'|'integer'|'boolean'|'choice', required: boolean, choices: string[] }[]}
+ *   params
  * @property {string[]} outputs
  * @property {string[]} [texts] names of parameters that are texts: they travel in the input 'text'
  */
@@ -62,13 +63,17 @@ const { GPUError } = require('../core/errors');
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
- * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number>, firstId: number }} start
+ * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number>,
+ *   firstId: number }} start
  * @property {() => WorkloadEntry[]} workloads
- * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[] }} devices
- * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number, programs: number) => void} openContext
+ * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[]
+ *   }} devices
+ * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number,
+ *   programs: number) => void} openContext
  * @property {(id: number, request: any) => void} compileProgram delivers { handle, fromDisk, ms, problems }
  * @property {(bytes: Uint8Array) => ProgramHandle} openProgram
- * @property {(id: number, program: string, folder: string) => void} loadProgram delivers { handle, problems }; handle: null where there is none
+ * @property {(id: number, program: string, folder: string) => void} loadProgram delivers { handle, problems }; handle:
+ *   null where there is none
  * @property {(id: number, context: NativeContext, program: ProgramHandle) => void} prepareProgram delivers { ms }
  * @property {(folder: string) => { ids: string[], problems: string[] }} loadWarmUp
  * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
@@ -77,10 +82,13 @@ const { GPUError } = require('../core/errors');
  * @property {(id: number) => void} letGo the process need not stay alive for it
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
  * @property {(exitCode: number) => void} shutdown
- * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel} ChannelHandle
- * @property {new (onConnection: (fd: number, pid: number) => void) => { name: string, close: () => void }} ListenerHandle
+ * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel}
+ *   ChannelHandle
+ * @property {new (onConnection: (fd: number, pid: number) => void) => { name: string, close: () => void }}
+ *   ListenerHandle
  * @property {new (fd: number, page: number, exitWhenGone: boolean) => NativeExecutor} ExecutorHandle
- * @property {new (...place: number[]) => NativeShared} SharedHandle bytes; or region, descriptor, generation, ms to wait for the region
+ * @property {new (...place: number[]) => NativeShared} SharedHandle bytes; or region, descriptor, generation, ms to
+ *   wait for the region
  * @property {(name: string) => number} connect
  * @property {() => [number, number]} makePair
  * @property {(fd: number) => void} closeDescriptor
@@ -93,7 +101,8 @@ const { GPUError } = require('../core/errors');
  * @property {() => { regionBytes: number, usedBytes: number, blocks: number }} sharedUse
  * @property {() => void} trimShared
  * @property {(channel: NativeChannel, a: any, b: any, c: any, d: any, into: any[]|undefined) => void} ask
- * @property {(channel: NativeChannel, description: Float64Array, arrays: any[], into: any[]|undefined) => void} askGraph
+ * @property {(channel: NativeChannel, description: Float64Array, arrays: any[], into: any[]|undefined) => void}
+ *   askGraph
  * @property {(id: number, places?: Float64Array) => any} takeRemote
  * @property {(id: number) => void} dropRemote
  * @property {(channel: NativeChannel) => void} announce
@@ -123,26 +132,32 @@ const { GPUError } = require('../core/errors');
  * @property {() => [region: number, descriptor: number, generation: number, bytes: number]} place
  */
 
-const root = path.join(__dirname, '..');
+const root = path.join(__dirname, '../..');
 // SWITCHYARD_BUILD names another folder of build/, one made with a sanitizer for example.
 const addonPath = path.resolve(root, 'build', process.env.SWITCHYARD_BUILD || 'release', 'switchyard.node');
 
 /** @returns {Native} */
 function load() {
   if (!fs.existsSync(addonPath))
-    throw new GPUError('ERR_UNSUPPORTED', `switchyard's native addon is not built: ${addonPath} is missing. Run \`npm run setup\` in ${root}`);
+    throw new GPUError(
+      'ERR_UNSUPPORTED',
+      `switchyard's native addon is not built: ${addonPath} is missing. Run \`npm run setup\` in ${root}`,
+    );
   try {
     return require(addonPath);
   } catch (error) {
-    throw new GPUError('ERR_UNSUPPORTED', `switchyard's native addon can't be loaded: ${error.message}. Run \`npm run setup\` in ${root} to build it for this machine`,
-      { cause: error });
+    throw new GPUError(
+      'ERR_UNSUPPORTED',
+      `switchyard's native addon can't be loaded: ${error.message}. Run \`npm run setup\` in ${root} to build it for this machine`,
+      { cause: error },
+    );
   }
 }
 
 const native = load();
 
-// process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One listener
-// serves every copy of this module in the process.
+// process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One
+// listener serves every copy of this module in the process.
 const kCopies = Symbol.for('switchyard.shutdown');
 /** @type {any} */
 const holder = process;

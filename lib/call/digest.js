@@ -1,11 +1,12 @@
-// What makes two jobs equal: a SHA-256 over everything that decides their outputs. A full digest, so that no answer is another job's.
+// What makes two jobs equal: a SHA-256 over everything that decides their outputs. A full digest, so that no answer is
+// another job's.
 'use strict';
 const { createHash } = require('node:crypto');
 const { setImmediate } = require('node:timers/promises');
 const { SharedTensor } = require('./shared-tensor');
 const { isProgramJob, describeProgramCall } = require('./program-call');
 
-const kChunkBytes = 256 << 10;  // hashed in a turn of the event loop: a fraction of a millisecond
+const kChunkBytes = 256 << 10; // hashed in a turn of the event loop: a fraction of a millisecond
 
 /**
  * @param {import('node:crypto').Hash} hash
@@ -18,7 +19,14 @@ function addInput(hash, value) {
     return undefined;
   }
   const data = value.data ?? value;
-  hash.update(JSON.stringify([value.shape ?? [data.length], value.dtype ?? null, Object.prototype.toString.call(data), data.byteLength]));
+  hash.update(
+    JSON.stringify([
+      value.shape ?? [data.length],
+      value.dtype ?? null,
+      Object.prototype.toString.call(data),
+      data.byteLength,
+    ]),
+  );
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (bytes.length <= kChunkBytes) {
     hash.update(bytes);
@@ -48,7 +56,9 @@ async function digestOf(workload, contextType) {
   const hash = createHash('sha256');
   if (isProgramJob(workload)) return digestOfProgram(hash, describeProgramCall(workload), contextType);
   const { type, params, nodes, outputs } = workload;
-  const sorted = Object.entries(params ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, String(value)]);
+  const sorted = Object.entries(params ?? {})
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => [name, String(value)]);
   hash.update(JSON.stringify([contextType, type, sorted, nodes, outputs]));
   for (const name of Object.keys(workload.inputs ?? {}).sort()) {
     const value = workload.inputs[name];

@@ -1,24 +1,34 @@
 // From a workload as the user writes it to the numbers the addon reads: the checks of types and names, on the hot path.
 'use strict';
-const { native } = require('../addon/native');
+const { native } = require('../addon');
 const { scratch, layout } = require('./pending');
-const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core/errors');
+const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { typedArrayTag, dtypeOfTag, checkMemory, checkShape, refuseData, refuseDType, kDTypes } = require('./tensor');
 const { handleOf } = require('./device-tensor');
 const { isSealed } = require('./shared-tensor');
 
-/** @typedef {{ index: number, type: string, inputs: { name: string, optional: boolean }[], inputNames: Set<string>, params: import('../addon/native').WorkloadEntry['params'], paramNames: Set<string>, texts: string[], outputs: string[], outputNames: Set<string> }} Spec */
+/**
+ * @typedef {{ index: number, type: string, inputs: { name: string, optional: boolean }[], inputNames: Set<string>,
+ *   params: import('../addon/native').WorkloadEntry['params'], paramNames: Set<string>, texts: string[], outputs:
+ *   string[], outputNames: Set<string> }} Spec
+ */
 
-const kHost = 1, kOnDevice = 2, kFlat = 3;
+const kHost = 1,
+  kOnDevice = 2,
+  kFlat = 3;
 const { slotSize, callWorkload, callParams, callInputs, callInto, maxParams } = layout;
-const kDirect = 4;  // inputs that are handed over by themselves; more come as an array
+const kDirect = 4; // inputs that are handed over by themselves; more come as an array
 
 /** @type {Map<string, Spec>} */
 const specs = new Map();
 native.workloads().forEach((entry, index) => {
   specs.set(entry.type, {
-    ...entry, index, texts: entry.texts ?? [], inputNames: new Set(entry.inputs.map(({ name }) => name)),
-    paramNames: new Set(entry.params.map(({ name }) => name)), outputNames: new Set(entry.outputs),
+    ...entry,
+    index,
+    texts: entry.texts ?? [],
+    inputNames: new Set(entry.inputs.map(({ name }) => name)),
+    paramNames: new Set(entry.params.map(({ name }) => name)),
+    outputNames: new Set(entry.outputs),
   });
 });
 
@@ -31,7 +41,8 @@ function specOf(type) {
   if (spec) return spec;
   const known = [...specs.keys()].filter((name) => !name.startsWith('render/'));
   known.push('graph', 'kernel', 'render');
-  if (typeof type !== 'string') throw invalid(`a workload's type is ${show(type)}, but must be a string: one of ${known.join(', ')}`);
+  if (typeof type !== 'string')
+    throw invalid(`a workload's type is ${show(type)}, but must be a string: one of ${known.join(', ')}`);
   throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, known)}`);
 }
 
@@ -62,7 +73,8 @@ function encodeTensor(numbers, at, value, owner, kind, name) {
   }
   const index = dtypeOfTag(tag);
   if (index < 0) throw refuseData(data, `${owner}: the data of ${kind} '${name}'`);
-  if (dtype !== kDTypes[index] && dtype !== undefined) throw refuseDType(index, dtype, tag, `${owner}: ${kind} '${name}'`);
+  if (dtype !== kDTypes[index] && dtype !== undefined)
+    throw refuseDType(index, dtype, tag, `${owner}: ${kind} '${name}'`);
   const length = data.length;
   if (length === 0 || data.buffer.resizable !== false) checkMemory(data, `${owner}: ${kind} '${name}'`);
   numbers[at] = kHost;
@@ -93,19 +105,24 @@ function encodeTensor(numbers, at, value, owner, kind, name) {
 function encodeParam(param, value, owner) {
   switch (param.kind) {
     case 'boolean':
-      if (typeof value !== 'boolean') throw invalid(`${owner}: parameter '${param.name}' is ${show(value)}, but must be true or false`);
+      if (typeof value !== 'boolean')
+        throw invalid(`${owner}: parameter '${param.name}' is ${show(value)}, but must be true or false`);
       return value ? 1 : 0;
     case 'choice': {
       const index = param.choices.indexOf(value);
       if (index < 0) {
         const hint = typeof value === 'string' ? suggestion(value, param.choices) : '';
-        throw invalid(`${owner}: parameter '${param.name}' is ${show(value)}, but must be ${param.choices.map((choice) => `'${choice}'`).join(' or ')}${hint.startsWith(' (did') ? hint : ''}`);
+        throw invalid(
+          `${owner}: parameter '${param.name}' is ${show(value)}, but must be ${param.choices.map((choice) => `'${choice}'`).join(' or ')}${hint.startsWith(' (did') ? hint : ''}`,
+        );
       }
       return index;
     }
     default:
       if (typeof value !== 'number' || value !== value)
-        throw invalid(`${owner}: parameter '${param.name}' is ${show(value)}, but must be a ${param.kind === 'integer' ? 'whole ' : ''}number`);
+        throw invalid(
+          `${owner}: parameter '${param.name}' is ${show(value)}, but must be a ${param.kind === 'integer' ? 'whole ' : ''}number`,
+        );
       return value;
   }
 }
@@ -124,7 +141,8 @@ function encodeParams(spec, params, numbers, at, owner) {
   }
   if (typeof params !== 'object') throw invalid(`${owner}: params is ${show(params)}, but must be an object`);
   for (const name in params)
-    if (!spec.paramNames.has(name)) throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, spec.paramNames)}`);
+    if (!spec.paramNames.has(name))
+      throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, spec.paramNames)}`);
   for (let i = 0; i < maxParams; ++i) {
     const param = spec.params[i];
     const value = param && params[param.name];
@@ -140,8 +158,11 @@ function encodeParams(spec, params, numbers, at, owner) {
  */
 function checkNames(object, names, owner, kind) {
   if (object === null || typeof object !== 'object')
-    throw invalid(`${owner}: ${kind}s is ${show(object)}, but must be an object with ${[...names].map((name) => `'${name}'`).join(', ')}`);
-  for (const name in object) if (!names.has(name)) throw invalid(`${owner}: unknown ${kind} '${name}'${suggestion(name, names)}`);
+    throw invalid(
+      `${owner}: ${kind}s is ${show(object)}, but must be an object with ${[...names].map((name) => `'${name}'`).join(', ')}`,
+    );
+  for (const name in object)
+    if (!names.has(name)) throw invalid(`${owner}: unknown ${kind} '${name}'${suggestion(name, names)}`);
 }
 
 const kWorkloadKeys = new Set(['type', 'inputs', 'params', 'id']);
@@ -152,7 +173,8 @@ const kWorkloadKeys = new Set(['type', 'inputs', 'params', 'id']);
  */
 function refuseWorkloadKeys(spec, workload) {
   for (const key in workload)
-    if (spec.paramNames.has(key)) throw invalid(`${spec.type}: '${key}' is a parameter: write it as params: { ${key}: ... }`);
+    if (spec.paramNames.has(key))
+      throw invalid(`${spec.type}: '${key}' is a parameter: write it as params: { ${key}: ... }`);
   refuseUnknownKeys(workload, kWorkloadKeys, `key of the workload '${spec.type}'`);
 }
 
@@ -208,25 +230,47 @@ function encodeInto(into, names, numbers, at, owner) {
     numbers[slot] = 0;
     if (value === undefined || value === null) return undefined;
     const memory = encodeTensor(numbers, slot, value, owner, 'into', name);
-    if (isSealed(value)) throw invalid(`${owner}: into '${name}' is a shared tensor that was sealed: its contents may not change any more`);
-    if (numbers[slot] === kOnDevice) throw invalid(`${owner}: into '${name}' is a DeviceTensor, but must be host memory: a tensor or a typed array`);
+    if (isSealed(value))
+      throw invalid(
+        `${owner}: into '${name}' is a shared tensor that was sealed: its contents may not change any more`,
+      );
+    if (numbers[slot] === kOnDevice)
+      throw invalid(`${owner}: into '${name}' is a DeviceTensor, but must be host memory: a tensor or a typed array`);
     if (memory === value) numbers[slot] = kFlat;
     return memory;
   });
 }
 
 // Jobs of programs are counted in the two places behind the built-in workloads.
-const kernelIndex = specs.size, renderIndex = specs.size + 1;
+const kernelIndex = specs.size,
+  renderIndex = specs.size + 1;
 
 /**
  * Where a workload is counted.
  * @param {any} workload
  */
 function workloadIndex(workload) {
-  return specs.get(workload.type)?.index ?? (workload.type === 'kernel' ? kernelIndex : workload.type === 'render' ? renderIndex : -1);
+  return (
+    specs.get(workload.type)?.index ??
+    (workload.type === 'kernel' ? kernelIndex : workload.type === 'render' ? renderIndex : -1)
+  );
 }
 
 /** The names of what is counted, in the order of its places. */
 const countedNames = Object.freeze([...specs.keys(), 'kernel', 'render']);
 
-module.exports = { kDirect, kernelIndex, renderIndex, workloadIndex, countedNames, specs, specOf, encodeCall, encodeTensor, encodeParams, encodeInto, checkNames, callInto };
+module.exports = {
+  kDirect,
+  kernelIndex,
+  renderIndex,
+  workloadIndex,
+  countedNames,
+  specs,
+  specOf,
+  encodeCall,
+  encodeTensor,
+  encodeParams,
+  encodeInto,
+  checkNames,
+  callInto,
+};

@@ -1,7 +1,7 @@
 // Graphs: names become numbers, nodes are put in an order in which every value is made before it is used.
 'use strict';
 const { layout } = require('./pending');
-const { invalid, show, suggestion, refuseUnknownKeys } = require('../core/errors');
+const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { specOf, encodeTensor, encodeParams, encodeInto, checkNames } = require('./encode');
 
 /** @typedef {import('./encode').Spec} Spec */
@@ -15,10 +15,14 @@ const kHeader = 5;
 function checkGraph(workload) {
   if (workload.params !== undefined) throw invalid(`graph: it has no params of its own: give them to its nodes`);
   refuseUnknownKeys(workload, kGraphKeys, 'key of a graph');
-  if (workload.inputs === null || typeof workload.inputs !== 'object') throw invalid(`graph: inputs is ${show(workload.inputs)}, but must be an object of tensors by name`);
-  if (!Array.isArray(workload.nodes) || workload.nodes.length === 0) throw invalid(`graph: nodes is ${show(workload.nodes)}, but must be an array of at least one node`);
-  if (!Array.isArray(workload.outputs) || workload.outputs.length === 0) throw invalid(`graph: outputs is ${show(workload.outputs)}, but must be an array of at least one name`);
-  if (workload.outputs.length > layout.maxOutputs) throw invalid(`graph: it has ${workload.outputs.length} outputs, but can have at most ${layout.maxOutputs}`);
+  if (workload.inputs === null || typeof workload.inputs !== 'object')
+    throw invalid(`graph: inputs is ${show(workload.inputs)}, but must be an object of tensors by name`);
+  if (!Array.isArray(workload.nodes) || workload.nodes.length === 0)
+    throw invalid(`graph: nodes is ${show(workload.nodes)}, but must be an array of at least one node`);
+  if (!Array.isArray(workload.outputs) || workload.outputs.length === 0)
+    throw invalid(`graph: outputs is ${show(workload.outputs)}, but must be an array of at least one name`);
+  if (workload.outputs.length > layout.maxOutputs)
+    throw invalid(`graph: it has ${workload.outputs.length} outputs, but can have at most ${layout.maxOutputs}`);
 }
 
 /**
@@ -27,9 +31,13 @@ function checkGraph(workload) {
  */
 function checkNodes(nodes) {
   return nodes.map((node, index) => {
-    if (node === null || typeof node !== 'object') throw invalid(`graph: node ${index} is ${show(node)}, but must be an object { type, inputs, params, outputs }`);
+    if (node === null || typeof node !== 'object')
+      throw invalid(`graph: node ${index} is ${show(node)}, but must be an object { type, inputs, params, outputs }`);
     if (node.type === 'graph') throw invalid(`graph: node ${index} is a graph itself: put its nodes in this one`);
-    if (node.type === 'kernel' || node.type === 'render') throw invalid(`graph: node ${index} is a '${node.type}', which is a job of its own: give it what the graph's outputs are`);
+    if (node.type === 'kernel' || node.type === 'render')
+      throw invalid(
+        `graph: node ${index} is a '${node.type}', which is a job of its own: give it what the graph's outputs are`,
+      );
     let spec;
     try {
       spec = specOf(node.type);
@@ -39,7 +47,8 @@ function checkNodes(nodes) {
     }
     const owner = `graph: node ${index} ('${node.type}')`;
     for (const key in node)
-      if (spec.paramNames.has(key)) throw invalid(`${owner}: '${key}' is a parameter: write it as params: { ${key}: ... }`);
+      if (spec.paramNames.has(key))
+        throw invalid(`${owner}: '${key}' is a parameter: write it as params: { ${key}: ... }`);
     refuseUnknownKeys(node, kNodeKeys, `key of ${owner}`);
     checkNames(node.inputs, spec.inputNames, owner, 'input');
     checkNames(node.outputs, spec.outputNames, owner, 'output');
@@ -58,10 +67,17 @@ function findMakers(nodes, inputs) {
   for (const node of nodes)
     for (const output in node.node.outputs) {
       const name = node.node.outputs[output];
-      if (typeof name !== 'string') throw invalid(`${node.owner}: output '${output}' is ${show(name)}, but must be the name its value gets in the graph`);
+      if (typeof name !== 'string')
+        throw invalid(
+          `${node.owner}: output '${output}' is ${show(name)}, but must be the name its value gets in the graph`,
+        );
       const other = makers.get(name);
-      if (other) throw invalid(`${node.owner}: its output '${output}' is called '${name}', but so is an output of node ${other.index}`);
-      if (inputs.has(name)) throw invalid(`${node.owner}: its output '${output}' is called '${name}', but so is an input of the graph`);
+      if (other)
+        throw invalid(
+          `${node.owner}: its output '${output}' is called '${name}', but so is an output of node ${other.index}`,
+        );
+      if (inputs.has(name))
+        throw invalid(`${node.owner}: its output '${output}' is called '${name}', but so is an input of the graph`);
       makers.set(name, node);
     }
   return makers;
@@ -85,7 +101,10 @@ function inOrder(nodes, makers, inputs) {
     while (stack.length) {
       const top = stack[stack.length - 1];
       if (!top.names) {
-        if (done.has(top.node)) { stack.pop(); continue; }
+        if (done.has(top.node)) {
+          stack.pop();
+          continue;
+        }
         top.names = neededNames(top.node, makers, inputs);
         needs.set(top.node, '');
       }
@@ -98,7 +117,10 @@ function inOrder(nodes, makers, inputs) {
       }
       const maker = makers.get(top.names[top.next++]);
       if (!maker || done.has(maker)) continue;
-      if (needs.has(maker)) throw invalid(`${top.node.owner}: its input '${top.names[top.next - 1]}' depends on its own output (a cycle through node ${maker.index})`);
+      if (needs.has(maker))
+        throw invalid(
+          `${top.node.owner}: its input '${top.names[top.next - 1]}' depends on its own output (a cycle through node ${maker.index})`,
+        );
       stack.push({ node: maker, names: null, next: 0 });
     }
   }
@@ -115,13 +137,17 @@ function neededNames(node, makers, inputs) {
   for (const input in node.node.inputs) {
     const name = node.node.inputs[input];
     if (name === undefined || name === null) continue;
-    if (typeof name !== 'string') throw invalid(`${node.owner}: input '${input}' is ${show(name)}, but must be the name of a value of the graph`);
+    if (typeof name !== 'string')
+      throw invalid(`${node.owner}: input '${input}' is ${show(name)}, but must be the name of a value of the graph`);
     if (!inputs.has(name) && !makers.has(name))
-      throw invalid(`${node.owner}: input '${input}' names '${name}', which nothing makes${suggestion(name, [...inputs, ...makers.keys()])}`);
+      throw invalid(
+        `${node.owner}: input '${input}' names '${name}', which nothing makes${suggestion(name, [...inputs, ...makers.keys()])}`,
+      );
     names.push(name);
   }
   for (const { name, optional } of node.spec.inputs)
-    if (!optional && (node.node.inputs[name] === undefined || node.node.inputs[name] === null)) throw invalid(`${node.owner}: input '${name}' is missing`);
+    if (!optional && (node.node.inputs[name] === undefined || node.node.inputs[name] === null))
+      throw invalid(`${node.owner}: input '${name}' is missing`);
   return names;
 }
 
@@ -147,8 +173,12 @@ function encodeGraph(workload, id, into) {
   const nodesAt = intoAt + outputs.length * slotSize;
   const numbers = new Float64Array(nodesAt + order.length * nodeSize);
   numbers.set([id, inputNames.length, values.size, order.length, outputs.length]);
-  const arrays = inputNames.map((name, i) => encodeTensor(numbers, kHeader + i * slotSize, workload.inputs[name], 'graph', 'input', name));
-  outputs.forEach((name, i) => { numbers[kHeader + inputNames.length * slotSize + i] = /** @type {number} */ (values.get(name)); });
+  const arrays = inputNames.map((name, i) =>
+    encodeTensor(numbers, kHeader + i * slotSize, workload.inputs[name], 'graph', 'input', name),
+  );
+  outputs.forEach((name, i) => {
+    numbers[kHeader + inputNames.length * slotSize + i] = /** @type {number} */ (values.get(name));
+  });
   const targets = into === undefined ? undefined : encodeInto(into, outputs, numbers, intoAt, 'graph');
   order.forEach(({ node, spec, owner, index }, n) => {
     const at = nodesAt + n * nodeSize;
@@ -174,7 +204,8 @@ function checkOutputs(names, inputs, makers) {
   for (const name of names) {
     if (typeof name !== 'string') throw invalid(`graph: output ${show(name)} must be a name`);
     if (inputs.has(name)) throw invalid(`graph: output '${name}' is one of its inputs, not a value that a node makes`);
-    if (!makers.has(name)) throw invalid(`graph: output '${name}' is made by no node${suggestion(name, makers.keys())}`);
+    if (!makers.has(name))
+      throw invalid(`graph: output '${name}' is made by no node${suggestion(name, makers.keys())}`);
     if (seen.has(name)) throw invalid(`graph: output '${name}' is named twice`);
     seen.add(name);
   }

@@ -1,6 +1,6 @@
 // A program's parameter block: from values by name to the bytes that the shader reads, laid out as reflection says.
 'use strict';
-const { invalid, show, suggestion } = require('../core/errors');
+const { invalid, show, suggestion } = require('../core');
 const { typedArrayTag } = require('./tensor');
 
 /** @typedef {import('../addon/native').ProgramParam} ProgramParam */
@@ -19,7 +19,8 @@ function countOf({ rows, columns, elements }) {
 /** @param {ProgramParam} param how the source writes it */
 function typeOf({ scalar, rows, columns, elements }) {
   const prefix = scalar === 'float' ? '' : scalar === 'int' ? 'i' : scalar === 'uint' ? 'u' : 'b';
-  const type = columns > 1 ? `mat${columns}${rows === columns ? '' : `x${rows}`}` : rows > 1 ? `${prefix}vec${rows}` : scalar;
+  const type =
+    columns > 1 ? `mat${columns}${rows === columns ? '' : `x${rows}`}` : rows > 1 ? `${prefix}vec${rows}` : scalar;
   return elements ? `${type}[${elements}]` : type;
 }
 
@@ -34,13 +35,21 @@ function typeOf({ scalar, rows, columns, elements }) {
 function writeScalar(view, at, param, value, index, owner) {
   const { scalar } = param;
   if (scalar === 'float' && typeof value === 'number') return view.setFloat32(at, value, true);
-  if (scalar === 'bool' && (typeof value === 'boolean' || value === 0 || value === 1)) return view.setUint32(at, value ? 1 : 0, true);
+  if (scalar === 'bool' && (typeof value === 'boolean' || value === 0 || value === 1))
+    return view.setUint32(at, value ? 1 : 0, true);
   // A bool of a uniform block is a uint by the time it is reflected: SPIR-V has no other place for it there.
   if (scalar === 'uint' && typeof value === 'boolean') return view.setUint32(at, value ? 1 : 0, true);
   if (kRanges[scalar] && Number.isInteger(value) && value >= kRanges[scalar][0] && value <= kRanges[scalar][1])
     return scalar === 'int' ? view.setInt32(at, value, true) : view.setUint32(at, value, true);
-  const must = scalar === 'float' ? 'a number' : scalar === 'bool' ? 'true or false' : `a whole number from ${kRanges[scalar][0]} to ${kRanges[scalar][1]}`;
-  throw invalid(`${owner}: parameter '${param.name}'${index < 0 ? '' : `, element ${index},`} is ${show(value)}, but must be ${must}`);
+  const must =
+    scalar === 'float'
+      ? 'a number'
+      : scalar === 'bool'
+        ? 'true or false'
+        : `a whole number from ${kRanges[scalar][0]} to ${kRanges[scalar][1]}`;
+  throw invalid(
+    `${owner}: parameter '${param.name}'${index < 0 ? '' : `, element ${index},`} is ${show(value)}, but must be ${must}`,
+  );
 }
 
 /**
@@ -58,19 +67,30 @@ function writeParam(view, base, param, value, owner) {
     return;
   }
   if (!Array.isArray(value) && (typedArrayTag.call(value) === undefined || typeof value[0] === 'bigint'))
-    throw invalid(`${owner}: parameter '${param.name}' is ${show(value)}, but must be ${count === 1 && !elements ? `a ${typeOf(param)}` : `an array of ${count} numbers (${typeOf(param)})`}`);
+    throw invalid(
+      `${owner}: parameter '${param.name}' is ${show(value)}, but must be ${count === 1 && !elements ? `a ${typeOf(param)}` : `an array of ${count} numbers (${typeOf(param)})`}`,
+    );
   if (value.length !== count)
-    throw invalid(`${owner}: parameter '${param.name}' has ${value.length} value${value.length === 1 ? '' : 's'}, but ${typeOf(param)} takes ${count}`);
+    throw invalid(
+      `${owner}: parameter '${param.name}' has ${value.length} value${value.length === 1 ? '' : 's'}, but ${typeOf(param)} takes ${count}`,
+    );
   let from = 0;
   for (let element = 0; element < (elements || 1); ++element)
     for (let column = 0; column < columns; ++column)
       for (let row = 0; row < rows; ++row)
-        writeScalar(view, base + offset + element * arrayStride + column * matrixStride + 4 * row, param, value[from], from++, owner);
+        writeScalar(
+          view,
+          base + offset + element * arrayStride + column * matrixStride + 4 * row,
+          param,
+          value[from],
+          from++,
+          owner,
+        );
 }
 
 /**
- * Writes every parameter of a program to bytes[at..]. Vectors, matrices (column by column) and arrays are arrays or typed arrays with
- * exactly their number of values.
+ * Writes every parameter of a program to bytes[at..]. Vectors, matrices (column by column) and arrays are arrays or
+ * typed arrays with exactly their number of values.
  * @param {readonly ProgramParam[]} params
  * @param {any} values by name
  * @param {Uint8Array} bytes zeros at first
@@ -83,7 +103,8 @@ function writeParams(params, values, bytes, at, owner) {
   for (const param of params) {
     if (kHidden.has(param.name)) continue;
     const value = values?.[param.name];
-    if (value === undefined || value === null) throw invalid(`${owner}: parameter '${param.name}' (${typeOf(param)}) is missing`);
+    if (value === undefined || value === null)
+      throw invalid(`${owner}: parameter '${param.name}' (${typeOf(param)}) is missing`);
     writeParam(view, at, param, value, owner);
   }
 }
@@ -95,9 +116,11 @@ function writeParams(params, values, bytes, at, owner) {
  */
 function checkParamNames(params, values, owner) {
   if (values === undefined || values === null) return;
-  if (typeof values !== 'object') throw invalid(`${owner}: params is ${show(values)}, but must be an object of values by name`);
+  if (typeof values !== 'object')
+    throw invalid(`${owner}: params is ${show(values)}, but must be an object of values by name`);
   for (const name in values)
-    if (!params.some((param) => param.name === name)) throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, visible(params))}`);
+    if (!params.some((param) => param.name === name))
+      throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, visible(params))}`);
 }
 
 /** @param {readonly ProgramParam[]} params */

@@ -1,13 +1,13 @@
 // Jobs under way on this thread: who waits for them, and how an abort or a deadline ends the waiting.
 'use strict';
 const { setImmediate, setTimeout, clearTimeout } = require('node:timers');
-const { native } = require('../addon/native');
-const { GPUError, invalid, asGpuError, show } = require('../core/errors');
-const { readSettings } = require('../config/process-settings');
+const { native } = require('../addon');
+const { GPUError, invalid, asGpuError, show } = require('../core');
+const { readSettings } = require('../config');
 
 /** @typedef {{ signal?: AbortSignal, timeout?: number }} WaitOptions */
 
-/** @type {Map<number, PendingJob>} */
+/** @type {Map<number, AwaitedJob>} */
 const pending = new Map();
 
 /**
@@ -49,19 +49,21 @@ let lastId = firstId;
 let patienceMs;
 
 // One listener for each signal however many jobs share it: Node warns of more than ten.
-/** @type {WeakMap<AbortSignal, { jobs: Set<PendingJob>, onAbort: () => void }>} */
+/** @type {WeakMap<AbortSignal, { jobs: Set<AwaitedJob>, onAbort: () => void }>} */
 const watched = new WeakMap();
 
 /**
  * @param {AbortSignal} signal
- * @param {PendingJob} job
+ * @param {AwaitedJob} job
  */
 function watchSignal(signal, job) {
   let watch = watched.get(signal);
   if (!watch) {
     const jobs = new Set();
-    const onAbort = () => { for (const each of jobs) each.giveUp(canceled(signal)); };
-    watched.set(signal, watch = { jobs, onAbort });
+    const onAbort = () => {
+      for (const each of jobs) each.giveUp(canceled(signal));
+    };
+    watched.set(signal, (watch = { jobs, onAbort }));
     signal.addEventListener('abort', onAbort, { once: true });
   }
   watch.jobs.add(job);
@@ -69,7 +71,7 @@ function watchSignal(signal, job) {
 
 /**
  * @param {AbortSignal} signal
- * @param {PendingJob} job
+ * @param {AwaitedJob} job
  */
 function unwatchSignal(signal, job) {
   const watch = watched.get(signal);
@@ -78,7 +80,7 @@ function unwatchSignal(signal, job) {
   signal.removeEventListener('abort', watch.onAbort);
 }
 
-class PendingJob {
+class AwaitedJob {
   /**
    * @param {number} id
    * @param {any} holds what must not be collected while the job runs: large inputs, `into` targets, the context
@@ -109,8 +111,11 @@ class PendingJob {
       watchSignal(signal, this);
     }
     if (timeout !== undefined && timeout !== Infinity) {
-      this.timer = setTimeout(() => this.giveUp(new GPUError('ERR_TIMEOUT', `the job did not finish within ${timeout} ms`)), timeout);
-      this.timer.unref();  // the job itself keeps the process alive
+      this.timer = setTimeout(
+        () => this.giveUp(new GPUError('ERR_TIMEOUT', `the job did not finish within ${timeout} ms`)),
+        timeout,
+      );
+      this.timer.unref(); // the job itself keeps the process alive
     }
   }
 
@@ -124,11 +129,13 @@ class PendingJob {
   giveUp(error) {
     if (this.release) return;
     this.unwatch();
-    error.released = new Promise((resolve) => { this.release = () => resolve(undefined); });
+    error.released = new Promise((resolve) => {
+      this.release = () => resolve(undefined);
+    });
     this.reject(error);
     this.cancel(this.id);
     // One that never stops does not keep the process alive for ever.
-    this.timer = setTimeout(native.letGo, patienceMs ??= readSettings().contextSwitchTimeout, this.id);
+    this.timer = setTimeout(native.letGo, (patienceMs ??= readSettings().contextSwitchTimeout), this.id);
     this.timer.unref();
   }
 
@@ -182,7 +189,7 @@ function nextId() {
  */
 function track(id, options, holds, decode, cancel = native.cancel) {
   return new Promise((resolve, reject) => {
-    const job = new PendingJob(id, holds, decode, cancel, resolve, reject);
+    const job = new AwaitedJob(id, holds, decode, cancel, resolve, reject);
     pending.set(id, job);
     if (options) job.watch(options);
   });
@@ -193,17 +200,31 @@ function track(id, options, holds, decode, cancel = native.cancel) {
  * @param {WaitOptions} options
  */
 function checkWaiting({ signal, timeout }) {
-  if (timeout !== undefined && timeout !== Infinity && !(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1))
-    throw invalid(`timeout is ${show(timeout)}, but must be a number of milliseconds above 0 and at most ${2 ** 31 - 1}, or Infinity for none`);
+  if (
+    timeout !== undefined &&
+    timeout !== Infinity &&
+    !(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1)
+  )
+    throw invalid(
+      `timeout is ${show(timeout)}, but must be a number of milliseconds above 0 and at most ${2 ** 31 - 1}, or Infinity for none`,
+    );
   if (signal === undefined) return;
-  if (signal === null || typeof signal !== 'object' || typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
+  if (
+    signal === null ||
+    typeof signal !== 'object' ||
+    typeof signal.aborted !== 'boolean' ||
+    typeof signal.addEventListener !== 'function'
+  )
     throw invalid(`signal is ${show(signal)}, but must be an AbortSignal`);
   if (signal.aborted) throw withReleased(canceled(signal));
 }
 
-// Jobs that run inside their call settle without a turn of the event loop. So that timers and sockets get theirs, after a
-// millisecond of such work the next result waits for a turn, and after four no more work is done inside calls in this one.
-const kTurnMs = 1, kTurnMostMs = 4, kCallMs = 0.004;
+// Jobs that run inside their call settle without a turn of the event loop. So that timers and sockets get theirs, after
+// a millisecond of such work the next result waits for a turn, and after four no more work is done inside calls in this
+// one.
+const kTurnMs = 1,
+  kTurnMostMs = 4,
+  kCallMs = 0.004;
 let spentMs = 0;
 let turnPending = false;
 /** @type {any[]} */
@@ -233,4 +254,15 @@ function mayRunNow() {
   return spentMs < kTurnMostMs;
 }
 
-module.exports = { scratch, layout, nextId, track, settle, isAwaited, checkWaiting, settleNow, mayRunNow, withReleased };
+module.exports = {
+  scratch,
+  layout,
+  nextId,
+  track,
+  settle,
+  isAwaited,
+  checkWaiting,
+  settleNow,
+  mayRunNow,
+  withReleased,
+};

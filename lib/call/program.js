@@ -1,7 +1,7 @@
 // What users hold of a compiled program: a Kernel or a Shader. The addon's object stays inside.
 'use strict';
 const { inspect } = require('node:util');
-const { GPUError } = require('../core/errors');
+const { GPUError } = require('../core');
 
 /** @typedef {import('../addon/native').ProgramHandle} ProgramHandle */
 /** @typedef {'memory'|'cluster'|'disk'|false} Cached where it was found; false: it was compiled */
@@ -12,11 +12,12 @@ const { GPUError } = require('../core/errors');
  * @property {number} ms that compiling took, or finding it did
  * @property {Cached} cached
  * @property {string[]} problems
- * @property {{ cacheHitRate: number, memoryUsage: number }} [cache] of the cluster, with those who asked first: per cent, MB
+ * @property {{ cacheHitRate: number, memoryUsage: number }} [cache] of the cluster, with those who asked first: per
+ *   cent, MB
  */
 /** @typedef {{ closed: boolean, programUsed?: (id: string) => void }} Owner a manager's programs, or a context's */
 
-const kBase = 2 ** 20;  // workload numbers from here on are programs
+const kBase = 2 ** 20; // workload numbers from here on are programs
 
 class Program {
   /** @type {Version} */
@@ -98,7 +99,11 @@ class Program {
    */
   static use(program) {
     const { handle } = program.#version;
-    if (program.#owner.closed) throw new GPUError('ERR_CLOSED', `${describe(handle.info.kind, program.#name)} belongs to a manager or a context that is closed`);
+    if (program.#owner.closed)
+      throw new GPUError(
+        'ERR_CLOSED',
+        `${describe(handle.info.kind, program.#name)} belongs to a manager or a context that is closed`,
+      );
     program.#owner.programUsed?.(handle.id);
     return { handle, info: handle.info, workload: program.#workload };
   }
@@ -169,7 +174,8 @@ function frozen(version) {
 }
 
 /**
- * The number that stands for a program where built-in workloads have their index: from its id, so that it is the same in every process.
+ * The number that stands for a program where built-in workloads have their index: from its id, so that it is the same
+ * in every process.
  * @param {string} id
  */
 function workloadOf(id) {

@@ -1,7 +1,8 @@
-// A tensor whose memory every process of the cluster can see. Made by manager.sharedTensor(), opened by manager.openTensor().
+// A tensor whose memory every process of the cluster can see. Made by manager.sharedTensor(), opened by
+// manager.openTensor().
 'use strict';
-const { native } = require('../addon/native');
-const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core/errors');
+const { native } = require('../addon');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 const { kDTypes, kArrays, checkShape } = require('./tensor');
 
 const kHandleKeys = new Set(['region', 'block', 'generation', 'bytes', 'shape', 'dtype']);
@@ -46,7 +47,9 @@ class SharedTensor {
 
   /** @param {any} value */
   static isSealed(value) {
-    return value !== null && typeof value === 'object' && #handle in value && !value.#released && value.#handle.sealed();
+    return (
+      value !== null && typeof value === 'object' && #handle in value && !value.#released && value.#handle.sealed()
+    );
   }
 
   get sealed() {
@@ -83,7 +86,8 @@ class SharedTensor {
 
 /** @param {any} dtype */
 function checkDType(dtype) {
-  if (!kDTypes.includes(dtype)) throw invalid(`a shared tensor's dtype is ${show(dtype)}, but must be one of ${kDTypes.join(', ')}`);
+  if (!kDTypes.includes(dtype))
+    throw invalid(`a shared tensor's dtype is ${show(dtype)}, but must be one of ${kDTypes.join(', ')}`);
 }
 
 /**
@@ -114,11 +118,13 @@ function openSharedTensor(handle) {
       throw invalid(`the handle of a shared tensor is ${show(handle)}, but must be what its .handle was`);
     }
   }
-  if (handle === null || typeof handle !== 'object') throw invalid(`the handle of a shared tensor is ${show(handle)}, but must be what its .handle was`);
+  if (handle === null || typeof handle !== 'object')
+    throw invalid(`the handle of a shared tensor is ${show(handle)}, but must be what its .handle was`);
   refuseUnknownKeys(handle, kHandleKeys, "key of a shared tensor's handle");
   const { region, block, generation, bytes, shape, dtype } = handle;
   for (const [name, value] of Object.entries({ region, block, generation, bytes }))
-    if (!Number.isSafeInteger(value) || value < 0) throw invalid(`the handle of a shared tensor has ${name} ${show(value)}, but it must be what its .handle was`);
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw invalid(`the handle of a shared tensor has ${name} ${show(value)}, but it must be what its .handle was`);
   const elements = checkShape(shape, -1, 'the handle of a shared tensor');
   checkDType(dtype);
   const needed = elements * kArrays[kDTypes.indexOf(dtype)].BYTES_PER_ELEMENT;
@@ -131,7 +137,9 @@ function openSharedTensor(handle) {
   const [, , , size] = opened.place();
   if (needed !== size && !(needed === 0 && size === 1)) {
     opened.release();
-    throw invalid(`the handle of a shared tensor has shape ${show(shape)}, which takes ${needed} bytes, but its memory has ${size}`);
+    throw invalid(
+      `the handle of a shared tensor has shape ${show(shape)}, which takes ${needed} bytes, but its memory has ${size}`,
+    );
   }
   return new SharedTensor(opened, shape, dtype);
 }

@@ -1,8 +1,8 @@
 // Tensors: which typed array carries which dtype, what is refused and why, and tensor() itself.
 'use strict';
 const { types } = require('node:util');
-const { native } = require('../addon/native');
-const { invalid, show, suggestion } = require('../core/errors');
+const { native } = require('../addon');
+const { invalid, show, suggestion } = require('../core');
 const { toFloat16Bits } = require('./float16');
 
 /** @typedef {import('../index').DType} DType */
@@ -13,12 +13,22 @@ const kMaxRank = 8;
 const kDTypes = ['float32', 'float16', 'int32', 'uint32', 'int8', 'uint8'];
 const kArrays = [Float32Array, Uint16Array, Int32Array, Uint32Array, Int8Array, Uint8Array];
 /** @type {[number, number][]} */
-const kRanges = [[-Infinity, Infinity], [-Infinity, Infinity], [-(2 ** 31), 2 ** 31 - 1], [0, 2 ** 32 - 1], [-128, 127], [0, 255]];
+const kRanges = [
+  [-Infinity, Infinity],
+  [-Infinity, Infinity],
+  [-(2 ** 31), 2 ** 31 - 1],
+  [0, 2 ** 32 - 1],
+  [-128, 127],
+  [0, 255],
+];
 
 // Works for arrays of every realm (Jest, vm), which instanceof does not.
 /** @type {(this: unknown) => string|undefined} */
 // @ts-ignore: %TypedArray%.prototype always has it
-const typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
+const typedArrayTag = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+).get;
 
 /**
  * The number of the dtype a kind of typed array carries; -1 when it carries none.
@@ -26,13 +36,22 @@ const typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint
  */
 function dtypeOfTag(tag) {
   switch (tag) {
-    case 'Float32Array': return 0;
-    case 'Uint16Array': case 'Float16Array': return 1;
-    case 'Int32Array': return 2;
-    case 'Uint32Array': return 3;
-    case 'Int8Array': return 4;
-    case 'Uint8Array': case 'Uint8ClampedArray': return 5;
-    default: return -1;
+    case 'Float32Array':
+      return 0;
+    case 'Uint16Array':
+    case 'Float16Array':
+      return 1;
+    case 'Int32Array':
+      return 2;
+    case 'Uint32Array':
+      return 3;
+    case 'Int8Array':
+      return 4;
+    case 'Uint8Array':
+    case 'Uint8ClampedArray':
+      return 5;
+    default:
+      return -1;
   }
 }
 
@@ -42,13 +61,24 @@ function dtypeOfTag(tag) {
  */
 function refuseData(data, where) {
   const tag = typedArrayTag.call(data);
-  if (tag === 'Float64Array') return invalid(`${where} is a Float64Array, but there is no float64: make it a Float32Array with Float32Array.from(data)`);
-  if (tag === 'Int16Array') return invalid(`${where} is an Int16Array, but there is no int16: use an Int32Array, or a Uint16Array of float16 bits`);
-  if (tag === 'BigInt64Array' || tag === 'BigUint64Array') return invalid(`${where} is a ${tag}, but there are no 64-bit integers: use an Int32Array`);
+  if (tag === 'Float64Array')
+    return invalid(
+      `${where} is a Float64Array, but there is no float64: make it a Float32Array with Float32Array.from(data)`,
+    );
+  if (tag === 'Int16Array')
+    return invalid(
+      `${where} is an Int16Array, but there is no int16: use an Int32Array, or a Uint16Array of float16 bits`,
+    );
+  if (tag === 'BigInt64Array' || tag === 'BigUint64Array')
+    return invalid(`${where} is a ${tag}, but there are no 64-bit integers: use an Int32Array`);
   if (types.isDataView(data)) return invalid(`${where} is a DataView: make a typed array over its buffer`);
-  if (types.isAnyArrayBuffer(data)) return invalid(`${where} is an ArrayBuffer: make a typed array over it, which says what its bytes are`);
-  if (Array.isArray(data)) return invalid(`${where} is a plain array: make a tensor of it with tensor(data, shape, dtype)`);
-  return invalid(`${where} is ${show(data)}, but must be a tensor { data, shape, dtype }, a typed array or a DeviceTensor`);
+  if (types.isAnyArrayBuffer(data))
+    return invalid(`${where} is an ArrayBuffer: make a typed array over it, which says what its bytes are`);
+  if (Array.isArray(data))
+    return invalid(`${where} is a plain array: make a tensor of it with tensor(data, shape, dtype)`);
+  return invalid(
+    `${where} is ${show(data)}, but must be a tensor { data, shape, dtype }, a typed array or a DeviceTensor`,
+  );
 }
 
 /**
@@ -60,9 +90,15 @@ function checkMemory(data, where) {
   const buffer = data.buffer;
   if (buffer.resizable === false && data.length !== 0) return;
   if (types.isSharedArrayBuffer(buffer))
-    throw invalid(`${where} lies in a SharedArrayBuffer, which another thread could write while a job reads it: copy it with data.slice()`);
-  if (buffer.resizable) throw invalid(`${where} lies in a resizable ArrayBuffer, whose memory could go while a job uses it: copy it with data.slice()`);
-  if (data.length === 0 && native.isDetached(buffer)) throw invalid(`${where} is detached: its memory was transferred to another thread`);
+    throw invalid(
+      `${where} lies in a SharedArrayBuffer, which another thread could write while a job reads it: copy it with data.slice()`,
+    );
+  if (buffer.resizable)
+    throw invalid(
+      `${where} lies in a resizable ArrayBuffer, whose memory could go while a job uses it: copy it with data.slice()`,
+    );
+  if (data.length === 0 && native.isDetached(buffer))
+    throw invalid(`${where} is detached: its memory was transferred to another thread`);
 }
 
 /**
@@ -71,18 +107,24 @@ function checkMemory(data, where) {
  * @param {string} where
  */
 function checkShape(shape, length, where) {
-  if (!Array.isArray(shape)) throw invalid(`${where} has shape ${show(shape)}, but a shape is an array of whole numbers, [2, 3] for example`);
+  if (!Array.isArray(shape))
+    throw invalid(`${where} has shape ${show(shape)}, but a shape is an array of whole numbers, [2, 3] for example`);
   if (shape.length > kMaxRank) throw invalid(`${where} has ${shape.length} axes, but can have at most ${kMaxRank}`);
   let elements = 1;
   for (let axis = 0; axis < shape.length; ++axis) {
     const extent = shape[axis];
     if (!Number.isSafeInteger(extent) || extent < 0)
-      throw invalid(`${where} has shape ${show(shape)}: axis ${axis} is ${show(extent)}, but must be a whole number of at least 0`);
+      throw invalid(
+        `${where} has shape ${show(shape)}: axis ${axis} is ${show(extent)}, but must be a whole number of at least 0`,
+      );
     elements *= extent;
   }
-  if (elements > Number.MAX_SAFE_INTEGER) throw invalid(`${where} has shape ${show(shape)}, which is more elements than can be counted (2^53)`);
+  if (elements > Number.MAX_SAFE_INTEGER)
+    throw invalid(`${where} has shape ${show(shape)}, which is more elements than can be counted (2^53)`);
   if (length >= 0 && elements !== length)
-    throw invalid(`${where} has shape ${show(shape)}, which takes ${elements} element${elements === 1 ? '' : 's'}, but its data has ${length}`);
+    throw invalid(
+      `${where} has shape ${show(shape)}, which takes ${elements} element${elements === 1 ? '' : 's'}, but its data has ${length}`,
+    );
   return elements;
 }
 
@@ -104,8 +146,10 @@ function dtypeIndex(dtype, where) {
  */
 function refuseDType(dtype, declared, tag, where) {
   dtypeIndex(declared, where);
-  return invalid(`${where} has dtype '${declared}', but its data is a ${tag}, which is ${kDTypes[dtype]}: ` +
-    `${declared} is carried by a ${kArrays[kDTypes.indexOf(declared)].name}`);
+  return invalid(
+    `${where} has dtype '${declared}', but its data is a ${tag}, which is ${kDTypes[dtype]}: ` +
+      `${declared} is carried by a ${kArrays[kDTypes.indexOf(declared)].name}`,
+  );
 }
 
 /**
@@ -118,15 +162,20 @@ function refuseDType(dtype, declared, tag, where) {
  */
 function flatten(data, shape, into, axis, where) {
   if (axis === shape.length) shape.push(data.length);
-  else if (shape[axis] !== data.length) throw invalid(`${where} is ragged: along axis ${axis} it has ${shape[axis]} entries in one place and ${data.length} in another`);
+  else if (shape[axis] !== data.length)
+    throw invalid(
+      `${where} is ragged: along axis ${axis} it has ${shape[axis]} entries in one place and ${data.length} in another`,
+    );
   if (axis >= kMaxRank) throw invalid(`${where} has more than ${kMaxRank} axes`);
   for (const entry of data) {
     if (Array.isArray(entry)) {
-      if (axis === shape.length - 1 && into.length) throw invalid(`${where} is ragged: numbers and arrays stand side by side`);
+      if (axis === shape.length - 1 && into.length)
+        throw invalid(`${where} is ragged: numbers and arrays stand side by side`);
       flatten(entry, shape, into, axis + 1, where);
     } else {
       if (axis !== shape.length - 1) throw invalid(`${where} is ragged: numbers and arrays stand side by side`);
-      if (typeof entry !== 'number') throw invalid(`${where}, element ${into.length}, is ${show(entry)}, but must be a number`);
+      if (typeof entry !== 'number')
+        throw invalid(`${where}, element ${into.length}, is ${show(entry)}, but must be a number`);
       into.push(entry);
     }
   }
@@ -141,7 +190,9 @@ function arrayOf(numbers, dtype) {
   if (dtype >= 2)
     for (let i = 0; i < numbers.length; ++i)
       if (!Number.isInteger(numbers[i]) || numbers[i] < least || numbers[i] > most)
-        throw invalid(`data, element ${i}, is ${numbers[i]}, but ${kDTypes[dtype]} holds whole numbers from ${least} to ${most}`);
+        throw invalid(
+          `data, element ${i}, is ${numbers[i]}, but ${kDTypes[dtype]} holds whole numbers from ${least} to ${most}`,
+        );
   return kArrays[dtype].from(dtype === 1 ? numbers.map(toFloat16Bits) : numbers);
 }
 
@@ -173,4 +224,15 @@ function tensor(data, shape, dtype) {
   return { data, shape: [...shape], dtype: kDTypes[index] };
 }
 
-module.exports = { tensor, typedArrayTag, dtypeOfTag, checkMemory, checkShape, refuseData, refuseDType, kDTypes, kArrays, kMaxRank };
+module.exports = {
+  tensor,
+  typedArrayTag,
+  dtypeOfTag,
+  checkMemory,
+  checkShape,
+  refuseData,
+  refuseDType,
+  kDTypes,
+  kArrays,
+  kMaxRank,
+};

@@ -10,7 +10,8 @@ const root = path.join(__dirname, '../..');
 function bench(args) {
   /** @type {Record<string, string>} */
   const scripts = require('../../package.json').scripts;
-  if (!scripts['bench:cluster'] || !fs.existsSync(path.join(root, 'bench'))) throw new Error('the benchmark ships with the repository only: clone it, then `npm run bench:cluster`');
+  if (!scripts['bench:cluster'] || !fs.existsSync(path.join(root, 'bench')))
+    throw new Error('the benchmark ships with the repository only: clone it, then `npm run bench:cluster`');
   const child = spawn('npm', ['run', '--silent', 'bench:cluster', '--', ...args], { cwd: root, stdio: 'inherit' });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -23,8 +24,11 @@ function bench(args) {
 
 /** @param {import('commander').Command} program */
 function addBench(program) {
-  program.command('bench')
-    .description(`measure the cluster on this machine (arguments go to the repository's bench:cluster; --json among them)`)
+  program
+    .command('bench')
+    .description(
+      `measure the cluster on this machine (arguments go to the repository's bench:cluster; --json among them)`,
+    )
     .argument('[arguments...]')
     .allowUnknownOption()
     .addHelpText('after', '\nExit codes: 0 measured, 1 failed or not in a clone of the repository, 2 wrong usage.')

@@ -2,31 +2,35 @@
 'use strict';
 const http = require('node:http');
 const https = require('node:https');
-const { encodeFrame, decodeFrame, kType } = require('../service/frame');
-const { readTensor } = require('../service/tensors');
+const { encodeFrame, decodeFrame, kType, readTensor } = require('../service');
 
 const kProbeMs = 1000;
 
 /**
  * @param {URL} url
- * @param {{ method?: string, headers?: Record<string, string|number>, pieces?: Uint8Array[], timeout?: number }} [options] `timeout`: ms until the head of the answer
+ * @param {{ method?: string, headers?: Record<string, string|number>, pieces?: Uint8Array[], timeout?: number }}
+ *   [options] `timeout`: ms until the head of the answer
  * @returns {Promise<{ status: number, type: string, bytes: Buffer }>}
  */
 function exchange(url, { method = 'GET', headers = {}, pieces = [], timeout } = {}) {
   const { request } = url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method, headers, signal: timeout ? AbortSignal.timeout(timeout) : undefined }, (response) => {
-      /** @type {Buffer[]} */
-      const chunks = [];
-      response.on('data', (chunk) => chunks.push(chunk));
-      response.once('error', reject);
-      response.once('end', () => {
-        const joined = Buffer.concat(chunks);
-        const bytes = Buffer.allocUnsafeSlow(joined.length);  // tensors lie aligned in memory of its own
-        joined.copy(bytes);
-        resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', bytes });
-      });
-    });
+    const outgoing = request(
+      url,
+      { method, headers, signal: timeout ? AbortSignal.timeout(timeout) : undefined },
+      (response) => {
+        /** @type {Buffer[]} */
+        const chunks = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.once('error', reject);
+        response.once('end', () => {
+          const joined = Buffer.concat(chunks);
+          const bytes = Buffer.allocUnsafeSlow(joined.length); // tensors lie aligned in memory of its own
+          joined.copy(bytes);
+          resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', bytes });
+        });
+      },
+    );
     outgoing.once('error', reject);
     for (const piece of pieces) outgoing.write(piece);
     outgoing.end();
@@ -39,7 +43,10 @@ function exchange(url, { method = 'GET', headers = {}, pieces = [], timeout } = 
  */
 async function answers(url) {
   try {
-    const { status, bytes } = await exchange(new URL('/', url), { headers: { accept: 'application/json' }, timeout: kProbeMs });
+    const { status, bytes } = await exchange(new URL('/', url), {
+      headers: { accept: 'application/json' },
+      timeout: kProbeMs,
+    });
     return status === 200 && JSON.parse(bytes.toString()).name === 'switchyard';
   } catch {
     return false;
@@ -69,12 +76,17 @@ async function runRemote(url, workload, options) {
   const { inputs, ...rest } = workload;
   const pieces = encodeFrame({ ...rest, options }, 'inputs', inputs);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const { status, type, bytes } = await exchange(new URL('/v1/workloads', url), { method: 'POST', headers: { 'content-type': kType, 'content-length': length }, pieces });
+  const { status, type, bytes } = await exchange(new URL('/v1/workloads', url), {
+    method: 'POST',
+    headers: { 'content-type': kType, 'content-length': length },
+    pieces,
+  });
   if (status !== 200 || !type.startsWith(kType)) throw failureOf(bytes, status);
   const { header, section } = decodeFrame(bytes);
   /** @type {Record<string, any>} */
   const outputs = {};
-  for (const name of Object.keys(header.outputs)) outputs[name] = readTensor(header.outputs[name], section, `output '${name}'`);
+  for (const name of Object.keys(header.outputs))
+    outputs[name] = readTensor(header.outputs[name], section, `output '${name}'`);
   return { ...header, outputs };
 }
 

@@ -1,6 +1,7 @@
-// Random inputs of a sensible shape for each built-in workload: what `switchyard run <workload> --shape 1000x384` sends.
+// Random inputs of a sensible shape for each built-in workload: what `switchyard run <workload> --shape 1000x384`
+// sends.
 'use strict';
-const { GPUError, invalid, suggestion } = require('../core/errors');
+const { GPUError, invalid, suggestion } = require('../core');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {{ inputs: Record<string, Tensor>, params?: Record<string, any> }} Job */
@@ -38,7 +39,12 @@ function makeGraph(nodes, edges) {
   for (const source of sources) ++rowOffsets[source + 1];
   for (let i = 0; i < nodes; ++i) rowOffsets[i + 1] += rowOffsets[i];
   const columns = Int32Array.from({ length: edges }, () => Math.floor(next() * nodes));
-  return { inputs: { rowOffsets: { data: rowOffsets, shape: [nodes + 1], dtype: 'int32' }, columns: { data: columns, shape: [edges], dtype: 'int32' } } };
+  return {
+    inputs: {
+      rowOffsets: { data: rowOffsets, shape: [nodes + 1], dtype: 'int32' },
+      columns: { data: columns, shape: [edges], dtype: 'int32' },
+    },
+  };
 }
 
 /**
@@ -49,7 +55,16 @@ function makeGraph(nodes, edges) {
 function makeQuantized(n, d) {
   const scales = floats(n);
   scales.data = scales.data.map((value) => Math.abs(value) / 127);
-  return { inputs: { input: { data: Int8Array.from({ length: n * d }, () => Math.round(254 * next() - 127)), shape: [n, d], dtype: 'int8' }, scales } };
+  return {
+    inputs: {
+      input: {
+        data: Int8Array.from({ length: n * d }, () => Math.round(254 * next() - 127)),
+        shape: [n, d],
+        dtype: 'int8',
+      },
+      scales,
+    },
+  };
 }
 
 const any = (/** @type {(...shape: number[]) => Job} */ make) => ({ shape: '1000x384', letters: [], make });
@@ -58,18 +73,48 @@ const unary = any((...shape) => ({ inputs: { input: floats(...shape) } }));
 
 /** @type {Record<string, Recipe>} `letters`: what each extent means; none: any shape */
 const kRecipes = {
-  add: binary, subtract: binary, multiply: binary, divide: binary, scale: unary, softmax: unary, 'layer-norm': unary,
+  add: binary,
+  subtract: binary,
+  multiply: binary,
+  divide: binary,
+  scale: unary,
+  softmax: unary,
+  'layer-norm': unary,
   activation: any((...shape) => ({ inputs: { input: floats(...shape) }, params: { kind: 'gelu' } })),
   reduce: any((...shape) => ({ inputs: { input: floats(...shape) }, params: { kind: 'sum' } })),
   normalize: { shape: '1000x384', letters: ['N', 'D'], make: (n, d) => ({ inputs: { input: floats(n, d) } }) },
-  matmul: { shape: '512x384x256', letters: ['M', 'K', 'N'], make: (m, k, n) => ({ inputs: { a: floats(m, k), b: floats(k, n) } }) },
-  attention: { shape: '8x128x64', letters: ['H', 'S', 'D'], make: (h, s, d) => ({ inputs: { query: floats(h, s, d), key: floats(h, s, d), value: floats(h, s, d) } }) },
-  'top-k': { shape: '1000x384', letters: ['N', 'D'], make: (n, d) => ({ inputs: { input: floats(n, d) }, params: { k: Math.min(10, d) } }) },
-  'similarity-search': { shape: '16x10000x384', letters: ['Q', 'N', 'D'], make: (q, n, d) => ({ inputs: { queries: floats(q, d), base: floats(n, d) }, params: { k: Math.min(10, n) } }) },
+  matmul: {
+    shape: '512x384x256',
+    letters: ['M', 'K', 'N'],
+    make: (m, k, n) => ({ inputs: { a: floats(m, k), b: floats(k, n) } }),
+  },
+  attention: {
+    shape: '8x128x64',
+    letters: ['H', 'S', 'D'],
+    make: (h, s, d) => ({ inputs: { query: floats(h, s, d), key: floats(h, s, d), value: floats(h, s, d) } }),
+  },
+  'top-k': {
+    shape: '1000x384',
+    letters: ['N', 'D'],
+    make: (n, d) => ({ inputs: { input: floats(n, d) }, params: { k: Math.min(10, d) } }),
+  },
+  'similarity-search': {
+    shape: '16x10000x384',
+    letters: ['Q', 'N', 'D'],
+    make: (q, n, d) => ({ inputs: { queries: floats(q, d), base: floats(n, d) }, params: { k: Math.min(10, n) } }),
+  },
   quantize: { shape: '1000x384', letters: ['N', 'D'], make: (n, d) => ({ inputs: { input: floats(n, d) } }) },
   dequantize: { shape: '1000x384', letters: ['N', 'D'], make: makeQuantized },
-  'pca-fit': { shape: '1000x64', letters: ['N', 'D'], make: (n, d) => ({ inputs: { input: floats(n, d) }, params: { components: Math.min(8, n, d) } }) },
-  'pca-transform': { shape: '1000x64x8', letters: ['N', 'D', 'C'], make: (n, d, c) => ({ inputs: { input: floats(n, d), mean: floats(d), components: floats(c, d) } }) },
+  'pca-fit': {
+    shape: '1000x64',
+    letters: ['N', 'D'],
+    make: (n, d) => ({ inputs: { input: floats(n, d) }, params: { components: Math.min(8, n, d) } }),
+  },
+  'pca-transform': {
+    shape: '1000x64x8',
+    letters: ['N', 'D', 'C'],
+    make: (n, d, c) => ({ inputs: { input: floats(n, d), mean: floats(d), components: floats(c, d) } }),
+  },
   pagerank: { shape: '1000x8000', letters: ['NODES', 'EDGES'], make: makeGraph },
   'force-layout': { shape: '1000x5000', letters: ['NODES', 'EDGES'], make: makeGraph },
   'evidence-timeline': { shape: '1000', letters: ['N'], make: (n) => ({ inputs: { evidence: floats(n, 4) } }) },
@@ -79,7 +124,8 @@ const kRecipes = {
 function recipeOf(type) {
   if (Object.hasOwn(kRecipes, type)) return kRecipes[type];
   if (type === 'graph') throw invalid(`a graph has no shape: write it into a file, and give it with --file`);
-  if (type === 'render' || type.startsWith('render/')) throw invalid(`a scene has no shape: write it into a file, and give it with --file`);
+  if (type === 'render' || type.startsWith('render/'))
+    throw invalid(`a scene has no shape: write it into a file, and give it with --file`);
   throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, Object.keys(kRecipes))}`);
 }
 
@@ -93,15 +139,19 @@ function makeJob(type, shape) {
   const extents = shape ?? recipe.shape.split('x').map(Number);
   const { letters } = recipe;
   if (letters.length && letters.length !== extents.length)
-    throw invalid(`the shape of ${type} is ${extents.join('x')}, but must be ${letters.join('x')}, ${recipe.shape} for example`);
+    throw invalid(
+      `the shape of ${type} is ${extents.join('x')}, but must be ${letters.join('x')}, ${recipe.shape} for example`,
+    );
   state = 1;
   return { type, shape: extents.join('x'), ...recipe.make(...extents) };
 }
 
 /** For --help. */
 function describeShapes() {
-  return Object.entries(kRecipes).filter(([, { letters }]) => letters.length)
-    .map(([type, { letters, shape }]) => `  ${type.padEnd(18)} ${letters.join('x').padEnd(12)} ${shape}`).join('\n');
+  return Object.entries(kRecipes)
+    .filter(([, { letters }]) => letters.length)
+    .map(([type, { letters, shape }]) => `  ${type.padEnd(18)} ${letters.join('x').padEnd(12)} ${shape}`)
+    .join('\n');
 }
 
 module.exports = { makeJob, describeShapes };

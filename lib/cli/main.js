@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command line: npx switchyard devices | doctor | start | run | bench. Exit codes: 0 fine, 1 something is missing or failed, 2 wrong usage.
+// The command line: npx switchyard devices | doctor | start | run | bench. Exit codes: 0 fine, 1 something is missing
+// or failed, 2 wrong usage.
 'use strict';
 const { Command, CommanderError } = require('commander');
 const Table = require('cli-table3');
@@ -27,16 +28,29 @@ async function devices({ json }) {
   } else {
     const table = new Table({
       head: ['id', 'name', 'type', 'memory', 'free', 'units', 'driver', 'features'],
-      style: { head: [], border: [], compact: true }, colWidths: [null, 30, null, null, null, null, 26, 34], wordWrap: true,
+      style: { head: [], border: [], compact: true },
+      colWidths: [null, 30, null, null, null, null, 26, 34],
+      wordWrap: true,
     });
     for (const device of found) {
-      const features = Object.entries(device.features).filter(([, has]) => has).map(([name]) => name);
-      table.push([device.id, device.name, device.type, gigabytes(device.memory.total), gigabytes(device.memory.free),
-        device.computeUnits, device.driver, features.join(' ')]);
+      const features = Object.entries(device.features)
+        .filter(([, has]) => has)
+        .map(([name]) => name);
+      table.push([
+        device.id,
+        device.name,
+        device.type,
+        gigabytes(device.memory.total),
+        gigabytes(device.memory.free),
+        device.computeUnits,
+        device.driver,
+        features.join(' '),
+      ]);
     }
     console.log(table.toString());
     for (const device of found) if (device.warning) console.log(`${device.id}: ${device.warning}`);
-    for (const [backend, problem] of Object.entries(problems)) console.log(`no ${backend}: ${problem.reason}; \`npx switchyard doctor\` says more`);
+    for (const [backend, problem] of Object.entries(problems))
+      console.log(`no ${backend}: ${problem.reason}; \`npx switchyard doctor\` says more`);
   }
   if (!found.length) process.exitCode = 1;
 }
@@ -45,7 +59,7 @@ const kMarks = { ok: 'ok     ', note: 'note   ', problem: 'PROBLEM' };
 
 /** @param {{ json?: boolean }} options */
 async function doctor({ json }) {
-  const result = await require('./doctor/doctor').diagnose();
+  const result = await require('./doctor').diagnose();
   if (!result.ok) process.exitCode = 1;
   if (json) return printJson(result);
   for (const check of result.checks) {
@@ -76,7 +90,10 @@ program
   .command('doctor')
   .description('what was found, what is missing, why it matters, and the command that mends it')
   .option('--json', 'print { ok, checks: [{ name, status, found, why, remedy }], devices }')
-  .addHelpText('after', '\nExit codes: 0 nothing is missing that matters (notes do not count), 1 there is a problem, 2 wrong usage.')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 nothing is missing that matters (notes do not count), 1 there is a problem, 2 wrong usage.',
+  )
   .action(doctor);
 addStart(program);
 addRun(program);

@@ -3,19 +3,26 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { InvalidArgumentError } = require('commander');
-const { invalid, show } = require('../core/errors');
+const { invalid, show } = require('../core');
 const { makeJob, describeShapes } = require('./inputs');
 
-/** @typedef {{ shape?: number[], file?: string, params?: any, url?: URL, local?: boolean, device?: string, repeat: number, values: number, timeout?: number, json?: boolean }} Options */
-/** @typedef {{ where: string, url?: string, run: (workload: any) => Promise<any>, close: () => Promise<void> }} Runner */
+/**
+ * @typedef {{ shape?: number[], file?: string, params?: any, url?: URL, local?: boolean, device?: string, repeat:
+ *   number, values: number, timeout?: number, json?: boolean }} Options
+ */
+/**
+ * @typedef {{ where: string, url?: string, run: (workload: any) => Promise<any>, close: () => Promise<void> }} Runner
+ */
 
-const kMostElements = 2 ** 28;
+const kMaxElements = 2 ** 28;
 
 /** @param {string} text */
 function parseShape(text) {
-  if (!/^\d+(x\d+){0,7}$/i.test(text)) throw new InvalidArgumentError('It must be extents with x between them, 1000x384 for example.');
+  if (!/^\d+(x\d+){0,7}$/i.test(text))
+    throw new InvalidArgumentError('It must be extents with x between them, 1000x384 for example.');
   const shape = text.split(/x/i).map(Number);
-  if (shape.reduce((product, extent) => product * extent, 1) > kMostElements) throw new InvalidArgumentError(`It has more than ${kMostElements} elements.`);
+  if (shape.reduce((product, extent) => product * extent, 1) > kMaxElements)
+    throw new InvalidArgumentError(`It has more than ${kMaxElements} elements.`);
   return shape;
 }
 
@@ -27,7 +34,8 @@ function parseParams(text) {
   } catch (error) {
     throw new InvalidArgumentError(`It must be JSON: ${error.message}.`);
   }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new InvalidArgumentError(`It must be an object, '{"k":5}' for example.`);
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new InvalidArgumentError(`It must be an object, '{"k":5}' for example.`);
   return value;
 }
 
@@ -45,7 +53,8 @@ function parseUrl(text) {
 function parseCount(least, most) {
   return (/** @type {string} */ text) => {
     const number = /^\d+$/.test(text) ? Number(text) : NaN;
-    if (!(number >= least && number <= most)) throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    if (!(number >= least && number <= most))
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
     return number;
   };
 }
@@ -55,8 +64,8 @@ function parseCount(least, most) {
  * @param {string} file - for stdin
  */
 function readFile(file) {
-  const { parseJson } = require('../service/json');
-  const { readWorkload } = require('../service/workload');
+  const { parseJson } = require('../service');
+  const { readWorkload } = require('../service');
   const bytes = fs.readFileSync(file === '-' ? 0 : file);
   const { workload, options } = readWorkload(parseJson(bytes, file === '-' ? 'stdin' : path.basename(file)), undefined);
   return { workload, options };
@@ -75,15 +84,21 @@ function prepare(type, { shape, file, params }) {
   }
   if (shape) throw invalid('--file has its own inputs: leave out --shape');
   const { workload, options } = readFile(file);
-  if (type !== undefined && type !== workload.type) throw invalid(`the file has the workload ${show(workload.type)}, not ${show(type)}`);
-  return { workload: params ? { ...workload, params: { ...workload.params, ...params } } : workload, jobOptions: options };
+  if (type !== undefined && type !== workload.type)
+    throw invalid(`the file has the workload ${show(workload.type)}, not ${show(type)}`);
+  return {
+    workload: params ? { ...workload, params: { ...workload.params, ...params } } : workload,
+    jobOptions: options,
+  };
 }
 
 /** Where a server of this machine would be. */
 function usualUrl() {
-  const { readServiceConfig } = require('../config/config');
+  const { readServiceConfig } = require('../config');
   const { host, port } = readServiceConfig();
-  return new URL(`http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`);
+  return new URL(
+    `http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`,
+  );
 }
 
 /**
@@ -94,9 +109,19 @@ function usualUrl() {
  */
 function remote(url, { device, timeout }, jobOptions) {
   const { runRemote } = require('./client');
-  if (device && !['auto', 'cuda', 'vulkan', 'cpu'].includes(device)) throw invalid(`a server chooses the device: --device is ${show(device)}, but must be cuda, vulkan or cpu`);
-  const options = { ...jobOptions, ...(device && device !== 'auto' ? { contextType: device } : {}), ...(timeout ? { timeout } : {}) };
-  return { where: url.origin, url: url.origin, run: (workload) => runRemote(url, workload, options), close: async () => {} };
+  if (device && !['auto', 'cuda', 'vulkan', 'cpu'].includes(device))
+    throw invalid(`a server chooses the device: --device is ${show(device)}, but must be cuda, vulkan or cpu`);
+  const options = {
+    ...jobOptions,
+    ...(device && device !== 'auto' ? { contextType: device } : {}),
+    ...(timeout ? { timeout } : {}),
+  };
+  return {
+    where: url.origin,
+    url: url.origin,
+    run: (workload) => runRemote(url, workload, options),
+    close: async () => {},
+  };
 }
 
 /**
@@ -106,7 +131,11 @@ function remote(url, { device, timeout }, jobOptions) {
 async function local({ device = 'auto', timeout }) {
   const { createContext } = require('../index');
   const context = await createContext({ device: /** @type {any} */ (device) });
-  return { where: 'this process', run: (workload) => context.run(workload, timeout ? { timeout } : undefined), close: () => context.close() };
+  return {
+    where: 'this process',
+    run: (workload) => context.run(workload, timeout ? { timeout } : undefined),
+    close: () => context.close(),
+  };
 }
 
 /**
@@ -120,7 +149,9 @@ async function chooseRunner(options, jobOptions) {
   const url = options.url ?? usualUrl();
   if (await answers(url)) return remote(url, options, jobOptions);
   if (options.url) throw new Error(`no switchyard server answers at ${url.origin}`);
-  process.stderr.write(`no server answers at ${url.origin}: running in this process (\`npx switchyard start\` starts one)\n`);
+  process.stderr.write(
+    `no server answers at ${url.origin}: running in this process (\`npx switchyard start\` starts one)\n`,
+  );
   return local(options);
 }
 
@@ -141,11 +172,13 @@ function summarize(times) {
  * @param {number} count
  */
 function describeOutputs(outputs, count) {
-  const { fromFloat16Bits } = require('../call/float16');
-  return Object.fromEntries(Object.entries(outputs).map(([name, { data, shape, dtype }]) => {
-    const first = Array.from(data.subarray(0, count), dtype === 'float16' ? fromFloat16Bits : Number);
-    return [name, { shape, dtype, first: first.map((value) => (Number.isFinite(value) ? value : String(value))) }];
-  }));
+  const { fromFloat16Bits } = require('../call');
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { data, shape, dtype }]) => {
+      const first = Array.from(data.subarray(0, count), dtype === 'float16' ? fromFloat16Bits : Number);
+      return [name, { shape, dtype, first: first.map((value) => (Number.isFinite(value) ? value : String(value))) }];
+    }),
+  );
 }
 
 /** @param {any} report */
@@ -154,12 +187,22 @@ function print({ workload, shape, where, result, outputs, roundTrip, repeated })
   console.log(`${workload}${shape ? ` ${shape}` : ''} on ${result.deviceName}${by}, in ${where}`);
   const width = Math.max(4, ...Object.keys(outputs).map((name) => name.length));
   for (const [name, { shape: extents, dtype, first }] of Object.entries(/** @type {Record<string, any>} */ (outputs))) {
-    const values = first.map((/** @type {any} */ value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value)).join(' ');
+    const values = first
+      .map((/** @type {any} */ value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value))
+      .join(' ');
     console.log(`  ${name.padEnd(width)}  ${dtype} [${extents.join(', ')}]  ${values}`);
   }
-  const parts = Object.entries(result.timings).filter(([name]) => name !== 'total').map(([name, ms]) => `${name} ${shortMs(Number(ms))}`).join(', ');
-  console.log(`  ${'time'.padEnd(width)}  ${shortMs(result.timings.total)} ms: ${parts}; ${shortMs(roundTrip)} ms as the caller sees it`);
-  if (repeated) console.log(`  ${repeated.runs} runs: p50 ${shortMs(repeated.p50)} ms, p99 ${shortMs(repeated.p99)} ms, least ${shortMs(repeated.least)} ms, most ${shortMs(repeated.most)} ms`);
+  const parts = Object.entries(result.timings)
+    .filter(([name]) => name !== 'total')
+    .map(([name, ms]) => `${name} ${shortMs(Number(ms))}`)
+    .join(', ');
+  console.log(
+    `  ${'time'.padEnd(width)}  ${shortMs(result.timings.total)} ms: ${parts}; ${shortMs(roundTrip)} ms as the caller sees it`,
+  );
+  if (repeated)
+    console.log(
+      `  ${repeated.runs} runs: p50 ${shortMs(repeated.p50)} ms, p99 ${shortMs(repeated.p99)} ms, least ${shortMs(repeated.least)} ms, most ${shortMs(repeated.most)} ms`,
+    );
 }
 
 /**
@@ -181,7 +224,10 @@ async function run(type, options) {
     const outputs = describeOutputs(tensors, options.values);
     const repeated = options.repeat > 1 ? summarize(times) : undefined;
     const roundTrip = times[times.length - 1];
-    if (options.json) process.stdout.write(`${JSON.stringify({ workload: workload.type, shape, where: runner.url ? 'server' : 'local', url: runner.url, ...fields, roundTrip, repeated, outputs }, null, 2)}\n`);
+    if (options.json)
+      process.stdout.write(
+        `${JSON.stringify({ workload: workload.type, shape, where: runner.url ? 'server' : 'local', url: runner.url, ...fields, roundTrip, repeated, outputs }, null, 2)}\n`,
+      );
     else print({ workload: workload.type, shape, where: runner.where, result, outputs, roundTrip, repeated });
   } finally {
     await runner.close();
@@ -190,7 +236,8 @@ async function run(type, options) {
 
 /** @param {import('commander').Command} program */
 function addRun(program) {
-  program.command('run')
+  program
+    .command('run')
     .description('run a workload on a running server, or in this process where there is none')
     .argument('[workload]', 'its type: normalize, matmul, attention ...')
     .option('--shape <extents>', 'random inputs of this shape', parseShape)
@@ -203,7 +250,10 @@ function addRun(program) {
     .option('--repeat <times>', 'run it several times', parseCount(1, 1_000_000), 1)
     .option('--values <count>', 'how many values of each output to print', parseCount(0, 2 ** 28), 6)
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', `\nShapes (any for the others):\n${describeShapes()}\n\nExit codes: 0 it ran, 1 it failed, 2 wrong usage.`)
+    .addHelpText(
+      'after',
+      `\nShapes (any for the others):\n${describeShapes()}\n\nExit codes: 0 it ran, 1 it failed, 2 wrong usage.`,
+    )
     .action(run);
 }
 

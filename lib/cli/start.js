@@ -15,13 +15,19 @@ function list(text) {
 async function start({ json, config, contexts, types, memoryLimit, ...rest }) {
   // The workers, and every part that opens devices, read the same file.
   if (config !== undefined) process.env.SWITCHYARD_CONFIG = require('node:path').resolve(config);
-  const options = { ...rest, contextsPerWorker: contexts, contextTypes: types, memoryLimit: typeof memoryLimit === 'number' ? memoryLimit * 2 ** 20 : memoryLimit };
-  await require('../service/start').start(options, { json });
+  const options = {
+    ...rest,
+    contextsPerWorker: contexts,
+    contextTypes: types,
+    memoryLimit: typeof memoryLimit === 'number' ? memoryLimit * 2 ** 20 : memoryLimit,
+  };
+  await require('../service').start(options, { json });
 }
 
 /** @param {import('commander').Command} program */
 function addStart(program) {
-  program.command('start')
+  program
+    .command('start')
     .description('start workers that serve jobs over HTTP, until a signal stops them')
     .option('--port <port>', 'where to listen (PORT, else 3000; 0: any that is free)', number)
     .option('--host <host>', 'the address to listen on (HOST, else 127.0.0.1; 0.0.0.0: reachable from everywhere)')

@@ -6,42 +6,35 @@ const cluster = /** @type {any} */ (require('node:cluster'));
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
-const { Client } = require('./worker/requester');
-const { Directory } = require('./worker/context-registry');
-const { Link } = require('./worker/coordinator-connection');
-const { Hub } = require('./primary/primary');
-const { Forks } = require('./primary/forks');
-const { Reports } = require('./primary/reports');
-const { askToJoin, answerJoining } = require('./wire/handshake');
-const { createSharedTensor, openSharedTensor } = require('../call/shared-tensor');
-const { Programs } = require('../program/programs');
-const { obtainFrom } = require('./worker/program-requests');
-const { RenderStream } = require('../program/render-stream');
+const { Requester, ContextRegistry, CoordinatorConnection, obtainFrom } = require('./worker');
+const { Primary, Forks, Reports } = require('./primary');
+const { askToJoin, answerJoining } = require('./wire');
+const { createSharedTensor, openSharedTensor } = require('../call');
+const { Programs, RenderStream } = require('../program');
 const { makeOps } = require('./ops');
-const { readConfig } = require('../config/config');
-const { createLogger } = require('../core/log');
-const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core/errors');
+const { readConfig } = require('../config');
+const { createLogger, GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 
 /** @typedef {'undecided'|'primary'|'worker'|'lone'} Role */
 
-const kWorkerPatienceMs = 5000;  // for a worker to end when it was asked to
-const kExitGraceMs = 300;        // for Node's own end of a worker whose primary has gone
-const kIdleMs = 10000;           // without a job: then shared memory that nobody uses goes back to the system
+const kWorkerPatienceMs = 5000; // for a worker to end when it was asked to
+const kExitGraceMs = 300; // for Node's own end of a worker whose primary has gone
+const kIdleMs = 10000; // without a job: then shared memory that nobody uses goes back to the system
 const kPollMs = 5;
 const kPollSlowMs = 20;
-const kUsesMs = 2000;           // between two reports of the programs used
+const kUsesMs = 2000; // between two reports of the programs used
 
 class GPUClusterManager extends EventEmitter {
   /** @type {Role} */
   #role = 'undecided';
   #config;
   #log;
-  #directory = new Directory();
-  #client;
-  /** @type {Link} */
-  #link;
-  /** @type {import('./primary/primary').Hub|undefined} */
-  #hub;
+  #registry = new ContextRegistry();
+  #requester;
+  /** @type {CoordinatorConnection} */
+  #connection;
+  /** @type {import('./primary/primary').Primary|undefined} */
+  #primary;
   /** @type {Reports|undefined} */
   #reports;
   /** @type {Forks|undefined} */
@@ -71,10 +64,19 @@ class GPUClusterManager extends EventEmitter {
       this.#resolveReady = resolve;
       this.#rejectReady = reject;
     });
-    this.#ready.catch(() => {});  // whoever waits for it gets it; nobody has to
-    this.#client = new Client({ workerId: this.#workerId, config: this.#config, directory: this.#directory, metrics: undefined, emitter: this });
-    this.#link = new Link({
-      config: this.#config, log: this.#log, client: this.#client, directory: this.#directory,
+    this.#ready.catch(() => {}); // whoever waits for it gets it; nobody has to
+    this.#requester = new Requester({
+      workerId: this.#workerId,
+      config: this.#config,
+      registry: this.#registry,
+      metrics: undefined,
+      emitter: this,
+    });
+    this.#connection = new CoordinatorConnection({
+      config: this.#config,
+      log: this.#log,
+      requester: this.#requester,
+      registry: this.#registry,
       onEvent: (name, event) => this.#onEvent(name, event),
       onEnd: (expected) => this.#onCoordinatorGone(expected),
       onDismissed: (reason) => this.#onDismissed(reason),
@@ -82,17 +84,22 @@ class GPUClusterManager extends EventEmitter {
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
     this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
     this.#programs = new Programs({
-      limit: this.#config.shaderCacheSize, hotReload: this.#config.hotReload, countsUses: true, log: this.#log, emit: (name, event) => this.emit(name, event),
-      closedError: () => this.#closedError(), obtain: (sources) => obtainFrom(this.#link, sources, this.#config.timeout),
+      limit: this.#config.shaderCacheSize,
+      hotReload: this.#config.hotReload,
+      countsUses: true,
+      log: this.#log,
+      emit: (name, event) => this.emit(name, event),
+      closedError: () => this.#closedError(),
+      obtain: (sources) => obtainFrom(this.#connection, sources, this.#config.timeout),
     });
     const uses = setInterval(() => this.#reportUses(), kUsesMs);
     uses.unref();
     this.#undo.push(() => clearInterval(uses));
-    const idle = setInterval(() => this.#link.trimIdle(), kIdleMs);
+    const idle = setInterval(() => this.#connection.trimIdle(), kIdleMs);
     idle.unref();
     this.#undo.push(() => clearInterval(idle));
     if (isWorker) this.#join();
-    else this.#startHub();
+    else this.#startPrimary();
   }
 
   // ---- becoming what it is
@@ -103,39 +110,56 @@ class GPUClusterManager extends EventEmitter {
       if (this.#closed) return;
       if (invitation) {
         this.#role = 'worker';
-        this.#link.openThere(invitation);
+        this.#connection.openThere(invitation);
         return;
       }
-      process.emitWarning('no coordinator in the primary process answered within a second: this worker runs its jobs alone. ' +
-        'Call createGPUClusterManager() in the primary process, too', { type: 'SwitchyardWarning', code: 'SWITCHYARD_ALONE' });
-      this.#startHub();
-      this.#becomeLone();
+      process.emitWarning(
+        'no coordinator in the primary process answered within a second: this worker runs its jobs alone. ' +
+          'Call createGPUClusterManager() in the primary process, too',
+        { type: 'SwitchyardWarning', code: 'SWITCHYARD_ALONE' },
+      );
+      this.#startPrimary();
+      this.#becomeStandalone();
     } catch (error) {
       this.#fail(asGpuError(error));
     }
   }
 
-  #startHub() {
-    const hub = this.#hub = new Hub({
-      config: this.#config, log: this.#log, isLone: () => this.#role === 'lone',
-      emit: (name, event) => { if (this.#role === 'primary' && this.listenerCount(name)) this.emit(name, event()); },
+  #startPrimary() {
+    const primary = (this.#primary = new Primary({
+      config: this.#config,
+      log: this.#log,
+      isStandalone: () => this.#role === 'lone',
+      emit: (name, event) => {
+        if (this.#role === 'primary' && this.listenerCount(name)) this.emit(name, event());
+      },
+    }));
+    this.#reports = new Reports({
+      primary,
+      config: this.#config,
+      isDraining: () => this.#draining,
+      isDegraded: () => this.#forks?.degraded ?? false,
     });
-    this.#reports = new Reports({ hub, config: this.#config, isDraining: () => this.#draining, isDegraded: () => this.#forks?.degraded ?? false });
-    hub.describe = () => /** @type {Reports} */ (this.#reports).contexts();
-    hub.answer = (what) => this.#report(what);
-    hub.onGone = () => this.#checkReady();
-    const { member, fd } = hub.addSelf(this.#workerId);
-    this.#link.openHere(fd, member.pageRegion);
+    primary.describe = () => /** @type {Reports} */ (this.#reports).contexts();
+    primary.answer = (what) => this.#report(what);
+    primary.onGone = () => this.#checkReady();
+    const { member, fd } = primary.addSelf(this.#workerId);
+    this.#connection.openHere(fd, member.pageRegion);
     if (cluster.isWorker || !isMainThread) return;
     // The workers of a process that ends on purpose end as quietly.
-    const onExit = () => hub.close();
+    const onExit = () => primary.close();
     process.prependListener('exit', onExit);
     this.#undo.push(() => process.removeListener('exit', onExit));
-    this.#undo.push(answerJoining((workerId, pid, version) => {
-      this.#becomePrimary();
-      this.#forks?.joined(workerId);
-      return hub.invite(workerId, pid, version);
-    }, (pid) => hub.processEnded(pid)));
+    this.#undo.push(
+      answerJoining(
+        (workerId, pid, version) => {
+          this.#becomePrimary();
+          this.#forks?.joined(workerId);
+          return primary.invite(workerId, pid, version);
+        },
+        (pid) => primary.processEnded(pid),
+      ),
+    );
     const onFork = () => this.#becomePrimary();
     cluster.on('fork', onFork);
     this.#undo.push(() => cluster.removeListener('fork', onFork));
@@ -146,8 +170,14 @@ class GPUClusterManager extends EventEmitter {
   /** @param {number} count */
   #fork(count) {
     this.#becomePrimary();
-    const exec = path.resolve(this.#config.exec ?? path.join(__dirname, 'worker.js'));
-    this.#forks = new Forks({ count, exec, isOurs: this.#config.exec === undefined, log: this.#log, onStillborn: () => this.#hub?.countRestart('start') });
+    const exec = path.resolve(this.#config.exec ?? path.join(__dirname, 'worker', 'main.js'));
+    this.#forks = new Forks({
+      count,
+      exec,
+      isOurs: this.#config.exec === undefined,
+      log: this.#log,
+      onStillborn: () => this.#primary?.countRestart('start'),
+    });
     const onSignal = (/** @type {NodeJS.Signals} */ signal) => this.#onSignal(signal);
     for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT'])) {
       process.on(signal, onSignal);
@@ -171,15 +201,16 @@ class GPUClusterManager extends EventEmitter {
   /** This process has workers: it coordinates, and never opens a device. */
   #becomePrimary() {
     if (this.#role === 'primary') return;
-    if (this.#role === 'lone') this.#log.warn('this process has opened contexts of its own before it forked workers: they stay');
+    if (this.#role === 'lone')
+      this.#log.warn('this process has opened contexts of its own before it forked workers: they stay');
     this.#role = 'primary';
   }
 
   /** Nobody else is there: the jobs run in this process. */
-  #becomeLone() {
-    if (this.#role !== 'undecided' || !this.#hub) return;
+  #becomeStandalone() {
+    if (this.#role !== 'undecided' || !this.#primary) return;
     this.#role = 'lone';
-    this.#link.startExecutor(this.#hub.addOwnExecutor(), false);
+    this.#connection.startExecutor(this.#primary.addOwnExecutor(), false);
   }
 
   /** At the first need: an application that forks does so right after it made its manager. */
@@ -187,7 +218,7 @@ class GPUClusterManager extends EventEmitter {
     if (this.#role !== 'undecided' || cluster.isWorker || this.#decidesSoon) return;
     this.#decidesSoon = true;
     setImmediate(() => {
-      if (!this.#closed) this.#becomeLone();
+      if (!this.#closed) this.#becomeStandalone();
     });
   }
 
@@ -197,13 +228,13 @@ class GPUClusterManager extends EventEmitter {
   /** @param {GPUError} error */
   #fail(error) {
     this.#rejectReady(error);
-    this.#client.end(error);
-    this.#link.fail(error);
+    this.#requester.end(error);
+    this.#connection.fail(error);
   }
 
   #reportUses() {
     const uses = this.#programs.takeUses();
-    if (uses) this.#link.say({ type: 'program-uses', uses });
+    if (uses) this.#connection.say({ type: 'program-uses', uses });
   }
 
   // ---- what happens
@@ -222,12 +253,18 @@ class GPUClusterManager extends EventEmitter {
 
   /** Ready: a context is there for this process's jobs; and in a cluster of its own, all workers. */
   #checkReady() {
-    const contexts = this.#hub ? this.#hub.contexts.length : this.#directory.entries.length;
+    const contexts = this.#primary ? this.#primary.contexts.length : this.#registry.entries.length;
     if (this.#role === 'lone') {
       if (contexts) this.#resolveReady();
-      else this.#fail(new GPUError('ERR_UNSUPPORTED', 'no context could be opened in this process: `npx switchyard doctor` says what is missing'));
+      else
+        this.#fail(
+          new GPUError(
+            'ERR_UNSUPPORTED',
+            'no context could be opened in this process: `npx switchyard doctor` says what is missing',
+          ),
+        );
     } else if (this.#forks) {
-      const ready = this.#hub?.workers.filter(({ state, slot }) => slot > 0 && state === 'ready').length ?? 0;
+      const ready = this.#primary?.workers.filter(({ state, slot }) => slot > 0 && state === 'ready').length ?? 0;
       if (ready >= this.#forks.count) this.#resolveReady();
     } else if (contexts) {
       this.#resolveReady();
@@ -241,9 +278,9 @@ class GPUClusterManager extends EventEmitter {
     if (expected) {
       this.#closedByPrimary = true;
       this.#programs.close();
-      this.#closed = this.#link.close().then(() => this.#end());
+      this.#closed = this.#connection.close().then(() => this.#end());
       // A worker that only runs jobs has nothing left to do.
-      if (process.argv[1] === path.join(__dirname, 'worker.js')) this.#closed.then(() => process.exit(0));
+      if (process.argv[1] === path.join(__dirname, 'worker', 'main.js')) this.#closed.then(() => process.exit(0));
       return;
     }
     this.#log.error('the primary process has ended: this worker ends, too');
@@ -253,13 +290,23 @@ class GPUClusterManager extends EventEmitter {
   /** @param {string} reason */
   async #onDismissed(reason) {
     this.#log.error({ reason }, 'this worker is to be replaced');
-    this.#link.drain();
+    this.#connection.drain();
     const until = Date.now() + kWorkerPatienceMs / 2;
-    const runs = () => this.#link.pool?.contexts.some((context) => !context.isLost && (context.localPending || context.remotePending));
-    while (Date.now() < until && (this.#client.waiting || runs()))
-      await new Promise((resolve) => { setTimeout(resolve, kPollSlowMs); });
+    const runs = () =>
+      this.#connection.pool?.contexts.some(
+        (context) => !context.isLost && (context.localPending || context.remotePending),
+      );
+    while (Date.now() < until && (this.#requester.waiting || runs()))
+      await new Promise((resolve) => {
+        setTimeout(resolve, kPollSlowMs);
+      });
     // The application may have something to see to.
-    process.kill(process.pid, process.listenerCount('SIGTERM') && process.argv[1] !== path.join(__dirname, 'worker.js') ? 'SIGTERM' : 'SIGKILL');
+    process.kill(
+      process.pid,
+      process.listenerCount('SIGTERM') && process.argv[1] !== path.join(__dirname, 'worker', 'main.js')
+        ? 'SIGTERM'
+        : 'SIGKILL',
+    );
   }
 
   // ---- the interface
@@ -283,7 +330,7 @@ class GPUClusterManager extends EventEmitter {
   executeWorkload(workload, options) {
     if (this.#closed || this.#draining) return Promise.reject(this.#closedError());
     if (this.#role === 'undecided') this.#decide();
-    return this.#client.execute(workload, options);
+    return this.#requester.execute(workload, options);
   }
 
   /**
@@ -317,7 +364,10 @@ class GPUClusterManager extends EventEmitter {
    */
   renderStream(workload, options = {}) {
     this.#checkOpen();
-    return new RenderStream(workload, options, { execute: (each, jobOptions) => this.executeWorkload(each, jobOptions), fps: this.#config.targetFps });
+    return new RenderStream(workload, options, {
+      execute: (each, jobOptions) => this.executeWorkload(each, jobOptions),
+      fps: this.#config.targetFps,
+    });
   }
 
   /**
@@ -327,7 +377,7 @@ class GPUClusterManager extends EventEmitter {
   sharedTensor(shape, dtype) {
     this.#checkOpen();
     const tensor = createSharedTensor(shape, dtype);
-    this.#link.announce();
+    this.#connection.announce();
     return tensor;
   }
 
@@ -340,9 +390,34 @@ class GPUClusterManager extends EventEmitter {
   /** @returns {import('../index').ContextInfo[]} */
   contexts() {
     if (this.#closed) return [];
-    const all = this.#reports && this.#role !== 'worker' ? this.#reports.contexts() : this.#directory.entries;
-    return all.map(({ id, workerId, contextType, device, state, isActive, lastUsed, memoryUsage, memoryLimit, shaderCount, jobsRun }) =>
-      ({ id, workerId, contextType, device, state, isActive, lastUsed, memoryUsage, memoryLimit, shaderCount, jobsRun }));
+    const all = this.#reports && this.#role !== 'worker' ? this.#reports.contexts() : this.#registry.entries;
+    return all.map(
+      ({
+        id,
+        workerId,
+        contextType,
+        device,
+        state,
+        isActive,
+        lastUsed,
+        memoryUsage,
+        memoryLimit,
+        shaderCount,
+        jobsRun,
+      }) => ({
+        id,
+        workerId,
+        contextType,
+        device,
+        state,
+        isActive,
+        lastUsed,
+        memoryUsage,
+        memoryLimit,
+        shaderCount,
+        jobsRun,
+      }),
+    );
   }
 
   /** @returns {Promise<import('../index').GPUClusterMetrics>} */
@@ -365,23 +440,25 @@ class GPUClusterManager extends EventEmitter {
    * @returns {Promise<import('../index').MemoryStats>}
    */
   async memoryStats(deviceId) {
-    if (typeof deviceId !== 'string') throw invalid(`memoryStats: the device is ${show(deviceId)}, but must be its id, 'cpu:0' for example`);
+    if (typeof deviceId !== 'string')
+      throw invalid(`memoryStats: the device is ${show(deviceId)}, but must be its id, 'cpu:0' for example`);
     return this.#ask(`memory ${deviceId}`);
   }
 
   /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
   cleanup() {
-    this.#link.trim();
-    this.#link.say({ type: 'cleanup' });
+    this.#connection.trim();
+    this.#connection.say({ type: 'cleanup' });
   }
 
   /**
-   * @param {{ drain?: boolean, timeout?: number }} [options] drain: jobs that were given are finished first (the default); timeout: how
-   *   long that may take, in ms
+   * @param {{ drain?: boolean, timeout?: number }} [options] drain: jobs that were given are finished first (the
+   *   default); timeout: how long that may take, in ms
    * @returns {Promise<void>}
    */
   close(options = {}) {
-    if (options === null || typeof options !== 'object') return Promise.reject(invalid(`close()'s options are ${show(options)}, but must be an object`));
+    if (options === null || typeof options !== 'object')
+      return Promise.reject(invalid(`close()'s options are ${show(options)}, but must be an object`));
     try {
       refuseUnknownKeys(options, new Set(['drain', 'timeout']), 'option of close()');
     } catch (error) {
@@ -390,7 +467,7 @@ class GPUClusterManager extends EventEmitter {
     const { drain = true, timeout = this.#config.timeout } = options;
     this.#draining = true;
     this.#reportUses();
-    return this.#closed ??= this.#close(drain, timeout);
+    return (this.#closed ??= this.#close(drain, timeout));
   }
 
   [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
@@ -404,7 +481,12 @@ class GPUClusterManager extends EventEmitter {
   }
 
   #closedError() {
-    return new GPUError('ERR_CLOSED', this.#closedByPrimary ? 'the cluster was closed: the manager of its primary process was' : 'the manager is closed');
+    return new GPUError(
+      'ERR_CLOSED',
+      this.#closedByPrimary
+        ? 'the cluster was closed: the manager of its primary process was'
+        : 'the manager is closed',
+    );
   }
 
   /**
@@ -423,7 +505,7 @@ class GPUClusterManager extends EventEmitter {
   /** @param {string} what */
   async #ask(what) {
     this.#checkOpen();
-    return this.#reports ? this.#report(what) : this.#link.query(what);
+    return this.#reports ? this.#report(what) : this.#connection.query(what);
   }
 
   /**
@@ -432,29 +514,44 @@ class GPUClusterManager extends EventEmitter {
    */
   async #close(drain, timeout) {
     const until = Date.now() + timeout;
-    const hub = this.#hub;
+    const primary = this.#primary;
     const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
-    if (drain && this.#role === 'undecided' && !this.#client.waiting) this.#client.end(closed);
-    if (hub) {
+    if (drain && this.#role === 'undecided' && !this.#requester.waiting) this.#requester.end(closed);
+    if (primary) {
       // What never ends is waited for by this process, which is alone, and by its coordinator.
-      const unsettled = () => hub.coordinator.unsettled + this.#client.waiting + this.#client.running - 2 * hub.coordinator.givenUp;
+      const unsettled = () =>
+        primary.coordinator.unsettled +
+        this.#requester.waiting +
+        this.#requester.running -
+        2 * primary.coordinator.givenUp;
       if (drain) await settled(unsettled, until);
-      hub.coordinator.closing = true;
-      hub.coordinator.rejectAll();
-      this.#client.cut(closed);
+      primary.coordinator.closing = true;
+      primary.coordinator.rejectAll();
+      this.#requester.cut(closed);
       // They are told to stop before their contexts go; that takes a moment.
-      await settled(() => hub.coordinator.unsettled + this.#client.running - hub.coordinator.givenUp, Date.now() + this.#config.contextSwitchTimeout);
+      await settled(
+        () => primary.coordinator.unsettled + this.#requester.running - primary.coordinator.givenUp,
+        Date.now() + this.#config.contextSwitchTimeout,
+      );
     } else {
-      if (drain) await settled(() => this.#client.waiting + this.#client.running, until);
-      this.#link.drain();
-      this.#client.cut(closed);
-      await settled(() => Number(this.#link.pool?.contexts.some(({ remotePending, localPending }) => remotePending + localPending > 0) ?? false), until);
+      if (drain) await settled(() => this.#requester.waiting + this.#requester.running, until);
+      this.#connection.drain();
+      this.#requester.cut(closed);
+      await settled(
+        () =>
+          Number(
+            this.#connection.pool?.contexts.some(
+              ({ remotePending, localPending }) => remotePending + localPending > 0,
+            ) ?? false,
+          ),
+        until,
+      );
     }
-    this.#client.end(closed);
+    this.#requester.end(closed);
     this.#rejectReady(closed);
     this.#programs.close();
-    await this.#link.close();
-    hub?.close();
+    await this.#connection.close();
+    primary?.close();
     await this.#forks?.end(kWorkerPatienceMs);
     this.#end();
   }
@@ -471,7 +568,10 @@ class GPUClusterManager extends EventEmitter {
  * @param {number} until
  */
 async function settled(left, until) {
-  while (left() > 0 && Date.now() < until) await new Promise((resolve) => { setTimeout(resolve, kPollMs); });
+  while (left() > 0 && Date.now() < until)
+    await new Promise((resolve) => {
+      setTimeout(resolve, kPollMs);
+    });
 }
 
 /** @type {GPUClusterManager|undefined} a process has one at a time: contexts and workers are not made twice */
@@ -484,7 +584,8 @@ let current;
  */
 function createGPUClusterManager(options) {
   if (!current) current = new GPUClusterManager(options);
-  else if (options !== undefined) readConfig(options);  // what is wrong is refused, the rest was decided by the first call
+  // what is wrong is refused, the rest was decided by the first call
+  else if (options !== undefined) readConfig(options);
   return current;
 }
 

@@ -1,11 +1,14 @@
 // manager.ops: the built-in workloads as functions, from tensors to tensor(s).
 'use strict';
-const { specs } = require('../call/encode');
-const { invalid, show } = require('../core/errors');
+const { specs } = require('../call');
+const { invalid, show } = require('../core');
 
 /** @param {any} value */
 function isTensor(value) {
-  return ArrayBuffer.isView(value) || (value !== null && typeof value === 'object' && (value.data !== undefined || typeof value.read === 'function'));
+  return (
+    ArrayBuffer.isView(value) ||
+    (value !== null && typeof value === 'object' && (value.data !== undefined || typeof value.read === 'function'))
+  );
 }
 
 /**
@@ -27,11 +30,15 @@ function readArguments(spec, args) {
       else if (optional && (args[at] === undefined || args[at] === null) && at < args.length) ++at;
       else break;
     }
-    if (isTensor(args[at])) throw invalid(`ops.${spec.type}: it takes at most ${spec.inputs.length} tensor${spec.inputs.length > 1 ? 's' : ''}`);
+    if (isTensor(args[at]))
+      throw invalid(
+        `ops.${spec.type}: it takes at most ${spec.inputs.length} tensor${spec.inputs.length > 1 ? 's' : ''}`,
+      );
     rest = args.slice(at);
   }
   const [params, options] = rest;
-  if (params !== undefined && (params === null || typeof params !== 'object')) throw invalid(`ops.${spec.type}: params is ${show(params)}, but must be an object`);
+  if (params !== undefined && (params === null || typeof params !== 'object'))
+    throw invalid(`ops.${spec.type}: params is ${show(params)}, but must be an object`);
   return { inputs, params, options };
 }
 
@@ -43,10 +50,13 @@ function makeOps(execute) {
   /** @type {Record<string, (...args: any[]) => Promise<any>>} */
   const ops = {};
   for (const spec of specs.values()) {
-    if (spec.type.startsWith('render/')) continue;  // scenes have a form of their own
+    if (spec.type.startsWith('render/')) continue; // scenes have a form of their own
     const op = async (/** @type {any[]} */ ...args) => {
       const { inputs, params, options } = readArguments(spec, args);
-      const { outputs } = await execute({ type: spec.type, inputs, ...(params === undefined ? {} : { params }) }, options);
+      const { outputs } = await execute(
+        { type: spec.type, inputs, ...(params === undefined ? {} : { params }) },
+        options,
+      );
       const names = Object.keys(outputs);
       return names.length === 1 ? outputs[names[0]] : outputs;
     };

@@ -1,9 +1,10 @@
-// Every setting: options in code win over the environment, the environment over switchyard.config.yaml, that over the default.
+// Every setting: options in code win over the environment, the environment over switchyard.config.yaml, that over the
+// default.
 'use strict';
 const os = require('node:os');
 const kinds = require('./kinds');
 const { readConfigFile } = require('./file');
-const { invalid, show, refuseUnknownKeys } = require('../core/errors');
+const { invalid, show, refuseUnknownKeys } = require('../core');
 
 /** @typedef {'cuda'|'vulkan'|'cpu'} ContextType */
 /**
@@ -125,10 +126,12 @@ function reader(options, env, cwd) {
     if (optionOnly) return initial;
     for (const variable of variables) {
       const value = env[variable];
-      if (value !== undefined && value !== '') return accept(`the environment variable ${variable}`, value, kind.parse(value), kind.mustText ?? kind.must);
+      if (value !== undefined && value !== '')
+        return accept(`the environment variable ${variable}`, value, kind.parse(value), kind.mustText ?? kind.must);
     }
     const entry = file.get(name);
-    if (entry) return accept(`${entry.where}: ${name}`, entry.value, (kind.checkFile ?? kind.check)(entry.value), kind.must);
+    if (entry)
+      return accept(`${entry.where}: ${name}`, entry.value, (kind.checkFile ?? kind.check)(entry.value), kind.must);
     return initial;
   };
 }
@@ -139,8 +142,13 @@ function reader(options, env, cwd) {
  * @param {string} section
  */
 function nodeDebugs(env, section) {
-  const patterns = (env.NODE_DEBUG ?? '').split(',').map((name) => name.trim()).filter(Boolean);
-  return patterns.some((name) => new RegExp(`^${name.replace(/[|\\{}()[\]^$+?.]/g, '\\$&').replace(/\*/g, '.*')}$`, 'i').test(section));
+  const patterns = (env.NODE_DEBUG ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+  return patterns.some((name) =>
+    new RegExp(`^${name.replace(/[|\\{}()[\]^$+?.]/g, '\\$&').replace(/\*/g, '.*')}$`, 'i').test(section),
+  );
 }
 
 /**
@@ -151,7 +159,11 @@ function nodeDebugs(env, section) {
 function readLogging(read, env, quietLevel) {
   const asked = read('debugLogging') || process.argv.includes('--gpu-debug') || nodeDebugs(env, 'gpu-cluster');
   const level = read('logLevel', quietLevel);
-  return { debugLogging: asked, debugShaderCache: nodeDebugs(env, 'shader-cache'), logLevel: asked && level !== 'trace' ? 'debug' : level };
+  return {
+    debugLogging: asked,
+    debugShaderCache: nodeDebugs(env, 'shader-cache'),
+    logLevel: asked && level !== 'trace' ? 'debug' : level,
+  };
 }
 
 /**
@@ -161,7 +173,8 @@ function readLogging(read, env, quietLevel) {
  * @returns {Record<string, unknown>}
  */
 function checkOptions(options, known, what) {
-  if (options === null || typeof options !== 'object') throw invalid(`${what}'s options are ${show(options)}, but must be an object`);
+  if (options === null || typeof options !== 'object')
+    throw invalid(`${what}'s options are ${show(options)}, but must be an object`);
   refuseUnknownKeys(options, known, `option of ${what}`);
   return /** @type {Record<string, unknown>} */ (options);
 }
@@ -174,11 +187,14 @@ function readAll(read, names) {
   return Object.fromEntries(names.map((name) => [name, read(name)]));
 }
 
-const kPlain = [...Object.keys(kOptions), ...Object.keys(kEngine)].filter((name) => !['workers', 'debugLogging', 'logLevel'].includes(name));
+const kPlain = [...Object.keys(kOptions), ...Object.keys(kEngine)].filter(
+  (name) => !['workers', 'debugLogging', 'logLevel'].includes(name),
+);
 
 /**
- * For createGPUClusterManager(). `workers` comes from the options alone: CLUSTER_WORKERS is for cluster:start, and must not
- * make an application fork that forks by itself. Settings of the HTTP service are not looked at: PORT may be another server's.
+ * For createGPUClusterManager(). `workers` comes from the options alone: CLUSTER_WORKERS is for cluster:start, and must
+ * not make an application fork that forks by itself. Settings of the HTTP service are not looked at: PORT may be
+ * another server's.
  * @param {unknown} [options]
  * @param {NodeJS.ProcessEnv} [env]
  * @param {string} [cwd]
@@ -186,7 +202,13 @@ const kPlain = [...Object.keys(kOptions), ...Object.keys(kEngine)].filter((name)
  */
 function readConfig(options = {}, env = process.env, cwd = process.cwd()) {
   const read = reader(checkOptions(options, kOptionNames, 'createGPUClusterManager()'), env, cwd);
-  return Object.freeze(/** @type {any} */ ({ ...readAll(read, kPlain), workers: read('workers', undefined, true), ...readLogging(read, env, 'warn') }));
+  return Object.freeze(
+    /** @type {any} */ ({
+      ...readAll(read, kPlain),
+      workers: read('workers', undefined, true),
+      ...readLogging(read, env, 'warn'),
+    }),
+  );
 }
 
 /**
@@ -199,7 +221,13 @@ function readConfig(options = {}, env = process.env, cwd = process.cwd()) {
 function readServiceConfig(options = {}, env = process.env, cwd = process.cwd()) {
   const read = reader(checkOptions(options, kServiceOptionNames, 'start'), env, cwd);
   const workers = read('workers', Math.min(os.availableParallelism(), 8));
-  return Object.freeze(/** @type {any} */ ({ ...readAll(read, [...kPlain, ...Object.keys(kHttp)]), workers, ...readLogging(read, env, 'info') }));
+  return Object.freeze(
+    /** @type {any} */ ({
+      ...readAll(read, [...kPlain, ...Object.keys(kHttp)]),
+      workers,
+      ...readLogging(read, env, 'info'),
+    }),
+  );
 }
 
 /**
@@ -217,8 +245,28 @@ function readSome(names) {
  * @param {Config} config
  */
 function managerOptions(config) {
-  const { contextsPerWorker, contextTypes, gpuWorkers, retries, memoryLimit, maxConcurrent, queueLimit, timeout, logLevel: level } = config;
-  return { contextsPerWorker, contextTypes: contextTypes && [...contextTypes], gpuWorkers, retries, memoryLimit, maxConcurrent, queueLimit, timeout, logLevel: level };
+  const {
+    contextsPerWorker,
+    contextTypes,
+    gpuWorkers,
+    retries,
+    memoryLimit,
+    maxConcurrent,
+    queueLimit,
+    timeout,
+    logLevel: level,
+  } = config;
+  return {
+    contextsPerWorker,
+    contextTypes: contextTypes && [...contextTypes],
+    gpuWorkers,
+    retries,
+    memoryLimit,
+    maxConcurrent,
+    queueLimit,
+    timeout,
+    logLevel: level,
+  };
 }
 
 module.exports = { readConfig, readServiceConfig, readSome, managerOptions };

@@ -2,7 +2,7 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { invalid, show, suggestion } = require('../core/errors');
+const { invalid, show, suggestion } = require('../core');
 
 /** @typedef {{ value: unknown, where: string }} Entry */
 
@@ -16,11 +16,17 @@ const kName = 'switchyard.config.yaml';
 function findFile(env, cwd) {
   const named = env.SWITCHYARD_CONFIG;
   try {
-    return { text: fs.readFileSync(path.resolve(cwd, named || kName), 'utf8'), name: named ? path.basename(named) : kName };
+    return {
+      text: fs.readFileSync(path.resolve(cwd, named || kName), 'utf8'),
+      name: named ? path.basename(named) : kName,
+    };
   } catch (error) {
     if (!named && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
-    throw invalid(named ? `the environment variable SWITCHYARD_CONFIG is ${show(named)}, but must be a file that can be read (${error.code})`
-      : `${kName} can't be read (${error.code})`);
+    throw invalid(
+      named
+        ? `the environment variable SWITCHYARD_CONFIG is ${show(named)}, but must be a file that can be read (${error.code})`
+        : `${kName} can't be read (${error.code})`,
+    );
   }
 }
 

@@ -1,5 +1,7 @@
-// The kinds of value a setting can have: what is right for each, in code, in an environment variable and in the config file.
+// The kinds of value a setting can have: what is right for each, in code, in an environment variable and in the config
+// file.
 'use strict';
+const { kLevels } = require('../core');
 
 /**
  * What a kind makes of a value: `bad` where it can't be right.
@@ -13,7 +15,7 @@
 
 const bad = Symbol('bad');
 const kMegabyte = 2 ** 20;
-const kMostMs = 2 ** 31 - 1;  // what a timer can wait
+const kMaxMs = 2 ** 31 - 1; // what a timer can wait
 
 /** @type {Kind} */
 const boolean = {
@@ -28,8 +30,13 @@ const boolean = {
  * @returns {Kind}
  */
 function integer(least, most) {
-  const check = (/** @type {unknown} */ value) => (Number.isInteger(value) && Number(value) >= least && Number(value) <= most ? value : bad);
-  return { must: `must be a whole number from ${least} to ${most}`, check, parse: (text) => (/^\d+$/.test(text) ? check(Number(text)) : bad) };
+  const check = (/** @type {unknown} */ value) =>
+    Number.isInteger(value) && Number(value) >= least && Number(value) <= most ? value : bad;
+  return {
+    must: `must be a whole number from ${least} to ${most}`,
+    check,
+    parse: (text) => (/^\d+$/.test(text) ? check(Number(text)) : bad),
+  };
 }
 
 /**
@@ -53,15 +60,21 @@ function integerOrAuto(least, most) {
  * @returns {Kind}
  */
 function number(least, most) {
-  const check = (/** @type {unknown} */ value) => (typeof value === 'number' && value >= least && value <= most ? value : bad);
-  return { must: `must be a number from ${least} to ${most}`, check, parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? check(Number(text)) : bad) };
+  const check = (/** @type {unknown} */ value) =>
+    typeof value === 'number' && value >= least && value <= most ? value : bad;
+  return {
+    must: `must be a number from ${least} to ${most}`,
+    check,
+    parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? check(Number(text)) : bad),
+  };
 }
 
 /** @type {Kind} */
 const milliseconds = {
-  must: `must be a number of milliseconds above 0 and at most ${kMostMs} (Infinity for no limit)`,
-  check: (value) => (typeof value === 'number' && value > 0 && (value <= kMostMs || value === Infinity) ? value : bad),
-  parse: (text) => (/^(\d+(\.\d+)?|infinity)$/i.test(text) ? milliseconds.check(/^i/i.test(text) ? Infinity : Number(text)) : bad),
+  must: `must be a number of milliseconds above 0 and at most ${kMaxMs} (Infinity for no limit)`,
+  check: (value) => (typeof value === 'number' && value > 0 && (value <= kMaxMs || value === Infinity) ? value : bad),
+  parse: (text) =>
+    /^(\d+(\.\d+)?|infinity)$/i.test(text) ? milliseconds.check(/^i/i.test(text) ? Infinity : Number(text)) : bad,
 };
 
 const kUnits = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
@@ -74,7 +87,9 @@ const kUnits = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
  */
 function bytes(least, most) {
   const check = (/** @type {unknown} */ value) =>
-    (Number.isSafeInteger(value) && Number(value) >= least * kMegabyte && Number(value) <= most * kMegabyte ? value : bad);
+    Number.isSafeInteger(value) && Number(value) >= least * kMegabyte && Number(value) <= most * kMegabyte
+      ? value
+      : bad;
   const megabytes = integer(least, most);
   return {
     must: `must be a whole number of bytes, at least ${least * kMegabyte}`,
@@ -106,20 +121,38 @@ const text = {
  */
 function listOf(words) {
   const check = (/** @type {unknown} */ value) =>
-    (Array.isArray(value) && value.length > 0 && value.every((word) => words.includes(word)) && new Set(value).size === value.length ? Object.freeze([...value]) : bad);
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((word) => words.includes(word)) &&
+    new Set(value).size === value.length
+      ? Object.freeze([...value])
+      : bad;
   const split = (/** @type {string} */ value) => check(value.split(',').map((word) => word.trim().toLowerCase()));
   return {
     must: `must be an array of some of ${words.map((word) => `'${word}'`).join(', ')}, each at most once`,
     mustText: `must be some of ${words.join(', ')}, with commas between them`,
-    check, parse: split, checkFile: (value) => (typeof value === 'string' ? split(value) : check(value)),
+    check,
+    parse: split,
+    checkFile: (value) => (typeof value === 'string' ? split(value) : check(value)),
   };
 }
 
-const kLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 // LOG_LEVEL belongs to the whole application, whose own logger may have other words for the same.
 /** @type {Record<string, string>} */
-const kOtherLevels = { silly: 'trace', verbose: 'debug', http: 'info', notice: 'info', warning: 'warn', err: 'error', critical: 'fatal', crit: 'fatal',
-  alert: 'fatal', emerg: 'fatal', none: 'silent', off: 'silent' };
+const kOtherLevels = {
+  silly: 'trace',
+  verbose: 'debug',
+  http: 'info',
+  notice: 'info',
+  warning: 'warn',
+  err: 'error',
+  critical: 'fatal',
+  crit: 'fatal',
+  alert: 'fatal',
+  emerg: 'fatal',
+  none: 'silent',
+  off: 'silent',
+};
 
 /** @type {Kind} */
 const logLevel = {
@@ -128,4 +161,4 @@ const logLevel = {
   parse: (value) => logLevel.check(kOtherLevels[value.toLowerCase()] ?? value.toLowerCase()),
 };
 
-module.exports = { bad, boolean, integer, integerOrAuto, number, milliseconds, bytes, text, listOf, logLevel, kLevels };
+module.exports = { bad, boolean, integer, integerOrAuto, number, milliseconds, bytes, text, listOf, logLevel };

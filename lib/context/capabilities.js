@@ -2,9 +2,9 @@
 'use strict';
 const path = require('node:path');
 const { spawn } = require('node:child_process');
-const { native } = require('../addon/native');
-const { readSettings } = require('../config/process-settings');
-const { invalid, show, refuseUnknownKeys } = require('../core/errors');
+const { native } = require('../addon');
+const { readSettings } = require('../config');
+const { invalid, show, refuseUnknownKeys } = require('../core');
 
 /** @typedef {import('../index').DeviceInfo} DeviceInfo */
 /** @typedef {{ devices: DeviceInfo[], problems: import('../addon/native').ProblemEntry[] }} Found */
@@ -39,8 +39,17 @@ function rank(device) {
  */
 function failedProbe(backend, end, hung, output) {
   const last = output.trim().split('\n').slice(-3).join(' | ').slice(-300);
-  return { devices: [], problems: [{ backend, reason: hung ? 'driver hangs' : 'driver crashes', detail: `the probe of the ${kNames[backend]} driver ${end}${last ? `: ${last}` : ''}`,
-    remedy: `update or remove the driver, or set ENABLE_${kNames[backend].toUpperCase()}=false to leave it out` }] };
+  return {
+    devices: [],
+    problems: [
+      {
+        backend,
+        reason: hung ? 'driver hangs' : 'driver crashes',
+        detail: `the probe of the ${kNames[backend]} driver ${end}${last ? `: ${last}` : ''}`,
+        remedy: `update or remove the driver, or set ENABLE_${kNames[backend].toUpperCase()}=false to leave it out`,
+      },
+    ],
+  };
 }
 
 /**
@@ -51,15 +60,23 @@ function failedProbe(backend, end, hung, output) {
 function probe(backend, timeout) {
   return new Promise((resolve) => {
     const { NODE_OPTIONS: _, ...env } = process.env;
-    const child = spawn(process.execPath, [kProbe, backend], { env: { ...env, ELECTRON_RUN_AS_NODE: '1' }, stdio: ['ignore', 'pipe', 'pipe'] });
-    let answer = '', complaint = '';
+    const child = spawn(process.execPath, [kProbe, backend], {
+      env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let answer = '',
+      complaint = '';
     let hung = false;
     const timer = setTimeout(() => {
       hung = true;
       child.kill('SIGKILL');
     }, timeout);
-    child.stdout.on('data', (chunk) => { answer += chunk; });
-    child.stderr.on('data', (chunk) => { complaint += chunk; });
+    child.stdout.on('data', (chunk) => {
+      answer += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      complaint += chunk;
+    });
     child.on('error', (error) => {
       clearTimeout(timer);
       resolve(failedProbe(backend, `could not be started: ${error.message}`, false, ''));
@@ -69,7 +86,10 @@ function probe(backend, timeout) {
       const line = answer.split('\n').find((text) => text.startsWith(kMark));
       if (hung) resolve(failedProbe(backend, `gave no answer within ${timeout} ms`, true, complaint));
       else if (line) resolve(JSON.parse(line.slice(kMark.length)));
-      else resolve(failedProbe(backend, signal ? `was ended by ${signal}` : `ended with exit code ${code}`, false, complaint));
+      else
+        resolve(
+          failedProbe(backend, signal ? `was ended by ${signal}` : `ended with exit code ${code}`, false, complaint),
+        );
     });
   });
 }
@@ -81,13 +101,16 @@ function probe(backend, timeout) {
 async function checkGPUCapabilities(options = {}) {
   refuseUnknownKeys(options, new Set(['timeout']), 'option of checkGPUCapabilities()');
   const { timeout = 20000 } = options;
-  if (!(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1)) throw invalid(`timeout is ${show(timeout)}, but must be a number of milliseconds above 0`);
+  if (!(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1))
+    throw invalid(`timeout is ${show(timeout)}, but must be a number of milliseconds above 0`);
   const settings = readSettings();
-  const none = native.devices(false, false);  // the CPU, which has no driver to fear, and what was turned off
+  const none = native.devices(false, false); // the CPU, which has no driver to fear, and what was turned off
   /** @type {Found[]} */
-  const found = [{ devices: none.devices, problems: none.problems.filter(({ backend }) => backend === 'cpu' || !settings[backend]) }];
+  const found = [
+    { devices: none.devices, problems: none.problems.filter(({ backend }) => backend === 'cpu' || !settings[backend]) },
+  ];
   const asked = /** @type {const} */ (['cuda', 'vulkan']).filter((backend) => settings[backend]);
-  found.push(...await Promise.all(asked.map((backend) => probe(backend, timeout))));
+  found.push(...(await Promise.all(asked.map((backend) => probe(backend, timeout)))));
 
   const all = found.flatMap((part) => part.devices).sort((a, b) => rank(a) - rank(b) || a.index - b.index);
   /** @type {Record<string, import('../index').BackendProblem>} */
@@ -95,7 +118,17 @@ async function checkGPUCapabilities(options = {}) {
   for (const { backend, ...problem } of found.flatMap((part) => part.problems)) problems[backend] ??= problem;
   const has = (/** @type {string} */ backend) => all.some((device) => device.backend === backend);
   const graphics = all.some((device) => device.features.graphics);
-  return { cuda: has('cuda'), vulkan: has('vulkan'), cpu: has('cpu'), graphics, webgpu: has('vulkan'), webgl: graphics, webgl2: graphics, devices: all, problems };
+  return {
+    cuda: has('cuda'),
+    vulkan: has('vulkan'),
+    cpu: has('cpu'),
+    graphics,
+    webgpu: has('vulkan'),
+    webgl: graphics,
+    webgl2: graphics,
+    devices: all,
+    problems,
+  };
 }
 
 module.exports = { devices, checkGPUCapabilities };

@@ -1,17 +1,34 @@
-// A context: where jobs run. Thin: the checks are in encode.js and graph.js, the waiting in jobs.js, the work in the addon.
+// A context: where jobs run. Thin: the checks are in encode.js and graph.js, the waiting in jobs.js, the work in the
+// addon.
 'use strict';
-const { native } = require('../addon/native');
-const { scratch, layout, nextId, track, checkWaiting, settleNow, mayRunNow } = require('../call/pending');
-const { GPUError, invalid, asGpuError, show, suggestion, refuseUnknownKeys } = require('../core/errors');
-const { kDirect, specOf, encodeCall, encodeTensor, encodeInto, callInto } = require('../call/encode');
-const { isProgramJob, describeProgramCall, encodeProgramCall } = require('../call/program-call');
-const { asRun } = require('../call/scene');
-const { encodeGraph } = require('../call/graph');
-const { DeviceTensor, handleOf } = require('../call/device-tensor');
-const { kDTypes, kArrays } = require('../call/tensor');
-const { readSettings } = require('../config/process-settings');
-const { Programs } = require('../program/programs');
-const { compileHere, prepareOn, fits, cacheFolder } = require('../program/compiler');
+const { native } = require('../addon');
+const {
+  scratch,
+  layout,
+  nextId,
+  track,
+  checkWaiting,
+  settleNow,
+  mayRunNow,
+  kDirect,
+  specOf,
+  encodeCall,
+  encodeTensor,
+  encodeInto,
+  callInto,
+  isProgramJob,
+  describeProgramCall,
+  encodeProgramCall,
+  asRun,
+  encodeGraph,
+  DeviceTensor,
+  handleOf,
+  kDTypes,
+  kArrays,
+} = require('../call');
+const { GPUError, invalid, asGpuError, show, suggestion, refuseUnknownKeys } = require('../core');
+const { readSettings } = require('../config');
+const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../program');
 
 /** @typedef {import('../index').RunOptions} RunOptions */
 /** @typedef {import('../index').Tensor} Tensor */
@@ -82,7 +99,8 @@ function takeResult(context, names, id, value, targets) {
  */
 function checkOptions(options, known, what) {
   if (options === undefined) return;
-  if (options === null || typeof options !== 'object') throw invalid(`${what}'s options are ${show(options)}, but must be an object`);
+  if (options === null || typeof options !== 'object')
+    throw invalid(`${what}'s options are ${show(options)}, but must be an object`);
   refuseUnknownKeys(options, known, `option of ${what}`);
 }
 
@@ -102,7 +120,7 @@ class GPUContext {
     this.device = Object.freeze(handle.device());
     /** @readonly */
     this.contextType = this.device.backend;
-    const number = id === undefined ? lastNumber[this.contextType] = (lastNumber[this.contextType] ?? -1) + 1 : 0;
+    const number = id === undefined ? (lastNumber[this.contextType] = (lastNumber[this.contextType] ?? -1) + 1) : 0;
     /** @readonly */
     this.id = id ?? `${this.contextType}-${number}`;
   }
@@ -119,7 +137,12 @@ class GPUContext {
   /** @returns {import('../index').MemoryUsage} in bytes; zeros once it is closed */
   get memoryUsage() {
     this.#handle.memoryUse();
-    return { used: scratch[callInputs], reserved: scratch[callInputs + 1], peak: scratch[callInputs + 2], limit: scratch[callInputs + 3] };
+    return {
+      used: scratch[callInputs],
+      reserved: scratch[callInputs + 1],
+      peak: scratch[callInputs + 2],
+      limit: scratch[callInputs + 3],
+    };
   }
 
   /** Whether its device was lost: then only a new context helps. */
@@ -139,12 +162,16 @@ class GPUContext {
         checkOptions(options, kRunOptions, 'run()');
         checkWaiting(options);
       }
-      if (workload === null || typeof workload !== 'object') throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
+      if (workload === null || typeof workload !== 'object')
+        throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
       const id = workload.id;
-      if (id !== undefined && typeof id !== 'string') throw invalid(`the workload's id is ${show(id)}, but must be a string`);
+      if (id !== undefined && typeof id !== 'string')
+        throw invalid(`the workload's id is ${show(id)}, but must be a string`);
       if (workload.type === 'graph') return this.#runGraph(workload, id, options);
       if (workload.type !== 'kernel' && workload.type !== 'render') return this.#runWorkload(workload, id, options);
-      return isProgramJob(workload) ? this.#runProgram(workload, id, options) : this.#runWorkload(asRun(workload), id, options);
+      return isProgramJob(workload)
+        ? this.#runProgram(workload, id, options)
+        : this.#runWorkload(asRun(workload), id, options);
     } catch (error) {
       return Promise.reject(asGpuError(error));
     }
@@ -160,13 +187,19 @@ class GPUContext {
     let holds;
     try {
       encodeCall(spec, workload, arrays);
-      const targets = options === undefined || options.into === undefined ? undefined : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
+      const targets =
+        options === undefined || options.into === undefined
+          ? undefined
+          : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
       scratch[callInline] = mayRunNow() ? 1 : 0;
       const number = nextId();
-      const value = spec.inputs.length > kDirect ? this.#handle.run(arrays.slice(), undefined, undefined, undefined, targets)
-        : this.#handle.run(arrays[0], arrays[1], arrays[2], arrays[3], targets);
+      const value =
+        spec.inputs.length > kDirect
+          ? this.#handle.run(arrays.slice(), undefined, undefined, undefined, targets)
+          : this.#handle.run(arrays[0], arrays[1], arrays[2], arrays[3], targets);
       lastRun.wasInline = value !== null;
-      if (value !== null) return settleNow(takeResult(this, spec.outputs, id, value, targets), scratch[resultTimings + 4]);
+      if (value !== null)
+        return settleNow(takeResult(this, spec.outputs, id, value, targets), scratch[resultTimings + 4]);
       holds = [arrays.slice(), targets, this];
       return track(number, options, holds, (buffers) => takeResult(this, spec.outputs, id, buffers, targets));
     } finally {
@@ -182,13 +215,17 @@ class GPUContext {
   #runProgram(workload, id, options) {
     const call = describeProgramCall(workload);
     const inputs = encodeProgramCall(call);
-    const targets = options?.into === undefined ? undefined : encodeInto(options.into, call.outputs, scratch, callInto, call.owner);
+    const targets =
+      options?.into === undefined ? undefined : encodeInto(options.into, call.outputs, scratch, callInto, call.owner);
     scratch[callInline] = mayRunNow() ? 1 : 0;
     const number = nextId();
     const value = this.#handle.run(inputs, call.handle, undefined, undefined, targets);
     lastRun.wasInline = value !== null;
-    if (value !== null) return settleNow(takeResult(this, call.outputs, id, value, targets), scratch[resultTimings + 4]);
-    return track(number, options, [inputs, targets, this], (buffers) => takeResult(this, call.outputs, id, buffers, targets));
+    if (value !== null)
+      return settleNow(takeResult(this, call.outputs, id, value, targets), scratch[resultTimings + 4]);
+    return track(number, options, [inputs, targets, this], (buffers) =>
+      takeResult(this, call.outputs, id, buffers, targets),
+    );
   }
 
   /** @type {Programs|undefined} */
@@ -196,14 +233,15 @@ class GPUContext {
 
   /** What was compiled for this context alone. */
   #compiling() {
-    return this.#programs ??= new Programs({
-      limit: readSettings().shaderCacheSize, closedError: () => new GPUError('ERR_CLOSED', `the context ${this.id} is closed`),
+    return (this.#programs ??= new Programs({
+      limit: readSettings().shaderCacheSize,
+      closedError: () => new GPUError('ERR_CLOSED', `the context ${this.id} is closed`),
       obtain: async (sources) => {
         const { handle, fromDisk, ms, problems } = await compileHere(sources, cacheFolder(readSettings()));
         const { ms: prepared } = fits(this.device, handle.info) ? await prepareOn(this.#handle, handle) : { ms: 0 };
         return { handle, ms: ms + prepared, cached: fromDisk ? 'disk' : false, problems };
       },
-    });
+    }));
   }
 
   /**
@@ -226,10 +264,19 @@ class GPUContext {
     return this.#compiling().compileShader(name, vertex, fragment);
   }
 
-  /** Programs compiled for this device that it keeps, their bytes; jobs that found theirs and that did not; ms of making them. */
+  /**
+   * Programs compiled for this device that it keeps, their bytes; jobs that found theirs and that did not; ms of making
+   * them.
+   */
   get programUse() {
     this.#handle.programUse();
-    return { programs: scratch[callInputs], bytes: scratch[callInputs + 1], hits: scratch[callInputs + 2], misses: scratch[callInputs + 3], ms: scratch[callInputs + 4] };
+    return {
+      programs: scratch[callInputs],
+      bytes: scratch[callInputs + 1],
+      hits: scratch[callInputs + 2],
+      misses: scratch[callInputs + 3],
+      ms: scratch[callInputs + 4],
+    };
   }
 
   /**
@@ -241,7 +288,9 @@ class GPUContext {
     const number = nextId();
     const { description, arrays: inputs, targets, outputs } = encodeGraph(workload, number, options?.into);
     this.#handle.runGraph(description, inputs, targets);
-    return track(number, options, [inputs, targets, this], (buffers) => takeResult(this, outputs, id, buffers, targets));
+    return track(number, options, [inputs, targets, this], (buffers) =>
+      takeResult(this, outputs, id, buffers, targets),
+    );
   }
 
   /**
@@ -264,7 +313,12 @@ class GPUContext {
     } catch (error) {
       throw asGpuError(error);
     }
-    return track(number, options, [data, this], (handle) => new DeviceTensor(handle, (tensor, readOptions) => this.#read(tensor, readOptions), info));
+    return track(
+      number,
+      options,
+      [data, this],
+      (handle) => new DeviceTensor(handle, (tensor, readOptions) => this.#read(tensor, readOptions), info),
+    );
   }
 
   /**
@@ -277,7 +331,8 @@ class GPUContext {
     checkOptions(options, kRunOptions, 'read()');
     if (options) checkWaiting(options);
     encodeTensor(scratch, callInputs, tensor, 'read', 'argument', 'tensor');
-    const targets = options?.into === undefined ? undefined : encodeInto({ into: options.into }, ['into'], scratch, callInto, 'read');
+    const targets =
+      options?.into === undefined ? undefined : encodeInto({ into: options.into }, ['into'], scratch, callInto, 'read');
     const number = nextId();
     try {
       this.#handle.read(handleOf(tensor), targets);
@@ -315,9 +370,13 @@ class GPUContext {
 
 /** @param {any} device */
 function checkDevice(device) {
-  if (typeof device !== 'string') throw invalid(`device is ${show(device)}, but must be a string: 'auto', 'cuda', 'vulkan:0', 'cpu'`);
+  if (typeof device !== 'string')
+    throw invalid(`device is ${show(device)}, but must be a string: 'auto', 'cuda', 'vulkan:0', 'cpu'`);
   const [, backend, index] = /^([^:]*)(:.*)?$/s.exec(device) ?? [];
-  if (!kBackends.includes(backend)) throw invalid(`device is ${show(device)}, but must be 'auto', a backend or a device like 'vulkan:0'${suggestion(backend, kBackends)}`);
+  if (!kBackends.includes(backend))
+    throw invalid(
+      `device is ${show(device)}, but must be 'auto', a backend or a device like 'vulkan:0'${suggestion(backend, kBackends)}`,
+    );
   if (index !== undefined && (backend === 'auto' || !/^:\d{1,4}$/.test(index)))
     throw invalid(`device is ${show(device)}, but must be a backend with a number, 'vulkan:0' for example`);
 }

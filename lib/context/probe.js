@@ -1,6 +1,6 @@
 // The child process of checkGPUCapabilities(): asks one backend's driver and prints what it said. It may well crash.
 'use strict';
-const { native } = require('../addon/native');
+const { native } = require('../addon');
 
 const backend = process.argv[2];
 const { devices, problems } = native.devices(backend === 'cuda', backend === 'vulkan');

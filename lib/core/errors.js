@@ -1,7 +1,11 @@
 // The error class of the public interface, and the words for its most common messages.
 'use strict';
 
-/** @typedef {'ERR_INVALID_ARGUMENT'|'ERR_UNKNOWN_WORKLOAD'|'ERR_UNSUPPORTED'|'ERR_OUT_OF_MEMORY'|'ERR_DEVICE_LOST'|'ERR_COMPILE'|'ERR_TIMEOUT'|'ERR_CANCELED'|'ERR_QUEUE_FULL'|'ERR_WORKER_LOST'|'ERR_CLOSED'|'ERR_INTERNAL'} ErrorCode */
+/**
+ * @typedef
+ *   {'ERR_INVALID_ARGUMENT'|'ERR_UNKNOWN_WORKLOAD'|'ERR_UNSUPPORTED'|'ERR_OUT_OF_MEMORY'|'ERR_DEVICE_LOST'|'ERR_COMPILE'|'ERR_TIMEOUT'|'ERR_CANCELED'|'ERR_QUEUE_FULL'|'ERR_WORKER_LOST'|'ERR_CLOSED'|'ERR_INTERNAL'}
+ *   ErrorCode
+ */
 
 class GPUError extends Error {
   /**
@@ -14,7 +18,10 @@ class GPUError extends Error {
     this.code = code;
     /** @type {string|undefined} a compiler's output, with ERR_COMPILE */
     this.log = undefined;
-    /** @type {Promise<void>|undefined} with ERR_TIMEOUT and ERR_CANCELED: resolved when inputs and `into` are no longer in use */
+    /**
+     * @type {Promise<void>|undefined} with ERR_TIMEOUT and ERR_CANCELED: resolved when inputs and `into` are no longer
+     *   in use
+     */
     this.released = undefined;
     /** @type {number|undefined} with ERR_QUEUE_FULL: when there will likely be room, in ms */
     this.retryAfter = undefined;
@@ -45,7 +52,10 @@ function invalid(message) {
  */
 function asGpuError(error) {
   if (error instanceof GPUError) return error;
-  const ours = new GPUError(typeof error?.code === 'string' ? error.code : 'ERR_INTERNAL', String(error?.message ?? error));
+  const ours = new GPUError(
+    typeof error?.code === 'string' ? error.code : 'ERR_INTERNAL',
+    String(error?.message ?? error),
+  );
   if (error?.log) ours.log = error.log;
   if (error?.line) ours.line = error.line;
   if (error?.column) ours.column = error.column;
@@ -64,7 +74,8 @@ function editDistance(a, b) {
     const row = [i];
     for (let j = 1; j <= b.length; ++j) {
       let best = Math.min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, rows[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, rows[i - 2][j - 2] + 1);
       row.push(best);
     }
     rows.push(row);
@@ -81,12 +92,14 @@ function suggestion(name, known) {
   const names = [...known];
   const plain = (/** @type {string} */ text) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
   const wanted = plain(name).slice(0, 64);
-  let best, bestDistance = Infinity;
+  let best,
+    bestDistance = Infinity;
   for (const candidate of names) {
     const distance = editDistance(wanted, plain(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  if (best !== undefined && bestDistance <= Math.max(1, Math.floor(wanted.length / 3))) return ` (did you mean '${best}'?)`;
+  if (best !== undefined && bestDistance <= Math.max(1, Math.floor(wanted.length / 3)))
+    return ` (did you mean '${best}'?)`;
   return names.length ? ` (there ${names.length > 1 ? 'are' : 'is'}: ${names.join(', ')})` : ' (there are none)';
 }
 

@@ -1,6 +1,7 @@
 // Logs: pino on stderr, written at once so that a crash loses none, and loaded only when there is something to write.
 'use strict';
-const { kLevels } = require('../config/kinds');
+
+const kLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** @typedef {'trace'|'debug'|'info'|'warn'|'error'|'fatal'} Level */
 /** @typedef {(fields: object|string, message?: string) => void} Write */
@@ -28,10 +29,15 @@ function openPino(level, bindings) {
   const pino = require('pino').pino;
   destination ??= pino.destination({ fd: 2, sync: true });
   // Without pino's own base, which has the name of the host.
-  return pino({
-    level, base: { name: 'switchyard', pid: process.pid, ...bindings }, timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  }, destination);
+  return pino(
+    {
+      level,
+      base: { name: 'switchyard', pid: process.pid, ...bindings },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
 }
 
 /**
@@ -45,12 +51,18 @@ function createLogger({ logLevel }, bindings = {}) {
   const least = kLevels.indexOf(logLevel);
   const isLevelEnabled = (/** @type {string} */ level) => kLevels.indexOf(level) >= least;
   /** @type {any} */
-  const logger = { level: logLevel, isLevelEnabled, child: (/** @type {object} */ more) => createLogger({ logLevel }, { ...bindings, ...more }) };
+  const logger = {
+    level: logLevel,
+    isLevelEnabled,
+    child: (/** @type {object} */ more) => createLogger({ logLevel }, { ...bindings, ...more }),
+  };
   for (const level of kLevels.slice(0, -1)) {
-    logger[level] = isLevelEnabled(level) ? (/** @type {any[]} */ ...args) => {
-      pino ??= openPino(logLevel, bindings);
-      pino[level](...args);
-    } : () => {};
+    logger[level] = isLevelEnabled(level)
+      ? (/** @type {any[]} */ ...args) => {
+          pino ??= openPino(logLevel, bindings);
+          pino[level](...args);
+        }
+      : () => {};
   }
   return logger;
 }
@@ -70,7 +82,11 @@ function withoutPaths(message) {
  */
 function describeError(error, stack = false) {
   const code = typeof error?.code === 'string' ? error.code : 'ERR_INTERNAL';
-  return { code, reason: withoutPaths(String(error?.message ?? error)), ...(stack && error?.stack ? { stack: withoutPaths(String(error.stack)) } : {}) };
+  return {
+    code,
+    reason: withoutPaths(String(error?.message ?? error)),
+    ...(stack && error?.stack ? { stack: withoutPaths(String(error.stack)) } : {}),
+  };
 }
 
-module.exports = { createLogger, withoutPaths, describeError };
+module.exports = { kLevels, createLogger, withoutPaths, describeError };

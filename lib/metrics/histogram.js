@@ -1,12 +1,15 @@
-// Histograms with fixed buckets inside a Float64Array: which bucket a value belongs to, recording one, estimating quantiles.
+// Histograms with fixed buckets inside a Float64Array: which bucket a value belongs to, recording one, estimating
+// quantiles.
 'use strict';
 
-// Durations in milliseconds, from 1 us to 100 s: ten bounds a decade, so that an estimated quantile is within a few per cent. A bucket's
-// bound is its largest value. The sum of all values comes after the buckets; how many there were is the sum of the buckets.
+// Durations in milliseconds, from 1 us to 100 s: ten bounds a decade, so that an estimated quantile is within a few per
+// cent. A bucket's bound is its largest value. The sum of all values comes after the buckets; how many there were is
+// the sum of the buckets.
 const kSteps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
-const kFirstDecade = -3, kDecades = 8;
+const kFirstDecade = -3,
+  kDecades = 8;
 const kDurationBounds = Float64Array.from({ length: kSteps.length * kDecades + 1 }, (_, i) => decimal(i, 0));
-const kDurationBuckets = kDurationBounds.length + 1;  // the last: above every bound
+const kDurationBuckets = kDurationBounds.length + 1; // the last: above every bound
 const kDurationSum = kDurationBuckets;
 const kDurationSize = kDurationBuckets + 1;
 
@@ -25,15 +28,16 @@ function decimal(i, exponent) {
   return Number(`${kSteps[i % kSteps.length]}e${kFirstDecade + Math.floor(i / kSteps.length) + exponent}`);
 }
 
-// A number's upper half without its lower 18 bits grows with the number, in four steps for each power of two: for each step the first
-// bucket that a number of it may belong to, so that a search ends after a comparison or two.
+// A number's upper half without its lower 18 bits grows with the number, in four steps for each power of two: for each
+// step the first bucket that a number of it may belong to, so that a search ends after a comparison or two.
 const number = new Float64Array(1);
 const halves = new Int32Array(number.buffer);
 const kUpper = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0;
 const kStepBits = 18;
 const kFirstStep = stepOf(kDurationBounds[0]);
 const kFirstBucket = firstBuckets();
-const kLeast = kDurationBounds[0], kMost = kDurationBounds[kDurationBounds.length - 1];
+const kLeast = kDurationBounds[0],
+  kMax = kDurationBounds[kDurationBounds.length - 1];
 
 /** @param {number} value */
 function stepOf(value) {
@@ -58,7 +62,7 @@ function firstBuckets() {
  */
 function durationBucket(ms) {
   if (!(ms > kLeast)) return 0;
-  if (ms > kMost) return kDurationBuckets - 1;
+  if (ms > kMax) return kDurationBuckets - 1;
   number[0] = ms;
   let bucket = kFirstBucket[(halves[kUpper] >> kStepBits) - kFirstStep];
   while (ms > kDurationBounds[bucket]) ++bucket;
@@ -74,8 +78,8 @@ function sizeBucket(size) {
 }
 
 /**
- * Counts a duration; anything but a finite number is a stage that there was not. Below 0 is 0: the clocks of two processes may be a
- * microsecond apart.
+ * Counts a duration; anything but a finite number is a stage that there was not. Below 0 is 0: the clocks of two
+ * processes may be a microsecond apart.
  * @param {Float64Array} view
  * @param {number} at where the histogram begins
  * @param {number|undefined} ms
@@ -110,7 +114,8 @@ function countOf(view, at, buckets) {
 }
 
 /**
- * An estimate of the value that a share of all values does not exceed: 0 when there are none, at most the largest bound.
+ * An estimate of the value that a share of all values does not exceed: 0 when there are none, at most the largest
+ * bound.
  * @param {Float64Array} view
  * @param {number} at
  * @param {number} share 0..1
@@ -123,20 +128,35 @@ function quantile(view, at, share, bounds = kDurationBounds) {
     const here = view[at + i];
     if (here > 0 && below + here >= rank) {
       const least = i > 0 ? bounds[i - 1] : 0;
-      return least + (bounds[i] - least) * Math.max(0, rank - below) / here;
+      return least + ((bounds[i] - least) * Math.max(0, rank - below)) / here;
     }
     below += here;
   }
   return below < rank ? bounds[bounds.length - 1] : 0;
 }
 
-// What Prometheus is shown of the buckets: the bounds at 1, 2 and 5 of each decade, in seconds, with the last bucket below each.
+// What Prometheus is shown of the buckets: the bounds at 1, 2 and 5 of each decade, in seconds, with the last bucket
+// below each.
 const kShownDurations = Array.from(kDurationBounds.keys())
   .filter((i) => [1, 2, 5].includes(kSteps[i % kSteps.length]))
   .map((i) => ({ bucket: i, bound: decimal(i, -3) }));
 const kShownSizes = Array.from(kSizeBounds, (bound, bucket) => ({ bucket, bound }));
 
 module.exports = {
-  kDurationBounds, kDurationBuckets, kDurationSum, kDurationSize, kSizeBounds, kSizeBuckets, kSizeSum, kSizeSize, kShownDurations,
-  kShownSizes, durationBucket, sizeBucket, recordDuration, recordSize, countOf, quantile,
+  kDurationBounds,
+  kDurationBuckets,
+  kDurationSum,
+  kDurationSize,
+  kSizeBounds,
+  kSizeBuckets,
+  kSizeSum,
+  kSizeSize,
+  kShownDurations,
+  kShownSizes,
+  durationBucket,
+  sizeBucket,
+  recordDuration,
+  recordSize,
+  countOf,
+  quantile,
 };

@@ -1,10 +1,25 @@
 // What a cluster has done, in numbers: the blocks of counters that processes fill, and the primary's sum of them.
 'use strict';
-const { kMetrics, kMaxContexts, kGpuUtilization, kGpuUsedBytes, kGpuTotalBytes, kPrograms, kProgramBytes, kProgramHits, kProgramMisses, kCompileMs, contextAt } = require('./status-page');
+const {
+  kMetrics,
+  kMaxContexts,
+  kGpuUtilization,
+  kGpuUsedBytes,
+  kGpuTotalBytes,
+  kPrograms,
+  kProgramBytes,
+  kProgramHits,
+  kProgramMisses,
+  kCompileMs,
+  contextAt,
+} = require('./status-page');
 const { kDurationSize, kSizeSize, recordDuration, recordSize, quantile } = require('./histogram');
-const { invalid, suggestion, show } = require('../core/errors');
+const { invalid, suggestion, show } = require('../core');
 
-/** @typedef {{ queued?: number, upload?: number, compute?: number, readback?: number, total?: number }} StageTimes milliseconds */
+/**
+ * @typedef {{ queued?: number, upload?: number, compute?: number, readback?: number, total?: number }} StageTimes
+ *   milliseconds
+ */
 /**
  * @typedef {object} ContextState
  * @property {string} id
@@ -19,7 +34,10 @@ const { invalid, suggestion, show } = require('../core/errors');
  * @property {number} [reserved] bytes it holds of the device, used or pooled
  */
 /** @typedef {{ workerId: number, page: Float64Array }} MemberPage */
-/** @typedef {{ programs: number, bytes: number, hits: number, misses: number, ms: number }} ProgramUse of all contexts; the last three only grow */
+/**
+ * @typedef {{ programs: number, bytes: number, hits: number, misses: number, ms: number }} ProgramUse of all contexts;
+ *   the last three only grow
+ */
 /**
  * @typedef {object} SnapshotInput what the primary knows beyond the counters
  * @property {ContextState[]} contexts
@@ -40,16 +58,29 @@ const { invalid, suggestion, show } = require('../core/errors');
 
 /** @type {import('../core/errors').ErrorCode[]} */
 const kCodes = [
-  'ERR_INVALID_ARGUMENT', 'ERR_UNKNOWN_WORKLOAD', 'ERR_UNSUPPORTED', 'ERR_OUT_OF_MEMORY', 'ERR_DEVICE_LOST', 'ERR_COMPILE', 'ERR_TIMEOUT',
-  'ERR_CANCELED', 'ERR_QUEUE_FULL', 'ERR_WORKER_LOST', 'ERR_CLOSED', 'ERR_INTERNAL',
+  'ERR_INVALID_ARGUMENT',
+  'ERR_UNKNOWN_WORKLOAD',
+  'ERR_UNSUPPORTED',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_DEVICE_LOST',
+  'ERR_COMPILE',
+  'ERR_TIMEOUT',
+  'ERR_CANCELED',
+  'ERR_QUEUE_FULL',
+  'ERR_WORKER_LOST',
+  'ERR_CLOSED',
+  'ERR_INTERNAL',
 ];
 const kCodeIndex = new Map(kCodes.map((code, i) => [/** @type {string} */ (code), i]));
-const kMaxWorkloads = 32;  // the last place is for all that have none of their own
+const kMaxWorkloads = 32; // the last place is for all that have none of their own
 
 // Where what is in a block. All numbers only grow.
-const kCompleted = 0, kCacheHits = 1, kCacheMisses = 2, kContextSwitches = 3;
-const kFailed = 8;                           // one for each of kCodes
-const kRetried = kFailed + kCodes.length;    // by the code that the job would have failed with
+const kCompleted = 0,
+  kCacheHits = 1,
+  kCacheMisses = 2,
+  kContextSwitches = 3;
+const kFailed = 8; // one for each of kCodes
+const kRetried = kFailed + kCodes.length; // by the code that the job would have failed with
 const kWorkloads = kRetried + kCodes.length; // for each: jobs, ms of compute
 const kRequest = kWorkloads + 2 * kMaxWorkloads;
 const kQueue = kRequest + kDurationSize;
@@ -60,15 +91,28 @@ const kSwitch = kReadback + kDurationSize;
 const kBatch = kSwitch + kDurationSize;
 const kMetricsSize = kBatch + kSizeSize;
 const layout = {
-  kCompleted, kCacheHits, kCacheMisses, kContextSwitches, kFailed, kRetried, kWorkloads, kRequest, kQueue, kUpload, kCompute, kReadback,
-  kSwitch, kBatch,
+  kCompleted,
+  kCacheHits,
+  kCacheMisses,
+  kContextSwitches,
+  kFailed,
+  kRetried,
+  kWorkloads,
+  kRequest,
+  kQueue,
+  kUpload,
+  kCompute,
+  kReadback,
+  kSwitch,
+  kBatch,
 };
 
 /** Counters and histograms with one writer, who may be in another process than their readers. */
 class MetricsBlock {
   /** @param {Float64Array} [view] zeros at first */
   constructor(view = new Float64Array(kMetricsSize)) {
-    if (view.length !== kMetricsSize) throw new RangeError(`a metrics block has ${kMetricsSize} numbers, not ${view.length}`);
+    if (view.length !== kMetricsSize)
+      throw new RangeError(`a metrics block has ${kMetricsSize} numbers, not ${view.length}`);
     this.view = view;
   }
 
@@ -127,7 +171,8 @@ class MetricsBlock {
 
   /** @param {MetricsBlock} other */
   add(other) {
-    const from = other.view, to = this.view;
+    const from = other.view,
+      to = this.view;
     // A process that crashed may have written anything to its page. One such number must not spoil the sum for good.
     for (let i = 0; i < kMetricsSize; ++i) if (from[i] > 0 && from[i] < Infinity) to[i] += from[i];
     return this;
@@ -143,15 +188,15 @@ function indexOfCode(code) {
   return kCodeIndex.get(code) ?? kCodes.length - 1;
 }
 
-const kRateMs = 10000;    // how far back the rate of jobs looks
-const kSampleMs = 900;    // samples closer than this tell nothing new: timers of a second may be early
+const kRateMs = 10000; // how far back the rate of jobs looks
+const kSampleMs = 900; // samples closer than this tell nothing new: timers of a second may be early
 
 /** A rate over the last ten seconds, from a count read now and then. */
 class Rate {
   /** @param {number} now */
   constructor(now) {
     this.samples = [{ at: now, count: 0 }];
-    this.last = 0;  // a second
+    this.last = 0; // a second
   }
 
   /**
@@ -171,7 +216,7 @@ class Rate {
    */
   perSecond(now, count) {
     const [{ at, count: before }] = this.samples;
-    return (count - before) / Math.max(1, (now - at) / 1000);  // a burst in the first milliseconds is not a rate yet
+    return (count - before) / Math.max(1, (now - at) / 1000); // a burst in the first milliseconds is not a rate yet
   }
 }
 
@@ -207,7 +252,9 @@ class Metrics {
     this.#rate = new Rate(now());
     this.#frames = new Rate(now());
     this.#frameMs = new Rate(now());
-    this.#drawing = workloads.flatMap((name, i) => (i < kMaxWorkloads - 1 && (name === 'render' || name.startsWith('render/')) ? [i] : []));
+    this.#drawing = workloads.flatMap((name, i) =>
+      i < kMaxWorkloads - 1 && (name === 'render' || name.startsWith('render/')) ? [i] : [],
+    );
   }
 
   /**
@@ -231,14 +278,20 @@ class Metrics {
     this.#retired.add(block);
     const { hits, misses, ms } = addUse(noUse(), /** @type {Float64Array} */ (this.#pages.get(member)));
     this.#pages.delete(member);
-    this.#retiredUse = { ...this.#retiredUse, hits: this.#retiredUse.hits + hits, misses: this.#retiredUse.misses + misses, ms: this.#retiredUse.ms + ms };
+    this.#retiredUse = {
+      ...this.#retiredUse,
+      hits: this.#retiredUse.hits + hits,
+      misses: this.#retiredUse.misses + misses,
+      ms: this.#retiredUse.ms + ms,
+    };
   }
 
   /** @returns {ProgramUse} what all contexts hold, and have counted, those that are gone included */
   programs() {
     const sum = { ...this.#retiredUse };
     for (const page of this.#pages.values()) addUse(sum, page);
-    for (const name of /** @type {const} */ (['hits', 'misses', 'ms'])) this.#lastUse[name] = sum[name] = Math.max(this.#lastUse[name], sum[name]);  // as in merged()
+    for (const name of /** @type {const} */ (['hits', 'misses', 'ms']))
+      this.#lastUse[name] = sum[name] = Math.max(this.#lastUse[name], sum[name]); // as in merged()
     return sum;
   }
 
@@ -246,8 +299,10 @@ class Metrics {
   merged() {
     const sum = this.own.copy().add(this.#retired);
     for (const block of this.#members.values()) sum.add(block);
-    // In another order the same sum of milliseconds may be a rounding less, which a reader of counters would take for a restart.
-    const last = this.#last.view, now = sum.view;
+    // In another order the same sum of milliseconds may be a rounding less, which a reader of counters would take for a
+    // restart.
+    const last = this.#last.view,
+      now = sum.view;
     for (let i = 0; i < kMetricsSize; ++i) last[i] = now[i] = Math.max(last[i], now[i]);
     return sum;
   }
@@ -264,9 +319,16 @@ class Metrics {
       return sum;
     };
     const completed = count(kCompleted);
-    this.#frames.sample(now, sumOf(this.#drawing, (i) => count(kWorkloads + 2 * i)));
-    this.#frameMs.sample(now, sumOf(this.#drawing, (i) => count(kWorkloads + 2 * i + 1)));
-    for (const [device, bytes] of allocatedByDevice(contexts)) this.#peaks.set(device, Math.max(bytes, this.#peaks.get(device) ?? 0));
+    this.#frames.sample(
+      now,
+      sumOf(this.#drawing, (i) => count(kWorkloads + 2 * i)),
+    );
+    this.#frameMs.sample(
+      now,
+      sumOf(this.#drawing, (i) => count(kWorkloads + 2 * i + 1)),
+    );
+    for (const [device, bytes] of allocatedByDevice(contexts))
+      this.#peaks.set(device, Math.max(bytes, this.#peaks.get(device) ?? 0));
     return this.#rate.sample(now, completed);
   }
 
@@ -285,7 +347,7 @@ class Metrics {
       totalContexts: contexts.length,
       activeContexts: contexts.filter(isActive).length,
       totalShaders: programs,
-      cacheHitRate: hits + misses > 0 ? hits / (hits + misses) * 100 : 0,
+      cacheHitRate: hits + misses > 0 ? (hits / (hits + misses)) * 100 : 0,
       // Of a new program: its source, and then a device's part of it.
       compilationTime: meanOf(compiled.ms, compiled.count) + meanOf(ms, misses),
       memoryUsage: {
@@ -306,7 +368,8 @@ class Metrics {
   }
 
   /**
-   * What a device's memory is used for, in MB. The total is the device's where it is known, else what its contexts may use.
+   * What a device's memory is used for, in MB. The total is the device's where it is known, else what its contexts may
+   * use.
    * @param {string} deviceId
    * @param {{ contexts: ContextState[], members?: MemberPage[], totalBytes?: number }} state
    */
@@ -315,13 +378,14 @@ class Metrics {
     const mine = contexts.filter((context) => context.device === deviceId);
     if (mine.length === 0 && !this.#peaks.has(deviceId)) throw noSuchDevice(deviceId, contexts);
     const allocated = sumOf(mine, (context) => context.memoryUsage);
-    const total = totalBytes ?? readCards(mine, members).get(deviceId)?.totalBytes ?? sumOf(mine, (context) => context.memoryLimit);
+    const total =
+      totalBytes ?? readCards(mine, members).get(deviceId)?.totalBytes ?? sumOf(mine, (context) => context.memoryLimit);
     return {
       allocatedMb: megabytes(allocated),
       reservedMb: megabytes(sumOf(mine, reservedBy)),
       maxAllocatedMb: megabytes(this.#peaks.get(deviceId) ?? 0),
       totalMb: megabytes(total),
-      utilizationPct: total > 0 ? allocated / total * 100 : 0,
+      utilizationPct: total > 0 ? (allocated / total) * 100 : 0,
     };
   }
 
@@ -332,7 +396,7 @@ class Metrics {
    */
   prometheus(state) {
     this.sample(state.now, state.contexts);
-    const { render } = require('./prometheus');  // workers never need it
+    const { render } = require('./prometheus'); // workers never need it
     return render(this.merged(), state, this.#workloads, this.programs());
   }
 }
@@ -391,11 +455,12 @@ function noSuchDevice(deviceId, contexts) {
 }
 
 /**
- * What members' pages say of the cards that contexts are on. Several members may tell of one card, at slightly different times: the most
- * of what they say, so that a card is never counted twice.
+ * What members' pages say of the cards that contexts are on. Several members may tell of one card, at slightly
+ * different times: the most of what they say, so that a card is never counted twice.
  * @param {ContextState[]} contexts
  * @param {MemberPage[]} members
- * @returns {Map<string, { utilization: number, usedBytes: number, totalBytes: number }>} by device; a utilization may be NaN
+ * @returns {Map<string, { utilization: number, usedBytes: number, totalBytes: number }>} by device; a utilization may
+ *   be NaN
  */
 function readCards(contexts, members) {
   const pages = new Map(members.map(({ workerId, page }) => [workerId, page]));

@@ -1,14 +1,13 @@
-// Compiling in this process, off its event loop: for the cluster when the coordinator asks, for a context alone, and ahead of traffic.
+// Compiling in this process, off its event loop: for the cluster when the coordinator asks, for a context alone, and
+// ahead of traffic.
 'use strict';
-const { readSettings } = require('../config/process-settings');
-const { native } = require('../addon/native');
-const { nextId, track } = require('../call/pending');
-const { asGpuError } = require('../core/errors');
-const { createSharedTensor } = require('../call/shared-tensor');
+const { readSettings } = require('../config');
+const { native } = require('../addon');
+const { nextId, track, createSharedTensor } = require('../call');
+const { asGpuError, nowMs } = require('../core');
 const { fromWire } = require('./source');
-const { nowMs } = require('../core/clock');
 
-const kOldestCapability = 75;  // the oldest cards there is support for
+const kOldestCapability = 75; // the oldest cards there is support for
 
 /** @typedef {import('./source').Sources} Sources */
 /** @typedef {import('../addon/native').ProgramHandle} ProgramHandle */
@@ -23,8 +22,8 @@ const kOldestCapability = 75;  // the oldest cards there is support for
  */
 
 const kWarmUpMs = 5000;
-const kWarmUpLanes = 4;   // programs that are loaded side by side
-const kMostCompiling = 4; // each on a thread of its own
+const kWarmUpLanes = 4; // programs that are loaded side by side
+const kMaxCompiling = 4; // each on a thread of its own
 
 /**
  * @param {{ shaderCacheDir?: string }} config
@@ -44,13 +43,17 @@ const turns = [];
  * @returns {Promise<Compiled>}
  */
 async function compileHere(sources, folder) {
-  if (compiling === kMostCompiling) await new Promise((resolve) => { turns.push(() => resolve(undefined)); });
+  if (compiling === kMaxCompiling)
+    await new Promise((resolve) => {
+      turns.push(() => resolve(undefined));
+    });
   else ++compiling;
   try {
     return await compileNow(sources, folder);
   } finally {
-    const next = turns.shift();  // which takes the place
-    if (next) next(); else --compiling;
+    const next = turns.shift(); // which takes the place
+    if (next) next();
+    else --compiling;
   }
 }
 
@@ -61,7 +64,8 @@ async function compileHere(sources, folder) {
  */
 function compileNow(sources, folder) {
   const number = nextId();
-  // CUDA C++ for the lowest of this machine's cards, which runs on all of them; where CUDA is turned off none is looked at.
+  // CUDA C++ for the lowest of this machine's cards, which runs on all of them; where CUDA is turned off none is looked
+  // at.
   const cudaArch = readSettings().cuda ? 0 : kOldestCapability;
   native.compileProgram(number, sources.kind === 'kernel' ? { ...sources, cudaArch, folder } : { ...sources, folder });
   return track(number, undefined, sources, (value) => value);
@@ -113,14 +117,22 @@ class Compiler {
     try {
       const { handle, fromDisk, ms, problems } = await compileHere(fromWire(request), this.folder);
       const prepared = await this.#prepare(handle);
-      if (this.#closed) return;  // nobody would take the memory, or let go of it
+      if (this.#closed) return; // nobody would take the memory, or let go of it
       const bytes = handle.bytes();
       const tensor = createSharedTensor([bytes.length], 'uint8');
       tensor.data.set(bytes);
       tensor.seal();
       this.#sent.set(number, tensor);
       this.parts.announce();
-      this.parts.say({ type: 'compiled', number, tensor: tensor.handle, id: handle.id, ms: ms + prepared, fromDisk, problems });
+      this.parts.say({
+        type: 'compiled',
+        number,
+        tensor: tensor.handle,
+        id: handle.id,
+        ms: ms + prepared,
+        fromDisk,
+        problems,
+      });
     } catch (error) {
       const { code, message, log, line, column } = asGpuError(error);
       this.parts.say({ type: 'compiled', number, error: { code, message, log, line, column } });
@@ -138,16 +150,21 @@ class Compiler {
    * @returns {Promise<number>} ms of the slowest
    */
   async #prepare(program) {
-    const times = await Promise.all(this.#fitting(program).map(async (context) => {
-      try {
-        return (await prepareOn(context.handle, program)).ms;
-      } catch (error) {
-        if (error.code === 'ERR_COMPILE') throw error;
-        // Not for want of a right program: its first job may fare better, or says so.
-        this.parts.log.debug({ program: program.info.name, context: context.plan.id, reason: asGpuError(error).message }, 'a program could not be made ready');
-        return 0;
-      }
-    }));
+    const times = await Promise.all(
+      this.#fitting(program).map(async (context) => {
+        try {
+          return (await prepareOn(context.handle, program)).ms;
+        } catch (error) {
+          if (error.code === 'ERR_COMPILE') throw error;
+          // Not for want of a right program: its first job may fare better, or says so.
+          this.parts.log.debug(
+            { program: program.info.name, context: context.plan.id, reason: asGpuError(error).message },
+            'a program could not be made ready',
+          );
+          return 0;
+        }
+      }),
+    );
     return Math.max(0, ...times);
   }
 
@@ -158,14 +175,18 @@ class Compiler {
     this.#tell(listed.problems);
     const ids = listed.ids.slice(0, this.parts.config.shaderCacheSize);
     const until = nowMs() + kWarmUpMs;
-    let next = 0, ready = 0;
+    let next = 0,
+      ready = 0;
     const lane = async () => {
       while (next < ids.length && nowMs() < until) {
         const id = ids[next++];
         try {
           if (await this.#warm(id)) ++ready;
         } catch (error) {
-          this.parts.log.debug({ program: id, reason: asGpuError(error).message }, 'a program of the last run could not be made ready');
+          this.parts.log.debug(
+            { program: id, reason: asGpuError(error).message },
+            'a program of the last run could not be made ready',
+          );
         }
       }
     };

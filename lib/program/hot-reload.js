@@ -3,9 +3,9 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout, clearTimeout } = require('node:timers');
-const { Program } = require('../call/program');
+const { Program } = require('../call');
 const { readSources, sameSources } = require('./source');
-const { asGpuError } = require('../core/errors');
+const { asGpuError } = require('../core');
 
 /** @typedef {import('./source').Sources} Sources */
 /** @typedef {import('../call/program').Kernel|import('../call/program').Shader} AnyProgram */
@@ -17,7 +17,7 @@ const { asGpuError } = require('../core/errors');
  * @property {(name: string, event: any) => void} emit
  */
 
-const kQuietMs = 50;  // editors write a file in several steps
+const kQuietMs = 50; // editors write a file in several steps
 
 /** One program and its files. */
 class Watched {
@@ -36,15 +36,18 @@ class Watched {
     this.sources = undefined;
     /** @type {NodeJS.Timeout|undefined} */
     this.timer = undefined;
-    this.look = 0;  // at the files, the newest: an older one that ends later has read what is no longer there
-    this.turn = 0;  // of the newest compilation: an older one that ends later is of no use
+    this.look = 0; // at the files, the newest: an older one that ends later has read what is no longer there
+    this.turn = 0; // of the newest compilation: an older one that ends later is of no use
   }
 }
 
 class HotReload {
   /** @type {Map<string, Watched>} */
   #watched = new Map();
-  /** @type {Map<string, fs.FSWatcher>} by folder: a file that an editor puts in another's place has no watcher of its own */
+  /**
+   * @type {Map<string, fs.FSWatcher>} by folder: a file that an editor puts in another's place has no watcher of its
+   *   own
+   */
   #folders = new Map();
   #closed = false;
 
@@ -95,7 +98,10 @@ class HotReload {
       });
       this.#folders.set(folder, watcher);
     } catch (error) {
-      this.parts.log.warn({ reason: error.message }, 'a folder of sources can\'t be watched: its programs stay as they are');
+      this.parts.log.warn(
+        { reason: error.message },
+        "a folder of sources can't be watched: its programs stay as they are",
+      );
     }
   }
 
@@ -105,7 +111,9 @@ class HotReload {
    */
   #onChange(folder, name) {
     for (const watched of this.#watched.values()) {
-      const concerns = [...watched.files].some((file) => path.dirname(file) === folder && (name === null || path.basename(file) === name));
+      const concerns = [...watched.files].some(
+        (file) => path.dirname(file) === folder && (name === null || path.basename(file) === name),
+      );
       if (!concerns) continue;
       clearTimeout(watched.timer);
       watched.timer = setTimeout(() => this.#reload(watched), kQuietMs);
@@ -121,7 +129,7 @@ class HotReload {
     try {
       if (!watched.program) await watched.promise;
     } catch {
-      return;  // whoever asked for it has the error
+      return; // whoever asked for it has the error
     }
     try {
       const sources = await readSources(watched.checked);
@@ -133,12 +141,21 @@ class HotReload {
       if (this.#closed || turn !== watched.turn || !watched.program) return;
       Program.swap(watched.program, version);
       this.parts.log.info({ program: name, ms: version.ms }, 'a program was compiled again');
-      this.parts.emit('shader-compiled', { name, compilationTime: version.ms, cacheHitRate: 0, memoryUsage: 0, ...version.cache });
+      this.parts.emit('shader-compiled', {
+        name,
+        compilationTime: version.ms,
+        cacheHitRate: 0,
+        memoryUsage: 0,
+        ...version.cache,
+      });
     } catch (error) {
       if (this.#closed || turn !== watched.turn) return;
-      if (error.cause?.code === 'ENOENT') return;  // between the steps of an editor; another change follows
+      if (error.cause?.code === 'ENOENT') return; // between the steps of an editor; another change follows
       const { code, message, log } = asGpuError(error);
-      this.parts.log.warn({ program: name, code, reason: message }, 'a source that was changed does not compile: the program stays as it was');
+      this.parts.log.warn(
+        { program: name, code, reason: message },
+        'a source that was changed does not compile: the program stays as it was',
+      );
       this.parts.emit('shader-failed', { name, message, log: log ?? '' });
     }
   }

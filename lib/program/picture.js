@@ -1,18 +1,21 @@
 // Pictures as files: RGBA8 tensors to PNG.
 'use strict';
-const { GPUError, invalid, show } = require('../core/errors');
+const { GPUError, invalid, show } = require('../core');
 
 /** @typedef {import('../index').Tensor} Tensor */
 
-const kMostSide = 65535;
+const kMaxSide = 65535;
 
 /** @returns {any} loaded with the first picture: many processes never make one */
 function loadSharp() {
   try {
     return /** @type {any} */ (require)('sharp');
   } catch (error) {
-    throw new GPUError('ERR_UNSUPPORTED', `PNG files are written by the package 'sharp', which can't be loaded here: ${String(error.message).split('\n')[0]}. Install it with \`npm install sharp\``,
-      { cause: error });
+    throw new GPUError(
+      'ERR_UNSUPPORTED',
+      `PNG files are written by the package 'sharp', which can't be loaded here: ${String(error.message).split('\n')[0]}. Install it with \`npm install sharp\``,
+      { cause: error },
+    );
   }
 }
 
@@ -22,16 +25,31 @@ function loadSharp() {
  */
 function checkImage(image) {
   const data = image?.data;
-  if (!(ArrayBuffer.isView(data) && (Object.prototype.toString.call(data) === '[object Uint8Array]' || Object.prototype.toString.call(data) === '[object Uint8ClampedArray]')))
-    throw invalid(`encodePNG: the image is ${show(image)}, but must be a tensor of uint8 with the shape [height, width, 4]`);
+  if (!(
+    ArrayBuffer.isView(data) &&
+    (Object.prototype.toString.call(data) === '[object Uint8Array]' ||
+      Object.prototype.toString.call(data) === '[object Uint8ClampedArray]')
+  ))
+    throw invalid(
+      `encodePNG: the image is ${show(image)}, but must be a tensor of uint8 with the shape [height, width, 4]`,
+    );
   const { shape } = image;
   const [height, width, channels = 1] = Array.isArray(shape) ? shape : [];
   if (!Array.isArray(shape) || (shape.length !== 2 && shape.length !== 3) || ![1, 3, 4].includes(channels))
-    throw invalid(`encodePNG: the image has shape ${show(shape)}, but must be [height, width, 4], or [height, width] with 1 or 3 channels`);
-  for (const [name, side] of [['height', height], ['width', width]])
-    if (!(Number.isInteger(side) && side >= 1 && side <= kMostSide)) throw invalid(`encodePNG: the image's ${name} is ${show(side)}, but must be from 1 to ${kMostSide}`);
+    throw invalid(
+      `encodePNG: the image has shape ${show(shape)}, but must be [height, width, 4], or [height, width] with 1 or 3 channels`,
+    );
+  for (const [name, side] of [
+    ['height', height],
+    ['width', width],
+  ])
+    if (!(Number.isInteger(side) && side >= 1 && side <= kMaxSide))
+      throw invalid(`encodePNG: the image's ${name} is ${show(side)}, but must be from 1 to ${kMaxSide}`);
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (bytes.length !== width * height * channels) throw invalid(`encodePNG: the image has ${bytes.length} bytes, but its shape ${show(shape)} takes ${width * height * channels}`);
+  if (bytes.length !== width * height * channels)
+    throw invalid(
+      `encodePNG: the image has ${bytes.length} bytes, but its shape ${show(shape)} takes ${width * height * channels}`,
+    );
   return { data: bytes, width, height, channels };
 }
 

@@ -1,7 +1,7 @@
 // The programs of one manager or context: each source is asked for once, and gives the same Kernel or Shader again.
 'use strict';
-const { Kernel, Shader, Program } = require('../call/program');
-const { GPUError } = require('../core/errors');
+const { Kernel, Shader, Program } = require('../call');
+const { GPUError } = require('../core');
 const { checkKernel, checkShader, filesOf, readSources, sameSources } = require('./source');
 const { HotReload } = require('./hot-reload');
 
@@ -90,12 +90,19 @@ class Programs {
       }
     }
     /** @type {Entry} */
-    const entry = { sources: sources.spirv ? { ...sources, spirv: sources.spirv.slice() } : sources, promise: /** @type {any} */ (undefined) };
-    entry.promise = this.#make(entry.sources).then((program) => (entry.program = program), (error) => {
-      this.#drop(entry, place);  // a mistake is not remembered: what it was may be mended
-      throw error;
-    });
-    if (entries) entries.push(entry); else this.#table.set(place, [entry]);
+    const entry = {
+      sources: sources.spirv ? { ...sources, spirv: sources.spirv.slice() } : sources,
+      promise: /** @type {any} */ (undefined),
+    };
+    entry.promise = this.#make(entry.sources).then(
+      (program) => (entry.program = program),
+      (error) => {
+        this.#drop(entry, place); // a mistake is not remembered: what it was may be mended
+        throw error;
+      },
+    );
+    if (entries) entries.push(entry);
+    else this.#table.set(place, [entry]);
     this.#recent.add(entry);
     if (this.#recent.size > this.parts.limit) {
       const [oldest] = this.#recent;
@@ -111,14 +118,21 @@ class Programs {
   #drop(entry, place) {
     this.#recent.delete(entry);
     const left = this.#table.get(place)?.filter((other) => other !== entry) ?? [];
-    if (left.length) this.#table.set(place, left); else this.#table.delete(place);
+    if (left.length) this.#table.set(place, left);
+    else this.#table.delete(place);
   }
 
   /** @param {Sources} sources */
   async #make(sources) {
     const version = await this.#obtain(sources);
     if (version.cached !== 'cluster')
-      this.parts.emit?.('shader-compiled', { name: sources.name, compilationTime: version.ms, cacheHitRate: 0, memoryUsage: 0, ...version.cache });
+      this.parts.emit?.('shader-compiled', {
+        name: sources.name,
+        compilationTime: version.ms,
+        cacheHitRate: 0,
+        memoryUsage: 0,
+        ...version.cache,
+      });
     return new (sources.kind === 'kernel' ? Kernel : Shader)(sources.name, version, this);
   }
 
@@ -135,8 +149,10 @@ class Programs {
    */
   #reloaded(checked, files) {
     this.#reload ??= new HotReload({
-      make: (sources) => this.#make(sources), obtain: (sources) => this.#obtain(sources),
-      log: /** @type {import('../core/log').Logger} */ (this.parts.log), emit: this.parts.emit ?? (() => {}),
+      make: (sources) => this.#make(sources),
+      obtain: (sources) => this.#obtain(sources),
+      log: /** @type {import('../core/log').Logger} */ (this.parts.log),
+      emit: this.parts.emit ?? (() => {}),
     });
     return this.#reload.find(checked, files);
   }
@@ -147,7 +163,10 @@ class Programs {
     this.#uses.set(id, (this.#uses.get(id) ?? 0) + 1);
   }
 
-  /** @returns {Record<string, number>|undefined} how often which program was used since the last time; undefined: none was */
+  /**
+   * @returns {Record<string, number>|undefined} how often which program was used since the last time; undefined: none
+   *   was
+   */
   takeUses() {
     if (!this.#uses.size) return undefined;
     const uses = Object.fromEntries(this.#uses);

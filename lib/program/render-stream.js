@@ -1,8 +1,7 @@
 // Frames at a rate: rendered when their time comes, dropped when it has gone, never queued.
 'use strict';
 const timers = require('node:timers');
-const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core/errors');
-const { nowMs } = require('../core/clock');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys, nowMs } = require('../core');
 
 /**
  * @typedef {object} StreamParts
@@ -15,7 +14,7 @@ const { nowMs } = require('../core/clock');
 /** @typedef {{ image: any, frame: number, time: number, dropped: number, timings: any }} Frame */
 
 const kOptions = new Set(['fps', 'signal', 'inFlight']);
-const kRestMs = 1000;  // without a reader: from then on nothing is rendered until there is one
+const kRestMs = 1000; // without a reader: from then on nothing is rendered until there is one
 const kTimeUniforms = ['u_time', 'time'];
 
 /**
@@ -26,7 +25,9 @@ const kTimeUniforms = ['u_time', 'time'];
 function animate(workload) {
   if (typeof workload === 'function') return workload;
   if (workload === null || typeof workload !== 'object' || workload.type !== 'render')
-    throw invalid(`renderStream()'s workload is ${show(workload)}, but must be { type: 'render', ... }, or a function of (time, frame) that gives one`);
+    throw invalid(
+      `renderStream()'s workload is ${show(workload)}, but must be { type: 'render', ... }, or a function of (time, frame) that gives one`,
+    );
   if (workload.scene !== undefined) {
     const start = workload.time ?? workload.params?.time ?? 0;
     const { time: _, ...params } = workload.params ?? {};
@@ -40,12 +41,21 @@ function animate(workload) {
 
 /** @param {any} options */
 function checkOptions(options) {
-  if (options === null || typeof options !== 'object') throw invalid(`renderStream()'s options are ${show(options)}, but must be an object`);
+  if (options === null || typeof options !== 'object')
+    throw invalid(`renderStream()'s options are ${show(options)}, but must be an object`);
   refuseUnknownKeys(options, kOptions, 'option of renderStream()');
   const { fps, signal, inFlight } = options;
-  if (fps !== undefined && !(typeof fps === 'number' && fps > 0 && fps <= 1000)) throw invalid(`fps is ${show(fps)}, but must be a number above 0 and at most 1000`);
-  if (inFlight !== undefined && inFlight !== 1 && inFlight !== 2) throw invalid(`inFlight is ${show(inFlight)}, but must be 1 or 2`);
-  if (signal !== undefined && (signal === null || typeof signal !== 'object' || typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function'))
+  if (fps !== undefined && !(typeof fps === 'number' && fps > 0 && fps <= 1000))
+    throw invalid(`fps is ${show(fps)}, but must be a number above 0 and at most 1000`);
+  if (inFlight !== undefined && inFlight !== 1 && inFlight !== 2)
+    throw invalid(`inFlight is ${show(inFlight)}, but must be 1 or 2`);
+  if (
+    signal !== undefined &&
+    (signal === null ||
+      typeof signal !== 'object' ||
+      typeof signal.aborted !== 'boolean' ||
+      typeof signal.addEventListener !== 'function')
+  )
     throw invalid(`signal is ${show(signal)}, but must be an AbortSignal`);
 }
 
@@ -56,11 +66,11 @@ class RenderStream {
   #most;
   /** @type {AbortSignal|undefined} */
   #signal;
-  #stop = new AbortController();  // of frames under way
+  #stop = new AbortController(); // of frames under way
   #startedAt = NaN;
-  #frame = 0;      // of the next tick
+  #frame = 0; // of the next tick
   #rendering = 0;
-  #newest = -1;    // frame that was delivered or waits to be
+  #newest = -1; // frame that was delivered or waits to be
   #dropped = 0;
   /** @type {Frame|undefined} that nobody has taken */
   #ready;
@@ -105,7 +115,7 @@ class RenderStream {
     this.#readAt = this.now();
     if (this.#error) {
       const error = this.#error;
-      this.#error = undefined;  // it is told once; then the stream is over
+      this.#error = undefined; // it is told once; then the stream is over
       return Promise.reject(error);
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
@@ -116,7 +126,9 @@ class RenderStream {
       return Promise.resolve({ done: false, value: { ...frame, dropped: this.#dropped } });
     }
     this.#timer?.ref?.();
-    return new Promise((resolve, reject) => { this.#readers.push({ resolve, reject }); });
+    return new Promise((resolve, reject) => {
+      this.#readers.push({ resolve, reject });
+    });
   }
 
   /** Stops: what is under way is given up. @returns {Promise<IteratorResult<Frame, undefined>>} */
@@ -152,7 +164,10 @@ class RenderStream {
     if (this.#rendering >= this.#most || rests) ++this.#dropped;
     else this.#render(due, elapsed / 1000);
     if (this.#ended) return;
-    this.#timer = this.setTimer(() => this.#tick(), Math.max(0, this.#startedAt + this.#frame * this.#interval - this.now()));
+    this.#timer = this.setTimer(
+      () => this.#tick(),
+      Math.max(0, this.#startedAt + this.#frame * this.#interval - this.now()),
+    );
     if (!this.#readers.length) this.#timer?.unref?.();
   }
 
@@ -169,19 +184,23 @@ class RenderStream {
     } catch (error) {
       running = Promise.reject(error);
     }
-    running.then(({ outputs, timings }) => {
-      --this.#rendering;
-      this.#deliver({ image: outputs.image, frame, time, dropped: 0, timings });
-    }, (error) => {
-      --this.#rendering;
-      this.#end(asGpuError(error));
-    });
+    running.then(
+      ({ outputs, timings }) => {
+        --this.#rendering;
+        this.#deliver({ image: outputs.image, frame, time, dropped: 0, timings });
+      },
+      (error) => {
+        --this.#rendering;
+        this.#end(asGpuError(error));
+      },
+    );
   }
 
   /** @param {Frame} frame */
   #deliver(frame) {
     if (this.#ended) return;
-    if (frame.frame < this.#newest) {  // with two under way, a later one was faster
+    if (frame.frame < this.#newest) {
+      // with two under way, a later one was faster
       ++this.#dropped;
       return;
     }

@@ -1,10 +1,11 @@
-// The sources of programs: what compileKernel() and compileShader() take, checked, read from files, and named by a digest.
+// The sources of programs: what compileKernel() and compileShader() take, checked, read from files, and named by a
+// digest.
 'use strict';
 const { createHash } = require('node:crypto');
 const fs = require('node:fs/promises');
 const path = require('node:path');
-const { GPUError, invalid, show, refuseUnknownKeys } = require('../core/errors');
-const { typedArrayTag } = require('../call/tensor');
+const { GPUError, invalid, show, refuseUnknownKeys } = require('../core');
+const { typedArrayTag } = require('../call');
 
 /**
  * What is compiled: the sources themselves.
@@ -19,8 +20,8 @@ const { typedArrayTag } = require('../call/tensor');
  * @property {string} [fragment]
  */
 
-const kMostBytes = 2 ** 20;  // of one source
-const kMostName = 200;
+const kMaxBytes = 2 ** 20; // of one source
+const kMaxName = 200;
 const kKernelKeys = new Set(['name', 'glsl', 'spirv', 'cuda', 'bindings']);
 const kFileKeys = new Set(['file']);
 const kParts = /** @type {const} */ (['glsl', 'spirv', 'cuda', 'vertex', 'fragment']);
@@ -36,7 +37,8 @@ function isFile(value) {
  * @param {number} bytes
  */
 function checkSize(owner, part, bytes) {
-  if (bytes > kMostBytes) throw invalid(`${owner}: ${part} has ${bytes} bytes, but a source may have at most ${kMostBytes}`);
+  if (bytes > kMaxBytes)
+    throw invalid(`${owner}: ${part} has ${bytes} bytes, but a source may have at most ${kMaxBytes}`);
   if (bytes === 0) throw invalid(`${owner}: ${part} is empty`);
 }
 
@@ -46,9 +48,10 @@ function checkSize(owner, part, bytes) {
  * @param {any} value
  */
 function checkText(owner, part, value) {
-  if (typeof value !== 'string') throw invalid(`${owner}: ${part} is ${show(value)}, but must be the source as a string, or { file: path }`);
+  if (typeof value !== 'string')
+    throw invalid(`${owner}: ${part} is ${show(value)}, but must be the source as a string, or { file: path }`);
   // Characters are counted first: what is far too long need not be measured.
-  checkSize(owner, part, value.length > kMostBytes ? value.length : Buffer.byteLength(value));
+  checkSize(owner, part, value.length > kMaxBytes ? value.length : Buffer.byteLength(value));
 }
 
 /**
@@ -58,7 +61,8 @@ function checkText(owner, part, value) {
  */
 function checkSpirv(owner, value) {
   const tag = typedArrayTag.call(value);
-  if (tag !== 'Uint8Array' && tag !== 'Uint32Array') throw invalid(`${owner}: spirv is ${show(value)}, but must be a Uint8Array or a Uint32Array, or { file: path }`);
+  if (tag !== 'Uint8Array' && tag !== 'Uint32Array')
+    throw invalid(`${owner}: spirv is ${show(value)}, but must be a Uint8Array or a Uint32Array, or { file: path }`);
   const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   checkSize(owner, 'spirv', bytes.length);
   if (bytes.length % 4) throw invalid(`${owner}: spirv has ${bytes.length} bytes, but SPIR-V is made of words of 4`);
@@ -67,8 +71,8 @@ function checkSpirv(owner, value) {
 
 /** @param {any} name */
 function checkName(name, /** @type {string} */ what) {
-  if (typeof name !== 'string' || !name || name.length > kMostName || /[\u0000-\u001f\u007f]/.test(name))
-    throw invalid(`${what}: name is ${show(name)}, but must be a string of 1 to ${kMostName} characters`);
+  if (typeof name !== 'string' || !name || name.length > kMaxName || /[\u0000-\u001f\u007f]/.test(name))
+    throw invalid(`${what}: name is ${show(name)}, but must be a string of 1 to ${kMaxName} characters`);
 }
 
 /**
@@ -79,7 +83,8 @@ function checkName(name, /** @type {string} */ what) {
 function checkPart(owner, part, value) {
   if (!isFile(value)) return part === 'spirv' ? checkSpirv(owner, value) : (checkText(owner, part, value), value);
   refuseUnknownKeys(value, kFileKeys, `key of ${owner}'s ${part}`);
-  if (typeof value.file !== 'string' || !value.file) throw invalid(`${owner}: the file of ${part} is ${show(value.file)}, but must be a path`);
+  if (typeof value.file !== 'string' || !value.file)
+    throw invalid(`${owner}: the file of ${part} is ${show(value.file)}, but must be a path`);
   return { file: path.resolve(value.file) };
 }
 
@@ -89,12 +94,14 @@ function checkPart(owner, part, value) {
  * @returns {any}
  */
 function checkKernel(options) {
-  if (options === null || typeof options !== 'object') throw invalid(`compileKernel()'s argument is ${show(options)}, but must be an object { name, glsl }`);
+  if (options === null || typeof options !== 'object')
+    throw invalid(`compileKernel()'s argument is ${show(options)}, but must be an object { name, glsl }`);
   refuseUnknownKeys(options, kKernelKeys, 'option of compileKernel()');
   checkName(options.name, 'compileKernel()');
   const owner = `kernel '${options.name}'`;
   const { glsl, spirv, cuda, bindings } = options;
-  if (glsl === undefined && spirv === undefined && cuda === undefined) throw invalid(`${owner} has no source: give it glsl, spirv or cuda`);
+  if (glsl === undefined && spirv === undefined && cuda === undefined)
+    throw invalid(`${owner} has no source: give it glsl, spirv or cuda`);
   if (glsl !== undefined && spirv !== undefined) throw invalid(`${owner} has both glsl and spirv: give it one of them`);
   /** @type {any} */
   const checked = { kind: 'kernel', name: options.name };
@@ -106,7 +113,9 @@ function checkKernel(options) {
     if (twice !== undefined) throw invalid(`${owner}: bindings names '${twice}' twice`);
     checked.bindings = [...bindings];
   } else if (cuda !== undefined) {
-    throw invalid(`${owner}: bindings is missing: CUDA C++ does not say what its parameters are called, so name all of them in order`);
+    throw invalid(
+      `${owner}: bindings is missing: CUDA C++ does not say what its parameters are called, so name all of them in order`,
+    );
   }
   return checked;
 }
@@ -120,7 +129,12 @@ function checkKernel(options) {
 function checkShader(name, vertex, fragment) {
   checkName(name, 'compileShader()');
   const owner = `shader '${name}'`;
-  return { kind: 'shader', name, vertex: checkPart(owner, 'vertex', vertex), fragment: checkPart(owner, 'fragment', fragment) };
+  return {
+    kind: 'shader',
+    name,
+    vertex: checkPart(owner, 'vertex', vertex),
+    fragment: checkPart(owner, 'fragment', fragment),
+  };
 }
 
 /** @param {any} checked */
@@ -159,9 +173,17 @@ async function readSources(checked) {
  * @param {Sources} b
  */
 function sameSources(a, b) {
-  return a.kind === b.kind && a.name === b.name && a.glsl === b.glsl && a.cuda === b.cuda && a.vertex === b.vertex && a.fragment === b.fragment &&
+  return (
+    a.kind === b.kind &&
+    a.name === b.name &&
+    a.glsl === b.glsl &&
+    a.cuda === b.cuda &&
+    a.vertex === b.vertex &&
+    a.fragment === b.fragment &&
     (a.spirv === b.spirv || (!!a.spirv && !!b.spirv && Buffer.compare(a.spirv, b.spirv) === 0)) &&
-    (a.bindings === b.bindings || (a.bindings?.length === b.bindings?.length && !!a.bindings?.every((name, i) => name === b.bindings?.[i])));
+    (a.bindings === b.bindings ||
+      (a.bindings?.length === b.bindings?.length && !!a.bindings?.every((name, i) => name === b.bindings?.[i])))
+  );
 }
 
 /**
@@ -177,7 +199,9 @@ function keyOf(sources) {
 
 /** @param {Sources} sources as JSON */
 function toWire({ spirv, ...rest }) {
-  return spirv ? { ...rest, spirv: Buffer.from(spirv.buffer, spirv.byteOffset, spirv.byteLength).toString('base64') } : rest;
+  return spirv
+    ? { ...rest, spirv: Buffer.from(spirv.buffer, spirv.byteOffset, spirv.byteLength).toString('base64') }
+    : rest;
 }
 
 /**

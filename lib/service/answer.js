@@ -3,15 +3,25 @@
 const { Readable } = require('node:stream');
 const { encodeFrame, kType } = require('./frame');
 const { numbersText } = require('./tensors');
-const { encodePNG } = require('../program/picture');
+const { encodePNG } = require('../program');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {{ outputs: Record<string, Tensor> } & Record<string, any>} Result */
 
-const kPiece = 16384;  // numbers
+const kPiece = 16384; // numbers
 const kPng = 'image/png';
-const kOnePiece = 256 * 1024;  // bytes
-const kFields = ['workloadId', 'contextId', 'workerId', 'contextType', 'deviceName', 'cached', 'batchSize', 'attempts', 'timings'];
+const kOnePiece = 256 * 1024; // bytes
+const kFields = [
+  'workloadId',
+  'contextId',
+  'workerId',
+  'contextType',
+  'deviceName',
+  'cached',
+  'batchSize',
+  'attempts',
+  'timings',
+];
 
 /**
  * The fields of the interface, and no others.
@@ -29,7 +39,12 @@ function fieldsOf(result) {
 function* tensorPieces(tensor, encoding) {
   const { data, shape, dtype } = tensor;
   if (encoding) {
-    yield JSON.stringify({ data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'), encoding, shape, dtype });
+    yield JSON.stringify({
+      data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+      encoding,
+      shape,
+      dtype,
+    });
     return;
   }
   yield '{"data":[';
@@ -103,7 +118,7 @@ function sendBinary(reply, result) {
  * @param {Result} result
  */
 function wantsPicture(accept = '', result) {
-  const { image } = result.outputs;  // a graph may call anything so
+  const { image } = result.outputs; // a graph may call anything so
   return accept.includes(kPng) && image?.dtype === 'uint8' && image.shape.length === 3;
 }
 

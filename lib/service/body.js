@@ -4,7 +4,8 @@ const { HttpError, badRequest } = require('./http-error');
 
 const kFirst = 64 * 1024;
 // Each chunk costs some microseconds however small it is: after so many they must have so many bytes on average.
-const kFreeChunks = 10_000, kLeastChunk = 4;
+const kFreeChunks = 10_000,
+  kLeastChunk = 4;
 
 /** The bytes that request bodies may hold at a time. */
 class Budget {
@@ -17,8 +18,12 @@ class Budget {
   /** @param {number} bytes */
   take(bytes) {
     if (this.used + bytes > this.limit) {
-      throw new HttpError(429, 'ERR_QUEUE_FULL', `the requests under way hold ${this.used} bytes, and this one would need more than the ${this.limit} there are`,
-        { retryAfter: 1000 });
+      throw new HttpError(
+        429,
+        'ERR_QUEUE_FULL',
+        `the requests under way hold ${this.used} bytes, and this one would need more than the ${this.limit} there are`,
+        { retryAfter: 1000 },
+      );
     }
     this.used += bytes;
   }
@@ -55,9 +60,12 @@ class Body {
   /** @param {number} needed */
   grow(needed) {
     if (needed > this.limit) throw tooLarge(this.limit);
-    const capacity = Math.min(Math.max(needed, this.bytes.length * 2, kFirst), Math.max(needed, this.declared ?? this.limit));
+    const capacity = Math.min(
+      Math.max(needed, this.bytes.length * 2, kFirst),
+      Math.max(needed, this.declared ?? this.limit),
+    );
     this.budget.take(capacity - this.bytes.length);
-    const grown = Buffer.allocUnsafeSlow(capacity);  // with memory of its own: typed arrays lie in it, aligned
+    const grown = Buffer.allocUnsafeSlow(capacity); // with memory of its own: typed arrays lie in it, aligned
     this.bytes.copy(grown, 0, 0, this.length);
     this.bytes = grown;
   }
@@ -66,7 +74,8 @@ class Body {
   append(chunk) {
     if (this.length + chunk.length > this.bytes.length) this.grow(this.length + chunk.length);
     this.length += chunk.copy(this.bytes, this.length);
-    if (++this.chunks > kFreeChunks && this.length < kLeastChunk * this.chunks) throw badRequest(`the body came in ${this.chunks} chunks of a few bytes each: send larger ones`);
+    if (++this.chunks > kFreeChunks && this.length < kLeastChunk * this.chunks)
+      throw badRequest(`the body came in ${this.chunks} chunks of a few bytes each: send larger ones`);
   }
 
   content() {
@@ -93,7 +102,7 @@ function readBody(stream, { limit, declared, budget }) {
       body.release();
       stream.off('data', onData).off('end', onEnd).off('close', onClose);
       stream.on('error', () => {});
-      stream.resume();  // the rest is thrown away, so that the answer can be read
+      stream.resume(); // the rest is thrown away, so that the answer can be read
       reject(error);
     };
     const onData = (/** @type {Buffer} */ chunk) => {

@@ -10,7 +10,7 @@ const kMagic = 'SWYD';
 const kVersion = 1;
 const kPrefix = 12;
 const kAlign = 8;
-const kMostHeader = 2 ** 20;
+const kMaxHeader = 2 ** 20;
 
 /** @param {number} bytes */
 function aligned(bytes) {
@@ -22,13 +22,23 @@ function aligned(bytes) {
  * @returns {{ header: any, section: Uint8Array }} `section`: what stands behind the header
  */
 function decodeFrame(bytes) {
-  if (bytes.length < kPrefix) throw badRequest(`the body has ${bytes.length} bytes, but a binary request begins with ${kPrefix}: 'SWYD', version, header length`);
-  if (bytes.toString('latin1', 0, 4) !== kMagic) throw badRequest(`the body does not begin with '${kMagic}', as a binary request does`);
+  if (bytes.length < kPrefix)
+    throw badRequest(
+      `the body has ${bytes.length} bytes, but a binary request begins with ${kPrefix}: 'SWYD', version, header length`,
+    );
+  if (bytes.toString('latin1', 0, 4) !== kMagic)
+    throw badRequest(`the body does not begin with '${kMagic}', as a binary request does`);
   const version = bytes.readUInt32LE(4);
-  if (version !== kVersion) throw badRequest(`the body has version ${version} of the binary format, but this server speaks version ${kVersion}`);
+  if (version !== kVersion)
+    throw badRequest(
+      `the body has version ${version} of the binary format, but this server speaks version ${kVersion}`,
+    );
   const length = bytes.readUInt32LE(8);
-  const most = Math.min(kMostHeader, bytes.length - kPrefix);
-  if (length > most) throw badRequest(`the header's length is ${length}, but ${length > kMostHeader ? `may be at most ${kMostHeader}` : `only ${most} bytes follow`}`);
+  const most = Math.min(kMaxHeader, bytes.length - kPrefix);
+  if (length > most)
+    throw badRequest(
+      `the header's length is ${length}, but ${length > kMaxHeader ? `may be at most ${kMaxHeader}` : `only ${most} bytes follow`}`,
+    );
   const header = parseJson(bytes.subarray(kPrefix, kPrefix + length), 'the header');
   return { header, section: bytes.subarray(Math.min(aligned(kPrefix + length), bytes.length)) };
 }
@@ -41,8 +51,10 @@ function decodeFrame(bytes) {
  */
 function refuseLeftovers(section, inputs, tensors) {
   let end = 0;
-  for (const name of Object.keys(tensors)) if (inputs[name].offset !== undefined) end = Math.max(end, inputs[name].offset + tensors[name].data.byteLength);
-  if (section.length !== end && section.length !== aligned(end)) throw badRequest(`${section.length} bytes follow the header, but its tensors take ${end}`);
+  for (const name of Object.keys(tensors))
+    if (inputs[name].offset !== undefined) end = Math.max(end, inputs[name].offset + tensors[name].data.byteLength);
+  if (section.length !== end && section.length !== aligned(end))
+    throw badRequest(`${section.length} bytes follow the header, but its tensors take ${end}`);
 }
 
 /**

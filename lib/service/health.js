@@ -1,4 +1,5 @@
-// The health endpoints: whether the process turns, whether it takes jobs, whether a device computes right, how the cluster is.
+// The health endpoints: whether the process turns, whether it takes jobs, whether a device computes right, how the
+// cluster is.
 'use strict';
 const { HttpError, badRequest } = require('./http-error');
 
@@ -18,7 +19,10 @@ const kTypes = ['cuda', 'vulkan', 'cpu'];
  */
 function soon(promise) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new HttpError(503, 'ERR_TIMEOUT', `the coordinator gave no answer within ${kAnswerMs} ms`)), kAnswerMs);
+    const timer = setTimeout(
+      () => reject(new HttpError(503, 'ERR_TIMEOUT', `the coordinator gave no answer within ${kAnswerMs} ms`)),
+      kAnswerMs,
+    );
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
@@ -30,7 +34,9 @@ function soon(promise) {
  * @returns {Value}
  */
 function rounded(answer) {
-  return JSON.parse(JSON.stringify(answer, (key, value) => (typeof value === 'number' && /Ms$/.test(key) ? Math.round(value) : value)));
+  return JSON.parse(
+    JSON.stringify(answer, (key, value) => (typeof value === 'number' && /Ms$/.test(key) ? Math.round(value) : value)),
+  );
 }
 
 /**
@@ -39,7 +45,10 @@ function rounded(answer) {
  */
 function checkQuery(query, known) {
   for (const name of Object.keys(query)) {
-    if (!known.includes(name)) throw badRequest(`unknown query parameter '${name.slice(0, 40)}'${known.length ? ` (there is: ${known.join(', ')})` : ' (there are none)'}`);
+    if (!known.includes(name))
+      throw badRequest(
+        `unknown query parameter '${name.slice(0, 40)}'${known.length ? ` (there is: ${known.join(', ')})` : ' (there are none)'}`,
+      );
     if (typeof query[name] !== 'string') throw badRequest(`the query parameter '${name}' is given more than once`);
   }
 }
@@ -61,12 +70,33 @@ async function readiness(manager, state) {
  */
 function gpuHealth({ contexts }, require) {
   const passed = contexts
-    .filter((context) => context.lastKnownAnswerAgeMs !== null && kAtWork.includes(context.state) && (require === undefined || context.contextType === require))
+    .filter(
+      (context) =>
+        context.lastKnownAnswerAgeMs !== null &&
+        kAtWork.includes(context.state) &&
+        (require === undefined || context.contextType === require),
+    )
     .sort((a, b) => Number(a.lastKnownAnswerAgeMs) - Number(b.lastKnownAnswerAgeMs));
   const [best] = passed;
-  const shown = contexts.map(({ id, contextType, state, lastKnownAnswerAgeMs }) => ({ id, contextType, state, lastKnownAnswerAgeMs }));
-  if (!best) return { status: 'down', reason: `no ${require ? `${require} ` : ''}context gave the known answer`, contexts: shown };
-  return { status: 'ok', contextId: best.id, contextType: best.contextType, ageMs: best.lastKnownAnswerAgeMs, contexts: shown };
+  const shown = contexts.map(({ id, contextType, state, lastKnownAnswerAgeMs }) => ({
+    id,
+    contextType,
+    state,
+    lastKnownAnswerAgeMs,
+  }));
+  if (!best)
+    return {
+      status: 'down',
+      reason: `no ${require ? `${require} ` : ''}context gave the known answer`,
+      contexts: shown,
+    };
+  return {
+    status: 'ok',
+    contextId: best.id,
+    contextType: best.contextType,
+    ageMs: best.lastKnownAnswerAgeMs,
+    contexts: shown,
+  };
 }
 
 /**
@@ -87,7 +117,8 @@ function addHealth(app, manager, state) {
   app.get('/health/gpu', async (request, reply) => {
     checkQuery(request.query, ['require']);
     const { require } = /** @type {{ require?: string }} */ (request.query);
-    if (require !== undefined && !kTypes.includes(require)) throw badRequest(`the query parameter 'require' must be one of ${kTypes.join(', ')}`);
+    if (require !== undefined && !kTypes.includes(require))
+      throw badRequest(`the query parameter 'require' must be one of ${kTypes.join(', ')}`);
     const answer = gpuHealth(rounded(await soon(manager.health())), require);
     return reply.code(answer.status === 'ok' ? 200 : 503).send(answer);
   });

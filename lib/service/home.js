@@ -3,7 +3,11 @@
 const { version } = require('../../package.json');
 
 const kEndpoints = [
-  ['POST', '/v1/workloads', 'runs a workload: JSON, or binary tensors as application/octet-stream; pictures as image/png (docs/http.md)'],
+  [
+    'POST',
+    '/v1/workloads',
+    'runs a workload: JSON, or binary tensors as application/octet-stream; pictures as image/png (docs/http.md)',
+  ],
   ['GET', '/v1/contexts', 'the contexts of every worker'],
   ['GET', '/health/live', '200 while the process turns'],
   ['GET', '/health/ready', '200 while jobs are taken'],
@@ -24,7 +28,9 @@ function curlLine(base) {
  */
 function baseOf(request) {
   const { host } = request.headers;
-  return host && /^[\w.-]{1,255}(:\d{1,5})?$|^\[[\da-f:.]{2,45}\](:\d{1,5})?$/i.test(host) ? `http://${host}` : 'http://127.0.0.1:3000';
+  return host && /^[\w.-]{1,255}(:\d{1,5})?$|^\[[\da-f:.]{2,45}\](:\d{1,5})?$/i.test(host)
+    ? `http://${host}`
+    : 'http://127.0.0.1:3000';
 }
 
 /** @param {string} base */
@@ -36,7 +42,9 @@ function homeText(base) {
 /** @param {string} base */
 function homeJson(base) {
   return {
-    name: 'switchyard', version, endpoints: kEndpoints.map(([method, path, description]) => ({ method, path, description })),
+    name: 'switchyard',
+    version,
+    endpoints: kEndpoints.map(([method, path, description]) => ({ method, path, description })),
     example: { method: 'POST', path: '/v1/workloads', body: kExample, curl: curlLine(base) },
   };
 }

@@ -1,6 +1,6 @@
 // What a failure is called over HTTP: the status of every error code, and how much of its message leaves the machine.
 'use strict';
-const { withoutPaths } = require('../core/log');
+const { withoutPaths } = require('../core');
 
 /** A failure of the request itself, before there is a job. */
 class HttpError extends Error {
@@ -27,11 +27,21 @@ function badRequest(message) {
 // 499 is nginx's word for a client that left: it stands in logs, nobody reads it. 507: a retry would fail, too.
 /** @type {Record<string, number>} */
 const kStatuses = {
-  ERR_INVALID_ARGUMENT: 400, ERR_UNKNOWN_WORKLOAD: 400, ERR_COMPILE: 400, ERR_QUEUE_FULL: 429, ERR_CANCELED: 499, ERR_INTERNAL: 500,
-  ERR_UNSUPPORTED: 501, ERR_CLOSED: 503, ERR_WORKER_LOST: 503, ERR_DEVICE_LOST: 503, ERR_TIMEOUT: 504, ERR_OUT_OF_MEMORY: 507,
+  ERR_INVALID_ARGUMENT: 400,
+  ERR_UNKNOWN_WORKLOAD: 400,
+  ERR_COMPILE: 400,
+  ERR_QUEUE_FULL: 429,
+  ERR_CANCELED: 499,
+  ERR_INTERNAL: 500,
+  ERR_UNSUPPORTED: 501,
+  ERR_CLOSED: 503,
+  ERR_WORKER_LOST: 503,
+  ERR_DEVICE_LOST: 503,
+  ERR_TIMEOUT: 504,
+  ERR_OUT_OF_MEMORY: 507,
 };
 const kRetryMs = 1000;
-const kMostMessage = 500;  // it may quote what the client sent
+const kMaxMessage = 500; // it may quote what the client sent
 
 /** @param {any} error */
 function retryAfterOf(error, /** @type {number} */ status) {
@@ -54,20 +64,31 @@ function retryAfterOf(error, /** @type {number} */ status) {
  */
 function describeFailure(error, workloadId) {
   const own = error instanceof HttpError;
-  const status = own ? error.status : kStatuses[error?.code] ?? 500;
+  const status = own ? error.status : (kStatuses[error?.code] ?? 500);
   const internal = !own && status === 500;
   const code = internal ? 'ERR_INTERNAL' : error.code;
-  const message = internal ? 'an internal error; the log of the server says more' : own ? error.message : withoutPaths(String(error.message));
-  const short = message.length > kMostMessage ? `${message.slice(0, kMostMessage)}...` : message;
+  const message = internal
+    ? 'an internal error; the log of the server says more'
+    : own
+      ? error.message
+      : withoutPaths(String(error.message));
+  const short = message.length > kMaxMessage ? `${message.slice(0, kMaxMessage)}...` : message;
   const retryAfter = retryAfterOf(error, status);
   const headers = { ...(own ? error.headers : {}) };
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfter / 1000)));
   return {
-    status, headers, internal,
-    body: { error: {
-      code, message: short, ...(workloadId === undefined ? {} : { workloadId }), ...(retryAfter === undefined ? {} : { retryAfter }),
-      ...(code === 'ERR_COMPILE' && typeof error.log === 'string' ? { log: withoutPaths(error.log) } : {}),
-    } },
+    status,
+    headers,
+    internal,
+    body: {
+      error: {
+        code,
+        message: short,
+        ...(workloadId === undefined ? {} : { workloadId }),
+        ...(retryAfter === undefined ? {} : { retryAfter }),
+        ...(code === 'ERR_COMPILE' && typeof error.log === 'string' ? { log: withoutPaths(error.log) } : {}),
+      },
+    },
   };
 }
 

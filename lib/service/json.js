@@ -3,9 +3,13 @@
 const { isUtf8 } = require('node:buffer');
 const { badRequest } = require('./http-error');
 
-const kMostDepth = 32;
-const kMostContainers = 1_000_000, kMostKeys = 100_000, kMostStrings = 4_000_000;
-const kQuote = 0x22, kColon = 0x3a, kBackslash = 0x5c;
+const kMaxDepth = 32;
+const kMaxContainers = 1_000_000,
+  kMaxKeys = 100_000,
+  kMaxStrings = 4_000_000;
+const kQuote = 0x22,
+  kColon = 0x3a,
+  kBackslash = 0x5c;
 const kForbidden = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
@@ -23,7 +27,10 @@ function endOfString(bytes, at) {
  * @param {Uint8Array} bytes
  */
 function checkCost(bytes) {
-  let depth = 0, containers = 0, keys = 0, strings = 0;
+  let depth = 0,
+    containers = 0,
+    keys = 0,
+    strings = 0;
   for (let at = 0; at < bytes.length; ++at) {
     const byte = bytes[at];
     if (byte === kQuote) {
@@ -31,16 +38,21 @@ function checkCost(bytes) {
       ++strings;
     } else if (byte === kColon) {
       ++keys;
-    } else if ((byte | 0x20) === 0x7b) {  // { or [
+    } else if ((byte | 0x20) === 0x7b) {
+      // { or [
       ++containers;
-      if (++depth > kMostDepth) throw badRequest(`the JSON is nested deeper than ${kMostDepth} levels`);
-    } else if ((byte | 0x20) === 0x7d) {  // } or ]
+      if (++depth > kMaxDepth) throw badRequest(`the JSON is nested deeper than ${kMaxDepth} levels`);
+    } else if ((byte | 0x20) === 0x7d) {
+      // } or ]
       --depth;
     }
   }
-  if (containers > kMostContainers) throw badRequest(`the JSON has ${containers} arrays and objects, but may have at most ${kMostContainers}: send tensors flat, with a shape`);
-  if (keys > kMostKeys) throw badRequest(`the JSON has ${keys} keys, but may have at most ${kMostKeys}`);
-  if (strings > kMostStrings) throw badRequest(`the JSON has ${strings} strings, but may have at most ${kMostStrings}`);
+  if (containers > kMaxContainers)
+    throw badRequest(
+      `the JSON has ${containers} arrays and objects, but may have at most ${kMaxContainers}: send tensors flat, with a shape`,
+    );
+  if (keys > kMaxKeys) throw badRequest(`the JSON has ${keys} keys, but may have at most ${kMaxKeys}`);
+  if (strings > kMaxStrings) throw badRequest(`the JSON has ${strings} strings, but may have at most ${kMaxStrings}`);
 }
 
 /**

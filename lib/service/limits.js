@@ -1,14 +1,22 @@
-// What a connection may do before there is a request: how long, how many, how large; and the answer to bytes that are no HTTP.
+// What a connection may do before there is a request: how long, how many, how large; and the answer to bytes that are
+// no HTTP.
 'use strict';
 const { HttpError, describeFailure } = require('./http-error');
 
 /** @typedef {import('node:net').Socket} Socket */
 
-const kMostHeaderBytes = 16 * 1024, kMostHeaders = 100;
-const kKeepAliveMs = 72_000;  // longer than load balancers keep theirs, so that they don't send into a closing connection
-const kStallMs = 30_000;      // that a client may take no byte of its answer
+const kMaxHeaderBytes = 16 * 1024,
+  kMaxHeaders = 100;
+// longer than load balancers keep theirs, so that they don't send into a closing connection
+const kKeepAliveMs = 72_000;
+const kStallMs = 30_000; // that a client may take no byte of its answer
 /** @type {Record<number, string>} */
-const kReasons = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Header Fields Too Large', 503: 'Service Unavailable' };
+const kReasons = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+  503: 'Service Unavailable',
+};
 
 /**
  * The options of fastify and of Node's server that bound a connection.
@@ -17,9 +25,15 @@ const kReasons = { 400: 'Bad Request', 408: 'Request Timeout', 431: 'Request Hea
 function serverOptions({ headersTimeout, requestTimeout }) {
   const times = { headersTimeout: Math.min(headersTimeout, requestTimeout), requestTimeout };
   return {
-    requestTimeout, keepAliveTimeout: kKeepAliveMs,
+    requestTimeout,
+    keepAliveTimeout: kKeepAliveMs,
     // Node looks for connections over their time only so often.
-    http: { ...times, connectionsCheckingInterval: Math.max(100, Math.min(1000, times.headersTimeout / 4)), maxHeaderSize: kMostHeaderBytes, insecureHTTPParser: false },
+    http: {
+      ...times,
+      connectionsCheckingInterval: Math.max(100, Math.min(1000, times.headersTimeout / 4)),
+      maxHeaderSize: kMaxHeaderBytes,
+      insecureHTTPParser: false,
+    },
     clientErrorHandler: refuseBytes,
   };
 }
@@ -31,15 +45,21 @@ function serverOptions({ headersTimeout, requestTimeout }) {
 function endWith(socket, error) {
   const { status, headers, body } = describeFailure(error);
   const text = `${JSON.stringify(body)}\n`;
-  const lines = Object.entries({ ...headers, 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(text)), connection: 'close' })
-    .map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({
+    ...headers,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(text)),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${kReasons[status]}\r\n${lines.join('')}\r\n${text}`, () => socket.destroy());
 }
 
 /** @param {{ code?: string }} error */
 function failureOf({ code }) {
-  if (code === 'HPE_HEADER_OVERFLOW') return new HttpError(431, 'ERR_HEADERS_TOO_LARGE', `the headers are larger than ${kMostHeaderBytes} bytes`);
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new HttpError(408, 'ERR_REQUEST_TIMEOUT', 'the request was not complete in time');
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new HttpError(431, 'ERR_HEADERS_TOO_LARGE', `the headers are larger than ${kMaxHeaderBytes} bytes`);
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new HttpError(408, 'ERR_REQUEST_TIMEOUT', 'the request was not complete in time');
   return new HttpError(400, 'ERR_INVALID_ARGUMENT', 'this is not an HTTP request');
 }
 
@@ -55,7 +75,8 @@ function refuseBytes(error, socket) {
 }
 
 /**
- * One connection too many is told so. Node's own maxConnections would hand it on from worker to worker for ever when all are full.
+ * One connection too many is told so. Node's own maxConnections would hand it on from worker to worker for ever when
+ * all are full.
  * @param {import('node:http').Server} server
  * @param {number} most
  */
@@ -63,7 +84,9 @@ function limitConnections(server, most) {
   let open = 0;
   server.prependListener('connection', (/** @type {Socket} */ socket) => {
     ++open;
-    socket.once('close', () => { --open; });
+    socket.once('close', () => {
+      --open;
+    });
     if (open <= most) return;
     socket.on('error', () => {});
     endWith(socket, new HttpError(503, 'ERR_TOO_MANY_CONNECTIONS', `there are ${most} connections already`));
@@ -73,7 +96,8 @@ function limitConnections(server, most) {
 /** @param {import('node:http').IncomingMessage} request */
 function checkHeaders(request) {
   const count = request.rawHeaders.length / 2;
-  if (count > kMostHeaders) throw new HttpError(431, 'ERR_HEADERS_TOO_LARGE', `there are ${count} headers, but may be at most ${kMostHeaders}`);
+  if (count > kMaxHeaders)
+    throw new HttpError(431, 'ERR_HEADERS_TOO_LARGE', `there are ${count} headers, but may be at most ${kMaxHeaders}`);
 }
 
 /**

@@ -1,8 +1,9 @@
-// The HTTP service of one worker: createServer(manager, config, logger) gives a fastify instance that is not listening yet.
+// The HTTP service of one worker: createServer(manager, config, logger) gives a fastify instance that is not listening
+// yet.
 'use strict';
 const { fastify } = require('fastify');
-const { readServiceConfig } = require('../config/config');
-const { createLogger, describeError } = require('../core/log');
+const { readServiceConfig } = require('../config');
+const { createLogger, describeError } = require('../core');
 const { HttpError, badRequest, describeFailure } = require('./http-error');
 const { Budget, readBody } = require('./body');
 const { parseJson } = require('./json');
@@ -20,8 +21,10 @@ const { serverOptions, limitConnections, checkHeaders, watchStall } = require('.
 /**
  * @typedef {object} Health
  * @property {'ok'|'degraded'|'down'} status
- * @property {{ id: number, pid: number, state: string, contexts: string[], loopAgeMs: number|null, deviceAgeMs: number|null }[]} workers
- * @property {{ id: string, contextType: string, device: string, deviceName?: string, state: string, lastKnownAnswerAgeMs: number|null }[]} contexts
+ * @property {{ id: number, pid: number, state: string, contexts: string[], loopAgeMs: number|null, deviceAgeMs:
+ *   number|null }[]} workers
+ * @property {{ id: string, contextType: string, device: string, deviceName?: string, state: string,
+ *   lastKnownAnswerAgeMs: number|null }[]} contexts
  * @property {{ depth: number, limit: number, oldestAgeMs: number }} queue
  * @property {boolean} draining
  */
@@ -40,7 +43,9 @@ const kJson = 'application/json';
 // Of all bodies of a worker together, in largest bodies.
 const kBodies = 4;
 /** @type {Map<string, string>} */
-const kAllowed = new Map([['GET', '/'], ...kEndpoints].map(([method, path]) => [path, method === 'GET' ? 'GET, HEAD' : method]));
+const kAllowed = new Map(
+  [['GET', '/'], ...kEndpoints].map(([method, path]) => [path, method === 'GET' ? 'GET, HEAD' : method]),
+);
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {any} */ (require('node:cluster'));
 let lastJob = 0;
@@ -53,9 +58,15 @@ function makeId() {
 /** @param {Request} request */
 function checkEncoding(request) {
   const { 'content-encoding': encoding, 'content-type': type = '' } = request.headers;
-  if (encoding && encoding !== 'identity') throw new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', 'the body has a content-encoding, but must be sent as it is');
+  if (encoding && encoding !== 'identity')
+    throw new HttpError(
+      415,
+      'ERR_UNSUPPORTED_MEDIA_TYPE',
+      'the body has a content-encoding, but must be sent as it is',
+    );
   const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(type)?.[1] ?? 'utf-8';
-  if (!/^utf-?8$/i.test(charset)) throw new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', 'the body has another charset than utf-8');
+  if (!/^utf-?8$/i.test(charset))
+    throw new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', 'the body has another charset than utf-8');
 }
 
 /**
@@ -107,20 +118,29 @@ function addWorkloads(app, manager, logger) {
     let released;
     try {
       const { workload, options, encoding } = parse(body.content(), binary);
-      const id = workload.id ??= makeId();
+      const id = (workload.id ??= makeId());
       reply.header('x-workload-id', encodeURIComponent(id));
       /** @type {any} */ (request).workloadId = id;
       const result = await manager.executeWorkload(workload, { ...options, signal: signalOf(reply) });
-      logger.debug({ workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total }, 'job completed');
+      logger.debug(
+        { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
+        'job completed',
+      );
       watchStall(request.raw.socket);
       if (wantsPicture(request.headers.accept, result)) return await sendPicture(reply, result);
-      return wantsBinary(request.headers.accept, binary) ? sendBinary(reply, result) : sendJson(reply, result, encoding);
+      return wantsBinary(request.headers.accept, binary)
+        ? sendBinary(reply, result)
+        : sendJson(reply, result, encoding);
     } catch (error) {
       released = error.released;
       throw error;
     } finally {
       // A job that was given up may still be reading the body's memory.
-      if (released) released.then(() => body.release(), () => body.release());
+      if (released)
+        released.then(
+          () => body.release(),
+          () => body.release(),
+        );
       else body.release();
     }
   });
@@ -132,9 +152,18 @@ function addWorkloads(app, manager, logger) {
  */
 function asKnown(error, { bodyLimit }) {
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || error.code === 'FST_ERR_CTP_EMPTY_TYPE')
-    return new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', `the content-type must be ${kJson} or ${kType}`, { headers: { accept: `${kJson}, ${kType}` } });
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new HttpError(413, 'ERR_BODY_TOO_LARGE', `the body is larger than ${bodyLimit} bytes (HTTP_BODY_LIMIT)`);
-  if (typeof error.code === 'string' && error.code.startsWith('FST_') && error.statusCode >= 400 && error.statusCode < 500) return new HttpError(error.statusCode, 'ERR_INVALID_ARGUMENT', error.message);
+    return new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', `the content-type must be ${kJson} or ${kType}`, {
+      headers: { accept: `${kJson}, ${kType}` },
+    });
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new HttpError(413, 'ERR_BODY_TOO_LARGE', `the body is larger than ${bodyLimit} bytes (HTTP_BODY_LIMIT)`);
+  if (
+    typeof error.code === 'string' &&
+    error.code.startsWith('FST_') &&
+    error.statusCode >= 400 &&
+    error.statusCode < 500
+  )
+    return new HttpError(error.statusCode, 'ERR_INVALID_ARGUMENT', error.message);
   return error;
 }
 
@@ -156,7 +185,8 @@ function errorHandler(config, logger) {
 /** @param {Request} request */
 function refuseUnknown(request) {
   const allowed = kAllowed.get(request.url.split('?')[0]);
-  if (allowed) throw new HttpError(405, 'ERR_METHOD_NOT_ALLOWED', `this path takes ${allowed}`, { headers: { allow: allowed } });
+  if (allowed)
+    throw new HttpError(405, 'ERR_METHOD_NOT_ALLOWED', `this path takes ${allowed}`, { headers: { allow: allowed } });
   throw new HttpError(404, 'ERR_NOT_FOUND', 'there is nothing at this path: GET / lists what there is');
 }
 
@@ -180,7 +210,8 @@ function addGate(app, state) {
 }
 
 /**
- * Readiness goes first; requests under way are finished, for as long as the config says; then nothing is listening any more.
+ * Readiness goes first; requests under way are finished, for as long as the config says; then nothing is listening any
+ * more.
  * @param {import('fastify').FastifyInstance} app
  * @param {State} state
  * @param {number} timeout ms
@@ -213,9 +244,20 @@ async function drain(app, state, timeout) {
 function createServer(manager, config = readServiceConfig(), logger = createLogger(config)) {
   /** @type {State} */
   const state = { ready: false, draining: false, jobs: 0, onIdle: undefined };
-  Promise.resolve(manager.ready).then(() => { state.ready = true; }, () => {});
+  Promise.resolve(manager.ready).then(
+    () => {
+      state.ready = true;
+    },
+    () => {},
+  );
   const onError = errorHandler(config, logger);
-  const app = fastify({ ...serverOptions(config), logger: false, bodyLimit: config.bodyLimit, forceCloseConnections: 'idle', frameworkErrors: onError });
+  const app = fastify({
+    ...serverOptions(config),
+    logger: false,
+    bodyLimit: config.bodyLimit,
+    forceCloseConnections: 'idle',
+    frameworkErrors: onError,
+  });
   limitConnections(app.server, config.maxConnections);
   addParsers(app, config);
   addGate(app, state);
@@ -226,7 +268,9 @@ function createServer(manager, config = readServiceConfig(), logger = createLogg
   addHealth(app, manager, state);
   addWorkloads(app, manager, logger);
   app.get('/v1/contexts', async () => ({ contexts: manager.contexts() }));
-  app.get('/metrics', async (_, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await soon(manager.prometheus())));
+  app.get('/metrics', async (_, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await soon(manager.prometheus())),
+  );
   /** @type {Promise<void>|undefined} */
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));

@@ -1,4 +1,5 @@
-// The primary of `switchyard start`: forks the workers, says when they are ready, and stops them when it is told to stop.
+// The primary of `switchyard start`: forks the workers, says when they are ready, and stops them when it is told to
+// stop.
 'use strict';
 const net = require('node:net');
 const os = require('node:os');
@@ -6,8 +7,8 @@ const path = require('node:path');
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {any} */ (require('node:cluster'));
 const { version } = require('../../package.json');
-const { readServiceConfig, managerOptions } = require('../config/config');
-const { createLogger, describeError } = require('../core/log');
+const { readServiceConfig, managerOptions } = require('../config');
+const { createLogger, describeError } = require('../core');
 const { curlLine } = require('./home');
 
 /** @typedef {import('../config/config').ServiceConfig} ServiceConfig */
@@ -73,7 +74,14 @@ function listening(config) {
 
 /** @param {Address} address as a client of this machine writes it */
 function urlOf({ address, port }) {
-  const host = !address || address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '[::1]' : address.includes(':') ? `[${address}]` : address;
+  const host =
+    !address || address === '0.0.0.0'
+      ? '127.0.0.1'
+      : address === '::'
+        ? '[::1]'
+        : address.includes(':')
+          ? `[${address}]`
+          : address;
   return `http://${host}:${port}`;
 }
 
@@ -98,16 +106,35 @@ function devicesOf(contexts) {
  * @param {import('./server').Health['contexts']} contexts
  */
 function describeReady(config, address, contexts) {
-  return { url: urlOf(address), host: config.host, port: address.port, workers: config.workers, contexts: contexts.length, devices: devicesOf(contexts) };
+  return {
+    url: urlOf(address),
+    host: config.host,
+    port: address.port,
+    workers: config.workers,
+    contexts: contexts.length,
+    devices: devicesOf(contexts),
+  };
 }
 
 /** @param {ReturnType<typeof describeReady>} ready */
 function readyText({ url, host, workers, contexts, devices }) {
-  const count = (/** @type {number} */ number, /** @type {string} */ what) => `${number} ${what}${number === 1 ? '' : 's'}`;
+  const count = (/** @type {number} */ number, /** @type {string} */ what) =>
+    `${number} ${what}${number === 1 ? '' : 's'}`;
   const everywhere = host === '0.0.0.0' || host === '::' ? ', reachable from everywhere' : '';
-  const lines = devices.map((device) => `  ${device.id.padEnd(10)} ${count(device.contexts, 'context')}${device.name ? `  ${device.name}` : ''}`);
-  return [`switchyard ${version} is ready at ${url} (${count(workers, 'worker')}, ${count(contexts, 'context')}${everywhere})`, ...lines, '', 'Try:',
-    `  ${curlLine(url)}`, `  npx switchyard run normalize --shape 1000x384${url === 'http://127.0.0.1:3000' ? '' : ` --url ${url}`}`, `  curl -s ${url}/health/cluster`, ''].join('\n');
+  const lines = devices.map(
+    (device) =>
+      `  ${device.id.padEnd(10)} ${count(device.contexts, 'context')}${device.name ? `  ${device.name}` : ''}`,
+  );
+  return [
+    `switchyard ${version} is ready at ${url} (${count(workers, 'worker')}, ${count(contexts, 'context')}${everywhere})`,
+    ...lines,
+    '',
+    'Try:',
+    `  ${curlLine(url)}`,
+    `  npx switchyard run normalize --shape 1000x384${url === 'http://127.0.0.1:3000' ? '' : ` --url ${url}`}`,
+    `  curl -s ${url}/health/cluster`,
+    '',
+  ].join('\n');
 }
 
 /**
@@ -116,22 +143,32 @@ function readyText({ url, host, workers, contexts, devices }) {
  */
 async function drainWorkers(timeout) {
   const workers = Object.values(cluster.workers ?? {}).flatMap((worker) => worker ?? []);
-  await Promise.all(workers.map((worker) => new Promise((resolve) => {
-    const timer = setTimeout(resolve, timeout);
-    const done = () => {
-      clearTimeout(timer);
-      resolve(undefined);
-    };
-    worker.once('exit', done);
-    worker.on('message', (message) => { if (message?.switchyard === 'drained') done(); });
-    if (worker.isConnected()) worker.send({ switchyard: 'drain' }, (/** @type {any} */ error) => { if (error) done(); });
-    else done();
-  })));
+  await Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise((resolve) => {
+          const timer = setTimeout(resolve, timeout);
+          const done = () => {
+            clearTimeout(timer);
+            resolve(undefined);
+          };
+          worker.once('exit', done);
+          worker.on('message', (message) => {
+            if (message?.switchyard === 'drained') done();
+          });
+          if (worker.isConnected())
+            worker.send({ switchyard: 'drain' }, (/** @type {any} */ error) => {
+              if (error) done();
+            });
+          else done();
+        }),
+    ),
+  );
 }
 
 /**
- * Calls `stop` at the first signal, ends the process at the second. One Ctrl-C arrives several times, from the terminal and from
- * each npm and script above us that passes it on: what follows at once is the same signal.
+ * Calls `stop` at the first signal, ends the process at the second. One Ctrl-C arrives several times, from the terminal
+ * and from each npm and script above us that passes it on: what follows at once is the same signal.
  * @param {(signal: NodeJS.Signals) => void} stop
  */
 function onSignals(stop) {
@@ -155,10 +192,13 @@ function onSignals(stop) {
  * @param {number} exitCode
  */
 async function stop(manager, config, logger, exitCode) {
-  setTimeout(() => {
-    logger.error('stopping takes too long: what still runs is given up');
-    process.exit(1);
-  }, 2 * config.drainTimeout + kGraceMs).unref();
+  setTimeout(
+    () => {
+      logger.error('stopping takes too long: what still runs is given up');
+      process.exit(1);
+    },
+    2 * config.drainTimeout + kGraceMs,
+  ).unref();
   try {
     await drainWorkers(config.drainTimeout + kGraceMs);
     await manager.close({ drain: true });
@@ -180,13 +220,19 @@ async function start(options = {}, { json = false } = {}) {
   await checkPort(config);
   prepareEnvironment(config, options);
   const address = listening(config);
-  address.catch(() => {});  // it is waited for below
-  // Workers accept connections themselves: one that the primary hands to a worker that is just dying would hang for ever.
+  address.catch(() => {}); // it is waited for below
+  // Workers accept connections themselves: one that the primary hands to a worker that is just dying would hang for
+  // ever.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   /** @type {any} */
   const gpu = require('../index');
-  const manager = gpu.createGPUClusterManager({ ...managerOptions(config), workers: config.workers, exec: path.join(__dirname, 'worker.js') });
-  // The manager would drain its jobs at a signal; here the requests come first, whose answers take longer than their jobs.
+  const manager = gpu.createGPUClusterManager({
+    ...managerOptions(config),
+    workers: config.workers,
+    exec: path.join(__dirname, 'worker.js'),
+  });
+  // The manager would drain its jobs at a signal; here the requests come first, whose answers take longer than their
+  // jobs.
   for (const signal of kSignals) process.removeAllListeners(signal);
   onSignals((signal) => {
     logger.info({ signal }, 'stopping: requests under way are finished; another signal ends them');

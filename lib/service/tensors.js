@@ -1,8 +1,7 @@
 // Tensors as JSON has them: numbers, nested or flat, or base64 of their bytes. Every number is looked at.
 'use strict';
-const { kDTypes, kArrays, kMaxRank, checkShape } = require('../call/tensor');
-const { toFloat16Bits, fromFloat16Bits } = require('../call/float16');
-const { invalid, show, suggestion, refuseUnknownKeys } = require('../core/errors');
+const { kDTypes, kArrays, kMaxRank, checkShape, toFloat16Bits, fromFloat16Bits } = require('../call');
+const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { isObject } = require('./json');
 
 /** @typedef {import('../index').Tensor} Tensor */
@@ -14,7 +13,8 @@ const kPlacedKeys = new Set(['offset', 'shape', 'dtype']);
 /** @type {Record<string, number>} */
 const kWords = { NaN, Infinity, '-Infinity': -Infinity };
 // Numbers from here on would become infinite.
-const kFloat32End = 3.4028235677973366e38, kFloat16End = 65520;
+const kFloat32End = 3.4028235677973366e38,
+  kFloat16End = 65520;
 /** @type {Record<string, [number, number]>} */
 const kRanges = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1], int8: [-128, 127], uint8: [0, 255] };
 
@@ -57,7 +57,10 @@ function nestingOf(data, where) {
  * @param {(row: any[]) => void} take each innermost row, in order
  */
 function eachRow(data, shape, axis, where, take) {
-  if (data.length !== shape[axis]) throw invalid(`${where} is ragged: along axis ${axis} it has ${shape[axis]} entries in one place and ${data.length} in another`);
+  if (data.length !== shape[axis])
+    throw invalid(
+      `${where} is ragged: along axis ${axis} it has ${shape[axis]} entries in one place and ${data.length} in another`,
+    );
   if (axis === shape.length - 1) return take(data);
   for (const entry of data) {
     if (!Array.isArray(entry)) throw invalid(`${where} is ragged: numbers and arrays stand side by side`);
@@ -73,7 +76,9 @@ function eachRow(data, shape, axis, where, take) {
  */
 function refuseNumber(value, index, dtype, where) {
   const range = kRanges[dtype];
-  const right = range ? `whole numbers from ${range[0]} to ${range[1]}` : `numbers of its range, 'NaN', 'Infinity' and '-Infinity'`;
+  const right = range
+    ? `whole numbers from ${range[0]} to ${range[1]}`
+    : `numbers of its range, 'NaN', 'Infinity' and '-Infinity'`;
   const found = Array.isArray(value) ? 'an array (the data is ragged)' : show(value);
   return invalid(`${where}, element ${index}, is ${found}, but ${dtype} holds ${right}`);
 }
@@ -138,11 +143,17 @@ function fromBase64(text, dtype, where) {
   const bytes = Buffer.from(text, 'base64');
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   // The decoder skips what is not base64: then there are fewer bytes than the text's length says.
-  if (text.length % 4 !== 0 || bytes.length !== (text.length / 4) * 3 - padding) throw invalid(`${where} is not base64 (with padding)`);
+  if (text.length % 4 !== 0 || bytes.length !== (text.length / 4) * 3 - padding)
+    throw invalid(`${where} is not base64 (with padding)`);
   const kind = arrayOf(dtype);
   if (bytes.length % kind.BYTES_PER_ELEMENT !== 0)
-    throw invalid(`${where} has ${bytes.length} bytes, which is no whole number of ${dtype} (${kind.BYTES_PER_ELEMENT} bytes each)`);
-  const own = bytes.buffer.byteLength === bytes.length ? bytes.buffer : bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+    throw invalid(
+      `${where} has ${bytes.length} bytes, which is no whole number of ${dtype} (${kind.BYTES_PER_ELEMENT} bytes each)`,
+    );
+  const own =
+    bytes.buffer.byteLength === bytes.length
+      ? bytes.buffer
+      : bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
   return new kind(/** @type {ArrayBuffer} */ (own));
 }
 
@@ -155,13 +166,17 @@ function readInline(entry, where) {
   refuseUnknownKeys(entry, kInlineKeys, `key of ${where}`);
   const dtype = checkDType(entry.dtype, where);
   const { data: given, encoding, shape } = entry;
-  if (encoding !== undefined && encoding !== 'base64') throw invalid(`${where} has encoding ${show(encoding)}, but there is only 'base64' (numbers need none)`);
+  if (encoding !== undefined && encoding !== 'base64')
+    throw invalid(`${where} has encoding ${show(encoding)}, but there is only 'base64' (numbers need none)`);
   if (typeof given === 'string') {
     const data = fromBase64(given, dtype, `the data of ${where}`);
     if (shape !== undefined) checkShape(shape, data.length, where);
     return { data, shape: shape ?? [data.length], dtype };
   }
-  if (!Array.isArray(given) || encoding) throw invalid(`the data of ${where} is ${show(given)}, but must be ${encoding ? 'a base64 text' : 'an array of numbers or a base64 text'}`);
+  if (!Array.isArray(given) || encoding)
+    throw invalid(
+      `the data of ${where} is ${show(given)}, but must be ${encoding ? 'a base64 text' : 'an array of numbers or a base64 text'}`,
+    );
   const { data, shape: nesting } = fromNumbers(given, dtype, `the data of ${where}`);
   if (shape !== undefined) checkShape(shape, data.length, where);
   return { data, shape: shape ?? nesting, dtype };
@@ -178,10 +193,17 @@ function readPlaced({ offset, shape, dtype: named }, section, where) {
   const dtype = checkDType(named, where);
   const elements = checkShape(shape, -1, where);
   const kind = arrayOf(dtype);
-  if (!Number.isSafeInteger(offset) || offset < 0 || offset % 8 !== 0) throw invalid(`${where} has offset ${show(offset)}, but must have a multiple of 8`);
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset % 8 !== 0)
+    throw invalid(`${where} has offset ${show(offset)}, but must have a multiple of 8`);
   if (offset + elements * kind.BYTES_PER_ELEMENT > section.length)
-    throw invalid(`${where} has shape ${show(shape)}, which takes ${elements * kind.BYTES_PER_ELEMENT} bytes from offset ${offset}, but there are ${section.length} bytes behind the header`);
-  return { data: new kind(/** @type {ArrayBuffer} */ (section.buffer), section.byteOffset + offset, elements), shape, dtype };
+    throw invalid(
+      `${where} has shape ${show(shape)}, which takes ${elements * kind.BYTES_PER_ELEMENT} bytes from offset ${offset}, but there are ${section.length} bytes behind the header`,
+    );
+  return {
+    data: new kind(/** @type {ArrayBuffer} */ (section.buffer), section.byteOffset + offset, elements),
+    shape,
+    dtype,
+  };
 }
 
 /**
@@ -192,7 +214,8 @@ function readPlaced({ offset, shape, dtype: named }, section, where) {
  */
 function readTensor(entry, section, where) {
   if (Array.isArray(entry)) return readInline({ data: entry }, where);
-  if (!isObject(entry)) throw invalid(`${where} is ${show(entry)}, but must be an array of numbers or an object { data, shape, dtype }`);
+  if (!isObject(entry))
+    throw invalid(`${where} is ${show(entry)}, but must be an array of numbers or an object { data, shape, dtype }`);
   if (entry.offset === undefined) return readInline(entry, where);
   if (!section) throw invalid(`${where} has an offset, which only a binary request can have: give it data`);
   refuseUnknownKeys(entry, kPlacedKeys, `key of ${where}`);

@@ -4,8 +4,8 @@
 const cluster = /** @type {any} */ (require('node:cluster'));
 /** @type {any} */
 const gpu = require('../index');
-const { readServiceConfig, managerOptions } = require('../config/config');
-const { createLogger, describeError } = require('../core/log');
+const { readServiceConfig, managerOptions } = require('../config');
+const { createLogger, describeError } = require('../core');
 const { createServer } = require('./server');
 
 // What the command line said; the environment and the config file are read again, and say the same as to the primary.

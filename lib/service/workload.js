@@ -1,6 +1,6 @@
 // From a request's body to the arguments of executeWorkload().
 'use strict';
-const { GPUError, invalid, show, refuseUnknownKeys } = require('../core/errors');
+const { GPUError, invalid, show, refuseUnknownKeys } = require('../core');
 const { isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
 const { readTensor } = require('./tensors');
 const { refuseLeftovers } = require('./frame');
@@ -9,15 +9,16 @@ const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options']);
 const kSceneKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'options']);
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options']);
 const kOptions = new Set(['priority', 'timeout', 'contextType', 'affinity', 'cache', 'retries', 'encoding']);
-const kMostInputs = 256, kMostName = 128;
+const kMaxInputs = 256,
+  kMaxName = 128;
 
 /**
  * @param {any} value
  * @param {string} what
  */
 function checkText(value, what) {
-  if (typeof value !== 'string' || value === '' || value.length > kMostName || /[\u0000-\u001f\u007f]/.test(value))
-    throw invalid(`${what} is ${show(value)}, but must be a text of 1 to ${kMostName} characters`);
+  if (typeof value !== 'string' || value === '' || value.length > kMaxName || /[\u0000-\u001f\u007f]/.test(value))
+    throw invalid(`${what} is ${show(value)}, but must be a text of 1 to ${kMaxName} characters`);
 }
 
 /**
@@ -28,7 +29,7 @@ function readInputs(inputs, section) {
   if (inputs === undefined) inputs = {};
   if (!isObject(inputs)) throw invalid(`inputs is ${show(inputs)}, but must be an object of tensors by name`);
   const names = Object.keys(inputs);
-  if (names.length > kMostInputs) throw invalid(`there are ${names.length} inputs, but can be at most ${kMostInputs}`);
+  if (names.length > kMaxInputs) throw invalid(`there are ${names.length} inputs, but can be at most ${kMaxInputs}`);
   /** @type {Record<string, import('../index').Tensor>} */
   const tensors = {};
   for (const name of names) {
@@ -46,7 +47,8 @@ function readOptions(options) {
   if (!isObject(options)) throw invalid(`options is ${show(options)}, but must be an object`);
   refuseUnknownKeys(options, kOptions, 'option');
   const { encoding, ...rest } = options;
-  if (encoding !== undefined && encoding !== 'base64') throw invalid(`the option encoding is ${show(encoding)}, but must be 'base64', or left out for numbers`);
+  if (encoding !== undefined && encoding !== 'base64')
+    throw invalid(`the option encoding is ${show(encoding)}, but must be 'base64', or left out for numbers`);
   if (rest.affinity !== undefined) checkText(rest.affinity, 'the option affinity');
   return { ...rest, encoding };
 }
@@ -57,7 +59,10 @@ function readOptions(options) {
  */
 function refuseCode(body) {
   if (body.type === 'kernel' || body.kernel !== undefined || body.shader !== undefined)
-    throw new GPUError('ERR_UNSUPPORTED', `kernels and shaders don't come by HTTP: they are code, which only the application itself may bring. Scenes do: { type: 'render', scene: 'attention-heatmap', ... }`);
+    throw new GPUError(
+      'ERR_UNSUPPORTED',
+      `kernels and shaders don't come by HTTP: they are code, which only the application itself may bring. Scenes do: { type: 'render', scene: 'attention-heatmap', ... }`,
+    );
 }
 
 /**
@@ -70,11 +75,16 @@ function readWorkload(body, section) {
   if (!isObject(body)) throw invalid(`the body is ${show(body)}, but must be an object { type, inputs, params }`);
   checkText(body.type, `the workload's type`);
   refuseCode(body);
-  refuseUnknownKeys(body, body.type === 'graph' ? kGraphKeys : body.type === 'render' ? kSceneKeys : kKeys, `key of the workload ${show(body.type)}`);
+  refuseUnknownKeys(
+    body,
+    body.type === 'graph' ? kGraphKeys : body.type === 'render' ? kSceneKeys : kKeys,
+    `key of the workload ${show(body.type)}`,
+  );
   const { inputs: _, options: given, ...rest } = body;
   refuseForbiddenKeys(rest, 'the workload');
   if (rest.id !== undefined) checkText(rest.id, `the workload's id`);
-  if (rest.params !== undefined && !isObject(rest.params)) throw invalid(`params is ${show(rest.params)}, but must be an object`);
+  if (rest.params !== undefined && !isObject(rest.params))
+    throw invalid(`params is ${show(rest.params)}, but must be an object`);
   const { encoding, ...options } = readOptions(given);
   return { workload: { ...rest, inputs: readInputs(body.inputs, section) }, options, encoding };
 }

@@ -1,7 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "decay.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer Heights { float heights[]; };  // the curve's y in the middle of each column, one more at both ends
+// the curve's y in the middle of each column, one more at both ends
+layout(std430, set = 0, binding = 0) readonly buffer Heights { float heights[]; };
 layout(location = 0) out vec4 colour;
 
 void main() {

@@ -1,5 +1,6 @@
 #version 450
-// The light's grid blurred along one axis, and then along the other: there it becomes colours (rgb) and brightness (a, its square root).
+// The light's grid blurred along one axis, and then along the other: there it becomes colours (rgb) and brightness (a,
+// its square root).
 #extension GL_GOOGLE_include_directive : require
 #include "network.glsl"
 layout(local_size_x = 64) in;

@@ -1,7 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "network.glsl"
-layout(location = 0) flat in vec2 middle;  // and no interpolated place: drivers differ by how exactly they interpolate over small triangles
+// and no interpolated place: drivers differ by how exactly they interpolate over small triangles
+layout(location = 0) flat in vec2 middle;
 layout(location = 1) flat in float radius;
 layout(location = 2) flat in vec3 fill;
 layout(location = 3) flat in float ring;

@@ -1,5 +1,6 @@
 #version 450
-// Each edge adds its coverage to the pixels that it crosses, exactly along its longer axis: sums do not depend on the order.
+// Each edge adds its coverage to the pixels that it crosses, exactly along its longer axis: sums do not depend on the
+// order.
 #extension GL_GOOGLE_include_directive : require
 #include "network.glsl"
 layout(local_size_x = 64) in;
@@ -39,7 +40,8 @@ void main() {
   const float fuller = sqrt(1.0 + slope * slope);
   const float weight = p.weightScale > 0.0 ? clamp((weights[edge] - p.weightLow) * p.weightScale, 0.0, 1.0) : 1.0;
   const float strength = kInk * (0.25 + 0.75 * weight) * float(p.stride);
-  const float rise = 0.5 * fuller * max(p.lineWidth * (p.weightScale > 0.0 ? 0.5 + weight : 1.0), 1.0);  // half of what it covers across
+  // half of what it covers across
+  const float rise = 0.5 * fuller * max(p.lineWidth * (p.weightScale > 0.0 ? 0.5 + weight : 1.0), 1.0);
 
   const vec2 room = steep ? p.size.yx : p.size;
   float from = max(a.x, 0.0), to = min(b.x, room.x);

@@ -1,6 +1,6 @@
 #version 450
-// Coverage of a rounded box from the distance to its edge: one pixel wide, so one sample for each pixel is enough. The place in the box comes
-// from the pixel, not from corners, which drivers snap to their own grids.
+// Coverage of a rounded box from the distance to its edge: one pixel wide, so one sample for each pixel is enough. The
+// place in the box comes from the pixel, not from corners, which drivers snap to their own grids.
 #extension GL_GOOGLE_include_directive : require
 #include "list.glsl"
 layout(location = 0) flat in vec4 frame;

@@ -28,7 +28,8 @@ std::span<const double> Reader::take(size_t length) {
 
 namespace {
 
-void decodeInputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>& regions, std::array<SealedPlace, kMaxTensors>* sealed) {
+void decodeInputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>& regions,
+                  std::array<SealedPlace, kMaxTensors>* sealed) {
   const size_t count = reader.count(4096);
   job.inputs.resize(count);
   for (size_t i = 0; i < count; ++i) {
@@ -55,7 +56,8 @@ void decodeOutputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>
   job.into.resize(count);
   for (size_t i = 0; i < count; ++i) {
     const uint64_t region = reader.count(), offset = reader.count(), bytes = reader.count();
-    if (bytes != job.outputSpecs[i].bytes()) throw Error(Code::Internal, "a job's output is not as large as its workload makes it");
+    if (bytes != job.outputSpecs[i].bytes())
+      throw Error(Code::Internal, "a job's output is not as large as its workload makes it");
     if (!bytes) continue;
     auto found = RegionTable::shared().find(region);
     if (!found) throw Error(Code::Internal, "the memory of an output is not known in this process");
@@ -73,7 +75,8 @@ std::unique_ptr<Graph> decodeGraph(Reader& reader) {
   graph->outputs.resize(reader.count(4096));
   if (graph->outputs.empty()) throw Error(Code::Internal, "a graph has no outputs");
   auto value = [&](double number) {
-    if (!(number >= -1 && number < static_cast<double>(graph->valueCount))) throw Error(Code::Internal, "a graph names a value it does not have");
+    if (!(number >= -1 && number < static_cast<double>(graph->valueCount)))
+      throw Error(Code::Internal, "a graph names a value it does not have");
     return static_cast<int>(number);
   };
   for (int& output : graph->outputs) output = value(reader.number());
@@ -84,13 +87,14 @@ std::unique_ptr<Graph> decodeGraph(Reader& reader) {
     for (int& output : node.outputs) output = value(reader.number());
     for (double& param : node.params) param = reader.number();
     const double label = reader.number();
-    if (!(label >= -1 && label <= 1 << 20)) throw Error(Code::Internal, "a graph's node has a number that it can't have");
+    if (!(label >= -1 && label <= 1 << 20))
+      throw Error(Code::Internal, "a graph's node has a number that it can't have");
     node.label = static_cast<int>(label);
   }
   return graph;
 }
 
-// The program as this process knows it, else as the asker has put it into shared memory.
+// The program as this process knows it, else as the requester has put it into shared memory.
 std::shared_ptr<const ProgramWorkload> decodeProgram(Reader& reader) {
   ProgramId id;
   for (size_t i = 0; i < kProgramIdNumbers; ++i) {
@@ -117,18 +121,21 @@ void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory) {
     job.program = decodeProgram(reader);
     job.workload = job.program.get();
     decodeInputs(reader, job, memory.regions, &memory.sealed);
-    if (job.inputs.size() != job.workload->info.inputs.size()) throw Error(Code::Internal, "a job has not as many inputs as a program's");
+    if (job.inputs.size() != job.workload->info.inputs.size())
+      throw Error(Code::Internal, "a job has not as many inputs as a program's");
   } else if (kind == kGraphBody) {
     job.kind = Job::Kind::Graph;
     job.graph = decodeGraph(reader);
     decodeInputs(reader, job, memory.regions, nullptr);
-    if (job.inputs.size() != job.graph->inputCount) throw Error(Code::Internal, "a job has not as many inputs as its graph");
+    if (job.inputs.size() != job.graph->inputCount)
+      throw Error(Code::Internal, "a job has not as many inputs as its graph");
   } else {
     auto table = allWorkloads();
     job.workload = table[reader.count(table.size() - 1)];
     for (double& param : job.params) param = reader.number();
     decodeInputs(reader, job, memory.regions, &memory.sealed);
-    if (job.inputs.size() != job.workload->info.inputs.size()) throw Error(Code::Internal, "a job has not as many inputs as its workload");
+    if (job.inputs.size() != job.workload->info.inputs.size())
+      throw Error(Code::Internal, "a job has not as many inputs as its workload");
   }
   job.prepare();
   decodeOutputs(reader, job, memory.regions);

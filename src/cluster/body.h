@@ -24,8 +24,8 @@ class Reader {
   size_t at_ = 0;
 };
 
-// An input that is never going to change: a copy of it may stay on a device. generation 0: not so. Two jobs may use pieces of one
-// tensor that begin at the same place and differ in length.
+// An input that is never going to change: a copy of it may stay on a device. generation 0: not so. Two jobs may use
+// pieces of one tensor that begin at the same place and differ in length.
 struct SealedPlace {
   uint64_t region = 0, offset = 0, generation = 0, bytes = 0;
   bool operator==(const SealedPlace&) const = default;
@@ -35,7 +35,8 @@ struct BodyMemory {
   std::array<SealedPlace, kMaxTensors> sealed;   // of a workload's inputs
 };
 
-// Fills a fresh job, prepares it and sets `into`. Throws Internal for a body that makes no sense, or memory this process doesn't know.
+// Fills a fresh job, prepares it and sets `into`. Throws Internal for a body that makes no sense, or memory this
+// process doesn't know.
 void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory);
 // A graph's numbers in a body.
 std::vector<double> encodeGraph(const Graph& graph);

@@ -1,4 +1,5 @@
-// Stream sockets keep the order and join small sends; descriptors travel with the first byte of the message they belong to.
+// Stream sockets keep the order and join small sends; descriptors travel with the first byte of the message they belong
+// to.
 #include "cluster/channel.h"
 
 #include <errno.h>
@@ -18,9 +19,9 @@ namespace switchyard::cluster {
 namespace {
 
 constexpr size_t kReadBytes = 256 << 10;
-constexpr int kSocketBuffer = 1 << 20;  // a burst of jobs fits, so that a busy reader does not stop the writer
-constexpr size_t kMaxDescriptors = 16;  // of one recvmsg, and waiting for their messages
-constexpr size_t kMostSentBytes = 1 << 20;  // kept in front of what is unsent
+constexpr int kSocketBuffer = 1 << 20;      // a burst of jobs fits, so that a busy reader does not stop the writer
+constexpr size_t kMaxDescriptors = 16;      // of one recvmsg, and waiting for their messages
+constexpr size_t kMaxSentBytes = 1 << 20;  // kept in front of what is unsent
 
 int makeSocket(int flags = 0) {
   int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
@@ -31,7 +32,8 @@ int makeSocket(int flags = 0) {
 sockaddr_un addressOf(const std::string& name, socklen_t& length) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (name.size() + 1 > sizeof address.sun_path) throw Error(Code::InvalidArgument, "the cluster's address is too long");
+  if (name.size() + 1 > sizeof address.sun_path)
+    throw Error(Code::InvalidArgument, "the cluster's address is too long");
   std::memcpy(address.sun_path + 1, name.data(), name.size());  // the first byte is 0: an abstract address
   length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   return address;
@@ -39,9 +41,7 @@ sockaddr_un addressOf(const std::string& name, socklen_t& length) {
 
 }  // namespace
 
-Channel::Channel(int fd) : fd_(fd) {
-  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof kSocketBuffer);
-}
+Channel::Channel(int fd) : fd_(fd) { ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof kSocketBuffer); }
 
 Channel::~Channel() {
   for (int fd : descriptors_) ::close(fd);
@@ -62,7 +62,8 @@ int Channel::connect(const std::string& name) {
   if (::connect(fd, reinterpret_cast<sockaddr*>(&address), length) == 0) return fd;
   int failed = errno;
   ::close(fd);
-  throw Error(Code::Closed, std::string("the coordinator in the primary process can't be reached: ") + std::strerror(failed));
+  throw Error(Code::Closed,
+              std::string("the coordinator in the primary process can't be reached: ") + std::strerror(failed));
 }
 
 void Channel::post(std::span<const double> message, std::shared_ptr<Region> region) {
@@ -72,7 +73,7 @@ void Channel::post(std::span<const double> message, std::shared_ptr<Region> regi
     out_.clear();
     sent_ = 0;
   }
-  if (sent_ > kMostSentBytes && sent_ > out_.size() / 2) {  // the other side reads, but never all there is
+  if (sent_ > kMaxSentBytes && sent_ > out_.size() / 2) {  // the other side reads, but never all there is
     out_.erase(out_.begin(), out_.begin() + static_cast<ptrdiff_t>(sent_));
     for (Attached& one : attached_) one.at -= sent_;
     sent_ = 0;
@@ -213,9 +214,11 @@ void Channel::shutdown() noexcept { ::shutdown(fd_, SHUT_RDWR); }
 
 Listener::Listener() {
   uint64_t random[2];
-  if (::getrandom(random, sizeof random, 0) != sizeof random) throw Error(Code::Internal, "the system has no random numbers");
+  if (::getrandom(random, sizeof random, 0) != sizeof random)
+    throw Error(Code::Internal, "the system has no random numbers");
   char text[48];
-  std::snprintf(text, sizeof text, "switchyard-%016llx%016llx", static_cast<unsigned long long>(random[0]), static_cast<unsigned long long>(random[1]));
+  std::snprintf(text, sizeof text, "switchyard-%016llx%016llx", static_cast<unsigned long long>(random[0]),
+                static_cast<unsigned long long>(random[1]));
   name_ = text;
   fd_ = makeSocket(SOCK_NONBLOCK);
   socklen_t length;

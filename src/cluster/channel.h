@@ -1,4 +1,5 @@
-// One end of a unix stream socket between two processes of a cluster: messages of numbers, and regions' descriptors beside them.
+// One end of a unix stream socket between two processes of a cluster: messages of numbers, and regions' descriptors
+// beside them.
 #pragma once
 #include <deque>
 #include <functional>
@@ -22,8 +23,8 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  static std::pair<int, int> makePair();               // two connected descriptors
-  static int connect(const std::string& name);         // to a Listener; throws Closed
+  static std::pair<int, int> makePair();        // two connected descriptors
+  static int connect(const std::string& name);  // to a Listener; throws Closed
   int fd() const { return fd_; }
 
   // Appends a message to what is to be sent. With a region its descriptor goes along.
@@ -31,8 +32,9 @@ class Channel {
   // Sends what can be sent now; false while something is left because the other side does not read.
   bool flush();
   size_t unsentBytes() const;
-  // Takes what has arrived, at most about 256 KB a call, and hands out whole messages. Region and Drop are carried out on
-  // RegionTable first, then handed out like the others. False once the other side has gone, or sent what can't be a message.
+  // Takes what has arrived, at most about 256 KB a call, and hands out whole messages. Region and Drop are carried out
+  // on RegionTable first, then handed out like the others. False once the other side has gone, or sent what can't be a
+  // message.
   bool read(const std::function<void(std::span<const double>)>& onMessage);
   void shutdown() noexcept;  // both directions: read() returns false from now on, on both sides
 
@@ -71,8 +73,9 @@ class Listener {
   ~Listener();
   int fd() const { return fd_; }
   const std::string& name() const { return name_; }
-  // The next connection of a process of the same user, -1 when there is none. Others are turned away, and so is everybody while this
-  // process has no descriptor left: one that was left waiting would wake the caller again and again.
+  // The next connection of a process of the same user, -1 when there is none. Others are turned away, and so is
+  // everybody while this process has no descriptor left: one that was left waiting would wake the caller again and
+  // again.
   int accept(int* pid);
 
  private:

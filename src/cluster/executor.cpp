@@ -1,4 +1,5 @@
-// One thread reads and starts jobs; small ones run on it. What the contexts finish is reported from the thread it was finished on.
+// One thread reads and starts jobs; small ones run on it. What the contexts finish is reported from the thread it was
+// finished on.
 #include "cluster/executor.h"
 
 #include <poll.h>
@@ -37,7 +38,7 @@ struct Executor::RemoteJob {
   uint64_t number = 0;
   double decidedMs = 0, begunMs = 0;
   bool uploaded = false, secondTry = false, canceled = false;
-  std::shared_ptr<Launch> launch;                        // null: it was not joined with others
+  std::shared_ptr<Launch> launch;  // null: it was not joined with others
   Job job;
   BodyMemory memory;
   std::vector<std::shared_ptr<void>> pins;  // page-locked for as long as it runs
@@ -53,7 +54,8 @@ struct Executor::Lane {
     std::shared_ptr<DeviceTensor> tensor;
   };
   std::list<Resident> resident;  // the latest used first; under the executor's mutex
-  std::unordered_map<uint64_t, std::shared_ptr<void>> pinned;  // by region, null: it could not be; executor's thread only
+  // by region, null: it could not be; executor's thread only
+  std::unordered_map<uint64_t, std::shared_ptr<void>> pinned;
   uint64_t residentBytes = 0;
 
   std::shared_ptr<DeviceTensor> find(const SealedPlace& key) {
@@ -78,7 +80,11 @@ struct Executor::Lane {
 };
 
 Executor::Executor(int fd, double* page, std::shared_ptr<void> keepPage, OnGone onGone)
-    : channel_(fd), page_(page), keepPage_(std::move(keepPage)), onGone_(std::move(onGone)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : channel_(fd),
+      page_(page),
+      keepPage_(std::move(keepPage)),
+      onGone_(std::move(onGone)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_ < 0) throw Error(Code::Internal, "no eventfd for the executor");
   thread_ = std::thread([this] { loop(); });
 }
@@ -130,12 +136,13 @@ bool Executor::stop(bool cancel, std::chrono::milliseconds patience) {
         if (auto joined = job->launch ? job->launch->joined.lock() : nullptr) joined->job.requestStop();
       }
   }
-  // Completions refer to this object: they must have come, those of contexts that were removed or lost, too. A device that was lost
-  // and still does not let go of its jobs never will.
+  // Completions refer to this object: they must have come, those of contexts that were removed or lost, too. A device
+  // that was lost and still does not let go of its jobs never will.
   bool stopped = true;
   for (const auto& lane : lanes) {
     auto lostPatience = kLostPatience;
-    while (lane->context->pending() && (lane->context->lost() ? lostPatience-- : patience--) > std::chrono::milliseconds(0))
+    while (lane->context->pending() &&
+           (lane->context->lost() ? lostPatience-- : patience--) > std::chrono::milliseconds(0))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (lane->context->pending()) stopped = false;
     std::lock_guard lock(mutex_);
@@ -199,8 +206,8 @@ void Executor::onMessage(std::span<const double> message) {
       default: break;
     }
   } catch (const Error&) {
-    // The coordinator is of the same version and sends nothing that makes no sense. Whatever this was about would never be answered: better
-    // that it hears of the end and has it done elsewhere.
+    // The coordinator is of the same version and sends nothing that makes no sense. Whatever this was about would never
+    // be answered: better that it hears of the end and has it done elsewhere.
     channel_.shutdown();
   }
 }
@@ -241,8 +248,8 @@ void Executor::assign(std::span<const double> message) {
   start(lane, std::move(jobs));
 }
 
-// Page-locking costs milliseconds, once for each region: not for the sake of a small job. Contexts on one device share it, and a job
-// holds it, so that no transfer is under way when it ends.
+// Page-locking costs milliseconds, once for each region: not for the sake of a small job. Contexts on one device share
+// it, and a job holds it, so that no transfer is under way when it ends.
 void Executor::pin(Lane& lane, RemoteJob& job) {
   if (lane.onCpu || job.job.cost.bytes < kPinFromBytes) return;
   Device* device = lane.context->device().get();
@@ -255,7 +262,8 @@ void Executor::pin(Lane& lane, RemoteJob& job) {
       auto& known = pins_[{device, region->id}];
       auto shared = known.lock();
       if (!shared)
-        if (auto pin = device->pin({region->data(), region->size()}))  // the region lives as long as what it is pinned by
+        // the region lives as long as what it is pinned by
+        if (auto pin = device->pin({region->data(), region->size()}))
           known = shared = std::shared_ptr<void>(pin.get(), [pin, region](void*) mutable { pin.reset(); });
       found = lane.pinned.emplace(region->id, std::move(shared)).first;
     }
@@ -313,7 +321,8 @@ void Executor::submit(Lane& lane, const std::shared_ptr<Job>& job) {
   }
 }
 
-// Sealed inputs stay on a device with memory of its own: those that are not there yet go first, and the jobs follow when they are.
+// Sealed inputs stay on a device with memory of its own: those that are not there yet go first, and the jobs follow
+// when they are.
 bool Executor::uploadFirst(const std::shared_ptr<Lane>& lane, std::vector<JobPtr>& jobs) {
   for (const JobPtr& job : jobs) {
     for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) {
@@ -359,7 +368,8 @@ void Executor::begun(Lane& lane, RemoteJob& job) {
   }
 }
 
-void Executor::ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64_t>& numbers, const Job& ran, std::exception_ptr error) {
+void Executor::ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64_t>& numbers, const Job& ran,
+                     std::exception_ptr error) {
   std::vector<JobPtr> jobs;
   {
     std::lock_guard lock(mutex_);
@@ -435,7 +445,8 @@ int codeOf(std::exception_ptr error, std::string& text) {
 
 }  // namespace
 
-void Executor::report(const RemoteJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error, uint32_t context) {
+void Executor::report(const RemoteJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error,
+                      uint32_t context) {
   std::string text;
   const int code = error ? 1 + codeOf(error, text) : 0;
   std::vector<double> message(kDoneText + (text.size() + 7) / 8);

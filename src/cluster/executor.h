@@ -18,18 +18,19 @@ namespace switchyard::cluster {
 // add(), remove() and stop() belong to one thread, the owner's.
 class Executor {
  public:
-  // Called once, on the executor's thread, when the coordinator has gone and nobody had said so; it should return soon after
-  // `halting` is set.
+  // Called once, on the executor's thread, when the coordinator has gone and nobody had said so; it should return soon
+  // after `halting` is set.
   using OnGone = std::function<void(const std::atomic<bool>& halting)>;
   // Takes the socket over and starts. `page` is this member's status page; `keepPage` holds it.
   Executor(int fd, double* page, std::shared_ptr<void> keepPage, OnGone onGone);
   ~Executor();
   void add(uint32_t index, std::shared_ptr<Context> context);  // jobs for this index run there
   void remove(uint32_t index);
-  // Takes no more messages and starts no more jobs; returns when the thread has ended. For leaving the process. Idempotent.
+  // Takes no more messages and starts no more jobs; returns when the thread has ended. For leaving the process.
+  // Idempotent.
   void halt();
-  // Takes no more messages; returns when the thread and the jobs have ended. Those that run go on, unless `cancel`, but nobody hears of
-  // them. False: some have not ended, after that long, and refer to this object still.
+  // Takes no more messages; returns when the thread and the jobs have ended. Those that run go on, unless `cancel`, but
+  // nobody hears of them. False: some have not ended, after that long, and refer to this object still.
   bool stop(bool cancel, std::chrono::milliseconds patience = std::chrono::milliseconds::max());
   void post(std::span<const double> message);  // to the coordinator
 
@@ -47,9 +48,11 @@ class Executor {
   void submit(Lane& lane, const std::shared_ptr<Job>& job);
   bool uploadFirst(const std::shared_ptr<Lane>& lane, std::vector<JobPtr>& jobs);
   void begun(Lane& lane, RemoteJob& job);
-  void ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64_t>& numbers, const Job& ran, std::exception_ptr error);
+  void ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64_t>& numbers, const Job& ran,
+             std::exception_ptr error);
   bool tryAgain(const std::shared_ptr<Lane>& lane, const std::vector<JobPtr>& jobs, std::exception_ptr error);
-  void report(const RemoteJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error, uint32_t context);
+  void report(const RemoteJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error,
+              uint32_t context);
   void refuse(uint64_t number, uint32_t context, std::exception_ptr error);
   void cancel(uint64_t number);
   void forget(uint64_t region);
@@ -62,8 +65,8 @@ class Executor {
   int wake_ = -1;  // an eventfd: something is left to be sent, or stop
   std::mutex mutex_;
   std::array<std::shared_ptr<Lane>, kMaxContexts> lanes_;
-  std::vector<std::weak_ptr<Lane>> known_;     // removed ones with jobs included
-  std::unordered_map<uint64_t, JobPtr> jobs_;  // taken and not reported
+  std::vector<std::weak_ptr<Lane>> known_;                            // removed ones with jobs included
+  std::unordered_map<uint64_t, JobPtr> jobs_;                         // taken and not reported
   std::map<std::pair<Device*, uint64_t>, std::weak_ptr<void>> pins_;  // by device and region; executor's thread only
   std::atomic<bool> stopping_{false}, halting_{false};
   std::thread::id loopThread_;  // written before the first job

@@ -66,7 +66,8 @@ bool fits(const TensorArg& input, How how) {
     case How::Same: return true;
     case How::Flat: return input.present && input.spec.shape.rank() >= 1;
     case How::Rows: return input.present && input.spec.shape.rank() >= 1 && input.spec.shape.back() > 0;
-    case How::Leading: return input.present && input.spec.shape.rank() == 3 && input.spec.shape[1] > 0 && input.spec.shape[2] > 0;
+    case How::Leading:
+      return input.present && input.spec.shape.rank() == 3 && input.spec.shape[1] > 0 && input.spec.shape[2] > 0;
     case How::Stack: return input.present && input.spec.shape.rank() == 2;
   }
   return false;
@@ -86,7 +87,8 @@ bool joinable(const Job& job, const Rule& rule) {
   for (size_t i = 0; i < job.inputs.size(); ++i)
     if ((job.inputs[i].device && rule.inputs[i] != How::Same) || !fits(job.inputs[i], rule.inputs[i])) return false;
   // A row or a scalar against a tensor is not the same as many of them.
-  if (rule.inputs[0] == How::Flat && job.inputs.size() > 1 && !(job.inputs[0].spec.shape == job.inputs[1].spec.shape)) return false;
+  if (rule.inputs[0] == How::Flat && job.inputs.size() > 1 && !(job.inputs[0].spec.shape == job.inputs[1].spec.shape))
+    return false;
   // Heads of query, key and value go together one by one.
   if (rule.inputs[0] == How::Leading)
     for (size_t i = 1; i < 3; ++i)
@@ -195,7 +197,8 @@ std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job
       bytes += part;
     }
     input.spec.dtype = first.inputs[i].spec.dtype;
-    input.spec.shape = joinedShape(rule->inputs[i], first.inputs[i].spec.shape, bytes / dtypeBytes(input.spec.dtype), jobs.size());
+    input.spec.shape =
+        joinedShape(rule->inputs[i], first.inputs[i].spec.shape, bytes / dtypeBytes(input.spec.dtype), jobs.size());
     next += roundUp(bytes);
   }
   joined->job.prepare();

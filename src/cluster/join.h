@@ -8,15 +8,15 @@
 
 namespace switchyard::cluster {
 
-// Equal for prepared jobs that may be joined (nearly always: JoinedJobs compares what counts); 0 for those that can't be.
-// `identities`: one for each input, equal for the same shared memory, 0 for memory of the job's own.
+// Equal for prepared jobs that may be joined (nearly always: JoinedJobs compares what counts); 0 for those that can't
+// be. `identities`: one for each input, equal for the same shared memory, 0 for memory of the job's own.
 uint64_t joinKey(const Job& job, std::span<const uint64_t> identities);
 
 // Bytes of the inputs that jobs of one key share: read once for all of them.
 uint64_t sharedBytes(const Job& job);
 
-// One job that does the work of all, or null where they don't fit together. Inputs are copied now; the outputs go to each job's
-// `into`, which must be set, when finish() is called after the joined job has ended well.
+// One job that does the work of all, or null where they don't fit together. Inputs are copied now; the outputs go to
+// each job's `into`, which must be set, when finish() is called after the joined job has ended well.
 class JoinedJobs {
  public:
   static std::unique_ptr<JoinedJobs> make(std::span<const std::shared_ptr<Job>> jobs);

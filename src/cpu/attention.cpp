@@ -1,4 +1,5 @@
-// The attention kernel: scores, softmax and the weighted sum for a block of rows at a time, the scores never leaving the cache.
+// The attention kernel: scores, softmax and the weighted sum for a block of rows at a time, the scores never leaving
+// the cache.
 #include "cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/attention.cpp"
@@ -18,8 +19,9 @@ namespace {
 
 constexpr size_t kWholeColumns = 1024;  // up to here a block's scores are one piece of scratch memory
 constexpr size_t kPieceColumns = 512;   // beyond, pieces of this width with a running softmax
-constexpr size_t kMostBlocks = 4;       // consecutive blocks taken together, so that keys and values are packed less often
-constexpr size_t kMostScores = 128 * 1024;  // as long as their scores leave room in the L2 cache
+// consecutive blocks taken together, so that keys and values are packed less often
+constexpr size_t kMaxBlocks = 4;
+constexpr size_t kMaxScores = 128 * 1024;  // as long as their scores leave room in the L2 cache
 
 struct Attention {
   AttentionParams params;
@@ -37,16 +39,23 @@ struct Block {
 
 Block blockAt(const Attention& job, uint64_t unit, size_t units) {
   const AttentionParams& p = job.params;
-  const size_t blocks = (p.s + kAttentionRows - 1) / kAttentionRows, head = unit / blocks, row = unit % blocks * kAttentionRows;
-  return {job.query + (head * p.s + row) * p.d, job.key + head * p.t * p.d, job.value + head * p.t * p.e, job.output + (head * p.s + row) * p.e,
-          p.returnWeights ? job.weights + (head * p.s + row) * p.t : nullptr, row, HWY_MIN(units * kAttentionRows, p.s - row)};
+  const size_t blocks = (p.s + kAttentionRows - 1) / kAttentionRows, head = unit / blocks,
+               row = unit % blocks * kAttentionRows;
+  return {job.query + (head * p.s + row) * p.d,
+          job.key + head * p.t * p.d,
+          job.value + head * p.t * p.e,
+          job.output + (head * p.s + row) * p.e,
+          p.returnWeights ? job.weights + (head * p.s + row) * p.t : nullptr,
+          row,
+          HWY_MIN(units * kAttentionRows, p.s - row)};
 }
 
 size_t visibleColumns(const AttentionParams& p, size_t row) { return p.causal ? HWY_MIN(size_t{p.t}, row + 1) : p.t; }
 
 void addInto(float* to, const float* from, size_t n) {
-  mapWith(to, to, n, false, [&](Vec x, size_t i) HWY_ATTR { return hn::Add(x, hn::LoadU(kF, from + i)); },
-          [&](Vec x, size_t i, size_t valid) HWY_ATTR { return hn::Add(x, loadPart(kF, from + i, valid)); });
+  mapWith(
+      to, to, n, false, [&](Vec x, size_t i) HWY_ATTR { return hn::Add(x, hn::LoadU(kF, from + i)); },
+      [&](Vec x, size_t i, size_t valid) HWY_ATTR { return hn::Add(x, loadPart(kF, from + i, valid)); });
 }
 
 void scaleBy(float* row, size_t n, float factor) {
@@ -60,7 +69,8 @@ void scoresInto(const Attention& job, const Block& block, size_t from, size_t n,
   if (p.d == 0) {
     for (size_t r = 0; r < block.rows; ++r) std::memset(scores + r * ld, 0, n * sizeof(float));
   } else {
-    gemm({.m = block.rows, .n = n, .k = p.d, .transposeB = true, .alpha = p.scale}, block.query, p.d, block.key + from * p.d, p.d, scores, ld);
+    gemm({.m = block.rows, .n = n, .k = p.d, .transposeB = true, .alpha = p.scale}, block.query, p.d,
+         block.key + from * p.d, p.d, scores, ld);
   }
   if (!job.mask) return;
   for (size_t r = 0; r < block.rows; ++r) addInto(scores + r * ld, job.mask + (block.firstRow + r) * p.t + from, n);
@@ -72,7 +82,7 @@ void wholeBlock(const Attention& job, const Block& block, float* scratch) {
   const size_t columns = visibleColumns(p, block.firstRow + block.rows - 1);
   float* const scores = block.weights ? block.weights : scratch;
   const size_t ld = block.weights ? p.t : columns;
-  float inverse[kMostBlocks * kAttentionRows];
+  float inverse[kMaxBlocks * kAttentionRows];
   scoresInto(job, block, 0, columns, scores, ld);
   for (size_t r = 0; r < block.rows; ++r) {
     float* const row = scores + r * ld;
@@ -91,8 +101,8 @@ struct RunningRow {
   double sum = 0;
 };
 
-// One more piece of a row's scores: to weights relative to the row's largest score so far. Returns what the row's earlier
-// output and sum are to be multiplied with.
+// One more piece of a row's scores: to weights relative to the row's largest score so far. Returns what the row's
+// earlier output and sum are to be multiplied with.
 float advance(RunningRow& row, float* scores, size_t n, size_t width) {
   const float max = HWY_MAX(row.max, rowMax(scores, n));
   float earlier = 1;
@@ -119,7 +129,8 @@ void piecewiseBlock(const Attention& job, const Block& block, float* scores) {
     const size_t n = HWY_MIN(kPieceColumns, columns - from);
     scoresInto(job, block, from, n, scores, n);
     for (size_t r = 0; r < block.rows; ++r) {
-      const size_t visible = visibleColumns(p, block.firstRow + r), here = visible <= from ? 0 : HWY_MIN(n, visible - from);
+      const size_t visible = visibleColumns(p, block.firstRow + r),
+                   here = visible <= from ? 0 : HWY_MIN(n, visible - from);
       if (here == 0) {
         std::memset(scores + r * n, 0, n * sizeof(float));
         continue;
@@ -127,29 +138,37 @@ void piecewiseBlock(const Attention& job, const Block& block, float* scores) {
       const float earlier = advance(running[r], scores + r * n, here, n);
       if (from && earlier != 1) scaleBy(block.output + r * p.e, p.e, earlier);
     }
-    gemm({.m = block.rows, .n = p.e, .k = n, .beta = from ? 1.0f : 0.0f}, scores, n, block.value + from * p.e, p.e, block.output, p.e);
+    gemm({.m = block.rows, .n = p.e, .k = n, .beta = from ? 1.0f : 0.0f}, scores, n, block.value + from * p.e, p.e,
+         block.output, p.e);
   }
-  for (size_t r = 0; r < block.rows; ++r) scaleBy(block.output + r * p.e, p.e, static_cast<float>(1.0 / running[r].sum));
+  for (size_t r = 0; r < block.rows; ++r)
+    scaleBy(block.output + r * p.e, p.e, static_cast<float>(1.0 / running[r].sum));
 }
 
 void attention(const Call& call) {
   const auto p = call.as<AttentionParams>();
-  const Attention job{p, call.view(0), call.view(1), call.view(2), p.hasMask ? call.view(3) : nullptr, call.view(4), call.view(5)};
+  const Attention job{
+      p, call.view(0), call.view(1), call.view(2), p.hasMask ? call.view(3) : nullptr, call.view(4), call.view(5)};
   const bool whole = p.returnWeights || p.t <= kWholeColumns;
   const double unitNs = kAttentionRows * static_cast<double>(p.t) * (2.0 * (p.d + p.e) / 90 + 0.4);
   const uint64_t count = uint64_t{p.h} * ((p.s + kAttentionRows - 1) / kAttentionRows);
   const uint64_t blocks = (p.s + kAttentionRows - 1) / kAttentionRows;
   // A causal block skips the columns right of it, which a taller one would have to compute.
-  const uint64_t together = !whole || p.causal ? 1 : std::clamp<uint64_t>(kMostScores / (uint64_t{kAttentionRows} * p.t), 1, kMostBlocks);
-  parallelFor(call.budget, count, grainFor(call.budget, count, unitNs, together), [&](uint64_t begin, uint64_t end, uint32_t) {
-    Scratch scratch(p.returnWeights ? 0 : together * kAttentionRows * (whole ? p.t : kPieceColumns) * sizeof(float));
-    for (uint64_t unit = begin; unit < end && !call.budget.stopped();) {
-      const uint64_t units = std::min({together, end - unit, blocks - unit % blocks});
-      if (whole) wholeBlock(job, blockAt(job, unit, units), scratch.as<float>());
-      else piecewiseBlock(job, blockAt(job, unit, units), scratch.as<float>());
-      unit += units;
-    }
-  });
+  const uint64_t together =
+      !whole || p.causal ? 1 : std::clamp<uint64_t>(kMaxScores / (uint64_t{kAttentionRows} * p.t), 1, kMaxBlocks);
+  parallelFor(
+      call.budget, count, grainFor(call.budget, count, unitNs, together), [&](uint64_t begin, uint64_t end, uint32_t) {
+        Scratch scratch(p.returnWeights ? 0
+                                        : together * kAttentionRows * (whole ? p.t : kPieceColumns) * sizeof(float));
+        for (uint64_t unit = begin; unit < end && !call.budget.stopped();) {
+          const uint64_t units = std::min({together, end - unit, blocks - unit % blocks});
+          if (whole)
+            wholeBlock(job, blockAt(job, unit, units), scratch.as<float>());
+          else
+            piecewiseBlock(job, blockAt(job, unit, units), scratch.as<float>());
+          unit += units;
+        }
+      });
 }
 
 }  // namespace

@@ -36,7 +36,9 @@ class CpuDevice final : public Device {
     return std::make_unique<OwnedBuffer>(static_cast<std::byte*>(memory), bytes, bytes);
   }
   std::unique_ptr<Buffer> wrap(std::span<std::byte> host) override { return std::make_unique<BorrowedBuffer>(host); }
-  std::unique_ptr<Queue> createQueue(const QueueOptions& options) override { return std::make_unique<CpuQueue>(options); }
+  std::unique_ptr<Queue> createQueue(const QueueOptions& options) override {
+    return std::make_unique<CpuQueue>(options);
+  }
   MemoryUse memory() const override {
     const Memory memory = readMemory();
     return {memory.totalBytes, memory.freeBytes};
@@ -51,8 +53,9 @@ std::string processorUuid(const Processor& processor) {
     low = (low + static_cast<unsigned char>(letter)) * 0x100000001B3u ^ low >> 29;
   }
   char text[37];
-  std::snprintf(text, sizeof text, "%08x-%04x-8%03x-%04x-%012llx", static_cast<unsigned>(high >> 32), static_cast<unsigned>(high >> 16 & 0xFFFF),
-                static_cast<unsigned>(high & 0xFFF), static_cast<unsigned>(0x8000 | (low >> 48 & 0x3FFF)),
+  std::snprintf(text, sizeof text, "%08x-%04x-8%03x-%04x-%012llx", static_cast<unsigned>(high >> 32),
+                static_cast<unsigned>(high >> 16 & 0xFFFF), static_cast<unsigned>(high & 0xFFF),
+                static_cast<unsigned>(0x8000 | (low >> 48 & 0x3FFF)),
                 static_cast<unsigned long long>(low & 0xFFFFFFFFFFFFu));
   return text;
 }

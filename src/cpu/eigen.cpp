@@ -11,10 +11,11 @@
 #include "cpu/blas.h"
 #include "error.h"
 
-// The one function that LAPACK's Fortran objects need of their run-time library (they join two option letters for a look-up),
-// so that the addon doesn't drag in libgfortran. Weak: where the real one is linked, it wins.
-extern "C" __attribute__((weak)) void _gfortran_concat_string(size_t length, char* to, size_t firstLength, const char* first,
-                                                              size_t secondLength, const char* second) {
+// The one function that LAPACK's Fortran objects need of their run-time library (they join two option letters for a
+// look-up), so that the addon doesn't drag in libgfortran. Weak: where the real one is linked, it wins.
+extern "C" __attribute__((weak)) void _gfortran_concat_string(size_t length, char* to, size_t firstLength,
+                                                              const char* first, size_t secondLength,
+                                                              const char* second) {
   const size_t fromFirst = std::min(length, firstLength), fromSecond = std::min(length - fromFirst, secondLength);
   std::memcpy(to, first, fromFirst);
   std::memcpy(to + fromFirst, second, fromSecond);
@@ -33,8 +34,10 @@ void orthonormalize(float* columns, uint32_t n, uint32_t count) {
   const int rows = static_cast<int>(n), size = static_cast<int>(count);
   const float one = 1, zero = 0, minusHalf = -0.5f, scale = 1.5f;
   std::vector<float> products(size_t{count} * count), before(columns, columns + size_t{n} * count);
-  sgemm_("T", "N", &size, &size, &rows, &one, before.data(), &rows, before.data(), &rows, &zero, products.data(), &size);
-  sgemm_("N", "N", &rows, &size, &size, &minusHalf, before.data(), &rows, products.data(), &size, &scale, columns, &rows);
+  sgemm_("T", "N", &size, &size, &rows, &one, before.data(), &rows, before.data(), &rows, &zero, products.data(),
+         &size);
+  sgemm_("N", "N", &rows, &size, &size, &minusHalf, before.data(), &rows, products.data(), &size, &scale, columns,
+         &rows);
 }
 
 }  // namespace
@@ -52,8 +55,8 @@ void symmetricEigen(float* matrix, uint32_t n, uint32_t count, float* values, fl
   int found = 0, info = 0, workSize = -1, intWorkSize = -1, intWorkBest = 0;
   float workBest = 0;
   const auto solve = [&](float* work, int* intWork) {
-    ssyevr_("V", count == n ? "A" : "I", "L", &size, matrix, &size, &unused, &unused, &first, &last, &tolerance, &found, ascending.data(),
-            columns.data(), &size, support.data(), work, &workSize, intWork, &intWorkSize, &info);
+    ssyevr_("V", count == n ? "A" : "I", "L", &size, matrix, &size, &unused, &unused, &first, &last, &tolerance, &found,
+            ascending.data(), columns.data(), &size, support.data(), work, &workSize, intWork, &intWorkSize, &info);
   };
   solve(&workBest, &intWorkBest);  // asks for the best sizes
   workSize = static_cast<int>(workBest);
@@ -62,7 +65,8 @@ void symmetricEigen(float* matrix, uint32_t n, uint32_t count, float* values, fl
   std::vector<int> intWork(static_cast<size_t>(std::max(1, intWorkSize)));
   if (info == 0) solve(work.data(), intWork.data());
   if (info != 0 || found != static_cast<int>(count))
-    throw Error(Code::Internal, "LAPACK's ssyevr failed with " + std::to_string(info) + " on a matrix of " + std::to_string(n) + " x " + std::to_string(n));
+    throw Error(Code::Internal, "LAPACK's ssyevr failed with " + std::to_string(info) + " on a matrix of " +
+                                    std::to_string(n) + " x " + std::to_string(n));
   orthonormalize(columns.data(), n, count);
   // Column-major columns are rows here; ascending becomes descending.
   for (uint32_t i = 0; i < count; ++i) {

@@ -19,17 +19,19 @@ constexpr uint64_t kStep = 4096;  // chunks are a multiple of this many elements
 template <class F>
 void forElements(const Call& call, uint64_t count, double elementNs, uint64_t bytesOut, const F& f) {
   const bool stream = bytesOut >= kStreamBytes;
-  parallelFor(call.budget, count, grainFor(call.budget, count, elementNs, kStep), [&](uint64_t begin, uint64_t end, uint32_t) {
-    f(begin, end - begin, stream);
-    if (stream) hwy::FlushStream();
-  });
+  parallelFor(call.budget, count, grainFor(call.budget, count, elementNs, kStep),
+              [&](uint64_t begin, uint64_t end, uint32_t) {
+                f(begin, end - begin, stream);
+                if (stream) hwy::FlushStream();
+              });
 }
 
 template <class Op>
 void mapCall(const Call& call, size_t outView, uint64_t count, double elementNs, const Op& op) {
   const float* const in = call.view(0);
   float* const out = call.view(outView);
-  forElements(call, count, elementNs, count * sizeof(float), [&](uint64_t at, uint64_t n, bool stream) { map(in + at, out + at, n, stream, op); });
+  forElements(call, count, elementNs, count * sizeof(float),
+              [&](uint64_t at, uint64_t n, bool stream) { map(in + at, out + at, n, stream, op); });
 }
 
 // ---- binary
@@ -39,8 +41,9 @@ void same(const Call& call, uint64_t count, const Op& op) {
   const float *const a = call.view(0), *const b = call.view(1);
   float* const out = call.view(2);
   forElements(call, count, 0.35, count * sizeof(float), [&](uint64_t at, uint64_t n, bool stream) {
-    mapWith(a + at, out + at, n, stream, [&](Vec x, size_t i) HWY_ATTR { return op(x, hn::LoadU(kF, b + at + i)); },
-            [&](Vec x, size_t i, size_t valid) HWY_ATTR { return op(x, loadPart(kF, b + at + i, valid)); });
+    mapWith(
+        a + at, out + at, n, stream, [&](Vec x, size_t i) HWY_ATTR { return op(x, hn::LoadU(kF, b + at + i)); },
+        [&](Vec x, size_t i, size_t valid) HWY_ATTR { return op(x, loadPart(kF, b + at + i, valid)); });
   });
 }
 
@@ -60,8 +63,9 @@ void rowWise(const Call& call, const float* a, const float* row, float* out, uin
     for (uint64_t i = at; i < at + n;) {
       const size_t column = i % d, length = HWY_MIN(d - column, at + n - i);
       const float* const b = row + column;
-      mapWith(a + i, out + i, length, stream, [&](Vec x, size_t j) HWY_ATTR { return op(x, hn::LoadU(kF, b + j)); },
-              [&](Vec x, size_t j, size_t valid) HWY_ATTR { return op(x, loadPart(kF, b + j, valid)); });
+      mapWith(
+          a + i, out + i, length, stream, [&](Vec x, size_t j) HWY_ATTR { return op(x, hn::LoadU(kF, b + j)); },
+          [&](Vec x, size_t j, size_t valid) HWY_ATTR { return op(x, loadPart(kF, b + j, valid)); });
       i += length;
     }
   });
@@ -97,7 +101,9 @@ void activation(const Call& call) {
   switch (params.kind) {
     case kActivationRelu: return mapCall(call, 1, params.count, 0.25, [](Vec x) HWY_ATTR { return atLeast(0.0f, x); });
     case kActivationGelu: return mapCall(call, 1, params.count, 0.9, [](Vec x) HWY_ATTR { return gelu(x); });
-    case kActivationSilu: return mapCall(call, 1, params.count, 0.6, [](Vec x) HWY_ATTR { return hn::Mul(atLeast(-FLT_MAX, x), sigmoid(x)); });
+    case kActivationSilu:
+      return mapCall(call, 1, params.count, 0.6,
+                     [](Vec x) HWY_ATTR { return hn::Mul(atLeast(-FLT_MAX, x), sigmoid(x)); });
     case kActivationTanh: return mapCall(call, 1, params.count, 0.8, [](Vec x) HWY_ATTR { return tanh(x); });
     case kActivationSigmoid: return mapCall(call, 1, params.count, 0.6, [](Vec x) HWY_ATTR { return sigmoid(x); });
     case kActivationExp: return mapCall(call, 1, params.count, 0.5, [](Vec x) HWY_ATTR { return exp(x); });
@@ -130,7 +136,8 @@ void toHalf(const float* src, uint16_t* dst, size_t n) {
 void fromHalf(const uint16_t* src, float* dst, size_t n, bool stream) {
   const hn::Rebind<hwy::float16_t, F32> h;
   const hn::Rebind<uint16_t, F32> bits;
-  const auto widen = [&](const uint16_t* from) HWY_ATTR { return hn::PromoteTo(kF, hn::BitCast(h, hn::LoadU(bits, from))); };
+  const auto widen = [&](const uint16_t* from)
+                         HWY_ATTR { return hn::PromoteTo(kF, hn::BitCast(h, hn::LoadU(bits, from))); };
   const auto widenPart = [&](const uint16_t* from, size_t valid) HWY_ATTR {
     HWY_ALIGN uint16_t part[kLanes] = {};
     std::memcpy(part, from, valid * sizeof(uint16_t));
@@ -153,7 +160,8 @@ uint16_t halfOf(float value) {
   const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
   if (magnitude > 0x7F800000) return static_cast<uint16_t>(sign | 0x7E00 | (magnitude >> 13 & 0x1FF));
   if (magnitude >= 0x477FF000) return static_cast<uint16_t>(sign | 0x7C00);  // rounds past the largest half
-  if (magnitude < 0x38800000) {  // a denormal half: adding 2^-1 in float32 leaves the rounded count of 2^-24 in the low bits
+  // a denormal half: adding 2^-1 in float32 leaves the rounded count of 2^-24 in the low bits
+  if (magnitude < 0x38800000) {
     float shifted;
     std::memcpy(&shifted, &magnitude, sizeof shifted);
     shifted += 0.5f;
@@ -171,7 +179,8 @@ float floatOf(uint16_t half) {
     const float value = static_cast<float>(mantissa) * 0x1p-24f;
     return sign ? -value : value;
   }
-  const uint32_t bits = sign | (exponent == 31 ? 0x7F800000 | mantissa << 13 | (mantissa ? 0x400000 : 0) : (exponent + 112) << 23 | mantissa << 13);
+  const uint32_t bits = sign | (exponent == 31 ? 0x7F800000 | mantissa << 13 | (mantissa ? 0x400000 : 0)
+                                               : (exponent + 112) << 23 | mantissa << 13);
   float value;
   std::memcpy(&value, &bits, sizeof value);
   return value;
@@ -195,14 +204,16 @@ void cast(const Call& call) {
     return;
   }
   uint16_t* const out = call.view<uint16_t>(1);
-  forElements(call, n, 0.2, n * 2, [&](uint64_t at, uint64_t length, bool) { toHalf(call.view(0) + at, out + at, length); });
+  forElements(call, n, 0.2, n * 2,
+              [&](uint64_t at, uint64_t length, bool) { toHalf(call.view(0) + at, out + at, length); });
 }
 
 // ---- copies
 
 void copyFloats(const Budget& budget, float* dst, const float* src, uint64_t count) {
   const Call call{count, {}, nullptr, budget};
-  forElements(call, count, 0.2, count * sizeof(float), [&](uint64_t at, uint64_t n, bool) { streamCopy(src + at, dst + at, n); });
+  forElements(call, count, 0.2, count * sizeof(float),
+              [&](uint64_t at, uint64_t n, bool) { streamCopy(src + at, dst + at, n); });
 }
 
 void fillFloats(const Budget& budget, uint32_t* dst, uint32_t word, uint64_t count) {
@@ -250,8 +261,10 @@ void copyBytes(const Budget& budget, void* dst, const void* src, size_t bytes) {
 }
 
 void fillWords(const Budget& budget, uint32_t* dst, uint32_t word, size_t words) {
-  if (words < kStreamBytes / 4) std::fill_n(dst, words, word);
-  else HWY_DYNAMIC_DISPATCH(fillFloats)(budget, dst, word, words);
+  if (words < kStreamBytes / 4)
+    std::fill_n(dst, words, word);
+  else
+    HWY_DYNAMIC_DISPATCH(fillFloats)(budget, dst, word, words);
 }
 
 const char* simdName() noexcept {

@@ -15,15 +15,20 @@ struct Call {
   const void* params;
   Budget budget;
 
-  template <class T> T as() const {
+  template <class T>
+  T as() const {
     T params_;
     std::memcpy(&params_, params, sizeof(T));
     return params_;
   }
-  template <class T = float> T* view(size_t index) const { return views[index].host<T>(); }
+  template <class T = float>
+  T* view(size_t index) const {
+    return views[index].host<T>();
+  }
 };
 
-// Outputs of at least this many bytes bypass the caches: reading a line before overwriting it would cost half as much again.
+// Outputs of at least this many bytes bypass the caches: reading a line before overwriting it would cost half as much
+// again.
 constexpr uint64_t kStreamBytes = uint64_t{2} << 20;
 
 namespace kernels {

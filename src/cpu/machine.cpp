@@ -22,7 +22,8 @@ std::string readLine(const std::string& path) {
   return line;
 }
 
-// The directories of this process's cgroup and its ancestors, for the unified hierarchy (controller "") or a version 1 controller.
+// The directories of this process's cgroup and its ancestors, for the unified hierarchy (controller "") or a version 1
+// controller.
 std::vector<std::string> cgroupFolders(const std::string& controller) {
   std::ifstream file("/proc/self/cgroup");
   std::string line, path;
@@ -30,7 +31,8 @@ std::vector<std::string> cgroupFolders(const std::string& controller) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string names = "," + line.substr(first + 1, second - first - 1) + ",";
-    if (names == (controller.empty() ? ",," : "") || (!controller.empty() && names.find("," + controller + ",") != std::string::npos))
+    if (names == (controller.empty() ? ",," : "") ||
+        (!controller.empty() && names.find("," + controller + ",") != std::string::npos))
       path = line.substr(second + 1);
   }
   const std::string root = "/sys/fs/cgroup" + (controller.empty() ? "" : "/" + controller);

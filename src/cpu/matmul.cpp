@@ -1,6 +1,7 @@
-// Cuts matrix products into tiles for the library, and one-row and one-column products into matrix-vector loops.
-// The library is OpenBLAS, its serial build linked statically: oneDNN 2.6.3 is 7 to 10% faster on large squares (107 to 113 against
-// 97 to 105 GFLOP/s a core) and slower at 64, but brings an OpenMP run-time with threads of its own and no LAPACK.
+// Cuts matrix products into tiles for the library, and one-row and one-column products into matrix-vector loops. The
+// library is OpenBLAS, its serial build linked statically: oneDNN 2.6.3 is 7 to 10% faster on large squares (107 to 113
+// against 97 to 105 GFLOP/s a core) and slower at 64, but brings an OpenMP run-time with threads of its own and no
+// LAPACK.
 #include "cpu/matmul.h"
 
 #include <cstring>
@@ -27,17 +28,24 @@ struct Tiles {
 Tiles tilesOf(const Matmul& op, uint32_t threads) {
   const double flops = 2.0 * op.m * op.n * op.k;
   const double mostByCost = std::max(1.0, flops / kSmallestTile);
-  const double wanted = std::max(flops / kLargestTile, std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));
+  const double wanted =
+      std::max(flops / kLargestTile,
+               std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));
   size_t partsM = 1, partsN = 1;
   while (static_cast<double>(partsM * partsN) < wanted) {
     const size_t m = op.m / (partsM + 1), n = op.n / (partsN + 1);
-    if (m >= n && m >= 16) ++partsM;
-    else if (n >= 16) ++partsN;
-    else break;
+    if (m >= n && m >= 16)
+      ++partsM;
+    else if (n >= 16)
+      ++partsN;
+    else
+      break;
   }
   Tiles tiles{};
-  tiles.tileM = partsM == 1 ? op.m : roundUp((op.m + partsM - 1) / partsM, op.m >= 2 * kTileStep * partsM ? kTileStep : 8);
-  tiles.tileN = partsN == 1 ? op.n : roundUp((op.n + partsN - 1) / partsN, op.n >= 2 * kTileStep * partsN ? kTileStep : 16);
+  tiles.tileM =
+      partsM == 1 ? op.m : roundUp((op.m + partsM - 1) / partsM, op.m >= 2 * kTileStep * partsM ? kTileStep : 8);
+  tiles.tileN =
+      partsN == 1 ? op.n : roundUp((op.n + partsN - 1) / partsN, op.n >= 2 * kTileStep * partsN ? kTileStep : 16);
   tiles.countM = (op.m - 1) / tiles.tileM + 1;
   tiles.countN = (op.n - 1) / tiles.tileN + 1;
   return tiles;
@@ -49,12 +57,14 @@ struct Operands {
 };
 
 Operands operands(const Matmul& op, uint64_t item) {
-  return {op.a.host<const float>() + item * op.strideA, op.b.host<const float>() + item * op.strideB, op.out.host<float>() + item * op.strideOut};
+  return {op.a.host<const float>() + item * op.strideA, op.b.host<const float>() + item * op.strideB,
+          op.out.host<float>() + item * op.strideOut};
 }
 
 void zeros(const Matmul& op) {
   for (uint64_t item = 0; item < op.batch; ++item)
-    for (size_t row = 0; row < op.m; ++row) std::memset(operands(op, item).out + row * op.ldOut, 0, op.n * sizeof(float));
+    for (size_t row = 0; row < op.m; ++row)
+      std::memset(operands(op, item).out + row * op.ldOut, 0, op.n * sizeof(float));
 }
 
 void tiled(const Matmul& op, const Budget& budget) {
@@ -68,10 +78,14 @@ void tiled(const Matmul& op, const Budget& budget) {
       const uint64_t tile = i % tilesAnItem;
       const size_t row = tile / tiles.countN * tiles.tileM, column = tile % tiles.countN * tiles.tileN;
       const Operands at = operands(op, i / tilesAnItem);
-      gemm({.m = std::min<size_t>(tiles.tileM, op.m - row), .n = std::min<size_t>(tiles.tileN, op.n - column), .k = op.k,
-            .transposeA = op.transposeA, .transposeB = op.transposeB, .alpha = op.alpha},
-           at.a + (op.transposeA ? row : row * op.lda), op.lda, at.b + (op.transposeB ? column * op.ldb : column), op.ldb,
-           at.out + row * op.ldOut + column, op.ldOut);
+      gemm({.m = std::min<size_t>(tiles.tileM, op.m - row),
+            .n = std::min<size_t>(tiles.tileN, op.n - column),
+            .k = op.k,
+            .transposeA = op.transposeA,
+            .transposeB = op.transposeB,
+            .alpha = op.alpha},
+           at.a + (op.transposeA ? row : row * op.lda), op.lda, at.b + (op.transposeB ? column * op.ldb : column),
+           op.ldb, at.out + row * op.ldOut + column, op.ldOut);
     }
   });
 }
@@ -83,8 +97,11 @@ struct VectorProduct {
   size_t outputs, vectorStride, outStride, ld;
 
   explicit VectorProduct(const Matmul& op)
-      : matrixIsA(op.n == 1), rowsAreDots(matrixIsA ? !op.transposeA : op.transposeB), outputs(matrixIsA ? op.m : op.n),
-        vectorStride(matrixIsA ? (op.transposeB ? 1 : op.ldb) : (op.transposeA ? op.lda : 1)), outStride(matrixIsA ? op.ldOut : 1),
+      : matrixIsA(op.n == 1),
+        rowsAreDots(matrixIsA ? !op.transposeA : op.transposeB),
+        outputs(matrixIsA ? op.m : op.n),
+        vectorStride(matrixIsA ? (op.transposeB ? 1 : op.ldb) : (op.transposeA ? op.lda : 1)),
+        outStride(matrixIsA ? op.ldOut : 1),
         ld(matrixIsA ? op.lda : op.ldb) {}
 };
 
@@ -96,21 +113,23 @@ void asVector(const Matmul& op, const Budget& budget) {
   const uint64_t pieces = (v.outputs - 1) / grain + 1, count = pieces * op.batch;
   parallelFor(budget, count, pieces > 1 ? 1 : grainFor(budget, count, outputNs * static_cast<double>(v.outputs)),
               [&](uint64_t begin, uint64_t end, uint32_t) {
-    Scratch gathered(v.vectorStride == 1 ? 0 : op.k * sizeof(float));
-    for (uint64_t i = begin; i < end; ++i) {
-      const Operands at = operands(op, i / pieces);
-      const float* const matrix = v.matrixIsA ? at.a : at.b;
-      const float* x = v.matrixIsA ? at.b : at.a;
-      if (v.vectorStride != 1) {
-        for (size_t j = 0; j < op.k; ++j) gathered.as<float>()[j] = x[j * v.vectorStride];
-        x = gathered.as<float>();
-      }
-      const size_t from = i % pieces * grain, n = std::min<size_t>(grain, v.outputs - from);
-      float* const y = at.out + from * v.outStride;
-      if (v.rowsAreDots) matrixTimesVector(matrix + from * v.ld, v.ld, n, op.k, x, op.alpha, y, v.outStride);
-      else vectorTimesMatrix(matrix + from, v.ld, op.k, n, x, op.alpha, y, v.outStride);
-    }
-  });
+                Scratch gathered(v.vectorStride == 1 ? 0 : op.k * sizeof(float));
+                for (uint64_t i = begin; i < end; ++i) {
+                  const Operands at = operands(op, i / pieces);
+                  const float* const matrix = v.matrixIsA ? at.a : at.b;
+                  const float* x = v.matrixIsA ? at.b : at.a;
+                  if (v.vectorStride != 1) {
+                    for (size_t j = 0; j < op.k; ++j) gathered.as<float>()[j] = x[j * v.vectorStride];
+                    x = gathered.as<float>();
+                  }
+                  const size_t from = i % pieces * grain, n = std::min<size_t>(grain, v.outputs - from);
+                  float* const y = at.out + from * v.outStride;
+                  if (v.rowsAreDots)
+                    matrixTimesVector(matrix + from * v.ld, v.ld, n, op.k, x, op.alpha, y, v.outStride);
+                  else
+                    vectorTimesMatrix(matrix + from, v.ld, op.k, n, x, op.alpha, y, v.outStride);
+                }
+              });
 }
 
 }  // namespace

@@ -19,8 +19,10 @@ struct Product {
 void gemm(const Product& product, const float* a, size_t lda, const float* b, size_t ldb, float* out, size_t ldOut);
 
 // y[i * strideY] = alpha * (row i of matrix) . x for i < rows.
-void matrixTimesVector(const float* matrix, size_t ld, size_t rows, size_t k, const float* x, float alpha, float* y, size_t strideY);
+void matrixTimesVector(const float* matrix, size_t ld, size_t rows, size_t k, const float* x, float alpha, float* y,
+                       size_t strideY);
 // y[j * strideY] = alpha * sum over i < k of x[i] * matrix[i, j], for j < columns.
-void vectorTimesMatrix(const float* matrix, size_t ld, size_t k, size_t columns, const float* x, float alpha, float* y, size_t strideY);
+void vectorTimesMatrix(const float* matrix, size_t ld, size_t k, size_t columns, const float* x, float alpha, float* y,
+                       size_t strideY);
 
 }  // namespace switchyard::cpu

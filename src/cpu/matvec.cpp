@@ -26,7 +26,8 @@ float dot(const float* a, const float* x, size_t n) {
   return sumLanes(hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)));
 }
 
-void dots(const float* matrix, size_t ld, size_t rows, size_t k, const float* x, float alpha, float* y, size_t strideY) {
+void dots(const float* matrix, size_t ld, size_t rows, size_t k, const float* x, float alpha, float* y,
+          size_t strideY) {
   for (size_t r = 0; r < rows; ++r) {
     const float* const row = matrix + r * ld;
     if (k <= kSumBlock) {
@@ -39,15 +40,16 @@ void dots(const float* matrix, size_t ld, size_t rows, size_t k, const float* x,
   }
 }
 
-constexpr size_t kColumns = 2048;    // a stretch of the result, kept in the first-level cache
-constexpr size_t kRowsASum = 1024;   // float32 chains are kept this short
+constexpr size_t kColumns = 2048;   // a stretch of the result, kept in the first-level cache
+constexpr size_t kRowsASum = 1024;  // float32 chains are kept this short
 
 // sum[0..n) (+)= x0 * r0 + ... four rows at a time.
 void addRows(const float* matrix, size_t ld, size_t rows, const float* x, float* sum, size_t n) {
   size_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     const float* const row = matrix + r * ld;
-    const Vec x0 = hn::Set(kF, x[r]), x1 = hn::Set(kF, x[r + 1]), x2 = hn::Set(kF, x[r + 2]), x3 = hn::Set(kF, x[r + 3]);
+    const Vec x0 = hn::Set(kF, x[r]), x1 = hn::Set(kF, x[r + 1]), x2 = hn::Set(kF, x[r + 2]),
+              x3 = hn::Set(kF, x[r + 3]);
     size_t j = 0;
     for (; j + kLanes <= n; j += kLanes) {
       Vec s = hn::MulAdd(x0, hn::LoadU(kF, row + j), hn::LoadU(kF, sum + j));
@@ -55,18 +57,21 @@ void addRows(const float* matrix, size_t ld, size_t rows, const float* x, float*
       s = hn::MulAdd(x2, hn::LoadU(kF, row + 2 * ld + j), s);
       hn::StoreU(hn::MulAdd(x3, hn::LoadU(kF, row + 3 * ld + j), s), kF, sum + j);
     }
-    for (; j < n; ++j) sum[j] += x[r] * row[j] + x[r + 1] * row[ld + j] + x[r + 2] * row[2 * ld + j] + x[r + 3] * row[3 * ld + j];
+    for (; j < n; ++j)
+      sum[j] += x[r] * row[j] + x[r + 1] * row[ld + j] + x[r + 2] * row[2 * ld + j] + x[r + 3] * row[3 * ld + j];
   }
   for (; r < rows; ++r) {
     const float* const row = matrix + r * ld;
     const Vec x0 = hn::Set(kF, x[r]);
     size_t j = 0;
-    for (; j + kLanes <= n; j += kLanes) hn::StoreU(hn::MulAdd(x0, hn::LoadU(kF, row + j), hn::LoadU(kF, sum + j)), kF, sum + j);
+    for (; j + kLanes <= n; j += kLanes)
+      hn::StoreU(hn::MulAdd(x0, hn::LoadU(kF, row + j), hn::LoadU(kF, sum + j)), kF, sum + j);
     for (; j < n; ++j) sum[j] += x[r] * row[j];
   }
 }
 
-void combine(const float* matrix, size_t ld, size_t k, size_t columns, const float* x, float alpha, float* y, size_t strideY) {
+void combine(const float* matrix, size_t ld, size_t k, size_t columns, const float* x, float alpha, float* y,
+             size_t strideY) {
   HWY_ALIGN float sum[kColumns], total[kColumns];
   for (size_t from = 0; from < columns; from += kColumns) {
     const size_t n = HWY_MIN(kColumns, columns - from);
@@ -88,10 +93,12 @@ HWY_AFTER_NAMESPACE();
 namespace switchyard::cpu {
 HWY_EXPORT(dots);
 HWY_EXPORT(combine);
-void matrixTimesVector(const float* matrix, size_t ld, size_t rows, size_t k, const float* x, float alpha, float* y, size_t strideY) {
+void matrixTimesVector(const float* matrix, size_t ld, size_t rows, size_t k, const float* x, float alpha, float* y,
+                       size_t strideY) {
   HWY_DYNAMIC_DISPATCH(dots)(matrix, ld, rows, k, x, alpha, y, strideY);
 }
-void vectorTimesMatrix(const float* matrix, size_t ld, size_t k, size_t columns, const float* x, float alpha, float* y, size_t strideY) {
+void vectorTimesMatrix(const float* matrix, size_t ld, size_t k, size_t columns, const float* x, float alpha, float* y,
+                       size_t strideY) {
   HWY_DYNAMIC_DISPATCH(combine)(matrix, ld, k, columns, x, alpha, y, strideY);
 }
 }  // namespace switchyard::cpu

@@ -21,11 +21,13 @@ struct Graph {
 };
 
 // next = base + damping * (incoming), for the nodes of one chunk.
-Partial advance(const Graph& graph, uint64_t begin, uint64_t end, double base, double damping, const double* ranks, double* next) {
+Partial advance(const Graph& graph, uint64_t begin, uint64_t end, double base, double damping, const double* ranks,
+                double* next) {
   Partial partial;
   for (uint64_t i = begin; i < end; ++i) {
     double sum = 0;
-    for (int32_t edge = graph.offsets[i]; edge < graph.offsets[i + 1]; ++edge) sum += double{graph.weights[edge]} * ranks[graph.sources[edge]];
+    for (int32_t edge = graph.offsets[i]; edge < graph.offsets[i + 1]; ++edge)
+      sum += double{graph.weights[edge]} * ranks[graph.sources[edge]];
     next[i] = base + damping * sum;
     partial.residual += std::abs(next[i] - ranks[i]);
     if (graph.dangling[i]) partial.dangling += next[i];
@@ -53,7 +55,8 @@ void pagerank(const Call& call) {
     const double base = (1 - double{params.damping}) / n + double{params.damping} * danglingSum / n;
     parallelFor(call.budget, chunks, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
       for (uint64_t c = begin; c < end; ++c)
-        partials[c] = advance(graph, c * kNodesAChunk, std::min<uint64_t>(params.n, (c + 1) * kNodesAChunk), base, params.damping, ranks.data(), next.data());
+        partials[c] = advance(graph, c * kNodesAChunk, std::min<uint64_t>(params.n, (c + 1) * kNodesAChunk), base,
+                              params.damping, ranks.data(), next.data());
     });
     Partial total;
     for (const Partial& partial : partials) {

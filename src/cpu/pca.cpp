@@ -10,8 +10,9 @@
 namespace switchyard::cpu {
 namespace {
 
-constexpr size_t kBlockRows = 256;      // float32 partial sums are no longer than this
-constexpr size_t kPartialColumns = 1024;  // up to here every thread has its own partial covariance; beyond, threads share one by tiles
+constexpr size_t kBlockRows = 256;  // float32 partial sums are no longer than this
+// up to here every thread has its own partial covariance; beyond, threads share one by tiles
+constexpr size_t kPartialColumns = 1024;
 constexpr size_t kTile = 256;
 
 // The compiler's vectors do: these loops run in cache beside a matrix product or at the speed of memory.
@@ -39,8 +40,8 @@ void mirror(float* out, size_t d) {
     for (size_t j = 0; j < i; ++j) out[i * d + j] = out[j * d + i];
 }
 
-// Each thread adds its blocks' products to a matrix of its own; the sum of those is the result. The library's column-major
-// lower triangle is the row-major upper one.
+// Each thread adds its blocks' products to a matrix of its own; the sum of those is the result. The library's
+// column-major lower triangle is the row-major upper one.
 void byPartials(const Covariance& job, const Budget& budget) {
   const size_t d = job.d, blocks = (job.rows - 1) / kBlockRows + 1;
   const uint32_t lanes = static_cast<uint32_t>(std::min<size_t>({budget.threads, usableCpus(), blocks}));
@@ -77,16 +78,24 @@ void byTiles(const Covariance& job, const Budget& budget) {
   Scratch centred(kBlockRows * d * sizeof(float));
   for (size_t row = 0; row < job.rows && !budget.stopped(); row += kBlockRows) {
     const size_t n = std::min(kBlockRows, job.rows - row);
-    parallelFor(budget, n, grainFor(budget, n, 0.3 * static_cast<double>(d)), [&](uint64_t begin, uint64_t end, uint32_t) {
-      subtractMean(job.in + (row + begin) * d, job.mean, centred.as<float>() + begin * d, end - begin, d);
-    });
-    parallelFor(budget, tiles.size(), grainFor(budget, tiles.size(), 2.0 * kTile * kTile * static_cast<double>(n) / 100), [&](uint64_t begin, uint64_t end, uint32_t) {
-      for (uint64_t t = begin; t < end; ++t) {
-        const auto [i, j] = tiles[t];
-        gemm({.m = std::min(kTile, d - i), .n = std::min(kTile, d - j), .k = n, .transposeA = true, .alpha = job.factor, .beta = row ? 1.0f : 0.0f},
-             centred.as<float>() + i, d, centred.as<float>() + j, d, job.out + i * d + j, d);
-      }
-    });
+    parallelFor(budget, n, grainFor(budget, n, 0.3 * static_cast<double>(d)),
+                [&](uint64_t begin, uint64_t end, uint32_t) {
+                  subtractMean(job.in + (row + begin) * d, job.mean, centred.as<float>() + begin * d, end - begin, d);
+                });
+    parallelFor(budget, tiles.size(),
+                grainFor(budget, tiles.size(), 2.0 * kTile * kTile * static_cast<double>(n) / 100),
+                [&](uint64_t begin, uint64_t end, uint32_t) {
+                  for (uint64_t t = begin; t < end; ++t) {
+                    const auto [i, j] = tiles[t];
+                    gemm({.m = std::min(kTile, d - i),
+                          .n = std::min(kTile, d - j),
+                          .k = n,
+                          .transposeA = true,
+                          .alpha = job.factor,
+                          .beta = row ? 1.0f : 0.0f},
+                         centred.as<float>() + i, d, centred.as<float>() + j, d, job.out + i * d + j, d);
+                  }
+                });
   }
   mirror(job.out, d);
 }
@@ -127,9 +136,12 @@ void column_mean(const Call& call) {
 void covariance(const Call& call) {
   const auto params = call.as<MeanParams>();
   const size_t rows = params.rows;
-  const Covariance job{call.view(0), call.view(1), call.view(2), rows, params.d, static_cast<float>(1.0 / (static_cast<double>(rows) - 1))};
-  if (job.d <= kPartialColumns) byPartials(job, call.budget);
-  else byTiles(job, call.budget);
+  const Covariance job{call.view(0), call.view(1), call.view(2),
+                       rows,         params.d,     static_cast<float>(1.0 / (static_cast<double>(rows) - 1))};
+  if (job.d <= kPartialColumns)
+    byPartials(job, call.budget);
+  else
+    byTiles(job, call.budget);
 }
 
 }  // namespace kernels

@@ -62,7 +62,8 @@ void codesInto(const float* row, int8_t* codes, size_t n, float scale, int level
   const Vec divisor = hn::Set(kF, scale);
 #if HWY_TARGET <= HWY_AVX2
   // A division takes ten times as long as the three fused steps that give the same correctly rounded quotient from the
-  // reciprocal (Markstein 1990), where scale and reciprocal are ordinary numbers. The scale is as large there as to need no clamp.
+  // reciprocal (Markstein 1990), where scale and reciprocal are ordinary numbers. The scale is as large there as to
+  // need no clamp.
   if (scale > 1e-30f && scale < 1e30f) {
     const Vec reciprocal = hn::Set(kF, 1.0f / scale), shift = hn::Set(kF, 12582912.0f);
     const IVec shiftBits = hn::BitCast(kI, shift);
@@ -88,7 +89,8 @@ void packNibbles(const int8_t* codes, uint8_t* out, size_t n) {
   const size_t step = 2 * hn::Lanes(pairs);
   for (; i + step <= n; i += step) {
     const auto pair = hn::LoadU(pairs, reinterpret_cast<const uint16_t*>(codes + i));
-    const auto packed = hn::Or(hn::And(pair, hn::Set(pairs, 0x0F)), hn::And(hn::ShiftRight<4>(pair), hn::Set(pairs, 0xF0)));
+    const auto packed =
+        hn::Or(hn::And(pair, hn::Set(pairs, 0x0F)), hn::And(hn::ShiftRight<4>(pair), hn::Set(pairs, 0xF0)));
     hn::StoreU(hn::DemoteTo(bytes, hn::BitCast(hn::RebindToSigned<decltype(pairs)>(), packed)), bytes, out + i / 2);
   }
 #endif
@@ -96,9 +98,9 @@ void packNibbles(const int8_t* codes, uint8_t* out, size_t n) {
   if (n % 2) out[n / 2] = static_cast<uint8_t>(codes[n - 1] & 15);
 }
 
-constexpr size_t kPiece = 4096;   // elements worked on between a row of floats and its packed codes
+constexpr size_t kPiece = 4096;     // elements worked on between a row of floats and its packed codes
 constexpr size_t kTogether = 4096;  // floats of rows whose scales are found together, well within the first-level cache
-constexpr size_t kBlock = 8192;   // bytes of codes gathered before they are streamed out
+constexpr size_t kBlock = 8192;     // bytes of codes gathered before they are streamed out
 
 void quantizeRow(const float* row, uint8_t* codes, const QuantizeParams& params, float scale, const float* ahead) {
   const int levels = params.bits == 4 ? 7 : 127;
@@ -116,13 +118,16 @@ void quantizeRow(const float* row, uint8_t* codes, const QuantizeParams& params,
   }
 }
 
-// A few rows at a time, all their scales first: one row's scale, a long chain of dependent steps, is then found beside the next one's.
+// A few rows at a time, all their scales first: one row's scale, a long chain of dependent steps, is then found beside
+// the next one's.
 void quantizeRows(const float* in, uint8_t* codes, float* scales, uint64_t rows, const QuantizeParams& params) {
   const size_t d = params.d, together = std::clamp<size_t>(kTogether / HWY_MAX(d, size_t{1}), 1, 16);
   for (uint64_t at = 0; at < rows; at += together) {
     const uint64_t n = HWY_MIN(together, rows - at);
-    for (uint64_t r = at; r < at + n; ++r) scales[r] = largestMagnitude(in + r * d, d) / (params.bits == 4 ? 7.0f : 127.0f);
-    for (uint64_t r = at; r < at + n; ++r) quantizeRow(in + r * d, codes + r * params.rowBytes, params, scales[r], in + (r + n) * d);
+    for (uint64_t r = at; r < at + n; ++r)
+      scales[r] = largestMagnitude(in + r * d, d) / (params.bits == 4 ? 7.0f : 127.0f);
+    for (uint64_t r = at; r < at + n; ++r)
+      quantizeRow(in + r * d, codes + r * params.rowBytes, params, scales[r], in + (r + n) * d);
   }
 }
 
@@ -133,7 +138,8 @@ void quantize(const Call& call) {
   float* const scales = call.view(2);
   const size_t bytes = params.rowBytes;
   // Large results go past the caches, gathered in the first-level cache to whole rows of blocks of four bytes.
-  const bool stream = uint64_t{params.rows} * bytes >= kStreamBytes && 4 * bytes <= kBlock && reinterpret_cast<uintptr_t>(codes) % 4 == 0;
+  const bool stream = uint64_t{params.rows} * bytes >= kStreamBytes && 4 * bytes <= kBlock &&
+                      reinterpret_cast<uintptr_t>(codes) % 4 == 0;
   const uint64_t grain = grainFor(call.budget, params.rows, 10 + 0.12 * params.d, 16);
   parallelFor(call.budget, params.rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
     if (!stream) {
@@ -215,7 +221,8 @@ void dequantize(const Call& call) {
 #if HWY_TARGET != HWY_SCALAR
 class Timeline {
  public:
-  explicit Timeline(const TimelineParams& params) : now_(hn::Set(kF, params.currentTime)), decay_(hn::Set(kF, -params.decay)) {
+  explicit Timeline(const TimelineParams& params)
+      : now_(hn::Set(kF, params.currentTime)), decay_(hn::Set(kF, -params.decay)) {
     const IVec lane = hn::And(hn::Iota(kI, 0), hn::Set(kI, 3));
     isImportance_ = hn::RebindMask(kF, hn::Eq(lane, hn::Set(kI, 1)));
     isUpper_ = hn::RebindMask(kF, hn::Gt(lane, hn::Set(kI, 1)));
@@ -227,11 +234,13 @@ class Timeline {
     return hn::IfThenElse(isUpper_, hn::Shuffle2301(rows), hn::IfThenElse(isImportance_, hn::Mul(rows, weight), rows));
   }
   HWY_INLINE Vec operator()(Vec rows) const { return this->rows(rows, weights(hn::Broadcast<0>(rows))); }
-  // Four vectors of rows, which share one exponential: in each block of four lanes, the timestamps of the four vectors' rows there.
+  // Four vectors of rows, which share one exponential: in each block of four lanes, the timestamps of the four vectors'
+  // rows there.
   HWY_INLINE void four(Vec& a, Vec& b, Vec& c, Vec& e) const {
     const Vec ab = hn::InterleaveLower(kF, a, b), ce = hn::InterleaveLower(kF, c, e);  // a0 b0 a1 b1 in each block
     const hn::Repartition<double, F32> pairs;
-    const Vec times = hn::BitCast(kF, hn::InterleaveLower(pairs, hn::BitCast(pairs, ab), hn::BitCast(pairs, ce)));  // a0 b0 c0 e0
+    // a0 b0 c0 e0
+    const Vec times = hn::BitCast(kF, hn::InterleaveLower(pairs, hn::BitCast(pairs, ab), hn::BitCast(pairs, ce)));
     const Vec w = weights(times);
     a = rows(a, hn::Broadcast<0>(w));
     b = rows(b, hn::Broadcast<1>(w));
@@ -251,7 +260,8 @@ void timelineRows(const float* in, float* out, uint64_t rows, bool stream, const
   size_t i = stream ? HWY_MIN(n, elementsToAlign(out)) : 0;
   map(in, out, i, false, timeline);
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    Vec a = hn::LoadU(kF, in + i), b = hn::LoadU(kF, in + i + kLanes), c = hn::LoadU(kF, in + i + 2 * kLanes), e = hn::LoadU(kF, in + i + 3 * kLanes);
+    Vec a = hn::LoadU(kF, in + i), b = hn::LoadU(kF, in + i + kLanes), c = hn::LoadU(kF, in + i + 2 * kLanes),
+        e = hn::LoadU(kF, in + i + 3 * kLanes);
     timeline.four(a, b, c, e);
     if (stream) {
       hn::Stream(a, kF, out + i);
@@ -285,10 +295,11 @@ void evidence_timeline(const Call& call) {
   float* const out = call.view(1);
   // Streaming needs whole rows on vector borders.
   const bool stream = uint64_t{params.rows} * 16 >= kStreamBytes && reinterpret_cast<uintptr_t>(out) % 16 == 0;
-  parallelFor(call.budget, params.rows, grainFor(call.budget, params.rows, 1.2, 256), [&](uint64_t begin, uint64_t end, uint32_t) {
-    timelineRows(in + begin * 4, out + begin * 4, end - begin, stream, params);
-    if (stream) hwy::FlushStream();
-  });
+  parallelFor(call.budget, params.rows, grainFor(call.budget, params.rows, 1.2, 256),
+              [&](uint64_t begin, uint64_t end, uint32_t) {
+                timelineRows(in + begin * 4, out + begin * 4, end - begin, stream, params);
+                if (stream) hwy::FlushStream();
+              });
 }
 
 }  // namespace

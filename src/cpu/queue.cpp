@@ -1,4 +1,5 @@
-// Runs commands and keeps the time of each kind. The table below names every kernel: one without a function does not link.
+// Runs commands and keeps the time of each kind. The table below names every kernel: one without a function does not
+// link.
 #include "cpu/queue.h"
 
 #include <chrono>
@@ -43,13 +44,17 @@ CpuQueue::CpuQueue(const QueueOptions& options) {
 }
 
 void CpuQueue::upload(BufferView dst, std::span<const std::byte> src) {
-  if (src.size() > dst.size) throw Error(Code::Internal, "upload of " + std::to_string(src.size()) + " bytes into a view of " + std::to_string(dst.size));
+  if (src.size() > dst.size)
+    throw Error(Code::Internal,
+                "upload of " + std::to_string(src.size()) + " bytes into a view of " + std::to_string(dst.size));
   const Timer timer(timings_.uploadMs);
   copyBytes(budget_, dst.host(), src.data(), src.size());
 }
 
 void CpuQueue::download(std::span<std::byte> dst, BufferView src) {
-  if (dst.size() > src.size) throw Error(Code::Internal, "download of " + std::to_string(dst.size()) + " bytes from a view of " + std::to_string(src.size));
+  if (dst.size() > src.size)
+    throw Error(Code::Internal,
+                "download of " + std::to_string(dst.size()) + " bytes from a view of " + std::to_string(src.size));
   const Timer timer(timings_.readbackMs);
   copyBytes(budget_, dst.data(), src.host(), dst.size());
 }
@@ -64,11 +69,13 @@ void CpuQueue::fill(BufferView dst, uint32_t word) {
   fillWords(budget_, dst.host<uint32_t>(), word, dst.size / 4);
 }
 
-void CpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) {
+void CpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+                      std::span<const std::byte> params) {
   const Entry& entry = kTable[static_cast<size_t>(kernel)];
   if (!entry.run) throw Error(Code::Internal, std::string("kernel ") + kernelName(kernel) + " does not run on the CPU");
   if (views.size() != entry.buffers || params.size() != entry.paramsBytes)
-    throw Error(Code::Internal, std::string("kernel ") + kernelName(kernel) + " was given the wrong number of views or bytes of parameters");
+    throw Error(Code::Internal, std::string("kernel ") + kernelName(kernel) +
+                                    " was given the wrong number of views or bytes of parameters");
   if (count == 0) return;
   const Timer timer(timings_.computeMs);
   entry.run({count, views, params.data(), budget_});

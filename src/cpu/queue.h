@@ -12,7 +12,8 @@ class CpuQueue final : public Queue {
   void download(std::span<std::byte> dst, BufferView src) override;
   void copy(BufferView dst, BufferView src) override;
   void fill(BufferView dst, uint32_t word) override;
-  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override;
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+              std::span<const std::byte> params) override;
   void matmul(const Matmul& op) override;
   void submit(Completion done) override;
   void discard() noexcept override;

@@ -16,19 +16,21 @@ HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr size_t kBlockFloats = 4096;        // of the buffer that gathers short rows before they are streamed out
-constexpr size_t kShortRow = 256;            // below this, ends of rows would spoil streaming stores
-constexpr size_t kCachedRow = 32 * 1024;     // rows up to this many floats stay in the L2 cache between passes
-constexpr size_t kSplitRow = 128 * 1024;     // rows from here on are shared by the threads when there are few of them
+constexpr size_t kBlockFloats = 4096;     // of the buffer that gathers short rows before they are streamed out
+constexpr size_t kShortRow = 256;         // below this, ends of rows would spoil streaming stores
+constexpr size_t kCachedRow = 32 * 1024;  // rows up to this many floats stay in the L2 cache between passes
+constexpr size_t kSplitRow = 128 * 1024;  // rows from here on are shared by the threads when there are few of them
 constexpr size_t kSplitChunk = 32 * 1024;
 
 bool splits(const Call& call, uint64_t rows, uint64_t d) {
   return d >= kSplitRow && (rows < 4 * uint64_t{call.budget.threads} || d > (uint64_t{1} << 22));
 }
 
-// rowFn(src row, dst row, stream) for every row. Short rows are gathered in the first-level cache and streamed out together.
+// rowFn(src row, dst row, stream) for every row. Short rows are gathered in the first-level cache and streamed out
+// together.
 template <class RowFn>
-void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const float* in, float* out, const RowFn& rowFn) {
+void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const float* in, float* out,
+             const RowFn& rowFn) {
   const bool stream = rows * d * sizeof(float) >= kStreamBytes;
   const bool gather = stream && d < kShortRow && d % kLanes != 0;
   const uint64_t grain = grainFor(call.budget, rows, 10 + elementNs * static_cast<double>(d));
@@ -54,7 +56,8 @@ std::vector<T> chunkPartials(const Call& call, size_t d, const Partial& partial)
   const size_t chunks = (d + kSplitChunk - 1) / kSplitChunk;
   std::vector<T> partials(chunks);
   parallelFor(call.budget, chunks, 2, [&](uint64_t begin, uint64_t end, uint32_t) {
-    for (uint64_t c = begin; c < end; ++c) partials[c] = partial(c * kSplitChunk, HWY_MIN(kSplitChunk, d - c * kSplitChunk));
+    for (uint64_t c = begin; c < end; ++c)
+      partials[c] = partial(c * kSplitChunk, HWY_MIN(kSplitChunk, d - c * kSplitChunk));
   });
   return partials;
 }
@@ -150,12 +153,14 @@ float reduceRow(const float* row, const ReduceParams& params) {
 float reduceLongRow(const Call& call, const float* row, const ReduceParams& params) {
   if (params.kind == kReduceMin || params.kind == kReduceMax) {
     Extremes all{HUGE_VALF, -HUGE_VALF, false};
-    for (const Extremes& part : chunkPartials<Extremes>(call, params.d, [&](size_t at, size_t n) { return extremesOf(row + at, n); }))
+    for (const Extremes& part :
+         chunkPartials<Extremes>(call, params.d, [&](size_t at, size_t n) { return extremesOf(row + at, n); }))
       all = {std::min(all.least, part.least), std::max(all.largest, part.largest), all.nan || part.nan};
     return finishReduce(params.kind, 0, all, params.d);
   }
   const bool norm = params.kind == kReduceNorm;
-  double sum = splitSum(call, params.d, [&](size_t at, size_t n) { return norm ? rowSquares(row + at, n) : rowSum(row + at, n); });
+  double sum = splitSum(call, params.d,
+                        [&](size_t at, size_t n) { return norm ? rowSquares(row + at, n) : rowSum(row + at, n); });
   if (norm ? !trusted(sum) : !std::isfinite(sum))
     sum = splitSum(call, params.d, [&](size_t at, size_t n) {
       double part = 0;
@@ -171,7 +176,8 @@ void reduce(const Call& call) {
   float* const out = call.view(1);
   const size_t d = params.d;
   if (splits(call, params.rows, d)) {
-    for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) out[r] = reduceLongRow(call, in + r * d, params);
+    for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r)
+      out[r] = reduceLongRow(call, in + r * d, params);
     return;
   }
   const uint64_t grain = grainFor(call.budget, params.rows, 5 + 0.12 * static_cast<double>(d), 16);
@@ -209,7 +215,8 @@ void normalize(const Call& call) {
     const float* const row = in + r * d;
     double squares = splitSum(call, d, [&](size_t at, size_t n) { return rowSquares(row + at, n); });
     if (!trusted(squares)) squares = splitSum(call, d, [&](size_t at, size_t n) { return exactSquares(row + at, n); });
-    chunkApply(call, d, [&](size_t at, size_t n) { scaleInto(row + at, out + r * d + at, n, true, squares, params.epsilon); });
+    chunkApply(call, d,
+               [&](size_t at, size_t n) { scaleInto(row + at, out + r * d + at, n, true, squares, params.epsilon); });
   }
 }
 
@@ -217,7 +224,8 @@ void normalize(const Call& call) {
 
 void softmaxRow(const float* src, float* dst, size_t d, float factor, bool stream, float* work) {
   float* const exps = stream ? work : dst;
-  const Vec inverse = hn::Set(kF, static_cast<float>(1.0 / expInto(src, exps, d, rowMax(src, d), factor, stream ? src + d : nullptr)));
+  const Vec inverse =
+      hn::Set(kF, static_cast<float>(1.0 / expInto(src, exps, d, rowMax(src, d), factor, stream ? src + d : nullptr)));
   map(exps, dst, d, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, inverse); });
 }
 
@@ -247,7 +255,8 @@ Running runningOf(const float* row, size_t n, float factor) {
 
 void softmaxLongRow(const Call& call, const float* src, float* dst, size_t d, float factor) {
   Running all;
-  const auto parts = chunkPartials<Running>(call, d, [&](size_t at, size_t n) { return runningOf(src + at, n, factor); });
+  const auto parts =
+      chunkPartials<Running>(call, d, [&](size_t at, size_t n) { return runningOf(src + at, n, factor); });
   for (const Running& part : parts) all.max = std::max(all.max, part.max);
   for (const Running& part : parts)
     all.sum += part.max == -HUGE_VALF ? part.sum : part.sum * std::exp((double{part.max} - all.max) * factor);
@@ -286,20 +295,23 @@ struct Affine {
   const float *gamma, *beta;  // null where absent
 };
 
-void affineInto(const float* src, float* dst, size_t n, bool stream, double mean, double variance, const Affine& affine, float epsilon) {
+void affineInto(const float* src, float* dst, size_t n, bool stream, double mean, double variance, const Affine& affine,
+                float epsilon) {
   const Vec centre = hn::Set(kF, static_cast<float>(mean));
   const Vec factor = hn::Set(kF, static_cast<float>(1.0 / std::sqrt(variance + epsilon)));
   const Vec zero = hn::Zero(kF), one = hn::Set(kF, 1.0f);
   const auto unit = [&](Vec x) HWY_ATTR { return hn::Mul(hn::Sub(x, centre), factor); };
   if (!affine.gamma && !affine.beta) return map(src, dst, n, stream, unit);
-  mapWith(src, dst, n, stream,
-          [&](Vec x, size_t i) HWY_ATTR {
-            return hn::MulAdd(unit(x), affine.gamma ? hn::LoadU(kF, affine.gamma + i) : one, affine.beta ? hn::LoadU(kF, affine.beta + i) : zero);
-          },
-          [&](Vec x, size_t i, size_t valid) HWY_ATTR {
-            return hn::MulAdd(unit(x), affine.gamma ? loadPart(kF, affine.gamma + i, valid) : one,
-                              affine.beta ? loadPart(kF, affine.beta + i, valid) : zero);
-          });
+  mapWith(
+      src, dst, n, stream,
+      [&](Vec x, size_t i) HWY_ATTR {
+        return hn::MulAdd(unit(x), affine.gamma ? hn::LoadU(kF, affine.gamma + i) : one,
+                          affine.beta ? hn::LoadU(kF, affine.beta + i) : zero);
+      },
+      [&](Vec x, size_t i, size_t valid) HWY_ATTR {
+        return hn::MulAdd(unit(x), affine.gamma ? loadPart(kF, affine.gamma + i, valid) : one,
+                          affine.beta ? loadPart(kF, affine.beta + i, valid) : zero);
+      });
 }
 
 double squaresAbout(const float* row, size_t n, double mean) {
@@ -319,14 +331,17 @@ void layer_norm(const Call& call) {
   if (!splits(call, params.rows, d)) {
     forRows(call, params.rows, d, 0.3, in, out, [&](const float* src, float* dst, bool stream) {
       const double mean = rowSum(src, d) / static_cast<double>(d);
-      affineInto(src, dst, d, stream, mean, squaresAbout(src, d, mean) / static_cast<double>(d), affine, params.epsilon);
+      affineInto(src, dst, d, stream, mean, squaresAbout(src, d, mean) / static_cast<double>(d), affine,
+                 params.epsilon);
     });
     return;
   }
   for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) {
     const float* const row = in + r * d;
-    const double mean = splitSum(call, d, [&](size_t at, size_t n) { return rowSum(row + at, n); }) / static_cast<double>(d);
-    const double variance = splitSum(call, d, [&](size_t at, size_t n) { return squaresAbout(row + at, n, mean); }) / static_cast<double>(d);
+    const double mean =
+        splitSum(call, d, [&](size_t at, size_t n) { return rowSum(row + at, n); }) / static_cast<double>(d);
+    const double variance = splitSum(call, d, [&](size_t at, size_t n) { return squaresAbout(row + at, n, mean); }) /
+                            static_cast<double>(d);
     chunkApply(call, d, [&](size_t at, size_t n) {
       const Affine part{affine.gamma ? affine.gamma + at : nullptr, affine.beta ? affine.beta + at : nullptr};
       affineInto(row + at, out + r * d + at, n, true, mean, variance, part, params.epsilon);

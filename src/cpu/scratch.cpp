@@ -43,7 +43,8 @@ void* allocateMemory(size_t bytes) noexcept {
   void* const reserved = mmap(nullptr, length + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (reserved == MAP_FAILED) return nullptr;
   std::byte* const from = static_cast<std::byte*>(reserved);
-  std::byte* const memory = from + (roundUp(reinterpret_cast<uintptr_t>(from), kHugePage) - reinterpret_cast<uintptr_t>(from));
+  std::byte* const memory =
+      from + (roundUp(reinterpret_cast<uintptr_t>(from), kHugePage) - reinterpret_cast<uintptr_t>(from));
   if (memory > from) munmap(from, static_cast<size_t>(memory - from));
   const size_t after = kHugePage - static_cast<size_t>(memory - from);
   if (after) munmap(memory + length, after);
@@ -53,8 +54,10 @@ void* allocateMemory(size_t bytes) noexcept {
 
 void freeMemory(void* memory, size_t bytes) noexcept {
   if (!memory) return;
-  if (bytes < kHugePage) std::free(memory);
-  else munmap(memory, roundUp(bytes, kHugePage));
+  if (bytes < kHugePage)
+    std::free(memory);
+  else
+    munmap(memory, roundUp(bytes, kHugePage));
 }
 
 Scratch::Scratch(size_t bytes) : memory_(nullptr), bytes_(bytes), slot_(-1) {
@@ -77,12 +80,15 @@ Scratch::Scratch(size_t bytes) : memory_(nullptr), bytes_(bytes), slot_(-1) {
     }
   }
   memory_ = allocateMemory(bytes);
-  if (!memory_) throw Error(Code::OutOfMemory, "no " + std::to_string(bytes) + " bytes of working memory for a CPU kernel");
+  if (!memory_)
+    throw Error(Code::OutOfMemory, "no " + std::to_string(bytes) + " bytes of working memory for a CPU kernel");
 }
 
 Scratch::~Scratch() {
-  if (slot_ >= 0) kept.pieces[slot_].busy = false;
-  else freeMemory(memory_, bytes_);
+  if (slot_ >= 0)
+    kept.pieces[slot_].busy = false;
+  else
+    freeMemory(memory_, bytes_);
 }
 
 }  // namespace switchyard::cpu

@@ -1,6 +1,7 @@
-// The similarity_search kernel: scores of a stretch of the base against a group of queries, and the best k kept as they come.
-// Few queries are compared row by row; many lie side by side in vectors, so that each base element is broadcast to all of them.
-// One score is one chain of operations that doesn't depend on the row's place: equal rows score equally.
+// The similarity_search kernel: scores of a stretch of the base against a group of queries, and the best k kept as they
+// come. Few queries are compared row by row; many lie side by side in vectors, so that each base element is broadcast
+// to all of them. One score is one chain of operations that doesn't depend on the row's place: equal rows score
+// equally.
 #include "cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/search.cpp"
@@ -122,9 +123,12 @@ void compareRows(const SearchGroup& group, size_t begin, size_t end, float* scor
 
 template <size_t Q>
 void compareMetric(const SearchGroup& group, size_t begin, size_t end, float* scores, size_t ld) {
-  if (group.metric == kMetricL2) compareRows<Q, true, false>(group, begin, end, scores, ld);
-  else if (group.metric == kMetricDot) compareRows<Q, false, false>(group, begin, end, scores, ld);
-  else compareRows<Q, false, true>(group, begin, end, scores, ld);
+  if (group.metric == kMetricL2)
+    compareRows<Q, true, false>(group, begin, end, scores, ld);
+  else if (group.metric == kMetricDot)
+    compareRows<Q, false, false>(group, begin, end, scores, ld);
+  else
+    compareRows<Q, false, true>(group, begin, end, scores, ld);
 }
 
 // At most kFew queries.
@@ -149,14 +153,19 @@ constexpr size_t kTileVectors = 2, kTileRows = 4;
 
 // R rows against V vectors of queries: scores[row * lanes + query].
 template <size_t R, size_t V, bool kL2>
-HWY_INLINE void tile(const SearchGroup& group, size_t firstLane, const float* rows, const float* factors, float* scores) {
+HWY_INLINE void tile(const SearchGroup& group, size_t firstLane, const float* rows, const float* factors,
+                     float* scores) {
   const size_t d = group.d, lanes = group.lanes;
   Vec total[R][V];
-  unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA { unroll<V>([&](auto v) SWITCHYARD_INLINE_LAMBDA { total[r][v] = hn::Zero(kF); }); });
+  unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA {
+    unroll<V>([&](auto v) SWITCHYARD_INLINE_LAMBDA { total[r][v] = hn::Zero(kF); });
+  });
   for (size_t at = 0; at < d; at += kSumLength) {
     const size_t end = HWY_MIN(d, at + kSumLength);
     Vec sum[R][V];
-    unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA { unroll<V>([&](auto v) SWITCHYARD_INLINE_LAMBDA { sum[r][v] = hn::Zero(kF); }); });
+    unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA {
+      unroll<V>([&](auto v) SWITCHYARD_INLINE_LAMBDA { sum[r][v] = hn::Zero(kF); });
+    });
     const float* panel = group.queries + at * lanes + firstLane;
     for (size_t i = at; i < end; ++i, panel += lanes) {
       hwy::Prefetch(rows + R * (d + i));  // the next tile: this one alone would wait for memory at its start
@@ -181,7 +190,8 @@ HWY_INLINE void tile(const SearchGroup& group, size_t firstLane, const float* ro
 template <size_t R, bool kL2>
 void tileRow(const SearchGroup& group, const float* rows, const float* factors, float* scores) {
   size_t lane = 0;
-  for (; lane + kTileVectors * kLanes <= group.lanes; lane += kTileVectors * kLanes) tile<R, kTileVectors, kL2>(group, lane, rows, factors, scores);
+  for (; lane + kTileVectors * kLanes <= group.lanes; lane += kTileVectors * kLanes)
+    tile<R, kTileVectors, kL2>(group, lane, rows, factors, scores);
   for (; lane + 2 * kLanes <= group.lanes; lane += 2 * kLanes) tile<R, 2, kL2>(group, lane, rows, factors, scores);
   for (; lane < group.lanes; lane += kLanes) tile<R, 1, kL2>(group, lane, rows, factors, scores);
 }
@@ -191,17 +201,24 @@ void tileScores(const SearchGroup& group, size_t row, size_t rows, float* scores
   const float* const base = group.base + row * group.d;
   float factors[kTileRows];
   for (size_t r = 0; r < rows; ++r)
-    factors[r] = group.metric == kMetricCosine ? inverseNorm(squaresOfRow(base + r * group.d, group.d)) : group.metric == kMetricL2 ? -1.0f : 1.0f;
+    factors[r] = group.metric == kMetricCosine ? inverseNorm(squaresOfRow(base + r * group.d, group.d))
+                 : group.metric == kMetricL2   ? -1.0f
+                                               : 1.0f;
   const bool l2 = group.metric == kMetricL2;
-  if (rows == kTileRows) return l2 ? tileRow<kTileRows, true>(group, base, factors, scores) : tileRow<kTileRows, false>(group, base, factors, scores);
+  if (rows == kTileRows)
+    return l2 ? tileRow<kTileRows, true>(group, base, factors, scores)
+              : tileRow<kTileRows, false>(group, base, factors, scores);
   for (size_t r = 0; r < rows; ++r) {
-    if (l2) tileRow<1, true>(group, base + r * group.d, factors + r, scores + r * group.lanes);
-    else tileRow<1, false>(group, base + r * group.d, factors + r, scores + r * group.lanes);
+    if (l2)
+      tileRow<1, true>(group, base + r * group.d, factors + r, scores + r * group.lanes);
+    else
+      tileRow<1, false>(group, base + r * group.d, factors + r, scores + r * group.lanes);
   }
 }
 
 // Offers one row's scores to the queries they may matter to.
-HWY_INLINE void offerScores(const SearchGroup& group, const float* scores, uint32_t row, float* thresholds, BestK* best) {
+HWY_INLINE void offerScores(const SearchGroup& group, const float* scores, uint32_t row, float* thresholds,
+                            BestK* best) {
   for (size_t lane = 0; lane < group.count; lane += kLanes) {
     if (hn::AllTrue(kF, hn::Le(hn::Load(kF, scores + lane), hn::Load(kF, thresholds + lane)))) continue;
     for (size_t q = lane; q < HWY_MIN(group.count, lane + kLanes); ++q) {
@@ -212,14 +229,16 @@ HWY_INLINE void offerScores(const SearchGroup& group, const float* scores, uint3
   }
 }
 
-// The best of rows [begin, end) for every query of the group. thresholds has `lanes` elements, infinite past the last query.
+// The best of rows [begin, end) for every query of the group. thresholds has `lanes` elements, infinite past the last
+// query.
 void searchChunk(const SearchGroup& group, size_t begin, size_t end, float* thresholds, BestK* best) {
   if (group.lanes == 0) {
     HWY_ALIGN float scores[kFew * kRowsAChunk];
     for (size_t from = begin; from < end; from += kRowsAChunk) {
       const size_t rows = HWY_MIN(kRowsAChunk, end - from);
       fewScores(group, from, from + rows, scores, kRowsAChunk);
-      for (size_t q = 0; q < group.count; ++q) offerRow(scores + q * kRowsAChunk, rows, static_cast<uint32_t>(from), false, best[q]);
+      for (size_t q = 0; q < group.count; ++q)
+        offerRow(scores + q * kRowsAChunk, rows, static_cast<uint32_t>(from), false, best[q]);
     }
     return;
   }
@@ -227,7 +246,8 @@ void searchChunk(const SearchGroup& group, size_t begin, size_t end, float* thre
   for (size_t row = begin; row < end; row += kTileRows) {
     const size_t rows = HWY_MIN(kTileRows, end - row);
     tileScores(group, row, rows, scores);
-    for (size_t r = 0; r < rows; ++r) offerScores(group, scores + r * group.lanes, static_cast<uint32_t>(row + r), thresholds, best);
+    for (size_t r = 0; r < rows; ++r)
+      offerScores(group, scores + r * group.lanes, static_cast<uint32_t>(row + r), thresholds, best);
   }
 }
 
@@ -257,8 +277,8 @@ HWY_EXPORT(vectorLanes);
 
 namespace {
 
-constexpr size_t kCollectMost = 4096;               // larger k: whole rows of scores are kept and selected from
-constexpr size_t kScoreBytes = size_t{64} << 20;    // of such rows at once
+constexpr size_t kCollectMost = 4096;             // larger k: whole rows of scores are kept and selected from
+constexpr size_t kScoreBytes = size_t{64} << 20;  // of such rows at once
 
 struct Search {
   const Call& call;
@@ -271,20 +291,28 @@ struct Search {
 // Queries [first, first + count) as the kernels want them, in `memory`.
 SearchGroup prepare(const Search& search, size_t first, size_t count, float* memory) {
   const size_t d = search.params.d, vector = HWY_DYNAMIC_DISPATCH(vectorLanes)();
-  SearchGroup group{memory, count, count <= kFew ? 0 : (count + vector - 1) / vector * vector, search.base, search.params.n, d, search.params.metric};
+  SearchGroup group{memory,
+                    count,
+                    count <= kFew ? 0 : (count + vector - 1) / vector * vector,
+                    search.base,
+                    search.params.n,
+                    d,
+                    search.params.metric};
   if (group.lanes) std::memset(memory, 0, group.lanes * d * sizeof(float));
   for (size_t q = 0; q < count; ++q) {
     const float* const query = search.queries + (first + q) * d;
     double squares = 0;
     for (size_t i = 0; i < d; ++i) squares += double{query[i]} * query[i];
     const double factor = group.metric != kMetricCosine ? 1 : squares == 0 ? 0 : 1 / std::sqrt(squares);
-    for (size_t i = 0; i < d; ++i) memory[group.lanes ? i * group.lanes + q : q * d + i] = static_cast<float>(query[i] * factor);
+    for (size_t i = 0; i < d; ++i)
+      memory[group.lanes ? i * group.lanes + q : q * d + i] = static_cast<float>(query[i] * factor);
   }
   return group;
 }
 
 uint64_t rowGrain(const Budget& budget, const SearchGroup& group) {
-  const double rowNs = 5 + static_cast<double>(group.d) * std::max(0.13, 0.019 * static_cast<double>(group.lanes ? group.lanes : group.count));
+  const double rowNs = 5 + static_cast<double>(group.d) *
+                               std::max(0.13, 0.019 * static_cast<double>(group.lanes ? group.lanes : group.count));
   return std::max<uint64_t>(grainFor(budget, group.n, rowNs, kRowsAChunk), 1);
 }
 
@@ -307,13 +335,15 @@ void collectGroup(const Search& search, const SearchGroup& group, size_t first) 
   for (size_t i = 0; i < lanes * kGroup; ++i)
     thresholds.as<float>()[i] = i % kGroup < group.count ? best[0].threshold() : HUGE_VALF;
   parallelFor(budget, group.n, rowGrain(budget, group), [&](uint64_t begin, uint64_t end, uint32_t lane) {
-    HWY_DYNAMIC_DISPATCH(searchChunk)(group, begin, end, thresholds.as<float>() + lane * kGroup, best.data() + lane * group.count);
+    HWY_DYNAMIC_DISPATCH(searchChunk)
+    (group, begin, end, thresholds.as<float>() + lane * kGroup, best.data() + lane * group.count);
   });
   if (budget.stopped()) return;
   std::vector<uint64_t> all;
   for (size_t q = 0; q < group.count; ++q) {
     all.clear();
-    for (size_t lane = 0; lane < lanes; ++lane) all.insert(all.end(), best[lane * group.count + q].begin(), best[lane * group.count + q].end());
+    for (size_t lane = 0; lane < lanes; ++lane)
+      all.insert(all.end(), best[lane * group.count + q].begin(), best[lane * group.count + q].end());
     sortBest(all.data(), all.size(), k);
     emit(search, first + q, all.data());
   }
@@ -328,13 +358,14 @@ void selectGroup(const Search& search, const SearchGroup& group, size_t first) {
     HWY_DYNAMIC_DISPATCH(scoreChunk)(group, begin, end, scores.as<float>(), n);
   });
   if (budget.stopped()) return;
-  parallelFor(budget, group.count, grainFor(budget, group.count, 8.0 * static_cast<double>(n)), [&](uint64_t begin, uint64_t end, uint32_t) {
-    Scratch work(topKWork(n, k) * sizeof(uint64_t));
-    for (uint64_t q = begin; q < end; ++q) {
-      topKRow(scores.as<float>() + q * n, n, k, false, work.as<uint64_t>());
-      emit(search, first + q, work.as<uint64_t>());
-    }
-  });
+  parallelFor(budget, group.count, grainFor(budget, group.count, 8.0 * static_cast<double>(n)),
+              [&](uint64_t begin, uint64_t end, uint32_t) {
+                Scratch work(topKWork(n, k) * sizeof(uint64_t));
+                for (uint64_t q = begin; q < end; ++q) {
+                  topKRow(scores.as<float>() + q * n, n, k, false, work.as<uint64_t>());
+                  emit(search, first + q, work.as<uint64_t>());
+                }
+              });
 }
 
 }  // namespace
@@ -350,8 +381,10 @@ void similarity_search(const Call& call) {
   Scratch queries(kGroup * std::max<size_t>(params.d, 1) * sizeof(float));
   for (size_t first = 0; first < params.q && !call.budget.stopped(); first += most) {
     const SearchGroup group = prepare(search, first, std::min<size_t>(most, params.q - first), queries.as<float>());
-    if (collect) collectGroup(search, group, first);
-    else selectGroup(search, group, first);
+    if (collect)
+      collectGroup(search, group, first);
+    else
+      selectGroup(search, group, first);
   }
 }
 }  // namespace kernels

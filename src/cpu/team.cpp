@@ -29,7 +29,8 @@ bool spinUntil(Ready&& ready) {
   return false;
 }
 
-// One parallel loop. Lives on its caller's stack; helpers find it in the team's list and are out before the caller leaves.
+// One parallel loop. Lives on its caller's stack; helpers find it in the team's list and are out before the caller
+// leaves.
 struct Task {
   ChunkFunction function;
   void* context;
@@ -104,7 +105,10 @@ class Team {
       wake = sleeping_ > 0;
     }
     if (!wake) return;
-    if (task.lanes == 2) wake_.notify_one(); else wake_.notify_all();
+    if (task.lanes == 2)
+      wake_.notify_one();
+    else
+      wake_.notify_all();
   }
 
   void close(Task& task) {
@@ -188,10 +192,16 @@ void runChunks(const Budget& budget, uint64_t count, uint64_t grain, ChunkFuncti
   if (count == 0) return;
   grain = std::max<uint64_t>(1, grain);
   const uint64_t chunks = (count - 1) / grain + 1;
-  Task task{.function = function, .context = context, .count = count, .grain = grain,
-            .lanes = static_cast<uint32_t>(std::min<uint64_t>({budget.threads, usableCpus(), chunks})), .stop = budget.stop};
-  if (task.lanes <= 1) task.work(0);
-  else Team::instance().run(task);
+  Task task{.function = function,
+            .context = context,
+            .count = count,
+            .grain = grain,
+            .lanes = static_cast<uint32_t>(std::min<uint64_t>({budget.threads, usableCpus(), chunks})),
+            .stop = budget.stop};
+  if (task.lanes <= 1)
+    task.work(0);
+  else
+    Team::instance().run(task);
 }
 
 void shutdown() noexcept { Team::instance().shutdown(); }

@@ -23,8 +23,9 @@ void offer(const float* row, size_t n, uint32_t firstIndex, bool negate, BestK& 
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
     // All at or below the threshold (false for a NaN): nothing here is better.
     const Vec threshold = hn::Set(kF, best.threshold());
-    const auto low = hn::And(hn::And(hn::Le(scores(i), threshold), hn::Le(scores(i + kLanes), threshold)),
-                             hn::And(hn::Le(scores(i + 2 * kLanes), threshold), hn::Le(scores(i + 3 * kLanes), threshold)));
+    const auto low =
+        hn::And(hn::And(hn::Le(scores(i), threshold), hn::Le(scores(i + kLanes), threshold)),
+                hn::And(hn::Le(scores(i + 2 * kLanes), threshold), hn::Le(scores(i + 3 * kLanes), threshold)));
     if (hn::AllTrue(kF, low)) continue;
     for (size_t v = i; v < i + 4 * kLanes; v += kLanes) {
       if (hn::AllTrue(kF, hn::Le(scores(v), hn::Set(kF, best.threshold())))) continue;
@@ -67,9 +68,10 @@ void splitRow(const Call& call, const float* row, const TopKParams& params, floa
   Scratch memory(lanes * room * sizeof(uint64_t));
   std::vector<BestK> best(lanes);
   for (uint32_t lane = 0; lane < lanes; ++lane) best[lane] = BestK(memory.as<uint64_t>() + lane * room, params.k);
-  parallelFor(call.budget, params.d, grainFor(call.budget, params.d, 0.2, 1024), [&](uint64_t begin, uint64_t end, uint32_t lane) {
-    offerRow(row + begin, end - begin, static_cast<uint32_t>(begin), !params.largest, best[lane]);
-  });
+  parallelFor(call.budget, params.d, grainFor(call.budget, params.d, 0.2, 1024),
+              [&](uint64_t begin, uint64_t end, uint32_t lane) {
+                offerRow(row + begin, end - begin, static_cast<uint32_t>(begin), !params.largest, best[lane]);
+              });
   if (call.budget.stopped()) return;
   std::vector<uint64_t> all;
   for (const BestK& part : best) all.insert(all.end(), part.begin(), part.end());
@@ -105,17 +107,19 @@ void top_k(const Call& call) {
   const size_t d = params.d, k = params.k;
   if (k == 0) return;
   if (d >= kSplitRow && params.rows < 2 * call.budget.threads && collects(d, k)) {
-    for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) splitRow(call, in + r * d, params, values + r * k, indices + r * k);
+    for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r)
+      splitRow(call, in + r * d, params, values + r * k, indices + r * k);
     return;
   }
   const double elementNs = collects(d, k) ? 0.4 : 8;
-  parallelFor(call.budget, params.rows, grainFor(call.budget, params.rows, 50 + elementNs * static_cast<double>(d)), [&](uint64_t begin, uint64_t end, uint32_t) {
-    Scratch work(topKWork(d, k) * sizeof(uint64_t));
-    for (uint64_t r = begin; r < end; ++r) {
-      topKRow(in + r * d, d, k, !params.largest, work.as<uint64_t>());
-      emit(in + r * d, work.as<uint64_t>(), k, values + r * k, indices + r * k);
-    }
-  });
+  parallelFor(call.budget, params.rows, grainFor(call.budget, params.rows, 50 + elementNs * static_cast<double>(d)),
+              [&](uint64_t begin, uint64_t end, uint32_t) {
+                Scratch work(topKWork(d, k) * sizeof(uint64_t));
+                for (uint64_t r = begin; r < end; ++r) {
+                  topKRow(in + r * d, d, k, !params.largest, work.as<uint64_t>());
+                  emit(in + r * d, work.as<uint64_t>(), k, values + r * k, indices + r * k);
+                }
+              });
 }
 }  // namespace kernels
 }  // namespace switchyard::cpu

@@ -59,7 +59,8 @@ HWY_INLINE Vec loadPartOr(const float* from, size_t n, Vec rest) {
 HWY_INLINE float sumLanes(Vec v) { return hn::GetLane(hn::SumOfLanes(kF, v)); }
 HWY_INLINE float maxLanes(Vec v) { return hn::GetLane(hn::MaxOfLanes(kF, v)); }
 
-// Elements to go until `to` is aligned to a vector; 0 if it can't be (streaming then is impossible only for stray bytes).
+// Elements to go until `to` is aligned to a vector; 0 if it can't be (streaming then is impossible only for stray
+// bytes).
 HWY_INLINE size_t elementsToAlign(const float* to) {
   constexpr size_t bytes = kLanes * sizeof(float);
   return (bytes - reinterpret_cast<uintptr_t>(to) % bytes) % bytes / sizeof(float);
@@ -92,7 +93,9 @@ HWY_INLINE void mapWith(const float* src, float* dst, size_t n, bool stream, con
 
 template <class F>
 HWY_INLINE void map(const float* src, float* dst, size_t n, bool stream, const F& f) {
-  mapWith(src, dst, n, stream, [&](Vec v, size_t) HWY_ATTR { return f(v); }, [&](Vec v, size_t, size_t) HWY_ATTR { return f(v); });
+  mapWith(
+      src, dst, n, stream, [&](Vec v, size_t) HWY_ATTR { return f(v); },
+      [&](Vec v, size_t, size_t) HWY_ATTR { return f(v); });
 }
 
 HWY_INLINE void streamCopy(const float* src, float* dst, size_t n) {
@@ -105,7 +108,8 @@ HWY_INLINE void fetchAhead(const float* at) {
   if constexpr (2 * kLanes * sizeof(float) > 64) hwy::Prefetch(at + kLanes);
 }
 
-// Folds f(accumulator, Vec) over a row in four independent chains and joins them with `join`. Lanes past the end hold `rest`.
+// Folds f(accumulator, Vec) over a row in four independent chains and joins them with `join`. Lanes past the end hold
+// `rest`.
 template <class F, class J>
 HWY_INLINE Vec fold(const float* row, size_t n, Vec start, Vec rest, const F& f, const J& join) {
   Vec a = start, b = start, c = start, e = start;
@@ -123,13 +127,15 @@ HWY_INLINE Vec fold(const float* row, size_t n, Vec start, Vec rest, const F& f,
 
 constexpr size_t kSumBlock = 8192;  // float32 chains are kept this short; blocks are added in double
 
-// Sum of f(x) over a row of any length; f(0-padded lanes) must be harmless, so `rest` is what the lanes past the end hold.
+// Sum of f(x) over a row of any length; f(0-padded lanes) must be harmless, so `rest` is what the lanes past the end
+// hold.
 template <class F>
 HWY_INLINE double sumOf(const float* row, size_t n, float rest, const F& f) {
   double total = 0;
   for (size_t at = 0; at < n; at += kSumBlock) {
     const size_t length = HWY_MIN(kSumBlock, n - at);
-    const Vec sum = fold(row + at, length, hn::Zero(kF), hn::Set(kF, rest), f, [](Vec x, Vec y) HWY_ATTR { return hn::Add(x, y); });
+    const Vec sum =
+        fold(row + at, length, hn::Zero(kF), hn::Set(kF, rest), f, [](Vec x, Vec y) HWY_ATTR { return hn::Add(x, y); });
     total += sumLanes(sum);
   }
   return total;
@@ -144,8 +150,9 @@ HWY_INLINE double rowSquares(const float* row, size_t n) {
 // The largest element; NaN elements may be passed over.
 HWY_INLINE float rowMax(const float* row, size_t n) {
   const Vec least = hn::Set(kF, -HUGE_VALF);
-  return maxLanes(fold(row, n, least, least, [](Vec m, Vec x) HWY_ATTR { return hn::Max(m, x); },
-                       [](Vec x, Vec y) HWY_ATTR { return hn::Max(x, y); }));
+  return maxLanes(fold(
+      row, n, least, least, [](Vec m, Vec x) HWY_ATTR { return hn::Max(m, x); },
+      [](Vec x, Vec y) HWY_ATTR { return hn::Max(x, y); }));
 }
 
 // 1 + r + r^2 p(r) = e^r on |r| <= ln(2)/2: interpolated at Chebyshev nodes, relative error 1e-8.
@@ -166,8 +173,8 @@ HWY_INLINE Vec powerOfTwo(IVec n) {  // -126..127
   return hn::BitCast(kF, hn::ShiftLeft<23>(hn::Add(n, hn::Set(kI, 127))));
 }
 
-// The larger (smaller) of a constant and x, or NaN where x is NaN. x86's instructions then give their second operand; the
-// plain C++ of the portable targets would give the first.
+// The larger (smaller) of a constant and x, or NaN where x is NaN. x86's instructions then give their second operand;
+// the plain C++ of the portable targets would give the first.
 HWY_INLINE Vec atLeast(float least, Vec x) {
   const Vec limit = hn::Set(kF, least);
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
@@ -190,14 +197,15 @@ HWY_INLINE Vec exp(Vec x) {
   const Vec clamped = atLeast(-105.0f, atMost(90.0f, x));
   const Vec n = hn::Round(hn::Mul(clamped, hn::Set(kF, 1.44269504f)));
   const IVec whole = hn::ConvertTo(kI, n);
-  const IVec half = hn::ShiftRight<1>(whole);  // 2^n may be out of range where e^x is not, so it is applied in two steps
+  // 2^n may be out of range where e^x is not, so it is applied in two steps
+  const IVec half = hn::ShiftRight<1>(whole);
   const Vec y = expReduced(expRemainder(clamped, n));
   return hn::Mul(hn::Mul(y, powerOfTwo(half)), powerOfTwo(hn::Sub(whole, half)));
 }
 
-// e^(d * factor) for d <= 0 (or NaN), as softmax needs it; results below 2^-126 are 0.
-// d * factor / ln 2 = n + f with |f| <= 1/2, then 2^n 2^f with 2^f = 1 + f p(f): interpolated at Chebyshev nodes, relative error
-// 2e-7. n + 127 is left in the low bits of t by the rounding to whole numbers above 2^23, and moves from there into an exponent.
+// e^(d * factor) for d <= 0 (or NaN), as softmax needs it; results below 2^-126 are 0. d * factor / ln 2 = n + f with
+// |f| <= 1/2, then 2^n 2^f with 2^f = 1 + f p(f): interpolated at Chebyshev nodes, relative error 2e-7. n + 127 is left
+// in the low bits of t by the rounding to whole numbers above 2^23, and moves from there into an exponent.
 class ExpNegative {
  public:
   explicit ExpNegative(float factor = 1.0f) {
@@ -224,9 +232,10 @@ class ExpNegative {
   Vec high_, low_, least_;
 };
 
-// Writes exp((x - max) * factor) to dst and returns the sum. Fetches as much from `ahead` meanwhile, where it isn't null: memory
-// has nothing else to do here.
-HWY_INLINE double expInto(const float* src, float* dst, size_t n, float max, float factor, const float* ahead = nullptr) {
+// Writes exp((x - max) * factor) to dst and returns the sum. Fetches as much from `ahead` meanwhile, where it isn't
+// null: memory has nothing else to do here.
+HWY_INLINE double expInto(const float* src, float* dst, size_t n, float max, float factor,
+                          const float* ahead = nullptr) {
   const Vec top = hn::Set(kF, max);
   const ExpNegative exponential(factor);
   double total = 0;

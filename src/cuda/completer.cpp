@@ -1,5 +1,5 @@
-// Polling with a short spin and a sleep that grows with the wait: a host function or a blocking wait would never return after
-// some errors.
+// Polling with a short spin and a sleep that grows with the wait: a host function or a blocking wait would never return
+// after some errors.
 #include "completer.h"
 
 #include <pthread.h>
@@ -30,7 +30,10 @@ double millisecondsBetween(cudaEvent_t begin, cudaEvent_t end) noexcept {
 QueueTimings timingsOf(const Submission& s) noexcept {
   const Marks& m = s.marks;
   QueueTimings timings;
-  const cudaEvent_t uploadEnd = m.uploadEnd ? m.uploadEnd : m.computeBegin ? m.computeBegin : m.computeEnd ? m.computeEnd : s.end;
+  const cudaEvent_t uploadEnd = m.uploadEnd      ? m.uploadEnd
+                                : m.computeBegin ? m.computeBegin
+                                : m.computeEnd   ? m.computeEnd
+                                                 : s.end;
   timings.uploadMs = millisecondsBetween(m.uploadBegin, uploadEnd);
   timings.computeMs = millisecondsBetween(m.computeBegin, m.computeEnd ? m.computeEnd : s.end);
   timings.readbackMs = millisecondsBetween(m.computeEnd, s.end);
@@ -149,7 +152,8 @@ void Completer::Shared::settle(Lane& lane, Submission s, std::exception_ptr erro
     const auto begin = Clock::now();
     for (const CopyOut& copy : s.copies) std::memcpy(copy.to, copy.from, copy.bytes);
     timings = timingsOf(s);
-    if (!s.copies.empty()) timings.readbackMs += std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+    if (!s.copies.empty())
+      timings.readbackMs += std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   }
   // What the next submission needs is free before `done` can ask for it.
   lane.giveBack(s.end);
@@ -157,8 +161,10 @@ void Completer::Shared::settle(Lane& lane, Submission s, std::exception_ptr erro
   for (const PinnedBlock& block : s.blocks) pool->giveBack(block);
   {
     const std::lock_guard<std::mutex> lock(lane.mutex_);
-    if (s.done) error = error ? error : lane.partError_, lane.partError_ = nullptr;
-    else if (error && !lane.partError_) lane.partError_ = error;
+    if (s.done)
+      error = error ? error : lane.partError_, lane.partError_ = nullptr;
+    else if (error && !lane.partError_)
+      lane.partError_ = error;
   }
   if (s.done) s.done(error, timings);
 }
@@ -166,7 +172,8 @@ void Completer::Shared::settle(Lane& lane, Submission s, std::exception_ptr erro
 Clock::duration Completer::Shared::watch() {
   const auto waited = Clock::now() - lastActivity;
   if (waited > kWatchdog)
-    state->lose("no answer for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(waited).count()) + " s");
+    state->lose("no answer for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(waited).count()) +
+                " s");
   return waited;
 }
 
@@ -208,7 +215,8 @@ void Completer::Shared::run() {
   }
 }
 
-Completer::Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool) : shared_(std::make_shared<Shared>()) {
+Completer::Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool)
+    : shared_(std::make_shared<Shared>()) {
   shared_->state = std::move(state);
   shared_->pool = std::move(pool);
   thread_ = std::thread([shared = shared_] {
@@ -223,8 +231,10 @@ Completer::~Completer() {
     shared_->stop = true;
   }
   shared_->wake.notify_all();
-  if (shared_->onThread()) thread_.detach();  // it ends by itself after the completion that destroyed us
-  else thread_.join();
+  if (shared_->onThread())
+    thread_.detach();  // it ends by itself after the completion that destroyed us
+  else
+    thread_.join();
 }
 
 std::shared_ptr<Lane> Completer::addLane() {
@@ -271,8 +281,7 @@ void Completer::waitIdle(Lane& lane) {
   }
   std::unique_lock<std::mutex> lock(lane.mutex_);
   const auto idle = [&] { return (lane.waiting_.empty() && lane.settling_ == 0) || shared_->unloading; };
-  while (!lane.idle_.wait_for(lock, std::chrono::milliseconds(100), idle)) {
-  }
+  while (!lane.idle_.wait_for(lock, std::chrono::milliseconds(100), idle)) {}
 }
 
 void Completer::forgetPartError(Lane& lane) {

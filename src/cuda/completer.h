@@ -1,5 +1,5 @@
-// The completion thread of an opened card: waits for the events of all its queues, empties their staging memory, and settles
-// each submission exactly once.
+// The completion thread of an opened card: waits for the events of all its queues, empties their staging memory, and
+// settles each submission exactly once.
 #pragma once
 #include <chrono>
 #include <deque>

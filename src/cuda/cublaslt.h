@@ -6,8 +6,8 @@
 
 namespace switchyard::cuda {
 
-// Where the library is, without loading it (which takes up to a second); empty when it is not installed. A plain name where only
-// the loader knows.
+// Where the library is, without loading it (which takes up to a second); empty when it is not installed. A plain name
+// where only the loader knows.
 std::string findCublasLt();
 // What to tell a user who lacks it.
 const char* cublasLtWarning() noexcept;

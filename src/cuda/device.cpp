@@ -24,19 +24,25 @@ DeviceInfo openedInfo(DeviceInfo info, DeviceState& state) {
 
 DeviceTraits traitsOf(DeviceState& state) {
   DeviceTraits traits;
-  state.check(cudaDeviceGetAttribute(&traits.major, cudaDevAttrComputeCapabilityMajor, state.ordinal), "the compute capability");
-  state.check(cudaDeviceGetAttribute(&traits.minor, cudaDevAttrComputeCapabilityMinor, state.ordinal), "the compute capability");
+  state.check(cudaDeviceGetAttribute(&traits.major, cudaDevAttrComputeCapabilityMajor, state.ordinal),
+              "the compute capability");
+  state.check(cudaDeviceGetAttribute(&traits.minor, cudaDevAttrComputeCapabilityMinor, state.ordinal),
+              "the compute capability");
   return traits;
 }
 
 class CudaDevice : public Device {
  public:
   CudaDevice(const DeviceInfo& from, std::shared_ptr<DeviceState> state)
-      : Device(openedInfo(from, *state)), state_(std::move(state)), traits_(traitsOf(*state_)),
-        pool_(std::make_shared<PinnedPool>(state_)), completer_(std::make_shared<Completer>(state_, pool_)) {}
+      : Device(openedInfo(from, *state)),
+        state_(std::move(state)),
+        traits_(traitsOf(*state_)),
+        pool_(std::make_shared<PinnedPool>(state_)),
+        completer_(std::make_shared<Completer>(state_, pool_)) {}
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<CudaBuffer>(state_, bytes); }
-  std::unique_ptr<Buffer> wrap(std::span<std::byte>) override { return nullptr; }  // every pass over the bus is slower than one copy
+  // every pass over the bus is slower than one copy
+  std::unique_ptr<Buffer> wrap(std::span<std::byte>) override { return nullptr; }
   std::unique_ptr<Queue> createQueue(const QueueOptions&) override {
     return std::make_unique<CudaQueue>(state_, pool_, completer_, traits_);
   }
@@ -48,7 +54,8 @@ class CudaDevice : public Device {
 
   std::shared_ptr<void> pin(std::span<std::byte> host) override {
     state_->enter();
-    if (const cudaError_t status = cudaHostRegister(host.data(), host.size(), cudaHostRegisterDefault); status != cudaSuccess) {
+    if (const cudaError_t status = cudaHostRegister(host.data(), host.size(), cudaHostRegisterDefault);
+        status != cudaSuccess) {
       cudaGetLastError();  // too much locked memory, for example: transfers go through staging, then
       if (isSticky(status)) state_->check(status, "cudaHostRegister");
       return nullptr;

@@ -14,7 +14,9 @@ namespace {
 constexpr int kOldestDriver = 13000;  // what CUDA 13 needs: driver branch 580
 constexpr int kOldestCapability = 75;
 
-std::string versionText(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+std::string versionText(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
 
 // "580.65.06" as the kernel module gives it, or empty.
 std::string kernelDriverVersion() {
@@ -47,14 +49,16 @@ int countDevices(Enumeration& into, int& driver) {
   const cudaError_t versionStatus = cudaDriverGetVersion(&driver);
   if (versionStatus != cudaSuccess || driver == 0) {
     cudaGetLastError();
-    problem(into, "no driver", "libcuda.so.1, which NVIDIA's driver installs, was not found or does not answer",
-            "install NVIDIA's driver, branch 580 or newer; in a container, start it with the NVIDIA runtime (--gpus all)");
+    problem(
+        into, "no driver", "libcuda.so.1, which NVIDIA's driver installs, was not found or does not answer",
+        "install NVIDIA's driver, branch 580 or newer; in a container, start it with the NVIDIA runtime (--gpus all)");
     return 0;
   }
   const std::string kernel = kernelDriverVersion();
   if (driver < kOldestDriver) {
     problem(into, "driver too old",
-            "the driver" + (kernel.empty() ? std::string() : " " + kernel) + " supports CUDA " + versionText(driver) + ", this build needs 13.0",
+            "the driver" + (kernel.empty() ? std::string() : " " + kernel) + " supports CUDA " + versionText(driver) +
+                ", this build needs 13.0",
             "install NVIDIA's driver, branch 580 or newer");
     return 0;
   }
@@ -99,10 +103,12 @@ void enumerateCards(Enumeration& into) {
     const cudaError_t status = cudaGetDeviceProperties(&prop, ordinal);
     if (status != cudaSuccess) {
       cudaGetLastError();
-      problem(into, "device not usable", "cuda:" + std::to_string(ordinal) + ": " + cudaGetErrorString(status), "check the card with nvidia-smi");
+      problem(into, "device not usable", "cuda:" + std::to_string(ordinal) + ": " + cudaGetErrorString(status),
+              "check the card with nvidia-smi");
     } else if (prop.major * 10 + prop.minor < kOldestCapability) {
       problem(into, "compute capability below 7.5",
-              "cuda:" + std::to_string(ordinal) + " (" + prop.name + ") has " + std::to_string(prop.major) + "." + std::to_string(prop.minor),
+              "cuda:" + std::to_string(ordinal) + " (" + prop.name + ") has " + std::to_string(prop.major) + "." +
+                  std::to_string(prop.minor),
               "use a card of the Turing generation (2018) or newer; CUDA 13 dropped older ones");
     } else {
       into.devices.push_back(describe(ordinal, prop, driver));

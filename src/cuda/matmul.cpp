@@ -1,5 +1,5 @@
-// Row-major products through a column-major library: out read by columns is the transpose of out, so the operands swap places
-// and each keeps its own transposition.
+// Row-major products through a column-major library: out read by columns is the transpose of out, so the operands swap
+// places and each keeps its own transposition.
 #include "matmul.h"
 
 #include <algorithm>
@@ -8,7 +8,8 @@ namespace switchyard::cuda {
 namespace {
 
 constexpr size_t kMaxPlans = 64;
-constexpr uint32_t kMaxBatch = 32768;  // of one call: some of the library's kernels count batches in a 16-bit grid dimension
+// of one call: some of the library's kernels count batches in a 16-bit grid dimension
+constexpr uint32_t kMaxBatch = 32768;
 constexpr size_t kMiB = 1 << 20;
 
 uint32_t alignmentOf(const void* pointer) {
@@ -53,13 +54,25 @@ void MatmulLibrary::checkBlas(cublasStatus_t status, const char* what, cudaStrea
 }
 
 MatmulLibrary::Key MatmulLibrary::keyOf(const Matmul& op, const MatmulPointers& at) const {
-  const uint64_t alignments = uint64_t(alignmentOf(at.a)) << 40 | uint64_t(alignmentOf(at.b)) << 20 | alignmentOf(at.out);
-  return {op.m, op.n, op.k, op.lda, op.ldb, op.ldOut, uint64_t(op.transposeA) << 2 | uint64_t(op.transposeB) << 1 | uint64_t(op.fast),
-          op.batch, op.strideA, op.strideB, op.strideOut, alignments, 0};
+  const uint64_t alignments =
+      uint64_t(alignmentOf(at.a)) << 40 | uint64_t(alignmentOf(at.b)) << 20 | alignmentOf(at.out);
+  return {op.m,
+          op.n,
+          op.k,
+          op.lda,
+          op.ldb,
+          op.ldOut,
+          uint64_t(op.transposeA) << 2 | uint64_t(op.transposeB) << 1 | uint64_t(op.fast),
+          op.batch,
+          op.strideA,
+          op.strideB,
+          op.strideOut,
+          alignments,
+          0};
 }
 
-MatmulLibrary::Owned<cublasLtMatrixLayout_t> MatmulLibrary::layout(uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride,
-                                                                   uint32_t batch) {
+MatmulLibrary::Owned<cublasLtMatrixLayout_t> MatmulLibrary::layout(uint64_t rows, uint64_t columns, uint64_t ld,
+                                                                   uint64_t stride, uint32_t batch) {
   cublasLtMatrixLayout_t made = nullptr;
   checkBlas(lt_->layoutCreate(&made, CUDA_R_32F, rows, columns, int64_t(ld)), "cublasLtMatrixLayoutCreate");
   Owned<cublasLtMatrixLayout_t> owned(made, {lt_->layoutDestroy});
@@ -67,7 +80,8 @@ MatmulLibrary::Owned<cublasLtMatrixLayout_t> MatmulLibrary::layout(uint64_t rows
     const int32_t count = int32_t(batch);
     const int64_t offset = int64_t(stride);
     checkBlas(lt_->layoutSet(made, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count), "the batch count");
-    checkBlas(lt_->layoutSet(made, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &offset, sizeof offset), "the batch stride");
+    checkBlas(lt_->layoutSet(made, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &offset, sizeof offset),
+              "the batch stride");
   }
   return owned;
 }
@@ -78,9 +92,11 @@ MatmulLibrary::Plan MatmulLibrary::makePlan(const Matmul& op, const Key& key) {
   // TF32 needs compute capability 8; before it, `fast` is what `high` is.
   const bool tf32 = op.fast && traits_.major >= 8;
   cublasLtMatmulDesc_t desc = nullptr;
-  checkBlas(lt_->descCreate(&desc, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
+  checkBlas(lt_->descCreate(&desc, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+            "cublasLtMatmulDescCreate");
   plan.desc = {desc, {lt_->descDestroy}};
-  const cublasOperation_t first = op.transposeB ? CUBLAS_OP_T : CUBLAS_OP_N, second = op.transposeA ? CUBLAS_OP_T : CUBLAS_OP_N;
+  const cublasOperation_t first = op.transposeB ? CUBLAS_OP_T : CUBLAS_OP_N,
+                          second = op.transposeA ? CUBLAS_OP_T : CUBLAS_OP_N;
   checkBlas(lt_->descSet(desc, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first), "transposeB");
   checkBlas(lt_->descSet(desc, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second), "transposeA");
   // Each by columns: the rows of a layout are the row length as it is stored.
@@ -99,7 +115,8 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
     checkBlas(lt_->preferenceSet(made, attribute, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
   };
   const uint64_t alignments = plan.key[11], bytes = workspaceBytes_;
-  const uint32_t alignA = uint32_t(alignments >> 40), alignB = uint32_t(alignments >> 20 & 0xFFFFF), alignOut = uint32_t(alignments & 0xFFFFF);
+  const uint32_t alignA = uint32_t(alignments >> 40), alignB = uint32_t(alignments >> 20 & 0xFFFFF),
+                 alignOut = uint32_t(alignments & 0xFFFFF);
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, bytes);
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignB);  // the library's first operand is b
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignA);
@@ -107,8 +124,8 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignOut);
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
-  const cublasStatus_t status = lt_->heuristic(handle_, plan.desc.get(), plan.first.get(), plan.second.get(), plan.result.get(),
-                                               plan.result.get(), made, 1, &found, &count);
+  const cublasStatus_t status = lt_->heuristic(handle_, plan.desc.get(), plan.first.get(), plan.second.get(),
+                                               plan.result.get(), plan.result.get(), made, 1, &found, &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return;
   checkBlas(status, "cublasLtMatmulAlgoGetHeuristic");
   plan.possible = count > 0 && found.state == CUBLAS_STATUS_SUCCESS;
@@ -131,9 +148,10 @@ bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cu
   const Plan& plan = planFor(op, at);
   if (!plan.possible) return false;
   const float beta = 0.0f;
-  checkBlas(lt_->matmul(handle_, plan.desc.get(), &op.alpha, at.b, plan.first.get(), at.a, plan.second.get(), &beta, at.out,
-                        plan.result.get(), at.out, plan.result.get(), &plan.algorithm, workspace_, workspaceBytes_, stream),
-            "cublasLtMatmul", stream);
+  checkBlas(
+      lt_->matmul(handle_, plan.desc.get(), &op.alpha, at.b, plan.first.get(), at.a, plan.second.get(), &beta, at.out,
+                  plan.result.get(), at.out, plan.result.get(), &plan.algorithm, workspace_, workspaceBytes_, stream),
+      "cublasLtMatmul", stream);
   return true;
 }
 

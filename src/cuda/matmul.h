@@ -23,21 +23,24 @@ struct MatmulPointers {
 
 class MatmulLibrary {
  public:
-  MatmulLibrary(std::shared_ptr<DeviceState> state, const DeviceTraits& traits) : state_(std::move(state)), traits_(traits) {}
+  MatmulLibrary(std::shared_ptr<DeviceState> state, const DeviceTraits& traits)
+      : state_(std::move(state)), traits_(traits) {}
   ~MatmulLibrary();
   MatmulLibrary(const MatmulLibrary&) = delete;
   MatmulLibrary& operator=(const MatmulLibrary&) = delete;
 
-  // Queues out = alpha * op(a) * op(b) on `stream`. False, and nothing happened, when the library is not there or knows no way
-  // for the shape. k > 0.
+  // Queues out = alpha * op(a) * op(b) on `stream`. False, and nothing happened, when the library is not there or knows
+  // no way for the shape. k > 0.
   bool multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream);
 
  private:
-  template <class T> struct Destroy {
+  template <class T>
+  struct Destroy {
     cublasStatus_t (*destroy)(T);
     void operator()(T handle) const noexcept { destroy(handle); }
   };
-  template <class T> using Owned = std::unique_ptr<std::remove_pointer_t<T>, Destroy<T>>;
+  template <class T>
+  using Owned = std::unique_ptr<std::remove_pointer_t<T>, Destroy<T>>;
   using Key = std::array<uint64_t, 13>;
   struct Plan {
     Key key;

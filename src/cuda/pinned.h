@@ -1,5 +1,5 @@
-// Page-locked host memory in blocks of three sizes: what uploads and downloads pass through. Blocks are kept for reuse, because
-// page-locking costs more than copying.
+// Page-locked host memory in blocks of three sizes: what uploads and downloads pass through. Blocks are kept for reuse,
+// because page-locking costs more than copying.
 #pragma once
 #include <condition_variable>
 #include <cstddef>
@@ -28,8 +28,8 @@ class PinnedPool {
   explicit PinnedPool(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {}
   ~PinnedPool();
 
-  // The smallest block that holds `wanted` bytes, or the largest there is. None when the limit is reached: some will be given
-  // back. Throws OutOfMemory when the system refuses and nothing is given out that could come back.
+  // The smallest block that holds `wanted` bytes, or the largest there is. None when the limit is reached: some will be
+  // given back. Throws OutOfMemory when the system refuses and nothing is given out that could come back.
   std::optional<PinnedBlock> take(size_t wanted);
   void giveBack(PinnedBlock block) noexcept;
   // Returns after a block was given back since `seen` (see generation()), or after a short while.

@@ -36,22 +36,23 @@ bool isCodes(cudaError_t status) noexcept {
     case cudaErrorInvalidValue:
     case cudaErrorSymbolNotFound:
     case cudaErrorSharedObjectSymbolNotFound:
-    case cudaErrorUnsupportedDevSideSync:
-      return true;
-    default:
-      return false;
+    case cudaErrorUnsupportedDevSideSync: return true;
+    default: return false;
   }
 }
 
 [[noreturn]] void refuse(const std::string& who, const DeviceState& state, const Loaded& loaded) {
   const std::string card = "cuda:" + std::to_string(state.ordinal), log = loaded.library->log();
   if (loaded.status == cudaErrorUnsupportedPtxVersion)
-    throw Error(Code::Unsupported, who + " was compiled by an NVRTC that is newer than the driver of " + card + ": update the driver", log);
+    throw Error(Code::Unsupported,
+                who + " was compiled by an NVRTC that is newer than the driver of " + card + ": update the driver",
+                log);
   const Error error = toError(loaded.status, card + " can't load " + who);
   throw Error(isCodes(loaded.status) || !log.empty() ? Code::Compile : error.code, error.what(), log);
 }
 
-Loaded loadCode(const std::shared_ptr<DeviceState>& state, const DeviceTraits& traits, const ProgramModule& module, const std::string& who) {
+Loaded loadCode(const std::shared_ptr<DeviceState>& state, const DeviceTraits& traits, const ProgramModule& module,
+                const std::string& who) {
   const CudaCode& code = module.cuda;
   // One that does not load, made by a newer toolkit say, is no loss as long as there is PTX.
   if (!code.cubin.empty() && code.arch == archOf(traits)) {
@@ -61,8 +62,8 @@ Loaded loadCode(const std::shared_ptr<DeviceState>& state, const DeviceTraits& t
   }
   if (code.arch > archOf(traits) || code.ptx.empty())
     throw Error(Code::Unsupported, who + " has CUDA code for compute capability " + capabilityText(code.arch) +
-                                       (code.ptx.empty() ? " alone" : " and newer") + ", but cuda:" + std::to_string(state->ordinal) + " has " +
-                                       capabilityText(archOf(traits)));
+                                       (code.ptx.empty() ? " alone" : " and newer") + ", but cuda:" +
+                                       std::to_string(state->ordinal) + " has " + capabilityText(archOf(traits)));
   if (code.ptx.back() != '\0') throw Error(Code::Internal, "cuda: " + who + ": its PTX does not end with a zero");
   Loaded loaded = load(state, code.entry, code.ptx.data(), true);
   if (loaded.status != cudaSuccess) refuse(who, *state, loaded);
@@ -76,16 +77,19 @@ std::shared_ptr<const CudaProgram> loadProgram(const std::shared_ptr<DeviceState
   state->enter();
   Loaded loaded = loadCode(state, traits, *module, who);
   if (loaded.attributes.clusterDimMustBeSet || loaded.attributes.requiredClusterWidth > 0)
-    throw Error(Code::Unsupported, who + " demands clusters of blocks (__cluster_dims__ or __block_size__), which no launch here has");
+    throw Error(Code::Unsupported,
+                who + " demands clusters of blocks (__cluster_dims__ or __block_size__), which no launch here has");
   ProgramPlan plan = planProgram(*module, uint32_t(std::max(loaded.attributes.maxThreadsPerBlock, 0)));
   const uint64_t codeBytes = std::max(module->cuda.cubin.size(), module->cuda.ptx.size());
-  return std::make_shared<CudaProgram>(std::move(module), codeBytes, std::move(loaded.library), loaded.kernel, std::move(plan), state.get());
+  return std::make_shared<CudaProgram>(std::move(module), codeBytes, std::move(loaded.library), loaded.kernel,
+                                       std::move(plan), state.get());
 }
 
 }  // namespace
 
 Library::Library(std::shared_ptr<DeviceState> state, const char* code, bool isPtx) noexcept : state_(std::move(state)) {
-  optionValues_ = {log_.data(), reinterpret_cast<void*>(uintptr_t{kLogBytes})};  // numbers are passed as if they were pointers
+  // numbers are passed as if they were pointers
+  optionValues_ = {log_.data(), reinterpret_cast<void*>(uintptr_t{kLogBytes})};
   const unsigned count = isPtx ? unsigned(options_.size()) : 0;
   status_ = cudaLibraryLoadData(&library_, code, options_.data(), optionValues_.data(), count, nullptr, nullptr, 0);
   if (status_ != cudaSuccess) library_ = nullptr;
@@ -98,7 +102,8 @@ Library::~Library() {
 
 cudaError_t Library::find(const char* entry, cudaKernel_t& kernel, cudaFuncAttributes& attributes) noexcept {
   if (status_ == cudaSuccess) status_ = cudaLibraryGetKernel(&kernel, library_, entry);
-  // The attributes are of the code on this card, so that it is compiled and loaded now and not in the middle of the first job.
+  // The attributes are of the code on this card, so that it is compiled and loaded now and not in the middle of the
+  // first job.
   if (status_ == cudaSuccess) status_ = cudaFuncGetAttributes(&attributes, static_cast<const void*>(kernel));
   return status_;
 }
@@ -114,7 +119,8 @@ std::shared_ptr<const CudaProgram> LoadedPrograms::find(const ProgramId& id) {
   return found == programs_.end() ? nullptr : found->second.lock();
 }
 
-std::shared_ptr<const CudaProgram> LoadedPrograms::get(const std::shared_ptr<DeviceState>& state, const DeviceTraits& traits,
+std::shared_ptr<const CudaProgram> LoadedPrograms::get(const std::shared_ptr<DeviceState>& state,
+                                                       const DeviceTraits& traits,
                                                        std::shared_ptr<const ProgramModule> module) {
   const ProgramId id = module->id;
   {

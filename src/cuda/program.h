@@ -24,7 +24,8 @@ class Library {
  private:
   static constexpr size_t kLogBytes = 8192;
   const std::shared_ptr<DeviceState> state_;
-  // Loading may be put off until a kernel is asked for, so what the driver was told to write to stays for as long as the library.
+  // Loading may be put off until a kernel is asked for, so what the driver was told to write to stays for as long as
+  // the library.
   std::array<char, kLogBytes> log_{};
   std::array<cudaJitOption, 2> options_{cudaJitErrorLogBuffer, cudaJitErrorLogBufferSizeBytes};
   std::array<void*, 2> optionValues_{};
@@ -34,13 +35,18 @@ class Library {
 
 class CudaProgram : public Program {
  public:
-  CudaProgram(std::shared_ptr<const ProgramModule> module, uint64_t codeBytes, std::unique_ptr<Library> library, cudaKernel_t kernel,
-              ProgramPlan plan, const DeviceState* state)
-      : Program(std::move(module), codeBytes), plan(std::move(plan)), state(state), library_(std::move(library)), kernel_(kernel) {}
+  CudaProgram(std::shared_ptr<const ProgramModule> module, uint64_t codeBytes, std::unique_ptr<Library> library,
+              cudaKernel_t kernel, ProgramPlan plan, const DeviceState* state)
+      : Program(std::move(module), codeBytes),
+        plan(std::move(plan)),
+        state(state),
+        library_(std::move(library)),
+        kernel_(kernel) {}
 
   const ProgramPlan plan;
   const DeviceState* const state;  // of the card it was loaded for; the library keeps it
-  const void* function() const noexcept { return static_cast<const void*>(kernel_); }  // for cudaLaunchKernel, which takes both kinds
+  // for cudaLaunchKernel, which takes both kinds
+  const void* function() const noexcept { return static_cast<const void*>(kernel_); }
 
  private:
   const std::unique_ptr<Library> library_;
@@ -50,7 +56,8 @@ class CudaProgram : public Program {
 // What one card has loaded: contexts that share the card share the code. Thread-safe.
 class LoadedPrograms {
  public:
-  // Throws Unsupported: no CUDA source, or code that this card or its driver is too old for; Compile: the driver refuses the code.
+  // Throws Unsupported: no CUDA source, or code that this card or its driver is too old for; Compile: the driver
+  // refuses the code.
   std::shared_ptr<const CudaProgram> get(const std::shared_ptr<DeviceState>& state, const DeviceTraits& traits,
                                          std::shared_ptr<const ProgramModule> module);
 

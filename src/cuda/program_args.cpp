@@ -6,7 +6,9 @@
 namespace switchyard::cuda {
 namespace {
 
-[[noreturn]] void broken(const std::string& who, const std::string& text) { throw Error(Code::Internal, "cuda: " + who + ": " + text); }
+[[noreturn]] void broken(const std::string& who, const std::string& text) {
+  throw Error(Code::Internal, "cuda: " + who + ": " + text);
+}
 
 std::string text(Extent extent) {
   return std::to_string(extent[0]) + " x " + std::to_string(extent[1]) + " x " + std::to_string(extent[2]);
@@ -22,9 +24,11 @@ uint32_t offsetOf(const ProgramModule& module, const std::string& who, uint32_t 
   if (index >= module.cuda.values.size()) broken(who, "a parameter without a description");
   const std::string& name = module.cuda.values[index].name;
   const auto& params = module.info.params;
-  const auto found = std::find_if(params.begin(), params.end(), [&](const ProgramParam& param) { return param.name == name; });
+  const auto found =
+      std::find_if(params.begin(), params.end(), [&](const ProgramParam& param) { return param.name == name; });
   if (found == params.end()) broken(who, "'" + name + "' is not in its parameter block");
-  if (found->rows != 1 || found->columns != 1 || found->elements != 0) broken(who, "'" + name + "' is no plain value of 32 bits");
+  if (found->rows != 1 || found->columns != 1 || found->elements != 0)
+    broken(who, "'" + name + "' is no plain value of 32 bits");
   if (module.info.paramBytes < sizeof(uint32_t) || found->offset > module.info.paramBytes - sizeof(uint32_t))
     broken(who, "'" + name + "' lies past the end of its parameter block");
   return found->offset;
@@ -33,12 +37,14 @@ uint32_t offsetOf(const ProgramModule& module, const std::string& who, uint32_t 
 void requireBlock(const ProgramPlan& plan) {
   for (size_t axis = 0; axis < 3; ++axis)
     if (plan.block[axis] > kMaxBlock[axis])
-      throw Error(Code::InvalidArgument, plan.who + ": its groups are " + text(plan.block) + " threads, but on CUDA a block has at most " +
+      throw Error(Code::InvalidArgument, plan.who + ": its groups are " + text(plan.block) +
+                                             " threads, but on CUDA a block has at most " +
                                              std::to_string(kMaxBlock[axis]) + " along " + "xyz"[axis]);
   if (product(plan.block) > plan.maxThreads)
-    throw Error(Code::InvalidArgument, plan.who + ": its groups of " + text(plan.block) + " have " + std::to_string(product(plan.block)) +
-                                           " threads, but a block of this kernel has at most " + std::to_string(plan.maxThreads) +
-                                           " on this card: give it a smaller group size");
+    throw Error(Code::InvalidArgument,
+                plan.who + ": its groups of " + text(plan.block) + " have " + std::to_string(product(plan.block)) +
+                    " threads, but a block of this kernel has at most " + std::to_string(plan.maxThreads) +
+                    " on this card: give it a smaller group size");
 }
 
 }  // namespace
@@ -53,8 +59,8 @@ ProgramPlan planProgram(const ProgramModule& module, uint32_t maxThreads) {
   plan.maxThreads = maxThreads;
   if (!hasThreads(plan.groupSize) || !hasThreads(plan.block)) broken(plan.who, "groups without threads");
   if (module.cuda.params.size() > kMaxProgramArguments)
-    throw Error(Code::Compile, plan.who + " has " + std::to_string(module.cuda.params.size()) + " parameters; on CUDA it may have " +
-                                   std::to_string(kMaxProgramArguments));
+    throw Error(Code::Compile, plan.who + " has " + std::to_string(module.cuda.params.size()) +
+                                   " parameters; on CUDA it may have " + std::to_string(kMaxProgramArguments));
   for (const CudaParam& param : module.cuda.params) {
     if (param.isBuffer && param.index >= plan.bindings) broken(plan.who, "a parameter without a binding");
     plan.arguments.push_back({param.isBuffer, param.isBuffer ? param.index : offsetOf(module, plan.who, param.index)});
@@ -72,8 +78,9 @@ LaunchShape shapeOf(const ProgramPlan& plan, Extent groups) {
       blocks = threads / plan.block[axis] + (threads % plan.block[axis] != 0);
     }
     if (blocks > kMaxGrid[axis])
-      throw Error(Code::InvalidArgument, plan.who + ": its threads make " + std::to_string(blocks) + " groups along " + "xyz"[axis] +
-                                             ", but on CUDA a launch has at most " + std::to_string(kMaxGrid[axis]) +
+      throw Error(Code::InvalidArgument, plan.who + ": its threads make " + std::to_string(blocks) + " groups along " +
+                                             "xyz"[axis] + ", but on CUDA a launch has at most " +
+                                             std::to_string(kMaxGrid[axis]) +
                                              " along it: give it fewer threads there, or larger groups");
     shape.grid[axis] = uint32_t(blocks);
   }

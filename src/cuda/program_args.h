@@ -1,4 +1,5 @@
-// From a kernel's module to what a launch of it passes: arithmetic without a CUDA header, so that it is tested where there is no card.
+// From a kernel's module to what a launch of it passes: arithmetic without a CUDA header, so that it is tested where
+// there is no card.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -22,33 +23,36 @@ constexpr Extent kMaxBlock = {1024, 1024, 64};
 struct ProgramPlan {
   struct Argument {
     bool isBuffer = true;
-    uint32_t at = 0;         // a binding, or where the 4 bytes of a value stand in the parameter block
+    uint32_t at = 0;  // a binding, or where the 4 bytes of a value stand in the parameter block
   };
-  std::string who;           // "kernel 'saxpy'", for messages
+  std::string who;  // "kernel 'saxpy'", for messages
   size_t bindings = 0;
   uint32_t paramBytes = 0;
-  Extent groupSize{1, 1, 1}; // what callers count groups of
-  Extent block{1, 1, 1};     // what the card runs groups of: other than groupSize where the CUDA source demands it
-  uint32_t maxThreads = 0;   // that a block of this kernel can have on this card
+  Extent groupSize{1, 1, 1};  // what callers count groups of
+  Extent block{1, 1, 1};      // what the card runs groups of: other than groupSize where the CUDA source demands it
+  uint32_t maxThreads = 0;    // that a block of this kernel can have on this card
   std::vector<Argument> arguments;
 };
 
-// `maxThreads` as the card says of the loaded code. Throws Internal for a module whose parts don't fit together, Compile for one with
-// too many parameters.
+// `maxThreads` as the card says of the loaded code. Throws Internal for a module whose parts don't fit together,
+// Compile for one with too many parameters.
 ProgramPlan planProgram(const ProgramModule& module, uint32_t maxThreads);
 
 struct LaunchShape {
   Extent grid, block;
 };
-// At least `groups` x groupSize threads; beyond that less than one block along each axis. Throws InvalidArgument, with the name of the
-// limit, for what no launch can have.
+// At least `groups` x groupSize threads; beyond that less than one block along each axis. Throws InvalidArgument, with
+// the name of the limit, for what no launch can have.
 LaunchShape shapeOf(const ProgramPlan& plan, Extent groups);
 
-// The arguments of one launch as cudaLaunchKernel takes them: pointers into this object, so it stays where it is until that returns.
+// The arguments of one launch as cudaLaunchKernel takes them: pointers into this object, so it stays where it is until
+// that returns.
 class ProgramArguments {
  public:
-  // An address for each binding, in the module's order, and the parameter block of plan.paramBytes, which need not be aligned.
-  ProgramArguments(const ProgramPlan& plan, std::span<std::byte* const> addresses, std::span<const std::byte> params) noexcept;
+  // An address for each binding, in the module's order, and the parameter block of plan.paramBytes, which need not be
+  // aligned.
+  ProgramArguments(const ProgramPlan& plan, std::span<std::byte* const> addresses,
+                   std::span<const std::byte> params) noexcept;
   ProgramArguments(const ProgramArguments&) = delete;
   ProgramArguments& operator=(const ProgramArguments&) = delete;
   void** pointers() noexcept { return pointers_.data(); }

@@ -22,7 +22,8 @@ constexpr uint32_t kMaxGridY = 65535;
 
 }  // namespace
 
-CudaBuffer::CudaBuffer(std::shared_ptr<DeviceState> state, size_t bytes) : Buffer(bytes, nullptr), state_(std::move(state)) {
+CudaBuffer::CudaBuffer(std::shared_ptr<DeviceState> state, size_t bytes)
+    : Buffer(bytes, nullptr), state_(std::move(state)) {
   state_->enter();
   void* memory = nullptr;
   const cudaError_t status = cudaMalloc(&memory, std::max<size_t>((bytes + 3) / 4 * 4, 4));
@@ -30,8 +31,9 @@ CudaBuffer::CudaBuffer(std::shared_ptr<DeviceState> state, size_t bytes) : Buffe
     cudaGetLastError();
     size_t freeBytes = 0, totalBytes = 0;
     if (cudaMemGetInfo(&freeBytes, &totalBytes) != cudaSuccess) cudaGetLastError();
-    throw Error(Code::OutOfMemory, "cuda:" + std::to_string(state_->ordinal) + " has no " + std::to_string(bytes) + " bytes left: " +
-                                       std::to_string(freeBytes) + " of " + std::to_string(totalBytes) + " are free");
+    throw Error(Code::OutOfMemory, "cuda:" + std::to_string(state_->ordinal) + " has no " + std::to_string(bytes) +
+                                       " bytes left: " + std::to_string(freeBytes) + " of " +
+                                       std::to_string(totalBytes) + " are free");
   }
   state_->check(status, "cudaMalloc");
   memory_ = static_cast<std::byte*>(memory);
@@ -52,10 +54,15 @@ Stream::~Stream() {
   if (!state_->lost() && cudaSetDevice(state_->ordinal) == cudaSuccess) cudaStreamDestroy(stream_);
 }
 
-CudaQueue::CudaQueue(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool, std::shared_ptr<Completer> completer,
-                     const DeviceTraits& traits)
-    : state_(std::move(state)), pool_(std::move(pool)), completer_(std::move(completer)), stream_(state_),
-      uploadStream_(state_), library_(state_, traits), lane_(completer_->addLane()) {}
+CudaQueue::CudaQueue(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool,
+                     std::shared_ptr<Completer> completer, const DeviceTraits& traits)
+    : state_(std::move(state)),
+      pool_(std::move(pool)),
+      completer_(std::move(completer)),
+      stream_(state_),
+      uploadStream_(state_),
+      library_(state_, traits),
+      lane_(completer_->addLane()) {}
 
 CudaQueue::~CudaQueue() {
   discard();
@@ -65,7 +72,8 @@ CudaQueue::~CudaQueue() {
 
 std::byte* CudaQueue::addressOf(const BufferView& view, uint64_t bytes) const {
   if (!view.buffer) refuse("a view without a buffer");
-  if (view.offset > view.buffer->size || bytes > view.buffer->size - view.offset) refuse("a view past the end of its buffer");
+  if (view.offset > view.buffer->size || bytes > view.buffer->size - view.offset)
+    refuse("a view past the end of its buffer");
   return static_cast<const CudaBuffer*>(view.buffer)->memory() + view.offset;
 }
 
@@ -133,7 +141,8 @@ std::byte* CudaQueue::stage(size_t wanted, size_t& bytes) {
     blockUsed_ = 0;
   }
   std::byte* memory = recorded_.blocks.back().memory + blockUsed_;
-  blockUsed_ = std::min((blockUsed_ + bytes + kStagingAlign - 1) / kStagingAlign * kStagingAlign, recorded_.blocks.back().bytes);
+  blockUsed_ =
+      std::min((blockUsed_ + bytes + kStagingAlign - 1) / kStagingAlign * kStagingAlign, recorded_.blocks.back().bytes);
   stagedBytes_ += bytes;
   return memory;
 }
@@ -188,7 +197,8 @@ void CudaQueue::download(std::span<std::byte> dst, BufferView src) {
   joinUploads();
   if (!recorded_.marks.computeEnd) recorded_.marks.computeEnd = mark(stream_);
   computeDirty_ = true;
-  if (state_->isPinned(dst)) return check(cudaMemcpyAsync(dst.data(), from, dst.size(), cudaMemcpyDeviceToHost, stream_), "a download");
+  if (state_->isPinned(dst))
+    return check(cudaMemcpyAsync(dst.data(), from, dst.size(), cudaMemcpyDeviceToHost, stream_), "a download");
   while (!dst.empty()) {
     size_t bytes = 0;
     std::byte* staging = stage(dst.size(), bytes);
@@ -221,14 +231,17 @@ void CudaQueue::fill(BufferView dst, uint32_t word) {
   launchKernel(cudaKernel_fill, "fill", params.words, {&to, 1}, &params);
 }
 
-void CudaQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) {
+void CudaQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+                       std::span<const std::byte> params) {
   static_assert(std::size(kKernelTable) == size_t(Kernel::kCount), "the table follows kernels.def");
   const char* name = kernelName(kernel);
   const CudaKernel* entry = kKernelTable[size_t(kernel)];
   if (!entry) refuse(std::string(name) + " is a kernel of the CPU only");
-  if (views.size() != entry->buffers || views.size() > kMaxBuffers || params.size() != entry->paramsBytes || params.size() > kMaxParams)
-    refuse(std::string(name) + " was given " + std::to_string(views.size()) + " buffers and " + std::to_string(params.size()) +
-           " bytes of params, not " + std::to_string(entry->buffers) + " and " + std::to_string(entry->paramsBytes));
+  if (views.size() != entry->buffers || views.size() > kMaxBuffers || params.size() != entry->paramsBytes ||
+      params.size() > kMaxParams)
+    refuse(std::string(name) + " was given " + std::to_string(views.size()) + " buffers and " +
+           std::to_string(params.size()) + " bytes of params, not " + std::to_string(entry->buffers) + " and " +
+           std::to_string(entry->paramsBytes));
   if (count == 0) return;
   state_->enter();
   std::byte* buffers[kMaxBuffers];
@@ -259,8 +272,8 @@ void CudaQueue::launch(const std::shared_ptr<const Program>& program, Extent gro
         plan.who.c_str());
 }
 
-void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,
-                             const void* params) {
+void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_t count,
+                             std::span<std::byte* const> buffers, const void* params) {
   const CudaVariant& variant = kernel.choose(params);
   const Grid grid = foldGrid(count / variant.unitsPerBlock + (count % variant.unitsPerBlock != 0), kMaxGridX);
   if (grid.y > kMaxGridY) throw Error(Code::Unsupported, std::string(name) + ": more blocks than a launch can have");
@@ -296,14 +309,16 @@ void CudaQueue::matmul(const Matmul& op) {
 }
 
 void CudaQueue::matmulTiled(const Matmul& op, const MatmulPointers& at) {
-  const MatmulTiledParams params{op.m, op.n, op.k, op.lda, op.ldb, op.ldOut, op.transposeA, op.transposeB,
-                                 op.batch, op.alpha, op.strideA, op.strideB, op.strideOut};
+  const MatmulTiledParams params{op.m,          op.n,     op.k,     op.lda,     op.ldb,     op.ldOut,    op.transposeA,
+                                 op.transposeB, op.batch, op.alpha, op.strideA, op.strideB, op.strideOut};
   std::byte* const buffers[] = {reinterpret_cast<std::byte*>(const_cast<float*>(at.a)),
-                                reinterpret_cast<std::byte*>(const_cast<float*>(at.b)), reinterpret_cast<std::byte*>(at.out)};
+                                reinterpret_cast<std::byte*>(const_cast<float*>(at.b)),
+                                reinterpret_cast<std::byte*>(at.out)};
   launchKernel(cudaKernel_matmul_tiled, "matmul_tiled", matmulTiles(params), buffers, &params);
 }
 
-// From here on the card never fails the caller: `done` hears of it, on the completion thread, after all earlier submissions.
+// From here on the card never fails the caller: `done` hears of it, on the completion thread, after all earlier
+// submissions.
 void CudaQueue::submit(Completion done) {
   try {
     state_->enter();
@@ -322,8 +337,8 @@ void CudaQueue::submit(Completion done) {
 }
 
 void CudaQueue::discard() noexcept {
-  const bool started = parted_ || uploadsToJoin_ || computeDirty_ || !recorded_.blocks.empty() || recorded_.marks.uploadBegin ||
-                       recorded_.marks.computeBegin || recorded_.marks.computeEnd;
+  const bool started = parted_ || uploadsToJoin_ || computeDirty_ || !recorded_.blocks.empty() ||
+                       recorded_.marks.uploadBegin || recorded_.marks.computeBegin || recorded_.marks.computeEnd;
   if (!started) return;
   drain();
   if (parted_) {  // their copies go to memory that the caller may now take back

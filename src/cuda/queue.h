@@ -1,4 +1,5 @@
-// A lane of work on one card: a stream for everything, and a second one that lets large uploads overtake earlier submissions.
+// A lane of work on one card: a stream for everything, and a second one that lets large uploads overtake earlier
+// submissions.
 #pragma once
 #include <memory>
 #include <vector>
@@ -35,9 +36,9 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
-// Host memory is only touched by the CPU: the card reads and writes staging memory, so a card that hangs can't reach into
-// memory that its owner has taken back. Memory that was pinned (Device::pin) is the exception: whoever pins it keeps it until the
-// card has answered or the process has ended.
+// Host memory is only touched by the CPU: the card reads and writes staging memory, so a card that hangs can't reach
+// into memory that its owner has taken back. Memory that was pinned (Device::pin) is the exception: whoever pins it
+// keeps it until the card has answered or the process has ended.
 class CudaQueue : public Queue {
  public:
   CudaQueue(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool, std::shared_ptr<Completer> completer,
@@ -48,8 +49,10 @@ class CudaQueue : public Queue {
   void download(std::span<std::byte> dst, BufferView src) override;
   void copy(BufferView dst, BufferView src) override;
   void fill(BufferView dst, uint32_t word) override;
-  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override;
-  // A kernel gets the addresses of its views, which are multiples of 16 bytes (DeviceInfo::viewAlignment) and mostly of 256, and its values.
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+              std::span<const std::byte> params) override;
+  // A kernel gets the addresses of its views, which are multiples of 16 bytes (DeviceInfo::viewAlignment) and mostly of
+  // 256, and its values.
   void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
               std::span<const std::byte> params) override;
   void matmul(const Matmul& op) override;
@@ -65,7 +68,8 @@ class CudaQueue : public Queue {
   void beginCompute();
   std::byte* stage(size_t wanted, size_t& bytes);
   void submitPart();
-  void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers, const void* params);
+  void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,
+                    const void* params);
   void matmulTiled(const Matmul& op, const MatmulPointers& at);
   void drain() noexcept;
   void dropRecorded() noexcept;

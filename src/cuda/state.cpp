@@ -26,18 +26,15 @@ bool isSticky(cudaError_t status) noexcept {
     case cudaErrorMpsServerNotReady:
     case cudaErrorMpsClientTerminated:
     case cudaErrorCudartUnloading:
-    case cudaErrorUnknown:
-      return true;
-    default:
-      return false;
+    case cudaErrorUnknown: return true;
+    default: return false;
   }
 }
 
 static Code codeOf(cudaError_t status) noexcept {
   if (isSticky(status)) return Code::DeviceLost;
   switch (status) {
-    case cudaErrorMemoryAllocation:
-      return Code::OutOfMemory;
+    case cudaErrorMemoryAllocation: return Code::OutOfMemory;
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorInvalidDeviceFunction:
     case cudaErrorUnsupportedPtxVersion:
@@ -47,10 +44,8 @@ static Code codeOf(cudaError_t status) noexcept {
     case cudaErrorNoDevice:
     case cudaErrorDevicesUnavailable:
     case cudaErrorSystemDriverMismatch:
-    case cudaErrorCompatNotSupportedOnDevice:
-      return Code::Unsupported;
-    default:
-      return Code::Internal;
+    case cudaErrorCompatNotSupportedOnDevice: return Code::Unsupported;
+    default: return Code::Internal;
   }
 }
 

@@ -14,7 +14,8 @@ struct ArenaUse {
   uint64_t usedBytes = 0, reservedBytes = 0, maxUsedBytes = 0, limitBytes = 0;
 };
 
-// Thread-safe. Blocks are aligned to 256 bytes; freed neighbours merge; a request over half a slab gets a slab of its own.
+// Thread-safe. Blocks are aligned to 256 bytes; freed neighbours merge; a request over half a slab gets a slab of its
+// own.
 class Arena {
  public:
   Arena(std::shared_ptr<Device> device, uint64_t limitBytes);

@@ -1,4 +1,5 @@
-// The pool keeps unused blocks by capacity, oldest first, up to a bound, and gives back what nobody asked for in a while.
+// The pool keeps unused blocks by capacity, oldest first, up to a bound, and gives back what nobody asked for in a
+// while.
 #include "memory/host_pool.h"
 
 #include <sys/mman.h>
@@ -31,7 +32,8 @@ size_t capacityFor(size_t bytes) {
 std::byte* mapFresh(size_t capacity) {
   size_t extra = capacity >= kHugePage ? kHugePage : 0;
   void* mapped = mmap(nullptr, capacity + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) throw Error(Code::OutOfMemory, "the system has no " + std::to_string(capacity) + " bytes for an output");
+  if (mapped == MAP_FAILED)
+    throw Error(Code::OutOfMemory, "the system has no " + std::to_string(capacity) + " bytes for an output");
   auto* base = static_cast<std::byte*>(mapped);
   if (!extra) return base;
   auto* aligned = reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(base) + kHugePage - 1) & ~(kHugePage - 1));
@@ -51,7 +53,7 @@ struct HostPool::State {
     Clock::time_point since;
   };
   std::mutex mutex;
-  std::list<Unused> unused;                                     // oldest first
+  std::list<Unused> unused;  // oldest first
   std::multimap<size_t, std::list<Unused>::iterator> bySize;
   size_t unusedBytes = 0, usedBytes = 0;
 
@@ -116,7 +118,8 @@ void HostPool::release(std::byte* data, size_t capacity) noexcept {
   s.unused.push_back({data, capacity, now});
   s.bySize.emplace(capacity, std::prev(s.unused.end()));
   s.unusedBytes += capacity;
-  while (!s.unused.empty() && (s.unusedBytes > kMaxUnusedBytes || now - s.unused.front().since > kMaxIdle)) s.drop(s.unused.begin());
+  while (!s.unused.empty() && (s.unusedBytes > kMaxUnusedBytes || now - s.unused.front().since > kMaxIdle))
+    s.drop(s.unused.begin());
 }
 
 void HostPool::trim() {

@@ -6,8 +6,8 @@
 
 namespace switchyard {
 
-// A block of host memory, returned to the pool when the last reference goes. 2 MB and more is aligned for huge pages, less to 4 KB;
-// under kPooledBytes it is plain memory, 64-byte aligned.
+// A block of host memory, returned to the pool when the last reference goes. 2 MB and more is aligned for huge pages,
+// less to 4 KB; under kPooledBytes it is plain memory, 64-byte aligned.
 struct HostBlock {
   std::byte* data = nullptr;
   size_t size = 0;      // as asked

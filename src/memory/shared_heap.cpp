@@ -1,12 +1,14 @@
-// The allocator over this process's regions: what was freed last first, then the best fit, then memory never touched, then a new region.
-//
-// A first touch of a fresh memfd, 16 MB at a time, 2 cores of a Xeon VM, Linux 6.18, shmem_enabled=never, of three runs:
+// The allocator over this process's regions: what was freed last first, then the best fit, then memory never touched,
+// then a new region.
+// A first touch of a fresh memfd, 16 MB at a time, 2 cores of a Xeon VM, Linux 6.18, shmem_enabled=never, of three
+//runs:
 //   touch                            12.2-13.6 ms   and SIGBUS where the system has no page
 //   MADV_HUGEPAGE + populate          9.9-12.1 ms   no difference to populate: no huge pages for shared memory here
 //   fallocate, touch                 10.7-11.6 ms   (3.3 ms of it fallocate)
 //   fallocate 2 MB at a time, touch  11.2-13.7 ms
 //   MADV_POPULATE_WRITE, touch        9.5-10.9 ms
-//   fallocate + populate, touch       8.4-12.1 ms, mostly the fastest; used here: fallocate says when memory is out, populating is optional
+//   fallocate + populate, touch 8.4-12.1 ms, mostly the fastest; used here: fallocate says when memory is out,
+//     populating is optional
 // against 0.4-0.8 ms when touched again.
 #include "memory/shared_heap.h"
 
@@ -35,7 +37,7 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t kFirstRegion = 16 << 20, kRegion = 64 << 20, kRegionStep = 2 << 20;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 46;
 constexpr uint64_t kAhead = 256 << 10;          // memory is made present in steps of this for small blocks
-constexpr size_t kMostLarge = 16;               // freed large blocks kept as they are
+constexpr size_t kMaxLarge = 16;               // freed large blocks kept as they are
 constexpr uint64_t kMaxClassBytes = 8 << 20;    // what a class keeps before its older half may merge
 constexpr uint64_t kMaxSpareBytes = 256 << 20;  // regions without a block, beyond one
 constexpr auto kMaxSpareAge = std::chrono::seconds(10);
@@ -177,7 +179,7 @@ struct SharedHeap::State {
     used -= capacity;
     --blocks;
     auto& list = capacity <= kLarge ? cached[classOf(capacity)] : cachedLarge;
-    size_t most = capacity <= kLarge ? std::max<size_t>(kMaxClassBytes / capacity, kMostLarge) : kMostLarge;
+    size_t most = capacity <= kLarge ? std::max<size_t>(kMaxClassBytes / capacity, kMaxLarge) : kMaxLarge;
     if (list.size() >= most) {
       auto half = list.begin() + ptrdiff_t(list.size() / 2);
       std::for_each(list.begin(), half, [&](const Piece& piece) { merge(piece); });
@@ -333,7 +335,8 @@ struct SharedHeap::State {
 
   Hold& openAnew(const std::shared_ptr<Region>& region, Space* own, uint32_t index, uint64_t generation) {
     // Memory that nobody holds any more may not have been taken back yet: it is gone all the same.
-    if (index >= region->usedDescriptors() || !region->held(index) || !region->addHolder(index, generation, member)) gone();
+    if (index >= region->usedDescriptors() || !region->held(index) || !region->addHolder(index, generation, member))
+      gone();
     Descriptor& d = region->descriptor(index);
     Hold hold{region, index, generation, d.offset, d.bytes, 1, nullptr, 0};
     try {
@@ -344,7 +347,8 @@ struct SharedHeap::State {
       throw;
     }
     if (own) {  // it lingered for others: ours again
-      auto entry = std::find_if(own->lingering.begin(), own->lingering.end(), [&](auto& l) { return l.descriptor == index; });
+      auto entry =
+          std::find_if(own->lingering.begin(), own->lingering.end(), [&](auto& l) { return l.descriptor == index; });
       if (entry != own->lingering.end()) {
         hold = {region, index, generation, entry->offset, hold.bytes, 1, own, entry->capacity};
         forgetLingering(*own, size_t(entry - own->lingering.begin()));
@@ -372,13 +376,19 @@ struct SharedHeap::State {
 };
 
 SharedBlock::SharedBlock(const Made& made)
-    : region(made.region), offset(made.offset), bytes(made.bytes), descriptor(made.descriptor), generation(made.generation),
-      owner_(made.owner), capacity_(made.capacity) {}
+    : region(made.region),
+      offset(made.offset),
+      bytes(made.bytes),
+      descriptor(made.descriptor),
+      generation(made.generation),
+      owner_(made.owner),
+      capacity_(made.capacity) {}
 
 SharedBlock::~SharedBlock() { SharedHeap::shared().release(*this); }
 
 bool SharedBlock::sealed() const {
-  return descriptor == kNoDescriptor ? sealed_.load() : (region->descriptor(descriptor).flags.load() & Descriptor::kSealed) != 0;
+  return descriptor == kNoDescriptor ? sealed_.load()
+                                     : (region->descriptor(descriptor).flags.load() & Descriptor::kSealed) != 0;
 }
 
 void SharedBlock::seal() {
@@ -398,9 +408,9 @@ SharedHeap::SharedHeap() : state_(*new State) {}
 std::shared_ptr<SharedBlock> SharedHeap::allocate(size_t bytes) { return make(bytes, false); }
 std::shared_ptr<SharedBlock> SharedHeap::allocateShared(size_t bytes) { return make(bytes, true); }
 
-
 std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable) {
-  uint64_t capacity = bytes > kMaxBytes ? kMaxBytes : capacityFor(bytes);  // rounding the largest numbers would wrap around
+  // rounding the largest numbers would wrap around
+  uint64_t capacity = bytes > kMaxBytes ? kMaxBytes : capacityFor(bytes);
   std::unique_lock lock(state_.mutex);
   state_.sweepOne();
   Piece piece;
@@ -427,7 +437,8 @@ std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable) {
   }
   Hold& hold = state_.describe(piece, bytes);
   lock.unlock();
-  return std::make_shared<SharedBlock>(SharedBlock::Made{hold.region, hold.offset, bytes, hold.descriptor, hold.generation, &hold, 0});
+  return std::make_shared<SharedBlock>(
+      SharedBlock::Made{hold.region, hold.offset, bytes, hold.descriptor, hold.generation, &hold, 0});
 }
 
 // Adds a region with room for `capacity`, unless another thread added one since `seen`.
@@ -440,7 +451,8 @@ void SharedHeap::grow(uint64_t bytes, uint64_t capacity, uint64_t seen) {
     if (state_.grown != seen) return;
     room = state_.spaces.empty() ? kFirstRegion : kRegion;
     if (capacity > room) room = roundedUp(capacity, kRegionStep);
-    if (state_.regionBytes + room > state_.limit) {  // what is empty goes first, and the new one gets no larger than it must
+    // what is empty goes first, and the new one gets no larger than it must
+    if (state_.regionBytes + room > state_.limit) {
       state_.giveUpAllSpare(dropped);
       room = std::max(capacity, std::min(room, state_.limit - std::min(state_.limit, state_.regionBytes)));
     }
@@ -448,9 +460,10 @@ void SharedHeap::grow(uint64_t bytes, uint64_t capacity, uint64_t seen) {
   }
   giveUp(dropped);
   if (used + room > state_.limit)
-    throw Error(Code::OutOfMemory, std::to_string(bytes) + " more bytes of shared memory were asked for, but " + std::to_string(used) +
-                                       " of the limit of " + std::to_string(state_.limit) +
-                                       " (three quarters of the machine's memory) are taken: release tensors, or use smaller ones");
+    throw Error(Code::OutOfMemory,
+                std::to_string(bytes) + " more bytes of shared memory were asked for, but " + std::to_string(used) +
+                    " of the limit of " + std::to_string(state_.limit) +
+                    " (three quarters of the machine's memory) are taken: release tensors, or use smaller ones");
   auto region = Region::create(room);
   RegionTable::shared().add(region);
   try {
@@ -465,12 +478,14 @@ void SharedHeap::grow(uint64_t bytes, uint64_t capacity, uint64_t seen) {
   ++state_.grown;
 }
 
-std::shared_ptr<SharedBlock> SharedHeap::open(const std::shared_ptr<Region>& region, uint32_t descriptor, uint64_t generation) {
+std::shared_ptr<SharedBlock> SharedHeap::open(const std::shared_ptr<Region>& region, uint32_t descriptor,
+                                              uint64_t generation) {
   if (!region) State::gone();
   std::unique_lock lock(state_.mutex);
   Hold& hold = state_.open(region, descriptor, generation);
   lock.unlock();
-  return std::make_shared<SharedBlock>(SharedBlock::Made{hold.region, hold.offset, hold.bytes, descriptor, generation, &hold, 0});
+  return std::make_shared<SharedBlock>(
+      SharedBlock::Made{hold.region, hold.offset, hold.bytes, descriptor, generation, &hold, 0});
 }
 
 void SharedHeap::release(SharedBlock& block) noexcept {
@@ -496,7 +511,8 @@ void SharedHeap::giveUp(std::vector<std::shared_ptr<Region>>& dropped) noexcept 
 }
 
 void SharedHeap::setMember(uint32_t slot) {
-  if (slot >= kMaxMembers) throw Error(Code::InvalidArgument, "a member's slot is below " + std::to_string(kMaxMembers));
+  if (slot >= kMaxMembers)
+    throw Error(Code::InvalidArgument, "a member's slot is below " + std::to_string(kMaxMembers));
   std::lock_guard lock(state_.mutex);
   uint32_t before = std::exchange(state_.member, slot);
   if (before == slot) return;

@@ -1,4 +1,5 @@
-// The heap's private records: size classes, free ranges of a region, what is where, who holds what. For shared_heap.cpp only.
+// The heap's private records: size classes, free ranges of a region, what is where, who holds what. For shared_heap.cpp
+// only.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -125,7 +126,9 @@ struct HoldKey {
   bool operator==(const HoldKey&) const = default;
 };
 struct HoldHash {
-  size_t operator()(const HoldKey& key) const { return (reinterpret_cast<uintptr_t>(key.region) ^ key.descriptor) * 0x9e3779b97f4a7c15; }
+  size_t operator()(const HoldKey& key) const {
+    return (reinterpret_cast<uintptr_t>(key.region) ^ key.descriptor) * 0x9e3779b97f4a7c15;
+  }
 };
 
 }  // namespace switchyard::shared_heap

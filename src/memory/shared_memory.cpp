@@ -22,13 +22,14 @@ namespace {
 constexpr size_t kRememberedDrops = 1024;
 constexpr uint64_t kMagic = 0x6472617968637773;  // "swchyard"
 constexpr uint32_t kVersion = 1;
-constexpr uint64_t kPage = 4096;                 // of the layout, whatever the machine's pages are
+constexpr uint64_t kPage = 4096;  // of the layout, whatever the machine's pages are
 constexpr uint64_t kTableOffset = kPage;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 46;
 constexpr uint32_t kMinDescriptors = 64, kMaxDescriptors = 16384;
 constexpr uint64_t kBytesPerDescriptor = 16 << 10;  // 4096 for a region of 64 MB
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-constexpr auto kMostClosing = std::chrono::milliseconds(20);  // an owner takes 100 ns: after this it was killed in between
+// an owner takes 100 ns: after this it was killed in between
+constexpr auto kMaxClosing = std::chrono::milliseconds(20);
 static_assert(sizeof(RegionHeader) <= kTableOffset);
 
 // Closes on the way out unless released.
@@ -44,7 +45,9 @@ struct Fd {
 };
 
 uint64_t roundedUp(uint64_t bytes, uint64_t step) { return (bytes + step - 1) / step * step; }
-uint64_t firstBlockFor(uint32_t descriptors) { return roundedUp(kTableOffset + uint64_t{descriptors} * sizeof(Descriptor), kPage); }
+uint64_t firstBlockFor(uint32_t descriptors) {
+  return roundedUp(kTableOffset + uint64_t{descriptors} * sizeof(Descriptor), kPage);
+}
 
 uint64_t randomId() {
   uint64_t id = 0;
@@ -53,10 +56,13 @@ uint64_t randomId() {
   return id;
 }
 
-[[noreturn]] void noRegion(const char* why) { throw Error(Code::InvalidArgument, std::string("not a region of shared memory: ") + why); }
+[[noreturn]] void noRegion(const char* why) {
+  throw Error(Code::InvalidArgument, std::string("not a region of shared memory: ") + why);
+}
 
 [[noreturn]] void noMemory(uint64_t bytes, int error) {
-  throw Error(Code::OutOfMemory, "the system has no " + std::to_string(bytes) + " bytes of shared memory: " + std::strerror(error));
+  throw Error(Code::OutOfMemory,
+              "the system has no " + std::to_string(bytes) + " bytes of shared memory: " + std::strerror(error));
 }
 
 std::byte* map(int fd, uint64_t bytes) {
@@ -65,7 +71,8 @@ std::byte* map(int fd, uint64_t bytes) {
 }
 
 void checkSlot(uint32_t slot) {
-  if (slot >= kMaxMembers) throw Error(Code::InvalidArgument, "a member's slot is below " + std::to_string(kMaxMembers));
+  if (slot >= kMaxMembers)
+    throw Error(Code::InvalidArgument, "a member's slot is below " + std::to_string(kMaxMembers));
 }
 
 std::atomic<uint64_t>& wordOf(Descriptor& descriptor, uint32_t slot) { return descriptor.holders[slot / 64]; }
@@ -87,13 +94,15 @@ std::shared_ptr<Region> Region::create(size_t bytes) {
   uint64_t firstBlock = firstBlockFor(descriptors), total = roundedUp(firstBlock + bytes, kPage);
   Fd fd(memfd_create("switchyard", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (fd.value < 0 || ftruncate(fd.value, off_t(total)) || fcntl(fd.value, F_ADD_SEALS, kSeals)) noMemory(total, errno);
-  // The table exists before anyone reads it: touching a page that the system can't provide would end the process (SIGBUS).
+  // The table exists before anyone reads it: touching a page that the system can't provide would end the process
+  // (SIGBUS).
   int error;
   while ((error = posix_fallocate(fd.value, 0, off_t(firstBlock))) == EINTR) {}
   if (error) noMemory(total, error);
   std::byte* data = map(fd.value, total);
   if (!data) noMemory(total, errno);
-  auto* header = new (data) RegionHeader{kMagic, kVersion, descriptors, randomId(), total, 0};  // the table is zeros: no block
+  // the table is zeros: no block
+  auto* header = new (data) RegionHeader{kMagic, kVersion, descriptors, randomId(), total, 0};
   return std::shared_ptr<Region>(new Region(fd.release(), data, total, header->id, descriptors, firstBlock));
 }
 
@@ -126,7 +135,9 @@ std::byte* Region::at(uint64_t offset, uint64_t bytes) const {
   return data_ + offset;
 }
 
-Descriptor& Region::descriptor(uint32_t index) const { return reinterpret_cast<Descriptor*>(data_ + kTableOffset)[index]; }
+Descriptor& Region::descriptor(uint32_t index) const {
+  return reinterpret_cast<Descriptor*>(data_ + kTableOffset)[index];
+}
 
 uint32_t Region::usedDescriptors() const { return std::min(header().usedDescriptors.load(), descriptors_); }
 
@@ -137,9 +148,13 @@ bool Region::held(uint32_t index) const {
   return false;
 }
 
-void Region::setHolder(uint32_t index, uint32_t slot) noexcept { wordOf(descriptor(index), slot).fetch_or(bitOf(slot)); }
+void Region::setHolder(uint32_t index, uint32_t slot) noexcept {
+  wordOf(descriptor(index), slot).fetch_or(bitOf(slot));
+}
 
-void Region::removeHolder(uint32_t index, uint32_t slot) noexcept { wordOf(descriptor(index), slot).fetch_and(~bitOf(slot)); }
+void Region::removeHolder(uint32_t index, uint32_t slot) noexcept {
+  wordOf(descriptor(index), slot).fetch_and(~bitOf(slot));
+}
 
 void Region::clearMember(uint32_t slot) {
   checkSlot(slot);
@@ -163,7 +178,7 @@ bool Region::addHolder(uint32_t index, uint64_t generation, uint32_t slot) {
   uint64_t before = wordOf(d, slot).fetch_or(bitOf(slot));
   uint64_t now = d.generation.load();
   if (now == (generation | Descriptor::kClosing)) {
-    auto end = std::chrono::steady_clock::now() + kMostClosing;
+    auto end = std::chrono::steady_clock::now() + kMaxClosing;
     while ((now = d.generation.load()) == (generation | Descriptor::kClosing) && std::chrono::steady_clock::now() < end)
       std::this_thread::yield();
   }
@@ -190,7 +205,8 @@ void RegionTable::add(std::shared_ptr<Region> region) {
   std::lock_guard lock(mutex_);
   if (findLocked(region->id) != regions_.end()) return;
   std::erase(dropped_, region->id);
-  auto place = std::find_if(regions_.begin(), regions_.end(), [&](const auto& other) { return other->data() > region->data(); });
+  auto place =
+      std::find_if(regions_.begin(), regions_.end(), [&](const auto& other) { return other->data() > region->data(); });
   regions_.insert(place, std::move(region));
   boundLocked();
   added_.notify_all();
@@ -224,9 +240,11 @@ void RegionTable::drop(uint64_t id) {
 
 RegionTable::Place RegionTable::locate(const std::byte* memory) const {
   auto address = reinterpret_cast<uintptr_t>(memory);
-  if (address < lowest_.load(std::memory_order_relaxed) || address >= highest_.load(std::memory_order_relaxed)) return {};
+  if (address < lowest_.load(std::memory_order_relaxed) || address >= highest_.load(std::memory_order_relaxed))
+    return {};
   std::shared_lock lock(mutex_);
-  auto after = std::upper_bound(regions_.begin(), regions_.end(), memory, [](auto* m, const auto& region) { return m < region->data(); });
+  auto after = std::upper_bound(regions_.begin(), regions_.end(), memory,
+                                [](auto* m, const auto& region) { return m < region->data(); });
   if (after == regions_.begin()) return {};
   const auto& region = *std::prev(after);
   auto offset = uint64_t(memory - region->data());

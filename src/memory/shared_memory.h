@@ -14,7 +14,7 @@
 
 namespace switchyard {
 
-constexpr uint32_t kMaxMembers = 256;         // processes of one cluster; a member slot is below it
+constexpr uint32_t kMaxMembers = 256;  // processes of one cluster; a member slot is below it
 constexpr uint32_t kNoDescriptor = ~uint32_t{0};
 
 // What a region looks like to every process: one header page, a table of descriptors, then the blocks.
@@ -30,19 +30,19 @@ constexpr uint32_t kNoDescriptor = ~uint32_t{0};
 //   b. read all holder bits                              else clear the bit, unless it was set before step 2: gone
 //   c. any set: generation = G, try again later
 //      none:    generation = 0, the memory is free
-//
-// An opener that reads G in step 4 set its bit before any later (a), so that (b) sees it: memory somebody holds is never freed. An
-// opener whose bit came after (b) had read its word waits in step 3 for (c) and reads 0 in step 4. G is never used again in the region,
-// so a descriptor's next block is never mistaken for the one asked for. While anyone holds the block, step 4 ends with success: (c)
-// restores G, and step 3 only ends early (as "gone") when the owner was killed between (a) and (c).
-// A process killed while it holds, or between 2 and 4, leaves its bit behind: clearMember takes it away. A killed owner leaves its
-// regions as they are; nothing is ever allocated in them again, and whoever maps them keeps them.
-// A peer can write anything here at any time. It can spoil contents, but nobody else's process: the owner frees by its private records,
-// never what it holds itself, and what an opener reads is checked against the mapping.
+// An opener that reads G in step 4 set its bit before any later (a), so that (b) sees it: memory somebody holds is
+//never freed. An opener whose bit came after (b) had read its word waits in step 3 for (c) and reads 0 in step 4. G is
+//never used again in the region, so a descriptor's next block is never mistaken for the one asked for. While anyone
+//holds the block, step 4 ends with success: (c) restores G, and step 3 only ends early (as "gone") when the owner was
+//killed between (a) and (c). A process killed while it holds, or between 2 and 4, leaves its bit behind: clearMember
+//takes it away. A killed owner leaves its regions as they are; nothing is ever allocated in them again, and whoever
+//maps them keeps them. A peer can write anything here at any time. It can spoil contents, but nobody else's process:
+//the owner frees by its private records, never what it holds itself, and what an opener reads is checked against the
+//mapping.
 struct RegionHeader {
   uint64_t magic;
   uint32_t version;
-  uint32_t descriptors;                   // entries of the table
+  uint32_t descriptors;  // entries of the table
   uint64_t id;
   uint64_t bytes;                         // the whole memfd
   std::atomic<uint32_t> usedDescriptors;  // entries from here on were never used
@@ -55,17 +55,20 @@ struct alignas(64) Descriptor {
   std::atomic<uint64_t> holders[kMaxMembers / 64];
   std::atomic<uint32_t> flags;
 };
-static_assert(sizeof(Descriptor) == 64 && std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free);
+static_assert(sizeof(Descriptor) == 64 && std::atomic<uint64_t>::is_always_lock_free &&
+              std::atomic<uint32_t>::is_always_lock_free);
 
-// One mapped memfd, with the seals that keep its size. Thread-safe. The mapping and the descriptor go with the last reference.
+// One mapped memfd, with the seals that keep its size. Thread-safe. The mapping and the descriptor go with the last
+// reference.
 class Region {
  public:
   static constexpr uint64_t kMaxId = (uint64_t{1} << 53) - 1;
 
-  // A fresh one with at least `bytes` for blocks beyond header and table; they take no memory until used. Throws OutOfMemory.
+  // A fresh one with at least `bytes` for blocks beyond header and table; they take no memory until used. Throws
+  // OutOfMemory.
   static std::shared_ptr<Region> create(size_t bytes);
-  // One that another process made. Takes ownership of fd, and closes it on failure, too. Throws InvalidArgument for anything else
-  // than a region, OutOfMemory where it can't be mapped.
+  // One that another process made. Takes ownership of fd, and closes it on failure, too. Throws InvalidArgument for
+  // anything else than a region, OutOfMemory where it can't be mapped.
   static std::shared_ptr<Region> adopt(int fd);
   ~Region();
   Region(const Region&) = delete;
@@ -75,15 +78,16 @@ class Region {
   std::byte* data() const { return data_; }
   size_t size() const { return size_; }
   int fd() const { return fd_; }
-  uint64_t firstBlock() const { return firstBlock_; }                  // where blocks begin: behind header and table
-  std::byte* at(uint64_t offset, uint64_t bytes) const;                // throws InvalidArgument outside of the blocks' part
+  uint64_t firstBlock() const { return firstBlock_; }  // where blocks begin: behind header and table
+  // throws InvalidArgument outside of the blocks' part
+  std::byte* at(uint64_t offset, uint64_t bytes) const;
 
-  // For the coordinator. A slot is used for the next process only after clearMember for the last one; throws InvalidArgument from
-  // kMaxMembers on.
+  // For the coordinator. A slot is used for the next process only after clearMember for the last one; throws
+  // InvalidArgument from kMaxMembers on.
   void clearMember(uint32_t slot);  // takes a dead process out of every block's holders
   bool hasHolders() const;          // whether anyone holds a shareable block of it
-  // Lets a member hold a block that it is going to open; false when the block is gone. Holds of one member don't add up: it opens the
-  // block before it lets go of one it may have open already.
+  // Lets a member hold a block that it is going to open; false when the block is gone. Holds of one member don't add
+  // up: it opens the block before it lets go of one it may have open already.
   bool addHolder(uint32_t descriptor, uint64_t generation, uint32_t slot);
 
  private:
@@ -110,8 +114,9 @@ class RegionTable {
  public:
   static RegionTable& shared();  // never destroyed
 
-  void add(std::shared_ptr<Region> region);                                         // nothing happens when its id is known already
-  std::shared_ptr<Region> find(uint64_t id) const;                                  // null when unknown
+  // nothing happens when its id is known already
+  void add(std::shared_ptr<Region> region);
+  std::shared_ptr<Region> find(uint64_t id) const;  // null when unknown
   // For one on its way; null when it didn't come, and at once for one that was dropped lately.
   std::shared_ptr<Region> wait(uint64_t id, std::chrono::milliseconds most) const;
   void drop(uint64_t id);
@@ -119,7 +124,8 @@ class RegionTable {
     std::shared_ptr<Region> region;  // null: in none
     uint64_t offset = 0;
   };
-  Place locate(const std::byte* memory) const;  // the region in which this address lies; some 10 ns where it lies in none
+  // the region in which this address lies; some 10 ns where it lies in none
+  Place locate(const std::byte* memory) const;
   std::vector<std::shared_ptr<Region>> all() const;
 
  private:
@@ -163,24 +169,28 @@ class SharedBlock {
   std::atomic<bool> sealed_{false};  // of a block without a descriptor
 };
 
-// This process's allocator over the regions it made. Thread-safe. The bookkeeping is private memory, out of the reach of peers. What
-// was freed last is handed out first, since the first touch of fresh memory costs more than most kernels. Contents are undefined.
+// This process's allocator over the regions it made. Thread-safe. The bookkeeping is private memory, out of the reach
+// of peers. What was freed last is handed out first, since the first touch of fresh memory costs more than most
+// kernels. Contents are undefined.
 class SharedHeap {
  public:
   static SharedHeap& shared();  // never destroyed
 
-  // For this process's own jobs; others can't open it. 64-byte aligned. Both throw OutOfMemory that names the size and the limit.
+  // For this process's own jobs; others can't open it. 64-byte aligned. Both throw OutOfMemory that names the size and
+  // the limit.
   std::shared_ptr<SharedBlock> allocate(size_t bytes);
   // With a descriptor: others may open it. Its memory is free again when the last holder in any process let go.
   std::shared_ptr<SharedBlock> allocateShared(size_t bytes);
-  // A shareable block of another process, or of this one: becomes one more holder. Throws Closed when the region or the block is gone.
+  // A shareable block of another process, or of this one: becomes one more holder. Throws Closed when the region or the
+  // block is gone.
   std::shared_ptr<SharedBlock> open(const std::shared_ptr<Region>& region, uint32_t descriptor, uint64_t generation);
 
   // Which member this process is; kMaxMembers-1 until called. Marks what it holds already anew.
   void setMember(uint32_t slot);
 
-  // Set before first use. Called on the thread whose call causes it, before that call returns: onCreated before any block of the region
-  // exists (it must not allocate, and what it throws fails the allocation), onDropped after the last is gone (it must not throw).
+  // Set before first use. Called on the thread whose call causes it, before that call returns: onCreated before any
+  // block of the region exists (it must not allocate, and what it throws fails the allocation), onDropped after the
+  // last is gone (it must not throw).
   std::function<void(const std::shared_ptr<Region>&)> onCreated, onDropped;
 
   void trim();  // gives up every entirely unused region, and takes back what others let go of

@@ -55,7 +55,9 @@ class Writer {
   std::vector<uint8_t> out_;
 };
 
-[[noreturn]] void damaged(const std::string& how) { throw Error(Code::Internal, "the bytes of a program are damaged: " + how); }
+[[noreturn]] void damaged(const std::string& how) {
+  throw Error(Code::Internal, "the bytes of a program are damaged: " + how);
+}
 
 class Reader {
  public:
@@ -116,14 +118,18 @@ class Reader {
 void write(Writer& out, const ProgramParam& param) {
   out.text(param.name);
   out.u8(static_cast<uint8_t>(param.scalar));
-  for (const uint32_t value : {param.rows, param.columns, param.elements, param.offset, param.arrayStride, param.matrixStride}) out.u32(value);
+  for (const uint32_t value :
+       {param.rows, param.columns, param.elements, param.offset, param.arrayStride, param.matrixStride})
+    out.u32(value);
 }
 
 ProgramParam readParam(Reader& in) {
   ProgramParam param;
   param.name = in.text();
   param.scalar = in.choice<ProgramParam::Scalar>(static_cast<uint8_t>(ProgramParam::Scalar::Bool));
-  for (uint32_t* value : {&param.rows, &param.columns, &param.elements, &param.offset, &param.arrayStride, &param.matrixStride}) *value = in.u32();
+  for (uint32_t* value :
+       {&param.rows, &param.columns, &param.elements, &param.offset, &param.arrayStride, &param.matrixStride})
+    *value = in.u32();
   return param;
 }
 
@@ -166,7 +172,8 @@ ProgramAttribute readAttribute(Reader& in) {
 // The flags of ProgramNeeds in one order for both directions.
 template <class Needs>
 auto flagsOf(Needs& needs) {
-  return std::array{&needs.float16, &needs.int8, &needs.int16, &needs.storage8, &needs.storage16, &needs.uniform8, &needs.uniform16};
+  return std::array{&needs.float16,   &needs.int8,     &needs.int16,    &needs.storage8,
+                    &needs.storage16, &needs.uniform8, &needs.uniform16};
 }
 
 void write(Writer& out, const ProgramInfo& info) {
@@ -240,7 +247,8 @@ CudaCode readCuda(Reader& in) {
 // What readers index by must be there, even in bytes whose checksum is right.
 void checkIndices(const ProgramModule& module) {
   for (const CudaParam& param : module.cuda.params) {
-    const size_t count = param.isBuffer ? module.info.bindings.size() : std::min(module.info.params.size(), module.cuda.values.size());
+    const size_t count =
+        param.isBuffer ? module.info.bindings.size() : std::min(module.info.params.size(), module.cuda.values.size());
     if (param.index >= count) damaged("a parameter of its CUDA kernel is not described");
   }
   if (module.forCuda() && (module.cuda.ptx.empty() || module.cuda.ptx.back() != 0)) damaged("its PTX has no end");

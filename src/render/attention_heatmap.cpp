@@ -17,14 +17,24 @@ SWITCHYARD_SCENE_SHADER(heatmap_points_frag)
 
 namespace {
 
-enum Param : size_t { kForm = kOwnParams, kHead, kZoomLeft, kZoomTop, kZoomRight, kZoomBottom, kMinimum, kMaximum, kColourMap };
+enum Param : size_t {
+  kForm = kOwnParams,
+  kHead,
+  kZoomLeft,
+  kZoomTop,
+  kZoomRight,
+  kZoomBottom,
+  kMinimum,
+  kMaximum,
+  kColourMap
+};
 enum Text : size_t { kTitle, kRowLabels, kColumnLabels };
 enum Form : uint32_t { kMap, kPoints };
 enum Module : size_t { kClose, kFar, kPointsModule };
 
-constexpr double kLeastZoom = 0.01;      // cells
-constexpr double kSweepSeconds = 6;      // the light's way over the map
-constexpr double kBeatSeconds = 2.4;     // a point's pulse
+constexpr double kLeastZoom = 0.01;   // cells
+constexpr double kSweepSeconds = 6;   // the light's way over the map
+constexpr double kBeatSeconds = 2.4;  // a point's pulse
 
 struct HeatmapParams {  // heatmap.glsl: Push
   float width, height, left, top, extentX, extentY, windowX, windowY, cellsX, cellsY;
@@ -59,13 +69,13 @@ class AttentionHeatmap final : public Scene {
     checkedUint(*this, rows, "the number of rows");
     checkedUint(*this, columns, "the number of columns");
     if (call.params[kHead] >= static_cast<double>(heads))
-      refuse(*this, "parameter 'head' is " + std::to_string(static_cast<uint64_t>(call.params[kHead])) + ", but 'weights' has " + std::to_string(heads) +
-                        (heads == 1 ? " head" : " heads"));
+      refuse(*this, "parameter 'head' is " + std::to_string(static_cast<uint64_t>(call.params[kHead])) +
+                        ", but 'weights' has " + std::to_string(heads) + (heads == 1 ? " head" : " heads"));
     checkZoom(call, kZoomLeft, kZoomRight, columns, "columns");
     checkZoom(call, kZoomTop, kZoomBottom, rows, "rows");
     if (call.params[kMinimum] >= call.params[kMaximum])
-      refuse(*this, "parameter 'minimum' is " + numberText(call.params[kMinimum], 6) + ", but must be below 'maximum', " +
-                        numberText(call.params[kMaximum], 6));
+      refuse(*this, "parameter 'minimum' is " + numberText(call.params[kMinimum], 6) +
+                        ", but must be below 'maximum', " + numberText(call.params[kMaximum], 6));
     Cost cost = finishCheck(call);
     cost.flops += 4.0 * static_cast<double>(call.inputs[0].spec.elements());
     return cost;
@@ -91,8 +101,10 @@ class AttentionHeatmap final : public Scene {
  protected:
   std::span<const ModulePtr> ownModules() const override {
     static const std::array<ModulePtr, 3> made = {
-        sceneModule("scene heatmap", {spirv::heatmap_vert, spirv::heatmap_vertWords}, {spirv::heatmap_close_frag, spirv::heatmap_close_fragWords}),
-        sceneModule("scene heatmap of many cells", {spirv::heatmap_vert, spirv::heatmap_vertWords}, {spirv::heatmap_far_frag, spirv::heatmap_far_fragWords}),
+        sceneModule("scene heatmap", {spirv::heatmap_vert, spirv::heatmap_vertWords},
+                    {spirv::heatmap_close_frag, spirv::heatmap_close_fragWords}),
+        sceneModule("scene heatmap of many cells", {spirv::heatmap_vert, spirv::heatmap_vertWords},
+                    {spirv::heatmap_far_frag, spirv::heatmap_far_fragWords}),
         sceneModule("scene heatmap of points", {spirv::heatmap_points_vert, spirv::heatmap_points_vertWords},
                     {spirv::heatmap_points_frag, spirv::heatmap_points_fragWords})};
     return made;
@@ -103,17 +115,20 @@ class AttentionHeatmap final : public Scene {
     double &low = call.params[from], &high = call.params[to];
     if (std::isnan(high)) high = static_cast<double>(most);
     if (high > static_cast<double>(most))
-      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) + ", but there are " + std::to_string(most) + " " + what);
+      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) +
+                        ", but there are " + std::to_string(most) + " " + what);
     if (most && high - low < kLeastZoom)
-      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) + ", but must be above '" +
-                        info.params[from].name + "', " + numberText(low, 6) + ", by at least 0.01");
+      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) +
+                        ", but must be above '" + info.params[from].name + "', " + numberText(low, 6) +
+                        ", by at least 0.01");
   }
 
   std::vector<std::string> labels(const Call& call, size_t section, uint64_t count) const {
     std::vector<std::string> items = texts(call, section);
     if (!items.empty() && items.size() != count)
-      refuse(*this, "text '" + std::string(info.texts[section]) + "' has " + std::to_string(items.size()) + " labels, but 'weights' has " +
-                        std::to_string(count) + (section == kRowLabels ? " rows" : " columns"));
+      refuse(*this, "text '" + std::string(info.texts[section]) + "' has " + std::to_string(items.size()) +
+                        " labels, but 'weights' has " + std::to_string(count) +
+                        (section == kRowLabels ? " rows" : " columns"));
     return items;
   }
 
@@ -143,19 +158,26 @@ class AttentionHeatmap final : public Scene {
     if (!std::isnan(maximum)) look.high = maximum;
     if (look.high > look.low) return;
     // All weights are equal, or lie beyond the one end that was given.
-    if (!std::isnan(minimum)) look.high = look.low + std::max(std::fabs(look.low), 1e-6);
-    else if (!std::isnan(maximum)) look.low = look.high - std::max(std::fabs(look.high), 1e-6);
-    else if (look.low > 0) look.low = 0;
-    else if (look.high < 0) look.high = 0;
-    else look.low = 0, look.high = 1;
+    if (!std::isnan(minimum))
+      look.high = look.low + std::max(std::fabs(look.low), 1e-6);
+    else if (!std::isnan(maximum))
+      look.low = look.high - std::max(std::fabs(look.high), 1e-6);
+    else if (look.low > 0)
+      look.low = 0;
+    else if (look.high < 0)
+      look.high = 0;
+    else
+      look.low = 0, look.high = 1;
   }
 
   HeatmapParams paramsOf(const HeatmapLook& look, const HeatmapLayout& layout, uint64_t firstRow, uint64_t rows) const {
     const Window& window = look.window;
     HeatmapParams p{};
     p.width = static_cast<float>(look.width), p.height = static_cast<float>(look.height);
-    p.left = layout.panel.left, p.top = layout.panel.top, p.extentX = layout.panel.width(), p.extentY = layout.panel.height();
-    p.windowX = static_cast<float>(window.left), p.windowY = static_cast<float>(window.top - static_cast<double>(firstRow));
+    p.left = layout.panel.left, p.top = layout.panel.top, p.extentX = layout.panel.width(),
+    p.extentY = layout.panel.height();
+    p.windowX = static_cast<float>(window.left),
+    p.windowY = static_cast<float>(window.top - static_cast<double>(firstRow));
     p.cellsX = static_cast<float>(window.width()), p.cellsY = static_cast<float>(window.height());
     p.columns = static_cast<uint32_t>(look.columns), p.rows = static_cast<uint32_t>(rows);
     p.low = static_cast<float>(look.low), p.scale = static_cast<float>(1 / (look.high - look.low));
@@ -165,8 +187,10 @@ class AttentionHeatmap final : public Scene {
     return p;
   }
 
-  void drawCells(Recorder& r, DrawList& list, const Call& call, const HeatmapLook& look, const HeatmapLayout& layout, const Matrix& matrix) const {
-    const uint64_t firstRow = static_cast<uint64_t>(look.window.top), rows = static_cast<uint64_t>(std::ceil(look.window.bottom)) - firstRow;
+  void drawCells(Recorder& r, DrawList& list, const Call& call, const HeatmapLook& look, const HeatmapLayout& layout,
+                 const Matrix& matrix) const {
+    const uint64_t firstRow = static_cast<uint64_t>(look.window.top),
+                   rows = static_cast<uint64_t>(std::ceil(look.window.bottom)) - firstRow;
     const std::span<const uint32_t> table = colourMapTable(look.map);
     const BufferView tableView = r.fresh(table.size_bytes());
     r.upload(tableView, std::as_bytes(table));  // static: it outlives the job
@@ -210,6 +234,9 @@ class AttentionHeatmap final : public Scene {
 
 namespace switchyard {
 
-const Workload& renderAttentionHeatmapWorkload() { static const render::AttentionHeatmap w; return w; }
+const Workload& renderAttentionHeatmapWorkload() {
+  static const render::AttentionHeatmap w;
+  return w;
+}
 
 }  // namespace switchyard

@@ -1,4 +1,5 @@
-// What stands around data: titles, axes with ticks, colour bars, legends; sized by the picture, and left out where there is no room.
+// What stands around data: titles, axes with ticks, colour bars, legends; sized by the picture, and left out where
+// there is no room.
 #pragma once
 #include <span>
 #include <string>
@@ -27,21 +28,27 @@ struct TitlePlace {
   float title = 0, subtitle = 0;  // baselines
   float bottom = 0;               // where what follows may begin
 };
-TitlePlace drawTitle(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::string_view title, std::string_view subtitle);
+TitlePlace drawTitle(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::string_view title,
+                     std::string_view subtitle);
 
 struct AxisTick {
   float at = 0;  // pixels along the axis
   std::string label;
 };
 std::vector<AxisTick> placed(std::span<const Tick> ticks, const LinearScale& scale);
-// The first labels that leave `gap` pixels to their neighbours, every one, every second, every fifth, ...: how many to step over.
+// The first labels that leave `gap` pixels to their neighbours, every one, every second, every fifth, ...: how many to
+// step over.
 size_t labelStep(std::span<const AxisTick> ticks, float size, float gap);
 
-void drawColumnGrid(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel, std::span<const AxisTick> ticks);
-void drawRowGrid(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel, std::span<const AxisTick> ticks);
+void drawColumnGrid(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel,
+                    std::span<const AxisTick> ticks);
+void drawRowGrid(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel,
+                 std::span<const AxisTick> ticks);
 // Below the panel: level labels, as many as do not touch. Left of it: labels that end at it.
-void drawBottomAxis(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel, std::span<const AxisTick> ticks);
-void drawLeftAxis(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel, std::span<const AxisTick> ticks, float mostWidth = 0);
+void drawBottomAxis(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel,
+                    std::span<const AxisTick> ticks);
+void drawLeftAxis(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const Box& panel,
+                  std::span<const AxisTick> ticks, float mostWidth = 0);
 float widestLabel(std::span<const AxisTick> ticks, float size);
 
 struct ColourBar {
@@ -51,7 +58,8 @@ struct ColourBar {
 };
 float colourBarWidth(const Sizes& sizes, const ColourBar& bar, float height);  // labels included
 // From left, top down to bottom.
-void drawColourBar(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const ColourBar& bar, float left, float top, float bottom);
+void drawColourBar(DrawList& list, const ThemeColours& colours, const Sizes& sizes, const ColourBar& bar, float left,
+                   float top, float bottom);
 
 struct LegendItem {
   std::string name;
@@ -59,6 +67,7 @@ struct LegendItem {
 };
 // In one row from left to right, ended by "+n" where not all fit. Returns the width used.
 float legendWidth(const Sizes& sizes, std::span<const LegendItem> items, float mostWidth);
-float drawLegend(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::span<const LegendItem> items, Point leftMiddle, float mostWidth);
+float drawLegend(DrawList& list, const ThemeColours& colours, const Sizes& sizes, std::span<const LegendItem> items,
+                 Point leftMiddle, float mostWidth);
 
 }  // namespace switchyard::render

@@ -1,9 +1,9 @@
 // render/document-network: a graph as discs and lines on a glow of their colours.
-//
-// All that grows with the graph is made on the device, from the inputs where they lie: network_place puts the nodes, network_edges adds the coverage
-// of every edge to a sum for each pixel, network_blur makes a light of the nodes; one pass over the picture turns sums and light into colours, and the
-// discs follow. A sum for each pixel, rather than a thin quad for each edge, because many edges lie over one another: blending them one by
-// one is what a rasteriser is slowest at, and adds up the rounding of eight bits.
+// All that grows with the graph is made on the device, from the inputs where they lie: network_place puts the nodes,
+//network_edges adds the coverage of every edge to a sum for each pixel, network_blur makes a light of the nodes; one
+//pass over the picture turns sums and light into colours, and the discs follow. A sum for each pixel, rather than a
+//thin quad for each edge, because many edges lie over one another: blending them one by one is what a rasteriser is
+//slowest at, and adds up the rounding of eight bits.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -28,19 +28,22 @@ enum Param : size_t { kNodeSize = kOwnParams, kEdgeOpacity, kMaxLabels, kGlow, k
 enum Text : size_t { kTitle, kNodeLabels, kGroupNames };
 enum Module : size_t { kPlace, kEdges, kBlur, kPage, kDisc };
 
-constexpr double kCycle = 12;               // seconds: all movement has a period that divides it
-constexpr float kLargest = 0.029f;          // radius of the highest rank, as a share of the square root of the panel's area
-constexpr float kDiscShare = 0.055f;        // of the panel's area that all discs may take together
-constexpr float kSmallest = 0.7f;           // pixels
-constexpr uint32_t kMostInFront = 256;      // nodes of high rank are drawn over all others
-constexpr float kLightCell = 6;             // pixels at 1280 x 720
-constexpr float kCrowd = 24;                // edges over a pixel: of more, each is drawn in one column of several, whose sum looks the same
+constexpr double kCycle = 12;  // seconds: all movement has a period that divides it
+// radius of the highest rank, as a share of the square root of the panel's area
+constexpr float kLargest = 0.029f;
+constexpr float kDiscShare = 0.055f;    // of the panel's area that all discs may take together
+constexpr float kSmallest = 0.7f;       // pixels
+constexpr uint32_t kMaxInFront = 256;  // nodes of high rank are drawn over all others
+constexpr float kLightCell = 6;         // pixels at 1280 x 720
+// edges over a pixel: of more, each is drawn in one column of several, whose sum looks the same
+constexpr float kCrowd = 24;
 constexpr float kLongestStride = 8;
-constexpr uint32_t kThreadsAnEdge = 4;      // network_edges.comp
-constexpr uint32_t kGroupsARow = 1024;      // of threads: network.glsl's threadIndex()
-constexpr double kMostLabelWidth = 190;
-constexpr float kLettersALabel = 118;       // squares of the letters' size in the panel, so that small pictures have few labels
-constexpr float kUsualLabels = 30;          // at most, where no number was asked for
+constexpr uint32_t kThreadsAnEdge = 4;  // network_edges.comp
+constexpr uint32_t kGroupsARow = 1024;  // of threads: network.glsl's threadIndex()
+constexpr double kMaxLabelWidth = 190;
+// squares of the letters' size in the panel, so that small pictures have few labels
+constexpr float kLettersALabel = 118;
+constexpr float kUsualLabels = 30;  // at most, where no number was asked for
 
 struct NetworkParams {  // network.glsl: Push
   float width = 0, height = 0;
@@ -71,13 +74,18 @@ struct Stage {
 double mapPlace(Theme theme, double share) { return theme == Theme::Dark ? 0.34 + 0.62 * share : 0.80 - 0.62 * share; }
 
 Colour groupColour(const ThemeColours& colours, int64_t group) {
-  if (group < 0) return isLight(colours.page) ? mix(colours.axis, colours.page, 0.25f) : mix(colours.axis, colours.muted, 0.35f);  // behind the groups
+  // behind the groups
+  if (group < 0)
+    return isLight(colours.page) ? mix(colours.axis, colours.page, 0.25f) : mix(colours.axis, colours.muted, 0.35f);
   const Colour base = colours.category(static_cast<uint64_t>(group));
-  const auto round = static_cast<uint64_t>(group) / colours.categories.size() % 3;  // the same hues again, paler and darker
+  // the same hues again, paler and darker
+  const auto round = static_cast<uint64_t>(group) / colours.categories.size() % 3;
   return round == 0 ? base : mix(base, round == 1 ? colours.text : colours.axis, 0.42f);
 }
 
-float radiusOf(const NetworkParams& p, float rank) { return std::sqrt(p.areaLow + p.areaSpan * std::clamp(rank * p.rankScale, 0.0f, 1.0f)); }
+float radiusOf(const NetworkParams& p, float rank) {
+  return std::sqrt(p.areaLow + p.areaSpan * std::clamp(rank * p.rankScale, 0.0f, 1.0f));
+}
 
 class DocumentNetwork final : public Scene {
  public:
@@ -104,7 +112,8 @@ class DocumentNetwork final : public Scene {
     requireRank(*this, call, kColumns, 1);
     const uint64_t rows = call.shape(kRowOffsets)[0], m = call.shape(kColumns)[0];
     if (rows == 0) refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes");
-    if (rows > (1u << 28)) refuse(*this, "there are " + std::to_string(rows - 1) + " nodes, but at most 268435455 can be drawn");
+    if (rows > (1u << 28))
+      refuse(*this, "there are " + std::to_string(rows - 1) + " nodes, but at most 268435455 can be drawn");
     checkedUint(*this, m, "the number of edges");
     requireShape(call, kWeights, Shape{m});
     requireShape(call, kPositions, Shape{rows - 1, 2});
@@ -122,19 +131,22 @@ class DocumentNetwork final : public Scene {
     co_await readNetwork(r, *this, call, graph);
     const std::vector<std::string> labels = texts(call, kNodeLabels);
     if (!labels.empty() && labels.size() != graph.nodes)
-      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but there are " + std::to_string(graph.nodes) + " nodes");
+      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but there are " +
+                        std::to_string(graph.nodes) + " nodes");
     DrawList list(width(call), height(call));
-    Stage stage{Sizes(list.width(), list.height()), themeColours(theme(call)), theme(call), static_cast<ColourMap>(call.integer(kColourMap))};
+    Stage stage{Sizes(list.width(), list.height()), themeColours(theme(call)), theme(call),
+                static_cast<ColourMap>(call.integer(kColourMap))};
     stage.groupNames = texts(call, kGroupNames);
     choosePlaces(list, stage, call, graph);
     if (graph.nodes) {
       chooseLook(stage, call, graph);
-      const std::vector<uint32_t> front = highestRanked(graph.ranks, kMostInFront);
+      const std::vector<uint32_t> front = highestRanked(graph.ranks, kMaxInFront);
       drawGraph(r, list, stage, graph, front);
       if (stage.sizes.hasText) drawLabels(list, stage, call, graph, labels);
       drawKey(list, stage, graph);
     } else if (stage.sizes.hasText) {
-      list.text("no documents", stage.panel.centre(), {.size = stage.sizes.body, .colour = stage.colours.muted, .align = Align::Middle, .centred = true});
+      list.text("no documents", stage.panel.centre(),
+                {.size = stage.sizes.body, .colour = stage.colours.muted, .align = Align::Middle, .centred = true});
     }
     drawTitle(list, stage.colours, stage.sizes, text(call, kTitle), subtitle(graph));
     list.finish(r, stage.colours.page, call.outputs[0].view);
@@ -146,19 +158,23 @@ class DocumentNetwork final : public Scene {
         sceneModule("scene network's nodes", {spirv::network_place_comp, spirv::network_place_compWords}),
         sceneModule("scene network's edges", {spirv::network_edges_comp, spirv::network_edges_compWords}),
         sceneModule("scene network's light", {spirv::network_blur_comp, spirv::network_blur_compWords}),
-        sceneModule("scene network", {spirv::network_page_vert, spirv::network_page_vertWords}, {spirv::network_page_frag, spirv::network_page_fragWords}),
-        sceneModule("scene network's discs", {spirv::network_disc_vert, spirv::network_disc_vertWords}, {spirv::network_disc_frag, spirv::network_disc_fragWords})};
+        sceneModule("scene network", {spirv::network_page_vert, spirv::network_page_vertWords},
+                    {spirv::network_page_frag, spirv::network_page_fragWords}),
+        sceneModule("scene network's discs", {spirv::network_disc_vert, spirv::network_disc_vertWords},
+                    {spirv::network_disc_frag, spirv::network_disc_fragWords})};
     return made;
   }
 
  private:
   void requireShape(const Call& call, size_t input, const Shape& shape) const {
     if (call.inputs[input].present && !(call.shape(input) == shape))
-      refuse(*this, "the shape of '" + std::string(info.inputs[input].name) + "' is " + call.shape(input).text() + ", but must be " + shape.text());
+      refuse(*this, "the shape of '" + std::string(info.inputs[input].name) + "' is " + call.shape(input).text() +
+                        ", but must be " + shape.text());
   }
 
   static std::string subtitle(const NetworkGraph& graph) {
-    return countText(graph.nodes) + (graph.nodes == 1 ? " document, " : " documents, ") + countText(graph.edges) + (graph.edges == 1 ? " link" : " links");
+    return countText(graph.nodes) + (graph.nodes == 1 ? " document, " : " documents, ") + countText(graph.edges) +
+           (graph.edges == 1 ? " link" : " links");
   }
 
   // The panel between title and key.
@@ -183,16 +199,20 @@ class DocumentNetwork final : public Scene {
     p.width = static_cast<float>(width(call)), p.height = static_cast<float>(height(call));
     p.nodes = graph.nodes, p.edges = graph.edges;
     chooseSizes(stage, call.number(kNodeSize) * std::sqrt(zoom), graph);
-    const float room = std::min(std::ceil(radiusOf(p, graph.rankHigh)), std::min(stage.panel.width(), stage.panel.height()) / 4);
+    const float room =
+        std::min(std::ceil(radiusOf(p, graph.rankHigh)), std::min(stage.panel.width(), stage.panel.height()) / 4);
     Point extent;
     stage.view = fitNetwork(graph.positions, stage.panel.grown(-room), &extent);
-    const float density = static_cast<float>(graph.edges) * meanEdge(graph, stage.view) / (extent.x * extent.y + 1000) / zoom;  // edges over a pixel
+    // edges over a pixel
+    const float density =
+        static_cast<float>(graph.edges) * meanEdge(graph, stage.view) / (extent.x * extent.y + 1000) / zoom;
     stage.view.scale *= zoom;
     if (!std::isnan(call.params[kCentreX])) stage.view.centre.x = call.number(kCentreX);
     if (!std::isnan(call.params[kCentreY])) stage.view.centre.y = call.number(kCentreY);
     p.centre = stage.view.centre, p.middle = stage.view.middle, p.scale = stage.view.scale;
     p.cell = std::max(kLightCell * unit, 2.0f);
-    p.cellsX = static_cast<uint32_t>(std::ceil(p.width / p.cell)), p.cellsY = static_cast<uint32_t>(std::ceil(p.height / p.cell));
+    p.cellsX = static_cast<uint32_t>(std::ceil(p.width / p.cell)),
+    p.cellsY = static_cast<uint32_t>(std::ceil(p.height / p.cell));
     p.grouped = !graph.groups.empty();
     p.weightLow = graph.weightLow;
     p.weightScale = graph.weightHigh > graph.weightLow ? 1 / (graph.weightHigh - graph.weightLow) : 0;
@@ -213,10 +233,12 @@ class DocumentNetwork final : public Scene {
   static void chooseSizes(Stage& stage, float size, const NetworkGraph& graph) {
     NetworkParams& p = stage.params;
     p.rankScale = graph.rankHigh > 0 ? 1 / graph.rankHigh : 0;
-    const float panel = stage.panel.width() * stage.panel.height(), most = kLargest * kLargest * panel, least = most / 50;
+    const float panel = stage.panel.width() * stage.panel.height(), most = kLargest * kLargest * panel,
+                least = most / 50;
     const float mean = least + (most - least) * std::clamp(graph.rankMean * p.rankScale, 0.0f, 1.0f);
     const float shrink = std::min(1.0f, kDiscShare * panel / (3.1415927f * mean * static_cast<float>(graph.nodes)));
-    const float low = std::max(least * shrink, kSmallest * kSmallest), high = std::max(most * shrink, 9 * kSmallest * kSmallest);
+    const float low = std::max(least * shrink, kSmallest * kSmallest),
+                high = std::max(most * shrink, 9 * kSmallest * kSmallest);
     p.areaLow = low * size * size, p.areaSpan = (high - low) * size * size;
   }
 
@@ -224,7 +246,8 @@ class DocumentNetwork final : public Scene {
   static std::vector<uint32_t> colourTable(const Stage& stage, const NetworkGraph& graph) {
     std::vector<uint32_t> table;
     if (graph.groups.empty()) {
-      for (uint32_t i = 0; i < kColourMapSteps; ++i) table.push_back(colourAt(stage.map, mapPlace(stage.theme, i / double(kColourMapSteps - 1))).packed());
+      for (uint32_t i = 0; i < kColourMapSteps; ++i)
+        table.push_back(colourAt(stage.map, mapPlace(stage.theme, i / double(kColourMapSteps - 1))).packed());
       return table;
     }
     const int32_t last = std::ranges::max(graph.groups);
@@ -240,24 +263,34 @@ class DocumentNetwork final : public Scene {
     return view;
   }
 
-  void launch(Recorder& r, Module module, uint64_t threads, std::span<const ProgramView> views, const NetworkParams& p) const {
+  void launch(Recorder& r, Module module, uint64_t threads, std::span<const ProgramView> views,
+              const NetworkParams& p) const {
     const uint64_t groups = (threads + 63) / 64;
-    const auto columns = static_cast<uint32_t>(std::min<uint64_t>(groups, kGroupsARow)), rows = static_cast<uint32_t>((groups + kGroupsARow - 1) / kGroupsARow);
+    const auto columns = static_cast<uint32_t>(std::min<uint64_t>(groups, kGroupsARow)),
+               rows = static_cast<uint32_t>((groups + kGroupsARow - 1) / kGroupsARow);
     r.launch(r.program(ownModules()[module]), {columns, rows, 1}, views, std::as_bytes(std::span(&p, 1)));
   }
 
-  void drawGraph(Recorder& r, DrawList& list, Stage& stage, const NetworkGraph& graph, std::span<const uint32_t> front) const {
+  void drawGraph(Recorder& r, DrawList& list, Stage& stage, const NetworkGraph& graph,
+                 std::span<const uint32_t> front) const {
     NetworkParams& p = stage.params;
     const std::vector<uint32_t> table = colourTable(stage, graph);
     p.colours = static_cast<uint32_t>(table.size());
     const uint64_t cells = uint64_t{p.cellsX} * p.cellsY, pixels = uint64_t{list.width()} * list.height();
-    const BufferView nodes = r.scratch(uint64_t{p.nodes} * 16), light = r.scratch(cells * 12), ink = r.scratch(pixels * 4);
+    const BufferView nodes = r.scratch(uint64_t{p.nodes} * 16), light = r.scratch(cells * 12),
+                     ink = r.scratch(pixels * 4);
     const BufferView half = r.scratch(cells * 12), shine = r.scratch(cells * 4);
     r.fill(light, 0);
     r.fill(ink, 0);
-    const ProgramView place[] = {{graph.positionView, false}, {graph.rankView, false}, {graph.groupView, false}, {uploaded(r, table), false}, {nodes}, {light}};
+    const ProgramView place[] = {{graph.positionView, false},
+                                 {graph.rankView, false},
+                                 {graph.groupView, false},
+                                 {uploaded(r, table), false},
+                                 {nodes},
+                                 {light}};
     launch(r, kPlace, p.nodes, place, p);
-    const ProgramView edges[] = {{graph.offsetView, false}, {graph.columnView, false}, {graph.weightView, false}, {nodes, false}, {ink}};
+    const ProgramView edges[] = {
+        {graph.offsetView, false}, {graph.columnView, false}, {graph.weightView, false}, {nodes, false}, {ink}};
     if (p.edges && p.opacity > 0) launch(r, kEdges, uint64_t{p.edges} * kThreadsAnEdge, edges, p);
     const ProgramView across[] = {{light, false}, {half}}, down[] = {{half, false}, {shine}};
     p.step = 0;
@@ -292,18 +325,24 @@ class DocumentNetwork final : public Scene {
     return draw;
   }
 
-  static void drawLabels(DrawList& list, const Stage& stage, const Call& call, const NetworkGraph& graph, std::span<const std::string> labels) {
+  static void drawLabels(DrawList& list, const Stage& stage, const Call& call, const NetworkGraph& graph,
+                         std::span<const std::string> labels) {
     const float letters = stage.panel.width() * stage.panel.height() / (stage.sizes.body * stage.sizes.body);
     const float usual = std::clamp(letters / kLettersALabel, 1.0f, kUsualLabels);
     const auto most = static_cast<size_t>(std::isnan(call.params[kMaxLabels]) ? usual : call.number(kMaxLabels));
     if (labels.empty() || !most) return;
     std::vector<LabelPlace> places;
     for (uint32_t node : highestRanked(graph.ranks, most * 8 + 64))
-      places.push_back({stage.view(graph.positions[2 * size_t{node}], graph.positions[2 * size_t{node} + 1]), radiusOf(stage.params, graph.ranks[node]), labels[node]});
-    const float mostWidth = static_cast<float>(kMostLabelWidth) * std::max(stage.sizes.unit, 0.5f);
-    for (const PlacedLabel& label : placeLabels(places, stage.panel, stage.sizes.body, stage.sizes.small, most, mostWidth))
+      places.push_back({stage.view(graph.positions[2 * size_t{node}], graph.positions[2 * size_t{node} + 1]),
+                        radiusOf(stage.params, graph.ranks[node]), labels[node]});
+    const float mostWidth = static_cast<float>(kMaxLabelWidth) * std::max(stage.sizes.unit, 0.5f);
+    for (const PlacedLabel& label :
+         placeLabels(places, stage.panel, stage.sizes.body, stage.sizes.small, most, mostWidth))
       list.text(places[label.place].text, baseline(label),
-                {.size = label.size, .colour = stage.colours.text, .mostWidth = mostWidth, .halo = stage.colours.page.with(0.55f)});
+                {.size = label.size,
+                 .colour = stage.colours.text,
+                 .mostWidth = mostWidth,
+                 .halo = stage.colours.page.with(0.55f)});
   }
 
   // Below: what colours mean, and what sizes and lines mean.
@@ -323,10 +362,14 @@ class DocumentNetwork final : public Scene {
     std::vector<size_t> order;
     for (size_t i = 0; i < counts.size(); ++i)
       if (counts[i]) order.push_back(i);
-    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return (a == 0) != (b == 0) ? b == 0 : counts[a] > counts[b]; });  // those of no group last
+    // those of no group last
+    std::ranges::stable_sort(order,
+                             [&](size_t a, size_t b) { return (a == 0) != (b == 0) ? b == 0 : counts[a] > counts[b]; });
     std::vector<LegendItem> items;
     for (size_t i : order) {
-      const std::string name = i == 0 ? "others" : i - 1 < stage.groupNames.size() ? stage.groupNames[i - 1] : "group " + std::to_string(i - 1);
+      const std::string name = i == 0                            ? "others"
+                               : i - 1 < stage.groupNames.size() ? stage.groupNames[i - 1]
+                                                                 : "group " + std::to_string(i - 1);
       items.push_back({name, groupColour(stage.colours, static_cast<int64_t>(i) - 1)});
     }
     drawLegend(list, stage.colours, sizes, items, {left, middle}, room);
@@ -337,11 +380,13 @@ class DocumentNetwork final : public Scene {
   // Ends at `right`. Returns its width.
   static float drawSizeKey(DrawList& list, const Stage& stage, const NetworkGraph& graph, float right, float middle) {
     const Sizes& sizes = stage.sizes;
-    const std::string text = std::string(rankName(graph)) + " " + numberText(graph.rankLow, 2) + " to " + numberText(graph.rankHigh, 2);
+    const std::string text =
+        std::string(rankName(graph)) + " " + numberText(graph.rankLow, 2) + " to " + numberText(graph.rankHigh, 2);
     const std::string lines = "similarity " + numberText(graph.weightLow, 2) + " to " + numberText(graph.weightHigh, 2);
     const float room = right - sizes.pad, discs = textWidth(text, sizes.small) + 4 * sizes.small;
     if (discs > room) return 0;
-    const bool weighted = stage.params.weightScale > 0 && discs + textWidth(lines, sizes.small) + 6 * sizes.small < room;
+    const bool weighted =
+        stage.params.weightScale > 0 && discs + textWidth(lines, sizes.small) + 6 * sizes.small < room;
     const TextStyle style{.size = sizes.small, .colour = stage.colours.muted, .centred = true};
     const float step = sizes.small * 0.95f, gap = sizes.gap;
     float x = right;
@@ -350,7 +395,8 @@ class DocumentNetwork final : public Scene {
       list.text(lines, {x, middle}, style);
       x -= gap;
       for (int i = 2; i >= 0; --i, x -= step * 1.5f)
-        list.line({x - step * 1.2f, middle}, {x, middle}, sizes.line * (1 + 0.5f * static_cast<float>(i)), stage.colours.muted.with(0.3f + 0.35f * static_cast<float>(i)));
+        list.line({x - step * 1.2f, middle}, {x, middle}, sizes.line * (1 + 0.5f * static_cast<float>(i)),
+                  stage.colours.muted.with(0.3f + 0.35f * static_cast<float>(i)));
       x -= gap;
     }
     x -= textWidth(text, sizes.small);
@@ -368,10 +414,12 @@ class DocumentNetwork final : public Scene {
     const Sizes& sizes = stage.sizes;
     const TextStyle style{.size = sizes.small, .colour = stage.colours.muted, .centred = true};
     const std::string low = numberText(graph.rankLow, 2), high = numberText(graph.rankHigh, 2), name = rankName(graph);
-    const float bar = std::round(110 * sizes.unit), words = textWidth(low, sizes.small) + textWidth(high, sizes.small) + textWidth(name, sizes.small);
+    const float bar = std::round(110 * sizes.unit),
+                words = textWidth(low, sizes.small) + textWidth(high, sizes.small) + textWidth(name, sizes.small);
     if (bar < 8 || bar + words + 3 * sizes.gap > room) return;
     list.text(low, at, style);
-    const float left = std::round(at.x + textWidth(low, sizes.small) + sizes.gap), half = std::max(std::round(sizes.small * 0.35f), 2.0f);
+    const float left = std::round(at.x + textWidth(low, sizes.small) + sizes.gap),
+                half = std::max(std::round(sizes.small * 0.35f), 2.0f);
     // Colours follow the root of the rank, as radii do.
     const double first = graph.rankHigh > 0 ? std::sqrt(graph.rankLow / graph.rankHigh) : 0;
     for (float x = 0; x < bar; ++x) {
@@ -387,6 +435,9 @@ class DocumentNetwork final : public Scene {
 
 namespace switchyard {
 
-const Workload& renderDocumentNetworkWorkload() { static const render::DocumentNetwork w; return w; }
+const Workload& renderDocumentNetworkWorkload() {
+  static const render::DocumentNetwork w;
+  return w;
+}
 
 }  // namespace switchyard

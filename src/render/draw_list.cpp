@@ -27,8 +27,10 @@ ModulePtr sceneModule(const char* name, std::span<const uint32_t> compute) { ret
 std::span<const ModulePtr> DrawList::modules() {
   static const std::array<ModulePtr, 3> made = {
       sceneModule("scene flat", {spirv::flat_vert, spirv::flat_vertWords}, {spirv::flat_frag, spirv::flat_fragWords}),
-      sceneModule("scene shape", {spirv::shape_vert, spirv::shape_vertWords}, {spirv::shape_frag, spirv::shape_fragWords}),
-      sceneModule("scene glyph", {spirv::glyph_vert, spirv::glyph_vertWords}, {spirv::glyph_frag, spirv::glyph_fragWords})};
+      sceneModule("scene shape", {spirv::shape_vert, spirv::shape_vertWords},
+                  {spirv::shape_frag, spirv::shape_fragWords}),
+      sceneModule("scene glyph", {spirv::glyph_vert, spirv::glyph_vertWords},
+                  {spirv::glyph_frag, spirv::glyph_fragWords})};
   return made;
 }
 
@@ -57,7 +59,8 @@ void DrawList::add(Kind kind, const ShapeItem& item) {
 }
 
 void DrawList::box(const Box& box, Colour fill) {
-  const float left = std::round(box.left), top = std::round(box.top), right = std::round(box.right), bottom = std::round(box.bottom);
+  const float left = std::round(box.left), top = std::round(box.top), right = std::round(box.right),
+              bottom = std::round(box.bottom);
   if (!(right > left && bottom > top) || fill.a <= 0) return;
   const Point centre{(left + right) / 2, (top + bottom) / 2}, extent{(right - left) / 2, (bottom - top) / 2};
   add(Kind::Flat, {.centre = centre, .extent = extent, .axis = {1, 0}, .fill = fill.packed()});
@@ -67,12 +70,21 @@ void DrawList::roundBox(const Box& box, float radius, Colour fill, Colour edge, 
   if (!(box.width() > 0 && box.height() > 0)) return;
   if (fill.a <= 0) fill = edge.with(0);  // the border fades into nothing, not into black
   radius = std::min({radius, box.width() / 2, box.height() / 2});
-  add(Kind::Shape, {box.centre(), {box.width() / 2, box.height() / 2}, {1, 0}, radius, edgeWidth, fill.packed(), edge.packed(), 0, 1});
+  add(Kind::Shape, {box.centre(),
+                    {box.width() / 2, box.height() / 2},
+                    {1, 0},
+                    radius,
+                    edgeWidth,
+                    fill.packed(),
+                    edge.packed(),
+                    0,
+                    1});
 }
 
 void DrawList::gradient(const Box& box, Colour top, Colour bottom) {
   if (!(box.width() > 0 && box.height() > 0)) return;
-  add(Kind::Shape, {box.centre(), {box.width() / 2, box.height() / 2}, {1, 0}, 0, -1, top.packed(), bottom.packed(), 0, 1});
+  add(Kind::Shape,
+      {box.centre(), {box.width() / 2, box.height() / 2}, {1, 0}, 0, -1, top.packed(), bottom.packed(), 0, 1});
 }
 
 void DrawList::oriented(Point from, Point to, float width, Colour colour, bool round) {
@@ -81,7 +93,15 @@ void DrawList::oriented(Point from, Point to, float width, Colour colour, bool r
   const float dx = to.x - from.x, dy = to.y - from.y, length = std::hypot(dx, dy);
   const Point axis = length > 0 ? Point{dx / length, dy / length} : Point{1, 0};
   const float half = width / 2;
-  add(Kind::Shape, {{(from.x + to.x) / 2, (from.y + to.y) / 2}, {length / 2 + (round ? half : 0), half}, axis, round ? half : 0, 0, colour.packed(), 0, 0, 1});
+  add(Kind::Shape, {{(from.x + to.x) / 2, (from.y + to.y) / 2},
+                    {length / 2 + (round ? half : 0), half},
+                    axis,
+                    round ? half : 0,
+                    0,
+                    colour.packed(),
+                    0,
+                    0,
+                    1});
 }
 
 void DrawList::line(Point from, Point to, float width, Colour colour) { oriented(from, to, width, colour, false); }
@@ -119,11 +139,14 @@ void DrawList::text(std::string_view text, Point at, const TextStyle& style) {
     text = fitted;
   }
   if (text.empty()) return;
-  const float angle = static_cast<float>(style.degrees * (M_PI / 180)), cosine = std::cos(angle), sine = std::sin(angle);
-  const float back = style.align == Align::Start ? 0 : textWidth(text, style.size) * (style.align == Align::Middle ? 0.5f : 1.0f);
+  const float angle = static_cast<float>(style.degrees * (M_PI / 180)), cosine = std::cos(angle),
+              sine = std::sin(angle);
+  const float back =
+      style.align == Align::Start ? 0 : textWidth(text, style.size) * (style.align == Align::Middle ? 0.5f : 1.0f);
   const float down = style.centred ? fontMetrics(style.size).capHeight / 2 : 0;
   std::vector<PlacedGlyph> placed;
-  layText(text, style.size, at.x - back * cosine + down * sine, at.y + back * sine + down * cosine, style.degrees, placed);
+  layText(text, style.size, at.x - back * cosine + down * sine, at.y + back * sine + down * cosine, style.degrees,
+          placed);
   if (style.halo.a > 0)
     for (int dy = -1; dy <= 1; ++dy)
       for (int dx = -1; dx <= 1; ++dx)
@@ -158,7 +181,8 @@ void DrawList::draw(Draw draw) {
 
 namespace {
 
-template <class T> BufferView uploaded(Recorder& recorder, std::vector<T>& items) {
+template <class T>
+BufferView uploaded(Recorder& recorder, std::vector<T>& items) {
   if (items.empty()) return {};
   items.resize((items.size() * sizeof(T) + 3) / 4 * 4 / sizeof(T));  // bytes to whole words
   const std::span<T> host = recorder.hostMemory<T>(items.size());
@@ -171,15 +195,17 @@ template <class T> BufferView uploaded(Recorder& recorder, std::vector<T>& items
 
 }  // namespace
 
-Draw DrawList::drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes, BufferView glyphs,
-                      BufferView coverage) const {
+Draw DrawList::drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes,
+                      BufferView glyphs, BufferView coverage) const {
   if (batch.kind == Kind::Own) return own_[batch.first];
   Draw draw;
   draw.program = programs[static_cast<size_t>(batch.kind)];
   draw.vertices = 6;
   draw.instances = batch.count;
-  if (batch.kind == Kind::Glyph) draw.buffers = {glyphs, coverage};
-  else draw.buffers = {shapes};
+  if (batch.kind == Kind::Glyph)
+    draw.buffers = {glyphs, coverage};
+  else
+    draw.buffers = {shapes};
   const Params params{static_cast<float>(width_), static_cast<float>(height_), batch.first, 0, batch.clip};
   const auto bytes = std::as_bytes(std::span(&params, 1));
   draw.params.assign(bytes.begin(), bytes.end());
@@ -189,7 +215,8 @@ Draw DrawList::drawOf(const Batch& batch, std::span<const std::shared_ptr<const 
 void DrawList::finish(Recorder& recorder, Colour background, BufferView out) {
   std::array<std::shared_ptr<const Program>, 3> programs;
   for (size_t i = 0; i < programs.size(); ++i) programs[i] = recorder.program(modules()[i]);
-  const BufferView shapes = uploaded(recorder, shapes_), glyphs = uploaded(recorder, glyphs_), coverage = uploaded(recorder, coverage_);
+  const BufferView shapes = uploaded(recorder, shapes_), glyphs = uploaded(recorder, glyphs_),
+                   coverage = uploaded(recorder, coverage_);
   std::vector<Draw> draws;
   draws.reserve(batches_.size());
   for (const Batch& batch : batches_) draws.push_back(drawOf(batch, programs, shapes, glyphs, coverage));

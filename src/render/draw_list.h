@@ -1,18 +1,18 @@
-// A picture as a list: boxes, lines, discs, glows and text, in the order they are drawn, with a scene's own draws in between.
+// A picture as a list: boxes, lines, discs, glows and text, in the order they are drawn, with a scene's own draws in
+// between.
 //
 // How a scene uses it, in its record():
 //
 //   DrawList list(width, height);
 //   list.box({x0, y0, x1, y1}, colours.panel);                   // whole pixels, the cheapest
 //   list.line({x0, y0}, {x1, y1}, 1.5f, colours.axis);
-//   list.draw(std::move(ownDraw));                               // a Draw of the scene's own shaders, at this place of the order
+//   list.draw(std::move(ownDraw)); // a Draw of the scene's own shaders, at this place of the order
 //   list.text("label", {x, y}, {.size = 14, .colour = colours.text, .align = Align::Middle});
 //   list.finish(recorder, colours.page, call.outputs[0].view);   // uploads, draws
-//
-// All coordinates are pixels from the top left corner, y down; the middle of the first pixel is at 0.5, 0.5. Edges are anti-aliased by their
-// exact distance, so one sample for each pixel is enough. Neighbours of one kind become one instanced draw; a clip() begins another.
-// A scene's own shaders may use shaders/scenes/list.glsl for corner() and placed(); their modules come from sceneModule(), and
-// a scene's readyOn() asks about those and DrawList::modules().
+// All coordinates are pixels from the top left corner, y down; the middle of the first pixel is at 0.5, 0.5. Edges are
+//anti-aliased by their exact distance, so one sample for each pixel is enough. Neighbours of one kind become one
+//instanced draw; a clip() begins another. A scene's own shaders may use shaders/scenes/list.glsl for corner() and
+//placed(); their modules come from sceneModule(), and a scene's readyOn() asks about those and DrawList::modules().
 #pragma once
 #include <span>
 #include <string>
@@ -63,7 +63,8 @@ class DrawList {
   void roundBox(const Box& box, float radius, Colour fill, Colour edge = {}, float edgeWidth = 0);
   void gradient(const Box& box, Colour top, Colour bottom);
   void line(Point from, Point to, float width, Colour colour);
-  void polyline(std::span<const Point> points, float width, Colour colour);  // round joints; opaque colours alone look even there
+  // round joints; opaque colours alone look even there
+  void polyline(std::span<const Point> points, float width, Colour colour);
   void dashes(Point from, Point to, float width, float dash, float gap, Colour colour);
   void disc(Point centre, float radius, Colour fill, Colour edge = {}, float edgeWidth = 0);
   void glow(Point centre, float radius, Colour colour);  // the colour in the middle, nothing from the radius on
@@ -107,8 +108,8 @@ class DrawList {
   void oriented(Point from, Point to, float width, Colour colour, bool round);
   void glyphs(std::span<const PlacedGlyph> placed, int dx, int dy, Colour colour);
   uint32_t coverageOf(const std::shared_ptr<const Glyph>& glyph);
-  Draw drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes, BufferView glyphs,
-              BufferView coverage) const;
+  Draw drawOf(const Batch& batch, std::span<const std::shared_ptr<const Program>> programs, BufferView shapes,
+              BufferView glyphs, BufferView coverage) const;
 
   const uint32_t width_, height_;
   Box clip_;
@@ -121,9 +122,13 @@ class DrawList {
   std::vector<Draw> own_;
 };
 
-// A module of shaders/scenes/<vertex>.vert and <fragment>.frag, made once a process. The names are the arrays that the build embeds.
+// A module of shaders/scenes/<vertex>.vert and <fragment>.frag, made once a process. The names are the arrays that the
+// build embeds.
 #define SWITCHYARD_SCENE_SHADER(stage) \
-  namespace spirv { extern const uint32_t stage[]; extern const size_t stage##Words; }
+  namespace spirv {                    \
+  extern const uint32_t stage[];       \
+  extern const size_t stage##Words;    \
+  }
 ModulePtr sceneModule(const char* name, std::span<const uint32_t> vertex, std::span<const uint32_t> fragment);
 ModulePtr sceneModule(const char* name, std::span<const uint32_t> compute);  // of shaders/scenes/<compute>.comp
 

@@ -1,4 +1,5 @@
-// render/evidence-timeline: what the workload evidence-timeline gives, along time: weight as height, relevance as size, category as colour.
+// render/evidence-timeline: what the workload evidence-timeline gives, along time: weight as height, relevance as size,
+// category as colour.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -17,11 +18,11 @@ enum Param : size_t { kCurrentTime = kOwnParams, kDecay, kTimeStart, kTimeEnd, k
 enum Text : size_t { kTitle, kCategories, kLabels };
 enum TimeFormat : uint32_t { kNumbers, kDates };
 
-constexpr size_t kMostStems = 600;     // points with a line down to the axis
-constexpr size_t kMostNamed = 40;      // points with a name beside them
-constexpr size_t kMostEdged = 5000;    // points with an edge of their own
+constexpr size_t kMaxStems = 600;   // points with a line down to the axis
+constexpr size_t kMaxNamed = 40;    // points with a name beside them
+constexpr size_t kMaxEdged = 5000;  // points with an edge of their own
 constexpr double kPulseSeconds = 2.5;
-constexpr double kMostHeadroom = 1.5;  // of the axis over the heaviest piece; a decay's tip may lie beyond
+constexpr double kMaxHeadroom = 1.5;  // of the axis over the heaviest piece; a decay's tip may lie beyond
 
 struct DecayParams {  // decay.glsl: Push
   float width, height;
@@ -55,12 +56,14 @@ class EvidenceTimelineScene final : public Scene {
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     if (call.shape(0)[1] != 4)
-      refuse(*this, "the shape of 'timeline' is " + call.shape(0).text() + ", but must be [n, 4]: timestamp, weight, relevance, category");
-    if (call.shape(0)[0] > kMostTimelinePoints)
-      refuse(*this, "'timeline' has " + std::to_string(call.shape(0)[0]) + " rows, but can be drawn with at most " + std::to_string(kMostTimelinePoints));
+      refuse(*this, "the shape of 'timeline' is " + call.shape(0).text() +
+                        ", but must be [n, 4]: timestamp, weight, relevance, category");
+    if (call.shape(0)[0] > kMaxTimelinePoints)
+      refuse(*this, "'timeline' has " + std::to_string(call.shape(0)[0]) + " rows, but can be drawn with at most " +
+                        std::to_string(kMaxTimelinePoints));
     if (call.params[kTimeStart] >= call.params[kTimeEnd])
-      refuse(*this, "parameter 'timeStart' is " + numberText(call.params[kTimeStart], 6) + ", but must be below 'timeEnd', " +
-                        numberText(call.params[kTimeEnd], 6));
+      refuse(*this, "parameter 'timeStart' is " + numberText(call.params[kTimeStart], 6) +
+                        ", but must be below 'timeEnd', " + numberText(call.params[kTimeEnd], 6));
     Cost cost = finishCheck(call);
     cost.flops += 400.0 * static_cast<double>(call.shape(0)[0]);
     return cost;
@@ -70,7 +73,8 @@ class EvidenceTimelineScene final : public Scene {
     requireGraphics(r);
     const std::vector<std::string> labels = texts(call, kLabels);
     if (!labels.empty() && labels.size() != call.shape(0)[0])
-      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but 'timeline' has " + std::to_string(call.shape(0)[0]) + " rows");
+      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but 'timeline' has " +
+                        std::to_string(call.shape(0)[0]) + " rows");
     std::vector<TimelinePoint> points;
     co_await readTimeline(r, *this, call.inputs[0], points);
 
@@ -89,8 +93,8 @@ class EvidenceTimelineScene final : public Scene {
 
  protected:
   std::span<const ModulePtr> ownModules() const override {
-    static const std::array<ModulePtr, 1> made = {
-        sceneModule("scene decay", {spirv::decay_vert, spirv::decay_vertWords}, {spirv::decay_frag, spirv::decay_fragWords})};
+    static const std::array<ModulePtr, 1> made = {sceneModule(
+        "scene decay", {spirv::decay_vert, spirv::decay_vertWords}, {spirv::decay_frag, spirv::decay_fragWords})};
     return made;
   }
 
@@ -110,15 +114,18 @@ class EvidenceTimelineScene final : public Scene {
     if (low >= high) (std::isnan(call.params[kTimeEnd]) ? high = low + 1 : low = high - 1);
     stage.peak = peakOf(stage, points, most);
     stage.x.low = low, stage.x.high = high;
-    stage.y.low = least < 0 ? least * 1.08 : 0, stage.y.high = (most > 0 ? std::min(stage.peak, kMostHeadroom * most) : stage.peak) * 1.08;
+    stage.y.low = least < 0 ? least * 1.08 : 0,
+    stage.y.high = (most > 0 ? std::min(stage.peak, kMaxHeadroom * most) : stage.peak) * 1.08;
   }
 
-  // What the most important piece would weigh now: the decay's curve through it lies above all others. Where `decay` and `currentTime` are not
-  // those that the weights were made with, it is far beyond them, and the heaviest piece has to do.
+  // What the most important piece would weigh now: the decay's curve through it lies above all others. Where `decay`
+  // and `currentTime` are not those that the weights were made with, it is far beyond them, and the heaviest piece has
+  // to do.
   static double peakOf(const Stage& stage, std::span<const TimelinePoint> points, double most) {
     constexpr double kFarAbove = 100;
     double peak = 0;
-    for (const TimelinePoint& point : points) peak = std::max(peak, point.weight * std::exp(stage.decay * std::fabs(point.time - stage.now)));
+    for (const TimelinePoint& point : points)
+      peak = std::max(peak, point.weight * std::exp(stage.decay * std::fabs(point.time - stage.now)));
     if (most <= 0) return 1;
     return peak >= most && peak <= kFarAbove * most ? peak : most;
   }
@@ -135,7 +142,8 @@ class EvidenceTimelineScene final : public Scene {
     panel = {sizes.pad, stage.title.bottom, width - sizes.pad, height - sizes.pad};
     if (sizes.hasText) {
       panel.top += std::round(sizes.small * 1.55f);  // for the tag of now
-      panel.left = std::ceil(panel.left + sizes.body + sizes.gap * 1.5f + widestLabel(rowTicks(stage), sizes.small) + sizes.tick);
+      panel.left = std::ceil(panel.left + sizes.body + sizes.gap * 1.5f + widestLabel(rowTicks(stage), sizes.small) +
+                             sizes.tick);
       panel.bottom = std::floor(panel.bottom - sizes.tick - sizes.small - sizes.body - sizes.gap * 2.2f);
     }
     if (panel.width() < 8 || panel.height() < 8) {
@@ -148,17 +156,22 @@ class EvidenceTimelineScene final : public Scene {
     return stage;
   }
 
-  static std::string subtitle(size_t count) { return countText(count) + (count == 1 ? " piece of evidence" : " pieces of evidence"); }
+  static std::string subtitle(size_t count) {
+    return countText(count) + (count == 1 ? " piece of evidence" : " pieces of evidence");
+  }
 
   static std::vector<AxisTick> rowTicks(const Stage& stage) {
     const float height = std::max(stage.panel.height(), stage.sizes.small * 4);
-    return placed(niceTicks(stage.y.low, stage.y.high, std::clamp(static_cast<int>(height / (stage.sizes.small * 3.4f)), 2, 11)), stage.y);
+    return placed(
+        niceTicks(stage.y.low, stage.y.high, std::clamp(static_cast<int>(height / (stage.sizes.small * 3.4f)), 2, 11)),
+        stage.y);
   }
 
   std::vector<AxisTick> columnTicks(const Stage& stage, const Call& call) const {
     const int most = std::clamp(static_cast<int>(stage.panel.width() / (stage.sizes.small * 7)), 2, 14);
     const bool dates = call.integer(kTimeFormat) == kDates;
-    return placed(dates ? dateTicks(stage.x.low, stage.x.high, most) : niceTicks(stage.x.low, stage.x.high, most), stage.x);
+    return placed(dates ? dateTicks(stage.x.low, stage.x.high, most) : niceTicks(stage.x.low, stage.x.high, most),
+                  stage.x);
   }
 
   void drawPlace(DrawList& list, const Stage& stage, const Call& call, std::span<const TimelinePoint> points) const {
@@ -171,30 +184,43 @@ class EvidenceTimelineScene final : public Scene {
     if (sizes.hasText) {
       drawBottomAxis(list, stage.colours, sizes, panel, columns);
       drawLeftAxis(list, stage.colours, sizes, panel, rows);
-      const float below = panel.bottom + sizes.tick + sizes.gap * 1.6f + sizes.small + fontMetrics(sizes.body).capHeight;
-      list.text("time", {panel.centre().x, below}, {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle});
+      const float below =
+          panel.bottom + sizes.tick + sizes.gap * 1.6f + sizes.small + fontMetrics(sizes.body).capHeight;
+      list.text("time", {panel.centre().x, below},
+                {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle});
       list.text("weight", {sizes.pad + sizes.body * 0.5f, panel.centre().y},
-                {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle, .centred = true, .degrees = 90, .mostWidth = panel.height()});
+                {.size = sizes.body,
+                 .colour = stage.colours.text,
+                 .align = Align::Middle,
+                 .centred = true,
+                 .degrees = 90,
+                 .mostWidth = panel.height()});
       drawCategories(list, stage, texts(call, kCategories), points);
     }
   }
 
   // At the right, beside the subtitle: the categories that there are.
-  void drawCategories(DrawList& list, const Stage& stage, const std::vector<std::string>& names, std::span<const TimelinePoint> points) const {
-    constexpr uint32_t kMostCategories = 64;
-    std::vector<bool> seen(kMostCategories);
+  void drawCategories(DrawList& list, const Stage& stage, const std::vector<std::string>& names,
+                      std::span<const TimelinePoint> points) const {
+    constexpr uint32_t kMaxCategories = 64;
+    std::vector<bool> seen(kMaxCategories);
     for (const TimelinePoint& point : points)
-      if (point.category < kMostCategories) seen[point.category] = true;
+      if (point.category < kMaxCategories) seen[point.category] = true;
     std::vector<LegendItem> items;
-    for (uint32_t i = 0; i < kMostCategories; ++i)
-      if (seen[i]) items.push_back({i < names.size() ? names[i] : "category " + std::to_string(i), stage.colours.category(i)});
+    for (uint32_t i = 0; i < kMaxCategories; ++i)
+      if (seen[i])
+        items.push_back({i < names.size() ? names[i] : "category " + std::to_string(i), stage.colours.category(i)});
     if (items.empty()) return;
     const Sizes& sizes = stage.sizes;
-    const float most = stage.panel.right - sizes.pad - textWidth(subtitle(points.size()), sizes.body) - sizes.gap * 3, used = legendWidth(sizes, items, most);
-    drawLegend(list, stage.colours, sizes, items, {stage.panel.right - used, stage.title.subtitle - fontMetrics(sizes.body).capHeight / 2}, most);
+    const float most = stage.panel.right - sizes.pad - textWidth(subtitle(points.size()), sizes.body) - sizes.gap * 3,
+                used = legendWidth(sizes, items, most);
+    drawLegend(list, stage.colours, sizes, items,
+               {stage.panel.right - used, stage.title.subtitle - fontMetrics(sizes.body).capHeight / 2}, most);
   }
 
-  static double envelopeAt(const Stage& stage, double moment) { return stage.peak * std::exp(-stage.decay * std::fabs(moment - stage.now)); }
+  static double envelopeAt(const Stage& stage, double moment) {
+    return stage.peak * std::exp(-stage.decay * std::fabs(moment - stage.now));
+  }
 
   void drawEnvelope(Recorder& r, DrawList& list, const Stage& stage) const {
     if (!(stage.decay > 0)) return;
@@ -231,26 +257,35 @@ class EvidenceTimelineScene final : public Scene {
 
   void drawPoints(DrawList& list, const Stage& stage, std::span<const TimelinePoint> points) const {
     const auto base = static_cast<float>(stage.y(0));
-    const bool stems = points.size() <= kMostStems, edges = points.size() <= kMostEdged;
-    const float opacity = points.size() <= 300 ? 0.92f : std::max(0.35f, 0.92f * std::pow(300.0f / static_cast<float>(points.size()), 0.15f));
+    const bool stems = points.size() <= kMaxStems, edges = points.size() <= kMaxEdged;
+    const float opacity = points.size() <= 300
+                              ? 0.92f
+                              : std::max(0.35f, 0.92f * std::pow(300.0f / static_cast<float>(points.size()), 0.15f));
     const float edge = edges ? std::max(1.2f * stage.sizes.unit, 0.6f) : 0;
-    auto place = [&](const TimelinePoint& p) { return Point{static_cast<float>(stage.x(p.time)), static_cast<float>(stage.y(p.weight))}; };
+    auto place = [&](const TimelinePoint& p) {
+      return Point{static_cast<float>(stage.x(p.time)), static_cast<float>(stage.y(p.weight))};
+    };
     auto shown = [&](const TimelinePoint& p) { return p.time >= stage.x.low && p.time <= stage.x.high; };
     if (stems)
       for (const TimelinePoint& p : points)
-        if (shown(p)) list.line({place(p).x, base}, place(p), std::max(1.5f * stage.sizes.unit, 1.0f), stage.colours.category(p.category).with(0.38f));
+        if (shown(p))
+          list.line({place(p).x, base}, place(p), std::max(1.5f * stage.sizes.unit, 1.0f),
+                    stage.colours.category(p.category).with(0.38f));
     const double heartbeat = stage.time != 0 ? std::sin(2 * M_PI * std::fmod(stage.time / kPulseSeconds, 1.0)) : 0;
     // What is near to now breathes; few enough to see it alone.
     if (stems)
       for (const TimelinePoint& p : points) {
-        const auto nearness = static_cast<float>(std::exp(-std::max(stage.decay, 0.0) * std::fabs(p.time - stage.now)) * p.weight / stage.peak);
+        const auto nearness = static_cast<float>(std::exp(-std::max(stage.decay, 0.0) * std::fabs(p.time - stage.now)) *
+                                                 p.weight / stage.peak);
         const float glow = nearness * (0.30f + 0.14f * static_cast<float>(heartbeat));
-        if (shown(p) && glow > 0.03f) list.glow(place(p), radiusOf(stage, p, points.size()) * 2.6f, stage.colours.category(p.category).with(glow));
+        if (shown(p) && glow > 0.03f)
+          list.glow(place(p), radiusOf(stage, p, points.size()) * 2.6f, stage.colours.category(p.category).with(glow));
       }
     for (const TimelinePoint& p : points) {
       if (!shown(p)) continue;
       const Colour colour = stage.colours.category(p.category);
-      list.disc(place(p), radiusOf(stage, p, points.size()), colour.with(opacity), stage.colours.panel.with(opacity), edge);
+      list.disc(place(p), radiusOf(stage, p, points.size()), colour.with(opacity), stage.colours.panel.with(opacity),
+                edge);
     }
   }
 
@@ -262,13 +297,16 @@ class EvidenceTimelineScene final : public Scene {
     if (stage.time != 0) {  // a light that climbs the line
       const auto at = static_cast<float>(std::fmod(std::fabs(stage.time) / kPulseSeconds, 1.0));
       list.clip(panel);
-      list.glow({x, panel.bottom - at * panel.height()}, 26 * std::max(sizes.unit, 0.4f), stage.colours.accent.with(0.55f * (1 - at)));
+      list.glow({x, panel.bottom - at * panel.height()}, 26 * std::max(sizes.unit, 0.4f),
+                stage.colours.accent.with(0.55f * (1 - at)));
       list.noClip();
     }
     const float dash = std::max(6 * sizes.unit, 2.0f);
-    list.dashes({x, panel.top}, {x, panel.bottom}, std::max(1.5f * sizes.unit, 1.0f), dash, dash * 0.7f, stage.colours.accent);
+    list.dashes({x, panel.top}, {x, panel.bottom}, std::max(1.5f * sizes.unit, 1.0f), dash, dash * 0.7f,
+                stage.colours.accent);
     if (!sizes.hasText) return;
-    const std::string name = "now  " + (call.integer(kTimeFormat) == kDates ? dateText(stage.now) : numberText(stage.now, 4));
+    const std::string name =
+        "now  " + (call.integer(kTimeFormat) == kDates ? dateText(stage.now) : numberText(stage.now, 4));
     const float width = textWidth(name, sizes.small) + sizes.gap * 1.6f, high = sizes.small * 1.55f;
     const float left = std::clamp(x - width / 2, 1.0f, std::max(1.0f, static_cast<float>(list.width()) - width - 1));
     const Box tag{left, panel.top - high - sizes.gap * 0.5f, left + width, panel.top - sizes.gap * 0.5f};
@@ -278,15 +316,17 @@ class EvidenceTimelineScene final : public Scene {
   }
 
   // The heaviest first, as long as they touch neither each other nor the edge.
-  void drawNames(DrawList& list, const Stage& stage, std::span<const TimelinePoint> points, const std::vector<std::string>& labels) const {
+  void drawNames(DrawList& list, const Stage& stage, std::span<const TimelinePoint> points,
+                 const std::vector<std::string>& labels) const {
     const Sizes& sizes = stage.sizes;
     if (labels.empty() || !sizes.hasText) return;
     std::vector<size_t> order(points.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    const size_t look = std::min(order.size(), kMostNamed * 4);
-    std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(look), order.end(), [&](size_t a, size_t b) {
-      return points[a].weight != points[b].weight ? points[a].weight > points[b].weight : a < b;
-    });
+    const size_t look = std::min(order.size(), kMaxNamed * 4);
+    std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(look), order.end(),
+                      [&](size_t a, size_t b) {
+                        return points[a].weight != points[b].weight ? points[a].weight > points[b].weight : a < b;
+                      });
     std::vector<Box> taken;
     if (stage.now >= stage.x.low && stage.now <= stage.x.high) {
       const auto x = static_cast<float>(stage.x(stage.now));
@@ -294,20 +334,25 @@ class EvidenceTimelineScene final : public Scene {
     }
     for (size_t i = 0; i < look; ++i) taken.push_back(discBox(stage, points[order[i]], points.size()));
     size_t named = 0;
-    for (size_t i = 0; i < look && named < kMostNamed; ++i) {
+    for (size_t i = 0; i < look && named < kMaxNamed; ++i) {
       const TimelinePoint& point = points[order[i]];
       const std::string name = fitText(labels[order[i]], sizes.small, 190 * std::max(sizes.unit, 0.5f));
       if (name.empty() || point.time < stage.x.low || point.time > stage.x.high) continue;
       const Box disc = discBox(stage, point, points.size());
       const float width = textWidth(name, sizes.small), high = sizes.small * 1.2f;
-      const Box right{disc.right + 2, disc.centre().y - high / 2, disc.right + 2 + width + 4, disc.centre().y + high / 2};
+      const Box right{disc.right + 2, disc.centre().y - high / 2, disc.right + 2 + width + 4,
+                      disc.centre().y + high / 2};
       const Box left{disc.left - 6 - width, right.top, disc.left - 2, right.bottom};
       for (const Box& box : {right, left}) {
-        const bool inside = box.left >= stage.panel.left && box.right <= stage.panel.right && box.top >= stage.panel.top
-                            && box.bottom <= stage.panel.bottom;
-        if (!inside || std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return other.overlaps(box); })) continue;
+        const bool inside = box.left >= stage.panel.left && box.right <= stage.panel.right &&
+                            box.top >= stage.panel.top && box.bottom <= stage.panel.bottom;
+        if (!inside || std::any_of(taken.begin(), taken.end(), [&](const Box& other) { return other.overlaps(box); }))
+          continue;
         list.text(name, {box.left + 2, box.centre().y},
-                  {.size = sizes.small, .colour = stage.colours.text, .centred = true, .halo = stage.colours.panel.with(0.6f)});
+                  {.size = sizes.small,
+                   .colour = stage.colours.text,
+                   .centred = true,
+                   .halo = stage.colours.panel.with(0.6f)});
         taken.push_back(box);
         ++named;
         break;
@@ -320,8 +365,10 @@ class EvidenceTimelineScene final : public Scene {
     if (!sizes.hasText) return;
     const Point middle = stage.panel.centre();
     const float half = textWidth("no evidence", sizes.body) / 2 + sizes.gap * 1.5f, high = sizes.body;
-    list.roundBox({middle.x - half, middle.y - high, middle.x + half, middle.y + high}, high, stage.colours.panel, stage.colours.axis, sizes.line);
-    list.text("no evidence", middle, {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle, .centred = true});
+    list.roundBox({middle.x - half, middle.y - high, middle.x + half, middle.y + high}, high, stage.colours.panel,
+                  stage.colours.axis, sizes.line);
+    list.text("no evidence", middle,
+              {.size = sizes.body, .colour = stage.colours.text, .align = Align::Middle, .centred = true});
   }
 
   static Box discBox(const Stage& stage, const TimelinePoint& point, size_t count) {
@@ -336,6 +383,9 @@ class EvidenceTimelineScene final : public Scene {
 
 namespace switchyard {
 
-const Workload& renderEvidenceTimelineWorkload() { static const render::EvidenceTimelineScene w; return w; }
+const Workload& renderEvidenceTimelineWorkload() {
+  static const render::EvidenceTimelineScene w;
+  return w;
+}
 
 }  // namespace switchyard

@@ -1,4 +1,5 @@
-# The font that pictures are labelled with, as an object in SWITCHYARD_FONT_SOURCES: `switchyardFont` to `switchyardFontEnd`.
+# The font that pictures are labelled with, as an object in SWITCHYARD_FONT_SOURCES: `switchyardFont` to
+# `switchyardFontEnd`.
 find_file(SWITCHYARD_FONT NAMES DejaVuSans.ttf PATHS /usr/share/fonts/truetype/dejavu REQUIRED)
 find_path(SWITCHYARD_STB_HEADERS stb/stb_truetype.h REQUIRED)
 set(SWITCHYARD_FONT_SOURCES ${CMAKE_CURRENT_BINARY_DIR}/font_data.cpp)

@@ -16,7 +16,7 @@ extern "C" const unsigned char switchyardFont[];
 namespace switchyard::render {
 namespace {
 
-constexpr size_t kMostCachedBytes = 8 << 20;  // of coverage; then all are made anew
+constexpr size_t kMaxCachedBytes = 8 << 20;  // of coverage; then all are made anew
 constexpr float kSizeSteps = 16;              // sizes are held to sixteenths of a pixel
 
 class Font {
@@ -92,21 +92,25 @@ Glyph rasterize(int index, float size, int degrees, float dx, float dy) {
   };
   for (int i = 0; i < outline.count; ++i) {
     include(outline.points[i].x, outline.points[i].y);
-    if (outline.points[i].type == STBTT_vcurve) include(outline.points[i].cx, outline.points[i].cy);  // the curve lies within
+    // the curve lies within
+    if (outline.points[i].type == STBTT_vcurve) include(outline.points[i].cx, outline.points[i].cy);
   }
   glyph.left = static_cast<int>(std::floor(minX));
   glyph.top = static_cast<int>(std::floor(minY));
   glyph.width = static_cast<uint32_t>(std::max(static_cast<int>(std::ceil(maxX)) - glyph.left, 1));
   glyph.height = static_cast<uint32_t>(std::max(static_cast<int>(std::ceil(maxY)) - glyph.top, 1));
   glyph.coverage.resize(size_t{glyph.width} * glyph.height);
-  stbtt__bitmap bitmap{static_cast<int>(glyph.width), static_cast<int>(glyph.height), static_cast<int>(glyph.width), glyph.coverage.data()};
+  stbtt__bitmap bitmap{static_cast<int>(glyph.width), static_cast<int>(glyph.height), static_cast<int>(glyph.width),
+                       glyph.coverage.data()};
   constexpr float kFlatness = 0.2f;  // pixels that a straight piece may lie off its curve
-  stbtt_Rasterize(&bitmap, kFlatness, outline.points, outline.count, scale, scale, dx, dy, glyph.left, glyph.top, 1, nullptr);
+  stbtt_Rasterize(&bitmap, kFlatness, outline.points, outline.count, scale, scale, dx, dy, glyph.left, glyph.top, 1,
+                  nullptr);
   return glyph;
 }
 
 // Where a text's glyphs begin, in font units along its baseline.
-template <class Fn> int walk(std::string_view text, Fn&& fn) {
+template <class Fn>
+int walk(std::string_view text, Fn&& fn) {
   int pen = 0, previous = -1;
   for (char32_t codepoint : decodeUtf8(text)) {
     const Font::Entry entry = font().entry(codepoint);
@@ -121,10 +125,12 @@ template <class Fn> int walk(std::string_view text, Fn&& fn) {
 class GlyphCache {
  public:
   std::shared_ptr<const Glyph> get(int index, int sixteenths, int degrees, int quarterX, int quarterY) {
-    const uint64_t key = uint64_t(index) | uint64_t(sixteenths) << 16 | uint64_t(degrees) << 40 | uint64_t(quarterX) << 52 | uint64_t(quarterY) << 54;
+    const uint64_t key = uint64_t(index) | uint64_t(sixteenths) << 16 | uint64_t(degrees) << 40 |
+                         uint64_t(quarterX) << 52 | uint64_t(quarterY) << 54;
     if (auto found = glyphs_.find(key); found != glyphs_.end()) return found->second;
-    if (bytes_ > kMostCachedBytes) glyphs_.clear(), bytes_ = 0;
-    auto made = std::make_shared<const Glyph>(rasterize(index, sixteenths / kSizeSteps, degrees, quarterX * 0.25f, quarterY * 0.25f));
+    if (bytes_ > kMaxCachedBytes) glyphs_.clear(), bytes_ = 0;
+    auto made = std::make_shared<const Glyph>(
+        rasterize(index, sixteenths / kSizeSteps, degrees, quarterX * 0.25f, quarterY * 0.25f));
     bytes_ += made->coverage.size() + 128;
     glyphs_.emplace(key, made);
     return made;
@@ -142,7 +148,9 @@ GlyphCache& cache() {
 }
 
 // The text's size as glyphs are made of it.
-int sixteenthsOf(float size) { return static_cast<int>(std::lround(std::min(std::max(size, 1.0f), 1000.0f) * kSizeSteps)); }
+int sixteenthsOf(float size) {
+  return static_cast<int>(std::lround(std::min(std::max(size, 1.0f), 1000.0f) * kSizeSteps));
+}
 
 }  // namespace
 
@@ -156,13 +164,22 @@ std::vector<char32_t> decodeUtf8(std::string_view text) {
       out.push_back(first < 0x20 || first == 0x7F ? U' ' : char32_t{first});
       continue;
     }
-    const int more = first >= 0xF0 && first < 0xF5 ? 3 : first >= 0xE0 && first < 0xF0 ? 2 : first >= 0xC2 && first < 0xE0 ? 1 : 0;
+    const int more = first >= 0xF0 && first < 0xF5   ? 3
+                     : first >= 0xE0 && first < 0xF0 ? 2
+                     : first >= 0xC2 && first < 0xE0 ? 1
+                                                     : 0;
     char32_t value = more == 3 ? first & 7 : more == 2 ? first & 15 : first & 31;
     int got = 0;
     for (; got < more && i < text.size() && (static_cast<uint8_t>(text[i]) & 0xC0) == 0x80; ++got) {
-      // The second byte tells over-long forms, surrogates and what lies beyond U+10FFFF: there the sequence ends, as Unicode recommends.
+      // The second byte tells over-long forms, surrogates and what lies beyond U+10FFFF: there the sequence ends, as
+      // Unicode recommends.
       const auto next = static_cast<uint8_t>(text[i]);
-      const uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80, high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+      const uint8_t low = first == 0xE0   ? 0xA0
+                          : first == 0xF0 ? 0x90
+                                          : 0x80,
+                    high = first == 0xED   ? 0x9F
+                           : first == 0xF4 ? 0x8F
+                                           : 0xBF;
       if (got == 0 && (next < low || next > high)) break;
       value = value << 6 | (next & 63);
       ++i;
@@ -214,7 +231,8 @@ void layText(std::string_view text, float size, float x, float y, int degrees, s
   std::lock_guard lock(cache().mutex);
   walk(text, [&](int index, int pen) {
     double penX = x + pen * scale * cosine, penY = y - pen * scale * sine;
-    // Across the line pens stand on whole pixels where the line runs along pixels, so that all letters are equally crisp.
+    // Across the line pens stand on whole pixels where the line runs along pixels, so that all letters are equally
+    // crisp.
     if (degrees % 180 == 0) penY = std::round(penY);
     if (degrees % 180 == 90) penX = std::round(penX);
     const int quartersX = static_cast<int>(std::lround(penX * 4)), quartersY = static_cast<int>(std::lround(penY * 4));

@@ -34,8 +34,8 @@ struct PlacedGlyph {
   std::shared_ptr<const Glyph> glyph;
   int x = 0, y = 0;
 };
-// Where the glyphs of a text go whose baseline begins at x, y and rises by `degrees` (a whole number). Pens stand on quarters of a pixel along
-// the line. Glyphs are made once a process and size and kept, within a bound. Thread-safe.
+// Where the glyphs of a text go whose baseline begins at x, y and rises by `degrees` (a whole number). Pens stand on
+// quarters of a pixel along the line. Glyphs are made once a process and size and kept, within a bound. Thread-safe.
 void layText(std::string_view text, float size, float x, float y, int degrees, std::vector<PlacedGlyph>& into);
 
 }  // namespace switchyard::render

@@ -8,25 +8,29 @@
 namespace switchyard::render {
 namespace {
 
-constexpr float kMostStretch = 3.0f;       // of a cell's longer side to its shorter
+constexpr float kMaxStretch = 3.0f;        // of a cell's longer side to its shorter
 constexpr float kLeastPanel = 0.4f;         // of the room there is, however long and thin the matrix
-constexpr float kMostRowLabels = 0.2f;     // of the width
-constexpr float kMostColumnLabels = 0.22f; // of the height
-constexpr float kPointPitch = 7;           // pixels between points at least, at 1280 x 720
+constexpr float kMaxRowLabels = 0.2f;      // of the width
+constexpr float kMaxColumnLabels = 0.22f;  // of the height
+constexpr float kPointPitch = 7;            // pixels between points at least, at 1280 x 720
 
 std::string subtitle(const HeatmapLook& look, const HeatmapLayout& layout) {
   std::string text = countText(look.rows) + " \u00d7 " + countText(look.columns) + " weights";
   if (look.heads > 1)
-    text += look.head < 0 ? ", mean of " + countText(look.heads) + " heads" : ", head " + std::to_string(look.head) + " of " + countText(look.heads);
+    text += look.head < 0 ? ", mean of " + countText(look.heads) + " heads"
+                          : ", head " + std::to_string(look.head) + " of " + countText(look.heads);
   const Window& w = look.window;
-  if (w.left > 0 || w.top > 0 || w.right < static_cast<double>(look.columns) || w.bottom < static_cast<double>(look.rows)) {
+  if (w.left > 0 || w.top > 0 || w.right < static_cast<double>(look.columns) ||
+      w.bottom < static_cast<double>(look.rows)) {
     auto range = [](double from, double to) {
-      return std::to_string(static_cast<uint64_t>(from)) + "\u2013" + std::to_string(static_cast<uint64_t>(std::ceil(to)) - 1);
+      return std::to_string(static_cast<uint64_t>(from)) + "\u2013" +
+             std::to_string(static_cast<uint64_t>(std::ceil(to)) - 1);
     };
     text += "  \u00b7  rows " + range(w.top, w.bottom) + ", columns " + range(w.left, w.right);
   }
   if (look.points && layout.blockColumns * layout.blockRows > 1)
-    text += "  \u00b7  each point is the strongest of " + std::to_string(layout.blockRows) + " \u00d7 " + std::to_string(layout.blockColumns);
+    text += "  \u00b7  each point is the strongest of " + std::to_string(layout.blockRows) + " \u00d7 " +
+            std::to_string(layout.blockColumns);
   return text;
 }
 
@@ -42,23 +46,29 @@ float usualWidth(std::span<const AxisTick> ticks, float size) {
 ColourBar barOf(const HeatmapLook& look) { return {look.map, look.low, look.high, "weight"}; }
 
 // Middles of the cells that have a label, with it; not of cells that the window cuts in two.
-std::vector<AxisTick> ticksOf(const std::vector<std::string>& labels, double from, double to, float begin, float end, int most) {
+std::vector<AxisTick> ticksOf(const std::vector<std::string>& labels, double from, double to, float begin, float end,
+                              int most) {
   constexpr double kEdge = 0.004;  // cells
   const LinearScale scale{from, to, begin, end};
   std::vector<AxisTick> ticks;
   if (labels.empty()) {
-    for (const Tick& tick : wholeTicks(std::ceil(from - 0.5), std::max(std::floor(to - 0.5), std::ceil(from - 0.5)), most))
-      if (tick.value + 0.5 > from + kEdge && tick.value + 0.5 < to - kEdge) ticks.push_back({static_cast<float>(scale(tick.value + 0.5)), tick.label});
+    for (const Tick& tick :
+         wholeTicks(std::ceil(from - 0.5), std::max(std::floor(to - 0.5), std::ceil(from - 0.5)), most))
+      if (tick.value + 0.5 > from + kEdge && tick.value + 0.5 < to - kEdge)
+        ticks.push_back({static_cast<float>(scale(tick.value + 0.5)), tick.label});
     return ticks;
   }
-  for (auto i = static_cast<uint64_t>(from); i < std::min<uint64_t>(labels.size(), static_cast<uint64_t>(std::ceil(to))); ++i) {
+  for (auto i = static_cast<uint64_t>(from);
+       i < std::min<uint64_t>(labels.size(), static_cast<uint64_t>(std::ceil(to))); ++i) {
     const double middle = static_cast<double>(i) + 0.5;
     if (middle > from + kEdge && middle < to - kEdge) ticks.push_back({static_cast<float>(scale(middle)), labels[i]});
   }
   return ticks;
 }
 
-int ticksThatFit(float length, float each) { return std::clamp(static_cast<int>(length / std::max(each, 1.0f)), 2, 24); }
+int ticksThatFit(float length, float each) {
+  return std::clamp(static_cast<int>(length / std::max(each, 1.0f)), 2, 24);
+}
 
 std::vector<AxisTick> rowTicks(const HeatmapLook& look, const HeatmapLayout& layout) {
   return ticksOf(look.rowLabels, look.window.top, look.window.bottom, layout.panel.top, layout.panel.bottom,
@@ -77,9 +87,10 @@ void chooseColumnLabels(const HeatmapLook& look, HeatmapLayout& layout) {
   layout.columnLabelHeight = level;
   if (look.columnLabels.empty()) return;
   const std::vector<AxisTick> ticks = columnTicks(look, layout);
-  const float widest = usualWidth(ticks, sizes.small), pitch = layout.panel.width() / static_cast<float>(look.window.width());
+  const float widest = usualWidth(ticks, sizes.small),
+              pitch = layout.panel.width() / static_cast<float>(look.window.width());
   if (widestLabel(ticks, sizes.small) + sizes.gap <= pitch) return;
-  const float most = kMostColumnLabels * static_cast<float>(look.height);
+  const float most = kMaxColumnLabels * static_cast<float>(look.height);
   layout.degrees = pitch * 0.7071f >= sizes.small * 1.05f ? 45 : 90;
   const float along = layout.degrees == 45 ? widest * 0.7071f + sizes.small : widest;
   layout.columnLabelHeight = std::ceil(std::clamp(along, level, most));
@@ -95,21 +106,31 @@ void drawFrame(DrawList& list, const HeatmapLook& look, const HeatmapLayout& lay
   list.box({panel.right, panel.top, panel.right + line, panel.bottom}, colour);
 }
 
-void drawTurnedLabels(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout, std::span<const AxisTick> ticks) {
+void drawTurnedLabels(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout,
+                      std::span<const AxisTick> ticks) {
   const Sizes& sizes = layout.sizes;
   const ThemeColours& colours = themeColours(look.theme);
-  const float leastPitch = layout.degrees == 45 ? sizes.small * 1.45f : sizes.small * 1.1f, top = layout.panel.bottom + sizes.tick + sizes.gap * 0.5f;
+  const float leastPitch = layout.degrees == 45 ? sizes.small * 1.45f : sizes.small * 1.1f,
+              top = layout.panel.bottom + sizes.tick + sizes.gap * 0.5f;
   float previous = -1e9f;
   for (const AxisTick& tick : ticks) {
     if (tick.at - previous < leastPitch) continue;
     previous = tick.at;
     const float left = std::floor(tick.at - sizes.line / 2 + 0.5f);
     list.box({left, layout.panel.bottom, left + sizes.line, layout.panel.bottom + sizes.tick}, colours.axis);
-    float most = layout.degrees == 45 ? (layout.columnLabelHeight - sizes.small * 0.7f) / 0.7071f : layout.columnLabelHeight;
+    float most =
+        layout.degrees == 45 ? (layout.columnLabelHeight - sizes.small * 0.7f) / 0.7071f : layout.columnLabelHeight;
     if (layout.degrees == 45) most = std::min(most, (tick.at - 2) / 0.7071f - sizes.small * 0.5f);
     if (most < sizes.small * 2) continue;
-    list.text(tick.label, {tick.at + (layout.degrees == 45 ? sizes.small * 0.15f : 0), top + (layout.degrees == 45 ? sizes.small * 0.15f : 0)},
-              {.size = sizes.small, .colour = colours.muted, .align = Align::End, .centred = true, .degrees = layout.degrees, .mostWidth = most});
+    list.text(tick.label,
+              {tick.at + (layout.degrees == 45 ? sizes.small * 0.15f : 0),
+               top + (layout.degrees == 45 ? sizes.small * 0.15f : 0)},
+              {.size = sizes.small,
+               .colour = colours.muted,
+               .align = Align::End,
+               .centred = true,
+               .degrees = layout.degrees,
+               .mostWidth = most});
   }
 }
 
@@ -118,21 +139,29 @@ void drawAxisTitles(DrawList& list, const HeatmapLook& look, const HeatmapLayout
   const Box& panel = layout.panel;
   const ThemeColours& colours = themeColours(look.theme);
   const float below = panel.bottom + sizes.tick + sizes.gap * 1.5f + layout.columnLabelHeight;
-  list.text("key", {panel.centre().x, below + fontMetrics(sizes.body).capHeight}, {.size = sizes.body, .colour = colours.text, .align = Align::Middle});
+  list.text("key", {panel.centre().x, below + fontMetrics(sizes.body).capHeight},
+            {.size = sizes.body, .colour = colours.text, .align = Align::Middle});
   list.text("query", {layout.left + sizes.body * 0.5f, panel.centre().y},
-            {.size = sizes.body, .colour = colours.text, .align = Align::Middle, .centred = true, .degrees = 90, .mostWidth = panel.height()});
+            {.size = sizes.body,
+             .colour = colours.text,
+             .align = Align::Middle,
+             .centred = true,
+             .degrees = 90,
+             .mostWidth = panel.height()});
 }
 
 template <class ValueAt>
 void drawValues(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout, const ValueAt& valueAt) {
   if (layout.valueSize <= 0) return;
   const Window& w = look.window;
-  const LinearScale x{w.left, w.right, layout.panel.left, layout.panel.right}, y{w.top, w.bottom, layout.panel.top, layout.panel.bottom};
+  const LinearScale x{w.left, w.right, layout.panel.left, layout.panel.right},
+      y{w.top, w.bottom, layout.panel.top, layout.panel.bottom};
   const auto firstRow = static_cast<uint64_t>(w.top), endRow = static_cast<uint64_t>(std::ceil(w.bottom));
   const auto firstColumn = static_cast<uint64_t>(w.left), endColumn = static_cast<uint64_t>(std::ceil(w.right));
   const float cell = layout.panel.width() / static_cast<float>(w.width());
   const double largest = std::max(std::fabs(look.low), std::fabs(look.high));
-  const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(largest))), 0, 9);  // two digits of the largest
+  // two digits of the largest
+  const int decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(largest))), 0, 9);
   for (uint64_t row = firstRow; row < endRow; ++row)
     for (uint64_t column = firstColumn; column < endColumn; ++column) {
       const double value = valueAt(row, column);
@@ -141,7 +170,8 @@ void drawValues(DrawList& list, const HeatmapLook& look, const HeatmapLayout& la
       const Colour ink = isLight(under) ? fromHex(0x101418, 0.92f) : fromHex(0xFFFFFF, 0.92f);
       const std::string text = fixedText(value, decimals);
       const float width = textWidth(text, layout.valueSize);
-      const Point middle{static_cast<float>(x(static_cast<double>(column) + 0.5)), static_cast<float>(y(static_cast<double>(row) + 0.5))};
+      const Point middle{static_cast<float>(x(static_cast<double>(column) + 0.5)),
+                         static_cast<float>(y(static_cast<double>(row) + 0.5))};
       if (width > cell - 4 || !layout.panel.grown(-width / 2 - 1).contains({middle.x, layout.panel.centre().y}) ||
           !layout.panel.grown(-layout.valueSize / 2).contains({layout.panel.centre().x, middle.y}))
         continue;  // a cell cut by the window's edge, too
@@ -159,7 +189,7 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
   float bottom = height - sizes.pad;
   panel = {sizes.pad, top, width - sizes.pad, bottom};
   if (sizes.hasText) {
-    rowLabelWidth = std::min(std::ceil(usualWidth(rowTicks(look, *this), sizes.small)), kMostRowLabels * width);
+    rowLabelWidth = std::min(std::ceil(usualWidth(rowTicks(look, *this), sizes.small)), kMaxRowLabels * width);
     panel.left = std::ceil(sizes.pad + sizes.body + sizes.gap * 1.5f + rowLabelWidth + sizes.tick);
     const float barWidth = colourBarWidth(sizes, legend, panel.height() * 0.8f);
     if (width - sizes.pad - barWidth - 3 * sizes.gap - panel.left > 2 * barWidth) {
@@ -167,7 +197,8 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
       panel.right = std::floor(bar - 3 * sizes.gap);
     }
     chooseColumnLabels(look, *this);
-    const float axisTitle = std::ceil(fontMetrics(sizes.body).capHeight + fontMetrics(sizes.body).descent) + sizes.gap * 1.5f;
+    const float axisTitle =
+        std::ceil(fontMetrics(sizes.body).capHeight + fontMetrics(sizes.body).descent) + sizes.gap * 1.5f;
     panel.bottom = std::floor(bottom - axisTitle - columnLabelHeight - sizes.tick);
   }
   if (panel.width() < 8 || panel.height() < 8) {  // no room for anything else
@@ -176,20 +207,26 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
   }
   left = sizes.pad;
   if (!cells) return;
-  const float stretch = panel.width() / static_cast<float>(look.window.width()) / (panel.height() / static_cast<float>(look.window.height()));
+  const float stretch = panel.width() / static_cast<float>(look.window.width()) /
+                        (panel.height() / static_cast<float>(look.window.height()));
   const float before = panel.width();
-  if (stretch > kMostStretch) panel.right = panel.left + std::round(panel.width() * std::max(kMostStretch / stretch, kLeastPanel));
-  if (stretch < 1 / kMostStretch) panel.bottom = panel.top + std::round(panel.height() * std::max(stretch * kMostStretch, kLeastPanel));
-  if (const float spare = std::floor((before - panel.width()) / 2); spare > 0) {  // what is narrower than its place stands in its middle
+  if (stretch > kMaxStretch)
+    panel.right = panel.left + std::round(panel.width() * std::max(kMaxStretch / stretch, kLeastPanel));
+  if (stretch < 1 / kMaxStretch)
+    panel.bottom = panel.top + std::round(panel.height() * std::max(stretch * kMaxStretch, kLeastPanel));
+  // what is narrower than its place stands in its middle
+  if (const float spare = std::floor((before - panel.width()) / 2); spare > 0) {
     left += spare, panel.left += spare, panel.right += spare;
     if (bar > 0) bar = panel.right + 3 * sizes.gap;
   }
-  const float cellWidth = panel.width() / static_cast<float>(look.window.width()), cellHeight = panel.height() / static_cast<float>(look.window.height());
+  const float cellWidth = panel.width() / static_cast<float>(look.window.width()),
+              cellHeight = panel.height() / static_cast<float>(look.window.height());
   const float cell = std::min(cellWidth, cellHeight), unit = std::max(sizes.unit, 0.5f);
   blockColumns = static_cast<uint32_t>(std::max(1.0f, std::ceil(kPointPitch * unit / cellWidth)));
   blockRows = static_cast<uint32_t>(std::max(1.0f, std::ceil(kPointPitch * unit / cellHeight)));
   if (!look.points && cell >= 10 * unit) cellGap = std::max(1.0f, std::round(std::min(cell / 24, 2 * unit)));
-  if (!look.points && sizes.hasText && cellWidth >= 40 * unit && cellHeight >= sizes.small * 1.7f) valueSize = sizes.small;
+  if (!look.points && sizes.hasText && cellWidth >= 40 * unit && cellHeight >= sizes.small * 1.7f)
+    valueSize = sizes.small;
 }
 
 void drawBehind(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout) {
@@ -198,22 +235,27 @@ void drawBehind(DrawList& list, const HeatmapLook& look, const HeatmapLayout& la
   if (look.points || !look.rows || !look.columns) list.box(layout.panel, colours.panel);
 }
 
-void drawInFront(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout, const std::function<double(uint64_t, uint64_t)>& valueAt) {
+void drawInFront(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout,
+                 const std::function<double(uint64_t, uint64_t)>& valueAt) {
   const ThemeColours& colours = themeColours(look.theme);
   if (layout.sizes.hasText || look.points) drawFrame(list, look, layout);
   if (!look.rows || !look.columns) {
     if (layout.sizes.hasText)
-      list.text("no weights", layout.panel.centre(), {.size = layout.sizes.body, .colour = colours.muted, .align = Align::Middle, .centred = true});
+      list.text("no weights", layout.panel.centre(),
+                {.size = layout.sizes.body, .colour = colours.muted, .align = Align::Middle, .centred = true});
     return;
   }
   drawValues(list, look, layout, valueAt);
   if (!layout.sizes.hasText) return;
   drawLeftAxis(list, colours, layout.sizes, layout.panel, rowTicks(look, layout), layout.rowLabelWidth + 1);
   const std::vector<AxisTick> columns = columnTicks(look, layout);
-  if (layout.degrees) drawTurnedLabels(list, look, layout, columns);
-  else drawBottomAxis(list, colours, layout.sizes, layout.panel, columns);
+  if (layout.degrees)
+    drawTurnedLabels(list, look, layout, columns);
+  else
+    drawBottomAxis(list, colours, layout.sizes, layout.panel, columns);
   drawAxisTitles(list, look, layout);
-  if (layout.bar > 0) drawColourBar(list, colours, layout.sizes, barOf(look), layout.bar, layout.panel.top, layout.panel.bottom);
+  if (layout.bar > 0)
+    drawColourBar(list, colours, layout.sizes, barOf(look), layout.bar, layout.panel.top, layout.panel.bottom);
 }
 
 }  // namespace switchyard::render

@@ -23,18 +23,19 @@ struct HeatmapLook {
 struct HeatmapLayout {
   explicit HeatmapLayout(const HeatmapLook& look);
   Sizes sizes;
-  Box panel;                // of the cells
-  float left = 0;           // where row labels may begin
-  float bar = 0;            // left edge of the colour bar; 0: none
-  float cellGap = 0;        // between cells, pixels
-  float valueSize = 0;      // of the letters of values in cells; 0: none
+  Box panel;            // of the cells
+  float left = 0;       // where row labels may begin
+  float bar = 0;        // left edge of the colour bar; 0: none
+  float cellGap = 0;    // between cells, pixels
+  float valueSize = 0;  // of the letters of values in cells; 0: none
   float rowLabelWidth = 0, columnLabelHeight = 0;
-  int degrees = 0;          // of column labels
+  int degrees = 0;                           // of column labels
   uint32_t blockColumns = 1, blockRows = 1;  // cells that one point stands for
 };
 
 void drawBehind(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout);
 // `valueAt(row, column)` gives NaN for what is not known.
-void drawInFront(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout, const std::function<double(uint64_t, uint64_t)>& valueAt);
+void drawInFront(DrawList& list, const HeatmapLook& look, const HeatmapLayout& layout,
+                 const std::function<double(uint64_t, uint64_t)>& valueAt);
 
 }  // namespace switchyard::render

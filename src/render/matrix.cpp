@@ -1,4 +1,5 @@
-// On the device the range is found by the reduce kernel, which hands NaN on: where there is one, the weights are read back to name its index.
+// On the device the range is found by the reduce kernel, which hands NaN on: where there is one, the weights are read
+// back to name its index.
 #include "render/matrix.h"
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 namespace switchyard::render {
 namespace {
 
-constexpr uint64_t kMostPrinted = 1 << 16;  // values read back for being printed
+constexpr uint64_t kMaxPrinted = 1 << 16;  // values read back for being printed
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 float valueAt(const Value& weights, uint64_t index) {
@@ -52,12 +53,19 @@ Extremes extremesOf(std::span<const float> values) {
 }  // namespace
 
 Matrix::Matrix(Recorder& recorder, const Workload& workload, const Value& weights, int64_t head)
-    : recorder_(recorder), workload_(workload), weights_(weights), head_(weights.spec.shape.rank() == 3 ? head : 0),
-      heads_(weights.spec.shape.rank() == 3 ? weights.spec.shape[0] : 1), rows_(weights.spec.shape.back(1)), columns_(weights.spec.shape.back()),
+    : recorder_(recorder),
+      workload_(workload),
+      weights_(weights),
+      head_(weights.spec.shape.rank() == 3 ? head : 0),
+      heads_(weights.spec.shape.rank() == 3 ? weights.spec.shape[0] : 1),
+      rows_(weights.spec.shape.back(1)),
+      columns_(weights.spec.shape.back()),
       onHost_(weights.host != nullptr) {
   if (empty()) return;
-  if (onHost_) readHost();
-  else makeOnDevice();
+  if (onHost_)
+    readHost();
+  else
+    makeOnDevice();
 }
 
 void Matrix::readHost() {
@@ -95,7 +103,8 @@ void Matrix::makeOnDevice() {
   checkedUint(workload_, heads_, "the number of heads");
   recorder_.requireBindable(all.size, "'weights'");
   const auto groups = (size + kMeanColumns - 1) / kMeanColumns;
-  recorder_.launch(Kernel::column_mean, groups, {all, view_}, MeanParams{static_cast<uint32_t>(heads_), static_cast<uint32_t>(size)});
+  recorder_.launch(Kernel::column_mean, groups, {all, view_},
+                   MeanParams{static_cast<uint32_t>(heads_), static_cast<uint32_t>(size)});
 }
 
 Task Matrix::measure(Window window) {
@@ -111,11 +120,12 @@ void Matrix::includeRange(std::span<const float> values) {
   if (found.hasNan) {
     const auto first = std::find_if(values.begin(), values.end(), [](float v) { return std::isnan(v); });
     const auto index = static_cast<uint64_t>(first - values.begin());
-    if (head_ >= 0 || heads_ == 1) refuseNan(index + static_cast<uint64_t>(std::max<int64_t>(head_, 0)) * rows_ * columns_);
+    if (head_ >= 0 || heads_ == 1)
+      refuseNan(index + static_cast<uint64_t>(std::max<int64_t>(head_, 0)) * rows_ * columns_);
     for (uint64_t i = 0; i < weights_.spec.elements(); ++i)
       if (std::isnan(valueAt(weights_, i))) refuseNan(i);
-    refuse(workload_, "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " + std::to_string(index % columns_) +
-                          " is not a number: infinities of both signs meet there");
+    refuse(workload_, "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " +
+                          std::to_string(index % columns_) + " is not a number: infinities of both signs meet there");
   }
   low_ = found.low <= found.high ? found.low : 0;
   high_ = found.low <= found.high ? found.high : 1;
@@ -124,7 +134,8 @@ void Matrix::includeRange(std::span<const float> values) {
 void Matrix::refuseNan(uint64_t index) const {
   const uint64_t inHead = index % (rows_ * columns_);
   const std::string head = heads_ > 1 ? "head " + std::to_string(index / (rows_ * columns_)) + ", " : "";
-  refuse(workload_, "'weights' holds NaN at index " + std::to_string(index) + " (" + head + "row " + std::to_string(inHead / columns_) + ", column " + std::to_string(inHead % columns_) + ")");
+  refuse(workload_, "'weights' holds NaN at index " + std::to_string(index) + " (" + head + "row " +
+                        std::to_string(inHead / columns_) + ", column " + std::to_string(inHead % columns_) + ")");
 }
 
 // Minimum and maximum, as two floats that the host reads.
@@ -135,7 +146,8 @@ BufferView Matrix::extremes() {
       recorder_.launch(Kernel::reduce, rows, {view(first, rows), perRow.slice(first * 4, uint64_t{rows} * 4)},
                        ReduceParams{rows, static_cast<uint32_t>(columns_), kind});
     });
-    recorder_.launch(Kernel::reduce, 1, {perRow, out.slice(kind == kReduceMin ? 0 : 256, 4)}, ReduceParams{1, static_cast<uint32_t>(rows_), kind});
+    recorder_.launch(Kernel::reduce, 1, {perRow, out.slice(kind == kReduceMin ? 0 : 256, 4)},
+                     ReduceParams{1, static_cast<uint32_t>(rows_), kind});
   }
   recorder_.release(perRow);
   return out;
@@ -146,9 +158,10 @@ Task Matrix::measureOnDevice(Window window) {
   const BufferView found = extremes();
   const std::span<float> values = recorder_.hostMemory<float>(128);
   recorder_.download(std::as_writable_bytes(values), found);
-  const uint64_t firstRow = static_cast<uint64_t>(window.top), rows = static_cast<uint64_t>(std::ceil(window.bottom)) - firstRow;
+  const uint64_t firstRow = static_cast<uint64_t>(window.top),
+                 rows = static_cast<uint64_t>(std::ceil(window.bottom)) - firstRow;
   std::span<float> printed;
-  if (rows * columns_ <= kMostPrinted) {
+  if (rows * columns_ <= kMaxPrinted) {
     printed = recorder_.hostMemory<float>(rows * columns_);
     recorder_.download(std::as_writable_bytes(printed), view(firstRow, rows));
   }
@@ -169,9 +182,12 @@ Task Matrix::findNan() {
   known_ = all;
   const Extremes found = extremesOf(all);
   if (found.hasNan) {
-    const auto index = static_cast<uint64_t>(std::find_if(all.begin(), all.end(), [](float v) { return std::isnan(v); }) - all.begin());
-    if (head_ >= 0 || heads_ == 1) refuseNan(index + static_cast<uint64_t>(std::max<int64_t>(head_, 0)) * rows_ * columns_);
-    refuse(workload_, "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " + std::to_string(index % columns_) + " is NaN");
+    const auto index = static_cast<uint64_t>(
+        std::find_if(all.begin(), all.end(), [](float v) { return std::isnan(v); }) - all.begin());
+    if (head_ >= 0 || heads_ == 1)
+      refuseNan(index + static_cast<uint64_t>(std::max<int64_t>(head_, 0)) * rows_ * columns_);
+    refuse(workload_, "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " +
+                          std::to_string(index % columns_) + " is NaN");
   }
   low_ = found.low <= found.high ? found.low : 0;
   high_ = found.low <= found.high ? found.high : 1;

@@ -1,4 +1,5 @@
-// The matrix behind a heatmap: one head of the weights, or the mean of all, on the device; its range, and the few values that are printed.
+// The matrix behind a heatmap: one head of the weights, or the mean of all, on the device; its range, and the few
+// values that are printed.
 #pragma once
 #include <span>
 #include <vector>
@@ -23,13 +24,16 @@ class Matrix {
   uint64_t columns() const { return columns_; }
   bool empty() const { return rows_ == 0 || columns_ == 0 || heads_ == 0; }
 
-  // Finds the range of all finite values, and refuses a NaN with its index among the weights. On the host where the weights came from there; else on
-  // the device, which is waited for. at() works for the window's cells afterwards, if they are few enough to have their values printed.
+  // Finds the range of all finite values, and refuses a NaN with its index among the weights. On the host where the
+  // weights came from there; else on the device, which is waited for. at() works for the window's cells afterwards, if
+  // they are few enough to have their values printed.
   Task measure(Window window);
   double low() const { return low_; }
   double high() const { return high_; }
   double at(uint64_t row, uint64_t column) const;  // NaN: not known
-  BufferView view(uint64_t firstRow, uint64_t rows) const { return view_.slice(firstRow * columns_ * 4, rows * columns_ * 4); }
+  BufferView view(uint64_t firstRow, uint64_t rows) const {
+    return view_.slice(firstRow * columns_ * 4, rows * columns_ * 4);
+  }
 
  private:
   void readHost();

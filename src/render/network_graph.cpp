@@ -1,4 +1,5 @@
-// The host looks at every value once, in loops that compilers make vectors of. What comes from the device is read back in one go.
+// The host looks at every value once, in loops that compilers make vectors of. What comes from the device is read back
+// in one go.
 #include "render/network_graph.h"
 
 #include <algorithm>
@@ -23,9 +24,11 @@ struct Reader {
   Recorder& r;
   bool waits = false;
 
-  template <class T> std::span<const T> read(const Value& value, BufferView device) {
+  template <class T>
+  std::span<const T> read(const Value& value, BufferView device) {
     const size_t count = value.spec.elements();
-    if (count == 0 || (value.host && value.spec.dtype != DType::Float16)) return {reinterpret_cast<const T*>(value.host), count};
+    if (count == 0 || (value.host && value.spec.dtype != DType::Float16))
+      return {reinterpret_cast<const T*>(value.host), count};
     const std::span<T> copied = r.hostMemory<T>(count);
     r.download(std::as_writable_bytes(copied), device);
     waits = true;
@@ -33,23 +36,28 @@ struct Reader {
   }
 };
 
-uint32_t layoutIterations(uint64_t nodes) { return static_cast<uint32_t>(std::clamp<uint64_t>(600'000 / std::max<uint64_t>(nodes, 1), 60, 400)); }
+uint32_t layoutIterations(uint64_t nodes) {
+  return static_cast<uint32_t>(std::clamp<uint64_t>(600'000 / std::max<uint64_t>(nodes, 1), 60, 400));
+}
 
 // Throws for the first value that is not from low to high.
-void checkRange(const Workload& workload, const char* name, std::span<const float> values, float low, float high, const char* rule, size_t perNode = 0) {
+void checkRange(const Workload& workload, const char* name, std::span<const float> values, float low, float high,
+                const char* rule, size_t perNode = 0) {
   uint32_t outside = 0;
   for (float v : values) outside |= !(v >= low && v <= high);
   if (!outside) return;
   for (size_t i = 0; i < values.size(); ++i)
     if (!(values[i] >= low && values[i] <= high))
-      refuse(workload, "'" + std::string(name) + "' holds " + numberText(values[i], 6) + " at index " + std::to_string(i) +
-                           (perNode ? " (node " + std::to_string(i / perNode) + ")" : "") + ", but " + rule);
+      refuse(workload, "'" + std::string(name) + "' holds " + numberText(values[i], 6) + " at index " +
+                           std::to_string(i) + (perNode ? " (node " + std::to_string(i / perNode) + ")" : "") +
+                           ", but " + rule);
 }
 
 void checkGroups(const Workload& workload, std::span<const int32_t> groups) {
   for (size_t i = 0; i < groups.size(); ++i)
-    if (groups[i] < -1 || groups[i] > kMostGroup)
-      refuse(workload, "'groups' holds " + std::to_string(groups[i]) + " at index " + std::to_string(i) + ", but groups are 0 to " + std::to_string(kMostGroup) + ", or -1 for none");
+    if (groups[i] < -1 || groups[i] > kMaxGroup)
+      refuse(workload, "'groups' holds " + std::to_string(groups[i]) + " at index " + std::to_string(i) +
+                           ", but groups are 0 to " + std::to_string(kMaxGroup) + ", or -1 for none");
 }
 
 void countLinks(Recorder& r, NetworkGraph& graph) {
@@ -107,7 +115,8 @@ Task readNetwork(Recorder& r, const Workload& workload, const Call& call, Networ
   graph.offsetView = r.aligned(in[kRowOffsets].view);
   graph.columnView = graph.weightView = graph.groupView = graph.offsetView;
   if (graph.edges) graph.columnView = r.aligned(in[kColumns].view);
-  graph.offsets = reader.read<int32_t>(in[kRowOffsets], graph.offsetView), graph.columns = reader.read<int32_t>(in[kColumns], graph.columnView);
+  graph.offsets = reader.read<int32_t>(in[kRowOffsets], graph.offsetView),
+  graph.columns = reader.read<int32_t>(in[kColumns], graph.columnView);
   auto floats = [&](NetworkInput input, std::span<const float>& host, BufferView& device) {
     if (!in[input].present || in[input].spec.elements() == 0) return;
     device = r.aligned(r.floats(in[input]));
@@ -122,18 +131,19 @@ Task readNetwork(Recorder& r, const Workload& workload, const Call& call, Networ
   }
   if (reader.waits) co_await r.sync();
 
-  constexpr float kMost = 3e38f, kFar = static_cast<float>(kFarthest);
+  constexpr float kMax = 3e38f, kFar = static_cast<float>(kFarthest);
   checkOffsets(workload, graph.offsets, graph.edges);
   checkColumns(workload, graph.columns, graph.nodes);
-  checkRange(workload, "weights", graph.weights, 0, kMost, "a weight is finite and not negative");
+  checkRange(workload, "weights", graph.weights, 0, kMax, "a weight is finite and not negative");
   checkRange(workload, "positions", graph.positions, -kFar, kFar, "positions are numbers from -1e15 to 1e15", 2);
-  checkRange(workload, "ranks", graph.ranks, 0, kMost, "a rank is finite and not negative");
+  checkRange(workload, "ranks", graph.ranks, 0, kMax, "a rank is finite and not negative");
   checkGroups(workload, graph.groups);
   if (graph.nodes == 0) co_return;
   if (!graph.ranked) countLinks(r, graph);
   summarize(graph);
   if (!in[kPositions].present) co_await layOut(r, call, graph);
-  for (uint64_t bytes : {graph.columnView.size, graph.weightView.size, uint64_t{graph.nodes} * 16}) r.requireBindable(bytes, "the picture of so many nodes or edges");
+  for (uint64_t bytes : {graph.columnView.size, graph.weightView.size, uint64_t{graph.nodes} * 16})
+    r.requireBindable(bytes, "the picture of so many nodes or edges");
 }
 
 NetworkView fitNetwork(std::span<const float> positions, const Box& panel, Point* extent) {
@@ -142,14 +152,18 @@ NetworkView fitNetwork(std::span<const float> positions, const Box& panel, Point
   const size_t nodes = positions.size() / 2;
   if (nodes == 0) return view;
   constexpr size_t kSample = 20'000;
-  constexpr float kTail = 0.01f, kBeyond = 0.35f;  // nodes in the tails are shown if they are no farther than this share of all others' extent
+  // nodes in the tails are shown if they are no farther than this share of all others' extent
+  constexpr float kTail = 0.01f, kBeyond = 0.35f;
   float low[2] = {positions[0], positions[1]}, high[2] = {low[0], low[1]};
-  for (size_t i = 0; i < positions.size(); ++i) low[i % 2] = std::min(low[i % 2], positions[i]), high[i % 2] = std::max(high[i % 2], positions[i]);
+  for (size_t i = 0; i < positions.size(); ++i)
+    low[i % 2] = std::min(low[i % 2], positions[i]), high[i % 2] = std::max(high[i % 2], positions[i]);
   std::vector<float> sample;
   for (size_t axis = 0; axis < 2 && nodes >= 100; ++axis) {
     sample.clear();
-    for (size_t i = 0, step = (nodes + kSample - 1) / kSample; i < nodes; i += step) sample.push_back(positions[2 * i + axis]);
-    const auto tail = static_cast<ptrdiff_t>(static_cast<float>(sample.size()) * kTail), end = static_cast<ptrdiff_t>(sample.size()) - 1 - tail;
+    for (size_t i = 0, step = (nodes + kSample - 1) / kSample; i < nodes; i += step)
+      sample.push_back(positions[2 * i + axis]);
+    const auto tail = static_cast<ptrdiff_t>(static_cast<float>(sample.size()) * kTail),
+               end = static_cast<ptrdiff_t>(sample.size()) - 1 - tail;
     std::nth_element(sample.begin(), sample.begin() + tail, sample.end());
     const float first = sample[static_cast<size_t>(tail)];
     std::nth_element(sample.begin(), sample.begin() + end, sample.end());
@@ -159,7 +173,8 @@ NetworkView fitNetwork(std::span<const float> positions, const Box& panel, Point
   const float across = high[0] - low[0], down = high[1] - low[1];
   view.centre = {low[0] + across / 2, low[1] + down / 2};
   if (across > 0 || down > 0)
-    view.scale = std::min(panel.width() / std::max(across, 1e-6f * down), panel.height() / std::max(down, 1e-6f * across));
+    view.scale =
+        std::min(panel.width() / std::max(across, 1e-6f * down), panel.height() / std::max(down, 1e-6f * across));
   if (extent) *extent = {std::max(across * view.scale, 1.0f), std::max(down * view.scale, 1.0f)};
   return view;
 }
@@ -171,7 +186,8 @@ float meanEdge(const NetworkGraph& graph, const NetworkView& view) {
   for (uint32_t i = 0; i < count; ++i) {
     const auto edge = static_cast<int32_t>(uint64_t{graph.edges} * i / count);
     const auto row = std::upper_bound(graph.offsets.begin(), graph.offsets.end(), edge) - graph.offsets.begin() - 1;
-    const float *a = &graph.positions[2 * static_cast<size_t>(row)], *b = &graph.positions[2 * static_cast<size_t>(graph.columns[static_cast<size_t>(edge)])];
+    const float *a = &graph.positions[2 * static_cast<size_t>(row)],
+                *b = &graph.positions[2 * static_cast<size_t>(graph.columns[static_cast<size_t>(edge)])];
     sum += std::hypot(double{a[0]} - b[0], double{a[1]} - b[1]);
   }
   return count ? static_cast<float>(sum / count) * view.scale : 0;

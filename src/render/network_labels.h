@@ -16,12 +16,14 @@ struct LabelPlace {
 };
 struct PlacedLabel {
   size_t place = 0;
-  Box box;           // of the letters, from the top of the highest to below the lowest
-  float size = 14;   // of the letters
+  Box box;          // of the letters, from the top of the highest to below the lowest
+  float size = 14;  // of the letters
 };
 
-// At most `most` labels within `panel`, none over another or over a disc that is more important than its own. Longer ones than mostWidth end in an ellipsis.
-std::vector<PlacedLabel> placeLabels(std::span<const LabelPlace> places, const Box& panel, float largest, float smallest, size_t most, float mostWidth);
+// At most `most` labels within `panel`, none over another or over a disc that is more important than its own. Longer
+// ones than mostWidth end in an ellipsis.
+std::vector<PlacedLabel> placeLabels(std::span<const LabelPlace> places, const Box& panel, float largest,
+                                     float smallest, size_t most, float mostWidth);
 // The baseline's beginning.
 Point baseline(const PlacedLabel& label);
 // The first `most` nodes by falling rank; equals by rising index.

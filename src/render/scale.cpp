@@ -17,8 +17,10 @@ constexpr const char* kMinus = "\u2212";
 std::string withMinus(const char* text) {
   std::string out;
   for (const char* c = text; *c; ++c) {
-    if (*c == '-') out += kMinus;
-    else if (*c != '+') out += *c;
+    if (*c == '-')
+      out += kMinus;
+    else if (*c != '+')
+      out += *c;
   }
   return out;
 }
@@ -55,7 +57,8 @@ std::vector<Tick> ticksOfStep(double low, double high, double step) {
     const double value = i * step + 0.0;  // no -0
     char text[64];
     if (scientific) {
-      const int digits = std::max(0, static_cast<int>(std::floor(std::log10(largest)) - std::floor(std::log10(step) + 1e-9)));
+      const int digits =
+          std::max(0, static_cast<int>(std::floor(std::log10(largest)) - std::floor(std::log10(step) + 1e-9)));
       snprintf(text, sizeof text, "%.*e", value == 0 ? 0 : std::min(digits, 6), value);
     } else {
       snprintf(text, sizeof text, "%.*f", decimals, value);
@@ -65,7 +68,9 @@ std::vector<Tick> ticksOfStep(double low, double high, double step) {
   return ticks;
 }
 
-bool drawable(double low, double high) { return std::isfinite(low) && std::isfinite(high) && high - low > 1e-12 * std::max(std::fabs(low), std::fabs(high)); }
+bool drawable(double low, double high) {
+  return std::isfinite(low) && std::isfinite(high) && high - low > 1e-12 * std::max(std::fabs(low), std::fabs(high));
+}
 
 using Days = std::chrono::sys_days;
 constexpr double kDay = 86400;
@@ -74,24 +79,32 @@ struct DateStep {
   double seconds;  // of steps below a month
   int months;      // of steps from a month on, else 0
 };
-constexpr std::array<DateStep, 22> kDateSteps = {{{1, 0}, {5, 0}, {15, 0}, {30, 0}, {60, 0}, {300, 0}, {900, 0}, {1800, 0}, {3600, 0}, {10800, 0}, {21600, 0},
-                                                  {43200, 0}, {kDay, 0}, {2 * kDay, 0}, {7 * kDay, 0}, {0, 1}, {0, 3}, {0, 6}, {0, 12}, {0, 24}, {0, 60}, {0, 120}}};
+constexpr std::array<DateStep, 22> kDateSteps = {
+    {{1, 0},    {5, 0},     {15, 0},    {30, 0},    {60, 0},   {300, 0},      {900, 0},      {1800, 0},
+     {3600, 0}, {10800, 0}, {21600, 0}, {43200, 0}, {kDay, 0}, {2 * kDay, 0}, {7 * kDay, 0}, {0, 1},
+     {0, 3},    {0, 6},     {0, 12},    {0, 24},    {0, 60},   {0, 120}}};
 
 // Outside of the years 1 to 9999 seconds are numbers like others.
 bool isDate(double seconds) { return seconds >= -62135596800.0 && seconds <= 253402300799.0; }
 
 std::string dateLabel(double seconds, const DateStep& step) {
-  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto day = std::floor(seconds / kDay);
   const std::chrono::year_month_day date{Days{std::chrono::days{static_cast<int>(day)}}};
   const int inDay = static_cast<int>(seconds - day * kDay), year = static_cast<int>(date.year());
   const unsigned month = static_cast<unsigned>(date.month());
   char text[48];
-  if (step.months >= 12 || (step.months && month == 1)) snprintf(text, sizeof text, "%d", year);
-  else if (step.months) snprintf(text, sizeof text, "%s", kMonths[month - 1]);
-  else if (step.seconds >= kDay || inDay == 0) snprintf(text, sizeof text, "%u %s", static_cast<unsigned>(date.day()), kMonths[month - 1]);
-  else if (step.seconds >= 60) snprintf(text, sizeof text, "%02d:%02d", inDay / 3600, inDay / 60 % 60);
-  else snprintf(text, sizeof text, "%02d:%02d:%02d", inDay / 3600, inDay / 60 % 60, inDay % 60);
+  if (step.months >= 12 || (step.months && month == 1))
+    snprintf(text, sizeof text, "%d", year);
+  else if (step.months)
+    snprintf(text, sizeof text, "%s", kMonths[month - 1]);
+  else if (step.seconds >= kDay || inDay == 0)
+    snprintf(text, sizeof text, "%u %s", static_cast<unsigned>(date.day()), kMonths[month - 1]);
+  else if (step.seconds >= 60)
+    snprintf(text, sizeof text, "%02d:%02d", inDay / 3600, inDay / 60 % 60);
+  else
+    snprintf(text, sizeof text, "%02d:%02d:%02d", inDay / 3600, inDay / 60 % 60, inDay % 60);
   return text;
 }
 
@@ -101,7 +114,8 @@ int monthsOf(double seconds) {  // since the year 0
 }
 
 double secondsOfMonth(int months) {
-  const std::chrono::year_month_day date{std::chrono::year{months / 12}, std::chrono::month{static_cast<unsigned>(months % 12 + 1)}, std::chrono::day{1}};
+  const std::chrono::year_month_day date{
+      std::chrono::year{months / 12}, std::chrono::month{static_cast<unsigned>(months % 12 + 1)}, std::chrono::day{1}};
   return static_cast<double>(Days{date}.time_since_epoch().count()) * kDay;
 }
 
@@ -165,7 +179,10 @@ std::string fixedText(double value, int decimals) {
   if (!std::isfinite(value)) return numberText(value, 2);
   char text[400];
   snprintf(text, sizeof text, "%.*f", decimals, value);
-  if (std::all_of(text, text + std::strlen(text), [](char c) { return c == '-' || c == '0' || c == '.'; }) && text[0] == '-') return text + 1;  // no -0.00
+  // no -0.00
+  if (std::all_of(text, text + std::strlen(text), [](char c) { return c == '-' || c == '0' || c == '.'; }) &&
+      text[0] == '-')
+    return text + 1;
   return withMinus(text);
 }
 

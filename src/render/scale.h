@@ -10,8 +10,8 @@ struct Tick {
   std::string label;
 };
 
-// Multiples of 1, 2 or 5 times a power of ten within [low, high], at most `most` of them (>= 2) and as many as that allows. One tick, at low,
-// where low == high. Labels have as many decimals as the step needs.
+// Multiples of 1, 2 or 5 times a power of ten within [low, high], at most `most` of them (>= 2) and as many as that
+// allows. One tick, at low, where low == high. Labels have as many decimals as the step needs.
 std::vector<Tick> niceTicks(double low, double high, int most);
 // Multiples of 1, 2 or 5 times a power of ten that are whole numbers.
 std::vector<Tick> wholeTicks(double low, double high, int most);
@@ -30,7 +30,9 @@ std::string countText(unsigned long long value);
 // Data range to pixel range.
 struct LinearScale {
   double low = 0, high = 1, from = 0, to = 1;
-  double operator()(double value) const { return high > low ? from + (value - low) / (high - low) * (to - from) : (from + to) / 2; }
+  double operator()(double value) const {
+    return high > low ? from + (value - low) / (high - low) * (to - from) : (from + to) / 2;
+  }
 };
 
 }  // namespace switchyard::render

@@ -8,12 +8,15 @@ namespace {
 
 constexpr char kSectionEnd = 0x1e, kItemEnd = 0x1f;
 
-WorkloadInfo sceneInfo(const char* name, std::vector<InputInfo> inputs, std::vector<ParamInfo> own, std::vector<const char*> texts) {
-  if (!texts.empty()) inputs.push_back({.name = "text", .dtypes = dtypeBit(DType::Uint8), .optional = true, .hostOnly = true});
-  std::vector<ParamInfo> params = {{.name = "width", .kind = ParamInfo::Kind::Integer, .fallback = 1280, .min = 1, .max = kMaxPictureExtent},
-                                   {.name = "height", .kind = ParamInfo::Kind::Integer, .fallback = 720, .min = 1, .max = kMaxPictureExtent},
-                                   {.name = "time"},
-                                   {.name = "theme", .kind = ParamInfo::Kind::Choice, .choices = kThemeNames}};
+WorkloadInfo sceneInfo(const char* name, std::vector<InputInfo> inputs, std::vector<ParamInfo> own,
+                       std::vector<const char*> texts) {
+  if (!texts.empty())
+    inputs.push_back({.name = "text", .dtypes = dtypeBit(DType::Uint8), .optional = true, .hostOnly = true});
+  std::vector<ParamInfo> params = {
+      {.name = "width", .kind = ParamInfo::Kind::Integer, .fallback = 1280, .min = 1, .max = kMaxPictureExtent},
+      {.name = "height", .kind = ParamInfo::Kind::Integer, .fallback = 720, .min = 1, .max = kMaxPictureExtent},
+      {.name = "time"},
+      {.name = "theme", .kind = ParamInfo::Kind::Choice, .choices = kThemeNames}};
   params.insert(params.end(), own.begin(), own.end());
   return {name, std::move(inputs), std::move(params), {"image"}, std::move(texts)};
 }
@@ -30,7 +33,8 @@ std::string_view part(std::string_view text, char separator, size_t n) {
 
 }  // namespace
 
-Scene::Scene(const char* name, std::vector<InputInfo> inputs, std::vector<ParamInfo> params, std::vector<const char*> texts)
+Scene::Scene(const char* name, std::vector<InputInfo> inputs, std::vector<ParamInfo> params,
+             std::vector<const char*> texts)
     : Workload(sceneInfo(name, std::move(inputs), std::move(params), std::move(texts))) {}
 
 bool Scene::readyOn(const ProgramCache& programs) const {
@@ -41,8 +45,9 @@ bool Scene::readyOn(const ProgramCache& programs) const {
 Cost Scene::finishCheck(Call& call) const {
   if (!info.texts.empty()) {
     const Value& text = call.inputs[info.inputs.size() - 1];
-    if (text.present && text.spec.elements() > kMostTextBytes)
-      refuse(*this, "the texts have " + std::to_string(text.spec.elements()) + " bytes, but can have at most " + std::to_string(kMostTextBytes));
+    if (text.present && text.spec.elements() > kMaxTextBytes)
+      refuse(*this, "the texts have " + std::to_string(text.spec.elements()) + " bytes, but can have at most " +
+                        std::to_string(kMaxTextBytes));
   }
   call.outputCount = 1;
   call.outputs[0].spec = {DType::Uint8, {height(call), width(call), 4}};
@@ -73,7 +78,8 @@ std::string Scene::text(const Call& call, size_t section) const {
 
 void Scene::requireGraphics(const Recorder& recorder) const {
   if (!recorder.device().features.graphics)
-    throw Error(Code::Unsupported, std::string(info.name) + ": " + recorder.device().id + " draws no pictures: use a Vulkan device");
+    throw Error(Code::Unsupported,
+                std::string(info.name) + ": " + recorder.device().id + " draws no pictures: use a Vulkan device");
 }
 
 }  // namespace switchyard::render

@@ -34,6 +34,6 @@ class Scene : public Workload {
   void requireGraphics(const Recorder& recorder) const;
 };
 
-constexpr uint64_t kMostTextBytes = 16 << 20;
+constexpr uint64_t kMaxTextBytes = 16 << 20;
 
 }  // namespace switchyard::render

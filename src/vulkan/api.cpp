@@ -66,25 +66,27 @@ DeviceApi loadDeviceApi(const InstanceApi& instance, VkDevice device) {
 #undef SY_VK_TAKE
   api.vkGetMemoryHostPointerPropertiesEXT = reinterpret_cast<PFN_vkGetMemoryHostPointerPropertiesEXT>(
       instance.vkGetDeviceProcAddr(device, "vkGetMemoryHostPointerPropertiesEXT"));
-  api.vkCmdPushDescriptorSetKHR =
-      reinterpret_cast<PFN_vkCmdPushDescriptorSetKHR>(instance.vkGetDeviceProcAddr(device, "vkCmdPushDescriptorSetKHR"));
+  api.vkCmdPushDescriptorSetKHR = reinterpret_cast<PFN_vkCmdPushDescriptorSetKHR>(
+      instance.vkGetDeviceProcAddr(device, "vkCmdPushDescriptorSetKHR"));
   return api;
 }
 
 const char* resultName(VkResult result) noexcept {
   switch (result) {
-#define SY_VK_RESULT(name) case name: return #name;
-    SY_VK_RESULT(VK_SUCCESS) SY_VK_RESULT(VK_NOT_READY) SY_VK_RESULT(VK_TIMEOUT) SY_VK_RESULT(VK_INCOMPLETE)
-    SY_VK_RESULT(VK_ERROR_OUT_OF_HOST_MEMORY) SY_VK_RESULT(VK_ERROR_OUT_OF_DEVICE_MEMORY)
-    SY_VK_RESULT(VK_ERROR_INITIALIZATION_FAILED) SY_VK_RESULT(VK_ERROR_DEVICE_LOST)
-    SY_VK_RESULT(VK_ERROR_MEMORY_MAP_FAILED) SY_VK_RESULT(VK_ERROR_LAYER_NOT_PRESENT)
-    SY_VK_RESULT(VK_ERROR_EXTENSION_NOT_PRESENT) SY_VK_RESULT(VK_ERROR_FEATURE_NOT_PRESENT)
-    SY_VK_RESULT(VK_ERROR_INCOMPATIBLE_DRIVER) SY_VK_RESULT(VK_ERROR_TOO_MANY_OBJECTS)
-    SY_VK_RESULT(VK_ERROR_FRAGMENTED_POOL) SY_VK_RESULT(VK_ERROR_OUT_OF_POOL_MEMORY)
-    SY_VK_RESULT(VK_ERROR_INVALID_EXTERNAL_HANDLE) SY_VK_RESULT(VK_ERROR_FRAGMENTATION)
-    SY_VK_RESULT(VK_ERROR_UNKNOWN)
+#define SY_VK_RESULT(name) \
+  case name: return #name;
+    SY_VK_RESULT(VK_SUCCESS)
+    SY_VK_RESULT(VK_NOT_READY)
+    SY_VK_RESULT(VK_TIMEOUT) SY_VK_RESULT(VK_INCOMPLETE) SY_VK_RESULT(VK_ERROR_OUT_OF_HOST_MEMORY)
+        SY_VK_RESULT(VK_ERROR_OUT_OF_DEVICE_MEMORY) SY_VK_RESULT(VK_ERROR_INITIALIZATION_FAILED)
+            SY_VK_RESULT(VK_ERROR_DEVICE_LOST) SY_VK_RESULT(VK_ERROR_MEMORY_MAP_FAILED)
+                SY_VK_RESULT(VK_ERROR_LAYER_NOT_PRESENT) SY_VK_RESULT(VK_ERROR_EXTENSION_NOT_PRESENT)
+                    SY_VK_RESULT(VK_ERROR_FEATURE_NOT_PRESENT) SY_VK_RESULT(VK_ERROR_INCOMPATIBLE_DRIVER)
+                        SY_VK_RESULT(VK_ERROR_TOO_MANY_OBJECTS) SY_VK_RESULT(VK_ERROR_FRAGMENTED_POOL)
+                            SY_VK_RESULT(VK_ERROR_OUT_OF_POOL_MEMORY) SY_VK_RESULT(VK_ERROR_INVALID_EXTERNAL_HANDLE)
+                                SY_VK_RESULT(VK_ERROR_FRAGMENTATION) SY_VK_RESULT(VK_ERROR_UNKNOWN)
 #undef SY_VK_RESULT
-    default: return "an unknown VkResult";
+                                    default : return "an unknown VkResult";
   }
 }
 

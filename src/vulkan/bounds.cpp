@@ -20,7 +20,8 @@ std::vector<uint32_t> withClampedIndices(std::span<const uint32_t> words, const 
   options.set_run_validator(false);  // whoever made the module has
   std::vector<uint32_t> out;
   if (!optimizer.Run(words.data(), words.size(), &out, options))
-    throw Error(Code::Unsupported, std::string("the accesses of program ") + name + " can't be bounded on this driver: " +
+    throw Error(Code::Unsupported, std::string("the accesses of program ") + name +
+                                       " can't be bounded on this driver: " +
                                        (said.empty() ? "its SPIR-V is of no form that SPIRV-Tools rewrites" : said));
   return out;
 }

@@ -7,10 +7,12 @@ namespace switchyard::vulkan {
 namespace {
 
 constexpr VkBufferUsageFlags kTransfers = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-constexpr VkBufferUsageFlags kUsage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_VERTEX_BUFFER_BIT | kTransfers;
+constexpr VkBufferUsageFlags kUsage =
+    VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_VERTEX_BUFFER_BIT | kTransfers;
 constexpr VkBufferUsageFlags kStagingUsage = VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT | kTransfers;
-constexpr VkMemoryPropertyFlags kLocal = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, kCached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
-    kMapped = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+constexpr VkMemoryPropertyFlags kLocal = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
+                                kCached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                                kMapped = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
 
 uint64_t roundUp(uint64_t value, uint64_t step) { return (value + step - 1) / step * step; }
 
@@ -21,8 +23,14 @@ bool outOfMemory(VkResult result) {
 }  // namespace
 
 GpuBuffer::GpuBuffer(std::shared_ptr<Gpu> gpu, size_t size, std::byte* host, Made made)
-    : Buffer(size, host), gpu_(std::move(gpu)), memory_(std::move(made.memory)), buffer_(std::move(made.buffer)),
-      mapped_(made.mapped), base_(made.base), bound_(made.bound), charged_(made.charged) {
+    : Buffer(size, host),
+      gpu_(std::move(gpu)),
+      memory_(std::move(made.memory)),
+      buffer_(std::move(made.buffer)),
+      mapped_(made.mapped),
+      base_(made.base),
+      bound_(made.bound),
+      charged_(made.charged) {
   address_ = mapped_ ? reinterpret_cast<uint64_t>(mapped_) : gpu_->nextAddress.fetch_add(roundUp(bound_, 4096));
   gpu_->allocatedBytes += charged_;
 }
@@ -68,8 +76,9 @@ std::unique_ptr<GpuBuffer> GpuBuffer::allocate(std::shared_ptr<Gpu> gpu, size_t 
   Made made;
   made.bound = roundUp(bytes ? bytes : 1, 256);
   if (made.bound < bytes || made.bound > gpu->physical.maxAllocation)
-    throw Error(Code::OutOfMemory, gpu->physical.info.id + " allocates at most " + std::to_string(gpu->physical.maxAllocation) +
-                                       " bytes at once, " + std::to_string(bytes) + " were asked for");
+    throw Error(Code::OutOfMemory, gpu->physical.info.id + " allocates at most " +
+                                       std::to_string(gpu->physical.maxAllocation) + " bytes at once, " +
+                                       std::to_string(bytes) + " were asked for");
   made.buffer = createBuffer(*gpu, made.bound, kUsage, nullptr);
   VkMemoryRequirements needs{};
   gpu->api.vkGetBufferMemoryRequirements(gpu->device, made.buffer.get(), &needs);

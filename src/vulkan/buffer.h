@@ -13,10 +13,10 @@ class GpuBuffer final : public Buffer {
   static std::unique_ptr<GpuBuffer> import(std::shared_ptr<Gpu> gpu, std::span<std::byte> host);
 
   VkBuffer handle() const { return buffer_.get(); }
-  std::byte* mapped() const { return mapped_; }   // writable by the CPU, maybe slow to read; null when not mapped
-  uint64_t base() const { return base_; }         // offset of byte 0 inside the VkBuffer (imports start on a page)
-  uint64_t bound() const { return bound_; }       // bytes of the VkBuffer
-  uint64_t address() const { return address_; }   // of byte 0, in the one space that hazards are tracked in
+  std::byte* mapped() const { return mapped_; }  // writable by the CPU, maybe slow to read; null when not mapped
+  uint64_t base() const { return base_; }        // offset of byte 0 inside the VkBuffer (imports start on a page)
+  uint64_t bound() const { return bound_; }      // bytes of the VkBuffer
+  uint64_t address() const { return address_; }  // of byte 0, in the one space that hazards are tracked in
 
  private:
   struct Made {

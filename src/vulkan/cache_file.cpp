@@ -13,13 +13,14 @@ CacheFile::CacheFile(const std::string& key) : folder_(defaultCacheFolder()), na
 std::vector<uint8_t> CacheFile::load() const noexcept try {
   if (folder_.empty()) return {};
   const CacheFolder folder = CacheFolder::open(folder_, CacheFolder::Missing::Leave);
-  return folder ? folder.readSealed(name_, kMagic, kMostBytes).value_or(std::vector<uint8_t>()) : std::vector<uint8_t>();
+  return folder ? folder.readSealed(name_, kMagic, kMaxBytes).value_or(std::vector<uint8_t>())
+                : std::vector<uint8_t>();
 } catch (...) {
   return {};
 }
 
 bool CacheFile::store(std::span<const uint8_t> data) const noexcept try {
-  if (folder_.empty() || data.size() > kMostBytes) return false;
+  if (folder_.empty() || data.size() > kMaxBytes) return false;
   return CacheFolder::open(folder_, CacheFolder::Missing::Make).writeSealed(name_, kMagic, data);
 } catch (...) {
   return false;

@@ -9,10 +9,10 @@ namespace switchyard::vulkan {
 
 class CacheFile {
  public:
-  static constexpr uint64_t kMostBytes = uint64_t{256} << 20;
+  static constexpr uint64_t kMaxBytes = uint64_t{256} << 20;
 
-  explicit CacheFile(const std::string& key);  // in defaultCacheFolder()
-  std::vector<uint8_t> load() const noexcept;  // empty when absent or damaged
+  explicit CacheFile(const std::string& key);                // in defaultCacheFolder()
+  std::vector<uint8_t> load() const noexcept;                // empty when absent or damaged
   bool store(std::span<const uint8_t> data) const noexcept;  // false when the disk won't have it
 
  private:

@@ -8,10 +8,10 @@ namespace switchyard::vulkan {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kSpin = 50us;          // before sleeping: a wake across cores costs 15 us and more
+constexpr auto kSpin = 50us;  // before sleeping: a wake across cores costs 15 us and more
 constexpr auto kSlice = 100ms;
-constexpr auto kIdleStep = 1s;        // idle time before the pipeline cache goes to disk, and between looks at images
-constexpr auto kImageLife = 5s;       // of an image that nobody uses
+constexpr auto kIdleStep = 1s;   // idle time before the pipeline cache goes to disk, and between looks at images
+constexpr auto kImageLife = 5s;  // of an image that nobody uses
 // A card's own driver resets it within seconds; this is for a driver that never answers. A software driver computes
 // for as long as the work takes, and is never taken for dead.
 constexpr auto kWatchdog = 180s;
@@ -113,8 +113,10 @@ void Completer::State::finish(std::unique_ptr<Submission> s) {
   const auto done = std::move(s->done);
   const auto timings = s->timings;
   const uint64_t serial = s->serial;
-  if (gpu->hung) (void)s.release();  // the driver may still hold its fence and commands
-  else lane->recycle(std::move(s));
+  if (gpu->hung)
+    (void)s.release();  // the driver may still hold its fence and commands
+  else
+    lane->recycle(std::move(s));
   lane->finish(serial);
   if (done) done(error, timings);
   lane->settle();
@@ -122,7 +124,8 @@ void Completer::State::finish(std::unique_ptr<Submission> s) {
 
 Completer::Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<Graphics> graphics)
     : state_(std::make_shared<State>(std::move(gpu), std::move(pipelines), std::move(graphics))),
-      thread_([state = state_] { state->run(); }), id_(thread_.get_id()) {}
+      thread_([state = state_] { state->run(); }),
+      id_(thread_.get_id()) {}
 
 Completer::~Completer() {
   {
@@ -130,8 +133,10 @@ Completer::~Completer() {
     state_->stop = true;
   }
   state_->wake.notify_one();
-  if (onThread()) thread_.detach();  // the last owner let go inside a completion: the thread ends by itself
-  else thread_.join();
+  if (onThread())
+    thread_.detach();  // the last owner let go inside a completion: the thread ends by itself
+  else
+    thread_.join();
 }
 
 void Completer::push(std::unique_ptr<Submission> submission) {

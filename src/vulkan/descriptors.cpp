@@ -52,7 +52,16 @@ void DescriptorPools::release() noexcept {
 
 VkWriteDescriptorSet& DescriptorWrites::next(uint32_t binding, VkDescriptorType type) {
   if (count_ == kMaxDescriptors) throw Error(Code::Internal, "vulkan queue: more descriptors than a program has");
-  return writes_[count_++] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, nullptr, VK_NULL_HANDLE, binding, 0, 1, type, nullptr, nullptr, nullptr};
+  return writes_[count_++] = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                              nullptr,
+                              VK_NULL_HANDLE,
+                              binding,
+                              0,
+                              1,
+                              type,
+                              nullptr,
+                              nullptr,
+                              nullptr};
 }
 
 void DescriptorWrites::buffer(uint32_t binding, VkDescriptorType type, const VkDescriptorBufferInfo& info) {
@@ -67,8 +76,8 @@ void DescriptorWrites::image(uint32_t binding, VkImageView view, VkSampler sampl
   *kept = {sampler, view, VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL};
 }
 
-void DescriptorWrites::bind(const Gpu& gpu, VkCommandBuffer commands, VkPipelineBindPoint point, const DescriptorLayout& to,
-                            DescriptorPools& pools) {
+void DescriptorWrites::bind(const Gpu& gpu, VkCommandBuffer commands, VkPipelineBindPoint point,
+                            const DescriptorLayout& to, DescriptorPools& pools) {
   if (count_ == 0) return;
   if (to.pushed) return gpu.api.vkCmdPushDescriptorSetKHR(commands, point, to.layout, 0, count_, writes_);
   const VkDescriptorSet set = pools.allocate(gpu, to.set);

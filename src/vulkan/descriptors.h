@@ -26,7 +26,7 @@ class DescriptorPools {
 struct DescriptorLayout {
   VkDescriptorSetLayout set = VK_NULL_HANDLE;  // set 0, the only one
   VkPipelineLayout layout = VK_NULL_HANDLE;
-  bool pushed = false;                         // made for push descriptors
+  bool pushed = false;  // made for push descriptors
 };
 
 // The writes for one dispatch or draw. Not to be moved: they point into it.
@@ -36,7 +36,8 @@ class DescriptorWrites {
   DescriptorWrites(const DescriptorWrites&) = delete;
   void buffer(uint32_t binding, VkDescriptorType type, const VkDescriptorBufferInfo& info);
   void image(uint32_t binding, VkImageView view, VkSampler sampler);
-  void bind(const Gpu& gpu, VkCommandBuffer commands, VkPipelineBindPoint point, const DescriptorLayout& to, DescriptorPools& pools);
+  void bind(const Gpu& gpu, VkCommandBuffer commands, VkPipelineBindPoint point, const DescriptorLayout& to,
+            DescriptorPools& pools);
 
  private:
   VkWriteDescriptorSet& next(uint32_t binding, VkDescriptorType type);

@@ -60,13 +60,16 @@ class Extensions {
  public:
   Extensions(const InstanceApi& api, VkPhysicalDevice physical) {
     uint32_t count = 0;
-    check(api.vkEnumerateDeviceExtensionProperties(physical, nullptr, &count, nullptr), "vkEnumerateDeviceExtensionProperties");
+    check(api.vkEnumerateDeviceExtensionProperties(physical, nullptr, &count, nullptr),
+          "vkEnumerateDeviceExtensionProperties");
     list_.resize(count);
-    check(api.vkEnumerateDeviceExtensionProperties(physical, nullptr, &count, list_.data()), "vkEnumerateDeviceExtensionProperties");
+    check(api.vkEnumerateDeviceExtensionProperties(physical, nullptr, &count, list_.data()),
+          "vkEnumerateDeviceExtensionProperties");
     list_.resize(count);
   }
   bool has(const char* name) const {
-    return std::any_of(list_.begin(), list_.end(), [&](const auto& e) { return std::strcmp(e.extensionName, name) == 0; });
+    return std::any_of(list_.begin(), list_.end(),
+                       [&](const auto& e) { return std::strcmp(e.extensionName, name) == 0; });
   }
 
  private:
@@ -104,7 +107,8 @@ uint32_t computeUnits(const InstanceApi& api, const PhysicalInfo& d, const Exten
     api.vkGetPhysicalDeviceProperties2(d.physical, &props);
     return core.shaderEngineCount * core.shaderArraysPerEngineCount * core.computeUnitsPerShaderArray;
   }
-  return d.info.type == DeviceType::Cpu ? std::max(1u, std::thread::hardware_concurrency()) : 0;  // 0: the driver doesn't say
+  // 0: the driver doesn't say
+  return d.info.type == DeviceType::Cpu ? std::max(1u, std::thread::hardware_concurrency()) : 0;
 }
 
 VkSubgroupFeatureFlags computeSubgroupOps(const PhysicalInfo& d) {
@@ -112,7 +116,8 @@ VkSubgroupFeatureFlags computeSubgroupOps(const PhysicalInfo& d) {
 }
 
 void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& extensions) {
-  VkPhysicalDeviceExternalMemoryHostPropertiesEXT import{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT};
+  VkPhysicalDeviceExternalMemoryHostPropertiesEXT import{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT};
   VkPhysicalDevicePushDescriptorPropertiesKHR push{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PUSH_DESCRIPTOR_PROPERTIES_KHR};
   VkPhysicalDeviceVulkan11Properties v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
   VkPhysicalDeviceVulkan12Properties v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
@@ -149,9 +154,10 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
 }
 
 void readFeatures(const InstanceApi& api, PhysicalInfo& d, const Extensions& extensions) {
-  d.features = readDeviceFeatures(api, d.physical,
-                                  {extensions.has(VK_EXT_ROBUSTNESS_2_EXTENSION_NAME),
-                                   extensions.has(VK_EXT_PIPELINE_ROBUSTNESS_EXTENSION_NAME), d.info.type == DeviceType::Cpu});
+  d.features =
+      readDeviceFeatures(api, d.physical,
+                         {extensions.has(VK_EXT_ROBUSTNESS_2_EXTENSION_NAME),
+                          extensions.has(VK_EXT_PIPELINE_ROBUSTNESS_EXTENSION_NAME), d.info.type == DeviceType::Cpu});
   const auto& v11 = d.features.v11;
   const auto& v12 = d.features.v12;
   d.info.features.float16 = v12.shaderFloat16 && v11.storageBuffer16BitAccess;
@@ -191,10 +197,14 @@ PhysicalInfo inspect(const Instance& instance, VkPhysicalDevice physical) {
     d.info.warning = "a software driver: every result is right, but the CPU backend is faster";
   if (!d.problem.empty()) return d;
   const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
-  if (!chooseFamily(api, d)) d.problem = "driver without a compute queue";
-  else if ((subgroupOps & needed) != needed) d.problem = "driver without subgroup arithmetic";
-  else if (d.limits.maxComputeWorkGroupInvocations < kInvocationsNeeded) d.problem = "driver with too small workgroups";
-  else if (d.limits.minStorageBufferOffsetAlignment > 256) d.problem = "driver with too coarse buffer offsets";
+  if (!chooseFamily(api, d))
+    d.problem = "driver without a compute queue";
+  else if ((subgroupOps & needed) != needed)
+    d.problem = "driver without subgroup arithmetic";
+  else if (d.limits.maxComputeWorkGroupInvocations < kInvocationsNeeded)
+    d.problem = "driver with too small workgroups";
+  else if (d.limits.minStorageBufferOffsetAlignment > 256)
+    d.problem = "driver with too coarse buffer offsets";
   return d;
 }
 
@@ -204,7 +214,8 @@ int rank(const PhysicalInfo& d) {
     case DeviceType::Discrete: return 0;
     case DeviceType::Integrated: return 1;
     case DeviceType::Virtual: return 2;
-    default: return d.info.vendor == "Google" ? 4 : 3;  // SwiftShader after Mesa's, in whatever order the loader found them
+    // SwiftShader after Mesa's, in whatever order the loader found them
+    default: return d.info.vendor == "Google" ? 4 : 3;
   }
 }
 
@@ -225,7 +236,8 @@ MemoryUse memoryUse(const Instance& instance, const PhysicalInfo& d, uint64_t ow
     const auto& heap = memory.memoryProperties.memoryHeaps[i];
     if (!(heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)) continue;
     use.totalBytes += heap.size;
-    if (d.memoryBudget && budget.heapBudget[i] > budget.heapUsage[i]) use.freeBytes += budget.heapBudget[i] - budget.heapUsage[i];
+    if (d.memoryBudget && budget.heapBudget[i] > budget.heapUsage[i])
+      use.freeBytes += budget.heapBudget[i] - budget.heapUsage[i];
   }
   if (!d.memoryBudget) use.freeBytes = use.totalBytes > ownBytes ? use.totalBytes - ownBytes : 0;
   if (d.info.type == DeviceType::Cpu) use.freeBytes = std::min(use.freeBytes, availableSystemMemory());
@@ -255,15 +267,19 @@ void enumerate(Enumeration& into) {
       problem("loader without a driver file", "the Vulkan loader found no device",
               "install the driver of the graphics card, or Mesa's drivers: apt-get install mesa-vulkan-drivers");
     for (const auto& d : devices) {
-      if (d.problem.empty()) into.devices.push_back(d.info);
-      else problem(d.problem, d.info.name + ", Vulkan " + d.info.apiVersion, "update the driver of " + d.info.name);
+      if (d.problem.empty())
+        into.devices.push_back(d.info);
+      else
+        problem(d.problem, d.info.name + ", Vulkan " + d.info.apiVersion, "update the driver of " + d.info.name);
     }
   } catch (const Error& error) {
-    if (noLoader) problem("no loader", error.what(), "apt-get install libvulkan1 mesa-vulkan-drivers");
+    if (noLoader)
+      problem("no loader", error.what(), "apt-get install libvulkan1 mesa-vulkan-drivers");
     else if (std::strstr(error.what(), "INCOMPATIBLE_DRIVER"))
       problem("loader without a driver file", error.what(),
               "install the driver of the graphics card, or Mesa's drivers: apt-get install mesa-vulkan-drivers");
-    else problem("driver failed", error.what(), "run vulkaninfo, and update the loader and the driver");
+    else
+      problem("driver failed", error.what(), "run vulkaninfo, and update the loader and the driver");
   } catch (const std::exception& error) {
     problem("driver failed", error.what(), "run vulkaninfo, and update the loader and the driver");
   }

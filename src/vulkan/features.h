@@ -7,7 +7,8 @@
 
 namespace switchyard::vulkan {
 
-// What keeps a program inside the ranges that were bound. Plain robustBufferAccess does not: it lets a program reach all of a buffer.
+// What keeps a program inside the ranges that were bound. Plain robustBufferAccess does not: it lets a program reach
+// all of a buffer.
 enum class Bounds : uint8_t {
   Pipeline,  // robustBufferAccess2 for the pipelines of users alone (VK_EXT_pipeline_robustness)
   Device,    // robustBufferAccess2 for all: on software drivers, which check anyway

@@ -52,7 +52,8 @@ Gpu::Gpu(std::shared_ptr<Instance> instanceIn, PhysicalInfo physicalIn)
   if (physical.memoryBudget) extensions.push_back(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   if (physical.info.features.externalHostMemory) extensions.push_back(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
   VkPhysicalDeviceRobustness2FeaturesEXT robustness2{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
-  VkPhysicalDevicePipelineRobustnessFeaturesEXT pipeline{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_ROBUSTNESS_FEATURES_EXT};
+  VkPhysicalDevicePipelineRobustnessFeaturesEXT pipeline{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_ROBUSTNESS_FEATURES_EXT};
   auto v11 = physical.features.v11;
   auto v12 = physical.features.v12;
   v11.pNext = &v12;
@@ -83,14 +84,15 @@ Gpu::Gpu(std::shared_ptr<Instance> instanceIn, PhysicalInfo physicalIn)
       api.vkGetDeviceQueue(device, physical.queueFamily, i, &queues_.back()->queue);
     }
   } catch (...) {
-    if (auto destroy = reinterpret_cast<PFN_vkDestroyDevice>(instance->api().vkGetDeviceProcAddr(device, "vkDestroyDevice")))
+    if (auto destroy =
+            reinterpret_cast<PFN_vkDestroyDevice>(instance->api().vkGetDeviceProcAddr(device, "vkDestroyDevice")))
       destroy(device, nullptr);
     throw;
   }
 }
 
 Gpu::~Gpu() {
-  if (hung) return;  // waiting would never end, and freeing under a running kernel is worse than a leak
+  if (hung) return;              // waiting would never end, and freeing under a running kernel is worse than a leak
   api.vkDeviceWaitIdle(device);  // a lost device answers at once; there is nothing left to do with its answer
   api.vkDestroyDevice(device, nullptr);
 }

@@ -27,15 +27,17 @@ class Gpu {
   VkMemoryPropertyFlags typeFlags(uint32_t type) const { return physical.memory.memoryTypes[type].propertyFlags; }
   bool software() const { return physical.info.type == DeviceType::Cpu; }
   template <class T>
-  Handle<T> own(T handle, typename Handle<T>::Destroy destroy) const { return {device, handle, destroy}; }
+  Handle<T> own(T handle, typename Handle<T>::Destroy destroy) const {
+    return {device, handle, destroy};
+  }
 
   void throwIfLost() const;
   void markLost() noexcept { lost.store(true, std::memory_order_release); }
 
   const std::shared_ptr<Instance> instance;
   const PhysicalInfo physical;
-  const bool tuneAsHardware;   // SWITCHYARD_VULKAN_TUNE=hardware: a software driver is driven like a card, for tests
-  const bool directMemory;     // device memory is mapped and cheap to write
+  const bool tuneAsHardware;  // SWITCHYARD_VULKAN_TUNE=hardware: a software driver is driven like a card, for tests
+  const bool directMemory;    // device memory is mapped and cheap to write
   VkDevice device = VK_NULL_HANDLE;
   DeviceApi api;
   std::atomic<bool> lost{false};

@@ -26,7 +26,8 @@ Graphics::~Graphics() {
 
 void Graphics::throwIfNone() const {
   if (!passes_[0])
-    throw Error(Code::Unsupported, "the device " + gpu_->physical.info.id + " (" + gpu_->physical.info.name + ") computes, but draws no pictures");
+    throw Error(Code::Unsupported, "the device " + gpu_->physical.info.id + " (" + gpu_->physical.info.name +
+                                       ") computes, but draws no pictures");
 }
 
 uint32_t Graphics::samplesFor(uint32_t asked) const {
@@ -35,8 +36,8 @@ uint32_t Graphics::samplesFor(uint32_t asked) const {
 
 uint32_t Graphics::maxExtent() const {
   const VkPhysicalDeviceLimits& l = gpu_->physical.limits;
-  return std::min({kMaxPictureExtent, l.maxImageDimension2D, l.maxFramebufferWidth, l.maxFramebufferHeight, l.maxViewportDimensions[0],
-                   l.maxViewportDimensions[1]});
+  return std::min({kMaxPictureExtent, l.maxImageDimension2D, l.maxFramebufferWidth, l.maxFramebufferHeight,
+                   l.maxViewportDimensions[0], l.maxViewportDimensions[1]});
 }
 
 VkSampler Graphics::sampler(VkFormat format, bool linear) const {
@@ -45,7 +46,8 @@ VkSampler Graphics::sampler(VkFormat format, bool linear) const {
   return samplers_[bool(properties.optimalTilingFeatures & VK_FORMAT_FEATURE_SAMPLED_IMAGE_FILTER_LINEAR_BIT)].get();
 }
 
-// Clears, draws, and leaves the resolved image ready to be copied from. An image may be drawn to again once it was copied.
+// Clears, draws, and leaves the resolved image ready to be copied from. An image may be drawn to again once it was
+// copied.
 Handle<VkRenderPass> Graphics::makePass(uint32_t samples) const {
   VkAttachmentDescription attachments[2] = {};
   for (auto& a : attachments) {
@@ -64,13 +66,15 @@ Handle<VkRenderPass> Graphics::makePass(uint32_t samples) const {
     attachments[0].storeOp = VK_ATTACHMENT_STORE_OP_DONT_CARE;
     attachments[0].finalLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
   }
-  const VkAttachmentReference colour{0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL}, resolved{1, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL};
+  const VkAttachmentReference colour{0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL},
+      resolved{1, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL};
   VkSubpassDescription subpass{};
   subpass.pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   subpass.colorAttachmentCount = 1;
   subpass.pColorAttachments = &colour;
   if (samples > 1) subpass.pResolveAttachments = &resolved;
-  const VkPipelineStageFlags drawing = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT, copying = VK_PIPELINE_STAGE_TRANSFER_BIT;
+  const VkPipelineStageFlags drawing = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
+                             copying = VK_PIPELINE_STAGE_TRANSFER_BIT;
   const VkAccessFlags writes = VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT;
   const VkSubpassDependency dependencies[] = {
       {VK_SUBPASS_EXTERNAL, 0, drawing | copying, drawing, writes, writes | VK_ACCESS_COLOR_ATTACHMENT_READ_BIT, 0},

@@ -16,7 +16,7 @@ class Hazards {
   bool conflicts(const Range& range, bool writes) const {
     for (const auto& entry : entries_)
       if ((writes || entry.written) && entry.range.overlaps(range)) return true;
-    return entries_.size() >= kMost;  // past this, finding out costs more than a barrier
+    return entries_.size() >= kMax;  // past this, finding out costs more than a barrier
   }
   void add(const Range& range, bool writes) {
     if (entries_.empty() || entries_.back().written != writes || entries_.back().range.end != range.begin)
@@ -28,7 +28,7 @@ class Hazards {
   bool empty() const { return entries_.empty(); }
 
  private:
-  static constexpr size_t kMost = 512;
+  static constexpr size_t kMax = 512;
   struct Entry {
     Range range;
     bool written;

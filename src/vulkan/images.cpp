@@ -33,7 +33,8 @@ Image::Part Image::make(VkSampleCountFlagBits samples, VkImageUsageFlags usage) 
   VkMemoryRequirements needs{};
   api.vkGetImageMemoryRequirements(gpu_->device, image, &needs);
   const bool transient = usage & VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT;
-  uint32_t type = gpu_->memoryType(needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, transient ? VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT : 0);
+  uint32_t type = gpu_->memoryType(needs.memoryTypeBits, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
+                                   transient ? VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT : 0);
   if (type == ~0u) type = gpu_->memoryType(needs.memoryTypeBits, 0);
   VkMemoryAllocateInfo allocate{VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO};
   allocate.allocationSize = needs.size;
@@ -54,13 +55,15 @@ Image::Part Image::make(VkSampleCountFlagBits samples, VkImageUsageFlags usage) 
   return part;
 }
 
-Image::Image(std::shared_ptr<Gpu> gpu, const ImageKind& kindIn, VkRenderPass pass) : kind(kindIn), gpu_(std::move(gpu)) {
+Image::Image(std::shared_ptr<Gpu> gpu, const ImageKind& kindIn, VkRenderPass pass)
+    : kind(kindIn), gpu_(std::move(gpu)) {
   if (kind.samples == 0) {
     single_ = make(VK_SAMPLE_COUNT_1_BIT, VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT);
   } else {
     single_ = make(VK_SAMPLE_COUNT_1_BIT, VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT);
     if (kind.samples > 1)
-      multi_ = make(VkSampleCountFlagBits(kind.samples), VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT);
+      multi_ = make(VkSampleCountFlagBits(kind.samples),
+                    VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT);
     const VkImageView views[] = {kind.samples > 1 ? multi_.view.get() : view(), view()};
     VkFramebufferCreateInfo info{VK_STRUCTURE_TYPE_FRAMEBUFFER_CREATE_INFO};
     info.renderPass = pass;
@@ -87,7 +90,8 @@ Image::~Image() {
 std::unique_ptr<Image> ImagePool::take(const ImageKind& kind, VkRenderPass pass) {
   {
     std::lock_guard lock(mutex_);
-    const auto found = std::find_if(free_.rbegin(), free_.rend(), [&](const Entry& e) { return e.image->kind == kind; });
+    const auto found =
+        std::find_if(free_.rbegin(), free_.rend(), [&](const Entry& e) { return e.image->kind == kind; });
     if (found != free_.rend()) {
       auto image = std::move(found->image);
       freeBytes_ -= image->bytes();
@@ -115,17 +119,16 @@ void ImagePool::give(std::unique_ptr<Image> image) noexcept try {
   free_.reserve(free_.size() + 1);
   freeBytes_ += image->bytes();
   free_.push_back({std::move(image), std::chrono::steady_clock::now()});
-} catch (...) {
-}
+} catch (...) {}
 
 bool ImagePool::freeUnusedFor(std::chrono::steady_clock::duration age) noexcept {
   const auto limit = std::chrono::steady_clock::now() - age;
   std::lock_guard lock(mutex_);
   return std::erase_if(free_, [&](const Entry& e) {
-    if (e.given > limit) return false;
-    freeBytes_ -= e.image->bytes();
-    return true;
-  }) > 0;
+           if (e.given > limit) return false;
+           freeBytes_ -= e.image->bytes();
+           return true;
+         }) > 0;
 }
 
 bool ImagePool::empty() const {

@@ -26,7 +26,8 @@ VKAPI_ATTR VkBool32 VKAPI_CALL onMessage(VkDebugUtilsMessageSeverityFlagBitsEXT,
 
 VkDebugUtilsMessengerCreateInfoEXT messengerInfo() {
   VkDebugUtilsMessengerCreateInfoEXT info{VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT};
-  info.messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
+  info.messageSeverity =
+      VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
   // The loader reports broken driver files as general messages: those are not ours.
   info.messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT;
   info.pfnUserCallback = onMessage;
@@ -100,9 +101,11 @@ Instance::Instance(const GlobalApi& global, bool validate) : global_(&global) {
         global.vkGetInstanceProcAddr(instance_, "vkCreateDebugUtilsMessengerEXT"));
     api_.vkDestroyDebugUtilsMessengerEXT = reinterpret_cast<PFN_vkDestroyDebugUtilsMessengerEXT>(
         global.vkGetInstanceProcAddr(instance_, "vkDestroyDebugUtilsMessengerEXT"));
-    check(api_.vkCreateDebugUtilsMessengerEXT(instance_, &messenger, nullptr, &messenger_), "vkCreateDebugUtilsMessengerEXT");
+    check(api_.vkCreateDebugUtilsMessengerEXT(instance_, &messenger, nullptr, &messenger_),
+          "vkCreateDebugUtilsMessengerEXT");
   } catch (...) {
-    if (auto destroy = reinterpret_cast<PFN_vkDestroyInstance>(global.vkGetInstanceProcAddr(instance_, "vkDestroyInstance")))
+    if (auto destroy =
+            reinterpret_cast<PFN_vkDestroyInstance>(global.vkGetInstanceProcAddr(instance_, "vkDestroyInstance")))
       destroy(instance_, nullptr);
     throw;
   }

@@ -33,8 +33,7 @@ void StagingPool::give(std::unique_ptr<GpuBuffer> block) noexcept try {
   free_.push_back(nullptr);
   freeBytes_ += block->size;
   free_.back() = std::move(block);
-} catch (...) {
-}
+} catch (...) {}
 
 Lane::Lane(std::shared_ptr<Gpu> gpuIn, std::shared_ptr<StagingPool> stagingIn, std::shared_ptr<Graphics> graphicsIn)
     : gpu(std::move(gpuIn)), staging(std::move(stagingIn)), graphics(std::move(graphicsIn)) {

@@ -62,7 +62,7 @@ struct Submission {
 struct Lane {
   Lane(std::shared_ptr<Gpu> gpu, std::shared_ptr<StagingPool> staging, std::shared_ptr<Graphics> graphics);
   ~Lane();
-  std::unique_ptr<Submission> take();                          // by the queue's thread
+  std::unique_ptr<Submission> take();                             // by the queue's thread
   void recycle(std::unique_ptr<Submission> submission) noexcept;  // empties it and keeps it
   void finish(uint64_t serial) noexcept;
   void settle() noexcept;
@@ -83,8 +83,9 @@ struct Lane {
   uint64_t settledCount_ = 0;  // completions that have returned
 };
 
-// One thread a device: waits for submissions in the order they came, in finite steps, copies results, calls completions.
-// When there is nothing to wait for, it saves the pipeline cache and frees images that nobody has used for a while.
+// One thread a device: waits for submissions in the order they came, in finite steps, copies results, calls
+// completions. When there is nothing to wait for, it saves the pipeline cache and frees images that nobody has used for
+// a while.
 class Completer {
  public:
   Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<Graphics> graphics);

@@ -37,10 +37,12 @@ class Planner {
     return rows && columns ? ((batch - 1) * stride + (rows - 1) * ld + columns) * sizeof(float) : sizeof(float);
   }
   uint64_t bytesA(const Part& p) const {
-    return op_.transposeA ? span(p.k, p.m, op_.lda, p.batch, op_.strideA) : span(p.m, p.k, op_.lda, p.batch, op_.strideA);
+    return op_.transposeA ? span(p.k, p.m, op_.lda, p.batch, op_.strideA)
+                          : span(p.m, p.k, op_.lda, p.batch, op_.strideA);
   }
   uint64_t bytesB(const Part& p) const {
-    return op_.transposeB ? span(p.n, p.k, op_.ldb, p.batch, op_.strideB) : span(p.k, p.n, op_.ldb, p.batch, op_.strideB);
+    return op_.transposeB ? span(p.n, p.k, op_.ldb, p.batch, op_.strideB)
+                          : span(p.k, p.n, op_.ldb, p.batch, op_.strideB);
   }
   uint64_t bytesOut(const Part& p) const { return span(p.m, p.n, op_.ldOut, p.batch, op_.strideOut); }
 
@@ -81,14 +83,18 @@ class Planner {
     if (p.batch > 1) q.strideA = uint(op_.strideA), q.strideB = uint(op_.strideB), q.strideOut = uint(op_.strideOut);
     q.transposeA = op_.transposeA, q.transposeB = op_.transposeB, q.accumulate = p.accumulate;
     q.alpha = op_.alpha;
-    const uint64_t a = p.batch0 * op_.strideA + (op_.transposeA ? uint64_t(p.k0) * op_.lda + p.m0 : uint64_t(p.m0) * op_.lda + p.k0);
-    const uint64_t b = p.batch0 * op_.strideB + (op_.transposeB ? uint64_t(p.n0) * op_.ldb + p.k0 : uint64_t(p.k0) * op_.ldb + p.n0);
+    const uint64_t a =
+        p.batch0 * op_.strideA + (op_.transposeA ? uint64_t(p.k0) * op_.lda + p.m0 : uint64_t(p.m0) * op_.lda + p.k0);
+    const uint64_t b =
+        p.batch0 * op_.strideB + (op_.transposeB ? uint64_t(p.n0) * op_.ldb + p.k0 : uint64_t(p.k0) * op_.ldb + p.n0);
     const uint64_t out = p.batch0 * op_.strideOut + uint64_t(p.m0) * op_.ldOut + p.n0;
     made.out = window(op_.out, out, bytesOut(p), q.offsetOut);
     // Nothing of a and b is read when k is 0; they may be empty then.
     made.a = p.k ? window(op_.a, a, bytesA(p), q.offsetA) : made.out;
     made.b = p.k ? window(op_.b, b, bytesB(p), q.offsetB) : made.out;
-    const auto fours = [](uint columns, uint ld, uint stride, uint offset) { return (columns | ld | stride | offset) % 4 == 0; };
+    const auto fours = [](uint columns, uint ld, uint stride, uint offset) {
+      return (columns | ld | stride | offset) % 4 == 0;
+    };
     q.foursA = fours(q.transposeA ? q.m : q.k, q.lda, q.strideA, q.offsetA);
     q.foursB = fours(q.transposeB ? q.k : q.n, q.ldb, q.strideB, q.offsetB);
     q.foursOut = fours(q.n, q.ldOut, q.strideOut, q.offsetOut);

@@ -12,8 +12,8 @@ struct MatmulPiece {
   MatmulParams params;
 };
 
-// In order: pieces that accumulate come after the piece that they add to. `alignment` is that of view offsets, in bytes;
-// no piece has more than maxK products in a sum.
+// In order: pieces that accumulate come after the piece that they add to. `alignment` is that of view offsets, in
+// bytes; no piece has more than maxK products in a sum.
 std::vector<MatmulPiece> planMatmul(const Matmul& op, uint64_t maxViewBytes, uint64_t alignment, uint32_t maxK);
 
 // For the benchmark alone: the product by a plain kernel, one thread an element. `queue` is one of a Vulkan device.

@@ -11,13 +11,25 @@ typedef uint32_t uint;
 
 // The first ones are also specialization constants (spirv.h): the order matters to the shaders that ask for them.
 struct MatmulParams {
-  uint transposeA; uint transposeB;
-  uint foursA; uint foursB; uint foursOut;  // rows of a, b and out begin at, and are, whole groups of four elements
-  uint k; uint m; uint n;
-  uint batch; uint accumulate;
-  uint lda; uint ldb; uint ldOut;
-  uint strideA; uint strideB; uint strideOut;
-  uint offsetA; uint offsetB; uint offsetOut;  // of the first element in its view (views begin at aligned offsets)
+  uint transposeA;
+  uint transposeB;
+  uint foursA;
+  uint foursB;
+  uint foursOut;  // rows of a, b and out begin at, and are, whole groups of four elements
+  uint k;
+  uint m;
+  uint n;
+  uint batch;
+  uint accumulate;
+  uint lda;
+  uint ldb;
+  uint ldOut;
+  uint strideA;
+  uint strideB;
+  uint strideOut;
+  uint offsetA;
+  uint offsetB;
+  uint offsetOut;  // of the first element in its view (views begin at aligned offsets)
   float alpha;
 };
 

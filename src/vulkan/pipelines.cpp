@@ -41,13 +41,14 @@ void Pipelines::saveIfGrown() noexcept try {
   if (!unsaved_.exchange(false) || gpu_->lost) return;
   const std::vector<uint8_t> ours = dataOf(cache_.get()), merged = mergedWithFile();
   // Not all drivers merge what they say they do, and what only ever grows must start anew some day.
-  const bool useMerged = merged.size() >= ours.size() && merged.size() <= CacheFile::kMostBytes / 4;
-  if (!ours.empty()) file_.store(useMerged ? merged : ours);  // a disk that won't have it is fine: the next start compiles again
-} catch (...) {
-}
+  const bool useMerged = merged.size() >= ours.size() && merged.size() <= CacheFile::kMaxBytes / 4;
+  // a disk that won't have it is fine: the next start compiles again
+  if (!ours.empty()) file_.store(useMerged ? merged : ours);
+} catch (...) {}
 
-// What other processes have written since we started must not be lost with our writing. Two that write in the same moment still
-// lose one of both, until that one writes again. Pipelines are made in our own cache meanwhile: it may be read, not be merged into.
+// What other processes have written since we started must not be lost with our writing. Two that write in the same
+// moment still lose one of both, until that one writes again. Pipelines are made in our own cache meanwhile: it may be
+// read, not be merged into.
 std::vector<uint8_t> Pipelines::mergedWithFile() const {
   const std::vector<uint8_t> data = file_.load();
   if (!fits(data, gpu_->physical)) return {};
@@ -107,7 +108,8 @@ Pipelines::Constants Pipelines::constantsFor(const ShaderInfo& info, const Launc
 
 Pipelines::Entry Pipelines::makeEntry(const Shader& shader) const {
   gpu_->throwIfLost();
-  if (shader.words.empty()) throw Error(Code::Unsupported, std::string("kernel ") + shader.name + " is for the CPU alone");
+  if (shader.words.empty())
+    throw Error(Code::Unsupported, std::string("kernel ") + shader.name + " is for the CPU alone");
   Entry entry;
   entry.info = reflect(shader.words);
   auto mismatch = [&](const char* what, uint32_t has, uint32_t wants) {
@@ -126,7 +128,8 @@ Pipelines::Entry Pipelines::makeEntry(const Shader& shader) const {
   setInfo.bindingCount = entry.info.bindings;
   setInfo.pBindings = bindings.data();
   VkDescriptorSetLayout setLayout = VK_NULL_HANDLE;
-  check(gpu_->api.vkCreateDescriptorSetLayout(gpu_->device, &setInfo, nullptr, &setLayout), "vkCreateDescriptorSetLayout");
+  check(gpu_->api.vkCreateDescriptorSetLayout(gpu_->device, &setInfo, nullptr, &setLayout),
+        "vkCreateDescriptorSetLayout");
   entry.setLayout = gpu_->own(setLayout, gpu_->api.vkDestroyDescriptorSetLayout);
 
   VkShaderModuleCreateInfo moduleInfo{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
@@ -163,7 +166,8 @@ std::unique_ptr<Pipeline> Pipelines::make(const Shader& shader, const Entry& ent
   std::vector<VkSpecializationMapEntry> entries;
   for (uint32_t id = 0; id < kSpecCount; ++id)
     if (info.has[id]) entries.push_back({id, id * 4, 4});
-  const VkSpecializationInfo specialization{uint32_t(entries.size()), entries.data(), sizeof constants, constants.data()};
+  const VkSpecializationInfo specialization{uint32_t(entries.size()), entries.data(), sizeof constants,
+                                            constants.data()};
   VkComputePipelineCreateInfo create{VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO};
   create.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
   create.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;

@@ -20,8 +20,8 @@ struct Pipeline {
 
 // What a launch tells of itself; shaders are specialized for it as far as they ask for (spirv.h).
 struct LaunchShape {
-  uint64_t count = 0;              // in the kernel's unit
-  bool longRows = false;           // much data for each group: the group's full size is worth its barriers
+  uint64_t count = 0;     // in the kernel's unit
+  bool longRows = false;  // much data for each group: the group's full size is worth its barriers
   std::span<const std::byte> params;
 };
 

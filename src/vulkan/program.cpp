@@ -20,8 +20,11 @@ VkShaderStageFlags stagesOf(const ProgramInfo& info) {
 }  // namespace
 
 GpuProgram::GpuProgram(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, ModulePtr moduleIn)
-    : Program(moduleIn, moduleIn->bytes() * kDriverFactor), gpu_(std::move(gpu)), pipelines_(std::move(pipelines)),
-      stages_(stagesOf(info())), pushBytes_(info().paramsAreUniform ? 0 : roundUp4(info().paramBytes)) {
+    : Program(moduleIn, moduleIn->bytes() * kDriverFactor),
+      gpu_(std::move(gpu)),
+      pipelines_(std::move(pipelines)),
+      stages_(stagesOf(info())),
+      pushBytes_(info().paramsAreUniform ? 0 : roundUp4(info().paramBytes)) {
   gpu_->throwIfLost();
   checkLimits();
   if (info().kind == ProgramKind::Kernel) {
@@ -58,16 +61,21 @@ VkPipelineRobustnessCreateInfoEXT GpuProgram::robustness() {
   return info;  // vertices are all there: each draw's are counted
 }
 
-std::string GpuProgram::title() const { return (info().kind == ProgramKind::Kernel ? "kernel \"" : "shader \"") + info().name + "\""; }
+std::string GpuProgram::title() const {
+  return (info().kind == ProgramKind::Kernel ? "kernel \"" : "shader \"") + info().name + "\"";
+}
 
 void GpuProgram::unsupported(const std::string& text) const {
-  throw Error(Code::Unsupported, title() + " does not run on " + gpu_->physical.info.id + " (" + gpu_->physical.info.name + "): " + text);
+  throw Error(Code::Unsupported,
+              title() + " does not run on " + gpu_->physical.info.id + " (" + gpu_->physical.info.name + "): " + text);
 }
 
 void GpuProgram::checkLimits() const {
   const VkPhysicalDeviceLimits& limits = gpu_->physical.limits;
   auto most = [&](uint64_t has, uint64_t mayHave, const std::string& what) {
-    if (has > mayHave) unsupported("it has " + std::to_string(has) + " " + what + ", at most " + std::to_string(mayHave) + " are possible");
+    if (has > mayHave)
+      unsupported("it has " + std::to_string(has) + " " + what + ", at most " + std::to_string(mayHave) +
+                  " are possible");
   };
   uint32_t buffers = 0, images = 0;
   for (const ProgramBinding& b : info().bindings) {
@@ -87,7 +95,8 @@ void GpuProgram::checkLimits() const {
   if (images) unsupported("kernels have no images");
   uint64_t threads = 1;
   for (uint32_t i = 0; i < 3; ++i) {
-    most(info().groupSize[i], limits.maxComputeWorkGroupSize[i], std::string("threads along ") + "xyz"[i] + " in a group");
+    most(info().groupSize[i], limits.maxComputeWorkGroupSize[i],
+         std::string("threads along ") + "xyz"[i] + " in a group");
     threads *= info().groupSize[i];
   }
   most(threads, limits.maxComputeWorkGroupInvocations, "threads in a group");
@@ -104,9 +113,12 @@ void GpuProgram::makeLayout() {
   std::vector<VkDescriptorSetLayoutBinding> bindings;
   for (const ProgramBinding& b : info().bindings) {
     const bool image = b.kind == ProgramBinding::Kind::Image;
-    bindings.push_back({b.binding, image ? VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1, stages_, nullptr});
+    bindings.push_back({b.binding,
+                        image ? VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1,
+                        stages_, nullptr});
   }
-  if (info().paramsAreUniform) bindings.push_back({info().paramBinding, VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, 1, stages_, nullptr});
+  if (info().paramsAreUniform)
+    bindings.push_back({info().paramBinding, VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, 1, stages_, nullptr});
   pushed_ = bindings.size() <= gpu_->physical.maxPushDescriptors && gpu_->physical.maxPushDescriptors > 0;
   VkDescriptorSetLayoutCreateInfo setInfo{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
   if (pushed_) setInfo.flags = VK_DESCRIPTOR_SET_LAYOUT_CREATE_PUSH_DESCRIPTOR_BIT_KHR;
@@ -143,7 +155,8 @@ Handle<VkShaderModule> GpuProgram::makeModule(std::span<const uint32_t> words) c
   std::vector<uint32_t> clamped;
   // What bounds buffers bounds no shared variables, and on software drivers those lie in the process's own memory.
   const bool unbounded = gpu_->software() && info().sharedBytes > 0;
-  if (unbounded || gpu_->physical.features.bounds == Bounds::Rewrite) words = clamped = withClampedIndices(words, info().name.c_str());
+  if (unbounded || gpu_->physical.features.bounds == Bounds::Rewrite)
+    words = clamped = withClampedIndices(words, info().name.c_str());
   VkShaderModuleCreateInfo create{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
   create.codeSize = words.size_bytes();
   create.pCode = words.data();
@@ -189,7 +202,8 @@ std::shared_ptr<const Program> Programs::compile(ModulePtr module) {
 
 const GpuProgram& programOf(const std::shared_ptr<const Program>& program, ProgramKind kind) {
   const auto* own = dynamic_cast<const GpuProgram*>(program.get());
-  if (!own || own->info().kind != kind) throw Error(Code::Internal, "vulkan queue: a program of another device, or of another kind");
+  if (!own || own->info().kind != kind)
+    throw Error(Code::Internal, "vulkan queue: a program of another device, or of another kind");
   return *own;
 }
 

@@ -60,7 +60,8 @@ class GpuProgram final : public Program {
 // The programs of a device: one object for each module while anyone holds it. Safe from any thread.
 class Programs {
  public:
-  Programs(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines) : gpu_(std::move(gpu)), pipelines_(std::move(pipelines)) {}
+  Programs(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines)
+      : gpu_(std::move(gpu)), pipelines_(std::move(pipelines)) {}
   std::shared_ptr<const Program> compile(ModulePtr module);
 
  private:

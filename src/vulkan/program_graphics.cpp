@@ -19,16 +19,20 @@ VkPipelineColorBlendAttachmentState blendOf(Blend blend, bool coloured) {
   state.blendEnable = blend != Blend::None;
   state.srcColorBlendFactor = blend == Blend::Premultiplied ? VK_BLEND_FACTOR_ONE : VK_BLEND_FACTOR_SRC_ALPHA;
   state.srcAlphaBlendFactor = VK_BLEND_FACTOR_ONE;
-  state.dstColorBlendFactor = state.dstAlphaBlendFactor = blend == Blend::Additive ? VK_BLEND_FACTOR_ONE : VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA;
+  state.dstColorBlendFactor = state.dstAlphaBlendFactor =
+      blend == Blend::Additive ? VK_BLEND_FACTOR_ONE : VK_BLEND_FACTOR_ONE_MINUS_SRC_ALPHA;
   state.colorBlendOp = state.alphaBlendOp = VK_BLEND_OP_ADD;
   if (coloured) state.colorWriteMask = 0xF;  // what a shader doesn't write is undefined
   return state;
 }
 
 VkFormat formatOf(const ProgramAttribute& a) {
-  constexpr VkFormat kFloats[] = {VK_FORMAT_R32_SFLOAT, VK_FORMAT_R32G32_SFLOAT, VK_FORMAT_R32G32B32_SFLOAT, VK_FORMAT_R32G32B32A32_SFLOAT};
-  constexpr VkFormat kInts[] = {VK_FORMAT_R32_SINT, VK_FORMAT_R32G32_SINT, VK_FORMAT_R32G32B32_SINT, VK_FORMAT_R32G32B32A32_SINT};
-  constexpr VkFormat kUints[] = {VK_FORMAT_R32_UINT, VK_FORMAT_R32G32_UINT, VK_FORMAT_R32G32B32_UINT, VK_FORMAT_R32G32B32A32_UINT};
+  constexpr VkFormat kFloats[] = {VK_FORMAT_R32_SFLOAT, VK_FORMAT_R32G32_SFLOAT, VK_FORMAT_R32G32B32_SFLOAT,
+                                  VK_FORMAT_R32G32B32A32_SFLOAT};
+  constexpr VkFormat kInts[] = {VK_FORMAT_R32_SINT, VK_FORMAT_R32G32_SINT, VK_FORMAT_R32G32B32_SINT,
+                                VK_FORMAT_R32G32B32A32_SINT};
+  constexpr VkFormat kUints[] = {VK_FORMAT_R32_UINT, VK_FORMAT_R32G32_UINT, VK_FORMAT_R32G32B32_UINT,
+                                 VK_FORMAT_R32G32B32A32_UINT};
   switch (a.scalar) {
     case ProgramParam::Scalar::Float: return kFloats[a.rows - 1];
     case ProgramParam::Scalar::Int: return kInts[a.rows - 1];
@@ -60,11 +64,13 @@ void GpuProgram::checkAttributes() const {
   const VkPhysicalDeviceLimits& limits = gpu_->physical.limits;
   uint32_t locations = 0;
   for (const ProgramAttribute& a : info().attributes) {
-    if (a.rows < 1 || a.rows > 4 || a.columns < 1 || a.columns > 4) unsupported("attribute \"" + a.name + "\" has a size that vertices don't have");
+    if (a.rows < 1 || a.rows > 4 || a.columns < 1 || a.columns > 4)
+      unsupported("attribute \"" + a.name + "\" has a size that vertices don't have");
     locations = std::max(locations, a.location + a.columns);
   }
   if (locations > limits.maxVertexInputAttributes || info().attributes.size() > limits.maxVertexInputBindings)
-    unsupported("it has attributes at " + std::to_string(locations) + " locations, at most " + std::to_string(limits.maxVertexInputAttributes) + " are possible");
+    unsupported("it has attributes at " + std::to_string(locations) + " locations, at most " +
+                std::to_string(limits.maxVertexInputAttributes) + " are possible");
 }
 
 VkPipeline GpuProgram::graphics(Primitive primitive, Blend blend, uint32_t samples, VkRenderPass pass) const {
@@ -74,10 +80,12 @@ VkPipeline GpuProgram::graphics(Primitive primitive, Blend blend, uint32_t sampl
   return pipeline.get();
 }
 
-Handle<VkPipeline> GpuProgram::makeGraphics(Primitive primitive, Blend blend, uint32_t samples, VkRenderPass pass) const {
+Handle<VkPipeline> GpuProgram::makeGraphics(Primitive primitive, Blend blend, uint32_t samples,
+                                            VkRenderPass pass) const {
   gpu_->throwIfLost();
   VkPipelineRobustnessCreateInfoEXT robust = robustness();
-  VkPipelineShaderStageCreateInfo stages[2] = {{VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO}, {VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO}};
+  VkPipelineShaderStageCreateInfo stages[2] = {{VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO},
+                                               {VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO}};
   stages[0].stage = VK_SHADER_STAGE_VERTEX_BIT;
   stages[0].module = vertex_.get();
   stages[1].stage = VK_SHADER_STAGE_FRAGMENT_BIT;

@@ -23,7 +23,8 @@ constexpr VkAccessFlags kReads = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_
 
 const GpuBuffer& bufferOf(const BufferView& view) {
   if (!view.buffer) misuse("a view without a buffer");
-  if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset) misuse("a view past the end of its buffer");
+  if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset)
+    misuse("a view past the end of its buffer");
   return static_cast<const GpuBuffer&>(*view.buffer);
 }
 
@@ -36,8 +37,12 @@ Range rangeOf(const BufferView& view) {
 
 GpuQueue::GpuQueue(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<StagingPool> staging,
                    std::shared_ptr<Graphics> graphics, std::shared_ptr<Completer> completer)
-    : gpu_(std::move(gpu)), pipelines_(std::move(pipelines)), graphics_(std::move(graphics)), completer_(std::move(completer)),
-      lane_(std::make_shared<Lane>(gpu_, std::move(staging), graphics_)), queue_(gpu_->nextQueue()) {}
+    : gpu_(std::move(gpu)),
+      pipelines_(std::move(pipelines)),
+      graphics_(std::move(graphics)),
+      completer_(std::move(completer)),
+      lane_(std::make_shared<Lane>(gpu_, std::move(staging), graphics_)),
+      queue_(gpu_->nextQueue()) {}
 
 GpuQueue::~GpuQueue() {
   discard();
@@ -195,13 +200,16 @@ BoundView GpuQueue::bind(const BufferView& view) const {
   return {{buffer.handle(), offset, bytes}, {begin, begin + view.size}};
 }
 
-void GpuQueue::checkArguments(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const {
+void GpuQueue::checkArguments(const Shader& shader, std::span<const BufferView> views,
+                              std::span<const std::byte> params) const {
   if (views.size() != shader.buffers || views.size() > kMaxBindings)
-    misuse(std::string(shader.name) + " has " + std::to_string(shader.buffers) + " buffers, " + std::to_string(views.size()) + " were given");
+    misuse(std::string(shader.name) + " has " + std::to_string(shader.buffers) + " buffers, " +
+           std::to_string(views.size()) + " were given");
   if (params.size() != shader.paramBytes) misuse(std::string(shader.name) + " got parameters of the wrong size");
 }
 
-void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) {
+void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+                      std::span<const std::byte> params) {
   const Shader& shader = shaderOf(kernel);
   checkArguments(shader, views, params);
   if (count == 0) return;
@@ -209,7 +217,8 @@ void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView>
     SearchParams p;
     std::memcpy(&p, params.data(), sizeof p);
     if (p.d > kScanColumns) {  // loops too long for a software driver (rows.glsl): by tiles, with the same result
-      const uint64_t tiles = ((uint64_t(p.n) + kSearchTile - 1) / kSearchTile) * ((p.q + kSearchTile - 1) / kSearchTile);
+      const uint64_t tiles =
+          ((uint64_t(p.n) + kSearchTile - 1) / kSearchTile) * ((p.q + kSearchTile - 1) / kSearchTile);
       return launch(Kernel::search_scores, tiles, views, params);
     }
   }
@@ -220,11 +229,12 @@ void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView>
   dispatch(shader, pipeline, (count - 1) / perGroup + 1, views, params);
 }
 
-void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views,
-                        std::span<const std::byte> params) {
+void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups,
+                        std::span<const BufferView> views, std::span<const std::byte> params) {
   const uint64_t maxX = gpu_->physical.limits.maxComputeWorkGroupCount[0];
   const uint64_t y = (groups - 1) / maxX + 1, x = (groups - 1) / y + 1;
-  if (y > gpu_->physical.limits.maxComputeWorkGroupCount[1] || x * y > ~0u) misuse(std::string(shader.name) + " was given too large a count");
+  if (y > gpu_->physical.limits.maxComputeWorkGroupCount[1] || x * y > ~0u)
+    misuse(std::string(shader.name) + " was given too large a count");
 
   DescriptorWrites writes;
   Range ranges[kMaxBindings];
@@ -243,7 +253,8 @@ void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t
   }
   const DescriptorLayout layout{pipeline.setLayout, pipeline.layout.get(), gpu_->physical.maxPushDescriptors > 0};
   writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_COMPUTE, layout, current_->descriptors);
-  api.vkCmdPushConstants(to, pipeline.layout.get(), VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(params.size()), params.data());
+  api.vkCmdPushConstants(to, pipeline.layout.get(), VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(params.size()),
+                         params.data());
   api.vkCmdDispatch(to, uint32_t(x), uint32_t(y), 1);
 }
 
@@ -306,7 +317,8 @@ void GpuQueue::submit(Completion done) {
 void GpuQueue::discard() noexcept {
   if (!current_) return;
   mustBarrier_ = mustBarrier_ || current_->hasCommands;
-  if (current_->hasCommands) gpu_->api.vkResetCommandBuffer(current_->commands, 0);  // a failure shows at the next begin
+  // a failure shows at the next begin
+  if (current_->hasCommands) gpu_->api.vkResetCommandBuffer(current_->commands, 0);
   lane_->recycle(std::move(current_));
 }
 

@@ -23,9 +23,11 @@ class GpuQueue final : public Queue {
   void download(std::span<std::byte> dst, BufferView src) override;
   void copy(BufferView dst, BufferView src) override;
   void fill(BufferView dst, uint32_t word) override;
-  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override;
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+              std::span<const std::byte> params) override;
   void matmul(const Matmul& op) override;
-  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override;
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+              std::span<const std::byte> params) override;
   void draw(const Picture& picture, std::span<const Draw> draws) override;
   void submit(Completion done) override;
   void discard() noexcept override;
@@ -48,7 +50,8 @@ class GpuQueue final : public Queue {
   };
   Submission& record();  // the open recording
   VkCommandBuffer commands();
-  void dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views, std::span<const std::byte> params);
+  void dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views,
+                std::span<const std::byte> params);
   void checkArguments(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const;
   BoundView bind(const BufferView& view) const;
   BoundView bindFor(const GpuProgram& program, const ProgramBinding& binding, const BufferView& view) const;

@@ -19,11 +19,12 @@ VkFormat formatOf(const Texture& t) {
 }
 
 bool sameTexels(const Texture& a, const Texture& b) {
-  return a.texels.buffer == b.texels.buffer && a.texels.offset == b.texels.offset && a.width == b.width && a.height == b.height &&
-         a.channels == b.channels && a.isFloat == b.isFloat;
+  return a.texels.buffer == b.texels.buffer && a.texels.offset == b.texels.offset && a.width == b.width &&
+         a.height == b.height && a.channels == b.channels && a.isFloat == b.isFloat;
 }
 
-VkImageMemoryBarrier toLayout(VkImage image, VkImageLayout from, VkImageLayout to, VkAccessFlags before, VkAccessFlags after) {
+VkImageMemoryBarrier toLayout(VkImage image, VkImageLayout from, VkImageLayout to, VkAccessFlags before,
+                              VkAccessFlags after) {
   VkImageMemoryBarrier barrier{VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER};
   barrier.srcAccessMask = before;
   barrier.dstAccessMask = after;
@@ -51,24 +52,31 @@ void GpuQueue::checkPicture(const Picture& picture) const {
   const uint32_t most = graphics_->maxExtent();
   for (uint32_t extent : {picture.width, picture.height})
     if (extent < 1 || extent > most)
-      throw Error(Code::InvalidArgument, "a picture of " + std::to_string(picture.width) + " x " + std::to_string(picture.height) + ": " +
-                                             gpu_->physical.info.id + " draws 1 to " + std::to_string(most) + " pixels along each side");
+      throw Error(Code::InvalidArgument, "a picture of " + std::to_string(picture.width) + " x " +
+                                             std::to_string(picture.height) + ": " + gpu_->physical.info.id +
+                                             " draws 1 to " + std::to_string(most) + " pixels along each side");
   if (picture.samples != 1 && picture.samples != 4)
-    throw Error(Code::InvalidArgument, "a picture has 1 or 4 samples for each pixel, not " + std::to_string(picture.samples));
+    throw Error(Code::InvalidArgument,
+                "a picture has 1 or 4 samples for each pixel, not " + std::to_string(picture.samples));
   if (picture.out.size < uint64_t(picture.width) * picture.height * 4) misuse("a picture larger than its target");
 }
 
-GpuQueue::PreparedDraw GpuQueue::prepare(const Draw& draw, const Picture& picture, uint32_t samples, std::vector<Range>& reads) {
+GpuQueue::PreparedDraw GpuQueue::prepare(const Draw& draw, const Picture& picture, uint32_t samples,
+                                         std::vector<Range>& reads) {
   const GpuProgram& program = programOf(draw.program, ProgramKind::Shader);
   const ProgramInfo& info = program.info();
-  const size_t images = size_t(std::count_if(info.bindings.begin(), info.bindings.end(), [](const auto& b) { return b.kind == ProgramBinding::Kind::Image; }));
+  const size_t images = size_t(std::count_if(info.bindings.begin(), info.bindings.end(),
+                                             [](const auto& b) { return b.kind == ProgramBinding::Kind::Image; }));
   if (draw.attributes.size() != info.attributes.size() || draw.textures.size() != images ||
       draw.buffers.size() != info.bindings.size() - images || draw.params.size() != info.paramBytes)
     misuse("a draw with shader " + info.name + " has views or parameters of the wrong number");
-  PreparedDraw made{&draw, &program, program.graphics(draw.primitive, draw.blend, samples, graphics_->pass(samples)), {}, {}, {}, draw.params};
+  PreparedDraw made{
+      &draw, &program,   program.graphics(draw.primitive, draw.blend, samples, graphics_->pass(samples)), {}, {},
+      {},    draw.params};
   for (size_t i = 0; i < draw.attributes.size(); ++i) {
     const Range range = rangeOf(draw.attributes[i]);
-    const uint64_t offset = static_cast<const GpuBuffer&>(*draw.attributes[i].buffer).base() + draw.attributes[i].offset;
+    const uint64_t offset =
+        static_cast<const GpuBuffer&>(*draw.attributes[i].buffer).base() + draw.attributes[i].offset;
     if (draw.attributes[i].size < uint64_t(draw.vertices) * attributeStride(info.attributes[i]) || offset % 4)
       misuse("attribute " + info.attributes[i].name + " has fewer values than there are vertices, or is not aligned");
     reads.push_back(range);
@@ -80,11 +88,15 @@ GpuQueue::PreparedDraw GpuQueue::prepare(const Draw& draw, const Picture& pictur
     reads.push_back(made.buffers.back().range);
   }
   for (const Texture& t : draw.textures) {
-    if (t.width < 1 || t.height < 1 || t.width > gpu_->physical.limits.maxImageDimension2D || t.height > gpu_->physical.limits.maxImageDimension2D)
-      throw Error(Code::InvalidArgument, "a texture of " + std::to_string(t.width) + " x " + std::to_string(t.height) + ": " + gpu_->physical.info.id +
-                                             " takes up to " + std::to_string(gpu_->physical.limits.maxImageDimension2D) + " texels along each side");
+    if (t.width < 1 || t.height < 1 || t.width > gpu_->physical.limits.maxImageDimension2D ||
+        t.height > gpu_->physical.limits.maxImageDimension2D)
+      throw Error(Code::InvalidArgument, "a texture of " + std::to_string(t.width) + " x " + std::to_string(t.height) +
+                                             ": " + gpu_->physical.info.id + " takes up to " +
+                                             std::to_string(gpu_->physical.limits.maxImageDimension2D) +
+                                             " texels along each side");
     formatOf(t);
-    if (t.texels.size < uint64_t(t.width) * t.height * t.channels * (t.isFloat ? 4 : 1)) misuse("a texture larger than its texels");
+    if (t.texels.size < uint64_t(t.width) * t.height * t.channels * (t.isFloat ? 4 : 1))
+      misuse("a texture larger than its texels");
     reads.push_back(rangeOf(t.texels));
   }
   if (program.viewportOffset() != ~0u) {
@@ -98,18 +110,22 @@ GpuQueue::PreparedDraw GpuQueue::prepare(const Draw& draw, const Picture& pictur
 const Image* GpuQueue::textureFor(const Texture& texture, std::vector<std::pair<const Texture*, const Image*>>& known) {
   for (const auto& [other, image] : known)
     if (sameTexels(*other, texture)) return image;
-  current_->images.push_back(graphics_->images.take({texture.width, texture.height, formatOf(texture), 0}, VK_NULL_HANDLE));
+  current_->images.push_back(
+      graphics_->images.take({texture.width, texture.height, formatOf(texture), 0}, VK_NULL_HANDLE));
   const Image* const image = current_->images.back().get();
   known.emplace_back(&texture, image);
   const DeviceApi& api = gpu_->api;
   const VkCommandBuffer to = commands();
-  const auto filled = toLayout(image->handle(), VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 0, VK_ACCESS_TRANSFER_WRITE_BIT);
-  api.vkCmdPipelineBarrier(to, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 0, nullptr, 0, nullptr, 1, &filled);
+  const auto filled = toLayout(image->handle(), VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 0,
+                               VK_ACCESS_TRANSFER_WRITE_BIT);
+  api.vkCmdPipelineBarrier(to, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 0, nullptr, 0,
+                           nullptr, 1, &filled);
   const auto& buffer = static_cast<const GpuBuffer&>(*texture.texels.buffer);
   const auto region = wholeImage(buffer.base() + texture.texels.offset, texture.width, texture.height);
   api.vkCmdCopyBufferToImage(to, buffer.handle(), image->handle(), VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region);
-  const auto read = toLayout(image->handle(), VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL,
-                             VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_SHADER_READ_BIT);
+  const auto read =
+      toLayout(image->handle(), VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, VK_IMAGE_LAYOUT_SHADER_READ_ONLY_OPTIMAL,
+               VK_ACCESS_TRANSFER_WRITE_BIT, VK_ACCESS_SHADER_READ_BIT);
   api.vkCmdPipelineBarrier(to, VK_PIPELINE_STAGE_TRANSFER_BIT, kShaders, 0, 0, nullptr, 0, nullptr, 1, &read);
   return image;
 }
@@ -133,13 +149,15 @@ void GpuQueue::recordDraw(const PreparedDraw& prepared) {
   for (const ProgramBinding& binding : program.info().bindings) {
     if (binding.kind == ProgramBinding::Kind::Image) {
       const Image& texture = *prepared.textures[image];
-      writes.image(binding.binding, texture.view(), graphics_->sampler(texture.kind.format, draw.textures[image].linear));
+      writes.image(binding.binding, texture.view(),
+                   graphics_->sampler(texture.kind.format, draw.textures[image].linear));
       ++image;
     } else {
       writes.buffer(binding.binding, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, prepared.buffers[buffer++].info);
     }
   }
-  if (prepared.uniform.buffer) writes.buffer(program.info().paramBinding, VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, prepared.uniform);
+  if (prepared.uniform.buffer)
+    writes.buffer(program.info().paramBinding, VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, prepared.uniform);
   api.vkCmdBindPipeline(to, VK_PIPELINE_BIND_POINT_GRAPHICS, prepared.pipeline);
   writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_GRAPHICS, program.layout(), current_->descriptors);
   if (program.pushBytes()) pushConstants(program, prepared.params);
@@ -196,7 +214,8 @@ void GpuQueue::draw(const Picture& picture, std::span<const Draw> draws) {
   gpu_->api.vkCmdEndRenderPass(commands());
   const auto& to = static_cast<const GpuBuffer&>(*picture.out.buffer);
   const auto region = wholeImage(to.base() + picture.out.offset, picture.width, picture.height);
-  gpu_->api.vkCmdCopyImageToBuffer(commands(), target.handle(), VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, to.handle(), 1, &region);
+  gpu_->api.vkCmdCopyImageToBuffer(commands(), target.handle(), VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, to.handle(), 1,
+                                   &region);
 }
 
 }  // namespace switchyard::vulkan

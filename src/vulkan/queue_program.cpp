@@ -13,7 +13,8 @@ BoundView GpuQueue::bindFor(const GpuProgram& program, const ProgramBinding& bin
   if (view.size < binding.minBytes)
     wrong("has " + std::to_string(view.size) + " bytes, it takes at least " + std::to_string(binding.minBytes));
   if (view.size > gpu_->physical.info.maxViewBytes)
-    wrong("has " + std::to_string(view.size) + " bytes, " + gpu_->physical.info.id + " binds at most " + std::to_string(gpu_->physical.info.maxViewBytes));
+    wrong("has " + std::to_string(view.size) + " bytes, " + gpu_->physical.info.id + " binds at most " +
+          std::to_string(gpu_->physical.info.maxViewBytes));
   return bind(view);
 }
 
@@ -39,8 +40,9 @@ void GpuQueue::launch(const std::shared_ptr<const Program>& program, Extent grou
     throw Error(Code::Internal, "vulkan queue: kernel " + info.name + " got views or parameters of the wrong size");
   for (uint32_t i = 0; i < 3; ++i)
     if (const uint32_t most = gpu_->physical.limits.maxComputeWorkGroupCount[i]; groups[i] > most)
-      throw Error(Code::InvalidArgument, "kernel \"" + info.name + "\" takes at most " + std::to_string(most) + " groups along " + "xyz"[i] +
-                                             " on " + gpu_->physical.info.id + ", " + std::to_string(groups[i]) + " were asked for");
+      throw Error(Code::InvalidArgument, "kernel \"" + info.name + "\" takes at most " + std::to_string(most) +
+                                             " groups along " + "xyz"[i] + " on " + gpu_->physical.info.id + ", " +
+                                             std::to_string(groups[i]) + " were asked for");
   if (groups[0] == 0 || groups[1] == 0 || groups[2] == 0) return;
 
   DescriptorWrites writes;
@@ -49,8 +51,10 @@ void GpuQueue::launch(const std::shared_ptr<const Program>& program, Extent grou
   for (size_t i = 0; i < views.size(); ++i) {
     const BoundView bound = bindFor(own, info.bindings[i], views[i].view);
     writes.buffer(info.bindings[i].binding, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, bound.info);
-    if (views[i].written) written[writtenCount++] = bound.range;
-    else reads[readCount++] = bound.range;
+    if (views[i].written)
+      written[writtenCount++] = bound.range;
+    else
+      reads[readCount++] = bound.range;
   }
   before({reads, readCount}, {written, writtenCount});
   if (info.paramsAreUniform && info.paramBytes)

@@ -5,44 +5,46 @@
 #include "vulkan/matmul_params.h"
 
 // shaders.cmake generates a definition of these two for every shaders/<name>.comp.
-#define SY_DECLARE_All(name) namespace switchyard::vulkan::spirv { extern const uint32_t name[]; extern const size_t name##Words; }
+#define SY_DECLARE_All(name)            \
+  namespace switchyard::vulkan::spirv { \
+  extern const uint32_t name[];         \
+  extern const size_t name##Words;      \
+  }
 #define SY_DECLARE_Gpu(name) SY_DECLARE_All(name)
 #define SY_DECLARE_Cpu(name)
 #define KERNEL(name, unit, buffers, outputs, params, where) SY_DECLARE_##where(name)
 #include "kernels.def"
 #undef KERNEL
-SY_DECLARE_All(matmul_naive)
-SY_DECLARE_All(matmul_direct)
-SY_DECLARE_All(matmul_tiled)
+SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul_tiled)
 
-namespace switchyard::vulkan {
-namespace {
+    namespace switchyard::vulkan {
+  namespace {
 
-constexpr bool Items = true, Groups = false;
+  constexpr bool Items = true, Groups = false;
 
-}  // namespace
+  }  // namespace
 
 #define SY_WORDS_All(name) std::span<const uint32_t>(spirv::name, spirv::name##Words)
 #define SY_WORDS_Gpu(name) SY_WORDS_All(name)
 #define SY_WORDS_Cpu(name) std::span<const uint32_t>()
 
-const Shader& shaderOf(Kernel kernel) {
-  static const Shader table[] = {
+  const Shader& shaderOf(Kernel kernel) {
+    static const Shader table[] = {
 #define KERNEL(name, unit, buffers, outputs, params, where) \
   {#name, SY_WORDS_##where(name), buffers, outputs, sizeof(params), unit},
 #include "kernels.def"
 #undef KERNEL
-  };
-  return table[size_t(kernel)];
-}
+    };
+    return table[size_t(kernel)];
+  }
 
-const Shader& shaderOf(MatmulShader shader) {
-  static const Shader table[] = {
-      {"matmul_naive", SY_WORDS_All(matmul_naive), 3, 1, sizeof(MatmulParams), Groups},
-      {"matmul_direct", SY_WORDS_All(matmul_direct), 3, 1, sizeof(MatmulParams), Groups},
-      {"matmul_tiled", SY_WORDS_All(matmul_tiled), 3, 1, sizeof(MatmulParams), Groups},
-  };
-  return table[size_t(shader)];
-}
+  const Shader& shaderOf(MatmulShader shader) {
+    static const Shader table[] = {
+        {"matmul_naive", SY_WORDS_All(matmul_naive), 3, 1, sizeof(MatmulParams), Groups},
+        {"matmul_direct", SY_WORDS_All(matmul_direct), 3, 1, sizeof(MatmulParams), Groups},
+        {"matmul_tiled", SY_WORDS_All(matmul_tiled), 3, 1, sizeof(MatmulParams), Groups},
+    };
+    return table[size_t(shader)];
+  }
 
 }  // namespace switchyard::vulkan

@@ -1,7 +1,7 @@
-# Compiles shaders/*.comp and shaders/scenes/*.{vert,frag,comp} with glslc and sets SWITCHYARD_SPIRV_SOURCES: one generated .cpp a shader, with
-# the arrays `<name>` and `<name>Words`: of kernels in switchyard::vulkan::spirv, as shader_table.cpp names them; of scenes in
-# switchyard::render::spirv, where shape.vert is `shape_vert`. Add them to the target that holds
-# src/vulkan/*.cpp. Includes are tracked through glslc's -MD; what is in src/vulkan needs only -I src.
+# Compiles shaders/*.comp and shaders/scenes/*.{vert,frag,comp} with glslc and sets SWITCHYARD_SPIRV_SOURCES: one
+# generated .cpp a shader, with the arrays `<name>` and `<name>Words`: of kernels in switchyard::vulkan::spirv, as
+# shader_table.cpp names them; of scenes in switchyard::render::spirv, where shape.vert is `shape_vert`. Add them to the
+# target that holds src/vulkan/*.cpp. Includes are tracked through glslc's -MD; what is in src/vulkan needs only -I src.
 find_program(GLSLC glslc REQUIRED)
 set(_spirv_dir ${CMAKE_CURRENT_BINARY_DIR}/shaders)
 file(MAKE_DIRECTORY ${_spirv_dir})

@@ -16,8 +16,8 @@ namespace {
 
 struct Id {
   spv::Op op = spv::OpNop;
-  std::vector<uint32_t> args;                       // operands after the result id
-  std::unordered_map<uint32_t, uint32_t> offsets;   // struct members
+  std::vector<uint32_t> args;                      // operands after the result id
+  std::unordered_map<uint32_t, uint32_t> offsets;  // struct members
   uint32_t binding = ~0u, set = 0, specId = ~0u, arrayStride = 0;
   bool workgroupSize = false;
 };
@@ -89,13 +89,22 @@ class Module {
         need(3);
         if (a[2] == spv::DecorationOffset) need(4), ids_[a[0]].offsets[a[1]] = a[3];
         break;
-      case spv::OpTypeInt: case spv::OpTypeFloat: case spv::OpTypeVector: case spv::OpTypeStruct:
-      case spv::OpTypePointer: case spv::OpTypeArray: case spv::OpTypeRuntimeArray: case spv::OpTypeMatrix:
+      case spv::OpTypeInt:
+      case spv::OpTypeFloat:
+      case spv::OpTypeVector:
+      case spv::OpTypeStruct:
+      case spv::OpTypePointer:
+      case spv::OpTypeArray:
+      case spv::OpTypeRuntimeArray:
+      case spv::OpTypeMatrix:
         need(1);
         set(a[0], 0, op, a.subspan(1));
         break;
-      case spv::OpConstant: case spv::OpSpecConstant: case spv::OpVariable:
-      case spv::OpSpecConstantComposite: case spv::OpConstantComposite:
+      case spv::OpConstant:
+      case spv::OpSpecConstant:
+      case spv::OpVariable:
+      case spv::OpSpecConstantComposite:
+      case spv::OpConstantComposite:
         need(2);
         set(a[1], a[0], op, a.subspan(2));
         break;
@@ -140,7 +149,8 @@ class Module {
     const Value& type = at(typeId);
     if (depth > 8) bad("types nest too deep");
     switch (type.op) {
-      case spv::OpTypeInt: case spv::OpTypeFloat: return type.args.at(0) / 8;
+      case spv::OpTypeInt:
+      case spv::OpTypeFloat: return type.args.at(0) / 8;
       case spv::OpTypeVector: return type.args.at(1) * sizeOf(type.args.at(0), depth + 1);
       case spv::OpTypeArray: return value(at(type.args.at(1))) * type.arrayStride;
       case spv::OpTypeStruct: {

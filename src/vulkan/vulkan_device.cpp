@@ -12,8 +12,12 @@ constexpr size_t kWrapBytes = 256 << 10;
 class GpuDevice final : public Device {
  public:
   explicit GpuDevice(std::shared_ptr<Gpu> gpu)
-      : Device(gpu->physical.info), gpu_(std::move(gpu)), pipelines_(std::make_shared<Pipelines>(gpu_)),
-        staging_(std::make_shared<StagingPool>(gpu_)), graphics_(std::make_shared<Graphics>(gpu_)), programs_(gpu_, pipelines_),
+      : Device(gpu->physical.info),
+        gpu_(std::move(gpu)),
+        pipelines_(std::make_shared<Pipelines>(gpu_)),
+        staging_(std::make_shared<StagingPool>(gpu_)),
+        graphics_(std::make_shared<Graphics>(gpu_)),
+        programs_(gpu_, pipelines_),
         completer_(std::make_shared<Completer>(gpu_, pipelines_, graphics_)) {}
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override {
@@ -36,7 +40,9 @@ class GpuDevice final : public Device {
     return std::make_unique<GpuQueue>(gpu_, pipelines_, staging_, graphics_, completer_);
   }
 
-  std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override { return programs_.compile(std::move(module)); }
+  std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override {
+    return programs_.compile(std::move(module));
+  }
 
   bool lost() const noexcept override { return Device::lost() || gpu_->lost.load(std::memory_order_acquire); }
   MemoryUse memory() const override { return memoryUse(*gpu_->instance, gpu_->physical, gpu_->allocatedBytes); }
@@ -55,9 +61,12 @@ class GpuDevice final : public Device {
 std::shared_ptr<Device> open(const DeviceInfo& info) {
   auto instance = Instance::get();
   auto devices = inspectDevices(*instance);
-  const auto same = [&](const PhysicalInfo& d) { return d.problem.empty() && d.info.id == info.id && d.info.uuid == info.uuid; };
+  const auto same = [&](const PhysicalInfo& d) {
+    return d.problem.empty() && d.info.id == info.id && d.info.uuid == info.uuid;
+  };
   auto found = std::find_if(devices.begin(), devices.end(), same);
-  if (found == devices.end()) throw Error(Code::Unsupported, "device " + info.id + " (" + info.name + ") is no longer there");
+  if (found == devices.end())
+    throw Error(Code::Unsupported, "device " + info.id + " (" + info.name + ") is no longer there");
   // A caller may ask for shorter bindings than the driver's: tests do, so that splitting is run with little memory.
   found->info.maxViewBytes = std::min(found->info.maxViewBytes, info.maxViewBytes);
   return std::make_shared<GpuDevice>(std::make_shared<Gpu>(std::move(instance), std::move(*found)));

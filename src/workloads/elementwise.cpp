@@ -49,7 +49,8 @@ Task recordMap(Recorder& r, const Call& call, Kernel kernel, P params) {
   BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
   r.forRowPieces(call.inputs[0].spec.elements(), {4}, [&](uint64_t first, uint32_t count) {
     params.count = count;
-    r.launch(kernel, count, {in.slice(first * 4, uint64_t{count} * 4), out.slice(first * 4, uint64_t{count} * 4)}, params);
+    r.launch(kernel, count, {in.slice(first * 4, uint64_t{count} * 4), out.slice(first * 4, uint64_t{count} * 4)},
+             params);
   });
   r.finishTarget(call.outputs[0], out);
   co_return;
@@ -71,8 +72,14 @@ class Scale final : public Workload {
 class Activation final : public Workload {
  public:
   Activation()
-      : Workload({"activation", {{"input"}},
-                  {{.name = "kind", .kind = ParamInfo::Kind::Choice, .choices = {"relu", "gelu", "silu", "tanh", "sigmoid", "exp"}, .min = 0, .max = 5, .required = true}},
+      : Workload({"activation",
+                  {{"input"}},
+                  {{.name = "kind",
+                    .kind = ParamInfo::Kind::Choice,
+                    .choices = {"relu", "gelu", "silu", "tanh", "sigmoid", "exp"},
+                    .min = 0,
+                    .max = 5,
+                    .required = true}},
                   {"output"}}) {}
   Cost check(Call& call) const override {
     call.outputCount = 1;
@@ -86,11 +93,29 @@ class Activation final : public Workload {
 
 }  // namespace
 
-const Workload& addWorkload() { static const Binary w("add", kBinaryAdd); return w; }
-const Workload& subtractWorkload() { static const Binary w("subtract", kBinarySubtract); return w; }
-const Workload& multiplyWorkload() { static const Binary w("multiply", kBinaryMultiply); return w; }
-const Workload& divideWorkload() { static const Binary w("divide", kBinaryDivide); return w; }
-const Workload& scaleWorkload() { static const Scale w; return w; }
-const Workload& activationWorkload() { static const Activation w; return w; }
+const Workload& addWorkload() {
+  static const Binary w("add", kBinaryAdd);
+  return w;
+}
+const Workload& subtractWorkload() {
+  static const Binary w("subtract", kBinarySubtract);
+  return w;
+}
+const Workload& multiplyWorkload() {
+  static const Binary w("multiply", kBinaryMultiply);
+  return w;
+}
+const Workload& divideWorkload() {
+  static const Binary w("divide", kBinaryDivide);
+  return w;
+}
+const Workload& scaleWorkload() {
+  static const Scale w;
+  return w;
+}
+const Workload& activationWorkload() {
+  static const Activation w;
+  return w;
+}
 
 }  // namespace switchyard

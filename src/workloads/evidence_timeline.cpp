@@ -7,12 +7,16 @@ namespace {
 class EvidenceTimeline final : public Workload {
  public:
   EvidenceTimeline()
-      : Workload({"evidence-timeline", {{"evidence"}}, {{.name = "currentTime", .fallback = 1}, {.name = "decay", .fallback = 2}}, {"timeline"}}) {}
+      : Workload({"evidence-timeline",
+                  {{"evidence"}},
+                  {{.name = "currentTime", .fallback = 1}, {.name = "decay", .fallback = 2}},
+                  {"timeline"}}) {}
 
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     if (call.shape(0)[1] != 4)
-      refuse(*this, "the shape of 'evidence' is " + call.shape(0).text() + ", but must be [n, 4]: timestamp, importance, category, relevance");
+      refuse(*this, "the shape of 'evidence' is " + call.shape(0).text() +
+                        ", but must be [n, 4]: timestamp, importance, category, relevance");
     call.outputCount = 1;
     call.outputs[0].spec = call.inputs[0].spec;
     return {30.0 * static_cast<double>(call.shape(0)[0]), bytesMoved(call)};
@@ -21,7 +25,8 @@ class EvidenceTimeline final : public Workload {
   Task record(Recorder& r, const Call& call) const override {
     BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
     r.forRowPieces(call.shape(0)[0], {16}, [&](uint64_t first, uint32_t rows) {
-      r.launch(Kernel::evidence_timeline, rows, {in.slice(first * 16, uint64_t{rows} * 16), out.slice(first * 16, uint64_t{rows} * 16)},
+      r.launch(Kernel::evidence_timeline, rows,
+               {in.slice(first * 16, uint64_t{rows} * 16), out.slice(first * 16, uint64_t{rows} * 16)},
                TimelineParams{rows, call.number(0), call.number(1)});
     });
     r.finishTarget(call.outputs[0], out);
@@ -31,6 +36,9 @@ class EvidenceTimeline final : public Workload {
 
 }  // namespace
 
-const Workload& evidenceTimelineWorkload() { static const EvidenceTimeline w; return w; }
+const Workload& evidenceTimelineWorkload() {
+  static const EvidenceTimeline w;
+  return w;
+}
 
 }  // namespace switchyard

@@ -1,4 +1,5 @@
-// Graphs are large: the loop over the columns is one that compilers make vectors of, and looks for the index only when there is one.
+// Graphs are large: the loop over the columns is one that compilers make vectors of, and looks for the index only when
+// there is one.
 #include "workloads/graph_input.h"
 
 #include <cmath>
@@ -6,12 +7,15 @@
 namespace switchyard {
 
 void checkOffsets(const Workload& workload, std::span<const int32_t> offsets, uint64_t edges) {
-  if (offsets[0] != 0) refuse(workload, "'rowOffsets' must begin with 0, but begins with " + std::to_string(offsets[0]));
+  if (offsets[0] != 0)
+    refuse(workload, "'rowOffsets' must begin with 0, but begins with " + std::to_string(offsets[0]));
   for (size_t i = 1; i < offsets.size(); ++i)
     if (offsets[i] < offsets[i - 1])
-      refuse(workload, "'rowOffsets' must not fall, but falls from " + std::to_string(offsets[i - 1]) + " to " + std::to_string(offsets[i]) + " at index " + std::to_string(i));
+      refuse(workload, "'rowOffsets' must not fall, but falls from " + std::to_string(offsets[i - 1]) + " to " +
+                           std::to_string(offsets[i]) + " at index " + std::to_string(i));
   if (static_cast<uint64_t>(offsets.back()) != edges)
-    refuse(workload, "'rowOffsets' must end with the number of edges, " + std::to_string(edges) + ", but ends with " + std::to_string(offsets.back()));
+    refuse(workload, "'rowOffsets' must end with the number of edges, " + std::to_string(edges) + ", but ends with " +
+                         std::to_string(offsets.back()));
 }
 
 void checkColumns(const Workload& workload, std::span<const int32_t> columns, uint32_t nodes) {
@@ -20,13 +24,15 @@ void checkColumns(const Workload& workload, std::span<const int32_t> columns, ui
   if (!outside) return;
   for (size_t e = 0; e < columns.size(); ++e)
     if (static_cast<uint32_t>(columns[e]) >= nodes)
-      refuse(workload, "'columns' holds " + std::to_string(columns[e]) + " at index " + std::to_string(e) + ", but the nodes are 0 to " + std::to_string(int64_t{nodes} - 1));
+      refuse(workload, "'columns' holds " + std::to_string(columns[e]) + " at index " + std::to_string(e) +
+                           ", but the nodes are 0 to " + std::to_string(int64_t{nodes} - 1));
 }
 
 void checkWeights(const Workload& workload, std::span<const float> weights) {
   for (size_t e = 0; e < weights.size(); ++e)
     if (!(weights[e] >= 0) || !std::isfinite(weights[e]))
-      refuse(workload, "'weights' holds " + std::to_string(weights[e]) + " at index " + std::to_string(e) + ", but a weight is finite and not negative");
+      refuse(workload, "'weights' holds " + std::to_string(weights[e]) + " at index " + std::to_string(e) +
+                           ", but a weight is finite and not negative");
 }
 
 }  // namespace switchyard

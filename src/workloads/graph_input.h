@@ -1,4 +1,5 @@
-// A graph as inputs bring it: rowOffsets [n + 1], columns [m], weights [m]. What is in it can be checked only where it runs.
+// A graph as inputs bring it: rowOffsets [n + 1], columns [m], weights [m]. What is in it can be checked only where it
+// runs.
 #pragma once
 #include "recorder.h"
 #include "workload.h"
@@ -6,7 +7,8 @@
 namespace switchyard {
 
 // The values where the host sees them: in place, or after the next sync in memory that lives as long as the job.
-template <class T> std::span<const T> onHost(Recorder& r, const Value& value) {
+template <class T>
+std::span<const T> onHost(Recorder& r, const Value& value) {
   const size_t count = value.spec.elements();
   const bool direct = value.host && value.spec.dtype != DType::Float16;
   if (direct || count == 0) return {reinterpret_cast<const T*>(value.host), count};

@@ -14,12 +14,14 @@ struct Sizes {
 class MatmulWorkload final : public Workload {
  public:
   MatmulWorkload()
-      : Workload({"matmul", {{"a"}, {"b"}},
-                  {{.name = "transposeA", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
-                   {.name = "transposeB", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
-                   {.name = "alpha", .fallback = 1},
-                   {.name = "precision", .kind = ParamInfo::Kind::Choice, .choices = {"high", "fast"}, .min = 0, .max = 1}},
-                  {"output"}}) {}
+      : Workload(
+            {"matmul",
+             {{"a"}, {"b"}},
+             {{.name = "transposeA", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
+              {.name = "transposeB", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
+              {.name = "alpha", .fallback = 1},
+              {.name = "precision", .kind = ParamInfo::Kind::Choice, .choices = {"high", "fast"}, .min = 0, .max = 1}},
+             {"output"}}) {}
 
   Cost check(Call& call) const override {
     Sizes sizes = sizesOf(call);
@@ -28,14 +30,16 @@ class MatmulWorkload final : public Workload {
     out.push(sizes.n);
     call.outputCount = 1;
     call.outputs[0].spec = {floatResult(*this, call), out};
-    return {2.0 * static_cast<double>(call.outputs[0].spec.elements()) * static_cast<double>(sizes.k), bytesMoved(call)};
+    return {2.0 * static_cast<double>(call.outputs[0].spec.elements()) * static_cast<double>(sizes.k),
+            bytesMoved(call)};
   }
 
   Task record(Recorder& r, const Call& call) const override {
     Sizes sizes = sizesOf(call);
     BufferView a = r.floats(call.inputs[0]), b = r.floats(call.inputs[1]), out = r.floatTarget(call.outputs[0]);
     Matmul op = baseOp(call, sizes);
-    uint64_t batch = elementCount(sizes.batch), sizeA = sizes.m * sizes.k, sizeB = sizes.k * sizes.n, sizeOut = sizes.m * sizes.n;
+    uint64_t batch = elementCount(sizes.batch), sizeA = sizes.m * sizes.k, sizeB = sizes.k * sizes.n,
+             sizeOut = sizes.m * sizes.n;
     uint64_t batchA = elementCount(batchAxes(call.shape(0))), batchB = elementCount(batchAxes(call.shape(1)));
     bool uniform = (batchA == batch || batchA == 1) && (batchB == batch || batchB == 1);
     if (sizes.k == 0) {
@@ -78,14 +82,17 @@ class MatmulWorkload final : public Workload {
     Sizes sizes{a.back(ta ? 0 : 1), b.back(tb ? 1 : 0), a.back(ta ? 1 : 0), {}};
     uint64_t inner = b.back(tb ? 0 : 1);
     if (sizes.k != inner)
-      refuse(*this, "the inner sizes differ: 'a' " + a.text() + (ta ? " transposed" : "") + " has " + std::to_string(sizes.k) + " columns, but 'b' " +
-                        b.text() + (tb ? " transposed" : "") + " has " + std::to_string(inner) + " rows");
+      refuse(*this, "the inner sizes differ: 'a' " + a.text() + (ta ? " transposed" : "") + " has " +
+                        std::to_string(sizes.k) + " columns, but 'b' " + b.text() + (tb ? " transposed" : "") +
+                        " has " + std::to_string(inner) + " rows");
     for (uint64_t extent : {sizes.m, sizes.n, sizes.k}) checkedUint(*this, extent, "a size of a matrix");
     size_t axesA = a.rank() - 2, axesB = b.rank() - 2, axes = std::max(axesA, axesB);
     for (size_t i = 0; i < axes; ++i) {
-      uint64_t extentA = i + axesA < axes ? 1 : a[i + axesA - axes], extentB = i + axesB < axes ? 1 : b[i + axesB - axes];
+      uint64_t extentA = i + axesA < axes ? 1 : a[i + axesA - axes],
+               extentB = i + axesB < axes ? 1 : b[i + axesB - axes];
       if (extentA != extentB && extentA != 1 && extentB != 1)
-        refuse(*this, "the batch axes of 'a' " + a.text() + " and 'b' " + b.text() + " don't fit: each pair must be equal or hold a 1");
+        refuse(*this, "the batch axes of 'a' " + a.text() + " and 'b' " + b.text() +
+                          " don't fit: each pair must be equal or hold a 1");
       sizes.batch.push(extentA == 1 ? extentB : extentA);
     }
     checkedUint(*this, elementCount(sizes.batch), "the number of products");
@@ -119,6 +126,9 @@ class MatmulWorkload final : public Workload {
 
 }  // namespace
 
-const Workload& matmulWorkload() { static const MatmulWorkload w; return w; }
+const Workload& matmulWorkload() {
+  static const MatmulWorkload w;
+  return w;
+}
 
 }  // namespace switchyard

@@ -22,12 +22,15 @@ constexpr uint32_t kIterationsASubmission = 8;
 class Pagerank final : public Workload {
  public:
   Pagerank()
-      : Workload({"pagerank",
-                  {{"rowOffsets", dtypeBit(DType::Int32)}, {"columns", dtypeBit(DType::Int32)}, {.name = "weights", .optional = true}},
-                  {{.name = "damping", .fallback = 0.85, .min = 0, .max = 1},
-                   {.name = "tolerance", .fallback = 1e-6, .min = 0},
-                   {.name = "maxIterations", .kind = ParamInfo::Kind::Integer, .fallback = 100, .min = 1, .max = 1000000}},
-                  {"ranks", "iterations", "residual"}}) {}
+      : Workload(
+            {"pagerank",
+             {{"rowOffsets", dtypeBit(DType::Int32)},
+              {"columns", dtypeBit(DType::Int32)},
+              {.name = "weights", .optional = true}},
+             {{.name = "damping", .fallback = 0.85, .min = 0, .max = 1},
+              {.name = "tolerance", .fallback = 1e-6, .min = 0},
+              {.name = "maxIterations", .kind = ParamInfo::Kind::Integer, .fallback = 100, .min = 1, .max = 1000000}},
+             {"ranks", "iterations", "residual"}}) {}
 
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 1);
@@ -35,14 +38,16 @@ class Pagerank final : public Workload {
     uint64_t rows = call.shape(0)[0], m = call.shape(1)[0];
     if (rows == 0) refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes");
     if (call.inputs[2].present && !(call.shape(2) == Shape{m}))
-      refuse(*this, "the shape of 'weights' is " + call.shape(2).text() + ", but must be that of 'columns', " + call.shape(1).text());
+      refuse(*this, "the shape of 'weights' is " + call.shape(2).text() + ", but must be that of 'columns', " +
+                        call.shape(1).text());
     checkedUint(*this, rows, "the number of nodes");
     checkedUint(*this, m, "the number of edges");
     call.outputCount = 3;
     call.outputs[0].spec = {DType::Float32, Shape{rows - 1}};
     call.outputs[1].spec = {DType::Int32, Shape{1}};
     call.outputs[2].spec = {DType::Float32, Shape{1}};
-    // The reads are scattered: an edge costs as much as some 200 operations of a matrix product. Most graphs converge in some 30 rounds.
+    // The reads are scattered: an edge costs as much as some 200 operations of a matrix product. Most graphs converge
+    // in some 30 rounds.
     const double rounds = std::min(call.params[2], 30.0);
     return {200.0 * rounds * static_cast<double>(m + rows), bytesMoved(call)};
   }
@@ -50,7 +55,8 @@ class Pagerank final : public Workload {
   Task record(Recorder& r, const Call& call) const override {
     uint32_t n = static_cast<uint32_t>(call.shape(0)[0] - 1);
     std::span<const int32_t> offsets = onHost<int32_t>(r, call.inputs[0]), columns = onHost<int32_t>(r, call.inputs[1]);
-    std::span<const float> weights = call.inputs[2].present ? onHost<float>(r, call.inputs[2]) : std::span<const float>{};
+    std::span<const float> weights =
+        call.inputs[2].present ? onHost<float>(r, call.inputs[2]) : std::span<const float>{};
     co_await r.sync();
     checkOffsets(*this, offsets, columns.size());
     checkColumns(*this, columns, static_cast<uint32_t>(offsets.size() - 1));
@@ -96,9 +102,11 @@ class Pagerank final : public Workload {
   }
 
  private:
-  static Transposed transpose(Recorder& r, std::span<const int32_t> offsets, std::span<const int32_t> columns, std::span<const float> weights) {
+  static Transposed transpose(Recorder& r, std::span<const int32_t> offsets, std::span<const int32_t> columns,
+                              std::span<const float> weights) {
     size_t n = offsets.size() - 1, m = columns.size();
-    Transposed t{r.hostMemory<int32_t>(n + 1), r.hostMemory<int32_t>(std::max<size_t>(m, 1)), r.hostMemory<float>(std::max<size_t>(m, 1)), r.hostMemory<uint32_t>(n)};
+    Transposed t{r.hostMemory<int32_t>(n + 1), r.hostMemory<int32_t>(std::max<size_t>(m, 1)),
+                 r.hostMemory<float>(std::max<size_t>(m, 1)), r.hostMemory<uint32_t>(n)};
     for (int32_t column : columns) ++t.offsets[column + 1];
     for (size_t i = 0; i < n; ++i) t.offsets[i + 1] += t.offsets[i];
     std::vector<int32_t> next(t.offsets.begin(), t.offsets.end() - 1);
@@ -123,8 +131,8 @@ class Pagerank final : public Workload {
   }
 
   // One launch, or, where the edges are more than the device binds, one for each range of nodes whose edges fit.
-  static void recordStep(Recorder& r, PagerankParams p, std::span<const int32_t> offsets, BufferView offsetsView, BufferView sources, BufferView weights,
-                         BufferView ranks, BufferView state, BufferView next) {
+  static void recordStep(Recorder& r, PagerankParams p, std::span<const int32_t> offsets, BufferView offsetsView,
+                         BufferView sources, BufferView weights, BufferView ranks, BufferView state, BufferView next) {
     constexpr uint64_t kEdgeAlign = 64;  // 256 bytes
     uint64_t most = std::min<uint64_t>(r.device().maxViewBytes / 4, 0x7FFFFFFF);
     uint64_t edges = static_cast<uint64_t>(offsets[p.n]);
@@ -132,14 +140,19 @@ class Pagerank final : public Workload {
       uint64_t from = static_cast<uint64_t>(offsets[first]) / kEdgeAlign * kEdgeAlign;
       uint32_t last = p.n;
       if (edges - from > most) {
-        auto past = std::upper_bound(offsets.begin() + first, offsets.end(), from + most, [](uint64_t limit, int32_t offset) { return limit < static_cast<uint64_t>(offset); });
+        auto past =
+            std::upper_bound(offsets.begin() + first, offsets.end(), from + most,
+                             [](uint64_t limit, int32_t offset) { return limit < static_cast<uint64_t>(offset); });
         last = static_cast<uint32_t>(past - offsets.begin()) - 1;
         if (last == first)
-          throw Error(Code::Unsupported, "the edges of one node are more than the longest binding of " + r.device().id + ": use another device");
+          throw Error(Code::Unsupported, "the edges of one node are more than the longest binding of " + r.device().id +
+                                             ": use another device");
       }
       uint64_t count = std::max<uint64_t>(static_cast<uint64_t>(offsets[last]) - from, 1);
       p.firstNode = first, p.nodes = last - first, p.firstEdge = static_cast<uint32_t>(from);
-      r.launch(Kernel::pagerank_step, p.nodes, {offsetsView, sources.slice(from * 4, count * 4), weights.slice(from * 4, count * 4), ranks, state, next}, p);
+      r.launch(
+          Kernel::pagerank_step, p.nodes,
+          {offsetsView, sources.slice(from * 4, count * 4), weights.slice(from * 4, count * 4), ranks, state, next}, p);
       first = last;
     }
   }
@@ -147,6 +160,9 @@ class Pagerank final : public Workload {
 
 }  // namespace
 
-const Workload& pagerankWorkload() { static const Pagerank w; return w; }
+const Workload& pagerankWorkload() {
+  static const Pagerank w;
+  return w;
+}
 
 }  // namespace switchyard

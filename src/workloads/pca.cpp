@@ -1,5 +1,5 @@
-// pca-fit and pca-transform: principal components by the symmetric eigenproblem of the covariance matrix, or, with fewer
-// rows than columns, of the Gram matrix of the rows (the same nonzero eigenvalues, a smaller problem).
+// pca-fit and pca-transform: principal components by the symmetric eigenproblem of the covariance matrix, or, with
+// fewer rows than columns, of the Gram matrix of the rows (the same nonzero eigenvalues, a smaller problem).
 #include <algorithm>
 #include <cmath>
 
@@ -10,18 +10,22 @@ namespace switchyard {
 namespace {
 
 // Subtracts the mean: rows `first` .. `first + rows` of `in` into `out`.
-void recordCenter(Recorder& r, BufferView in, BufferView mean, BufferView out, uint64_t first, uint32_t rows, uint32_t d) {
+void recordCenter(Recorder& r, BufferView in, BufferView mean, BufferView out, uint64_t first, uint32_t rows,
+                  uint32_t d) {
   uint64_t rowBytes = uint64_t{d} * 4;
   r.forRowPieces(rows, {rowBytes}, [&](uint64_t from, uint32_t count) {
-    r.launch(Kernel::center, uint64_t{count} * d, {in.slice((first + from) * rowBytes, count * rowBytes), mean, out.slice(from * rowBytes, count * rowBytes)},
-             MeanParams{count, d});
+    r.launch(
+        Kernel::center, uint64_t{count} * d,
+        {in.slice((first + from) * rowBytes, count * rowBytes), mean, out.slice(from * rowBytes, count * rowBytes)},
+        MeanParams{count, d});
   });
 }
 
 // Rows of scratch that stay within the budget, a multiple of 64 so that pieces start where any device accepts it.
 uint64_t rowsInBudget(uint64_t rowBytes) { return std::max<uint64_t>(64, kScratchBudget / rowBytes / 64 * 64); }
 
-Matmul product(BufferView a, BufferView b, BufferView out, uint64_t m, uint64_t n, uint64_t k, bool transposeA, bool transposeB) {
+Matmul product(BufferView a, BufferView b, BufferView out, uint64_t m, uint64_t n, uint64_t k, bool transposeA,
+               bool transposeB) {
   Matmul op;
   op.a = a, op.b = b, op.out = out;
   op.m = static_cast<uint32_t>(m), op.n = static_cast<uint32_t>(n), op.k = static_cast<uint32_t>(k);
@@ -46,8 +50,8 @@ void subtractProjections(std::span<float> components, size_t row, size_t d) {
     }
 }
 
-// Makes rows that came from the Gram matrix orthonormal. A direction without variance has no vector of its own there: any
-// unit vector orthogonal to the others serves, and the axes are tried in order.
+// Makes rows that came from the Gram matrix orthonormal. A direction without variance has no vector of its own there:
+// any unit vector orthogonal to the others serves, and the axes are tried in order.
 void orthonormalize(std::span<float> components, std::span<const float> variances, size_t d) {
   float least = variances.empty() ? 0 : variances[0] * 1e-6f;
   size_t axis = 0;
@@ -83,7 +87,8 @@ void fixSigns(std::span<float> components, size_t d) {
 class PcaFit final : public Workload {
  public:
   PcaFit()
-      : Workload({"pca-fit", {{"input"}},
+      : Workload({"pca-fit",
+                  {{"input"}},
                   {{.name = "components", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 65535, .required = true}},
                   {"mean", "components", "explainedVariance"}}) {}
 
@@ -91,10 +96,15 @@ class PcaFit final : public Workload {
     requireRank(*this, call, 0, 2);
     uint64_t n = call.shape(0)[0], d = call.shape(0)[1], c = call.integer(0);
     for (uint64_t extent : {n, d}) checkedUint(*this, extent, "a size");
-    if (n < 2) refuse(*this, "'input' " + call.shape(0).text() + " has " + std::to_string(n) + " rows, but variances need at least 2");
+    if (n < 2)
+      refuse(*this,
+             "'input' " + call.shape(0).text() + " has " + std::to_string(n) + " rows, but variances need at least 2");
     if (c > std::min(n, d))
-      refuse(*this, "parameter 'components' is " + std::to_string(c) + ", but 'input' " + call.shape(0).text() + " has at most " + std::to_string(std::min(n, d)));
-    if (std::min(n, d) > 32768) refuse(*this, "'input' " + call.shape(0).text() + " has more than 32768 rows and columns: reduce one of them first");
+      refuse(*this, "parameter 'components' is " + std::to_string(c) + ", but 'input' " + call.shape(0).text() +
+                        " has at most " + std::to_string(std::min(n, d)));
+    if (std::min(n, d) > 32768)
+      refuse(*this,
+             "'input' " + call.shape(0).text() + " has more than 32768 rows and columns: reduce one of them first");
     call.outputCount = 3;
     call.outputs[0].spec = {DType::Float32, Shape{d}};
     call.outputs[1].spec = {DType::Float32, Shape{c, d}};
@@ -118,12 +128,14 @@ class PcaFit final : public Workload {
     } else {
       recordCovariance(r, input, mean, square, n, static_cast<uint32_t>(d));
     }
-    std::span<float> matrix = r.hostMemory<float>(size * size), variances = r.hostMemory<float>(c), vectors = r.hostMemory<float>(c * size);
+    std::span<float> matrix = r.hostMemory<float>(size * size), variances = r.hostMemory<float>(c),
+                     vectors = r.hostMemory<float>(c * size);
     r.download(std::as_writable_bytes(matrix), square);
     co_await r.sync();
     r.release(square);
     refuseNotFinite(matrix);
-    cpu::symmetricEigen(matrix.data(), static_cast<uint32_t>(size), static_cast<uint32_t>(c), variances.data(), vectors.data());
+    cpu::symmetricEigen(matrix.data(), static_cast<uint32_t>(size), static_cast<uint32_t>(c), variances.data(),
+                        vectors.data());
     for (float& variance : variances) variance = std::max(variance, 0.0f);
     std::span<float> components = vectors;
     if (gram) {
@@ -145,14 +157,16 @@ class PcaFit final : public Workload {
   static void recordMean(Recorder& r, BufferView input, BufferView mean, uint64_t n, uint32_t d) {
     uint64_t rowBytes = uint64_t{d} * 4, bindable = r.device().maxViewBytes;
     if (n * rowBytes <= bindable) {
-      r.launch(Kernel::column_mean, (d + kMeanColumns - 1) / kMeanColumns, {input, mean}, MeanParams{static_cast<uint32_t>(n), d});
+      r.launch(Kernel::column_mean, (d + kMeanColumns - 1) / kMeanColumns, {input, mean},
+               MeanParams{static_cast<uint32_t>(n), d});
       return;
     }
     // The mean of the whole is the sum of the pieces' means, each weighted by its share of the rows.
     BufferView part = r.scratch(rowBytes), share = r.scratch(rowBytes);
     bool isFirst = true;
     r.forRowPieces(n, {rowBytes}, [&](uint64_t first, uint32_t rows) {
-      r.launch(Kernel::column_mean, (d + kMeanColumns - 1) / kMeanColumns, {input.slice(first * rowBytes, rows * rowBytes), part}, MeanParams{rows, d});
+      r.launch(Kernel::column_mean, (d + kMeanColumns - 1) / kMeanColumns,
+               {input.slice(first * rowBytes, rows * rowBytes), part}, MeanParams{rows, d});
       float weight = static_cast<float>(static_cast<double>(rows) / static_cast<double>(n));
       r.launch(Kernel::scale, d, {part, isFirst ? mean : share}, ScaleParams{d, weight, 0});
       if (!isFirst) accumulate(r, mean, share, part, d);
@@ -166,7 +180,8 @@ class PcaFit final : public Workload {
   static void accumulate(Recorder& r, BufferView sum, BufferView addend, BufferView spare, uint64_t count) {
     r.forRowPieces(count, {4}, [&](uint64_t first, uint32_t elements) {
       uint64_t offset = first * 4, bytes = uint64_t{elements} * 4;
-      r.launch(Kernel::binary, elements, {sum.slice(offset, bytes), addend.slice(offset, bytes), spare.slice(offset, bytes)},
+      r.launch(Kernel::binary, elements,
+               {sum.slice(offset, bytes), addend.slice(offset, bytes), spare.slice(offset, bytes)},
                BinaryParams{elements, kBinaryAdd, kBroadcastNone, 0});
     });
     r.copy(sum, spare);
@@ -194,7 +209,8 @@ class PcaFit final : public Workload {
 
   void refuseNotFinite(std::span<const float> matrix) const {
     for (float value : matrix)
-      if (!std::isfinite(value)) refuse(*this, "'input' holds NaN, infinities or values whose variance overflows float32");
+      if (!std::isfinite(value))
+        refuse(*this, "'input' holds NaN, infinities or values whose variance overflows float32");
   }
 };
 
@@ -207,8 +223,8 @@ class PcaTransform final : public Workload {
     requireRank(*this, call, 2, 2);
     uint64_t n = call.shape(0)[0], d = call.shape(0)[1], c = call.shape(2)[0];
     if (!(call.shape(1) == Shape{d}) || call.shape(2)[1] != d)
-      refuse(*this, "'input' [n, d] " + call.shape(0).text() + ", 'mean' [d] " + call.shape(1).text() + " and 'components' [c, d] " + call.shape(2).text() +
-                        " don't fit each other");
+      refuse(*this, "'input' [n, d] " + call.shape(0).text() + ", 'mean' [d] " + call.shape(1).text() +
+                        " and 'components' [c, d] " + call.shape(2).text() + " don't fit each other");
     for (uint64_t extent : {n, d, c}) checkedUint(*this, extent, "a size");
     call.outputCount = 1;
     call.outputs[0].spec = {floatResult(*this, call), Shape{n, c}};
@@ -221,7 +237,8 @@ class PcaTransform final : public Workload {
     if (d == 0) {
       r.fill(out, 0);
     } else {
-      BufferView input = r.floats(call.inputs[0]), mean = r.floats(call.inputs[1]), components = r.floats(call.inputs[2]);
+      BufferView input = r.floats(call.inputs[0]), mean = r.floats(call.inputs[1]),
+                 components = r.floats(call.inputs[2]);
       uint64_t most = std::min(n, rowsInBudget(rowBytes));
       BufferView centered = r.scratch(most * rowBytes);
       for (uint64_t first = 0; first < n; first += most) {
@@ -238,7 +255,13 @@ class PcaTransform final : public Workload {
 
 }  // namespace
 
-const Workload& pcaFitWorkload() { static const PcaFit w; return w; }
-const Workload& pcaTransformWorkload() { static const PcaTransform w; return w; }
+const Workload& pcaFitWorkload() {
+  static const PcaFit w;
+  return w;
+}
+const Workload& pcaTransformWorkload() {
+  static const PcaTransform w;
+  return w;
+}
 
 }  // namespace switchyard

@@ -19,7 +19,8 @@ class Quantize final : public Workload {
     uint64_t n = call.shape(0)[0], d = call.shape(0)[1];
     checkedUint(*this, d, "the length of a row");
     call.outputCount = 2;
-    call.outputs[0].spec = bits == 8 ? TensorSpec{DType::Int8, Shape{n, d}} : TensorSpec{DType::Uint8, Shape{n, (d + 1) / 2}};
+    call.outputs[0].spec =
+        bits == 8 ? TensorSpec{DType::Int8, Shape{n, d}} : TensorSpec{DType::Uint8, Shape{n, (d + 1) / 2}};
     call.outputs[1].spec = {DType::Float32, Shape{n}};
     return {4.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
@@ -41,7 +42,8 @@ class Quantize final : public Workload {
         return;
       }
       r.launch(Kernel::quantize_scales, rows, {in, scale}, p);
-      r.launch(Kernel::quantize_pack, roundedToWord(bytes) / 4, {in, scale, codes.slice(first * rowBytes, roundedToWord(bytes))}, p);
+      r.launch(Kernel::quantize_pack, roundedToWord(bytes) / 4,
+               {in, scale, codes.slice(first * rowBytes, roundedToWord(bytes))}, p);
     });
   }
 };
@@ -51,7 +53,12 @@ class Dequantize final : public Workload {
   Dequantize()
       : Workload({"dequantize",
                   {{"input", dtypeBit(DType::Int8) | dtypeBit(DType::Uint8)}, {"scales"}},
-                  {bitsParam(), {.name = "columns", .kind = ParamInfo::Kind::Integer, .fallback = kNotGiven, .min = 0, .max = 2147483647}},
+                  {bitsParam(),
+                   {.name = "columns",
+                    .kind = ParamInfo::Kind::Integer,
+                    .fallback = kNotGiven,
+                    .min = 0,
+                    .max = 2147483647}},
                   {"output"}}) {}
 
   Cost check(Call& call) const override {
@@ -60,14 +67,18 @@ class Dequantize final : public Workload {
     if (bits != 8 && bits != 4) refuse(*this, "parameter 'bits' is " + std::to_string(bits) + ", but must be 8 or 4");
     DType wanted = bits == 8 ? DType::Int8 : DType::Uint8;
     if (call.inputs[0].spec.dtype != wanted)
-      refuse(*this, std::string("input 'input' is ") + dtypeName(call.inputs[0].spec.dtype) + ", but with bits = " + std::to_string(bits) + " must be " + dtypeName(wanted));
+      refuse(*this, std::string("input 'input' is ") + dtypeName(call.inputs[0].spec.dtype) +
+                        ", but with bits = " + std::to_string(bits) + " must be " + dtypeName(wanted));
     uint64_t n = call.shape(0)[0], rowBytes = call.shape(0)[1];
     checkedUint(*this, rowBytes * 2, "the length of a row");
-    if (!(call.shape(1) == Shape{n})) refuse(*this, "the shape of 'scales' is " + call.shape(1).text() + ", but must be [" + std::to_string(n) + "], one a row of 'input'");
+    if (!(call.shape(1) == Shape{n}))
+      refuse(*this, "the shape of 'scales' is " + call.shape(1).text() + ", but must be [" + std::to_string(n) +
+                        "], one a row of 'input'");
     uint64_t most = bits == 8 ? rowBytes : rowBytes * 2;
     uint64_t columns = call.params[1] == call.params[1] ? call.integer(1) : most;
     if (bits == 8 ? columns != rowBytes : (columns + 1) / 2 != rowBytes)
-      refuse(*this, "parameter 'columns' is " + std::to_string(columns) + ", which does not fit the " + std::to_string(rowBytes) + " bytes of a row of 'input'");
+      refuse(*this, "parameter 'columns' is " + std::to_string(columns) + ", which does not fit the " +
+                        std::to_string(rowBytes) + " bytes of a row of 'input'");
     call.params[1] = static_cast<double>(columns);
     call.outputCount = 1;
     call.outputs[0].spec = {DType::Float32, Shape{n, columns}};
@@ -79,7 +90,8 @@ class Dequantize final : public Workload {
     BufferView input = call.inputs[0].view, scales = r.floats(call.inputs[1]), out = call.outputs[0].view;
     r.forRowPieces(n, {rowBytes, 4, d * 4}, [&](uint64_t first, uint32_t rows) {
       r.launch(Kernel::dequantize, rows * d,
-               {input.slice(first * rowBytes, rows * rowBytes), scales.slice(first * 4, uint64_t{rows} * 4), out.slice(first * d * 4, rows * d * 4)},
+               {input.slice(first * rowBytes, rows * rowBytes), scales.slice(first * 4, uint64_t{rows} * 4),
+                out.slice(first * d * 4, rows * d * 4)},
                QuantizeParams{rows, static_cast<uint32_t>(d), call.integer(0), static_cast<uint32_t>(rowBytes)});
     });
     co_return;
@@ -88,7 +100,13 @@ class Dequantize final : public Workload {
 
 }  // namespace
 
-const Workload& quantizeWorkload() { static const Quantize w; return w; }
-const Workload& dequantizeWorkload() { static const Dequantize w; return w; }
+const Workload& quantizeWorkload() {
+  static const Quantize w;
+  return w;
+}
+const Workload& dequantizeWorkload() {
+  static const Dequantize w;
+  return w;
+}
 
 }  // namespace switchyard

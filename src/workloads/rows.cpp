@@ -6,7 +6,8 @@ namespace {
 
 // Same shape out as in; a unit is a row. `makeParams(rows, d)` gives the kernel's parameters.
 template <class MakeParams>
-void recordRows(Recorder& r, const Call& call, Kernel kernel, BufferView in, BufferView out, std::vector<BufferView> extra, MakeParams makeParams) {
+void recordRows(Recorder& r, const Call& call, Kernel kernel, BufferView in, BufferView out,
+                std::vector<BufferView> extra, MakeParams makeParams) {
   uint64_t d = call.shape(0).back();
   r.forRowPieces(rowCount(call.shape(0)), {d * 4}, [&](uint64_t first, uint32_t rows) {
     BufferView from = in.slice(first * d * 4, rows * d * 4), to = out.slice(first * d * 4, rows * d * 4);
@@ -21,8 +22,14 @@ void recordRows(Recorder& r, const Call& call, Kernel kernel, BufferView in, Buf
 class Reduce final : public Workload {
  public:
   Reduce()
-      : Workload({"reduce", {{"input"}},
-                  {{.name = "kind", .kind = ParamInfo::Kind::Choice, .choices = {"sum", "mean", "min", "max", "norm"}, .min = 0, .max = 4, .required = true}},
+      : Workload({"reduce",
+                  {{"input"}},
+                  {{.name = "kind",
+                    .kind = ParamInfo::Kind::Choice,
+                    .choices = {"sum", "mean", "min", "max", "norm"},
+                    .min = 0,
+                    .max = 4,
+                    .required = true}},
                   {"output"}}) {}
 
   Cost check(Call& call) const override {
@@ -31,7 +38,8 @@ class Reduce final : public Workload {
     const Shape& in = call.shape(0);
     checkedUint(*this, in.back(), "the length of a row");
     if (in.back() == 0 && kind != kReduceSum && kind != kReduceNorm)
-      refuse(*this, std::string("the ") + info.params[0].choices[kind] + " of a row without elements is not defined; the shape of 'input' is " + in.text());
+      refuse(*this, std::string("the ") + info.params[0].choices[kind] +
+                        " of a row without elements is not defined; the shape of 'input' is " + in.text());
     call.outputCount = 1;
     call.outputs[0].spec = {floatResult(*this, call), in.leading(in.rank() - 1)};
     return {static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
@@ -45,7 +53,8 @@ class Reduce final : public Workload {
     } else {
       BufferView in = r.floats(call.inputs[0]);
       r.forRowPieces(rowCount(call.shape(0)), {d * 4, 4}, [&](uint64_t first, uint32_t rows) {
-        r.launch(Kernel::reduce, rows, {in.slice(first * d * 4, rows * d * 4), out.slice(first * 4, uint64_t{rows} * 4)},
+        r.launch(Kernel::reduce, rows,
+                 {in.slice(first * d * 4, rows * d * 4), out.slice(first * 4, uint64_t{rows} * 4)},
                  ReduceParams{rows, static_cast<uint32_t>(d), call.integer(0)});
       });
     }
@@ -66,7 +75,9 @@ class Normalize final : public Workload {
   }
   Task record(Recorder& r, const Call& call) const override {
     BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
-    recordRows(r, call, Kernel::normalize, in, out, {}, [&](uint32_t rows, uint32_t d) { return NormalizeParams{rows, d, call.number(0)}; });
+    recordRows(r, call, Kernel::normalize, in, out, {}, [&](uint32_t rows, uint32_t d) {
+      return NormalizeParams{rows, d, call.number(0)};
+    });
     r.finishTarget(call.outputs[0], out);
     co_return;
   }
@@ -74,7 +85,11 @@ class Normalize final : public Workload {
 
 class Softmax final : public Workload {
  public:
-  Softmax() : Workload({"softmax", {{"input"}}, {{.name = "temperature", .fallback = 1, .min = 0, .aboveMin = true}}, {"output"}}) {}
+  Softmax()
+      : Workload({"softmax",
+                  {{"input"}},
+                  {{.name = "temperature", .fallback = 1, .min = 0, .aboveMin = true}},
+                  {"output"}}) {}
   Cost check(Call& call) const override {
     requireRankAtLeast(*this, call, 0, 1);
     checkedUint(*this, call.shape(0).back(), "the length of a row");
@@ -85,7 +100,9 @@ class Softmax final : public Workload {
   Task record(Recorder& r, const Call& call) const override {
     BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
     float inverse = static_cast<float>(1.0 / call.params[0]);
-    recordRows(r, call, Kernel::softmax, in, out, {}, [&](uint32_t rows, uint32_t d) { return SoftmaxParams{rows, d, inverse}; });
+    recordRows(r, call, Kernel::softmax, in, out, {}, [&](uint32_t rows, uint32_t d) {
+      return SoftmaxParams{rows, d, inverse};
+    });
     r.finishTarget(call.outputs[0], out);
     co_return;
   }
@@ -105,8 +122,8 @@ class LayerNorm final : public Workload {
     checkedUint(*this, d, "the length of a row");
     for (size_t i = 1; i <= 2; ++i)
       if (call.inputs[i].present && !(call.shape(i) == Shape{d}))
-        refuse(*this, std::string("the shape of '") + info.inputs[i].name + "' is " + call.shape(i).text() + ", but must be [" + std::to_string(d) +
-                          "], the length of a row of 'input'");
+        refuse(*this, std::string("the shape of '") + info.inputs[i].name + "' is " + call.shape(i).text() +
+                          ", but must be [" + std::to_string(d) + "], the length of a row of 'input'");
     call.outputCount = 1;
     call.outputs[0].spec = {floatResult(*this, call), call.shape(0)};
     return {8.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
@@ -119,7 +136,9 @@ class LayerNorm final : public Workload {
     // An absent vector is bound to some valid view: the first row will do, whatever the piece.
     uint64_t d = call.shape(0).back();
     recordRows(r, call, Kernel::layer_norm, in, out, {gamma.slice(0, d * 4), beta.slice(0, d * 4)},
-               [&](uint32_t rows, uint32_t columns) { return LayerNormParams{rows, columns, call.number(0), hasGamma, hasBeta}; });
+               [&](uint32_t rows, uint32_t columns) {
+                 return LayerNormParams{rows, columns, call.number(0), hasGamma, hasBeta};
+               });
     r.finishTarget(call.outputs[0], out);
     co_return;
   }
@@ -127,9 +146,21 @@ class LayerNorm final : public Workload {
 
 }  // namespace
 
-const Workload& reduceWorkload() { static const Reduce w; return w; }
-const Workload& normalizeWorkload() { static const Normalize w; return w; }
-const Workload& softmaxWorkload() { static const Softmax w; return w; }
-const Workload& layerNormWorkload() { static const LayerNorm w; return w; }
+const Workload& reduceWorkload() {
+  static const Reduce w;
+  return w;
+}
+const Workload& normalizeWorkload() {
+  static const Normalize w;
+  return w;
+}
+const Workload& softmaxWorkload() {
+  static const Softmax w;
+  return w;
+}
+const Workload& layerNormWorkload() {
+  static const LayerNorm w;
+  return w;
+}
 
 }  // namespace switchyard

@@ -10,9 +10,14 @@ namespace {
 class SimilaritySearch final : public Workload {
  public:
   SimilaritySearch()
-      : Workload({"similarity-search", {{"queries"}, {"base"}},
+      : Workload({"similarity-search",
+                  {{"queries"}, {"base"}},
                   {{.name = "k", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 2147483647, .required = true},
-                   {.name = "metric", .kind = ParamInfo::Kind::Choice, .choices = {"cosine", "dot", "l2"}, .min = 0, .max = 2}},
+                   {.name = "metric",
+                    .kind = ParamInfo::Kind::Choice,
+                    .choices = {"cosine", "dot", "l2"},
+                    .min = 0,
+                    .max = 2}},
                   {"scores", "indices"}}) {}
 
   Cost check(Call& call) const override {
@@ -20,10 +25,13 @@ class SimilaritySearch final : public Workload {
     requireRank(*this, call, 1, 2);
     uint64_t q = call.shape(0)[0], d = call.shape(0)[1], n = call.shape(1)[0], k = call.integer(0);
     if (call.shape(1)[1] != d)
-      refuse(*this, "'queries' " + call.shape(0).text() + " and 'base' " + call.shape(1).text() + " must have rows of the same length");
+      refuse(*this, "'queries' " + call.shape(0).text() + " and 'base' " + call.shape(1).text() +
+                        " must have rows of the same length");
     if (d == 0) refuse(*this, "the vectors have no columns: 'queries' is " + call.shape(0).text());
     for (uint64_t extent : {q, d, n}) checkedUint(*this, extent, "a size");
-    if (k > n) refuse(*this, "parameter 'k' is " + std::to_string(k) + ", but 'base' " + call.shape(1).text() + " has " + std::to_string(n) + " rows");
+    if (k > n)
+      refuse(*this, "parameter 'k' is " + std::to_string(k) + ", but 'base' " + call.shape(1).text() + " has " +
+                        std::to_string(n) + " rows");
     call.outputCount = 2;
     call.outputs[0].spec = {DType::Float32, Shape{q, k}};
     call.outputs[1].spec = {DType::Int32, Shape{q, k}};
@@ -43,23 +51,29 @@ class SimilaritySearch final : public Workload {
     r.requireBindable(n * 4, "one score for each row of 'base'");
     uint64_t most = std::max<uint64_t>(1, std::min(kScratchBudget, r.device().maxViewBytes) / (n * 4));
     uint64_t queryBytes = uint64_t{d} * 4, outBytes = uint64_t{k} * 4;
-    r.forRowPieces(q, {queryBytes, outBytes}, [&](uint64_t first, uint32_t count) {
-      BufferView some = queries.slice(first * queryBytes, count * queryBytes), all = r.scratch(count * n * 4);
-      recordScores(r, some, base, all, count, static_cast<uint32_t>(n), d, metric);
-      recordTopK(r, all, count, static_cast<uint32_t>(n), k, metric != kMetricL2, scores.slice(first * outBytes, count * outBytes),
-                 indices.slice(first * outBytes, count * outBytes));
-      r.release(all);
-    }, most);
+    r.forRowPieces(
+        q, {queryBytes, outBytes},
+        [&](uint64_t first, uint32_t count) {
+          BufferView some = queries.slice(first * queryBytes, count * queryBytes), all = r.scratch(count * n * 4);
+          recordScores(r, some, base, all, count, static_cast<uint32_t>(n), d, metric);
+          recordTopK(r, all, count, static_cast<uint32_t>(n), k, metric != kMetricL2,
+                     scores.slice(first * outBytes, count * outBytes),
+                     indices.slice(first * outBytes, count * outBytes));
+          r.release(all);
+        },
+        most);
   }
 
  private:
-  static void recordScores(Recorder& r, BufferView queries, BufferView base, BufferView scores, uint32_t q, uint32_t n, uint32_t d, uint32_t metric) {
+  static void recordScores(Recorder& r, BufferView queries, BufferView base, BufferView scores, uint32_t q, uint32_t n,
+                           uint32_t d, uint32_t metric) {
     uint64_t rowBytes = uint64_t{d} * 4;
     r.forRowPieces(n, {rowBytes}, [&](uint64_t first, uint32_t rows) {
       bool scan = q <= kScanQueries;
       auto blocks = [](uint64_t size, uint64_t block) { return (size + block - 1) / block; };
       uint64_t units = scan ? blocks(rows, kScanRows) : blocks(q, kSearchTile) * blocks(rows, kSearchTile);
-      r.launch(scan ? Kernel::search_scan : Kernel::search_scores, units, {queries, base.slice(first * rowBytes, rows * rowBytes), scores},
+      r.launch(scan ? Kernel::search_scan : Kernel::search_scores, units,
+               {queries, base.slice(first * rowBytes, rows * rowBytes), scores},
                SearchParams{q, rows, d, metric, n, static_cast<uint32_t>(first)});
     });
   }
@@ -67,6 +81,9 @@ class SimilaritySearch final : public Workload {
 
 }  // namespace
 
-const Workload& similaritySearchWorkload() { static const SimilaritySearch w; return w; }
+const Workload& similaritySearchWorkload() {
+  static const SimilaritySearch w;
+  return w;
+}
 
 }  // namespace switchyard

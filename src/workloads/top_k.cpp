@@ -44,7 +44,8 @@ BufferView recordSort(Recorder& r, BufferView input, uint32_t rows, uint32_t d, 
 class TopK final : public Workload {
  public:
   TopK()
-      : Workload({"top-k", {{"input"}},
+      : Workload({"top-k",
+                  {{"input"}},
                   {{.name = "k", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 2147483647, .required = true},
                    {.name = "largest", .kind = ParamInfo::Kind::Boolean, .fallback = 1, .min = 0, .max = 1}},
                   {"values", "indices"}}) {}
@@ -53,7 +54,9 @@ class TopK final : public Workload {
     requireRank(*this, call, 0, 2);
     uint64_t n = call.shape(0)[0], d = call.shape(0)[1], k = call.integer(0);
     checkedUint(*this, d, "the length of a row");
-    if (k > d) refuse(*this, "parameter 'k' is " + std::to_string(k) + ", but a row of 'input' " + call.shape(0).text() + " has " + std::to_string(d) + " elements");
+    if (k > d)
+      refuse(*this, "parameter 'k' is " + std::to_string(k) + ", but a row of 'input' " + call.shape(0).text() +
+                        " has " + std::to_string(d) + " elements");
     call.outputCount = 2;
     call.outputs[0].spec = {call.inputs[0].spec.dtype, Shape{n, k}};
     call.outputs[1].spec = {DType::Int32, Shape{n, k}};
@@ -62,7 +65,8 @@ class TopK final : public Workload {
 
   Task record(Recorder& r, const Call& call) const override {
     BufferView input = r.floats(call.inputs[0]), values = r.floatTarget(call.outputs[0]);
-    recordTopK(r, input, call.shape(0)[0], static_cast<uint32_t>(call.shape(0)[1]), call.integer(0), call.flag(1), values, call.outputs[1].view);
+    recordTopK(r, input, call.shape(0)[0], static_cast<uint32_t>(call.shape(0)[1]), call.integer(0), call.flag(1),
+               values, call.outputs[1].view);
     r.finishTarget(call.outputs[0], values);
     co_return;
   }
@@ -70,24 +74,33 @@ class TopK final : public Workload {
 
 }  // namespace
 
-void recordTopK(Recorder& r, BufferView input, uint64_t rows, uint32_t d, uint32_t k, bool largest, BufferView values, BufferView indices) {
+void recordTopK(Recorder& r, BufferView input, uint64_t rows, uint32_t d, uint32_t k, bool largest, BufferView values,
+                BufferView indices) {
   uint64_t rowBytes = uint64_t{d} * 4, outBytes = uint64_t{k} * 4;
   auto run = [&](uint64_t first, uint32_t count, uint32_t padded) {
     BufferView in = input.slice(first * rowBytes, count * rowBytes);
-    BufferView v = values.slice(first * outBytes, count * outBytes), i = indices.slice(first * outBytes, count * outBytes);
+    BufferView v = values.slice(first * outBytes, count * outBytes),
+               i = indices.slice(first * outBytes, count * outBytes);
     if (r.onCpu()) return r.launch(Kernel::top_k, count, {in, v, i}, TopKParams{count, d, k, largest});
-    BufferView sorted = padded ? recordSort(r, in, count, d, padded, largest) : recordChunks(r, in, count, d, k, largest);
-    r.launch(Kernel::top_k_gather, uint64_t{count} * k, {in, sorted, v, i}, TopKGatherParams{count, d, k, padded ? padded : k});
+    BufferView sorted =
+        padded ? recordSort(r, in, count, d, padded, largest) : recordChunks(r, in, count, d, k, largest);
+    r.launch(Kernel::top_k_gather, uint64_t{count} * k, {in, sorted, v, i},
+             TopKGatherParams{count, d, k, padded ? padded : k});
     r.release(sorted);
   };
-  if (r.onCpu()) return r.forRowPieces(rows, {rowBytes, outBytes}, [&](uint64_t first, uint32_t count) { run(first, count, 0); });
+  if (r.onCpu())
+    return r.forRowPieces(rows, {rowBytes, outBytes}, [&](uint64_t first, uint32_t count) { run(first, count, 0); });
   uint32_t padded = k <= kTopKChunk / 2 ? 0 : std::bit_ceil(d);
   uint64_t scratchRow = padded ? uint64_t{padded} * 4 : (uint64_t{d} + kTopKChunk - 1) / kTopKChunk * k * 4;
   uint64_t most = std::max<uint64_t>(1, std::min(kScratchBudget, r.device().maxViewBytes) / scratchRow);
   r.requireBindable(scratchRow, "sorting a row");
-  r.forRowPieces(rows, {rowBytes, outBytes}, [&](uint64_t first, uint32_t count) { run(first, count, padded); }, most);
+  r.forRowPieces(
+      rows, {rowBytes, outBytes}, [&](uint64_t first, uint32_t count) { run(first, count, padded); }, most);
 }
 
-const Workload& topKWorkload() { static const TopK w; return w; }
+const Workload& topKWorkload() {
+  static const TopK w;
+  return w;
+}
 
 }  // namespace switchyard

@@ -44,7 +44,8 @@ std::vector<std::string> split(std::string_view text, char at) {
   return parts;
 }
 
-template <size_t n> size_t indexOf(const char* const (&names)[n], const std::string& name, const char* what) {
+template <size_t n>
+size_t indexOf(const char* const (&names)[n], const std::string& name, const char* what) {
   auto found = std::find_if(std::begin(names), std::end(names), [&](const char* known) { return name == known; });
   if (found != std::end(names)) return found - names;
   std::string all;
@@ -116,8 +117,9 @@ std::optional<Fault> pass(Place place, const DeviceInfo& device) {
     uint64_t nth = order.passes++;
     if (chosen || nth < order.after || nth - order.after >= order.times || !claim(order)) continue;
     chosen = order.fault;
-    dprintf(STDERR_FILENO, "switchyard: fault %s@%s on %s at pass %llu in process %d\n", kFaults[static_cast<int>(order.fault)],
-            kPlaces[static_cast<int>(place)], device.id.c_str(), static_cast<unsigned long long>(nth + 1), static_cast<int>(getpid()));
+    dprintf(STDERR_FILENO, "switchyard: fault %s@%s on %s at pass %llu in process %d\n",
+            kFaults[static_cast<int>(order.fault)], kPlaces[static_cast<int>(place)], device.id.c_str(),
+            static_cast<unsigned long long>(nth + 1), static_cast<int>(getpid()));
   }
   return chosen;
 }

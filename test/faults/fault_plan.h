@@ -8,7 +8,8 @@
 //           oom     out of memory (jobs are tried once more by the core: one fault heals, times=2 shows)
 //           hang    the operation never ends
 //           throw   an exception that is not the core's
-//   place   start     opening a device (once a process as long as somebody holds it), then making each queue: a GPU context has
+//   place start opening a device (once a process as long as somebody holds it), then making each queue: a GPU context
+//     has
 //                     one, a CPU context two
 //           upload    a job's first upload or host memory used in place
 //           launch    a job's first kernel, matrix product or picture
@@ -16,10 +17,10 @@
 //           close     the end of a queue, and of a device
 //   after   this many passes are fine first (0); counted by each process for itself, on the devices of `device` alone
 //   times   then this many passes in a row have the fault (1)
-//   once    only in the process that succeeds in making this file: a fault in one of many processes. No ',' or ':' in its name.
-//
-// A job is counted once a place, small GPU jobs joined into one submission each by itself up to its completion; one that waits
-// for its own results in between once a submission. An order that can't be read ends the process.
+//   once only in the process that succeeds in making this file: a fault in one of many processes. No ',' or ':' in its
+//     name.
+// A job is counted once a place, small GPU jobs joined into one submission each by itself up to its completion; one
+//that waits for its own results in between once a submission. An order that can't be read ends the process.
 #pragma once
 #include <optional>
 

@@ -42,12 +42,12 @@ struct State {
   void reachClose() noexcept {
     try {
       reach(Place::Close);
-    } catch (...) {
-    }
+    } catch (...) {}
   }
 };
 
-// What the calling thread records: a job's commands and its host memory come from one thread, up to submit() or discard().
+// What the calling thread records: a job's commands and its host memory come from one thread, up to submit() or
+// discard().
 struct Recording {
   bool uploaded = false, launched = false;  // by this job
   bool hasResults = false;
@@ -74,7 +74,8 @@ thread_local Recording recording;
 
 class InjectedQueue final : public Queue {
  public:
-  InjectedQueue(std::unique_ptr<Queue> inner, std::shared_ptr<State> state) : inner_(std::move(inner)), state_(std::move(state)) {}
+  InjectedQueue(std::unique_ptr<Queue> inner, std::shared_ptr<State> state)
+      : inner_(std::move(inner)), state_(std::move(state)) {}
   ~InjectedQueue() override { state_->reachClose(); }
 
   void upload(BufferView dst, std::span<const std::byte> src) override {
@@ -88,7 +89,8 @@ class InjectedQueue final : public Queue {
   }
   void copy(BufferView dst, BufferView src) override { inner_->copy(dst, src); }
   void fill(BufferView dst, uint32_t word) override { inner_->fill(dst, word); }
-  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override {
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+              std::span<const std::byte> params) override {
     recording.launch(*state_);
     inner_->launch(kernel, count, views, params);
   }
@@ -96,7 +98,8 @@ class InjectedQueue final : public Queue {
     recording.launch(*state_);
     inner_->matmul(op);
   }
-  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override {
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+              std::span<const std::byte> params) override {
     recording.launch(*state_);
     inner_->launch(program, groups, views, params);
   }
@@ -107,16 +110,17 @@ class InjectedQueue final : public Queue {
 
   void submit(Completion done) override {
     Recording submitted = std::exchange(recording, {});
-    inner_->submit([state = state_, submitted, done = std::move(done)](std::exception_ptr error, const QueueTimings& timings) {
-      try {
-        state->throwIfLost();
-        if (submitted.atCompletion) state->happen(*submitted.atCompletion);
-        if (submitted.hasResults && !error) state->reach(Place::Readback);
-      } catch (...) {
-        error = std::current_exception();
-      }
-      done(error, timings);
-    });
+    inner_->submit(
+        [state = state_, submitted, done = std::move(done)](std::exception_ptr error, const QueueTimings& timings) {
+          try {
+            state->throwIfLost();
+            if (submitted.atCompletion) state->happen(*submitted.atCompletion);
+            if (submitted.hasResults && !error) state->reach(Place::Readback);
+          } catch (...) {
+            error = std::current_exception();
+          }
+          done(error, timings);
+        });
   }
   void discard() noexcept override {
     recording = {};

@@ -1,5 +1,5 @@
-// Users' kernels on one device, against plain loops: each from the source that the device's backend takes, from both at once, and refused
-// where there is none for it. Checks for end-to-end.js.
+// Users' kernels on one device, against plain loops: each from the source that the device's backend takes, from both at
+// once, and refused where there is none for it. Checks for end-to-end.js.
 'use strict';
 const assert = require('node:assert/strict');
 const gpu = require('../..');
@@ -18,7 +18,10 @@ const cudaSaxpy = `__global__ void saxpy(float a, const float* x, unsigned n, fl
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < n) y[i] = a * x[i] + y[i];
 }`;
-const saxpy = { glsl: { name: 'saxpy', glsl: glslSaxpy }, cuda: { name: 'saxpy', cuda: cudaSaxpy, bindings: ['a', 'x', 'n', 'y'] } };
+const saxpy = {
+  glsl: { name: 'saxpy', glsl: glslSaxpy },
+  cuda: { name: 'saxpy', cuda: cudaSaxpy, bindings: ['a', 'x', 'n', 'y'] },
+};
 
 // Rows of a table by their numbers, in blocks of 16 x 8.
 const glslGather = `#version 450
@@ -41,32 +44,56 @@ const gather = {
 };
 
 let state = 2463534242;
-const random = (length) => Float32Array.from({ length }, () => {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-  return state / 2 ** 31 - 1;
-});
+const random = (length) =>
+  Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
 
 async function runSaxpy(ctx, sources) {
   const kernel = await ctx.compileKernel(sources);
   for (const n of [1, 63, 64, 65, 1009, 1 << 20]) {
-    const x = random(n), y = random(n), a = -1.75;
+    const x = random(n),
+      y = random(n),
+      a = -1.75;
     const before = y.slice();
-    const { outputs } = await ctx.run({ type: 'kernel', kernel, inputs: { x, y }, outputs: { y: { shape: [n], dtype: 'float32' } }, params: { a, n }, threads: [n] });
+    const { outputs } = await ctx.run({
+      type: 'kernel',
+      kernel,
+      inputs: { x, y },
+      outputs: { y: { shape: [n], dtype: 'float32' } },
+      params: { a, n },
+      threads: [n],
+    });
     assert.deepEqual(y, before, 'an input was written to');
     for (let i = 0; i < n; ++i) {
       const wanted = a * x[i] + before[i];
-      assert.ok(Math.abs(outputs.y.data[i] - wanted) <= 1e-6 * (1 + Math.abs(wanted)), `n ${n}: y[${i}] is ${outputs.y.data[i]}, but should be ${wanted}`);
+      assert.ok(
+        Math.abs(outputs.y.data[i] - wanted) <= 1e-6 * (1 + Math.abs(wanted)),
+        `n ${n}: y[${i}] is ${outputs.y.data[i]}, but should be ${wanted}`,
+      );
     }
   }
 }
 
 async function runGather(ctx, sources) {
   const kernel = await ctx.compileKernel(sources);
-  for (const [count, columns] of [[1, 1], [8, 16], [9, 17], [257, 33], [1000, 384]]) {
-    const table = random(100 * columns), rows = Int32Array.from({ length: count }, (_, i) => (i * 37) % 100);
+  for (const [count, columns] of [
+    [1, 1],
+    [8, 16],
+    [9, 17],
+    [257, 33],
+    [1000, 384],
+  ]) {
+    const table = random(100 * columns),
+      rows = Int32Array.from({ length: count }, (_, i) => (i * 37) % 100);
     const { outputs } = await ctx.run({
-      type: 'kernel', kernel, inputs: { table, rows }, outputs: { gathered: { shape: [count, columns], dtype: 'float32' } },
-      params: { columns, count }, threads: [columns, count],
+      type: 'kernel',
+      kernel,
+      inputs: { table, rows },
+      outputs: { gathered: { shape: [count, columns], dtype: 'float32' } },
+      params: { columns, count },
+      threads: [columns, count],
     });
     const wanted = new Float32Array(count * columns);
     rows.forEach((row, i) => wanted.set(table.subarray(row * columns, row * columns + columns), i * columns));
@@ -78,8 +105,15 @@ async function runGather(ctx, sources) {
 // Blocks along y are counted in 16 bits on CUDA.
 async function tooManyThreads(ctx) {
   const kernel = await ctx.compileKernel(gather.cuda);
-  const job = { inputs: { table: random(4), rows: new Int32Array(1) }, outputs: { gathered: { shape: [4], dtype: 'float32' } }, params: { columns: 4, count: 1 } };
-  await assert.rejects(async () => ctx.run({ type: 'kernel', kernel, ...job, threads: [4, 65536] }), { code: 'ERR_INVALID_ARGUMENT', message: /65535/ });
+  const job = {
+    inputs: { table: random(4), rows: new Int32Array(1) },
+    outputs: { gathered: { shape: [4], dtype: 'float32' } },
+    params: { columns: 4, count: 1 },
+  };
+  await assert.rejects(async () => ctx.run({ type: 'kernel', kernel, ...job, threads: [4, 65536] }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /65535/,
+  });
   await ctx.run({ type: 'kernel', kernel, ...job, threads: [4, 65535] });
 }
 
@@ -93,27 +127,51 @@ function userKernelChecks(device) {
     'gather from both sources': (ctx) => runGather(ctx, { ...gather.glsl, ...gather.cuda }),
     'what a kernel leaves alone is zero': async (ctx) => {
       // Not writeonly: one that is so declared is promised to be written as a whole.
-      const kernel = await ctx.compileKernel(own === 'cuda' ? gather.cuda : { ...gather.glsl, glsl: glslGather.replace('writeonly ', '') });
+      const kernel = await ctx.compileKernel(
+        own === 'cuda' ? gather.cuda : { ...gather.glsl, glsl: glslGather.replace('writeonly ', '') },
+      );
       const { outputs } = await ctx.run({
-        type: 'kernel', kernel, inputs: { table: random(64), rows: new Int32Array(8) }, outputs: { gathered: { shape: [1000], dtype: 'float32' } },
-        params: { columns: 4, count: 2 }, threads: [4, 2],
+        type: 'kernel',
+        kernel,
+        inputs: { table: random(64), rows: new Int32Array(8) },
+        outputs: { gathered: { shape: [1000], dtype: 'float32' } },
+        params: { columns: 4, count: 2 },
+        threads: [4, 2],
       });
       assert.ok(outputs.gathered.data.subarray(0, 8).every((value) => value !== 0));
       assert.ok(outputs.gathered.data.subarray(8).every((value) => value === 0));
     },
     'an error of the compiler has its place': async (ctx) => {
-      const broken = { cuda: { ...saxpy.cuda, cuda: cudaSaxpy.replace('if (i < n)', 'if (i < m)') }, glsl: { ...saxpy.glsl, glsl: glslSaxpy.replace('if (i < n)', 'if (i < m)') } };
-      await assert.rejects(async () => ctx.compileKernel(broken[own]), (error) => error.code === 'ERR_COMPILE' && /['"]m['"]/.test(error.log) && error.line === (own === 'cuda' ? 3 : 8));
+      const broken = {
+        cuda: { ...saxpy.cuda, cuda: cudaSaxpy.replace('if (i < n)', 'if (i < m)') },
+        glsl: { ...saxpy.glsl, glsl: glslSaxpy.replace('if (i < n)', 'if (i < m)') },
+      };
+      await assert.rejects(
+        async () => ctx.compileKernel(broken[own]),
+        (error) =>
+          error.code === 'ERR_COMPILE' && /['"]m['"]/.test(error.log) && error.line === (own === 'cuda' ? 3 : 8),
+      );
     },
     [`a kernel of ${other} alone is refused`]: async (ctx) => {
-      const n = 4, job = { inputs: { x: random(n), y: random(n) }, outputs: { y: { shape: [n], dtype: 'float32' } }, params: { a: 1, n }, threads: [n] };
-      await assert.rejects(async () => ctx.run({ type: 'kernel', kernel: await ctx.compileKernel(saxpy[other]), ...job }), { code: 'ERR_UNSUPPORTED' });
+      const n = 4,
+        job = {
+          inputs: { x: random(n), y: random(n) },
+          outputs: { y: { shape: [n], dtype: 'float32' } },
+          params: { a: 1, n },
+          threads: [n],
+        };
+      await assert.rejects(
+        async () => ctx.run({ type: 'kernel', kernel: await ctx.compileKernel(saxpy[other]), ...job }),
+        { code: 'ERR_UNSUPPORTED' },
+      );
     },
     ...(own === 'cuda' && { 'threads beyond what a launch has': tooManyThreads }),
     'kernels of many contexts at once, and after they have gone': async () => {
       for (let round = 0; round < 3; ++round) {
         const contexts = await Promise.all(Array.from({ length: 4 }, () => gpu.createContext({ device })));
-        await Promise.all(contexts.map((each, i) => (i % 2 ? runSaxpy(each, saxpy[own]) : runGather(each, gather[own]))));
+        await Promise.all(
+          contexts.map((each, i) => (i % 2 ? runSaxpy(each, saxpy[own]) : runGather(each, gather[own]))),
+        );
         await Promise.all(contexts.map((each) => each.close()));
       }
     },

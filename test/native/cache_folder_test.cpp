@@ -1,4 +1,5 @@
-// The folder of cache files as the pipeline cache of Vulkan uses it; program_store_test.cpp has what programs ask of it.
+// The folder of cache files as the pipeline cache of Vulkan uses it; program_store_test.cpp has what programs ask of
+// it.
 #include "program/store/cache_folder.h"
 
 #include <gtest/gtest.h>
@@ -46,7 +47,7 @@ TEST_F(CacheFolderTest, keepsAPipelineCache) {
   EXPECT_EQ(vulkan::CacheFile("test").load(), more);
   ASSERT_TRUE(file.store({}));
   EXPECT_TRUE(file.load().empty());
-  struct stat status{};
+  struct stat status {};
   ASSERT_EQ(stat((folder + "/vulkan-test.bin").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);

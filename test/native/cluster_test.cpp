@@ -61,13 +61,16 @@ TEST(ClusterChannel, KeepsMessagesWholeAndInOrderPastFullBuffers) {
     while (!from.flush()) std::this_thread::sleep_for(std::chrono::microseconds(100));
   });
   size_t seen = 0;
-  readUntil(to, [&](std::span<const double> message) {
-    ASSERT_LT(seen, lengths.size());
-    ASSERT_EQ(message.size(), lengths[seen]);
-    ASSERT_EQ(message[kType], 100);
-    for (size_t i = kFirst; i < message.size(); ++i) ASSERT_EQ(message[i], static_cast<double>(seen + i));
-    ++seen;
-  }, [&] { return seen == lengths.size(); });
+  readUntil(
+      to,
+      [&](std::span<const double> message) {
+        ASSERT_LT(seen, lengths.size());
+        ASSERT_EQ(message.size(), lengths[seen]);
+        ASSERT_EQ(message[kType], 100);
+        for (size_t i = kFirst; i < message.size(); ++i) ASSERT_EQ(message[i], static_cast<double>(seen + i));
+        ++seen;
+      },
+      [&] { return seen == lengths.size(); });
   sender.join();
   EXPECT_EQ(seen, lengths.size());
 }
@@ -79,36 +82,48 @@ TEST(ClusterChannel, BringsRegionsAheadOfTheMessagesAfterThem) {
   for (int i = 0; i < 40; ++i) {
     regions.push_back(Region::create(4096));
     std::memset(regions.back()->data() + regions.back()->firstBlock(), i, 16);
-    from.post(std::vector<double>{3, static_cast<double>(Type::Region), static_cast<double>(regions.back()->id)}, regions.back());
+    from.post(std::vector<double>{3, static_cast<double>(Type::Region), static_cast<double>(regions.back()->id)},
+              regions.back());
     from.post(numbered(100, 5, i));
   }
   while (!from.flush()) std::this_thread::yield();
   int told = 0, plain = 0;
-  readUntil(to, [&](std::span<const double> message) {
-    if (message[kType] == static_cast<double>(Type::Region)) {
-      auto region = RegionTable::shared().find(static_cast<uint64_t>(message[kFirst]));
-      ASSERT_TRUE(region);
-      EXPECT_NE(region.get(), regions[static_cast<size_t>(told)].get());  // mapped anew, from the descriptor
-      EXPECT_EQ(static_cast<int>(region->data()[region->firstBlock()]), told);
-      ++told;
-    } else {
-      EXPECT_EQ(message[kFirst], plain + 2);
-      ++plain;
-    }
-  }, [&] { return plain == 40; });
+  readUntil(
+      to,
+      [&](std::span<const double> message) {
+        if (message[kType] == static_cast<double>(Type::Region)) {
+          auto region = RegionTable::shared().find(static_cast<uint64_t>(message[kFirst]));
+          ASSERT_TRUE(region);
+          EXPECT_NE(region.get(), regions[static_cast<size_t>(told)].get());  // mapped anew, from the descriptor
+          EXPECT_EQ(static_cast<int>(region->data()[region->firstBlock()]), told);
+          ++told;
+        } else {
+          EXPECT_EQ(message[kFirst], plain + 2);
+          ++plain;
+        }
+      },
+      [&] { return plain == 40; });
   EXPECT_EQ(told, 40);
   EXPECT_EQ(plain, 40);
   from.post(std::vector<double>{3, static_cast<double>(Type::Drop), static_cast<double>(regions[0]->id)});
   from.flush();
   bool dropped = false;
-  readUntil(to, [&](std::span<const double>) { dropped = true; }, [&] { return dropped; });
+  readUntil(
+      to, [&](std::span<const double>) { dropped = true; }, [&] { return dropped; });
   EXPECT_FALSE(RegionTable::shared().find(regions[0]->id));
   for (const auto& region : regions) RegionTable::shared().drop(region->id);
 }
 
 TEST(ClusterChannel, TurnsAwayWhatCannotBeAMessage) {
-  const std::vector<double> nonsense[] = {{0, 1, 2}, {-5, 1, 2}, {1, 1, 1}, {1e300, 4, 5}, {kNaN, 1, 1}, {kInf, 1, 1}, {2.5, 9, 1},
-                                          {3, static_cast<double>(Type::Region), 77}};  // a region without its descriptor
+  const std::vector<double> nonsense[] = {{0, 1, 2},
+                                          {-5, 1, 2},
+                                          {1, 1, 1},
+                                          {1e300, 4, 5},
+                                          {kNaN, 1, 1},
+                                          {kInf, 1, 1},
+                                          {2.5, 9, 1},
+                                          // a region without its descriptor
+                                          {3, static_cast<double>(Type::Region), 77}};
   for (const auto& bytes : nonsense) {
     auto [a, b] = Channel::makePair();
     Channel from(a), to(b);
@@ -165,8 +180,9 @@ TEST(ClusterChannel, SaysWhenTheOtherSideHasGone) {
     from.flush();
   }
   int seen = 0;
-  EXPECT_FALSE(readUntil(to, [&](std::span<const double>) { ++seen; }, [] { return false; }));
-  EXPECT_EQ(seen, 1);  // what was sent before the end still counts
+  EXPECT_FALSE(readUntil(
+      to, [&](std::span<const double>) { ++seen; }, [] { return false; }));
+  EXPECT_EQ(seen, 1);                                                    // what was sent before the end still counts
   for (int i = 0; i < 3; ++i) to.post(numbered(100, 4, 0)), to.flush();  // no signal, no exception
   EXPECT_THROW(Channel::connect("switchyard-nobody-listens-here"), Error);
 }
@@ -189,7 +205,8 @@ TEST(ClusterListener, LetsNobodyWaitWhoseConnectionItCannotTake) {
   ASSERT_TRUE(readable(listener.fd(), 1000));
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const int highest = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);  // the lowest that is free: with it as the limit there is no other
+  // the lowest that is free: with it as the limit there is no other
+  const int highest = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   ASSERT_GE(highest, 0);
   rlimit none = before;
   none.rlim_cur = static_cast<rlim_t>(highest) + 1;
@@ -218,7 +235,9 @@ struct JoinCase {
 
 std::vector<JoinCase> joinCases() {
   auto one = [](DType type, uint64_t columns) {
-    return [=](Random& random, int rows) { return std::vector{random.uniform(type, {static_cast<uint64_t>(rows), columns})}; };
+    return [=](Random& random, int rows) {
+      return std::vector{random.uniform(type, {static_cast<uint64_t>(rows), columns})};
+    };
   };
   auto two = [](Random& random, int rows) {
     Shape shape{static_cast<uint64_t>(rows), 7};
@@ -237,11 +256,18 @@ std::vector<JoinCase> joinCases() {
       {"top-k", one(kF32, 50), {{"k", 5}}},
       {"quantize", one(kF32, 9), {{"bits", 4}}},
       {"evidence-timeline", one(kF32, 4), {}},
-      {"matmul", [](Random& random, int) { return std::vector{random.uniform(kF32, {5, 6}), random.uniform(kF32, {6, 3})}; }, {}},
-      {"attention", [](Random& random, int rows) {
+      {"matmul",
+       [](Random& random, int) {
+         return std::vector{random.uniform(kF32, {5, 6}), random.uniform(kF32, {6, 3})};
+       },
+       {}},
+      {"attention",
+       [](Random& random, int rows) {
          const auto h = static_cast<uint64_t>(rows);
-         return std::vector{random.uniform(kF32, {h, 4, 8}), random.uniform(kF32, {h, 6, 8}), random.uniform(kF32, {h, 6, 3})};
-       }, {{"returnWeights", 1}}},
+         return std::vector{random.uniform(kF32, {h, 4, 8}), random.uniform(kF32, {h, 6, 8}),
+                            random.uniform(kF32, {h, 6, 3})};
+       },
+       {{"returnWeights", 1}}},
   };
 }
 
@@ -299,7 +325,8 @@ TEST_P(JoinedOn, GiveWhatEachGivesByItself) {
         ASSERT_EQ(memory[i][o].size(), got.bytes.size());
         got.bytes = memory[i][o];
         for (size_t e = 0; e < got.size(); ++e)
-          ASSERT_NEAR(got.at(e), expected[o].at(e), one.slack * (1 + std::fabs(expected[o].at(e)))) << "job " << i << ", output " << o << ", element " << e;
+          ASSERT_NEAR(got.at(e), expected[o].at(e), one.slack * (1 + std::fabs(expected[o].at(e))))
+              << "job " << i << ", output " << o << ", element " << e;
       }
     }
   }
@@ -312,10 +339,13 @@ TEST(ClusterJoin, LeavesApartWhatIsNotAlike) {
     job->prepare();
     return job;
   };
-  auto key = [](const std::shared_ptr<Job>& job, std::array<uint64_t, kMaxTensors> identities = {}) { return joinKey(*job, identities); };
+  auto key = [](const std::shared_ptr<Job>& job, std::array<uint64_t, kMaxTensors> identities = {}) {
+    return joinKey(*job, identities);
+  };
   auto rows = [&](uint64_t n, uint64_t d, DType type = kF32) { return random.uniform(type, {n, d}); };
   auto base = prepared("softmax", {rows(2, 8)});
-  const std::shared_ptr<Job> others[] = {prepared("softmax", {rows(2, 9)}), prepared("softmax", {rows(2, 8)}, {{"temperature", 2}}),
+  const std::shared_ptr<Job> others[] = {prepared("softmax", {rows(2, 9)}),
+                                         prepared("softmax", {rows(2, 8)}, {{"temperature", 2}}),
                                          prepared("softmax", {rows(2, 8, kF16)}), prepared("normalize", {rows(2, 8)})};
   for (const auto& other : others) {
     EXPECT_NE(key(other), key(base));
@@ -326,7 +356,8 @@ TEST(ClusterJoin, LeavesApartWhatIsNotAlike) {
   EXPECT_EQ(key(prepared("pca-fit", {rows(20, 4)}, {{"components", 2}})), 0u);
   // No keys to attend to, or nobody who asks: there is nothing to put behind each other.
   auto attention = [&](uint64_t s, uint64_t t, uint64_t e) {
-    return prepared("attention", {random.uniform(kF32, {2, s, 4}), random.uniform(kF32, {2, t, 4}), random.uniform(kF32, {2, t, e})});
+    return prepared("attention", {random.uniform(kF32, {2, s, 4}), random.uniform(kF32, {2, t, 4}),
+                                  random.uniform(kF32, {2, t, e})});
   };
   const std::array<uint64_t, 3> empties[] = {{3, 0, 5}, {0, 3, 5}, {3, 3, 0}};
   for (const auto& [s, t, e] : empties) {
@@ -365,10 +396,12 @@ double workloadNumber(const char* name) {
 }
 
 // scale: [rows, 4] -> output
-std::vector<double> scaleBody(const Shared& input, const Shared& output, double rows, double factor, double sealed = 0) {
+std::vector<double> scaleBody(const Shared& input, const Shared& output, double rows, double factor,
+                              double sealed = 0) {
   std::vector<double> body{kWorkloadBody, workloadNumber("scale"), factor};
   body.resize(2 + kMaxParams, kNaN);
-  for (double number : {1.0, 1.0, 0.0, 2.0, rows, 4.0, input.region(), input.offset(), sealed, 1.0, output.region(), output.offset(), rows * 16})
+  for (double number : {1.0, 1.0, 0.0, 2.0, rows, 4.0, input.region(), input.offset(), sealed, 1.0, output.region(),
+                        output.offset(), rows * 16})
     body.push_back(number);
   return body;
 }
@@ -402,8 +435,7 @@ TEST(ClusterBody, RefusesWhatMakesNoSense) {
             auto place = RegionTable::shared().locate(input.host + input.spec.bytes() - 1);
             EXPECT_TRUE(place.region) << at << ": " << value;
           }
-      } catch (const Error&) {
-      }
+      } catch (const Error&) {}
     }
 }
 
@@ -431,8 +463,8 @@ TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
     decodeBody(numbers, job, memory);
   };
   EXPECT_NO_THROW(decode(body(1, 2, 1, -1)));
-  EXPECT_THROW(decode(body(1, 2, 3, -1)), Error);     // more inputs than the graph has
-  EXPECT_THROW(decode(body(50, 2, 50, -1)), Error);   // more inputs than values
+  EXPECT_THROW(decode(body(1, 2, 3, -1)), Error);    // more inputs than the graph has
+  EXPECT_THROW(decode(body(50, 2, 50, -1)), Error);  // more inputs than values
   for (double label : {kNaN, 1e300, -7.0}) EXPECT_THROW(decode(body(1, 2, 1, label)), Error);
   std::vector<double> mute = body(1, 2, 1, -1);
   mute[4] = 0;  // no outputs
@@ -450,7 +482,8 @@ class Coordinator {  // the other end of an executor
     for (size_t i = 0; i < contexts.size(); ++i) executor->add(static_cast<uint32_t>(i), contexts[i]);
   }
   void assign(uint32_t context, const std::vector<std::pair<double, std::vector<double>>>& jobs) {
-    std::vector<double> message{0, static_cast<double>(Type::Assign), static_cast<double>(context), 0, static_cast<double>(jobs.size())};
+    std::vector<double> message{0, static_cast<double>(Type::Assign), static_cast<double>(context), 0,
+                                static_cast<double>(jobs.size())};
     for (const auto& [number, body] : jobs) {
       message.push_back(number);
       message.push_back(static_cast<double>(body.size()));
@@ -465,9 +498,13 @@ class Coordinator {  // the other end of an executor
   }
   // Until so many have been reported.
   void await(size_t count) {
-    readUntil(*channel_, [this](std::span<const double> message) {
-      if (message[kType] == static_cast<double>(Type::Done)) done.emplace(static_cast<int>(message[kDoneNumber]), std::vector<double>(message.begin(), message.end()));
-    }, [&] { return done.size() >= count; });
+    readUntil(
+        *channel_,
+        [this](std::span<const double> message) {
+          if (message[kType] == static_cast<double>(Type::Done))
+            done.emplace(static_cast<int>(message[kDoneNumber]), std::vector<double>(message.begin(), message.end()));
+        },
+        [&] { return done.size() >= count; });
     EXPECT_EQ(done.size(), count);
   }
   int code(int number) const {
@@ -507,7 +544,8 @@ TEST_P(ExecutorOn, RunsJobsAloneAndJoinedAndReportsEachOnce) {
       const double rows = 1 + i % 3;
       ins.push_back(share(12)), outs.push_back(share(12));
       for (int e = 0; e < 12; ++e) ins.back().floats()[e] = static_cast<float>(i + e), outs.back().floats()[e] = -77;
-      batch.emplace_back(i + 1, scaleBody(ins.back(), outs.back(), rows, i < 40 ? 2 : i));  // the last twenty fit with nobody
+      // the last twenty fit with nobody
+      batch.emplace_back(i + 1, scaleBody(ins.back(), outs.back(), rows, i < 40 ? 2 : i));
     }
     coordinator.assign(0, {batch.begin(), batch.begin() + 40});
     for (int i = 40; i < 60; ++i) coordinator.assign(0, {batch[static_cast<size_t>(i)]});
@@ -517,7 +555,8 @@ TEST_P(ExecutorOn, RunsJobsAloneAndJoinedAndReportsEachOnce) {
       EXPECT_EQ(coordinator.code(i + 1), 0);
       EXPECT_EQ(coordinator.done.find(i + 1)->second[kDoneBatch], i < 40 ? 40 : 1);
       for (int e = 0; e < 12; ++e)
-        EXPECT_EQ(outs[static_cast<size_t>(i)].floats()[e], e < 4 * (1 + i % 3) ? static_cast<float>((i + e) * (i < 40 ? 2 : i)) : -77.0f);
+        EXPECT_EQ(outs[static_cast<size_t>(i)].floats()[e],
+                  e < 4 * (1 + i % 3) ? static_cast<float>((i + e) * (i < 40 ? 2 : i)) : -77.0f);
     }
     EXPECT_EQ(coordinator.page(kContexts + kRemotePending), 0);
     EXPECT_EQ(coordinator.page(kContexts + kRemoteRun), 60);
@@ -547,7 +586,8 @@ TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {
     EXPECT_EQ(context->memoryUse().usedBytes >= 160'000, keeps);
     coordinator.send({3, static_cast<double>(Type::Drop), in.region()});
     const auto known = [&] { return RegionTable::shared().find(in.block->region->id) != nullptr; };
-    for (int i = 0; i < 1000 && (known() || context->memoryUse().usedBytes); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 1000 && (known() || context->memoryUse().usedBytes); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     EXPECT_FALSE(known());
     EXPECT_EQ(context->memoryUse().usedBytes, 0u);
     RegionTable::shared().add(in.block->region);

@@ -9,13 +9,17 @@
 namespace switchyard::test {
 namespace {
 
-template <class T> double load(const std::byte* from) {
+template <class T>
+double load(const std::byte* from) {
   T value;
   std::memcpy(&value, from, sizeof value);
   return static_cast<double>(value);
 }
 
-template <class T> void store(std::byte* to, T value) { std::memcpy(to, &value, sizeof value); }
+template <class T>
+void store(std::byte* to, T value) {
+  std::memcpy(to, &value, sizeof value);
+}
 
 }  // namespace
 
@@ -55,7 +59,8 @@ HostTensor absent() {
 
 HostTensor listed(DType dtype, Shape shape, std::initializer_list<double> values) {
   HostTensor tensor(dtype, shape);
-  if (values.size() != tensor.size()) throw std::logic_error("a test lists " + std::to_string(values.size()) + " values for " + shape.text());
+  if (values.size() != tensor.size())
+    throw std::logic_error("a test lists " + std::to_string(values.size()) + " values for " + shape.text());
   size_t i = 0;
   for (double value : values) tensor.set(i++, value);
   return tensor;
@@ -86,7 +91,9 @@ void Expected::set(size_t i, double value, double error) {
 std::string compareElement(const Expected& expected, size_t i, double got, double& share) {
   double value = expected.values[i], slack = expected.slack[i];
   // Where rounding to the dtype begins to give infinity.
-  double limit = expected.spec.dtype == DType::Float16 ? 65520.0 : expected.spec.dtype == DType::Float32 ? 0x1.ffffffp127 : kInf;
+  double limit = expected.spec.dtype == DType::Float16   ? 65520.0
+                 : expected.spec.dtype == DType::Float32 ? 0x1.ffffffp127
+                                                         : kInf;
   bool ok;
   share = 0;
   if (std::isnan(value)) {
@@ -101,7 +108,8 @@ std::string compareElement(const Expected& expected, size_t i, double got, doubl
   }
   if (ok) return "";
   char text[200];
-  snprintf(text, sizeof text, "element %zu of %s: got %.9g, expected %.9g +- %.3g", i, expected.spec.shape.text().c_str(), got, value, slack);
+  snprintf(text, sizeof text, "element %zu of %s: got %.9g, expected %.9g +- %.3g", i,
+           expected.spec.shape.text().c_str(), got, value, slack);
   return text;
 }
 
@@ -118,7 +126,8 @@ std::string Problem::choice(const char* name, const char* fallback) const {
 }
 
 uint64_t seedOf(const Case& which) {
-  uint64_t hash = 1469598103934665603ull;  // FNV-1a of the name: cases don't share data, and adding one changes no other
+  // FNV-1a of the name: cases don't share data, and adding one changes no other
+  uint64_t hash = 1469598103934665603ull;
   for (char c : which.workload + "/" + which.name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
 }

@@ -1,5 +1,5 @@
-// The conformance cases: what goes into a workload, what must come out by a naive double-precision oracle, and how far off
-// each element may be. One list for every device, for the GPU report and for the guarded and the split runs.
+// The conformance cases: what goes into a workload, what must come out by a naive double-precision oracle, and how far
+// off each element may be. One list for every device, for the GPU report and for the guarded and the split runs.
 #pragma once
 #include <functional>
 #include <memory>
@@ -52,8 +52,7 @@ struct Param {
   double number = 0;
   const char* choice = nullptr;
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Param(const char* name, T number) : name(name), number(double(number)) {}
+  requires std::is_arithmetic_v<T> Param(const char* name, T number) : name(name), number(double(number)) {}
   Param(const char* name, const char* choice) : name(name), choice(choice) {}
 };
 
@@ -70,8 +69,8 @@ struct Expected {
 // "" or what is wrong with element i. Also gives the error as a share of the slack.
 std::string compareElement(const Expected& expected, size_t i, double got, double& share);
 
-// The roundings a sum of n terms may show, in units of kUlp times the sum of the terms' magnitudes. A worst case is n, but
-// rounding errors don't conspire: they grow like a random walk, of which 4 standard deviations are allowed.
+// The roundings a sum of n terms may show, in units of kUlp times the sum of the terms' magnitudes. A worst case is n,
+// but rounding errors don't conspire: they grow like a random walk, of which 4 standard deviations are allowed.
 inline double sumRoundings(uint64_t n) { return 4 + 4 * std::sqrt(double(n)); }
 
 struct Problem {
@@ -99,7 +98,8 @@ struct Case {
 
 class CaseList {
  public:
-  void add(const std::string& workload, const std::string& name, Size size, std::function<void(Problem&, Random&)> make) {
+  void add(const std::string& workload, const std::string& name, Size size,
+           std::function<void(Problem&, Random&)> make) {
     cases.push_back({workload, name, size, std::move(make)});
   }
   std::vector<Case> cases;
@@ -127,6 +127,6 @@ std::string shapeName(const Shape& shape);  // "3x64", "scalar"
 // float16 is widened for the same kernels: a third of the sizes shows that it is.
 inline bool halfSkips(DType dtype, size_t index) { return dtype == kF16 && index % 3 != 1; }
 inline std::string dtypeSuffix(DType dtype) { return dtype == kF32 ? "" : std::string("-") + dtypeName(dtype); }
-uint64_t rowCount(const Shape& shape);      // of the last axis
+uint64_t rowCount(const Shape& shape);  // of the last axis
 
 }  // namespace switchyard::test

@@ -95,7 +95,8 @@ TEST_P(OnContext, ManyThreadsManyJobs) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kJobs; i += 10) {
         std::vector<Pending> pending;
-        for (int j = 0; j < 10; ++j) pending.push_back(submit(*context, makeJob("scale", {x}, {{"factor", t + 1}, {"offset", i + j}})));
+        for (int j = 0; j < 10; ++j)
+          pending.push_back(submit(*context, makeJob("scale", {x}, {{"factor", t + 1}, {"offset", i + j}})));
         for (int j = 0; j < 10; ++j) {
           Outcome outcome = pending[size_t(j)].wait();
           if (!outcome.ok() || outcome.timesSettled != 1) continue;
@@ -231,7 +232,8 @@ TEST_P(OnContext, TheMemoryLimitHolds) {
   Outcome outcome = runJob(*small, makeJob("scale", {big}));
   ASSERT_TRUE(outcome.error) << outcome.text();
   EXPECT_EQ(outcome.error->code, Code::OutOfMemory);
-  EXPECT_NE(std::string(outcome.error->what()).find("1048576"), std::string::npos) << "the limit is not named: " << outcome.text();
+  EXPECT_NE(std::string(outcome.error->what()).find("1048576"), std::string::npos)
+      << "the limit is not named: " << outcome.text();
   EXPECT_EQ(usedBytesAtRest(*small), 0u);
   EXPECT_TRUE(runJob(*small, addJob()).ok());
   EXPECT_LE(small->memoryUse().reservedBytes, 1u << 20);
@@ -274,7 +276,7 @@ TEST_P(OnContext, DeviceTensorsStayReadAndGo) {
   Pending pending = submit(*context, job);
   gate.awaitReached();
   for (TensorArg& input : job->inputs) input.device = input.device;  // the job holds it ...
-  tensor.reset();                                                     // ... when its owner lets go
+  tensor.reset();                                                    // ... when its owner lets go
   gate.open();
   ASSERT_TRUE(pending.wait().ok());
   HostTensor y = outputsOf(*job)[0];

@@ -17,8 +17,9 @@ TEST(Shape, CountsAndOverflow) {
   EXPECT_EQ(elementCount({2, 0, 5}), 0u);
   EXPECT_EQ(elementCount({uint64_t{1} << 53}), uint64_t{1} << 53);
   EXPECT_EQ(elementCount({uint64_t{1} << 30, uint64_t{1} << 23}), uint64_t{1} << 53);
-  for (Shape shape : {Shape{(uint64_t{1} << 53) + 1}, Shape{uint64_t{1} << 30, uint64_t{1} << 24}, Shape{uint64_t{1} << 32, uint64_t{1} << 32}, Shape{~uint64_t{0}, 2},
-                      Shape{0, ~uint64_t{0}}, Shape{uint64_t{1} << 40, 0, uint64_t{1} << 40}})
+  for (Shape shape : {Shape{(uint64_t{1} << 53) + 1}, Shape{uint64_t{1} << 30, uint64_t{1} << 24},
+                      Shape{uint64_t{1} << 32, uint64_t{1} << 32}, Shape{~uint64_t{0}, 2}, Shape{0, ~uint64_t{0}},
+                      Shape{uint64_t{1} << 40, 0, uint64_t{1} << 40}})
     EXPECT_THROW(elementCount(shape), Error) << shape.text();
   EXPECT_THROW((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), Error);
   EXPECT_EQ((Shape{1, 1, 1, 1, 1, 1, 1, 1}).rank(), 8u);
@@ -35,7 +36,12 @@ TEST(Shape, TextAndAxes) {
 }
 
 TEST(TensorSpec, BytesByDtype) {
-  for (auto [dtype, bytes] : {std::pair{DType::Float32, 12u}, {DType::Float16, 6u}, {DType::Int32, 12u}, {DType::Uint32, 12u}, {DType::Int8, 3u}, {DType::Uint8, 3u}})
+  for (auto [dtype, bytes] : {std::pair{DType::Float32, 12u},
+                              {DType::Float16, 6u},
+                              {DType::Int32, 12u},
+                              {DType::Uint32, 12u},
+                              {DType::Int8, 3u},
+                              {DType::Uint8, 3u}})
     EXPECT_EQ((TensorSpec{dtype, {3}}).bytes(), bytes) << dtypeName(dtype);
 }
 
@@ -47,9 +53,26 @@ TEST(Errors, EveryCodeHasItsName) {
 }
 
 TEST(Half, OracleConversion) {
-  struct { double value; uint16_t bits; } cases[] = {{0, 0}, {-0.0, 0x8000}, {1, 0x3C00}, {-2, 0xC000}, {65504, 0x7BFF}, {65519, 0x7BFF}, {65520, 0x7C00}, {1e9, 0x7C00},
-                                                     {6.103515625e-05, 0x0400}, {5.9604644775390625e-08, 1}, {2.98e-08, 0}, {2.99e-08, 1}, {1.0009765625, 0x3C01},
-                                                     {1.00048828125, 0x3C00}, {1.00146484375, 0x3C02}, {2047.9999, 0x6800}, {6.1e-05, 0x03FF}};
+  struct {
+    double value;
+    uint16_t bits;
+  } cases[] = {{0, 0},
+               {-0.0, 0x8000},
+               {1, 0x3C00},
+               {-2, 0xC000},
+               {65504, 0x7BFF},
+               {65519, 0x7BFF},
+               {65520, 0x7C00},
+               {1e9, 0x7C00},
+               {6.103515625e-05, 0x0400},
+               {5.9604644775390625e-08, 1},
+               {2.98e-08, 0},
+               {2.99e-08, 1},
+               {1.0009765625, 0x3C01},
+               {1.00048828125, 0x3C00},
+               {1.00146484375, 0x3C02},
+               {2047.9999, 0x6800},
+               {6.1e-05, 0x03FF}};
   for (auto [value, bits] : cases) EXPECT_EQ(toHalf(value), bits) << value;
   for (uint32_t bits = 0; bits < 0x10000; ++bits) {
     double value = fromHalf(uint16_t(bits));
@@ -62,9 +85,30 @@ TEST(Half, OracleConversion) {
 // ---- workload table
 
 TEST(Workloads, AllAreThere) {
-  for (const char* name : {"add", "subtract", "multiply", "divide", "scale", "activation", "reduce", "normalize", "softmax", "layer-norm", "matmul", "attention", "top-k",
-                           "similarity-search", "quantize", "dequantize", "pca-fit", "pca-transform", "pagerank", "force-layout", "evidence-timeline",
-                           "render/attention-heatmap", "render/evidence-timeline", "render/document-network"}) {
+  for (const char* name : {"add",
+                           "subtract",
+                           "multiply",
+                           "divide",
+                           "scale",
+                           "activation",
+                           "reduce",
+                           "normalize",
+                           "softmax",
+                           "layer-norm",
+                           "matmul",
+                           "attention",
+                           "top-k",
+                           "similarity-search",
+                           "quantize",
+                           "dequantize",
+                           "pca-fit",
+                           "pca-transform",
+                           "pagerank",
+                           "force-layout",
+                           "evidence-timeline",
+                           "render/attention-heatmap",
+                           "render/evidence-timeline",
+                           "render/document-network"}) {
     const Workload* workload = findWorkload(name);
     ASSERT_NE(workload, nullptr) << name;
     EXPECT_STREQ(workload->info.name, name);
@@ -160,7 +204,10 @@ TEST(Task, ManyAwaitsInARowKeepTheStackShort) {
 TEST(Task, DestroyedWhileItWaits) {
   std::vector<int> log;
   std::coroutine_handle<> resume;
-  { Task task = outer(log, resume); task.handle().resume(); }
+  {
+    Task task = outer(log, resume);
+    task.handle().resume();
+  }
   EXPECT_EQ(log, (std::vector<int>{1, 10}));
 }
 
@@ -169,7 +216,8 @@ TEST(Task, DestroyedWhileItWaits) {
 // The CPU device with other limits.
 class Limited final : public Device {
  public:
-  Limited(std::shared_ptr<Device> inner, uint64_t maxViewBytes, uint32_t alignment) : Device(lowered(inner->info, maxViewBytes, alignment)), inner_(std::move(inner)) {}
+  Limited(std::shared_ptr<Device> inner, uint64_t maxViewBytes, uint32_t alignment)
+      : Device(lowered(inner->info, maxViewBytes, alignment)), inner_(std::move(inner)) {}
   std::unique_ptr<Buffer> allocate(size_t bytes) override { return inner_->allocate(bytes); }
   std::unique_ptr<Buffer> wrap(std::span<std::byte> host) override { return inner_->wrap(host); }
   std::unique_ptr<Queue> createQueue(const QueueOptions& options) override { return inner_->createQueue(options); }
@@ -186,7 +234,9 @@ class Limited final : public Device {
 
 struct Recording {
   explicit Recording(uint64_t maxViewBytes = ~0ull, uint32_t alignment = 16)
-      : device(std::make_shared<Limited>(openDevice("cpu"), maxViewBytes, alignment)), arena(device, 64 << 20), queue(device->createQueue()) {}
+      : device(std::make_shared<Limited>(openDevice("cpu"), maxViewBytes, alignment)),
+        arena(device, 64 << 20),
+        queue(device->createQueue()) {}
   std::shared_ptr<Device> device;
   Arena arena;
   std::unique_ptr<Queue> queue;

@@ -14,7 +14,8 @@ using namespace switchyard::cuda;
 constexpr uint32_t kThreads = 1024;
 
 // Parameters of the block "v0", "v1", ... at the given offsets; bindings "b0", "b1", ...
-ProgramModule kernel(const std::vector<CudaParam>& arguments, size_t bindings, const std::vector<uint32_t>& offsets, uint32_t paramBytes) {
+ProgramModule kernel(const std::vector<CudaParam>& arguments, size_t bindings, const std::vector<uint32_t>& offsets,
+                     uint32_t paramBytes) {
   ProgramModule module;
   module.info.name = "test";
   module.info.groupSize = {256, 1, 1};
@@ -36,7 +37,8 @@ ProgramPlan shaped(Extent groupSize, Extent demanded, uint32_t maxThreads = kThr
   return planProgram(module, maxThreads);
 }
 
-template <class Call> Error errorOf(Call&& call) {
+template <class Call>
+Error errorOf(Call&& call) {
   try {
     call();
   } catch (const Error& error) {
@@ -60,15 +62,18 @@ uint32_t wordAt(ProgramArguments& arguments, size_t i) {
 }
 
 TEST(CudaProgram, EveryOrderOfBuffersAndValues) {
-  // Of up to 8 parameters: bit i says whether parameter i is a buffer. The block has a gap after each value, as std140 may.
+  // Of up to 8 parameters: bit i says whether parameter i is a buffer. The block has a gap after each value, as std140
+  // may.
   for (uint32_t count = 0; count <= 8; ++count)
     for (uint32_t mask = 0; mask < 1u << count; ++mask) {
       std::vector<CudaParam> list;
       std::vector<uint32_t> offsets;
       uint32_t bindings = 0;
       for (uint32_t i = 0; i < count; ++i) {
-        if (mask >> i & 1) list.push_back({true, bindings++});
-        else list.push_back({false, uint32_t(offsets.size())}), offsets.push_back(8 + 12 * uint32_t(offsets.size()));
+        if (mask >> i & 1)
+          list.push_back({true, bindings++});
+        else
+          list.push_back({false, uint32_t(offsets.size())}), offsets.push_back(8 + 12 * uint32_t(offsets.size()));
       }
       const uint32_t bytes = 8 + 12 * uint32_t(offsets.size());
       const ProgramPlan plan = planProgram(kernel(list, bindings, offsets, bytes), kThreads);
@@ -82,8 +87,12 @@ TEST(CudaProgram, EveryOrderOfBuffersAndValues) {
       for (uint32_t i = 0; i < bindings; ++i) addresses.push_back(address(i));
       ProgramArguments arguments(plan, addresses, params);
       for (uint32_t i = 0, buffer = 0, value = 0; i < count; ++i) {
-        if (mask >> i & 1) ASSERT_EQ(pointerAt(arguments, i), address(buffer++)) << count << " parameters, mask " << mask << ", parameter " << i;
-        else ASSERT_EQ(wordAt(arguments, i), 0xA0000000 + value++) << count << " parameters, mask " << mask << ", parameter " << i;
+        if (mask >> i & 1)
+          ASSERT_EQ(pointerAt(arguments, i), address(buffer++))
+              << count << " parameters, mask " << mask << ", parameter " << i;
+        else
+          ASSERT_EQ(wordAt(arguments, i), 0xA0000000 + value++)
+              << count << " parameters, mask " << mask << ", parameter " << i;
       }
     }
 }
@@ -105,7 +114,8 @@ TEST(CudaProgram, OrderOfTheSourceIsNotThatOfTheBlock) {
 TEST(CudaProgram, MostParametersAndOneMore) {
   std::vector<CudaParam> list;
   std::vector<uint32_t> offsets;
-  for (uint32_t i = 0; i < kMaxProgramArguments; ++i) list.push_back({false, i}), offsets.push_back(4 * (kMaxProgramArguments - 1 - i));
+  for (uint32_t i = 0; i < kMaxProgramArguments; ++i)
+    list.push_back({false, i}), offsets.push_back(4 * (kMaxProgramArguments - 1 - i));
   const ProgramPlan plan = planProgram(kernel(list, 0, offsets, 4 * kMaxProgramArguments), kThreads);
   std::vector<uint32_t> words(kMaxProgramArguments);
   for (uint32_t i = 0; i < words.size(); ++i) words[i] = i;
@@ -117,7 +127,9 @@ TEST(CudaProgram, MostParametersAndOneMore) {
 }
 
 TEST(CudaProgram, ModulesThatContradictThemselves) {
-  const auto refused = [](const ProgramModule& module) { return errorOf([&] { planProgram(module, kThreads); }).code == Code::Internal; };
+  const auto refused = [](const ProgramModule& module) {
+    return errorOf([&] { planProgram(module, kThreads); }).code == Code::Internal;
+  };
   EXPECT_TRUE(refused(kernel({{true, 1}}, 1, {}, 0))) << "a binding that is not there";
   EXPECT_TRUE(refused(kernel({{false, 1}}, 0, {0}, 4))) << "a value that is not there";
   EXPECT_TRUE(refused(kernel({{false, 0}}, 0, {4}, 4))) << "past the block";
@@ -149,10 +161,12 @@ TEST(CudaProgram, EveryThreadIsCoveredAndLessThanABlockIsLeftOver) {
   std::mt19937 random(4711);
   for (int round = 0; round < 20000; ++round) {
     const auto any = [&](uint32_t most) { return uint32_t(1 + random() % most); };
-    const Extent groupSize{any(64), any(4), any(4)}, demanded{any(64), any(8), any(2)}, groups{any(3000), any(300), any(30)};
+    const Extent groupSize{any(64), any(4), any(4)}, demanded{any(64), any(8), any(2)},
+        groups{any(3000), any(300), any(30)};
     const LaunchShape shape = shapeOf(shaped(groupSize, round % 4 ? demanded : Extent{0, 0, 0}), groups);
     for (size_t axis = 0; axis < 3; ++axis) {
-      const uint64_t wanted = uint64_t{groups[axis]} * groupSize[axis], got = uint64_t{shape.grid[axis]} * shape.block[axis];
+      const uint64_t wanted = uint64_t{groups[axis]} * groupSize[axis],
+                     got = uint64_t{shape.grid[axis]} * shape.block[axis];
       ASSERT_GE(got, wanted) << "round " << round << ", axis " << axis;
       ASSERT_LT(got - wanted, shape.block[axis]) << "round " << round << ", axis " << axis;
     }
@@ -181,11 +195,12 @@ TEST(CudaProgram, LimitsOfAGrid) {
 
 TEST(CudaProgram, LimitsOfABlock) {
   EXPECT_EQ(shapeOf(shaped({16, 1, 64}, {0, 0, 0}), {1, 1, 1}).block, (Extent{16, 1, 64}));
-  const std::pair<Extent, const char*> cases[] = {{{2048, 1, 1}, "at most 1024 along x"},
-                                                  {{1, 2048, 1}, "at most 1024 along y"},
-                                                  {{1, 1, 65}, "at most 64 along z"},
-                                                  {{1 << 22, 1 << 21, 1 << 21}, "at most 1024 along x"},
-                                                  {{33, 32, 1}, "1056 threads, but a block of this kernel has at most 1024"}};
+  const std::pair<Extent, const char*> cases[] = {
+      {{2048, 1, 1}, "at most 1024 along x"},
+      {{1, 2048, 1}, "at most 1024 along y"},
+      {{1, 1, 65}, "at most 64 along z"},
+      {{1 << 22, 1 << 21, 1 << 21}, "at most 1024 along x"},
+      {{33, 32, 1}, "1056 threads, but a block of this kernel has at most 1024"}};
   for (const auto& [size, words] : cases)
     for (const ProgramPlan& plan : {shaped(size, {0, 0, 0}), shaped({64, 1, 1}, size)}) {
       const Error error = errorOf([&] { shapeOf(plan, {1, 1, 1}); });
@@ -195,7 +210,9 @@ TEST(CudaProgram, LimitsOfABlock) {
   // What the card says of this kernel, which may be less.
   EXPECT_EQ(shapeOf(shaped({100, 1, 1}, {0, 0, 0}, 100), {1, 1, 1}).block, (Extent{100, 1, 1}));
   const Error error = errorOf([&] { shapeOf(shaped({101, 1, 1}, {0, 0, 0}, 100), {1, 1, 1}); });
-  EXPECT_NE(std::string(error.what()).find("101 threads, but a block of this kernel has at most 100"), std::string::npos) << error.what();
+  EXPECT_NE(std::string(error.what()).find("101 threads, but a block of this kernel has at most 100"),
+            std::string::npos)
+      << error.what();
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ class FaultQueue final : public Queue {
   }
   void copy(BufferView dst, BufferView src) override { inner_->copy(dst, src); }
   void fill(BufferView dst, uint32_t word) override { inner_->fill(dst, word); }
-  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override {
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+              std::span<const std::byte> params) override {
     device_.at({Point::Launch, kernel});
     inner_->launch(kernel, count, views, params);
   }
@@ -27,7 +28,8 @@ class FaultQueue final : public Queue {
     device_.at({Point::Matmul});
     inner_->matmul(op);
   }
-  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override {
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+              std::span<const std::byte> params) override {
     device_.at({Point::Launch});
     inner_->launch(program, groups, views, params);
   }

@@ -25,7 +25,8 @@ class FaultDevice final : public Device {
     Point point;
     Kernel kernel = Kernel::kCount;  // of a launch; of a program's: kCount
   };
-  // Called at every point, on the thread that got there. What it throws is what the device fails with (at Wait: completes with).
+  // Called at every point, on the thread that got there. What it throws is what the device fails with (at Wait:
+  // completes with).
   using Hook = std::function<void(const Event&)>;
   void setHook(Hook hook);
   // Fails at the nth time from now (0: the next) that `point` is reached, `times` times.

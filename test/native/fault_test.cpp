@@ -1,4 +1,5 @@
-// Faults injected at every point of every device: each job settles once with that error, nothing is kept, and the context goes on.
+// Faults injected at every point of every device: each job settles once with that error, nothing is kept, and the
+// context goes on.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -13,11 +14,13 @@ namespace switchyard::test {
 namespace {
 
 const char* pointName(Point point) {
-  static constexpr const char* kNames[] = {"allocate", "createQueue", "upload", "download", "launch", "matmul", "submit", "wait"};
+  static constexpr const char* kNames[] = {"allocate", "createQueue", "upload", "download",
+                                           "launch",   "matmul",      "submit", "wait"};
   return kNames[static_cast<int>(point)];
 }
 
-// x [64, 64] normalized and multiplied with itself, inputs as given: uses scratch, launches, a matrix product and the device's copies.
+// x [64, 64] normalized and multiplied with itself, inputs as given: uses scratch, launches, a matrix product and the
+// device's copies.
 struct Work {
   HostTensor x = Random(7).uniform(kF16, {64, 64});  // float16: widened into scratch on every device
   std::shared_ptr<Job> normalize() const { return makeJob("normalize", {x}); }
@@ -30,7 +33,8 @@ struct Work {
   }
 };
 
-std::shared_ptr<Job> jobThatReaches(const Work& work, Point point, Context& context, std::shared_ptr<DeviceTensor>& held) {
+std::shared_ptr<Job> jobThatReaches(const Work& work, Point point, Context& context,
+                                    std::shared_ptr<DeviceTensor>& held) {
   if (point == Point::Upload) return work.uploadJob();
   if (point == Point::Matmul) return work.matmul();
   if (point == Point::Download) {
@@ -218,7 +222,8 @@ TEST(FaultyDevice, ContextCreationFailsCleanly) {
 
 template <class T, class... Arguments>
 void add(const std::string& name, const Arguments&... arguments) {
-  ::testing::RegisterTest("faults", name.c_str(), nullptr, nullptr, __FILE__, __LINE__, [=]() -> ::testing::Test* { return new T(arguments...); });
+  ::testing::RegisterTest("faults", name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                          [=]() -> ::testing::Test* { return new T(arguments...); });
 }
 
 // Device references must outlive the registration: the list does.
@@ -237,7 +242,8 @@ struct OnDevice {
 void registerFaults() {
   for (const TestDevice& device : faultDevices()) {
     OnDevice on{&device};
-    for (Point point : {Point::Allocate, Point::Upload, Point::Download, Point::Launch, Point::Matmul, Point::Submit, Point::Wait})
+    for (Point point :
+         {Point::Allocate, Point::Upload, Point::Download, Point::Launch, Point::Matmul, Point::Submit, Point::Wait})
       for (Code code : {Code::DeviceLost, Code::OutOfMemory, Code::Internal})
         add<Fault>(std::string(pointName(point)) + "-" + codeName(code) + "/" + device.name, on, point, code);
     add<FaultOnce>("out-of-memory-once/" + device.name, on, Point::Allocate);

@@ -1,4 +1,5 @@
-// force-layout gives the same positions, bit for bit, however often it is asked on one device: sums whose order is not known are sums of integers.
+// force-layout gives the same positions, bit for bit, however often it is asked on one device: sums whose order is not
+// known are sums of integers.
 #include <gtest/gtest.h>
 
 #include "harness.h"

@@ -13,8 +13,8 @@ namespace switchyard::test {
 namespace {
 
 std::atomic<uint64_t> watched{0};
-constexpr size_t kLargestShadow = 2 << 20;       // larger buffers are not watched ...
-constexpr size_t kShadowBudget = 256 << 20;      // ... nor are launches past this in one submission
+constexpr size_t kLargestShadow = 2 << 20;   // larger buffers are not watched ...
+constexpr size_t kShadowBudget = 256 << 20;  // ... nor are launches past this in one submission
 
 struct Contract {
   const char* name;
@@ -28,7 +28,8 @@ constexpr bool Cpu(bool gpu) { return !gpu; }
 
 const Contract& contractOf(Kernel kernel) {
   static const Contract table[] = {
-#define KERNEL(name, unit, buffers, outputs, params, where) {#name, buffers, outputs, sizeof(params), where(true), where(false)},
+#define KERNEL(name, unit, buffers, outputs, params, where) \
+  {#name, buffers, outputs, sizeof(params), where(true), where(false)},
 #include "kernels.def"
 #undef KERNEL
   };
@@ -46,8 +47,11 @@ struct Shadow {
   std::string judge() const {
     for (size_t i = 0; i < before.size(); ++i) {
       if (before[i] == after[i]) continue;
-      bool allowed = std::any_of(writable.begin(), writable.end(), [&](const BufferView& v) { return i >= v.offset && i < v.offset + v.size; });
-      if (!allowed) return command + " wrote byte " + std::to_string(i) + " of a buffer of " + std::to_string(before.size()) + ", which is not in its outputs";
+      bool allowed = std::any_of(writable.begin(), writable.end(),
+                                 [&](const BufferView& v) { return i >= v.offset && i < v.offset + v.size; });
+      if (!allowed)
+        return command + " wrote byte " + std::to_string(i) + " of a buffer of " + std::to_string(before.size()) +
+               ", which is not in its outputs";
     }
     return "";
   }
@@ -59,7 +63,8 @@ class GuardQueue final : public Queue {
 
   void upload(BufferView dst, std::span<const std::byte> src) override {
     checkView("upload", dst);
-    if (src.size() != dst.size) violated("an upload of " + std::to_string(src.size()) + " bytes into a view of " + std::to_string(dst.size));
+    if (src.size() != dst.size)
+      violated("an upload of " + std::to_string(src.size()) + " bytes into a view of " + std::to_string(dst.size));
     inner_->upload(dst, src);
   }
   void download(std::span<std::byte> dst, BufferView src) override {
@@ -70,7 +75,8 @@ class GuardQueue final : public Queue {
   void copy(BufferView dst, BufferView src) override {
     checkView("copy", dst);
     checkView("copy", src);
-    if (dst.size != src.size || dst.size % 4) violated("a copy of " + std::to_string(src.size) + " bytes into " + std::to_string(dst.size));
+    if (dst.size != src.size || dst.size % 4)
+      violated("a copy of " + std::to_string(src.size) + " bytes into " + std::to_string(dst.size));
     inner_->copy(dst, src);
   }
   void fill(BufferView dst, uint32_t word) override {
@@ -79,17 +85,22 @@ class GuardQueue final : public Queue {
     inner_->fill(dst, word);
   }
 
-  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override {
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+              std::span<const std::byte> params) override {
     const Contract& contract = contractOf(kernel);
     std::string name = contract.name;
-    if (views.size() != contract.buffers) violated(name + " takes " + std::to_string(contract.buffers) + " buffers, but got " + std::to_string(views.size()));
-    if (params.size() != contract.paramBytes) violated(name + " got parameters of " + std::to_string(params.size()) + " bytes");
+    if (views.size() != contract.buffers)
+      violated(name + " takes " + std::to_string(contract.buffers) + " buffers, but got " +
+               std::to_string(views.size()));
+    if (params.size() != contract.paramBytes)
+      violated(name + " got parameters of " + std::to_string(params.size()) + " bytes");
     if (!(info_.backend == Backend::Cpu ? contract.onCpu : contract.onGpu)) violated(name + " is not for this backend");
     if (count == 0) violated(name + " was launched with a count of 0");
     for (const BufferView& view : views) {
       checkView(name, view);
       if (view.size > info_.maxViewBytes) violated(name + " binds " + std::to_string(view.size) + " bytes");
-      if (info_.backend != Backend::Cpu && view.offset % info_.viewAlignment) violated(name + " binds a view at offset " + std::to_string(view.offset));
+      if (info_.backend != Backend::Cpu && view.offset % info_.viewAlignment)
+        violated(name + " binds a view at offset " + std::to_string(view.offset));
     }
     std::vector<size_t> shadows = shadow(name, views, views.last(contract.outputs));
     inner_->launch(kernel, count, views, params);
@@ -110,10 +121,13 @@ class GuardQueue final : public Queue {
     finish(shadows);
   }
 
-  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views, std::span<const std::byte> params) override {
+  void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
+              std::span<const std::byte> params) override {
     const ProgramInfo& info = program->module->info;
-    if (views.size() != info.bindings.size()) violated(info.name + " takes " + std::to_string(info.bindings.size()) + " buffers");
-    if (params.size() != info.paramBytes) violated(info.name + " got parameters of " + std::to_string(params.size()) + " bytes");
+    if (views.size() != info.bindings.size())
+      violated(info.name + " takes " + std::to_string(info.bindings.size()) + " buffers");
+    if (params.size() != info.paramBytes)
+      violated(info.name + " got parameters of " + std::to_string(params.size()) + " bytes");
     std::vector<BufferView> all, writable;
     for (const ProgramView& view : views) {
       checkView(info.name, view.view);
@@ -126,7 +140,8 @@ class GuardQueue final : public Queue {
   }
   void draw(const Picture& picture, std::span<const Draw> draws) override {
     checkView("a picture", picture.out);
-    if (picture.out.size != uint64_t{4} * picture.width * picture.height) violated("a picture of a size other than its view's");
+    if (picture.out.size != uint64_t{4} * picture.width * picture.height)
+      violated("a picture of a size other than its view's");
     std::vector<size_t> shadows = shadow("a picture", std::span(&picture.out, 1), std::span(&picture.out, 1));
     inner_->draw(picture, draws);
     finish(shadows);
@@ -161,7 +176,8 @@ class GuardQueue final : public Queue {
     if (view.offset > end || view.size > end - view.offset) violated(what + " past the end of a buffer");
   }
 
-  std::vector<size_t> shadow(const std::string& command, std::span<const BufferView> bound, std::span<const BufferView> writable) {
+  std::vector<size_t> shadow(const std::string& command, std::span<const BufferView> bound,
+                             std::span<const BufferView> writable) {
     std::vector<size_t> made;
     for (const BufferView& view : bound) {
       bool seen = std::any_of(made.begin(), made.end(), [&](size_t i) { return shadows_[i]->buffer == view.buffer; });
@@ -173,7 +189,8 @@ class GuardQueue final : public Queue {
       next->buffer = view.buffer;
       for (BufferView out : writable) {
         if (out.buffer != view.buffer) continue;
-        if (info_.backend != Backend::Cpu) out.size = (out.size + 3) / 4 * 4;  // a GPU writes the last high half of a cast, too
+        // a GPU writes the last high half of a cast, too
+        if (info_.backend != Backend::Cpu) out.size = (out.size + 3) / 4 * 4;
         next->writable.push_back(out);
       }
       next->before.resize(bytes);

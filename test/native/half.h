@@ -27,7 +27,8 @@ inline uint16_t toHalf(double value) {
 inline double fromHalf(uint16_t bits) {
   int exponent = (bits >> 10) & 31;
   double mantissa = bits & 1023;
-  double magnitude = exponent == 31 ? (mantissa != 0 ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::infinity())
+  double magnitude = exponent == 31  ? (mantissa != 0 ? std::numeric_limits<double>::quiet_NaN()
+                                                      : std::numeric_limits<double>::infinity())
                      : exponent == 0 ? std::ldexp(mantissa, -24)
                                      : std::ldexp(mantissa + 1024, exponent - 25);
   return bits & 0x8000 ? -magnitude : magnitude;

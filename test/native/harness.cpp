@@ -23,7 +23,8 @@ const Enumeration& foundDevices() {
 
 std::vector<TestDevice> plainDevices() {
   std::vector<TestDevice> devices;
-  for (const DeviceInfo& info : foundDevices().devices) devices.push_back({info.id, info.id, [id = info.id] { return openDevice(id); }});
+  for (const DeviceInfo& info : foundDevices().devices)
+    devices.push_back({info.id, info.id, [id = info.id] { return openDevice(id); }});
   TestDevice shim{"cuda-shim (emulated)", "cuda-shim:0", [] { return makeCudaShimDevice(); }};
   shim.smallOnly = true;
   devices.push_back(shim);
@@ -36,7 +37,8 @@ void addStricter(std::vector<TestDevice>& devices, const DeviceInfo& info) {
   if (info.backend != Backend::Vulkan) return;
   TestDevice shortViews{info.id + " views-of-64K", info.id, [info] {
                           DeviceInfo lowered = info;
-                          // Pieces begin where the device can bind them: coarse offsets take longer views (64K at 16 bytes).
+                          // Pieces begin where the device can bind them: coarse offsets take longer views (64K at 16
+                          // bytes).
                           lowered.maxViewBytes = std::max(64u << 10, info.viewAlignment << 12);
                           return vulkan::open(lowered);
                         }};
@@ -67,7 +69,9 @@ const std::vector<TestDevice>& testDevices() {
       addCpuTargets(devices, info);
     }
     // The emulated device is slow, and what counts there is what its kernels touch: guarded alone.
-    devices.erase(std::remove_if(devices.begin(), devices.end(), [](const TestDevice& device) { return device.id == "cuda-shim:0"; }), devices.end());
+    devices.erase(std::remove_if(devices.begin(), devices.end(),
+                                 [](const TestDevice& device) { return device.id == "cuda-shim:0"; }),
+                  devices.end());
     for (TestDevice device : guarded) {
       device.open = [inner = device.open] { return std::make_shared<GuardDevice>(inner()); };
       device.name += " guarded";
@@ -147,13 +151,15 @@ struct OwningJob {
 
 }  // namespace
 
-std::shared_ptr<Job> makeJob(const std::string& workload, std::vector<HostTensor> inputs, const std::vector<Param>& params) {
+std::shared_ptr<Job> makeJob(const std::string& workload, std::vector<HostTensor> inputs,
+                             const std::vector<Param>& params) {
   auto owner = std::make_shared<OwningJob>();
   owner->inputs = std::move(inputs);
   std::shared_ptr<Job> job(owner, &owner->job);
   job->workload = findWorkload(workload);
   if (!job->workload) throw std::logic_error("no workload " + workload);
-  for (const HostTensor& input : owner->inputs) job->inputs.push_back({input.spec, input.bytes.data(), nullptr, input.present});
+  for (const HostTensor& input : owner->inputs)
+    job->inputs.push_back({input.spec, input.bytes.data(), nullptr, input.present});
   while (job->inputs.size() < job->workload->info.inputs.size()) job->inputs.push_back({});
   job->params = resolveParams(*job->workload, params);
   return job;
@@ -219,7 +225,8 @@ std::vector<HostTensor> outputsOf(const Job& job) {
   std::vector<HostTensor> outputs;
   for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
     outputs.emplace_back(job.outputSpecs[i].dtype, job.outputSpecs[i].shape);
-    if (job.outputs[i] && !outputs[i].bytes.empty()) std::memcpy(outputs[i].bytes.data(), job.outputs[i]->data, outputs[i].bytes.size());
+    if (job.outputs[i] && !outputs[i].bytes.empty())
+      std::memcpy(outputs[i].bytes.data(), job.outputs[i]->data, outputs[i].bytes.size());
   }
   return outputs;
 }
@@ -257,7 +264,9 @@ class Guarded {
   }
   std::byte* data() { return data_; }
   bool untouched() const {
-    auto clean = [](const std::byte* from, const std::byte* to) { return std::all_of(from, to, [](std::byte b) { return b == std::byte{0xA5}; }); };
+    auto clean = [](const std::byte* from, const std::byte* to) {
+      return std::all_of(from, to, [](std::byte b) { return b == std::byte{0xA5}; });
+    };
     return clean(memory_.data(), data_) && clean(data_ + bytes_, memory_.data() + memory_.size());
   }
 
@@ -289,7 +298,8 @@ std::vector<std::unique_ptr<Guarded>> placeInputs(Job& job, const Problem& probl
 
 }  // namespace
 
-std::vector<HostTensor> runProblem(Context& context, const std::string& workload, const Problem& problem, const RunOptions& options) {
+std::vector<HostTensor> runProblem(Context& context, const std::string& workload, const Problem& problem,
+                                   const RunOptions& options) {
   std::shared_ptr<Job> job = problemJob(workload, problem);
   auto inputs = placeInputs(*job, problem, options);
   if (options.resident)
@@ -310,7 +320,9 @@ std::vector<HostTensor> runProblem(Context& context, const std::string& workload
   Outcome outcome = pending.wait();
   if (!outcome.settled) throw std::runtime_error("the job never settled");
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (!inputs[i]->untouched() || (!problem.inputs[i].bytes.empty() && std::memcmp(inputs[i]->data(), problem.inputs[i].bytes.data(), problem.inputs[i].bytes.size())))
+    if (!inputs[i]->untouched() ||
+        (!problem.inputs[i].bytes.empty() &&
+         std::memcmp(inputs[i]->data(), problem.inputs[i].bytes.data(), problem.inputs[i].bytes.size())))
       throw std::runtime_error("input " + std::to_string(i) + " was written to");
   for (auto& target : targets)
     if (!target->untouched()) throw std::runtime_error("the memory beside an output was written to");
@@ -325,12 +337,14 @@ std::vector<HostTensor> runProblem(Context& context, const std::string& workload
 }
 
 std::string judge(const Problem& problem, const std::vector<HostTensor>& outputs, double& share) {
-  if (outputs.size() != problem.outputs.size()) return std::to_string(outputs.size()) + " outputs, expected " + std::to_string(problem.outputs.size());
+  if (outputs.size() != problem.outputs.size())
+    return std::to_string(outputs.size()) + " outputs, expected " + std::to_string(problem.outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Expected& expected = problem.outputs[i];
     std::string which = "output " + std::to_string(i) + ": ";
     if (!(outputs[i].spec == expected.spec))
-      return which + dtypeName(outputs[i].spec.dtype) + " " + outputs[i].spec.shape.text() + ", expected " + dtypeName(expected.spec.dtype) + " " + expected.spec.shape.text();
+      return which + dtypeName(outputs[i].spec.dtype) + " " + outputs[i].spec.shape.text() + ", expected " +
+             dtypeName(expected.spec.dtype) + " " + expected.spec.shape.text();
     for (size_t e = 0; e < expected.values.size(); ++e) {
       if (expected.slack[e] == kInf) continue;  // left to `check`
       double own = 0;
@@ -342,7 +356,8 @@ std::string judge(const Problem& problem, const std::vector<HostTensor>& outputs
 }
 
 uint64_t usedBytesAtRest(Context& context) {
-  for (int i = 0; i < 2000 && (context.memoryUse().usedBytes || context.pending()); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  for (int i = 0; i < 2000 && (context.memoryUse().usedBytes || context.pending()); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return context.memoryUse().usedBytes;
 }
 

@@ -10,7 +10,8 @@
 #include "report.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-// What a driver does is suppressed by the name of its library, which the sanitizers do not know any more once it is unloaded.
+// What a driver does is suppressed by the name of its library, which the sanitizers do not know any more once it is
+// unloaded.
 extern "C" __attribute__((visibility("default"))) int dlclose(void*) noexcept { return 0; }
 #endif
 
@@ -37,7 +38,8 @@ class AtTheEnd : public ::testing::Environment {
       EXPECT_EQ(vulkan::validationMessages(), 0u) << "the Vulkan validation layer complained: see its messages above";
       bool any = false;
       for (const DeviceInfo& info : foundDevices().devices) any |= info.backend == Backend::Vulkan;
-      EXPECT_TRUE(any) << "validation was asked for, but there is no Vulkan device to validate (is the layer installed?)";
+      EXPECT_TRUE(any)
+          << "validation was asked for, but there is no Vulkan device to validate (is the layer installed?)";
     }
   }
 };
@@ -46,10 +48,14 @@ void parse(int& argc, char** argv) {
   int kept = 1;
   for (int i = 1; i < argc; ++i) {
     auto value = [&]() -> std::string { return i + 1 < argc ? argv[++i] : ""; };
-    if (!std::strcmp(argv[i], "--device")) options().device = value();
-    else if (!std::strcmp(argv[i], "--json")) options().json = value();
-    else if (!std::strcmp(argv[i], "--list-devices")) options().listDevices = true;
-    else argv[kept++] = argv[i];
+    if (!std::strcmp(argv[i], "--device"))
+      options().device = value();
+    else if (!std::strcmp(argv[i], "--json"))
+      options().json = value();
+    else if (!std::strcmp(argv[i], "--list-devices"))
+      options().listDevices = true;
+    else
+      argv[kept++] = argv[i];
   }
   argc = kept;
 }

@@ -51,7 +51,8 @@ TEST(Arena, TheLimitNamesItsNumbers) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code, Code::OutOfMemory);
     std::string text = error.what();
-    for (uint64_t number : {2u << 20, 3u << 20, 4u << 20}) EXPECT_NE(text.find(std::to_string(number)), std::string::npos) << text;
+    for (uint64_t number : {2u << 20, 3u << 20, 4u << 20})
+      EXPECT_NE(text.find(std::to_string(number)), std::string::npos) << text;
   }
   EXPECT_THROW(arena.allocate(~uint64_t{0}), Error);
   EXPECT_THROW(arena.allocate(~uint64_t{0} - 200), Error);

@@ -1,4 +1,5 @@
-// render/document-network: what it chooses as pure functions; its pictures by probes of their pixels, on every device that draws.
+// render/document-network: what it chooses as pure functions; its pictures by probes of their pixels, on every device
+// that draws.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,8 +20,10 @@ std::vector<LabelPlace> scattered(size_t count, uint64_t seed, const Box& in) {
   Random random(seed);
   std::vector<LabelPlace> places;
   for (size_t i = 0; i < count; ++i)
-    places.push_back({{float(random.uniform(in.left - 20, in.right + 20)), float(random.uniform(in.top - 20, in.bottom + 20))},
-                      float(random.uniform(1, 18)), "label number " + std::to_string(i) + std::string(i % 23, 'x')});
+    places.push_back(
+        {{float(random.uniform(in.left - 20, in.right + 20)), float(random.uniform(in.top - 20, in.bottom + 20))},
+         float(random.uniform(1, 18)),
+         "label number " + std::to_string(i) + std::string(i % 23, 'x')});
   return places;
 }
 
@@ -36,11 +39,13 @@ TEST(NetworkLabels, NeverOverlapAndStayInThePanel) {
       }
       for (size_t i = 0; i < labels.size(); ++i) {
         const PlacedLabel& label = labels[i];
-        EXPECT_TRUE(label.box.left >= panel.left && label.box.right <= panel.right && label.box.top >= panel.top && label.box.bottom <= panel.bottom);
+        EXPECT_TRUE(label.box.left >= panel.left && label.box.right <= panel.right && label.box.top >= panel.top &&
+                    label.box.bottom <= panel.bottom);
         EXPECT_LE(label.box.width(), 150.5f);
         EXPECT_GE(label.size, 12);
         EXPECT_LE(label.size, 14);
-        for (size_t j = 0; j < i; ++j) EXPECT_FALSE(label.box.overlaps(labels[j].box)) << i << " over " << j << ", seed " << seed;
+        for (size_t j = 0; j < i; ++j)
+          EXPECT_FALSE(label.box.overlaps(labels[j].box)) << i << " over " << j << ", seed " << seed;
         for (size_t other = 0; other < label.place; ++other)
           EXPECT_FALSE(label.box.contains(places[other].at)) << "a label on a more important disc, seed " << seed;
         if (i) {
@@ -52,7 +57,8 @@ TEST(NetworkLabels, NeverOverlapAndStayInThePanel) {
 
 TEST(NetworkLabels, TheMostImportantComesFirstAndEmptyOnesAreNone) {
   const Box panel{0, 0, 400, 300};
-  const std::vector<LabelPlace> same = {{{200, 150}, 5, ""}, {{200, 150}, 5, "first"}, {{200, 150}, 5, "second"}, {{900, 150}, 5, "outside"}};
+  const std::vector<LabelPlace> same = {
+      {{200, 150}, 5, ""}, {{200, 150}, 5, "first"}, {{200, 150}, 5, "second"}, {{900, 150}, 5, "outside"}};
   const std::vector<PlacedLabel> labels = placeLabels(same, panel, 14, 12, 10, 200);
   ASSERT_GE(labels.size(), 1u);
   EXPECT_EQ(labels[0].place, 1u);
@@ -81,10 +87,12 @@ TEST(NetworkLabels, HighestRankedAreSortedAndBreakTiesByIndex) {
 
 TEST(NetworkViews, ShowAllPositionsInThePanelWithTheirAspect) {
   const Box panel{20, 60, 820, 460};
-  for (auto [across, down] : {std::pair{4.0f, 1.0f}, {1.0f, 4.0f}, {1e6f, 3e5f}, {1e-6f, 1e-6f}, {5.0f, 0.0f}, {0.0f, 5.0f}}) {
+  for (auto [across, down] :
+       {std::pair{4.0f, 1.0f}, {1.0f, 4.0f}, {1e6f, 3e5f}, {1e-6f, 1e-6f}, {5.0f, 0.0f}, {0.0f, 5.0f}}) {
     const std::vector<float> positions = {100, 50, 100 + across, 50 + down, 100 + across / 2, 50};
     const NetworkView view = fitNetwork(positions, panel);
-    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(panel.grown(1).contains(view(positions[2 * i], positions[2 * i + 1]))) << across << " x " << down;
+    for (size_t i = 0; i < 3; ++i)
+      EXPECT_TRUE(panel.grown(1).contains(view(positions[2 * i], positions[2 * i + 1]))) << across << " x " << down;
     const float used = std::max(across * view.scale / panel.width(), down * view.scale / panel.height());
     EXPECT_NEAR(used, 1, across < 1e-3f ? 1.0 : 0.01) << "as large as it can be";
   }
@@ -152,7 +160,13 @@ std::vector<HostTensor> tensorsOf(const Graph& g, DType dtype = kF32) {
   text.present = !all.empty();
   HostTensor groups = ints(g.groups);
   groups.present = !g.groups.empty();
-  return {ints(g.offsets), ints(g.columns), numbers(g.weights, dtype), numbers(g.positions, dtype, true), numbers(g.ranks, dtype), groups, text};
+  return {ints(g.offsets),
+          ints(g.columns),
+          numbers(g.weights, dtype),
+          numbers(g.positions, dtype, true),
+          numbers(g.ranks, dtype),
+          groups,
+          text};
 }
 
 std::vector<TestDevice> drawingDevices() {
@@ -162,7 +176,8 @@ std::vector<TestDevice> drawingDevices() {
   return devices;
 }
 
-Outcome tryDraw(Context& context, std::vector<HostTensor> tensors, const std::vector<Param>& params = {}, Image* image = nullptr, bool resident = false) {
+Outcome tryDraw(Context& context, std::vector<HostTensor> tensors, const std::vector<Param>& params = {},
+                Image* image = nullptr, bool resident = false) {
   auto job = makeJob("render/document-network", tensors, params);
   for (size_t i = 0; resident && i + 1 < tensors.size(); ++i)
     if (tensors[i].present) job->inputs[i].device = upload(context, tensors[i]), job->inputs[i].host = nullptr;
@@ -191,15 +206,18 @@ Graph clustered(int nodes, int links, int clusters, uint64_t seed) {
   Random random(seed);
   Graph g;
   for (int i = 0; i < nodes; ++i) {
-    const double angle = 6.28318 * (i % clusters) / clusters, away = random.uniform(0, 1), turn = random.uniform(0, 6.28318);
-    g.positions.insert(g.positions.end(), {5 * std::cos(angle) + away * std::cos(turn), 3 * std::sin(angle) + away * std::sin(turn)});
+    const double angle = 6.28318 * (i % clusters) / clusters, away = random.uniform(0, 1),
+                 turn = random.uniform(0, 6.28318);
+    g.positions.insert(g.positions.end(),
+                       {5 * std::cos(angle) + away * std::cos(turn), 3 * std::sin(angle) + away * std::sin(turn)});
     g.groups.push_back(i % clusters);
     g.ranks.push_back(random.uniform(0, 1) * random.uniform(0, 1));
   }
   g.offsets.push_back(0);
   for (int i = 0; i < nodes; ++i) {
     for (int k = 0; k < links / nodes; ++k) {
-      const int to = random.integer(0, 9) ? int(random.integer(0, nodes / clusters - 1)) * clusters + i % clusters : int(random.integer(0, nodes - 1));
+      const int to = random.integer(0, 9) ? int(random.integer(0, nodes / clusters - 1)) * clusters + i % clusters
+                                          : int(random.integer(0, nodes - 1));
       g.columns.push_back(std::min(to, nodes - 1));
       g.weights.push_back(random.uniform(0.1, 1));
     }
@@ -217,7 +235,8 @@ Spot spotOf(const Image& image, int category, Theme theme = Theme::Dark) {
   Spot spot;
   for (uint32_t y = 0; y + 46 < image.height; ++y)
     for (uint32_t x = 0; x < image.width; ++x)
-      if (difference(image.at(x, y), themeColours(theme).categories[size_t(category)]) <= 3) spot.x += x + 0.5, spot.y += y + 0.5, ++spot.pixels;
+      if (difference(image.at(x, y), themeColours(theme).categories[size_t(category)]) <= 3)
+        spot.x += x + 0.5, spot.y += y + 0.5, ++spot.pixels;
   if (spot.pixels) spot.x /= spot.pixels, spot.y /= spot.pixels;
   return spot;
 }
@@ -268,7 +287,8 @@ TEST_P(Networks, AreasFollowRanks) {
   const Graph g = lonely({0, 0, 1, 0, 2, 0, 3, 0}, {0, 0.25, 0.5, 1}, {0, 1, 2, 3});
   const Image image = draw(context(), g, {{"glow", 0}, {"nodeSize", 2}});
   double area[4];
-  for (int i = 0; i < 4; ++i) area[i] = std::pow(std::sqrt(spotOf(image, i).pixels / M_PI) + 0.5, 2);  // the edge's pixels are mixed
+  // the edge's pixels are mixed
+  for (int i = 0; i < 4; ++i) area[i] = std::pow(std::sqrt(spotOf(image, i).pixels / M_PI) + 0.5, 2);
   EXPECT_GT(area[0], 4);
   EXPECT_NEAR((area[1] - area[0]) / (area[3] - area[0]), 0.25, 0.02);
   EXPECT_NEAR((area[2] - area[0]) / (area[3] - area[0]), 0.5, 0.02);
@@ -282,11 +302,13 @@ TEST_P(Networks, WithoutRanksTheMostLinkedIsLargest) {
   EXPECT_NEAR(spotOf(image, 0).pixels, spotOf(image, 2).pixels, 8);
 }
 
-// Of a picture with one edge from 0 to 1: how much it changes the pixels on a cut through its middle, from that without.
+// Of a picture with one edge from 0 to 1: how much it changes the pixels on a cut through its middle, from that
+// without.
 double cutThrough(Context& context, double degrees, double weight, double opacity) {
   const double x = std::cos(degrees * M_PI / 180), y = std::sin(degrees * M_PI / 180);
   Graph g = lonely({0, 0, x, y, -2, -2, 2, 2}, {0, 0, 0, 0}, {-1, -1, -1, -1});
-  const std::vector<Param> params = {{"glow", 0}, {"nodeSize", 0.2}, {"edgeOpacity", opacity}, {"centreX", x / 2}, {"centreY", y / 2}};
+  const std::vector<Param> params = {
+      {"glow", 0}, {"nodeSize", 0.2}, {"edgeOpacity", opacity}, {"centreX", x / 2}, {"centreY", y / 2}};
   const Image without = draw(context, g, params);
   g.offsets = {0, 1, 2, 2, 2}, g.columns = {1, 3}, g.weights = {weight, 1};
   const Image with = draw(context, g, params);
@@ -295,7 +317,8 @@ double cutThrough(Context& context, double degrees, double weight, double opacit
   double sum = 0;
   for (int row = int(middleY) - 8; row <= int(middleY) + 8; ++row)
     for (int column = int(middleX) - 8; column <= int(middleX) + 8; ++column) {
-      const double along = (column + 0.5 - middleX) * x - (row + 0.5 - middleY) * y, share = std::max(0.0, 1 - std::fabs(along) / 4) / 4;
+      const double along = (column + 0.5 - middleX) * x - (row + 0.5 - middleY) * y,
+                   share = std::max(0.0, 1 - std::fabs(along) / 4) / 4;
       sum += share * (with.at(column, row)[1] - without.at(column, row)[1]);
     }
   return sum;
@@ -304,7 +327,8 @@ double cutThrough(Context& context, double degrees, double weight, double opacit
 TEST_P(Networks, EdgesAreDrawnAsStrongInEveryDirection) {
   const double level = cutThrough(context(), 0, 1, 0.5);
   EXPECT_GT(level, 20);
-  for (double degrees : {17, 30, 44, 60, 90, 135, 200, 315}) EXPECT_NEAR(cutThrough(context(), degrees, 1, 0.5), level, level * 0.1) << degrees;
+  for (double degrees : {17, 30, 44, 60, 90, 135, 200, 315})
+    EXPECT_NEAR(cutThrough(context(), degrees, 1, 0.5), level, level * 0.1) << degrees;
 }
 
 TEST_P(Networks, EdgesFollowWeightsAndOpacity) {
@@ -335,11 +359,13 @@ TEST_P(Networks, CrowdsOfEdgesLookTheSameAtAnyStride) {
     Graph g;
     g.offsets.push_back(0);
     for (int i = 0; i < nodes; ++i) {
-      g.positions.insert(g.positions.end(), {random.uniform(-1, 1), random.uniform(-1, 1)}), g.ranks.push_back(0), g.groups.push_back(-1);
+      g.positions.insert(g.positions.end(), {random.uniform(-1, 1), random.uniform(-1, 1)}), g.ranks.push_back(0),
+          g.groups.push_back(-1);
       for (int k = 0; k < links; ++k) g.columns.push_back(int(random.integer(0, nodes - 1)));
       g.offsets.push_back(int(g.columns.size()));
     }
-    // Ten times the edges are 1.8 times the ink, because each is fainter: lost columns would make it less than that of the few.
+    // Ten times the edges are 1.8 times the ink, because each is fainter: lost columns would make it less than that of
+    // the few.
     const Image image = draw(context(), g, {{"glow", 0}, {"nodeSize", 0.05}, {"edgeOpacity", 1}});
     for (int y = 200; y < 520; ++y)
       for (int x = 480; x < 800; ++x) mean[dense][(y >= 360) * 2 + (x >= 640)] += image.at(x, y)[1] / (160.0 * 160.0);
@@ -390,11 +416,15 @@ TEST_P(Networks, LabelsAndKeysAreDrawnForThoseWhoFit) {
 }
 
 TEST_P(Networks, EverySizeAndTheSmallestGraphsDraw) {
-  const Graph none{{0}, {}, {}, {}, {}, {}, {{"Nothing"}}}, one = lonely({5, 5}, {1}, {0}), same = lonely({1, 1, 1, 1, 1, 1}, {0, 0, 0}, {-1, -1, -1});
+  const Graph none{{0}, {}, {}, {}, {}, {}, {{"Nothing"}}}, one = lonely({5, 5}, {1}, {0}),
+                                                            same = lonely({1, 1, 1, 1, 1, 1}, {0, 0, 0}, {-1, -1, -1});
   Graph loop = lonely({0, 0}, {1}, {});
   loop.offsets = {0, 2}, loop.columns = {0, 0};
-  Graph laidOut{{0, 1, 2, 2}, {1, 2}, {}, {}, {}, {}, {}}, far = lonely({-1e15, 1e15, 1e15, -1e15, 0, 0}, {1e38, 0, 1}, {});
-  struct { uint32_t width, height; } sizes[] = {{1, 1}, {2, 3}, {33, 17}, {17, 333}, {161, 101}, {640, 360}, {999, 77}};
+  Graph laidOut{{0, 1, 2, 2}, {1, 2}, {}, {}, {}, {}, {}},
+      far = lonely({-1e15, 1e15, 1e15, -1e15, 0, 0}, {1e38, 0, 1}, {});
+  struct {
+    uint32_t width, height;
+  } sizes[] = {{1, 1}, {2, 3}, {33, 17}, {17, 333}, {161, 101}, {640, 360}, {999, 77}};
   for (const Graph& g : {none, one, same, loop, laidOut, far, clustered(40, 160, 3, 15)})
     for (auto [width, height] : sizes)
       for (const char* theme : {"dark", "light"}) {
@@ -484,7 +514,8 @@ TEST(NetworkArguments, AreCheckedWithoutADevice) {
   refused(tensorsOf(good), {{"width", 0}}, "width");
 }
 
-// Every channel within 2 of 255, but for one pixel in a thousand: edges of discs and letters, where a sum falls between two roundings.
+// Every channel within 2 of 255, but for one pixel in a thousand: edges of discs and letters, where a sum falls between
+// two roundings.
 TEST(NetworkDrivers, AgreeWithinTwoOf255) {
   const std::vector<TestDevice> devices = drawingDevices();
   if (devices.size() < 2) GTEST_SKIP() << "needs two devices that draw: name both drivers in VK_DRIVER_FILES";
@@ -501,7 +532,8 @@ TEST(NetworkDrivers, AgreeWithinTwoOf255) {
         size_t off = 0;
         for (size_t i = 0; i < other.bytes.size(); i += 4) {
           int most = 0;
-          for (size_t c = 0; c < 4; ++c) most = std::max(most, std::abs(int(other.bytes[i + c]) - int(reference.bytes[i + c])));
+          for (size_t c = 0; c < 4; ++c)
+            most = std::max(most, std::abs(int(other.bytes[i + c]) - int(reference.bytes[i + c])));
           off += most > 2;
         }
         EXPECT_LE(off, other.bytes.size() / 4 / 1000) << theme << " on " << devices[d].name;

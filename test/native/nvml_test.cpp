@@ -10,7 +10,8 @@ namespace switchyard::test {
 namespace {
 
 TEST(Nvml, SaysNothingOfCardsThatAreNotThere) {
-  for (const char* uuid : {"", "GPU-", "GPU-00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000", "no uuid"})
+  for (const char* uuid :
+       {"", "GPU-", "GPU-00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000000", "no uuid"})
     EXPECT_FALSE(readCard(uuid)) << uuid;
 }
 
@@ -20,7 +21,8 @@ TEST(Nvml, ReadsEachCudaCard) {
     const std::optional<CardUse> use = readCard(info.uuid);
     ASSERT_TRUE(use) << info.id << ' ' << info.uuid;
     EXPECT_LE(use->usedBytes, use->totalBytes);
-    EXPECT_NEAR(static_cast<double>(use->totalBytes), static_cast<double>(info.memory.totalBytes), 0.1 * static_cast<double>(use->totalBytes));
+    EXPECT_NEAR(static_cast<double>(use->totalBytes), static_cast<double>(info.memory.totalBytes),
+                0.1 * static_cast<double>(use->totalBytes));
     if (!std::isnan(use->utilization)) {
       EXPECT_GE(use->utilization, 0);
       EXPECT_LE(use->utilization, 1);

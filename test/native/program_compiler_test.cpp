@@ -1,4 +1,5 @@
-// Programs from source to module: what is reflected, against expectations worked out by hand; what is refused, and how; and modules as bytes.
+// Programs from source to module: what is reflected, against expectations worked out by hand; what is refused, and how;
+// and modules as bytes.
 #include <gtest/gtest.h>
 
 #include <sodium/crypto_hash_sha256.h>
@@ -37,7 +38,9 @@ Failure failureOf(const std::function<void()>& work) {
   }
   return {};
 }
-Failure kernelFailure(const std::string& body) { return failureOf([&] { kernel(body); }); }
+Failure kernelFailure(const std::string& body) {
+  return failureOf([&] { kernel(body); });
+}
 
 void expectRefused(const Failure& failure, const std::string& part, Code code = Code::Compile) {
   EXPECT_EQ(failure.code, code) << failure.text;
@@ -57,8 +60,11 @@ std::vector<uint32_t> assemble(const std::string& text) {
 
 // One whose entry point is called blur.
 std::string emptyKernel(const std::string& size) {
-  return "OpCapability Shader\nOpMemoryModel Logical GLSL450\nOpEntryPoint GLCompute %main \"blur\"\nOpExecutionMode %main LocalSize " + size +
-         "\n%void = OpTypeVoid\n%fn = OpTypeFunction %void\n%main = OpFunction %void None %fn\n%l = OpLabel\nOpReturn\nOpFunctionEnd\n";
+  return "OpCapability Shader\nOpMemoryModel Logical GLSL450\nOpEntryPoint GLCompute %main \"blur\"\nOpExecutionMode "
+         "%main LocalSize " +
+         size +
+         "\n%void = OpTypeVoid\n%fn = OpTypeFunction %void\n%main = OpFunction %void None %fn\n%l = "
+         "OpLabel\nOpReturn\nOpFunctionEnd\n";
 }
 
 // ---- reflection
@@ -105,20 +111,28 @@ void main() { instance.first[0] = many[count].x + only[two]; one = 1; sparse[0] 
       {.name = "many", .element = Element::Float32, .binding = 1, .elementBytes = 16, .minBytes = 32},
       {.name = "C", .element = Element::Other, .binding = 2, .elementBytes = 0, .minBytes = 8},
       {.name = "only", .element = Element::Float32, .binding = 3, .elementBytes = 0, .minBytes = 32},
-      {.name = "sparse", .element = Element::Float32, .binding = 7, .elementBytes = 64, .minBytes = 64, .writeOnly = true}};
+      {.name = "sparse",
+       .element = Element::Float32,
+       .binding = 7,
+       .elementBytes = 64,
+       .minBytes = 64,
+       .writeOnly = true}};
   EXPECT_EQ(module->info.bindings, bindings);
 }
 
 TEST(ProgramReflection, UnusedBuffersOfKernelsStay) {
-  const auto module = kernel("layout(binding = 0) buffer A { float a[]; };\nlayout(binding = 1) buffer B { float b[]; };\nvoid main() { a[0] = 1; }\n");
+  const auto module = kernel(
+      "layout(binding = 0) buffer A { float a[]; };\nlayout(binding = 1) buffer B { float b[]; };\nvoid main() { a[0] "
+      "= 1; }\n");
   ASSERT_EQ(module->info.bindings.size(), 2u);
   EXPECT_EQ(module->info.bindings[1].name, "b");
 }
 
 // Names that GLSL's own back ends would have to change.
 TEST(ProgramReflection, NamesAreKeptAsTheyAre) {
-  const auto module = kernel("layout(binding = 0) buffer A { float _10[]; };\nlayout(binding = 1) buffer B { float spvNot[]; };\n"
-                             "layout(binding = 2) buffer B2 { float main_; } input_;\nvoid main() { _10[0] = spvNot[1]; }\n");
+  const auto module = kernel(
+      "layout(binding = 0) buffer A { float _10[]; };\nlayout(binding = 1) buffer B { float spvNot[]; };\n"
+      "layout(binding = 2) buffer B2 { float main_; } input_;\nvoid main() { _10[0] = spvNot[1]; }\n");
   ASSERT_EQ(module->info.bindings.size(), 3u);
   EXPECT_EQ(module->info.bindings[0].name, "_10");
   EXPECT_EQ(module->info.bindings[1].name, "spvNot");
@@ -149,11 +163,16 @@ void main() { h[0] = h[1] + float16_t(2); i[0] = i[1] + int8_t(1); u[0] = u[1]; 
   expectValid(module->compute);
 }
 
-// std140: arrays and the columns of matrices at multiples of 16, a vec3 at 16; std430 (push constants): arrays of scalars packed.
+// std140: arrays and the columns of matrices at multiples of 16, a vec3 at 16; std430 (push constants): arrays of
+// scalars packed.
 TEST(ProgramReflection, NestedStructsArraysAndMatrices) {
-  const std::string members = R"( { float a; vec3 b; float c[3]; mat3 m; Light light; Light lights[2]; mat2 ms[2]; ivec2 last; };)";
-  const std::string start = "struct Light { vec3 color; float power; };\nlayout(binding = 0) buffer A { float y[]; };\n";
-  const std::string end = "\nvoid main() { y[0] = a + b.x + c[1] + m[0].x + light.power + lights[1].power + ms[1][0].x + float(last.x); }\n";
+  const std::string members =
+      R"( { float a; vec3 b; float c[3]; mat3 m; Light light; Light lights[2]; mat2 ms[2]; ivec2 last; };)";
+  const std::string start =
+      "struct Light { vec3 color; float power; };\nlayout(binding = 0) buffer A { float y[]; };\n";
+  const std::string end =
+      "\nvoid main() { y[0] = a + b.x + c[1] + m[0].x + light.power + lights[1].power + ms[1][0].x + float(last.x); "
+      "}\n";
   const auto uniform = kernel(start + "layout(binding = 1) uniform P" + members + end);
   const std::vector<ProgramParam> std140 = {
       {.name = "a", .offset = 0},
@@ -174,18 +193,20 @@ TEST(ProgramReflection, NestedStructsArraysAndMatrices) {
   EXPECT_EQ(uniform->info.paramSet, 0u);
   EXPECT_EQ(uniform->info.paramBytes, 248u);
 
-  const auto pushed = kernel("layout(binding = 0) buffer A { float y[]; };\nlayout(push_constant) uniform P { float c[3]; mat2 m; vec2 v[2]; } p;\n"
-                             "void main() { y[0] = p.c[1] + p.m[1].x + p.v[1].x; }\n");
-  const std::vector<ProgramParam> std430 = {
-      {.name = "c", .elements = 3, .offset = 0, .arrayStride = 4},
-      {.name = "m", .rows = 2, .columns = 2, .offset = 16, .matrixStride = 8},
-      {.name = "v", .rows = 2, .elements = 2, .offset = 32, .arrayStride = 8}};
+  const auto pushed = kernel(
+      "layout(binding = 0) buffer A { float y[]; };\nlayout(push_constant) uniform P { float c[3]; mat2 m; vec2 v[2]; "
+      "} p;\n"
+      "void main() { y[0] = p.c[1] + p.m[1].x + p.v[1].x; }\n");
+  const std::vector<ProgramParam> std430 = {{.name = "c", .elements = 3, .offset = 0, .arrayStride = 4},
+                                            {.name = "m", .rows = 2, .columns = 2, .offset = 16, .matrixStride = 8},
+                                            {.name = "v", .rows = 2, .elements = 2, .offset = 32, .arrayStride = 8}};
   EXPECT_EQ(pushed->info.params, std430);
   EXPECT_EQ(pushed->info.paramBytes, 48u);
 }
 
 TEST(ProgramReflection, SpecialisationConstantsHaveTheirDefaults) {
-  const auto module = kernel(R"(layout(local_size_x = 32, local_size_x_id = 0, local_size_y = 3, local_size_z = 2, local_size_z_id = 2) in;
+  const auto module = kernel(
+      R"(layout(local_size_x = 32, local_size_x_id = 0, local_size_y = 3, local_size_z = 2, local_size_z_id = 2) in;
 layout(constant_id = 0) const uint kSide = 32;
 layout(constant_id = 2) const uint kDepth = 2;
 layout(constant_id = 3) const uint kCount = 5;
@@ -199,14 +220,17 @@ void main() { y[gl_LocalInvocationIndex % kCount] = float(gl_WorkGroupSize.x * k
 }
 
 TEST(ProgramReflection, Subgroups) {
-  const auto module = kernel("#extension GL_KHR_shader_subgroup_arithmetic : require\nlayout(local_size_x = 32) in;\n"
-                             "layout(binding = 0) buffer A { float y[]; };\nvoid main() { y[gl_GlobalInvocationID.x] = subgroupAdd(y[0]); }\n");
+  const auto module = kernel(
+      "#extension GL_KHR_shader_subgroup_arithmetic : require\nlayout(local_size_x = 32) in;\n"
+      "layout(binding = 0) buffer A { float y[]; };\nvoid main() { y[gl_GlobalInvocationID.x] = subgroupAdd(y[0]); "
+      "}\n");
   EXPECT_EQ(module->info.needs.subgroupOps, 1u | 4u);
 }
 
 TEST(ProgramReflection, SpirvWithoutNames) {
-  const auto named = kernel("layout(binding = 2) buffer A { float a[]; };\nlayout(binding = 5) buffer B { float b[]; };\n"
-                            "layout(push_constant) uniform P { uint n; };\nvoid main() { a[0] = b[n]; }\n");
+  const auto named = kernel(
+      "layout(binding = 2) buffer A { float a[]; };\nlayout(binding = 5) buffer B { float b[]; };\n"
+      "layout(push_constant) uniform P { uint n; };\nvoid main() { a[0] = b[n]; }\n");
   KernelSource source{.name = "spirv", .spirv = named->compute};  // what compileKernel() keeps has lost its names
   const auto bare = compileKernel(source);
   ASSERT_EQ(bare->info.bindings.size(), 2u);
@@ -232,7 +256,9 @@ TEST(ProgramReflection, SpirvEntryOfAnotherName) {
 // ---- what is refused
 
 TEST(ProgramErrors, LineColumnAndLog) {
-  const Failure failure = failureOf([] { compileKernel({.name = "blur", .glsl = "#version 450\nvoid main() {\n  float x = 1.0 +  bar;\n  y = 3;\n}\n"}); });
+  const Failure failure = failureOf([] {
+    compileKernel({.name = "blur", .glsl = "#version 450\nvoid main() {\n  float x = 1.0 +  bar;\n  y = 3;\n}\n"});
+  });
   EXPECT_EQ(failure.code, Code::Compile);
   EXPECT_EQ(failure.line, 3u);
   EXPECT_EQ(failure.column, 20u);
@@ -241,10 +267,14 @@ TEST(ProgramErrors, LineColumnAndLog) {
 }
 
 TEST(ProgramErrors, VersionsAndEntries) {
-  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "// none\nvoid main() {}\n"}); }), "there is no #version; its first line must be `#version 450`");
-  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "#version 420\nvoid main() {}\n"}); }), "#version 420 is none");
-  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "#version 310 es\nvoid main() {}\n"}); }), "#version 310");
-  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "#version 450 compatibility\nvoid main() {}\n"}); }), "`compatibility`");
+  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "// none\nvoid main() {}\n"}); }),
+                "there is no #version; its first line must be `#version 450`");
+  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "#version 420\nvoid main() {}\n"}); }),
+                "#version 420 is none");
+  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "#version 310 es\nvoid main() {}\n"}); }),
+                "#version 310");
+  expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "#version 450 compatibility\nvoid main() {}\n"}); }),
+                "`compatibility`");
   expectRefused(failureOf([] { compileKernel({.name = "k", .glsl = "#version 450\n"}); }), "has no entry point");
   expectRefused(kernelFailure("void blur() {}\n"), "has no entry point: it needs a function `void main()`");
   const Failure include = kernelFailure("/* a\n b */ #include \"x.h\"\nvoid main() {}\n");
@@ -266,41 +296,76 @@ TEST(ProgramErrors, WhatIsNoSource) {
   refused({.name = "k", .spirv = std::vector<uint32_t>{}}, "between 4 and");
   refused({.name = "k", .cuda = "x"}, "`bindings` must name");
   refused({.name = "k", .cuda = "x", .bindings = {"a", "a"}}, "twice");
-  refused({.name = "k", .glsl = "#version 450\nlayout(binding = 0) buffer A { float a[]; };\nvoid main() { a[0] = 1; }", .bindings = {"b"}}, "it has a");
-  expectRefused(failureOf([] { compileShader({.name = "s", .vertex = "#version 450", .fragment = ""}); }), "fragment source", Code::InvalidArgument);
+  refused({.name = "k",
+           .glsl = "#version 450\nlayout(binding = 0) buffer A { float a[]; };\nvoid main() { a[0] = 1; }",
+           .bindings = {"b"}},
+          "it has a");
+  expectRefused(failureOf([] { compileShader({.name = "s", .vertex = "#version 450", .fragment = ""}); }),
+                "fragment source", Code::InvalidArgument);
 }
 
 TEST(ProgramErrors, WhatTheRuntimeDoesNotProvide) {
   const std::string buffer = "layout(binding = 0) buffer A { float a[]; };\n", main = "void main() { a[0] = 1; }\n";
-  expectRefused(kernelFailure("layout(set = 1, binding = 0) buffer A { float a[]; };\n" + main), "\"a\" is in descriptor set 1");
+  expectRefused(kernelFailure("layout(set = 1, binding = 0) buffer A { float a[]; };\n" + main),
+                "\"a\" is in descriptor set 1");
   expectRefused(kernelFailure("layout(binding = 64) buffer A { float a[]; };\n" + main), "the highest is 63");
-  expectRefused(kernelFailure(buffer + "layout(binding = 1) buffer B { float b[]; } many[2];\n" + main), "\"many\" is an array of resources");
-  expectRefused(kernelFailure(buffer + "layout(binding = 1) uniform sampler2D s;\nvoid main() { a[0] = texelFetch(s, ivec2(0), 0).x; }\n"), "a kernel reads buffers");
-  expectRefused(kernelFailure(buffer + "layout(binding = 1, r32f) uniform image2D s;\nvoid main() { a[0] = imageLoad(s, ivec2(0)).x; }\n"), "the storage image \"s\"");
-  expectRefused(kernelFailure(buffer + "layout(binding = 1) uniform P { float p; };\nlayout(push_constant) uniform Q { float q; };\nvoid main() { a[0] = p + q; }\n"), "put all parameters into one of them");
-  expectRefused(kernelFailure(buffer + "layout(binding = 1) uniform P { float p; };\nlayout(binding = 2) uniform Q { float q; };\nvoid main() { a[0] = p + q; }\n"), "more than one uniform block");
-  expectRefused(kernelFailure(buffer + "layout(push_constant) uniform Q { float q[33]; };\nvoid main() { a[0] = q[32]; }\n"), "take 132 bytes; there are 128");
-  expectRefused(kernelFailure(buffer + "layout(binding = 1) uniform P { float p[1025]; };\nvoid main() { a[0] = p[3]; }\n"), "take 16400 bytes; there are 16384");
-  expectRefused(kernelFailure(buffer + "layout(push_constant, row_major) uniform Q { mat3 q; };\nvoid main() { a[0] = q[1].x; }\n"), "\"q\" is row_major");
-  expectRefused(kernelFailure(buffer + "layout(push_constant) uniform Q { float q[2][2]; };\nvoid main() { a[0] = q[1][1]; }\n"), "\"q\" is an array of arrays");
-  expectRefused(kernelFailure("layout(binding = 0) buffer A { double d[]; };\nvoid main() { d[0] = d[1] + 1; }\n"), "Float64");
-  expectRefused(kernelFailure("#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require\nlayout(binding = 0) buffer A { int64_t d[]; };\nvoid main() { d[0] = d[1] + 1; }\n"), "Int64");
-  expectRefused(kernelFailure("#extension GL_EXT_buffer_reference : require\nlayout(buffer_reference) buffer R { float r[]; };\nlayout(push_constant) uniform P { R p; };\n" + buffer + "void main() { a[0] = p.r[1]; }\n"), "PhysicalStorageBuffer");
+  expectRefused(kernelFailure(buffer + "layout(binding = 1) buffer B { float b[]; } many[2];\n" + main),
+                "\"many\" is an array of resources");
+  expectRefused(
+      kernelFailure(buffer +
+                    "layout(binding = 1) uniform sampler2D s;\nvoid main() { a[0] = texelFetch(s, ivec2(0), 0).x; }\n"),
+      "a kernel reads buffers");
+  expectRefused(
+      kernelFailure(buffer +
+                    "layout(binding = 1, r32f) uniform image2D s;\nvoid main() { a[0] = imageLoad(s, ivec2(0)).x; }\n"),
+      "the storage image \"s\"");
+  expectRefused(kernelFailure(buffer + "layout(binding = 1) uniform P { float p; };\nlayout(push_constant) uniform Q { "
+                                       "float q; };\nvoid main() { a[0] = p + q; }\n"),
+                "put all parameters into one of them");
+  expectRefused(kernelFailure(buffer + "layout(binding = 1) uniform P { float p; };\nlayout(binding = 2) uniform Q { "
+                                       "float q; };\nvoid main() { a[0] = p + q; }\n"),
+                "more than one uniform block");
+  expectRefused(
+      kernelFailure(buffer + "layout(push_constant) uniform Q { float q[33]; };\nvoid main() { a[0] = q[32]; }\n"),
+      "take 132 bytes; there are 128");
+  expectRefused(
+      kernelFailure(buffer + "layout(binding = 1) uniform P { float p[1025]; };\nvoid main() { a[0] = p[3]; }\n"),
+      "take 16400 bytes; there are 16384");
+  expectRefused(
+      kernelFailure(buffer +
+                    "layout(push_constant, row_major) uniform Q { mat3 q; };\nvoid main() { a[0] = q[1].x; }\n"),
+      "\"q\" is row_major");
+  expectRefused(
+      kernelFailure(buffer + "layout(push_constant) uniform Q { float q[2][2]; };\nvoid main() { a[0] = q[1][1]; }\n"),
+      "\"q\" is an array of arrays");
+  expectRefused(kernelFailure("layout(binding = 0) buffer A { double d[]; };\nvoid main() { d[0] = d[1] + 1; }\n"),
+                "Float64");
+  expectRefused(kernelFailure("#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require\nlayout(binding = 0) "
+                              "buffer A { int64_t d[]; };\nvoid main() { d[0] = d[1] + 1; }\n"),
+                "Int64");
+  expectRefused(kernelFailure("#extension GL_EXT_buffer_reference : require\nlayout(buffer_reference) buffer R { float "
+                              "r[]; };\nlayout(push_constant) uniform P { R p; };\n" +
+                              buffer + "void main() { a[0] = p.r[1]; }\n"),
+                "PhysicalStorageBuffer");
   expectRefused(kernelFailure("layout(local_size_x = 1024, local_size_y = 2) in;\n" + buffer + main), "1024 x 2 x 1");
   expectRefused(failureOf([] { compileKernel({.name = "k", .spirv = assemble(emptyKernel("0 1 1"))}); }), "0 x 1 x 1");
-  expectRefused(kernelFailure(buffer + "layout(binding = 0) buffer B { float b[]; };\nvoid main() { a[0] = b[0]; }\n"), "the same binding number 0");
+  expectRefused(kernelFailure(buffer + "layout(binding = 0) buffer B { float b[]; };\nvoid main() { a[0] = b[0]; }\n"),
+                "the same binding number 0");
   std::string many, sum;
   for (int i = 0; i < 17; ++i) {
     const std::string n = std::to_string(i);
     many += "layout(binding = " + n + ") buffer B" + n + " { float b" + n + "[]; };\n";
     sum += " + b" + n + "[1]";
   }
-  expectRefused(kernelFailure(many + "void main() { b0[0] = 1" + sum + "; }\n"), "there are 17 buffers and images; there may be 16");
+  expectRefused(kernelFailure(many + "void main() { b0[0] = 1" + sum + "; }\n"),
+                "there are 17 buffers and images; there may be 16");
 }
 
 TEST(ProgramErrors, SameNames) {
-  expectRefused(kernelFailure("layout(binding = 0) buffer A { float a[]; } x;\nlayout(binding = 1) buffer B { float x[]; } y;\nlayout(push_constant) uniform P { float y; } p;\n"
-                              "void main() { x.a[0] = y.x[0] + p.y; }\n"), "are called \"y\"");
+  expectRefused(kernelFailure("layout(binding = 0) buffer A { float a[]; } x;\nlayout(binding = 1) buffer B { float "
+                              "x[]; } y;\nlayout(push_constant) uniform P { float y; } p;\n"
+                              "void main() { x.a[0] = y.x[0] + p.y; }\n"),
+                "are called \"y\"");
   auto words = assemble(R"(OpCapability Shader
 OpMemoryModel Logical GLSL450
 OpEntryPoint GLCompute %main "main" %a %b
@@ -327,14 +392,18 @@ OpDecorate %b Binding 1
 OpReturn
 OpFunctionEnd
 )");
-  expectRefused(failureOf([&] { compileKernel({.name = "k", .spirv = words}); }), "bindings 0 and 1 are both called \"same\"");
+  expectRefused(failureOf([&] { compileKernel({.name = "k", .spirv = words}); }),
+                "bindings 0 and 1 are both called \"same\"");
   const auto module = compileKernel({.name = "k", .spirv = words, .bindings = {"one", "two"}});
   EXPECT_EQ(module->info.bindings[0].name, "one");
 }
 
 TEST(ProgramErrors, SpirvThatIsNone) {
-  const std::vector<uint32_t> good = kernel("layout(binding = 0) buffer A { float a[]; };\nvoid main() { a[0] = 1; }\n")->compute;
-  const auto refused = [](std::vector<uint32_t> words, const std::string& part) { expectRefused(failureOf([&] { compileKernel({.name = "k", .spirv = words}); }), part); };
+  const std::vector<uint32_t> good =
+      kernel("layout(binding = 0) buffer A { float a[]; };\nvoid main() { a[0] = 1; }\n")->compute;
+  const auto refused = [](std::vector<uint32_t> words, const std::string& part) {
+    expectRefused(failureOf([&] { compileKernel({.name = "k", .spirv = words}); }), part);
+  };
   refused({1, 2, 3}, "not even the five words");
   std::vector<uint32_t> words = good;
   for (uint32_t& word : words) word = __builtin_bswap32(word);
@@ -351,8 +420,12 @@ TEST(ProgramErrors, SpirvThatIsNone) {
   words = good;
   words[3] = 0x003fffff;  // more ids than any kernel has
   refused(words, "not valid");
-  refused(assemble("OpCapability Shader\nOpCapability Linkage\nOpMemoryModel Logical GLSL450\n"), "not valid for Vulkan 1.2");
-  const auto shader = compileShader({.name = "s", .vertex = "#version 450\nvoid main() { gl_Position = vec4(0); }\n", .fragment = "#version 450\nlayout(location = 0) out vec4 c;\nvoid main() { c = vec4(1); }\n"});
+  refused(assemble("OpCapability Shader\nOpCapability Linkage\nOpMemoryModel Logical GLSL450\n"),
+          "not valid for Vulkan 1.2");
+  const auto shader =
+      compileShader({.name = "s",
+                     .vertex = "#version 450\nvoid main() { gl_Position = vec4(0); }\n",
+                     .fragment = "#version 450\nlayout(location = 0) out vec4 c;\nvoid main() { c = vec4(1); }\n"});
   refused(shader->vertex, "must have one entry point for compute, and has 0 (all entry points: main)");
 }
 
@@ -365,27 +438,47 @@ std::string repeated(const std::string& part, size_t count) {
 // Small sources that would cost a compiler seconds to hours, or its stack.
 TEST(ProgramErrors, NestingAndGrowth) {
   const std::string start = "layout(binding = 0) buffer A { float a[]; };\n";
-  expectRefused(kernelFailure(start + "void main() { a[0] = " + repeated("(", 300) + "1" + repeated(")", 300) + "; }\n"), "brackets are nested deeper");
-  expectRefused(kernelFailure(start + "void main() { a[0] = 1" + repeated(" + a[1]", 8000) + "; }\n"), "a statement is longer");
-  expectRefused(kernelFailure(start + "void main() { " + repeated("for (int i = 0; i < 2; i++) ", 200) + "a[0] += 1; }\n"), "nested deeper than 64");
-  expectRefused(kernelFailure(start + "void main() { if (a[0] > 0) a[1] = 1; " + repeated("else if (a[0] > 1) a[1] = 2; ", 200) + "}\n"), "nested deeper than 64");
+  expectRefused(
+      kernelFailure(start + "void main() { a[0] = " + repeated("(", 300) + "1" + repeated(")", 300) + "; }\n"),
+      "brackets are nested deeper");
+  expectRefused(kernelFailure(start + "void main() { a[0] = 1" + repeated(" + a[1]", 8000) + "; }\n"),
+                "a statement is longer");
+  expectRefused(
+      kernelFailure(start + "void main() { " + repeated("for (int i = 0; i < 2; i++) ", 200) + "a[0] += 1; }\n"),
+      "nested deeper than 64");
+  expectRefused(kernelFailure(start + "void main() { if (a[0] > 0) a[1] = 1; " +
+                              repeated("else if (a[0] > 1) a[1] = 2; ", 200) + "}\n"),
+                "nested deeper than 64");
   std::string calls = "void f0() { a[0] += 1; }\n";
-  for (int i = 1; i < 30; ++i) calls += "void f" + std::to_string(i) + "() { f" + std::to_string(i - 1) + "(); f" + std::to_string(i - 1) + "(); }\n";
-  expectRefused(kernelFailure(start + calls + "void main() { f29(); }\n"), "too large: with every function put where it is called");
+  for (int i = 1; i < 30; ++i)
+    calls +=
+        "void f" + std::to_string(i) + "() { f" + std::to_string(i - 1) + "(); f" + std::to_string(i - 1) + "(); }\n";
+  expectRefused(kernelFailure(start + calls + "void main() { f29(); }\n"),
+                "too large: with every function put where it is called");
 }
 
-// A group's and an invocation's variables: sizes that wrap around in 32 bits, and those that drivers compile for minutes.
+// A group's and an invocation's variables: sizes that wrap around in 32 bits, and those that drivers compile for
+// minutes.
 TEST(ProgramErrors, MemoryOfItsOwn) {
-  const std::string start = "layout(local_size_x = 64) in;\nlayout(binding = 0) buffer A { float a[]; };\nlayout(push_constant) uniform P { uint k; };\n";
-  const auto shared = [&](const std::string& count) { return start + "shared vec2 s[" + count + "];\nvoid main() { s[k] = vec2(k); barrier(); a[0] = s[k + 1].y; }\n"; };
-  const auto local = [&](const std::string& count) { return start + "void main() { float l[" + count + "]; l[k] = 1; l[k + 1] = 2; a[0] = l[k + 2]; }\n"; };
+  const std::string start =
+      "layout(local_size_x = 64) in;\nlayout(binding = 0) buffer A { float a[]; };\nlayout(push_constant) uniform P { "
+      "uint k; };\n";
+  const auto shared = [&](const std::string& count) {
+    return start + "shared vec2 s[" + count + "];\nvoid main() { s[k] = vec2(k); barrier(); a[0] = s[k + 1].y; }\n";
+  };
+  const auto local = [&](const std::string& count) {
+    return start + "void main() { float l[" + count + "]; l[k] = 1; l[k + 1] = 2; a[0] = l[k + 2]; }\n";
+  };
   EXPECT_EQ(kernel(shared("512"))->info.sharedBytes, 4096u);
   EXPECT_EQ(kernel(local("4096"))->info.sharedBytes, 0u);
-  expectRefused(kernelFailure(shared("32769")), "its shared variables take 262152 bytes for each group; they may take 262144");
+  expectRefused(kernelFailure(shared("32769")),
+                "its shared variables take 262152 bytes for each group; they may take 262144");
   expectRefused(kernelFailure(shared("0x20000001u")), "take 4294967304 bytes");
-  expectRefused(kernelFailure(local("4097")), "one of its arrays takes 16388 bytes for each invocation; it may take 16384");
+  expectRefused(kernelFailure(local("4097")),
+                "one of its arrays takes 16388 bytes for each invocation; it may take 16384");
   expectRefused(kernelFailure(local("0x40000001u")), "takes 4294967300 bytes");
-  expectRefused(kernelFailure(start + "mat4 p[257];\nvoid main() { p[k] = mat4(k); a[0] = p[k + 1][0][1]; }\n"), "takes 16448 bytes for each invocation");
+  expectRefused(kernelFailure(start + "mat4 p[257];\nvoid main() { p[k] = mat4(k); a[0] = p[k + 1][0][1]; }\n"),
+                "takes 16448 bytes for each invocation");
   // Of SPIR-V that is kept as it is: eight calls of a function, each with its array, and a length that is worked out.
   const auto called = [](const std::string& length) {
     return assemble(R"(OpCapability Shader
@@ -396,7 +489,8 @@ OpDecorate %half SpecId 0
 %void = OpTypeVoid
 %fn = OpTypeFunction %void
 %uint = OpTypeInt 32 0
-%half = OpSpecConstant %uint )" + length + R"(
+%half = OpSpecConstant %uint )" +
+                    length + R"(
 %length = OpSpecConstantOp %uint IAdd %half %half
 %array = OpTypeArray %uint %length
 %pointer = OpTypePointer Function %array
@@ -420,31 +514,40 @@ OpFunctionEnd
 )");
   };
   EXPECT_NO_THROW(compileKernel({.name = "k", .spirv = called("1024")}));
-  expectRefused(failureOf([&] { compileKernel({.name = "k", .spirv = called("1025")}); }), "take 65600 bytes for each invocation");
+  expectRefused(failureOf([&] { compileKernel({.name = "k", .spirv = called("1025")}); }),
+                "take 65600 bytes for each invocation");
 }
 
 // Sources changed at random: nothing crashes, and nothing but Error comes out.
 TEST(ProgramErrors, RandomChangesOfSources) {
-  const std::string source = "#version 450\n#define TWICE(x) ((x) + (x))\nlayout(local_size_x = 64) in;\nstruct S { vec3 c; float d[3]; };\n"
-                             "layout(binding = 0) buffer A { float a[]; };\nlayout(binding = 1) readonly buffer B { S s[]; } b;\n"
-                             "layout(push_constant) uniform P { uint n; mat2 m; };\nshared float tile[64];\n"
-                             "float f(float x) { return x > 1.0 ? sqrt(x) : -x; }\n"
-                             "void main() { for (uint i = 0u; i < n; ++i) { tile[i] = f(TWICE(b.s[i].d[1])); barrier(); a[i] = tile[63 - i] * m[0].x; } }\n";
-  const std::vector<std::string> words = {"(", ")", "{", "}", "[", "]", ";", ",", "#", "\n", "float", "vec4", "0", "-1", "4294967295", "struct", "buffer", "in", "out", "layout",
-                                          "#define", "#if", "#endif", "1e999", "\"", "'", "\\\n", "/*", "//", "main", "\xff", "uniform", "const", "=", "<<", "return", "void"};
+  const std::string source =
+      "#version 450\n#define TWICE(x) ((x) + (x))\nlayout(local_size_x = 64) in;\nstruct S { vec3 c; float d[3]; };\n"
+      "layout(binding = 0) buffer A { float a[]; };\nlayout(binding = 1) readonly buffer B { S s[]; } b;\n"
+      "layout(push_constant) uniform P { uint n; mat2 m; };\nshared float tile[64];\n"
+      "float f(float x) { return x > 1.0 ? sqrt(x) : -x; }\n"
+      "void main() { for (uint i = 0u; i < n; ++i) { tile[i] = f(TWICE(b.s[i].d[1])); barrier(); a[i] = tile[63 - i] * "
+      "m[0].x; } }\n";
+  const std::vector<std::string> words = {"(",      ")",  "{",     "}",      "[",       "]",    ";",          ",",
+                                          "#",      "\n", "float", "vec4",   "0",       "-1",   "4294967295", "struct",
+                                          "buffer", "in", "out",   "layout", "#define", "#if",  "#endif",     "1e999",
+                                          "\"",     "'",  "\\\n",  "/*",     "//",      "main", "\xff",       "uniform",
+                                          "const",  "=",  "<<",    "return", "void"};
   std::mt19937 random(20260103);
   int compiled = 0;
   for (int round = 0; round < 3000; ++round) {
     std::string changed = source;
     for (uint32_t changes = random() % 4 + 1; changes > 0; --changes) {
       const size_t at = random() % changed.size(), length = std::min<size_t>(random() % 8, changed.size() - at);
-      changed.replace(at, length, random() % 3 == 0 ? source.substr(random() % source.size(), random() % 20) : words[random() % words.size()]);
+      changed.replace(
+          at, length,
+          random() % 3 == 0 ? source.substr(random() % source.size(), random() % 20) : words[random() % words.size()]);
     }
     try {
       expectValid(compileKernel({.name = "k", .glsl = changed})->compute);
       ++compiled;
     } catch (const Error& error) {
-      ASSERT_TRUE(error.code == Code::Compile || error.code == Code::InvalidArgument) << error.what() << "\n" << changed;
+      ASSERT_TRUE(error.code == Code::Compile || error.code == Code::InvalidArgument) << error.what() << "\n"
+                                                                                      << changed;
     } catch (const std::exception& error) {
       FAIL() << error.what() << "\n" << changed;
     }
@@ -453,8 +556,11 @@ TEST(ProgramErrors, RandomChangesOfSources) {
 }
 
 TEST(ProgramErrors, RandomChangesOfSpirv) {
-  const std::vector<uint32_t> words = kernel("layout(binding = 0) buffer A { float a[]; };\nlayout(push_constant) uniform P { uint n; vec2 v[2]; };\n"
-                                             "void main() { for (uint i = 0u; i < n; ++i) a[i] = v[i & 1].x * a[i + 1]; }\n")->compute;
+  const std::vector<uint32_t> words =
+      kernel(
+          "layout(binding = 0) buffer A { float a[]; };\nlayout(push_constant) uniform P { uint n; vec2 v[2]; };\n"
+          "void main() { for (uint i = 0u; i < n; ++i) a[i] = v[i & 1].x * a[i + 1]; }\n")
+          ->compute;
   std::mt19937 random(20260104);
   for (int round = 0; round < 3000; ++round) {
     std::vector<uint32_t> changed = words;
@@ -475,8 +581,11 @@ TEST(ProgramErrors, RandomChangesOfSpirv) {
 // ---- modules as bytes
 
 ProgramModule richModule() {
-  ProgramModule module = *compileKernel({.name = "rich", .glsl = "#version 450\nlayout(binding = 0) readonly buffer A { float a[]; };\nlayout(binding = 3) buffer B { uint b[]; };\n"
-                                                                 "layout(push_constant) uniform P { uint n; mat2 m; };\nvoid main() { b[n] = uint(a[n] * m[0].x); }\n"});
+  ProgramModule module = *compileKernel(
+      {.name = "rich",
+       .glsl = "#version 450\nlayout(binding = 0) readonly buffer A { float a[]; };\nlayout(binding = 3) buffer B { "
+               "uint b[]; };\n"
+               "layout(push_constant) uniform P { uint n; mat2 m; };\nvoid main() { b[n] = uint(a[n] * m[0].x); }\n"});
   // Every field that encodeModule() must not forget differs from its default.
   module.entry = "other";
   module.vertex = {1, 2, 3};
@@ -492,7 +601,8 @@ ProgramModule richModule() {
   module.info.paramSet = 4;
   module.info.paramBinding = 5;
   module.info.needs = {true, false, true, false, true, true, false, 0x85};
-  module.cuda = {"_Z5scale", {'p', 't', 'x', 0}, {0, 1, 2}, 75, {64, 1, 2}, {{true, 1}, {false, 0}}, module.info.params};
+  module.cuda = {"_Z5scale", {'p', 't', 'x', 0},      {0, 1, 2},         75,
+                 {64, 1, 2}, {{true, 1}, {false, 0}}, module.info.params};
   return module;
 }
 
@@ -513,7 +623,8 @@ TEST(ProgramModuleBytes, TruncatedOrChanged) {
   std::mt19937 random(20260101);
   for (int round = 0; round < 5000; ++round) {
     std::vector<uint8_t> changed = bytes;
-    for (uint32_t flips = random() % 3 + 1; flips > 0; --flips) changed[random() % changed.size()] ^= static_cast<uint8_t>(1 + random() % 255);
+    for (uint32_t flips = random() % 3 + 1; flips > 0; --flips)
+      changed[random() % changed.size()] ^= static_cast<uint8_t>(1 + random() % 255);
     if (changed == bytes) continue;
     const Failure failure = failureOf([&] { decodeModule(changed); });
     ASSERT_EQ(failure.code, Code::Internal);
@@ -556,8 +667,10 @@ TEST(ProgramModuleBytes, Ids) {
   differs({.name = "k", .glsl = "b"});
   differs({.name = "k", .glsl = "a", .bindings = {"x"}});
   differs({.name = "k", .glsl = "a", .cuda = "c"});
-  EXPECT_NE(programId(KernelSource{.name = "k", .cuda = "c"}), programId(KernelSource{.name = "k", .cuda = "c", .cudaArch = 90}));
-  EXPECT_EQ(programId(KernelSource{.name = "k", .cuda = "c"}), programId(KernelSource{.name = "k", .cuda = "c", .cudaArch = 75}));
+  EXPECT_NE(programId(KernelSource{.name = "k", .cuda = "c"}),
+            programId(KernelSource{.name = "k", .cuda = "c", .cudaArch = 90}));
+  EXPECT_EQ(programId(KernelSource{.name = "k", .cuda = "c"}),
+            programId(KernelSource{.name = "k", .cuda = "c", .cudaArch = 75}));
   EXPECT_NE(programId(ShaderSource{"s", "ab", "c"}), programId(ShaderSource{"s", "a", "bc"}));
   const std::string hex = hexOf({0x01, 0xab});
   EXPECT_EQ(hex.substr(0, 6), "01ab00");
@@ -588,14 +701,21 @@ TEST(ProgramShader, StagesTogether) {
   const auto module = compileShader({.name = "glow", .vertex = kVertex, .fragment = kFragment});
   const ProgramInfo& info = module->info;
   EXPECT_EQ(info.kind, ProgramKind::Shader);
-  const std::vector<ProgramAttribute> attributes = {
-      {.name = "a_size", .location = 0, .rows = 1}, {.name = "a_position", .location = 1, .rows = 2}, {.name = "a_turn", .location = 2, .rows = 2, .columns = 2}};
+  const std::vector<ProgramAttribute> attributes = {{.name = "a_size", .location = 0, .rows = 1},
+                                                    {.name = "a_position", .location = 1, .rows = 2},
+                                                    {.name = "a_turn", .location = 2, .rows = 2, .columns = 2}};
   EXPECT_EQ(info.attributes, attributes);
   const std::vector<ProgramBinding> bindings = {
       {.name = "u_map", .kind = ProgramBinding::Kind::Image, .binding = 1, .elementBytes = 0, .readOnly = true},
-      {.name = "points", .element = Element::Float32, .binding = 2, .elementBytes = 16, .minBytes = 16, .readOnly = true}};
+      {.name = "points",
+       .element = Element::Float32,
+       .binding = 2,
+       .elementBytes = 16,
+       .minBytes = 16,
+       .readOnly = true}};
   EXPECT_EQ(info.bindings, bindings);
-  const std::vector<ProgramParam> params = {{.name = "view", .rows = 4, .columns = 4, .offset = 0, .matrixStride = 16}, {.name = "time", .offset = 64}};
+  const std::vector<ProgramParam> params = {{.name = "view", .rows = 4, .columns = 4, .offset = 0, .matrixStride = 16},
+                                            {.name = "time", .offset = 64}};
   EXPECT_EQ(info.params, params);
   EXPECT_TRUE(info.paramsAreUniform);
   EXPECT_TRUE(info.wroteOutputs);
@@ -609,35 +729,53 @@ TEST(ProgramShader, WhatDoesNotFitIsRefused) {
   const std::string vertexStart = "#version 450\n", vertexEnd = "gl_Position = vec4(0); }\n";
   const std::string vertex = vertexStart + "layout(location = 0) out vec3 v;\nvoid main() { v = vec3(1); " + vertexEnd;
   const std::string fragment = "#version 450\nlayout(location = 0) out vec4 c;\n";
-  const auto refused = [](const std::string& v, const std::string& f, const std::string& part, Code code = Code::Compile) {
+  const auto refused = [](const std::string& v, const std::string& f, const std::string& part,
+                          Code code = Code::Compile) {
     expectRefused(failureOf([&] { compileShader({.name = "s", .vertex = v, .fragment = f}); }), part, code);
   };
-  refused(vertex, fragment + "layout(location = 1) in vec3 w;\nvoid main() { c = vec4(w, 1); }\n", "\"w\" (vec3) at location 1, and the vertex stage writes nothing there");
-  refused(vertex, fragment + "layout(location = 0) in vec2 w;\nvoid main() { c = vec4(w, 0, 1); }\n", "\"w\" (vec2) at location 0, and the vertex stage writes \"v\" (vec3)");
+  refused(vertex, fragment + "layout(location = 1) in vec3 w;\nvoid main() { c = vec4(w, 1); }\n",
+          "\"w\" (vec3) at location 1, and the vertex stage writes nothing there");
+  refused(vertex, fragment + "layout(location = 0) in vec2 w;\nvoid main() { c = vec4(w, 0, 1); }\n",
+          "\"w\" (vec2) at location 0, and the vertex stage writes \"v\" (vec3)");
   refused(vertex, fragment + "void main() { }\n", "writes no colour");
-  refused(vertex, "#version 450\nlayout(location = 0) out vec3 c;\nvoid main() { c = vec3(1); }\n", "must be a vec4, and is vec3");
-  refused(vertex, fragment + "layout(location = 1) out vec4 d;\nvoid main() { c = d = vec4(1); }\n", "\"d\" at location 1");
-  refused(vertex, "#version 450\nlayout(location = 0, index = 1) out vec4 d;\nvoid main() { d = vec4(1); }\n", "\"d\" is a second colour");
-  refused(vertexStart + "layout(location = 0) in vec2 a;\nlayout(location = 0, component = 2) in vec2 b;\nvoid main() { gl_Position = vec4(a, b); }\n",
+  refused(vertex, "#version 450\nlayout(location = 0) out vec3 c;\nvoid main() { c = vec3(1); }\n",
+          "must be a vec4, and is vec3");
+  refused(vertex, fragment + "layout(location = 1) out vec4 d;\nvoid main() { c = d = vec4(1); }\n",
+          "\"d\" at location 1");
+  refused(vertex, "#version 450\nlayout(location = 0, index = 1) out vec4 d;\nvoid main() { d = vec4(1); }\n",
+          "\"d\" is a second colour");
+  refused(vertexStart +
+              "layout(location = 0) in vec2 a;\nlayout(location = 0, component = 2) in vec2 b;\nvoid main() { "
+              "gl_Position = vec4(a, b); }\n",
           fragment + "void main() { c = vec4(1); }\n", "the attribute \"b\" begins inside its location");
-  refused(vertex, fragment + "layout(binding = 0) buffer B { float b[]; };\nvoid main() { c = vec4(b[0]); }\n", "must be declared readonly");
-  refused(vertex, fragment + "layout(binding = 0) uniform samplerCube u;\nvoid main() { c = texture(u, vec3(1)); }\n", "there is sampler2D");
+  refused(vertex, fragment + "layout(binding = 0) buffer B { float b[]; };\nvoid main() { c = vec4(b[0]); }\n",
+          "must be declared readonly");
+  refused(vertex, fragment + "layout(binding = 0) uniform samplerCube u;\nvoid main() { c = texture(u, vec3(1)); }\n",
+          "there is sampler2D");
   refused(vertexStart + "layout(push_constant) uniform P { float x; };\nvoid main() { gl_PointSize = x; " + vertexEnd,
-          fragment + "layout(push_constant) uniform P { vec2 x; };\nvoid main() { c = x.xyxy; }\n", "\"x\" differs between the two stages");
+          fragment + "layout(push_constant) uniform P { vec2 x; };\nvoid main() { c = x.xyxy; }\n",
+          "\"x\" differs between the two stages");
   refused(vertexStart + "layout(push_constant) uniform P { float x; };\nvoid main() { gl_PointSize = x; " + vertexEnd,
           fragment + "layout(push_constant) uniform P { vec2 z; };\nvoid main() { c = z.xyxy; }\n", "overlap");
   refused(vertex, "#version 300 es\nvoid main() {}\n", "different versions");
-  refused("@vertex fn main() -> @builtin(position) vec4f { return vec4f(); }", "@fragment fn main() -> @location(0) vec4f { return vec4f(); }", "WGSL", Code::Unsupported);
-  const Failure failure = failureOf([&] { compileShader({.name = "s", .vertex = vertex, .fragment = fragment + "void main() { c = vec4(nope); }\n"}); });
+  refused("@vertex fn main() -> @builtin(position) vec4f { return vec4f(); }",
+          "@fragment fn main() -> @location(0) vec4f { return vec4f(); }", "WGSL", Code::Unsupported);
+  const Failure failure = failureOf([&] {
+    compileShader({.name = "s", .vertex = vertex, .fragment = fragment + "void main() { c = vec4(nope); }\n"});
+  });
   expectRefused(failure, "the fragment stage of shader \"s\" does not compile, line 3, column 24: 'nope'");
 }
 
 // The stages may share a block, each declaring its part of it.
 TEST(ProgramShader, PartsOfOneBlock) {
-  const auto module = compileShader({.name = "s",
-                                     .vertex = "#version 450\nlayout(push_constant) uniform P { vec2 at; };\nvoid main() { gl_Position = vec4(at, 0, 1); }\n",
-                                     .fragment = "#version 450\nlayout(location = 0) out vec4 c;\nlayout(push_constant) uniform P { layout(offset = 16) vec4 tint; };\nvoid main() { c = tint; }\n"});
-  const std::vector<ProgramParam> params = {{.name = "at", .rows = 2, .offset = 0}, {.name = "tint", .rows = 4, .offset = 16}};
+  const auto module =
+      compileShader({.name = "s",
+                     .vertex = "#version 450\nlayout(push_constant) uniform P { vec2 at; };\nvoid main() { gl_Position "
+                               "= vec4(at, 0, 1); }\n",
+                     .fragment = "#version 450\nlayout(location = 0) out vec4 c;\nlayout(push_constant) uniform P { "
+                                 "layout(offset = 16) vec4 tint; };\nvoid main() { c = tint; }\n"});
+  const std::vector<ProgramParam> params = {{.name = "at", .rows = 2, .offset = 0},
+                                            {.name = "tint", .rows = 4, .offset = 16}};
   EXPECT_EQ(module->info.params, params);
   EXPECT_EQ(module->info.paramBytes, 32u);
 }

@@ -18,7 +18,8 @@ ModulePtr kernelModule() {
   module->info.bindings = {
       {.name = "x", .element = B::Element::Float32, .binding = 0, .elementBytes = 4, .minBytes = 4, .readOnly = true},
       {.name = "y", .element = B::Element::Float32, .binding = 1, .elementBytes = 4, .minBytes = 4, .writeOnly = true},
-      {.name = "state", .element = B::Element::Other, .binding = 2, .elementBytes = 16, .minBytes = 32},  // 16 bytes, then elements of 16
+      // 16 bytes, then elements of 16
+      {.name = "state", .element = B::Element::Other, .binding = 2, .elementBytes = 16, .minBytes = 32},
   };
   module->info.params = {{.name = "factor"}};
   module->info.paramBytes = 4;
@@ -64,7 +65,8 @@ struct KernelJob {
     const std::vector<std::byte> bytes = block();
     Call call;
     call.inputs[0] = {{DType::Uint8, Shape{bytes.size()}}, {}, bytes.data(), true};
-    for (size_t i = 0; i < inputs.size() && i + 1 < kMaxTensors; ++i) call.inputs[1 + i] = {inputs[i].second, {}, nullptr, true};
+    for (size_t i = 0; i < inputs.size() && i + 1 < kMaxTensors; ++i)
+      call.inputs[1 + i] = {inputs[i].second, {}, nullptr, true};
     call.params.fill(0);
     try {
       checkCall(*workload, call);
@@ -105,23 +107,60 @@ TEST(ProgramRun, RefusesByName) {
       {"zero threads", [](KernelJob& j) { j.threads[0] = 0; }, "threads[0] is 0"},
       {"threads past 32 bits", [](KernelJob& j) { j.threads[1] = 4294967296.0; }, "threads[1]"},
       {"a fraction of a thread", [](KernelJob& j) { j.threads[2] = 1.5; }, "threads[2] is 1.5"},
-      {"a dtype that is not the element's", [](KernelJob& j) { j.inputs[0].second.dtype = DType::Int32; }, "'x' is int32, but the source declares it as float32"},
+      {"a dtype that is not the element's", [](KernelJob& j) { j.inputs[0].second.dtype = DType::Int32; },
+       "'x' is int32, but the source declares it as float32"},
       {"an output's dtype", [](KernelJob& j) { j.outputs[0].dtype = 1; }, "'y' is float16"},
-      {"too small for the block", [](KernelJob& j) { j.inputs[1].second = floats(4); j.outputs[1].shape = {4}; }, "'state' has 16 bytes"},
-      {"no whole number of elements", [](KernelJob& j) { j.inputs[1].second = floats(13); j.outputs[1].shape = {13}; }, "no whole number"},
+      {"too small for the block",
+       [](KernelJob& j) {
+         j.inputs[1].second = floats(4);
+         j.outputs[1].shape = {4};
+       },
+       "'state' has 16 bytes"},
+      {"no whole number of elements",
+       [](KernelJob& j) {
+         j.inputs[1].second = floats(13);
+         j.outputs[1].shape = {13};
+       },
+       "no whole number"},
       {"in-out of different sizes", [](KernelJob& j) { j.outputs[1].shape = {16}; }, "'state' is input and output"},
-      {"a missing binding", [](KernelJob& j) { j.inputs.erase(j.inputs.begin()); }, "'x' is neither among the inputs nor the outputs"},
-      {"an input that is readonly given as output", [](KernelJob& j) { j.outputs.push_back({0, 0, {64}}); }, "readonly"},
-      {"an output that is writeonly given as input", [](KernelJob& j) { j.inputs.push_back({1, floats(64)}); }, "writeonly"},
-      {"an input twice", [](KernelJob& j) { j.inputs.push_back({0, floats(64)}); }, "'x' is given twice"},
-      {"an output twice", [](KernelJob& j) { j.outputs.push_back({1, 0, {64}}); }, "'y' is given twice"},
-      {"no output", [](KernelJob& j) { j.outputs.clear(); j.inputs.clear(); }, "the number of outputs"},
+      {"a missing binding", [](KernelJob& j) { j.inputs.erase(j.inputs.begin()); },
+       "'x' is neither among the inputs nor the outputs"},
+      {"an input that is readonly given as output",
+       [](KernelJob& j) {
+         j.outputs.push_back({0, 0, {64}});
+       },
+       "readonly"},
+      {"an output that is writeonly given as input",
+       [](KernelJob& j) {
+         j.inputs.push_back({1, floats(64)});
+       },
+       "writeonly"},
+      {"an input twice",
+       [](KernelJob& j) {
+         j.inputs.push_back({0, floats(64)});
+       },
+       "'x' is given twice"},
+      {"an output twice",
+       [](KernelJob& j) {
+         j.outputs.push_back({1, 0, {64}});
+       },
+       "'y' is given twice"},
+      {"no output",
+       [](KernelJob& j) {
+         j.outputs.clear();
+         j.inputs.clear();
+       },
+       "the number of outputs"},
       {"a binding that there is not", [](KernelJob& j) { j.inputs[0].first = 3; }, "a binding is 3"},
       {"a parameter block of the wrong size", [](KernelJob& j) { j.params.resize(8); }, "parameter block has 8 bytes"},
       {"a block that is cut off", [](KernelJob& j) { j.cut = 1; }, "ends too early"},
       {"a block that is cut off in its numbers", [](KernelJob& j) { j.cut = 60; }, "ends too early"},
       {"another kind of block", [](KernelJob& j) { j.kind = kShaderCall; }, "not a kernel's"},
-      {"an output of 2^60 bytes", [](KernelJob& j) { j.outputs[0].shape = {1 << 30, 1 << 30}; }, "elements"},
+      {"an output of 2^60 bytes",
+       [](KernelJob& j) {
+         j.outputs[0].shape = {1 << 30, 1 << 30};
+       },
+       "elements"},
   };
   for (const BadCase& bad : cases) {
     KernelJob job = goodJob();
@@ -233,7 +272,8 @@ TEST(ProgramCache, AFailureIsNotKept) {
   EXPECT_EQ(cache.use().programs, 1u);
 }
 
-// The bound that the issue names: with 200 kernels asked for by Zipf's law, the cache does what a plain simulation of LRU does.
+// The bound that the issue names: with 200 kernels asked for by Zipf's law, the cache does what a plain simulation of
+// LRU does.
 TEST(ProgramCache, HitRateIsThatOfLru) {
   for (size_t capacity : {50, 200}) {
     CompilingDevice device;
@@ -247,7 +287,8 @@ TEST(ProgramCache, HitRateIsThatOfLru) {
     for (int i = 0; i < kAsks; ++i) {
       seed = seed * 6364136223846793005ull + 1442695040888963407ull;
       const double at = static_cast<double>(seed >> 11) / 9007199254740992.0 * sum;
-      const auto number = static_cast<uint8_t>(std::lower_bound(cumulative.begin(), cumulative.end(), at) - cumulative.begin());
+      const auto number =
+          static_cast<uint8_t>(std::lower_bound(cumulative.begin(), cumulative.end(), at) - cumulative.begin());
       const auto found = std::find(order.begin(), order.end(), number);
       hits += found != order.end();
       if (found != order.end()) order.erase(found);

@@ -56,7 +56,8 @@ inline Bytes contentOf(const fs::path& path) {
   return Bytes(std::istreambuf_iterator<char>(file), {});
 }
 inline void write(const fs::path& path, std::span<const uint8_t> bytes) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
   chmod(path.c_str(), 0600);
 }
 inline void setAge(const fs::path& path, int64_t seconds) {

@@ -49,7 +49,8 @@ int onASmallDisk(const std::string& place) {
   HOLDS(3, told == 1);
   HOLDS(4, filesOf(place, ".tmp").empty());
   HOLDS(5, filesOf(place, ".swp").size() == stored);
-  for (uint32_t i = 0; i < stored; ++i) HOLDS(6, store.load(moduleOf(i).id) && *store.load(moduleOf(i).id) == moduleOf(i, 4000));
+  for (uint32_t i = 0; i < stored; ++i)
+    HOLDS(6, store.load(moduleOf(i).id) && *store.load(moduleOf(i).id) == moduleOf(i, 4000));
   if (mount("none", place.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) != 0) return 77;
   int toldNow = 0;
   ProgramStore readOnly(place, {}, [&](const std::string&) { ++toldNow; });
@@ -66,24 +67,25 @@ TEST_F(ProgramStoreTest, goesOnWithAFullDiskOrOneThatCanOnlyBeRead) {
 
 TEST_F(ProgramStoreTest, leavesNothingBehindWhenAFileMayNotGrow) {
   EXPECT_EQ(endOf(forked([&] {
-    signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{10000, 10000};
-    HOLDS(1, setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    int told = 0;
-    ProgramStore store(folder, {}, [&](const std::string&) { ++told; });
-    HOLDS(2, !store.store(moduleOf(8, 10000)) && !store.store(moduleOf(9, 10000)));
-    HOLDS(3, told == 1);
-    HOLDS(4, store.store(moduleOf(10)) && store.load(moduleOf(10).id));
-    HOLDS(5, filesOf(folder, ".tmp").empty());
-    return 0;
-  })), 0);
+              signal(SIGXFSZ, SIG_IGN);
+              const rlimit limit{10000, 10000};
+              HOLDS(1, setrlimit(RLIMIT_FSIZE, &limit) == 0);
+              int told = 0;
+              ProgramStore store(folder, {}, [&](const std::string&) { ++told; });
+              HOLDS(2, !store.store(moduleOf(8, 10000)) && !store.store(moduleOf(9, 10000)));
+              HOLDS(3, told == 1);
+              HOLDS(4, store.store(moduleOf(10)) && store.load(moduleOf(10).id));
+              HOLDS(5, filesOf(folder, ".tmp").empty());
+              return 0;
+            })),
+            0);
 }
 
 TEST_F(ProgramStoreTest, removesWhatDeadWritersLeft) {
   ProgramStore(folder).store(moduleOf(13));
   const fs::path shelf = pathOf(folder, moduleOf(13).id).parent_path();
-  const fs::path dead = shelf / ".switchyard-1.tmp", alive = shelf / ".switchyard-2.tmp", hung = fs::path(folder) / ".switchyard-3.tmp",
-                 theirs = fs::path(folder) / "notes.tmp";
+  const fs::path dead = shelf / ".switchyard-1.tmp", alive = shelf / ".switchyard-2.tmp",
+                 hung = fs::path(folder) / ".switchyard-3.tmp", theirs = fs::path(folder) / "notes.tmp";
   for (const fs::path& path : {dead, alive, hung, theirs}) write(path, Bytes{1});
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
@@ -112,7 +114,8 @@ TEST_F(ProgramStoreTest, removesWhatDeadWritersLeft) {
 struct Tally {
   std::atomic<uint64_t> stores, loads, refused, broken;
 };
-// Stores and loads for ever, or as long as asked: 24 programs that all write, 400 of its own, within limits that are always met.
+// Stores and loads for ever, or as long as asked: 24 programs that all write, 400 of its own, within limits that are
+// always met.
 int useHard(const std::string& folder, uint32_t seed, Tally& tally, uint64_t rounds = ~0ull) {
   ProgramStore store(folder, {uint64_t{8} << 20, 60}, [&](const std::string& problem) {
     tally.broken += 1;
@@ -122,8 +125,10 @@ int useHard(const std::string& folder, uint32_t seed, Tally& tally, uint64_t rou
   for (uint64_t round = 0; round < rounds; ++round) {
     const uint32_t number = random() % 2 ? random() % 24 : 1000 + seed % 64 * 400 + random() % 400;
     const ProgramModule module = moduleOf(number, 1000 + number % 24 * 1000);
-    if (random() % 2) (store.store(module) ? tally.stores : tally.refused) += 1;
-    else if (const auto loaded = store.load(module.id)) (*loaded == module ? tally.loads : tally.broken) += 1;
+    if (random() % 2)
+      (store.store(module) ? tally.stores : tally.refused) += 1;
+    else if (const auto loaded = store.load(module.id))
+      (*loaded == module ? tally.loads : tally.broken) += 1;
   }
   return 0;
 }
@@ -176,8 +181,10 @@ TEST_F(ProgramStoreTest, isSafeFromManyThreads) {
     threads.emplace_back([&, seed] {
       for (uint32_t i = 0; i < 300; ++i) {
         const ProgramModule module = moduleOf((i * 7 + seed) % 16 + 100000);
-        if (i % 2) (shared.store(module) ? tally.stores : tally.refused) += 1;
-        else if (const auto loaded = shared.load(module.id)) (*loaded == module ? tally.loads : tally.broken) += 1;
+        if (i % 2)
+          (shared.store(module) ? tally.stores : tally.refused) += 1;
+        else if (const auto loaded = shared.load(module.id))
+          (*loaded == module ? tally.loads : tally.broken) += 1;
       }
     });
   for (std::thread& thread : threads) thread.join();

@@ -1,4 +1,5 @@
-// Programs on disk: damage, links, other users, folders that aren't, bounds. See program_store_processes_test.cpp for the rest.
+// Programs on disk: damage, links, other users, folders that aren't, bounds. See program_store_processes_test.cpp for
+// the rest.
 #include "program_store.h"
 
 #include <cstring>
@@ -17,7 +18,7 @@ TEST_F(ProgramStoreTest, givesBackWhatItGot) {
   ASSERT_NE(loaded, nullptr);
   EXPECT_EQ(*loaded, module);
   EXPECT_EQ(filesOf(folder, "").size(), 3u) << "two folders and one file";
-  struct stat status{};
+  struct stat status {};
   ASSERT_EQ(stat(pathOf(folder, module.id).c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   ASSERT_EQ(stat((folder + "/programs").c_str(), &status), 0);
@@ -50,7 +51,8 @@ TEST_F(ProgramStoreTest, removesWhatIsDamaged) {
     return store.load(module.id) == nullptr && !fs::exists(path);
   };
   for (size_t length = 0; length < good.size(); ++length)
-    ASSERT_TRUE(refuses(Bytes(good.begin(), good.begin() + std::ptrdiff_t(length)))) << length << " of " << good.size() << " bytes";
+    ASSERT_TRUE(refuses(Bytes(good.begin(), good.begin() + std::ptrdiff_t(length))))
+        << length << " of " << good.size() << " bytes";
   for (size_t bit = 0; bit < good.size() * 8; ++bit) {
     Bytes bad = good;
     bad[bit / 8] ^= uint8_t(1 << bit % 8);
@@ -66,7 +68,7 @@ TEST_F(ProgramStoreTest, removesWhatIsDamaged) {
   ASSERT_NE(store.load(module.id), nullptr);
 
   write(path, {});
-  ASSERT_EQ(truncate(path.c_str(), ProgramStore::kMostProgramBytes + 1), 0);
+  ASSERT_EQ(truncate(path.c_str(), ProgramStore::kMaxProgramBytes + 1), 0);
   EXPECT_EQ(store.load(module.id), nullptr);
   EXPECT_FALSE(fs::exists(path));
 }
@@ -130,7 +132,7 @@ TEST_F(ProgramStoreTest, takesNothingThatIsNoFileOfOurs) {
   ASSERT_TRUE(store.store(module)) << "replaces it";
   ASSERT_NE(store.load(module.id), nullptr);
   for (const fs::path& place : {fs::path(folder), fs::path(folder + "/programs"), path.parent_path()}) {
-    struct stat before{};
+    struct stat before {};
     ASSERT_EQ(stat(place.c_str(), &before), 0);
     ASSERT_EQ(chown(place.c_str(), 12345, 12345), 0);
     EXPECT_NE(store.load(module.id), nullptr) << "another user's, where that user alone may write";
@@ -148,7 +150,8 @@ TEST_F(ProgramStoreTest, takesNothingThatIsNoFileOfOurs) {
 TEST_F(ProgramStoreTest, goesOnWithoutADisk) {
   const size_t files = openFiles();
   write(folder + "/file", Bytes{1});
-  for (const std::string& place : {folder + "/file", folder + "/file/below", std::string("/proc/self/none"), folder + "/" + std::string(300, 'x')}) {
+  for (const std::string& place : {folder + "/file", folder + "/file/below", std::string("/proc/self/none"),
+                                   folder + "/" + std::string(300, 'x')}) {
     told.clear();
     ProgramStore store(place, {}, [&](const std::string& problem) { told.push_back(problem); });
     for (int i = 0; i < 3; ++i) {
@@ -210,7 +213,7 @@ TEST_F(ProgramStoreTest, notesAUseOnceAMinute) {
   const ProgramModule module = moduleOf(12);
   ASSERT_TRUE(store.store(module));
   auto ageAfterLoad = [&](int64_t age) {
-    struct stat status{};
+    struct stat status {};
     setAge(pathOf(folder, module.id), age);
     EXPECT_NE(store.load(module.id), nullptr);
     EXPECT_EQ(stat(pathOf(folder, module.id).c_str(), &status), 0);

@@ -15,20 +15,26 @@ std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (unsigned char c : text) {
     char escaped[8];
-    if (c == '"' || c == '\\') (out += '\\') += char(c);
-    else if (c == '\n') out += "\\n";
-    else if (c < 0x20) snprintf(escaped, sizeof escaped, "\\u%04x", c), out += escaped;
-    else out += char(c);
+    if (c == '"' || c == '\\')
+      (out += '\\') += char(c);
+    else if (c == '\n')
+      out += "\\n";
+    else if (c < 0x20)
+      snprintf(escaped, sizeof escaped, "\\u%04x", c), out += escaped;
+    else
+      out += char(c);
   }
   return out + "\"";
 }
 
 std::string deviceJson(const DeviceInfo& info) {
   std::ostringstream json;
-  json << "{ \"id\": " << quoted(info.id) << ", \"backend\": " << quoted(backendName(info.backend)) << ", \"name\": " << quoted(info.name)
-       << ", \"type\": " << quoted(deviceTypeName(info.type)) << ", \"vendor\": " << quoted(info.vendor) << ", \"driver\": " << quoted(info.driver)
-       << ", \"apiVersion\": " << quoted(info.apiVersion) << ", \"memoryBytes\": " << info.memory.totalBytes << ", \"computeUnits\": " << info.computeUnits
-       << ", \"float16\": " << (info.features.float16 ? "true" : "false") << ", \"maxViewBytes\": " << info.maxViewBytes << " }";
+  json << "{ \"id\": " << quoted(info.id) << ", \"backend\": " << quoted(backendName(info.backend))
+       << ", \"name\": " << quoted(info.name) << ", \"type\": " << quoted(deviceTypeName(info.type))
+       << ", \"vendor\": " << quoted(info.vendor) << ", \"driver\": " << quoted(info.driver)
+       << ", \"apiVersion\": " << quoted(info.apiVersion) << ", \"memoryBytes\": " << info.memory.totalBytes
+       << ", \"computeUnits\": " << info.computeUnits << ", \"float16\": " << (info.features.float16 ? "true" : "false")
+       << ", \"maxViewBytes\": " << info.maxViewBytes << " }";
   return json.str();
 }
 
@@ -47,8 +53,9 @@ class Report final : public ::testing::EmptyTestEventListener {
       if (result.GetTestProperty(i).key() == std::string("device")) device = result.GetTestProperty(i).value();
     }
     std::ostringstream row;
-    row << "    { \"case\": " << quoted(test.name()) << ", \"device\": " << quoted(device) << ", \"passed\": " << (result.Passed() ? "true" : "false")
-        << ", \"errorShare\": " << share << ", \"ms\": " << result.elapsed_time();
+    row << "    { \"case\": " << quoted(test.name()) << ", \"device\": " << quoted(device)
+        << ", \"passed\": " << (result.Passed() ? "true" : "false") << ", \"errorShare\": " << share
+        << ", \"ms\": " << result.elapsed_time();
     if (!failure_.empty()) row << ", \"failure\": " << quoted(failure_);
     row << " }";
     rows_.push_back(row.str());
@@ -63,7 +70,8 @@ class Report final : public ::testing::EmptyTestEventListener {
     if (!found) file << "null";
     file << ",\n  \"passed\": " << unit.successful_test_count() << ",\n  \"failed\": " << unit.failed_test_count()
          << ",\n  \"skipped\": " << unit.skipped_test_count() << ",\n  \"ms\": " << unit.elapsed_time()
-         << ",\n  \"errorShare\": \"the largest error of a case as a share of what its tolerance allows\",\n  \"cases\": [\n";
+         << ",\n  \"errorShare\": \"the largest error of a case as a share of what its tolerance allows\",\n  "
+            "\"cases\": [\n";
     for (size_t i = 0; i < rows_.size(); ++i) file << rows_[i] << (i + 1 < rows_.size() ? ",\n" : "\n");
     file << "  ]\n}\n";
     file.close();
@@ -88,7 +96,8 @@ std::string devicesJson() {
   json += "], \"problems\": [";
   for (size_t i = 0; i < found.problems.size(); ++i) {
     const BackendProblem& p = found.problems[i];
-    json += (i ? ", " : "") + std::string("{ \"backend\": ") + quoted(backendName(p.backend)) + ", \"reason\": " + quoted(p.reason) + ", \"detail\": " + quoted(p.detail) +
+    json += (i ? ", " : "") + std::string("{ \"backend\": ") + quoted(backendName(p.backend)) +
+            ", \"reason\": " + quoted(p.reason) + ", \"detail\": " + quoted(p.detail) +
             ", \"remedy\": " + quoted(p.remedy) + " }";
   }
   return json + "] }";

@@ -23,7 +23,10 @@ std::u32string decoded(std::string_view text) {
 TEST(SceneText, DecodesUtf8AndReplacesWhatIsNone) {
   EXPECT_EQ(decoded("Aß€😀"), U"Aß€😀");
   EXPECT_EQ(decoded("a\tb\nc\x7f"), U"a b c ");
-  EXPECT_EQ(decoded("a\x80" "b"), U"a\uFFFDb") << "a lonely continuation";
+  EXPECT_EQ(decoded("a\x80"
+                    "b"),
+            U"a\uFFFDb")
+      << "a lonely continuation";
   EXPECT_EQ(decoded("\xC0\xAF"), U"\uFFFD\uFFFD") << "an over-long slash";
   EXPECT_EQ(decoded("\xED\xA0\x80"), U"\uFFFD\uFFFD\uFFFD") << "a surrogate";
   EXPECT_EQ(decoded("\xE2\x82"), U"\uFFFD") << "cut off";
@@ -101,7 +104,10 @@ TEST(SceneText, WhatTheFontLacksIsABox) {
 // ---- ticks
 
 TEST(SceneScale, TicksAreRoundWithinAndAsManyAsAllowed) {
-  struct { double low, high; } ranges[] = {{0, 1}, {0, 0.42}, {-3, 7}, {0.001, 0.0017}, {1e6, 1.5e6}, {-1e-9, 1e-9}, {3, 1e9}, {0.99, 1.01}, {-5e12, -4e12}};
+  struct {
+    double low, high;
+  } ranges[] = {{0, 1},        {0, 0.42}, {-3, 7},      {0.001, 0.0017}, {1e6, 1.5e6},
+                {-1e-9, 1e-9}, {3, 1e9},  {0.99, 1.01}, {-5e12, -4e12}};
   for (auto [low, high] : ranges)
     for (int most : {2, 3, 5, 8, 12}) {
       const std::vector<Tick> ticks = niceTicks(low, high, most);
@@ -116,8 +122,10 @@ TEST(SceneScale, TicksAreRoundWithinAndAsManyAsAllowed) {
         EXPECT_GE(int(ticks.size()), 2) << low << " to " << high << ", most " << most;
       }
       if (ticks.size() > 1) {
-        const double step = ticks[1].value - ticks[0].value, mantissa = step / std::pow(10, std::floor(std::log10(step) + 1e-9));
-        EXPECT_TRUE(std::fabs(mantissa - 1) < 1e-6 || std::fabs(mantissa - 2) < 1e-6 || std::fabs(mantissa - 5) < 1e-6) << step;
+        const double step = ticks[1].value - ticks[0].value,
+                     mantissa = step / std::pow(10, std::floor(std::log10(step) + 1e-9));
+        EXPECT_TRUE(std::fabs(mantissa - 1) < 1e-6 || std::fabs(mantissa - 2) < 1e-6 || std::fabs(mantissa - 5) < 1e-6)
+            << step;
       }
     }
   const std::vector<Tick> unit = niceTicks(0, 1, 6);
@@ -160,7 +168,8 @@ TEST(SceneScale, Numbers) {
 double lightness(const Colour& c) {
   auto linear = [](double v) { return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4); };
   const double r = linear(c.r), g = linear(c.g), b = linear(c.b);
-  const double l = std::cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b), m = std::cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b),
+  const double l = std::cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b),
+               m = std::cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b),
                s = std::cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
   return 0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s;
 }
@@ -169,9 +178,13 @@ TEST(SceneColours, MapsHaveEvenStepsOfLightness) {
   for (ColourMap map : {ColourMap::Aurora, ColourMap::Ember, ColourMap::Grey}) {
     const double first = lightness(colourAt(map, 0)), last = lightness(colourAt(map, 1));
     EXPECT_GT(last - first, 0.6);
-    for (int i = 0; i <= 64; ++i) EXPECT_NEAR(lightness(colourAt(map, i / 64.0)), first + (last - first) * i / 64.0, 0.012) << int(map) << " at " << i;
+    for (int i = 0; i <= 64; ++i)
+      EXPECT_NEAR(lightness(colourAt(map, i / 64.0)), first + (last - first) * i / 64.0, 0.012)
+          << int(map) << " at " << i;
   }
-  for (int i = 0; i <= 32; ++i) EXPECT_NEAR(lightness(colourAt(ColourMap::Balance, i / 64.0)), lightness(colourAt(ColourMap::Balance, 1 - i / 64.0)), 0.012);
+  for (int i = 0; i <= 32; ++i)
+    EXPECT_NEAR(lightness(colourAt(ColourMap::Balance, i / 64.0)),
+                lightness(colourAt(ColourMap::Balance, 1 - i / 64.0)), 0.012);
   EXPECT_EQ(colourAt(ColourMap::Aurora, -3).packed(), colourMapTable(ColourMap::Aurora)[0]);
   EXPECT_EQ(colourAt(ColourMap::Aurora, 7).packed(), colourMapTable(ColourMap::Aurora)[255]);
 }
@@ -251,7 +264,9 @@ Image draw(Context& context, const Draw& what) {
   return image;
 }
 
-HostTensor random(Shape shape, uint64_t seed = 1, DType dtype = kF32) { return Random(seed).uniform(dtype, shape, 0, 1); }
+HostTensor random(Shape shape, uint64_t seed = 1, DType dtype = kF32) {
+  return Random(seed).uniform(dtype, shape, 0, 1);
+}
 
 class Scenes : public ::testing::TestWithParam<TestDevice> {
  protected:
@@ -270,21 +285,32 @@ HeatmapLook plainLook(const HostTensor& weights, uint32_t width, uint32_t height
   look.rows = weights.shape().back(1), look.columns = weights.shape().back();
   look.window = {0, 0, double(look.columns), double(look.rows)};
   look.low = 1e300, look.high = -1e300;
-  for (size_t i = 0; i < weights.size(); ++i) look.low = std::min(look.low, weights.at(i)), look.high = std::max(look.high, weights.at(i));
+  for (size_t i = 0; i < weights.size(); ++i)
+    look.low = std::min(look.low, weights.at(i)), look.high = std::max(look.high, weights.at(i));
   return look;
 }
 
 double share(const HeatmapLook& look, double value) { return (value - look.low) / (look.high - look.low); }
 
 TEST_P(Scenes, CellsHaveTheColourOfTheirWeight) {
-  struct { Shape shape; uint32_t width, height; } cases[] = {{{8, 8}, 1280, 720}, {{5, 19}, 640, 360}, {{64, 48}, 1280, 720}, {{1, 1}, 320, 180}, {{3, 2}, 1920, 1080}};
+  struct {
+    Shape shape;
+    uint32_t width, height;
+  } cases[] = {
+      {{8, 8}, 1280, 720}, {{5, 19}, 640, 360}, {{64, 48}, 1280, 720}, {{1, 1}, 320, 180}, {{3, 2}, 1920, 1080}};
   for (const auto& [shape, width, height] : cases)
     for (const char* theme : {"dark", "light"})
       for (const char* map : {"aurora", "ember", "grey"}) {
         const HostTensor weights = random(shape, 3);
-        const Image image = draw(context(), {"attention-heatmap", weights, {{"width", width}, {"height", height}, {"theme", theme}, {"colormap", map}}, {}});
+        const Image image =
+            draw(context(), {"attention-heatmap",
+                             weights,
+                             {{"width", width}, {"height", height}, {"theme", theme}, {"colormap", map}},
+                             {}});
         HeatmapLook look = plainLook(weights, width, height);
-        look.map = static_cast<ColourMap>(std::find_if(kColourMapNames.begin(), kColourMapNames.end(), [&](const char* n) { return !strcmp(n, map); }) - kColourMapNames.begin());
+        look.map = static_cast<ColourMap>(std::find_if(kColourMapNames.begin(), kColourMapNames.end(),
+                                                       [&](const char* n) { return !strcmp(n, map); }) -
+                                          kColourMapNames.begin());
         if (shape[0] * shape[1] == 1) look.low = 0;
         const HeatmapLayout layout(look);
         for (uint64_t row = 0; row < shape[0]; ++row)
@@ -311,13 +337,16 @@ TEST_P(Scenes, ManyCellsAreAveragedByArea) {
     int wrong = 0;
     for (int y = int(panel.top); y < int(panel.bottom); y += 3)
       for (int x = int(panel.left); x < int(panel.right); ++x) {
-        const double left = (x - panel.left) * perX, right = left + perX, top = (y - panel.top) * perY, bottom = top + perY;
+        const double left = (x - panel.left) * perX, right = left + perX, top = (y - panel.top) * perY,
+                     bottom = top + perY;
         double sum = 0;
         for (auto row = uint64_t(top); row < std::min<double>(std::ceil(bottom), double(shape[0])); ++row)
           for (auto column = uint64_t(left); column < std::min<double>(std::ceil(right), double(shape[1])); ++column)
-            sum += (std::min(bottom, double(row + 1)) - std::max(top, double(row))) * (std::min(right, double(column + 1)) - std::max(left, double(column))) *
+            sum += (std::min(bottom, double(row + 1)) - std::max(top, double(row))) *
+                   (std::min(right, double(column + 1)) - std::max(left, double(column))) *
                    share(look, weights.at(row * shape[1] + column));
-        wrong += difference(image.at(x, y), colourAt(look.map, sum / (perX * perY))) > 4;  // one step of the table and its rounding
+        // one step of the table and its rounding
+        wrong += difference(image.at(x, y), colourAt(look.map, sum / (perX * perY))) > 4;
       }
     EXPECT_EQ(wrong, 0) << shape.text();
   }
@@ -325,13 +354,17 @@ TEST_P(Scenes, ManyCellsAreAveragedByArea) {
 
 TEST_P(Scenes, ZoomShowsItsWindowInTheSameColours) {
   const HostTensor weights = random({40, 40}, 5);
-  const Image image = draw(context(), {"attention-heatmap", weights, {{"zoomLeft", 10.5}, {"zoomTop", 7}, {"zoomRight", 15.5}, {"zoomBottom", 10}}, {}});
+  const Image image = draw(context(), {"attention-heatmap",
+                                       weights,
+                                       {{"zoomLeft", 10.5}, {"zoomTop", 7}, {"zoomRight", 15.5}, {"zoomBottom", 10}},
+                                       {}});
   HeatmapLook look = plainLook(weights, 1280, 720);
   look.window = {10.5, 7, 15.5, 10};
   const Box panel = HeatmapLayout(look).panel;
   for (uint64_t row = 7; row < 10; ++row)
     for (uint64_t column = 11; column < 15; ++column) {
-      const int x = int(panel.left + (double(column) + 0.2 - 10.5) / 5 * panel.width()), y = int(panel.top + (double(row) + 0.2 - 7) / 3 * panel.height());
+      const int x = int(panel.left + (double(column) + 0.2 - 10.5) / 5 * panel.width()),
+                y = int(panel.top + (double(row) + 0.2 - 7) / 3 * panel.height());
       EXPECT_LE(difference(image.at(x, y), colourAt(look.map, share(look, weights.at(row * 40 + column)))), 2);
     }
 }
@@ -348,11 +381,15 @@ TEST_P(Scenes, PointsShowTheStrongestOfTheirCells) {
   double x = 0, y = 0;
   for (int row = int(layout.panel.top); row < int(layout.panel.bottom); ++row)
     for (int column = int(layout.panel.left); column < int(layout.panel.right); ++column)
-      if (difference(image.at(column, row), colourAt(look.map, 1)) <= 2) ++count, x += column + 0.5, y += row + 0.5;
-      else brightest = std::max(brightest, image.at(column, row)[1]);
+      if (difference(image.at(column, row), colourAt(look.map, 1)) <= 2)
+        ++count, x += column + 0.5, y += row + 0.5;
+      else
+        brightest = std::max(brightest, image.at(column, row)[1]);
   ASSERT_GE(count, 4) << "brightest otherwise: " << brightest;
-  EXPECT_NEAR(x / count, layout.panel.left + 101.5 / 512 * layout.panel.width(), layout.blockColumns * layout.panel.width() / 512);
-  EXPECT_NEAR(y / count, layout.panel.top + 300.5 / 512 * layout.panel.height(), layout.blockRows * layout.panel.height() / 512);
+  EXPECT_NEAR(x / count, layout.panel.left + 101.5 / 512 * layout.panel.width(),
+              layout.blockColumns * layout.panel.width() / 512);
+  EXPECT_NEAR(y / count, layout.panel.top + 300.5 / 512 * layout.panel.height(),
+              layout.blockRows * layout.panel.height() / 512);
 }
 
 TEST_P(Scenes, TheColourBarRunsFromLowToHigh) {
@@ -363,7 +400,8 @@ TEST_P(Scenes, TheColourBarRunsFromLowToHigh) {
   ASSERT_GT(layout.bar, layout.panel.right);
   for (double at : {0.02, 0.25, 0.5, 0.75, 0.98}) {
     const int y = int(layout.panel.bottom - at * layout.panel.height());
-    EXPECT_LE(difference(image.at(int(layout.bar) + 4, y), colourAt(look.map, at)), 6) << at;  // a row of pixels spans half a step of the table
+    // a row of pixels spans half a step of the table
+    EXPECT_LE(difference(image.at(int(layout.bar) + 4, y), colourAt(look.map, at)), 6) << at;
   }
   EXPECT_LE(difference(image.at(1, 1), themeColours(Theme::Dark).page), 0);
 }
@@ -377,14 +415,19 @@ TEST_P(Scenes, HeadsAndDtypesAndPlacesAgree) {
   }
   for (size_t i = 0; i < half.size(); ++i) half.set(i, weights.at(i));
   auto cells = [&](const HostTensor& tensor, int head, bool resident) {
-    return draw(context(), {"attention-heatmap", tensor, {{"head", head}, {"width", 400}, {"height", 300}, {"minimum", 0}, {"maximum", 1}}, {}, resident});
+    return draw(context(), {"attention-heatmap",
+                            tensor,
+                            {{"head", head}, {"width", 400}, {"height", 300}, {"minimum", 0}, {"maximum", 1}},
+                            {},
+                            resident});
   };
   auto expectCells = [&](const Image& image, const HostTensor& want, int tolerance) {
     HeatmapLook look = plainLook(want, 400, 300);
     look.low = 0, look.high = 1;
     const Box panel = HeatmapLayout(look).panel;
     for (uint64_t i = 0; i < 108; ++i) {
-      const int x = int(panel.left + (double(i % 9) + 0.25) / 9 * panel.width()), y = int(panel.top + (double(i / 9) + 0.25) / 12 * panel.height());
+      const int x = int(panel.left + (double(i % 9) + 0.25) / 9 * panel.width()),
+                y = int(panel.top + (double(i / 9) + 0.25) / 12 * panel.height());
       ASSERT_LE(difference(image.at(x, y), colourAt(look.map, want.at(i))), tolerance) << i;
     }
   };
@@ -393,7 +436,8 @@ TEST_P(Scenes, HeadsAndDtypesAndPlacesAgree) {
     expectCells(cells(weights, -1, resident), mean, 4);
     expectCells(cells(half, 1, resident), second, 4);
   }
-  EXPECT_EQ(draw(context(), {"attention-heatmap", second, {}, {}}).bytes, draw(context(), {"attention-heatmap", second, {}, {}, true}).bytes)
+  EXPECT_EQ(draw(context(), {"attention-heatmap", second, {}, {}}).bytes,
+            draw(context(), {"attention-heatmap", second, {}, {}, true}).bytes)
       << "the range found on the device is the one found on the host";
 }
 
@@ -407,7 +451,8 @@ TEST_P(Scenes, NanIsRefusedByItsIndex) {
       ASSERT_TRUE(one.error) << one.text();
       EXPECT_EQ(one.error->code, Code::InvalidArgument);
       EXPECT_NE(one.text().find("index 243"), std::string::npos) << one.text();
-      EXPECT_TRUE(tryDraw(context(), {"attention-heatmap", weights, {{"head", 0}}, {}, resident}).ok()) << "the other head has none";
+      EXPECT_TRUE(tryDraw(context(), {"attention-heatmap", weights, {{"head", 0}}, {}, resident}).ok())
+          << "the other head has none";
       const Outcome all = tryDraw(context(), {"attention-heatmap", weights, {}, {}, resident});
       ASSERT_TRUE(all.error) << all.text();
       EXPECT_EQ(all.error->code, Code::InvalidArgument);
@@ -416,41 +461,59 @@ TEST_P(Scenes, NanIsRefusedByItsIndex) {
   HostTensor infinite = random({4, 4}, 9);
   infinite.set(3, kInf);
   infinite.set(5, -kInf);
-  for (bool resident : {false, true}) EXPECT_TRUE(tryDraw(context(), {"attention-heatmap", infinite, {}, {}, resident}).ok()) << "infinities are beyond the range's ends";
+  for (bool resident : {false, true})
+    EXPECT_TRUE(tryDraw(context(), {"attention-heatmap", infinite, {}, {}, resident}).ok())
+        << "infinities are beyond the range's ends";
 }
 
 TEST_P(Scenes, EverySizeDraws) {
   const HostTensor weights = random({7, 5}, 10), timeline = [] {
     HostTensor t(kF32, {9, 4});
-    for (size_t i = 0; i < 9; ++i) t.set(4 * i, 0.1 * double(i)), t.set(4 * i + 1, 0.1 * double(i)), t.set(4 * i + 2, 0.5), t.set(4 * i + 3, double(i % 3));
+    for (size_t i = 0; i < 9; ++i)
+      t.set(4 * i, 0.1 * double(i)), t.set(4 * i + 1, 0.1 * double(i)), t.set(4 * i + 2, 0.5),
+          t.set(4 * i + 3, double(i % 3));
     return t;
   }();
-  struct { uint32_t width, height; } sizes[] = {{1, 1}, {2, 3}, {33, 17}, {17, 333}, {160, 100}, {161, 101}, {320, 180}, {999, 77}, {1280, 720}};
+  struct {
+    uint32_t width, height;
+  } sizes[] = {{1, 1}, {2, 3}, {33, 17}, {17, 333}, {160, 100}, {161, 101}, {320, 180}, {999, 77}, {1280, 720}};
   for (auto [width, height] : sizes)
     for (const char* theme : {"dark", "light"})
       for (double time : {0.0, 1.7}) {
         for (const char* form : {"map", "points"}) {
-          const Image image = draw(context(), {"attention-heatmap", weights, {{"width", width}, {"height", height}, {"theme", theme}, {"form", form}, {"time", time}}, {{"A title"}}});
+          const Image image =
+              draw(context(), {"attention-heatmap",
+                               weights,
+                               {{"width", width}, {"height", height}, {"theme", theme}, {"form", form}, {"time", time}},
+                               {{"A title"}}});
           EXPECT_EQ(image.width, width);
           EXPECT_EQ(image.height, height);
           EXPECT_EQ(image.bytes.size(), size_t{width} * height * 4);
-          for (size_t i = 3; i < image.bytes.size(); i += 4) ASSERT_EQ(int(image.bytes[i]), 255) << "the page is opaque";
+          for (size_t i = 3; i < image.bytes.size(); i += 4)
+            ASSERT_EQ(int(image.bytes[i]), 255) << "the page is opaque";
         }
-        const Image image = draw(context(), {"evidence-timeline", timeline, {{"width", width}, {"height", height}, {"theme", theme}, {"time", time}}, {{"A title"}, {"one", "two", "three"}}});
+        const Image image = draw(context(), {"evidence-timeline",
+                                             timeline,
+                                             {{"width", width}, {"height", height}, {"theme", theme}, {"time", time}},
+                                             {{"A title"}, {"one", "two", "three"}}});
         for (size_t i = 3; i < image.bytes.size(); i += 4) ASSERT_EQ(int(image.bytes[i]), 255);
       }
 }
 
 TEST_P(Scenes, EmptyDataDrawsAnEmptyPlace) {
   for (Shape shape : {Shape{0, 5}, Shape{5, 0}, Shape{0, 0}, Shape{0, 4, 4}})
-    EXPECT_EQ(draw(context(), {"attention-heatmap", HostTensor(kF32, shape), {{"width", 320}, {"height", 200}}, {}}).width, 320u) << shape.text();
+    EXPECT_EQ(
+        draw(context(), {"attention-heatmap", HostTensor(kF32, shape), {{"width", 320}, {"height", 200}}, {}}).width,
+        320u)
+        << shape.text();
   const Image empty = draw(context(), {"evidence-timeline", HostTensor(kF32, {0, 4}), {}, {}});
   const Image other = draw(context(), {"evidence-timeline", HostTensor(kF32, {0, 4}), {{"decay", 0}}, {}});
   EXPECT_NE(empty.bytes, other.bytes) << "the decay is drawn without evidence, too";
 }
 
 TEST_P(Scenes, TheSameCallGivesTheSameBytes) {
-  const Draw still{"attention-heatmap", random({30, 30}, 11), {{"width", 640}, {"height", 360}, {"time", 3.25}}, {{"Twice"}}};
+  const Draw still{
+      "attention-heatmap", random({30, 30}, 11), {{"width", 640}, {"height", 360}, {"time", 3.25}}, {{"Twice"}}};
   const Image first = draw(context(), still);
   EXPECT_EQ(first.bytes, draw(context(), still).bytes);
   Draw later = still;
@@ -459,7 +522,8 @@ TEST_P(Scenes, TheSameCallGivesTheSameBytes) {
 }
 
 TEST_P(Scenes, LabelsOfAnyScriptAndLength) {
-  const std::vector<std::string> labels = {"naïve", "Ελληνικά", "Привет", "日本", "\xff\xfe", "", std::string(5000, 'w'), "e\u0301"};
+  const std::vector<std::string> labels = {
+      "naïve", "Ελληνικά", "Привет", "日本", "\xff\xfe", "", std::string(5000, 'w'), "e\u0301"};
   const HostTensor weights = random({8, 8}, 12);
   const Image with = draw(context(), {"attention-heatmap", weights, {}, {{"Ünïcode — 題"}, labels, labels}});
   const Image without = draw(context(), {"attention-heatmap", weights, {}, {}});
@@ -475,14 +539,17 @@ TEST_P(Scenes, ATimelineShowsItsCategoriesByColourAndRelevanceBySize) {
   const double rows[2][4] = {{0.2, 0.5, 1.0, 0}, {0.8, 0.9, 0.1, 1}};
   for (size_t i = 0; i < 8; ++i) timeline.set(i, rows[i / 4][i % 4]);
   // No decay and now far away: nothing else is coloured.
-  const Image image = draw(context(), {"evidence-timeline", timeline, {{"decay", 0}, {"currentTime", 0.5}, {"timeStart", 0}, {"timeEnd", 1}}, {}});
+  const Image image =
+      draw(context(),
+           {"evidence-timeline", timeline, {{"decay", 0}, {"currentTime", 0.5}, {"timeStart", 0}, {"timeEnd", 1}}, {}});
   const ThemeColours& colours = themeColours(Theme::Dark);
   int count[2] = {};
   double x[2] = {};
   for (int row = 90; row < int(image.height); ++row)  // below the legend
     for (int column = 0; column < int(image.width); ++column)
       for (int i = 0; i < 2; ++i)
-        if (difference(image.at(column, row), mix(colours.panel, colours.categories[i], 0.92f)) <= 10) ++count[i], x[i] += column;
+        if (difference(image.at(column, row), mix(colours.panel, colours.categories[i], 0.92f)) <= 10)
+          ++count[i], x[i] += column;
   ASSERT_GT(count[1], 20);
   EXPECT_GT(count[0], 2 * count[1]) << "relevance 1 is larger than relevance 0.1";
   EXPECT_LT(x[0] / count[0], x[1] / count[1]) << "earlier is further left";
@@ -496,7 +563,8 @@ TEST_P(Scenes, ATimelineOfManyPoints) {
     timeline.set(4 * i + 2, random.uniform(0, 1)), timeline.set(4 * i + 3, double(random.integer(0, 7)));
   }
   const Image host = draw(context(), {"evidence-timeline", timeline, {}, {}});
-  EXPECT_EQ(host.bytes, draw(context(), {"evidence-timeline", timeline, {}, {}, true}).bytes) << "from the device as from the host";
+  EXPECT_EQ(host.bytes, draw(context(), {"evidence-timeline", timeline, {}, {}, true}).bytes)
+      << "from the device as from the host";
 }
 
 TEST_P(Scenes, ATimelineRefusesWhatIsNoTimeline) {
@@ -521,20 +589,32 @@ TEST_P(Scenes, ATimelineRefusesWhatIsNoTimeline) {
 }
 
 TEST_P(Scenes, NumbersAtTheEndsOfTheirRange) {
-  HostTensor weights = listed(kF32, {2, 3}, {3e38, -3e38, 1e-45, 0, 1e-38, -1e-38}), same = listed(kF32, {1, 3}, {1e-45, 1e-45, 1e-45});
+  HostTensor weights = listed(kF32, {2, 3}, {3e38, -3e38, 1e-45, 0, 1e-38, -1e-38}),
+             same = listed(kF32, {1, 3}, {1e-45, 1e-45, 1e-45});
   for (const HostTensor& data : {weights, same})
-    for (const char* form : {"map", "points"}) EXPECT_TRUE(tryDraw(context(), {"attention-heatmap", data, {{"form", form}, {"time", 1e300}}, {}}).ok());
-  const HostTensor timeline = listed(kF32, {3, 4}, {-3e38, 3e38, 3e38, 0, 3e38, -3e38, -3e38, 16777216, 0, 1e-45, 1e-45, 3});
+    for (const char* form : {"map", "points"})
+      EXPECT_TRUE(tryDraw(context(), {"attention-heatmap", data, {{"form", form}, {"time", 1e300}}, {}}).ok());
+  const HostTensor timeline =
+      listed(kF32, {3, 4}, {-3e38, 3e38, 3e38, 0, 3e38, -3e38, -3e38, 16777216, 0, 1e-45, 1e-45, 3});
   for (double decay : {0.0, 2.0, -2.0, 1e300})
     for (double now : {1.0, -1e300, 1e300})
       for (const char* format : {"number", "date"})
-        EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"decay", decay}, {"currentTime", now}, {"timeFormat", format}, {"time", -1e300}}, {{"t"}, {"c"}, {"x", "y", "z"}}}).ok());
+        EXPECT_TRUE(
+            tryDraw(context(), {"evidence-timeline",
+                                timeline,
+                                {{"decay", decay}, {"currentTime", now}, {"timeFormat", format}, {"time", -1e300}},
+                                {{"t"}, {"c"}, {"x", "y", "z"}}})
+                .ok());
   EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"timeStart", 1e300}}, {}}).ok());
   EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"timeEnd", -1e300}}, {}}).ok());
-  EXPECT_TRUE(tryDraw(context(), {"evidence-timeline", timeline, {{"timeStart", 1}, {"timeEnd", 1 + 1e-15}, {"currentTime", 1}}, {}}).ok());
+  EXPECT_TRUE(
+      tryDraw(context(),
+              {"evidence-timeline", timeline, {{"timeStart", 1}, {"timeEnd", 1 + 1e-15}, {"currentTime", 1}}, {}})
+          .ok());
 }
 
-// Two drivers rasterise the same: every channel within 2 of 255, but for one pixel in a thousand, where an edge falls between two roundings.
+// Two drivers rasterise the same: every channel within 2 of 255, but for one pixel in a thousand, where an edge falls
+// between two roundings.
 TEST(SceneDrivers, AgreeWithinTwoOf255) {
   const std::vector<TestDevice> devices = drawingDevices();
   if (devices.size() < 2) GTEST_SKIP() << "needs two devices that draw: name both drivers in VK_DRIVER_FILES";
@@ -545,11 +625,12 @@ TEST(SceneDrivers, AgreeWithinTwoOf255) {
     timeline.set(4 * i + 2, random.uniform(0, 1)), timeline.set(4 * i + 3, double(random.integer(0, 4)));
   }
   const std::vector<std::string> labels = {"a", "label", "of", "some", "length", "each"};
-  const Draw draws[] = {{"attention-heatmap", random.uniform(kF32, {6, 6}, 0, 1), {{"time", 2}}, {{"Six"}, labels, labels}},
-                        {"attention-heatmap", random.uniform(kF32, {512, 512}, 0, 1), {{"theme", "light"}}, {}},
-                        {"attention-heatmap", random.uniform(kF32, {1500, 900}, 0, 1), {}, {}},
-                        {"attention-heatmap", random.uniform(kF32, {24, 24}, 0, 1), {{"form", "points"}, {"time", 1}}, {{"Points"}}},
-                        {"evidence-timeline", timeline, {{"time", 1}}, {{"Evidence"}, {"a", "b", "c", "d", "e"}}}};
+  const Draw draws[] = {
+      {"attention-heatmap", random.uniform(kF32, {6, 6}, 0, 1), {{"time", 2}}, {{"Six"}, labels, labels}},
+      {"attention-heatmap", random.uniform(kF32, {512, 512}, 0, 1), {{"theme", "light"}}, {}},
+      {"attention-heatmap", random.uniform(kF32, {1500, 900}, 0, 1), {}, {}},
+      {"attention-heatmap", random.uniform(kF32, {24, 24}, 0, 1), {{"form", "points"}, {"time", 1}}, {{"Points"}}},
+      {"evidence-timeline", timeline, {{"time", 1}}, {{"Evidence"}, {"a", "b", "c", "d", "e"}}}};
   for (const Draw& what : draws) {
     const Image reference = draw(contextOf(devices[0]), what);
     for (size_t d = 1; d < devices.size(); ++d) {
@@ -558,7 +639,8 @@ TEST(SceneDrivers, AgreeWithinTwoOf255) {
       size_t off = 0;
       for (size_t i = 0; i < other.bytes.size(); i += 4) {
         int most = 0;
-        for (size_t c = 0; c < 4; ++c) most = std::max(most, std::abs(int(other.bytes[i + c]) - int(reference.bytes[i + c])));
+        for (size_t c = 0; c < 4; ++c)
+          most = std::max(most, std::abs(int(other.bytes[i + c]) - int(reference.bytes[i + c])));
         off += most > 2;
       }
       EXPECT_LE(off, other.bytes.size() / 4 / 1000) << what.scene << " on " << devices[d].name;

@@ -393,7 +393,8 @@ TEST_F(SharedMemory, OpenedTwiceInOneProcess) {
   EXPECT_EQ(codeOf([&] { heap().open(region, descriptor + 1, generation); }), Code::Closed);
   for (uint64_t wrong : {uint64_t{0}, next->generation | Descriptor::kClosing, ~uint64_t{0}})
     EXPECT_EQ(codeOf([&] { heap().open(region, descriptor, wrong); }), Code::Closed);
-  for (uint32_t wrong : {kNoDescriptor, 1u << 20}) EXPECT_EQ(codeOf([&] { heap().open(region, wrong, 1); }), Code::Closed);
+  for (uint32_t wrong : {kNoDescriptor, 1u << 20})
+    EXPECT_EQ(codeOf([&] { heap().open(region, wrong, 1); }), Code::Closed);
   EXPECT_EQ(codeOf([&] { heap().open(nullptr, descriptor, generation); }), Code::Closed);
   Block private_ = heap().allocate(10);
   EXPECT_FALSE(private_->sealed());
@@ -498,10 +499,19 @@ TEST_F(SharedMemory, AtKeepsToTheBlocks) {
   EXPECT_EQ(region->at(first, size - first), region->data() + first);
   EXPECT_EQ(region->at(size, 0), region->data() + size);
   std::string text;
-  for (auto [offset, bytes] : std::vector<std::pair<uint64_t, uint64_t>>{
-           {0, 1}, {first - 1, 1}, {first - 1, 0}, {size, 1}, {size + 1, 0}, {first, size - first + 1}, {first, ~uint64_t{0}},
-           {first, ~uint64_t{0} - first + 1}, {~uint64_t{0}, 1}, {~uint64_t{0}, ~uint64_t{0}}, {uint64_t{1} << 63, uint64_t{1} << 63}})
-    EXPECT_EQ(codeOf([&, offset = offset, bytes = bytes] { region->at(offset, bytes); }, &text), Code::InvalidArgument) << offset << " " << bytes;
+  for (auto [offset, bytes] : std::vector<std::pair<uint64_t, uint64_t>>{{0, 1},
+                                                                         {first - 1, 1},
+                                                                         {first - 1, 0},
+                                                                         {size, 1},
+                                                                         {size + 1, 0},
+                                                                         {first, size - first + 1},
+                                                                         {first, ~uint64_t{0}},
+                                                                         {first, ~uint64_t{0} - first + 1},
+                                                                         {~uint64_t{0}, 1},
+                                                                         {~uint64_t{0}, ~uint64_t{0}},
+                                                                         {uint64_t{1} << 63, uint64_t{1} << 63}})
+    EXPECT_EQ(codeOf([&, offset = offset, bytes = bytes] { region->at(offset, bytes); }, &text), Code::InvalidArgument)
+        << offset << " " << bytes;
   EXPECT_NE(ftruncate(region->fd(), 4096), 0);
   EXPECT_NE(ftruncate(region->fd(), off_t(size * 2)), 0);
   EXPECT_NE(fcntl(region->fd(), F_ADD_SEALS, F_SEAL_WRITE), 0);
@@ -716,8 +726,14 @@ TEST_F(SharedMemory, AHostileTableIsBoundsChecked) {
     Descriptor& descriptor = descriptorOf(block);
     uint64_t offset = block->offset, size = block->region->size();
     parent.sendBlock(block);
-    for (auto [at, bytes] : std::vector<std::pair<uint64_t, uint64_t>>{
-             {0, 100}, {64, 100}, {size, 1}, {offset, size}, {offset, ~uint64_t{0}}, {~uint64_t{63}, 128}, {offset + 1, 8}, {offset, 100}}) {
+    for (auto [at, bytes] : std::vector<std::pair<uint64_t, uint64_t>>{{0, 100},
+                                                                       {64, 100},
+                                                                       {size, 1},
+                                                                       {offset, size},
+                                                                       {offset, ~uint64_t{0}},
+                                                                       {~uint64_t{63}, 128},
+                                                                       {offset + 1, 8},
+                                                                       {offset, 100}}) {
       descriptor.offset = at;
       descriptor.bytes = bytes;
       parent.send(1);
@@ -736,7 +752,8 @@ TEST_F(SharedMemory, AHostileTableIsBoundsChecked) {
   Offer offer = receiveBlock(*child.line);
   for (int i = 0; i < 7; ++i) {
     child.line->receive();
-    EXPECT_EQ(codeOf([&] { heap().open(offer.region, offer.descriptor, offer.generation); }), Code::InvalidArgument) << i;
+    EXPECT_EQ(codeOf([&] { heap().open(offer.region, offer.descriptor, offer.generation); }), Code::InvalidArgument)
+        << i;
     child.line->send(0);
   }
   child.line->receive();
@@ -749,15 +766,16 @@ TEST_F(SharedMemory, AHostileTableIsBoundsChecked) {
   child.expectEnd();
 }
 
-// Openers race against an owner that lets go and reuses at once. What is in a block is its generation, always: an opener that ever
-// sees another has opened memory that was not its block's any more.
-struct Board {  // beside the regions, between parent and children
+// Openers race against an owner that lets go and reuses at once. What is in a block is its generation, always: an
+// opener that ever sees another has opened memory that was not its block's any more.
+struct Board {                   // beside the regions, between parent and children
   std::atomic<uint64_t> latest;  // generation << 16 | descriptor
   std::atomic<bool> stop;
   std::atomic<uint64_t> opened, gone, wrong, begun;
 };
 struct SharedBoard {
-  Board* board = static_cast<Board*>(mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  Board* board =
+      static_cast<Board*>(mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   ~SharedBoard() { munmap(board, sizeof(Board)); }
   Board* operator->() const { return board; }
 };
@@ -770,7 +788,8 @@ void writeCanary(const Block& block) {
 }
 bool readCanary(const Block& block) {
   for (size_t i = 0; i < kWords; ++i)
-    if (reinterpret_cast<std::atomic<uint64_t>*>(block->data())[i].load(std::memory_order_relaxed) != block->generation) return false;
+    if (reinterpret_cast<std::atomic<uint64_t>*>(block->data())[i].load(std::memory_order_relaxed) != block->generation)
+      return false;
   return true;
 }
 
@@ -850,7 +869,8 @@ TEST_F(SharedMemory, KilledAnywhereNothingStaysHeld) {
   }
 }
 
-// A chain: each holder passes the block on before it lets go, so that every open must succeed, whatever the owner looks at meanwhile.
+// A chain: each holder passes the block on before it lets go, so that every open must succeed, whatever the owner looks
+// at meanwhile.
 TEST_F(SharedMemory, WhatIsPassedOnIsNeverGone) {
   SharedBoard board;
   std::vector<std::unique_ptr<Child>> children;

@@ -84,7 +84,9 @@ class PicturesOn : public OnProgramDevice {
   }
   Draw whole(const std::string& fragment) {
     Draw draw;
-    draw.program = device->compile(shaderOf(kWholePicture, "#version 450\nlayout(location = 0) in vec2 uv;\nlayout(location = 0) out vec4 result;\n" + fragment));
+    draw.program = device->compile(
+        shaderOf(kWholePicture,
+                 "#version 450\nlayout(location = 0) in vec2 uv;\nlayout(location = 0) out vec4 result;\n" + fragment));
     draw.blend = Blend::None;
     draw.vertices = 3;
     return draw;
@@ -93,7 +95,8 @@ class PicturesOn : public OnProgramDevice {
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PicturesOn);
 INSTANTIATE_TEST_SUITE_P(Programs, PicturesOn, ::testing::ValuesIn(programDevices()), programDeviceName);
 
-void expectRectangle(const Frame& f, uint32_t x0, uint32_t y0, uint32_t x1, uint32_t y1, const Rgba& inside, const Rgba& outside) {
+void expectRectangle(const Frame& f, uint32_t x0, uint32_t y0, uint32_t x1, uint32_t y1, const Rgba& inside,
+                     const Rgba& outside) {
   for (uint32_t y = 0; y < f.height; ++y)
     for (uint32_t x = 0; x < f.width; ++x) {
       const bool in = x >= x0 && x < x1 && y >= y0 && y < y1;
@@ -107,7 +110,8 @@ TEST_P(PicturesOn, WithoutVerticesTheBackground) {
   none.vertices = 0;
   noInstances.instances = 0;
   for (uint32_t samples : {1u, 4u}) {
-    expectRectangle(frame(r, blank(samples, {0.2f, 0.4f, 0.6f, 0.8f}), {none, noInstances}), 0, 0, 0, 0, {}, {51, 102, 153, 204});
+    expectRectangle(frame(r, blank(samples, {0.2f, 0.4f, 0.6f, 0.8f}), {none, noInstances}), 0, 0, 0, 0, {},
+                    {51, 102, 153, 204});
     expectRectangle(frame(r, blank(samples, {0, 0, 0, 0}), {}), 0, 0, 0, 0, {}, {0, 0, 0, 0});
   }
 }
@@ -125,7 +129,8 @@ TEST_P(PicturesOn, UpwardsForWebgl) {
   auto module = std::make_shared<ProgramModule>(*shaderOf(kFlat, kShade));
   module->id[0] ^= 1;
   module->info.flipY = true;
-  Draw draw = flat(r, rectangle(3, 5, 20, 9, true), {1, 1, 1, 1}), down = flat(r, rectangle(40, 5, 50, 9), {1, 1, 1, 1});
+  Draw draw = flat(r, rectangle(3, 5, 20, 9, true), {1, 1, 1, 1}),
+       down = flat(r, rectangle(40, 5, 50, 9), {1, 1, 1, 1});
   draw.program = device->compile(module);
   const Frame f = frame(r, blank(), {draw, down});  // both kinds in one picture
   EXPECT_EQ(f.at(3, 5), (Rgba{255, 255, 255, 255}));
@@ -137,8 +142,11 @@ TEST_P(PicturesOn, UpwardsForWebgl) {
 
 TEST_P(PicturesOn, CounterClockwiseIsInFront) {
   Runner r(device);
-  const std::string facing = "#version 450\nlayout(location = 0) out vec4 result;\nvoid main() { result = gl_FrontFacing ? vec4(0, 1, 0, 1) : vec4(1, 0, 0, 1); }";
-  const std::string plain = "#version 450\nlayout(location = 0) in vec2 position;\nvoid main() { gl_Position = vec4(position, 0.0, 1.0); }";
+  const std::string facing =
+      "#version 450\nlayout(location = 0) out vec4 result;\nvoid main() { result = gl_FrontFacing ? vec4(0, 1, 0, 1) : "
+      "vec4(1, 0, 0, 1); }";
+  const std::string plain =
+      "#version 450\nlayout(location = 0) in vec2 position;\nvoid main() { gl_Position = vec4(position, 0.0, 1.0); }";
   auto down = shaderOf(plain, facing);
   auto up = std::make_shared<ProgramModule>(*down);
   up->id[0] ^= 1;
@@ -182,7 +190,8 @@ void main() { result = vec4(gl_PointCoord, 1.0, 1.0); })"));
   draw.blend = Blend::None;
   draw.vertices = 2;
   // 9 pixels around the middle of pixel (20, 15), 1 pixel at (50, 40).
-  draw.attributes = {r.upload<float>({20.5f / kWidth * 2 - 1, 15.5f / kHeight * 2 - 1, 9, 50.5f / kWidth * 2 - 1, 40.5f / kHeight * 2 - 1, 1})};
+  draw.attributes = {r.upload<float>(
+      {20.5f / kWidth * 2 - 1, 15.5f / kHeight * 2 - 1, 9, 50.5f / kWidth * 2 - 1, 40.5f / kHeight * 2 - 1, 1})};
   const Frame f = frame(r, blank(), {draw});
   for (uint32_t y = 0; y < kHeight; ++y)
     for (uint32_t x = 0; x < kWidth; ++x) {
@@ -191,7 +200,8 @@ void main() { result = vec4(gl_PointCoord, 1.0, 1.0); })"));
         ASSERT_EQ(f.at(x, y), (Rgba{0, 0, 0, 255})) << x << ", " << y;
       }
       if (large) {
-        const Rgba expected{int(std::lround((x - 16 + 0.5) / 9 * 255)), int(std::lround((y - 11 + 0.5) / 9 * 255)), 255, 255};
+        const Rgba expected{int(std::lround((x - 16 + 0.5) / 9 * 255)), int(std::lround((y - 11 + 0.5) / 9 * 255)), 255,
+                            255};
         ASSERT_LE(apart(f.at(x, y), expected), 2) << x << ", " << y;
       }
     }
@@ -202,7 +212,8 @@ TEST_P(PicturesOn, LinesOfOnePixel) {
   Runner r(device);
   auto clip = [](float x, float y) { return std::array<float, 2>{x / kWidth * 2 - 1, y / kHeight * 2 - 1}; };
   std::vector<float> ends;
-  for (auto p : {clip(10, 20.5f), clip(30, 20.5f), clip(40.5f, 5), clip(40.5f, 35)}) ends.insert(ends.end(), p.begin(), p.end());
+  for (auto p : {clip(10, 20.5f), clip(30, 20.5f), clip(40.5f, 5), clip(40.5f, 35)})
+    ends.insert(ends.end(), p.begin(), p.end());
   Draw draw = flat(r, ends, {1, 1, 1, 1});
   draw.primitive = Primitive::Lines;
   const Frame f = frame(r, blank(), {draw});
@@ -219,8 +230,9 @@ TEST_P(PicturesOn, LinesOfOnePixel) {
 TEST_P(PicturesOn, BlendingByItsFormulas) {
   Runner r(device);
   const std::array<float, 4> background{0.5f, 0.5f, 0.5f, 0.5f}, colour{1, 0, 0, 0.25f};
-  const std::pair<Blend, std::array<double, 4>> cases[] = {
-      {Blend::None, {1, 0, 0, 0.25}}, {Blend::Alpha, {0.625, 0.375, 0.375, 0.625}}, {Blend::Additive, {0.75, 0.5, 0.5, 0.75}}};
+  const std::pair<Blend, std::array<double, 4>> cases[] = {{Blend::None, {1, 0, 0, 0.25}},
+                                                           {Blend::Alpha, {0.625, 0.375, 0.375, 0.625}},
+                                                           {Blend::Additive, {0.75, 0.5, 0.5, 0.75}}};
   for (uint32_t samples : {1u, 4u})
     for (const auto& [blend, expected] : cases) {
       const Frame f = frame(r, blank(samples, background), {flat(r, rectangle(8, 8, 24, 24), colour, blend)});
@@ -230,8 +242,10 @@ TEST_P(PicturesOn, BlendingByItsFormulas) {
       EXPECT_LE(apart(f.at(40, 40), {128, 128, 128, 128}), 1);
     }
   // Draws of one picture, in their order.
-  const Frame f = frame(r, blank(), {flat(r, rectangle(0, 0, 20, 20), {1, 1, 1, 1}), flat(r, rectangle(10, 10, 30, 30), {0, 0, 1, 0.5f}, Blend::Alpha),
-                                     flat(r, rectangle(10, 10, 30, 30), {0.2f, 0, 0, 1}, Blend::Additive)});
+  const Frame f = frame(r, blank(),
+                        {flat(r, rectangle(0, 0, 20, 20), {1, 1, 1, 1}),
+                         flat(r, rectangle(10, 10, 30, 30), {0, 0, 1, 0.5f}, Blend::Alpha),
+                         flat(r, rectangle(10, 10, 30, 30), {0.2f, 0, 0, 1}, Blend::Additive)});
   EXPECT_LE(apart(f.at(15, 15), {179, 128, 255, 255}), 1);
   EXPECT_LE(apart(f.at(25, 25), {51, 0, 128, 255}), 1);
 }
@@ -239,7 +253,8 @@ TEST_P(PicturesOn, BlendingByItsFormulas) {
 TEST_P(PicturesOn, FourSamplesSmoothEdges) {
   Runner r(device);
   const std::vector<float> half{-1, -1, 0.9f, 0.37f, -1, 0.61f};
-  const Frame rough = frame(r, blank(1), {flat(r, half, {1, 1, 1, 1})}), smooth = frame(r, blank(4), {flat(r, half, {1, 1, 1, 1})});
+  const Frame rough = frame(r, blank(1), {flat(r, half, {1, 1, 1, 1})}),
+              smooth = frame(r, blank(4), {flat(r, half, {1, 1, 1, 1})});
   std::set<int> roughValues, smoothValues;
   int64_t roughSum = 0, smoothSum = 0;
   for (uint32_t y = 0; y < kHeight; ++y)
@@ -249,20 +264,24 @@ TEST_P(PicturesOn, FourSamplesSmoothEdges) {
       roughSum += rough.at(x, y)[0], smoothSum += smooth.at(x, y)[0];
     }
   EXPECT_EQ(roughValues, (std::set<int>{0, 255}));
-  for (int value : smoothValues) EXPECT_LE(std::abs(value - std::lround(value / 63.75) * 63.75), 1.0) << value;  // quarters
+  // quarters
+  for (int value : smoothValues) EXPECT_LE(std::abs(value - std::lround(value / 63.75) * 63.75), 1.0) << value;
   EXPECT_GE(smoothValues.size(), 4u) << ::testing::PrintToString(smoothValues);
-  EXPECT_NEAR(double(smoothSum), 1.61 * 1.9 / 2 / 4 * kWidth * kHeight * 255, 0.01 * kWidth * kHeight * 255);  // the triangle's area
+  // the triangle's area
+  EXPECT_NEAR(double(smoothSum), 1.61 * 1.9 / 2 / 4 * kWidth * kHeight * 255, 0.01 * kWidth * kHeight * 255);
   EXPECT_NEAR(double(roughSum), double(smoothSum), 0.02 * kWidth * kHeight * 255);
 }
 
 TEST_P(PicturesOn, TexturesOfEachFormat) {
   Runner r(device);
-  const std::string fragment = "layout(set = 0, binding = 0) uniform sampler2D map;\nvoid main() { result = texture(map, uv); }";
+  const std::string fragment =
+      "layout(set = 0, binding = 0) uniform sampler2D map;\nvoid main() { result = texture(map, uv); }";
   for (bool isFloat : {false, true})
     for (uint32_t channels : {1u, 2u, 4u}) {
       SCOPED_TRACE(std::to_string(channels) + (isFloat ? " floats" : " bytes"));
       Texture texture;
-      texture.width = 4, texture.height = 2, texture.channels = channels, texture.isFloat = isFloat, texture.linear = false;
+      texture.width = 4, texture.height = 2, texture.channels = channels, texture.isFloat = isFloat,
+      texture.linear = false;
       std::vector<uint8_t> bytes;
       for (uint32_t i = 0; i < 8 * channels; ++i) bytes.push_back(uint8_t(i * 251 / 32 * 7));
       std::vector<float> floats;
@@ -305,7 +324,8 @@ TEST_P(PicturesOn, UniformBlocksAndPushConstantsAlike) {
   const std::string body = R"(
 void main() { result = (values[1] + gains.x * uv.x + float(step_) * 0.25) * gains.y; })";
   Draw pushed = whole("layout(push_constant) uniform P { vec4 values[2]; vec2 gains; int step_; };" + body);
-  Draw uniform = whole("layout(set = 0, binding = 0, std140) uniform P { vec4 values[2]; vec2 gains; int step_; };" + body);
+  Draw uniform =
+      whole("layout(set = 0, binding = 0, std140) uniform P { vec4 values[2]; vec2 gains; int step_; };" + body);
   struct Params {
     float values[2][4] = {{9, 9, 9, 9}, {0.1f, 0.2f, 0.3f, 0.4f}};
     float gains[2] = {0.3f, 0.9f};
@@ -369,7 +389,8 @@ layout(location = 0) out vec4 shade;
 void main() {
   gl_Position = vec4(turn * position, 0.0, 1.0);
   shade = vec4(float(-steps), float(parts.y) * gain, float(parts.z), 255.0) / 255.0;
-})", kShade));
+})",
+                                          kShade));
   draw.blend = Blend::None;
   draw.vertices = 6;
   std::vector<float> turns, gains;
@@ -389,8 +410,9 @@ void main() {
 
 TEST_P(PicturesOn, TheViewportIsFilledIn) {
   Runner r(device);
-  Draw draw = whole("layout(set = 0, binding = 0, std140) uniform P { float other; vec2 sy_viewport; };\n"
-                    "void main() { result = vec4(sy_viewport / 255.0, other, 1.0); }");
+  Draw draw = whole(
+      "layout(set = 0, binding = 0, std140) uniform P { float other; vec2 sy_viewport; };\n"
+      "void main() { result = vec4(sy_viewport / 255.0, other, 1.0); }");
   draw.params.resize(draw.program->module->info.paramBytes);
   const float other = 1;
   std::memcpy(draw.params.data(), &other, 4);
@@ -410,7 +432,9 @@ layout(set = 0, binding = 0) readonly buffer A { uint pixels[]; };
 layout(set = 0, binding = 1) buffer B { uint total; };
 layout(push_constant) uniform P { uint count; };
 void main() { uint t = 0u; for (uint i = 0u; i < count; ++i) t += pixels[i] & 255u; total = t; })"));
-  Draw draw = whole("layout(set = 0, binding = 0) readonly buffer B { vec4 b[]; };\nvoid main() { result = b[int(gl_FragCoord.x)]; }");
+  Draw draw = whole(
+      "layout(set = 0, binding = 0) readonly buffer B { vec4 b[]; };\nvoid main() { result = b[int(gl_FragCoord.x)]; "
+      "}");
   const BufferView row = r.allocate(kWidth * 16), out = r.allocate(kWidth * kHeight * 4), totals = r.allocate(3 * 256);
   draw.buffers = {row};
   Picture picture = blank();
@@ -482,10 +506,12 @@ TEST_P(PicturesOn, Large) {
   Runner r(device);
   Picture picture;
   picture.width = 3001, picture.height = 2003;
-  Draw draw = whole("void main() { result = vec4(int(gl_FragCoord.x) % 256, int(gl_FragCoord.y) % 256, 255, 255) / 255.0; }");
+  Draw draw =
+      whole("void main() { result = vec4(int(gl_FragCoord.x) % 256, int(gl_FragCoord.y) % 256, 255, 255) / 255.0; }");
   const Frame f = frame(r, picture, {draw});
   for (uint32_t y : {0u, 1u, 1000u, 2002u})
-    for (uint32_t x : {0u, 1u, 255u, 256u, 2999u, 3000u}) EXPECT_LE(apart(f.at(x, y), {int(x % 256), int(y % 256), 255, 255}), 1) << x << ", " << y;
+    for (uint32_t x : {0u, 1u, 255u, 256u, 2999u, 3000u})
+      EXPECT_LE(apart(f.at(x, y), {int(x % 256), int(y % 256), 255, 255}), 1) << x << ", " << y;
 }
 
 // ---- below Device: memory, and a device that is lost
@@ -511,7 +537,9 @@ struct Parts {
     queue = std::make_unique<vulkan::GpuQueue>(gpu, pipelines, staging, graphics, completer);
   }
   ~Parts() { queue.reset(); }
-  std::shared_ptr<const Program> shader(const ModulePtr& module) { return std::make_shared<vulkan::GpuProgram>(gpu, pipelines, module); }
+  std::shared_ptr<const Program> shader(const ModulePtr& module) {
+    return std::make_shared<vulkan::GpuProgram>(gpu, pipelines, module);
+  }
   void submit(std::atomic<int>& left) {
     queue->submit([&left](std::exception_ptr error, const QueueTimings&) {
       EXPECT_FALSE(error);
@@ -564,7 +592,8 @@ TEST_P(PicturesOn, ALostDeviceSaysSo) {
   parts.gpu->markLost();
   EXPECT_EQ(refusal([&] { parts.queue->draw(picture, std::span(&draw, 1)); }, "lost"), Code::DeviceLost);
   EXPECT_EQ(refusal([&] { parts.shader(module); }, "lost"), Code::DeviceLost);
-  EXPECT_EQ(refusal([&] { parts.shader(kernelOf("layout(local_size_x = 1) in;\nvoid main() {}")); }, "lost"), Code::DeviceLost);
+  EXPECT_EQ(refusal([&] { parts.shader(kernelOf("layout(local_size_x = 1) in;\nvoid main() {}")); }, "lost"),
+            Code::DeviceLost);
 }
 
 // ---- drivers against each other
@@ -598,7 +627,8 @@ void main() {
     std::vector<float> particles;
     Random random(7);
     for (int i = 0; i < 200; ++i)
-      for (double v : {random.uniform(-1, 1), random.uniform(-1, 1), random.uniform(3, 30), random.uniform(0, 1)}) particles.push_back(float(v));
+      for (double v : {random.uniform(-1, 1), random.uniform(-1, 1), random.uniform(3, 30), random.uniform(0, 1)})
+        particles.push_back(float(v));
     draw.vertices = 200;
     draw.attributes = {r.upload(particles)};
     Picture picture;

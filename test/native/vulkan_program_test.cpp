@@ -229,8 +229,11 @@ void main() {
     uint32_t index, value;
   };
   constexpr uint32_t kSlabWords = 1 << 16, kFirst = 1 << 14, kThreads = 16;
-  const uint32_t indices[] = {100, 101, 127, 128, 4096, kSlabWords - kFirst - kThreads, kSlabWords, 1u << 20, 1u << 28, 1u << 30, 3u << 30,
-                              0u - 1, 0u - 16, 0u - 64, 0u - kFirst, 0x7FFFFFFF, 0x80000000u, 0xC0000000u - kFirst, ~0u - 100};
+  const uint32_t indices[] = {
+      100,        101,      127,         128,        4096,        kSlabWords - kFirst - kThreads,
+      kSlabWords, 1u << 20, 1u << 28,    1u << 30,   3u << 30,    0u - 1,
+      0u - 16,    0u - 64,  0u - kFirst, 0x7FFFFFFF, 0x80000000u, 0xC0000000u - kFirst,
+      ~0u - 100};
   for (uint32_t words : {100u, 64u, 1u}) {
     for (uint32_t index : indices) {
       SCOPED_TRACE("view of " + std::to_string(words) + " words, index " + std::to_string(index));
@@ -287,7 +290,8 @@ void main() {
     r.queue->launch(program, {1, 1, 1}, views, bytesOf(index));
     std::vector<uint32_t> after(kSlabWords);
     r.queue->download(std::as_writable_bytes(std::span(after)), slab);
-    for (uint32_t value : r.read<uint32_t>(out)) ASSERT_TRUE(value == 0 || value == 7 || value == kOwn) << std::hex << value;
+    for (uint32_t value : r.read<uint32_t>(out))
+      ASSERT_TRUE(value == 0 || value == 7 || value == kOwn) << std::hex << value;
     for (uint32_t i = 0; i < kSlabWords; ++i)
       if (i < kFirst || i >= kFirst + kWords) {
         ASSERT_EQ(after[i], kSecret) << "word " << int64_t(i) - kFirst;
@@ -335,7 +339,8 @@ void main() { b[0] = p.values[p.at].x; })");
   for (auto& row : secret.values) std::fill(row, row + 4, kSecret);
   Params own{};
   const BufferView out = r.allocate(4), aside = r.allocate(4);
-  for (uint32_t at : {4u, 16u, 17u, 20u, 0u - 16, 0u - 12, 1u << 28}) {  // the pieces of other launches lie 256 bytes apart
+  // the pieces of other launches lie 256 bytes apart
+  for (uint32_t at : {4u, 16u, 17u, 20u, 0u - 16, 0u - 12, 1u << 28}) {
     own.at = at;
     const ProgramView to[] = {{out, true}}, toAside[] = {{aside, true}};
     r.queue->launch(program, {1, 1, 1}, toAside, bytesOf(secret));
@@ -344,7 +349,6 @@ void main() { b[0] = p.values[p.at].x; })");
     EXPECT_EQ(r.read<uint32_t>(out)[0], 0u) << at;
   }
 }
-
 
 }  // namespace
 }  // namespace switchyard::test

@@ -1,4 +1,5 @@
-// WebGL's shaders: every pair of test/shaders/webgl compiles; each rule of the translation; errors where they are; nonsense does no harm.
+// WebGL's shaders: every pair of test/shaders/webgl compiles; each rule of the translation; errors where they are;
+// nonsense does no harm.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,7 +29,8 @@ std::vector<ShaderSource> drawings() {
   std::vector<ShaderSource> sources;
   for (const auto& entry : fs::directory_iterator(folder()))
     if (entry.path().extension() == ".vert")
-      sources.push_back({entry.path().stem().string(), textOf(entry.path()), textOf(fs::path(entry.path()).replace_extension(".frag"))});
+      sources.push_back({entry.path().stem().string(), textOf(entry.path()),
+                         textOf(fs::path(entry.path()).replace_extension(".frag"))});
   std::sort(sources.begin(), sources.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return sources;
 }
@@ -38,13 +40,15 @@ ShaderSource drawing(const std::string& name) {
   throw std::runtime_error("no drawing " + name);
 }
 
-const std::string kVertex = "attribute vec2 a;\nvarying vec2 v;\nvoid main() { v = a; gl_Position = vec4(a, 0.0, 1.0); }\n";
-const std::string kFragment = "precision mediump float;\nvarying vec2 v;\nvoid main() { gl_FragColor = vec4(v, 0.0, 1.0); }\n";
+const std::string kVertex =
+    "attribute vec2 a;\nvarying vec2 v;\nvoid main() { v = a; gl_Position = vec4(a, 0.0, 1.0); }\n";
+const std::string kFragment =
+    "precision mediump float;\nvarying vec2 v;\nvoid main() { gl_FragColor = vec4(v, 0.0, 1.0); }\n";
 
-std::shared_ptr<ProgramModule> compiled(const std::string& vertex, const std::string& fragment) { return compileShader({"test", vertex, fragment}); }
-std::string fragmentOf(const std::string& body) {
-  return "precision mediump float;\nvarying vec2 v;\n" + body + "\n";
+std::shared_ptr<ProgramModule> compiled(const std::string& vertex, const std::string& fragment) {
+  return compileShader({"test", vertex, fragment});
 }
+std::string fragmentOf(const std::string& body) { return "precision mediump float;\nvarying vec2 v;\n" + body + "\n"; }
 
 template <typename Items>
 std::string namesOf(const Items& items) {
@@ -70,11 +74,18 @@ Refusal refusalOf(const std::string& vertex, const std::string& fragment) {
 
 TEST(Webgl, TellsDialectsApart) {
   const std::pair<const char*, ShaderDialect> cases[] = {
-    {"#version 300 es\nvoid main(){}", ShaderDialect::Es300}, {"// #version 450\n#version 100\n", ShaderDialect::Es100}, {"#version 450\n", ShaderDialect::Vulkan},
-    {"#version 310 es\n", ShaderDialect::Vulkan}, {"attribute vec2 a;", ShaderDialect::Es100}, {"", ShaderDialect::Es100}, {"void main() {}", ShaderDialect::Es100},
-    {"/* layout( */ void main() {}", ShaderDialect::Es100}, {"layout(set = 0, binding = 1) uniform U { int a; };", ShaderDialect::Vulkan},
-    {"@vertex\nfn main() {}", ShaderDialect::Wgsl}, {"fn shade(a: f32) -> f32 { return a; }", ShaderDialect::Wgsl},
-    {"@group(0) @binding(0) var<uniform> u: U;", ShaderDialect::Wgsl}};
+      {"#version 300 es\nvoid main(){}", ShaderDialect::Es300},
+      {"// #version 450\n#version 100\n", ShaderDialect::Es100},
+      {"#version 450\n", ShaderDialect::Vulkan},
+      {"#version 310 es\n", ShaderDialect::Vulkan},
+      {"attribute vec2 a;", ShaderDialect::Es100},
+      {"", ShaderDialect::Es100},
+      {"void main() {}", ShaderDialect::Es100},
+      {"/* layout( */ void main() {}", ShaderDialect::Es100},
+      {"layout(set = 0, binding = 1) uniform U { int a; };", ShaderDialect::Vulkan},
+      {"@vertex\nfn main() {}", ShaderDialect::Wgsl},
+      {"fn shade(a: f32) -> f32 { return a; }", ShaderDialect::Wgsl},
+      {"@group(0) @binding(0) var<uniform> u: U;", ShaderDialect::Wgsl}};
   for (const auto& [source, dialect] : cases) EXPECT_EQ(dialectOf(source), dialect) << source;
 }
 
@@ -84,7 +95,11 @@ TEST(Webgl, EveryDrawingCompiles) {
   for (const ShaderSource& source : sources) {
     SCOPED_TRACE(source.name);
     std::shared_ptr<ProgramModule> module;
-    ASSERT_NO_THROW(try { module = compileShader(source); } catch (const Error& error) { ADD_FAILURE() << error.what() << '\n' << error.log; throw; });
+    ASSERT_NO_THROW(
+        try { module = compileShader(source); } catch (const Error& error) {
+          ADD_FAILURE() << error.what() << '\n' << error.log;
+          throw;
+        });
     EXPECT_TRUE(module->info.flipY);
     EXPECT_FALSE(module->info.attributes.empty());
   }
@@ -132,38 +147,58 @@ TEST(Webgl, EachRule) {
   vertexHas("invariant gl_Position;\n" + kVertex, "invariant gl_Position;");
   fragmentHas("void main() { gl_FragColor = vec4(gl_FragCoord.y); }", "sy_viewport.y - gl_FragCoord.y");
   fragmentHas("void main() { gl_FragColor = vec4(dFdy(v.x)); }", "return -dFdy(p);");
-  fragmentHas("void main() { gl_FragColor = vec4(smoothstep(1.0, 0.0, v), 0.0, 1.0); }", "clamp((x - a) / (b - a), 0.0, 1.0)");
-  fragmentHas("void main() { gl_FragColor = vec4(smoothstep(vec2(1.0), vec2(0.0), v), 0.0, gl_DepthRange.far); }", "sy_DepthRange");
+  fragmentHas("void main() { gl_FragColor = vec4(smoothstep(1.0, 0.0, v), 0.0, 1.0); }",
+              "clamp((x - a) / (b - a), 0.0, 1.0)");
+  fragmentHas("void main() { gl_FragColor = vec4(smoothstep(vec2(1.0), vec2(0.0), v), 0.0, gl_DepthRange.far); }",
+              "sy_DepthRange");
   fragmentHas("void main() { gl_FragData[0] = vec4(v, float(gl_MaxDrawBuffers), 1.0); }", "sy_FragColor = vec4");
   fragmentHas("#extension GL_EXT_frag_depth : require\nvoid main() { gl_FragDepthEXT = 0.5; }", "gl_FragDepth");
-  fragmentHas("#extension GL_EXT_shader_texture_lod : require\nuniform sampler2D s;\nvoid main() { gl_FragColor = texture2DLodEXT(s, v, 1.0) + texture2DProj(s, vec3(v, 1.0)); }",
-              "textureLod");
-  fragmentHas("#if defined(GL_ES) && __VERSION__ == 100 && !defined NONE && (1 << 3) / 2 == 4 || 1 / 0\nuniform lowp float u;\n#else\n#error no\n#endif\n"
-              "void main() { gl_FragColor = vec4(u * float(__LINE__)); }", "float ( 8 )");
-  fragmentHas("#define F(x, y) (x * G(y))\n#define G(x) F(x, 1.0)\nfloat F;\nvoid main() { gl_FragColor = vec4(2.0); }", "float F ;");
-  fragmentHas("#define f(x) x\n#define g f(\nvoid main() { gl_FragColor = vec4(g 1.0), f\n(2.0), 3.0, f(f(4.0))); }", "4.0");
+  fragmentHas(
+      "#extension GL_EXT_shader_texture_lod : require\nuniform sampler2D s;\nvoid main() { gl_FragColor = "
+      "texture2DLodEXT(s, v, 1.0) + texture2DProj(s, vec3(v, 1.0)); }",
+      "textureLod");
+  fragmentHas(
+      "#if defined(GL_ES) && __VERSION__ == 100 && !defined NONE && (1 << 3) / 2 == 4 || 1 / 0\nuniform lowp float "
+      "u;\n#else\n#error no\n#endif\n"
+      "void main() { gl_FragColor = vec4(u * float(__LINE__)); }",
+      "float ( 8 )");
+  fragmentHas("#define F(x, y) (x * G(y))\n#define G(x) F(x, 1.0)\nfloat F;\nvoid main() { gl_FragColor = vec4(2.0); }",
+              "float F ;");
+  fragmentHas("#define f(x) x\n#define g f(\nvoid main() { gl_FragColor = vec4(g 1.0), f\n(2.0), 3.0, f(f(4.0))); }",
+              "4.0");
   fragmentHas("float f(float v) { float v = v; return v; } void main() { gl_FragColor = vec4(f(1.0)); }", "{ {");
   fragmentHas("varying vec2 nowhere;\nvoid main() { }", "vec2 nowhere;");
 }
 
 TEST(Webgl, BothStagesHaveOneBlock) {
-  const std::string vertex = "uniform float size; struct S { vec3 c; float f[2]; }; uniform S s[2]; uniform bool on;\n" + kVertex;
-  const std::string fragment = fragmentOf("uniform bool on; uniform mat3 m; uniform float size; void main() { gl_FragColor = vec4(m[0] * size, float(on)); }");
+  const std::string vertex =
+      "uniform float size; struct S { vec3 c; float f[2]; }; uniform S s[2]; uniform bool on;\n" + kVertex;
+  const std::string fragment = fragmentOf(
+      "uniform bool on; uniform mat3 m; uniform float size; void main() { gl_FragColor = vec4(m[0] * size, float(on)); "
+      "}");
   const ProgramInfo info = compiled(vertex, fragment)->info;
   EXPECT_EQ(namesOf(info.params), "size s[0].c s[0].f s[1].c s[1].f on m");
-  const std::pair<const char*, uint32_t> offsets[] = {{"size", 0}, {"s[0].c", 16}, {"s[1].f", 80}, {"on", 112}, {"m", 128}};
+  const std::pair<const char*, uint32_t> offsets[] = {
+      {"size", 0}, {"s[0].c", 16}, {"s[1].f", 80}, {"on", 112}, {"m", 128}};
   for (const auto& [name, offset] : offsets)
     for (const ProgramParam& param : info.params) {
-      if (param.name == name) { EXPECT_EQ(param.offset, offset) << name; }
+      if (param.name == name) {
+        EXPECT_EQ(param.offset, offset) << name;
+      }
     }
   EXPECT_TRUE(info.paramsAreUniform);
   EXPECT_EQ(info.paramBinding, 0u);
 }
 
 TEST(Webgl, Es300) {
-  const std::string vertex = "#version 300 es\nuniform Block { vec4 tint; } block;\nin mat2 m; layout(location = 0) in vec2 p; out vec3 v[2]; flat out ivec2 i;\n"
-                             "void main() { v[0] = v[1] = block.tint.rgb; i = ivec2(gl_InstanceID, gl_VertexID); gl_Position = vec4(m * p, 0.0, 1.0); }";
-  const std::string fragment = "#version 300 es\nprecision highp float;\nin vec3 v[2]; flat in ivec2 i; out vec3 c;\nvoid main() { c = v[1] * float(i.x); }";
+  const std::string vertex =
+      "#version 300 es\nuniform Block { vec4 tint; } block;\nin mat2 m; layout(location = 0) in vec2 p; out vec3 v[2]; "
+      "flat out ivec2 i;\n"
+      "void main() { v[0] = v[1] = block.tint.rgb; i = ivec2(gl_InstanceID, gl_VertexID); gl_Position = vec4(m * p, "
+      "0.0, 1.0); }";
+  const std::string fragment =
+      "#version 300 es\nprecision highp float;\nin vec3 v[2]; flat in ivec2 i; out vec3 c;\nvoid main() { c = v[1] * "
+      "float(i.x); }";
   const ProgramInfo info = compiled(vertex, fragment)->info;
   EXPECT_EQ(namesOf(info.params), "block.tint");
   ASSERT_EQ(namesOf(info.attributes), "p m");
@@ -177,28 +212,32 @@ TEST(Webgl, ErrorsPointToTheUsersLine) {
     const char* says;
   };
   const Case cases[] = {
-    {fragmentOf("/* two\nlines */\nvoid main() {\n  gl_FragColor = vec4(nothing);\n}"), 6, 23, "nothing"},
-    {fragmentOf("void main() {\n  float sample = 1.0; sample = vec2(1.0);\n}"), 4, 0, ""},
-    {fragmentOf("#define A \\\n  1.0\n\nvoid main() { gl_FragColor = A; }"), 6, 0, ""},
-    {fragmentOf("uniform samplerCube c;\nvoid main() {}"), 3, 21, "samplerCube"},
-    {fragmentOf("uniform sampler2D c[4];\nvoid main() {}"), 3, 19, "arrays of samplers"},
-    {fragmentOf("void main() { gl_FragData[1] = vec4(0.0); }"), 3, 15, "gl_FragData[0]"},
-    {fragmentOf("varying vec3 w;\nvoid main() { gl_FragColor = vec4(w, 1.0); }"), 3, 14, "not declared in the vertex shader"},
-    {fragmentOf("#include <common>\nvoid main() {}"), 3, 1, "#include"},
-    {fragmentOf("#extension GL_X_y : require\nvoid main() {}"), 3, 12, "GL_X_y"},
-    {fragmentOf("#if 1\nvoid main() {}"), 3, 2, "#endif"},
-    {fragmentOf("#if 1 / 0\n#endif\nvoid main() {}"), 3, 2, "constant"},
-    {fragmentOf("uniform float n[k];\nvoid main() {}"), 3, 15, "constant"},
-    {fragmentOf("uniform float n = 1.0;\nvoid main() {}"), 3, 15, "initial value"},
-    {fragmentOf("void main() { @ }"), 3, 15, "unexpected @"},
-    {fragmentOf("attribute vec2 a;\nvoid main() {}"), 3, 1, "attributes"},
-    {fragmentOf("void main() {"), 3, 13, "never closed"},
-    {fragmentOf("float x;"), 3, 8, "no main"},
-    {"precision mediump float;\nvarying vec3 v;\nvoid main() { gl_FragColor = vec4(v, 1.0); }", 2, 14, "another type"}};
+      {fragmentOf("/* two\nlines */\nvoid main() {\n  gl_FragColor = vec4(nothing);\n}"), 6, 23, "nothing"},
+      {fragmentOf("void main() {\n  float sample = 1.0; sample = vec2(1.0);\n}"), 4, 0, ""},
+      {fragmentOf("#define A \\\n  1.0\n\nvoid main() { gl_FragColor = A; }"), 6, 0, ""},
+      {fragmentOf("uniform samplerCube c;\nvoid main() {}"), 3, 21, "samplerCube"},
+      {fragmentOf("uniform sampler2D c[4];\nvoid main() {}"), 3, 19, "arrays of samplers"},
+      {fragmentOf("void main() { gl_FragData[1] = vec4(0.0); }"), 3, 15, "gl_FragData[0]"},
+      {fragmentOf("varying vec3 w;\nvoid main() { gl_FragColor = vec4(w, 1.0); }"), 3, 14,
+       "not declared in the vertex shader"},
+      {fragmentOf("#include <common>\nvoid main() {}"), 3, 1, "#include"},
+      {fragmentOf("#extension GL_X_y : require\nvoid main() {}"), 3, 12, "GL_X_y"},
+      {fragmentOf("#if 1\nvoid main() {}"), 3, 2, "#endif"},
+      {fragmentOf("#if 1 / 0\n#endif\nvoid main() {}"), 3, 2, "constant"},
+      {fragmentOf("uniform float n[k];\nvoid main() {}"), 3, 15, "constant"},
+      {fragmentOf("uniform float n = 1.0;\nvoid main() {}"), 3, 15, "initial value"},
+      {fragmentOf("void main() { @ }"), 3, 15, "unexpected @"},
+      {fragmentOf("attribute vec2 a;\nvoid main() {}"), 3, 1, "attributes"},
+      {fragmentOf("void main() {"), 3, 13, "never closed"},
+      {fragmentOf("float x;"), 3, 8, "no main"},
+      {"precision mediump float;\nvarying vec3 v;\nvoid main() { gl_FragColor = vec4(v, 1.0); }", 2, 14,
+       "another type"}};
   for (const Case& one : cases) {
     const Refusal refusal = refusalOf(kVertex, one.fragment);
     EXPECT_EQ(refusal.line, one.line) << one.fragment << refusal.text;
-    if (one.column) { EXPECT_EQ(refusal.column, one.column) << one.fragment << refusal.text; }
+    if (one.column) {
+      EXPECT_EQ(refusal.column, one.column) << one.fragment << refusal.text;
+    }
     EXPECT_NE(refusal.text.find(one.says), std::string::npos) << refusal.text;
     EXPECT_EQ(refusal.text.find("sy_as_"), std::string::npos) << refusal.text;
   }
@@ -206,21 +245,29 @@ TEST(Webgl, ErrorsPointToTheUsersLine) {
 
 TEST(Webgl, MacrosThatGrowWithoutEndAreRefused) {
   std::string source = fragmentOf("#define A0 1.0 +");
-  for (int i = 1; i < 60; i++) source += "#define A" + std::to_string(i) + " A" + std::to_string(i - 1) + " A" + std::to_string(i - 1) + "\n";
-  EXPECT_NE(refusalOf(kVertex, source + "void main() { gl_FragColor = vec4(A59 1.0); }").text.find("tokens"), std::string::npos);
+  for (int i = 1; i < 60; i++)
+    source += "#define A" + std::to_string(i) + " A" + std::to_string(i - 1) + " A" + std::to_string(i - 1) + "\n";
+  EXPECT_NE(refusalOf(kVertex, source + "void main() { gl_FragColor = vec4(A59 1.0); }").text.find("tokens"),
+            std::string::npos);
   const std::string open(100000, '(');
   EXPECT_EQ(refusalOf(kVertex, fragmentOf("#if " + open + "\n#endif\nvoid main() {}")).line, 3u);
   std::string structs;
-  for (int i = 0; i < 200; i++) structs += "struct S" + std::to_string(i) + " { " + (i ? "S" + std::to_string(i - 1) : std::string("float")) + " a, b; };\n";
-  EXPECT_NE(refusalOf(kVertex, fragmentOf(structs + "uniform S199 s;\nvoid main() {}")).text.find("nested"), std::string::npos);
+  for (int i = 0; i < 200; i++)
+    structs += "struct S" + std::to_string(i) + " { " + (i ? "S" + std::to_string(i - 1) : std::string("float")) +
+               " a, b; };\n";
+  EXPECT_NE(refusalOf(kVertex, fragmentOf(structs + "uniform S199 s;\nvoid main() {}")).text.find("nested"),
+            std::string::npos);
 }
 
 TEST(Webgl, NonsenseIsRefusedOrTranslated) {
   const std::vector<ShaderSource> sources = drawings();
   std::mt19937 random(20240607);
   const auto pick = [&](size_t below) { return static_cast<size_t>(random() % below); };
-  const char* kBits[] = {"{", "}", "(", ")", "[", "]", ";", ",", "#", "\n#if ", "\n#else\n", "\n#endif\n", "uniform ", "varying ", "struct ", "gl_FragData", "\\\n", "/*", "\n#define ",
-                         "sampler2D ", "precision ", "invariant ", "=", ".", "0x", "1e", "\x01", "layout(", "in ", "out ", "const int "};
+  const char* kBits[] = {
+      "{",    "}",      "(",          ")",          "[",          "]",          ";",         ",",
+      "#",    "\n#if ", "\n#else\n",  "\n#endif\n", "uniform ",   "varying ",   "struct ",   "gl_FragData",
+      "\\\n", "/*",     "\n#define ", "sampler2D ", "precision ", "invariant ", "=",         ".",
+      "0x",   "1e",     "\x01",       "layout(",    "in ",        "out ",       "const int "};
   size_t translated = 0, refused = 0;
   for (int i = 0; i < 6000; i++) {
     ShaderSource source = sources[pick(sources.size())];
@@ -228,10 +275,14 @@ TEST(Webgl, NonsenseIsRefusedOrTranslated) {
       std::string& text = pick(2) ? source.vertex : source.fragment;
       const size_t at = pick(text.size() + 1), length = pick(20);
       const size_t kind = pick(4);
-      if (kind == 0) text.erase(at, length);
-      else if (kind == 1) text.insert(at, kBits[pick(std::size(kBits))]);
-      else if (kind == 2) text.insert(at, text.substr(pick(text.size() + 1), length * 3));
-      else if (at < text.size()) text[at] = static_cast<char>(random());
+      if (kind == 0)
+        text.erase(at, length);
+      else if (kind == 1)
+        text.insert(at, kBits[pick(std::size(kBits))]);
+      else if (kind == 2)
+        text.insert(at, text.substr(pick(text.size() + 1), length * 3));
+      else if (at < text.size())
+        text[at] = static_cast<char>(random());
       if (text.empty()) text = " ";
     }
     try {

@@ -1,10 +1,14 @@
-// What the children of the cluster's tests share: jobs that take a while, waiting, failures that must come, comparisons.
+// What the children of the cluster's tests share: jobs that take a while, waiting, failures that must come,
+// comparisons.
 'use strict';
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const gpu = require('../..');
 
-const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const sleep = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 
 async function until(condition, ms = 10000, what = condition) {
   const end = performance.now() + ms;
@@ -29,10 +33,12 @@ async function failure(promise, code) {
 }
 
 function close(actual, expected, tolerance = 1e-5, what = 'output') {
-  const got = Array.from(actual), want = Array.from(expected).flat(Infinity);
+  const got = Array.from(actual),
+    want = Array.from(expected).flat(Infinity);
   assert.equal(got.length, want.length, `${what}: its length`);
   for (let i = 0; i < want.length; ++i)
-    if (!(Math.abs(got[i] - want[i]) <= tolerance * (1 + Math.abs(want[i])))) assert.fail(`${what}[${i}] is ${got[i]}, but should be ${want[i]}`);
+    if (!(Math.abs(got[i] - want[i]) <= tolerance * (1 + Math.abs(want[i]))))
+      assert.fail(`${what}[${i}] is ${got[i]}, but should be ${want[i]}`);
 }
 
 const kSide = 1024;
@@ -44,7 +50,11 @@ function slowJob(steps) {
     identity = gpu.tensor(new Float32Array(kSide * kSide), [kSide, kSide]);
     for (let i = 0; i < kSide; ++i) identity.data[i * kSide + i] = 1;
   }
-  const nodes = Array.from({ length: steps }, (_, i) => ({ type: 'matmul', inputs: { a: i ? `x${i}` : 'x', b: 'x' }, outputs: { output: `x${i + 1}` } }));
+  const nodes = Array.from({ length: steps }, (_, i) => ({
+    type: 'matmul',
+    inputs: { a: i ? `x${i}` : 'x', b: 'x' },
+    outputs: { output: `x${i + 1}` },
+  }));
   nodes.push({ type: 'reduce', inputs: { input: `x${steps}` }, params: { kind: 'sum' }, outputs: { output: 'sums' } });
   return { type: 'graph', inputs: { x: identity }, nodes, outputs: ['sums'] };
 }
@@ -70,7 +80,11 @@ function memories(pid = process.pid) {
 
 /** The abstract unix addresses on which somebody listens. */
 function abstractNames() {
-  return fs.readFileSync('/proc/net/unix', 'utf8').split('\n').map((line) => / @(\S+)$/.exec(line)?.[1]).filter(Boolean);
+  return fs
+    .readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .map((line) => / @(\S+)$/.exec(line)?.[1])
+    .filter(Boolean);
 }
 
 function isAlive(pid) {

@@ -20,7 +20,10 @@ function suite(name, env = {}) {
       }
     });
     test.each([...Object.keys(cases), 'the end'])('%s', (title) => {
-      if (!results[title]) throw new Error(`it was not reached: ${JSON.stringify({ ...ended, begun: results['the beginning'] }, null, 1)}`);
+      if (!results[title])
+        throw new Error(
+          `it was not reached: ${JSON.stringify({ ...ended, begun: results['the beginning'] }, null, 1)}`,
+        );
       if (results[title].error) throw new Error(results[title].error.replaceAll('\\n', '\n'));
     });
     test('ends by itself, quietly', () => {

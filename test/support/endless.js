@@ -1,4 +1,5 @@
-// A kernel that would run for days: software drivers cut single loops short, so it is the number of threads that never ends.
+// A kernel that would run for days: software drivers cut single loops short, so it is the number of threads that never
+// ends.
 'use strict';
 
 const endless = `#version 450
@@ -14,7 +15,11 @@ void main() {
 }`;
 
 const jobOf = (kernel, count, threads) => ({
-  type: 'kernel', kernel, inputs: { x: new Uint32Array([count, 1]) }, outputs: { y: { shape: [1], dtype: 'uint32' } }, threads,
+  type: 'kernel',
+  kernel,
+  inputs: { x: new Uint32Array([count, 1]) },
+  outputs: { y: { shape: [1], dtype: 'uint32' } },
+  threads,
 });
 const endlessJob = (kernel) => jobOf(kernel, 60000, [60000, 60000]);
 const briefJob = (kernel) => jobOf(kernel, 3, 1);

@@ -18,7 +18,12 @@ void main() { gl_FragColor = vec4(u_red, 0.0, 0.0, 1.0); }`;
 
 /** A picture of 16 by 16 pixels, each of a red that tells the number. */
 const drawing = (shader, number) => ({
-  type: 'render', shader, width: 16, height: 16, attributes: { a_position: new Float32Array([-1, -1, 3, -1, -1, 3]) }, uniforms: { u_red: (number % 256) / 255 },
+  type: 'render',
+  shader,
+  width: 16,
+  height: 16,
+  attributes: { a_position: new Float32Array([-1, -1, 3, -1, -1, 3]) },
+  uniforms: { u_red: (number % 256) / 255 },
 });
 
 module.exports = { glsl, vertex, fragment, drawing };

@@ -17,22 +17,32 @@ async function failure(promise) {
 }
 
 function expectClose(actual, expected, tolerance, what = 'output') {
-  const got = Array.from(actual), want = expected.flat(Infinity);
+  const got = Array.from(actual),
+    want = expected.flat(Infinity);
   expect(got.length).toBe(want.length);
   for (let i = 0; i < want.length; ++i) {
     const allowed = tolerance * (1 + Math.abs(want[i]));
-    if (!(Math.abs(got[i] - want[i]) <= allowed)) throw new Error(`${what}[${i}] is ${got[i]}, but should be ${want[i]} (seed ${seed})`);
+    if (!(Math.abs(got[i] - want[i]) <= allowed))
+      throw new Error(`${what}[${i}] is ${got[i]}, but should be ${want[i]} (seed ${seed})`);
   }
 }
 
-/** Runs test/js/children/<name> and tells how it ended. */
+/** Runs test/support/children/<name> and tells how it ended. */
 function runChild(name, args = [], { env = {}, nodeOptions = [], timeout = 60000 } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...nodeOptions, path.join(__dirname, 'children', name), ...args.map(String)],
-      { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '', stderr = '';
-    child.stdout.on('data', (chunk) => { stdout += chunk; });
-    child.stderr.on('data', (chunk) => { stderr += chunk; });
+    const child = spawn(
+      process.execPath,
+      [...nodeOptions, path.join(__dirname, 'children', name), ...args.map(String)],
+      { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let stdout = '',
+      stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
     child.on('close', (code, signal) => {
       clearTimeout(timer);

@@ -2,7 +2,8 @@
 'use strict';
 
 const sum = (xs) => xs.reduce((a, b) => a + b, 0);
-const rowsOf = (x, d) => Array.from({ length: d ? x.length / d : 0 }, (_, r) => Array.from(x.slice(r * d, (r + 1) * d)));
+const rowsOf = (x, d) =>
+  Array.from({ length: d ? x.length / d : 0 }, (_, r) => Array.from(x.slice(r * d, (r + 1) * d)));
 const dot = (a, b) => sum(a.map((x, i) => x * b[i]));
 const norm = (a) => Math.sqrt(dot(a, a));
 
@@ -10,7 +11,8 @@ const norm = (a) => Math.sqrt(dot(a, a));
 function erf(x) {
   const a = Math.abs(x);
   if (a > 6) return Math.sign(x);
-  let term = a, total = a;
+  let term = a,
+    total = a;
   for (let n = 1; n < 200; ++n) {
     term *= (-a * a) / n;
     total += term / (2 * n + 1);
@@ -28,7 +30,11 @@ const activations = {
 };
 
 const reductions = {
-  sum, mean: (xs) => sum(xs) / xs.length, min: (xs) => Math.min(...xs), max: (xs) => Math.max(...xs), norm,
+  sum,
+  mean: (xs) => sum(xs) / xs.length,
+  min: (xs) => Math.min(...xs),
+  max: (xs) => Math.max(...xs),
+  norm,
 };
 
 function softmaxRow(row, temperature = 1) {
@@ -41,7 +47,9 @@ function softmaxRow(row, temperature = 1) {
 function layerNormRow(row, gamma, beta, epsilon = 1e-5) {
   const mean = sum(row) / row.length;
   const variance = sum(row.map((x) => (x - mean) ** 2)) / row.length;
-  return row.map((x, i) => ((x - mean) / Math.sqrt(variance + epsilon)) * (gamma ? gamma[i] : 1) + (beta ? beta[i] : 0));
+  return row.map(
+    (x, i) => ((x - mean) / Math.sqrt(variance + epsilon)) * (gamma ? gamma[i] : 1) + (beta ? beta[i] : 0),
+  );
 }
 
 /** a [m, k] times b [k, n], both as rows. */
@@ -49,14 +57,19 @@ const product = (a, b) => a.map((row) => b[0].map((_, j) => sum(row.map((x, i) =
 const transpose = (a) => a[0].map((_, j) => a.map((row) => row[j]));
 
 function attentionHead(query, key, value, { mask, causal = false, scale = 1 / Math.sqrt(query[0].length) }) {
-  const scores = query.map((q, r) => key.map((k, c) => (causal && c > r ? -Infinity : dot(q, k) * scale + (mask ? mask[r][c] : 0))));
+  const scores = query.map((q, r) =>
+    key.map((k, c) => (causal && c > r ? -Infinity : dot(q, k) * scale + (mask ? mask[r][c] : 0))),
+  );
   const weights = scores.map((row) => softmaxRow(row));
   return { output: product(weights, value), weights };
 }
 
 /** Indices of the best k, ties to the lower index. */
 function best(row, k, largest = true) {
-  return row.map((_, i) => i).sort((i, j) => (largest ? row[j] - row[i] : row[i] - row[j]) || i - j).slice(0, k);
+  return row
+    .map((_, i) => i)
+    .sort((i, j) => (largest ? row[j] - row[i] : row[i] - row[j]) || i - j)
+    .slice(0, k);
 }
 
 const metrics = {
@@ -66,7 +79,8 @@ const metrics = {
 };
 
 function roundHalfEven(v) {
-  const floor = Math.floor(v), rest = v - floor;
+  const floor = Math.floor(v),
+    rest = v - floor;
   return rest > 0.5 || (rest === 0.5 && Math.abs(floor % 2) === 1) ? floor + 1 : floor;
 }
 
@@ -77,7 +91,8 @@ function quantizeRow(row, levels) {
 
 /** Eigenvalues and vectors of a symmetric matrix by Jacobi rotations, largest first. */
 function eigen(matrix) {
-  const n = matrix.length, a = matrix.map((row) => [...row]);
+  const n = matrix.length,
+    a = matrix.map((row) => [...row]);
   const v = a.map((_, i) => a.map((__, j) => (i === j ? 1 : 0)));
   for (let sweep = 0; sweep < 60; ++sweep)
     for (let p = 0; p < n; ++p)
@@ -85,7 +100,8 @@ function eigen(matrix) {
         if (Math.abs(a[p][q]) < 1e-300) continue;
         const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
         const t = (Math.sign(theta) || 1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
-        const c = 1 / Math.sqrt(t * t + 1), s = t * c;
+        const c = 1 / Math.sqrt(t * t + 1),
+          s = t * c;
         for (let k = 0; k < n; ++k) [a[k][p], a[k][q]] = [c * a[k][p] - s * a[k][q], s * a[k][p] + c * a[k][q]];
         for (let k = 0; k < n; ++k) [a[p][k], a[q][k]] = [c * a[p][k] - s * a[q][k], s * a[p][k] + c * a[q][k]];
         for (let k = 0; k < n; ++k) [v[k][p], v[k][q]] = [c * v[k][p] - s * v[k][q], s * v[k][p] + c * v[k][q]];
@@ -94,7 +110,8 @@ function eigen(matrix) {
 }
 
 function pca(rows, count) {
-  const d = rows[0].length, n = rows.length;
+  const d = rows[0].length,
+    n = rows.length;
   const mean = Array.from({ length: d }, (_, j) => sum(rows.map((row) => row[j])) / n);
   const centered = rows.map((row) => row.map((x, j) => x - mean[j]));
   const covariance = mean.map((_, i) => mean.map((__, j) => sum(centered.map((row) => row[i] * row[j])) / (n - 1)));
@@ -125,6 +142,18 @@ function pagerank(rowOffsets, columns, weights, { damping = 0.85, iterations = 2
 }
 
 module.exports = {
-  activations, reductions, softmaxRow, layerNormRow, product, transpose, attentionHead, best, metrics, quantizeRow, pca, pagerank,
-  rowsOf, norm,
+  activations,
+  reductions,
+  softmaxRow,
+  layerNormRow,
+  product,
+  transpose,
+  attentionHead,
+  best,
+  metrics,
+  quantizeRow,
+  pca,
+  pagerank,
+  rowsOf,
+  norm,
 };

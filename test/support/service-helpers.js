@@ -1,11 +1,22 @@
-// What the tests of the HTTP service share: a manager that only pretends, a server on a free port, raw and ordinary requests.
+// What the tests of the HTTP service share: a manager that only pretends, a server on a free port, raw and ordinary
+// requests.
 'use strict';
 const http = require('node:http');
 const net = require('node:net');
 const { createServer } = require('../../lib/service/server');
 const { readServiceConfig } = require('../../lib/config/config');
 
-const silent = { level: 'silent', isLevelEnabled: () => false, child: () => silent, trace() {}, debug() {}, info() {}, warn() {}, error() {}, fatal() {} };
+const silent = {
+  level: 'silent',
+  isLevelEnabled: () => false,
+  child: () => silent,
+  trace() {},
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  fatal() {},
+};
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function until(condition, what) {
@@ -20,24 +31,45 @@ function failed(code, message, more = {}) {
 /** A manager that gives the inputs back as outputs, or does as params.fail says. */
 function fakeManager() {
   const manager = {
-    calls: [], aborted: 0, holding: [], failures: {},
+    calls: [],
+    aborted: 0,
+    holding: [],
+    failures: {},
     ready: Promise.resolve(),
-    status: 'ok', draining: false,
+    status: 'ok',
+    draining: false,
     list: [
       { id: '1-cuda-0', contextType: 'cuda', device: 'cuda:0', state: 'lost', lastKnownAnswerAgeMs: 5 },
       { id: '1-vulkan-0', contextType: 'vulkan', device: 'vulkan:0', state: 'starting', lastKnownAnswerAgeMs: null },
       { id: '1-cpu-0', contextType: 'cpu', device: 'cpu:0', state: 'idle', lastKnownAnswerAgeMs: 120.4 },
     ],
     contexts: () => manager.list,
-    health: async () => ({ status: manager.status, workers: [{ id: 1, pid: 10, state: 'ready', contexts: ['1-cpu-0'], loopAgeMs: 1.25, deviceAgeMs: null }], contexts: manager.list,
-      queue: { depth: 0, limit: 10, oldestAgeMs: 0 }, draining: manager.draining }),
+    health: async () => ({
+      status: manager.status,
+      workers: [{ id: 1, pid: 10, state: 'ready', contexts: ['1-cpu-0'], loopAgeMs: 1.25, deviceAgeMs: null }],
+      contexts: manager.list,
+      queue: { depth: 0, limit: 10, oldestAgeMs: 0 },
+      draining: manager.draining,
+    }),
     prometheus: async () => '# HELP switchyard_pending jobs\nswitchyard_pending 0\n',
     executeWorkload(workload, options) {
       manager.calls.push({ workload, options });
       const { signal } = options;
       return new Promise((resolve, reject) => {
-        const finish = () => resolve({ outputs: workload.inputs, workloadId: workload.id, contextId: '1-cpu-0', workerId: 1, contextType: 'cpu', deviceName: 'a processor',
-          cached: false, batchSize: 1, attempts: 1, timings: { queued: 0, switch: 0, upload: 0, compute: 1, readback: 0, total: 1 }, secret: 'not for clients' });
+        const finish = () =>
+          resolve({
+            outputs: workload.inputs,
+            workloadId: workload.id,
+            contextId: '1-cpu-0',
+            workerId: 1,
+            contextType: 'cpu',
+            deviceName: 'a processor',
+            cached: false,
+            batchSize: 1,
+            attempts: 1,
+            timings: { queued: 0, switch: 0, upload: 0, compute: 1, readback: 0, total: 1 },
+            secret: 'not for clients',
+          });
         signal.addEventListener('abort', () => {
           ++manager.aborted;
           reject(failed('ERR_CANCELED', 'the job was canceled by its signal'));
@@ -81,8 +113,12 @@ function request(port, path, { method = 'GET', headers = {}, body, agent } = {})
   });
 }
 
-const post = (port, body, headers = {}) => request(port, '/v1/workloads', { method: 'POST', body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
-  headers: { 'content-type': 'application/json', ...headers } });
+const post = (port, body, headers = {}) =>
+  request(port, '/v1/workloads', {
+    method: 'POST',
+    body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
 
 /** Writes bytes to a socket as they are, and gives what came back once the other side has ended. */
 function raw(port, bytes, { keepOpen = false } = {}) {
@@ -90,8 +126,11 @@ function raw(port, bytes, { keepOpen = false } = {}) {
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     let text = '';
     const started = Date.now();
-    const done = () => resolve({ text, ms: Date.now() - started, status: Number(/^HTTP\/1\.1 (\d+)/m.exec(text)?.[1]) });
-    socket.on('data', (chunk) => { text += chunk; });
+    const done = () =>
+      resolve({ text, ms: Date.now() - started, status: Number(/^HTTP\/1\.1 (\d+)/m.exec(text)?.[1]) });
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
     socket.on('error', () => {});
     socket.on('end', () => socket.end());
     socket.on('close', done);
@@ -107,17 +146,26 @@ function frame(header, data, { magic = 'SWYD', version = 1, length } = {}) {
   head.write(magic, 'latin1');
   head.writeUInt32LE(version, 4);
   head.writeUInt32LE(length ?? text.length, 8);
-  return Buffer.concat([head, text, Buffer.alloc((8 - ((12 + text.length) % 8)) % 8), ...data.flatMap((array) => {
-    const bytes = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
-    return [bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)];
-  })]);
+  return Buffer.concat([
+    head,
+    text,
+    Buffer.alloc((8 - ((12 + text.length) % 8)) % 8),
+    ...data.flatMap((array) => {
+      const bytes = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+      return [bytes, Buffer.alloc((8 - (bytes.length % 8)) % 8)];
+    }),
+  ]);
 }
 
 function readFrame(bytes) {
   expect(bytes.toString('latin1', 0, 4)).toBe('SWYD');
   const length = bytes.readUInt32LE(8);
   const start = Math.ceil((12 + length) / 8) * 8;
-  return { version: bytes.readUInt32LE(4), header: JSON.parse(bytes.toString('utf8', 12, 12 + length)), data: bytes.subarray(start) };
+  return {
+    version: bytes.readUInt32LE(4),
+    header: JSON.parse(bytes.toString('utf8', 12, 12 + length)),
+    data: bytes.subarray(start),
+  };
 }
 
 module.exports = { startServer, request, post, raw, frame, readFrame, failed, wait, until };

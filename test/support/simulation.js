@@ -1,4 +1,5 @@
-// A cluster on a fake clock, for the tests of the pure decisions: jobs arrive, run, expire and are lost, and what may never happen throws.
+// A cluster on a fake clock, for the tests of the pure decisions: jobs arrive, run, expire and are lost, and what may
+// never happen throws.
 'use strict';
 const fc = require('fast-check');
 const { JobQueue } = require('../../lib/cluster/primary/queue');
@@ -15,15 +16,45 @@ function check(property, numRuns = 200) {
 let lastNumber = 0;
 function makeJob(fields = {}) {
   return {
-    number: ++lastNumber, asker: 1, priority: 0, enqueued: 0, deadline: Infinity, kind: 'vector', contextType: '', affinity: 0, workload: 1,
-    cost: 1, bytes: 4096, alone: false, excluded: -1, joinKey: 0, inputs: [], ...fields,
+    number: ++lastNumber,
+    requester: 1,
+    priority: 0,
+    enqueued: 0,
+    deadline: Infinity,
+    kind: 'vector',
+    contextType: '',
+    affinity: 0,
+    workload: 1,
+    cost: 1,
+    bytes: 4096,
+    alone: false,
+    excluded: -1,
+    joinKey: 0,
+    inputs: [],
+    ...fields,
   };
 }
 
 function makeContext(fields = {}) {
   return {
-    id: 'c', member: 0, workerId: 1, type: 'cpu', software: false, canDraw: false, state: 'idle', pending: 0, room: 4, memoryFree: 2 ** 30,
-    holds: () => false, programs: undefined, workerRunning: 0, workerRoom: 8, lastUsed: 0, speed: () => undefined, affinities: new Set(), ...fields,
+    id: 'c',
+    member: 0,
+    workerId: 1,
+    type: 'cpu',
+    software: false,
+    canDraw: false,
+    state: 'idle',
+    pending: 0,
+    room: 4,
+    memoryFree: 2 ** 30,
+    holds: () => false,
+    programs: undefined,
+    workerRunning: 0,
+    workerRoom: 8,
+    lastUsed: 0,
+    speed: () => undefined,
+    affinities: new Set(),
+    ...fields,
   };
 }
 
@@ -31,22 +62,36 @@ function must(holds, message) {
   if (!holds) throw new Error(message);
 }
 
-const kRoom = 3, kWorkerRoom = 4, kTickMs = 10, kRetries = 2;
+const kRoom = 3,
+  kWorkerRoom = 4,
+  kTickMs = 10,
+  kRetries = 2;
 
 class Simulation {
-  /** @param {{ contexts: object[], limit: number }} options contexts: { member, type, software, canDraw, memory, trueSpeed, measured } */
+  /**
+   * @param {{ contexts: object[], limit: number }} options contexts: { member, type, software, canDraw, memory,
+   *   trueSpeed, measured }
+   */
   constructor({ contexts, limit }) {
     this.now = 0;
     this.limit = limit;
     this.queue = new JobQueue({ limit });
     this.events = [];
-    this.queued = new Set();       // what must be in the queue
-    this.settled = new Map();      // job -> outcome
+    this.queued = new Set(); // what must be in the queue
+    this.settled = new Map(); // job -> outcome
     this.batches = [];
-    this.contexts = contexts.map((each, index) => makeContext({
-      ...each, id: `c${index}`, room: kRoom, workerRoom: kWorkerRoom, memoryFree: each.memory, running: [], began: 0,
-      speed: () => (each.measured ? each.trueSpeed : undefined),
-    }));
+    this.contexts = contexts.map((each, index) =>
+      makeContext({
+        ...each,
+        id: `c${index}`,
+        room: kRoom,
+        workerRoom: kWorkerRoom,
+        memoryFree: each.memory,
+        running: [],
+        began: 0,
+        speed: () => (each.measured ? each.trueSpeed : undefined),
+      }),
+    );
   }
 
   at(time, run) {
@@ -79,7 +124,8 @@ class Simulation {
       must(job.deadline <= this.now, 'expired before its deadline');
       this.leave(job, 'expired');
     }
-    for (const job of this.queued) must(job.deadline > this.now, `job ${job.number} outlived its deadline in the queue`);
+    for (const job of this.queued)
+      must(job.deadline > this.now, `job ${job.number} outlived its deadline in the queue`);
   }
 
   view(member) {
@@ -105,7 +151,10 @@ class Simulation {
     for (;;) {
       this.refresh();
       let context;
-      const job = this.queue.next(this.now, (candidate) => (context = chooseContext(candidate, this.contexts, this.now)) !== undefined);
+      const job = this.queue.next(
+        this.now,
+        (candidate) => (context = chooseContext(candidate, this.contexts, this.now)) !== undefined,
+      );
       if (!job) break;
       this.start(job, context);
     }
@@ -118,7 +167,11 @@ class Simulation {
     must(jobs[0] === job && jobs.length <= most, `a batch of ${jobs.length}, at most ${most}`);
     for (const each of jobs) {
       this.leave(each);
-      must(each === job || (each.joinKey === job.joinKey && job.joinKey !== 0 && !each.alone && each.affinity === job.affinity), 'strangers in a batch');
+      must(
+        each === job ||
+          (each.joinKey === job.joinKey && job.joinKey !== 0 && !each.alone && each.affinity === job.affinity),
+        'strangers in a batch',
+      );
     }
     const bytes = jobs.reduce((sum, each) => sum + each.bytes, 0);
     must(jobs.length === 1 || bytes <= 2 ** 20, `a batch of ${bytes} bytes`);
@@ -128,23 +181,35 @@ class Simulation {
     context.lastUsed = this.now;
     this.batches.push(run);
     if (job.affinity) context.affinities.add(job.affinity);
-    this.at(this.now + jobs.reduce((sum, each) => sum + each.cost, 0) * context.trueSpeed * context.running.length, () => this.finish(run));
+    this.at(
+      this.now + jobs.reduce((sum, each) => sum + each.cost, 0) * context.trueSpeed * context.running.length,
+      () => this.finish(run),
+    );
   }
 
   checkPlace(job, context) {
     must(canRun(job, context), `job ${job.number} went where it can't run`);
     must(context.running.length < kRoom && context.workerRunning < kWorkerRoom, 'over the capacity');
     must(!job.alone || context.workerRunning === 0, 'not alone');
-    const others = this.contexts.filter((each) => each.member !== job.excluded && (each.state === 'idle' || each.state === 'busy') &&
-      (job.contextType === '' || each.type === job.contextType) && (job.kind !== 'render' || each.canDraw) && each.memory >= job.bytes);
-    must(context.member !== job.excluded || !others.length, `job ${job.number} went back to the member that it must avoid`);
+    const others = this.contexts.filter(
+      (each) =>
+        each.member !== job.excluded &&
+        (each.state === 'idle' || each.state === 'busy') &&
+        (job.contextType === '' || each.type === job.contextType) &&
+        (job.kind !== 'render' || each.canDraw) &&
+        each.memory >= job.bytes,
+    );
+    must(
+      context.member !== job.excluded || !others.length,
+      `job ${job.number} went back to the member that it must avoid`,
+    );
     const homes = others.filter(({ affinities }) => job.affinity && affinities.has(job.affinity));
     must(!homes.length || homes.includes(context), `job ${job.number} left the home of its affinity`);
   }
 
   finish(run) {
     const at = run.context.running.indexOf(run);
-    if (at < 0) return;  // it was lost
+    if (at < 0) return; // it was lost
     run.context.running.splice(at, 1);
     for (const job of run.jobs) this.settle(job, 'done');
   }
@@ -157,7 +222,9 @@ class Simulation {
       Object.assign(context, { state: 'lost' });
       context.affinities.clear();
       for (const { jobs } of lost) for (const job of jobs) this.retry(job, member);
-      this.at(this.now + downMs, () => { context.state = 'idle'; });
+      this.at(this.now + downMs, () => {
+        context.state = 'idle';
+      });
     }
   }
 
@@ -194,8 +261,14 @@ class Simulation {
   }
 
   canStillRun() {
-    return [...this.queued].some((job) => this.contexts.some((each) => (job.contextType === '' || job.contextType === each.type) &&
-      (job.kind !== 'render' || each.canDraw) && each.memory >= job.bytes));
+    return [...this.queued].some((job) =>
+      this.contexts.some(
+        (each) =>
+          (job.contextType === '' || job.contextType === each.type) &&
+          (job.kind !== 'render' || each.canDraw) &&
+          each.memory >= job.bytes,
+      ),
+    );
   }
 }
 

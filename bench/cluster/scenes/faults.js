@@ -13,7 +13,8 @@ async function restarts({ workers, contextTypes, kills }) {
   const times = [];
   for (let i = 0; i < kills; ++i) {
     await sleep(kPauseMs);
-    const alive = Object.values(cluster.workers), victim = alive[Math.floor(Math.random() * alive.length)];
+    const alive = Object.values(cluster.workers),
+      victim = alive[Math.floor(Math.random() * alive.length)];
     const from = now();
     const ready = new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no new worker in ${kPatienceMs / 1000} s`)), kPatienceMs);
@@ -26,7 +27,8 @@ async function restarts({ workers, contextTypes, kills }) {
     await ready;
     times.push(now() - from);
   }
-  const contexts = manager.contexts().map(({ contextType }) => contextType), { restarts: counted } = await manager.health();
+  const contexts = manager.contexts().map(({ contextType }) => contextType),
+    { restarts: counted } = await manager.health();
   await manager.close();
   return { times, contexts: [...new Set(contexts)], restarts: counted };
 }

@@ -11,7 +11,13 @@ let pool, inScript;
 // javascript: the threads compute in JavaScript, in place, instead of with the engine, which takes no shared buffers.
 async function open({ threads, count, javascript }) {
   inScript = javascript;
-  pool = new Piscina({ filename: path.join(__dirname, '..', 'ways', 'thread.js'), minThreads: count, maxThreads: count, maxQueue: Infinity, workerData: { threads, javascript } });
+  pool = new Piscina({
+    filename: path.join(__dirname, '..', 'ways', 'thread.js'),
+    minThreads: count,
+    maxThreads: count,
+    maxQueue: Infinity,
+    workerData: { threads, javascript },
+  });
 }
 
 function shared(data) {
@@ -21,8 +27,10 @@ function shared(data) {
 }
 
 async function prepareOne(what) {
-  const job = makeJob(what), small = what <= 4096;
-  const input = small ? job.data : shared(job.data), output = small ? undefined : shared(new Float32Array(job.data.length));
+  const job = makeJob(what),
+    small = what <= 4096;
+  const input = small ? job.data : shared(job.data),
+    output = small ? undefined : shared(new Float32Array(job.data.length));
   const first = await pool.run({ what, input, output });
   check(small ? first.output : output, job);
   return async () => (await pool.run({ what, input, output })).compute;
@@ -33,7 +41,8 @@ async function prepare({ name, what, width, warmMs }) {
   const free = [];
   for (let i = 0; i < (width ?? 1); ++i) free.push(await prepareOne(what));
   const run = async () => {
-    const lane = free.pop(), compute = await lane();
+    const lane = free.pop(),
+      compute = await lane();
     free.push(lane);
     return compute;
   };
@@ -42,4 +51,9 @@ async function prepare({ name, what, width, warmMs }) {
   runs.set(name, run);
 }
 
-module.exports = { open, prepare, each: ({ name, ...args }) => measure.each(runs.get(name), args), many: ({ name, ...args }) => measure.many(runs.get(name), args) };
+module.exports = {
+  open,
+  prepare,
+  each: ({ name, ...args }) => measure.each(runs.get(name), args),
+  many: ({ name, ...args }) => measure.many(runs.get(name), args),
+};

@@ -1,12 +1,15 @@
-// Jobs through Node's own cluster messages: the payload goes from this worker to the primary, to the other worker, and back the same way.
-// There the same engine computes, in a context of its own.
+// Jobs through Node's own cluster messages: the payload goes from this worker to the primary, to the other worker, and
+// back the same way. There the same engine computes, in a context of its own.
 'use strict';
 const cluster = require('node:cluster');
 const gpu = require('../../..');
 const { makeJob, check } = require('../job');
 
 const waiting = new Map();
-let context, others, asText, lastId = 0;
+let context,
+  others,
+  asText,
+  lastId = 0;
 
 async function open({ workers, threads, json }) {
   context = await gpu.createContext({ device: 'cpu', threads });
@@ -22,7 +25,9 @@ async function open({ workers, threads, json }) {
 }
 
 async function serve({ from, id, what, payload }) {
-  const { outputs, timings } = await context.run(jobOf(what).workload({ data: decode(payload), shape: jobOf(what).shape, dtype: 'float32' }));
+  const { outputs, timings } = await context.run(
+    jobOf(what).workload({ data: decode(payload), shape: jobOf(what).shape, dtype: 'float32' }),
+  );
   process.send({ result: true, to: from, id, payload: encode(outputs.output.data), compute: timings.compute });
 }
 

@@ -1,5 +1,5 @@
-// Jobs through the cluster: asked here, run on the context of another worker (`to` its id, or 'other'), on the one of this worker ('self'),
-// or wherever the cluster places them ('any').
+// Jobs through the cluster: asked here, run on the context of another worker (`to` its id, or 'other'), on the one of
+// this worker ('self'), or wherever the cluster places them ('any').
 'use strict';
 const { createGPUClusterManager } = require('../../..');
 const { makeJob, check } = require('../job');
@@ -14,13 +14,16 @@ async function open() {
   ownId = require('node:cluster').worker?.id ?? 0;
 }
 
-// A new affinity goes to the context that is free or least recently used and stays there, so that one that stays with the wanted worker is
-// soon found: sooner after a job of our own on our own context. While the other one asks already, ours may be all that is free.
+// A new affinity goes to the context that is free or least recently used and stays there, so that one that stays with
+// the wanted worker is soon found: sooner after a job of our own on our own context. While the other one asks already,
+// ours may be all that is free.
 async function affinityTo(wanted) {
-  const { data, shape, workload } = makeJob(4096), job = workload({ data, shape, dtype: 'float32' });
+  const { data, shape, workload } = makeJob(4096),
+    job = workload({ data, shape, dtype: 'float32' });
   for (let i = 0, until = now() + kPatienceMs; now() < until; ++i) {
     if (wanted === 'other') await manager.executeWorkload(job);
-    const affinity = `bench ${ownId} ${wanted} ${i}`, { workerId } = await manager.executeWorkload(job, { affinity });
+    const affinity = `bench ${ownId} ${wanted} ${i}`,
+      { workerId } = await manager.executeWorkload(job, { affinity });
     if (wanted === 'other' ? workerId !== ownId : workerId === wanted) return affinity;
     await sleep(1);
   }
@@ -29,7 +32,8 @@ async function affinityTo(wanted) {
 
 // The run, which is checked once.
 async function prepare({ what, to, shared }) {
-  const job = makeJob(what), options = to === 'self' || to === 'any' ? {} : { affinity: await affinityTo(to) };
+  const job = makeJob(what),
+    options = to === 'self' || to === 'any' ? {} : { affinity: await affinityTo(to) };
   let input = { data: job.data, shape: job.shape, dtype: 'float32' };
   if (shared) {
     input = manager.sharedTensor(job.shape);
@@ -39,10 +43,12 @@ async function prepare({ what, to, shared }) {
   const workload = job.workload(input);
   const { outputs, workerId } = await manager.executeWorkload(workload, options);
   check(outputs.output.data, job);
-  if (to === 'self' ? workerId !== ownId : to === 'other' ? workerId === ownId : to !== 'any' && workerId !== to) throw new Error(`the job ran in worker ${workerId}`);
+  if (to === 'self' ? workerId !== ownId : to === 'other' ? workerId === ownId : to !== 'any' && workerId !== to)
+    throw new Error(`the job ran in worker ${workerId}`);
   return async () => {
     const result = await manager.executeWorkload(workload, options);
-    if (result.workerId !== workerId && to !== 'any') throw new Error(`the job ran in worker ${result.workerId} instead of ${workerId}`);
+    if (result.workerId !== workerId && to !== 'any')
+      throw new Error(`the job ran in worker ${result.workerId} instead of ${workerId}`);
     return result.timings.compute;
   };
 }

@@ -10,7 +10,9 @@ let context;
 async function prepared(what) {
   if (jobs.has(what)) return jobs.get(what);
   context ??= await require('../../..').createContext({ device: 'cpu', threads: workerData.threads });
-  const { data, shape, workload } = makeJob(what), input = new Float32Array(data.length), output = new Float32Array(data.length);
+  const { data, shape, workload } = makeJob(what),
+    input = new Float32Array(data.length),
+    output = new Float32Array(data.length);
   const job = { input, output, shape, workload: workload({ data: input, shape, dtype: 'float32' }), make: workload };
   jobs.set(what, job);
   return job;
@@ -22,7 +24,7 @@ module.exports = async ({ what, input, output }) => {
     for (let i = 0; i < input.length; ++i) output[i] = input[i] * 2;
     return { compute: performance.now() - from };
   }
-  const job = jobs.get(what) ?? await prepared(what);
+  const job = jobs.get(what) ?? (await prepared(what));
   if (!output) {
     const { outputs, timings } = await context.run(job.make({ data: input, shape: job.shape, dtype: 'float32' }));
     return { output: outputs.output.data, compute: timings.compute };

@@ -12,25 +12,46 @@ function transposed(base, n, d) {
 }
 
 const graphs = {
-  vector: (w) => ({ inputs: { a: { shape: [w.n] }, b: { shape: [w.n] } }, outputs: { output: { shape: [w.n] } }, nodes: [['Add', ['a', 'b'], ['output']]] }),
+  vector: (w) => ({
+    inputs: { a: { shape: [w.n] }, b: { shape: [w.n] } },
+    outputs: { output: { shape: [w.n] } },
+    nodes: [['Add', ['a', 'b'], ['output']]],
+  }),
   normalize: (w) => ({
-    inputs: { input: { shape: [w.n, w.d] } }, outputs: { output: { shape: [w.n, w.d] } },
-    nodes: [['ReduceL2', ['input'], ['norm'], { axes: [1], keepdims: 1 }], ['Div', ['input', 'norm'], ['output']]] }),
+    inputs: { input: { shape: [w.n, w.d] } },
+    outputs: { output: { shape: [w.n, w.d] } },
+    nodes: [
+      ['ReduceL2', ['input'], ['norm'], { axes: [1], keepdims: 1 }],
+      ['Div', ['input', 'norm'], ['output']],
+    ],
+  }),
   matmul: (w) => {
     const square = { shape: [w.size, w.size] };
-    return { inputs: { a: square, b: square }, outputs: { output: square }, nodes: [['MatMul', ['a', 'b'], ['output']]] };
+    return {
+      inputs: { a: square, b: square },
+      outputs: { output: square },
+      nodes: [['MatMul', ['a', 'b'], ['output']]],
+    };
   },
   softmax: (w) => ({
-    inputs: { input: { shape: [w.n, w.d] } }, outputs: { output: { shape: [w.n, w.d] } },
-    nodes: [['Softmax', ['input'], ['output'], { axis: 1 }]] }),
+    inputs: { input: { shape: [w.n, w.d] } },
+    outputs: { output: { shape: [w.n, w.d] } },
+    nodes: [['Softmax', ['input'], ['output'], { axis: 1 }]],
+  }),
   attention: (w) => {
     const heads = { shape: [w.h, w.s, w.d] };
     return {
-      inputs: { query: heads, key: heads, value: heads }, outputs: { output: heads }, constants: { scale: scalar(1 / Math.sqrt(w.d)) },
+      inputs: { query: heads, key: heads, value: heads },
+      outputs: { output: heads },
+      constants: { scale: scalar(1 / Math.sqrt(w.d)) },
       nodes: [
-        ['Transpose', ['key'], ['keyT'], { perm: [0, 2, 1] }], ['MatMul', ['query', 'keyT'], ['raw']], ['Mul', ['raw', 'scale'], ['scores']],
-        ['Softmax', ['scores'], ['weights'], { axis: 2 }], ['MatMul', ['weights', 'value'], ['output']],
-      ] };
+        ['Transpose', ['key'], ['keyT'], { perm: [0, 2, 1] }],
+        ['MatMul', ['query', 'keyT'], ['raw']],
+        ['Mul', ['raw', 'scale'], ['scores']],
+        ['Softmax', ['scores'], ['weights'], { axis: 2 }],
+        ['MatMul', ['weights', 'value'], ['output']],
+      ],
+    };
   },
   // The base as an initializer: packed once, the strongest form.
   search: (w, data) => ({
@@ -40,29 +61,46 @@ const graphs = {
       base: { shape: [w.d, w.n], data: transposed(data.base, w.n, w.d) },
       k: { type: 'int64', shape: [1], data: BigInt64Array.of(BigInt(w.k)) },
     },
-    nodes: [['MatMul', ['queries', 'base'], ['all']], ['TopK', ['all', 'k'], ['scores', 'indices'], { axis: 1, largest: 1, sorted: 1 }]] }),
-  pca: (w) => ({
-    inputs: { input: { shape: [w.n, w.d] } }, outputs: { covariance: { shape: [w.d, w.d] }, mean: { shape: [1, w.d] } },
     nodes: [
-      ['ReduceMean', ['input'], ['mean'], { axes: [0], keepdims: 1 }], ['Sub', ['input', 'mean'], ['centred']],
+      ['MatMul', ['queries', 'base'], ['all']],
+      ['TopK', ['all', 'k'], ['scores', 'indices'], { axis: 1, largest: 1, sorted: 1 }],
+    ],
+  }),
+  pca: (w) => ({
+    inputs: { input: { shape: [w.n, w.d] } },
+    outputs: { covariance: { shape: [w.d, w.d] }, mean: { shape: [1, w.d] } },
+    nodes: [
+      ['ReduceMean', ['input'], ['mean'], { axes: [0], keepdims: 1 }],
+      ['Sub', ['input', 'mean'], ['centred']],
       ['Gemm', ['centred', 'centred'], ['covariance'], { transA: 1, 'float:alpha': 1 / (w.n - 1) }],
-    ] }),
+    ],
+  }),
   quantize: (w) => ({
-    inputs: { input: { shape: [w.n, w.d] } }, outputs: { output: { type: 'int8', shape: [w.n, w.d] }, scales: { shape: [w.n, 1] } },
+    inputs: { input: { shape: [w.n, w.d] } },
+    outputs: { output: { type: 'int8', shape: [w.n, w.d] }, scales: { shape: [w.n, 1] } },
     constants: { most: scalar(127) },
     nodes: [
-      ['ReduceMax', ['input'], ['high'], { axes: [1], keepdims: 1 }], ['ReduceMin', ['input'], ['low'], { axes: [1], keepdims: 1 }],
-      ['Neg', ['low'], ['lowAbs']], ['Max', ['high', 'lowAbs'], ['largest']], ['Div', ['largest', 'most'], ['scales']],
-      ['Div', ['most', 'largest'], ['factor']], ['Mul', ['input', 'factor'], ['scaled']], ['Round', ['scaled'], ['rounded']],
+      ['ReduceMax', ['input'], ['high'], { axes: [1], keepdims: 1 }],
+      ['ReduceMin', ['input'], ['low'], { axes: [1], keepdims: 1 }],
+      ['Neg', ['low'], ['lowAbs']],
+      ['Max', ['high', 'lowAbs'], ['largest']],
+      ['Div', ['largest', 'most'], ['scales']],
+      ['Div', ['most', 'largest'], ['factor']],
+      ['Mul', ['input', 'factor'], ['scaled']],
+      ['Round', ['scaled'], ['rounded']],
       ['Cast', ['rounded'], ['output'], { to: 3 }],
-    ] }),
+    ],
+  }),
 };
 
 async function open() {
   const ort = require('onnxruntime-node');
   return {
     describe: `onnxruntime-node ${require('onnxruntime-node/package.json').version}, CPU, default threads`,
-    notes: { search: 'base as an initializer, transposed beforehand', pca: 'covariance here, eigenvectors by ml-matrix' },
+    notes: {
+      search: 'base as an initializer, transposed beforehand',
+      pca: 'covariance here, eigenvectors by ml-matrix',
+    },
     async prepare(w, data) {
       const graph = graphs[w.kind](w, data);
       const session = await ort.InferenceSession.create(model(graph));
@@ -72,10 +110,11 @@ async function open() {
         for (const name of names) feeds[name] = new ort.Tensor('float32', data[name], graph.inputs[name].shape);
         return session.run(feeds);
       };
-      if (w.kind === 'search') return async () => {
-        const { scores, indices } = await run();
-        return { scores: scores.data, indices: Int32Array.from(indices.data, Number) };
-      };
+      if (w.kind === 'search')
+        return async () => {
+          const { scores, indices } = await run();
+          return { scores: scores.data, indices: Int32Array.from(indices.data, Number) };
+        };
       if (w.kind === 'pca') {
         const { principalComponents } = require('../pca');
         return async () => {
@@ -85,7 +124,8 @@ async function open() {
       }
       const outputs = Object.keys(graph.outputs);
       return async () => {
-        const results = await run(), out = {};
+        const results = await run(),
+          out = {};
         for (const name of outputs) out[name] = results[name].data;
         return out;
       };

@@ -11,10 +11,20 @@ const jobs = {
   softmax: (w, { input }) => ({ type: 'softmax', inputs: { input: matrix(input, w.n, w.d) } }),
   attention: (w, data) => ({
     type: 'attention',
-    inputs: Object.fromEntries(Object.entries(data).map(([name, values]) => [name, { data: values, shape: [w.h, w.s, w.d], dtype: 'float32' }])) }),
+    inputs: Object.fromEntries(
+      Object.entries(data).map(([name, values]) => [name, { data: values, shape: [w.h, w.s, w.d], dtype: 'float32' }]),
+    ),
+  }),
   search: (w, { queries, base }) => ({
-    type: 'similarity-search', inputs: { queries: matrix(queries, w.q, w.d), base: matrix(base, w.n, w.d) }, params: { k: w.k, metric: 'dot' } }),
-  pca: (w, { input }) => ({ type: 'pca-fit', inputs: { input: matrix(input, w.n, w.d) }, params: { components: w.components } }),
+    type: 'similarity-search',
+    inputs: { queries: matrix(queries, w.q, w.d), base: matrix(base, w.n, w.d) },
+    params: { k: w.k, metric: 'dot' },
+  }),
+  pca: (w, { input }) => ({
+    type: 'pca-fit',
+    inputs: { input: matrix(input, w.n, w.d) },
+    params: { components: w.components },
+  }),
   quantize: (w, { input }) => ({ type: 'quantize', inputs: { input: matrix(input, w.n, w.d) } }),
 };
 
@@ -31,7 +41,8 @@ async function open(device) {
       if (option === 'cosine') job.params.metric = 'cosine';
       if (option === 'uploaded') job.inputs.base = await context.upload(job.inputs.base);
       return async () => {
-        const { outputs } = await context.run(job), out = {};
+        const { outputs } = await context.run(job),
+          out = {};
         for (const name of Object.keys(outputs)) out[name] = outputs[name].data;
         return out;
       };

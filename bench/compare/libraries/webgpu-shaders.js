@@ -32,13 +32,17 @@ const rowMain = (body) => `
 }`;
 const floats = '@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;';
 
-const normalize = (d) => rowHeader(d, floats) + rowMain(`
+const normalize = (d) =>
+  rowHeader(d, floats) +
+  rowMain(`
   var sum = 0.0;
   for (var i = lane; i < D4; i += WIDE) { let v = x[at + i]; sum += dot(v, v); }
   let factor = 1.0 / max(sqrt(total(lane, sum)), 1e-12);
   for (var i = lane; i < D4; i += WIDE) { y[at + i] = x[at + i] * factor; }`);
 
-const softmax = (d) => rowHeader(d, floats) + rowMain(`
+const softmax = (d) =>
+  rowHeader(d, floats) +
+  rowMain(`
   var high = -3.4e38;
   for (var i = lane; i < D4; i += WIDE) { let v = x[at + i]; high = max(high, max(max(v.x, v.y), max(v.z, v.w))); }
   high = largest(lane, high);
@@ -47,9 +51,14 @@ const softmax = (d) => rowHeader(d, floats) + rowMain(`
   let factor = 1.0 / total(lane, sum);
   for (var i = lane; i < D4; i += WIDE) { y[at + i] = y[at + i] * factor; }`);
 
-const quantize = (d) => rowHeader(d, `
+const quantize = (d) =>
+  rowHeader(
+    d,
+    `
 @group(0) @binding(1) var<storage, read_write> y: array<u32>;
-@group(0) @binding(2) var<storage, read_write> scales: array<f32>;`) + rowMain(`
+@group(0) @binding(2) var<storage, read_write> scales: array<f32>;`,
+  ) +
+  rowMain(`
   var high = 0.0;
   for (var i = lane; i < D4; i += WIDE) { let v = abs(x[at + i]); high = max(high, max(max(v.x, v.y), max(v.z, v.w))); }
   high = largest(lane, high);
@@ -76,24 +85,36 @@ const centre = (d) => `
   if (i < arrayLength(&y)) { y[i] = x[i] - mean[i % ${d / 4}u]; }
 }`;
 
-// y[m, n] = alpha * op(a) * op(b), sizes multiples of 4, a block of 4 x 8 (plain or transA) or 4 x 4 (transB) a thread, in registers.
+// y[m, n] = alpha * op(a) * op(b), sizes multiples of 4, a block of 4 x 8 (plain or transA) or 4 x 4 (transB) a thread,
+// in registers.
 function matmul({ m, n, k, transA = false, transB = false, alpha = 1 }) {
-  const columns = transB ? 4 : 8, acc = Array.from({ length: 4 }, (_, r) => r);
-  const body = transB ? `
+  const columns = transB ? 4 : 8,
+    acc = Array.from({ length: 4 }, (_, r) => r);
+  const body = transB
+    ? `
   for (var p = 0u; p < K4; p++) {
     ${acc.map((r) => `let a${r} = a[offA + (row + ${r}u) * K4 + p];`).join(' ')}
     ${acc.map((c) => `let b${c} = b[offB + (col + ${c}u) * K4 + p];`).join(' ')}
     ${acc.map((r) => `s${r} += vec4f(${acc.map((c) => `dot(a${r}, b${c})`).join(', ')});`).join('\n    ')}
-  }` : transA ? `
+  }`
+    : transA
+      ? `
   for (var p = 0u; p < ${k}u; p++) {
     let av = a[offA + p * M4 + row / 4u];
     let b0 = b[offB + p * N4 + col / 4u]; let b1 = b[offB + p * N4 + col / 4u + 1u];
     ${acc.map((r) => `s${r} += av[${r}] * b0; t${r} += av[${r}] * b1;`).join('\n    ')}
-  }` : `
+  }`
+      : `
   for (var p = 0u; p < K4; p++) {
     ${acc.map((r) => `let a${r} = a[offA + (row + ${r}u) * K4 + p];`).join(' ')}
-    ${acc.map((i) => `{ let b0 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u]; let b1 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u + 1u];
-    ${acc.map((r) => `s${r} += a${r}[${i}] * b0; t${r} += a${r}[${i}] * b1;`).join(' ')} }`).join('\n    ')}
+    ${acc
+      .map(
+        (
+          i,
+        ) => `{ let b0 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u]; let b1 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u + 1u];
+    ${acc.map((r) => `s${r} += a${r}[${i}] * b0; t${r} += a${r}[${i}] * b1;`).join(' ')} }`,
+      )
+      .join('\n    ')}
   }`;
   return `
 const K4 = ${k / 4}u; const N4 = ${n / 4}u; const M4 = ${m / 4}u;
@@ -109,7 +130,11 @@ const K4 = ${k / 4}u; const N4 = ${n / 4}u; const M4 = ${m / 4}u;
   ${acc.map((r) => `y[offY + (row + ${r}u) * N4 + col / 4u] = ${alpha} * s${r};${transB ? '' : ` y[offY + (row + ${r}u) * N4 + col / 4u + 1u] = ${alpha} * t${r};`}`).join('\n  ')}
 }`;
 }
-const matmulGroups = ({ m, n, transB = false, batch = 1 }) => [Math.ceil(n / (transB ? 32 : 64)), Math.ceil(m / 32), batch];
+const matmulGroups = ({ m, n, transB = false, batch = 1 }) => [
+  Math.ceil(n / (transB ? 32 : 64)),
+  Math.ceil(m / 32),
+  batch,
+];
 
 // Scores of one query against columns kept as [d, n]: a thread four columns, neighbours side by side in memory.
 const scores = ({ n, d }) => `

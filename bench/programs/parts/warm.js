@@ -15,7 +15,10 @@ async function fill({ count }) {
   for (let i = 0; i < count; ++i) {
     const { outputs } = await manager.executeWorkload(smallJob(await manager.compileKernel(smallKernel(i))));
     const wrong = outputs.y.data.findIndex((y, at) => !(Math.abs(y - smallValue(i, smallInput[at])) <= 1e-5 * (1 + i)));
-    if (wrong >= 0) throw new Error(`kernel ${i} gives ${outputs.y.data[wrong]} for ${smallInput[wrong]}, but must give ${smallValue(i, smallInput[wrong])}`);
+    if (wrong >= 0)
+      throw new Error(
+        `kernel ${i} gives ${outputs.y.data[wrong]} for ${smallInput[wrong]}, but must give ${smallValue(i, smallInput[wrong])}`,
+      );
   }
   await manager.close();
 }
@@ -28,9 +31,12 @@ const load = (id, folder) => {
 
 // What the warm-up of a worker does, one program after the other, so that parts add up.
 async function steps({ count }) {
-  const folder = native.cacheFolder(), context = await gpu.createContext({ device: 'vulkan' });
-  const from = now(), { ids } = native.loadWarmUp(folder);
-  let driver = 0, loaded = 0;
+  const folder = native.cacheFolder(),
+    context = await gpu.createContext({ device: 'vulkan' });
+  const from = now(),
+    { ids } = native.loadWarmUp(folder);
+  let driver = 0,
+    loaded = 0;
   for (const id of ids) {
     const program = await load(id, folder);
     if (!program) continue;
@@ -45,7 +51,8 @@ async function steps({ count }) {
 
 // A manager's own start.
 async function start() {
-  const from = now(), manager = gpu.createGPUClusterManager({ contextTypes: ['vulkan'], contextsPerWorker: 1, logLevel: 'error' });
+  const from = now(),
+    manager = gpu.createGPUClusterManager({ contextTypes: ['vulkan'], contextsPerWorker: 1, logLevel: 'error' });
   await manager.ready;
   const ready = now() - from;
   await manager.close();

@@ -7,17 +7,21 @@ const { now, median } = require('../../stats');
 async function openDevice() {
   const { create, globals } = require('../../node_modules/webgpu');
   Object.assign(globalThis, globals);
-  const dawn = create([]), adapter = await dawn.requestAdapter();
+  const dawn = create([]),
+    adapter = await dawn.requestAdapter();
   if (!adapter) throw new Error('no adapter');
   return { dawn, adapter, device: await adapter.requestDevice() };
 }
 
 function makeBuffers(device) {
-  const { width, height, palette, time, water } = middle, bytes = width * height * 4;
+  const { width, height, palette, time, water } = middle,
+    bytes = width * height * 4;
   const buffer = (size, usage) => device.createBuffer({ size, usage });
   const buffers = {
-    palette: buffer(palette.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST), picture: buffer(bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC),
-    params: buffer(16, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST), staging: buffer(bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST),
+    palette: buffer(palette.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST),
+    picture: buffer(bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC),
+    params: buffer(16, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
+    staging: buffer(bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST),
   };
   const params = new DataView(new ArrayBuffer(16));
   [width, height].forEach((value, i) => params.setUint32(4 * i, value, true));
@@ -31,9 +35,13 @@ async function dispatch(device, pipeline, buffers) {
   device.queue.writeBuffer(buffers.params, 0, buffers.paramBytes);
   const group = device.createBindGroup({
     layout: pipeline.getBindGroupLayout(0),
-    entries: [buffers.palette, buffers.picture, buffers.params].map((buffer, binding) => ({ binding, resource: { buffer } })),
+    entries: [buffers.palette, buffers.picture, buffers.params].map((buffer, binding) => ({
+      binding,
+      resource: { buffer },
+    })),
   });
-  const encoder = device.createCommandEncoder(), pass = encoder.beginComputePass();
+  const encoder = device.createCommandEncoder(),
+    pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, group);
   pass.dispatchWorkgroups(Math.ceil(width / 8), Math.ceil(height / 8));
@@ -46,18 +54,27 @@ async function dispatch(device, pipeline, buffers) {
   return picture;
 }
 
-let held;  // the process crashes in Dawn when these are collected while the device lives
+let held; // the process crashes in Dawn when these are collected while the device lives
 
 async function measure({ later }) {
-  const { dawn, adapter, device } = await openDevice(), buffers = makeBuffers(device), times = { later: [] };
+  const { dawn, adapter, device } = await openDevice(),
+    buffers = makeBuffers(device),
+    times = { later: [] };
   held = [dawn, adapter, device];
   const timed = async (run) => {
-    const from = now(), value = await run();
+    const from = now(),
+      value = await run();
     return { value, ms: now() - from };
   };
   const { longestMs } = await watchingLoop(async () => {
-    const made = await timed(() => device.createComputePipelineAsync({ layout: 'auto', compute: { module: device.createShaderModule({ code: middle.wgsl() }), entryPoint: 'main' } }));
-    const run = () => dispatch(device, made.value, buffers), first = await timed(run);
+    const made = await timed(() =>
+      device.createComputePipelineAsync({
+        layout: 'auto',
+        compute: { module: device.createShaderModule({ code: middle.wgsl() }), entryPoint: 'main' },
+      }),
+    );
+    const run = () => dispatch(device, made.value, buffers),
+      first = await timed(run);
     times.compile = made.ms;
     times.first = first.ms;
     times.picture = first.value;

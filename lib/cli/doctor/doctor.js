@@ -1,5 +1,5 @@
-// What this machine offers switchyard and what is missing: `npx switchyard doctor`. Reads files and starts child processes;
-// opens no device in this process.
+// What this machine offers switchyard and what is missing: `npx switchyard doctor`. Reads files and starts child
+// processes; opens no device in this process.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
@@ -8,11 +8,20 @@ const { spawnSync } = require('node:child_process');
 const { checkCuda, checkVulkan, checkContainer } = require('./doctor-gpu');
 
 /**
- * One finding. `problem`: something needed, or something this machine has, cannot be used; `note`: good to know, works without.
+ * One finding. `problem`: something needed, or something this machine has, cannot be used; `note`: good to know, works
+ * without.
  * @typedef {{ name: string, status: 'ok' | 'note' | 'problem', found: string, why?: string, remedy?: string }} Check
  */
 
-const addonFile = path.join(__dirname, '..', 'build', process.env.SWITCHYARD_BUILD || 'release', 'switchyard.node');
+const addonFile = path.join(
+  __dirname,
+  '..',
+  '..',
+  '..',
+  'build',
+  process.env.SWITCHYARD_BUILD || 'release',
+  'switchyard.node',
+);
 
 /** @param {string} file */
 function read(file) {
@@ -27,7 +36,13 @@ function read(file) {
 function checkNode() {
   const found = `Node ${process.version}, ABI ${process.versions.modules}, Node-API ${process.versions.napi}, ${process.platform} ${process.arch}`;
   if (Number(process.versions.node.split('.')[0]) >= 20) return { name: 'node', status: 'ok', found };
-  return { name: 'node', status: 'problem', found, why: 'Node 20 or newer is needed', remedy: 'install Node 20 or newer' };
+  return {
+    name: 'node',
+    status: 'problem',
+    found,
+    why: 'Node 20 or newer is needed',
+    remedy: 'install Node 20 or newer',
+  };
 }
 
 // Loaded in a child process: an addon that crashes must not take the doctor with it.
@@ -37,7 +52,10 @@ function checkAddon() {
   if (!fs.existsSync(addonFile)) {
     return { name: 'addon', status: 'problem', found: 'not built', why, remedy: 'npm run setup' };
   }
-  const child = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', addonFile], { encoding: 'utf8', timeout: 30_000 });
+  const child = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', addonFile], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
   if (child.status === 0) {
     const megabytes = (fs.statSync(addonFile).size / 2 ** 20).toFixed(1);
     return { name: 'addon', status: 'ok', found: `loads (${megabytes} MB)` };
@@ -66,10 +84,23 @@ function checkCpu(devices) {
   const device = devices.find((entry) => entry.backend === 'cpu');
   const level = processorLevel();
   const model = `${device?.name ?? os.cpus()[0]?.model ?? 'unknown'}, ${device?.computeUnits ?? os.availableParallelism()} threads`;
-  if (!device) return { name, status: 'problem', found: `${model}, no cpu device`, why: 'the fall-back for every job', remedy: 'npm run setup' };
+  if (!device)
+    return {
+      name,
+      status: 'problem',
+      found: `${model}, no cpu device`,
+      why: 'the fall-back for every job',
+      remedy: 'npm run setup',
+    };
   const found = `${model}, ${device.apiVersion} used${level ? `, ${level} there` : ''}`;
   if (level) return { name, status: 'ok', found };
-  return { name, status: 'note', found, why: 'vector kernels run at a quarter of the speed or less', remedy: 'a virtual machine may hide AVX2: set its CPU model to "host"' };
+  return {
+    name,
+    status: 'note',
+    found,
+    why: 'vector kernels run at a quarter of the speed or less',
+    remedy: 'a virtual machine may hide AVX2: set its CPU model to "host"',
+  };
 }
 
 /** @param {import('../../index').DeviceInfo[]} devices @returns {Check} */
@@ -82,7 +113,9 @@ function checkLockedMemory(devices) {
   const found = `limit ${megabytes.toFixed(0)} MB`;
   if (megabytes >= 64 || devices.every((device) => device.type === 'cpu')) return { name, status: 'ok', found };
   return {
-    name, status: 'note', found,
+    name,
+    status: 'note',
+    found,
     why: 'some GPU drivers count pinned staging memory against it, and fall back to slower copies',
     remedy: 'ulimit -l unlimited (docker run --ulimit memlock=-1; systemd: LimitMEMLOCK=infinity)',
   };
@@ -95,7 +128,9 @@ function checkHugePages() {
   if (!mode) return { name, status: 'note', found: 'transparent huge pages are not available' };
   if (mode !== 'never') return { name, status: 'ok', found: `transparent huge pages: ${mode}` };
   return {
-    name, status: 'note', found: 'transparent huge pages: never',
+    name,
+    status: 'note',
+    found: 'transparent huge pages: never',
     why: 'the first use of large result memory costs about four times as much',
     remedy: 'echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled',
   };
@@ -124,7 +159,13 @@ function checkCacheFolder() {
     fs.accessSync(existing, fs.constants.W_OK | fs.constants.X_OK);
     return { name, status: 'ok', found: `${folder} is writable` };
   } catch {
-    return { name, status: process.env.SHADER_CACHE_DIR ? 'problem' : 'note', found: `${folder} cannot be written`, why, remedy };
+    return {
+      name,
+      status: process.env.SHADER_CACHE_DIR ? 'problem' : 'note',
+      found: `${folder} cannot be written`,
+      why,
+      remedy,
+    };
   }
 }
 
@@ -133,7 +174,7 @@ async function capabilities() {
   try {
     return await require('../../index').checkGPUCapabilities();
   } catch {
-    return undefined;  // checkAddon has said why
+    return undefined; // checkAddon has said why
   }
 }
 

@@ -4,13 +4,13 @@
 /** @typedef {import('./scheduler').Job} Job */
 /** @typedef {import('./scheduler').ContextView} ContextView */
 
-const kMostJoined = 64;
-const kMostBytes = 2 ** 20;
-const kSmallMs = 0.2;     // above this, the launch that joining saves is lost in the job's own work
-const kMostHoldMs = 1;
-const kRareMs = 10;       // arrivals further apart than this are all the same: too rare to wait for
-const kMostKeys = 1024;
-const kNewest = 1 / 8;    // the weight of the newest interval
+const kMaxJoined = 64;
+const kMaxBytes = 2 ** 20;
+const kSmallMs = 0.2; // above this, the launch that joining saves is lost in the job's own work
+const kMaxHoldMs = 1;
+const kRareMs = 10; // arrivals further apart than this are all the same: too rare to wait for
+const kMaxKeys = 1024;
+const kNewest = 1 / 8; // the weight of the newest interval
 
 /**
  * A large input that all of them share is read once for all: then even work that is not small gains.
@@ -32,18 +32,19 @@ function ownBytesOf({ bytes, ownBytes = bytes }) {
  */
 function joinLimit(job, context) {
   if (!isJoinable(job)) return 1;
-  const bytes = Math.min(kMostBytes, context ? context.memoryFree : kMostBytes);
-  return Math.max(1, Math.min(kMostJoined, Math.floor(bytes / Math.max(ownBytesOf(job), 1))));
+  const bytes = Math.min(kMaxBytes, context ? context.memoryFree : kMaxBytes);
+  return Math.max(1, Math.min(kMaxJoined, Math.floor(bytes / Math.max(ownBytesOf(job), 1))));
 }
 
 /**
- * For JobQueue.takeMatching, with jobs of one key but of different sizes: accepts those that still fit beside what it accepted before.
+ * For JobQueue.takeMatching, with jobs of one key but of different sizes: accepts those that still fit beside what it
+ * accepted before.
  * @param {Job} job
  * @param {ContextView} [context]
  * @returns {(other: Job) => boolean}
  */
 function companions(job, context) {
-  let left = Math.min(kMostBytes, context ? context.memoryFree : kMostBytes) - ownBytesOf(job);
+  let left = Math.min(kMaxBytes, context ? context.memoryFree : kMaxBytes) - ownBytesOf(job);
   return (other) => {
     if (!isJoinable(other) || ownBytesOf(other) > left) return false;
     left -= ownBytesOf(other);
@@ -52,21 +53,23 @@ function companions(job, context) {
 }
 
 /**
- * How many ms to hold the job back for companions; 0: let it go now. Holding pays only where companions arrive faster than the context
- * launches: otherwise each is through before the next is there. The window opens when the job came in, so that asking again with every
- * companion that arrives does not prolong it, and a job that has waited for a context anyway isn't held at all.
+ * How many ms to hold the job back for companions; 0: let it go now. Holding pays only where companions arrive faster
+ * than the context launches: otherwise each is through before the next is there. The window opens when the job came in,
+ * so that asking again with every companion that arrives does not prolong it, and a job that has waited for a context
+ * anyway isn't held at all.
  * @param {object} state
  * @param {number} state.now
  * @param {Job} state.job
  * @param {number} state.queued joinable jobs waiting with its key, itself included
  * @param {number} state.arrivalMs between two of them, Infinity when unknown
  * @param {number} state.launchMs what a launch costs on the context
- * @param {number} state.slackMs from now to the earliest deadline among them, less what the run takes; Infinity for no deadline
+ * @param {number} state.slackMs from now to the earliest deadline among them, less what the run takes; Infinity for no
+ *   deadline
  * @param {ContextView} [state.context]
  */
 function holdMs({ now, job, queued, arrivalMs, launchMs, slackMs, context }) {
   const missing = joinLimit(job, context) - queued;
-  const windowMs = Math.min(kMostHoldMs, 2 * launchMs, slackMs / 10);
+  const windowMs = Math.min(kMaxHoldMs, 2 * launchMs, slackMs / 10);
   if (!(missing > 0 && windowMs > 0 && arrivalMs <= Math.min(windowMs, launchMs))) return 0;
   return Math.max(0, Math.min(missing * arrivalMs, windowMs - Math.max(0, now - job.enqueued)));
 }
@@ -85,7 +88,7 @@ class ArrivalMeter {
   note(key, now) {
     const seen = this.keys.get(key);
     if (!seen) {
-      if (this.keys.size >= kMostKeys) this.keys.delete(this.keys.keys().next().value ?? 0);
+      if (this.keys.size >= kMaxKeys) this.keys.delete(this.keys.keys().next().value ?? 0);
       this.keys.set(key, { last: now, average: NaN });
       return;
     }

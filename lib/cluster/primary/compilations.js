@@ -1,4 +1,5 @@
-// The coordinator's table of programs: each is compiled once in the cluster, by one worker, and handed to all who ask for it.
+// The coordinator's table of programs: each is compiled once in the cluster, by one worker, and handed to all who ask
+// for it.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
 
@@ -11,27 +12,28 @@ const { setTimeout, clearTimeout } = require('node:timers');
  */
 /**
  * @typedef {object} Waiter
- * @property {Compiling} asker
+ * @property {Compiling} requester
  * @property {(answer: any) => void} answer
  * @property {(error: { code: string, message: string, log?: string, line?: number, column?: number }) => void} fail
  */
 /** @typedef {{ release: () => void }} Held memory of a program that this process holds */
 /**
- * @typedef {object} HubParts
+ * @typedef {object} PrimaryParts
  * @property {number} limit programs kept at hand
  * @property {number} timeout ms; Infinity for none
  * @property {() => Compiling[]} workers those there are
  * @property {(worker: Compiling, message: any) => void} send
  * @property {(handle: any) => Held} open the compiled program's shared memory
- * @property {(name: string, answer: any, asker: Compiling) => any} [onFirst] one is there for the first time; what it gives goes to those who asked
+ * @property {(name: string, answer: any, requester: Compiling) => any} [onFirst] one is there for the first time; what it
+ *   gives goes to those who asked
  * @property {import('../../core/log').Logger} log
  */
 
-const kMostDeaths = 2;      // workers that a source may take down
-const kMostCompiling = 4;   // programs that a worker compiles at a time: those that only wait are not blamed when it ends
-const kLingerMs = 10000;    // an answer may still be on its way to somebody who opens the memory
-const kMostCounted = 1000;  // programs in the list for the next start
-const kMostUses = 4096;     // programs whose uses are counted
+const kMaxDeaths = 2; // workers that a source may take down
+const kMaxCompiling = 4; // programs that a worker compiles at a time: those that only wait are not blamed when it ends
+const kLingerMs = 10000; // an answer may still be on its way to somebody who opens the memory
+const kMaxCounted = 1000; // programs in the list for the next start
+const kMaxUses = 4096; // programs whose uses are counted
 
 /** A program from the first question on. */
 class Entry {
@@ -46,7 +48,7 @@ class Entry {
     this.backends = backends;
     /** @type {'waiting'|'compiling'|'ready'} */
     this.state = 'waiting';
-    this.number = 0;       // of the attempt that is under way
+    this.number = 0; // of the attempt that is under way
     /** @type {Compiling|undefined} */
     this.worker = undefined;
     this.deaths = 0;
@@ -59,7 +61,7 @@ class Entry {
   }
 }
 
-class ProgramsHub {
+class Compilations {
   /** @type {Map<string, Entry>} the longest unused first */
   #entries = new Map();
   /** @type {Map<number, Entry>} by the number of the attempt */
@@ -75,7 +77,7 @@ class ProgramsHub {
   /** Whether the list for the next start has changed since it was last asked for. */
   isListStale = false;
 
-  /** @param {HubParts} parts */
+  /** @param {PrimaryParts} parts */
   constructor(parts) {
     this.parts = parts;
   }
@@ -96,7 +98,7 @@ class ProgramsHub {
       this.#entries.set(key, entry);
       return waiter.answer({ ...entry.answer, cached: 'cluster' });
     }
-    if (!entry) this.#entries.set(key, entry = new Entry(key, request, backends));
+    if (!entry) this.#entries.set(key, (entry = new Entry(key, request, backends)));
     this.#addWaiter(entry, waiter);
     if (entry.state === 'waiting') this.#start(entry);
     return undefined;
@@ -108,29 +110,40 @@ class ProgramsHub {
    */
   #addWaiter(entry, waiter) {
     const { timeout } = this.parts;
-    const timer = timeout === Infinity ? undefined : setTimeout(() => {
-      entry.waiters.delete(waiter);
-      const why = entry.state === 'waiting' ? 'no worker was ready to compile it' : 'its compilation did not end';
-      waiter.fail({ code: 'ERR_TIMEOUT', message: `${nameOf(entry)}: ${why} within ${timeout} ms` });
-      if (entry.waiters.size) return;
-      this.#forget(entry);
-      this.#startWaiting();
-    }, timeout);
+    const timer =
+      timeout === Infinity
+        ? undefined
+        : setTimeout(() => {
+            entry.waiters.delete(waiter);
+            const why = entry.state === 'waiting' ? 'no worker was ready to compile it' : 'its compilation did not end';
+            waiter.fail({ code: 'ERR_TIMEOUT', message: `${nameOf(entry)}: ${why} within ${timeout} ms` });
+            if (entry.waiters.size) return;
+            this.#forget(entry);
+            this.#startWaiting();
+          }, timeout);
     timer?.unref();
     entry.waiters.set(waiter, timer);
   }
 
   /**
-   * Gives it to the worker that suits best: one with a device that can run it, then the asker itself, then the one with the least to compile.
+   * Gives it to the worker that suits best: one with a device that can run it, then the requester itself, then the one with
+   * the least to compile.
    * @param {Entry} entry
    */
   #start(entry) {
-    const asker = [...entry.waiters.keys()][0]?.asker;
-    const busy = (/** @type {Compiling} */ worker) => [...this.#attempts.values()].filter((other) => other.worker === worker).length;
+    const requester = [...entry.waiters.keys()][0]?.requester;
+    const busy = (/** @type {Compiling} */ worker) =>
+      [...this.#attempts.values()].filter((other) => other.worker === worker).length;
     const rank = (/** @type {Compiling} */ worker) => [
-      -entry.backends.filter((backend) => worker.backends.has(backend)).length, worker === asker ? 0 : 1, busy(worker), worker.slot,
+      -entry.backends.filter((backend) => worker.backends.has(backend)).length,
+      worker === requester ? 0 : 1,
+      busy(worker),
+      worker.slot,
     ];
-    const [worker] = this.parts.workers().filter((one) => one.canCompile && busy(one) < kMostCompiling).sort((a, b) => compare(rank(a), rank(b)));
+    const [worker] = this.parts
+      .workers()
+      .filter((one) => one.canCompile && busy(one) < kMaxCompiling)
+      .sort((a, b) => compare(rank(a), rank(b)));
     if (!worker) {
       entry.state = 'waiting';
       return;
@@ -161,16 +174,24 @@ class ProgramsHub {
       if (entry.worker !== worker) continue;
       this.#attempts.delete(entry.number);
       entry.worker = undefined;
-      if (!entry.waiters.size) {  // what took its only asker along is not tried on a worker that never wanted it
+      if (!entry.waiters.size) {
+        // what took its only requester along is not tried on a worker that never wanted it
         this.#forget(entry);
         continue;
       }
       if (died) ++entry.deaths;
-      if (entry.deaths >= kMostDeaths) {
-        this.#fail(entry, { code: 'ERR_WORKER_LOST', message: `${nameOf(entry)}: two workers ended while they compiled its source, which is not tried again` });
+      if (entry.deaths >= kMaxDeaths) {
+        this.#fail(entry, {
+          code: 'ERR_WORKER_LOST',
+          message: `${nameOf(entry)}: two workers ended while they compiled its source, which is not tried again`,
+        });
         continue;
       }
-      if (died) this.parts.log.warn({ program: entry.request?.name }, 'a worker has ended while it compiled a program: another one is asked');
+      if (died)
+        this.parts.log.warn(
+          { program: entry.request?.name },
+          'a worker has ended while it compiled a program: another one is asked',
+        );
       this.#start(entry);
     }
     this.#startWaiting();
@@ -179,10 +200,11 @@ class ProgramsHub {
   /** @param {Compiling} worker that reads no answers any more */
   #dropWaitersOf(worker) {
     for (const entry of [...this.#entries.values()]) {
-      for (const [waiter, timer] of entry.waiters) if (waiter.asker === worker) {
-        clearTimeout(timer);
-        entry.waiters.delete(waiter);
-      }
+      for (const [waiter, timer] of entry.waiters)
+        if (waiter.requester === worker) {
+          clearTimeout(timer);
+          entry.waiters.delete(waiter);
+        }
       if (entry.state === 'waiting' && !entry.waiters.size) this.#forget(entry);
     }
   }
@@ -195,7 +217,7 @@ class ProgramsHub {
   onCompiled(worker, message) {
     const entry = this.#attempts.get(message.number);
     if (!entry || entry.worker !== worker) {
-      this.parts.send(worker, { type: 'program-taken', number: message.number });  // nobody waits for it any more
+      this.parts.send(worker, { type: 'program-taken', number: message.number }); // nobody waits for it any more
       return;
     }
     this.#attempts.delete(message.number);
@@ -218,7 +240,10 @@ class ProgramsHub {
       entry.memory = this.parts.open(tensor);
     } catch (error) {
       this.parts.send(worker, { type: 'program-taken', number: message.number });
-      this.#fail(entry, { code: 'ERR_INTERNAL', message: `${nameOf(entry)}: what was compiled could not be opened: ${error.message}` });
+      this.#fail(entry, {
+        code: 'ERR_INTERNAL',
+        message: `${nameOf(entry)}: what was compiled could not be opened: ${error.message}`,
+      });
       return;
     }
     this.parts.send(worker, { type: 'program-taken', number: message.number });
@@ -243,7 +268,7 @@ class ProgramsHub {
     entry.waiters.clear();
     for (const [i, [waiter, timer]] of waiters.entries()) {
       clearTimeout(timer);
-      const more = i === 0 ? this.parts.onFirst?.(entry.request.name, entry.answer, waiter.asker) : undefined;
+      const more = i === 0 ? this.parts.onFirst?.(entry.request.name, entry.answer, waiter.requester) : undefined;
       waiter.answer({ ...entry.answer, cached: i === 0 ? cached : 'cluster', ...more });
     }
   }
@@ -294,7 +319,7 @@ class ProgramsHub {
     for (const [id, count] of Object.entries(uses)) {
       if (!/^[\da-f]{64}$/.test(id) || !(count > 0)) continue;
       this.isListStale = true;
-      if (!this.#uses.has(id) && this.#uses.size >= kMostUses) this.#forgetRare();
+      if (!this.#uses.has(id) && this.#uses.size >= kMaxUses) this.#forgetRare();
       this.#uses.set(id, (this.#uses.get(id) ?? 0) + count);
     }
   }
@@ -308,14 +333,21 @@ class ProgramsHub {
   /** @returns {string[]} the programs of this run, most used first */
   warmUpList() {
     this.isListStale = false;
-    return [...this.#uses].sort((a, b) => b[1] - a[1]).slice(0, kMostCounted).map(([id]) => id);
+    return [...this.#uses]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, kMaxCounted)
+      .map(([id]) => id);
   }
 
   close() {
     if (this.#closed) return;
     this.#closed = true;
     for (const entry of [...this.#entries.values()]) {
-      if (entry.state !== 'ready') this.#fail(entry, { code: 'ERR_CLOSED', message: `${nameOf(entry)}: the cluster was closed before it was compiled` });
+      if (entry.state !== 'ready')
+        this.#fail(entry, {
+          code: 'ERR_CLOSED',
+          message: `${nameOf(entry)}: the cluster was closed before it was compiled`,
+        });
       entry.memory?.release();
     }
     this.#entries.clear();
@@ -341,4 +373,4 @@ function compare(a, b) {
   return 0;
 }
 
-module.exports = { ProgramsHub };
+module.exports = { Compilations };

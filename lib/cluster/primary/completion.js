@@ -1,9 +1,8 @@
 // How jobs end: exactly once each, equal ones together, and who is told.
 'use strict';
-const { nowMs } = require('../../core/clock');
-const protocol = require('../wire/messages');
-const { kBase } = require('../../call/program');
-const { kernelIndex, renderIndex } = require('../../call/encode');
+const { nowMs } = require('../../core');
+const { messages: protocol } = require('../wire');
+const { kBase, kernelIndex, renderIndex } = require('../../call');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
@@ -27,7 +26,7 @@ const { kernelIndex, renderIndex } = require('../../call/encode');
  * @property {number[]} [shared]
  */
 /**
- * @typedef {object} SettlerParts
+ * @typedef {object} CompletionParts
  * @property {import('../../core/log').Logger} log
  * @property {import('../../metrics/metrics').Metrics} metrics
  * @property {(job: CoordinatorJob) => void} requeue a job that has to make the outputs itself now
@@ -36,18 +35,18 @@ const { kernelIndex, renderIndex } = require('../../call/encode');
 
 const { result } = protocol;
 
-class Settler {
+class Completion {
   /** @type {Map<string, CoordinatorJob>} of jobs with cache: true that are on their way */
   #leaders = new Map();
   /** @type {Set<CoordinatorJob>} whose outputs others are copying */
   #shared = new Set();
   #resultbox = new Float64Array(64);
-  /** @type {Map<number, string>} the context each asker's last job ran on */
+  /** @type {Map<number, string>} the context each requester's last job ran on */
   #lastContext = new Map();
   /** Jobs settled so far. */
   count = 0;
 
-  /** @param {SettlerParts} parts */
+  /** @param {CompletionParts} parts */
   constructor(parts) {
     this.parts = parts;
   }
@@ -98,9 +97,9 @@ class Settler {
     return false;
   }
 
-  /** @param {number} asker that has gone */
-  forget(asker) {
-    this.#lastContext.delete(asker);
+  /** @param {number} requester that has gone */
+  forget(requester) {
+    this.#lastContext.delete(requester);
   }
 
   /**
@@ -129,7 +128,11 @@ class Settler {
     for (const follower of followers) {
       follower.leader = undefined;
       follower.ended = job;
-      this.settle(follower, { ...ending, cached: true, shared, queued: Math.max(0, job.startedAt - follower.enqueued) }, true);
+      this.settle(
+        follower,
+        { ...ending, cached: true, shared, queued: Math.max(0, job.startedAt - follower.enqueued) },
+        true,
+      );
     }
     return undefined;
   }
@@ -185,8 +188,21 @@ class Settler {
       this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
     } else {
       const total = now - job.enqueued;
-      own.completed(placeOf(job), /** @type {any} */ ({ queued: ending.queued, upload: ending.upload, compute: ending.compute, readback: ending.readback, total }), ending.cached ? 0 : ending.launched ?? 1);
-      this.parts.log.debug({ job: job.number, worker: ending.member, context: ending.context, ms: total, attempts: job.attempts }, 'a job is done');
+      own.completed(
+        placeOf(job),
+        /** @type {any} */ ({
+          queued: ending.queued,
+          upload: ending.upload,
+          compute: ending.compute,
+          readback: ending.readback,
+          total,
+        }),
+        ending.cached ? 0 : (ending.launched ?? 1),
+      );
+      this.parts.log.debug(
+        { job: job.number, worker: ending.member, context: ending.context, ms: total, attempts: job.attempts },
+        'a job is done',
+      );
       this.#noteSwitch(job, ending);
     }
     if (!from) return;
@@ -201,8 +217,8 @@ class Settler {
   #noteSwitch(job, ending) {
     if (ending.member === undefined || ending.cached) return;
     const id = `${ending.member}.${ending.context}`;
-    if (this.#lastContext.get(job.asker) === id) return;
-    this.#lastContext.set(job.asker, id);
+    if (this.#lastContext.get(job.requester) === id) return;
+    this.#lastContext.set(job.requester, id);
     this.parts.metrics.own.contextSwitch(ending.switch ?? 0);
   }
 
@@ -249,7 +265,8 @@ function placeOf({ workload, kind }) {
 
 /** @param {CoordinatorJob} job */
 function late(job) {
-  return { code: 'ERR_TIMEOUT', message: `the job ${job.number} did not finish by its deadline` };  // its client knows the time it was given
+  // its requester knows the time it was given
+  return { code: 'ERR_TIMEOUT', message: `the job ${job.number} did not finish by its deadline` };
 }
 
-module.exports = { Settler, late };
+module.exports = { Completion, late };

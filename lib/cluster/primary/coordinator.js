@@ -1,14 +1,15 @@
-// The coordinator: admits jobs, gives each to a context, and settles each exactly once. It opens no device and touches no payload.
+// The coordinator: admits jobs, gives each to a context, and settles each exactly once. It opens no device and touches
+// no payload.
 'use strict';
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
 const { CoordinatorJob, Launch } = require('./job');
 const { JobQueue } = require('./queue');
 const { chooseContext, memberToEmpty, isOfFitType } = require('./scheduler');
 const { joinLimit, companions, holdMs, ArrivalMeter } = require('./batcher');
-const { Settler, late } = require('./completion');
-const { nowMs } = require('../../core/clock');
-const { kBase } = require('../../call/program');
-const protocol = require('../wire/messages');
+const { Completion, late } = require('./completion');
+const { nowMs } = require('../../core');
+const { kBase } = require('../../call');
+const { messages: protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./member').ContextView} ContextView */
@@ -23,16 +24,17 @@ const protocol = require('../wire/messages');
  * @property {(context: ContextView, job: number) => void} onStuck a job there does not stop
  * @property {(context: ContextView, message: string) => void} onContextLost
  * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
- * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still come a context that fits a job
+ * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
+ *   come a context that fits a job
  * @property {(name: string, event: () => any) => void} emit
  */
 
 const { done, assign } = protocol;
 const kWatchMs = 100;
-const kMostReturns = 20;     // times a job may come back without having run, before that is a failure of its own
-const kPoisonDeaths = 2;     // workers that end while a job runs, before it has to run alone
-const kLookAgainMs = 50;     // while jobs wait
-const kLaunchMs = 0.03;      // of a context that no launch was measured for
+const kMaxReturns = 20; // times a job may come back without having run, before that is a failure of its own
+const kPoisonDeaths = 2; // workers that end while a job runs, before it has to run alone
+const kLookAgainMs = 50; // while jobs wait
+const kLaunchMs = 0.03; // of a context that no launch was measured for
 
 class Coordinator {
   /** @type {Map<number, CoordinatorJob>} assigned */
@@ -44,7 +46,7 @@ class Coordinator {
   #holdTimer;
   #holdAt = Infinity;
   #watch;
-  #settler;
+  #completion;
   #outbox = new Float64Array(1 << 15);
   #arrivals = new ArrivalMeter();
   /** @type {Member|undefined} the one that a job waits to be empty */
@@ -58,8 +60,11 @@ class Coordinator {
     this.config = parts.config;
     this.queue = new JobQueue({ limit: parts.config.queueLimit });
     this.closing = false;
-    this.#settler = new Settler({
-      log: parts.log, metrics: parts.metrics, requeue: (job) => this.#requeue(job), onAloneSettled: () => this.#stopEmptying(),
+    this.#completion = new Completion({
+      log: parts.log,
+      metrics: parts.metrics,
+      requeue: (job) => this.#requeue(job),
+      onAloneSettled: () => this.#stopEmptying(),
     });
     this.#watch = setInterval(() => this.#look(), kWatchMs);
     this.#watch.unref();
@@ -79,7 +84,7 @@ class Coordinator {
    */
   usesMemoryOf(maker) {
     for (const job of this.#running.values()) if (job.maker === maker) return true;
-    return this.#settler.usesMemoryOf(maker);
+    return this.#completion.usesMemoryOf(maker);
   }
 
   /** Jobs that were told to stop and never will. */
@@ -103,20 +108,28 @@ class Coordinator {
     const now = nowMs();
     const job = new CoordinatorJob(from, numbers, at, now);
     from.asked.set(job.askNumber, job);
-    if (this.closing) return this.#settler.settle(job, { code: 'ERR_CLOSED', message: 'the cluster is being closed and takes no more jobs' });
-    if (job.deadline <= now) return this.#settler.settle(job, late(job));
-    if (isChoosy(job) && !this.parts.mayHave(job)) return this.#settler.settle(job, this.#unsupported(job));
+    if (this.closing)
+      return this.#completion.settle(job, {
+        code: 'ERR_CLOSED',
+        message: 'the cluster is being closed and takes no more jobs',
+      });
+    if (job.deadline <= now) return this.#completion.settle(job, late(job));
+    if (isChoosy(job) && !this.parts.mayHave(job)) return this.#completion.settle(job, this.#unsupported(job));
     const tooLarge = this.#tooLarge(job);
-    if (tooLarge) return this.#settler.settle(job, tooLarge);
-    if (job.cacheKey && this.#settler.follow(job)) return undefined;
+    if (tooLarge) return this.#completion.settle(job, tooLarge);
+    if (job.cacheKey && this.#completion.follow(job)) return undefined;
     if (job.joinKey) this.#arrivals.note(job.joinKey, now);
     job.isQueued = this.queue.push(job);
     if (!job.isQueued) {
       const retryAfter = this.queue.retryAfter(now, this.#endRate);
-      if (!from.inProcess) this.parts.emit('queue-full', () => ({ retryAfter }));  // its own manager says so itself
-      return this.#settler.settle(job, { code: 'ERR_QUEUE_FULL', retryAfter, message: `the queue is full: ${this.config.queueLimit} jobs wait already; try again in ${retryAfter} ms` });
+      if (!from.inProcess) this.parts.emit('queue-full', () => ({ retryAfter })); // its own manager says so itself
+      return this.#completion.settle(job, {
+        code: 'ERR_QUEUE_FULL',
+        retryAfter,
+        message: `the queue is full: ${this.config.queueLimit} jobs wait already; try again in ${retryAfter} ms`,
+      });
     }
-    if (job.cacheKey) this.#settler.lead(job);
+    if (job.cacheKey) this.#completion.lead(job);
     return undefined;
   }
 
@@ -136,18 +149,22 @@ class Coordinator {
 
   /** Refuses what waits for a type of context that won't come. */
   refuseUnsupported() {
-    // @ts-ignore: the queue holds only CoordinatorJobs
-    const refused = /** @type {CoordinatorJob[]} */ (this.queue.removeWhere((/** @type {CoordinatorJob} */ job) => isChoosy(job) && !this.parts.mayHave(job)));
+    // The queue holds only CoordinatorJobs.
+    const isHopeless = /** @type {(job: any) => boolean} */ ((job) => isChoosy(job) && !this.parts.mayHave(job));
+    const refused = /** @type {CoordinatorJob[]} */ (this.queue.removeWhere(isHopeless));
     for (const job of refused) {
       job.isQueued = false;
-      this.#settler.finish(job, this.#unsupported(job));
+      this.#completion.finish(job, this.#unsupported(job));
     }
   }
 
   /** @param {CoordinatorJob} job */
   #unsupported(job) {
     const types = [...new Set(this.parts.contexts().map(({ type }) => type))];
-    return { code: 'ERR_UNSUPPORTED', message: `${lack(job)}: there ${types.length > 1 ? 'are' : 'is'} ${types.join(', ') || 'none'}${remedy(job)}` };
+    return {
+      code: 'ERR_UNSUPPORTED',
+      message: `${lack(job)}: there ${types.length > 1 ? 'are' : 'is'} ${types.join(', ') || 'none'}${remedy(job)}`,
+    };
   }
 
   /**
@@ -165,14 +182,14 @@ class Coordinator {
    */
   #cancel(job, ending) {
     if (job.leader) {
-      this.#settler.leaveLeader(job, ending);
+      this.#completion.leaveLeader(job, ending);
     } else if (job.followers?.length) {
       // Others wait for the same outputs: it goes on for them.
       job.canceledAt = 0;
     } else if (job.isQueued) {
       this.queue.remove(job);
       job.isQueued = false;
-      this.#settler.finish(job, ending);
+      this.#completion.finish(job, ending);
     } else if (job.member && !job.canceledAt) {
       job.canceledAt = nowMs();
       job.canceledFor = ending;
@@ -230,11 +247,20 @@ class Coordinator {
     // On the CPU a launch costs next to nothing, so waiting gains nothing.
     if (!job.joinKey || !this.config.optimizations || context.type === 'cpu') return 0;
     const arrivalMs = this.#arrivals.interval(job.joinKey, now);
-    return holdMs({ now, job, queued: this.queue.joinable(job), arrivalMs, launchMs: kLaunchMs, slackMs: job.deadline - now - job.cost, context });
+    return holdMs({
+      now,
+      job,
+      queued: this.queue.joinable(job),
+      arrivalMs,
+      launchMs: kLaunchMs,
+      slackMs: job.deadline - now - job.cost,
+      context,
+    });
   }
 
   /**
-   * Looks again after a while though nothing has happened: a held job goes, and patience with a context may have an end.
+   * Looks again after a while though nothing has happened: a held job goes, and patience with a context may have an
+   * end.
    * @param {number} ms
    */
   #armHold(ms) {
@@ -242,10 +268,13 @@ class Coordinator {
     if (ms === Infinity || (this.#holdTimer && this.#holdAt <= at)) return;
     clearTimeout(this.#holdTimer);
     this.#holdAt = at;
-    this.#holdTimer = setTimeout(() => {
-      this.#holdTimer = undefined;
-      this.dispatch();
-    }, Math.max(1, Math.ceil(ms)));
+    this.#holdTimer = setTimeout(
+      () => {
+        this.#holdTimer = undefined;
+        this.dispatch();
+      },
+      Math.max(1, Math.ceil(ms)),
+    );
     this.#holdTimer.unref();
   }
 
@@ -338,9 +367,17 @@ class Coordinator {
       // A joined launch says how fast many together are, not one.
       const launched = batch === 1 || first ? batch : 0;
       if (batch === 1 && job.cost > 0.01) this.parts.speeds.note(context.device.id, job.workload, compute / job.cost);
-      this.#settler.finish(job, {
-        batch, launched, switch: numbers[at + done.switch], upload: numbers[at + done.upload], compute, readback: numbers[at + done.readback],
-        member: member.slot, context: context.index, queued: job.startedAt - job.enqueued, startedAt,
+      this.#completion.finish(job, {
+        batch,
+        launched,
+        switch: numbers[at + done.switch],
+        upload: numbers[at + done.upload],
+        compute,
+        readback: numbers[at + done.readback],
+        member: member.slot,
+        context: context.index,
+        queued: job.startedAt - job.enqueued,
+        startedAt,
       });
       return;
     }
@@ -358,7 +395,10 @@ class Coordinator {
       if (this.#bringBack(job, member)) return;
     }
     const isLate = job.canceledAt > 0 && name === 'ERR_CANCELED' && job.deadline <= nowMs();
-    this.#settler.finish(job, isLate ? late(job) : name === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code: name, message });
+    this.#completion.finish(
+      job,
+      isLate ? late(job) : name === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code: name, message },
+    );
   }
 
   /**
@@ -368,7 +408,8 @@ class Coordinator {
    * @returns {boolean} false: nobody wants it any more, or it came back too often
    */
   #bringBack(job, member) {
-    if (job.canceledAt || this.closing || (!job.from && !job.followers?.length) || job.returns >= kMostReturns) return false;
+    if (job.canceledAt || this.closing || (!job.from && !job.followers?.length) || job.returns >= kMaxReturns)
+      return false;
     --job.attempts;
     ++job.returns;
     job.excluded = member.slot;
@@ -383,7 +424,8 @@ class Coordinator {
   onMemberLeft(member) {
     for (const job of [...member.jobs.values()]) {
       this.#takeBack(job);
-      if (!this.#bringBack(job, member)) this.#settler.finish(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
+      if (!this.#bringBack(job, member))
+        this.#completion.finish(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
     }
   }
 
@@ -412,7 +454,8 @@ class Coordinator {
    * @returns {boolean} false: its retries are used up, or nobody wants it any more
    */
   #tryAgain(job, reason) {
-    if (job.attempts > job.retries || this.closing || (!job.from && !job.followers?.length) || job.canceledAt) return false;
+    if (job.attempts > job.retries || this.closing || (!job.from && !job.followers?.length) || job.canceledAt)
+      return false;
     this.parts.metrics.own.retried(reason);
     this.parts.log.info({ job: job.number, attempt: job.attempts, reason }, 'a job is tried again');
     this.#requeue(job);
@@ -430,7 +473,7 @@ class Coordinator {
    * @param {number} askNumber
    */
   onCopied(from, askNumber) {
-    this.#settler.onCopied(from, askNumber);
+    this.#completion.onCopied(from, askNumber);
   }
 
   // ---- members go, time passes
@@ -450,11 +493,12 @@ class Coordinator {
     }
     for (const job of [...member.asked.values()]) {
       job.from = undefined;
-      if (job.ended && !job.copies) this.#settler.copied(job);  // it won't copy any more
+      if (job.ended && !job.copies)
+        this.#completion.copied(job); // it won't copy any more
       else this.#cancel(job, { code: 'ERR_WORKER_LOST', message: 'the process that asked has ended' });
     }
     member.asked.clear();
-    this.#settler.forget(member.slot);
+    this.#completion.forget(member.slot);
     if (this.#emptying === member) this.#emptying = undefined;
   }
 
@@ -469,20 +513,22 @@ class Coordinator {
       if (job.deaths >= kPoisonDeaths) job.alone = true;
       job.excluded = member.slot;
     } else {
-      --job.attempts;  // it did not run
+      --job.attempts; // it did not run
       ++job.returns;
     }
     if (job.canceledAt || (!job.from && !job.followers?.length)) {
       const ending = job.deadline <= nowMs() ? late(job) : { code: 'ERR_CANCELED', message: 'the job was canceled' };
-      this.#settler.finish(job, ending);
+      this.#completion.finish(job, ending);
       return;
     }
-    if (ran ? this.#tryAgain(job, 'ERR_WORKER_LOST') : job.returns <= kMostReturns) {
+    if (ran ? this.#tryAgain(job, 'ERR_WORKER_LOST') : job.returns <= kMaxReturns) {
       if (!ran) this.#requeue(job);
       return;
     }
-    const times = ran ? `while it ran (${job.deaths} time${job.deaths > 1 ? 's' : ''}; retries: ${job.retries})` : `before it ran, ${job.returns} times`;
-    this.#settler.finish(job, { code: 'ERR_WORKER_LOST', message: `the worker process of the job ended ${times}` });
+    const times = ran
+      ? `while it ran (${job.deaths} time${job.deaths > 1 ? 's' : ''}; retries: ${job.retries})`
+      : `before it ran, ${job.returns} times`;
+    this.#completion.finish(job, { code: 'ERR_WORKER_LOST', message: `the worker process of the job ended ${times}` });
   }
 
   #armDeadline() {
@@ -492,10 +538,13 @@ class Coordinator {
     this.#deadlineTimer = undefined;
     this.#deadlineAt = next;
     if (next === Infinity) return;
-    this.#deadlineTimer = setTimeout(() => {
-      this.#deadlineTimer = undefined;
-      this.#expire();
-    }, Math.min(2 ** 31 - 1, Math.max(1, next - nowMs())));
+    this.#deadlineTimer = setTimeout(
+      () => {
+        this.#deadlineTimer = undefined;
+        this.#expire();
+      },
+      Math.min(2 ** 31 - 1, Math.max(1, next - nowMs())),
+    );
     this.#deadlineTimer.unref();
   }
 
@@ -503,7 +552,7 @@ class Coordinator {
     for (const each of this.queue.expired(nowMs())) {
       const job = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (each));
       job.isQueued = false;
-      this.#settler.finish(job, late(job));
+      this.#completion.finish(job, late(job));
     }
     this.#armDeadline();
   }
@@ -512,8 +561,8 @@ class Coordinator {
   #look() {
     const now = nowMs();
     this.#expire();
-    this.#endRate += 0.1 * ((this.#settler.count - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
-    this.#endedBefore = this.#settler.count;
+    this.#endRate += 0.1 * ((this.#completion.count - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
+    this.#endedBefore = this.#completion.count;
     for (const job of this.#running.values()) {
       if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
       if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;
@@ -526,17 +575,19 @@ class Coordinator {
   }
 
   /**
-   * A context of this process will never come to what waits in its lane: that goes back to the queue, as soon as the lane has let it go.
+   * A context of this process will never come to what waits in its lane: that goes back to the queue, as soon as the
+   * lane has let it go.
    * @param {ContextView} context
    */
   onGivenUp(context) {
     for (const job of this.#running.values())
-      if (job.context === context && !job.canceledAt) job.member?.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
+      if (job.context === context && !job.canceledAt)
+        job.member?.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
   }
 
   /**
-   * Whether a job that does not stop is what keeps its context from going on. One that has not begun may wait behind another, which is
-   * within its rights.
+   * Whether a job that does not stop is what keeps its context from going on. One that has not begun may wait behind
+   * another, which is within its rights.
    * @param {CoordinatorJob} job
    */
   #holdsUp(job) {
@@ -550,7 +601,7 @@ class Coordinator {
     for (const job of this.queue.removeWhere(() => true)) {
       const queued = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (job));
       queued.isQueued = false;
-      this.#settler.finish(queued, ending);
+      this.#completion.finish(queued, ending);
     }
     for (const job of this.#running.values()) this.#cancel(job, ending);
   }
@@ -582,7 +633,9 @@ function isChoosy({ contextType, kind }) {
 function lack({ kind, contextType, workload }) {
   if (kind === 'render') return `no context here can draw${contextType ? ` and is of the type '${contextType}'` : ''}`;
   if (contextType === 'gpu') return 'no context here can run the kernel, which has code for CUDA and for Vulkan';
-  return workload >= kBase ? `no context here can run the kernel, which has code for ${contextType === 'cuda' ? 'CUDA' : 'Vulkan'}` : `no context here is of the type '${contextType}'`;
+  return workload >= kBase
+    ? `no context here can run the kernel, which has code for ${contextType === 'cuda' ? 'CUDA' : 'Vulkan'}`
+    : `no context here is of the type '${contextType}'`;
 }
 
 /** @param {CoordinatorJob} job */

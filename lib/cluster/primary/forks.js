@@ -4,8 +4,9 @@
 const cluster = /** @type {any} */ (require('node:cluster'));
 const { setTimeout, clearTimeout } = require('node:timers');
 
-const kQuickDeaths = 3;      // in a row before a worker was ready: from then on there is a pause before the next
-const kFirstPauseMs = 1000, kLongestPauseMs = 30000;
+const kQuickDeaths = 3; // in a row before a worker was ready: from then on there is a pause before the next
+const kFirstPauseMs = 1000,
+  kLongestPauseMs = 30000;
 
 /** One place of the cluster, and the worker that is in it. */
 class Place {
@@ -13,7 +14,7 @@ class Place {
   worker;
   joined = false;
   ready = false;
-  deaths = 0;   // in a row, before it was ready
+  deaths = 0; // in a row, before it was ready
   /** @type {NodeJS.Timeout|undefined} */
   pause;
 }
@@ -24,8 +25,9 @@ class Forks {
   #ended = false;
 
   /**
-   * @param {{ count: number, exec: string, isOurs: boolean, log: import('../../core/log').Logger, onStillborn: () => void }} parts isOurs: the workers
-   *   only run jobs, so they don't keep this process alive; onStillborn: a worker has ended that nobody had heard of
+   * @param {{ count: number, exec: string, isOurs: boolean, log: import('../../core/log').Logger, onStillborn: () =>
+   *   void }} parts isOurs: the workers only run jobs, so they don't keep this process alive; onStillborn: a worker has
+   *   ended that nobody had heard of
    */
   constructor({ count, exec, isOurs, log, onStillborn }) {
     this.exec = exec;
@@ -42,12 +44,13 @@ class Forks {
     // The application's own settings of cluster.fork() stay as they are.
     const before = { ...cluster.settings };
     cluster.setupPrimary({ ...before, exec: this.exec, args: before.args ?? [] });
-    const worker = place.worker = cluster.fork();
+    const worker = (place.worker = cluster.fork());
     place.joined = place.ready = false;
     cluster.setupPrimary(/** @type {any} */ ({ exec: process.argv[1], ...before }));
     worker.on('error', (error) => {
       this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something');
-      if (!worker.process.pid) this.#onExit(place, worker, -1, '');  // it could not even be started, for want of memory for example
+      // it could not even be started, for want of memory for example
+      if (!worker.process.pid) this.#onExit(place, worker, -1, '');
     });
     worker.once('exit', (code, signal) => this.#onExit(place, worker, code, signal));
   }
@@ -70,7 +73,10 @@ class Forks {
       return;
     }
     const pause = Math.min(kLongestPauseMs, kFirstPauseMs * 2 ** (place.deaths - kQuickDeaths));
-    this.log.error({ worker: worker.id, times: place.deaths, pauseMs: pause }, 'a worker ends before it is ready, again and again: the next one waits');
+    this.log.error(
+      { worker: worker.id, times: place.deaths, pauseMs: pause },
+      'a worker ends before it is ready, again and again: the next one waits',
+    );
     // Where a worker would keep this process alive, so does one that is to come.
     place.pause = setTimeout(() => this.#fork(place), pause);
     if (this.isOurs && this.#wasReady) place.pause.unref();
@@ -127,15 +133,20 @@ class Forks {
       clearTimeout(pause);
       return worker && !worker.isDead() ? [worker] : [];
     });
-    await Promise.all(workers.map((worker) => new Promise((resolve) => {
-      worker.process.ref();
-      const timer = setTimeout(() => worker.process.kill('SIGKILL'), patienceMs);
-      worker.once('exit', () => {
-        clearTimeout(timer);
-        resolve(undefined);
-      });
-      if (worker.isConnected()) worker.disconnect();
-    })));
+    await Promise.all(
+      workers.map(
+        (worker) =>
+          new Promise((resolve) => {
+            worker.process.ref();
+            const timer = setTimeout(() => worker.process.kill('SIGKILL'), patienceMs);
+            worker.once('exit', () => {
+              clearTimeout(timer);
+              resolve(undefined);
+            });
+            if (worker.isConnected()) worker.disconnect();
+          }),
+      ),
+    );
   }
 }
 

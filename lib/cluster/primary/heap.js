@@ -93,7 +93,8 @@ function* inOrder(heaps, compare) {
   const places = new Heap((a, b) => compare(a.items[a.index], b.items[b.index]));
   for (const { items } of heaps) if (items.length) places.push({ items, index: 0 });
   while (places.items.length) {
-    const place = places.items[0], { items, index } = place;
+    const place = places.items[0],
+      { items, index } = place;
     places.remove(place);
     yield items[index];
     for (const child of [2 * index + 1, 2 * index + 2]) if (child < items.length) places.push({ items, index: child });

@@ -1,9 +1,10 @@
 // A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
 'use strict';
-const protocol = require('../wire/messages');
+const { messages: protocol } = require('../wire');
 
 const { ask, kKinds, kContextTypes } = protocol;
-const kFlopsPerMs = 1e8, kBytesPerMs = 2e7;  // of the reference core: 100 GFLOP/s, 20 GB/s
+const kFlopsPerMs = 1e8,
+  kBytesPerMs = 2e7; // of the reference core: 100 GFLOP/s, 20 GB/s
 /** @type {number[]} */
 const kNone = [];
 
@@ -18,8 +19,8 @@ class CoordinatorJob {
    */
   constructor(from, numbers, at, now) {
     this.number = ++lastNumber;
-    this.asker = from.slot;
-    this.maker = from.serial;  // whose memory it uses
+    this.requester = from.slot;
+    this.maker = from.serial; // whose memory it uses
     this.askNumber = numbers[at + ask.number];
     this.priority = numbers[at + ask.priority];
     this.enqueued = now;
@@ -34,9 +35,14 @@ class CoordinatorJob {
     this.alone = false;
     this.excluded = -1;
     this.joinKey = numbers[at + ask.joinKey];
-    this.inputs = numbers[at + ask.resident] ? Array.from(numbers.subarray(at + ask.resident, at + ask.outputs)).filter(Boolean) : kNone;
+    this.inputs = numbers[at + ask.resident]
+      ? Array.from(numbers.subarray(at + ask.resident, at + ask.outputs)).filter(Boolean)
+      : kNone;
     this.retries = numbers[at + ask.retries];
-    this.cacheKey = numbers[at + ask.flags] & protocol.kCacheFlag ? numbers.subarray(at + ask.digest, at + ask.resident).join(' ') : '';
+    this.cacheKey =
+      numbers[at + ask.flags] & protocol.kCacheFlag
+        ? numbers.subarray(at + ask.digest, at + ask.resident).join(' ')
+        : '';
     this.outputsAt = numbers[at + ask.outputs];
     this.body = numbers.slice(at + ask.body, at + numbers[at]);
 
@@ -49,9 +55,9 @@ class CoordinatorJob {
     /** @type {Launch|undefined} */
     this.launch = undefined;
     this.attempts = 0;
-    this.deaths = 0;        // workers that ended while it ran
-    this.returns = 0;       // times it came back without having run
-    this.startedAt = 0;     // when it was assigned
+    this.deaths = 0; // workers that ended while it ran
+    this.returns = 0; // times it came back without having run
+    this.startedAt = 0; // when it was assigned
     this.canceledAt = 0;
     /** @type {import('./coordinator').Ending|undefined} how it ends when it has stopped for that */
     this.canceledFor = undefined;
@@ -60,12 +66,12 @@ class CoordinatorJob {
     this.followers = undefined;
     /** @type {CoordinatorJob|undefined} whose outputs it will get */
     this.leader = undefined;
-    this.copies = 0;        // followers that have not copied yet
+    this.copies = 0; // followers that have not copied yet
     /** @type {any} how it has ended, until they have */
     this.ended = undefined;
     // The queue's own.
     /** @type {any} */
-    this.q_asker = undefined;
+    this.q_requester = undefined;
     /** @type {any} */
     this.q_class = undefined;
     /** @type {any} */
@@ -86,7 +92,8 @@ class CoordinatorJob {
     const count = this.body[this.outputsAt];
     /** @type {number[]} */
     const places = [];
-    for (let i = 0; i < count; ++i) places.push(this.body[this.outputsAt + 1 + 3 * i], this.body[this.outputsAt + 2 + 3 * i]);
+    for (let i = 0; i < count; ++i)
+      places.push(this.body[this.outputsAt + 1 + 3 * i], this.body[this.outputsAt + 2 + 3 * i]);
     return places;
   }
 }

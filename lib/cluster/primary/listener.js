@@ -1,24 +1,27 @@
 // Where workers connect: an address that only invited processes are told, and a key that they have to show.
 'use strict';
 const { randomInt } = require('node:crypto');
-const { native } = require('../../addon/native');
-const { Channel } = require('../wire/channel');
-const protocol = require('../wire/messages');
+const { native } = require('../../addon');
+const { Channel, messages: protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 /**
  * @typedef {object} DoorParts
  * @property {(pid: number, slot: number) => Member|undefined} find an invited process
- * @property {(member: Member, role: 'ask'|'run') => { onMessage: import('../wire/channel').OnMessage, onEnd: () => void }} handlers
+ * @property {(member: Member, role: 'ask'|'run') => { onMessage: import('../wire/channel').OnMessage, onEnd: () => void
+ *   }} handlers
  * @property {(member: Member, role: 'ask'|'run', channel: Channel) => void} onJoined
  * @property {(error: any) => void} onError
  */
 
-const kKeyParts = 4, kHelloLength = 2 + kKeyParts + 2;
-const kKeyAt = 2, kSlotAt = kKeyAt + kKeyParts, kRoleAt = kSlotAt + 1;
-const kAskRole = 0;  // the other is 1: the executor's
+const kKeyParts = 4,
+  kHelloLength = 2 + kKeyParts + 2;
+const kKeyAt = 2,
+  kSlotAt = kKeyAt + kKeyParts,
+  kRoleAt = kSlotAt + 1;
+const kAskRole = 0; // the other is 1: the executor's
 
-class Door {
+class Listener {
   /** @type {InstanceType<typeof native.ListenerHandle>|undefined} */
   #listener;
   #key = Array.from({ length: kKeyParts }, () => randomInt(2 ** 48 - 1));
@@ -68,7 +71,11 @@ class Door {
    * @param {number} length
    */
   #isKnown(numbers, at, length) {
-    return length === kHelloLength && numbers[at + 1] === protocol.kHello && this.#key.every((part, i) => numbers[at + kKeyAt + i] === part);
+    return (
+      length === kHelloLength &&
+      numbers[at + 1] === protocol.kHello &&
+      this.#key.every((part, i) => numbers[at + kKeyAt + i] === part)
+    );
   }
 
   close() {
@@ -76,4 +83,4 @@ class Door {
   }
 }
 
-module.exports = { Door };
+module.exports = { Listener };

@@ -1,22 +1,22 @@
 // A process of the cluster, and its contexts, as the coordinator sees them.
 'use strict';
-const { native } = require('../../addon/native');
-const status = require('../../metrics/status-page');
-const { nowMs } = require('../../core/clock');
+const { native } = require('../../addon');
+const { statusPage: status } = require('../../metrics');
+const { nowMs } = require('../../core');
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
 
-const kDepth = 4;             // assignments a context may have: the next is there when one ends
-const kSoonMs = 1;            // of estimated work in a lane: what comes behind it won't wait long
-const kStuckMs = 3;           // without a sign of progress, what runs is longer than was estimated
-const kEnoughRuns = 12;       // before a measured speed counts
+const kDepth = 4; // assignments a context may have: the next is there when one ends
+const kSoonMs = 1; // of estimated work in a lane: what comes behind it won't wait long
+const kStuckMs = 3; // without a sign of progress, what runs is longer than was estimated
+const kEnoughRuns = 12; // before a measured speed counts
 const kNewest = 1 / 16;
-const kMostAffinities = 4096; // names a context remembers
-const kMostResident = 4096;
-const kMostPrograms = 4096;
-const kMostSpeeds = 16384;     // of workloads on devices, programs among them
-const kMissedBeats = 2;       // after which it is given no more jobs
+const kMaxAffinities = 4096; // names a context remembers
+const kMaxResident = 4096;
+const kMaxPrograms = 4096;
+const kMaxSpeeds = 16384; // of workloads on devices, programs among them
+const kMissedBeats = 2; // after which it is given no more jobs
 
 /** What was measured of one workload on one device. */
 class Speeds {
@@ -32,7 +32,7 @@ class Speeds {
     const key = `${device}/${workload}`;
     const seen = this.#seen.get(key);
     if (!seen) {
-      if (this.#seen.size >= kMostSpeeds) this.#seen.delete(/** @type {string} */ (this.#seen.keys().next().value));
+      if (this.#seen.size >= kMaxSpeeds) this.#seen.delete(/** @type {string} */ (this.#seen.keys().next().value));
       this.#seen.set(key, { runs: 1, average: perCost });
       return;
     }
@@ -72,7 +72,7 @@ class RecentSet {
   }
 }
 
-/** The view of one context that lib/scheduler.js decides by. */
+/** The view of one context that lib/cluster/primary/scheduler.js decides by. */
 class ContextView {
   #member;
   #at;
@@ -100,13 +100,13 @@ class ContextView {
     this.canDraw = device.features.graphics;
     this.isLost = false;
     this.underPressure = false;
-    this.assigned = 0;    // launches given to it and not ended
-    this.assignedMs = 0;  // of estimated work in them
+    this.assigned = 0; // launches given to it and not ended
+    this.assignedMs = 0; // of estimated work in them
     this.usedAt = 0;
     this.ran = 0;
-    this.affinities = new RecentSet(kMostAffinities);
-    this.resident = new RecentSet(kMostResident);
-    this.programs = new RecentSet(kMostPrograms);  // workload numbers of those it has run
+    this.affinities = new RecentSet(kMaxAffinities);
+    this.resident = new RecentSet(kMaxResident);
+    this.programs = new RecentSet(kMaxPrograms); // workload numbers of those it has run
   }
 
   /** @param {number} place */
@@ -129,11 +129,12 @@ class ContextView {
     return this.assignedMs;
   }
 
-  // Work that is soon done waits in its lane, where it costs no hop when its turn comes; more than that is better kept in the queue, from
-  // which any context may take it.
+  // Work that is soon done waits in its lane, where it costs no hop when its turn comes; more than that is better kept
+  // in the queue, from which any context may take it.
   get room() {
     if (this.#member.exclusive) return 0;
-    if (this.assigned && (this.assignedMs > kSoonMs || nowMs() - Math.max(this.usedAt, this.progressAt) > kStuckMs)) return 0;
+    if (this.assigned && (this.assignedMs > kSoonMs || nowMs() - Math.max(this.usedAt, this.progressAt) > kStuckMs))
+      return 0;
     return Math.max(0, kDepth - this.pending);
   }
 
@@ -214,7 +215,7 @@ class Member {
    */
   constructor({ slot, workerId, pid, inProcess, maxConcurrent }) {
     this.slot = slot;
-    this.serial = ++lastSerial;  // slots are used again
+    this.serial = ++lastSerial; // slots are used again
     this.workerId = workerId;
     this.pid = pid;
     this.inProcess = inProcess;
@@ -236,21 +237,21 @@ class Member {
     this.plan = [];
     /** @type {Map<number, CoordinatorJob>} assigned here and not reported */
     this.jobs = new Map();
-    this.launches = 0;        // assignments that have not ended
-    this.exclusive = false;   // a job that must be alone runs here
-    this.emptying = false;    // one waits for the rest to end
+    this.launches = 0; // assignments that have not ended
+    this.exclusive = false; // a job that must be alone runs here
+    this.emptying = false; // one waits for the rest to end
     /** @type {Map<number, CoordinatorJob>} what it has asked for, by its own numbers */
     this.asked = new Map();
     this.endReason = '';
     this.wasReady = false;
-    this.isOpened = false;    // it has tried all contexts of its plan
+    this.isOpened = false; // it has tried all contexts of its plan
     /** @type {Set<number>} contexts that can't be opened */
     this.hopeless = new Set();
-    this.beat = 0;            // of its executor, when it was last looked at
-    this.missedBeats = 0;     // looks since it changed
+    this.beat = 0; // of its executor, when it was last looked at
+    this.missedBeats = 0; // looks since it changed
   }
 
-  /** Whether it may be asked to compile: see lib/programs-hub.js. */
+  /** Whether it may be asked to compile: see lib/cluster/primary/compilations.js. */
   get canCompile() {
     return this.state === 'ready' && this.takesJobs && this.ask !== undefined;
   }
@@ -261,7 +262,12 @@ class Member {
   }
 
   get takesJobs() {
-    return (this.state === 'ready' || this.state === 'starting') && this.run !== undefined && !this.page[status.kDraining] && this.missedBeats < kMissedBeats;
+    return (
+      (this.state === 'ready' || this.state === 'starting') &&
+      this.run !== undefined &&
+      !this.page[status.kDraining] &&
+      this.missedBeats < kMissedBeats
+    );
   }
 
   /** Looks at the executor's heartbeat, once a second: it beats twice as often, whatever the JavaScript loop does. */

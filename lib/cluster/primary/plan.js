@@ -1,4 +1,5 @@
-// Which contexts a worker opens: the best kind first, then one of another kind, cards in turn, each card's memory shared out.
+// Which contexts a worker opens: the best kind first, then one of another kind, cards in turn, each card's memory
+// shared out.
 'use strict';
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
@@ -13,9 +14,10 @@
  * @property {ReadonlySet<string>} avoid devices that have ended workers as they were opened
  */
 
-const kCardWorkers = 2;              // that own contexts on one card, where nobody says: each costs the card some 400 MB beside its contexts
+// that own contexts on one card, where nobody says: each costs the card some 400 MB beside its contexts
+const kCardWorkers = 2;
 const kProcessBytes = 600 * 2 ** 20; // what a process's context costs a card by itself
-const kCardShare = 0.9;              // of a card's free memory is shared out
+const kCardShare = 0.9; // of a card's free memory is shared out
 const kLeastBytes = 64 * 2 ** 20;
 
 /** @param {DeviceInfo} device */
@@ -53,8 +55,14 @@ function open(input, backend, owners) {
  */
 function chooseKinds({ devices, config, avoid }, find) {
   const { contextTypes, contextsPerWorker } = config;
-  if (contextTypes) return Array.from({ length: Math.max(contextsPerWorker, contextTypes.length) }, (_, i) => contextTypes[i % contextTypes.length]);
-  const usable = devices.filter((device) => !avoid.has(device.id) && find(device.backend).some(({ id }) => id === device.id));
+  if (contextTypes)
+    return Array.from(
+      { length: Math.max(contextsPerWorker, contextTypes.length) },
+      (_, i) => contextTypes[i % contextTypes.length],
+    );
+  const usable = devices.filter(
+    (device) => !avoid.has(device.id) && find(device.backend).some(({ id }) => id === device.id),
+  );
   if (!usable.length) return [];
   const first = usable[0].backend;
   const others = usable.filter((device) => device.backend !== first);
@@ -91,10 +99,13 @@ function planContexts(input, owners) {
   for (const kind of chooseKinds(input, find)) {
     const devices = find(kind);
     if (!devices.length) continue;
-    const n = numbers[kind] = (numbers[kind] ?? -1) + 1;
+    const n = (numbers[kind] = (numbers[kind] ?? -1) + 1);
     const device = devices[n % devices.length];
     plan.push({
-      index: plan.length, id: `${input.workerId}-${kind}-${n}`, device: device.id, memoryLimit: memoryOf(device, input),
+      index: plan.length,
+      id: `${input.workerId}-${kind}-${n}`,
+      device: device.id,
+      memoryLimit: memoryOf(device, input),
       // Workers that all use every processor would only take them from each other.
       ...(kind === 'cpu' ? { threads: Math.max(1, Math.floor(processors / Math.max(1, input.workers))) } : {}),
     });

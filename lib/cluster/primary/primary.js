@@ -3,42 +3,43 @@
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {any} */ (require('node:cluster'));
 const { setInterval, clearInterval, setTimeout } = require('node:timers');
-const { native } = require('../../addon/native');
-const { Channel } = require('../wire/channel');
-const { Door } = require('./listener');
+const { native } = require('../../addon');
+const { Channel, messages: protocol } = require('../wire');
+const { Listener } = require('./listener');
 const { Coordinator } = require('./coordinator');
 const { Member, ContextView, Speeds, kMissedBeats } = require('./member');
-const { Metrics } = require('../../metrics/metrics');
+const { Metrics } = require('../../metrics');
 const { Regions } = require('./shared-regions');
 const { Starts } = require('./starts');
-const { countedNames } = require('../../call/encode');
+const { countedNames } = require('../../call');
 const { ProgramService } = require('./program-service');
-const { nowMs } = require('../../core/clock');
-const protocol = require('../wire/messages');
+const { nowMs } = require('../../core');
 const { version } = require('../../../package.json');
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
 /**
- * @typedef {object} HubParts
+ * @typedef {object} PrimaryParts
  * @property {import('../../config/config').Config} config
  * @property {import('../../core/log').Logger} log
  * @property {(name: string, event: () => any) => void} emit
- * @property {() => boolean} isLone whether this process is all there is
+ * @property {() => boolean} isStandalone whether this process is all there is
  */
 
-const kMaxMembers = 254;        // slots from 1 on; 0 is this process, the last is for a member that does not know its own yet
-const kStartMs = 10000;         // a worker that has no context after this long is ended
-const kHalfOpenMs = 1000;       // between the ends of a member's two channels
+const kMaxMembers = 254; // slots from 1 on; 0 is this process, the last is for a member that does not know its own yet
+const kStartMs = 10000; // a worker that has no context after this long is ended
+const kHalfOpenMs = 1000; // between the ends of a member's two channels
 const kTickMs = 1000;
-const kPressure = 0.9, kPressureOver = 0.75;  // of a context's limit in use
-const kHopeless = new Set(['ERR_UNSUPPORTED', 'ERR_INVALID_ARGUMENT']);  // a context that can't be opened for these can't be later
+const kPressure = 0.9,
+  kPressureOver = 0.75; // of a context's limit in use
+// a context that can't be opened for these can't be later
+const kHopeless = new Set(['ERR_UNSUPPORTED', 'ERR_INVALID_ARGUMENT']);
 
-class Hub {
+class Primary {
   /** @type {Map<number, Member>} by slot */
   members = new Map();
   /** @type {Map<number, Member>} expected or there, by process */
   #pids = new Map();
-  #door;
+  #listener;
   /** @type {Record<string, number>} */
   restarts = {};
   #starts;
@@ -50,19 +51,20 @@ class Hub {
   #tick;
   #closed = false;
 
-  /** @param {HubParts} parts */
-  constructor({ config, log, emit, isLone }) {
+  /** @param {PrimaryParts} parts */
+  constructor({ config, log, emit, isStandalone }) {
     this.config = config;
     this.log = log;
     this.emit = emit;
-    this.isLone = isLone;
-    this.#door = new Door({
+    this.isStandalone = isStandalone;
+    this.#listener = new Listener({
       find: (pid, slot) => {
         const member = this.#pids.get(pid);
         return member?.slot === slot ? member : undefined;
       },
       handlers: (member, role) => this.#handlers(member, role),
-      onJoined: (member, role, channel) => (role === 'ask' ? this.#listenToAsk(member, channel) : this.#listenToRun(member, channel)),
+      onJoined: (member, role, channel) =>
+        role === 'ask' ? this.#listenToAsk(member, channel) : this.#listenToRun(member, channel),
       onError: (error) => this.#onError(error),
     });
     this.regions = new Regions();
@@ -70,7 +72,12 @@ class Hub {
     this.speeds = new Speeds();
     this.#starts = new Starts({ config, log });
     this.coordinator = new Coordinator({
-      config, log, metrics: this.metrics, speeds: this.speeds, emit, contexts: () => this.#contexts,
+      config,
+      log,
+      metrics: this.metrics,
+      speeds: this.speeds,
+      emit,
+      contexts: () => this.#contexts,
       onStuck: (context, job) => this.#stuck(context.owner, context, job),
       onContextLost: (context, message) => this.#contextLost(context, message),
       onStopped: (member) => {
@@ -79,7 +86,11 @@ class Hub {
       mayHave: (job) => this.#mayHave(job),
     });
     this.programs = new ProgramService({
-      config, log, emit, metrics: this.metrics, workers: () => this.workers,
+      config,
+      log,
+      emit,
+      metrics: this.metrics,
+      workers: () => this.workers,
     });
     this.#tick = setInterval(() => this.#onTick(), kTickMs);
     this.#tick.unref();
@@ -103,7 +114,13 @@ class Hub {
 
   /** This process itself, which may ask and, where it is alone, run. @param {number} workerId */
   addSelf(workerId) {
-    const member = new Member({ slot: 0, workerId, pid: process.pid, inProcess: true, maxConcurrent: this.config.maxConcurrent });
+    const member = new Member({
+      slot: 0,
+      workerId,
+      pid: process.pid,
+      inProcess: true,
+      maxConcurrent: this.config.maxConcurrent,
+    });
     this.members.set(0, member);
     native.setMember(0);
     const [here, there] = native.makePair();
@@ -129,7 +146,10 @@ class Hub {
    * @param {string} theirs version
    */
   invite(workerId, pid, theirs) {
-    if (theirs !== version) return { refused: `the primary process runs switchyard ${version}, this worker ${theirs}: install one version for both` };
+    if (theirs !== version)
+      return {
+        refused: `the primary process runs switchyard ${version}, this worker ${theirs}: install one version for both`,
+      };
     if (this.#closed || this.coordinator.closing) return { refused: 'the cluster is being closed', code: 'ERR_CLOSED' };
     let member = this.#pids.get(pid);
     if (!member) {
@@ -140,7 +160,7 @@ class Hub {
       this.#pids.set(pid, member);
       this.metrics.attach(slot, member.page);
     }
-    return { ...this.#door.open(), slot: member.slot };
+    return { ...this.#listener.open(), slot: member.slot };
   }
 
   /**
@@ -173,7 +193,7 @@ class Hub {
     if (member.inProcess) return;
     channel.post(new Float64Array([3, protocol.kRegion, member.pageRegion]), 3, member.pageRegion);
     channel.postText({ type: 'welcome', page: member.pageRegion, workerId: member.workerId });
-    channel.post(this.#directoryMessage());  // its jobs may run on others' contexts before it has any
+    channel.post(this.#directoryMessage()); // its jobs may run on others' contexts before it has any
   }
 
   /**
@@ -200,12 +220,23 @@ class Hub {
         this.coordinator.onAsk(member, numbers, at);
         this.#dispatchSoon();
         break;
-      case protocol.kCancel: this.coordinator.onCancel(member, numbers[at + 2]); break;
-      case protocol.kCopied: this.coordinator.onCopied(member, numbers[at + 2]); break;
-      case protocol.kRegion: this.regions.made(numbers[at + 2], member, this.workers); break;
-      case protocol.kDrop: this.regions.dropped(numbers[at + 2], this.workers); break;  // to its maker's executor, too
-      case protocol.kText: if (length >= 3) this.onText(member, protocol.readJson(numbers, at)); break;
-      default: break;
+      case protocol.kCancel:
+        this.coordinator.onCancel(member, numbers[at + 2]);
+        break;
+      case protocol.kCopied:
+        this.coordinator.onCopied(member, numbers[at + 2]);
+        break;
+      case protocol.kRegion:
+        this.regions.made(numbers[at + 2], member, this.workers);
+        break;
+      case protocol.kDrop:
+        this.regions.dropped(numbers[at + 2], this.workers);
+        break; // to its maker's executor, too
+      case protocol.kText:
+        if (length >= 3) this.onText(member, protocol.readJson(numbers, at));
+        break;
+      default:
+        break;
     }
   }
 
@@ -243,35 +274,61 @@ class Hub {
         member.devices = text.devices;
         if (member.run) this.#sendPlan(member);
         break;
-      case 'context': this.#contextReady(member, text); break;
-      case 'context-failed': this.#contextFailed(member, text); break;
+      case 'context':
+        this.#contextReady(member, text);
+        break;
+      case 'context-failed':
+        this.#contextFailed(member, text);
+        break;
       case 'context-lost': {
         const context = member.contexts.find(({ index }) => index === text.index);
         if (context) this.#contextLost(context, text.message ?? 'its device was lost');
         break;
       }
       case 'context-stuck':
-        this.#stuck(member, member.contexts.find(({ index }) => index === text.index));
+        this.#stuck(
+          member,
+          member.contexts.find(({ index }) => index === text.index),
+        );
         break;
       case 'ready':
         member.isOpened = true;
         this.#memberOpened(member);
         break;
-      case 'cleanup': for (const other of this.workers) if (other !== member) other.ask?.postText({ type: 'trim' }); break;
-      case 'leaving': this.#leave(member, 'left'); break;
-      case 'program': this.programs.onRequest(member, text); break;
+      case 'cleanup':
+        for (const other of this.workers) if (other !== member) other.ask?.postText({ type: 'trim' });
+        break;
+      case 'leaving':
+        this.#leave(member, 'left');
+        break;
+      case 'program':
+        this.programs.onRequest(member, text);
+        break;
       case 'compiled':
         if (text.problems) this.programs.onProblems(text.problems);
-        this.programs.hub.onCompiled(member, text);
+        this.programs.compilations.onCompiled(member, text);
         break;
-      case 'program-problems': this.programs.onProblems(text.problems); break;
-      case 'program-uses': this.programs.hub.countUses(text.uses); break;
+      case 'program-problems':
+        this.programs.onProblems(text.problems);
+        break;
+      case 'program-uses':
+        this.programs.compilations.countUses(text.uses);
+        break;
       case 'query':
-        Promise.resolve().then(() => this.answer?.(text.what)).then(
-          (answer) => member.ask?.postText({ type: 'answer', id: text.id, answer }),
-          (error) => member.ask?.postText({ type: 'answer', id: text.id, error: { code: error.code, message: error.message } }));
+        Promise.resolve()
+          .then(() => this.answer?.(text.what))
+          .then(
+            (answer) => member.ask?.postText({ type: 'answer', id: text.id, answer }),
+            (error) =>
+              member.ask?.postText({
+                type: 'answer',
+                id: text.id,
+                error: { code: error.code, message: error.message },
+              }),
+          );
         break;
-      default: break;
+      default:
+        break;
     }
   }
 
@@ -320,7 +377,8 @@ class Hub {
    * @param {Member} member
    */
   #memberOpened(member) {
-    if (member.contexts.length || member.plan.every(({ index }) => member.hopeless.has(index))) this.#memberReady(member);
+    if (member.contexts.length || member.plan.every(({ index }) => member.hopeless.has(index)))
+      this.#memberReady(member);
   }
 
   /** @param {Member} member */
@@ -330,10 +388,17 @@ class Hub {
     member.wasReady = true;
     this.#contextsChanged();
     this.coordinator.refuseUnsupported();
-    this.programs.hub.onWorkerReady();
+    this.programs.compilations.onWorkerReady();
     const startedIn = Math.round(nowMs() - member.joinedAt);
-    this.log.info({ worker: member.workerId, contexts: member.contexts.map(({ id }) => id), startedInMs: startedIn }, 'a worker is ready');
-    this.tellAll('worker-ready', { workerId: member.workerId, pid: member.pid, contexts: member.contexts.map(({ id }) => id) });
+    this.log.info(
+      { worker: member.workerId, contexts: member.contexts.map(({ id }) => id), startedInMs: startedIn },
+      'a worker is ready',
+    );
+    this.tellAll('worker-ready', {
+      workerId: member.workerId,
+      pid: member.pid,
+      contexts: member.contexts.map(({ id }) => id),
+    });
     this.#dispatchSoon();
   }
 
@@ -350,7 +415,9 @@ class Hub {
   #mayHave({ contextType, kind }) {
     const types = contextType === 'gpu' ? ['cuda', 'vulkan'] : contextType ? [contextType] : ['cuda', 'vulkan', 'cpu'];
     if (types.some((type) => this.#types.has(kind === 'render' ? `${type} draws` : type))) return true;
-    const executing = this.workers.filter(({ slot, run, state }) => slot > 0 || run !== undefined || state !== 'joining');
+    const executing = this.workers.filter(
+      ({ slot, run, state }) => slot > 0 || run !== undefined || state !== 'joining',
+    );
     return !executing.length || executing.some(({ state }) => state === 'joining' || state === 'starting');
   }
 
@@ -407,16 +474,26 @@ class Hub {
    */
   #stuck(member, context, job) {
     if (!member.inProcess) {
-      if (member.endReason === 'hang') return;  // it is on its way
-      this.log.error({ worker: member.workerId, context: context?.id, job }, 'a job does not stop: its process is ended');
+      if (member.endReason === 'hang') return; // it is on its way
+      this.log.error(
+        { worker: member.workerId, context: context?.id, job },
+        'a job does not stop: its process is ended',
+      );
       this.kill(member, 'hang');
       return;
     }
     if (!context || context.isLost) return;
-    this.log.error({ context: context.id, job }, 'a job does not stop: its context is given up, until this process is started anew');
+    this.log.error(
+      { context: context.id, job },
+      'a job does not stop: its context is given up, until this process is started anew',
+    );
     context.isLost = true;
     this.#contextsChanged();
-    this.tellAll('context-lost', { contextId: context.id, workerId: member.workerId, message: 'a job there does not stop' });
+    this.tellAll('context-lost', {
+      contextId: context.id,
+      workerId: member.workerId,
+      message: 'a job there does not stop',
+    });
     member.ask?.postText({ type: 'give-up', index: context.index });
     this.coordinator.onGivenUp(context);
   }
@@ -483,7 +560,8 @@ class Hub {
       return;
     }
     this.#leave(member, 'crash');
-    if (member.endReason === 'left') {  // its manager was closed, the process goes on
+    if (member.endReason === 'left') {
+      // its manager was closed, the process goes on
       if (role === 'ask') this.coordinator.onMemberLeft(member);
       this.#dispatchSoon();
       return;
@@ -498,11 +576,11 @@ class Hub {
   /** @param {Member} member */
   #gone(member) {
     const wasStarting = !member.wasReady;
-    if (this.#processOf(member)?.exitedAfterDisconnect) member.endReason = 'left';  // it, or the primary, has said so
+    if (this.#processOf(member)?.exitedAfterDisconnect) member.endReason = 'left'; // it, or the primary, has said so
     const expected = this.#closed || this.coordinator.closing || member.endReason === 'left';
     member.state = 'gone';
     this.coordinator.onMemberGone(member);
-    this.programs.hub.onWorkerGone(member, !expected);
+    this.programs.compilations.onWorkerGone(member, !expected);
     this.metrics.retire(member.slot);
     this.members.delete(member.slot);
     this.#pids.delete(member.pid);
@@ -539,7 +617,7 @@ class Hub {
     this.metrics.sample(now);
     for (const member of this.workers) {
       if (!member.inProcess) this.#watchBeat(member);
-      if (member.inProcess && !member.run) continue;  // it only coordinates
+      if (member.inProcess && !member.run) continue; // it only coordinates
       const starting = member.state === 'joining' || member.state === 'starting';
       if (starting && now - member.joinedAt >= kStartMs) this.#startedLate(member);
     }
@@ -548,26 +626,40 @@ class Hub {
   }
 
   /**
-   * Of a loop that is blocked the executor's thread knows nothing; when that one does not move either, jobs there never end.
+   * Of a loop that is blocked the executor's thread knows nothing; when that one does not move either, jobs there never
+   * end.
    * @param {Member} member
    */
   #watchBeat(member) {
     const before = member.missedBeats;
     member.watchBeat();
     if (member.missedBeats >= kMissedBeats !== before >= kMissedBeats) {
-      this.log.warn({ worker: member.workerId }, member.missedBeats ? 'a worker does not answer: it gets no more jobs' : 'a worker answers again');
+      this.log.warn(
+        { worker: member.workerId },
+        member.missedBeats ? 'a worker does not answer: it gets no more jobs' : 'a worker answers again',
+      );
       this.#contextsChanged();
       this.#dispatchSoon();
     }
-    if (member.missedBeats * kTickMs < Math.max(kMissedBeats * kTickMs, this.config.contextSwitchTimeout) || !member.jobs.size) return;
-    this.log.error({ worker: member.workerId, jobs: member.jobs.size }, 'a worker with jobs does not answer: its process is ended');
+    if (
+      member.missedBeats * kTickMs < Math.max(kMissedBeats * kTickMs, this.config.contextSwitchTimeout) ||
+      !member.jobs.size
+    )
+      return;
+    this.log.error(
+      { worker: member.workerId, jobs: member.jobs.size },
+      'a worker with jobs does not answer: its process is ended',
+    );
     this.kill(member, 'unresponsive');
   }
 
   /** @param {Member} member */
   #startedLate(member) {
     if (member.contexts.length || member.inProcess) {
-      this.log.error({ worker: member.workerId, contexts: member.contexts.map(({ id }) => id) }, 'a worker could not open all of its contexts in time: it does without the others');
+      this.log.error(
+        { worker: member.workerId, contexts: member.contexts.map(({ id }) => id) },
+        'a worker could not open all of its contexts in time: it does without the others',
+      );
       if (!member.inProcess) this.#starts.failed(member);
       this.#memberReady(member);
       return;
@@ -583,7 +675,11 @@ class Hub {
     if (use < kPressure || context.underPressure) return;
     context.underPressure = true;
     this.tellAll('memory-pressure', {
-      contextId: context.id, workerId: context.workerId, memoryUsage: context.usedBytes / 2 ** 20, memoryLimit: context.memoryLimit / 2 ** 20, utilization: 100 * use,
+      contextId: context.id,
+      workerId: context.workerId,
+      memoryUsage: context.usedBytes / 2 ** 20,
+      memoryLimit: context.memoryLimit / 2 ** 20,
+      utilization: 100 * use,
     });
   }
 
@@ -596,7 +692,7 @@ class Hub {
     clearInterval(this.#tick);
     this.coordinator.close();
     this.programs.close();
-    this.#door.close();
+    this.#listener.close();
     const bye = new Float64Array([2, protocol.kBye]);
     for (const member of this.members.values()) {
       member.run?.post(bye);
@@ -607,4 +703,4 @@ class Hub {
   }
 }
 
-module.exports = { Hub };
+module.exports = { Primary };

@@ -1,12 +1,11 @@
 // The primary's side of programs: what members ask for and answer, the event, and the list for the next start.
 'use strict';
 const { setInterval, clearInterval } = require('node:timers');
-const { native } = require('../../addon/native');
-const { ProgramsHub } = require('./compilations');
-const { openSharedTensor } = require('../../call/shared-tensor');
-const { backendsOf } = require('../../program/source');
-const { cacheFolder } = require('../../program/compiler');
-const { asGpuError } = require('../../core/errors');
+const { native } = require('../../addon');
+const { Compilations } = require('./compilations');
+const { openSharedTensor } = require('../../call');
+const { backendsOf, cacheFolder } = require('../../program');
+const { asGpuError } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
 /**
@@ -19,8 +18,8 @@ const { asGpuError } = require('../../core/errors');
  */
 
 const kStoreMs = 30000;
-const kMostTold = 100;
-const kMostRequestBytes = 4 * 2 ** 20;
+const kMaxTold = 100;
+const kMaxRequestBytes = 4 * 2 ** 20;
 
 class ProgramService {
   /** @type {Set<string>} problems without the files they are about */
@@ -32,11 +31,14 @@ class ProgramService {
   constructor(parts) {
     this.parts = parts;
     this.#folder = cacheFolder(parts.config);
-    this.hub = new ProgramsHub({
-      limit: parts.config.shaderCacheSize, timeout: parts.config.timeout, log: parts.log, workers: () => parts.workers().filter(({ run }) => run !== undefined),
+    this.compilations = new Compilations({
+      limit: parts.config.shaderCacheSize,
+      timeout: parts.config.timeout,
+      log: parts.log,
+      workers: () => parts.workers().filter(({ run }) => run !== undefined),
       send: (worker, message) => /** @type {Member} */ (worker).ask?.postText(message),
       open: (handle) => openSharedTensor(handle),
-      onFirst: (name, answer, asker) => this.#onFirst(name, answer, /** @type {Member} */ (asker)),
+      onFirst: (name, answer, requester) => this.#onFirst(name, answer, /** @type {Member} */ (requester)),
     });
     this.#timer = setInterval(() => this.#store(), kStoreMs);
     this.#timer.unref();
@@ -48,23 +50,31 @@ class ProgramService {
    */
   onRequest(member, { id, key, request }) {
     const fail = (/** @type {any} */ error) => member.ask?.postText({ type: 'answer', id, error });
-    if (JSON.stringify(request).length > kMostRequestBytes)
-      return fail({ code: 'ERR_INVALID_ARGUMENT', message: `the sources of '${request.name}' are more than ${kMostRequestBytes} bytes together` });
-    return this.hub.request({ asker: member, fail, answer: (answer) => member.ask?.postText({ type: 'answer', id, answer }) },
-      { key, request, backends: backendsOf(request) });
+    if (JSON.stringify(request).length > kMaxRequestBytes)
+      return fail({
+        code: 'ERR_INVALID_ARGUMENT',
+        message: `the sources of '${request.name}' are more than ${kMaxRequestBytes} bytes together`,
+      });
+    return this.compilations.request(
+      { requester: member, fail, answer: (answer) => member.ask?.postText({ type: 'answer', id, answer }) },
+      { key, request, backends: backendsOf(request) },
+    );
   }
 
   /**
    * A program is there for the first time: the primary's manager tells, and so does the one that asked.
    * @param {string} name
    * @param {{ ms: number }} answer
-   * @param {Member} asker
+   * @param {Member} requester
    */
-  #onFirst(name, { ms }, asker) {
+  #onFirst(name, { ms }, requester) {
     const { hits, misses, bytes } = this.parts.metrics.programs();
-    const cache = { cacheHitRate: hits + misses > 0 ? 100 * hits / (hits + misses) : 0, memoryUsage: bytes / 2 ** 20 };
+    const cache = {
+      cacheHitRate: hits + misses > 0 ? (100 * hits) / (hits + misses) : 0,
+      memoryUsage: bytes / 2 ** 20,
+    };
     this.parts.log.debug({ program: name, ms }, 'a program is compiled');
-    if (!asker.inProcess) this.parts.emit('shader-compiled', () => ({ name, compilationTime: ms, ...cache }));
+    if (!requester.inProcess) this.parts.emit('shader-compiled', () => ({ name, compilationTime: ms, ...cache }));
     return { cache };
   }
 
@@ -75,25 +85,32 @@ class ProgramService {
   onProblems(problems) {
     for (const problem of problems) {
       const kind = problem.replace(/\S*\/\S*/g, '');
-      if (this.#told.has(kind) || this.#told.size >= kMostTold) continue;
+      if (this.#told.has(kind) || this.#told.size >= kMaxTold) continue;
       this.#told.add(kind);
-      this.parts.log.warn({ problem }, 'the cache of programs on disk has a problem: what it would have given is compiled');
+      this.parts.log.warn(
+        { problem },
+        'the cache of programs on disk has a problem: what it would have given is compiled',
+      );
     }
   }
 
   #store() {
-    if (!this.#folder || !this.hub.isListStale) return;
+    if (!this.#folder || !this.compilations.isListStale) return;
     try {
-      if (!native.storeWarmUp(this.#folder, this.hub.warmUpList())) this.parts.log.debug('the list of programs for the next start could not be written');
+      if (!native.storeWarmUp(this.#folder, this.compilations.warmUpList()))
+        this.parts.log.debug('the list of programs for the next start could not be written');
     } catch (error) {
-      this.parts.log.debug({ reason: asGpuError(error).message }, 'the list of programs for the next start could not be written');
+      this.parts.log.debug(
+        { reason: asGpuError(error).message },
+        'the list of programs for the next start could not be written',
+      );
     }
   }
 
   close() {
     clearInterval(this.#timer);
     this.#store();
-    this.hub.close();
+    this.compilations.close();
   }
 }
 

@@ -1,4 +1,5 @@
-// The bounded queue of the coordinator: which job is next, who has to leave it, and both in microseconds with 100,000 inside.
+// The bounded queue of the coordinator: which job is next, who has to leave it, and both in microseconds with 100,000
+// inside.
 'use strict';
 const { Heap, inOrder } = require('./heap');
 const { kAgingMs, kUrgentMs, clampPriority, compareAged, isUrgent } = require('./scheduler');
@@ -8,12 +9,13 @@ const { kAgingMs, kUrgentMs, clampPriority, compareAged, isUrgent } = require('.
 /** @typedef {InstanceType<typeof JobClass>} QueuedClass */
 /** @typedef {InstanceType<typeof JoinGroup>} QueuedGroup */
 
-// An asker has a lane for each priority, a lane a class for each kind of demand, a class its jobs first in, first out. Jobs of a class
-// are alike to the scheduler, so it looks only at their heads; and a lane's heads are in a heap, so mostly at one of them.
+// An requester has a lane for each priority, a lane a class for each kind of demand, a class its jobs first in, first out.
+// Jobs of a class are alike to the scheduler, so it looks only at their heads; and a lane's heads are in a heap, so
+// mostly at one of them.
 
-const kMostUrgent = 8;      // deadlines looked at in one choice
-const kMostIdleAskers = 1024;
-const kLooksPerPlace = 4;   // companions looked at for each place in a batch
+const kMaxUrgent = 8; // deadlines looked at in one choice
+const kMaxIdleRequesters = 1024;
+const kLooksPerPlace = 4; // companions looked at for each place in a batch
 
 /** The jobs of one lane that are alike: first in, first out. */
 class JobClass {
@@ -27,20 +29,20 @@ class JobClass {
     this.key = key;
     this.first = first;
     this.last = first;
-    this.refused = 0;  // the choice in which its head did not fit
+    this.refused = 0; // the choice in which its head did not fit
     this.q_at = -1;
   }
 }
 
-/** The jobs of one asker with one priority. */
+/** The jobs of one requester with one priority. */
 class Lane {
   /**
-   * @param {AskerState} asker
+   * @param {RequesterState} requester
    * @param {number} priority
    * @param {(a: JobClass, b: JobClass) => number} compare
    */
-  constructor(asker, priority, compare) {
-    this.asker = asker;
+  constructor(requester, priority, compare) {
+    this.requester = requester;
     this.priority = priority;
     /** @type {Heap<JobClass>} */
     this.heads = new Heap(compare);
@@ -49,8 +51,8 @@ class Lane {
   }
 }
 
-class AskerState {
-  /** @param {number} turn below that of every asker that was served: whoever is new goes first */
+class RequesterState {
+  /** @param {number} turn below that of every requester that was served: whoever is new goes first */
   constructor(turn) {
     this.turn = turn;
     this.jumped = false;
@@ -59,7 +61,7 @@ class AskerState {
   }
 }
 
-/** The jobs of every asker that may be joined with each other, first in, first out. */
+/** The jobs of every requester that may be joined with each other, first in, first out. */
 class JoinGroup {
   /** @param {string} key */
   constructor(key) {
@@ -78,13 +80,14 @@ const kTypes = ['', 'cuda', 'vulkan', 'cpu', 'gpu'];
 const kSmallBytes = 2 ** 20;
 
 /**
- * What tells the classes of a lane apart: everything that decides which contexts a job fits. Large jobs are told apart by powers of two,
- * so that one that waits for memory holds up no smaller ones.
+ * What tells the classes of a lane apart: everything that decides which contexts a job fits. Large jobs are told apart
+ * by powers of two, so that one that waits for memory holds up no smaller ones.
  * @param {Job} job
  */
 function classKey({ kind, contextType, alone, affinity, excluded, bytes }) {
   const size = bytes <= kSmallBytes ? 0 : Math.ceil(Math.log2(bytes / kSmallBytes));
-  const key = ((size * kKinds.length + kKinds.indexOf(kind)) * kTypes.length + kTypes.indexOf(contextType)) * 2 + Number(alone);
+  const key =
+    ((size * kKinds.length + kKinds.indexOf(kind)) * kTypes.length + kTypes.indexOf(contextType)) * 2 + Number(alone);
   return affinity === 0 && excluded < 0 ? key : `${key}|${affinity}|${excluded}`;
 }
 
@@ -109,9 +112,9 @@ function removeFrom(array, item) {
 class JobQueue {
   #limit;
   #size = 0;
-  /** @type {Map<number, AskerState>} */
-  #askers = new Map();
-  /** @type {AskerState[]} those with jobs */
+  /** @type {Map<number, RequesterState>} */
+  #requesters = new Map();
+  /** @type {RequesterState[]} those with jobs */
   #waiting = [];
   /** @type {Map<string, JoinGroup>} */
   #groups = new Map();
@@ -129,7 +132,8 @@ class JobQueue {
   /** @param {{ limit: number, agingMs?: number }} options limit: the most jobs inside, those put back excepted */
   constructor({ limit, agingMs = kAgingMs }) {
     this.#limit = limit;
-    this.#compareClasses = (/** @type {JobClass} */ a, /** @type {JobClass} */ b) => compareAged(a.first, b.first, agingMs);
+    this.#compareClasses = (/** @type {JobClass} */ a, /** @type {JobClass} */ b) =>
+      compareAged(a.first, b.first, agingMs);
   }
 
   get size() {
@@ -155,7 +159,8 @@ class JobQueue {
   }
 
   /**
-   * Takes out a job: because it goes (if next() has just offered it, its asker has had its turn) or because it was given up.
+   * Takes out a job: because it goes (if next() has just offered it, its requester has had its turn) or because it was
+   * given up.
    * @param {Job} job
    * @returns {boolean} whether it was there
    */
@@ -167,8 +172,9 @@ class JobQueue {
   }
 
   /**
-   * The best job for which fits(job) is true (see chooseJob); it stays inside. Heads are asked for in order, each once; the last call is
-   * the one for the job returned, so that what fits() found out for it may be kept (for this, one of them may be asked again).
+   * The best job for which fits(job) is true (see chooseJob); it stays inside. Heads are asked for in order, each once;
+   * the last call is the one for the job returned, so that what fits() found out for it may be kept (for this, one of
+   * them may be asked again).
    * @param {number} now
    * @param {Test} fits
    * @returns {Job|undefined}
@@ -187,8 +193,9 @@ class JobQueue {
   }
 
   /**
-   * Takes out a job that goes, and with it up to most - 1 others of its joinKey, context type, affinity and avoided member for which
-   * matches(other) is true, of any asker and priority, oldest first. The turn is that of the job's own asker: the others only ride along.
+   * Takes out a job that goes, and with it up to most - 1 others of its joinKey, context type, affinity and avoided
+   * member for which matches(other) is true, of any requester and priority, oldest first. The turn is that of the job's own
+   * requester: the others only ride along.
    * @param {Job} job
    * @param {number} most
    * @param {Test} matches
@@ -255,7 +262,8 @@ class JobQueue {
    * @param {number} drainPerSecond jobs that leave the queue in a second
    */
   retryAfter(now, drainPerSecond) {
-    const places = Math.max(1, this.#size - this.#limit + 1, this.#limit / 16);  // for one, all who were refused would come at once
+    // for one, all who were refused would come at once
+    const places = Math.max(1, this.#size - this.#limit + 1, this.#limit / 16);
     const drained = drainPerSecond > 0 ? (1000 * places) / drainPerSecond : 1000;
     return Math.max(1, Math.min(60000, Math.ceil(Math.min(drained, this.nextDeadline() - now))));
   }
@@ -270,7 +278,8 @@ class JobQueue {
     for (const { lanes } of this.#waiting) {
       for (const { classes } of lanes) {
         for (const each of classes.values())
-          for (let job = /** @type {Job|undefined} */ (each.first); job; job = job.q_after) if (predicate(job)) found.push(job);
+          for (let job = /** @type {Job|undefined} */ (each.first); job; job = job.q_after)
+            if (predicate(job)) found.push(job);
       }
     }
     for (const job of found) this.#leave(job);
@@ -279,7 +288,7 @@ class JobQueue {
 
   /** @param {Job} job */
   #has(job) {
-    return job.q_class !== undefined && this.#askers.get(job.asker) === job.q_asker;
+    return job.q_class !== undefined && this.#requesters.get(job.requester) === job.q_requester;
   }
 
   /**
@@ -288,10 +297,10 @@ class JobQueue {
    */
   #enter(job, front) {
     if (job.q_class) throw new Error(`job ${job.number} is queued already`);
-    const asker = this.#asker(job.asker);
-    job.q_asker = asker;
+    const requester = this.#requester(job.requester);
+    job.q_requester = requester;
     job.q_before = job.q_after = undefined;
-    this.#enterClass(job, this.#lane(asker, clampPriority(job.priority)), front);
+    this.#enterClass(job, this.#lane(requester, clampPriority(job.priority)), front);
     job.q_group = job.q_joinBefore = job.q_joinAfter = undefined;
     if (job.joinKey !== 0 && !job.alone) this.#enterGroup(job, front);
     job.q_at = -1;
@@ -300,29 +309,29 @@ class JobQueue {
   }
 
   /** @param {number} id */
-  #asker(id) {
-    let asker = this.#askers.get(id);
-    if (!asker) {
-      if (this.#askers.size - this.#waiting.length >= kMostIdleAskers) this.#forgetIdle();
-      this.#askers.set(id, asker = new AskerState(++this.#newcomers));
+  #requester(id) {
+    let requester = this.#requesters.get(id);
+    if (!requester) {
+      if (this.#requesters.size - this.#waiting.length >= kMaxIdleRequesters) this.#forgetIdle();
+      this.#requesters.set(id, (requester = new RequesterState(++this.#newcomers)));
     }
-    return asker;
+    return requester;
   }
 
-  // Askers come and go with their processes; one that is forgotten only counts as never served.
+  // Requesters come and go with their processes; one that is forgotten only counts as never served.
   #forgetIdle() {
-    for (const [id, { lanes }] of this.#askers) if (!lanes.length) this.#askers.delete(id);
+    for (const [id, { lanes }] of this.#requesters) if (!lanes.length) this.#requesters.delete(id);
   }
 
   /**
-   * @param {AskerState} asker
+   * @param {RequesterState} requester
    * @param {number} priority
    */
-  #lane(asker, priority) {
-    for (const lane of asker.lanes) if (lane.priority === priority) return lane;
-    const lane = new Lane(asker, priority, this.#compareClasses);
-    if (!asker.lanes.length) this.#waiting.push(asker);
-    asker.lanes.push(lane);
+  #lane(requester, priority) {
+    for (const lane of requester.lanes) if (lane.priority === priority) return lane;
+    const lane = new Lane(requester, priority, this.#compareClasses);
+    if (!requester.lanes.length) this.#waiting.push(requester);
+    requester.lanes.push(lane);
     return lane;
   }
 
@@ -336,7 +345,7 @@ class JobQueue {
     let own = lane.classes.get(key);
     job.q_class = own;
     if (!own) {
-      lane.classes.set(key, job.q_class = own = new JobClass(lane, key, job));
+      lane.classes.set(key, (job.q_class = own = new JobClass(lane, key, job)));
       lane.heads.push(own);
     } else if (front) {
       job.q_after = own.first;
@@ -357,16 +366,18 @@ class JobQueue {
   #enterGroup(job, front) {
     const key = `${job.joinKey}|${job.contextType}|${job.affinity}|${job.excluded}`;
     let group = this.#groups.get(key);
-    if (!group) this.#groups.set(key, group = new JoinGroup(key));
+    if (!group) this.#groups.set(key, (group = new JoinGroup(key)));
     job.q_group = group;
     ++group.size;
     if (front) {
       job.q_joinAfter = group.first;
-      if (group.first) group.first.q_joinBefore = job; else group.last = job;
+      if (group.first) group.first.q_joinBefore = job;
+      else group.last = job;
       group.first = job;
     } else {
       job.q_joinBefore = group.last;
-      if (group.last) group.last.q_joinAfter = job; else group.first = job;
+      if (group.last) group.last.q_joinAfter = job;
+      else group.first = job;
       group.last = job;
     }
   }
@@ -387,7 +398,8 @@ class JobQueue {
    */
   #leaveClass(job, own) {
     const { q_before: before, q_after: after } = job;
-    if (after) after.q_before = before; else if (before) own.last = before;
+    if (after) after.q_before = before;
+    else if (before) own.last = before;
     if (before) before.q_after = after;
     else if (after) {
       own.first = after;
@@ -397,12 +409,12 @@ class JobQueue {
 
   /** @param {JobClass} own */
   #dropClass({ lane, key }) {
-    const { asker } = lane;
+    const { requester } = lane;
     lane.heads.remove(/** @type {JobClass} */ (lane.classes.get(key)));
     lane.classes.delete(key);
     if (lane.classes.size) return;
-    removeFrom(asker.lanes, lane);
-    if (!asker.lanes.length) removeFrom(this.#waiting, asker);
+    removeFrom(requester.lanes, lane);
+    if (!requester.lanes.length) removeFrom(this.#waiting, requester);
   }
 
   /**
@@ -411,16 +423,18 @@ class JobQueue {
    */
   #leaveGroup(job, group) {
     const { q_joinBefore: before, q_joinAfter: after } = job;
-    if (before) before.q_joinAfter = after; else group.first = after;
-    if (after) after.q_joinBefore = before; else group.last = before;
+    if (before) before.q_joinAfter = after;
+    else group.first = after;
+    if (after) after.q_joinBefore = before;
+    else group.last = before;
     if (--group.size === 0) this.#groups.delete(group.key);
   }
 
   /** @param {Job} job that goes */
   #countTurn(job) {
-    const asker = /** @type {AskerState} */ (job.q_asker);
-    asker.turn = ++this.#turns;
-    asker.jumped = job === this.#offer.job && this.#offer.jumps;
+    const requester = /** @type {RequesterState} */ (job.q_requester);
+    requester.turn = ++this.#turns;
+    requester.jumped = job === this.#offer.job && this.#offer.jumps;
   }
 
   /**
@@ -437,16 +451,16 @@ class JobQueue {
   }
 
   /**
-   * The head that is first by priority and age among the askers' jobs of at least a priority, and fits.
-   * @param {AskerState[]} askers
+   * The head that is first by priority and age among the requesters' jobs of at least a priority, and fits.
+   * @param {RequesterState[]} requesters
    * @param {number} priority
    * @param {Test} fits
    * @returns {Job|undefined}
    */
-  #firstFit(askers, priority, fits) {
+  #firstFit(requesters, priority, fits) {
     /** @type {JobClass|undefined} */
     let best;
-    for (const { lanes } of askers) {
+    for (const { lanes } of requesters) {
       for (const lane of lanes) {
         const own = lane.heads.items[0];
         if (lane.priority >= priority && (!best || this.#compareClasses(own, best) < 0)) best = own;
@@ -454,7 +468,9 @@ class JobQueue {
     }
     if (!best) return undefined;
     if (this.#fits(best.first, fits)) return best.first;
-    const heaps = askers.flatMap(({ lanes }) => lanes.filter((lane) => lane.priority >= priority).map(({ heads }) => heads));
+    const heaps = requesters.flatMap(({ lanes }) =>
+      lanes.filter((lane) => lane.priority >= priority).map(({ heads }) => heads),
+    );
     for (const { first } of inOrder(heaps, this.#compareClasses)) if (this.#fits(first, fits)) return first;
     return undefined;
   }
@@ -464,8 +480,8 @@ class JobQueue {
    * @param {Job} oldest
    */
   #isInTurn(job, oldest) {
-    const { turn } = /** @type {AskerState} */ (job.q_asker);
-    return job === oldest && this.#waiting.every((asker) => asker.turn >= turn);
+    const { turn } = /** @type {RequesterState} */ (job.q_requester);
+    return job === oldest && this.#waiting.every((requester) => requester.turn >= turn);
   }
 
   /**
@@ -478,25 +494,27 @@ class JobQueue {
   #urgent(oldest, now, fits) {
     if (this.nextDeadline() > now + kUrgentMs) return undefined;
     const priority = clampPriority(oldest.priority);
-    let looks = kMostUrgent;
+    let looks = kMaxUrgent;
     for (const job of inOrder([this.#deadlines], compareDeadlines)) {
       if (job.deadline > now + kUrgentMs || --looks < 0) break;
-      if (clampPriority(job.priority) >= priority && isUrgent(job, now) && (job === oldest || this.#fits(job, fits))) return job;
+      if (clampPriority(job.priority) >= priority && isUrgent(job, now) && (job === oldest || this.#fits(job, fits)))
+        return job;
     }
     return undefined;
   }
 
   /**
-   * The job of the asker served longest ago among those with a job of the oldest's priority or a higher one.
+   * The job of the requester served longest ago among those with a job of the oldest's priority or a higher one.
    * @param {Job} oldest
    * @param {Test} fits
    * @returns {Job}
    */
   #inTurn(oldest, fits) {
-    const { turn } = /** @type {AskerState} */ (oldest.q_asker), priority = clampPriority(oldest.priority);
-    const before = this.#waiting.filter((asker) => asker.turn < turn).sort((a, b) => a.turn - b.turn);
-    for (const asker of before) {
-      const job = this.#firstFit([asker], priority, fits);
+    const { turn } = /** @type {RequesterState} */ (oldest.q_requester),
+      priority = clampPriority(oldest.priority);
+    const before = this.#waiting.filter((requester) => requester.turn < turn).sort((a, b) => a.turn - b.turn);
+    for (const requester of before) {
+      const job = this.#firstFit([requester], priority, fits);
       if (job) return job;
     }
     return oldest;

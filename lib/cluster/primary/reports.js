@@ -1,85 +1,135 @@
-// What the primary says of the cluster: contexts, health, metrics. All of it read from its own memory, so a blocked worker does not matter.
+// What the primary says of the cluster: contexts, health, metrics. All of it read from its own memory, so a blocked
+// worker does not matter.
 'use strict';
-const { nowMs } = require('../../core/clock');
-const status = require('../../metrics/status-page');
+const { nowMs } = require('../../core');
+const { statusPage: status } = require('../../metrics');
 
-/** @typedef {import('./primary').Hub} Hub */
+/** @typedef {import('./primary').Primary} Primary */
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./member').ContextView} ContextView */
 
 const kMegabyte = 2 ** 20;
-const kWatchedMs = 5000;  // a loop that has not turned for so long is worth a word
+const kWatchedMs = 5000; // a loop that has not turned for so long is worth a word
 
 class Reports {
   /**
-   * @param {{ hub: Hub, config: import('../../config/config').Config, isDraining: () => boolean, isDegraded: () => boolean }} parts
+   * @param {{ primary: Primary, config: import('../../config/config').Config, isDraining: () => boolean, isDegraded: () =>
+   *   boolean }} parts
    */
-  constructor({ hub, config, isDraining, isDegraded }) {
-    this.hub = hub;
+  constructor({ primary, config, isDraining, isDegraded }) {
+    this.primary = primary;
     this.config = config;
     this.isDraining = isDraining;
     this.isDegraded = isDegraded;
   }
 
-  /** @returns {import('../worker/context-registry').Entry[]} those that are open or were lost, and those being opened */
+  /**
+   * @returns {import('../worker/context-registry').Entry[]} those that are open or were lost, and those being opened
+   */
   contexts() {
-    return this.hub.workers.flatMap((member) => [...member.contexts.filter(({ state }) => state !== 'closed').map((context) => describe(member, context)), ...starting(member)]);
+    return this.primary.workers.flatMap((member) => [
+      ...member.contexts.filter(({ state }) => state !== 'closed').map((context) => describe(member, context)),
+      ...starting(member),
+    ]);
   }
 
   #states() {
-    return this.hub.workers.flatMap((member) => [
-      ...member.contexts.map((context) => ({ ...describe(member, context), slot: context.index, reserved: context.reservedBytes })),
+    return this.primary.workers.flatMap((member) => [
+      ...member.contexts.map((context) => ({
+        ...describe(member, context),
+        slot: context.index,
+        reserved: context.reservedBytes,
+      })),
       ...starting(member).map((entry) => ({ ...entry, slot: entry.index, reserved: 0 })),
     ]);
   }
 
   #members() {
-    return this.hub.workers.filter(({ run }) => run !== undefined).map(({ workerId, page }) => ({ workerId, page }));
+    return this.primary.workers
+      .filter(({ run }) => run !== undefined)
+      .map(({ workerId, page }) => ({ workerId, page }));
   }
 
   /** @returns {import('../../index').GPUClusterMetrics} */
   metrics() {
-    return /** @type {any} */ (this.hub.metrics.snapshot({ contexts: /** @type {any} */ (this.#states()), queueDepth: this.hub.coordinator.pending, now: nowMs(), compiled: this.hub.programs.hub.compiled }));
+    return /** @type {any} */ (
+      this.primary.metrics.snapshot({
+        contexts: /** @type {any} */ (this.#states()),
+        queueDepth: this.primary.coordinator.pending,
+        now: nowMs(),
+        compiled: this.primary.programs.compilations.compiled,
+      })
+    );
   }
 
   /** @returns {Promise<string>} */
   prometheus() {
-    const { coordinator, restarts } = this.hub;
+    const { coordinator, restarts } = this.primary;
     const now = nowMs();
-    return this.hub.metrics.prometheus({
-      now, pending: coordinator.pending, running: coordinator.running, oldestPendingAgeMs: coordinator.queue.oldestAge(now), restarts,
-      contexts: /** @type {any} */ (this.#states()), members: this.#members(),
+    return this.primary.metrics.prometheus({
+      now,
+      pending: coordinator.pending,
+      running: coordinator.running,
+      oldestPendingAgeMs: coordinator.queue.oldestAge(now),
+      restarts,
+      contexts: /** @type {any} */ (this.#states()),
+      members: this.#members(),
     });
   }
 
   /** @param {string} device */
   memoryStats(device) {
-    const totalBytes = this.hub.workers.flatMap(({ devices }) => devices).find(({ id }) => id === device)?.memory.total;
-    return this.hub.metrics.memoryStats(device, /** @type {any} */ ({ contexts: this.#states(), members: this.#members(), totalBytes }));
+    const totalBytes = this.primary.workers.flatMap(({ devices }) => devices).find(({ id }) => id === device)
+      ?.memory.total;
+    return this.primary.metrics.memoryStats(
+      device,
+      /** @type {any} */ ({ contexts: this.#states(), members: this.#members(), totalBytes }),
+    );
   }
 
   /** @returns {import('../../index').ClusterHealth} */
   health() {
     const now = nowMs();
-    const { coordinator } = this.hub;
-    const members = this.hub.workers.filter(({ slot, contexts, run }) => slot > 0 || contexts.length > 0 || run !== undefined);
+    const { coordinator } = this.primary;
+    const members = this.primary.workers.filter(
+      ({ slot, contexts, run }) => slot > 0 || contexts.length > 0 || run !== undefined,
+    );
     const workers = members.map((member) => ({
-      id: member.workerId, pid: member.pid, state: /** @type {'joining'|'starting'|'ready'|'leaving'} */ (member.state), contexts: member.contexts.map(({ id }) => id),
-      loopAgeMs: age(now, member.page[status.kLoopBeat]), deviceAgeMs: age(now, member.page[status.kExecutorBeat]),
+      id: member.workerId,
+      pid: member.pid,
+      state: /** @type {'joining'|'starting'|'ready'|'leaving'} */ (member.state),
+      contexts: member.contexts.map(({ id }) => id),
+      loopAgeMs: age(now, member.page[status.kLoopBeat]),
+      deviceAgeMs: age(now, member.page[status.kExecutorBeat]),
     }));
-    const contexts = members.flatMap((member) => member.contexts.map((context) => ({
-      id: context.id, contextType: context.type, device: context.device.id, deviceName: context.device.name, state: context.state,
-      lastKnownAnswerAgeMs: age(now, context.knownAnswerAt),
-    })));
+    const contexts = members.flatMap((member) =>
+      member.contexts.map((context) => ({
+        id: context.id,
+        contextType: context.type,
+        device: context.device.id,
+        deviceName: context.device.name,
+        state: context.state,
+        lastKnownAnswerAgeMs: age(now, context.knownAnswerAt),
+      })),
+    );
     const usable = contexts.filter(({ state }) => state === 'idle' || state === 'busy').length;
-    const troubled = this.isDegraded() || this.hub.avoided.length > 0 || contexts.some(({ state }) => state === 'lost') ||
+    const troubled =
+      this.isDegraded() ||
+      this.primary.avoided.length > 0 ||
+      contexts.some(({ state }) => state === 'lost') ||
       workers.some(({ loopAgeMs }) => loopAgeMs !== null && loopAgeMs > kWatchedMs);
     return {
       status: !usable ? 'down' : troubled ? 'degraded' : 'ok',
-      workers, contexts,
-      queue: { depth: coordinator.pending, running: coordinator.running, limit: this.config.queueLimit, oldestAgeMs: coordinator.queue.oldestAge(now) },
-      restarts: { ...this.hub.restarts },
-      avoidedDevices: this.hub.avoided,
+      workers,
+      contexts,
+      queue: {
+        depth: coordinator.pending,
+        running: coordinator.running,
+        limit: this.config.queueLimit,
+        oldestAgeMs: coordinator.queue.oldestAge(now),
+      },
+      restarts: { ...this.primary.restarts },
+      avoidedDevices: this.primary.avoided,
       draining: this.isDraining(),
     };
   }
@@ -101,10 +151,22 @@ function age(now, then) {
 function describe(member, context) {
   const { state } = context;
   return {
-    id: context.id, workerId: member.workerId, contextType: context.type, device: context.device.id, state: state === 'closed' ? 'lost' : state,
-    isActive: state === 'idle' || state === 'busy', lastUsed: context.lastUsed ? Date.now() - (nowMs() - context.lastUsed) : 0,
-    memoryUsage: context.usedBytes, memoryLimit: context.memoryLimit, shaderCount: context.shaderCount, jobsRun: context.jobsRun,
-    member: member.slot, index: context.index, deviceName: context.device.name, software: context.software, canDraw: context.canDraw,
+    id: context.id,
+    workerId: member.workerId,
+    contextType: context.type,
+    device: context.device.id,
+    state: state === 'closed' ? 'lost' : state,
+    isActive: state === 'idle' || state === 'busy',
+    lastUsed: context.lastUsed ? Date.now() - (nowMs() - context.lastUsed) : 0,
+    memoryUsage: context.usedBytes,
+    memoryLimit: context.memoryLimit,
+    shaderCount: context.shaderCount,
+    jobsRun: context.jobsRun,
+    member: member.slot,
+    index: context.index,
+    deviceName: context.device.name,
+    software: context.software,
+    canDraw: context.canDraw,
   };
 }
 
@@ -114,14 +176,29 @@ function describe(member, context) {
  */
 function starting(member) {
   if (member.state !== 'starting') return [];
-  return member.plan.filter(({ index }) => !member.contexts.some((context) => context.index === index)).map((plan) => {
-    const device = member.devices.find(({ id }) => id === plan.device);
-    return {
-      id: plan.id, workerId: member.workerId, contextType: /** @type {any} */ (device?.backend ?? 'cpu'), device: plan.device, state: /** @type {const} */ ('starting'),
-      isActive: false, lastUsed: 0, memoryUsage: 0, memoryLimit: plan.memoryLimit, shaderCount: 0, jobsRun: 0, member: member.slot, index: plan.index,
-      deviceName: device?.name ?? '', software: device?.backend === 'vulkan' && device.type === 'cpu', canDraw: device?.features.graphics ?? false,
-    };
-  });
+  return member.plan
+    .filter(({ index }) => !member.contexts.some((context) => context.index === index))
+    .map((plan) => {
+      const device = member.devices.find(({ id }) => id === plan.device);
+      return {
+        id: plan.id,
+        workerId: member.workerId,
+        contextType: /** @type {any} */ (device?.backend ?? 'cpu'),
+        device: plan.device,
+        state: /** @type {const} */ ('starting'),
+        isActive: false,
+        lastUsed: 0,
+        memoryUsage: 0,
+        memoryLimit: plan.memoryLimit,
+        shaderCount: 0,
+        jobsRun: 0,
+        member: member.slot,
+        index: plan.index,
+        deviceName: device?.name ?? '',
+        software: device?.backend === 'vulkan' && device.type === 'cpu',
+        canDraw: device?.features.graphics ?? false,
+      };
+    });
 }
 
 module.exports = { Reports, kMegabyte };

@@ -1,11 +1,12 @@
-// The two decisions of the cluster, as pure functions of what they are given: which job is next, and which context takes it.
+// The two decisions of the cluster, as pure functions of what they are given: which job is next, and which context
+// takes it.
 'use strict';
 
 /**
  * A queued job, as the coordinator makes it. The fields q_ belong to the queue.
  * @typedef {object} Job
  * @property {number} number
- * @property {number} asker who asked
+ * @property {number} requester who asked
  * @property {number} priority
  * @property {number} enqueued ms
  * @property {number} deadline ms, Infinity for none
@@ -20,7 +21,7 @@
  * @property {number} excluded the slot of a member to avoid, -1 for none
  * @property {number} joinKey 0 when it can't be joined
  * @property {number[]} inputs resident ids worth keeping near
- * @property {Asker} [q_asker]
+ * @property {Requester} [q_requester]
  * @property {import('./queue').QueuedClass} [q_class] set while it is queued
  * @property {import('./queue').QueuedGroup} [q_group]
  * @property {Job} [q_before]
@@ -31,8 +32,8 @@
  */
 
 /**
- * What fairness knows of one asker.
- * @typedef {object} Asker
+ * What fairness knows of one requester.
+ * @typedef {object} Requester
  * @property {number} turn of its last job: the smaller, the longer ago
  * @property {boolean} jumped its last job was served ahead of its turn, for its deadline
  */
@@ -56,23 +57,24 @@
  * @property {number} workerRunning
  * @property {number} workerRoom no matter to a job that has to be alone
  * @property {number} lastUsed ms
- * @property {(workload: number) => number|undefined} speed measured ms for each unit of cost, undefined before there are enough runs
+ * @property {(workload: number) => number|undefined} speed measured ms for each unit of cost, undefined before there
+ *   are enough runs
  * @property {{ has(affinity: number): boolean }} affinities
  */
 
-const kAgingMs = 50;           // of waiting are worth one step of priority
-const kUrgentMs = 50;          // before its deadline a job may jump the turn
+const kAgingMs = 50; // of waiting are worth one step of priority
+const kUrgentMs = 50; // before its deadline a job may jump the turn
 const kSoftwarePatienceMs = 50;
-const kMostPriority = 1000;
+const kMaxPriority = 1000;
 
 /** @param {number} priority */
 function clampPriority(priority) {
-  return Math.max(-kMostPriority, Math.min(kMostPriority, Math.trunc(priority))) || 0;
+  return Math.max(-kMaxPriority, Math.min(kMaxPriority, Math.trunc(priority))) || 0;
 }
 
 /**
- * Priority and age in one number, smaller first: a job's effective priority is (now - agedTime) / agingMs, so the order of two jobs
- * never changes while they wait.
+ * Priority and age in one number, smaller first: a job's effective priority is (now - agedTime) / agingMs, so the order
+ * of two jobs never changes while they wait.
  * @param {Job} job
  * @param {number} agingMs
  */
@@ -96,7 +98,11 @@ function effectivePriority(job, now, agingMs = kAgingMs) {
  * @param {number} agingMs
  */
 function compareAged(a, b, agingMs) {
-  return agedTime(a, agingMs) - agedTime(b, agingMs) || clampPriority(b.priority) - clampPriority(a.priority) || a.number - b.number;
+  return (
+    agedTime(a, agingMs) - agedTime(b, agingMs) ||
+    clampPriority(b.priority) - clampPriority(a.priority) ||
+    a.number - b.number
+  );
 }
 
 /**
@@ -104,23 +110,23 @@ function compareAged(a, b, agingMs) {
  * @param {number} now
  */
 function isUrgent(job, now) {
-  return job.deadline > now && job.deadline <= now + kUrgentMs && !job.q_asker?.jumped;
+  return job.deadline > now && job.deadline <= now + kUrgentMs && !job.q_requester?.jumped;
 }
 
 /** @param {Job} job */
 function turnOf(job) {
-  return job.q_asker ? job.q_asker.turn : 0;
+  return job.q_requester ? job.q_requester.turn : 0;
 }
 
 /**
  * The next of jobs that all could run now.
- *
- * Age alone would let an asker that floods the queue go first until its flood is through, even past jobs of a higher priority that came
- * later. So the job of the highest effective priority, the oldest, only opens the round: every job of the same or a higher priority
- * may take its place, and goes first when its deadline is near, or else when its asker was served longer ago. An asker jumps the turn
- * for a deadline once, then has to be served in turn. So with n askers a job is at most 2n rounds from the front once it is the oldest,
- * and it is the oldest as soon as the jobs are through that came up to (gap of priority) * agingMs after it. Turns are counted in
- * launches, not in ms: a wrong estimate of a cost can't distort them. (JobQueue.next applies the same rule without looking at all.)
+ * Age alone would let an requester that floods the queue go first until its flood is through, even past jobs of a higher
+ *priority that came later. So the job of the highest effective priority, the oldest, only opens the round: every job of
+ *the same or a higher priority may take its place, and goes first when its deadline is near, or else when its requester was
+ *served longer ago. An requester jumps the turn for a deadline once, then has to be served in turn. So with n requesters a job
+ *is at most 2n rounds from the front once it is the oldest, and it is the oldest as soon as the jobs are through that
+ *came up to (gap of priority) * agingMs after it. Turns are counted in launches, not in ms: a wrong estimate of a cost
+ *can't distort them. (JobQueue.next applies the same rule without looking at all.)
  * @param {readonly Job[]} heads
  * @param {number} now
  * @param {number} [agingMs]
@@ -142,7 +148,9 @@ function chooseJob(heads, now, agingMs = kAgingMs) {
 function compareRound(a, b, now, agingMs) {
   const urgent = isUrgent(a, now);
   if (urgent !== isUrgent(b, now)) return urgent ? -1 : 1;
-  return (urgent ? a.deadline - b.deadline || a.number - b.number : turnOf(a) - turnOf(b)) || compareAged(a, b, agingMs);
+  return (
+    (urgent ? a.deadline - b.deadline || a.number - b.number : turnOf(a) - turnOf(b)) || compareAged(a, b, agingMs)
+  );
 }
 
 /** @param {ContextView} context */
@@ -156,7 +164,10 @@ function isHealthy({ state }) {
  */
 function isOfFitType(job, context) {
   const { contextType } = job;
-  return (contextType === '' || contextType === context.type || (contextType === 'gpu' && context.type !== 'cpu')) && (job.kind !== 'render' || context.canDraw);
+  return (
+    (contextType === '' || contextType === context.type || (contextType === 'gpu' && context.type !== 'cpu')) &&
+    (job.kind !== 'render' || context.canDraw)
+  );
 }
 
 /**
@@ -174,8 +185,13 @@ function suits(job, context) {
  * @param {ContextView} context
  */
 function canRun(job, context) {
-  return isHealthy(context) && isOfFitType(job, context) && context.memoryFree >= job.bytes &&
-    context.room > 0 && (job.alone ? context.workerRunning === 0 : context.workerRoom > 0);
+  return (
+    isHealthy(context) &&
+    isOfFitType(job, context) &&
+    context.memoryFree >= job.bytes &&
+    context.room > 0 &&
+    (job.alone ? context.workerRunning === 0 : context.workerRoom > 0)
+  );
 }
 
 /** @type {Record<'cuda'|'vulkan'|'cpu', number>} */
@@ -194,8 +210,8 @@ function rankOf(context, job) {
 }
 
 /**
- * When the context would be through with the job, in ms from now, going by what was measured; undefined where nothing was. What waits
- * there is taken to be like the job unless the context knows better.
+ * When the context would be through with the job, in ms from now, going by what was measured; undefined where nothing
+ * was. What waits there is taken to be like the job unless the context knows better.
  * @param {ContextView} context
  * @param {Job} job
  */
@@ -206,7 +222,8 @@ function finishMs(context, job) {
   return ms + (context.pendingMs ?? context.pending * ms);
 }
 
-// Estimates within a quarter of each other are equal. Steps, not a tolerance: "equal" must hold for three when it does for two.
+// Estimates within a quarter of each other are equal. Steps, not a tolerance: "equal" must hold for three when it does
+// for two.
 const kStep = Math.log(1.25);
 /** @param {number} ms */
 function stepOf(ms) {
@@ -219,7 +236,8 @@ function stepOf(ms) {
  * @param {Job} job
  */
 function comparePreference(a, b, job) {
-  const left = finishMs(a, job), right = finishMs(b, job);
+  const left = finishMs(a, job),
+    right = finishMs(b, job);
   if (left !== undefined && right !== undefined) return left === right ? 0 : stepOf(left) - stepOf(right);
   return rankOf(a, job) - rankOf(b, job);
 }
@@ -235,7 +253,8 @@ function held(context, { inputs }) {
 }
 
 // Room for eight such jobs is as good as room for a hundred; below that every halving counts.
-const kPlentySteps = 3, kLeastBytes = 2 ** 20;
+const kPlentySteps = 3,
+  kLeastBytes = 2 ** 20;
 /**
  * @param {ContextView} context
  * @param {Job} job
@@ -247,17 +266,25 @@ function headroom({ memoryFree }, { bytes }) {
 /** @typedef {{ name: string, compare: (a: ContextView, b: ContextView, job: Job, now: number) => number }} Criterion */
 
 /**
- * How two contexts are compared for a job: by the first of these that tells them apart; negative when a is the better one.
+ * How two contexts are compared for a job: by the first of these that tells them apart; negative when a is the better
+ * one.
  * @type {readonly Criterion[]}
  */
 const criteria = Object.freeze([
   { name: 'can run it now', compare: (a, b, job) => Number(canRun(job, b)) - Number(canRun(job, a)) },
-  { name: 'affinity', compare: (a, b, job) => (job.affinity ? Number(b.affinities.has(job.affinity)) - Number(a.affinities.has(job.affinity)) : 0) },
+  {
+    name: 'affinity',
+    compare: (a, b, job) =>
+      job.affinity ? Number(b.affinities.has(job.affinity)) - Number(a.affinities.has(job.affinity)) : 0,
+  },
   { name: 'preference: the measured end, or else the kind of its work', compare: comparePreference },
   { name: 'availability: idle', compare: (a, b) => Number(b.state === 'idle') - Number(a.state === 'idle') },
   { name: 'availability: fewer pending', compare: (a, b) => a.pending - b.pending },
   { name: 'resident data', compare: (a, b, job) => (job.inputs.length ? held(b, job) - held(a, job) : 0) },
-  { name: 'compiled program', compare: (a, b, { workload }) => Number(!!b.programs?.has(workload)) - Number(!!a.programs?.has(workload)) },
+  {
+    name: 'compiled program',
+    compare: (a, b, { workload }) => Number(!!b.programs?.has(workload)) - Number(!!a.programs?.has(workload)),
+  },
   { name: 'memory headroom', compare: (a, b, job) => headroom(b, job) - headroom(a, job) || 0 },
   { name: 'worker load', compare: (a, b) => a.workerRunning - b.workerRunning },
   { name: 'least recently used', compare: (a, b) => a.lastUsed - b.lastUsed },
@@ -289,8 +316,8 @@ function narrow(contexts, test) {
 }
 
 /**
- * Without software Vulkan, unless nothing else can ever take the job, or nothing else can now and it has waited long, or measurements
- * can tell: it is many times slower than a processor's own kernels.
+ * Without software Vulkan, unless nothing else can ever take the job, or nothing else can now and it has waited long,
+ * or measurements can tell: it is many times slower than a processor's own kernels.
  * @template {ContextView} T
  * @param {T[]} suited
  * @param {Job} job
@@ -299,7 +326,9 @@ function narrow(contexts, test) {
  */
 function withoutSoftware(suited, job, contexts, now) {
   if (!suited.some(({ software }) => software)) return suited;
-  const others = contexts.filter((each) => !each.software && (each.state === 'starting' ? isOfFitType(job, each) : suited.includes(each)));
+  const others = contexts.filter(
+    (each) => !each.software && (each.state === 'starting' ? isOfFitType(job, each) : suited.includes(each)),
+  );
   if (!others.length) return suited;
   if (now - job.enqueued > kSoftwarePatienceMs && !others.some((each) => canRun(job, each))) return suited;
   const isMeasured = (/** @type {ContextView} */ each) => each.speed(job.workload) !== undefined;
@@ -325,8 +354,8 @@ function eligible(job, contexts, now) {
 }
 
 /**
- * Whether a context that is full now is expected to be through with the job before the best of those with room. Waiting ends when it
- * has cost what it could gain, so that a long queue uses slow contexts, too.
+ * Whether a context that is full now is expected to be through with the job before the best of those with room. Waiting
+ * ends when it has cost what it could gain, so that a long queue uses slow contexts, too.
  * @param {ContextView} best
  * @param {ContextView[]} contexts
  * @param {Job} job
@@ -358,8 +387,9 @@ function chooseContext(job, contexts, now) {
 }
 
 /**
- * The slot of the member to keep free of new jobs, by a workerRoom of 0, until a job that has to run alone finds it empty; -1 when none
- * can take it. (Contexts left out of the list instead would look as if they did not exist: affinities would move.)
+ * The slot of the member to keep free of new jobs, by a workerRoom of 0, until a job that has to run alone finds it
+ * empty; -1 when none can take it. (Contexts left out of the list instead would look as if they did not exist:
+ * affinities would move.)
  * @param {Job} job
  * @param {readonly ContextView[]} contexts
  * @param {number} now
@@ -371,6 +401,16 @@ function memberToEmpty(job, contexts, now) {
 }
 
 module.exports = {
-  kAgingMs, kUrgentMs, clampPriority, effectivePriority, compareAged, isUrgent, chooseJob,
-  criteria, isOfFitType, canRun, chooseContext, memberToEmpty,
+  kAgingMs,
+  kUrgentMs,
+  clampPriority,
+  effectivePriority,
+  compareAged,
+  isUrgent,
+  chooseJob,
+  criteria,
+  isOfFitType,
+  canRun,
+  chooseContext,
+  memberToEmpty,
 };

@@ -1,7 +1,8 @@
-// Who made which shared memory, and who has been told of it: every process that may have to read or write it, before it has to.
+// Who made which shared memory, and who has been told of it: every process that may have to read or write it, before it
+// has to.
 'use strict';
-const { native } = require('../../addon/native');
-const protocol = require('../wire/messages');
+const { native } = require('../../addon');
+const { messages: protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 

@@ -1,7 +1,7 @@
 // What workers are told to open, and what was learned from those that could not.
 'use strict';
 const { planContexts } = require('./plan');
-const status = require('../../metrics/status-page');
+const { statusPage: status } = require('../../metrics');
 
 /** @typedef {import('./member').Member} Member */
 
@@ -50,14 +50,22 @@ class Starts {
         owners.get(device)?.add(other.slot);
       }
     }
-    const workers = Math.max(config.workers ?? 0, all.filter(({ state, inProcess, plan }) => state !== 'gone' && (!inProcess || plan.length)).length, 1);
-    member.plan = planContexts({ workerId: member.workerId, devices: member.devices, taken, config, workers, avoid: this.#avoid }, owners);
-    if (!member.plan.length && !member.devices.length) log.error({ worker: member.workerId }, 'a worker has found no device');
+    const workers = Math.max(
+      config.workers ?? 0,
+      all.filter(({ state, inProcess, plan }) => state !== 'gone' && (!inProcess || plan.length)).length,
+      1,
+    );
+    member.plan = planContexts(
+      { workerId: member.workerId, devices: member.devices, taken, config, workers, avoid: this.#avoid },
+      owners,
+    );
+    if (!member.plan.length && !member.devices.length)
+      log.error({ worker: member.workerId }, 'a worker has found no device');
   }
 
   /**
-   * A device whose opening ends workers is left out after the second time, if there is another. When several were being opened, any of them
-   * may have done it: the next worker opens them one by one.
+   * A device whose opening ends workers is left out after the second time, if there is another. When several were being
+   * opened, any of them may have done it: the next worker opens them one by one.
    * @param {Member} member
    */
   failed(member) {
@@ -71,7 +79,8 @@ class Starts {
       this.#failed.set(device, suspects.size === 1 ? times : Math.max(1, times - 1));
     }
     const [culprit] = suspects;
-    if (suspects.size === 1 && (this.#failed.get(culprit) ?? 0) >= kStartsBeforeAvoiding) this.#leaveOut(culprit, member);
+    if (suspects.size === 1 && (this.#failed.get(culprit) ?? 0) >= kStartsBeforeAvoiding)
+      this.#leaveOut(culprit, member);
   }
 
   /**
@@ -80,7 +89,9 @@ class Starts {
    */
   #leaveOut(device, member) {
     const types = this.parts.config.contextTypes;
-    const hasAnother = member.devices.some(({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)));
+    const hasAnother = member.devices.some(
+      ({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)),
+    );
     if (this.#avoid.has(device) || !hasAnother) return;
     this.#avoid.add(device);
     this.parts.log.error({ device }, 'workers end when they open this device: it is left out from now on');

@@ -1,6 +1,7 @@
-// A connection between two processes of a cluster: whole messages out of what arrives, and one send for all messages of a tick.
+// A connection between two processes of a cluster: whole messages out of what arrives, and one send for all messages of
+// a tick.
 'use strict';
-const { native } = require('../../addon/native');
+const { native } = require('../../addon');
 const { textMessage } = require('./messages');
 
 /** @typedef {(numbers: Float64Array, at: number, length: number) => void} OnMessage */

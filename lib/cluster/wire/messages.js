@@ -1,23 +1,76 @@
-// What the processes of a cluster say to each other: numbers, in the places that src/cluster/message.h and binding/remote_job.h name.
+// What the processes of a cluster say to each other: numbers, in the places that src/cluster/message.h and
+// binding/remote_job.h name.
 'use strict';
 const { Buffer } = require('node:buffer');
-const { layout } = require('../../call/pending');
+const { layout } = require('../../call');
 
-const kHello = 1, kRegion = 2, kDrop = 3, kAsk = 4, kResult = 5, kAssign = 6, kDone = 7, kCancel = 8, kText = 9, kBye = 11, kCopied = 12;
+const kHello = 1,
+  kRegion = 2,
+  kDrop = 3,
+  kAsk = 4,
+  kResult = 5,
+  kAssign = 6,
+  kDone = 7,
+  kCancel = 8,
+  kText = 9,
+  kBye = 11,
+  kCopied = 12;
 
 // An ask, from the message's start.
-const kResident = 18, kAfterResident = kResident + layout.maxTensors;
+const kResident = 18,
+  kAfterResident = kResident + layout.maxTensors;
 const ask = {
-  number: 2, priority: 3, deadline: 4, kind: 5, contextType: 6, affinity: 7, retries: 8, flags: 9, workload: 10, flops: 11, bytes: 12,
-  joinKey: 13, digest: 14, resident: kResident, outputs: kAfterResident, memory: kAfterResident + 1, own: kAfterResident + 2, body: kAfterResident + 3,
+  number: 2,
+  priority: 3,
+  deadline: 4,
+  kind: 5,
+  contextType: 6,
+  affinity: 7,
+  retries: 8,
+  flags: 9,
+  workload: 10,
+  flops: 11,
+  bytes: 12,
+  joinKey: 13,
+  digest: 14,
+  resident: kResident,
+  outputs: kAfterResident,
+  memory: kAfterResident + 1,
+  own: kAfterResident + 2,
+  body: kAfterResident + 3,
 };
 const kCacheFlag = 1;
-const done = { number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, context: 9, textBytes: 10, text: 11 };
-// `started`: when the coordinator gave it to its context, ms.
-// A result, from the message's start: an error's text follows, or with `shared` the places where an equal job has put its outputs.
+const done = {
+  number: 2,
+  code: 3,
+  batch: 4,
+  switch: 5,
+  upload: 6,
+  compute: 7,
+  readback: 8,
+  context: 9,
+  textBytes: 10,
+  text: 11,
+};
+// `started`: when the coordinator gave it to its context, ms. A result, from the message's start: an error's text
+// follows, or with `shared` the places where an equal job has put its outputs.
 const result = {
-  number: 2, code: 3, batch: 4, switch: 5, upload: 6, compute: 7, readback: 8, member: 9, context: 10, started: 11, attempts: 12, cached: 13,
-  retryAfter: 14, shared: 15, textBytes: 16, text: 17,
+  number: 2,
+  code: 3,
+  batch: 4,
+  switch: 5,
+  upload: 6,
+  compute: 7,
+  readback: 8,
+  member: 9,
+  context: 10,
+  started: 11,
+  attempts: 12,
+  cached: 13,
+  retryAfter: 14,
+  shared: 15,
+  textBytes: 16,
+  text: 17,
 };
 const assign = { context: 2, decided: 3, count: 4, jobs: 5 };
 
@@ -25,8 +78,20 @@ const kKinds = /** @type {const} */ (['vector', 'matrix', 'attention', 'search',
 // 'gpu' is cuda or vulkan: for programs with code for both.
 const kContextTypes = /** @type {const} */ (['', 'cuda', 'vulkan', 'cpu', 'gpu']);
 /** In the order of src/error.h. */
-const kCodes = /** @type {const} */ (['ERR_INVALID_ARGUMENT', 'ERR_UNKNOWN_WORKLOAD', 'ERR_UNSUPPORTED', 'ERR_OUT_OF_MEMORY', 'ERR_DEVICE_LOST', 'ERR_COMPILE',
-  'ERR_TIMEOUT', 'ERR_CANCELED', 'ERR_QUEUE_FULL', 'ERR_WORKER_LOST', 'ERR_CLOSED', 'ERR_INTERNAL']);
+const kCodes = /** @type {const} */ ([
+  'ERR_INVALID_ARGUMENT',
+  'ERR_UNKNOWN_WORKLOAD',
+  'ERR_UNSUPPORTED',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_DEVICE_LOST',
+  'ERR_COMPILE',
+  'ERR_TIMEOUT',
+  'ERR_CANCELED',
+  'ERR_QUEUE_FULL',
+  'ERR_WORKER_LOST',
+  'ERR_CLOSED',
+  'ERR_INTERNAL',
+]);
 
 /** The number a code has in a message: 0 is success. @param {string} code */
 function codeNumber(code) {
@@ -35,7 +100,12 @@ function codeNumber(code) {
 
 /** @type {Record<string, typeof kKinds[number]>} */
 const kKindOf = {
-  matmul: 'matrix', 'pca-fit': 'matrix', 'pca-transform': 'matrix', attention: 'attention', 'similarity-search': 'search', 'top-k': 'search',
+  matmul: 'matrix',
+  'pca-fit': 'matrix',
+  'pca-transform': 'matrix',
+  attention: 'attention',
+  'similarity-search': 'search',
+  'top-k': 'search',
   render: 'render',
 };
 
@@ -45,8 +115,14 @@ const kKindOf = {
  * @returns {typeof kKinds[number]}
  */
 function kindOf(workload) {
-  if (workload.type !== 'graph') return kKindOf[workload.type] ?? (typeof workload.type === 'string' && workload.type.startsWith('render/') ? 'render' : 'vector');
-  const kinds = Array.isArray(workload.nodes) ? workload.nodes.map((/** @type {any} */ node) => kKindOf[node?.type] ?? 'vector') : [];
+  if (workload.type !== 'graph')
+    return (
+      kKindOf[workload.type] ??
+      (typeof workload.type === 'string' && workload.type.startsWith('render/') ? 'render' : 'vector')
+    );
+  const kinds = Array.isArray(workload.nodes)
+    ? workload.nodes.map((/** @type {any} */ node) => kKindOf[node?.type] ?? 'vector')
+    : [];
   return ['attention', 'matrix', 'search'].find((kind) => kinds.includes(kind)) ?? /** @type {any} */ ('vector');
 }
 
@@ -91,6 +167,29 @@ function readJson(numbers, at) {
 }
 
 module.exports = {
-  kHello, kRegion, kDrop, kAsk, kResult, kAssign, kDone, kCancel, kText, kBye, kCopied, ask, done, result, assign, kCacheFlag, kKinds,
-  kContextTypes, kCodes, codeNumber, kindOf, readText, withText, textMessage, readJson,
+  kHello,
+  kRegion,
+  kDrop,
+  kAsk,
+  kResult,
+  kAssign,
+  kDone,
+  kCancel,
+  kText,
+  kBye,
+  kCopied,
+  ask,
+  done,
+  result,
+  assign,
+  kCacheFlag,
+  kKinds,
+  kContextTypes,
+  kCodes,
+  codeNumber,
+  kindOf,
+  readText,
+  withText,
+  textMessage,
+  readJson,
 };

@@ -1,15 +1,32 @@
 // Which contexts the cluster has, as the coordinator last told it.
 'use strict';
 
-/** @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, software: boolean, canDraw: boolean }} Entry */
+/**
+ * @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, software: boolean,
+ *   canDraw: boolean }} Entry
+ */
 
 /** @type {Entry} for a result of a context that has gone meanwhile */
 const kUnknown = {
-  id: 'unknown', member: -1, index: -1, workerId: -1, contextType: 'cpu', device: '', deviceName: '', state: 'lost', isActive: false, lastUsed: 0,
-  memoryUsage: 0, memoryLimit: 0, shaderCount: 0, jobsRun: 0, software: false, canDraw: false,
+  id: 'unknown',
+  member: -1,
+  index: -1,
+  workerId: -1,
+  contextType: 'cpu',
+  device: '',
+  deviceName: '',
+  state: 'lost',
+  isActive: false,
+  lastUsed: 0,
+  memoryUsage: 0,
+  memoryLimit: 0,
+  shaderCount: 0,
+  jobsRun: 0,
+  software: false,
+  canDraw: false,
 };
 
-class Directory {
+class ContextRegistry {
   /** @type {Entry[]} */
   entries = [];
   /** @type {Map<number, Entry>} by member and index; those that have gone stay for results on their way */
@@ -74,4 +91,4 @@ function rankOf({ contextType, software }) {
   return contextType === 'cuda' ? 0 : contextType === 'vulkan' ? 1 : 2;
 }
 
-module.exports = { Directory, rankOf };
+module.exports = { ContextRegistry, rankOf };

@@ -1,32 +1,30 @@
-// A process's tie to its coordinator, which may be in the same process: the client's channel, the executor and the contexts.
+// A process's tie to its coordinator, which may be in the same process: the requester's channel, the executor and the
+// contexts.
 'use strict';
-const { native } = require('../../addon/native');
-const { devices } = require('../../context/capabilities');
-const { Channel } = require('../wire/channel');
+const { native } = require('../../addon');
+const { devices } = require('../../context');
+const { Channel, messages: protocol } = require('../wire');
 const { Pool } = require('./pool');
-const { Compiler } = require('../../program/compiler');
-const { MetricsBlock } = require('../../metrics/metrics');
-const { GPUError, asGpuError } = require('../../core/errors');
+const { Compiler } = require('../../program');
+const { MetricsBlock, statusPage: status } = require('../../metrics');
+const { GPUError, asGpuError, nowMs } = require('../../core');
 const { setTimeout } = require('node:timers');
-const { nowMs } = require('../../core/clock');
-const protocol = require('../wire/messages');
-const status = require('../../metrics/status-page');
 
 /**
- * @typedef {object} LinkParts
+ * @typedef {object} ConnectionParts
  * @property {import('../../config/config').Config} config
  * @property {import('../../core/log').Logger} log
- * @property {import('./requester').Client} client
- * @property {import('./context-registry').Directory} directory
+ * @property {import('./requester').Requester} requester
+ * @property {import('./context-registry').ContextRegistry} registry
  * @property {(name: string, event: any) => void} onEvent of the whole cluster
  * @property {(expected: boolean) => void} onEnd the coordinator has gone
  * @property {(reason: string) => void} onDismissed this process is to end
  */
 
-const kReopenMs = 200;   // before the first try to open a context again, then twice as long each time
-const kCalmMs = 120000;  // after which the next is the first again
+const kReopenMs = 200; // before the first try to open a context again, then twice as long each time
+const kCalmMs = 120000; // after which the next is the first again
 
-class Link {
+class CoordinatorConnection {
   /** @type {Channel|undefined} */
   #channel;
   /** @type {import('../../addon/native').NativeExecutor|undefined} */
@@ -52,7 +50,7 @@ class Link {
   /** @type {any[]} */
   #plan = [];
 
-  /** @param {LinkParts} parts */
+  /** @param {ConnectionParts} parts */
   constructor(parts) {
     this.parts = parts;
   }
@@ -62,7 +60,8 @@ class Link {
     this.#channel = new Channel(fd, {
       onMessage: (numbers, at) => this.#onMessage(numbers, at),
       onEnd: () => this.#onEnd(),
-      onError: (error) => this.parts.log.error({ reason: String(error?.stack ?? error) }, 'a message could not be handled'),
+      onError: (error) =>
+        this.parts.log.error({ reason: String(error?.stack ?? error) }, 'a message could not be handled'),
     });
     for (const { resolve } of this.#early.splice(0)) resolve();
     return this.#channel;
@@ -77,7 +76,7 @@ class Link {
     const channel = this.#open(fd);
     this.#usePage(pageRegion);
     native.announce(channel.handle);
-    this.parts.client.connect(channel);
+    this.parts.requester.connect(channel);
   }
 
   /**
@@ -91,7 +90,7 @@ class Link {
     channel.post(this.#hello(0));
     native.announce(channel.handle);
     channel.sent();
-    this.parts.client.connect(channel);
+    this.parts.requester.connect(channel);
   }
 
   /** @param {number} role */
@@ -105,7 +104,7 @@ class Link {
     this.pageRegion = region;
     this.page = new Float64Array(native.pageBuffer(region));
     this.page[status.kPid] = process.pid;
-    this.parts.client.metrics = MetricsBlock.ofPage(this.page);
+    this.parts.requester.metrics = MetricsBlock.ofPage(this.page);
   }
 
   /**
@@ -118,12 +117,19 @@ class Link {
     if (this.parts.config.shaderCacheDir !== undefined) process.env.SHADER_CACHE_DIR = this.parts.config.shaderCacheDir;
     this.#executor = new native.ExecutorHandle(fd, /** @type {number} */ (this.pageRegion), exitWhenGone);
     this.pool = new Pool({
-      config: this.parts.config, page: /** @type {Float64Array} */ (this.page), executor: this.#executor, directory: this.parts.directory,
+      config: this.parts.config,
+      page: /** @type {Float64Array} */ (this.page),
+      executor: this.#executor,
+      registry: this.parts.registry,
       report: (report) => this.#channel?.postText(report),
     });
-    this.parts.client.usePool(this.pool);
+    this.parts.requester.usePool(this.pool);
     this.#compiler = new Compiler({
-      config: this.parts.config, log: this.parts.log, contexts: () => this.pool?.contexts ?? [], say: (text) => this.say(text), announce: () => this.announce(),
+      config: this.parts.config,
+      log: this.parts.log,
+      contexts: () => this.pool?.contexts ?? [],
+      say: (text) => this.say(text),
+      announce: () => this.announce(),
     });
     /** @type {import('../../index').DeviceInfo[]} */
     let found;
@@ -134,7 +140,7 @@ class Link {
       found = [];
     }
     this.#isOpening = true;
-    this.#channel?.ref();  // until the contexts are open
+    this.#channel?.ref(); // until the contexts are open
     this.#channel?.postText({ type: 'devices', devices: found });
   }
 
@@ -144,28 +150,58 @@ class Link {
    */
   #onMessage(numbers, at) {
     switch (numbers[at + 1]) {
-      case protocol.kResult: this.parts.client.onResult(numbers, at); break;
-      case protocol.kText: this.#onText(protocol.readJson(numbers, at)); break;
-      default: break;
+      case protocol.kResult:
+        this.parts.requester.onResult(numbers, at);
+        break;
+      case protocol.kText:
+        this.#onText(protocol.readJson(numbers, at));
+        break;
+      default:
+        break;
     }
   }
 
   /** @param {any} text */
   #onText(text) {
     switch (text.type) {
-      case 'welcome': this.#onWelcome(text.page); break;
-      case 'plan': this.#onPlan(text.contexts, text.cautious); break;
-      case 'directory': this.parts.directory.update(text.entries); break;
-      case 'event': this.#onEvent(text.name, text.event); break;
-      case 'answer': this.#onAnswer(text); break;
-      case 'reopen': this.#reopen(text.index); break;
-      case 'give-up': this.pool?.giveUp(text.index); break;
-      case 'trim': this.trim(); break;
-      case 'compile': this.#compiler?.onCompile(text); break;
-      case 'program-taken': this.#compiler?.onTaken(text.number); break;
-      case 'end': this.parts.onDismissed(text.reason); break;
-      case 'bye': this.#expected = true; break;
-      default: break;
+      case 'welcome':
+        this.#onWelcome(text.page);
+        break;
+      case 'plan':
+        this.#onPlan(text.contexts, text.cautious);
+        break;
+      case 'directory':
+        this.parts.registry.update(text.entries);
+        break;
+      case 'event':
+        this.#onEvent(text.name, text.event);
+        break;
+      case 'answer':
+        this.#onAnswer(text);
+        break;
+      case 'reopen':
+        this.#reopen(text.index);
+        break;
+      case 'give-up':
+        this.pool?.giveUp(text.index);
+        break;
+      case 'trim':
+        this.trim();
+        break;
+      case 'compile':
+        this.#compiler?.onCompile(text);
+        break;
+      case 'program-taken':
+        this.#compiler?.onTaken(text.number);
+        break;
+      case 'end':
+        this.parts.onDismissed(text.reason);
+        break;
+      case 'bye':
+        this.#expected = true;
+        break;
+      default:
+        break;
     }
   }
 
@@ -236,7 +272,8 @@ class Link {
    */
   request(text) {
     const channel = this.#channel;
-    if (!channel || channel.closed) return Promise.reject(this.#failed ?? new GPUError('ERR_CLOSED', 'the connection to the coordinator is closed'));
+    if (!channel || channel.closed)
+      return Promise.reject(this.#failed ?? new GPUError('ERR_CLOSED', 'the connection to the coordinator is closed'));
     const id = ++this.#lastQuery;
     return new Promise((resolve, reject) => {
       this.#queries.set(id, { resolve, reject });
@@ -259,7 +296,9 @@ class Link {
   connected() {
     if (this.#channel) return Promise.resolve();
     if (this.#failed) return Promise.reject(this.#failed);
-    return new Promise((resolve, reject) => { this.#early.push({ resolve: () => resolve(), reject }); });
+    return new Promise((resolve, reject) => {
+      this.#early.push({ resolve: () => resolve(), reject });
+    });
   }
 
   /** @param {any} error there will be no connection, or there was one */
@@ -289,7 +328,7 @@ class Link {
 
   /** The same for shared memory, when no job was asked for since the last time. */
   trimIdle() {
-    const { asked, waiting } = this.parts.client;
+    const { asked, waiting } = this.parts.requester;
     if (asked === this.#askedBefore && !waiting && !this.#trimmed) {
       this.#trimmed = true;
       native.trimShared();
@@ -301,9 +340,11 @@ class Link {
   }
 
   #onEnd() {
-    const ended = new GPUError(this.#expected ? 'ERR_CLOSED' : 'ERR_WORKER_LOST',
-      this.#expected ? 'the cluster was closed' : 'the primary process, and the coordinator with it, has ended');
-    this.parts.client.end(ended);
+    const ended = new GPUError(
+      this.#expected ? 'ERR_CLOSED' : 'ERR_WORKER_LOST',
+      this.#expected ? 'the cluster was closed' : 'the primary process, and the coordinator with it, has ended',
+    );
+    this.parts.requester.end(ended);
     for (const { reject } of this.#queries.values()) reject(ended);
     this.#queries.clear();
     this.fail(ended);
@@ -331,4 +372,4 @@ class Link {
   }
 }
 
-module.exports = { Link };
+module.exports = { CoordinatorConnection };

@@ -1,12 +1,11 @@
 // The contexts of one process: opened as the coordinator planned, proven by a known answer, and watched.
 'use strict';
-const { native } = require('../../addon/native');
-const { nextId, track } = require('../../call/pending');
-const { openContext, GPUContext } = require('../../context/context');
-const { GPUError, asGpuError } = require('../../core/errors');
+const { native } = require('../../addon');
+const { nextId, track } = require('../../call');
+const { openContext, GPUContext } = require('../../context');
+const { GPUError, asGpuError, nowMs } = require('../../core');
 const { rankOf } = require('./context-registry');
-const { nowMs } = require('../../core/clock');
-const status = require('../../metrics/status-page');
+const { statusPage: status } = require('../../metrics');
 
 /** @typedef {{ index: number, id: string, device: string, memoryLimit: number, threads?: number }} PlannedContext */
 /**
@@ -14,14 +13,14 @@ const status = require('../../metrics/status-page');
  * @property {import('../../config/config').Config} config
  * @property {Float64Array} page this member's status page
  * @property {import('../../addon/native').NativeExecutor} executor
- * @property {import('./context-registry').Directory} directory
+ * @property {import('./context-registry').ContextRegistry} registry
  * @property {(report: any) => void} report to the coordinator
  */
 
 const kBeatMs = 250;
-const kKnownAnswerMs = 20000;   // how old the last known-answer run of an idle context may get
+const kKnownAnswerMs = 20000; // how old the last known-answer run of an idle context may get
 const kKnownAnswerTimeoutMs = 20000;
-const kCardMs = 5000;           // between two looks at a card
+const kCardMs = 5000; // between two looks at a card
 const kPollMs = 5;
 
 // Contexts in which a job never ends. Their objects must not be collected, for that would wait for the job.
@@ -30,7 +29,7 @@ const givenUp = new Set();
 
 // Small whole numbers: every device and every order of summation gives the same.
 const kSide = 16;
-const knownInput = Float32Array.from({ length: kSide * kSide }, (_, i) => (i * 7 + 3) % 11 - 5);
+const knownInput = Float32Array.from({ length: kSide * kSide }, (_, i) => ((i * 7 + 3) % 11) - 5);
 const knownOutput = new Float32Array(kSide * kSide);
 for (let i = 0; i < kSide; ++i)
   for (let j = 0; j < kSide; ++j)
@@ -45,7 +44,11 @@ async function checkKnownAnswer(gpu) {
   const { outputs } = await gpu.run({ type: 'matmul', inputs: { a, b: a } }, { timeout: kKnownAnswerTimeoutMs });
   const data = /** @type {Float32Array} */ (outputs.output.data);
   for (let i = 0; i < data.length; ++i)
-    if (data[i] !== knownOutput[i]) throw new GPUError('ERR_INTERNAL', `the context ${gpu.id} on ${gpu.device.id} computes wrong: element ${i} is ${data[i]}, but must be ${knownOutput[i]}`);
+    if (data[i] !== knownOutput[i])
+      throw new GPUError(
+        'ERR_INTERNAL',
+        `the context ${gpu.id} on ${gpu.device.id} computes wrong: element ${i} is ${data[i]}, but must be ${knownOutput[i]}`,
+      );
 }
 
 const kCounts = [status.kProgramHits, status.kProgramMisses, status.kCompileMs];
@@ -71,14 +74,19 @@ class PoolContext {
     // What was counted of the context that was in this place before still counts.
     this.#before = kCounts.map((place) => page[this.#at + place]);
     page.fill(0, this.#at, this.#at + status.contextAt(1) - status.contextAt(0));
-    kCounts.forEach((place, i) => { page[this.#at + place] = this.#before[i]; });
+    kCounts.forEach((place, i) => {
+      page[this.#at + place] = this.#before[i];
+    });
     this.state = 'starting';
   }
 
   /** @param {GPUContext} gpu */
   opened(gpu) {
     this.gpu = gpu;
-    this.rank = rankOf({ contextType: gpu.contextType, software: gpu.contextType === 'vulkan' && gpu.device.type === 'cpu' });
+    this.rank = rankOf({
+      contextType: gpu.contextType,
+      software: gpu.contextType === 'vulkan' && gpu.device.type === 'cpu',
+    });
     this.#page[this.#at + status.kType] = status.kTypes.indexOf(gpu.contextType);
     this.#page[this.#at + status.kLimitBytes] = this.plan.memoryLimit;
   }
@@ -135,7 +143,9 @@ class PoolContext {
     const { programs, bytes, hits, misses, ms } = this.gpu.programUse;
     this.#page[this.#at + status.kPrograms] = programs;
     this.#page[this.#at + status.kProgramBytes] = bytes;
-    [hits, misses, ms].forEach((count, i) => { this.#page[this.#at + kCounts[i]] = this.#before[i] + count; });
+    [hits, misses, ms].forEach((count, i) => {
+      this.#page[this.#at + kCounts[i]] = this.#before[i] + count;
+    });
   }
 
   /** What its card does for all processes; only where NVML knows it. */
@@ -167,11 +177,11 @@ class Pool {
   #closing = false;
 
   /** @param {PoolParts} parts */
-  constructor({ config, page, executor, directory, report }) {
+  constructor({ config, page, executor, registry, report }) {
     this.config = config;
     this.page = page;
     this.executor = executor;
-    this.directory = directory;
+    this.registry = registry;
     this.report = report;
     page[status.kPid] = process.pid;
     this.#beat();
@@ -185,9 +195,9 @@ class Pool {
   }
 
   /**
-   * Opens contexts side by side; each is reported as it becomes ready, or why it did not. Those of the CPU come first: they have no driver
-   * that may take the process along. With caution one follows the other, so that the page of a process that does not survive tells which
-   * it was.
+   * Opens contexts side by side; each is reported as it becomes ready, or why it did not. Those of the CPU come first:
+   * they have no driver that may take the process along. With caution one follows the other, so that the page of a
+   * process that does not survive tells which it was.
    * @param {PlannedContext[]} plans
    * @param {boolean} cautious
    */
@@ -219,7 +229,14 @@ class Pool {
     const context = new PoolContext(plan, this.page);
     this.#contexts[plan.index] = context;
     try {
-      const gpu = await openContext({ device: /** @type {any} */ (plan.device), memoryLimit: plan.memoryLimit, ...(plan.threads ? { threads: plan.threads } : {}) }, plan.id);
+      const gpu = await openContext(
+        {
+          device: /** @type {any} */ (plan.device),
+          memoryLimit: plan.memoryLimit,
+          ...(plan.threads ? { threads: plan.threads } : {}),
+        },
+        plan.id,
+      );
       context.opened(gpu);
       await checkKnownAnswer(gpu);
       if (this.#closing) return;
@@ -236,7 +253,8 @@ class Pool {
   }
 
   /**
-   * The context of this process that should take a job without asking the coordinator: idle, and of the best kind there is.
+   * The context of this process that should take a job without asking the coordinator: idle, and of the best kind there
+   * is.
    * @param {import('./requester').Need} need
    * @param {any} options
    * @returns {PoolContext|undefined}
@@ -244,14 +262,14 @@ class Pool {
   choose(need, options) {
     if (!this.config.optimizations || this.#closing) return undefined;
     if (options !== undefined && (options.affinity !== undefined || options.cache)) return undefined;
-    const bestRank = this.directory.bestRankFor(need);
+    const bestRank = this.registry.bestRankFor(need);
     let best;
     let running = 0;
     for (const context of this.#contexts) {
       if (!context?.isReady) continue;
       running += context.localPending + context.remotePending;
       if (context.remotePending) continue;
-      if (context.rank !== bestRank) continue;  // which tells the types apart as well
+      if (context.rank !== bestRank) continue; // which tells the types apart as well
       if (need.kind === 'render' && !context.gpu.device.features.graphics) continue;
       if (best === undefined || context.localPending < best.localPending) best = context;
     }
@@ -271,7 +289,7 @@ class Pool {
     this.#checkOne(now);
     if (this.config.performanceMonitoring && now - this.#cardsAt > kCardMs) {
       this.#cardsAt = now;
-      for (const context of this.contexts) context.readCard().catch(() => {});  // a figure less, nothing else
+      for (const context of this.contexts) context.readCard().catch(() => {}); // a figure less, nothing else
     }
   }
 
@@ -281,12 +299,25 @@ class Pool {
    */
   #checkOne(now) {
     if (this.#checking || this.#closing) return;
-    const due = this.contexts.find((context) => context.isReady && !context.localPending && !context.remotePending && now - context.knownAnswerAt > kKnownAnswerMs);
+    const due = this.contexts.find(
+      (context) =>
+        context.isReady &&
+        !context.localPending &&
+        !context.remotePending &&
+        now - context.knownAnswerAt > kKnownAnswerMs,
+    );
     if (!due) return;
     this.#checking = true;
-    checkKnownAnswer(due.gpu).then(() => due.passed(), (error) => {
-      if (!this.#closing) this.lose(due, asGpuError(error).message);
-    }).finally(() => { this.#checking = false; });
+    checkKnownAnswer(due.gpu)
+      .then(
+        () => due.passed(),
+        (error) => {
+          if (!this.#closing) this.lose(due, asGpuError(error).message);
+        },
+      )
+      .finally(() => {
+        this.#checking = false;
+      });
   }
 
   /**
@@ -321,7 +352,8 @@ class Pool {
 
   /** Gives unused memory back. */
   trim() {
-    for (const context of this.contexts) if (context.gpu && !context.gpu.closed && !givenUp.has(context)) context.gpu.trim();
+    for (const context of this.contexts)
+      if (context.gpu && !context.gpu.closed && !givenUp.has(context)) context.gpu.trim();
   }
 
   /** Takes no more jobs of this process's own. */
@@ -334,14 +366,19 @@ class Pool {
   async close() {
     this.stop();
     const until = nowMs() + this.config.contextSwitchTimeout;
-    await Promise.all(this.contexts.map(async (context) => {
-      this.executor.remove(context.index);
-      const runs = () => context.localPending + context.remotePending > 0 && !givenUp.has(context);
-      while (runs() && nowMs() < until) await new Promise((resolve) => { setTimeout(resolve, kPollMs); });
-      if (context.localPending + context.remotePending > 0 && !context.gpu?.lost) givenUp.add(context);
-      context.state = 'closed';
-      if (context.gpu && !givenUp.has(context)) await context.gpu.close();
-    }));
+    await Promise.all(
+      this.contexts.map(async (context) => {
+        this.executor.remove(context.index);
+        const runs = () => context.localPending + context.remotePending > 0 && !givenUp.has(context);
+        while (runs() && nowMs() < until)
+          await new Promise((resolve) => {
+            setTimeout(resolve, kPollMs);
+          });
+        if (context.localPending + context.remotePending > 0 && !context.gpu?.lost) givenUp.add(context);
+        context.state = 'closed';
+        if (context.gpu && !givenUp.has(context)) await context.gpu.close();
+      }),
+    );
   }
 }
 

@@ -1,11 +1,11 @@
 // How a manager gets a program: from the coordinator, which has it compiled once for all.
 'use strict';
-const { native } = require('../../addon/native');
-const { openSharedTensor } = require('../../call/shared-tensor');
-const { GPUError, asGpuError } = require('../../core/errors');
-const { keyOf, toWire } = require('../../program/source');
+const { native } = require('../../addon');
+const { openSharedTensor } = require('../../call');
+const { GPUError, asGpuError } = require('../../core');
+const { keyOf, toWire } = require('../../program');
 
-/** @typedef {import('./coordinator-connection').Link} Link */
+/** @typedef {import('./coordinator-connection').CoordinatorConnection} CoordinatorConnection */
 
 /**
  * The program's bytes lie in shared memory, which is let go of once they are read.
@@ -31,27 +31,31 @@ function openProgram(handle) {
 function within(promise, ms, what) {
   if (ms === Infinity) return promise;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new GPUError('ERR_TIMEOUT', `${what}: there was no coordinator within ${ms} ms`)), ms);
+    const timer = setTimeout(
+      () => reject(new GPUError('ERR_TIMEOUT', `${what}: there was no coordinator within ${ms} ms`)),
+      ms,
+    );
     timer.unref();
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
 /**
- * @param {Link} link
+ * @param {CoordinatorConnection} connection
  * @param {import('../../program/source').Sources} sources
  * @param {number} timeout ms
  * @returns {Promise<import('../../call/program').Version>}
  */
-async function obtainFrom(link, sources, timeout) {
-  await within(link.connected(), timeout, `${sources.kind} '${sources.name}'`);
+async function obtainFrom(connection, sources, timeout) {
+  await within(connection.connected(), timeout, `${sources.kind} '${sources.name}'`);
   const message = { type: 'program', key: keyOf(sources), request: toWire(sources) };
   for (let again = false; ; again = true) {
-    const { tensor, ms, cached, problems, cache } = await link.request(message);
+    const { tensor, ms, cached, problems, cache } = await connection.request(message);
     try {
       return { handle: openProgram(tensor), ms, cached, problems, cache };
     } catch (error) {
-      if (again) throw asGpuError(error);  // once it may have left the coordinator's table while the answer was on its way
+      // once it may have left the coordinator's table while the answer was on its way
+      if (again) throw asGpuError(error);
     }
   }
 }

@@ -2,22 +2,39 @@
 'use strict';
 const { createHash } = require('node:crypto');
 const { setTimeout, clearTimeout } = require('node:timers');
-const { native } = require('../../addon/native');
-const { scratch, layout, nextId, track, settle, isAwaited, checkWaiting } = require('../../call/pending');
-const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../../core/errors');
-const { kDirect, specOf, encodeCall, encodeInto, callInto, workloadIndex } = require('../../call/encode');
-const { isProgramJob, needOf, contextTypeFor, describeProgramCall, encodeProgramCall } = require('../../call/program-call');
-const { asRun, publicType } = require('../../call/scene');
-const { encodeGraph } = require('../../call/graph');
-const { takeOutput, lastRun } = require('../../context/context');
-const { DeviceTensor } = require('../../call/device-tensor');
-const { digestOf } = require('../../call/digest');
-const { nowMs } = require('../../core/clock');
-const protocol = require('../wire/messages');
+const { native } = require('../../addon');
+const {
+  scratch,
+  layout,
+  nextId,
+  track,
+  settle,
+  isAwaited,
+  checkWaiting,
+  kDirect,
+  specOf,
+  encodeCall,
+  encodeInto,
+  callInto,
+  workloadIndex,
+  isProgramJob,
+  needOf,
+  contextTypeFor,
+  describeProgramCall,
+  encodeProgramCall,
+  asRun,
+  publicType,
+  encodeGraph,
+  DeviceTensor,
+  digestOf,
+} = require('../../call');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys, nowMs } = require('../../core');
+const { takeOutput, lastRun } = require('../../context');
+const { messages: protocol } = require('../wire');
 
 const { ask, result: at, kKinds, kContextTypes, kCodes } = protocol;
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
-const kTypes = kContextTypes.slice(1, 4);  // that a caller may ask for
+const kTypes = kContextTypes.slice(1, 4); // that a caller may ask for
 const { callId, callAsk, resultCount } = layout;
 // An ask is described in the scratch array from callAsk on, in the order of its message.
 const kAskAt = callAsk - protocol.ask.number;
@@ -29,30 +46,42 @@ const kNoDigest = [0, 0, 0, 0];
  * @param {any} options
  */
 function checkOptions(options) {
-  if (options === null || typeof options !== 'object') throw invalid(`executeWorkload()'s options are ${show(options)}, but must be an object`);
+  if (options === null || typeof options !== 'object')
+    throw invalid(`executeWorkload()'s options are ${show(options)}, but must be an object`);
   refuseUnknownKeys(options, kOptions, 'option of executeWorkload()');
   checkWaiting(options);
   const { priority, contextType, affinity, cache, retries } = options;
-  if (priority !== undefined && !Number.isSafeInteger(priority)) throw invalid(`priority is ${show(priority)}, but must be a whole number (0 is the default, higher goes first)`);
+  if (priority !== undefined && !Number.isSafeInteger(priority))
+    throw invalid(`priority is ${show(priority)}, but must be a whole number (0 is the default, higher goes first)`);
   if (contextType !== undefined && !kTypes.includes(contextType))
     throw invalid(`contextType is ${show(contextType)}, but must be 'cuda', 'vulkan' or 'cpu'`);
-  if (affinity !== undefined && (typeof affinity !== 'string' || !affinity)) throw invalid(`affinity is ${show(affinity)}, but must be a string that is not empty`);
-  if (cache !== undefined && typeof cache !== 'boolean') throw invalid(`cache is ${show(cache)}, but must be true or false`);
-  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0 && retries <= 100)) throw invalid(`retries is ${show(retries)}, but must be a whole number from 0 to 100`);
+  if (affinity !== undefined && (typeof affinity !== 'string' || !affinity))
+    throw invalid(`affinity is ${show(affinity)}, but must be a string that is not empty`);
+  if (cache !== undefined && typeof cache !== 'boolean')
+    throw invalid(`cache is ${show(cache)}, but must be true or false`);
+  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0 && retries <= 100))
+    throw invalid(`retries is ${show(retries)}, but must be a whole number from 0 to 100`);
 }
 
 /**
- * Some context may have them, but which one a job gets is not the caller's business: wherever it would run, the answer is the same.
+ * Some context may have them, but which one a job gets is not the caller's business: wherever it would run, the answer
+ * is the same.
  * @param {any} inputs
  * @param {string} [what]
  */
 function refuseDeviceTensors(inputs, what = 'input') {
   if (inputs === null || typeof inputs !== 'object') return;
   for (const name in inputs)
-    if (inputs[name] instanceof DeviceTensor) throw invalid(`${what} '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`);
+    if (inputs[name] instanceof DeviceTensor)
+      throw invalid(
+        `${what} '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`,
+      );
 }
 
-/** The kind of work a job is and the type of context it has to have, '' for any. @typedef {{ kind: typeof kKinds[number], type: typeof kContextTypes[number] }} Need */
+/**
+ * The kind of work a job is and the type of context it has to have, '' for any. @typedef {{ kind: typeof
+ * kKinds[number], type: typeof kContextTypes[number] }} Need
+ */
 /** @type {Map<string, Need>} the same object again: a small job makes none */
 const needs = new Map();
 
@@ -64,7 +93,7 @@ const needs = new Map();
 function needFor(kind, type) {
   const key = type ? `${kind} ${type}` : kind;
   let need = needs.get(key);
-  if (!need) needs.set(key, need = { kind, type });
+  if (!need) needs.set(key, (need = { kind, type }));
   return need;
 }
 
@@ -78,7 +107,10 @@ function needsOf(workload, options) {
   const { type } = workload;
   if (type !== 'kernel' && type !== 'render') {
     const kind = protocol.kindOf(workload);
-    return needFor(kind, kind === 'render' ? contextTypeFor(workload, { kind, contextType: '' }, asked) : asked ?? '');
+    return needFor(
+      kind,
+      kind === 'render' ? contextTypeFor(workload, { kind, contextType: '' }, asked) : (asked ?? ''),
+    );
   }
   const need = needOf(workload);
   refuseDeviceTensors(workload.attributes, 'attribute');
@@ -88,7 +120,7 @@ function needsOf(workload, options) {
 
 /** @type {Map<string, number>} */
 const affinities = new Map();
-const kMostAffinities = 4096;  // names remembered
+const kMaxAffinities = 4096; // names remembered
 
 /**
  * 48 bits of an affinity's digest, the same in every process: two names with the same would only share a context.
@@ -98,22 +130,23 @@ function affinityNumber(name) {
   let number = affinities.get(name);
   if (number === undefined) {
     number = createHash('sha256').update(name).digest().readUIntBE(0, 6) + 1;
-    if (affinities.size >= kMostAffinities) affinities.clear();
+    if (affinities.size >= kMaxAffinities) affinities.clear();
     affinities.set(name, number);
   }
   return number;
 }
 
 /**
- * @typedef {object} ClientParts
+ * @typedef {object} RequesterParts
  * @property {number} workerId
  * @property {import('../../config/config').Config} config
- * @property {import('./context-registry').Directory} directory
- * @property {import('../../metrics/metrics').MetricsBlock|undefined} metrics of jobs that did not go through the coordinator
+ * @property {import('./context-registry').ContextRegistry} registry
+ * @property {import('../../metrics/metrics').MetricsBlock|undefined} metrics of jobs that did not go through the
+ *   coordinator
  * @property {import('node:events').EventEmitter} emitter
  */
 
-class Client {
+class Requester {
   /** @type {import('../wire/channel').Channel|undefined} */
   #channel;
   /** @type {import('./pool').Pool|undefined} */
@@ -134,11 +167,11 @@ class Client {
   #message = new Float64Array(0);
   #messageAt = 0;
 
-  /** @param {ClientParts} parts */
-  constructor({ workerId, config, directory, metrics, emitter }) {
+  /** @param {RequesterParts} parts */
+  constructor({ workerId, config, registry, metrics, emitter }) {
     this.workerId = workerId;
     this.config = config;
-    this.directory = directory;
+    this.registry = registry;
     this.metrics = metrics;
     this.emitter = emitter;
   }
@@ -197,9 +230,11 @@ class Client {
     try {
       if (this.#ended) throw this.#ended;
       if (options !== undefined) checkOptions(options);
-      if (workload === null || typeof workload !== 'object') throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
+      if (workload === null || typeof workload !== 'object')
+        throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
       const { id } = workload;
-      if (id !== undefined && typeof id !== 'string') throw invalid(`the workload's id is ${show(id)}, but must be a string`);
+      if (id !== undefined && typeof id !== 'string')
+        throw invalid(`the workload's id is ${show(id)}, but must be a string`);
       if (workload.type === 'render') workload = asRun(workload);
       const need = needsOf(workload, options);
       const context = this.#pool?.choose(need, options);
@@ -207,9 +242,13 @@ class Client {
         refuseDeviceTensors(workload.inputs);
         return this.#runHere(context, workload, options, need);
       }
-      if (options?.cache) return digestOf(workload, options.contextType).then((digest) => this.#ask(workload, options, need, digest, 0), (error) => {
-        throw this.#failed(workload, asGpuError(error));
-      });
+      if (options?.cache)
+        return digestOf(workload, options.contextType).then(
+          (digest) => this.#ask(workload, options, need, digest, 0),
+          (error) => {
+            throw this.#failed(workload, asGpuError(error));
+          },
+        );
       return this.#ask(workload, options, need, kNoDigest, 0);
     } catch (error) {
       return Promise.reject(this.#failed(workload, asGpuError(error)));
@@ -233,36 +272,39 @@ class Client {
     const id = scratch[callId];
     if (wasInline) context.end(started);
     else this.#here.add(id);
-    return running.then((/** @type {any} */ done) => {
-      if (!wasInline) {
-        this.#here.delete(id);
-        context.end(started);
-      }
-      this.metrics?.completed(workloadIndex(workload), done.timings, 1);
-      this.#switched(context.gpu.id, done.timings.queued, context.gpu.contextType, true);
-      done.workloadId = workload.id ?? `job-${this.workerId}-${done.workloadId.slice(4)}`;
-      done.workerId = this.workerId;
-      done.cached = false;
-      done.batchSize = 1;
-      done.attempts = 1;
-      return this.#completed(workload, done);
-    }, (/** @type {any} */ error) => {
-      if (!wasInline) {
-        this.#here.delete(id);
-        this.#leave(context, started, error.released);
-      }
-      if (this.#cut && error.code === 'ERR_CANCELED' && !options?.signal?.aborted) error = this.#cut;
-      // Whoever lost its device may run again elsewhere, unless the caller did not want that or has gone.
-      const retries = options?.retries ?? this.config.retries;
-      if (error.code === 'ERR_DEVICE_LOST' && retries > 0 && !this.#ended) {
-        this.#pool?.lose(context, error.message);
-        this.metrics?.retried(error.code);
-        const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
-        return this.#ask(workload, { ...options, timeout: left, retries: retries - 1 }, need, kNoDigest, 1);
-      }
-      this.metrics?.failed(error.code);
-      throw this.#failed(workload, error, this.#idOf(workload, id));
-    });
+    return running.then(
+      (/** @type {any} */ done) => {
+        if (!wasInline) {
+          this.#here.delete(id);
+          context.end(started);
+        }
+        this.metrics?.completed(workloadIndex(workload), done.timings, 1);
+        this.#switched(context.gpu.id, done.timings.queued, context.gpu.contextType, true);
+        done.workloadId = workload.id ?? `job-${this.workerId}-${done.workloadId.slice(4)}`;
+        done.workerId = this.workerId;
+        done.cached = false;
+        done.batchSize = 1;
+        done.attempts = 1;
+        return this.#completed(workload, done);
+      },
+      (/** @type {any} */ error) => {
+        if (!wasInline) {
+          this.#here.delete(id);
+          this.#leave(context, started, error.released);
+        }
+        if (this.#cut && error.code === 'ERR_CANCELED' && !options?.signal?.aborted) error = this.#cut;
+        // Whoever lost its device may run again elsewhere, unless the caller did not want that or has gone.
+        const retries = options?.retries ?? this.config.retries;
+        if (error.code === 'ERR_DEVICE_LOST' && retries > 0 && !this.#ended) {
+          this.#pool?.lose(context, error.message);
+          this.metrics?.retried(error.code);
+          const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
+          return this.#ask(workload, { ...options, timeout: left, retries: retries - 1 }, need, kNoDigest, 1);
+        }
+        this.metrics?.failed(error.code);
+        throw this.#failed(workload, error, this.#idOf(workload, id));
+      },
+    );
   }
 
   /**
@@ -312,7 +354,10 @@ class Client {
       } else if (isProgramJob(workload)) {
         const call = describeProgramCall(workload);
         const inputs = encodeProgramCall(call);
-        const targets = options?.into === undefined ? undefined : encodeInto(options.into, call.outputs, scratch, callInto, call.owner);
+        const targets =
+          options?.into === undefined
+            ? undefined
+            : encodeInto(options.into, call.outputs, scratch, callInto, call.owner);
         scratch[kAskAt + ask.workload] = call.workload;
         native.ask(/** @type {any} */ (this.#channel).handle, inputs, call.handle, undefined, undefined, targets);
         holds = [inputs, targets];
@@ -320,7 +365,10 @@ class Client {
       } else {
         const spec = specOf(workload.type);
         encodeCall(spec, workload, arrays);
-        const targets = options?.into === undefined ? undefined : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
+        const targets =
+          options?.into === undefined
+            ? undefined
+            : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
         scratch[kAskAt + ask.workload] = spec.index;
         const { handle } = /** @type {any} */ (this.#channel);
         if (spec.inputs.length > kDirect) native.ask(handle, arrays.slice(), undefined, undefined, undefined, targets);
@@ -331,11 +379,21 @@ class Client {
       /** @type {any} */ (this.#channel).sent();
       this.#ids.add(id);
       if (this.#waiting++ === 0) this.#channel?.ref();
-      const waited = track(id, { signal: options?.signal, timeout }, holds, (value) => this.#decode(value, names, workload, id, holds[1], started, attempts), this.#cancel);
-      return waited.then((/** @type {any} */ done) => this.#completed(workload, done), (/** @type {any} */ error) => {
-        if (error.code === 'ERR_TIMEOUT') error.message = `the job did not finish within ${timeout} ms`;  // whoever noticed it first
-        throw this.#failed(workload, error, this.#idOf(workload, id));
-      });
+      const waited = track(
+        id,
+        { signal: options?.signal, timeout },
+        holds,
+        (value) => this.#decode(value, names, workload, id, holds[1], started, attempts),
+        this.#cancel,
+      );
+      return waited.then(
+        (/** @type {any} */ done) => this.#completed(workload, done),
+        (/** @type {any} */ error) => {
+          // whoever noticed it first
+          if (error.code === 'ERR_TIMEOUT') error.message = `the job did not finish within ${timeout} ms`;
+          throw this.#failed(workload, error, this.#idOf(workload, id));
+        },
+      );
     } catch (error) {
       return Promise.reject(this.#failed(workload, asGpuError(error)));
     } finally {
@@ -358,17 +416,28 @@ class Client {
     const started = nowMs();
     const timeout = options?.timeout ?? this.config.timeout;
     const id = nextId();
-    const waited = track(id, { signal: options?.signal, timeout }, [workload, options], (value) => value, (given) => {
-      settle(given, null, undefined);  // nobody uses its memory
-    });
+    const waited = track(
+      id,
+      { signal: options?.signal, timeout },
+      [workload, options],
+      (value) => value,
+      (given) => {
+        settle(given, null, undefined); // nobody uses its memory
+      },
+    );
     this.#early.push(() => {
       if (!isAwaited(id)) return;
       const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - started));
       // A pool that has become ready meanwhile may take it.
       const context = this.#ended || digest !== kNoDigest ? undefined : this.#pool?.choose(need, options);
       const rest = { ...options, timeout: left };
-      const asked = context ? this.#runHere(context, workload, rest, need) : this.#ask(workload, rest, need, digest, attempts);
-      asked.then((/** @type {any} */ done) => settle(id, null, done), (/** @type {any} */ error) => settle(id, error, undefined));
+      const asked = context
+        ? this.#runHere(context, workload, rest, need)
+        : this.#ask(workload, rest, need, digest, attempts);
+      asked.then(
+        (/** @type {any} */ done) => settle(id, null, done),
+        (/** @type {any} */ error) => settle(id, error, undefined),
+      );
     });
     return waited;
   }
@@ -409,7 +478,8 @@ class Client {
     this.#message = numbers;
     this.#messageAt = start;
     const shared = numbers[start + at.shared];
-    let error = null, value;
+    let error = null,
+      value;
     if (!isAwaited(id)) {
       native.dropRemote(id);
     } else if (code) {
@@ -417,7 +487,9 @@ class Client {
       error = this.#errorOf(numbers, start, code);
     } else {
       try {
-        value = shared ? native.takeRemote(id, numbers.slice(start + at.text, start + at.text + shared)) : native.takeRemote(id);
+        value = shared
+          ? native.takeRemote(id, numbers.slice(start + at.text, start + at.text + shared))
+          : native.takeRemote(id);
       } catch (failed) {
         error = failed;
       }
@@ -458,13 +530,14 @@ class Client {
    * @param {number} attempts made before
    */
   #decode(value, names, workload, id, targets, started, attempts) {
-    const numbers = this.#message, start = this.#messageAt;
+    const numbers = this.#message,
+      start = this.#messageAt;
     const count = scratch[resultCount];
     /** @type {Record<string, import('../../index').Tensor>} */
     const outputs = {};
     if (count === 1) outputs[names[0]] = takeOutput(0, value, targets);
     else for (let i = 0; i < count; ++i) outputs[names[i]] = takeOutput(i, value[i], targets);
-    const context = this.directory.find(numbers[start + at.member], numbers[start + at.context]);
+    const context = this.registry.find(numbers[start + at.member], numbers[start + at.context]);
     this.#switched(context.id, numbers[start + at.switch], context.contextType, false);
     return {
       outputs,
@@ -498,7 +571,8 @@ class Client {
     if (from === to) return;
     this.#switchedTo = to;
     if (here) this.metrics?.contextSwitch(duration);
-    if (this.emitter.listenerCount('context-switch')) this.emitter.emit('context-switch', { from: from || null, to, workerId: this.workerId, contextType, duration });
+    if (this.emitter.listenerCount('context-switch'))
+      this.emitter.emit('context-switch', { from: from || null, to, workerId: this.workerId, contextType, duration });
   }
 
   /**
@@ -507,7 +581,13 @@ class Client {
    */
   #completed(workload, done) {
     if (this.emitter.listenerCount('workload-completed'))
-      this.emitter.emit('workload-completed', { workloadId: done.workloadId, type: publicType(workload.type), context: done.contextId, duration: done.timings.total, memoryUsage: this.directory.memoryMb(done.contextId) });
+      this.emitter.emit('workload-completed', {
+        workloadId: done.workloadId,
+        type: publicType(workload.type),
+        context: done.contextId,
+        duration: done.timings.total,
+        memoryUsage: this.registry.memoryMb(done.contextId),
+      });
     return done;
   }
 
@@ -527,7 +607,12 @@ class Client {
    */
   #failed(workload, error, workloadId = workload?.id ?? null) {
     if (workloadId !== null) error.workloadId = workloadId;
-    this.emitter.emit('workload-failed', { workloadId, type: publicType(workload?.type), code: error.code, message: error.message });
+    this.emitter.emit('workload-failed', {
+      workloadId,
+      type: publicType(workload?.type),
+      code: error.code,
+      message: error.message,
+    });
     if (error.code === 'ERR_QUEUE_FULL') this.emitter.emit('queue-full', { retryAfter: error.retryAfter });
     return error;
   }
@@ -538,9 +623,12 @@ class Client {
  * @param {number} retryAfter
  */
 function queueFull(limit, retryAfter) {
-  const error = new GPUError('ERR_QUEUE_FULL', `the queue is full: ${limit} jobs wait already; try again in ${retryAfter} ms`);
+  const error = new GPUError(
+    'ERR_QUEUE_FULL',
+    `the queue is full: ${limit} jobs wait already; try again in ${retryAfter} ms`,
+  );
   error.retryAfter = retryAfter;
   return error;
 }
 
-module.exports = { Client, queueFull };
+module.exports = { Requester, queueFull };

@@ -39,7 +39,9 @@ void onBigStack(const std::function<void()>& work) {
     if (failed == 0) failed = pthread_create(&thread, &attributes, run, &call);
     pthread_attr_destroy(&attributes);
   }
-  if (failed != 0) throw Error(Code::OutOfMemory, "a thread to compile on could not be started: " + std::generic_category().message(failed));
+  if (failed != 0)
+    throw Error(Code::OutOfMemory,
+                "a thread to compile on could not be started: " + std::generic_category().message(failed));
   pthread_join(thread, nullptr);
   if (call.failure) std::rethrow_exception(call.failure);
 }

@@ -4,7 +4,8 @@
 
 namespace switchyard {
 
-// Runs `work` on a thread of its own with a large stack (address space, not memory) and waits for it. What it throws comes out here.
+// Runs `work` on a thread of its own with a large stack (address space, not memory) and waits for it. What it throws
+// comes out here.
 void onBigStack(const std::function<void()>& work);
 
 }  // namespace switchyard

@@ -23,8 +23,10 @@ constexpr uint32_t kRevision = 3;
 constexpr uint32_t kDefaultArch = 75;
 constexpr size_t kMaxNameBytes = 256;
 constexpr uint64_t kMaxSharedBytes = 256 << 10;  // no device has more
-constexpr uint64_t kMaxArrayBytes = 16 << 10;    // software drivers' compilers take a time that grows with its square: 10 s here
-constexpr uint64_t kMaxArraysBytes = 64 << 10;   // of an invocation, of which software drivers have several on a thread's stack
+// software drivers' compilers take a time that grows with its square: 10 s here
+constexpr uint64_t kMaxArrayBytes = 16 << 10;
+// of an invocation, of which software drivers have several on a thread's stack
+constexpr uint64_t kMaxArraysBytes = 64 << 10;
 
 uint32_t archOf(const KernelSource& source) { return source.cudaArch == 0 ? kDefaultArch : source.cudaArch; }
 
@@ -67,7 +69,8 @@ void checkName(const std::string& name, const char* what) {
   const std::string of = std::string("the name of a ") + what;
   if (name.empty()) throw Error(Code::InvalidArgument, of + " must not be empty");
   if (name.size() > kMaxNameBytes)
-    throw Error(Code::InvalidArgument, of + " has " + std::to_string(name.size()) + " bytes; it may have " + std::to_string(kMaxNameBytes));
+    throw Error(Code::InvalidArgument,
+                of + " has " + std::to_string(name.size()) + " bytes; it may have " + std::to_string(kMaxNameBytes));
   if (name.find('\0') != std::string::npos) throw Error(Code::InvalidArgument, of + " must not hold a NUL character");
 }
 
@@ -75,27 +78,34 @@ void checkText(const std::string& who, const char* which, const std::string& sou
   const std::string of = std::string("the ") + which + " source of " + who;
   if (source.empty()) throw Error(Code::InvalidArgument, of + " is empty");
   if (source.size() > kMaxSourceBytes)
-    throw Error(Code::InvalidArgument, of + " has " + std::to_string(source.size()) + " bytes; it may have " + std::to_string(kMaxSourceBytes));
+    throw Error(Code::InvalidArgument, of + " has " + std::to_string(source.size()) + " bytes; it may have " +
+                                           std::to_string(kMaxSourceBytes));
   if (source.find('\0') != std::string::npos) throw Error(Code::InvalidArgument, of + " must not hold a NUL character");
 }
 
 void checkSource(const KernelSource& source) {
   checkName(source.name, "kernel");
   const std::string who = "kernel \"" + source.name + "\"";
-  if (source.glsl && source.spirv) throw Error(Code::InvalidArgument, who + " has both `glsl` and `spirv`; give one of them");
-  if (!source.glsl && !source.spirv && !source.cuda) throw Error(Code::InvalidArgument, who + " has no source: give `glsl`, `spirv` or `cuda`");
+  if (source.glsl && source.spirv)
+    throw Error(Code::InvalidArgument, who + " has both `glsl` and `spirv`; give one of them");
+  if (!source.glsl && !source.spirv && !source.cuda)
+    throw Error(Code::InvalidArgument, who + " has no source: give `glsl`, `spirv` or `cuda`");
   if (source.glsl) checkText(who, "GLSL", *source.glsl);
   if (source.cuda) checkText(who, "CUDA", *source.cuda);
   if (source.spirv && (source.spirv->empty() || source.spirv->size() > kMaxSourceBytes / sizeof(uint32_t)))
-    throw Error(Code::InvalidArgument, "the SPIR-V of " + who + " has " + std::to_string(source.spirv->size() * sizeof(uint32_t)) +
+    throw Error(Code::InvalidArgument, "the SPIR-V of " + who + " has " +
+                                           std::to_string(source.spirv->size() * sizeof(uint32_t)) +
                                            " bytes; it must have between 4 and " + std::to_string(kMaxSourceBytes));
   if (source.cuda && source.bindings.empty())
-    throw Error(Code::InvalidArgument, who + " has a CUDA source, so `bindings` must name the kernel's parameters in their order");
+    throw Error(Code::InvalidArgument,
+                who + " has a CUDA source, so `bindings` must name the kernel's parameters in their order");
   if (source.cuda && (archOf(source) < 50 || archOf(source) > 999))
-    throw Error(Code::InvalidArgument, "the compute capability " + std::to_string(source.cudaArch) + " of " + who + " is none; 7.5 is written 75");
+    throw Error(Code::InvalidArgument, "the compute capability " + std::to_string(source.cudaArch) + " of " + who +
+                                           " is none; 7.5 is written 75");
   for (size_t i = 0; i < source.bindings.size(); ++i) {
     checkName(source.bindings[i], "binding");
-    if (std::find(source.bindings.begin(), source.bindings.begin() + static_cast<ptrdiff_t>(i), source.bindings[i]) != source.bindings.begin() + static_cast<ptrdiff_t>(i))
+    if (std::find(source.bindings.begin(), source.bindings.begin() + static_cast<ptrdiff_t>(i), source.bindings[i]) !=
+        source.bindings.begin() + static_cast<ptrdiff_t>(i))
       throw Error(Code::InvalidArgument, "`bindings` of " + who + " names \"" + source.bindings[i] + "\" twice");
   }
 }
@@ -120,18 +130,21 @@ struct BuiltStage {
 uint32_t checkVariables(const std::string& who, std::span<const uint32_t> words) {
   const VariableBytes bytes = variableBytes(words);
   const auto refuse = [&](const char* which, uint64_t has, uint64_t most, const char* each) {
-    throw Error(Code::Compile, who + ": its " + which + " take " + std::to_string(has) + " bytes for each " + each + "; they may take " + std::to_string(most) +
-                                   ": put what is larger into a buffer");
+    throw Error(Code::Compile, who + ": its " + which + " take " + std::to_string(has) + " bytes for each " + each +
+                                   "; they may take " + std::to_string(most) + ": put what is larger into a buffer");
   };
   if (bytes.group > kMaxSharedBytes) refuse("shared variables", bytes.group, kMaxSharedBytes, "group");
   if (bytes.largestArray > kMaxArrayBytes)
-    throw Error(Code::Compile, who + ": one of its arrays takes " + std::to_string(bytes.largestArray) + " bytes for each invocation; it may take " +
-                                   std::to_string(kMaxArrayBytes) + ": put what is larger into a buffer");
-  if (bytes.arrays > kMaxArraysBytes) refuse("arrays, in each function as often as it is called,", bytes.arrays, kMaxArraysBytes, "invocation");
+    throw Error(Code::Compile, who + ": one of its arrays takes " + std::to_string(bytes.largestArray) +
+                                   " bytes for each invocation; it may take " + std::to_string(kMaxArrayBytes) +
+                                   ": put what is larger into a buffer");
+  if (bytes.arrays > kMaxArraysBytes)
+    refuse("arrays, in each function as often as it is called,", bytes.arrays, kMaxArraysBytes, "invocation");
   return static_cast<uint32_t>(bytes.group);
 }
 
-BuiltStage readSpirv(const std::string& who, Stage stage, std::span<const uint32_t> words, std::span<const std::string> bindingNames) {
+BuiltStage readSpirv(const std::string& who, Stage stage, std::span<const uint32_t> words,
+                     std::span<const std::string> bindingNames) {
   validateSpirv(who, words);
   BuiltStage built;
   built.needs = checkCapabilities(who, stage, words);
@@ -141,7 +154,8 @@ BuiltStage readSpirv(const std::string& who, Stage stage, std::span<const uint32
   return built;
 }
 
-BuiltStage buildGlsl(const std::string& name, Stage stage, const std::string& source, const std::string* webgl = nullptr) {
+BuiltStage buildGlsl(const std::string& name, Stage stage, const std::string& source,
+                     const std::string* webgl = nullptr) {
   const std::string who = describeStage(name, stage);
   BuiltStage built = readSpirv(who, stage, compileGlsl(name, stage, source, webgl), {});
   built.words = optimizeSpirv(who, built.words);
@@ -154,13 +168,15 @@ BuiltStage buildGlsl(const std::string& name, Stage stage, const std::string& so
 void checkKnown(const std::string& who, const std::vector<std::string>& names, const StageReflection& reflection) {
   for (const std::string& name : names) {
     const auto isIt = [&](const auto& item) { return item.name == name; };
-    const auto &buffers = reflection.bindings;
-    const auto &params = reflection.block.params;
+    const auto& buffers = reflection.bindings;
+    const auto& params = reflection.block.params;
     if (std::any_of(buffers.begin(), buffers.end(), isIt) || std::any_of(params.begin(), params.end(), isIt)) continue;
     std::string known;
     for (const ProgramBinding& binding : buffers) known += (known.empty() ? "" : ", ") + binding.name;
     for (const ProgramParam& param : params) known += (known.empty() ? "" : ", ") + param.name;
-    throw Error(Code::InvalidArgument, "`bindings` of " + who + " names \"" + name + "\", which its GLSL does not have; it has " + (known.empty() ? "none" : known));
+    throw Error(Code::InvalidArgument, "`bindings` of " + who + " names \"" + name +
+                                           "\", which its GLSL does not have; it has " +
+                                           (known.empty() ? "none" : known));
   }
 }
 
@@ -168,7 +184,8 @@ void buildCompute(const KernelSource& source, ProgramModule& module) {
   const std::string who = describeStage(source.name, Stage::Compute);
   const bool ownNames = source.spirv && !source.cuda;
   BuiltStage built = source.glsl ? buildGlsl(source.name, Stage::Compute, *source.glsl)
-                                 : readSpirv(who, Stage::Compute, *source.spirv, ownNames ? source.bindings : std::vector<std::string>{});
+                                 : readSpirv(who, Stage::Compute, *source.spirv,
+                                             ownNames ? source.bindings : std::vector<std::string>{});
   if (source.spirv) {
     built.sharedBytes = checkVariables(who, built.words);
     built.words = *source.spirv;
@@ -188,17 +205,22 @@ void buildCompute(const KernelSource& source, ProgramModule& module) {
 }
 
 ProgramNeeds both(const ProgramNeeds& a, const ProgramNeeds& b) {
-  return {a.float16 || b.float16, a.int8 || b.int8, a.int16 || b.int16, a.storage8 || b.storage8, a.storage16 || b.storage16,
-          a.uniform8 || b.uniform8, a.uniform16 || b.uniform16, a.subgroupOps | b.subgroupOps};
+  return {
+      a.float16 || b.float16,     a.int8 || b.int8,         a.int16 || b.int16,         a.storage8 || b.storage8,
+      a.storage16 || b.storage16, a.uniform8 || b.uniform8, a.uniform16 || b.uniform16, a.subgroupOps | b.subgroupOps};
 }
 
 // Brings both sources to Vulkan's GLSL. True if they were WebGL's.
 bool translate(const ShaderSource& source, std::string& vertex, std::string& fragment) {
   const ShaderDialect dialect = dialectOf(source.vertex), other = dialectOf(source.fragment);
   if (dialect == ShaderDialect::Wgsl || other == ShaderDialect::Wgsl)
-    throw Error(Code::Unsupported, "shader \"" + source.name + "\" is written in WGSL, which is not compiled here; write Vulkan GLSL (#version 450) or WebGL's GLSL ES 1.00 or 3.00");
+    throw Error(Code::Unsupported, "shader \"" + source.name +
+                                       "\" is written in WGSL, which is not compiled here; write Vulkan GLSL (#version "
+                                       "450) or WebGL's GLSL ES 1.00 or 3.00");
   if (dialect != other)
-    throw Error(Code::Compile, "shader \"" + source.name + "\": its two stages are of different versions of GLSL; write both for Vulkan (#version 450), or both for WebGL 1, or both for WebGL 2 (#version 300 es)");
+    throw Error(Code::Compile, "shader \"" + source.name +
+                                   "\": its two stages are of different versions of GLSL; write both for Vulkan "
+                                   "(#version 450), or both for WebGL 1, or both for WebGL 2 (#version 300 es)");
   if (dialect == ShaderDialect::Vulkan) {
     vertex = source.vertex;
     fragment = source.fragment;
@@ -250,7 +272,8 @@ std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source) {
   module->info.name = source.name;
   if (source.glsl || source.spirv) onBigStack([&] { buildCompute(source, *module); });
   if (source.cuda && (!nvrtcVersion().empty() || !module->forVulkan()))
-    matchCuda(compileCuda(source.name, *source.cuda, archOf(source), source.bindings), source.bindings, archOf(source), *module);
+    matchCuda(compileCuda(source.name, *source.cuda, archOf(source), source.bindings), source.bindings, archOf(source),
+              *module);
   return module;
 }
 
@@ -274,11 +297,14 @@ std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source) {
   return module;
 }
 
-std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const uint32_t> vertex, std::span<const uint32_t> fragment) {
+std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const uint32_t> vertex,
+                                              std::span<const uint32_t> fragment) {
   auto module = std::make_shared<ProgramModule>();
   module->vertex.assign(vertex.begin(), vertex.end());
   module->fragment.assign(fragment.begin(), fragment.end());
-  const auto reflect = [&](Stage stage, std::span<const uint32_t> words) { return reflectStage(describeStage(name, stage), stage, "main", words); };
+  const auto reflect = [&](Stage stage, std::span<const uint32_t> words) {
+    return reflectStage(describeStage(name, stage), stage, "main", words);
+  };
   module->info = linkStages(name, reflect(Stage::Vertex, vertex), reflect(Stage::Fragment, fragment));
   module->info.needs = both(checkCapabilities(describeStage(name, Stage::Vertex), Stage::Vertex, vertex),
                             checkCapabilities(describeStage(name, Stage::Fragment), Stage::Fragment, fragment));

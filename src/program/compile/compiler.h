@@ -10,30 +10,37 @@ struct KernelSource {
   std::string name;
   std::optional<std::string> glsl;             // a compute shader, #version 450
   std::optional<std::vector<uint32_t>> spirv;  // instead of glsl
-  std::optional<std::string> cuda;             // CUDA C++; entry: the __global__ function called `name`, or the only one
-  std::vector<std::string> bindings;           // names: with cuda, of all the kernel's parameters in order; with spirv, of its buffers by binding
-  uint32_t cudaArch = 0;                       // compute capability, 75 for 7.5; 0: 75
+  // CUDA C++; entry: the __global__ function called `name`, or the only one
+  std::optional<std::string> cuda;
+  // names: with cuda, of all the kernel's parameters in order; with spirv, of its buffers by binding
+  std::vector<std::string> bindings;
+  uint32_t cudaArch = 0;  // compute capability, 75 for 7.5; 0: 75
 };
 struct ShaderSource {
-  std::string name, vertex, fragment;  // Vulkan GLSL (#version 450), or WebGL's: GLSL ES 1.00 (no #version) and 3.00 (#version 300 es)
+  // Vulkan GLSL (#version 450), or WebGL's: GLSL ES 1.00 (no #version) and 3.00 (#version 300 es)
+  std::string name, vertex, fragment;
 };
 
 constexpr size_t kMaxSourceBytes = 1 << 20;
 constexpr size_t kMaxProgramBindings = 16;
-constexpr uint32_t kMaxParamBytes = 16384;   // of a uniform block; push constants: 128
+constexpr uint32_t kMaxParamBytes = 16384;  // of a uniform block; push constants: 128
 
-// What decides the result, the compilers' versions included. Cheap: no compiler is loaded but to ask NVRTC for its version.
+// What decides the result, the compilers' versions included. Cheap: no compiler is loaded but to ask NVRTC for its
+// version.
 ProgramId programId(const KernelSource& source);
 ProgramId programId(const ShaderSource& source);
 
-// Thread-safe, may take seconds: never on an event loop. Throw Error: Compile, with the compiler's log in `log` and line and column in
-// `line` and `column`, for what does not compile, is not valid, or breaks a limit above; InvalidArgument for what is no source;
-// Unsupported for WGSL, and for CUDA alone where NVRTC is not found. With GLSL and CUDA both, CUDA is left out where NVRTC is not there.
+// Thread-safe, may take seconds: never on an event loop. Throw Error: Compile, with the compiler's log in `log` and
+// line and column in `line` and `column`, for what does not compile, is not valid, or breaks a limit above;
+// InvalidArgument for what is no source; Unsupported for WGSL, and for CUDA alone where NVRTC is not found. With GLSL
+// and CUDA both, CUDA is left out where NVRTC is not there.
 std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source);
 std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source);
 
-// Modules of the shaders that the build embeds, whose parameters are push constants: read, not validated. `name` is for messages.
-std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const uint32_t> vertex, std::span<const uint32_t> fragment);
+// Modules of the shaders that the build embeds, whose parameters are push constants: read, not validated. `name` is for
+// messages.
+std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const uint32_t> vertex,
+                                              std::span<const uint32_t> fragment);
 std::shared_ptr<ProgramModule> embeddedKernel(const char* name, std::span<const uint32_t> compute);
 
 }  // namespace switchyard

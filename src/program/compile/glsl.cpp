@@ -22,8 +22,10 @@ template <auto Release>
 struct ReleaseWith {
   void operator()(auto* handle) const { Release(handle); }
 };
-using Options = std::unique_ptr<std::remove_pointer_t<shaderc_compile_options_t>, ReleaseWith<shaderc_compile_options_release>>;
-using Result = std::unique_ptr<std::remove_pointer_t<shaderc_compilation_result_t>, ReleaseWith<shaderc_result_release>>;
+using Options =
+    std::unique_ptr<std::remove_pointer_t<shaderc_compile_options_t>, ReleaseWith<shaderc_compile_options_release>>;
+using Result =
+    std::unique_ptr<std::remove_pointer_t<shaderc_compilation_result_t>, ReleaseWith<shaderc_result_release>>;
 
 shaderc_shader_kind kindOf(Stage stage) {
   switch (stage) {
@@ -99,10 +101,12 @@ uint32_t columnOf(const std::string& message, std::string_view line) {
   std::string text = who + " does not compile";
   if (found.line != 0) text += ", line " + std::to_string(found.line);
   if (column != 0) text += ", column " + std::to_string(column);
-  throw Error(Code::Compile, text + ": " + (found.message.empty() ? "the compiler gives no reason" : found.message), std::move(log), found.line, column);
+  throw Error(Code::Compile, text + ": " + (found.message.empty() ? "the compiler gives no reason" : found.message),
+              std::move(log), found.line, column);
 }
 
-// One for the process, never released: the parsed built-ins of GLSL live as long as one is there. It may be used by many threads.
+// One for the process, never released: the parsed built-ins of GLSL live as long as one is there. It may be used by
+// many threads.
 shaderc_compiler_t sharedCompiler() {
   static const shaderc_compiler_t compiler = shaderc_compiler_initialize();
   if (!compiler) throw Error(Code::OutOfMemory, "the shader compiler could not be started");
@@ -134,14 +138,18 @@ std::string logNameOf(const std::string& name) {
   return file;
 }
 
-std::vector<uint32_t> compileGlsl(const std::string& name, Stage stage, const std::string& source, const std::string* webgl) {
+std::vector<uint32_t> compileGlsl(const std::string& name, Stage stage, const std::string& source,
+                                  const std::string* webgl) {
   const std::string who = describeStage(name, stage);
   checkGlsl(who, source);
   const Options options = makeOptions();
-  const Result result(shaderc_compile_into_spv(sharedCompiler(), source.data(), source.size(), kindOf(stage), logNameOf(name).c_str(), "main", options.get()));
+  const Result result(shaderc_compile_into_spv(sharedCompiler(), source.data(), source.size(), kindOf(stage),
+                                               logNameOf(name).c_str(), "main", options.get()));
   if (!result) throw Error(Code::OutOfMemory, "the shader compiler ran out of memory on " + who);
   if (shaderc_result_get_compilation_status(result.get()) != shaderc_compilation_status_success)
-    fail(who, webgl ? *webgl : source, webgl ? webglName(shaderc_result_get_error_message(result.get())) : shaderc_result_get_error_message(result.get()));
+    fail(who, webgl ? *webgl : source,
+         webgl ? webglName(shaderc_result_get_error_message(result.get()))
+               : shaderc_result_get_error_message(result.get()));
   std::vector<uint32_t> words(shaderc_result_get_length(result.get()) / sizeof(uint32_t));
   std::memcpy(words.data(), shaderc_result_get_bytes(result.get()), words.size() * sizeof(uint32_t));
   return words;
@@ -151,8 +159,8 @@ std::string glslCompilerVersion() {
   const glslang::Version version = glslang::GetVersion();
   unsigned spirv = 0, revision = 0;
   shaderc_get_spv_version(&spirv, &revision);
-  return "glslang " + std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch) + " SPIR-V " +
-         std::to_string(spirv) + "." + std::to_string(revision);
+  return "glslang " + std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
+         std::to_string(version.patch) + " SPIR-V " + std::to_string(spirv) + "." + std::to_string(revision);
 }
 
 }  // namespace switchyard

@@ -7,8 +7,8 @@
 namespace switchyard {
 namespace {
 
-constexpr size_t kMostTokens = 1 << 20;  // of all expansions together: macros that double each other end here
-constexpr int kMostNestedArguments = 64;
+constexpr size_t kMaxTokens = 1 << 20;  // of all expansions together: macros that double each other end here
+constexpr int kMaxNestedArguments = 64;
 
 struct Macro {
   bool isFunction = false;
@@ -19,12 +19,14 @@ struct Macro {
 
 class Preprocessor {
  public:
-  Preprocessor(const std::string& source, const GlslStage& stage, int version) : stage_(stage), raw_(glslTokens(source)) {
+  Preprocessor(const std::string& source, const GlslStage& stage, int version)
+      : stage_(stage), raw_(glslTokens(source)) {
     for (const char* name : {"GL_ES", "GL_FRAGMENT_PRECISION_HIGH"}) define(name, "1");
     define("__VERSION__", std::to_string(version));
     define("__FILE__", "0");
     if (version == 100)
-      for (const char* name : {"GL_OES_standard_derivatives", "GL_EXT_frag_depth", "GL_EXT_shader_texture_lod"}) define(name, "1");
+      for (const char* name : {"GL_OES_standard_derivatives", "GL_EXT_frag_depth", "GL_EXT_shader_texture_lod"})
+        define(name, "1");
   }
   GlslTokens run() {
     GlslTokens out;
@@ -72,7 +74,8 @@ class Preprocessor {
   [[noreturn]] void failAtCharacter(const GlslToken& token) const {
     const auto byte = static_cast<unsigned char>(token.text[0]);
     static const char* kDigits = "0123456789abcdef";
-    const std::string shown = byte >= 32 && byte < 127 ? token.text : std::string("byte 0x") + kDigits[byte >> 4] + kDigits[byte & 15];
+    const std::string shown =
+        byte >= 32 && byte < 127 ? token.text : std::string("byte 0x") + kDigits[byte >> 4] + kDigits[byte & 15];
     stage_.fail(token, "unexpected " + shown);
   }
   void define(const std::string& name, const std::string& value) {
@@ -99,14 +102,18 @@ class Preprocessor {
     } else if (name == "extension") {
       carryOutExtension(line[0], rest);
     } else if (name != "version" && name != "pragma" && name != "line") {
-      stage_.fail(hash, "there is no #" + name + " in GLSL ES" + (name == "include" ? ": put the included text in its place" : ""));
+      stage_.fail(hash, "there is no #" + name + " in GLSL ES" +
+                            (name == "include" ? ": put the included text in its place" : ""));
     }
   }
 
   void carryOutExtension(const GlslToken& at, Line rest) {
-    static const std::set<std::string> kKnown = {"GL_OES_standard_derivatives", "GL_EXT_frag_depth", "GL_EXT_shader_texture_lod", "GL_EXT_draw_buffers", "all"};
-    if (rest.size() < 3 || !rest[0].isName() || !rest[1].is(":")) stage_.fail(at, "#extension needs a name, a colon and a behaviour");
-    if (rest[2].is("require") && !kKnown.contains(rest[0].text)) stage_.fail(rest[0], "the extension " + rest[0].text + " is not supported");
+    static const std::set<std::string> kKnown = {"GL_OES_standard_derivatives", "GL_EXT_frag_depth",
+                                                 "GL_EXT_shader_texture_lod", "GL_EXT_draw_buffers", "all"};
+    if (rest.size() < 3 || !rest[0].isName() || !rest[1].is(":"))
+      stage_.fail(at, "#extension needs a name, a colon and a behaviour");
+    if (rest[2].is("require") && !kKnown.contains(rest[0].text))
+      stage_.fail(rest[0], "the extension " + rest[0].text + " is not supported");
   }
 
   void carryOutDefine(const GlslToken& at, Line rest) {
@@ -117,15 +124,18 @@ class Preprocessor {
       macro->isFunction = true;
       body = 2;
       while (body < rest.size() && !rest[body].is(")")) {
-        if (!rest[body].isName()) stage_.fail(rest[body], "the parameters of the macro " + rest[0].text + " must be names");
+        if (!rest[body].isName())
+          stage_.fail(rest[body], "the parameters of the macro " + rest[0].text + " must be names");
         macro->parameters.push_back(rest[body++].text);
         if (body < rest.size() && rest[body].is(",")) body++;
       }
-      if (body == rest.size()) stage_.fail(rest[0], "the parameters of the macro " + rest[0].text + " have no closing parenthesis");
+      if (body == rest.size())
+        stage_.fail(rest[0], "the parameters of the macro " + rest[0].text + " have no closing parenthesis");
       body++;
     }
     for (const GlslToken& token : rest.subspan(body))
-      if (token.is("#") || token.is("##")) stage_.fail(token, "there is no " + token.text + " in the macros of GLSL ES");
+      if (token.is("#") || token.is("##"))
+        stage_.fail(token, "there is no " + token.text + " in the macros of GLSL ES");
     macro->body.assign(rest.begin() + static_cast<std::ptrdiff_t>(body), rest.end());
     macros_[rest[0].text] = std::move(macro);
   }
@@ -177,14 +187,16 @@ class Preprocessor {
     }
     GlslTokens expression;
     expand(asked, expression, 0);
-    const std::optional<int64_t> value = constantOf(expression, [](const std::string&) { return std::optional<int64_t>(0); });
+    const std::optional<int64_t> value =
+        constantOf(expression, [](const std::string&) { return std::optional<int64_t>(0); });
     if (!value) stage_.fail(at, "the condition of this #" + at.text + " is no constant expression");
     return *value != 0;
   }
 
   void count(const GlslToken& at, size_t tokens) {
     expanded_ += tokens;
-    if (expanded_ > kMostTokens) stage_.fail(at, "the macros expand to over " + std::to_string(kMostTokens) + " tokens");
+    if (expanded_ > kMaxTokens)
+      stage_.fail(at, "the macros expand to over " + std::to_string(kMaxTokens) + " tokens");
   }
 
   void expand(Line input, GlslTokens& out, int depth) {
@@ -237,20 +249,26 @@ class Preprocessor {
     macro.running++;
     frames.push_back({std::move(tokens), 0, &macro});
   }
-  std::vector<GlslTokens> readArguments(std::vector<Frame>& frames, const GlslToken& at, const Macro& macro, int depth) {
-    if (depth > kMostNestedArguments) stage_.fail(at, "the arguments of macros are nested over " + std::to_string(kMostNestedArguments) + " deep");
+  std::vector<GlslTokens> readArguments(std::vector<Frame>& frames, const GlslToken& at, const Macro& macro,
+                                        int depth) {
+    if (depth > kMaxNestedArguments)
+      stage_.fail(at, "the arguments of macros are nested over " + std::to_string(kMaxNestedArguments) + " deep");
     std::vector<GlslTokens> raw(1);
     for (int open = 1;;) {
-      if (!leaveFinished(frames)) stage_.fail(at, "the arguments of the macro " + at.text + " have no closing parenthesis");
+      if (!leaveFinished(frames))
+        stage_.fail(at, "the arguments of the macro " + at.text + " have no closing parenthesis");
       const GlslToken& token = frames.back().tokens[frames.back().at++];
       open += token.is("(") - token.is(")");
       if (open == 0) break;
-      if (token.is(",") && open == 1) raw.emplace_back();
-      else raw.back().push_back(token);
+      if (token.is(",") && open == 1)
+        raw.emplace_back();
+      else
+        raw.back().push_back(token);
     }
     if (macro.parameters.empty() && raw.size() == 1 && raw[0].empty()) raw.clear();
     if (raw.size() != macro.parameters.size())
-      stage_.fail(at, "the macro " + at.text + " takes " + std::to_string(macro.parameters.size()) + " arguments, not " + std::to_string(raw.size()));
+      stage_.fail(at, "the macro " + at.text + " takes " + std::to_string(macro.parameters.size()) +
+                          " arguments, not " + std::to_string(raw.size()));
     std::vector<GlslTokens> arguments(raw.size());
     for (size_t i = 0; i < raw.size(); i++) expand(raw[i], arguments[i], depth + 1);
     return arguments;
@@ -273,6 +291,8 @@ class Preprocessor {
 
 }  // namespace
 
-GlslTokens preprocessGlsl(const std::string& source, const GlslStage& stage, int version) { return Preprocessor(source, stage, version).run(); }
+GlslTokens preprocessGlsl(const std::string& source, const GlslStage& stage, int version) {
+  return Preprocessor(source, stage, version).run();
+}
 
 }  // namespace switchyard

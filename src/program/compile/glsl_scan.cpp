@@ -11,9 +11,10 @@
 namespace switchyard {
 namespace {
 
-constexpr size_t kMaxNesting = 256;             // of brackets
-constexpr size_t kMaxStatementTokens = 32'768;  // between two of ; { }: an initialiser of thousands of numbers is well within
-constexpr size_t kMaxElse = 2'048;              // a chain of them nests
+constexpr size_t kMaxNesting = 256;  // of brackets
+constexpr size_t kMaxStatementTokens =
+    32'768;                         // between two of ; { }: an initialiser of thousands of numbers is well within
+constexpr size_t kMaxElse = 2'048;  // a chain of them nests
 
 struct Token {
   std::string_view text;
@@ -24,7 +25,8 @@ struct Token {
 
 bool isWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
-// Words, numbers and single characters, without comments and spaces. Lines joined by a backslash count as one for directives.
+// Words, numbers and single characters, without comments and spaces. Lines joined by a backslash count as one for
+// directives.
 class Tokens {
  public:
   explicit Tokens(std::string_view source) : source_(source) {}
@@ -88,22 +90,32 @@ class Tokens {
 };
 
 [[noreturn]] void refuse(const std::string& who, const std::string& why, const Token& at) {
-  throw Error(Code::Compile, who + " does not compile, line " + std::to_string(at.line) + ", column " + std::to_string(at.column) + ": " + why, {},
-              at.line, at.column);
+  throw Error(
+      Code::Compile,
+      who + " does not compile, line " + std::to_string(at.line) + ", column " + std::to_string(at.column) + ": " + why,
+      {}, at.line, at.column);
 }
 
 // The first three tokens of a source must be `# version n`, and what follows in their line no other profile than core.
 void checkVersion(const std::string& who, Tokens tokens) {
   const std::string wanted = "its first line must be `#version 450`";
   Token hash, word, number, profile;
-  if (!tokens.next(hash)) throw Error(Code::Compile, who + " is empty: a source begins with `#version 450` and has a function `void main()`");
-  if (!hash.startsDirective || !tokens.next(word) || word.text != "version") refuse(who, "there is no #version; " + wanted, hash);
-  if (!tokens.next(number) || number.directive != hash.directive) refuse(who, "#version has no number; " + wanted, hash);
-  const bool isNumber = number.text.size() == 3 && number.text.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!tokens.next(hash))
+    throw Error(Code::Compile, who + " is empty: a source begins with `#version 450` and has a function `void main()`");
+  if (!hash.startsDirective || !tokens.next(word) || word.text != "version")
+    refuse(who, "there is no #version; " + wanted, hash);
+  if (!tokens.next(number) || number.directive != hash.directive)
+    refuse(who, "#version has no number; " + wanted, hash);
+  const bool isNumber =
+      number.text.size() == 3 && number.text.find_first_not_of("0123456789") == std::string_view::npos;
   if (!isNumber || number.text < "430")
-    refuse(who, "#version " + std::string(number.text.substr(0, 32)) + " is none that is compiled for Vulkan here (430, 440, 450 or 460); " + wanted, number);
+    refuse(who,
+           "#version " + std::string(number.text.substr(0, 32)) +
+               " is none that is compiled for Vulkan here (430, 440, 450 or 460); " + wanted,
+           number);
   if (tokens.next(profile) && profile.directive == hash.directive && profile.text != "core")
-    refuse(who, "the profile `" + std::string(profile.text.substr(0, 32)) + "` is not there for Vulkan; " + wanted, profile);
+    refuse(who, "the profile `" + std::string(profile.text.substr(0, 32)) + "` is not there for Vulkan; " + wanted,
+           profile);
 }
 
 void checkTokens(const std::string& who, Tokens tokens) {
@@ -119,7 +131,8 @@ void checkTokens(const std::string& who, Tokens tokens) {
     statement = c == ';' || c == '{' || c == '}' ? 0 : statement + 1;
     if (token.text == "else") ++elses;
     if (nesting > kMaxNesting) refuse(who, "brackets are nested deeper than " + std::to_string(kMaxNesting), token);
-    if (statement > kMaxStatementTokens) refuse(who, "a statement is longer than " + std::to_string(kMaxStatementTokens) + " words and signs", token);
+    if (statement > kMaxStatementTokens)
+      refuse(who, "a statement is longer than " + std::to_string(kMaxStatementTokens) + " words and signs", token);
     if (elses > kMaxElse) refuse(who, "there are more than " + std::to_string(kMaxElse) + " uses of `else`", token);
   }
 }

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kMaxDepth = 64;  // of parentheses in a constant expression
 // Longest first.
-constexpr const char* kOperators[] = {"<<=", ">>=", "##", "++", "--", "<=", ">=", "==", "!=", "&&", "||", "^^", "+=", "-=", "*=", "/=",
-                                      "%=", "&=", "|=", "^=", "<<", ">>"};
+constexpr const char* kOperators[] = {"<<=", ">>=", "##", "++", "--", "<=", ">=", "==", "!=", "&&", "||",
+                                      "^^",  "+=",  "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<", ">>"};
 
 bool isNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
@@ -39,7 +39,8 @@ class Reader {
   size_t at_ = 0;
   void advance() {
     if (atEnd()) return;
-    const bool newLine = source_[at_] == '\n' || (source_[at_] == '\r' && (at_ + 1 == source_.size() || source_[at_ + 1] != '\n'));
+    const bool newLine =
+        source_[at_] == '\n' || (source_[at_] == '\r' && (at_ + 1 == source_.size() || source_[at_ + 1] != '\n'));
     at_++;
     line += newLine;
     column = newLine ? 1 : column + 1;
@@ -150,7 +151,8 @@ class Lexer {
   }
 };
 
-// Recursive descent by precedence. `live` is false where && or || has already decided: there, a division by zero does not matter.
+// Recursive descent by precedence. `live` is false where && or || has already decided: there, a division by zero does
+// not matter.
 class Evaluator {
  public:
   Evaluator(std::span<const GlslToken> tokens, const NameValue& valueOf) : tokens_(tokens), valueOf_(valueOf) {}
@@ -178,8 +180,9 @@ class Evaluator {
     return 0;
   }
   static int levelOf(const std::string& op) {
-    static const std::map<std::string, int> kLevels = {{"||", 1}, {"^^", 2}, {"&&", 3}, {"|", 4}, {"^", 5}, {"&", 6}, {"==", 7}, {"!=", 7},
-      {"<", 8}, {">", 8}, {"<=", 8}, {">=", 8}, {"<<", 9}, {">>", 9}, {"+", 10}, {"-", 10}, {"*", 11}, {"/", 11}, {"%", 11}};
+    static const std::map<std::string, int> kLevels = {
+        {"||", 1}, {"^^", 2}, {"&&", 3}, {"|", 4},  {"^", 5},  {"&", 6},  {"==", 7}, {"!=", 7}, {"<", 8}, {">", 8},
+        {"<=", 8}, {">=", 8}, {"<<", 9}, {">>", 9}, {"+", 10}, {"-", 10}, {"*", 11}, {"/", 11}, {"%", 11}};
     const auto found = kLevels.find(op);
     return found == kLevels.end() ? 0 : found->second;
   }
@@ -283,11 +286,14 @@ class Evaluator {
 
 GlslTokens glslTokens(const std::string& source) { return Lexer(source).run(); }
 
-std::optional<int64_t> constantOf(std::span<const GlslToken> tokens, const NameValue& valueOf) { return Evaluator(tokens, valueOf).run(); }
+std::optional<int64_t> constantOf(std::span<const GlslToken> tokens, const NameValue& valueOf) {
+  return Evaluator(tokens, valueOf).run();
+}
 
 void GlslStage::fail(uint32_t line, uint32_t column, const std::string& problem) const {
   throw Error(Code::Compile, std::string(name) + ", line " + std::to_string(line) + ": " + problem,
-              std::string(name) + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + problem, line, column);
+              std::string(name) + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + problem, line,
+              column);
 }
 
 void GlslStage::fail(const GlslToken& at, const std::string& problem) const { fail(at.line, at.column, problem); }

@@ -33,12 +33,14 @@ struct GlslStage {
   [[noreturn]] void fail(uint32_t line, uint32_t column, const std::string& problem) const;
 };
 
-// The source with its directives carried out and its macros expanded. A token of a macro's expansion stands where the macro was used.
-// Of our own and not a compiler's: what is left has exact lines and columns, holds no macro that hides a declaration from the
-// translation, and nothing of a compiler's extensions or predefined names gets in. `#version`, `#pragma` and `#line` are dropped.
+// The source with its directives carried out and its macros expanded. A token of a macro's expansion stands where the
+// macro was used. Of our own and not a compiler's: what is left has exact lines and columns, holds no macro that hides
+// a declaration from the translation, and nothing of a compiler's extensions or predefined names gets in. `#version`,
+// `#pragma` and `#line` are dropped.
 GlslTokens preprocessGlsl(const std::string& source, const GlslStage& stage, int version);
 
-// An integer constant expression, such as an array's size or an `#if`; names are asked of `valueOf`. Nothing, when it is none.
+// An integer constant expression, such as an array's size or an `#if`; names are asked of `valueOf`. Nothing, when it
+// is none.
 using NameValue = std::function<std::optional<int64_t>(const std::string& name)>;
 std::optional<int64_t> constantOf(std::span<const GlslToken> tokens, const NameValue& valueOf);
 

@@ -18,19 +18,23 @@ constexpr int kCompilationFailed = 6, kInvalidOption = 5;  // of nvrtcResult
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
 void check(const NvrtcLibrary& library, int result, const char* what) {
-  if (result != 0) throw Error(Code::Internal, std::string("NVRTC failed in ") + what + ": " + library.getErrorString(result));
+  if (result != 0)
+    throw Error(Code::Internal, std::string("NVRTC failed in ") + what + ": " + library.getErrorString(result));
 }
 
 class Program {
  public:
   Program(const NvrtcLibrary& library, const std::string& source, const std::string& file) : library_(library) {
-    check(library, library.createProgram(&program_, source.c_str(), file.c_str(), 0, nullptr, nullptr), "nvrtcCreateProgram");
+    check(library, library.createProgram(&program_, source.c_str(), file.c_str(), 0, nullptr, nullptr),
+          "nvrtcCreateProgram");
   }
   ~Program() { library_.destroyProgram(&program_); }
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  int compile(const std::vector<const char*>& options) { return library_.compileProgram(program_, static_cast<int>(options.size()), options.data()); }
+  int compile(const std::vector<const char*>& options) {
+    return library_.compileProgram(program_, static_cast<int>(options.size()), options.data());
+  }
   std::string log() const {
     const std::vector<char> text = fetch(library_.getProgramLogSize, library_.getProgramLog, "nvrtcGetProgramLog");
     return text.empty() ? std::string() : std::string(text.data());
@@ -95,7 +99,8 @@ uint32_t columnOf(std::string_view source, uint32_t line, std::string_view shown
   std::string text = who + " does not compile as CUDA C++";
   if (line != 0) text += ", line " + std::to_string(line);
   if (column != 0) text += ", column " + std::to_string(column);
-  throw Error(Code::Compile, text + ": " + (message.empty() ? "the compiler gives no reason" : std::string(message)), log, line, column);
+  throw Error(Code::Compile, text + ": " + (message.empty() ? "the compiler gives no reason" : std::string(message)),
+              log, line, column);
 }
 
 // "ns::scale" is called "scale", too.
@@ -113,16 +118,19 @@ PtxEntry chooseEntry(const std::string& who, const std::string& name, const std:
     if (isCalled(entries[i], name)) chosen = i, ++fitting;
   }
   if (fitting == 1 || entries.size() == 1) return entries[chosen];
-  throw Error(Code::Compile, who + " has " + std::to_string(entries.size()) + " __global__ functions in its CUDA source (" + all + "); " +
-                                 (fitting > 1 ? "more than one is" : "one of them must be") + " called like the kernel");
+  throw Error(Code::Compile,
+              who + " has " + std::to_string(entries.size()) + " __global__ functions in its CUDA source (" + all +
+                  "); " + (fitting > 1 ? "more than one is" : "one of them must be") + " called like the kernel");
 }
 
 std::vector<CudaType> typesOf(const std::string& who, const PtxEntry& entry, const std::vector<std::string>& names) {
   if (names.size() != entry.params.size())
-    throw Error(Code::Compile, who + ": its CUDA function " + quoted(entry.name) + " has " + std::to_string(entry.params.size()) +
-                                   " parameters, and `bindings` names " + std::to_string(names.size()));
+    throw Error(Code::Compile, who + ": its CUDA function " + quoted(entry.name) + " has " +
+                                   std::to_string(entry.params.size()) + " parameters, and `bindings` names " +
+                                   std::to_string(names.size()));
   // Newer compilers mark pointers; of older ones every 64 bits are taken for one.
-  const bool marked = std::any_of(entry.params.begin(), entry.params.end(), [](const std::string& type) { return type.find(".ptr") != std::string::npos; });
+  const bool marked = std::any_of(entry.params.begin(), entry.params.end(),
+                                  [](const std::string& type) { return type.find(".ptr") != std::string::npos; });
   std::vector<CudaType> types;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string& type = entry.params[i];
@@ -133,8 +141,10 @@ std::vector<CudaType> typesOf(const std::string& who, const PtxEntry& entry, con
     } else if (type == "u32" || type == "s32" || type == "b32") {
       types.push_back(CudaType::Int);
     } else {
-      throw Error(Code::Compile, who + ": parameter " + std::to_string(i + 1) + " (" + quoted(names[i]) + ") of its CUDA function " + quoted(entry.name) +
-                                     " is of a type that can't be passed (" + type + " in PTX); there are pointers, float, int and unsigned");
+      throw Error(Code::Compile, who + ": parameter " + std::to_string(i + 1) + " (" + quoted(names[i]) +
+                                     ") of its CUDA function " + quoted(entry.name) +
+                                     " is of a type that can't be passed (" + type +
+                                     " in PTX); there are pointers, float, int and unsigned");
     }
   }
   return types;
@@ -147,18 +157,24 @@ std::string nvrtcVersion() {
   return library ? std::to_string(library->major) + "." + std::to_string(library->minor) : std::string();
 }
 
-CudaKernel compileCuda(const std::string& name, const std::string& source, uint32_t arch, const std::vector<std::string>& bindings) {
+CudaKernel compileCuda(const std::string& name, const std::string& source, uint32_t arch,
+                       const std::vector<std::string>& bindings) {
   const std::string who = describeStage(name, Stage::Compute);
   const NvrtcLibrary* library = nvrtcLibrary();
   if (!library)
-    throw Error(Code::Unsupported, who + " is CUDA C++, and its compiler was not found here: install libnvrtc of CUDA 12 or 13, or give GLSL, too");
+    throw Error(
+        Code::Unsupported,
+        who +
+            " is CUDA C++, and its compiler was not found here: install libnvrtc of CUDA 12 or 13, or give GLSL, too");
   Program program(*library, source, logNameOf(name));
   const std::string target = "--gpu-architecture=sm_" + std::to_string(arch);
   const int result = program.compile({target.c_str(), "-default-device", "--std=c++17"});
   if (result == kCompilationFailed) fail(who, source, program.log());
   if (result == kInvalidOption)
-    throw Error(Code::Unsupported, who + " can't be compiled for compute capability " + std::to_string(arch / 10) + "." + std::to_string(arch % 10) +
-                                       ": NVRTC " + nvrtcVersion() + " does not know it", program.log());
+    throw Error(Code::Unsupported,
+                who + " can't be compiled for compute capability " + std::to_string(arch / 10) + "." +
+                    std::to_string(arch % 10) + ": NVRTC " + nvrtcVersion() + " does not know it",
+                program.log());
   check(*library, result, "nvrtcCompileProgram");
   CudaKernel kernel;
   kernel.ptx = program.ptx();

@@ -22,8 +22,9 @@ struct CudaKernel {
   std::vector<CudaType> params;
 };
 
-// Chooses the __global__ function called `name`, or the only one. `bindings` are its parameters' names, for their number and for messages.
-// Throws Error: Compile, or Unsupported where NVRTC is not found or does not know `arch`.
-CudaKernel compileCuda(const std::string& name, const std::string& source, uint32_t arch, const std::vector<std::string>& bindings);
+// Chooses the __global__ function called `name`, or the only one. `bindings` are its parameters' names, for their
+// number and for messages. Throws Error: Compile, or Unsupported where NVRTC is not found or does not know `arch`.
+CudaKernel compileCuda(const std::string& name, const std::string& source, uint32_t arch,
+                       const std::vector<std::string>& bindings);
 
 }  // namespace switchyard

@@ -17,11 +17,15 @@ bool resolve(void* library, const char* name, Function& function) {
 }
 
 bool fill(void* library, NvrtcLibrary& table) {
-  return resolve(library, "nvrtcGetErrorString", table.getErrorString) && resolve(library, "nvrtcVersion", table.version) &&
-         resolve(library, "nvrtcCreateProgram", table.createProgram) && resolve(library, "nvrtcDestroyProgram", table.destroyProgram) &&
-         resolve(library, "nvrtcCompileProgram", table.compileProgram) && resolve(library, "nvrtcGetProgramLogSize", table.getProgramLogSize) &&
-         resolve(library, "nvrtcGetProgramLog", table.getProgramLog) && resolve(library, "nvrtcGetPTXSize", table.getPtxSize) &&
-         resolve(library, "nvrtcGetPTX", table.getPtx) && resolve(library, "nvrtcGetCUBINSize", table.getCubinSize) &&
+  return resolve(library, "nvrtcGetErrorString", table.getErrorString) &&
+         resolve(library, "nvrtcVersion", table.version) &&
+         resolve(library, "nvrtcCreateProgram", table.createProgram) &&
+         resolve(library, "nvrtcDestroyProgram", table.destroyProgram) &&
+         resolve(library, "nvrtcCompileProgram", table.compileProgram) &&
+         resolve(library, "nvrtcGetProgramLogSize", table.getProgramLogSize) &&
+         resolve(library, "nvrtcGetProgramLog", table.getProgramLog) &&
+         resolve(library, "nvrtcGetPTXSize", table.getPtxSize) && resolve(library, "nvrtcGetPTX", table.getPtx) &&
+         resolve(library, "nvrtcGetCUBINSize", table.getCubinSize) &&
          resolve(library, "nvrtcGetCUBIN", table.getCubin) && table.version(&table.major, &table.minor) == 0;
 }
 

@@ -9,7 +9,8 @@ struct NvrtcLibrary {
   int major = 0, minor = 0;
   const char* (*getErrorString)(int) = nullptr;
   int (*version)(int*, int*) = nullptr;
-  int (*createProgram)(Program*, const char* source, const char* name, int headers, const char* const* texts, const char* const* names) = nullptr;
+  int (*createProgram)(Program*, const char* source, const char* name, int headers, const char* const* texts,
+                       const char* const* names) = nullptr;
   int (*destroyProgram)(Program*) = nullptr;
   int (*compileProgram)(Program, int options, const char* const* texts) = nullptr;
   int (*getProgramLogSize)(Program, size_t*) = nullptr;

@@ -12,7 +12,8 @@ namespace {
 
 std::string demangled(const std::string& symbol) {
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), std::free);
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status),
+                                                         std::free);
   if (status != 0 || !text) return symbol;  // extern "C"
   const std::string whole = text.get();
   return whole.substr(0, whole.find('('));
@@ -59,7 +60,8 @@ std::vector<PtxEntry> readPtx(std::string_view ptx) {
     if (close == std::string_view::npos) break;
     PtxEntry entry;
     entry.symbol = std::string(ptx.substr(at, open - at));
-    while (!entry.symbol.empty() && std::isspace(static_cast<unsigned char>(entry.symbol.back()))) entry.symbol.pop_back();
+    while (!entry.symbol.empty() && std::isspace(static_cast<unsigned char>(entry.symbol.back())))
+      entry.symbol.pop_back();
     entry.name = demangled(entry.symbol);
     std::istringstream list{std::string(ptx.substr(open + 1, close - open - 1))};
     for (std::string declaration; std::getline(list, declaration, ',');)

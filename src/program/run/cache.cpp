@@ -1,4 +1,5 @@
-// Least recently used goes first; compiling happens outside of the lock, so a slow driver holds up nobody who has a hit.
+// Least recently used goes first; compiling happens outside of the lock, so a slow driver holds up nobody who has a
+// hit.
 #include "program/run/cache.h"
 
 #include <chrono>
@@ -28,7 +29,8 @@ std::shared_ptr<const Program> ProgramCache::compile(Device& device, const Modul
   Entries dropped;  // a driver may take its time to let one go: after the lock
   std::lock_guard lock(mutex_);
   use_.compileMs += ms;
-  if (const auto found = places_.find(module->id); found != places_.end()) return found->second->second;  // another thread was first
+  // another thread was first
+  if (const auto found = places_.find(module->id); found != places_.end()) return found->second->second;
   entries_.emplace_front(module->id, program);
   places_[module->id] = entries_.begin();
   use_.bytes += program->bytes;

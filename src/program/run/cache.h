@@ -24,7 +24,8 @@ class ProgramCache {  // thread-safe
   // At least 1. What goes beyond is let go, the longest unused first; a job that still runs it holds it.
   explicit ProgramCache(size_t capacity) : capacity_(capacity ? capacity : 1) {}
 
-  // The device's program of this module; at a miss it is compiled, outside of any lock. Throws what Device::compile throws.
+  // The device's program of this module; at a miss it is compiled, outside of any lock. Throws what Device::compile
+  // throws.
   std::shared_ptr<const Program> get(Device& device, const ModulePtr& module);
   // The same ahead of a job: neither a hit nor a miss, but its time counts.
   void prepare(Device& device, const ModulePtr& module);

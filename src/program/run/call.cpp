@@ -11,7 +11,8 @@ namespace {
 
 class Numbers {
  public:
-  Numbers(const Workload& workload, const Value& value) : workload_(workload), bytes_(value.host), left_(value.host ? value.spec.bytes() : 0) {}
+  Numbers(const Workload& workload, const Value& value)
+      : workload_(workload), bytes_(value.host), left_(value.host ? value.spec.bytes() : 0) {}
 
   double number() {
     double value;
@@ -26,14 +27,16 @@ class Numbers {
     if (!(value >= static_cast<double>(least) && value <= static_cast<double>(most)) || value != std::floor(value)) {
       char text[32];
       std::snprintf(text, sizeof text, "%g", value);
-      refuse(workload_, std::string(what) + " is " + text + ", but must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+      refuse(workload_, std::string(what) + " is " + text + ", but must be a whole number from " +
+                            std::to_string(least) + " to " + std::to_string(most));
     }
     return static_cast<uint64_t>(value);
   }
   std::span<const std::byte> params(uint32_t wanted) {
     const uint64_t bytes = count(0, 1 << 20, "the size of the parameter block");
     if (bytes != wanted)
-      refuse(workload_, "its parameter block has " + std::to_string(bytes) + " bytes, but the program's takes " + std::to_string(wanted));
+      refuse(workload_, "its parameter block has " + std::to_string(bytes) + " bytes, but the program's takes " +
+                            std::to_string(wanted));
     if (left_ < bytes) refuse(workload_, "its call block ends too early");
     return {bytes_, bytes};
   }
@@ -45,7 +48,7 @@ class Numbers {
   uint64_t left_;
 };
 
-constexpr uint64_t kMostThreads = uint64_t{1} << 32;
+constexpr uint64_t kMaxThreads = uint64_t{1} << 32;
 
 }  // namespace
 
@@ -55,18 +58,21 @@ KernelCall readKernelCall(const ProgramWorkload& workload, const Call& call) {
   if (numbers.number() != kKernelCall) refuse(workload, "its call block is not a kernel's");
   KernelCall read;
   static const char* const kAxes[] = {"threads[0]", "threads[1]", "threads[2]"};
-  for (size_t axis = 0; axis < 3; ++axis) read.threads[axis] = static_cast<uint32_t>(numbers.count(1, kMostThreads - 1, kAxes[axis]));
+  for (size_t axis = 0; axis < 3; ++axis)
+    read.threads[axis] = static_cast<uint32_t>(numbers.count(1, kMaxThreads - 1, kAxes[axis]));
   if (info.bindings.empty()) refuse(workload, "it has no buffers, so nothing can come of it");
   const uint64_t last = info.bindings.size() - 1;
   const uint64_t inputs = numbers.count(0, kMaxProgramInputs, "the number of inputs");
-  for (uint64_t i = 0; i < inputs; ++i) read.inputs.push_back(static_cast<uint32_t>(numbers.count(0, last, "a binding")));
+  for (uint64_t i = 0; i < inputs; ++i)
+    read.inputs.push_back(static_cast<uint32_t>(numbers.count(0, last, "a binding")));
   const uint64_t outputs = numbers.count(1, kMaxTensors - 1, "the number of outputs");
   for (uint64_t i = 0; i < outputs; ++i) {
     KernelCall::Output output;
     output.binding = static_cast<uint32_t>(numbers.count(0, last, "a binding"));
     output.spec.dtype = static_cast<DType>(numbers.count(0, kDTypeCount - 1, "a dtype"));
     const uint64_t rank = numbers.count(0, Shape::kMaxRank, "a rank");
-    for (uint64_t axis = 0; axis < rank; ++axis) output.spec.shape.push(numbers.count(0, uint64_t{1} << 53, "an extent of an output"));
+    for (uint64_t axis = 0; axis < rank; ++axis)
+      output.spec.shape.push(numbers.count(0, uint64_t{1} << 53, "an extent of an output"));
     read.outputs.push_back(output);
   }
   read.params = numbers.params(info.paramBytes);
@@ -81,11 +87,12 @@ ShaderCall readShaderCall(const ProgramWorkload& workload, const Call& call) {
   read.width = static_cast<uint32_t>(numbers.count(1, kMaxPictureExtent, "width"));
   read.height = static_cast<uint32_t>(numbers.count(1, kMaxPictureExtent, "height"));
   read.primitive = static_cast<Primitive>(numbers.count(0, 2, "primitive"));
-  read.vertices = static_cast<uint32_t>(numbers.count(0, kMostThreads - 1, "count"));
-  read.instances = static_cast<uint32_t>(numbers.count(0, kMostThreads - 1, "instances"));
+  read.vertices = static_cast<uint32_t>(numbers.count(0, kMaxThreads - 1, "count"));
+  read.instances = static_cast<uint32_t>(numbers.count(0, kMaxThreads - 1, "instances"));
   read.blend = static_cast<Blend>(numbers.count(0, 3, "blend"));
   read.samples = static_cast<uint32_t>(numbers.count(1, 4, "samples"));
-  if (read.samples != 1 && read.samples != 4) refuse(workload, "samples is " + std::to_string(read.samples) + ", but must be 1 or 4");
+  if (read.samples != 1 && read.samples != 4)
+    refuse(workload, "samples is " + std::to_string(read.samples) + ", but must be 1 or 4");
   for (float& channel : read.background) {
     const double value = numbers.number();
     if (!std::isfinite(value)) refuse(workload, "background holds a number that is not finite");
@@ -99,8 +106,10 @@ ShaderCall readShaderCall(const ProgramWorkload& workload, const Call& call) {
     input.kind = input.nearest ? ShaderCall::Kind::Image : static_cast<ShaderCall::Kind>(kind);
     size_t known = info.attributes.size();
     if (input.kind != ShaderCall::Kind::Attribute) {
-      const auto wanted = input.kind == ShaderCall::Kind::Image ? ProgramBinding::Kind::Image : ProgramBinding::Kind::Buffer;
-      known = static_cast<size_t>(std::count_if(info.bindings.begin(), info.bindings.end(), [&](const auto& b) { return b.kind == wanted; }));
+      const auto wanted =
+          input.kind == ShaderCall::Kind::Image ? ProgramBinding::Kind::Image : ProgramBinding::Kind::Buffer;
+      known = static_cast<size_t>(
+          std::count_if(info.bindings.begin(), info.bindings.end(), [&](const auto& b) { return b.kind == wanted; }));
     }
     if (!known) refuse(workload, "an input is none of the program's");
     input.index = static_cast<uint32_t>(numbers.count(0, known - 1, "an input's index"));

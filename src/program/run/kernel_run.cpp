@@ -28,23 +28,29 @@ class KernelWorkload final : public ProgramWorkload {
       if (inputOf[read.inputs[i]] >= 0) refuse(*this, "input '" + binding.name + "' is given twice");
       inputOf[read.inputs[i]] = static_cast<int>(i);
       if (!call.inputs[1 + i].present) refuse(*this, "input '" + binding.name + "' is missing");
-      if (binding.writeOnly) refuse(*this, "'" + binding.name + "' is given as an input, but the source declares it writeonly: it is an output");
+      if (binding.writeOnly)
+        refuse(*this,
+               "'" + binding.name + "' is given as an input, but the source declares it writeonly: it is an output");
       checkBinding(binding, call.inputs[1 + i].spec);
     }
     for (size_t i = 0; i < read.outputs.size(); ++i) {
       const ProgramBinding& binding = info.bindings[read.outputs[i].binding];
       if (outputOf[read.outputs[i].binding] >= 0) refuse(*this, "output '" + binding.name + "' is given twice");
       outputOf[read.outputs[i].binding] = static_cast<int>(i);
-      if (binding.readOnly) refuse(*this, "'" + binding.name + "' is given as an output, but the source declares it readonly: it is an input");
+      if (binding.readOnly)
+        refuse(*this,
+               "'" + binding.name + "' is given as an output, but the source declares it readonly: it is an input");
       checkBinding(binding, read.outputs[i].spec);
       const int input = inputOf[read.outputs[i].binding];
       if (input >= 0 && call.inputs[1 + input].spec.bytes() != read.outputs[i].spec.bytes())
-        refuse(*this, "'" + binding.name + "' is input and output, but the input " + call.inputs[1 + input].spec.shape.text() +
-                          " is not as large as the output " + read.outputs[i].spec.shape.text());
+        refuse(*this, "'" + binding.name + "' is input and output, but the input " +
+                          call.inputs[1 + input].spec.shape.text() + " is not as large as the output " +
+                          read.outputs[i].spec.shape.text());
       call.outputs[i].spec = read.outputs[i].spec;
     }
     for (size_t i = 0; i < info.bindings.size(); ++i)
-      if (inputOf[i] < 0 && outputOf[i] < 0) refuse(*this, "'" + info.bindings[i].name + "' is neither among the inputs nor the outputs");
+      if (inputOf[i] < 0 && outputOf[i] < 0)
+        refuse(*this, "'" + info.bindings[i].name + "' is neither among the inputs nor the outputs");
     call.outputCount = read.outputs.size();
     const double threads = static_cast<double>(read.threads[0]) * read.threads[1] * read.threads[2];
     return {threads * kFlopsOfThread, bytesMoved(call)};
@@ -64,7 +70,8 @@ class KernelWorkload final : public ProgramWorkload {
     }
     for (size_t i = 0; i < given.size(); ++i)
       if (given[i]) views[i] = {bindInput(r, *given[i], info.bindings[i]), !info.bindings[i].readOnly};
-    for (size_t i = 0; i < views.size(); ++i) r.requireBindable(views[i].view.size, ("'" + info.bindings[i].name + "'").c_str());
+    for (size_t i = 0; i < views.size(); ++i)
+      r.requireBindable(views[i].view.size, ("'" + info.bindings[i].name + "'").c_str());
     Extent groups;
     for (size_t axis = 0; axis < 3; ++axis) groups[axis] = (read.threads[axis] - 1) / info.groupSize[axis] + 1;
     r.launch(program, groups, views, read.params);
@@ -89,20 +96,27 @@ class KernelWorkload final : public ProgramWorkload {
 
   static BufferView bindOutput(Recorder& r, const Value& output, const Value* input, const ProgramBinding& binding) {
     if (!output.view.size) return nothing(r, binding);
-    if (input) copy(r, output.view, *input);
-    else if (!binding.writeOnly) r.fill(wholeWords(output.view), 0);
+    if (input)
+      copy(r, output.view, *input);
+    else if (!binding.writeOnly)
+      r.fill(wholeWords(output.view), 0);
     return output.view;
   }
 
   static void copy(Recorder& r, BufferView to, const Value& from) {
     if (from.view.size % 4 == 0) r.copy(to.slice(0, from.view.size), from.view);
-    else if (from.host) r.upload(to.slice(0, from.view.size), {from.host, from.view.size});  // imported memory may end right there
-    else r.copy(wholeWords(to), wholeWords(from.view));
+    // imported memory may end right there
+    else if (from.host)
+      r.upload(to.slice(0, from.view.size), {from.host, from.view.size});
+    else
+      r.copy(wholeWords(to), wholeWords(from.view));
   }
 };
 
 }  // namespace
 
-std::shared_ptr<const ProgramWorkload> makeKernelWorkload(ModulePtr module) { return std::make_shared<KernelWorkload>(std::move(module)); }
+std::shared_ptr<const ProgramWorkload> makeKernelWorkload(ModulePtr module) {
+  return std::make_shared<KernelWorkload>(std::move(module));
+}
 
 }  // namespace switchyard

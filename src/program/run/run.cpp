@@ -10,8 +10,8 @@
 namespace switchyard {
 namespace {
 
-constexpr size_t kMostPrograms = 4096;
-constexpr uint64_t kMostBytes = uint64_t{256} << 20;
+constexpr size_t kMaxPrograms = 4096;
+constexpr uint64_t kMaxBytes = uint64_t{256} << 20;
 constexpr uint32_t kAnyDType = (1u << kDTypeCount) - 1;
 
 std::vector<InputInfo> inputInfos() {
@@ -32,22 +32,27 @@ bool fits(ProgramBinding::Element element, DType dtype) {
 }  // namespace
 
 ProgramWorkload::ProgramWorkload(ModulePtr modulePtr, const char* type)
-    : ProgramLabel{std::string(type) + " '" + modulePtr->info.name + "'"}, Workload({label.c_str(), inputInfos(), {}, {}}), module(std::move(modulePtr)) {}
+    : ProgramLabel{std::string(type) + " '" + modulePtr->info.name + "'"},
+      Workload({label.c_str(), inputInfos(), {}, {}}),
+      module(std::move(modulePtr)) {}
 
 bool ProgramWorkload::readyOn(const ProgramCache& programs) const { return programs.has(module->id); }
 
 void ProgramWorkload::checkBinding(const ProgramBinding& binding, const TensorSpec& spec) const {
   const std::string name = "'" + binding.name + "'";
   if (!fits(binding.element, spec.dtype))
-    refuse(*this, name + " is " + dtypeName(spec.dtype) + ", but the source declares it as " + elementName(binding.element));
+    refuse(*this,
+           name + " is " + dtypeName(spec.dtype) + ", but the source declares it as " + elementName(binding.element));
   const uint64_t bytes = spec.bytes();
   const uint64_t fixed = binding.minBytes - std::min<uint64_t>(binding.minBytes, binding.elementBytes);
   if (bytes == 0 && fixed == 0) return;
   if (bytes < binding.minBytes)
-    refuse(*this, name + " has " + std::to_string(bytes) + " bytes, but the source's block takes at least " + std::to_string(binding.minBytes));
+    refuse(*this, name + " has " + std::to_string(bytes) + " bytes, but the source's block takes at least " +
+                      std::to_string(binding.minBytes));
   if (binding.elementBytes && (bytes - fixed) % binding.elementBytes)
     refuse(*this, name + " has " + std::to_string(bytes) + " bytes, which is no whole number of its elements of " +
-                      std::to_string(binding.elementBytes) + " bytes" + (fixed ? " after the first " + std::to_string(fixed) : std::string()));
+                      std::to_string(binding.elementBytes) + " bytes" +
+                      (fixed ? " after the first " + std::to_string(fixed) : std::string()));
 }
 
 struct ProgramTable::Implementation {
@@ -84,7 +89,7 @@ std::shared_ptr<const ProgramWorkload> ProgramTable::add(ModulePtr module) {
   table.bytes += made->module->bytes();
   table.entries.push_front(made);
   table.places[made->module->id] = table.entries.begin();
-  while (table.entries.size() > 1 && (table.entries.size() > kMostPrograms || table.bytes > kMostBytes)) {
+  while (table.entries.size() > 1 && (table.entries.size() > kMaxPrograms || table.bytes > kMaxBytes)) {
     table.bytes -= table.entries.back()->module->bytes();
     table.places.erase(table.entries.back()->module->id);
     table.entries.pop_back();

@@ -24,7 +24,8 @@ class ShaderWorkload final : public ProgramWorkload {
       (binding.kind == ProgramBinding::Kind::Image ? images_ : buffers_).push_back(&binding);
   }
 
-  // Its pipelines are made when it is first drawn with a primitive, a blending and a number of samples: not on the caller's thread.
+  // Its pipelines are made when it is first drawn with a primitive, a blending and a number of samples: not on the
+  // caller's thread.
   bool readyOn(const ProgramCache&) const override { return false; }
 
   Cost check(Call& call) const override {
@@ -35,13 +36,18 @@ class ShaderWorkload final : public ProgramWorkload {
       const auto [kind, index, nearest] = read.inputs[i];
       const Value& value = call.inputs[1 + i];
       const std::string name = "'" + nameOf(kind, index) + "'";
-      auto& seen = kind == ShaderCall::Kind::Attribute ? attributes : kind == ShaderCall::Kind::Buffer ? buffers : images;
+      auto& seen = kind == ShaderCall::Kind::Attribute ? attributes
+                   : kind == ShaderCall::Kind::Buffer  ? buffers
+                                                       : images;
       if (seen[index]) refuse(*this, name + " is given twice");
       seen[index] = true;
       if (!value.present) refuse(*this, name + " is missing");
-      if (kind == ShaderCall::Kind::Attribute) checkAttribute(info.attributes[index], value.spec, read.vertices);
-      else if (kind == ShaderCall::Kind::Buffer) checkBinding(*buffers_[index], value.spec);
-      else checkImage(*images_[index], value.spec);
+      if (kind == ShaderCall::Kind::Attribute)
+        checkAttribute(info.attributes[index], value.spec, read.vertices);
+      else if (kind == ShaderCall::Kind::Buffer)
+        checkBinding(*buffers_[index], value.spec);
+      else
+        checkImage(*images_[index], value.spec);
     }
     requireAll(attributes, ShaderCall::Kind::Attribute, "attribute");
     requireAll(buffers, ShaderCall::Kind::Buffer, "input");
@@ -69,11 +75,15 @@ class ShaderWorkload final : public ProgramWorkload {
     for (size_t i = 0; i < read.inputs.size(); ++i) {
       const auto [kind, index, nearest] = read.inputs[i];
       const Value& value = call.inputs[1 + i];
-      BufferView view = value.view.size ? r.aligned(value.view) : nothing(r, kind == ShaderCall::Kind::Buffer ? buffers_[index]->minBytes : 0);
+      BufferView view = value.view.size ? r.aligned(value.view)
+                                        : nothing(r, kind == ShaderCall::Kind::Buffer ? buffers_[index]->minBytes : 0);
       r.requireBindable(view.size, ("'" + nameOf(kind, index) + "'").c_str());
-      if (kind == ShaderCall::Kind::Attribute) draw.attributes[index] = view;
-      else if (kind == ShaderCall::Kind::Buffer) draw.buffers[index] = view;
-      else draw.textures[index] = textureOf(value.spec, view, nearest);
+      if (kind == ShaderCall::Kind::Attribute)
+        draw.attributes[index] = view;
+      else if (kind == ShaderCall::Kind::Buffer)
+        draw.buffers[index] = view;
+      else
+        draw.textures[index] = textureOf(value.spec, view, nearest);
     }
     const Picture picture{read.width, read.height, read.samples, read.background, call.outputs[0].view};
     r.draw(picture, {&draw, 1});
@@ -96,30 +106,35 @@ class ShaderWorkload final : public ProgramWorkload {
   void requireAll(const std::vector<bool>& seen, ShaderCall::Kind kind, const char* what) const {
     const auto missing = std::find(seen.begin(), seen.end(), false);
     if (missing != seen.end())
-      refuse(*this, std::string(what) + " '" + nameOf(kind, static_cast<uint32_t>(missing - seen.begin())) + "' is missing");
+      refuse(*this,
+             std::string(what) + " '" + nameOf(kind, static_cast<uint32_t>(missing - seen.begin())) + "' is missing");
   }
 
   void checkAttribute(const ProgramAttribute& attribute, const TensorSpec& spec, uint32_t vertices) const {
     const std::string name = "attribute '" + attribute.name + "'";
     const DType wanted = dtypeOf(attribute.scalar);
-    if (spec.dtype != wanted) refuse(*this, name + " is " + dtypeName(spec.dtype) + ", but the shader's is " + dtypeName(wanted));
+    if (spec.dtype != wanted)
+      refuse(*this, name + " is " + dtypeName(spec.dtype) + ", but the shader's is " + dtypeName(wanted));
     const uint64_t values = attribute.rows * attribute.columns;
     if (spec.elements() < values * vertices)
-      refuse(*this, name + " has " + std::to_string(spec.elements()) + " values, but " + std::to_string(vertices) + " vertices of " +
-                        std::to_string(values) + " values take " + std::to_string(values * vertices));
+      refuse(*this, name + " has " + std::to_string(spec.elements()) + " values, but " + std::to_string(vertices) +
+                        " vertices of " + std::to_string(values) + " values take " + std::to_string(values * vertices));
   }
 
   void checkImage(const ProgramBinding& image, const TensorSpec& spec) const {
     const std::string name = "uniform '" + image.name + "'";
     if (spec.dtype != DType::Uint8 && spec.dtype != DType::Float32)
-      refuse(*this, name + " is " + dtypeName(spec.dtype) + ", but an image is uint8 (0 to 255 stand for 0 to 1) or float32");
+      refuse(*this,
+             name + " is " + dtypeName(spec.dtype) + ", but an image is uint8 (0 to 255 stand for 0 to 1) or float32");
     const Shape& shape = spec.shape;
     const uint64_t channels = shape.rank() == 3 ? shape[2] : 1;
     if ((shape.rank() != 2 && shape.rank() != 3) || (channels != 1 && channels != 2 && channels != 4))
-      refuse(*this, name + " has shape " + shape.text() + ", but an image is [height, width] or [height, width, channels] with 1, 2 or 4 channels");
+      refuse(*this, name + " has shape " + shape.text() +
+                        ", but an image is [height, width] or [height, width, channels] with 1, 2 or 4 channels");
     for (size_t axis = 0; axis < 2; ++axis)
       if (shape[axis] < 1 || shape[axis] > kMaxPictureExtent)
-        refuse(*this, name + " has shape " + shape.text() + ", but an image is 1 to " + std::to_string(kMaxPictureExtent) + " wide and high");
+        refuse(*this, name + " has shape " + shape.text() + ", but an image is 1 to " +
+                          std::to_string(kMaxPictureExtent) + " wide and high");
   }
 
   static Texture textureOf(const TensorSpec& spec, BufferView texels, bool nearest) {
@@ -138,6 +153,8 @@ class ShaderWorkload final : public ProgramWorkload {
 
 }  // namespace
 
-std::shared_ptr<const ProgramWorkload> makeShaderWorkload(ModulePtr module) { return std::make_shared<ShaderWorkload>(std::move(module)); }
+std::shared_ptr<const ProgramWorkload> makeShaderWorkload(ModulePtr module) {
+  return std::make_shared<ShaderWorkload>(std::move(module));
+}
 
 }  // namespace switchyard

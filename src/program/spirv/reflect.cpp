@@ -54,7 +54,8 @@ class Reflector {
       if (counts(buffer)) result_.bindings.push_back(bufferOf(buffer));
     for (const Resource& image : resources_.sampled_images)
       if (counts(image)) result_.bindings.push_back(imageOf(image));
-    std::sort(result_.bindings.begin(), result_.bindings.end(), [](const auto& a, const auto& b) { return a.binding < b.binding; });
+    std::sort(result_.bindings.begin(), result_.bindings.end(),
+              [](const auto& a, const auto& b) { return a.binding < b.binding; });
     readBlock();
     nameBindings(bindingNames);
     if (stage_ == Stage::Compute) {
@@ -88,13 +89,17 @@ class Reflector {
 
   // Set, number, and that there is one of it.
   void place(const Resource& resource, const std::string& name, ProgramBinding& binding) const {
-    if (!compiler_.get_type(resource.type_id).array.empty()) refuse(quoted(name) + " is an array of resources; give each a binding of its own");
-    if (!compiler_.has_decoration(resource.id, spv::DecorationBinding)) refuse(quoted(name) + " has no binding number: write layout(binding = n)");
+    if (!compiler_.get_type(resource.type_id).array.empty())
+      refuse(quoted(name) + " is an array of resources; give each a binding of its own");
+    if (!compiler_.has_decoration(resource.id, spv::DecorationBinding))
+      refuse(quoted(name) + " has no binding number: write layout(binding = n)");
     binding.set = compiler_.get_decoration(resource.id, spv::DecorationDescriptorSet);
     binding.binding = compiler_.get_decoration(resource.id, spv::DecorationBinding);
-    if (binding.set != 0) refuse(quoted(name) + " is in descriptor set " + std::to_string(binding.set) + "; there is only set 0");
+    if (binding.set != 0)
+      refuse(quoted(name) + " is in descriptor set " + std::to_string(binding.set) + "; there is only set 0");
     if (binding.binding > kMaxBindingNumber)
-      refuse(quoted(name) + " has binding number " + std::to_string(binding.binding) + "; the highest is " + std::to_string(kMaxBindingNumber));
+      refuse(quoted(name) + " has binding number " + std::to_string(binding.binding) + "; the highest is " +
+             std::to_string(kMaxBindingNumber));
   }
 
   // The instance's name, else that of its single or run-time array member, else the block's.
@@ -109,7 +114,9 @@ class Reflector {
   }
 
   // Of several dimensions the last in the list is the outermost.
-  static bool isRuntimeArray(const SPIRType& type) { return !type.array.empty() && type.array_size_literal.back() && type.array.back() == 0; }
+  static bool isRuntimeArray(const SPIRType& type) {
+    return !type.array.empty() && type.array_size_literal.back() && type.array.back() == 0;
+  }
 
   ProgramBinding bufferOf(const Resource& buffer) const {
     const SPIRType& type = compiler_.get_type(buffer.base_type_id);
@@ -129,12 +136,14 @@ class Reflector {
   }
 
   ProgramBinding imageOf(const Resource& image) const {
-    ProgramBinding binding{.name = compiler_.get_name(image.id), .kind = ProgramBinding::Kind::Image, .elementBytes = 0, .readOnly = true};
+    ProgramBinding binding{
+        .name = compiler_.get_name(image.id), .kind = ProgramBinding::Kind::Image, .elementBytes = 0, .readOnly = true};
     place(image, binding.name, binding);
     const SPIRType& type = compiler_.get_type(image.type_id);
     const bool fits = type.image.dim == spv::Dim2D && !type.image.depth && !type.image.arrayed && !type.image.ms &&
                       compiler_.get_type(type.image.type).basetype == SPIRType::Float;
-    if (!fits) refuse("the sampler " + quoted(binding.name) + " is of a kind that is not provided here; there is sampler2D");
+    if (!fits)
+      refuse("the sampler " + quoted(binding.name) + " is of a kind that is not provided here; there is sampler2D");
     return binding;
   }
 
@@ -144,9 +153,11 @@ class Reflector {
     for (const Resource& uniform : resources_.uniform_buffers)
       if (counts(uniform)) uniforms.push_back(uniform);
     if (uniforms.size() > 1)
-      refuse("there is more than one uniform block (" + quoted(uniforms[0].name) + ", " + quoted(uniforms[1].name) + "); put all parameters into one");
+      refuse("there is more than one uniform block (" + quoted(uniforms[0].name) + ", " + quoted(uniforms[1].name) +
+             "); put all parameters into one");
     if (!pushed.empty() && !uniforms.empty())
-      refuse("there are push constants (" + quoted(pushed[0].name) + ") and a uniform block (" + quoted(uniforms[0].name) + "); put all parameters into one of them");
+      refuse("there are push constants (" + quoted(pushed[0].name) + ") and a uniform block (" +
+             quoted(uniforms[0].name) + "); put all parameters into one of them");
     if (pushed.empty() && uniforms.empty()) return;
     ParamBlock& block = result_.block;
     const Resource& resource = pushed.empty() ? uniforms[0] : pushed[0];
@@ -161,8 +172,9 @@ class Reflector {
     const size_t bytes = compiler_.get_declared_struct_size(type);
     const size_t most = block.isUniform ? kMaxParamBytes : kMaxPushConstantBytes;
     if (bytes > most)
-      refuse("the " + std::string(block.isUniform ? "uniform block " : "push constants ") + quoted(resource.name) + " take " + std::to_string(bytes) +
-             " bytes; there are " + std::to_string(most) + (block.isUniform ? "" : ": a uniform block may have more"));
+      refuse("the " + std::string(block.isUniform ? "uniform block " : "push constants ") + quoted(resource.name) +
+             " take " + std::to_string(bytes) + " bytes; there are " + std::to_string(most) +
+             (block.isUniform ? "" : ": a uniform block may have more"));
     block.bytes = static_cast<uint32_t>(bytes);
     block.params = flattenBlock(who_, compiler_, type);
   }
@@ -170,20 +182,25 @@ class Reflector {
   void nameBindings(std::span<const std::string> names) {
     std::vector<ProgramBinding>& bindings = result_.bindings;
     if (bindings.size() > kMaxProgramBindings)
-      refuse("there are " + std::to_string(bindings.size()) + " buffers and images; there may be " + std::to_string(kMaxProgramBindings));
+      refuse("there are " + std::to_string(bindings.size()) + " buffers and images; there may be " +
+             std::to_string(kMaxProgramBindings));
     if (!names.empty() && names.size() != bindings.size())
-      refuse("`bindings` has " + std::to_string(names.size()) + " names, and the module " + std::to_string(bindings.size()) + " buffers");
+      refuse("`bindings` has " + std::to_string(names.size()) + " names, and the module " +
+             std::to_string(bindings.size()) + " buffers");
     for (size_t i = 0; i < bindings.size(); ++i) {
       if (!names.empty()) bindings[i].name = names[i];
       if (bindings[i].name.empty()) bindings[i].name = "binding" + std::to_string(bindings[i].binding);
       if (result_.block.present && result_.block.isUniform && result_.block.binding == bindings[i].binding)
-        refuse("the uniform block and " + quoted(bindings[i].name) + " have the same binding number " + std::to_string(bindings[i].binding));
+        refuse("the uniform block and " + quoted(bindings[i].name) + " have the same binding number " +
+               std::to_string(bindings[i].binding));
       for (size_t before = 0; before < i; ++before) {
         if (bindings[before].binding == bindings[i].binding)
-          refuse(quoted(bindings[before].name) + " and " + quoted(bindings[i].name) + " have the same binding number " + std::to_string(bindings[i].binding));
+          refuse(quoted(bindings[before].name) + " and " + quoted(bindings[i].name) + " have the same binding number " +
+                 std::to_string(bindings[i].binding));
         if (bindings[before].name == bindings[i].name)
-          refuse("bindings " + std::to_string(bindings[before].binding) + " and " + std::to_string(bindings[i].binding) + " are both called " +
-                 quoted(bindings[i].name) + "; give the blocks instance names that differ");
+          refuse("bindings " + std::to_string(bindings[before].binding) + " and " +
+                 std::to_string(bindings[i].binding) + " are both called " + quoted(bindings[i].name) +
+                 "; give the blocks instance names that differ");
       }
     }
     refuseSameNames();
@@ -193,7 +210,8 @@ class Reflector {
     std::unordered_set<std::string> seen;
     for (const ProgramBinding& binding : result_.bindings) seen.insert(binding.name);
     for (const ProgramParam& param : result_.block.params)
-      if (!seen.insert(param.name).second) refuse("two of its parameters and buffers are called " + quoted(param.name) + "; callers give them by name");
+      if (!seen.insert(param.name).second)
+        refuse("two of its parameters and buffers are called " + quoted(param.name) + "; callers give them by name");
   }
 
   void readGroupSize() {
@@ -202,22 +220,28 @@ class Reflector {
     const uint32_t constant = compiler_.get_work_group_size_specialization_constants(unused[0], unused[1], unused[2]);
     uint64_t invocations = 1;
     for (uint32_t axis = 0; axis < 3; ++axis) {
-      result_.groupSize[axis] = constant != 0 ? compiler_.get_constant(constant).scalar(0, axis) : compiler_.get_execution_mode_argument(spv::ExecutionModeLocalSize, axis);
-      invocations = std::min<uint64_t>(invocations * std::min(result_.groupSize[axis], kMaxInvocations + 1), kMaxInvocations + 1);
+      result_.groupSize[axis] = constant != 0
+                                    ? compiler_.get_constant(constant).scalar(0, axis)
+                                    : compiler_.get_execution_mode_argument(spv::ExecutionModeLocalSize, axis);
+      invocations =
+          std::min<uint64_t>(invocations * std::min(result_.groupSize[axis], kMaxInvocations + 1), kMaxInvocations + 1);
     }
     if (invocations >= 1 && invocations <= kMaxInvocations) return;
     const auto& size = result_.groupSize;
-    refuse("its work group is " + std::to_string(size[0]) + " x " + std::to_string(size[1]) + " x " + std::to_string(size[2]) +
-           "; it must have between 1 and " + std::to_string(kMaxInvocations) + " invocations");
+    refuse("its work group is " + std::to_string(size[0]) + " x " + std::to_string(size[1]) + " x " +
+           std::to_string(size[2]) + "; it must have between 1 and " + std::to_string(kMaxInvocations) +
+           " invocations");
   }
 
-  void readInterface(const spirv_cross::SmallVector<Resource>& resources, std::vector<StageValue>& values, bool areAttributes) {
+  void readInterface(const spirv_cross::SmallVector<Resource>& resources, std::vector<StageValue>& values,
+                     bool areAttributes) {
     for (const Resource& resource : resources) {
       const SPIRType& type = compiler_.get_type(resource.type_id);
       const std::string name = compiler_.get_name(resource.id);
       const bool used = isUsed(resource);
       if (compiler_.get_decoration(resource.id, spv::DecorationIndex) != 0)
-        refuse("the output " + quoted(name) + " is a second colour of its location (index = 1), which is not provided here");
+        refuse("the output " + quoted(name) +
+               " is a second colour of its location (index = 1), which is not provided here");
       if (type.basetype == SPIRType::Struct) {
         readStruct(resource, type, used, values);
       } else if (!areAttributes || used) {
@@ -234,7 +258,9 @@ class Reflector {
 
   // An interface block, or a struct: its members lie at locations one after the other, or where they say.
   void readStruct(const Resource& resource, const SPIRType& type, bool used, std::vector<StageValue>& values) {
-    if (!type.array.empty()) refuse("the input or output " + quoted(resource.name) + " is an array of structs; pass its members by themselves");
+    if (!type.array.empty())
+      refuse("the input or output " + quoted(resource.name) +
+             " is an array of structs; pass its members by themselves");
     uint32_t location = compiler_.get_decoration(resource.id, spv::DecorationLocation);
     for (uint32_t index = 0; index < type.member_types.size(); ++index) {
       if (compiler_.has_member_decoration(type.self, index, spv::DecorationLocation))
@@ -245,12 +271,16 @@ class Reflector {
   }
 
   // Returns the location after it.
-  uint32_t addValues(const SPIRType& type, const std::string& name, uint32_t location, bool used, bool isPlain, std::vector<StageValue>& values) {
+  uint32_t addValues(const SPIRType& type, const std::string& name, uint32_t location, bool used, bool isPlain,
+                     std::vector<StageValue>& values) {
     StageValue value{.name = name, .rows = type.vecsize, .used = used, .isPlain = isPlain && type.array.empty()};
-    if (!scalarOf(type, value.scalar)) refuse("the input or output " + quoted(name) + " is of a type that is not provided here; there are float, int and uint");
+    if (!scalarOf(type, value.scalar))
+      refuse("the input or output " + quoted(name) +
+             " is of a type that is not provided here; there are float, int and uint");
     uint64_t count = type.columns;
     for (const uint32_t size : type.array) count *= size;
-    if (count == 0 || count > 64 || location > 64) refuse("the input or output " + quoted(name) + " takes too many locations");
+    if (count == 0 || count > 64 || location > 64)
+      refuse("the input or output " + quoted(name) + " takes too many locations");
     for (uint32_t i = 0; i < count; ++i, ++location) {
       value.location = location;
       values.push_back(value);
@@ -259,8 +289,10 @@ class Reflector {
   }
 
   void addAttribute(const SPIRType& type, const std::string& name, uint32_t location) {
-    if (!type.array.empty()) refuse("the attribute " + quoted(name) + " is an array; give each element an attribute of its own");
-    if (location + type.columns > kMaxLocation + 1) refuse("the attribute " + quoted(name) + " is beyond location " + std::to_string(kMaxLocation));
+    if (!type.array.empty())
+      refuse("the attribute " + quoted(name) + " is an array; give each element an attribute of its own");
+    if (location + type.columns > kMaxLocation + 1)
+      refuse("the attribute " + quoted(name) + " is beyond location " + std::to_string(kMaxLocation));
     ProgramAttribute attribute{.name = name, .location = location, .rows = type.vecsize, .columns = type.columns};
     if (attribute.name.empty()) attribute.name = "attribute" + std::to_string(location);
     scalarOf(type, attribute.scalar);
@@ -277,8 +309,8 @@ class Reflector {
 
 }  // namespace
 
-StageReflection reflectStage(const std::string& who, Stage stage, const std::string& entry, std::span<const uint32_t> words,
-                             std::span<const std::string> bindingNames) {
+StageReflection reflectStage(const std::string& who, Stage stage, const std::string& entry,
+                             std::span<const uint32_t> words, std::span<const std::string> bindingNames) {
   try {
     return Reflector(who, stage, entry, words).reflect(bindingNames);
   } catch (const spirv_cross::CompilerError& error) {

@@ -30,13 +30,14 @@ struct StageReflection {
   std::vector<ProgramBinding> bindings;  // in the order of their numbers
   ParamBlock block;
   std::array<uint32_t, 3> groupSize = {1, 1, 1};
-  std::vector<StageValue> inputs, outputs;  // Vertex, Fragment: in the order of their locations
+  std::vector<StageValue> inputs, outputs;   // Vertex, Fragment: in the order of their locations
   std::vector<ProgramAttribute> attributes;  // Vertex
 };
 
-// `bindingNames`, where there are any, name the buffers in the order of their numbers. Resources that no stage uses count for kernels, whose
-// callers name all of them, and not for shaders. Throws Error(Compile) for what the runtime does not provide; `who` is for messages.
-StageReflection reflectStage(const std::string& who, Stage stage, const std::string& entry, std::span<const uint32_t> words,
-                             std::span<const std::string> bindingNames = {});
+// `bindingNames`, where there are any, name the buffers in the order of their numbers. Resources that no stage uses
+// count for kernels, whose callers name all of them, and not for shaders. Throws Error(Compile) for what the runtime
+// does not provide; `who` is for messages.
+StageReflection reflectStage(const std::string& who, Stage stage, const std::string& entry,
+                             std::span<const uint32_t> words, std::span<const std::string> bindingNames = {});
 
 }  // namespace switchyard

@@ -31,22 +31,33 @@ class Flattener {
 
   void member(const SPIRType& block, uint32_t index, const std::string& name, uint32_t offset) {
     const SPIRType& type = compiler_.get_type(block.member_types[index]);
-    if (type.array.size() > 1) refuse(name, "is an array of arrays; parameters are scalars, vectors, matrices, and arrays of those");
-    if (!type.array.empty() && (!type.array_size_literal[0] || type.array[0] == 0)) refuse(name, "is an array without a fixed size");
+    if (type.array.size() > 1)
+      refuse(name, "is an array of arrays; parameters are scalars, vectors, matrices, and arrays of those");
+    if (!type.array.empty() && (!type.array_size_literal[0] || type.array[0] == 0))
+      refuse(name, "is an array without a fixed size");
     const uint32_t elements = type.array.empty() ? 0 : type.array[0];
     const uint32_t stride = elements == 0 ? 0 : compiler_.type_struct_member_array_stride(block, index);
     if (type.basetype == SPIRType::Struct) {
       for (uint32_t i = 0; i < std::max(elements, 1u); ++i)
-        members(compiler_.get_type(type.self), name + (elements == 0 ? "" : "[" + std::to_string(i) + "]") + ".", offset + i * stride);
+        members(compiler_.get_type(type.self), name + (elements == 0 ? "" : "[" + std::to_string(i) + "]") + ".",
+                offset + i * stride);
       return;
     }
-    ProgramParam param{.name = name, .rows = type.vecsize, .columns = type.columns, .elements = elements, .offset = offset, .arrayStride = stride};
-    if (!scalarOf(type, param.scalar)) refuse(name, "is of a type that parameters can't have; they are made of float, int and uint of 32 bits");
+    ProgramParam param{.name = name,
+                       .rows = type.vecsize,
+                       .columns = type.columns,
+                       .elements = elements,
+                       .offset = offset,
+                       .arrayStride = stride};
+    if (!scalarOf(type, param.scalar))
+      refuse(name, "is of a type that parameters can't have; they are made of float, int and uint of 32 bits");
     if (type.columns > 1) {
-      if (compiler_.has_member_decoration(block.self, index, spv::DecorationRowMajor)) refuse(name, "is row_major; matrices must be column_major, as they are by default");
+      if (compiler_.has_member_decoration(block.self, index, spv::DecorationRowMajor))
+        refuse(name, "is row_major; matrices must be column_major, as they are by default");
       param.matrixStride = compiler_.type_struct_member_matrix_stride(block, index);
     }
-    if (params_.size() == kMaxParams) refuse(name, "is one more than the " + std::to_string(kMaxParams) + " there may be");
+    if (params_.size() == kMaxParams)
+      refuse(name, "is one more than the " + std::to_string(kMaxParams) + " there may be");
     params_.push_back(std::move(param));
   }
 
@@ -66,7 +77,8 @@ bool scalarOf(const SPIRType& type, ProgramParam::Scalar& scalar) {
   }
 }
 
-std::vector<ProgramParam> flattenBlock(const std::string& who, const spirv_cross::Compiler& compiler, const SPIRType& block) {
+std::vector<ProgramParam> flattenBlock(const std::string& who, const spirv_cross::Compiler& compiler,
+                                       const SPIRType& block) {
   Flattener flattener(who, compiler);
   flattener.members(block, "", 0);
   return flattener.take();

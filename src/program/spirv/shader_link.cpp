@@ -32,8 +32,10 @@ class Linker {
       for (const ProgramBinding& binding : stage->bindings) addBinding(binding);
       addBlock(stage->block);
     }
-    std::sort(info_.bindings.begin(), info_.bindings.end(), [](const auto& a, const auto& b) { return a.binding < b.binding; });
-    std::sort(info_.params.begin(), info_.params.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+    std::sort(info_.bindings.begin(), info_.bindings.end(),
+              [](const auto& a, const auto& b) { return a.binding < b.binding; });
+    std::sort(info_.params.begin(), info_.params.end(),
+              [](const auto& a, const auto& b) { return a.offset < b.offset; });
     checkNames();
     return std::move(info_);
   }
@@ -44,34 +46,43 @@ class Linker {
   void matchValues(const StageReflection& vertex, const StageReflection& fragment) const {
     for (const StageValue& input : fragment.inputs) {
       if (!input.used) continue;
-      const std::string where = "the fragment stage reads \"" + input.name + "\" (" + typeOf(input.scalar, input.rows) + ") at location " + std::to_string(input.location);
-      const auto found = std::find_if(vertex.outputs.begin(), vertex.outputs.end(), [&](const StageValue& output) { return output.location == input.location; });
+      const std::string where = "the fragment stage reads \"" + input.name + "\" (" + typeOf(input.scalar, input.rows) +
+                                ") at location " + std::to_string(input.location);
+      const auto found = std::find_if(vertex.outputs.begin(), vertex.outputs.end(),
+                                      [&](const StageValue& output) { return output.location == input.location; });
       if (found == vertex.outputs.end()) refuse(where + ", and the vertex stage writes nothing there");
       if (found->scalar != input.scalar || found->rows != input.rows)
-        refuse(where + ", and the vertex stage writes \"" + found->name + "\" (" + typeOf(found->scalar, found->rows) + ") there; they must be of one type");
+        refuse(where + ", and the vertex stage writes \"" + found->name + "\" (" + typeOf(found->scalar, found->rows) +
+               ") there; they must be of one type");
     }
   }
 
   void checkColour(const StageReflection& fragment) const {
     bool written = false;
     for (const StageValue& output : fragment.outputs) {
-      if (output.location != 0) refuse("the fragment stage has the output \"" + output.name + "\" at location " + std::to_string(output.location) + "; there is one colour, at location 0");
+      if (output.location != 0)
+        refuse("the fragment stage has the output \"" + output.name + "\" at location " +
+               std::to_string(output.location) + "; there is one colour, at location 0");
       if (output.scalar != Scalar::Float || output.rows != 4 || !output.isPlain)
-        refuse("the colour \"" + output.name + "\" of the fragment stage must be a vec4, and is " + (output.isPlain ? typeOf(output.scalar, output.rows) : "an array or in a block"));
+        refuse("the colour \"" + output.name + "\" of the fragment stage must be a vec4, and is " +
+               (output.isPlain ? typeOf(output.scalar, output.rows) : "an array or in a block"));
       written = written || output.used;
     }
-    if (!written) refuse("the fragment stage writes no colour: it needs `layout(location = 0) out vec4 colour;` and a value for it");
+    if (!written)
+      refuse(
+          "the fragment stage writes no colour: it needs `layout(location = 0) out vec4 colour;` and a value for it");
   }
 
   void addBinding(const ProgramBinding& binding) {
     if (binding.kind == ProgramBinding::Kind::Buffer && !binding.readOnly)
       refuse("the buffer \"" + binding.name + "\" can be written; buffers of shaders must be declared readonly");
-    const auto same = std::find_if(info_.bindings.begin(), info_.bindings.end(), [&](const ProgramBinding& other) { return other.binding == binding.binding; });
+    const auto same = std::find_if(info_.bindings.begin(), info_.bindings.end(),
+                                   [&](const ProgramBinding& other) { return other.binding == binding.binding; });
     if (same == info_.bindings.end()) {
       info_.bindings.push_back(binding);
     } else if (!(*same == binding)) {
-      refuse("binding " + std::to_string(binding.binding) + " is \"" + same->name + "\" in the vertex stage and \"" + binding.name +
-             "\" in the fragment stage, or differs in its type; it must be the same in both");
+      refuse("binding " + std::to_string(binding.binding) + " is \"" + same->name + "\" in the vertex stage and \"" +
+             binding.name + "\" in the fragment stage, or differs in its type; it must be the same in both");
     }
   }
 
@@ -79,13 +90,16 @@ class Linker {
   void addBlock(const ParamBlock& block) {
     if (!block.present) return;
     if (hasBlock_ && (info_.paramsAreUniform != block.isUniform || info_.paramBinding != block.binding))
-      refuse("the parameters of the two stages are in different blocks; they must be the same push constants, or the same uniform block");
+      refuse(
+          "the parameters of the two stages are in different blocks; they must be the same push constants, or the same "
+          "uniform block");
     hasBlock_ = true;
     info_.paramsAreUniform = block.isUniform;
     info_.paramBinding = block.binding;
     info_.paramBytes = std::max(info_.paramBytes, block.bytes);
     for (const ProgramParam& param : block.params) {
-      const auto same = std::find_if(info_.params.begin(), info_.params.end(), [&](const ProgramParam& other) { return other.name == param.name; });
+      const auto same = std::find_if(info_.params.begin(), info_.params.end(),
+                                     [&](const ProgramParam& other) { return other.name == param.name; });
       if (same == info_.params.end()) {
         info_.params.push_back(param);
       } else if (!(*same == param)) {
@@ -96,19 +110,24 @@ class Linker {
 
   void checkNames() const {
     if (info_.bindings.size() > kMaxProgramBindings)
-      refuse("there are " + std::to_string(info_.bindings.size()) + " buffers and images; there may be " + std::to_string(kMaxProgramBindings));
+      refuse("there are " + std::to_string(info_.bindings.size()) + " buffers and images; there may be " +
+             std::to_string(kMaxProgramBindings));
     for (size_t i = 0; i + 1 < info_.params.size(); ++i) {
       const ProgramParam &param = info_.params[i], &next = info_.params[i + 1];
-      if (next.offset < param.offset + bytesOf(param)) refuse("the parameters \"" + param.name + "\" and \"" + next.name + "\" of the two stages overlap; they must differ in their offsets");
+      if (next.offset < param.offset + bytesOf(param))
+        refuse("the parameters \"" + param.name + "\" and \"" + next.name +
+               "\" of the two stages overlap; they must differ in their offsets");
     }
     for (size_t i = 0; i < info_.bindings.size(); ++i) {
       const ProgramBinding& binding = info_.bindings[i];
       const auto isCalled = [&](const auto& other) { return other.name == binding.name; };
       if (std::any_of(info_.bindings.begin() + static_cast<ptrdiff_t>(i) + 1, info_.bindings.end(), isCalled) ||
           std::any_of(info_.params.begin(), info_.params.end(), isCalled))
-        refuse("two of its parameters, buffers and images are called \"" + binding.name + "\"; callers give them by name");
+        refuse("two of its parameters, buffers and images are called \"" + binding.name +
+               "\"; callers give them by name");
       if (hasBlock_ && info_.paramsAreUniform && info_.paramBinding == binding.binding)
-        refuse("the uniform block and \"" + binding.name + "\" have the same binding number " + std::to_string(binding.binding));
+        refuse("the uniform block and \"" + binding.name + "\" have the same binding number " +
+               std::to_string(binding.binding));
     }
   }
 

@@ -6,7 +6,8 @@
 
 namespace switchyard {
 
-// What callers give the two stages together. Throws Error(Compile) where they do not fit each other, or write no colour.
+// What callers give the two stages together. Throws Error(Compile) where they do not fit each other, or write no
+// colour.
 ProgramInfo linkStages(const std::string& name, const StageReflection& vertex, const StageReflection& fragment);
 
 }  // namespace switchyard

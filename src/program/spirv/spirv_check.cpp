@@ -17,7 +17,7 @@ constexpr spv_target_env kEnvironment = SPV_ENV_VULKAN_1_2;
 constexpr uint32_t kNewestVersion = 0x00010500;
 constexpr uint32_t kMaxIds = 1 << 20;
 constexpr size_t kHeaderWords = 5;
-constexpr size_t kMaxControlNesting = 64;         // what comes after takes time with its third power
+constexpr size_t kMaxControlNesting = 64;       // what comes after takes time with its third power
 constexpr uint64_t kMaxInlinedWords = 1 << 18;  // of all functions, each as often as it is called
 
 // Calls each(opcode, operands) for the instructions in order, until it returns false.
@@ -36,13 +36,15 @@ std::string textOf(std::span<const uint32_t> words) {
   return std::string(text, strnlen(text, words.size_bytes()));
 }
 
-// How deep selections and loops lie in each other, by the order of the blocks. Right for valid modules; for others it does not matter.
+// How deep selections and loops lie in each other, by the order of the blocks. Right for valid modules; for others it
+// does not matter.
 size_t controlNesting(std::span<const uint32_t> words) {
   std::vector<uint32_t> merges;
   size_t deepest = 0;
   forEachInstruction(words, [&](spv::Op op, std::span<const uint32_t> operands) {
     if ((op == spv::OpSelectionMerge || op == spv::OpLoopMerge) && !operands.empty()) merges.push_back(operands[0]);
-    while (op == spv::OpLabel && !operands.empty() && !merges.empty() && merges.back() == operands[0]) merges.pop_back();
+    while (op == spv::OpLabel && !operands.empty() && !merges.empty() && merges.back() == operands[0])
+      merges.pop_back();
     if (op == spv::OpFunctionEnd) merges.clear();
     deepest = std::max(deepest, merges.size());
     return true;
@@ -50,8 +52,8 @@ size_t controlNesting(std::span<const uint32_t> words) {
   return deepest;
 }
 
-// The words of the code when every call is replaced by what it calls, as drivers do it; counting stops at the limit. Calls of valid
-// modules make no circle.
+// The words of the code when every call is replaced by what it calls, as drivers do it; counting stops at the limit.
+// Calls of valid modules make no circle.
 class InlinedSize {
  public:
   explicit InlinedSize(std::span<const uint32_t> words) {
@@ -80,24 +82,28 @@ class InlinedSize {
     if (function.counted) return function.words;
     function.counted = true;
     for (const uint32_t id : function.calls)
-      if (const auto callee = functions_.find(id); callee != functions_.end()) function.words = std::min(function.words + of(callee->second), kMaxInlinedWords + 1);
+      if (const auto callee = functions_.find(id); callee != functions_.end())
+        function.words = std::min(function.words + of(callee->second), kMaxInlinedWords + 1);
     return function.words;
   }
   std::unordered_map<uint32_t, Function> functions_;
 };
 
 std::string capabilityName(uint32_t capability) {
-  const std::vector<uint32_t> words = {spv::MagicNumber, kNewestVersion, 0, 1, 0, (2u << 16) | spv::OpCapability, capability};
+  const std::vector<uint32_t> words = {spv::MagicNumber, kNewestVersion, 0, 1, 0, (2u << 16) | spv::OpCapability,
+                                       capability};
   std::string text;
   constexpr std::string_view kOp = "OpCapability ";
-  if (!spvtools::SpirvTools(kEnvironment).Disassemble(words, &text, SPV_BINARY_TO_TEXT_OPTION_NO_HEADER)) return std::to_string(capability);
+  if (!spvtools::SpirvTools(kEnvironment).Disassemble(words, &text, SPV_BINARY_TO_TEXT_OPTION_NO_HEADER))
+    return std::to_string(capability);
   const size_t at = text.find(kOp);
   if (at == std::string::npos) return std::to_string(capability);
   const size_t begin = at + kOp.size();
   return text.substr(begin, text.find_first_of(" \n", begin) - begin);
 }
 
-constexpr uint32_t kBasic = 1, kVote = 2, kArithmetic = 4, kBallot = 8, kShuffle = 16, kShuffleRelative = 32, kClustered = 64, kQuad = 128;
+constexpr uint32_t kBasic = 1, kVote = 2, kArithmetic = 4, kBallot = 8, kShuffle = 16, kShuffleRelative = 32,
+                   kClustered = 64, kQuad = 128;
 
 // Notes what the capability needs; false if it is not provided.
 bool provide(uint32_t capability, Stage stage, ProgramNeeds& needs) {
@@ -138,9 +144,12 @@ spv::ExecutionModel modelOf(Stage stage) {
   }
 }
 
-std::vector<uint32_t> runPasses(const std::string& who, std::span<const uint32_t> words, spvtools::Optimizer& optimizer) {
+std::vector<uint32_t> runPasses(const std::string& who, std::span<const uint32_t> words,
+                                spvtools::Optimizer& optimizer) {
   std::string log;
-  optimizer.SetMessageConsumer([&](spv_message_level_t, const char*, const spv_position_t&, const char* message) { log += std::string(message) + "\n"; });
+  optimizer.SetMessageConsumer([&](spv_message_level_t, const char*, const spv_position_t&, const char* message) {
+    log += std::string(message) + "\n";
+  });
   spvtools::OptimizerOptions options;
   options.set_run_validator(false);
   std::vector<uint32_t> result;
@@ -152,15 +161,19 @@ std::vector<uint32_t> runPasses(const std::string& who, std::span<const uint32_t
 }  // namespace
 
 void validateSpirv(const std::string& who, std::span<const uint32_t> words) {
-  if (words.size() < kHeaderWords) throw Error(Code::Compile, who + " is no SPIR-V: it has not even the five words of a header");
+  if (words.size() < kHeaderWords)
+    throw Error(Code::Compile, who + " is no SPIR-V: it has not even the five words of a header");
   if (words[0] == __builtin_bswap32(spv::MagicNumber))
     throw Error(Code::Compile, who + " is SPIR-V of the other byte order: its words must be little-endian");
-  if (words[0] != spv::MagicNumber) throw Error(Code::Compile, who + " is no SPIR-V: its first word must be 0x07230203");
+  if (words[0] != spv::MagicNumber)
+    throw Error(Code::Compile, who + " is no SPIR-V: its first word must be 0x07230203");
   if (words[1] > kNewestVersion)
-    throw Error(Code::Compile, who + " is of SPIR-V " + std::to_string(words[1] >> 16) + "." + std::to_string(words[1] >> 8 & 255) +
+    throw Error(Code::Compile, who + " is of SPIR-V " + std::to_string(words[1] >> 16) + "." +
+                                   std::to_string(words[1] >> 8 & 255) +
                                    ", and Vulkan 1.2 takes up to 1.5: compile it for that");
   if (controlNesting(words) > kMaxControlNesting)
-    throw Error(Code::Compile, who + " has loops and conditions nested deeper than " + std::to_string(kMaxControlNesting) + "; an `else if` nests, too");
+    throw Error(Code::Compile, who + " has loops and conditions nested deeper than " +
+                                   std::to_string(kMaxControlNesting) + "; an `else if` nests, too");
   std::string log;
   spvtools::SpirvTools tools(kEnvironment);
   tools.SetMessageConsumer([&](spv_message_level_t, const char*, const spv_position_t& position, const char* message) {
@@ -171,8 +184,8 @@ void validateSpirv(const std::string& who, std::span<const uint32_t> words) {
   if (!tools.Validate(words.data(), words.size(), options))
     throw Error(Code::Compile, who + " is not valid for Vulkan 1.2: " + log.substr(0, log.find('\n')), log);
   if (InlinedSize(words).largest() > kMaxInlinedWords)
-    throw Error(Code::Compile, who + " is too large: with every function put where it is called, it has more than " + std::to_string(kMaxInlinedWords) +
-                                   " words of SPIR-V");
+    throw Error(Code::Compile, who + " is too large: with every function put where it is called, it has more than " +
+                                   std::to_string(kMaxInlinedWords) + " words of SPIR-V");
 }
 
 ProgramNeeds checkCapabilities(const std::string& who, Stage stage, std::span<const uint32_t> words) {
@@ -180,10 +193,12 @@ ProgramNeeds checkCapabilities(const std::string& who, Stage stage, std::span<co
   forEachInstruction(words, [&](spv::Op op, std::span<const uint32_t> operands) {
     if (op != spv::OpCapability) return false;  // they come first
     if (!operands.empty() && !provide(operands[0], stage, needs))
-      throw Error(Code::Compile, who + " needs the capability " + capabilityName(operands[0]) + ", which is not provided here; there are " +
-                                     (stage == Stage::Compute ? "8- and 16-bit integers, 16-bit floats and subgroup operations"
-                                                              : "texture sizes, derivatives and 8- and 16-bit numbers") +
-                                     " beyond the basic ones");
+      throw Error(Code::Compile,
+                  who + " needs the capability " + capabilityName(operands[0]) +
+                      ", which is not provided here; there are " +
+                      (stage == Stage::Compute ? "8- and 16-bit integers, 16-bit floats and subgroup operations"
+                                               : "texture sizes, derivatives and 8- and 16-bit numbers") +
+                      " beyond the basic ones");
     return true;
   });
   return needs;
@@ -203,8 +218,10 @@ std::string entryOf(const std::string& who, Stage stage, std::span<const uint32_
     return true;
   });
   if (fitting == 1) return entry;
-  throw Error(Code::Compile, who + " must have one entry point " + (stage == Stage::Compute ? "for compute" : "for its stage") + ", and has " +
-                                 std::to_string(fitting) + (names.empty() ? "" : " (all entry points: " + names.substr(0, 200) + ")"));
+  throw Error(Code::Compile, who + " must have one entry point " +
+                                 (stage == Stage::Compute ? "for compute" : "for its stage") + ", and has " +
+                                 std::to_string(fitting) +
+                                 (names.empty() ? "" : " (all entry points: " + names.substr(0, 200) + ")"));
 }
 
 std::vector<uint32_t> freezeConstants(const std::string& who, std::span<const uint32_t> words) {
@@ -217,8 +234,9 @@ std::vector<uint32_t> freezeConstants(const std::string& who, std::span<const ui
 std::vector<uint32_t> optimizeSpirv(const std::string& who, std::span<const uint32_t> words) {
   spvtools::Optimizer optimizer(kEnvironment);
   optimizer.RegisterPass(spvtools::CreateStripDebugInfoPass());
-  // What makes a module small and costs little. Inlining and unrolling are left to the driver, which does them anyway: RegisterPerformancePasses()
-  // takes 110 ms and more for a shader of 150 lines, makes it five times as long, and nothing runs faster for it.
+  // What makes a module small and costs little. Inlining and unrolling are left to the driver, which does them anyway:
+  // RegisterPerformancePasses() takes 110 ms and more for a shader of 150 lines, makes it five times as long, and
+  // nothing runs faster for it.
   optimizer.RegisterPass(spvtools::CreateEliminateDeadFunctionsPass())
       .RegisterPass(spvtools::CreatePrivateToLocalPass())
       .RegisterPass(spvtools::CreateLocalSingleBlockLoadStoreElimPass())

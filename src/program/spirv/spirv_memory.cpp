@@ -9,11 +9,11 @@
 namespace switchyard {
 namespace {
 
-constexpr uint64_t kMost = uint64_t{1} << 40;
+constexpr uint64_t kMax = uint64_t{1} << 40;
 constexpr size_t kHeaderWords = 5;
 
-uint64_t sum(uint64_t a, uint64_t b) { return std::min(a + b, kMost); }
-uint64_t product(uint64_t a, uint64_t b) { return b != 0 && a > kMost / b ? kMost : a * b; }
+uint64_t sum(uint64_t a, uint64_t b) { return std::min(a + b, kMax); }
+uint64_t product(uint64_t a, uint64_t b) { return b != 0 && a > kMax / b ? kMax : a * b; }
 
 class Counter {
  public:
@@ -42,16 +42,37 @@ class Counter {
   void read(spv::Op op, std::span<const uint32_t> a) {
     const auto has = [&](size_t count) { return a.size() >= count; };
     switch (op) {
-      case spv::OpTypeBool: if (has(1)) types_[a[0]] = 4; break;
-      case spv::OpTypeInt: case spv::OpTypeFloat: if (has(2)) types_[a[0]] = a[1] / 8; break;
-      case spv::OpTypeVector: case spv::OpTypeMatrix: if (has(3)) types_[a[0]] = product(types_[a[1]], a[2]); break;
-      case spv::OpTypeArray: if (has(3)) types_[a[0]] = product(types_[a[1]], constants_[a[2]]), holdsArray_[a[0]] = true; break;
+      case spv::OpTypeBool:
+        if (has(1)) types_[a[0]] = 4;
+        break;
+      case spv::OpTypeInt:
+      case spv::OpTypeFloat:
+        if (has(2)) types_[a[0]] = a[1] / 8;
+        break;
+      case spv::OpTypeVector:
+      case spv::OpTypeMatrix:
+        if (has(3)) types_[a[0]] = product(types_[a[1]], a[2]);
+        break;
+      case spv::OpTypeArray:
+        if (has(3)) types_[a[0]] = product(types_[a[1]], constants_[a[2]]), holdsArray_[a[0]] = true;
+        break;
       case spv::OpTypeStruct: readStruct(a); break;
-      case spv::OpTypePointer: if (has(3)) pointees_[a[0]] = a[2]; break;
-      case spv::OpConstant: case spv::OpSpecConstant: if (has(3)) constants_[a[1]] = has(4) && a[3] != 0 ? kMost : a[2]; break;
-      case spv::OpFunction: if (has(2)) current_ = a[1]; break;
-      case spv::OpFunctionCall: if (has(3)) functions_[current_].calls.push_back(a[2]); break;
-      case spv::OpVariable: if (has(3)) readVariable(static_cast<spv::StorageClass>(a[2]), pointees_[a[0]]); break;
+      case spv::OpTypePointer:
+        if (has(3)) pointees_[a[0]] = a[2];
+        break;
+      case spv::OpConstant:
+      case spv::OpSpecConstant:
+        if (has(3)) constants_[a[1]] = has(4) && a[3] != 0 ? kMax : a[2];
+        break;
+      case spv::OpFunction:
+        if (has(2)) current_ = a[1];
+        break;
+      case spv::OpFunctionCall:
+        if (has(3)) functions_[current_].calls.push_back(a[2]);
+        break;
+      case spv::OpVariable:
+        if (has(3)) readVariable(static_cast<spv::StorageClass>(a[2]), pointees_[a[0]]);
+        break;
       default: break;
     }
   }
@@ -82,7 +103,8 @@ class Counter {
     if (function.counted) return function.bytes;
     function.counted = true;
     for (const uint32_t id : function.calls)
-      if (const auto callee = functions_.find(id); callee != functions_.end()) function.bytes = sum(function.bytes, of(callee->second));
+      if (const auto callee = functions_.find(id); callee != functions_.end())
+        function.bytes = sum(function.bytes, of(callee->second));
     return function.bytes;
   }
 

@@ -6,7 +6,7 @@
 namespace switchyard {
 
 struct VariableBytes {
-  uint64_t group = 0;       // Workgroup: once for each group
+  uint64_t group = 0;  // Workgroup: once for each group
   // Arrays of Function and Private, with every function put where it is called. What holds no array is a register's.
   uint64_t arrays = 0;
   uint64_t largestArray = 0;  // of these variables

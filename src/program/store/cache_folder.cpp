@@ -1,4 +1,5 @@
-// Opens, reads and replaces, with the system's calls that take a folder rather than a path: what was checked is what is used.
+// Opens, reads and replaces, with the system's calls that take a folder rather than a path: what was checked is what is
+// used.
 #include "program/store/cache_folder.h"
 
 #include <dirent.h>
@@ -120,7 +121,8 @@ CacheFolder CacheFolder::open(const std::string& path, Missing missing) {
     makeFolders(path);
     handle = openFolder(AT_FDCWD, path, 0);
   }
-  if (!handle) throw CacheError(CacheError::Kind::Failed, "the cache folder " + path + " can't be opened: " + textOf(errno));
+  if (!handle)
+    throw CacheError(CacheError::Kind::Failed, "the cache folder " + path + " can't be opened: " + textOf(errno));
   return trusted(std::move(handle), path);
 }
 
@@ -141,16 +143,18 @@ CacheFolder CacheFolder::below(const std::string& name, Missing missing) const {
 }
 
 CacheFolder CacheFolder::trusted(FileHandle handle, std::string path) {
-  struct stat status{};
+  struct stat status {};
   if (fstat(handle.get(), &status) != 0) throw CacheError(CacheError::Kind::Failed, path + ": " + textOf(errno));
   if (status.st_uid != geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)))
     throw CacheError(CacheError::Kind::Refused, "the cache folder " + path +
-                     " belongs to another user and others may write in it, code that we would run: give a folder below it, or one of your own");
+                                                    " belongs to another user and others may write in it, code that we "
+                                                    "would run: give a folder below it, or one of your own");
   return CacheFolder(std::move(handle), std::move(path));
 }
 
 void CacheFolder::fail(const char* verb, const std::string& name, int error) const {
-  throw CacheError(CacheError::Kind::Failed, std::string("can't ") + verb + " " + path_ + "/" + name + ": " + textOf(error));
+  throw CacheError(CacheError::Kind::Failed,
+                   std::string("can't ") + verb + " " + path_ + "/" + name + ": " + textOf(error));
 }
 
 std::optional<CacheFolder::File> CacheFolder::read(const std::string& name, uint64_t mostBytes) const {
@@ -160,17 +164,19 @@ std::optional<CacheFolder::File> CacheFolder::read(const std::string& name, uint
   file.handle = FileHandle(untilDone([&] { return openat(handle_.get(), name.c_str(), flags); }));
   if (!file.handle) {
     if (errno == ENOENT) return std::nullopt;
-    if (errno == ELOOP) throw CacheError(CacheError::Kind::Refused, path_ + "/" + name + " is a link: it is not followed");
+    if (errno == ELOOP)
+      throw CacheError(CacheError::Kind::Refused, path_ + "/" + name + " is a link: it is not followed");
     fail("open", name, errno);
   }
-  struct stat status{};
+  struct stat status {};
   if (fstat(file.handle.get(), &status) != 0) fail("open", name, errno);
   if (const char* why = distrust(status)) throw CacheError(CacheError::Kind::Refused, path_ + "/" + name + " " + why);
   file.usedNs = changedNs(status);
   if (uint64_t(status.st_size) > mostBytes) {
     remove(name, file);
     throw CacheError(CacheError::Kind::Damaged, path_ + "/" + name + " had " + std::to_string(status.st_size) +
-                     " bytes, more than the " + std::to_string(mostBytes) + " there can be; it was removed");
+                                                    " bytes, more than the " + std::to_string(mostBytes) +
+                                                    " there can be; it was removed");
   }
   file.bytes.resize(size_t(status.st_size));
   try {
@@ -181,19 +187,20 @@ std::optional<CacheFolder::File> CacheFolder::read(const std::string& name, uint
   return file;
 }
 
-// A writer holds a lock on its temporary file, which ends with it however it ends, and which other machines and containers see
-// where the disk is shared: no guessing by process ids.
+// A writer holds a lock on its temporary file, which ends with it however it ends, and which other machines and
+// containers see where the disk is shared: no guessing by process ids.
 FileHandle CacheFolder::openTemporary(std::string& name) const {
   for (int attempt = 0; attempt < 8; ++attempt) {
     uint64_t random = 0;
-    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = uint64_t(nowNs()) ^ uint64_t(getpid()) << 40;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+      random = uint64_t(nowNs()) ^ uint64_t(getpid()) << 40;
     name = std::string(kTemporaryStart) + std::to_string(random) + std::string(kTemporaryEnd);
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     FileHandle file(untilDone([&] { return openat(handle_.get(), name.c_str(), flags, 0600); }));
     if (!file && errno == EEXIST) continue;
     if (!file) return file;
     const bool swept = flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;  // or is about to be
-    struct stat status{};
+    struct stat status {};
     if (!swept && fstat(file.get(), &status) == 0 && status.st_nlink > 0) return file;
   }
   errno = EEXIST;
@@ -226,7 +233,8 @@ bool CacheFolder::write(const std::string& name, std::span<const uint8_t> bytes)
   return tryWrite(name, parts) || tryWrite(name, parts);  // again when a sweep was quicker than the lock
 }
 
-std::optional<std::vector<uint8_t>> CacheFolder::readSealed(const std::string& name, std::string_view magic, uint64_t mostBytes) const {
+std::optional<std::vector<uint8_t>> CacheFolder::readSealed(const std::string& name, std::string_view magic,
+                                                            uint64_t mostBytes) const {
   std::optional<File> file = read(name, mostBytes + sizeof(Seal));
   if (!file) return std::nullopt;
   const std::span<const uint8_t> bytes = file->bytes;
@@ -238,7 +246,8 @@ std::optional<std::vector<uint8_t>> CacheFolder::readSealed(const std::string& n
     }
   }
   remove(name, *file);
-  throw CacheError(CacheError::Kind::Damaged, path_ + "/" + name + " was damaged or of another version; it was removed");
+  throw CacheError(CacheError::Kind::Damaged,
+                   path_ + "/" + name + " was damaged or of another version; it was removed");
 }
 
 bool CacheFolder::writeSealed(const std::string& name, std::string_view magic, std::span<const uint8_t> content) const {
@@ -257,14 +266,17 @@ void CacheFolder::markUsed(const File& file) noexcept {
 void CacheFolder::remove(const std::string& name) const noexcept { unlinkat(handle_.get(), name.c_str(), 0); }
 
 void CacheFolder::remove(const std::string& name, const File& file) const noexcept {
-  struct stat held{}, there{};
-  if (fstat(file.handle.get(), &held) != 0 || fstatat(handle_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) return;
+  struct stat held {
+  }, there{};
+  if (fstat(file.handle.get(), &held) != 0 || fstatat(handle_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
+    return;
   if (held.st_dev == there.st_dev && held.st_ino == there.st_ino) remove(name);
 }
 
 void CacheFolder::removeIfAbandoned(const Entry& temporary) const noexcept {
   if (nowNs() - temporary.usedNs > 3600 * kSecondNs) return remove(temporary.name);
-  const FileHandle file(openat(handle_.get(), temporary.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const FileHandle file(
+      openat(handle_.get(), temporary.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0) remove(temporary.name);  // the lock is held until it is gone
 }
 
@@ -278,11 +290,13 @@ std::vector<CacheFolder::Entry> CacheFolder::sweep() const {
   again.release();
   std::vector<Entry> found;
   while (const dirent* entry = readdir(listing.get())) {
-    struct stat status{};
+    struct stat status {};
     if (fstatat(handle_.get(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 || distrust(status)) continue;
     Entry file{entry->d_name, uint64_t(status.st_size), changedNs(status)};
-    if (isTemporary(file.name)) removeIfAbandoned(file);
-    else found.push_back(std::move(file));
+    if (isTemporary(file.name))
+      removeIfAbandoned(file);
+    else
+      found.push_back(std::move(file));
   }
   return found;
 }

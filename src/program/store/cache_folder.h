@@ -1,9 +1,10 @@
-// A folder of cache files that many processes share, any of which may die at any point, on a disk that may be full or not ours.
-//
-// Files are read whole and replaced whole: written beside their place under another name, then renamed. There is no fsync: after a
-// power cut a file may be short or empty, which the checksum of every file finds out; a cache is not worth a wait for the disk.
-// Code from a cache runs with all our rights. So only regular files of our own user are read, links below the folder are never
-// followed, and a folder in which other users may write, unless it is our own, is refused. The folder itself may be a link.
+// A folder of cache files that many processes share, any of which may die at any point, on a disk that may be full or
+// not ours.
+// Files are read whole and replaced whole: written beside their place under another name, then renamed. There is no
+//fsync: after a power cut a file may be short or empty, which the checksum of every file finds out; a cache is not
+//worth a wait for the disk. Code from a cache runs with all our rights. So only regular files of our own user are read,
+//links below the folder are never followed, and a folder in which other users may write, unless it is our own, is
+//refused. The folder itself may be a link.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -43,7 +44,7 @@ class FileHandle {  // owns a file descriptor
   int get() const { return file_; }
   explicit operator bool() const { return file_ >= 0; }
   void release() noexcept { file_ = -1; }  // another owns it now
-  bool close() noexcept;  // false: the system could not write what it had taken
+  bool close() noexcept;                   // false: the system could not write what it had taken
 
  private:
   int file_;
@@ -51,9 +52,10 @@ class FileHandle {  // owns a file descriptor
 
 class CacheFolder {  // immutable: safe from any thread
  public:
-  CacheFolder() = default;  // empty
+  CacheFolder() = default;             // empty
   enum class Missing { Leave, Make };  // what is made is for our user alone
-  // Empty where there is none, and it is to be left at that. Throws CacheError as everything here does, unless noexcept.
+  // Empty where there is none, and it is to be left at that. Throws CacheError as everything here does, unless
+  // noexcept.
   static CacheFolder open(const std::string& path, Missing missing);
   CacheFolder below(const std::string& name, Missing missing) const;
   explicit operator bool() const { return bool(handle_); }
@@ -67,10 +69,12 @@ class CacheFolder {  // immutable: safe from any thread
   // Replaces the file in one step. False: the folder is gone.
   bool write(const std::string& name, std::span<const uint8_t> bytes) const;
   // The same for content that has no checksum of its own: behind a header of magic (8 characters), length and SHA-256.
-  std::optional<std::vector<uint8_t>> readSealed(const std::string& name, std::string_view magic, uint64_t mostBytes) const;
+  std::optional<std::vector<uint8_t>> readSealed(const std::string& name, std::string_view magic,
+                                                 uint64_t mostBytes) const;
   bool writeSealed(const std::string& name, std::string_view magic, std::span<const uint8_t> content) const;
 
-  // The time of use is the time of change: what disks say of the last reading can't be relied on. Written once a minute at most.
+  // The time of use is the time of change: what disks say of the last reading can't be relied on. Written once a minute
+  // at most.
   static void markUsed(const File& file) noexcept;
   void remove(const std::string& name) const noexcept;
   void remove(const std::string& name, const File& file) const noexcept;  // unless another has taken its place since
@@ -82,7 +86,8 @@ class CacheFolder {  // immutable: safe from any thread
   };
   // The regular files of our user. Removes the temporary files of writers that died, or have taken more than an hour.
   std::vector<Entry> sweep() const;
-  bool tryLock() const noexcept;  // against other folders opened at the same place, in any process, for as long as this one is open
+  // against other folders opened at the same place, in any process, for as long as this one is open
+  bool tryLock() const noexcept;
 
  private:
   CacheFolder(FileHandle handle, std::string path) : handle_(std::move(handle)), path_(std::move(path)) {}

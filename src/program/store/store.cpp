@@ -30,8 +30,7 @@ ProgramStore::ProgramStore(std::string folder, StoreLimits limits, Report report
 void ProgramStore::tell(Trouble trouble, const std::string& problem) noexcept try {
   const uint32_t bit = 1u << uint32_t(trouble);
   if (!(told_.fetch_or(bit) & bit) && report_) report_("program cache: " + problem);
-} catch (...) {
-}
+} catch (...) {}
 
 void ProgramStore::tell(Trouble otherwise, const std::exception& error) noexcept try {
   Trouble trouble = otherwise;
@@ -40,15 +39,14 @@ void ProgramStore::tell(Trouble otherwise, const std::exception& error) noexcept
     if (known->kind == CacheError::Kind::Damaged) trouble = Trouble::Damaged;
   }
   tell(trouble, error.what());
-} catch (...) {
-}
+} catch (...) {}
 
 std::shared_ptr<ProgramModule> ProgramStore::load(const ProgramId& id) noexcept try {
   if (folder_.empty()) return nullptr;
   const std::string hex = hexOf(id), name = hex + kEnding;
   const CacheFolder shelf = openShelf(CacheFolder::open(folder_, Missing::Leave), shelfOf(hex), Missing::Leave);
   if (!shelf) return nullptr;
-  const std::optional<CacheFolder::File> file = shelf.read(name, kMostProgramBytes);
+  const std::optional<CacheFolder::File> file = shelf.read(name, kMaxProgramBytes);
   if (!file) return nullptr;
   std::string wrong;
   try {
@@ -73,9 +71,10 @@ bool ProgramStore::store(const ProgramModule& module) noexcept try {
   if (folder_.empty()) return false;
   const std::string hex = hexOf(module.id);
   const std::vector<uint8_t> bytes = encodeModule(module);
-  if (bytes.size() > std::min(kMostProgramBytes, limits_.mostBytes)) {
-    tell(Trouble::TooLarge, "program " + module.info.name + " has " + std::to_string(bytes.size()) + " bytes, the cache takes at most " +
-                            std::to_string(std::min(kMostProgramBytes, limits_.mostBytes)));
+  if (bytes.size() > std::min(kMaxProgramBytes, limits_.mostBytes)) {
+    tell(Trouble::TooLarge, "program " + module.info.name + " has " + std::to_string(bytes.size()) +
+                                " bytes, the cache takes at most " +
+                                std::to_string(std::min(kMaxProgramBytes, limits_.mostBytes)));
     return false;
   }
   for (int attempt = 0; attempt < 2; ++attempt) {  // again where someone is emptying the folder this moment
@@ -91,8 +90,8 @@ bool ProgramStore::store(const ProgramModule& module) noexcept try {
   return false;
 }
 
-// Every process counts what it writes itself and looks at the whole folder now and then: so often that sixteen of them, each with a
-// sixteenth of the room there was, stay within it, and no more often than every 64th of the limit.
+// Every process counts what it writes itself and looks at the whole folder now and then: so often that sixteen of them,
+// each with a sixteenth of the room there was, stay within it, and no more often than every 64th of the limit.
 void ProgramStore::keepToLimits(const CacheFolder& root, uint64_t written) try {
   room_->bytesLeft -= int64_t(written);
   room_->filesLeft -= 1;
@@ -113,7 +112,9 @@ void ProgramStore::sweep(const CacheFolder& root) {
   if (!programs) return;
   uint64_t bytes = 0, count = 0;
   std::vector<Kept> files;
-  auto shelfName = [](uint32_t index) { return std::string{"0123456789abcdef"[index / 16], "0123456789abcdef"[index % 16]}; };
+  auto shelfName = [](uint32_t index) {
+    return std::string{"0123456789abcdef"[index / 16], "0123456789abcdef"[index % 16]};
+  };
   if (!programs.tryLock()) {  // another process is at it
     bytes = limits_.mostBytes - limits_.mostBytes / 64;
     count = limits_.mostFiles - limits_.mostFiles / 64;
@@ -129,11 +130,15 @@ void ProgramStore::sweep(const CacheFolder& root) {
       }
     }
     if (bytes > limits_.mostBytes || files.size() > limits_.mostFiles) {
-      std::sort(files.begin(), files.end(), [](const Kept& a, const Kept& b) { return a.entry.usedNs > b.entry.usedNs; });
-      // Down to seven eighths, that not every store has to remove something. Another process may have been quicker: no matter.
-      while (!files.empty() && (bytes > limits_.mostBytes / 8 * 7 || files.size() > limits_.mostFiles - limits_.mostFiles / 8)) {
+      std::sort(files.begin(), files.end(),
+                [](const Kept& a, const Kept& b) { return a.entry.usedNs > b.entry.usedNs; });
+      // Down to seven eighths, that not every store has to remove something. Another process may have been quicker: no
+      // matter.
+      while (!files.empty() &&
+             (bytes > limits_.mostBytes / 8 * 7 || files.size() > limits_.mostFiles - limits_.mostFiles / 8)) {
         const Kept& oldest = files.back();
-        if (const CacheFolder shelf = programs.below(shelfName(oldest.shelf), Missing::Leave)) shelf.remove(oldest.entry.name);
+        if (const CacheFolder shelf = programs.below(shelfName(oldest.shelf), Missing::Leave))
+          shelf.remove(oldest.entry.name);
         bytes -= oldest.entry.bytes;
         files.pop_back();
       }
@@ -151,7 +156,7 @@ void ProgramStore::sweep(const CacheFolder& root) {
 std::vector<ProgramId> ProgramStore::loadWarmUp() noexcept try {
   if (folder_.empty()) return {};
   const CacheFolder root = CacheFolder::open(folder_, Missing::Leave);
-  const auto content = root ? root.readSealed(kWarmUp, kWarmUpMagic, kMostWarmUp * sizeof(ProgramId)) : std::nullopt;
+  const auto content = root ? root.readSealed(kWarmUp, kWarmUpMagic, kMaxWarmUp * sizeof(ProgramId)) : std::nullopt;
   std::vector<ProgramId> ids(content ? content->size() / sizeof(ProgramId) : 0);
   if (!ids.empty()) std::memcpy(ids.data(), content->data(), ids.size() * sizeof(ProgramId));
   return ids;
@@ -162,7 +167,7 @@ std::vector<ProgramId> ProgramStore::loadWarmUp() noexcept try {
 
 bool ProgramStore::storeWarmUp(std::span<const ProgramId> ids) noexcept try {
   if (folder_.empty()) return false;
-  ids = ids.first(std::min(ids.size(), kMostWarmUp));
+  ids = ids.first(std::min(ids.size(), kMaxWarmUp));
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(ids.data()), ids.size_bytes());
   return CacheFolder::open(folder_, Missing::Make).writeSealed(kWarmUp, kWarmUpMagic, bytes);
 } catch (const std::exception& error) {

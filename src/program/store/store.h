@@ -18,26 +18,29 @@ struct StoreLimits {
 
 class ProgramStore {  // thread-safe; any number of processes may share a folder, and any of them may die at any point
  public:
-  static constexpr uint64_t kMostProgramBytes = uint64_t{64} << 20;  // of one file
-  static constexpr size_t kMostWarmUp = 4096;
+  static constexpr uint64_t kMaxProgramBytes = uint64_t{64} << 20;  // of one file
+  static constexpr size_t kMaxWarmUp = 4096;
 
-  // `report` is told once for each kind of trouble, in a sentence: a damaged file (which is removed), a folder that can't be written.
-  // On whatever thread meets it.
+  // `report` is told once for each kind of trouble, in a sentence: a damaged file (which is removed), a folder that
+  // can't be written. On whatever thread meets it.
   using Report = std::function<void(const std::string& problem)>;
-  // What a process may write to a folder before it looks at the whole of it again. Stores of one folder may share one; without it a
-  // store looks at its first write.
+  // What a process may write to a folder before it looks at the whole of it again. Stores of one folder may share one;
+  // without it a store looks at its first write.
   struct Room {
     std::mutex sweeping;
     std::atomic<int64_t> bytesLeft{0}, filesLeft{0};
   };
-  explicit ProgramStore(std::string folder, StoreLimits limits = {}, Report report = {}, std::shared_ptr<Room> room = std::make_shared<Room>());
+  explicit ProgramStore(std::string folder, StoreLimits limits = {}, Report report = {},
+                        std::shared_ptr<Room> room = std::make_shared<Room>());
 
-  // The program of this id, or null: absent, damaged, or not a regular file of ours (links are not followed). Marks it as used.
+  // The program of this id, or null: absent, damaged, or not a regular file of ours (links are not followed). Marks it
+  // as used.
   std::shared_ptr<ProgramModule> load(const ProgramId& id) noexcept;
   // Writes beside it, then renames: a reader sees all of it or nothing. False when the disk won't have it.
   bool store(const ProgramModule& module) noexcept;
 
-  // The warm-up list: ids that the last run used, most used first; those past kMostWarmUp are left out. One file, replaced as a whole.
+  // The warm-up list: ids that the last run used, most used first; those past kMaxWarmUp are left out. One file,
+  // replaced as a whole.
   std::vector<ProgramId> loadWarmUp() noexcept;
   bool storeWarmUp(std::span<const ProgramId> ids) noexcept;
 

@@ -6,9 +6,9 @@
 namespace switchyard {
 namespace {
 
-constexpr int64_t kMostElements = 65536;
-constexpr int64_t kMostParts = 4096;  // plain members of a struct, those of structs within it included
-constexpr int kMostNestedStructs = 16;
+constexpr int64_t kMaxElements = 65536;
+constexpr int64_t kMaxParts = 4096;  // plain members of a struct, those of structs within it included
+constexpr int kMaxNestedStructs = 16;
 
 bool isPrecision(const GlslToken& token) { return token.is("lowp") || token.is("mediump") || token.is("highp"); }
 
@@ -66,7 +66,8 @@ class StageReader {
     fail((more() ? "'" + tokens_[at_].text + "'" : std::string("the end")) + " instead of '" + text + "' " + where);
   }
   const GlslToken& expectName(const char* what) {
-    if (!more() || !tokens_[at_].isName()) fail((more() ? "'" + tokens_[at_].text + "'" : std::string("the end")) + " instead of " + what);
+    if (!more() || !tokens_[at_].isName())
+      fail((more() ? "'" + tokens_[at_].text + "'" : std::string("the end")) + " instead of " + what);
     return tokens_[at_++];
   }
   void drop(size_t first, size_t end) {
@@ -90,7 +91,8 @@ class StageReader {
       } else if (tokens_[i].is("precision")) {
         size_t end = i;
         while (end < tokens_.size() && !tokens_[end].is(";")) end++;
-        if (end == tokens_.size() || end - i != 3) stage_.where.fail(tokens_[i], "a precision statement is a precision, a type and a semicolon");
+        if (end == tokens_.size() || end - i != 3)
+          stage_.where.fail(tokens_[i], "a precision statement is a precision, a type and a semicolon");
         drop(i, end + 1);
       }
     }
@@ -100,7 +102,8 @@ class StageReader {
     const size_t first = at_;
     if (accept(";")) {
       drop(first, at_);
-    } else if (isAt("invariant") && first + 2 < tokens_.size() && (tokens_[first + 2].is(",") || tokens_[first + 2].is(";"))) {
+    } else if (isAt("invariant") && first + 2 < tokens_.size() &&
+               (tokens_[first + 2].is(",") || tokens_[first + 2].is(";"))) {
       readInvariance();
     } else {
       readDeclaration();
@@ -122,18 +125,29 @@ class StageReader {
     Head head{.first = at_};
     for (; more(); at_++) {
       const std::string& text = tokens_[at_].text;
-      if (text == "const") head.storage = Storage::Const;
-      else if (text == "uniform") head.storage = Storage::Uniform;
-      else if (text == "attribute") head.storage = Storage::Attribute;
-      else if (text == "varying") head.storage = stage_.isVertex ? Storage::Out : Storage::In;
-      else if (text == "in" && stage_.version == 300) head.storage = stage_.isVertex ? Storage::Attribute : Storage::In;
-      else if (text == "out" && stage_.version == 300) head.storage = Storage::Out;
-      else if ((text == "flat" || text == "centroid" || text == "smooth") && stage_.version == 300) head.qualifiers += text + ' ';
-      else if (text == "invariant") head.qualifiers += stage_.isVertex ? "invariant " : "";
-      else if (text == "layout" && stage_.version == 300) readLayout(head);
-      else break;
+      if (text == "const")
+        head.storage = Storage::Const;
+      else if (text == "uniform")
+        head.storage = Storage::Uniform;
+      else if (text == "attribute")
+        head.storage = Storage::Attribute;
+      else if (text == "varying")
+        head.storage = stage_.isVertex ? Storage::Out : Storage::In;
+      else if (text == "in" && stage_.version == 300)
+        head.storage = stage_.isVertex ? Storage::Attribute : Storage::In;
+      else if (text == "out" && stage_.version == 300)
+        head.storage = Storage::Out;
+      else if ((text == "flat" || text == "centroid" || text == "smooth") && stage_.version == 300)
+        head.qualifiers += text + ' ';
+      else if (text == "invariant")
+        head.qualifiers += stage_.isVertex ? "invariant " : "";
+      else if (text == "layout" && stage_.version == 300)
+        readLayout(head);
+      else
+        break;
     }
-    if (head.storage == Storage::Attribute && !stage_.isVertex) stage_.where.fail(tokens_[head.first], "a fragment shader has no attributes");
+    if (head.storage == Storage::Attribute && !stage_.isVertex)
+      stage_.where.fail(tokens_[head.first], "a fragment shader has no attributes");
     return head;
   }
   // Stops at its closing parenthesis.
@@ -144,7 +158,8 @@ class StageReader {
     for (size_t i = at_ + 1; i < end; i++) {
       if (tokens_[i].is("row_major")) stage_.where.fail(tokens_[i], "row_major is not supported: transpose the matrix");
       if (!tokens_[i].is("location")) continue;
-      const std::optional<int64_t> value = i + 2 < end && tokens_[i + 1].is("=") ? constantOf(std::span(tokens_).subspan(i + 2, 1), {}) : std::nullopt;
+      const std::optional<int64_t> value =
+          i + 2 < end && tokens_[i + 1].is("=") ? constantOf(std::span(tokens_).subspan(i + 2, 1), {}) : std::nullopt;
       if (!value || *value < 0 || *value > 255) stage_.where.fail(tokens_[i], "location needs a number");
       head.location = *value;
     }
@@ -169,7 +184,12 @@ class StageReader {
       return;
     }
     for (bool first = true;; first = false) {
-      WebglVariable variable{.type = head.type, .isArray = typeIsArray, .elements = typeElements, .qualifiers = head.qualifiers, .location = head.location, .token = head.first};
+      WebglVariable variable{.type = head.type,
+                             .isArray = typeIsArray,
+                             .elements = typeElements,
+                             .qualifiers = head.qualifiers,
+                             .location = head.location,
+                             .token = head.first};
       variable.at = expectName("the name of a variable or function");
       variable.name = variable.at.text;
       if (first && isAt("(")) {
@@ -192,10 +212,11 @@ class StageReader {
     if (!isAt("[")) return 0;
     isArray = true;
     const size_t end = endOfBrackets();
-    const auto size = constantOf(std::span(tokens_).subspan(at_ + 1, end - at_ - 2), [this](const std::string& name) { return valueOf(name); });
+    const auto size = constantOf(std::span(tokens_).subspan(at_ + 1, end - at_ - 2),
+                                 [this](const std::string& name) { return valueOf(name); });
     at_ = end;
     if (isAt("[")) fail("there are no arrays of arrays in GLSL ES");
-    return size && *size > 0 && *size <= kMostElements ? *size : -1;
+    return size && *size > 0 && *size <= kMaxElements ? *size : -1;
   }
   std::optional<int64_t> valueOf(const std::string& name) const {
     const auto found = constants_.find(name);
@@ -204,8 +225,10 @@ class StageReader {
   }
   void skipInitializer() {
     while (more() && !isAt(",") && !isAt(";")) {
-      if (isAt("(") || isAt("[") || isAt("{")) at_ = endOfBrackets();
-      else at_++;
+      if (isAt("(") || isAt("[") || isAt("{"))
+        at_ = endOfBrackets();
+      else
+        at_++;
     }
   }
 
@@ -255,7 +278,7 @@ class StageReader {
   void addStruct(WebglStruct& made) {
     for (const WebglVariable& member : made.members) {
       const WebglStruct* type = stage_.structOf(member.type);
-      made.parts = std::min(kMostParts + 1, made.parts + (type ? type->parts : 1));
+      made.parts = std::min(kMaxParts + 1, made.parts + (type ? type->parts : 1));
       made.depth = std::max(made.depth, type ? type->depth + 1 : 1);
     }
     stage_.structIndex.emplace(made.name, stage_.structs.size());
@@ -287,15 +310,20 @@ class StageReader {
     if (storage == Storage::Const) {
       if (initializer != at_ && !variable.isArray && (variable.type == "int" || variable.type == "uint")) {
         const auto tokens = std::span(tokens_).subspan(initializer + 1, at_ - initializer - 1);
-        if (const auto value = constantOf(tokens, [this](const std::string& name) { return valueOf(name); })) constants_[variable.name] = *value;
+        if (const auto value = constantOf(tokens, [this](const std::string& name) { return valueOf(name); }))
+          constants_[variable.name] = *value;
       }
       return;
     }
     if (initializer != at_) stage_.where.fail(variable.at, variable.name + " can't have an initial value");
-    if (variable.elements < 0) stage_.where.fail(variable.at, "the size of " + variable.name + " must be a constant from 1 to " + std::to_string(kMostElements));
-    if (!declared_.emplace(variable.name, variable.at).second) stage_.where.fail(variable.at, variable.name + " is declared twice");
+    if (variable.elements < 0)
+      stage_.where.fail(variable.at, "the size of " + variable.name + " must be a constant from 1 to " +
+                                         std::to_string(kMaxElements));
+    if (!declared_.emplace(variable.name, variable.at).second)
+      stage_.where.fail(variable.at, variable.name + " is declared twice");
     if (storage == Storage::Uniform) return takeUniform(variable);
-    if (variable.type == "bool" || variable.type.starts_with("bvec")) stage_.where.fail(variable.at, variable.name + " can't be a " + variable.type + " here");
+    if (variable.type == "bool" || variable.type.starts_with("bvec"))
+      stage_.where.fail(variable.at, variable.name + " can't be a " + variable.type + " here");
     checkPlain(variable);
     (storage == Storage::Out ? stage_.outputs : stage_.inputs).push_back(variable);
   }
@@ -305,25 +333,32 @@ class StageReader {
       stage_.uniforms.push_back(variable);
       return;
     }
-    if (variable.isArray) stage_.where.fail(variable.at, variable.name + ": arrays of samplers are not supported: declare one by one");
+    if (variable.isArray)
+      stage_.where.fail(variable.at, variable.name + ": arrays of samplers are not supported: declare one by one");
     stage_.samplers.push_back(variable);
   }
   void checkPlain(const WebglVariable& variable) {
     if (locationsOf(variable.type)) return;
     if (variable.type.find("sampler") != std::string::npos) {
       const bool plain = variable.type == "sampler2D";
-      stage_.where.fail(variable.at, variable.name + (plain ? ": a sampler can't stand here: only a uniform of its own can be one" : ": a " + variable.type + " is not supported, only sampler2D is"));
+      stage_.where.fail(variable.at,
+                        variable.name + (plain ? ": a sampler can't stand here: only a uniform of its own can be one"
+                                               : ": a " + variable.type + " is not supported, only sampler2D is"));
     }
     const WebglStruct* type = stage_.structOf(variable.type);
     if (!type) stage_.where.fail(variable.at, variable.name + " has the unknown type " + variable.type);
     if (type->members.empty()) stage_.where.fail(variable.at, "the struct " + variable.type + " has no members");
-    if (type->depth > kMostNestedStructs || type->parts > kMostParts)
-      stage_.where.fail(variable.at, "the struct " + variable.type + " has over " + std::to_string(kMostParts) + " members, or is nested over " + std::to_string(kMostNestedStructs) + " deep");
+    if (type->depth > kMaxNestedStructs || type->parts > kMaxParts)
+      stage_.where.fail(variable.at, "the struct " + variable.type + " has over " + std::to_string(kMaxParts) +
+                                         " members, or is nested over " + std::to_string(kMaxNestedStructs) + " deep");
     const size_t index = static_cast<size_t>(type - stage_.structs.data());
     for (const WebglVariable& member : type->members) {
-      if (member.elements < 0) stage_.where.fail(member.at, "the size of " + member.name + " must be a constant from 1 to " + std::to_string(kMostElements));
+      if (member.elements < 0)
+        stage_.where.fail(
+            member.at, "the size of " + member.name + " must be a constant from 1 to " + std::to_string(kMaxElements));
       const WebglStruct* inner = stage_.structOf(member.type);
-      if (inner && static_cast<size_t>(inner - stage_.structs.data()) >= index) stage_.where.fail(member.at, "the struct " + member.type + " is not declared yet");
+      if (inner && static_cast<size_t>(inner - stage_.structs.data()) >= index)
+        stage_.where.fail(member.at, "the struct " + member.type + " is not declared yet");
       checkPlain(member);
     }
   }
@@ -336,6 +371,8 @@ const WebglStruct* WebglStage::structOf(const std::string& type) const {
   return found == structIndex.end() ? nullptr : &structs[found->second];
 }
 
-WebglStage readWebglStage(const std::string& source, bool isVertex, int version) { return StageReader(source, isVertex, version).run(); }
+WebglStage readWebglStage(const std::string& source, bool isVertex, int version) {
+  return StageReader(source, isVertex, version).run();
+}
 
 }  // namespace switchyard

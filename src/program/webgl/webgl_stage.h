@@ -8,8 +8,8 @@
 
 namespace switchyard {
 
-// What GLSL 450 for Vulkan calls a name of GLSL ES 1.00 (version 100) or 3.00 (300): itself, another built-in name, or, for a name that
-// only a user can have given and that is taken there, the name with kTakenPrefix.
+// What GLSL 450 for Vulkan calls a name of GLSL ES 1.00 (version 100) or 3.00 (300): itself, another built-in name, or,
+// for a name that only a user can have given and that is taken there, the name with kTakenPrefix.
 std::string vulkanName(const std::string& name, int version);
 constexpr const char* kTakenPrefix = "sy_as_";
 
@@ -17,13 +17,13 @@ constexpr const char* kTakenPrefix = "sy_as_";
 uint32_t locationsOf(const std::string& type);
 
 struct WebglVariable {
-  std::string type, name;   // as the source has them
+  std::string type, name;  // as the source has them
   bool isArray = false;
-  int64_t elements = 0;     // of an array
-  std::string qualifiers;   // of interpolation and invariance, each with a space after it
-  int64_t location = -1;    // asked for, then given
+  int64_t elements = 0;    // of an array
+  std::string qualifiers;  // of interpolation and invariance, each with a space after it
+  int64_t location = -1;   // asked for, then given
   GlslToken at;
-  size_t token = 0;         // index of the token whose text its declaration goes to
+  size_t token = 0;  // index of the token whose text its declaration goes to
 };
 
 struct WebglStruct {
@@ -39,9 +39,9 @@ struct WebglStage {
   GlslStage where;
   int version = 100;
   bool isVertex = true;
-  GlslTokens tokens;                     // what is left: a token with an empty text is gone
+  GlslTokens tokens;  // what is left: a token with an empty text is gone
   std::vector<WebglVariable> uniforms, samplers, inputs, outputs;
-  std::vector<WebglStruct> structs;      // in the order they are declared
+  std::vector<WebglStruct> structs;  // in the order they are declared
   std::map<std::string, size_t> structIndex;
   std::map<std::string, uint32_t> uses;  // how often a name occurs, declarations included
   const WebglStruct* structOf(const std::string& type) const;

@@ -6,8 +6,9 @@ const { spawnSync } = require('node:child_process');
 const root = path.resolve(__dirname, '../../..');
 
 function cli(args, env = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(root, 'lib', 'cli.js'), ...args], {
-    encoding: 'utf8', env: { ...process.env, ...env },
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(root, 'lib', 'cli', 'main.js'), ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
   });
   return { status, stdout, stderr };
 }
@@ -32,15 +33,37 @@ test('devices prints a table', () => {
   expect(stdout).toMatch(/cpu:0/);
 });
 
-test.each([[['--help'], 0], [['devices', '--help'], 0], [['--version'], 0], [[], 2], [['bogus'], 2], [['devices', '--bogus'], 2], [['doctor', 'extra'], 2],
-  [['start', '--help'], 0], [['run', '--help'], 0], [['bench', '--help'], 0], [['run'], 2], [['run', '--local', 'normalise'], 2], [['run', 'matmul', '--local', '--shape', '3x4'], 2],
-  [['run', 'add', '--shape', 'wide'], 2], [['run', 'add', '--shape', '99999x99999'], 2], [['run', 'add', '--params', '[1]'], 2], [['run', 'add', '--url', 'ftp://x'], 2],
-  [['run', 'add', '--local', '--url', 'http://127.0.0.1:1'], 2], [['run', 'add', '--url', 'http://127.0.0.1:1'], 1], [['run', 'graph', '--local'], 2],
-  [['run', 'reduce', '--local', '--params', '{"kind":"median"}'], 2], [['run', 'add', '--local', '--device', 'tpu'], 2], [['start', '--port', '70000'], 2], [['start', '--workers', 'many'], 2],
-  [['start', '--types', 'gpu'], 2], [['start', '--config', 'no-such-file.yaml'], 2], [['start', 'extra'], 2]])(
-  '%j ends with exit code %i', (args, code) => {
-    expect(cli(args).status).toBe(code);
-  });
+test.each([
+  [['--help'], 0],
+  [['devices', '--help'], 0],
+  [['--version'], 0],
+  [[], 2],
+  [['bogus'], 2],
+  [['devices', '--bogus'], 2],
+  [['doctor', 'extra'], 2],
+  [['start', '--help'], 0],
+  [['run', '--help'], 0],
+  [['bench', '--help'], 0],
+  [['run'], 2],
+  [['run', '--local', 'normalise'], 2],
+  [['run', 'matmul', '--local', '--shape', '3x4'], 2],
+  [['run', 'add', '--shape', 'wide'], 2],
+  [['run', 'add', '--shape', '99999x99999'], 2],
+  [['run', 'add', '--params', '[1]'], 2],
+  [['run', 'add', '--url', 'ftp://x'], 2],
+  [['run', 'add', '--local', '--url', 'http://127.0.0.1:1'], 2],
+  [['run', 'add', '--url', 'http://127.0.0.1:1'], 1],
+  [['run', 'graph', '--local'], 2],
+  [['run', 'reduce', '--local', '--params', '{"kind":"median"}'], 2],
+  [['run', 'add', '--local', '--device', 'tpu'], 2],
+  [['start', '--port', '70000'], 2],
+  [['start', '--workers', 'many'], 2],
+  [['start', '--types', 'gpu'], 2],
+  [['start', '--config', 'no-such-file.yaml'], 2],
+  [['start', 'extra'], 2],
+])('%j ends with exit code %i', (args, code) => {
+  expect(cli(args).status).toBe(code);
+});
 
 test('the doctor finds the addon and says what each finding means', () => {
   const { report, check } = doctor({});
@@ -49,7 +72,8 @@ test('the doctor finds the addon and says what each finding means', () => {
   for (const entry of report.checks) {
     expect(['ok', 'note', 'problem']).toContain(entry.status);
     expect(entry.found).toBeTruthy();
-    if (entry.status === 'problem') expect(entry).toEqual(expect.objectContaining({ why: expect.any(String), remedy: expect.any(String) }));
+    if (entry.status === 'problem')
+      expect(entry).toEqual(expect.objectContaining({ why: expect.any(String), remedy: expect.any(String) }));
   }
 });
 
@@ -73,24 +97,61 @@ test('a cache folder that cannot be is a problem', () => {
 });
 
 test('what is wrong on the command line is named, with what would be right', () => {
-  expect(cli(['start', '--port', '70000']).stderr).toBe("switchyard: port is 70000, but must be a whole number from 0 to 65535\n");
-  expect(cli(['start'], { CLUSTER_WORKERS: '0' }).stderr).toMatch(/the environment variable CLUSTER_WORKERS is '0', but must be a whole number from 1 to 1024/);
-  expect(cli(['run', 'matmul', '--local', '--shape', '3x4']).stderr).toMatch(/the shape of matmul is 3x4, but must be MxKxN/);
+  expect(cli(['start', '--port', '70000']).stderr).toBe(
+    'switchyard: port is 70000, but must be a whole number from 0 to 65535\n',
+  );
+  expect(cli(['start'], { CLUSTER_WORKERS: '0' }).stderr).toMatch(
+    /the environment variable CLUSTER_WORKERS is '0', but must be a whole number from 1 to 1024/,
+  );
+  expect(cli(['run', 'matmul', '--local', '--shape', '3x4']).stderr).toMatch(
+    /the shape of matmul is 3x4, but must be MxKxN/,
+  );
   expect(cli(['run', 'normalise', '--local']).stderr).toMatch(/did you mean 'normalize'\?/);
 });
 
 test('run --local computes in its own process, and says where and how long', () => {
-  const { status, stdout } = cli(['run', 'normalize', '--shape', '4x8', '--local', '--device', 'cpu', '--json', '--values', '8', '--repeat', '3']);
+  const { status, stdout } = cli([
+    'run',
+    'normalize',
+    '--shape',
+    '4x8',
+    '--local',
+    '--device',
+    'cpu',
+    '--json',
+    '--values',
+    '8',
+    '--repeat',
+    '3',
+  ]);
   expect(status).toBe(0);
   const result = JSON.parse(stdout);
-  expect(result).toMatchObject({ workload: 'normalize', shape: '4x8', where: 'local', contextType: 'cpu', repeated: { runs: 3 }, outputs: { output: { shape: [4, 8], dtype: 'float32' } } });
+  expect(result).toMatchObject({
+    workload: 'normalize',
+    shape: '4x8',
+    where: 'local',
+    contextType: 'cpu',
+    repeated: { runs: 3 },
+    outputs: { output: { shape: [4, 8], dtype: 'float32' } },
+  });
   expect(Math.hypot(...result.outputs.output.first)).toBeCloseTo(1, 5);
-  expect(cli(['run', 'normalize', '--shape', '4x8', '--local', '--device', 'cpu']).stdout).toMatch(/normalize 4x8 on .*in this process\n.*output +float32 \[4, 8\]/);
+  expect(cli(['run', 'normalize', '--shape', '4x8', '--local', '--device', 'cpu']).stdout).toMatch(
+    /normalize 4x8 on .*in this process\n.*output +float32 \[4, 8\]/,
+  );
 });
 
 test('run --file takes what POST /v1/workloads takes', () => {
-  const graph = { type: 'graph', inputs: { x: [[3, 4]] }, nodes: [{ type: 'normalize', inputs: { input: 'x' }, outputs: { output: 'y' } }], outputs: ['y'] };
-  const { status, stdout } = spawnSync(process.execPath, [path.join(root, 'lib', 'cli.js'), 'run', '--file', '-', '--local', '--json'], { encoding: 'utf8', input: JSON.stringify(graph) });
+  const graph = {
+    type: 'graph',
+    inputs: { x: [[3, 4]] },
+    nodes: [{ type: 'normalize', inputs: { input: 'x' }, outputs: { output: 'y' } }],
+    outputs: ['y'],
+  };
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [path.join(root, 'lib', 'cli', 'main.js'), 'run', '--file', '-', '--local', '--json'],
+    { encoding: 'utf8', input: JSON.stringify(graph) },
+  );
   expect(status).toBe(0);
   expect(JSON.parse(stdout).outputs.y.first.map((value) => Number(value.toFixed(6)))).toEqual([0.6, 0.8]);
 });
@@ -107,7 +168,7 @@ test('every built-in workload has inputs of its own', () => {
   const { specs } = require('../../../lib/call/encode');
   const { tensor } = require('../../../lib/call/tensor');
   for (const type of specs.keys()) {
-    if (type.startsWith('render/')) continue;  // scenes come from files
+    if (type.startsWith('render/')) continue; // scenes come from files
     const { inputs } = makeJob(type);
     for (const { data, shape, dtype } of Object.values(inputs)) expect(() => tensor(data, shape, dtype)).not.toThrow();
   }

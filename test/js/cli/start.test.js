@@ -7,16 +7,22 @@ const path = require('node:path');
 const { spawn, spawnSync } = require('node:child_process');
 
 const root = path.resolve(__dirname, '../../..');
-const script = path.join(root, 'lib', 'cli.js');
+const script = path.join(root, 'lib', 'cli', 'main.js');
 const env = { ...process.env, LOG_LEVEL: 'warn', GPU_CONTEXTS_PER_WORKER: '1' };
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts the service on a free port and waits until it says that it is ready. */
 function start(args = [], command = [script]) {
-  const child = spawn(process.execPath, [...command, 'start', '--port', '0', '--workers', '2', '--types', 'cpu', '--json', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(
+    process.execPath,
+    [...command, 'start', '--port', '0', '--workers', '2', '--types', 'cpu', '--json', ...args],
+    { env, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   const service = { child, stderr: '', ended: undefined };
   service.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
-  child.stderr.on('data', (chunk) => { service.stderr += chunk; });
+  child.stderr.on('data', (chunk) => {
+    service.stderr += chunk;
+  });
   return new Promise((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (chunk) => {
@@ -29,11 +35,15 @@ function start(args = [], command = [script]) {
 
 function get(url) {
   return new Promise((resolve, reject) => {
-    http.get(url, { agent: false }, (response) => {
-      let text = '';
-      response.on('data', (chunk) => { text += chunk; });
-      response.on('end', () => resolve({ status: response.statusCode, text }));
-    }).on('error', reject);
+    http
+      .get(url, { agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk) => {
+          text += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode, text }));
+      })
+      .on('error', reject);
   });
 }
 
@@ -42,30 +52,50 @@ function slowClient(port, body) {
   const socket = net.connect(port, '127.0.0.1');
   const answer = new Promise((resolve) => {
     let text = '';
-    socket.on('data', (chunk) => { text += chunk; });
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
     socket.on('error', () => {});
     socket.on('close', () => resolve(text));
   });
-  socket.write(`POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`);
+  socket.write(
+    `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
+  );
   return { answer, finish: () => socket.write(body.slice(10)) };
 }
 
 const kBody = JSON.stringify({ type: 'normalize', inputs: { input: [[3, 4]] } });
 let service;
-beforeAll(async () => { service = await start(); });
+beforeAll(async () => {
+  service = await start();
+});
 afterAll(async () => {
   service.child.kill('SIGKILL');
   await service.ended;
 });
 
 test('it says where it is, with which workers and devices', () => {
-  expect(service.ready).toMatchObject({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/), host: '127.0.0.1', workers: 2, contexts: 2,
-    devices: [{ id: 'cpu:0', name: expect.stringMatching(/./), contexts: 2 }] });
+  expect(service.ready).toMatchObject({
+    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    host: '127.0.0.1',
+    workers: 2,
+    contexts: 2,
+    devices: [{ id: 'cpu:0', name: expect.stringMatching(/./), contexts: 2 }],
+  });
 });
 
 test('every endpoint answers', async () => {
   const { url } = service.ready;
-  for (const endpoint of ['/', '/health/live', '/health/ready', '/health/gpu', '/health/gpu?require=cpu', '/health/cluster', '/metrics', '/v1/contexts'])
+  for (const endpoint of [
+    '/',
+    '/health/live',
+    '/health/ready',
+    '/health/gpu',
+    '/health/gpu?require=cpu',
+    '/health/cluster',
+    '/metrics',
+    '/v1/contexts',
+  ])
     expect({ endpoint, status: (await get(url + endpoint)).status }).toEqual({ endpoint, status: 200 });
   expect((await get(`${url}/health/gpu?require=cuda`)).status).toBe(503);
   expect((await get(`${url}/metrics`)).text).toMatch(/^switchyard_contexts\{/m);
@@ -74,28 +104,52 @@ test('every endpoint answers', async () => {
 test('the curl line of GET / works as it stands', async () => {
   const [line] = /^ {2}curl .*$/m.exec((await get(service.ready.url)).text);
   const { status, stdout } = spawnSync('sh', ['-c', line], { encoding: 'utf8' });
-  if (status === 127) return;  // no curl here
+  if (status === 127) return; // no curl here
   expect(JSON.parse(stdout).outputs.output.data[0]).toBeCloseTo(0.6);
 });
 
 test('the client of docs/http.md works as it stands', () => {
   const [, code] = /```js\n(\/\/ Node 20[\s\S]*?)```/.exec(fs.readFileSync(path.join(root, 'docs', 'http.md'), 'utf8'));
-  const { stdout, stderr } = spawnSync(process.execPath, ['-e', code.replace('http://127.0.0.1:3000', service.ready.url)], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['-e', code.replace('http://127.0.0.1:3000', service.ready.url)],
+    { encoding: 'utf8' },
+  );
   expect(stderr).toBe('');
   expect(stdout).toMatch(/\[ 1000, 384 \] Float32Array\(4\)/);
 });
 
 test('run finds the server, and says the same as this process', () => {
-  const run = (...args) => JSON.parse(spawnSync(process.execPath, [script, 'run', 'matmul', '--shape', '32x64x16', '--json', ...args], { encoding: 'utf8', env: { ...env, PORT: String(service.ready.port) } }).stdout);
-  const there = run('--repeat', '4'), here = run('--local', '--device', 'cpu');
-  expect(there).toMatchObject({ where: 'server', url: service.ready.url, workerId: expect.any(Number), outputs: { output: { shape: [32, 16] } } });
+  const run = (...args) =>
+    JSON.parse(
+      spawnSync(process.execPath, [script, 'run', 'matmul', '--shape', '32x64x16', '--json', ...args], {
+        encoding: 'utf8',
+        env: { ...env, PORT: String(service.ready.port) },
+      }).stdout,
+    );
+  const there = run('--repeat', '4'),
+    here = run('--local', '--device', 'cpu');
+  expect(there).toMatchObject({
+    where: 'server',
+    url: service.ready.url,
+    workerId: expect.any(Number),
+    outputs: { output: { shape: [32, 16] } },
+  });
   there.outputs.output.first.forEach((value, i) => expect(value).toBeCloseTo(here.outputs.output.first[i], 4));
-  const refused = spawnSync(process.execPath, [script, 'run', 'matmul', '--url', service.ready.url, '--params', '{"alpha":"x"}'], { encoding: 'utf8', env });
+  const refused = spawnSync(
+    process.execPath,
+    [script, 'run', 'matmul', '--url', service.ready.url, '--params', '{"alpha":"x"}'],
+    { encoding: 'utf8', env },
+  );
   expect(refused).toMatchObject({ status: 2, stderr: expect.stringMatching(/parameter 'alpha' is 'x'/) });
 });
 
 test('a port in use is said in one line, with exit code 1', () => {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [script, 'start', '--port', String(service.ready.port)], { encoding: 'utf8', env });
+  const { status, stderr, stdout } = spawnSync(
+    process.execPath,
+    [script, 'start', '--port', String(service.ready.port)],
+    { encoding: 'utf8', env },
+  );
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^switchyard: port \d+ of 127\.0\.0\.1 is in use: .*\n$/);
 });
@@ -111,7 +165,10 @@ test('a worker that is killed is replaced, and the address stays', async () => {
   throw new Error('there was no new worker within 5 s');
 });
 
-test.each([['SIGTERM', 1], ['SIGINT', 3]])('%s finishes what is under way and ends with 0, though it arrive %i times at once', async (signal, times) => {
+test.each([
+  ['SIGTERM', 1],
+  ['SIGINT', 3],
+])('%s finishes what is under way and ends with 0, though it arrive %i times at once', async (signal, times) => {
   const other = await start();
   const client = slowClient(other.ready.port, kBody);
   await wait(100);

@@ -1,4 +1,5 @@
-// Real clusters, in child processes whose primary they are: one child a suite of children/cluster/, its cases one after the other.
+// Real clusters, in child processes whose primary they are: one child a suite of children/cluster/, its cases one after
+// the other.
 'use strict';
 const path = require('node:path');
 const { spawn } = require('node:child_process');
@@ -22,16 +23,25 @@ async function life(name, args = [], { code = 0, signal = null, stderr = '' } = 
   expect(ended).toMatchObject({ code, signal });
   if (stderr instanceof RegExp) expect(ended.stderr).toMatch(stderr);
   else expect(ended.stderr).toBe(stderr);
-  return ended.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  return ended.stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 }
 
 /** A scenario that goes on until something is done to it; resolves with what it has printed first. */
 function begin(name) {
-  const child = spawn(process.execPath, [path.join(__dirname, 'children', 'cluster-life.js'), name], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [path.join(__dirname, '../../support/children', 'cluster-life.js'), name], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.output = '';
   child.errors = '';
-  child.stderr.on('data', (chunk) => { child.errors += chunk; });
-  child.ended = new Promise((resolve) => { child.on('close', (code, signal) => resolve({ code, signal })); });
+  child.stderr.on('data', (chunk) => {
+    child.errors += chunk;
+  });
+  child.ended = new Promise((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal }));
+  });
   return new Promise((resolve, reject) => {
     child.stdout.on('data', (chunk) => {
       child.output += chunk;
@@ -81,21 +91,35 @@ describe('how it begins', () => {
     expect(types.length).toBe(2);
     expect(ran).toEqual(types.map((type) => [type, type, true]));
     expect(ids).toEqual(types.map((type) => `1-${type}-0`));
-    expect(switches.map(({ from, to, workerId, contextType }) => [from, to, workerId, contextType])).toEqual([[null, ids[0], 0, types[0]], [ids[0], ids[1], 0, types[1]]]);
+    expect(switches.map(({ from, to, workerId, contextType }) => [from, to, workerId, contextType])).toEqual([
+      [null, ids[0], 0, types[0]],
+      [ids[0], ids[1], 0, types[1]],
+    ]);
     for (const { duration } of switches) expect(duration).toBeGreaterThanOrEqual(0);
   });
 
   test('a worker whose primary has no manager runs its jobs alone, with a warning', async () => {
-    const [{ role, result, warnings, contexts }, { code }] = (await life('no-coordinator', [], { stderr: /SWITCHYARD_ALONE/ }));
-    expect({ role, result, contexts, code }).toEqual({ role: 'lone', result: [doubled, 1], contexts: ['1-cpu-0'], code: 0 });
-    expect(warnings).toEqual([{ code: 'SWITCHYARD_ALONE', message: expect.stringMatching(/createGPUClusterManager\(\) in the primary/) }]);
+    const [{ role, result, warnings, contexts }, { code }] = await life('no-coordinator', [], {
+      stderr: /SWITCHYARD_ALONE/,
+    });
+    expect({ role, result, contexts, code }).toEqual({
+      role: 'lone',
+      result: [doubled, 1],
+      contexts: ['1-cpu-0'],
+      code: 0,
+    });
+    expect(warnings).toEqual([
+      { code: 'SWITCHYARD_ALONE', message: expect.stringMatching(/createGPUClusterManager\(\) in the primary/) },
+    ]);
   });
 
   test('in a thread', async () => expect(await life('thread')).toEqual([['lone', [doubled, 0]]]));
 
   test('in threads of the processes of a cluster', async () => {
     const lone = ['lone', [doubled, 0]];
-    expect(await life('threads-in-a-cluster')).toEqual([{ said: ['worker', [doubled, 1], lone], mine: lone, result: [doubled, 1] }]);
+    expect(await life('threads-in-a-cluster')).toEqual([
+      { said: ['worker', [doubled, 1], lone], mine: lone, result: [doubled, 1] },
+    ]);
   });
 });
 
@@ -107,14 +131,22 @@ describe('strangers', () => {
     expect(message).toContain(version);
   });
 
-  test('odd messages on Node\'s own channel are left to the application', async () => {
+  test("odd messages on Node's own channel are left to the application", async () => {
     const fine = [doubled, 1];
-    expect(await life('strangers')).toEqual([{ first: fine, second: fine, result: fine, reachedTheApplication: true, workers: 1 }]);
+    expect(await life('strangers')).toEqual([
+      { first: fine, second: fine, result: fine, reachedTheApplication: true, workers: 1 },
+    ]);
   });
 
   test('who connects without the key is turned away', async () => {
     const [{ found, ends, attempts, job, workers, leaks }, { left }] = await life('intruder');
-    expect({ found, job, workers, leaks, left }).toEqual({ found: true, job: [doubled, 1], workers: 1, leaks: false, left: false });
+    expect({ found, job, workers, leaks, left }).toEqual({
+      found: true,
+      job: [doubled, 1],
+      workers: 1,
+      leaks: false,
+      left: false,
+    });
     expect(ends).toBe(attempts);
   });
 });
@@ -129,10 +161,19 @@ describe('how it ends', () => {
 
   test('close() finishes what was given, or drops it; afterwards there is nothing but ERR_CLOSED', async () => {
     const six = (code) => Array(6).fill(code);
-    expect(await life('close')).toEqual([{
-      same: true, during: 'ERR_CLOSED', drain: six('done'), after: ['ERR_CLOSED', 'ERR_CLOSED', 'ERR_CLOSED', 'done', 'ERR_CLOSED', 'ERR_CLOSED'], left: 0, isNew: true,
-      dropped: six('ERR_CLOSED'), quick: true, workers: 0,
-    }]);
+    expect(await life('close')).toEqual([
+      {
+        same: true,
+        during: 'ERR_CLOSED',
+        drain: six('done'),
+        after: ['ERR_CLOSED', 'ERR_CLOSED', 'ERR_CLOSED', 'done', 'ERR_CLOSED', 'ERR_CLOSED'],
+        left: 0,
+        isNew: true,
+        dropped: six('ERR_CLOSED'),
+        quick: true,
+        workers: 0,
+      },
+    ]);
   });
 
   test('close() before anything is ready, and with a limit', async () => {
@@ -170,7 +211,12 @@ describe('how it ends', () => {
     await sleep(50);
     child.kill('SIGTERM');
     expect(await child.ended).toEqual({ code: null, signal: 'SIGTERM' });
-    expect(child.output.split('\n').filter(Boolean).map((line) => JSON.parse(line))).toEqual(['go', { done: 8, failed: [] }]);
+    expect(
+      child.output
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line)),
+    ).toEqual(['go', { done: 8, failed: [] }]);
     expect(child.errors).toBe('');
   });
 });
@@ -186,6 +232,11 @@ function addressOf(pid) {
       // It was closed meanwhile.
     }
   }
-  const lines = fs.readFileSync('/proc/net/unix', 'utf8').split('\n').map((line) => line.trim().split(/\s+/));
-  return lines.find(([, , , flags, , , inode, name]) => sockets.has(inode) && flags === '00010000' && name?.startsWith('@'))?.[7];
+  const lines = fs
+    .readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return lines.find(
+    ([, , , flags, , , inode, name]) => sockets.has(inode) && flags === '00010000' && name?.startsWith('@'),
+  )?.[7];
 }

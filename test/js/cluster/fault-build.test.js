@@ -1,4 +1,5 @@
-// The fault build (test/faults): every fault at every place does what test/faults/fault_plan.h says, and the addon itself has none of it.
+// The fault build (test/faults): every fault at every place does what test/faults/fault_plan.h says, and the addon
+// itself has none of it.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
@@ -6,16 +7,24 @@ const path = require('node:path');
 const { devices, runChild } = require('../../support/helpers');
 
 jest.setTimeout(120000);
-const build = path.join(__dirname, '..', '..', 'build');
+const build = path.join(__dirname, '../../..', 'build');
 const places = ['start', 'upload', 'launch', 'readback', 'close'];
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-'));  // of compiled programs
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-')); // of compiled programs
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 const fine = ['open ok', 'run ok', 'again ok', 'close ok', 'reopen ok', 'close ok'];
 
 /** A context's life under an order: its steps, and how the process ended. */
 async function live(device, order, patienceMs = 30000, kind = 'add') {
-  const { code, signal, stdout, stderr } = await runChild('fault.js', [device, patienceMs, kind], { env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT: order, SHADER_CACHE_DIR: folder } });
-  return { code, signal, steps: stdout.split('\n').filter(Boolean), told: (stderr.match(/^switchyard: fault /gm) ?? []).length, stderr };
+  const { code, signal, stdout, stderr } = await runChild('fault.js', [device, patienceMs, kind], {
+    env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT: order, SHADER_CACHE_DIR: folder },
+  });
+  return {
+    code,
+    signal,
+    steps: stdout.split('\n').filter(Boolean),
+    told: (stderr.match(/^switchyard: fault /gm) ?? []).length,
+    stderr,
+  };
 }
 
 /** The steps of a life of which the one that reaches `place` ends with `outcome`, and those after it as given. */
@@ -26,7 +35,13 @@ function until(place, outcome, ...after) {
 }
 
 const running = (place) => place !== 'start' && place !== 'close';
-const lostFromThen = (place) => ({ start: [], close: ['reopen ok', 'close ok'] })[place] ?? ['again ERR_DEVICE_LOST', 'close ok', 'reopen ok', 'close ok'];
+const lostFromThen = (place) =>
+  ({ start: [], close: ['reopen ok', 'close ok'] })[place] ?? [
+    'again ERR_DEVICE_LOST',
+    'close ok',
+    'reopen ok',
+    'close ok',
+  ];
 
 describe.each(devices)('on %s', (device) => {
   test.each(places)('at %s: abort and segfault end the process there', async (place) => {
@@ -36,7 +51,11 @@ describe.each(devices)('on %s', (device) => {
 
   test.each(places)('at %s: a lost device stays lost until it is opened anew', async (place) => {
     const outcome = place === 'close' ? 'ok' : 'ERR_DEVICE_LOST';
-    expect(await live(device, `lost@${place}`)).toMatchObject({ code: 0, told: 1, steps: until(place, outcome, ...lostFromThen(place)) });
+    expect(await live(device, `lost@${place}`)).toMatchObject({
+      code: 0,
+      told: 1,
+      steps: until(place, outcome, ...lostFromThen(place)),
+    });
   });
 
   test.each(places)('at %s: out of memory', async (place) => {
@@ -44,9 +63,13 @@ describe.each(devices)('on %s', (device) => {
     const shown = until(place, 'ERR_OUT_OF_MEMORY', ...rest);
     // At a GPU's completion it shows at once; elsewhere the job is tried once more.
     const heals = running(place) && !(place === 'readback' && !device.startsWith('cpu'));
-    const once = await live(device, `oom@${place}`), twice = await live(device, `oom@${place}:times=2`);
+    const once = await live(device, `oom@${place}`),
+      twice = await live(device, `oom@${place}:times=2`);
     if (place === 'close') {
-      expect([once, twice]).toMatchObject([{ code: 0, told: 1, steps: fine }, { code: 0, told: 2, steps: fine }]);
+      expect([once, twice]).toMatchObject([
+        { code: 0, told: 1, steps: fine },
+        { code: 0, told: 2, steps: fine },
+      ]);
       return;
     }
     expect(once).toMatchObject({ code: 0, told: 1, steps: heals ? fine : shown });
@@ -54,26 +77,54 @@ describe.each(devices)('on %s', (device) => {
   });
 
   test.each(places)('at %s: a hang never ends', async (place) => {
-    expect(await live(device, `hang@${place}`, 1500)).toMatchObject({ signal: 'SIGKILL', told: 1, steps: until(place, 'pending') });
+    expect(await live(device, `hang@${place}`, 1500)).toMatchObject({
+      signal: 'SIGKILL',
+      told: 1,
+      steps: until(place, 'pending'),
+    });
   });
 
   test.each(places.filter((place) => place !== 'close'))('at %s: an exception of another kind', async (place) => {
-    expect(await live(device, `throw@${place}`)).toMatchObject({ code: 0, told: 1, steps: until(place, 'ERR_INTERNAL', ...(running(place) ? fine.slice(2) : [])) });
+    expect(await live(device, `throw@${place}`)).toMatchObject({
+      code: 0,
+      told: 1,
+      steps: until(place, 'ERR_INTERNAL', ...(running(place) ? fine.slice(2) : [])),
+    });
   });
 
   test('after, times and device choose the pass', async () => {
-    const backend = device.split(':')[0], other = backend === 'cpu' ? 'vulkan' : 'cpu';
-    expect(await live(device, `throw@launch:after=1:device=${backend}`)).toMatchObject({ told: 1, steps: fine.with(2, 'again ERR_INTERNAL') });
-    expect(await live(device, `throw@upload:device=${other},throw@start:after=1`)).toMatchObject({ told: 1, steps: ['open ERR_INTERNAL'] });
-    expect(await live(device, 'throw@launch:times=2')).toMatchObject({ told: 2, steps: fine.with(1, 'run ERR_INTERNAL').with(2, 'again ERR_INTERNAL') });
+    const backend = device.split(':')[0],
+      other = backend === 'cpu' ? 'vulkan' : 'cpu';
+    expect(await live(device, `throw@launch:after=1:device=${backend}`)).toMatchObject({
+      told: 1,
+      steps: fine.with(2, 'again ERR_INTERNAL'),
+    });
+    expect(await live(device, `throw@upload:device=${other},throw@start:after=1`)).toMatchObject({
+      told: 1,
+      steps: ['open ERR_INTERNAL'],
+    });
+    expect(await live(device, 'throw@launch:times=2')).toMatchObject({
+      told: 2,
+      steps: fine.with(1, 'run ERR_INTERNAL').with(2, 'again ERR_INTERNAL'),
+    });
     expect(await live(device, '')).toMatchObject({ code: 0, told: 0, stderr: '', steps: fine });
   });
 });
 
 const gpus = devices.filter((device) => device.startsWith('vulkan'));
-(gpus.length ? describe.each(gpus) : describe.skip.each(['no Vulkan']))('a user\'s program on %s', (device) => {
-  test.each([['kernel', 'upload'], ['kernel', 'launch'], ['kernel', 'readback'], ['render', 'launch'], ['render', 'readback']])('a %s, at %s', async (kind, place) => {
-    const [aborted, lost, short, healed] = await Promise.all([`abort@${place}`, `lost@${place}`, `oom@${place}:times=2`, `oom@${place}`].map((order) => live(device, order, 30000, kind)));
+(gpus.length ? describe.each(gpus) : describe.skip.each(['no Vulkan']))("a user's program on %s", (device) => {
+  test.each([
+    ['kernel', 'upload'],
+    ['kernel', 'launch'],
+    ['kernel', 'readback'],
+    ['render', 'launch'],
+    ['render', 'readback'],
+  ])('a %s, at %s', async (kind, place) => {
+    const [aborted, lost, short, healed] = await Promise.all(
+      [`abort@${place}`, `lost@${place}`, `oom@${place}:times=2`, `oom@${place}`].map((order) =>
+        live(device, order, 30000, kind),
+      ),
+    );
     expect(aborted).toMatchObject({ signal: 'SIGABRT', told: 1, steps: until(place) });
     expect(lost).toMatchObject({ code: 0, told: 1, steps: until(place, 'ERR_DEVICE_LOST', ...lostFromThen(place)) });
     const shown = until(place, 'ERR_OUT_OF_MEMORY', ...fine.slice(2));

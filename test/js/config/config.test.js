@@ -8,7 +8,9 @@ const { readConfig, readServiceConfig, managerOptions } = require('../../../lib/
 const { createLogger, withoutPaths, describeError } = require('../../../lib/core/log');
 
 let folder;
-beforeEach(() => { folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-config-')); });
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-config-'));
+});
 afterEach(() => fs.rmSync(folder, { recursive: true }));
 
 function write(text, name = 'switchyard.config.yaml') {
@@ -27,30 +29,78 @@ function refusal(call) {
 }
 
 test('the defaults are those of the interface', () => {
-  expect(read()).toEqual({ workers: undefined, exec: undefined, contextsPerWorker: 2, contextTypes: undefined, gpuWorkers: undefined, retries: 2, memoryLimit: 512 * 2 ** 20,
-    maxConcurrent: 4, queueLimit: 10000, timeout: 30000, contextSwitchTimeout: 5000, shaderCacheSize: 1000, shaderCacheDir: undefined, targetFps: 60, optimizations: true,
-    hotReload: false, debugLogging: false, debugShaderCache: false, performanceMonitoring: true, logLevel: 'warn', cuda: true, vulkan: true });
-  expect(serve()).toMatchObject({ port: 3000, host: '127.0.0.1', logLevel: 'info', bodyLimit: 64 * 2 ** 20, workers: Math.min(os.availableParallelism(), 8) });
+  expect(read()).toEqual({
+    workers: undefined,
+    exec: undefined,
+    contextsPerWorker: 2,
+    contextTypes: undefined,
+    gpuWorkers: undefined,
+    retries: 2,
+    memoryLimit: 512 * 2 ** 20,
+    maxConcurrent: 4,
+    queueLimit: 10000,
+    timeout: 30000,
+    contextSwitchTimeout: 5000,
+    shaderCacheSize: 1000,
+    shaderCacheDir: undefined,
+    targetFps: 60,
+    optimizations: true,
+    hotReload: false,
+    debugLogging: false,
+    debugShaderCache: false,
+    performanceMonitoring: true,
+    logLevel: 'warn',
+    cuda: true,
+    vulkan: true,
+  });
+  expect(serve()).toMatchObject({
+    port: 3000,
+    host: '127.0.0.1',
+    logLevel: 'info',
+    bodyLimit: 64 * 2 ** 20,
+    workers: Math.min(os.availableParallelism(), 8),
+  });
   expect(Object.isFrozen(read())).toBe(true);
 });
 
 test('options win over the environment, the environment over the file, the file over the default', () => {
   write('contextsPerWorker: 3\nqueueLimit: 7\ntimeout: 100\n');
   const env = { GPU_CONTEXTS_PER_WORKER: '4', WORKLOAD_TIMEOUT: '200' };
-  expect(read({ contextsPerWorker: 5 }, env)).toMatchObject({ contextsPerWorker: 5, timeout: 200, queueLimit: 7, retries: 2 });
+  expect(read({ contextsPerWorker: 5 }, env)).toMatchObject({
+    contextsPerWorker: 5,
+    timeout: 200,
+    queueLimit: 7,
+    retries: 2,
+  });
   expect(read({}, env).contextsPerWorker).toBe(4);
   expect(read({ contextsPerWorker: undefined }, { GPU_CONTEXTS_PER_WORKER: '' }).contextsPerWorker).toBe(3);
 });
 
 test.each([
-  ['GPU_CONTEXTS_PER_WORKER', '3', 'contextsPerWorker', 3], ['GPU_WORKERS', '0', 'gpuWorkers', 0], ['GPU_WORKERS', 'auto', 'gpuWorkers', undefined],
-  ['SHADER_CACHE_SIZE', '10', 'shaderCacheSize', 10], ['SHADER_CACHE_DIR', 'cache', 'shaderCacheDir', 'cache'], ['GPU_MEMORY_LIMIT', '64', 'memoryLimit', 64 * 2 ** 20],
-  ['ENABLE_CUDA', 'false', 'cuda', false], ['ENABLE_VULKAN', 'off', 'vulkan', false], ['ENABLE_WEBGPU', '0', 'vulkan', false], ['CONTEXT_SWITCH_TIMEOUT', '10', 'contextSwitchTimeout', 10],
-  ['GPU_TARGET_FPS', '29.97', 'targetFps', 29.97], ['MAX_CONCURRENT_WORKLOADS', '8', 'maxConcurrent', 8], ['WORKLOAD_TIMEOUT', 'Infinity', 'timeout', Infinity],
-  ['ENABLE_GPU_OPTIMIZATIONS', 'no', 'optimizations', false], ['ENABLE_GPU_HOT_RELOAD', 'yes', 'hotReload', true], ['GPU_DEBUG_LOGGING', '1', 'logLevel', 'debug'],
-  ['GPU_PERFORMANCE_MONITORING', 'FALSE', 'performanceMonitoring', false], ['LOG_LEVEL', 'error', 'logLevel', 'error'], ['LOG_LEVEL', 'WARNING', 'logLevel', 'warn'],
-  ['LOG_LEVEL', 'verbose', 'logLevel', 'debug'], ['NODE_DEBUG', 'http,gpu-cluster', 'logLevel', 'debug'], ['NODE_DEBUG', 'gpu-*', 'debugLogging', true],
-  ['NODE_DEBUG', 'shader-cache', 'debugShaderCache', true], ['NODE_DEBUG', 'shader-cache', 'logLevel', 'warn'],
+  ['GPU_CONTEXTS_PER_WORKER', '3', 'contextsPerWorker', 3],
+  ['GPU_WORKERS', '0', 'gpuWorkers', 0],
+  ['GPU_WORKERS', 'auto', 'gpuWorkers', undefined],
+  ['SHADER_CACHE_SIZE', '10', 'shaderCacheSize', 10],
+  ['SHADER_CACHE_DIR', 'cache', 'shaderCacheDir', 'cache'],
+  ['GPU_MEMORY_LIMIT', '64', 'memoryLimit', 64 * 2 ** 20],
+  ['ENABLE_CUDA', 'false', 'cuda', false],
+  ['ENABLE_VULKAN', 'off', 'vulkan', false],
+  ['ENABLE_WEBGPU', '0', 'vulkan', false],
+  ['CONTEXT_SWITCH_TIMEOUT', '10', 'contextSwitchTimeout', 10],
+  ['GPU_TARGET_FPS', '29.97', 'targetFps', 29.97],
+  ['MAX_CONCURRENT_WORKLOADS', '8', 'maxConcurrent', 8],
+  ['WORKLOAD_TIMEOUT', 'Infinity', 'timeout', Infinity],
+  ['ENABLE_GPU_OPTIMIZATIONS', 'no', 'optimizations', false],
+  ['ENABLE_GPU_HOT_RELOAD', 'yes', 'hotReload', true],
+  ['GPU_DEBUG_LOGGING', '1', 'logLevel', 'debug'],
+  ['GPU_PERFORMANCE_MONITORING', 'FALSE', 'performanceMonitoring', false],
+  ['LOG_LEVEL', 'error', 'logLevel', 'error'],
+  ['LOG_LEVEL', 'WARNING', 'logLevel', 'warn'],
+  ['LOG_LEVEL', 'verbose', 'logLevel', 'debug'],
+  ['NODE_DEBUG', 'http,gpu-cluster', 'logLevel', 'debug'],
+  ['NODE_DEBUG', 'gpu-*', 'debugLogging', true],
+  ['NODE_DEBUG', 'shader-cache', 'debugShaderCache', true],
+  ['NODE_DEBUG', 'shader-cache', 'logLevel', 'warn'],
 ])('%s=%s makes %s %p', (variable, value, name, expected) => {
   expect(read({}, { [variable]: value })[name]).toBe(expected);
 });
@@ -63,35 +113,72 @@ test('the forking of workers is for an option or the service to ask', () => {
   expect(serve().workers).toBe(3);
 });
 
-test('settings of the service are nobody else\'s business', () => {
+test("settings of the service are nobody else's business", () => {
   expect(() => read({}, { PORT: '/run/pipe', CLUSTER_WORKERS: 'many' })).not.toThrow();
-  expect(refusal(() => serve({}, { PORT: '/run/pipe' }))).toBe(`the environment variable PORT is '/run/pipe', but must be a whole number from 0 to 65535`);
+  expect(refusal(() => serve({}, { PORT: '/run/pipe' }))).toBe(
+    `the environment variable PORT is '/run/pipe', but must be a whole number from 0 to 65535`,
+  );
   expect(refusal(() => read({ port: 1 }))).toMatch(/unknown option of createGPUClusterManager\(\) 'port'/);
 });
 
 test.each([
-  [{ workers: 0 }, /^workers is 0, but must be a whole number from 1 to 1024$/], [{ workers: '2' }, /workers is '2'/], [{ contextsPerWorker: 1.5 }, /contextsPerWorker is 1\.5/],
-  [{ contextTypes: ['gpu'] }, /contextTypes is \['gpu'\]/], [{ contextTypes: [] }, /contextTypes/], [{ contextTypes: ['cpu', 'cpu'] }, /at most once/], [{ contextTypes: 'cpu' }, /array/],
-  [{ retries: -1 }, /retries is -1/], [{ memoryLimit: 512 }, /memoryLimit is 512, but must be a whole number of bytes, at least 1048576/], [{ queueLimit: NaN }, /queueLimit is NaN/],
-  [{ timeout: 0 }, /timeout is 0, but must be .* above 0/], [{ timeout: 2 ** 31 }, /timeout/], [{ logLevel: 'loud' }, /logLevel is 'loud', but must be one of/], [{ exec: '' }, /exec is ''/],
-  [{ retrys: 1 }, /unknown option of createGPUClusterManager\(\) 'retrys' \(did you mean 'retries'\?\)/], [null, /options are null/], [5, /options are 5/],
+  [{ workers: 0 }, /^workers is 0, but must be a whole number from 1 to 1024$/],
+  [{ workers: '2' }, /workers is '2'/],
+  [{ contextsPerWorker: 1.5 }, /contextsPerWorker is 1\.5/],
+  [{ contextTypes: ['gpu'] }, /contextTypes is \['gpu'\]/],
+  [{ contextTypes: [] }, /contextTypes/],
+  [{ contextTypes: ['cpu', 'cpu'] }, /at most once/],
+  [{ contextTypes: 'cpu' }, /array/],
+  [{ retries: -1 }, /retries is -1/],
+  [{ memoryLimit: 512 }, /memoryLimit is 512, but must be a whole number of bytes, at least 1048576/],
+  [{ queueLimit: NaN }, /queueLimit is NaN/],
+  [{ timeout: 0 }, /timeout is 0, but must be .* above 0/],
+  [{ timeout: 2 ** 31 }, /timeout/],
+  [{ logLevel: 'loud' }, /logLevel is 'loud', but must be one of/],
+  [{ exec: '' }, /exec is ''/],
+  [{ retrys: 1 }, /unknown option of createGPUClusterManager\(\) 'retrys' \(did you mean 'retries'\?\)/],
+  [null, /options are null/],
+  [5, /options are 5/],
 ])('the options %j are refused', (options, message) => {
   expect(refusal(() => read(options))).toMatch(message);
 });
 
 test.each([
-  ['GPU_CONTEXTS_PER_WORKER', '0'], ['GPU_CONTEXTS_PER_WORKER', '2.5'], ['GPU_WORKERS', '-1'], ['SHADER_CACHE_SIZE', 'big'], ['GPU_MEMORY_LIMIT', '512MB'], ['ENABLE_CUDA', 'maybe'],
-  ['ENABLE_WEBGPU', 'x'], ['CONTEXT_SWITCH_TIMEOUT', '0'], ['GPU_TARGET_FPS', '0'], ['MAX_CONCURRENT_WORKLOADS', ' 4'], ['WORKLOAD_TIMEOUT', '-1'], ['WORKLOAD_TIMEOUT', '1e3'],
-  ['LOG_LEVEL', 'loud'], ['GPU_DEBUG_LOGGING', '2'],
+  ['GPU_CONTEXTS_PER_WORKER', '0'],
+  ['GPU_CONTEXTS_PER_WORKER', '2.5'],
+  ['GPU_WORKERS', '-1'],
+  ['SHADER_CACHE_SIZE', 'big'],
+  ['GPU_MEMORY_LIMIT', '512MB'],
+  ['ENABLE_CUDA', 'maybe'],
+  ['ENABLE_WEBGPU', 'x'],
+  ['CONTEXT_SWITCH_TIMEOUT', '0'],
+  ['GPU_TARGET_FPS', '0'],
+  ['MAX_CONCURRENT_WORKLOADS', ' 4'],
+  ['WORKLOAD_TIMEOUT', '-1'],
+  ['WORKLOAD_TIMEOUT', '1e3'],
+  ['LOG_LEVEL', 'loud'],
+  ['GPU_DEBUG_LOGGING', '2'],
 ])('%s=%j is refused with its name', (variable, value) => {
-  expect(refusal(() => read({}, { [variable]: value }))).toMatch(`the environment variable ${variable} is '${value}', but must be`);
+  expect(refusal(() => read({}, { [variable]: value }))).toMatch(
+    `the environment variable ${variable} is '${value}', but must be`,
+  );
 });
 
 describe('the file', () => {
   test('takes sizes with units and lists', () => {
-    write('memoryLimit: 1 GB\nbodyLimit: 8MB\ncontextTypes: [cpu, vulkan]\ngpuWorkers: auto\nhost: 0.0.0.0\nlogLevel: error\ntimeout: .inf\nretries:\n');
-    expect(serve()).toMatchObject({ memoryLimit: 2 ** 30, bodyLimit: 8 * 2 ** 20, contextTypes: ['cpu', 'vulkan'], gpuWorkers: undefined, host: '0.0.0.0', logLevel: 'error',
-      timeout: Infinity, retries: 2 });
+    write(
+      'memoryLimit: 1 GB\nbodyLimit: 8MB\ncontextTypes: [cpu, vulkan]\ngpuWorkers: auto\nhost: 0.0.0.0\nlogLevel: error\ntimeout: .inf\nretries:\n',
+    );
+    expect(serve()).toMatchObject({
+      memoryLimit: 2 ** 30,
+      bodyLimit: 8 * 2 ** 20,
+      contextTypes: ['cpu', 'vulkan'],
+      gpuWorkers: undefined,
+      host: '0.0.0.0',
+      logLevel: 'error',
+      timeout: Infinity,
+      retries: 2,
+    });
   });
 
   test('may be empty, or nothing but comments', () => {
@@ -102,8 +189,14 @@ describe('the file', () => {
   });
 
   test.each([
-    ['# first\ncontextsPerWorker: two\n', /^switchyard\.config\.yaml:2: contextsPerWorker is 'two', but must be a whole number from 1 to 64$/],
-    ['retries: 1\n\nqueuelimit: 5\n', /^switchyard\.config\.yaml:3: unknown setting 'queuelimit' \(did you mean 'queueLimit'\?\)$/],
+    [
+      '# first\ncontextsPerWorker: two\n',
+      /^switchyard\.config\.yaml:2: contextsPerWorker is 'two', but must be a whole number from 1 to 64$/,
+    ],
+    [
+      'retries: 1\n\nqueuelimit: 5\n',
+      /^switchyard\.config\.yaml:3: unknown setting 'queuelimit' \(did you mean 'queueLimit'\?\)$/,
+    ],
     ['retries: 1\nretries: 2\n', /^switchyard\.config\.yaml:2: Map keys must be unique/],
     ['retries: [1\n', /^switchyard\.config\.yaml:\d: /],
     ['- retries\n', /must hold settings/],
@@ -118,41 +211,69 @@ describe('the file', () => {
   test('SWITCHYARD_CONFIG names another, which must be there', () => {
     write('retries: 9\n', 'other.yaml');
     expect(read({}, { SWITCHYARD_CONFIG: 'other.yaml' }).retries).toBe(9);
-    expect(refusal(() => read({}, { SWITCHYARD_CONFIG: 'none.yaml' }))).toMatch(/SWITCHYARD_CONFIG is 'none\.yaml', but must be a file that can be read \(ENOENT\)/);
+    expect(refusal(() => read({}, { SWITCHYARD_CONFIG: 'none.yaml' }))).toMatch(
+      /SWITCHYARD_CONFIG is 'none\.yaml', but must be a file that can be read \(ENOENT\)/,
+    );
   });
 });
 
 test('a worker gets the options of its primary', () => {
-  const config = serve({ contextsPerWorker: 3, contextTypes: ['cpu'], logLevel: 'error', port: 0 }, { GPU_WORKERS: '1' });
-  expect(read(managerOptions(config))).toMatchObject({ contextsPerWorker: 3, contextTypes: ['cpu'], logLevel: 'error', gpuWorkers: 1, workers: undefined });
+  const config = serve(
+    { contextsPerWorker: 3, contextTypes: ['cpu'], logLevel: 'error', port: 0 },
+    { GPU_WORKERS: '1' },
+  );
+  expect(read(managerOptions(config))).toMatchObject({
+    contextsPerWorker: 3,
+    contextTypes: ['cpu'],
+    logLevel: 'error',
+    gpuWorkers: 1,
+    workers: undefined,
+  });
 });
 
 describe('logs', () => {
-  const run = (script, env = {}) => spawnSync(process.execPath, ['-e', script], { cwd: path.join(__dirname, '../..'), encoding: 'utf8', env: { ...process.env, ...env } });
+  const run = (script, env = {}) =>
+    spawnSync(process.execPath, ['-e', script], {
+      cwd: path.join(__dirname, '../../..'),
+      encoding: 'utf8',
+      env: { ...process.env, ...env },
+    });
 
   test('go to stderr as lines of JSON, at once, without the name of the host', () => {
-    const { stdout, stderr } = run(`const log = require('./lib/log').createLogger({ logLevel: 'info' }, { worker: 1 });
+    const { stdout, stderr } =
+      run(`const log = require('./lib/core/log').createLogger({ logLevel: 'info' }, { worker: 1 });
       log.debug('no'); log.info({ workloadId: 'a' }, 'yes'); log.child({ part: 'x' }).warn('more'); process.kill(process.pid, 'SIGKILL'); for (;;);`);
     expect(stdout).toBe('');
-    const lines = stderr.trim().split('\n').map((line) => JSON.parse(line));
-    expect(lines).toEqual([expect.objectContaining({ level: 'info', worker: 1, workloadId: 'a', msg: 'yes' }), expect.objectContaining({ level: 'warn', part: 'x', msg: 'more' })]);
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toEqual([
+      expect.objectContaining({ level: 'info', worker: 1, workloadId: 'a', msg: 'yes' }),
+      expect.objectContaining({ level: 'warn', part: 'x', msg: 'more' }),
+    ]);
     expect(lines[0].hostname).toBeUndefined();
   });
 
   test('cost nothing where nothing is written', () => {
-    const { stdout } = run(`const log = require('./lib/log').createLogger({ logLevel: 'warn' }); log.info('no');
+    const { stdout } = run(`const log = require('./lib/core/log').createLogger({ logLevel: 'warn' }); log.info('no');
       console.log(Object.keys(require.cache).filter((file) => file.includes('node_modules')).length);`);
     expect(stdout.trim()).toBe('0');
   });
 
   test('--gpu-debug is seen wherever it stands', () => {
     const script = path.join(folder, 'app.js');
-    fs.writeFileSync(script, `console.log(require(${JSON.stringify(path.join(__dirname, '../../lib/config'))}).readConfig({ logLevel: 'error' }).logLevel)`);
+    fs.writeFileSync(
+      script,
+      `console.log(require(${JSON.stringify(path.join(__dirname, '../../../lib/config'))}).readConfig({ logLevel: 'error' }).logLevel)`,
+    );
     expect(spawnSync(process.execPath, [script, '--gpu-debug'], { encoding: 'utf8' }).stdout).toBe('debug\n');
   });
 
   test('folders stay at home', () => {
-    expect(withoutPaths('missing: /a/b/x.node, file:///a/b/c.js:1:2; but 1/2, https://a.example/b/c and and/or')).toBe('missing: x.node, c.js:1:2; but 1/2, https://a.example/b/c and and/or');
+    expect(withoutPaths('missing: /a/b/x.node, file:///a/b/c.js:1:2; but 1/2, https://a.example/b/c and and/or')).toBe(
+      'missing: x.node, c.js:1:2; but 1/2, https://a.example/b/c and and/or',
+    );
     expect(describeError(new TypeError('in /a/b/c.js'))).toEqual({ code: 'ERR_INTERNAL', reason: 'in c.js' });
     expect(createLogger({ logLevel: 'silent' }).isLevelEnabled('fatal')).toBe(false);
   });

@@ -5,39 +5,60 @@ const { setTimeout: delay } = require('node:timers/promises');
 const { gpu, devices, random, matrix, failure, expectClose } = require('../../support/helpers');
 
 const { tensor } = gpu;
-jest.setTimeout(120000);  // software Vulkan on a busy machine
-const pair = (n, x = 1, y = 2) => ({ type: 'add', inputs: { a: new Float32Array(n).fill(x), b: new Float32Array(n).fill(y) } });
+jest.setTimeout(120000); // software Vulkan on a busy machine
+const pair = (n, x = 1, y = 2) => ({
+  type: 'add',
+  inputs: { a: new Float32Array(n).fill(x), b: new Float32Array(n).fill(y) },
+});
 
 describe.each(devices)('on %s', (device) => {
   let ctx;
-  beforeAll(async () => { ctx = await gpu.createContext({ device }); });
+  beforeAll(async () => {
+    ctx = await gpu.createContext({ device });
+  });
   afterAll(() => ctx.close());
   // Long enough to be caught in the act, even here.
   const size = device.startsWith('cpu') ? 1536 : 320;
-  const a = matrix(size, size, 1), b = matrix(size, size, 2);
+  const a = matrix(size, size, 1),
+    b = matrix(size, size, 2);
   const long = () => ({ type: 'matmul', inputs: { a, b } });
 
   test('a result says what ran where', async () => {
     const result = await ctx.run({ ...pair(8), id: 'mine' });
-    expect(result).toMatchObject({ workloadId: 'mine', contextId: ctx.id, contextType: device.split(':')[0], deviceName: ctx.device.name });
+    expect(result).toMatchObject({
+      workloadId: 'mine',
+      contextId: ctx.id,
+      contextType: device.split(':')[0],
+      deviceName: ctx.device.name,
+    });
     expect(ctx.device.id).toBe(device);
-    for (const name of ['queued', 'upload', 'compute', 'readback', 'total']) expect(result.timings[name]).toBeGreaterThanOrEqual(0);
+    for (const name of ['queued', 'upload', 'compute', 'readback', 'total'])
+      expect(result.timings[name]).toBeGreaterThanOrEqual(0);
     expect(result.timings.switch).toBe(0);
     expect(result.timings.total).toBeGreaterThan(0);
     expect((await ctx.run(pair(8))).workloadId).not.toBe((await ctx.run(pair(8))).workloadId);
   });
 
   test.each([1, 3, 1000, 100003])('%i elements at offsets that are not aligned', async (n) => {
-    const memory = random(n + 3), bytes = new Uint8Array(n * 4 + 8);
+    const memory = random(n + 3),
+      bytes = new Uint8Array(n * 4 + 8);
     for (let offset = 0; offset < 4; ++offset) {
       const a = memory.subarray(offset, n - 1 + offset);
       const { outputs } = await ctx.run({ type: 'scale', inputs: { input: a }, params: { factor: 2 } });
-      expectClose(outputs.output.data, Array.from(a, (x) => 2 * x), 1e-6);
+      expectClose(
+        outputs.output.data,
+        Array.from(a, (x) => 2 * x),
+        1e-6,
+      );
       const into = new Float32Array(bytes.buffer, 4, n - 1);
       bytes.fill(7);
       await ctx.run({ type: 'scale', inputs: { input: a }, params: { factor: 2 } }, { into: { output: into } });
-      expectClose(into, Array.from(a, (x) => 2 * x), 1e-6);
-      expect([...bytes.subarray(0, 4), ...bytes.subarray(n * 4)]).toEqual(new Array(12).fill(7));  // guards around it
+      expectClose(
+        into,
+        Array.from(a, (x) => 2 * x),
+        1e-6,
+      );
+      expect([...bytes.subarray(0, 4), ...bytes.subarray(n * 4)]).toEqual(new Array(12).fill(7)); // guards around it
     }
   });
 
@@ -48,12 +69,16 @@ describe.each(devices)('on %s', (device) => {
       return ctx.run(workload);
     });
     workload.inputs.a.fill(-1);
-    (await Promise.all(promises)).forEach(({ outputs }, i) => expect(outputs.output.data.every((x) => x === i + 2)).toBe(true));
+    (await Promise.all(promises)).forEach(({ outputs }, i) =>
+      expect(outputs.output.data.every((x) => x === i + 2)).toBe(true),
+    );
     expect(workload.inputs.b.every((x) => x === 2)).toBe(true);
   });
 
   test('200 jobs in flight, small and large', async () => {
-    const results = await Promise.all(Array.from({ length: 200 }, (_, i) => ctx.run(pair(i % 10 ? 100 + i : 50000, i, 1))));
+    const results = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => ctx.run(pair(i % 10 ? 100 + i : 50000, i, 1))),
+    );
     results.forEach(({ outputs }, i) => {
       expect(outputs.output.data.length).toBe(i % 10 ? 100 + i : 50000);
       expect(outputs.output.data.every((x) => x === i + 1)).toBe(true);
@@ -83,7 +108,19 @@ describe.each(devices)('on %s', (device) => {
     }
     // Only one of two outputs.
     const indices = new Int32Array(4);
-    const { outputs } = await ctx.run({ type: 'top-k', inputs: { input: tensor([[1, 3, 2], [6, 5, 4]]) }, params: { k: 2 } }, { into: { indices } });
+    const { outputs } = await ctx.run(
+      {
+        type: 'top-k',
+        inputs: {
+          input: tensor([
+            [1, 3, 2],
+            [6, 5, 4],
+          ]),
+        },
+        params: { k: 2 },
+      },
+      { into: { indices } },
+    );
     expect(outputs.indices.data).toBe(indices);
     expect([...indices]).toEqual([1, 2, 0, 1]);
     expect([...outputs.values.data]).toEqual([3, 2, 6, 5]);
@@ -102,7 +139,7 @@ describe.each(devices)('on %s', (device) => {
     const { outputs } = await ctx.run({ type: 'reduce', inputs: { input: held }, params: { kind: 'max' } });
     expect(outputs.output.data[0]).toBe(Math.max(...host.data.subarray(0, 40)));
     const job = ctx.run({ type: 'matmul', inputs: { a: held, b: held }, params: { transposeB: true } });
-    held.release();  // the job keeps what it uses
+    held.release(); // the job keeps what it uses
     expect((await job).outputs.output.shape).toEqual([50, 50]);
     expect(ctx.memoryUsage.used).toBe(0);
     expect(await failure(held.read())).toMatchObject({ code: 'ERR_CLOSED' });
@@ -111,11 +148,14 @@ describe.each(devices)('on %s', (device) => {
   test('device tensors are freed when their context closes', async () => {
     const own = await gpu.createContext({ device });
     const held = await own.upload(matrix(10, 10));
-    const elsewhere = await ctx.run({ type: 'normalize', inputs: { input: held } });  // same device, another context
+    const elsewhere = await ctx.run({ type: 'normalize', inputs: { input: held } }); // same device, another context
     expect(elsewhere.outputs.output.shape).toEqual([10, 10]);
     await own.close();
     expect(await failure(held.read())).toMatchObject({ code: 'ERR_CLOSED' });
-    expect(await failure(ctx.run({ type: 'normalize', inputs: { input: held } }))).toMatchObject({ code: 'ERR_CLOSED', message: expect.stringMatching(/context closed/) });
+    expect(await failure(ctx.run({ type: 'normalize', inputs: { input: held } }))).toMatchObject({
+      code: 'ERR_CLOSED',
+      message: expect.stringMatching(/context closed/),
+    });
     held.release();
   });
 
@@ -145,7 +185,7 @@ describe.each(devices)('on %s', (device) => {
     expect((await other).outputs.output.data[5]).toBe(3);
     const snapshot = into.slice();
     await delay(20);
-    expect(into).toEqual(snapshot);  // released means released
+    expect(into).toEqual(snapshot); // released means released
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
     expect(ctx.memoryUsage.used).toBe(0);
   });
@@ -177,7 +217,8 @@ describe.each(devices)('on %s', (device) => {
     const closed = own.close();
     expect(own.closed).toBe(true);
     expect(own.close()).toBe(closed);
-    for (const call of [() => own.run(pair(4)), () => own.upload(new Float32Array(4))]) expect(await failure(call())).toMatchObject({ code: 'ERR_CLOSED' });
+    for (const call of [() => own.run(pair(4)), () => own.upload(new Float32Array(4))])
+      expect(await failure(call())).toMatchObject({ code: 'ERR_CLOSED' });
     expect(() => own.trim()).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
     let done = 0;
     for (const job of jobs) job.then(() => ++done);
@@ -203,7 +244,8 @@ test('a device tensor of another device is refused', async () => {
   const [one, two] = await Promise.all(devices.slice(0, 2).map((device) => gpu.createContext({ device })));
   const held = await one.upload(new Float32Array(4));
   expect(await failure(two.run({ type: 'scale', inputs: { input: held } }))).toMatchObject({
-    code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(new RegExp(`${devices[0]}.*${devices[1]}.*read\\(\\)`)),
+    code: 'ERR_INVALID_ARGUMENT',
+    message: expect.stringMatching(new RegExp(`${devices[0]}.*${devices[1]}.*read\\(\\)`)),
   });
   await Promise.all([one.close(), two.close()]);
 });
@@ -212,7 +254,9 @@ test('auto takes the first device, and contexts of one device share nothing but 
   const all = await Promise.all(Array.from({ length: 3 }, () => gpu.createContext()));
   expect(new Set(all.map(({ id }) => id)).size).toBe(3);
   for (const ctx of all) expect(ctx.device.id).toBe(devices[0]);
-  const results = await Promise.all(all.flatMap((ctx) => Array.from({ length: 20 }, (_, i) => ctx.run(pair(20000, i)))));
+  const results = await Promise.all(
+    all.flatMap((ctx) => Array.from({ length: 20 }, (_, i) => ctx.run(pair(20000, i)))),
+  );
   results.forEach(({ outputs }, i) => expect(outputs.output.data[7]).toBe((i % 20) + 2));
   await all[0].close();
   expect((await all[1].run(pair(4))).outputs.output.data[0]).toBe(3);

@@ -17,8 +17,12 @@ test.each(devices)('a matrix product on %s does not hold the loop', async (devic
   const size = device.startsWith('cpu') ? 1024 : 512;
   const a = matrix(size, size, 1);
   await ctx.run({ type: 'matmul', inputs: { a, b: a } });
-  let turns = 0, ticking = true;
-  const tick = () => { ++turns; if (ticking) setImmediate(tick); };
+  let turns = 0,
+    ticking = true;
+  const tick = () => {
+    ++turns;
+    if (ticking) setImmediate(tick);
+  };
   const median = await delayWhile(async () => {
     tick();
     await Promise.all([1, 2, 3].map(() => ctx.run({ type: 'matmul', inputs: { a, b: a } })));
@@ -32,13 +36,19 @@ test.each(devices)('a matrix product on %s does not hold the loop', async (devic
 test('small jobs that run inside their call leave the loop its turns', async () => {
   const ctx = await gpu.createContext({ device: 'cpu' });
   const workload = { type: 'add', inputs: { a: new Float32Array(64), b: new Float32Array(64) } };
-  let stop = false, jobs = 0;
-  const late = new Promise((resolve) => setTimeout(() => { stop = true; resolve(jobs); }, 30));
+  let stop = false,
+    jobs = 0;
+  const late = new Promise((resolve) =>
+    setTimeout(() => {
+      stop = true;
+      resolve(jobs);
+    }, 30),
+  );
   while (!stop && jobs < 1e6) {
     await ctx.run(workload);
     ++jobs;
   }
-  expect(stop).toBe(true);  // without turns the timer would never have come
+  expect(stop).toBe(true); // without turns the timer would never have come
   expect(await late).toBeGreaterThan(100);
   await ctx.close();
 });
@@ -47,7 +57,9 @@ test.each(devices)('fs goes on beside 256 jobs on %s', async (device) => {
   const ctx = await gpu.createContext({ device });
   const { readFile } = require('node:fs/promises');
   const a = new Float32Array(20000);
-  const jobs = Promise.all(Array.from({ length: 256 }, () => ctx.run({ type: 'activation', inputs: { input: a }, params: { kind: 'gelu' } })));
+  const jobs = Promise.all(
+    Array.from({ length: 256 }, () => ctx.run({ type: 'activation', inputs: { input: a }, params: { kind: 'gelu' } })),
+  );
   let reads = 0;
   for (; reads < 5; ++reads) await readFile(__filename);
   expect(reads).toBe(5);

@@ -8,11 +8,13 @@ const fine = { code: 0, signal: null, stderr: '' };
 describe.each(devices)('on %s', (device) => {
   test('process.exit() at any moment', async () => {
     const waits = [0, 1, 3, 9, 14, 27, 40, 61];
-    for (const wait of waits) expect(await runChild('work.js', [device, 'exit', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
+    for (const wait of waits)
+      expect(await runChild('work.js', [device, 'exit', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
 
   test('process.exit() while contexts open and close', async () => {
-    for (const wait of [0, 5]) expect(await runChild('work.js', [device, 'closing', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
+    for (const wait of [0, 5])
+      expect(await runChild('work.js', [device, 'closing', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
 
   test('a natural end with contexts left open', async () => {
@@ -27,7 +29,8 @@ describe.each(devices)('on %s', (device) => {
 
   test('worker threads terminated with work in flight', async () => {
     // A race with the driver's unloading at exit once failed one time in five.
-    for (let i = 0; i < 6; ++i) expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
+    for (let i = 0; i < 6; ++i)
+      expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
   });
 
   test('worker threads terminated while programs compile', async () => {
@@ -35,20 +38,34 @@ describe.each(devices)('on %s', (device) => {
   });
 
   test('contexts nobody closes are collected, and an idle one keeps nothing alive', async () => {
-    expect(await runChild('unclosed.js', [device], { nodeOptions: ['--expose-gc'] })).toMatchObject({ ...fine, stdout: 'sum 6000000 collected true\n' });
+    expect(await runChild('unclosed.js', [device], { nodeOptions: ['--expose-gc'] })).toMatchObject({
+      ...fine,
+      stdout: 'sum 6000000 collected true\n',
+    });
   });
 
   test('the addon loaded twice', async () => {
     const ended = await runChild('twice.js', [device]);
     expect(ended).toMatchObject(fine);
-    expect(JSON.parse(ended.stdout)).toEqual({ different: true, sums: [[6, 7], [6, 7], [6, 7]], code: 'ERR_INVALID_ARGUMENT' });
+    expect(JSON.parse(ended.stdout)).toEqual({
+      different: true,
+      sums: [
+        [6, 7],
+        [6, 7],
+        [6, 7],
+      ],
+      code: 'ERR_INVALID_ARGUMENT',
+    });
   });
 });
 
 test('a worker thread has its own state and ends by itself', async () => {
   const path = require('node:path');
   const { Worker } = require('node:worker_threads');
-  const workers = devices.map((device) => new Worker(path.join(__dirname, 'children', 'work.js'), { workerData: [device, 'natural', 20] }));
+  const workers = devices.map(
+    (device) =>
+      new Worker(path.join(__dirname, '../../support/children', 'work.js'), { workerData: [device, 'natural', 20] }),
+  );
   const codes = await Promise.all(workers.map((worker) => new Promise((resolve) => worker.on('exit', resolve))));
   expect(codes).toEqual(devices.map(() => 0));
 });

@@ -6,7 +6,7 @@ const path = require('node:path');
 const { execFileSync } = require('node:child_process');
 const { gpu, devices, failure, runChild } = require('../../support/helpers');
 
-const root = path.join(__dirname, '..', '..');
+const root = path.join(__dirname, '../../..');
 
 test('devices() says what there is, in order', () => {
   const found = gpu.devices();
@@ -19,30 +19,49 @@ test('devices() says what there is, in order', () => {
     expect(device.memory.total).toBeGreaterThan(0);
     expect(device.memory.free).toBeLessThanOrEqual(device.memory.total);
     expect(device.computeUnits).toBeGreaterThan(0);
-    expect(Object.keys(device.features).sort()).toEqual(['cooperativeMatrix', 'externalHostMemory', 'float16', 'graphics', 'int8', 'subgroups', 'timelineSemaphore']);
+    expect(Object.keys(device.features).sort()).toEqual([
+      'cooperativeMatrix',
+      'externalHostMemory',
+      'float16',
+      'graphics',
+      'int8',
+      'subgroups',
+      'timelineSemaphore',
+    ]);
     expect(Number.isSafeInteger(device.maxViewBytes)).toBe(true);
     expect(typeof device.name).toBe('string');
   }
 });
 
 test('import finds the names', () => {
-  const out = execFileSync(process.execPath, ['--input-type=module', '-e',
+  const out = execFileSync(process.execPath, [
+    '--input-type=module',
+    '-e',
     `import gpu, { tensor, devices, createContext, checkGPUCapabilities, GPUError } from ${JSON.stringify(path.join(root, 'lib', 'index.js'))};
-     console.log([tensor, devices, createContext, checkGPUCapabilities, GPUError].every((x) => typeof x === 'function') && gpu.tensor === tensor)`]);
+     console.log([tensor, devices, createContext, checkGPUCapabilities, GPUError].every((x) => typeof x === 'function') && gpu.tensor === tensor)`,
+  ]);
   expect(String(out)).toBe('true\n');
 });
 
 test('an unbuilt checkout says what to run, a broken build what is wrong', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-unbuilt-'));
   const load = () => runChild('load.js', [], { env: { SWITCHYARD_BUILD: folder } });
-  expect(await load()).toMatchObject({ code: 3, stdout: expect.stringMatching(/^ERR_UNSUPPORTED .*not built.*switchyard\.node is missing\. Run `npm run setup`/) });
+  expect(await load()).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/^ERR_UNSUPPORTED .*not built.*switchyard\.node is missing\. Run `npm run setup`/),
+  });
   fs.writeFileSync(path.join(folder, 'switchyard.node'), 'nonsense');
-  expect(await load()).toMatchObject({ code: 3, stdout: expect.stringMatching(/^ERR_UNSUPPORTED .*can't be loaded.*Run `npm run setup`/) });
+  expect(await load()).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/^ERR_UNSUPPORTED .*can't be loaded.*Run `npm run setup`/),
+  });
   fs.rmSync(folder, { recursive: true });
 });
 
 test('the JavaScript side loaded anew over the same addon shares it with the earlier one', async () => {
-  const out = execFileSync(process.execPath, ['-e', `
+  const out = execFileSync(process.execPath, [
+    '-e',
+    `
     const load = () => {
       for (const name of Object.keys(require.cache)) if (!name.endsWith('.node')) delete require.cache[name];
       return require(${JSON.stringify(root)});
@@ -56,26 +75,37 @@ test('the JavaScript side loaded anew over the same addon shares it with the ear
     };
     const first = load(), second = load();
     Promise.all([matmul(first, 1), matmul(second, 2), matmul(first, 3)]).then((right) => console.log(first !== second, ...right));
-  `]);
+  `,
+  ]);
   expect(String(out)).toBe('true true true true\n');
 });
 
 describe('checkGPUCapabilities()', () => {
   const { VK_ICD_FILENAMES, VK_DRIVER_FILES } = process.env;
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-driver-'));
-  afterEach(() => Object.entries({ VK_ICD_FILENAMES, VK_DRIVER_FILES }).forEach(([name, value]) => {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }));
+  afterEach(() =>
+    Object.entries({ VK_ICD_FILENAMES, VK_DRIVER_FILES }).forEach(([name, value]) => {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }),
+  );
   afterAll(() => fs.rmSync(folder, { recursive: true }));
 
   /** A Vulkan driver that does what `body` says when it is loaded. */
   function useDriver(name, body) {
-    const source = path.join(folder, `${name}.c`), library = path.join(folder, `lib${name}.so`), manifest = path.join(folder, `${name}.json`);
-    fs.writeFileSync(source, `#include <stdlib.h>\n#include <unistd.h>\n__attribute__((constructor)) static void load(void) { ${body} }\n
-      void* vk_icdGetInstanceProcAddr(void* instance, const char* name) { return 0; }\n`);
+    const source = path.join(folder, `${name}.c`),
+      library = path.join(folder, `lib${name}.so`),
+      manifest = path.join(folder, `${name}.json`);
+    fs.writeFileSync(
+      source,
+      `#include <stdlib.h>\n#include <unistd.h>\n__attribute__((constructor)) static void load(void) { ${body} }\n
+      void* vk_icdGetInstanceProcAddr(void* instance, const char* name) { return 0; }\n`,
+    );
     execFileSync('cc', ['-shared', '-fPIC', '-o', library, source]);
-    fs.writeFileSync(manifest, JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: library, api_version: '1.3.0' } }));
+    fs.writeFileSync(
+      manifest,
+      JSON.stringify({ file_format_version: '1.0.0', ICD: { library_path: library, api_version: '1.3.0' } }),
+    );
     process.env.VK_ICD_FILENAMES = process.env.VK_DRIVER_FILES = manifest;
   }
 
@@ -87,24 +117,41 @@ describe('checkGPUCapabilities()', () => {
     expect(found.cuda).toBe(devices.some((id) => id.startsWith('cuda')));
     expect(found).toMatchObject({ webgpu: found.vulkan, webgl: found.graphics, webgl2: found.graphics });
     for (const backend of ['cuda', 'vulkan'])
-      if (!found[backend]) expect(found.problems[backend]).toEqual({ reason: expect.any(String), detail: expect.any(String), remedy: expect.any(String) });
+      if (!found[backend])
+        expect(found.problems[backend]).toEqual({
+          reason: expect.any(String),
+          detail: expect.any(String),
+          remedy: expect.any(String),
+        });
       else expect(found.problems[backend]).toBeUndefined();
   });
 
   test('a driver that crashes crashes only its probe', async () => {
     useDriver('crashing', 'abort();');
-    expect(await gpu.checkGPUCapabilities()).toMatchObject({ cpu: true, vulkan: false, webgpu: false, problems: { vulkan: { reason: 'driver crashes', detail: expect.stringMatching(/SIGABRT/) } } });
+    expect(await gpu.checkGPUCapabilities()).toMatchObject({
+      cpu: true,
+      vulkan: false,
+      webgpu: false,
+      problems: { vulkan: { reason: 'driver crashes', detail: expect.stringMatching(/SIGABRT/) } },
+    });
   });
 
   test('a driver that hangs is given up', async () => {
     useDriver('hanging', 'for (;;) pause();');
-    expect(await gpu.checkGPUCapabilities({ timeout: 3000 })).toMatchObject({ cpu: true, vulkan: false, problems: { vulkan: { reason: 'driver hangs', detail: expect.stringMatching(/3000 ms/) } } });
+    expect(await gpu.checkGPUCapabilities({ timeout: 3000 })).toMatchObject({
+      cpu: true,
+      vulkan: false,
+      problems: { vulkan: { reason: 'driver hangs', detail: expect.stringMatching(/3000 ms/) } },
+    });
   });
 
   test('a backend that is turned off says so, and options are checked', async () => {
     process.env.ENABLE_VULKAN = 'false';
     try {
-      expect(await gpu.checkGPUCapabilities()).toMatchObject({ vulkan: false, problems: { vulkan: { detail: expect.stringMatching(/ENABLE_VULKAN/) } } });
+      expect(await gpu.checkGPUCapabilities()).toMatchObject({
+        vulkan: false,
+        problems: { vulkan: { detail: expect.stringMatching(/ENABLE_VULKAN/) } },
+      });
     } finally {
       delete process.env.ENABLE_VULKAN;
     }

@@ -17,7 +17,8 @@ function freePort() {
 
 describe('the cluster application', () => {
   let child, ended, port;
-  let output = '', errors = '';
+  let output = '',
+    errors = '';
   const ask = async (query) => {
     const response = await fetch(`http://127.0.0.1:${port}${query}`);
     return { status: response.status, body: await response.json() };
@@ -25,9 +26,16 @@ describe('the cluster application', () => {
 
   beforeAll(async () => {
     port = await freePort();
-    child = spawn(process.execPath, [script], { env: { ...process.env, PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stderr.on('data', (chunk) => { errors += chunk; });
-    ended = new Promise((resolve) => { child.on('close', (code, signal) => resolve({ code, signal })); });
+    child = spawn(process.execPath, [script], {
+      env: { ...process.env, PORT: String(port) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stderr.on('data', (chunk) => {
+      errors += chunk;
+    });
+    ended = new Promise((resolve) => {
+      child.on('close', (code, signal) => resolve({ code, signal }));
+    });
     await new Promise((resolve, reject) => {
       child.stdout.on('data', (chunk) => {
         output += chunk;
@@ -36,7 +44,9 @@ describe('the cluster application', () => {
       ended.then(() => reject(new Error(`it ended: ${errors}`)));
     });
   }, 60_000);
-  afterAll(() => { child.kill('SIGKILL'); });
+  afterAll(() => {
+    child.kill('SIGKILL');
+  });
 
   test('says when it is ready and what to try', () => {
     expect(output).toContain(`localhost:${port}/search?q=`);
@@ -50,13 +60,15 @@ describe('the cluster application', () => {
       expect(body.nearest.length).toBe(5);
       expect(body.context).toMatch(/^\d+-(cuda|vulkan|cpu)-\d+$/);
     }
-    const { body: { nearest } } = await ask('/search?q=Historical+Permission+Notice,+Markus+Kuhn,+permission+to+use,+copy,+modify');
+    const {
+      body: { nearest },
+    } = await ask('/search?q=Historical+Permission+Notice,+Markus+Kuhn,+permission+to+use,+copy,+modify');
     expect(nearest.map(({ id }) => id).join(' ')).toContain('HPND');
     expect(nearest.map(({ score }) => score)).toEqual(nearest.map(({ score }) => score).sort((a, b) => b - a));
   });
 
   test('a query without words and another path', async () => {
-    expect((await ask('/search?q=...')).status).toBe(200);  // as near to one as to another
+    expect((await ask('/search?q=...')).status).toBe(200); // as near to one as to another
     expect((await ask('/')).status).toBe(404);
   });
 

@@ -13,11 +13,13 @@ const kPictures = ['attention-heatmap', 'document-network', 'evidence-timeline']
 const drawing = gpu.devices().find(({ features }) => features.graphics);
 const run = (...args) => spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
 
-describe('the gallery\'s data', () => {
+describe("the gallery's data", () => {
   const { list, ids } = readCorpus();
 
   test('sections with their headings', () => {
-    expect(sectionsOf(list, 'GPL-3.0-only').map(({ label }) => label)).toEqual(expect.arrayContaining(['0  Definitions', '11  Patents', '17  Interpretation of Sections 15 and 16']));
+    expect(sectionsOf(list, 'GPL-3.0-only').map(({ label }) => label)).toEqual(
+      expect.arrayContaining(['0  Definitions', '11  Patents', '17  Interpretation of Sections 15 and 16']),
+    );
     const older = sectionsOf(list, 'GPL-2.0-only');
     expect(older.map(({ label }) => label.split(' ')[0])).toEqual(Array.from({ length: 13 }, (_, i) => `${i}`));
     for (const { words } of older) expect(words.length).toBeGreaterThan(20);
@@ -34,25 +36,42 @@ describe('the gallery\'s data', () => {
 
   test('families and kinds', () => {
     const name = (table, id) => table.names[table.of(id)];
-    expect(['LGPL-2.1-only', 'BSD-3-Clause', 'MIT', 'CC-BY-4.0', 'WTFPL'].map((id) => name(families, id))).toEqual(['GNU', 'BSD', 'MIT, HPND', 'Creative Commons', 'others']);
-    expect(['AGPL-3.0-only', 'MPL-2.0', 'CC0-1.0', 'ISC'].map((id) => name(kinds, id))).toEqual(['strong copyleft', 'weak copyleft', 'documents and media', 'permissive and other']);
+    expect(['LGPL-2.1-only', 'BSD-3-Clause', 'MIT', 'CC-BY-4.0', 'WTFPL'].map((id) => name(families, id))).toEqual([
+      'GNU',
+      'BSD',
+      'MIT, HPND',
+      'Creative Commons',
+      'others',
+    ]);
+    expect(['AGPL-3.0-only', 'MPL-2.0', 'CC0-1.0', 'ISC'].map((id) => name(kinds, id))).toEqual([
+      'strong copyleft',
+      'weak copyleft',
+      'documents and media',
+      'permissive and other',
+    ]);
     for (const table of [families, kinds]) expect(new Set(ids.map(table.of)).size).toBe(table.names.length);
   });
 });
 
 (drawing ? describe : describe.skip)(`the gallery${drawing ? '' : ' (SKIPPED: no device here draws)'}`, () => {
   let folder;
-  beforeAll(() => { folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gallery-')); });
-  afterAll(() => { fs.rmSync(folder, { recursive: true, force: true }); });
+  beforeAll(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'gallery-'));
+  });
+  afterAll(() => {
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
 
   async function picture(out, name) {
-    const file = path.join(out, `${name}.png`), { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
+    const file = path.join(out, `${name}.png`),
+      { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
     return { data, info, bytes: fs.statSync(file).size };
   }
 
   test('draws three pictures in either theme, and says so', async () => {
     for (const theme of ['dark', 'light']) {
-      const out = path.join(folder, theme, 'new'), { status, stdout, stderr } = run('--out', out, '--theme', theme);
+      const out = path.join(folder, theme, 'new'),
+        { status, stdout, stderr } = run('--out', out, '--theme', theme);
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
       expect(fs.readdirSync(out).sort()).toEqual(kPictures.map((name) => `${name}.png`));
       for (const name of kPictures) {
@@ -63,7 +82,9 @@ describe('the gallery\'s data', () => {
         const page = (data[0] + data[1] + data[2]) / 3;
         expect(theme === 'dark' ? page : 255 - page).toBeLessThan(60);
         let drawn = 0;
-        for (let i = 0; i < data.length; i += info.channels) if (Math.abs(data[i] - data[0]) + Math.abs(data[i + 1] - data[1]) + Math.abs(data[i + 2] - data[2]) > 60) ++drawn;
+        for (let i = 0; i < data.length; i += info.channels)
+          if (Math.abs(data[i] - data[0]) + Math.abs(data[i + 1] - data[1]) + Math.abs(data[i + 2] - data[2]) > 60)
+            ++drawn;
         expect(drawn).toBeGreaterThan(0.01 * 1280 * 720);
       }
     }

@@ -8,7 +8,10 @@ const script = path.resolve(__dirname, '../../../examples/licenses.js');
 const kQuery = 'permission to use, copy, modify and distribute';
 
 function run(...args) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
   return { status, stdout, stderr };
 }
 

@@ -9,7 +9,9 @@ function decodePNG(file) {
   let width, height, channels;
   const parts = [];
   for (let at = 8; at < file.length;) {
-    const length = file.readUInt32BE(at), type = file.toString('latin1', at + 4, at + 8), data = file.subarray(at + 8, at + 8 + length);
+    const length = file.readUInt32BE(at),
+      type = file.toString('latin1', at + 4, at + 8),
+      data = file.subarray(at + 8, at + 8 + length);
     if (type === 'IHDR') {
       [width, height] = [data.readUInt32BE(0), data.readUInt32BE(4)];
       channels = { 0: 1, 2: 3, 6: 4 }[data[9]];
@@ -17,29 +19,40 @@ function decodePNG(file) {
     } else if (type === 'IDAT') parts.push(data);
     at += 12 + length;
   }
-  const lines = zlib.inflateSync(Buffer.concat(parts)), stride = width * channels;
+  const lines = zlib.inflateSync(Buffer.concat(parts)),
+    stride = width * channels;
   const pixels = new Uint8Array(height * stride);
   const paeth = (a, b, c) => {
-    const p = a + b - c, distances = [a, b, c].map((each) => Math.abs(p - each));
+    const p = a + b - c,
+      distances = [a, b, c].map((each) => Math.abs(p - each));
     return [a, b, c][distances.indexOf(Math.min(...distances))];
   };
   for (let y = 0; y < height; ++y) {
     const filter = lines[y * (stride + 1)];
     for (let x = 0; x < stride; ++x) {
       const at = y * stride + x;
-      const left = x >= channels ? pixels[at - channels] : 0, up = y ? pixels[at - stride] : 0, corner = y && x >= channels ? pixels[at - stride - channels] : 0;
-      pixels[at] = lines[y * (stride + 1) + 1 + x] + [0, left, up, Math.floor((left + up) / 2), paeth(left, up, corner)][filter];
+      const left = x >= channels ? pixels[at - channels] : 0,
+        up = y ? pixels[at - stride] : 0,
+        corner = y && x >= channels ? pixels[at - stride - channels] : 0;
+      pixels[at] =
+        lines[y * (stride + 1) + 1 + x] + [0, left, up, Math.floor((left + up) / 2), paeth(left, up, corner)][filter];
     }
   }
   return { width, height, channels, pixels };
 }
 
-test.each([[4, [5, 7, 4]], [3, [6, 2, 3]], [1, [3, 9]], [4, [1, 1, 4]]])('%i channels come back as they were', async (channels, shape) => {
+test.each([
+  [4, [5, 7, 4]],
+  [3, [6, 2, 3]],
+  [1, [3, 9]],
+  [4, [1, 1, 4]],
+])('%i channels come back as they were', async (channels, shape) => {
   const data = Uint8Array.from({ length: shape[0] * shape[1] * channels }, () => Math.floor(random() * 256));
   const { width, height, pixels, channels: found } = decodePNG(await gpu.encodePNG(gpu.tensor(data, shape)));
   expect([height, width]).toEqual(shape.slice(0, 2));
   // One grey channel may be written as three.
-  const reference = found === channels ? data : Uint8Array.from({ length: pixels.length }, (_, i) => data[Math.floor(i / found)]);
+  const reference =
+    found === channels ? data : Uint8Array.from({ length: pixels.length }, (_, i) => data[Math.floor(i / found)]);
   expect(pixels).toEqual(reference);
 });
 
@@ -51,13 +64,25 @@ test.each([
   [{ data: new Uint8Array(0), shape: [0, 4, 4] }, /height is 0/],
   [{ data: new Uint8Array(3), shape: [1, 1, 4] }, /has 3 bytes, but its shape \[1, 1, 4\] takes 4/],
 ])('%p is no picture', async (image, message) => {
-  expect(await failure(gpu.encodePNG(image))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(message) });
+  expect(await failure(gpu.encodePNG(image))).toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
+    message: expect.stringMatching(message),
+  });
 });
 
 test('without sharp it is said what is missing', async () => {
   jest.resetModules();
-  jest.doMock('sharp', () => { throw new Error('Cannot find module'); }, { virtual: true });
+  jest.doMock(
+    'sharp',
+    () => {
+      throw new Error('Cannot find module');
+    },
+    { virtual: true },
+  );
   const { encodePNG } = require('../../../lib/program/picture');
-  expect(await failure(encodePNG({ data: new Uint8Array(4), shape: [1, 1, 4] }))).toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(/npm install sharp/) });
+  expect(await failure(encodePNG({ data: new Uint8Array(4), shape: [1, 1, 4] }))).toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+    message: expect.stringMatching(/npm install sharp/),
+  });
   jest.dontMock('sharp');
 });

@@ -1,5 +1,5 @@
-// What can go wrong with programs, on real clusters: kernels that never end, wild indices, a cache that is damaged, full or read-only, and
-// workers that are killed while they write it.
+// What can go wrong with programs, on real clusters: kernels that never end, wild indices, a cache that is damaged,
+// full or read-only, and workers that are killed while they write it.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
@@ -15,26 +15,54 @@ const describeVulkan = vulkan ? describe : describe.skip;
 if (!vulkan) test.skip('SKIPPED: kernels of users run on GPUs, and no Vulkan driver is here', () => {});
 
 let folder;
-beforeEach(() => { folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-programs-')); });
-afterEach(() => { fs.rmSync(folder, { recursive: true, force: true }); });
-const linesOf = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-programs-'));
+});
+afterEach(() => {
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+const linesOf = (text) =>
+  text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 
 describeVulkan('a kernel that never ends, in a process that is alone', () => {
   async function run(how) {
     const at = performance.now();
-    const { code, signal, stdout, stderr } = await runChild('endless-lone.js', [how], { env: { CONTEXT_SWITCH_TIMEOUT: 500, SHADER_CACHE_DIR: folder }, timeout: 40000 });
-    return { code, signal, said: linesOf(stdout), logged: stderr.split('\n').filter(Boolean), ms: performance.now() - at };
+    const { code, signal, stdout, stderr } = await runChild('endless-lone.js', [how], {
+      env: { CONTEXT_SWITCH_TIMEOUT: 500, SHADER_CACHE_DIR: folder },
+      timeout: 40000,
+    });
+    return {
+      code,
+      signal,
+      said: linesOf(stdout),
+      logged: stderr.split('\n').filter(Boolean),
+      ms: performance.now() - at,
+    };
   }
 
   test('costs its context, of which health speaks; the others go on, and the manager closes', async () => {
     const { code, said, logged } = await run('close');
-    expect(said).toEqual(['done', 'ERR_TIMEOUT', { status: 'degraded', states: ['cpu idle', 'vulkan lost'] }, 'ERR_TIMEOUT', 'cpu', 'closed']);
+    expect(said).toEqual([
+      'done',
+      'ERR_TIMEOUT',
+      { status: 'degraded', states: ['cpu idle', 'vulkan lost'] },
+      'ERR_TIMEOUT',
+      'cpu',
+      'closed',
+    ]);
     expect(code).toBe(0);
     expect(logged).toHaveLength(1);
     expect(logged[0]).toMatch(/a job does not stop: its context is given up/);
   });
 
-  test.each([['exit', 7], ['natural', 0], ['context', 0]])('does not keep the process: %s', async (how, status) => {
+  test.each([
+    ['exit', 7],
+    ['natural', 0],
+    ['context', 0],
+  ])('does not keep the process: %s', async (how, status) => {
     const { code, signal, said, ms } = await run(how);
     expect({ code, signal }).toEqual({ code: status, signal: null });
     expect(said.at(-1)).toBe('ERR_TIMEOUT');
@@ -49,7 +77,9 @@ describeVulkan('the cache on disk', () => {
 
   /** A cluster that asks for all programs: where each was found, what is wrong with it, and what was logged. */
   async function run(more = {}) {
-    const { code, stdout, stderr } = await runChild('program-cache.js', kNames, { env: { SHADER_CACHE_DIR: folder, ...more } });
+    const { code, stdout, stderr } = await runChild('program-cache.js', kNames, {
+      env: { SHADER_CACHE_DIR: folder, ...more },
+    });
     expect(code).toBe(0);
     const [told] = linesOf(stdout);
     expect(told.right).toEqual(kNames.map(() => true));
@@ -57,26 +87,34 @@ describeVulkan('the cache on disk', () => {
   }
   const fileOf = (id) => path.join(folder, 'programs', id.slice(0, 2), `${id}.swp`);
 
-  test.each([[false], [true]])('files that were cut, changed, replaced or made links are compiled again, and told of once (warm-up: %s)', async (warm) => {
-    const first = await run();
-    expect(first).toMatchObject({ cached: kNames.map(() => false), logged: [] });
-    if (!warm) fs.rmSync(path.join(folder, 'warm-up.swl'), { force: true });
-    const files = first.ids.map(fileOf), bytes = fs.readFileSync(files[1]);
-    fs.truncateSync(files[0], 100);
-    bytes[bytes.length >> 1] ^= 1;
-    fs.writeFileSync(files[1], bytes);
-    fs.copyFileSync(files[3], files[2]);          // another program under its name
-    fs.renameSync(files[4], path.join(folder, 'elsewhere'));
-    fs.symlinkSync(path.join(folder, 'elsewhere'), files[4]);
-    fs.writeFileSync(files[5], '');
-    const second = await run();
-    expect(second.cached).toEqual([false, false, false, 'disk', false, false, 'disk']);
-    expect(second.logged.filter((line) => / was damaged and has been removed/.test(line))).toHaveLength(4);
-    expect(second.logged.filter((line) => / is a link: it is not followed/.test(line))).toHaveLength(1);
-    expect(second.logged).toHaveLength(5);
-    expect(fs.lstatSync(files[4]).isSymbolicLink()).toBe(false);  // written anew, in its place
-    expect(await run()).toMatchObject({ cached: kNames.map(() => 'disk'), problems: kNames.map(() => 0), logged: [] });
-  });
+  test.each([[false], [true]])(
+    'files that were cut, changed, replaced or made links are compiled again, and told of once (warm-up: %s)',
+    async (warm) => {
+      const first = await run();
+      expect(first).toMatchObject({ cached: kNames.map(() => false), logged: [] });
+      if (!warm) fs.rmSync(path.join(folder, 'warm-up.swl'), { force: true });
+      const files = first.ids.map(fileOf),
+        bytes = fs.readFileSync(files[1]);
+      fs.truncateSync(files[0], 100);
+      bytes[bytes.length >> 1] ^= 1;
+      fs.writeFileSync(files[1], bytes);
+      fs.copyFileSync(files[3], files[2]); // another program under its name
+      fs.renameSync(files[4], path.join(folder, 'elsewhere'));
+      fs.symlinkSync(path.join(folder, 'elsewhere'), files[4]);
+      fs.writeFileSync(files[5], '');
+      const second = await run();
+      expect(second.cached).toEqual([false, false, false, 'disk', false, false, 'disk']);
+      expect(second.logged.filter((line) => / was damaged and has been removed/.test(line))).toHaveLength(4);
+      expect(second.logged.filter((line) => / is a link: it is not followed/.test(line))).toHaveLength(1);
+      expect(second.logged).toHaveLength(5);
+      expect(fs.lstatSync(files[4]).isSymbolicLink()).toBe(false); // written anew, in its place
+      expect(await run()).toMatchObject({
+        cached: kNames.map(() => 'disk'),
+        problems: kNames.map(() => 0),
+        logged: [],
+      });
+    },
+  );
 
   test('a warm-up list that is damaged is told of', async () => {
     await run();
@@ -97,11 +135,30 @@ describeVulkan('the cache on disk', () => {
   /** The same on a disk of its own; undefined where none can be mounted. */
   async function onDisk(mount) {
     const script = `mount -t tmpfs -o size=64k,mode=700 none "$SHADER_CACHE_DIR" && ${mount} && exec "$0" "$@"`;
-    const child = spawn('unshare', ['-rm', 'sh', '-c', script, process.execPath, path.join(__dirname, 'children', 'program-cache.js'), ...kNames], { env: { ...process.env, SHADER_CACHE_DIR: folder }, stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '', stderr = '';
-    child.stdout.on('data', (chunk) => { stdout += chunk; });
-    child.stderr.on('data', (chunk) => { stderr += chunk; });
-    const code = await new Promise((resolve) => { child.on('close', resolve).on('error', () => resolve(-1)); });
+    const child = spawn(
+      'unshare',
+      [
+        '-rm',
+        'sh',
+        '-c',
+        script,
+        process.execPath,
+        path.join(__dirname, '../../support/children', 'program-cache.js'),
+        ...kNames,
+      ],
+      { env: { ...process.env, SHADER_CACHE_DIR: folder }, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    let stdout = '',
+      stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const code = await new Promise((resolve) => {
+      child.on('close', resolve).on('error', () => resolve(-1));
+    });
     if (code !== 0 && !stdout && /unshare|mount/.test(stderr)) return undefined;
     expect(code).toBe(0);
     const [told] = linesOf(stdout);
@@ -110,7 +167,8 @@ describeVulkan('the cache on disk', () => {
   }
 
   test.each([
-    ['full', 'head -c 60000 /dev/zero > "$SHADER_CACHE_DIR/filler"', /No space left/], ['read-only', 'mount -o remount,ro "$SHADER_CACHE_DIR"', /Read-only file system/],
+    ['full', 'head -c 60000 /dev/zero > "$SHADER_CACHE_DIR/filler"', /No space left/],
+    ['read-only', 'mount -o remount,ro "$SHADER_CACHE_DIR"', /Read-only file system/],
   ])('a disk that is %s: works without, told once', async (_, mount, message) => {
     const told = await onDisk(mount);
     if (!told) {
@@ -125,12 +183,27 @@ describeVulkan('the cache on disk', () => {
 
 describeVulkan('workers killed while they compile and write', () => {
   test('no program is ever wrong or broken, nothing stays behind, and every answer comes', async () => {
-    const child = spawn(process.execPath, [path.join(__dirname, '..', '..', 'bench', 'soak-programs.js'), '--kills', '10', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      [path.join(__dirname, '../../..', 'bench', 'soak-programs.js'), '--kills', '10', '--json'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     let stdout = '';
-    child.stdout.on('data', (chunk) => { stdout += chunk; });
-    await new Promise((resolve) => { child.on('close', resolve); });
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    await new Promise((resolve) => {
+      child.on('close', resolve);
+    });
     const report = JSON.parse(stdout);
-    expect(report).toMatchObject({ ok: true, programs: { wrong: 0, failed: 0, problems: 0 }, kills: { all: 10 }, again: { wrong: 0, problems: 0 }, left: 0, examples: [] });
+    expect(report).toMatchObject({
+      ok: true,
+      programs: { wrong: 0, failed: 0, problems: 0 },
+      kills: { all: 10 },
+      again: { wrong: 0, problems: 0 },
+      left: 0,
+      examples: [],
+    });
     expect(report.kills.beforeTheAnswer).toBeGreaterThanOrEqual(5);
     expect(report.again.fromDisk).toBe(report.onDisk);
   });

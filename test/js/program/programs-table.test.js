@@ -9,21 +9,40 @@ const { GPUError } = require('../../../lib/core/errors');
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 let made = 0;
 const versionOf = () => ({
-  handle: { id: (++made).toString(16).padStart(64, '0'), info: { kind: 'kernel', name: 'k', bindings: [], params: [], attributes: [], groupSize: [1, 1, 1], vulkan: true, cuda: false } },
-  ms: 1, cached: false, problems: [],
+  handle: {
+    id: (++made).toString(16).padStart(64, '0'),
+    info: {
+      kind: 'kernel',
+      name: 'k',
+      bindings: [],
+      params: [],
+      attributes: [],
+      groupSize: [1, 1, 1],
+      vulkan: true,
+      cuda: false,
+    },
+  },
+  ms: 1,
+  cached: false,
+  problems: [],
 });
 const setUp = (more) => {
   const asked = [];
   const programs = new Programs({
-    limit: 2, closedError: () => new GPUError('ERR_CLOSED', 'closed'),
-    obtain: (sources) => new Promise((resolve, reject) => asked.push({ name: sources.name, answer: () => resolve(versionOf()), refuse: (error) => reject(error) })), ...more,
+    limit: 2,
+    closedError: () => new GPUError('ERR_CLOSED', 'closed'),
+    obtain: (sources) =>
+      new Promise((resolve, reject) =>
+        asked.push({ name: sources.name, answer: () => resolve(versionOf()), refuse: (error) => reject(error) }),
+      ),
+    ...more,
   });
   return { programs, asked, find: (name) => programs.compileKernel({ name, glsl: 'x' }) };
 };
 
 test('what is forgotten while it is being compiled settles all the same, and so does who asks again', async () => {
   const { asked, find } = setUp();
-  const first = [find('a'), find('b'), find('c')];  // a is over the limit
+  const first = [find('a'), find('b'), find('c')]; // a is over the limit
   const again = find('a');
   expect(asked.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'a']);
   expect(find('a')).toBe(again);
@@ -68,12 +87,25 @@ test('uses are counted where somebody asks for them, and nowhere else', async ()
 });
 
 test('what ends after its process has left the cluster takes no shared memory', async () => {
-  const said = [], announced = [];
-  const compiler = new Compiler({ config: { shaderCacheDir: '', shaderCacheSize: 1 }, log: quiet, contexts: () => [], say: (text) => said.push(text), announce: () => announced.push(1) });
-  const request = { kind: 'kernel', name: 'k', glsl: '#version 450\nlayout(binding = 0) buffer O { float o[]; };\nvoid main() { o[0] = 1.0; }' };
+  const said = [],
+    announced = [];
+  const compiler = new Compiler({
+    config: { shaderCacheDir: '', shaderCacheSize: 1 },
+    log: quiet,
+    contexts: () => [],
+    say: (text) => said.push(text),
+    announce: () => announced.push(1),
+  });
+  const request = {
+    kind: 'kernel',
+    name: 'k',
+    glsl: '#version 450\nlayout(binding = 0) buffer O { float o[]; };\nvoid main() { o[0] = 1.0; }',
+  };
   await compiler.onCompile({ number: 1, request });
   expect(said).toMatchObject([{ type: 'compiled', number: 1, fromDisk: false }]);
-  const { tensor: { region } } = said[0];
+  const {
+    tensor: { region },
+  } = said[0];
   expect(region).toBeDefined();
   const late = compiler.onCompile({ number: 2, request });
   compiler.close();

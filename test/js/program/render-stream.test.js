@@ -12,21 +12,34 @@ function setUp({ takes = () => 0, workload = { type: 'render', scene: 'x', time:
     timers.add(timer);
     return timer;
   };
-  const execute = (given, { signal }) => new Promise((resolve, reject) => {
-    const n = executed.length;
-    executed.push({ at: clock.ms, ...given });
-    const onAbort = () => {
-      timers.delete(end);
-      reject(Object.assign(new Error('stopped'), { code: 'ERR_CANCELED' }));
-    };
-    const end = after(takes(n), () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve({ outputs: { image: `image ${n}` }, timings: {} });
+  const execute = (given, { signal }) =>
+    new Promise((resolve, reject) => {
+      const n = executed.length;
+      executed.push({ at: clock.ms, ...given });
+      const onAbort = () => {
+        timers.delete(end);
+        reject(Object.assign(new Error('stopped'), { code: 'ERR_CANCELED' }));
+      };
+      const end = after(takes(n), () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve({ outputs: { image: `image ${n}` }, timings: {} });
+      });
+      signal.addEventListener('abort', onAbort);
     });
-    signal.addEventListener('abort', onAbort);
-  });
-  const stream = new RenderStream(workload, { fps, ...options }, { execute, fps: 60, now: () => clock.ms, setTimer: (run, ms) => after(ms, run), clearTimer: (timer) => timers.delete(timer) });
-  const settle = async () => { for (let i = 0; i < 10; ++i) await null; };
+  const stream = new RenderStream(
+    workload,
+    { fps, ...options },
+    {
+      execute,
+      fps: 60,
+      now: () => clock.ms,
+      setTimer: (run, ms) => after(ms, run),
+      clearTimer: (timer) => timers.delete(timer),
+    },
+  );
+  const settle = async () => {
+    for (let i = 0; i < 10; ++i) await null;
+  };
   const run = async (ms) => {
     await settle();
     const end = clock.ms + ms;
@@ -49,7 +62,10 @@ function setUp({ takes = () => 0, workload = { type: 'render', scene: 'x', time:
         const { value, done } = await stream.next();
         if (done || over) break;
         frames.push(value);
-        if (reads) await new Promise((resolve) => { after(reads, resolve); });
+        if (reads)
+          await new Promise((resolve) => {
+            after(reads, resolve);
+          });
       }
     })();
     reader.catch(() => {});
@@ -66,7 +82,9 @@ test('one frame a tick when there is time, with real time in it', async () => {
   expect(frames.map(({ frame }) => frame)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   expect(frames.every(({ dropped }) => dropped === 0)).toBe(true);
   expect(frames[3]).toMatchObject({ image: 'image 3', time: 0.3 });
-  expect(executed.map(({ time }) => time)).toEqual([5, 5.1, 5.2, 5.3, 5.4, 5.5, 5.6, 5.7, 5.8, 5.9].map((value) => expect.closeTo(value, 9)));
+  expect(executed.map(({ time }) => time)).toEqual(
+    [5, 5.1, 5.2, 5.3, 5.4, 5.5, 5.6, 5.7, 5.8, 5.9].map((value) => expect.closeTo(value, 9)),
+  );
 });
 
 test('a frame that is not ready at the next tick costs that tick, never a place in a queue', async () => {
@@ -83,7 +101,7 @@ test('with two under way more of them come, in order', async () => {
   const numbers = frames.map(({ frame }) => frame);
   expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
   expect(executed.length).toBeGreaterThan(8);
-  expect(frames.length).toBeLessThan(executed.length);  // a slow one that was overtaken is dropped
+  expect(frames.length).toBeLessThan(executed.length); // a slow one that was overtaken is dropped
 });
 
 test('a slow reader gets the newest frame, the others are dropped', async () => {
@@ -112,7 +130,7 @@ test('ticks that a blocked loop has missed are dropped', async () => {
   const first = stream.next();
   await run(50);
   await first;
-  clock.ms = 1010;  // nothing ran meanwhile
+  clock.ms = 1010; // nothing ran meanwhile
   const next = stream.next();
   await run(100);
   expect((await next).value).toMatchObject({ frame: 10, dropped: 9 });
@@ -154,7 +172,11 @@ test('leaving the loop stops the stream', async () => {
 });
 
 test('a frame that fails ends the stream with its error', async () => {
-  const { stream } = setUp({ workload: (time, frame) => { throw Object.assign(new Error(`no ${frame}`), { code: 'ERR_INVALID_ARGUMENT' }); } });
+  const { stream } = setUp({
+    workload: (time, frame) => {
+      throw Object.assign(new Error(`no ${frame}`), { code: 'ERR_INVALID_ARGUMENT' });
+    },
+  });
   await expect(stream.next()).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: 'no 0' });
   expect((await stream.next()).done).toBe(true);
 });
@@ -162,7 +184,9 @@ test('a frame that fails ends the stream with its error', async () => {
 test('a shader gets its time as the uniform it has', async () => {
   const { read, executed } = setUp({ workload: { type: 'render', shader: 's', uniforms: { u_time: 1, u_scale: 2 } } });
   await read(250);
-  expect(executed.map(({ uniforms }) => uniforms)).toEqual([0, 0.1, 0.2].map((time) => ({ u_time: expect.closeTo(1 + time, 9), u_scale: 2 })));
+  expect(executed.map(({ uniforms }) => uniforms)).toEqual(
+    [0, 0.1, 0.2].map((time) => ({ u_time: expect.closeTo(1 + time, 9), u_scale: 2 })),
+  );
 });
 
 test.each([

@@ -9,7 +9,11 @@ const kSmall = { type: 'normalize', inputs: { input: { data: [3, 4], shape: [1, 
 test('headers and bodies that trickle are ended with 408', async () => {
   const { app, port: slow } = await startServer({ headersTimeout: 200, requestTimeout: 400 });
   const headers = raw(slow, 'GET / HTTP/1.1\r\nhost: x\r\n', { keepOpen: true });
-  const body = raw(slow, 'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"ty', { keepOpen: true });
+  const body = raw(
+    slow,
+    'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"ty',
+    { keepOpen: true },
+  );
   expect((await headers).status).toBe(408);
   expect((await body).status).toBe(408);
   expect((await headers).ms).toBeLessThan(1500);
@@ -54,7 +58,11 @@ test('draining: not ready, no new jobs, those under way are finished', async () 
   const drained = app.drain();
   expect(await request(going, '/health/ready', { agent })).toMatchObject({ status: 503, json: { status: 'draining' } });
   expect((await request(going, '/health/live')).status).toBe(200);
-  expect(await post(going, kSmall)).toMatchObject({ status: 503, headers: { 'retry-after': '1', connection: 'close' }, json: { error: { code: 'ERR_CLOSED' } } });
+  expect(await post(going, kSmall)).toMatchObject({
+    status: 503,
+    headers: { 'retry-after': '1', connection: 'close' },
+    json: { error: { code: 'ERR_CLOSED' } },
+  });
   other.holding[0]();
   expect((await held).status).toBe(200);
   await drained;

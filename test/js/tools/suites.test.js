@@ -35,7 +35,12 @@ test.each([
   ['a good end', kPassed, {}, 0],
   ['a crash after the report', kPassed, { code: null, signal: 'SIGSEGV' }, 1],
   ['an exit code without a failed test', kPassed, { code: 3 }, 1],
-  ['a runner that did not end', kPassed, { code: null, signal: 'SIGKILL', error: new Error('did not end within 1 s') }, 1],
+  [
+    'a runner that did not end',
+    kPassed,
+    { code: null, signal: 'SIGKILL', error: new Error('did not end within 1 s') },
+    1,
+  ],
   ['no test at all', [], {}, 1],
   ['only skipped tests', [{ name: 'a.b', skip: 'why', failures: [] }], {}, 1],
 ])('%s', (_, cases, end, failed) => {

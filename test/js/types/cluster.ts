@@ -1,28 +1,63 @@
-// The public types of a cluster, as the compiler sees them: never run, only checked. A line under @ts-expect-error must be refused.
+// The public types of a cluster, as the compiler sees them: never run, only checked. A line under @ts-expect-error must
+// be refused.
 import { createGPUClusterManager, encodePNG, GPUClusterManager, GPUError, Kernel, tensor } from '../../../lib/index';
 import type {
-  ClusterHealth, ContextInfo, GPUClusterMetrics, GPUResult, GraphWorkload, JobOptions, ManagerOptions, MemoryStats, SceneWorkload, Shader, ShaderWorkload, SharedTensor, SharedTensorHandle, Tensor,
+  ClusterHealth,
+  ContextInfo,
+  GPUClusterMetrics,
+  GPUResult,
+  GraphWorkload,
+  JobOptions,
+  ManagerOptions,
+  MemoryStats,
+  SceneWorkload,
+  Shader,
+  ShaderWorkload,
+  SharedTensor,
+  SharedTensorHandle,
+  Tensor,
 } from '../../../lib/index';
 
 export async function everything(): Promise<void> {
   const options: ManagerOptions = {
-    workers: 2, exec: 'worker.js', contextsPerWorker: 2, contextTypes: ['cuda', 'cpu'], gpuWorkers: 'auto', retries: 2, memoryLimit: 2 ** 29, maxConcurrent: 4,
-    queueLimit: 100, timeout: Infinity, logLevel: 'warn',
+    workers: 2,
+    exec: 'worker.js',
+    contextsPerWorker: 2,
+    contextTypes: ['cuda', 'cpu'],
+    gpuWorkers: 'auto',
+    retries: 2,
+    memoryLimit: 2 ** 29,
+    maxConcurrent: 4,
+    queueLimit: 100,
+    timeout: Infinity,
+    logLevel: 'warn',
   };
   const manager: GPUClusterManager = createGPUClusterManager(options);
   await manager.ready;
-  const a: Tensor<Float32Array> = tensor([[1, 2], [3, 4]]);
+  const a: Tensor<Float32Array> = tensor([
+    [1, 2],
+    [3, 4],
+  ]);
 
   // Jobs.
   const job: JobOptions = {
-    priority: 5, timeout: 100, signal: AbortSignal.timeout(5), contextType: 'cpu', affinity: 'x', cache: true, retries: 0, into: { output: new Float32Array(4) },
+    priority: 5,
+    timeout: 100,
+    signal: AbortSignal.timeout(5),
+    contextType: 'cpu',
+    affinity: 'x',
+    cache: true,
+    retries: 0,
+    into: { output: new Float32Array(4) },
   };
   const result: GPUResult<'output'> = await manager.executeWorkload({ type: 'normalize', inputs: { input: a } }, job);
   const data: Tensor = result.outputs.output;
   const numbers: number[] = [result.workerId, result.batchSize, result.attempts, result.timings.queued];
   const cached: boolean = result.cached;
   const graph: GraphWorkload<'y'> = {
-    type: 'graph', inputs: { x: a }, outputs: ['y'],
+    type: 'graph',
+    inputs: { x: a },
+    outputs: ['y'],
     nodes: [{ type: 'scale', inputs: { input: 'x' }, params: { factor: 2 }, outputs: { output: 'y' } }],
   };
   const y: Tensor = (await manager.executeWorkload(graph)).outputs.y;
@@ -48,20 +83,52 @@ export async function everything(): Promise<void> {
   opened.release();
 
   // Programs.
-  const kernel: Kernel = await manager.compileKernel({ name: 'k', glsl: { file: 'k.comp' }, cuda: '', bindings: ['x', 'y'] });
-  const scaled: GPUResult<'y'> = await manager.executeWorkload({
-    type: 'kernel', kernel, inputs: { x: a }, outputs: { y: { shape: [4], dtype: 'float32' } }, params: { factor: 2, on: true, v: new Float32Array(3) }, threads: [4, 1, 1],
-  }, job);
+  const kernel: Kernel = await manager.compileKernel({
+    name: 'k',
+    glsl: { file: 'k.comp' },
+    cuda: '',
+    bindings: ['x', 'y'],
+  });
+  const scaled: GPUResult<'y'> = await manager.executeWorkload(
+    {
+      type: 'kernel',
+      kernel,
+      inputs: { x: a },
+      outputs: { y: { shape: [4], dtype: 'float32' } },
+      params: { factor: 2, on: true, v: new Float32Array(3) },
+      threads: [4, 1, 1],
+    },
+    job,
+  );
   // @ts-expect-error: threads is required
   manager.executeWorkload({ type: 'kernel', kernel, outputs: { y: { shape: [4] } } });
   const shader: Shader = await manager.compileShader('s', '', { file: 's.frag' });
   const drawing: ShaderWorkload = {
-    type: 'render', shader, width: 8, height: 8, primitive: 'points', attributes: { a_position: new Float32Array(4) }, uniforms: { u_time: 0, u_map: tensor(new Uint8Array(4), [1, 1, 4]) },
-    blend: 'additive', background: [0, 0, 0, 1], antialias: false,
+    type: 'render',
+    shader,
+    width: 8,
+    height: 8,
+    primitive: 'points',
+    attributes: { a_position: new Float32Array(4) },
+    uniforms: { u_time: 0, u_map: tensor(new Uint8Array(4), [1, 1, 4]) },
+    blend: 'additive',
+    background: [0, 0, 0, 1],
+    antialias: false,
   };
   const image: Tensor = (await manager.executeWorkload(drawing)).outputs.image;
-  const scene: SceneWorkload = { type: 'render', scene: 'attention-heatmap', width: 8, height: 8, time: 0.5, inputs: { weights: a }, params: { labels: ['a', 'b'] } };
-  for await (const { image: picture, frame, time, dropped } of manager.renderStream(scene, { fps: 30, signal: AbortSignal.timeout(5) }))
+  const scene: SceneWorkload = {
+    type: 'render',
+    scene: 'attention-heatmap',
+    width: 8,
+    height: 8,
+    time: 0.5,
+    inputs: { weights: a },
+    params: { labels: ['a', 'b'] },
+  };
+  for await (const { image: picture, frame, time, dropped } of manager.renderStream(scene, {
+    fps: 30,
+    signal: AbortSignal.timeout(5),
+  }))
     void [picture.shape, frame + time + dropped];
   manager.renderStream((time, frame) => ({ ...drawing, uniforms: { u_time: time + frame } }), { inFlight: 2 });
   const png: Buffer = await encodePNG(image);
@@ -111,5 +178,28 @@ export async function everything(): Promise<void> {
   manager.sharedTensor([2], 'float64');
   // @ts-expect-error: attention gives one tensor unless asked for the weights
   (await manager.ops.attention(a, a, a)).weights;
-  void [data, numbers, cached, y, product, same, indices, found, scaled, png, known, origin, plain, shifted, causal, weights, bytes, contexts, metrics, health, memory, text];
+  void [
+    data,
+    numbers,
+    cached,
+    y,
+    product,
+    same,
+    indices,
+    found,
+    scaled,
+    png,
+    known,
+    origin,
+    plain,
+    shifted,
+    causal,
+    weights,
+    bytes,
+    contexts,
+    metrics,
+    health,
+    memory,
+    text,
+  ];
 }

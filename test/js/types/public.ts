@@ -8,21 +8,34 @@ export async function everything(): Promise<void> {
   const { cuda, problems } = await checkGPUCapabilities();
   const why: string | undefined = cuda ? undefined : problems.cuda?.remedy;
   const ctx: GPUContext = await createContext({ device: 'vulkan:0', memoryLimit: 1 << 28, threads: 2 });
-  const a: Tensor<Float32Array> = tensor([[1, 2], [3, 4]]);
+  const a: Tensor<Float32Array> = tensor([
+    [1, 2],
+    [3, 4],
+  ]);
   const half: Tensor<Uint16Array> = tensor([1, 2], undefined, 'float16');
   const held: DeviceTensor = await ctx.upload(a, { timeout: 5 });
   const back: Tensor = await held.read({ into: new Float32Array(4) });
 
   const kernel = await ctx.compileKernel({ name: 'k', spirv: new Uint32Array(5), bindings: ['x'] });
-  const y: Tensor = (await ctx.run({ type: 'kernel', kernel, inputs: { x: held }, outputs: { y: { shape: [2] } }, threads: 2 }, { timeout: 5 })).outputs.y;
+  const y: Tensor = (
+    await ctx.run(
+      { type: 'kernel', kernel, inputs: { x: held }, outputs: { y: { shape: [2] } }, threads: 2 },
+      { timeout: 5 },
+    )
+  ).outputs.y;
   void y;
 
-  const sum = await ctx.run({ type: 'add', inputs: { a, b: held } }, { signal: AbortSignal.timeout(5), timeout: 10, into: { output: new Float32Array(4) } });
+  const sum = await ctx.run(
+    { type: 'add', inputs: { a, b: held } },
+    { signal: AbortSignal.timeout(5), timeout: 10, into: { output: new Float32Array(4) } },
+  );
   const data: Tensor = sum.outputs.output;
   const top = await ctx.run({ type: 'top-k', inputs: { input: a }, params: { k: 1 } });
   const indices: Tensor = top.outputs.indices;
   const graph: GraphWorkload<'y'> = {
-    type: 'graph', inputs: { x: a }, outputs: ['y'],
+    type: 'graph',
+    inputs: { x: a },
+    outputs: ['y'],
     nodes: [{ type: 'scale', inputs: { input: 'x' }, params: { factor: 2 }, outputs: { output: 'y' } }],
   };
   const result: RunResult<'y'> = await ctx.run(graph);

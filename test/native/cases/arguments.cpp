@@ -94,10 +94,12 @@ std::vector<Refusal> refusals() {
 
 // Links whose numbers, not whose shapes, are wrong.
 void addBadLinks(CaseList& list) {
-  auto add = [&](const std::string& name, std::initializer_list<double> offsets, std::initializer_list<double> columns, std::initializer_list<double> weights = {}) {
+  auto add = [&](const std::string& name, std::initializer_list<double> offsets, std::initializer_list<double> columns,
+                 std::initializer_list<double> weights = {}) {
     std::vector<double> o(offsets), c(columns), w(weights);
     list.add("pagerank", "refused-" + name, Size::Small, [=](Problem& p, Random&) {
-      p.inputs = {HostTensor(DType::Int32, {o.size()}), HostTensor(DType::Int32, {c.size()}), w.empty() ? absent() : HostTensor(kF32, {w.size()})};
+      p.inputs = {HostTensor(DType::Int32, {o.size()}), HostTensor(DType::Int32, {c.size()}),
+                  w.empty() ? absent() : HostTensor(kF32, {w.size()})};
       for (size_t i = 0; i < o.size(); ++i) p.inputs[0].set(i, o[i]);
       for (size_t i = 0; i < c.size(); ++i) p.inputs[1].set(i, c[i]);
       for (size_t i = 0; i < w.size(); ++i) p.inputs[2].set(i, w[i]);

@@ -15,8 +15,8 @@ struct Attention {
 };
 
 // What one query sees: exact weights, their relative errors in units of kUlp, and its row of the output.
-void expectRow(const std::vector<double>& scores, double scoreError, const HostTensor& value, size_t valueFrom, uint64_t e, Expected& output,
-               size_t outFrom, Expected* weights, size_t weightsFrom) {
+void expectRow(const std::vector<double>& scores, double scoreError, const HostTensor& value, size_t valueFrom,
+               uint64_t e, Expected& output, size_t outFrom, Expected* weights, size_t weightsFrom) {
   size_t t = scores.size();
   double high = -kInf, sum = 0;
   bool nan = false;
@@ -53,7 +53,8 @@ void expectRow(const std::vector<double>& scores, double scoreError, const HostT
 
 void expectAttention(Problem& p, const Attention& how) {
   const HostTensor &query = p.inputs[0], &key = p.inputs[1], &value = p.inputs[2], &mask = p.inputs[3];
-  bool half = query.spec.dtype == kF16 && key.spec.dtype == kF16 && value.spec.dtype == kF16 && (!mask.present || mask.spec.dtype == kF16);
+  bool half = query.spec.dtype == kF16 && key.spec.dtype == kF16 && value.spec.dtype == kF16 &&
+              (!mask.present || mask.spec.dtype == kF16);
   Expected output(half ? kF16 : kF32, {how.h, how.s, how.e}), weights(half ? kF16 : kF32, {how.h, how.s, how.t});
   double scale = std::isnan(how.scale) ? 1 / std::sqrt(double(how.d)) : float(how.scale);
   for (uint64_t head = 0; head < how.h; ++head)
@@ -69,11 +70,12 @@ void expectAttention(Problem& p, const Attention& how) {
         }
         double added = mask.present ? mask.at(r * how.t + c) : 0;
         scores[c] = how.causal && c > r ? -kInf : dot * scale + added;
-        double error = kUlp * (sumRoundings(how.d) * magnitude * scale + 4 * std::fabs(dot * scale) + (std::isfinite(added) ? 2 * std::fabs(added) : 0));
+        double error = kUlp * (sumRoundings(how.d) * magnitude * scale + 4 * std::fabs(dot * scale) +
+                               (std::isfinite(added) ? 2 * std::fabs(added) : 0));
         if (std::isfinite(scores[c])) scoreError = std::max(scoreError, error);
       }
-      expectRow(scores, scoreError, value, head * how.t * how.e, how.e, output, (head * how.s + r) * how.e, how.weights ? &weights : nullptr,
-                (head * how.s + r) * how.t);
+      expectRow(scores, scoreError, value, head * how.t * how.e, how.e, output, (head * how.s + r) * how.e,
+                how.weights ? &weights : nullptr, (head * how.s + r) * how.t);
     }
   p.outputs = {std::move(output)};
   if (how.weights) p.outputs.push_back(std::move(weights));
@@ -87,8 +89,10 @@ void setParams(Problem& p, const Attention& how) {
 
 void add(CaseList& list, const std::string& name, Size size, DType t, Attention how) {
   list.add("attention", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
-    p.inputs = {random.uniform(t, {how.h, how.s, how.d}, -how.range, how.range), random.uniform(t, {how.h, how.t, how.d}, -how.range, how.range),
-                random.uniform(t, {how.h, how.t, how.e}), how.mask ? random.uniform(t, {how.s, how.t}, -2, 2) : absent()};
+    p.inputs = {random.uniform(t, {how.h, how.s, how.d}, -how.range, how.range),
+                random.uniform(t, {how.h, how.t, how.d}, -how.range, how.range),
+                random.uniform(t, {how.h, how.t, how.e}),
+                how.mask ? random.uniform(t, {how.s, how.t}, -2, 2) : absent()};
     setParams(p, how);
     expectAttention(p, how);
   });
@@ -97,7 +101,10 @@ void add(CaseList& list, const std::string& name, Size size, DType t, Attention 
 }  // namespace
 
 void addAttentionCases(CaseList& list) {
-  struct { const char* name; Attention how; } forms[] = {
+  struct {
+    const char* name;
+    Attention how;
+  } forms[] = {
       {"1", {1, 1, 1, 1, 1}},
       {"small", {2, 5, 7, 4, 3}},
       {"block-less-1", {2, 63, 63, 16, 16}},
@@ -134,15 +141,18 @@ void addAttentionCases(CaseList& list) {
   add(list, "many-rows-weights", Size::Split, kF32, {2, 310, 130, 8, 8, false, true, true});
   list.add("attention", "hidden-by-the-mask", Size::Small, [](Problem& p, Random& random) {
     Attention how{2, 5, 70, 8, 3, true, false, true};
-    p.inputs = {random.uniform(kF32, {2, 5, 8}), random.uniform(kF32, {2, 70, 8}), random.uniform(kF32, {2, 70, 3}), HostTensor(kF32, {5, 70})};
-    for (size_t i = 0; i < 5 * 70; ++i)  // row 3 sees nothing: 0 / 0; row 1 sees the last key alone; the others three of four
+    p.inputs = {random.uniform(kF32, {2, 5, 8}), random.uniform(kF32, {2, 70, 8}), random.uniform(kF32, {2, 70, 3}),
+                HostTensor(kF32, {5, 70})};
+    // row 3 sees nothing: 0 / 0; row 1 sees the last key alone; the others three of four
+    for (size_t i = 0; i < 5 * 70; ++i)
       p.inputs[3].set(i, i / 70 == 3 ? -kInf : i / 70 == 1 ? (i % 70 == 69 ? 0 : -kInf) : (i % 4 == 0 ? -kInf : 0));
     setParams(p, how);
     expectAttention(p, how);
   });
   list.add("attention", "nan-stays-in-its-row", Size::Small, [](Problem& p, Random& random) {
     Attention how{1, 6, 9, 4, 3, false, false, true};
-    p.inputs = {random.uniform(kF32, {1, 6, 4}), random.uniform(kF32, {1, 9, 4}), random.uniform(kF32, {1, 9, 3}), absent()};
+    p.inputs = {random.uniform(kF32, {1, 6, 4}), random.uniform(kF32, {1, 9, 4}), random.uniform(kF32, {1, 9, 3}),
+                absent()};
     p.inputs[0].set(2 * 4 + 1, kNaN);
     setParams(p, how);
     expectAttention(p, how);

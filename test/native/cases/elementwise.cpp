@@ -13,7 +13,9 @@ double apply(const std::string& op, double a, double b) {
 }
 
 // add, subtract and multiply round once everywhere; a Vulkan division may be 2.5 units off.
-double operationError(const std::string& op, double result) { return op == "divide" ? 5 * kUlp * std::fabs(result) : 0; }
+double operationError(const std::string& op, double result) {
+  return op == "divide" ? 5 * kUlp * std::fabs(result) : 0;
+}
 
 void expectBinary(Problem& p, const std::string& op) {
   const HostTensor &a = p.inputs[0], &b = p.inputs[1];
@@ -27,7 +29,8 @@ void expectBinary(Problem& p, const std::string& op) {
   p.outputs = {std::move(out)};
 }
 
-void addBinary(CaseList& list, const std::string& op, const std::string& name, Size size, DType ta, DType tb, Shape sa, Shape sb) {
+void addBinary(CaseList& list, const std::string& op, const std::string& name, Size size, DType ta, DType tb, Shape sa,
+               Shape sb) {
   list.add(op, name, size, [=](Problem& p, Random& random) {
     p.inputs = {random.uniform(ta, sa, -3, 3), random.uniform(tb, sb, 0.5, 2)};
     expectBinary(p, op);
@@ -62,12 +65,15 @@ void addBinaryCases(CaseList& list, const std::string& op) {
     }
     expectBinary(p, op);
     if (op != "divide") return;
-    // Vulkan promises a division only for divisors of magnitude 2^-126 to 2^126: past that a quotient may lose everything.
+    // Vulkan promises a division only for divisors of magnitude 2^-126 to 2^126: past that a quotient may lose
+    // everything.
     for (int i = 0; i < 100; ++i)
-      if (std::fabs(p.inputs[1].at(i)) == p.inputs[1].at(7) && std::isfinite(p.outputs[0].values[i])) p.outputs[0].slack[i] += std::fabs(p.outputs[0].values[i]);
+      if (std::fabs(p.inputs[1].at(i)) == p.inputs[1].at(7) && std::isfinite(p.outputs[0].values[i]))
+        p.outputs[0].slack[i] += std::fabs(p.outputs[0].values[i]);
   });
   list.add(op, "special-float16", Size::Small, [=](Problem& p, Random&) {
-    p.inputs = {listed(kF16, {8}, {kInf, kNaN, 65504, -65504, 6e-8, -0.0, 60000, 1}), listed(kF16, {8}, {1, 1, 2, -2, 1, 1, 0.5, -kInf})};
+    p.inputs = {listed(kF16, {8}, {kInf, kNaN, 65504, -65504, 6e-8, -0.0, 60000, 1}),
+                listed(kF16, {8}, {1, 1, 2, -2, 1, 1, 0.5, -kInf})};
     expectBinary(p, op);
   });
 }
@@ -107,8 +113,8 @@ void addScaleCases(CaseList& list) {
   });
 }
 
-// The value and what float32 may be off by. exp of Vulkan may be (3 + 2|x|) units off, and 1 - tanh and the like cancel:
-// functions that end near a constant are judged against that constant's size.
+// The value and what float32 may be off by. exp of Vulkan may be (3 + 2|x|) units off, and 1 - tanh and the like
+// cancel: functions that end near a constant are judged against that constant's size.
 void expectActivation(Problem& p, const std::string& kind) {
   const HostTensor& in = p.inputs[0];
   Expected out(in.spec.dtype, in.shape());
@@ -156,7 +162,8 @@ void addActivationCases(CaseList& list) {
       if (t == kF32) add("large", Size::Split, t, {1031, 509}, 8);
     }
     list.add("activation", std::string(kind) + "-special", Size::Small, [=](Problem& p, Random&) {
-      p.inputs = {listed(kF32, {14}, {0, -0.0, kInf, -kInf, kNaN, 88, -88, 100, -100, 3e38, -3e38, 1e-20, -1e-20, 1e-4})};
+      p.inputs = {
+          listed(kF32, {14}, {0, -0.0, kInf, -kInf, kNaN, 88, -88, 100, -100, 3e38, -3e38, 1e-20, -1e-20, 1e-4})};
       p.params = {{"kind", kind}};
       expectActivation(p, kind);
     });

@@ -16,11 +16,14 @@ struct Node {
   std::vector<Param> params = {};
 };
 
-std::function<std::unique_ptr<Graph>()> graphOf(std::vector<std::string> inputs, std::vector<Node> nodes, std::vector<std::string> outputs) {
+std::function<std::unique_ptr<Graph>()> graphOf(std::vector<std::string> inputs, std::vector<Node> nodes,
+                                                std::vector<std::string> outputs) {
   return [=] {
     auto graph = std::make_unique<Graph>();
     std::map<std::string, int> numbers;
-    auto numberOf = [&](const std::string& name) { return name.empty() ? -1 : numbers.try_emplace(name, int(numbers.size())).first->second; };
+    auto numberOf = [&](const std::string& name) {
+      return name.empty() ? -1 : numbers.try_emplace(name, int(numbers.size())).first->second;
+    };
     for (const std::string& name : inputs) numberOf(name);
     graph->inputCount = inputs.size();
     for (const Node& node : nodes) {
@@ -50,7 +53,10 @@ void addChain(CaseList& list, const std::string& name, Size size, DType t, Shape
     p.inputs = {random.uniform(t, shape)};
     std::vector<Node> nodes;
     for (int i = 0; i < 30; ++i)  // x -> -x/2 + 1, thirty times: forgets x slowly, and an order that is off shows
-      nodes.push_back({"scale", {"v" + std::to_string(i)}, {"v" + std::to_string(i + 1)}, {{"factor", i % 2 ? -1.25 : 0.75}, {"offset", 0.5}}});
+      nodes.push_back({"scale",
+                       {"v" + std::to_string(i)},
+                       {"v" + std::to_string(i + 1)},
+                       {{"factor", i % 2 ? -1.25 : 0.75}, {"offset", 0.5}}});
     p.graph = graphOf({"v0"}, nodes, {"v30"});
     expectEach(p, 4, 40, [&](size_t e) {
       double x = p.inputs[0].at(e);
@@ -64,7 +70,9 @@ void addForks(CaseList& list, DType t) {
   list.add("graph", "diamond" + dtypeSuffix(t), Size::Small, [=](Problem& p, Random& random) {
     p.inputs = {random.uniform(t, {7, 33})};
     p.graph = graphOf({"x"},
-                      {{"scale", {"x"}, {"double"}, {{"factor", 2}}}, {"activation", {"x"}, {"positive"}, {{"kind", "relu"}}}, {"add", {"double", "positive"}, {"sum"}},
+                      {{"scale", {"x"}, {"double"}, {{"factor", 2}}},
+                       {"activation", {"x"}, {"positive"}, {{"kind", "relu"}}},
+                       {"add", {"double", "positive"}, {"sum"}},
                        {"multiply", {"sum", "double"}, {"y"}}},
                       {"y"});
     expectEach(p, 6, 6, [&](size_t e) {
@@ -74,7 +82,11 @@ void addForks(CaseList& list, DType t) {
   });
   list.add("graph", "used-twice" + dtypeSuffix(t), Size::Small, [=](Problem& p, Random& random) {
     p.inputs = {random.uniform(t, {65})};
-    p.graph = graphOf({"x"}, {{"add", {"x", "x"}, {"twice"}}, {"multiply", {"twice", "twice"}, {"square"}}, {"subtract", {"square", "twice"}, {"y"}}}, {"y"});
+    p.graph = graphOf({"x"},
+                      {{"add", {"x", "x"}, {"twice"}},
+                       {"multiply", {"twice", "twice"}, {"square"}},
+                       {"subtract", {"square", "twice"}, {"y"}}},
+                      {"y"});
     expectEach(p, 8, 6, [&](size_t e) {
       double twice = 2 * p.inputs[0].at(e);
       return twice * twice - twice;
@@ -83,18 +95,26 @@ void addForks(CaseList& list, DType t) {
   list.add("graph", "outputs-in-the-middle" + dtypeSuffix(t), Size::Small, [=](Problem& p, Random& random) {
     // `a` is an output and an input of what follows; the outputs are listed in another order than they are made.
     p.inputs = {random.uniform(t, {129})};
-    p.graph = graphOf({"x"}, {{"scale", {"x"}, {"a"}, {{"factor", 3}}}, {"scale", {"a"}, {"b"}, {{"offset", 1}}}, {"multiply", {"a", "b"}, {"c"}}}, {"c", "a"});
+    p.graph = graphOf({"x"},
+                      {{"scale", {"x"}, {"a"}, {{"factor", 3}}},
+                       {"scale", {"a"}, {"b"}, {{"offset", 1}}},
+                       {"multiply", {"a", "b"}, {"c"}}},
+                      {"c", "a"});
     expectEach(p, 12, 6, [&](size_t e) { return 3 * p.inputs[0].at(e) * (3 * p.inputs[0].at(e) + 1); });
     expectEach(p, 3, 3, [&](size_t e) { return 3 * p.inputs[0].at(e); });
   });
 }
 
 // Two dense layers: x w1 + b1, relu, w2.
-void addLayers(CaseList& list, const std::string& name, Size size, uint64_t n, uint64_t d, uint64_t hidden, uint64_t out) {
+void addLayers(CaseList& list, const std::string& name, Size size, uint64_t n, uint64_t d, uint64_t hidden,
+               uint64_t out) {
   list.add("graph", name, size, [=](Problem& p, Random& random) {
-    p.inputs = {random.integers(kF32, {n, d}), random.integers(kF32, {d, hidden}), random.integers(kF32, {hidden}), random.integers(kF32, {hidden, out}, -2, 2)};
+    p.inputs = {random.integers(kF32, {n, d}), random.integers(kF32, {d, hidden}), random.integers(kF32, {hidden}),
+                random.integers(kF32, {hidden, out}, -2, 2)};
     p.graph = graphOf({"x", "w1", "b1", "w2"},
-                      {{"matmul", {"x", "w1"}, {"h"}}, {"add", {"h", "b1"}, {"biased"}}, {"activation", {"biased"}, {"active"}, {{"kind", "relu"}}},
+                      {{"matmul", {"x", "w1"}, {"h"}},
+                       {"add", {"h", "b1"}, {"biased"}},
+                       {"activation", {"biased"}, {"active"}, {{"kind", "relu"}}},
                        {"matmul", {"active", "w2"}, {"y"}}},
                       {"y"});
     Expected y(kF32, {n, out});
@@ -119,7 +139,10 @@ void addLayers(CaseList& list, const std::string& name, Size size, uint64_t n, u
 void addUnnamed(CaseList& list) {
   list.add("graph", "unnamed-outputs", Size::Small, [](Problem& p, Random& random) {
     p.inputs = {random.uniform(kF32, {9, 70})};
-    p.graph = graphOf({"x"}, {{"top-k", {"x"}, {"best"}, {{"k", 1}}}, {"top-k", {"x"}, {"", "where"}, {{"k", 1}, {"largest", 0}}}, {"scale", {"best"}, {"y"}, {{"factor", 2}}}},
+    p.graph = graphOf({"x"},
+                      {{"top-k", {"x"}, {"best"}, {{"k", 1}}},
+                       {"top-k", {"x"}, {"", "where"}, {{"k", 1}, {"largest", 0}}},
+                       {"scale", {"best"}, {"y"}, {{"factor", 2}}}},
                       {"y", "where"});
     Expected y(kF32, {9, 1}), where(DType::Int32, {9, 1});
     for (size_t r = 0; r < 9; ++r) {
@@ -136,7 +159,10 @@ void addUnnamed(CaseList& list) {
   });
   list.add("graph", "codes-and-back", Size::Small, [](Problem& p, Random& random) {
     p.inputs = {random.uniform(kF32, {13, 37})};
-    p.graph = graphOf({"x"}, {{"quantize", {"x"}, {"codes", "scales"}, {{"bits", 4}}}, {"dequantize", {"codes", "scales"}, {"y"}, {{"bits", 4}, {"columns", 37}}}}, {"y"});
+    p.graph = graphOf({"x"},
+                      {{"quantize", {"x"}, {"codes", "scales"}, {{"bits", 4}}},
+                       {"dequantize", {"codes", "scales"}, {"y"}, {{"bits", 4}, {"columns", 37}}}},
+                      {"y"});
     Expected y(kF32, {13, 37});
     for (size_t r = 0; r < 13; ++r) {
       double high = 0;
@@ -159,7 +185,9 @@ void addWaiting(CaseList& list) {
       p.inputs[2].set(i, double(i) + 1);
     }
     p.graph = graphOf({"offsets", "columns", "weights"},
-                      {{"scale", {"weights"}, {"doubled"}, {{"factor", 2}}}, {"pagerank", {"offsets", "columns", "doubled"}, {"ranks"}}, {"scale", {"ranks"}, {"y"}, {{"factor", double(n)}}}},
+                      {{"scale", {"weights"}, {"doubled"}, {{"factor", 2}}},
+                       {"pagerank", {"offsets", "columns", "doubled"}, {"ranks"}},
+                       {"scale", {"ranks"}, {"y"}, {{"factor", double(n)}}}},
                       {"y"});
     Expected y(kF32, {n});
     for (uint64_t i = 0; i < n; ++i) y.set(i, 1, 64 * kUlp);
@@ -169,16 +197,22 @@ void addWaiting(CaseList& list) {
     uint64_t n = 200, d = 11, c = 3;
     p.inputs = {HostTensor(kF32, {n, d})};
     for (size_t i = 0; i < n * d; ++i) p.inputs[0].set(i, random.uniform(-1, 1) / double(1 + i % d));
-    p.graph = graphOf({"x"}, {{"pca-fit", {"x"}, {"mean", "components", "variance"}, {{"components", double(c)}}}, {"pca-transform", {"x", "mean", "components"}, {"y"}}}, {"y", "variance"});
+    p.graph = graphOf({"x"},
+                      {{"pca-fit", {"x"}, {"mean", "components", "variance"}, {{"components", double(c)}}},
+                       {"pca-transform", {"x", "mean", "components"}, {"y"}}},
+                      {"y", "variance"});
     p.outputs = {Expected(kF32, {n, c}), Expected(kF32, {c})};
     for (Expected& output : p.outputs) std::fill(output.slack.begin(), output.slack.end(), kInf);
-    p.check = [=](const std::vector<HostTensor>& got) -> std::string {  // projections have the variances that the fit found, and no others
+    // projections have the variances that the fit found, and no others
+    p.check = [=](const std::vector<HostTensor>& got) -> std::string {
       for (uint64_t a = 0; a < c; ++a)
         for (uint64_t b = 0; b < c; ++b) {
           double sum = 0;
           for (uint64_t r = 0; r < n; ++r) sum += got[0].at(r * c + a) * got[0].at(r * c + b);
           double wanted = a == b ? got[1].at(a) : 0;
-          if (!(std::fabs(sum / double(n - 1) - wanted) <= 1e-5)) return "projections " + std::to_string(a) + " and " + std::to_string(b) + " covary by " + std::to_string(sum / double(n - 1));
+          if (!(std::fabs(sum / double(n - 1) - wanted) <= 1e-5))
+            return "projections " + std::to_string(a) + " and " + std::to_string(b) + " covary by " +
+                   std::to_string(sum / double(n - 1));
         }
       return got[1].at(0) > 0.1 ? "" : "the first variance is too small";
     };

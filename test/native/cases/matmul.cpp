@@ -52,7 +52,8 @@ std::vector<double> doubles(const HostTensor& tensor) {
 
 void expectMatmul(Problem& p, const Product& how) {
   const HostTensor &ta = p.inputs[0], &tb = p.inputs[1];
-  size_t m = how.transposeA ? ta.shape().back(0) : ta.shape().back(1), k = how.transposeA ? ta.shape().back(1) : ta.shape().back(0);
+  size_t m = how.transposeA ? ta.shape().back(0) : ta.shape().back(1),
+         k = how.transposeA ? ta.shape().back(1) : ta.shape().back(0);
   size_t n = how.transposeB ? tb.shape().back(1) : tb.shape().back(0);
   Shape batch = batchShape(ta.shape(), tb.shape()), shape = batch;
   shape.push(m);
@@ -85,7 +86,8 @@ void expectMatmul(Problem& p, const Product& how) {
 
 void add(CaseList& list, const std::string& name, Size size, DType ta, DType tb, Product how) {
   list.add("matmul", name, size, [=](Problem& p, Random& random) {
-    p.inputs = {how.whole ? random.integers(ta, how.a) : random.uniform(ta, how.a), how.whole ? random.integers(tb, how.b) : random.uniform(tb, how.b)};
+    p.inputs = {how.whole ? random.integers(ta, how.a) : random.uniform(ta, how.a),
+                how.whole ? random.integers(tb, how.b) : random.uniform(tb, how.b)};
     if (how.transposeA) p.params.push_back({"transposeA", 1});
     if (how.transposeB) p.params.push_back({"transposeB", 1});
     if (how.alpha != 1) p.params.push_back({"alpha", how.alpha});
@@ -95,20 +97,27 @@ void add(CaseList& list, const std::string& name, Size size, DType ta, DType tb,
 }
 
 void addSizes(CaseList& list, DType t) {
-  struct { uint64_t m, n, k; } sizes[] = {{1, 1, 1}, {1, 64, 64}, {1, 257, 129}, {64, 1, 64}, {65, 1, 131}, {1, 1, 997}, {3, 5, 7}, {8, 8, 8},
-                                          {63, 63, 63}, {64, 64, 64}, {65, 65, 65}, {127, 64, 128}, {128, 128, 16}, {129, 127, 17}, {2, 300, 3},
-                                          {300, 2, 3}, {31, 33, 255}, {33, 31, 257}, {0, 4, 3}, {4, 0, 3}, {4, 5, 0}, {0, 0, 0}, {97, 101, 103}};
+  struct {
+    uint64_t m, n, k;
+  } sizes[] = {{1, 1, 1},      {1, 64, 64},    {1, 257, 129}, {64, 1, 64},  {65, 1, 131},  {1, 1, 997},
+               {3, 5, 7},      {8, 8, 8},      {63, 63, 63},  {64, 64, 64}, {65, 65, 65},  {127, 64, 128},
+               {128, 128, 16}, {129, 127, 17}, {2, 300, 3},   {300, 2, 3},  {31, 33, 255}, {33, 31, 257},
+               {0, 4, 3},      {4, 0, 3},      {4, 5, 0},     {0, 0, 0},    {97, 101, 103}};
   for (auto [m, n, k] : sizes)
     for (int transposes = 0; transposes < 4; ++transposes) {
       bool ta = transposes & 1, tb = transposes & 2;
       if (t == kF16 && (transposes || m * n * k > 64 * 64 * 64)) continue;
-      std::string name = std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + (ta ? "-ta" : "") + (tb ? "-tb" : "") + dtypeSuffix(t);
+      std::string name = std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + (ta ? "-ta" : "") +
+                         (tb ? "-tb" : "") + dtypeSuffix(t);
       add(list, name, Size::Small, t, t, {ta ? Shape{k, m} : Shape{m, k}, tb ? Shape{n, k} : Shape{k, n}, ta, tb});
     }
 }
 
 void addBatches(CaseList& list) {
-  struct { const char* name; Shape a, b; } forms[] = {
+  struct {
+    const char* name;
+    Shape a, b;
+  } forms[] = {
       {"both", {3, 5, 7}, {3, 7, 4}},
       {"a-alone", {3, 5, 7}, {7, 4}},
       {"b-alone", {5, 7}, {3, 7, 4}},
@@ -128,7 +137,8 @@ void addBatches(CaseList& list) {
   };
   for (auto& form : forms)
     for (DType t : kFloatTypes)
-      if (!halfSkips(t, form.a.rank())) add(list, std::string("batch-") + form.name + dtypeSuffix(t), Size::Small, t, t, {form.a, form.b});
+      if (!halfSkips(t, form.a.rank()))
+        add(list, std::string("batch-") + form.name + dtypeSuffix(t), Size::Small, t, t, {form.a, form.b});
   add(list, "batch-transposed", Size::Small, kF32, kF32, {{2, 1, 7, 5}, {3, 4, 7}, true, true});
 }
 
@@ -146,9 +156,11 @@ void addMatmulCases(CaseList& list) {
   for (bool ta : {false, true})
     for (bool tb : {false, true}) {
       std::string suffix = std::string(ta ? "-ta" : "") + (tb ? "-tb" : "");
-      add(list, "fast" + suffix, Size::Small, kF32, kF32, {ta ? Shape{75, 66} : Shape{66, 75}, tb ? Shape{70, 75} : Shape{75, 70}, ta, tb, 1, true});
+      add(list, "fast" + suffix, Size::Small, kF32, kF32,
+          {ta ? Shape{75, 66} : Shape{66, 75}, tb ? Shape{70, 75} : Shape{75, 70}, ta, tb, 1, true});
       // Exact, so that a tile or a piece that is dropped, doubled or misplaced shows.
-      add(list, "large" + suffix, Size::Split, kF32, kF32, {ta ? Shape{389, 509} : Shape{509, 389}, tb ? Shape{401, 389} : Shape{389, 401}, ta, tb, 1, false, true});
+      add(list, "large" + suffix, Size::Split, kF32, kF32,
+          {ta ? Shape{389, 509} : Shape{509, 389}, tb ? Shape{401, 389} : Shape{389, 401}, ta, tb, 1, false, true});
     }
   add(list, "large-float16", Size::Split, kF16, kF16, {{260, 129}, {129, 519}});
   add(list, "large-batch", Size::Split, kF32, kF32, {{37, 61, 67}, {37, 67, 59}, false, false, 2, false, true});

@@ -26,7 +26,8 @@ Iterated iterate(const Links& links, double damping, double tolerance, int most)
     for (size_t i = 0; i < n; ++i) {
       double total = 0;
       for (auto [target, weight] : links.out[i]) total += weight;
-      if (total == 0) dangling += state.ranks[i];
+      if (total == 0)
+        dangling += state.ranks[i];
       else
         for (auto [target, weight] : links.out[i]) next[target] += state.ranks[i] * weight / total;
     }
@@ -44,7 +45,8 @@ Iterated iterate(const Links& links, double damping, double tolerance, int most)
 void setInputs(Problem& p, const Links& links, bool weighted, DType t) {
   uint64_t n = links.out.size(), m = 0;
   for (auto& row : links.out) m += row.size();
-  p.inputs = {HostTensor(DType::Int32, {n + 1}), HostTensor(DType::Int32, {m}), weighted ? HostTensor(t, {m}) : absent()};
+  p.inputs = {HostTensor(DType::Int32, {n + 1}), HostTensor(DType::Int32, {m}),
+              weighted ? HostTensor(t, {m}) : absent()};
   uint64_t edge = 0;
   for (uint64_t i = 0; i < n; ++i) {
     for (auto [target, weight] : links.out[i]) {
@@ -68,19 +70,25 @@ void expectPagerank(Problem& p, Links links) {
   for (Expected& output : p.outputs) std::fill(output.slack.begin(), output.slack.end(), kInf);
   p.check = [=](const std::vector<HostTensor>& got) -> std::string {
     int iterations = int(got[1].at(0));
-    double residual = got[2].at(0), noise = 64 * kUlp;  // a float32 step moves each rank by a few units, and ranks add up to 1
-    if (iterations < (most ? 1 : 0) || iterations > most) return std::to_string(iterations) + " iterations of " + std::to_string(most);
+    // a float32 step moves each rank by a few units, and ranks add up to 1
+    double residual = got[2].at(0), noise = 64 * kUlp;
+    if (iterations < (most ? 1 : 0) || iterations > most)
+      return std::to_string(iterations) + " iterations of " + std::to_string(most);
     if (iterations < most && !(residual <= tolerance)) return "stopped with a residual of " + std::to_string(residual);
-    // The count may differ from the oracle's where the residual lies within its noise of the tolerance; the ranks are those of that count.
-    Iterated early = iterate(links, damping, tolerance + noise, most), late = iterate(links, damping, std::max(0.0, tolerance - noise), most);
+    // The count may differ from the oracle's where the residual lies within its noise of the tolerance; the ranks are
+    // those of that count.
+    Iterated early = iterate(links, damping, tolerance + noise, most),
+             late = iterate(links, damping, std::max(0.0, tolerance - noise), most);
     if (iterations < early.iterations || iterations > late.iterations)
-      return std::to_string(iterations) + " iterations, expected " + std::to_string(early.iterations) + " to " + std::to_string(late.iterations);
+      return std::to_string(iterations) + " iterations, expected " + std::to_string(early.iterations) + " to " +
+             std::to_string(late.iterations);
     Iterated wanted = iterate(links, damping, -1, iterations);
     for (uint64_t i = 0; i < n; ++i) {
       // Errors of a step die away with the damping: 1 / (1 - damping) of a sum's.
       double slack = wanted.ranks[i] * 64 * kUlp / (1 - std::min(damping, 0.99)) + noise / double(n);
       if (!(std::fabs(got[0].at(i) - wanted.ranks[i]) <= slack))
-        return "rank " + std::to_string(i) + ": got " + std::to_string(got[0].at(i)) + ", expected " + std::to_string(wanted.ranks[i]);
+        return "rank " + std::to_string(i) + ": got " + std::to_string(got[0].at(i)) + ", expected " +
+               std::to_string(wanted.ranks[i]);
     }
     if (iterations && !(std::fabs(residual - wanted.residual) <= noise + 1e-4 * wanted.residual))
       return "residual " + std::to_string(residual) + ", expected " + std::to_string(wanted.residual);
@@ -92,11 +100,13 @@ Links randomLinks(Random& random, uint64_t n, uint64_t edges) {
   Links links;
   links.out.resize(n);
   for (uint64_t e = 0; e < edges; ++e)  // duplicates happen; some nodes stay without links
-    links.out[size_t(random.integer(0, int64_t(n) - 1))].push_back({int(random.integer(0, int64_t(n) - 1)), random.uniform(0.1, 3)});
+    links.out[size_t(random.integer(0, int64_t(n) - 1))].push_back(
+        {int(random.integer(0, int64_t(n) - 1)), random.uniform(0.1, 3)});
   return links;
 }
 
-void addRandom(CaseList& list, const std::string& name, Size size, uint64_t n, uint64_t edges, bool weighted, std::vector<Param> params = {}, DType t = kF32) {
+void addRandom(CaseList& list, const std::string& name, Size size, uint64_t n, uint64_t edges, bool weighted,
+               std::vector<Param> params = {}, DType t = kF32) {
   list.add("pagerank", name, size, [=](Problem& p, Random& random) {
     Links links = randomLinks(random, n, edges);
     setInputs(p, links, weighted, t);

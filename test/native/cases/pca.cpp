@@ -25,7 +25,8 @@ void jacobi(Matrix& a, Matrix& vectors, size_t d) {
       for (size_t q = p + 1; q < d; ++q) {
         if (a[p * d + q] == 0) continue;
         double theta = (a[q * d + q] - a[p * d + p]) / (2 * a[p * d + q]);
-        double t = (theta >= 0 ? 1 : -1) / (std::fabs(theta) + std::sqrt(theta * theta + 1)), c = 1 / std::sqrt(t * t + 1), s = t * c;
+        double t = (theta >= 0 ? 1 : -1) / (std::fabs(theta) + std::sqrt(theta * theta + 1)),
+               c = 1 / std::sqrt(t * t + 1), s = t * c;
         for (size_t i = 0; i < d; ++i) {
           double x = a[i * d + p], y = a[i * d + q];
           a[i * d + p] = c * x - s * y;
@@ -56,8 +57,10 @@ Matrix covarianceOf(const HostTensor& in, const std::vector<double>& mean) {
   return covariance;
 }
 
-// Components are unit vectors, at right angles, and each is judged by what it must do: the covariance stretches it by its variance.
-std::string checkComponents(const Matrix& covariance, size_t d, double largest, const HostTensor& components, const HostTensor& variances, double tolerance) {
+// Components are unit vectors, at right angles, and each is judged by what it must do: the covariance stretches it by
+// its variance.
+std::string checkComponents(const Matrix& covariance, size_t d, double largest, const HostTensor& components,
+                            const HostTensor& variances, double tolerance) {
   size_t count = components.shape()[0];
   for (size_t c = 0; c < count; ++c) {
     double high = 0, signedHigh = 0;
@@ -70,13 +73,15 @@ std::string checkComponents(const Matrix& covariance, size_t d, double largest, 
     for (size_t other = 0; other <= c; ++other) {
       double dot = 0;
       for (size_t i = 0; i < d; ++i) dot += components.at(c * d + i) * components.at(other * d + i);
-      if (!(std::fabs(dot - (c == other)) <= 1e-5)) return "components " + std::to_string(other) + " and " + std::to_string(c) + ": product " + std::to_string(dot);
+      if (!(std::fabs(dot - (c == other)) <= 1e-5))
+        return "components " + std::to_string(other) + " and " + std::to_string(c) + ": product " + std::to_string(dot);
     }
     for (size_t i = 0; i < d; ++i) {
       double stretched = 0;
       for (size_t j = 0; j < d; ++j) stretched += covariance[i * d + j] * components.at(c * d + j);
       double off = std::fabs(stretched - variances.at(c) * components.at(c * d + i));
-      if (!(off <= tolerance * largest)) return "component " + std::to_string(c) + " is no eigenvector: off by " + std::to_string(off / largest);
+      if (!(off <= tolerance * largest))
+        return "component " + std::to_string(c) + " is no eigenvector: off by " + std::to_string(off / largest);
     }
   }
   return "";
@@ -100,10 +105,11 @@ void expectPcaFit(Problem& p, bool unique) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rotated[a * d + a] > rotated[b * d + b]; });
   Expected means(dtype, {d}), components(dtype, {count, d}), variances(dtype, {count});
-  for (size_t i = 0; i < d; ++i) means.set(i, mean[i], (sumRoundings(std::min<size_t>(n, 4096)) + 4) * kUlp * magnitude[i]);
+  for (size_t i = 0; i < d; ++i)
+    means.set(i, mean[i], (sumRoundings(std::min<size_t>(n, 4096)) + 4) * kUlp * magnitude[i]);
   double largest = d ? std::max(rotated[order[0] * d + order[0]], 0.0) : 0;
-  // Each entry of a float32 covariance is off by some units of the variances it is made of, and an eigenvalue by at most the
-  // norm of that error matrix: with d independent entries a row, sqrt(d) times the largest variance.
+  // Each entry of a float32 covariance is off by some units of the variances it is made of, and an eigenvalue by at
+  // most the norm of that error matrix: with d independent entries a row, sqrt(d) times the largest variance.
   double tolerance = (sumRoundings(std::min<size_t>(n, 4096)) + 16) * std::sqrt(double(d)) * kUlp;
   for (size_t c = 0; c < count; ++c) {
     double variance = rotated[order[c] * d + order[c]], gap = kInf;
@@ -111,7 +117,9 @@ void expectPcaFit(Problem& p, bool unique) {
       if (other != order[c]) gap = std::min(gap, std::fabs(variance - rotated[other * d + other]));
     variances.set(c, variance, tolerance * largest);
     double* vector = &vectors[order[c] * d];
-    double sign = *std::max_element(vector, vector + d, [](double a, double b) { return std::fabs(a) < std::fabs(b); }) < 0 ? -1 : 1;
+    double sign =
+        *std::max_element(vector, vector + d, [](double a, double b) { return std::fabs(a) < std::fabs(b); }) < 0 ? -1
+                                                                                                                  : 1;
     for (size_t i = 0; i < d; ++i) {
       components.set(c * d + i, sign * vector[i], std::isfinite(gap) ? 2 * tolerance * largest / gap : tolerance);
       if (!unique) components.slack[c * d + i] = kInf;
@@ -120,7 +128,9 @@ void expectPcaFit(Problem& p, bool unique) {
   double check = 3 * tolerance + 8 * kUlp;
   bool skip = largest == 0;  // any directions will do
   p.outputs = {std::move(means), std::move(components), std::move(variances)};
-  p.check = [=](const std::vector<HostTensor>& got) { return skip ? std::string() : checkComponents(covariance, d, largest, got[1], got[2], check); };
+  p.check = [=](const std::vector<HostTensor>& got) {
+    return skip ? std::string() : checkComponents(covariance, d, largest, got[1], got[2], check);
+  };
 }
 
 // Rows whose columns, after a fixed rotation, spread by 1, 1/ratio, 1/ratio^2 ...
@@ -137,12 +147,14 @@ HostTensor stretched(Random& random, DType t, uint64_t n, uint64_t d, double rat
       length += v * v;
       dot += v * x[i];
     }
-    for (uint64_t i = 0; i < d; ++i) rows.set(r * d + i, offset + x[i] - 2 * dot / length * (1.0 + 0.37 * double(i % 5)));
+    for (uint64_t i = 0; i < d; ++i)
+      rows.set(r * d + i, offset + x[i] - 2 * dot / length * (1.0 + 0.37 * double(i % 5)));
   }
   return rows;
 }
 
-void addFit(CaseList& list, const std::string& name, Size size, DType t, uint64_t n, uint64_t d, uint64_t components, double ratio, double offset = 0) {
+void addFit(CaseList& list, const std::string& name, Size size, DType t, uint64_t n, uint64_t d, uint64_t components,
+            double ratio, double offset = 0) {
   list.add("pca-fit", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
     p.inputs = {stretched(random, t, n, d, ratio, offset)};
     p.params = {{"components", double(components)}};
@@ -191,12 +203,16 @@ void addPcaCases(CaseList& list) {
     expectPcaFit(p, false);
   });
   for (DType t : kFloatTypes) {
-    struct { uint64_t n, d, c; } sizes[] = {{0, 4, 2}, {1, 1, 1}, {5, 7, 3}, {63, 64, 65}, {64, 65, 63}, {65, 63, 64}, {3, 257, 2}, {257, 3, 3}, {4, 5, 0}, {97, 31, 13}};
+    struct {
+      uint64_t n, d, c;
+    } sizes[] = {{0, 4, 2},    {1, 1, 1},   {5, 7, 3},   {63, 64, 65}, {64, 65, 63},
+                 {65, 63, 64}, {3, 257, 2}, {257, 3, 3}, {4, 5, 0},    {97, 31, 13}};
     for (auto [n, d, c] : sizes)
-      list.add("pca-transform", std::to_string(n) + "x" + std::to_string(d) + "-" + std::to_string(c) + dtypeSuffix(t), Size::Small, [=](Problem& p, Random& random) {
-        p.inputs = {random.uniform(t, {n, d}), random.uniform(t, {d}), random.uniform(t, {c, d})};
-        expectTransform(p);
-      });
+      list.add("pca-transform", std::to_string(n) + "x" + std::to_string(d) + "-" + std::to_string(c) + dtypeSuffix(t),
+               Size::Small, [=](Problem& p, Random& random) {
+                 p.inputs = {random.uniform(t, {n, d}), random.uniform(t, {d}), random.uniform(t, {c, d})};
+                 expectTransform(p);
+               });
     list.add("pca-transform", "large" + dtypeSuffix(t), Size::Split, [=](Problem& p, Random& random) {
       p.inputs = {random.uniform(t, {4099, 127}), random.uniform(t, {127}), random.uniform(t, {33, 127})};
       expectTransform(p);

@@ -15,9 +15,11 @@ int codeAt(const HostTensor& codes, size_t row, size_t column, uint64_t d, int b
   return nibble >= 8 ? nibble - 16 : nibble;
 }
 
-// Codes are what x / scale rounds to, where the quotient may be some units off: within that of a half, either neighbour is right.
+// Codes are what x / scale rounds to, where the quotient may be some units off: within that of a half, either neighbour
+// is right.
 std::string checkCode(double x, double scale, int code, int levels, bool exact) {
-  if (scale == 0 || std::isnan(scale) || std::isnan(x / scale)) return code == 0 ? "" : "code " + std::to_string(code) + " where it must be 0";
+  if (scale == 0 || std::isnan(scale) || std::isnan(x / scale))
+    return code == 0 ? "" : "code " + std::to_string(code) + " where it must be 0";
   double quotient = std::max(-double(levels), std::min(double(levels), x / scale));
   double wanted = std::nearbyint(quotient);
   if (code == wanted) return "";
@@ -48,7 +50,8 @@ void expectQuantize(Problem& p, bool exact = false) {
         std::string wrong = checkCode(in.at(r * d + i), got[1].at(r), codeAt(got[0], r, i, d, bits), levels, exact);
         if (!wrong.empty()) return wrong + " at row " + std::to_string(r) + ", column " + std::to_string(i);
       }
-      if (bits == 4 && d % 2 && int(got[0].at(r * rowBytes(d, 4) + d / 2)) >> 4) return "the odd last nibble of row " + std::to_string(r) + " is not 0";
+      if (bits == 4 && d % 2 && int(got[0].at(r * rowBytes(d, 4) + d / 2)) >> 4)
+        return "the odd last nibble of row " + std::to_string(r) + " is not 0";
     }
     return "";
   };
@@ -73,7 +76,8 @@ void expectDequantize(Problem& p, uint64_t d, int bits) {
 
 void addDequantize(CaseList& list, const std::string& name, Size size, uint64_t n, uint64_t d, int bits) {
   list.add("dequantize", name + "-" + std::to_string(bits), size, [=](Problem& p, Random& random) {
-    HostTensor codes = bits == 8 ? random.integers(DType::Int8, {n, d}, -127, 127) : random.integers(DType::Uint8, {n, rowBytes(d, 4)}, 0, 255);
+    HostTensor codes = bits == 8 ? random.integers(DType::Int8, {n, d}, -127, 127)
+                                 : random.integers(DType::Uint8, {n, rowBytes(d, 4)}, 0, 255);
     p.inputs = {codes, random.uniform(kF32, {n}, 0, 2)};
     p.params = {{"bits", double(bits)}};
     if (bits == 4) p.params.push_back({"columns", double(d)});
@@ -84,8 +88,10 @@ void addDequantize(CaseList& list, const std::string& name, Size size, uint64_t 
 }  // namespace
 
 void addQuantizeCases(CaseList& list) {
-  struct { uint64_t n, d; } sizes[] = {{0, 4}, {4, 0}, {1, 1}, {3, 1}, {3, 2}, {5, 3}, {2, 63}, {2, 64}, {3, 65}, {3, 127}, {2, 128}, {3, 129},
-                                       {3, 255}, {3, 256}, {3, 257}, {257, 3}, {13, 997}, {1, 4099}};
+  struct {
+    uint64_t n, d;
+  } sizes[] = {{0, 4},   {4, 0},   {1, 1},   {3, 1},   {3, 2},   {5, 3},   {2, 63},  {2, 64},   {3, 65},
+               {3, 127}, {2, 128}, {3, 129}, {3, 255}, {3, 256}, {3, 257}, {257, 3}, {13, 997}, {1, 4099}};
   for (int bits : {8, 4}) {
     for (auto [n, d] : sizes) {
       std::string name = std::to_string(n) + "x" + std::to_string(d);
@@ -110,13 +116,16 @@ void addQuantizeCases(CaseList& list) {
       expectQuantize(p, true);
     });
     list.add("quantize", "special-" + std::to_string(bits), Size::Small, [=](Problem& p, Random&) {
-      p.inputs = {listed(kF32, {6, 3}, {0, -0.0, 0, kNaN, 1, 2, kInf, 1, -1, -kInf, kInf, 0, 3e38, -3e38, 1e38, 1e-30, -2e-30, 3e-31})};
+      p.inputs = {
+          listed(kF32, {6, 3},
+                 {0, -0.0, 0, kNaN, 1, 2, kInf, 1, -1, -kInf, kInf, 0, 3e38, -3e38, 1e38, 1e-30, -2e-30, 3e-31})};
       p.params = {{"bits", double(bits)}};
       expectQuantize(p);
     });
   }
   list.add("dequantize", "special", Size::Small, [](Problem& p, Random&) {
-    p.inputs = {listed(DType::Int8, {4, 2}, {-128, 127, 0, 1, 5, -5, 127, -127}), listed(kF32, {4}, {1, kNaN, kInf, 3e38})};
+    p.inputs = {listed(DType::Int8, {4, 2}, {-128, 127, 0, 1, 5, -5, 127, -127}),
+                listed(kF32, {4}, {1, kNaN, kInf, 3e38})};
     expectDequantize(p, 2, 8);
   });
   list.add("dequantize", "float16-scales", Size::Small, [](Problem& p, Random& random) {

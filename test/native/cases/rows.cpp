@@ -7,8 +7,8 @@
 namespace switchyard::test {
 namespace {
 
-const std::vector<Shape> kRowShapes = {{0, 5}, {5, 0},   {0, 0},   {1, 1},   {4, 1},   {3, 7},   {3, 63},   {3, 64},
-                                       {3, 65}, {2, 127}, {2, 128}, {2, 129}, {3, 255}, {3, 256}, {3, 257}, {63, 3},
+const std::vector<Shape> kRowShapes = {{0, 5},  {5, 0},   {0, 0},   {1, 1},   {4, 1},   {3, 7},    {3, 63},  {3, 64},
+                                       {3, 65}, {2, 127}, {2, 128}, {2, 129}, {3, 255}, {3, 256},  {3, 257}, {63, 3},
                                        {64, 3}, {65, 3},  {255, 2}, {256, 2}, {257, 2}, {13, 997}, {1, 4099}};
 
 struct Row {
@@ -43,11 +43,14 @@ void expectReduce(Problem& p) {
     bool finite = std::isfinite(row.magnitude);
     double sumError = finite ? sumRoundings(d) * kUlp * row.magnitude : 0;
     if (kind == "sum") out.set(r, row.sum, sumError);
-    if (kind == "mean") out.set(r, row.sum / double(d), d && finite ? sumError / double(d) + 4 * kUlp * std::fabs(row.sum / double(d)) : 0);
+    if (kind == "mean")
+      out.set(r, row.sum / double(d),
+              d && finite ? sumError / double(d) + 4 * kUlp * std::fabs(row.sum / double(d)) : 0);
     if (kind == "min") out.set(r, row.nan ? kNaN : row.low, 0);
     if (kind == "max") out.set(r, row.nan ? kNaN : row.high, 0);
     // The sum of squares has no cancellation: half its relative error, and the root's own.
-    if (kind == "norm") out.set(r, std::sqrt(row.squares), finite ? (sumRoundings(d) / 2 + 6) * kUlp * std::sqrt(row.squares) : 0);
+    if (kind == "norm")
+      out.set(r, std::sqrt(row.squares), finite ? (sumRoundings(d) / 2 + 6) * kUlp * std::sqrt(row.squares) : 0);
   }
   p.outputs = {std::move(out)};
 }
@@ -79,7 +82,8 @@ void addReduceCases(CaseList& list) {
       add("long-rows", Size::Large, t, {3, 400009}, true);
     }
     list.add("reduce", prefix + "special", Size::Small, [=](Problem& p, Random&) {
-      p.inputs = {listed(kF32, {6, 4}, {kNaN, 1, 2, 3, kInf, 1, 2, 3, -kInf, 1, 2, 3, kInf, -kInf, 0, 0, -0.0, 0, 0, -0.0, 3, 2, 1, kNaN})};
+      p.inputs = {listed(kF32, {6, 4}, {kNaN, 1,     2, 3, kInf, 1, 2, 3,    -kInf, 1, 2, 3,
+                                        kInf, -kInf, 0, 0, -0.0, 0, 0, -0.0, 3,     2, 1, kNaN})};
       p.params = {{"kind", kind}};
       expectReduce(p);
     });
@@ -108,7 +112,8 @@ void expectNormalize(Problem& p) {
 }
 
 void addNormalizeCases(CaseList& list) {
-  auto add = [&](const std::string& name, Size size, DType t, Shape shape, double magnitude, std::vector<Param> params = {}) {
+  auto add = [&](const std::string& name, Size size, DType t, Shape shape, double magnitude,
+                 std::vector<Param> params = {}) {
     list.add("normalize", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
       p.inputs = {random.uniform(t, shape, -magnitude, magnitude)};
       p.params = params;
@@ -122,7 +127,7 @@ void addNormalizeCases(CaseList& list) {
     add("epsilon-wins", Size::Small, t, {3, 50}, 1, {{"epsilon", 100}});
   }
   for (uint64_t d : {5, 64, 300}) {
-    add("huge-" + std::to_string(d), Size::Small, kF32, {3, d}, 3e38);   // the sum of squares overflows
+    add("huge-" + std::to_string(d), Size::Small, kF32, {3, d}, 3e38);  // the sum of squares overflows
     add("tiny-" + std::to_string(d), Size::Small, kF32, {3, d}, 1e-25, {{"epsilon", 1e-35}});  // ... or underflows
     add("tiny-default-epsilon-" + std::to_string(d), Size::Small, kF32, {3, d}, 1e-14);
   }
@@ -148,7 +153,8 @@ void expectSoftmax(Problem& p) {
     for (size_t i = 0; i < d; ++i) {
       double y = (row.x[i] - row.high) / temperature;
       e[i] = row.nan ? kNaN : std::exp(y);
-      // exp's own error and what rounding its argument (in units of |y|, and of |x| and |high| before the difference) does.
+      // exp's own error and what rounding its argument (in units of |y|, and of |x| and |high| before the difference)
+      // does.
       units[i] = std::isfinite(y) ? 8 + 5 * std::min(std::fabs(y), 110.0) : 0;
       sum += e[i];
       sumError += e[i] * units[i];
@@ -156,7 +162,9 @@ void expectSoftmax(Problem& p) {
     for (size_t i = 0; i < d; ++i) {
       double value = e[i] / sum;
       // An exponential may be flushed to zero before it is divided by the sum, which is 1 or more.
-      double error = std::isnan(value) ? 0 : value * kUlp * (units[i] + sumError / sum + sumRoundings(d) + 6) + (e[i] < 2e-38 ? e[i] : 0);
+      double error = std::isnan(value)
+                         ? 0
+                         : value * kUlp * (units[i] + sumError / sum + sumRoundings(d) + 6) + (e[i] < 2e-38 ? e[i] : 0);
       out.set(r * d + i, value, error);
     }
   }
@@ -164,7 +172,8 @@ void expectSoftmax(Problem& p) {
 }
 
 void addSoftmaxCases(CaseList& list) {
-  auto add = [&](const std::string& name, Size size, DType t, Shape shape, double range, std::vector<Param> params = {}) {
+  auto add = [&](const std::string& name, Size size, DType t, Shape shape, double range,
+                 std::vector<Param> params = {}) {
     list.add("softmax", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
       p.inputs = {random.uniform(t, shape, -range, range)};
       p.params = params;
@@ -182,7 +191,8 @@ void addSoftmaxCases(CaseList& list) {
     add("large", Size::Split, t, {1031, 1021}, 4);
   }
   list.add("softmax", "special", Size::Small, [](Problem& p, Random&) {
-    p.inputs = {listed(kF32, {7, 3}, {kNaN, 1, 2, kInf, 1, 2, -kInf, 1, 2, -kInf, -kInf, -kInf, 3e38, -3e38, 0, 5, 5, 5, -3e38, -3e38, -3e38})};
+    p.inputs = {listed(kF32, {7, 3}, {kNaN,  1,    2,     kInf, 1, 2, -kInf, 1,     2,     -kInf, -kInf,
+                                      -kInf, 3e38, -3e38, 0,    5, 5, 5,     -3e38, -3e38, -3e38})};
     expectSoftmax(p);
   });
 }
@@ -191,7 +201,8 @@ void expectLayerNorm(Problem& p) {
   const HostTensor &in = p.inputs[0], &gamma = p.inputs[1], &beta = p.inputs[2];
   size_t d = in.shape().back();
   double epsilon = float(p.param("epsilon", 1e-5)), n = double(d);
-  bool half = in.spec.dtype == kF16 && (!gamma.present || gamma.spec.dtype == kF16) && (!beta.present || beta.spec.dtype == kF16);
+  bool half = in.spec.dtype == kF16 && (!gamma.present || gamma.spec.dtype == kF16) &&
+              (!beta.present || beta.spec.dtype == kF16);
   Expected out(half ? kF16 : kF32, in.shape());
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
@@ -202,8 +213,8 @@ void expectLayerNorm(Problem& p) {
     double meanError = (sumRoundings(d) + 2) * kUlp * row.magnitude / n;
     for (size_t i = 0; i < d; ++i) {
       double z = (row.x[i] - mean) / deviation, g = gamma.present ? gamma.at(i) : 1, b = beta.present ? beta.at(i) : 0;
-      // The difference is off by the mean's error, the deviation by that of a sum of squares and of the mean (second order,
-      // but squared against epsilon when the row is constant).
+      // The difference is off by the mean's error, the deviation by that of a sum of squares and of the mean (second
+      // order, but squared against epsilon when the row is constant).
       double error = std::fabs(g) * (2 * meanError / deviation + std::fabs(z) * (sumRoundings(d) + 12) * kUlp +
                                      std::fabs(z) * meanError * meanError / (deviation * deviation)) +
                      4 * kUlp * (std::fabs(z * g) + std::fabs(b));
@@ -214,10 +225,12 @@ void expectLayerNorm(Problem& p) {
 }
 
 void addLayerNormCases(CaseList& list) {
-  auto add = [&](const std::string& name, Size size, DType t, Shape shape, bool gamma, bool beta, double offset, std::vector<Param> params = {}) {
+  auto add = [&](const std::string& name, Size size, DType t, Shape shape, bool gamma, bool beta, double offset,
+                 std::vector<Param> params = {}) {
     list.add("layer-norm", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
       uint64_t d = shape.back();
-      p.inputs = {random.uniform(t, shape, offset - 2, offset + 2), gamma ? random.uniform(t, {d}) : absent(), beta ? random.uniform(t, {d}) : absent()};
+      p.inputs = {random.uniform(t, shape, offset - 2, offset + 2), gamma ? random.uniform(t, {d}) : absent(),
+                  beta ? random.uniform(t, {d}) : absent()};
       p.params = params;
       expectLayerNorm(p);
     });
@@ -233,7 +246,8 @@ void addLayerNormCases(CaseList& list) {
     add("epsilon", Size::Small, t, {5, 77}, true, true, 0, {{"epsilon", 3}});
     add("large", Size::Split, t, {1031, 1021}, true, true, 0);
   }
-  add("far-from-zero", Size::Small, kF32, {5, 300}, true, true, 10000);  // one pass (E[x^2] - mean^2) would lose all digits
+  // one pass (E[x^2] - mean^2) would lose all digits
+  add("far-from-zero", Size::Small, kF32, {5, 300}, true, true, 10000);
   list.add("layer-norm", "special", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {5, 3}, {kNaN, 1, 2, kInf, 1, 2, 7, 7, 7, 0, 0, 0, -0.0, 1, 5}), absent(), absent()};
     expectLayerNorm(p);

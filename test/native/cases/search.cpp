@@ -1,5 +1,5 @@
-// similarity-search: scores against the oracle, order, ties. Where neighbours are closer than float32 can tell, either may come
-// first; whole-number vectors are judged exactly.
+// similarity-search: scores against the oracle, order, ties. Where neighbours are closer than float32 can tell, either
+// may come first; whole-number vectors are judged exactly.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -14,7 +14,8 @@ struct Score {
   double value = 0, error = 0;
 };
 
-Score scoreOf(const HostTensor& queries, size_t q, const HostTensor& base, size_t row, size_t d, const std::string& metric) {
+Score scoreOf(const HostTensor& queries, size_t q, const HostTensor& base, size_t row, size_t d,
+              const std::string& metric) {
   double dot = 0, magnitude = 0, qq = 0, bb = 0, l2 = 0;
   for (size_t i = 0; i < d; ++i) {
     double x = queries.at(q * d + i), y = base.at(row * d + i);
@@ -25,7 +26,8 @@ Score scoreOf(const HostTensor& queries, size_t q, const HostTensor& base, size_
     l2 += (x - y) * (x - y);
   }
   double c = sumRoundings(d) * kUlp;
-  // Where l2 is made of norms and a product it cancels: judged against the norms, unless the kernel sums the differences.
+  // Where l2 is made of norms and a product it cancels: judged against the norms, unless the kernel sums the
+  // differences.
   if (metric == "l2") return {l2, (c + 4 * kUlp) * l2};
   if (metric == "dot") return {dot, c * magnitude};
   if (qq == 0 || bb == 0) return {0, 0};
@@ -39,10 +41,12 @@ bool better(double a, double b, bool smallest) {
 }
 
 // One query's answer against the true scores of all rows.
-std::string checkAnswer(const std::vector<Score>& all, const HostTensor& scores, const HostTensor& indices, size_t from, size_t k, bool smallest, DType dtype) {
+std::string checkAnswer(const std::vector<Score>& all, const HostTensor& scores, const HostTensor& indices, size_t from,
+                        size_t k, bool smallest, DType dtype) {
   std::vector<size_t> order(all.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return better(all[a].value, all[b].value, smallest); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return better(all[a].value, all[b].value, smallest); });
   std::set<int64_t> seen;
   for (size_t i = 0; i < k; ++i) {
     auto where = " at place " + std::to_string(i) + " of answer " + std::to_string(from / k);
@@ -54,8 +58,10 @@ std::string checkAnswer(const std::vector<Score>& all, const HostTensor& scores,
     own.set(0, all[row].value, all[row].error);
     place.set(0, all[order[i]].value, all[order[i]].error + all[row].error);
     double share;
-    if (std::string wrong = compareElement(own, 0, got, share); !wrong.empty()) return "score of row " + std::to_string(row) + where + ": " + wrong;
-    if (std::string wrong = compareElement(place, 0, got, share); !wrong.empty()) return "not the best left" + where + ": " + wrong;
+    if (std::string wrong = compareElement(own, 0, got, share); !wrong.empty())
+      return "score of row " + std::to_string(row) + where + ": " + wrong;
+    if (std::string wrong = compareElement(place, 0, got, share); !wrong.empty())
+      return "not the best left" + where + ": " + wrong;
     if (i == 0) continue;
     double before = scores.at(from + i - 1);
     if (better(got, before, smallest)) return "scores out of order" + where;
@@ -78,10 +84,12 @@ void expectSearch(Problem& p, bool exact) {
       (*all)[i][row] = score;
     }
   p.outputs = {Expected(dtype, {q, k}), Expected(DType::Int32, {q, k})};
-  for (Expected& output : p.outputs) std::fill(output.slack.begin(), output.slack.end(), kInf);  // the specs alone: `check` does the rest
+  // the specs alone: `check` does the rest
+  for (Expected& output : p.outputs) std::fill(output.slack.begin(), output.slack.end(), kInf);
   p.check = [=](const std::vector<HostTensor>& got) -> std::string {
     for (size_t i = 0; i < q; ++i)
-      if (std::string wrong = checkAnswer((*all)[i], got[0], got[1], i * k, k, smallest, dtype); !wrong.empty()) return wrong;
+      if (std::string wrong = checkAnswer((*all)[i], got[0], got[1], i * k, k, smallest, dtype); !wrong.empty())
+        return wrong;
     return "";
   };
 }
@@ -91,19 +99,25 @@ void expectSearch(Problem& p, bool exact) {
 void addSearchCases(CaseList& list) {
   for (const char* metric : {"cosine", "dot", "l2"}) {
     std::string prefix = std::string(metric) + "-";
-    auto add = [&](const std::string& name, Size size, DType t, uint64_t q, uint64_t n, uint64_t d, uint64_t k, bool whole = false) {
+    auto add = [&](const std::string& name, Size size, DType t, uint64_t q, uint64_t n, uint64_t d, uint64_t k,
+                   bool whole = false) {
       list.add("similarity-search", prefix + name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
-        p.inputs = {whole ? random.integers(t, {q, d}) : random.uniform(t, {q, d}), whole ? random.integers(t, {n, d}) : random.uniform(t, {n, d})};
+        p.inputs = {whole ? random.integers(t, {q, d}) : random.uniform(t, {q, d}),
+                    whole ? random.integers(t, {n, d}) : random.uniform(t, {n, d})};
         p.params = {{"k", double(k)}, {"metric", metric}};
         expectSearch(p, whole && metric != std::string("cosine"));
       });
     };
-    struct { uint64_t q, n, d, k; } sizes[] = {{1, 1, 1, 1}, {0, 5, 3, 2}, {1, 63, 16, 5}, {1, 64, 64, 10}, {1, 65, 33, 65}, {2, 127, 20, 3}, {7, 128, 20, 3},
-                                               {8, 129, 65, 3}, {9, 129, 65, 3}, {63, 70, 7, 4}, {64, 64, 16, 4}, {65, 131, 17, 4}, {3, 257, 129, 20}, {1, 997, 31, 10},
-                                               {11, 997, 31, 10}};
+    struct {
+      uint64_t q, n, d, k;
+    } sizes[] = {{1, 1, 1, 1},    {0, 5, 3, 2},     {1, 63, 16, 5},    {1, 64, 64, 10},  {1, 65, 33, 65},
+                 {2, 127, 20, 3}, {7, 128, 20, 3},  {8, 129, 65, 3},   {9, 129, 65, 3},  {63, 70, 7, 4},
+                 {64, 64, 16, 4}, {65, 131, 17, 4}, {3, 257, 129, 20}, {1, 997, 31, 10}, {11, 997, 31, 10}};
     for (DType t : kFloatTypes)
       for (auto [q, n, d, k] : sizes)
-        if (!halfSkips(t, n + q)) add(std::to_string(q) + "x" + std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k), Size::Small, t, q, n, d, k);
+        if (!halfSkips(t, n + q))
+          add(std::to_string(q) + "x" + std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k),
+              Size::Small, t, q, n, d, k);
     add("few-dimensions-tie", Size::Small, kF32, 5, 400, 2, 60, true);
     add("whole-numbers", Size::Small, kF32, 10, 301, 37, 20, true);
     add("large-1-query", Size::Large, kF32, 1, 40009, 64, 10);
@@ -124,8 +138,10 @@ void addSearchCases(CaseList& list) {
         if (std::string wrong = judge(got); !wrong.empty()) return wrong;
         for (size_t i = 0; i < 11 * 20; ++i) {
           size_t first = i / 4 * 4;
-          if (got[1].at(i) != got[1].at(first) + 50 * double(i - first)) return "copies of one row are apart at place " + std::to_string(i);
-          if (got[0].at(i) != got[0].at(first)) return "copies of one row score differently at place " + std::to_string(i);
+          if (got[1].at(i) != got[1].at(first) + 50 * double(i - first))
+            return "copies of one row are apart at place " + std::to_string(i);
+          if (got[0].at(i) != got[0].at(first))
+            return "copies of one row score differently at place " + std::to_string(i);
         }
         return "";
       };

@@ -11,7 +11,8 @@ void expectTimeline(Problem& p) {
   double now = float(p.param("currentTime", 1)), decay = float(p.param("decay", 2));
   Expected out(in.spec.dtype, in.shape());
   for (size_t r = 0; r < in.shape()[0]; ++r) {
-    double time = in.at(4 * r), exponent = decay * std::fabs(now - time), value = in.at(4 * r + 1) * std::exp(-exponent);
+    double time = in.at(4 * r), exponent = decay * std::fabs(now - time),
+           value = in.at(4 * r + 1) * std::exp(-exponent);
     // The exponent is off by three roundings of its size, exp by (3 + 2|x|) units more.
     double error = std::isfinite(value) ? (12 + 6 * std::min(exponent, 110.0)) * kUlp * std::fabs(value) : 0;
     const double row[] = {time, value, in.at(4 * r + 3), in.at(4 * r + 2)};
@@ -38,7 +39,8 @@ void addTimelineCases(CaseList& list) {
     add("large", Size::Split, t, 131071);
   }
   list.add("evidence-timeline", "special", Size::Small, [](Problem& p, Random&) {
-    p.inputs = {listed(kF32, {5, 4}, {kInf, 1, 2, 3, kNaN, 1, 2, 3, 1, kInf, kNaN, -kInf, 1e30, 5, -0.0, 3e38, 0.5, kNaN, 1, 2})};
+    p.inputs = {listed(kF32, {5, 4},
+                       {kInf, 1, 2, 3, kNaN, 1, 2, 3, 1, kInf, kNaN, -kInf, 1e30, 5, -0.0, 3e38, 0.5, kNaN, 1, 2})};
     expectTimeline(p);
   });
 }

@@ -49,12 +49,16 @@ void addTopKCases(CaseList& list) {
         expectTopK(p);
       });
   };
-  struct { uint64_t n, d, k; } sizes[] = {{1, 1, 1}, {0, 5, 2}, {3, 63, 5}, {3, 64, 64}, {3, 65, 10}, {2, 127, 127}, {2, 128, 1}, {2, 129, 10},
-                                          {2, 255, 32}, {2, 256, 33}, {2, 257, 100}, {67, 13, 13}, {2, 997, 10}, {1, 1023, 7}, {1, 1024, 8},
-                                          {1, 1025, 9}, {2, 1031, 512}, {2, 1031, 513}, {1, 1500, 1500}, {2, 5003, 17}};
+  struct {
+    uint64_t n, d, k;
+  } sizes[] = {{1, 1, 1},    {0, 5, 2},    {3, 63, 5},     {3, 64, 64},    {3, 65, 10},     {2, 127, 127}, {2, 128, 1},
+               {2, 129, 10}, {2, 255, 32}, {2, 256, 33},   {2, 257, 100},  {67, 13, 13},    {2, 997, 10},  {1, 1023, 7},
+               {1, 1024, 8}, {1, 1025, 9}, {2, 1031, 512}, {2, 1031, 513}, {1, 1500, 1500}, {2, 5003, 17}};
   for (DType t : kFloatTypes) {
     for (auto [n, d, k] : sizes)
-      if (!halfSkips(t, d)) add(std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k), d > 1100 ? Size::Medium : Size::Small, t, n, d, k);
+      if (!halfSkips(t, d))
+        add(std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k),
+            d > 1100 ? Size::Medium : Size::Small, t, n, d, k);
     add("ties", Size::Small, t, 4, 300, 40, true);
     add("ties-all", Size::Small, t, 2, 130, 130, true);
     add("ties-across-chunks", Size::Medium, t, 2, 4200, 100, true);
@@ -66,8 +70,8 @@ void addTopKCases(CaseList& list) {
   }
   for (bool largest : {true, false})
     list.add("top-k", std::string("special") + (largest ? "" : "-smallest"), Size::Small, [=](Problem& p, Random&) {
-      p.inputs = {listed(kF32, {3, 8},
-                         {kNaN, 1, kInf, -kInf, 0, -0.0, kNaN, 3e38, -0.0, 0, -0.0, 0, 1e-40, -1e-40, 1, -1, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, 5})};
+      p.inputs = {listed(kF32, {3, 8}, {kNaN,  1,      kInf, -kInf, 0,    -0.0, kNaN, 3e38, -0.0, 0,    -0.0, 0,
+                                        1e-40, -1e-40, 1,    -1,    kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN, 5})};
       // Denormals may be flushed where a kernel compares floats: leave them out of the order.
       p.inputs[0].set(12, 2);
       p.inputs[0].set(13, -2);

@@ -72,7 +72,9 @@ std::string whereabouts() {
     const Thread& thread = block.threads[t];
     if (thread.at == last && thread.line == lastLine) continue;
     last = thread.at, lastLine = thread.line;
-    const char* kind = last == At::Block ? "at __syncthreads, line " : last == At::Warp ? "at a warp barrier, line " : "ended, after line ";
+    const char* kind = last == At::Block  ? "at __syncthreads, line "
+                       : last == At::Warp ? "at a warp barrier, line "
+                                          : "ended, after line ";
     text += "\n  from thread " + std::to_string(t) + ": " + kind + std::to_string(lastLine);
   }
   return text;
@@ -142,7 +144,8 @@ uint64_t exchange(unsigned mask, uint64_t mine, unsigned lane, int line) {
 void runKernel(const CudaVariant& variant, unsigned gridX, unsigned gridY, void** arguments, const char* name) {
   const std::lock_guard<std::mutex> lock(oneLaunch);
   block.name = name;
-  if (variant.threads % 32 != 0 || variant.threads > 1024 || variant.threads == 0) fail("a block is 1 to 32 whole warps");
+  if (variant.threads % 32 != 0 || variant.threads > 1024 || variant.threads == 0)
+    fail("a block is 1 to 32 whole warps");
   while (block.threads.size() < variant.threads) block.threads.emplace_back();
   block.slots.assign(2 * size_t(variant.threads), 0);
   block.count = variant.threads;
@@ -178,9 +181,12 @@ half __float2half_rn(float value) {
 float __half2float(half value) {
   const int exponent = (value.bits >> 10) & 0x1F, fraction = value.bits & 0x3FF;
   float magnitude;
-  if (exponent == 31) magnitude = fraction ? std::nanf("") : HUGE_VALF;
-  else if (exponent == 0) magnitude = std::ldexp(float(fraction), -24);
-  else magnitude = std::ldexp(float(fraction + 1024), exponent - 25);
+  if (exponent == 31)
+    magnitude = fraction ? std::nanf("") : HUGE_VALF;
+  else if (exponent == 0)
+    magnitude = std::ldexp(float(fraction), -24);
+  else
+    magnitude = std::ldexp(float(fraction + 1024), exponent - 25);
   return value.bits & 0x8000u ? -magnitude : magnitude;
 }
 

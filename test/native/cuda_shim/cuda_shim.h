@@ -1,5 +1,6 @@
-// CUDA C++ as plain C++, for tests: what a .cu of kernels/ needs, with the threads of a block as fibers. It proves indexing and
-// logic, not speed; a missing barrier shows because threads run in both orders, a divergent one is reported.
+// CUDA C++ as plain C++, for tests: what a .cu of kernels/ needs, with the threads of a block as fibers. It proves
+// indexing and logic, not speed; a missing barrier shows because threads run in both orders, a divergent one is
+// reported.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -52,7 +53,8 @@ void __syncwarp(unsigned mask = 0xFFFFFFFFu, int line = __builtin_LINE());
 
 // The 8 bytes that `lane` of this warp passes at this exchange, given the ones of this thread. `lane` from 0 to 31.
 uint64_t exchange(unsigned mask, uint64_t mine, unsigned lane, int line);
-template <class T> T exchangeAs(unsigned mask, T value, unsigned lane, int line) {
+template <class T>
+T exchangeAs(unsigned mask, T value, unsigned lane, int line) {
   static_assert(sizeof(T) <= 8 && std::is_trivially_copyable<T>::value, "a shuffle moves plain values");
   uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
@@ -60,34 +62,41 @@ template <class T> T exchangeAs(unsigned mask, T value, unsigned lane, int line)
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
-template <class T> T __shfl_sync(unsigned mask, T value, int from, int line = __builtin_LINE()) {
+template <class T>
+T __shfl_sync(unsigned mask, T value, int from, int line = __builtin_LINE()) {
   return exchangeAs(mask, value, unsigned(from) & 31, line);
 }
-template <class T> T __shfl_xor_sync(unsigned mask, T value, int bits, int line = __builtin_LINE()) {
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int bits, int line = __builtin_LINE()) {
   return exchangeAs(mask, value, (threadIdx.x & 31) ^ unsigned(bits), line);
 }
-template <class T> T __shfl_down_sync(unsigned mask, T value, unsigned by, int line = __builtin_LINE()) {
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned by, int line = __builtin_LINE()) {
   const unsigned lane = threadIdx.x & 31;
   return exchangeAs(mask, value, lane + by < 32 ? lane + by : lane, line);
 }
 
 // Threads take turns: between barriers each runs alone.
-template <class T> T atomicAdd(T* at, T value) {
+template <class T>
+T atomicAdd(T* at, T value) {
   const T old = *at;
   *at = old + value;
   return old;
 }
-template <class T> T atomicMax(T* at, T value) {
+template <class T>
+T atomicMax(T* at, T value) {
   const T old = *at;
   if (value > old) *at = value;
   return old;
 }
-template <class T> T atomicMin(T* at, T value) {
+template <class T>
+T atomicMin(T* at, T value) {
   const T old = *at;
   if (value < old) *at = value;
   return old;
 }
-template <class T> T atomicExch(T* at, T value) {
+template <class T>
+T atomicExch(T* at, T value) {
   const T old = *at;
   *at = value;
   return old;

@@ -68,7 +68,7 @@ struct Fiber::State {
 namespace {
 constexpr size_t kPageBytes = 4096;
 thread_local void* running = nullptr;  // the State of the fiber that this thread is in
-}
+}  // namespace
 
 void fiberMain() { Fiber::run(*static_cast<Fiber::State*>(running)); }
 

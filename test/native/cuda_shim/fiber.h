@@ -13,9 +13,10 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  void start(void (*entry)(void*), void* argument);  // to be entered by the next resume(); a fiber may be started again when done
-  void resume();                                     // runs it until it yields or ends; called from outside any fiber
-  static void yield();                               // back to the resume() that runs this fiber
+  // to be entered by the next resume(); a fiber may be started again when done
+  void start(void (*entry)(void*), void* argument);
+  void resume();        // runs it until it yields or ends; called from outside any fiber
+  static void yield();  // back to the resume() that runs this fiber
   bool done() const;
 
  private:

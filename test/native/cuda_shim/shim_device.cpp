@@ -36,7 +36,8 @@ class ShimBuffer : public Buffer {
 
 std::byte* addressOf(const BufferView& view) {
   if (!view.buffer) refuse("a view without a buffer");
-  if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset) refuse("a view past the end of its buffer");
+  if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset)
+    refuse("a view past the end of its buffer");
   return static_cast<ShimBuffer*>(view.buffer)->memory() + view.offset;
 }
 
@@ -46,7 +47,8 @@ std::byte* boundAddressOf(const BufferView& view) {
   return addressOf(view);
 }
 
-void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers, const void* params) {
+void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,
+                  const void* params) {
   const CudaVariant& variant = kernel.choose(params);
   const uint64_t blocks = (count + variant.unitsPerBlock - 1) / variant.unitsPerBlock;
   if (blocks == 0) return;
@@ -79,12 +81,15 @@ class ShimQueue : public Queue {
     const cuda_shim::FillParams params{dst.size / 4, word};
     launchKernel(cuda_shim::cudaKernel_fill, "fill", params.words, buffers, &params);
   }
-  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views, std::span<const std::byte> params) override {
+  void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+              std::span<const std::byte> params) override {
     const CudaKernel* entry = cuda_shim::kKernelTable[size_t(kernel)];
     const char* name = kernelName(kernel);
     if (!entry) refuse(std::string(name) + " is a kernel of the CPU only");
-    if (views.size() != entry->buffers) refuse(std::string(name) + " takes " + std::to_string(entry->buffers) + " buffers");
-    if (params.size() != entry->paramsBytes) refuse(std::string(name) + " takes params of " + std::to_string(entry->paramsBytes) + " bytes");
+    if (views.size() != entry->buffers)
+      refuse(std::string(name) + " takes " + std::to_string(entry->buffers) + " buffers");
+    if (params.size() != entry->paramsBytes)
+      refuse(std::string(name) + " takes params of " + std::to_string(entry->paramsBytes) + " bytes");
     std::vector<std::byte*> buffers;
     for (const BufferView& view : views) buffers.push_back(boundAddressOf(view));
     alignas(16) std::byte copy[128];
@@ -95,9 +100,11 @@ class ShimQueue : public Queue {
     checkLayout(op.a, op.transposeA ? op.k : op.m, op.transposeA ? op.m : op.k, op.lda, op.strideA, op.batch, "a");
     checkLayout(op.b, op.transposeB ? op.n : op.k, op.transposeB ? op.k : op.n, op.ldb, op.strideB, op.batch, "b");
     checkLayout(op.out, op.m, op.n, op.ldOut, op.strideOut, op.batch, "out");
-    const cuda_shim::MatmulTiledParams params{op.m, op.n, op.k, op.lda, op.ldb, op.ldOut, op.transposeA, op.transposeB,
-                                              op.batch, op.alpha, op.strideA, op.strideB, op.strideOut};
-    std::byte* const buffers[] = {op.k ? boundAddressOf(op.a) : nullptr, op.k ? boundAddressOf(op.b) : nullptr, boundAddressOf(op.out)};
+    const cuda_shim::MatmulTiledParams params{op.m,       op.n,          op.k,          op.lda,   op.ldb,
+                                              op.ldOut,   op.transposeA, op.transposeB, op.batch, op.alpha,
+                                              op.strideA, op.strideB,    op.strideOut};
+    std::byte* const buffers[] = {op.k ? boundAddressOf(op.a) : nullptr, op.k ? boundAddressOf(op.b) : nullptr,
+                                  boundAddressOf(op.out)};
     launchKernel(cuda_shim::cudaKernel_matmul_tiled, "matmul_tiled", cuda_shim::matmulTiles(params), buffers, &params);
   }
   void submit(Completion done) override { done(nullptr, QueueTimings{}); }
@@ -105,11 +112,12 @@ class ShimQueue : public Queue {
 
  private:
   // What cuBLASLt would refuse, or read past.
-  static void checkLayout(const BufferView& view, uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride, uint64_t batch,
-                          const char* name) {
+  static void checkLayout(const BufferView& view, uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride,
+                          uint64_t batch, const char* name) {
     if (rows == 0 || columns == 0) return;
     if (ld < columns) refuse(std::string("matmul: the row length of ") + name + " is below its columns");
-    if (((batch - 1) * stride + (rows - 1) * ld + columns) * sizeof(float) > view.size) refuse(std::string("matmul reads past ") + name);
+    if (((batch - 1) * stride + (rows - 1) * ld + columns) * sizeof(float) > view.size)
+      refuse(std::string("matmul reads past ") + name);
   }
 };
 

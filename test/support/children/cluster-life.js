@@ -1,29 +1,36 @@
-// How clusters begin and end: node cluster-life.js <scenario>. Prints JSON; what the other processes of the cluster say comes on stderr.
+// How clusters begin and end: node cluster-life.js <scenario>. Prints JSON; what the other processes of the cluster say
+// comes on stderr.
 'use strict';
 const cluster = require('node:cluster');
 const { Worker, isMainThread, parentPort } = require('node:worker_threads');
 const { slowJob, scale, sleep, until, abstractNames, memories } = require('../cluster-kit');
 const gpu = require('../../..');
 
-const name = process.env.SCENARIO ??= process.argv[2];
+const name = (process.env.SCENARIO ??= process.argv[2]);
 const one = { contextTypes: ['cpu'], contextsPerWorker: 1, logLevel: 'silent' };
 const print = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const double = async (manager, options) => {
   const { outputs, workerId } = await manager.executeWorkload(scale(new Float32Array([1, 2, 3])), options);
   return [Array.from(outputs.output.data), workerId];
 };
-const codeOf = (promise) => promise.then(() => 'done', ({ code }) => code);
-const inThread = (workerData) => new Promise((resolve, reject) => {
-  const thread = new Worker(__filename, { workerData });
-  thread.on('message', resolve).on('error', reject);
-});
-const nextMessage = (worker) => new Promise((resolve) => {
-  worker.on('message', function listen(message) {
-    if (message?.said === undefined) return;
-    worker.removeListener('message', listen);
-    resolve(message.said);
+const codeOf = (promise) =>
+  promise.then(
+    () => 'done',
+    ({ code }) => code,
+  );
+const inThread = (workerData) =>
+  new Promise((resolve, reject) => {
+    const thread = new Worker(__filename, { workerData });
+    thread.on('message', resolve).on('error', reject);
   });
-});
+const nextMessage = (worker) =>
+  new Promise((resolve) => {
+    worker.on('message', function listen(message) {
+      if (message?.said === undefined) return;
+      worker.removeListener('message', listen);
+      resolve(message.said);
+    });
+  });
 const say = (said) => process.send({ said });
 
 // Each scenario: what the primary does, and what its workers do.
@@ -35,7 +42,16 @@ const scenarios = {
       const workers = [cluster.fork(), cluster.fork()];
       const said = await Promise.all(workers.map(nextMessage));
       await until(() => manager.contexts().filter(({ isActive }) => isActive).length === 2);
-      print({ role: manager.role, early: await early, late: await double(manager), said, contexts: manager.contexts().map(({ id }) => id).sort() });
+      print({
+        role: manager.role,
+        early: await early,
+        late: await double(manager),
+        said,
+        contexts: manager
+          .contexts()
+          .map(({ id }) => id)
+          .sort(),
+      });
       await manager.close();
       for (const worker of workers) worker.disconnect();
     },
@@ -79,7 +95,13 @@ const scenarios = {
       const manager = gpu.createGPUClusterManager({ ...one, workers: 2 });
       print({ early: await double(manager), role: manager.role });
       await manager.ready;
-      print({ contexts: manager.contexts().map(({ id }) => id).sort(), memories: memories() > 0 });
+      print({
+        contexts: manager
+          .contexts()
+          .map(({ id }) => id)
+          .sort(),
+        memories: memories() > 0,
+      });
       await manager.close();
     },
   },
@@ -102,7 +124,12 @@ const scenarios = {
   },
   'no-coordinator': {
     primary() {
-      cluster.fork().on('message', ({ said }) => { if (said) print(said); }).on('exit', (code) => print({ code }));
+      cluster
+        .fork()
+        .on('message', ({ said }) => {
+          if (said) print(said);
+        })
+        .on('exit', (code) => print({ code }));
     },
     async worker() {
       const warnings = [];
@@ -145,7 +172,11 @@ const scenarios = {
     },
   },
   // Nothing keeps a process alive but jobs under way.
-  'idle-unused': { primary() { gpu.createGPUClusterManager(one); } },
+  'idle-unused': {
+    primary() {
+      gpu.createGPUClusterManager(one);
+    },
+  },
   'idle-ready': {
     async primary() {
       const manager = gpu.createGPUClusterManager(one);
@@ -153,7 +184,14 @@ const scenarios = {
       print(await double(manager));
     },
   },
-  'idle-not-awaited': { primary() { gpu.createGPUClusterManager(one).executeWorkload(slowJob(4)).then(({ outputs }) => print(outputs.sums.data.length)); } },
+  'idle-not-awaited': {
+    primary() {
+      gpu
+        .createGPUClusterManager(one)
+        .executeWorkload(slowJob(4))
+        .then(({ outputs }) => print(outputs.sums.data.length));
+    },
+  },
   'idle-workers': {
     async primary() {
       const manager = gpu.createGPUClusterManager({ ...one, workers: 2 });
@@ -188,7 +226,11 @@ const scenarios = {
       const workers = Object.values(cluster.workers);
       workers[0].send('block');
       await sleep(150);
-      print({ pids: workers.map(({ process: { pid } }) => pid), names: abstractNames().length, tensor: shared.data.length });
+      print({
+        pids: workers.map(({ process: { pid } }) => pid),
+        names: abstractNames().length,
+        tensor: shared.data.length,
+      });
     },
     worker() {
       gpu.createGPUClusterManager(one);
@@ -203,7 +245,16 @@ const scenarios = {
       await manager.ready;
       let done = 0;
       const failed = [];
-      for (let i = 0; i < 8; ++i) manager.executeWorkload(slowJob(3)).then(() => ++done, ({ code }) => failed.push(code)).then(() => { if (done + failed.length === 8) print({ done, failed }); });
+      for (let i = 0; i < 8; ++i)
+        manager
+          .executeWorkload(slowJob(3))
+          .then(
+            () => ++done,
+            ({ code }) => failed.push(code),
+          )
+          .then(() => {
+            if (done + failed.length === 8) print({ done, failed });
+          });
       process.on('exit', () => print({ pids: Object.values(cluster.workers).length }));
       print('go');
       await sleep(60);
@@ -220,7 +271,12 @@ const scenarios = {
       const during = await codeOf(manager.executeWorkload(scale(new Float32Array(2))));
       await closing;
       const drain = await Promise.all(drained);
-      const after = [await codeOf(manager.executeWorkload(scale(new Float32Array(2)))), await codeOf(manager.getMetrics()), await codeOf(manager.health()), await codeOf(manager.close())];
+      const after = [
+        await codeOf(manager.executeWorkload(scale(new Float32Array(2)))),
+        await codeOf(manager.getMetrics()),
+        await codeOf(manager.health()),
+        await codeOf(manager.close()),
+      ];
       for (const use of [() => manager.sharedTensor([2]), () => manager.openTensor({})]) {
         try {
           use();
@@ -238,7 +294,17 @@ const scenarios = {
       await sleep(100);
       const start = performance.now();
       await manager.close({ drain: false });
-      print({ same, during, drain, after, left, isNew, dropped: await Promise.all(dropped), quick: performance.now() - start < 3000, workers: Object.keys(cluster.workers).length });
+      print({
+        same,
+        during,
+        drain,
+        after,
+        left,
+        isNew,
+        dropped: await Promise.all(dropped),
+        quick: performance.now() - start < 3000,
+        workers: Object.keys(cluster.workers).length,
+      });
     },
   },
   'close-timeout': {
@@ -288,23 +354,44 @@ const scenarios = {
   strangers: {
     async primary() {
       const odd = [
-        'switchyard:hello', 5, null, [], {}, { type: 5 }, { type: 'switchyard:hello' }, { type: 'switchyard:hello', version: 5 }, { type: 'switchyard:hello', version: 'x'.repeat(5000) },
-        { type: 'switchyard:hello', version: { toString: 1 } }, { type: 'switchyard:welcome' }, { type: 'switchyard:welcome', address: 5, key: [], slot: 'x' },
-        { type: 'switchyard:refused' }, { type: 'switchyard:refused', reason: 5 }, { type: 'switchyard:nothing', version: '1' }, { type: '__proto__', version: '1' },
+        'switchyard:hello',
+        5,
+        null,
+        [],
+        {},
+        { type: 5 },
+        { type: 'switchyard:hello' },
+        { type: 'switchyard:hello', version: 5 },
+        { type: 'switchyard:hello', version: 'x'.repeat(5000) },
+        { type: 'switchyard:hello', version: { toString: 1 } },
+        { type: 'switchyard:welcome' },
+        { type: 'switchyard:welcome', address: 5, key: [], slot: 'x' },
+        { type: 'switchyard:refused' },
+        { type: 'switchyard:refused', reason: 5 },
+        { type: 'switchyard:nothing', version: '1' },
+        { type: '__proto__', version: '1' },
       ];
       process.env.ODD = JSON.stringify(odd);
       const manager = gpu.createGPUClusterManager(one);
       const worker = cluster.fork();
       const said = nextMessage(worker);
       let seen = 0;
-      worker.on('message', (message) => { if (message?.said === undefined) ++seen; });
+      worker.on('message', (message) => {
+        if (message?.said === undefined) ++seen;
+      });
       for (const message of odd) worker.send(message ?? 'null');
       const first = await said;
       for (const message of odd) worker.send(message ?? 'null');
       const result = await double(manager);
       worker.send('again');
       const second = await nextMessage(worker);
-      print({ first, second, result, reachedTheApplication: seen >= odd.length, workers: (await manager.health()).workers.length });
+      print({
+        first,
+        second,
+        result,
+        reachedTheApplication: seen >= odd.length,
+        workers: (await manager.health()).workers.length,
+      });
       await manager.close();
       worker.disconnect();
     },
@@ -313,7 +400,9 @@ const scenarios = {
       for (const message of odd) process.send(message ?? 'null');
       const manager = gpu.createGPUClusterManager(one);
       for (const message of odd) process.send(message ?? 'null');
-      process.on('message', async (message) => { if (message === 'again') say(await double(manager)); });
+      process.on('message', async (message) => {
+        if (message === 'again') say(await double(manager));
+      });
       say(await double(manager));
     },
   },
@@ -328,13 +417,26 @@ const scenarios = {
       const results = { found: Boolean(address), named: /switchyard/.test(address) };
       const { Channel } = require('../../../lib/cluster/wire/channel');
       const attempts = [
-        [8, 1, 1, 2, 3, 4, 1, 0], [8, 1, 1, 2, 3, 4, 0, 1], [3, 2, 5], [2, 11], [1e300], [0], [-5, 1], [NaN, NaN, NaN], [8, 1, 0, 0, 0, 0, NaN, NaN],
-        Array.from({ length: 4000 }, (_, i) => i), [4, 9, 16, 0],
+        [8, 1, 1, 2, 3, 4, 1, 0],
+        [8, 1, 1, 2, 3, 4, 0, 1],
+        [3, 2, 5],
+        [2, 11],
+        [1e300],
+        [0],
+        [-5, 1],
+        [NaN, NaN, NaN],
+        [8, 1, 0, 0, 0, 0, NaN, NaN],
+        Array.from({ length: 4000 }, (_, i) => i),
+        [4, 9, 16, 0],
       ];
       results.ends = 0;
       for (const numbers of attempts) {
         const ended = new Promise((resolve) => {
-          const channel = new Channel(native.connect(address), { onMessage: () => {}, onEnd: () => resolve(1), onError: () => {} });
+          const channel = new Channel(native.connect(address), {
+            onMessage: () => {},
+            onEnd: () => resolve(1),
+            onError: () => {},
+          });
           channel.ref();
           channel.post(new Float64Array(numbers));
           channel.flush();

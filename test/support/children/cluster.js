@@ -1,5 +1,6 @@
-// One cluster and everything that is tried on it: SWITCHYARD_SUITE names a file of children/cluster/, whose cases run one after the other
-// in the primary. Prints { name: { ms, error? } }. A suite is { options, workerOptions, cases, inWorker, before, after }.
+// One cluster and everything that is tried on it: SWITCHYARD_SUITE names a file of children/cluster/, whose cases run
+// one after the other in the primary. Prints { name: { ms, error? } }. A suite is { options, workerOptions, cases,
+// inWorker, before, after }.
 'use strict';
 const cluster = require('node:cluster');
 const path = require('node:path');
@@ -28,7 +29,13 @@ class Trial {
       this.#asked.set(id, { resolve, reject });
       target.setMaxListeners(0);
       // What it had sent before may still be on its way.
-      target.once('exit', (code, signal) => setTimeout(reject, 500, new Error(`the worker ended (${code ?? signal}) before it had answered ${name}`)).unref());
+      target.once('exit', (code, signal) =>
+        setTimeout(
+          reject,
+          500,
+          new Error(`the worker ended (${code ?? signal}) before it had answered ${name}`),
+        ).unref(),
+      );
       target.send({ call: id, name, args });
     });
   }
@@ -66,7 +73,9 @@ async function primary() {
 async function attempt(run) {
   const start = performance.now();
   let timer;
-  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`it took more than ${kCaseMs} ms`)), kCaseMs); });
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took more than ${kCaseMs} ms`)), kCaseMs);
+  });
   try {
     await Promise.race([run(), late]);
     return { ms: Math.round(performance.now() - start) };
@@ -78,7 +87,15 @@ async function attempt(run) {
 }
 
 function worker() {
-  const trial = { gpu, manager: gpu.createGPUClusterManager({ logLevel: 'silent', ...suite.options, workers: undefined, ...suite.workerOptions }) };
+  const trial = {
+    gpu,
+    manager: gpu.createGPUClusterManager({
+      logLevel: 'silent',
+      ...suite.options,
+      workers: undefined,
+      ...suite.workerOptions,
+    }),
+  };
   process.on('message', async (message) => {
     if (message?.call === undefined) return;
     try {

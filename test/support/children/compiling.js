@@ -5,7 +5,11 @@ const { once } = require('node:events');
 
 // Many functions, which take the compiler a while.
 const glsl = (salt) => {
-  const functions = Array.from({ length: 60 }, (_, i) => `float f${i}(float x) { for (uint k = 0; k < turns; ++k) x = sin(x * ${salt}.${i}) + pow(abs(x), 1.5); return x; }`);
+  const functions = Array.from(
+    { length: 60 },
+    (_, i) =>
+      `float f${i}(float x) { for (uint k = 0; k < turns; ++k) x = sin(x * ${salt}.${i}) + pow(abs(x), 1.5); return x; }`,
+  );
   return `#version 450
 layout(local_size_x = 64) in;
 layout(binding = 0) buffer Y { float y[]; };
@@ -27,11 +31,15 @@ async function main() {
   for (let round = 0; round < Number(rounds); ++round) {
     const workers = [1, 2, 3].map(() => new Worker(__filename, { workerData: device }));
     await Promise.all(workers.map((worker) => once(worker, 'message')));
-    await new Promise((resolve) => { setTimeout(resolve, round * 20); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, round * 20);
+    });
     await Promise.all(workers.map((worker) => worker.terminate()));
-    Array.from({ length: 1000 }, () => Buffer.alloc(200));  // a heap that was written to shows
+    Array.from({ length: 1000 }, () => Buffer.alloc(200)); // a heap that was written to shows
   }
-  await new Promise((resolve) => { setTimeout(resolve, 1000); });  // the compilers end after their threads
+  await new Promise((resolve) => {
+    setTimeout(resolve, 1000);
+  }); // the compilers end after their threads
   console.log('alive');
 }
 if (isMainThread) main();

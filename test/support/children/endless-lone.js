@@ -1,4 +1,5 @@
-// A process that is alone with a kernel that never ends: node endless-lone.js <how it goes on>. Prints a line of JSON a step.
+// A process that is alone with a kernel that never ends: node endless-lone.js <how it goes on>. Prints a line of JSON a
+// step.
 'use strict';
 const { endless, endlessJob, briefJob } = require('../endless');
 const { sleep } = require('../cluster-kit');
@@ -6,7 +7,11 @@ const gpu = require('../../..');
 
 const how = process.argv[2];
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
-const codeOf = (promise) => promise.then(() => 'done', ({ code }) => code);
+const codeOf = (promise) =>
+  promise.then(
+    () => 'done',
+    ({ code }) => code,
+  );
 
 async function ofAContext() {
   const ctx = await gpu.createContext({ device: 'vulkan' });
@@ -15,11 +20,16 @@ async function ofAContext() {
 }
 
 async function ofAManager() {
-  const manager = gpu.createGPUClusterManager({ contextTypes: ['cpu', 'vulkan'], contextsPerWorker: 2, logLevel: 'error' });
+  const manager = gpu.createGPUClusterManager({
+    contextTypes: ['cpu', 'vulkan'],
+    contextsPerWorker: 2,
+    logLevel: 'error',
+  });
   await manager.ready;
   const kernel = await manager.compileKernel({ name: 'endless', glsl: endless });
   say(await codeOf(manager.executeWorkload(briefJob(kernel))));
-  const asked = how === 'close' ? { priority: 1, affinity: 'a' } : {};  // through the coordinator, or on its own context at once
+  // through the coordinator, or on its own context at once
+  const asked = how === 'close' ? { priority: 1, affinity: 'a' } : {};
   say(await codeOf(manager.executeWorkload(endlessJob(kernel), { timeout: 300, ...asked })));
   if (how === 'exit') setTimeout(() => process.exit(7), 50);
   if (how !== 'close') return;

@@ -1,4 +1,5 @@
-// The life of a context, one step a line: what became of it, 'ok', an error's code, or 'pending' after argv[3] milliseconds.
+// The life of a context, one step a line: what became of it, 'ok', an error's code, or 'pending' after argv[3]
+// milliseconds.
 'use strict';
 const fs = require('node:fs');
 const gpu = require('../../..');
@@ -8,20 +9,35 @@ const [device, patienceMs, kind] = process.argv.slice(2);
 
 async function step(name, promise) {
   let timer;
-  const late = new Promise((resolve) => { timer = setTimeout(resolve, Number(patienceMs), 'pending'); });
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, Number(patienceMs), 'pending');
+  });
   let value;
-  const ended = promise.then((result) => { value = result; return 'ok'; }, (error) => error.code ?? String(error));
+  const ended = promise.then(
+    (result) => {
+      value = result;
+      return 'ok';
+    },
+    (error) => error.code ?? String(error),
+  );
   const outcome = await Promise.race([ended, late]);
   clearTimeout(timer);
-  fs.writeSync(1, `${name} ${outcome}\n`);  // at once: the next step may be the last
+  fs.writeSync(1, `${name} ${outcome}\n`); // at once: the next step may be the last
   if (outcome === 'pending') process.kill(process.pid, 'SIGKILL');
   return value;
 }
 
-const values = new Float32Array(40000).fill(2);  // too large to run inside the call on a CPU
+const values = new Float32Array(40000).fill(2); // too large to run inside the call on a CPU
 const jobs = {
   add: () => ({ type: 'add', inputs: { a: values, b: values } }),
-  kernel: async (ctx) => ({ type: 'kernel', kernel: await ctx.compileKernel({ name: 'copy', glsl: programs.glsl }), inputs: { x: values }, outputs: { y: { shape: [40000] } }, params: { factor: 2 }, threads: 40000 }),
+  kernel: async (ctx) => ({
+    type: 'kernel',
+    kernel: await ctx.compileKernel({ name: 'copy', glsl: programs.glsl }),
+    inputs: { x: values },
+    outputs: { y: { shape: [40000] } },
+    params: { factor: 2 },
+    threads: 40000,
+  }),
   render: async (ctx) => programs.drawing(await ctx.compileShader('flat', programs.vertex, programs.fragment), 1),
 };
 

@@ -1,5 +1,5 @@
-// A cluster of which something is broken on purpose, seen from its primary. argv[2] is a plan in JSON (see faults.test.js); what became of
-// the jobs and the workers is printed as JSON.
+// A cluster of which something is broken on purpose, seen from its primary. argv[2] is a plan in JSON (see
+// faults.test.js); what became of the jobs and the workers is printed as JSON.
 'use strict';
 const cluster = require('node:cluster');
 const path = require('node:path');
@@ -13,26 +13,54 @@ const report = { jobs: {}, attempts: 0, later: {}, wrong: 0, lost: [] };
 const pids = new Set();
 cluster.on('fork', (worker) => pids.add(worker.process.pid));
 
-const big = new Float32Array(40000).map((_, i) => i % 1000);  // too large for the executor's thread
+const big = new Float32Array(40000).map((_, i) => i % 1000); // too large for the executor's thread
 const small = new Float32Array(256).map((_, i) => i);
 
 const manager = gpu.createGPUClusterManager({
-  workers: 2, contextsPerWorker: plan.contextTypes ? 1 : 2, logLevel: plan.log ?? 'silent', ...(plan.contextTypes ? { contextTypes: plan.contextTypes } : {}),
+  workers: 2,
+  contextsPerWorker: plan.contextTypes ? 1 : 2,
+  logLevel: plan.log ?? 'silent',
+  ...(plan.contextTypes ? { contextTypes: plan.contextTypes } : {}),
   ...(plan.exec ? { exec: path.join(__dirname, plan.exec) } : {}),
 });
 const told = new Map();
-for (const name of ['workload-completed', 'workload-failed']) manager.on(name, ({ workloadId }) => told.set(workloadId, (told.get(workloadId) ?? 0) + 1));
+for (const name of ['workload-completed', 'workload-failed'])
+  manager.on(name, ({ workloadId }) => told.set(workloadId, (told.get(workloadId) ?? 0) + 1));
 manager.on('worker-lost', ({ reason }) => report.lost.push(reason));
 
-const compile = { kernel: async () => { program = await manager.compileKernel({ name: 'scale', glsl: programs.glsl }); }, render: async () => { program = await manager.compileShader('flat', programs.vertex, programs.fragment); } };
+const compile = {
+  kernel: async () => {
+    program = await manager.compileKernel({ name: 'scale', glsl: programs.glsl });
+  },
+  render: async () => {
+    program = await manager.compileShader('flat', programs.vertex, programs.fragment);
+  },
+};
 let program;
 
-/** What a job is, and whether its outputs are right: the workload scale, or a program of the user's that plan.program names. */
+/**
+ * What a job is, and whether its outputs are right: the workload scale, or a program of the user's that plan.program
+ * names.
+ */
 function jobOf(input, factor) {
-  if (plan.program === 'render') return [programs.drawing(program, factor), ({ image }) => image.data.every((value, i) => value === [factor % 256, 0, 0, 255][i % 4])];
+  if (plan.program === 'render')
+    return [
+      programs.drawing(program, factor),
+      ({ image }) => image.data.every((value, i) => value === [factor % 256, 0, 0, 255][i % 4]),
+    ];
   const right = (name) => (outputs) => outputs[name].data.every((value, i) => value === Math.fround(input[i] * factor));
   if (plan.program !== 'kernel') return [{ type: 'scale', inputs: { input }, params: { factor } }, right('output')];
-  return [{ type: 'kernel', kernel: program, inputs: { x: input }, outputs: { y: { shape: [input.length] } }, params: { factor }, threads: input.length }, right('y')];
+  return [
+    {
+      type: 'kernel',
+      kernel: program,
+      inputs: { x: input },
+      outputs: { y: { shape: [input.length] } },
+      params: { factor },
+      threads: input.length,
+    },
+    right('y'),
+  ];
 }
 
 let asked = 0;
@@ -42,7 +70,8 @@ async function ask(into, { size = 'big', factor = asked + 1, ...options } = {}) 
   const input = size === 'big' ? big : small;
   const [workload, isRight] = jobOf(input, factor);
   const promise = manager.executeWorkload({ id: `j${asked}`, ...workload }, { timeout: 20000, ...options });
-  let outcome = 'ok', attempts = 0;
+  let outcome = 'ok',
+    attempts = 0;
   try {
     const result = await promise;
     attempts = result.attempts;
@@ -58,10 +87,14 @@ async function ask(into, { size = 'big', factor = asked + 1, ...options } = {}) 
   return outcome;
 }
 
-const asMany = (count, into, options) => Promise.all(Array.from({ length: count }, (_, i) => ask(into, { size: i % 2 ? 'small' : 'big', ...options })));
+const asMany = (count, into, options) =>
+  Promise.all(Array.from({ length: count }, (_, i) => ask(into, { size: i % 2 ? 'small' : 'big', ...options })));
 
 /** Keeps nothing alive. */
-const patience = (ms) => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
+const patience = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
 
 async function until(condition, ms) {
   const end = performance.now() + ms;
@@ -78,7 +111,13 @@ const scenarios = {
   /** Jobs from the first moment on. */
   async start() {
     await asMany(plan.count ?? 24, report.jobs, plan.options);
-    if (plan.whole !== false) await Promise.race([manager.ready.then(() => { report.readyMs = performance.now() - started; }), patience(14000)]);
+    if (plan.whole !== false)
+      await Promise.race([
+        manager.ready.then(() => {
+          report.readyMs = performance.now() - started;
+        }),
+        patience(14000),
+      ]);
   },
   /** The first job meets the fault; the others come while that has its effect. */
   async service() {
@@ -106,9 +145,12 @@ const scenarios = {
     await manager.ready;
     report.poison = {};
     report.unlucky = {};
-    const side = 256, a = { data: new Float32Array(side * side), shape: [side, side], dtype: 'float32' };
+    const side = 256,
+      a = { data: new Float32Array(side * side), shape: [side, side], dtype: 'float32' };
     const busy = async (into, retries) => {
-      const { code = 'ok' } = await manager.executeWorkload({ type: 'matmul', inputs: { a, b: a } }, { contextType: 'cpu', retries }).catch((error) => error);
+      const { code = 'ok' } = await manager
+        .executeWorkload({ type: 'matmul', inputs: { a, b: a } }, { contextType: 'cpu', retries })
+        .catch((error) => error);
       into[code] = (into[code] ?? 0) + 1;
       ++report.others;
     };
@@ -117,7 +159,10 @@ const scenarios = {
     const load = async (into, retries) => {
       while (!report.poison.ERR_WORKER_LOST && report.others < 20000) await busy(into, retries);
     };
-    await Promise.all([poison, ...[0, 1, 2, 3, 4, 5].map((i) => (i % 2 ? load(report.jobs, 2) : load(report.unlucky, 0)))]);
+    await Promise.all([
+      poison,
+      ...[0, 1, 2, 3, 4, 5].map((i) => (i % 2 ? load(report.jobs, 2) : load(report.unlucky, 0))),
+    ]);
   },
   /** No worker ever starts; then what stood in the way is gone. */
   async crashLoop() {
@@ -138,7 +183,9 @@ const scenarios = {
     for (let i = 0; i < 5; ++i) {
       const victim = Object.values(cluster.workers)[0];
       const at = performance.now();
-      const ready = new Promise((resolve) => { manager.once('worker-ready', resolve); });
+      const ready = new Promise((resolve) => {
+        manager.once('worker-ready', resolve);
+      });
       cluster.once('fork', () => report.forkedMs.push(performance.now() - at));
       victim.process.kill('SIGKILL');
       await asMany(4, report.jobs);
@@ -169,25 +216,42 @@ const scenarios = {
   /** A worker's own jobs on its own context. */
   async local() {
     await manager.ready;
-    const answer = new Promise((resolve) => { cluster.on('message', (worker, message) => message.ran && resolve(message.ran)); });
+    const answer = new Promise((resolve) => {
+      cluster.on('message', (worker, message) => message.ran && resolve(message.ran));
+    });
     Object.values(cluster.workers)[0].send({ run: 10, options: plan.options });
-    const gone = new Promise((resolve) => { manager.once('worker-lost', () => resolve({ gone: true })); });
+    const gone = new Promise((resolve) => {
+      manager.once('worker-lost', () => resolve({ gone: true }));
+    });
     report.local = await Promise.race([answer, patience(8000)]);
     await Promise.race([gone, patience(3000)]);
   },
 };
 
 async function main() {
-  const awake = setInterval(() => {}, 1000);  // a manager keeps nothing alive
+  const awake = setInterval(() => {}, 1000); // a manager keeps nothing alive
   await scenarios[plan.scenario]();
   if (plan.whole !== false) await until(isWhole, 13000);
   report.isWhole = await isWhole();
   await asMany(10, report.later, plan.laterOptions);
   const health = await manager.health();
-  Object.assign(report, { status: health.status, restarts: health.restarts, avoided: health.avoidedDevices, forks: pids.size });
+  Object.assign(report, {
+    status: health.status,
+    restarts: health.restarts,
+    avoided: health.avoidedDevices,
+    forks: pids.size,
+  });
   report.running = health.queue.running + health.queue.depth;
-  report.toldWrong = [...told].filter(([id, times]) => id?.startsWith('j') && !id.startsWith('job') && times !== 1).length;
-  report.outcomes = [...(await manager.prometheus()).matchAll(/^switchyard_requests_total\{.*?\} (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0) - asked - (report.others ?? 0);
+  report.toldWrong = [...told].filter(
+    ([id, times]) => id?.startsWith('j') && !id.startsWith('job') && times !== 1,
+  ).length;
+  report.outcomes =
+    [...(await manager.prometheus()).matchAll(/^switchyard_requests_total\{.*?\} (\d+)/gm)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    ) -
+    asked -
+    (report.others ?? 0);
   const at = performance.now();
   await manager.close();
   report.closeMs = performance.now() - at;

@@ -4,8 +4,10 @@ const gpu = require('../../..');
 
 const [device, what, count, leak] = process.argv.slice(2);
 const kept = [];
-let ctx;  // open all the time, so that the driver keeps its device: what opening one anew leaves behind is the driver's own
-const small = new Float32Array(256).fill(1), large = new Float32Array(32768).fill(1);
+// open all the time, so that the driver keeps its device: what opening one anew leaves behind is the driver's own
+let ctx;
+const small = new Float32Array(256).fill(1),
+  large = new Float32Array(32768).fill(1);
 
 async function jobs(n) {
   for (let i = 0; i < n; ++i) {
@@ -14,7 +16,8 @@ async function jobs(n) {
     if (leak && i % 16 === 0) kept.push(outputs.output.data);
     if (i % 64 === 0) await ctx.run({ type: 'scal', inputs: { input } }).catch(() => {});
     if (i % 64 === 1) (await ctx.upload(large)).release();
-    if (i % 64 === 2) await ctx.run({ type: 'softmax', inputs: { input: large } }, { timeout: 0.001 }).catch((error) => error.released);
+    if (i % 64 === 2)
+      await ctx.run({ type: 'softmax', inputs: { input: large } }, { timeout: 0.001 }).catch((error) => error.released);
   }
 }
 
@@ -33,7 +36,7 @@ async function resident() {
     globalThis.gc();
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  ctx.trim();  // recycled output memory is no leak
+  ctx.trim(); // recycled output memory is no leak
   return process.memoryUsage.rss() / 2 ** 20;
 }
 
@@ -43,7 +46,7 @@ async function main() {
   await work(Number(count));
   const before = await resident();
   await work(Number(count));
-  console.log(JSON.stringify({ growth: await resident() - before }));
+  console.log(JSON.stringify({ growth: (await resident()) - before }));
   process.exit(0);
 }
 main();

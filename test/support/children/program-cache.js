@@ -1,4 +1,5 @@
-// A cluster that asks for the kernels argv[2...] on the folder of programs it is given. Prints what became of each as JSON.
+// A cluster that asks for the kernels argv[2...] on the folder of programs it is given. Prints what became of each as
+// JSON.
 'use strict';
 const gpu = require('../../..');
 
@@ -10,7 +11,12 @@ layout(binding = 1) writeonly buffer Y { float y[]; };
 void main() { y[gl_GlobalInvocationID.x] = x[gl_GlobalInvocationID.x] * ${number + 2}.0 + 1.0; }`;
 
 async function main() {
-  const manager = gpu.createGPUClusterManager({ workers: 2, contextTypes: ['vulkan'], contextsPerWorker: 1, logLevel: 'warn' });
+  const manager = gpu.createGPUClusterManager({
+    workers: 2,
+    contextTypes: ['vulkan'],
+    contextsPerWorker: 1,
+    logLevel: 'warn',
+  });
   await manager.ready;
   const told = { ids: [], cached: [], problems: [], right: [] };
   for (const [number, name] of names.entries()) {
@@ -18,7 +24,13 @@ async function main() {
     told.ids.push(kernel.id);
     told.cached.push(kernel.cached);
     told.problems.push(kernel.problems.length);
-    const { outputs } = await manager.executeWorkload({ type: 'kernel', kernel, inputs: { x: new Float32Array(64).fill(5) }, outputs: { y: { shape: [64] } }, threads: 64 });
+    const { outputs } = await manager.executeWorkload({
+      type: 'kernel',
+      kernel,
+      inputs: { x: new Float32Array(64).fill(5) },
+      outputs: { y: { shape: [64] } },
+      threads: 64,
+    });
     told.right.push(outputs.y.data.every((value) => value === 5 * (number + 2) + 1));
   }
   await manager.close();

@@ -13,9 +13,19 @@ void main() {
   uint i = gl_GlobalInvocationID.x;
   if (i < x.length()) y[i] = x[i] * ${factor}.0 + 1.0;
 }`;
-const jobOf = (kernel) => ({ type: 'kernel', kernel, inputs: { x: new Float32Array([1, 2, 3]) }, outputs: { y: { shape: [3] } }, threads: 3 });
+const jobOf = (kernel) => ({
+  type: 'kernel',
+  kernel,
+  inputs: { x: new Float32Array([1, 2, 3]) },
+  outputs: { y: { shape: [3] } },
+  threads: 3,
+});
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
-const codeOf = (promise) => promise.then(() => 'done', ({ code }) => code);
+const codeOf = (promise) =>
+  promise.then(
+    () => 'done',
+    ({ code }) => code,
+  );
 
 function open(options) {
   const manager = gpu.createGPUClusterManager({ contextTypes: ['cpu', 'vulkan'], logLevel: 'silent', ...options });
@@ -30,9 +40,12 @@ const scenarios = {
     const { manager, run, events } = open();
     await manager.ready;
     const programs = async () => (await manager.getMetrics()).totalShaders;
-    await new Promise((resolve) => { setTimeout(resolve, 300); });  // for its page to tell
+    await new Promise((resolve) => {
+      setTimeout(resolve, 300);
+    }); // for its page to tell
     const readyPrograms = await programs();
-    const first = await manager.compileKernel({ name: 'first', glsl: scaleBy(2) }), second = await manager.compileKernel({ name: 'second', glsl: scaleBy(3) });
+    const first = await manager.compileKernel({ name: 'first', glsl: scaleBy(2) }),
+      second = await manager.compileKernel({ name: 'second', glsl: scaleBy(3) });
     const cached = [first.cached, second.cached];
     const results = [await run(first), await run(second)];
     await manager.close();
@@ -42,7 +55,11 @@ const scenarios = {
   async lone() {
     const { manager, run } = open();
     const kernel = await manager.compileKernel({ name: 'lone', glsl: scaleBy(2) });
-    const results = [await run(kernel), await run(kernel, { priority: 1, affinity: 'x' }), await run(kernel, { contextType: 'vulkan' })];
+    const results = [
+      await run(kernel),
+      await run(kernel, { priority: 1, affinity: 'x' }),
+      await run(kernel, { contextType: 'vulkan' }),
+    ];
     const types = [(await manager.executeWorkload(jobOf(kernel))).contextType];
     const cpuOnly = await codeOf(run(kernel, { contextType: 'cpu' }));
     await manager.close();
@@ -77,7 +94,7 @@ const scenarios = {
     };
     const first = await run(kernel);
     const changed = await changes(() => fs.writeFileSync(file, scaleBy(5)));
-    const same = await compile() === kernel;
+    const same = (await compile()) === kernel;
     fs.writeFileSync(file, scaleBy('not a number '));
     await until(() => failed.length, 10000, 'the mistake was told');
     const afterWrong = await run(kernel);
@@ -88,7 +105,16 @@ const scenarios = {
     });
     await manager.close();
     fs.appendFileSync(file, '// nobody looks any more');
-    say({ first, changed, same, wrong: { name: failed[0].name, log: failed[0].log.includes(path.basename('watched')) }, afterWrong, renamed, events, ids: ids.size });
+    say({
+      first,
+      changed,
+      same,
+      wrong: { name: failed[0].name, log: failed[0].log.includes(path.basename('watched')) },
+      afterWrong,
+      renamed,
+      events,
+      ids: ids.size,
+    });
   },
 };
 

@@ -14,18 +14,26 @@ async function use(gpu) {
 async function main() {
   const first = require('../../..');
   const one = await use(first);
-  for (const key of Object.keys(require.cache)) if (key.includes(`${path.sep}lib${path.sep}`) || key.endsWith('.node')) delete require.cache[key];
+  for (const key of Object.keys(require.cache))
+    if (key.includes(`${path.sep}lib${path.sep}`) || key.endsWith('.node')) delete require.cache[key];
   const second = require('../../..');
   const two = await use(second);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-copy-'));
   fs.copyFileSync(require('../../../lib/addon/native').addonPath, path.join(folder, 'switchyard.node'));
   process.env.SWITCHYARD_BUILD = folder;
-  for (const key of Object.keys(require.cache)) if (key.includes(`${path.sep}lib${path.sep}`) || key.endsWith('.node')) delete require.cache[key];
+  for (const key of Object.keys(require.cache))
+    if (key.includes(`${path.sep}lib${path.sep}`) || key.endsWith('.node')) delete require.cache[key];
   const third = require('../../..');
   const three = await use(third);
   fs.rmSync(folder, { recursive: true });
   const error = await three.ctx.run({ type: 'add', inputs: { a: one.held, b: one.held } }).catch((failed) => failed);
-  console.log(JSON.stringify({ different: first !== second && second !== third, sums: [one.sum, two.sum, three.sum], code: error.code }));
-  await Promise.all([one.ctx.close(), two.ctx.close()]);  // the third stays open
+  console.log(
+    JSON.stringify({
+      different: first !== second && second !== third,
+      sums: [one.sum, two.sum, three.sum],
+      code: error.code,
+    }),
+  );
+  await Promise.all([one.ctx.close(), two.ctx.close()]); // the third stays open
 }
 main();

@@ -1,4 +1,5 @@
-// Contexts and tensors that nobody closes: collected, also while their jobs run; and an idle one does not keep the process alive.
+// Contexts and tensors that nobody closes: collected, also while their jobs run; and an idle one does not keep the
+// process alive.
 'use strict';
 const gpu = require('../../..');
 

@@ -1,4 +1,5 @@
-// The coordinator's books, with members that are only channels to look into: equal jobs, and whose memory is still needed.
+// The coordinator's books, with members that are only channels to look into: equal jobs, and whose memory is still
+// needed.
 'use strict';
 const { Coordinator } = require('../../../../lib/cluster/primary/coordinator');
 const { Member, Speeds } = require('../../../../lib/cluster/primary/member');
@@ -14,8 +15,17 @@ function setUp() {
   const own = new MetricsBlock();
   /** @type {any} */
   const parts = {
-    config: readConfig({}, {}), log: quiet, metrics: { own }, speeds: new Speeds(), contexts: () => parts.all, all: [],
-    kill: jest.fn(), onContextLost: jest.fn(), onStopped: jest.fn(), mayHave: () => true, emit: jest.fn(),
+    config: readConfig({}, {}),
+    log: quiet,
+    metrics: { own },
+    speeds: new Speeds(),
+    contexts: () => parts.all,
+    all: [],
+    kill: jest.fn(),
+    onContextLost: jest.fn(),
+    onStopped: jest.fn(),
+    mayHave: () => true,
+    emit: jest.fn(),
   };
   const coordinator = new Coordinator(parts);
   let slots = 0;
@@ -31,7 +41,12 @@ function setUp() {
   const addContext = (member) => {
     const { ContextView } = require('../../../../lib/cluster/primary/member');
     const device = { id: 'cpu:0', backend: 'cpu', type: 'cpu', features: { graphics: false } };
-    const context = new ContextView(member, { index: 0, id: `${member.workerId}-cpu-0`, memoryLimit: 2 ** 29 }, device, parts.speeds);
+    const context = new ContextView(
+      member,
+      { index: 0, id: `${member.workerId}-cpu-0`, memoryLimit: 2 ** 29 },
+      device,
+      parts.speeds,
+    );
     member.contexts = [context];
     parts.all = [...parts.all, context];
   };
@@ -51,7 +66,7 @@ function askFor(coordinator, from, { digest = 0, deadline = 0 } = {}) {
   message[ask.flags] = digest ? protocol.kCacheFlag : 0;
   message[ask.digest] = digest;
   message[ask.outputs] = 1;
-  message.set([0, 1, 77, 4096, 16], ask.body);  // kind, then one output: region, offset, bytes
+  message.set([0, 1, 77, 4096, 16], ask.body); // kind, then one output: region, offset, bytes
   coordinator.onAsk(from, message, 0);
   return number;
 }
@@ -71,13 +86,17 @@ function finish(coordinator, member, code = 0) {
   coordinator.dispatch();
 }
 
-const codes = (member) => member.results.map((message) => [message[result.number], protocol.kCodes[message[result.code] - 1] ?? 'ok']);
+const codes = (member) =>
+  member.results.map((message) => [message[result.number], protocol.kCodes[message[result.code] - 1] ?? 'ok']);
 
 test('equal jobs: the second gets a copy, and the first its result when that is made', () => {
   const { coordinator, join, addContext } = setUp();
-  const a = join(), b = join(), c = join();
+  const a = join(),
+    b = join(),
+    c = join();
   addContext(c);
-  const first = askFor(coordinator, a, { digest: 5 }), second = askFor(coordinator, b, { digest: 5 });
+  const first = askFor(coordinator, a, { digest: 5 }),
+    second = askFor(coordinator, b, { digest: 5 });
   coordinator.dispatch();
   expect(c.assigned).toHaveLength(1);
   finish(coordinator, c);
@@ -86,7 +105,7 @@ test('equal jobs: the second gets a copy, and the first its result when that is 
   expect(Array.from(b.results[0].subarray(result.text))).toEqual([77, 4096]);
   expect(b.results[0][result.cached]).toBe(1);
   expect(coordinator.usesMemoryOf(a.serial)).toBe(true);
-  coordinator.onCancel(b, second);  // too late: it is settled, and stays so
+  coordinator.onCancel(b, second); // too late: it is settled, and stays so
   coordinator.onCopied(b, second);
   coordinator.onCopied(b, second);
   expect(codes(b)).toHaveLength(1);
@@ -97,20 +116,26 @@ test('equal jobs: the second gets a copy, and the first its result when that is 
 
 test('a job that was canceled while it was queued leads nobody', () => {
   const { coordinator, join, addContext } = setUp();
-  const a = join(), c = join();
+  const a = join(),
+    c = join();
   const first = askFor(coordinator, a, { digest: 6 });
   coordinator.onCancel(a, first);
   const second = askFor(coordinator, a, { digest: 6 });
   addContext(c);
   coordinator.dispatch();
   finish(coordinator, c);
-  expect(codes(a)).toEqual([[first, 'ERR_CANCELED'], [second, 'ok']]);
+  expect(codes(a)).toEqual([
+    [first, 'ERR_CANCELED'],
+    [second, 'ok'],
+  ]);
   coordinator.close();
 });
 
 test('a leader that is canceled goes on for those that wait', () => {
   const { coordinator, join, addContext } = setUp();
-  const a = join(), b = join(), c = join();
+  const a = join(),
+    b = join(),
+    c = join();
   addContext(c);
   askFor(coordinator, a, { digest: 7 });
   const second = askFor(coordinator, b, { digest: 7 });
@@ -120,7 +145,7 @@ test('a leader that is canceled goes on for those that wait', () => {
   expect(c.assigned.some((message) => message[1] === protocol.kCancel)).toBe(false);
   finish(coordinator, c);
   expect(codes(b)).toEqual([[second, 'ok']]);
-  expect(coordinator.usesMemoryOf(a.serial)).toBe(true);  // b still copies from it
+  expect(coordinator.usesMemoryOf(a.serial)).toBe(true); // b still copies from it
   coordinator.onCopied(b, second);
   expect(coordinator.usesMemoryOf(a.serial)).toBe(false);
   coordinator.close();
@@ -128,14 +153,16 @@ test('a leader that is canceled goes on for those that wait', () => {
 
 test('memory of a process that has gone is needed while its leader waits in the queue for others', () => {
   const { coordinator, join, addContext } = setUp();
-  const a = join(), b = join(), c = join();
+  const a = join(),
+    b = join(),
+    c = join();
   addContext(c);
   askFor(coordinator, a, { digest: 8 });
   const second = askFor(coordinator, b, { digest: 8 });
   coordinator.dispatch();
   coordinator.onMemberGone(a);
   c.state = 'gone';
-  coordinator.onMemberGone(c);  // it did not run: back to the queue
+  coordinator.onMemberGone(c); // it did not run: back to the queue
   expect(coordinator.pending).toBe(1);
   expect(coordinator.usesMemoryOf(a.serial)).toBe(true);
   coordinator.rejectAll();
@@ -146,10 +173,15 @@ test('memory of a process that has gone is needed while its leader waits in the 
 
 test('when the leader is late, the next one does the work', () => {
   const { coordinator, join, addContext } = setUp();
-  const a = join(), b = join(), c = join();
-  const first = askFor(coordinator, a, { digest: 9, deadline: nowMs() + 20 }), second = askFor(coordinator, b, { digest: 9 });
+  const a = join(),
+    b = join(),
+    c = join();
+  const first = askFor(coordinator, a, { digest: 9, deadline: nowMs() + 20 }),
+    second = askFor(coordinator, b, { digest: 9 });
   coordinator.dispatch();
-  return new Promise((resolve) => { setTimeout(resolve, 60); }).then(() => {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 60);
+  }).then(() => {
     expect(codes(a)).toEqual([[first, 'ERR_TIMEOUT']]);
     addContext(c);
     coordinator.dispatch();
@@ -159,11 +191,14 @@ test('when the leader is late, the next one does the work', () => {
   });
 });
 
-test('a failure is everybody\'s; a process that dies before it has copied holds nobody up', () => {
+test("a failure is everybody's; a process that dies before it has copied holds nobody up", () => {
   const { coordinator, join, addContext, own } = setUp();
-  const a = join(), b = join(), c = join();
+  const a = join(),
+    b = join(),
+    c = join();
   addContext(c);
-  const first = askFor(coordinator, a, { digest: 10 }), second = askFor(coordinator, b, { digest: 10 });
+  const first = askFor(coordinator, a, { digest: 10 }),
+    second = askFor(coordinator, b, { digest: 10 });
   coordinator.dispatch();
   finish(coordinator, c, protocol.codeNumber('ERR_INTERNAL'));
   expect(codes(a)).toEqual([[first, 'ERR_INTERNAL']]);
@@ -173,7 +208,10 @@ test('a failure is everybody\'s; a process that dies before it has copied holds 
   coordinator.dispatch();
   finish(coordinator, c);
   coordinator.onMemberGone(b);
-  expect(codes(a)).toEqual([[first, 'ERR_INTERNAL'], [third, 'ok']]);
+  expect(codes(a)).toEqual([
+    [first, 'ERR_INTERNAL'],
+    [third, 'ok'],
+  ]);
   expect(coordinator.unsettled).toBe(0);
   expect(own.copy().view.some((number) => number > 0)).toBe(true);
   coordinator.close();

@@ -1,7 +1,14 @@
-// Which job, which context, how many together: by example, criterion for criterion, and in a simulated cluster with failures.
+// Which job, which context, how many together: by example, criterion for criterion, and in a simulated cluster with
+// failures.
 'use strict';
 const { fc, check, makeJob, makeContext, Simulation } = require('../../../support/simulation');
-const { chooseJob, chooseContext, canRun, criteria, memberToEmpty } = require('../../../../lib/cluster/primary/scheduler');
+const {
+  chooseJob,
+  chooseContext,
+  canRun,
+  criteria,
+  memberToEmpty,
+} = require('../../../../lib/cluster/primary/scheduler');
 const { joinLimit, companions, holdMs, ArrivalMeter } = require('../../../../lib/cluster/primary/batcher');
 
 /** The id of the context chosen; the order in which contexts are given must not matter. */
@@ -37,7 +44,9 @@ describe('canRun', () => {
     ['alone in an empty worker kept for it', { workerRunning: 0, workerRoom: 0 }, { alone: true }, true],
     ['alone in a worker that runs something', { workerRunning: 1 }, { alone: true }, false],
   ];
-  test.each(cases)('%s', (_, fields, job, expected) => expect(canRun(makeJob(job), makeContext(fields))).toBe(expected));
+  test.each(cases)('%s', (_, fields, job, expected) =>
+    expect(canRun(makeJob(job), makeContext(fields))).toBe(expected),
+  );
 });
 
 describe('the criteria, in their order', () => {
@@ -71,7 +80,8 @@ describe('the criteria, in their order', () => {
       expect(order).toBe(at < index ? 0 : at === index ? -1 : 1);
       expect(Math.sign(compare(b, a, makeJob(job), 0)) + 0).toBe(-order + 0);
     });
-    expect(chosen(makeJob(job), [a, b])).toBe(index === 0 ? undefined : 'a');  // b is full, but the home of the affinity: it is waited for
+    // b is full, but the home of the affinity: it is waited for
+    expect(chosen(makeJob(job), [a, b])).toBe(index === 0 ? undefined : 'a');
   });
 });
 
@@ -82,13 +92,16 @@ describe('chooseContext', () => {
   });
 
   describe('the kind of work', () => {
-    test.each(['vector', 'matrix', 'attention', 'search'])('%s: CUDA, hardware Vulkan, CPU, software Vulkan', (kind) => {
-      const contexts = [software(), cpu(), vulkan(), cuda()];
-      for (const expected of ['cuda', 'vulkan', 'cpu', 'software']) {
-        expect(chosen(makeJob({ kind }), contexts)).toBe(expected);
-        contexts.pop();
-      }
-    });
+    test.each(['vector', 'matrix', 'attention', 'search'])(
+      '%s: CUDA, hardware Vulkan, CPU, software Vulkan',
+      (kind) => {
+        const contexts = [software(), cpu(), vulkan(), cuda()];
+        for (const expected of ['cuda', 'vulkan', 'cpu', 'software']) {
+          expect(chosen(makeJob({ kind }), contexts)).toBe(expected);
+          contexts.pop();
+        }
+      },
+    );
     test('render: what can draw, the card first', () => {
       expect(chosen(makeJob({ kind: 'render' }), [cuda(), cpu(), software(), vulkan()])).toBe('vulkan');
       expect(chosen(makeJob({ kind: 'render' }), [cuda(), cpu(), software()])).toBe('software');
@@ -103,14 +116,20 @@ describe('chooseContext', () => {
       expect(chosen(makeJob(), [cuda(), cpu(measured(1))])).toBe('cuda');
     });
     test('of nearly the same leaves it to what comes after', () => {
-      expect(chosen(makeJob(), [cuda(measured(1.02)), context('other', { type: 'cuda', ...measured(0.98), lastUsed: 5 })])).toBe('cuda');
+      expect(
+        chosen(makeJob(), [cuda(measured(1.02)), context('other', { type: 'cuda', ...measured(0.98), lastUsed: 5 })]),
+      ).toBe('cuda');
     });
     test('a busy fast context beats an idle one ten times slower, until too much is ahead', () => {
       const slow = cpu(measured(10));
       expect(chosen(makeJob(), [cuda({ ...measured(1), state: 'busy', pending: 3, room: 1 }), slow])).toBe('cuda');
       expect(chosen(makeJob(), [cuda({ ...measured(1), state: 'busy', pending: 30, room: 9 }), slow])).toBe('cpu');
-      expect(chosen(makeJob(), [cuda({ ...measured(1), state: 'busy', pending: 30, pendingMs: 0.5, room: 9 }), slow])).toBe('cuda');
-      expect(chosen(makeJob(), [cuda({ ...measured(1), state: 'busy', pending: 1, pendingMs: 100, room: 9 }), slow])).toBe('cpu');
+      expect(
+        chosen(makeJob(), [cuda({ ...measured(1), state: 'busy', pending: 30, pendingMs: 0.5, room: 9 }), slow]),
+      ).toBe('cuda');
+      expect(
+        chosen(makeJob(), [cuda({ ...measured(1), state: 'busy', pending: 1, pendingMs: 100, room: 9 }), slow]),
+      ).toBe('cpu');
     });
     test('a full fast context is waited for while that gains time, and no longer', () => {
       const contexts = [cuda({ ...measured(1), ...full }), cpu(measured(10))];
@@ -119,57 +138,80 @@ describe('chooseContext', () => {
       expect(chosen(makeJob(), contexts, 5.1)).toBe('cpu');
       expect(chosen(makeJob(), [cuda({ ...measured(1), ...full, pending: 12 }), cpu(measured(10))], 0)).toBe('cpu');
       expect(chosen(makeJob(), [cuda(full), cpu(measured(10))], 0)).toBe('cpu');
-      expect(chosen(makeJob({ bytes: 100 }), [cuda({ ...measured(1), ...full, memoryFree: 50 }), cpu(measured(10))], 0)).toBe('cpu');
+      expect(
+        chosen(makeJob({ bytes: 100 }), [cuda({ ...measured(1), ...full, memoryFree: 50 }), cpu(measured(10))], 0),
+      ).toBe('cpu');
     });
-    test('of software Vulkan counts like any other', () => expect(chosen(makeJob(), [software(measured(1)), cpu(measured(2))])).toBe('software'));
+    test('of software Vulkan counts like any other', () =>
+      expect(chosen(makeJob(), [software(measured(1)), cpu(measured(2))])).toBe('software'));
   });
 
   describe('software Vulkan', () => {
     const waited = { enqueued: 0 };
     test('is left alone while anything else can take the job one day', () => {
       expect(chosen(makeJob(waited), [software(), cpu(full)], 50)).toBeUndefined();
-      expect(chosen(makeJob(waited), [software(), cpu({ state: 'starting', memoryFree: 0, room: 0 })], 50)).toBeUndefined();
+      expect(
+        chosen(makeJob(waited), [software(), cpu({ state: 'starting', memoryFree: 0, room: 0 })], 50),
+      ).toBeUndefined();
       expect(chosen(makeJob(waited), [software(measured(1)), cpu(full)], 50)).toBeUndefined();
     });
-    test('takes it when the queue is long', () => expect(chosen(makeJob(waited), [software(), cpu(full)], 51)).toBe('software'));
-    test('but not when another has room', () => expect(chosen(makeJob(waited), [software(), cpu({ state: 'busy', pending: 3, room: 1 })], 51)).toBe('cpu'));
+    test('takes it when the queue is long', () =>
+      expect(chosen(makeJob(waited), [software(), cpu(full)], 51)).toBe('software'));
+    test('but not when another has room', () =>
+      expect(chosen(makeJob(waited), [software(), cpu({ state: 'busy', pending: 3, room: 1 })], 51)).toBe('cpu'));
     test('takes what nothing else can', () => {
       expect(chosen(makeJob(), [software(), cpu({ state: 'lost' })])).toBe('software');
       expect(chosen(makeJob({ bytes: 100 }), [software(), cpu({ memoryFree: 50 })])).toBe('software');
       expect(chosen(makeJob({ contextType: 'vulkan' }), [software(), cpu(), cuda()])).toBe('software');
     });
-    test('waits for a card that can, too', () => expect(chosen(makeJob({ contextType: 'vulkan' }), [software(), vulkan(full)])).toBeUndefined());
+    test('waits for a card that can, too', () =>
+      expect(chosen(makeJob({ contextType: 'vulkan' }), [software(), vulkan(full)])).toBeUndefined());
   });
 
   describe('affinity', () => {
     const home = { affinities: new Set([7]) };
-    test('goes where it was, though others are better', () => expect(chosen(makeJob({ affinity: 7 }), [cuda(), cpu(home)])).toBe('cpu'));
-    test('waits while that is full', () => expect(chosen(makeJob({ affinity: 7 }), [cuda(), cpu({ ...home, ...full })], 1e6)).toBeUndefined());
+    test('goes where it was, though others are better', () =>
+      expect(chosen(makeJob({ affinity: 7 }), [cuda(), cpu(home)])).toBe('cpu'));
+    test('waits while that is full', () =>
+      expect(chosen(makeJob({ affinity: 7 }), [cuda(), cpu({ ...home, ...full })], 1e6)).toBeUndefined());
     test('waits for memory that will be free', () => {
-      expect(chosen(makeJob({ affinity: 7, bytes: 100 }), [cuda(), cpu({ ...home, pending: 1, memoryFree: 50 })])).toBeUndefined();
-      expect(chosen(makeJob({ affinity: 7, bytes: 100 }), [cuda(), cpu({ ...home, pending: 0, memoryFree: 50 })])).toBe('cuda');
+      expect(
+        chosen(makeJob({ affinity: 7, bytes: 100 }), [cuda(), cpu({ ...home, pending: 1, memoryFree: 50 })]),
+      ).toBeUndefined();
+      expect(chosen(makeJob({ affinity: 7, bytes: 100 }), [cuda(), cpu({ ...home, pending: 0, memoryFree: 50 })])).toBe(
+        'cuda',
+      );
     });
     test('moves when that is lost, or of the wrong type', () => {
       expect(chosen(makeJob({ affinity: 7 }), [cuda(), cpu({ ...home, state: 'lost' })])).toBe('cuda');
       expect(chosen(makeJob({ affinity: 7, contextType: 'cuda' }), [cuda(), cpu(home)])).toBe('cuda');
     });
-    test('is no matter to other jobs', () => expect(chosen(makeJob({ affinity: 8 }), [cuda(), cpu(home)])).toBe('cuda'));
+    test('is no matter to other jobs', () =>
+      expect(chosen(makeJob({ affinity: 8 }), [cuda(), cpu(home)])).toBe('cuda'));
   });
 
   describe('a member to avoid', () => {
     test('is avoided when another exists, even a worse or a full one', () => {
       expect(chosen(makeJob({ excluded: 1 }), [cuda({ member: 1 }), cpu({ member: 2 })])).toBe('cpu');
       expect(chosen(makeJob({ excluded: 1 }), [cuda({ member: 1 }), cpu({ member: 2, ...full })])).toBeUndefined();
-      expect(chosen(makeJob({ excluded: 1, affinity: 7 }), [cuda({ member: 1, affinities: new Set([7]) }), cpu({ member: 2 })])).toBe('cpu');
+      expect(
+        chosen(makeJob({ excluded: 1, affinity: 7 }), [
+          cuda({ member: 1, affinities: new Set([7]) }),
+          cpu({ member: 2 }),
+        ]),
+      ).toBe('cpu');
     });
     test('is taken when there is no other', () => {
       expect(chosen(makeJob({ excluded: 1 }), [cuda({ member: 1 }), cpu({ member: 2, state: 'lost' })])).toBe('cuda');
-      expect(chosen(makeJob({ excluded: 1, contextType: 'cuda' }), [cuda({ member: 1 }), cpu({ member: 2 })])).toBe('cuda');
+      expect(chosen(makeJob({ excluded: 1, contextType: 'cuda' }), [cuda({ member: 1 }), cpu({ member: 2 })])).toBe(
+        'cuda',
+      );
     });
   });
 
   test('a job that has to be alone takes an empty worker; memberToEmpty names one to keep free', () => {
-    const job = makeJob({ alone: true }), busy = (member, workerRunning) => cpu({ member, workerRunning });
+    const job = makeJob({ alone: true }),
+      busy = (member, workerRunning) => cpu({ member, workerRunning });
     expect(chosen(job, [cuda({ workerRunning: 1 }), cpu()])).toBe('cpu');
     expect(chosen(job, [busy(1, 3), busy(2, 1)])).toBeUndefined();
     expect(memberToEmpty(job, [busy(1, 3), busy(2, 1), busy(3, 2)], 0)).toBe(2);
@@ -178,43 +220,82 @@ describe('chooseContext', () => {
   });
 
   test('ample memory is as good as more of it', () => {
-    expect(chosen(makeJob(), [context('a', { memoryFree: 2 ** 33, lastUsed: 9 }), context('b', { memoryFree: 2 ** 30 })])).toBe('b');
+    expect(
+      chosen(makeJob(), [context('a', { memoryFree: 2 ** 33, lastUsed: 9 }), context('b', { memoryFree: 2 ** 30 })]),
+    ).toBe('b');
   });
 });
 
 describe('chooseJob', () => {
-  const asker = (turn, jumped = false) => ({ q_asker: { turn, jumped } });
+  const requester = (turn, jumped = false) => ({ q_requester: { turn, jumped } });
   const cost = (jobs, now = 0) => chooseJob(jobs.map(makeJob), now)?.cost;
   test('of none', () => expect(cost([])).toBeUndefined());
   test('priority, then deadline, then turn, then age', () => {
-    expect(cost([{ cost: 1, deadline: 10 }, { cost: 2, priority: 1 }])).toBe(2);
-    expect(cost([{ cost: 1, ...asker(1) }, { cost: 2, deadline: 10, ...asker(2) }])).toBe(2);
-    expect(cost([{ cost: 1, ...asker(1) }, { cost: 2, deadline: 10, ...asker(2, true) }])).toBe(1);
-    expect(cost([{ cost: 1, ...asker(1) }, { cost: 2, deadline: 51, ...asker(2) }])).toBe(1);
-    expect(cost([{ cost: 1, ...asker(2), enqueued: -9 }, { cost: 2, ...asker(1) }])).toBe(2);
-    expect(cost([{ cost: 1, enqueued: 1 }, { cost: 2, enqueued: 0 }])).toBe(2);
+    expect(
+      cost([
+        { cost: 1, deadline: 10 },
+        { cost: 2, priority: 1 },
+      ]),
+    ).toBe(2);
+    expect(
+      cost([
+        { cost: 1, ...requester(1) },
+        { cost: 2, deadline: 10, ...requester(2) },
+      ]),
+    ).toBe(2);
+    expect(
+      cost([
+        { cost: 1, ...requester(1) },
+        { cost: 2, deadline: 10, ...requester(2, true) },
+      ]),
+    ).toBe(1);
+    expect(
+      cost([
+        { cost: 1, ...requester(1) },
+        { cost: 2, deadline: 51, ...requester(2) },
+      ]),
+    ).toBe(1);
+    expect(
+      cost([
+        { cost: 1, ...requester(2), enqueued: -9 },
+        { cost: 2, ...requester(1) },
+      ]),
+    ).toBe(2);
+    expect(
+      cost([
+        { cost: 1, enqueued: 1 },
+        { cost: 2, enqueued: 0 },
+      ]),
+    ).toBe(2);
     expect(cost([{ cost: 1 }, { cost: 2 }])).toBe(1);
   });
 });
 
 describe('joinLimit', () => {
   test.each([
-    ['without a key', {}, 1], ['with one', { joinKey: 1 }, 64], ['that is large', { joinKey: 1, bytes: 2 ** 18 }, 4],
+    ['without a key', {}, 1],
+    ['with one', { joinKey: 1 }, 64],
+    ['that is large', { joinKey: 1, bytes: 2 ** 18 }, 4],
     ['beyond a megabyte', { joinKey: 1, bytes: 2 ** 21 }, 1],
     ['of no bytes', { joinKey: 1, bytes: 0 }, 64],
-    ['that takes long', { joinKey: 1, cost: 0.2 }, 1], ['that has to be alone', { joinKey: 1, alone: true }, 1],
+    ['that takes long', { joinKey: 1, cost: 0.2 }, 1],
+    ['that has to be alone', { joinKey: 1, alone: true }, 1],
   ])('a job %s', (_, fields, limit) => expect(joinLimit(makeJob({ cost: 0.1, ...fields }), makeContext())).toBe(limit));
-  test('a context short of memory', () => expect(joinLimit(makeJob({ cost: 0.1, joinKey: 1 }), makeContext({ memoryFree: 10000 }))).toBe(2));
+  test('a context short of memory', () =>
+    expect(joinLimit(makeJob({ cost: 0.1, joinKey: 1 }), makeContext({ memoryFree: 10000 }))).toBe(2));
   test('companions: as many as fit in a megabyte, small ones only', () => {
     const fits = companions(makeJob({ joinKey: 1, cost: 0.1, bytes: 2 ** 19 }));
     const small = { joinKey: 1, cost: 0.1, bytes: 2 ** 18 };
-    expect([{ ...small, cost: 1 }, small, { ...small, bytes: 2 ** 19 }, small, small].map((fields) => fits(makeJob(fields)))).toEqual([false, true, false, true, false]);
+    expect(
+      [{ ...small, cost: 1 }, small, { ...small, bytes: 2 ** 19 }, small, small].map((fields) => fits(makeJob(fields))),
+    ).toEqual([false, true, false, true, false]);
   });
 });
 
 describe('holdMs', () => {
   const job = makeJob({ joinKey: 1, cost: 0.1, enqueued: 100 });
-  const hold = (fields) => holdMs({ now: 100, job, queued: 1, arrivalMs: 0.01, launchMs: 0.4, slackMs: Infinity, ...fields });
+  const hold = (fields) =>
+    holdMs({ now: 100, job, queued: 1, arrivalMs: 0.01, launchMs: 0.4, slackMs: Infinity, ...fields });
   test('for as long as the missing ones take to come', () => expect(hold()).toBeCloseTo(0.63));
   test('at most two launches, at most 1 ms', () => {
     expect(hold({ launchMs: 0.1 })).toBeCloseTo(0.2);
@@ -242,15 +323,19 @@ describe('holdMs', () => {
   });
   test('never beyond its bounds, and never longer for less slack', () => {
     const ms = fc.double({ min: 0, max: 20, noNaN: true });
-    const slack = fc.double({ min: -5, max: 50, noNaN: true }), count = fc.integer({ min: 1, max: 80 });
-    check(fc.property(ms, ms, slack, ms, count, ms, (arrivalMs, launchMs, slackMs, more, queued, age) => {
-      const state = { arrivalMs, launchMs, queued, now: 100 + age };
-      const held = hold({ ...state, slackMs });
-      expect(held).toBeGreaterThanOrEqual(0);
-      expect(held).toBeLessThanOrEqual(Math.max(0, Math.min(1, 2 * launchMs, slackMs / 10)));
-      expect(hold({ ...state, slackMs: slackMs + more })).toBeGreaterThanOrEqual(held);
-      if (held > 0) expect(arrivalMs).toBeLessThanOrEqual(launchMs);
-    }), 300);
+    const slack = fc.double({ min: -5, max: 50, noNaN: true }),
+      count = fc.integer({ min: 1, max: 80 });
+    check(
+      fc.property(ms, ms, slack, ms, count, ms, (arrivalMs, launchMs, slackMs, more, queued, age) => {
+        const state = { arrivalMs, launchMs, queued, now: 100 + age };
+        const held = hold({ ...state, slackMs });
+        expect(held).toBeGreaterThanOrEqual(0);
+        expect(held).toBeLessThanOrEqual(Math.max(0, Math.min(1, 2 * launchMs, slackMs / 10)));
+        expect(hold({ ...state, slackMs: slackMs + more })).toBeGreaterThanOrEqual(held);
+        if (held > 0) expect(arrivalMs).toBeLessThanOrEqual(launchMs);
+      }),
+      300,
+    );
   });
 });
 
@@ -287,79 +372,127 @@ describe('ArrivalMeter', () => {
   });
 });
 
-const someContext = fc.record({
-  member: fc.integer({ min: 0, max: 2 }), kind: fc.constantFrom('cuda', 'vulkan', 'cpu', 'cpu', 'software'),
-  memory: fc.constantFrom(2 ** 20, 2 ** 24, 2 ** 30), trueSpeed: fc.constantFrom(0.2, 1, 5), measured: fc.boolean(),
-}).map(({ kind, ...rest }) => {
-  const isSoftware = kind === 'software', type = isSoftware ? 'vulkan' : kind;
-  return { ...rest, type, software: isSoftware, canDraw: type === 'vulkan' };
-});
+const someContext = fc
+  .record({
+    member: fc.integer({ min: 0, max: 2 }),
+    kind: fc.constantFrom('cuda', 'vulkan', 'cpu', 'cpu', 'software'),
+    memory: fc.constantFrom(2 ** 20, 2 ** 24, 2 ** 30),
+    trueSpeed: fc.constantFrom(0.2, 1, 5),
+    measured: fc.boolean(),
+  })
+  .map(({ kind, ...rest }) => {
+    const isSoftware = kind === 'software',
+      type = isSoftware ? 'vulkan' : kind;
+    return { ...rest, type, software: isSoftware, canDraw: type === 'vulkan' };
+  });
 const someJob = fc.record({
-  at: fc.nat({ max: 150 }), asker: fc.integer({ min: 1, max: 4 }), priority: fc.integer({ min: -3, max: 3 }),
-  timeout: fc.constantFrom(Infinity, Infinity, 0, 8, 60, 300), kind: fc.constantFrom('vector', 'matrix', 'render'),
-  contextType: fc.constantFrom('', '', '', 'cuda', 'vulkan', 'cpu'), affinity: fc.constantFrom(0, 0, 0, 1, 2),
-  cost: fc.constantFrom(0.05, 0.1, 1, 10), bytes: fc.constantFrom(0, 4096, 2 ** 18, 2 ** 23, 2 ** 25),
-  alone: fc.constantFrom(false, false, false, false, true), joinKey: fc.constantFrom(0, 1, 1, 2),
+  at: fc.nat({ max: 150 }),
+  requester: fc.integer({ min: 1, max: 4 }),
+  priority: fc.integer({ min: -3, max: 3 }),
+  timeout: fc.constantFrom(Infinity, Infinity, 0, 8, 60, 300),
+  kind: fc.constantFrom('vector', 'matrix', 'render'),
+  contextType: fc.constantFrom('', '', '', 'cuda', 'vulkan', 'cpu'),
+  affinity: fc.constantFrom(0, 0, 0, 1, 2),
+  cost: fc.constantFrom(0.05, 0.1, 1, 10),
+  bytes: fc.constantFrom(0, 4096, 2 ** 18, 2 ** 23, 2 ** 25),
+  alone: fc.constantFrom(false, false, false, false, true),
+  joinKey: fc.constantFrom(0, 1, 1, 2),
 });
-const someTrouble = fc.record({ at: fc.nat({ max: 300 }), member: fc.integer({ min: 0, max: 2 }), downMs: fc.integer({ min: 0, max: 100 }) });
+const someTrouble = fc.record({
+  at: fc.nat({ max: 300 }),
+  member: fc.integer({ min: 0, max: 2 }),
+  downMs: fc.integer({ min: 0, max: 100 }),
+});
 const someCancel = fc.record({ at: fc.nat({ max: 200 }), pick: fc.nat() });
 
 describe('a simulated cluster', () => {
   test('every job is settled exactly once, within every bound, whatever fails', () => {
     const seen = {};
-    check(fc.property(
-      fc.array(someContext, { minLength: 1, maxLength: 6 }), fc.array(someJob, { minLength: 1, maxLength: 60, size: 'max' }),
-      fc.array(someTrouble, { maxLength: 6 }), fc.array(someCancel, { maxLength: 6 }), fc.constantFrom(5, 1000),
-      (contexts, jobs, troubles, cancels, limit) => {
-        const simulation = new Simulation({ contexts, limit });
-        const made = jobs.map(({ at, timeout, ...fields }) => {
-          const job = makeJob({ ...fields, enqueued: at, deadline: at + timeout });
-          simulation.at(at, () => simulation.submit(job));
-          return job;
-        });
-        for (const { at, member, downMs } of troubles) simulation.at(at, () => simulation.kill(member, downMs));
-        for (const { at, pick } of cancels) simulation.at(at, () => simulation.cancel(made[pick % made.length]));
-        simulation.run();
-        expect(simulation.settled.size).toBe(made.length);
-        for (const outcome of simulation.settled.values()) seen[outcome] = (seen[outcome] ?? 0) + 1;
-        for (const { jobs: joined } of simulation.batches) if (joined.length > 1) seen.joined = (seen.joined ?? 0) + 1;
-      }), 250);
-    for (const what of ['done', 'expired', 'canceled', 'failed', 'refused', 'impossible', 'joined']) expect([what, seen[what] > 0]).toEqual([what, true]);
+    check(
+      fc.property(
+        fc.array(someContext, { minLength: 1, maxLength: 6 }),
+        fc.array(someJob, { minLength: 1, maxLength: 60, size: 'max' }),
+        fc.array(someTrouble, { maxLength: 6 }),
+        fc.array(someCancel, { maxLength: 6 }),
+        fc.constantFrom(5, 1000),
+        (contexts, jobs, troubles, cancels, limit) => {
+          const simulation = new Simulation({ contexts, limit });
+          const made = jobs.map(({ at, timeout, ...fields }) => {
+            const job = makeJob({ ...fields, enqueued: at, deadline: at + timeout });
+            simulation.at(at, () => simulation.submit(job));
+            return job;
+          });
+          for (const { at, member, downMs } of troubles) simulation.at(at, () => simulation.kill(member, downMs));
+          for (const { at, pick } of cancels) simulation.at(at, () => simulation.cancel(made[pick % made.length]));
+          simulation.run();
+          expect(simulation.settled.size).toBe(made.length);
+          for (const outcome of simulation.settled.values()) seen[outcome] = (seen[outcome] ?? 0) + 1;
+          for (const { jobs: joined } of simulation.batches)
+            if (joined.length > 1) seen.joined = (seen.joined ?? 0) + 1;
+        },
+      ),
+      250,
+    );
+    for (const what of ['done', 'expired', 'canceled', 'failed', 'refused', 'impossible', 'joined'])
+      expect([what, seen[what] > 0]).toEqual([what, true]);
   });
 
   test('with a context fit for everything, nothing is impossible and nothing waits for ever', () => {
     const someJobs = fc.array(someJob, { minLength: 1, maxLength: 40, size: 'max' });
     const fit = { software: false, canDraw: true, memory: 2 ** 30, trueSpeed: 1, measured: true };
-    check(fc.property(fc.array(someContext, { maxLength: 3 }), someJobs, (contexts, jobs) => {
-      const able = ['cuda', 'vulkan', 'cpu'].map((type, member) => ({ ...fit, member, type }));
-      const simulation = new Simulation({ contexts: [...contexts, ...able], limit: 1000 });
-      for (const { at, timeout, ...fields } of jobs) {
-        void timeout;
-        const job = makeJob({ ...fields, enqueued: at });
-        simulation.at(at, () => simulation.submit(job));
-      }
-      simulation.run();
-      expect([...simulation.settled.values()].filter((outcome) => outcome !== 'done')).toEqual([]);
-      const work = jobs.reduce((sum, { cost }) => sum + cost, 0);
-      expect(simulation.now).toBeLessThanOrEqual(150 + 100 + 5 * 3 * work + 10 * jobs.length);  // the slowest, three at once, and the ticks
-    }), 120);
+    check(
+      fc.property(fc.array(someContext, { maxLength: 3 }), someJobs, (contexts, jobs) => {
+        const able = ['cuda', 'vulkan', 'cpu'].map((type, member) => ({ ...fit, member, type }));
+        const simulation = new Simulation({ contexts: [...contexts, ...able], limit: 1000 });
+        for (const { at, timeout, ...fields } of jobs) {
+          void timeout;
+          const job = makeJob({ ...fields, enqueued: at });
+          simulation.at(at, () => simulation.submit(job));
+        }
+        simulation.run();
+        expect([...simulation.settled.values()].filter((outcome) => outcome !== 'done')).toEqual([]);
+        const work = jobs.reduce((sum, { cost }) => sum + cost, 0);
+        // the slowest, three at once, and the ticks
+        expect(simulation.now).toBeLessThanOrEqual(150 + 100 + 5 * 3 * work + 10 * jobs.length);
+      }),
+      120,
+    );
   });
 
   test('any choice is a fit one, and none is given only when there is a reason to wait', () => {
     const view = fc.record({
-      state: fc.constantFrom('idle', 'busy', 'busy', 'lost', 'starting'), pending: fc.nat({ max: 4 }), room: fc.nat({ max: 2 }),
-      workerRoom: fc.nat({ max: 3 }), workerRunning: fc.nat({ max: 2 }), lastUsed: fc.nat({ max: 5 }),
+      state: fc.constantFrom('idle', 'busy', 'busy', 'lost', 'starting'),
+      pending: fc.nat({ max: 4 }),
+      room: fc.nat({ max: 2 }),
+      workerRoom: fc.nat({ max: 3 }),
+      workerRunning: fc.nat({ max: 2 }),
+      lastUsed: fc.nat({ max: 5 }),
     });
     const views = fc.array(fc.tuple(someContext, view), { maxLength: 8 });
-    check(fc.property(views, someJob, fc.integer({ min: -1, max: 2 }), fc.nat({ max: 200 }), (pairs, fields, excluded, now) => {
-      const contexts = pairs.map(([each, more], index) => makeContext({
-        ...each, ...more, id: `c${index}`, memoryFree: each.memory, speed: () => (each.measured ? each.trueSpeed : undefined),
-      }));
-      const job = makeJob({ ...fields, excluded, enqueued: 0 });
-      const choice = chooseContext(job, contexts, now);
-      if (choice) expect(canRun(job, choice)).toBe(true);
-      const hardware = contexts.filter((each) => !each.software && canRun(job, each) && each.member !== excluded);
-      if (!job.affinity && now >= 150 && hardware.length) expect(choice).toBeDefined();
-    }), 300);
+    check(
+      fc.property(
+        views,
+        someJob,
+        fc.integer({ min: -1, max: 2 }),
+        fc.nat({ max: 200 }),
+        (pairs, fields, excluded, now) => {
+          const contexts = pairs.map(([each, more], index) =>
+            makeContext({
+              ...each,
+              ...more,
+              id: `c${index}`,
+              memoryFree: each.memory,
+              speed: () => (each.measured ? each.trueSpeed : undefined),
+            }),
+          );
+          const job = makeJob({ ...fields, excluded, enqueued: 0 });
+          const choice = chooseContext(job, contexts, now);
+          if (choice) expect(canRun(job, choice)).toBe(true);
+          const hardware = contexts.filter((each) => !each.software && canRun(job, each) && each.member !== excluded);
+          if (!job.affinity && now >= 150 && hardware.length) expect(choice).toBeDefined();
+        },
+      ),
+      300,
+    );
   });
 });

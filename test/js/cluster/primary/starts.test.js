@@ -11,7 +11,9 @@ const plan = devices.map(({ id }, index) => ({ index, device: id, memoryLimit: 1
 /** A worker that ended while its contexts were in these states. */
 function ended(...states) {
   const page = new Float64Array(status.kPageSize);
-  states.forEach((state, index) => { page[status.contextAt(index) + status.kState] = status.kStates.indexOf(state); });
+  states.forEach((state, index) => {
+    page[status.contextAt(index) + status.kState] = status.kStates.indexOf(state);
+  });
   return { plan, page, devices };
 }
 

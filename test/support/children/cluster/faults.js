@@ -22,12 +22,21 @@ exports.inWorker = {
     }, 120);
     if (how === 'throw') process.on('uncaughtException', () => process.exit(8));
   },
-  busy: ({ manager }) => { manager.executeWorkload(slowJob(100)).catch(() => {}); },
-  leave: async ({ manager }) => { await manager.close(); },
-  afterLeaving: ({ manager }) => manager.executeWorkload(scale(new Float32Array(4))).then(() => 'done', ({ code }) => code),
+  busy: ({ manager }) => {
+    manager.executeWorkload(slowJob(100)).catch(() => {});
+  },
+  leave: async ({ manager }) => {
+    await manager.close();
+  },
+  afterLeaving: ({ manager }) =>
+    manager.executeWorkload(scale(new Float32Array(4))).then(
+      () => 'done',
+      ({ code }) => code,
+    ),
 };
 
-const busyWorker = async ({ manager }) => (await until(() => manager.contexts().find(({ state }) => state === 'busy'))).workerId;
+const busyWorker = async ({ manager }) =>
+  (await until(() => manager.contexts().find(({ state }) => state === 'busy'))).workerId;
 const allReady = ({ manager }) => until(() => manager.contexts().filter(({ isActive }) => isActive).length === 2);
 
 async function killWhileRunning(trial, options) {
@@ -54,7 +63,10 @@ exports.cases = {
     assert.notEqual(result.workerId, id);
     assert.ok(result.outputs.sums.data.every((x) => x === 1));
     await until(() => events.length === 2);
-    assert.deepEqual(events.map(([name]) => name), ['worker-lost', 'worker-ready']);
+    assert.deepEqual(
+      events.map(([name]) => name),
+      ['worker-lost', 'worker-ready'],
+    );
     assert.equal(events[0][1].workerId, id);
     assert.notEqual(events[1][1].workerId, id);
     assert.deepEqual(events[1][1].contexts, [`${events[1][1].workerId}-cpu-0`]);
@@ -86,11 +98,11 @@ exports.cases = {
   },
 
   'a worker that asked and is killed takes its jobs along': async (trial) => {
-    const asker = trial.workers[0];
-    for (let i = 0; i < 3; ++i) await trial.call(asker, 'busy');
+    const requester = trial.workers[0];
+    for (let i = 0; i < 3; ++i) await trial.call(requester, 'busy');
     await until(() => trial.manager.contexts().every(({ state }) => state === 'busy'));
-    asker.process.kill('SIGKILL');
-    await until(() => !isAlive(asker.process.pid));
+    requester.process.kill('SIGKILL');
+    await until(() => !isAlive(requester.process.pid));
     await allReady(trial);
     await until(async () => {
       const { queue } = await trial.manager.health();
@@ -109,7 +121,9 @@ exports.cases = {
     await trial.call(first, 'block', 2500);
     await sleep(100);
     const start = performance.now();
-    const results = await Promise.all(Array.from({ length: 4 }, () => trial.manager.executeWorkload(slowJob(1), { affinity })));
+    const results = await Promise.all(
+      Array.from({ length: 4 }, () => trial.manager.executeWorkload(slowJob(1), { affinity })),
+    );
     const took = performance.now() - start;
     assert.ok(took < 2000, `${took} ms`);
     assert.ok(results.every(({ workerId }) => workerId === first.id));
@@ -137,7 +151,10 @@ exports.cases = {
     assert.equal(await trial.call(first, 'afterLeaving'), 'ERR_CLOSED');
     for (const { outputs } of await Promise.all(jobs)) assert.ok(outputs.sums.data.every((x) => x === 1));
     assert.equal((await trial.manager.executeWorkload(scale(random(4)))).workerId, second.id);
-    assert.ok(isAlive(first.process.pid), 'the process is the application\'s own');
-    assert.deepEqual(trial.manager.contexts().map(({ workerId }) => workerId), [second.id]);
+    assert.ok(isAlive(first.process.pid), "the process is the application's own");
+    assert.deepEqual(
+      trial.manager.contexts().map(({ workerId }) => workerId),
+      [second.id],
+    );
   },
 };

@@ -7,7 +7,10 @@ exports.cases = {
   ...require('./common'),
   'its role and its context': async ({ manager, gpu }) => {
     assert.equal(manager.role, 'lone');
-    assert.deepEqual(manager.contexts().map(({ id }) => id), ['0-cpu-0']);
+    assert.deepEqual(
+      manager.contexts().map(({ id }) => id),
+      ['0-cpu-0'],
+    );
     assert.equal(gpu.createGPUClusterManager(), manager);
   },
 };

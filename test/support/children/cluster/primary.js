@@ -7,9 +7,21 @@ exports.cases = {
   ...require('./common'),
   'its role and its contexts': async ({ manager }) => {
     assert.equal(manager.role, 'primary');
-    assert.deepEqual(manager.contexts().map(({ id }) => id).sort(), ['1-cpu-0', '2-cpu-0']);
+    assert.deepEqual(
+      manager
+        .contexts()
+        .map(({ id }) => id)
+        .sort(),
+      ['1-cpu-0', '2-cpu-0'],
+    );
     const health = await manager.health();
-    assert.deepEqual(health.workers.map(({ state }) => state), ['ready', 'ready']);
-    assert.equal(health.workers.some(({ pid }) => pid === process.pid), false);
+    assert.deepEqual(
+      health.workers.map(({ state }) => state),
+      ['ready', 'ready'],
+    );
+    assert.equal(
+      health.workers.some(({ pid }) => pid === process.pid),
+      false,
+    );
   },
 };

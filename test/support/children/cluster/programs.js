@@ -1,4 +1,5 @@
-// Kernels over a cluster: compiled once, by one worker, and run by all; workers that end while they compile; what is refused, and how.
+// Kernels over a cluster: compiled once, by one worker, and run by all; workers that end while they compile; what is
+// refused, and how.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
@@ -20,23 +21,38 @@ void main() {
 const kCount = 1000;
 const input = Float32Array.from({ length: kCount }, (_, i) => i);
 const jobOf = (kernel, more) => ({
-  type: 'kernel', kernel, inputs: { x: input }, outputs: { y: { shape: [kCount] } }, params: { count: kCount, add: 1 }, threads: kCount, ...more,
+  type: 'kernel',
+  kernel,
+  inputs: { x: input },
+  outputs: { y: { shape: [kCount] } },
+  params: { count: kCount, add: 1 },
+  threads: kCount,
+  ...more,
 });
-const check = (result, factor) => close(result.outputs.y.data, input.map((value) => value * factor + 1));
+const check = (result, factor) =>
+  close(
+    result.outputs.y.data,
+    input.map((value) => value * factor + 1),
+  );
 
 // Takes a compiler a while: functions that nobody calls, so that no driver sees them.
 function slowSource() {
   const steps = Array.from({ length: 40 }, (_, i) => `v = sin(v) * ${i}.5 + cos(v + ${i}.25);`).join('\n  ');
-  const functions = Array.from({ length: 600 }, (_, i) => `float f${i}(float v) {\n  ${steps}\n  return v + ${i}.0;\n}`);
+  const functions = Array.from(
+    { length: 600 },
+    (_, i) => `float f${i}(float v) {\n  ${steps}\n  return v + ${i}.0;\n}`,
+  );
   return scaleBy(1).replace('void main', () => `${functions.join('\n')}\nvoid main`);
 }
 
 exports.before = async (trial) => {
   trial.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-programs-'));
-  process.env.SHADER_CACHE_DIR = trial.folder;  // which the workers inherit
+  process.env.SHADER_CACHE_DIR = trial.folder; // which the workers inherit
   trial.events = [];
 };
-exports.after = async (trial) => { fs.rmSync(trial.folder, { recursive: true, force: true }); };
+exports.after = async (trial) => {
+  fs.rmSync(trial.folder, { recursive: true, force: true });
+};
 
 exports.inWorker = {
   compile: async ({ manager }, name, factor) => {
@@ -49,7 +65,15 @@ exports.inWorker = {
     const result = await manager.executeWorkload(jobOf(kernel));
     const direct = await manager.executeWorkload(jobOf(kernel), { priority: 1, affinity: 'elsewhere' });
     manager.off('shader-compiled', onEvent);
-    return { cached, id, same: again === kernel, nowCached: again.cached, values: Array.from(result.outputs.y.data.slice(0, 3)), elsewhere: Array.from(direct.outputs.y.data.slice(0, 3)), events };
+    return {
+      cached,
+      id,
+      same: again === kernel,
+      nowCached: again.cached,
+      values: Array.from(result.outputs.y.data.slice(0, 3)),
+      elsewhere: Array.from(direct.outputs.y.data.slice(0, 3)),
+      events,
+    };
   },
 };
 
@@ -57,15 +81,36 @@ exports.cases = {
   'one compilation for all who ask': async (trial) => {
     const { manager } = trial;
     manager.on('shader-compiled', (event) => trial.events.push(event));
-    const kernels = await Promise.all([3, 3, 3].map((factor) => manager.compileKernel({ name: 'scale', glsl: scaleBy(factor) })));
+    const kernels = await Promise.all(
+      [3, 3, 3].map((factor) => manager.compileKernel({ name: 'scale', glsl: scaleBy(factor) })),
+    );
     assert.equal(kernels[0], kernels[1]);
     const [kernel] = kernels;
-    assert.deepEqual([kernel.name, kernel.backends, kernel.groupSize, kernel.bindings.map(({ name }) => name), kernel.params.map(({ name }) => name)],
-      ['scale', ['vulkan'], [64, 1, 1], ['x', 'y'], ['count', 'add']]);
+    assert.deepEqual(
+      [
+        kernel.name,
+        kernel.backends,
+        kernel.groupSize,
+        kernel.bindings.map(({ name }) => name),
+        kernel.params.map(({ name }) => name),
+      ],
+      ['scale', ['vulkan'], [64, 1, 1], ['x', 'y'], ['count', 'add']],
+    );
     const answers = await Promise.all([trial.call(0, 'compile', 'scale', 3), trial.call(1, 'compile', 'scale', 3)]);
     for (const answer of answers)
-      assert.deepEqual(answer, { cached: 'cluster', id: kernel.id, same: true, nowCached: 'memory', values: [1, 4, 7], elsewhere: [1, 4, 7], events: [] });
-    assert.deepEqual(trial.events.map(({ name }) => name), ['scale']);
+      assert.deepEqual(answer, {
+        cached: 'cluster',
+        id: kernel.id,
+        same: true,
+        nowCached: 'memory',
+        values: [1, 4, 7],
+        elsewhere: [1, 4, 7],
+        events: [],
+      });
+    assert.deepEqual(
+      trial.events.map(({ name }) => name),
+      ['scale'],
+    );
     assert.ok(trial.events[0].compilationTime > 0);
   },
 
@@ -82,7 +127,9 @@ exports.cases = {
 
   'jobs on every worker, with all that jobs have': async ({ manager }) => {
     const kernel = await manager.compileKernel({ name: 'scale', glsl: scaleBy(3) });
-    const results = await Promise.all(Array.from({ length: 40 }, (_, i) => manager.executeWorkload(jobOf(kernel), { priority: i % 3, timeout: 10000 })));
+    const results = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => manager.executeWorkload(jobOf(kernel), { priority: i % 3, timeout: 10000 })),
+    );
     for (const result of results) {
       check(result, 3);
       assert.equal(result.contextType, 'vulkan');
@@ -121,24 +168,45 @@ exports.cases = {
       assert.match(error.message, message);
       return error;
     };
-    const { log, line, column } = await bad({ name: 'typo', glsl: scaleBy(3).replace('x[i] *', 'x[j] *') }, 'ERR_COMPILE', /kernel .typo.*'j'/);
+    const { log, line, column } = await bad(
+      { name: 'typo', glsl: scaleBy(3).replace('x[i] *', 'x[j] *') },
+      'ERR_COMPILE',
+      /kernel .typo.*'j'/,
+    );
     assert.match(log, /'j' : undeclared identifier/);
     assert.equal(line, 9);
     assert.ok(column === undefined || column > 0);
-    await bad({ name: 'no-entry', glsl: '#version 450\nlayout(local_size_x = 1) in;\nvoid other() {}' }, 'ERR_COMPILE', /./);
+    await bad(
+      { name: 'no-entry', glsl: '#version 450\nlayout(local_size_x = 1) in;\nvoid other() {}' },
+      'ERR_COMPILE',
+      /./,
+    );
     await bad({ name: 'junk', spirv: new Uint32Array([1, 2, 3]) }, 'ERR_COMPILE', /./);
     await bad({ name: 'odd', spirv: new Uint8Array(3) }, 'ERR_INVALID_ARGUMENT', /words of 4/);
     await bad({ name: 'none' }, 'ERR_INVALID_ARGUMENT', /has no source/);
     await bad({ name: '', glsl: 'x' }, 'ERR_INVALID_ARGUMENT', /name is ''/);
     await bad({ name: 'both', glsl: 'x', spirv: new Uint32Array(1) }, 'ERR_INVALID_ARGUMENT', /both glsl and spirv/);
-    await bad({ name: 'large', glsl: ' '.repeat(2 ** 20 + 1) }, 'ERR_INVALID_ARGUMENT', /glsl has 1048577 bytes, but a source may have at most 1048576/);
+    await bad(
+      { name: 'large', glsl: ' '.repeat(2 ** 20 + 1) },
+      'ERR_INVALID_ARGUMENT',
+      /glsl has 1048577 bytes, but a source may have at most 1048576/,
+    );
     await bad({ name: 'file', glsl: { file: '/nowhere/at/all.comp' } }, 'ERR_INVALID_ARGUMENT', /glsl can't be read/);
-    await bad({ name: 'key', glssl: 'x' }, 'ERR_INVALID_ARGUMENT', /unknown option of compileKernel\(\) 'glssl' \(did you mean 'glsl'\?\)/);
+    await bad(
+      { name: 'key', glssl: 'x' },
+      'ERR_INVALID_ARGUMENT',
+      /unknown option of compileKernel\(\) 'glssl' \(did you mean 'glsl'\?\)/,
+    );
     const kernel = await manager.compileKernel({ name: 'scale', glsl: scaleBy(3) });
-    const refused = async (more, code, message, options) => assert.match((await failure(manager.executeWorkload(jobOf(kernel, more), options), code)).message, message);
+    const refused = async (more, code, message, options) =>
+      assert.match((await failure(manager.executeWorkload(jobOf(kernel, more), options), code)).message, message);
     await refused({ threads: 0 }, 'ERR_INVALID_ARGUMENT', /threads/);
     await refused({ inputs: {} }, 'ERR_INVALID_ARGUMENT', /'x' is/);
-    await refused({ inputs: { x: new Int32Array(kCount) } }, 'ERR_INVALID_ARGUMENT', /'x' is int32, but the source declares it as float32/);
+    await refused(
+      { inputs: { x: new Int32Array(kCount) } },
+      'ERR_INVALID_ARGUMENT',
+      /'x' is int32, but the source declares it as float32/,
+    );
     await refused({ inputs: { x: input, z: input } }, 'ERR_INVALID_ARGUMENT', /unknown input 'z'/);
     await refused({ params: { count: 1 } }, 'ERR_INVALID_ARGUMENT', /parameter 'add' \(float\) is missing/);
     await refused({ params: { count: -1, add: 0 } }, 'ERR_INVALID_ARGUMENT', /parameter 'count' is -1/);
@@ -153,7 +221,14 @@ exports.cases = {
     const { manager } = trial;
     const busy = manager.compileKernel({ name: 'slow', glsl: slowSource() });
     let isOver = false;
-    busy.then(() => { isOver = true; }, () => { isOver = true; });
+    busy.then(
+      () => {
+        isOver = true;
+      },
+      () => {
+        isOver = true;
+      },
+    );
     await sleep(60);
     assert.equal(isOver, false);
     const [first, second] = trial.workers;
@@ -170,7 +245,12 @@ exports.cases = {
     const { manager } = trial;
     const kernel = await manager.compileKernel({ name: 'outlives', glsl: scaleBy(7) });
     for (const worker of trial.workers) worker.process.kill('SIGKILL');
-    await until(() => trial.workers.length === 2 && manager.contexts().filter(({ isActive, contextType }) => isActive && contextType === 'vulkan').length === 2, 15000);
+    await until(
+      () =>
+        trial.workers.length === 2 &&
+        manager.contexts().filter(({ isActive, contextType }) => isActive && contextType === 'vulkan').length === 2,
+      15000,
+    );
     check(await manager.executeWorkload(jobOf(kernel)), 7);
     const answer = await trial.call(0, 'compile', 'outlives', 7);
     assert.equal(answer.cached, 'cluster');
@@ -181,12 +261,18 @@ exports.cases = {
     const kernel = await manager.compileKernel({ name: 'scale', glsl: scaleBy(3) });
     assert.throws(() => manager.renderStream(jobOf(kernel)), { code: 'ERR_INVALID_ARGUMENT' });
     const controller = new AbortController();
-    await assert.rejects(async () => {
-      for await (const _ of manager.renderStream(() => ({ ...jobOf(kernel), type: 'kernel' }), { fps: 100, signal: controller.signal })) {
-        await sleep(30);
-        controller.abort();
-      }
-    }, { code: 'ERR_CANCELED' });
+    await assert.rejects(
+      async () => {
+        for await (const _ of manager.renderStream(() => ({ ...jobOf(kernel), type: 'kernel' }), {
+          fps: 100,
+          signal: controller.signal,
+        })) {
+          await sleep(30);
+          controller.abort();
+        }
+      },
+      { code: 'ERR_CANCELED' },
+    );
     const frames = [];
     for await (const frame of manager.renderStream(() => jobOf(kernel), { fps: 100 })) {
       frames.push(frame);

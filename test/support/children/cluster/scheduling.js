@@ -9,7 +9,9 @@ exports.options = { workers: 1, contextTypes: ['cpu'], contextsPerWorker: 1, que
 /** Keeps the only context busy until the end, or until it is told to stop. */
 async function occupy({ manager }, steps = 150) {
   const controller = new AbortController();
-  const ended = manager.executeWorkload(slowJob(steps), { signal: controller.signal, timeout: 60000 }).catch((error) => error.released);
+  const ended = manager
+    .executeWorkload(slowJob(steps), { signal: controller.signal, timeout: 60000 })
+    .catch((error) => error.released);
   await until(async () => (await manager.health()).queue.running === 1);
   return async () => {
     controller.abort();
@@ -20,7 +22,14 @@ async function occupy({ manager }, steps = 150) {
 
 exports.inWorker = {
   flood: async ({ manager }, count) => {
-    const codes = await Promise.all(Array.from({ length: count }, (_, i) => manager.executeWorkload(scale(new Float32Array(10 + i)), { affinity: 'x' }).then(() => 'done', ({ code }) => code)));
+    const codes = await Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        manager.executeWorkload(scale(new Float32Array(10 + i)), { affinity: 'x' }).then(
+          () => 'done',
+          ({ code }) => code,
+        ),
+      ),
+    );
     return codes;
   },
 };
@@ -29,7 +38,9 @@ exports.cases = {
   'higher priorities go first, equal ones in order': async (trial) => {
     const free = await occupy(trial);
     const order = [];
-    const jobs = [0, 5, -3, 10, 5].map((priority, i) => trial.manager.executeWorkload(scale(new Float32Array(10), 1 + i), { priority }).then(() => order.push(i)));
+    const jobs = [0, 5, -3, 10, 5].map((priority, i) =>
+      trial.manager.executeWorkload(scale(new Float32Array(10), 1 + i), { priority }).then(() => order.push(i)),
+    );
     await until(async () => (await trial.manager.health()).queue.depth === 5);
     await free();
     await Promise.all(jobs);
@@ -41,7 +52,12 @@ exports.cases = {
     const events = [];
     const onFull = (event) => events.push(event);
     trial.manager.on('queue-full', onFull);
-    const results = Array.from({ length: kLimit + 3 }, (_, i) => trial.manager.executeWorkload(scale(new Float32Array(10 + i))).then(() => 'done', (error) => error));
+    const results = Array.from({ length: kLimit + 3 }, (_, i) =>
+      trial.manager.executeWorkload(scale(new Float32Array(10 + i))).then(
+        () => 'done',
+        (error) => error,
+      ),
+    );
     const refused = await Promise.all(results.slice(kLimit));
     for (const error of refused) {
       assert.equal(error.code, 'ERR_QUEUE_FULL', String(error));
@@ -54,7 +70,7 @@ exports.cases = {
     await free();
     assert.deepEqual(await Promise.all(results.slice(0, kLimit)), Array(kLimit).fill('done'));
     trial.manager.removeListener('queue-full', onFull);
-    assert.equal(events.length, 5);  // in the primary all of them are heard of
+    assert.equal(events.length, 5); // in the primary all of them are heard of
     assert.ok(events.every(({ retryAfter }) => retryAfter > 0));
   },
 
@@ -73,7 +89,10 @@ exports.cases = {
     const free = await occupy(trial);
     const controller = new AbortController();
     const output = new Float32Array(1 << 16).fill(7);
-    const waiting = trial.manager.executeWorkload(scale(random(1 << 16)), { signal: controller.signal, into: { output } });
+    const waiting = trial.manager.executeWorkload(scale(random(1 << 16)), {
+      signal: controller.signal,
+      into: { output },
+    });
     await until(async () => (await trial.manager.health()).queue.depth === 1);
     const start = performance.now();
     controller.abort();
@@ -87,7 +106,9 @@ exports.cases = {
   'one signal for many jobs': async (trial) => {
     const free = await occupy(trial);
     const controller = new AbortController();
-    const waiting = Array.from({ length: kLimit }, (_, i) => failure(trial.manager.executeWorkload(scale(random(10 + i)), { signal: controller.signal }), 'ERR_CANCELED'));
+    const waiting = Array.from({ length: kLimit }, (_, i) =>
+      failure(trial.manager.executeWorkload(scale(random(10 + i)), { signal: controller.signal }), 'ERR_CANCELED'),
+    );
     await sleep(20);
     controller.abort();
     for (const error of await Promise.all(waiting)) await error.released;
@@ -96,7 +117,10 @@ exports.cases = {
 
   'what no context can do is refused, not kept waiting': async (trial) => {
     const start = performance.now();
-    const error = await failure(trial.manager.executeWorkload(scale(random(10)), { contextType: 'cuda', timeout: 3000 }), 'ERR_UNSUPPORTED');
+    const error = await failure(
+      trial.manager.executeWorkload(scale(random(10)), { contextType: 'cuda', timeout: 3000 }),
+      'ERR_UNSUPPORTED',
+    );
     assert.match(error.message, /cuda/);
     assert.ok(performance.now() - start < 1500);
   },

@@ -9,7 +9,8 @@ exports.options = { workers: 2, contextTypes: ['cpu'], contextsPerWorker: 1 };
 const held = new Map();
 let given;
 exports.inWorker = {
-  contextFor: async ({ manager }, affinity) => (await manager.executeWorkload(scale(new Float32Array(5)), { affinity })).contextId,
+  contextFor: async ({ manager }, affinity) =>
+    (await manager.executeWorkload(scale(new Float32Array(5)), { affinity })).contextId,
   equal: async ({ manager }, mark) => {
     const { outputs, cached, contextId } = await manager.executeWorkload(slowJob(12), { cache: true });
     const before = Array.from(outputs.sums.data.slice(0, 3));
@@ -27,10 +28,14 @@ exports.inWorker = {
     held.set(name, tensor);
     return tensor.handle;
   },
-  write: (_, name, value) => { held.get(name).data.fill(value); },
+  write: (_, name, value) => {
+    held.get(name).data.fill(value);
+  },
   read: (_, name) => Array.from(held.get(name).data.slice(0, 4)),
   sealed: (_, name) => held.get(name).sealed,
-  release: (_, name) => { held.get(name).release(); },
+  release: (_, name) => {
+    held.get(name).release();
+  },
   open: async ({ manager }, handle) => {
     try {
       manager.openTensor(handle).release();
@@ -40,7 +45,10 @@ exports.inWorker = {
     }
   },
   compute: async ({ manager }, name, into) => {
-    const { outputs } = await manager.executeWorkload(scale(held.get(name), 10), into ? { into: { output: held.get(into) }, affinity: 'elsewhere' } : { affinity: 'elsewhere' });
+    const { outputs } = await manager.executeWorkload(
+      scale(held.get(name), 10),
+      into ? { into: { output: held.get(into) }, affinity: 'elsewhere' } : { affinity: 'elsewhere' },
+    );
     return Array.from(outputs.output.data.slice(0, 4));
   },
   onMessage: ({ manager }) => {
@@ -56,7 +64,10 @@ exports.cases = {
   'jobs of one affinity go to one context, whoever asks': async (trial) => {
     for (const name of ['a', 'b', 'c']) {
       const asked = [trial.call(0, 'contextFor', name), trial.call(1, 'contextFor', name)];
-      for (let i = 0; i < 10; ++i) asked.push(trial.manager.executeWorkload(scale(random(5)), { affinity: name }).then(({ contextId }) => contextId));
+      for (let i = 0; i < 10; ++i)
+        asked.push(
+          trial.manager.executeWorkload(scale(random(5)), { affinity: name }).then(({ contextId }) => contextId),
+        );
       assert.equal(new Set(await Promise.all(asked)).size, 1, `${await Promise.all(asked)}`);
     }
   },
@@ -73,7 +84,7 @@ exports.cases = {
     assert.deepEqual(results.map(({ cached }) => cached).sort(), [false, true]);
     assert.equal(results[0].contextId, results[1].contextId);
     for (const { before: sums, length } of results) assert.deepEqual([sums, length], [[1, 1, 1], 1024]);
-    assert.equal(await ran() - before, 1);
+    assert.equal((await ran()) - before, 1);
   },
 
   'equal jobs of one process as well, and unequal ones do not': async ({ manager }) => {
@@ -85,22 +96,33 @@ exports.cases = {
     results[0].outputs.sums.data.fill(0);
     assert.ok(results[1].outputs.sums.data.every((x) => x === 1) && results[2].outputs.sums.data.every((x) => x === 1));
     const [two, three] = await Promise.all(others);
-    close(two.outputs.output.data, input.map((x) => 2 * x));
-    close(three.outputs.output.data, input.map((x) => 3 * x));
+    close(
+      two.outputs.output.data,
+      input.map((x) => 2 * x),
+    );
+    close(
+      three.outputs.output.data,
+      input.map((x) => 3 * x),
+    );
     assert.deepEqual([two.cached, three.cached], [false, false]);
     assert.match(await manager.prometheus(), /^switchyard_cache_hits_total [1-9]/m);
   },
 
   'a follower gets its result though the first was given up': async ({ manager }) => {
     const controller = new AbortController();
-    const first = failure(manager.executeWorkload(slowJob(20), { cache: true, signal: controller.signal }), 'ERR_CANCELED');
+    const first = failure(
+      manager.executeWorkload(slowJob(20), { cache: true, signal: controller.signal }),
+      'ERR_CANCELED',
+    );
     await sleep(30);
     const second = manager.executeWorkload(slowJob(20), { cache: true });
     const into = new Float32Array(1024);
     const third = manager.executeWorkload(slowJob(20), { cache: true, into: { sums: into } });
     await sleep(30);
     controller.abort();
-    await (await first).released;
+    await (
+      await first
+    ).released;
     assert.ok((await second).outputs.sums.data.every((x) => x === 1));
     await third;
     assert.ok(into.every((x) => x === 1));
@@ -119,15 +141,20 @@ exports.cases = {
     tensor.seal();
     assert.equal(await trial.call(1, 'sealed', 't'), true);
     for (const into of [tensor, tensor.data.subarray(0)])
-      await assert.rejects(manager.executeWorkload({ type: 'scale', inputs: { input: tensor.data.slice() } }, { into: { output: into }, affinity: 'elsewhere' }),
-        { code: 'ERR_INVALID_ARGUMENT', message: /sealed/ });
+      await assert.rejects(
+        manager.executeWorkload(
+          { type: 'scale', inputs: { input: tensor.data.slice() } },
+          { into: { output: into }, affinity: 'elsewhere' },
+        ),
+        { code: 'ERR_INVALID_ARGUMENT', message: /sealed/ },
+      );
     const { handle } = tensor;
     tensor.release();
     await trial.call(0, 'release', 't');
-    assert.equal(await trial.call(0, 'open', handle), 'opened');  // the other worker holds it
+    assert.equal(await trial.call(0, 'open', handle), 'opened'); // the other worker holds it
     await trial.call(1, 'release', 't');
     await sleep(50);
-    manager.sharedTensor([1]).release();  // whoever allocates sees what others have let go of
+    manager.sharedTensor([1]).release(); // whoever allocates sees what others have let go of
     assert.equal(await trial.call(0, 'open', handle), 'ERR_CLOSED');
     assert.throws(() => manager.openTensor(handle), { code: 'ERR_CLOSED' });
   },
@@ -151,7 +178,7 @@ exports.cases = {
 
   'a handle sent with worker.send() arrives before or after the memory does': async (trial) => {
     await trial.call(0, 'onMessage');
-    const tensor = trial.manager.sharedTensor([3 << 20]);  // too large for memory that is shared already
+    const tensor = trial.manager.sharedTensor([3 << 20]); // too large for memory that is shared already
     tensor.data.fill(8);
     trial.workers[0].send({ myTensor: tensor });
     assert.deepEqual(await until(() => trial.call(0, 'given')), [8, 8]);
@@ -164,17 +191,24 @@ exports.cases = {
     const other = await trial.call(1, 'make', 'other', [1 << 20], 6);
     const victim = trial.workers[1];
     assert.equal(await trial.call(0, 'open', other), 'opened');
-    const lost = new Promise((resolve) => { trial.manager.once('worker-lost', resolve); });
+    const lost = new Promise((resolve) => {
+      trial.manager.once('worker-lost', resolve);
+    });
     victim.process.kill('SIGKILL');
     assert.equal((await lost).workerId, victim.id);
-    assert.ok(shared.data.every((x) => x === 5), 'what others hold stays');
+    assert.ok(
+      shared.data.every((x) => x === 5),
+      'what others hold stays',
+    );
     close((await trial.manager.ops.reduce(shared, { kind: 'max' })).data, [5]);
     assert.equal(await trial.call(0, 'open', handle), 'opened');
     shared.release();
-    await sleep(1500);  // swept once a second
+    await sleep(1500); // swept once a second
     assert.equal(await trial.call(0, 'open', other), 'ERR_CLOSED');
     assert.equal(await trial.call(0, 'open', handle), 'ERR_CLOSED');
-    await until(() => trial.workers.length === 2 && trial.manager.contexts().filter(({ isActive }) => isActive).length === 2);
+    await until(
+      () => trial.workers.length === 2 && trial.manager.contexts().filter(({ isActive }) => isActive).length === 2,
+    );
   },
 
   'nothing piles up': async (trial) => {

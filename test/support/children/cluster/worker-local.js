@@ -5,7 +5,9 @@ const { assert } = require('../../cluster-kit');
 const common = require('./common');
 exports.options = { workers: 1, contextTypes: ['cpu'], contextsPerWorker: 1 };
 exports.inWorker = {
-  run: async (trial, name) => { await common[name](trial); },
+  run: async (trial, name) => {
+    await common[name](trial);
+  },
   role: ({ manager }) => [manager.role, manager.contexts().map(({ id }) => id)],
 };
 exports.cases = {

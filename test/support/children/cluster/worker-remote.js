@@ -1,11 +1,14 @@
-// Asked in a worker, every job goes over the coordinator: ENABLE_GPU_OPTIMIZATIONS=false. Only the other worker has a context.
+// Asked in a worker, every job goes over the coordinator: ENABLE_GPU_OPTIMIZATIONS=false. Only the other worker has a
+// context.
 'use strict';
 const { assert, scale } = require('../../cluster-kit');
 
 const common = require('./common');
 exports.options = { workers: 2, contextTypes: ['cpu'], contextsPerWorker: 1 };
 exports.inWorker = {
-  run: async (trial, name) => { await common[name](trial); },
+  run: async (trial, name) => {
+    await common[name](trial);
+  },
   away: async ({ manager }, id) => {
     const { workerId } = await manager.executeWorkload(scale(new Float32Array(5000)), { affinity: 'away' });
     return workerId === id;

@@ -1,0 +1,6 @@
+// Settings: what there are, where they are read from, and what is right for each.
+'use strict';
+const { readConfig, readServiceConfig, managerOptions } = require('./config');
+const { readSettings } = require('./process-settings');
+
+module.exports = { readConfig, readServiceConfig, managerOptions, readSettings };

@@ -1,0 +1,19 @@
+// What every room stands on, without the addon: errors, the clock, logs.
+'use strict';
+const { nowMs } = require('./clock');
+const { GPUError, invalid, show, suggestion, refuseUnknownKeys, asGpuError } = require('./errors');
+const { createLogger, kLevels, withoutPaths, describeError } = require('./log');
+
+module.exports = {
+  nowMs,
+  GPUError,
+  invalid,
+  show,
+  suggestion,
+  refuseUnknownKeys,
+  asGpuError,
+  createLogger,
+  kLevels,
+  withoutPaths,
+  describeError,
+};

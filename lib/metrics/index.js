@@ -1,0 +1,6 @@
+// What is counted: a process's status page, the sums over the cluster, and Prometheus' text.
+'use strict';
+const { Metrics, MetricsBlock } = require('./metrics');
+const statusPage = require('./status-page');
+
+module.exports = { Metrics, MetricsBlock, statusPage };

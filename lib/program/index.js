@@ -1,0 +1,21 @@
+// Programs of users in one process: sources, compiling, those that are kept, hot reload, frames and pictures.
+'use strict';
+const { cacheFolder, Compiler, compileHere, prepareOn, fits } = require('./compiler');
+const { encodePNG } = require('./picture');
+const { Programs } = require('./programs');
+const { RenderStream } = require('./render-stream');
+const { backendsOf, keyOf, toWire } = require('./source');
+
+module.exports = {
+  cacheFolder,
+  Compiler,
+  compileHere,
+  prepareOn,
+  fits,
+  encodePNG,
+  Programs,
+  RenderStream,
+  backendsOf,
+  keyOf,
+  toWire,
+};
