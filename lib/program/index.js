@@ -1,14 +1,13 @@
 // Programs of users in one process: sources, compiling, those that are kept, hot reload, frames and pictures.
 'use strict';
-const { cacheFolder, Compiler, compileHere, prepareOn, fits } = require('./compiler');
+const { cacheFolder, compileHere, prepareOn, fits } = require('./compiler');
 const { encodePNG } = require('./picture');
 const { Programs } = require('./programs');
 const { RenderStream } = require('./render-stream');
-const { backendsOf, keyOf, toWire } = require('./source');
+const { backendsOf, fromWire, keyOf, toWire } = require('./source');
 
 module.exports = {
   cacheFolder,
-  Compiler,
   compileHere,
   prepareOn,
   fits,
@@ -16,6 +15,7 @@ module.exports = {
   Programs,
   RenderStream,
   backendsOf,
+  fromWire,
   keyOf,
   toWire,
 };

@@ -2,7 +2,7 @@
 'use strict';
 const { Programs } = require('../../../lib/program/programs');
 const { Program } = require('../../../lib/call/program');
-const { Compiler } = require('../../../lib/program/compiler');
+const { Compiler } = require('../../../lib/cluster/worker/compiler');
 const { native } = require('../../../lib/addon/native');
 const { GPUError } = require('../../../lib/core/errors');
 
