@@ -4,7 +4,7 @@
 #include <map>
 
 #include "../conformance.h"
-#include "../harness.h"
+#include "harness.h"
 
 namespace switchyard::test {
 namespace {

@@ -1,7 +1,7 @@
 // Modules are compiled once; devices are opened for each test.
 #include <gtest/gtest.h>
 
-#include "vulkan_programs.h"
+#include "program_fixture.h"
 
 #include <cctype>
 #include <condition_variable>

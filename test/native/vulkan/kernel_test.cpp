@@ -4,7 +4,7 @@
 #include <atomic>
 #include <thread>
 
-#include "vulkan_programs.h"
+#include "program_fixture.h"
 
 namespace switchyard::test {
 namespace {

@@ -11,7 +11,7 @@
 #include <functional>
 #include <thread>
 
-#include "program_store.h"
+#include "store_fixture.h"
 
 namespace switchyard::test {
 namespace {

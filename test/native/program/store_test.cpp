@@ -1,6 +1,6 @@
-// Programs on disk: damage, links, other users, folders that aren't, bounds. See program_store_processes_test.cpp for
+// Programs on disk: damage, links, other users, folders that aren't, bounds. See store_processes_test.cpp for
 // the rest.
-#include "program_store.h"
+#include "store_fixture.h"
 
 #include <cstring>
 #include <functional>

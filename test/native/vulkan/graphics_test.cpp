@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "vulkan/queue.h"
-#include "vulkan_programs.h"
+#include "program_fixture.h"
 
 namespace switchyard::test {
 namespace {

@@ -1,4 +1,4 @@
-// The folder of cache files as the pipeline cache of Vulkan uses it; program_store_test.cpp has what programs ask of
+// The folder of cache files as the pipeline cache of Vulkan uses it; store_test.cpp has what programs ask of
 // it.
 #include "program/store/cache_folder.h"
 
