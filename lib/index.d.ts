@@ -1,7 +1,8 @@
 // The types of switchyard's public interface.
 import { EventEmitter } from 'node:events';
+import type { Backend, DType, ErrorCode, ManagerOptions, SceneName } from './generated';
+export type { Backend, DType, ErrorCode, LogLevel, ManagerOptions, SceneName } from './generated';
 
-export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int8' | 'uint8';
 /**
  * What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where
  * there is one).
@@ -37,7 +38,6 @@ export function tensor<D extends DType>(
 ): Tensor<DataOf[D]>;
 export function tensor<Data extends TensorData>(data: Data, shape?: readonly number[], dtype?: DType): Tensor<Data>;
 
-export type Backend = 'cuda' | 'vulkan' | 'cpu';
 export interface DeviceInfo {
   id: string;
   backend: Backend;
@@ -380,7 +380,6 @@ export interface ShaderWorkload {
   antialias?: boolean;
   id?: string;
 }
-export type SceneName = 'attention-heatmap' | 'document-network' | 'evidence-timeline';
 /** A picture of a kind the engine knows how to draw. Its output is `image`: uint8 [height, width, 4]. */
 export interface SceneWorkload {
   type: 'render';
@@ -471,19 +470,6 @@ export class DeviceTensor {
   [Symbol.dispose](): void;
 }
 
-export type ErrorCode =
-  | 'ERR_INVALID_ARGUMENT'
-  | 'ERR_UNKNOWN_WORKLOAD'
-  | 'ERR_UNSUPPORTED'
-  | 'ERR_OUT_OF_MEMORY'
-  | 'ERR_DEVICE_LOST'
-  | 'ERR_COMPILE'
-  | 'ERR_TIMEOUT'
-  | 'ERR_CANCELED'
-  | 'ERR_QUEUE_FULL'
-  | 'ERR_WORKER_LOST'
-  | 'ERR_CLOSED'
-  | 'ERR_INTERNAL';
 export class GPUError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions);
   readonly code: ErrorCode;
@@ -499,31 +485,6 @@ export class GPUError extends Error {
 }
 
 // ---- A cluster
-
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
-/** What is left out comes from the environment, from switchyard.config.yaml, or is the default. */
-export interface ManagerOptions {
-  /** How many workers to fork. Left out: the application forks by itself, or nobody does. */
-  workers?: number;
-  /** The script of the forked workers; without one, a built-in worker that only runs jobs. */
-  exec?: string;
-  contextsPerWorker?: number;
-  /** In this order, instead of the best kind and then one of another kind. */
-  contextTypes?: readonly Backend[];
-  /** How many workers own contexts on one card. */
-  gpuWorkers?: number | 'auto';
-  /** For jobs that name none. */
-  retries?: number;
-  /** Bytes of a context. */
-  memoryLimit?: number;
-  /** Jobs a worker runs at a time. */
-  maxConcurrent?: number;
-  /** Jobs that may wait. */
-  queueLimit?: number;
-  /** Milliseconds, for jobs that name none. */
-  timeout?: number;
-  logLevel?: LogLevel;
-}
 
 export interface JobOptions {
   /** A whole number: higher goes first, 0 when left out. */

@@ -1,47 +1,63 @@
-// `switchyard start`: the options of the service on the command line.
+// `switchyard start`: the options of the service on the command line, as the table of settings has them.
 'use strict';
+const { Option } = require('commander');
+const { kSettings, defaultText } = require('../config');
 
-/** Numbers as numbers; what is none stays as it is, to be refused with the setting's name. */
-function number(/** @type {string} */ text) {
-  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+/** @typedef {import('../config/settings').Setting} Setting */
+
+const kFlagged = kSettings.filter(({ flag }) => flag);
+
+/** @param {Setting} setting */
+function makeOption({ flag, what, env, kind, ...rest }) {
+  const otherwise = defaultText({ flag, what, env, kind, ...rest }).replaceAll('`', '');
+  return new Option(
+    /** @type {string} */ (flag),
+    `${what} (${env ? `${env[0]}, else ${otherwise}` : otherwise})`,
+  ).argParser(kind.flag);
 }
 
-/** @param {string} text */
-function list(text) {
-  return text.split(',').map((word) => word.trim());
-}
-
-/** @param {Record<string, any>} given */
-async function start({ json, config, contexts, types, memoryLimit, ...rest }) {
+/** @param {{ json?: boolean, config?: string } & Record<string, unknown>} given */
+async function start({ json, config, ...given }) {
   // The workers, and every part that opens devices, read the same file.
   if (config !== undefined) process.env.SWITCHYARD_CONFIG = require('node:path').resolve(config);
-  const options = {
-    ...rest,
-    contextsPerWorker: contexts,
-    contextTypes: types,
-    memoryLimit: typeof memoryLimit === 'number' ? memoryLimit * 2 ** 20 : memoryLimit,
-  };
+  const options = Object.fromEntries(
+    kFlagged.map((setting) => [setting.name, given[makeOption(setting).attributeName()]]),
+  );
   await require('../service').start(options, { json });
+}
+
+/**
+ * The settings that have no option: what the environment and the config file say.
+ * @param {import('commander').AddHelpTextContext} context
+ */
+function variablesText({ command }) {
+  const helper = command.createHelp();
+  const width = 30;
+  const lines = kSettings
+    .filter(({ flag, env }) => !flag && env)
+    .map((setting) => {
+      const { env = [], what, kind } = setting;
+      const unit = kind.variableUnit ? `, in ${kind.variableUnit}` : '';
+      const text = `${what}${unit} (${defaultText(setting, false)})`.replaceAll('`', '');
+      return helper.formatItem(env[0], width, text, helper);
+    });
+  const file = helper.boxWrap(
+    'All settings may stand in switchyard.config.yaml, too: docs/settings.md.',
+    helper.helpWidth ?? 80,
+  );
+  return `\nEnvironment variables:\n${lines.join('\n')}\n\n${file}`;
 }
 
 /** @param {import('commander').Command} program */
 function addStart(program) {
-  program
+  const command = program
     .command('start')
-    .description('start workers that serve jobs over HTTP, until a signal stops them')
-    .option('--port <port>', 'where to listen (PORT, else 3000; 0: any that is free)', number)
-    .option('--host <host>', 'the address to listen on (HOST, else 127.0.0.1; 0.0.0.0: reachable from everywhere)')
-    .option('--workers <count>', 'processes (CLUSTER_WORKERS, else one a core, at most 8)', number)
-    .option('--contexts <count>', 'contexts in each worker (GPU_CONTEXTS_PER_WORKER, else 2)', number)
-    .option('--types <types>', 'their kinds, some of cuda,vulkan,cpu (default: the best, then another)', list)
-    .option('--gpu-workers <count>', 'workers with contexts on one card (GPU_WORKERS, else automatic)', number)
-    .option('--memory-limit <MB>', 'of a context (GPU_MEMORY_LIMIT, else 512)', number)
-    .option('--max-concurrent <count>', 'jobs of a worker at a time (MAX_CONCURRENT_WORKLOADS, else 4)', number)
-    .option('--queue-limit <count>', 'jobs that may wait (10000)', number)
-    .option('--timeout <ms>', 'of a job that names none (WORKLOAD_TIMEOUT, else 30000)', number)
-    .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent (LOG_LEVEL, else info)')
+    .description('start workers that serve jobs over HTTP, until a signal stops them');
+  for (const setting of kFlagged) command.addOption(makeOption(setting));
+  command
     .option('--config <file>', 'the config file (SWITCHYARD_CONFIG, else switchyard.config.yaml)')
     .option('--json', 'say that it is ready as one line of JSON')
+    .addHelpText('after', variablesText)
     .addHelpText('after', '\nExit codes: 0 stopped by a signal, 1 it could not start, 2 wrong usage.')
     .action(start);
 }

@@ -24,7 +24,8 @@ function findFile(env, cwd) {
     if (!named && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
     throw invalid(
       named
-        ? `the environment variable SWITCHYARD_CONFIG is ${show(named)}, but must be a file that can be read (${error.code})`
+        ? `the environment variable SWITCHYARD_CONFIG is ${show(named)}, but must be a file that can be read ` +
+            `(${error.code})`
         : `${kName} can't be read (${error.code})`,
     );
   }

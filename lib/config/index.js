@@ -2,5 +2,6 @@
 'use strict';
 const { readConfig, readServiceConfig, managerOptions } = require('./config');
 const { readSettings } = require('./process-settings');
+const { kSettings, settingsOf, defaultText } = require('./settings');
 
-module.exports = { readConfig, readServiceConfig, managerOptions, readSettings };
+module.exports = { readConfig, readServiceConfig, managerOptions, readSettings, kSettings, settingsOf, defaultText };

@@ -8,9 +8,17 @@ const { kLevels } = require('../core');
  * @typedef {object} Kind
  * @property {string} must what would be right, for a message
  * @property {string} [mustText] the same where the value is the text of an environment variable
- * @property {(value: unknown) => any} check a value as code or the config file has it
- * @property {(text: string) => any} parse an environment variable
- * @property {(value: unknown) => any} [checkFile] where the config file may say it in other words than code
+ * @property {(value: unknown) => unknown} check a value as code or the config file has it
+ * @property {(text: string) => unknown} parse an environment variable
+ * @property {(value: unknown) => unknown} [checkFile] where the config file may say it in other words than code
+ * @property {(text: string) => unknown} flag the text of a command line's option, as code would give it; what is none
+ *   stays as it is, to be refused with the setting's name
+ * @property {string} type what code gives, in TypeScript
+ * @property {string} [result] what it becomes, where that is another type
+ * @property {object} schema what the config file may say, as JSON schema
+ * @property {string} [unit] of the number in code
+ * @property {string} [variableUnit] of the number in an environment variable
+ * @property {(value: unknown) => string} show a value as an environment variable has it
  */
 
 const bad = Symbol('bad');
@@ -22,7 +30,21 @@ const boolean = {
   must: 'must be true or false',
   check: (value) => (typeof value === 'boolean' ? value : bad),
   parse: (text) => (/^(true|1|on|yes)$/i.test(text) ? true : /^(false|0|off|no)$/i.test(text) ? false : bad),
+  flag: asIs,
+  type: 'boolean',
+  schema: { type: 'boolean' },
+  show: String,
 };
+
+/** @param {string} text */
+function asIs(text) {
+  return text;
+}
+
+/** @param {string} text */
+function asNumber(text) {
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+}
 
 /**
  * @param {number} least
@@ -36,7 +58,21 @@ function integer(least, most) {
     must: `must be a whole number from ${least} to ${most}`,
     check,
     parse: (text) => (/^\d+$/.test(text) ? check(Number(text)) : bad),
+    flag: asNumber,
+    type: 'number',
+    schema: { type: 'integer', minimum: least, maximum: most },
+    show: String,
   };
+}
+
+/**
+ * A whole number of milliseconds.
+ * @param {number} least
+ * @param {number} most
+ * @returns {Kind}
+ */
+function wholeMilliseconds(least, most) {
+  return { ...integer(least, most), unit: 'ms', variableUnit: 'ms' };
 }
 
 /**
@@ -51,6 +87,11 @@ function integerOrAuto(least, most) {
     must: `${plain.must}, or 'auto'`,
     check: (value) => (value === 'auto' ? undefined : plain.check(value)),
     parse: (text) => (text === 'auto' ? undefined : plain.parse(text)),
+    flag: asNumber,
+    type: "number | 'auto'",
+    result: 'number',
+    schema: { anyOf: [plain.schema, { const: 'auto' }] },
+    show: String,
   };
 }
 
@@ -66,6 +107,10 @@ function number(least, most) {
     must: `must be a number from ${least} to ${most}`,
     check,
     parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? check(Number(text)) : bad),
+    flag: asNumber,
+    type: 'number',
+    schema: { type: 'number', minimum: least, maximum: most },
+    show: String,
   };
 }
 
@@ -75,6 +120,13 @@ const milliseconds = {
   check: (value) => (typeof value === 'number' && value > 0 && (value <= kMaxMs || value === Infinity) ? value : bad),
   parse: (text) =>
     /^(\d+(\.\d+)?|infinity)$/i.test(text) ? milliseconds.check(/^i/i.test(text) ? Infinity : Number(text)) : bad,
+  flag: asNumber,
+  type: 'number',
+  // YAML's .inf is a number that JSON schema's checkers hold against the maximum: so there is none.
+  schema: { type: 'number', exclusiveMinimum: 0 },
+  unit: 'ms',
+  variableUnit: 'ms',
+  show: String,
 };
 
 const kUnits = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
@@ -102,8 +154,22 @@ function bytes(least, most) {
     },
     parse: (text) => {
       const count = megabytes.parse(text);
-      return count === bad ? bad : count * kMegabyte;
+      return count === bad ? bad : Number(count) * kMegabyte;
     },
+    flag(text) {
+      const count = asNumber(text);
+      return typeof count === 'number' ? count * kMegabyte : count;
+    },
+    type: 'number',
+    schema: {
+      anyOf: [
+        { type: 'integer', minimum: least * kMegabyte, maximum: most * kMegabyte },
+        { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*([kKmMgGtT]?[bB])$' },
+      ],
+    },
+    unit: 'bytes',
+    variableUnit: 'MB',
+    show: (value) => String(Number(value) / kMegabyte),
   };
 }
 
@@ -112,14 +178,19 @@ const text = {
   must: 'must be a text that is not empty',
   check: (value) => (typeof value === 'string' && value !== '' && !value.includes('\0') ? value : bad),
   parse: (value) => text.check(value),
+  flag: asIs,
+  type: 'string',
+  schema: { type: 'string', minLength: 1 },
+  show: String,
 };
 
 /**
  * Some of a few words, each at most once.
  * @param {readonly string[]} words
+ * @param {string} type what each of them is, in TypeScript
  * @returns {Kind}
  */
-function listOf(words) {
+function listOf(words, type) {
   const check = (/** @type {unknown} */ value) =>
     Array.isArray(value) &&
     value.length > 0 &&
@@ -134,6 +205,12 @@ function listOf(words) {
     check,
     parse: split,
     checkFile: (value) => (typeof value === 'string' ? split(value) : check(value)),
+    flag: (value) => value.split(',').map((word) => word.trim()),
+    type: `readonly ${type}[]`,
+    schema: {
+      anyOf: [{ type: 'array', items: { enum: words }, minItems: 1, uniqueItems: true }, { type: 'string' }],
+    },
+    show: String,
   };
 }
 
@@ -159,6 +236,22 @@ const logLevel = {
   must: `must be one of ${kLevels.map((level) => `'${level}'`).join(', ')}`,
   check: (value) => (typeof value === 'string' && kLevels.includes(value) ? value : bad),
   parse: (value) => logLevel.check(kOtherLevels[value.toLowerCase()] ?? value.toLowerCase()),
+  flag: asIs,
+  type: 'LogLevel',
+  schema: { enum: kLevels },
+  show: String,
 };
 
-module.exports = { bad, boolean, integer, integerOrAuto, number, milliseconds, bytes, text, listOf, logLevel };
+module.exports = {
+  bad,
+  boolean,
+  integer,
+  integerOrAuto,
+  wholeMilliseconds,
+  number,
+  milliseconds,
+  bytes,
+  text,
+  listOf,
+  logLevel,
+};

@@ -1,0 +1,310 @@
+// The one table of settings. A row is all there is to say of a setting: from it come what is read and checked, the
+// types, --help, the tables of README.md and docs/settings.md, and the JSON schema of the config file
+// (`npm run generate` writes what is written down).
+'use strict';
+const os = require('node:os');
+const {
+  bad,
+  boolean,
+  integer,
+  integerOrAuto,
+  wholeMilliseconds,
+  number,
+  milliseconds,
+  bytes,
+  text,
+  listOf,
+  logLevel,
+} = require('./kinds');
+
+/**
+ * Whose a setting is: an option of createGPUClusterManager() (and of `switchyard start`), the engine's (it comes from
+ * the environment and the config file alone), or the HTTP service's.
+ * @typedef {'manager'|'engine'|'service'} Scope
+ */
+/**
+ * @typedef {object} Row
+ * @property {Scope} of
+ * @property {import('./kinds').Kind} kind what is right for it
+ * @property {readonly string[]} [env] environment variables; the first that is set counts
+ * @property {unknown} [initial] the default; left out: undefined, which `otherwise` puts into words
+ * @property {() => unknown} [serviceInitial] the default in `switchyard start`, where that is another
+ * @property {string} [otherwise] the default in words, where a value does not say it
+ * @property {string} [flag] the option of `switchyard start`
+ * @property {boolean} [service] the environment and the config file say it to `switchyard start` alone: an application
+ *   gives it in code
+ * @property {boolean} [primary] it means something to the process that forks alone, and is not handed on to workers
+ * @property {string} what one line, without a full stop
+ * @property {string} [more] what the types and docs/settings.md say beyond that, in sentences
+ */
+/** @typedef {Row & { name: string }} Setting */
+
+/** @type {Record<string, Row>} in the order in which they are read, and shown */
+const kRows = {
+  workers: {
+    of: 'manager',
+    kind: integer(1, 1024),
+    env: ['CLUSTER_WORKERS'],
+    serviceInitial: () => Math.min(os.availableParallelism(), 8),
+    otherwise: 'one a processor, at most 8',
+    flag: '--workers <count>',
+    service: true,
+    primary: true,
+    what: 'how many workers to fork',
+    more:
+      'Left out in code: the application forks by itself, or nobody does. The variable is for `switchyard start` ' +
+      'alone.',
+  },
+  exec: {
+    of: 'manager',
+    kind: text,
+    otherwise: 'a built-in one',
+    primary: true,
+    what: 'the script of the forked workers',
+    more: 'Without one: a built-in worker that only runs jobs.',
+  },
+  contextsPerWorker: {
+    of: 'manager',
+    kind: integer(1, 64),
+    env: ['GPU_CONTEXTS_PER_WORKER'],
+    initial: 2,
+    flag: '--contexts <count>',
+    what: 'contexts of each worker: the best kind first, then another',
+  },
+  contextTypes: {
+    of: 'manager',
+    kind: listOf(['cuda', 'vulkan', 'cpu'], 'Backend'),
+    otherwise: 'the best, then another',
+    flag: '--types <types>',
+    what: 'the kinds of the contexts, some of cuda, vulkan, cpu, in this order',
+  },
+  gpuWorkers: {
+    of: 'manager',
+    kind: integerOrAuto(0, 1024),
+    env: ['GPU_WORKERS'],
+    otherwise: 'auto: 2',
+    flag: '--gpu-workers <count>',
+    what: 'workers that own contexts on one card; the others ask them',
+  },
+  retries: {
+    of: 'manager',
+    kind: integer(0, 100),
+    initial: 2,
+    what: 'how often a job is run again after crashes and lost devices, where the call names no number',
+  },
+  memoryLimit: {
+    of: 'manager',
+    kind: bytes(1, 2 ** 30),
+    env: ['GPU_MEMORY_LIMIT'],
+    initial: 512 * 2 ** 20,
+    flag: '--memory-limit <MB>',
+    what: 'device memory of a context',
+  },
+  maxConcurrent: {
+    of: 'manager',
+    kind: integer(1, 1024),
+    env: ['MAX_CONCURRENT_WORKLOADS'],
+    initial: 4,
+    flag: '--max-concurrent <count>',
+    what: 'launches of a worker at a time',
+  },
+  queueLimit: {
+    of: 'manager',
+    kind: integer(1, 10_000_000),
+    initial: 10_000,
+    flag: '--queue-limit <count>',
+    what: 'jobs that may wait',
+  },
+  timeout: {
+    of: 'manager',
+    kind: milliseconds,
+    env: ['WORKLOAD_TIMEOUT'],
+    initial: 30_000,
+    flag: '--timeout <ms>',
+    what: "the time until a job's deadline, where the call names none",
+    more: 'Infinity: there is none.',
+  },
+  logLevel: {
+    of: 'manager',
+    kind: logLevel,
+    env: ['LOG_LEVEL'],
+    initial: 'warn',
+    serviceInitial: () => 'info',
+    otherwise: 'warn; info for the server',
+    flag: '--log-level <level>',
+    what: 'the least that is logged: trace, debug, info, warn, error, fatal or silent',
+    more: 'Also `NODE_DEBUG=gpu-cluster` and `--gpu-debug`.',
+  },
+  contextSwitchTimeout: {
+    of: 'engine',
+    kind: milliseconds,
+    env: ['CONTEXT_SWITCH_TIMEOUT'],
+    initial: 5000,
+    what: 'the time that a job gets to stop before its process is ended',
+  },
+  shaderCacheSize: {
+    of: 'engine',
+    kind: integer(1, 1_000_000),
+    env: ['SHADER_CACHE_SIZE'],
+    initial: 1000,
+    what: 'programs that a context keeps',
+  },
+  shaderCacheDir: {
+    of: 'engine',
+    kind: text,
+    env: ['SHADER_CACHE_DIR'],
+    otherwise: '`$XDG_CACHE_HOME/switchyard`, else `~/.cache/switchyard`',
+    what: 'the folder of compiled programs and pipelines',
+  },
+  targetFps: {
+    of: 'engine',
+    kind: number(1, 1000),
+    env: ['GPU_TARGET_FPS'],
+    initial: 60,
+    what: 'frames a second of `renderStream`',
+  },
+  optimizations: {
+    of: 'engine',
+    kind: boolean,
+    env: ['ENABLE_GPU_OPTIMIZATIONS'],
+    initial: true,
+    what: 'joining small jobs, running a job in the worker that requests it',
+  },
+  hotReload: {
+    of: 'engine',
+    kind: boolean,
+    env: ['ENABLE_GPU_HOT_RELOAD'],
+    initial: false,
+    what: 'watch the files of programs, and swap what changes',
+  },
+  debugLogging: {
+    of: 'engine',
+    kind: boolean,
+    env: ['GPU_DEBUG_LOGGING'],
+    initial: false,
+    what: 'log everything that happens, as `--gpu-debug`',
+  },
+  performanceMonitoring: {
+    of: 'engine',
+    kind: boolean,
+    env: ['GPU_PERFORMANCE_MONITORING'],
+    initial: true,
+    what: "read the cards' use and memory now and then",
+  },
+  cuda: {
+    of: 'engine',
+    kind: boolean,
+    env: ['ENABLE_CUDA'],
+    initial: true,
+    what: 'the CUDA backend',
+  },
+  vulkan: {
+    of: 'engine',
+    kind: boolean,
+    env: ['ENABLE_VULKAN', 'ENABLE_WEBGPU'],
+    initial: true,
+    what: 'the Vulkan backend',
+  },
+  port: {
+    of: 'service',
+    kind: integer(0, 65535),
+    env: ['PORT'],
+    initial: 3000,
+    flag: '--port <port>',
+    what: 'where to listen; 0: any that is free',
+  },
+  host: {
+    of: 'service',
+    kind: text,
+    env: ['HOST'],
+    initial: '127.0.0.1',
+    flag: '--host <host>',
+    what: 'the address to listen on; 0.0.0.0: reachable from everywhere',
+  },
+  bodyLimit: {
+    of: 'service',
+    kind: bytes(1, 2048),
+    env: ['HTTP_BODY_LIMIT'],
+    initial: 64 * 2 ** 20,
+    what: 'the body of one request',
+  },
+  headersTimeout: {
+    of: 'service',
+    kind: wholeMilliseconds(1, 3_600_000),
+    env: ['HTTP_HEADERS_TIMEOUT'],
+    initial: 10_000,
+    what: 'the time until the headers must be complete',
+  },
+  requestTimeout: {
+    of: 'service',
+    kind: wholeMilliseconds(1, 3_600_000),
+    env: ['HTTP_REQUEST_TIMEOUT'],
+    initial: 60_000,
+    what: 'the time until the whole request must be there',
+  },
+  maxConnections: {
+    of: 'service',
+    kind: integer(1, 1_000_000),
+    env: ['HTTP_MAX_CONNECTIONS'],
+    initial: 1024,
+    what: 'connections of a worker',
+  },
+  drainTimeout: {
+    of: 'service',
+    kind: wholeMilliseconds(1, 3_600_000),
+    env: ['HTTP_DRAIN_TIMEOUT'],
+    initial: 30_000,
+    what: 'the time that requests under way get when the server stops',
+  },
+};
+
+/**
+ * Refuses a row that would only be found out later: one without a text, a default that is not right, a variable or an
+ * option that another setting has.
+ * @param {Record<string, Row>} rows
+ * @returns {readonly Readonly<Setting>[]}
+ */
+function checkRows(rows) {
+  const taken = new Set();
+  const settings = Object.entries(rows).map(([name, row]) => ({ name, ...row }));
+  for (const { name, what, kind, initial, env = [], flag } of settings) {
+    if (!what) throw new TypeError(`the setting ${name} has no text`);
+    if (initial !== undefined && kind.check(initial) === bad)
+      throw new TypeError(`the default of the setting ${name} ${kind.must}`);
+    for (const word of [...env, ...(flag ? [flag.split(' ')[0]] : [])]) {
+      if (taken.has(word)) throw new TypeError(`two settings have ${word}`);
+      taken.add(word);
+    }
+  }
+  return Object.freeze(settings.map((setting) => Object.freeze(setting)));
+}
+
+const kSettings = checkRows(kRows);
+const byName = new Map(kSettings.map((setting) => [setting.name, setting]));
+
+/**
+ * @param {...Scope} scopes
+ * @returns {readonly Readonly<Setting>[]} the settings of these, in the table's order
+ */
+function settingsOf(...scopes) {
+  return kSettings.filter(({ of }) => scopes.includes(of));
+}
+
+/**
+ * @param {string} name
+ * @returns {Readonly<Setting>}
+ */
+function settingNamed(name) {
+  return /** @type {Setting} */ (byName.get(name));
+}
+
+/**
+ * A setting's default: in words where the row has some, else as an environment variable has it.
+ * @param {Setting} setting
+ * @param {boolean} [withUnit]
+ */
+function defaultText({ otherwise, initial, kind }, withUnit = true) {
+  return otherwise ?? `${kind.show(initial)}${withUnit && kind.variableUnit ? ` ${kind.variableUnit}` : ''}`;
+}
+
+module.exports = { kSettings, settingsOf, settingNamed, defaultText };

@@ -1,0 +1,271 @@
+// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: do not edit.
+
+/** The kinds of numbers of a tensor. */
+export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int8' | 'uint8';
+
+/** The kinds of devices, the preferred first. */
+export type Backend = 'cuda' | 'vulkan' | 'cpu';
+
+/** What `error.code` can be: docs/errors.md says what helps. */
+export type ErrorCode =
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_UNKNOWN_WORKLOAD'
+  | 'ERR_UNSUPPORTED'
+  | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_DEVICE_LOST'
+  | 'ERR_COMPILE'
+  | 'ERR_TIMEOUT'
+  | 'ERR_CANCELED'
+  | 'ERR_QUEUE_FULL'
+  | 'ERR_WORKER_LOST'
+  | 'ERR_CLOSED'
+  | 'ERR_INTERNAL';
+
+/** From all to nothing. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** The built-in workloads. */
+export type WorkloadName =
+  | 'add'
+  | 'subtract'
+  | 'multiply'
+  | 'divide'
+  | 'scale'
+  | 'activation'
+  | 'reduce'
+  | 'normalize'
+  | 'softmax'
+  | 'layer-norm'
+  | 'matmul'
+  | 'attention'
+  | 'top-k'
+  | 'similarity-search'
+  | 'quantize'
+  | 'dequantize'
+  | 'pca-fit'
+  | 'pca-transform'
+  | 'pagerank'
+  | 'force-layout'
+  | 'evidence-timeline';
+
+/** The pictures the engine knows how to draw. */
+export type SceneName = 'attention-heatmap' | 'document-network' | 'evidence-timeline';
+
+/** What is left out comes from the environment, from switchyard.config.yaml, or is the default. */
+export interface ManagerOptions {
+  /**
+   * How many workers to fork.
+   * Left out in code: the application forks by itself, or nobody does. The variable is for `switchyard start`
+   * alone.
+   */
+  workers?: number;
+  /**
+   * The script of the forked workers.
+   * Without one: a built-in worker that only runs jobs.
+   * @default a built-in one
+   */
+  exec?: string;
+  /**
+   * Contexts of each worker: the best kind first, then another.
+   * @default GPU_CONTEXTS_PER_WORKER, else 2
+   */
+  contextsPerWorker?: number;
+  /**
+   * The kinds of the contexts, some of cuda, vulkan, cpu, in this order.
+   * @default the best, then another
+   */
+  contextTypes?: readonly Backend[];
+  /**
+   * Workers that own contexts on one card; the others ask them.
+   * @default GPU_WORKERS, else auto: 2
+   */
+  gpuWorkers?: number | 'auto';
+  /**
+   * How often a job is run again after crashes and lost devices, where the call names no number.
+   * @default 2
+   */
+  retries?: number;
+  /**
+   * Device memory of a context, in bytes.
+   * @default GPU_MEMORY_LIMIT, else 512 MB
+   */
+  memoryLimit?: number;
+  /**
+   * Launches of a worker at a time.
+   * @default MAX_CONCURRENT_WORKLOADS, else 4
+   */
+  maxConcurrent?: number;
+  /**
+   * Jobs that may wait.
+   * @default 10000
+   */
+  queueLimit?: number;
+  /**
+   * The time until a job's deadline, where the call names none, in ms.
+   * Infinity: there is none.
+   * @default WORKLOAD_TIMEOUT, else 30000 ms
+   */
+  timeout?: number;
+  /**
+   * The least that is logged: trace, debug, info, warn, error, fatal or silent.
+   * Also `NODE_DEBUG=gpu-cluster` and `--gpu-debug`.
+   * @default LOG_LEVEL, else warn; info for the server
+   */
+  logLevel?: LogLevel;
+}
+
+/** The same as they were read. */
+export interface ManagerSettings {
+  /**
+   * How many workers to fork.
+   * Left out in code: the application forks by itself, or nobody does. The variable is for `switchyard start`
+   * alone.
+   */
+  workers: number | undefined;
+  /**
+   * The script of the forked workers.
+   * Without one: a built-in worker that only runs jobs.
+   * @default a built-in one
+   */
+  exec: string | undefined;
+  /**
+   * Contexts of each worker: the best kind first, then another.
+   * @default GPU_CONTEXTS_PER_WORKER, else 2
+   */
+  contextsPerWorker: number;
+  /**
+   * The kinds of the contexts, some of cuda, vulkan, cpu, in this order.
+   * @default the best, then another
+   */
+  contextTypes: readonly Backend[] | undefined;
+  /**
+   * Workers that own contexts on one card; the others ask them.
+   * @default GPU_WORKERS, else auto: 2
+   */
+  gpuWorkers: number | undefined;
+  /**
+   * How often a job is run again after crashes and lost devices, where the call names no number.
+   * @default 2
+   */
+  retries: number;
+  /**
+   * Device memory of a context, in bytes.
+   * @default GPU_MEMORY_LIMIT, else 512 MB
+   */
+  memoryLimit: number;
+  /**
+   * Launches of a worker at a time.
+   * @default MAX_CONCURRENT_WORKLOADS, else 4
+   */
+  maxConcurrent: number;
+  /**
+   * Jobs that may wait.
+   * @default 10000
+   */
+  queueLimit: number;
+  /**
+   * The time until a job's deadline, where the call names none, in ms.
+   * Infinity: there is none.
+   * @default WORKLOAD_TIMEOUT, else 30000 ms
+   */
+  timeout: number;
+  /**
+   * The least that is logged: trace, debug, info, warn, error, fatal or silent.
+   * Also `NODE_DEBUG=gpu-cluster` and `--gpu-debug`.
+   * @default LOG_LEVEL, else warn; info for the server
+   */
+  logLevel: LogLevel;
+}
+
+/** What only the environment and the file can say. */
+export interface EngineSettings {
+  /**
+   * The time that a job gets to stop before its process is ended, in ms.
+   * @default CONTEXT_SWITCH_TIMEOUT, else 5000 ms
+   */
+  contextSwitchTimeout: number;
+  /**
+   * Programs that a context keeps.
+   * @default SHADER_CACHE_SIZE, else 1000
+   */
+  shaderCacheSize: number;
+  /**
+   * The folder of compiled programs and pipelines.
+   * @default SHADER_CACHE_DIR, else $XDG_CACHE_HOME/switchyard, else ~/.cache/switchyard
+   */
+  shaderCacheDir: string | undefined;
+  /**
+   * Frames a second of `renderStream`.
+   * @default GPU_TARGET_FPS, else 60
+   */
+  targetFps: number;
+  /**
+   * Joining small jobs, running a job in the worker that requests it.
+   * @default ENABLE_GPU_OPTIMIZATIONS, else true
+   */
+  optimizations: boolean;
+  /**
+   * Watch the files of programs, and swap what changes.
+   * @default ENABLE_GPU_HOT_RELOAD, else false
+   */
+  hotReload: boolean;
+  /**
+   * Log everything that happens, as `--gpu-debug`.
+   * @default GPU_DEBUG_LOGGING, else false
+   */
+  debugLogging: boolean;
+  /**
+   * Read the cards' use and memory now and then.
+   * @default GPU_PERFORMANCE_MONITORING, else true
+   */
+  performanceMonitoring: boolean;
+  /**
+   * The CUDA backend.
+   * @default ENABLE_CUDA, else true
+   */
+  cuda: boolean;
+  /**
+   * The Vulkan backend.
+   * @default ENABLE_VULKAN or ENABLE_WEBGPU, else true
+   */
+  vulkan: boolean;
+}
+
+/** Of the HTTP service. */
+export interface ServiceSettings {
+  /**
+   * Where to listen; 0: any that is free.
+   * @default PORT, else 3000
+   */
+  port: number;
+  /**
+   * The address to listen on; 0.0.0.0: reachable from everywhere.
+   * @default HOST, else 127.0.0.1
+   */
+  host: string;
+  /**
+   * The body of one request, in bytes.
+   * @default HTTP_BODY_LIMIT, else 64 MB
+   */
+  bodyLimit: number;
+  /**
+   * The time until the headers must be complete, in ms.
+   * @default HTTP_HEADERS_TIMEOUT, else 10000 ms
+   */
+  headersTimeout: number;
+  /**
+   * The time until the whole request must be there, in ms.
+   * @default HTTP_REQUEST_TIMEOUT, else 60000 ms
+   */
+  requestTimeout: number;
+  /**
+   * Connections of a worker.
+   * @default HTTP_MAX_CONNECTIONS, else 1024
+   */
+  maxConnections: number;
+  /**
+   * The time that requests under way get when the server stops, in ms.
+   * @default HTTP_DRAIN_TIMEOUT, else 30000 ms
+   */
+  drainTimeout: number;
+}

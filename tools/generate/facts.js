@@ -1,0 +1,31 @@
+// Where the generated files' facts come from: the tables of lib/ and what the addon exports.
+'use strict';
+const { kSettings } = require('../../lib/config');
+const { kLevels } = require('../../lib/core');
+const { kDTypes } = require('../../lib/call');
+const { native } = require('../../lib/addon');
+const { kCodes } = require('../../lib/metrics/metrics');
+
+/**
+ * @typedef {object} Facts
+ * @property {readonly import('../../lib/config/settings').Setting[]} settings
+ * @property {readonly string[]} levels of logs
+ * @property {readonly string[]} dtypes
+ * @property {readonly string[]} backends
+ * @property {readonly string[]} codes of errors
+ * @property {readonly import('../../lib/addon/native').WorkloadEntry[]} workloads
+ */
+
+/** @returns {Facts} */
+function readFacts() {
+  return {
+    settings: kSettings,
+    levels: kLevels,
+    dtypes: kDTypes,
+    backends: ['cuda', 'vulkan', 'cpu'],
+    codes: kCodes,
+    workloads: native.workloads(),
+  };
+}
+
+module.exports = { readFacts };

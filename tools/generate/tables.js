@@ -1,0 +1,62 @@
+// The tables of README.md and docs/, in Markdown.
+'use strict';
+const { defaultText } = require('../../lib/config');
+const { table } = require('./blocks');
+
+/** @typedef {import('./facts').Facts} Facts */
+/** @typedef {Facts['settings'][number]} Setting */
+
+/** @param {readonly string[]} words */
+function quoted(words) {
+  return words.map((word) => `\`${word}\``).join(' ');
+}
+
+/**
+ * What the environment can say: the short table.
+ * @param {Facts} facts
+ */
+function settingsByVariable({ settings }) {
+  return table(
+    ['variable', 'default', 'what'],
+    settings
+      .filter(({ env }) => env)
+      .map((setting) => [
+        quoted(setting.env ?? []),
+        defaultText(setting, false),
+        setting.kind.variableUnit ? `${setting.what}, in ${setting.kind.variableUnit}` : setting.what,
+      ]),
+  );
+}
+
+/**
+ * All of one scope.
+ * @param {readonly Setting[]} settings
+ */
+function settingsTable(settings) {
+  return table(
+    ['setting', 'variable', 'default', 'what'],
+    settings.map((setting) => [
+      `\`${setting.name}\``,
+      quoted(setting.env ?? []),
+      defaultText(setting),
+      setting.more ? `${setting.what}. ${setting.more}` : setting.what,
+    ]),
+  );
+}
+
+/**
+ * @param {Facts} facts
+ * @returns {Record<string, () => string>}
+ */
+function makeTables(facts) {
+  const { settings } = facts;
+  const of = (/** @type {string} */ scope) => settings.filter((setting) => setting.of === scope);
+  return {
+    settings: () => settingsByVariable(facts),
+    'settings-manager': () => settingsTable(of('manager')),
+    'settings-engine': () => settingsTable(of('engine')),
+    'settings-service': () => settingsTable(of('service')),
+  };
+}
+
+module.exports = { makeTables };

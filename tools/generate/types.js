@@ -1,0 +1,103 @@
+// lib/generated.d.ts: the types that follow from the tables.
+'use strict';
+const { defaultText } = require('../../lib/config');
+
+/** @typedef {import('./facts').Facts} Facts */
+/** @typedef {Facts['settings'][number]} Setting */
+
+/** @param {readonly string[]} words */
+function union(words) {
+  return words.map((word) => `'${word}'`).join(' | ');
+}
+
+/**
+ * A comment above a member.
+ * @param {...string} lines
+ */
+function comment(...lines) {
+  const said = lines.filter(Boolean);
+  return said.length === 1 && said[0].length < 100 ? `/** ${said[0]} */\n` : `/**\n${said.map(wrapped).join('')} */\n`;
+}
+
+/** @param {string} text */
+function wrapped(text) {
+  let lines = '',
+    line = ' *';
+  for (const word of text.split(' ')) {
+    if (line.length + word.length > 112) {
+      lines += `${line}\n`;
+      line = ' *';
+    }
+    line += ` ${word}`;
+  }
+  return `${lines}${line}\n`;
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}.`;
+}
+
+/** @param {Setting} setting */
+function describeSetting(setting) {
+  const { what, more = '', kind, env = [], service } = setting;
+  const from = env.length ? `${env.join(' or ')}, else ` : '';
+  const text = `${from}${defaultText(setting)}`.replaceAll('`', '');
+  return comment(sentence(kind.unit ? `${what}, in ${kind.unit}` : what), more, service ? '' : `@default ${text}`);
+}
+
+/** @param {Setting} setting what reading it gives: undefined where it has no default */
+function readType({ kind, initial, serviceInitial, of }) {
+  const type = kind.result ?? kind.type;
+  return initial !== undefined || (serviceInitial && of === 'service') ? type : `${type} | undefined`;
+}
+
+/**
+ * @param {string} name
+ * @param {string} what
+ * @param {readonly string[]} members
+ */
+function makeInterface(name, what, members) {
+  return `${comment(what)}export interface ${name} {\n${members.join('')}}\n`;
+}
+
+/** @param {Facts} facts */
+function settingsTypes({ settings }) {
+  const of = (/** @type {string} */ scope) => settings.filter((setting) => setting.of === scope);
+  const read = (/** @type {Setting} */ setting) =>
+    `${describeSetting(setting)}${setting.name}: ${readType(setting)};\n`;
+  const option = (/** @type {Setting} */ setting) =>
+    `${describeSetting(setting)}${setting.name}?: ${setting.kind.type};\n`;
+  return [
+    makeInterface(
+      'ManagerOptions',
+      'What is left out comes from the environment, from switchyard.config.yaml, or is the default.',
+      of('manager').map(option),
+    ),
+    makeInterface('ManagerSettings', 'The same as they were read.', of('manager').map(read)),
+    makeInterface('EngineSettings', 'What only the environment and the file can say.', of('engine').map(read)),
+    makeInterface('ServiceSettings', 'Of the HTTP service.', of('service').map(read)),
+  ].join('\n');
+}
+
+/**
+ * @param {Facts} facts
+ * @returns {string} not formatted yet
+ */
+function makeTypes(facts) {
+  const { dtypes, backends, codes, levels, workloads } = facts;
+  const scenes = workloads.filter(({ type }) => type.startsWith('render/'));
+  const built = workloads.filter(({ type }) => !type.startsWith('render/'));
+  return [
+    '// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: do not edit.',
+    `${comment('The kinds of numbers of a tensor.')}export type DType = ${union(dtypes)};`,
+    `${comment('The kinds of devices, the preferred first.')}export type Backend = ${union(backends)};`,
+    `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ${union(codes)};`,
+    `${comment('From all to nothing.')}export type LogLevel = ${union(levels)};`,
+    `${comment('The built-in workloads.')}export type WorkloadName = ${union(built.map(({ type }) => type))};`,
+    `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(scenes.map(({ type }) => type.slice('render/'.length)).sort())};`,
+    settingsTypes(facts),
+  ].join('\n\n');
+}
+
+module.exports = { makeTypes, comment, sentence };
