@@ -1,7 +1,7 @@
 # switchyard in a container: built in one stage, run in another without compilers, as an ordinary user.
 #
 #   docker build -t switchyard .
-#   docker run --rm -p 127.0.0.1:3000:3000 switchyard           jobs over HTTP (docs/http.md): curl http://127.0.0.1:3000/
+#   docker run --rm -p 127.0.0.1:3000:3000 switchyard           jobs over HTTP: curl http://127.0.0.1:3000/
 #   docker run --rm switchyard switchyard doctor                what this container can use
 #   docker run --rm -v "$PWD:/app" switchyard app.js            an application of yours: require('switchyard')
 #
@@ -17,7 +17,7 @@ FROM ${BUILD_IMAGE} AS build
 WORKDIR /switchyard
 # What changes seldom comes first: the system packages and npm packages are cached layers.
 COPY package.json package-lock.json .npmrc ./
-COPY deploy deploy
+COPY tools tools
 RUN node -e "require('./tools/system-packages').ensure().catch((e) => { console.error(e.message); process.exit(1); })"
 COPY CMakeLists.txt CMakePresets.json ./
 COPY src src
@@ -46,6 +46,8 @@ WORKDIR /app
 EXPOSE 3000
 # Of the service that CMD starts; an application of yours that serves nothing runs with --no-healthcheck.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# From outside a container only an address other than 127.0.0.1 can be reached: publish the port to those who may use it.
+  CMD node -e "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/ready') \
+    .then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"
+# From outside a container only an address other than 127.0.0.1 can be reached: publish the port to those who may use
+# it.
 CMD ["switchyard", "start", "--host", "0.0.0.0"]

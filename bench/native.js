@@ -15,7 +15,8 @@ function runNative({ quick }) {
   });
   if (status !== 0)
     throw new Error(
-      `switchyard_bench ${signal ? `was ended by ${signal}` : `ended with ${status}`}: ${stderr.trim().split('\n').pop()}`,
+      `switchyard_bench ${signal ? `was ended by ${signal}` : `ended with ${status}`}: ` +
+        `${stderr.trim().split('\n').pop()}`,
     );
   return JSON.parse(stdout);
 }

@@ -17,7 +17,8 @@ const cell = (column) => (!column ? '' : column.problem ? 'failed' : round(colum
 
 function report({ machine, devices, figures, rows, libraries, heading = 'Host data in to host data out, median' }) {
   const parts = [
-    `${machine.cpu}, ${machine.cores} cores (${machine.simd.join(' ')}), ${machine.system}, Node ${machine.node}, load at start ${machine.loadAtStart}`,
+    `${machine.cpu}, ${machine.cores} cores (${machine.simd.join(' ')}), ${machine.system}, Node ` +
+      `${machine.node}, load at start ${machine.loadAtStart}`,
     ...devices.map((it) => `${it.id}: ${it.name} (${it.driver})`),
   ];
   if (rows.length) {
@@ -40,7 +41,8 @@ function report({ machine, devices, figures, rows, libraries, heading = 'Host da
     for (const { column, describe, problem, blocking } of libraries) {
       const loop =
         blocking &&
-        `; matmul 1024: loop held ${round(blocking.longestMs, 3)} ms of ${round(blocking.runMs, 3)} ms at most, utilisation ${round(blocking.utilization, 2)}${blocking.blocks ? ', blocks the event loop' : ''}`;
+        `; matmul 1024: loop held ${round(blocking.longestMs, 3)} ms of ${round(blocking.runMs, 3)} ms at ` +
+          `most, utilisation ${round(blocking.utilization, 2)}${blocking.blocks ? ', blocks the event loop' : ''}`;
       parts.push(`${column}: ${problem ?? describe}${loop || ''}`);
     }
     for (const row of rows)

@@ -14,7 +14,8 @@ const { report } = require('./report');
 const usage = `usage: npm run bench -- [options]
   --json          print JSON
   --out FILE      write JSON to a file too
-  --only NAME     only the figures and workloads whose name contains NAME; 'native', 'figures' and 'compare' name the parts; may be repeated
+  --only NAME     only the figures and workloads whose name contains NAME; 'native', 'figures' and 'compare' name the
+                  parts; may be repeated
   --device ID     measure on this device (may be repeated; default: all that are found)
   --quick         short measurements, to see that everything works
   --no-others     without the other libraries

@@ -30,12 +30,14 @@ function readOptions() {
 
 function report({ ok, seconds, compileMs, programs, kills, restarts, onDisk, again, left, examples }) {
   return [
-    `${seconds} s: ${programs.asked} programs of ${compileMs} ms each asked for, ${kills.all} workers killed, ${kills.beforeTheAnswer} of them before the answer, ${kills.whileWriting} in the middle of a file`,
+    `${seconds} s: ${programs.asked} programs of ${compileMs} ms each asked for, ${kills.all} workers killed, ` +
+      `${kills.beforeTheAnswer} of them before the answer, ${kills.whileWriting} in the middle of a file`,
     `wrong:     ${programs.wrong}; failed: ${programs.failed}; damaged on disk: ${programs.problems}`,
     `restarted: ${Object.entries(restarts)
       .map(([name, count]) => `${name} ${count}`)
       .join(', ')}`,
-    `anew:      ${again.fromDisk} of ${onDisk} programs on disk loaded, ${again.compiled} compiled, ${again.wrong} wrong, ${again.problems} damaged; ${left} temporary files left`,
+    `anew:      ${again.fromDisk} of ${onDisk} programs on disk loaded, ${again.compiled} compiled, ` +
+      `${again.wrong} wrong, ${again.problems} damaged; ${left} temporary files left`,
     ...examples.map((it) => `  ${it}`),
     ok ? 'passed' : 'FAILED',
   ].join('\n');

@@ -14,7 +14,8 @@ const usage = `usage: npm run soak -- [options]
   --contexts LIST   the types of the workers' contexts, 'cpu' for example (the defaults of the cluster)
   --json            print JSON
   --out FILE        write JSON to a file too
-Ends with 1 when a job was lost, settled twice or wrong, failed otherwise than with ERR_WORKER_LOST, or when memory grew.`;
+Ends with 1 when a job was lost, settled twice or wrong, failed otherwise than with ERR_WORKER_LOST, or when memory
+grew.`;
 
 function readOptions() {
   const text = { type: 'string' };
@@ -78,15 +79,19 @@ function report({
   closeMs,
 }) {
   return [
-    `${seconds} s, ${workers} workers: ${jobs.asked} jobs asked (${jobs.ofPrimary} by the primary, ${jobs.ofSurvivors} by workers that survived, ${jobs.ofKilled} by workers that were killed), ${jobs.perSecond} a second`,
+    `${seconds} s, ${workers} workers: ${jobs.asked} jobs asked (${jobs.ofPrimary} by the primary, ` +
+      `${jobs.ofSurvivors} by workers that survived, ${jobs.ofKilled} by workers that were killed), ` +
+      `${jobs.perSecond} a second`,
     `  ${list(jobs.byType)}`,
     `lost:      ${lost}`,
     `doubled:   ${doubled}`,
     `wrong:     ${wrong}`,
     `failed:    ${list(failures)}; ${jobs.retried} jobs ran more than once`,
     `kills:     ${kills}, ${killsWhileRunning} while jobs ran there`,
-    `restarted: ${list(restarts)}${readyMs ? `; ready again after ${readyMs.p50} ms (p50), ${readyMs.max} ms (longest)` : ''}`,
-    `primary:   ${before.regions} shared regions before, ${after.regions} after; ${before.fds} file descriptors, ${after.fds}; ${before.rssMb} MB resident, ${after.rssMb}${leaks ? ': GREW' : ''}`,
+    `restarted: ${list(restarts)}` +
+      `${readyMs ? `; ready again after ${readyMs.p50} ms (p50), ${readyMs.max} ms (longest)` : ''}`,
+    `primary:   ${before.regions} shared regions before, ${after.regions} after; ${before.fds} file ` +
+      `descriptors, ${after.fds}; ${before.rssMb} MB resident, ${after.rssMb}${leaks ? ': GREW' : ''}`,
     `closed in ${closeMs} ms`,
     ...examples.map((it) => `  ${it}`),
     ok ? 'passed' : 'FAILED',

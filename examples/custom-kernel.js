@@ -17,7 +17,8 @@ void main() {
 }`;
 
 const cuda = `
-extern "C" __global__ void recency(const float* relevance, const float* age, float* score, unsigned count, float halfLife) {
+extern "C" __global__ void recency(
+    const float* relevance, const float* age, float* score, unsigned count, float halfLife) {
   unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= count) return;
   score[i] = relevance[i] * exp2f(-age[i] / halfLife);

@@ -172,7 +172,8 @@ async function main({ device, out, theme }) {
         png = await gpu.encodePNG(outputs.image);
       fs.writeFileSync(file, png);
       console.log(
-        `${path.relative('', file) || file}: ${size.width} x ${size.height}, ${Math.round(png.length / 1024)} KB, drawn in ${timings.total.toFixed(0)} ms`,
+        `${path.relative('', file) || file}: ${size.width} x ${size.height}, ${Math.round(png.length / 1024)} ` +
+          `KB, drawn in ${timings.total.toFixed(0)} ms`,
       );
     }
   } finally {

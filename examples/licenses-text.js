@@ -8,7 +8,8 @@ const kPassageWords = { least: 6, most: 40 }; // content words a passage
 // distribute".
 const kStopWords = new Set(
   (
-    'a an and any are as at be by for from has have if in is it its may no not of on or other such that the their there ' +
+    'a an and any are as at be by for from has have if in is it its may no not of on or other such that the ' +
+    'their there ' +
     'these this those to under upon was were which will with you your'
   ).split(' '),
 );

@@ -17,5 +17,6 @@ void main() {
   if (i >= p.rows * p.d) return;
   if (kItemsPerThread == 1u) outp[i] = inp[i] - mean[i % p.d];
   else if (kRowsOfFours != 0u) outp4[i / 4u] = inp4[i / 4u] - mean4[i % p.d / 4u];
-  else outp4[i / 4u] = inp4[i / 4u] - vec4(mean[i % p.d], mean[(i + 1u) % p.d], mean[(i + 2u) % p.d], mean[(i + 3u) % p.d]);
+  else outp4[i / 4u] = inp4[i / 4u] - vec4(mean[i % p.d], mean[(i + 1u) % p.d],
+                                           mean[(i + 2u) % p.d], mean[(i + 3u) % p.d]);
 }

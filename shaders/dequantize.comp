@@ -25,7 +25,8 @@ void main() {
     outp[i] = valueAt(i);
   } else if (kRowsOfFours != 0u) {  // the four lie in one word, or half of one
     const int word = int(kBits == 8u ? codes[i / 4u] : codes[i / 8u] >> (4u * (i & 4u)));
-    const ivec4 four = kBits == 8u ? ivec4(word << 24, word << 16, word << 8, word) >> 24 : ivec4(word << 28, word << 24, word << 20, word << 16) >> 28;
+    const ivec4 four = kBits == 8u ? ivec4(word << 24, word << 16, word << 8, word) >> 24
+                                     : ivec4(word << 28, word << 24, word << 20, word << 16) >> 28;
     outp4[i / 4u] = vec4(four) * scales[i / p.d];
   } else {
     outp4[i / 4u] = vec4(valueAt(i), valueAt(i + 1u), valueAt(i + 2u), valueAt(i + 3u));

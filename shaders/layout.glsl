@@ -27,7 +27,8 @@ Square squareOf(uvec4 bounds) {
   const float side = max(1.0001 * max(extent.x, extent.y), least);
   return Square(0.5 * low + 0.5 * high - 0.5 * side, side);
 }
-#define SQUARE(words) squareOf(uvec4(words[4u * p.parity], words[4u * p.parity + 1u], words[4u * p.parity + 2u], words[4u * p.parity + 3u]))
+#define SQUARE(words) \
+  squareOf(uvec4(words[4u * p.parity], words[4u * p.parity + 1u], words[4u * p.parity + 2u], words[4u * p.parity + 3u]))
 
 // In finest cells from the square's corner, and the cell there.
 vec2 gridPlace(Square s, vec2 at) { return (at - s.origin) * (float(1u << p.level) / s.side); }

@@ -51,7 +51,8 @@ void main() {
   for (; edge < end; ++edge) {
     const uint other = uint(columns[edge]);
     if (other == node) continue;
-    const vec2 pull = ((positions[other] - here) * fixedPoint) * (p.hasWeights != 0u ? p.weightScale * weights[edge] : p.weightScale);
+    const vec2 pull = ((positions[other] - here) * fixedPoint) *
+                      (p.hasWeights != 0u ? p.weightScale * weights[edge] : p.weightScale);
     total += pull;
     addPull(other, -ivec2(round(pull / mass[other])));
   }

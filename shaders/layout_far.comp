@@ -30,8 +30,10 @@ void main() {
       const vec4 low = moments[source];
       if (low.x == 0.0) continue;
       const vec4 high = moments[source + 1u];
-      const vec2 inverse = vec2(d.x, -d.y) / float(d.x * d.x + d.y * d.y), square = times(inverse, inverse), cube = times(square, inverse);
-      const vec2 a0 = -low.x * inverse, a1 = times(square, low.zw), a2 = -times(cube, high.xy), a3 = times(times(square, square), high.zw);
+      const vec2 inverse = vec2(d.x, -d.y) / float(d.x * d.x + d.y * d.y), square = times(inverse, inverse),
+                 cube = times(square, inverse);
+      const vec2 a0 = -low.x * inverse, a1 = times(square, low.zw), a2 = -times(cube, high.xy),
+                 a3 = times(times(square, square), high.zw);
       f0 += a0 + a1 + a2 + a3;
       f1 += times(inverse, a0 + 2.0 * a1 + 3.0 * a2 + 4.0 * a3);
       f2 += times(square, a0 + 3.0 * a1 + 6.0 * a2 + 10.0 * a3);

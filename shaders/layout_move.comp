@@ -15,7 +15,8 @@ layout(push_constant) uniform Push { LayoutParams p; };
 // The bounds of the next iteration: a subgroup's at once, and only where they are new.
 void widen(vec2 at) {
   const uint bounds = 4u * (1u - p.parity);
-  const uvec2 low = subgroupMin(uvec2(orderOf(at.x), orderOf(at.y))), high = subgroupMax(uvec2(orderOf(at.x), orderOf(at.y)));
+  const uvec2 low = subgroupMin(uvec2(orderOf(at.x), orderOf(at.y))),
+              high = subgroupMax(uvec2(orderOf(at.x), orderOf(at.y)));
   if (!subgroupElect()) return;
   for (uint i = 0; i < 2u; ++i) {
     if (low[i] < work[bounds + i]) atomicMin(work[bounds + i], low[i]);

@@ -12,7 +12,8 @@ struct Tile {
 
 Tile tileOf(uint rows, uint columns) {
   const uint across = (p.n + columns - 1u) / columns, down = (p.m + rows - 1u) / rows, index = groupIndex();
-  return Tile(index / (across * down), index / across % down * rows, index % across * columns, index < across * down * p.batch);
+  return Tile(index / (across * down), index / across % down * rows, index % across * columns,
+              index < across * down * p.batch);
 }
 
 uint addressA(uint batch, uint row, uint k) {

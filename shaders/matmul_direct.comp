@@ -68,7 +68,8 @@ void main() {
     [[unroll]] for (uint s = 0; s < 4u; ++s)
       if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
     vec4 right[4];
-    [[unroll]] for (uint i = 0; i < 4u; ++i) right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);
+    [[unroll]] for (uint i = 0; i < 4u; ++i)
+      right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);
     [[unroll]] for (uint i = 0; i < 4u; ++i) {
       vec4 b = kTransposeB == 0u ? right[i] : vec4(right[0][i], right[1][i], right[2][i], right[3][i]);
       const bool real = kFoursK != 0u || k + i < p.k;

@@ -29,10 +29,12 @@ void main() {
       if (k0 + ka < p.k && t.row + row < p.m)
         v = a[fromA + (kTransposeA != 0u ? (k0 + ka) * p.lda + t.row + row : (t.row + row) * p.lda + k0 + ka)];
       left[ka][row] = v;
-      const uint kb = kTransposeB != 0u ? at % kDepth : at / kTile, column = kTransposeB != 0u ? at / kDepth : at % kTile;
+      const uint kb = kTransposeB != 0u ? at % kDepth : at / kTile,
+                 column = kTransposeB != 0u ? at / kDepth : at % kTile;
       v = 0.0;
       if (k0 + kb < p.k && t.column + column < p.n)
-        v = b[fromB + (kTransposeB != 0u ? (t.column + column) * p.ldb + k0 + kb : (k0 + kb) * p.ldb + t.column + column)];
+        v = b[fromB + (kTransposeB != 0u ? (t.column + column) * p.ldb + k0 + kb
+                                           : (k0 + kb) * p.ldb + t.column + column)];
       right[kb][column] = v;
     }
     barrier();

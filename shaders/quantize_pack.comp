@@ -33,7 +33,8 @@ uint fourAt(uint i) {
   if (i >= p.rows * p.d) return 0u;
   const vec4 x = inp4[i / 4u];
   const float scale = scales[i / p.d];
-  return codeOf(x.x, scale) | codeOf(x.y, scale) << kBits | codeOf(x.z, scale) << (2u * kBits) | codeOf(x.w, scale) << (3u * kBits);
+  return codeOf(x.x, scale) | codeOf(x.y, scale) << kBits |
+         codeOf(x.z, scale) << (2u * kBits) | codeOf(x.w, scale) << (3u * kBits);
 }
 
 void main() {
@@ -41,5 +42,6 @@ void main() {
   if (4u * word >= p.rows * p.rowBytes) return;
   if (kRowsOfFours != 0u && kBits == 8u) codes[word] = fourAt(4u * word);
   else if (kRowsOfFours != 0u) codes[word] = fourAt(8u * word) | fourAt(8u * word + 4u) << 16;
-  else codes[word] = byteAt(4u * word) | byteAt(4u * word + 1u) << 8 | byteAt(4u * word + 2u) << 16 | byteAt(4u * word + 3u) << 24;
+  else codes[word] = byteAt(4u * word) | byteAt(4u * word + 1u) << 8 |
+                     byteAt(4u * word + 2u) << 16 | byteAt(4u * word + 3u) << 24;
 }

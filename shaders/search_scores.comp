@@ -34,7 +34,8 @@ vec4 baseAt(uint from, uint c) {
 void main() {
   const uint tile = groupIndex(), across = (p.n + kSearchTile - 1u) / kSearchTile;
   if (tile >= across * ((p.q + kSearchTile - 1u) / kSearchTile)) return;
-  const uint q0 = tile / across * kSearchTile + gl_LocalInvocationID.y, n0 = tile % across * kSearchTile + gl_LocalInvocationID.x;
+  const uint q0 = tile / across * kSearchTile + gl_LocalInvocationID.y,
+             n0 = tile % across * kSearchTile + gl_LocalInvocationID.x;
   uint fromQ[kSide], fromN[kSide];
   for (uint i = 0; i < kSide; ++i) {  // rows past the end repeat the last one, and are not written
     fromQ[i] = min(q0 + i * kStep, p.q - 1u) * p.d;

@@ -64,7 +64,8 @@ async function install(names, log) {
   const command = `apt-get update && apt-get install -y --no-install-recommends ${names.join(' ')}`;
   if (!apt || process.getuid?.() !== 0) {
     throw new Error(
-      `these system packages are missing: ${names.join(' ')}\nInstall them with\n\n  sudo sh -c '${command}'\n\nand run this again.`,
+      `these system packages are missing: ${names.join(' ')}\nInstall them with\n\n  sudo sh -c '${command}` +
+        `'\n\nand run this again.`,
     );
   }
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
@@ -85,7 +86,8 @@ async function ensure(log) {
     const tools = kPackages.filter((entry) => entry.command && !which(entry.command));
     if (tools.length) {
       throw new Error(
-        `this is not a Debian-like system, so nothing is installed by itself. Needed, by their Debian names:\n${listNeeds()}\n` +
+        'this is not a Debian-like system, so nothing is installed by itself. Needed, by their Debian ' +
+          `names:\n${listNeeds()}\n` +
           `Not found on the PATH: ${tools.map((entry) => [].concat(entry.command)[0]).join(', ')}`,
       );
     }

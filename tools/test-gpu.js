@@ -116,7 +116,8 @@ function main() {
     failed = 0;
   for (const { device, conformance: cases, endToEnd: script } of results) {
     console.log(
-      `${device.id} (${device.name}, ${device.driver}): ${cases.passed} cases passed, ${cases.failed} failed; end to end ${script.passed} passed, ${script.failed} failed`,
+      `${device.id} (${device.name}, ${device.driver}): ${cases.passed} cases passed, ${cases.failed} failed; ` +
+        `end to end ${script.passed} passed, ${script.failed} failed`,
     );
     for (const figure of script.figures ?? []) console.log(`  ${figure.name}: ${figure.ms.toFixed(3)} ms`);
     passed += cases.passed + script.passed;

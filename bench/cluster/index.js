@@ -71,20 +71,29 @@ function roundTrip({ quick, others }) {
         figures: {
           [name]: {
             value: far.p50,
-            detail: `best of ${samples['switchyard plain'].length} rounds (${rounds(samples, 'switchyard plain', 'p50')}), ${far.runs} jobs, each on the other worker's context; ${beside(middle, 'switchyard plain')}`,
+            detail:
+              `best of ${samples['switchyard plain'].length} rounds ` +
+              `(${rounds(samples, 'switchyard plain', 'p50')}), ${far.runs} jobs, each on the other worker's ` +
+              `context; ${beside(middle, 'switchyard plain')}`,
           },
           '4 KB, worker to worker and back, p99': {
             value: tail.columns['switchyard plain'].value,
-            detail: `best of the rounds (${rounds(samples, 'switchyard plain', 'p99')}); ${beside(tail, 'switchyard plain')}`,
+            detail:
+              `best of the rounds (${rounds(samples, 'switchyard plain', 'p99')}); ` +
+              `${beside(tail, 'switchyard plain')}`,
           },
           [local]: {
             value: near.p50,
-            detail: `on the asking worker's own context, best of the rounds (${rounds(samples, 'switchyard local', 'p50')}), p99 ${round(near.p99)}; ${beside(middle, 'switchyard local')}`,
+            detail:
+              `on the asking worker's own context, best of the rounds ` +
+              `(${rounds(samples, 'switchyard local', 'p50')}), p99 ${round(near.p99)}; ` +
+              `${beside(middle, 'switchyard local')}`,
           },
           [cost]: {
             value: least(samples['switchyard plain'], 'primaryUs'),
             detail:
-              `user and system time of the primary over the jobs of a round, best of the rounds (${rounds(samples, 'switchyard plain', 'primaryUs')})` +
+              'user and system time of the primary over the jobs of a round, best of the rounds ' +
+              `(${rounds(samples, 'switchyard plain', 'primaryUs')})` +
               (others && !problems['advanced messages']
                 ? `; advanced messages ${round(least(samples['advanced messages'], 'primaryUs'))} us`
                 : ''),
@@ -178,8 +187,11 @@ function throughput({ quick, others }) {
           [name]: {
             value: row.columns['switchyard plain'].value,
             detail:
-              `both workers ask, each job runs on the other's context, ${ours[0].width} in flight in each; rounds ${rounds(samples, 'switchyard plain', 'perSecond')}; ` +
-              `wherever the cluster places them ${round(row.columns['switchyard any'].value)} jobs/s; asked by the primary ${round(most(fromPrimary.samples['switchyard primary'], 'perSecond'))} jobs/s; ${beside(row, 'switchyard plain')}`,
+              `both workers ask, each job runs on the other's context, ${ours[0].width} in flight in each; ` +
+              `rounds ${rounds(samples, 'switchyard plain', 'perSecond')}; ` +
+              `wherever the cluster places them ${round(row.columns['switchyard any'].value)} jobs/s; asked by ` +
+              `the primary ${round(most(fromPrimary.samples['switchyard primary'], 'perSecond'))} jobs/s; ` +
+              `${beside(row, 'switchyard plain')}`,
           },
           [cost]: {
             value: least(ours, 'primaryUs'),
@@ -224,7 +236,9 @@ function middleThroughput({ quick, others }) {
         if (problems['advanced messages']) throw new Error(problems['advanced messages']);
         return {
           value: row.columns[column].value / row.columns['advanced messages'].value,
-          detail: `${round(row.columns[column].value)} jobs/s with ${samples[column][0].width} in flight in each worker; ${beside(row, column)}`,
+          detail:
+            `${round(row.columns[column].value)} jobs/s with ${samples[column][0].width} in flight in each ` +
+            `worker; ${beside(row, column)}`,
         };
       };
       return { rows: [row], figures: { [plain]: figure('switchyard plain'), [shared]: figure('switchyard shared') } };
@@ -271,7 +285,9 @@ function large({ quick, others }) {
       });
       const figure = (column) => ({
         value: beyond.columns[column].value,
-        detail: `best of ${samples[column].length} medians (${rounds(samples, column, 'beyond')}), ${round(total.columns[column].value)} us in all; ${beside(beyond, column)}`,
+        detail:
+          `best of ${samples[column].length} medians (${rounds(samples, column, 'beyond')}), ` +
+          `${round(total.columns[column].value)} us in all; ${beside(beyond, column)}`,
       });
       return {
         rows: [beyond, total],
@@ -317,7 +333,9 @@ function huge({ quick, others }) {
       });
       const figure = (column) => ({
         value: row.columns[column].value,
-        detail: `in all, best of ${samples[column].length} medians (${rounds(samples, column, 'ms')}), ${round(least(samples[column], 'beyond') / 1000)} ms beyond compute; ${beside(row, column)}`,
+        detail:
+          `in all, best of ${samples[column].length} medians (${rounds(samples, column, 'ms')}), ` +
+          `${round(least(samples[column], 'beyond') / 1000)} ms beyond compute; ${beside(row, column)}`,
       });
       return { rows: [row], figures: { [shared]: figure('switchyard shared'), [plain]: figure('switchyard plain') } };
     },
@@ -345,8 +363,11 @@ function contextSwitch({ quick }) {
           [name]: {
             value: best.p99,
             detail:
-              `from the decision to the first command, jobs to one worker and the other in turn: best of ${all.length} rounds (${rounds(samples, 'switchyard switches', 'p99')}), ` +
-              `p50 ${round(best.p50)}, ${best.samples} switches; getMetrics() over all rounds: ${contextSwitches} switches, p50 ${round(contextSwitchTime.p50)}, p99 ${round(contextSwitchTime.p99)}`,
+              'from the decision to the first command, jobs to one worker and the other in turn: best of ' +
+              `${all.length} rounds (${rounds(samples, 'switchyard switches', 'p99')}), ` +
+              `p50 ${round(best.p50)}, ${best.samples} switches; getMetrics() over all rounds: ` +
+              `${contextSwitches} switches, p50 ${round(contextSwitchTime.p50)}, p99 ` +
+              `${round(contextSwitchTime.p99)}`,
           },
         },
       };
@@ -366,7 +387,9 @@ function deadline({ quick, long }) {
         figures: {
           [name]: {
             value: max,
-            detail: `the latest of ${jobs} jobs behind a job of ${round(tookMs / 1000)} s on the only context${long ? '' : ' (--long: of 90 s)'}, p50 ${round(p50)}; ${left} left in the queue`,
+            detail:
+              `the latest of ${jobs} jobs behind a job of ${round(tookMs / 1000)} s on the only ` +
+              `context${long ? '' : ' (--long: of 90 s)'}, p50 ${round(p50)}; ${left} left in the queue`,
           },
         },
       };
@@ -434,7 +457,9 @@ function restart({ quick }) {
         figures: {
           [name]: {
             value: Math.max(...times),
-            detail: `the longest of ${times.length} kills in an idle cluster, from SIGKILL to worker-ready (contexts: ${contexts.join(' ')}); p50 ${round(median(times))} (${list(times)})`,
+            detail:
+              `the longest of ${times.length} kills in an idle cluster, from SIGKILL to worker-ready (contexts: ` +
+              `${contexts.join(' ')}); p50 ${round(median(times))} (${list(times)})`,
           },
         },
       };
@@ -458,7 +483,9 @@ function idle({ quick }) {
         figures: {
           [name]: {
             value: Math.max(ofPrimary, ...ofWorkers),
-            detail: `CPU time over ${durationMs / 1000} s after jobs: workers ${list(ofWorkers)}%, primary ${round(ofPrimary, 3)}%; contexts ${contexts.join(' ')}`,
+            detail:
+              `CPU time over ${durationMs / 1000} s after jobs: workers ${list(ofWorkers)}%, primary ` +
+              `${round(ofPrimary, 3)}%; contexts ${contexts.join(' ')}`,
           },
         },
       };
@@ -513,8 +540,10 @@ function scaling({ quick }) {
       const figure = (column, how) => ({
         value: ratio(column),
         detail:
-          `${round(rate(`${column}, two`))} against ${round(rate(`${column}, one`))} jobs/s, best of ${samples[`${column}, one`].length} rounds, ${how}; ` +
-          `two bare processes, a context each, against one: ${round(rate('bare, two'))} against ${round(rate('bare, one'))}, ${round(ratio('bare'), 3)}x`,
+          `${round(rate(`${column}, two`))} against ${round(rate(`${column}, one`))} jobs/s, best of ` +
+          `${samples[`${column}, one`].length} rounds, ${how}; ` +
+          `two bare processes, a context each, against one: ${round(rate('bare, two'))} against ` +
+          `${round(rate('bare, one'))}, ${round(ratio('bare'), 3)}x`,
       });
       return {
         figures: {

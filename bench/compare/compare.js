@@ -209,7 +209,9 @@ function figure({ title, workload, unit, columns, best, ahead, tiny }) {
     unit: 'times',
     target: '> 1',
     met: verdict.yes,
-    detail: `${title}: ${column} ${round(columns[column].value)} ${unit}, ${best.column} ${round(best.value)} ${unit}${tiny ? ' (of those that do not block the event loop)' : ''}`,
+    detail:
+      `${title}: ${column} ${round(columns[column].value)} ${unit}, ${best.column} ${round(best.value)} ${unit}` +
+      `${tiny ? ' (of those that do not block the event loop)' : ''}`,
   };
 }
 

@@ -54,7 +54,9 @@ function roundTrip(device, { quick, nativeUs }) {
           };
         return {
           value: us - native,
-          detail: `${round(us)} us here, best of ${rounds} medians (${list(medians)}); ${round(native)} us for submit and wait in C++`,
+          detail:
+            `${round(us)} us here, best of ${rounds} medians (${list(medians)}); ${round(native)} us for submit ` +
+            'and wait in C++',
         };
       },
     });
@@ -84,8 +86,10 @@ function eventLoop(device, { quick }) {
       return {
         value: best.p99,
         detail:
-          `how late a 1 ms timer is while ${what} (${jobs} jobs); best of ${rounds} (${list(all)}); p50 ${round(best.p50, 3)}, ` +
-          `longest ${round(best.max, 3)}, with the interval itself ${round(best.rawP99, 3)}; idle p99 ${round(idle.p99, 3)}`,
+          `how late a 1 ms timer is while ${what} (${jobs} jobs); best of ${rounds} (${list(all)}); p50 ` +
+          `${round(best.p50, 3)}, ` +
+          `longest ${round(best.max, 3)}, with the interval itself ${round(best.rawP99, 3)}; idle p99 ` +
+          `${round(idle.p99, 3)}`,
       };
     },
   });
@@ -123,8 +127,10 @@ function files(device, { quick }) {
         return {
           value: ratio,
           detail:
-            `p99 ${round(jobs.p99, 3)} ms beside 256 matmul 256 in flight (${round(jobs.cores, 3)} cores, ${jobs.reads} reads), ` +
-            `${round(spin.p99, 3)} ms beside spinning threads (${round(spin.cores, 3)} cores), ${round(idle.p99, 3)} ms alone; middle of ${rounds} pairs (${list(pairs.map((it) => it.ratio))})`,
+            `p99 ${round(jobs.p99, 3)} ms beside 256 matmul 256 in flight (${round(jobs.cores, 3)} cores, ` +
+            `${jobs.reads} reads), ` +
+            `${round(spin.p99, 3)} ms beside spinning threads (${round(spin.cores, 3)} cores), ` +
+            `${round(idle.p99, 3)} ms alone; middle of ${rounds} pairs (${list(pairs.map((it) => it.ratio))})`,
         };
       },
     },
@@ -172,7 +178,9 @@ function idle({ quick }) {
         const { percent, bare, devices } = await fresh('idle', 'measure', { durationMs });
         return {
           value: percent,
-          detail: `CPU time over ${durationMs / 1000} s with a context that has run open on each of ${devices.join(', ')}; the process without any: ${round(bare, 3)}%`,
+          detail:
+            `CPU time over ${durationMs / 1000} s with a context that has run open on each of ` +
+            `${devices.join(', ')}; the process without any: ${round(bare, 3)}%`,
         };
       },
     },

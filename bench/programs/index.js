@@ -47,20 +47,25 @@ function compiling({ quick }) {
         [same]: {
           value: least(all, 'againUs'),
           detail:
-            `compileKernel() of equal sources in strings of their own, best of ${all.length} medians (${list(all.map(({ againUs }) => againUs))}), p99 ${list(all.map(({ againP99 }) => againP99))}; ` +
+            `compileKernel() of equal sources in strings of their own, best of ${all.length} medians ` +
+            `(${list(all.map(({ againUs }) => againUs))}), p99 ${list(all.map(({ againP99 }) => againP99))}; ` +
             `compiled for the first time: ${round(least(all, 'firstMs'))} ms (best median)`,
         },
         [again]: {
           value: extra,
           detail:
-            `${it.sources} sources, half of them asked for by one worker and then by the other, half by both at once, then some by one again: ${it.asked} calls, ` +
+            `${it.sources} sources, half of them asked for by one worker and then by the other, half by both ` +
+            `at once, then some by one again: ${it.asked} calls, ` +
             `${it.compilations} compilations told by the kernels' \`cached\`, ${it.announced} 'shader-compiled' events`,
         },
         [other]: {
           value: least(all, 'elsewhereUs'),
           detail:
-            `the first time in that worker, best of ${all.length} medians (${list(all.map(({ elsewhereUs }) => elsewhereUs))}), p99 ${list(all.map(({ elsewhereP99 }) => elsewhereP99))}; ` +
-            `the workers' loops were late by ${round(Math.max(...all.map(({ longestMs }) => longestMs)), 3)} ms at most`,
+            `the first time in that worker, best of ${all.length} medians ` +
+            `(${list(all.map(({ elsewhereUs }) => elsewhereUs))}), p99 ` +
+            `${list(all.map(({ elsewhereP99 }) => elsewhereP99))}; ` +
+            `the workers' loops were late by ${round(Math.max(...all.map(({ longestMs }) => longestMs)), 3)} ` +
+            'ms at most',
         },
       };
     },
@@ -83,8 +88,11 @@ function warmStart({ quick }) {
           [name]: {
             value: median(all.map(({ beyond }) => beyond)),
             detail:
-              `reading the list and ${count} programs from disk and making them ready, one after the other, in a fresh process: median of ${all.length} (${list(all.map(({ beyond }) => beyond))}), ` +
-              `after taking off what making their modules, layouts and pipelines took (${list(all.map(({ driver }) => driver))}); a manager that is alone is ready after ${round(median(starts.map(({ ready }) => ready)))} ms with them ` +
+              `reading the list and ${count} programs from disk and making them ready, one after the other, in ` +
+              `a fresh process: median of ${all.length} (${list(all.map(({ beyond }) => beyond))}), ` +
+              'after taking off what making their modules, layouts and pipelines took ' +
+              `(${list(all.map(({ driver }) => driver))}); a manager that is alone is ready after ` +
+              `${round(median(starts.map(({ ready }) => ready)))} ms with them ` +
               `and ${round(median(without.map(({ ready }) => ready)))} ms without`,
           },
         };
@@ -112,11 +120,17 @@ function hitRate({ quick }) {
       return {
         [full]: {
           value: wide.percent,
-          detail: `getMetrics().cacheHitRate after ${jobs} jobs, 8 in flight, over two workers; ${wide.contexts.map(({ id, shaderCount, jobsRun }) => `${id} holds ${shaderCount} programs and ran ${jobsRun}`).join(', ')}`,
+          detail:
+            `getMetrics().cacheHitRate after ${jobs} jobs, 8 in flight, over two workers; ` +
+            wide.contexts
+              .map(({ id, shaderCount, jobsRun }) => `${id} holds ${shaderCount} programs and ran ${jobsRun}`)
+              .join(', '),
         },
         [small]: {
           value: Math.abs(narrow.percent - narrow.bound),
-          detail: `${round(narrow.percent)}% over ${few} jobs, one after the other on one context that holds ${narrow.shaderCount}; least recently used, simulated on the same sequence: ${round(narrow.bound)}%`,
+          detail:
+            `${round(narrow.percent)}% over ${few} jobs, one after the other on one context that holds ` +
+            `${narrow.shaderCount}; least recently used, simulated on the same sequence: ${round(narrow.bound)}%`,
         },
       };
     },
@@ -178,7 +192,9 @@ function dispatching({ quick, others }) {
         figures[name] = {
           value: Math.min(...values),
           ...atMost(round(theirs[key])),
-          detail: `${on} (${list(values)}); ${theirs.note}: ${round(theirs[key])}${newer}; started again, with the caches of the first run: ${round(warm[1][key])}`,
+          detail:
+            `${on} (${list(values)}); ${theirs.note}: ${round(theirs[key])}${newer}; started again, with the ` +
+            `caches of the first run: ${round(warm[1][key])}`,
         };
       }
       const sums = cold.map((it) => it.compile + it.first),
@@ -193,7 +209,9 @@ function dispatching({ quick, others }) {
       const longest = cold.map((it) => it.longestMs);
       figures[lag] = {
         value: Math.min(...longest),
-        detail: `how late a 1 ms timer was while all of that went on, the longest of each process, best of ${rounds} (${list(longest)})${theirs.longestMs === undefined ? '' : `; webgpu's ${round(theirs.longestMs, 3)}`}`,
+        detail:
+          `how late a 1 ms timer was while all of that went on, the longest of each process, best of ${rounds} ` +
+          `(${list(longest)})${theirs.longestMs === undefined ? '' : `; webgpu's ${round(theirs.longestMs, 3)}`}`,
       };
       return figures;
     },
@@ -225,8 +243,10 @@ function builtin({ quick }) {
         [name]: {
           value: median(ratios),
           detail:
-            `compute time of the same GLSL over ${rows} rows of 4 on the device, into memory used again, in turns: median of ${all.length} processes' ratios (${list(ratios)}), ` +
-            `medians ${round(all[0].own)} and ${round(all[0].builtin)} ms; of the fastest of ${runs} runs each ${list(all.map((it) => it.least))}`,
+            `compute time of the same GLSL over ${rows} rows of 4 on the device, into memory used again, in ` +
+            `turns: median of ${all.length} processes' ratios (${list(ratios)}), ` +
+            `medians ${round(all[0].own)} and ${round(all[0].builtin)} ms; of the fastest of ${runs} runs each ` +
+            `${list(all.map((it) => it.least))}`,
         },
       };
     },
@@ -252,7 +272,10 @@ function pictures({ quick }) {
       return {
         [name]: {
           value: best.perSecond,
-          detail: `${title}, host to host, one after the other: best of ${all.length} (${list(all.map((it) => it.perSecond))}), ${best.frames} frames, p50 ${round(best.ms)} ms, p99 ${round(best.p99)} ms${also}`,
+          detail:
+            `${title}, host to host, one after the other: best of ${all.length} ` +
+            `(${list(all.map((it) => it.perSecond))}), ${best.frames} frames, p50 ${round(best.ms)} ms, p99 ` +
+            `${round(best.p99)} ms${also}`,
         },
       };
     },
@@ -283,7 +306,9 @@ function pictures({ quick }) {
         return {
           [rate]: {
             value: it.perSecond,
-            detail: `renderStream() of the heatmap through a manager that is alone: ${it.delivered} frames in ${round(it.seconds)} s`,
+            detail:
+              `renderStream() of the heatmap through a manager that is alone: ${it.delivered} frames in ` +
+              `${round(it.seconds)} s`,
           },
           [delivered]: {
             value: (100 * it.dropped) / (it.delivered + it.dropped),
@@ -325,11 +350,15 @@ function drivers() {
       return {
         [mean]: {
           value: Math.max(...all.map((it) => it.mean)),
-          detail: `${one.device} and ${two.device}, the worst of ${all.length} pictures: ${all.map((it) => `${it.name} ${round(it.mean, 2)}`).join(', ')}${missing}`,
+          detail:
+            `${one.device} and ${two.device}, the worst of ${all.length} pictures: ` +
+            `${all.map((it) => `${it.name} ${round(it.mean, 2)}`).join(', ')}${missing}`,
         },
         [most]: {
           value: Math.max(...all.map((it) => it.max)),
-          detail: `of any channel of any pixel, the worst of them: ${all.map((it) => `${it.name} ${it.max}, ${round(it.changedPercent, 2)}% of the pixels not equal`).join(', ')}`,
+          detail:
+            'of any channel of any pixel, the worst of them: ' +
+            all.map((it) => `${it.name} ${it.max}, ${round(it.changedPercent, 2)}% of the pixels not equal`).join(', '),
         },
       };
     },

@@ -187,7 +187,8 @@ async function runSoak({ minutes, killEvery, workers, lanes, workerLanes, contex
   const progress = setInterval(() => {
     const { asked, completed, failed, wrong, doubled } = books();
     say(
-      `${Math.round(seconds())} of ${Math.round(total)} s: ${asked - atStart.asked} jobs asked, ${completed - atStart.completed} completed, ${failed} failed, ${wrong} wrong, ` +
+      `${Math.round(seconds())} of ${Math.round(total)} s: ${asked - atStart.asked} jobs asked, ` +
+        `${completed - atStart.completed} completed, ${failed} failed, ${wrong} wrong, ` +
         `${doubled} doubled; ${killer.kills} kills, ${killer.readyMs.length} replaced`,
     );
   }, kProgressMs);

@@ -14,7 +14,8 @@ void main() {
   const float away = abs(y - here) * inversesqrt(1.0 + slope * slope);
   const float onLine = clamp(p.halfWidth + 0.5 - away, 0.0, 1.0) * p.thin;
   const float inside = clamp(y - here + 0.5, 0.0, 1.0) * clamp(p.base - y + 0.5, 0.0, 1.0);
-  vec4 area = mix(unpackUnorm4x8(p.top), unpackUnorm4x8(p.bottom), clamp((y - here) / max(p.base - here, 1.0), 0.0, 1.0));
+  vec4 area = mix(unpackUnorm4x8(p.top), unpackUnorm4x8(p.bottom),
+                  clamp((y - here) / max(p.base - here, 1.0), 0.0, 1.0));
   area.a *= inside;
   const vec4 line = unpackUnorm4x8(p.line);
   const float covered = onLine * line.a;

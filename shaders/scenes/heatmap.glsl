@@ -15,7 +15,9 @@ layout(push_constant) uniform Push {
 layout(std430, set = 0, binding = 0) readonly buffer Weights { float weights[]; };
 layout(std430, set = 0, binding = 1) readonly buffer Table { uint table[]; };
 
-float strength(uint column, uint row) { return clamp((weights[row * p.matrix.x + column] - p.low) * p.scale, 0.0, 1.0); }
+float strength(uint column, uint row) {
+  return clamp((weights[row * p.matrix.x + column] - p.low) * p.scale, 0.0, 1.0);
+}
 vec4 mapped(float value) { return unpackUnorm4x8(table[uint(value * 255.0 + 0.5)]); }
 
 // `cell`: the middle of the pixel, in cells; `pixel`: a pixel's size in cells.
@@ -28,7 +30,8 @@ vec4 finished(float value, vec2 cell, vec2 pixel) {
   }
   if (p.gap > 0.0) {
     const vec2 away = (0.5 - abs(fract(cell) - 0.5)) / pixel;
-    colour.rgb = mix(colour.rgb, unpackUnorm4x8(p.gapColour).rgb, clamp(0.5 * p.gap + 0.5 - min(away.x, away.y), 0.0, 1.0));
+    colour.rgb = mix(colour.rgb, unpackUnorm4x8(p.gapColour).rgb,
+                     clamp(0.5 * p.gap + 0.5 - min(away.x, away.y), 0.0, 1.0));
   }
   return colour;
 }

@@ -10,6 +10,7 @@ void main() {
   const uvec2 most = p.matrix - 1u;
   const uvec2 a = min(uvec2(max(floor(first), 0.0)), most), b = min(a + 1u, most);
   const vec2 second = clamp((first + pixel - vec2(a) - 1.0) / pixel, 0.0, 1.0);
-  const float upper = mix(strength(a.x, a.y), strength(b.x, a.y), second.x), lower = mix(strength(a.x, b.y), strength(b.x, b.y), second.x);
+  const float upper = mix(strength(a.x, a.y), strength(b.x, a.y), second.x),
+              lower = mix(strength(a.x, b.y), strength(b.x, b.y), second.x);
   colour = finished(mix(upper, lower, second.y), first + 0.5 * pixel, pixel);
 }

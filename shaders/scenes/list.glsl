@@ -12,4 +12,6 @@ vec2 corner(int vertex) { return vec2(50 >> vertex & 1, 44 >> vertex & 1); }
 // Pixels from the top left to Vulkan's clip space, in which y points down, too.
 vec4 placed(vec2 pixel, vec2 size) { return vec4(pixel * 2.0 / size - 1.0, 0.0, 1.0); }
 
-float clipped(vec2 pixel, vec4 clip) { return all(greaterThan(pixel, clip.xy)) && all(lessThan(pixel, clip.zw)) ? 1.0 : 0.0; }
+float clipped(vec2 pixel, vec4 clip) {
+  return all(greaterThan(pixel, clip.xy)) && all(lessThan(pixel, clip.zw)) ? 1.0 : 0.0;
+}

@@ -57,7 +57,8 @@ void main() {
     reach = 1.0 / (4.0 + 10.0 * p.lineWidth);
   }
   const int across = int(p.size.x), rows = int(room.y), along = steep ? across : 1, aside = steep ? 1 : across;
-  const uint first = (thread % kThreads) * p.stride + uint(chance(edge + 55555u) * float(p.stride)), hop = kThreads * p.stride;
+  const uint first = (thread % kThreads) * p.stride + uint(chance(edge + 55555u) * float(p.stride)),
+             hop = kThreads * p.stride;
   for (float x = floor(from) + float(first); x < to; x += float(hop)) {
     float part = strength * (min(x + 1.0, to) - max(x, from));
     const float near = max(0.0, 1.0 - abs(x + 0.5 - spark) * reach);

@@ -13,7 +13,8 @@ void main() {
   const vec4 line = unpackUnorm4x8(p.line);
   const bool dark = paper.g < 0.5;
   const float bright = shine.a * shine.a * p.glow;
-  vec3 seen = dark ? paper + (1.0 - paper) * shine.rgb * bright * 0.62 : mix(paper, 0.5 + 0.5 * shine.rgb, bright * 0.5);
+  vec3 seen = dark ? paper + (1.0 - paper) * shine.rgb * bright * 0.62
+                   : mix(paper, 0.5 + 0.5 * shine.rgb, bright * 0.5);
   const float edges = 1.0 - exp2(-p.opacity / kInk * float(ink[pixel.y * uint(p.size.x) + pixel.x]));
   const vec3 tint = dark ? shine.rgb * 0.8 + 0.2 : shine.rgb * 0.75;
   seen = mix(seen, mix(line.rgb, tint, line.a * min(1.0, 1.4 * shine.a)), edges);

@@ -17,7 +17,8 @@ void main() {
   const float d = length(max(q, 0.0)) + min(max(q.x, q.y), 0.0) - form.z;
   const float fade = clamp(1.0 - d / max(soft, 0.001), 0.0, 1.0);
   const float coverage = soft > 0.0 ? fade * fade : clamp(0.5 - d, 0.0, 1.0);
-  const float inEdge = form.w < 0.0 ? clamp(0.5 + 0.5 * local.y / form.y, 0.0, 1.0) : form.w > 0.0 ? clamp(d + form.w + 0.5, 0.0, 1.0) : 0.0;
+  const float inEdge = form.w < 0.0 ? clamp(0.5 + 0.5 * local.y / form.y, 0.0, 1.0)
+                                    : form.w > 0.0 ? clamp(d + form.w + 0.5, 0.0, 1.0) : 0.0;
   colour = mix(fill, edge, inEdge);
   colour.a *= coverage * clipped(gl_FragCoord.xy, p.clip);
 }

@@ -34,7 +34,8 @@ void main() {
   const uint column = gl_GlobalInvocationID.x, row = gl_GlobalInvocationID.y;
   if (column < columns && row < count) gathered[row * columns + column] = table[uint(rows[row]) * columns + column];
 }`;
-const cudaGather = `__global__ void gather(const float* table, const int* rows, float* gathered, unsigned columns, unsigned count) {
+const cudaGather = `
+__global__ void gather(const float* table, const int* rows, float* gathered, unsigned columns, unsigned count) {
   const unsigned column = blockIdx.x * blockDim.x + threadIdx.x, row = blockIdx.y * blockDim.y + threadIdx.y;
   if (column < columns && row < count) gathered[row * columns + column] = table[(size_t)rows[row] * columns + column];
 }`;

@@ -69,7 +69,9 @@ async function lateness({ longMs }) {
       .filter(({ code }) => code !== 'ERR_TIMEOUT')
       .map(({ code, message }) => (code ? `${code}: ${message}` : 'ran'));
     throw new Error(
-      `${late.length} of ${kJobs} jobs were rejected with ERR_TIMEOUT${behind ? '' : '; the long job ended before the last'}; others: ${[...new Set(others)].join(', ')}`,
+      `${late.length} of ${kJobs} jobs were rejected with ` +
+        `ERR_TIMEOUT${behind ? '' : '; the long job ended before the last'}; others: ` +
+        `${[...new Set(others)].join(', ')}`,
     );
   }
   if (outputs.iterations.data[0] !== iterations) throw new Error('the long job did not run to its end');

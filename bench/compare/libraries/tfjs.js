@@ -77,7 +77,9 @@ async function open() {
     },
   };
   return {
-    describe: `tfjs ${tf.version_core}, WebAssembly${simd ? ' SIMD' : ''}, ${threads ? `${wasm.getThreadsCount()} threads` : 'one thread'}`,
+    describe:
+      `tfjs ${tf.version_core}, WebAssembly${simd ? ' SIMD' : ''}, ` +
+      `${threads ? `${wasm.getThreadsCount()} threads` : 'one thread'}`,
     notes: {
       search: 'base kept as a tensor',
       pca: 'covariance here, eigenvectors by ml-matrix',

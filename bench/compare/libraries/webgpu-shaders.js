@@ -22,7 +22,10 @@ fn total(lane: u32, mine: f32) -> f32 {
 }
 fn largest(lane: u32, mine: f32) -> f32 {
   part[lane] = mine; workgroupBarrier();
-  for (var s = WIDE / 2u; s > 0u; s >>= 1u) { if (lane < s) { part[lane] = max(part[lane], part[lane + s]); } workgroupBarrier(); }
+  for (var s = WIDE / 2u; s > 0u; s >>= 1u) {
+    if (lane < s) { part[lane] = max(part[lane], part[lane + s]); }
+    workgroupBarrier();
+  }
   let result = part[0]; workgroupBarrier(); return result;
 }`;
 const rowMain = (body) => `
@@ -109,9 +112,8 @@ function matmul({ m, n, k, transA = false, transB = false, alpha = 1 }) {
     ${acc.map((r) => `let a${r} = a[offA + (row + ${r}u) * K4 + p];`).join(' ')}
     ${acc
       .map(
-        (
-          i,
-        ) => `{ let b0 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u]; let b1 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u + 1u];
+        (i) => `{ let b0 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u];
+      let b1 = b[offB + (p * 4u + ${i}u) * N4 + col / 4u + 1u];
     ${acc.map((r) => `s${r} += a${r}[${i}] * b0; t${r} += a${r}[${i}] * b1;`).join(' ')} }`,
       )
       .join('\n    ')}
@@ -127,7 +129,13 @@ const K4 = ${k / 4}u; const N4 = ${n / 4}u; const M4 = ${m / 4}u;
   let offA = id.z * ${(m * k) / 4}u; let offB = id.z * ${(k * n) / 4}u; let offY = id.z * ${(m * n) / 4}u;
   ${acc.map((r) => `var s${r} = vec4f(0.0);${transB ? '' : ` var t${r} = vec4f(0.0);`}`).join(' ')}
   ${body}
-  ${acc.map((r) => `y[offY + (row + ${r}u) * N4 + col / 4u] = ${alpha} * s${r};${transB ? '' : ` y[offY + (row + ${r}u) * N4 + col / 4u + 1u] = ${alpha} * t${r};`}`).join('\n  ')}
+  ${acc
+    .map(
+      (r) =>
+        `y[offY + (row + ${r}u) * N4 + col / 4u] = ${alpha} * s${r}` +
+        `;${transB ? '' : ` y[offY + (row + ${r}u) * N4 + col / 4u + 1u] = ${alpha} * t${r};`}`,
+    )
+    .join('\n  ')}
 }`;
 }
 const matmulGroups = ({ m, n, transB = false, batch = 1 }) => [

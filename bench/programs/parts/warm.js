@@ -17,7 +17,8 @@ async function fill({ count }) {
     const wrong = outputs.y.data.findIndex((y, at) => !(Math.abs(y - smallValue(i, smallInput[at])) <= 1e-5 * (1 + i)));
     if (wrong >= 0)
       throw new Error(
-        `kernel ${i} gives ${outputs.y.data[wrong]} for ${smallInput[wrong]}, but must give ${smallValue(i, smallInput[wrong])}`,
+        `kernel ${i} gives ${outputs.y.data[wrong]} for ${smallInput[wrong]}, but must give ` +
+          `${smallValue(i, smallInput[wrong])}`,
       );
   }
   await manager.close();

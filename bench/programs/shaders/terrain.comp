@@ -1,6 +1,6 @@
 #version 450
-// A landscape seen from above, as grey values: noise in octaves, warped and eroded, lit with marched shadows, ambient light, water, mist and
-// tone mapping. terrain.wgsl is the same, line by line.
+// A landscape seen from above, as grey values: noise in octaves, warped and eroded, lit with marched shadows, ambient
+// light, water, mist and tone mapping. terrain.wgsl is the same, line by line.
 layout(local_size_x = 8, local_size_y = 8) in;
 layout(binding = 0) readonly buffer Palette { float palette[]; };
 layout(binding = 1) writeonly buffer Picture { float picture[]; };

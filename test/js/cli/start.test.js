@@ -59,7 +59,8 @@ function slowClient(port, body) {
     socket.on('close', () => resolve(text));
   });
   socket.write(
-    `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`,
+    `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}` +
+      `\r\n\r\n${body.slice(0, 10)}`,
   );
   return { answer, finish: () => socket.write(body.slice(10)) };
 }

@@ -382,7 +382,7 @@ describe('jobs that are joined', () => {
 
 (types.includes('vulkan') ? describe : describe.skip)('a device that fails beside one that works', () => {
   const poison = later('abort@launch:device=vulkan:after=1:times=1000', { scenario: 'poison' }, { patience: 5000 });
-  test('a job that ends every worker it runs in runs alone from the second on, until its retries are spent', async () => {
+  test('a job that ends each worker it is in runs alone from the second on, until its retries are spent', async () => {
     const report = await poison();
     expectOrder(report, { jobs: { ok: report.jobs.ok }, restarts: { crash: 4 } });
     expect(report.poison).toEqual({ ERR_WORKER_LOST: 1 });

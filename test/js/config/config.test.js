@@ -167,7 +167,8 @@ test.each([
 describe('the file', () => {
   test('takes sizes with units and lists', () => {
     write(
-      'memoryLimit: 1 GB\nbodyLimit: 8MB\ncontextTypes: [cpu, vulkan]\ngpuWorkers: auto\nhost: 0.0.0.0\nlogLevel: error\ntimeout: .inf\nretries:\n',
+      'memoryLimit: 1 GB\nbodyLimit: 8MB\ncontextTypes: [cpu, vulkan]\ngpuWorkers: auto\n' +
+        'host: 0.0.0.0\nlogLevel: error\ntimeout: .inf\nretries:\n',
     );
     expect(serve()).toMatchObject({
       memoryLimit: 2 ** 30,
@@ -242,7 +243,8 @@ describe('logs', () => {
   test('go to stderr as lines of JSON, at once, without the name of the host', () => {
     const { stdout, stderr } =
       run(`const log = require('./lib/core/log').createLogger({ logLevel: 'info' }, { worker: 1 });
-      log.debug('no'); log.info({ workloadId: 'a' }, 'yes'); log.child({ part: 'x' }).warn('more'); process.kill(process.pid, 'SIGKILL'); for (;;);`);
+      log.debug('no'); log.info({ workloadId: 'a' }, 'yes'); log.child({ part: 'x' }).warn('more');
+      process.kill(process.pid, 'SIGKILL'); for (;;);`);
     expect(stdout).toBe('');
     const lines = stderr
       .trim()
@@ -265,7 +267,8 @@ describe('logs', () => {
     const script = path.join(folder, 'app.js');
     fs.writeFileSync(
       script,
-      `console.log(require(${JSON.stringify(path.join(__dirname, '../../../lib/config'))}).readConfig({ logLevel: 'error' }).logLevel)`,
+      `const { readConfig } = require(${JSON.stringify(path.join(__dirname, '../../../lib/config'))});` +
+        "console.log(readConfig({ logLevel: 'error' }).logLevel)",
     );
     expect(spawnSync(process.execPath, [script, '--gpu-debug'], { encoding: 'utf8' }).stdout).toBe('debug\n');
   });

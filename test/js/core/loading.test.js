@@ -37,8 +37,10 @@ test('import finds the names', () => {
   const out = execFileSync(process.execPath, [
     '--input-type=module',
     '-e',
-    `import gpu, { tensor, devices, createContext, checkGPUCapabilities, GPUError } from ${JSON.stringify(path.join(root, 'lib', 'index.js'))};
-     console.log([tensor, devices, createContext, checkGPUCapabilities, GPUError].every((x) => typeof x === 'function') && gpu.tensor === tensor)`,
+    `import gpu, { tensor, devices, createContext, checkGPUCapabilities, GPUError }
+       from ${JSON.stringify(path.join(root, 'lib', 'index.js'))};
+     const all = [tensor, devices, createContext, checkGPUCapabilities, GPUError];
+     console.log(all.every((x) => typeof x === 'function') && gpu.tensor === tensor)`,
   ]);
   expect(String(out)).toBe('true\n');
 });
@@ -69,12 +71,14 @@ test('the JavaScript side loaded anew over the same addon shares it with the ear
     const matmul = async (gpu, value) => {
       const context = await gpu.createContext({ device: 'cpu:0' });
       const square = { data: new Float32Array(256 * 256).fill(value), shape: [256, 256], dtype: 'float32' };
-      const results = await Promise.all(Array.from({ length: 20 }, () => context.run({ type: 'matmul', inputs: { a: square, b: square } })));
+      const run = () => context.run({ type: 'matmul', inputs: { a: square, b: square } });
+      const results = await Promise.all(Array.from({ length: 20 }, run));
       await context.close();
       return results.every(({ outputs }) => outputs.output.data.every((x) => x === 256 * value * value));
     };
     const first = load(), second = load();
-    Promise.all([matmul(first, 1), matmul(second, 2), matmul(first, 3)]).then((right) => console.log(first !== second, ...right));
+    Promise.all([matmul(first, 1), matmul(second, 2), matmul(first, 3)])
+      .then((right) => console.log(first !== second, ...right));
   `,
   ]);
   expect(String(out)).toBe('true true true true\n');

@@ -732,7 +732,7 @@ describe('the text for Prometheus', () => {
     expect(await metrics.prometheus(state)).toBe(text);
   });
 
-  test("texts made at once do not get into each other's way, and the application's own registry is left alone", async () => {
+  test("texts made at once do not disturb each other, and the application's own registry is left alone", async () => {
     const { metrics, state } = clusterOfTwo();
     const texts = await Promise.all([1, 2, 3].map((pending) => metrics.prometheus({ ...state, pending })));
     texts.forEach((text, i) => expect(valuesOf(parse(text), 'pending')).toEqual([[{}, i + 1]]));

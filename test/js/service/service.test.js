@@ -137,13 +137,11 @@ describe('workloads as JSON', () => {
 
   test('a body in one-byte chunks is put together', async () => {
     const text = JSON.stringify(kSmall);
+    const chunks = [...text].map((letter) => `1\r\n${letter}\r\n`).join('');
     const { status } = await raw(
       port,
-      `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n${[
-        ...text,
-      ]
-        .map((letter) => `1\r\n${letter}\r\n`)
-        .join('')}0\r\n\r\n`,
+      'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+        `transfer-encoding: chunked\r\nconnection: close\r\n\r\n${chunks}0\r\n\r\n`,
       { keepOpen: true },
     );
     expect(status).toBe(200);
@@ -153,7 +151,8 @@ describe('workloads as JSON', () => {
 test('a body in very many one-byte chunks is given up, and its connection', async () => {
   const { status, text } = await raw(
     port,
-    `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(50_000)}`,
+    `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
+      `transfer-encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(50_000)}`,
     { keepOpen: true },
   );
   expect(status).toBe(400);
@@ -426,7 +425,8 @@ describe('the protocol', () => {
       (
         await raw(
           port,
-          'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999999\r\n\r\n{',
+          'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+            'content-length: 99999999999999\r\n\r\n{',
           { keepOpen: true },
         )
       ).status,
@@ -437,7 +437,8 @@ describe('the protocol', () => {
   test('a body shorter than its Content-Length gets no job', async () => {
     const { text } = await raw(
       port,
-      'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"type":"x"}',
+      'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
+        'content-length: 500\r\n\r\n{"type":"x"}',
     );
     expect(text).not.toMatch(/ 200 /);
     expect(manager.calls).toHaveLength(0);
@@ -446,7 +447,8 @@ describe('the protocol', () => {
   test('a body longer than its Content-Length is cut there', async () => {
     const { text } = await raw(
       port,
-      `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\r\n${JSON.stringify(kSmall)}`,
+      `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
+        `content-length: 5\r\n\r\n${JSON.stringify(kSmall)}`,
       { keepOpen: true },
     );
     expect(text).toMatch(/^HTTP\/1\.1 400/);
@@ -500,7 +502,8 @@ describe('the protocol', () => {
   test('a client that leaves cancels its job', async () => {
     const socket = net.connect(port, '127.0.0.1');
     socket.write(
-      `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"type":"hold"}`,
+      `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n` +
+        `content-length: 15\r\n\r\n{"type":"hold"}`,
     );
     await until(() => manager.calls.length === 1, 'the job is taken');
     socket.destroy();

@@ -18,7 +18,9 @@ const kReport = `<?xml version="1.0"?>
   <properties><property name="device" value="cpu:0"/></properties>
   <failure message="x.cpp:1&#x0A;1 &lt; 2" type=""><![CDATA[x.cpp:1]]></failure>
 </testcase>
-<testcase name="left" status="run" result="skipped" classname="a"><skipped message="x.cpp:2&#x0A;no CUDA device&#x0A;"><![CDATA[..]]></skipped></testcase>
+<testcase name="left" status="run" result="skipped" classname="a">
+  <skipped message="x.cpp:2&#x0A;no CUDA device&#x0A;"><![CDATA[..]]></skipped>
+</testcase>
 </testsuite></testsuites>`;
 
 test('cases that passed, failed and were skipped are told apart', () => {

@@ -687,7 +687,11 @@ layout(location = 5) in vec4 a_unused;
 layout(location = 0) out vec3 v_color;
 layout(binding = 0) uniform P { mat4 view; float time; };
 layout(binding = 2) readonly buffer Points { vec4 points[]; };
-void main() { gl_Position = view * vec4(a_turn * a_position + points[gl_VertexIndex].xy, 0, 1); gl_PointSize = a_size * time; v_color = vec3(time); }
+void main() {
+  gl_Position = view * vec4(a_turn * a_position + points[gl_VertexIndex].xy, 0, 1);
+  gl_PointSize = a_size * time;
+  v_color = vec3(time);
+}
 )";
 constexpr const char* kFragment = R"(#version 450
 layout(location = 0) in vec3 v_color;

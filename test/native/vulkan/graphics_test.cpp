@@ -349,7 +349,8 @@ layout(set = 0, binding = 0) readonly buffer Cells { vec4 cells[]; };  // x, y, 
 layout(location = 0) flat out uint which;
 void main() {
   vec4 cell = cells[gl_InstanceIndex];
-  vec2 corner = vec2(gl_VertexIndex == 1 || gl_VertexIndex == 2 || gl_VertexIndex == 4, gl_VertexIndex == 2 || gl_VertexIndex == 4 || gl_VertexIndex == 5);
+  vec2 corner = vec2(gl_VertexIndex == 1 || gl_VertexIndex == 2 || gl_VertexIndex == 4,
+                     gl_VertexIndex == 2 || gl_VertexIndex == 4 || gl_VertexIndex == 5);
   gl_Position = vec4((cell.xy + corner * cell.zw) / vec2(32.0, 24.0) - 1.0, 0.0, 1.0);
   which = gl_InstanceIndex;
 })",

@@ -13,5 +13,6 @@ void main() {
   active.half_ = 0.5;
   float resource = smooth(texture.x), image2D = isnan(texture.y), layout = input_, uint = 0.1;
   vec4 switch_ = texture2D(sampler, texture.yx, 0.0);
-  gl_FragColor = vec4(active.buffer * active.half_ + switch_.rgb * 0.5 * resource + image2D + patch * uint, 1.0) + 0.01 * layout;
+  vec3 sum = active.buffer * active.half_ + switch_.rgb * 0.5 * resource + image2D + patch * uint;
+  gl_FragColor = vec4(sum, 1.0) + 0.01 * layout;
 }

@@ -14,7 +14,8 @@ uniform sampler2D map;
 #endif
 varying vec3 vNormal;
 vec4 linearToOutput( in vec4 value ) {
-  return vec4( mix( pow( value.rgb, vec3( 0.41666 ) ) * 1.055 - vec3( 0.055 ), value.rgb * 12.92, vec3( lessThanEqual( value.rgb, vec3( 0.0031308 ) ) ) ), value.a );
+  return vec4( mix( pow( value.rgb, vec3( 0.41666 ) ) * 1.055 - vec3( 0.055 ), value.rgb * 12.92,
+                    vec3( lessThanEqual( value.rgb, vec3( 0.0031308 ) ) ) ), value.a );
 }
 void main() {
   vec4 diffuseColor = vec4( diffuse, opacity );

@@ -8,7 +8,8 @@ const glsl = (salt) => {
   const functions = Array.from(
     { length: 60 },
     (_, i) =>
-      `float f${i}(float x) { for (uint k = 0; k < turns; ++k) x = sin(x * ${salt}.${i}) + pow(abs(x), 1.5); return x; }`,
+      `float f${i}(float x) { for (uint k = 0; k < turns; ++k) x = sin(x * ${salt}.${i}) + pow(abs(x), 1.5); ` +
+      'return x; }',
   );
   return `#version 450
 layout(local_size_x = 64) in;

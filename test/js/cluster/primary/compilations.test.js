@@ -97,7 +97,7 @@ test('what was on disk was not compiled', () => {
   expect(compilations.compiled).toEqual({ count: 0, ms: 0 });
 });
 
-test('it goes to a worker with the device it needs, then to the requester, then to whoever has least to compile', () => {
+test('it goes to a worker with the device it needs, then to the requester, then to whoever compiles least', () => {
   const { join, ask, compiles } = setUp();
   const cpu = join(['cpu']),
     one = join(),

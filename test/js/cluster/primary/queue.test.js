@@ -125,7 +125,7 @@ describe('the order', () => {
     expect(drain(queue, 'requester')).toEqual([1, 2, 3, 1, 2, 1, 1]);
   });
 
-  test('a flood of an requester delays another by one job, the aged flood, too, and one of a higher priority by none', () => {
+  test('a flood of a requester delays another by one job, an aged flood too, and a higher priority by none', () => {
     const queue = new JobQueue({ limit: 20000 });
     for (let i = 0; i < 10000; ++i) queue.push(makeJob({ requester: 1 }));
     drain(queue, 'requester', 0, 100);
@@ -528,7 +528,8 @@ describe('properties', () => {
     );
   });
 
-  // One server; every job takes `cost`; requesters of higher priority offer more than it can do, for as long as it takes.
+  // One server; every job takes `cost`; requesters of higher priority offer more than it can do, for as long as it
+  // takes.
   const load = fc.record({
     requesters: fc.integer({ min: 1, max: 5 }),
     priority: fc.integer({ min: -4, max: 0 }),
@@ -602,7 +603,7 @@ describe('properties', () => {
     );
   });
 
-  test('fairness: a job of an idle requester is behind at most one job of each other, two when they are in a hurry', () => {
+  test('fairness: a job of an idle requester waits for one job of each other, two when they are in a hurry', () => {
     check(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 }),
