@@ -269,3 +269,47 @@ export interface ServiceSettings {
    */
   drainTimeout: number;
 }
+
+/** What half of all values, and 99 of 100, do not exceed. */
+export interface Percentiles {
+  p50: number;
+  p99: number;
+}
+
+/** Durations in ms, memory in MB, rates in per cent. */
+export interface GPUClusterMetrics {
+  /** Contexts, whatever their state. */
+  totalContexts: number;
+  /** Contexts that take jobs. */
+  activeContexts: number;
+  /** Compiled programs that contexts hold. */
+  totalShaders: number;
+  /** How many jobs of a program found it compiled, in per cent. */
+  cacheHitRate: number;
+  /** What a new program takes, in ms: its source, and then a device's part of it. */
+  compilationTime: number;
+  memoryUsage: {
+    /** Device memory in use, in MB. */
+    total: number;
+    /** The same by the id of a context, in MB. */
+    perContext: Record<string, number>;
+    /** Memory of compiled programs, in MB. */
+    shaderCache: number;
+  };
+  performance: {
+    /** Pictures a second, over the last ten. */
+    frameRate: number;
+    /** Compute time of a picture, in ms. */
+    renderTime: number;
+    /** Jobs a second, over the last ten. */
+    jobsPerSecond: number;
+    /** Jobs that wait for a context. */
+    queueDepth: number;
+    /** Times that work went to another context than before. */
+    contextSwitches: number;
+    /** From the decision for another context to its first command, in ms. */
+    contextSwitchTime: Percentiles;
+    /** From the call to the result, for jobs completed, in ms. */
+    latency: Percentiles;
+  };
+}

@@ -1,7 +1,16 @@
 // The types of switchyard's public interface.
 import { EventEmitter } from 'node:events';
-import type { Backend, DType, ErrorCode, ManagerOptions, SceneName } from './generated';
-export type { Backend, DType, ErrorCode, LogLevel, ManagerOptions, SceneName } from './generated';
+import type { Backend, DType, ErrorCode, GPUClusterMetrics, ManagerOptions, SceneName } from './generated';
+export type {
+  Backend,
+  DType,
+  ErrorCode,
+  GPUClusterMetrics,
+  LogLevel,
+  ManagerOptions,
+  Percentiles,
+  SceneName,
+} from './generated';
 
 /**
  * What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where
@@ -553,28 +562,6 @@ export interface ContextInfo {
   memoryLimit: number;
   shaderCount: number;
   jobsRun: number;
-}
-export interface Percentiles {
-  p50: number;
-  p99: number;
-}
-/** Durations in ms, memory in MB, rates in per cent. */
-export interface GPUClusterMetrics {
-  totalContexts: number;
-  activeContexts: number;
-  totalShaders: number;
-  cacheHitRate: number;
-  compilationTime: number;
-  memoryUsage: { total: number; perContext: Record<string, number>; shaderCache: number };
-  performance: {
-    frameRate: number;
-    renderTime: number;
-    contextSwitches: number;
-    contextSwitchTime: Percentiles;
-    jobsPerSecond: number;
-    queueDepth: number;
-    latency: Percentiles;
-  };
 }
 export interface MemoryStats {
   allocatedMb: number;

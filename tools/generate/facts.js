@@ -4,11 +4,17 @@ const { kSettings } = require('../../lib/config');
 const { kLevels } = require('../../lib/core');
 const { kDTypes } = require('../../lib/call');
 const { native } = require('../../lib/addon');
-const { kCodes } = require('../../lib/metrics/metrics');
+const { kMetrics } = require('../../lib/metrics/table');
+const { kFigures } = require('../../lib/metrics/figures');
+const { kPrefix } = require('../../lib/metrics/prometheus');
+const { kCodes } = require('../../lib/metrics/codes');
 
 /**
  * @typedef {object} Facts
  * @property {readonly import('../../lib/config/settings').Setting[]} settings
+ * @property {readonly import('../../lib/metrics/table').Metric[]} metrics
+ * @property {string} prefix of their names in Prometheus' text
+ * @property {readonly import('../../lib/metrics/figures').Figure[]} figures of getMetrics()
  * @property {readonly string[]} levels of logs
  * @property {readonly string[]} dtypes
  * @property {readonly string[]} backends
@@ -20,6 +26,9 @@ const { kCodes } = require('../../lib/metrics/metrics');
 function readFacts() {
   return {
     settings: kSettings,
+    metrics: kMetrics,
+    prefix: kPrefix,
+    figures: kFigures,
     levels: kLevels,
     dtypes: kDTypes,
     backends: ['cuda', 'vulkan', 'cpu'],

@@ -45,6 +45,28 @@ function settingsTable(settings) {
 }
 
 /**
+ * What Prometheus reads.
+ * @param {Facts} facts
+ */
+function metricsTable({ metrics, prefix }) {
+  return table(
+    ['name', 'kind', 'labels', 'what'],
+    metrics.map(({ name, kind, labels = [], help }) => [`\`${prefix}${name}\``, kind, quoted(labels), help]),
+  );
+}
+
+/**
+ * What getMetrics() answers.
+ * @param {Facts} facts
+ */
+function figuresTable({ figures }) {
+  return table(
+    ['figure', 'type', 'what'],
+    figures.map(({ path, type, what }) => [`\`${path}\``, `\`${type}\``, what]),
+  );
+}
+
+/**
  * @param {Facts} facts
  * @returns {Record<string, () => string>}
  */
@@ -56,6 +78,8 @@ function makeTables(facts) {
     'settings-manager': () => settingsTable(of('manager')),
     'settings-engine': () => settingsTable(of('engine')),
     'settings-service': () => settingsTable(of('service')),
+    metrics: () => metricsTable(facts),
+    figures: () => figuresTable(facts),
   };
 }
 

@@ -81,6 +81,35 @@ function settingsTypes({ settings }) {
 }
 
 /**
+ * What getMetrics() answers, as nested as the figures' paths are.
+ * @param {Facts} facts
+ */
+function metricsTypes({ figures }) {
+  /** @typedef {Map<string, string | Tree>} Tree */
+  /** @type {Tree} */
+  const tree = new Map();
+  for (const { path, what, type } of figures) {
+    const names = path.split('.');
+    const last = /** @type {string} */ (names.pop());
+    let group = tree;
+    for (const name of names) {
+      if (!group.has(name)) group.set(name, new Map());
+      group = /** @type {Tree} */ (group.get(name));
+    }
+    group.set(last, `${comment(sentence(what))}${last}: ${type};\n`);
+  }
+  /** @type {(group: Tree) => string} */
+  const print = (group) =>
+    [...group].map(([name, entry]) => (typeof entry === 'string' ? entry : `${name}: {\n${print(entry)}};\n`)).join('');
+  return [
+    makeInterface('Percentiles', 'What half of all values, and 99 of 100, do not exceed.', [
+      'p50: number; p99: number;',
+    ]),
+    makeInterface('GPUClusterMetrics', 'Durations in ms, memory in MB, rates in per cent.', [print(tree)]),
+  ].join('\n');
+}
+
+/**
  * @param {Facts} facts
  * @returns {string} not formatted yet
  */
@@ -97,6 +126,7 @@ function makeTypes(facts) {
     `${comment('The built-in workloads.')}export type WorkloadName = ${union(built.map(({ type }) => type))};`,
     `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(scenes.map(({ type }) => type.slice('render/'.length)).sort())};`,
     settingsTypes(facts),
+    metricsTypes(facts),
   ].join('\n\n');
 }
 

@@ -52,14 +52,12 @@ class Reports {
 
   /** @returns {import('../../index').GPUClusterMetrics} */
   metrics() {
-    return /** @type {any} */ (
-      this.primary.metrics.snapshot({
-        contexts: /** @type {any} */ (this.#states()),
-        queueDepth: this.primary.coordinator.pending,
-        now: nowMs(),
-        compiled: this.primary.programs.compilations.compiled,
-      })
-    );
+    return this.primary.metrics.snapshot({
+      contexts: this.#states(),
+      queueDepth: this.primary.coordinator.pending,
+      now: nowMs(),
+      compiled: this.primary.programs.compilations.compiled,
+    });
   }
 
   /** @returns {Promise<string>} */
@@ -72,7 +70,7 @@ class Reports {
       running: coordinator.running,
       oldestPendingAgeMs: coordinator.queue.oldestAge(now),
       restarts,
-      contexts: /** @type {any} */ (this.#states()),
+      contexts: this.#states(),
       members: this.#members(),
     });
   }
@@ -81,10 +79,7 @@ class Reports {
   memoryStats(device) {
     const totalBytes = this.primary.workers.flatMap(({ devices }) => devices).find(({ id }) => id === device)
       ?.memory.total;
-    return this.primary.metrics.memoryStats(
-      device,
-      /** @type {any} */ ({ contexts: this.#states(), members: this.#members(), totalBytes }),
-    );
+    return this.primary.metrics.memoryStats(device, { contexts: this.#states(), members: this.#members(), totalBytes });
   }
 
   /** @returns {import('../../index').ClusterHealth} */
@@ -183,7 +178,7 @@ function starting(member) {
       return {
         id: plan.id,
         workerId: member.workerId,
-        contextType: /** @type {any} */ (device?.backend ?? 'cpu'),
+        contextType: device?.backend ?? 'cpu',
         device: plan.device,
         state: /** @type {const} */ ('starting'),
         isActive: false,

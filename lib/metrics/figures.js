@@ -1,0 +1,113 @@
+// The figures of getMetrics(): those that are a metric of the table, and those that are worked out from several.
+'use strict';
+const { kMetrics } = require('./table');
+const { layout } = require('./layout');
+const { quantile } = require('./histogram');
+const { isActive, usedBy, sumOf, megabytes } = require('./contexts');
+
+/**
+ * @typedef {object} FigureSource
+ * @property {readonly import('./contexts').ContextState[]} contexts
+ * @property {number} queueDepth
+ * @property {{ count: number, ms: number }} compiled sources that were compiled
+ * @property {import('./program-use').ProgramUse} use
+ * @property {number} jobsPerSecond
+ * @property {number} frameRate
+ * @property {number} frameMs of compute a second
+ * @property {Float64Array} view the sum of all blocks
+ */
+/**
+ * @typedef {object} Figure
+ * @property {string} path where it stands in the answer
+ * @property {string} what with its unit
+ * @property {string} type in TypeScript
+ * @property {(source: FigureSource) => unknown} of
+ */
+
+/** @type {readonly Figure[]} */
+const kWorkedOut = [
+  figure('totalContexts', 'contexts, whatever their state', ({ contexts }) => contexts.length),
+  figure('activeContexts', 'contexts that take jobs', ({ contexts }) => contexts.filter(isActive).length),
+  figure('totalShaders', 'compiled programs that contexts hold', ({ use }) => use.programs),
+  figure('cacheHitRate', 'how many jobs of a program found it compiled, in per cent', ({ use: { hits, misses } }) =>
+    hits + misses > 0 ? (hits / (hits + misses)) * 100 : 0,
+  ),
+  figure(
+    'compilationTime',
+    "what a new program takes, in ms: its source, and then a device's part of it",
+    ({ compiled, use }) => meanOf(compiled.ms, compiled.count) + meanOf(use.ms, use.misses),
+  ),
+  figure('memoryUsage.total', 'device memory in use, in MB', ({ contexts, use }) =>
+    megabytes(sumOf(contexts, usedBy) + use.bytes),
+  ),
+  {
+    ...figure('memoryUsage.perContext', 'the same by the id of a context, in MB', ({ contexts }) =>
+      Object.fromEntries(contexts.map((context) => [context.id, megabytes(context.memoryUsage)])),
+    ),
+    type: 'Record<string, number>',
+  },
+  figure('memoryUsage.shaderCache', 'memory of compiled programs, in MB', ({ use }) => megabytes(use.bytes)),
+  figure('performance.frameRate', 'pictures a second, over the last ten', ({ frameRate }) => frameRate),
+  figure('performance.renderTime', 'compute time of a picture, in ms', ({ frameMs, frameRate }) =>
+    meanOf(frameMs, frameRate),
+  ),
+  figure('performance.jobsPerSecond', 'jobs a second, over the last ten', ({ jobsPerSecond }) => jobsPerSecond),
+  figure('performance.queueDepth', 'jobs that wait for a context', ({ queueDepth }) => queueDepth),
+];
+
+/** @type {readonly Figure[]} */
+const kOfMetrics = kMetrics.flatMap(({ figure: path, help, kind, place }) => {
+  if (path === undefined || place === undefined) return [];
+  const at = layout[place];
+  const what = `${help[0].toLowerCase()}${help.slice(1, -1)}`;
+  return kind === 'histogram'
+    ? { path, what: `${what}, in ms`, type: 'Percentiles', of: ({ view }) => p50and99(view, at) }
+    : { path, what, type: 'number', of: ({ view }) => view[at] };
+});
+
+const kFigures = [...kWorkedOut, ...kOfMetrics];
+
+/**
+ * @param {string} path
+ * @param {string} what
+ * @param {(source: FigureSource) => unknown} of
+ * @returns {Figure}
+ */
+function figure(path, what, of) {
+  return { path, what, type: 'number', of };
+}
+
+/**
+ * @param {number} sum
+ * @param {number} count
+ */
+function meanOf(sum, count) {
+  return count > 0 ? sum / count : 0;
+}
+
+/**
+ * @param {Float64Array} view
+ * @param {number} at
+ */
+function p50and99(view, at) {
+  return { p50: quantile(view, at, 0.5), p99: quantile(view, at, 0.99) };
+}
+
+/**
+ * @param {FigureSource} source
+ * @returns {import('../generated').GPUClusterMetrics}
+ */
+function figuresOf(source) {
+  /** @type {Record<string, any>} as nested as the paths are */
+  const answer = {};
+  for (const { path, of } of kFigures) {
+    const names = path.split('.');
+    const last = /** @type {string} */ (names.pop());
+    let group = answer;
+    for (const name of names) group = group[name] ??= {};
+    group[last] = of(source);
+  }
+  return /** @type {import('../generated').GPUClusterMetrics} */ (answer);
+}
+
+module.exports = { kFigures, figuresOf };
