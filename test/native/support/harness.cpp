@@ -21,6 +21,13 @@ const Enumeration& foundDevices() {
   return found;
 }
 
+std::string deviceTestName(const ::testing::TestParamInfo<TestDevice>& info) {
+  std::string name;
+  for (char c : info.param.name)
+    if (std::isalnum(static_cast<unsigned char>(c))) name += c;
+  return name;
+}
+
 std::vector<TestDevice> plainDevices() {
   std::vector<TestDevice> devices;
   for (const DeviceInfo& info : foundDevices().devices)

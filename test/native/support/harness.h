@@ -1,6 +1,8 @@
 // Runs problems on contexts: the devices to test on, jobs made from problems, and one blocking call around the
 // asynchronous core.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -21,6 +23,7 @@ struct TestDevice {
   int64_t cpuTargets = 0;  // Highway targets the CPU kernels are held to; 0: the best
 };
 inline void PrintTo(const TestDevice& device, std::ostream* out) { *out << device.name; }  // for GoogleTest
+std::string deviceTestName(const ::testing::TestParamInfo<TestDevice>& info);  // its name's letters and digits
 const std::vector<TestDevice>& testDevices();
 std::vector<TestDevice> plainDevices();  // one for each device found, and the emulated one
 const Enumeration& foundDevices();       // enumerated once

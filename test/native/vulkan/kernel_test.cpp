@@ -14,7 +14,7 @@ class KernelsOn : public OnProgramDevice {
   std::shared_ptr<const Program> compile(const std::string& glsl) { return device->compile(kernelOf(glsl)); }
 };
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelsOn);
-INSTANTIATE_TEST_SUITE_P(Programs, KernelsOn, ::testing::ValuesIn(programDevices()), programDeviceName);
+INSTANTIATE_TEST_SUITE_P(Programs, KernelsOn, ::testing::ValuesIn(programDevices()), deviceTestName);
 
 const char* const kScale = R"(
 layout(local_size_x = 64) in;

@@ -25,13 +25,6 @@ std::vector<TestDevice> programDevices() {
   return devices;
 }
 
-std::string programDeviceName(const ::testing::TestParamInfo<TestDevice>& info) {
-  std::string name;
-  for (char c : info.param.name)
-    if (std::isalnum(static_cast<unsigned char>(c))) name += c;
-  return name;
-}
-
 Code OnProgramDevice::refusal(const std::function<void()>& call, const std::string& names) {
   try {
     call();

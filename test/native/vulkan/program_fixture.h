@@ -12,7 +12,6 @@ namespace switchyard::test {
 
 // Each Vulkan device, as it is and with accesses bounded by rewriting SPIR-V.
 std::vector<TestDevice> programDevices();
-std::string programDeviceName(const ::testing::TestParamInfo<TestDevice>& info);
 
 class OnProgramDevice : public ::testing::TestWithParam<TestDevice> {
  protected:

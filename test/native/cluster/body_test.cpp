@@ -1,0 +1,81 @@
+// Bodies of jobs that make no sense are refused, whatever numbers they are made of.
+#include <gtest/gtest.h>
+
+#include <span>
+
+#include "body_fixture.h"
+
+namespace switchyard::test {
+namespace {
+
+using namespace cluster;
+
+TEST(ClusterBody, RefusesWhatMakesNoSense) {
+  Shared in = share(8), out = share(8);
+  const std::vector<double> good = scaleBody(in, out, 2, 3);
+  {
+    Job job;
+    BodyMemory memory;
+    decodeBody(good, job, memory);
+    EXPECT_EQ(job.inputs[0].host, in.block->data());
+    EXPECT_EQ(job.into[0].data, out.block->data());
+  }
+  for (size_t cut = 0; cut < good.size(); ++cut) {
+    Job job;
+    BodyMemory memory;
+    EXPECT_THROW(decodeBody(std::span(good).first(cut), job, memory), Error) << cut;
+  }
+  for (size_t at = 0; at < good.size(); ++at)
+    for (double value : {-1.0, 0.5, 1e18, kNaN, kInf, 4294967296.0}) {
+      std::vector<double> bad = good;
+      bad[at] = value;
+      Job job;
+      BodyMemory memory;
+      try {
+        decodeBody(bad, job, memory);
+        // Whatever was accepted must lie inside of the regions.
+        for (const TensorArg& input : job.inputs)
+          if (input.host && input.spec.bytes()) {
+            auto place = RegionTable::shared().locate(input.host + input.spec.bytes() - 1);
+            EXPECT_TRUE(place.region) << at << ": " << value;
+          }
+      } catch (const Error&) {}
+    }
+}
+
+TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
+  Shared in = share(8), out = share(8);
+  // One node: value 1 = scale(value 0).
+  auto body = [&](double inputs, double values, double given, double label) {
+    std::vector<double> numbers{kGraphBody, inputs, values, 1, 1, 1, workloadNumber("scale")};
+    for (double first : {0.0, 1.0}) {
+      numbers.push_back(first);
+      numbers.resize(numbers.size() + kMaxTensors - 1, -1);
+    }
+    numbers.push_back(3);
+    numbers.resize(numbers.size() + kMaxParams - 1, kNaN);
+    numbers.push_back(label);
+    numbers.push_back(given);
+    for (int i = 0; i < given; ++i)
+      for (double number : {1.0, 0.0, 2.0, 2.0, 4.0, in.region(), in.offset(), 0.0}) numbers.push_back(number);
+    for (double number : {1.0, out.region(), out.offset(), 32.0}) numbers.push_back(number);
+    return numbers;
+  };
+  auto decode = [](const std::vector<double>& numbers) {
+    Job job;
+    BodyMemory memory;
+    decodeBody(numbers, job, memory);
+  };
+  EXPECT_NO_THROW(decode(body(1, 2, 1, -1)));
+  EXPECT_THROW(decode(body(1, 2, 3, -1)), Error);    // more inputs than the graph has
+  EXPECT_THROW(decode(body(50, 2, 50, -1)), Error);  // more inputs than values
+  for (double label : {kNaN, 1e300, -7.0}) EXPECT_THROW(decode(body(1, 2, 1, label)), Error);
+  std::vector<double> mute = body(1, 2, 1, -1);
+  mute[4] = 0;  // no outputs
+  mute.erase(mute.begin() + 5);
+  mute.resize(mute.size() - 3), mute.back() = 0;
+  EXPECT_THROW(decode(mute), Error);
+}
+
+}  // namespace
+}  // namespace switchyard::test

@@ -1,0 +1,219 @@
+// The executor on real contexts: what it runs, keeps, cancels and reports.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <thread>
+
+#include "body_fixture.h"
+#include "channel_fixture.h"
+#include "cluster/executor.h"
+#include "fault_device.h"
+
+namespace switchyard::test {
+namespace {
+
+using namespace cluster;
+
+class Coordinator {  // the other end of an executor
+ public:
+  explicit Coordinator(std::vector<std::shared_ptr<Context>> contexts) {
+    auto [a, b] = Channel::makePair();
+    channel_ = std::make_unique<Channel>(a);
+    executor = std::make_unique<Executor>(b, page_.data(), nullptr, [this](const std::atomic<bool>&) { gone = true; });
+    for (size_t i = 0; i < contexts.size(); ++i) executor->add(static_cast<uint32_t>(i), contexts[i]);
+  }
+  void assign(uint32_t context, const std::vector<std::pair<double, std::vector<double>>>& jobs) {
+    std::vector<double> message{0, static_cast<double>(Type::Assign), static_cast<double>(context), 0,
+                                static_cast<double>(jobs.size())};
+    for (const auto& [number, body] : jobs) {
+      message.push_back(number);
+      message.push_back(static_cast<double>(body.size()));
+      message.insert(message.end(), body.begin(), body.end());
+    }
+    message[kLength] = static_cast<double>(message.size());
+    send(message);
+  }
+  void send(const std::vector<double>& message) {
+    channel_->post(message);
+    while (!channel_->flush()) std::this_thread::yield();
+  }
+  // Until so many have been reported.
+  void await(size_t count) {
+    readUntil(
+        *channel_,
+        [this](std::span<const double> message) {
+          if (message[kType] == static_cast<double>(Type::Done))
+            done.emplace(static_cast<int>(message[kDoneNumber]), std::vector<double>(message.begin(), message.end()));
+        },
+        [&] { return done.size() >= count; });
+    EXPECT_EQ(done.size(), count);
+  }
+  int code(int number) const {
+    auto found = done.find(number);
+    return found == done.end() ? -1 : static_cast<int>(found->second[kDoneCode]);
+  }
+  void hangUp() { channel_.reset(); }
+  double page(size_t at) const { return load(page_.data(), at); }
+
+ private:
+  std::vector<double> page_ = std::vector<double>(kPageNumbers);  // before the executor, which writes to it
+  std::unique_ptr<Channel> channel_;
+
+ public:
+  std::atomic<bool> gone{false};
+  std::unique_ptr<Executor> executor;
+  std::multimap<int, std::vector<double>> done;
+};
+
+constexpr int failed(Code code) { return 1 + static_cast<int>(code); }
+
+class ExecutorOn : public ::testing::TestWithParam<TestDevice> {};
+INSTANTIATE_TEST_SUITE_P(Devices, ExecutorOn, ::testing::ValuesIn(plainDevices()), deviceTestName);
+
+TEST_P(ExecutorOn, RunsJobsAloneAndJoinedAndReportsEachOnce) {
+  auto context = Context::create(deviceOf(GetParam()));
+  {
+    Coordinator coordinator({context});
+    std::vector<Shared> ins, outs;
+    std::vector<std::pair<double, std::vector<double>>> batch;
+    for (int i = 0; i < 60; ++i) {
+      const double rows = 1 + i % 3;
+      ins.push_back(share(12)), outs.push_back(share(12));
+      for (int e = 0; e < 12; ++e) ins.back().floats()[e] = static_cast<float>(i + e), outs.back().floats()[e] = -77;
+      // the last twenty fit with nobody
+      batch.emplace_back(i + 1, scaleBody(ins.back(), outs.back(), rows, i < 40 ? 2 : i));
+    }
+    coordinator.assign(0, {batch.begin(), batch.begin() + 40});
+    for (int i = 40; i < 60; ++i) coordinator.assign(0, {batch[static_cast<size_t>(i)]});
+    coordinator.await(60);
+    for (int i = 0; i < 60; ++i) {
+      ASSERT_EQ(coordinator.done.count(i + 1), 1u);
+      EXPECT_EQ(coordinator.code(i + 1), 0);
+      EXPECT_EQ(coordinator.done.find(i + 1)->second[kDoneBatch], i < 40 ? 40 : 1);
+      for (int e = 0; e < 12; ++e)
+        EXPECT_EQ(outs[static_cast<size_t>(i)].floats()[e],
+                  e < 4 * (1 + i % 3) ? static_cast<float>((i + e) * (i < 40 ? 2 : i)) : -77.0f);
+    }
+    EXPECT_EQ(coordinator.page(kContexts + kRemotePending), 0);
+    EXPECT_EQ(coordinator.page(kContexts + kRemoteRun), 60);
+    for (size_t i = 0; i < kStartedCount; ++i) EXPECT_EQ(coordinator.page(kContexts + kStarted + i), 0);
+    EXPECT_FALSE(coordinator.gone);
+    coordinator.hangUp();
+    for (int i = 0; i < 1000 && !coordinator.gone; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_TRUE(coordinator.gone);
+  }
+  EXPECT_EQ(usedBytesAtRest(*context), 0u);
+}
+
+TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {
+  auto context = Context::create(deviceOf(GetParam()));
+  {
+    Coordinator coordinator({context});
+    const bool keeps = context->device()->info.backend != Backend::Cpu;
+    Shared in = share(40'000), out = share(40'000);
+    for (int e = 0; e < 40'000; ++e) in.floats()[e] = static_cast<float>(e);
+    for (int i = 1; i <= 4; ++i) {
+      coordinator.assign(0, {{i, scaleBody(in, out, 10'000, 3, 9)}});
+      coordinator.await(static_cast<size_t>(i));
+      EXPECT_EQ(coordinator.code(i), 0);
+      EXPECT_EQ(out.floats()[39'999], keeps || i == 1 ? 3.0f * 39'999 : 15.0f);
+      in.floats()[39'999] = 5;  // which was promised not to happen: so it shows who looks again
+    }
+    EXPECT_EQ(context->memoryUse().usedBytes >= 160'000, keeps);
+    coordinator.send({3, static_cast<double>(Type::Drop), in.region()});
+    const auto known = [&] { return RegionTable::shared().find(in.block->region->id) != nullptr; };
+    for (int i = 0; i < 1000 && (known() || context->memoryUse().usedBytes); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_FALSE(known());
+    EXPECT_EQ(context->memoryUse().usedBytes, 0u);
+    RegionTable::shared().add(in.block->region);
+  }
+}
+
+TEST_P(ExecutorOn, TellsPiecesOfASealedTensorApart) {
+  auto context = Context::create(deviceOf(GetParam()));
+  Coordinator coordinator({context});
+  Shared in = share(80'000), out = share(80'000);
+  for (int e = 0; e < 80'000; ++e) in.floats()[e] = static_cast<float>(e);
+  size_t jobs = 0;
+  for (int rows : {5'000, 20'000, 5'000, 20'000, 10'000}) {  // all from its beginning
+    std::memset(out.floats(), 0, 80'000 * sizeof(float));
+    ++jobs;
+    coordinator.assign(0, {{static_cast<double>(jobs), scaleBody(in, out, rows, 3, 9)}});
+    coordinator.await(jobs);
+    EXPECT_EQ(coordinator.code(static_cast<int>(jobs)), 0);
+    for (int e = 0; e < 4 * rows; ++e) ASSERT_EQ(out.floats()[e], 3.0f * static_cast<float>(e)) << rows;
+  }
+}
+
+TEST(ClusterExecutor, ReportsWhatItCannotRun) {
+  auto context = Context::create(openDevice("cpu"));
+  Coordinator coordinator({context});
+  Shared in = share(8), out = share(8);
+  std::vector<double> unknownRegion = scaleBody(in, out, 2, 3), wrongSize = unknownRegion;
+  unknownRegion[2 + kMaxParams + 6] = 12345;
+  wrongSize.back() = 4;
+  coordinator.assign(0, {{1, unknownRegion}, {2, wrongSize}, {3, {}}, {4, scaleBody(in, out, 2, 3)}});
+  coordinator.assign(5, {{5, scaleBody(in, out, 2, 3)}});
+  coordinator.send({3, static_cast<double>(Type::Cancel), 999});
+  coordinator.send({4, 77, 1, 2});
+  coordinator.await(5);
+  EXPECT_EQ(coordinator.code(1), failed(Code::Internal));
+  EXPECT_EQ(coordinator.code(2), failed(Code::Internal));
+  EXPECT_EQ(coordinator.code(3), failed(Code::Internal));
+  EXPECT_EQ(coordinator.code(4), 0);
+  EXPECT_EQ(coordinator.code(5), failed(Code::DeviceLost));
+  coordinator.executor->remove(0);
+  coordinator.assign(0, {{6, scaleBody(in, out, 2, 3)}});
+  coordinator.await(6);
+  EXPECT_EQ(coordinator.code(6), failed(Code::DeviceLost));
+}
+
+TEST(ClusterExecutor, CancelsWhatWaitsAndALaunchThatNobodyWants) {
+  auto device = std::make_shared<FaultDevice>(openDevice("cpu"));
+  std::atomic<bool> open{false}, reached{false};
+  device->setHook([&](const FaultDevice::Event& event) {
+    if (event.point != Point::Launch) return;
+    reached = true;
+    while (!open) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  });
+  auto context = Context::create(device);
+  {
+    Coordinator coordinator({context});
+    Shared in = share(200'000), out = share(200'000);
+    coordinator.assign(0, {{1, scaleBody(in, out, 50'000, 3)}});  // too large to run on the executor's own thread
+    for (int i = 0; i < 10000 && !reached; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_TRUE(reached);
+    auto cancel = [&](double number) { coordinator.send({3, static_cast<double>(Type::Cancel), number}); };
+    std::vector<Shared> outs;
+    for (int i = 0; i < 5; ++i) outs.push_back(share(100'000));
+    coordinator.assign(0, {{2, scaleBody(in, outs[0], 20'000, 3)}, {3, scaleBody(in, outs[1], 20'000, 3)}});
+    coordinator.assign(0, {{4, scaleBody(in, outs[2], 20'000, 3)}, {5, scaleBody(in, outs[3], 20'000, 3)}});
+    coordinator.assign(0, {{6, scaleBody(in, outs[4], 20'000, 3)}});
+    for (double number : {2, 3, 3, 4, 6}) cancel(number);
+    coordinator.await(3);
+    EXPECT_EQ(coordinator.code(2), failed(Code::Canceled));
+    EXPECT_EQ(coordinator.code(3), failed(Code::Canceled));
+    EXPECT_EQ(coordinator.code(6), failed(Code::Canceled));
+    open = true;
+    coordinator.await(6);
+    EXPECT_EQ(coordinator.code(1), 0);
+    EXPECT_EQ(coordinator.code(4), 0);  // its companion was wanted
+    EXPECT_EQ(coordinator.code(5), 0);
+  }
+  device->setHook(nullptr);
+}
+
+TEST(ClusterExecutor, EndsQuietlyWhenTheEndIsMeant) {
+  auto context = Context::create(openDevice("cpu"));
+  Coordinator coordinator({context});
+  coordinator.send({2, static_cast<double>(Type::Bye)});
+  coordinator.hangUp();
+  coordinator.executor->stop(false);
+  EXPECT_FALSE(coordinator.gone);
+}
+
+}  // namespace
+}  // namespace switchyard::test
