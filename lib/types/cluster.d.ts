@@ -1,0 +1,186 @@
+// A cluster: one manager in each process, jobs for every context of all.
+import { EventEmitter } from 'node:events';
+import type { Backend, DType, ErrorCode, GPUClusterMetrics, ManagerOptions } from '../generated';
+import type { SharedTensor, SharedTensorHandle, TensorLike } from './tensor';
+import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
+import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
+import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
+import type { RunResult } from './context';
+import type { ClusterHealth, ContextInfo, MemoryStats } from './health';
+import type { Ops } from './ops';
+
+/** Of one job of the cluster. */
+export interface JobOptions {
+  /** A whole number: higher goes first, 0 when left out. */
+  priority?: number;
+  /** Milliseconds from the call, waiting in the queue included. */
+  timeout?: number;
+  /** Aborted: ERR_CANCELED. */
+  signal?: AbortSignal;
+  /** Contexts of this kind alone. */
+  contextType?: Backend;
+  /** Jobs of one affinity go to one context while it is healthy. */
+  affinity?: string;
+  /** Lets equal jobs share one run or a stored result, each with its own copy. */
+  cache?: boolean;
+  /** After crashes and lost devices. */
+  retries?: number;
+  /** Memory for outputs, by name; in use until the promise settles, or until `error.released`. */
+  into?: Record<string, TensorLike | undefined>;
+}
+/** What a job of the cluster gives. */
+export interface GPUResult<Output extends string = string> extends RunResult<Output> {
+  /** 0: the primary process, or one that is alone. */
+  workerId: number;
+  /** An equal job's run was shared. */
+  cached: boolean;
+  /** How many jobs ran in one launch. */
+  batchSize: number;
+  /** How often it was begun. */
+  attempts: number;
+}
+
+/** Durations in ms, memory in MB, rates in per cent. */
+export interface ManagerEvents {
+  /** Work went to another context than before. */
+  'context-switch': [
+    event: { from: string | null; to: string; workerId: number; contextType: Backend; duration: number },
+  ];
+  /** In the manager that asked. */
+  'workload-completed': [
+    event: { workloadId: string; type: string; context: string; duration: number; memoryUsage: number },
+  ];
+  /** In the manager that asked. */
+  'workload-failed': [event: { workloadId?: string; type?: string; code: ErrorCode; message: string }];
+  /**
+   * In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in
+   * the cluster. In every manager that has one of a watched source: it was swapped for a new one.
+   */
+  'shader-compiled': [event: { name: string; compilationTime: number; cacheHitRate: number; memoryUsage: number }];
+  /** A watched source was changed and does not compile: the program stays as it was. */
+  'shader-failed': [event: { name: string; message: string; log: string }];
+  /** A worker has joined, and its contexts take jobs. */
+  'worker-ready': [event: { workerId: number; pid: number; contexts: string[] }];
+  /** A worker has ended. */
+  'worker-lost': [event: { workerId: number; pid: number; reason: string }];
+  /** A context's device was lost. */
+  'context-lost': [event: { contextId: string; workerId: number; message: string }];
+  /** A context uses most of its memory. */
+  'memory-pressure': [
+    event: { contextId: string; workerId: number; memoryUsage: number; memoryLimit: number; utilization: number },
+  ];
+  /** As many jobs wait as may. */
+  'queue-full': [event: { retryAfter: number }];
+}
+
+/** Jobs for every context of a cluster, from any of its processes. Made by createGPUClusterManager(). */
+export class GPUClusterManager extends EventEmitter<ManagerEvents> {
+  private constructor();
+  /** Resolves when jobs find a context; jobs given earlier wait in the queue. */
+  readonly ready: Promise<void>;
+  /** What this process is. 'lone': there is no cluster. */
+  readonly role: 'undecided' | 'primary' | 'worker' | 'lone';
+  /** The built-in workloads as functions. */
+  readonly ops: Ops;
+  /**
+   * Runs a workload, a graph of them, a kernel, or draws a picture, on whichever context suits best.
+   * @example
+   * const job = { type: 'normalize', inputs: { input } };
+   * const { outputs, contextId } = await manager.executeWorkload(job, { priority: 5, timeout: 2000 });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD, ERR_UNSUPPORTED, ERR_OUT_OF_MEMORY,
+   *   ERR_DEVICE_LOST, ERR_WORKER_LOST, ERR_CLOSED; ERR_QUEUE_FULL with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED with
+   *   `released`
+   */
+  executeWorkload<T extends WorkloadType>(
+    workload: Workload<T> & { type: T },
+    options?: JobOptions,
+  ): Promise<GPUResult<Workloads[T]['outputs']>>;
+  executeWorkload<Output extends string>(
+    graph: GraphWorkload<Output>,
+    options?: JobOptions,
+  ): Promise<GPUResult<Output>>;
+  executeWorkload<Output extends string>(
+    workload: KernelWorkload<Output>,
+    options?: JobOptions,
+  ): Promise<GPUResult<Output>>;
+  executeWorkload(workload: ShaderWorkload | SceneWorkload, options?: JobOptions): Promise<GPUResult<'image'>>;
+  /**
+   * Compiles a kernel once for the whole cluster, in a worker and off its event loop; the same sources again give the
+   * same Kernel.
+   * @example const kernel = await manager.compileKernel({ name: 'recency', glsl: { file: 'recency.comp' } });
+   * @throws {GPUError} ERR_COMPILE with the compiler's `log`, `line` and `column`; ERR_WORKER_LOST: the source took two
+   *   workers down; ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED, ERR_CLOSED
+   */
+  compileKernel(options: KernelOptions): Promise<Kernel>;
+  /**
+   * The same for drawing: Vulkan GLSL (`#version 450`) or WebGL's (GLSL ES 1.00 and 3.00), which looks as it does in a
+   * browser.
+   * @example const shader = await manager.compileShader('disc', vertexSource, fragmentSource);
+   * @throws {GPUError} as compileKernel()
+   */
+  compileShader(name: string, vertex: Source, fragment: Source): Promise<Shader>;
+  /**
+   * Frames at a rate: those that are late or not read are dropped, never queued.
+   * @example for await (const { image } of manager.renderStream(scene, { fps: 30, signal })) show(image);
+   * @throws {GPUError} ERR_INVALID_ARGUMENT; who waits for a frame gets what executeWorkload() throws
+   */
+  renderStream(workload: StreamedWorkload, options?: StreamOptions): AsyncIterableIterator<Frame> & AsyncDisposable;
+  /**
+   * Zeros in memory that every process of the cluster can see.
+   * @example const base = manager.sharedTensor([100_000, 384]);
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_CLOSED
+   */
+  sharedTensor<D extends DType = 'float32'>(shape: readonly number[], dtype?: D): SharedTensor<D>;
+  /**
+   * Opens a tensor that another process has made.
+   * @example process.on('message', ({ base }) => { const vectors = manager.openTensor(base); });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone
+   */
+  openTensor(handle: SharedTensorHandle | string): SharedTensor;
+  /** The contexts of all workers. */
+  contexts(): ContextInfo[];
+  /**
+   * The most used figures: docs/metrics.md.
+   * @example const { performance } = await manager.getMetrics();
+   * @throws {GPUError} ERR_CLOSED, ERR_TIMEOUT: the primary does not answer
+   */
+  getMetrics(): Promise<GPUClusterMetrics>;
+  /**
+   * How the cluster is.
+   * @example if ((await manager.health()).status === 'down') alarm();
+   * @throws {GPUError} ERR_CLOSED, ERR_TIMEOUT: the primary does not answer
+   */
+  health(): Promise<ClusterHealth>;
+  /**
+   * The metrics in the text format of Prometheus.
+   * @example response.setHeader('content-type', 'text/plain; version=0.0.4').end(await manager.prometheus());
+   * @throws {GPUError} ERR_CLOSED, ERR_TIMEOUT: the primary does not answer
+   */
+  prometheus(): Promise<string>;
+  /**
+   * What a device's memory is used for.
+   * @example const { allocatedMb, totalMb } = await manager.memoryStats('cuda:0');
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED, ERR_TIMEOUT
+   */
+  memoryStats(deviceId: string): Promise<MemoryStats>;
+  /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
+  cleanup(): void;
+  /**
+   * Finishes what was given (`drain`, the default), for at most `timeout` ms, and ends. In the primary it ends the
+   * cluster for all.
+   * @example await manager.close({ timeout: 10_000 });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: an option that can't be right
+   */
+  close(options?: { drain?: boolean; timeout?: number }): Promise<void>;
+  /** As close(), for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+/**
+ * The manager of this process: the first call makes it, the others give it again until it is closed. The same call in
+ * the primary and in every worker.
+ * @example
+ * const manager = createGPUClusterManager({ workers: 4 });
+ * await manager.ready;
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands
+ */
+export function createGPUClusterManager(options?: ManagerOptions): GPUClusterManager;

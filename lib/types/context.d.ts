@@ -1,0 +1,130 @@
+// A context: a lane of execution on a device of this process.
+import type { Backend } from '../generated';
+import type { DeviceInfo } from './device';
+import type { DeviceTensor, Tensor, TensorLike, WaitOptions } from './tensor';
+import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
+import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
+import type { SceneWorkload, ShaderWorkload } from './picture';
+
+/** Of createContext(). */
+export interface ContextOptions {
+  /** 'auto' (the default), a backend, or a device like 'vulkan:0'. */
+  device?: 'auto' | Backend | `${Backend}:${number}`;
+  /** Bytes of device memory; GPU_MEMORY_LIMIT (MB) or 512 MiB when left out. */
+  memoryLimit?: number;
+  /** CPU: the most threads one job may use. */
+  threads?: number;
+}
+/**
+ * Opens a context in this process.
+ * @example
+ * const ctx = await createContext({ device: 'auto' });
+ * const { outputs } = await ctx.run({ type: 'normalize', inputs: { input } }, { timeout: 5000 });
+ * await ctx.close();
+ * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_UNSUPPORTED: there is no such device here; ERR_OUT_OF_MEMORY;
+ *   ERR_DEVICE_LOST
+ */
+export function createContext(options?: ContextOptions): Promise<GPUContext>;
+
+/** Of one job in this process. */
+export interface RunOptions extends WaitOptions {
+  /** Memory for outputs, by name; in use until the promise settles, or until `error.released`. */
+  into?: Record<string, TensorLike | undefined>;
+}
+/** What a job took, in milliseconds. */
+export interface Timings {
+  /** Until a context took it. */
+  queued: number;
+  /** From the decision for another context to its first command; else 0. */
+  switch: number;
+  /** Moving inputs to the device. */
+  upload: number;
+  /** Computing. */
+  compute: number;
+  /** Moving outputs back. */
+  readback: number;
+  /** From the call to the result. */
+  total: number;
+}
+/** What a job gives. */
+export interface RunResult<Output extends string = string> {
+  /** By name. */
+  outputs: Record<Output, Tensor>;
+  /** The workload's, or one that was made. */
+  workloadId: string;
+  /** Where it ran. */
+  contextId: string;
+  /** The kind of device it ran on. */
+  contextType: Backend;
+  /** As its driver calls it. */
+  deviceName: string;
+  /** Milliseconds. */
+  timings: Timings;
+}
+/** Device memory, in bytes. */
+export interface MemoryUsage {
+  /** By tensors and jobs. */
+  used: number;
+  /** Taken from the device, used or not. */
+  reserved: number;
+  /** The most that was ever used. */
+  peak: number;
+  /** What may be used. */
+  limit: number;
+}
+
+/** A lane of execution on a device. Made by createContext(). */
+export class GPUContext {
+  private constructor();
+  /** Its name in results and logs. */
+  readonly id: string;
+  /** The kind of its device. */
+  readonly contextType: Backend;
+  /** Its device. */
+  readonly device: Readonly<DeviceInfo>;
+  /** close() was called. */
+  readonly closed: boolean;
+  /** The device was lost: only a new context helps. */
+  readonly lost: boolean;
+  /** Bytes of device memory. */
+  readonly memoryUsage: MemoryUsage;
+  /**
+   * Runs a workload, a graph of them, a kernel, or draws a picture. Inputs are never written to, and must not change
+   * until the promise settles.
+   * @example const { outputs, timings } = await ctx.run({ type: 'matmul', inputs: { a, b } }, { timeout: 5000 });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD, ERR_UNSUPPORTED, ERR_OUT_OF_MEMORY,
+   *   ERR_DEVICE_LOST, ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED with `released`
+   */
+  run<T extends WorkloadType>(
+    workload: Workload<T> & { type: T },
+    options?: RunOptions,
+  ): Promise<RunResult<Workloads[T]['outputs']>>;
+  run<Output extends string>(graph: GraphWorkload<Output>, options?: RunOptions): Promise<RunResult<Output>>;
+  run<Output extends string>(workload: KernelWorkload<Output>, options?: RunOptions): Promise<RunResult<Output>>;
+  run(workload: ShaderWorkload | SceneWorkload, options?: RunOptions): Promise<RunResult<'image'>>;
+  /**
+   * Compiles for this context alone, off the event loop.
+   * @example const kernel = await ctx.compileKernel({ name: 'scale', glsl: source });
+   * @throws {GPUError} ERR_COMPILE with the compiler's `log`, `line` and `column`; ERR_INVALID_ARGUMENT,
+   *   ERR_UNSUPPORTED, ERR_CLOSED
+   */
+  compileKernel(options: KernelOptions): Promise<Kernel>;
+  /**
+   * The same for drawing: Vulkan GLSL (`#version 450`), or WebGL's.
+   * @example const shader = await ctx.compileShader('disc', vertexSource, fragmentSource);
+   * @throws {GPUError} as compileKernel()
+   */
+  compileShader(name: string, vertex: Source, fragment: Source): Promise<Shader>;
+  /**
+   * Puts a tensor on the device, where it stays.
+   * @example const base = await ctx.upload(tensor(vectors, [1000, 384]));
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_DEVICE_LOST, ERR_TIMEOUT, ERR_CANCELED, ERR_CLOSED
+   */
+  upload(tensor: TensorLike, options?: WaitOptions): Promise<DeviceTensor>;
+  /** Gives memory that is not in use back to the device and the system. */
+  trim(): void;
+  /** No new jobs; resolves when those taken have finished and all memory is free. */
+  close(): Promise<void>;
+  /** As close(), for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,96 @@
+// Devices: what there is to compute on, and why something is missing.
+import type { Backend } from '../generated';
+
+/** What a device can do. */
+export interface DeviceFeatures {
+  /** Computes with float16. */
+  float16: boolean;
+  /** Computes with int8. */
+  int8: boolean;
+  /** Has subgroup operations. */
+  subgroups: boolean;
+  /** Has matrix units for shaders. */
+  cooperativeMatrix: boolean;
+  /** Draws. */
+  graphics: boolean;
+  /** Reads host memory in place. */
+  externalHostMemory: boolean;
+  /** Has timeline semaphores. */
+  timelineSemaphore: boolean;
+}
+/** A device that jobs can run on. */
+export interface DeviceInfo {
+  /** 'cuda:0' for example. */
+  id: string;
+  /** Its kind. */
+  backend: Backend;
+  /** Its number among those of its kind. */
+  index: number;
+  /** As its driver calls it. */
+  name: string;
+  /** The same for one card under CUDA and Vulkan. */
+  uuid: string;
+  /** Who made it. */
+  vendor: string;
+  /** The driver and its version. */
+  driver: string;
+  /** The version of its interface; of the CPU, the vector instructions that are used. */
+  apiVersion: string;
+  /** What it is: 'cpu' is a software device, or the CPU itself. */
+  type: 'discrete' | 'integrated' | 'virtual' | 'cpu';
+  /** In bytes. */
+  memory: { total: number; free: number };
+  /** Multiprocessors, compute units or threads. */
+  computeUnits: number;
+  /** CUDA alone: '9.0' for example. */
+  computeCapability?: string;
+  /** What it can do. */
+  features: DeviceFeatures;
+  /** The bytes that a kernel can see of one buffer; larger ones are bound in pieces. */
+  maxViewBytes: number;
+  /** What is wrong with it, where something is. */
+  warning?: string;
+}
+/**
+ * In the order CUDA, hardware Vulkan, CPU, software Vulkan. Asks the drivers in this process.
+ * @example console.table(devices());
+ */
+export function devices(): DeviceInfo[];
+
+/** Why a backend is not there. */
+export interface BackendProblem {
+  /** 'no driver', 'driver too old', 'built without CUDA', 'driver crashes', ... */
+  reason: string;
+  /** What was found. */
+  detail: string;
+  /** What helps. */
+  remedy: string;
+}
+/** What this machine can do. */
+export interface GPUCapabilities {
+  /** There is a CUDA device. */
+  cuda: boolean;
+  /** There is a Vulkan device. */
+  vulkan: boolean;
+  /** There is the CPU. */
+  cpu: boolean;
+  /** A device draws. */
+  graphics: boolean;
+  /** As `vulkan`: what WebGPU asks for can be computed. */
+  webgpu: boolean;
+  /** As `graphics`: shaders of WebGL 1 are drawn. */
+  webgl: boolean;
+  /** As `graphics`: shaders of WebGL 2 are drawn. */
+  webgl2: boolean;
+  /** Those that were found. */
+  devices: DeviceInfo[];
+  /** For each backend that is not there, why. */
+  problems: Partial<Record<Backend, BackendProblem>>;
+}
+/**
+ * Asks each driver in a child process of its own; one that crashes, or does not answer within `timeout` ms, is a
+ * problem listed.
+ * @example const { cuda, problems } = await checkGPUCapabilities({ timeout: 5000 });
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: a time that is none
+ */
+export function checkGPUCapabilities(options?: { timeout?: number }): Promise<GPUCapabilities>;

@@ -1,0 +1,25 @@
+// The error of the public interface.
+import type { ErrorCode } from '../generated';
+
+/**
+ * What every failure is: its `code` says what went wrong, its message what would be right.
+ * @example
+ * try { await ctx.run(workload, { timeout: 100 }); }
+ * catch (error) { if (error.code === 'ERR_TIMEOUT') await error.released; else throw error; }
+ */
+export class GPUError extends Error {
+  /** Makes one; yours have no `log`, `line` and the like unless you set them. */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions);
+  /** One of the codes of docs/errors.md. */
+  readonly code: ErrorCode;
+  /** With ERR_COMPILE: what the compiler said. */
+  log?: string;
+  /** With ERR_COMPILE: where in the source, from 1. */
+  line?: number;
+  /** With ERR_COMPILE: where in the line, from 1. */
+  column?: number;
+  /** With ERR_TIMEOUT and ERR_CANCELED: resolves when inputs and `into` targets are no longer in use. */
+  released?: Promise<void>;
+  /** With ERR_QUEUE_FULL: when there will likely be room, in ms from now. */
+  retryAfter?: number;
+}

@@ -1,0 +1,88 @@
+// What a cluster says of itself: contexts, health, memory.
+import type { Backend } from '../generated';
+
+/** A context of the cluster. */
+export interface ContextInfo {
+  /** '<workerId>-<type>-<n>' */
+  id: string;
+  /** The worker that owns it; 0: the primary process, or one that is alone. */
+  workerId: number;
+  /** The kind of its device. */
+  contextType: Backend;
+  /** Its device's id. */
+  device: string;
+  /** What it does. */
+  state: 'idle' | 'busy' | 'lost' | 'starting';
+  /** Whether it takes jobs. */
+  isActive: boolean;
+  /** As Date.now() has it; 0: never. */
+  lastUsed: number;
+  /** Bytes. */
+  memoryUsage: number;
+  /** Bytes. */
+  memoryLimit: number;
+  /** Compiled programs it holds. */
+  shaderCount: number;
+  /** Jobs it has run. */
+  jobsRun: number;
+}
+/** Of one device. */
+export interface MemoryStats {
+  /** In use. */
+  allocatedMb: number;
+  /** Taken from the device, used or not. */
+  reservedMb: number;
+  /** The most that was ever in use. */
+  maxAllocatedMb: number;
+  /** The device's, where it is known, else what its contexts may use. */
+  totalMb: number;
+  /** What is in use of the total, in per cent. */
+  utilizationPct: number;
+}
+/** How a worker is. */
+export interface WorkerHealth {
+  /** 0: the primary process, or one that is alone. */
+  id: number;
+  /** Its process. */
+  pid: number;
+  /** How far it has come. */
+  state: 'joining' | 'starting' | 'ready' | 'leaving';
+  /** Ids of its contexts. */
+  contexts: string[];
+  /** How long ago its event loop last turned; null: never. */
+  loopAgeMs: number | null;
+  /** The same of the threads that run jobs. */
+  deviceAgeMs: number | null;
+}
+/** How a context is. */
+export interface ContextHealth {
+  /** '<workerId>-<type>-<n>' */
+  id: string;
+  /** The kind of its device. */
+  contextType: Backend;
+  /** Its device's id. */
+  device: string;
+  /** As its driver calls it. */
+  deviceName: string;
+  /** 'closed': it takes no more jobs. */
+  state: 'idle' | 'busy' | 'lost' | 'starting' | 'closed';
+  /** How long ago it last computed a known answer; null: never. */
+  lastKnownAnswerAgeMs: number | null;
+}
+/** How a cluster is. */
+export interface ClusterHealth {
+  /** 'down': no context can take a job. */
+  status: 'ok' | 'degraded' | 'down';
+  /** Those that there are. */
+  workers: WorkerHealth[];
+  /** Those of all workers. */
+  contexts: ContextHealth[];
+  /** The jobs that wait, and that run. */
+  queue: { depth: number; running: number; limit: number; oldestAgeMs: number };
+  /** How many workers were replaced, by reason. */
+  restarts: Record<string, number>;
+  /** Devices that have ended the workers that opened them, and are left out. */
+  avoidedDevices: string[];
+  /** It finishes what it has, and takes no more. */
+  draining: boolean;
+}

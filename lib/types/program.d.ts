@@ -1,0 +1,138 @@
+// Users' own kernels and shaders.
+import type { DType } from '../generated';
+import type { InputTensor } from './tensor';
+
+/**
+ * A source as text, or the file it is in: with ENABLE_GPU_HOT_RELOAD a manager compiles it again whenever the file
+ * changes.
+ */
+export type Source<Text = string> = Text | { file: string };
+/**
+ * A kernel's sources: GLSL (`#version 450`) or SPIR-V for Vulkan, CUDA C++ for CUDA, or one of each. At most 1 MiB
+ * each.
+ */
+export interface KernelOptions {
+  /** For messages, and the entry of a CUDA source. */
+  name: string;
+  /** Vulkan GLSL: `#version 450`. */
+  glsl?: Source;
+  /** Instead of glsl: the words of a module. */
+  spirv?: Source<Uint8Array | Uint32Array>;
+  /**
+   * CUDA C++, whose entry is the `__global__` function called `name`, or the only one. Its accesses are not checked
+   * against bounds: trusted code only.
+   */
+  cuda?: Source;
+  /** With cuda (required): what its parameters are called, in order. With spirv: what its buffers are called. */
+  bindings?: readonly string[];
+}
+/** A buffer, or (of a shader) a picture to sample. */
+export interface ProgramBinding {
+  /** As the source calls it. */
+  readonly name: string;
+  /** What it is. */
+  readonly kind: 'buffer' | 'image';
+  /** 'other': structs, vectors, 64-bit values; any dtype will do. */
+  readonly element: DType | 'other';
+  /** Bytes of an element of its run-time array; 0: it has none. */
+  readonly elementBytes: number;
+  /** The bytes it must have at least. */
+  readonly minBytes: number;
+  /** The source only reads it. */
+  readonly readOnly: boolean;
+  /** The source only writes it. */
+  readonly writeOnly: boolean;
+}
+/** The kinds of numbers of a parameter. */
+export type ProgramScalar = 'float' | 'int' | 'uint' | 'bool';
+/** A value of the parameter block: columns x rows numbers, as often as it has elements. */
+export interface ProgramParam {
+  /** As the source calls it. */
+  readonly name: string;
+  /** The kind of its numbers. */
+  readonly scalar: ProgramScalar;
+  /** Of a column: 1 for a number. */
+  readonly rows: number;
+  /** 1 unless it is a matrix. */
+  readonly columns: number;
+  /** Of an array; 0: it is none. */
+  readonly elements: number;
+  /** Bytes from the start of the block. */
+  readonly offset: number;
+  /** Bytes from one element of an array to the next. */
+  readonly arrayStride: number;
+  /** Bytes from one column of a matrix to the next. */
+  readonly matrixStride: number;
+}
+/** What a kernel and a shader have in common. */
+export interface Program {
+  /** As it was given. */
+  readonly name: string;
+  /** 64 hexadecimal digits, of its sources, options and compilers. */
+  readonly id: string;
+  /** Its buffers and pictures. */
+  readonly bindings: readonly ProgramBinding[];
+  /** The values of its parameter block. */
+  readonly params: readonly ProgramParam[];
+  /** Where it runs. */
+  readonly backends: readonly ('vulkan' | 'cuda')[];
+  /** Milliseconds, of the source and of the devices' part of it. */
+  readonly compilationTime: number;
+  /** Where it was found when it was last asked for; false: it was compiled. */
+  readonly cached: 'memory' | 'cluster' | 'disk' | false;
+  /** What went wrong on the way and was got over: a damaged file in the cache for example. */
+  readonly problems: readonly string[];
+}
+/** A compute program. Made by compileKernel(). Of no use once its manager or context is closed (ERR_CLOSED). */
+export interface Kernel extends Program {}
+export class Kernel {
+  private constructor();
+  /** Invocations of a work group; zeros where a CUDA kernel leaves it open. */
+  readonly groupSize: readonly [number, number, number];
+}
+/** What each vertex has one value of. */
+export interface ShaderAttribute {
+  /** As the source calls it. */
+  readonly name: string;
+  /** The kind of its numbers. */
+  readonly scalar: ProgramScalar;
+  /** How many numbers a column has. */
+  readonly rows: number;
+  /** 1 unless it is a matrix. */
+  readonly columns: number;
+}
+/** A vertex and a fragment program. Made by compileShader(). */
+export interface Shader extends Program {}
+export class Shader {
+  private constructor();
+  /** What a vertex has. */
+  readonly attributes: readonly ShaderAttribute[];
+}
+/**
+ * Scalars as numbers (bool: true, false); vectors, matrices column by column, and arrays with exactly their number of
+ * values.
+ */
+export type ParamValue =
+  number | boolean | readonly number[] | readonly boolean[] | Float32Array | Float64Array | Int32Array | Uint32Array;
+
+/**
+ * One run of a kernel. A binding that stands in both inputs and outputs starts as the input and comes back as the
+ * output; the input itself is never written. Outputs start as zeros unless the kernel declares them `writeonly`. At
+ * most 8 inputs and 8 outputs.
+ */
+export interface KernelWorkload<Output extends string = string> {
+  /** A kernel of your own. */
+  type: 'kernel';
+  /** Which. */
+  kernel: Kernel;
+  /** By the names of the bindings. */
+  inputs?: Record<string, InputTensor>;
+  /** dtype: what the kernel declares, float32 where it does not tell. */
+  outputs: Record<Output, { shape: readonly number[]; dtype?: DType }>;
+  /** All of the kernel's. */
+  params?: Record<string, ParamValue>;
+  /** How many invocations there must be at least, along x, or along x, y and z: the kernel checks its own bounds. */
+  threads: number | readonly [number] | readonly [number, number] | readonly [number, number, number];
+  /** For logs and events; one is made where there is none. */
+  id?: string;
+}

@@ -1,0 +1,131 @@
+// Tensors: plain objects of a typed array, its shape and its dtype.
+import type { DType } from '../generated';
+
+/**
+ * What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where
+ * there is one).
+ */
+export type TensorData =
+  Float32Array | Uint16Array | Int32Array | Uint32Array | Int8Array | Uint8Array | Uint8ClampedArray;
+/** What a tensor is, without its elements. */
+export interface TensorInfo {
+  /** The extents, the slowest axis first; `[]`: a scalar. */
+  shape: readonly number[];
+  /** The kind of its numbers. */
+  dtype: DType;
+}
+/** A tensor in this process's memory. */
+export interface Tensor<Data extends TensorData = TensorData> extends TensorInfo {
+  /** Its elements, row-major. */
+  data: Data;
+}
+/** As an input, shape and dtype may be left out: a bare typed array is one-dimensional. */
+export type TensorLike = TensorData | { data: TensorData; shape?: readonly number[]; dtype?: DType };
+/** What a workload takes: a tensor of this process, or one that lies on a device. */
+export type InputTensor = TensorLike | DeviceTensor;
+/** Plain arrays of numbers, nested as deep as the tensor has axes. */
+export interface NumberArray extends ReadonlyArray<number | NumberArray> {}
+/** The typed array of each dtype. */
+export interface DataOf {
+  float32: Float32Array;
+  float16: Uint16Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+}
+
+/**
+ * Makes and checks a tensor. Plain (nested) arrays of numbers become float32, or the dtype that is given.
+ * @example
+ * const a = tensor(new Float32Array(6), [2, 3]);
+ * const b = tensor([[1, 2], [3, 4]]);                 // float32 [2, 2]
+ * const c = tensor([1, 2, 3], undefined, 'int32');
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: the data do not fit the shape or the dtype
+ */
+export function tensor(data: NumberArray, shape?: readonly number[]): Tensor<Float32Array>;
+export function tensor<D extends DType>(
+  data: NumberArray,
+  shape: readonly number[] | undefined,
+  dtype: D,
+): Tensor<DataOf[D]>;
+export function tensor<Data extends TensorData>(data: Data, shape?: readonly number[], dtype?: DType): Tensor<Data>;
+
+/**
+ * A tensor that stays on its device. Made by GPUContext.upload(); gone when released, collected, or its context is
+ * closed.
+ */
+export class DeviceTensor {
+  private constructor();
+  /** The extents. */
+  readonly shape: readonly number[];
+  /** The kind of its numbers. */
+  readonly dtype: DType;
+  /** The id of the device it lies on. */
+  readonly device: string;
+  /**
+   * Its elements as they are now.
+   * @example const { data } = await base.read();
+   * @throws {GPUError} ERR_CLOSED: it was released, or its context closed; ERR_TIMEOUT, ERR_CANCELED, ERR_DEVICE_LOST
+   */
+  read(options?: ReadOptions): Promise<Tensor>;
+  /** Gives its memory back once no job uses it. Idempotent. */
+  release(): void;
+  /** The same, for `using`. */
+  [Symbol.dispose](): void;
+}
+
+/** How long to wait for something. */
+export interface WaitOptions {
+  /** Aborted: ERR_CANCELED. */
+  signal?: AbortSignal;
+  /** Milliseconds from the call; then ERR_TIMEOUT. */
+  timeout?: number;
+}
+/** Of DeviceTensor.read(). */
+export interface ReadOptions extends WaitOptions {
+  /** Memory to read into, of the tensor's size and dtype. */
+  into?: TensorLike;
+}
+
+/** JSON that another process of the cluster gives to openTensor(). */
+export interface SharedTensorHandle {
+  /** The region of shared memory. */
+  region: number;
+  /** Its place there. */
+  block: number;
+  /** How often the place was used before: an old handle does not open another's tensor. */
+  generation: number;
+  /** Its size. */
+  bytes: number;
+  /** The extents. */
+  shape: number[];
+  /** The kind of its numbers. */
+  dtype: DType;
+}
+/** A tensor in memory that every process of the cluster can see. Made by sharedTensor() and openTensor(). */
+export class SharedTensor<D extends DType = DType> {
+  private constructor();
+  /** The extents. */
+  readonly shape: readonly number[];
+  /** The kind of its numbers. */
+  readonly dtype: D;
+  /** In memory that other processes may change; views of it are empty once the tensor is released. */
+  readonly data: DataOf[D];
+  /** What another process opens it by; keep this tensor until it has. */
+  readonly handle: SharedTensorHandle;
+  /** Whether it was promised that its contents don't change any more. */
+  readonly sealed: boolean;
+  /**
+   * Promises that the contents don't change any more: only then may a copy stay on a device between jobs.
+   * @example const base = manager.sharedTensor([100_000, 384]); base.data.set(vectors); base.seal();
+   * @throws {GPUError} ERR_CLOSED: it was released
+   */
+  seal(): this;
+  /** Lets go: the memory is free once every process has, and no job uses it. */
+  release(): void;
+  /** The handle, so that JSON.stringify() and messages carry it. */
+  toJSON(): SharedTensorHandle;
+  /** As release(), for `using`. */
+  [Symbol.dispose](): void;
+}
