@@ -1,0 +1,50 @@
+// ESLint's rules: what neither the type checker nor Prettier sees.
+'use strict';
+const js = require('@eslint/js');
+const globals = require('globals');
+const jsdoc = require('eslint-plugin-jsdoc');
+
+module.exports = [
+  { ignores: ['build/', 'coverage/', '**/node_modules/', 'docs/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  js.configs.recommended,
+  {
+    languageOptions: { ecmaVersion: 2023, sourceType: 'commonjs', globals: globals.node },
+    rules: {
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-control-regex': 'off', // names, ids and paths are refused for their control characters
+      'no-shadow': 'error',
+      'no-unused-vars': ['error', { args: 'after-used', caughtErrors: 'none', ignoreRestSiblings: true }],
+      'no-var': 'error',
+      'prefer-const': ['error', { destructuring: 'all' }],
+      strict: ['error', 'global'],
+    },
+  },
+  { files: ['test/js/**', 'test/support/**'], languageOptions: { globals: globals.jest } },
+  // The WebGPU globals that its package adds.
+  { files: ['bench/**'], languageOptions: { globals: { GPUBufferUsage: 'readonly', GPUMapMode: 'readonly' } } },
+  {
+    files: ['lib/**/*.js'],
+    plugins: { jsdoc },
+    settings: { jsdoc: { mode: 'typescript' } },
+    rules: {
+      // Whatever a file exports has its shapes, units and errors beside it; private functions may.
+      'jsdoc/require-jsdoc': [
+        'error',
+        {
+          publicOnly: { cjs: true, esm: false, window: false },
+          require: { FunctionDeclaration: true, ClassDeclaration: false, ArrowFunctionExpression: true },
+        },
+      ],
+      'jsdoc/require-param': 'error',
+      'jsdoc/require-param-type': 'error',
+      'jsdoc/check-param-names': 'error',
+      'jsdoc/check-property-names': 'error',
+      'jsdoc/check-tag-names': 'error',
+      'jsdoc/check-types': 'error',
+      'jsdoc/require-property-type': 'error',
+      'jsdoc/require-throws-type': 'error',
+      'jsdoc/valid-types': 'error',
+    },
+  },
+];
