@@ -14,7 +14,10 @@ module.exports = [
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-control-regex': 'off', // names, ids and paths are refused for their control characters
       'no-shadow': 'error',
-      'no-unused-vars': ['error', { args: 'after-used', caughtErrors: 'none', ignoreRestSiblings: true }],
+      'no-unused-vars': [
+        'error',
+        { args: 'after-used', varsIgnorePattern: '^_$', caughtErrors: 'none', ignoreRestSiblings: true },
+      ],
       'no-var': 'error',
       'prefer-const': ['error', { destructuring: 'all' }],
       strict: ['error', 'global'],

@@ -223,8 +223,21 @@ async function types(extra) {
   return judgeEnd(tally('types', result.seconds, [{ name: 'type check', failures }]), { ...result, output: '' });
 }
 
+// Style and structure (tools/lint.js): a test for each check, whose failure names files and lines.
+async function lint(extra) {
+  const { checks, check } = require('./lint');
+  const started = Date.now();
+  const cases = [];
+  for (const name of extra.length ? extra : Object.keys(checks)) {
+    const { problems } = await check(name);
+    cases.push({ name, failures: problems.length ? [problems.join('\n')] : [] });
+  }
+  return tally('lint', (Date.now() - started) / 1000, cases);
+}
+
 module.exports = {
   suites: {
+    lint,
     native,
     validation,
     drivers,

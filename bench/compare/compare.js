@@ -134,21 +134,22 @@ function row(workload, option, unit, results, summary) {
 }
 
 // Ratio over 1: ahead. For the tiny job only libraries count that leave the event loop free.
-function judge(row, libraries) {
-  const better = (a, b) => (row.unit === 'ms' ? a < b : a > b);
+function judge(judged, libraries) {
+  const better = (a, b) => (judged.unit === 'ms' ? a < b : a > b);
   const counts = (entry) =>
     !ours(entry.column) &&
-    row.columns[entry.column]?.value !== undefined &&
-    !(row.tiny && (entry.column === 'other' || entry.blocking?.blocks));
+    judged.columns[entry.column]?.value !== undefined &&
+    !(judged.tiny && (entry.column === 'other' || entry.blocking?.blocks));
   let best = null;
   for (const { column } of libraries.filter(counts))
-    if (!best || better(row.columns[column].value, best.value)) best = { column, value: row.columns[column].value };
-  row.best = best;
-  row.ahead = {};
-  for (const [column, { value }] of Object.entries(row.columns)) {
+    if (!best || better(judged.columns[column].value, best.value))
+      best = { column, value: judged.columns[column].value };
+  judged.best = best;
+  judged.ahead = {};
+  for (const [column, { value }] of Object.entries(judged.columns)) {
     if (!ours(column) || value === undefined || !best) continue;
-    const ratio = row.unit === 'ms' ? best.value / value : value / best.value;
-    row.ahead[column] = { yes: ratio > 1, ratio: round(ratio) };
+    const ratio = judged.unit === 'ms' ? best.value / value : value / best.value;
+    judged.ahead[column] = { yes: ratio > 1, ratio: round(ratio) };
   }
 }
 

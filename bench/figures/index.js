@@ -81,7 +81,7 @@ function eventLoop(device, { quick }) {
     unit: 'ms',
     ...below(limit),
     take: async () => {
-      const idle = await fresh('event-loop', 'idle', { durationMs }),
+      const alone = await fresh('event-loop', 'idle', { durationMs }),
         { best, all, jobs } = await fresh('event-loop', operation, { device, rounds, durationMs });
       return {
         value: best.p99,
@@ -89,7 +89,7 @@ function eventLoop(device, { quick }) {
           `how late a 1 ms timer is while ${what} (${jobs} jobs); best of ${rounds} (${list(all)}); p50 ` +
           `${round(best.p50, 3)}, ` +
           `longest ${round(best.max, 3)}, with the interval itself ${round(best.rawP99, 3)}; idle p99 ` +
-          `${round(idle.p99, 3)}`,
+          `${round(alone.p99, 3)}`,
       };
     },
   });
@@ -120,7 +120,7 @@ function files(device, { quick }) {
       ...atMost(2),
       take: async () => {
         const {
-          idle,
+          idle: alone,
           middle: { jobs, spin, ratio },
           pairs,
         } = await fresh('files', 'measure', { device, rounds, durationMs });
@@ -130,7 +130,7 @@ function files(device, { quick }) {
             `p99 ${round(jobs.p99, 3)} ms beside 256 matmul 256 in flight (${round(jobs.cores, 3)} cores, ` +
             `${jobs.reads} reads), ` +
             `${round(spin.p99, 3)} ms beside spinning threads (${round(spin.cores, 3)} cores), ` +
-            `${round(idle.p99, 3)} ms alone; middle of ${rounds} pairs (${list(pairs.map((it) => it.ratio))})`,
+            `${round(alone.p99, 3)} ms alone; middle of ${rounds} pairs (${list(pairs.map((it) => it.ratio))})`,
         };
       },
     },

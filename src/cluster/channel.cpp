@@ -19,8 +19,8 @@ namespace switchyard::cluster {
 namespace {
 
 constexpr size_t kReadBytes = 256 << 10;
-constexpr int kSocketBuffer = 1 << 20;      // a burst of jobs fits, so that a busy reader does not stop the writer
-constexpr size_t kMaxDescriptors = 16;      // of one recvmsg, and waiting for their messages
+constexpr int kSocketBuffer = 1 << 20;     // a burst of jobs fits, so that a busy reader does not stop the writer
+constexpr size_t kMaxDescriptors = 16;     // of one recvmsg, and waiting for their messages
 constexpr size_t kMaxSentBytes = 1 << 20;  // kept in front of what is unsent
 
 int makeSocket(int flags = 0) {

@@ -37,7 +37,7 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t kFirstRegion = 16 << 20, kRegion = 64 << 20, kRegionStep = 2 << 20;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 46;
 constexpr uint64_t kAhead = 256 << 10;          // memory is made present in steps of this for small blocks
-constexpr size_t kMaxLarge = 16;               // freed large blocks kept as they are
+constexpr size_t kMaxLarge = 16;                // freed large blocks kept as they are
 constexpr uint64_t kMaxClassBytes = 8 << 20;    // what a class keeps before its older half may merge
 constexpr uint64_t kMaxSpareBytes = 256 << 20;  // regions without a block, beyond one
 constexpr auto kMaxSpareAge = std::chrono::seconds(10);

@@ -31,10 +31,10 @@ enum Module : size_t { kPlace, kEdges, kBlur, kPage, kDisc };
 constexpr double kCycle = 12;  // seconds: all movement has a period that divides it
 // radius of the highest rank, as a share of the square root of the panel's area
 constexpr float kLargest = 0.029f;
-constexpr float kDiscShare = 0.055f;    // of the panel's area that all discs may take together
-constexpr float kSmallest = 0.7f;       // pixels
+constexpr float kDiscShare = 0.055f;   // of the panel's area that all discs may take together
+constexpr float kSmallest = 0.7f;      // pixels
 constexpr uint32_t kMaxInFront = 256;  // nodes of high rank are drawn over all others
-constexpr float kLightCell = 6;         // pixels at 1280 x 720
+constexpr float kLightCell = 6;        // pixels at 1280 x 720
 // edges over a pixel: of more, each is drawn in one column of several, whose sum looks the same
 constexpr float kCrowd = 24;
 constexpr float kLongestStride = 8;

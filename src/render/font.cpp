@@ -17,7 +17,7 @@ namespace switchyard::render {
 namespace {
 
 constexpr size_t kMaxCachedBytes = 8 << 20;  // of coverage; then all are made anew
-constexpr float kSizeSteps = 16;              // sizes are held to sixteenths of a pixel
+constexpr float kSizeSteps = 16;             // sizes are held to sixteenths of a pixel
 
 class Font {
  public:

@@ -9,10 +9,10 @@ namespace switchyard::render {
 namespace {
 
 constexpr float kMaxStretch = 3.0f;        // of a cell's longer side to its shorter
-constexpr float kLeastPanel = 0.4f;         // of the room there is, however long and thin the matrix
+constexpr float kLeastPanel = 0.4f;        // of the room there is, however long and thin the matrix
 constexpr float kMaxRowLabels = 0.2f;      // of the width
 constexpr float kMaxColumnLabels = 0.22f;  // of the height
-constexpr float kPointPitch = 7;            // pixels between points at least, at 1280 x 720
+constexpr float kPointPitch = 7;           // pixels between points at least, at 1280 x 720
 
 std::string subtitle(const HeatmapLook& look, const HeatmapLayout& layout) {
   std::string text = countText(look.rows) + " \u00d7 " + countText(look.columns) + " weights";

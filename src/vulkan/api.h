@@ -12,40 +12,91 @@
 
 namespace switchyard::vulkan {
 
-#define SY_VK_GLOBAL(X) \
-  X(vkCreateInstance)   \
-  X(vkEnumerateInstanceVersion) X(vkEnumerateInstanceLayerProperties) X(vkEnumerateInstanceExtensionProperties)
-#define SY_VK_INSTANCE(X)                                                                                  \
-  X(vkDestroyInstance)                                                                                     \
-  X(vkEnumeratePhysicalDevices)                                                                            \
-  X(vkGetPhysicalDeviceProperties) X(vkGetPhysicalDeviceProperties2) X(vkGetPhysicalDeviceFeatures2)       \
-      X(vkGetPhysicalDeviceMemoryProperties2) X(vkGetPhysicalDeviceQueueFamilyProperties)                  \
-          X(vkEnumerateDeviceExtensionProperties) X(vkGetPhysicalDeviceFormatProperties) X(vkCreateDevice) \
-              X(vkGetDeviceProcAddr)
-#define SY_VK_DEVICE(X)                                                                                                \
-  X(vkDestroyDevice)                                                                                                   \
-  X(vkDeviceWaitIdle)                                                                                                  \
-  X(vkGetDeviceQueue) X(vkQueueSubmit) X(vkAllocateMemory) X(vkFreeMemory) X(vkMapMemory) X(vkCreateBuffer)            \
-      X(vkDestroyBuffer) X(vkGetBufferMemoryRequirements) X(vkBindBufferMemory) X(vkCreateCommandPool)                 \
-          X(vkDestroyCommandPool) X(vkAllocateCommandBuffers) X(vkBeginCommandBuffer) X(vkEndCommandBuffer)            \
-              X(vkResetCommandBuffer) X(vkCreateFence) X(vkDestroyFence) X(vkResetFences) X(vkGetFenceStatus)          \
-                  X(vkWaitForFences) X(vkCreateShaderModule) X(vkDestroyShaderModule) X(vkCreateDescriptorSetLayout)   \
-                      X(vkDestroyDescriptorSetLayout) X(vkCreatePipelineLayout) X(vkDestroyPipelineLayout)             \
-                          X(vkCreateComputePipelines) X(vkDestroyPipeline) X(vkCreatePipelineCache)                    \
-                              X(vkDestroyPipelineCache) X(vkGetPipelineCacheData) X(vkMergePipelineCaches)             \
-                                  X(vkCmdBindPipeline) X(vkCmdPushConstants) X(vkCmdDispatch) X(vkCmdCopyBuffer) X(    \
-                                      vkCmdFillBuffer) X(vkCmdPipelineBarrier) X(vkCreateDescriptorPool)               \
-                                      X(vkDestroyDescriptorPool) X(vkResetDescriptorPool) X(vkAllocateDescriptorSets)  \
-                                          X(vkUpdateDescriptorSets) X(vkCmdBindDescriptorSets) X(vkCreateImage)        \
-                                              X(vkDestroyImage) X(vkGetImageMemoryRequirements) X(vkBindImageMemory)   \
-                                                  X(vkCreateImageView) X(vkDestroyImageView) X(vkCreateSampler)        \
-                                                      X(vkDestroySampler) X(vkCreateRenderPass) X(vkDestroyRenderPass) \
-                                                          X(vkCreateFramebuffer) X(vkDestroyFramebuffer)               \
-                                                              X(vkCreateGraphicsPipelines) X(vkCmdBeginRenderPass)     \
-                                                                  X(vkCmdEndRenderPass) X(vkCmdSetViewport)            \
-                                                                      X(vkCmdSetScissor) X(vkCmdBindVertexBuffers)     \
-                                                                          X(vkCmdDraw) X(vkCmdCopyImageToBuffer)       \
-                                                                              X(vkCmdCopyBufferToImage)
+#define SY_VK_GLOBAL(X)                 \
+  X(vkCreateInstance)                   \
+  X(vkEnumerateInstanceVersion)         \
+  X(vkEnumerateInstanceLayerProperties) \
+  X(vkEnumerateInstanceExtensionProperties)
+#define SY_VK_INSTANCE(X)                     \
+  X(vkDestroyInstance)                        \
+  X(vkEnumeratePhysicalDevices)               \
+  X(vkGetPhysicalDeviceProperties)            \
+  X(vkGetPhysicalDeviceProperties2)           \
+  X(vkGetPhysicalDeviceFeatures2)             \
+  X(vkGetPhysicalDeviceMemoryProperties2)     \
+  X(vkGetPhysicalDeviceQueueFamilyProperties) \
+  X(vkEnumerateDeviceExtensionProperties)     \
+  X(vkGetPhysicalDeviceFormatProperties)      \
+  X(vkCreateDevice)                           \
+  X(vkGetDeviceProcAddr)
+#define SY_VK_DEVICE(X)            \
+  X(vkDestroyDevice)               \
+  X(vkDeviceWaitIdle)              \
+  X(vkGetDeviceQueue)              \
+  X(vkQueueSubmit)                 \
+  X(vkAllocateMemory)              \
+  X(vkFreeMemory)                  \
+  X(vkMapMemory)                   \
+  X(vkCreateBuffer)                \
+  X(vkDestroyBuffer)               \
+  X(vkGetBufferMemoryRequirements) \
+  X(vkBindBufferMemory)            \
+  X(vkCreateCommandPool)           \
+  X(vkDestroyCommandPool)          \
+  X(vkAllocateCommandBuffers)      \
+  X(vkBeginCommandBuffer)          \
+  X(vkEndCommandBuffer)            \
+  X(vkResetCommandBuffer)          \
+  X(vkCreateFence)                 \
+  X(vkDestroyFence)                \
+  X(vkResetFences)                 \
+  X(vkGetFenceStatus)              \
+  X(vkWaitForFences)               \
+  X(vkCreateShaderModule)          \
+  X(vkDestroyShaderModule)         \
+  X(vkCreateDescriptorSetLayout)   \
+  X(vkDestroyDescriptorSetLayout)  \
+  X(vkCreatePipelineLayout)        \
+  X(vkDestroyPipelineLayout)       \
+  X(vkCreateComputePipelines)      \
+  X(vkDestroyPipeline)             \
+  X(vkCreatePipelineCache)         \
+  X(vkDestroyPipelineCache)        \
+  X(vkGetPipelineCacheData)        \
+  X(vkMergePipelineCaches)         \
+  X(vkCmdBindPipeline)             \
+  X(vkCmdPushConstants)            \
+  X(vkCmdDispatch)                 \
+  X(vkCmdCopyBuffer)               \
+  X(vkCmdFillBuffer)               \
+  X(vkCmdPipelineBarrier)          \
+  X(vkCreateDescriptorPool)        \
+  X(vkDestroyDescriptorPool)       \
+  X(vkResetDescriptorPool)         \
+  X(vkAllocateDescriptorSets)      \
+  X(vkUpdateDescriptorSets)        \
+  X(vkCmdBindDescriptorSets)       \
+  X(vkCreateImage)                 \
+  X(vkDestroyImage)                \
+  X(vkGetImageMemoryRequirements)  \
+  X(vkBindImageMemory)             \
+  X(vkCreateImageView)             \
+  X(vkDestroyImageView)            \
+  X(vkCreateSampler)               \
+  X(vkDestroySampler)              \
+  X(vkCreateRenderPass)            \
+  X(vkDestroyRenderPass)           \
+  X(vkCreateFramebuffer)           \
+  X(vkDestroyFramebuffer)          \
+  X(vkCreateGraphicsPipelines)     \
+  X(vkCmdBeginRenderPass)          \
+  X(vkCmdEndRenderPass)            \
+  X(vkCmdSetViewport)              \
+  X(vkCmdSetScissor)               \
+  X(vkCmdBindVertexBuffers)        \
+  X(vkCmdDraw)                     \
+  X(vkCmdCopyImageToBuffer)        \
+  X(vkCmdCopyBufferToImage)
 #define SY_VK_DECLARE(name) PFN_##name name = nullptr;
 
 struct GlobalApi {

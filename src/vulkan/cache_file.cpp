@@ -13,8 +13,7 @@ CacheFile::CacheFile(const std::string& key) : folder_(defaultCacheFolder()), na
 std::vector<uint8_t> CacheFile::load() const noexcept try {
   if (folder_.empty()) return {};
   const CacheFolder folder = CacheFolder::open(folder_, CacheFolder::Missing::Leave);
-  return folder ? folder.readSealed(name_, kMagic, kMaxBytes).value_or(std::vector<uint8_t>())
-                : std::vector<uint8_t>();
+  return folder ? folder.readSealed(name_, kMagic, kMaxBytes).value_or(std::vector<uint8_t>()) : std::vector<uint8_t>();
 } catch (...) {
   return {};
 }

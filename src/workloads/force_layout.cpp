@@ -24,7 +24,7 @@
 namespace switchyard {
 namespace {
 
-constexpr uint32_t kMaxLevels = 10;             // 1024 x 1024 finest cells
+constexpr uint32_t kMaxLevels = 10;              // 1024 x 1024 finest cells
 constexpr uint32_t kNodesACell = 3;              // at most, if they were spread evenly
 constexpr double kFarthest = 1e15;               // squares of positions stay far from the end of float32
 constexpr uint64_t kItemsASubmission = 4000000;  // nodes and edges, so that a job can be stopped in time

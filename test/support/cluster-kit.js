@@ -63,7 +63,7 @@ const scale = (input, factor = 2) => ({ type: 'scale', inputs: { input }, params
 
 /** How many of this package's memories a process has open. */
 function memories(pid = process.pid) {
-  let names = [];
+  let names;
   try {
     names = fs.readdirSync(`/proc/${pid}/fd`);
   } catch {

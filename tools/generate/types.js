@@ -116,15 +116,17 @@ function metricsTypes({ figures }) {
 function makeTypes(facts) {
   const { dtypes, backends, codes, levels, workloads } = facts;
   const scenes = workloads.filter(({ type }) => type.startsWith('render/'));
+  const sceneNames = scenes.map(({ type }) => type.slice('render/'.length)).sort();
   const built = workloads.filter(({ type }) => !type.startsWith('render/'));
   return [
-    '// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: do not edit.',
+    '// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: do not ' +
+      'edit.',
     `${comment('The kinds of numbers of a tensor.')}export type DType = ${union(dtypes)};`,
     `${comment('The kinds of devices, the preferred first.')}export type Backend = ${union(backends)};`,
     `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ${union(codes)};`,
     `${comment('From all to nothing.')}export type LogLevel = ${union(levels)};`,
     `${comment('The built-in workloads.')}export type WorkloadName = ${union(built.map(({ type }) => type))};`,
-    `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(scenes.map(({ type }) => type.slice('render/'.length)).sort())};`,
+    `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(sceneNames)};`,
     settingsTypes(facts),
     metricsTypes(facts),
   ].join('\n\n');

@@ -6,7 +6,7 @@ const path = require('node:path');
 const { createGPUClusterManager } = require('../../..');
 const { median, percentile } = require('../../stats');
 
-function crewOf(manager) {
+function crewOf() {
   const waiting = new Map();
   let next = 0;
   cluster.on('message', (worker, { answer, result, error }) => {
@@ -44,7 +44,7 @@ async function measure({ kernels, repeats }) {
     ++announced;
   });
   await manager.ready;
-  const [first, second] = crewOf(manager),
+  const [first, second] = crewOf(),
     sets = [
       { from: 0, count: kernels },
       { from: kernels, count: kernels },

@@ -86,13 +86,13 @@ const frames = {
 async function measure({ scene, budgetMs, options = {} }) {
   const context = await gpu.createContext({ device: 'vulkan' });
   try {
-    const draw = await frames[scene](context, options),
+    const drawFrame = await frames[scene](context, options),
       all = [];
-    for (let i = 0; i < kWarmFrames; ++i) await draw(i / 60);
+    for (let i = 0; i < kWarmFrames; ++i) await drawFrame(i / 60);
     const start = now();
     for (let i = 0; now() - start < budgetMs || i < 3; ++i) {
       const from = now();
-      await draw(1 + i / 60);
+      await drawFrame(1 + i / 60);
       all.push(now() - from);
     }
     return {

@@ -195,8 +195,7 @@ class Preprocessor {
 
   void count(const GlslToken& at, size_t tokens) {
     expanded_ += tokens;
-    if (expanded_ > kMaxTokens)
-      stage_.fail(at, "the macros expand to over " + std::to_string(kMaxTokens) + " tokens");
+    if (expanded_ > kMaxTokens) stage_.fail(at, "the macros expand to over " + std::to_string(kMaxTokens) + " tokens");
   }
 
   void expand(Line input, GlslTokens& out, int depth) {

@@ -138,14 +138,14 @@ const gpus = devices.filter((device) => device.startsWith('vulkan'));
 });
 
 test('with a flag file, one process of many has the fault', async () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-'));
+  const flags = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-'));
   try {
-    const order = `abort@launch:once=${path.join(folder, 'done')}`;
+    const order = `abort@launch:once=${path.join(flags, 'done')}`;
     const lives = await Promise.all([1, 2, 3].map(() => live('cpu:0', order)));
     expect(lives.map(({ signal }) => signal).sort()).toEqual(['SIGABRT', null, null]);
     expect(lives.filter(({ signal }) => !signal).map(({ steps }) => steps)).toEqual([fine, fine]);
   } finally {
-    fs.rmSync(folder, { recursive: true });
+    fs.rmSync(flags, { recursive: true });
   }
 });
 
@@ -167,8 +167,8 @@ test.each([
 
 test('the addon itself knows nothing of it', () => {
   const traces = ['SWITCHYARD_FAULT', 'a fault on purpose', 'InjectedDevice'];
-  const found = (folder) => {
-    const addon = fs.readFileSync(path.join(build, folder, 'switchyard.node'));
+  const found = (kind) => {
+    const addon = fs.readFileSync(path.join(build, kind, 'switchyard.node'));
     return traces.filter((trace) => addon.includes(trace));
   };
   expect(found('faults')).toEqual(traces);

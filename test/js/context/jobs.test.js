@@ -43,19 +43,19 @@ describe.each(devices)('on %s', (device) => {
     const memory = random(n + 3),
       bytes = new Uint8Array(n * 4 + 8);
     for (let offset = 0; offset < 4; ++offset) {
-      const a = memory.subarray(offset, n - 1 + offset);
-      const { outputs } = await ctx.run({ type: 'scale', inputs: { input: a }, params: { factor: 2 } });
+      const input = memory.subarray(offset, n - 1 + offset);
+      const { outputs } = await ctx.run({ type: 'scale', inputs: { input }, params: { factor: 2 } });
       expectClose(
         outputs.output.data,
-        Array.from(a, (x) => 2 * x),
+        Array.from(input, (x) => 2 * x),
         1e-6,
       );
       const into = new Float32Array(bytes.buffer, 4, n - 1);
       bytes.fill(7);
-      await ctx.run({ type: 'scale', inputs: { input: a }, params: { factor: 2 } }, { into: { output: into } });
+      await ctx.run({ type: 'scale', inputs: { input }, params: { factor: 2 } }, { into: { output: into } });
       expectClose(
         into,
-        Array.from(a, (x) => 2 * x),
+        Array.from(input, (x) => 2 * x),
         1e-6,
       );
       expect([...bytes.subarray(0, 4), ...bytes.subarray(n * 4)]).toEqual(new Array(12).fill(7)); // guards around it
@@ -97,12 +97,15 @@ describe.each(devices)('on %s', (device) => {
   test('into: small and large, tensor and bare array', async () => {
     for (const n of [16, 40000]) {
       const target = tensor(new Float32Array(n), [2, n / 2]);
-      const a = tensor(new Float32Array(n).fill(3), [2, n / 2]);
-      const { outputs } = await ctx.run({ type: 'add', inputs: { a, b: a } }, { into: { output: target } });
+      const summand = tensor(new Float32Array(n).fill(3), [2, n / 2]);
+      const { outputs } = await ctx.run(
+        { type: 'add', inputs: { a: summand, b: summand } },
+        { into: { output: target } },
+      );
       expect(outputs.output.data).toBe(target.data);
       expect(target.data.every((x) => x === 6)).toBe(true);
       const bare = new Float32Array(n);
-      const second = await ctx.run({ type: 'add', inputs: { a, b: a } }, { into: { output: bare } });
+      const second = await ctx.run({ type: 'add', inputs: { a: summand, b: summand } }, { into: { output: bare } });
       expect(second.outputs.output).toEqual({ data: bare, shape: [2, n / 2], dtype: 'float32' });
       expect(bare.every((x) => x === 6)).toBe(true);
     }

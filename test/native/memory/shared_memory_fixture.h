@@ -1,4 +1,5 @@
-// What the tests of shared memory have in common: this process's heap and table, and a fixture that counts what they hold.
+// What the tests of shared memory have in common: this process's heap and table, and a fixture that counts what they
+// hold.
 #pragma once
 
 #include <gtest/gtest.h>

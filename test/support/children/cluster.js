@@ -18,7 +18,7 @@ class Trial {
 
   /** The workers alive, oldest first. */
   get workers() {
-    return Object.values(cluster.workers).filter((worker) => worker.isConnected() && !worker.isDead());
+    return Object.values(cluster.workers).filter((it) => it.isConnected() && !it.isDead());
   }
 
   /** Runs suite.inWorker[name] in a worker. */
@@ -86,7 +86,7 @@ async function attempt(run) {
   }
 }
 
-function worker() {
+function runWorker() {
   const trial = {
     gpu,
     manager: gpu.createGPUClusterManager({
@@ -107,4 +107,4 @@ function worker() {
 }
 
 if (cluster.isPrimary) primary();
-else worker();
+else runWorker();
