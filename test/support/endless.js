@@ -1,7 +1,6 @@
 // A kernel that would run for days: software drivers cut single loops short, so it is the number of threads that never
 // ends.
 'use strict';
-
 const endless = `#version 450
 layout(local_size_x = 1) in;
 layout(binding = 0) readonly buffer X { uint x[]; };

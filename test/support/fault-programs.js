@@ -1,6 +1,5 @@
 // A user's kernel and shader for the tests of faults: what they compute is known.
 'use strict';
-
 const glsl = `#version 450
 layout(local_size_x = 64) in;
 layout(binding = 0) readonly buffer X { float x[]; };

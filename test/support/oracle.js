@@ -1,6 +1,5 @@
 // Every built-in workload, naively and in double precision: what the devices are compared with.
 'use strict';
-
 const sum = (xs) => xs.reduce((a, b) => a + b, 0);
 const rowsOf = (x, d) =>
   Array.from({ length: d ? x.length / d : 0 }, (_, r) => Array.from(x.slice(r * d, (r + 1) * d)));

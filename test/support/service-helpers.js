@@ -95,6 +95,25 @@ async function startServer(settings = {}) {
   return { manager, app, port, lines };
 }
 
+/**
+ * One server for all tests of a file: { manager, app, port, lines } once they run. What its manager was asked is
+ * forgotten before each.
+ */
+function useServer(settings) {
+  const server = {};
+  beforeAll(async () => Object.assign(server, await startServer(settings)));
+  afterAll(() => server.app.close());
+  beforeEach(() => {
+    server.manager.calls.length = 0;
+    server.manager.aborted = 0;
+  });
+  return server;
+}
+
+/** A workload that fits into a line. */
+const kSmall = { type: 'normalize', inputs: { input: { data: [3, 4], shape: [1, 2] } } };
+const kMB = 2 ** 20;
+
 /** An ordinary request. */
 function request(port, path, { method = 'GET', headers = {}, body, agent } = {}) {
   return new Promise((resolve, reject) => {
@@ -168,4 +187,4 @@ function readFrame(bytes) {
   };
 }
 
-module.exports = { startServer, request, post, raw, frame, readFrame, failed, wait, until };
+module.exports = { kSmall, kMB, startServer, useServer, request, post, raw, frame, readFrame, failed, wait, until };

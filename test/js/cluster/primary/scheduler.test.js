@@ -1,7 +1,6 @@
-// Which job, which context, how many together: by example, criterion for criterion, and in a simulated cluster with
-// failures.
+// Which job next and on which context: by example, criterion for criterion.
 'use strict';
-const { fc, check, makeJob, makeContext, Simulation } = require('../../../support/simulation');
+const { makeJob, makeContext } = require('../../../support/simulation');
 const {
   chooseJob,
   chooseContext,
@@ -9,7 +8,6 @@ const {
   criteria,
   memberToEmpty,
 } = require('../../../../lib/cluster/primary/scheduler');
-const { joinLimit, companions, holdMs, ArrivalMeter } = require('../../../../lib/cluster/primary/batcher');
 
 /** The id of the context chosen; the order in which contexts are given must not matter. */
 function chosen(job, contexts, now = 0) {
@@ -17,6 +15,7 @@ function chosen(job, contexts, now = 0) {
   expect(ids[0]).toBe(ids[1]);
   return ids[0];
 }
+
 const context = (id, fields) => makeContext({ id, ...fields });
 const measured = (ms) => ({ speed: () => ms });
 const cuda = (fields) => context('cuda', { type: 'cuda', ...fields });
@@ -268,231 +267,5 @@ describe('chooseJob', () => {
       ]),
     ).toBe(2);
     expect(cost([{ cost: 1 }, { cost: 2 }])).toBe(1);
-  });
-});
-
-describe('joinLimit', () => {
-  test.each([
-    ['without a key', {}, 1],
-    ['with one', { joinKey: 1 }, 64],
-    ['that is large', { joinKey: 1, bytes: 2 ** 18 }, 4],
-    ['beyond a megabyte', { joinKey: 1, bytes: 2 ** 21 }, 1],
-    ['of no bytes', { joinKey: 1, bytes: 0 }, 64],
-    ['that takes long', { joinKey: 1, cost: 0.2 }, 1],
-    ['that has to be alone', { joinKey: 1, alone: true }, 1],
-  ])('a job %s', (_, fields, limit) => expect(joinLimit(makeJob({ cost: 0.1, ...fields }), makeContext())).toBe(limit));
-  test('a context short of memory', () =>
-    expect(joinLimit(makeJob({ cost: 0.1, joinKey: 1 }), makeContext({ memoryFree: 10000 }))).toBe(2));
-  test('companions: as many as fit in a megabyte, small ones only', () => {
-    const fits = companions(makeJob({ joinKey: 1, cost: 0.1, bytes: 2 ** 19 }));
-    const small = { joinKey: 1, cost: 0.1, bytes: 2 ** 18 };
-    expect(
-      [{ ...small, cost: 1 }, small, { ...small, bytes: 2 ** 19 }, small, small].map((fields) => fits(makeJob(fields))),
-    ).toEqual([false, true, false, true, false]);
-  });
-});
-
-describe('holdMs', () => {
-  const job = makeJob({ joinKey: 1, cost: 0.1, enqueued: 100 });
-  const hold = (fields) =>
-    holdMs({ now: 100, job, queued: 1, arrivalMs: 0.01, launchMs: 0.4, slackMs: Infinity, ...fields });
-  test('for as long as the missing ones take to come', () => expect(hold()).toBeCloseTo(0.63));
-  test('at most two launches, at most 1 ms', () => {
-    expect(hold({ launchMs: 0.1 })).toBeCloseTo(0.2);
-    expect(hold({ launchMs: 10, arrivalMs: 0.5 })).toBe(1);
-  });
-  test('a deadline only shortens it', () => {
-    expect(hold({ slackMs: 1e6 })).toBe(hold());
-    expect(hold({ slackMs: 5 })).toBeCloseTo(0.5);
-    for (const slackMs of [0, -1, -Infinity, NaN, undefined]) expect(hold({ slackMs })).toBe(0);
-  });
-  test('not when nobody is expected in time, or slower than they can be launched one by one', () => {
-    expect(hold({ arrivalMs: Infinity })).toBe(0);
-    expect(hold({ arrivalMs: 0.5 })).toBe(0);
-    expect(hold({ arrivalMs: NaN })).toBe(0);
-  });
-  test('not when enough are there, or none can join', () => {
-    expect(hold({ queued: 63 })).toBeCloseTo(0.01);
-    expect(hold({ queued: 64 })).toBe(0);
-    expect(hold({ job: makeJob({ cost: 0.1 }) })).toBe(0);
-  });
-  test('from when the job came in: asking again does not prolong it', () => {
-    expect(hold({ now: 100.3 })).toBeCloseTo(0.5);
-    expect(hold({ now: 100.81 })).toBe(0);
-    expect(hold({ now: 200 })).toBe(0);
-  });
-  test('never beyond its bounds, and never longer for less slack', () => {
-    const ms = fc.double({ min: 0, max: 20, noNaN: true });
-    const slack = fc.double({ min: -5, max: 50, noNaN: true }),
-      count = fc.integer({ min: 1, max: 80 });
-    check(
-      fc.property(ms, ms, slack, ms, count, ms, (arrivalMs, launchMs, slackMs, more, queued, age) => {
-        const state = { arrivalMs, launchMs, queued, now: 100 + age };
-        const held = hold({ ...state, slackMs });
-        expect(held).toBeGreaterThanOrEqual(0);
-        expect(held).toBeLessThanOrEqual(Math.max(0, Math.min(1, 2 * launchMs, slackMs / 10)));
-        expect(hold({ ...state, slackMs: slackMs + more })).toBeGreaterThanOrEqual(held);
-        if (held > 0) expect(arrivalMs).toBeLessThanOrEqual(launchMs);
-      }),
-      300,
-    );
-  });
-});
-
-describe('ArrivalMeter', () => {
-  const noted = (times, key = 1) => {
-    const meter = new ArrivalMeter();
-    for (const time of times) meter.note(key, time);
-    return meter;
-  };
-  const every = (ms, count) => Array.from({ length: count }, (_, i) => i * ms);
-  test('knows nothing before the second arrival', () => {
-    expect(noted([]).interval(1, 0)).toBe(Infinity);
-    expect(noted([5]).interval(1, 5)).toBe(Infinity);
-    expect(noted([5, 7]).interval(1, 7)).toBe(2);
-    expect(noted([5, 7]).interval(2, 7)).toBe(Infinity);
-  });
-  test('follows a change of pace', () => {
-    expect(noted(every(0.5, 50)).interval(1, 24.5)).toBeCloseTo(0.5);
-    expect(noted([...every(5, 50), ...every(0.5, 50).map((time) => 250 + time)]).interval(1, 274.5)).toBeLessThan(0.6);
-  });
-  test('a pause is forgotten as soon as a short one', () => {
-    expect(noted([0, 1e6, ...every(0.1, 40).map((time) => 1e6 + 1 + time)]).interval(1, 1e6 + 4.9)).toBeLessThan(0.2);
-  });
-  test('silence counts', () => expect(noted(every(1, 10)).interval(1, 59)).toBe(50));
-  test('forgets the keys longest unseen', () => {
-    const meter = new ArrivalMeter();
-    for (let i = 0; i < 5000; ++i) {
-      meter.note(i, i);
-      meter.note(0, i);
-      if (i > 0) expect(meter.interval(0, i)).toBeLessThan(1.1);
-    }
-    expect(meter.keys.size).toBe(1024);
-    expect(meter.interval(17, 4999)).toBe(Infinity);
-  });
-});
-
-const someContext = fc
-  .record({
-    member: fc.integer({ min: 0, max: 2 }),
-    kind: fc.constantFrom('cuda', 'vulkan', 'cpu', 'cpu', 'software'),
-    memory: fc.constantFrom(2 ** 20, 2 ** 24, 2 ** 30),
-    trueSpeed: fc.constantFrom(0.2, 1, 5),
-    measured: fc.boolean(),
-  })
-  .map(({ kind, ...rest }) => {
-    const isSoftware = kind === 'software',
-      type = isSoftware ? 'vulkan' : kind;
-    return { ...rest, type, software: isSoftware, canDraw: type === 'vulkan' };
-  });
-const someJob = fc.record({
-  at: fc.nat({ max: 150 }),
-  requester: fc.integer({ min: 1, max: 4 }),
-  priority: fc.integer({ min: -3, max: 3 }),
-  timeout: fc.constantFrom(Infinity, Infinity, 0, 8, 60, 300),
-  kind: fc.constantFrom('vector', 'matrix', 'render'),
-  contextType: fc.constantFrom('', '', '', 'cuda', 'vulkan', 'cpu'),
-  affinity: fc.constantFrom(0, 0, 0, 1, 2),
-  cost: fc.constantFrom(0.05, 0.1, 1, 10),
-  bytes: fc.constantFrom(0, 4096, 2 ** 18, 2 ** 23, 2 ** 25),
-  alone: fc.constantFrom(false, false, false, false, true),
-  joinKey: fc.constantFrom(0, 1, 1, 2),
-});
-const someTrouble = fc.record({
-  at: fc.nat({ max: 300 }),
-  member: fc.integer({ min: 0, max: 2 }),
-  downMs: fc.integer({ min: 0, max: 100 }),
-});
-const someCancel = fc.record({ at: fc.nat({ max: 200 }), pick: fc.nat() });
-
-describe('a simulated cluster', () => {
-  test('every job is settled exactly once, within every bound, whatever fails', () => {
-    const seen = {};
-    check(
-      fc.property(
-        fc.array(someContext, { minLength: 1, maxLength: 6 }),
-        fc.array(someJob, { minLength: 1, maxLength: 60, size: 'max' }),
-        fc.array(someTrouble, { maxLength: 6 }),
-        fc.array(someCancel, { maxLength: 6 }),
-        fc.constantFrom(5, 1000),
-        (contexts, jobs, troubles, cancels, limit) => {
-          const simulation = new Simulation({ contexts, limit });
-          const made = jobs.map(({ at, timeout, ...fields }) => {
-            const job = makeJob({ ...fields, enqueued: at, deadline: at + timeout });
-            simulation.at(at, () => simulation.submit(job));
-            return job;
-          });
-          for (const { at, member, downMs } of troubles) simulation.at(at, () => simulation.kill(member, downMs));
-          for (const { at, pick } of cancels) simulation.at(at, () => simulation.cancel(made[pick % made.length]));
-          simulation.run();
-          expect(simulation.settled.size).toBe(made.length);
-          for (const outcome of simulation.settled.values()) seen[outcome] = (seen[outcome] ?? 0) + 1;
-          for (const { jobs: joined } of simulation.batches)
-            if (joined.length > 1) seen.joined = (seen.joined ?? 0) + 1;
-        },
-      ),
-      250,
-    );
-    for (const what of ['done', 'expired', 'canceled', 'failed', 'refused', 'impossible', 'joined'])
-      expect([what, seen[what] > 0]).toEqual([what, true]);
-  });
-
-  test('with a context fit for everything, nothing is impossible and nothing waits for ever', () => {
-    const someJobs = fc.array(someJob, { minLength: 1, maxLength: 40, size: 'max' });
-    const fit = { software: false, canDraw: true, memory: 2 ** 30, trueSpeed: 1, measured: true };
-    check(
-      fc.property(fc.array(someContext, { maxLength: 3 }), someJobs, (contexts, jobs) => {
-        const able = ['cuda', 'vulkan', 'cpu'].map((type, member) => ({ ...fit, member, type }));
-        const simulation = new Simulation({ contexts: [...contexts, ...able], limit: 1000 });
-        for (const { at, timeout, ...fields } of jobs) {
-          void timeout;
-          const job = makeJob({ ...fields, enqueued: at });
-          simulation.at(at, () => simulation.submit(job));
-        }
-        simulation.run();
-        expect([...simulation.settled.values()].filter((outcome) => outcome !== 'done')).toEqual([]);
-        const work = jobs.reduce((sum, { cost }) => sum + cost, 0);
-        // the slowest, three at once, and the ticks
-        expect(simulation.now).toBeLessThanOrEqual(150 + 100 + 5 * 3 * work + 10 * jobs.length);
-      }),
-      120,
-    );
-  });
-
-  test('any choice is a fit one, and none is given only when there is a reason to wait', () => {
-    const view = fc.record({
-      state: fc.constantFrom('idle', 'busy', 'busy', 'lost', 'starting'),
-      pending: fc.nat({ max: 4 }),
-      room: fc.nat({ max: 2 }),
-      workerRoom: fc.nat({ max: 3 }),
-      workerRunning: fc.nat({ max: 2 }),
-      lastUsed: fc.nat({ max: 5 }),
-    });
-    const views = fc.array(fc.tuple(someContext, view), { maxLength: 8 });
-    check(
-      fc.property(
-        views,
-        someJob,
-        fc.integer({ min: -1, max: 2 }),
-        fc.nat({ max: 200 }),
-        (pairs, fields, excluded, now) => {
-          const contexts = pairs.map(([each, more], index) =>
-            makeContext({
-              ...each,
-              ...more,
-              id: `c${index}`,
-              memoryFree: each.memory,
-              speed: () => (each.measured ? each.trueSpeed : undefined),
-            }),
-          );
-          const job = makeJob({ ...fields, excluded, enqueued: 0 });
-          const choice = chooseContext(job, contexts, now);
-          if (choice) expect(canRun(job, choice)).toBe(true);
-          const hardware = contexts.filter((each) => !each.software && canRun(job, each) && each.member !== excluded);
-          if (!job.affinity && now >= 150 && hardware.length) expect(choice).toBeDefined();
-        },
-      ),
-      300,
-    );
   });
 });
