@@ -197,11 +197,13 @@ function print({ workload, shape, where, result, outputs, roundTrip, repeated })
     .map(([name, ms]) => `${name} ${shortMs(Number(ms))}`)
     .join(', ');
   console.log(
-    `  ${'time'.padEnd(width)}  ${shortMs(result.timings.total)} ms: ${parts}; ${shortMs(roundTrip)} ms as the caller sees it`,
+    `  ${'time'.padEnd(width)}  ${shortMs(result.timings.total)} ms: ${parts}; ` +
+      `${shortMs(roundTrip)} ms as the caller sees it`,
   );
   if (repeated)
     console.log(
-      `  ${repeated.runs} runs: p50 ${shortMs(repeated.p50)} ms, p99 ${shortMs(repeated.p99)} ms, least ${shortMs(repeated.least)} ms, most ${shortMs(repeated.most)} ms`,
+      `  ${repeated.runs} runs: p50 ${shortMs(repeated.p50)} ms, p99 ${shortMs(repeated.p99)} ms, ` +
+        `least ${shortMs(repeated.least)} ms, most ${shortMs(repeated.most)} ms`,
     );
 }
 
@@ -224,11 +226,14 @@ async function run(type, options) {
     const outputs = describeOutputs(tensors, options.values);
     const repeated = options.repeat > 1 ? summarize(times) : undefined;
     const roundTrip = times[times.length - 1];
-    if (options.json)
-      process.stdout.write(
-        `${JSON.stringify({ workload: workload.type, shape, where: runner.url ? 'server' : 'local', url: runner.url, ...fields, roundTrip, repeated, outputs }, null, 2)}\n`,
-      );
-    else print({ workload: workload.type, shape, where: runner.where, result, outputs, roundTrip, repeated });
+    const what = { workload: workload.type, shape };
+    if (options.json) {
+      const where = { where: runner.url ? 'server' : 'local', url: runner.url };
+      const report = { ...what, ...where, ...fields, roundTrip, repeated, outputs };
+      process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    } else {
+      print({ ...what, where: runner.where, result, outputs, roundTrip, repeated });
+    }
   } finally {
     await runner.close();
   }

@@ -26,8 +26,8 @@ const { kLoopBeat, kExecutorBeat, kLoopLag } = require('./status-page');
  * @property {'code'|'workload'} [each] there is a number for each of these
  * @property {'duration'|'size'} [values] a histogram's: of durations, in ms, or of whole numbers
  * @property {number} [unit] what a number is divided by for the text
- * @property {(source: Source, metric: Metric) => Sample[]} [samples] the text's numbers, where they are not just those of its place; a
- *   NaN is not known, and left out
+ * @property {(source: Source, metric: Metric) => Sample[]} [samples] the text's numbers, where they are not just those
+ *   of its place; a NaN is not known, and left out
  * @property {string} [figure] where getMetrics() has it: a counter as a number, a histogram as its p50 and p99
  */
 

@@ -35,10 +35,10 @@ function decodeFrame(bytes) {
     );
   const length = bytes.readUInt32LE(8);
   const most = Math.min(kMaxHeader, bytes.length - kPrefix);
-  if (length > most)
-    throw badRequest(
-      `the header's length is ${length}, but ${length > kMaxHeader ? `may be at most ${kMaxHeader}` : `only ${most} bytes follow`}`,
-    );
+  if (length > most) {
+    const bound = length > kMaxHeader ? `may be at most ${kMaxHeader}` : `only ${most} bytes follow`;
+    throw badRequest(`the header's length is ${length}, but ${bound}`);
+  }
   const header = parseJson(bytes.subarray(kPrefix, kPrefix + length), 'the header');
   return { header, section: bytes.subarray(Math.min(aligned(kPrefix + length), bytes.length)) };
 }

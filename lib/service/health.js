@@ -45,10 +45,10 @@ function rounded(answer) {
  */
 function checkQuery(query, known) {
   for (const name of Object.keys(query)) {
-    if (!known.includes(name))
-      throw badRequest(
-        `unknown query parameter '${name.slice(0, 40)}'${known.length ? ` (there is: ${known.join(', ')})` : ' (there are none)'}`,
-      );
+    if (!known.includes(name)) {
+      const choice = known.length ? `(there is: ${known.join(', ')})` : '(there are none)';
+      throw badRequest(`unknown query parameter '${name.slice(0, 40)}' ${choice}`);
+    }
     if (typeof query[name] !== 'string') throw badRequest(`the query parameter '${name}' is given more than once`);
   }
 }

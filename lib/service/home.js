@@ -36,7 +36,8 @@ function baseOf(request) {
 /** @param {string} base */
 function homeText(base) {
   const lines = kEndpoints.map(([method, path, what]) => `  ${method.padEnd(4)} ${path.padEnd(16)} ${what}`);
-  return `switchyard ${version}\n\n${lines.join('\n')}\n\nTry:\n  ${curlLine(base)}\n\nor, from Node: npx switchyard run normalize --shape 1000x384 --url ${base}\n`;
+  const run = `npx switchyard run normalize --shape 1000x384 --url ${base}`;
+  return `switchyard ${version}\n\n${lines.join('\n')}\n\nTry:\n  ${curlLine(base)}\n\nor, from Node: ${run}\n`;
 }
 
 /** @param {string} base */

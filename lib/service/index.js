@@ -1,4 +1,5 @@
-// The service for web clients: requests in JSON and in binary frames, and the server, which is loaded when it is started.
+// The service for web clients: requests in JSON and in binary frames, and the server, which is loaded when it is
+// started.
 'use strict';
 const { encodeFrame, decodeFrame, kType } = require('./frame');
 const { parseJson } = require('./json');

@@ -49,7 +49,8 @@ function checkCost(bytes) {
   }
   if (containers > kMaxContainers)
     throw badRequest(
-      `the JSON has ${containers} arrays and objects, but may have at most ${kMaxContainers}: send tensors flat, with a shape`,
+      `the JSON has ${containers} arrays and objects, but may have at most ${kMaxContainers}: ` +
+        'send tensors flat, with a shape',
     );
   if (keys > kMaxKeys) throw badRequest(`the JSON has ${keys} keys, but may have at most ${kMaxKeys}`);
   if (strings > kMaxStrings) throw badRequest(`the JSON has ${strings} strings, but may have at most ${kMaxStrings}`);

@@ -125,8 +125,9 @@ function readyText({ url, host, workers, contexts, devices }) {
     (device) =>
       `  ${device.id.padEnd(10)} ${count(device.contexts, 'context')}${device.name ? `  ${device.name}` : ''}`,
   );
+  const size = `${count(workers, 'worker')}, ${count(contexts, 'context')}`;
   return [
-    `switchyard ${version} is ready at ${url} (${count(workers, 'worker')}, ${count(contexts, 'context')}${everywhere})`,
+    `switchyard ${version} is ready at ${url} (${size}${everywhere})`,
     ...lines,
     '',
     'Try:',

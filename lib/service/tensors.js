@@ -173,10 +173,10 @@ function readInline(entry, where) {
     if (shape !== undefined) checkShape(shape, data.length, where);
     return { data, shape: shape ?? [data.length], dtype };
   }
-  if (!Array.isArray(given) || encoding)
-    throw invalid(
-      `the data of ${where} is ${show(given)}, but must be ${encoding ? 'a base64 text' : 'an array of numbers or a base64 text'}`,
-    );
+  if (!Array.isArray(given) || encoding) {
+    const right = encoding ? 'a base64 text' : 'an array of numbers or a base64 text';
+    throw invalid(`the data of ${where} is ${show(given)}, but must be ${right}`);
+  }
   const { data, shape: nesting } = fromNumbers(given, dtype, `the data of ${where}`);
   if (shape !== undefined) checkShape(shape, data.length, where);
   return { data, shape: shape ?? nesting, dtype };
@@ -195,9 +195,11 @@ function readPlaced({ offset, shape, dtype: named }, section, where) {
   const kind = arrayOf(dtype);
   if (!Number.isSafeInteger(offset) || offset < 0 || offset % 8 !== 0)
     throw invalid(`${where} has offset ${show(offset)}, but must have a multiple of 8`);
-  if (offset + elements * kind.BYTES_PER_ELEMENT > section.length)
+  const bytes = elements * kind.BYTES_PER_ELEMENT;
+  if (offset + bytes > section.length)
     throw invalid(
-      `${where} has shape ${show(shape)}, which takes ${elements * kind.BYTES_PER_ELEMENT} bytes from offset ${offset}, but there are ${section.length} bytes behind the header`,
+      `${where} has shape ${show(shape)}, which takes ${bytes} bytes from offset ${offset}, ` +
+        `but there are ${section.length} bytes behind the header`,
     );
   return {
     data: new kind(/** @type {ArrayBuffer} */ (section.buffer), section.byteOffset + offset, elements),

@@ -61,7 +61,8 @@ function refuseCode(body) {
   if (body.type === 'kernel' || body.kernel !== undefined || body.shader !== undefined)
     throw new GPUError(
       'ERR_UNSUPPORTED',
-      `kernels and shaders don't come by HTTP: they are code, which only the application itself may bring. Scenes do: { type: 'render', scene: 'attention-heatmap', ... }`,
+      "kernels and shaders don't come by HTTP: they are code, which only the application itself may bring. " +
+        "Scenes do: { type: 'render', scene: 'attention-heatmap', ... }",
     );
 }
 

@@ -142,25 +142,25 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
   /**
    * The most used figures: docs/metrics.md.
    * @example const { performance } = await manager.getMetrics();
-   * @throws {GPUError} ERR_CLOSED, ERR_TIMEOUT: the primary does not answer
+   * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
    */
   getMetrics(): Promise<GPUClusterMetrics>;
   /**
    * How the cluster is.
    * @example if ((await manager.health()).status === 'down') alarm();
-   * @throws {GPUError} ERR_CLOSED, ERR_TIMEOUT: the primary does not answer
+   * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
    */
   health(): Promise<ClusterHealth>;
   /**
    * The metrics in the text format of Prometheus.
    * @example response.setHeader('content-type', 'text/plain; version=0.0.4').end(await manager.prometheus());
-   * @throws {GPUError} ERR_CLOSED, ERR_TIMEOUT: the primary does not answer
+   * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
    */
   prometheus(): Promise<string>;
   /**
    * What a device's memory is used for.
    * @example const { allocatedMb, totalMb } = await manager.memoryStats('cuda:0');
-   * @throws {GPUError} ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED, ERR_TIMEOUT
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED
    */
   memoryStats(deviceId: string): Promise<MemoryStats>;
   /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */

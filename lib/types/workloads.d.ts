@@ -91,7 +91,10 @@ export interface Workloads {
     };
     outputs: 'positions' | 'movement';
   };
-  /** Rows of (time, confidence, relevance, weight) weighed by their age. */
+  /**
+   * The weight of each piece of evidence (rows of timestamp, importance, category, relevance) at `currentTime`,
+   * decaying with its distance in time.
+   */
   'evidence-timeline': {
     inputs: { evidence: InputTensor };
     params: { currentTime?: number; decay?: number };

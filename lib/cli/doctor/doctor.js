@@ -5,7 +5,10 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
-const { checkCuda, checkVulkan, checkContainer } = require('./doctor-gpu');
+const { read } = require('./files');
+const { checkCuda } = require('./cuda');
+const { checkVulkan } = require('./vulkan');
+const { checkContainer } = require('./container');
 
 /**
  * One finding. `problem`: something needed, or something this machine has, cannot be used; `note`: good to know, works
@@ -23,19 +26,11 @@ const addonFile = path.join(
   'switchyard.node',
 );
 
-/** @param {string} file */
-function read(file) {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
 /** @returns {Check} */
 function checkNode() {
-  const found = `Node ${process.version}, ABI ${process.versions.modules}, Node-API ${process.versions.napi}, ${process.platform} ${process.arch}`;
-  if (Number(process.versions.node.split('.')[0]) >= 20) return { name: 'node', status: 'ok', found };
+  const { version, versions, platform, arch } = process;
+  const found = `Node ${version}, ABI ${versions.modules}, Node-API ${versions.napi}, ${platform} ${arch}`;
+  if (Number(versions.node.split('.')[0]) >= 20) return { name: 'node', status: 'ok', found };
   return {
     name: 'node',
     status: 'problem',
@@ -78,12 +73,16 @@ function processorLevel() {
   return flags.has('asimd') ? 'NEON' : undefined;
 }
 
-/** @param {import('../../index').DeviceInfo[]} devices @returns {Check} */
+/**
+ * @param {import('../../index').DeviceInfo[]} devices
+ * @returns {Check}
+ */
 function checkCpu(devices) {
   const name = 'cpu';
   const device = devices.find((entry) => entry.backend === 'cpu');
   const level = processorLevel();
-  const model = `${device?.name ?? os.cpus()[0]?.model ?? 'unknown'}, ${device?.computeUnits ?? os.availableParallelism()} threads`;
+  const threads = device?.computeUnits ?? os.availableParallelism();
+  const model = `${device?.name ?? os.cpus()[0]?.model ?? 'unknown'}, ${threads} threads`;
   if (!device)
     return {
       name,
@@ -103,7 +102,10 @@ function checkCpu(devices) {
   };
 }
 
-/** @param {import('../../index').DeviceInfo[]} devices @returns {Check} */
+/**
+ * @param {import('../../index').DeviceInfo[]} devices
+ * @returns {Check}
+ */
 function checkLockedMemory(devices) {
   const match = /^Max locked memory\s+(\S+)/m.exec(read('/proc/self/limits'));
   const name = 'locked memory';
