@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "job.h"
-#include "program/run/cache.h"
+#include "program_cache.h"
 
 namespace switchyard {
 

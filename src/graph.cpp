@@ -1,5 +1,7 @@
-// Graphs of workloads: checked as a whole, run on one context, intermediates reused by liveness.
-#include "running.h"
+// Checked as a whole, run on one context, intermediates reused by liveness.
+#include "graph.h"
+
+#include "recorder.h"
 
 namespace switchyard {
 namespace {
@@ -7,6 +9,16 @@ namespace {
 std::string nodeName(const Graph& graph, size_t index) {
   const GraphNode& node = graph.nodes[index];
   return "graph: node " + std::to_string(node.label < 0 ? index : node.label) + " ('" + node.workload->info.name + "')";
+}
+
+void checkOutputs(const Graph& graph) {
+  std::vector<bool> seen(graph.valueCount, false);
+  for (int output : graph.outputs) {
+    if (output < static_cast<int>(graph.inputCount))
+      throw Error(Code::InvalidArgument, "a graph's output must be the output of one of its nodes, not an input");
+    if (seen[output]) throw Error(Code::InvalidArgument, "a graph's outputs must differ from each other");
+    seen[output] = true;
+  }
 }
 
 Call callOf(const GraphNode& node) {
@@ -18,6 +30,7 @@ Call callOf(const GraphNode& node) {
 }  // namespace
 
 Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values) {
+  checkOutputs(graph);
   Cost total;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const GraphNode& node = graph.nodes[n];

@@ -1,8 +1,6 @@
 // Checks a job's arguments: everything that can be known without a device.
 #include "job.h"
 
-#include "running.h"
-
 namespace switchyard {
 namespace {
 
@@ -14,16 +12,6 @@ void checkInto(const std::vector<OutputTarget>& into, const std::vector<TensorSp
       throw Error(Code::InvalidArgument, "output " + std::to_string(i) + " has shape " + specs[i].shape.text() +
                                              " and takes " + std::to_string(specs[i].bytes()) +
                                              " bytes, but its 'into' target has " + std::to_string(into[i].bytes));
-}
-
-void checkGraphOutputs(const Graph& graph) {
-  std::vector<bool> seen(graph.valueCount, false);
-  for (int output : graph.outputs) {
-    if (output < static_cast<int>(graph.inputCount))
-      throw Error(Code::InvalidArgument, "a graph's output must be the output of one of its nodes, not an input");
-    if (seen[output]) throw Error(Code::InvalidArgument, "a graph's outputs must differ from each other");
-    seen[output] = true;
-  }
 }
 
 }  // namespace
@@ -39,7 +27,6 @@ void Job::prepare() {
     case Kind::Graph: {
       std::vector<TensorSpec> values(graph->valueCount);
       for (size_t i = 0; i < graph->inputCount; ++i) values[i] = inputs.at(i).spec;
-      checkGraphOutputs(*graph);
       cost = checkGraph(*graph, values);
       for (int output : graph->outputs) outputSpecs.push_back(values[output]);
       break;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "graph.h"
 #include "memory/arena.h"
 #include "memory/host_pool.h"
 #include "workload.h"
@@ -37,25 +38,6 @@ struct TensorArg {
   bool present = false;
 };
 
-// One node of a graph. Values are numbered: the graph's inputs first, then every named output of a node.
-inline std::array<int, kMaxTensors> noValues() {
-  std::array<int, kMaxTensors> values;
-  values.fill(-1);
-  return values;
-}
-struct GraphNode {
-  const Workload* workload = nullptr;
-  std::array<int, kMaxTensors> inputs = noValues();   // value numbers, -1 absent
-  std::array<int, kMaxTensors> outputs = noValues();  // value numbers, -1 not named
-  std::array<double, kMaxParams> params{};            // NaN: not given
-  int label = -1;                                     // what messages call it; -1: its place in the graph
-};
-struct Graph {
-  std::vector<GraphNode> nodes;  // in an order in which every input is made before it is used
-  size_t inputCount = 0, valueCount = 0;
-  std::vector<int> outputs;  // value numbers
-};
-
 struct JobTimings {  // milliseconds
   double queuedMs = 0, uploadMs = 0, computeMs = 0, readbackMs = 0, totalMs = 0;
 };
@@ -73,7 +55,7 @@ class Job {
   // What to do. Fill, call prepare() once, then hand to Context::submit.
   Kind kind = Kind::Workload;
   const Workload* workload = nullptr;
-  // `workload` where it is a program's (program/run.h), else null
+  // `workload` where it is a program's (program/run/run.h), else null
   std::shared_ptr<const ProgramWorkload> program;
   std::vector<TensorArg> inputs;            // in the workload's (or graph's) order; Upload and Read: one
   std::array<double, kMaxParams> params{};  // NaN: not given

@@ -8,7 +8,7 @@
 #include "device.h"
 #include "memory/arena.h"
 #include "params.h"
-#include "program/run/cache.h"
+#include "program_cache.h"
 #include "task.h"
 #include "workload.h"
 

@@ -21,10 +21,4 @@ struct Job::Running {
   double uploadMs = 0;
 };
 
-// Runs the nodes one after the other; intermediates get memory when they are made and give it back after their last
-// use.
-Task recordGraph(Recorder& recorder, const Graph& graph, std::vector<Value>& values);
-// Specs of every value of the graph, checked node by node; throws InvalidArgument naming the node.
-Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values);
-
 }  // namespace switchyard

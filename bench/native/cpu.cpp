@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "bench.h"
-#include "cpu/blas.h"
+#include "blas/blas.h"
 #include "cpu/team.h"
 
 namespace switchyard::bench {
@@ -15,8 +15,8 @@ void librarySgemm(int m, int n, int k, const float* a, const float* b, float* ou
   onAllThreads([&](uint32_t thread, uint32_t threads) {
     int first = int(int64_t(m) * thread / threads), rows = int(int64_t(m) * (thread + 1) / threads) - first;
     const float one = 1, zero = 0;
-    cpu::sgemm_("N", "N", &n, &rows, &k, &one, b, &n, a + size_t(first) * size_t(k), &k, &zero,
-                out + size_t(first) * size_t(n), &n);
+    sgemm_("N", "N", &n, &rows, &k, &one, b, &n, a + size_t(first) * size_t(k), &k, &zero,
+           out + size_t(first) * size_t(n), &n);
   });
 }
 
@@ -151,7 +151,7 @@ struct DirectPca {
           own[size_t(r) * size_t(columns) + size_t(c)] =
               from[size_t(r) * size_t(columns) + size_t(c)] - shift[size_t(c)];
       const float alpha = 1.0f / float(rows - 1), zero = 0;
-      cpu::ssyrk_("L", "N", &columns, &count, &alpha, own, &columns, &zero, partial.data() + thread * square, &columns);
+      ssyrk_("L", "N", &columns, &count, &alpha, own, &columns, &zero, partial.data() + thread * square, &columns);
     });
     for (size_t i = 0; i < square; ++i) {
       covariance[i] = 0;
@@ -165,9 +165,9 @@ struct DirectPca {
     int first = columns - components + 1, found = 0, info = 0, workSize = 40 * columns, intWorkSize = 12 * columns;
     std::vector<float> work(static_cast<size_t>(workSize));
     std::vector<int> intWork(static_cast<size_t>(intWorkSize)), support(2 * size_t(columns));
-    cpu::ssyevr_("V", "I", "L", &columns, covariance.data(), &columns, &unused, &unused, &first, &columns, &unused,
-                 &found, values.data(), vectors.data(), &columns, support.data(), work.data(), &workSize,
-                 intWork.data(), &intWorkSize, &info);
+    ssyevr_("V", "I", "L", &columns, covariance.data(), &columns, &unused, &unused, &first, &columns, &unused, &found,
+            values.data(), vectors.data(), &columns, support.data(), work.data(), &workSize, intWork.data(),
+            &intWorkSize, &info);
     if (info != 0 || found != components) throw Error(Code::Internal, "ssyevr failed in the bench");
   }
 };

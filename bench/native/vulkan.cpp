@@ -4,7 +4,7 @@
 
 #include "bench.h"
 #include "params.h"
-#include "vulkan/matmul.h"
+#include "vulkan/matmul_naive.h"
 
 namespace switchyard::bench {
 namespace {

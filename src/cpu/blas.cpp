@@ -2,7 +2,7 @@
 // Debian builds serial OpenBLAS without USE_LOCKING: it hands out its packing buffers without a lock, so that two
 //products at the same moment can get the same one and spoil each other's result. The linker's --wrap sends its requests
 //through the two functions here, which take turns. That costs some 20 ns a product.
-#include "cpu/blas.h"
+#include "blas/blas.h"
 
 #include <limits>
 #include <mutex>

@@ -2,7 +2,7 @@
 #include <memory>
 #include <cstdio>
 
-#include "cpu/blas.h"
+#include "blas/blas.h"
 #include "cpu/kernels.h"
 #include "cpu/machine.h"
 #include "cpu/queue.h"

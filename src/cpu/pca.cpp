@@ -2,7 +2,7 @@
 #include <cstring>
 #include <vector>
 
-#include "cpu/blas.h"
+#include "blas/blas.h"
 #include "cpu/kernels.h"
 #include "cpu/matmul.h"
 #include "cpu/scratch.h"

@@ -1,3 +1,4 @@
+// Modules as bytes: little-endian, without padding, with a checksum; nothing that is read back is trusted.
 #include "program/module.h"
 
 #include <sodium/crypto_hash_sha256.h>
@@ -308,6 +309,12 @@ std::shared_ptr<ProgramModule> decodeModule(std::span<const uint8_t> bytes) {
   if (!in.empty()) damaged("it goes on after its end");
   checkIndices(*module);
   return module;
+}
+
+ProgramNeeds operator|(const ProgramNeeds& a, const ProgramNeeds& b) {
+  return {
+      a.float16 || b.float16,     a.int8 || b.int8,         a.int16 || b.int16,         a.storage8 || b.storage8,
+      a.storage16 || b.storage16, a.uniform8 || b.uniform8, a.uniform16 || b.uniform16, a.subgroupOps | b.subgroupOps};
 }
 
 }  // namespace switchyard

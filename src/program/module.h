@@ -63,6 +63,10 @@ struct ProgramNeeds {
   uint32_t subgroupOps = 0;  // VkSubgroupFeatureFlags
   bool operator==(const ProgramNeeds&) const = default;
 };
+ProgramNeeds operator|(const ProgramNeeds& a, const ProgramNeeds& b);  // what two stages need together
+
+constexpr size_t kMaxProgramBindings = 16;
+constexpr uint32_t kMaxParamBytes = 16384;  // of a uniform block; push constants: 128
 
 struct ProgramInfo {
   ProgramKind kind = ProgramKind::Kernel;

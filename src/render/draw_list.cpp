@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "program/compile/compiler.h"
+#include "program/spirv/embedded.h"
 #include "recorder.h"
 
 namespace switchyard::render {

@@ -1,7 +1,7 @@
 // Reads and writes the pipeline cache file, with the cache folder's care: a driver believes what it finds there.
 #include "vulkan/cache_file.h"
 
-#include "program/store/cache_folder.h"
+#include "cache_folder.h"
 
 namespace switchyard::vulkan {
 namespace {

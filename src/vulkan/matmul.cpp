@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "vulkan/queue.h"
-
 namespace switchyard::vulkan {
 namespace {
 
@@ -114,7 +112,5 @@ std::vector<MatmulPiece> planMatmul(const Matmul& op, uint64_t maxViewBytes, uin
     Planner(op, maxViewBytes, alignment, maxK).plan({0, op.batch, 0, op.m, 0, op.n, 0, op.k, false}, pieces);
   return pieces;
 }
-
-void matmulNaive(Queue& queue, const Matmul& op) { dynamic_cast<GpuQueue&>(queue).matmulWith(MatmulShader::Naive, op); }
 
 }  // namespace switchyard::vulkan

@@ -16,7 +16,4 @@ struct MatmulPiece {
 // bytes; no piece has more than maxK products in a sum.
 std::vector<MatmulPiece> planMatmul(const Matmul& op, uint64_t maxViewBytes, uint64_t alignment, uint32_t maxK);
 
-// For the benchmark alone: the product by a plain kernel, one thread an element. `queue` is one of a Vulkan device.
-void matmulNaive(Queue& queue, const Matmul& op);
-
 }  // namespace switchyard::vulkan

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/eigen.h"
+#include "blas/eigen.h"
 #include "workloads/common.h"
 
 namespace switchyard {
@@ -134,8 +134,8 @@ class PcaFit final : public Workload {
     co_await r.sync();
     r.release(square);
     refuseNotFinite(matrix);
-    cpu::symmetricEigen(matrix.data(), static_cast<uint32_t>(size), static_cast<uint32_t>(c), variances.data(),
-                        vectors.data());
+    symmetricEigen(matrix.data(), static_cast<uint32_t>(size), static_cast<uint32_t>(c), variances.data(),
+                   vectors.data());
     for (float& variance : variances) variance = std::max(variance, 0.0f);
     std::span<float> components = vectors;
     if (gram) {

@@ -1,14 +1,14 @@
+// Checks a source, has each of its parts compiled, and puts the module together.
 #include "program/compile/compiler.h"
-
-#include <sodium/crypto_hash_sha256.h>
 
 #include <algorithm>
 
 #include "error.h"
 #include "program/compile/big_stack.h"
-#include "program/nvrtc/cuda_match.h"
 #include "program/compile/glsl.h"
+#include "program/nvrtc/cuda_match.h"
 #include "program/nvrtc/nvrtc.h"
+#include "program/program_hash.h"
 #include "program/spirv/reflect.h"
 #include "program/spirv/shader_link.h"
 #include "program/spirv/spirv_check.h"
@@ -30,33 +30,9 @@ constexpr uint64_t kMaxArraysBytes = 64 << 10;
 
 uint32_t archOf(const KernelSource& source) { return source.cudaArch == 0 ? kDefaultArch : source.cudaArch; }
 
-// Every item goes in with its length, so that no two lists of items look the same.
-class Hasher {
- public:
-  Hasher() { crypto_hash_sha256_init(&state_); }
-  void number(uint64_t value) {
-    uint8_t bytes[8];
-    for (int i = 0; i < 8; ++i) bytes[i] = static_cast<uint8_t>(value >> (8 * i));
-    crypto_hash_sha256_update(&state_, bytes, sizeof bytes);
-  }
-  void bytes(const void* data, size_t size) {
-    number(size);
-    crypto_hash_sha256_update(&state_, static_cast<const uint8_t*>(data), size);
-  }
-  void text(const std::string& value) { bytes(value.data(), value.size()); }
-  ProgramId finish() {
-    ProgramId id;
-    crypto_hash_sha256_final(&state_, id.data());
-    return id;
-  }
-
- private:
-  crypto_hash_sha256_state state_;
-};
-
-Hasher startHash(const char* kind, const std::string& name) {
+ProgramHasher startHash(const char* kind, const std::string& name) {
   static const std::string versions = glslCompilerVersion() + ", " + spirvToolsVersion();
-  Hasher hasher;
+  ProgramHasher hasher;
   hasher.text("switchyard program");
   hasher.number(kRevision);
   hasher.text(versions);
@@ -204,12 +180,6 @@ void buildCompute(const KernelSource& source, ProgramModule& module) {
   info.paramBinding = built.reflection.block.binding;
 }
 
-ProgramNeeds both(const ProgramNeeds& a, const ProgramNeeds& b) {
-  return {
-      a.float16 || b.float16,     a.int8 || b.int8,         a.int16 || b.int16,         a.storage8 || b.storage8,
-      a.storage16 || b.storage16, a.uniform8 || b.uniform8, a.uniform16 || b.uniform16, a.subgroupOps | b.subgroupOps};
-}
-
 // Brings both sources to Vulkan's GLSL. True if they were WebGL's.
 bool translate(const ShaderSource& source, std::string& vertex, std::string& fragment) {
   const ShaderDialect dialect = dialectOf(source.vertex), other = dialectOf(source.fragment);
@@ -241,7 +211,7 @@ void giveWebglNames(StageReflection& stage) {
 }  // namespace
 
 ProgramId programId(const KernelSource& source) {
-  Hasher hasher = startHash("kernel", source.name);
+  ProgramHasher hasher = startHash("kernel", source.name);
   hasher.number(source.glsl ? 1 : 0);
   if (source.glsl) hasher.text(*source.glsl);
   hasher.number(source.spirv ? 1 : 0);
@@ -258,7 +228,7 @@ ProgramId programId(const KernelSource& source) {
 }
 
 ProgramId programId(const ShaderSource& source) {
-  Hasher hasher = startHash("shader", source.name);
+  ProgramHasher hasher = startHash("shader", source.name);
   hasher.text(source.vertex);
   hasher.text(source.fragment);
   return hasher.finish();
@@ -289,48 +259,11 @@ std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source) {
       for (StageReflection* stage : {&vertex.reflection, &fragment.reflection}) giveWebglNames(*stage);
     module->info = linkStages(source.name, vertex.reflection, fragment.reflection);
     module->info.flipY = isWebgl;
-    module->info.needs = both(vertex.needs, fragment.needs);
+    module->info.needs = vertex.needs | fragment.needs;
     module->vertex = std::move(vertex.words);
     module->fragment = std::move(fragment.words);
   });
   module->id = programId(source);
-  return module;
-}
-
-std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const uint32_t> vertex,
-                                              std::span<const uint32_t> fragment) {
-  auto module = std::make_shared<ProgramModule>();
-  module->vertex.assign(vertex.begin(), vertex.end());
-  module->fragment.assign(fragment.begin(), fragment.end());
-  const auto reflect = [&](Stage stage, std::span<const uint32_t> words) {
-    return reflectStage(describeStage(name, stage), stage, "main", words);
-  };
-  module->info = linkStages(name, reflect(Stage::Vertex, vertex), reflect(Stage::Fragment, fragment));
-  module->info.needs = both(checkCapabilities(describeStage(name, Stage::Vertex), Stage::Vertex, vertex),
-                            checkCapabilities(describeStage(name, Stage::Fragment), Stage::Fragment, fragment));
-  Hasher hasher = startHash("embedded", name);
-  hasher.bytes(vertex.data(), vertex.size_bytes());
-  hasher.bytes(fragment.data(), fragment.size_bytes());
-  module->id = hasher.finish();
-  return module;
-}
-
-std::shared_ptr<ProgramModule> embeddedKernel(const char* name, std::span<const uint32_t> compute) {
-  auto module = std::make_shared<ProgramModule>();
-  const std::string who = describeStage(name, Stage::Compute);
-  StageReflection reflection = reflectStage(who, Stage::Compute, "main", compute);
-  module->compute.assign(compute.begin(), compute.end());
-  ProgramInfo& info = module->info;
-  info.name = name;
-  info.needs = checkCapabilities(who, Stage::Compute, compute);
-  info.bindings = std::move(reflection.bindings);
-  info.groupSize = reflection.groupSize;
-  info.sharedBytes = static_cast<uint32_t>(variableBytes(compute).group);
-  info.params = std::move(reflection.block.params);
-  info.paramBytes = reflection.block.bytes;
-  Hasher hasher = startHash("embedded", name);
-  hasher.bytes(compute.data(), compute.size_bytes());
-  module->id = hasher.finish();
   return module;
 }
 

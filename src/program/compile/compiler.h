@@ -22,8 +22,6 @@ struct ShaderSource {
 };
 
 constexpr size_t kMaxSourceBytes = 1 << 20;
-constexpr size_t kMaxProgramBindings = 16;
-constexpr uint32_t kMaxParamBytes = 16384;  // of a uniform block; push constants: 128
 
 // What decides the result, the compilers' versions included. Cheap: no compiler is loaded but to ask NVRTC for its
 // version.
@@ -31,16 +29,10 @@ ProgramId programId(const KernelSource& source);
 ProgramId programId(const ShaderSource& source);
 
 // Thread-safe, may take seconds: never on an event loop. Throw Error: Compile, with the compiler's log in `log` and
-// line and column in `line` and `column`, for what does not compile, is not valid, or breaks a limit above;
+// line and column in `line` and `column`, for what does not compile, is not valid, or breaks a limit (above, or of module.h);
 // InvalidArgument for what is no source; Unsupported for WGSL, and for CUDA alone where NVRTC is not found. With GLSL
 // and CUDA both, CUDA is left out where NVRTC is not there.
 std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source);
 std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source);
-
-// Modules of the shaders that the build embeds, whose parameters are push constants: read, not validated. `name` is for
-// messages.
-std::shared_ptr<ProgramModule> embeddedShader(const char* name, std::span<const uint32_t> vertex,
-                                              std::span<const uint32_t> fragment);
-std::shared_ptr<ProgramModule> embeddedKernel(const char* name, std::span<const uint32_t> compute);
 
 }  // namespace switchyard

@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "error.h"
+#include "program/glsl/glsl_scan.h"
 #include "program/webgl/webgl.h"
-#include "program/compile/glsl_scan.h"
 
 namespace switchyard {
 namespace {
@@ -125,18 +125,6 @@ Options makeOptions() {
 }
 
 }  // namespace
-
-std::string describeStage(const std::string& name, Stage stage) {
-  if (stage == Stage::Compute) return "kernel \"" + name + "\"";
-  return std::string("the ") + (stage == Stage::Vertex ? "vertex" : "fragment") + " stage of shader \"" + name + "\"";
-}
-
-std::string logNameOf(const std::string& name) {
-  std::string file = name;
-  for (char& c : file)
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
-  return file;
-}
 
 std::vector<uint32_t> compileGlsl(const std::string& name, Stage stage, const std::string& source,
                                   const std::string* webgl) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "error.h"
-#include "program/compile/compiler.h"
 
 namespace switchyard {
 namespace {

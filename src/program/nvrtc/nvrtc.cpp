@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "error.h"
-#include "program/compile/glsl.h"
+#include "program/glsl/stage.h"
 #include "program/nvrtc/nvrtc_library.h"
 #include "program/nvrtc/ptx.h"
 

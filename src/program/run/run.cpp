@@ -5,7 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "program/run/cache.h"
+#include "program_cache.h"
 
 namespace switchyard {
 namespace {

@@ -6,7 +6,6 @@
 #include <unordered_set>
 
 #include "error.h"
-#include "program/compile/compiler.h"
 #include "program/spirv/reflect_params.h"
 
 namespace switchyard {

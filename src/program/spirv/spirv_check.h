@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "program/compile/glsl.h"
+#include "program/glsl/stage.h"
 #include "program/module.h"
 
 namespace switchyard {

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <string>
 
-#include "program/store/cache_folder.h"
+#include "cache_folder.h"
 #include "program/module.h"
 
 namespace switchyard {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "program/compile/glsl_tokens.h"
+#include "program/glsl/glsl_tokens.h"
 
 namespace switchyard {
 

@@ -1,6 +1,6 @@
 // The folder of cache files as the pipeline cache of Vulkan uses it; store_test.cpp has what programs ask of
 // it.
-#include "program/store/cache_folder.h"
+#include "cache_folder.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "program/run/cache.h"
+#include "program_cache.h"
 #include "program/run/run.h"
 
 namespace switchyard {

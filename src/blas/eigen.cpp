@@ -1,5 +1,5 @@
 // LAPACK's ssyevr: tridiagonal reduction, then only the wanted eigenpairs.
-#include "cpu/eigen.h"
+#include "blas/eigen.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/blas.h"
+#include "blas/blas.h"
 #include "error.h"
 
 // The one function that LAPACK's Fortran objects need of their run-time library (they join two option letters for a
@@ -22,7 +22,7 @@ extern "C" __attribute__((weak)) void _gfortran_concat_string(size_t length, cha
   std::memset(to + fromFirst + fromSecond, ' ', length - fromFirst - fromSecond);
 }
 
-namespace switchyard::cpu {
+namespace switchyard {
 namespace {
 
 bool allFinite(const float* values, size_t count) {
@@ -75,4 +75,4 @@ void symmetricEigen(float* matrix, uint32_t n, uint32_t count, float* values, fl
   }
 }
 
-}  // namespace switchyard::cpu
+}  // namespace switchyard

@@ -1,4 +1,4 @@
-#include "program/compile/glsl_tokens.h"
+#include "program/glsl/glsl_tokens.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 // Least recently used goes first; compiling happens outside of the lock, so a slow driver holds up nobody who has a
 // hit.
-#include "program/run/cache.h"
+#include "program_cache.h"
 
 #include <chrono>
 #include <cstring>

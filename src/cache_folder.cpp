@@ -1,6 +1,6 @@
 // Opens, reads and replaces, with the system's calls that take a folder rather than a path: what was checked is what is
 // used.
-#include "program/store/cache_folder.h"
+#include "cache_folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-// The few routines used of OpenBLAS (serial build, static): Fortran names, column-major, 32-bit sizes.
+// The few routines used of OpenBLAS and its LAPACK (serial build, static): Fortran names, column-major, 32-bit sizes.
 #pragma once
 
-namespace switchyard::cpu {
+namespace switchyard {
 extern "C" {
 void sgemm_(const char* transposeA, const char* transposeB, const int* m, const int* n, const int* k,
             const float* alpha, const float* a, const int* lda, const float* b, const int* ldb, const float* beta,
@@ -14,4 +14,4 @@ void ssyevr_(const char* job, const char* range, const char* uplo, const int* n,
              const int* workSize, int* intWork, const int* intWorkSize, int* info);
 char* openblas_get_corename(void);
 }
-}  // namespace switchyard::cpu
+}  // namespace switchyard

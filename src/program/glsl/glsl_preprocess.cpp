@@ -2,7 +2,7 @@
 #include <memory>
 #include <set>
 
-#include "program/compile/glsl_tokens.h"
+#include "program/glsl/glsl_tokens.h"
 
 namespace switchyard {
 namespace {

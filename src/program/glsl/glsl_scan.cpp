@@ -1,4 +1,4 @@
-#include "program/compile/glsl_scan.h"
+#include "program/glsl/glsl_scan.h"
 
 #include <algorithm>
 #include <cctype>
