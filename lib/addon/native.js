@@ -121,6 +121,7 @@ const { GPUError } = require('../core');
  * @typedef {object} NativeExecutor
  * @property {(index: number, context: NativeContext) => void} add
  * @property {(index: number) => void} remove
+ * @property {(numbers: Float64Array) => void} post
  * @property {(cancel: boolean, patienceMs: number) => void} stop
  */
 /**

@@ -77,8 +77,8 @@ class GPUClusterManager extends EventEmitter {
       log: this.#log,
       requester: this.#requester,
       registry: this.#registry,
-      onEvent: (name, event) => this.#onEvent(name, event),
-      onEnd: (expected) => this.#onCoordinatorGone(expected),
+      onEvent: (message) => this.#onEvent(message),
+      onEnd: (how, reason) => this.#onCoordinatorGone(how, reason),
       onDismissed: (reason) => this.#onDismissed(reason),
     });
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
@@ -129,7 +129,6 @@ class GPUClusterManager extends EventEmitter {
     const primary = (this.#primary = new Primary({
       config: this.#config,
       log: this.#log,
-      isStandalone: () => this.#role === 'lone',
       emit: (name, event) => {
         if (this.#role === 'primary' && this.listenerCount(name)) this.emit(name, event());
       },
@@ -141,9 +140,9 @@ class GPUClusterManager extends EventEmitter {
       isDegraded: () => this.#forks?.degraded ?? false,
     });
     primary.describe = () => /** @type {Reports} */ (this.#reports).contexts();
-    primary.answer = (what) => this.#report(what);
+    primary.answer = (report) => this.#reports?.give(report);
     primary.onGone = () => this.#checkReady();
-    const { member, fd } = primary.addSelf(this.#workerId);
+    const { member, fd } = primary.membership.addSelf(this.#workerId);
     this.#connection.openHere(fd, member.pageRegion);
     if (cluster.isWorker || !isMainThread) return;
     // The workers of a process that ends on purpose end as quietly.
@@ -152,12 +151,12 @@ class GPUClusterManager extends EventEmitter {
     this.#undo.push(() => process.removeListener('exit', onExit));
     this.#undo.push(
       answerJoining(
-        (workerId, pid, version) => {
+        (workerId, pid, hello) => {
           this.#becomePrimary();
           this.#forks?.joined(workerId);
-          return primary.invite(workerId, pid, version);
+          return primary.membership.invite(workerId, pid, hello);
         },
-        (pid) => primary.processEnded(pid),
+        (pid) => primary.membership.processEnded(pid),
       ),
     );
     const onFork = () => this.#becomePrimary();
@@ -176,7 +175,7 @@ class GPUClusterManager extends EventEmitter {
       exec,
       isOurs: this.#config.exec === undefined,
       log: this.#log,
-      onStillborn: () => this.#primary?.countRestart('start'),
+      onStillborn: () => this.#primary?.membership.countRestart('start'),
     });
     const onSignal = (/** @type {NodeJS.Signals} */ signal) => this.#onSignal(signal);
     for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT'])) {
@@ -210,7 +209,7 @@ class GPUClusterManager extends EventEmitter {
   #becomeStandalone() {
     if (this.#role !== 'undecided' || !this.#primary) return;
     this.#role = 'lone';
-    this.#connection.startExecutor(this.#primary.addOwnExecutor(), false);
+    this.#connection.startExecutor(this.#primary.membership.addOwnExecutor(), false);
   }
 
   /** At the first need: an application that forks does so right after it made its manager. */
@@ -223,7 +222,7 @@ class GPUClusterManager extends EventEmitter {
   }
 
   #decidesSoon = false;
-  #closedByPrimary = false;
+  #closedBecause = 'the manager is closed';
 
   /** @param {GPUError} error */
   #fail(error) {
@@ -239,11 +238,8 @@ class GPUClusterManager extends EventEmitter {
 
   // ---- what happens
 
-  /**
-   * @param {string} name
-   * @param {any} event
-   */
-  #onEvent(name, event) {
+  /** @param {import('./wire/messages').EventMessage} message */
+  #onEvent({ name, event }) {
     if (name === 'worker-ready') {
       this.#forks?.ready(event.workerId);
       this.#checkReady();
@@ -253,7 +249,7 @@ class GPUClusterManager extends EventEmitter {
 
   /** Ready: a context is there for this process's jobs; and in a cluster of its own, all workers. */
   #checkReady() {
-    const contexts = this.#primary ? this.#primary.contexts.length : this.#registry.entries.length;
+    const contexts = this.#primary ? this.#primary.contexts.list.length : this.#registry.entries.length;
     if (this.#role === 'lone') {
       if (contexts) this.#resolveReady();
       else
@@ -271,20 +267,27 @@ class GPUClusterManager extends EventEmitter {
     }
   }
 
-  /** @param {boolean} expected */
-  #onCoordinatorGone(expected) {
-    this.#rejectReady(new GPUError(expected ? 'ERR_CLOSED' : 'ERR_WORKER_LOST', 'the coordinator has gone'));
+  /**
+   * @param {import('./worker/coordinator-connection').ConnectionEnd} how
+   * @param {string} reason
+   */
+  #onCoordinatorGone(how, reason) {
+    this.#rejectReady(new GPUError(how === 'closed' ? 'ERR_CLOSED' : 'ERR_WORKER_LOST', 'the coordinator has gone'));
     if (this.#closed) return;
-    if (expected) {
-      this.#closedByPrimary = true;
-      this.#programs.close();
-      this.#closed = this.#connection.close().then(() => this.#end());
-      // A worker that only runs jobs has nothing left to do.
-      if (process.argv[1] === path.join(__dirname, 'worker', 'main.js')) this.#closed.then(() => process.exit(0));
+    if (how === 'lost') {
+      this.#log.error('the primary process has ended: this worker ends, too');
+      setTimeout(() => process.exit(1), kExitGraceMs);
       return;
     }
-    this.#log.error('the primary process has ended: this worker ends, too');
-    setTimeout(() => process.exit(1), kExitGraceMs);
+    this.#closedBecause =
+      how === 'closed'
+        ? 'the cluster was closed: the manager of its primary process was'
+        : `this process has left the cluster: ${reason}`;
+    this.#programs.close();
+    this.#closed = this.#connection.close().then(() => this.#end());
+    // A worker that only runs jobs has nothing left to do.
+    if (process.argv[1] === path.join(__dirname, 'worker', 'main.js'))
+      this.#closed.then(() => process.exit(how === 'closed' ? 0 : 1));
   }
 
   /** @param {string} reason */
@@ -422,17 +425,17 @@ class GPUClusterManager extends EventEmitter {
 
   /** @returns {Promise<import('../index').GPUClusterMetrics>} */
   async getMetrics() {
-    return this.#ask('metrics');
+    return this.#ask({ what: 'metrics' });
   }
 
   /** @returns {Promise<import('../index').ClusterHealth>} */
   async health() {
-    return this.#ask('health');
+    return this.#ask({ what: 'health' });
   }
 
   /** The metrics as Prometheus reads them. @returns {Promise<string>} */
   async prometheus() {
-    return this.#ask('prometheus');
+    return this.#ask({ what: 'prometheus' });
   }
 
   /**
@@ -442,7 +445,7 @@ class GPUClusterManager extends EventEmitter {
   async memoryStats(deviceId) {
     if (typeof deviceId !== 'string')
       throw invalid(`memoryStats: the device is ${show(deviceId)}, but must be its id, 'cpu:0' for example`);
-    return this.#ask(`memory ${deviceId}`);
+    return this.#ask({ what: 'memory', device: deviceId });
   }
 
   /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
@@ -481,31 +484,18 @@ class GPUClusterManager extends EventEmitter {
   }
 
   #closedError() {
-    return new GPUError(
-      'ERR_CLOSED',
-      this.#closedByPrimary
-        ? 'the cluster was closed: the manager of its primary process was'
-        : 'the manager is closed',
-    );
+    return new GPUError('ERR_CLOSED', this.#closedBecause);
   }
 
   /**
-   * @param {string} what
-   * @returns {any}
+   * Of this process's primary, or of the cluster's.
+   * @template T
+   * @param {import('./wire/messages').Report} report
+   * @returns {Promise<T>}
    */
-  #report(what) {
-    const reports = /** @type {Reports} */ (this.#reports);
-    if (what === 'metrics') return reports.metrics();
-    if (what === 'health') return reports.health();
-    if (what === 'prometheus') return reports.prometheus();
-    if (what.startsWith('memory ')) return reports.memoryStats(what.slice(7));
-    throw invalid(`there is no report '${what}'`);
-  }
-
-  /** @param {string} what */
-  async #ask(what) {
+  async #ask(report) {
     this.#checkOpen();
-    return this.#reports ? this.#report(what) : this.#connection.query(what);
+    return this.#reports ? /** @type {any} */ (this.#reports.give(report)) : this.#connection.query(report);
   }
 
   /**

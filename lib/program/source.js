@@ -212,7 +212,7 @@ function fromWire({ spirv, ...rest }) {
   return spirv === undefined ? rest : { ...rest, spirv: new Uint8Array(Buffer.from(spirv, 'base64')) };
 }
 
-/** @param {Sources} sources what can run them */
+/** @param {{ kind: 'kernel'|'shader', glsl?: unknown, spirv?: unknown, cuda?: unknown }} sources what can run them */
 function backendsOf({ kind, glsl, spirv, cuda }) {
   if (kind === 'shader') return ['vulkan'];
   return [...(glsl !== undefined || spirv !== undefined ? ['vulkan'] : []), ...(cuda !== undefined ? ['cuda'] : [])];

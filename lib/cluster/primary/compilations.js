@@ -10,11 +10,18 @@ const { setTimeout, clearTimeout } = require('node:timers');
  * @property {boolean} canCompile it runs jobs, and is ready
  * @property {ReadonlySet<string>} backends of its contexts
  */
+/** @typedef {import('../wire/messages').WireSources} WireSources */
+/** @typedef {import('../wire/messages').WireError} WireError */
+/** @typedef {import('../wire/messages').TensorHandle} TensorHandle */
+/** @typedef {import('../wire/messages').CompiledMessage} CompiledMessage */
+/** @typedef {import('../wire/messages').CompileFailedMessage} CompileFailedMessage */
+/** @typedef {import('../wire/messages').CompiledProgram} CompiledProgram */
+/** @typedef {import('../wire/messages').ProgramAnswer} ProgramAnswer */
 /**
  * @typedef {object} Waiter
  * @property {Compiling} requester
- * @property {(answer: any) => void} answer
- * @property {(error: { code: string, message: string, log?: string, line?: number, column?: number }) => void} fail
+ * @property {(answer: ProgramAnswer) => void} answer
+ * @property {(error: WireError) => void} fail
  */
 /** @typedef {{ release: () => void }} Held memory of a program that this process holds */
 /**
@@ -22,9 +29,10 @@ const { setTimeout, clearTimeout } = require('node:timers');
  * @property {number} limit programs kept at hand
  * @property {number} timeout ms; Infinity for none
  * @property {() => Compiling[]} workers those there are
- * @property {(worker: Compiling, message: any) => void} send
- * @property {(handle: any) => Held} open the compiled program's shared memory
- * @property {(name: string, answer: any, requester: Compiling) => any} [onFirst] one is there for the first time; what it
+ * @property {(worker: Compiling, message: Extract<import('../wire/messages').ToMember, { type:
+ *   'compile'|'program-taken' }>) => void} send
+ * @property {(handle: TensorHandle) => Held} open the compiled program's shared memory
+ * @property {(name: string, program: CompiledProgram, requester: Compiling) => Pick<ProgramAnswer, 'cache'>} [onFirst] one is there for the first time; what it
  *   gives goes to those who asked
  * @property {import('../../core/log').Logger} log
  */
@@ -39,7 +47,7 @@ const kMaxUses = 4096; // programs whose uses are counted
 class Entry {
   /**
    * @param {string} key
-   * @param {any} request
+   * @param {WireSources} request
    * @param {readonly string[]} backends
    */
   constructor(key, request, backends) {
@@ -54,8 +62,8 @@ class Entry {
     this.deaths = 0;
     /** @type {Map<Waiter, NodeJS.Timeout|undefined>} */
     this.waiters = new Map();
-    /** @type {any} what those who ask get */
-    this.answer = undefined;
+    /** @type {CompiledProgram|undefined} */
+    this.program = undefined;
     /** @type {Held|undefined} */
     this.memory = undefined;
   }
@@ -88,15 +96,15 @@ class Compilations {
 
   /**
    * @param {Waiter} waiter
-   * @param {{ key: string, request: any, backends: readonly string[] }} wanted
+   * @param {{ key: string, request: WireSources, backends: readonly string[] }} wanted
    */
   request(waiter, { key, request, backends }) {
     if (this.#closed) return waiter.fail({ code: 'ERR_CLOSED', message: 'the cluster is being closed' });
     let entry = this.#entries.get(key);
-    if (entry?.state === 'ready') {
+    if (entry?.program) {
       this.#entries.delete(key);
       this.#entries.set(key, entry);
-      return waiter.answer({ ...entry.answer, cached: 'cluster' });
+      return waiter.answer({ ...entry.program, cached: 'cluster' });
     }
     if (!entry) this.#entries.set(key, (entry = new Entry(key, request, backends)));
     this.#addWaiter(entry, waiter);
@@ -189,7 +197,7 @@ class Compilations {
       }
       if (died)
         this.parts.log.warn(
-          { program: entry.request?.name },
+          { program: entry.request.name },
           'a worker has ended while it compiled a program: another one is asked',
         );
       this.#start(entry);
@@ -210,72 +218,85 @@ class Compilations {
   }
 
   /**
-   * A worker has an answer: { number, tensor, id, ms, fromDisk, problems }, or { number, error }.
+   * A worker has compiled a program.
    * @param {Compiling} worker
-   * @param {any} message
+   * @param {Omit<CompiledMessage, 'type'>} message
    */
   onCompiled(worker, message) {
-    const entry = this.#attempts.get(message.number);
-    if (!entry || entry.worker !== worker) {
-      this.parts.send(worker, { type: 'program-taken', number: message.number }); // nobody waits for it any more
-      return;
-    }
-    this.#attempts.delete(message.number);
-    this.#settle(entry, worker, message);
+    const entry = this.#endAttempt(worker, message.number);
+    if (entry) this.#settle(entry, message);
+    this.parts.send(worker, { type: 'program-taken', number: message.number }); // whether somebody waits for it or not
+    if (entry) this.#startWaiting();
+  }
+
+  /**
+   * A worker could not compile a program.
+   * @param {Compiling} worker
+   * @param {Omit<CompileFailedMessage, 'type'>} message
+   */
+  onCompileFailed(worker, { number, error }) {
+    const entry = this.#endAttempt(worker, number);
+    if (!entry) return;
+    this.#fail(entry, error);
     this.#startWaiting();
   }
 
   /**
-   * @param {Entry} entry
    * @param {Compiling} worker
-   * @param {any} message
+   * @param {number} number of the attempt
+   * @returns {Entry|undefined} undefined: nobody waits for it any more
    */
-  #settle(entry, worker, message) {
-    if (message.error) {
-      this.#fail(entry, message.error);
-      return;
-    }
-    const { tensor, id, ms, fromDisk, problems } = message;
+  #endAttempt(worker, number) {
+    const entry = this.#attempts.get(number);
+    if (!entry || entry.worker !== worker) return undefined;
+    this.#attempts.delete(number);
+    return entry;
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {Omit<CompiledMessage, 'type'>} message
+   */
+  #settle(entry, { tensor, id, ms, fromDisk, problems }) {
     try {
       entry.memory = this.parts.open(tensor);
     } catch (error) {
-      this.parts.send(worker, { type: 'program-taken', number: message.number });
       this.#fail(entry, {
         code: 'ERR_INTERNAL',
         message: `${nameOf(entry)}: what was compiled could not be opened: ${error.message}`,
       });
       return;
     }
-    this.parts.send(worker, { type: 'program-taken', number: message.number });
     entry.state = 'ready';
     entry.worker = undefined;
-    entry.answer = { tensor, id, ms, problems: problems ?? [] };
+    entry.program = { tensor, id, ms, problems };
     if (!fromDisk) {
       ++this.compiled.count;
       this.compiled.ms += ms;
     }
     this.countUses({ [id]: 1 });
-    this.#tell(entry, fromDisk ? 'disk' : false);
+    this.#tell(entry, entry.program, fromDisk ? 'disk' : false);
     this.#bound();
   }
 
   /**
    * @param {Entry} entry
+   * @param {CompiledProgram} program
    * @param {'disk'|false} cached
    */
-  #tell(entry, cached) {
+  #tell(entry, program, cached) {
     const waiters = [...entry.waiters];
     entry.waiters.clear();
     for (const [i, [waiter, timer]] of waiters.entries()) {
       clearTimeout(timer);
-      const more = i === 0 ? this.parts.onFirst?.(entry.request.name, entry.answer, waiter.requester) : undefined;
-      waiter.answer({ ...entry.answer, cached: i === 0 ? cached : 'cluster', ...more });
+      const more = i === 0 ? this.parts.onFirst?.(entry.request.name, program, waiter.requester) : undefined;
+      waiter.answer({ ...program, cached: i === 0 ? cached : 'cluster', ...more });
     }
   }
 
   /**
    * @param {Entry} entry
-   * @param {{ code: string, message: string }} error
+   * @param {WireError} error
    */
   #fail(entry, error) {
     this.#forget(entry);

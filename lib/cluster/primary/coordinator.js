@@ -12,21 +12,21 @@ const { kBase } = require('../../call');
 const { messages: protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
-/** @typedef {import('./member').ContextView} ContextView */
+/** @typedef {import('./context-view').ContextView} ContextView */
 /** @typedef {import('./completion').Ending} Ending */
 /**
  * @typedef {object} CoordinatorParts
  * @property {import('../../config/config').Config} config
  * @property {import('../../core/log').Logger} log
  * @property {import('../../metrics/metrics').Metrics} metrics
- * @property {import('./member').Speeds} speeds
+ * @property {import('./speeds').Speeds} speeds
  * @property {() => ContextView[]} contexts those of all members
  * @property {(context: ContextView, job: number) => void} onStuck a job there does not stop
  * @property {(context: ContextView, message: string) => void} onContextLost
  * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
  *   come a context that fits a job
- * @property {(name: string, event: () => any) => void} emit
+ * @property {import('./primary').Emit} emit
  */
 
 const { done, assign } = protocol;

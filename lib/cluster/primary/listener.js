@@ -2,23 +2,24 @@
 'use strict';
 const { randomInt } = require('node:crypto');
 const { native } = require('../../addon');
-const { Channel, messages: protocol } = require('../wire');
+const { Channel, ProtocolError, messages: protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
+/** @typedef {import('./member').Role} Role */
 /**
- * @typedef {object} DoorParts
+ * @typedef {object} ListenerParts
+ * @property {import('../../core/log').Logger} log
  * @property {(pid: number, slot: number) => Member|undefined} find an invited process
- * @property {(member: Member, role: 'ask'|'run') => { onMessage: import('../wire/channel').OnMessage, onEnd: () => void
- *   }} handlers
- * @property {(member: Member, role: 'ask'|'run', channel: Channel) => void} onJoined
- * @property {(error: any) => void} onError
+ * @property {(member: Member, role: Role) => import('../wire/channel').ChannelHandlers} handlers
+ * @property {(member: Member, role: Role, channel: Channel) => void} onJoined
  */
 
 const kKeyParts = 4,
-  kHelloLength = 2 + kKeyParts + 2;
+  kHelloLength = 2 + kKeyParts + 3;
 const kKeyAt = 2,
   kSlotAt = kKeyAt + kKeyParts,
-  kRoleAt = kSlotAt + 1;
+  kRoleAt = kSlotAt + 1,
+  kProtocolAt = kRoleAt + 1;
 const kAskRole = 0; // the other is 1: the executor's
 
 class Listener {
@@ -26,7 +27,7 @@ class Listener {
   #listener;
   #key = Array.from({ length: kKeyParts }, () => randomInt(2 ** 48 - 1));
 
-  /** @param {DoorParts} parts */
+  /** @param {ListenerParts} parts */
   constructor(parts) {
     this.parts = parts;
   }
@@ -43,25 +44,27 @@ class Listener {
    * @param {number} pid
    */
   #accept(fd, pid) {
-    /** @type {import('../wire/channel').OnMessage|undefined} */
-    let onMessage;
-    /** @type {(() => void)|undefined} */
-    let onEnd;
+    /** @type {import('../wire/channel').ChannelHandlers|undefined} once it has shown the key */
+    let handlers;
+    const turnAway = (/** @type {Error} */ error) => {
+      this.parts.log.warn({ pid, reason: error.message }, 'a connection was turned away');
+      channel.close();
+    };
     const channel = new Channel(fd, {
       onMessage: (numbers, at, length) => {
-        if (onMessage) return onMessage(numbers, at, length);
+        if (handlers) return handlers.onMessage(numbers, at, length);
+        this.#checkHello(numbers, at, length);
         const role = numbers[at + kRoleAt] === kAskRole ? 'ask' : 'run';
-        const member = this.#isKnown(numbers, at, length) ? this.parts.find(pid, numbers[at + kSlotAt]) : undefined;
-        if (!member || member[role]) {
-          channel.close();
-          return undefined;
-        }
-        ({ onMessage, onEnd } = this.parts.handlers(member, role));
+        const member = this.parts.find(pid, numbers[at + kSlotAt]);
+        if (!member || member[role])
+          throw new ProtocolError('nobody of this process was invited, or it is there already');
+        handlers = this.parts.handlers(member, role);
         this.parts.onJoined(member, role, channel);
         return undefined;
       },
-      onEnd: () => onEnd?.(),
-      onError: this.parts.onError,
+      onEnd: () => handlers?.onEnd(),
+      onWrong: (error) => (handlers ? handlers.onWrong(error) : turnAway(error)),
+      onError: (error) => (handlers ? handlers.onError(error) : turnAway(error)),
     });
   }
 
@@ -69,13 +72,14 @@ class Listener {
    * @param {Float64Array} numbers
    * @param {number} at
    * @param {number} length
+   * @throws {ProtocolError}
    */
-  #isKnown(numbers, at, length) {
-    return (
-      length === kHelloLength &&
-      numbers[at + 1] === protocol.kHello &&
-      this.#key.every((part, i) => numbers[at + kKeyAt + i] === part)
-    );
+  #checkHello(numbers, at, length) {
+    if (length <= kRoleAt || numbers[at + 1] !== protocol.kHello)
+      throw new ProtocolError('the first message must be a hello');
+    if (!this.#key.every((part, i) => numbers[at + kKeyAt + i] === part)) throw new ProtocolError('it has another key');
+    if (length !== kHelloLength || numbers[at + kProtocolAt] !== protocol.kProtocol)
+      throw new ProtocolError(`the hello must be of version ${protocol.kProtocol} of the protocol`);
   }
 
   close() {

@@ -6,7 +6,7 @@ const { statusPage: status } = require('../../metrics');
 
 /** @typedef {import('./primary').Primary} Primary */
 /** @typedef {import('./member').Member} Member */
-/** @typedef {import('./member').ContextView} ContextView */
+/** @typedef {import('./context-view').ContextView} ContextView */
 
 const kMegabyte = 2 ** 20;
 const kWatchedMs = 5000; // a loop that has not turned for so long is worth a word
@@ -31,6 +31,23 @@ class Reports {
       ...member.contexts.filter(({ state }) => state !== 'closed').map((context) => describe(member, context)),
       ...starting(member),
     ]);
+  }
+
+  /**
+   * What a process asks for.
+   * @param {import('../wire/messages').Report} report
+   */
+  give(report) {
+    switch (report.what) {
+      case 'metrics':
+        return this.metrics();
+      case 'health':
+        return this.health();
+      case 'prometheus':
+        return this.prometheus();
+      case 'memory':
+        return this.memoryStats(report.device);
+    }
   }
 
   #states() {
@@ -62,14 +79,14 @@ class Reports {
 
   /** @returns {Promise<string>} */
   prometheus() {
-    const { coordinator, restarts } = this.primary;
+    const { coordinator, membership } = this.primary;
     const now = nowMs();
     return this.primary.metrics.prometheus({
       now,
       pending: coordinator.pending,
       running: coordinator.running,
       oldestPendingAgeMs: coordinator.queue.oldestAge(now),
-      restarts,
+      restarts: membership.restarts,
       contexts: this.#states(),
       members: this.#members(),
     });
@@ -123,7 +140,7 @@ class Reports {
         limit: this.config.queueLimit,
         oldestAgeMs: coordinator.queue.oldestAge(now),
       },
-      restarts: { ...this.primary.restarts },
+      restarts: { ...this.primary.membership.restarts },
       avoidedDevices: this.primary.avoided,
       draining: this.isDraining(),
     };

@@ -6,7 +6,7 @@ const { messages: protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 
-class Regions {
+class SharedRegions {
   /** @type {Map<number, { serial: number, isGone: boolean }>} region -> the member that made it */
   #makers = new Map();
 
@@ -74,4 +74,4 @@ function tell(member, region) {
   if (!member.inProcess) member.run?.post(new Float64Array([3, protocol.kRegion, region]), 3, region);
 }
 
-module.exports = { Regions };
+module.exports = { SharedRegions };

@@ -2,9 +2,18 @@
 // a tick.
 'use strict';
 const { native } = require('../../addon');
-const { textMessage } = require('./messages');
+const { ProtocolError } = require('./shapes');
 
 /** @typedef {(numbers: Float64Array, at: number, length: number) => void} OnMessage */
+
+/**
+ * @typedef {object} ChannelHandlers
+ * @property {OnMessage} onMessage may throw a ProtocolError
+ * @property {() => void} onEnd the other side has closed it, or its process has ended
+ * @property {(error: ProtocolError) => void} onWrong a message was not understood: no other is given, and the connection
+ *   is to be closed as soon as what has to be said on it was said
+ * @property {(error: any) => void} onError a message was understood, but handling it has failed: the others go on
+ */
 
 /** @type {Set<Channel>} those with something to send at the end of this tick */
 const dirty = new Set();
@@ -16,13 +25,14 @@ function flushAll() {
 class Channel {
   #handle;
   #closed = false;
+  #isDeaf = false; // what came was not understood: nothing more is read
   #refs = 0;
 
   /**
    * @param {number} fd taken over
-   * @param {{ onMessage: OnMessage, onEnd: () => void, onError: (error: any) => void }} handlers
+   * @param {ChannelHandlers} handlers
    */
-  constructor(fd, { onMessage, onEnd, onError }) {
+  constructor(fd, { onMessage, onEnd, onWrong, onError }) {
     this.#handle = new native.ChannelHandle(fd, (numbers, count) => {
       try {
         if (count < 0) {
@@ -30,12 +40,17 @@ class Channel {
           onEnd();
           return;
         }
-        for (let at = 0; at < count && !this.#closed; at += numbers[at]) {
+        for (let at = 0; at < count && !this.#closed && !this.#isDeaf; at += numbers[at]) {
           const before = numbers[at];
           try {
             onMessage(numbers, at, before);
           } catch (error) {
-            onError(error);
+            if (error instanceof ProtocolError) {
+              this.#isDeaf = true;
+              onWrong(error);
+            } else {
+              onError(error);
+            }
           }
           numbers[at] = before;
         }
@@ -64,11 +79,6 @@ class Channel {
     if (this.#closed) return false;
     this.sent();
     return this.#handle.post(numbers, length, region);
-  }
-
-  /** @param {object} value */
-  postText(value) {
-    return this.post(textMessage(value));
   }
 
   /** Something was posted: it goes with everything else of this tick. */

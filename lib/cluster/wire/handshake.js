@@ -1,29 +1,21 @@
 // The handshake over Node's own channel: a cluster worker finds the coordinator in its primary process, and nothing
-// else goes that way.
+// else goes that way. What is not of the handshake's shape is left to the application.
 'use strict';
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {any} */ (require('node:cluster'));
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers');
 const { GPUError } = require('../../core');
+const { readHandshake } = require('./codec');
+const { kProtocol } = require('./messages');
 const { version } = require('../../../package.json');
 
-/** @typedef {{ address: string, key: number[], slot: number }} Invitation */
+/** @typedef {Omit<import('./messages').Welcome, 'type'>} Invitation */
+/** @typedef {Omit<import('./messages').Refused, 'type'>} Refusal */
+/** @typedef {import('./messages').Hello} Hello */
 
-const kHello = 'switchyard:hello',
-  kWelcome = 'switchyard:welcome',
-  kRefused = 'switchyard:refused';
+const kMaxVersion = 100; // characters
 const kPatienceMs = 1000;
 const kAgainMs = 50;
-
-/** @param {any} message */
-function isInvitation(message) {
-  return (
-    typeof message.address === 'string' &&
-    Array.isArray(message.key) &&
-    message.key.length === 4 &&
-    Number.isInteger(message.slot)
-  );
-}
 
 /**
  * In a worker. Resolves to undefined when the primary has no coordinator within a second.
@@ -31,9 +23,11 @@ function isInvitation(message) {
  */
 function askToJoin() {
   return new Promise((resolve, reject) => {
+    /** @type {Hello} */
+    const message = { type: 'switchyard:hello', version, protocol: kProtocol };
     const hello = () => {
       // a closed channel is no error here
-      if (process.connected) process.send?.({ type: kHello, version }, undefined, {}, () => {});
+      if (process.connected) process.send?.(message, undefined, {}, () => {});
     };
     const end = () => {
       clearInterval(again);
@@ -47,13 +41,15 @@ function askToJoin() {
         new GPUError('ERR_CLOSED', 'the primary process has let go of this worker before it could join the cluster'),
       );
     };
-    const onMessage = (/** @type {any} */ message) => {
-      if (message?.type === kWelcome && isInvitation(message)) {
+    const onMessage = (/** @type {unknown} */ answer) => {
+      const welcome = readHandshake(answer, 'switchyard:welcome');
+      const refused = readHandshake(answer, 'switchyard:refused');
+      if (welcome) {
         end();
-        resolve({ address: message.address, key: message.key, slot: message.slot });
-      } else if (message?.type === kRefused && typeof message.reason === 'string') {
+        resolve({ address: welcome.address, key: welcome.key, slot: welcome.slot });
+      } else if (refused) {
         end();
-        reject(new GPUError(message.code === 'ERR_CLOSED' ? 'ERR_CLOSED' : 'ERR_UNSUPPORTED', message.reason));
+        reject(new GPUError(refused.code === 'ERR_CLOSED' ? 'ERR_CLOSED' : 'ERR_UNSUPPORTED', refused.reason));
       }
     };
     const again = setInterval(hello, kAgainMs);
@@ -69,29 +65,22 @@ function askToJoin() {
 
 /**
  * In the primary: answers workers that ask. Everything else on the channel belongs to the application.
- * @param {(workerId: number, pid: number, version: string) => { refused: string, code?: string }|{ address?: string,
- *   key?: number[], slot?: number }} invite
+ * @param {(workerId: number, pid: number, hello: Hello) => Invitation|Refusal} invite
  * @param {(pid: number|undefined) => void} onExit a worker process has ended
  * @returns {() => void} ends it
  */
 function answerJoining(invite, onExit) {
   /**
    * @param {import('node:cluster').Worker} worker
-   * @param {any} message
+   * @param {unknown} message
    */
   const onMessage = (worker, message) => {
-    if (
-      message?.type !== kHello ||
-      typeof message.version !== 'string' ||
-      message.version.length > 100 ||
-      !worker.process.pid
-    )
-      return;
-    const answer = invite(worker.id, worker.process.pid, message.version);
+    const hello = readHandshake(message, 'switchyard:hello');
+    if (!hello || hello.version.length > kMaxVersion || !worker.process.pid) return;
+    const answer = invite(worker.id, worker.process.pid, hello);
+    /** @type {import('./messages').Welcome|import('./messages').Refused} */
     const reply =
-      'refused' in answer
-        ? { type: kRefused, reason: answer.refused, code: answer.code }
-        : { type: kWelcome, ...answer };
+      'reason' in answer ? { type: 'switchyard:refused', ...answer } : { type: 'switchyard:welcome', ...answer };
     if (worker.isConnected()) worker.send(reply, () => {});
   };
   const onWorkerExit = (/** @type {import('node:cluster').Worker} */ worker) => onExit(worker.process.pid);

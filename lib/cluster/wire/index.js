@@ -2,6 +2,8 @@
 'use strict';
 const { Channel } = require('./channel');
 const { askToJoin, answerJoining } = require('./handshake');
+const codec = require('./codec');
 const messages = require('./messages');
+const { ProtocolError } = require('./shapes');
 
-module.exports = { Channel, askToJoin, answerJoining, messages };
+module.exports = { Channel, askToJoin, answerJoining, codec, messages, ProtocolError };

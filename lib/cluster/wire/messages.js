@@ -1,8 +1,40 @@
-// What the processes of a cluster say to each other: numbers, in the places that src/cluster/message.h and
-// binding/remote_job.h name.
+// The protocol: every message between the processes of a cluster, with its direction and its shape (codec.js writes and
+// checks them). Jobs travel as numbers, in the places that src/cluster/message.h and binding/remote_job.h name; the rest
+// is said in words (JSON), and a handshake goes over Node's own channel.
 'use strict';
 const { Buffer } = require('node:buffer');
 const { layout } = require('../../call');
+const {
+  anything,
+  text,
+  flag,
+  number,
+  integer,
+  count,
+  isObject,
+  oneOf,
+  optional,
+  listOf,
+  tableOf,
+  object,
+} = require('./shapes');
+
+/**
+ * @template T
+ * @typedef {import('./shapes').Kind<T>} Kind
+ */
+/**
+ * @template T
+ * @typedef {import('./shapes').Shape<T>} Shape
+ */
+/**
+ * @template T
+ * @typedef {import('./shapes').Fields<T>} Fields
+ */
+/** @typedef {import('./shapes').NumbersShape} NumbersShape */
+
+/** Counted up with every change of a message: processes that differ in it don't join each other. */
+const kProtocol = 1;
 
 const kHello = 1,
   kRegion = 2,
@@ -152,18 +184,309 @@ function withText(type, textAt, text) {
   return numbers;
 }
 
-/** @param {object} value */
-function textMessage(value) {
-  return withText(kText, 3, JSON.stringify(value));
-}
+// ---- messages in words
+
+/** @typedef {import('../../index').DeviceInfo} DeviceInfo */
+/** @typedef {import('../../index').ManagerEvents} ManagerEvents */
+/** @typedef {import('../../core/errors').ErrorCode} ErrorCode */
+/**
+ * A context that a process is to open.
+ * @typedef {object} PlannedContext
+ * @property {number} index its place in the process's status page
+ * @property {string} id
+ * @property {string} device
+ * @property {number} memoryLimit bytes
+ * @property {number} [threads] of a CPU context
+ */
+/**
+ * A context of the cluster: what contexts() gives, and what a result is told apart by.
+ * @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, software: boolean,
+ *   canDraw: boolean }} ContextEntry
+ */
+/** @typedef {{ code: ErrorCode, message: string, log?: string, line?: number, column?: number }} WireError */
+/** @typedef {{ region: number, block: number, generation: number, bytes: number, shape: number[], dtype: string }} TensorHandle */
+/**
+ * The sources of a program as JSON: `spirv` in base64.
+ * @typedef {object} WireSources
+ * @property {'kernel'|'shader'} kind
+ * @property {string} name
+ * @property {string} [glsl]
+ * @property {string} [spirv]
+ * @property {string} [cuda]
+ * @property {string[]} [bindings]
+ * @property {string} [vertex]
+ * @property {string} [fragment]
+ */
+/**
+ * What is asked of the coordinator beside jobs and programs: memory is that of one device.
+ * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }} Report
+ */
+/** @typedef {'worker-ready'|'worker-lost'|'context-lost'|'memory-pressure'} ClusterEventName */
+/**
+ * An event that every manager of the cluster gives its listeners.
+ * @template {ClusterEventName} [Name=ClusterEventName]
+ * @typedef {Name extends ClusterEventName ? { type: 'event', name: Name, event: ManagerEvents[Name][0] } : never} EventMessage
+ */
 
 /**
- * @param {Float64Array} numbers
- * @param {number} at of the message
- * @returns {any}
+ * Coordinator -> a process's event loop:
+ * - welcome: the first; `page` is the region of its status page
+ * - plan: the contexts it is to open, one after the other where one of them may end the process (`cautious`)
+ * - contexts: those of the whole cluster, ahead of any result that names one
+ * - event: see EventMessage
+ * - answer, answer-error: to its 'program' or 'query' with that id
+ * - reopen: tries once more to open the context; give-up: a job there never ends, nothing more runs in it
+ * - trim: gives unused memory back
+ * - compile: in this process; program-taken: the coordinator has the outcome, its memory may go
+ * - end: the process is to end by itself, soon
+ * - bye: the end of the connection is meant; with a reason, this process was not understood and leaves the cluster
+ * @typedef {{ type: 'welcome', page: number, workerId: number }
+ *   | { type: 'plan', contexts: PlannedContext[], cautious: boolean }
+ *   | { type: 'contexts', entries: ContextEntry[] }
+ *   | EventMessage
+ *   | { type: 'answer', id: number, answer: unknown }
+ *   | { type: 'answer-error', id: number, error: WireError }
+ *   | { type: 'reopen', index: number }
+ *   | { type: 'give-up', index: number }
+ *   | { type: 'trim' }
+ *   | { type: 'compile', number: number, request: WireSources }
+ *   | { type: 'program-taken', number: number }
+ *   | { type: 'end', reason: string }
+ *   | { type: 'bye', reason?: string }} ToMember
  */
-function readJson(numbers, at) {
-  return JSON.parse(readText(numbers, at + 3, numbers[at + 2]));
+/**
+ * A process's event loop -> coordinator:
+ * - devices: what it has found; the answer is its plan
+ * - context: one of the plan is ready; context-failed: could not be opened; context-lost: its device was lost;
+ *   context-stuck: a job there does not stop
+ * - ready: every context of the plan was tried
+ * - cleanup: every process is to give unused memory back
+ * - leaving: it takes no more jobs; with a reason, because it did not understand the coordinator
+ * - program: have these sources compiled, once for all who ask with this key
+ * - compiled, compile-failed: the outcome of 'compile' with that number; program-problems: of the folder on disk
+ * - program-uses: times each program was used since the last such message
+ * - query: a report
+ * @typedef {{ type: 'devices', devices: DeviceInfo[] }
+ *   | { type: 'context', index: number, id: string, device: DeviceInfo }
+ *   | { type: 'context-failed', index: number, id: string, device: string, code: ErrorCode, message: string }
+ *   | { type: 'context-lost', index: number, message?: string }
+ *   | { type: 'context-stuck', index: number, id: string }
+ *   | { type: 'ready' }
+ *   | { type: 'cleanup' }
+ *   | { type: 'leaving', reason?: string }
+ *   | ProgramMessage
+ *   | CompiledMessage
+ *   | CompileFailedMessage
+ *   | { type: 'program-problems', problems: string[] }
+ *   | { type: 'program-uses', uses: Record<string, number> }
+ *   | QueryMessage} ToCoordinator
+ */
+/** @typedef {{ type: 'program', id: number, key: string, request: WireSources }} ProgramMessage */
+/** @typedef {{ type: 'query', id: number, report: Report }} QueryMessage */
+/**
+ * `tensor`: where the program's bytes lie; `ms` it took; `problems`: of the folder on disk.
+ * @typedef {{ type: 'compiled', number: number, tensor: TensorHandle, id: string, ms: number, fromDisk: boolean, problems:
+ *   string[] }} CompiledMessage
+ */
+/** @typedef {{ type: 'compile-failed', number: number, error: WireError }} CompileFailedMessage */
+/** @typedef {{ tensor: TensorHandle, id: string, ms: number, problems: string[] }} CompiledProgram */
+/**
+ * The answer to 'program': `cache` goes to whoever asked first.
+ * @typedef {CompiledProgram & { cached: 'cluster'|'disk'|false, cache?: { cacheHitRate: number, memoryUsage: number } }}
+ *   ProgramAnswer
+ */
+/**
+ * Over Node's own channel, where other messages are the application's. A worker says hello until it is welcomed or
+ * refused.
+ * @typedef {{ type: 'switchyard:hello', version: string, protocol?: number }} Hello worker -> primary
+ * @typedef {{ type: 'switchyard:welcome', address: string, key: number[], slot: number }} Welcome primary -> worker
+ * @typedef {{ type: 'switchyard:refused', reason: string, code?: string }} Refused primary -> worker
+ */
+
+const error = object(
+  /** @type {Fields<WireError>} */ ({
+    code: text,
+    message: text,
+    log: optional(text),
+    line: optional(number),
+    column: optional(number),
+  }),
+);
+const sources = object(
+  /** @type {Fields<WireSources>} */ ({
+    kind: oneOf(['kernel', 'shader']),
+    name: text,
+    glsl: optional(text),
+    spirv: optional(text),
+    cuda: optional(text),
+    bindings: optional(listOf(text)),
+    vertex: optional(text),
+    fragment: optional(text),
+  }),
+);
+const backend = oneOf(/** @type {const} */ (['cuda', 'vulkan', 'cpu']));
+/** @type {Kind<DeviceInfo>} what the coordinator reads of it */
+const device = object(
+  /** @type {Partial<Fields<DeviceInfo>>} */ ({
+    id: text,
+    backend,
+    name: text,
+    type: oneOf(['discrete', 'integrated', 'virtual', 'cpu']),
+    memory: object({ total: number, free: number }),
+    computeUnits: number,
+    features: /** @type {Kind<DeviceInfo['features']>} */ (object({ graphics: flag })),
+  }),
+);
+/** @type {Kind<PlannedContext>} */
+const planned = object({ index: count, id: text, device: text, memoryLimit: number, threads: optional(count) });
+/** @type {Kind<ContextEntry>} */
+const entry = object({
+  id: text,
+  workerId: integer,
+  contextType: backend,
+  device: text,
+  state: oneOf(['idle', 'busy', 'lost', 'starting']),
+  isActive: flag,
+  lastUsed: number,
+  memoryUsage: number,
+  memoryLimit: number,
+  shaderCount: number,
+  jobsRun: number,
+  member: count,
+  index: count,
+  deviceName: text,
+  software: flag,
+  canDraw: flag,
+});
+/** @type {{ [Name in ClusterEventName]: Kind<ManagerEvents[Name][0]> }} */
+const events = {
+  'worker-ready': object({ workerId: integer, pid: count, contexts: listOf(text) }),
+  'worker-lost': object({ workerId: integer, pid: count, reason: text }),
+  'context-lost': object({ contextId: text, workerId: integer, message: text }),
+  'memory-pressure': object({
+    contextId: text,
+    workerId: integer,
+    memoryUsage: number,
+    memoryLimit: number,
+    utilization: number,
+  }),
+};
+const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory']);
+/** @type {Kind<Report>} */
+const report = /** @type {Kind<any>} */ (
+  (value) => isObject(value) && oneOf(reports)(value.what) && (value.what !== 'memory' || text(value.device))
+);
+
+/** @typedef {{ [Type in ToMember['type']]: Shape<Extract<ToMember, { type: Type }>> }} MemberShapes */
+/** @type {Omit<MemberShapes, 'event'> & { event: { name: Kind<ClusterEventName>, event: Kind<object> } }} */
+const toMember = {
+  welcome: { page: count, workerId: integer },
+  plan: { contexts: listOf(planned), cautious: flag },
+  contexts: { entries: listOf(entry) },
+  event: { name: oneOf(/** @type {ClusterEventName[]} */ (Object.keys(events))), event: isObject },
+  answer: { id: count, answer: anything },
+  'answer-error': { id: count, error },
+  reopen: { index: count },
+  'give-up': { index: count },
+  trim: {},
+  compile: { number: count, request: sources },
+  'program-taken': { number: count },
+  end: { reason: text },
+  bye: { reason: optional(text) },
+};
+/** @type {{ [Type in ToCoordinator['type']]: Shape<Extract<ToCoordinator, { type: Type }>> }} */
+const toCoordinator = {
+  devices: { devices: listOf(device) },
+  context: { index: count, id: text, device },
+  'context-failed': {
+    index: count,
+    id: text,
+    device: text,
+    code: /** @type {Kind<ErrorCode>} */ (text),
+    message: text,
+  },
+  'context-lost': { index: count, message: optional(text) },
+  'context-stuck': { index: count, id: text },
+  ready: {},
+  cleanup: {},
+  leaving: { reason: optional(text) },
+  program: { id: count, key: text, request: sources },
+  compiled: {
+    number: count,
+    tensor: /** @type {Kind<TensorHandle>} */ (isObject), // checked as it is opened
+    id: text,
+    ms: number,
+    fromDisk: flag,
+    problems: listOf(text),
+  },
+  'compile-failed': { number: count, error },
+  'program-problems': { problems: listOf(text) },
+  'program-uses': { uses: tableOf(number) },
+  query: { id: count, report },
+};
+/** @type {{ [Type in (Hello|Welcome|Refused)['type']]: Shape<Extract<Hello|Welcome|Refused, { type: Type }>> }} */
+const handshake = {
+  'switchyard:hello': { version: text, protocol: optional(number) },
+  'switchyard:welcome': { address: text, key: listOf(number), slot: count },
+  'switchyard:refused': { reason: text, code: optional(text) },
+};
+
+// ---- messages in numbers
+
+/** @type {NumbersShape} */
+const kTextShape = { name: 'text', length: 3, whole: [2] };
+/** @type {NumbersShape} */
+const kNumberedShape = { name: 'region, drop, cancel or copied', length: 3, whole: [2] };
+/** @type {readonly (NumbersShape|undefined)[]} by type: what a process's event loop sends */
+const fromMember = byType({
+  [kAsk]: {
+    name: 'ask',
+    length: ask.body + 1,
+    whole: [ask.number, ask.affinity, ask.retries, ask.flags, ask.outputs],
+    integers: [ask.priority, ask.workload],
+    numbers: [ask.deadline, ask.flops, ask.bytes, ask.joinKey, ask.memory, ask.own],
+    indices: [
+      [ask.kind, kKinds.length],
+      [ask.contextType, kContextTypes.length],
+    ],
+  },
+  [kRegion]: kNumberedShape,
+  [kDrop]: kNumberedShape,
+  [kCancel]: kNumberedShape,
+  [kCopied]: kNumberedShape,
+  [kText]: kTextShape,
+});
+/** @type {readonly (NumbersShape|undefined)[]} by type: what a process's executor sends */
+const fromExecutor = byType({
+  [kDone]: {
+    name: 'done',
+    length: done.text,
+    whole: [done.number, done.batch, done.textBytes],
+    numbers: [done.switch, done.upload, done.compute, done.readback],
+    indices: [[done.code, kCodes.length + 1]],
+  },
+});
+/** @type {readonly (NumbersShape|undefined)[]} by type: what the coordinator sends to a process's event loop */
+const fromCoordinator = byType({
+  [kResult]: {
+    name: 'result',
+    length: result.text,
+    whole: [result.number, result.attempts, result.batch, result.shared, result.textBytes],
+    integers: [result.member, result.context],
+    numbers: [result.switch, result.upload, result.compute, result.readback, result.started, result.retryAfter],
+    indices: [[result.code, kCodes.length + 1]],
+  },
+  [kRegion]: kNumberedShape,
+  [kDrop]: kNumberedShape,
+  [kText]: kTextShape,
+});
+
+/**
+ * @param {Record<number, NumbersShape>} shapes
+ * @returns {(NumbersShape|undefined)[]} found by a number without a string in between
+ */
+function byType(shapes) {
+  return Array.from({ length: kCopied + 1 }, (_, type) => shapes[type]);
 }
 
 module.exports = {
@@ -190,6 +513,12 @@ module.exports = {
   kindOf,
   readText,
   withText,
-  textMessage,
-  readJson,
+  kProtocol,
+  toMember,
+  events,
+  toCoordinator,
+  handshake,
+  fromMember,
+  fromExecutor,
+  fromCoordinator,
 };

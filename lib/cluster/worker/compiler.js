@@ -12,7 +12,7 @@ const { asGpuError, nowMs } = require('../../core');
  * @property {import('../../config/config').Config} config
  * @property {import('../../core/log').Logger} log
  * @property {() => import('./pool').PoolContext[]} contexts of this process
- * @property {(text: any) => void} say to the coordinator
+ * @property {(message: import('../wire/messages').ToCoordinator) => void} say to the coordinator
  * @property {() => void} announce shared memory that was made since
  */
 
@@ -38,7 +38,7 @@ class Compiler {
 
   /**
    * Compiles, and has this process's devices make their part, so that what a driver refuses is known at once.
-   * @param {{ number: number, request: any }} text
+   * @param {{ number: number, request: import('../wire/messages').WireSources }} message
    */
   async onCompile({ number, request }) {
     try {
@@ -62,7 +62,7 @@ class Compiler {
       });
     } catch (error) {
       const { code, message, log, line, column } = asGpuError(error);
-      this.parts.say({ type: 'compiled', number, error: { code, message, log, line, column } });
+      this.parts.say({ type: 'compile-failed', number, error: { code, message, log, line, column } });
     }
   }
 

@@ -1,10 +1,7 @@
 // Which contexts the cluster has, as the coordinator last told it.
 'use strict';
 
-/**
- * @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, software: boolean,
- *   canDraw: boolean }} Entry
- */
+/** @typedef {import('../wire/messages').ContextEntry} Entry */
 
 /** @type {Entry} for a result of a context that has gone meanwhile */
 const kUnknown = {

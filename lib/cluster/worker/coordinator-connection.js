@@ -3,21 +3,32 @@
 'use strict';
 const { native } = require('../../addon');
 const { devices } = require('../../context');
-const { Channel, messages: protocol } = require('../wire');
+const { Channel, codec, messages: protocol } = require('../wire');
 const { Pool } = require('./pool');
+const { Queries } = require('./queries');
 const { Compiler } = require('./compiler');
 const { MetricsBlock, statusPage: status } = require('../../metrics');
 const { GPUError, asGpuError, nowMs } = require('../../core');
 const { setTimeout } = require('node:timers');
 
+/** @typedef {import('../wire/handshake').Invitation} Invitation */
+/** @typedef {import('../wire/messages').ToMember} ToMember */
+/** @typedef {import('../wire/messages').ToCoordinator} ToCoordinator */
+/** @typedef {import('../wire/messages').EventMessage} EventMessage */
+/** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
+/**
+ * How the connection has ended: the cluster was closed; the primary process has ended; or one side did not understand
+ * the other, and both go on.
+ * @typedef {'closed'|'lost'|'misunderstood'} ConnectionEnd
+ */
 /**
  * @typedef {object} ConnectionParts
  * @property {import('../../config/config').Config} config
  * @property {import('../../core/log').Logger} log
  * @property {import('./requester').Requester} requester
  * @property {import('./context-registry').ContextRegistry} registry
- * @property {(name: string, event: any) => void} onEvent of the whole cluster
- * @property {(expected: boolean) => void} onEnd the coordinator has gone
+ * @property {(message: EventMessage) => void} onEvent of the whole cluster
+ * @property {(how: ConnectionEnd, reason: string) => void} onEnd nothing more comes from the coordinator
  * @property {(reason: string) => void} onDismissed this process is to end
  */
 
@@ -33,21 +44,22 @@ class CoordinatorConnection {
   pool;
   /** @type {Float64Array|undefined} */
   page;
-  #expected = false;
+  /** @type {ConnectionEnd} */
+  #end = 'lost';
+  #hasEnded = false;
   /** @type {Compiler|undefined} */
   #compiler;
-  #queries = new Map();
-  /** @type {{ resolve: () => void, reject: (error: any) => void }[]} who waits for a connection */
+  #queries = new Queries();
+  /** @type {{ resolve: () => void, reject: (error: GPUError) => void }[]} who waits for a connection */
   #early = [];
-  /** @type {any} why there won't be one */
+  /** @type {GPUError|undefined} why there won't be one */
   #failed;
-  #lastQuery = 0;
   #reopened = 0;
   #reopenedAt = 0;
   #isOpening = false;
   #askedBefore = -1;
   #trimmed = false;
-  /** @type {any[]} */
+  /** @type {PlannedContext[]} */
   #plan = [];
 
   /** @param {ConnectionParts} parts */
@@ -58,8 +70,9 @@ class CoordinatorConnection {
   /** @param {number} fd connected to the coordinator */
   #open(fd) {
     this.#channel = new Channel(fd, {
-      onMessage: (numbers, at) => this.#onMessage(numbers, at),
+      onMessage: (numbers, at, length) => this.#onMessage(numbers, at, length),
       onEnd: () => this.#onEnd(),
+      onWrong: (error) => this.#onWrong(error),
       onError: (error) =>
         this.parts.log.error({ reason: String(error?.stack ?? error) }, 'a message could not be handled'),
     });
@@ -81,7 +94,7 @@ class CoordinatorConnection {
 
   /**
    * In a worker.
-   * @param {import('../wire/handshake').Invitation} invitation
+   * @param {Invitation} invitation
    */
   openThere(invitation) {
     this.invitation = invitation;
@@ -95,8 +108,8 @@ class CoordinatorConnection {
 
   /** @param {number} role */
   #hello(role) {
-    const { key, slot } = /** @type {import('../wire/handshake').Invitation} */ (this.invitation);
-    return new Float64Array([8, protocol.kHello, ...key, slot, role]);
+    const { key, slot } = /** @type {Invitation} */ (this.invitation);
+    return new Float64Array([9, protocol.kHello, ...key, slot, role, protocol.kProtocol]);
   }
 
   /** @param {number} region */
@@ -121,14 +134,14 @@ class CoordinatorConnection {
       page: /** @type {Float64Array} */ (this.page),
       executor: this.#executor,
       registry: this.parts.registry,
-      report: (report) => this.#channel?.postText(report),
+      report: (report) => this.say(report),
     });
     this.parts.requester.usePool(this.pool);
     this.#compiler = new Compiler({
       config: this.parts.config,
       log: this.parts.log,
       contexts: () => this.pool?.contexts ?? [],
-      say: (text) => this.say(text),
+      say: (message) => this.say(message),
       announce: () => this.announce(),
     });
     /** @type {import('../../index').DeviceInfo[]} */
@@ -141,93 +154,101 @@ class CoordinatorConnection {
     }
     this.#isOpening = true;
     this.#channel?.ref(); // until the contexts are open
-    this.#channel?.postText({ type: 'devices', devices: found });
+    this.say({ type: 'devices', devices: found });
   }
 
   /**
    * @param {Float64Array} numbers
    * @param {number} at
+   * @param {number} length
    */
-  #onMessage(numbers, at) {
+  #onMessage(numbers, at, length) {
+    codec.checkFromCoordinator(numbers, at, length);
     switch (numbers[at + 1]) {
       case protocol.kResult:
         this.parts.requester.onResult(numbers, at);
         break;
       case protocol.kText:
-        this.#onText(protocol.readJson(numbers, at));
+        this.#onWords(codec.decodeToMember(numbers, at));
         break;
       default:
-        break;
+        break; // regions: the addon has seen to them already
     }
   }
 
-  /** @param {any} text */
-  #onText(text) {
-    switch (text.type) {
+  /** @param {ToMember} message */
+  #onWords(message) {
+    switch (message.type) {
       case 'welcome':
-        this.#onWelcome(text.page);
+        this.#onWelcome(message.page);
         break;
-      case 'plan':
-        this.#onPlan(text.contexts, text.cautious);
-        break;
-      case 'directory':
-        this.parts.registry.update(text.entries);
+      case 'contexts':
+        this.parts.registry.update(message.entries);
         break;
       case 'event':
-        this.#onEvent(text.name, text.event);
+        this.#onEvent(message);
         break;
       case 'answer':
-        this.#onAnswer(text);
+        if (this.#queries.answer(message.id, message.answer)) this.#channel?.unref();
+        break;
+      case 'answer-error':
+        if (this.#queries.fail(message.id, message.error)) this.#channel?.unref();
+        break;
+      case 'end':
+        this.parts.onDismissed(message.reason);
+        break;
+      case 'bye':
+        this.#onBye(message.reason);
+        break;
+      default:
+        this.#onWork(message);
+    }
+  }
+
+  /** @param {Extract<ToMember, { type: 'plan'|'reopen'|'give-up'|'trim'|'compile'|'program-taken' }>} message */
+  #onWork(message) {
+    switch (message.type) {
+      case 'plan':
+        this.#onPlan(message.contexts, message.cautious);
         break;
       case 'reopen':
-        this.#reopen(text.index);
+        this.#reopen(message.index);
         break;
       case 'give-up':
-        this.pool?.giveUp(text.index);
+        this.pool?.giveUp(message.index);
         break;
       case 'trim':
         this.trim();
         break;
       case 'compile':
-        this.#compiler?.onCompile(text);
+        this.#compiler?.onCompile(message);
         break;
       case 'program-taken':
-        this.#compiler?.onTaken(text.number);
-        break;
-      case 'end':
-        this.parts.onDismissed(text.reason);
-        break;
-      case 'bye':
-        this.#expected = true;
-        break;
-      default:
+        this.#compiler?.onTaken(message.number);
         break;
     }
   }
 
-  /**
-   * @param {string} name
-   * @param {any} event
-   */
-  #onEvent(name, event) {
+  /** @param {EventMessage} message */
+  #onEvent(message) {
     // The coordinator has read that this process is ready.
-    if (this.#isOpening && name === 'worker-ready' && event.pid === process.pid) {
+    if (this.#isOpening && message.name === 'worker-ready' && message.event.pid === process.pid) {
       this.#isOpening = false;
       this.#channel?.unref();
     }
-    this.parts.onEvent(name, event);
+    this.parts.onEvent(message);
   }
 
   /** @param {number} page */
   #onWelcome(page) {
     this.#usePage(page);
-    const { address } = /** @type {import('../wire/handshake').Invitation} */ (this.invitation);
+    const { address } = /** @type {Invitation} */ (this.invitation);
     this.startExecutor(native.connect(address), true);
-    /** @type {any} */ (this.#executor).post(this.#hello(1));
+    this.#executor?.post(this.#hello(1));
   }
 
   /**
-   * @param {import('./pool').PlannedContext[]} plan
+   * @param {PlannedContext[]} plan
    * @param {boolean} cautious
    */
   async #onPlan(plan, cautious) {
@@ -240,7 +261,7 @@ class CoordinatorConnection {
     } catch (error) {
       this.parts.log.debug({ reason: asGpuError(error).message }, 'the programs of the last run could not be loaded');
     }
-    this.#channel?.postText({ type: 'ready' });
+    this.say({ type: 'ready' });
   }
 
   /**
@@ -257,39 +278,30 @@ class CoordinatorConnection {
   }
 
   /**
-   * Asks the coordinator something in words.
-   * @param {string} what
-   * @returns {Promise<any>}
+   * Asks the coordinator for a report.
+   * @template T
+   * @param {import('../wire/messages').Report} report
+   * @returns {Promise<T>}
    */
-  query(what) {
-    return this.request({ type: 'query', what });
+  query(report) {
+    return this.request({ type: 'query', report });
   }
 
   /**
    * Says something to the coordinator that it answers.
-   * @param {{ type: string } & Record<string, any>} text
-   * @returns {Promise<any>}
+   * @template T
+   * @param {Omit<import('../wire/messages').ProgramMessage, 'id'>|Omit<import('../wire/messages').QueryMessage, 'id'>}
+   *   message
+   * @returns {Promise<T>}
    */
-  request(text) {
+  request(message) {
     const channel = this.#channel;
     if (!channel || channel.closed)
       return Promise.reject(this.#failed ?? new GPUError('ERR_CLOSED', 'the connection to the coordinator is closed'));
-    const id = ++this.#lastQuery;
-    return new Promise((resolve, reject) => {
-      this.#queries.set(id, { resolve, reject });
+    return this.#queries.ask((id) => {
       channel.ref();
-      channel.postText({ ...text, id });
+      this.say({ ...message, id });
     });
-  }
-
-  /** @param {{ id: number, answer?: any, error?: any }} text */
-  #onAnswer({ id, answer, error }) {
-    const query = this.#queries.get(id);
-    if (!query) return;
-    this.#queries.delete(id);
-    this.#channel?.unref();
-    if (error) query.reject(asGpuError({ ...error, code: error.code ?? 'ERR_INTERNAL' }));
-    else query.resolve(answer);
   }
 
   /** Resolves once the coordinator can be spoken to. @returns {Promise<void>} */
@@ -301,7 +313,7 @@ class CoordinatorConnection {
     });
   }
 
-  /** @param {any} error there will be no connection, or there was one */
+  /** @param {GPUError} error there will be no connection, or there was one */
   fail(error) {
     this.#failed = error;
     for (const { reject } of this.#early.splice(0)) reject(error);
@@ -314,9 +326,9 @@ class CoordinatorConnection {
     this.#channel.sent();
   }
 
-  /** @param {object} text to the coordinator */
-  say(text) {
-    this.#channel?.postText(text);
+  /** @param {ToCoordinator} message */
+  say(message) {
+    this.#channel?.post(codec.encodeToCoordinator(message));
   }
 
   /** Gives unused memory of this process back. */
@@ -339,23 +351,51 @@ class CoordinatorConnection {
     this.#askedBefore = asked;
   }
 
-  #onEnd() {
-    const ended = new GPUError(
-      this.#expected ? 'ERR_CLOSED' : 'ERR_WORKER_LOST',
-      this.#expected ? 'the cluster was closed' : 'the primary process, and the coordinator with it, has ended',
-    );
-    this.parts.requester.end(ended);
-    for (const { reject } of this.#queries.values()) reject(ended);
-    this.#queries.clear();
-    this.fail(ended);
-    this.parts.onEnd(this.#expected);
+  /** @param {string|undefined} reason the coordinator did not understand this process */
+  #onBye(reason) {
+    this.#end = reason === undefined ? 'closed' : 'misunderstood';
+    if (reason === undefined) return; // what was sent before is still read
+    this.parts.log.error({ reason }, 'the coordinator did not understand this process, and has ended its connection');
+    this.#onEnd(reason);
   }
 
-  /** Takes no more jobs of others. */
-  drain() {
+  /**
+   * The coordinator was not understood: this process leaves the cluster. Its end of the connection is closed with the
+   * rest, once its executor has stopped: the coordinator takes its jobs back then, and not before.
+   * @param {Error} error
+   */
+  #onWrong(error) {
+    this.parts.log.error(
+      { reason: error.message },
+      'the coordinator sent a message that is not understood: the connection to it is ended',
+    );
+    this.drain(error.message);
+    this.#end = 'misunderstood';
+    this.#onEnd(error.message);
+  }
+
+  #onEnd(reason = '') {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const ended = {
+      closed: () => new GPUError('ERR_CLOSED', 'the cluster was closed'),
+      lost: () => new GPUError('ERR_WORKER_LOST', 'the primary process, and the coordinator with it, has ended'),
+      misunderstood: () => new GPUError('ERR_WORKER_LOST', `the connection to the coordinator was ended: ${reason}`),
+    }[this.#end]();
+    this.parts.requester.end(ended);
+    this.#queries.end(ended);
+    this.fail(ended);
+    this.parts.onEnd(this.#end, reason);
+  }
+
+  /**
+   * Takes no more jobs of others.
+   * @param {string} [reason] the coordinator was not understood
+   */
+  drain(reason) {
     if (this.page) this.page[status.kDraining] = 1;
     this.pool?.stop();
-    this.#channel?.postText({ type: 'leaving' });
+    this.say({ type: 'leaving', reason });
     this.#channel?.flush();
   }
 
@@ -365,8 +405,7 @@ class CoordinatorConnection {
     this.#executor?.stop(true, this.parts.config.contextSwitchTimeout);
     this.#compiler?.close();
     const closed = new GPUError('ERR_CLOSED', 'the manager is closed');
-    for (const { reject } of this.#queries.values()) reject(closed);
-    this.#queries.clear();
+    this.#queries.end(closed);
     this.fail(closed);
     this.#channel?.close();
   }

@@ -7,14 +7,14 @@ const { GPUError, asGpuError, nowMs } = require('../../core');
 const { rankOf } = require('./context-registry');
 const { statusPage: status } = require('../../metrics');
 
-/** @typedef {{ index: number, id: string, device: string, memoryLimit: number, threads?: number }} PlannedContext */
+/** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
 /**
  * @typedef {object} PoolParts
  * @property {import('../../config/config').Config} config
  * @property {Float64Array} page this member's status page
  * @property {import('../../addon/native').NativeExecutor} executor
  * @property {import('./context-registry').ContextRegistry} registry
- * @property {(report: any) => void} report to the coordinator
+ * @property {(message: import('../wire/messages').ToCoordinator) => void} report to the coordinator
  */
 
 const kBeatMs = 250;

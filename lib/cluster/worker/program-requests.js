@@ -9,7 +9,7 @@ const { keyOf, toWire } = require('../../program');
 
 /**
  * The program's bytes lie in shared memory, which is let go of once they are read.
- * @param {any} handle
+ * @param {import('../wire/messages').TensorHandle} handle
  * @returns {import('../../addon/native').ProgramHandle}
  */
 function openProgram(handle) {
@@ -48,8 +48,9 @@ function within(promise, ms, what) {
  */
 async function obtainFrom(connection, sources, timeout) {
   await within(connection.connected(), timeout, `${sources.kind} '${sources.name}'`);
-  const message = { type: 'program', key: keyOf(sources), request: toWire(sources) };
+  const message = { type: /** @type {const} */ ('program'), key: keyOf(sources), request: toWire(sources) };
   for (let again = false; ; again = true) {
+    /** @type {import('../wire/messages').ProgramAnswer} */
     const { tensor, ms, cached, problems, cache } = await connection.request(message);
     try {
       return { handle: openProgram(tensor), ms, cached, problems, cache };

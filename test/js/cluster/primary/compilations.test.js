@@ -234,7 +234,7 @@ test('an error goes to all who wait, and is not remembered', () => {
   const a = join();
   const outcomes = [ask(a), ask(a)];
   const error = { code: 'ERR_COMPILE', message: 'no', log: 'k:1: no', line: 1, column: 2 };
-  compilations.onCompiled(a, { number: 1, error });
+  compilations.onCompileFailed(a, { number: 1, error });
   expect(outcomes.map((outcome) => outcome.error)).toEqual([error, error]);
   expect(compilations.size).toBe(0);
   ask(a);
@@ -245,7 +245,7 @@ test('memory that is gone before it was opened is an error of its own', () => {
   const { compilations, join, ask, sent } = setUp();
   const a = join();
   const outcome = ask(a);
-  compilations.onCompiled(a, { number: 1, tensor: { bad: true }, id: idOf(1), ms: 1 });
+  compilations.onCompiled(a, { number: 1, tensor: { bad: true }, id: idOf(1), ms: 1, fromDisk: false, problems: [] });
   expect(outcome.error).toMatchObject({ code: 'ERR_INTERNAL' });
   expect(sent[sent.length - 1].type).toBe('program-taken');
 });

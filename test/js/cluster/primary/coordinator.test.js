@@ -2,7 +2,9 @@
 // needed.
 'use strict';
 const { Coordinator } = require('../../../../lib/cluster/primary/coordinator');
-const { Member, Speeds } = require('../../../../lib/cluster/primary/member');
+const { ContextView } = require('../../../../lib/cluster/primary/context-view');
+const { Member } = require('../../../../lib/cluster/primary/member');
+const { Speeds } = require('../../../../lib/cluster/primary/speeds');
 const { MetricsBlock } = require('../../../../lib/metrics/metrics');
 const { readConfig } = require('../../../../lib/config/config');
 const { nowMs } = require('../../../../lib/core/clock');
@@ -39,7 +41,6 @@ function setUp() {
     return member;
   };
   const addContext = (member) => {
-    const { ContextView } = require('../../../../lib/cluster/primary/member');
     const device = { id: 'cpu:0', backend: 'cpu', type: 'cpu', features: { graphics: false } };
     const context = new ContextView(
       member,

@@ -1,4 +1,5 @@
-// The primary's side of programs: what members ask for and answer, the event, and the list for the next start.
+// The primary's side of programs: what members ask for and answer, the event, and the list for the next start. Which
+// worker compiles what is in compilations.js.
 'use strict';
 const { setInterval, clearInterval } = require('node:timers');
 const { native } = require('../../addon');
@@ -9,10 +10,10 @@ const { asGpuError } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
 /**
- * @typedef {object} ServiceParts
+ * @typedef {object} ProgramsParts
  * @property {import('../../config/config').Config} config
  * @property {import('../../core/log').Logger} log
- * @property {(name: string, event: () => any) => void} emit on the primary's manager
+ * @property {import('./primary').Emit} emit on the primary's manager
  * @property {import('../../metrics/metrics').Metrics} metrics
  * @property {() => Member[]} workers
  */
@@ -21,13 +22,13 @@ const kStoreMs = 30000;
 const kMaxTold = 100;
 const kMaxRequestBytes = 4 * 2 ** 20;
 
-class ProgramService {
+class ClusterPrograms {
   /** @type {Set<string>} problems without the files they are about */
   #told = new Set();
   #timer;
   #folder;
 
-  /** @param {ServiceParts} parts */
+  /** @param {ProgramsParts} parts */
   constructor(parts) {
     this.parts = parts;
     this.#folder = cacheFolder(parts.config);
@@ -36,7 +37,7 @@ class ProgramService {
       timeout: parts.config.timeout,
       log: parts.log,
       workers: () => parts.workers().filter(({ run }) => run !== undefined),
-      send: (worker, message) => /** @type {Member} */ (worker).ask?.postText(message),
+      send: (worker, message) => /** @type {Member} */ (worker).say(message),
       open: (handle) => openSharedTensor(handle),
       onFirst: (name, answer, requester) => this.#onFirst(name, answer, /** @type {Member} */ (requester)),
     });
@@ -46,17 +47,44 @@ class ProgramService {
 
   /**
    * @param {Member} member
-   * @param {{ id: number, key: string, request: any }} text
+   * @param {Extract<import('../wire/messages').ToCoordinator, { type:
+   *   'program'|'compiled'|'compile-failed'|'program-problems'|'program-uses' }>} message
    */
-  onRequest(member, { id, key, request }) {
-    const fail = (/** @type {any} */ error) => member.ask?.postText({ type: 'answer', id, error });
+  onMessage(member, message) {
+    switch (message.type) {
+      case 'program':
+        this.#onRequest(member, message);
+        break;
+      case 'compiled':
+        this.#onProblems(message.problems);
+        this.compilations.onCompiled(member, message);
+        break;
+      case 'compile-failed':
+        this.compilations.onCompileFailed(member, message);
+        break;
+      case 'program-problems':
+        this.#onProblems(message.problems);
+        break;
+      case 'program-uses':
+        this.compilations.countUses(message.uses);
+        break;
+    }
+  }
+
+  /**
+   * @param {Member} member
+   * @param {import('../wire/messages').ProgramMessage} message
+   */
+  #onRequest(member, { id, key, request }) {
+    const fail = (/** @type {import('../wire/messages').WireError} */ error) =>
+      member.say({ type: 'answer-error', id, error });
     if (JSON.stringify(request).length > kMaxRequestBytes)
       return fail({
         code: 'ERR_INVALID_ARGUMENT',
         message: `the sources of '${request.name}' are more than ${kMaxRequestBytes} bytes together`,
       });
     return this.compilations.request(
-      { requester: member, fail, answer: (answer) => member.ask?.postText({ type: 'answer', id, answer }) },
+      { requester: member, fail, answer: (answer) => member.say({ type: 'answer', id, answer }) },
       { key, request, backends: backendsOf(request) },
     );
   }
@@ -82,7 +110,7 @@ class ProgramService {
    * What is wrong with the folder of programs on disk: told once each, and once for what is wrong with any file there.
    * @param {string[]} problems
    */
-  onProblems(problems) {
+  #onProblems(problems) {
     for (const problem of problems) {
       const kind = problem.replace(/\S*\/\S*/g, '');
       if (this.#told.has(kind) || this.#told.size >= kMaxTold) continue;
@@ -114,4 +142,4 @@ class ProgramService {
   }
 }
 
-module.exports = { ProgramService };
+module.exports = { ClusterPrograms };

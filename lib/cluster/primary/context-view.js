@@ -1,0 +1,173 @@
+// The view of one context that the scheduler decides by: what was assigned to it, and what its process's status page says.
+'use strict';
+const { statusPage: status } = require('../../metrics');
+const { nowMs } = require('../../core');
+
+/** @typedef {import('../../index').DeviceInfo} DeviceInfo */
+/** @typedef {import('./member').Member} Member */
+/** @typedef {import('./speeds').Speeds} Speeds */
+
+const kDepth = 4; // assignments a context may have: the next is there when one ends
+const kSoonMs = 1; // of estimated work in a lane: what comes behind it won't wait long
+const kStuckMs = 3; // without a sign of progress, what runs is longer than was estimated
+const kMaxAffinities = 4096; // names a context remembers
+const kMaxResident = 4096;
+const kMaxPrograms = 4096;
+
+/** A set that forgets what was added first. */
+class RecentSet {
+  /** @param {number} most */
+  constructor(most) {
+    this.most = most;
+    /** @type {Set<number>} */
+    this.items = new Set();
+  }
+
+  /** @param {number} item */
+  add(item) {
+    this.items.delete(item);
+    this.items.add(item);
+    if (this.items.size > this.most) this.items.delete(/** @type {number} */ (this.items.values().next().value));
+  }
+
+  /** @param {number} item */
+  has(item) {
+    return this.items.has(item);
+  }
+}
+
+class ContextView {
+  #member;
+  #at;
+  #speeds;
+
+  /**
+   * @param {Member} member
+   * @param {{ index: number, id: string, memoryLimit: number }} plan
+   * @param {DeviceInfo} device
+   * @param {Speeds} speeds
+   */
+  constructor(member, { index, id, memoryLimit }, device, speeds) {
+    this.#member = member;
+    this.owner = member;
+    this.#at = status.contextAt(index);
+    this.#speeds = speeds;
+    this.index = index;
+    this.id = id;
+    this.device = device;
+    this.memoryLimit = memoryLimit;
+    this.member = member.slot;
+    this.workerId = member.workerId;
+    this.type = device.backend;
+    this.software = device.backend === 'vulkan' && device.type === 'cpu';
+    this.canDraw = device.features.graphics;
+    this.isLost = false;
+    this.underPressure = false;
+    this.assigned = 0; // launches given to it and not ended
+    this.assignedMs = 0; // of estimated work in them
+    this.usedAt = 0;
+    this.ran = 0;
+    this.affinities = new RecentSet(kMaxAffinities);
+    this.resident = new RecentSet(kMaxResident);
+    this.programs = new RecentSet(kMaxPrograms); // workload numbers of those it has run
+  }
+
+  /** @param {number} place */
+  #read(place) {
+    return this.#member.page[this.#at + place];
+  }
+
+  /** @returns {'idle'|'busy'|'lost'|'starting'|'closed'} */
+  get state() {
+    if (this.isLost || this.#member.page === undefined || this.#read(status.kLost)) return 'lost';
+    if (!this.#member.takesJobs) return 'closed';
+    return this.pending ? 'busy' : 'idle';
+  }
+
+  get pending() {
+    return this.assigned + this.#read(status.kLocalPending);
+  }
+
+  get pendingMs() {
+    return this.assignedMs;
+  }
+
+  // Work that is soon done waits in its lane, where it costs no hop when its turn comes; more than that is better kept
+  // in the queue, from which any context may take it.
+  get room() {
+    if (this.#member.exclusive) return 0;
+    if (this.assigned && (this.assignedMs > kSoonMs || nowMs() - Math.max(this.usedAt, this.progressAt) > kStuckMs))
+      return 0;
+    return Math.max(0, kDepth - this.pending);
+  }
+
+  // The CPU uses inputs and outputs where they lie; its limit is for what a job needs beside them.
+  get memoryFree() {
+    return this.type === 'cpu' ? Infinity : Math.max(0, this.memoryLimit - this.#read(status.kUsedBytes));
+  }
+
+  /** The largest job it could ever take, in bytes. */
+  get memoryMost() {
+    return this.type === 'cpu' ? Infinity : this.memoryLimit;
+  }
+
+  get workerRunning() {
+    return this.#member.running;
+  }
+
+  // A job that has to be alone does not look at this.
+  get workerRoom() {
+    return this.#member.emptying ? 0 : Math.max(0, this.#member.maxConcurrent - this.#member.running);
+  }
+
+  get lastUsed() {
+    return Math.max(this.usedAt, this.#read(status.kLastUsedLocal));
+  }
+
+  get jobsRun() {
+    return this.ran + this.#read(status.kLocalRun);
+  }
+
+  get usedBytes() {
+    return this.#read(status.kUsedBytes);
+  }
+
+  get reservedBytes() {
+    return this.#read(status.kReservedBytes);
+  }
+
+  get knownAnswerAt() {
+    return this.#read(status.kKnownAnswer);
+  }
+
+  /** How many compiled programs it holds. */
+  get shaderCount() {
+    return this.#read(status.kPrograms);
+  }
+
+  get progressAt() {
+    return this.#read(status.kProgress);
+  }
+
+  /** @param {number} residentId */
+  holds(residentId) {
+    return this.resident.has(residentId);
+  }
+
+  /** @param {number} workload */
+  speed(workload) {
+    return this.#speeds.of(this.device.id, workload);
+  }
+
+  /** @returns {Set<number>} the jobs that were running there when it was last heard of */
+  started() {
+    const jobs = new Set();
+    for (let i = 0; i < status.kStartedCount; ++i) {
+      const number = this.#read(status.kStarted + i);
+      if (number) jobs.add(number);
+    }
+    return jobs;
+  }
+}
+
+module.exports = { ContextView };

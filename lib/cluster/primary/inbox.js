@@ -1,0 +1,160 @@
+// What members say to the coordinator: every message is checked, then handed to the part that sees to it.
+'use strict';
+const { codec, messages: protocol } = require('../wire');
+const { asGpuError } = require('../../core');
+
+/** @typedef {import('./member').Member} Member */
+/** @typedef {import('../wire/messages').ToCoordinator} ToCoordinator */
+/**
+ * @typedef {object} InboxParts
+ * @property {import('../../core/log').Logger} log
+ * @property {import('./coordinator').Coordinator} coordinator
+ * @property {import('./membership').Membership} membership
+ * @property {import('./cluster-contexts').ClusterContexts} contexts
+ * @property {import('./shared-regions').SharedRegions} regions
+ * @property {import('./cluster-programs').ClusterPrograms} programs
+ * @property {(report: import('../wire/messages').Report) => unknown} answer what members ask beside jobs
+ * @property {() => void} onJobs some have come, or ended
+ */
+
+class Inbox {
+  /** @param {InboxParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+  }
+
+  /**
+   * @param {Member} member
+   * @param {import('./member').Role} role
+   */
+  handlers(member, role) {
+    return {
+      /** @type {import('../wire/channel').OnMessage} */
+      onMessage: (numbers, at, length) => {
+        if (role === 'ask') this.#onAsk(member, numbers, at, length);
+        else this.#onRun(member, numbers, at, length);
+      },
+      onError: (/** @type {Error} */ error) =>
+        this.parts.log.error({ reason: String(error?.stack ?? error) }, 'a message could not be handled'),
+    };
+  }
+
+  /**
+   * What a member's event loop says.
+   * @param {Member} member
+   * @param {Float64Array} numbers
+   * @param {number} at
+   * @param {number} length
+   */
+  #onAsk(member, numbers, at, length) {
+    codec.checkFromMember(numbers, at, length);
+    const { coordinator, membership, regions } = this.parts;
+    switch (numbers[at + 1]) {
+      case protocol.kAsk:
+        coordinator.onAsk(member, numbers, at);
+        this.parts.onJobs();
+        break;
+      case protocol.kCancel:
+        coordinator.onCancel(member, numbers[at + 2]);
+        break;
+      case protocol.kCopied:
+        coordinator.onCopied(member, numbers[at + 2]);
+        break;
+      case protocol.kRegion:
+        regions.made(numbers[at + 2], member, membership.workers);
+        break;
+      case protocol.kDrop:
+        regions.dropped(numbers[at + 2], membership.workers);
+        break; // to its maker's executor, too
+      default:
+        this.#onWords(member, codec.decodeToCoordinator(numbers, at));
+    }
+  }
+
+  /**
+   * What a member's executor says: that a job is done.
+   * @param {Member} member
+   * @param {Float64Array} numbers
+   * @param {number} at
+   * @param {number} length
+   */
+  #onRun(member, numbers, at, length) {
+    codec.checkFromExecutor(numbers, at, length);
+    this.parts.coordinator.onDone(member, numbers, at);
+    this.parts.onJobs();
+  }
+
+  /**
+   * @param {Member} member
+   * @param {ToCoordinator} message
+   */
+  #onWords(member, message) {
+    switch (message.type) {
+      case 'cleanup':
+        for (const other of this.parts.membership.workers) if (other !== member) other.say({ type: 'trim' });
+        break;
+      case 'leaving':
+        this.parts.membership.onLeaving(member, message.reason);
+        break;
+      case 'query':
+        this.#onQuery(member, message);
+        break;
+      case 'program':
+      case 'compiled':
+      case 'compile-failed':
+      case 'program-problems':
+      case 'program-uses':
+        this.parts.programs.onMessage(member, message);
+        break;
+      default:
+        this.#onContexts(member, message);
+    }
+  }
+
+  /**
+   * @param {Member} member
+   * @param {Extract<ToCoordinator, { type: 'devices'|'context'|'context-failed'|'context-lost'|'context-stuck'|'ready' }>}
+   *   message
+   */
+  #onContexts(member, message) {
+    const { contexts } = this.parts;
+    switch (message.type) {
+      case 'devices':
+        member.devices = message.devices;
+        if (member.run) contexts.plan(member);
+        break;
+      case 'context':
+        contexts.onReady(member, message);
+        break;
+      case 'context-failed':
+        contexts.onFailed(member, message);
+        break;
+      case 'context-lost': {
+        const context = member.contextAt(message.index);
+        if (context) contexts.lost(context, message.message ?? 'its device was lost');
+        break;
+      }
+      case 'context-stuck':
+        contexts.stuck(member, member.contextAt(message.index));
+        break;
+      case 'ready':
+        contexts.onOpened(member);
+        break;
+    }
+  }
+
+  /**
+   * @param {Member} member
+   * @param {import('../wire/messages').QueryMessage} message
+   */
+  async #onQuery(member, { id, report }) {
+    try {
+      member.say({ type: 'answer', id, answer: await this.parts.answer(report) });
+    } catch (error) {
+      const { code, message } = asGpuError(error);
+      member.say({ type: 'answer-error', id, error: { code, message } });
+    }
+  }
+}
+
+module.exports = { Inbox };

@@ -1,0 +1,115 @@
+// What no message announces: members that do not move or do not start in time, and contexts that run out of memory.
+'use strict';
+const { setInterval, clearInterval } = require('node:timers');
+const { nowMs } = require('../../core');
+const { kMissedBeats } = require('./member');
+
+/** @typedef {import('./member').Member} Member */
+/** @typedef {import('./context-view').ContextView} ContextView */
+/**
+ * @typedef {object} WatchParts
+ * @property {import('../../config/config').Config} config
+ * @property {import('../../core/log').Logger} log
+ * @property {import('./membership').Membership} membership
+ * @property {import('./cluster-contexts').ClusterContexts} contexts
+ * @property {import('./placement').Placement} placement
+ * @property {(now: number) => void} onTick
+ * @property {() => void} onRoom jobs that wait may find a place
+ */
+
+const kTickMs = 1000;
+const kStartMs = 10000; // a worker that has no context after this long is ended
+const kPressure = 0.9,
+  kPressureOver = 0.75; // of a context's limit in use
+
+class Watch {
+  #tick;
+
+  /** @param {WatchParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+    this.#tick = setInterval(() => this.#onTick(), kTickMs);
+    this.#tick.unref();
+  }
+
+  #onTick() {
+    const { membership, contexts } = this.parts;
+    const now = nowMs();
+    this.parts.onTick(now);
+    for (const member of membership.workers) {
+      if (!member.inProcess) this.#watchBeat(member);
+      if (member.inProcess && !member.run) continue; // it only coordinates
+      const starting = member.state === 'joining' || member.state === 'starting';
+      if (starting && now - member.joinedAt >= kStartMs) this.#startedLate(member);
+    }
+    for (const context of contexts.list) this.#watchMemory(context);
+    if (membership.size > 1) contexts.tellAll();
+  }
+
+  /**
+   * Of a loop that is blocked the executor's thread knows nothing; when that one does not move either, jobs there never
+   * end.
+   * @param {Member} member
+   */
+  #watchBeat(member) {
+    const { config, log, membership, contexts } = this.parts;
+    const before = member.missedBeats;
+    member.watchBeat();
+    if (member.missedBeats >= kMissedBeats !== before >= kMissedBeats) {
+      log.warn(
+        { worker: member.workerId },
+        member.missedBeats ? 'a worker does not answer: it gets no more jobs' : 'a worker answers again',
+      );
+      contexts.changed();
+      this.parts.onRoom();
+    }
+    const patienceMs = Math.max(kMissedBeats * kTickMs, config.contextSwitchTimeout);
+    if (member.missedBeats * kTickMs < patienceMs || !member.jobs.size) return;
+    log.error(
+      { worker: member.workerId, jobs: member.jobs.size },
+      'a worker with jobs does not answer: its process is ended',
+    );
+    membership.kill(member, 'unresponsive');
+  }
+
+  /** @param {Member} member */
+  #startedLate(member) {
+    const { log, placement, membership, contexts } = this.parts;
+    if (member.contexts.length || member.inProcess) {
+      log.error(
+        { worker: member.workerId, contexts: member.contexts.map(({ id }) => id) },
+        'a worker could not open all of its contexts in time: it does without the others',
+      );
+      if (!member.inProcess) placement.failed(member);
+      contexts.memberReady(member);
+      return;
+    }
+    log.error({ worker: member.workerId }, 'a worker opened no context in time: its process is ended');
+    membership.kill(member, 'start-timeout');
+  }
+
+  /** @param {ContextView} context */
+  #watchMemory(context) {
+    const use = context.usedBytes / context.memoryLimit;
+    if (use < kPressureOver) context.underPressure = false;
+    if (use < kPressure || context.underPressure) return;
+    context.underPressure = true;
+    this.parts.membership.tellAll({
+      type: 'event',
+      name: 'memory-pressure',
+      event: {
+        contextId: context.id,
+        workerId: context.workerId,
+        memoryUsage: context.usedBytes / 2 ** 20,
+        memoryLimit: context.memoryLimit / 2 ** 20,
+        utilization: 100 * use,
+      },
+    });
+  }
+
+  close() {
+    clearInterval(this.#tick);
+  }
+}
+
+module.exports = { Watch };

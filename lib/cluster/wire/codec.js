@@ -1,0 +1,154 @@
+// How messages are written, read and checked: what is not of its shape is a ProtocolError, which ends the connection.
+'use strict';
+const { ProtocolError, isObject, checkShape, checkNumbers } = require('./shapes');
+const {
+  kAsk,
+  kResult,
+  kText,
+  ask,
+  done,
+  result,
+  toMember,
+  events,
+  toCoordinator,
+  handshake,
+  fromMember,
+  fromExecutor,
+  fromCoordinator,
+  readText,
+  withText,
+} = require('./messages');
+
+/** @typedef {import('./messages').ToMember} ToMember */
+/** @typedef {import('./messages').ToCoordinator} ToCoordinator */
+/** @typedef {import('./messages').Hello|import('./messages').Welcome|import('./messages').Refused} Handshake */
+
+/** @param {ToMember} message */
+function encodeToMember(message) {
+  return withText(kText, 3, JSON.stringify(message));
+}
+
+/** @param {ToCoordinator} message */
+function encodeToCoordinator(message) {
+  return withText(kText, 3, JSON.stringify(message));
+}
+
+/**
+ * The words of a message that was checked by its numbers.
+ * @param {Float64Array} numbers
+ * @param {number} at of the message
+ * @returns {unknown}
+ */
+function parse(numbers, at) {
+  try {
+    return JSON.parse(readText(numbers, at + 3, numbers[at + 2]));
+  } catch (failed) {
+    throw new ProtocolError(`a message is not JSON: ${failed.message}`);
+  }
+}
+
+/**
+ * @param {Float64Array} numbers
+ * @param {number} at of the message
+ * @returns {ToMember}
+ * @throws {ProtocolError}
+ */
+function decodeToMember(numbers, at) {
+  /** @type {ToMember} */
+  const message = checkShape(parse(numbers, at), toMember);
+  if (message.type === 'event' && !events[message.name](message.event))
+    throw new ProtocolError(`in a message 'event' the event '${message.name}' has other fields than it must have`);
+  return message;
+}
+
+/**
+ * @param {Float64Array} numbers
+ * @param {number} at of the message
+ * @returns {ToCoordinator}
+ * @throws {ProtocolError}
+ */
+function decodeToCoordinator(numbers, at) {
+  return checkShape(parse(numbers, at), toCoordinator);
+}
+
+/**
+ * What has come over Node's own channel, if it is of the handshake: everything else there is the application's.
+ * @template {Handshake['type']} Type
+ * @param {unknown} message
+ * @param {Type} type
+ * @returns {Extract<Handshake, { type: Type }>|undefined}
+ */
+function readHandshake(message, type) {
+  if (!isObject(message) || message.type !== type) return undefined;
+  const fits = Object.entries(handshake[type]).every(([field, kind]) => kind(message[field]));
+  return fits ? /** @type {any} */ (message) : undefined;
+}
+
+/**
+ * @param {string} name
+ * @param {number} length of the message
+ * @param {number} needed
+ */
+function checkLength(name, length, needed) {
+  // what it says it takes may be NaN
+  if (!(length >= needed))
+    throw new ProtocolError(`a message '${name}' has ${length} numbers, but what it says takes ${needed}`);
+}
+
+/**
+ * @param {Float64Array} numbers
+ * @param {number} at of the message
+ * @param {number} length
+ * @throws {ProtocolError}
+ */
+function checkFromMember(numbers, at, length) {
+  const type = numbers[at + 1];
+  checkNumbers(fromMember[type], numbers, at, length);
+  if (type === kAsk) {
+    const outputsAt = ask.body + numbers[at + ask.outputs];
+    checkLength('ask', length, outputsAt + 1);
+    checkLength('ask', length, outputsAt + 1 + 3 * numbers[at + outputsAt]);
+  } else if (type === kText) {
+    checkLength('text', length, 3 + numbers[at + 2] / 8);
+  }
+}
+
+/**
+ * @param {Float64Array} numbers
+ * @param {number} at of the message
+ * @param {number} length
+ * @throws {ProtocolError}
+ */
+function checkFromExecutor(numbers, at, length) {
+  checkNumbers(fromExecutor[numbers[at + 1]], numbers, at, length);
+  checkLength('done', length, done.text + numbers[at + done.textBytes] / 8);
+}
+
+/**
+ * @param {Float64Array} numbers
+ * @param {number} at of the message
+ * @param {number} length
+ * @throws {ProtocolError}
+ */
+function checkFromCoordinator(numbers, at, length) {
+  const type = numbers[at + 1];
+  checkNumbers(fromCoordinator[type], numbers, at, length);
+  if (type === kResult)
+    checkLength(
+      'result',
+      length,
+      result.text + Math.max(numbers[at + result.shared], numbers[at + result.textBytes] / 8),
+    );
+  else if (type === kText) checkLength('text', length, 3 + numbers[at + 2] / 8);
+}
+
+module.exports = {
+  encodeToMember,
+  encodeToCoordinator,
+  decodeToMember,
+  decodeToCoordinator,
+  readHandshake,
+  checkFromMember,
+  checkFromExecutor,
+  checkFromCoordinator,
+};
