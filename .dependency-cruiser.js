@@ -95,5 +95,5 @@ module.exports = {
     ...rooms,
     ...clusterRooms,
   ],
-  options: { doNotFollow: { path: 'node_modules' }, exclude: { path: '\\.node$|\\.json$' } },
+  options: { doNotFollow: { path: 'node_modules' }, exclude: { path: '\\.(node|json|d\\.ts)$' } },
 };

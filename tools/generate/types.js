@@ -119,8 +119,8 @@ function makeTypes(facts) {
   const sceneNames = scenes.map(({ type }) => type.slice('render/'.length)).sort();
   const built = workloads.filter(({ type }) => !type.startsWith('render/'));
   return [
-    '// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: do not ' +
-      'edit.',
+    '// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: ' +
+      'do not edit.',
     `${comment('The kinds of numbers of a tensor.')}export type DType = ${union(dtypes)};`,
     `${comment('The kinds of devices, the preferred first.')}export type Backend = ${union(backends)};`,
     `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ${union(codes)};`,

@@ -71,7 +71,7 @@ function graphOf(includes, nameOf) {
 // Headers that include each other, then units, then folders; the files of src/ itself are rooms of their own.
 function checkCycles(includes) {
   const inRooms = includes.filter(({ from, to }) => to && [from, to].every((file) => /^(src|binding)\//.test(file)));
-  const roomOf = (file) => (path.dirname(file) === 'src' ? unitOf(file) : path.dirname(file));
+  const roomOf = (file) => (path.dirname(file) === 'src' ? unitOf(file) : `${path.dirname(file)}/`);
   const whole = inRooms.filter(({ from, to }) => !isException(from, to));
   const found = (what, cycles) => cycles.map((cycle) => `${what}: ${cycle.join(', ')}`);
   return [
