@@ -1,6 +1,6 @@
 // Workloads that nobody can run: what is wrong, the workload, the code of its error, what the message must have.
 'use strict';
-const { gpu, matrix } = require('./plain');
+const { gpu, matrix } = require('./random-data');
 
 const { tensor } = gpu;
 const f32 = (n, fill = 1) => new Float32Array(n).fill(fill);

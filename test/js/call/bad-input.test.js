@@ -1,7 +1,9 @@
 // Bad input: each its own error code and a message that names the culprit; the context goes on working and nothing
 // leaks.
 'use strict';
-const { gpu, devices, matrix, failure } = require('../../support/helpers');
+const { gpu, matrix } = require('../../support/random-data');
+const { devices } = require('../../support/devices');
+const { failure } = require('../../support/assertions');
 const { table, f32, add, topK, INVALID } = require('../../support/bad-workloads');
 
 const { tensor } = gpu;

@@ -3,13 +3,15 @@
 'use strict';
 const path = require('node:path');
 const { spawn } = require('node:child_process');
-const { runChild, devices } = require('../../support/helpers');
-const { suite } = require('../../support/cluster-suite');
-const { until, isAlive, sleep, memories } = require('../../support/cluster-kit');
+const { devices } = require('../../support/devices');
+const { until, sleep } = require('../../support/waiting');
+const { isAlive, memories } = require('../../support/processes');
+const { runChild } = require('../../support/run-child');
+const { suite } = require('../../support/run-cluster-suite');
 
 jest.setTimeout(60000);
 
-suite('lone');
+suite('standalone');
 suite('primary');
 suite('worker-local');
 suite('worker-remote', { ENABLE_GPU_OPTIMIZATIONS: 'false' });
@@ -116,9 +118,9 @@ describe('how it begins', () => {
   test('in a thread', async () => expect(await life('thread')).toEqual([['lone', [doubled, 0]]]));
 
   test('in threads of the processes of a cluster', async () => {
-    const lone = ['lone', [doubled, 0]];
+    const standalone = ['lone', [doubled, 0]];
     expect(await life('threads-in-a-cluster')).toEqual([
-      { said: ['worker', [doubled, 1], lone], mine: lone, result: [doubled, 1] },
+      { said: ['worker', [doubled, 1], standalone], mine: standalone, result: [doubled, 1] },
     ]);
   });
 });
@@ -187,7 +189,7 @@ describe('how it ends', () => {
     for (const wait of [0, 5, 40]) {
       const [pids] = await life('exit', [wait], { code: 7 });
       await until(() => !pids.some(isAlive), 3000, 'the workers have ended');
-      await life('lone-exit', [wait], { code: 7 });
+      await life('standalone-exit', [wait], { code: 7 });
     }
   });
 

@@ -4,7 +4,8 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { devices, runChild } = require('../../support/helpers');
+const { devices } = require('../../support/devices');
+const { runChild } = require('../../support/run-child');
 
 jest.setTimeout(120000);
 const build = path.join(__dirname, '../../..', 'build');

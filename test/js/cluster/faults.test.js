@@ -5,7 +5,8 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { devices, runChild } = require('../../support/helpers');
+const { devices } = require('../../support/devices');
+const { runChild } = require('../../support/run-child');
 
 jest.setTimeout(120000);
 const types = [...new Set(devices.map((id) => id.split(':')[0]))].filter((type) => type !== 'cuda');
@@ -104,7 +105,7 @@ describe.each(types)('on %s, one fault in the cluster', (type) => {
   const places = ['upload', 'launch', 'readback'];
 
   describe.each(places)('at %s, with a job', (place) => {
-    const order = (fault, more = '') => `${fault}@${place}:after=1:once${more}`; // the first is the known answer
+    const order = (fault, more = '') => `${fault}@${place}:after=1:once${more}`; // the first is the self-test's
     const service = { scenario: 'service', contextTypes };
 
     describe.each(['abort', 'segv'])('%s', (fault) => {
@@ -242,7 +243,7 @@ describe.each([
   ['abort', 'launch', 'crash'],
   ['segv', 'upload', 'crash'],
   ['lost', 'readback', 'device-lost'],
-])('the known answer: %s at %s', (fault, place, reason) => {
+])('the self-test: %s at %s', (fault, place, reason) => {
   const life = later(`${fault}@${place}:once`, { scenario: 'start', contextTypes: ['cpu'], count: kAll });
   test('is a start that failed', async () => {
     expectOrder(await life(), { restarts: { [reason]: 1 } });
@@ -291,7 +292,7 @@ describe('in every worker', () => {
       { scenario: 'crashLoop', contextTypes, ...(reason === 'start' ? { exec: 'faulty-worker.js' } : {}) },
       { env },
     );
-    test('three quick deaths, then a pause; jobs end by their deadlines; it mends once the cause is gone', async () => {
+    test('three quick deaths, then a pause; jobs end by their deadlines; it recovers once the cause is gone', async () => {
       const report = await life();
       expectOrder(report, { jobs: { ERR_TIMEOUT: 20 }, restarts: report.restarts });
       expect(report.statusThen).toBe('down');
@@ -416,15 +417,15 @@ describe('jobs that are joined', () => {
 });
 
 describe.each(types)('a process that is alone, on %s', (type) => {
-  const lone = (place, more) =>
+  const standalone = (place, more) =>
     whenFree(async () => {
-      const { stdout, stderr } = await runChild('faulty-lone.js', [type, ...more], {
+      const { stdout, stderr } = await runChild('faulty-standalone.js', [type, ...more], {
         env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT: `lost@${place}:after=1` },
       });
       return stdout ? JSON.parse(stdout) : stderr;
     });
   test.each(['upload', 'launch', 'readback'])('opens a device anew that it lost at %s', async (place) => {
-    const life = lone(place, []);
+    const life = standalone(place, []);
     startNext();
     expect(await life).toMatchObject({
       jobs: { ok: 20 },
@@ -434,7 +435,7 @@ describe.each(types)('a process that is alone, on %s', (type) => {
     });
   });
   test('jobs without retries fail only if they ran', async () => {
-    const life = lone('launch', ['0']);
+    const life = standalone('launch', ['0']);
     startNext();
     const { jobs, later: after } = await life;
     expect(jobs.ERR_DEVICE_LOST).toBeGreaterThanOrEqual(1);

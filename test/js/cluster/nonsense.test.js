@@ -1,7 +1,7 @@
 // What comes over a connection and makes no sense ends that connection, with its reason in the log: no process ends,
 // the others of the cluster go on. Real clusters, in child processes.
 'use strict';
-const { runChild } = require('../../support/helpers');
+const { runChild } = require('../../support/run-child');
 
 jest.setTimeout(60000);
 

@@ -2,7 +2,9 @@
 'use strict';
 const { getEventListeners } = require('node:events');
 const { setTimeout: delay } = require('node:timers/promises');
-const { gpu, devices, random, matrix, failure, expectClose } = require('../../support/helpers');
+const { gpu, random, matrix } = require('../../support/random-data');
+const { devices } = require('../../support/devices');
+const { failure, expectClose } = require('../../support/assertions');
 
 const { tensor } = gpu;
 jest.setTimeout(120000); // software Vulkan on a busy machine
@@ -178,7 +180,7 @@ describe.each(devices)('on %s', (device) => {
     const running = ctx.run(long(), { signal: controller.signal, into: { output: into } });
     const queued = Array.from({ length: 5 }, () => ctx.run(long(), { signal: controller.signal }));
     const other = ctx.run(pair(100000));
-    const settled = Promise.all([running, ...queued].map(failure));
+    const settled = Promise.all([running, ...queued].map((each) => failure(each)));
     setTimeout(() => controller.abort(), 1);
     const errors = await settled;
     const at = performance.now();

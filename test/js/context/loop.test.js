@@ -1,7 +1,8 @@
 // The event loop turns while jobs run. The bounds are loose on purpose: bench/ has the figures.
 'use strict';
 const { monitorEventLoopDelay } = require('node:perf_hooks');
-const { gpu, devices, matrix } = require('../../support/helpers');
+const { gpu, matrix } = require('../../support/random-data');
+const { devices } = require('../../support/devices');
 
 async function delayWhile(work) {
   const histogram = monitorEventLoopDelay({ resolution: 1 });

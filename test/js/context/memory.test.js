@@ -1,7 +1,8 @@
 // Memory stays where it is over many jobs and contexts; the same check fails for a control that leaks. bench/ has the
 // long run.
 'use strict';
-const { devices, runChild } = require('../../support/helpers');
+const { devices } = require('../../support/devices');
+const { runChild } = require('../../support/run-child');
 
 jest.setTimeout(120000);
 const kMaxMb = 5;

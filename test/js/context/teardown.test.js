@@ -1,6 +1,7 @@
 // How a process or thread ends with work in flight: looked at from outside, in children.
 'use strict';
-const { devices, runChild } = require('../../support/helpers');
+const { devices } = require('../../support/devices');
+const { runChild } = require('../../support/run-child');
 
 jest.setTimeout(120000);
 const fine = { code: 0, signal: null, stderr: '' };

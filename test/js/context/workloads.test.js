@@ -1,6 +1,8 @@
 // Every built-in workload on every device, against the oracle. Sizes and special values are the native tests' business.
 'use strict';
-const { gpu, devices, random, matrix, expectClose } = require('../../support/helpers');
+const { gpu, random, matrix } = require('../../support/random-data');
+const { devices } = require('../../support/devices');
+const { expectClose } = require('../../support/assertions');
 const oracle = require('../../support/oracle');
 
 const { tensor } = gpu;

@@ -4,7 +4,10 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { execFileSync } = require('node:child_process');
-const { gpu, devices, failure, runChild } = require('../../support/helpers');
+const { gpu } = require('../../support/random-data');
+const { devices } = require('../../support/devices');
+const { failure } = require('../../support/assertions');
+const { runChild } = require('../../support/run-child');
 
 const root = path.join(__dirname, '../../..');
 

@@ -1,7 +1,8 @@
 // Pictures as PNG files, read back by a decoder of our own.
 'use strict';
 const zlib = require('node:zlib');
-const { gpu, random, failure } = require('../../support/helpers');
+const { gpu, random } = require('../../support/random-data');
+const { failure } = require('../../support/assertions');
 
 /** The pixels of a PNG file of 8 bits a channel, not interlaced: the format's own filters, undone one by one. */
 function decodePNG(file) {

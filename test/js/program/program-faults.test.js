@@ -5,8 +5,9 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
-const { devices, runChild } = require('../../support/helpers');
-const { suite } = require('../../support/cluster-suite');
+const { devices } = require('../../support/devices');
+const { runChild } = require('../../support/run-child');
+const { suite } = require('../../support/run-cluster-suite');
 
 jest.setTimeout(120000);
 
@@ -30,7 +31,7 @@ const linesOf = (text) =>
 describeVulkan('a kernel that never ends, in a process that is alone', () => {
   async function run(how) {
     const at = performance.now();
-    const { code, signal, stdout, stderr } = await runChild('endless-lone.js', [how], {
+    const { code, signal, stdout, stderr } = await runChild('endless-standalone.js', [how], {
       env: { CONTEXT_SWITCH_TIMEOUT: 500, SHADER_CACHE_DIR: folder },
       timeout: 40000,
     });

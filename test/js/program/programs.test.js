@@ -4,8 +4,11 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { gpu, devices, failure, runChild } = require('../../support/helpers');
-const { suite } = require('../../support/cluster-suite');
+const { gpu } = require('../../support/random-data');
+const { devices } = require('../../support/devices');
+const { failure } = require('../../support/assertions');
+const { runChild } = require('../../support/run-child');
+const { suite } = require('../../support/run-cluster-suite');
 
 jest.setTimeout(60000);
 
@@ -316,7 +319,7 @@ describeVulkan('a process alone', () => {
   });
 
   test('jobs on its own contexts, drawn from by the same rules', async () => {
-    const [answer] = await run('lone');
+    const [answer] = await run('standalone');
     expect(answer).toEqual({
       results: [
         [3, 5, 7],

@@ -1,6 +1,6 @@
 // Workloads as bytes over HTTP: tensors read in place, and frames that are not what they should be.
 'use strict';
-const { useServer, post, frame, readFrame, kSmall, kMB } = require('../../support/service-helpers');
+const { useServer, post, frame, readFrame, kSmall, kMB } = require('../../support/http-service');
 
 const server = useServer({ bodyLimit: kMB });
 

@@ -1,6 +1,6 @@
 // The other endpoints: the list at /, health, contexts, metrics.
 'use strict';
-const { useServer, request, post, raw, kMB } = require('../../support/service-helpers');
+const { useServer, request, post, raw, kMB } = require('../../support/http-service');
 
 const server = useServer({ bodyLimit: kMB });
 

@@ -1,6 +1,6 @@
 // Errors of jobs as statuses of HTTP, and what of them does not leave the process.
 'use strict';
-const { useServer, post, failed, kMB } = require('../../support/service-helpers');
+const { useServer, post, failed, kMB } = require('../../support/http-service');
 
 const server = useServer({ bodyLimit: kMB });
 

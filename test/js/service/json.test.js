@@ -1,6 +1,6 @@
 // Workloads as JSON over HTTP, by a manager that only pretends: what is answered, and what is refused.
 'use strict';
-const { useServer, request, post, raw, kSmall, kMB } = require('../../support/service-helpers');
+const { useServer, post, raw, kSmall, kMB } = require('../../support/http-service');
 
 const server = useServer({ bodyLimit: kMB });
 

@@ -2,7 +2,7 @@
 'use strict';
 const http = require('node:http');
 const net = require('node:net');
-const { startServer, request, post, raw, wait, until } = require('../../support/service-helpers');
+const { startServer, request, post, raw, wait, until } = require('../../support/http-service');
 
 const kSmall = { type: 'normalize', inputs: { input: { data: [3, 4], shape: [1, 2] } } };
 

@@ -2,7 +2,7 @@
 'use strict';
 const http = require('node:http');
 const net = require('node:net');
-const { useServer, request, post, raw, wait, until, kSmall, kMB } = require('../../support/service-helpers');
+const { useServer, request, post, raw, wait, until, kSmall, kMB } = require('../../support/http-service');
 
 const server = useServer({ bodyLimit: kMB });
 

@@ -82,7 +82,7 @@ TEST_P(ExecutorOn, RunsJobsAloneAndJoinedAndReportsEachOnce) {
       const double rows = 1 + i % 3;
       ins.push_back(share(12)), outs.push_back(share(12));
       for (int e = 0; e < 12; ++e) ins.back().floats()[e] = static_cast<float>(i + e), outs.back().floats()[e] = -77;
-      // the last twenty fit with nobody
+      // the last twenty are like no other
       batch.emplace_back(i + 1, scaleBody(ins.back(), outs.back(), rows, i < 40 ? 2 : i));
     }
     coordinator.assign(0, {batch.begin(), batch.begin() + 40});

@@ -22,7 +22,7 @@ TEST(SceneText, DecodesUtf8AndReplacesWhatIsNone) {
   EXPECT_EQ(decoded("a\x80"
                     "b"),
             U"a\uFFFDb")
-      << "a lonely continuation";
+      << "a continuation without a beginning";
   EXPECT_EQ(decoded("\xC0\xAF"), U"\uFFFD\uFFFD") << "an over-long slash";
   EXPECT_EQ(decoded("\xED\xA0\x80"), U"\uFFFD\uFFFD\uFFFD") << "a surrogate";
   EXPECT_EQ(decoded("\xE2\x82"), U"\uFFFD") << "cut off";

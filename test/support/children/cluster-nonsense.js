@@ -2,7 +2,8 @@
 // <message as JSON>. Prints JSON; its logs go to stderr.
 'use strict';
 const cluster = require('node:cluster');
-const { scale, slowJob, sleep, until } = require('../cluster-kit');
+const { sleep, until } = require('../waiting');
+const { scale, slowJob } = require('../jobs');
 const { Channel } = require('../../../lib/cluster/wire/channel');
 const messages = require('../../../lib/cluster/wire/messages');
 const { native } = require('../../../lib/addon');

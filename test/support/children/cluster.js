@@ -5,7 +5,7 @@
 const cluster = require('node:cluster');
 const path = require('node:path');
 const gpu = require('../../..');
-const kit = require('../cluster-kit');
+const { until } = require('../waiting');
 
 const kCaseMs = 20000;
 const suite = require(path.join(__dirname, 'cluster', process.env.SWITCHYARD_SUITE));
@@ -57,7 +57,7 @@ async function primary() {
     if (suite.before) await suite.before(trial);
     trial.manager ??= gpu.createGPUClusterManager({ exec: __filename, logLevel: 'silent', ...suite.options });
     await trial.manager.ready;
-    if (suite.options?.workers) await kit.until(() => trial.workers.length === suite.options.workers);
+    if (suite.options?.workers) await until(() => trial.workers.length === suite.options.workers);
     for (const [name, run] of Object.entries(suite.cases)) results[name] = await attempt(() => run(trial));
     results['the end'] = await attempt(async () => {
       await trial.manager.close();

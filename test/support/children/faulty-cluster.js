@@ -3,7 +3,8 @@
 'use strict';
 const cluster = require('node:cluster');
 const path = require('node:path');
-const { sleep, isAlive } = require('../cluster-kit');
+const { sleep } = require('../waiting');
+const { isAlive } = require('../processes');
 const gpu = require('../../..');
 const programs = require('../fault-programs');
 

@@ -1,9 +1,9 @@
-// Programs in a process that is alone: node programs.js <scenario> [arguments]. Prints a line of JSON.
+// Programs in a process without a cluster: node programs.js <scenario> [arguments]. Prints a line of JSON.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
 const gpu = require('../../..');
-const { until } = require('../cluster-kit');
+const { until } = require('../waiting');
 
 const scaleBy = (factor) => `#version 450
 layout(local_size_x = 64) in;
@@ -52,9 +52,9 @@ const scenarios = {
     say({ cached, results, readyPrograms, events });
   },
 
-  async lone() {
+  async standalone() {
     const { manager, run } = open();
-    const kernel = await manager.compileKernel({ name: 'lone', glsl: scaleBy(2) });
+    const kernel = await manager.compileKernel({ name: 'single', glsl: scaleBy(2) });
     const results = [
       await run(kernel),
       await run(kernel, { priority: 1, affinity: 'x' }),
@@ -63,7 +63,7 @@ const scenarios = {
     const types = [(await manager.executeWorkload(jobOf(kernel))).contextType];
     const cpuOnly = await codeOf(run(kernel, { contextType: 'cpu' }));
     await manager.close();
-    const afterClose = [await codeOf(manager.compileKernel({ name: 'lone', glsl: scaleBy(2) }))];
+    const afterClose = [await codeOf(manager.compileKernel({ name: 'single', glsl: scaleBy(2) }))];
     const next = open();
     afterClose.push(await codeOf(next.run(kernel)));
     await next.manager.close();

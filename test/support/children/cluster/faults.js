@@ -1,7 +1,10 @@
 // Workers that end, block or leave in the middle: nobody else notices but by the time it takes.
 'use strict';
-const { assert, sleep, until, failure, close, slowJob, scale, isAlive } = require('../../cluster-kit');
-const { random } = require('../../plain');
+const { random } = require('../../random-data');
+const { assert, failure, expectClose } = require('../../assertions');
+const { sleep, until } = require('../../waiting');
+const { slowJob, scale } = require('../../jobs');
+const { isAlive } = require('../../processes');
 
 exports.options = { workers: 2, contextTypes: ['cpu'], contextsPerWorker: 1 };
 
@@ -108,7 +111,7 @@ exports.cases = {
       const { queue } = await trial.manager.health();
       return queue.running === 0 && queue.depth === 0;
     }, 3000);
-    close((await trial.manager.ops.scale(random(5))).data, random(5));
+    expectClose((await trial.manager.ops.scale(random(5))).data, random(5));
   },
 
   'a worker whose loop is blocked runs the jobs of others, and is seen': async (trial) => {

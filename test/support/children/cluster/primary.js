@@ -1,6 +1,6 @@
 // Everything asked in the primary runs in another process.
 'use strict';
-const { assert } = require('../../cluster-kit');
+const { assert } = require('../../assertions');
 
 exports.options = { workers: 2, contextTypes: ['cpu'], contextsPerWorker: 1 };
 exports.cases = {

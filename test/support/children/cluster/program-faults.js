@@ -4,8 +4,9 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { assert, sleep, until, failure } = require('../../cluster-kit');
-const { endless, endlessJob } = require('../../endless');
+const { assert, failure } = require('../../assertions');
+const { sleep, until } = require('../../waiting');
+const { endless, endlessJob } = require('../../endless-kernel');
 
 process.env.CONTEXT_SWITCH_TIMEOUT = '1000';
 exports.options = { workers: 2, contextTypes: ['cpu', 'vulkan'], contextsPerWorker: 2 };

@@ -4,7 +4,9 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { assert, sleep, until, failure, close, isAlive } = require('../../cluster-kit');
+const { assert, failure, expectClose } = require('../../assertions');
+const { sleep, until } = require('../../waiting');
+const { isAlive } = require('../../processes');
 
 exports.options = { workers: 2, contextTypes: ['cpu', 'vulkan'], contextsPerWorker: 2 };
 
@@ -30,7 +32,7 @@ const jobOf = (kernel, more) => ({
   ...more,
 });
 const check = (result, factor) =>
-  close(
+  expectClose(
     result.outputs.y.data,
     input.map((value) => value * factor + 1),
   );
@@ -138,7 +140,7 @@ exports.cases = {
     const into = new Float32Array(kCount);
     const { outputs } = await manager.executeWorkload(jobOf(kernel), { into: { y: into } });
     assert.equal(outputs.y.data, into);
-    close(into.slice(0, 3), [1, 4, 7]);
+    expectClose(into.slice(0, 3), [1, 4, 7]);
     const shared = manager.sharedTensor([kCount]);
     shared.data.set(input);
     shared.seal();

@@ -1,7 +1,9 @@
 // One worker with one context and a short queue, asked by the primary and by the worker itself.
 'use strict';
-const { assert, sleep, until, failure, close, slowJob, scale } = require('../../cluster-kit');
-const { random } = require('../../plain');
+const { random } = require('../../random-data');
+const { assert, failure, expectClose } = require('../../assertions');
+const { sleep, until } = require('../../waiting');
+const { slowJob, scale } = require('../../jobs');
 
 const kLimit = 5;
 exports.options = { workers: 1, contextTypes: ['cpu'], contextsPerWorker: 1, queueLimit: kLimit };
@@ -126,7 +128,7 @@ exports.cases = {
   },
 
   'afterwards everything is as before': async (trial) => {
-    close((await trial.manager.ops.scale(random(10))).data, random(10));
+    expectClose((await trial.manager.ops.scale(random(10))).data, random(10));
     const { status, queue } = await trial.manager.health();
     assert.deepEqual([status, queue.depth, queue.running, queue.limit], ['ok', 0, 0, kLimit]);
   },

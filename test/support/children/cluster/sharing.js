@@ -1,8 +1,11 @@
 // Two workers and the primary: affinity, equal jobs that share a run, and memory that all of them see.
 'use strict';
 const cluster = require('node:cluster');
-const { assert, sleep, until, failure, close, slowJob, scale, memories } = require('../../cluster-kit');
-const { random } = require('../../plain');
+const { random } = require('../../random-data');
+const { assert, failure, expectClose } = require('../../assertions');
+const { sleep, until } = require('../../waiting');
+const { slowJob, scale } = require('../../jobs');
+const { memories } = require('../../processes');
 
 exports.options = { workers: 2, contextTypes: ['cpu'], contextsPerWorker: 1 };
 
@@ -96,11 +99,11 @@ exports.cases = {
     results[0].outputs.sums.data.fill(0);
     assert.ok(results[1].outputs.sums.data.every((x) => x === 1) && results[2].outputs.sums.data.every((x) => x === 1));
     const [two, three] = await Promise.all(others);
-    close(
+    expectClose(
       two.outputs.output.data,
       input.map((x) => 2 * x),
     );
-    close(
+    expectClose(
       three.outputs.output.data,
       input.map((x) => 3 * x),
     );
@@ -200,7 +203,7 @@ exports.cases = {
       shared.data.every((x) => x === 5),
       'what others hold stays',
     );
-    close((await trial.manager.ops.reduce(shared, { kind: 'max' })).data, [5]);
+    expectClose((await trial.manager.ops.reduce(shared, { kind: 'max' })).data, [5]);
     assert.equal(await trial.call(0, 'open', handle), 'opened');
     shared.release();
     await sleep(1500); // swept once a second

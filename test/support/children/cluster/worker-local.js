@@ -1,6 +1,6 @@
 // Asked in a worker, which takes on its own context what it can.
 'use strict';
-const { assert } = require('../../cluster-kit');
+const { assert } = require('../../assertions');
 
 const common = require('./common');
 exports.options = { workers: 1, contextTypes: ['cpu'], contextsPerWorker: 1 };

@@ -1,7 +1,8 @@
 // Asked in a worker, every job goes over the coordinator: ENABLE_GPU_OPTIMIZATIONS=false. Only the other worker has a
 // context.
 'use strict';
-const { assert, scale } = require('../../cluster-kit');
+const { assert } = require('../../assertions');
+const { scale } = require('../../jobs');
 
 const common = require('./common');
 exports.options = { workers: 2, contextTypes: ['cpu'], contextsPerWorker: 1 };

@@ -1,6 +1,6 @@
-// A process that is alone and loses its device: argv[2] is a context type. Prints how its jobs ended, before and after.
+// A process without a cluster that loses its device: argv[2] is a context type. Prints how its jobs ended, before and after.
 'use strict';
-const { sleep } = require('../cluster-kit');
+const { sleep } = require('../waiting');
 const gpu = require('../../..');
 
 async function main() {

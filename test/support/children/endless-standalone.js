@@ -1,8 +1,8 @@
-// A process that is alone with a kernel that never ends: node endless-lone.js <how it goes on>. Prints a line of JSON a
-// step.
+// A process without a cluster and a kernel that never ends: node endless-standalone.js <how it goes on>. Prints a line
+// of JSON a step.
 'use strict';
-const { endless, endlessJob, briefJob } = require('../endless');
-const { sleep } = require('../cluster-kit');
+const { endless, endlessJob, briefJob } = require('../endless-kernel');
+const { sleep } = require('../waiting');
 const gpu = require('../../..');
 
 const how = process.argv[2];

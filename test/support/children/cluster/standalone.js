@@ -1,6 +1,6 @@
-// A process that is alone.
+// A process without a cluster: its role is called lone.
 'use strict';
-const { assert } = require('../../cluster-kit');
+const { assert } = require('../../assertions');
 
 exports.options = { contextTypes: ['cpu'], contextsPerWorker: 1 };
 exports.cases = {

@@ -1,14 +1,14 @@
-// What runs a suite of children/cluster/ as tests.
+// Runs a suite of children/cluster/ in a child process and reports its cases as tests.
 'use strict';
-const path = require('node:path');
-const { runChild } = require('./helpers');
+const { runChild } = require('./run-child');
+const { child } = require('./paths');
 
 /**
  * The tests of one suite: a cluster in a child process whose primary it is, its cases one after the other.
  * @param {string} name of a file of children/cluster/
  */
 function suite(name, env = {}) {
-  const { cases } = require(path.join(__dirname, 'children', 'cluster', name));
+  const { cases } = require(child(`cluster/${name}`));
   describe(name, () => {
     let ended, results;
     beforeAll(async () => {
