@@ -1,6 +1,6 @@
 // Asks for jobs without end and keeps the books: every job that was asked, how it ended, and whether it ended twice.
 'use strict';
-const { Client } = require('../../lib/cluster/worker/requester');
+const { Requester } = require('../../lib/cluster/worker/requester');
 const protocol = require('../../lib/cluster/wire/messages');
 
 const kMaxExamples = 5;
@@ -29,9 +29,9 @@ class DoubleWatch {
   constructor(manager, prefix) {
     const results = new Seen(),
       events = new Seen(),
-      { onResult } = Client.prototype;
+      { onResult } = Requester.prototype;
     const watch = this;
-    Client.prototype.onResult = function (numbers, start) {
+    Requester.prototype.onResult = function (numbers, start) {
       if (results.add(numbers[start + protocol.result.number]))
         watch.#note(`a second result for ask ${numbers[start + protocol.result.number]}`);
       return onResult.call(this, numbers, start);

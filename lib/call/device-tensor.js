@@ -1,16 +1,18 @@
 // A tensor that stays on its device; made by context.upload().
 'use strict';
 
-/** @typedef {(tensor: any, options?: import('../index').ReadOptions) => Promise<import('../index').Tensor>} Read */
+/** @typedef {{ release: () => void }} Handle the addon's object inside a DeviceTensor */
+/** @typedef {import('../index').Tensor} Tensor */
+/** @typedef {import('../index').ReadOptions} ReadOptions */
 
 class DeviceTensor {
-  /** @type {any} */
+  /** @type {Handle} */
   #handle;
   #read;
 
   /**
-   * @param {any} handle
-   * @param {Read} read how its context brings it back
+   * @param {Handle} handle
+   * @param {(tensor: DeviceTensor, options?: ReadOptions) => Promise<Tensor>} read how its context brings it back
    * @param {import('../index').TensorInfo & { device: string }} info
    */
   constructor(handle, read, { shape, dtype, device }) {
@@ -23,21 +25,28 @@ class DeviceTensor {
   }
 
   /**
-   * @param {any} value
-   * @returns {any} the addon's object inside a DeviceTensor; undefined for anything else
+   * @param {unknown} value
+   * @returns {Handle|undefined} undefined for anything but a DeviceTensor
    */
   static handleOf(value) {
     return value !== null && typeof value === 'object' && #handle in value ? value.#handle : undefined;
   }
 
   /**
-   * @param {import('../index').ReadOptions} [options]
-   * @returns {Promise<import('../index').Tensor>}
+   * Copies it into memory of the host.
+   * @param {ReadOptions} [options] signal, timeout, and memory to copy it into
+   * @returns {Promise<Tensor>}
+   * @throws {import('../core/errors').GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_CLOSED: it was released, or
+   *   its context was closed; ERR_CANCELED; ERR_TIMEOUT; ERR_DEVICE_LOST
+   * @example
+   * const held = await context.upload(matrix);
+   * const { data } = await held.read();
    */
   read(options) {
     return this.#read(this, options);
   }
 
+  /** Gives its memory back, once no job uses it any more. */
   release() {
     this.#handle.release();
   }

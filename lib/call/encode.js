@@ -7,11 +7,29 @@ const { typedArrayTag, dtypeOfTag, checkMemory, checkShape, refuseData, refuseDT
 const { handleOf } = require('./device-tensor');
 const { isSealed } = require('./shared-tensor');
 
+/** @typedef {'vector'|'matrix'|'attention'|'search'|'render'} Kind of work, which decides which devices suit it */
 /**
- * @typedef {{ index: number, type: string, inputs: { name: string, optional: boolean }[], inputNames: Set<string>,
- *   params: import('../addon/native').WorkloadEntry['params'], paramNames: Set<string>, texts: string[], outputs:
- *   string[], outputNames: Set<string> }} Spec
+ * A built-in workload as the addon names it, with its place in the list of them.
+ * @typedef {object} Spec
+ * @property {number} index
+ * @property {string} type
+ * @property {Kind} kind
+ * @property {string} publicType as a caller knows it: scenes are all 'render'
+ * @property {{ name: string, optional: boolean }[]} inputs
+ * @property {Set<string>} inputNames
+ * @property {import('../addon/native').WorkloadEntry['params']} params
+ * @property {Set<string>} paramNames
+ * @property {string[]} texts
+ * @property {string[]} outputs
+ * @property {Set<string>} outputNames
  */
+/**
+ * A value as its owner wrote it: nothing about it is known before it is checked.
+ * @typedef {Record<string, unknown>} Fields
+ */
+/** @typedef {{ data?: unknown, shape?: unknown, dtype?: unknown }} TensorFields */
+/** @typedef {import('../index').TensorData} TensorData */
+/** @typedef {TensorData|import('./device-tensor').Handle|undefined} Memory what the addon reads a tensor's bytes from */
 
 const kHost = 1,
   kOnDevice = 2,
@@ -19,12 +37,29 @@ const kHost = 1,
 const { slotSize, callWorkload, callParams, callInputs, callInto, maxParams } = layout;
 const kDirect = 4; // inputs that are handed over by themselves; more come as an array
 
+/** @type {Record<string, Kind>} */
+const kKindOfType = {
+  matmul: 'matrix',
+  'pca-fit': 'matrix',
+  'pca-transform': 'matrix',
+  attention: 'attention',
+  'similarity-search': 'search',
+  'top-k': 'search',
+};
+
+/** @param {string} type */
+function kindOfType(type) {
+  return kKindOfType[type] ?? (type.startsWith('render/') ? 'render' : 'vector');
+}
+
 /** @type {Map<string, Spec>} */
 const specs = new Map();
 native.workloads().forEach((entry, index) => {
   specs.set(entry.type, {
     ...entry,
     index,
+    kind: kindOfType(entry.type),
+    publicType: entry.type.startsWith('render/') ? 'render' : entry.type,
     texts: entry.texts ?? [],
     inputNames: new Set(entry.inputs.map(({ name }) => name)),
     paramNames: new Set(entry.params.map(({ name }) => name)),
@@ -33,163 +68,222 @@ native.workloads().forEach((entry, index) => {
 });
 
 /**
- * @param {any} type
+ * @param {unknown} type of a workload
+ * @param {string} [path] of what has it, for the error: of a graph's node 'nodes[2].'
  * @returns {Spec}
  */
-function specOf(type) {
-  const spec = specs.get(type);
+function specOf(type, path = '') {
+  const spec = specs.get(/** @type {string} */ (type));
   if (spec) return spec;
   const known = [...specs.keys()].filter((name) => !name.startsWith('render/'));
   known.push('graph', 'kernel', 'render');
   if (typeof type !== 'string')
-    throw invalid(`a workload's type is ${show(type)}, but must be a string: one of ${known.join(', ')}`);
-  throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, known)}`);
+    throw invalid(
+      `a workload's type is ${show(type)}, but must be a string: one of ${known.join(', ')}`,
+      `${path}type`,
+    );
+  const error = new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, known)}`);
+  error.argument = `${path}type`;
+  throw error;
+}
+
+/** The properties of a workload that tensors of each kind stand in; others are arguments by themselves. */
+/** @type {Record<string, string>} */
+const kPlaces = { input: 'inputs.', into: 'into.', attribute: 'attributes.', uniform: 'uniforms.' };
+
+/**
+ * Says in an error which argument it is about, unless it does.
+ * @param {unknown} error
+ * @param {string} kind
+ * @param {string} name
+ */
+function naming(error, kind, name) {
+  if (error instanceof GPUError) error.argument ??= kind === name ? name : `${kPlaces[kind] ?? ''}${name}`;
+  return error;
 }
 
 /**
  * Writes one tensor's description to numbers[at..] and returns what the addon reads the bytes from.
  * @param {Float64Array} numbers
  * @param {number} at
- * @param {any} value
+ * @param {unknown} value
  * @param {string} owner
  * @param {string} kind
  * @param {string} name
+ * @returns {Memory}
  */
 function encodeTensor(numbers, at, value, owner, kind, name) {
+  try {
+    return writeTensor(numbers, at, value, owner, kind, name);
+  } catch (error) {
+    throw naming(error, kind, name);
+  }
+}
+
+/**
+ * @param {Float64Array} numbers
+ * @param {number} at
+ * @param {unknown} value
+ * @param {string} owner
+ * @param {string} kind
+ * @param {string} name
+ * @returns {Memory}
+ */
+function writeTensor(numbers, at, value, owner, kind, name) {
   let data = value;
   let shape, dtype;
   let tag = typedArrayTag.call(value);
   if (tag === undefined) {
-    data = value === null || value === undefined ? undefined : value.data;
+    const fields = /** @type {TensorFields|null|undefined} */ (value);
+    data = fields === null || fields === undefined ? undefined : fields.data;
     if (data === undefined) {
       const handle = handleOf(value);
       if (!handle) throw refuseData(value, `${owner}: ${kind} '${name}'`);
       numbers[at] = kOnDevice;
       return handle;
     }
-    shape = value.shape;
-    dtype = value.dtype;
+    ({ shape, dtype } = /** @type {TensorFields} */ (fields));
     tag = typedArrayTag.call(data);
   }
   const index = dtypeOfTag(tag);
   if (index < 0) throw refuseData(data, `${owner}: the data of ${kind} '${name}'`);
+  const array = /** @type {TensorData} */ (data);
   if (dtype !== kDTypes[index] && dtype !== undefined)
     throw refuseDType(index, dtype, tag, `${owner}: ${kind} '${name}'`);
-  const length = data.length;
-  if (length === 0 || data.buffer.resizable !== false) checkMemory(data, `${owner}: ${kind} '${name}'`);
+  const length = array.length;
+  // @ts-ignore: of newer typings: whether the buffer may change its size
+  if (length === 0 || array.buffer.resizable !== false) checkMemory(array, `${owner}: ${kind} '${name}'`);
   numbers[at] = kHost;
   numbers[at + 1] = index;
   if (shape === undefined) {
     numbers[at + 2] = 1;
     numbers[at + 3] = length;
-    return data;
+    return array;
   }
-  const rank = shape.length;
+  const extents = /** @type {number[]} */ (shape); // checked below, unless it is right
+  const rank = extents.length;
   let elements = rank <= 8 ? 1 : -1;
   for (let axis = 0; axis < rank && elements >= 0; ++axis) {
-    const extent = shape[axis];
+    const extent = extents[axis];
     numbers[at + 3 + axis] = extent;
     elements *= Number.isSafeInteger(extent) && extent >= 0 ? extent : NaN;
   }
   if (elements !== length || !Array.isArray(shape)) checkShape(shape, length, `${owner}: ${kind} '${name}'`);
   numbers[at + 2] = rank;
-  return data;
+  return array;
 }
 
 /**
  * @param {import('../addon/native').WorkloadEntry['params'][number]} param
- * @param {any} value
+ * @param {unknown} value
  * @param {string} owner
+ * @param {string} path of what has the params
  * @returns {number}
  */
-function encodeParam(param, value, owner) {
+function encodeParam(param, value, owner, path) {
   switch (param.kind) {
     case 'boolean':
-      if (typeof value !== 'boolean')
-        throw invalid(`${owner}: parameter '${param.name}' is ${show(value)}, but must be true or false`);
+      if (typeof value !== 'boolean') throw refuseParam(param, value, 'true or false', owner, path);
       return value ? 1 : 0;
     case 'choice': {
-      const index = param.choices.indexOf(value);
+      const index = param.choices.indexOf(/** @type {string} */ (value));
       if (index < 0) {
         const hint = typeof value === 'string' ? suggestion(value, param.choices) : '';
-        throw invalid(
-          `${owner}: parameter '${param.name}' is ${show(value)}, but must be ${param.choices.map((choice) => `'${choice}'`).join(' or ')}${hint.startsWith(' (did') ? hint : ''}`,
-        );
+        const choices = param.choices.map((choice) => `'${choice}'`).join(' or ');
+        throw refuseParam(param, value, choices + (hint.startsWith(' (did') ? hint : ''), owner, path);
       }
       return index;
     }
     default:
       if (typeof value !== 'number' || value !== value)
-        throw invalid(
-          `${owner}: parameter '${param.name}' is ${show(value)}, but must be a ${param.kind === 'integer' ? 'whole ' : ''}number`,
-        );
+        throw refuseParam(param, value, `a ${param.kind === 'integer' ? 'whole ' : ''}number`, owner, path);
       return value;
   }
 }
 
 /**
+ * @param {{ name: string }} param
+ * @param {unknown} value
+ * @param {string} must what it must be
+ * @param {string} owner
+ * @param {string} path
+ */
+function refuseParam({ name }, value, must, owner, path) {
+  return invalid(`${owner}: parameter '${name}' is ${show(value)}, but must be ${must}`, `${path}params.${name}`);
+}
+
+/**
  * @param {Spec} spec
- * @param {any} params
+ * @param {unknown} params
  * @param {Float64Array} numbers
  * @param {number} at
  * @param {string} owner
+ * @param {string} [path] of what has them, for an error: of a graph's node 'nodes[2].'
  */
-function encodeParams(spec, params, numbers, at, owner) {
+function encodeParams(spec, params, numbers, at, owner, path = '') {
   if (params === undefined || params === null) {
     for (let i = 0; i < maxParams; ++i) numbers[at + i] = NaN;
     return;
   }
-  if (typeof params !== 'object') throw invalid(`${owner}: params is ${show(params)}, but must be an object`);
-  for (const name in params)
+  if (typeof params !== 'object')
+    throw invalid(`${owner}: params is ${show(params)}, but must be an object`, `${path}params`);
+  const values = /** @type {Fields} */ (params);
+  for (const name in values)
     if (!spec.paramNames.has(name))
-      throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, spec.paramNames)}`);
+      throw invalid(
+        `${owner}: unknown parameter '${name}'${suggestion(name, spec.paramNames)}`,
+        `${path}params.${name}`,
+      );
   for (let i = 0; i < maxParams; ++i) {
     const param = spec.params[i];
-    const value = param && params[param.name];
-    numbers[at + i] = value === undefined || value === null ? NaN : encodeParam(param, value, owner);
+    const value = param && values[param.name];
+    numbers[at + i] = value === undefined || value === null ? NaN : encodeParam(param, value, owner, path);
   }
 }
 
 /**
- * @param {object} object
+ * Refuses what is no object, and names in it that mean nothing.
+ * @param {unknown} object
  * @param {ReadonlySet<string>} names
  * @param {string} owner
- * @param {string} kind
+ * @param {string} kind of what the names stand for: 'input'
+ * @param {string} [path] the argument that the object is: 'inputs'
  */
-function checkNames(object, names, owner, kind) {
-  if (object === null || typeof object !== 'object')
-    throw invalid(
-      `${owner}: ${kind}s is ${show(object)}, but must be an object with ${[...names].map((name) => `'${name}'`).join(', ')}`,
-    );
+function checkNames(object, names, owner, kind, path = `${kind}s`) {
+  if (object === null || typeof object !== 'object') {
+    const known = [...names].map((name) => `'${name}'`).join(', ');
+    throw invalid(`${owner}: ${kind}s is ${show(object)}, but must be an object with ${known}`, path);
+  }
   for (const name in object)
-    if (!names.has(name)) throw invalid(`${owner}: unknown ${kind} '${name}'${suggestion(name, names)}`);
+    if (!names.has(name))
+      throw invalid(`${owner}: unknown ${kind} '${name}'${suggestion(name, names)}`, `${path}.${name}`);
 }
 
 const kWorkloadKeys = new Set(['type', 'inputs', 'params', 'id']);
 
 /**
  * @param {Spec} spec
- * @param {any} workload
+ * @param {Fields} workload
  */
 function refuseWorkloadKeys(spec, workload) {
   for (const key in workload)
     if (spec.paramNames.has(key))
-      throw invalid(`${spec.type}: '${key}' is a parameter: write it as params: { ${key}: ... }`);
+      throw invalid(`${spec.type}: '${key}' is a parameter: write it as params: { ${key}: ... }`, key);
   refuseUnknownKeys(workload, kWorkloadKeys, `key of the workload '${spec.type}'`);
 }
 
 /**
  * Writes a call to the scratch array and fills `arrays` with the inputs' memory, in the workload's order.
  * @param {Spec} spec
- * @param {any} workload
- * @param {any[]} arrays
+ * @param {Fields} workload
+ * @param {Memory[]} arrays
  */
 function encodeCall(spec, workload, arrays) {
   for (const key in workload)
     if (key !== 'type' && key !== 'inputs' && key !== 'params' && key !== 'id') refuseWorkloadKeys(spec, workload);
   scratch[callWorkload] = spec.index;
   encodeParams(spec, workload.params, scratch, callParams, spec.type);
-  const inputs = workload.inputs;
+  const inputs = /** @type {Fields|null|undefined} */ (workload.inputs);
   const known = spec.inputs;
   let present = 0;
   if (inputs !== undefined && inputs !== null)
@@ -199,7 +293,7 @@ function encodeCall(spec, workload, arrays) {
       if (value === undefined || value === null) {
         if (!known[i].optional) {
           checkNames(inputs, spec.inputNames, spec.type, 'input');
-          throw invalid(`${spec.type}: input '${name}' is missing`);
+          throw invalid(`${spec.type}: input '${name}' is missing`, `inputs.${name}`);
         }
         scratch[callInputs + i * slotSize] = 0;
         arrays[i] = undefined;
@@ -216,16 +310,18 @@ function encodeCall(spec, workload, arrays) {
 
 /**
  * `into` targets in the order of the outputs: their memory, with their descriptions in numbers[at..].
- * @param {any} into
+ * @param {unknown} into
  * @param {readonly string[]} names
  * @param {Float64Array} numbers
  * @param {number} at
  * @param {string} owner
+ * @returns {Memory[]}
  */
 function encodeInto(into, names, numbers, at, owner) {
-  checkNames(into, new Set(names), `${owner}: into`, 'output');
+  checkNames(into, new Set(names), `${owner}: into`, 'output', 'into');
+  const targets = /** @type {Fields} */ (into);
   return names.map((name, i) => {
-    const value = into[name];
+    const value = targets[name];
     const slot = at + i * slotSize;
     numbers[slot] = 0;
     if (value === undefined || value === null) return undefined;
@@ -233,9 +329,13 @@ function encodeInto(into, names, numbers, at, owner) {
     if (isSealed(value))
       throw invalid(
         `${owner}: into '${name}' is a shared tensor that was sealed: its contents may not change any more`,
+        `into.${name}`,
       );
     if (numbers[slot] === kOnDevice)
-      throw invalid(`${owner}: into '${name}' is a DeviceTensor, but must be host memory: a tensor or a typed array`);
+      throw invalid(
+        `${owner}: into '${name}' is a DeviceTensor, but must be host memory: a tensor or a typed array`,
+        `into.${name}`,
+      );
     if (memory === value) numbers[slot] = kFlat;
     return memory;
   });
@@ -245,25 +345,14 @@ function encodeInto(into, names, numbers, at, owner) {
 const kernelIndex = specs.size,
   renderIndex = specs.size + 1;
 
-/**
- * Where a workload is counted.
- * @param {any} workload
- */
-function workloadIndex(workload) {
-  return (
-    specs.get(workload.type)?.index ??
-    (workload.type === 'kernel' ? kernelIndex : workload.type === 'render' ? renderIndex : -1)
-  );
-}
-
 /** The names of what is counted, in the order of its places. */
 const countedNames = Object.freeze([...specs.keys(), 'kernel', 'render']);
 
 module.exports = {
   kDirect,
+  kOnDevice,
   kernelIndex,
   renderIndex,
-  workloadIndex,
   countedNames,
   specs,
   specOf,

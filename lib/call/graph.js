@@ -2,57 +2,86 @@
 'use strict';
 const { layout } = require('./pending');
 const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
-const { specOf, encodeTensor, encodeParams, encodeInto, checkNames } = require('./encode');
+const { specOf, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
 
 /** @typedef {import('./encode').Spec} Spec */
-/** @typedef {{ index: number, owner: string, spec: Spec, node: any }} Node */
+/** @typedef {import('./encode').Fields} Fields */
+/** @typedef {import('./encode').Memory} Memory */
+/** @typedef {{ inputs: Fields, outputs: Fields, params: unknown }} NodeFields once they were checked */
+/** @typedef {{ index: number, owner: string, spec: Spec, node: NodeFields }} Node */
+/**
+ * A graph as the addon reads it.
+ * @typedef {object} GraphDescription
+ * @property {Float64Array} numbers the number of the job comes first, and is for its owner to fill in
+ * @property {string[]} inputs
+ * @property {Memory[]} arrays
+ * @property {Memory[]|undefined} targets
+ * @property {string[]} outputs
+ * @property {import('./encode').Kind} kind
+ * @property {number} intoAt where in the numbers the targets are described
+ * @property {number} nodesAt where the nodes begin
+ */
 
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id']);
 const kNodeKeys = new Set(['type', 'inputs', 'params', 'outputs']);
 const kHeader = 5;
 
-/** @param {any} workload */
+/**
+ * @param {Fields} workload
+ * @returns {{ inputs: Fields, nodes: unknown[], outputs: unknown[] }}
+ */
 function checkGraph(workload) {
-  if (workload.params !== undefined) throw invalid(`graph: it has no params of its own: give them to its nodes`);
+  if (workload.params !== undefined)
+    throw invalid(`graph: it has no params of its own: give them to its nodes`, 'params');
   refuseUnknownKeys(workload, kGraphKeys, 'key of a graph');
-  if (workload.inputs === null || typeof workload.inputs !== 'object')
-    throw invalid(`graph: inputs is ${show(workload.inputs)}, but must be an object of tensors by name`);
-  if (!Array.isArray(workload.nodes) || workload.nodes.length === 0)
-    throw invalid(`graph: nodes is ${show(workload.nodes)}, but must be an array of at least one node`);
-  if (!Array.isArray(workload.outputs) || workload.outputs.length === 0)
-    throw invalid(`graph: outputs is ${show(workload.outputs)}, but must be an array of at least one name`);
-  if (workload.outputs.length > layout.maxOutputs)
-    throw invalid(`graph: it has ${workload.outputs.length} outputs, but can have at most ${layout.maxOutputs}`);
+  const { inputs, nodes, outputs } = workload;
+  if (inputs === null || typeof inputs !== 'object')
+    throw invalid(`graph: inputs is ${show(inputs)}, but must be an object of tensors by name`, 'inputs');
+  if (!Array.isArray(nodes) || nodes.length === 0)
+    throw invalid(`graph: nodes is ${show(nodes)}, but must be an array of at least one node`, 'nodes');
+  if (!Array.isArray(outputs) || outputs.length === 0)
+    throw invalid(`graph: outputs is ${show(outputs)}, but must be an array of at least one name`, 'outputs');
+  if (outputs.length > layout.maxOutputs)
+    throw invalid(`graph: it has ${outputs.length} outputs, but can have at most ${layout.maxOutputs}`, 'outputs');
+  return { inputs: /** @type {Fields} */ (inputs), nodes, outputs };
 }
 
 /**
- * @param {any[]} nodes
+ * @param {unknown[]} nodes
  * @returns {Node[]}
  */
 function checkNodes(nodes) {
-  return nodes.map((node, index) => {
-    if (node === null || typeof node !== 'object')
-      throw invalid(`graph: node ${index} is ${show(node)}, but must be an object { type, inputs, params, outputs }`);
-    if (node.type === 'graph') throw invalid(`graph: node ${index} is a graph itself: put its nodes in this one`);
-    if (node.type === 'kernel' || node.type === 'render')
+  return nodes.map((value, index) => {
+    const path = `nodes[${index}]`;
+    if (value === null || typeof value !== 'object')
       throw invalid(
-        `graph: node ${index} is a '${node.type}', which is a job of its own: give it what the graph's outputs are`,
+        `graph: node ${index} is ${show(value)}, but must be an object { type, inputs, params, outputs }`,
+        path,
+      );
+    const node = /** @type {Fields} */ (value);
+    const { type } = node;
+    if (type === 'graph')
+      throw invalid(`graph: node ${index} is a graph itself: put its nodes in this one`, `${path}.type`);
+    if (type === 'kernel' || type === 'render')
+      throw invalid(
+        `graph: node ${index} is a '${type}', which is a job of its own: give it what the graph's outputs are`,
+        `${path}.type`,
       );
     let spec;
     try {
-      spec = specOf(node.type);
+      spec = specOf(type, `${path}.`);
     } catch (error) {
       error.message = `graph: node ${index}: ${error.message}`;
       throw error;
     }
-    const owner = `graph: node ${index} ('${node.type}')`;
+    const owner = `graph: node ${index} ('${type}')`;
     for (const key in node)
       if (spec.paramNames.has(key))
-        throw invalid(`${owner}: '${key}' is a parameter: write it as params: { ${key}: ... }`);
-    refuseUnknownKeys(node, kNodeKeys, `key of ${owner}`);
-    checkNames(node.inputs, spec.inputNames, owner, 'input');
-    checkNames(node.outputs, spec.outputNames, owner, 'output');
-    return { index, owner, spec, node };
+        throw invalid(`${owner}: '${key}' is a parameter: write it as params: { ${key}: ... }`, `${path}.${key}`);
+    refuseUnknownKeys(node, kNodeKeys, `key of ${owner}`, `${path}.`);
+    checkNames(node.inputs, spec.inputNames, owner, 'input', `${path}.inputs`);
+    checkNames(node.outputs, spec.outputNames, owner, 'output', `${path}.outputs`);
+    return { index, owner, spec, node: /** @type {NodeFields} */ (value) };
   });
 }
 
@@ -67,17 +96,23 @@ function findMakers(nodes, inputs) {
   for (const node of nodes)
     for (const output in node.node.outputs) {
       const name = node.node.outputs[output];
+      const path = `nodes[${node.index}].outputs.${output}`;
       if (typeof name !== 'string')
         throw invalid(
           `${node.owner}: output '${output}' is ${show(name)}, but must be the name its value gets in the graph`,
+          path,
         );
       const other = makers.get(name);
       if (other)
         throw invalid(
           `${node.owner}: its output '${output}' is called '${name}', but so is an output of node ${other.index}`,
+          path,
         );
       if (inputs.has(name))
-        throw invalid(`${node.owner}: its output '${output}' is called '${name}', but so is an input of the graph`);
+        throw invalid(
+          `${node.owner}: its output '${output}' is called '${name}', but so is an input of the graph`,
+          path,
+        );
       makers.set(name, node);
     }
   return makers;
@@ -119,7 +154,9 @@ function inOrder(nodes, makers, inputs) {
       if (!maker || done.has(maker)) continue;
       if (needs.has(maker))
         throw invalid(
-          `${top.node.owner}: its input '${top.names[top.next - 1]}' depends on its own output (a cycle through node ${maker.index})`,
+          `${top.node.owner}: its input '${top.names[top.next - 1]}' depends on its own output ` +
+            `(a cycle through node ${maker.index})`,
+          `nodes[${top.node.index}].inputs`,
         );
       stack.push({ node: maker, names: null, next: 0 });
     }
@@ -138,78 +175,122 @@ function neededNames(node, makers, inputs) {
     const name = node.node.inputs[input];
     if (name === undefined || name === null) continue;
     if (typeof name !== 'string')
-      throw invalid(`${node.owner}: input '${input}' is ${show(name)}, but must be the name of a value of the graph`);
+      throw invalid(
+        `${node.owner}: input '${input}' is ${show(name)}, but must be the name of a value of the graph`,
+        `nodes[${node.index}].inputs.${input}`,
+      );
     if (!inputs.has(name) && !makers.has(name))
       throw invalid(
-        `${node.owner}: input '${input}' names '${name}', which nothing makes${suggestion(name, [...inputs, ...makers.keys()])}`,
+        `${node.owner}: input '${input}' names '${name}', which nothing makes` +
+          suggestion(name, [...inputs, ...makers.keys()]),
+        `nodes[${node.index}].inputs.${input}`,
       );
     names.push(name);
   }
   for (const { name, optional } of node.spec.inputs)
     if (!optional && (node.node.inputs[name] === undefined || node.node.inputs[name] === null))
-      throw invalid(`${node.owner}: input '${name}' is missing`);
+      throw invalid(`${node.owner}: input '${name}' is missing`, `nodes[${node.index}].inputs.${name}`);
   return names;
 }
 
 /**
- * @param {any} workload
- * @param {number} id
- * @param {any} into
- * @returns {{ description: Float64Array, arrays: any[], targets: any[]|undefined, outputs: string[] }}
+ * The inputs that are given, in an order that does not depend on how the object was written: equal graphs are described
+ * by equal numbers.
+ * @param {Fields} inputs
  */
-function encodeGraph(workload, id, into) {
-  checkGraph(workload);
-  const inputNames = Object.keys(workload.inputs).filter((name) => workload.inputs[name] !== undefined);
+function givenNames(inputs) {
+  const names = Object.keys(inputs).filter((name) => inputs[name] !== undefined);
+  for (let i = 1; i < names.length; ++i) if (names[i] < names[i - 1]) return names.sort();
+  return names;
+}
+
+/**
+ * @param {Fields} workload
+ * @param {unknown} into
+ * @returns {GraphDescription}
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD
+ */
+function encodeGraph(workload, into) {
+  const given = checkGraph(workload);
+  const inputNames = givenNames(given.inputs);
   const inputs = new Set(inputNames);
-  const nodes = checkNodes(workload.nodes);
+  const nodes = checkNodes(given.nodes);
   const makers = findMakers(nodes, inputs);
   const order = inOrder(nodes, makers, inputs);
   const values = new Map([...inputNames, ...makers.keys()].map((name, number) => [name, number]));
-  const outputs = checkOutputs(workload.outputs, inputs, makers);
+  const outputs = checkOutputs(given.outputs, inputs, makers);
 
   const { slotSize, maxTensors, maxParams } = layout;
   const nodeSize = 2 + 2 * maxTensors + maxParams;
   const intoAt = kHeader + inputNames.length * slotSize + outputs.length;
   const nodesAt = intoAt + outputs.length * slotSize;
   const numbers = new Float64Array(nodesAt + order.length * nodeSize);
-  numbers.set([id, inputNames.length, values.size, order.length, outputs.length]);
+  numbers.set([0, inputNames.length, values.size, order.length, outputs.length]);
   const arrays = inputNames.map((name, i) =>
-    encodeTensor(numbers, kHeader + i * slotSize, workload.inputs[name], 'graph', 'input', name),
+    encodeTensor(numbers, kHeader + i * slotSize, given.inputs[name], 'graph', 'input', name),
   );
   outputs.forEach((name, i) => {
     numbers[kHeader + inputNames.length * slotSize + i] = /** @type {number} */ (values.get(name));
   });
   const targets = into === undefined ? undefined : encodeInto(into, outputs, numbers, intoAt, 'graph');
+  const numberOf = (/** @type {unknown} */ name) => values.get(/** @type {string} */ (name)) ?? -1;
   order.forEach(({ node, spec, owner, index }, n) => {
     const at = nodesAt + n * nodeSize;
     numbers[at] = spec.index;
     for (let i = 0; i < maxTensors; ++i) {
-      numbers[at + 1 + i] = values.get(node.inputs[spec.inputs[i]?.name]) ?? -1;
-      numbers[at + 1 + maxTensors + i] = values.get(node.outputs[spec.outputs[i]]) ?? -1;
+      numbers[at + 1 + i] = numberOf(node.inputs[spec.inputs[i]?.name]);
+      numbers[at + 1 + maxTensors + i] = numberOf(node.outputs[spec.outputs[i]]);
     }
-    encodeParams(spec, node.params, numbers, at + 1 + 2 * maxTensors, owner);
+    encodeParams(spec, node.params, numbers, at + 1 + 2 * maxTensors, owner, `nodes[${index}].`);
     numbers[at + nodeSize - 1] = index;
   });
-  return { description: numbers, arrays, targets, outputs };
+  return { numbers, inputs: inputNames, arrays, targets, outputs, kind: kindOf(nodes), intoAt, nodesAt };
+}
+
+const kDecisive = /** @type {const} */ (['attention', 'matrix', 'search']); // the first that a node is decides
+
+/** @param {Node[]} nodes */
+function kindOf(nodes) {
+  return kDecisive.find((kind) => nodes.some(({ spec }) => spec.kind === kind)) ?? 'vector';
 }
 
 /**
- * @param {any[]} names
+ * Whether an input lies on a device.
+ * @param {GraphDescription} graph
+ * @param {number} i
+ */
+function isOnDevice({ numbers }, i) {
+  return numbers[kHeader + i * layout.slotSize] === kOnDevice;
+}
+
+/**
+ * The numbers that decide what a graph computes, inputs' dtypes and shapes among them: not whose job it is, nor where
+ * the outputs go.
+ * @param {GraphDescription} graph
+ */
+function decisiveNumbers({ numbers, intoAt, nodesAt }) {
+  return numbers.slice().fill(0, 0, 1).fill(0, intoAt, nodesAt);
+}
+
+/**
+ * @param {unknown[]} names
  * @param {ReadonlySet<string>} inputs
  * @param {Map<string, Node>} makers
  * @returns {string[]}
  */
 function checkOutputs(names, inputs, makers) {
+  /** @type {Set<string>} */
   const seen = new Set();
   for (const name of names) {
-    if (typeof name !== 'string') throw invalid(`graph: output ${show(name)} must be a name`);
-    if (inputs.has(name)) throw invalid(`graph: output '${name}' is one of its inputs, not a value that a node makes`);
+    if (typeof name !== 'string') throw invalid(`graph: output ${show(name)} must be a name`, 'outputs');
+    if (inputs.has(name))
+      throw invalid(`graph: output '${name}' is one of its inputs, not a value that a node makes`, 'outputs');
     if (!makers.has(name))
-      throw invalid(`graph: output '${name}' is made by no node${suggestion(name, makers.keys())}`);
-    if (seen.has(name)) throw invalid(`graph: output '${name}' is named twice`);
+      throw invalid(`graph: output '${name}' is made by no node${suggestion(name, makers.keys())}`, 'outputs');
+    if (seen.has(name)) throw invalid(`graph: output '${name}' is named twice`, 'outputs');
     seen.add(name);
   }
-  return [...names];
+  return [...seen];
 }
 
-module.exports = { encodeGraph };
+module.exports = { encodeGraph, isOnDevice, decisiveNumbers };

@@ -1,30 +1,19 @@
-// What a call is: tensors, its description in numbers, what makes two equal, and the wait for its end.
+// What a call is: tensors, its one description, what makes two equal, the wait for its end, and its result.
 'use strict';
+const { describe } = require('./describe');
 const { DeviceTensor, handleOf } = require('./device-tensor');
 const { digestOf } = require('./digest');
-const {
-  specs,
-  kernelIndex,
-  renderIndex,
-  countedNames,
-  kDirect,
-  specOf,
-  encodeCall,
-  encodeInto,
-  callInto,
-  workloadIndex,
-  encodeTensor,
-} = require('./encode');
+const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { toFloat16Bits, fromFloat16Bits } = require('./float16');
-const { encodeGraph } = require('./graph');
-const { layout, nextId, track, scratch, settle, isAwaited, checkWaiting, settleNow, mayRunNow } = require('./pending');
-const { isProgramJob, needOf, contextTypeFor, describeProgramCall, encodeProgramCall } = require('./program-call');
+const { layout, nextId, track, scratch, settle, isAwaited, checkWaiting, settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
-const { asRun, publicType } = require('./scene');
+const { takeOutput, takeOutputs, takeTimings, timingsOf, resultOf, inCluster } = require('./result');
+const { publicType } = require('./scene');
 const { createSharedTensor, openSharedTensor, SharedTensor } = require('./shared-tensor');
 const { kDTypes, kArrays, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
 
 module.exports = {
+  describe,
   DeviceTensor,
   handleOf,
   digestOf,
@@ -32,16 +21,11 @@ module.exports = {
   kernelIndex,
   renderIndex,
   countedNames,
-  kDirect,
-  specOf,
-  encodeCall,
   encodeInto,
   callInto,
-  workloadIndex,
   encodeTensor,
   toFloat16Bits,
   fromFloat16Bits,
-  encodeGraph,
   layout,
   nextId,
   track,
@@ -50,17 +34,16 @@ module.exports = {
   isAwaited,
   checkWaiting,
   settleNow,
-  mayRunNow,
-  isProgramJob,
-  needOf,
-  contextTypeFor,
-  describeProgramCall,
-  encodeProgramCall,
   kBase,
   Kernel,
   Shader,
   Program,
-  asRun,
+  takeOutput,
+  takeOutputs,
+  takeTimings,
+  timingsOf,
+  resultOf,
+  inCluster,
   publicType,
   createSharedTensor,
   openSharedTensor,

@@ -7,44 +7,41 @@ const { readSettings } = require('../config');
 
 /** @typedef {{ signal?: AbortSignal, timeout?: number }} WaitOptions */
 
-/** @type {Map<number, AwaitedJob>} */
-const pending = new Map();
+/** @type {Map<number, AwaitedJob>} by the job's number */
+const awaited = new Map();
 
 /**
- * The addon's call for everything that has finished: exactly once for each id that was begun.
- * @param {any} error
- * @param {any} value
+ * The addon's call for everything that has finished: exactly once for each number that was begun.
+ * @param {unknown} error
+ * @param {unknown} value
  */
 function onDone(error, value) {
-  const id = scratch[layout.resultId];
-  const job = pending.get(id);
-  pending.delete(id);
-  if (job) job.finish(error, value);
+  settle(scratch[layout.resultId], error, value);
 }
 
 /**
- * The end of a job that the addon does not deliver.
- * @param {number} id
- * @param {any} error
- * @param {any} value
+ * A job has ended; here for one that the addon does not deliver.
+ * @param {number} number
+ * @param {unknown} error
+ * @param {unknown} value
  */
-function settle(id, error, value) {
-  const job = pending.get(id);
-  pending.delete(id);
+function settle(number, error, value) {
+  const job = awaited.get(number);
+  awaited.delete(number);
   if (job) job.finish(error, value);
 }
 
 /**
  * Whether somebody waits for its outputs: not so once it was given up.
- * @param {number} id
+ * @param {number} number
  */
-function isAwaited(id) {
-  const job = pending.get(id);
-  return job !== undefined && job.release === null;
+function isAwaited(number) {
+  const job = awaited.get(number);
+  return job !== undefined && !job.isGivenUp;
 }
 
 const { scratch, layout, firstId } = native.start(onDone);
-let lastId = firstId;
+let lastNumber = firstId;
 /** @type {number|undefined} that a job has to stop */
 let patienceMs;
 
@@ -80,27 +77,32 @@ function unwatchSignal(signal, job) {
   signal.removeEventListener('abort', watch.onAbort);
 }
 
+/**
+ * A job and the promise of its outputs. The promise may be rejected ahead of the job's end, by its signal or its
+ * deadline: then the job is given up, and only its memory is still waited for.
+ */
 class AwaitedJob {
   /**
-   * @param {number} id
-   * @param {any} holds what must not be collected while the job runs: large inputs, `into` targets, the context
-   * @param {(value: any) => any} decode makes the result of what the addon hands over
-   * @param {(id: number) => void} cancel asks for the job's end; it is settled as ever
-   * @param {(value: any) => void} resolve
-   * @param {(error: any) => void} reject
+   * @param {number} number
+   * @param {unknown} kept what must not be collected while the job runs: large inputs, `into` targets, the context
+   * @param {(value: unknown) => unknown} decode makes the result of what the addon hands over
+   * @param {(number: number) => void} cancel asks for the job's end; it is settled as ever
+   * @param {(value: unknown) => void} resolve
+   * @param {(error: GPUError) => void} reject
    */
-  constructor(id, holds, decode, cancel, resolve, reject) {
-    this.id = id;
-    this.holds = holds;
+  constructor(number, kept, decode, cancel, resolve, reject) {
+    this.number = number;
+    this.kept = kept;
     this.decode = decode;
     this.cancel = cancel;
     this.resolve = resolve;
     this.reject = reject;
-    /** @type {(() => void)|null} set once the promise was rejected ahead of the job's end */
-    this.release = null;
+    this.isGivenUp = false;
+    /** Tells that its memory is no longer in use, of one that was given up. @type {() => void} */
+    this.tellReleased = nothing;
     /** @type {AbortSignal|undefined} */
     this.signal = undefined;
-    /** @type {NodeJS.Timeout|undefined} */
+    /** The deadline, or the end of the patience with one that was given up. @type {NodeJS.Timeout|undefined} */
     this.timer = undefined;
   }
 
@@ -127,26 +129,27 @@ class AwaitedJob {
 
   /** @param {GPUError} error */
   giveUp(error) {
-    if (this.release) return;
+    if (this.isGivenUp) return;
+    this.isGivenUp = true;
     this.unwatch();
     error.released = new Promise((resolve) => {
-      this.release = () => resolve(undefined);
+      this.tellReleased = () => resolve(undefined);
     });
     this.reject(error);
-    this.cancel(this.id);
+    this.cancel(this.number);
     // One that never stops does not keep the process alive for ever.
-    this.timer = setTimeout(native.letGo, (patienceMs ??= readSettings().contextSwitchTimeout), this.id);
+    this.timer = setTimeout(native.letGo, (patienceMs ??= readSettings().contextSwitchTimeout), this.number);
     this.timer.unref();
   }
 
   /**
-   * @param {any} error
-   * @param {any} value
+   * @param {unknown} error
+   * @param {unknown} value
    */
   finish(error, value) {
-    if (this.release) {
+    if (this.isGivenUp) {
       clearTimeout(this.timer);
-      this.release();
+      this.tellReleased();
       return;
     }
     this.unwatch();
@@ -162,7 +165,9 @@ class AwaitedJob {
   }
 }
 
-/** @param {GPUError} error */
+function nothing() {}
+
+/** @param {GPUError} error of a job whose memory is not in use any more */
 function withReleased(error) {
   if (error.code === 'ERR_CANCELED' || error.code === 'ERR_TIMEOUT') error.released = Promise.resolve();
   return error;
@@ -175,29 +180,38 @@ function canceled(signal) {
 
 /** A number for a new job, already where the addon looks for it. */
 function nextId() {
-  return (scratch[layout.callId] = ++lastId);
+  return (scratch[layout.callId] = ++lastNumber);
 }
 
 /**
  * Waits for a job that the addon has taken.
- * @param {number} id
+ * @template Value, Result
+ * @param {number} number
  * @param {WaitOptions|undefined} options
- * @param {any} holds
- * @param {(value: any) => any} decode
- * @param {(id: number) => void} [cancel]
- * @returns {Promise<any>}
+ * @param {unknown} kept what must not be collected while it runs
+ * @param {(value: Value) => Result} decode makes the result of what the addon hands over
+ * @param {(number: number) => void} [cancel]
+ * @returns {Promise<Result>}
  */
-function track(id, options, holds, decode, cancel = native.cancel) {
+function track(number, options, kept, decode, cancel = native.cancel) {
   return new Promise((resolve, reject) => {
-    const job = new AwaitedJob(id, holds, decode, cancel, resolve, reject);
-    pending.set(id, job);
+    const job = new AwaitedJob(
+      number,
+      kept,
+      /** @type {(value: unknown) => unknown} */ (decode),
+      cancel,
+      /** @type {(value: unknown) => void} */ (resolve),
+      reject,
+    );
+    awaited.set(number, job);
     if (options) job.watch(options);
   });
 }
 
 /**
- * Refuses options that can't be right; throws ERR_CANCELED for a signal that is aborted already.
- * @param {WaitOptions} options
+ * Refuses options that can't be right.
+ * @param {{ signal?: unknown, timeout?: unknown }} options
+ * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_CANCELED for a signal that is aborted already
  */
 function checkWaiting({ signal, timeout }) {
   if (
@@ -206,17 +220,15 @@ function checkWaiting({ signal, timeout }) {
     !(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1)
   )
     throw invalid(
-      `timeout is ${show(timeout)}, but must be a number of milliseconds above 0 and at most ${2 ** 31 - 1}, or Infinity for none`,
+      `timeout is ${show(timeout)}, but must be a number of milliseconds above 0 and at most ${2 ** 31 - 1}, ` +
+        `or Infinity for none`,
+      'options.timeout',
     );
   if (signal === undefined) return;
-  if (
-    signal === null ||
-    typeof signal !== 'object' ||
-    typeof signal.aborted !== 'boolean' ||
-    typeof signal.addEventListener !== 'function'
-  )
-    throw invalid(`signal is ${show(signal)}, but must be an AbortSignal`);
-  if (signal.aborted) throw withReleased(canceled(signal));
+  const { aborted, addEventListener } = /** @type {Partial<AbortSignal>} */ (signal ?? {});
+  if (typeof signal !== 'object' || typeof aborted !== 'boolean' || typeof addEventListener !== 'function')
+    throw invalid(`signal is ${show(signal)}, but must be an AbortSignal`, 'options.signal');
+  if (aborted) throw withReleased(canceled(/** @type {AbortSignal} */ (signal)));
 }
 
 // Jobs that run inside their call settle without a turn of the event loop. So that timers and sockets get theirs, after
@@ -227,19 +239,21 @@ const kTurnMs = 1,
   kCallMs = 0.004;
 let spentMs = 0;
 let turnPending = false;
-/** @type {any[]} */
-const waiting = [];
+/** Results that wait for the turn: how to settle each, and the result. @type {unknown[]} */
+const delayed = [];
 
 function endTurn() {
   turnPending = false;
   spentMs = 0;
-  const settle = waiting.splice(0);
-  for (let i = 0; i < settle.length; i += 2) settle[i](settle[i + 1]);
+  const due = delayed.splice(0);
+  for (let i = 0; i < due.length; i += 2) /** @type {(result: unknown) => void} */ (due[i])(due[i + 1]);
 }
 
 /**
- * @param {any} result of a job that ran inside its call
+ * @template Result
+ * @param {Result} result of a job that ran inside its call
  * @param {number} ms what it took
+ * @returns {Promise<Result>}
  */
 function settleNow(result, ms) {
   spentMs += ms + kCallMs;
@@ -247,7 +261,10 @@ function settleNow(result, ms) {
     turnPending = true;
     setImmediate(endTurn);
   }
-  return spentMs < kTurnMs ? Promise.resolve(result) : new Promise((resolve) => waiting.push(resolve, result));
+  if (spentMs < kTurnMs) return Promise.resolve(result);
+  return new Promise((resolve) => {
+    delayed.push(resolve, result);
+  });
 }
 
 function mayRunNow() {

@@ -1,7 +1,6 @@
-// A context: where jobs run. Thin: the checks are in encode.js and graph.js, the waiting in jobs.js, the work in the
-// addon.
+// A context: where jobs run. Thin: a call is checked and described in lib/call, and waited for there; the work is the
+// addon's.
 'use strict';
-const { native } = require('../addon');
 const {
   scratch,
   layout,
@@ -9,109 +8,56 @@ const {
   track,
   checkWaiting,
   settleNow,
-  mayRunNow,
-  kDirect,
-  specOf,
-  encodeCall,
+  describe,
   encodeTensor,
   encodeInto,
   callInto,
-  isProgramJob,
-  describeProgramCall,
-  encodeProgramCall,
-  asRun,
-  encodeGraph,
+  takeOutput,
+  takeOutputs,
+  takeTimings,
+  resultOf,
   DeviceTensor,
   handleOf,
   kDTypes,
-  kArrays,
 } = require('../call');
-const { GPUError, invalid, asGpuError, show, suggestion, refuseUnknownKeys } = require('../core');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 const { readSettings } = require('../config');
 const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../program');
 
 /** @typedef {import('../index').RunOptions} RunOptions */
-/** @typedef {import('../index').Tensor} Tensor */
+/** @typedef {import('../index').WaitOptions} WaitOptions */
+/** @typedef {import('../index').RunResult} RunResult */
+/** @typedef {import('../call/describe').AnyCall} AnyCall */
+/** @typedef {import('../call/result').Buffers} Buffers */
+/** @typedef {import('../call/device-tensor').DeviceTensor} Held */
+/** @typedef {import('../addon/native').NativeContext} NativeContext */
 
-const { slotSize, callInline, callInputs, resultCount, resultTimings, resultOutputs } = layout;
+const { callInputs } = layout;
 const kRunOptions = new Set(['signal', 'timeout', 'into']);
 const kWaitOptions = new Set(['signal', 'timeout']);
-const kContextOptions = new Set(['device', 'memoryLimit', 'threads']);
-const kBackends = ['auto', 'cuda', 'vulkan', 'cpu'];
-/** @type {any[]} the inputs of the call that is being made */
-const arrays = new Array(layout.maxTensors).fill(undefined);
 /** @type {Record<string, number>} */
 const lastNumber = {};
-/** What the last run() has done, for who counts what is running. */
-const lastRun = { wasInline: false };
 
 /**
- * The output number i of a finished job, from what the addon left in the scratch array.
- * @param {number} i
- * @param {ArrayBuffer|undefined} buffer undefined where the output went into the caller's memory
- * @param {any[]|undefined} targets
- */
-function takeOutput(i, buffer, targets) {
-  const at = resultOutputs + i * slotSize;
-  const dtype = scratch[at + 1];
-  const rank = scratch[at + 2];
-  const shape = [];
-  for (let axis = 0; axis < rank; ++axis) shape.push(scratch[at + 3 + axis]);
-  const data = buffer === undefined && targets ? targets[i] : new kArrays[dtype](/** @type {ArrayBuffer} */ (buffer));
-  return { data, shape, dtype: kDTypes[dtype] };
-}
-
-/**
- * @param {GPUContext} context
- * @param {readonly string[]} names of the outputs
- * @param {string|undefined} id
- * @param {any} value one buffer, or an array of several
- * @param {any[]|undefined} targets
- * @returns {import('../index').RunResult}
- */
-function takeResult(context, names, id, value, targets) {
-  const count = scratch[resultCount];
-  /** @type {Record<string, Tensor>} */
-  const outputs = {};
-  if (count === 1) outputs[names[0]] = takeOutput(0, value, targets);
-  else for (let i = 0; i < count; ++i) outputs[names[i]] = takeOutput(i, value[i], targets);
-  return {
-    outputs,
-    workloadId: id === undefined ? `job-${scratch[layout.resultId]}` : id,
-    contextId: context.id,
-    contextType: context.contextType,
-    deviceName: context.device.name,
-    timings: {
-      queued: scratch[resultTimings],
-      switch: 0,
-      upload: scratch[resultTimings + 1],
-      compute: scratch[resultTimings + 2],
-      readback: scratch[resultTimings + 3],
-      total: scratch[resultTimings + 4],
-    },
-  };
-}
-
-/**
- * @param {any} options
+ * @param {unknown} options
  * @param {ReadonlySet<string>} known
  * @param {string} what
  */
 function checkOptions(options, known, what) {
   if (options === undefined) return;
   if (options === null || typeof options !== 'object')
-    throw invalid(`${what}'s options are ${show(options)}, but must be an object`);
-  refuseUnknownKeys(options, known, `option of ${what}`);
+    throw invalid(`${what}'s options are ${show(options)}, but must be an object`, 'options');
+  refuseUnknownKeys(options, known, `option of ${what}`, 'options.');
 }
 
 class GPUContext {
-  /** @type {import('../addon/native').NativeContext} */
+  /** @type {NativeContext} */
   #handle;
   /** @type {Promise<void>|undefined} */
   #closed;
 
   /**
-   * @param {import('../addon/native').NativeContext} handle
+   * @param {NativeContext} handle
    * @param {string} [id] one is made where none is given
    */
   constructor(handle, id) {
@@ -151,9 +97,15 @@ class GPUContext {
   }
 
   /**
-   * @param {any} workload
-   * @param {RunOptions} [options]
-   * @returns {Promise<any>}
+   * Runs a workload: a built-in one, a graph, a kernel or a picture.
+   * @param {unknown} workload { type, inputs, params, id } and the like: see Workload, GraphWorkload, KernelWorkload,
+   *   ShaderWorkload and SceneWorkload in lib/index.d.ts
+   * @param {RunOptions} [options] signal, timeout (ms), memory for outputs
+   * @returns {Promise<RunResult>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with the `argument` where it is known; ERR_UNKNOWN_WORKLOAD;
+   *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_COMPILE; ERR_DEVICE_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
+   * @example
+   * const { outputs } = await context.run({ type: 'add', inputs: { a, b } }, { timeout: 100 });
    */
   run(workload, options) {
     try {
@@ -162,70 +114,76 @@ class GPUContext {
         checkOptions(options, kRunOptions, 'run()');
         checkWaiting(options);
       }
-      if (workload === null || typeof workload !== 'object')
-        throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`);
-      const id = workload.id;
-      if (id !== undefined && typeof id !== 'string')
-        throw invalid(`the workload's id is ${show(id)}, but must be a string`);
-      if (workload.type === 'graph') return this.#runGraph(workload, id, options);
-      if (workload.type !== 'kernel' && workload.type !== 'render') return this.#runWorkload(workload, id, options);
-      return isProgramJob(workload)
-        ? this.#runProgram(workload, id, options)
-        : this.#runWorkload(asRun(workload), id, options);
+      const call = describe(workload, options?.into);
+      try {
+        const result = this.#begin(call, 'job-');
+        return result ? settleNow(result, result.timings.total) : this.#end(call, 'job-', options);
+      } finally {
+        call.clear();
+      }
     } catch (error) {
       return Promise.reject(asGpuError(error));
     }
   }
 
   /**
-   * @param {any} workload
-   * @param {string|undefined} id
-   * @param {RunOptions|undefined} options
+   * For the cluster's requester: begins a described call.
+   * @param {GPUContext} context
+   * @param {AnyCall} call whose number is that of the job from now on
+   * @param {string} prefix of the names of jobs that have none
+   * @returns {RunResult|undefined} of a job that has run in here; undefined: it goes on, and end() is to be called
+   * @throws {GPUError}
    */
-  #runWorkload(workload, id, options) {
-    const spec = specOf(workload.type);
-    let holds;
-    try {
-      encodeCall(spec, workload, arrays);
-      const targets =
-        options === undefined || options.into === undefined
-          ? undefined
-          : encodeInto(options.into, spec.outputs, scratch, callInto, spec.type);
-      scratch[callInline] = mayRunNow() ? 1 : 0;
-      const number = nextId();
-      const value =
-        spec.inputs.length > kDirect
-          ? this.#handle.run(arrays.slice(), undefined, undefined, undefined, targets)
-          : this.#handle.run(arrays[0], arrays[1], arrays[2], arrays[3], targets);
-      lastRun.wasInline = value !== null;
-      if (value !== null)
-        return settleNow(takeResult(this, spec.outputs, id, value, targets), scratch[resultTimings + 4]);
-      holds = [arrays.slice(), targets, this];
-      return track(number, options, holds, (buffers) => takeResult(this, spec.outputs, id, buffers, targets));
-    } finally {
-      for (let i = 0; i < spec.inputs.length; ++i) arrays[i] = undefined;
-    }
+  static begin(context, call, prefix) {
+    context.#checkOpen();
+    return context.#begin(call, prefix);
   }
 
   /**
-   * @param {any} workload of a kernel or a shader
-   * @param {string|undefined} id
-   * @param {RunOptions|undefined} options
+   * For the cluster's requester: the end of a call that begin() has begun just now.
+   * @param {GPUContext} context
+   * @param {AnyCall} call
+   * @param {string} prefix
+   * @param {WaitOptions} options
+   * @returns {Promise<RunResult>}
    */
-  #runProgram(workload, id, options) {
-    const call = describeProgramCall(workload);
-    const inputs = encodeProgramCall(call);
-    const targets =
-      options?.into === undefined ? undefined : encodeInto(options.into, call.outputs, scratch, callInto, call.owner);
-    scratch[callInline] = mayRunNow() ? 1 : 0;
-    const number = nextId();
-    const value = this.#handle.run(inputs, call.handle, undefined, undefined, targets);
-    lastRun.wasInline = value !== null;
-    if (value !== null)
-      return settleNow(takeResult(this, call.outputs, id, value, targets), scratch[resultTimings + 4]);
-    return track(number, options, [inputs, targets, this], (buffers) =>
-      takeResult(this, call.outputs, id, buffers, targets),
+  static end(context, call, prefix, options) {
+    return context.#end(call, prefix, options);
+  }
+
+  /**
+   * @param {AnyCall} call
+   * @param {string} prefix
+   */
+  #begin(call, prefix) {
+    const value = call.run(this.#handle);
+    if (value === null) return undefined;
+    return this.#takeResult(call.outputs, call.idWith(prefix), /** @type {Buffers} */ (value), call.targets);
+  }
+
+  /**
+   * @param {AnyCall} call
+   * @param {string} prefix
+   * @param {WaitOptions|undefined} options
+   * @returns {Promise<RunResult>}
+   */
+  #end(call, prefix, options) {
+    const { outputs, targets } = call;
+    const id = call.idWith(prefix);
+    return track(call.number, options, call.holds(this), (/** @type {Buffers} */ value) =>
+      this.#takeResult(outputs, id, value, targets),
     );
+  }
+
+  /**
+   * @param {readonly string[]} names of the outputs
+   * @param {string} id
+   * @param {Buffers} value
+   * @param {AnyCall['targets']} targets
+   */
+  #takeResult(names, id, value, targets) {
+    const outputs = takeOutputs(names, value, targets);
+    return resultOf(outputs, id, this.id, this.contextType, this.device.name, takeTimings());
   }
 
   /** @type {Programs|undefined} */
@@ -245,8 +203,13 @@ class GPUContext {
   }
 
   /**
-   * @param {any} options
+   * Compiles a compute kernel for this context alone, off the event loop.
+   * @param {unknown} options { name, glsl?, spirv?, cuda?, bindings? }: see KernelOptions in lib/index.d.ts
    * @returns {Promise<import('../call/program').Kernel>}
+   * @throws {GPUError} (rejects with) ERR_COMPILE, with the compiler's `log`, `line` and `column`;
+   *   ERR_INVALID_ARGUMENT; ERR_CLOSED
+   * @example
+   * const kernel = await context.compileKernel({ name: 'double', glsl: { file: 'double.comp' } });
    */
   async compileKernel(options) {
     this.#checkOpen();
@@ -254,10 +217,15 @@ class GPUContext {
   }
 
   /**
-   * @param {string} name
-   * @param {any} vertex
-   * @param {any} fragment
+   * Compiles a vertex and a fragment shader for this context alone, off the event loop.
+   * @param {unknown} name
+   * @param {unknown} vertex GLSL, or { file }
+   * @param {unknown} fragment
    * @returns {Promise<import('../call/program').Shader>}
+   * @throws {GPUError} (rejects with) ERR_COMPILE, with the compiler's `log`, `line` and `column`;
+   *   ERR_INVALID_ARGUMENT; ERR_CLOSED
+   * @example
+   * const shader = await context.compileShader('points', { file: 'points.vert' }, { file: 'points.frag' });
    */
   async compileShader(name, vertex, fragment) {
     this.#checkOpen();
@@ -280,30 +248,22 @@ class GPUContext {
   }
 
   /**
-   * @param {any} workload
-   * @param {string|undefined} id
-   * @param {RunOptions|undefined} options
-   */
-  #runGraph(workload, id, options) {
-    const number = nextId();
-    const { description, arrays: inputs, targets, outputs } = encodeGraph(workload, number, options?.into);
-    this.#handle.runGraph(description, inputs, targets);
-    return track(number, options, [inputs, targets, this], (buffers) =>
-      takeResult(this, outputs, id, buffers, targets),
-    );
-  }
-
-  /**
-   * @param {any} value
-   * @param {import('../index').WaitOptions} [options]
-   * @returns {Promise<DeviceTensor>}
+   * Copies a tensor to this context's device, where it stays until it is released.
+   * @param {unknown} value a tensor, or a typed array
+   * @param {WaitOptions} [options]
+   * @returns {Promise<Held>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_CANCELED;
+   *   ERR_TIMEOUT; ERR_CLOSED
+   * @example
+   * const base = await context.upload(tensor(vectors, [1000, 384]));
+   * await context.run({ type: 'similarity-search', inputs: { queries, base }, params: { k: 5 } });
    */
   async upload(value, options) {
     this.#checkOpen();
     checkOptions(options, kWaitOptions, 'upload()');
     if (options) checkWaiting(options);
     const data = encodeTensor(scratch, callInputs, value, 'upload', 'argument', 'tensor');
-    if (handleOf(value)) throw invalid(`upload: the tensor is on ${value.device} already`);
+    if (value instanceof DeviceTensor) throw invalid(`upload: the tensor is on ${value.device} already`, 'tensor');
     const rank = scratch[callInputs + 2];
     const shape = Array.from(scratch.subarray(callInputs + 3, callInputs + 3 + rank));
     const info = { shape, dtype: kDTypes[scratch[callInputs + 1]], device: this.device.id };
@@ -317,14 +277,15 @@ class GPUContext {
       number,
       options,
       [data, this],
-      (handle) => new DeviceTensor(handle, (tensor, readOptions) => this.#read(tensor, readOptions), info),
+      (/** @type {import('../call/device-tensor').Handle} */ handle) =>
+        new DeviceTensor(handle, (tensor, readOptions) => this.#read(tensor, readOptions), info),
     );
   }
 
   /**
-   * @param {DeviceTensor} tensor
+   * @param {Held} tensor
    * @param {import('../index').ReadOptions} [options]
-   * @returns {Promise<any>}
+   * @returns {Promise<import('../index').Tensor>}
    */
   async #read(tensor, options) {
     this.#checkOpen();
@@ -339,7 +300,9 @@ class GPUContext {
     } catch (error) {
       throw asGpuError(error);
     }
-    return track(number, options, [tensor, targets, this], (buffer) => takeOutput(0, buffer, targets));
+    return track(number, options, [tensor, targets, this], (/** @type {ArrayBuffer|undefined} */ buffer) =>
+      takeOutput(0, buffer, targets),
+    );
   }
 
   /** Gives memory that is not in use back to the device and the system. */
@@ -368,44 +331,4 @@ class GPUContext {
   }
 }
 
-/** @param {any} device */
-function checkDevice(device) {
-  if (typeof device !== 'string')
-    throw invalid(`device is ${show(device)}, but must be a string: 'auto', 'cuda', 'vulkan:0', 'cpu'`);
-  const [, backend, index] = /^([^:]*)(:.*)?$/s.exec(device) ?? [];
-  if (!kBackends.includes(backend))
-    throw invalid(
-      `device is ${show(device)}, but must be 'auto', a backend or a device like 'vulkan:0'${suggestion(backend, kBackends)}`,
-    );
-  if (index !== undefined && (backend === 'auto' || !/^:\d{1,4}$/.test(index)))
-    throw invalid(`device is ${show(device)}, but must be a backend with a number, 'vulkan:0' for example`);
-}
-
-/**
- * @param {import('../index').ContextOptions} [options]
- * @returns {Promise<GPUContext>}
- */
-async function createContext(options = {}) {
-  return openContext(options, undefined);
-}
-
-/**
- * @param {import('../index').ContextOptions} options
- * @param {string|undefined} id what it is called
- * @returns {Promise<GPUContext>}
- */
-async function openContext(options, id) {
-  checkOptions(options, kContextOptions, 'createContext()');
-  const settings = readSettings();
-  const { device = 'auto', memoryLimit = settings.memoryLimit, threads = 0 } = options;
-  checkDevice(device);
-  if (!Number.isSafeInteger(memoryLimit) || memoryLimit < 2 ** 20)
-    throw invalid(`memoryLimit is ${show(memoryLimit)}, but must be a whole number of bytes, at least 1048576`);
-  if (options.threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
-    throw invalid(`threads is ${show(threads)}, but must be a whole number from 1 to 1024`);
-  const number = nextId();
-  native.openContext(number, device, settings.cuda, settings.vulkan, memoryLimit, threads, settings.shaderCacheSize);
-  return track(number, undefined, undefined, (handle) => new GPUContext(handle, id));
-}
-
-module.exports = { GPUContext, createContext, openContext, takeOutput, lastRun };
+module.exports = { GPUContext, checkOptions };

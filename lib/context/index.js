@@ -1,6 +1,7 @@
 // Contexts of this process, and the devices they are opened on.
 'use strict';
 const { devices, checkGPUCapabilities } = require('./capabilities');
-const { openContext, GPUContext, takeOutput, lastRun, createContext } = require('./context');
+const { GPUContext } = require('./context');
+const { createContext, openContext } = require('./open-context');
 
-module.exports = { devices, checkGPUCapabilities, openContext, GPUContext, takeOutput, lastRun, createContext };
+module.exports = { devices, checkGPUCapabilities, GPUContext, createContext, openContext };

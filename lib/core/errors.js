@@ -7,6 +7,10 @@
  *   ErrorCode
  */
 
+/** What an error tells besides its code and message: it goes along wherever the error goes. */
+const kDetails = /** @type {const} */ (['log', 'line', 'column', 'argument', 'retryAfter']);
+const kHidden = [...kDetails, 'released', 'workloadId'];
+
 class GPUError extends Error {
   /**
    * @param {ErrorCode} code
@@ -29,37 +33,52 @@ class GPUError extends Error {
     this.line = undefined;
     /** @type {number|undefined} */
     this.column = undefined;
-    Object.defineProperty(this, 'log', { enumerable: false });
-    Object.defineProperty(this, 'line', { enumerable: false });
-    Object.defineProperty(this, 'column', { enumerable: false });
-    Object.defineProperty(this, 'released', { enumerable: false });
-    Object.defineProperty(this, 'retryAfter', { enumerable: false });
+    /** @type {string|undefined} which argument was wrong, where that is known: 'inputs.a', 'params.k' */
+    this.argument = undefined;
     /** @type {string|undefined} of a job of the cluster */
     this.workloadId = undefined;
-    Object.defineProperty(this, 'workloadId', { enumerable: false });
+    for (const name of kHidden) Object.defineProperty(this, name, { enumerable: false });
   }
 }
 Object.defineProperty(GPUError.prototype, 'name', { value: 'GPUError', configurable: true, writable: true });
 
-/** @param {string} message */
-function invalid(message) {
-  return new GPUError('ERR_INVALID_ARGUMENT', message);
+/**
+ * @param {string} message
+ * @param {string} [argument] which one is wrong: 'inputs.a', 'params.k', 'options.timeout'
+ */
+function invalid(message, argument) {
+  const error = new GPUError('ERR_INVALID_ARGUMENT', message);
+  if (argument !== undefined) error.argument = argument;
+  return error;
 }
 
 /**
- * What came from the addon, or out of an object's own accessors, as one of ours.
- * @param {any} error
+ * The details that an error has, and no others: what crosses to another process besides its code and message.
+ * @param {unknown} error
+ * @returns {{ log?: string, line?: number, column?: number, argument?: string, retryAfter?: number }}
+ */
+function detailsOf(error) {
+  const from = /** @type {Record<string, unknown>} */ (error ?? {});
+  /** @type {Record<string, unknown>} */
+  const details = {};
+  for (const name of kDetails) if (from[name]) details[name] = from[name];
+  return details;
+}
+
+/**
+ * What came from the addon, out of a message, or out of an object's own accessors, as one of ours.
+ * @param {unknown} error
+ * @returns {GPUError}
  */
 function asGpuError(error) {
   if (error instanceof GPUError) return error;
+  const { code, message } = /** @type {{ code?: unknown, message?: unknown }} */ (error ?? {});
   const ours = new GPUError(
-    typeof error?.code === 'string' ? error.code : 'ERR_INTERNAL',
-    String(error?.message ?? error),
+    typeof code === 'string' ? /** @type {ErrorCode} */ (code) : 'ERR_INTERNAL',
+    String(message ?? error),
   );
-  if (error?.log) ours.log = error.log;
-  if (error?.line) ours.line = error.line;
-  if (error?.column) ours.column = error.column;
-  if (typeof error?.code !== 'string') ours.cause = error;
+  Object.assign(ours, detailsOf(error));
+  if (typeof code !== 'string') ours.cause = error;
   return ours;
 }
 
@@ -105,7 +124,7 @@ function suggestion(name, known) {
 
 /**
  * A value, short enough for a message.
- * @param {any} value
+ * @param {unknown} value
  * @returns {string}
  */
 function show(value) {
@@ -123,9 +142,11 @@ function show(value) {
  * @param {object} object
  * @param {ReadonlySet<string>} known
  * @param {string} what
+ * @param {string} [path] of the object, with a dot behind it
  */
-function refuseUnknownKeys(object, known, what) {
-  for (const key in object) if (!known.has(key)) throw invalid(`unknown ${what} '${key}'${suggestion(key, known)}`);
+function refuseUnknownKeys(object, known, what, path = '') {
+  for (const key in object)
+    if (!known.has(key)) throw invalid(`unknown ${what} '${key}'${suggestion(key, known)}`, path + key);
 }
 
-module.exports = { GPUError, invalid, asGpuError, suggestion, show, refuseUnknownKeys };
+module.exports = { GPUError, invalid, asGpuError, detailsOf, suggestion, show, refuseUnknownKeys };

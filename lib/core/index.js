@@ -1,7 +1,7 @@
 // What every room stands on, without the addon: errors, the clock, logs.
 'use strict';
 const { nowMs } = require('./clock');
-const { GPUError, invalid, show, suggestion, refuseUnknownKeys, asGpuError } = require('./errors');
+const { GPUError, invalid, show, suggestion, refuseUnknownKeys, asGpuError, detailsOf } = require('./errors');
 const { createLogger, kLevels, withoutPaths, describeError } = require('./log');
 
 module.exports = {
@@ -12,6 +12,7 @@ module.exports = {
   suggestion,
   refuseUnknownKeys,
   asGpuError,
+  detailsOf,
   createLogger,
   kLevels,
   withoutPaths,

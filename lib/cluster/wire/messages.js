@@ -130,34 +130,6 @@ function codeNumber(code) {
   return kCodes.indexOf(/** @type {any} */ (code)) + 1 || kCodes.length;
 }
 
-/** @type {Record<string, typeof kKinds[number]>} */
-const kKindOf = {
-  matmul: 'matrix',
-  'pca-fit': 'matrix',
-  'pca-transform': 'matrix',
-  attention: 'attention',
-  'similarity-search': 'search',
-  'top-k': 'search',
-  render: 'render',
-};
-
-/**
- * The kind of work a workload is: what decides which devices suit it.
- * @param {any} workload
- * @returns {typeof kKinds[number]}
- */
-function kindOf(workload) {
-  if (workload.type !== 'graph')
-    return (
-      kKindOf[workload.type] ??
-      (typeof workload.type === 'string' && workload.type.startsWith('render/') ? 'render' : 'vector')
-    );
-  const kinds = Array.isArray(workload.nodes)
-    ? workload.nodes.map((/** @type {any} */ node) => kKindOf[node?.type] ?? 'vector')
-    : [];
-  return ['attention', 'matrix', 'search'].find((kind) => kinds.includes(kind)) ?? /** @type {any} */ ('vector');
-}
-
 /**
  * The text that stands in a message's numbers.
  * @param {Float64Array} numbers
@@ -510,7 +482,6 @@ module.exports = {
   kContextTypes,
   kCodes,
   codeNumber,
-  kindOf,
   readText,
   withText,
   kProtocol,

@@ -54,7 +54,7 @@ class ContextRegistry {
 
   /**
    * The best rank among the contexts that can take a job.
-   * @param {import('./requester').Need} need
+   * @param {import('./needs').Need} need
    */
   bestRankFor({ kind, type }) {
     return (kind === 'render' ? this.#drawRanks : this.#ranks)[type];

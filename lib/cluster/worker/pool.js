@@ -255,7 +255,7 @@ class Pool {
   /**
    * The context of this process that should take a job without asking the coordinator: idle, and of the best kind there
    * is.
-   * @param {import('./requester').Need} need
+   * @param {import('./needs').Need} need
    * @param {any} options
    * @returns {PoolContext|undefined}
    */

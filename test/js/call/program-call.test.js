@@ -3,7 +3,8 @@
 'use strict';
 const { writeParams, checkParamNames } = require('../../../lib/call/param-block');
 const { Kernel, Shader } = require('../../../lib/call/program');
-const { describeProgramCall, encodeProgramCall, needOf, contextTypeFor } = require('../../../lib/call/program-call');
+const { describeProgramCall, encodeProgramCall } = require('../../../lib/call/program-call');
+const { describe: describeCall } = require('../../../lib/call/describe');
 const { digestOf } = require('../../../lib/call/digest');
 
 const param = (name, fields = {}) => ({
@@ -326,25 +327,26 @@ describe('call blocks', () => {
 });
 
 test('which contexts can run it', () => {
-  expect(needOf(job())).toEqual({ kind: 'vector', contextType: 'vulkan' });
-  const both = job({ kernel: kernel({ cuda: true }) });
-  expect(needOf(both)).toEqual({ kind: 'vector', contextType: 'gpu' });
-  expect(contextTypeFor(both, needOf(both), undefined)).toBe('gpu');
-  expect(contextTypeFor(both, needOf(both), 'cuda')).toBe('cuda');
-  expect(() => contextTypeFor(job(), needOf(job()), 'cuda')).toThrow(
+  const needs = ({ kind, contextType }) => ({ kind, contextType });
+  const one = describeCall(job());
+  expect(needs(one)).toEqual({ kind: 'vector', contextType: 'vulkan' });
+  const both = describeCall(job({ kernel: kernel({ cuda: true }) }));
+  expect(needs(both)).toEqual({ kind: 'vector', contextType: 'gpu' });
+  expect(both.contextTypeFor(undefined)).toBe('gpu');
+  expect(both.contextTypeFor('cuda')).toBe('cuda');
+  expect(() => one.contextTypeFor('cuda')).toThrow(
     expect.objectContaining({
       code: 'ERR_UNSUPPORTED',
       message: expect.stringMatching(/kernel 'k' has code for Vulkan only/),
     }),
   );
-  expect(() => contextTypeFor(picture(), needOf(picture()), 'cpu')).toThrow(
-    expect.objectContaining({ code: 'ERR_UNSUPPORTED' }),
-  );
-  expect(contextTypeFor(picture(), needOf(picture()), 'vulkan')).toBe('vulkan');
+  const drawing = describeCall(picture());
+  expect(() => drawing.contextTypeFor('cpu')).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED' }));
+  expect(drawing.contextTypeFor('vulkan')).toBe('vulkan');
 });
 
 test('jobs are equal when program, call and inputs are', async () => {
-  const digest = (fields) => digestOf(job(fields), undefined);
+  const digest = (fields) => digestOf(describeCall(job(fields)).keep(), undefined);
   const base = await digest({});
   expect(await digest({})).toEqual(base);
   expect(await digest({ threads: 5 })).not.toEqual(base);

@@ -1,7 +1,7 @@
 // Scenes as users write them and as built-in workloads take them; and what a server takes and refuses.
 'use strict';
 const { specs } = require('../../../lib/call/encode');
-const { asRun, publicType, sceneNames } = require('../../../lib/call/scene');
+const { sceneWorkload, publicType, sceneNames } = require('../../../lib/call/scene');
 const { readWorkload } = require('../../../lib/service/workload');
 const { sendPicture, wantsPicture } = require('../../../lib/service/answer');
 
@@ -31,15 +31,16 @@ const scene = (fields) => ({ type: 'render', scene: 'testing', width: 64, height
 const textOf = (workload) => Buffer.from(workload.inputs.text).toString();
 
 test('width, height and time become params, texts an input', () => {
-  expect(asRun(scene({ time: 0.5, id: 'mine', params: { zoom: 2 } }))).toEqual({
+  expect(sceneWorkload(scene({ time: 0.5, id: 'mine', params: { zoom: 2 } }))).toEqual({
     type: 'render/testing',
     inputs: { weights },
     params: { width: 64, height: 32, time: 0.5, zoom: 2 },
     id: 'mine',
   });
-  expect(textOf(asRun(scene({ params: { labels: ['a', 'b', 'ü'], title: 'Über' } })))).toBe('Über\x1ea\x1fb\x1fü');
-  expect(textOf(asRun(scene({ params: { labels: ['a\x1fb', 'c\nd'] } })))).toBe('\x1ea b\x1fc d');
-  expect(asRun({ type: 'add' })).toEqual({ type: 'add' });
+  expect(textOf(sceneWorkload(scene({ params: { labels: ['a', 'b', 'ü'], title: 'Über' } })))).toBe(
+    'Über\x1ea\x1fb\x1fü',
+  );
+  expect(textOf(sceneWorkload(scene({ params: { labels: ['a\x1fb', 'c\nd'] } })))).toBe('\x1ea b\x1fc d');
   expect(publicType('render/testing')).toBe('render');
   expect(sceneNames()).toContain('testing');
 });
@@ -61,7 +62,7 @@ test.each([
     /texts are given as params: title, labels/,
   ],
 ])('%j is refused', (fields, code, message) => {
-  expect(() => asRun(scene(fields))).toThrow(
+  expect(() => sceneWorkload(scene(fields))).toThrow(
     expect.objectContaining({ code, message: expect.stringMatching(message) }),
   );
 });

@@ -1,0 +1,124 @@
+// A call of a built-in workload.
+'use strict';
+const { native } = require('../addon');
+const { scratch, layout, nextId, mayRunNow } = require('./pending');
+const { specs, specOf, encodeCall, encodeInto, kDirect, kOnDevice } = require('./encode');
+const { Call, inputNumbers } = require('./call');
+
+/** @typedef {import('./encode').Fields} Fields */
+/** @typedef {import('./encode').Memory} Memory */
+/** @typedef {import('./encode').Spec} Spec */
+/** @typedef {import('../addon/native').NativeContext} NativeContext */
+/** @typedef {import('../addon/native').NativeChannel} NativeChannel */
+
+const { slotSize, maxParams, callWorkload, callInline, callParams, callInputs, callInto, resultId } = layout;
+
+const [kNone] = specs.values(); // until there is a call
+
+/** A built-in workload. There is one object of it, used again by each call, and copies that keep() makes. */
+class BuiltInCall extends Call {
+  /** @type {Spec} */
+  spec = kNone;
+  /** The inputs' memory in the workload's order. @type {Memory[]} */
+  arrays = new Array(layout.maxTensors).fill(undefined);
+  /** The inputs as their owner wrote them. @type {Fields|null|undefined} */
+  inputs = undefined;
+  /** What stood in the scratch array, of a copy. @type {Float64Array|undefined} */
+  kept = undefined;
+
+  /**
+   * @param {Fields} workload
+   * @param {unknown} into
+   */
+  describe(workload, into) {
+    const spec = specOf(workload.type);
+    this.spec = spec;
+    encodeCall(spec, workload, this.arrays);
+    this.targets = into === undefined ? undefined : encodeInto(into, spec.outputs, scratch, callInto, spec.type);
+    this.inputs = /** @type {Fields|null|undefined} */ (workload.inputs);
+    this.id = /** @type {string|undefined} */ (workload.id);
+    this.workload = this.counted = spec.index;
+    this.type = spec.publicType;
+    this.kind = spec.kind;
+    this.outputs = spec.outputs;
+    this.owner = spec.type;
+    return this;
+  }
+
+  /**
+   * Runs it.
+   * @param {NativeContext} context
+   * @returns {unknown} its outputs, or null: it has only begun, and the addon will tell of its end
+   */
+  run(context) {
+    if (this.kept) scratch.set(this.kept, callWorkload);
+    scratch[callInline] = mayRunNow() ? 1 : 0;
+    this.number = nextId();
+    const { arrays, targets } = this;
+    return this.spec.inputs.length > kDirect
+      ? context.run(arrays.slice(), undefined, undefined, undefined, targets)
+      : context.run(arrays[0], arrays[1], arrays[2], arrays[3], targets);
+  }
+
+  /**
+   * Asks the coordinator for it, as the rest of the scratch array says.
+   * @param {NativeChannel} channel
+   */
+  ask(channel) {
+    if (this.kept) scratch.set(this.kept, callWorkload);
+    const { arrays, targets } = this;
+    if (this.spec.inputs.length > kDirect)
+      native.ask(channel, arrays.slice(), undefined, undefined, undefined, targets);
+    else native.ask(channel, arrays[0], arrays[1], arrays[2], arrays[3], targets);
+  }
+
+  /**
+   * What must not be collected while the job runs.
+   * @param {unknown} where it runs
+   */
+  holds(where) {
+    return [this.arrays.slice(), this.targets, where];
+  }
+
+  clear() {
+    if (this.kept) return;
+    const { arrays } = this;
+    for (let i = 0; i < this.spec.inputs.length; ++i) arrays[i] = undefined;
+    this.targets = this.inputs = this.id = undefined;
+  }
+
+  /** A copy that other calls don't overwrite. */
+  keep() {
+    if (this.kept) return this;
+    const copy = Object.assign(new BuiltInCall(), this);
+    copy.arrays = this.arrays.slice();
+    copy.kept = scratch.slice(callWorkload, resultId);
+    return copy;
+  }
+
+  /** @returns {import('./call').Identity} of a copy */
+  identity() {
+    const { spec, arrays } = this;
+    const kept = /** @type {Float64Array} */ (this.kept);
+    const params = kept.subarray(callParams - callWorkload, callParams - callWorkload + maxParams);
+    const inputs = spec.inputs.map(({ name }, i) => ({ value: this.inputs?.[name], memory: arrays[i] }));
+    return {
+      what: spec.type,
+      numbers: Float64Array.from([...params, ...inputNumbers(kept, spec.inputs.length)]),
+      inputs: inputs.filter(({ memory }) => memory !== undefined),
+    };
+  }
+
+  refuseDeviceTensors() {
+    const { inputs } = this.spec;
+    for (let i = 0; i < inputs.length; ++i)
+      if (scratch[callInputs + i * slotSize] === kOnDevice) throw this.refuseDeviceTensor('input', inputs[i].name);
+  }
+
+  /** @returns {this|undefined} for the same job again; undefined: it has to be described anew */
+  again() {
+    return this.kept ? this : undefined;
+  }
+}
+
+module.exports = { BuiltInCall };

@@ -1,0 +1,120 @@
+// What every described call has, whatever kind of job it is.
+'use strict';
+const { layout } = require('./pending');
+const { GPUError, invalid } = require('../core');
+
+/** @typedef {import('./encode').Memory} Memory */
+/** @typedef {''|'cuda'|'vulkan'|'cpu'|'gpu'} ContextType '': whichever; 'gpu': cuda or vulkan */
+/**
+ * What decides a call's outputs: what it is in words, in numbers, and the contents of its inputs.
+ * @typedef {object} Identity
+ * @property {unknown} what as JSON
+ * @property {Float64Array} numbers parameters, dtypes, shapes
+ * @property {{ value: unknown, memory: Memory }[]} inputs as their owner wrote them, and where their elements are
+ */
+
+const { slotSize, callWorkload, callInputs } = layout;
+const kNames = { cuda: 'CUDA', vulkan: 'Vulkan', cpu: 'the CPU' };
+/** @type {readonly ('cuda'|'vulkan'|'cpu')[]} */
+const kVulkan = ['vulkan'];
+
+/**
+ * A call that was checked. What the addon reads of it stands in the scratch array (a built-in workload, a program) until
+ * another call is described, or in numbers of its own (a graph): so it is begun at once, or kept with keep().
+ */
+class Call {
+  /** @type {string|undefined} the caller's own name for the job */
+  id = undefined;
+  /** The number of its job, once it has begun. */
+  number = 0;
+  /** What stands for it in messages: a built-in's index, a program's number, -1 for a graph. */
+  workload = -1;
+  /** Where jobs like it are counted; -1: nowhere. */
+  counted = -1;
+  /** The type as its caller knows it. */
+  type = '';
+  /** @type {import('./encode').Kind} */
+  kind = 'vector';
+  /** @type {ContextType} what its code needs */
+  contextType = '';
+  /** The names of its outputs, in the order of the addon. @type {readonly string[]} */
+  outputs = [];
+  /** Memory for outputs that the caller has given. @type {Memory[]|undefined} */
+  targets = undefined;
+  /** For messages. */
+  owner = '';
+
+  /**
+   * The type of context it has to have: what its code needs, and what the caller asks for.
+   * @param {'cuda'|'vulkan'|'cpu'|undefined} asked
+   * @returns {ContextType}
+   * @throws {GPUError} ERR_UNSUPPORTED: the two exclude each other
+   */
+  contextTypeFor(asked) {
+    if (asked === undefined) return this.contextType;
+    const can = this.#contextTypes();
+    if (!can || can.includes(asked)) return asked;
+    const what =
+      this.kind === 'render'
+        ? 'pictures are drawn through Vulkan alone'
+        : `${this.owner} has code for ${can.map((type) => kNames[type]).join(' and ')} only`;
+    const error = new GPUError(
+      'ERR_UNSUPPORTED',
+      `contextType is '${asked}', but ${what}: leave contextType out, ` +
+        `or make it ${can.map((type) => `'${type}'`).join(' or ')}`,
+    );
+    error.argument = 'options.contextType';
+    throw error;
+  }
+
+  /** @returns {readonly ('cuda'|'vulkan'|'cpu')[]|undefined} undefined: any will do */
+  #contextTypes() {
+    if (this.kind === 'render') return kVulkan;
+    if (this.contextType === '') return undefined;
+    return this.contextType === 'gpu' ? ['cuda', 'vulkan'] : [this.contextType];
+  }
+
+  /**
+   * The caller's own name for the job, or one that no other has.
+   * @param {string} prefix
+   */
+  idWith(prefix) {
+    return this.id === undefined ? prefix + this.number : this.id;
+  }
+
+  /** Lets go of what the next call of this kind would overwrite anyway. */
+  clear() {}
+
+  /**
+   * Some context may have them, but which one a job gets is not the caller's business: wherever it would run, the
+   * answer is the same.
+   * @throws {GPUError} ERR_INVALID_ARGUMENT
+   */
+  refuseDeviceTensors() {}
+
+  /** @param {string} what @param {string} name */
+  refuseDeviceTensor(what, name) {
+    return invalid(
+      `${what} '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`,
+      `${what}s.${name}`,
+    );
+  }
+}
+
+/**
+ * The descriptions of inputs, of each as much as it uses of its slot.
+ * @param {Float64Array} kept
+ * @param {number} count
+ * @returns {number[]}
+ */
+function inputNumbers(kept, count) {
+  const numbers = [];
+  for (let i = 0; i < count; ++i) {
+    const at = callInputs - callWorkload + i * slotSize;
+    if (kept[at] === 0) numbers.push(0);
+    else numbers.push(...kept.subarray(at, at + 3 + kept[at + 2]));
+  }
+  return numbers;
+}
+
+module.exports = { Call, inputNumbers };

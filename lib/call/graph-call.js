@@ -1,0 +1,77 @@
+// A call of a graph.
+'use strict';
+const { native } = require('../addon');
+const { nextId } = require('./pending');
+const { encodeGraph, isOnDevice, decisiveNumbers } = require('./graph');
+const { Call } = require('./call');
+
+/** @typedef {import('./encode').Fields} Fields */
+/** @typedef {import('../addon/native').NativeContext} NativeContext */
+/** @typedef {import('../addon/native').NativeChannel} NativeChannel */
+
+/** A graph. */
+class GraphCall extends Call {
+  /** @type {import('./graph').GraphDescription} */
+  graph;
+  type = 'graph';
+  owner = 'graph';
+
+  /**
+   * @param {Fields} workload
+   * @param {unknown} into
+   */
+  constructor(workload, into) {
+    super();
+    this.graph = encodeGraph(workload, into);
+    this.values = this.graph.inputs.map((name) => /** @type {Fields} */ (workload.inputs)[name]);
+    this.id = /** @type {string|undefined} */ (workload.id);
+    this.kind = this.graph.kind;
+    this.outputs = this.graph.outputs;
+    this.targets = this.graph.targets;
+  }
+
+  /** @param {NativeContext} context */
+  run(context) {
+    const { numbers, arrays, targets } = this.graph;
+    this.number = numbers[0] = nextId();
+    return context.runGraph(numbers, arrays, targets);
+  }
+
+  /** @param {NativeChannel} channel */
+  ask(channel) {
+    const { numbers, arrays, targets } = this.graph;
+    numbers[0] = this.number;
+    native.askGraph(channel, numbers, arrays, targets);
+  }
+
+  /** @param {unknown} where */
+  holds(where) {
+    return [this.graph.arrays, this.targets, where];
+  }
+
+  keep() {
+    return this;
+  }
+
+  /** @returns {import('./call').Identity} */
+  identity() {
+    const { values } = this;
+    return {
+      what: 'graph',
+      numbers: decisiveNumbers(this.graph),
+      inputs: this.graph.arrays.map((memory, i) => ({ value: values[i], memory })),
+    };
+  }
+
+  refuseDeviceTensors() {
+    const { inputs } = this.graph;
+    for (let i = 0; i < inputs.length; ++i)
+      if (isOnDevice(this.graph, i)) throw this.refuseDeviceTensor('input', inputs[i]);
+  }
+
+  again() {
+    return this;
+  }
+}
+
+module.exports = { GraphCall };

@@ -1,0 +1,106 @@
+// What a finished job gives: its outputs, out of the numbers that the addon leaves, and the fields of a result. Each
+// field is named here and nowhere else.
+'use strict';
+const { scratch, layout } = require('./pending');
+const { kDTypes, kArrays } = require('./tensor');
+
+/** @typedef {import('../index').Tensor} Tensor */
+/** @typedef {import('../index').RunResult} RunResult */
+/** @typedef {import('../index').GPUResult} GPUResult */
+/** @typedef {import('./encode').Memory} Memory */
+/** @typedef {ArrayBuffer|undefined|(ArrayBuffer|undefined)[]} Buffers one, or an array of several; undefined: it is in `into` */
+
+const { slotSize, resultCount, resultTimings, resultOutputs } = layout;
+
+/**
+ * The output number i of a finished job, from what the addon left in the scratch array.
+ * @param {number} i
+ * @param {ArrayBuffer|undefined} buffer undefined where the output went into the caller's memory
+ * @param {Memory[]|undefined} targets
+ * @returns {Tensor}
+ */
+function takeOutput(i, buffer, targets) {
+  const at = resultOutputs + i * slotSize;
+  const dtype = scratch[at + 1];
+  const rank = scratch[at + 2];
+  const shape = [];
+  for (let axis = 0; axis < rank; ++axis) shape.push(scratch[at + 3 + axis]);
+  const data = buffer === undefined && targets ? targets[i] : new kArrays[dtype](/** @type {ArrayBuffer} */ (buffer));
+  return { data: /** @type {import('../index').TensorData} */ (data), shape, dtype: kDTypes[dtype] };
+}
+
+/**
+ * @param {readonly string[]} names
+ * @param {Buffers} value
+ * @param {Memory[]|undefined} targets
+ * @returns {Record<string, Tensor>}
+ */
+function takeOutputs(names, value, targets) {
+  const count = scratch[resultCount];
+  /** @type {Record<string, Tensor>} */
+  const outputs = {};
+  if (count === 1) outputs[names[0]] = takeOutput(0, /** @type {ArrayBuffer|undefined} */ (value), targets);
+  else {
+    const buffers = /** @type {(ArrayBuffer|undefined)[]} */ (value);
+    for (let i = 0; i < count; ++i) outputs[names[i]] = takeOutput(i, buffers[i], targets);
+  }
+  return outputs;
+}
+
+/** The times of a job of this process, ms. */
+function takeTimings() {
+  return timingsOf(
+    scratch[resultTimings],
+    0,
+    scratch[resultTimings + 1],
+    scratch[resultTimings + 2],
+    scratch[resultTimings + 3],
+    scratch[resultTimings + 4],
+  );
+}
+
+/**
+ * @param {number} queued
+ * @param {number} switched
+ * @param {number} upload
+ * @param {number} compute
+ * @param {number} readback
+ * @param {number} total
+ * @returns {import('../index').Timings}
+ */
+function timingsOf(queued, switched, upload, compute, readback, total) {
+  return { queued, switch: switched, upload, compute, readback, total };
+}
+
+/**
+ * @param {Record<string, Tensor>} outputs
+ * @param {string} workloadId
+ * @param {string} contextId where it ran
+ * @param {import('../index').Backend} contextType
+ * @param {string} deviceName
+ * @param {import('../index').Timings} timings
+ * @returns {RunResult}
+ */
+function resultOf(outputs, workloadId, contextId, contextType, deviceName, timings) {
+  return { outputs, workloadId, contextId, contextType, deviceName, timings };
+}
+
+/**
+ * A result with what only a cluster knows, which is added to it.
+ * @param {RunResult} result
+ * @param {number} workerId
+ * @param {boolean} cached
+ * @param {number} batchSize
+ * @param {number} attempts
+ * @returns {GPUResult}
+ */
+function inCluster(result, workerId, cached, batchSize, attempts) {
+  const all = /** @type {GPUResult} */ (result);
+  all.workerId = workerId;
+  all.cached = cached;
+  all.batchSize = batchSize;
+  all.attempts = attempts;
+  return all;
+}
+
+module.exports = { takeOutput, takeOutputs, takeTimings, timingsOf, resultOf, inCluster };

@@ -1,0 +1,223 @@
+// A picture drawn by a shader, checked, as a block of numbers: its size, what is drawn how, which tensor is what.
+'use strict';
+const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
+const { checkNames } = require('./encode');
+const { typedArrayTag } = require('./tensor');
+const { visible } = require('./param-block');
+const { Program } = require('./program');
+const { kMaxInputs, programOf, checkWhole, namesOf, byBinding, blockOf } = require('./call-block');
+
+/** @typedef {import('./encode').Fields} Fields */
+/** @typedef {import('../addon/native').ProgramInfo} ProgramInfo */
+
+const kShaderKeys = new Set([
+  'type',
+  'shader',
+  'width',
+  'height',
+  'primitive',
+  'count',
+  'instances',
+  'attributes',
+  'inputs',
+  'uniforms',
+  'blend',
+  'background',
+  'antialias',
+  'id',
+]);
+const kPrimitives = ['points', 'lines', 'triangles'];
+const kBlends = ['none', 'alpha', 'additive', 'premultiplied'];
+const kImage = ['image'];
+const kShaderCall = 2; // what its block begins with
+const kAttribute = 0,
+  kBuffer = 1,
+  kSampler = 2,
+  kNearestSampler = 3;
+
+/**
+ * @param {unknown} value
+ * @param {readonly string[]} choices
+ * @param {string} what
+ * @param {string} owner
+ */
+function choiceOf(value, choices, what, owner) {
+  const index = choices.indexOf(/** @type {string} */ (value));
+  if (index < 0) {
+    const known = choices.map((choice) => `'${choice}'`).join(', ');
+    const hint = typeof value === 'string' ? suggestion(value, choices).replace(/ \(there.*/, '') : '';
+    throw invalid(`${owner}: ${what} is ${show(value)}, but must be ${known}${hint}`, what);
+  }
+  return index;
+}
+
+/**
+ * @param {unknown} background
+ * @param {string} owner
+ */
+function colourOf(background, owner) {
+  if (background === undefined) return [0, 0, 0, 0];
+  /** @type {unknown[]} */
+  const list =
+    Array.isArray(background) || typedArrayTag.call(background)
+      ? Array.from(/** @type {unknown[]} */ (background))
+      : [];
+  const isPart = (/** @type {unknown} */ part) => typeof part === 'number' && part >= 0 && part <= 1;
+  if ((list.length !== 3 && list.length !== 4) || !list.every(isPart))
+    throw invalid(
+      `${owner}: background is ${show(background)}, but must be [red, green, blue, alpha], each from 0 to 1`,
+      'background',
+    );
+  const [red, green, blue, alpha = 1] = /** @type {number[]} */ (list);
+  return [red, green, blue, alpha];
+}
+
+/**
+ * How many elements a tensor or a typed array has, as far as it looks like one.
+ * @param {unknown} value
+ */
+function lengthOf(value) {
+  const { data = value } = /** @type {{ data?: unknown }} */ (value);
+  return /** @type {{ length?: number }} */ (data)?.length ?? 0;
+}
+
+/**
+ * The vertices there are data for.
+ * @param {ProgramInfo} info
+ * @param {Map<number, unknown>} attributes
+ * @param {string} owner
+ */
+function countFrom(info, attributes, owner) {
+  let count = Infinity;
+  for (const [index, value] of attributes) {
+    const { rows, columns } = info.attributes[index];
+    count = Math.min(count, Math.floor(lengthOf(value) / (rows * columns)));
+  }
+  if (count === Infinity)
+    throw invalid(`${owner}: count is missing: how many vertices are drawn, which no attribute tells`, 'count');
+  return count;
+}
+
+/**
+ * @param {unknown} given
+ * @param {ProgramInfo} info
+ * @param {string} owner
+ * @returns {Map<number, unknown>} by their number
+ */
+function attributesOf(given = {}, info, owner) {
+  checkNames(given, new Set(info.attributes.map(({ name }) => name)), owner, 'attribute');
+  const attributes = /** @type {Fields} */ (given);
+  /** @type {Map<number, unknown>} */
+  const found = new Map();
+  info.attributes.forEach(({ name }, index) => {
+    if (attributes[name] !== undefined && attributes[name] !== null) found.set(index, attributes[name]);
+  });
+  return found;
+}
+
+/**
+ * Uniforms are values of the parameter block and pictures to sample.
+ * @param {unknown} given
+ * @param {ProgramInfo} info
+ * @param {string} owner
+ * @returns {{ uniforms: Fields, samplers: string[] }}
+ */
+function uniformsOf(given = {}, info, owner) {
+  const images = namesOf(info, ({ kind }) => kind === 'image');
+  checkNames(given, new Set([...visible(info.params), ...images]), owner, 'uniform');
+  const uniforms = /** @type {Fields} */ (given);
+  const isMissing = (/** @type {string} */ name) => uniforms[name] === undefined || uniforms[name] === null;
+  const missing = visible(info.params).find(isMissing);
+  if (missing !== undefined) throw invalid(`${owner}: uniform '${missing}' is missing`, `uniforms.${missing}`);
+  return { uniforms, samplers: images.filter((name) => !isMissing(name)) };
+}
+
+/**
+ * @param {unknown} image
+ * @param {string} name
+ * @param {string} owner
+ */
+function isNearest(image, name, owner) {
+  const given = /** @type {{ filter?: unknown }|undefined} */ (image)?.filter;
+  const filter = typeof given === 'function' ? undefined : given; // arrays have a method of that name
+  if (filter !== undefined && filter !== 'linear' && filter !== 'nearest')
+    throw invalid(
+      `${owner}: the filter of uniform '${name}' is ${show(filter)}, but must be 'linear' (the default) or 'nearest'`,
+      `uniforms.${name}.filter`,
+    );
+  return filter === 'nearest';
+}
+
+/**
+ * Which tensor is what, as numbers and in the same order as tensors.
+ * @param {Map<number, unknown>} attributes
+ * @param {ReturnType<typeof byBinding>} buffers
+ * @param {{ uniforms: Fields, samplers: string[] }} pictures
+ * @param {ProgramInfo} info
+ * @param {string} owner
+ */
+function tensorsOf(attributes, buffers, { uniforms, samplers }, info, owner) {
+  /** @type {import('./call-block').ProgramCall['inputs']} */
+  const inputs = [];
+  const numbers = [attributes.size + buffers.length + samplers.length];
+  for (const [index, value] of attributes) {
+    numbers.push(kAttribute, index);
+    inputs.push({ name: info.attributes[index].name, kind: 'attribute', value });
+  }
+  const bufferNames = namesOf(info, ({ kind }) => kind === 'buffer'),
+    imageNames = namesOf(info, ({ kind }) => kind === 'image');
+  for (const [name, , value] of buffers) {
+    numbers.push(kBuffer, bufferNames.indexOf(name));
+    inputs.push({ name, kind: 'input', value });
+  }
+  for (const name of samplers) {
+    numbers.push(isNearest(uniforms[name], name, owner) ? kNearestSampler : kSampler, imageNames.indexOf(name));
+    inputs.push({ name, kind: 'uniform', value: uniforms[name] });
+  }
+  if (inputs.length > kMaxInputs)
+    throw invalid(
+      `${owner}: it is given ${inputs.length} attributes, inputs and images, but can have at most ${kMaxInputs}`,
+    );
+  return { numbers, inputs };
+}
+
+/**
+ * @param {Fields} workload
+ * @returns {import('./call-block').ProgramCall}
+ */
+function shaderCall(workload) {
+  const { handle, info, workload: number } = Program.use(programOf(workload));
+  const owner = `shader '${info.name}'`;
+  refuseUnknownKeys(workload, kShaderKeys, `key of the workload 'render' with a shader`);
+  const { primitive = 'triangles', instances = 1, blend = 'alpha', antialias = true } = workload;
+  if (typeof antialias !== 'boolean')
+    throw invalid(`${owner}: antialias is ${show(antialias)}, but must be true or false`, 'antialias');
+  const attributes = attributesOf(workload.attributes, info, owner);
+  const pictures = uniformsOf(workload.uniforms, info, owner);
+  const buffers = byBinding(workload.inputs, info, 'input', owner);
+  const count =
+    workload.count === undefined ? countFrom(info, attributes, owner) : checkWhole(workload.count, 'count', owner);
+  const numbers = [
+    kShaderCall,
+    checkWhole(workload.width, 'width', owner, 1),
+    checkWhole(workload.height, 'height', owner, 1),
+    choiceOf(primitive, kPrimitives, 'primitive', owner),
+    count,
+    checkWhole(instances, 'instances', owner),
+    choiceOf(blend, kBlends, 'blend', owner),
+    antialias ? 4 : 1,
+    ...colourOf(workload.background, owner),
+  ];
+  const tensors = tensorsOf(attributes, buffers, pictures, info, owner);
+  numbers.push(...tensors.numbers);
+  return {
+    handle,
+    workload: number,
+    owner,
+    block: blockOf(numbers, info, pictures.uniforms, owner),
+    inputs: tensors.inputs,
+    outputs: kImage,
+  };
+}
+
+module.exports = { shaderCall };

@@ -1,0 +1,239 @@
+// Jobs that the coordinator was asked for: the ask, and the result that comes back.
+'use strict';
+const { native } = require('../../addon');
+const {
+  scratch,
+  layout,
+  nextId,
+  track,
+  settle,
+  isAwaited,
+  takeOutputs,
+  timingsOf,
+  resultOf,
+  inCluster,
+} = require('../../call');
+const { GPUError, asGpuError, nowMs } = require('../../core');
+const { messages: protocol } = require('../wire');
+const { affinityNumber } = require('./job-options');
+
+/** @typedef {import('../../call/describe').AnyCall} AnyCall */
+/** @typedef {import('../../call/result').Buffers} Buffers */
+/** @typedef {import('../../index').GPUResult} GPUResult */
+/** @typedef {import('./job-options').JobOptions} JobOptions */
+/** @typedef {import('./needs').Need} Need */
+/** A result that has come: what takeRemote() gave, and the message. @typedef {{ buffers: Buffers, numbers: Float64Array, start: number }} Answer */
+/**
+ * @typedef {object} AsksParts
+ * @property {number} workerId
+ * @property {import('../../config/config').Config} config
+ * @property {import('./context-registry').ContextRegistry} registry
+ * @property {import('./job-events').JobEvents} events
+ */
+
+const { ask, result: at, kKinds, kContextTypes, kCodes } = protocol;
+// An ask is described in the scratch array from callAsk on, in the order of its message.
+const kAskAt = layout.callAsk - ask.number;
+/** Of a job that is no other's equal. */
+const kNoDigest = [0, 0, 0, 0];
+
+class Asks {
+  /** @type {import('../wire/channel').Channel|undefined} */
+  #channel;
+  /** @type {GPUError|undefined} why nothing can be asked any more */
+  #ended;
+  /** @type {Set<number>} the numbers of jobs whose result has not come */
+  #numbers = new Set();
+  #prefix;
+  /** @type {Answer} the one that is being read */
+  #answer = { buffers: undefined, numbers: new Float64Array(0), start: 0 };
+  /** Jobs the coordinator was asked for so far. */
+  count = 0;
+  /** Those that are not settled. */
+  waiting = 0;
+
+  /** @param {AsksParts} parts */
+  constructor(parts) {
+    this.parts = parts;
+    this.#prefix = `job-${parts.workerId}-`;
+  }
+
+  get isConnected() {
+    return this.#channel !== undefined;
+  }
+
+  /** @param {import('../wire/channel').Channel} channel */
+  connect(channel) {
+    this.#channel = channel;
+  }
+
+  /**
+   * @param {AnyCall} call
+   * @param {unknown} workload that it describes
+   * @param {JobOptions|undefined} options
+   * @param {Need} need
+   * @param {number[]} digest
+   * @param {number} attempts already made
+   * @returns {Promise<GPUResult>}
+   */
+  ask(call, workload, options, need, digest, attempts) {
+    const { events, config } = this.parts;
+    const started = nowMs();
+    const timeout = options?.timeout ?? config.timeout;
+    try {
+      if (this.#ended) throw this.#ended;
+      const channel = /** @type {import('../wire/channel').Channel} */ (this.#channel);
+      ++this.count;
+      call.number = nextId();
+      this.#writeAsk(call, options, need, digest, timeout === Infinity ? 0 : started + timeout);
+      call.ask(channel.handle);
+      channel.sent();
+      this.#numbers.add(call.number);
+      if (this.waiting++ === 0) channel.ref();
+      const { outputs, targets, type } = call;
+      const id = call.idWith(this.#prefix);
+      const answered = track(
+        call.number,
+        { signal: options?.signal, timeout },
+        call.holds(undefined),
+        (/** @type {Answer} */ answer) => this.#resultOf(answer, id, outputs, targets, started, attempts),
+        this.#cancel,
+      );
+      return answered.then(
+        (result) => events.completed(type, result),
+        (error) => {
+          // whoever noticed it first
+          if (error.code === 'ERR_TIMEOUT') error.message = `the job did not finish within ${timeout} ms`;
+          throw events.failed(workload, error, id);
+        },
+      );
+    } catch (error) {
+      return Promise.reject(events.failed(workload, asGpuError(error)));
+    }
+  }
+
+  /**
+   * @param {AnyCall} call
+   * @param {JobOptions|undefined} options
+   * @param {Need} need
+   * @param {number[]} digest
+   * @param {number} deadline
+   */
+  #writeAsk(call, options, need, digest, deadline) {
+    scratch[kAskAt + ask.number] = call.number;
+    scratch[kAskAt + ask.priority] = options?.priority ?? 0;
+    scratch[kAskAt + ask.deadline] = deadline;
+    scratch[kAskAt + ask.kind] = kKinds.indexOf(need.kind);
+    scratch[kAskAt + ask.contextType] = kContextTypes.indexOf(need.type);
+    scratch[kAskAt + ask.affinity] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
+    scratch[kAskAt + ask.retries] = options?.retries ?? this.parts.config.retries;
+    scratch[kAskAt + ask.flags] = digest === kNoDigest ? 0 : protocol.kCacheFlag;
+    scratch[kAskAt + ask.workload] = call.workload;
+    for (let i = 0; i < 4; ++i) scratch[kAskAt + ask.digest + i] = digest[i];
+  }
+
+  /** @param {number} number */
+  #cancel = (number) => {
+    this.#channel?.post(new Float64Array([3, protocol.kCancel, number]));
+  };
+
+  /**
+   * A result has come.
+   * @param {Float64Array} numbers
+   * @param {number} start
+   */
+  onResult(numbers, start) {
+    const number = numbers[start + at.number];
+    if (!this.#numbers.delete(number)) return;
+    const shared = numbers[start + at.shared];
+    const answer = this.#answer;
+    answer.numbers = numbers;
+    answer.start = start;
+    let error = null;
+    if (!isAwaited(number)) {
+      native.dropRemote(number);
+    } else if (numbers[start + at.code]) {
+      native.dropRemote(number);
+      error = errorOf(numbers, start);
+    } else {
+      try {
+        answer.buffers = shared
+          ? native.takeRemote(number, numbers.slice(start + at.text, start + at.text + shared))
+          : native.takeRemote(number);
+      } catch (failed) {
+        error = failed;
+      }
+    }
+    if (shared) this.#channel?.post(new Float64Array([3, protocol.kCopied, number]));
+    this.#settle(number, error, answer);
+    answer.buffers = undefined;
+  }
+
+  /**
+   * @param {number} number
+   * @param {unknown} error
+   * @param {Answer|undefined} answer
+   */
+  #settle(number, error, answer) {
+    if (--this.waiting === 0) this.#channel?.unref();
+    settle(number, error, answer);
+  }
+
+  /**
+   * @param {Answer} answer
+   * @param {string} id of the job
+   * @param {readonly string[]} names of its outputs
+   * @param {AnyCall['targets']} targets
+   * @param {number} started
+   * @param {number} attempts made before
+   * @returns {GPUResult}
+   */
+  #resultOf({ buffers, numbers, start }, id, names, targets, started, attempts) {
+    const context = this.parts.registry.find(numbers[start + at.member], numbers[start + at.context]);
+    const switched = numbers[start + at.switch];
+    const timings = timingsOf(
+      Math.max(0, numbers[start + at.started] - started),
+      switched,
+      numbers[start + at.upload],
+      numbers[start + at.compute],
+      numbers[start + at.readback],
+      nowMs() - started,
+    );
+    const outputs = takeOutputs(names, buffers, targets);
+    this.parts.events.ranIn(context.id, switched, context.contextType);
+    return inCluster(
+      resultOf(outputs, id, context.id, context.contextType, context.deviceName, timings),
+      context.workerId,
+      numbers[start + at.cached] !== 0,
+      numbers[start + at.batch],
+      numbers[start + at.attempts] + attempts,
+    );
+  }
+
+  /** @param {GPUError} error what everything that is asked from now on fails with */
+  refuse(error) {
+    this.#ended = error;
+  }
+
+  /**
+   * What is under way is settled with the error; its memory stays until the process ends.
+   * @param {GPUError} error
+   */
+  end(error) {
+    for (const number of this.#numbers) this.#settle(number, error, undefined);
+    this.#numbers.clear();
+  }
+}
+
+/**
+ * @param {Float64Array} numbers
+ * @param {number} start
+ */
+function errorOf(numbers, start) {
+  const text = protocol.readText(numbers, start + at.text, numbers[start + at.textBytes]);
+  const error = new GPUError(kCodes[numbers[start + at.code] - 1] ?? 'ERR_INTERNAL', text);
+  if (error.code === 'ERR_QUEUE_FULL') error.retryAfter = numbers[start + at.retryAfter];
+  return error;
+}
+
+module.exports = { Asks, kNoDigest };

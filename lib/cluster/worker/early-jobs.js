@@ -1,0 +1,49 @@
+// Jobs that were given before there was a connection to the coordinator: they wait, and their time runs.
+'use strict';
+const { nextId, track, settle, isAwaited } = require('../../call');
+const { nowMs } = require('../../core');
+
+class EarlyJobs {
+  /** @type {(() => void)[]} */
+  #starts = [];
+
+  get size() {
+    return this.#starts.length;
+  }
+
+  /**
+   * @template Result
+   * @param {(left: number) => Promise<Result>} start the job, with so many ms left
+   * @param {AbortSignal|undefined} signal
+   * @param {number} timeout ms, from now
+   * @param {unknown} kept what the job uses
+   * @returns {Promise<Result>}
+   */
+  wait(start, signal, timeout, kept) {
+    const began = nowMs();
+    const number = nextId();
+    const waited = track(
+      number,
+      { signal, timeout },
+      kept,
+      (/** @type {Result} */ result) => result,
+      (given) => settle(given, null, undefined), // nobody uses its memory
+    );
+    this.#starts.push(() => {
+      if (!isAwaited(number)) return;
+      const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - began));
+      start(left).then(
+        (result) => settle(number, null, result),
+        (error) => settle(number, error, undefined),
+      );
+    });
+    return waited;
+  }
+
+  /** Starts all of them, or lets them fail. */
+  startAll() {
+    for (const start of this.#starts.splice(0)) start();
+  }
+}
+
+module.exports = { EarlyJobs };

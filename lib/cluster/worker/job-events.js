@@ -1,0 +1,80 @@
+// What a process's manager tells of the jobs that were asked for here: workload-completed, workload-failed,
+// context-switch, queue-full.
+'use strict';
+const { publicType } = require('../../call');
+
+/** @typedef {import('../../core/errors').GPUError} GPUError */
+/** @typedef {import('../../index').GPUResult} GPUResult */
+
+class JobEvents {
+  #lastContext = '';
+
+  /**
+   * @param {import('node:events').EventEmitter} emitter
+   * @param {import('./context-registry').ContextRegistry} registry
+   * @param {number} workerId
+   */
+  constructor(emitter, registry, workerId) {
+    this.emitter = emitter;
+    this.registry = registry;
+    this.workerId = workerId;
+  }
+
+  /** Whether completed() has somebody to tell. */
+  get isCompletionHeard() {
+    return this.emitter.listenerCount('workload-completed') > 0;
+  }
+
+  /**
+   * @param {string} type of the workload
+   * @param {GPUResult} result
+   */
+  completed(type, result) {
+    if (this.isCompletionHeard)
+      this.emitter.emit('workload-completed', {
+        workloadId: result.workloadId,
+        type,
+        context: result.contextId,
+        duration: result.timings.total,
+        memoryUsage: this.registry.memoryMb(result.contextId),
+      });
+    return result;
+  }
+
+  /**
+   * @param {unknown} workload as its user wrote it
+   * @param {GPUError} error gets the job's id
+   * @param {string} [workloadId] one that was refused as it was asked for has none but its caller's
+   * @returns {GPUError} the error again
+   */
+  failed(workload, error, workloadId) {
+    const { type, id } = /** @type {{ type?: unknown, id?: string }} */ (workload ?? {});
+    const name = workloadId ?? id ?? null;
+    if (name !== null) error.workloadId = name;
+    const { code, message } = error;
+    this.emitter.emit('workload-failed', { workloadId: name, type: publicType(type), code, message });
+    if (code === 'ERR_QUEUE_FULL') this.emitter.emit('queue-full', { retryAfter: error.retryAfter });
+    return error;
+  }
+
+  /**
+   * A job has run in a context.
+   * @param {string} to
+   * @param {number} duration ms
+   * @param {string} contextType
+   * @returns {boolean} whether it is another one than that of the job before
+   */
+  ranIn(to, duration, contextType) {
+    const from = this.#lastContext;
+    if (from === to) return false;
+    this.#lastContext = to;
+    if (this.emitter.listenerCount('context-switch')) {
+      const event = { from: from || null, to, workerId: this.workerId, contextType, duration };
+      // The job may be settled within the call that has asked for it: nobody knows of it yet.
+      queueMicrotask(() => this.emitter.emit('context-switch', event));
+    }
+    return true;
+  }
+}
+
+module.exports = { JobEvents };

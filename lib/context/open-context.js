@@ -1,0 +1,70 @@
+// Opening a context: the options, checked, and the device they name.
+'use strict';
+const { native } = require('../addon');
+const { nextId, track } = require('../call');
+const { invalid, show, suggestion } = require('../core');
+const { readSettings } = require('../config');
+const { GPUContext, checkOptions } = require('./context');
+
+/** @typedef {import('../addon/native').NativeContext} NativeContext */
+
+const kContextOptions = new Set(['device', 'memoryLimit', 'threads']);
+const kBackends = ['auto', 'cuda', 'vulkan', 'cpu'];
+
+/** @param {unknown} device */
+function checkDevice(device) {
+  if (typeof device !== 'string')
+    throw invalid(`device is ${show(device)}, but must be a string: 'auto', 'cuda', 'vulkan:0', 'cpu'`, 'device');
+  const [, backend, index] = /^([^:]*)(:.*)?$/s.exec(device) ?? [];
+  if (!kBackends.includes(backend))
+    throw invalid(
+      `device is ${show(device)}, but must be 'auto', a backend or a device like 'vulkan:0'` +
+        suggestion(backend, kBackends),
+      'device',
+    );
+  if (index !== undefined && (backend === 'auto' || !/^:\d{1,4}$/.test(index)))
+    throw invalid(`device is ${show(device)}, but must be a backend with a number, 'vulkan:0' for example`, 'device');
+}
+
+/**
+ * Opens a context: a lane of execution on a device, with memory of its own.
+ * @param {import('../index').ContextOptions} [options] device ('auto'), memoryLimit (bytes), threads (of the CPU)
+ * @returns {Promise<GPUContext>}
+ * @throws {import('../core/errors').GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_UNSUPPORTED: there is no such
+ *   device, or its driver can't be used; ERR_OUT_OF_MEMORY
+ * @example
+ * const context = await createContext({ device: 'cpu', threads: 2 });
+ * try {
+ *   const { outputs } = await context.run({ type: 'softmax', inputs: { input } });
+ * } finally {
+ *   await context.close();
+ * }
+ */
+async function createContext(options = {}) {
+  return openContext(options, undefined);
+}
+
+/**
+ * The same with a name of its own.
+ * @param {import('../index').ContextOptions} options
+ * @param {string|undefined} id what it is called
+ * @returns {Promise<GPUContext>}
+ */
+async function openContext(options, id) {
+  checkOptions(options, kContextOptions, 'createContext()');
+  const settings = readSettings();
+  const { device = 'auto', memoryLimit = settings.memoryLimit, threads = 0 } = options;
+  checkDevice(device);
+  if (!Number.isSafeInteger(memoryLimit) || memoryLimit < 2 ** 20)
+    throw invalid(
+      `memoryLimit is ${show(memoryLimit)}, but must be a whole number of bytes, at least 1048576`,
+      'memoryLimit',
+    );
+  if (options.threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
+    throw invalid(`threads is ${show(threads)}, but must be a whole number from 1 to 1024`, 'threads');
+  const number = nextId();
+  native.openContext(number, device, settings.cuda, settings.vulkan, memoryLimit, threads, settings.shaderCacheSize);
+  return track(number, undefined, undefined, (/** @type {NativeContext} */ handle) => new GPUContext(handle, id));
+}
+
+module.exports = { createContext, openContext };
