@@ -108,14 +108,15 @@ function byBinding(values, info, what, owner) {
  * @param {ProgramInfo} info
  * @param {unknown} params by name
  * @param {string} owner
+ * @param {'params'|'uniforms'} place the argument that they are
  */
-function blockOf(numbers, info, params, owner) {
+function blockOf(numbers, info, params, owner, place) {
   const words = numbers.length + 1;
   const block = new Float64Array(words + Math.ceil(info.paramBytes / 8));
   block.set(numbers);
   block[words - 1] = info.paramBytes;
   const bytes = new Uint8Array(block.buffer);
-  writeParams(info.params, params, bytes, words * 8, owner);
+  writeParams(info.params, params, bytes, words * 8, owner, place);
   return bytes;
 }
 

@@ -4,6 +4,7 @@ const { layout } = require('./pending');
 const { GPUError, invalid } = require('../core');
 
 /** @typedef {import('./encode').Memory} Memory */
+/** @typedef {import('../index').Backend} Backend */
 /** @typedef {''|'cuda'|'vulkan'|'cpu'|'gpu'} ContextType '': whichever; 'gpu': cuda or vulkan */
 /**
  * What decides a call's outputs: what it is in words, in numbers, and the contents of its inputs.
@@ -15,12 +16,12 @@ const { GPUError, invalid } = require('../core');
 
 const { slotSize, callWorkload, callInputs } = layout;
 const kNames = { cuda: 'CUDA', vulkan: 'Vulkan', cpu: 'the CPU' };
-/** @type {readonly ('cuda'|'vulkan'|'cpu')[]} */
+/** @type {ReadonlyArray<Backend>} */
 const kVulkan = ['vulkan'];
 
 /**
- * A call that was checked. What the addon reads of it stands in the scratch array (a built-in workload, a program) until
- * another call is described, or in numbers of its own (a graph): so it is begun at once, or kept with keep().
+ * A call that was checked. What the addon reads of it stands in the scratch array (a built-in workload, a program)
+ * until another call is described, or in numbers of its own (a graph): so it is begun at once, or kept with keep().
  */
 class Call {
   /** @type {string|undefined} the caller's own name for the job */
@@ -46,7 +47,7 @@ class Call {
 
   /**
    * The type of context it has to have: what its code needs, and what the caller asks for.
-   * @param {'cuda'|'vulkan'|'cpu'|undefined} asked
+   * @param {Backend|undefined} asked
    * @returns {ContextType}
    * @throws {GPUError} ERR_UNSUPPORTED: the two exclude each other
    */
@@ -67,7 +68,7 @@ class Call {
     throw error;
   }
 
-  /** @returns {readonly ('cuda'|'vulkan'|'cpu')[]|undefined} undefined: any will do */
+  /** @returns {ReadonlyArray<Backend>|undefined} undefined: whichever will do */
   #contextTypes() {
     if (this.kind === 'render') return kVulkan;
     if (this.contextType === '') return undefined;
@@ -92,10 +93,14 @@ class Call {
    */
   refuseDeviceTensors() {}
 
-  /** @param {string} what @param {string} name */
+  /**
+   * @param {string} what kind of input
+   * @param {string} name
+   */
   refuseDeviceTensor(what, name) {
     return invalid(
-      `${what} '${name}' is a DeviceTensor, which belongs to one context: give the cluster a tensor, or a shared tensor`,
+      `${what} '${name}' is a DeviceTensor, which belongs to one context: ` +
+        `give the cluster a tensor, or a shared tensor`,
       `${what}s.${name}`,
     );
   }

@@ -14,12 +14,13 @@ const { sceneWorkload } = require('./scene');
 const current = new BuiltInCall();
 
 /**
- * Checks a workload and describes it. What it gives is to be begun, kept, or cleared before anything else is described.
+ * Checks a workload and describes it. What it gives is to be begun, kept, or cleared before anything else is
+ * described.
  * @param {unknown} workload as its user wrote it
  * @param {unknown} into memory for outputs, by name
  * @returns {AnyCall}
- * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT, with the `argument` that is wrong; ERR_UNKNOWN_WORKLOAD; ERR_CLOSED: its
- *   program's owner is closed
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT, with the `argument` that is wrong;
+ *   ERR_UNKNOWN_WORKLOAD; ERR_CLOSED: its program's owner is closed
  */
 function describe(workload, into) {
   if (workload === null || typeof workload !== 'object')

@@ -29,7 +29,7 @@ const { isSealed } = require('./shared-tensor');
  */
 /** @typedef {{ data?: unknown, shape?: unknown, dtype?: unknown }} TensorFields */
 /** @typedef {import('../index').TensorData} TensorData */
-/** @typedef {TensorData|import('./device-tensor').Handle|undefined} Memory what the addon reads a tensor's bytes from */
+/** What the addon reads a tensor's bytes from. @typedef {TensorData|import('./device-tensor').Handle|undefined} Memory */
 
 const kHost = 1,
   kOnDevice = 2,

@@ -98,7 +98,7 @@ function kernelCall(workload) {
     handle,
     workload: number,
     owner,
-    block: blockOf(numbers, info, workload.params, owner),
+    block: blockOf(numbers, info, workload.params, owner, 'params'),
     inputs: given.map(([name, , value]) => ({ name, kind: 'input', value })),
     outputs: results.map(([name]) => name),
   };

@@ -28,7 +28,7 @@ function typeOf({ scalar, rows, columns, elements }) {
  * @param {DataView} view
  * @param {number} at
  * @param {ProgramParam} param
- * @param {any} value
+ * @param {unknown} value
  * @param {number} index in the array that was given, -1 for none
  * @param {string} owner
  */
@@ -39,7 +39,13 @@ function writeScalar(view, at, param, value, index, owner) {
     return view.setUint32(at, value ? 1 : 0, true);
   // A bool of a uniform block is a uint by the time it is reflected: SPIR-V has no other place for it there.
   if (scalar === 'uint' && typeof value === 'boolean') return view.setUint32(at, value ? 1 : 0, true);
-  if (kRanges[scalar] && Number.isInteger(value) && value >= kRanges[scalar][0] && value <= kRanges[scalar][1])
+  if (
+    kRanges[scalar] &&
+    typeof value === 'number' &&
+    Number.isInteger(value) &&
+    value >= kRanges[scalar][0] &&
+    value <= kRanges[scalar][1]
+  )
     return scalar === 'int' ? view.setInt32(at, value, true) : view.setUint32(at, value, true);
   const must =
     scalar === 'float'
@@ -47,16 +53,23 @@ function writeScalar(view, at, param, value, index, owner) {
       : scalar === 'bool'
         ? 'true or false'
         : `a whole number from ${kRanges[scalar][0]} to ${kRanges[scalar][1]}`;
-  throw invalid(
-    `${owner}: parameter '${param.name}'${index < 0 ? '' : `, element ${index},`} is ${show(value)}, but must be ${must}`,
-  );
+  throw refuse(param, `${index < 0 ? '' : `, element ${index}, `}is ${show(value)}, but must be ${must}`, owner);
+}
+
+/**
+ * @param {ProgramParam} param
+ * @param {string} why a comma comes first where it is of one element
+ * @param {string} owner
+ */
+function refuse({ name }, why, owner) {
+  return invalid(`${owner}: parameter '${name}'${why.startsWith(',') ? '' : ' '}${why}`);
 }
 
 /**
  * @param {DataView} view
  * @param {number} base
  * @param {ProgramParam} param
- * @param {any} value
+ * @param {unknown} value
  * @param {string} owner
  */
 function writeParam(view, base, param, value, owner) {
@@ -66,13 +79,20 @@ function writeParam(view, base, param, value, owner) {
     writeScalar(view, base + offset, param, value, -1, owner);
     return;
   }
-  if (!Array.isArray(value) && (typedArrayTag.call(value) === undefined || typeof value[0] === 'bigint'))
-    throw invalid(
-      `${owner}: parameter '${param.name}' is ${show(value)}, but must be ${count === 1 && !elements ? `a ${typeOf(param)}` : `an array of ${count} numbers (${typeOf(param)})`}`,
+  const isBigInt = typeof (/** @type {ArrayLike<unknown>|undefined} */ (value)?.[0]) === 'bigint';
+  if (!Array.isArray(value) && (typedArrayTag.call(value) === undefined || isBigInt))
+    throw refuse(
+      param,
+      `is ${show(value)}, but must be ` +
+        (count === 1 && !elements ? `a ${typeOf(param)}` : `an array of ${count} numbers (${typeOf(param)})`),
+      owner,
     );
-  if (value.length !== count)
-    throw invalid(
-      `${owner}: parameter '${param.name}' has ${value.length} value${value.length === 1 ? '' : 's'}, but ${typeOf(param)} takes ${count}`,
+  const list = /** @type {ArrayLike<unknown>} */ (value);
+  if (list.length !== count)
+    throw refuse(
+      param,
+      `has ${list.length} value${list.length === 1 ? '' : 's'}, but ${typeOf(param)} takes ${count}`,
+      owner,
     );
   let from = 0;
   for (let element = 0; element < (elements || 1); ++element)
@@ -82,7 +102,7 @@ function writeParam(view, base, param, value, owner) {
           view,
           base + offset + element * arrayStride + column * matrixStride + 4 * row,
           param,
-          value[from],
+          list[from],
           from++,
           owner,
         );
@@ -92,35 +112,41 @@ function writeParam(view, base, param, value, owner) {
  * Writes every parameter of a program to bytes[at..]. Vectors, matrices (column by column) and arrays are arrays or
  * typed arrays with exactly their number of values.
  * @param {readonly ProgramParam[]} params
- * @param {any} values by name
+ * @param {unknown} values by name
  * @param {Uint8Array} bytes zeros at first
  * @param {number} at
  * @param {string} owner
+ * @param {string} [place] the argument that they are
  */
-function writeParams(params, values, bytes, at, owner) {
+function writeParams(params, values, bytes, at, owner, place = 'params') {
   if (!params.length) return;
+  const given = /** @type {Record<string, unknown>|null|undefined} */ (values);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const param of params) {
     if (kHidden.has(param.name)) continue;
-    const value = values?.[param.name];
-    if (value === undefined || value === null)
-      throw invalid(`${owner}: parameter '${param.name}' (${typeOf(param)}) is missing`);
-    writeParam(view, at, param, value, owner);
+    try {
+      const value = given?.[param.name];
+      if (value === undefined || value === null) throw refuse(param, `(${typeOf(param)}) is missing`, owner);
+      writeParam(view, at, param, value, owner);
+    } catch (error) {
+      error.argument = `${place}.${param.name}`;
+      throw error;
+    }
   }
 }
 
 /**
  * @param {readonly ProgramParam[]} params
- * @param {any} values
+ * @param {unknown} values
  * @param {string} owner
  */
 function checkParamNames(params, values, owner) {
   if (values === undefined || values === null) return;
   if (typeof values !== 'object')
-    throw invalid(`${owner}: params is ${show(values)}, but must be an object of values by name`);
+    throw invalid(`${owner}: params is ${show(values)}, but must be an object of values by name`, 'params');
   for (const name in values)
     if (!params.some((param) => param.name === name))
-      throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, visible(params))}`);
+      throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, visible(params))}`, `params.${name}`);
 }
 
 /** @param {readonly ProgramParam[]} params */

@@ -267,6 +267,7 @@ function settleNow(result, ms) {
   });
 }
 
+/** Whether a job may run inside its call: not when such jobs have held this turn of the event loop for long. */
 function mayRunNow() {
   return spentMs < kTurnMostMs;
 }

@@ -84,7 +84,10 @@ class ProgramRun extends Call {
     return this;
   }
 
-  /** @returns {import('./call').Identity} of one that was kept: its program's version and its call are those it was described with */
+  /**
+   * Its program's version and its call are those that it was described with.
+   * @returns {import('./call').Identity} of one that was kept
+   */
   identity() {
     const { handle, inputs } = this.call;
     return {

@@ -8,7 +8,10 @@ const { kDTypes, kArrays } = require('./tensor');
 /** @typedef {import('../index').RunResult} RunResult */
 /** @typedef {import('../index').GPUResult} GPUResult */
 /** @typedef {import('./encode').Memory} Memory */
-/** @typedef {ArrayBuffer|undefined|(ArrayBuffer|undefined)[]} Buffers one, or an array of several; undefined: it is in `into` */
+/**
+ * The outputs' memory: one, or an array of several; undefined: it is in `into`.
+ * @typedef {ArrayBuffer|undefined|(ArrayBuffer|undefined)[]} Buffers
+ */
 
 const { slotSize, resultCount, resultTimings, resultOutputs } = layout;
 

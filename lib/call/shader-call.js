@@ -214,7 +214,7 @@ function shaderCall(workload) {
     handle,
     workload: number,
     owner,
-    block: blockOf(numbers, info, pictures.uniforms, owner),
+    block: blockOf(numbers, info, pictures.uniforms, owner, 'uniforms'),
     inputs: tensors.inputs,
     outputs: kImage,
   };

@@ -22,7 +22,10 @@ const { affinityNumber } = require('./job-options');
 /** @typedef {import('../../index').GPUResult} GPUResult */
 /** @typedef {import('./job-options').JobOptions} JobOptions */
 /** @typedef {import('./needs').Need} Need */
-/** A result that has come: what takeRemote() gave, and the message. @typedef {{ buffers: Buffers, numbers: Float64Array, start: number }} Answer */
+/**
+ * A result that has come: what takeRemote() gave, and where its message is.
+ * @typedef {{ buffers: Buffers, numbers: Float64Array, start: number }} Answer
+ */
 /**
  * @typedef {object} AsksParts
  * @property {number} workerId

@@ -1,18 +1,17 @@
 // What a job needs of a context: the kind of work it is, which decides which devices suit it, and the type it has to
 // have.
 'use strict';
-const { messages: protocol } = require('../wire');
 
-const { kKinds, kContextTypes } = protocol;
-
-/** @typedef {{ kind: typeof kKinds[number], type: typeof kContextTypes[number] }} Need type: '' for whichever */
+/** @typedef {import('../../call/encode').Kind} Kind */
+/** @typedef {import('../../call/call').ContextType} ContextType */
+/** @typedef {{ kind: Kind, type: ContextType }} Need */
 
 /** @type {Map<string, Need>} the same object again: a small job makes none */
 const needs = new Map();
 
 /**
- * @param {typeof kKinds[number]} kind
- * @param {typeof kContextTypes[number]} type
+ * @param {Kind} kind
+ * @param {ContextType} type
  * @returns {Need}
  */
 function needFor(kind, type) {

@@ -332,6 +332,11 @@ describeVulkan('a process alone', () => {
     });
   });
 
+  test('with cache: true a job runs the version of its kernel whose digest was taken, whatever was swapped since', async () => {
+    const [answer] = await run('swap-while-hashing');
+    expect(answer).toEqual({ old: [3, 5, 7], fresh: [6, 11, 16], swapped: true });
+  });
+
   test('without a context that could run it, it is said what is missing', async () => {
     const [{ code, message }] = await run('cpu-only');
     expect(code).toBe('ERR_UNSUPPORTED');

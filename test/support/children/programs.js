@@ -36,6 +36,21 @@ function open(options) {
 }
 
 const scenarios = {
+  /** A kernel that is swapped between a job's digest and its ask: one job after the digest was begun, one after that. */
+  async 'swap-while-hashing'() {
+    const { manager, run } = open();
+    const kernel = await manager.compileKernel({ name: 'swapped', glsl: scaleBy(2) });
+    const next = await manager.compileKernel({ name: 'next', glsl: scaleBy(5) });
+    const { id } = kernel;
+    const { Program } = require('../../../lib/call');
+    const { handle } = Program.use(next);
+    const before = run(kernel, { cache: true });
+    Program.swap(kernel, { handle, ms: 0, cached: false, problems: [] });
+    const [old, fresh] = await Promise.all([before, run(kernel, { cache: true })]);
+    await manager.close();
+    say({ old, fresh, swapped: kernel.id !== id });
+  },
+
   async restart() {
     const { manager, run, events } = open();
     await manager.ready;
