@@ -17,7 +17,8 @@ function isTensor(value) {
  * @param {any[]} args
  */
 function readArguments(spec, args) {
-  let rest = args;
+  /** @type {any[]} */
+  let rest;
   /** @type {Record<string, any>} */
   let inputs = {};
   if (args.length && !isTensor(args[0]) && args[0] !== null && typeof args[0] === 'object') {

@@ -124,10 +124,10 @@ class Completion {
     const shared = job.outputPlaces();
     job.copies = followers.length;
     this.#shared.add(job);
-    job.ended = ending;
+    job.heldEnding = ending;
     for (const follower of followers) {
       follower.leader = undefined;
-      follower.ended = job;
+      follower.copiesFrom = job;
       this.settle(
         follower,
         { ...ending, cached: true, shared, queued: Math.max(0, job.startedAt - follower.enqueued) },
@@ -164,11 +164,11 @@ class Completion {
 
   /** @param {CoordinatorJob} follower */
   copied(follower) {
-    const leader = follower.ended;
-    follower.ended = undefined;
+    const leader = follower.copiesFrom;
+    follower.copiesFrom = undefined;
     if (!leader || --leader.copies > 0) return;
     this.#shared.delete(leader);
-    this.settle(leader, leader.ended);
+    this.settle(leader, /** @type {Ending} */ (leader.heldEnding));
   }
 
   /**

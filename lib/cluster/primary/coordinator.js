@@ -1,12 +1,15 @@
-// The coordinator: admits jobs, gives each to a context, and settles each exactly once. It opens no device and touches
-// no payload.
+// The coordinator: takes jobs in, gives each to a context, and settles each exactly once; their deadlines and
+// cancellations. It opens no device and touches no payload.
 'use strict';
 const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
-const { CoordinatorJob, Launch } = require('./job');
+const { Admission } = require('./admission');
+const { Assignments } = require('./assignments');
+const { Dispatcher } = require('./dispatcher');
+const { CoordinatorJob } = require('./job');
 const { JobQueue } = require('./queue');
-const { chooseContext, memberToEmpty, isOfFitType } = require('./scheduler');
-const { joinLimit, companions, holdMs, ArrivalMeter } = require('./batcher');
+const { ArrivalMeter } = require('./batcher');
 const { Completion, late } = require('./completion');
+const { Recovery } = require('./recovery');
 const { nowMs } = require('../../core');
 const { kBase } = require('../../call');
 const { messages: protocol } = require('../wire');
@@ -29,28 +32,20 @@ const { messages: protocol } = require('../wire');
  * @property {import('./primary').Emit} emit
  */
 
-const { done, assign } = protocol;
+const { done } = protocol;
 const kWatchMs = 100;
-const kMaxReturns = 20; // times a job may come back without having run, before that is a failure of its own
-const kPoisonDeaths = 2; // workers that end while a job runs, before it has to run alone
-const kLookAgainMs = 50; // while jobs wait
-const kLaunchMs = 0.03; // of a context that no launch was measured for
 
 class Coordinator {
-  /** @type {Map<number, CoordinatorJob>} assigned */
-  #running = new Map();
+  #assignments = new Assignments();
   /** @type {NodeJS.Timeout|undefined} */
   #deadlineTimer;
   #deadlineAt = Infinity;
-  /** @type {NodeJS.Timeout|undefined} */
-  #holdTimer;
-  #holdAt = Infinity;
   #watch;
+  #admission;
   #completion;
-  #outbox = new Float64Array(1 << 15);
+  #dispatcher;
+  #recovery;
   #arrivals = new ArrivalMeter();
-  /** @type {Member|undefined} the one that a job waits to be empty */
-  #emptying;
   #endedBefore = 0;
   #endRate = 0;
 
@@ -58,20 +53,38 @@ class Coordinator {
   constructor(parts) {
     this.parts = parts;
     this.config = parts.config;
+    /** @type {JobQueue<CoordinatorJob>} */
     this.queue = new JobQueue({ limit: parts.config.queueLimit });
     this.closing = false;
     this.#completion = new Completion({
       log: parts.log,
       metrics: parts.metrics,
       requeue: (job) => this.#requeue(job),
-      onAloneSettled: () => this.#stopEmptying(),
+      onAloneSettled: () => this.#dispatcher.stopEmptying(),
+    });
+    this.#admission = new Admission({ contexts: parts.contexts, mayHave: parts.mayHave });
+    this.#dispatcher = new Dispatcher({
+      config: parts.config,
+      queue: this.queue,
+      assignments: this.#assignments,
+      arrivals: this.#arrivals,
+      contexts: parts.contexts,
+      onDispatched: () => this.#armDeadline(),
+    });
+    this.#recovery = new Recovery({
+      log: parts.log,
+      metrics: parts.metrics,
+      assignments: this.#assignments,
+      completion: this.#completion,
+      requeue: (job) => this.#requeue(job),
+      isClosing: () => this.closing,
     });
     this.#watch = setInterval(() => this.#look(), kWatchMs);
     this.#watch.unref();
   }
 
   get running() {
-    return this.#running.size;
+    return this.#assignments.running.size;
   }
 
   get pending() {
@@ -83,18 +96,18 @@ class Coordinator {
    * @param {number} maker its serial number
    */
   usesMemoryOf(maker) {
-    for (const job of this.#running.values()) if (job.maker === maker) return true;
+    for (const job of this.#assignments.running.values()) if (job.maker === maker) return true;
     return this.#completion.usesMemoryOf(maker);
   }
 
   /** Jobs that were told to stop and never will. */
   get givenUp() {
-    return [...this.#running.values()].filter(isGivenUp).length;
+    return [...this.#assignments.running.values()].filter(isGivenUp).length;
   }
 
   /** Jobs that have not been settled. */
   get unsettled() {
-    return this.queue.size + this.#running.size;
+    return this.queue.size + this.#assignments.running.size;
   }
 
   // ---- jobs come
@@ -113,10 +126,8 @@ class Coordinator {
         code: 'ERR_CLOSED',
         message: 'the cluster is being closed and takes no more jobs',
       });
-    if (job.deadline <= now) return this.#completion.settle(job, late(job));
-    if (isChoosy(job) && !this.parts.mayHave(job)) return this.#completion.settle(job, this.#unsupported(job));
-    const tooLarge = this.#tooLarge(job);
-    if (tooLarge) return this.#completion.settle(job, tooLarge);
+    const refusal = this.#admission.refuse(job, now);
+    if (refusal) return this.#completion.settle(job, refusal);
     if (job.cacheKey && this.#completion.follow(job)) return undefined;
     if (job.joinKey) this.#arrivals.note(job.joinKey, now);
     job.isQueued = this.queue.push(job);
@@ -133,38 +144,12 @@ class Coordinator {
     return undefined;
   }
 
-  /**
-   * No context will ever have room for it: that is better said at once.
-   * @param {CoordinatorJob} job
-   */
-  #tooLarge(job) {
-    const contexts = this.parts.contexts().filter((context) => !context.isLost && isOfFitType(job, context));
-    if (!contexts.length || contexts.some(({ memoryMost }) => memoryMost >= job.bytes)) return undefined;
-    const most = Math.max(...contexts.map(({ memoryMost }) => memoryMost));
-    return {
-      code: 'ERR_OUT_OF_MEMORY',
-      message: `the job's inputs and outputs take ${job.bytes} bytes, but the largest of its contexts may use ${most}: raise memoryLimit, or split the job`,
-    };
-  }
-
   /** Refuses what waits for a type of context that won't come. */
   refuseUnsupported() {
-    // The queue holds only CoordinatorJobs.
-    const isHopeless = /** @type {(job: any) => boolean} */ ((job) => isChoosy(job) && !this.parts.mayHave(job));
-    const refused = /** @type {CoordinatorJob[]} */ (this.queue.removeWhere(isHopeless));
-    for (const job of refused) {
+    for (const job of this.queue.removeWhere((each) => this.#admission.isHopeless(each))) {
       job.isQueued = false;
-      this.#completion.finish(job, this.#unsupported(job));
+      this.#completion.finish(job, this.#admission.unsupported(job));
     }
-  }
-
-  /** @param {CoordinatorJob} job */
-  #unsupported(job) {
-    const types = [...new Set(this.parts.contexts().map(({ type }) => type))];
-    return {
-      code: 'ERR_UNSUPPORTED',
-      message: `${lack(job)}: there ${types.length > 1 ? 'are' : 'is'} ${types.join(', ') || 'none'}${remedy(job)}`,
-    };
   }
 
   /**
@@ -197,149 +182,9 @@ class Coordinator {
     }
   }
 
-  // ---- jobs go
-
   /** Gives away what can be given. Called at the end of every batch of messages. */
   dispatch() {
-    const contexts = this.parts.contexts();
-    const now = nowMs();
-    let held = Infinity;
-    while (this.queue.size) {
-      /** @type {ContextView|undefined} */
-      let chosen;
-      const fits = (/** @type {any} */ job) => {
-        chosen = chooseContext(job, contexts, now);
-        if (!chosen) {
-          if (job.alone) this.#makeRoomFor(job, contexts, now);
-          return false;
-        }
-        const wait = this.#hold(job, chosen, now);
-        if (wait > 0) held = Math.min(held, wait);
-        return wait === 0;
-      };
-      const job = /** @type {CoordinatorJob|undefined} */ (this.queue.next(now, fits));
-      if (!job || !chosen) break;
-      this.#assign(this.#withCompanions(job, chosen), chosen, now);
-    }
-    this.#armHold(this.queue.size ? Math.min(held, kLookAgainMs) : Infinity);
-    this.#armDeadline();
-  }
-
-  /**
-   * @param {CoordinatorJob} job
-   * @param {ContextView} context
-   * @returns {CoordinatorJob[]}
-   */
-  #withCompanions(job, context) {
-    const most = this.config.optimizations ? joinLimit(job, context) : 1;
-    const fits = companions(job, context);
-    // @ts-ignore: the queue holds only CoordinatorJobs
-    return this.queue.takeMatching(job, most, (other) => other.contextType === job.contextType && fits(other));
-  }
-
-  /**
-   * How long to wait for companions before a launch.
-   * @param {CoordinatorJob} job
-   * @param {ContextView} context
-   * @param {number} now
-   */
-  #hold(job, context, now) {
-    // On the CPU a launch costs next to nothing, so waiting gains nothing.
-    if (!job.joinKey || !this.config.optimizations || context.type === 'cpu') return 0;
-    const arrivalMs = this.#arrivals.interval(job.joinKey, now);
-    return holdMs({
-      now,
-      job,
-      queued: this.queue.joinable(job),
-      arrivalMs,
-      launchMs: kLaunchMs,
-      slackMs: job.deadline - now - job.cost,
-      context,
-    });
-  }
-
-  /**
-   * Looks again after a while though nothing has happened: a held job goes, and patience with a context may have an
-   * end.
-   * @param {number} ms
-   */
-  #armHold(ms) {
-    const at = nowMs() + ms;
-    if (ms === Infinity || (this.#holdTimer && this.#holdAt <= at)) return;
-    clearTimeout(this.#holdTimer);
-    this.#holdAt = at;
-    this.#holdTimer = setTimeout(
-      () => {
-        this.#holdTimer = undefined;
-        this.dispatch();
-      },
-      Math.max(1, Math.ceil(ms)),
-    );
-    this.#holdTimer.unref();
-  }
-
-  /**
-   * A job that has to run alone waits until a member has nothing else; that one gets no more until then.
-   * @param {CoordinatorJob} job
-   * @param {ContextView[]} contexts
-   * @param {number} now
-   */
-  #makeRoomFor(job, contexts, now) {
-    if (this.#emptying?.takesJobs) return;
-    this.#stopEmptying();
-    const slot = memberToEmpty(job, contexts, now);
-    this.#emptying = contexts.find(({ member }) => member === slot)?.owner;
-    if (this.#emptying) this.#emptying.emptying = true;
-  }
-
-  #stopEmptying() {
-    if (this.#emptying) this.#emptying.emptying = false;
-    this.#emptying = undefined;
-  }
-
-  /**
-   * @param {CoordinatorJob[]} jobs
-   * @param {ContextView} context
-   * @param {number} now
-   */
-  #assign(jobs, context, now) {
-    const member = context.owner;
-    const launch = new Launch(jobs, member, context);
-    let length = assign.jobs;
-    for (const { body } of jobs) length += 2 + body.length;
-    if (this.#outbox.length < length) this.#outbox = new Float64Array(2 * length);
-    const out = this.#outbox;
-    out[0] = length;
-    out[1] = protocol.kAssign;
-    out[assign.context] = context.index;
-    out[assign.decided] = now;
-    out[assign.count] = jobs.length;
-    let at = assign.jobs;
-    for (const job of jobs) {
-      out[at] = job.number;
-      out[at + 1] = job.body.length;
-      out.set(job.body, at + 2);
-      at += 2 + job.body.length;
-      job.isQueued = false;
-      job.member = member;
-      job.context = context;
-      job.launch = launch;
-      job.startedAt = now;
-      ++job.attempts;
-      this.#running.set(job.number, job);
-      member.jobs.set(job.number, job);
-      if (job.affinity) context.affinities.add(job.affinity);
-      for (const input of job.inputs) context.resident.add(input);
-    }
-    ++context.assigned;
-    context.assignedMs += launch.cost;
-    context.usedAt = now;
-    ++member.launches;
-    if (jobs[0].alone) {
-      member.exclusive = true;
-      this.#stopEmptying();
-    }
-    member.run?.post(out, length);
+    this.#dispatcher.dispatch();
   }
 
   // ---- jobs end
@@ -350,116 +195,71 @@ class Coordinator {
    * @param {number} at
    */
   onDone(member, numbers, at) {
-    const job = this.#running.get(numbers[at + done.number]);
+    const job = this.#assignments.running.get(numbers[at + done.number]);
     if (!job || job.member !== member) return;
     const context = /** @type {ContextView} */ (job.context);
-    const launch = /** @type {Launch} */ (job.launch);
-    this.#takeBack(job);
-    const code = numbers[at + done.code];
+    const launch = /** @type {import('./job').Launch} */ (job.launch);
+    this.#assignments.takeBack(job);
+    if (numbers[at + done.code]) this.#onFailed(job, member, context, numbers, at);
+    else this.#onSucceeded(job, context, launch, numbers, at);
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {ContextView} context
+   * @param {import('./job').Launch} launch
+   * @param {Float64Array} numbers
+   * @param {number} at
+   */
+  #onSucceeded(job, context, launch, numbers, at) {
     const batch = numbers[at + done.batch];
-    if (!code) {
-      const compute = numbers[at + done.compute];
-      const { startedAt } = job;
-      ++context.ran;
-      if (job.workload >= kBase) context.programs.add(job.workload);
-      const first = !launch.isCounted;
-      launch.isCounted = true;
-      // A joined launch says how fast many together are, not one.
-      const launched = batch === 1 || first ? batch : 0;
-      if (batch === 1 && job.cost > 0.01) this.parts.speeds.note(context.device.id, job.workload, compute / job.cost);
-      this.#completion.finish(job, {
-        batch,
-        launched,
-        switch: numbers[at + done.switch],
-        upload: numbers[at + done.upload],
-        compute,
-        readback: numbers[at + done.readback],
-        member: member.slot,
-        context: context.index,
-        queued: job.startedAt - job.enqueued,
-        startedAt,
-      });
-      return;
-    }
-    const name = protocol.kCodes[code - 1];
+    const compute = numbers[at + done.compute];
+    ++context.ran;
+    if (job.workload >= kBase) context.programs.add(job.workload);
+    const first = !launch.isCounted;
+    launch.isCounted = true;
+    // A joined launch says how fast many together are, not one.
+    if (batch === 1 && job.cost > 0.01) this.parts.speeds.note(context.device.id, job.workload, compute / job.cost);
+    this.#completion.finish(job, {
+      batch,
+      launched: batch === 1 || first ? batch : 0,
+      switch: numbers[at + done.switch],
+      upload: numbers[at + done.upload],
+      compute,
+      readback: numbers[at + done.readback],
+      member: context.member,
+      context: context.index,
+      queued: job.startedAt - job.enqueued,
+      startedAt: job.startedAt,
+    });
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {Member} member
+   * @param {ContextView} context
+   * @param {Float64Array} numbers
+   * @param {number} at
+   */
+  #onFailed(job, member, context, numbers, at) {
+    const code = protocol.kCodes[numbers[at + done.code] - 1];
     const message = protocol.readText(numbers, at + done.text, numbers[at + done.textBytes]);
-    if (name === 'ERR_DEVICE_LOST') {
+    if (code === 'ERR_DEVICE_LOST') {
       if (!member.takesJobs) this.parts.onStopped(member);
       else if (!context.isLost) this.parts.onContextLost(context, message);
       // One that only waited behind the job that lost the device has not run.
       const ran = numbers[at + done.switch] > 0;
-      if (ran ? this.#tryAgain(job, name) : this.#bringBack(job, member)) return;
-    } else if (!job.canceledAt && !this.closing && (name === 'ERR_CANCELED' || name === 'ERR_CLOSED')) {
+      if (ran ? this.#recovery.tryAgain(job, code) : this.#recovery.bringBack(job, member)) return;
+    } else if (!job.canceledAt && !this.closing && (code === 'ERR_CANCELED' || code === 'ERR_CLOSED')) {
       // Nobody has asked for that: its process is leaving, and stops what runs there.
       this.parts.onStopped(member);
-      if (this.#bringBack(job, member)) return;
+      if (this.#recovery.bringBack(job, member)) return;
     }
-    const isLate = job.canceledAt > 0 && name === 'ERR_CANCELED' && job.deadline <= nowMs();
+    const isLate = job.canceledAt > 0 && code === 'ERR_CANCELED' && job.deadline <= nowMs();
     this.#completion.finish(
       job,
-      isLate ? late(job) : name === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code: name, message },
+      isLate ? late(job) : code === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code, message },
     );
-  }
-
-  /**
-   * Puts a job back that was not run to its end through no fault of its own.
-   * @param {CoordinatorJob} job
-   * @param {Member} member
-   * @returns {boolean} false: nobody wants it any more, or it came back too often
-   */
-  #bringBack(job, member) {
-    if (job.canceledAt || this.closing || (!job.from && !job.followers?.length) || job.returns >= kMaxReturns)
-      return false;
-    --job.attempts;
-    ++job.returns;
-    job.excluded = member.slot;
-    this.#requeue(job);
-    return true;
-  }
-
-  /**
-   * A process has left and goes on without its contexts: what it had and has not answered is done elsewhere.
-   * @param {Member} member
-   */
-  onMemberLeft(member) {
-    for (const job of [...member.jobs.values()]) {
-      this.#takeBack(job);
-      if (!this.#bringBack(job, member))
-        this.#completion.finish(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
-    }
-  }
-
-  /**
-   * A job is not where it was assigned any more.
-   * @param {CoordinatorJob} job
-   */
-  #takeBack(job) {
-    const { member, context, launch } = job;
-    this.#running.delete(job.number);
-    member?.jobs.delete(job.number);
-    job.member = undefined;
-    job.context = undefined;
-    job.launch = undefined;
-    if (!launch || --launch.left > 0 || !context || !member) return;
-    --context.assigned;
-    context.assignedMs = context.assigned ? Math.max(0, context.assignedMs - launch.cost) : 0;
-    --member.launches;
-    if (member.exclusive && member.launches === 0) member.exclusive = false;
-  }
-
-  /**
-   * Puts a job back that its context could not run.
-   * @param {CoordinatorJob} job
-   * @param {string} reason the code it would fail with
-   * @returns {boolean} false: its retries are used up, or nobody wants it any more
-   */
-  #tryAgain(job, reason) {
-    if (job.attempts > job.retries || this.closing || (!job.from && !job.followers?.length) || job.canceledAt)
-      return false;
-    this.parts.metrics.own.retried(reason);
-    this.parts.log.info({ job: job.number, attempt: job.attempts, reason }, 'a job is tried again');
-    this.#requeue(job);
-    return true;
   }
 
   /** @param {CoordinatorJob} job */
@@ -479,56 +279,28 @@ class Coordinator {
   // ---- members go, time passes
 
   /**
+   * A process has left and goes on without its contexts: what it had and has not answered is done elsewhere.
+   * @param {Member} member
+   */
+  onMemberLeft(member) {
+    this.#recovery.onMemberLeft(member);
+  }
+
+  /**
    * A process has ended. What it ran is tried elsewhere, what it asked for is of no use any more.
    * @param {Member} member
    */
   onMemberGone(member) {
-    /** @type {Set<number>} */
-    const started = new Set();
-    for (const context of member.contexts) for (const number of context.started()) started.add(number);
-    for (const job of [...member.jobs.values()]) {
-      const ran = started.has(job.number) || started.has(job.launch?.leader ?? -1);
-      this.#takeBack(job);
-      this.#afterDeath(job, member, ran);
-    }
+    this.#recovery.onMemberGone(member);
     for (const job of [...member.asked.values()]) {
       job.from = undefined;
-      if (job.ended && !job.copies)
+      if (job.copiesFrom)
         this.#completion.copied(job); // it won't copy any more
       else this.#cancel(job, { code: 'ERR_WORKER_LOST', message: 'the process that asked has ended' });
     }
     member.asked.clear();
     this.#completion.forget(member.slot);
-    if (this.#emptying === member) this.#emptying = undefined;
-  }
-
-  /**
-   * @param {CoordinatorJob} job
-   * @param {Member} member
-   * @param {boolean} ran it had begun when the process ended
-   */
-  #afterDeath(job, member, ran) {
-    if (ran) {
-      ++job.deaths;
-      if (job.deaths >= kPoisonDeaths) job.alone = true;
-      job.excluded = member.slot;
-    } else {
-      --job.attempts; // it did not run
-      ++job.returns;
-    }
-    if (job.canceledAt || (!job.from && !job.followers?.length)) {
-      const ending = job.deadline <= nowMs() ? late(job) : { code: 'ERR_CANCELED', message: 'the job was canceled' };
-      this.#completion.finish(job, ending);
-      return;
-    }
-    if (ran ? this.#tryAgain(job, 'ERR_WORKER_LOST') : job.returns <= kMaxReturns) {
-      if (!ran) this.#requeue(job);
-      return;
-    }
-    const times = ran
-      ? `while it ran (${job.deaths} time${job.deaths > 1 ? 's' : ''}; retries: ${job.retries})`
-      : `before it ran, ${job.returns} times`;
-    this.#completion.finish(job, { code: 'ERR_WORKER_LOST', message: `the worker process of the job ended ${times}` });
+    this.#dispatcher.forget(member);
   }
 
   #armDeadline() {
@@ -549,8 +321,7 @@ class Coordinator {
   }
 
   #expire() {
-    for (const each of this.queue.expired(nowMs())) {
-      const job = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (each));
+    for (const job of this.queue.expired(nowMs())) {
       job.isQueued = false;
       this.#completion.finish(job, late(job));
     }
@@ -563,7 +334,7 @@ class Coordinator {
     this.#expire();
     this.#endRate += 0.1 * ((this.#completion.count - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
     this.#endedBefore = this.#completion.count;
-    for (const job of this.#running.values()) {
+    for (const job of this.#assignments.running.values()) {
       if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
       if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;
       if (!this.#holdsUp(job)) continue;
@@ -580,7 +351,7 @@ class Coordinator {
    * @param {ContextView} context
    */
   onGivenUp(context) {
-    for (const job of this.#running.values())
+    for (const job of this.#assignments.running.values())
       if (job.context === context && !job.canceledAt)
         job.member?.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
   }
@@ -599,17 +370,16 @@ class Coordinator {
   rejectAll() {
     const ending = { code: 'ERR_CLOSED', message: 'the cluster was closed before the job was done' };
     for (const job of this.queue.removeWhere(() => true)) {
-      const queued = /** @type {CoordinatorJob} */ (/** @type {unknown} */ (job));
-      queued.isQueued = false;
-      this.#completion.finish(queued, ending);
+      job.isQueued = false;
+      this.#completion.finish(job, ending);
     }
-    for (const job of this.#running.values()) this.#cancel(job, ending);
+    for (const job of this.#assignments.running.values()) this.#cancel(job, ending);
   }
 
   close() {
     clearInterval(this.#watch);
     clearTimeout(this.#deadlineTimer);
-    clearTimeout(this.#holdTimer);
+    this.#dispatcher.close();
   }
 }
 
@@ -619,30 +389,6 @@ class Coordinator {
  */
 function isGivenUp({ canceledAt, context, member }) {
   return canceledAt > 0 && context?.isLost === true && member?.inProcess === true;
-}
-
-/**
- * Not every context will do for it.
- * @param {CoordinatorJob} job
- */
-function isChoosy({ contextType, kind }) {
-  return contextType !== '' || kind === 'render';
-}
-
-/** @param {CoordinatorJob} job what no context has */
-function lack({ kind, contextType, workload }) {
-  if (kind === 'render') return `no context here can draw${contextType ? ` and is of the type '${contextType}'` : ''}`;
-  if (contextType === 'gpu') return 'no context here can run the kernel, which has code for CUDA and for Vulkan';
-  return workload >= kBase
-    ? `no context here can run the kernel, which has code for ${contextType === 'cuda' ? 'CUDA' : 'Vulkan'}`
-    : `no context here is of the type '${contextType}'`;
-}
-
-/** @param {CoordinatorJob} job */
-function remedy({ kind, contextType, workload }) {
-  if (kind !== 'render' && workload < kBase) return '';
-  if (contextType === 'cuda') return '. An NVIDIA card with its driver is needed, or a GLSL source beside the CUDA one';
-  return '. A Vulkan driver is needed (`apt-get install mesa-vulkan-drivers` has one in software), and contextTypes and contextsPerWorker must leave room for a context of it';
 }
 
 module.exports = { Coordinator };

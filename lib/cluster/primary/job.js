@@ -50,7 +50,7 @@ class CoordinatorJob {
     this.from = from;
     /** @type {import('./member').Member|undefined} where it is */
     this.member = undefined;
-    /** @type {import('./member').ContextView|undefined} */
+    /** @type {import('./context-view').ContextView|undefined} */
     this.context = undefined;
     /** @type {Launch|undefined} */
     this.launch = undefined;
@@ -59,7 +59,7 @@ class CoordinatorJob {
     this.returns = 0; // times it came back without having run
     this.startedAt = 0; // when it was assigned
     this.canceledAt = 0;
-    /** @type {import('./coordinator').Ending|undefined} how it ends when it has stopped for that */
+    /** @type {import('./completion').Ending|undefined} how it ends when it has stopped for that */
     this.canceledFor = undefined;
     this.isQueued = false;
     /** @type {CoordinatorJob[]|undefined} equal jobs that wait for its outputs */
@@ -67,22 +67,24 @@ class CoordinatorJob {
     /** @type {CoordinatorJob|undefined} whose outputs it will get */
     this.leader = undefined;
     this.copies = 0; // followers that have not copied yet
-    /** @type {any} how it has ended, until they have */
-    this.ended = undefined;
+    /** @type {import('./completion').Ending|undefined} how it has ended, until they have */
+    this.heldEnding = undefined;
+    /** @type {CoordinatorJob|undefined} whose outputs its requester copies now */
+    this.copiesFrom = undefined;
     // The queue's own.
-    /** @type {any} */
+    /** @type {import('./requester-queues').RequesterState|undefined} */
     this.q_requester = undefined;
-    /** @type {any} */
+    /** @type {import('./requester-queues').JobClass|undefined} */
     this.q_class = undefined;
-    /** @type {any} */
+    /** @type {import('./join-groups').JoinGroup|undefined} */
     this.q_group = undefined;
-    /** @type {any} */
+    /** @type {import('./scheduler').Job|undefined} */
     this.q_before = undefined;
-    /** @type {any} */
+    /** @type {import('./scheduler').Job|undefined} */
     this.q_after = undefined;
-    /** @type {any} */
+    /** @type {import('./scheduler').Job|undefined} */
     this.q_joinBefore = undefined;
-    /** @type {any} */
+    /** @type {import('./scheduler').Job|undefined} */
     this.q_joinAfter = undefined;
     this.q_at = -1;
   }
@@ -103,7 +105,7 @@ class Launch {
   /**
    * @param {CoordinatorJob[]} jobs
    * @param {import('./member').Member} member
-   * @param {import('./member').ContextView} context
+   * @param {import('./context-view').ContextView} context
    */
   constructor(jobs, member, context) {
     this.leader = jobs[0].number;

@@ -6,7 +6,7 @@ const { Buffer } = require('node:buffer');
 const { layout } = require('../../call');
 const {
   anything,
-  text,
+  string,
   flag,
   number,
   integer,
@@ -277,9 +277,9 @@ function withText(type, textAt, text) {
 
 const error = object(
   /** @type {Fields<WireError>} */ ({
-    code: text,
-    message: text,
-    log: optional(text),
+    code: string,
+    message: string,
+    log: optional(string),
     line: optional(number),
     column: optional(number),
   }),
@@ -287,22 +287,22 @@ const error = object(
 const sources = object(
   /** @type {Fields<WireSources>} */ ({
     kind: oneOf(['kernel', 'shader']),
-    name: text,
-    glsl: optional(text),
-    spirv: optional(text),
-    cuda: optional(text),
-    bindings: optional(listOf(text)),
-    vertex: optional(text),
-    fragment: optional(text),
+    name: string,
+    glsl: optional(string),
+    spirv: optional(string),
+    cuda: optional(string),
+    bindings: optional(listOf(string)),
+    vertex: optional(string),
+    fragment: optional(string),
   }),
 );
 const backend = oneOf(/** @type {const} */ (['cuda', 'vulkan', 'cpu']));
 /** @type {Kind<DeviceInfo>} what the coordinator reads of it */
 const device = object(
   /** @type {Partial<Fields<DeviceInfo>>} */ ({
-    id: text,
+    id: string,
     backend,
-    name: text,
+    name: string,
     type: oneOf(['discrete', 'integrated', 'virtual', 'cpu']),
     memory: object({ total: number, free: number }),
     computeUnits: number,
@@ -310,13 +310,13 @@ const device = object(
   }),
 );
 /** @type {Kind<PlannedContext>} */
-const planned = object({ index: count, id: text, device: text, memoryLimit: number, threads: optional(count) });
+const planned = object({ index: count, id: string, device: string, memoryLimit: number, threads: optional(count) });
 /** @type {Kind<ContextEntry>} */
 const entry = object({
-  id: text,
+  id: string,
   workerId: integer,
   contextType: backend,
-  device: text,
+  device: string,
   state: oneOf(['idle', 'busy', 'lost', 'starting']),
   isActive: flag,
   lastUsed: number,
@@ -326,17 +326,17 @@ const entry = object({
   jobsRun: number,
   member: count,
   index: count,
-  deviceName: text,
+  deviceName: string,
   software: flag,
   canDraw: flag,
 });
 /** @type {{ [Name in ClusterEventName]: Kind<ManagerEvents[Name][0]> }} */
 const events = {
-  'worker-ready': object({ workerId: integer, pid: count, contexts: listOf(text) }),
-  'worker-lost': object({ workerId: integer, pid: count, reason: text }),
-  'context-lost': object({ contextId: text, workerId: integer, message: text }),
+  'worker-ready': object({ workerId: integer, pid: count, contexts: listOf(string) }),
+  'worker-lost': object({ workerId: integer, pid: count, reason: string }),
+  'context-lost': object({ contextId: string, workerId: integer, message: string }),
   'memory-pressure': object({
-    contextId: text,
+    contextId: string,
     workerId: integer,
     memoryUsage: number,
     memoryLimit: number,
@@ -346,7 +346,7 @@ const events = {
 const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory']);
 /** @type {Kind<Report>} */
 const report = /** @type {Kind<any>} */ (
-  (value) => isObject(value) && oneOf(reports)(value.what) && (value.what !== 'memory' || text(value.device))
+  (value) => isObject(value) && oneOf(reports)(value.what) && (value.what !== 'memory' || string(value.device))
 );
 
 /** @typedef {{ [Type in ToMember['type']]: Shape<Extract<ToMember, { type: Type }>> }} MemberShapes */
@@ -363,44 +363,44 @@ const toMember = {
   trim: {},
   compile: { number: count, request: sources },
   'program-taken': { number: count },
-  end: { reason: text },
-  bye: { reason: optional(text) },
+  end: { reason: string },
+  bye: { reason: optional(string) },
 };
 /** @type {{ [Type in ToCoordinator['type']]: Shape<Extract<ToCoordinator, { type: Type }>> }} */
 const toCoordinator = {
   devices: { devices: listOf(device) },
-  context: { index: count, id: text, device },
+  context: { index: count, id: string, device },
   'context-failed': {
     index: count,
-    id: text,
-    device: text,
-    code: /** @type {Kind<ErrorCode>} */ (text),
-    message: text,
+    id: string,
+    device: string,
+    code: /** @type {Kind<ErrorCode>} */ (string),
+    message: string,
   },
-  'context-lost': { index: count, message: optional(text) },
-  'context-stuck': { index: count, id: text },
+  'context-lost': { index: count, message: optional(string) },
+  'context-stuck': { index: count, id: string },
   ready: {},
   cleanup: {},
-  leaving: { reason: optional(text) },
-  program: { id: count, key: text, request: sources },
+  leaving: { reason: optional(string) },
+  program: { id: count, key: string, request: sources },
   compiled: {
     number: count,
     tensor: /** @type {Kind<TensorHandle>} */ (isObject), // checked as it is opened
-    id: text,
+    id: string,
     ms: number,
     fromDisk: flag,
-    problems: listOf(text),
+    problems: listOf(string),
   },
   'compile-failed': { number: count, error },
-  'program-problems': { problems: listOf(text) },
+  'program-problems': { problems: listOf(string) },
   'program-uses': { uses: tableOf(number) },
   query: { id: count, report },
 };
 /** @type {{ [Type in (Hello|Welcome|Refused)['type']]: Shape<Extract<Hello|Welcome|Refused, { type: Type }>> }} */
 const handshake = {
-  'switchyard:hello': { version: text, protocol: optional(number) },
-  'switchyard:welcome': { address: text, key: listOf(number), slot: count },
-  'switchyard:refused': { reason: text, code: optional(text) },
+  'switchyard:hello': { version: string, protocol: optional(number) },
+  'switchyard:welcome': { address: string, key: listOf(number), slot: count },
+  'switchyard:refused': { reason: string, code: optional(string) },
 };
 
 // ---- messages in numbers

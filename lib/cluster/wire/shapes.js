@@ -10,7 +10,7 @@ const { show } = require('../../core');
 /**
  * The fields of an object with their kinds.
  * @template T
- * @typedef {{ [Field in keyof T]-?: Kind<T[Field]> }} Fields
+ * @typedef {{ [Field in keyof Required<T>]: Kind<T[Field]> }} Fields
  */
 /**
  * The fields of a message: its type is what finds the shape.
@@ -25,7 +25,7 @@ Object.defineProperty(ProtocolError.prototype, 'name', { value: 'ProtocolError' 
 /** @type {Kind<unknown>} whatever JSON can say, nothing at all included */
 const anything = /** @type {Kind<unknown>} */ (/** @type {unknown} */ (() => true));
 /** @type {Kind<string>} */
-const text = (value) => typeof value === 'string';
+const string = (value) => typeof value === 'string';
 /** @type {Kind<boolean>} */
 const flag = (value) => typeof value === 'boolean';
 /** @type {Kind<number>} a number, not NaN: JSON has no infinities, and says null for them */
@@ -162,7 +162,7 @@ function refuseNumber(shape, place, value) {
 module.exports = {
   ProtocolError,
   anything,
-  text,
+  string,
   flag,
   number,
   integer,

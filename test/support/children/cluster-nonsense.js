@@ -83,7 +83,7 @@ async function primary() {
   for (const each of workers) each.disconnect();
 }
 
-async function worker() {
+async function runWorker() {
   const channels = watchChannels();
   let executor;
   native.ExecutorHandle = class extends native.ExecutorHandle {
@@ -124,6 +124,6 @@ Member.prototype.say = function (words) {
   return say.call(this, words);
 };
 
-if (cluster.isWorker) worker();
+if (cluster.isWorker) runWorker();
 else if (scenario === 'built-in') builtIn();
 else primary();

@@ -3,7 +3,7 @@
 const { fc, check, makeJob } = require('../../../support/simulation');
 const { yes, drain } = require('../../../support/queue-fixtures');
 const { JobQueue } = require('../../../../lib/cluster/primary/queue');
-const { compareAged, effectivePriority } = require('../../../../lib/cluster/primary/scheduler');
+const { compareAged, effectivePriority } = require('../../../../lib/cluster/primary/job-order');
 
 describe('properties', () => {
   test('ageing: the effective priority only rises while a job waits, and two jobs never change places', () => {

@@ -3,7 +3,7 @@
 const { fc, check, makeJob } = require('../../../support/simulation');
 const { yes } = require('../../../support/queue-fixtures');
 const { JobQueue } = require('../../../../lib/cluster/primary/queue');
-const { chooseJob, compareAged, kUrgentMs } = require('../../../../lib/cluster/primary/scheduler');
+const { chooseJob, compareAged, kUrgentMs } = require('../../../../lib/cluster/primary/job-order');
 
 // Random jobs, of few enough kinds that they meet.
 const someJob = fc.record({

@@ -1,13 +1,8 @@
 // Which job next and on which context: by example, criterion for criterion.
 'use strict';
 const { makeJob, makeContext } = require('../../../support/simulation');
-const {
-  chooseJob,
-  chooseContext,
-  canRun,
-  criteria,
-  memberToEmpty,
-} = require('../../../../lib/cluster/primary/scheduler');
+const { chooseJob } = require('../../../../lib/cluster/primary/job-order');
+const { chooseContext, canRun, criteria, memberToEmpty } = require('../../../../lib/cluster/primary/scheduler');
 
 /** The id of the context chosen; the order in which contexts are given must not matter. */
 function chosen(job, contexts, now = 0) {
