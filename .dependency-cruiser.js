@@ -19,6 +19,7 @@ const kMayRequire = {
   addon: kBase,
   config: kBase,
   core: [],
+  types: [], // declarations alone
 };
 // The rooms within the cluster.
 const kClusterMayRequire = { primary: ['wire'], worker: ['wire'], wire: [] };

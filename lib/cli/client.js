@@ -68,9 +68,10 @@ function failureOf(bytes, status) {
 
 /**
  * @param {URL} url of the server
- * @param {any} workload
+ * @param {import('../service/workload').RequestedWorkload} workload
  * @param {object} options of the job
- * @returns {Promise<any>} the result, as executeWorkload() gives it
+ * @returns {Promise<import('../index').GPUResult>} the result, as executeWorkload() gives it
+ * @throws {Error} with the `code` of the server's answer
  */
 async function runRemote(url, workload, options) {
   const { inputs, ...rest } = workload;
@@ -82,8 +83,9 @@ async function runRemote(url, workload, options) {
     pieces,
   });
   if (status !== 200 || !type.startsWith(kType)) throw failureOf(bytes, status);
-  const { header, section } = decodeFrame(bytes);
-  /** @type {Record<string, any>} */
+  const { header: given, section } = decodeFrame(bytes);
+  const header = /** @type {import('../index').GPUResult} */ (given); // its tensors are checked below
+  /** @type {Record<string, import('../index').Tensor>} */
   const outputs = {};
   for (const name of Object.keys(header.outputs))
     outputs[name] = readTensor(header.outputs[name], section, `output '${name}'`);

@@ -4,7 +4,7 @@
 const { GPUError, invalid, suggestion } = require('../core');
 
 /** @typedef {import('../index').Tensor} Tensor */
-/** @typedef {{ inputs: Record<string, Tensor>, params?: Record<string, any> }} Job */
+/** @typedef {{ inputs: Record<string, Tensor>, params?: Record<string, unknown> }} Job */
 /** @typedef {{ shape: string, letters: string[], make: (...extents: number[]) => Job }} Recipe */
 
 let state = 1;

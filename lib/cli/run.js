@@ -6,12 +6,27 @@ const { InvalidArgumentError } = require('commander');
 const { invalid, show } = require('../core');
 const { makeJob, describeShapes } = require('./inputs');
 
+/** @typedef {import('../service/workload').RequestedWorkload} Job with `params` where it has some */
+/** @typedef {import('../index').RunResult & Partial<import('../index').GPUResult>} Result */
 /**
- * @typedef {{ shape?: number[], file?: string, params?: any, url?: URL, local?: boolean, device?: string, repeat:
- *   number, values: number, timeout?: number, json?: boolean }} Options
+ * @typedef {object} Options
+ * @property {number[]} [shape]
+ * @property {string} [file]
+ * @property {object} [params]
+ * @property {URL} [url]
+ * @property {boolean} [local]
+ * @property {string} [device]
+ * @property {number} repeat
+ * @property {number} values
+ * @property {number} [timeout]
+ * @property {boolean} [json]
  */
 /**
- * @typedef {{ where: string, url?: string, run: (workload: any) => Promise<any>, close: () => Promise<void> }} Runner
+ * @typedef {object} Runner
+ * @property {string} where
+ * @property {string} [url]
+ * @property {(workload: Job) => Promise<Result>} run
+ * @property {() => Promise<void>} close
  */
 
 const kMaxElements = 2 ** 28;
@@ -74,7 +89,7 @@ function readFile(file) {
 /**
  * @param {string|undefined} type
  * @param {Options} options
- * @returns {{ workload: any, jobOptions: any, shape?: string }}
+ * @returns {{ workload: Job, jobOptions: object, shape?: string }}
  */
 function prepare(type, { shape, file, params }) {
   if (file === undefined) {
@@ -104,7 +119,7 @@ function usualUrl() {
 /**
  * @param {URL} url
  * @param {Options} options
- * @param {any} jobOptions
+ * @param {object} jobOptions
  * @returns {Runner}
  */
 function remote(url, { device, timeout }, jobOptions) {
@@ -130,17 +145,17 @@ function remote(url, { device, timeout }, jobOptions) {
  */
 async function local({ device = 'auto', timeout }) {
   const { createContext } = require('../index');
-  const context = await createContext({ device: /** @type {any} */ (device) });
+  const context = await createContext({ device: /** @type {import('../index').Backend} */ (device) });
   return {
     where: 'this process',
-    run: (workload) => context.run(workload, timeout ? { timeout } : undefined),
+    run: (workload) => context.run(/** @type {any} */ (workload), timeout ? { timeout } : undefined), // it checks it
     close: () => context.close(),
   };
 }
 
 /**
  * @param {Options} options
- * @param {any} jobOptions
+ * @param {object} jobOptions
  */
 async function chooseRunner(options, jobOptions) {
   if (options.local && options.url) throw invalid('--local and --url exclude each other');
@@ -168,7 +183,7 @@ function summarize(times) {
 }
 
 /**
- * @param {any} outputs
+ * @param {Record<string, import('../index').Tensor>} outputs
  * @param {number} count
  */
 function describeOutputs(outputs, count) {
@@ -181,15 +196,22 @@ function describeOutputs(outputs, count) {
   );
 }
 
-/** @param {any} report */
+/**
+ * @param {object} report
+ * @param {string} report.workload
+ * @param {string} [report.shape]
+ * @param {string} report.where
+ * @param {Omit<Result, 'outputs'>} report.result
+ * @param {ReturnType<typeof describeOutputs>} report.outputs
+ * @param {number} report.roundTrip
+ * @param {ReturnType<typeof summarize>} [report.repeated]
+ */
 function print({ workload, shape, where, result, outputs, roundTrip, repeated }) {
   const by = result.contextId ? ` (context ${result.contextId})` : '';
   console.log(`${workload}${shape ? ` ${shape}` : ''} on ${result.deviceName}${by}, in ${where}`);
   const width = Math.max(4, ...Object.keys(outputs).map((name) => name.length));
-  for (const [name, { shape: extents, dtype, first }] of Object.entries(/** @type {Record<string, any>} */ (outputs))) {
-    const values = first
-      .map((/** @type {any} */ value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value))
-      .join(' ');
+  for (const [name, { shape: extents, dtype, first }] of Object.entries(outputs)) {
+    const values = first.map((value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value)).join(' ');
     console.log(`  ${name.padEnd(width)}  ${dtype} [${extents.join(', ')}]  ${values}`);
   }
   const parts = Object.entries(result.timings)
@@ -216,13 +238,14 @@ async function run(type, options) {
   const runner = await chooseRunner(options, jobOptions);
   try {
     const times = [];
+    /** @type {Result|undefined} */
     let result;
     for (let i = 0; i < options.repeat; ++i) {
       const started = performance.now();
       result = await runner.run(workload);
       times.push(performance.now() - started);
     }
-    const { outputs: tensors, ...fields } = result;
+    const { outputs: tensors, ...fields } = /** @type {Result} */ (result); // repeat is 1 or more
     const outputs = describeOutputs(tensors, options.values);
     const repeated = options.repeat > 1 ? summarize(times) : undefined;
     const roundTrip = times[times.length - 1];
@@ -232,7 +255,7 @@ async function run(type, options) {
       const report = { ...what, ...where, ...fields, roundTrip, repeated, outputs };
       process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     } else {
-      print({ ...what, where: runner.where, result, outputs, roundTrip, repeated });
+      print({ ...what, where: runner.where, result: fields, outputs, roundTrip, repeated });
     }
   } finally {
     await runner.close();

@@ -25,8 +25,15 @@ const bad = Symbol('bad');
 const kMegabyte = 2 ** 20;
 const kMaxMs = 2 ** 31 - 1; // what a timer can wait
 
-/** @type {Kind} */
-const boolean = {
+/**
+ * @param {Kind} rules
+ * @returns {Readonly<Kind>}
+ */
+function kind(rules) {
+  return Object.freeze(rules);
+}
+
+const boolean = kind({
   must: 'must be true or false',
   check: (value) => (typeof value === 'boolean' ? value : bad),
   parse: (text) => (/^(true|1|on|yes)$/i.test(text) ? true : /^(false|0|off|no)$/i.test(text) ? false : bad),
@@ -34,7 +41,7 @@ const boolean = {
   type: 'boolean',
   schema: { type: 'boolean' },
   show: String,
-};
+});
 
 /** @param {string} text */
 function asIs(text) {
@@ -114,8 +121,7 @@ function number(least, most) {
   };
 }
 
-/** @type {Kind} */
-const milliseconds = {
+const milliseconds = kind({
   must: `must be a number of milliseconds above 0 and at most ${kMaxMs} (Infinity for no limit)`,
   check: (value) => (typeof value === 'number' && value > 0 && (value <= kMaxMs || value === Infinity) ? value : bad),
   parse: (text) =>
@@ -127,7 +133,7 @@ const milliseconds = {
   unit: 'ms',
   variableUnit: 'ms',
   show: String,
-};
+});
 
 const kUnits = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
 
@@ -173,8 +179,7 @@ function bytes(least, most) {
   };
 }
 
-/** @type {Kind} */
-const text = {
+const text = kind({
   must: 'must be a text that is not empty',
   check: (value) => (typeof value === 'string' && value !== '' && !value.includes('\0') ? value : bad),
   parse: (value) => text.check(value),
@@ -182,7 +187,7 @@ const text = {
   type: 'string',
   schema: { type: 'string', minLength: 1 },
   show: String,
-};
+});
 
 /**
  * Some of a few words, each at most once.
@@ -231,8 +236,7 @@ const kOtherLevels = {
   off: 'silent',
 };
 
-/** @type {Kind} */
-const logLevel = {
+const logLevel = kind({
   must: `must be one of ${kLevels.map((level) => `'${level}'`).join(', ')}`,
   check: (value) => (typeof value === 'string' && kLevels.includes(value) ? value : bad),
   parse: (value) => logLevel.check(kOtherLevels[value.toLowerCase()] ?? value.toLowerCase()),
@@ -240,7 +244,7 @@ const logLevel = {
   type: 'LogLevel',
   schema: { enum: kLevels },
   show: String,
-};
+});
 
 module.exports = {
   bad,

@@ -2,6 +2,7 @@
 'use strict';
 const { readSome } = require('./config');
 
+/** What opening a device needs; the other settings may be wrong. */
 function readSettings() {
   return readSome(['cuda', 'vulkan', 'memoryLimit', 'shaderCacheSize', 'shaderCacheDir', 'contextSwitchTimeout']);
 }

@@ -151,7 +151,10 @@ class Metrics {
    * What a device's memory is used for, in MB. The total is the device's where it is known, else what its contexts may
    * use.
    * @param {string} deviceId
-   * @param {{ contexts: readonly ContextState[], members?: readonly MemberPage[], totalBytes?: number }} state
+   * @param {object} state
+   * @param {readonly ContextState[]} state.contexts
+   * @param {readonly MemberPage[]} [state.members]
+   * @param {number} [state.totalBytes]
    * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT: no context is or was on such a device
    */
   memoryStats(deviceId, { contexts, members = [], totalBytes }) {

@@ -6,7 +6,7 @@ const { numbersText } = require('./tensors');
 const { encodePNG } = require('../program');
 
 /** @typedef {import('../index').Tensor} Tensor */
-/** @typedef {{ outputs: Record<string, Tensor> } & Record<string, any>} Result */
+/** @typedef {{ outputs: Record<string, Tensor> } & Partial<Omit<import('../index').GPUResult, 'outputs'>>} Result */
 
 const kPiece = 16384; // numbers
 const kPng = 'image/png';
@@ -28,7 +28,9 @@ const kFields = [
  * @param {Result} result
  */
 function fieldsOf(result) {
-  return Object.fromEntries(kFields.filter((name) => result[name] !== undefined).map((name) => [name, result[name]]));
+  /** @type {Record<string, unknown>} */
+  const all = result;
+  return Object.fromEntries(kFields.filter((name) => all[name] !== undefined).map((name) => [name, all[name]]));
 }
 
 /**

@@ -98,7 +98,7 @@ class Body {
 function readBody(stream, { limit, declared, budget }) {
   return new Promise((resolve, reject) => {
     const body = new Body(limit, declared, budget);
-    const fail = (/** @type {any} */ error) => {
+    const fail = (/** @type {unknown} */ error) => {
       body.release();
       stream.off('data', onData).off('end', onEnd).off('close', onClose);
       stream.on('error', () => {});

@@ -19,7 +19,8 @@ function aligned(bytes) {
 
 /**
  * @param {Buffer} bytes whose memory begins at a multiple of 8, as a buffer of its own does
- * @returns {{ header: any, section: Uint8Array }} `section`: what stands behind the header
+ * @returns {{ header: unknown, section: Uint8Array }} `section`: what stands behind the header
+ * @throws {import('./http-error').HttpError} 400: it is no frame
  */
 function decodeFrame(bytes) {
   if (bytes.length < kPrefix)
@@ -46,13 +47,15 @@ function decodeFrame(bytes) {
 /**
  * Refuses bytes that no tensor claims: the sender and we would not mean the same.
  * @param {Uint8Array} section
- * @param {any} inputs as the header has them, checked
+ * @param {Record<string, unknown>} inputs as the header has them, checked
  * @param {Record<string, Tensor>} tensors
  */
 function refuseLeftovers(section, inputs, tensors) {
   let end = 0;
-  for (const name of Object.keys(tensors))
-    if (inputs[name].offset !== undefined) end = Math.max(end, inputs[name].offset + tensors[name].data.byteLength);
+  for (const name of Object.keys(tensors)) {
+    const { offset } = /** @type {{ offset?: number }} */ (inputs[name]);
+    if (offset !== undefined) end = Math.max(end, offset + tensors[name].data.byteLength);
+  }
   if (section.length !== end && section.length !== aligned(end))
     throw badRequest(`${section.length} bytes follow the header, but its tensors take ${end}`);
 }

@@ -40,10 +40,11 @@ function rounded(answer) {
 }
 
 /**
- * @param {any} query
+ * @param {unknown} given as the request has it
  * @param {readonly string[]} known
  */
-function checkQuery(query, known) {
+function checkQuery(given, known) {
+  const query = /** @type {Record<string, unknown>} */ (given);
   for (const name of Object.keys(query)) {
     if (!known.includes(name)) {
       const choice = known.length ? `(there is: ${known.join(', ')})` : '(there are none)';

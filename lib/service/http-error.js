@@ -2,6 +2,11 @@
 'use strict';
 const { withoutPaths } = require('../core');
 
+/**
+ * What may be thrown: errors of ours, of fastify, of Node.
+ * @typedef {Error & { code?: string, retryAfter?: number, log?: string }} Thrown
+ */
+
 /** A failure of the request itself, before there is a job. */
 class HttpError extends Error {
   /**
@@ -43,8 +48,11 @@ const kStatuses = {
 const kRetryMs = 1000;
 const kMaxMessage = 500; // it may quote what the client sent
 
-/** @param {any} error */
-function retryAfterOf(error, /** @type {number} */ status) {
+/**
+ * @param {any} error whatever was thrown
+ * @param {number} status
+ */
+function retryAfterOf(error, status) {
   if (Number.isFinite(error.retryAfter)) return Math.max(0, error.retryAfter);
   return status === 429 || status === 503 ? kRetryMs : undefined;
 }
@@ -58,7 +66,7 @@ function retryAfterOf(error, /** @type {number} */ status) {
  */
 
 /**
- * @param {any} error
+ * @param {any} error whatever was thrown
  * @param {string} [workloadId]
  * @returns {Failure}
  */

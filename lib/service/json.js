@@ -3,6 +3,8 @@
 const { isUtf8 } = require('node:buffer');
 const { badRequest } = require('./http-error');
 
+/** @typedef {import('./http-error').HttpError} HttpError */
+
 const kMaxDepth = 32;
 const kMaxContainers = 1_000_000,
   kMaxKeys = 100_000,
@@ -59,7 +61,8 @@ function checkCost(bytes) {
 /**
  * @param {Buffer} bytes
  * @param {string} what
- * @returns {any}
+ * @returns {unknown}
+ * @throws {HttpError} 400: it is not JSON, or would cost too much
  */
 function parseJson(bytes, what) {
   if (!isUtf8(bytes)) throw badRequest(`${what} is not UTF-8`);
@@ -72,8 +75,8 @@ function parseJson(bytes, what) {
 }
 
 /**
- * @param {any} value
- * @returns {value is Record<string, any>}
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
  */
 function isObject(value) {
   return value !== null && typeof value === 'object' && !Array.isArray(value);

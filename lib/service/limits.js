@@ -64,8 +64,8 @@ function failureOf({ code }) {
 }
 
 /**
- * @param {any} error
- * @param {any} socket
+ * @param {{ code?: string }} error
+ * @param {Socket & { _httpMessage?: { headersSent: boolean } }} socket
  */
 function refuseBytes(error, socket) {
   // Never into the middle of an answer that has begun.

@@ -18,6 +18,8 @@ const { serverOptions, limitConnections, checkHeaders, watchStall } = require('.
 /** @typedef {import('../config/config').HttpConfig} HttpConfig */
 /** @typedef {import('fastify').FastifyRequest} Request */
 /** @typedef {import('fastify').FastifyReply} Reply */
+/** @typedef {Request & { workloadId?: string }} NamedRequest */
+/** @typedef {import('./http-error').Thrown} Thrown */
 /**
  * @typedef {object} Health
  * @property {'ok'|'degraded'|'down'} status
@@ -32,8 +34,8 @@ const { serverOptions, limitConnections, checkHeaders, watchStall } = require('.
  * What the service needs of a manager.
  * @typedef {object} Manager
  * @property {Promise<unknown>} ready
- * @property {(workload: any, options?: any) => Promise<any>} executeWorkload
- * @property {() => any[]} contexts
+ * @property {(workload: any, options?: any) => Promise<import('./answer').Result>} executeWorkload checks them itself
+ * @property {() => unknown[]} contexts
  * @property {() => Promise<Health>} health
  * @property {() => Promise<string>} prometheus
  */
@@ -46,8 +48,7 @@ const kBodies = 4;
 const kAllowed = new Map(
   [['GET', '/'], ...kEndpoints].map(([method, path]) => [path, method === 'GET' ? 'GET, HEAD' : method]),
 );
-/** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 let lastJob = 0;
 
 /** For log lines and answers where the client gave none; unlike any other worker's. */
@@ -76,11 +77,18 @@ function checkEncoding(request) {
 function addParsers(app, { bodyLimit }) {
   const budget = new Budget(kBodies * bodyLimit);
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser([kJson, kType], async (/** @type {Request} */ request, /** @type {any} */ payload) => {
-    checkEncoding(request);
-    const length = request.headers['content-length'];
-    return readBody(payload, { limit: bodyLimit, declared: length === undefined ? undefined : Number(length), budget });
-  });
+  app.addContentTypeParser(
+    [kJson, kType],
+    async (/** @type {Request} */ request, /** @type {import('node:stream').Readable} */ payload) => {
+      checkEncoding(request);
+      const length = request.headers['content-length'];
+      return readBody(payload, {
+        limit: bodyLimit,
+        declared: length === undefined ? undefined : Number(length),
+        budget,
+      });
+    },
+  );
 }
 
 /** @param {Reply} reply aborts its job when the client leaves before it has its answer */
@@ -111,7 +119,7 @@ function parse(bytes, binary) {
 function addWorkloads(app, manager, logger) {
   app.post('/v1/workloads', async (request, reply) => {
     checkQuery(request.query, []);
-    const body = /** @type {any} */ (request.body);
+    const body = /** @type {Awaited<ReturnType<typeof readBody>>|undefined} */ (request.body);
     if (!body) throw badRequest('the body is missing, but must be a workload: GET / shows one');
     const binary = request.headers['content-type']?.toLowerCase().startsWith(kType) ?? false;
     /** @type {Promise<void>|undefined} */
@@ -120,7 +128,7 @@ function addWorkloads(app, manager, logger) {
       const { workload, options, encoding } = parse(body.content(), binary);
       const id = (workload.id ??= makeId());
       reply.header('x-workload-id', encodeURIComponent(id));
-      /** @type {any} */ (request).workloadId = id;
+      /** @type {NamedRequest} */ (request).workloadId = id;
       const result = await manager.executeWorkload(workload, { ...options, signal: signalOf(reply) });
       logger.debug(
         { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
@@ -147,7 +155,7 @@ function addWorkloads(app, manager, logger) {
 }
 
 /**
- * @param {any} error what fastify or a handler threw
+ * @param {Thrown & { statusCode?: number }} error what fastify or a handler threw
  * @param {HttpConfig} config
  */
 function asKnown(error, { bodyLimit }) {
@@ -160,6 +168,7 @@ function asKnown(error, { bodyLimit }) {
   if (
     typeof error.code === 'string' &&
     error.code.startsWith('FST_') &&
+    error.statusCode !== undefined &&
     error.statusCode >= 400 &&
     error.statusCode < 500
   )
@@ -172,8 +181,8 @@ function asKnown(error, { bodyLimit }) {
  * @param {Logger} logger
  */
 function errorHandler(config, logger) {
-  return (/** @type {any} */ error, /** @type {Request} */ request, /** @type {Reply} */ reply) => {
-    const { workloadId } = /** @type {any} */ (request);
+  return (/** @type {Thrown} */ error, /** @type {NamedRequest} */ request, /** @type {Reply} */ reply) => {
+    const { workloadId } = request;
     const { status, headers, body, internal } = describeFailure(asKnown(error, config), workloadId);
     const line = { workloadId, status, ...describeError(error, internal && logger.isLevelEnabled('debug')) };
     if (internal) logger.error(line, 'request failed');
@@ -274,7 +283,7 @@ function createServer(manager, config = readServiceConfig(), logger = createLogg
   /** @type {Promise<void>|undefined} */
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));
-  return /** @type {any} */ (app);
+  return /** @type {Service} */ (/** @type {unknown} */ (app));
 }
 
 module.exports = { createServer };

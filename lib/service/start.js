@@ -4,8 +4,7 @@
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
-/** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { version } = require('../../package.json');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError } = require('../core');
@@ -158,7 +157,7 @@ async function drainWorkers(timeout) {
             if (message?.switchyard === 'drained') done();
           });
           if (worker.isConnected())
-            worker.send({ switchyard: 'drain' }, (/** @type {any} */ error) => {
+            worker.send({ switchyard: 'drain' }, (/** @type {Error|null} */ error) => {
               if (error) done();
             });
           else done();
@@ -168,17 +167,17 @@ async function drainWorkers(timeout) {
 }
 
 /**
- * Calls `stop` at the first signal, ends the process at the second. One Ctrl-C arrives several times, from the terminal
- * and from each npm and script above us that passes it on: what follows at once is the same signal.
- * @param {(signal: NodeJS.Signals) => void} stop
+ * Calls `atFirst` at the first signal, ends the process at the second. One Ctrl-C arrives several times, from the
+ * terminal and from each npm and script above us that passes it on: what follows at once is the same signal.
+ * @param {(signal: NodeJS.Signals) => void} atFirst
  */
-function onSignals(stop) {
+function onSignals(atFirst) {
   let first = 0;
   for (const signal of kSignals) {
     process.on(signal, () => {
       if (!first) {
         first = Date.now();
-        stop(signal);
+        atFirst(signal);
       } else if (Date.now() - first > kSameSignalMs) {
         process.exit(128 + os.constants.signals[signal]);
       }
@@ -187,7 +186,7 @@ function onSignals(stop) {
 }
 
 /**
- * @param {any} manager
+ * @param {import('../index').GPUClusterManager} manager
  * @param {ServiceConfig} config
  * @param {import('../core/log').Logger} logger
  * @param {number} exitCode
@@ -225,7 +224,6 @@ async function start(options = {}, { json = false } = {}) {
   // Workers accept connections themselves: one that the primary hands to a worker that is just dying would hang for
   // ever.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  /** @type {any} */
   const gpu = require('../index');
   const manager = gpu.createGPUClusterManager({
     ...managerOptions(config),

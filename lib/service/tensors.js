@@ -37,12 +37,14 @@ function arrayOf(dtype) {
 
 /**
  * The shape that the nesting of the first entries shows.
- * @param {any[]} data
+ * @param {unknown[]} data
  * @param {string} where
  */
 function nestingOf(data, where) {
   const shape = [];
-  for (let level = data; Array.isArray(level); level = level[0]) {
+  /** @type {unknown} */
+  let level = data;
+  for (; Array.isArray(level); level = level[0]) {
     if (shape.length === kMaxRank) throw invalid(`${where} has more than ${kMaxRank} axes`);
     shape.push(level.length);
   }
@@ -50,11 +52,11 @@ function nestingOf(data, where) {
 }
 
 /**
- * @param {any[]} data
+ * @param {unknown[]} data
  * @param {readonly number[]} shape
  * @param {number} axis
  * @param {string} where
- * @param {(row: any[]) => void} take each innermost row, in order
+ * @param {(row: unknown[]) => void} take each innermost row, in order
  */
 function eachRow(data, shape, axis, where, take) {
   if (data.length !== shape[axis])
@@ -69,7 +71,7 @@ function eachRow(data, shape, axis, where, take) {
 }
 
 /**
- * @param {any} value
+ * @param {unknown} value
  * @param {number} index
  * @param {DType} dtype
  * @param {string} where
@@ -84,9 +86,9 @@ function refuseNumber(value, index, dtype, where) {
 }
 
 /**
- * @param {any} target a typed array
+ * @param {{ [index: number]: number }} target a typed array
  * @param {number} at
- * @param {any[]} row
+ * @param {unknown[]} row
  * @param {DType} dtype
  * @param {string} where
  */
@@ -96,7 +98,7 @@ function writeRow(target, at, row, dtype, where) {
   const [least, most] = whole ?? [-Infinity, Infinity];
   const end = half ? kFloat16End : kFloat32End;
   for (let i = 0; i < row.length; ++i) {
-    let value = row[i];
+    let value = /** @type {number} */ (row[i]); // or whatever it is: looked at right here
     if (whole) {
       if (!Number.isInteger(value) || value < least || value > most) throw refuseNumber(value, at + i, dtype, where);
     } else if (typeof value !== 'number' || !(value < end && value > -end)) {
@@ -108,7 +110,7 @@ function writeRow(target, at, row, dtype, where) {
 }
 
 /**
- * @param {any[]} data
+ * @param {unknown[]} data
  * @param {DType} dtype
  * @param {string} where
  */
@@ -125,13 +127,15 @@ function fromNumbers(data, dtype, where) {
 
 /**
  * How many numbers a nested array really has: what is allocated must not follow from its first entries alone.
- * @param {any} data
+ * @param {unknown[]} data
  * @param {readonly number[]} shape
+ * @returns {number}
  */
 function countOf(data, shape) {
+  /** @type {unknown[]} */
   let rows = [data];
   for (let axis = 1; axis < shape.length; ++axis) rows = rows.flat();
-  return rows.reduce((sum, row) => sum + (Array.isArray(row) ? row.length : 1), 0);
+  return rows.reduce((/** @type {number} */ sum, row) => sum + (Array.isArray(row) ? row.length : 1), 0);
 }
 
 /**
@@ -158,7 +162,7 @@ function fromBase64(text, dtype, where) {
 }
 
 /**
- * @param {any} entry { data, shape, dtype, encoding }
+ * @param {Record<string, unknown>} entry { data, shape, dtype, encoding }
  * @param {string} where
  * @returns {Tensor}
  */
@@ -170,26 +174,37 @@ function readInline(entry, where) {
     throw invalid(`${where} has encoding ${show(encoding)}, but there is only 'base64' (numbers need none)`);
   if (typeof given === 'string') {
     const data = fromBase64(given, dtype, `the data of ${where}`);
-    if (shape !== undefined) checkShape(shape, data.length, where);
-    return { data, shape: shape ?? [data.length], dtype };
+    return { data, shape: givenShape(shape, data.length, where) ?? [data.length], dtype };
   }
   if (!Array.isArray(given) || encoding) {
     const right = encoding ? 'a base64 text' : 'an array of numbers or a base64 text';
     throw invalid(`the data of ${where} is ${show(given)}, but must be ${right}`);
   }
   const { data, shape: nesting } = fromNumbers(given, dtype, `the data of ${where}`);
-  if (shape !== undefined) checkShape(shape, data.length, where);
-  return { data, shape: shape ?? nesting, dtype };
+  return { data, shape: givenShape(shape, data.length, where) ?? nesting, dtype };
+}
+
+/**
+ * @param {unknown} shape
+ * @param {number} elements that it must have
+ * @param {string} where
+ * @returns {number[]|undefined} undefined: none was given
+ */
+function givenShape(shape, elements, where) {
+  if (shape === undefined) return undefined;
+  checkShape(shape, elements, where);
+  return /** @type {number[]} */ (shape);
 }
 
 /**
  * A tensor whose bytes lie behind the header of a binary request.
- * @param {any} entry { offset, shape, dtype }
+ * @param {Record<string, unknown>} entry { offset, shape, dtype }
  * @param {Uint8Array} section
  * @param {string} where
  * @returns {Tensor}
  */
-function readPlaced({ offset, shape, dtype: named }, section, where) {
+function readPlaced({ offset: given, shape, dtype: named }, section, where) {
+  const offset = /** @type {number} */ (given);
   const dtype = checkDType(named, where);
   const elements = checkShape(shape, -1, where);
   const kind = arrayOf(dtype);
@@ -203,7 +218,7 @@ function readPlaced({ offset, shape, dtype: named }, section, where) {
     );
   return {
     data: new kind(/** @type {ArrayBuffer} */ (section.buffer), section.byteOffset + offset, elements),
-    shape,
+    shape: /** @type {readonly number[]} */ (shape),
     dtype,
   };
 }

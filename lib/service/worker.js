@@ -1,8 +1,6 @@
 // A worker of `switchyard start`: a manager and the HTTP service over it. The primary tells it when to stop.
 'use strict';
-/** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
-/** @type {any} */
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const gpu = require('../index');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError } = require('../core');
@@ -30,7 +28,7 @@ async function leave() {
 // Ctrl-C reaches the whole group of processes: the primary answers it, and says what to do.
 process.on('SIGINT', () => {});
 process.once('SIGTERM', leave);
-process.on('message', (/** @type {any} */ message) => {
+process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message) => {
   if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
 });
 app.listen({ port: config.port, host: config.host }).catch((error) => {

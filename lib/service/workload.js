@@ -5,6 +5,15 @@ const { isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
 const { readTensor } = require('./tensors');
 const { refuseLeftovers } = require('./frame');
 
+/**
+ * @typedef {object} RequestedParts
+ * @property {string} type
+ * @property {string} [id]
+ * @property {object} [params]
+ * @property {Record<string, import('../index').Tensor>} inputs
+ */
+/** @typedef {RequestedParts & Record<string, unknown>} RequestedWorkload the manager checks what is not checked here */
+
 const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options']);
 const kSceneKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'options']);
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options']);
@@ -13,8 +22,9 @@ const kMaxInputs = 256,
   kMaxName = 128;
 
 /**
- * @param {any} value
+ * @param {unknown} value
  * @param {string} what
+ * @returns {asserts value is string}
  */
 function checkText(value, what) {
   if (typeof value !== 'string' || value === '' || value.length > kMaxName || /[\u0000-\u001f\u007f]/.test(value))
@@ -22,11 +32,10 @@ function checkText(value, what) {
 }
 
 /**
- * @param {any} inputs
+ * @param {unknown} inputs
  * @param {Uint8Array|undefined} section
  */
-function readInputs(inputs, section) {
-  if (inputs === undefined) inputs = {};
+function readInputs(inputs = {}, section) {
   if (!isObject(inputs)) throw invalid(`inputs is ${show(inputs)}, but must be an object of tensors by name`);
   const names = Object.keys(inputs);
   if (names.length > kMaxInputs) throw invalid(`there are ${names.length} inputs, but can be at most ${kMaxInputs}`);
@@ -41,9 +50,12 @@ function readInputs(inputs, section) {
   return tensors;
 }
 
-/** @param {any} options */
+/**
+ * @param {unknown} options
+ * @returns {{ encoding?: 'base64' } & Record<string, unknown>}
+ */
 function readOptions(options) {
-  if (options === undefined) return { encoding: undefined };
+  if (options === undefined) return {};
   if (!isObject(options)) throw invalid(`options is ${show(options)}, but must be an object`);
   refuseUnknownKeys(options, kOptions, 'option');
   const { encoding, ...rest } = options;
@@ -55,7 +67,7 @@ function readOptions(options) {
 
 /**
  * Programs are the application's own: a server runs no code that strangers send.
- * @param {any} body
+ * @param {Record<string, unknown>} body
  */
 function refuseCode(body) {
   if (body.type === 'kernel' || body.kernel !== undefined || body.shader !== undefined)
@@ -68,9 +80,10 @@ function refuseCode(body) {
 
 /**
  * What only a process can give is refused here; the manager checks the rest as it checks everybody's.
- * @param {any} body
+ * @param {unknown} body
  * @param {Uint8Array|undefined} section what stands behind the header of a binary request
- * @returns {{ workload: any, options: any, encoding: 'base64'|undefined }}
+ * @returns {{ workload: RequestedWorkload, options: Record<string, unknown>, encoding: 'base64'|undefined }}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED: what a request can't have, or only a process can give
  */
 function readWorkload(body, section) {
   if (!isObject(body)) throw invalid(`the body is ${show(body)}, but must be an object { type, inputs, params }`);
@@ -87,7 +100,8 @@ function readWorkload(body, section) {
   if (rest.params !== undefined && !isObject(rest.params))
     throw invalid(`params is ${show(rest.params)}, but must be an object`);
   const { encoding, ...options } = readOptions(given);
-  return { workload: { ...rest, inputs: readInputs(body.inputs, section) }, options, encoding };
+  const workload = /** @type {RequestedWorkload} */ ({ ...rest, inputs: readInputs(body.inputs, section) });
+  return { workload, options, encoding };
 }
 
 module.exports = { readWorkload };

@@ -148,8 +148,11 @@ function checkToolkit() {
 }
 
 /**
- * @param {Map<string, string>} known @param {string} name @param {string} file @param {string} why @param {string}
- *   debianName
+ * @param {Map<string, string>} known
+ * @param {string} name
+ * @param {string} file
+ * @param {string} why
+ * @param {string} debianName of the package
  * @returns {Check}
  */
 function checkCudaLibrary(known, name, file, why, debianName) {

@@ -28,7 +28,7 @@ function read(file) {
   }
 }
 
-// What the dynamic linker would find, name -> path: LD_LIBRARY_PATH first, then its cache.
+/** What the dynamic linker would find, name -> path: LD_LIBRARY_PATH first, then its cache. */
 function libraries() {
   /** @type {Map<string, string>} */
   const found = new Map();

@@ -11,7 +11,7 @@ const { list, libraries, findLibrary, describe } = require('./files');
  * @typedef {import('../../index').GPUCapabilities['problems'] | undefined} Problems
  */
 
-// Driver files ("ICDs") in the loader's own order of search, or what the environment names instead.
+/** Driver files ("ICDs") in the loader's own order of search, or what the environment names instead. */
 function driverFiles() {
   const named = process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES;
   if (named) {

@@ -13,8 +13,11 @@ const kWatchedMs = 5000; // a loop that has not turned for so long is worth a wo
 
 class Reports {
   /**
-   * @param {{ primary: Primary, config: import('../../config/config').Config, isDraining: () => boolean, isDegraded: () =>
-   *   boolean }} parts
+   * @param {object} parts
+   * @param {Primary} parts.primary
+   * @param {import('../../config/config').Config} parts.config
+   * @param {() => boolean} parts.isDraining
+   * @param {() => boolean} parts.isDegraded
    */
   constructor({ primary, config, isDraining, isDegraded }) {
     this.primary = primary;
