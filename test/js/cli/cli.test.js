@@ -1,12 +1,10 @@
 // The command line: its output, its exit codes, and what the doctor finds in a machine that lacks something.
 'use strict';
-const path = require('node:path');
 const { spawnSync } = require('node:child_process');
-
-const root = path.resolve(__dirname, '../../..');
+const { root, cli } = require('../../support/paths');
 
 function cli(args, env = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(root, 'lib', 'cli', 'main.js'), ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
     encoding: 'utf8',
     env: { ...process.env, ...env },
   });
@@ -147,11 +145,10 @@ test('run --file takes what POST /v1/workloads takes', () => {
     nodes: [{ type: 'normalize', inputs: { input: 'x' }, outputs: { output: 'y' } }],
     outputs: ['y'],
   };
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [path.join(root, 'lib', 'cli', 'main.js'), 'run', '--file', '-', '--local', '--json'],
-    { encoding: 'utf8', input: JSON.stringify(graph) },
-  );
+  const { status, stdout } = spawnSync(process.execPath, [cli, 'run', '--file', '-', '--local', '--json'], {
+    encoding: 'utf8',
+    input: JSON.stringify(graph),
+  });
   expect(status).toBe(0);
   expect(JSON.parse(stdout).outputs.y.first.map((value) => Number(value.toFixed(6)))).toEqual([0.6, 0.8]);
 });

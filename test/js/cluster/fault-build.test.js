@@ -6,9 +6,9 @@ const os = require('node:os');
 const path = require('node:path');
 const { devices } = require('../../support/devices');
 const { runChild } = require('../../support/run-child');
+const { build } = require('../../support/paths');
 
 jest.setTimeout(120000);
-const build = path.join(__dirname, '../../..', 'build');
 const places = ['start', 'upload', 'launch', 'readback', 'close'];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-')); // of compiled programs
 afterAll(() => fs.rmSync(folder, { recursive: true }));

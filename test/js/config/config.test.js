@@ -6,6 +6,7 @@ const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { readConfig, readServiceConfig, managerOptions } = require('../../../lib/config/config');
 const { createLogger, withoutPaths, describeError } = require('../../../lib/core/log');
+const { root, inRoot } = require('../../support/paths');
 
 let folder;
 beforeEach(() => {
@@ -235,7 +236,7 @@ test('a worker gets the options of its primary', () => {
 describe('logs', () => {
   const run = (script, env = {}) =>
     spawnSync(process.execPath, ['-e', script], {
-      cwd: path.join(__dirname, '../../..'),
+      cwd: root,
       encoding: 'utf8',
       env: { ...process.env, ...env },
     });
@@ -267,7 +268,7 @@ describe('logs', () => {
     const script = path.join(folder, 'app.js');
     fs.writeFileSync(
       script,
-      `const { readConfig } = require(${JSON.stringify(path.join(__dirname, '../../../lib/config'))});` +
+      `const { readConfig } = require(${JSON.stringify(inRoot('lib', 'config'))});` +
         "console.log(readConfig({ logLevel: 'error' }).logLevel)",
     );
     expect(spawnSync(process.execPath, [script, '--gpu-debug'], { encoding: 'utf8' }).stdout).toBe('debug\n');

@@ -8,8 +8,7 @@ const { gpu } = require('../../support/random-data');
 const { devices } = require('../../support/devices');
 const { failure } = require('../../support/assertions');
 const { runChild } = require('../../support/run-child');
-
-const root = path.join(__dirname, '../../..');
+const { root, inRoot } = require('../../support/paths');
 
 test('devices() says what there is, in order', () => {
   const found = gpu.devices();
@@ -41,7 +40,7 @@ test('import finds the names', () => {
     '--input-type=module',
     '-e',
     `import gpu, { tensor, devices, createContext, checkGPUCapabilities, GPUError }
-       from ${JSON.stringify(path.join(root, 'lib', 'index.js'))};
+       from ${JSON.stringify(inRoot('lib', 'index.js'))};
      const all = [tensor, devices, createContext, checkGPUCapabilities, GPUError];
      console.log(all.every((x) => typeof x === 'function') && gpu.tensor === tensor)`,
   ]);

@@ -1,10 +1,10 @@
 // The example of an application with a cluster and an HTTP server of its own: started, asked, stopped.
 'use strict';
 const net = require('node:net');
-const path = require('node:path');
 const { spawn } = require('node:child_process');
+const { inRoot } = require('../../support/paths');
 
-const script = path.resolve(__dirname, '../../../examples/cluster-app.js');
+const script = inRoot('examples', 'cluster-app.js');
 
 function freePort() {
   return new Promise((resolve) => {

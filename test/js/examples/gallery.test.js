@@ -7,8 +7,9 @@ const { spawnSync } = require('node:child_process');
 const sharp = require('sharp');
 const gpu = require('../../..');
 const { readCorpus, sectionsOf, yearOf, families, kinds } = require('../../../examples/gallery-data');
+const { inRoot } = require('../../support/paths');
 
-const script = path.resolve(__dirname, '../../../examples/gallery.js');
+const script = inRoot('examples', 'gallery.js');
 const kPictures = ['attention-heatmap', 'document-network', 'evidence-timeline'];
 const drawing = gpu.devices().find(({ features }) => features.graphics);
 const run = (...args) => spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });

@@ -1,10 +1,10 @@
 // The licence example from end to end, on each device: the same licences in the same order.
 'use strict';
-const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const gpu = require('../../..');
+const { inRoot } = require('../../support/paths');
 
-const script = path.resolve(__dirname, '../../../examples/licenses.js');
+const script = inRoot('examples', 'licenses.js');
 const kQuery = 'permission to use, copy, modify and distribute';
 
 function run(...args) {

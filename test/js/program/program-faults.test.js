@@ -8,6 +8,7 @@ const { spawn } = require('node:child_process');
 const { devices } = require('../../support/devices');
 const { runChild } = require('../../support/run-child');
 const { suite } = require('../../support/run-cluster-suite');
+const { child, inRoot } = require('../../support/paths');
 
 jest.setTimeout(120000);
 
@@ -138,15 +139,7 @@ describeVulkan('the cache on disk', () => {
     const script = `mount -t tmpfs -o size=64k,mode=700 none "$SHADER_CACHE_DIR" && ${mount} && exec "$0" "$@"`;
     const child = spawn(
       'unshare',
-      [
-        '-rm',
-        'sh',
-        '-c',
-        script,
-        process.execPath,
-        path.join(__dirname, '../../support/children', 'program-cache.js'),
-        ...kNames,
-      ],
+      ['-rm', 'sh', '-c', script, process.execPath, child('program-cache.js'), ...kNames],
       { env: { ...process.env, SHADER_CACHE_DIR: folder }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     let stdout = '',
@@ -184,11 +177,9 @@ describeVulkan('the cache on disk', () => {
 
 describeVulkan('workers killed while they compile and write', () => {
   test('no program is ever wrong or broken, nothing stays behind, and every answer comes', async () => {
-    const child = spawn(
-      process.execPath,
-      [path.join(__dirname, '../../..', 'bench', 'soak-programs.js'), '--kills', '10', '--json'],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const child = spawn(process.execPath, [inRoot('bench', 'soak-programs.js'), '--kills', '10', '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let stdout = '';
     child.stdout.on('data', (chunk) => {
       stdout += chunk;
