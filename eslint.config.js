@@ -23,7 +23,7 @@ module.exports = [
       strict: ['error', 'global'],
     },
   },
-  { files: ['test/js/**', 'test/support/**'], languageOptions: { globals: globals.jest } },
+  { files: ['test/js/**', 'test/recipes/**', 'test/support/**'], languageOptions: { globals: globals.jest } },
   // The WebGPU globals that its package adds.
   { files: ['bench/**'], languageOptions: { globals: { GPUBufferUsage: 'readonly', GPUMapMode: 'readonly' } } },
   {

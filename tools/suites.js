@@ -176,12 +176,12 @@ async function sanitized(preset, extra) {
 }
 
 // Jest. Its own report is read, so that a crash of the runner is no success.
-async function js(extra) {
-  const report = path.join(resultsFolder, 'js.json');
+async function jest(name, extra, timeoutMs = 30 * kMinute) {
+  const report = path.join(resultsFolder, `${name}.json`);
   fs.rmSync(report, { force: true });
-  const jest = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const args = [jest, '--ci', '--json', `--outputFile=${report}`, ...extra];
-  const result = await runLogged('js', process.execPath, args, { timeoutMs: 30 * kMinute });
+  const script = path.join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const args = [script, '--ci', '--json', `--outputFile=${report}`, ...extra];
+  const result = await runLogged(name, process.execPath, args, { timeoutMs });
   const cases = [];
   if (fs.existsSync(report)) {
     for (const file of JSON.parse(fs.readFileSync(report, 'utf8')).testResults) {
@@ -201,7 +201,7 @@ async function js(extra) {
       }
     }
   }
-  return judgeEnd(tally('js', result.seconds, cases), result);
+  return judgeEnd(tally(name, result.seconds, cases), result);
 }
 
 // Jest knows no reasons: the title carries one, as in "... (SKIPPED: no CUDA device)".
@@ -241,7 +241,8 @@ module.exports = {
     native,
     validation,
     drivers,
-    js,
+    js: (extra) => jest('js', extra),
+    recipes: (extra) => jest('recipes', [...extra, '--roots=test/recipes'], 60 * kMinute),
     types,
     asan: (extra) => sanitized('asan', extra),
     tsan: (extra) => sanitized('tsan', extra),

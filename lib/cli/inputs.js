@@ -120,12 +120,27 @@ const kRecipes = {
   'evidence-timeline': { shape: '1000', letters: ['N'], make: (n) => ({ inputs: { evidence: floats(n, 4) } }) },
 };
 
+/**
+ * A workload that has no row above: each input that it needs has the shape given.
+ * @param {import('../addon/native').WorkloadEntry} workload
+ * @returns {Recipe}
+ */
+function inputsOf({ inputs }) {
+  const needed = inputs.filter(({ optional }) => !optional);
+  return any((...shape) => ({ inputs: Object.fromEntries(needed.map(({ name }) => [name, floats(...shape)])) }));
+}
+
 /** @param {string} type */
 function recipeOf(type) {
   if (Object.hasOwn(kRecipes, type)) return kRecipes[type];
   if (type === 'graph') throw invalid(`a graph has no shape: write it into a file, and give it with --file`);
   if (type === 'render' || type.startsWith('render/'))
     throw invalid(`a scene has no shape: write it into a file, and give it with --file`);
+  // Only now, so that a job for a server needs no addon.
+  const known = require('../addon')
+    .native.workloads()
+    .find((it) => it.type === type);
+  if (known) return inputsOf(known);
   throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, Object.keys(kRecipes))}`);
 }
 

@@ -142,19 +142,9 @@ Problem makeProblem(const Case& which) {
 const std::vector<Case>& allCases() {
   static const std::vector<Case> cases = [] {
     CaseList list;
-    addElementwiseCases(list);
-    addRowCases(list);
-    addMatmulCases(list);
-    addAttentionCases(list);
-    addTopKCases(list);
-    addSearchCases(list);
-    addQuantizeCases(list);
-    addPcaCases(list);
-    addPagerankCases(list);
-    addForceLayoutCases(list);
-    addTimelineCases(list);
-    addGraphCases(list);
-    addArgumentCases(list);
+#define CASES(function) function(list);
+#include "cases/cases.def"
+#undef CASES
     return list.cases;
   }();
   return cases;

@@ -109,19 +109,10 @@ const std::vector<Case>& allCases();
 Problem makeProblem(const Case& which);  // deterministic; a failure prints the seed
 uint64_t seedOf(const Case& which);
 
-void addElementwiseCases(CaseList& list);
-void addRowCases(CaseList& list);
-void addMatmulCases(CaseList& list);
-void addAttentionCases(CaseList& list);
-void addTopKCases(CaseList& list);
-void addSearchCases(CaseList& list);
-void addQuantizeCases(CaseList& list);
-void addPcaCases(CaseList& list);
-void addPagerankCases(CaseList& list);
-void addForceLayoutCases(CaseList& list);
-void addTimelineCases(CaseList& list);
-void addGraphCases(CaseList& list);
-void addArgumentCases(CaseList& list);
+// A function for each row of cases.def: every workload has its cases in a file of test/native/cases/.
+#define CASES(function) void function(CaseList& list);
+#include "cases/cases.def"
+#undef CASES
 
 std::string shapeName(const Shape& shape);  // "3x64", "scalar"
 // float16 is widened for the same kernels: a third of the sizes shows that it is.
