@@ -2,6 +2,7 @@
 // cluster is.
 'use strict';
 const { HttpError, badRequest } = require('./http-error');
+const { checkQuery } = require('./query');
 
 /** @typedef {import('./server').Manager} Manager */
 /** @typedef {import('./server').State} State */
@@ -37,21 +38,6 @@ function rounded(answer) {
   return JSON.parse(
     JSON.stringify(answer, (key, value) => (typeof value === 'number' && /Ms$/.test(key) ? Math.round(value) : value)),
   );
-}
-
-/**
- * @param {unknown} given as the request has it
- * @param {readonly string[]} known
- */
-function checkQuery(given, known) {
-  const query = /** @type {Record<string, unknown>} */ (given);
-  for (const name of Object.keys(query)) {
-    if (!known.includes(name)) {
-      const choice = known.length ? `(there is: ${known.join(', ')})` : '(there are none)';
-      throw badRequest(`unknown query parameter '${name.slice(0, 40)}' ${choice}`);
-    }
-    if (typeof query[name] !== 'string') throw badRequest(`the query parameter '${name}' is given more than once`);
-  }
 }
 
 /**
@@ -100,34 +86,42 @@ function gpuHealth({ contexts }, require) {
   };
 }
 
-/**
- * @param {import('fastify').FastifyInstance} app
- * @param {Manager} manager
- * @param {State} state
- */
-function addHealth(app, manager, state) {
-  app.get('/health/live', async (request) => {
-    checkQuery(request.query, []);
-    return { status: 'ok' };
-  });
-  app.get('/health/ready', async (request, reply) => {
+/** @typedef {(parts: import('./endpoints').Parts) => import('./endpoints').Handler} Endpoint */
+
+/** @type {Endpoint} the process turns */
+const live = () => async (request) => {
+  checkQuery(request.query, []);
+  return { status: 'ok' };
+};
+
+/** @type {Endpoint} jobs are taken */
+const ready =
+  ({ manager, state }) =>
+  async (request, reply) => {
     checkQuery(request.query, []);
     const answer = await readiness(manager, state);
     return reply.code(answer.status === 'ready' ? 200 : 503).send(answer);
-  });
-  app.get('/health/gpu', async (request, reply) => {
+  };
+
+/** @type {Endpoint} a device computes right */
+const gpu =
+  ({ manager }) =>
+  async (request, reply) => {
     checkQuery(request.query, ['require']);
     const { require } = /** @type {{ require?: string }} */ (request.query);
     if (require !== undefined && !kTypes.includes(require))
       throw badRequest(`the query parameter 'require' must be one of ${kTypes.join(', ')}`);
     const answer = gpuHealth(rounded(await soon(manager.health())), require);
     return reply.code(answer.status === 'ok' ? 200 : 503).send(answer);
-  });
-  app.get('/health/cluster', async (request, reply) => {
+  };
+
+/** @type {Endpoint} how the cluster is */
+const cluster =
+  ({ manager }) =>
+  async (request, reply) => {
     checkQuery(request.query, []);
     const health = rounded(await soon(manager.health()));
     return reply.code(health.status === 'down' ? 503 : 200).send(health);
-  });
-}
+  };
 
-module.exports = { addHealth, soon, checkQuery };
+module.exports = { live, ready, gpu, cluster, soon };

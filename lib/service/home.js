@@ -2,19 +2,8 @@
 'use strict';
 const { version } = require('../../package.json');
 
-const kEndpoints = [
-  [
-    'POST',
-    '/v1/workloads',
-    'runs a workload: JSON, or binary tensors as application/octet-stream; pictures as image/png (docs/http.md)',
-  ],
-  ['GET', '/v1/contexts', 'the contexts of every worker'],
-  ['GET', '/health/live', '200 while the process turns'],
-  ['GET', '/health/ready', '200 while jobs are taken'],
-  ['GET', '/health/gpu', '200 while a context gives a known answer; ?require=cuda asks for a kind'],
-  ['GET', '/health/cluster', 'workers, contexts and the queue'],
-  ['GET', '/metrics', 'Prometheus text'],
-];
+/** @typedef {import('./endpoints').Endpoint} Endpoint */
+
 const kExample = { type: 'normalize', inputs: { input: { data: [3, 4, 6, 8], shape: [2, 2] } } };
 
 /** @param {string} base like http://127.0.0.1:3000 */
@@ -33,31 +22,40 @@ function baseOf(request) {
     : 'http://127.0.0.1:3000';
 }
 
-/** @param {string} base */
-function homeText(base) {
-  const lines = kEndpoints.map(([method, path, what]) => `  ${method.padEnd(4)} ${path.padEnd(16)} ${what}`);
+/**
+ * @param {string} base
+ * @param {readonly Endpoint[]} endpoints
+ */
+function homeText(base, endpoints) {
+  const lines = endpoints.map(({ method, path, what }) => `  ${method.padEnd(4)} ${path.padEnd(16)} ${what}`);
   const run = `npx switchyard run normalize --shape 1000x384 --url ${base}`;
   return `switchyard ${version}\n\n${lines.join('\n')}\n\nTry:\n  ${curlLine(base)}\n\nor, from Node: ${run}\n`;
 }
 
-/** @param {string} base */
-function homeJson(base) {
+/**
+ * @param {string} base
+ * @param {readonly Endpoint[]} endpoints
+ */
+function homeJson(base, endpoints) {
   return {
     name: 'switchyard',
     version,
-    endpoints: kEndpoints.map(([method, path, description]) => ({ method, path, description })),
+    endpoints: endpoints.map(({ method, path, what }) => ({ method, path, description: what })),
     example: { method: 'POST', path: '/v1/workloads', body: kExample, curl: curlLine(base) },
   };
 }
 
-/** @param {import('fastify').FastifyInstance} app */
-function addHome(app) {
+/**
+ * @param {import('fastify').FastifyInstance} app
+ * @param {readonly Endpoint[]} endpoints
+ */
+function addHome(app, endpoints) {
   app.get('/', async (request, reply) => {
     const { accept = '' } = request.headers;
     const base = baseOf(request);
-    if (accept.includes('application/json')) return homeJson(base);
-    return reply.type('text/plain; charset=utf-8').send(homeText(base));
+    if (accept.includes('application/json')) return homeJson(base, endpoints);
+    return reply.type('text/plain; charset=utf-8').send(homeText(base, endpoints));
   });
 }
 
-module.exports = { addHome, curlLine, kEndpoints };
+module.exports = { addHome, curlLine };

@@ -4,15 +4,12 @@
 const { fastify } = require('fastify');
 const { readServiceConfig } = require('../config');
 const { createLogger, describeError } = require('../core');
-const { HttpError, badRequest, describeFailure } = require('./http-error');
+const { HttpError, describeFailure } = require('./http-error');
 const { Budget, readBody } = require('./body');
-const { parseJson } = require('./json');
-const { kType, decodeFrame } = require('./frame');
-const { readWorkload } = require('./workload');
-const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
-const { addHealth, soon, checkQuery } = require('./health');
-const { addHome, kEndpoints } = require('./home');
-const { serverOptions, limitConnections, checkHeaders, watchStall } = require('./limits');
+const { kType } = require('./frame');
+const { kEndpoints } = require('./endpoints');
+const { addHome } = require('./home');
+const { serverOptions, limitConnections, checkHeaders } = require('./limits');
 
 /** @typedef {import('../core/log').Logger} Logger */
 /** @typedef {import('../config/config').HttpConfig} HttpConfig */
@@ -46,15 +43,11 @@ const kJson = 'application/json';
 const kBodies = 4;
 /** @type {Map<string, string>} */
 const kAllowed = new Map(
-  [['GET', '/'], ...kEndpoints].map(([method, path]) => [path, method === 'GET' ? 'GET, HEAD' : method]),
+  [{ method: 'GET', path: '/' }, ...kEndpoints].map(({ method, path }) => [
+    path,
+    method === 'GET' ? 'GET, HEAD' : method,
+  ]),
 );
-const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
-let lastJob = 0;
-
-/** For log lines and answers where the client gave none; unlike any other worker's. */
-function makeId() {
-  return `http-${cluster.worker?.id ?? 0}-${process.pid}-${++lastJob}`;
-}
 
 /** @param {Request} request */
 function checkEncoding(request) {
@@ -89,69 +82,6 @@ function addParsers(app, { bodyLimit }) {
       });
     },
   );
-}
-
-/** @param {Reply} reply aborts its job when the client leaves before it has its answer */
-function signalOf(reply) {
-  const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new Error('the client left'));
-  });
-  return controller.signal;
-}
-
-/**
- * @param {Buffer} bytes
- * @param {boolean} binary
- */
-function parse(bytes, binary) {
-  if (!bytes.length) throw badRequest('the body is empty, but must be a workload: GET / shows one');
-  if (!binary) return readWorkload(parseJson(bytes, 'the body'), undefined);
-  const { header, section } = decodeFrame(bytes);
-  return readWorkload(header, section);
-}
-
-/**
- * @param {import('fastify').FastifyInstance} app
- * @param {Manager} manager
- * @param {Logger} logger
- */
-function addWorkloads(app, manager, logger) {
-  app.post('/v1/workloads', async (request, reply) => {
-    checkQuery(request.query, []);
-    const body = /** @type {Awaited<ReturnType<typeof readBody>>|undefined} */ (request.body);
-    if (!body) throw badRequest('the body is missing, but must be a workload: GET / shows one');
-    const binary = request.headers['content-type']?.toLowerCase().startsWith(kType) ?? false;
-    /** @type {Promise<void>|undefined} */
-    let released;
-    try {
-      const { workload, options, encoding } = parse(body.content(), binary);
-      const id = (workload.id ??= makeId());
-      reply.header('x-workload-id', encodeURIComponent(id));
-      /** @type {NamedRequest} */ (request).workloadId = id;
-      const result = await manager.executeWorkload(workload, { ...options, signal: signalOf(reply) });
-      logger.debug(
-        { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
-        'job completed',
-      );
-      watchStall(request.raw.socket);
-      if (wantsPicture(request.headers.accept, result)) return await sendPicture(reply, result);
-      return wantsBinary(request.headers.accept, binary)
-        ? sendBinary(reply, result)
-        : sendJson(reply, result, encoding);
-    } catch (error) {
-      released = error.released;
-      throw error;
-    } finally {
-      // A job that was given up may still be reading the body's memory.
-      if (released)
-        released.then(
-          () => body.release(),
-          () => body.release(),
-        );
-      else body.release();
-    }
-  });
 }
 
 /**
@@ -273,13 +203,9 @@ function createServer(manager, config = readServiceConfig(), logger = createLogg
   app.setReplySerializer((payload) => `${JSON.stringify(payload)}\n`);
   app.setErrorHandler(onError);
   app.setNotFoundHandler(refuseUnknown);
-  addHome(app);
-  addHealth(app, manager, state);
-  addWorkloads(app, manager, logger);
-  app.get('/v1/contexts', async () => ({ contexts: manager.contexts() }));
-  app.get('/metrics', async (_, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await soon(manager.prometheus())),
-  );
+  addHome(app, kEndpoints);
+  for (const { method, path, handler } of kEndpoints)
+    app.route({ method, url: path, handler: handler({ manager, state, logger }) });
   /** @type {Promise<void>|undefined} */
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));

@@ -1,6 +1,7 @@
 // The tables of README.md and docs/, in Markdown.
 'use strict';
 const { defaultText } = require('../../lib/config');
+const { kEndpoints } = require('../../lib/service/endpoints');
 const { table } = require('./blocks');
 
 /** @typedef {import('./facts').Facts} Facts */
@@ -44,6 +45,14 @@ function settingsTable(settings) {
   );
 }
 
+/** What the HTTP service answers to. */
+function endpointsTable() {
+  return table(
+    ['endpoint', ''],
+    kEndpoints.map(({ method, path, what, docs }) => [`\`${method} ${path}\``, docs ?? what]),
+  );
+}
+
 /**
  * What Prometheus reads.
  * @param {Facts} facts
@@ -78,6 +87,7 @@ function makeTables(facts) {
     'settings-manager': () => settingsTable(of('manager')),
     'settings-engine': () => settingsTable(of('engine')),
     'settings-service': () => settingsTable(of('service')),
+    endpoints: () => endpointsTable(),
     metrics: () => metricsTable(facts),
     figures: () => figuresTable(facts),
   };

@@ -30,8 +30,8 @@ ProgramId programId(const ShaderSource& source);
 
 // Thread-safe, may take seconds: never on an event loop. Throw Error: Compile, with the compiler's log in `log` and
 // line and column in `line` and `column`, for what does not compile, is not valid, or breaks a limit (above, or of
-// module.h); InvalidArgument for what is no source; Unsupported for WGSL, and for CUDA alone where NVRTC is not found. With GLSL
-// and CUDA both, CUDA is left out where NVRTC is not there.
+// module.h); InvalidArgument for what is no source; Unsupported for WGSL, and for CUDA alone where NVRTC is not found.
+// With GLSL and CUDA both, CUDA is left out where NVRTC is not there.
 std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source);
 std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source);
 

@@ -1,0 +1,80 @@
+// The one table of endpoints. A row is all there is to say of one: the routes, the page at GET /, the methods that a
+// path takes and the table of docs/http.md (`npm run generate`) follow from it.
+'use strict';
+const health = require('./health');
+const { runWorkload } = require('./run-workload');
+
+/**
+ * What a handler may need.
+ * @typedef {object} Parts
+ * @property {import('./server').Manager} manager
+ * @property {import('./server').State} state
+ * @property {import('../core/log').Logger} logger
+ */
+/** @typedef {import('fastify').FastifyRequest} Request */
+/** @typedef {import('fastify').FastifyReply} Reply */
+/** @typedef {(request: Request, reply: Reply) => Promise<unknown>} Handler */
+/**
+ * @typedef {object} Endpoint
+ * @property {'GET'|'POST'} method GET: HEAD, too
+ * @property {string} path
+ * @property {string} what one line for the page at GET /
+ * @property {string} [docs] what docs/http.md says in its place, in Markdown
+ * @property {(parts: Parts) => Handler} handler made once a server
+ */
+
+/** @type {readonly Endpoint[]} in the order in which they are listed */
+const kEndpoints = [
+  {
+    method: 'POST',
+    path: '/v1/workloads',
+    what: 'runs a workload: JSON, or binary tensors as application/octet-stream; pictures as image/png (docs/http.md)',
+    docs: 'runs a workload and answers with its result',
+    handler: runWorkload,
+  },
+  {
+    method: 'GET',
+    path: '/v1/contexts',
+    what: 'the contexts of every worker',
+    docs: '`{ contexts }`: the contexts of every worker',
+    handler:
+      ({ manager }) =>
+      async () => ({ contexts: manager.contexts() }),
+  },
+  { method: 'GET', path: '/health/live', what: '200 while the process turns', handler: health.live },
+  {
+    method: 'GET',
+    path: '/health/ready',
+    what: '200 while jobs are taken',
+    docs: '200 while jobs are taken; 503 with `status` `starting`, `draining` or `down`',
+    handler: health.ready,
+  },
+  {
+    method: 'GET',
+    path: '/health/gpu',
+    what: '200 while a context gives a known answer; ?require=cuda asks for a kind',
+    docs:
+      '200 with `ageMs` while a context gave a known answer; `?require=cuda`, `vulkan` or `cpu` asks for a kind; ' +
+      'else 503',
+    handler: health.gpu,
+  },
+  {
+    method: 'GET',
+    path: '/health/cluster',
+    what: 'workers, contexts and the queue',
+    docs: 'workers, contexts and the queue; 503 where no context can take a job',
+    handler: health.cluster,
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    what: 'Prometheus text',
+    docs: 'Prometheus text, of the whole cluster whichever worker answers',
+    handler:
+      ({ manager }) =>
+      async (_, reply) =>
+        reply.type('text/plain; version=0.0.4; charset=utf-8').send(await health.soon(manager.prometheus())),
+  },
+];
+
+module.exports = { kEndpoints };
