@@ -68,4 +68,4 @@ function report({ machine, devices, figures, rows, libraries, heading = 'Host da
   return parts.join('\n');
 }
 
-module.exports = { report };
+module.exports = { report, table };
