@@ -6,7 +6,7 @@
 #include "context_wrap.h"
 #include "convert.h"
 #include "device_tensor_wrap.h"
-#include "program_wrap.h"
+#include "program_calls.h"
 
 namespace switchyard::node {
 namespace {
@@ -84,7 +84,7 @@ Napi::Value openContext(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value cancel(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).pending.cancel(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  Environment::of(info.Env()).operations.cancel(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
   return info.Env().Undefined();
 }
 
@@ -96,7 +96,7 @@ Napi::Value isDetached(const Napi::CallbackInfo& info) {
 
 // letGo(id): the loop need not stay alive for it
 Napi::Value letGo(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).pending.letGo(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  Environment::of(info.Env()).operations.letGo(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
   return info.Env().Undefined();
 }
 

@@ -1,14 +1,16 @@
-// Thin: what an executor does is in src/cluster/executor.h, what an ask is in remote_job.h.
+// Thin: what an executor does is in src/cluster/executor.h, what an ask is in requested_jobs.h.
 #include "cluster_wrap.h"
 
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <thread>
 
 #include "background.h"
+#include "call_reader.h"
 #include "channel_wrap.h"
 #include "cluster/body.h"
 #include "cluster/executor.h"
@@ -16,13 +18,15 @@
 #include "convert.h"
 #include "nvml.h"
 #include "program_wrap.h"
-#include "remote_job.h"
+#include "requested_jobs.h"
+#include "shared_records.h"
 #include "shared_wrap.h"
 
 namespace switchyard::node {
 namespace {
 
 constexpr int kGraceMs = 700, kGraceStepMs = 10;
+constexpr auto kRegionPatience = std::chrono::seconds(1);  // for all the memory that a result names
 
 // ---- new ExecutorHandle(fd, page's region, exitWhenGone): runs until stop()
 class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
@@ -101,7 +105,7 @@ Napi::Value ask(const Napi::CallbackInfo& info) {
     job->prepare();
     readTargets(env, info[1 + kDirectInputs], call + kCallInto, *job);
     auto code = job->program ? ProgramWrap::read(env, info[2])->place() : nullptr;
-    environment.remote->ask(environment, *channelOf(info[0]), std::move(job), {}, call + kCallAsk, std::move(code));
+    environment.requested->ask(*channelOf(info[0]), std::move(job), {}, call + kCallAsk, std::move(code));
     return env.Undefined();
   });
 }
@@ -122,8 +126,7 @@ Napi::Value askGraph(const Napi::CallbackInfo& info) {
     job->prepare();
     readTargets(env, info[3], call.intoSlots, *job);
     std::vector<double> numbers = cluster::encodeGraph(*job->graph);
-    environment.remote->ask(environment, *channelOf(info[0]), std::move(job), numbers,
-                            environment.scratch() + kCallAsk);
+    environment.requested->ask(*channelOf(info[0]), std::move(job), numbers, environment.scratch() + kCallAsk);
     return env.Undefined();
   });
 }
@@ -133,20 +136,52 @@ Napi::Value takeRemote(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     if (info.Length() > 1)
-      return environment.remote->takeFrom(environment, readUint(info[0]), readDoubles(env, info[1]));
-    return environment.remote->take(environment, readUint(info[0]));
+      return environment.requested->takeFrom(environment, readUint(info[0]), readDoubles(env, info[1]));
+    return environment.requested->take(environment, readUint(info[0]));
+  });
+}
+
+// Regions that are on their way to this process, so that the event loop need not wait for them.
+class RegionWait : public Operation {
+ public:
+  using Operation::Operation;
+  Napi::Value result(Environment& environment) override { return Napi::Env(environment.env()).Undefined(); }
+};
+
+// awaitRegions(id, places) -> true when there is nothing to wait for; else delivered once all have come, or some will
+// not: takeRemote() finds out. `places` are those of takeRemote().
+Napi::Value awaitRegions(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    std::vector<uint64_t> missing;
+    std::span<const double> places = readDoubles(env, info[1]);
+    for (size_t i = 0; i + 1 < places.size(); i += 2)
+      if (const uint64_t id = cluster::wholeOf(places[i]); id && RegionTable::shared().mayCome(id))
+        missing.push_back(id);
+    if (missing.empty()) return Napi::Boolean::New(env, true);
+    Environment& environment = Environment::of(env);
+    auto operation = std::make_shared<RegionWait>(readUint(info[0]));
+    environment.operations.begin(operation);
+    Background::shared().postAlone([operation, shared = environment.shared(), missing = std::move(missing)] {
+      const auto until = std::chrono::steady_clock::now() + kRegionPatience;
+      for (uint64_t id : missing)
+        RegionTable::shared().wait(
+            id, std::chrono::ceil<std::chrono::milliseconds>(std::max(until - std::chrono::steady_clock::now(), {})));
+      shared->operations.push(operation.get());
+    });
+    return Napi::Boolean::New(env, false);
   });
 }
 
 Napi::Value dropRemote(const Napi::CallbackInfo& info) {
-  Environment::of(info.Env()).remote->drop(readUint(info[0]));
+  Environment::of(info.Env()).requested->drop(readUint(info[0]));
   return info.Env().Undefined();
 }
 
 // What NVML says of a card may take a while to come: off the event loop.
-class PendingCard : public Pending {
+class CardOperation : public Operation {
  public:
-  using Pending::Pending;
+  using Operation::Operation;
   Napi::Value result(Environment& environment) override {
     Napi::Env env(environment.env());
     if (!use) return env.Null();
@@ -164,19 +199,20 @@ Napi::Value readCardUse(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    auto pending = std::make_shared<PendingCard>(readUint(info[0]));
-    environment.pending.begin(pending);
-    Background::shared().post([pending, shared = environment.shared(), uuid = info[1].As<Napi::String>().Utf8Value()] {
-      pending->use = readCard(uuid);
-      shared->pending.push(pending.get());
-    });
+    auto operation = std::make_shared<CardOperation>(readUint(info[0]));
+    environment.operations.begin(operation);
+    Background::shared().post(
+        [operation, shared = environment.shared(), uuid = info[1].As<Napi::String>().Utf8Value()] {
+          operation->use = readCard(uuid);
+          shared->operations.push(operation.get());
+        });
     return env.Undefined();
   });
 }
 
 Napi::Value announce(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    Environment::of(info.Env()).remote->announce(*channelOf(info[0]));
+    announceRegions(*channelOf(info[0]));
     return info.Env().Undefined();
   });
 }
@@ -185,7 +221,7 @@ Napi::Value announce(const Napi::CallbackInfo& info) {
 
 void defineCluster(Napi::Env env, Napi::Object exports) {
   recordHeap();
-  Environment::of(env).remote = std::make_shared<RemoteJobs>();
+  Environment::of(env).requested = std::make_shared<RequestedJobs>();
   defineChannels(env, exports);
   defineShared(env, exports);
   exports.Set("ExecutorHandle", ExecutorWrap::define(env));
@@ -195,6 +231,7 @@ void defineCluster(Napi::Env env, Napi::Object exports) {
   put("ask", ask);
   put("askGraph", askGraph);
   put("takeRemote", takeRemote);
+  put("awaitRegions", awaitRegions);
   put("dropRemote", dropRemote);
   put("announce", announce);
   put("readCard", readCardUse);

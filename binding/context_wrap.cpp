@@ -2,8 +2,9 @@
 #include "context_wrap.h"
 
 #include "background.h"
+#include "call_reader.h"
 #include "convert.h"
-#include "pending_job.h"
+#include "local_job.h"
 
 namespace switchyard::node {
 namespace {
@@ -13,9 +14,9 @@ void destroyInBackground(std::shared_ptr<Context> context) {
   Background::shared().post([context = std::move(context)] {});
 }
 
-class PendingOpen : public Pending {
+class OpenOperation : public Operation {
  public:
-  using Pending::Pending;
+  using Operation::Operation;
   Napi::Value result(Environment& environment) override {
     if (error) std::rethrow_exception(error);
     environment.add(context);
@@ -25,9 +26,9 @@ class PendingOpen : public Pending {
   std::exception_ptr error;
 };
 
-class PendingClose : public Pending {
+class CloseOperation : public Operation {
  public:
-  using Pending::Pending;
+  using Operation::Operation;
   Napi::Value result(Environment& environment) override { return Napi::Env(environment.env()).Undefined(); }
 };
 
@@ -47,19 +48,19 @@ Napi::Function ContextWrap::define(Napi::Env env) {
 
 void ContextWrap::open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate,
                        ContextOptions options) {
-  auto pending = std::make_shared<PendingOpen>(id);
-  environment.pending.begin(pending);
+  auto operation = std::make_shared<OpenOperation>(id);
+  environment.operations.begin(operation);
   Background::shared().postAlone(
-      [pending, shared = environment.shared(), device = std::move(device), enumerate, options] {
+      [operation, shared = environment.shared(), device = std::move(device), enumerate, options] {
         try {
-          pending->context = Context::create(openDevice(device, enumerate), options);
-          shared->keep(pending->context->device());
-          keepDriverLoaded(*pending->context->device());
-          guardExit(pending->context->device()->info.id);
+          operation->context = Context::create(openDevice(device, enumerate), options);
+          shared->keep(operation->context->device());
+          keepDriverLoaded(*operation->context->device());
+          guardExit(operation->context->device()->info.id);
         } catch (...) {
-          pending->error = std::current_exception();
+          operation->error = std::current_exception();
         }
-        shared->pending.push(pending.get());
+        shared->operations.push(operation.get());
       });
 }
 
@@ -83,14 +84,14 @@ Napi::Value ContextWrap::run(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Context>& context = open();
     Environment& environment = Environment::of(env);
     const double* call = environment.scratch();
-    auto pending = std::make_shared<PendingJob>(callId(call));
-    Job& job = pending->job;
+    auto operation = std::make_shared<LocalJob>(callId(call));
+    Job& job = operation->job;
     bool mayRunNow = call[kCallInline] != 0;
     readWorkload(info, 0, call, job);
     readInputs(info, 0, call, job);
     job.prepare();
     readTargets(env, info[kDirectInputs], call + kCallInto, job);
-    return PendingJob::start(environment, context, std::move(pending), mayRunNow);
+    return LocalJob::start(environment, context, std::move(operation), mayRunNow);
   });
 }
 
@@ -100,8 +101,8 @@ Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Context>& context = open();
     Environment& environment = Environment::of(env);
     GraphCall call = readGraph(readDoubles(env, info[0]));
-    auto pending = std::make_shared<PendingJob>(call.id);
-    Job& job = pending->job;
+    auto operation = std::make_shared<LocalJob>(call.id);
+    Job& job = operation->job;
     job.kind = Job::Kind::Graph;
     job.graph = std::move(call.graph);
     auto arrays = info[1].As<Napi::Array>();
@@ -109,7 +110,7 @@ Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
       job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotSize));
     job.prepare();
     readTargets(env, info[2], call.intoSlots, job);
-    return PendingJob::start(environment, context, std::move(pending), false);
+    return LocalJob::start(environment, context, std::move(operation), false);
   });
 }
 
@@ -119,12 +120,12 @@ Napi::Value ContextWrap::upload(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Context>& context = open();
     Environment& environment = Environment::of(env);
     const double* call = environment.scratch();
-    auto pending = std::make_shared<PendingJob>(callId(call));
-    pending->job.kind = Job::Kind::Upload;
-    pending->tensors = tensors_;
-    pending->job.inputs.push_back(readTensor(env, info[0], call + kCallInputs));
-    pending->job.prepare();
-    return PendingJob::start(environment, context, std::move(pending), false);
+    auto operation = std::make_shared<LocalJob>(callId(call));
+    operation->job.kind = Job::Kind::Upload;
+    operation->tensors = tensors_;
+    operation->job.inputs.push_back(readTensor(env, info[0], call + kCallInputs));
+    operation->job.prepare();
+    return LocalJob::start(environment, context, std::move(operation), false);
   });
 }
 
@@ -134,12 +135,12 @@ Napi::Value ContextWrap::read(const Napi::CallbackInfo& info) {
     const std::shared_ptr<Context>& context = open();
     Environment& environment = Environment::of(env);
     const double* call = environment.scratch();
-    auto pending = std::make_shared<PendingJob>(callId(call));
-    pending->job.kind = Job::Kind::Read;
-    pending->job.inputs.push_back(readTensor(env, info[0], call + kCallInputs));
-    pending->job.prepare();
-    readTargets(env, info[1], call + kCallInto, pending->job);
-    return PendingJob::start(environment, context, std::move(pending), false);
+    auto operation = std::make_shared<LocalJob>(callId(call));
+    operation->job.kind = Job::Kind::Read;
+    operation->job.inputs.push_back(readTensor(env, info[0], call + kCallInputs));
+    operation->job.prepare();
+    readTargets(env, info[1], call + kCallInto, operation->job);
+    return LocalJob::start(environment, context, std::move(operation), false);
   });
 }
 
@@ -148,17 +149,17 @@ Napi::Value ContextWrap::close(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    auto pending = std::make_shared<PendingClose>(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+    auto operation = std::make_shared<CloseOperation>(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
     Context& context = *open();
-    environment.pending.begin(pending);
+    environment.operations.begin(operation);
     // No other reference stays here: the last one goes on the background thread. `closed` may come on the context's own
     // thread, which must not destroy it, and before close() is back, when this thread must not.
     auto holder = std::make_shared<std::shared_ptr<Context>>(std::move(context_));
     tensors_->dropAll(env);
-    context.close([pending, holder, shared = environment.shared()] {
-      Background::shared().post([pending, holder, shared] {
+    context.close([operation, holder, shared = environment.shared()] {
+      Background::shared().post([operation, holder, shared] {
         holder->reset();
-        shared->pending.push(pending.get());
+        shared->operations.push(operation.get());
       });
     });
     return env.Undefined();

@@ -10,7 +10,7 @@ namespace switchyard::node {
 class ContextWrap : public Napi::ObjectWrap<ContextWrap> {
  public:
   static Napi::Function define(Napi::Env env);
-  // Opens a device and a context on the background thread; the pending list delivers the object.
+  // Opens a device and a context on the background thread; the operation list delivers the object.
   static void open(Environment& environment, uint64_t id, std::string device, EnumerateOptions enumerate,
                    ContextOptions options);
 

@@ -1,12 +1,12 @@
-// Between JavaScript values and the core's: the only file that reads JavaScript values.
+// Between JavaScript's errors, numbers and bytes and the core's. What a whole call says is read by call_reader.*.
 #pragma once
 #include <napi.h>
 
 #include <exception>
 #include <span>
 
-#include "environment.h"
-#include "job.h"
+#include "device.h"
+#include "layout.h"
 
 namespace switchyard::node {
 
@@ -39,36 +39,11 @@ std::span<const double> readDoubles(napi_env env, napi_value value);
 // A number as a count or an id; 0 for what is neither.
 uint64_t readUint(const Napi::Value& value);
 
+// `value` where it is a whole number from 0 to `most`; else throws Internal naming `what` of the call it is.
+uint64_t readCount(double value, uint64_t most, const char* what);
+
 TensorSpec readSpec(const double* slot);
 void writeSpec(double* slot, const TensorSpec& spec);
-// An input as its slot describes it: host bytes in place, a DeviceTensor, or absent. Checks that the bytes are as many
-// as the shape says.
-TensorArg readTensor(Napi::Env env, napi_value value, const double* slot);
-
-// A workload's inputs, described in the scratch array: up to kDirectInputs as arguments from `first` on, or all in an
-// array there.
-void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job);
-// What a call runs: a built-in by its number, or the program at info[first + 1].
-void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job);
-
-// `into` targets, once the job knows its outputs; targets without one stay empty. Refuses wrong dtypes, shapes and
-// overlaps.
-void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& job);
-
-// A graph's description: [id, inputs, values, nodes, outputs], the inputs' slots, the outputs' value numbers, the
-// outputs' `into` slots, then each node as [workload, its inputs, its outputs, its params, the number its maker knows
-// it by].
-struct GraphCall {
-  uint64_t id = 0;
-  std::unique_ptr<Graph> graph;
-  const double* inputSlots = nullptr;
-  const double* intoSlots = nullptr;
-};
-GraphCall readGraph(std::span<const double> description);
-
-// A fresh ArrayBuffer with the block's bytes: small ones are copied, large ones carried by the block itself until
-// collected.
-napi_value makeArrayBuffer(Environment& environment, std::shared_ptr<HostBlock> block);
 Napi::Value describeDevice(Napi::Env env, const DeviceInfo& info);
 Napi::Value describeWorkloads(Napi::Env env);
 

@@ -11,7 +11,6 @@
 
 #include "background.h"
 #include "cluster/executor.h"
-#include "convert.h"
 
 namespace switchyard::node {
 namespace {
@@ -61,12 +60,14 @@ Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Instan
 
 uint64_t Environment::start(Napi::Function onDone) {
   Napi::Env env(env_);
-  uint64_t firstId = pending.start(*this, onDone);
-  if (scratch_) return firstId;
-  env.AddCleanupHook([this] { end(); });  // after the list's own hook: the latest runs first
-  auto array = Napi::Float64Array::New(env, kScratchSize);
-  scratch_ = array.Data();
-  scratchArray_ = Napi::Persistent(array.As<Napi::Object>());
+  const bool first = !scratch_;
+  if (first) {
+    auto array = Napi::Float64Array::New(env, kScratchSize);
+    scratch_ = array.Data();
+    scratchArray_ = Napi::Persistent(array.As<Napi::Object>());
+  }
+  const uint64_t firstId = operations.start(*this, scratch_ + kResultId, onDone);
+  if (first) env.AddCleanupHook([this] { end(); });  // after the list's own hook: the latest runs first
   return firstId;
 }
 
@@ -117,7 +118,7 @@ bool Environment::shutdownContexts(Clock::time_point until) {
 
 // The heap, and with it the memory of inputs, goes after this: nothing may run any more.
 void Environment::end() {
-  pending.end();
+  operations.end();
   if (onMainThread()) {
     if (!shutdownContexts(exitDeadline())) _exit(registry().exitCode);
   } else {
@@ -125,7 +126,7 @@ void Environment::end() {
     while (!shutdownContexts(Clock::now() + kExitPatience))
       ;
   }
-  pending.drop();
+  operations.drop();
   std::set<std::shared_ptr<Device>> kept;
   {
     std::lock_guard lock(mutex_);

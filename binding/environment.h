@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "async_job.h"
+#include "operations.h"
 #include "context.h"
 #include "layout.h"
 
@@ -31,7 +31,7 @@ class Environment {
   bool onItsThread() const { return pthread_equal(pthread_self(), thread_); }
   std::shared_ptr<Environment> shared() const { return self_.lock(); }
 
-  uint64_t start(Napi::Function onDone);  // see PendingList; makes the scratch array
+  uint64_t start(Napi::Function onDone);  // see OperationList; makes the scratch array
   Napi::Object scratchArray() const { return scratchArray_.Value(); }
   void add(const std::shared_ptr<Context>& context);
   // Opening a device costs tens of milliseconds: one that was used stays open until this environment ends or it is
@@ -42,14 +42,14 @@ class Environment {
   // stopped by then.
   bool shutdownContexts(std::chrono::steady_clock::time_point until);
 
-  PendingList pending;
+  OperationList operations;
   Napi::FunctionReference contextClass, deviceTensorClass, programClass;
-  std::shared_ptr<class RemoteJobs> remote;
+  std::shared_ptr<class RequestedJobs> requested;
   Napi::ObjectReference inbox;  // a Float64Array in which channels hand over what has come
   double* inboxData = nullptr;
   size_t inboxNumbers = 0;
-  bool copyOutputs = false;                  // the runtime forbids external ArrayBuffers
-  const class Pending* inlineJob = nullptr;  // JavaScript thread: the job that runs right now inside a call
+  bool copyOutputs = false;                    // the runtime forbids external ArrayBuffers
+  const class Operation* inlineJob = nullptr;  // JavaScript thread: the job that runs right now inside a call
 
  private:
   void end();

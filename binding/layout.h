@@ -27,7 +27,7 @@ constexpr size_t kResultQueued = kResultId + 1, kResultUpload = kResultId + 2, k
 constexpr size_t kResultReadback = kResultId + 4, kResultTotal = kResultId + 5, kResultCount = kResultId + 6;
 constexpr size_t kResultOutputs = kResultCount + 1;
 constexpr size_t kMaxOutputs = 256;
-// What a job that may leave the process hands in besides (remote_job.h).
+// What a job that may leave the process hands in besides (requested_jobs.h).
 constexpr size_t kCallAsk = kResultOutputs + kMaxOutputs * kSlotSize;
 constexpr size_t kScratchSize = kCallAsk + 32;
 

@@ -1,31 +1,17 @@
-// Compilers and drivers take their time: all of them run on threads of their own, and what they made is delivered like
-// a job's end.
+// What JavaScript is told of a program, and where its module lies for other processes.
 #include "program_wrap.h"
 
-#include <chrono>
 #include <cstring>
-#include <map>
-#include <mutex>
 
-#include "background.h"
-#include "context_wrap.h"
 #include "convert.h"
-#include "program/compile/compiler.h"
-#include "program/store/store.h"
-#include "remote_job.h"
+#include "environment.h"
 
 namespace switchyard::node {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // The address makes it this very copy of the library.
 const int kTagAnchor = 0;
 napi_type_tag typeTag() { return {0x535754444550524full, reinterpret_cast<uint64_t>(&kTagAnchor)}; }
-
-double millisecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 const char* scalarName(ProgramParam::Scalar scalar) {
   static constexpr const char* kNames[] = {"float", "int", "uint", "bool"};
@@ -92,253 +78,6 @@ Napi::Object describeProgram(Napi::Env env, const ProgramModule& module) {
   return result;
 }
 
-std::string readText(const Napi::Object& object, const char* key) {
-  const Napi::Value value = object.Get(key);
-  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
-}
-
-std::optional<std::string> readOptionalText(const Napi::Object& object, const char* key) {
-  const Napi::Value value = object.Get(key);
-  if (!value.IsString()) return std::nullopt;
-  return value.As<Napi::String>().Utf8Value();
-}
-
-KernelSource readKernel(const Napi::Object& request) {
-  KernelSource source;
-  source.name = readText(request, "name");
-  source.glsl = readOptionalText(request, "glsl");
-  source.cuda = readOptionalText(request, "cuda");
-  if (const Napi::Value spirv = request.Get("spirv"); !spirv.IsUndefined() && !spirv.IsNull()) {
-    const ByteRange bytes = readBytes(request.Env(), spirv);
-    if (bytes.bytes % 4)
-      throw Error(Code::InvalidArgument,
-                  "spirv has " + std::to_string(bytes.bytes) + " bytes, but SPIR-V is made of words of 4 bytes");
-    source.spirv.emplace(bytes.bytes / 4);
-    if (bytes.bytes) std::memcpy(source.spirv->data(), bytes.data, bytes.bytes);
-  }
-  if (const Napi::Value bindings = request.Get("bindings"); bindings.IsArray()) {
-    auto names = bindings.As<Napi::Array>();
-    for (uint32_t i = 0; i < names.Length(); ++i)
-      source.bindings.push_back(names.Get(i).As<Napi::String>().Utf8Value());
-  }
-  if (const Napi::Value arch = request.Get("cudaArch"); arch.IsNumber())
-    source.cudaArch = arch.As<Napi::Number>().Uint32Value();
-  return source;
-}
-
-class PendingProgram : public Pending {
- public:
-  using Pending::Pending;
-  Napi::Value result(Environment& environment) override {
-    if (error) std::rethrow_exception(error);
-    Napi::Env env(environment.env());
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("handle", program ? ProgramWrap::create(environment, program) : env.Null());
-    result.Set("fromDisk", Napi::Boolean::New(env, fromDisk));
-    result.Set("ms", Napi::Number::New(env, ms));
-    result.Set("problems",
-               describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
-    return result;
-  }
-  std::shared_ptr<const ProgramWorkload> program;
-  std::exception_ptr error;
-  std::vector<std::string> problems;
-  double ms = 0;
-  bool fromDisk = false;
-};
-
-class PendingPrepare : public Pending {
- public:
-  using Pending::Pending;
-  Napi::Value result(Environment& environment) override {
-    if (error) std::rethrow_exception(error);
-    Napi::Object result = Napi::Object::New(environment.env());
-    result.Set("ms", ms);
-    return result;
-  }
-  std::exception_ptr error;
-  double ms = 0;
-};
-
-// The code that is made for the lowest of this machine's cards runs on all of them. 0: there is none.
-uint32_t lowestCapability() {
-  static const uint32_t lowest = [] {
-    uint32_t found = 0;
-    for (const DeviceInfo& device : enumerateDevices({.cuda = true, .vulkan = false}).devices)
-      if (device.computeCapability && (!found || device.computeCapability < found)) found = device.computeCapability;
-    return found;
-  }();
-  return lowest;
-}
-
-std::shared_ptr<ProgramStore::Room> roomOf(const std::string& folder) {
-  // leaked on purpose: compilers may end late
-  static auto* rooms = new std::map<std::string, std::shared_ptr<ProgramStore::Room>>;
-  static auto* mutex = new std::mutex;
-  std::lock_guard lock(*mutex);
-  auto& room = (*rooms)[folder];
-  if (!room) room = std::make_shared<ProgramStore::Room>();
-  return room;
-}
-
-// A store for one call: what it has to report goes with that call's result. What it knows of the folder's room stays.
-ProgramStore storeOf(const std::string& folder, std::vector<std::string>& problems) {
-  return ProgramStore(
-      folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); }, roomOf(folder));
-}
-
-template <class Source, class Compile>
-void make(PendingProgram& pending, const Source& source, const std::string& folder, Compile compile) {
-  const auto start = Clock::now();
-  const ProgramId id = programId(source);
-  pending.program = ProgramTable::shared().find(id);
-  if (pending.program) {
-    pending.fromDisk = true;  // it was made before
-  } else if (folder.empty()) {
-    pending.program = ProgramTable::shared().add(compile(source));
-  } else {
-    ProgramStore store = storeOf(folder, pending.problems);
-    if (auto module = store.load(id)) {
-      pending.fromDisk = true;
-      pending.program = ProgramTable::shared().add(std::move(module));
-    } else {
-      auto compiled = compile(source);
-      store.store(*compiled);
-      pending.program = ProgramTable::shared().add(std::move(compiled));
-    }
-  }
-  pending.ms = millisecondsSince(start);
-}
-
-template <class Work>
-void runAlone(Environment& environment, const std::shared_ptr<PendingProgram>& pending, Work work) {
-  environment.pending.begin(pending);
-  Background::shared().postAlone([pending, shared = environment.shared(), work = std::move(work)]() mutable {
-    try {
-      work(*pending);
-    } catch (...) {
-      pending->error = std::current_exception();
-    }
-    shared->pending.push(pending.get());
-  });
-}
-
-// compileProgram(id, request)
-Napi::Value compileProgram(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, [&] {
-    auto request = info[1].As<Napi::Object>();
-    auto pending = std::make_shared<PendingProgram>(readUint(info[0]));
-    const std::string folder = readText(request, "folder");
-    if (readText(request, "kind") == "shader") {
-      ShaderSource source{readText(request, "name"), readText(request, "vertex"), readText(request, "fragment")};
-      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) {
-        make(made, source, folder, compileShader);
-      });
-    } else {
-      KernelSource source = readKernel(request);
-      runAlone(Environment::of(env), pending, [source = std::move(source), folder](PendingProgram& made) mutable {
-        if (source.cuda && !source.cudaArch) source.cudaArch = lowestCapability();
-        make(made, source, folder, compileKernel);
-      });
-    }
-    return env.Undefined();
-  });
-}
-
-ProgramId readId(const Napi::Value& value) {
-  const std::string hex = value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
-  ProgramId id{};
-  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
-  bool good = hex.size() == 2 * id.size();
-  for (size_t i = 0; good && i < id.size(); ++i) {
-    const int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
-    good = high >= 0 && low >= 0;
-    id[i] = static_cast<uint8_t>(good ? high * 16 + low : 0);
-  }
-  if (!good) throw Error(Code::InvalidArgument, "a program's id is 64 hexadecimal digits");
-  return id;
-}
-
-// loadProgram(id, program, folder): from this process or the disk; its handle is null where it is in neither
-Napi::Value loadProgram(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, [&] {
-    auto pending = std::make_shared<PendingProgram>(readUint(info[0]));
-    runAlone(Environment::of(env), pending,
-             [id = readId(info[1]), folder = info[2].As<Napi::String>().Utf8Value()](PendingProgram& made) {
-               made.program = ProgramTable::shared().find(id);
-               if (made.program || folder.empty()) return;
-               if (auto module = storeOf(folder, made.problems).load(id))
-                 made.program = ProgramTable::shared().add(std::move(module));
-             });
-    return env.Undefined();
-  });
-}
-
-// openProgram(bytes) -> ProgramHandle
-Napi::Value openProgram(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, [&] {
-    const ByteRange bytes = readBytes(env, info[0]);
-    auto module = decodeModule({reinterpret_cast<const uint8_t*>(bytes.data), bytes.bytes});
-    return ProgramWrap::create(Environment::of(env), ProgramTable::shared().add(std::move(module)));
-  });
-}
-
-// prepareProgram(id, context, program)
-Napi::Value prepareProgram(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, [&] {
-    Environment& environment = Environment::of(env);
-    auto pending = std::make_shared<PendingPrepare>(readUint(info[0]));
-    auto context = ContextWrap::Unwrap(info[1].As<Napi::Object>())->shared();
-    ProgramWrap* wrap = ProgramWrap::read(env, info[2]);
-    if (!context) throw Error(Code::Closed, "the context is closed");
-    if (!wrap) throw Error(Code::InvalidArgument, "that is no program of this copy of the addon");
-    environment.pending.begin(pending);
-    Background::shared().postAlone(
-        [pending, shared = environment.shared(), context = std::move(context), program = wrap->program()]() mutable {
-          const auto start = Clock::now();
-          try {
-            context->prepare(program->module);
-          } catch (...) {
-            pending->error = std::current_exception();
-          }
-          pending->ms = millisecondsSince(start);
-          context.reset();
-          shared->pending.push(pending.get());
-        });
-    return env.Undefined();
-  });
-}
-
-Napi::Value loadWarmUp(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    std::vector<std::string> problems;
-    const auto ids = storeOf(info[0].As<Napi::String>().Utf8Value(), problems).loadWarmUp();
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("ids", describeAll(env, ids, [&](const ProgramId& id) { return Napi::String::New(env, hexOf(id)); }));
-    result.Set("problems",
-               describeAll(env, problems, [&](const std::string& text) { return Napi::String::New(env, text); }));
-    return result;
-  });
-}
-
-Napi::Value storeWarmUp(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    std::vector<std::string> problems;
-    std::vector<ProgramId> ids;
-    auto list = info[1].As<Napi::Array>();
-    for (uint32_t i = 0; i < list.Length(); ++i) ids.push_back(readId(list.Get(i)));
-    return Napi::Boolean::New(env, storeOf(info[0].As<Napi::String>().Utf8Value(), problems).storeWarmUp(ids));
-  });
-}
-
-Napi::Value cacheFolder(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), defaultCacheFolder()); }
-
 }  // namespace
 
 Napi::Function ProgramWrap::define(Napi::Env env) {
@@ -389,20 +128,6 @@ Napi::Value ProgramWrap::bytes(const Napi::CallbackInfo& info) {
     std::memcpy(array.Data(), bytes.data(), bytes.size());
     return array;
   });
-}
-
-void definePrograms(Napi::Env env, Napi::Object exports) {
-  Environment::of(env).programClass = Napi::Persistent(ProgramWrap::define(env));
-  auto put = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
-    exports.Set(name, Napi::Function::New(env, function, name));
-  };
-  put("compileProgram", compileProgram);
-  put("loadProgram", loadProgram);
-  put("openProgram", openProgram);
-  put("prepareProgram", prepareProgram);
-  put("loadWarmUp", loadWarmUp);
-  put("storeWarmUp", storeWarmUp);
-  put("cacheFolder", cacheFolder);
 }
 
 }  // namespace switchyard::node

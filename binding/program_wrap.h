@@ -1,4 +1,4 @@
-// Compiled programs as JavaScript holds them, and the calls that make them.
+// A compiled program as JavaScript holds it.
 #pragma once
 #include <napi.h>
 
@@ -24,7 +24,5 @@ class ProgramWrap : public Napi::ObjectWrap<ProgramWrap> {
   std::shared_ptr<const ProgramWorkload> program_;
   std::shared_ptr<SharedBlock> place_;
 };
-
-void definePrograms(Napi::Env env, Napi::Object exports);
 
 }  // namespace switchyard::node

@@ -4,9 +4,10 @@
 #include <chrono>
 #include <cstring>
 
+#include "array_buffers.h"
 #include "cluster/status.h"
 #include "convert.h"
-#include "remote_job.h"
+#include "shared_records.h"
 
 namespace switchyard::node {
 

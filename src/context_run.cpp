@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "context.h"
-#include "running.h"
+#include "start.h"
 
 namespace switchyard {
 namespace {
@@ -12,108 +12,19 @@ using std::chrono::duration;
 
 double millisecondsSince(Clock::time_point start) { return duration<double, std::milli>(Clock::now() - start).count(); }
 
-// Host memory in place where the device can, else a block of its own that is uploaded.
-BufferView bindInput(Device& device, Job::Running& running, const TensorArg& input) {
-  uint64_t bytes = input.spec.bytes();
-  if (input.device || !bytes) return input.device ? input.device->view.slice(0, bytes) : BufferView{};
-  auto* host = const_cast<std::byte*>(input.host);  // kernels only read inputs
-  if (auto wrapped = device.wrap({host, bytes})) {
-    running.wrapped.push_back(std::move(wrapped));
-    return {running.wrapped.back().get(), 0, bytes};
-  }
-  BufferView view = running.recorder.fresh(bytes);
-  running.recorder.upload(view, {input.host, bytes});
-  return view;
-}
-
-// Results go straight into host memory where the device can. GPU kernels write whole words, so a ragged end needs a
-// block.
-BufferView bindOutput(Device& device, Job::Running& running, std::byte* host, uint64_t bytes) {
-  bool inPlace = device.info.backend == Backend::Cpu || bytes % 4 == 0;
-  if (inPlace)
-    if (auto wrapped = device.wrap({host, bytes})) {
-      running.wrapped.push_back(std::move(wrapped));
-      running.outputViews.emplace_back();
-      return {running.wrapped.back().get(), 0, bytes};
-    }
-  running.outputViews.push_back(running.recorder.fresh(bytes));
-  return running.outputViews.back();
-}
-
 }  // namespace
 
+// Starts the job, or goes on with its plan, as far as that gets without the device; then what it has written is read
+// back.
 void Context::record(Job& job, Queue& queue) {
   if (!job.running_) {
     if (job.stop) throw Error(Code::Canceled, "the job was canceled before it ran");
     auto start = Clock::now();
     job.started_ = start;
     if (job.begun) job.begun();
-    auto running = std::make_shared<Job::Running>(*device_, queue, *arena_, programs_, job.stop);
-    job.running_ = running;
-    std::vector<BufferView> inputs;
-    auto needsView = [&](size_t i) {
-      if (!job.inputs[i].present || job.kind == Job::Kind::Upload) return false;
-      return job.kind != Job::Kind::Workload || !job.workload->info.inputs[i].hostOnly;
-    };
-    for (size_t i = 0; i < job.inputs.size(); ++i) {
-      const TensorArg& input = job.inputs[i];
-      if (input.device && input.device->device != device_)
-        throw Error(Code::InvalidArgument, "a device tensor lies on " + input.device->device->info.id +
-                                               ", but the job runs on " + device_->info.id +
-                                               ": read it back, or upload it there");
-      inputs.push_back(needsView(i) ? bindInput(*device_, *running, input) : BufferView{});
-    }
-    if (job.kind == Job::Kind::Upload) {
-      const TensorArg& input = job.inputs[0];
-      BufferView view = arena_->allocate(input.spec.bytes());
-      job.uploaded = std::make_shared<DeviceTensor>(device_, arena_, view, input.spec);
-      if (view.size) queue.upload(view, {input.host, view.size});
-      running->recorded = true;
-    } else if (job.kind == Job::Kind::Read) {
-      running->outputViews.push_back(inputs[0]);
-      running->recorded = true;
-    }
-    auto valueOf = [&](size_t i) {
-      return Value{job.inputs[i].spec, inputs[i], job.inputs[i].host, job.inputs[i].present};
-    };
-    job.outputs.assign(job.outputSpecs.size(), nullptr);
-    if (job.into.empty()) job.into.resize(job.outputSpecs.size());
-    bool any = false;
-    for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
-      uint64_t bytes = job.outputSpecs[i].bytes();
-      any |= bytes != 0;
-      std::byte* host = job.into[i].data;
-      if (!host) {
-        job.outputs[i] = HostPool::shared().acquire(bytes);
-        host = job.outputs[i]->data;
-      }
-      if (job.kind == Job::Kind::Read) continue;
-      BufferView view;
-      if (bytes)
-        view = bindOutput(*device_, *running, host, bytes);
-      else
-        running->outputViews.emplace_back();
-      Value output{job.outputSpecs[i], view, nullptr, true};
-      if (job.kind == Job::Kind::Graph) {
-        if (running->values.empty()) running->values.resize(job.graph->valueCount);
-        running->values[job.graph->outputs[i]] = output;
-      } else {
-        running->call.outputs[i] = output;
-      }
-    }
-    if (job.kind == Job::Kind::Graph) {
-      for (size_t i = 0; i < job.inputs.size(); ++i) running->values[i] = valueOf(i);
-      running->task = recordGraph(running->recorder, *job.graph, running->values);
-    } else if (job.kind == Job::Kind::Workload) {
-      for (size_t i = 0; i < job.inputs.size(); ++i) running->call.inputs[i] = valueOf(i);
-      running->call.params = job.params;
-      running->call.outputCount = job.outputSpecs.size();
-      if (any)
-        running->task = job.workload->record(running->recorder, running->call);
-      else
-        running->recorded = true;
-    }
-    running->uploadMs = millisecondsSince(start);
+    job.running_ = std::make_shared<Job::Running>(*device_, queue, *arena_, programs_, job.stop);
+    startJob(job, *job.running_, {device_, arena_, queue});
+    job.running_->uploadMs = millisecondsSince(start);
   }
   Job::Running& running = *job.running_;
   if (!running.recorded) {

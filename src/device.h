@@ -223,14 +223,14 @@ class Device {  // safe from any thread
   std::atomic<bool> lost_{false};
 };
 
-// Why a backend is not there, and what mends it.
+// Why a backend is not there, and what can be done.
 struct BackendProblem {
   Backend backend;
   // 'no driver', 'driver too old', 'compute capability below 7.5', 'loader without a driver file', 'built without
   // CUDA', ...
   std::string reason;
   std::string detail;  // what exactly was found
-  std::string remedy;  // what mends it
+  std::string remedy;  // what to do about it
 };
 
 struct Enumeration {

@@ -132,7 +132,9 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
    */
   sharedTensor<D extends DType = 'float32'>(shape: readonly number[], dtype?: D): SharedTensor<D>;
   /**
-   * Opens a tensor that another process has made.
+   * Opens a tensor that another process has made. Where this process has not been told of its memory yet, which takes
+   * well under a millisecond after the tensor was made, the call waits for that: 2 s at most, in which the event loop
+   * stands still.
    * @example process.on('message', ({ base }) => { const vectors = manager.openTensor(base); });
    * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone
    */

@@ -1,5 +1,4 @@
-// One thread reads and starts jobs; small ones run on it. What the contexts finish is reported from the thread it was
-// finished on.
+// One thread reads messages and starts jobs; small ones run on it. How they run is in executor_run.cpp.
 #include "cluster/executor.h"
 
 #include <poll.h>
@@ -7,77 +6,19 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstring>
-#include <list>
 #include <utility>
 
-#include "cluster/body.h"
-#include "cluster/join.h"
+#include "cluster/assigned_job.h"
 #include "thread.h"
 
 namespace switchyard::cluster {
 namespace {
 
 constexpr int kBeatMs = 500;
-constexpr uint64_t kResidentFromBytes = 64 << 10;  // smaller inputs are as fast to send again
 constexpr double kPinFromBytes = 256 << 10;
 constexpr auto kLostPatience = std::chrono::milliseconds(2000);
 
-double nowMs() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
-
-struct Executor::Launch {
-  std::weak_ptr<JoinedJobs> joined;
-  size_t wanted = 0;  // jobs of it that nobody has canceled; under the executor's mutex
-};
-
-struct Executor::RemoteJob {
-  uint64_t number = 0;
-  double decidedMs = 0, begunMs = 0;
-  bool uploaded = false, secondTry = false, canceled = false;
-  std::shared_ptr<Launch> launch;  // null: it was not joined with others
-  Job job;
-  BodyMemory memory;
-  std::vector<std::shared_ptr<void>> pins;  // page-locked for as long as it runs
-};
-
-struct Executor::Lane {
-  uint32_t index = 0;
-  double* page = nullptr;  // of this context
-  std::shared_ptr<Context> context;
-  bool onCpu = false;
-  struct Resident {
-    SealedPlace key;
-    std::shared_ptr<DeviceTensor> tensor;
-  };
-  std::list<Resident> resident;  // the latest used first; under the executor's mutex
-  // by region, null: it could not be; executor's thread only
-  std::unordered_map<uint64_t, std::shared_ptr<void>> pinned;
-  uint64_t residentBytes = 0;
-
-  std::shared_ptr<DeviceTensor> find(const SealedPlace& key) {
-    for (auto it = resident.begin(); it != resident.end(); ++it)
-      if (it->key == key) {
-        resident.splice(resident.begin(), resident, it);
-        return resident.front().tensor;
-      }
-    return nullptr;
-  }
-  void keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor) {
-    if (find(key)) return;
-    residentBytes += tensor->view.size;
-    resident.push_front({key, std::move(tensor)});
-    const uint64_t most = context->memoryUse().limitBytes / 2;
-    while (residentBytes > most && resident.size() > 1) drop(std::prev(resident.end()));
-  }
-  std::list<Resident>::iterator drop(std::list<Resident>::iterator it) {
-    residentBytes -= it->tensor->view.size;
-    return resident.erase(it);
-  }
-};
 
 Executor::Executor(int fd, double* page, std::shared_ptr<void> keepPage, OnGone onGone)
     : channel_(fd),
@@ -96,22 +37,22 @@ Executor::~Executor() {
 
 void Executor::add(uint32_t index, std::shared_ptr<Context> context) {
   if (index >= kMaxContexts) throw Error(Code::InvalidArgument, "a worker has at most 16 contexts");
-  auto lane = std::make_shared<Lane>();
-  lane->index = index;
-  lane->page = page_ + kContexts + index * kContextNumbers;
-  lane->onCpu = context->device()->info.backend == Backend::Cpu;
-  lane->context = std::move(context);
-  std::shared_ptr<Lane> before;  // its context may wait as it goes: not under the lock
+  auto served = std::make_shared<ServedContext>();
+  served->index = index;
+  served->page = page_ + kContexts + index * kContextNumbers;
+  served->onCpu = context->device()->info.backend == Backend::Cpu;
+  served->context = std::move(context);
+  std::shared_ptr<ServedContext> before;  // its context may wait as it goes: not under the lock
   std::lock_guard lock(mutex_);
   std::erase_if(known_, [](const auto& known) { return known.expired(); });
-  known_.push_back(lane);
-  before = std::exchange(lanes_[index], std::move(lane));
+  known_.push_back(served);
+  before = std::exchange(contexts_[index], std::move(served));
 }
 
 void Executor::remove(uint32_t index) {
-  std::shared_ptr<Lane> gone;
+  std::shared_ptr<ServedContext> gone;
   std::lock_guard lock(mutex_);
-  if (index < kMaxContexts) gone = std::move(lanes_[index]);
+  if (index < kMaxContexts) gone = std::move(contexts_[index]);
 }
 
 void Executor::halt() {
@@ -124,12 +65,12 @@ void Executor::halt() {
 
 bool Executor::stop(bool cancel, std::chrono::milliseconds patience) {
   halt();
-  std::vector<std::shared_ptr<Lane>> lanes;
+  std::vector<std::shared_ptr<ServedContext>> contexts;
   {
     std::lock_guard lock(mutex_);
     for (const auto& known : known_)
-      if (auto lane = known.lock()) lanes.push_back(std::move(lane));
-    lanes_ = {};
+      if (auto served = known.lock()) contexts.push_back(std::move(served));
+    contexts_ = {};
     if (cancel)
       for (auto& [number, job] : jobs_) {
         job->job.requestStop();
@@ -139,14 +80,14 @@ bool Executor::stop(bool cancel, std::chrono::milliseconds patience) {
   // Completions refer to this object: they must have come, those of contexts that were removed or lost, too. A device
   // that was lost and still does not let go of its jobs never will.
   bool stopped = true;
-  for (const auto& lane : lanes) {
+  for (const auto& served : contexts) {
     auto lostPatience = kLostPatience;
-    while (lane->context->pending() &&
-           (lane->context->lost() ? lostPatience-- : patience--) > std::chrono::milliseconds(0))
+    while (served->context->pending() &&
+           (served->context->lost() ? lostPatience-- : patience--) > std::chrono::milliseconds(0))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (lane->context->pending()) stopped = false;
+    if (served->context->pending()) stopped = false;
     std::lock_guard lock(mutex_);
-    lane->resident.clear();
+    served->resident.clear();
   }
   channel_.flush();
   channel_.shutdown();  // the coordinator hears that this is the end
@@ -217,10 +158,10 @@ void Executor::assign(std::span<const double> message) {
   const auto index = static_cast<uint32_t>(reader.count(kMaxContexts - 1));
   const double decided = reader.number();
   const size_t count = reader.count(4096);
-  std::shared_ptr<Lane> lane;
+  std::shared_ptr<ServedContext> served;
   {
     std::lock_guard lock(mutex_);
-    lane = lanes_[index];
+    served = contexts_[index];
   }
   std::vector<JobPtr> jobs;
   jobs.reserve(count);
@@ -228,12 +169,12 @@ void Executor::assign(std::span<const double> message) {
     const uint64_t number = reader.count();
     auto body = reader.take(reader.count());
     try {
-      if (!lane) throw Error(Code::DeviceLost, "the context is not there any more");
-      auto job = std::make_shared<RemoteJob>();
+      if (!served) throw Error(Code::DeviceLost, "the context is not there any more");
+      auto job = std::make_shared<AssignedJob>();
       job->number = number;
       job->decidedMs = decided;
       decodeBody(body, job->job, job->memory);
-      pin(*lane, *job);
+      pin(*served, *job);
       jobs.push_back(std::move(job));
     } catch (...) {
       refuse(number, index, std::current_exception());
@@ -243,21 +184,21 @@ void Executor::assign(std::span<const double> message) {
   {
     std::lock_guard lock(mutex_);
     for (const JobPtr& job : jobs) jobs_.emplace(job->number, job);
-    store(lane->page, kRemotePending, load(lane->page, kRemotePending) + static_cast<double>(jobs.size()));
+    store(served->page, kRemotePending, load(served->page, kRemotePending) + static_cast<double>(jobs.size()));
   }
-  start(lane, std::move(jobs));
+  start(served, std::move(jobs));
 }
 
 // Page-locking costs milliseconds, once for each region: not for the sake of a small job. Contexts on one device share
 // it, and a job holds it, so that no transfer is under way when it ends.
-void Executor::pin(Lane& lane, RemoteJob& job) {
-  if (lane.onCpu || job.job.cost.bytes < kPinFromBytes) return;
-  Device* device = lane.context->device().get();
+void Executor::pin(ServedContext& served, AssignedJob& job) {
+  if (served.onCpu || job.job.cost.bytes < kPinFromBytes) return;
+  Device* device = served.context->device().get();
   for (const auto& region : job.memory.regions) {
-    auto found = lane.pinned.find(region->id);
-    if (found == lane.pinned.end()) {
+    auto found = served.pinned.find(region->id);
+    if (found == served.pinned.end()) {
       // Those that this process has given up itself: nobody says so to its executor.
-      std::erase_if(lane.pinned, [](const auto& one) { return !RegionTable::shared().find(one.first); });
+      std::erase_if(served.pinned, [](const auto& one) { return !RegionTable::shared().find(one.first); });
       std::erase_if(pins_, [](const auto& one) { return one.second.expired(); });
       auto& known = pins_[{device, region->id}];
       auto shared = known.lock();
@@ -265,220 +206,20 @@ void Executor::pin(Lane& lane, RemoteJob& job) {
         // the region lives as long as what it is pinned by
         if (auto pin = device->pin({region->data(), region->size()}))
           known = shared = std::shared_ptr<void>(pin.get(), [pin, region](void*) mutable { pin.reset(); });
-      found = lane.pinned.emplace(region->id, std::move(shared)).first;
+      found = served.pinned.emplace(region->id, std::move(shared)).first;
     }
     if (found->second) job.pins.push_back(found->second);
   }
 }
 
-void Executor::start(const std::shared_ptr<Lane>& lane, std::vector<JobPtr> jobs) {
-  if (!lane->onCpu && uploadFirst(lane, jobs)) return;
-  std::unique_ptr<JoinedJobs> joined;
-  if (jobs.size() > 1) {
-    std::vector<std::shared_ptr<Job>> parts;
-    for (const JobPtr& job : jobs) parts.emplace_back(job, &job->job);
-    try {
-      joined = JoinedJobs::make(parts);
-    } catch (const Error&) {
-      // No memory to put them together, or too large as one: each by itself.
-    }
-  }
-  if (!joined) {
-    for (const JobPtr& job : jobs) {
-      job->job.begun = [this, lane, raw = job.get()] { begun(*lane, *raw); };
-      job->job.done = [this, lane, raw = job.get()](Job& ran) { ended(lane, {raw->number}, ran, ran.error); };
-      submit(*lane, std::shared_ptr<Job>(job, &job->job));
-    }
-    return;
-  }
-  std::vector<uint64_t> numbers;
-  std::shared_ptr<JoinedJobs> holder = std::move(joined);  // alive for as long as the context has its job
-  auto launch = std::make_shared<Launch>();
-  launch->joined = holder;
-  {
-    std::lock_guard lock(mutex_);
-    for (const JobPtr& job : jobs) {
-      numbers.push_back(job->number);
-      job->launch = launch;
-      launch->wanted += !job->canceled;
-    }
-  }
-  Job& job = holder->job;
-  job.begun = [this, lane, first = jobs.front()] { begun(*lane, *first); };
-  job.done = [this, lane, numbers = std::move(numbers), raw = holder.get()](Job& ran) {
-    if (!ran.error) raw->finish();
-    ended(lane, numbers, ran, ran.error);
-  };
-  submit(*lane, std::shared_ptr<Job>(holder, &job));
-}
-
-void Executor::submit(Lane& lane, const std::shared_ptr<Job>& job) {
-  try {
-    if (!lane.context->runNow(job)) lane.context->submit(job);
-  } catch (...) {
-    job->error = std::current_exception();
-    job->done(*job);
-  }
-}
-
-// Sealed inputs stay on a device with memory of its own: those that are not there yet go first, and the jobs follow
-// when they are.
-bool Executor::uploadFirst(const std::shared_ptr<Lane>& lane, std::vector<JobPtr>& jobs) {
-  for (const JobPtr& job : jobs) {
-    for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) {
-      TensorArg& input = job->job.inputs[i];
-      if (!job->memory.sealed[i].generation || !input.host || input.spec.bytes() < kResidentFromBytes) continue;
-      {
-        std::lock_guard lock(mutex_);
-        if (auto tensor = lane->find(job->memory.sealed[i])) {
-          input.device = std::move(tensor);
-          continue;
-        }
-      }
-      if (job->uploaded) continue;  // it was brought there once and had to go again: this time from where it is
-      job->uploaded = true;
-      auto upload = std::make_shared<Job>();
-      upload->kind = Job::Kind::Upload;
-      upload->inputs.push_back(input);
-      upload->prepare();
-      upload->done = [this, lane, key = job->memory.sealed[i], jobs](Job& ran) mutable {
-        if (!ran.error) {
-          std::lock_guard lock(mutex_);
-          lane->keep(key, std::move(ran.uploaded));
-        }
-        start(lane, std::move(jobs));
-      };
-      submit(*lane, upload);
-      return true;
-    }
-    job->uploaded = false;
-  }
-  return false;
-}
-
-void Executor::begun(Lane& lane, RemoteJob& job) {
-  const double now = nowMs();
-  job.begunMs = now;
-  std::lock_guard lock(mutex_);
-  store(lane.page, kProgress, now);
-  for (size_t i = kStarted; i < kStarted + kStartedCount; ++i) {
-    const double there = load(lane.page, i);
-    if (there == static_cast<double>(job.number)) return;
-    if (there == 0) return store(lane.page, i, static_cast<double>(job.number));
-  }
-}
-
-void Executor::ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64_t>& numbers, const Job& ran,
-                     std::exception_ptr error) {
-  std::vector<JobPtr> jobs;
-  {
-    std::lock_guard lock(mutex_);
-    for (uint64_t number : numbers)
-      if (auto found = jobs_.find(number); found != jobs_.end()) jobs.push_back(found->second);
-  }
-  if (error && tryAgain(lane, jobs, error)) return;
-  {
-    std::lock_guard lock(mutex_);
-    for (uint64_t number : numbers) jobs_.erase(number);
-    double* page = lane->page;
-    for (size_t i = kStarted; i < kStarted + kStartedCount; ++i)
-      if (!numbers.empty() && load(page, i) == static_cast<double>(numbers.front())) store(page, i, 0);
-    store(page, kRemotePending, load(page, kRemotePending) - static_cast<double>(jobs.size()));
-    store(page, kRemoteRun, load(page, kRemoteRun) + static_cast<double>(jobs.size()));
-    store(page, kProgress, nowMs());
-    if (lane->context->lost()) store(page, kLost, 1);
-  }
-  const RemoteJob* first = jobs.empty() ? nullptr : jobs.front().get();
-  for (const JobPtr& job : jobs) report(*job, first->begunMs, ran, numbers.size(), error, lane->index);
-  if (std::this_thread::get_id() != loopThread_ && !channel_.flush()) poke();
-}
-
-// What is kept on the device for later jobs must not cost a job its memory, nor must what it was joined with.
-bool Executor::tryAgain(const std::shared_ptr<Lane>& lane, const std::vector<JobPtr>& jobs, std::exception_ptr error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    if (e.code != Code::OutOfMemory) return false;
-  } catch (...) {
-    return false;
-  }
-  {
-    std::lock_guard lock(mutex_);
-    if ((lane->resident.empty() && jobs.size() < 2) || stopping_) return false;
-    for (const JobPtr& job : jobs)
-      if (job->secondTry) return false;
-    lane->resident.clear();
-    lane->residentBytes = 0;
-    for (const JobPtr& job : jobs) {
-      job->secondTry = true;
-      job->launch = nullptr;
-      if (job->canceled) job->job.requestStop();
-    }
-  }
-  for (const JobPtr& job : jobs) {
-    job->job.error = nullptr;
-    for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) job->job.inputs[i].device.reset();
-    job->memory.sealed = {};
-  }
-  for (const JobPtr& job : jobs) start(lane, {job});
-  return true;
-}
-
-namespace {
-
-int codeOf(std::exception_ptr error, std::string& text) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    text = e.what();
-    return static_cast<int>(e.code);
-  } catch (const std::bad_alloc&) {
-    text = "the system has no memory left";
-    return static_cast<int>(Code::OutOfMemory);
-  } catch (const std::exception& e) {
-    text = e.what();
-  } catch (...) {
-    text = "an unknown failure inside the addon";
-  }
-  return static_cast<int>(Code::Internal);
-}
-
-}  // namespace
-
-void Executor::report(const RemoteJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error,
-                      uint32_t context) {
-  std::string text;
-  const int code = error ? 1 + codeOf(error, text) : 0;
-  std::vector<double> message(kDoneText + (text.size() + 7) / 8);
-  message[kLength] = static_cast<double>(message.size());
-  message[kType] = static_cast<double>(Type::Done);
-  message[kDoneNumber] = static_cast<double>(job.number);
-  message[kDoneCode] = code;
-  message[kDoneBatch] = static_cast<double>(batch);
-  message[kDoneSwitch] = begunMs ? begunMs - job.decidedMs : 0;
-  message[kDoneUpload] = ran.timings.uploadMs;
-  message[kDoneCompute] = ran.timings.computeMs;
-  message[kDoneReadback] = ran.timings.readbackMs;
-  message[kDoneContext] = context;
-  message[kDoneTextBytes] = static_cast<double>(text.size());
-  if (!text.empty()) std::memcpy(&message[kDoneText], text.data(), text.size());
-  channel_.post(message);
-}
-
-void Executor::refuse(uint64_t number, uint32_t context, std::exception_ptr error) {
-  RemoteJob job;
-  job.number = number;
-  report(job, 0, job.job, 1, error, context);
-}
-
 void Executor::cancel(uint64_t number) {
   std::shared_ptr<Job> job;
-  std::vector<std::shared_ptr<Lane>> lanes;
+  std::vector<std::shared_ptr<ServedContext>> contexts;
   {
     std::lock_guard lock(mutex_);
     auto found = jobs_.find(number);
     if (found == jobs_.end() || found->second->canceled) return;
-    RemoteJob& remote = *found->second;
+    AssignedJob& remote = *found->second;
     remote.canceled = true;
     if (remote.launch) {
       // A job that was joined with others goes on with them, as long as one of them is wanted.
@@ -488,21 +229,21 @@ void Executor::cancel(uint64_t number) {
     } else {
       job = std::shared_ptr<Job>(found->second, &remote.job);
     }
-    for (const auto& lane : lanes_)
-      if (lane) lanes.push_back(lane);
+    for (const auto& served : contexts_)
+      if (served) contexts.push_back(served);
   }
-  for (const auto& lane : lanes) lane->context->cancel(job);
+  for (const auto& served : contexts) served->context->cancel(job);
 }
 
 void Executor::forget(uint64_t region) {
   std::vector<std::shared_ptr<void>> gone;  // a driver may take its time: not under the lock
   std::lock_guard lock(mutex_);
-  for (const auto& lane : lanes_) {
-    if (!lane) continue;
-    if (auto pin = lane->pinned.extract(region)) gone.push_back(std::move(pin.mapped()));
-    for (auto it = lane->resident.begin(); it != lane->resident.end();) {
+  for (const auto& served : contexts_) {
+    if (!served) continue;
+    if (auto pin = served->pinned.extract(region)) gone.push_back(std::move(pin.mapped()));
+    for (auto it = served->resident.begin(); it != served->resident.end();) {
       if (it->key.region == region) gone.push_back(it->tensor);
-      it = it->key.region == region ? lane->drop(it) : std::next(it);
+      it = it->key.region == region ? served->drop(it) : std::next(it);
     }
   }
 }

@@ -15,6 +15,9 @@
 
 namespace switchyard::cluster {
 
+struct AssignedJob;
+struct ServedContext;
+
 // add(), remove() and stop() belong to one thread, the owner's.
 class Executor {
  public:
@@ -35,23 +38,21 @@ class Executor {
   void post(std::span<const double> message);  // to the coordinator
 
  private:
-  struct RemoteJob;
-  struct Launch;
-  struct Lane;
-  using JobPtr = std::shared_ptr<RemoteJob>;
+  using JobPtr = std::shared_ptr<AssignedJob>;
   void loop();
   bool waitForInput();
   void onMessage(std::span<const double> message);
   void assign(std::span<const double> message);
-  void pin(Lane& lane, RemoteJob& job);
-  void start(const std::shared_ptr<Lane>& lane, std::vector<JobPtr> jobs);
-  void submit(Lane& lane, const std::shared_ptr<Job>& job);
-  bool uploadFirst(const std::shared_ptr<Lane>& lane, std::vector<JobPtr>& jobs);
-  void begun(Lane& lane, RemoteJob& job);
-  void ended(const std::shared_ptr<Lane>& lane, const std::vector<uint64_t>& numbers, const Job& ran,
+  void pin(ServedContext& served, AssignedJob& job);
+  void start(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr> jobs);
+  void submit(ServedContext& served, const std::shared_ptr<Job>& job);
+  bool uploadFirst(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr>& jobs);
+  void begun(ServedContext& served, AssignedJob& job);
+  void ended(const std::shared_ptr<ServedContext>& served, const std::vector<uint64_t>& numbers, const Job& ran,
              std::exception_ptr error);
-  bool tryAgain(const std::shared_ptr<Lane>& lane, const std::vector<JobPtr>& jobs, std::exception_ptr error);
-  void report(const RemoteJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error,
+  bool tryAgain(const std::shared_ptr<ServedContext>& served, const std::vector<JobPtr>& jobs,
+                std::exception_ptr error);
+  void report(const AssignedJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error,
               uint32_t context);
   void refuse(uint64_t number, uint32_t context, std::exception_ptr error);
   void cancel(uint64_t number);
@@ -64,8 +65,8 @@ class Executor {
   const OnGone onGone_;
   int wake_ = -1;  // an eventfd: something is left to be sent, or stop
   std::mutex mutex_;
-  std::array<std::shared_ptr<Lane>, kMaxContexts> lanes_;
-  std::vector<std::weak_ptr<Lane>> known_;                            // removed ones with jobs included
+  std::array<std::shared_ptr<ServedContext>, kMaxContexts> contexts_;
+  std::vector<std::weak_ptr<ServedContext>> known_;                   // removed ones with jobs included
   std::unordered_map<uint64_t, JobPtr> jobs_;                         // taken and not reported
   std::map<std::pair<Device*, uint64_t>, std::weak_ptr<void>> pins_;  // by device and region; executor's thread only
   std::atomic<bool> stopping_{false}, halting_{false};

@@ -1,4 +1,4 @@
-// Small jobs of one kind as one job: their rows stand below each other, so one launch does the work of many.
+// Small jobs of one kind as one job: their rows are concatenated, so that one launch does the work of many.
 #pragma once
 #include <memory>
 #include <span>

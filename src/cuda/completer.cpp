@@ -42,12 +42,12 @@ QueueTimings timingsOf(const Submission& s) noexcept {
 
 }  // namespace
 
-Lane::~Lane() {
+QueueState::~QueueState() {
   if (state_->lost() || cudaSetDevice(state_->ordinal) != cudaSuccess) return;
   for (cudaEvent_t event : events_) cudaEventDestroy(event);
 }
 
-cudaEvent_t Lane::takeEvent() {
+cudaEvent_t QueueState::takeEvent() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!events_.empty()) {
@@ -62,13 +62,13 @@ cudaEvent_t Lane::takeEvent() {
   return event;
 }
 
-void Lane::giveBack(cudaEvent_t event) noexcept {
+void QueueState::giveBack(cudaEvent_t event) noexcept {
   if (!event) return;
   const std::lock_guard<std::mutex> lock(mutex_);
   events_.push_back(event);
 }
 
-void Lane::giveBack(const Marks& marks) noexcept {
+void QueueState::giveBack(const Marks& marks) noexcept {
   for (cudaEvent_t event : {marks.uploadBegin, marks.uploadEnd, marks.computeBegin, marks.computeEnd}) giveBack(event);
 }
 
@@ -77,9 +77,9 @@ struct Completer::Shared {
   std::shared_ptr<PinnedPool> pool;
   std::mutex mutex;
   std::condition_variable wake;
-  std::vector<std::shared_ptr<Lane>> lanes;
-  uint64_t lanesVersion = 0;
-  size_t pending = 0;              // submissions that wait, on all lanes
+  std::vector<std::shared_ptr<QueueState>> queues;
+  uint64_t queuesVersion = 0;
+  size_t pending = 0;              // submissions that wait, on all queues
   Clock::time_point lastActivity;  // a push, or an event that came
   bool stop = false;
   std::atomic<bool> unloading{false};  // the process is leaving: nothing more will be settled
@@ -87,10 +87,10 @@ struct Completer::Shared {
 
   bool onThread() const { return thread.load() == std::this_thread::get_id(); }
   void run();
-  bool serveAll(const std::vector<std::shared_ptr<Lane>>& served);
-  bool serve(Lane& lane);
+  bool serveAll(const std::vector<std::shared_ptr<QueueState>>& served);
+  bool serve(QueueState& queue);
   bool finished(cudaEvent_t end, std::exception_ptr& error);
-  void settle(Lane& lane, Submission submission, std::exception_ptr error);
+  void settle(QueueState& queue, Submission submission, std::exception_ptr error);
   Clock::duration watch();  // under mutex: how long nothing came; past the watchdog's time the card is lost
 };
 
@@ -115,21 +115,21 @@ bool Completer::Shared::finished(cudaEvent_t end, std::exception_ptr& error) {
   return true;
 }
 
-bool Completer::Shared::serve(Lane& lane) {
+bool Completer::Shared::serve(QueueState& queue) {
   Submission submission;
   std::exception_ptr error;
   {
     cudaEvent_t end;
     {
-      const std::lock_guard<std::mutex> lock(lane.mutex_);
-      if (lane.waiting_.empty()) return false;
-      end = lane.waiting_.front().end;
+      const std::lock_guard<std::mutex> lock(queue.mutex_);
+      if (queue.waiting_.empty()) return false;
+      end = queue.waiting_.front().end;
     }
     if (!finished(end, error)) return false;
-    const std::lock_guard<std::mutex> lock(lane.mutex_);
-    submission = std::move(lane.waiting_.front());
-    lane.waiting_.pop_front();
-    ++lane.settling_;
+    const std::lock_guard<std::mutex> lock(queue.mutex_);
+    submission = std::move(queue.waiting_.front());
+    queue.waiting_.pop_front();
+    ++queue.settling_;
   }
   {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -137,16 +137,16 @@ bool Completer::Shared::serve(Lane& lane) {
     lastActivity = Clock::now();
   }
   if (!error) error = submission.error;
-  settle(lane, std::move(submission), error);
+  settle(queue, std::move(submission), error);
   {
-    const std::lock_guard<std::mutex> lock(lane.mutex_);
-    --lane.settling_;
+    const std::lock_guard<std::mutex> lock(queue.mutex_);
+    --queue.settling_;
   }
-  lane.idle_.notify_all();
+  queue.idle_.notify_all();
   return true;
 }
 
-void Completer::Shared::settle(Lane& lane, Submission s, std::exception_ptr error) {
+void Completer::Shared::settle(QueueState& queue, Submission s, std::exception_ptr error) {
   QueueTimings timings;
   if (!error) {
     const auto begin = Clock::now();
@@ -156,15 +156,15 @@ void Completer::Shared::settle(Lane& lane, Submission s, std::exception_ptr erro
       timings.readbackMs += std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   }
   // What the next submission needs is free before `done` can ask for it.
-  lane.giveBack(s.end);
-  lane.giveBack(s.marks);
+  queue.giveBack(s.end);
+  queue.giveBack(s.marks);
   for (const PinnedBlock& block : s.blocks) pool->giveBack(block);
   {
-    const std::lock_guard<std::mutex> lock(lane.mutex_);
+    const std::lock_guard<std::mutex> lock(queue.mutex_);
     if (s.done)
-      error = error ? error : lane.partError_, lane.partError_ = nullptr;
-    else if (error && !lane.partError_)
-      lane.partError_ = error;
+      error = error ? error : queue.partError_, queue.partError_ = nullptr;
+    else if (error && !queue.partError_)
+      queue.partError_ = error;
   }
   if (s.done) s.done(error, timings);
 }
@@ -177,9 +177,9 @@ Clock::duration Completer::Shared::watch() {
   return waited;
 }
 
-bool Completer::Shared::serveAll(const std::vector<std::shared_ptr<Lane>>& served) {
+bool Completer::Shared::serveAll(const std::vector<std::shared_ptr<QueueState>>& served) {
   bool any = false;
-  for (const auto& lane : served) any = serve(*lane) || any;
+  for (const auto& queue : served) any = serve(*queue) || any;
   return any;
 }
 
@@ -188,12 +188,12 @@ void Completer::Shared::run() {
   prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);  // ns: sleeps of 20 us would else take 70
   const cudaError_t current = cudaSetDevice(state->ordinal);
   if (current != cudaSuccess) state->lose(toError(current, "the completion thread can't use the card").what());
-  std::vector<std::shared_ptr<Lane>> served;
+  std::vector<std::shared_ptr<QueueState>> served;
   uint64_t version = 0;
   std::unique_lock<std::mutex> lock(mutex);
   while (!unloading) {
     if (pending == 0) {
-      served.clear();  // a lane's memory is not kept by a thread that sleeps
+      served.clear();  // a queue's memory is not kept by a thread that sleeps
       version = 0;
       if (stop) return;
       if (wake.wait_for(lock, kIdleBeforeTrim, [&] { return stop || pending > 0; })) continue;
@@ -203,7 +203,7 @@ void Completer::Shared::run() {
       wake.wait(lock, [&] { return stop || pending > 0; });
       continue;
     }
-    if (version != lanesVersion) served = lanes, version = lanesVersion;
+    if (version != queuesVersion) served = queues, version = queuesVersion;
     lock.unlock();
     const bool progressed = serveAll(served);
     lock.lock();
@@ -237,27 +237,27 @@ Completer::~Completer() {
     thread_.join();
 }
 
-std::shared_ptr<Lane> Completer::addLane() {
-  auto lane = std::make_shared<Lane>(shared_->state);
+std::shared_ptr<QueueState> Completer::addQueue() {
+  auto queue = std::make_shared<QueueState>(shared_->state);
   const std::lock_guard<std::mutex> lock(shared_->mutex);
-  shared_->lanes.push_back(lane);
-  ++shared_->lanesVersion;
-  return lane;
+  shared_->queues.push_back(queue);
+  ++shared_->queuesVersion;
+  return queue;
 }
 
-void Completer::removeLane(const std::shared_ptr<Lane>& lane) {
+void Completer::removeQueue(const std::shared_ptr<QueueState>& queue) {
   const std::lock_guard<std::mutex> lock(shared_->mutex);
-  std::erase(shared_->lanes, lane);
-  ++shared_->lanesVersion;
+  std::erase(shared_->queues, queue);
+  ++shared_->queuesVersion;
 }
 
-void Completer::push(Lane& lane, Submission submission) {
+void Completer::push(QueueState& queue, Submission submission) {
   {
     // Both at once: the thread may settle it before this returns.
     const std::lock_guard<std::mutex> lock(shared_->mutex);
     {
-      const std::lock_guard<std::mutex> laneLock(lane.mutex_);
-      lane.waiting_.push_back(std::move(submission));
+      const std::lock_guard<std::mutex> queueLock(queue.mutex_);
+      queue.waiting_.push_back(std::move(submission));
     }
     ++shared_->pending;
     shared_->lastActivity = Clock::now();
@@ -265,33 +265,33 @@ void Completer::push(Lane& lane, Submission submission) {
   shared_->wake.notify_one();
 }
 
-void Completer::waitIdle(Lane& lane) {
+void Completer::waitIdle(QueueState& queue) {
   if (shared_->onThread()) {
     for (;;) {
       {
-        const std::lock_guard<std::mutex> lock(lane.mutex_);
-        if (lane.waiting_.empty()) return;
+        const std::lock_guard<std::mutex> lock(queue.mutex_);
+        if (queue.waiting_.empty()) return;
       }
       if (shared_->unloading) return;
-      if (shared_->serve(lane)) continue;
+      if (shared_->serve(queue)) continue;
       std::this_thread::sleep_for(kShortestSleep);
       const std::lock_guard<std::mutex> lock(shared_->mutex);
       shared_->watch();
     }
   }
-  std::unique_lock<std::mutex> lock(lane.mutex_);
-  const auto idle = [&] { return (lane.waiting_.empty() && lane.settling_ == 0) || shared_->unloading; };
-  while (!lane.idle_.wait_for(lock, std::chrono::milliseconds(100), idle)) {}
+  std::unique_lock<std::mutex> lock(queue.mutex_);
+  const auto idle = [&] { return (queue.waiting_.empty() && queue.settling_ == 0) || shared_->unloading; };
+  while (!queue.idle_.wait_for(lock, std::chrono::milliseconds(100), idle)) {}
 }
 
-void Completer::forgetPartError(Lane& lane) {
-  const std::lock_guard<std::mutex> lock(lane.mutex_);
-  lane.partError_ = nullptr;
+void Completer::forgetPartError(QueueState& queue) {
+  const std::lock_guard<std::mutex> lock(queue.mutex_);
+  queue.partError_ = nullptr;
 }
 
-void Completer::waitForBlock(Lane& lane, uint64_t generation) {
+void Completer::waitForBlock(QueueState& queue, uint64_t generation) {
   if (shared_->onThread()) {
-    if (!shared_->serve(lane)) std::this_thread::sleep_for(kShortestSleep);
+    if (!shared_->serve(queue)) std::this_thread::sleep_for(kShortestSleep);
   } else {
     shared_->pool->waitForBlock(generation);
   }

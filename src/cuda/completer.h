@@ -39,10 +39,10 @@ struct Submission {
 };
 
 // One queue's submissions, settled in order, and its events, recycled.
-class Lane {
+class QueueState {
  public:
-  explicit Lane(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {}
-  ~Lane();
+  explicit QueueState(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {}
+  ~QueueState();
   cudaEvent_t takeEvent();
   void giveBack(cudaEvent_t event) noexcept;  // null is fine
   void giveBack(const Marks& marks) noexcept;
@@ -62,16 +62,16 @@ class Lane {
 class Completer {
  public:
   Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool);
-  ~Completer();  // after the last lane was removed
+  ~Completer();  // after the last queue was removed
 
-  std::shared_ptr<Lane> addLane();
-  void removeLane(const std::shared_ptr<Lane>& lane);
-  void push(Lane& lane, Submission submission);
-  // Until everything pushed has been settled. On the completion thread itself it serves the lane meanwhile.
-  void waitIdle(Lane& lane);
-  void forgetPartError(Lane& lane);
-  // One step of waiting for staging memory: serves `lane` on the completion thread, else waits a moment.
-  void waitForBlock(Lane& lane, uint64_t generation);
+  std::shared_ptr<QueueState> addQueue();
+  void removeQueue(const std::shared_ptr<QueueState>& queue);
+  void push(QueueState& queue, Submission submission);
+  // Until everything pushed has been settled. On the completion thread itself it serves the queue meanwhile.
+  void waitIdle(QueueState& queue);
+  void forgetPartError(QueueState& queue);
+  // One step of waiting for staging memory: serves `queue` on the completion thread, else waits a moment.
+  void waitForBlock(QueueState& queue, uint64_t generation);
 
  private:
   // Shared with the thread, which may outlive the Completer when that is destroyed from a completion.

@@ -62,12 +62,12 @@ CudaQueue::CudaQueue(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedP
       stream_(state_),
       uploadStream_(state_),
       library_(state_, traits),
-      lane_(completer_->addLane()) {}
+      queueState_(completer_->addQueue()) {}
 
 CudaQueue::~CudaQueue() {
   discard();
-  completer_->waitIdle(*lane_);
-  completer_->removeLane(lane_);
+  completer_->waitIdle(*queueState_);
+  completer_->removeQueue(queueState_);
 }
 
 std::byte* CudaQueue::addressOf(const BufferView& view, uint64_t bytes) const {
@@ -79,9 +79,9 @@ std::byte* CudaQueue::addressOf(const BufferView& view, uint64_t bytes) const {
 
 // An event recorded now; the caller owns it.
 cudaEvent_t CudaQueue::mark(cudaStream_t stream) {
-  const cudaEvent_t event = lane_->takeEvent();
+  const cudaEvent_t event = queueState_->takeEvent();
   const cudaError_t status = cudaEventRecord(event, stream);
-  if (status != cudaSuccess) lane_->giveBack(event);
+  if (status != cudaSuccess) queueState_->giveBack(event);
   check(status, "cudaEventRecord");
   return event;
 }
@@ -94,7 +94,7 @@ void CudaQueue::orderLargeUpload(const std::byte* to, size_t bytes) {
   if (!computeDirty_ && !overlaps) return;
   const cudaEvent_t before = mark(stream_);
   const cudaError_t status = cudaStreamWaitEvent(uploadStream_, before, 0);
-  lane_->giveBack(before);  // the wait is on what was recorded, not on the event
+  queueState_->giveBack(before);  // the wait is on what was recorded, not on the event
   check(status, "cudaStreamWaitEvent");
   computeDirty_ = false;
   smallUploads_.clear();
@@ -106,10 +106,10 @@ void CudaQueue::joinUploads() {
   const cudaEvent_t uploaded = mark(uploadStream_);
   const cudaError_t status = cudaStreamWaitEvent(stream_, uploaded, 0);
   if (status == cudaSuccess && !recorded_.marks.computeBegin && !recorded_.marks.computeEnd) {
-    lane_->giveBack(recorded_.marks.uploadEnd);
+    queueState_->giveBack(recorded_.marks.uploadEnd);
     recorded_.marks.uploadEnd = uploaded;
   } else {
-    lane_->giveBack(uploaded);
+    queueState_->giveBack(uploaded);
   }
   check(status, "cudaStreamWaitEvent");
   uploadsToJoin_ = false;
@@ -135,7 +135,7 @@ std::byte* CudaQueue::stage(size_t wanted, size_t& bytes) {
       }
       // What this queue holds comes back too, so that two queues never wait for each other's.
       submitPart();
-      completer_->waitForBlock(*lane_, generation);
+      completer_->waitForBlock(*queueState_, generation);
       state_->enter();
     }
     blockUsed_ = 0;
@@ -158,7 +158,7 @@ void CudaQueue::submitPart() {
   recorded_.blocks.clear(), recorded_.copies.clear();
   blockUsed_ = stagedBytes_ = 0;
   parted_ = true;
-  completer_->push(*lane_, std::move(part));
+  completer_->push(*queueState_, std::move(part));
 }
 
 void CudaQueue::upload(BufferView dst, std::span<const std::byte> src) {
@@ -333,7 +333,7 @@ void CudaQueue::submit(Completion done) {
   blockUsed_ = stagedBytes_ = 0;
   parted_ = uploadsToJoin_ = computeDirty_ = false;
   smallUploads_.clear();
-  completer_->push(*lane_, std::move(submission));
+  completer_->push(*queueState_, std::move(submission));
 }
 
 void CudaQueue::discard() noexcept {
@@ -342,14 +342,14 @@ void CudaQueue::discard() noexcept {
   if (!started) return;
   drain();
   if (parted_) {  // their copies go to memory that the caller may now take back
-    completer_->waitIdle(*lane_);
-    completer_->forgetPartError(*lane_);
+    completer_->waitIdle(*queueState_);
+    completer_->forgetPartError(*queueState_);
   }
   dropRecorded();
 }
 
 void CudaQueue::dropRecorded() noexcept {
-  lane_->giveBack(recorded_.marks);
+  queueState_->giveBack(recorded_.marks);
   for (const PinnedBlock& block : recorded_.blocks) pool_->giveBack(block);
   recorded_ = {};
   blockUsed_ = stagedBytes_ = 0;

@@ -1,4 +1,4 @@
-// A lane of work on one card: a stream for everything, and a second one that lets large uploads overtake earlier
+// In-order work on one card: a stream for everything, and a second one that lets large uploads overtake earlier
 // submissions.
 #pragma once
 #include <memory>
@@ -79,7 +79,7 @@ class CudaQueue : public Queue {
   const std::shared_ptr<Completer> completer_;
   Stream stream_, uploadStream_;
   MatmulLibrary library_;
-  const std::shared_ptr<Lane> lane_;
+  const std::shared_ptr<QueueState> queueState_;
 
   // Recorded since the last submit().
   Submission recorded_;

@@ -218,6 +218,11 @@ std::shared_ptr<Region> RegionTable::find(uint64_t id) const {
   return found == regions_.end() ? nullptr : *found;
 }
 
+bool RegionTable::mayCome(uint64_t id) const {
+  std::shared_lock lock(mutex_);
+  return findLocked(id) == regions_.end() && std::find(dropped_.begin(), dropped_.end(), id) == dropped_.end();
+}
+
 std::shared_ptr<Region> RegionTable::wait(uint64_t id, std::chrono::milliseconds most) const {
   std::shared_lock lock(mutex_);
   auto found = regions_.end();

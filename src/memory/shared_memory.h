@@ -31,14 +31,14 @@ constexpr uint32_t kNoDescriptor = ~uint32_t{0};
 //   c. any set: generation = G, try again later
 //      none:    generation = 0, the memory is free
 // An opener that reads G in step 4 set its bit before any later (a), so that (b) sees it: memory somebody holds is
-//never freed. An opener whose bit came after (b) had read its word waits in step 3 for (c) and reads 0 in step 4. G is
-//never used again in the region, so a descriptor's next block is never mistaken for the one asked for. While anyone
-//holds the block, step 4 ends with success: (c) restores G, and step 3 only ends early (as "gone") when the owner was
-//killed between (a) and (c). A process killed while it holds, or between 2 and 4, leaves its bit behind: clearMember
-//takes it away. A killed owner leaves its regions as they are; nothing is ever allocated in them again, and whoever
-//maps them keeps them. A peer can write anything here at any time. It can spoil contents, but nobody else's process:
-//the owner frees by its private records, never what it holds itself, and what an opener reads is checked against the
-//mapping.
+// never freed. An opener whose bit came after (b) had read its word waits in step 3 for (c) and reads 0 in step 4. G is
+// never used again in the region, so a descriptor's next block is never mistaken for the one asked for. While anyone
+// holds the block, step 4 ends with success: (c) restores G, and step 3 only ends early (as "gone") when the owner was
+// killed between (a) and (c). A process killed while it holds, or between 2 and 4, leaves its bit behind: clearMember
+// takes it away. A killed owner leaves its regions as they are; nothing is ever allocated in them again, and whoever
+// maps them keeps them. A peer can write anything here at any time. It can spoil contents, but nobody else's process:
+// the owner frees by its private records, never what it holds itself, and what an opener reads is checked against the
+// mapping.
 struct RegionHeader {
   uint64_t magic;
   uint32_t version;
@@ -117,7 +117,9 @@ class RegionTable {
   // nothing happens when its id is known already
   void add(std::shared_ptr<Region> region);
   std::shared_ptr<Region> find(uint64_t id) const;  // null when unknown
-  // For one on its way; null when it didn't come, and at once for one that was dropped lately.
+  // Not known, but perhaps on its way: false for one that is known, or was dropped lately.
+  bool mayCome(uint64_t id) const;
+  // For one on its way, never on an event loop; null when it didn't come, and at once for one that was dropped lately.
   std::shared_ptr<Region> wait(uint64_t id, std::chrono::milliseconds most) const;
   void drop(uint64_t id);
   struct Place {

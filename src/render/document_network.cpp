@@ -1,14 +1,15 @@
 // render/document-network: a graph as discs and lines on a glow of their colours.
 // All that grows with the graph is made on the device, from the inputs where they lie: network_place puts the nodes,
-//network_edges adds the coverage of every edge to a sum for each pixel, network_blur makes a light of the nodes; one
-//pass over the picture turns sums and light into colours, and the discs follow. A sum for each pixel, rather than a
-//thin quad for each edge, because many edges lie over one another: blending them one by one is what a rasteriser is
-//slowest at, and adds up the rounding of eight bits.
+// network_edges adds the coverage of every edge to a sum for each pixel, network_blur makes a light of the nodes; one
+// pass over the picture turns sums and light into colours, and the discs follow. A sum for each pixel, rather than a
+// thin quad for each edge, because many edges lie over one another: blending them one by one is what a rasteriser is
+// slowest at, and adds up the rounding of eight bits.
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "render/network_graph.h"
+#include "render/network_key.h"
 #include "render/network_labels.h"
 #include "render/scene.h"
 
@@ -70,19 +71,6 @@ struct Stage {
   std::vector<std::string> groupNames;
 };
 
-// Where dark and light pages let a colour map be seen: low ranks near the page, high ranks far from it.
-double mapPlace(Theme theme, double share) { return theme == Theme::Dark ? 0.34 + 0.62 * share : 0.80 - 0.62 * share; }
-
-Colour groupColour(const ThemeColours& colours, int64_t group) {
-  // behind the groups
-  if (group < 0)
-    return isLight(colours.page) ? mix(colours.axis, colours.page, 0.25f) : mix(colours.axis, colours.muted, 0.35f);
-  const Colour base = colours.category(static_cast<uint64_t>(group));
-  // the same hues again, paler and darker
-  const auto round = static_cast<uint64_t>(group) / colours.categories.size() % 3;
-  return round == 0 ? base : mix(base, round == 1 ? colours.text : colours.axis, 0.42f);
-}
-
 float radiusOf(const NetworkParams& p, float rank) {
   return std::sqrt(p.areaLow + p.areaSpan * std::clamp(rank * p.rankScale, 0.0f, 1.0f));
 }
@@ -143,7 +131,9 @@ class DocumentNetwork final : public Scene {
       const std::vector<uint32_t> front = highestRanked(graph.ranks, kMaxInFront);
       drawGraph(r, list, stage, graph, front);
       if (stage.sizes.hasText) drawLabels(list, stage, call, graph, labels);
-      drawKey(list, stage, graph);
+      drawNetworkKey(
+          list, {stage.sizes, stage.colours, stage.theme, stage.map, stage.groupNames, stage.params.weightScale > 0},
+          graph);
     } else if (stage.sizes.hasText) {
       list.text("no documents", stage.panel.centre(),
                 {.size = stage.sizes.body, .colour = stage.colours.muted, .align = Align::Middle, .centred = true});
@@ -343,90 +333,6 @@ class DocumentNetwork final : public Scene {
                  .colour = stage.colours.text,
                  .mostWidth = mostWidth,
                  .halo = stage.colours.page.with(0.55f)});
-  }
-
-  // Below: what colours mean, and what sizes and lines mean.
-  static void drawKey(DrawList& list, const Stage& stage, const NetworkGraph& graph) {
-    const Sizes& sizes = stage.sizes;
-    if (!sizes.hasText) return;
-    const float middle = static_cast<float>(list.height()) - sizes.pad - sizes.small / 2;
-    const float left = sizes.pad, right = static_cast<float>(list.width()) - sizes.pad;
-    const float width = drawSizeKey(list, stage, graph, right, middle);
-    const float room = right - width - left - 4 * sizes.gap;
-    if (graph.groups.empty()) {
-      drawRankKey(list, stage, graph, {left, middle}, room);
-      return;
-    }
-    std::vector<uint64_t> counts(static_cast<size_t>(std::ranges::max(graph.groups)) + 2);
-    for (int32_t group : graph.groups) ++counts[static_cast<size_t>(group + 1)];
-    std::vector<size_t> order;
-    for (size_t i = 0; i < counts.size(); ++i)
-      if (counts[i]) order.push_back(i);
-    // those of no group last
-    std::ranges::stable_sort(order,
-                             [&](size_t a, size_t b) { return (a == 0) != (b == 0) ? b == 0 : counts[a] > counts[b]; });
-    std::vector<LegendItem> items;
-    for (size_t i : order) {
-      const std::string name = i == 0                            ? "others"
-                               : i - 1 < stage.groupNames.size() ? stage.groupNames[i - 1]
-                                                                 : "group " + std::to_string(i - 1);
-      items.push_back({name, groupColour(stage.colours, static_cast<int64_t>(i) - 1)});
-    }
-    drawLegend(list, stage.colours, sizes, items, {left, middle}, room);
-  }
-
-  static const char* rankName(const NetworkGraph& graph) { return graph.ranked ? "rank" : "links"; }
-
-  // Ends at `right`. Returns its width.
-  static float drawSizeKey(DrawList& list, const Stage& stage, const NetworkGraph& graph, float right, float middle) {
-    const Sizes& sizes = stage.sizes;
-    const std::string text =
-        std::string(rankName(graph)) + " " + numberText(graph.rankLow, 2) + " to " + numberText(graph.rankHigh, 2);
-    const std::string lines = "similarity " + numberText(graph.weightLow, 2) + " to " + numberText(graph.weightHigh, 2);
-    const float room = right - sizes.pad, discs = textWidth(text, sizes.small) + 4 * sizes.small;
-    if (discs > room) return 0;
-    const bool weighted =
-        stage.params.weightScale > 0 && discs + textWidth(lines, sizes.small) + 6 * sizes.small < room;
-    const TextStyle style{.size = sizes.small, .colour = stage.colours.muted, .centred = true};
-    const float step = sizes.small * 0.95f, gap = sizes.gap;
-    float x = right;
-    if (weighted) {
-      x -= textWidth(lines, sizes.small);
-      list.text(lines, {x, middle}, style);
-      x -= gap;
-      for (int i = 2; i >= 0; --i, x -= step * 1.5f)
-        list.line({x - step * 1.2f, middle}, {x, middle}, sizes.line * (1 + 0.5f * static_cast<float>(i)),
-                  stage.colours.muted.with(0.3f + 0.35f * static_cast<float>(i)));
-      x -= gap;
-    }
-    x -= textWidth(text, sizes.small);
-    list.text(text, {x, middle}, style);
-    x -= gap;
-    for (int i = 2; i >= 0; --i) {
-      const float radius = sizes.small * (0.16f + 0.17f * static_cast<float>(i));
-      list.disc({x - radius, middle}, radius, stage.colours.muted);
-      x -= 2 * radius + gap * 0.5f;
-    }
-    return right - x;
-  }
-
-  static void drawRankKey(DrawList& list, const Stage& stage, const NetworkGraph& graph, Point at, float room) {
-    const Sizes& sizes = stage.sizes;
-    const TextStyle style{.size = sizes.small, .colour = stage.colours.muted, .centred = true};
-    const std::string low = numberText(graph.rankLow, 2), high = numberText(graph.rankHigh, 2), name = rankName(graph);
-    const float bar = std::round(110 * sizes.unit),
-                words = textWidth(low, sizes.small) + textWidth(high, sizes.small) + textWidth(name, sizes.small);
-    if (bar < 8 || bar + words + 3 * sizes.gap > room) return;
-    list.text(low, at, style);
-    const float left = std::round(at.x + textWidth(low, sizes.small) + sizes.gap),
-                half = std::max(std::round(sizes.small * 0.35f), 2.0f);
-    // Colours follow the root of the rank, as radii do.
-    const double first = graph.rankHigh > 0 ? std::sqrt(graph.rankLow / graph.rankHigh) : 0;
-    for (float x = 0; x < bar; ++x) {
-      const Colour colour = colourAt(stage.map, mapPlace(stage.theme, first + (1 - first) * x / (bar - 1)));
-      list.box({left + x, at.y - half, left + x + 1, at.y + half}, colour);
-    }
-    list.text(high + "  " + name, {left + bar + sizes.gap, at.y}, style);
   }
 };
 

@@ -10,9 +10,9 @@
 //   list.text("label", {x, y}, {.size = 14, .colour = colours.text, .align = Align::Middle});
 //   list.finish(recorder, colours.page, call.outputs[0].view);   // uploads, draws
 // All coordinates are pixels from the top left corner, y down; the middle of the first pixel is at 0.5, 0.5. Edges are
-//anti-aliased by their exact distance, so one sample for each pixel is enough. Neighbours of one kind become one
-//instanced draw; a clip() begins another. A scene's own shaders may use shaders/scenes/list.glsl for corner() and
-//placed(); their modules come from sceneModule(), and a scene's readyOn() asks about those and DrawList::modules().
+// anti-aliased by their exact distance, so one sample for each pixel is enough. Neighbours of one kind become one
+// instanced draw; a clip() begins another. A scene's own shaders may use shaders/scenes/list.glsl for corner() and
+// placed(); their modules come from sceneModule(), and a scene's readyOn() asks about those and DrawList::modules().
 #pragma once
 #include <span>
 #include <string>

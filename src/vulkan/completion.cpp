@@ -2,7 +2,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "vulkan/lane.h"
+#include "vulkan/queue_state.h"
 
 namespace switchyard::vulkan {
 namespace {
@@ -109,17 +109,17 @@ void Completer::State::finish(std::unique_ptr<Submission> s) {
     for (const auto& r : s->readbacks) std::memcpy(r.dst, r.src, r.bytes);
     s->timings.readbackMs = milliseconds(Clock::now() - start);
   }
-  const auto lane = std::move(s->lane);
+  const auto state = std::move(s->state);
   const auto done = std::move(s->done);
   const auto timings = s->timings;
   const uint64_t serial = s->serial;
   if (gpu->hung)
     (void)s.release();  // the driver may still hold its fence and commands
   else
-    lane->recycle(std::move(s));
-  lane->finish(serial);
+    state->recycle(std::move(s));
+  state->finish(serial);
   if (done) done(error, timings);
-  lane->settle();
+  state->settle();
 }
 
 Completer::Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<Graphics> graphics)

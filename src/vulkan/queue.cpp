@@ -41,22 +41,22 @@ GpuQueue::GpuQueue(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipeline
       pipelines_(std::move(pipelines)),
       graphics_(std::move(graphics)),
       completer_(std::move(completer)),
-      lane_(std::make_shared<Lane>(gpu_, std::move(staging), graphics_)),
+      state_(std::make_shared<QueueState>(gpu_, std::move(staging), graphics_)),
       queue_(gpu_->nextQueue()) {}
 
 GpuQueue::~GpuQueue() {
   discard();
-  if (!completer_->onThread()) lane_->waitSettled();  // on it, the lane itself outlives what is pending
+  if (!completer_->onThread()) state_->waitSettled();  // on it, the state outlives what is pending
 }
 
 Submission& GpuQueue::record() {
   if (current_) return *current_;
   gpu_->throwIfLost();
-  const uint64_t finished = lane_->finishedSerial.load(std::memory_order_acquire);
-  if (finished == lane_->submittedSerial && !mustBarrier_) hazards_.clear();
+  const uint64_t finished = state_->finishedSerial.load(std::memory_order_acquire);
+  if (finished == state_->submittedSerial && !mustBarrier_) hazards_.clear();
   std::erase_if(unread_, [&](const Unread& u) { return u.serial <= finished; });
   touched_.clear();
-  current_ = lane_->take();
+  current_ = state_->take();
   return *current_;
 }
 
@@ -116,13 +116,13 @@ void GpuQueue::keepReadbacks(const Range& range) {
     current_->readbacks[i].from = nullptr;
   }
   for (const Unread& u : unread_)
-    if (u.range.overlaps(range)) lane_->waitFinished(u.serial);
+    if (u.range.overlaps(range)) state_->waitFinished(u.serial);
 }
 
 GpuQueue::Piece GpuQueue::stage(size_t bytes) {
   Submission& s = record();
   if (s.blocks.empty() || s.blocks.back()->size - s.blockUsed < bytes) {
-    s.blocks.push_back(lane_->staging->take(bytes));
+    s.blocks.push_back(state_->staging->take(bytes));
     s.blockUsed = 0;
   }
   const Piece piece{s.blocks.back().get(), s.blockUsed};
@@ -306,10 +306,10 @@ void GpuQueue::submit(Completion done) {
     s.error = std::current_exception();
     mustBarrier_ = true;
   }
-  s.serial = ++lane_->submittedSerial;
+  s.serial = ++state_->submittedSerial;
   for (const Readback& r : s.readbacks)
     if (r.from) unread_.push_back({{r.from->address() + r.offset, r.from->address() + r.offset + r.bytes}, s.serial});
-  s.lane = lane_;
+  s.state = state_;
   s.done = std::move(done);
   completer_->push(std::move(current_));
 }
@@ -319,7 +319,7 @@ void GpuQueue::discard() noexcept {
   mustBarrier_ = mustBarrier_ || current_->hasCommands;
   // a failure shows at the next begin
   if (current_->hasCommands) gpu_->api.vkResetCommandBuffer(current_->commands, 0);
-  lane_->recycle(std::move(current_));
+  state_->recycle(std::move(current_));
 }
 
 }  // namespace switchyard::vulkan

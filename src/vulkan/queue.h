@@ -1,6 +1,6 @@
 // The Queue of a Vulkan device: records into recycled command buffers, places barriers where ranges demand them.
 #pragma once
-#include "vulkan/lane.h"
+#include "vulkan/queue_state.h"
 #include "vulkan/matmul.h"
 #include "vulkan/program.h"
 
@@ -77,7 +77,7 @@ class GpuQueue final : public Queue {
   const std::shared_ptr<Pipelines> pipelines_;
   const std::shared_ptr<Graphics> graphics_;
   const std::shared_ptr<Completer> completer_;
-  const std::shared_ptr<Lane> lane_;
+  const std::shared_ptr<QueueState> state_;
   SharedQueue& queue_;
   std::unique_ptr<Submission> current_;
   VkPipeline boundPipeline_ = VK_NULL_HANDLE;

@@ -1,5 +1,5 @@
 // The protocol: every message between the processes of a cluster, with its direction and its shape (codec.js writes and
-// checks them). Jobs travel as numbers, in the places that src/cluster/message.h and binding/remote_job.h name; the rest
+// checks them). Jobs travel as numbers, in the places that src/cluster/message.h and binding/requested_jobs.h name; the rest
 // is said in words (JSON), and a handshake goes over Node's own channel.
 'use strict';
 const { Buffer } = require('node:buffer');

@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "cluster/channel.h"
-#include "convert.h"
+#include "environment.h"
+#include "job.h"
 #include "memory/shared_memory.h"
 
 namespace switchyard::node {
 
-// Where an ask's numbers are, beside those of layout.h. Written by lib/cluster/worker/requester.js to the scratch array
+// Where an ask's numbers are, beside those of layout.h. Written by lib/cluster/worker/asks.js to the scratch array
 // from kCallAsk on, in this order, and sent from kFirst on; what is marked * is filled in here.
 enum AskPlace : size_t {
   kAskNumber,
@@ -33,22 +34,19 @@ enum AskPlace : size_t {
   kAskNumbers,
 };
 
-// The jobs one environment has asked for and not been told the end of. JavaScript thread only.
-class RemoteJobs {
+// The jobs that one environment has requested and not been told the end of. JavaScript thread only.
+class RequestedJobs {
  public:
   // Puts the inputs and the outputs' places into shared memory and posts the message; `job` is prepared. The id is
   // call[kAskNumber].
-  void ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph,
-           const double* call,
+  void ask(cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph, const double* call,
            std::shared_ptr<SharedBlock> code = nullptr);  // code: where the module of a program's job lies
-  // The outputs of a job that ended well, as PendingJob::result() gives them; forgets it.
+  // The outputs of a job that ended well, as LocalJob::result() gives them; forgets it.
   Napi::Value take(Environment& environment, uint64_t id);
   // The same, with what another process's equal job has written: for each output [region, offset].
   Napi::Value takeFrom(Environment& environment, uint64_t id, std::span<const double> places);
   void drop(uint64_t id) { staged_.erase(id); }
   size_t size() const { return staged_.size(); }
-  // Tells the other end of regions made or given up here since it was told last.
-  void announce(cluster::Channel& channel);
 
  private:
   struct Output {
@@ -74,13 +72,5 @@ class RemoteJobs {
   std::unordered_map<uint64_t, Staged> staged_;
   std::vector<double> message_;
 };
-
-// Memory of a shared tensor that this process holds, found by an address inside it; null for other memory.
-std::shared_ptr<SharedBlock> findShared(const std::byte* memory);
-void rememberShared(const std::shared_ptr<SharedBlock>& block);
-// Has the process's heap write down which regions it has. Idempotent.
-void recordHeap();
-
-napi_value makeSharedArrayBuffer(Environment& environment, std::shared_ptr<SharedBlock> block, uint64_t bytes);
 
 }  // namespace switchyard::node

@@ -1,12 +1,11 @@
 // Delivery: one wake-up of the loop brings everything that has finished until then.
-#include "async_job.h"
+#include "operations.h"
 
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "convert.h"
-#include "environment.h"
 
 namespace switchyard::node {
 namespace {
@@ -15,19 +14,21 @@ constexpr int kIdBits = 40;  // of each loading of the JavaScript side; with 13 
 
 }  // namespace
 
-uint64_t PendingList::start(Environment& environment, Napi::Function onDone) {
+uint64_t OperationList::start(Environment& environment, double* resultId, Napi::Function onDone) {
   Napi::Env env = onDone.Env();
   onDone_.push_back(Napi::Persistent(onDone));
   const uint64_t firstId = (onDone_.size() - 1) << kIdBits;
   if (wake_) return firstId;
   environment_ = &environment;
+  env_ = env;
+  resultId_ = resultId;
   resource_ = Napi::Persistent(Napi::Object::New(env));
   checkStatus(env, napi_async_init(env, resource_.Value(), Napi::String::New(env, "switchyard"), &async_));
   uv_loop_t* loop = nullptr;
   checkStatus(env, napi_get_uv_event_loop(env, &loop));
   wake_ = static_cast<uv_async_t*>(operator new(uv_handle_size(UV_ASYNC)));
   if (int failed =
-          uv_async_init(loop, wake_, [](uv_async_t* wake) { static_cast<PendingList*>(wake->data)->drain(); })) {
+          uv_async_init(loop, wake_, [](uv_async_t* wake) { static_cast<OperationList*>(wake->data)->drain(); })) {
     operator delete(wake_);
     wake_ = nullptr;
     throw Error(Code::Internal, std::string("the event loop gave no wake-up handle: ") + uv_strerror(failed));
@@ -35,13 +36,13 @@ uint64_t PendingList::start(Environment& environment, Napi::Function onDone) {
   wake_->data = this;
   uv_unref(handle());
   auto close = [](napi_async_cleanup_hook_handle closed, void* self) {
-    static_cast<PendingList*>(self)->close(closed);
+    static_cast<OperationList*>(self)->close(closed);
   };
   checkStatus(env, napi_add_async_cleanup_hook(env, close, this, nullptr));
   return firstId;
 }
 
-void PendingList::close(napi_async_cleanup_hook_handle closed) {
+void OperationList::close(napi_async_cleanup_hook_handle closed) {
   end();
   while (waking_.load(std::memory_order_acquire)) std::this_thread::yield();
   wake_->data = closed;
@@ -52,19 +53,19 @@ void PendingList::close(napi_async_cleanup_hook_handle closed) {
   wake_ = nullptr;
 }
 
-void PendingList::begin(std::shared_ptr<Pending> pending) {
-  uint64_t id = pending->id;
-  pending_.emplace(id, std::move(pending));
+void OperationList::begin(std::shared_ptr<Operation> operation) {
+  uint64_t id = operation->id;
+  begun_.emplace(id, std::move(operation));
   keepAlive();
 }
 
-void PendingList::erase(uint64_t id) {
-  pending_.erase(id);
+void OperationList::erase(uint64_t id) {
+  begun_.erase(id);
   letGo_.erase(id);
 }
 
-void PendingList::keepAlive() {
-  const bool wanted = pending_.size() > letGo_.size();
+void OperationList::keepAlive() {
+  const bool wanted = begun_.size() > letGo_.size();
   if (wanted == alive_ || !wake_) return;
   alive_ = wanted;
   if (wanted)
@@ -73,12 +74,12 @@ void PendingList::keepAlive() {
     uv_unref(handle());
 }
 
-void PendingList::letGo(uint64_t id) {
-  if (pending_.contains(id)) letGo_.insert(id);
+void OperationList::letGo(uint64_t id) {
+  if (begun_.contains(id)) letGo_.insert(id);
   keepAlive();
 }
 
-void PendingList::push(Pending* finished) {
+void OperationList::push(Operation* finished) {
   {
     std::lock_guard lock(mutex_);
     if (ended_) return;
@@ -90,51 +91,51 @@ void PendingList::push(Pending* finished) {
   waking_.fetch_sub(1, std::memory_order_release);
 }
 
-void PendingList::cancel(uint64_t id) {
-  auto found = pending_.find(id);
-  if (found == pending_.end()) return;
-  std::shared_ptr<Pending> keep = found->second;
+void OperationList::cancel(uint64_t id) {
+  auto found = begun_.find(id);
+  if (found == begun_.end()) return;
+  std::shared_ptr<Operation> keep = found->second;
   keep->cancel();
 }
 
-void PendingList::abandon(uint64_t id) {
+void OperationList::abandon(uint64_t id) {
   erase(id);
   keepAlive();
 }
 
-void PendingList::end() {
+void OperationList::end() {
   std::lock_guard lock(mutex_);
   ended_ = true;
   finished_.clear();
 }
 
-void PendingList::drop() {
-  pending_.clear();
+void OperationList::drop() {
+  begun_.clear();
   onDone_.clear();
   resource_.Reset();
-  if (async_) napi_async_destroy(environment_->env(), std::exchange(async_, nullptr));
+  if (async_) napi_async_destroy(env_, std::exchange(async_, nullptr));
 }
 
 // Called by libuv, so nothing may be thrown.
-void PendingList::drain() {
-  std::vector<Pending*> batch = std::move(draining_);
+void OperationList::drain() {
+  std::vector<Operation*> batch = std::move(draining_);
   {
     std::lock_guard lock(mutex_);
     if (ended_) return;
     std::swap(batch, finished_);
   }
-  napi_env env = environment_->env();
+  napi_env env = env_;
   napi_handle_scope handles = nullptr;
   napi_callback_scope callback = nullptr;
   const bool mayRun = napi_open_handle_scope(env, &handles) == napi_ok &&
                       napi_open_callback_scope(env, resource_.Value(), async_, &callback) == napi_ok;
-  for (Pending* finished : batch) {
-    auto found = pending_.find(finished->id);
-    std::shared_ptr<Pending> pending = std::move(found->second);
+  for (Operation* finished : batch) {
+    auto found = begun_.find(finished->id);
+    std::shared_ptr<Operation> operation = std::move(found->second);
     erase(finished->id);
     if (!mayRun) continue;
     try {
-      deliver(*environment_, *pending);
+      deliver(*environment_, *operation);
     } catch (...) {
       // Not even an error object could be made: this environment may not run JavaScript any more, and nobody waits in
       // it.
@@ -147,19 +148,19 @@ void PendingList::drain() {
   if (handles) napi_close_handle_scope(env, handles);
 }
 
-void PendingList::deliver(Environment& environment, Pending& pending) {
-  Napi::Env env(environment.env());
+void OperationList::deliver(Environment& environment, Operation& operation) {
+  Napi::Env env(env_);
   Napi::HandleScope scope(env);
   napi_value arguments[2] = {env.Null(), env.Undefined()};
   try {
-    arguments[1] = pending.result(environment);
+    arguments[1] = operation.result(environment);
   } catch (...) {
     arguments[0] = errorValue(env, std::current_exception());
   }
-  environment.scratch()[kResultId] = static_cast<double>(pending.id);
+  *resultId_ = static_cast<double>(operation.id);
   // A failing call can only mean that the environment may not run JavaScript any more.
   napi_value ignored;
-  if (napi_call_function(env, env.Undefined(), onDone_[pending.id >> kIdBits].Value(), 2, arguments, &ignored) ==
+  if (napi_call_function(env, env.Undefined(), onDone_[operation.id >> kIdBits].Value(), 2, arguments, &ignored) ==
       napi_pending_exception)
     napi_get_and_clear_last_exception(env, &ignored);
 }

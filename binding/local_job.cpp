@@ -1,5 +1,10 @@
 // Small CPU jobs run inside the call, straight from and into JavaScript's memory; the others own or pin what they use.
-#include "pending_job.h"
+#include "local_job.h"
+
+#include <cstring>
+
+#include "array_buffers.h"
+#include "convert.h"
 
 namespace switchyard::node {
 namespace {
@@ -11,32 +16,32 @@ size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
-Napi::Value PendingJob::start(Environment& environment, const std::shared_ptr<Context>& context,
-                              std::shared_ptr<PendingJob> pending, bool mayRunNow) {
-  pending->context_ = context;
-  pending->self_ = pending;
-  pending->checkDevices(*context);
-  std::shared_ptr<Job> shared(pending, &pending->job);
-  PendingJob* raw = pending.get();
-  pending->job.done = [raw, &environment](Job&) { raw->onDone(environment); };
+Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Context>& context,
+                            std::shared_ptr<LocalJob> operation, bool mayRunNow) {
+  operation->context_ = context;
+  operation->self_ = operation;
+  operation->checkDevices(*context);
+  std::shared_ptr<Job> shared(operation, &operation->job);
+  LocalJob* raw = operation.get();
+  operation->job.done = [raw, &environment](Job&) { raw->onDone(environment); };
   bool onCpu = context->device()->info.backend == Backend::Cpu;
-  if (mayRunNow && onCpu && pending->runNow(environment, *context, shared)) return pending->result(environment);
-  pending->copySmallInputs();
-  environment.pending.begin(pending);
+  if (mayRunNow && onCpu && operation->runNow(environment, *context, shared)) return operation->result(environment);
+  operation->copySmallInputs();
+  environment.operations.begin(operation);
   try {
     if (onCpu || !mayRunNow || !context->runNow(shared)) context->submit(shared);
   } catch (...) {
-    environment.pending.abandon(pending->id);
+    environment.operations.abandon(operation->id);
     throw;
   }
   return Napi::Env(environment.env()).Null();
 }
 
-void PendingJob::cancel() {
+void LocalJob::cancel() {
   if (auto context = context_.lock()) context->cancel(std::shared_ptr<Job>(self_.lock(), &job));
 }
 
-void PendingJob::checkDevices(const Context& context) const {
+void LocalJob::checkDevices(const Context& context) const {
   for (const TensorArg& input : job.inputs)
     if (input.device && input.device->device != context.device())
       throw Error(Code::InvalidArgument, "a DeviceTensor on " + input.device->device->info.id +
@@ -44,7 +49,7 @@ void PendingJob::checkDevices(const Context& context) const {
                                              ": read() it first");
 }
 
-bool PendingJob::runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared) {
+bool LocalJob::runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared) {
   if (job.kind != Job::Kind::Workload || job.cost.flops > kInlineWork || job.cost.bytes > kInlineWork) return false;
   makeTargets(environment);
   environment.inlineJob = this;
@@ -63,7 +68,7 @@ bool PendingJob::runNow(Environment& environment, Context& context, const std::s
   return false;
 }
 
-void PendingJob::makeTargets(Environment& environment) {
+void LocalJob::makeTargets(Environment& environment) {
   job.into.resize(job.outputSpecs.size());
   for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
     size_t bytes = job.outputSpecs[i].bytes();
@@ -76,7 +81,7 @@ void PendingJob::makeTargets(Environment& environment) {
 
 // What is small may be changed or collected by JavaScript as soon as the call is over; what is large stays pinned by
 // lib/call/pending.js.
-void PendingJob::copySmallInputs() {
+void LocalJob::copySmallInputs() {
   if (copies_) return;
   size_t total = 0;
   for (const TensorArg& input : job.inputs)
@@ -93,12 +98,12 @@ void PendingJob::copySmallInputs() {
   }
 }
 
-void PendingJob::onDone(Environment& environment) {
+void LocalJob::onDone(Environment& environment) {
   bool insideTheCall = environment.onItsThread() && environment.inlineJob == this;
-  if (!insideTheCall) environment.pending.push(this);
+  if (!insideTheCall) environment.operations.push(this);
 }
 
-Napi::Value PendingJob::result(Environment& environment) {
+Napi::Value LocalJob::result(Environment& environment) {
   job.inputs.clear();  // device tensors they hold are free from here, not only when the core lets go of the job
   if (job.error) std::rethrow_exception(job.error);
   Napi::Env env(environment.env());

@@ -1,4 +1,4 @@
-// The heap's private records: size classes, free ranges of a region, what is where, who holds what. For shared_heap.cpp
+// The heap's private records: size classes, free ranges of a region, what is where, who holds what. For shared_heap*.cpp
 // only.
 #pragma once
 #include <algorithm>

@@ -1,14 +1,15 @@
 // Inputs that lie in a region already stay where they are; the others are copied into one. Large outputs are written
 // where the caller's ArrayBuffer will be, so they are not copied at all.
-#include "remote_job.h"
+#include "requested_jobs.h"
 
 #include <algorithm>
 #include <cstring>
-#include <map>
-#include <mutex>
 
+#include "array_buffers.h"
 #include "cluster/join.h"
+#include "convert.h"
 #include "program/run/run.h"
+#include "shared_records.h"
 
 namespace switchyard::node {
 namespace {
@@ -17,19 +18,6 @@ using cluster::Type;
 constexpr size_t kLargeBytes = HostPool::kPooledBytes;
 
 size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-// What this process has of shared memory: regions that its heap made, and the blocks of shared tensors that JavaScript
-// holds.
-struct Records {
-  std::mutex mutex;
-  uint64_t change = 0;  // of the regions
-  std::map<uint64_t, std::weak_ptr<Region>> regions;
-  std::multimap<const std::byte*, std::weak_ptr<SharedBlock>> shared;  // a tensor may be open more than once
-};
-Records& records() {
-  static Records* records = new Records;  // leaked on purpose: blocks may go after every static
-  return *records;
-}
 
 uint64_t residentId(const SharedBlock& block, const std::byte* data) {
   uint64_t id = block.region->id * 0x9E3779B97F4A7C15u ^ (block.generation * 0xC2B2AE3D27D4EB4Fu) ^
@@ -40,76 +28,14 @@ uint64_t residentId(const SharedBlock& block, const std::byte* data) {
 
 }  // namespace
 
-void recordHeap() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    SharedHeap& heap = SharedHeap::shared();
-    heap.onCreated = [](const std::shared_ptr<Region>& region) {
-      std::lock_guard lock(records().mutex);
-      records().regions.emplace(region->id, region);
-      ++records().change;
-    };
-    heap.onDropped = [](const std::shared_ptr<Region>& region) {
-      std::lock_guard lock(records().mutex);
-      records().regions.erase(region->id);
-      ++records().change;
-    };
-  });
-}
-
-void rememberShared(const std::shared_ptr<SharedBlock>& block) {
-  std::lock_guard lock(records().mutex);
-  auto& shared = records().shared;
-  shared.emplace(block->data(), block);
-  if (shared.size() % 256 == 0) std::erase_if(shared, [](const auto& entry) { return entry.second.expired(); });
-}
-
-std::shared_ptr<SharedBlock> findShared(const std::byte* memory) {
-  std::shared_ptr<SharedBlock> block;  // may be the last reference, whose end takes the lock
-  std::lock_guard lock(records().mutex);
-  auto& shared = records().shared;
-  for (auto next = shared.upper_bound(memory); next != shared.begin();) {
-    auto before = std::prev(next);
-    if ((block = before->second.lock())) break;
-    next = shared.erase(before);  // one that has gone hides none that begins before it
-  }
-  return block && memory < block->data() + block->bytes ? block : nullptr;
-}
-
-void RemoteJobs::announce(cluster::Channel& channel) {
-  std::vector<std::shared_ptr<Region>> made;
-  std::vector<uint64_t> there, &told = channel.told.regions;  // both by number
-  {
-    std::lock_guard lock(records().mutex);
-    if (channel.told.change == records().change) return;
-    channel.told.change = records().change;
-    for (const auto& [id, weak] : records().regions) {
-      auto region = weak.lock();
-      if (!region) continue;
-      there.push_back(id);
-      if (!std::binary_search(told.begin(), told.end(), id)) made.push_back(std::move(region));
-    }
-  }
-  for (const auto& region : made) {
-    const double message[] = {3, static_cast<double>(Type::Region), static_cast<double>(region->id)};
-    channel.post(message, region);
-  }
-  for (uint64_t id : told) {
-    if (std::binary_search(there.begin(), there.end(), id)) continue;
-    const double message[] = {3, static_cast<double>(Type::Drop), static_cast<double>(id)};
-    channel.post(message);
-  }
-  told = std::move(there);
-}
-
 // The message as it is put together.
-struct RemoteJobs::Message {
+struct RequestedJobs::Message {
   std::vector<double>& numbers;
   void put(double number) { numbers.push_back(number); }
   void put(uint64_t number) { numbers.push_back(static_cast<double>(number)); }
 };
 
-void RemoteJobs::placeInputs(Staged& staged, Message& message) {
+void RequestedJobs::placeInputs(Staged& staged, Message& message) {
   Job& job = *staged.job;
   std::array<uint64_t, kMaxTensors> identities{};
   size_t residents = 0;
@@ -153,7 +79,7 @@ void RemoteJobs::placeInputs(Staged& staged, Message& message) {
   if (key) message_[cluster::kFirst + kAskOwn] -= static_cast<double>(cluster::sharedBytes(job));
 }
 
-void RemoteJobs::placeOutputs(Staged& staged, Message& message) {
+void RequestedJobs::placeOutputs(Staged& staged, Message& message) {
   message.put(static_cast<uint64_t>(staged.outputs.size()));
   for (Output& output : staged.outputs) {
     auto place = output.bytes ? RegionTable::shared().locate(output.data) : RegionTable::Place{};
@@ -163,9 +89,8 @@ void RemoteJobs::placeOutputs(Staged& staged, Message& message) {
   }
 }
 
-void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::unique_ptr<Job> prepared,
-                     std::span<const double> graph, const double* call, std::shared_ptr<SharedBlock> code) {
-  (void)environment;
+void RequestedJobs::ask(cluster::Channel& channel, std::unique_ptr<Job> prepared, std::span<const double> graph,
+                        const double* call, std::shared_ptr<SharedBlock> code) {
   Staged staged;
   staged.job = std::move(prepared);
   Job& job = *staged.job;
@@ -243,31 +168,11 @@ void RemoteJobs::ask(Environment& environment, cluster::Channel& channel, std::u
   job.inputs.clear();
   staged.job.reset();
   staged_.insert_or_assign(id, std::move(staged));
-  announce(channel);
+  announceRegions(channel);
   channel.post(message_);
 }
 
-napi_value makeSharedArrayBuffer(Environment& environment, std::shared_ptr<SharedBlock> block, uint64_t bytes) {
-  napi_env env = environment.env();
-  napi_value buffer;
-  std::byte* data = block->data();
-  if (!environment.copyOutputs) {
-    auto* held = new std::shared_ptr<SharedBlock>(std::move(block));
-    auto release = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<SharedBlock>*>(hint); };
-    napi_status status = napi_create_external_arraybuffer(env, data, bytes, release, held, &buffer);
-    if (status == napi_ok) return buffer;
-    block = std::move(*held);
-    delete held;
-    if (status != napi_no_external_buffers_allowed) checkStatus(env, status);
-    environment.copyOutputs = true;  // Electron
-  }
-  void* copy = nullptr;
-  checkStatus(env, napi_create_arraybuffer(env, bytes, &copy, &buffer));
-  std::memcpy(copy, data, bytes);
-  return buffer;
-}
-
-napi_value RemoteJobs::output(Environment& environment, Staged& staged, size_t i) {
+napi_value RequestedJobs::output(Environment& environment, Staged& staged, size_t i) {
   napi_env env = environment.env();
   Output& output = staged.outputs[i];
   writeSpec(environment.scratch() + kResultOutputs + i * kSlotSize, staged.specs[i]);
@@ -283,7 +188,7 @@ napi_value RemoteJobs::output(Environment& environment, Staged& staged, size_t i
   return buffer;
 }
 
-Napi::Value RemoteJobs::outputs(Environment& environment, Staged& staged) {
+Napi::Value RequestedJobs::outputs(Environment& environment, Staged& staged) {
   Napi::Env env(environment.env());
   const size_t count = staged.outputs.size();
   environment.scratch()[kResultCount] = static_cast<double>(count);
@@ -294,7 +199,7 @@ Napi::Value RemoteJobs::outputs(Environment& environment, Staged& staged) {
   return all;
 }
 
-Napi::Value RemoteJobs::take(Environment& environment, uint64_t id) {
+Napi::Value RequestedJobs::take(Environment& environment, uint64_t id) {
   auto found = staged_.find(id);
   if (found == staged_.end()) throw Error(Code::Internal, "there is no such job");
   Staged staged = std::move(found->second);
@@ -302,7 +207,7 @@ Napi::Value RemoteJobs::take(Environment& environment, uint64_t id) {
   return outputs(environment, staged);
 }
 
-Napi::Value RemoteJobs::takeFrom(Environment& environment, uint64_t id, std::span<const double> places) {
+Napi::Value RequestedJobs::takeFrom(Environment& environment, uint64_t id, std::span<const double> places) {
   auto found = staged_.find(id);
   if (found == staged_.end()) throw Error(Code::Internal, "there is no such job");
   Staged staged = std::move(found->second);
@@ -311,7 +216,7 @@ Napi::Value RemoteJobs::takeFrom(Environment& environment, uint64_t id, std::spa
   for (size_t i = 0; i < staged.outputs.size(); ++i) {
     Output& output = staged.outputs[i];
     if (!output.bytes) continue;
-    auto region = RegionTable::shared().wait(static_cast<uint64_t>(places[2 * i]), std::chrono::seconds(1));
+    auto region = RegionTable::shared().find(static_cast<uint64_t>(places[2 * i]));
     if (!region) throw Error(Code::WorkerLost, "the process that ran an equal job has gone");
     std::memcpy(output.data, region->at(static_cast<uint64_t>(places[2 * i + 1]), output.bytes), output.bytes);
   }

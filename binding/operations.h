@@ -17,57 +17,59 @@ namespace switchyard::node {
 class Environment;
 
 // One thing that is under way: a job, or a context being opened or closed.
-class Pending {
+class Operation {
  public:
-  explicit Pending(uint64_t id) : id(id) {}
-  virtual ~Pending() = default;
+  explicit Operation(uint64_t id) : id(id) {}
+  virtual ~Operation() = default;
   // On the JavaScript thread. Returns what the JavaScript side gets; throws switchyard::Error for a failure.
   virtual Napi::Value result(Environment& environment) = 0;
   virtual void cancel() {}
   const uint64_t id;
 };
 
-// The pending things of one environment. begin(), finish(), cancel() and drop() belong to the JavaScript thread; push()
-// to any. The loop is woken only when the list of finished ones goes from empty to not empty, and kept alive only while
-// something is pending.
+// What is under way in one environment. All but push() belong to the JavaScript thread; push() to any. The loop is woken only when the list of finished ones goes from empty to not empty, and kept alive only while
+// something is under way.
 // It is woken by a uv_async_t of its own and outside of any lock. A thread-safe function of Node-API wakes it while it
-//holds its mutex: the loop's thread, which often preempts the waking one on the spot, would run into that, sleep, and
-//be woken again.
-class PendingList {
+// holds its mutex: the loop's thread, which often preempts the waking one on the spot, would run into that, sleep, and
+// be woken again.
+class OperationList {
  public:
   // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array. The JavaScript
   // side may be loaded more than once over one addon, as test runners do: each has its own range of ids, those above
   // what is returned.
-  uint64_t start(Environment& environment, Napi::Function onDone);
-  void begin(std::shared_ptr<Pending> pending);
-  void push(Pending* finished);  // does nothing once the environment has ended
+  // `resultId` is where each delivery puts its number.
+  uint64_t start(Environment& environment, double* resultId, Napi::Function onDone);
+  void begin(std::shared_ptr<Operation> operation);
+  void push(Operation* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
   void abandon(uint64_t id);  // it never started: nothing is delivered
   // it keeps the loop alive no longer; delivered as ever if it ends while something else does
   void letGo(uint64_t id);
   void end();   // nothing is delivered any more
   void drop();  // after end(): lets go of what it holds of JavaScript's
-  size_t size() const { return pending_.size(); }
+  size_t size() const { return begun_.size(); }
 
  private:
   void drain();
   void erase(uint64_t id);
   void keepAlive();
-  void deliver(Environment& environment, Pending& pending);
+  void deliver(Environment& environment, Operation& operation);
   void close(napi_async_cleanup_hook_handle closed);
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(wake_); }
 
-  std::unordered_map<uint64_t, std::shared_ptr<Pending>> pending_;
+  std::unordered_map<uint64_t, std::shared_ptr<Operation>> begun_;
   std::unordered_set<uint64_t> letGo_;  // of these
   bool alive_ = false;                  // the loop is
   Environment* environment_ = nullptr;
+  napi_env env_ = nullptr;
+  double* resultId_ = nullptr;
   std::vector<Napi::FunctionReference> onDone_;
   Napi::ObjectReference resource_;
   napi_async_context async_ = nullptr;
-  std::vector<Pending*> draining_;
+  std::vector<Operation*> draining_;
 
   std::mutex mutex_;
-  std::vector<Pending*> finished_;
+  std::vector<Operation*> finished_;
   bool ended_ = false;
   uv_async_t* wake_ = nullptr;       // as large as the libuv of this process has it; freed once it is closed
   std::atomic<uint32_t> waking_{0};  // threads between seeing !ended_ and having woken the loop

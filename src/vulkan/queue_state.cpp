@@ -1,5 +1,5 @@
 // Recycling of submissions and staging blocks.
-#include "vulkan/lane.h"
+#include "vulkan/queue_state.h"
 
 #include <algorithm>
 
@@ -35,7 +35,8 @@ void StagingPool::give(std::unique_ptr<GpuBuffer> block) noexcept try {
   free_.back() = std::move(block);
 } catch (...) {}
 
-Lane::Lane(std::shared_ptr<Gpu> gpuIn, std::shared_ptr<StagingPool> stagingIn, std::shared_ptr<Graphics> graphicsIn)
+QueueState::QueueState(std::shared_ptr<Gpu> gpuIn, std::shared_ptr<StagingPool> stagingIn,
+                       std::shared_ptr<Graphics> graphicsIn)
     : gpu(std::move(gpuIn)), staging(std::move(stagingIn)), graphics(std::move(graphicsIn)) {
   VkCommandPoolCreateInfo info{VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO};
   info.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT | VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT;
@@ -45,7 +46,7 @@ Lane::Lane(std::shared_ptr<Gpu> gpuIn, std::shared_ptr<StagingPool> stagingIn, s
   pool = gpu->own(made, gpu->api.vkDestroyCommandPool);
 }
 
-Lane::~Lane() {
+QueueState::~QueueState() {
   if (!gpu->hung) return;
   pool.release();
   for (auto& submission : free_) {
@@ -54,7 +55,7 @@ Lane::~Lane() {
   }
 }
 
-std::unique_ptr<Submission> Lane::take() {
+std::unique_ptr<Submission> QueueState::take() {
   {
     std::lock_guard lock(mutex_);
     if (!free_.empty()) {
@@ -76,7 +77,7 @@ std::unique_ptr<Submission> Lane::take() {
   return made;
 }
 
-void Lane::recycle(std::unique_ptr<Submission> s) noexcept try {
+void QueueState::recycle(std::unique_ptr<Submission> s) noexcept try {
   for (auto& block : s->blocks) staging->give(std::move(block));
   s->blocks.clear();
   s->blockUsed = 0;
@@ -89,30 +90,30 @@ void Lane::recycle(std::unique_ptr<Submission> s) noexcept try {
   s->done = nullptr;
   s->error = nullptr;
   s->timings = {};
-  s->lane.reset();
+  s->state.reset();
   std::lock_guard lock(mutex_);
   free_.push_back(std::move(s));
 } catch (...) {  // no memory to remember it: its command buffer goes with the pool
 }
 
-void Lane::finish(uint64_t serial) noexcept {
+void QueueState::finish(uint64_t serial) noexcept {
   std::lock_guard lock(mutex_);
   finishedSerial.store(serial, std::memory_order_release);
   changed_.notify_all();
 }
 
-void Lane::settle() noexcept {
+void QueueState::settle() noexcept {
   std::lock_guard lock(mutex_);
   ++settledCount_;
   changed_.notify_all();
 }
 
-void Lane::waitFinished(uint64_t serial) {
+void QueueState::waitFinished(uint64_t serial) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return finishedSerial.load(std::memory_order_relaxed) >= serial; });
 }
 
-void Lane::waitSettled() {
+void QueueState::waitSettled() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return settledCount_ == submittedSerial; });
 }

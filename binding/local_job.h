@@ -1,17 +1,18 @@
 // A job of the core on its way, and what it needs of JavaScript's memory.
 #pragma once
-#include "convert.h"
 #include "device_tensor_wrap.h"
+#include "environment.h"
+#include "job.h"
 
 namespace switchyard::node {
 
-class PendingJob : public Pending {
+class LocalJob : public Operation {
  public:
-  using Pending::Pending;
+  using Operation::Operation;
   // Submits a prepared job to an open context. When it ran at once, its result is returned; otherwise null, and the
   // list delivers it.
   static Napi::Value start(Environment& environment, const std::shared_ptr<Context>& context,
-                           std::shared_ptr<PendingJob> pending, bool mayRunNow);
+                           std::shared_ptr<LocalJob> operation, bool mayRunNow);
   Napi::Value result(Environment& environment) override;
   void cancel() override;
 
@@ -27,7 +28,7 @@ class PendingJob : public Pending {
 
   // weak: the last job of a closed context must not destroy it on the JavaScript thread
   std::weak_ptr<Context> context_;
-  std::weak_ptr<PendingJob> self_;
+  std::weak_ptr<LocalJob> self_;
   std::shared_ptr<HostBlock> copies_;
   // ArrayBuffers made ahead for a run inside the call; valid only there
   std::array<napi_value, kMaxTensors> targets_{};

@@ -1,4 +1,4 @@
-// What a queue and the completion thread share: recorded submissions, recycled, and how far the lane has come.
+// What a queue and the completion thread share: recorded submissions, recycled, and how far the queue has come.
 #pragma once
 #include <chrono>
 #include <condition_variable>
@@ -39,7 +39,7 @@ struct Readback {
   uint64_t offset;
 };
 
-struct Lane;
+struct QueueState;
 struct Submission {
   VkCommandBuffer commands = VK_NULL_HANDLE;
   Handle<VkFence> fence;
@@ -55,13 +55,13 @@ struct Submission {
   Clock::time_point submitted;
   uint64_t serial = 0;
   std::exception_ptr error;
-  std::shared_ptr<Lane> lane;  // while it is pending
+  std::shared_ptr<QueueState> state;  // while it is pending
 };
 
 // Outlives its queue while submissions are pending.
-struct Lane {
-  Lane(std::shared_ptr<Gpu> gpu, std::shared_ptr<StagingPool> staging, std::shared_ptr<Graphics> graphics);
-  ~Lane();
+struct QueueState {
+  QueueState(std::shared_ptr<Gpu> gpu, std::shared_ptr<StagingPool> staging, std::shared_ptr<Graphics> graphics);
+  ~QueueState();
   std::unique_ptr<Submission> take();                             // by the queue's thread
   void recycle(std::unique_ptr<Submission> submission) noexcept;  // empties it and keeps it
   void finish(uint64_t serial) noexcept;

@@ -1,0 +1,148 @@
+// Defensive about memory (lengths, kinds), not about manners: lib/call has checked the rest with better words.
+#include "call_reader.h"
+
+#include <algorithm>
+
+#include "convert.h"
+#include "device_tensor_wrap.h"
+#include "program_wrap.h"
+#include "shared_records.h"
+
+namespace switchyard::node {
+
+TensorArg readTensor(Napi::Env env, napi_value value, const double* slot) {
+  TensorArg argument;
+  if (slot[kSlotKind] == kAbsent) return argument;
+  argument.present = true;
+  if (slot[kSlotKind] == kOnDevice) {
+    argument.device = DeviceTensorWrap::read(env, value);
+    argument.spec = argument.device->spec;
+    return argument;
+  }
+  argument.spec = readSpec(slot);
+  ByteRange range = readBytes(env, value);
+  if (range.bytes != argument.spec.bytes())
+    throw Error(Code::InvalidArgument, "a tensor of shape " + argument.spec.shape.text() + " takes " +
+                                           std::to_string(argument.spec.bytes()) + " bytes, but its data has " +
+                                           std::to_string(range.bytes));
+  argument.host = range.data;
+  return argument;
+}
+
+void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job) {
+  auto table = allWorkloads();
+  const double number = call[kCallWorkload];
+  if (number == kProgramCall) {
+    ProgramWrap* wrap = ProgramWrap::read(info.Env(), info[first + 1]);
+    if (!wrap) throw Error(Code::InvalidArgument, "that is no program of this copy of the addon");
+    job.program = wrap->program();
+    job.workload = job.program.get();
+    return;
+  }
+  if (!(number >= 0 && number < static_cast<double>(table.size())))
+    throw Error(Code::UnknownWorkload, "there is no workload of that number");
+  job.workload = table[static_cast<size_t>(number)];
+  std::copy_n(call + kCallParams, kMaxParams, job.params.begin());
+}
+
+void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job) {
+  job.inputs.resize(job.workload->info.inputs.size());
+  const bool direct = !job.program && job.inputs.size() <= kDirectInputs;
+  Napi::Array all = direct ? Napi::Array() : info[first].As<Napi::Array>();
+  for (size_t i = 0; i < job.inputs.size(); ++i) {
+    const double* slot = call + kCallInputs + i * kSlotSize;
+    if (slot[kSlotKind] != kAbsent)
+      job.inputs[i] = readTensor(info.Env(), direct ? info[first + i] : all.Get(static_cast<uint32_t>(i)), slot);
+  }
+}
+
+namespace {
+
+std::string outputName(const Job& job, size_t output) {
+  if (job.kind == Job::Kind::Workload && output < job.workload->info.outputs.size())
+    return std::string(job.workload->info.name) + ": into '" + job.workload->info.outputs[output] + "'";
+  return "into, output " + std::to_string(output);
+}
+
+bool overlap(const std::byte* a, size_t aBytes, const std::byte* b, size_t bBytes) {
+  return aBytes && bBytes && a < b + bBytes && b < a + aBytes;
+}
+
+// Copies of a sealed tensor lie on devices.
+void refuseSealed(const Job& job, size_t output) {
+  if (!RegionTable::shared().locate(job.into[output].data).region) return;
+  if (auto block = findShared(job.into[output].data); block && block->sealed())
+    throw Error(Code::InvalidArgument,
+                outputName(job, output) + " is a shared tensor that was sealed: its contents may not change any more");
+}
+
+void refuseOverlap(const Job& job, size_t output) {
+  const OutputTarget& target = job.into[output];
+  for (const TensorArg& input : job.inputs)
+    if (input.host && overlap(target.data, target.bytes, input.host, input.spec.bytes()))
+      throw Error(Code::InvalidArgument,
+                  outputName(job, output) + " shares memory with an input: give it memory of its own");
+  for (size_t other = 0; other < output; ++other)
+    if (overlap(target.data, target.bytes, job.into[other].data, job.into[other].bytes))
+      throw Error(Code::InvalidArgument,
+                  outputName(job, output) + " shares memory with another output: give it memory of its own");
+}
+
+}  // namespace
+
+void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& job) {
+  if (!arrays.IsArray()) return;
+  job.into.resize(job.outputSpecs.size());
+  for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
+    const double* slot = slots + i * kSlotSize;
+    if (slot[kSlotKind] == kAbsent) continue;
+    const TensorSpec& spec = job.outputSpecs[i];
+    TensorSpec given = readSpec(slot);
+    bool fits = slot[kSlotKind] == kFlat ? given.elements() == spec.elements() : given.shape == spec.shape;
+    if (given.dtype != spec.dtype || !fits)
+      throw Error(Code::InvalidArgument, outputName(job, i) + " is " + dtypeName(given.dtype) + " " +
+                                             given.shape.text() + ", but the result is " + dtypeName(spec.dtype) + " " +
+                                             spec.shape.text());
+    ByteRange range = readBytes(env, arrays.As<Napi::Array>().Get(static_cast<uint32_t>(i)));
+    if (range.bytes != spec.bytes())
+      throw Error(Code::InvalidArgument, outputName(job, i) + " has a length that is not its shape's");
+    job.into[i] = {range.data, range.bytes};
+    refuseOverlap(job, i);
+    refuseSealed(job, i);
+  }
+}
+
+GraphCall readGraph(std::span<const double> description) {
+  size_t at = 0;
+  auto take = [&](size_t count) {
+    if (count > description.size() - at) throw Error(Code::Internal, "a graph's description is too short");
+    at += count;
+    return description.data() + at - count;
+  };
+  auto count = [&](const char* what) { return readCount(*take(1), 1 << 20, what); };
+  GraphCall call;
+  call.id = readCount(*take(1), uint64_t{1} << 53, "id");
+  call.graph = std::make_unique<Graph>();
+  Graph& graph = *call.graph;
+  graph.inputCount = count("inputs");
+  graph.valueCount = count("values");
+  graph.nodes.resize(count("nodes"));
+  size_t outputs = readCount(*take(1), kMaxOutputs, "outputs");
+  call.inputSlots = take(graph.inputCount * kSlotSize);
+  auto value = [&](double number) {
+    return number < 0 ? -1 : static_cast<int>(readCount(number, graph.valueCount ? graph.valueCount - 1 : 0, "value"));
+  };
+  for (const double *next = take(outputs), *end = next + outputs; next < end; ++next)
+    graph.outputs.push_back(value(*next));
+  call.intoSlots = take(outputs * kSlotSize);
+  for (GraphNode& node : graph.nodes) {
+    node.workload = allWorkloads()[readCount(*take(1), allWorkloads().size() - 1, "workload")];
+    for (int& input : node.inputs) input = value(*take(1));
+    for (int& output : node.outputs) output = value(*take(1));
+    std::copy_n(take(kMaxParams), kMaxParams, node.params.begin());
+    node.label = static_cast<int>(readCount(*take(1), 1 << 20, "node number"));
+  }
+  return call;
+}
+
+}  // namespace switchyard::node

@@ -1,0 +1,239 @@
+// How assigned jobs run: alone or joined, after what they need on the device, tried again without what is kept there,
+// and reported.
+#include <cstring>
+#include <utility>
+
+#include "cluster/assigned_job.h"
+#include "cluster/executor.h"
+
+namespace switchyard::cluster {
+namespace {
+
+constexpr uint64_t kResidentFromBytes = 64 << 10;  // smaller inputs are as fast to send again
+
+}  // namespace
+
+std::shared_ptr<DeviceTensor> ServedContext::find(const SealedPlace& key) {
+  for (auto it = resident.begin(); it != resident.end(); ++it)
+    if (it->key == key) {
+      resident.splice(resident.begin(), resident, it);
+      return resident.front().tensor;
+    }
+  return nullptr;
+}
+
+void ServedContext::keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor) {
+  if (find(key)) return;
+  residentBytes += tensor->view.size;
+  resident.push_front({key, std::move(tensor)});
+  const uint64_t most = context->memoryUse().limitBytes / 2;
+  while (residentBytes > most && resident.size() > 1) drop(std::prev(resident.end()));
+}
+
+std::list<ServedContext::Resident>::iterator ServedContext::drop(std::list<Resident>::iterator it) {
+  residentBytes -= it->tensor->view.size;
+  return resident.erase(it);
+}
+
+void Executor::start(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr> jobs) {
+  if (!served->onCpu && uploadFirst(served, jobs)) return;
+  std::unique_ptr<JoinedJobs> joined;
+  if (jobs.size() > 1) {
+    std::vector<std::shared_ptr<Job>> parts;
+    for (const JobPtr& job : jobs) parts.emplace_back(job, &job->job);
+    try {
+      joined = JoinedJobs::make(parts);
+    } catch (const Error&) {
+      // No memory to put them together, or too large as one: each by itself.
+    }
+  }
+  if (!joined) {
+    for (const JobPtr& job : jobs) {
+      job->job.begun = [this, served, raw = job.get()] { begun(*served, *raw); };
+      job->job.done = [this, served, raw = job.get()](Job& ran) { ended(served, {raw->number}, ran, ran.error); };
+      submit(*served, std::shared_ptr<Job>(job, &job->job));
+    }
+    return;
+  }
+  std::vector<uint64_t> numbers;
+  std::shared_ptr<JoinedJobs> holder = std::move(joined);  // alive for as long as the context has its job
+  auto launch = std::make_shared<JoinedLaunch>();
+  launch->joined = holder;
+  {
+    std::lock_guard lock(mutex_);
+    for (const JobPtr& job : jobs) {
+      numbers.push_back(job->number);
+      job->launch = launch;
+      launch->wanted += !job->canceled;
+    }
+  }
+  Job& job = holder->job;
+  job.begun = [this, served, first = jobs.front()] { begun(*served, *first); };
+  job.done = [this, served, numbers = std::move(numbers), raw = holder.get()](Job& ran) {
+    if (!ran.error) raw->finish();
+    ended(served, numbers, ran, ran.error);
+  };
+  submit(*served, std::shared_ptr<Job>(holder, &job));
+}
+
+void Executor::submit(ServedContext& served, const std::shared_ptr<Job>& job) {
+  try {
+    if (!served.context->runNow(job)) served.context->submit(job);
+  } catch (...) {
+    job->error = std::current_exception();
+    job->done(*job);
+  }
+}
+
+// Sealed inputs stay on a device with memory of its own: those that are not there yet go first, and the jobs follow
+// when they are.
+bool Executor::uploadFirst(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr>& jobs) {
+  for (const JobPtr& job : jobs) {
+    for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) {
+      TensorArg& input = job->job.inputs[i];
+      if (!job->memory.sealed[i].generation || !input.host || input.spec.bytes() < kResidentFromBytes) continue;
+      {
+        std::lock_guard lock(mutex_);
+        if (auto tensor = served->find(job->memory.sealed[i])) {
+          input.device = std::move(tensor);
+          continue;
+        }
+      }
+      if (job->uploaded) continue;  // it was brought there once and had to go again: this time from where it is
+      job->uploaded = true;
+      auto upload = std::make_shared<Job>();
+      upload->kind = Job::Kind::Upload;
+      upload->inputs.push_back(input);
+      upload->prepare();
+      upload->done = [this, served, key = job->memory.sealed[i], jobs](Job& ran) mutable {
+        if (!ran.error) {
+          std::lock_guard lock(mutex_);
+          served->keep(key, std::move(ran.uploaded));
+        }
+        start(served, std::move(jobs));
+      };
+      submit(*served, upload);
+      return true;
+    }
+    job->uploaded = false;
+  }
+  return false;
+}
+
+void Executor::begun(ServedContext& served, AssignedJob& job) {
+  const double now = nowMs();
+  job.begunMs = now;
+  std::lock_guard lock(mutex_);
+  store(served.page, kProgress, now);
+  for (size_t i = kStarted; i < kStarted + kStartedCount; ++i) {
+    const double there = load(served.page, i);
+    if (there == static_cast<double>(job.number)) return;
+    if (there == 0) return store(served.page, i, static_cast<double>(job.number));
+  }
+}
+
+void Executor::ended(const std::shared_ptr<ServedContext>& served, const std::vector<uint64_t>& numbers, const Job& ran,
+                     std::exception_ptr error) {
+  std::vector<JobPtr> jobs;
+  {
+    std::lock_guard lock(mutex_);
+    for (uint64_t number : numbers)
+      if (auto found = jobs_.find(number); found != jobs_.end()) jobs.push_back(found->second);
+  }
+  if (error && tryAgain(served, jobs, error)) return;
+  {
+    std::lock_guard lock(mutex_);
+    for (uint64_t number : numbers) jobs_.erase(number);
+    double* page = served->page;
+    for (size_t i = kStarted; i < kStarted + kStartedCount; ++i)
+      if (!numbers.empty() && load(page, i) == static_cast<double>(numbers.front())) store(page, i, 0);
+    store(page, kRemotePending, load(page, kRemotePending) - static_cast<double>(jobs.size()));
+    store(page, kRemoteRun, load(page, kRemoteRun) + static_cast<double>(jobs.size()));
+    store(page, kProgress, nowMs());
+    if (served->context->lost()) store(page, kLost, 1);
+  }
+  const AssignedJob* first = jobs.empty() ? nullptr : jobs.front().get();
+  for (const JobPtr& job : jobs) report(*job, first->begunMs, ran, numbers.size(), error, served->index);
+  if (std::this_thread::get_id() != loopThread_ && !channel_.flush()) poke();
+}
+
+// What is kept on the device for later jobs must not cost a job its memory, nor must what it was joined with.
+bool Executor::tryAgain(const std::shared_ptr<ServedContext>& served, const std::vector<JobPtr>& jobs,
+                        std::exception_ptr error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    if (e.code != Code::OutOfMemory) return false;
+  } catch (...) {
+    return false;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    if ((served->resident.empty() && jobs.size() < 2) || stopping_) return false;
+    for (const JobPtr& job : jobs)
+      if (job->secondTry) return false;
+    served->resident.clear();
+    served->residentBytes = 0;
+    for (const JobPtr& job : jobs) {
+      job->secondTry = true;
+      job->launch = nullptr;
+      if (job->canceled) job->job.requestStop();
+    }
+  }
+  for (const JobPtr& job : jobs) {
+    job->job.error = nullptr;
+    for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) job->job.inputs[i].device.reset();
+    job->memory.sealed = {};
+  }
+  for (const JobPtr& job : jobs) start(served, {job});
+  return true;
+}
+
+namespace {
+
+int codeOf(std::exception_ptr error, std::string& text) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    text = e.what();
+    return static_cast<int>(e.code);
+  } catch (const std::bad_alloc&) {
+    text = "the system has no memory left";
+    return static_cast<int>(Code::OutOfMemory);
+  } catch (const std::exception& e) {
+    text = e.what();
+  } catch (...) {
+    text = "an unknown failure inside the addon";
+  }
+  return static_cast<int>(Code::Internal);
+}
+
+}  // namespace
+
+void Executor::report(const AssignedJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error,
+                      uint32_t context) {
+  std::string text;
+  const int code = error ? 1 + codeOf(error, text) : 0;
+  std::vector<double> message(kDoneText + (text.size() + 7) / 8);
+  message[kLength] = static_cast<double>(message.size());
+  message[kType] = static_cast<double>(Type::Done);
+  message[kDoneNumber] = static_cast<double>(job.number);
+  message[kDoneCode] = code;
+  message[kDoneBatch] = static_cast<double>(batch);
+  message[kDoneSwitch] = begunMs ? begunMs - job.decidedMs : 0;
+  message[kDoneUpload] = ran.timings.uploadMs;
+  message[kDoneCompute] = ran.timings.computeMs;
+  message[kDoneReadback] = ran.timings.readbackMs;
+  message[kDoneContext] = context;
+  message[kDoneTextBytes] = static_cast<double>(text.size());
+  if (!text.empty()) std::memcpy(&message[kDoneText], text.data(), text.size());
+  channel_.post(message);
+}
+
+void Executor::refuse(uint64_t number, uint32_t context, std::exception_ptr error) {
+  AssignedJob job;
+  job.number = number;
+  report(job, 0, job.job, 1, error, context);
+}
+
+}  // namespace switchyard::cluster

@@ -1,0 +1,126 @@
+// A result may name memory of which this process hears later, over another socket: the event loop does not wait for it.
+'use strict';
+const { native } = require('../../../lib/addon');
+const { describe: describeCall } = require('../../../lib/call');
+const { messages, Channel } = require('../../../lib/cluster/wire');
+const { Asks, kNoDigest } = require('../../../lib/cluster/worker/asks');
+
+const { result: at, kResult, kRegion } = messages;
+const kElements = 64;
+const kOffset = 16384; // inside of a page's blocks, wherever exactly they begin
+const kRememberedDrops = 1024; // src/memory/shared_memory.cpp
+const open = [];
+
+/** A region this process has never heard of, filled with a number. @param {number} value */
+function makeUnknownRegion(value) {
+  const region = native.createPage();
+  new Float32Array(native.pageBuffer(region)).fill(value);
+  const [mine, theirs] = native.makePair();
+  const sender = new native.ChannelHandle(theirs, () => {});
+  sender.post(new Float64Array([3, kRegion, region]), 3, region);
+  const receiver = new Channel(mine, { onMessage() {}, onEnd() {}, onError() {} });
+  open.push(sender, receiver);
+  native.dropRegion(region);
+  for (let i = 0; i <= kRememberedDrops; ++i) native.dropRegion(native.createPage());
+  return { region, announce: () => sender.flush() };
+}
+
+function makeAsks() {
+  const events = { completed: (type, result) => result, failed: (workload, error) => error, ranIn() {} };
+  const context = { id: 'worker-1/cpu-0', contextType: 'cpu', deviceName: 'a CPU', workerId: 1 };
+  const config = { timeout: Infinity, retries: 0 };
+  const asks = new Asks({ workerId: 1, config, registry: { find: () => context }, events });
+  const [mine, theirs] = native.makePair();
+  const handle = new native.ChannelHandle(mine, () => {});
+  open.push(handle, new native.ChannelHandle(theirs, () => {}));
+  const posted = [];
+  asks.connect({ handle, sent() {}, ref() {}, unref() {}, post: (numbers) => posted.push([...numbers]) });
+  return { asks, posted };
+}
+
+/** The result of a job whose outputs an equal one has written to a region. */
+function resultFor(number, region) {
+  const numbers = new Float64Array(at.text + 2);
+  numbers[0] = numbers.length;
+  numbers[1] = kResult;
+  numbers[at.number] = number;
+  numbers[at.shared] = 2;
+  numbers[at.text] = region;
+  numbers[at.text + 1] = kOffset;
+  return numbers;
+}
+
+/** Asks for a job, hands in its result, and looks at how long the event loop stood still until the job ended. */
+async function run(region, onWaiting) {
+  const { asks, posted } = makeAsks();
+  const call = describeCall({
+    type: 'add',
+    inputs: { a: new Float32Array(kElements), b: new Float32Array(kElements) },
+  });
+  const job = asks.ask(call, {}, undefined, { kind: 'vector', type: '' }, kNoDigest, 0);
+  let last = performance.now();
+  let longestTick = 0;
+  const look = () => {
+    const now = performance.now();
+    longestTick = Math.max(longestTick, now - last);
+    last = now;
+  };
+  const ticks = setInterval(look, 5);
+  const started = performance.now();
+  asks.onResult(resultFor(call.number, region), 0);
+  look();
+  onWaiting?.(asks, call);
+  try {
+    return { result: await job, posted, longestTick, ms: performance.now() - started };
+  } catch (error) {
+    return { error, posted, longestTick, ms: performance.now() - started };
+  } finally {
+    clearInterval(ticks);
+  }
+}
+
+afterEach(() => {
+  for (const each of open.splice(0)) each.close();
+});
+
+test('a region that is announced 300 ms late holds up its job, not the event loop', async () => {
+  const { region, announce } = makeUnknownRegion(1.5);
+  setTimeout(announce, 300);
+  const { result, error, posted, longestTick, ms } = await run(region);
+  expect(error).toBeUndefined();
+  const [output] = Object.values(result.outputs);
+  expect([...output.data]).toEqual(new Array(kElements).fill(1.5));
+  expect(ms).toBeGreaterThan(280);
+  expect(longestTick).toBeLessThan(100); // some 6 on a machine at rest; 300 and more where the loop waits
+  expect(posted.filter((message) => message[1] === messages.kCopied)).toHaveLength(1);
+});
+
+test('one that never comes fails its job after a second', async () => {
+  const { region } = makeUnknownRegion(0);
+  const { error, longestTick, ms } = await run(region);
+  expect(error).toMatchObject({
+    code: 'ERR_WORKER_LOST',
+    message: 'the process that ran an equal job has gone',
+  });
+  expect(ms).toBeGreaterThan(900);
+  expect(longestTick).toBeLessThan(100);
+});
+
+test('what is known needs no turn of the event loop', async () => {
+  const region = native.createPage();
+  new Float32Array(native.pageBuffer(region)).fill(2);
+  const { result, ms } = await run(region);
+  expect(Object.values(result.outputs)[0].data[0]).toBe(2);
+  expect(ms).toBeLessThan(100);
+  native.dropRegion(region);
+});
+
+test('the end of the connection while a result waits settles the job once', async () => {
+  const { region, announce } = makeUnknownRegion(1);
+  const { error } = await run(region, (asks) => {
+    asks.end(Object.assign(new Error('gone'), { code: 'ERR_WORKER_LOST' }));
+    announce();
+  });
+  expect(error).toMatchObject({ message: 'gone' });
+  await new Promise((resolve) => setTimeout(resolve, 50)); // the region has come meanwhile: nothing more happens
+});
