@@ -6,6 +6,7 @@
 #include "context_wrap.h"
 #include "convert.h"
 #include "device_tensor_wrap.h"
+#include "facts.h"
 #include "program_calls.h"
 
 namespace switchyard::node {
@@ -110,6 +111,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   std::shared_ptr<Environment> environment = Environment::create(env);
   environment->contextClass = Napi::Persistent(ContextWrap::define(env));
   environment->deviceTensorClass = Napi::Persistent(DeviceTensorWrap::define(env));
+  exports.Set("facts", describeFacts(env));
   definePrograms(env, exports);
   defineCluster(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));

@@ -179,6 +179,7 @@ Napi::Value describeWorkloads(Napi::Env env) {
       params.Set(static_cast<uint32_t>(i), describeParam(env, info.params[i]));
     for (size_t i = 0; i < info.outputs.size(); ++i) outputs.Set(static_cast<uint32_t>(i), info.outputs[i]);
     entry.Set("type", info.name);
+    entry.Set("kind", workKindName(info.kind));
     entry.Set("inputs", inputs);
     entry.Set("params", params);
     Napi::Array texts = Napi::Array::New(env);

@@ -18,11 +18,6 @@ const char* scalarName(ProgramParam::Scalar scalar) {
   return kNames[static_cast<int>(scalar)];
 }
 
-const char* elementName(ProgramBinding::Element element) {
-  static constexpr const char* kNames[] = {"float32", "float16", "int32", "uint32", "int8", "uint8", "other"};
-  return kNames[static_cast<int>(element)];
-}
-
 template <class List, class Describe>
 Napi::Array describeAll(Napi::Env env, const List& list, Describe describe) {
   Napi::Array array = Napi::Array::New(env, list.size());

@@ -11,11 +11,6 @@
 
 namespace switchyard {
 
-const char* backendName(Backend backend) noexcept {
-  static constexpr const char* kNames[] = {"cuda", "vulkan", "cpu"};
-  return kNames[static_cast<int>(backend)];
-}
-
 const char* deviceTypeName(DeviceType type) noexcept {
   static constexpr const char* kNames[] = {"discrete", "integrated", "virtual", "cpu"};
   return kNames[static_cast<int>(type)];
@@ -58,14 +53,9 @@ void enumerateCuda([[maybe_unused]] const EnumerateOptions& options, Enumeration
 #endif
 }
 
-// CUDA, hardware Vulkan, CPU, software Vulkan.
-int order(const DeviceInfo& info) {
-  switch (info.backend) {
-    case Backend::Cuda: return 0;
-    case Backend::Vulkan: return info.type == DeviceType::Cpu ? 3 : 1;
-    case Backend::Cpu: return 2;
-  }
-  return 4;
+int rankOf(const DeviceInfo& info) {
+  const BackendInfo& backend = kBackends[static_cast<int>(info.backend)];
+  return info.type == DeviceType::Cpu ? backend.softwareRank : backend.rank;
 }
 
 std::shared_ptr<Device> openBackend(const DeviceInfo& info) {
@@ -89,7 +79,9 @@ std::shared_ptr<Device> openBackend(const DeviceInfo& info) {
     if (id.rfind(backendName(problem.backend), 0) == 0)
       throw Error(Code::Unsupported,
                   "no device '" + id + "' here: " + problem.reason + " (" + problem.detail + "); " + problem.remedy);
-  bool known = id == "auto" || id.rfind("cuda", 0) == 0 || id.rfind("vulkan", 0) == 0 || id.rfind("cpu", 0) == 0;
+  const bool known = id == "auto" || std::ranges::any_of(kBackends, [&](const BackendInfo& backend) {
+                       return id.rfind(backend.name, 0) == 0;
+                     });
   throw Error(known ? Code::Unsupported : Code::InvalidArgument, "no device '" + id + "' here; there are: " + have);
 }
 
@@ -114,7 +106,7 @@ Enumeration enumerateDevices(const EnumerateOptions& options) {
     found.problems.push_back({Backend::Vulkan, "turned off", "ENABLE_VULKAN is false", "set ENABLE_VULKAN=true"});
   cpu::enumerate(found);
   std::stable_sort(found.devices.begin(), found.devices.end(),
-                   [](const DeviceInfo& a, const DeviceInfo& b) { return order(a) < order(b); });
+                   [](const DeviceInfo& a, const DeviceInfo& b) { return rankOf(a) < rankOf(b); });
   return found;
 }
 

@@ -15,9 +15,23 @@
 
 namespace switchyard {
 
-enum class Backend : uint8_t { Cuda, Vulkan, Cpu };
+enum class Backend : uint8_t {
+#define BACKEND(identifier, name, label, rank, softwareRank, drawRank) identifier,
+#include "backends.def"
+#undef BACKEND
+};
 enum class DeviceType : uint8_t { Discrete, Integrated, Virtual, Cpu };
-const char* backendName(Backend backend) noexcept;     // "cuda", "vulkan", "cpu"
+// What is said of a backend everywhere: backends.def has a row for each.
+struct BackendInfo {
+  const char *name, *label;          // "cuda"; what sentences call it
+  int rank, softwareRank, drawRank;  // of its devices, the preferred ones first
+};
+constexpr BackendInfo kBackends[] = {
+#define BACKEND(identifier, name, label, rank, softwareRank, drawRank) {name, label, rank, softwareRank, drawRank},
+#include "backends.def"
+#undef BACKEND
+};
+constexpr const char* backendName(Backend backend) noexcept { return kBackends[static_cast<int>(backend)].name; }
 const char* deviceTypeName(DeviceType type) noexcept;  // "discrete", ...
 
 struct DeviceFeatures {
@@ -234,7 +248,7 @@ struct BackendProblem {
 };
 
 struct Enumeration {
-  std::vector<DeviceInfo> devices;  // CUDA, hardware Vulkan, CPU, software Vulkan
+  std::vector<DeviceInfo> devices;  // by rank: the preferred ones first
   std::vector<BackendProblem> problems;
 };
 

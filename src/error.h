@@ -7,22 +7,25 @@
 namespace switchyard {
 
 enum class Code : int {
-  InvalidArgument,
-  UnknownWorkload,
-  Unsupported,
-  OutOfMemory,
-  DeviceLost,
-  Compile,
-  Timeout,
-  Canceled,
-  QueueFull,
-  WorkerLost,
-  Closed,
-  Internal,
+#define CODE(identifier, name, text, httpStatus, retry, rpcCode) identifier,
+#include "errors.def"
+#undef CODE
 };
 
-// "ERR_INVALID_ARGUMENT" and so on: the strings of the public interface.
-const char* codeName(Code code) noexcept;
+// What is said of a code everywhere: errors.def has a row for each.
+struct CodeInfo {
+  const char* name;  // "ERR_INVALID_ARGUMENT" and so on: the strings of the public interface
+  const char* text;
+  int httpStatus;
+  bool retry;  // the same call may end well when it is made again
+  int rpcCode;
+};
+constexpr CodeInfo kCodes[] = {
+#define CODE(identifier, name, text, httpStatus, retry, rpcCode) {name, text, httpStatus, retry, rpcCode},
+#include "errors.def"
+#undef CODE
+};
+constexpr const char* codeName(Code code) noexcept { return kCodes[static_cast<int>(code)].name; }
 
 class Error : public std::runtime_error {
  public:

@@ -1,20 +1,7 @@
-// Shape arithmetic and the names of dtypes and error codes.
+// Shape arithmetic.
 #include "tensor.h"
 
 namespace switchyard {
-
-const char* codeName(Code code) noexcept {
-  static constexpr const char* kNames[] = {"ERR_INVALID_ARGUMENT", "ERR_UNKNOWN_WORKLOAD", "ERR_UNSUPPORTED",
-                                           "ERR_OUT_OF_MEMORY",    "ERR_DEVICE_LOST",      "ERR_COMPILE",
-                                           "ERR_TIMEOUT",          "ERR_CANCELED",         "ERR_QUEUE_FULL",
-                                           "ERR_WORKER_LOST",      "ERR_CLOSED",           "ERR_INTERNAL"};
-  return kNames[static_cast<int>(code)];
-}
-
-const char* dtypeName(DType dtype) noexcept {
-  static constexpr const char* kNames[kDTypeCount] = {"float32", "float16", "int32", "uint32", "int8", "uint8"};
-  return kNames[static_cast<int>(dtype)];
-}
 
 std::string Shape::text() const {
   std::string s = "[";

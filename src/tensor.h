@@ -4,18 +4,34 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <string>
 
 #include "error.h"
 
 namespace switchyard {
 
-enum class DType : uint8_t { Float32, Float16, Int32, Uint32, Int8, Uint8 };
-constexpr int kDTypeCount = 6;
-const char* dtypeName(DType dtype) noexcept;
-constexpr size_t dtypeBytes(DType dtype) {
-  return dtype == DType::Float16 ? 2 : (dtype == DType::Int8 || dtype == DType::Uint8) ? 1 : 4;
-}
+enum class DType : uint8_t {
+#define DTYPE(identifier, name, bytes, kind, array, alias) identifier,
+#include "dtypes.def"
+#undef DTYPE
+};
+enum class DTypeKind : uint8_t { Floating, Signed, Unsigned };
+// What is said of a dtype everywhere: dtypes.def has a row for each.
+struct DTypeInfo {
+  const char* name;
+  size_t bytes;
+  DTypeKind kind;
+  const char *array, *alias;  // the typed arrays of JavaScript that carry it; alias: "" for none
+};
+constexpr DTypeInfo kDTypes[] = {
+#define DTYPE(identifier, name, bytes, kind, array, alias) {name, bytes, DTypeKind::kind, array, alias},
+#include "dtypes.def"
+#undef DTYPE
+};
+constexpr int kDTypeCount = static_cast<int>(std::size(kDTypes));
+constexpr const char* dtypeName(DType dtype) noexcept { return kDTypes[static_cast<int>(dtype)].name; }
+constexpr size_t dtypeBytes(DType dtype) { return kDTypes[static_cast<int>(dtype)].bytes; }
 
 // Up to kMaxRank extents, kept inline: shapes are made and compared for every job.
 class Shape {

@@ -1,21 +1,25 @@
 // The table of built-in workloads, and the checks all of them share.
 #include "workload.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace switchyard {
 
 #define WORKLOAD(identifier, name) const Workload& identifier();
 #include "workloads.def"
-#undef WORKLOAD
 
 std::span<const Workload* const> allWorkloads() {
   static const std::vector<const Workload*> table = {
 #define WORKLOAD(identifier, name) &identifier(),
 #include "workloads.def"
-#undef WORKLOAD
   };
   return table;
+}
+
+size_t workloadNumber(const Workload& workload) {
+  auto table = allWorkloads();
+  return static_cast<size_t>(std::ranges::find(table, &workload) - table.begin());
 }
 
 const Workload* findWorkload(std::string_view name) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "device.h"
@@ -16,7 +17,16 @@ class Recorder;
 
 // Sets of dtypes an input accepts, as bits 1 << dtype.
 constexpr uint32_t dtypeBit(DType dtype) { return 1u << static_cast<int>(dtype); }
-constexpr uint32_t kFloating = dtypeBit(DType::Float32) | dtypeBit(DType::Float16);
+constexpr uint32_t kFloating = [] {
+  uint32_t bits = 0;
+  for (int i = 0; i < kDTypeCount; ++i) bits |= kDTypes[i].kind == DTypeKind::Floating ? 1u << i : 0;
+  return bits;
+}();
+static_assert(kFloating == (dtypeBit(DType::Float32) | dtypeBit(DType::Float16)),
+              "the workloads' checks and kernels know these two");
+
+constexpr size_t kMaxTensors = 9;  // inputs or outputs of one workload
+constexpr size_t kMaxParams = 16;
 
 struct InputInfo {
   const char* name;
@@ -36,17 +46,57 @@ struct ParamInfo {
   bool required = false;
 };
 
+// The kind of work: what decides which devices suit it. workloads.def has the names.
+enum class WorkKind : uint8_t {
+#define WORK_KIND(identifier, name) identifier,
+#include "workloads.def"
+};
+constexpr const char* kWorkKinds[] = {
+#define WORK_KIND(identifier, name) name,
+#include "workloads.def"
+};
+constexpr const char* workKindName(WorkKind kind) noexcept { return kWorkKinds[static_cast<int>(kind)]; }
+
+// How an input of several small jobs of one workload becomes that of one job, which does the work of all.
+enum class Join : uint8_t {
+  None,     // no such input
+  Flat,     // elements: the shape does not matter
+  Rows,     // [.., d]: rows of d
+  Leading,  // [h, s, d]: along the first axis, the others equal
+  Stack,    // [m, k]: equal shapes get a batch axis
+  Same,     // the same memory, or absent, in every job
+};
+// One for each input, in their order. Always to be said: there is no default.
+struct JoinRule {
+  constexpr JoinRule(std::initializer_list<Join> rule) {
+    if (rule.size() > kMaxTensors) throw Error(Code::Internal, "a rule for more inputs than a workload can have");
+    for (Join join : rule) inputs[joined++] = join;
+  }
+  std::array<Join, kMaxTensors> inputs{};
+  size_t joined = 0;  // how many inputs it is for; 0: jobs of it are never joined
+};
+inline constexpr JoinRule kNotJoined{};
+
+// A member that is always to be given: leaving it out does not compile.
+template <class T>
+struct Stated {
+  constexpr Stated(T value) : value(value) {}
+  constexpr operator T() const { return value; }
+  T value;
+};
+
+static_assert(!std::is_default_constructible_v<Stated<WorkKind>> && !std::is_default_constructible_v<Stated<JoinRule>>);
+
 struct WorkloadInfo {
   const char* name;
+  Stated<WorkKind> kind;
+  Stated<JoinRule> join;
   std::vector<InputInfo> inputs;
   std::vector<ParamInfo> params;
   std::vector<const char*> outputs;
   // what the last input, `text`, holds: sections by 0x1e, their items by 0x1f, UTF-8
   std::vector<const char*> texts = {};
 };
-
-constexpr size_t kMaxTensors = 9;  // inputs or outputs of one workload
-constexpr size_t kMaxParams = 16;
 
 // One tensor of a running job. `view` is where it lies on the device (16-byte aligned, dtype packed); `host` its bytes
 // when it came from host memory, else null. An optional input that was not given has present == false.
@@ -93,6 +143,7 @@ class Workload {
 
 std::span<const Workload* const> allWorkloads();
 const Workload* findWorkload(std::string_view name);  // null when there is none
+size_t workloadNumber(const Workload& workload);      // its place among all; of a program's: their count
 // Presence, dtypes, parameter ranges, then the workload's own check. Throws InvalidArgument.
 Cost checkCall(const Workload& workload, Call& call);
 

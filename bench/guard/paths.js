@@ -55,7 +55,7 @@ function hollowContext({ GPUContext, scratch, layout, settle }) {
   return new GPUContext({
     device: () => device,
     run: answer,
-    runGraph: (description) => {
+    runGraph: () => {
       const id = scratch[layout.callId];
       queueMicrotask(() => settle(id, null, answer()));
     },

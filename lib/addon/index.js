@@ -1,5 +1,8 @@
-// The native addon: loaded here, and typed. The rest of lib/ takes what it needs from this face.
+// The native addon: loaded here, and typed, with the facts it tells. The rest of lib/ takes what it needs from this face.
 'use strict';
-const { native } = require('./native');
+/** @typedef {import('./native').WorkKind} WorkKind */
 
-module.exports = { native };
+const { native } = require('./native');
+const facts = require('./facts');
+
+module.exports = { native, ...facts };

@@ -16,9 +16,42 @@ const { GPUError } = require('../core');
  * @property {() => void} programUse to the scratch array: programs, their bytes, hits, misses, ms of compiling
  * @property {() => import('../index').DeviceInfo} device
  */
+/** @typedef {'vector'|'matrix'|'attention'|'search'|'render'} WorkKind */
+/**
+ * @typedef {object} CodeFacts
+ * @property {import('../index').ErrorCode} name
+ * @property {string} text what it means
+ * @property {number} httpStatus
+ * @property {boolean} retry whether the same call may end well when it is made again
+ * @property {number} rpcCode of JSON-RPC
+ */
+/**
+ * @typedef {object} DTypeFacts
+ * @property {import('../index').DType} name
+ * @property {number} bytes
+ * @property {'floating'|'signed'|'unsigned'} kind
+ * @property {string} array the typed array that carries it
+ * @property {string} alias another one, '' for none
+ */
+/**
+ * @typedef {object} BackendFacts
+ * @property {import('../index').Backend} name
+ * @property {string} label what sentences call it
+ * @property {number} rank of its devices for compute, the preferred ones first
+ * @property {number} softwareRank of those that compute on the processor
+ * @property {number} drawRank
+ */
+/**
+ * @typedef {object} Facts
+ * @property {readonly CodeFacts[]} codes
+ * @property {readonly DTypeFacts[]} dtypes
+ * @property {readonly BackendFacts[]} backends
+ * @property {readonly WorkKind[]} kinds
+ */
 /**
  * @typedef {object} WorkloadEntry
  * @property {string} type
+ * @property {WorkKind} kind
  * @property {{ name: string, optional: boolean }[]} inputs
  * @property {{ name: string, kind: 'number'|'integer'|'boolean'|'choice', required: boolean, choices: string[] }[]}
  *   params
@@ -63,6 +96,7 @@ const { GPUError } = require('../core');
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
+ * @property {Facts} facts
  * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number>,
  *   firstId: number }} start
  * @property {() => WorkloadEntry[]} workloads

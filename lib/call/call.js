@@ -1,7 +1,8 @@
 // What every described call has, whatever kind of job it is.
 'use strict';
 const { layout } = require('./pending');
-const { GPUError, invalid } = require('../core');
+const { backendLabel } = require('../addon');
+const { GPUError, invalid, kDriverBackends } = require('../core');
 
 /** @typedef {import('./encode').Memory} Memory */
 /** @typedef {import('../index').Backend} Backend */
@@ -15,7 +16,6 @@ const { GPUError, invalid } = require('../core');
  */
 
 const { slotSize, callWorkload, callInputs } = layout;
-const kNames = { cuda: 'CUDA', vulkan: 'Vulkan', cpu: 'the CPU' };
 /** @type {ReadonlyArray<Backend>} */
 const kVulkan = ['vulkan'];
 
@@ -58,7 +58,7 @@ class Call {
     const what =
       this.kind === 'render'
         ? 'pictures are drawn through Vulkan alone'
-        : `${this.owner} has code for ${can.map((type) => kNames[type]).join(' and ')} only`;
+        : `${this.owner} has code for ${can.map(backendLabel).join(' and ')} only`;
     const error = new GPUError(
       'ERR_UNSUPPORTED',
       `contextType is '${asked}', but ${what}: leave contextType out, ` +
@@ -72,7 +72,7 @@ class Call {
   #contextTypes() {
     if (this.kind === 'render') return kVulkan;
     if (this.contextType === '') return undefined;
-    return this.contextType === 'gpu' ? ['cuda', 'vulkan'] : [this.contextType];
+    return this.contextType === 'gpu' ? kDriverBackends : [this.contextType];
   }
 
   /**

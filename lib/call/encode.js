@@ -7,7 +7,7 @@ const { typedArrayTag, dtypeOfTag, checkMemory, checkShape, refuseData, refuseDT
 const { handleOf } = require('./device-tensor');
 const { isSealed } = require('./shared-tensor');
 
-/** @typedef {'vector'|'matrix'|'attention'|'search'|'render'} Kind of work, which decides which devices suit it */
+/** @typedef {import('../addon/native').WorkKind} Kind of work, which decides which devices suit it */
 /**
  * A built-in workload as the addon names it, with its place in the list of them.
  * @typedef {object} Spec
@@ -37,28 +37,12 @@ const kHost = 1,
 const { slotSize, callWorkload, callParams, callInputs, callInto, maxParams } = layout;
 const kDirect = 4; // inputs that are handed over by themselves; more come as an array
 
-/** @type {Record<string, Kind>} */
-const kKindOfType = {
-  matmul: 'matrix',
-  'pca-fit': 'matrix',
-  'pca-transform': 'matrix',
-  attention: 'attention',
-  'similarity-search': 'search',
-  'top-k': 'search',
-};
-
-/** @param {string} type */
-function kindOfType(type) {
-  return kKindOfType[type] ?? (type.startsWith('render/') ? 'render' : 'vector');
-}
-
 /** @type {Map<string, Spec>} */
 const specs = new Map();
 native.workloads().forEach((entry, index) => {
   specs.set(entry.type, {
     ...entry,
     index,
-    kind: kindOfType(entry.type),
     publicType: entry.type.startsWith('render/') ? 'render' : entry.type,
     texts: entry.texts ?? [],
     inputNames: new Set(entry.inputs.map(({ name }) => name)),

@@ -10,7 +10,7 @@ const { kBase, Kernel, Shader, Program } = require('./program');
 const { takeOutput, takeOutputs, takeTimings, timingsOf, resultOf, inCluster } = require('./result');
 const { publicType } = require('./scene');
 const { createSharedTensor, openSharedTensor, SharedTensor } = require('./shared-tensor');
-const { kDTypes, kArrays, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
+const { kDTypes, kArrays, kRanges, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
 
 module.exports = {
   describe,
@@ -50,6 +50,7 @@ module.exports = {
   SharedTensor,
   kDTypes,
   kArrays,
+  kRanges,
   tensor,
   typedArrayTag,
   kMaxRank,

@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { InvalidArgumentError } = require('commander');
-const { invalid, show } = require('../core');
+const { invalid, show, kBackends } = require('../core');
 const { makeJob, describeShapes } = require('./inputs');
 
 /** @typedef {import('../service/workload').RequestedWorkload} Job with `params` where it has some */
@@ -124,7 +124,7 @@ function usualUrl() {
  */
 function remote(url, { device, timeout }, jobOptions) {
   const { runRemote } = require('./client');
-  if (device && !['auto', 'cuda', 'vulkan', 'cpu'].includes(device))
+  if (device && device !== 'auto' && !kBackends.includes(/** @type {any} */ (device)))
     throw invalid(`a server chooses the device: --device is ${show(device)}, but must be cuda, vulkan or cpu`);
   const options = {
     ...jobOptions,

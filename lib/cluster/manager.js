@@ -169,7 +169,7 @@ class GPUClusterManager extends EventEmitter {
   /** @param {number} count */
   #fork(count) {
     this.#becomePrimary();
-    const exec = path.resolve(this.#config.exec ?? path.join(__dirname, 'worker', 'main.js'));
+    const exec = path.resolve(this.#config.exec ?? path.join(__dirname, 'worker-main.js'));
     this.#forks = new Forks({
       count,
       exec,
@@ -286,7 +286,7 @@ class GPUClusterManager extends EventEmitter {
     this.#programs.close();
     this.#closed = this.#connection.close().then(() => this.#end());
     // A worker that only runs jobs has nothing left to do.
-    if (process.argv[1] === path.join(__dirname, 'worker', 'main.js'))
+    if (process.argv[1] === path.join(__dirname, 'worker-main.js'))
       this.#closed.then(() => process.exit(how === 'closed' ? 0 : 1));
   }
 
@@ -306,7 +306,7 @@ class GPUClusterManager extends EventEmitter {
     // The application may have something to see to.
     process.kill(
       process.pid,
-      process.listenerCount('SIGTERM') && process.argv[1] !== path.join(__dirname, 'worker', 'main.js')
+      process.listenerCount('SIGTERM') && process.argv[1] !== path.join(__dirname, 'worker-main.js')
         ? 'SIGTERM'
         : 'SIGKILL',
     );

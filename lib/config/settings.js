@@ -3,6 +3,7 @@
 // (`npm run generate` writes what is written down).
 'use strict';
 const os = require('node:os');
+const { kBackends } = require('../core');
 const {
   bad,
   boolean,
@@ -73,7 +74,7 @@ const kRows = {
   },
   contextTypes: {
     of: 'manager',
-    kind: listOf(['cuda', 'vulkan', 'cpu'], 'Backend'),
+    kind: listOf(kBackends, 'Backend'),
     otherwise: 'the best, then another',
     flag: '--types <types>',
     what: 'the kinds of the contexts, some of cuda, vulkan, cpu, in this order',

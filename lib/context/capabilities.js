@@ -2,16 +2,15 @@
 'use strict';
 const path = require('node:path');
 const { spawn } = require('node:child_process');
-const { native } = require('../addon');
+const { native, backendLabel, computeRank } = require('../addon');
 const { readSettings } = require('../config');
-const { invalid, show, refuseUnknownKeys } = require('../core');
+const { invalid, show, refuseUnknownKeys, kDriverBackends, isSoftware } = require('../core');
 
 /** @typedef {import('../index').DeviceInfo} DeviceInfo */
 /** @typedef {{ devices: DeviceInfo[], problems: import('../addon/native').ProblemEntry[] }} Found */
 
 const kProbe = path.join(__dirname, 'probe.js');
 const kMark = 'switchyard-probe:';
-const kNames = { cuda: 'CUDA', vulkan: 'Vulkan' };
 
 /** @returns {DeviceInfo[]} */
 function devices() {
@@ -19,14 +18,9 @@ function devices() {
   return native.devices(cuda, vulkan).devices;
 }
 
-/**
- * CUDA, hardware Vulkan, CPU, software Vulkan.
- * @param {DeviceInfo} device
- */
+/** @param {DeviceInfo} device */
 function rank(device) {
-  if (device.backend === 'cuda') return 0;
-  if (device.backend === 'cpu') return 2;
-  return device.type === 'cpu' ? 3 : 1;
+  return computeRank(device.backend, isSoftware(device));
 }
 
 /**
@@ -38,6 +32,7 @@ function rank(device) {
  * @returns {Found}
  */
 function failedProbe(backend, end, hung, output) {
+  const name = backendLabel(backend);
   const last = output.trim().split('\n').slice(-3).join(' | ').slice(-300);
   return {
     devices: [],
@@ -45,8 +40,8 @@ function failedProbe(backend, end, hung, output) {
       {
         backend,
         reason: hung ? 'driver hangs' : 'driver crashes',
-        detail: `the probe of the ${kNames[backend]} driver ${end}${last ? `: ${last}` : ''}`,
-        remedy: `update or remove the driver, or set ENABLE_${kNames[backend].toUpperCase()}=false to leave it out`,
+        detail: `the probe of the ${name} driver ${end}${last ? `: ${last}` : ''}`,
+        remedy: `update or remove the driver, or set ENABLE_${name.toUpperCase()}=false to leave it out`,
       },
     ],
   };
@@ -109,7 +104,7 @@ async function checkGPUCapabilities(options = {}) {
   const found = [
     { devices: none.devices, problems: none.problems.filter(({ backend }) => backend === 'cpu' || !settings[backend]) },
   ];
-  const asked = /** @type {const} */ (['cuda', 'vulkan']).filter((backend) => settings[backend]);
+  const asked = kDriverBackends.filter((backend) => settings[backend]);
   found.push(...(await Promise.all(asked.map((backend) => probe(backend, timeout)))));
 
   const all = found.flatMap((part) => part.devices).sort((a, b) => rank(a) - rank(b) || a.index - b.index);

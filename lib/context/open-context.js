@@ -2,24 +2,24 @@
 'use strict';
 const { native } = require('../addon');
 const { nextId, track } = require('../call');
-const { invalid, show, suggestion } = require('../core');
+const { invalid, show, suggestion, kBackends } = require('../core');
 const { readSettings } = require('../config');
 const { GPUContext, checkOptions } = require('./context');
 
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 
 const kContextOptions = new Set(['device', 'memoryLimit', 'threads']);
-const kBackends = ['auto', 'cuda', 'vulkan', 'cpu'];
+const kChoices = ['auto', ...kBackends];
 
 /** @param {unknown} device */
 function checkDevice(device) {
   if (typeof device !== 'string')
     throw invalid(`device is ${show(device)}, but must be a string: 'auto', 'cuda', 'vulkan:0', 'cpu'`, 'device');
   const [, backend, index] = /^([^:]*)(:.*)?$/s.exec(device) ?? [];
-  if (!kBackends.includes(backend))
+  if (!kChoices.includes(backend))
     throw invalid(
       `device is ${show(device)}, but must be 'auto', a backend or a device like 'vulkan:0'` +
-        suggestion(backend, kBackends),
+        suggestion(backend, kChoices),
       'device',
     );
   if (index !== undefined && (backend === 'auto' || !/^:\d{1,4}$/.test(index)))

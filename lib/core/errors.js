@@ -1,11 +1,7 @@
 // The error class of the public interface, and the words for its most common messages.
 'use strict';
 
-/**
- * @typedef
- *   {'ERR_INVALID_ARGUMENT'|'ERR_UNKNOWN_WORKLOAD'|'ERR_UNSUPPORTED'|'ERR_OUT_OF_MEMORY'|'ERR_DEVICE_LOST'|'ERR_COMPILE'|'ERR_TIMEOUT'|'ERR_CANCELED'|'ERR_QUEUE_FULL'|'ERR_WORKER_LOST'|'ERR_CLOSED'|'ERR_INTERNAL'}
- *   ErrorCode
- */
+/** @typedef {import('../index').ErrorCode} ErrorCode src/errors.def has them all */
 
 /** What an error tells besides its code and message: it goes along wherever the error goes. */
 const kDetails = /** @type {const} */ (['log', 'line', 'column', 'argument', 'retryAfter']);

@@ -17,7 +17,7 @@ const kDraining = 4; // JavaScript: 1 once it takes no more jobs
 const kContexts = 64,
   kContextSize = 40;
 const kState = 0; // JavaScript: one of kStates
-const kType = 1; // JavaScript: index into kTypes
+const kType = 1; // JavaScript: index into kBackends
 const kLocalPending = 2; // JavaScript: jobs its own client has running there
 const kLocalRun = 3; // JavaScript: jobs its own client has run there
 const kLastUsedLocal = 4; // JavaScript: ms
@@ -44,7 +44,6 @@ const kCompileMs = 36; // JavaScript: what making them took
 const kMetrics = 1024;
 
 const kStates = ['none', 'starting', 'ready', 'lost', 'closed'];
-const kTypes = ['cuda', 'vulkan', 'cpu'];
 
 /** @param {number} n */
 function contextAt(n) {
@@ -84,6 +83,5 @@ module.exports = {
   kCompileMs,
   kMetrics,
   kStates,
-  kTypes,
   contextAt,
 };

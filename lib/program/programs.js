@@ -1,7 +1,6 @@
 // The programs of one manager or context: each source is asked for once, and gives the same Kernel or Shader again.
 'use strict';
 const { Kernel, Shader, Program } = require('../call');
-const { GPUError } = require('../core');
 const { checkKernel, checkShader, filesOf, readSources, sameSources } = require('./source');
 const { HotReload } = require('./hot-reload');
 
@@ -16,7 +15,7 @@ const { HotReload } = require('./hot-reload');
  * @property {boolean} [countsUses] whether somebody calls takeUses()
  * @property {import('../core/log').Logger} [log]
  * @property {(name: string, event: any) => void} [emit]
- * @property {() => GPUError} closedError
+ * @property {() => import('../core/errors').GPUError} closedError
  */
 
 class Programs {

@@ -106,6 +106,7 @@ class RenderStream {
     this.#end(new GPUError('ERR_CANCELED', 'the stream was canceled by its signal', { cause: this.#signal?.reason }));
   };
 
+  /** @returns {this} the frames, for `for await` */
   [Symbol.asyncIterator]() {
     return this;
   }

@@ -69,8 +69,11 @@ function checkSpirv(owner, value) {
   return bytes;
 }
 
-/** @param {any} name */
-function checkName(name, /** @type {string} */ what) {
+/**
+ * @param {unknown} name
+ * @param {string} what whose name it is, for a message
+ */
+function checkName(name, what) {
   if (typeof name !== 'string' || !name || name.length > kMaxName || /[\u0000-\u001f\u007f]/.test(name))
     throw invalid(`${what}: name is ${show(name)}, but must be a string of 1 to ${kMaxName} characters`);
 }

@@ -1,6 +1,7 @@
 // The health endpoints: whether the process turns, whether it takes jobs, whether a device computes right, how the
 // cluster is.
 'use strict';
+const { kBackends } = require('../core');
 const { HttpError, badRequest } = require('./http-error');
 const { checkQuery } = require('./query');
 
@@ -10,7 +11,6 @@ const { checkQuery } = require('./query');
 
 const kAnswerMs = 2000;
 const kAtWork = ['idle', 'busy'];
-const kTypes = ['cuda', 'vulkan', 'cpu'];
 
 /**
  * A primary that doesn't answer is an answer, too: probes have short time-outs of their own.
@@ -109,8 +109,8 @@ const gpu =
   async (request, reply) => {
     checkQuery(request.query, ['require']);
     const { require } = /** @type {{ require?: string }} */ (request.query);
-    if (require !== undefined && !kTypes.includes(require))
-      throw badRequest(`the query parameter 'require' must be one of ${kTypes.join(', ')}`);
+    if (require !== undefined && !kBackends.includes(/** @type {any} */ (require)))
+      throw badRequest(`the query parameter 'require' must be one of ${kBackends.join(', ')}`);
     const answer = gpuHealth(rounded(await soon(manager.health())), require);
     return reply.code(answer.status === 'ok' ? 200 : 503).send(answer);
   };

@@ -1,5 +1,6 @@
 // What a failure is called over HTTP: the status of every error code, and how much of its message leaves the machine.
 'use strict';
+const { codes } = require('../addon');
 const { withoutPaths } = require('../core');
 
 /**
@@ -29,22 +30,6 @@ function badRequest(message) {
   return new HttpError(400, 'ERR_INVALID_ARGUMENT', message);
 }
 
-// 499 is nginx's word for a client that left: it stands in logs, nobody reads it. 507: a retry would fail, too.
-/** @type {Record<string, number>} */
-const kStatuses = {
-  ERR_INVALID_ARGUMENT: 400,
-  ERR_UNKNOWN_WORKLOAD: 400,
-  ERR_COMPILE: 400,
-  ERR_QUEUE_FULL: 429,
-  ERR_CANCELED: 499,
-  ERR_INTERNAL: 500,
-  ERR_UNSUPPORTED: 501,
-  ERR_CLOSED: 503,
-  ERR_WORKER_LOST: 503,
-  ERR_DEVICE_LOST: 503,
-  ERR_TIMEOUT: 504,
-  ERR_OUT_OF_MEMORY: 507,
-};
 const kRetryMs = 1000;
 const kMaxMessage = 500; // it may quote what the client sent
 
@@ -54,7 +39,8 @@ const kMaxMessage = 500; // it may quote what the client sent
  */
 function retryAfterOf(error, status) {
   if (Number.isFinite(error.retryAfter)) return Math.max(0, error.retryAfter);
-  return status === 429 || status === 503 ? kRetryMs : undefined;
+  const retry = error instanceof HttpError ? status === 429 || status === 503 : codes.get(error?.code)?.retry;
+  return retry ? kRetryMs : undefined;
 }
 
 /**
@@ -72,7 +58,7 @@ function retryAfterOf(error, status) {
  */
 function describeFailure(error, workloadId) {
   const own = error instanceof HttpError;
-  const status = own ? error.status : (kStatuses[error?.code] ?? 500);
+  const status = own ? error.status : (codes.get(error?.code)?.httpStatus ?? 500);
   const internal = !own && status === 500;
   const code = internal ? 'ERR_INTERNAL' : error.code;
   const message = internal

@@ -1,6 +1,6 @@
 // Tensors as JSON has them: numbers, nested or flat, or base64 of their bytes. Every number is looked at.
 'use strict';
-const { kDTypes, kArrays, kMaxRank, checkShape, toFloat16Bits, fromFloat16Bits } = require('../call');
+const { kDTypes, kArrays, kRanges, kMaxRank, checkShape, toFloat16Bits, fromFloat16Bits } = require('../call');
 const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { isObject } = require('./json');
 
@@ -15,8 +15,6 @@ const kWords = { NaN, Infinity, '-Infinity': -Infinity };
 // Numbers from here on would become infinite.
 const kFloat32End = 3.4028235677973366e38,
   kFloat16End = 65520;
-/** @type {Record<string, [number, number]>} */
-const kRanges = { int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1], int8: [-128, 127], uint8: [0, 255] };
 
 /**
  * @param {unknown} dtype
@@ -77,7 +75,7 @@ function eachRow(data, shape, axis, where, take) {
  * @param {string} where
  */
 function refuseNumber(value, index, dtype, where) {
-  const range = kRanges[dtype];
+  const range = kRanges[kDTypes.indexOf(dtype)];
   const right = range
     ? `whole numbers from ${range[0]} to ${range[1]}`
     : `numbers of its range, 'NaN', 'Infinity' and '-Infinity'`;
@@ -94,7 +92,7 @@ function refuseNumber(value, index, dtype, where) {
  */
 function writeRow(target, at, row, dtype, where) {
   const half = dtype === 'float16';
-  const whole = kRanges[dtype];
+  const whole = kRanges[kDTypes.indexOf(dtype)];
   const [least, most] = whole ?? [-Infinity, Infinity];
   const end = half ? kFloat16End : kFloat32End;
   for (let i = 0; i < row.length; ++i) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor.h"
+
 namespace switchyard {
 
 // 256 bits that name a program: the SHA-256 of its sources, options and compilers.
@@ -34,7 +36,12 @@ struct ProgramBinding {
   enum class Kind : uint8_t { Buffer, Image };
   // Of its run-time array, or of its only member; of a vector, its component's. Other: structs, 16-bit integers: any
   // dtype will do.
-  enum class Element : uint8_t { Float32, Float16, Int32, Uint32, Int8, Uint8, Other };
+  enum class Element : uint8_t {
+#define DTYPE(identifier, name, bytes, kind, array, alias) identifier,
+#include "dtypes.def"
+#undef DTYPE
+    Other
+  };
   std::string name;  // what callers give it by
   Kind kind = Kind::Buffer;
   Element element = Element::Other;
@@ -44,6 +51,10 @@ struct ProgramBinding {
   bool readOnly = false, writeOnly = false;
   bool operator==(const ProgramBinding&) const = default;
 };
+
+constexpr const char* elementName(ProgramBinding::Element element) noexcept {
+  return element == ProgramBinding::Element::Other ? "other" : kDTypes[static_cast<int>(element)].name;
+}
 
 // A vertex attribute: `rows` components of 32 bits at its location, a matrix takes `columns` locations.
 struct ProgramAttribute {

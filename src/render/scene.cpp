@@ -18,7 +18,7 @@ WorkloadInfo sceneInfo(const char* name, std::vector<InputInfo> inputs, std::vec
       {.name = "time"},
       {.name = "theme", .kind = ParamInfo::Kind::Choice, .choices = kThemeNames}};
   params.insert(params.end(), own.begin(), own.end());
-  return {name, std::move(inputs), std::move(params), {"image"}, std::move(texts)};
+  return {name, WorkKind::Render, kNotJoined, std::move(inputs), std::move(params), {"image"}, std::move(texts)};
 }
 
 // The part of `text` before the nth separator's end; empty past the last.

@@ -13,6 +13,8 @@ class Attention final : public Workload {
  public:
   Attention()
       : Workload({"attention",
+                  WorkKind::Attention,
+                  JoinRule{Join::Leading, Join::Leading, Join::Leading, Join::Same},
                   {{"query"}, {"key"}, {"value"}, {.name = "mask", .optional = true}},
                   {{.name = "scale", .fallback = kNotGiven},
                    {.name = "causal", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},

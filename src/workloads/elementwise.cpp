@@ -6,7 +6,8 @@ namespace {
 
 class Binary final : public Workload {
  public:
-  Binary(const char* name, uint32_t op) : Workload({name, {{"a"}, {"b"}}, {}, {"output"}}), op_(op) {}
+  Binary(const char* name, uint32_t op)
+      : Workload({name, WorkKind::Vector, JoinRule{Join::Flat, Join::Flat}, {{"a"}, {"b"}}, {}, {"output"}}), op_(op) {}
 
   Cost check(Call& call) const override {
     broadcastOf(call);
@@ -58,7 +59,13 @@ Task recordMap(Recorder& r, const Call& call, Kernel kernel, P params) {
 
 class Scale final : public Workload {
  public:
-  Scale() : Workload({"scale", {{"input"}}, {{.name = "factor", .fallback = 1}, {.name = "offset"}}, {"output"}}) {}
+  Scale()
+      : Workload({"scale",
+                  WorkKind::Vector,
+                  JoinRule{Join::Flat},
+                  {{"input"}},
+                  {{.name = "factor", .fallback = 1}, {.name = "offset"}},
+                  {"output"}}) {}
   Cost check(Call& call) const override {
     call.outputCount = 1;
     call.outputs[0].spec = call.inputs[0].spec;
@@ -73,6 +80,8 @@ class Activation final : public Workload {
  public:
   Activation()
       : Workload({"activation",
+                  WorkKind::Vector,
+                  JoinRule{Join::Flat},
                   {{"input"}},
                   {{.name = "kind",
                     .kind = ParamInfo::Kind::Choice,

@@ -8,6 +8,8 @@ class EvidenceTimeline final : public Workload {
  public:
   EvidenceTimeline()
       : Workload({"evidence-timeline",
+                  WorkKind::Vector,
+                  JoinRule{Join::Rows},
                   {{"evidence"}},
                   {{.name = "currentTime", .fallback = 1}, {.name = "decay", .fallback = 2}},
                   {"timeline"}}) {}

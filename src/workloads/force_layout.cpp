@@ -38,6 +38,8 @@ class ForceLayout final : public Workload {
  public:
   ForceLayout()
       : Workload({"force-layout",
+                  WorkKind::Vector,
+                  kNotJoined,
                   {{"rowOffsets", dtypeBit(DType::Int32)},
                    {"columns", dtypeBit(DType::Int32)},
                    {.name = "weights", .optional = true},

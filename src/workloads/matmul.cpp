@@ -16,6 +16,8 @@ class MatmulWorkload final : public Workload {
   MatmulWorkload()
       : Workload(
             {"matmul",
+             WorkKind::Matrix,
+             JoinRule{Join::Stack, Join::Stack},
              {{"a"}, {"b"}},
              {{.name = "transposeA", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
               {.name = "transposeB", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},

@@ -24,6 +24,8 @@ class Pagerank final : public Workload {
   Pagerank()
       : Workload(
             {"pagerank",
+             WorkKind::Vector,
+             kNotJoined,
              {{"rowOffsets", dtypeBit(DType::Int32)},
               {"columns", dtypeBit(DType::Int32)},
               {.name = "weights", .optional = true}},

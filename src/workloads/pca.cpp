@@ -88,6 +88,8 @@ class PcaFit final : public Workload {
  public:
   PcaFit()
       : Workload({"pca-fit",
+                  WorkKind::Matrix,
+                  kNotJoined,
                   {{"input"}},
                   {{.name = "components", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 65535, .required = true}},
                   {"mean", "components", "explainedVariance"}}) {}
@@ -216,7 +218,13 @@ class PcaFit final : public Workload {
 
 class PcaTransform final : public Workload {
  public:
-  PcaTransform() : Workload({"pca-transform", {{"input"}, {"mean"}, {"components"}}, {}, {"output"}}) {}
+  PcaTransform()
+      : Workload({"pca-transform",
+                  WorkKind::Matrix,
+                  JoinRule{Join::Rows, Join::Same, Join::Same},
+                  {{"input"}, {"mean"}, {"components"}},
+                  {},
+                  {"output"}}) {}
 
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);

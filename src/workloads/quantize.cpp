@@ -10,7 +10,9 @@ ParamInfo bitsParam() { return {.name = "bits", .kind = ParamInfo::Kind::Integer
 
 class Quantize final : public Workload {
  public:
-  Quantize() : Workload({"quantize", {{"input"}}, {bitsParam()}, {"output", "scales"}}) {}
+  Quantize()
+      : Workload(
+            {"quantize", WorkKind::Vector, JoinRule{Join::Rows}, {{"input"}}, {bitsParam()}, {"output", "scales"}}) {}
 
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
@@ -52,6 +54,8 @@ class Dequantize final : public Workload {
  public:
   Dequantize()
       : Workload({"dequantize",
+                  WorkKind::Vector,
+                  kNotJoined,
                   {{"input", dtypeBit(DType::Int8) | dtypeBit(DType::Uint8)}, {"scales"}},
                   {bitsParam(),
                    {.name = "columns",

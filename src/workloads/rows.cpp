@@ -23,6 +23,8 @@ class Reduce final : public Workload {
  public:
   Reduce()
       : Workload({"reduce",
+                  WorkKind::Vector,
+                  JoinRule{Join::Rows},
                   {{"input"}},
                   {{.name = "kind",
                     .kind = ParamInfo::Kind::Choice,
@@ -65,7 +67,13 @@ class Reduce final : public Workload {
 
 class Normalize final : public Workload {
  public:
-  Normalize() : Workload({"normalize", {{"input"}}, {{.name = "epsilon", .fallback = 1e-12, .min = 0}}, {"output"}}) {}
+  Normalize()
+      : Workload({"normalize",
+                  WorkKind::Vector,
+                  JoinRule{Join::Rows},
+                  {{"input"}},
+                  {{.name = "epsilon", .fallback = 1e-12, .min = 0}},
+                  {"output"}}) {}
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     checkedUint(*this, call.shape(0).back(), "the length of a row");
@@ -87,6 +95,8 @@ class Softmax final : public Workload {
  public:
   Softmax()
       : Workload({"softmax",
+                  WorkKind::Vector,
+                  JoinRule{Join::Rows},
                   {{"input"}},
                   {{.name = "temperature", .fallback = 1, .min = 0, .aboveMin = true}},
                   {"output"}}) {}
@@ -112,6 +122,8 @@ class LayerNorm final : public Workload {
  public:
   LayerNorm()
       : Workload({"layer-norm",
+                  WorkKind::Vector,
+                  JoinRule{Join::Rows, Join::Same, Join::Same},
                   {{"input"}, {.name = "gamma", .optional = true}, {.name = "beta", .optional = true}},
                   {{.name = "epsilon", .fallback = 1e-5, .min = 0}},
                   {"output"}}) {}

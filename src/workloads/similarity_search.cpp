@@ -11,6 +11,8 @@ class SimilaritySearch final : public Workload {
  public:
   SimilaritySearch()
       : Workload({"similarity-search",
+                  WorkKind::Search,
+                  JoinRule{Join::Rows, Join::Same},
                   {{"queries"}, {"base"}},
                   {{.name = "k", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 2147483647, .required = true},
                    {.name = "metric",

@@ -45,6 +45,8 @@ class TopK final : public Workload {
  public:
   TopK()
       : Workload({"top-k",
+                  WorkKind::Search,
+                  JoinRule{Join::Rows},
                   {{"input"}},
                   {{.name = "k", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 2147483647, .required = true},
                    {.name = "largest", .kind = ParamInfo::Kind::Boolean, .fallback = 1, .min = 0, .max = 1}},

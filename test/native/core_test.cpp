@@ -114,6 +114,12 @@ TEST(Workloads, AllAreThere) {
     EXPECT_STREQ(workload->info.name, name);
   }
   EXPECT_EQ(allWorkloads().size(), 24u);
+  for (const Workload* workload : allWorkloads()) {
+    const size_t joined = workload->info.join.value.joined;
+    EXPECT_TRUE(joined == 0 || joined == workload->info.inputs.size()) << workload->info.name;
+    EXPECT_EQ(findWorkload(workload->info.name), workload);
+    EXPECT_EQ(allWorkloads()[workloadNumber(*workload)], workload);
+  }
   EXPECT_EQ(findWorkload("graph"), nullptr);
   EXPECT_EQ(findWorkload(""), nullptr);
 }

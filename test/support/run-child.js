@@ -2,12 +2,12 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
-const { child } = require('./paths');
+const { childProgram } = require('./paths');
 
 /** Runs test/support/children/<name> and tells how it ended. */
 function runChild(name, args = [], { env = {}, nodeOptions = [], timeout = 60000 } = {}) {
   return new Promise((resolve) => {
-    const started = spawn(process.execPath, [...nodeOptions, child(name), ...args.map(String)], {
+    const started = spawn(process.execPath, [...nodeOptions, childProgram(name), ...args.map(String)], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

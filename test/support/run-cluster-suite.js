@@ -1,14 +1,14 @@
 // Runs a suite of children/cluster/ in a child process and reports its cases as tests.
 'use strict';
 const { runChild } = require('./run-child');
-const { child } = require('./paths');
+const { childProgram } = require('./paths');
 
 /**
  * The tests of one suite: a cluster in a child process whose primary it is, its cases one after the other.
  * @param {string} name of a file of children/cluster/
  */
 function suite(name, env = {}) {
-  const { cases } = require(child(`cluster/${name}`));
+  const { cases } = require(childProgram(`cluster/${name}`));
   describe(name, () => {
     let ended, results;
     beforeAll(async () => {

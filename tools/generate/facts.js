@@ -1,13 +1,12 @@
 // Where the generated files' facts come from: the tables of lib/ and what the addon exports.
 'use strict';
 const { kSettings } = require('../../lib/config');
-const { kLevels } = require('../../lib/core');
+const { kLevels, kBackends } = require('../../lib/core');
 const { kDTypes } = require('../../lib/call');
-const { native } = require('../../lib/addon');
+const { native, kCodes } = require('../../lib/addon');
 const { kMetrics } = require('../../lib/metrics/table');
 const { kFigures } = require('../../lib/metrics/figures');
 const { kPrefix } = require('../../lib/metrics/prometheus');
-const { kCodes } = require('../../lib/metrics/codes');
 
 /**
  * @typedef {object} Facts
@@ -31,7 +30,7 @@ function readFacts() {
     figures: kFigures,
     levels: kLevels,
     dtypes: kDTypes,
-    backends: ['cuda', 'vulkan', 'cpu'],
+    backends: kBackends,
     codes: kCodes,
     workloads: native.workloads(),
   };

@@ -1,6 +1,6 @@
 // The contexts of the cluster, as they are opened, become ready and are lost; and which types of them there may be.
 'use strict';
-const { nowMs } = require('../../core');
+const { nowMs, kBackends, kDriverBackends } = require('../../core');
 const { ContextView } = require('./context-view');
 
 /** @typedef {import('./member').Member} Member */
@@ -20,10 +20,6 @@ const { ContextView } = require('./context-view');
 
 // a context that can't be opened for these can't be later
 const kHopeless = new Set(['ERR_UNSUPPORTED', 'ERR_INVALID_ARGUMENT']);
-/** @type {readonly Backend[]} */
-const kBackends = ['cuda', 'vulkan', 'cpu'];
-/** @type {readonly Backend[]} */
-const kGpus = ['cuda', 'vulkan'];
 
 class ClusterContexts {
   /** @type {ContextView[]} of all members */
@@ -134,7 +130,7 @@ class ClusterContexts {
    * @param {Pick<import('./scheduler').Job, 'contextType'|'kind'>} job
    */
   mayHave({ contextType, kind }) {
-    const types = contextType === 'gpu' ? kGpus : contextType ? [contextType] : kBackends;
+    const types = contextType === 'gpu' ? kDriverBackends : contextType ? [contextType] : kBackends;
     const seen = kind === 'render' ? this.#drawingTypes : this.#types;
     if (types.some((type) => seen.has(type))) return true;
     const executing = this.parts.membership.workers.filter(

@@ -1,7 +1,7 @@
 // The view of one context that the scheduler decides by: what was assigned to it, and what its process's status page says.
 'use strict';
 const { statusPage: status } = require('../../metrics');
-const { nowMs } = require('../../core');
+const { nowMs, isSoftware } = require('../../core');
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
 /** @typedef {import('./member').Member} Member */
@@ -59,7 +59,7 @@ class ContextView {
     this.member = member.slot;
     this.workerId = member.workerId;
     this.type = device.backend;
-    this.software = device.backend === 'vulkan' && device.type === 'cpu';
+    this.software = isSoftware(device);
     this.canDraw = device.features.graphics;
     this.isLost = false;
     this.underPressure = false;

@@ -1,7 +1,7 @@
 // What the primary says of the cluster: contexts, health, metrics. All of it read from its own memory, so a blocked
 // worker does not matter.
 'use strict';
-const { nowMs } = require('../../core');
+const { nowMs, isSoftware } = require('../../core');
 const { statusPage: status } = require('../../metrics');
 
 /** @typedef {import('./primary').Primary} Primary */
@@ -210,7 +210,7 @@ function starting(member) {
         member: member.slot,
         index: plan.index,
         deviceName: device?.name ?? '',
-        software: device?.backend === 'vulkan' && device.type === 'cpu',
+        software: isSoftware(device),
         canDraw: device?.features.graphics ?? false,
       };
     });

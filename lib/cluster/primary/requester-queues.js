@@ -2,14 +2,14 @@
 // jobs first in, first out. Jobs of a class are alike to the scheduler, so it looks only at their heads; and a band's
 // heads are in a heap, so mostly at one of them.
 'use strict';
+const { kKinds } = require('../../addon');
+const { kContextTypes } = require('../../core');
 const { Heap } = require('./heap');
 const { clampPriority } = require('./job-order');
 
 /** @typedef {import('./scheduler').Job} Job */
 
 const kMaxIdleRequesters = 1024;
-const kKinds = ['vector', 'matrix', 'attention', 'search', 'render'];
-const kTypes = ['', 'cuda', 'vulkan', 'cpu', 'gpu'];
 
 const kSmallBytes = 2 ** 20;
 
@@ -21,7 +21,8 @@ const kSmallBytes = 2 ** 20;
 function classKey({ kind, contextType, alone, affinity, excluded, bytes }) {
   const size = bytes <= kSmallBytes ? 0 : Math.ceil(Math.log2(bytes / kSmallBytes));
   const key =
-    ((size * kKinds.length + kKinds.indexOf(kind)) * kTypes.length + kTypes.indexOf(contextType)) * 2 + Number(alone);
+    ((size * kKinds.length + kKinds.indexOf(kind)) * kContextTypes.length + kContextTypes.indexOf(contextType)) * 2 +
+    Number(alone);
   return affinity === 0 && excluded < 0 ? key : `${key}|${affinity}|${excluded}`;
 }
 

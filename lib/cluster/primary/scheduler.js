@@ -1,5 +1,6 @@
 // Which context takes a job: a pure function of what the coordinator knows. (Which job is next: job-order.js.)
 'use strict';
+const { computeRank, drawRank } = require('../../addon');
 
 /**
  * A queued job, as the coordinator makes it. The fields q_ belong to the queue.
@@ -96,19 +97,12 @@ function canRun(job, context) {
   );
 }
 
-/** @type {Record<'cuda'|'vulkan'|'cpu', number>} */
-const kComputeRanks = { cuda: 0, vulkan: 1, cpu: 2 };
-/** @type {Record<'cuda'|'vulkan'|'cpu', number>} */
-const kDrawRanks = { vulkan: 0, cuda: 1, cpu: 2 };
-const kSoftwareRank = 3;
-
 /**
  * @param {ContextView} context
  * @param {Job} job
  */
 function rankOf(context, job) {
-  if (context.software) return kSoftwareRank;
-  return (job.kind === 'render' ? kDrawRanks : kComputeRanks)[context.type];
+  return (job.kind === 'render' ? drawRank : computeRank)(context.type, context.software);
 }
 
 /**

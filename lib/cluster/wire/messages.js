@@ -3,7 +3,9 @@
 // is said in words (JSON), and a handshake goes over Node's own channel.
 'use strict';
 const { Buffer } = require('node:buffer');
+const { kCodes, codeNumber, kKinds } = require('../../addon');
 const { layout } = require('../../call');
+const { kBackends, kContextTypes } = require('../../core');
 const {
   anything,
   string,
@@ -105,30 +107,6 @@ const result = {
   text: 17,
 };
 const assign = { context: 2, decided: 3, count: 4, jobs: 5 };
-
-const kKinds = /** @type {const} */ (['vector', 'matrix', 'attention', 'search', 'render']);
-// 'gpu' is cuda or vulkan: for programs with code for both.
-const kContextTypes = /** @type {const} */ (['', 'cuda', 'vulkan', 'cpu', 'gpu']);
-/** In the order of src/error.h. */
-const kCodes = /** @type {const} */ ([
-  'ERR_INVALID_ARGUMENT',
-  'ERR_UNKNOWN_WORKLOAD',
-  'ERR_UNSUPPORTED',
-  'ERR_OUT_OF_MEMORY',
-  'ERR_DEVICE_LOST',
-  'ERR_COMPILE',
-  'ERR_TIMEOUT',
-  'ERR_CANCELED',
-  'ERR_QUEUE_FULL',
-  'ERR_WORKER_LOST',
-  'ERR_CLOSED',
-  'ERR_INTERNAL',
-]);
-
-/** The number a code has in a message: 0 is success. @param {string} code */
-function codeNumber(code) {
-  return kCodes.indexOf(/** @type {any} */ (code)) + 1 || kCodes.length;
-}
 
 /**
  * The text that stands in a message's numbers.
@@ -296,7 +274,7 @@ const sources = object(
     fragment: optional(string),
   }),
 );
-const backend = oneOf(/** @type {const} */ (['cuda', 'vulkan', 'cpu']));
+const backend = oneOf(kBackends);
 /** @type {Kind<DeviceInfo>} what the coordinator reads of it */
 const device = object(
   /** @type {Partial<Fields<DeviceInfo>>} */ ({

@@ -1,5 +1,7 @@
 // Which contexts the cluster has, as the coordinator last told it.
 'use strict';
+const { computeRank } = require('../../addon');
+const { kContextTypes } = require('../../core');
 
 /** @typedef {import('../wire/messages').ContextEntry} Entry */
 
@@ -30,7 +32,7 @@ class ContextRegistry {
   #places = new Map();
   /** @type {Map<string, Entry>} */
   #ids = new Map();
-  /** The best rank among the contexts of each type, and among those of them that can draw: see rankOf. */
+  /** The best rank among the contexts of each type, and among those of them that can draw. */
   #ranks = noRanks();
   #drawRanks = noRanks();
 
@@ -44,7 +46,7 @@ class ContextRegistry {
       this.#places.set(entry.member * 64 + entry.index, entry);
       this.#ids.set(entry.id, entry);
       if (!entry.isActive) continue;
-      const rank = rankOf(entry);
+      const rank = computeRank(entry.contextType, entry.software);
       for (const type of ['', entry.contextType, entry.contextType === 'cpu' ? 'cpu' : 'gpu']) {
         this.#ranks[type] = Math.min(this.#ranks[type], rank);
         if (entry.canDraw) this.#drawRanks[type] = Math.min(this.#drawRanks[type], rank);
@@ -76,16 +78,7 @@ class ContextRegistry {
 
 /** @returns {Record<string, number>} */
 function noRanks() {
-  return { '': Infinity, cuda: Infinity, vulkan: Infinity, cpu: Infinity, gpu: Infinity };
+  return Object.fromEntries(kContextTypes.map((type) => [type, Infinity]));
 }
 
-/**
- * The order of preference for compute: CUDA, hardware Vulkan, CPU, software Vulkan.
- * @param {{ contextType: string, software: boolean }} context
- */
-function rankOf({ contextType, software }) {
-  if (software) return 3;
-  return contextType === 'cuda' ? 0 : contextType === 'vulkan' ? 1 : 2;
-}
-
-module.exports = { ContextRegistry, rankOf };
+module.exports = { ContextRegistry };

@@ -2,13 +2,11 @@
 'use strict';
 const { createHash } = require('node:crypto');
 const { checkWaiting } = require('../../call');
-const { invalid, show, refuseUnknownKeys } = require('../../core');
-const { messages: protocol } = require('../wire');
+const { invalid, show, refuseUnknownKeys, kBackends } = require('../../core');
 
 /** @typedef {import('../../index').JobOptions} JobOptions */
 
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
-const kTypes = protocol.kContextTypes.slice(1, 4); // that a caller may ask for
 const kMaxAffinities = 4096; // names remembered
 
 /**
@@ -28,7 +26,7 @@ function checkOptions(given) {
       `priority is ${show(priority)}, but must be a whole number (0 is the default, higher goes first)`,
       'options.priority',
     );
-  if (contextType !== undefined && !kTypes.includes(/** @type {typeof kTypes[number]} */ (contextType)))
+  if (contextType !== undefined && !kBackends.includes(/** @type {typeof kBackends[number]} */ (contextType)))
     throw invalid(`contextType is ${show(contextType)}, but must be 'cuda', 'vulkan' or 'cpu'`, 'options.contextType');
   if (affinity !== undefined && (typeof affinity !== 'string' || !affinity))
     throw invalid(`affinity is ${show(affinity)}, but must be a string that is not empty`, 'options.affinity');

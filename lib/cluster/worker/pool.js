@@ -1,10 +1,9 @@
 // The contexts of one process: opened as the coordinator planned, proven by a known answer, and watched.
 'use strict';
-const { native } = require('../../addon');
+const { native, computeRank } = require('../../addon');
 const { nextId, track } = require('../../call');
 const { openContext, GPUContext } = require('../../context');
-const { GPUError, asGpuError, nowMs } = require('../../core');
-const { rankOf } = require('./context-registry');
+const { GPUError, asGpuError, nowMs, kBackends, isSoftware } = require('../../core');
 const { statusPage: status } = require('../../metrics');
 
 /** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
@@ -83,11 +82,8 @@ class PoolContext {
   /** @param {GPUContext} gpu */
   opened(gpu) {
     this.gpu = gpu;
-    this.rank = rankOf({
-      contextType: gpu.contextType,
-      software: gpu.contextType === 'vulkan' && gpu.device.type === 'cpu',
-    });
-    this.#page[this.#at + status.kType] = status.kTypes.indexOf(gpu.contextType);
+    this.rank = computeRank(gpu.contextType, isSoftware(gpu.device));
+    this.#page[this.#at + status.kType] = kBackends.indexOf(gpu.contextType);
     this.#page[this.#at + status.kLimitBytes] = this.plan.memoryLimit;
   }
 

@@ -17,7 +17,7 @@ BufferView wholeWords(BufferView view) { return {view.buffer, view.offset, whole
 
 class KernelWorkload final : public ProgramWorkload {
  public:
-  explicit KernelWorkload(ModulePtr module) : ProgramWorkload(std::move(module), "kernel") {}
+  explicit KernelWorkload(ModulePtr module) : ProgramWorkload(std::move(module), WorkKind::Vector, "kernel") {}
 
   Cost check(Call& call) const override {
     const ProgramInfo& info = module->info;

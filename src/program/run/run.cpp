@@ -20,20 +20,15 @@ std::vector<InputInfo> inputInfos() {
   return inputs;
 }
 
-const char* elementName(ProgramBinding::Element element) {
-  static constexpr const char* kNames[] = {"float32", "float16", "int32", "uint32", "int8", "uint8", "other"};
-  return kNames[static_cast<int>(element)];
-}
-
 bool fits(ProgramBinding::Element element, DType dtype) {
-  return element == ProgramBinding::Element::Other || std::string_view(elementName(element)) == dtypeName(dtype);
+  return element == ProgramBinding::Element::Other || static_cast<int>(element) == static_cast<int>(dtype);
 }
 
 }  // namespace
 
-ProgramWorkload::ProgramWorkload(ModulePtr modulePtr, const char* type)
+ProgramWorkload::ProgramWorkload(ModulePtr modulePtr, WorkKind kind, const char* type)
     : ProgramLabel{std::string(type) + " '" + modulePtr->info.name + "'"},
-      Workload({label.c_str(), inputInfos(), {}, {}}),
+      Workload({label.c_str(), kind, kNotJoined, inputInfos(), {}, {}}),
       module(std::move(modulePtr)) {}
 
 bool ProgramWorkload::readyOn(const ProgramCache& programs) const { return programs.has(module->id); }

@@ -27,7 +27,7 @@ class ProgramWorkload : private ProgramLabel, public Workload {
   bool readyOn(const ProgramCache& programs) const override;
 
  protected:
-  ProgramWorkload(ModulePtr module, const char* type);
+  ProgramWorkload(ModulePtr module, WorkKind kind, const char* type);
   // The tensor may be bound there: its dtype is the elements', its size a whole number of them.
   void checkBinding(const ProgramBinding& binding, const TensorSpec& spec) const;
 };

@@ -19,7 +19,7 @@ DType dtypeOf(ProgramParam::Scalar scalar) {
 
 class ShaderWorkload final : public ProgramWorkload {
  public:
-  explicit ShaderWorkload(ModulePtr module) : ProgramWorkload(std::move(module), "shader") {
+  explicit ShaderWorkload(ModulePtr module) : ProgramWorkload(std::move(module), WorkKind::Render, "shader") {
     for (const ProgramBinding& binding : this->module->info.bindings)
       (binding.kind == ProgramBinding::Kind::Image ? images_ : buffers_).push_back(&binding);
   }

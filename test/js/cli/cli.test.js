@@ -1,10 +1,10 @@
 // The command line: its output, its exit codes, and what the doctor finds in a machine that lacks something.
 'use strict';
 const { spawnSync } = require('node:child_process');
-const { root, cli } = require('../../support/paths');
+const { cliProgram } = require('../../support/paths');
 
 function cli(args, env = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cliProgram, ...args], {
     encoding: 'utf8',
     env: { ...process.env, ...env },
   });
@@ -145,7 +145,7 @@ test('run --file takes what POST /v1/workloads takes', () => {
     nodes: [{ type: 'normalize', inputs: { input: 'x' }, outputs: { output: 'y' } }],
     outputs: ['y'],
   };
-  const { status, stdout } = spawnSync(process.execPath, [cli, 'run', '--file', '-', '--local', '--json'], {
+  const { status, stdout } = spawnSync(process.execPath, [cliProgram, 'run', '--file', '-', '--local', '--json'], {
     encoding: 'utf8',
     input: JSON.stringify(graph),
   });

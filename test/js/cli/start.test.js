@@ -4,13 +4,13 @@ const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const { spawn, spawnSync } = require('node:child_process');
-const { inRoot, cli } = require('../../support/paths');
+const { inRoot, cliProgram } = require('../../support/paths');
 
 const env = { ...process.env, LOG_LEVEL: 'warn', GPU_CONTEXTS_PER_WORKER: '1' };
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts the service on a free port and waits until it says that it is ready. */
-function start(args = [], command = [cli]) {
+function start(args = [], command = [cliProgram]) {
   const child = spawn(
     process.execPath,
     [...command, 'start', '--port', '0', '--workers', '2', '--types', 'cpu', '--json', ...args],
@@ -121,7 +121,7 @@ test('the client of docs/http.md works as it stands', () => {
 test('run finds the server, and says the same as this process', () => {
   const run = (...args) =>
     JSON.parse(
-      spawnSync(process.execPath, [cli, 'run', 'matmul', '--shape', '32x64x16', '--json', ...args], {
+      spawnSync(process.execPath, [cliProgram, 'run', 'matmul', '--shape', '32x64x16', '--json', ...args], {
         encoding: 'utf8',
         env: { ...env, PORT: String(service.ready.port) },
       }).stdout,
@@ -137,17 +137,21 @@ test('run finds the server, and says the same as this process', () => {
   there.outputs.output.first.forEach((value, i) => expect(value).toBeCloseTo(here.outputs.output.first[i], 4));
   const refused = spawnSync(
     process.execPath,
-    [cli, 'run', 'matmul', '--url', service.ready.url, '--params', '{"alpha":"x"}'],
+    [cliProgram, 'run', 'matmul', '--url', service.ready.url, '--params', '{"alpha":"x"}'],
     { encoding: 'utf8', env },
   );
   expect(refused).toMatchObject({ status: 2, stderr: expect.stringMatching(/parameter 'alpha' is 'x'/) });
 });
 
 test('a port in use is said in one line, with exit code 1', () => {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [cli, 'start', '--port', String(service.ready.port)], {
-    encoding: 'utf8',
-    env,
-  });
+  const { status, stderr, stdout } = spawnSync(
+    process.execPath,
+    [cliProgram, 'start', '--port', String(service.ready.port)],
+    {
+      encoding: 'utf8',
+      env,
+    },
+  );
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(/^switchyard: port \d+ of 127\.0\.0\.1 is in use: .*\n$/);
 });

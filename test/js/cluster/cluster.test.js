@@ -7,7 +7,7 @@ const { until, sleep } = require('../../support/waiting');
 const { isAlive, memories } = require('../../support/processes');
 const { runChild } = require('../../support/run-child');
 const { suite } = require('../../support/run-cluster-suite');
-const { child } = require('../../support/paths');
+const { childProgram } = require('../../support/paths');
 
 jest.setTimeout(60000);
 
@@ -33,7 +33,7 @@ async function life(name, args = [], { code = 0, signal = null, stderr = '' } = 
 
 /** A scenario that goes on until something is done to it; resolves with what it has printed first. */
 function begin(name) {
-  const child = spawn(process.execPath, [child('cluster-life.js'), name], {
+  const child = spawn(process.execPath, [childProgram('cluster-life.js'), name], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.output = '';

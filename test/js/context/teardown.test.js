@@ -2,7 +2,7 @@
 'use strict';
 const { devices } = require('../../support/devices');
 const { runChild } = require('../../support/run-child');
-const { child } = require('../../support/paths');
+const { childProgram } = require('../../support/paths');
 
 jest.setTimeout(120000);
 const fine = { code: 0, signal: null, stderr: '' };
@@ -63,7 +63,7 @@ describe.each(devices)('on %s', (device) => {
 
 test('a worker thread has its own state and ends by itself', async () => {
   const { Worker } = require('node:worker_threads');
-  const workers = devices.map((device) => new Worker(child('work.js'), { workerData: [device, 'natural', 20] }));
+  const workers = devices.map((device) => new Worker(childProgram('work.js'), { workerData: [device, 'natural', 20] }));
   const codes = await Promise.all(workers.map((worker) => new Promise((resolve) => worker.on('exit', resolve))));
   expect(codes).toEqual(devices.map(() => 0));
 });

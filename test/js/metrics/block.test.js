@@ -6,7 +6,7 @@ const histogram = require('../../../lib/metrics/histogram');
 const { kStages, stages, plainBucket } = require('../../support/metrics-fixtures');
 
 const { kDurationBounds, kDurationBuckets, kDurationSum, kSizeBounds, kSizeSum } = histogram;
-const { child } = require('../../support/paths');
+const { childProgram } = require('../../support/paths');
 
 describe('a block', () => {
   test('counts a completed job', () => {
@@ -57,7 +57,7 @@ describe('a block', () => {
   test('counting a job takes well under a microsecond', () => {
     // In a process of its own: in Jest's, each look at a global like Infinity costs more than all the rest.
     const best = Number(
-      execFileSync(process.execPath, [child('metrics-speed.js')], {
+      execFileSync(process.execPath, [childProgram('metrics-speed.js')], {
         encoding: 'utf8',
       }),
     );

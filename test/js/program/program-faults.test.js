@@ -8,7 +8,7 @@ const { spawn } = require('node:child_process');
 const { devices } = require('../../support/devices');
 const { runChild } = require('../../support/run-child');
 const { suite } = require('../../support/run-cluster-suite');
-const { child, inRoot } = require('../../support/paths');
+const { childProgram, inRoot } = require('../../support/paths');
 
 jest.setTimeout(120000);
 
@@ -139,7 +139,7 @@ describeVulkan('the cache on disk', () => {
     const script = `mount -t tmpfs -o size=64k,mode=700 none "$SHADER_CACHE_DIR" && ${mount} && exec "$0" "$@"`;
     const child = spawn(
       'unshare',
-      ['-rm', 'sh', '-c', script, process.execPath, child('program-cache.js'), ...kNames],
+      ['-rm', 'sh', '-c', script, process.execPath, childProgram('program-cache.js'), ...kNames],
       { env: { ...process.env, SHADER_CACHE_DIR: folder }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     let stdout = '',

@@ -7,10 +7,10 @@ const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const { drawInWebgl, drawingNames, findBrowser, loadDrawing } = require('../../reference/webgl');
-const { child } = require('../../support/paths');
+const { childProgram } = require('../../support/paths');
 
 const kSwiftShader = ['/usr/lib/chromium/vk_swiftshader_icd.json'].find((file) => fs.existsSync(file));
-const kChild = child('webgl-pictures.js');
+const kChild = childProgram('webgl-pictures.js');
 const kAlike = 4; // of 255: what mediump, rounding and filtering may differ by
 // Where an edge, a line or a point ends exactly in the middle of a pixel, the way up decides whether it takes it: such
 // a pixel has its like among the reference's neighbours, or none where the edge is all there is to see (a row of

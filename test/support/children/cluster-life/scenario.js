@@ -3,9 +3,9 @@
 
 const { Worker } = require('node:worker_threads');
 const { scale } = require('../../jobs');
-const { child } = require('../../paths');
+const { childProgram } = require('../../paths');
 
-const entry = child('cluster-life.js');
+const entry = childProgram('cluster-life.js');
 const one = { contextTypes: ['cpu'], contextsPerWorker: 1, logLevel: 'silent' };
 const print = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const double = async (manager, options) => {

@@ -1,0 +1,108 @@
+// What the addon tells of itself: each fact has its one row in src/*.def, and both languages mean the same by it.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const { facts, kCodes, codes, codeNumber, computeRank, drawRank, native } = require('../../../lib/addon');
+const { kBackends, kContextTypes, kDriverBackends } = require('../../../lib/core');
+const { kDTypes, kArrays, kindOf, specs, tensor } = require('../../../lib/call');
+
+const lib = path.join(__dirname, '../../../lib');
+
+function sources(folder) {
+  return fs.readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.js'));
+}
+
+describe('error codes', () => {
+  test('each has its name, text, status, advice and number', () => {
+    for (const { name, text, httpStatus, retry, rpcCode } of facts.codes) {
+      expect(name).toMatch(/^ERR_[A-Z_]+$/);
+      expect(text.length).toBeGreaterThan(10);
+      expect(httpStatus).toBeGreaterThanOrEqual(400);
+      expect(httpStatus).toBeLessThan(600);
+      // What HTTP calls "try again later", and nothing else.
+      expect(retry).toBe(httpStatus === 429 || httpStatus === 503);
+      expect(rpcCode).toBeLessThan(0);
+    }
+    expect(new Set(kCodes).size).toBe(kCodes.length);
+    expect(new Set(facts.codes.map(({ rpcCode }) => rpcCode)).size).toBe(kCodes.length);
+    expect(kCodes.map(codeNumber)).toEqual(kCodes.map((_, i) => i + 1));
+    expect(codeNumber('ERR_NEVER_HEARD_OF')).toBe(codeNumber('ERR_INTERNAL'));
+    expect(codes.get('ERR_QUEUE_FULL')).toMatchObject({ httpStatus: 429, retry: true });
+  });
+
+  test('lib makes errors of these codes alone', () => {
+    const unknown = [];
+    for (const file of sources(lib)) {
+      const text = fs.readFileSync(path.join(lib, file), 'utf8');
+      for (const [, code] of text.matchAll(/(?:new GPUError\(\s*|\bcode: (?='ERR_))'(\w+)'/g))
+        if (!codes.has(code)) unknown.push(`${file}: ${code}`);
+    }
+    expect(unknown).toEqual([]);
+  });
+
+  test('an error of the addon has one of them', () => {
+    expect(() => native.openProgram(new Uint8Array(3))).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(new RegExp(`^(${kCodes.join('|')})$`)) }),
+    );
+  });
+});
+
+test('a dtype is as wide as the arrays that carry it', () => {
+  facts.dtypes.forEach(({ name, bytes, array, alias, kind }, i) => {
+    expect(kDTypes[i]).toBe(name);
+    expect(kArrays[i].name).toBe(array);
+    for (const carrier of [array, alias].filter(Boolean)) {
+      const Carrier = globalThis[carrier];
+      if (!Carrier) continue; // Float16Array is newer than some Nodes
+      expect(Carrier.BYTES_PER_ELEMENT).toBe(bytes);
+      expect(tensor(new Carrier(2)).dtype).toBe(name);
+    }
+    if (kind === 'floating') return;
+    const [least, most] =
+      kind === 'signed' ? [-(2 ** (8 * bytes - 1)), 2 ** (8 * bytes - 1) - 1] : [0, 2 ** (8 * bytes) - 1];
+    expect([...tensor([least, most], [2], name).data]).toEqual([least, most]);
+    expect(() => tensor([most + 1], [1], name)).toThrow(`holds whole numbers from ${least} to ${most}`);
+    expect(() => tensor([least - 1], [1], name)).toThrow(`holds whole numbers from ${least} to ${most}`);
+  });
+});
+
+test('backends: named once, ranked once', () => {
+  expect(facts.backends.map(({ name }) => name)).toEqual(kBackends);
+  expect(kContextTypes).toEqual(['', ...kBackends, 'gpu']);
+  const order = [
+    ['cuda', false],
+    ['vulkan', false],
+    ['cpu', false],
+    ['vulkan', true],
+  ];
+  expect(order.map(([backend, software]) => computeRank(backend, software))).toEqual([0, 1, 2, 3]);
+  expect(order.map(([backend, software]) => drawRank(backend, software))).toEqual([1, 0, 2, 3]);
+  expect(kDriverBackends).toEqual(['cuda', 'vulkan']);
+});
+
+test('each workload says its kind, and a graph has the most demanding one of its nodes', () => {
+  expect(new Set(facts.kinds).size).toBe(facts.kinds.length);
+  for (const [type, { kind }] of specs) {
+    expect(facts.kinds).toContain(kind);
+    expect(kind === 'render').toBe(type.startsWith('render/'));
+    expect(kindOf({ type })).toBe(kind);
+  }
+  expect(kindOf({ type: 'kernel' })).toBe('vector');
+  expect(kindOf({ type: 'render' })).toBe('render');
+  const graph = (...types) => kindOf({ type: 'graph', nodes: types.map((type) => ({ type })) });
+  expect(graph('scale')).toBe('vector');
+  expect(graph('scale', 'top-k')).toBe('search');
+  expect(graph('top-k', 'matmul', 'scale')).toBe('matrix');
+  expect(graph('matmul', 'attention')).toBe('attention');
+  expect(graph(undefined)).toBe('vector');
+  expect(kindOf({ type: 'graph', nodes: 7 })).toBe('vector');
+});
+
+test('nobody changes them', () => {
+  const walk = (value) => {
+    if (value === null || typeof value !== 'object') return;
+    expect(Object.isFrozen(value)).toBe(true);
+    Object.values(value).forEach(walk);
+  };
+  walk(facts);
+});
