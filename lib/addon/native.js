@@ -137,6 +137,8 @@ const { GPUError } = require('../core');
  * @property {(channel: NativeChannel, a: any, b: any, c: any, d: any, into: any[]|undefined) => void} ask
  * @property {(channel: NativeChannel, description: Float64Array, arrays: any[], into: any[]|undefined) => void}
  *   askGraph
+ * @property {(id: number, places: Float64Array) => boolean} awaitRegions whether they are known here, or won't come; else
+ *   the end of the waiting is delivered
  * @property {(id: number, places?: Float64Array) => any} takeRemote
  * @property {(id: number) => void} dropRemote
  * @property {(channel: NativeChannel) => void} announce

@@ -147,6 +147,27 @@ class Asks {
    */
   onResult(numbers, start) {
     const number = numbers[start + at.number];
+    const shared = numbers[start + at.shared];
+    if (shared && this.#numbers.has(number)) {
+      const places = numbers.slice(start + at.text, start + at.text + shared);
+      const wait = nextId();
+      if (!native.awaitRegions(wait, places)) {
+        // Memory of another process, which this one hears of by another way: the event loop goes on until it has.
+        const message = numbers.slice(start, start + numbers[start]);
+        track(wait, undefined, undefined, () => this.#take(message, 0), ignore).catch(ignore);
+        return;
+      }
+    }
+    this.#take(numbers, start);
+  }
+
+  /**
+   * Settles a job by its result, whose memory is known here, or won't come.
+   * @param {Float64Array} numbers
+   * @param {number} start
+   */
+  #take(numbers, start) {
+    const number = numbers[start + at.number];
     if (!this.#numbers.delete(number)) return;
     const shared = numbers[start + at.shared];
     const answer = this.#answer;
@@ -227,6 +248,8 @@ class Asks {
     this.#numbers.clear();
   }
 }
+
+function ignore() {}
 
 /**
  * @param {Float64Array} numbers

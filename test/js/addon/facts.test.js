@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { facts, kCodes, codes, codeNumber, computeRank, drawRank, native } = require('../../../lib/addon');
 const { kBackends, kContextTypes, kDriverBackends } = require('../../../lib/core');
-const { kDTypes, kArrays, kindOf, specs, tensor } = require('../../../lib/call');
+const { describe: describeCall, kDTypes, kArrays, specs, tensor } = require('../../../lib/call');
 
 const lib = path.join(__dirname, '../../../lib');
 
@@ -85,17 +85,29 @@ test('each workload says its kind, and a graph has the most demanding one of its
   for (const [type, { kind }] of specs) {
     expect(facts.kinds).toContain(kind);
     expect(kind === 'render').toBe(type.startsWith('render/'));
-    expect(kindOf({ type })).toBe(kind);
   }
-  expect(kindOf({ type: 'kernel' })).toBe('vector');
-  expect(kindOf({ type: 'render' })).toBe('render');
-  const graph = (...types) => kindOf({ type: 'graph', nodes: types.map((type) => ({ type })) });
+  const x = new Float32Array(4);
+  const graph = (...types) =>
+    describeCall({
+      type: 'graph',
+      inputs: { x },
+      nodes: types.map((type, i) => {
+        const { inputs, outputs } = specs.get(type);
+        const required = inputs.filter(({ optional }) => !optional);
+        return {
+          type,
+          inputs: Object.fromEntries(required.map(({ name }) => [name, 'x'])),
+          outputs: { [outputs[0]]: `y${i}` },
+        };
+      }),
+      outputs: ['y0'],
+    }).kind;
   expect(graph('scale')).toBe('vector');
   expect(graph('scale', 'top-k')).toBe('search');
   expect(graph('top-k', 'matmul', 'scale')).toBe('matrix');
   expect(graph('matmul', 'attention')).toBe('attention');
-  expect(graph(undefined)).toBe('vector');
-  expect(kindOf({ type: 'graph', nodes: 7 })).toBe('vector');
+  expect(describeCall({ type: 'matmul', inputs: { a: x, b: x } }).kind).toBe('matrix');
+  expect(describeCall({ type: 'scale', inputs: { input: x } }).kind).toBe('vector');
 });
 
 test('nobody changes them', () => {
