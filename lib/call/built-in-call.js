@@ -13,7 +13,8 @@ const { Call, inputNumbers } = require('./call');
 
 const { slotSize, maxParams, callWorkload, callInline, callParams, callInputs, callInto, resultId } = layout;
 
-const [kNone] = specs.values(); // until there is a call
+/** What an object that describes nothing yet is of. @type {Spec} */
+const kNone = Object.freeze({ ...[...specs.values()][0] });
 
 /** A built-in workload. There is one object of it, used again by each call, and copies that keep() makes. */
 class BuiltInCall extends Call {
@@ -32,17 +33,22 @@ class BuiltInCall extends Call {
    */
   describe(workload, into) {
     const spec = specOf(workload.type);
-    this.spec = spec;
+    if (spec !== this.spec) this.#become(spec);
     encodeCall(spec, workload, this.arrays);
     this.targets = into === undefined ? undefined : encodeInto(into, spec.outputs, scratch, callInto, spec.type);
     this.inputs = /** @type {Fields|null|undefined} */ (workload.inputs);
     this.id = /** @type {string|undefined} */ (workload.id);
+    return this;
+  }
+
+  /** @param {Spec} spec what it is a call of */
+  #become(spec) {
+    this.spec = spec;
     this.workload = this.counted = spec.index;
     this.type = spec.publicType;
     this.kind = spec.kind;
     this.outputs = spec.outputs;
     this.owner = spec.type;
-    return this;
   }
 
   /**

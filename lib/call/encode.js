@@ -270,21 +270,26 @@ function encodeCall(spec, workload, arrays) {
   const inputs = /** @type {Fields|null|undefined} */ (workload.inputs);
   const known = spec.inputs;
   let present = 0;
+  let name = '';
   if (inputs !== undefined && inputs !== null)
-    for (let i = 0; i < known.length; ++i) {
-      const name = known[i].name;
-      const value = inputs[name];
-      if (value === undefined || value === null) {
-        if (!known[i].optional) {
-          checkNames(inputs, spec.inputNames, spec.type, 'input');
-          throw invalid(`${spec.type}: input '${name}' is missing`, `inputs.${name}`);
+    try {
+      for (let i = 0; i < known.length; ++i) {
+        name = known[i].name;
+        const value = inputs[name];
+        if (value === undefined || value === null) {
+          if (!known[i].optional) {
+            checkNames(inputs, spec.inputNames, spec.type, 'input');
+            throw invalid(`${spec.type}: input '${name}' is missing`, `inputs.${name}`);
+          }
+          scratch[callInputs + i * slotSize] = 0;
+          arrays[i] = undefined;
+        } else {
+          arrays[i] = writeTensor(scratch, callInputs + i * slotSize, value, spec.type, 'input', name);
+          ++present;
         }
-        scratch[callInputs + i * slotSize] = 0;
-        arrays[i] = undefined;
-      } else {
-        arrays[i] = encodeTensor(scratch, callInputs + i * slotSize, value, spec.type, 'input', name);
-        ++present;
       }
+    } catch (error) {
+      throw naming(error, 'input', name);
     }
   else checkNames(inputs, spec.inputNames, spec.type, 'input');
   let given = 0;

@@ -52,14 +52,8 @@ function takeOutputs(names, value, targets) {
 
 /** The times of a job of this process, ms. */
 function takeTimings() {
-  return timingsOf(
-    scratch[resultTimings],
-    0,
-    scratch[resultTimings + 1],
-    scratch[resultTimings + 2],
-    scratch[resultTimings + 3],
-    scratch[resultTimings + 4],
-  );
+  const at = resultTimings;
+  return timingsOf(scratch[at], 0, scratch[at + 1], scratch[at + 2], scratch[at + 3], scratch[at + 4]);
 }
 
 /**
