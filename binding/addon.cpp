@@ -1,4 +1,4 @@
-// The addon's exports. State is per environment (environment.h); lib/core/native.js is the only caller.
+// The addon's exports. State is per environment (environment.h); lib/addon/native.js is the only caller.
 #include <napi.h>
 
 #include "background.h"

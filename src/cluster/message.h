@@ -1,5 +1,5 @@
 // What the processes of a cluster say to each other: float64 numbers, [length in numbers, type, ...].
-// lib/cluster/protocol.js has the same places.
+// lib/cluster/wire/messages.js has the same places.
 #pragma once
 #include <cstddef>
 #include <cstdint>

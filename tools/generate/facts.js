@@ -3,7 +3,7 @@
 const { kSettings } = require('../../lib/config');
 const { kLevels, kBackends } = require('../../lib/core');
 const { kDTypes } = require('../../lib/call');
-const { native, kCodes } = require('../../lib/addon');
+const { native, facts } = require('../../lib/addon');
 const { kMetrics } = require('../../lib/metrics/table');
 const { kFigures } = require('../../lib/metrics/figures');
 const { kPrefix } = require('../../lib/metrics/prometheus');
@@ -17,7 +17,7 @@ const { kPrefix } = require('../../lib/metrics/prometheus');
  * @property {readonly string[]} levels of logs
  * @property {readonly string[]} dtypes
  * @property {readonly string[]} backends
- * @property {readonly string[]} codes of errors
+ * @property {readonly import('../../lib/addon/native').CodeFacts[]} codes of errors
  * @property {readonly import('../../lib/addon/native').WorkloadEntry[]} workloads
  */
 
@@ -31,7 +31,7 @@ function readFacts() {
     levels: kLevels,
     dtypes: kDTypes,
     backends: kBackends,
-    codes: kCodes,
+    codes: facts.codes,
     workloads: native.workloads(),
   };
 }

@@ -45,6 +45,17 @@ function settingsTable(settings) {
   );
 }
 
+/**
+ * The codes of errors.
+ * @param {Facts} facts
+ */
+function errorsTable({ codes }) {
+  return table(
+    ['code', 'what it means', 'HTTP status', 'the same again may end well'],
+    codes.map(({ name, text, httpStatus, retry }) => [`\`${name}\``, text, String(httpStatus), retry ? 'yes' : '']),
+  );
+}
+
 /** What the HTTP service answers to. */
 function endpointsTable() {
   return table(
@@ -87,6 +98,7 @@ function makeTables(facts) {
     'settings-manager': () => settingsTable(of('manager')),
     'settings-engine': () => settingsTable(of('engine')),
     'settings-service': () => settingsTable(of('service')),
+    errors: () => errorsTable(facts),
     endpoints: () => endpointsTable(),
     metrics: () => metricsTable(facts),
     figures: () => figuresTable(facts),

@@ -123,7 +123,7 @@ function makeTypes(facts) {
       'do not edit.',
     `${comment('The kinds of numbers of a tensor.')}export type DType = ${union(dtypes)};`,
     `${comment('The kinds of devices, the preferred first.')}export type Backend = ${union(backends)};`,
-    `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ${union(codes)};`,
+    `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ${union(codes.map(({ name }) => name))};`,
     `${comment('From all to nothing.')}export type LogLevel = ${union(levels)};`,
     `${comment('The built-in workloads.')}export type WorkloadName = ${union(built.map(({ type }) => type))};`,
     `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(sceneNames)};`,
