@@ -12,6 +12,8 @@ export class GPUError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions);
   /** One of the codes of docs/errors.md. */
   readonly code: ErrorCode;
+  /** Which argument was wrong, where that is known: 'inputs.a', 'params.k', 'options.timeout', 'nodes[2].type'. */
+  argument?: string;
   /** With ERR_COMPILE: what the compiler said. */
   log?: string;
   /** With ERR_COMPILE: where in the source, from 1. */

@@ -154,7 +154,8 @@ class Asks {
       if (!native.awaitRegions(wait, places)) {
         // Memory of another process, which this one hears of by another way: the event loop goes on until it has.
         const message = numbers.slice(start, start + numbers[start]);
-        track(wait, undefined, undefined, () => this.#take(message, 0), ignore).catch(ignore);
+        const take = () => this.#take(message, 0); // which finds out what has come
+        track(wait, undefined, undefined, nothing, nothing).then(take, take);
         return;
       }
     }
@@ -249,7 +250,7 @@ class Asks {
   }
 }
 
-function ignore() {}
+function nothing() {}
 
 /**
  * @param {Float64Array} numbers
