@@ -44,7 +44,7 @@ RUN ln -s ../lib/node_modules/switchyard/lib/cli/main.js /usr/local/bin/switchya
 USER node
 WORKDIR /app
 EXPOSE 3000
-# Of the service that CMD starts; an application of yours that serves nothing runs with --no-healthcheck.
+# The health of the service that CMD starts; an application of yours that serves nothing runs with --no-healthcheck.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD node -e "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health/ready') \
     .then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"

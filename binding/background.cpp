@@ -57,7 +57,7 @@ void Background::drain() {
 
 void Background::loop() {
   std::unique_lock lock(mutex_);
-  // A little patience: contexts are often opened and closed in series, and a thread costs more than most of those
+  // Waits a little: contexts are often opened and closed in series, and a thread costs more than most of those
   // tasks.
   while (more_.wait_for(lock, std::chrono::milliseconds(50), [this] { return !tasks_.empty() || ending_; }) &&
          !tasks_.empty()) {

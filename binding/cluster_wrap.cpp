@@ -26,7 +26,7 @@ namespace switchyard::node {
 namespace {
 
 constexpr int kGraceMs = 700, kGraceStepMs = 10;
-constexpr auto kRegionPatience = std::chrono::seconds(1);  // for all the memory that a result names
+constexpr auto kRegionTimeout = std::chrono::seconds(1);  // for all the memory that a result names
 
 // ---- new ExecutorHandle(fd, page's region, exitWhenGone): runs until stop()
 class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
@@ -70,9 +70,9 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
     return info.Env().Undefined();
   }
   Napi::Value stop(const Napi::CallbackInfo& info) {
-    const std::chrono::milliseconds patience(info[1].As<Napi::Number>().Int64Value());
+    const std::chrono::milliseconds timeout(info[1].As<Napi::Number>().Int64Value());
     // What still runs refers to it when it ends, if it ever does: then it is never destroyed.
-    if (executor_ && !executor_->stop(info[0].ToBoolean().Value(), patience))
+    if (executor_ && !executor_->stop(info[0].ToBoolean().Value(), timeout))
       new std::shared_ptr<cluster::Executor>(executor_);
     return info.Env().Undefined();
   }
@@ -163,7 +163,7 @@ Napi::Value awaitRegions(const Napi::CallbackInfo& info) {
     auto operation = std::make_shared<RegionWait>(readUint(info[0]));
     environment.operations.begin(operation);
     Background::shared().postAlone([operation, shared = environment.shared(), missing = std::move(missing)] {
-      const auto until = std::chrono::steady_clock::now() + kRegionPatience;
+      const auto until = std::chrono::steady_clock::now() + kRegionTimeout;
       for (uint64_t id : missing)
         RegionTable::shared().wait(
             id, std::chrono::ceil<std::chrono::milliseconds>(std::max(until - std::chrono::steady_clock::now(), {})));

@@ -16,7 +16,7 @@ namespace switchyard::node {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kExitPatience = std::chrono::seconds(5);  // for what runs to stop
+constexpr auto kExitTimeout = std::chrono::seconds(5);  // for what runs to stop
 
 // Leaked on purpose: exit() may run while other threads still come by.
 struct Registry {
@@ -31,9 +31,9 @@ Registry& registry() {
 }
 
 bool onMainThread() { return getpid() == gettid(); }
-// The patience is the process's, however many look.
+// The time-out is the process's, however many look.
 Clock::time_point exitDeadline() {
-  static const Clock::time_point deadline = Clock::now() + kExitPatience;
+  static const Clock::time_point deadline = Clock::now() + kExitTimeout;
   return deadline;
 }
 
@@ -123,7 +123,7 @@ void Environment::end() {
     if (!shutdownContexts(exitDeadline())) _exit(registry().exitCode);
   } else {
     // the process goes on, the thread's memory can't go before
-    while (!shutdownContexts(Clock::now() + kExitPatience))
+    while (!shutdownContexts(Clock::now() + kExitTimeout))
       ;
   }
   operations.drop();
@@ -144,7 +144,7 @@ void Environment::end() {
 
 void shutdownAtExit(Environment& environment, int exitCode) {
   if (onMainThread()) registry().exitCode = exitCode;
-  const bool stopped = environment.shutdownContexts(onMainThread() ? exitDeadline() : Clock::now() + kExitPatience);
+  const bool stopped = environment.shutdownContexts(onMainThread() ? exitDeadline() : Clock::now() + kExitTimeout);
   if (stopped) Background::shared().drain();  // it may wait for the same
 }
 

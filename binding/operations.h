@@ -27,11 +27,11 @@ class Operation {
   const uint64_t id;
 };
 
-// What is under way in one environment. All but push() belong to the JavaScript thread; push() to any. The loop is woken only when the list of finished ones goes from empty to not empty, and kept alive only while
-// something is under way.
-// It is woken by a uv_async_t of its own and outside of any lock. A thread-safe function of Node-API wakes it while it
-// holds its mutex: the loop's thread, which often preempts the waking one on the spot, would run into that, sleep, and
-// be woken again.
+// What is under way in one environment. All but push() belong to the JavaScript thread; push() to any. The loop is
+// woken only when the list of finished ones goes from empty to not empty, and kept alive only while something is under
+// way. It is woken by a uv_async_t of its own and outside of any lock. A thread-safe function of Node-API wakes it
+// while it holds its mutex: the loop's thread, which often preempts the waking one on the spot, would run into that,
+// sleep, and be woken again.
 class OperationList {
  public:
   // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array. The JavaScript

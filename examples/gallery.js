@@ -12,7 +12,7 @@ const kRowsOf = 'GPL-3.0-only',
   kColumnsOf = 'GPL-2.0-only';
 const kSharpness = 14; // of the attention: a section looks at few others
 const kLinks = 5; // edges from each licence at most
-const kLeastAlike = 0.12; // cosine
+const kMinSimilarity = 0.12; // cosine
 const kIterations = 400;
 const kStretch = 1.6; // the layout is round, the picture wide
 const kGlow = 0.5;
@@ -61,7 +61,7 @@ async function linkLicences(ctx, { ids, documents, vectorizer }) {
     weights = [];
   for (let row = 0; row < ids.length; ++row) {
     for (let i = row * (kLinks + 1); i < (row + 1) * (kLinks + 1); ++i) {
-      if (indices.data[i] === row || scores.data[i] < kLeastAlike || columns.length - rowOffsets[row] === kLinks)
+      if (indices.data[i] === row || scores.data[i] < kMinSimilarity || columns.length - rowOffsets[row] === kLinks)
         continue;
       columns.push(indices.data[i]);
       weights.push(scores.data[i]);

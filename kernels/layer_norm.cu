@@ -14,7 +14,7 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
   float total = 0.0f;
   row.each(x, p.d, [&](uint64_t, float v) { total += v; });
   float mean = row.sum(total) / d;
-  // The second pass also sums what the rounded mean left over, which mends both mean and variance.
+  // The second pass also sums what the rounded mean left over, which corrects both mean and variance.
   float left = 0.0f, squares = 0.0f;
   row.each(x, p.d, [&](uint64_t, float v) {
     left += v - mean;

@@ -231,7 +231,7 @@ export interface EngineSettings {
   vulkan: boolean;
 }
 
-/** Of the HTTP service. */
+/** Settings of the HTTP service. */
 export interface ServiceSettings {
   /**
    * Where to listen; 0: any that is free.

@@ -140,7 +140,7 @@ void Context::close(std::function<void()> closed) {
   closed();
 }
 
-bool Context::shutdown(std::chrono::milliseconds patience) {
+bool Context::shutdown(std::chrono::milliseconds timeout) {
   std::vector<JobPtr> queued;
   {
     std::lock_guard lock(mutex_);
@@ -150,7 +150,7 @@ bool Context::shutdown(std::chrono::milliseconds patience) {
   }
   for (const JobPtr& job : queued) cancel(job);
   std::unique_lock lock(mutex_);
-  const bool ended = idle_.wait_for(lock, patience, [&] { return pending_ == 0; });
+  const bool ended = idle_.wait_for(lock, timeout, [&] { return pending_ == 0; });
   wake_.notify_all();
   return ended;
 }

@@ -36,7 +36,7 @@ class Context {
   void close(std::function<void()> closed);
   // For leaving the process: stops running jobs at the next tile, waits for the device, ends the lane thread.
   // Idempotent. False: something still runs after that long, a kernel that never ends for example.
-  bool shutdown(std::chrono::milliseconds patience);
+  bool shutdown(std::chrono::milliseconds timeout);
 
   // gives unused device memory back, and lets the programs go that it has made: their next jobs make them again
   void trim();

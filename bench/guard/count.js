@@ -16,7 +16,7 @@ const kFlags = ['--predictable', '--single-threaded', '--hash-seed=1', '--random
 const kRoom = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
 const kBaselineTier = ['--no-opt', '--always-sparkplug'];
 
-const kPatienceMs = 300_000; // with a path, set-up included
+const kTimeoutMs = 300_000; // with a path, set-up included
 
 /** What the guard can't work without, said to whoever started it. */
 class Missing extends Error {}
@@ -106,7 +106,7 @@ async function countPath({ name, times }, { tree, modules, probe, optimized }) {
  */
 function run(command, args, env) {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { env, maxBuffer: 1 << 26, timeout: kPatienceMs }, (error, stdout, stderr) => {
+    execFile(command, args, { env, maxBuffer: 1 << 26, timeout: kTimeoutMs }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${args.at(-1)}: ${stderr.trim() || error.message}`));
       else resolve(stdout);
     });

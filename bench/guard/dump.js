@@ -1,4 +1,4 @@
-// Reads what callgrind wrote of the counted thread. The format is in valgrind's manual, "Callgrind Format Specification".
+// Reads what callgrind wrote of the counted thread. Its format: "Callgrind Format Specification", in valgrind's manual.
 'use strict';
 const fs = require('node:fs');
 

@@ -21,7 +21,8 @@ const usage = `usage: npm run bench:guard -- [options]
   --tree DIR        count another checkout, which is built
   --modules FILE    where that one has its parts, if not where this one does (see modules.js)
   --optimized       with V8's optimizing compiler: closer to what users run, less steady; for a look, not for a verdict
-It ends with 0; ${kWorse}: a path takes over 2% more than the baseline; ${kNoVerdict}: no verdict, for the baseline is of another toolchain for example.`;
+It ends with 0; ${kWorse}: a path takes over 2% more than the baseline; ${kNoVerdict}: no verdict, for example because
+the baseline is of another toolchain.`;
 
 function readOptions() {
   const { values } = parseArgs({

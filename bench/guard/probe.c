@@ -1,5 +1,6 @@
 // What the guard needs inside of the process it counts: marks for callgrind, and a clock that the counted thread sees
-// stand almost still, so that no decision depends on how busy the machine is. It is preloaded, and required as an addon.
+// stand almost still, so that no decision depends on how busy the machine is. It is preloaded, and required as an
+// addon.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <node_api.h>
@@ -11,7 +12,7 @@
 enum { kTickNs = 100, kSlower = 16 };
 static const int64_t kNsPerSecond = 1000000000;
 static int (*realClock)(clockid_t, struct timespec*);
-// Of the counted thread, with 0 for CLOCK_REALTIME and 1 for CLOCK_MONOTONIC.
+// The counted thread's clocks: 0 for CLOCK_REALTIME, 1 for CLOCK_MONOTONIC.
 static __thread int counted, frozen;
 static __thread int64_t startNs[2], frozenNs[2];
 

@@ -16,7 +16,7 @@ const none = { target: '', ok: () => null };
 
 const kSwiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
 // What webgpu took where it was first measured, ms: for machines on which it finds no adapter.
-const kKnown = { compile: 89, first: 700, later: 1.7 };
+const kEarlier = { compile: 89, first: 700, later: 1.7 };
 const list = (values, digits = 3) => values.map((value) => round(value, digits)).join(' ');
 const least = (all, key) => Math.min(...all.map((it) => it[key]));
 const repeat = async (count, take) => {
@@ -139,7 +139,7 @@ function hitRate({ quick }) {
 
 // webgpu's times, or the known ones and why.
 async function takeWebgpu({ quick, others, rounds, later }) {
-  if (!others) return { ...kKnown, note: 'webgpu was not run: known times' };
+  if (!others) return { ...kEarlier, note: 'webgpu was not run: known times' };
   const mesa = newerMesa(() => {});
   try {
     const all = await repeat(rounds, () =>
@@ -158,7 +158,7 @@ async function takeWebgpu({ quick, others, rounds, later }) {
       ours,
     };
   } catch (error) {
-    return { ...kKnown, note: `webgpu does not run here (${error.message}): known times` };
+    return { ...kEarlier, note: `webgpu does not run here (${error.message}): known times` };
   }
 }
 

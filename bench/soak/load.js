@@ -73,13 +73,13 @@ class Load {
   }
 
   // Resolves when every job has ended, or the time is up; the jobs still open are the lost ones.
-  async stop(patienceMs) {
+  async stop(timeoutMs) {
     this.#stopping = true;
     let timer;
     await Promise.race([
       Promise.all(this.#lanes),
       new Promise((resolve) => {
-        timer = setTimeout(resolve, patienceMs);
+        timer = setTimeout(resolve, timeoutMs);
       }),
     ]);
     clearTimeout(timer);

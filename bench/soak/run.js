@@ -10,7 +10,7 @@ const { sleep, median, round } = require('../stats');
 const { Mix, baseData, kRows, kDimensions } = require('./mix');
 const { Load } = require('./load');
 
-const kPatienceMs = 30_000; // for what was asked to settle once nothing more is asked
+const kTimeoutMs = 30_000; // for what was asked to settle once nothing more is asked
 const kProgressMs = 10_000;
 const kQuietMs = 2500; // until memory of the dead has been swept
 const kWarmMs = 3000;
@@ -82,18 +82,18 @@ class Requesters {
     this.running = true;
     for (const id of this.ready) this.#start(cluster.workers[id]);
   }
-  async stop(patienceMs) {
+  async stop(timeoutMs) {
     this.running = false;
     await Promise.all(
       [...this.ready].map(
         (id) =>
           new Promise((resolve) => {
-            const timer = setTimeout(resolve, patienceMs + 1000);
+            const timer = setTimeout(resolve, timeoutMs + 1000);
             this.#stopped.set(id, () => {
               clearTimeout(timer);
               resolve();
             });
-            cluster.workers[id].send({ soak: 'stop', patienceMs }, () => {});
+            cluster.workers[id].send({ soak: 'stop', timeoutMs }, () => {});
           }),
       ),
     );
@@ -163,7 +163,7 @@ async function runSoak({ minutes, killEvery, workers, lanes, workerLanes, contex
   load.start(lanes);
   requesters.start();
   await sleep(kWarmMs);
-  await Promise.all([load.stop(kPatienceMs), requesters.stop(kPatienceMs)]);
+  await Promise.all([load.stop(kTimeoutMs), requesters.stop(kTimeoutMs)]);
   await sleep(kQuietMs);
   const before = await memory();
 
@@ -196,7 +196,7 @@ async function runSoak({ minutes, killEvery, workers, lanes, workerLanes, contex
   killer.stop();
   clearInterval(progress);
   const elapsed = seconds();
-  await Promise.all([load.stop(kPatienceMs), requesters.stop(kPatienceMs)]);
+  await Promise.all([load.stop(kTimeoutMs), requesters.stop(kTimeoutMs)]);
   // The last to be killed may still be on its way back.
   for (const until = Date.now() + 10_000; killer.readyMs.length < killer.kills && Date.now() < until;) await sleep(20);
   await sleep(kQuietMs);

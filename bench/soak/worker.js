@@ -21,7 +21,7 @@ process.on('message', async (message) => {
     reporting.unref();
   } else if (message.soak === 'stop') {
     clearInterval(reporting);
-    await load?.stop(message.patienceMs);
+    await load?.stop(message.timeoutMs);
     say('stopped');
   }
 });

@@ -1,4 +1,5 @@
-// The native addon: loaded here, and typed, with the facts it tells. The rest of lib/ takes what it needs from this face.
+// The native addon: loaded here, and typed, with the facts it tells. The rest of lib/ takes what it needs from this
+// face.
 'use strict';
 /** @typedef {import('./native').WorkKind} WorkKind */
 

@@ -137,8 +137,8 @@ const { GPUError } = require('../core');
  * @property {(channel: NativeChannel, a: any, b: any, c: any, d: any, into: any[]|undefined) => void} ask
  * @property {(channel: NativeChannel, description: Float64Array, arrays: any[], into: any[]|undefined) => void}
  *   askGraph
- * @property {(id: number, places: Float64Array) => boolean} awaitRegions whether they are known here, or won't come; else
- *   the end of the waiting is delivered
+ * @property {(id: number, places: Float64Array) => boolean} awaitRegions whether they are known here, or won't come;
+ *   else the end of the waiting is delivered
  * @property {(id: number, places?: Float64Array) => any} takeRemote
  * @property {(id: number) => void} dropRemote
  * @property {(channel: NativeChannel) => void} announce
@@ -158,7 +158,7 @@ const { GPUError } = require('../core');
  * @property {(index: number, context: NativeContext) => void} add
  * @property {(index: number) => void} remove
  * @property {(numbers: Float64Array) => void} post
- * @property {(cancel: boolean, patienceMs: number) => void} stop
+ * @property {(cancel: boolean, timeoutMs: number) => void} stop
  */
 /**
  * @typedef {object} NativeShared
@@ -185,7 +185,8 @@ function load() {
   } catch (error) {
     throw new GPUError(
       'ERR_UNSUPPORTED',
-      `switchyard's native addon can't be loaded: ${error.message}. Run \`npm run setup\` in ${root} to build it for this machine`,
+      `switchyard's native addon can't be loaded: ${error.message}. ` +
+        `Run \`npm run setup\` in ${root} to build it for this machine`,
       { cause: error },
     );
   }

@@ -29,7 +29,10 @@ const { isSealed } = require('./shared-tensor');
  */
 /** @typedef {{ data?: unknown, shape?: unknown, dtype?: unknown }} TensorFields */
 /** @typedef {import('../index').TensorData} TensorData */
-/** What the addon reads a tensor's bytes from. @typedef {TensorData|import('./device-tensor').Handle|undefined} Memory */
+/**
+ * What the addon reads a tensor's bytes from.
+ * @typedef {TensorData|import('./device-tensor').Handle|undefined} Memory
+ */
 
 const kHost = 1,
   kOnDevice = 2,

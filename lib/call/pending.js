@@ -43,7 +43,7 @@ function isAwaited(number) {
 const { scratch, layout, firstId } = native.start(onDone);
 let lastNumber = firstId;
 /** @type {number|undefined} that a job has to stop */
-let patienceMs;
+let stopMs;
 
 // One listener for each signal however many jobs share it: Node warns of more than ten.
 /** @type {WeakMap<AbortSignal, { jobs: Set<AwaitedJob>, onAbort: () => void }>} */
@@ -102,7 +102,7 @@ class AwaitedJob {
     this.tellReleased = nothing;
     /** @type {AbortSignal|undefined} */
     this.signal = undefined;
-    /** The deadline, or the end of the patience with one that was given up. @type {NodeJS.Timeout|undefined} */
+    /** The deadline, or the time that one that was given up has to stop. @type {NodeJS.Timeout|undefined} */
     this.timer = undefined;
   }
 
@@ -138,7 +138,7 @@ class AwaitedJob {
     this.reject(error);
     this.cancel(this.number);
     // One that never stops does not keep the process alive for ever.
-    this.timer = setTimeout(native.letGo, (patienceMs ??= readSettings().contextSwitchTimeout), this.number);
+    this.timer = setTimeout(native.letGo, (stopMs ??= readSettings().contextSwitchTimeout), this.number);
     this.timer.unref();
   }
 
@@ -235,7 +235,7 @@ function checkWaiting({ signal, timeout }) {
 // a millisecond of such work the next result waits for a turn, and after four no more work is done inside calls in this
 // one.
 const kTurnMs = 1,
-  kTurnMostMs = 4,
+  kMaxTurnMs = 4,
   kCallMs = 0.004;
 let spentMs = 0;
 let turnPending = false;
@@ -269,7 +269,7 @@ function settleNow(result, ms) {
 
 /** Whether a job may run inside its call: not when such jobs have held this turn of the event loop for long. */
 function mayRunNow() {
-  return spentMs < kTurnMostMs;
+  return spentMs < kMaxTurnMs;
 }
 
 module.exports = {

@@ -7,7 +7,7 @@ const { kDTypes, kArrays, checkShape } = require('./tensor');
 
 const kHandleKeys = new Set(['region', 'block', 'generation', 'bytes', 'shape', 'dtype']);
 // A handle may arrive before the memory's descriptor, which takes another way: so long it is waited for.
-const kPatienceMs = 2000;
+const kTimeoutMs = 2000;
 
 class SharedTensor {
   /** @type {import('../addon/native').NativeShared} */
@@ -130,7 +130,7 @@ function openSharedTensor(handle) {
   const needed = elements * kArrays[kDTypes.indexOf(dtype)].BYTES_PER_ELEMENT;
   let opened;
   try {
-    opened = new native.SharedHandle(region, block, generation, kPatienceMs);
+    opened = new native.SharedHandle(region, block, generation, kTimeoutMs);
   } catch (error) {
     throw asGpuError(error);
   }

@@ -15,7 +15,7 @@ const kDTypes = facts.dtypes.map(({ name }) => name);
  *   Int8ArrayConstructor|Uint8ArrayConstructor} Constructor */
 /** @type {Constructor[]} */
 const kArrays = facts.dtypes.map(({ array }) => /** @type {any} */ (globalThis)[array]);
-/** @type {([least: number, most: number]|undefined)[]} of whole numbers */
+/** @type {([min: number, max: number]|undefined)[]} of whole numbers */
 const kRanges = facts.dtypes.map(({ kind, bytes }) => {
   if (kind === 'floating') return undefined;
   return kind === 'signed' ? [-(2 ** (8 * bytes - 1)), 2 ** (8 * bytes - 1) - 1] : [0, 2 ** (8 * bytes) - 1];
@@ -79,7 +79,8 @@ function checkMemory(data, where) {
   if (buffer.resizable === false && data.length !== 0) return;
   if (types.isSharedArrayBuffer(buffer))
     throw invalid(
-      `${where} lies in a SharedArrayBuffer, which another thread could write while a job reads it: copy it with data.slice()`,
+      `${where} lies in a SharedArrayBuffer, which another thread could write while a job reads it: ` +
+        'copy it with data.slice()',
     );
   if (buffer.resizable)
     throw invalid(
@@ -111,7 +112,8 @@ function checkShape(shape, length, where) {
     throw invalid(`${where} has shape ${show(shape)}, which is more elements than can be counted (2^53)`);
   if (length >= 0 && elements !== length)
     throw invalid(
-      `${where} has shape ${show(shape)}, which takes ${elements} element${elements === 1 ? '' : 's'}, but its data has ${length}`,
+      `${where} has shape ${show(shape)}, which takes ${elements} element${elements === 1 ? '' : 's'}, ` +
+        `but its data has ${length}`,
     );
   return elements;
 }
@@ -176,11 +178,11 @@ function flatten(data, shape, into, axis, where) {
 function arrayOf(numbers, dtype) {
   const range = kRanges[dtype];
   if (range) {
-    const [least, most] = range;
+    const [min, max] = range;
     for (let i = 0; i < numbers.length; ++i)
-      if (!Number.isInteger(numbers[i]) || numbers[i] < least || numbers[i] > most)
+      if (!Number.isInteger(numbers[i]) || numbers[i] < min || numbers[i] > max)
         throw invalid(
-          `data, element ${i}, is ${numbers[i]}, but ${kDTypes[dtype]} holds whole numbers from ${least} to ${most}`,
+          `data, element ${i}, is ${numbers[i]}, but ${kDTypes[dtype]} holds whole numbers from ${min} to ${max}`,
         );
   }
   return kArrays[dtype].from(dtype === kFloat16 ? numbers.map(toFloat16Bits) : numbers);

@@ -66,7 +66,7 @@ async function doctor({ json }) {
     console.log(`${kMarks[check.status]}  ${check.name.padEnd(16)}  ${check.found}`);
     const indent = ' '.repeat(27);
     if (check.status !== 'ok' && check.why) console.log(`${indent}why it matters: ${check.why}`);
-    if (check.status !== 'ok' && check.remedy) console.log(`${indent}what mends it:  ${check.remedy}`);
+    if (check.status !== 'ok' && check.remedy) console.log(`${indent}what fixes it:  ${check.remedy}`);
   }
   const count = result.checks.filter((check) => check.status === 'problem').length;
   console.log(`\n${count === 0 ? 'Nothing is missing that matters.' : `${count} problem${count > 1 ? 's' : ''}.`}`);
@@ -88,7 +88,7 @@ program
   .action(devices);
 program
   .command('doctor')
-  .description('what was found, what is missing, why it matters, and the command that mends it')
+  .description('what was found, what is missing, why it matters, and the command that fixes it')
   .option('--json', 'print { ok, checks: [{ name, status, found, why, remedy }], devices }')
   .addHelpText(
     'after',

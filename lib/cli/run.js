@@ -62,14 +62,14 @@ function parseUrl(text) {
 }
 
 /**
- * @param {number} least
- * @param {number} most
+ * @param {number} min
+ * @param {number} max
  */
-function parseCount(least, most) {
+function parseCount(min, max) {
   return (/** @type {string} */ text) => {
     const number = /^\d+$/.test(text) ? Number(text) : NaN;
-    if (!(number >= least && number <= most))
-      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    if (!(number >= min && number <= max))
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     return number;
   };
 }

@@ -17,7 +17,7 @@ const { createLogger, GPUError, invalid, asGpuError, show, refuseUnknownKeys } =
 
 /** @typedef {'undecided'|'primary'|'worker'|'lone'} Role */
 
-const kWorkerPatienceMs = 5000; // for a worker to end when it was asked to
+const kWorkerTimeoutMs = 5000; // for a worker to end when it was asked to
 const kExitGraceMs = 300; // for Node's own end of a worker whose primary has gone
 const kIdleMs = 10000; // without a job: then shared memory that nobody uses goes back to the system
 const kPollMs = 5;
@@ -175,7 +175,7 @@ class GPUClusterManager extends EventEmitter {
       exec,
       isOurs: this.#config.exec === undefined,
       log: this.#log,
-      onStillborn: () => this.#primary?.membership.countRestart('start'),
+      onFailedStart: () => this.#primary?.membership.countRestart('start'),
     });
     const onSignal = (/** @type {NodeJS.Signals} */ signal) => this.#onSignal(signal);
     for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGTERM', 'SIGINT'])) {
@@ -294,7 +294,7 @@ class GPUClusterManager extends EventEmitter {
   async #onDismissed(reason) {
     this.#log.error({ reason }, 'this worker is to be replaced');
     this.#connection.drain();
-    const until = Date.now() + kWorkerPatienceMs / 2;
+    const until = Date.now() + kWorkerTimeoutMs / 2;
     const runs = () =>
       this.#connection.pool?.contexts.some(
         (context) => !context.isLost && (context.localPending || context.remotePending),
@@ -542,7 +542,7 @@ class GPUClusterManager extends EventEmitter {
     this.#programs.close();
     await this.#connection.close();
     primary?.close();
-    await this.#forks?.end(kWorkerPatienceMs);
+    await this.#forks?.end(kWorkerTimeoutMs);
     this.#end();
   }
 

@@ -54,42 +54,42 @@ function asNumber(text) {
 }
 
 /**
- * @param {number} least
- * @param {number} most
+ * @param {number} min
+ * @param {number} max
  * @returns {Kind}
  */
-function integer(least, most) {
+function integer(min, max) {
   const check = (/** @type {unknown} */ value) =>
-    Number.isInteger(value) && Number(value) >= least && Number(value) <= most ? value : bad;
+    Number.isInteger(value) && Number(value) >= min && Number(value) <= max ? value : bad;
   return {
-    must: `must be a whole number from ${least} to ${most}`,
+    must: `must be a whole number from ${min} to ${max}`,
     check,
     parse: (text) => (/^\d+$/.test(text) ? check(Number(text)) : bad),
     flag: asNumber,
     type: 'number',
-    schema: { type: 'integer', minimum: least, maximum: most },
+    schema: { type: 'integer', minimum: min, maximum: max },
     show: String,
   };
 }
 
 /**
  * A whole number of milliseconds.
- * @param {number} least
- * @param {number} most
+ * @param {number} min
+ * @param {number} max
  * @returns {Kind}
  */
-function wholeMilliseconds(least, most) {
-  return { ...integer(least, most), unit: 'ms', variableUnit: 'ms' };
+function wholeMilliseconds(min, max) {
+  return { ...integer(min, max), unit: 'ms', variableUnit: 'ms' };
 }
 
 /**
  * A whole number, or 'auto', which leaves the choice to us.
- * @param {number} least
- * @param {number} most
+ * @param {number} min
+ * @param {number} max
  * @returns {Kind}
  */
-function integerOrAuto(least, most) {
-  const plain = integer(least, most);
+function integerOrAuto(min, max) {
+  const plain = integer(min, max);
   return {
     must: `${plain.must}, or 'auto'`,
     check: (value) => (value === 'auto' ? undefined : plain.check(value)),
@@ -103,20 +103,20 @@ function integerOrAuto(least, most) {
 }
 
 /**
- * @param {number} least
- * @param {number} most
+ * @param {number} min
+ * @param {number} max
  * @returns {Kind}
  */
-function number(least, most) {
+function number(min, max) {
   const check = (/** @type {unknown} */ value) =>
-    typeof value === 'number' && value >= least && value <= most ? value : bad;
+    typeof value === 'number' && value >= min && value <= max ? value : bad;
   return {
-    must: `must be a number from ${least} to ${most}`,
+    must: `must be a number from ${min} to ${max}`,
     check,
     parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? check(Number(text)) : bad),
     flag: asNumber,
     type: 'number',
-    schema: { type: 'number', minimum: least, maximum: most },
+    schema: { type: 'number', minimum: min, maximum: max },
     show: String,
   };
 }
@@ -139,18 +139,16 @@ const kUnits = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
 
 /**
  * Bytes in code, whole megabytes in the environment, either in the config file ('512 MB').
- * @param {number} least in megabytes
- * @param {number} most in megabytes
+ * @param {number} min in megabytes
+ * @param {number} max in megabytes
  * @returns {Kind}
  */
-function bytes(least, most) {
+function bytes(min, max) {
   const check = (/** @type {unknown} */ value) =>
-    Number.isSafeInteger(value) && Number(value) >= least * kMegabyte && Number(value) <= most * kMegabyte
-      ? value
-      : bad;
-  const megabytes = integer(least, most);
+    Number.isSafeInteger(value) && Number(value) >= min * kMegabyte && Number(value) <= max * kMegabyte ? value : bad;
+  const megabytes = integer(min, max);
   return {
-    must: `must be a whole number of bytes, at least ${least * kMegabyte}`,
+    must: `must be a whole number of bytes, at least ${min * kMegabyte}`,
     mustText: `${megabytes.must} (megabytes)`,
     check,
     checkFile(value) {
@@ -169,7 +167,7 @@ function bytes(least, most) {
     type: 'number',
     schema: {
       anyOf: [
-        { type: 'integer', minimum: least * kMegabyte, maximum: most * kMegabyte },
+        { type: 'integer', minimum: min * kMegabyte, maximum: max * kMegabyte },
         { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*([kKmMgGtT]?[bB])$' },
       ],
     },

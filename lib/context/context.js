@@ -103,7 +103,8 @@ class GPUContext {
    * @param {RunOptions} [options] signal, timeout (ms), memory for outputs
    * @returns {Promise<RunResult>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with the `argument` where it is known;
-   *   ERR_UNKNOWN_WORKLOAD; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_COMPILE; ERR_DEVICE_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
+   *   ERR_UNKNOWN_WORKLOAD; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_COMPILE; ERR_DEVICE_LOST; ERR_CANCELED;
+   *   ERR_TIMEOUT; ERR_CLOSED
    * @example
    * const { outputs } = await context.run({ type: 'add', inputs: { a, b } }, { timeout: 100 });
    */

@@ -48,8 +48,8 @@ function openPino(level, bindings) {
 function createLogger({ logLevel }, bindings = {}) {
   /** @type {any} */
   let pino;
-  const least = kLevels.indexOf(logLevel);
-  const isLevelEnabled = (/** @type {string} */ level) => kLevels.indexOf(level) >= least;
+  const min = kLevels.indexOf(logLevel);
+  const isLevelEnabled = (/** @type {string} */ level) => kLevels.indexOf(level) >= min;
   /** @type {any} */
   const logger = {
     level: logLevel,

@@ -36,7 +36,7 @@ const kUpper = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0;
 const kStepBits = 18;
 const kFirstStep = stepOf(kDurationBounds[0]);
 const kFirstBucket = firstBuckets();
-const kLeast = kDurationBounds[0],
+const kMinMs = kDurationBounds[0],
   kMax = kDurationBounds[kDurationBounds.length - 1];
 
 /** @param {number} value */
@@ -50,8 +50,8 @@ function firstBuckets() {
   for (let step = 0; step < table.length; ++step) {
     halves[kUpper] = (kFirstStep + step) << kStepBits;
     halves[1 - kUpper] = 0;
-    const least = number[0];
-    table[step] = kDurationBounds.findIndex((bound) => least <= bound);
+    const min = number[0];
+    table[step] = kDurationBounds.findIndex((bound) => min <= bound);
   }
   return table;
 }
@@ -61,7 +61,7 @@ function firstBuckets() {
  * @returns {number} the bucket it belongs to
  */
 function durationBucket(ms) {
-  if (!(ms > kLeast)) return 0;
+  if (!(ms > kMinMs)) return 0;
   if (ms > kMax) return kDurationBuckets - 1;
   number[0] = ms;
   let bucket = kFirstBucket[(halves[kUpper] >> kStepBits) - kFirstStep];
@@ -127,8 +127,8 @@ function quantile(view, at, share, bounds = kDurationBounds) {
   for (let i = 0; i < bounds.length; ++i) {
     const here = view[at + i];
     if (here > 0 && below + here >= rank) {
-      const least = i > 0 ? bounds[i - 1] : 0;
-      return least + ((bounds[i] - least) * Math.max(0, rank - below)) / here;
+      const min = i > 0 ? bounds[i - 1] : 0;
+      return min + ((bounds[i] - min) * Math.max(0, rank - below)) / here;
     }
     below += here;
   }

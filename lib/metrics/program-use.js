@@ -11,7 +11,7 @@ const {
 } = require('./status-page');
 
 /**
- * Of all contexts; the last three only grow.
+ * Sums over all contexts; the last three only grow.
  * @typedef {{ programs: number, bytes: number, hits: number, misses: number, ms: number }} ProgramUse
  */
 

@@ -6,14 +6,14 @@
 const kPageSize = 4096; // numbers
 const kMaxContexts = 16;
 
-// Of the process. The comment names the writer.
+// Places of the process. The comment names the writer.
 const kPid = 0; // JavaScript
 const kLoopBeat = 1; // JavaScript: when its loop last turned, ms of CLOCK_MONOTONIC
 const kExecutorBeat = 2; // executor: when it last was awake
 const kLoopLag = 3; // JavaScript: how late its last timer was, ms
 const kDraining = 4; // JavaScript: 1 once it takes no more jobs
 
-// Of context n, from contextAt(n).
+// Places of context n, from contextAt(n).
 const kContexts = 64,
   kContextSize = 40;
 const kState = 0; // JavaScript: one of kStates
@@ -21,7 +21,7 @@ const kType = 1; // JavaScript: index into kBackends
 const kLocalPending = 2; // JavaScript: jobs its own client has running there
 const kLocalRun = 3; // JavaScript: jobs its own client has run there
 const kLastUsedLocal = 4; // JavaScript: ms
-const kKnownAnswer = 5; // JavaScript: when its known-answer run last passed, ms; 0 never
+const kSelfTest = 5; // JavaScript: when its self-test last passed, ms; 0 never
 const kUsedBytes = 6; // JavaScript
 const kReservedBytes = 7; // JavaScript
 const kLimitBytes = 8; // JavaScript
@@ -40,7 +40,7 @@ const kProgramHits = 34; // JavaScript: times that a job's program was there, si
 const kProgramMisses = 35; // JavaScript: times that it had to be made
 const kCompileMs = 36; // JavaScript: what making them took
 
-// Of what the member's own client did without the coordinator: lib/metrics/metrics.js says what is where.
+// Counters of what the member's own client did without the coordinator: lib/metrics/metrics.js says what is where.
 const kMetrics = 1024;
 
 const kStates = ['none', 'starting', 'ready', 'lost', 'closed'];
@@ -63,7 +63,7 @@ module.exports = {
   kLocalPending,
   kLocalRun,
   kLastUsedLocal,
-  kKnownAnswer,
+  kSelfTest,
   kUsedBytes,
   kReservedBytes,
   kLimitBytes,

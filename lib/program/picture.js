@@ -13,7 +13,8 @@ function loadSharp() {
   } catch (error) {
     throw new GPUError(
       'ERR_UNSUPPORTED',
-      `PNG files are written by the package 'sharp', which can't be loaded here: ${String(error.message).split('\n')[0]}. Install it with \`npm install sharp\``,
+      `PNG files are written by the package 'sharp', which can't be loaded here: ` +
+        `${String(error.message).split('\n')[0]}. Install it with \`npm install sharp\``,
       { cause: error },
     );
   }
@@ -37,7 +38,8 @@ function checkImage(image) {
   const [height, width, channels = 1] = Array.isArray(shape) ? shape : [];
   if (!Array.isArray(shape) || (shape.length !== 2 && shape.length !== 3) || ![1, 3, 4].includes(channels))
     throw invalid(
-      `encodePNG: the image has shape ${show(shape)}, but must be [height, width, 4], or [height, width] with 1 or 3 channels`,
+      `encodePNG: the image has shape ${show(shape)}, but must be [height, width, 4], or [height, width] with 1 or 3 ` +
+        'channels',
     );
   for (const [name, side] of [
     ['height', height],

@@ -96,7 +96,7 @@ class Programs {
     entry.promise = this.#make(entry.sources).then(
       (program) => (entry.program = program),
       (error) => {
-        this.#drop(entry, place); // a mistake is not remembered: what it was may be mended
+        this.#drop(entry, place); // a failure is not remembered: its cause may be fixed
         throw error;
       },
     );

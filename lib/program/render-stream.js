@@ -26,7 +26,8 @@ function animate(workload) {
   if (typeof workload === 'function') return workload;
   if (workload === null || typeof workload !== 'object' || workload.type !== 'render')
     throw invalid(
-      `renderStream()'s workload is ${show(workload)}, but must be { type: 'render', ... }, or a function of (time, frame) that gives one`,
+      `renderStream()'s workload is ${show(workload)}, but must be { type: 'render', ... }, or a function of ` +
+        '(time, frame) that gives one',
     );
   if (workload.scene !== undefined) {
     const start = workload.time ?? workload.params?.time ?? 0;
@@ -63,7 +64,7 @@ class RenderStream {
   /** @type {(seconds: number, frame: number) => any} */
   #at;
   #interval;
-  #most;
+  #max;
   /** @type {AbortSignal|undefined} */
   #signal;
   #stop = new AbortController(); // of frames under way
@@ -92,7 +93,7 @@ class RenderStream {
     checkOptions(options);
     this.#at = animate(workload);
     this.#interval = 1000 / (options.fps ?? parts.fps);
-    this.#most = options.inFlight ?? 1;
+    this.#max = options.inFlight ?? 1;
     this.#signal = options.signal;
     this.execute = parts.execute;
     this.now = parts.now ?? nowMs;
@@ -102,6 +103,7 @@ class RenderStream {
     if (this.#signal?.aborted) this.#onAbort();
   }
 
+  /** The signal's listener. */
   #onAbort = () => {
     this.#end(new GPUError('ERR_CANCELED', 'the stream was canceled by its signal', { cause: this.#signal?.reason }));
   };
@@ -162,7 +164,7 @@ class RenderStream {
     this.#dropped += due - this.#frame;
     this.#frame = due + 1;
     const rests = this.#ready !== undefined && this.now() - this.#readAt > kRestMs;
-    if (this.#rendering >= this.#most || rests) ++this.#dropped;
+    if (this.#rendering >= this.#max || rests) ++this.#dropped;
     else this.#render(due, elapsed / 1000);
     if (this.#ended) return;
     this.#timer = this.setTimer(

@@ -117,7 +117,8 @@ function checkKernel(options) {
     checked.bindings = [...bindings];
   } else if (cuda !== undefined) {
     throw invalid(
-      `${owner}: bindings is missing: CUDA C++ does not say what its parameters are called, so name all of them in order`,
+      `${owner}: bindings is missing: CUDA C++ does not say what its parameters are called, ` +
+        'so name all of them in order',
     );
   }
   return checked;

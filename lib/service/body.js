@@ -5,7 +5,7 @@ const { HttpError, badRequest } = require('./http-error');
 const kFirst = 64 * 1024;
 // Each chunk costs some microseconds however small it is: after so many they must have so many bytes on average.
 const kFreeChunks = 10_000,
-  kLeastChunk = 4;
+  kMinChunk = 4;
 
 /** The bytes that request bodies may hold at a time. */
 class Budget {
@@ -74,7 +74,7 @@ class Body {
   append(chunk) {
     if (this.length + chunk.length > this.bytes.length) this.grow(this.length + chunk.length);
     this.length += chunk.copy(this.bytes, this.length);
-    if (++this.chunks > kFreeChunks && this.length < kLeastChunk * this.chunks)
+    if (++this.chunks > kFreeChunks && this.length < kMinChunk * this.chunks)
       throw badRequest(`the body came in ${this.chunks} chunks of a few bytes each: send larger ones`);
   }
 

@@ -52,9 +52,9 @@ const kEndpoints = [
   {
     method: 'GET',
     path: '/health/gpu',
-    what: '200 while a context gives a known answer; ?require=cuda asks for a kind',
+    what: '200 while a context passes its self-test; ?require=cuda asks for a kind',
     docs:
-      '200 with `ageMs` while a context gave a known answer; `?require=cuda`, `vulkan` or `cpu` asks for a kind; ' +
+      '200 with `ageMs` while a context passed its self-test; `?require=cuda`, `vulkan` or `cpu` asks for a kind; ' +
       'else 503',
     handler: health.gpu,
   },

@@ -35,9 +35,9 @@ function decodeFrame(bytes) {
       `the body has version ${version} of the binary format, but this server speaks version ${kVersion}`,
     );
   const length = bytes.readUInt32LE(8);
-  const most = Math.min(kMaxHeader, bytes.length - kPrefix);
-  if (length > most) {
-    const bound = length > kMaxHeader ? `may be at most ${kMaxHeader}` : `only ${most} bytes follow`;
+  const max = Math.min(kMaxHeader, bytes.length - kPrefix);
+  if (length > max) {
+    const bound = length > kMaxHeader ? `may be at most ${kMaxHeader}` : `only ${max} bytes follow`;
     throw badRequest(`the header's length is ${length}, but ${bound}`);
   }
   const header = parseJson(bytes.subarray(kPrefix, kPrefix + length), 'the header');

@@ -74,7 +74,7 @@ function gpuHealth({ contexts }, require) {
   if (!best)
     return {
       status: 'down',
-      reason: `no ${require ? `${require} ` : ''}context gave the known answer`,
+      reason: `no ${require ? `${require} ` : ''}context passed its self-test`,
       contexts: shown,
     };
   return {

@@ -78,18 +78,18 @@ function refuseBytes(error, socket) {
  * One connection too many is told so. Node's own maxConnections would hand it on from worker to worker for ever when
  * all are full.
  * @param {import('node:http').Server} server
- * @param {number} most
+ * @param {number} max
  */
-function limitConnections(server, most) {
+function limitConnections(server, max) {
   let open = 0;
   server.prependListener('connection', (/** @type {Socket} */ socket) => {
     ++open;
     socket.once('close', () => {
       --open;
     });
-    if (open <= most) return;
+    if (open <= max) return;
     socket.on('error', () => {});
-    endWith(socket, new HttpError(503, 'ERR_TOO_MANY_CONNECTIONS', `there are ${most} connections already`));
+    endWith(socket, new HttpError(503, 'ERR_TOO_MANY_CONNECTIONS', `there are ${max} connections already`));
   });
 }
 

@@ -39,7 +39,7 @@ const { serverOptions, limitConnections, checkHeaders } = require('./limits');
 /** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined }} State */
 
 const kJson = 'application/json';
-// Of all bodies of a worker together, in largest bodies.
+// How much all bodies of a worker may take together, in largest bodies.
 const kBodies = 4;
 /** @type {Map<string, string>} */
 const kAllowed = new Map(

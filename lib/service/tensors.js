@@ -93,12 +93,12 @@ function refuseNumber(value, index, dtype, where) {
 function writeRow(target, at, row, dtype, where) {
   const half = dtype === 'float16';
   const whole = kRanges[kDTypes.indexOf(dtype)];
-  const [least, most] = whole ?? [-Infinity, Infinity];
+  const [min, max] = whole ?? [-Infinity, Infinity];
   const end = half ? kFloat16End : kFloat32End;
   for (let i = 0; i < row.length; ++i) {
     let value = /** @type {number} */ (row[i]); // or whatever it is: looked at right here
     if (whole) {
-      if (!Number.isInteger(value) || value < least || value > most) throw refuseNumber(value, at + i, dtype, where);
+      if (!Number.isInteger(value) || value < min || value > max) throw refuseNumber(value, at + i, dtype, where);
     } else if (typeof value !== 'number' || !(value < end && value > -end)) {
       if (typeof value !== 'string' || !Object.hasOwn(kWords, value)) throw refuseNumber(value, at + i, dtype, where);
       value = kWords[value];

@@ -9,7 +9,7 @@ import type { RunResult } from './context';
 import type { ClusterHealth, ContextInfo, MemoryStats } from './health';
 import type { Ops } from './ops';
 
-/** Of one job of the cluster. */
+/** Options of one job of the cluster. */
 export interface JobOptions {
   /** A whole number: higher goes first, 0 when left out. */
   priority?: number;

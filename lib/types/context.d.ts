@@ -6,7 +6,7 @@ import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloa
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
 import type { SceneWorkload, ShaderWorkload } from './picture';
 
-/** Of createContext(). */
+/** Options of createContext(). */
 export interface ContextOptions {
   /** 'auto' (the default), a backend, or a device like 'vulkan:0'. */
   device?: 'auto' | Backend | `${Backend}:${number}`;
@@ -26,7 +26,7 @@ export interface ContextOptions {
  */
 export function createContext(options?: ContextOptions): Promise<GPUContext>;
 
-/** Of one job in this process. */
+/** Options of one job in this process. */
 export interface RunOptions extends WaitOptions {
   /** Memory for outputs, by name; in use until the promise settles, or until `error.released`. */
   into?: Record<string, TensorLike | undefined>;

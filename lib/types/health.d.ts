@@ -26,7 +26,7 @@ export interface ContextInfo {
   /** Jobs it has run. */
   jobsRun: number;
 }
-/** Of one device. */
+/** The memory of one device. */
 export interface MemoryStats {
   /** In use. */
   allocatedMb: number;
@@ -66,7 +66,7 @@ export interface ContextHealth {
   deviceName: string;
   /** 'closed': it takes no more jobs. */
   state: 'idle' | 'busy' | 'lost' | 'starting' | 'closed';
-  /** How long ago it last computed a known answer; null: never. */
+  /** How long ago its last self-test (a product whose result is known) passed; null: never. */
   lastKnownAnswerAgeMs: number | null;
 }
 /** How a cluster is. */

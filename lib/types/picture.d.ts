@@ -61,7 +61,7 @@ export interface SceneWorkload {
   id?: string;
 }
 
-/** Of renderStream(). */
+/** Options of renderStream(). */
 export interface StreamOptions {
   /** Frames a second; GPU_TARGET_FPS when left out. */
   fps?: number;

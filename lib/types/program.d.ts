@@ -51,11 +51,11 @@ export interface ProgramParam {
   readonly name: string;
   /** The kind of its numbers. */
   readonly scalar: ProgramScalar;
-  /** Of a column: 1 for a number. */
+  /** The rows of a column: 1 for a number. */
   readonly rows: number;
   /** 1 unless it is a matrix. */
   readonly columns: number;
-  /** Of an array; 0: it is none. */
+  /** The elements of an array; 0: it is none. */
   readonly elements: number;
   /** Bytes from the start of the block. */
   readonly offset: number;
@@ -83,7 +83,7 @@ export interface Program {
   /** What went wrong on the way and was got over: a damaged file in the cache for example. */
   readonly problems: readonly string[];
 }
-/** A compute program. Made by compileKernel(). Of no use once its manager or context is closed (ERR_CLOSED). */
+/** A compute program. Made by compileKernel(). It cannot be used once its manager or context is closed (ERR_CLOSED). */
 export interface Kernel extends Program {}
 export class Kernel {
   private constructor();

@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kBeatMs = 500;
 constexpr double kPinFromBytes = 256 << 10;
-constexpr auto kLostPatience = std::chrono::milliseconds(2000);
+constexpr auto kLostTimeout = std::chrono::milliseconds(2000);
 
 }  // namespace
 
@@ -63,7 +63,7 @@ void Executor::halt() {
   if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
 }
 
-bool Executor::stop(bool cancel, std::chrono::milliseconds patience) {
+bool Executor::stop(bool cancel, std::chrono::milliseconds timeout) {
   halt();
   std::vector<std::shared_ptr<ServedContext>> contexts;
   {
@@ -81,9 +81,9 @@ bool Executor::stop(bool cancel, std::chrono::milliseconds patience) {
   // that was lost and still does not let go of its jobs never will.
   bool stopped = true;
   for (const auto& served : contexts) {
-    auto lostPatience = kLostPatience;
+    auto lostTimeout = kLostTimeout;
     while (served->context->pending() &&
-           (served->context->lost() ? lostPatience-- : patience--) > std::chrono::milliseconds(0))
+           (served->context->lost() ? lostTimeout-- : timeout--) > std::chrono::milliseconds(0))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (served->context->pending()) stopped = false;
     std::lock_guard lock(mutex_);

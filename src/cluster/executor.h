@@ -34,7 +34,7 @@ class Executor {
   void halt();
   // Takes no more messages; returns when the thread and the jobs have ended. Those that run go on, unless `cancel`, but
   // nobody hears of them. False: some have not ended, after that long, and refer to this object still.
-  bool stop(bool cancel, std::chrono::milliseconds patience = std::chrono::milliseconds::max());
+  bool stop(bool cancel, std::chrono::milliseconds timeout = std::chrono::milliseconds::max());
   void post(std::span<const double> message);  // to the coordinator
 
  private:

@@ -1,7 +1,7 @@
 // The matrix library behind gemm, and what makes it safe to call from several threads.
 // Debian builds serial OpenBLAS without USE_LOCKING: it hands out its packing buffers without a lock, so that two
-// products at the same moment can get the same one and spoil each other's result. The linker's --wrap sends its requests
-// through the two functions here, which take turns. That costs some 20 ns a product.
+// products at the same moment can get the same one and spoil each other's result. The linker's --wrap sends its
+// requests through the two functions here, which take turns. That costs some 20 ns a product.
 #include "blas/blas.h"
 
 #include <limits>

@@ -12,10 +12,10 @@
 namespace switchyard::cpu {
 namespace {
 
-constexpr double kFlopsANs = 100;       // of one core, for estimates
-constexpr double kSmallestTile = 4e6;   // floating-point operations: 40 us, worth waking a helper for
-constexpr double kLargestTile = 1.5e9;  // 15 ms between looks at the stop flag
-constexpr size_t kTileStep = 64;        // tiles end on multiples of the library's register blocks
+constexpr double kFlopsANs = 100;      // of one core, for estimates
+constexpr double kSmallestTile = 4e6;  // floating-point operations: 40 us, worth waking a helper for
+constexpr double kMaxTile = 1.5e9;     // 15 ms between looks at the stop flag
+constexpr size_t kTileStep = 64;       // tiles end on multiples of the library's register blocks
 constexpr size_t kVectorColumns = 4096;
 
 size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
@@ -29,7 +29,7 @@ Tiles tilesOf(const Matmul& op, uint32_t threads) {
   const double flops = 2.0 * op.m * op.n * op.k;
   const double mostByCost = std::max(1.0, flops / kSmallestTile);
   const double wanted =
-      std::max(flops / kLargestTile,
+      std::max(flops / kMaxTile,
                std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));
   size_t partsM = 1, partsN = 1;
   while (static_cast<double>(partsM * partsN) < wanted) {

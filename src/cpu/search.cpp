@@ -277,7 +277,7 @@ HWY_EXPORT(vectorLanes);
 
 namespace {
 
-constexpr size_t kCollectMost = 4096;             // larger k: whole rows of scores are kept and selected from
+constexpr size_t kMaxCollect = 4096;              // larger k: whole rows of scores are kept and selected from
 constexpr size_t kScoreBytes = size_t{64} << 20;  // of such rows at once
 
 struct Search {
@@ -375,7 +375,7 @@ void similarity_search(const Call& call) {
   const auto params = call.as<SimilaritySearchParams>();
   if (params.k == 0 || params.q == 0) return;
   const Search search{call, params, call.view(0), call.view(1), call.view(2), call.view<int32_t>(3)};
-  const bool collect = params.k <= kCollectMost && uint64_t{params.k} * 4 <= params.n;
+  const bool collect = params.k <= kMaxCollect && uint64_t{params.k} * 4 <= params.n;
   const size_t most = collect ? kGroup : std::clamp<size_t>(kScoreBytes / (sizeof(float) * params.n), 1, kGroup);
   // Vectors may have lanes past the last query, but never past a whole group.
   Scratch queries(kGroup * std::max<size_t>(params.d, 1) * sizeof(float));

@@ -22,7 +22,7 @@ struct PinnedBlock {
 class PinnedPool {
  public:
   static constexpr size_t kBlockBytes[] = {64 << 10, 512 << 10, 4 << 20};
-  static constexpr size_t kLargestBlock = kBlockBytes[2];
+  static constexpr size_t kMaxBlockBytes = kBlockBytes[2];
   static constexpr uint64_t kLimitBytes = 128 << 20;  // of one card, given out and kept together
 
   explicit PinnedPool(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {}

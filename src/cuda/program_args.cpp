@@ -14,7 +14,7 @@ std::string text(Extent extent) {
   return std::to_string(extent[0]) + " x " + std::to_string(extent[1]) + " x " + std::to_string(extent[2]);
 }
 
-// Of what keeps to kMaxBlock.
+// The extent keeps to kMaxBlock.
 uint64_t product(Extent extent) { return uint64_t{extent[0]} * extent[1] * extent[2]; }
 
 bool hasThreads(Extent extent) { return extent[0] != 0 && extent[1] != 0 && extent[2] != 0; }

@@ -123,7 +123,7 @@ void CudaQueue::beginCompute() {
 
 // Staging memory for up to `wanted` bytes, owned by the submission; `bytes` says how many it holds.
 std::byte* CudaQueue::stage(size_t wanted, size_t& bytes) {
-  bytes = std::min(wanted, PinnedPool::kLargestBlock);
+  bytes = std::min(wanted, PinnedPool::kMaxBlockBytes);
   if (recorded_.blocks.empty() || recorded_.blocks.back().bytes - blockUsed_ < bytes) {
     if (stagedBytes_ + bytes > kPartBytes) submitPart();
     for (;;) {

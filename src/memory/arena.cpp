@@ -6,7 +6,7 @@
 namespace switchyard {
 namespace {
 constexpr uint64_t kAlign = 256;
-constexpr uint64_t kFirstSlab = 1 << 20, kLargestSlab = 32 << 20;
+constexpr uint64_t kFirstSlab = 1 << 20, kMaxSlab = 32 << 20;
 uint64_t rounded(uint64_t bytes) { return std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign); }
 }  // namespace
 
@@ -28,7 +28,7 @@ BufferView Arena::takeFrom(Slab& slab, uint64_t bytes) {
 }
 
 Arena::Slab* Arena::addSlab(uint64_t bytes) {
-  uint64_t size = std::min(kLargestSlab, std::max(kFirstSlab, reserved_));
+  uint64_t size = std::min(kMaxSlab, std::max(kFirstSlab, reserved_));
   if (bytes > size / 2) size = bytes;
   // Near the limit a slab shrinks to what is asked for, and what is empty goes first.
   if (reserved_ + size > limit_) {

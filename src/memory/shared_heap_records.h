@@ -1,5 +1,5 @@
-// The heap's private records: size classes, free ranges of a region, what is where, who holds what. For shared_heap*.cpp
-// only.
+// The heap's private records, for shared_heap*.cpp only: size classes, free ranges of a region, what is where, who
+// holds what.
 #pragma once
 #include <algorithm>
 #include <chrono>

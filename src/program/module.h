@@ -34,8 +34,8 @@ struct ProgramParam {
 // A storage buffer, or (Shader) a sampled image.
 struct ProgramBinding {
   enum class Kind : uint8_t { Buffer, Image };
-  // Of its run-time array, or of its only member; of a vector, its component's. Other: structs, 16-bit integers: any
-  // dtype will do.
+  // The type of its run-time array's elements or its only member; a vector's component. Other: structs, 16-bit
+  // integers: any dtype will do.
   enum class Element : uint8_t {
 #define DTYPE(identifier, name, bytes, kind, array, alias) identifier,
 #include "dtypes.def"

@@ -32,7 +32,7 @@ enum Text : size_t { kTitle, kRowLabels, kColumnLabels };
 enum Form : uint32_t { kMap, kPoints };
 enum Module : size_t { kClose, kFar, kPointsModule };
 
-constexpr double kLeastZoom = 0.01;   // cells
+constexpr double kMinZoom = 0.01;     // cells
 constexpr double kSweepSeconds = 6;   // the light's way over the map
 constexpr double kBeatSeconds = 2.4;  // a point's pulse
 
@@ -117,7 +117,7 @@ class AttentionHeatmap final : public Scene {
     if (high > static_cast<double>(most))
       refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) +
                         ", but there are " + std::to_string(most) + " " + what);
-    if (most && high - low < kLeastZoom)
+    if (most && high - low < kMinZoom)
       refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) +
                         ", but must be above '" + info.params[from].name + "', " + numberText(low, 6) +
                         ", by at least 0.01");

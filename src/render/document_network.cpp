@@ -31,7 +31,7 @@ enum Module : size_t { kPlace, kEdges, kBlur, kPage, kDisc };
 
 constexpr double kCycle = 12;  // seconds: all movement has a period that divides it
 // radius of the highest rank, as a share of the square root of the panel's area
-constexpr float kLargest = 0.029f;
+constexpr float kMaxRadius = 0.029f;
 constexpr float kDiscShare = 0.055f;   // of the panel's area that all discs may take together
 constexpr float kSmallest = 0.7f;      // pixels
 constexpr uint32_t kMaxInFront = 256;  // nodes of high rank are drawn over all others
@@ -223,7 +223,7 @@ class DocumentNetwork final : public Scene {
   static void chooseSizes(Stage& stage, float size, const NetworkGraph& graph) {
     NetworkParams& p = stage.params;
     p.rankScale = graph.rankHigh > 0 ? 1 / graph.rankHigh : 0;
-    const float panel = stage.panel.width() * stage.panel.height(), most = kLargest * kLargest * panel,
+    const float panel = stage.panel.width() * stage.panel.height(), most = kMaxRadius * kMaxRadius * panel,
                 least = most / 50;
     const float mean = least + (most - least) * std::clamp(graph.rankMean * p.rankScale, 0.0f, 1.0f);
     const float shrink = std::min(1.0f, kDiscShare * panel / (3.1415927f * mean * static_cast<float>(graph.nodes)));

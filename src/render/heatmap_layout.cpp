@@ -9,7 +9,7 @@ namespace switchyard::render {
 namespace {
 
 constexpr float kMaxStretch = 3.0f;        // of a cell's longer side to its shorter
-constexpr float kLeastPanel = 0.4f;        // of the room there is, however long and thin the matrix
+constexpr float kMinPanel = 0.4f;          // of the room there is, however long and thin the matrix
 constexpr float kMaxRowLabels = 0.2f;      // of the width
 constexpr float kMaxColumnLabels = 0.22f;  // of the height
 constexpr float kPointPitch = 7;           // pixels between points at least, at 1280 x 720
@@ -211,9 +211,9 @@ HeatmapLayout::HeatmapLayout(const HeatmapLook& look) : sizes(look.width, look.h
                         (panel.height() / static_cast<float>(look.window.height()));
   const float before = panel.width();
   if (stretch > kMaxStretch)
-    panel.right = panel.left + std::round(panel.width() * std::max(kMaxStretch / stretch, kLeastPanel));
+    panel.right = panel.left + std::round(panel.width() * std::max(kMaxStretch / stretch, kMinPanel));
   if (stretch < 1 / kMaxStretch)
-    panel.bottom = panel.top + std::round(panel.height() * std::max(stretch * kMaxStretch, kLeastPanel));
+    panel.bottom = panel.top + std::round(panel.height() * std::max(stretch * kMaxStretch, kMinPanel));
   // what is narrower than its place stands in its middle
   if (const float spare = std::floor((before - panel.width()) / 2); spare > 0) {
     left += spare, panel.left += spare, panel.right += spare;

@@ -19,7 +19,7 @@ class GpuProgram final : public Program {
   VkShaderStageFlags stages() const { return stages_; }
   uint32_t pushBytes() const { return pushBytes_; }  // of push constants, whole words
   VkPipeline kernel() const { return kernel_.get(); }
-  // Of a shader: made at first use. `pass` is the one that has `samples`.
+  // The pipeline of a shader: made at first use. `pass` is the one that has `samples`.
   VkPipeline graphics(Primitive primitive, Blend blend, uint32_t samples, VkRenderPass pass) const;
   // Where the parameters have the picture's width and height, two floats; ~0: nowhere.
   uint32_t viewportOffset() const { return viewportOffset_; }

@@ -4,15 +4,15 @@
 // (their mean is made 1), i pushes j by repulsion * m_i m_j / (mean m * distance), an edge pulls by weight * distance,
 // gravity by gravity * m * the distance from (0, 0). Forces are divided by the mass of the node they act on. Repulsion
 // in the plane is the field of charges, f(z) = sum of q_j / (z - z_j) conjugated, so that what is not near is summed by
-// the multipole method of Greengard and Rokhlin ("A Fast Algorithm for Particle Simulations", J. Comput. Phys. 73, 1987)
-// with four terms over a uniform grid: for a cell of side h around zc, moments a_k = sum of q ((z - zc) / h)^k, f = 1/h
-// sum of a_k t^-(k+1); from a cell at offset D (in cells) the field u = (z - zt) / h around the target is 1/h sum of b_l
-// u^l, b_l = sum of (-1)^(k+1) C(k+l, l) a_k D^-(k+l+1). A node adds up the fields of the cells that it lies in, on all
-// levels, and meets the nodes of its own and the adjacent finest cells one by one; a cell with too many counts as one
-// node there, softened by half its side. A node goes step * force / (1 + gravity + repulsion * (sum of m / distance^2
-// over what is near)), a damped Newton step without the cross terms, which settles by itself; never farther than
-// `temperature`, cooling to 0 over the iterations of a call, times the side of the graph's square, or of that which
-// nodes without edges would need where it is larger.
+// the multipole method of Greengard and Rokhlin ("A Fast Algorithm for Particle Simulations", J. Comput. Phys. 73,
+// 1987) with four terms over a uniform grid: for a cell of side h around zc, moments a_k = sum of q ((z - zc) / h)^k, f
+// = 1/h sum of a_k t^-(k+1); from a cell at offset D (in cells) the field u = (z - zt) / h around the target is 1/h sum
+// of b_l u^l, b_l = sum of (-1)^(k+1) C(k+l, l) a_k D^-(k+l+1). A node adds up the fields of the cells that it lies in,
+// on all levels, and meets the nodes of its own and the adjacent finest cells one by one; a cell with too many counts
+// as one node there, softened by half its side. A node goes step * force / (1 + gravity + repulsion * (sum of m /
+// distance^2 over what is near)), a damped Newton step without the cross terms, which settles by itself; never farther
+// than `temperature`, cooling to 0 over the iterations of a call, times the side of the graph's square, or of that
+// which nodes without edges would need where it is larger.
 #include <algorithm>
 #include <bit>
 #include <cmath>

@@ -147,7 +147,7 @@ class InjectedDevice final : public Device {
     state_->throwIfLost();
     return inner_->allocate(bytes);
   }
-  // Of a job's inputs first, then of its outputs.
+  // A job's inputs first, then its outputs.
   std::unique_ptr<Buffer> wrap(std::span<std::byte> host) override {
     auto wrapped = inner_->wrap(host);
     if (wrapped) recording.upload(*state_);

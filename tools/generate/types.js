@@ -76,7 +76,7 @@ function settingsTypes({ settings }) {
     ),
     makeInterface('ManagerSettings', 'The same as they were read.', of('manager').map(read)),
     makeInterface('EngineSettings', 'What only the environment and the file can say.', of('engine').map(read)),
-    makeInterface('ServiceSettings', 'Of the HTTP service.', of('service').map(read)),
+    makeInterface('ServiceSettings', 'Settings of the HTTP service.', of('service').map(read)),
   ].join('\n');
 }
 
@@ -123,7 +123,8 @@ function makeTypes(facts) {
       'do not edit.',
     `${comment('The kinds of numbers of a tensor.')}export type DType = ${union(dtypes)};`,
     `${comment('The kinds of devices, the preferred first.')}export type Backend = ${union(backends)};`,
-    `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ${union(codes.map(({ name }) => name))};`,
+    `${comment('What `error.code` can be: docs/errors.md says what helps.')}export type ErrorCode = ` +
+      `${union(codes.map(({ name }) => name))};`,
     `${comment('From all to nothing.')}export type LogLevel = ${union(levels)};`,
     `${comment('The built-in workloads.')}export type WorkloadName = ${union(built.map(({ type }) => type))};`,
     `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(sceneNames)};`,

@@ -5,7 +5,7 @@ const { Crew } = require('../crew');
 const measure = require('../measure');
 const { sleep, now, percentile } = require('../../stats');
 
-const kPatienceMs = 20_000;
+const kTimeoutMs = 20_000;
 const runs = new Map();
 let manager, crew, ownWay;
 
@@ -17,7 +17,7 @@ async function open({ way, count, json, threads }) {
   }
   crew = new Crew({ way, count, serialization: json ? 'json' : 'advanced' });
   await crew.all('open', { workers: crew.ids, threads, json });
-  const until = now() + kPatienceMs;
+  const until = now() + kTimeoutMs;
   while (manager && manager.contexts().filter(({ isActive }) => isActive).length < count) {
     if (now() > until) throw new Error("the workers' contexts were not ready in time");
     await sleep(10);

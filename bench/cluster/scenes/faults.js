@@ -5,7 +5,7 @@ const { createGPUClusterManager } = require('../../..');
 const { sleep, now } = require('../../stats');
 
 const kPauseMs = 300;
-const kPatienceMs = 20_000;
+const kTimeoutMs = 20_000;
 
 async function restarts({ workers, contextTypes, kills }) {
   const manager = createGPUClusterManager({ workers, logLevel: 'fatal', ...(contextTypes ? { contextTypes } : {}) });
@@ -17,7 +17,7 @@ async function restarts({ workers, contextTypes, kills }) {
       victim = alive[Math.floor(Math.random() * alive.length)];
     const from = now();
     const ready = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no new worker in ${kPatienceMs / 1000} s`)), kPatienceMs);
+      const timer = setTimeout(() => reject(new Error(`no new worker in ${kTimeoutMs / 1000} s`)), kTimeoutMs);
       manager.once('worker-ready', () => {
         clearTimeout(timer);
         resolve();

@@ -5,7 +5,7 @@ const { createGPUClusterManager } = require('../../..');
 const { makeJob, check } = require('../job');
 const { sleep, now } = require('../../stats');
 
-const kPatienceMs = 5000;
+const kTimeoutMs = 5000;
 let manager, ownId;
 
 async function open() {
@@ -20,7 +20,7 @@ async function open() {
 async function affinityTo(wanted) {
   const { data, shape, workload } = makeJob(4096),
     job = workload({ data, shape, dtype: 'float32' });
-  for (let i = 0, until = now() + kPatienceMs; now() < until; ++i) {
+  for (let i = 0, until = now() + kTimeoutMs; now() < until; ++i) {
     if (wanted === 'other') await manager.executeWorkload(job);
     const affinity = `bench ${ownId} ${wanted} ${i}`,
       { workerId } = await manager.executeWorkload(job, { affinity });

@@ -44,11 +44,13 @@ class Admission {
    */
   #tooLarge(job) {
     const contexts = this.parts.contexts().filter((context) => !context.isLost && isOfFitType(job, context));
-    if (!contexts.length || contexts.some(({ memoryMost }) => memoryMost >= job.bytes)) return undefined;
-    const most = Math.max(...contexts.map(({ memoryMost }) => memoryMost));
+    if (!contexts.length || contexts.some(({ maxMemory }) => maxMemory >= job.bytes)) return undefined;
+    const max = Math.max(...contexts.map(({ maxMemory }) => maxMemory));
     return {
       code: 'ERR_OUT_OF_MEMORY',
-      message: `the job's inputs and outputs take ${job.bytes} bytes, but the largest of its contexts may use ${most}: raise memoryLimit, or split the job`,
+      message:
+        `the job's inputs and outputs take ${job.bytes} bytes, but the largest of its contexts may use ${max}: ` +
+        'raise memoryLimit, or split the job',
     };
   }
 
@@ -83,7 +85,10 @@ function lack({ kind, contextType, workload }) {
 function remedy({ kind, contextType, workload }) {
   if (kind !== 'render' && workload < kBase) return '';
   if (contextType === 'cuda') return '. An NVIDIA card with its driver is needed, or a GLSL source beside the CUDA one';
-  return '. A Vulkan driver is needed (`apt-get install mesa-vulkan-drivers` has one in software), and contextTypes and contextsPerWorker must leave room for a context of it';
+  return (
+    '. A Vulkan driver is needed (`apt-get install mesa-vulkan-drivers` has one in software), and contextTypes and ' +
+    'contextsPerWorker must leave room for a context of it'
+  );
 }
 
 module.exports = { Admission };

@@ -32,8 +32,8 @@ const { setTimeout, clearTimeout } = require('node:timers');
  * @property {(worker: Compiling, message: Extract<import('../wire/messages').ToMember, { type:
  *   'compile'|'program-taken' }>) => void} send
  * @property {(handle: TensorHandle) => Held} open the compiled program's shared memory
- * @property {(name: string, program: CompiledProgram, requester: Compiling) => Pick<ProgramAnswer, 'cache'>} [onFirst] one is there for the first time; what it
- *   gives goes to those who asked
+ * @property {(name: string, program: CompiledProgram, requester: Compiling) => Pick<ProgramAnswer, 'cache'>} [onFirst]
+ *   one is there for the first time; what it gives goes to those who asked
  * @property {import('../../core/log').Logger} log
  */
 
@@ -134,8 +134,8 @@ class Compilations {
   }
 
   /**
-   * Gives it to the worker that suits best: one with a device that can run it, then the requester itself, then the one with
-   * the least to compile.
+   * Gives it to the worker that suits best: one with a device that can run it, then the requester itself, then the one
+   * with the least to compile.
    * @param {Entry} entry
    */
   #start(entry) {

@@ -1,4 +1,5 @@
-// The view of one context that the scheduler decides by: what was assigned to it, and what its process's status page says.
+// The view of one context that the scheduler decides by: what was assigned to it, and what the status page of its
+// process says.
 'use strict';
 const { statusPage: status } = require('../../metrics');
 const { nowMs, isSoftware } = require('../../core');
@@ -16,9 +17,9 @@ const kMaxPrograms = 4096;
 
 /** A set that forgets what was added first. */
 class RecentSet {
-  /** @param {number} most */
-  constructor(most) {
-    this.most = most;
+  /** @param {number} max */
+  constructor(max) {
+    this.max = max;
     /** @type {Set<number>} */
     this.items = new Set();
   }
@@ -27,7 +28,7 @@ class RecentSet {
   add(item) {
     this.items.delete(item);
     this.items.add(item);
-    if (this.items.size > this.most) this.items.delete(/** @type {number} */ (this.items.values().next().value));
+    if (this.items.size > this.max) this.items.delete(/** @type {number} */ (this.items.values().next().value));
   }
 
   /** @param {number} item */
@@ -107,7 +108,7 @@ class ContextView {
   }
 
   /** The largest job it could ever take, in bytes. */
-  get memoryMost() {
+  get maxMemory() {
     return this.type === 'cpu' ? Infinity : this.memoryLimit;
   }
 
@@ -136,8 +137,8 @@ class ContextView {
     return this.#read(status.kReservedBytes);
   }
 
-  get knownAnswerAt() {
-    return this.#read(status.kKnownAnswer);
+  get selfTestAt() {
+    return this.#read(status.kSelfTest);
   }
 
   /** How many compiled programs it holds. */

@@ -1,4 +1,5 @@
-// Gives queued jobs to contexts: which job and which context are pure decisions, here they are asked for and carried out.
+// Gives queued jobs to contexts: which job and which context are pure decisions; here they are asked for and carried
+// out.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
 const { chooseContext, memberToEmpty } = require('./scheduler');
@@ -68,9 +69,9 @@ class Dispatcher {
    * @returns {CoordinatorJob[]}
    */
   #withCompanions(job, context) {
-    const most = this.parts.config.optimizations ? joinLimit(job, context) : 1;
+    const max = this.parts.config.optimizations ? joinLimit(job, context) : 1;
     const fits = companions(job, context);
-    return this.parts.queue.takeMatching(job, most, (other) => other.contextType === job.contextType && fits(other));
+    return this.parts.queue.takeMatching(job, max, (other) => other.contextType === job.contextType && fits(other));
   }
 
   /**
@@ -95,8 +96,7 @@ class Dispatcher {
   }
 
   /**
-   * Looks again after a while though nothing has happened: a held job goes, and patience with a context may have an
-   * end.
+   * Looks again after a while though nothing has happened: a held job goes, and a context may be waited for no longer.
    * @param {number} ms
    */
   #armHold(ms) {

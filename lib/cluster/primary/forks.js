@@ -1,4 +1,4 @@
-// The workers that the manager itself forks: replaced when they end, with patience when they can't even start.
+// The workers that the manager itself forks: replaced when they end, with pauses when they can't even start.
 'use strict';
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {any} */ (require('node:cluster'));
@@ -25,15 +25,18 @@ class Forks {
   #ended = false;
 
   /**
-   * @param {{ count: number, exec: string, isOurs: boolean, log: import('../../core/log').Logger, onStillborn: () =>
-   *   void }} parts isOurs: the workers only run jobs, so they don't keep this process alive; onStillborn: a worker has
-   *   ended that nobody had heard of
+   * @param {object} parts
+   * @param {number} parts.count
+   * @param {string} parts.exec
+   * @param {boolean} parts.isOurs the workers only run jobs, so they don't keep this process alive
+   * @param {import('../../core/log').Logger} parts.log
+   * @param {() => void} parts.onFailedStart a worker has ended that nobody had heard of
    */
-  constructor({ count, exec, isOurs, log, onStillborn }) {
+  constructor({ count, exec, isOurs, log, onFailedStart }) {
     this.exec = exec;
     this.isOurs = isOurs;
     this.log = log;
-    this.onStillborn = onStillborn;
+    this.onFailedStart = onFailedStart;
     this.#places = Array.from({ length: count }, () => new Place());
     for (const place of this.#places) this.#fork(place);
   }
@@ -66,7 +69,7 @@ class Forks {
     place.worker = undefined;
     if (this.#ended) return;
     if (!place.ready) ++place.deaths;
-    if (!place.joined) this.onStillborn();
+    if (!place.joined) this.onFailedStart();
     this.log.debug({ worker: worker.id, code, signal }, 'a worker process has ended');
     if (place.deaths < kQuickDeaths) {
       this.#fork(place);
@@ -125,9 +128,9 @@ class Forks {
 
   /**
    * Lets the workers end; those that don't in time are ended.
-   * @param {number} patienceMs
+   * @param {number} timeoutMs
    */
-  async end(patienceMs) {
+  async end(timeoutMs) {
     this.#ended = true;
     const workers = this.#places.flatMap(({ worker, pause }) => {
       clearTimeout(pause);
@@ -138,7 +141,7 @@ class Forks {
         (worker) =>
           new Promise((resolve) => {
             worker.process.ref();
-            const timer = setTimeout(() => worker.process.kill('SIGKILL'), patienceMs);
+            const timer = setTimeout(() => worker.process.kill('SIGKILL'), timeoutMs);
             worker.once('exit', () => {
               clearTimeout(timer);
               resolve(undefined);

@@ -113,8 +113,8 @@ class Inbox {
 
   /**
    * @param {Member} member
-   * @param {Extract<ToCoordinator, { type: 'devices'|'context'|'context-failed'|'context-lost'|'context-stuck'|'ready' }>}
-   *   message
+   * @param {Extract<ToCoordinator,
+   *   { type: 'devices'|'context'|'context-failed'|'context-lost'|'context-stuck'|'ready' }>} message
    */
   #onContexts(member, message) {
     const { contexts } = this.parts;

@@ -120,11 +120,15 @@ class Membership {
   invite(workerId, pid, hello) {
     if (hello.version !== version)
       return {
-        reason: `the primary process runs switchyard ${version}, this worker ${hello.version}: install one version for both`,
+        reason:
+          `the primary process runs switchyard ${version}, this worker ${hello.version}: ` +
+          'install one version for both',
       };
     if (hello.protocol !== protocol.kProtocol)
       return {
-        reason: `the primary process speaks version ${protocol.kProtocol} of the protocol, this worker ${hello.protocol}: install one version for both`,
+        reason:
+          `the primary process speaks version ${protocol.kProtocol} of the protocol, this worker ${hello.protocol}: ` +
+          'install one version for both',
       };
     if (this.parts.isClosing()) return { reason: 'the cluster is being closed', code: 'ERR_CLOSED' };
     let member = this.#pids.get(pid);
@@ -178,7 +182,7 @@ class Membership {
   }
 
   /**
-   * Has a worker end when the jobs that run there have, or its patience is at an end.
+   * Has a worker end when the jobs that run there have, or its time is up.
    * @param {Member} member
    * @param {string} reason
    */

@@ -20,7 +20,7 @@ const { statusPage: status } = require('../../metrics');
 const kCardWorkers = 2;
 const kProcessBytes = 600 * 2 ** 20; // what a process's context costs a card by itself
 const kCardShare = 0.9; // of a card's free memory is shared out
-const kLeastBytes = 64 * 2 ** 20;
+const kMinBytes = 64 * 2 ** 20;
 
 const kStartsBeforeAvoiding = 2; // workers that a device has ended
 
@@ -85,7 +85,7 @@ function memoryOf(device, { config }) {
   if (!isCard(device)) return config.memoryLimit;
   const free = device.memory.free * kCardShare - kProcessBytes * (workersOfCard(config) || 1);
   const share = Math.floor(free / Math.max(1, workersOfCard(config) * config.contextsPerWorker));
-  return Math.max(kLeastBytes, Math.min(config.memoryLimit, share));
+  return Math.max(kMinBytes, Math.min(config.memoryLimit, share));
 }
 
 /**

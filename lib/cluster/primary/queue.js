@@ -112,15 +112,15 @@ class JobQueue {
   }
 
   /**
-   * Takes out a job that goes, and with it up to most - 1 others of its joinKey, context type, affinity and avoided
-   * member for which matches(other) is true, of any requester and priority, oldest first. The turn is that of the job's own
-   * requester: the others only ride along.
+   * Takes out a job that goes, and with it up to max - 1 others of its joinKey, context type, affinity and avoided
+   * member for which matches(other) is true, of any requester and priority, oldest first. The turn is that of the job's
+   * own requester: the others only ride along.
    * @param {T} job
-   * @param {number} most
+   * @param {number} max
    * @param {(job: T) => boolean} matches
    * @returns {T[]} the job first; empty when it isn't inside
    */
-  takeMatching(job, most, matches) {
+  takeMatching(job, max, matches) {
     if (!this.#requesters.has(job)) return [];
     const group = job.q_group;
     this.#countTurn(job);
@@ -128,8 +128,8 @@ class JobQueue {
     /** @type {Job[]} */
     const taken = [job];
     const test = /** @type {Test} */ (matches);
-    let looks = group ? kLooksPerPlace * most : 0;
-    for (let other = group?.first, after; other && taken.length < most && looks > 0; other = after, --looks) {
+    let looks = group ? kLooksPerPlace * max : 0;
+    for (let other = group?.first, after; other && taken.length < max && looks > 0; other = after, --looks) {
       after = other.q_joinAfter;
       if (!test(other)) continue;
       this.#leave(other);

@@ -124,7 +124,7 @@ class Reports {
         device: context.device.id,
         deviceName: context.device.name,
         state: context.state,
-        lastKnownAnswerAgeMs: age(now, context.knownAnswerAt),
+        lastKnownAnswerAgeMs: age(now, context.selfTestAt),
       })),
     );
     const usable = contexts.filter(({ state }) => state === 'idle' || state === 'busy').length;

@@ -55,7 +55,7 @@ const { computeRank, drawRank } = require('../../addon');
  * @property {{ has(affinity: number): boolean }} affinities
  */
 
-const kSoftwarePatienceMs = 50;
+const kSoftwareDelayMs = 50;
 /** @param {ContextView} context */
 function isHealthy({ state }) {
   return state === 'idle' || state === 'busy';
@@ -150,13 +150,13 @@ function held(context, { inputs }) {
 
 // Room for eight such jobs is as good as room for a hundred; below that every halving counts.
 const kPlentySteps = 3,
-  kLeastBytes = 2 ** 20;
+  kMinBytes = 2 ** 20;
 /**
  * @param {ContextView} context
  * @param {Job} job
  */
 function headroom({ memoryFree }, { bytes }) {
-  return Math.min(kPlentySteps, Math.floor(Math.log2(memoryFree / Math.max(bytes, kLeastBytes))));
+  return Math.min(kPlentySteps, Math.floor(Math.log2(memoryFree / Math.max(bytes, kMinBytes))));
 }
 
 /** @typedef {{ name: string, compare: (a: ContextView, b: ContextView, job: Job, now: number) => number }} Criterion */
@@ -226,7 +226,7 @@ function withoutSoftware(suited, job, contexts, now) {
     (each) => !each.software && (each.state === 'starting' ? isOfFitType(job, each) : suited.includes(each)),
   );
   if (!others.length) return suited;
-  if (now - job.enqueued > kSoftwarePatienceMs && !others.some((each) => canRun(job, each))) return suited;
+  if (now - job.enqueued > kSoftwareDelayMs && !others.some((each) => canRun(job, each))) return suited;
   const isMeasured = (/** @type {ContextView} */ each) => each.speed(job.workload) !== undefined;
   const othersMeasured = others.some(isMeasured);
   return suited.filter((each) => !each.software || (othersMeasured && isMeasured(each)));

@@ -47,8 +47,7 @@ class Watch {
   }
 
   /**
-   * Of a loop that is blocked the executor's thread knows nothing; when that one does not move either, jobs there never
-   * end.
+   * The executor's thread does not notice a blocked loop; when it does not move either, jobs there never end.
    * @param {Member} member
    */
   #watchBeat(member) {
@@ -63,8 +62,8 @@ class Watch {
       contexts.changed();
       this.parts.onRoom();
     }
-    const patienceMs = Math.max(kMissedBeats * kTickMs, config.contextSwitchTimeout);
-    if (member.missedBeats * kTickMs < patienceMs || !member.jobs.size) return;
+    const timeoutMs = Math.max(kMissedBeats * kTickMs, config.contextSwitchTimeout);
+    if (member.missedBeats * kTickMs < timeoutMs || !member.jobs.size) return;
     log.error(
       { worker: member.workerId, jobs: member.jobs.size },
       'a worker with jobs does not answer: its process is ended',

@@ -10,8 +10,8 @@ const { ProtocolError } = require('./shapes');
  * @typedef {object} ChannelHandlers
  * @property {OnMessage} onMessage may throw a ProtocolError
  * @property {() => void} onEnd the other side has closed it, or its process has ended
- * @property {(error: ProtocolError) => void} onWrong a message was not understood: no other is given, and the connection
- *   is to be closed as soon as what has to be said on it was said
+ * @property {(error: ProtocolError) => void} onWrong a message was not understood: no other is given, and the
+ *   connection is to be closed as soon as what has to be said on it was said
  * @property {(error: any) => void} onError a message was understood, but handling it has failed: the others go on
  */
 

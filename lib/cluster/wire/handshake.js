@@ -14,7 +14,7 @@ const { version } = require('../../../package.json');
 /** @typedef {import('./messages').Hello} Hello */
 
 const kMaxVersion = 100; // characters
-const kPatienceMs = 1000;
+const kTimeoutMs = 1000;
 const kAgainMs = 50;
 
 /**
@@ -31,7 +31,7 @@ function askToJoin() {
     };
     const end = () => {
       clearInterval(again);
-      clearTimeout(patience);
+      clearTimeout(timer);
       process.removeListener('message', onMessage);
       process.removeListener('disconnect', onDisconnect);
     };
@@ -53,10 +53,10 @@ function askToJoin() {
       }
     };
     const again = setInterval(hello, kAgainMs);
-    const patience = setTimeout(() => {
+    const timer = setTimeout(() => {
       end();
       resolve(undefined);
-    }, kPatienceMs);
+    }, kTimeoutMs);
     process.on('message', onMessage);
     process.on('disconnect', onDisconnect);
     hello();

@@ -37,7 +37,7 @@ const { affinityNumber } = require('./job-options');
 const { ask, result: at, kKinds, kContextTypes, kCodes } = protocol;
 // An ask is described in the scratch array from callAsk on, in the order of its message.
 const kAskAt = layout.callAsk - ask.number;
-/** Of a job that is no other's equal. */
+/** The digest of a job that equals no other. */
 const kNoDigest = [0, 0, 0, 0];
 
 class Asks {

@@ -1,4 +1,4 @@
-// The contexts of one process: opened as the coordinator planned, proven by a known answer, and watched.
+// The contexts of one process: opened as the coordinator planned, checked by a self-test, and watched.
 'use strict';
 const { native, computeRank } = require('../../addon');
 const { nextId, track } = require('../../call');
@@ -17,8 +17,8 @@ const { statusPage: status } = require('../../metrics');
  */
 
 const kBeatMs = 250;
-const kKnownAnswerMs = 20000; // how old the last known-answer run of an idle context may get
-const kKnownAnswerTimeoutMs = 20000;
+const kSelfTestMs = 20000; // how old the last self-test of an idle context may get
+const kSelfTestTimeoutMs = 20000;
 const kCardMs = 5000; // between two looks at a card
 const kPollMs = 5;
 
@@ -35,18 +35,19 @@ for (let i = 0; i < kSide; ++i)
     for (let k = 0; k < kSide; ++k) knownOutput[i * kSide + j] += knownInput[i * kSide + k] * knownInput[k * kSide + j];
 
 /**
- * Runs a job whose answer is known; throws when the context gives another one.
+ * A product whose result is known; throws when the context computes another one.
  * @param {GPUContext} gpu
  */
-async function checkKnownAnswer(gpu) {
+async function selfTest(gpu) {
   const a = { data: knownInput, shape: [kSide, kSide], dtype: /** @type {const} */ ('float32') };
-  const { outputs } = await gpu.run({ type: 'matmul', inputs: { a, b: a } }, { timeout: kKnownAnswerTimeoutMs });
+  const { outputs } = await gpu.run({ type: 'matmul', inputs: { a, b: a } }, { timeout: kSelfTestTimeoutMs });
   const data = /** @type {Float32Array} */ (outputs.output.data);
   for (let i = 0; i < data.length; ++i)
     if (data[i] !== knownOutput[i])
       throw new GPUError(
         'ERR_INTERNAL',
-        `the context ${gpu.id} on ${gpu.device.id} computes wrong: element ${i} is ${data[i]}, but must be ${knownOutput[i]}`,
+        `the context ${gpu.id} on ${gpu.device.id} computes wrong: element ${i} is ${data[i]}, ` +
+          `but must be ${knownOutput[i]}`,
       );
 }
 
@@ -107,8 +108,8 @@ class PoolContext {
     return this.#page[this.#at + status.kRemotePending];
   }
 
-  get knownAnswerAt() {
-    return this.#page[this.#at + status.kKnownAnswer];
+  get selfTestAt() {
+    return this.#page[this.#at + status.kSelfTest];
   }
 
   begin() {
@@ -128,7 +129,7 @@ class PoolContext {
   }
 
   passed() {
-    this.#page[this.#at + status.kKnownAnswer] = nowMs();
+    this.#page[this.#at + status.kSelfTest] = nowMs();
   }
 
   measure() {
@@ -234,7 +235,7 @@ class Pool {
         plan.id,
       );
       context.opened(gpu);
-      await checkKnownAnswer(gpu);
+      await selfTest(gpu);
       if (this.#closing) return;
       context.passed();
       this.executor.add(plan.index, GPUContext.handleOf(gpu));
@@ -290,21 +291,18 @@ class Pool {
   }
 
   /**
-   * Known answers again, one context at a time, so that health speaks of the last half minute.
+   * Self-tests again, one context at a time, so that health speaks of the last half minute.
    * @param {number} now
    */
   #checkOne(now) {
     if (this.#checking || this.#closing) return;
     const due = this.contexts.find(
       (context) =>
-        context.isReady &&
-        !context.localPending &&
-        !context.remotePending &&
-        now - context.knownAnswerAt > kKnownAnswerMs,
+        context.isReady && !context.localPending && !context.remotePending && now - context.selfTestAt > kSelfTestMs,
     );
     if (!due) return;
     this.#checking = true;
-    checkKnownAnswer(due.gpu)
+    selfTest(due.gpu)
       .then(
         () => due.passed(),
         (error) => {
@@ -378,4 +376,4 @@ class Pool {
   }
 }
 
-module.exports = { Pool, PoolContext, checkKnownAnswer };
+module.exports = { Pool, PoolContext, selfTest };

@@ -102,7 +102,7 @@ struct BuiltStage {
   StageReflection reflection;
 };
 
-// Of the words as they are kept: what the optimiser has taken away costs nothing.
+// Counts in the words as they are kept: what the optimiser has removed costs nothing.
 uint32_t checkVariables(const std::string& who, std::span<const uint32_t> words) {
   const VariableBytes bytes = variableBytes(words);
   const auto refuse = [&](const char* which, uint64_t has, uint64_t most, const char* each) {
@@ -141,7 +141,7 @@ BuiltStage buildGlsl(const std::string& name, Stage stage, const std::string& so
 }
 
 // Of `bindings` beside GLSL, which has names itself: they must be names of it.
-void checkKnown(const std::string& who, const std::vector<std::string>& names, const StageReflection& reflection) {
+void checkNames(const std::string& who, const std::vector<std::string>& names, const StageReflection& reflection) {
   for (const std::string& name : names) {
     const auto isIt = [&](const auto& item) { return item.name == name; };
     const auto& buffers = reflection.bindings;
@@ -166,7 +166,7 @@ void buildCompute(const KernelSource& source, ProgramModule& module) {
     built.sharedBytes = checkVariables(who, built.words);
     built.words = *source.spirv;
   }
-  if (source.glsl) checkKnown(who, source.bindings, built.reflection);
+  if (source.glsl) checkNames(who, source.bindings, built.reflection);
   module.compute = std::move(built.words);
   module.entry = std::move(built.entry);
   ProgramInfo& info = module.info;

@@ -34,7 +34,7 @@ struct GlslStage {
 };
 
 // The source with its directives carried out and its macros expanded. A token of a macro's expansion stands where the
-// macro was used. Of our own and not a compiler's: what is left has exact lines and columns, holds no macro that hides
+// macro was used. Our own and not a compiler's: what is left has exact lines and columns, holds no macro that hides
 // a declaration from the translation, and nothing of a compiler's extensions or predefined names gets in. `#version`,
 // `#pragma` and `#line` are dropped.
 GlslTokens preprocessGlsl(const std::string& source, const GlslStage& stage, int version);

@@ -112,7 +112,7 @@ class Reflector {
     return compiler_.get_name(buffer.base_type_id);
   }
 
-  // Of several dimensions the last in the list is the outermost.
+  // The last dimension in the list is the outermost.
   static bool isRuntimeArray(const SPIRType& type) {
     return !type.array.empty() && type.array_size_literal.back() && type.array.back() == 0;
   }

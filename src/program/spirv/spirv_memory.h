@@ -11,7 +11,7 @@ struct VariableBytes {
   uint64_t arrays = 0;
   uint64_t largestArray = 0;  // of these variables
 };
-// Of valid SPIR-V whose specialisation constants have been frozen. Sizes without padding; they stop counting at 2^40.
+// For valid SPIR-V whose specialisation constants have been frozen. Sizes without padding; they stop counting at 2^40.
 VariableBytes variableBytes(std::span<const uint32_t> words);
 
 }  // namespace switchyard

@@ -110,7 +110,7 @@ class StageReader {
     }
   }
 
-  // Of gl_Position it matters: passes that draw the same triangles must agree.
+  // It matters for gl_Position: passes that draw the same triangles must agree.
   void readInvariance() {
     const size_t first = at_++;
     bool ofPosition = false;

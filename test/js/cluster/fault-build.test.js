@@ -15,8 +15,8 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 const fine = ['open ok', 'run ok', 'again ok', 'close ok', 'reopen ok', 'close ok'];
 
 /** A context's life under an order: its steps, and how the process ended. */
-async function live(device, order, patienceMs = 30000, kind = 'add') {
-  const { code, signal, stdout, stderr } = await runChild('fault.js', [device, patienceMs, kind], {
+async function live(device, order, timeoutMs = 30000, kind = 'add') {
+  const { code, signal, stdout, stderr } = await runChild('fault.js', [device, timeoutMs, kind], {
     env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT: order, SHADER_CACHE_DIR: folder },
   });
   return {

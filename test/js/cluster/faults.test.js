@@ -40,13 +40,13 @@ const whenFree = (run) =>
  * A life of children/faulty-cluster.js; `once` in an order becomes a flag file.
  * @param {string} order
  * @param {object} plan
- * @param {{ slow?: boolean, patience?: number, env?: object }} [how]
+ * @param {{ slow?: boolean, limit?: number, env?: object }} [how]
  */
-function cluster(order, plan, { slow = false, patience = 500, env = {} } = {}) {
+function cluster(order, plan, { slow = false, limit = 500, env = {} } = {}) {
   const run = async () => {
     const SWITCHYARD_FAULT = order.replaceAll('once', `once=${path.join(folder, `flag${++flags}`)}`);
     const { code, signal, stdout, stderr } = await runChild('faulty-cluster.js', [JSON.stringify(plan)], {
-      env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT, CONTEXT_SWITCH_TIMEOUT: patience, ...env },
+      env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT, CONTEXT_SWITCH_TIMEOUT: limit, ...env },
     });
     if (code !== 0)
       throw new Error(`the primary ended with ${signal ?? code}: ${stdout.slice(0, 2000)} ${stderr.slice(0, 2000)}`);
@@ -292,7 +292,7 @@ describe('in every worker', () => {
       { scenario: 'crashLoop', contextTypes, ...(reason === 'start' ? { exec: 'faulty-worker.js' } : {}) },
       { env },
     );
-    test('three quick deaths, then a pause; jobs end by their deadlines; it recovers once the cause is gone', async () => {
+    test('three quick deaths, then a pause; jobs end by their deadlines; recovery once the cause is gone', async () => {
       const report = await life();
       expectOrder(report, { jobs: { ERR_TIMEOUT: 20 }, restarts: report.restarts });
       expect(report.statusThen).toBe('down');
@@ -347,7 +347,7 @@ describe('workers that die, hang, stop or block', () => {
   const localLoss = later(
     'lost@launch:after=1:once',
     { scenario: 'local', exec: 'faulty-worker.js', contextTypes },
-    { patience: 3000 },
+    { limit: 3000 },
   );
   test('one that loses its own context has its jobs run elsewhere before it goes', async () => {
     const report = await localLoss();
@@ -382,13 +382,13 @@ describe('jobs that are joined', () => {
 });
 
 (types.includes('vulkan') ? describe : describe.skip)('a device that fails beside one that works', () => {
-  const poison = later('abort@launch:device=vulkan:after=1:times=1000', { scenario: 'poison' }, { patience: 5000 });
+  const poison = later('abort@launch:device=vulkan:after=1:times=1000', { scenario: 'poison' }, { limit: 5000 });
   test('a job that ends each worker it is in runs alone from the second on, until its retries are spent', async () => {
     const report = await poison();
     expectOrder(report, { jobs: { ok: report.jobs.ok }, restarts: { crash: 4 } });
     expect(report.poison).toEqual({ ERR_WORKER_LOST: 1 });
     expect(report.messages.ERR_WORKER_LOST).toMatch(/ended while it ran \(4 times; retries: 3\)/);
-    // Of jobs without retries only those that ran when the first two workers ended: no more than two contexts each.
+    // Without retries only jobs that ran when the first two workers ended fail: no more than two contexts each.
     expect(report.unlucky.ERR_WORKER_LOST ?? 0).toBeLessThanOrEqual(4);
     expect(report.unlucky.ok).toBeGreaterThan(0);
   });

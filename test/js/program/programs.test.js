@@ -332,7 +332,7 @@ describeVulkan('a process alone', () => {
     });
   });
 
-  test('with cache: true a job runs the version of its kernel whose digest was taken, whatever was swapped since', async () => {
+  test('with cache: true a job runs the version of its kernel whose digest was taken, not one swapped in', async () => {
     const [answer] = await run('swap-while-hashing');
     expect(answer).toEqual({ old: [3, 5, 7], fresh: [6, 11, 16], swapped: true });
   });

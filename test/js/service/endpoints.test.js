@@ -23,7 +23,7 @@ describe('the other endpoints', () => {
     ).not.toContain('reboot');
   });
 
-  test('/health/gpu wants a context whose known answer came, of the kind asked for', async () => {
+  test('/health/gpu wants a context that passed its self-test, of the kind asked for', async () => {
     expect(await request(server.port, '/health/gpu')).toMatchObject({
       status: 200,
       json: { status: 'ok', contextId: '1-cpu-0', ageMs: 120 },

@@ -62,7 +62,7 @@ uint32_t wordAt(ProgramArguments& arguments, size_t i) {
 }
 
 TEST(CudaProgram, EveryOrderOfBuffersAndValues) {
-  // Of up to 8 parameters: bit i says whether parameter i is a buffer. The block has a gap after each value, as std140
+  // Up to 8 parameters: bit i says whether parameter i is a buffer. The block has a gap after each value, as std140
   // may.
   for (uint32_t count = 0; count <= 8; ++count)
     for (uint32_t mask = 0; mask < 1u << count; ++mask) {

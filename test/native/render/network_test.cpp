@@ -62,8 +62,7 @@ TEST_P(Networks, WithoutRanksTheMostLinkedIsLargest) {
   EXPECT_NEAR(spotOf(image, 0).pixels, spotOf(image, 2).pixels, 8);
 }
 
-// Of a picture with one edge from 0 to 1: how much it changes the pixels on a cut through its middle, from that
-// without.
+// How much an edge from 0 to 1 changes the pixels on a cut through the picture's middle, from the picture without it.
 double cutThrough(Context& context, double degrees, double weight, double opacity) {
   const double x = std::cos(degrees * M_PI / 180), y = std::sin(degrees * M_PI / 180);
   Graph g = unlinked({0, 0, x, y, -2, -2, 2, 2}, {0, 0, 0, 0}, {-1, -1, -1, -1});

@@ -13,7 +13,7 @@ namespace switchyard::test {
 namespace {
 
 std::atomic<uint64_t> watched{0};
-constexpr size_t kLargestShadow = 2 << 20;   // larger buffers are not watched ...
+constexpr size_t kMaxShadow = 2 << 20;       // larger buffers are not watched ...
 constexpr size_t kShadowBudget = 256 << 20;  // ... nor are launches past this in one submission
 
 struct Contract {
@@ -182,7 +182,7 @@ class GuardQueue final : public Queue {
     for (const BufferView& view : bound) {
       bool seen = std::any_of(made.begin(), made.end(), [&](size_t i) { return shadows_[i]->buffer == view.buffer; });
       size_t bytes = view.buffer->size / 4 * 4;
-      if (seen || bytes == 0 || bytes > kLargestShadow || shadowBytes_ + 2 * bytes > kShadowBudget) continue;
+      if (seen || bytes == 0 || bytes > kMaxShadow || shadowBytes_ + 2 * bytes > kShadowBudget) continue;
       shadowBytes_ += 2 * bytes;
       auto next = std::make_unique<Shadow>();
       next->command = command;

@@ -5,12 +5,12 @@ const fs = require('node:fs');
 const gpu = require('../../..');
 const programs = require('../fault-programs');
 
-const [device, patienceMs, kind] = process.argv.slice(2);
+const [device, timeoutMs, kind] = process.argv.slice(2);
 
 async function step(name, promise) {
   let timer;
   const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, Number(patienceMs), 'pending');
+    timer = setTimeout(resolve, Number(timeoutMs), 'pending');
   });
   let value;
   const ended = promise.then(

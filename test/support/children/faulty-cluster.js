@@ -92,7 +92,7 @@ const asMany = (count, into, options) =>
   Promise.all(Array.from({ length: count }, (_, i) => ask(into, { size: i % 2 ? 'small' : 'big', ...options })));
 
 /** Keeps nothing alive. */
-const patience = (ms) =>
+const after = (ms) =>
   new Promise((resolve) => {
     setTimeout(resolve, ms).unref();
   });
@@ -117,7 +117,7 @@ const scenarios = {
         manager.ready.then(() => {
           report.readyMs = performance.now() - started;
         }),
-        patience(14000),
+        after(14000),
       ]);
   },
   /** The first job meets the fault; the others come while that has its effect. */
@@ -224,8 +224,8 @@ const scenarios = {
     const gone = new Promise((resolve) => {
       manager.once('worker-lost', () => resolve({ gone: true }));
     });
-    report.local = await Promise.race([answer, patience(8000)]);
-    await Promise.race([gone, patience(3000)]);
+    report.local = await Promise.race([answer, after(8000)]);
+    await Promise.race([gone, after(3000)]);
   },
 };
 

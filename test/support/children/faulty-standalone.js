@@ -1,4 +1,5 @@
-// A process without a cluster that loses its device: argv[2] is a context type. Prints how its jobs ended, before and after.
+// A process without a cluster that loses its device: argv[2] is a context type. Prints how its jobs ended, before and
+// after.
 'use strict';
 const { sleep } = require('../waiting');
 const gpu = require('../../..');

@@ -36,7 +36,7 @@ function open(options) {
 }
 
 const scenarios = {
-  /** A kernel that is swapped between a job's digest and its ask: one job after the digest was begun, one after that. */
+  /** A kernel that is swapped between a job's digest and its ask: one job after the digest was begun, one later. */
   async 'swap-while-hashing'() {
     const { manager, run } = open();
     const kernel = await manager.compileKernel({ name: 'swapped', glsl: scaleBy(2) });
