@@ -1,5 +1,5 @@
 // A cluster of which something is broken on purpose, seen from its primary. argv[2] is a plan in JSON (see
-// faults.test.js); what became of the jobs and the workers is printed as JSON.
+// test/js/cluster/faults); what became of the jobs and the workers is printed as JSON.
 'use strict';
 const cluster = require('node:cluster');
 const path = require('node:path');
