@@ -4,12 +4,25 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { GPUError } = require('../core');
 
+/** @typedef {{ release: () => void }} DeviceMemory the addon's object inside a DeviceTensor */
+/** What the addon reads a tensor's bytes from. @typedef {import('../index').TensorData|DeviceMemory|undefined} Memory */
 /**
+ * The outputs' memory: one, or an array of several; undefined: it is in `into`.
+ * @typedef {ArrayBuffer|undefined|(ArrayBuffer|undefined)[]} Buffers
+ */
+/**
+ * The tensors of a job: up to four inputs by themselves, or all of them as an array, with the program that they are for
+ * in the next place.
+ * @typedef {[a: Memory|Memory[], b: Memory|ProgramHandle, c: Memory, d: Memory, into: Memory[]|undefined]} Tensors
+ */
+/**
+ * What runs begins where the scratch array says what; null: it has only begun, and its end will be delivered.
  * @typedef {object} NativeContext
- * @property {(a: any, b: any, c: any, d: any, into: any[]|undefined) => any} run
- * @property {(description: Float64Array, arrays: any[], into: any[]|undefined) => any} runGraph
- * @property {(data: any) => any} upload
- * @property {(tensor: any, into: any[]|undefined) => any} read
+ * @property {(...tensors: Tensors) => Buffers|null} run
+ * @property {(description: Float64Array, arrays: Memory[], into: Memory[]|undefined) => Buffers|null} runGraph
+ * @property {(data: Memory) => void} upload delivers a DeviceMemory
+ * @property {(tensor: DeviceMemory|undefined, into: Memory[]|undefined) => void} read delivers an ArrayBuffer, or
+ *   undefined
  * @property {(id: number) => void} close
  * @property {() => void} trim
  * @property {() => boolean} memoryUse
@@ -93,18 +106,32 @@ const { GPUError } = require('../core');
  * @property {number} bytes
  */
 /** @typedef {{ readonly id: string, readonly info: ProgramInfo, bytes: () => Uint8Array }} ProgramHandle */
+/**
+ * The sources of a program, and what they are compiled for.
+ * @typedef {object} CompileRequest
+ * @property {'kernel'|'shader'} kind
+ * @property {string} name
+ * @property {string} [glsl]
+ * @property {Uint8Array} [spirv]
+ * @property {string} [cuda]
+ * @property {string[]} [bindings]
+ * @property {string} [vertex]
+ * @property {string} [fragment]
+ * @property {number} [cudaArch] of the oldest card; 0: of this machine's
+ * @property {string} folder of programs that were compiled before; '' for none
+ */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
  * @property {Facts} facts
- * @property {(onDone: (error: any, value: any) => void) => { scratch: Float64Array, layout: Record<string, number>,
+ * @property {(onDone: (error: unknown, value: unknown) => void) => { scratch: Float64Array, layout: Record<string, number>,
  *   firstId: number }} start
  * @property {() => WorkloadEntry[]} workloads
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[]
  *   }} devices
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number,
  *   programs: number) => void} openContext
- * @property {(id: number, request: any) => void} compileProgram delivers { handle, fromDisk, ms, problems }
+ * @property {(id: number, request: CompileRequest) => void} compileProgram delivers { handle, fromDisk, ms, problems }
  * @property {(bytes: Uint8Array) => ProgramHandle} openProgram
  * @property {(id: number, program: string, folder: string) => void} loadProgram delivers { handle, problems }; handle:
  *   null where there is none
@@ -134,12 +161,12 @@ const { GPUError } = require('../core');
  * @property {(region: number) => void} dropRegion
  * @property {() => { regionBytes: number, usedBytes: number, blocks: number }} sharedUse
  * @property {() => void} trimShared
- * @property {(channel: NativeChannel, a: any, b: any, c: any, d: any, into: any[]|undefined) => void} ask
- * @property {(channel: NativeChannel, description: Float64Array, arrays: any[], into: any[]|undefined) => void}
+ * @property {(channel: NativeChannel, ...tensors: Tensors) => void} ask
+ * @property {(channel: NativeChannel, description: Float64Array, arrays: Memory[], into: Memory[]|undefined) => void}
  *   askGraph
  * @property {(id: number, places: Float64Array) => boolean} awaitRegions whether they are known here, or won't come;
  *   else the end of the waiting is delivered
- * @property {(id: number, places?: Float64Array) => any} takeRemote
+ * @property {(id: number, places?: Float64Array) => Buffers} takeRemote
  * @property {(id: number) => void} dropRemote
  * @property {(channel: NativeChannel) => void} announce
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
@@ -197,14 +224,15 @@ const native = load();
 // process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One
 // listener serves every copy of this module in the process.
 const kCopies = Symbol.for('switchyard.shutdown');
-/** @type {any} */
-const holder = process;
-if (!holder[kCopies]) {
-  Object.defineProperty(holder, kCopies, { value: new Set() });
+const holder = /** @type {Record<symbol, Set<Native['shutdown']>|undefined>} */ (/** @type {unknown} */ (process));
+let copies = holder[kCopies];
+if (!copies) {
+  const all = (copies = new Set());
+  Object.defineProperty(holder, kCopies, { value: all });
   process.on('exit', (exitCode) => {
-    for (const shutdown of holder[kCopies]) shutdown(exitCode);
+    for (const shutdown of all) shutdown(exitCode);
   });
 }
-holder[kCopies].add(native.shutdown);
+copies.add(native.shutdown);
 
 module.exports = { native, addonPath };

@@ -1,7 +1,7 @@
 // A tensor that stays on its device; made by context.upload().
 'use strict';
 
-/** @typedef {{ release: () => void }} Handle the addon's object inside a DeviceTensor */
+/** @typedef {import('../addon/native').DeviceMemory} Handle */
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {import('../index').ReadOptions} ReadOptions */
 
@@ -46,11 +46,18 @@ class DeviceTensor {
     return this.#read(this, options);
   }
 
-  /** Gives its memory back, once no job uses it any more. */
+  /**
+   * Gives its memory back, once no job uses it any more. Idempotent.
+   * @example held.release();
+   */
   release() {
     this.#handle.release();
   }
 
+  /**
+   * As release(), for `using`.
+   * @example using held = await context.upload(matrix);
+   */
   [Symbol.dispose ?? Symbol.for('nodejs.dispose')]() {
     this.release();
   }

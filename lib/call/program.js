@@ -39,55 +39,97 @@ class Program {
     this.#workload = workloadOf(version.handle.id);
   }
 
+  /**
+   * As it was given to compileKernel() or compileShader().
+   * @returns {string}
+   * @example console.log(kernel.name, kernel.compilationTime);
+   */
   get name() {
     return this.#name;
   }
 
-  /** 64 hexadecimal digits, of its sources, options and compilers. */
+  /**
+   * 64 hexadecimal digits, of its sources, options and compilers: the same in every process.
+   * @returns {string}
+   * @example const short = kernel.id.slice(0, 8);
+   */
   get id() {
     return this.#version.handle.id;
   }
 
-  /** Milliseconds. */
+  /**
+   * Milliseconds that compiling took, of the source and of the devices' part of it, or that finding it did.
+   * @returns {number}
+   * @example if (kernel.compilationTime > 100) console.warn(`${kernel.name} is slow to compile`);
+   */
   get compilationTime() {
     return this.#version.ms;
   }
 
-  /** How its sources were found when they were last asked for. */
+  /**
+   * Where it was found when it was last asked for; false: it was compiled.
+   * @returns {Cached}
+   * @example console.log(kernel.cached || 'compiled');
+   */
   get cached() {
     return this.#version.cached;
   }
 
-  /** What went wrong on the way and was got over, a damaged file of the cache for example. */
+  /**
+   * What went wrong on the way and was got over, a damaged file of the cache for example.
+   * @returns {readonly string[]}
+   * @example for (const problem of kernel.problems) console.warn(problem);
+   */
   get problems() {
     return this.#version.problems;
   }
 
-  /** What can run it. */
+  /**
+   * What can run it.
+   * @returns {string[]} of 'vulkan', 'cuda'
+   * @example if (!kernel.backends.includes('cuda')) console.log('only Vulkan has code for it');
+   */
   get backends() {
     const { vulkan, cuda } = this.#version.handle.info;
     return [...(vulkan ? ['vulkan'] : []), ...(cuda ? ['cuda'] : [])];
   }
 
+  /**
+   * The values of its parameter block, but for those that are set for it.
+   * @returns {import('../addon/native').ProgramParam[]}
+   * @example const names = kernel.params.map(({ name }) => name);
+   */
   get params() {
     return this.#version.handle.info.params.filter(({ name }) => name !== 'sy_viewport');
   }
 
+  /**
+   * Its buffers, and the pictures that it samples.
+   * @returns {readonly import('../addon/native').ProgramBinding[]}
+   * @example const outputs = kernel.bindings.filter(({ readOnly }) => !readOnly);
+   */
   get bindings() {
     return this.#version.handle.info.bindings;
   }
 
-  /** @returns {Record<string, any>} */
+  /**
+   * What is to be known of it, for JSON.stringify() and logs.
+   * @returns {Record<string, unknown>}
+   * @example console.log(JSON.stringify(kernel));
+   */
   toJSON() {
     const { name, id, bindings, params, backends, compilationTime, cached, problems } = this;
     return { name, id, bindings, params, backends, compilationTime, cached, problems };
   }
 
-  [inspect.custom](/** @type {number} */ depth, /** @type {any} */ options) {
+  [inspect.custom](/** @type {number} */ depth, /** @type {import('node:util').InspectOptions} */ options) {
     return `${this.constructor.name} ${inspect(this.toJSON(), { ...options, depth: 1 })}`;
   }
 
-  /** @param {any} value */
+  /**
+   * @param {unknown} value
+   * @returns {value is Program}
+   */
   static isProgram(value) {
     return value !== null && typeof value === 'object' && #version in value;
   }
@@ -134,7 +176,11 @@ class Program {
 
 /** A compute program. Made by compileKernel(). */
 class Kernel extends Program {
-  /** Invocations of a work group; of a CUDA kernel that leaves it open, zeros. */
+  /**
+   * Invocations of a work group; of a CUDA kernel that leaves it open, zeros.
+   * @returns {readonly [number, number, number]}
+   * @example const [x] = kernel.groupSize;
+   */
   get groupSize() {
     return Program.infoOf(this).groupSize;
   }
@@ -146,6 +192,11 @@ class Kernel extends Program {
 
 /** A vertex and a fragment program. Made by compileShader(). */
 class Shader extends Program {
+  /**
+   * What a vertex has.
+   * @returns {readonly import('../addon/native').ProgramInfo['attributes'][number][]}
+   * @example const names = shader.attributes.map(({ name }) => name);
+   */
   get attributes() {
     return Program.infoOf(this).attributes;
   }

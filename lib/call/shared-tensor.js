@@ -5,6 +5,9 @@ const { native } = require('../addon');
 const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 const { kDTypes, kArrays, checkShape } = require('./tensor');
 
+/** @typedef {import('../index').DType} DType */
+/** @typedef {import('../index').SharedTensorHandle} Handle */
+
 const kHandleKeys = new Set(['region', 'block', 'generation', 'bytes', 'shape', 'dtype']);
 // A handle may arrive before the memory's descriptor, which takes another way: so long it is waited for.
 const kTimeoutMs = 2000;
@@ -12,14 +15,14 @@ const kTimeoutMs = 2000;
 class SharedTensor {
   /** @type {import('../addon/native').NativeShared} */
   #handle;
-  /** @type {any} */
+  /** @type {import('../index').TensorData} */
   #data;
   #released = false;
 
   /**
    * @param {import('../addon/native').NativeShared} handle
    * @param {readonly number[]} shape
-   * @param {import('../index').DType} dtype
+   * @param {DType} dtype
    */
   constructor(handle, shape, dtype) {
     this.#handle = handle;
@@ -27,54 +30,84 @@ class SharedTensor {
     this.shape = Object.freeze([...shape]);
     /** @readonly */
     this.dtype = dtype;
-    const Data = /** @type {any} */ (kArrays[kDTypes.indexOf(dtype)]);
+    const Data = kArrays[kDTypes.indexOf(dtype)];
     const length = shape.reduce((product, extent) => product * extent, 1);
     this.#data = length ? new Data(handle.buffer(), 0, length) : new Data(0);
   }
 
-  /** The elements, in memory that other processes may change; views of it are empty once it is released. */
+  /**
+   * The elements, in memory that other processes may change; views of it are empty once it is released.
+   * @throws {GPUError} ERR_CLOSED: it was released
+   * @example shared.data.set(vectors);
+   */
   get data() {
     this.#check();
     return this.#data;
   }
 
-  /** JSON that another process of the cluster gives to openTensor(). */
+  /**
+   * JSON that another process of the cluster gives to openTensor(); it is to be kept until that has.
+   * @returns {Handle}
+   * @throws {GPUError} ERR_CLOSED: it was released
+   * @example process.send({ base: shared.handle });
+   */
   get handle() {
     this.#check();
     const [region, block, generation, bytes] = this.#handle.place();
     return { region, block, generation, bytes, shape: [...this.shape], dtype: this.dtype };
   }
 
-  /** @param {any} value */
+  /** @param {unknown} value */
   static isSealed(value) {
     return (
       value !== null && typeof value === 'object' && #handle in value && !value.#released && value.#handle.sealed()
     );
   }
 
+  /**
+   * Whether seal() was called, here or in another process.
+   * @throws {GPUError} ERR_CLOSED: it was released
+   * @example if (!shared.sealed) shared.data.set(vectors);
+   */
   get sealed() {
     this.#check();
     return this.#handle.sealed();
   }
 
-  /** Promises that the contents don't change any more: only then may a copy stay on a device between jobs. */
+  /**
+   * Promises that the contents don't change any more: only then may a copy stay on a device between jobs.
+   * @throws {GPUError} ERR_CLOSED: it was released
+   * @example const base = manager.sharedTensor([1000, 384]); base.data.set(vectors); base.seal();
+   */
   seal() {
     this.#check();
     this.#handle.seal();
     return this;
   }
 
-  /** Lets go: the memory is free once every process has, and no job uses it. */
+  /**
+   * Lets go: the memory is free once every process has, and no job uses it. Idempotent.
+   * @example shared.release();
+   */
   release() {
     if (this.#released) return;
     this.#released = true;
     this.#handle.release();
   }
 
+  /**
+   * As release(), for `using`.
+   * @example using shared = manager.sharedTensor([1000, 384]);
+   */
   [Symbol.dispose ?? Symbol.for('nodejs.dispose')]() {
     this.release();
   }
 
+  /**
+   * The handle, so that JSON.stringify() and messages carry it.
+   * @throws {GPUError} ERR_CLOSED: it was released
+   * @example process.send({ base: JSON.stringify(shared) });
+   */
   toJSON() {
     return this.handle;
   }
@@ -84,50 +117,71 @@ class SharedTensor {
   }
 }
 
-/** @param {any} dtype */
-function checkDType(dtype) {
-  if (!kDTypes.includes(dtype))
-    throw invalid(`a shared tensor's dtype is ${show(dtype)}, but must be one of ${kDTypes.join(', ')}`);
+/**
+ * @param {unknown} shape
+ * @param {unknown} dtype
+ * @param {string} where
+ * @returns {{ bytes: number, extents: number[], type: DType }}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT
+ */
+function checkKind(shape, dtype, where) {
+  const elements = checkShape(shape, -1, where);
+  const type = /** @type {DType} */ (dtype);
+  const index = kDTypes.indexOf(type);
+  if (index < 0) throw invalid(`a shared tensor's dtype is ${show(dtype)}, but must be one of ${kDTypes.join(', ')}`);
+  return { bytes: elements * kArrays[index].BYTES_PER_ELEMENT, extents: /** @type {number[]} */ (shape), type };
 }
 
 /**
- * @param {any} shape
- * @param {any} dtype
+ * Zeros in memory that every process of the cluster can see.
+ * @param {unknown} shape
+ * @param {unknown} [dtype]
  * @returns {SharedTensor}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY
  */
 function createSharedTensor(shape, dtype = 'float32') {
-  const elements = checkShape(shape, -1, 'the shared tensor');
-  checkDType(dtype);
+  const { bytes, extents, type } = checkKind(shape, dtype, 'the shared tensor');
   try {
-    const bytes = elements * kArrays[kDTypes.indexOf(dtype)].BYTES_PER_ELEMENT;
-    return new SharedTensor(new native.SharedHandle(bytes), shape, dtype);
+    return new SharedTensor(new native.SharedHandle(bytes), extents, type);
   } catch (error) {
     throw asGpuError(error);
   }
 }
 
 /**
- * @param {any} handle
- * @returns {SharedTensor}
+ * @param {unknown} given a handle, or its JSON
+ * @returns {Handle}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: nothing that a handle can be; its shape and dtype are yet to be checked
  */
-function openSharedTensor(handle) {
-  if (typeof handle === 'string') {
+function readHandle(given) {
+  let value = given;
+  if (typeof given === 'string') {
     try {
-      handle = JSON.parse(handle);
+      value = JSON.parse(given);
     } catch {
-      throw invalid(`the handle of a shared tensor is ${show(handle)}, but must be what its .handle was`);
+      value = undefined;
     }
   }
-  if (handle === null || typeof handle !== 'object')
-    throw invalid(`the handle of a shared tensor is ${show(handle)}, but must be what its .handle was`);
-  refuseUnknownKeys(handle, kHandleKeys, "key of a shared tensor's handle");
-  const { region, block, generation, bytes, shape, dtype } = handle;
-  for (const [name, value] of Object.entries({ region, block, generation, bytes }))
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw invalid(`the handle of a shared tensor has ${name} ${show(value)}, but it must be what its .handle was`);
-  const elements = checkShape(shape, -1, 'the handle of a shared tensor');
-  checkDType(dtype);
-  const needed = elements * kArrays[kDTypes.indexOf(dtype)].BYTES_PER_ELEMENT;
+  if (value === null || typeof value !== 'object')
+    throw invalid(`the handle of a shared tensor is ${show(given)}, but must be what its .handle was`);
+  refuseUnknownKeys(value, kHandleKeys, "key of a shared tensor's handle");
+  const handle = /** @type {Handle} */ (value);
+  const { region, block, generation, bytes } = handle;
+  for (const [name, number] of Object.entries({ region, block, generation, bytes }))
+    if (!Number.isSafeInteger(number) || number < 0)
+      throw invalid(`the handle of a shared tensor has ${name} ${show(number)}, but it must be what its .handle was`);
+  return handle;
+}
+
+/**
+ * Opens a tensor that another process has made; waits for its memory to be known here, 2 s at most.
+ * @param {unknown} handle what its .handle was, or the JSON of it
+ * @returns {SharedTensor}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone
+ */
+function openSharedTensor(handle) {
+  const { region, block, generation, shape, dtype } = readHandle(handle);
+  const { bytes: needed } = checkKind(shape, dtype, 'the handle of a shared tensor');
   let opened;
   try {
     opened = new native.SharedHandle(region, block, generation, kTimeoutMs);

@@ -13,8 +13,9 @@ const kMaxRank = 8;
 const kDTypes = facts.dtypes.map(({ name }) => name);
 /** @typedef {Float32ArrayConstructor|Uint16ArrayConstructor|Int32ArrayConstructor|Uint32ArrayConstructor|
  *   Int8ArrayConstructor|Uint8ArrayConstructor} Constructor */
-/** @type {Constructor[]} */
-const kArrays = facts.dtypes.map(({ array }) => /** @type {any} */ (globalThis)[array]);
+const kArrays = facts.dtypes.map(
+  ({ array }) => /** @type {Record<string, Constructor>} */ (/** @type {unknown} */ (globalThis))[array],
+);
 /** @type {([min: number, max: number]|undefined)[]} of whole numbers */
 const kRanges = facts.dtypes.map(({ kind, bytes }) => {
   if (kind === 'floating') return undefined;
@@ -44,7 +45,7 @@ function dtypeOfTag(tag) {
 }
 
 /**
- * @param {any} data what is not a typed array of a dtype
+ * @param {unknown} data what is not a typed array of a dtype
  * @param {string} where
  */
 function refuseData(data, where) {
@@ -71,11 +72,12 @@ function refuseData(data, where) {
 
 /**
  * Refuses memory that could change its size or owner under a job.
- * @param {any} data a typed array
+ * @param {TensorData} data
  * @param {string} where
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT
  */
 function checkMemory(data, where) {
-  const buffer = data.buffer;
+  const buffer = /** @type {ArrayBufferLike & { resizable?: boolean }} */ (data.buffer);
   if (buffer.resizable === false && data.length !== 0) return;
   if (types.isSharedArrayBuffer(buffer))
     throw invalid(
@@ -91,9 +93,11 @@ function checkMemory(data, where) {
 }
 
 /**
- * @param {any} shape
+ * @param {unknown} shape
  * @param {number} length of the data, -1 when nothing is to be compared
  * @param {string} where
+ * @returns {number} how many elements it has
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT
  */
 function checkShape(shape, length, where) {
   if (!Array.isArray(shape))
@@ -119,32 +123,32 @@ function checkShape(shape, length, where) {
 }
 
 /**
- * @param {any} dtype
+ * @param {unknown} dtype
  * @param {string} where
  */
 function dtypeIndex(dtype, where) {
-  const index = kDTypes.indexOf(dtype);
+  const index = kDTypes.indexOf(/** @type {DType} */ (dtype));
   if (index < 0) throw invalid(`${where} has dtype ${show(dtype)}${suggestion(String(dtype), kDTypes)}`);
   return index;
 }
 
 /**
  * @param {number} dtype as the data has it
- * @param {any} declared
+ * @param {unknown} declared
  * @param {string|undefined} tag
  * @param {string} where
  */
 function refuseDType(dtype, declared, tag, where) {
-  dtypeIndex(declared, where);
+  const index = dtypeIndex(declared, where);
   return invalid(
     `${where} has dtype '${declared}', but its data is a ${tag}, which is ${kDTypes[dtype]}: ` +
-      `${declared} is carried by a ${kArrays[kDTypes.indexOf(declared)].name}`,
+      `${declared} is carried by a ${kArrays[index].name}`,
   );
 }
 
 /**
  * Nested arrays of numbers, flattened; their shape is written into `shape`.
- * @param {any[]} data
+ * @param {unknown[]} data
  * @param {number[]} shape
  * @param {number[]} into
  * @param {number} axis
@@ -190,19 +194,24 @@ function arrayOf(numbers, dtype) {
 
 /**
  * Makes and checks a tensor. Numbers in (nested) arrays become float32, or the dtype that is given.
- * @param {any} data
- * @param {readonly number[]} [shape]
+ * @param {unknown} given its elements, row-major: a typed array, which is not copied, or (nested) arrays of numbers
+ * @param {readonly number[]} [shape] one axis, or as the arrays are nested, when left out
  * @param {DType} [dtype]
  * @returns {import('../index').Tensor}
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT: the data do not fit the shape or the dtype
+ * @example
+ * const a = tensor(new Float32Array(6), [2, 3]);
+ * const b = tensor([1, 2, 3], undefined, 'int32');
  */
-function tensor(data, shape, dtype) {
-  let tag = typedArrayTag.call(data);
-  if (tag === undefined && Array.isArray(data)) {
+function tensor(given, shape, dtype) {
+  let data = /** @type {TensorData} */ (given);
+  let tag = typedArrayTag.call(given);
+  if (tag === undefined && Array.isArray(given)) {
     /** @type {number[]} */
     const nested = [];
     /** @type {number[]} */
     const numbers = [];
-    flatten(data, nested, numbers, 0, 'data');
+    flatten(given, nested, numbers, 0, 'data');
     data = arrayOf(numbers, dtype === undefined ? 0 : dtypeIndex(dtype, 'the tensor'));
     tag = typedArrayTag.call(data);
     if (shape === undefined) shape = nested;

@@ -124,7 +124,7 @@ function usualUrl() {
  */
 function remote(url, { device, timeout }, jobOptions) {
   const { runRemote } = require('./client');
-  if (device && device !== 'auto' && !kBackends.includes(/** @type {any} */ (device)))
+  if (device && device !== 'auto' && !kBackends.includes(/** @type {import('../index').Backend} */ (device)))
     throw invalid(`a server chooses the device: --device is ${show(device)}, but must be cuda, vulkan or cpu`);
   const options = {
     ...jobOptions,

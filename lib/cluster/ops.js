@@ -3,26 +3,30 @@
 const { specs } = require('../call');
 const { invalid, show } = require('../core');
 
-/** @param {any} value */
+/** @typedef {import('../call/encode').Fields} Fields */
+/** @typedef {import('../index').Tensor} Tensor */
+
+/** @param {unknown} value */
 function isTensor(value) {
-  return (
-    ArrayBuffer.isView(value) ||
-    (value !== null && typeof value === 'object' && (value.data !== undefined || typeof value.read === 'function'))
-  );
+  if (ArrayBuffer.isView(value)) return true;
+  if (value === null || typeof value !== 'object') return false;
+  const { data, read } = /** @type {{ data?: unknown, read?: unknown }} */ (value);
+  return data !== undefined || typeof read === 'function';
 }
 
 /**
  * ops.matmul(a, b, { alpha: 2 }, { priority: 1 }) or ops.matmul({ a, b }, params, options).
  * @param {import('../call/encode').Spec} spec
- * @param {any[]} args
+ * @param {unknown[]} args
+ * @returns {{ inputs: Fields, params: unknown, options: unknown }}
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT
  */
 function readArguments(spec, args) {
-  /** @type {any[]} */
   let rest;
-  /** @type {Record<string, any>} */
+  /** @type {Fields} */
   let inputs = {};
   if (args.length && !isTensor(args[0]) && args[0] !== null && typeof args[0] === 'object') {
-    inputs = args[0];
+    inputs = /** @type {Fields} */ (args[0]);
     rest = args.slice(1);
   } else {
     let at = 0;
@@ -43,16 +47,18 @@ function readArguments(spec, args) {
   return { inputs, params, options };
 }
 
+/** @typedef {(...args: unknown[]) => Promise<Tensor|Record<string, Tensor>>} Op */
+
 /**
- * @param {(workload: any, options: any) => Promise<any>} execute
- * @returns {Record<string, (...args: any[]) => Promise<any>>} by name, and 'top-k' as topK as well
+ * @param {(workload: unknown, options: unknown) => Promise<{ outputs: Record<string, Tensor> }>} execute
+ * @returns {Record<string, Op>} by name, and 'top-k' as topK as well
  */
 function makeOps(execute) {
-  /** @type {Record<string, (...args: any[]) => Promise<any>>} */
+  /** @type {Record<string, Op>} */
   const ops = {};
   for (const spec of specs.values()) {
     if (spec.type.startsWith('render/')) continue; // scenes have a form of their own
-    const op = async (/** @type {any[]} */ ...args) => {
+    const op = async (/** @type {unknown[]} */ ...args) => {
       const { inputs, params, options } = readArguments(spec, args);
       const { outputs } = await execute(
         { type: spec.type, inputs, ...(params === undefined ? {} : { params }) },

@@ -18,12 +18,13 @@ const kLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
  * @property {Write} fatal
  */
 
-/** @type {any} one destination for the whole process: lines of several loggers don't mix */
+/** @type {import('pino').DestinationStream|undefined} one destination for the whole process: lines of several loggers don't mix */
 let destination;
 
 /**
  * @param {string} level
  * @param {object} bindings
+ * @returns {Logger}
  */
 function openPino(level, bindings) {
   const pino = require('pino').pino;
@@ -46,25 +47,28 @@ function openPino(level, bindings) {
  * @returns {Logger}
  */
 function createLogger({ logLevel }, bindings = {}) {
-  /** @type {any} */
+  /** @type {Logger|undefined} */
   let pino;
   const min = kLevels.indexOf(logLevel);
   const isLevelEnabled = (/** @type {string} */ level) => kLevels.indexOf(level) >= min;
-  /** @type {any} */
-  const logger = {
-    level: logLevel,
-    isLevelEnabled,
-    child: (/** @type {object} */ more) => createLogger({ logLevel }, { ...bindings, ...more }),
-  };
-  for (const level of kLevels.slice(0, -1)) {
-    logger[level] = isLevelEnabled(level)
-      ? (/** @type {any[]} */ ...args) => {
+  const write = (/** @type {Level} */ level) =>
+    isLevelEnabled(level)
+      ? (/** @type {Parameters<Write>} */ ...args) => {
           pino ??= openPino(logLevel, bindings);
           pino[level](...args);
         }
       : () => {};
-  }
-  return logger;
+  return {
+    level: logLevel,
+    isLevelEnabled,
+    child: (more) => createLogger({ logLevel }, { ...bindings, ...more }),
+    trace: write('trace'),
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    fatal: write('fatal'),
+  };
 }
 
 /**
@@ -77,15 +81,16 @@ function withoutPaths(message) {
 
 /**
  * What a log line says about an error; its stack only where somebody is debugging.
- * @param {any} error
+ * @param {unknown} error whatever was thrown
  * @param {boolean} [stack]
+ * @returns {{ code: string, reason: string, stack?: string }}
  */
 function describeError(error, stack = false) {
-  const code = typeof error?.code === 'string' ? error.code : 'ERR_INTERNAL';
+  const thrown = /** @type {{ code?: unknown, message?: unknown, stack?: unknown }} */ (error ?? {});
   return {
-    code,
-    reason: withoutPaths(String(error?.message ?? error)),
-    ...(stack && error?.stack ? { stack: withoutPaths(String(error.stack)) } : {}),
+    code: typeof thrown.code === 'string' ? thrown.code : 'ERR_INTERNAL',
+    reason: withoutPaths(String(thrown.message ?? error)),
+    ...(stack && thrown.stack ? { stack: withoutPaths(String(thrown.stack)) } : {}),
   };
 }
 

@@ -98,16 +98,17 @@ function p50and99(view, at) {
  * @returns {import('../generated').GPUClusterMetrics}
  */
 function figuresOf(source) {
-  /** @type {Record<string, any>} as nested as the paths are */
+  /** @typedef {{ [name: string]: Group|ReturnType<(typeof kFigures)[number]['of']> }} Group as nested as the paths are */
+  /** @type {Group} */
   const answer = {};
   for (const { path, of } of kFigures) {
     const names = path.split('.');
     const last = /** @type {string} */ (names.pop());
     let group = answer;
-    for (const name of names) group = group[name] ??= {};
+    for (const name of names) group = /** @type {Group} */ (group[name] ??= {});
     group[last] = of(source);
   }
-  return /** @type {import('../generated').GPUClusterMetrics} */ (answer);
+  return /** @type {import('../generated').GPUClusterMetrics} */ (/** @type {unknown} */ (answer));
 }
 
 module.exports = { kFigures, figuresOf };

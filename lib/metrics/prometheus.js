@@ -103,7 +103,8 @@ function render(view, state, workloads, use) {
     const name = `${kPrefix}${metric.name}`;
     const family = { name, type, help, values: valuesOf(metric, source), aggregator: 'sum' };
     // All that a registry asks of a metric to write it.
-    registry.registerMetric(/** @type {any} */ ({ name, type, get: async () => family }));
+    const asked = /** @type {unknown} */ ({ name, type, get: async () => family });
+    registry.registerMetric(/** @type {import('prom-client').Metric} */ (asked));
   }
   return registry.metrics();
 }

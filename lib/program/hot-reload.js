@@ -8,13 +8,21 @@ const { readSources, sameSources } = require('./source');
 const { asGpuError } = require('../core');
 
 /** @typedef {import('./source').Sources} Sources */
+/** @typedef {import('./source').Checked} Checked */
+/** @typedef {import('../index').ManagerEvents} ManagerEvents */
 /** @typedef {import('../call/program').Kernel|import('../call/program').Shader} AnyProgram */
+/**
+ * What managers say of programs.
+ * @typedef {['shader-compiled', ...ManagerEvents['shader-compiled']]|['shader-failed', ...ManagerEvents['shader-failed']]}
+ *   ProgramEvent
+ */
+/** @typedef {(...event: ProgramEvent) => void} Emit */
 /**
  * @typedef {object} HotReloadParts
  * @property {(sources: Sources) => Promise<AnyProgram>} make
  * @property {(sources: Sources) => Promise<import('../call/program').Version>} obtain
  * @property {import('../core/log').Logger} log
- * @property {(name: string, event: any) => void} emit
+ * @property {Emit} emit
  */
 
 const kQuietMs = 50; // editors write a file in several steps
@@ -22,14 +30,14 @@ const kQuietMs = 50; // editors write a file in several steps
 /** One program and its files. */
 class Watched {
   /**
-   * @param {any} checked
+   * @param {Checked} checked
    * @param {string[]} files
    */
   constructor(checked, files) {
     this.checked = checked;
     this.files = new Set(files);
-    /** @type {Promise<AnyProgram>} */
-    this.promise = /** @type {any} */ (undefined);
+    /** @type {Promise<AnyProgram>|undefined} undefined for no longer than it takes to begin */
+    this.promise = undefined;
     /** @type {AnyProgram|undefined} */
     this.program = undefined;
     /** @type {Sources|undefined} what was compiled last, well or not */
@@ -57,15 +65,18 @@ class HotReload {
   }
 
   /**
-   * @param {any} checked
+   * @param {Checked} checked
    * @param {string[]} files
    * @returns {Promise<AnyProgram>}
    */
   find(checked, files) {
     const { spirv, ...rest } = checked;
-    const key = JSON.stringify([rest, spirv?.file ?? (spirv && Buffer.from(spirv).toString('base64'))]);
+    const key = JSON.stringify([
+      rest,
+      spirv instanceof Uint8Array ? Buffer.from(spirv).toString('base64') : spirv?.file,
+    ]);
     const known = this.#watched.get(key);
-    if (known) {
+    if (known?.promise) {
       if (known.program) Program.found(known.program);
       return known.promise;
     }

@@ -6,10 +6,16 @@ const { GPUError, invalid, show } = require('../core');
 
 const kMaxSide = 65535;
 
-/** @returns {any} loaded with the first picture: many processes never make one */
+/**
+ * The part of the package sharp that is used.
+ * @typedef {(data: Uint8Array, options: { raw: { width: number, height: number, channels: number } }) =>
+ *   { png: (options: { compressionLevel: number }) => { toBuffer: () => Promise<Buffer> } }} Sharp
+ */
+
+/** @returns {Sharp} loaded with the first picture: many processes never make one */
 function loadSharp() {
   try {
-    return /** @type {any} */ (require)('sharp');
+    return /** @type {Sharp} */ (/** @type {(name: string) => unknown} */ (require)('sharp'));
   } catch (error) {
     throw new GPUError(
       'ERR_UNSUPPORTED',
@@ -21,11 +27,11 @@ function loadSharp() {
 }
 
 /**
- * @param {any} image
+ * @param {unknown} image
  * @returns {{ data: Uint8Array, width: number, height: number, channels: number }}
  */
 function checkImage(image) {
-  const data = image?.data;
+  const { data, shape } = /** @type {{ data?: unknown, shape?: unknown }} */ (image ?? {});
   if (!(
     ArrayBuffer.isView(data) &&
     (Object.prototype.toString.call(data) === '[object Uint8Array]' ||
@@ -34,7 +40,6 @@ function checkImage(image) {
     throw invalid(
       `encodePNG: the image is ${show(image)}, but must be a tensor of uint8 with the shape [height, width, 4]`,
     );
-  const { shape } = image;
   const [height, width, channels = 1] = Array.isArray(shape) ? shape : [];
   if (!Array.isArray(shape) || (shape.length !== 2 && shape.length !== 3) || ![1, 3, 4].includes(channels))
     throw invalid(
@@ -56,8 +61,11 @@ function checkImage(image) {
 }
 
 /**
- * @param {Tensor} image
+ * An image as a PNG file, by the package sharp.
+ * @param {Tensor} image uint8 [height, width, 4], or 3, 1 or no channels
  * @returns {Promise<Buffer>}
+ * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: it is no image; ERR_UNSUPPORTED: sharp is not installed
+ * @example await fs.promises.writeFile('attention.png', await encodePNG(outputs.image));
  */
 async function encodePNG(image) {
   const { data, width, height, channels } = checkImage(image);

@@ -5,6 +5,7 @@ const { checkKernel, checkShader, filesOf, readSources, sameSources } = require(
 const { HotReload } = require('./hot-reload');
 
 /** @typedef {import('./source').Sources} Sources */
+/** @typedef {import('./source').Checked} Checked */
 /** @typedef {import('../call/program').Version} Version */
 /** @typedef {{ sources: Sources, promise: Promise<Kernel|Shader>, program?: Kernel|Shader }} Entry */
 /**
@@ -14,7 +15,7 @@ const { HotReload } = require('./hot-reload');
  * @property {boolean} [hotReload]
  * @property {boolean} [countsUses] whether somebody calls takeUses()
  * @property {import('../core/log').Logger} [log]
- * @property {(name: string, event: any) => void} [emit]
+ * @property {import('./hot-reload').Emit} [emit]
  * @property {() => import('../core/errors').GPUError} closedError
  */
 
@@ -35,8 +36,11 @@ class Programs {
   }
 
   /**
-   * @param {any} options
+   * Compiles a kernel, or finds it again.
+   * @param {unknown} options { name, glsl?, spirv?, cuda?, bindings? }
    * @returns {Promise<Kernel>}
+   * @throws {import('../core/errors').GPUError} (rejects with) ERR_INVALID_ARGUMENT, what closedError() gives, and what
+   *   obtain() rejects with
    */
   compileKernel(options) {
     try {
@@ -47,10 +51,12 @@ class Programs {
   }
 
   /**
-   * @param {any} name
-   * @param {any} vertex
-   * @param {any} fragment
+   * The same for a shader.
+   * @param {unknown} name
+   * @param {unknown} vertex
+   * @param {unknown} fragment
    * @returns {Promise<Shader>}
+   * @throws {import('../core/errors').GPUError} (rejects with) as compileKernel()
    */
   compileShader(name, vertex, fragment) {
     try {
@@ -61,13 +67,13 @@ class Programs {
   }
 
   /**
-   * @param {any} checked sources, or the files they are in
+   * @param {Checked} checked
    * @returns {Promise<Kernel|Shader>}
    */
   #find(checked) {
     if (this.closed) throw this.parts.closedError();
     const files = filesOf(checked);
-    if (!files.length) return this.#remembered(checked);
+    if (!files.length) return this.#remembered(/** @type {Sources} */ (checked));
     if (!this.parts.hotReload) return readSources(checked).then((sources) => this.#remembered(sources));
     return this.#reloaded(checked, files);
   }
@@ -88,18 +94,18 @@ class Programs {
         return entry.promise;
       }
     }
+    const kept = sources.spirv ? { ...sources, spirv: sources.spirv.slice() } : sources;
     /** @type {Entry} */
     const entry = {
-      sources: sources.spirv ? { ...sources, spirv: sources.spirv.slice() } : sources,
-      promise: /** @type {any} */ (undefined),
+      sources: kept,
+      promise: this.#make(kept).then(
+        (program) => (entry.program = program),
+        (error) => {
+          this.#drop(entry, place); // a failure is not remembered: its cause may be fixed
+          throw error;
+        },
+      ),
     };
-    entry.promise = this.#make(entry.sources).then(
-      (program) => (entry.program = program),
-      (error) => {
-        this.#drop(entry, place); // a failure is not remembered: its cause may be fixed
-        throw error;
-      },
-    );
     if (entries) entries.push(entry);
     else this.#table.set(place, [entry]);
     this.#recent.add(entry);
@@ -143,7 +149,7 @@ class Programs {
   }
 
   /**
-   * @param {any} checked
+   * @param {Checked} checked
    * @param {string[]} files
    */
   #reloaded(checked, files) {

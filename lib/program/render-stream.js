@@ -5,13 +5,17 @@ const { GPUError, invalid, asGpuError, show, refuseUnknownKeys, nowMs } = requir
 
 /**
  * @typedef {object} StreamParts
- * @property {(workload: any, options: any) => Promise<any>} execute
+ * @property {(workload: unknown, options: { signal: AbortSignal }) => Promise<import('../index').RunResult>} execute
  * @property {number} fps where the caller names none
  * @property {() => number} [now] ms
- * @property {(run: () => void, ms: number) => any} [setTimer] gives something with ref() and unref()
- * @property {(timer: any) => void} [clearTimer]
+ * @property {(run: () => void, ms: number) => NodeJS.Timeout} [setTimer]
+ * @property {(timer: NodeJS.Timeout|undefined) => void} [clearTimer]
  */
-/** @typedef {{ image: any, frame: number, time: number, dropped: number, timings: any }} Frame */
+/** @typedef {import('../index').Frame} Frame */
+/** @typedef {import('../index').StreamOptions} StreamOptions */
+/** @typedef {Record<string, unknown>} Fields */
+/** @typedef {{ type?: unknown, scene?: unknown, time?: unknown, params?: Fields, uniforms?: Fields }} Picture */
+/** @typedef {(seconds: number, frame: number) => unknown} WorkloadAt the workload of a frame; checked when it runs */
 
 const kOptions = new Set(['fps', 'signal', 'inFlight']);
 const kRestMs = 1000; // without a reader: from then on nothing is rendered until there is one
@@ -19,49 +23,52 @@ const kTimeUniforms = ['u_time', 'time'];
 
 /**
  * How the time gets into a workload.
- * @param {any} workload
- * @returns {(seconds: number, frame: number) => any}
+ * @param {unknown} given
+ * @returns {WorkloadAt}
  */
-function animate(workload) {
-  if (typeof workload === 'function') return workload;
-  if (workload === null || typeof workload !== 'object' || workload.type !== 'render')
+function animate(given) {
+  if (typeof given === 'function') return /** @type {WorkloadAt} */ (given);
+  const workload = /** @type {Picture} */ (given ?? {});
+  if (typeof given !== 'object' || workload.type !== 'render')
     throw invalid(
-      `renderStream()'s workload is ${show(workload)}, but must be { type: 'render', ... }, or a function of ` +
+      `renderStream()'s workload is ${show(given)}, but must be { type: 'render', ... }, or a function of ` +
         '(time, frame) that gives one',
     );
   if (workload.scene !== undefined) {
-    const start = workload.time ?? workload.params?.time ?? 0;
+    const start = /** @type {number} */ (workload.time ?? workload.params?.time ?? 0);
     const { time: _, ...params } = workload.params ?? {};
     return (seconds) => ({ ...workload, params, time: start + seconds });
   }
   const name = kTimeUniforms.find((each) => typeof workload.uniforms?.[each] === 'number');
   if (name === undefined) return () => workload;
-  const start = workload.uniforms[name];
+  const start = /** @type {number} */ (workload.uniforms?.[name]);
   return (seconds) => ({ ...workload, uniforms: { ...workload.uniforms, [name]: start + seconds } });
 }
 
-/** @param {any} options */
+/**
+ * @param {unknown} options
+ * @returns {StreamOptions}
+ */
 function checkOptions(options) {
   if (options === null || typeof options !== 'object')
     throw invalid(`renderStream()'s options are ${show(options)}, but must be an object`);
   refuseUnknownKeys(options, kOptions, 'option of renderStream()');
-  const { fps, signal, inFlight } = options;
+  const { fps, signal, inFlight } = /** @type {Fields} */ (options);
   if (fps !== undefined && !(typeof fps === 'number' && fps > 0 && fps <= 1000))
     throw invalid(`fps is ${show(fps)}, but must be a number above 0 and at most 1000`);
   if (inFlight !== undefined && inFlight !== 1 && inFlight !== 2)
     throw invalid(`inFlight is ${show(inFlight)}, but must be 1 or 2`);
+  const { aborted, addEventListener } = /** @type {Partial<AbortSignal>} */ (signal ?? {});
   if (
     signal !== undefined &&
-    (signal === null ||
-      typeof signal !== 'object' ||
-      typeof signal.aborted !== 'boolean' ||
-      typeof signal.addEventListener !== 'function')
+    (typeof signal !== 'object' || typeof aborted !== 'boolean' || typeof addEventListener !== 'function')
   )
     throw invalid(`signal is ${show(signal)}, but must be an AbortSignal`);
+  return options;
 }
 
 class RenderStream {
-  /** @type {(seconds: number, frame: number) => any} */
+  /** @type {WorkloadAt} */
   #at;
   #interval;
   #max;
@@ -75,26 +82,27 @@ class RenderStream {
   #dropped = 0;
   /** @type {Frame|undefined} that nobody has taken */
   #ready;
-  /** @type {any} why it has ended */
+  /** @type {GPUError|undefined} why it has ended */
   #error;
   #ended = false;
   #readAt = 0;
-  /** @type {{ resolve: (result: any) => void, reject: (error: any) => void }[]} */
+  /** @type {{ resolve: (result: IteratorResult<Frame, undefined>) => void, reject: (error: GPUError) => void }[]} */
   #readers = [];
-  /** @type {any} */
+  /** @type {NodeJS.Timeout|undefined} */
   #timer;
 
   /**
-   * @param {any} workload
-   * @param {any} options
+   * @param {unknown} workload
+   * @param {unknown} options
    * @param {StreamParts} parts
+   * @throws {GPUError} ERR_INVALID_ARGUMENT
    */
   constructor(workload, options, parts) {
-    checkOptions(options);
+    const { fps, inFlight, signal } = checkOptions(options);
     this.#at = animate(workload);
-    this.#interval = 1000 / (options.fps ?? parts.fps);
-    this.#max = options.inFlight ?? 1;
-    this.#signal = options.signal;
+    this.#interval = 1000 / (fps ?? parts.fps);
+    this.#max = inFlight ?? 1;
+    this.#signal = signal;
     this.execute = parts.execute;
     this.now = parts.now ?? nowMs;
     this.setTimer = parts.setTimer ?? timers.setTimeout;
@@ -108,12 +116,22 @@ class RenderStream {
     this.#end(new GPUError('ERR_CANCELED', 'the stream was canceled by its signal', { cause: this.#signal?.reason }));
   };
 
-  /** @returns {this} the frames, for `for await` */
+  /**
+   * The frames, for `for await`.
+   * @returns {this}
+   * @example for await (const { image } of manager.renderStream(scene, { fps: 30, signal })) show(image);
+   */
   [Symbol.asyncIterator]() {
     return this;
   }
 
-  /** @returns {Promise<IteratorResult<Frame, undefined>>} */
+  /**
+   * The newest frame there is, or the next one; the first call starts the clock.
+   * @returns {Promise<IteratorResult<Frame, undefined>>}
+   * @throws {GPUError} (rejects with) ERR_CANCELED: its signal was aborted; what executeWorkload() throws; once, after
+   *   which the stream is over
+   * @example const { value: frame } = await stream.next();
+   */
   next() {
     this.#readAt = this.now();
     if (this.#error) {
@@ -134,19 +152,34 @@ class RenderStream {
     });
   }
 
-  /** Stops: what is under way is given up. @returns {Promise<IteratorResult<Frame, undefined>>} */
+  /**
+   * Stops: what is under way is given up. `break` in a `for await` calls it.
+   * @returns {Promise<IteratorResult<Frame, undefined>>}
+   * @example await stream.return();
+   */
   return() {
     this.#end(undefined);
     this.#error = undefined;
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** @param {any} error */
+  /**
+   * Stops as return() does, and rejects with the error.
+   * @param {unknown} error
+   * @returns {Promise<IteratorResult<Frame, undefined>>}
+   * @throws {unknown} (rejects with) the error that was given
+   * @example await stream.throw(new Error('enough')).catch(() => {});
+   */
   throw(error) {
     this.return();
     return Promise.reject(error);
   }
 
+  /**
+   * As return(), for `await using`.
+   * @returns {Promise<void>}
+   * @example await using stream = manager.renderStream(scene);
+   */
   [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
     return this.return().then(() => {});
   }
@@ -180,7 +213,7 @@ class RenderStream {
    */
   #render(frame, time) {
     ++this.#rendering;
-    /** @type {Promise<any>} */
+    /** @type {Promise<import('../index').RunResult>} */
     let running;
     try {
       running = this.execute(this.#at(time, frame), { signal: this.#stop.signal });
@@ -218,7 +251,7 @@ class RenderStream {
     this.#ready = frame;
   }
 
-  /** @param {any} error undefined: it was stopped */
+  /** @param {GPUError|undefined} error undefined: it was stopped */
   #end(error) {
     if (this.#ended) return;
     this.#ended = true;

@@ -19,6 +19,20 @@ const { typedArrayTag } = require('../call');
  * @property {string} [vertex]
  * @property {string} [fragment]
  */
+/** The same as JSON: `spirv` in base64. @typedef {Omit<Sources, 'spirv'> & { spirv?: string }} WireSources */
+/** @typedef {{ file: string }} SourceFile */
+/**
+ * What compileKernel() and compileShader() were given, once it was checked: sources, or the files they are in.
+ * @typedef {object} Checked
+ * @property {'kernel'|'shader'} kind
+ * @property {string} name
+ * @property {string|SourceFile} [glsl]
+ * @property {Uint8Array|SourceFile} [spirv]
+ * @property {string|SourceFile} [cuda]
+ * @property {string[]} [bindings]
+ * @property {string|SourceFile} [vertex]
+ * @property {string|SourceFile} [fragment]
+ */
 
 const kMaxBytes = 2 ** 20; // of one source
 const kMaxName = 200;
@@ -26,7 +40,10 @@ const kKernelKeys = new Set(['name', 'glsl', 'spirv', 'cuda', 'bindings']);
 const kFileKeys = new Set(['file']);
 const kParts = /** @type {const} */ (['glsl', 'spirv', 'cuda', 'vertex', 'fragment']);
 
-/** @param {any} value */
+/**
+ * @param {unknown} value
+ * @returns {value is { file: unknown }}
+ */
 function isFile(value) {
   return value !== null && typeof value === 'object' && typedArrayTag.call(value) === undefined && 'file' in value;
 }
@@ -45,25 +62,28 @@ function checkSize(owner, part, bytes) {
 /**
  * @param {string} owner
  * @param {string} part
- * @param {any} value
+ * @param {unknown} value
+ * @returns {string}
  */
 function checkText(owner, part, value) {
   if (typeof value !== 'string')
     throw invalid(`${owner}: ${part} is ${show(value)}, but must be the source as a string, or { file: path }`);
   // Characters are counted first: what is far too long need not be measured.
   checkSize(owner, part, value.length > kMaxBytes ? value.length : Buffer.byteLength(value));
+  return value;
 }
 
 /**
  * @param {string} owner
- * @param {any} value
+ * @param {unknown} value
  * @returns {Uint8Array}
  */
 function checkSpirv(owner, value) {
   const tag = typedArrayTag.call(value);
   if (tag !== 'Uint8Array' && tag !== 'Uint32Array')
     throw invalid(`${owner}: spirv is ${show(value)}, but must be a Uint8Array or a Uint32Array, or { file: path }`);
-  const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  const { buffer, byteOffset, byteLength } = /** @type {Uint8Array|Uint32Array} */ (value);
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   checkSize(owner, 'spirv', bytes.length);
   if (bytes.length % 4) throw invalid(`${owner}: spirv has ${bytes.length} bytes, but SPIR-V is made of words of 4`);
   return bytes;
@@ -72,19 +92,22 @@ function checkSpirv(owner, value) {
 /**
  * @param {unknown} name
  * @param {string} what whose name it is, for a message
+ * @returns {string}
  */
 function checkName(name, what) {
   if (typeof name !== 'string' || !name || name.length > kMaxName || /[\u0000-\u001f\u007f]/.test(name))
     throw invalid(`${what}: name is ${show(name)}, but must be a string of 1 to ${kMaxName} characters`);
+  return name;
 }
 
 /**
  * @param {string} owner
  * @param {string} part
- * @param {any} value
+ * @param {unknown} value
+ * @returns {string|Uint8Array|SourceFile} bytes of the part 'spirv', a text of any other
  */
 function checkPart(owner, part, value) {
-  if (!isFile(value)) return part === 'spirv' ? checkSpirv(owner, value) : (checkText(owner, part, value), value);
+  if (!isFile(value)) return part === 'spirv' ? checkSpirv(owner, value) : checkText(owner, part, value);
   refuseUnknownKeys(value, kFileKeys, `key of ${owner}'s ${part}`);
   if (typeof value.file !== 'string' || !value.file)
     throw invalid(`${owner}: the file of ${part} is ${show(value.file)}, but must be a path`);
@@ -93,26 +116,30 @@ function checkPart(owner, part, value) {
 
 /**
  * The argument of compileKernel(), checked. Parts may still be files.
- * @param {any} options
- * @returns {any}
+ * @param {unknown} options
+ * @returns {Checked}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT
  */
 function checkKernel(options) {
   if (options === null || typeof options !== 'object')
     throw invalid(`compileKernel()'s argument is ${show(options)}, but must be an object { name, glsl }`);
   refuseUnknownKeys(options, kKernelKeys, 'option of compileKernel()');
-  checkName(options.name, 'compileKernel()');
-  const owner = `kernel '${options.name}'`;
-  const { glsl, spirv, cuda, bindings } = options;
+  const given = /** @type {Record<string, unknown>} */ (options);
+  const name = checkName(given.name, 'compileKernel()');
+  const owner = `kernel '${name}'`;
+  const { glsl, spirv, cuda, bindings } = given;
   if (glsl === undefined && spirv === undefined && cuda === undefined)
     throw invalid(`${owner} has no source: give it glsl, spirv or cuda`);
   if (glsl !== undefined && spirv !== undefined) throw invalid(`${owner} has both glsl and spirv: give it one of them`);
-  /** @type {any} */
-  const checked = { kind: 'kernel', name: options.name };
-  for (const part of kParts) if (options[part] !== undefined) checked[part] = checkPart(owner, part, options[part]);
+  /** @type {Record<string, unknown>} */
+  const parts = {};
+  for (const part of kParts) if (given[part] !== undefined) parts[part] = checkPart(owner, part, given[part]);
+  /** @type {Checked} */
+  const checked = { kind: 'kernel', name, ...parts };
   if (bindings !== undefined) {
-    if (!Array.isArray(bindings) || !bindings.every((name) => typeof name === 'string' && name !== ''))
+    if (!Array.isArray(bindings) || !bindings.every((each) => typeof each === 'string' && each !== ''))
       throw invalid(`${owner}: bindings is ${show(bindings)}, but must be an array of names`);
-    const twice = bindings.find((name, i) => bindings.indexOf(name) !== i);
+    const twice = bindings.find((each, i) => bindings.indexOf(each) !== i);
     if (twice !== undefined) throw invalid(`${owner}: bindings names '${twice}' twice`);
     checked.bindings = [...bindings];
   } else if (cuda !== undefined) {
@@ -125,38 +152,50 @@ function checkKernel(options) {
 }
 
 /**
- * @param {any} name
- * @param {any} vertex
- * @param {any} fragment
- * @returns {any}
+ * The arguments of compileShader(), checked. Parts may still be files.
+ * @param {unknown} name
+ * @param {unknown} vertex
+ * @param {unknown} fragment
+ * @returns {Checked}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT
  */
 function checkShader(name, vertex, fragment) {
-  checkName(name, 'compileShader()');
-  const owner = `shader '${name}'`;
+  const checked = checkName(name, 'compileShader()');
+  const owner = `shader '${checked}'`;
   return {
     kind: 'shader',
-    name,
-    vertex: checkPart(owner, 'vertex', vertex),
-    fragment: checkPart(owner, 'fragment', fragment),
+    name: checked,
+    vertex: /** @type {string|SourceFile} */ (checkPart(owner, 'vertex', vertex)),
+    fragment: /** @type {string|SourceFile} */ (checkPart(owner, 'fragment', fragment)),
   };
 }
 
-/** @param {any} checked */
+/**
+ * The files that parts of a program are in.
+ * @param {Checked} checked
+ * @returns {string[]}
+ */
 function filesOf(checked) {
-  return kParts.filter((part) => isFile(checked[part])).map((part) => /** @type {string} */ (checked[part].file));
+  return kParts.flatMap((part) => {
+    const source = checked[part];
+    return isFile(source) ? [source.file] : [];
+  });
 }
 
 /**
  * The sources with the contents of their files.
- * @param {any} checked
+ * @param {Checked} checked
  * @returns {Promise<Sources>}
+ * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: a file can't be read, or its contents are no source
  */
 async function readSources(checked) {
+  /** @type {Record<string, unknown>} */
   const sources = { ...checked };
   for (const part of kParts) {
-    if (!isFile(checked[part])) continue;
+    const source = checked[part];
+    if (!isFile(source)) continue;
     const owner = `${checked.kind} '${checked.name}'`;
-    const { file } = checked[part];
+    const { file } = source;
     let bytes;
     try {
       const { size } = await fs.stat(file);
@@ -166,10 +205,10 @@ async function readSources(checked) {
       if (error instanceof GPUError) throw error;
       throw new GPUError('ERR_INVALID_ARGUMENT', `${owner}: ${part} can't be read: ${error.message}`, { cause: error });
     }
-    sources[part] = part === 'spirv' ? checkSpirv(owner, new Uint8Array(bytes)) : bytes.toString('utf8');
-    if (part !== 'spirv') checkText(owner, part, sources[part]);
+    sources[part] =
+      part === 'spirv' ? checkSpirv(owner, new Uint8Array(bytes)) : checkText(owner, part, bytes.toString('utf8'));
   }
-  return sources;
+  return /** @type {Sources} */ (/** @type {unknown} */ (sources));
 }
 
 /**
@@ -201,7 +240,10 @@ function keyOf(sources) {
   return hash.digest('hex');
 }
 
-/** @param {Sources} sources as JSON */
+/**
+ * @param {Sources} sources
+ * @returns {WireSources}
+ */
 function toWire({ spirv, ...rest }) {
   return spirv
     ? { ...rest, spirv: Buffer.from(spirv.buffer, spirv.byteOffset, spirv.byteLength).toString('base64') }
@@ -209,7 +251,7 @@ function toWire({ spirv, ...rest }) {
 }
 
 /**
- * @param {any} wire
+ * @param {WireSources} wire
  * @returns {Sources}
  */
 function fromWire({ spirv, ...rest }) {

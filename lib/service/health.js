@@ -109,7 +109,7 @@ const gpu =
   async (request, reply) => {
     checkQuery(request.query, ['require']);
     const { require } = /** @type {{ require?: string }} */ (request.query);
-    if (require !== undefined && !kBackends.includes(/** @type {any} */ (require)))
+    if (require !== undefined && !kBackends.includes(/** @type {import('../index').Backend} */ (require)))
       throw badRequest(`the query parameter 'require' must be one of ${kBackends.join(', ')}`);
     const answer = gpuHealth(rounded(await soon(manager.health())), require);
     return reply.code(answer.status === 'ok' ? 200 : 503).send(answer);

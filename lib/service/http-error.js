@@ -34,12 +34,13 @@ const kRetryMs = 1000;
 const kMaxMessage = 500; // it may quote what the client sent
 
 /**
- * @param {any} error whatever was thrown
+ * @param {Thrown} error
  * @param {number} status
  */
 function retryAfterOf(error, status) {
-  if (Number.isFinite(error.retryAfter)) return Math.max(0, error.retryAfter);
-  const retry = error instanceof HttpError ? status === 429 || status === 503 : codes.get(error?.code)?.retry;
+  const { retryAfter } = error;
+  if (retryAfter !== undefined && Number.isFinite(retryAfter)) return Math.max(0, retryAfter);
+  const retry = error instanceof HttpError ? status === 429 || status === 503 : codes.get(error.code ?? '')?.retry;
   return retry ? kRetryMs : undefined;
 }
 
@@ -52,15 +53,15 @@ function retryAfterOf(error, status) {
  */
 
 /**
- * @param {any} error whatever was thrown
+ * @param {Thrown} error
  * @param {string} [workloadId]
  * @returns {Failure}
  */
 function describeFailure(error, workloadId) {
   const own = error instanceof HttpError;
-  const status = own ? error.status : (codes.get(error?.code)?.httpStatus ?? 500);
+  const status = own ? error.status : (codes.get(error.code ?? '')?.httpStatus ?? 500);
   const internal = !own && status === 500;
-  const code = internal ? 'ERR_INTERNAL' : error.code;
+  const code = internal || error.code === undefined ? 'ERR_INTERNAL' : error.code;
   const message = internal
     ? 'an internal error; the log of the server says more'
     : own

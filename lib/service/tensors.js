@@ -244,9 +244,8 @@ function readTensor(entry, section, where) {
  * @param {number} to
  */
 function numbersText({ data, dtype }, from, to) {
-  /** @type {any} */
   const part = data.subarray(from, to);
-  const text = (dtype === 'float16' ? Array.from(part, fromFloat16Bits) : part).join(',');
+  const text = dtype === 'float16' ? Array.from(part, fromFloat16Bits).join(',') : part.join(',');
   return /[NI]/.test(text) ? text.replace(/-?Infinity|NaN/g, '"$&"') : text;
 }
 

@@ -190,13 +190,13 @@ class Completion {
       const total = now - job.enqueued;
       own.completed(
         placeOf(job),
-        /** @type {any} */ ({
+        {
           queued: ending.queued,
           upload: ending.upload,
           compute: ending.compute,
           readback: ending.readback,
           total,
-        }),
+        },
         ending.cached ? 0 : (ending.launched ?? 1),
       );
       this.parts.log.debug(

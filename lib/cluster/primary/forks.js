@@ -1,7 +1,7 @@
 // The workers that the manager itself forks: replaced when they end, with pauses when they can't even start.
 'use strict';
 /** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { setTimeout, clearTimeout } = require('node:timers');
 
 const kQuickDeaths = 3; // in a row before a worker was ready: from then on there is a pause before the next
@@ -49,7 +49,7 @@ class Forks {
     cluster.setupPrimary({ ...before, exec: this.exec, args: before.args ?? [] });
     const worker = (place.worker = cluster.fork());
     place.joined = place.ready = false;
-    cluster.setupPrimary(/** @type {any} */ ({ exec: process.argv[1], ...before }));
+    cluster.setupPrimary({ exec: process.argv[1], ...before });
     worker.on('error', (error) => {
       this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something');
       // it could not even be started, for want of memory for example

@@ -1,7 +1,7 @@
 // Who belongs to the cluster: processes are invited, connect, leave or are ended, and are gone when their sockets are.
 'use strict';
 /** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { setTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const { Channel, codec, messages: protocol } = require('../wire');

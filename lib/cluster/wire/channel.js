@@ -12,7 +12,7 @@ const { ProtocolError } = require('./shapes');
  * @property {() => void} onEnd the other side has closed it, or its process has ended
  * @property {(error: ProtocolError) => void} onWrong a message was not understood: no other is given, and the
  *   connection is to be closed as soon as what has to be said on it was said
- * @property {(error: any) => void} onError a message was understood, but handling it has failed: the others go on
+ * @property {(error: Error) => void} onError a message was understood, but handling it has failed: the others go on
  */
 
 /** @type {Set<Channel>} those with something to send at the end of this tick */

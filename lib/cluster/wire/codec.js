@@ -81,7 +81,7 @@ function decodeToCoordinator(numbers, at) {
 function readHandshake(message, type) {
   if (!isObject(message) || message.type !== type) return undefined;
   const fits = Object.entries(handshake[type]).every(([field, kind]) => kind(message[field]));
-  return fits ? /** @type {any} */ (message) : undefined;
+  return fits ? /** @type {Extract<Handshake, { type: Type }>} */ (/** @type {unknown} */ (message)) : undefined;
 }
 
 /**

@@ -2,7 +2,7 @@
 // else goes that way. What is not of the handshake's shape is left to the application.
 'use strict';
 /** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers');
 const { GPUError } = require('../../core');
 const { readHandshake } = require('./codec');

@@ -81,16 +81,16 @@ function tableOf(kind) {
  * @returns {Kind<T>}
  */
 function object(shape) {
-  const fields = Object.keys(shape);
-  return /** @type {Kind<T>} */ (
-    (value) => isObject(value) && fields.every((field) => /** @type {any} */ (shape)[field](value[field]))
-  );
+  const kinds = /** @type {Record<string, Kind<unknown>>} */ (shape);
+  const fields = Object.keys(kinds);
+  return /** @type {Kind<T>} */ ((value) => isObject(value) && fields.every((field) => kinds[field](value[field])));
 }
 
 /**
+ * @template Message
  * @param {unknown} message out of JSON
  * @param {Readonly<Record<string, Record<string, Kind<unknown>>>>} shapes by type
- * @returns {any} the message, which is of one of the shapes
+ * @returns {Message} the message, which is of one of the shapes
  * @throws {ProtocolError}
  */
 function checkShape(message, shapes) {
@@ -102,7 +102,7 @@ function checkShape(message, shapes) {
   for (const field in shape)
     if (!shape[field](message[field]))
       throw new ProtocolError(`in a message '${type}' the field '${field}' is ${show(message[field])}`);
-  return message;
+  return /** @type {Message} */ (message);
 }
 
 /**

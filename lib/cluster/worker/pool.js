@@ -69,8 +69,8 @@ class PoolContext {
     this.#at = status.contextAt(plan.index);
     this.rank = Infinity;
     this.isLost = false;
-    /** @type {any} set once it is open */
-    this.gpu = undefined;
+    /** Set once it is open, which it is when isReady says so. @type {GPUContext} */
+    this.gpu = /** @type {GPUContext} */ (/** @type {unknown} */ (undefined));
     // What was counted of the context that was in this place before still counts.
     this.#before = kCounts.map((place) => page[this.#at + place]);
     page.fill(0, this.#at, this.#at + status.contextAt(1) - status.contextAt(0));
@@ -228,7 +228,7 @@ class Pool {
     try {
       const gpu = await openContext(
         {
-          device: /** @type {any} */ (plan.device),
+          device: /** @type {import('../../index').ContextOptions['device']} */ (plan.device),
           memoryLimit: plan.memoryLimit,
           ...(plan.threads ? { threads: plan.threads } : {}),
         },
@@ -253,7 +253,7 @@ class Pool {
    * The context of this process that should take a job without asking the coordinator: idle, and of the best kind there
    * is.
    * @param {import('./needs').Need} need
-   * @param {any} options
+   * @param {import('../../index').JobOptions|undefined} options
    * @returns {PoolContext|undefined}
    */
   choose(need, options) {

@@ -15,7 +15,7 @@ const { keyOf, toWire } = require('../../program');
 function openProgram(handle) {
   const tensor = openSharedTensor(handle);
   try {
-    return native.openProgram(/** @type {any} */ (tensor.data));
+    return native.openProgram(/** @type {Uint8Array} */ (tensor.data));
   } finally {
     tensor.release();
   }

@@ -5,7 +5,7 @@ const { asGpuError } = require('../../core');
 /** @typedef {import('../../core/errors').GPUError} GPUError */
 
 class Queries {
-  /** @type {Map<number, { resolve: (answer: any) => void, reject: (error: GPUError) => void }>} not answered yet */
+  /** @type {Map<number, { resolve: (answer: unknown) => void, reject: (error: GPUError) => void }>} not answered yet */
   #pending = new Map();
   #lastId = 0;
 
@@ -17,7 +17,7 @@ class Queries {
   ask(send) {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve: /** @type {(answer: unknown) => void} */ (resolve), reject });
       send(id);
     });
   }
