@@ -22,7 +22,7 @@ const kMayRequire = {
   types: [], // declarations alone
 };
 // The rooms within the cluster.
-const kClusterMayRequire = { primary: ['wire'], worker: ['wire'], wire: [] };
+const kClusterMayRequire = { process: ['primary', 'worker', 'wire'], primary: ['wire'], worker: ['wire'], wire: [] };
 
 /** A rule that forbids. */
 function forbid(name, comment, from, to) {

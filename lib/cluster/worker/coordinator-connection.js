@@ -1,21 +1,17 @@
-// A process's tie to its coordinator, which may be in the same process: the requester's channel, the executor and the
-// contexts.
+// A process's tie to its coordinator, which may be in the same process: what is said and asked over the requester's
+// channel, and how it ends.
 'use strict';
 const { native } = require('../../addon');
-const { devices } = require('../../context');
 const { Channel, codec, messages: protocol } = require('../wire');
-const { Pool } = require('./pool');
+const { LocalExecution, listDevices } = require('./local-execution');
 const { Queries } = require('./queries');
-const { Compiler } = require('./compiler');
 const { MetricsBlock, statusPage: status } = require('../../metrics');
-const { GPUError, asGpuError, nowMs } = require('../../core');
-const { setTimeout } = require('node:timers');
+const { GPUError } = require('../../core');
 
 /** @typedef {import('../wire/handshake').Invitation} Invitation */
 /** @typedef {import('../wire/messages').ToMember} ToMember */
 /** @typedef {import('../wire/messages').ToCoordinator} ToCoordinator */
 /** @typedef {import('../wire/messages').EventMessage} EventMessage */
-/** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
 /**
  * How the connection has ended: the cluster was closed; the primary process has ended; or one side did not understand
  * the other, and both go on.
@@ -32,39 +28,33 @@ const { setTimeout } = require('node:timers');
  * @property {(reason: string) => void} onDismissed this process is to end
  */
 
-const kReopenMs = 200; // before the first try to open a context again, then twice as long each time
-const kCalmMs = 120000; // after which the next is the first again
-
 class CoordinatorConnection {
   /** @type {Channel|undefined} */
   #channel;
-  /** @type {import('../../addon/native').NativeExecutor|undefined} */
-  #executor;
-  /** @type {Pool|undefined} */
-  pool;
+  /** @type {LocalExecution|undefined} */
+  #execution;
   /** @type {Float64Array|undefined} */
   page;
   /** @type {ConnectionEnd} */
   #end = 'lost';
   #hasEnded = false;
-  /** @type {Compiler|undefined} */
-  #compiler;
   #queries = new Queries();
   /** @type {{ resolve: () => void, reject: (error: GPUError) => void }[]} who waits for a connection */
   #early = [];
   /** @type {GPUError|undefined} why there won't be one */
   #failed;
-  #reopened = 0;
-  #reopenedAt = 0;
   #isOpening = false;
   #askedBefore = -1;
   #trimmed = false;
-  /** @type {PlannedContext[]} */
-  #plan = [];
 
   /** @param {ConnectionParts} parts */
   constructor(parts) {
     this.parts = parts;
+  }
+
+  /** The contexts of this process, once it runs jobs. */
+  get pool() {
+    return this.#execution?.pool;
   }
 
   /** @param {number} fd connected to the coordinator */
@@ -126,35 +116,22 @@ class CoordinatorConnection {
    * @param {boolean} exitWhenGone whether the process is to end with its coordinator
    */
   startExecutor(fd, exitWhenGone) {
-    // Where the addon looks; the environment wins over the config file, so this changes nothing that is set.
-    if (this.parts.config.shaderCacheDir !== undefined) process.env.SHADER_CACHE_DIR = this.parts.config.shaderCacheDir;
-    this.#executor = new native.ExecutorHandle(fd, /** @type {number} */ (this.pageRegion), exitWhenGone);
-    this.pool = new Pool({
-      config: this.parts.config,
+    const { config, log, registry, requester } = this.parts;
+    this.#execution = new LocalExecution({
+      config,
+      log,
+      registry,
+      fd,
+      exitWhenGone,
+      pageRegion: /** @type {number} */ (this.pageRegion),
       page: /** @type {Float64Array} */ (this.page),
-      executor: this.#executor,
-      registry: this.parts.registry,
-      report: (report) => this.say(report),
-    });
-    this.parts.requester.usePool(this.pool);
-    this.#compiler = new Compiler({
-      config: this.parts.config,
-      log: this.parts.log,
-      contexts: () => this.pool?.contexts ?? [],
       say: (message) => this.say(message),
       announce: () => this.announce(),
     });
-    /** @type {import('../../index').DeviceInfo[]} */
-    let found;
-    try {
-      found = devices();
-    } catch (error) {
-      this.parts.log.error({ reason: asGpuError(error).message }, 'the devices of this machine could not be listed');
-      found = [];
-    }
+    requester.usePool(this.#execution.pool);
     this.#isOpening = true;
     this.#channel?.ref(); // until the contexts are open
-    this.say({ type: 'devices', devices: found });
+    this.say({ type: 'devices', devices: listDevices(log) });
   }
 
   /**
@@ -200,32 +177,11 @@ class CoordinatorConnection {
       case 'bye':
         this.#onBye(message.reason);
         break;
-      default:
-        this.#onWork(message);
-    }
-  }
-
-  /** @param {Extract<ToMember, { type: 'plan'|'reopen'|'give-up'|'trim'|'compile'|'program-taken' }>} message */
-  #onWork(message) {
-    switch (message.type) {
-      case 'plan':
-        this.#onPlan(message.contexts, message.cautious);
-        break;
-      case 'reopen':
-        this.#reopen(message.index);
-        break;
-      case 'give-up':
-        this.pool?.giveUp(message.index);
-        break;
       case 'trim':
         this.trim();
         break;
-      case 'compile':
-        this.#compiler?.onCompile(message);
-        break;
-      case 'program-taken':
-        this.#compiler?.onTaken(message.number);
-        break;
+      default:
+        this.#execution?.onMessage(message);
     }
   }
 
@@ -244,37 +200,7 @@ class CoordinatorConnection {
     this.#usePage(page);
     const { address } = /** @type {Invitation} */ (this.invitation);
     this.startExecutor(native.connect(address), true);
-    this.#executor?.post(this.#hello(1));
-  }
-
-  /**
-   * @param {PlannedContext[]} plan
-   * @param {boolean} cautious
-   */
-  async #onPlan(plan, cautious) {
-    this.#plan = plan;
-    const { pool } = this;
-    if (!pool) return;
-    await pool.open(plan, cautious);
-    try {
-      await this.#compiler?.warmUp();
-    } catch (error) {
-      this.parts.log.debug({ reason: asGpuError(error).message }, 'the programs of the last run could not be loaded');
-    }
-    this.say({ type: 'ready' });
-  }
-
-  /**
-   * A context of a process that is all there is: a new one takes its place.
-   * @param {number} index
-   */
-  #reopen(index) {
-    const planned = this.#plan.find((one) => one.index === index);
-    if (!planned || !this.pool) return;
-    if (nowMs() - this.#reopenedAt > kCalmMs) this.#reopened = 0;
-    this.#reopenedAt = nowMs();
-    const wait = kReopenMs * 2 ** Math.min(8, this.#reopened++);
-    setTimeout(() => this.pool?.reopen(planned), wait).unref();
+    this.#execution?.join(this.#hello(1));
   }
 
   /**
@@ -333,7 +259,7 @@ class CoordinatorConnection {
 
   /** Gives unused memory of this process back. */
   trim() {
-    this.pool?.trim();
+    this.#execution?.pool.trim();
     native.trimShared();
     this.announce();
   }
@@ -394,16 +320,14 @@ class CoordinatorConnection {
    */
   drain(reason) {
     if (this.page) this.page[status.kDraining] = 1;
-    this.pool?.stop();
+    this.#execution?.pool.stop();
     this.say({ type: 'leaving', reason });
     this.#channel?.flush();
   }
 
   /** Everything it has, after what runs there. */
   async close() {
-    await this.pool?.close();
-    this.#executor?.stop(true, this.parts.config.contextSwitchTimeout);
-    this.#compiler?.close();
+    await this.#execution?.close();
     const closed = new GPUError('ERR_CLOSED', 'the manager is closed');
     this.#queries.end(closed);
     this.fail(closed);

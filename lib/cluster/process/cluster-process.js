@@ -1,0 +1,263 @@
+// One process of a cluster: becomes a worker of the primary process's coordinator, a coordinator itself, or both in one
+// where nobody else is there; knows when it is ready, and ends.
+'use strict';
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
+const { isMainThread } = require('node:worker_threads');
+const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
+const { Requester, ContextRegistry, CoordinatorConnection } = require('../worker');
+const { askToJoin } = require('../wire');
+const { Coordination, kWorkerMain } = require('./coordination');
+const { endCoordinated, endWorker, leave } = require('./ending');
+const { createLogger, GPUError, asGpuError } = require('../../core');
+
+/** @typedef {'undecided'|'primary'|'worker'|'lone'} Role 'lone': standalone, there is no cluster */
+/**
+ * @typedef {object} ProcessParts
+ * @property {import('../../config/config').Config} config
+ * @property {import('node:events').EventEmitter} emitter that tells the application
+ * @property {() => void} onClosing no more jobs are taken, those that were may be finished
+ * @property {() => void} onEnding nothing is finished any more, and programs cannot be used
+ * @property {() => void} onEnded everything was given back
+ */
+
+const kWorkerTimeoutMs = 5000; // for a worker to end when it was asked to
+const kExitGraceMs = 300; // for Node's own end of a worker whose primary has gone
+const kIdleMs = 10000; // without a job: then shared memory that nobody uses goes back to the system
+
+class ClusterProcess {
+  /** @type {Role} */
+  role = 'undecided';
+  /** No more jobs are taken: those that were are finished first. */
+  isDraining = false;
+  /** @type {Promise<void>|undefined} the end, once it has begun */
+  closed;
+  /** @type {Coordination|undefined} */
+  coordination;
+  /** @type {() => void} */
+  #resolveReady = () => {};
+  /** @type {(error: unknown) => void} */
+  #rejectReady = () => {};
+  #idleTimer;
+  #decidesSoon = false;
+  #closedBecause = 'the manager is closed';
+
+  /** @param {ProcessParts} parts */
+  constructor(parts) {
+    const { config, emitter } = parts;
+    this.parts = parts;
+    this.isWorker = cluster.isWorker && isMainThread;
+    this.workerId = this.isWorker ? /** @type {import('node:cluster').Worker} */ (cluster.worker).id : 0;
+    this.log = createLogger(config, this.isWorker ? { worker: this.workerId } : {});
+    /** @type {Promise<void>} resolves when jobs find a context */
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.ready.catch(() => {}); // whoever waits for it gets it; nobody has to
+    this.registry = new ContextRegistry();
+    this.requester = new Requester({
+      workerId: this.workerId,
+      config,
+      registry: this.registry,
+      metrics: undefined,
+      emitter,
+    });
+    this.connection = new CoordinatorConnection({
+      config,
+      log: this.log,
+      requester: this.requester,
+      registry: this.registry,
+      onEvent: (message) => this.#onEvent(message),
+      onEnd: (how, reason) => this.#onCoordinatorGone(how, reason),
+      onDismissed: (reason) => this.#onDismissed(reason),
+    });
+    this.#idleTimer = setInterval(() => this.connection.trimIdle(), kIdleMs);
+    this.#idleTimer.unref();
+  }
+
+  // ---- becoming what it is
+
+  start() {
+    if (this.isWorker) this.#join();
+    else this.#startCoordination();
+  }
+
+  async #join() {
+    try {
+      const invitation = process.connected ? await askToJoin() : undefined;
+      if (this.closed) return;
+      if (invitation) {
+        this.role = 'worker';
+        this.connection.openThere(invitation);
+        return;
+      }
+      process.emitWarning(
+        'no coordinator in the primary process answered within a second: this worker runs its jobs alone. ' +
+          'Call createGPUClusterManager() in the primary process, too',
+        { type: 'SwitchyardWarning', code: 'SWITCHYARD_ALONE' },
+      );
+      this.#startCoordination();
+      this.#becomeStandalone();
+    } catch (error) {
+      this.#fail(asGpuError(error));
+    }
+  }
+
+  #startCoordination() {
+    const { config, emitter } = this.parts;
+    this.coordination = new Coordination({
+      config,
+      log: this.log,
+      emit: (name, event) => {
+        if (this.role === 'primary' && emitter.listenerCount(name)) emitter.emit(name, event());
+      },
+      isDraining: () => this.isDraining,
+      onGone: () => this.#checkReady(),
+      onWorkers: () => this.#becomePrimary(),
+      close: () => this.close(true, config.timeout),
+    });
+    const { member, fd } = this.coordination.primary.membership.addSelf(this.workerId);
+    this.connection.openHere(fd, member.pageRegion);
+    if (!cluster.isWorker && isMainThread) this.coordination.takeWorkers();
+  }
+
+  /** This process has workers: it coordinates, and never opens a device. */
+  #becomePrimary() {
+    if (this.role === 'primary') return;
+    if (this.role === 'lone')
+      this.log.warn('this process has opened contexts of its own before it forked workers: they stay');
+    this.role = 'primary';
+  }
+
+  /** Nobody else is there: the jobs run in this process. */
+  #becomeStandalone() {
+    if (this.role !== 'undecided' || !this.coordination) return;
+    this.role = 'lone';
+    this.connection.startExecutor(this.coordination.primary.membership.addOwnExecutor(), false);
+  }
+
+  /** At the first need: an application that forks does so right after it made its manager. */
+  decide() {
+    if (this.role !== 'undecided' || cluster.isWorker || this.#decidesSoon) return;
+    this.#decidesSoon = true;
+    setImmediate(() => {
+      if (!this.closed) this.#becomeStandalone();
+    });
+  }
+
+  /** @param {GPUError} error */
+  #fail(error) {
+    this.#rejectReady(error);
+    this.requester.end(error);
+    this.connection.fail(error);
+  }
+
+  // ---- what happens
+
+  /** @param {import('../wire/messages').EventMessage} message */
+  #onEvent({ name, event }) {
+    if (name === 'worker-ready') {
+      this.coordination?.forks?.ready(event.workerId);
+      this.#checkReady();
+    }
+    this.parts.emitter.emit(name, event);
+  }
+
+  /** Ready: a context is there for this process's jobs; and in a cluster of its own, all workers. */
+  #checkReady() {
+    const contexts = (this.coordination?.primary.contexts.list ?? this.registry.entries).length;
+    const forksReady = this.coordination?.forksReady;
+    if (this.role === 'lone' && !contexts) {
+      this.#fail(
+        new GPUError(
+          'ERR_UNSUPPORTED',
+          'no context could be opened in this process: `npx switchyard doctor` says what is missing',
+        ),
+      );
+    } else if (this.role === 'lone' || (forksReady ?? contexts > 0)) {
+      this.#resolveReady();
+    }
+  }
+
+  /**
+   * @param {import('../worker/coordinator-connection').ConnectionEnd} how
+   * @param {string} reason
+   */
+  #onCoordinatorGone(how, reason) {
+    this.#rejectReady(new GPUError(how === 'closed' ? 'ERR_CLOSED' : 'ERR_WORKER_LOST', 'the coordinator has gone'));
+    if (this.closed) return;
+    if (how === 'lost') {
+      this.log.error('the primary process has ended: this worker ends, too');
+      setTimeout(() => process.exit(1), kExitGraceMs);
+      return;
+    }
+    this.#closedBecause =
+      how === 'closed'
+        ? 'the cluster was closed: the manager of its primary process was'
+        : `this process has left the cluster: ${reason}`;
+    this.parts.onEnding();
+    this.closed = this.connection.close().then(() => this.#end());
+    // A worker that only runs jobs has nothing left to do.
+    if (onlyRunsJobs()) this.closed.then(() => process.exit(how === 'closed' ? 0 : 1));
+  }
+
+  /** @param {string} reason */
+  async #onDismissed(reason) {
+    this.log.error({ reason }, 'this worker is to be replaced');
+    await leave(this.connection, this.requester, Date.now() + kWorkerTimeoutMs / 2);
+    // The application may have something to see to.
+    process.kill(process.pid, process.listenerCount('SIGTERM') && !onlyRunsJobs() ? 'SIGTERM' : 'SIGKILL');
+  }
+
+  // ---- the end
+
+  /** @returns {GPUError} why nothing is taken any more */
+  closedError() {
+    return new GPUError('ERR_CLOSED', this.#closedBecause);
+  }
+
+  /**
+   * @param {boolean} drain what was given is finished first
+   * @param {number} timeout how long that may take, ms
+   * @returns {Promise<void>}
+   */
+  close(drain, timeout) {
+    this.isDraining = true;
+    this.parts.onClosing();
+    return (this.closed ??= this.#close(drain, timeout));
+  }
+
+  /**
+   * @param {boolean} drain
+   * @param {number} timeout
+   */
+  async #close(drain, timeout) {
+    const { connection, coordination, requester } = this;
+    const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
+    const ending = { requester, drain, until: Date.now() + timeout, closed };
+    if (drain && this.role === 'undecided' && !requester.waiting) requester.end(closed);
+    if (coordination) await endCoordinated(coordination.primary, ending, this.parts.config.contextSwitchTimeout);
+    else await endWorker(connection, ending);
+    requester.end(closed);
+    this.#rejectReady(closed);
+    this.parts.onEnding();
+    await connection.close();
+    coordination?.primary.close();
+    await coordination?.forks?.end(kWorkerTimeoutMs);
+    this.#end();
+  }
+
+  #end() {
+    clearInterval(this.#idleTimer);
+    this.coordination?.end();
+    this.parts.onEnded();
+  }
+}
+
+/** Whether this is a worker of ours: no application is in it. */
+function onlyRunsJobs() {
+  return process.argv[1] === kWorkerMain;
+}
+
+module.exports = { ClusterProcess };
