@@ -225,13 +225,10 @@ async function types(extra) {
 
 // Style and structure (tools/lint.js): a test for each check, whose failure names files and lines.
 async function lint(extra) {
-  const { checks, check } = require('./lint');
+  const { checkAll } = require('./lint');
   const started = Date.now();
-  const cases = [];
-  for (const name of extra.length ? extra : Object.keys(checks)) {
-    const { problems } = await check(name);
-    cases.push({ name, failures: problems.length ? [problems.join('\n')] : [] });
-  }
+  const found = await checkAll(extra);
+  const cases = found.map(({ name, problems }) => ({ name, failures: problems.length ? [problems.join('\n')] : [] }));
   return tally('lint', (Date.now() - started) / 1000, cases);
 }
 

@@ -26,7 +26,7 @@ const kPackages = [
   { name: 'mesa-vulkan-drivers', why: 'a software Vulkan device, so that Vulkan is never untested' },
   { name: 'vulkan-validationlayers', why: 'the validation run of the tests' },
   { name: 'chromium', why: 'SwiftShader, a second software Vulkan driver, and WebGL to compare with, for the tests' },
-  { name: 'clang-format', command: 'clang-format', why: 'the format of C++ and CUDA sources, for `npm run lint`' },
+  { name: 'clang-format-14', command: 'clang-format-14', why: 'the format of C++ and CUDA sources, for lint' },
   { name: 'libgtest-dev', why: 'the native tests' },
 ];
 

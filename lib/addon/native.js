@@ -5,7 +5,10 @@ const path = require('node:path');
 const { GPUError } = require('../core');
 
 /** @typedef {{ release: () => void }} DeviceMemory the addon's object inside a DeviceTensor */
-/** What the addon reads a tensor's bytes from. @typedef {import('../index').TensorData|DeviceMemory|undefined} Memory */
+/**
+ * What the addon reads a tensor's bytes from.
+ * @typedef {import('../index').TensorData|DeviceMemory|undefined} Memory
+ */
 /**
  * The outputs' memory: one, or an array of several; undefined: it is in `into`.
  * @typedef {ArrayBuffer|undefined|(ArrayBuffer|undefined)[]} Buffers
@@ -124,8 +127,8 @@ const { GPUError } = require('../core');
 /**
  * @typedef {object} Native
  * @property {Facts} facts
- * @property {(onDone: (error: unknown, value: unknown) => void) => { scratch: Float64Array, layout: Record<string, number>,
- *   firstId: number }} start
+ * @property {(onDone: (error: unknown, value: unknown) => void) => { scratch: Float64Array,
+ *   layout: Record<string, number>, firstId: number }} start
  * @property {() => WorkloadEntry[]} workloads
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[]
  *   }} devices

@@ -18,7 +18,10 @@ const kLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
  * @property {Write} fatal
  */
 
-/** @type {import('pino').DestinationStream|undefined} one destination for the whole process: lines of several loggers don't mix */
+/**
+ * One destination for the whole process: lines of several loggers don't mix.
+ * @type {import('pino').DestinationStream|undefined}
+ */
 let destination;
 
 /**

@@ -98,7 +98,10 @@ function p50and99(view, at) {
  * @returns {import('../generated').GPUClusterMetrics}
  */
 function figuresOf(source) {
-  /** @typedef {{ [name: string]: Group|ReturnType<(typeof kFigures)[number]['of']> }} Group as nested as the paths are */
+  /**
+   * As nested as the paths are.
+   * @typedef {{ [name: string]: Group|ReturnType<(typeof kFigures)[number]['of']> }} Group
+   */
   /** @type {Group} */
   const answer = {};
   for (const { path, of } of kFigures) {

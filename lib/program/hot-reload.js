@@ -13,8 +13,8 @@ const { asGpuError } = require('../core');
 /** @typedef {import('../call/program').Kernel|import('../call/program').Shader} AnyProgram */
 /**
  * What managers say of programs.
- * @typedef {['shader-compiled', ...ManagerEvents['shader-compiled']]|['shader-failed', ...ManagerEvents['shader-failed']]}
- *   ProgramEvent
+ * @typedef {['shader-compiled', ...ManagerEvents['shader-compiled']]|
+ *   ['shader-failed', ...ManagerEvents['shader-failed']]} ProgramEvent
  */
 /** @typedef {(...event: ProgramEvent) => void} Emit */
 /**

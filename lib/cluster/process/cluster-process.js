@@ -2,7 +2,7 @@
 // where nobody else is there; knows when it is ready, and ends.
 'use strict';
 /** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { isMainThread } = require('node:worker_threads');
 const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
 const { Requester, ContextRegistry, CoordinatorConnection } = require('../worker');

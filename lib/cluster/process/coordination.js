@@ -1,7 +1,7 @@
 // A process's own coordinator: the primary with its reports, the workers it takes in, and those it forks itself.
 'use strict';
 /** @type {import('node:cluster').Cluster} */
-const cluster = /** @type {any} */ (require('node:cluster'));
+const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const path = require('node:path');
 const { Primary, Forks, Reports } = require('../primary');
 const { answerJoining } = require('../wire');
