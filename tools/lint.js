@@ -8,7 +8,7 @@ const programs = require('./lint/programs');
 const { checkIncludes } = require('./lint/includes');
 
 const kSources = /^(src|binding|kernels|test|bench|examples)\/.*\.(cpp|h|cu|cuh|def)$/;
-const kRooms = /^(lib|src|binding)\//;
+const kCode = /\.(js|ts|c|cpp|h|cu|cuh|def|comp|frag|vert|glsl)$/;
 
 // name -> resolves to the problems, each with its file and line
 const checks = {
@@ -16,7 +16,7 @@ const checks = {
   prettier: programs.prettier,
   'clang-format': programs.clangFormat,
   columns: async () => text.checkColumns(readFiles(root, () => true)),
-  length: async () => text.checkLength(readFiles(root, (file) => kRooms.test(file))),
+  length: async () => text.checkLength(readFiles(root, (file) => kCode.test(file))),
   any: async () => text.checkAny(readFiles(root, (file) => /^lib\/.*\.(js|ts)$/.test(file))),
   imports: programs.imports,
   includes: async () => checkIncludes(readFiles(root, (file) => kSources.test(file))),

@@ -12,10 +12,10 @@
 namespace switchyard::cpu {
 namespace {
 
-constexpr double kFlopsANs = 100;      // of one core, for estimates
-constexpr double kSmallestTile = 4e6;  // floating-point operations: 40 us, worth waking a helper for
-constexpr double kMaxTile = 1.5e9;     // 15 ms between looks at the stop flag
-constexpr size_t kTileStep = 64;       // tiles end on multiples of the library's register blocks
+constexpr double kFlopsANs = 100;   // of one core, for estimates
+constexpr double kMinTile = 4e6;    // floating-point operations: 40 us, worth waking a helper for
+constexpr double kMaxTile = 1.5e9;  // 15 ms between looks at the stop flag
+constexpr size_t kTileStep = 64;    // tiles end on multiples of the library's register blocks
 constexpr size_t kVectorColumns = 4096;
 
 size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
@@ -27,7 +27,7 @@ struct Tiles {
 // Halves the longer side until there are enough tiles for the threads and none is too large.
 Tiles tilesOf(const Matmul& op, uint32_t threads) {
   const double flops = 2.0 * op.m * op.n * op.k;
-  const double mostByCost = std::max(1.0, flops / kSmallestTile);
+  const double mostByCost = std::max(1.0, flops / kMinTile);
   const double wanted =
       std::max(flops / kMaxTile,
                std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));

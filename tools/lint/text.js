@@ -15,7 +15,7 @@ const kMayBeWide = [
   },
 ];
 
-/** @type {Map<string, string>} files of lib/, src/ and binding/ that may be longer, and why */
+/** @type {Map<string, string>} files of code that may be longer, and why */
 const kMayBeLong = new Map();
 
 /**

@@ -52,7 +52,7 @@ class Forks {
     cluster.setupPrimary({ exec: process.argv[1], ...before });
     worker.on('error', (error) => {
       this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something');
-      // it could not even be started, for want of memory for example
+      // it could not even be started, for example without memory
       if (!worker.process.pid) this.#onExit(place, worker, -1, '');
     });
     worker.once('exit', (code, signal) => this.#onExit(place, worker, code, signal));

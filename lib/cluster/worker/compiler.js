@@ -83,7 +83,7 @@ class Compiler {
           return (await prepareOn(context.handle, program)).ms;
         } catch (error) {
           if (error.code === 'ERR_COMPILE') throw error;
-          // Not for want of a right program: its first job may fare better, or says so.
+          // The program itself is right: its first job may fare better, or says so.
           this.parts.log.debug(
             { program: program.info.name, context: context.plan.id, reason: asGpuError(error).message },
             'a program could not be made ready',

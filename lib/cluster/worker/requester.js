@@ -277,10 +277,10 @@ class Requester {
       context.end(started);
       return;
     }
-    const patience = setTimeout(() => this.#pool?.stuck(context), this.config.contextSwitchTimeout);
-    patience.unref();
+    const timer = setTimeout(() => this.#pool?.stuck(context), this.config.contextSwitchTimeout);
+    timer.unref();
     released.then(() => {
-      clearTimeout(patience);
+      clearTimeout(timer);
       context.end(started);
     });
   }

@@ -23,7 +23,7 @@ struct GlslToken {
 };
 using GlslTokens = std::vector<GlslToken>;
 
-// Comments are left out, lines that end in a backslash joined. Never throws but for want of memory.
+// Comments are left out, lines that end in a backslash joined. Throws only when memory runs out.
 GlslTokens glslTokens(const std::string& source);
 
 // Where a message belongs, in the words of a person: "vertex shader, line 3: ..." as Error(Compile).
