@@ -6,6 +6,7 @@ const { readFiles } = require('./lint/files');
 const text = require('./lint/text');
 const programs = require('./lint/programs');
 const { checkIncludes } = require('./lint/includes');
+const { checkPublicDocs } = require('./lint/public-docs');
 
 const kSources = /^(src|binding|kernels|test|bench|examples)\/.*\.(cpp|h|cu|cuh|def)$/;
 const kCode = /\.(js|ts|c|cpp|h|cu|cuh|def|comp|frag|vert|glsl)$/;
@@ -18,6 +19,7 @@ const checks = {
   columns: async () => text.checkColumns(readFiles(root, () => true)),
   length: async () => text.checkLength(readFiles(root, (file) => kCode.test(file))),
   any: async () => text.checkAny(readFiles(root, (file) => /^lib\/.*\.(js|ts)$/.test(file))),
+  docs: async () => checkPublicDocs(readFiles(root, (file) => /^lib\/.*\.(js|ts)$/.test(file))),
   imports: programs.imports,
   includes: async () => checkIncludes(readFiles(root, (file) => kSources.test(file))),
   generated: programs.generated,

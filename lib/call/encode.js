@@ -29,10 +29,7 @@ const { isSealed } = require('./shared-tensor');
  */
 /** @typedef {{ data?: unknown, shape?: unknown, dtype?: unknown }} TensorFields */
 /** @typedef {import('../index').TensorData} TensorData */
-/**
- * What the addon reads a tensor's bytes from.
- * @typedef {TensorData|import('./device-tensor').Handle|undefined} Memory
- */
+/** @typedef {import('../addon/native').Memory} Memory */
 
 const kHost = 1,
   kOnDevice = 2,

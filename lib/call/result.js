@@ -8,10 +8,7 @@ const { kDTypes, kArrays } = require('./tensor');
 /** @typedef {import('../index').RunResult} RunResult */
 /** @typedef {import('../index').GPUResult} GPUResult */
 /** @typedef {import('./encode').Memory} Memory */
-/**
- * The outputs' memory: one, or an array of several; undefined: it is in `into`.
- * @typedef {ArrayBuffer|undefined|(ArrayBuffer|undefined)[]} Buffers
- */
+/** @typedef {import('../addon/native').Buffers} Buffers */
 
 const { slotSize, resultCount, resultTimings, resultOutputs } = layout;
 

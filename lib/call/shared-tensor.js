@@ -104,9 +104,9 @@ class SharedTensor {
   }
 
   /**
-   * The handle, so that JSON.stringify() and messages carry it.
+   * The handle, so that JSON.stringify() carries it.
    * @throws {GPUError} ERR_CLOSED: it was released
-   * @example process.send({ base: JSON.stringify(shared) });
+   * @example process.send(JSON.stringify({ base: shared }));
    */
   toJSON() {
     return this.handle;
@@ -133,11 +133,11 @@ function checkKind(shape, dtype, where) {
 }
 
 /**
- * Zeros in memory that every process of the cluster can see.
+ * Zeros in memory that every process of the cluster can see. For manager.sharedTensor().
  * @param {unknown} shape
  * @param {unknown} [dtype]
  * @returns {SharedTensor}
- * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY
+ * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY; ERR_UNSUPPORTED: Electron allows no such memory
  */
 function createSharedTensor(shape, dtype = 'float32') {
   const { bytes, extents, type } = checkKind(shape, dtype, 'the shared tensor');
@@ -177,7 +177,7 @@ function readHandle(given) {
  * Opens a tensor that another process has made; waits for its memory to be known here, 2 s at most.
  * @param {unknown} handle what its .handle was, or the JSON of it
  * @returns {SharedTensor}
- * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone; ERR_UNSUPPORTED
  */
 function openSharedTensor(handle) {
   const { region, block, generation, shape, dtype } = readHandle(handle);

@@ -12,6 +12,10 @@ const { readConfig } = require('../config');
 const { invalid, show, refuseUnknownKeys } = require('../core');
 
 /** @typedef {import('./process/cluster-process').Role} Role */
+/** @typedef {import('../core/errors').GPUError} GPUError */
+/** @typedef {import('../call/shared-tensor').SharedTensor} SharedTensor */
+/** @typedef {import('../index').GPUResult} GPUResult */
+/** @typedef {import('../index').JobOptions} JobOptions */
 
 const kUsesMs = 2000; // between two reports of the programs used
 
@@ -22,7 +26,10 @@ class GPUClusterManager extends EventEmitter {
   #programs;
   #usesTimer;
 
-  /** @param {import('../index').ManagerOptions} [options] */
+  /**
+   * @param {import('../index').ManagerOptions} [options]
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right
+   */
   constructor(options) {
     super();
     this.#config = readConfig(options);
@@ -50,21 +57,38 @@ class GPUClusterManager extends EventEmitter {
     this.#process.start();
   }
 
-  /** Resolves when jobs find a context; jobs given earlier wait in the queue. */
+  /**
+   * Resolves when jobs find a context; jobs given earlier wait in the queue.
+   * @returns {Promise<void>}
+   * @throws {GPUError} (rejects with) ERR_CLOSED: it was closed before; ERR_WORKER_LOST: the coordinator has gone;
+   *   ERR_UNSUPPORTED: no context could be opened here
+   * @example await manager.ready;
+   */
   get ready() {
     this.#process.decide();
     return this.#process.ready;
   }
 
-  /** @returns {Role} */
+  /**
+   * What this process is. 'lone': there is no cluster.
+   * @returns {Role}
+   * @example if (manager.role === 'primary') startServer(manager);
+   */
   get role() {
     return this.#process.role;
   }
 
   /**
-   * @param {any} workload
-   * @param {any} [options]
-   * @returns {Promise<any>}
+   * Runs a workload on whichever context suits best: a built-in one, a graph, a kernel or a picture.
+   * @param {unknown} workload { type, inputs, params, id } and the like: see Workload, GraphWorkload, KernelWorkload,
+   *   ShaderWorkload and SceneWorkload in lib/index.d.ts
+   * @param {JobOptions} [options] priority, timeout (ms), signal, contextType, affinity, cache, retries, into
+   * @returns {Promise<GPUResult>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with the `argument` where it is known;
+   *   ERR_UNKNOWN_WORKLOAD; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_COMPILE; ERR_DEVICE_LOST; ERR_WORKER_LOST;
+   *   ERR_QUEUE_FULL, with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED, with `released`; ERR_CLOSED
+   * @example
+   * const { outputs } = await manager.executeWorkload({ type: 'normalize', inputs: { input } }, { priority: 5 });
    */
   executeWorkload(workload, options) {
     const here = this.#process;
@@ -75,8 +99,12 @@ class GPUClusterManager extends EventEmitter {
 
   /**
    * Compiles a compute kernel once for the whole cluster.
-   * @param {any} options { name, glsl?, spirv?, cuda?, bindings? }
+   * @param {unknown} options { name, glsl?, spirv?, cuda?, bindings? }: see KernelOptions in lib/index.d.ts
    * @returns {Promise<import('../call/program').Kernel>}
+   * @throws {GPUError} (rejects with) ERR_COMPILE, with the compiler's `log`, `line` and `column`; ERR_WORKER_LOST: the
+   *   source took two workers down; ERR_TIMEOUT: there was no coordinator in time; ERR_INVALID_ARGUMENT;
+   *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example const kernel = await manager.compileKernel({ name: 'recency', glsl: { file: 'recency.comp' } });
    */
   compileKernel(options) {
     const here = this.#process;
@@ -87,10 +115,12 @@ class GPUClusterManager extends EventEmitter {
 
   /**
    * Compiles a vertex and a fragment shader once for the whole cluster.
-   * @param {string} name
-   * @param {any} vertex
-   * @param {any} fragment
+   * @param {unknown} name
+   * @param {unknown} vertex GLSL, or { file }
+   * @param {unknown} fragment
    * @returns {Promise<import('../call/program').Shader>}
+   * @throws {GPUError} (rejects with) as compileKernel()
+   * @example const shader = await manager.compileShader('disc', vertexSource, fragmentSource);
    */
   compileShader(name, vertex, fragment) {
     const here = this.#process;
@@ -101,8 +131,12 @@ class GPUClusterManager extends EventEmitter {
 
   /**
    * Frames of a render workload at a rate: what isn't ready in time is dropped.
-   * @param {any} workload
-   * @param {any} [options] { fps, signal, inFlight }
+   * @param {unknown} workload a picture, or a function of (time, frame) that gives one: see StreamedWorkload in
+   *   lib/index.d.ts
+   * @param {unknown} [options] { fps, signal, inFlight }
+   * @returns {RenderStream}
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_CLOSED; who waits for a frame gets what executeWorkload() throws
+   * @example for await (const { image } of manager.renderStream(scene, { fps: 30, signal })) show(image);
    */
   renderStream(workload, options = {}) {
     this.#checkOpen();
@@ -113,8 +147,12 @@ class GPUClusterManager extends EventEmitter {
   }
 
   /**
+   * Zeros in memory that every process of the cluster can see.
    * @param {readonly number[]} shape
-   * @param {import('../index').DType} [dtype]
+   * @param {import('../index').DType} [dtype] float32 when left out
+   * @returns {SharedTensor}
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_UNSUPPORTED, ERR_CLOSED
+   * @example const base = manager.sharedTensor([100_000, 384]);
    */
   sharedTensor(shape, dtype) {
     this.#checkOpen();
@@ -123,13 +161,24 @@ class GPUClusterManager extends EventEmitter {
     return tensor;
   }
 
-  /** @param {any} handle */
+  /**
+   * Opens a tensor that another process has made; waits for its memory to be known here, 2 s at most.
+   * @param {unknown} handle what its .handle was, or the JSON of it
+   * @returns {SharedTensor}
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_UNSUPPORTED; ERR_CLOSED: the tensor is gone, or the
+   *   manager closed
+   * @example process.on('message', ({ base }) => { const vectors = manager.openTensor(base); });
+   */
   openTensor(handle) {
     this.#checkOpen();
     return openSharedTensor(handle);
   }
 
-  /** @returns {import('../index').ContextInfo[]} */
+  /**
+   * The contexts of all workers; none once the manager is closed.
+   * @returns {import('../index').ContextInfo[]}
+   * @example const ready = manager.contexts().filter(({ state }) => state === 'ready');
+   */
   contexts() {
     const { closed, role, coordination, registry } = this.#process;
     if (closed) return [];
@@ -163,24 +212,42 @@ class GPUClusterManager extends EventEmitter {
     );
   }
 
-  /** @returns {Promise<import('../index').GPUClusterMetrics>} */
+  /**
+   * The most used figures: docs/metrics.md.
+   * @returns {Promise<import('../index').GPUClusterMetrics>}
+   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
+   * @example const { performance } = await manager.getMetrics();
+   */
   async getMetrics() {
     return this.#ask({ what: 'metrics' });
   }
 
-  /** @returns {Promise<import('../index').ClusterHealth>} */
+  /**
+   * How the cluster is.
+   * @returns {Promise<import('../index').ClusterHealth>}
+   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
+   * @example if ((await manager.health()).status === 'down') alarm();
+   */
   async health() {
     return this.#ask({ what: 'health' });
   }
 
-  /** The metrics as Prometheus reads them. @returns {Promise<string>} */
+  /**
+   * The metrics in the text format of Prometheus.
+   * @returns {Promise<string>}
+   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
+   * @example response.setHeader('content-type', 'text/plain; version=0.0.4').end(await manager.prometheus());
+   */
   async prometheus() {
     return this.#ask({ what: 'prometheus' });
   }
 
   /**
+   * What a device's memory is used for.
    * @param {string} deviceId
    * @returns {Promise<import('../index').MemoryStats>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED
+   * @example const { allocatedMb, totalMb } = await manager.memoryStats('cuda:0');
    */
   async memoryStats(deviceId) {
     if (typeof deviceId !== 'string')
@@ -188,16 +255,22 @@ class GPUClusterManager extends EventEmitter {
     return this.#ask({ what: 'memory', device: deviceId });
   }
 
-  /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
+  /**
+   * Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY.
+   * @example manager.cleanup();
+   */
   cleanup() {
     this.#process.connection.trim();
     this.#process.connection.say({ type: 'cleanup' });
   }
 
   /**
+   * Finishes what was given, and ends. In the primary it ends the cluster for all.
    * @param {{ drain?: boolean, timeout?: number }} [options] drain: jobs that were given are finished first (the
    *   default); timeout: how long that may take, in ms
    * @returns {Promise<void>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: an option that can't be right
+   * @example await manager.close({ timeout: 10_000 });
    */
   close(options = {}) {
     if (options === null || typeof options !== 'object')
@@ -211,6 +284,11 @@ class GPUClusterManager extends EventEmitter {
     return this.#process.close(drain, timeout);
   }
 
+  /**
+   * As close(), for `await using`.
+   * @returns {Promise<void>}
+   * @example await using manager = createGPUClusterManager();
+   */
   [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
     return this.close();
   }
@@ -230,7 +308,9 @@ class GPUClusterManager extends EventEmitter {
   async #ask(report) {
     this.#checkOpen();
     const { coordination, connection } = this.#process;
-    return coordination ? /** @type {any} */ (coordination.reports.give(report)) : connection.query(report);
+    return coordination
+      ? /** @type {T} */ (/** @type {unknown} */ (coordination.reports.give(report)))
+      : connection.query(report);
   }
 
   #reportUses() {
@@ -251,6 +331,10 @@ let current;
  * The manager of this process: made by the first call, given again by the others until it is closed.
  * @param {import('../index').ManagerOptions} [options]
  * @returns {GPUClusterManager}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands
+ * @example
+ * const manager = createGPUClusterManager({ workers: 4 });
+ * await manager.ready;
  */
 function createGPUClusterManager(options) {
   if (!current) current = new GPUClusterManager(options);

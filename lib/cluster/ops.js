@@ -5,6 +5,7 @@ const { invalid, show } = require('../core');
 
 /** @typedef {import('../call/encode').Fields} Fields */
 /** @typedef {import('../index').Tensor} Tensor */
+/** @typedef {import('../index').JobOptions} JobOptions */
 
 /** @param {unknown} value */
 function isTensor(value) {
@@ -18,7 +19,7 @@ function isTensor(value) {
  * ops.matmul(a, b, { alpha: 2 }, { priority: 1 }) or ops.matmul({ a, b }, params, options).
  * @param {import('../call/encode').Spec} spec
  * @param {unknown[]} args
- * @returns {{ inputs: Fields, params: unknown, options: unknown }}
+ * @returns {{ inputs: Fields, params: unknown, options: JobOptions|undefined }} options: checked with the job
  * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT
  */
 function readArguments(spec, args) {
@@ -44,13 +45,13 @@ function readArguments(spec, args) {
   const [params, options] = rest;
   if (params !== undefined && (params === null || typeof params !== 'object'))
     throw invalid(`ops.${spec.type}: params is ${show(params)}, but must be an object`);
-  return { inputs, params, options };
+  return { inputs, params, options: /** @type {JobOptions|undefined} */ (options) };
 }
 
 /** @typedef {(...args: unknown[]) => Promise<Tensor|Record<string, Tensor>>} Op */
 
 /**
- * @param {(workload: unknown, options: unknown) => Promise<{ outputs: Record<string, Tensor> }>} execute
+ * @param {(workload: unknown, options: JobOptions|undefined) => Promise<{ outputs: Record<string, Tensor> }>} execute
  * @returns {Record<string, Op>} by name, and 'top-k' as topK as well
  */
 function makeOps(execute) {

@@ -12,7 +12,14 @@ const { invalid, show, refuseUnknownKeys, kDriverBackends, isSoftware } = requir
 const kProbe = path.join(__dirname, 'probe.js');
 const kMark = 'switchyard-probe:';
 
-/** @returns {DeviceInfo[]} */
+/**
+ * What there is to compute on, in the order CUDA, hardware Vulkan, CPU, software Vulkan. Asks the drivers in this
+ * process.
+ * @returns {DeviceInfo[]}
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT: a setting of the environment or the config file
+ *   that can't be right
+ * @example const names = devices().map(({ id, name }) => `${id} ${name}`);
+ */
 function devices() {
   const { cuda, vulkan } = readSettings();
   return native.devices(cuda, vulkan).devices;
@@ -90,8 +97,12 @@ function probe(backend, timeout) {
 }
 
 /**
+ * What this machine can do, and why a backend is not there. Asks each driver in a child process of its own.
  * @param {{ timeout?: number }} [options] `timeout`: how long a driver may take to answer, in milliseconds
  * @returns {Promise<import('../index').GPUCapabilities>}
+ * @throws {import('../core/errors').GPUError} (rejects with) ERR_INVALID_ARGUMENT: a timeout, or a setting of the
+ *   environment or the config file, that can't be right
+ * @example const { cuda, problems } = await checkGPUCapabilities({ timeout: 5000 });
  */
 async function checkGPUCapabilities(options = {}) {
   refuseUnknownKeys(options, new Set(['timeout']), 'option of checkGPUCapabilities()');

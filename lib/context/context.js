@@ -208,7 +208,7 @@ class GPUContext {
    * @param {unknown} options { name, glsl?, spirv?, cuda?, bindings? }: see KernelOptions in lib/index.d.ts
    * @returns {Promise<import('../call/program').Kernel>}
    * @throws {GPUError} (rejects with) ERR_COMPILE, with the compiler's `log`, `line` and `column`;
-   *   ERR_INVALID_ARGUMENT; ERR_CLOSED
+   *   ERR_INVALID_ARGUMENT; ERR_UNSUPPORTED; ERR_CLOSED
    * @example
    * const kernel = await context.compileKernel({ name: 'double', glsl: { file: 'double.comp' } });
    */
@@ -224,7 +224,7 @@ class GPUContext {
    * @param {unknown} fragment
    * @returns {Promise<import('../call/program').Shader>}
    * @throws {GPUError} (rejects with) ERR_COMPILE, with the compiler's `log`, `line` and `column`;
-   *   ERR_INVALID_ARGUMENT; ERR_CLOSED
+   *   ERR_INVALID_ARGUMENT; ERR_UNSUPPORTED; ERR_CLOSED
    * @example
    * const shader = await context.compileShader('points', { file: 'points.vert' }, { file: 'points.frag' });
    */
@@ -306,13 +306,21 @@ class GPUContext {
     );
   }
 
-  /** Gives memory that is not in use back to the device and the system. */
+  /**
+   * Gives memory that is not in use back to the device and the system.
+   * @throws {GPUError} ERR_CLOSED: the context is closed
+   * @example context.trim();
+   */
   trim() {
     this.#checkOpen();
     this.#handle.trim();
   }
 
-  /** @returns {Promise<void>} when what runs has finished and everything it held is free */
+  /**
+   * No new jobs. Idempotent.
+   * @returns {Promise<void>} when what runs has finished and everything it held is free
+   * @example await context.close();
+   */
   close() {
     if (!this.#closed) {
       const number = nextId();
@@ -323,6 +331,11 @@ class GPUContext {
     return this.#closed;
   }
 
+  /**
+   * As close(), for `await using`.
+   * @returns {Promise<void>}
+   * @example await using context = await createContext();
+   */
   [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
     return this.close();
   }

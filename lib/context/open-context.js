@@ -31,7 +31,7 @@ function checkDevice(device) {
  * @param {import('../index').ContextOptions} [options] device ('auto'), memoryLimit (bytes), threads (of the CPU)
  * @returns {Promise<GPUContext>}
  * @throws {import('../core/errors').GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_UNSUPPORTED: there is no such
- *   device, or its driver can't be used; ERR_OUT_OF_MEMORY
+ *   device, or its driver can't be used; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST
  * @example
  * const context = await createContext({ device: 'cpu', threads: 2 });
  * try {

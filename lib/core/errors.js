@@ -7,8 +7,19 @@
 const kDetails = /** @type {const} */ (['log', 'line', 'column', 'argument', 'retryAfter']);
 const kHidden = [...kDetails, 'released', 'workloadId'];
 
+/**
+ * What every failure is: its `code` says what went wrong, its message what would be right.
+ * @example
+ * try {
+ *   await context.run(workload, { timeout: 100 });
+ * } catch (error) {
+ *   if (error.code !== 'ERR_TIMEOUT') throw error;
+ *   await error.released;
+ * }
+ */
 class GPUError extends Error {
   /**
+   * Its details are undefined until they are set.
    * @param {ErrorCode} code
    * @param {string} message
    * @param {ErrorOptions} [options]

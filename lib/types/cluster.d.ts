@@ -88,8 +88,8 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
    * const job = { type: 'normalize', inputs: { input } };
    * const { outputs, contextId } = await manager.executeWorkload(job, { priority: 5, timeout: 2000 });
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD, ERR_UNSUPPORTED, ERR_OUT_OF_MEMORY,
-   *   ERR_DEVICE_LOST, ERR_WORKER_LOST, ERR_CLOSED; ERR_QUEUE_FULL with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED with
-   *   `released`
+   *   ERR_DEVICE_LOST, ERR_WORKER_LOST, ERR_CLOSED; ERR_COMPILE: a device's driver refuses the program; ERR_QUEUE_FULL
+   *   with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED with `released`
    */
   executeWorkload<T extends WorkloadType>(
     workload: Workload<T> & { type: T },
@@ -109,7 +109,8 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
    * same Kernel.
    * @example const kernel = await manager.compileKernel({ name: 'recency', glsl: { file: 'recency.comp' } });
    * @throws {GPUError} ERR_COMPILE with the compiler's `log`, `line` and `column`; ERR_WORKER_LOST: the source took two
-   *   workers down; ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED, ERR_CLOSED
+   *   workers down; ERR_TIMEOUT: there was no coordinator in time; ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED,
+   *   ERR_OUT_OF_MEMORY, ERR_CLOSED
    */
   compileKernel(options: KernelOptions): Promise<Kernel>;
   /**
@@ -122,13 +123,14 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
   /**
    * Frames at a rate: those that are late or not read are dropped, never queued.
    * @example for await (const { image } of manager.renderStream(scene, { fps: 30, signal })) show(image);
-   * @throws {GPUError} ERR_INVALID_ARGUMENT; who waits for a frame gets what executeWorkload() throws
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_CLOSED; who waits for a frame gets what executeWorkload() throws
    */
   renderStream(workload: StreamedWorkload, options?: StreamOptions): AsyncIterableIterator<Frame> & AsyncDisposable;
   /**
    * Zeros in memory that every process of the cluster can see.
    * @example const base = manager.sharedTensor([100_000, 384]);
-   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_CLOSED
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_CLOSED; ERR_UNSUPPORTED: Electron allows no such
+   *   memory
    */
   sharedTensor<D extends DType = 'float32'>(shape: readonly number[], dtype?: D): SharedTensor<D>;
   /**
@@ -136,10 +138,14 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
    * well under a millisecond after the tensor was made, the call waits for that: 2 s at most, in which the event loop
    * stands still.
    * @example process.on('message', ({ base }) => { const vectors = manager.openTensor(base); });
-   * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone; ERR_UNSUPPORTED:
+   *   Electron allows no such memory
    */
   openTensor(handle: SharedTensorHandle | string): SharedTensor;
-  /** The contexts of all workers. */
+  /**
+   * The contexts of all workers; none once the manager is closed.
+   * @example const ready = manager.contexts().filter(({ state }) => state === 'ready');
+   */
   contexts(): ContextInfo[];
   /**
    * The most used figures: docs/metrics.md.
@@ -165,7 +171,10 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
    * @throws {GPUError} ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED
    */
   memoryStats(deviceId: string): Promise<MemoryStats>;
-  /** Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY. */
+  /**
+   * Gives unused memory back, in every process of the cluster: what helps after ERR_OUT_OF_MEMORY.
+   * @example manager.cleanup();
+   */
   cleanup(): void;
   /**
    * Finishes what was given (`drain`, the default), for at most `timeout` ms, and ends. In the primary it ends the
@@ -174,7 +183,10 @@ export class GPUClusterManager extends EventEmitter<ManagerEvents> {
    * @throws {GPUError} ERR_INVALID_ARGUMENT: an option that can't be right
    */
   close(options?: { drain?: boolean; timeout?: number }): Promise<void>;
-  /** As close(), for `await using`. */
+  /**
+   * As close(), for `await using`.
+   * @example await using manager = createGPUClusterManager();
+   */
   [Symbol.asyncDispose](): Promise<void>;
 }
 /**

@@ -93,7 +93,8 @@ export class GPUContext {
    * until the promise settles.
    * @example const { outputs, timings } = await ctx.run({ type: 'matmul', inputs: { a, b } }, { timeout: 5000 });
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD, ERR_UNSUPPORTED, ERR_OUT_OF_MEMORY,
-   *   ERR_DEVICE_LOST, ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED with `released`
+   *   ERR_DEVICE_LOST, ERR_CLOSED; ERR_COMPILE: the device's driver refuses the program; ERR_TIMEOUT and ERR_CANCELED
+   *   with `released`
    */
   run<T extends WorkloadType>(
     workload: Workload<T> & { type: T },
@@ -121,10 +122,20 @@ export class GPUContext {
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_DEVICE_LOST, ERR_TIMEOUT, ERR_CANCELED, ERR_CLOSED
    */
   upload(tensor: TensorLike, options?: WaitOptions): Promise<DeviceTensor>;
-  /** Gives memory that is not in use back to the device and the system. */
+  /**
+   * Gives memory that is not in use back to the device and the system.
+   * @example ctx.trim();
+   * @throws {GPUError} ERR_CLOSED: the context is closed
+   */
   trim(): void;
-  /** No new jobs; resolves when those taken have finished and all memory is free. */
+  /**
+   * No new jobs; resolves when those taken have finished and all memory is free.
+   * @example await ctx.close();
+   */
   close(): Promise<void>;
-  /** As close(), for `await using`. */
+  /**
+   * As close(), for `await using`.
+   * @example await using ctx = await createContext();
+   */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -54,6 +54,7 @@ export interface DeviceInfo {
 /**
  * In the order CUDA, hardware Vulkan, CPU, software Vulkan. Asks the drivers in this process.
  * @example console.table(devices());
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting of the environment or the config file that can't be right
  */
 export function devices(): DeviceInfo[];
 
@@ -91,6 +92,6 @@ export interface GPUCapabilities {
  * Asks each driver in a child process of its own; one that crashes, or does not answer within `timeout` ms, is a
  * problem listed.
  * @example const { cuda, problems } = await checkGPUCapabilities({ timeout: 5000 });
- * @throws {GPUError} ERR_INVALID_ARGUMENT: a time that is none
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: a timeout, or a setting, that can't be right
  */
 export function checkGPUCapabilities(options?: { timeout?: number }): Promise<GPUCapabilities>;

@@ -66,12 +66,19 @@ export class DeviceTensor {
   /**
    * Its elements as they are now.
    * @example const { data } = await base.read();
-   * @throws {GPUError} ERR_CLOSED: it was released, or its context closed; ERR_TIMEOUT, ERR_CANCELED, ERR_DEVICE_LOST
+   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_CLOSED: it was released, or its context closed; ERR_TIMEOUT,
+   *   ERR_CANCELED, ERR_DEVICE_LOST
    */
   read(options?: ReadOptions): Promise<Tensor>;
-  /** Gives its memory back once no job uses it. Idempotent. */
+  /**
+   * Gives its memory back once no job uses it. Idempotent.
+   * @example base.release();
+   */
   release(): void;
-  /** The same, for `using`. */
+  /**
+   * As release(), for `using`.
+   * @example using base = await ctx.upload(vectors);
+   */
   [Symbol.dispose](): void;
 }
 
@@ -122,10 +129,20 @@ export class SharedTensor<D extends DType = DType> {
    * @throws {GPUError} ERR_CLOSED: it was released
    */
   seal(): this;
-  /** Lets go: the memory is free once every process has, and no job uses it. */
+  /**
+   * Lets go: the memory is free once every process has, and no job uses it. Idempotent.
+   * @example base.release();
+   */
   release(): void;
-  /** The handle, so that JSON.stringify() and messages carry it. */
+  /**
+   * The handle, so that JSON.stringify() carries it.
+   * @example worker.send(JSON.stringify({ base }));
+   * @throws {GPUError} ERR_CLOSED: it was released
+   */
   toJSON(): SharedTensorHandle;
-  /** As release(), for `using`. */
+  /**
+   * As release(), for `using`.
+   * @example using base = manager.sharedTensor([100_000, 384]);
+   */
   [Symbol.dispose](): void;
 }

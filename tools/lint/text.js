@@ -3,7 +3,7 @@
 
 const kColumns = 120;
 const kLines = 400;
-const kAny = 40;
+const kAny = 10;
 
 // Lines that may be longer, and why.
 const kMayBeWide = [

@@ -4,6 +4,7 @@ const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { checkColumns, checkLength, countAny, checkAny } = require('../../../tools/lint/text');
 const { checkIncludes, cyclesOf } = require('../../../tools/lint/includes');
+const { checkPublicDocs } = require('../../../tools/lint/public-docs');
 
 const root = path.join(__dirname, '../../..');
 const files = (object) => new Map(Object.entries(object));
@@ -38,7 +39,57 @@ test('any is counted in JSDoc types and in declarations, not in words', () => {
     ['lib/b.d.ts', 1],
   ]);
   expect(checkAny(files({ 'lib/a.js': js }))).toEqual([]);
-  expect(checkAny(files({ 'lib/a.js': '/** @type {any} */'.repeat(40) }))[0]).toMatch(/^40 times the type any/);
+  expect(checkAny(files({ 'lib/a.js': '/** @type {any} */'.repeat(10) }))[0]).toMatch(/^10 times the type any/);
+});
+
+describe('docs of what is public', () => {
+  const doc = (throws, example = ' * @example run();\n') =>
+    `/**\n${throws ? ` * @throws {GPUError} ${throws}\n` : ''}${example} */`;
+  const problems = (types, code, neverThrow = new Map()) =>
+    checkPublicDocs(
+      files({
+        'lib/index.js': "const { run, Box } = require('./a');\nmodule.exports = { run, Box };",
+        'lib/types/a.d.ts': types,
+        'lib/a.js': code,
+      }),
+      neverThrow,
+    );
+  const types = `${doc('ERR_CLOSED')}\nexport function run(): void;\nexport function run(more: number): void;`;
+
+  test('the same codes on both sides are fine; what is not public needs none', () => {
+    expect(problems(types, `${doc('ERR_CLOSED: it is closed')}\nfunction run() {}\nfunction other() {}`)).toEqual([]);
+  });
+
+  test.each([
+    ['nothing', 'function run() {}', ['no @example', 'no @throws', 'throws nothing, but its types say ERR_CLOSED']],
+    ['no example', `${doc('ERR_CLOSED', '')}\nfunction run() {}`, ['lib/a.js:4: run has no @example']],
+    ['no errors', `${doc('')}\nfunction run() {}`, ['no @throws', 'throws nothing']],
+    ['another code', `${doc('ERR_TIMEOUT')}\nfunction run() {}`, ['throws ERR_TIMEOUT, but its types say ERR_CLOSED']],
+    ['no such function', 'function walk() {}', ['run is nowhere in lib/']],
+  ])('%s is refused', (_, code, expected) => {
+    expect(problems(types, code)).toEqual(expected.map((part) => expect.stringContaining(part)));
+  });
+
+  const box = (throws) => `${doc(throws)}\n  open() {}\n  ${doc('as open()')}\n  [Symbol.dispose ?? 0]() {}\n`;
+  const boxTypes = (throws) =>
+    `export class Box {\n${doc(throws)}\nopen(): void;\n${doc('ERR_CLOSED')}\n[Symbol.dispose](): void;\n}`;
+
+  test("methods of a base count, other functions' codes and symbols' names are followed", () => {
+    const code = `class Base {\n${box('ERR_CLOSED')} #inside() {}\n static make() {}\n}\nclass Box extends Base {}`;
+    expect(problems(boxTypes('ERR_CLOSED'), code)).toEqual([]);
+  });
+
+  test('what never throws stands in a list, and has no @throws', () => {
+    const never = (name) => new Map([[name, 'a reason']]);
+    const code = `class Box {\n${box('ERR_CLOSED')}}`;
+    const said = 'Box.open has a @throws, but stands in kNeverThrow';
+    expect(problems(boxTypes('ERR_CLOSED'), code, never('Box.open'))).toEqual(
+      [said, said].map((part) => expect.stringContaining(part)),
+    );
+    expect(problems(boxTypes('ERR_CLOSED'), code, never('Box.gone'))).toEqual([
+      expect.stringContaining('Box.gone is not public'),
+    ]);
+  });
 });
 
 describe('includes', () => {
