@@ -2,6 +2,7 @@
 #include "call_reader.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "convert.h"
 #include "device_tensor_wrap.h"
@@ -29,6 +30,16 @@ TensorArg readTensor(Napi::Env env, napi_value value, const double* slot) {
   return argument;
 }
 
+namespace {
+
+// Of the places for parameters only those are written that the workload has.
+void readParams(const Workload& workload, const double* from, std::array<double, kMaxParams>& params) {
+  params.fill(std::numeric_limits<double>::quiet_NaN());
+  std::copy_n(from, workload.info.params.size(), params.begin());
+}
+
+}  // namespace
+
 void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job) {
   auto table = allWorkloads();
   const double number = call[kCallWorkload];
@@ -42,7 +53,7 @@ void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* ca
   if (!(number >= 0 && number < static_cast<double>(table.size())))
     throw Error(Code::UnknownWorkload, "there is no workload of that number");
   job.workload = table[static_cast<size_t>(number)];
-  std::copy_n(call + kCallParams, kMaxParams, job.params.begin());
+  readParams(*job.workload, call + kCallParams, job.params);
 }
 
 void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job) {
@@ -139,7 +150,7 @@ GraphCall readGraph(std::span<const double> description) {
     node.workload = allWorkloads()[readCount(*take(1), allWorkloads().size() - 1, "workload")];
     for (int& input : node.inputs) input = value(*take(1));
     for (int& output : node.outputs) output = value(*take(1));
-    std::copy_n(take(kMaxParams), kMaxParams, node.params.begin());
+    readParams(*node.workload, take(kMaxParams), node.params);
     node.label = static_cast<int>(readCount(*take(1), 1 << 20, "node number"));
   }
   return call;

@@ -1,9 +1,9 @@
 // A call of a built-in workload.
 'use strict';
 const { native } = require('../addon');
-const { scratch, layout, nextId, mayRunNow } = require('./pending');
-const { specs, specOf, encodeCall, encodeInto, kDirect, kOnDevice } = require('./encode');
-const { Call, inputNumbers } = require('./call');
+const { scratch, layout, nextIdHere } = require('./pending');
+const { specs, refuseType, encodeCall, encodeInto, kDirect, kOnDevice } = require('./encode');
+const { Call, decisiveNumbers } = require('./call');
 
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {import('./encode').Memory} Memory */
@@ -11,7 +11,7 @@ const { Call, inputNumbers } = require('./call');
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 /** @typedef {import('../addon/native').NativeChannel} NativeChannel */
 
-const { slotSize, maxParams, callWorkload, callInline, callParams, callInputs, callInto, resultId } = layout;
+const { slotSize, callWorkload, callParams, callInputs, callInto, resultId } = layout;
 
 /** What an object that describes nothing yet is of. @type {Spec} */
 const kNone = Object.freeze({ ...[...specs.values()][0] });
@@ -32,7 +32,8 @@ class BuiltInCall extends Call {
    * @param {unknown} into
    */
   describe(workload, into) {
-    const spec = specOf(workload.type);
+    const spec = specs.get(/** @type {string} */ (workload.type));
+    if (spec === undefined) throw refuseType(workload.type);
     if (spec !== this.spec) this.#become(spec);
     encodeCall(spec, workload, this.arrays);
     this.targets = into === undefined ? undefined : encodeInto(into, spec.outputs, scratch, callInto, spec.type);
@@ -58,8 +59,7 @@ class BuiltInCall extends Call {
    */
   run(context) {
     if (this.kept) scratch.set(this.kept, callWorkload);
-    scratch[callInline] = mayRunNow() ? 1 : 0;
-    this.number = nextId();
+    this.number = nextIdHere();
     const { arrays, targets } = this;
     return this.spec.inputs.length > kDirect
       ? context.run(arrays.slice(), undefined, undefined, undefined, targets)
@@ -102,17 +102,16 @@ class BuiltInCall extends Call {
     return copy;
   }
 
-  /** @returns {import('./call').Identity} of a copy */
+  /** @returns {import('./call').Identity} */
   identity() {
-    const { spec, arrays } = this;
-    const kept = /** @type {Float64Array} */ (this.kept);
-    const params = kept.subarray(callParams - callWorkload, callParams - callWorkload + maxParams);
-    const inputs = spec.inputs.map(({ name }, i) => ({ value: this.inputs?.[name], memory: arrays[i] }));
-    return {
-      what: spec.type,
-      numbers: Float64Array.from([...params, ...inputNumbers(kept, spec.inputs.length)]),
-      inputs: inputs.filter(({ memory }) => memory !== undefined),
-    };
+    const { spec, arrays, kept } = this;
+    const params = [];
+    for (let i = 0; i < spec.params.length; ++i)
+      params.push(kept ? kept[callParams - callWorkload + i] : scratch[callParams + i]);
+    const inputs = [];
+    for (let i = 0; i < spec.inputs.length; ++i)
+      if (arrays[i] !== undefined) inputs.push({ value: this.inputs?.[spec.inputs[i].name], memory: arrays[i] });
+    return { what: spec.type, numbers: decisiveNumbers(params, kept, spec.inputs.length), inputs };
   }
 
   refuseDeviceTensors() {

@@ -8,10 +8,10 @@ const { Program, Kernel, Shader } = require('./program');
 
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {import('../addon/native').ProgramInfo} ProgramInfo */
+/** @typedef {import('./program').Usable} Usable */
 /**
  * @typedef {object} ProgramCall
- * @property {import('../addon/native').ProgramHandle} handle
- * @property {number} workload
+ * @property {Usable} program
  * @property {string} owner for messages
  * @property {Uint8Array} block
  * @property {{ name: string, kind: 'input'|'attribute'|'uniform', value: unknown }[]} inputs in the order of the block
@@ -76,12 +76,12 @@ function namesOf(info, test) {
 
 /**
  * @param {unknown} values
- * @param {ProgramInfo} info
+ * @param {Usable} program
  * @param {'input'|'output'} what
  * @param {string} owner
  * @returns {[name: string, index: number, value: unknown][]} without those that are undefined
  */
-function byBinding(values, info, what, owner) {
+function byBinding(values, { info, buffers }, what, owner) {
   if (values === undefined || values === null) return [];
   if (typeof values !== 'object')
     throw invalid(
@@ -91,10 +91,10 @@ function byBinding(values, info, what, owner) {
   /** @type {[string, number, unknown][]} */
   const found = [];
   for (const name in values) {
-    const index = info.bindings.findIndex((binding) => binding.name === name && binding.kind === 'buffer');
-    if (index < 0) {
-      const buffers = namesOf(info, ({ kind }) => kind === 'buffer');
-      throw invalid(`${owner}: unknown ${what} '${name}'${suggestion(name, buffers)}`, `${what}s.${name}`);
+    const index = buffers.get(name);
+    if (index === undefined) {
+      const known = namesOf(info, ({ kind }) => kind === 'buffer');
+      throw invalid(`${owner}: unknown ${what} '${name}'${suggestion(name, known)}`, `${what}s.${name}`);
     }
     const value = /** @type {Fields} */ (values)[name];
     if (value !== undefined && value !== null) found.push([name, index, value]);

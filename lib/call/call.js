@@ -1,6 +1,6 @@
 // What every described call has, whatever kind of job it is.
 'use strict';
-const { layout } = require('./pending');
+const { scratch, layout } = require('./pending');
 const { backendLabel } = require('../addon');
 const { GPUError, invalid, kDriverBackends } = require('../core');
 
@@ -24,7 +24,7 @@ const kVulkan = ['vulkan'];
  * until another call is described, or in numbers of its own (a graph): so it is begun at once, or kept with keep().
  */
 class Call {
-  /** @type {string|undefined} the caller's own name for the job */
+  /** The caller's own name for the job; without one it is called after its number. @type {string|undefined} */
   id = undefined;
   /** The number of its job, once it has begun. */
   number = 0;
@@ -75,14 +75,6 @@ class Call {
     return this.contextType === 'gpu' ? kDriverBackends : [this.contextType];
   }
 
-  /**
-   * The caller's own name for the job, or one that no other has.
-   * @param {string} prefix
-   */
-  idWith(prefix) {
-    return this.id === undefined ? prefix + this.number : this.id;
-  }
-
   /** Lets go of what the next call of this kind would overwrite anyway. */
   clear() {}
 
@@ -107,19 +99,22 @@ class Call {
 }
 
 /**
- * The descriptions of inputs, of each as much as it uses of its slot.
- * @param {Float64Array} kept
- * @param {number} count
- * @returns {number[]}
+ * Numbers that decide a call's outputs: those that are given, then the descriptions of its inputs, of each as much as it
+ * uses of its slot.
+ * @param {readonly number[]} params
+ * @param {Float64Array|undefined} kept undefined: it stands in the scratch array
+ * @param {number} count of the inputs
+ * @returns {Float64Array}
  */
-function inputNumbers(kept, count) {
-  const numbers = [];
-  for (let i = 0; i < count; ++i) {
-    const at = callInputs - callWorkload + i * slotSize;
-    if (kept[at] === 0) numbers.push(0);
-    else numbers.push(...kept.subarray(at, at + 3 + kept[at + 2]));
+function decisiveNumbers(params, kept, count) {
+  const numbers = params.slice();
+  const from = kept ?? scratch;
+  let at = kept ? callInputs - callWorkload : callInputs;
+  for (let i = 0; i < count; ++i, at += slotSize) {
+    const used = from[at] === 0 ? 1 : 3 + from[at + 2];
+    for (let j = 0; j < used; ++j) numbers.push(from[at + j]);
   }
-  return numbers;
+  return new Float64Array(numbers);
 }
 
-module.exports = { Call, inputNumbers };
+module.exports = { Call, decisiveNumbers };

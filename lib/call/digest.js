@@ -6,60 +6,64 @@ const { setImmediate } = require('node:timers/promises');
 const { SharedTensor } = require('./shared-tensor');
 
 /** @typedef {import('node:crypto').Hash} Hash */
-/** @typedef {import('./encode').Memory} Memory */
 
 const kChunkBytes = 256 << 10; // hashed in a turn of the event loop: a fraction of a millisecond
 
 /**
- * @param {Hash} hash
- * @param {unknown} value an input as its owner wrote it
- * @param {Memory} memory where its elements are
- * @returns {Promise<void>|undefined}
- */
-function addContents(hash, value, memory) {
-  const isSealed = value instanceof SharedTensor && value.sealed;
-  hash.update(isSealed ? 's' : 'b');
-  if (isSealed) {
-    hash.update(JSON.stringify(value.handle));
-    return undefined;
-  }
-  const data = /** @type {import('../index').TensorData} */ (memory);
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (bytes.length <= kChunkBytes) {
-    hash.update(bytes);
-    return undefined;
-  }
-  return addSlowly(hash, bytes);
-}
-
-/**
- * @param {Hash} hash
- * @param {Uint8Array} bytes
- */
-async function addSlowly(hash, bytes) {
-  for (let at = 0; at < bytes.length; at += kChunkBytes) {
-    if (at) await setImmediate();
-    hash.update(bytes.subarray(at, at + kChunkBytes));
-  }
-}
-
-/**
  * Four numbers of 52 bits each.
- * @param {import('./describe').AnyCall} call that was kept; its inputs don't change until the job has settled
+ * @param {import('./describe').AnyCall} call its inputs don't change until the job has settled
  * @param {string|undefined} contextType devices differ in the last bits, and whoever asked for one gets its answer
- * @returns {Promise<number[]>}
+ * @returns {number[]|Promise<number[]>} a promise where there is more to hash than the event loop should wait for: the
+ *   call is to be kept then
  */
-async function digestOf(call, contextType) {
-  const hash = createHash('sha256');
+function digestOf(call, contextType) {
   const { what, numbers, inputs } = call.identity();
-  hash.update(JSON.stringify([contextType, what, numbers.length, inputs.length]));
-  hash.update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
+  const names = []; // of memory that nobody can change any more; 0: the contents are hashed
+  const contents = [];
+  let bytes = 0;
   for (const { value, memory } of inputs) {
-    const slow = addContents(hash, value, memory);
-    if (slow) await slow;
+    if (value instanceof SharedTensor && value.sealed) {
+      names.push(value.handle);
+      continue;
+    }
+    const data = /** @type {import('../index').TensorData} */ (memory);
+    names.push(0);
+    contents.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    bytes += data.byteLength;
   }
+  const hash = createHash('sha256').update(JSON.stringify([contextType, what, numbers.length, names]));
+  hash.update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
+  if (bytes > kChunkBytes) return digestSlowly(hash, contents);
+  for (const each of contents) hash.update(each);
+  return numbersOf(hash);
+}
+
+/**
+ * @param {Hash} hash
+ * @param {Uint8Array[]} contents
+ */
+async function digestSlowly(hash, contents) {
+  let room = kChunkBytes;
+  for (const each of contents)
+    for (let at = 0; at < each.length;) {
+      if (room === 0) {
+        await setImmediate();
+        room = kChunkBytes;
+      }
+      const end = Math.min(each.length, at + room);
+      hash.update(each.subarray(at, end));
+      room -= end - at;
+      at = end;
+    }
+  return numbersOf(hash);
+}
+
+/** @param {Hash} hash */
+function numbersOf(hash) {
   const digest = hash.digest();
-  return [0, 1, 2, 3].map((i) => digest.readUIntBE(i * 6, 6) * 16 + (digest[24 + i] >> 4));
+  const numbers = [0, 0, 0, 0];
+  for (let i = 0; i < 4; ++i) numbers[i] = digest.readUIntBE(i * 6, 6) * 16 + (digest[24 + i] >> 4);
+  return numbers;
 }
 
 module.exports = { digestOf };

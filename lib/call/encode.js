@@ -34,7 +34,7 @@ const { isSealed } = require('./shared-tensor');
 const kHost = 1,
   kOnDevice = 2,
   kFlat = 3;
-const { slotSize, callWorkload, callParams, callInputs, callInto, maxParams } = layout;
+const { slotSize, callWorkload, callParams, callInputs, callInto } = layout;
 const kDirect = 4; // inputs that are handed over by themselves; more come as an array
 
 /** @type {Map<string, Spec>} */
@@ -52,23 +52,17 @@ native.workloads().forEach((entry, index) => {
 });
 
 /**
- * @param {unknown} type of a workload
- * @param {string} [path] of what has it, for the error: of a graph's node 'nodes[2].'
- * @returns {Spec}
+ * @param {unknown} type of a workload, which is none of `specs`
+ * @returns {GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD
  */
-function specOf(type, path = '') {
-  const spec = specs.get(/** @type {string} */ (type));
-  if (spec) return spec;
+function refuseType(type) {
   const known = [...specs.keys()].filter((name) => !name.startsWith('render/'));
   known.push('graph', 'kernel', 'render');
   if (typeof type !== 'string')
-    throw invalid(
-      `a workload's type is ${show(type)}, but must be a string: one of ${known.join(', ')}`,
-      `${path}type`,
-    );
+    return invalid(`a workload's type is ${show(type)}, but must be a string: one of ${known.join(', ')}`, 'type');
   const error = new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, known)}`);
-  error.argument = `${path}type`;
-  throw error;
+  error.argument = 'type';
+  return error;
 }
 
 /** The properties of a workload that tensors of each kind stand in; others are arguments by themselves. */
@@ -161,26 +155,25 @@ function writeTensor(numbers, at, value, owner, kind, name) {
  * @param {import('../addon/native').WorkloadEntry['params'][number]} param
  * @param {unknown} value
  * @param {string} owner
- * @param {string} path of what has the params
  * @returns {number}
  */
-function encodeParam(param, value, owner, path) {
+function encodeParam(param, value, owner) {
   switch (param.kind) {
     case 'boolean':
-      if (typeof value !== 'boolean') throw refuseParam(param, value, 'true or false', owner, path);
+      if (typeof value !== 'boolean') throw refuseParam(param, value, 'true or false', owner);
       return value ? 1 : 0;
     case 'choice': {
       const index = param.choices.indexOf(/** @type {string} */ (value));
       if (index < 0) {
         const hint = typeof value === 'string' ? suggestion(value, param.choices) : '';
         const choices = param.choices.map((choice) => `'${choice}'`).join(' or ');
-        throw refuseParam(param, value, choices + (hint.startsWith(' (did') ? hint : ''), owner, path);
+        throw refuseParam(param, value, choices + (hint.startsWith(' (did') ? hint : ''), owner);
       }
       return index;
     }
     default:
       if (typeof value !== 'number' || value !== value)
-        throw refuseParam(param, value, `a ${param.kind === 'integer' ? 'whole ' : ''}number`, owner, path);
+        throw refuseParam(param, value, `a ${param.kind === 'integer' ? 'whole ' : ''}number`, owner);
       return value;
   }
 }
@@ -190,10 +183,9 @@ function encodeParam(param, value, owner, path) {
  * @param {unknown} value
  * @param {string} must what it must be
  * @param {string} owner
- * @param {string} path
  */
-function refuseParam({ name }, value, must, owner, path) {
-  return invalid(`${owner}: parameter '${name}' is ${show(value)}, but must be ${must}`, `${path}params.${name}`);
+function refuseParam({ name }, value, must, owner) {
+  return invalid(`${owner}: parameter '${name}' is ${show(value)}, but must be ${must}`, `params.${name}`);
 }
 
 /**
@@ -202,26 +194,22 @@ function refuseParam({ name }, value, must, owner, path) {
  * @param {Float64Array} numbers
  * @param {number} at
  * @param {string} owner
- * @param {string} [path] of what has them, for an error: of a graph's node 'nodes[2].'
  */
-function encodeParams(spec, params, numbers, at, owner, path = '') {
+function encodeParams(spec, params, numbers, at, owner) {
+  const known = spec.params;
   if (params === undefined || params === null) {
-    for (let i = 0; i < maxParams; ++i) numbers[at + i] = NaN;
+    for (let i = 0; i < known.length; ++i) numbers[at + i] = NaN;
     return;
   }
-  if (typeof params !== 'object')
-    throw invalid(`${owner}: params is ${show(params)}, but must be an object`, `${path}params`);
+  if (typeof params !== 'object') throw invalid(`${owner}: params is ${show(params)}, but must be an object`, 'params');
   const values = /** @type {Fields} */ (params);
   for (const name in values)
     if (!spec.paramNames.has(name))
-      throw invalid(
-        `${owner}: unknown parameter '${name}'${suggestion(name, spec.paramNames)}`,
-        `${path}params.${name}`,
-      );
-  for (let i = 0; i < maxParams; ++i) {
-    const param = spec.params[i];
-    const value = param && values[param.name];
-    numbers[at + i] = value === undefined || value === null ? NaN : encodeParam(param, value, owner, path);
+      throw invalid(`${owner}: unknown parameter '${name}'${suggestion(name, spec.paramNames)}`, `params.${name}`);
+  for (let i = 0; i < known.length; ++i) {
+    const param = known[i];
+    const value = values[param.name];
+    numbers[at + i] = value === undefined || value === null ? NaN : encodeParam(param, value, owner);
   }
 }
 
@@ -231,16 +219,16 @@ function encodeParams(spec, params, numbers, at, owner, path = '') {
  * @param {ReadonlySet<string>} names
  * @param {string} owner
  * @param {string} kind of what the names stand for: 'input'
- * @param {string} [path] the argument that the object is: 'inputs'
+ * @param {string} [path] the argument that the object is, unless it is as many of the kind: 'inputs'
  */
-function checkNames(object, names, owner, kind, path = `${kind}s`) {
+function checkNames(object, names, owner, kind, path) {
   if (object === null || typeof object !== 'object') {
     const known = [...names].map((name) => `'${name}'`).join(', ');
-    throw invalid(`${owner}: ${kind}s is ${show(object)}, but must be an object with ${known}`, path);
+    throw invalid(`${owner}: ${kind}s is ${show(object)}, but must be an object with ${known}`, path ?? `${kind}s`);
   }
   for (const name in object)
     if (!names.has(name))
-      throw invalid(`${owner}: unknown ${kind} '${name}'${suggestion(name, names)}`, `${path}.${name}`);
+      throw invalid(`${owner}: unknown ${kind} '${name}'${suggestion(name, names)}`, `${path ?? `${kind}s`}.${name}`);
 }
 
 const kWorkloadKeys = new Set(['type', 'inputs', 'params', 'id']);
@@ -344,7 +332,7 @@ module.exports = {
   renderIndex,
   countedNames,
   specs,
-  specOf,
+  refuseType,
   encodeCall,
   encodeTensor,
   encodeParams,

@@ -1,8 +1,8 @@
 // Graphs: names become numbers, nodes are put in an order in which every value is made before it is used.
 'use strict';
 const { layout } = require('./pending');
-const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
-const { specOf, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
+const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
+const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
 
 /** @typedef {import('./encode').Spec} Spec */
 /** @typedef {import('./encode').Fields} Fields */
@@ -52,37 +52,71 @@ function checkGraph(workload) {
  */
 function checkNodes(nodes) {
   return nodes.map((value, index) => {
-    const path = `nodes[${index}]`;
-    if (value === null || typeof value !== 'object')
-      throw invalid(
-        `graph: node ${index} is ${show(value)}, but must be an object { type, inputs, params, outputs }`,
-        path,
-      );
-    const node = /** @type {Fields} */ (value);
-    const { type } = node;
-    if (type === 'graph')
-      throw invalid(`graph: node ${index} is a graph itself: put its nodes in this one`, `${path}.type`);
-    if (type === 'kernel' || type === 'render')
-      throw invalid(
-        `graph: node ${index} is a '${type}', which is a job of its own: give it what the graph's outputs are`,
-        `${path}.type`,
-      );
-    let spec;
     try {
-      spec = specOf(type, `${path}.`);
+      return checkNode(value, index);
     } catch (error) {
-      error.message = `graph: node ${index}: ${error.message}`;
-      throw error;
+      throw ofNode(error, index);
     }
-    const owner = `graph: node ${index} ('${type}')`;
-    for (const key in node)
-      if (spec.paramNames.has(key))
-        throw invalid(`${owner}: '${key}' is a parameter: write it as params: { ${key}: ... }`, `${path}.${key}`);
-    refuseUnknownKeys(node, kNodeKeys, `key of ${owner}`, `${path}.`);
-    checkNames(node.inputs, spec.inputNames, owner, 'input', `${path}.inputs`);
-    checkNames(node.outputs, spec.outputNames, owner, 'output', `${path}.outputs`);
-    return { index, owner, spec, node: /** @type {NodeFields} */ (value) };
   });
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} index
+ * @returns {Node}
+ * @throws {import('../core/errors').GPUError} whose argument is the node's own: 'inputs.a'
+ */
+function checkNode(value, index) {
+  if (value === null || typeof value !== 'object')
+    throw invalid(`graph: node ${index} is ${show(value)}, but must be an object { type, inputs, params, outputs }`);
+  const node = /** @type {Fields} */ (value);
+  const { type } = node;
+  const spec = specs.get(/** @type {string} */ (type));
+  if (!spec) throw refuseNode(type, index);
+  const owner = `graph: node ${index} ('${type}')`;
+  for (const key in node) if (!kNodeKeys.has(key)) refuseNodeKeys(node, spec, owner);
+  checkNames(node.inputs, spec.inputNames, owner, 'input');
+  checkNames(node.outputs, spec.outputNames, owner, 'output');
+  return { index, owner, spec, node: /** @type {NodeFields} */ (value) };
+}
+
+/**
+ * Says in a node's error which of the graph's arguments it is about.
+ * @param {unknown} error
+ * @param {number} index
+ */
+function ofNode(error, index) {
+  if (error instanceof GPUError)
+    error.argument = error.argument === undefined ? `nodes[${index}]` : `nodes[${index}].${error.argument}`;
+  return error;
+}
+
+/**
+ * @param {unknown} type of a node, which is not that of a built-in workload
+ * @param {number} index
+ */
+function refuseNode(type, index) {
+  if (type === 'graph') return invalid(`graph: node ${index} is a graph itself: put its nodes in this one`, 'type');
+  if (type === 'kernel' || type === 'render')
+    return invalid(
+      `graph: node ${index} is a '${type}', which is a job of its own: give it what the graph's outputs are`,
+      'type',
+    );
+  const error = refuseType(type);
+  error.message = `graph: node ${index}: ${error.message}`;
+  return error;
+}
+
+/**
+ * @param {Fields} node
+ * @param {Spec} spec
+ * @param {string} owner
+ */
+function refuseNodeKeys(node, spec, owner) {
+  for (const key in node)
+    if (spec.paramNames.has(key))
+      throw invalid(`${owner}: '${key}' is a parameter: write it as params: { ${key}: ... }`, key);
+  refuseUnknownKeys(node, kNodeKeys, `key of ${owner}`);
 }
 
 /**
@@ -96,26 +130,29 @@ function findMakers(nodes, inputs) {
   for (const node of nodes)
     for (const output in node.node.outputs) {
       const name = node.node.outputs[output];
-      const path = `nodes[${node.index}].outputs.${output}`;
-      if (typeof name !== 'string')
-        throw invalid(
-          `${node.owner}: output '${output}' is ${show(name)}, but must be the name its value gets in the graph`,
-          path,
-        );
-      const other = makers.get(name);
-      if (other)
-        throw invalid(
-          `${node.owner}: its output '${output}' is called '${name}', but so is an output of node ${other.index}`,
-          path,
-        );
-      if (inputs.has(name))
-        throw invalid(
-          `${node.owner}: its output '${output}' is called '${name}', but so is an input of the graph`,
-          path,
-        );
+      if (typeof name !== 'string' || makers.has(name) || inputs.has(name))
+        throw refuseName(node, output, name, makers);
       makers.set(name, node);
     }
   return makers;
+}
+
+/**
+ * @param {Node} node
+ * @param {string} output of it
+ * @param {unknown} name that it is to have in the graph, which is none, or another's already
+ * @param {Map<string, Node>} makers
+ */
+function refuseName({ owner, index }, output, name, makers) {
+  const argument = `nodes[${index}].outputs.${output}`;
+  if (typeof name !== 'string')
+    return invalid(
+      `${owner}: output '${output}' is ${show(name)}, but must be the name its value gets in the graph`,
+      argument,
+    );
+  const other = makers.get(name);
+  const whose = other ? `an output of node ${other.index}` : 'an input of the graph';
+  return invalid(`${owner}: its output '${output}' is called '${name}', but so is ${whose}`, argument);
 }
 
 /**
@@ -233,15 +270,26 @@ function encodeGraph(workload, into) {
     numbers[kHeader + inputNames.length * slotSize + i] = /** @type {number} */ (values.get(name));
   });
   const targets = into === undefined ? undefined : encodeInto(into, outputs, numbers, intoAt, 'graph');
-  const numberOf = (/** @type {unknown} */ name) => values.get(/** @type {string} */ (name)) ?? -1;
   order.forEach(({ node, spec, owner, index }, n) => {
     const at = nodesAt + n * nodeSize;
+    const inputsAt = at + 1;
+    const outputsAt = inputsAt + maxTensors;
+    const paramsAt = outputsAt + maxTensors;
     numbers[at] = spec.index;
-    for (let i = 0; i < maxTensors; ++i) {
-      numbers[at + 1 + i] = numberOf(node.inputs[spec.inputs[i]?.name]);
-      numbers[at + 1 + maxTensors + i] = numberOf(node.outputs[spec.outputs[i]]);
+    numbers.fill(-1, inputsAt, paramsAt);
+    for (let i = 0; i < spec.inputs.length; ++i) {
+      const value = values.get(/** @type {string} */ (node.inputs[spec.inputs[i].name]));
+      if (value !== undefined) numbers[inputsAt + i] = value;
     }
-    encodeParams(spec, node.params, numbers, at + 1 + 2 * maxTensors, owner, `nodes[${index}].`);
+    for (let i = 0; i < spec.outputs.length; ++i) {
+      const value = values.get(/** @type {string} */ (node.outputs[spec.outputs[i]]));
+      if (value !== undefined) numbers[outputsAt + i] = value;
+    }
+    try {
+      encodeParams(spec, node.params, numbers, paramsAt, owner);
+    } catch (error) {
+      throw ofNode(error, index);
+    }
     numbers[at + nodeSize - 1] = index;
   });
   return { numbers, inputs: inputNames, arrays, targets, outputs, kind: kindOf(nodes), intoAt, nodesAt };

@@ -7,7 +7,7 @@ const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, enc
 const { toFloat16Bits, fromFloat16Bits } = require('./float16');
 const { layout, nextId, track, scratch, settle, isAwaited, checkWaiting, settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
-const { takeOutput, takeOutputs, takeTimings, timingsOf, resultOf, inCluster } = require('./result');
+const { takeOutputs, timingsOf, resultOf, inCluster } = require('./result');
 const { publicType } = require('./scene');
 const { createSharedTensor, openSharedTensor, SharedTensor } = require('./shared-tensor');
 const { kDTypes, kArrays, kRanges, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
@@ -38,9 +38,7 @@ module.exports = {
   Kernel,
   Shader,
   Program,
-  takeOutput,
   takeOutputs,
-  takeTimings,
   timingsOf,
   resultOf,
   inCluster,

@@ -8,6 +8,7 @@ const { kMaxInputs, programOf, checkWhole, namesOf, byBinding, blockOf } = requi
 
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {import('../addon/native').ProgramInfo} ProgramInfo */
+/** @typedef {import('./program').Usable} Usable */
 
 const kKernelKeys = new Set(['type', 'kernel', 'inputs', 'outputs', 'params', 'threads', 'id']);
 const kOutputKeys = new Set(['shape', 'dtype']);
@@ -15,31 +16,38 @@ const kMaxOutputs = 8;
 const kKernelCall = 1; // what its block begins with
 
 /**
+ * Writes how often the kernel runs, along each axis.
+ * @param {number[]} numbers
  * @param {unknown} threads
  * @param {string} owner
  */
-function checkThreads(threads, owner) {
+function pushThreads(numbers, threads, owner) {
   if (threads === undefined)
     throw invalid(
       `${owner}: threads is missing: how many times the kernel is to run, as a number or [x, y, z]`,
       'threads',
     );
-  const list = Array.isArray(threads) ? threads : [threads];
-  if (list.length < 1 || list.length > 3)
-    throw invalid(`${owner}: threads has ${list.length} numbers, but must have one to three: x, y, z`, 'threads');
-  list.forEach((count, axis) => checkWhole(count, list.length > 1 ? `threads along ${'xyz'[axis]}` : 'threads', owner));
-  return [list[0], list[1] ?? 1, list[2] ?? 1];
+  const list = /** @type {number[]} */ (Array.isArray(threads) ? threads : [threads]);
+  const { length } = list;
+  if (length < 1 || length > 3)
+    throw invalid(`${owner}: threads has ${length} numbers, but must have one to three: x, y, z`, 'threads');
+  for (let axis = 0; axis < 3; ++axis) {
+    const count = axis < length ? list[axis] : 1;
+    if (!Number.isSafeInteger(count) || count < 0)
+      checkWhole(count, length > 1 ? `threads along ${'xyz'[axis]}` : 'threads', owner);
+    numbers.push(count);
+  }
 }
 
 /**
  * @param {unknown} outputs
- * @param {ProgramInfo} info
+ * @param {Usable} program
  * @param {string} owner
  */
-function checkOutputs(outputs, info, owner) {
-  const results = byBinding(outputs, info, 'output', owner);
+function checkOutputs(outputs, program, owner) {
+  const results = byBinding(outputs, program, 'output', owner);
   if (!results.length) {
-    const writable = namesOf(info, ({ readOnly }) => !readOnly).join(', ') || 'none';
+    const writable = namesOf(program.info, ({ readOnly }) => !readOnly).join(', ') || 'none';
     throw invalid(
       `${owner}: outputs is ${show(outputs)}, but must name at least one binding to get back: ` +
         `{ name: { shape, dtype } } (it has: ${writable})`,
@@ -52,29 +60,31 @@ function checkOutputs(outputs, info, owner) {
 }
 
 /**
- * The numbers of one output: its binding, dtype and shape.
+ * Writes an output's binding, dtype and shape.
+ * @param {number[]} numbers
  * @param {[name: string, index: number, value: unknown]} result
  * @param {ProgramInfo} info
  * @param {string} owner
  */
-function outputNumbers([name, index, value], info, owner) {
+function pushOutput(numbers, [name, index, value], info, owner) {
   const where = `${owner}: output '${name}'`;
-  const path = `outputs.${name}`;
   if (value === null || typeof value !== 'object')
-    throw invalid(`${where} is ${show(value)}, but must be { shape, dtype }`, path);
-  refuseUnknownKeys(value, kOutputKeys, `key of ${where}`, `${path}.`);
+    throw invalid(`${where} is ${show(value)}, but must be { shape, dtype }`, `outputs.${name}`);
+  for (const key in value)
+    if (!kOutputKeys.has(key)) refuseUnknownKeys(value, kOutputKeys, `key of ${where}`, `outputs.${name}.`);
   const { element } = info.bindings[index];
   const { shape, dtype = element === 'other' ? 'float32' : element } = /** @type {Fields} */ (value);
   try {
     checkShape(shape, -1, where);
   } catch (error) {
-    error.argument = `${path}.shape`;
+    error.argument = `outputs.${name}.shape`;
     throw error;
   }
   const at = kDTypes.indexOf(/** @type {import('../index').DType} */ (dtype));
-  if (at < 0) throw invalid(`${where} has dtype ${show(dtype)}${suggestion(String(dtype), kDTypes)}`, `${path}.dtype`);
+  if (at < 0)
+    throw invalid(`${where} has dtype ${show(dtype)}${suggestion(String(dtype), kDTypes)}`, `outputs.${name}.dtype`);
   const extents = /** @type {number[]} */ (shape);
-  return [index, at, extents.length, ...extents];
+  numbers.push(index, at, extents.length, ...extents);
 }
 
 /**
@@ -82,26 +92,32 @@ function outputNumbers([name, index, value], info, owner) {
  * @returns {import('./call-block').ProgramCall}
  */
 function kernelCall(workload) {
-  const { handle, info, workload: number } = Program.use(programOf(workload));
+  const program = Program.use(programOf(workload));
+  const { info } = program;
   const owner = `kernel '${info.name}'`;
   refuseUnknownKeys(workload, kKernelKeys, `key of the workload 'kernel'`);
-  const numbers = [kKernelCall, ...checkThreads(workload.threads, owner)];
-  const given = byBinding(workload.inputs, info, 'input', owner);
+  const numbers = [kKernelCall];
+  pushThreads(numbers, workload.threads, owner);
+  const given = byBinding(workload.inputs, program, 'input', owner);
   if (given.length > kMaxInputs)
     throw invalid(`${owner}: it is given ${given.length} inputs, but can have at most ${kMaxInputs}`, 'inputs');
-  numbers.push(given.length, ...given.map(([, index]) => index));
-  const results = checkOutputs(workload.outputs, info, owner);
+  numbers.push(given.length);
+  /** @type {import('./call-block').ProgramCall['inputs']} */
+  const inputs = [];
+  for (const [name, index, value] of given) {
+    numbers.push(index);
+    inputs.push({ name, kind: 'input', value });
+  }
+  const results = checkOutputs(workload.outputs, program, owner);
   numbers.push(results.length);
-  for (const result of results) numbers.push(...outputNumbers(result, info, owner));
+  const outputs = [];
+  for (const result of results) {
+    pushOutput(numbers, result, info, owner);
+    outputs.push(result[0]);
+  }
   checkParamNames(info.params, workload.params, owner);
-  return {
-    handle,
-    workload: number,
-    owner,
-    block: blockOf(numbers, info, workload.params, owner, 'params'),
-    inputs: given.map(([name, , value]) => ({ name, kind: 'input', value })),
-    outputs: results.map(([name]) => name),
-  };
+  const block = blockOf(numbers, info, workload.params, owner, 'params');
+  return { program, owner, block, inputs, outputs };
 }
 
 module.exports = { kernelCall };

@@ -41,6 +41,7 @@ function isAwaited(number) {
 }
 
 const { scratch, layout, firstId } = native.start(onDone);
+const { callId, callInline } = layout;
 let lastNumber = firstId;
 /** @type {number|undefined} that a job has to stop */
 let stopMs;
@@ -180,7 +181,16 @@ function canceled(signal) {
 
 /** A number for a new job, already where the addon looks for it. */
 function nextId() {
-  return (scratch[layout.callId] = ++lastNumber);
+  return (scratch[callId] = ++lastNumber);
+}
+
+/**
+ * The same for a job of this process. It may run inside its call, unless such jobs have held this turn of the event loop
+ * for long.
+ */
+function nextIdHere() {
+  scratch[callInline] = spentMs < kMaxTurnMs ? 1 : 0;
+  return (scratch[callId] = ++lastNumber);
 }
 
 /**
@@ -267,20 +277,15 @@ function settleNow(result, ms) {
   });
 }
 
-/** Whether a job may run inside its call: not when such jobs have held this turn of the event loop for long. */
-function mayRunNow() {
-  return spentMs < kMaxTurnMs;
-}
-
 module.exports = {
   scratch,
   layout,
   nextId,
+  nextIdHere,
   track,
   settle,
   isAwaited,
   checkWaiting,
   settleNow,
-  mayRunNow,
   withReleased,
 };

@@ -1,27 +1,18 @@
 // A call of a user's program: a run of a kernel, or a picture by a shader.
 'use strict';
 const { native } = require('../addon');
-const { scratch, layout, nextId, mayRunNow } = require('./pending');
+const { scratch, layout, nextIdHere } = require('./pending');
 const { encodeInto, kernelIndex, renderIndex } = require('./encode');
 const { describeProgramCall, encodeProgramCall } = require('./program-call');
 const { DeviceTensor } = require('./device-tensor');
-const { Call, inputNumbers } = require('./call');
+const { Call, decisiveNumbers } = require('./call');
 
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {import('./encode').Memory} Memory */
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 /** @typedef {import('../addon/native').NativeChannel} NativeChannel */
 
-const { callWorkload, callInline, callInto, resultId } = layout;
-
-/**
- * @param {import('../addon/native').ProgramInfo} info
- * @returns {import('./call').ContextType}
- */
-function typeOf({ vulkan, cuda }) {
-  if (vulkan && cuda) return 'gpu';
-  return cuda ? 'cuda' : 'vulkan';
-}
+const { callWorkload, callInto, resultId } = layout;
 
 /** A run of a kernel, or a picture by a shader. */
 class ProgramRun extends Call {
@@ -39,17 +30,22 @@ class ProgramRun extends Call {
   constructor(workload, into) {
     super();
     const call = describeProgramCall(workload);
-    const { info } = call.handle;
+    const { info, workload: number, contextType } = call.program;
     this.call = call;
     this.into = into;
     this.id = /** @type {string|undefined} */ (workload.id);
-    this.workload = call.workload;
-    this.type = info.kind === 'kernel' ? 'kernel' : 'render';
-    this.counted = info.kind === 'kernel' ? kernelIndex : renderIndex;
+    this.workload = number;
+    this.contextType = contextType;
+    if (info.kind === 'kernel') {
+      this.type = 'kernel';
+      this.counted = kernelIndex;
+    } else {
+      this.type = 'render';
+      this.kind = /** @type {const} */ ('render');
+      this.counted = renderIndex;
+    }
     this.outputs = call.outputs;
     this.owner = call.owner;
-    if (info.kind === 'kernel') this.contextType = typeOf(info);
-    else this.kind = /** @type {const} */ ('render');
     this.arrays = encodeProgramCall(call);
     this.targets = this.#encodeInto();
   }
@@ -62,15 +58,14 @@ class ProgramRun extends Call {
   /** @param {NativeContext} context */
   run(context) {
     if (this.kept) scratch.set(this.kept, callWorkload);
-    scratch[callInline] = mayRunNow() ? 1 : 0;
-    this.number = nextId();
-    return context.run(this.arrays, this.call.handle, undefined, undefined, this.targets);
+    this.number = nextIdHere();
+    return context.run(this.arrays, this.call.program.handle, undefined, undefined, this.targets);
   }
 
   /** @param {NativeChannel} channel */
   ask(channel) {
     if (this.kept) scratch.set(this.kept, callWorkload);
-    native.ask(channel, this.arrays, this.call.handle, undefined, undefined, this.targets);
+    native.ask(channel, this.arrays, this.call.program.handle, undefined, undefined, this.targets);
   }
 
   /** @param {unknown} where */
@@ -86,13 +81,13 @@ class ProgramRun extends Call {
 
   /**
    * Its program's version and its call are those that it was described with.
-   * @returns {import('./call').Identity} of one that was kept
+   * @returns {import('./call').Identity}
    */
   identity() {
-    const { handle, inputs } = this.call;
+    const { program, inputs } = this.call;
     return {
-      what: ['program', handle.id, ...inputs.map(({ kind, name }) => [kind, name])],
-      numbers: Float64Array.from(inputNumbers(/** @type {Float64Array} */ (this.kept), 1 + inputs.length)),
+      what: ['program', program.handle.id, ...inputs.map(({ kind, name }) => [kind, name])],
+      numbers: decisiveNumbers([], this.kept, 1 + inputs.length),
       inputs: [{ value: undefined }, ...inputs].map(({ value }, i) => ({ value, memory: this.arrays[i] })),
     };
   }

@@ -15,6 +15,15 @@ const { GPUError } = require('../core');
  * @property {{ cacheHitRate: number, memoryUsage: number }} [cache] of the cluster, with those who asked first: per
  *   cent, MB
  */
+/**
+ * What jobs use of a version: made once for all of them.
+ * @typedef {object} Usable
+ * @property {ProgramHandle} handle
+ * @property {import('../addon/native').ProgramInfo} info
+ * @property {number} workload
+ * @property {ReadonlyMap<string, number>} buffers the indices of bindings that are buffers, by name
+ * @property {''|'cuda'|'vulkan'|'gpu'} contextType what can run it; '': what draws
+ */
 /** @typedef {{ closed: boolean, programUsed?: (id: string) => void }} Owner a manager's programs, or a context's */
 
 const kBase = 2 ** 20; // workload numbers from here on are programs
@@ -24,8 +33,8 @@ class Program {
   #version;
   #owner;
   #name;
-  /** @type {number} */
-  #workload = 0;
+  /** @type {Usable} */
+  #usable;
 
   /**
    * @param {string} name
@@ -36,7 +45,7 @@ class Program {
     this.#name = name;
     this.#version = frozen(version);
     this.#owner = owner;
-    this.#workload = workloadOf(version.handle.id);
+    this.#usable = usableOf(version.handle);
   }
 
   /**
@@ -137,17 +146,17 @@ class Program {
   /**
    * For a job that is being made.
    * @param {Program} program
-   * @returns {{ handle: ProgramHandle, info: import('../addon/native').ProgramInfo, workload: number }}
+   * @returns {Usable}
    */
   static use(program) {
-    const { handle } = program.#version;
+    const { handle } = program.#usable;
     if (program.#owner.closed)
       throw new GPUError(
         'ERR_CLOSED',
         `${describe(handle.info.kind, program.#name)} belongs to a manager or a context that is closed`,
       );
     program.#owner.programUsed?.(handle.id);
-    return { handle, info: handle.info, workload: program.#workload };
+    return program.#usable;
   }
 
   /** @param {Program} program */
@@ -162,7 +171,7 @@ class Program {
    */
   static swap(program, version) {
     program.#version = frozen(version);
-    program.#workload = workloadOf(version.handle.id);
+    program.#usable = usableOf(version.handle);
   }
 
   /**
@@ -222,6 +231,21 @@ function frozen(version) {
     Object.freeze(info);
   }
   return version;
+}
+
+/**
+ * @param {ProgramHandle} handle
+ * @returns {Usable}
+ */
+function usableOf(handle) {
+  const { info, id } = handle;
+  const buffers = new Map();
+  info.bindings.forEach(({ kind, name }, index) => {
+    if (kind === 'buffer' && !buffers.has(name)) buffers.set(name, index);
+  });
+  const one = info.cuda ? 'cuda' : 'vulkan';
+  const contextType = info.kind !== 'kernel' ? '' : info.vulkan && info.cuda ? 'gpu' : one;
+  return { handle, info, workload: workloadOf(id), buffers, contextType };
 }
 
 /**

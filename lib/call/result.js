@@ -10,26 +10,10 @@ const { kDTypes, kArrays } = require('./tensor');
 /** @typedef {import('./encode').Memory} Memory */
 /** @typedef {import('../addon/native').Buffers} Buffers */
 
-const { slotSize, resultCount, resultTimings, resultOutputs } = layout;
+const { slotSize, resultCount, resultOutputs } = layout;
 
 /**
- * The output number i of a finished job, from what the addon left in the scratch array.
- * @param {number} i
- * @param {ArrayBuffer|undefined} buffer undefined where the output went into the caller's memory
- * @param {Memory[]|undefined} targets
- * @returns {Tensor}
- */
-function takeOutput(i, buffer, targets) {
-  const at = resultOutputs + i * slotSize;
-  const dtype = scratch[at + 1];
-  const rank = scratch[at + 2];
-  const shape = [];
-  for (let axis = 0; axis < rank; ++axis) shape.push(scratch[at + 3 + axis]);
-  const data = buffer === undefined && targets ? targets[i] : new kArrays[dtype](/** @type {ArrayBuffer} */ (buffer));
-  return { data: /** @type {import('../index').TensorData} */ (data), shape, dtype: kDTypes[dtype] };
-}
-
-/**
+ * The outputs of a finished job, from what the addon left in the scratch array.
  * @param {readonly string[]} names
  * @param {Buffers} value
  * @param {Memory[]|undefined} targets
@@ -39,21 +23,21 @@ function takeOutputs(names, value, targets) {
   const count = scratch[resultCount];
   /** @type {Record<string, Tensor>} */
   const outputs = {};
-  if (count === 1) outputs[names[0]] = takeOutput(0, /** @type {ArrayBuffer|undefined} */ (value), targets);
-  else {
-    const buffers = /** @type {(ArrayBuffer|undefined)[]} */ (value);
-    for (let i = 0; i < count; ++i) outputs[names[i]] = takeOutput(i, buffers[i], targets);
+  for (let i = 0; i < count; ++i) {
+    const buffer = count === 1 ? value : /** @type {(ArrayBuffer|undefined)[]} */ (value)[i];
+    const at = resultOutputs + i * slotSize;
+    const dtype = scratch[at + 1];
+    const rank = scratch[at + 2];
+    const shape = [];
+    for (let axis = 0; axis < rank; ++axis) shape.push(scratch[at + 3 + axis]);
+    const data = buffer === undefined && targets ? targets[i] : new kArrays[dtype](/** @type {ArrayBuffer} */ (buffer));
+    outputs[names[i]] = { data: /** @type {import('../index').TensorData} */ (data), shape, dtype: kDTypes[dtype] };
   }
   return outputs;
 }
 
-/** The times of a job of this process, ms. */
-function takeTimings() {
-  const at = resultTimings;
-  return timingsOf(scratch[at], 0, scratch[at + 1], scratch[at + 2], scratch[at + 3], scratch[at + 4]);
-}
-
 /**
+ * Times in ms.
  * @param {number} queued
  * @param {number} switched
  * @param {number} upload
@@ -97,4 +81,4 @@ function inCluster(result, workerId, cached, batchSize, attempts) {
   return all;
 }
 
-module.exports = { takeOutput, takeOutputs, takeTimings, timingsOf, resultOf, inCluster };
+module.exports = { takeOutputs, timingsOf, resultOf, inCluster };

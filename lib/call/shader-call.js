@@ -186,7 +186,8 @@ function tensorsOf(attributes, buffers, { uniforms, samplers }, info, owner) {
  * @returns {import('./call-block').ProgramCall}
  */
 function shaderCall(workload) {
-  const { handle, info, workload: number } = Program.use(programOf(workload));
+  const program = Program.use(programOf(workload));
+  const { info } = program;
   const owner = `shader '${info.name}'`;
   refuseUnknownKeys(workload, kShaderKeys, `key of the workload 'render' with a shader`);
   const { primitive = 'triangles', instances = 1, blend = 'alpha', antialias = true } = workload;
@@ -194,7 +195,7 @@ function shaderCall(workload) {
     throw invalid(`${owner}: antialias is ${show(antialias)}, but must be true or false`, 'antialias');
   const attributes = attributesOf(workload.attributes, info, owner);
   const pictures = uniformsOf(workload.uniforms, info, owner);
-  const buffers = byBinding(workload.inputs, info, 'input', owner);
+  const buffers = byBinding(workload.inputs, program, 'input', owner);
   const count =
     workload.count === undefined ? countFrom(info, attributes, owner) : checkWhole(workload.count, 'count', owner);
   const numbers = [
@@ -211,8 +212,7 @@ function shaderCall(workload) {
   const tensors = tensorsOf(attributes, buffers, pictures, info, owner);
   numbers.push(...tensors.numbers);
   return {
-    handle,
-    workload: number,
+    program,
     owner,
     block: blockOf(numbers, info, pictures.uniforms, owner, 'uniforms'),
     inputs: tensors.inputs,

@@ -12,9 +12,8 @@ const {
   encodeTensor,
   encodeInto,
   callInto,
-  takeOutput,
   takeOutputs,
-  takeTimings,
+  timingsOf,
   resultOf,
   DeviceTensor,
   handleOf,
@@ -32,9 +31,10 @@ const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../prog
 /** @typedef {import('../call/device-tensor').DeviceTensor} Held */
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 
-const { callInputs } = layout;
+const { callInputs, resultTimings } = layout;
 const kRunOptions = new Set(['signal', 'timeout', 'into']);
 const kWaitOptions = new Set(['signal', 'timeout']);
+const kRead = Object.freeze(['tensor']); // what a read has as its outputs
 /** @type {Record<string, number>} */
 const lastNumber = {};
 
@@ -117,8 +117,11 @@ class GPUContext {
       }
       const call = describe(workload, options?.into);
       try {
-        const result = this.#begin(call, 'job-');
-        return result ? settleNow(result, result.timings.total) : this.#end(call, 'job-', options);
+        const value = call.run(this.#handle);
+        if (value === null) return this.#end(call, 'job-', options);
+        const id = call.id ?? `job-${call.number}`;
+        const result = this.#takeResult(call.outputs, id, /** @type {Buffers} */ (value), call.targets);
+        return settleNow(result, result.timings.total);
       } finally {
         call.clear();
       }
@@ -137,7 +140,10 @@ class GPUContext {
    */
   static begin(context, call, prefix) {
     context.#checkOpen();
-    return context.#begin(call, prefix);
+    const value = call.run(context.#handle);
+    if (value === null) return undefined;
+    const id = call.id ?? prefix + call.number;
+    return context.#takeResult(call.outputs, id, /** @type {Buffers} */ (value), call.targets);
   }
 
   /**
@@ -155,22 +161,12 @@ class GPUContext {
   /**
    * @param {AnyCall} call
    * @param {string} prefix
-   */
-  #begin(call, prefix) {
-    const value = call.run(this.#handle);
-    if (value === null) return undefined;
-    return this.#takeResult(call.outputs, call.idWith(prefix), /** @type {Buffers} */ (value), call.targets);
-  }
-
-  /**
-   * @param {AnyCall} call
-   * @param {string} prefix
    * @param {WaitOptions|undefined} options
    * @returns {Promise<RunResult>}
    */
   #end(call, prefix, options) {
     const { outputs, targets } = call;
-    const id = call.idWith(prefix);
+    const id = call.id ?? prefix + call.number;
     return track(call.number, options, call.holds(this), (/** @type {Buffers} */ value) =>
       this.#takeResult(outputs, id, value, targets),
     );
@@ -184,7 +180,9 @@ class GPUContext {
    */
   #takeResult(names, id, value, targets) {
     const outputs = takeOutputs(names, value, targets);
-    return resultOf(outputs, id, this.id, this.contextType, this.device.name, takeTimings());
+    const at = resultTimings;
+    const timings = timingsOf(scratch[at], 0, scratch[at + 1], scratch[at + 2], scratch[at + 3], scratch[at + 4]);
+    return resultOf(outputs, id, this.id, this.contextType, this.device.name, timings);
   }
 
   /** @type {Programs|undefined} */
@@ -301,8 +299,11 @@ class GPUContext {
     } catch (error) {
       throw asGpuError(error);
     }
-    return track(number, options, [tensor, targets, this], (/** @type {ArrayBuffer|undefined} */ buffer) =>
-      takeOutput(0, buffer, targets),
+    return track(
+      number,
+      options,
+      [tensor, targets, this],
+      (/** @type {ArrayBuffer|undefined} */ buffer) => takeOutputs(kRead, buffer, targets).tensor,
     );
   }
 

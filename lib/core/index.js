@@ -3,6 +3,7 @@
 const { kBackends, kDriverBackends, kContextTypes, isSoftware } = require('./backends');
 const { nowMs } = require('./clock');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys, asGpuError, detailsOf } = require('./errors');
+const { soon } = require('./soon');
 const { createLogger, kLevels, withoutPaths, describeError } = require('./log');
 
 module.exports = {
@@ -11,6 +12,7 @@ module.exports = {
   kContextTypes,
   isSoftware,
   nowMs,
+  soon,
   GPUError,
   invalid,
   show,

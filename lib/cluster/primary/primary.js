@@ -13,7 +13,7 @@ const { Speeds } = require('./speeds');
 const { Watch } = require('./watch');
 const { Metrics } = require('../../metrics');
 const { countedNames } = require('../../call');
-const { nowMs } = require('../../core');
+const { nowMs, soon } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
 /**
@@ -176,7 +176,7 @@ class Primary {
   #dispatchSoon() {
     if (this.#dispatchPending) return;
     this.#dispatchPending = true;
-    queueMicrotask(() => {
+    soon(() => {
       this.#dispatchPending = false;
       this.coordinator.dispatch();
     });

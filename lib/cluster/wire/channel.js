@@ -2,6 +2,7 @@
 // a tick.
 'use strict';
 const { native } = require('../../addon');
+const { soon } = require('../../core');
 const { ProtocolError } = require('./shapes');
 
 /** @typedef {(numbers: Float64Array, at: number, length: number) => void} OnMessage */
@@ -83,7 +84,7 @@ class Channel {
 
   /** Something was posted: it goes with everything else of this tick. */
   sent() {
-    if (!dirty.size) queueMicrotask(flushAll);
+    if (!dirty.size) soon(flushAll);
     dirty.add(this);
   }
 

@@ -94,7 +94,7 @@ class Asks {
       this.#numbers.add(call.number);
       if (this.waiting++ === 0) channel.ref();
       const { outputs, targets, type } = call;
-      const id = call.idWith(this.#prefix);
+      const id = call.id ?? this.#prefix + call.number;
       const answered = track(
         call.number,
         { signal: options?.signal, timeout },

@@ -124,8 +124,9 @@ class Requester {
       const need = needFor(call.kind, call.contextTypeFor(options?.contextType));
       const context = this.#pool?.choose(need, options);
       if (context) return this.#runHere(context, call, workload, options, need);
-      if (options?.cache) return this.#askEqual(call.keep(), workload, options, need);
-      return this.#ask(call, workload, options, need, kNoDigest, 0);
+      const digest = options?.cache ? digestOf(call, options.contextType) : kNoDigest;
+      if (digest instanceof Promise) return this.#askEqual(call.keep(), workload, options, need, digest);
+      return this.#ask(call, workload, options, need, digest, 0);
     } catch (error) {
       return Promise.reject(this.#events.failed(workload, asGpuError(error)));
     } finally {
@@ -134,17 +135,18 @@ class Requester {
   }
 
   /**
-   * Asks for a job that may share the outputs of its equals. It is asked for as it was described before its digest was
-   * taken, whatever becomes of its program meanwhile.
+   * Asks for a job once its digest is there. It is asked for as it was described before, whatever becomes of its program
+   * meanwhile.
    * @param {AnyCall} call that was kept
    * @param {unknown} workload
-   * @param {JobOptions} options
+   * @param {JobOptions|undefined} options
    * @param {Need} need
+   * @param {Promise<number[]>} coming
    */
-  async #askEqual(call, workload, options, need) {
+  async #askEqual(call, workload, options, need, coming) {
     let digest;
     try {
-      digest = await digestOf(call, options.contextType);
+      digest = await coming;
     } catch (error) {
       throw this.#events.failed(workload, asGpuError(error));
     }
@@ -202,7 +204,7 @@ class Requester {
       return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
     }
     const { number } = call;
-    const id = call.idWith(this.#prefix);
+    const id = call.id ?? this.#prefix + number;
     const timeout = options?.timeout ?? this.config.timeout;
     this.#here.add(number);
     return GPUContext.end(context.gpu, call, this.#prefix, { signal: options?.signal, timeout }).then(
