@@ -99,8 +99,8 @@ class Call {
 }
 
 /**
- * Numbers that decide a call's outputs: those that are given, then the descriptions of its inputs, of each as much as it
- * uses of its slot.
+ * Numbers that decide a call's outputs: those that are given, then the descriptions of its inputs, as much of each slot
+ * as is used.
  * @param {readonly number[]} params
  * @param {Float64Array|undefined} kept undefined: it stands in the scratch array
  * @param {number} count of the inputs

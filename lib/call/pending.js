@@ -185,8 +185,8 @@ function nextId() {
 }
 
 /**
- * The same for a job of this process. It may run inside its call, unless such jobs have held this turn of the event loop
- * for long.
+ * The same for a job of this process. It may run inside its call, unless such jobs have held this turn of the event
+ * loop for long.
  */
 function nextIdHere() {
   scratch[callInline] = spentMs < kMaxTurnMs ? 1 : 0;

@@ -135,8 +135,8 @@ class Requester {
   }
 
   /**
-   * Asks for a job once its digest is there. It is asked for as it was described before, whatever becomes of its program
-   * meanwhile.
+   * Asks for a job once its digest is there. It is asked for as it was described before, whatever becomes of its
+   * program meanwhile.
    * @param {AnyCall} call that was kept
    * @param {unknown} workload
    * @param {JobOptions|undefined} options
