@@ -75,6 +75,12 @@ std::string outputName(const Job& job, size_t output) {
   return "into, output " + std::to_string(output);
 }
 
+[[noreturn]] void refuseTarget(const Job& job, size_t output, const std::string& why) {
+  const bool named = job.kind == Job::Kind::Workload && output < job.workload->info.outputs.size();
+  throw Error(Code::InvalidArgument, outputName(job, output) + why,
+              {.argument = named ? std::string("into.") + job.workload->info.outputs[output] : "into"});
+}
+
 bool overlap(const std::byte* a, size_t aBytes, const std::byte* b, size_t bBytes) {
   return aBytes && bBytes && a < b + bBytes && b < a + aBytes;
 }
@@ -83,20 +89,17 @@ bool overlap(const std::byte* a, size_t aBytes, const std::byte* b, size_t bByte
 void refuseSealed(const Job& job, size_t output) {
   if (!RegionTable::shared().locate(job.into[output].data).region) return;
   if (auto block = findShared(job.into[output].data); block && block->sealed())
-    throw Error(Code::InvalidArgument,
-                outputName(job, output) + " is a shared tensor that was sealed: its contents may not change any more");
+    refuseTarget(job, output, " is a shared tensor that was sealed: its contents may not change any more");
 }
 
 void refuseOverlap(const Job& job, size_t output) {
   const OutputTarget& target = job.into[output];
   for (const TensorArg& input : job.inputs)
     if (input.host && overlap(target.data, target.bytes, input.host, input.spec.bytes()))
-      throw Error(Code::InvalidArgument,
-                  outputName(job, output) + " shares memory with an input: give it memory of its own");
+      refuseTarget(job, output, " shares memory with an input: give it memory of its own");
   for (size_t other = 0; other < output; ++other)
     if (overlap(target.data, target.bytes, job.into[other].data, job.into[other].bytes))
-      throw Error(Code::InvalidArgument,
-                  outputName(job, output) + " shares memory with another output: give it memory of its own");
+      refuseTarget(job, output, " shares memory with another output: give it memory of its own");
 }
 
 }  // namespace
@@ -111,12 +114,11 @@ void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& jo
     TensorSpec given = readSpec(slot);
     bool fits = slot[kSlotKind] == kFlat ? given.elements() == spec.elements() : given.shape == spec.shape;
     if (given.dtype != spec.dtype || !fits)
-      throw Error(Code::InvalidArgument, outputName(job, i) + " is " + dtypeName(given.dtype) + " " +
-                                             given.shape.text() + ", but the result is " + dtypeName(spec.dtype) + " " +
-                                             spec.shape.text());
+      refuseTarget(job, i,
+                   std::string(" is ") + dtypeName(given.dtype) + " " + given.shape.text() + ", but the result is " +
+                       dtypeName(spec.dtype) + " " + spec.shape.text());
     ByteRange range = readBytes(env, arrays.As<Napi::Array>().Get(static_cast<uint32_t>(i)));
-    if (range.bytes != spec.bytes())
-      throw Error(Code::InvalidArgument, outputName(job, i) + " has a length that is not its shape's");
+    if (range.bytes != spec.bytes()) refuseTarget(job, i, " has a length that is not its shape's");
     job.into[i] = {range.data, range.bytes};
     refuseOverlap(job, i);
     refuseSealed(job, i);

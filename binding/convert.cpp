@@ -15,26 +15,6 @@ void checkStatus(napi_env env, napi_status status) {
 
 namespace {
 
-struct Failure {
-  Code code;
-  std::string text, log;
-  uint32_t line = 0, column = 0;
-};
-
-Failure describe(std::exception_ptr error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    return {e.code, e.what(), e.log, e.line, e.column};
-  } catch (const std::bad_alloc&) {
-    return {Code::OutOfMemory, "the system has no memory left", {}};
-  } catch (const std::exception& e) {
-    return {Code::Internal, e.what(), {}};
-  } catch (...) {
-    return {Code::Internal, "an unknown failure inside the addon", {}};
-  }
-}
-
 size_t elementBytes(napi_typedarray_type type) {
   switch (type) {
     case napi_int8_array:
@@ -55,12 +35,14 @@ size_t elementBytes(napi_typedarray_type type) {
 }  // namespace
 
 Napi::Error toJsError(napi_env env, std::exception_ptr error) {
-  Failure failure = describe(error);
-  Napi::Error jsError = Napi::Error::New(env, failure.text);
-  jsError.Set("code", Napi::String::New(env, codeName(failure.code)));
-  if (!failure.log.empty()) jsError.Set("log", Napi::String::New(env, failure.log));
-  if (failure.line) jsError.Set("line", Napi::Number::New(env, failure.line));
-  if (failure.column) jsError.Set("column", Napi::Number::New(env, failure.column));
+  const Error ours = asError(error);
+  const auto& [log, line, column, argument] = ours.details;
+  Napi::Error jsError = Napi::Error::New(env, ours.what());
+  jsError.Set("code", Napi::String::New(env, codeName(ours.code)));
+  if (!log.empty()) jsError.Set("log", Napi::String::New(env, log));
+  if (line) jsError.Set("line", Napi::Number::New(env, line));
+  if (column) jsError.Set("column", Napi::Number::New(env, column));
+  if (!argument.empty()) jsError.Set("argument", Napi::String::New(env, argument));
   return jsError;
 }
 

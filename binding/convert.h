@@ -25,7 +25,7 @@ auto guarded(Napi::Env env, Fn&& fn) {
     throw toJsError(env, std::current_exception());
   }
 }
-// The same error as a value: an Error with `code`, and `log` where there is one.
+// The same error as a value: an Error with `code`, and its details where there are some.
 napi_value errorValue(napi_env env, std::exception_ptr error);
 
 struct ByteRange {

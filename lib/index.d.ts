@@ -40,6 +40,7 @@ export type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOpti
 export { createContext, GPUContext } from './types/context';
 export type { ContextOptions, MemoryUsage, RunOptions, RunResult, Timings } from './types/context';
 export { GPUError } from './types/error';
+export type { ErrorDetails, ErrorFields } from './types/error';
 export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
 export type { GPUResult, JobOptions, ManagerEvents } from './types/cluster';
 export type { ClusterHealth, ContextHealth, ContextInfo, MemoryStats, WorkerHealth } from './types/health';

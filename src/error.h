@@ -1,8 +1,10 @@
 // The one exception type of the core: a code that is part of the public interface, and a sentence for a person.
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace switchyard {
 
@@ -27,13 +29,22 @@ constexpr CodeInfo kCodes[] = {
 };
 constexpr const char* codeName(Code code) noexcept { return kCodes[static_cast<int>(code)].name; }
 
+// What an error says beside its code and its sentence, where it is known; lib/core/errors.js has the same.
+struct ErrorDetails {
+  std::string log;                // a compiler's output, for Code::Compile
+  uint32_t line = 0, column = 0;  // where it points to, from 1; 0: nowhere
+  std::string argument;           // which part of the call was wrong: "inputs.a", "params.k"
+};
+
 class Error : public std::runtime_error {
  public:
-  Error(Code code, const std::string& text, std::string log = {}, uint32_t line = 0, uint32_t column = 0)
-      : std::runtime_error(text), code(code), log(std::move(log)), line(line), column(column) {}
+  Error(Code code, const std::string& text, ErrorDetails details = {})
+      : std::runtime_error(text), code(code), details(std::move(details)) {}
   const Code code;
-  const std::string log;        // a compiler's output, for Code::Compile
-  const uint32_t line, column;  // where it points to, from 1; 0: nowhere
+  const ErrorDetails details;
 };
+
+// Whatever was thrown, as one of ours: memory that the system has not is OutOfMemory, all else a defect.
+Error asError(const std::exception_ptr& thrown);
 
 }  // namespace switchyard

@@ -6,17 +6,32 @@
 namespace switchyard {
 namespace {
 
+std::string nodeNumber(const Graph& graph, size_t index) {
+  const int label = graph.nodes[index].label;
+  return label < 0 ? std::to_string(index) : std::to_string(label);
+}
+
 std::string nodeName(const Graph& graph, size_t index) {
-  const GraphNode& node = graph.nodes[index];
-  return "graph: node " + std::to_string(node.label < 0 ? index : node.label) + " ('" + node.workload->info.name + "')";
+  return "graph: node " + nodeNumber(graph, index) + " ('" + graph.nodes[index].workload->info.name + "')";
+}
+
+std::string nodePath(const Graph& graph, size_t index) { return "nodes[" + nodeNumber(graph, index) + "]"; }
+
+// The error of a node as one of the graph.
+Error inNode(const Graph& graph, size_t index, const Error& error) {
+  ErrorDetails details = error.details;
+  if (!details.argument.empty()) details.argument = nodePath(graph, index) + "." + details.argument;
+  return {error.code, nodeName(graph, index) + ": " + error.what(), std::move(details)};
 }
 
 void checkOutputs(const Graph& graph) {
   std::vector<bool> seen(graph.valueCount, false);
   for (int output : graph.outputs) {
     if (output < static_cast<int>(graph.inputCount))
-      throw Error(Code::InvalidArgument, "a graph's output must be the output of one of its nodes, not an input");
-    if (seen[output]) throw Error(Code::InvalidArgument, "a graph's outputs must differ from each other");
+      throw Error(Code::InvalidArgument, "a graph's output must be the output of one of its nodes, not an input",
+                  {.argument = "outputs"});
+    if (seen[output])
+      throw Error(Code::InvalidArgument, "a graph's outputs must differ from each other", {.argument = "outputs"});
     seen[output] = true;
   }
 }
@@ -45,13 +60,15 @@ Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values) {
       total.flops += cost.flops;
       total.bytes += cost.bytes;
     } catch (const Error& error) {
-      throw Error(error.code, nodeName(graph, n) + ": " + error.what());
+      throw inNode(graph, n, error);
     }
     for (size_t i = 0; i < kMaxTensors; ++i) {
       if (node.outputs[i] < 0) continue;
       if (i >= call.outputCount)
-        throw Error(Code::InvalidArgument, nodeName(graph, n) + " has no output '" + node.workload->info.outputs[i] +
-                                               "' with these parameters");
+        throw Error(
+            Code::InvalidArgument,
+            nodeName(graph, n) + " has no output '" + node.workload->info.outputs[i] + "' with these parameters",
+            {.argument = nodePath(graph, n) + ".outputs." + node.workload->info.outputs[i]});
       values[node.outputs[i]] = call.outputs[i].spec;
     }
   }
@@ -93,7 +110,12 @@ Task recordGraph(Recorder& recorder, const Graph& graph, std::vector<Value>& val
       }
       if (value >= 0) values[value] = output;
     }
-    if (any) co_await node.workload->record(recorder, call);
+    try {
+      if (any) co_await node.workload->record(recorder, call);
+    } catch (const Error& error) {
+      if (error.code != Code::InvalidArgument) throw;  // a lost device is not the node's
+      throw inNode(graph, n, error);
+    }
     for (BufferView view : unnamed) recorder.release(view);
     for (size_t value = 0; value < graph.valueCount; ++value)
       if (ours[value] && lastUse[value] == n) {

@@ -6,12 +6,15 @@ namespace {
 
 void checkInto(const std::vector<OutputTarget>& into, const std::vector<TensorSpec>& specs) {
   if (into.empty()) return;
-  if (into.size() != specs.size()) throw Error(Code::InvalidArgument, "'into' must name every output or none");
+  if (into.size() != specs.size())
+    throw Error(Code::InvalidArgument, "'into' must name every output or none", {.argument = "into"});
   for (size_t i = 0; i < specs.size(); ++i)
     if (into[i].data && into[i].bytes != specs[i].bytes())
-      throw Error(Code::InvalidArgument, "output " + std::to_string(i) + " has shape " + specs[i].shape.text() +
-                                             " and takes " + std::to_string(specs[i].bytes()) +
-                                             " bytes, but its 'into' target has " + std::to_string(into[i].bytes));
+      throw Error(Code::InvalidArgument,
+                  "output " + std::to_string(i) + " has shape " + specs[i].shape.text() + " and takes " +
+                      std::to_string(specs[i].bytes()) + " bytes, but its 'into' target has " +
+                      std::to_string(into[i].bytes),
+                  {.argument = "into"});
 }
 
 }  // namespace

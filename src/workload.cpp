@@ -28,21 +28,28 @@ const Workload* findWorkload(std::string_view name) {
   return nullptr;
 }
 
-void refuse(const Workload& workload, const std::string& text) {
-  throw Error(Code::InvalidArgument, std::string(workload.info.name) + ": " + text);
+void refuse(const Workload& workload, const std::string& text, std::string argument) {
+  throw Error(Code::InvalidArgument, std::string(workload.info.name) + ": " + text, {.argument = std::move(argument)});
+}
+
+std::string inputPath(const Workload& workload, size_t input) {
+  return std::string("inputs.") + workload.info.inputs[input].name;
 }
 
 void requireRank(const Workload& workload, const Call& call, size_t input, size_t rank) {
   if (call.shape(input).rank() != rank)
-    refuse(workload, "input '" + std::string(workload.info.inputs[input].name) + "' must have " + std::to_string(rank) +
-                         (rank == 1 ? " axis" : " axes") + ", but its shape is " + call.shape(input).text());
+    refuse(workload,
+           "input '" + std::string(workload.info.inputs[input].name) + "' must have " + std::to_string(rank) +
+               (rank == 1 ? " axis" : " axes") + ", but its shape is " + call.shape(input).text(),
+           inputPath(workload, input));
 }
 
 void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank) {
   if (call.shape(input).rank() < rank)
-    refuse(workload, "input '" + std::string(workload.info.inputs[input].name) + "' must have at least " +
-                         std::to_string(rank) + (rank == 1 ? " axis" : " axes") + ", but its shape is " +
-                         call.shape(input).text());
+    refuse(workload,
+           "input '" + std::string(workload.info.inputs[input].name) + "' must have at least " + std::to_string(rank) +
+               (rank == 1 ? " axis" : " axes") + ", but its shape is " + call.shape(input).text(),
+           inputPath(workload, input));
 }
 
 uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what) {
@@ -78,21 +85,23 @@ std::string numberText(double value) {
 }
 
 void checkParam(const Workload& workload, const ParamInfo& param, double& value) {
-  std::string name = "parameter '" + std::string(param.name) + "'";
+  const std::string name = "parameter '" + std::string(param.name) + "'", path = std::string("params.") + param.name;
   if (std::isnan(value)) {  // not given
-    if (param.required) refuse(workload, name + " is required");
+    if (param.required) refuse(workload, name + " is required", path);
     value = param.fallback;
     return;
   }
   bool whole = param.kind == ParamInfo::Kind::Integer;
   if (!std::isfinite(value) || (whole && value != std::floor(value)))
-    refuse(workload,
-           name + " is " + numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number");
+    refuse(workload, name + " is " + numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number",
+           path);
   if (value < param.min || (param.aboveMin && value == param.min))
-    refuse(workload, name + " is " + numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") +
-                         numberText(param.min));
+    refuse(workload,
+           name + " is " + numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") +
+               numberText(param.min),
+           path);
   if (value > param.max)
-    refuse(workload, name + " is " + numberText(value) + ", but must be at most " + numberText(param.max));
+    refuse(workload, name + " is " + numberText(value) + ", but must be at most " + numberText(param.max), path);
 }
 
 }  // namespace
@@ -102,12 +111,14 @@ Cost checkCall(const Workload& workload, Call& call) {
     const InputInfo& info = workload.info.inputs[i];
     const Value& value = call.inputs[i];
     if (!value.present) {
-      if (!info.optional) refuse(workload, "input '" + std::string(info.name) + "' is missing");
+      if (!info.optional) refuse(workload, "input '" + std::string(info.name) + "' is missing", inputPath(workload, i));
       continue;
     }
     if (!(info.dtypes & dtypeBit(value.spec.dtype)))
-      refuse(workload, "input '" + std::string(info.name) + "' is " + dtypeName(value.spec.dtype) + ", but must be " +
-                           dtypeList(info.dtypes));
+      refuse(workload,
+             "input '" + std::string(info.name) + "' is " + dtypeName(value.spec.dtype) + ", but must be " +
+                 dtypeList(info.dtypes),
+             inputPath(workload, i));
     value.spec.elements();  // refuses overflow
   }
   for (size_t i = 0; i < workload.info.params.size(); ++i)

@@ -147,8 +147,10 @@ size_t workloadNumber(const Workload& workload);      // its place among all; of
 // Presence, dtypes, parameter ranges, then the workload's own check. Throws InvalidArgument.
 Cost checkCall(const Workload& workload, Call& call);
 
-// Helpers for checks. All throw InvalidArgument naming the workload and what it got.
-[[noreturn]] void refuse(const Workload& workload, const std::string& text);
+// Helpers for checks. All throw InvalidArgument naming the workload and what it got; `argument`: which part of the call
+// that is, where it is one: "inputs.a", "params.k".
+[[noreturn]] void refuse(const Workload& workload, const std::string& text, std::string argument = {});
+std::string inputPath(const Workload& workload, size_t input);
 void requireRank(const Workload& workload, const Call& call, size_t input, size_t rank);
 void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank);
 uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what);  // fits 31 bits

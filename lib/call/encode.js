@@ -76,7 +76,7 @@ const kPlaces = { input: 'inputs.', into: 'into.', attribute: 'attributes.', uni
  * @param {string} name
  */
 function naming(error, kind, name) {
-  if (error instanceof GPUError) error.argument ??= kind === name ? name : `${kPlaces[kind] ?? ''}${name}`;
+  if (error instanceof GPUError) error.argument ??= `${kPlaces[kind] ?? ''}${name}`;
   return error;
 }
 

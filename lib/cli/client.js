@@ -2,6 +2,7 @@
 'use strict';
 const http = require('node:http');
 const https = require('node:https');
+const { asGpuError } = require('../core');
 const { encodeFrame, decodeFrame, kType, readTensor } = require('../service');
 
 const kProbeMs = 1000;
@@ -56,14 +57,16 @@ async function answers(url) {
 /**
  * @param {Buffer} bytes
  * @param {number} status
+ * @returns {Error} with what the server says of it
  */
 function failureOf(bytes, status) {
   try {
-    const { code, message } = JSON.parse(bytes.toString()).error;
-    return Object.assign(new Error(message), { code });
+    const { error } = JSON.parse(bytes.toString());
+    if (typeof error.code === 'string' && typeof error.message === 'string') return asGpuError(error);
   } catch {
-    return new Error(`the server answered with status ${status}`);
+    // whatever answers there is no server of ours
   }
+  return new Error(`the server answered with status ${status}`);
 }
 
 /**
@@ -71,7 +74,7 @@ function failureOf(bytes, status) {
  * @param {import('../service/workload').RequestedWorkload} workload
  * @param {object} options of the job
  * @returns {Promise<import('../index').GPUResult>} the result, as executeWorkload() gives it
- * @throws {Error} with the `code` of the server's answer
+ * @throws {Error} with the `code` and the details of the server's answer, as a GPUError
  */
 async function runRemote(url, workload, options) {
   const { inputs, ...rest } = workload;

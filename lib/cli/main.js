@@ -4,6 +4,7 @@
 'use strict';
 const { Command, CommanderError } = require('commander');
 const Table = require('cli-table3');
+const { errorText } = require('../core');
 const { version } = require('../../package.json');
 const { addStart } = require('./start');
 const { addRun } = require('./run');
@@ -107,7 +108,7 @@ program.parseAsync().catch((error) => {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
-    process.stderr.write(`switchyard: ${error.message}\n`);
+    process.stderr.write(`switchyard: ${errorText(error)}\n`);
     process.exitCode = kTyped.has(program.args[0]) && kWrongUsage.has(error.code) ? 2 : 1;
   }
 });

@@ -1,5 +1,6 @@
 // The built-in worker of createGPUClusterManager({ workers: N }): it only runs jobs.
 'use strict';
+const { errorText } = require('../core');
 const { createGPUClusterManager } = require('.');
 
 // The primary decides when the end has come: a signal to the whole group, Ctrl-C for example, reaches it as well.
@@ -8,6 +9,6 @@ process.on('SIGTERM', () => {});
 
 createGPUClusterManager().ready.catch((/** @type {import('../core/errors').GPUError} */ error) => {
   if (error.code === 'ERR_CLOSED') process.exit(0); // it was forked while the cluster was being closed
-  process.stderr.write(`switchyard worker: ${error.message}\n`);
+  process.stderr.write(`switchyard worker: ${errorText(error)}\n`);
   process.exit(1);
 });

@@ -2,9 +2,24 @@
 'use strict';
 
 /** @typedef {import('../index').ErrorCode} ErrorCode src/errors.def has them all */
+/** @typedef {import('../index').ErrorDetails} ErrorDetails */
+/** @typedef {import('../index').ErrorFields} ErrorFields an error as JSON says it */
+/** @typedef {Readonly<Record<keyof ErrorDetails, 'string'|'number'>>} DetailTypes */
 
-/** What an error tells besides its code and message: it goes along wherever the error goes. */
-const kDetails = /** @type {const} */ (['log', 'line', 'column', 'argument', 'retryAfter']);
+/**
+ * What an error tells beside its code and message, with its type: it goes along wherever the error goes, be it to
+ * another process, over HTTP or into an event. src/error.h has those that the addon knows.
+ */
+const kErrorDetails = Object.freeze(
+  /** @type {DetailTypes} */ ({
+    argument: 'string',
+    log: 'string',
+    line: 'number',
+    column: 'number',
+    retryAfter: 'number',
+  }),
+);
+const kDetails = /** @type {(keyof ErrorDetails)[]} */ (Object.keys(kErrorDetails));
 const kHidden = [...kDetails, 'released', 'workloadId'];
 
 /**
@@ -60,16 +75,57 @@ function invalid(message, argument) {
 }
 
 /**
- * The details that an error has, and no others: what crosses to another process besides its code and message.
- * @param {unknown} error
- * @returns {{ log?: string, line?: number, column?: number, argument?: string, retryAfter?: number }}
+ * The details that an error has, and no others.
+ * @param {unknown} error whatever was thrown, or came as JSON
+ * @returns {ErrorDetails}
+ * @example
+ * emit('shader-failed', { name, message, ...detailsOf(error) });
  */
 function detailsOf(error) {
   const from = /** @type {Record<string, unknown>} */ (error ?? {});
   /** @type {Record<string, unknown>} */
   const details = {};
-  for (const name of kDetails) if (from[name]) details[name] = from[name];
+  for (const name of kDetails) {
+    const value = from[name];
+    if (typeof value === kErrorDetails[name] && (typeof value === 'string' || Number.isFinite(value)))
+      details[name] = value;
+  }
   return details;
+}
+
+/**
+ * An error as it goes to another process: asGpuError() makes one of it there.
+ * @param {unknown} error whatever was thrown
+ * @returns {ErrorFields}
+ */
+function plainError(error) {
+  const { code, message } = asGpuError(error);
+  return { code, message, ...detailsOf(error) };
+}
+
+/**
+ * What a person reads of an error: its message, then a line for each detail that is not in it, and the log at the end.
+ * @param {any} error whatever was thrown
+ * @returns {string} lines, without the last one's end
+ * @example
+ * process.stderr.write(`switchyard: ${errorText(error)}\n`);
+ */
+function errorText(error) {
+  const message = String(error?.message ?? error);
+  const { log, line, column, argument, retryAfter } = detailsOf(error);
+  const lines = [message];
+  if (argument !== undefined) lines.push(`  argument: ${argument}`);
+  if (line !== undefined) lines.push(`  at: line ${line}${column === undefined ? '' : `, column ${column}`}`);
+  if (retryAfter !== undefined) lines.push(`  try again in: ${retryAfter} ms`);
+  if (log?.trim())
+    lines.push(
+      '  log:',
+      ...log
+        .trimEnd()
+        .split('\n')
+        .map((each) => `    ${each}`),
+    );
+  return lines.join('\n');
 }
 
 /**
@@ -156,4 +212,15 @@ function refuseUnknownKeys(object, known, what, path = '') {
     if (!known.has(key)) throw invalid(`unknown ${what} '${key}'${suggestion(key, known)}`, path + key);
 }
 
-module.exports = { GPUError, invalid, asGpuError, detailsOf, suggestion, show, refuseUnknownKeys };
+module.exports = {
+  GPUError,
+  kErrorDetails,
+  invalid,
+  asGpuError,
+  detailsOf,
+  plainError,
+  errorText,
+  suggestion,
+  show,
+  refuseUnknownKeys,
+};

@@ -2,7 +2,18 @@
 'use strict';
 const { kBackends, kDriverBackends, kContextTypes, isSoftware } = require('./backends');
 const { nowMs } = require('./clock');
-const { GPUError, invalid, show, suggestion, refuseUnknownKeys, asGpuError, detailsOf } = require('./errors');
+const {
+  GPUError,
+  kErrorDetails,
+  invalid,
+  show,
+  suggestion,
+  refuseUnknownKeys,
+  asGpuError,
+  detailsOf,
+  plainError,
+  errorText,
+} = require('./errors');
 const { soon } = require('./soon');
 const { createLogger, kLevels, withoutPaths, describeError } = require('./log');
 
@@ -14,12 +25,15 @@ module.exports = {
   nowMs,
   soon,
   GPUError,
+  kErrorDetails,
   invalid,
   show,
   suggestion,
   refuseUnknownKeys,
   asGpuError,
   detailsOf,
+  plainError,
+  errorText,
   createLogger,
   kLevels,
   withoutPaths,

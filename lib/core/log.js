@@ -1,5 +1,6 @@
 // Logs: pino on stderr, written at once so that a crash loses none, and loaded only when there is something to write.
 'use strict';
+const { detailsOf } = require('./errors');
 
 const kLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -86,13 +87,16 @@ function withoutPaths(message) {
  * What a log line says about an error; its stack only where somebody is debugging.
  * @param {unknown} error whatever was thrown
  * @param {boolean} [stack]
- * @returns {{ code: string, reason: string, stack?: string }}
+ * @returns {{ code: string, reason: string, stack?: string } & import('./errors').ErrorDetails}
  */
 function describeError(error, stack = false) {
   const thrown = /** @type {{ code?: unknown, message?: unknown, stack?: unknown }} */ (error ?? {});
+  const { log, ...details } = detailsOf(error);
   return {
     code: typeof thrown.code === 'string' ? thrown.code : 'ERR_INTERNAL',
     reason: withoutPaths(String(thrown.message ?? error)),
+    ...details,
+    ...(log === undefined ? {} : { log: withoutPaths(log) }),
     ...(stack && thrown.stack ? { stack: withoutPaths(String(thrown.stack)) } : {}),
   };
 }

@@ -5,7 +5,7 @@ const path = require('node:path');
 const { setTimeout, clearTimeout } = require('node:timers');
 const { Program } = require('../call');
 const { readSources, sameSources } = require('./source');
-const { asGpuError } = require('../core');
+const { describeError, plainError } = require('../core');
 
 /** @typedef {import('./source').Sources} Sources */
 /** @typedef {import('./source').Checked} Checked */
@@ -162,12 +162,11 @@ class HotReload {
     } catch (error) {
       if (this.#closed || turn !== watched.turn) return;
       if (error.cause?.code === 'ENOENT') return; // between the steps of an editor; another change follows
-      const { code, message, log } = asGpuError(error);
       this.parts.log.warn(
-        { program: name, code, reason: message },
+        { program: name, ...describeError(error) },
         'a source that was changed does not compile: the program stays as it was',
       );
-      this.parts.emit('shader-failed', { name, message, log: log ?? '' });
+      this.parts.emit('shader-failed', { name, log: '', ...plainError(error) });
     }
   }
 

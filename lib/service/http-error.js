@@ -1,12 +1,10 @@
 // What a failure is called over HTTP: the status of every error code, and how much of its message leaves the machine.
 'use strict';
 const { codes } = require('../addon');
-const { withoutPaths } = require('../core');
+const { detailsOf, withoutPaths } = require('../core');
 
-/**
- * What may be thrown: errors of ours, of fastify, of Node.
- * @typedef {Error & { code?: string, retryAfter?: number, log?: string }} Thrown
- */
+/** @typedef {import('../core/errors').ErrorDetails} ErrorDetails */
+/** @typedef {Error & { code?: string } & ErrorDetails} Thrown what may be: errors of ours, of fastify, of Node */
 
 /** A failure of the request itself, before there is a job. */
 class HttpError extends Error {
@@ -48,9 +46,26 @@ function retryAfterOf(error, status) {
  * @typedef {object} Failure
  * @property {number} status
  * @property {Record<string, string>} headers
- * @property {{ error: { code: string, message: string, workloadId?: string, retryAfter?: number, log?: string } }} body
+ * @property {{ error: { code: string, message: string, workloadId?: string } & ErrorDetails }} body
  * @property {boolean} internal whether the operator should hear of it, because the client does not
  */
+
+/**
+ * The details of an error that a client may see: an argument is what it sent, a log has no folders.
+ * @param {unknown} error
+ * @returns {ErrorDetails}
+ */
+function publicDetails(error) {
+  const details = detailsOf(error);
+  if (details.argument !== undefined) details.argument = shortened(details.argument);
+  if (details.log !== undefined) details.log = withoutPaths(details.log);
+  return details;
+}
+
+/** @param {string} text */
+function shortened(text) {
+  return text.length > kMaxMessage ? `${text.slice(0, kMaxMessage)}...` : text;
+}
 
 /**
  * @param {Thrown} error
@@ -67,7 +82,6 @@ function describeFailure(error, workloadId) {
     : own
       ? error.message
       : withoutPaths(String(error.message));
-  const short = message.length > kMaxMessage ? `${message.slice(0, kMaxMessage)}...` : message;
   const retryAfter = retryAfterOf(error, status);
   const headers = { ...(own ? error.headers : {}) };
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfter / 1000)));
@@ -78,10 +92,10 @@ function describeFailure(error, workloadId) {
     body: {
       error: {
         code,
-        message: short,
+        message: shortened(message),
         ...(workloadId === undefined ? {} : { workloadId }),
+        ...(internal ? {} : publicDetails(error)),
         ...(retryAfter === undefined ? {} : { retryAfter }),
-        ...(code === 'ERR_COMPILE' && typeof error.log === 'string' ? { log: withoutPaths(error.log) } : {}),
       },
     },
   };

@@ -7,7 +7,7 @@ const path = require('node:path');
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { version } = require('../../package.json');
 const { readServiceConfig, managerOptions } = require('../config');
-const { createLogger, describeError } = require('../core');
+const { createLogger, describeError, errorText } = require('../core');
 const { curlLine } = require('./home');
 
 /** @typedef {import('../config/config').ServiceConfig} ServiceConfig */
@@ -243,7 +243,7 @@ async function start(options = {}, { json = false } = {}) {
     process.stdout.write(json ? `${JSON.stringify(ready)}\n` : readyText(ready));
     logger.info({ workers: ready.workers, contexts: ready.contexts }, 'ready');
   } catch (error) {
-    process.stderr.write(`switchyard: ${error.message}\n`);
+    process.stderr.write(`switchyard: ${errorText(error)}\n`);
     await stop(manager, config, logger, 1);
   }
 }

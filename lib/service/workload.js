@@ -24,11 +24,12 @@ const kMaxInputs = 256,
 /**
  * @param {unknown} value
  * @param {string} what
+ * @param {string} argument
  * @returns {asserts value is string}
  */
-function checkText(value, what) {
+function checkText(value, what, argument) {
   if (typeof value !== 'string' || value === '' || value.length > kMaxName || /[\u0000-\u001f\u007f]/.test(value))
-    throw invalid(`${what} is ${show(value)}, but must be a text of 1 to ${kMaxName} characters`);
+    throw invalid(`${what} is ${show(value)}, but must be a text of 1 to ${kMaxName} characters`, argument);
 }
 
 /**
@@ -36,15 +37,21 @@ function checkText(value, what) {
  * @param {Uint8Array|undefined} section
  */
 function readInputs(inputs = {}, section) {
-  if (!isObject(inputs)) throw invalid(`inputs is ${show(inputs)}, but must be an object of tensors by name`);
+  if (!isObject(inputs)) throw invalid(`inputs is ${show(inputs)}, but must be an object of tensors by name`, 'inputs');
   const names = Object.keys(inputs);
-  if (names.length > kMaxInputs) throw invalid(`there are ${names.length} inputs, but can be at most ${kMaxInputs}`);
+  if (names.length > kMaxInputs)
+    throw invalid(`there are ${names.length} inputs, but can be at most ${kMaxInputs}`, 'inputs');
   /** @type {Record<string, import('../index').Tensor>} */
   const tensors = {};
   for (const name of names) {
-    checkText(name, `an input's name`);
+    checkText(name, `an input's name`, 'inputs');
     refuseForbiddenKey(name, 'inputs');
-    tensors[name] = readTensor(inputs[name], section, `input '${name}'`);
+    try {
+      tensors[name] = readTensor(inputs[name], section, `input '${name}'`);
+    } catch (error) {
+      if (error instanceof GPUError) error.argument = `inputs.${name}`;
+      throw error;
+    }
   }
   if (section) refuseLeftovers(section, inputs, tensors);
   return tensors;
@@ -56,12 +63,15 @@ function readInputs(inputs = {}, section) {
  */
 function readOptions(options) {
   if (options === undefined) return {};
-  if (!isObject(options)) throw invalid(`options is ${show(options)}, but must be an object`);
-  refuseUnknownKeys(options, kOptions, 'option');
+  if (!isObject(options)) throw invalid(`options is ${show(options)}, but must be an object`, 'options');
+  refuseUnknownKeys(options, kOptions, 'option', 'options.');
   const { encoding, ...rest } = options;
   if (encoding !== undefined && encoding !== 'base64')
-    throw invalid(`the option encoding is ${show(encoding)}, but must be 'base64', or left out for numbers`);
-  if (rest.affinity !== undefined) checkText(rest.affinity, 'the option affinity');
+    throw invalid(
+      `the option encoding is ${show(encoding)}, but must be 'base64', or left out for numbers`,
+      'options.encoding',
+    );
+  if (rest.affinity !== undefined) checkText(rest.affinity, 'the option affinity', 'options.affinity');
   return { ...rest, encoding };
 }
 
@@ -87,7 +97,7 @@ function refuseCode(body) {
  */
 function readWorkload(body, section) {
   if (!isObject(body)) throw invalid(`the body is ${show(body)}, but must be an object { type, inputs, params }`);
-  checkText(body.type, `the workload's type`);
+  checkText(body.type, `the workload's type`, 'type');
   refuseCode(body);
   refuseUnknownKeys(
     body,
@@ -96,9 +106,9 @@ function readWorkload(body, section) {
   );
   const { inputs: _, options: given, ...rest } = body;
   refuseForbiddenKeys(rest, 'the workload');
-  if (rest.id !== undefined) checkText(rest.id, `the workload's id`);
+  if (rest.id !== undefined) checkText(rest.id, `the workload's id`, 'id');
   if (rest.params !== undefined && !isObject(rest.params))
-    throw invalid(`params is ${show(rest.params)}, but must be an object`);
+    throw invalid(`params is ${show(rest.params)}, but must be an object`, 'params');
   const { encoding, ...options } = readOptions(given);
   const workload = /** @type {RequestedWorkload} */ ({ ...rest, inputs: readInputs(body.inputs, section) });
   return { workload, options, encoding };

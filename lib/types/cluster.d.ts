@@ -1,6 +1,7 @@
 // A cluster: one manager in each process, jobs for every context of all.
 import { EventEmitter } from 'node:events';
-import type { Backend, DType, ErrorCode, GPUClusterMetrics, ManagerOptions } from '../generated';
+import type { Backend, DType, GPUClusterMetrics, ManagerOptions } from '../generated';
+import type { ErrorFields } from './error';
 import type { SharedTensor, SharedTensorHandle, TensorLike } from './tensor';
 import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
@@ -51,14 +52,14 @@ export interface ManagerEvents {
     event: { workloadId: string; type: string; context: string; duration: number; memoryUsage: number },
   ];
   /** In the manager that asked. */
-  'workload-failed': [event: { workloadId?: string; type?: string; code: ErrorCode; message: string }];
+  'workload-failed': [event: { workloadId?: string; type?: string } & ErrorFields];
   /**
    * In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in
    * the cluster. In every manager that has one of a watched source: it was swapped for a new one.
    */
   'shader-compiled': [event: { name: string; compilationTime: number; cacheHitRate: number; memoryUsage: number }];
-  /** A watched source was changed and does not compile: the program stays as it was. */
-  'shader-failed': [event: { name: string; message: string; log: string }];
+  /** A watched source was changed and does not compile: the program stays as it was. `log` may be empty. */
+  'shader-failed': [event: { name: string; log: string } & ErrorFields];
   /** A worker has joined, and its contexts take jobs. */
   'worker-ready': [event: { workerId: number; pid: number; contexts: string[] }];
   /** A worker has ended. */

@@ -1,6 +1,27 @@
 // The error of the public interface.
 import type { ErrorCode } from '../generated';
 
+/** What an error says beside its code and message, where that is known: between processes, over HTTP, in events. */
+export interface ErrorDetails {
+  /** Which argument was wrong: 'inputs.a', 'params.k', 'options.timeout', 'nodes[2].type'. */
+  argument?: string;
+  /** With ERR_COMPILE: what the compiler said. */
+  log?: string;
+  /** With ERR_COMPILE: where in the source, from 1. */
+  line?: number;
+  /** With ERR_COMPILE: where in the line, from 1. */
+  column?: number;
+  /** With ERR_QUEUE_FULL: when there will likely be room, in ms from now. */
+  retryAfter?: number;
+}
+
+/** An error in an event. */
+export interface ErrorFields extends ErrorDetails {
+  /** One of the codes of docs/errors.md. */
+  code: ErrorCode;
+  message: string;
+}
+
 /**
  * What every failure is: its `code` says what went wrong, its message what would be right.
  * @example
@@ -12,16 +33,7 @@ export class GPUError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions);
   /** One of the codes of docs/errors.md. */
   readonly code: ErrorCode;
-  /** Which argument was wrong, where that is known: 'inputs.a', 'params.k', 'options.timeout', 'nodes[2].type'. */
-  argument?: string;
-  /** With ERR_COMPILE: what the compiler said. */
-  log?: string;
-  /** With ERR_COMPILE: where in the source, from 1. */
-  line?: number;
-  /** With ERR_COMPILE: where in the line, from 1. */
-  column?: number;
   /** With ERR_TIMEOUT and ERR_CANCELED: resolves when inputs and `into` targets are no longer in use. */
   released?: Promise<void>;
-  /** With ERR_QUEUE_FULL: when there will likely be room, in ms from now. */
-  retryAfter?: number;
 }
+export interface GPUError extends ErrorDetails {}

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cluster/assigned_job.h"
+#include "cluster/error_json.h"
 #include "cluster/executor.h"
 
 namespace switchyard::cluster {
@@ -160,13 +161,7 @@ void Executor::ended(const std::shared_ptr<ServedContext>& served, const std::ve
 // What is kept on the device for later jobs must not cost a job its memory, nor must what it was joined with.
 bool Executor::tryAgain(const std::shared_ptr<ServedContext>& served, const std::vector<JobPtr>& jobs,
                         std::exception_ptr error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    if (e.code != Code::OutOfMemory) return false;
-  } catch (...) {
-    return false;
-  }
+  if (asError(error).code != Code::OutOfMemory) return false;
   {
     std::lock_guard lock(mutex_);
     if ((served->resident.empty() && jobs.size() < 2) || stopping_) return false;
@@ -189,31 +184,15 @@ bool Executor::tryAgain(const std::shared_ptr<ServedContext>& served, const std:
   return true;
 }
 
-namespace {
-
-int codeOf(std::exception_ptr error, std::string& text) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Error& e) {
-    text = e.what();
-    return static_cast<int>(e.code);
-  } catch (const std::bad_alloc&) {
-    text = "the system has no memory left";
-    return static_cast<int>(Code::OutOfMemory);
-  } catch (const std::exception& e) {
-    text = e.what();
-  } catch (...) {
-    text = "an unknown failure inside the addon";
-  }
-  return static_cast<int>(Code::Internal);
-}
-
-}  // namespace
-
 void Executor::report(const AssignedJob& job, double begunMs, const Job& ran, size_t batch, std::exception_ptr error,
                       uint32_t context) {
   std::string text;
-  const int code = error ? 1 + codeOf(error, text) : 0;
+  int code = 0;
+  if (error) {
+    const Error ours = asError(error);
+    code = 1 + static_cast<int>(ours.code);
+    text = errorJson(ours);
+  }
   std::vector<double> message(kDoneText + (text.size() + 7) / 8);
   message[kLength] = static_cast<double>(message.size());
   message[kType] = static_cast<double>(Type::Done);

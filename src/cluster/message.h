@@ -46,7 +46,7 @@ constexpr size_t kAssignContext = kFirst, kAssignDecided = kFirst + 1, kAssignCo
                  kAssignJobs = kFirst + 3;
 
 // Done: number, 0 or 1 + error code, batch size, switch, upload, compute, readback (ms), context, bytes of text,
-// text...
+// text... (of a failure: errorJson())
 constexpr size_t kDoneNumber = kFirst, kDoneCode = kFirst + 1, kDoneBatch = kFirst + 2, kDoneSwitch = kFirst + 3,
                  kDoneUpload = kFirst + 4;
 constexpr size_t kDoneCompute = kFirst + 5, kDoneReadback = kFirst + 6, kDoneContext = kFirst + 7,

@@ -46,9 +46,9 @@ bool isCodes(cudaError_t status) noexcept {
   if (loaded.status == cudaErrorUnsupportedPtxVersion)
     throw Error(Code::Unsupported,
                 who + " was compiled by an NVRTC that is newer than the driver of " + card + ": update the driver",
-                log);
+                {.log = log});
   const Error error = toError(loaded.status, card + " can't load " + who);
-  throw Error(isCodes(loaded.status) || !log.empty() ? Code::Compile : error.code, error.what(), log);
+  throw Error(isCodes(loaded.status) || !log.empty() ? Code::Compile : error.code, error.what(), {.log = log});
 }
 
 Loaded loadCode(const std::shared_ptr<DeviceState>& state, const DeviceTraits& traits, const ProgramModule& module,

@@ -64,18 +64,23 @@ class AttentionHeatmap final : public Scene {
   Cost check(Call& call) const override {
     const Shape& shape = call.shape(0);
     if (shape.rank() != 2 && shape.rank() != 3)
-      refuse(*this, "the shape of 'weights' is " + shape.text() + ", but must be [s, t] or [h, s, t]");
+      refuse(*this, "the shape of 'weights' is " + shape.text() + ", but must be [s, t] or [h, s, t]",
+             "inputs.weights");
     const uint64_t heads = shape.rank() == 3 ? shape[0] : 1, rows = shape.back(1), columns = shape.back();
     checkedUint(*this, rows, "the number of rows");
     checkedUint(*this, columns, "the number of columns");
     if (call.params[kHead] >= static_cast<double>(heads))
-      refuse(*this, "parameter 'head' is " + std::to_string(static_cast<uint64_t>(call.params[kHead])) +
-                        ", but 'weights' has " + std::to_string(heads) + (heads == 1 ? " head" : " heads"));
+      refuse(*this,
+             "parameter 'head' is " + std::to_string(static_cast<uint64_t>(call.params[kHead])) +
+                 ", but 'weights' has " + std::to_string(heads) + (heads == 1 ? " head" : " heads"),
+             "params.head");
     checkZoom(call, kZoomLeft, kZoomRight, columns, "columns");
     checkZoom(call, kZoomTop, kZoomBottom, rows, "rows");
     if (call.params[kMinimum] >= call.params[kMaximum])
-      refuse(*this, "parameter 'minimum' is " + numberText(call.params[kMinimum], 6) +
-                        ", but must be below 'maximum', " + numberText(call.params[kMaximum], 6));
+      refuse(*this,
+             "parameter 'minimum' is " + numberText(call.params[kMinimum], 6) + ", but must be below 'maximum', " +
+                 numberText(call.params[kMaximum], 6),
+             "params.minimum");
     Cost cost = finishCheck(call);
     cost.flops += 4.0 * static_cast<double>(call.inputs[0].spec.elements());
     return cost;
@@ -115,20 +120,24 @@ class AttentionHeatmap final : public Scene {
     double &low = call.params[from], &high = call.params[to];
     if (std::isnan(high)) high = static_cast<double>(most);
     if (high > static_cast<double>(most))
-      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) +
-                        ", but there are " + std::to_string(most) + " " + what);
+      refuse(*this,
+             "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) + ", but there are " +
+                 std::to_string(most) + " " + what,
+             std::string("params.") + info.params[to].name);
     if (most && high - low < kMinZoom)
-      refuse(*this, "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) +
-                        ", but must be above '" + info.params[from].name + "', " + numberText(low, 6) +
-                        ", by at least 0.01");
+      refuse(*this,
+             "parameter '" + std::string(info.params[to].name) + "' is " + numberText(high, 6) +
+                 ", but must be above '" + info.params[from].name + "', " + numberText(low, 6) + ", by at least 0.01",
+             std::string("params.") + info.params[to].name);
   }
 
   std::vector<std::string> labels(const Call& call, size_t section, uint64_t count) const {
     std::vector<std::string> items = texts(call, section);
     if (!items.empty() && items.size() != count)
-      refuse(*this, "text '" + std::string(info.texts[section]) + "' has " + std::to_string(items.size()) +
-                        " labels, but 'weights' has " + std::to_string(count) +
-                        (section == kRowLabels ? " rows" : " columns"));
+      refuse(*this,
+             "text '" + std::string(info.texts[section]) + "' has " + std::to_string(items.size()) +
+                 " labels, but 'weights' has " + std::to_string(count) + (section == kRowLabels ? " rows" : " columns"),
+             std::string("params.") + info.texts[section]);
     return items;
   }
 

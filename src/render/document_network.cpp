@@ -99,9 +99,11 @@ class DocumentNetwork final : public Scene {
     requireRank(*this, call, kRowOffsets, 1);
     requireRank(*this, call, kColumns, 1);
     const uint64_t rows = call.shape(kRowOffsets)[0], m = call.shape(kColumns)[0];
-    if (rows == 0) refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes");
+    if (rows == 0)
+      refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes", "inputs.rowOffsets");
     if (rows > (1u << 28))
-      refuse(*this, "there are " + std::to_string(rows - 1) + " nodes, but at most 268435455 can be drawn");
+      refuse(*this, "there are " + std::to_string(rows - 1) + " nodes, but at most 268435455 can be drawn",
+             "inputs.rowOffsets");
     checkedUint(*this, m, "the number of edges");
     requireShape(call, kWeights, Shape{m});
     requireShape(call, kPositions, Shape{rows - 1, 2});
@@ -119,8 +121,10 @@ class DocumentNetwork final : public Scene {
     co_await readNetwork(r, *this, call, graph);
     const std::vector<std::string> labels = texts(call, kNodeLabels);
     if (!labels.empty() && labels.size() != graph.nodes)
-      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but there are " +
-                        std::to_string(graph.nodes) + " nodes");
+      refuse(*this,
+             "text 'labels' has " + std::to_string(labels.size()) + " labels, but there are " +
+                 std::to_string(graph.nodes) + " nodes",
+             "params.labels");
     DrawList list(width(call), height(call));
     Stage stage{Sizes(list.width(), list.height()), themeColours(theme(call)), theme(call),
                 static_cast<ColourMap>(call.integer(kColourMap))};
@@ -158,8 +162,10 @@ class DocumentNetwork final : public Scene {
  private:
   void requireShape(const Call& call, size_t input, const Shape& shape) const {
     if (call.inputs[input].present && !(call.shape(input) == shape))
-      refuse(*this, "the shape of '" + std::string(info.inputs[input].name) + "' is " + call.shape(input).text() +
-                        ", but must be " + shape.text());
+      refuse(*this,
+             "the shape of '" + std::string(info.inputs[input].name) + "' is " + call.shape(input).text() +
+                 ", but must be " + shape.text(),
+             inputPath(*this, input));
   }
 
   static std::string subtitle(const NetworkGraph& graph) {

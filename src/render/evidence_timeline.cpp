@@ -56,14 +56,20 @@ class EvidenceTimelineScene final : public Scene {
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     if (call.shape(0)[1] != 4)
-      refuse(*this, "the shape of 'timeline' is " + call.shape(0).text() +
-                        ", but must be [n, 4]: timestamp, weight, relevance, category");
+      refuse(*this,
+             "the shape of 'timeline' is " + call.shape(0).text() +
+                 ", but must be [n, 4]: timestamp, weight, relevance, category",
+             "inputs.timeline");
     if (call.shape(0)[0] > kMaxTimelinePoints)
-      refuse(*this, "'timeline' has " + std::to_string(call.shape(0)[0]) + " rows, but can be drawn with at most " +
-                        std::to_string(kMaxTimelinePoints));
+      refuse(*this,
+             "'timeline' has " + std::to_string(call.shape(0)[0]) + " rows, but can be drawn with at most " +
+                 std::to_string(kMaxTimelinePoints),
+             "inputs.timeline");
     if (call.params[kTimeStart] >= call.params[kTimeEnd])
-      refuse(*this, "parameter 'timeStart' is " + numberText(call.params[kTimeStart], 6) +
-                        ", but must be below 'timeEnd', " + numberText(call.params[kTimeEnd], 6));
+      refuse(*this,
+             "parameter 'timeStart' is " + numberText(call.params[kTimeStart], 6) + ", but must be below 'timeEnd', " +
+                 numberText(call.params[kTimeEnd], 6),
+             "params.timeStart");
     Cost cost = finishCheck(call);
     cost.flops += 400.0 * static_cast<double>(call.shape(0)[0]);
     return cost;
@@ -73,8 +79,10 @@ class EvidenceTimelineScene final : public Scene {
     requireGraphics(r);
     const std::vector<std::string> labels = texts(call, kLabels);
     if (!labels.empty() && labels.size() != call.shape(0)[0])
-      refuse(*this, "text 'labels' has " + std::to_string(labels.size()) + " labels, but 'timeline' has " +
-                        std::to_string(call.shape(0)[0]) + " rows");
+      refuse(*this,
+             "text 'labels' has " + std::to_string(labels.size()) + " labels, but 'timeline' has " +
+                 std::to_string(call.shape(0)[0]) + " rows",
+             "params.labels");
     std::vector<TimelinePoint> points;
     co_await readTimeline(r, *this, call.inputs[0], points);
 

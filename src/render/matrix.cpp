@@ -124,8 +124,10 @@ void Matrix::includeRange(std::span<const float> values) {
       refuseNan(index + static_cast<uint64_t>(std::max<int64_t>(head_, 0)) * rows_ * columns_);
     for (uint64_t i = 0; i < weights_.spec.elements(); ++i)
       if (std::isnan(valueAt(weights_, i))) refuseNan(i);
-    refuse(workload_, "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " +
-                          std::to_string(index % columns_) + " is not a number: infinities of both signs meet there");
+    refuse(workload_,
+           "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " +
+               std::to_string(index % columns_) + " is not a number: infinities of both signs meet there",
+           "inputs.weights");
   }
   low_ = found.low <= found.high ? found.low : 0;
   high_ = found.low <= found.high ? found.high : 1;
@@ -134,8 +136,10 @@ void Matrix::includeRange(std::span<const float> values) {
 void Matrix::refuseNan(uint64_t index) const {
   const uint64_t inHead = index % (rows_ * columns_);
   const std::string head = heads_ > 1 ? "head " + std::to_string(index / (rows_ * columns_)) + ", " : "";
-  refuse(workload_, "'weights' holds NaN at index " + std::to_string(index) + " (" + head + "row " +
-                        std::to_string(inHead / columns_) + ", column " + std::to_string(inHead % columns_) + ")");
+  refuse(workload_,
+         "'weights' holds NaN at index " + std::to_string(index) + " (" + head + "row " +
+             std::to_string(inHead / columns_) + ", column " + std::to_string(inHead % columns_) + ")",
+         "inputs.weights");
 }
 
 // Minimum and maximum, as two floats that the host reads.
@@ -186,8 +190,10 @@ Task Matrix::findNan() {
         std::find_if(all.begin(), all.end(), [](float v) { return std::isnan(v); }) - all.begin());
     if (head_ >= 0 || heads_ == 1)
       refuseNan(index + static_cast<uint64_t>(std::max<int64_t>(head_, 0)) * rows_ * columns_);
-    refuse(workload_, "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " +
-                          std::to_string(index % columns_) + " is NaN");
+    refuse(workload_,
+           "the mean of 'weights' at row " + std::to_string(index / columns_) + ", column " +
+               std::to_string(index % columns_) + " is NaN",
+           "inputs.weights");
   }
   low_ = found.low <= found.high ? found.low : 0;
   high_ = found.low <= found.high ? found.high : 1;

@@ -48,16 +48,19 @@ void checkRange(const Workload& workload, const char* name, std::span<const floa
   if (!outside) return;
   for (size_t i = 0; i < values.size(); ++i)
     if (!(values[i] >= low && values[i] <= high))
-      refuse(workload, "'" + std::string(name) + "' holds " + numberText(values[i], 6) + " at index " +
-                           std::to_string(i) + (perNode ? " (node " + std::to_string(i / perNode) + ")" : "") +
-                           ", but " + rule);
+      refuse(workload,
+             "'" + std::string(name) + "' holds " + numberText(values[i], 6) + " at index " + std::to_string(i) +
+                 (perNode ? " (node " + std::to_string(i / perNode) + ")" : "") + ", but " + rule,
+             "inputs." + std::string(name));
 }
 
 void checkGroups(const Workload& workload, std::span<const int32_t> groups) {
   for (size_t i = 0; i < groups.size(); ++i)
     if (groups[i] < -1 || groups[i] > kMaxGroup)
-      refuse(workload, "'groups' holds " + std::to_string(groups[i]) + " at index " + std::to_string(i) +
-                           ", but groups are 0 to " + std::to_string(kMaxGroup) + ", or -1 for none");
+      refuse(workload,
+             "'groups' holds " + std::to_string(groups[i]) + " at index " + std::to_string(i) +
+                 ", but groups are 0 to " + std::to_string(kMaxGroup) + ", or -1 for none",
+             "inputs.groups");
 }
 
 void countLinks(Recorder& r, NetworkGraph& graph) {

@@ -46,8 +46,10 @@ Cost Scene::finishCheck(Call& call) const {
   if (!info.texts.empty()) {
     const Value& text = call.inputs[info.inputs.size() - 1];
     if (text.present && text.spec.elements() > kMaxTextBytes)
-      refuse(*this, "the texts have " + std::to_string(text.spec.elements()) + " bytes, but can have at most " +
-                        std::to_string(kMaxTextBytes));
+      refuse(*this,
+             "the texts have " + std::to_string(text.spec.elements()) + " bytes, but can have at most " +
+                 std::to_string(kMaxTextBytes),
+             "params");
   }
   call.outputCount = 1;
   call.outputs[0].spec = {DType::Uint8, {height(call), width(call), 4}};
@@ -58,7 +60,7 @@ Cost Scene::finishCheck(Call& call) const {
 std::vector<std::string> Scene::texts(const Call& call, size_t section) const {
   const Value& value = call.inputs[info.inputs.size() - 1];
   if (!value.present || value.spec.elements() == 0) return {};
-  if (!value.host) refuse(*this, "input 'text' lies on a device, but is read from host memory");
+  if (!value.host) refuse(*this, "input 'text' lies on a device, but is read from host memory", "inputs.text");
   const std::string_view all(reinterpret_cast<const char*>(value.host), value.spec.elements());
   const std::string_view items = part(all, kSectionEnd, section);
   std::vector<std::string> out;

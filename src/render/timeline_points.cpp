@@ -17,12 +17,16 @@ TimelinePoint pointOf(const Workload& workload, const float row[4], uint64_t ind
   static constexpr const char* kNames[] = {"timestamp", "weight", "relevance", "category"};
   for (int i = 0; i < 4; ++i)
     if (!std::isfinite(row[i]))
-      refuse(workload, "'timeline' holds " + numberText(row[i], 6) + " at index " +
-                           std::to_string(index * 4 + static_cast<uint64_t>(i)) + " (row " + std::to_string(index) +
-                           ", " + kNames[i] + ")");
+      refuse(workload,
+             "'timeline' holds " + numberText(row[i], 6) + " at index " +
+                 std::to_string(index * 4 + static_cast<uint64_t>(i)) + " (row " + std::to_string(index) + ", " +
+                 kNames[i] + ")",
+             "inputs.timeline");
   if (row[3] < 0 || row[3] > kMaxCategory || row[3] != std::floor(row[3]))
-    refuse(workload, "'timeline' holds the category " + numberText(row[3], 6) + " in row " + std::to_string(index) +
-                         ", but categories are whole numbers from 0 on");
+    refuse(workload,
+           "'timeline' holds the category " + numberText(row[3], 6) + " in row " + std::to_string(index) +
+               ", but categories are whole numbers from 0 on",
+           "inputs.timeline");
   return {row[0], row[1], row[2], static_cast<uint32_t>(row[3])};
 }
 

@@ -29,9 +29,10 @@ class Attention final : public Workload {
       refuse(*this, "'query' [h, s, d] " + q.text() + ", 'key' [h, t, d] " + k.text() + " and 'value' [h, t, e] " +
                         v.text() + " don't fit each other");
     if (d == 0) refuse(*this, "'query' and 'key' have no columns: " + q.text());
-    if (e == 0 && call.flag(2)) refuse(*this, "'value' has no columns: " + v.text());
+    if (e == 0 && call.flag(2)) refuse(*this, "'value' has no columns: " + v.text(), "inputs.value");
     if (call.inputs[3].present && !(call.shape(3) == Shape{s, t}))
-      refuse(*this, "the shape of 'mask' is " + call.shape(3).text() + ", but must be [s, t] = " + Shape{s, t}.text());
+      refuse(*this, "the shape of 'mask' is " + call.shape(3).text() + ", but must be [s, t] = " + Shape{s, t}.text(),
+             "inputs.mask");
     for (uint64_t extent : {h, s, t, d, e}) checkedUint(*this, extent, "a size");
     if (std::isnan(call.params[0])) call.params[0] = 1 / std::sqrt(static_cast<double>(d));
     DType dtype = floatResult(*this, call);

@@ -38,8 +38,10 @@ class Binary final : public Workload {
     if (a == b) return kBroadcastNone;
     if (b.rank() <= 1 && elementCount(b) == 1) return kBroadcastScalar;
     if (b.rank() == 1 && a.rank() > 1 && a.back() == b[0]) return kBroadcastRow;
-    refuse(*this, "the shape of 'b' is " + b.text() + ", but must be that of 'a', " + a.text() +
-                      (a.rank() > 1 ? ", a row [" + std::to_string(a.back()) + "]" : "") + " or a scalar [1]");
+    refuse(*this,
+           "the shape of 'b' is " + b.text() + ", but must be that of 'a', " + a.text() +
+               (a.rank() > 1 ? ", a row [" + std::to_string(a.back()) + "]" : "") + " or a scalar [1]",
+           "inputs.b");
   }
   const uint32_t op_;
 };

@@ -17,8 +17,10 @@ class EvidenceTimeline final : public Workload {
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     if (call.shape(0)[1] != 4)
-      refuse(*this, "the shape of 'evidence' is " + call.shape(0).text() +
-                        ", but must be [n, 4]: timestamp, importance, category, relevance");
+      refuse(*this,
+             "the shape of 'evidence' is " + call.shape(0).text() +
+                 ", but must be [n, 4]: timestamp, importance, category, relevance",
+             "inputs.evidence");
     call.outputCount = 1;
     call.outputs[0].spec = call.inputs[0].spec;
     return {30.0 * static_cast<double>(call.shape(0)[0]), bytesMoved(call)};

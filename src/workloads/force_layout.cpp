@@ -56,15 +56,20 @@ class ForceLayout final : public Workload {
     requireRank(*this, call, 0, 1);
     requireRank(*this, call, 1, 1);
     uint64_t rows = call.shape(0)[0], m = call.shape(1)[0];
-    if (rows == 0) refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes");
+    if (rows == 0)
+      refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes", "inputs.rowOffsets");
     if (call.inputs[2].present && !(call.shape(2) == Shape{m}))
-      refuse(*this, "the shape of 'weights' is " + call.shape(2).text() + ", but must be that of 'columns', " +
-                        call.shape(1).text());
+      refuse(*this,
+             "the shape of 'weights' is " + call.shape(2).text() + ", but must be that of 'columns', " +
+                 call.shape(1).text(),
+             "inputs.weights");
     if (call.inputs[3].present && !(call.shape(3) == Shape{rows - 1, 2}))
       refuse(*this,
-             "the shape of 'positions' is " + call.shape(3).text() + ", but must be " + Shape{rows - 1, 2}.text());
+             "the shape of 'positions' is " + call.shape(3).text() + ", but must be " + Shape{rows - 1, 2}.text(),
+             "inputs.positions");
     if (rows > (1u << 28))
-      refuse(*this, "there are " + std::to_string(rows - 1) + " nodes, but at most 268435455 can be laid out");
+      refuse(*this, "there are " + std::to_string(rows - 1) + " nodes, but at most 268435455 can be laid out",
+             "inputs.rowOffsets");
     checkedUint(*this, m, "the number of edges");
     call.outputCount = 2;
     call.outputs[0].spec = {DType::Float32, Shape{rows - 1, 2}};
@@ -84,8 +89,10 @@ class ForceLayout final : public Workload {
     checkWeights(*this, weights);
     for (size_t i = 0; i < given.size(); ++i)
       if (!(std::abs(given[i]) <= kFarthest))
-        refuse(*this, "'positions' holds " + std::to_string(given[i]) + " for node " + std::to_string(i / 2) +
-                          ", but must be numbers from -1e15 to 1e15");
+        refuse(*this,
+               "'positions' holds " + std::to_string(given[i]) + " for node " + std::to_string(i / 2) +
+                   ", but must be numbers from -1e15 to 1e15",
+               "inputs.positions");
     if (n == 0) {
       std::span<float> none = r.hostMemory<float>(1);
       r.upload(call.outputs[1].view, std::as_bytes(none));
@@ -153,8 +160,10 @@ class ForceLayout final : public Workload {
     size_t count = 0;
     for (float weight : weights) total += weight, count += weight > 0;
     if (count && !(total >= 1e-30 * static_cast<double>(count) && total <= 1e30 * static_cast<double>(count)))
-      refuse(*this, "the mean of the positive 'weights' is " + std::to_string(total / static_cast<double>(count)) +
-                        ", but must lie between 1e-30 and 1e30");
+      refuse(*this,
+             "the mean of the positive 'weights' is " + std::to_string(total / static_cast<double>(count)) +
+                 ", but must lie between 1e-30 and 1e30",
+             "inputs.weights");
     const double scale = weights.empty() ? 1 : count ? static_cast<double>(count) / total : 0;
     std::vector<double> sums(n, 1.0);
     for (size_t i = 0; i < n; ++i)

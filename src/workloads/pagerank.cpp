@@ -38,10 +38,13 @@ class Pagerank final : public Workload {
     requireRank(*this, call, 0, 1);
     requireRank(*this, call, 1, 1);
     uint64_t rows = call.shape(0)[0], m = call.shape(1)[0];
-    if (rows == 0) refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes");
+    if (rows == 0)
+      refuse(*this, "'rowOffsets' is empty, but has one element more than there are nodes", "inputs.rowOffsets");
     if (call.inputs[2].present && !(call.shape(2) == Shape{m}))
-      refuse(*this, "the shape of 'weights' is " + call.shape(2).text() + ", but must be that of 'columns', " +
-                        call.shape(1).text());
+      refuse(*this,
+             "the shape of 'weights' is " + call.shape(2).text() + ", but must be that of 'columns', " +
+                 call.shape(1).text(),
+             "inputs.weights");
     checkedUint(*this, rows, "the number of nodes");
     checkedUint(*this, m, "the number of edges");
     call.outputCount = 3;

@@ -100,13 +100,17 @@ class PcaFit final : public Workload {
     for (uint64_t extent : {n, d}) checkedUint(*this, extent, "a size");
     if (n < 2)
       refuse(*this,
-             "'input' " + call.shape(0).text() + " has " + std::to_string(n) + " rows, but variances need at least 2");
+             "'input' " + call.shape(0).text() + " has " + std::to_string(n) + " rows, but variances need at least 2",
+             "inputs.input");
     if (c > std::min(n, d))
-      refuse(*this, "parameter 'components' is " + std::to_string(c) + ", but 'input' " + call.shape(0).text() +
-                        " has at most " + std::to_string(std::min(n, d)));
+      refuse(*this,
+             "parameter 'components' is " + std::to_string(c) + ", but 'input' " + call.shape(0).text() +
+                 " has at most " + std::to_string(std::min(n, d)),
+             "params.components");
     if (std::min(n, d) > 32768)
       refuse(*this,
-             "'input' " + call.shape(0).text() + " has more than 32768 rows and columns: reduce one of them first");
+             "'input' " + call.shape(0).text() + " has more than 32768 rows and columns: reduce one of them first",
+             "inputs.input");
     call.outputCount = 3;
     call.outputs[0].spec = {DType::Float32, Shape{d}};
     call.outputs[1].spec = {DType::Float32, Shape{c, d}};
@@ -212,7 +216,7 @@ class PcaFit final : public Workload {
   void refuseNotFinite(std::span<const float> matrix) const {
     for (float value : matrix)
       if (!std::isfinite(value))
-        refuse(*this, "'input' holds NaN, infinities or values whose variance overflows float32");
+        refuse(*this, "'input' holds NaN, infinities or values whose variance overflows float32", "inputs.input");
   }
 };
 

@@ -17,7 +17,8 @@ class Quantize final : public Workload {
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     uint32_t bits = call.integer(0);
-    if (bits != 8 && bits != 4) refuse(*this, "parameter 'bits' is " + std::to_string(bits) + ", but must be 8 or 4");
+    if (bits != 8 && bits != 4)
+      refuse(*this, "parameter 'bits' is " + std::to_string(bits) + ", but must be 8 or 4", "params.bits");
     uint64_t n = call.shape(0)[0], d = call.shape(0)[1];
     checkedUint(*this, d, "the length of a row");
     call.outputCount = 2;
@@ -68,21 +69,28 @@ class Dequantize final : public Workload {
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     uint32_t bits = call.integer(0);
-    if (bits != 8 && bits != 4) refuse(*this, "parameter 'bits' is " + std::to_string(bits) + ", but must be 8 or 4");
+    if (bits != 8 && bits != 4)
+      refuse(*this, "parameter 'bits' is " + std::to_string(bits) + ", but must be 8 or 4", "params.bits");
     DType wanted = bits == 8 ? DType::Int8 : DType::Uint8;
     if (call.inputs[0].spec.dtype != wanted)
-      refuse(*this, std::string("input 'input' is ") + dtypeName(call.inputs[0].spec.dtype) +
-                        ", but with bits = " + std::to_string(bits) + " must be " + dtypeName(wanted));
+      refuse(*this,
+             std::string("input 'input' is ") + dtypeName(call.inputs[0].spec.dtype) +
+                 ", but with bits = " + std::to_string(bits) + " must be " + dtypeName(wanted),
+             "inputs.input");
     uint64_t n = call.shape(0)[0], rowBytes = call.shape(0)[1];
     checkedUint(*this, rowBytes * 2, "the length of a row");
     if (!(call.shape(1) == Shape{n}))
-      refuse(*this, "the shape of 'scales' is " + call.shape(1).text() + ", but must be [" + std::to_string(n) +
-                        "], one a row of 'input'");
+      refuse(*this,
+             "the shape of 'scales' is " + call.shape(1).text() + ", but must be [" + std::to_string(n) +
+                 "], one a row of 'input'",
+             "inputs.scales");
     uint64_t most = bits == 8 ? rowBytes : rowBytes * 2;
     uint64_t columns = call.params[1] == call.params[1] ? call.integer(1) : most;
     if (bits == 8 ? columns != rowBytes : (columns + 1) / 2 != rowBytes)
-      refuse(*this, "parameter 'columns' is " + std::to_string(columns) + ", which does not fit the " +
-                        std::to_string(rowBytes) + " bytes of a row of 'input'");
+      refuse(*this,
+             "parameter 'columns' is " + std::to_string(columns) + ", which does not fit the " +
+                 std::to_string(rowBytes) + " bytes of a row of 'input'",
+             "params.columns");
     call.params[1] = static_cast<double>(columns);
     call.outputCount = 1;
     call.outputs[0].spec = {DType::Float32, Shape{n, columns}};

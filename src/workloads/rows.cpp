@@ -40,8 +40,10 @@ class Reduce final : public Workload {
     const Shape& in = call.shape(0);
     checkedUint(*this, in.back(), "the length of a row");
     if (in.back() == 0 && kind != kReduceSum && kind != kReduceNorm)
-      refuse(*this, std::string("the ") + info.params[0].choices[kind] +
-                        " of a row without elements is not defined; the shape of 'input' is " + in.text());
+      refuse(*this,
+             std::string("the ") + info.params[0].choices[kind] +
+                 " of a row without elements is not defined; the shape of 'input' is " + in.text(),
+             "inputs.input");
     call.outputCount = 1;
     call.outputs[0].spec = {floatResult(*this, call), in.leading(in.rank() - 1)};
     return {static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
@@ -134,8 +136,10 @@ class LayerNorm final : public Workload {
     checkedUint(*this, d, "the length of a row");
     for (size_t i = 1; i <= 2; ++i)
       if (call.inputs[i].present && !(call.shape(i) == Shape{d}))
-        refuse(*this, std::string("the shape of '") + info.inputs[i].name + "' is " + call.shape(i).text() +
-                          ", but must be [" + std::to_string(d) + "], the length of a row of 'input'");
+        refuse(*this,
+               std::string("the shape of '") + info.inputs[i].name + "' is " + call.shape(i).text() +
+                   ", but must be [" + std::to_string(d) + "], the length of a row of 'input'",
+               inputPath(*this, i));
     call.outputCount = 1;
     call.outputs[0].spec = {floatResult(*this, call), call.shape(0)};
     return {8.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};

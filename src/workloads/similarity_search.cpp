@@ -29,11 +29,13 @@ class SimilaritySearch final : public Workload {
     if (call.shape(1)[1] != d)
       refuse(*this, "'queries' " + call.shape(0).text() + " and 'base' " + call.shape(1).text() +
                         " must have rows of the same length");
-    if (d == 0) refuse(*this, "the vectors have no columns: 'queries' is " + call.shape(0).text());
+    if (d == 0) refuse(*this, "the vectors have no columns: 'queries' is " + call.shape(0).text(), "inputs.queries");
     for (uint64_t extent : {q, d, n}) checkedUint(*this, extent, "a size");
     if (k > n)
-      refuse(*this, "parameter 'k' is " + std::to_string(k) + ", but 'base' " + call.shape(1).text() + " has " +
-                        std::to_string(n) + " rows");
+      refuse(*this,
+             "parameter 'k' is " + std::to_string(k) + ", but 'base' " + call.shape(1).text() + " has " +
+                 std::to_string(n) + " rows",
+             "params.k");
     call.outputCount = 2;
     call.outputs[0].spec = {DType::Float32, Shape{q, k}};
     call.outputs[1].spec = {DType::Int32, Shape{q, k}};

@@ -57,8 +57,10 @@ class TopK final : public Workload {
     uint64_t n = call.shape(0)[0], d = call.shape(0)[1], k = call.integer(0);
     checkedUint(*this, d, "the length of a row");
     if (k > d)
-      refuse(*this, "parameter 'k' is " + std::to_string(k) + ", but a row of 'input' " + call.shape(0).text() +
-                        " has " + std::to_string(d) + " elements");
+      refuse(*this,
+             "parameter 'k' is " + std::to_string(k) + ", but a row of 'input' " + call.shape(0).text() + " has " +
+                 std::to_string(d) + " elements",
+             "params.k");
     call.outputCount = 2;
     call.outputs[0].spec = {call.inputs[0].spec.dtype, Shape{n, k}};
     call.outputs[1].spec = {DType::Int32, Shape{n, k}};

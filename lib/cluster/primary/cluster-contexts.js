@@ -68,9 +68,13 @@ class ClusterContexts {
    * @param {Member} member
    * @param {Extract<ToCoordinator, { type: 'context-failed' }>} message
    */
-  onFailed(member, { index, id, code, message }) {
+  onFailed(member, { index, id, error }) {
     const { log, membership } = this.parts;
-    log.warn({ worker: member.workerId, context: id, code, reason: message }, 'a context could not be opened');
+    const { code, message, ...details } = error;
+    log.warn(
+      { worker: member.workerId, context: id, code, reason: message, ...details },
+      'a context could not be opened',
+    );
     if (code === 'ERR_DEVICE_LOST' && !member.inProcess) membership.dismiss(member, 'device-lost');
     else if (kHopeless.has(code)) member.hopeless.add(index);
     else member.say({ type: 'reopen', index });

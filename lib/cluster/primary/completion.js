@@ -1,17 +1,18 @@
 // How jobs end: exactly once each, equal ones together, and who is told.
 'use strict';
-const { nowMs } = require('../../core');
+const { nowMs, plainError } = require('../../core');
 const { messages: protocol } = require('../wire');
 const { kBase, kernelIndex, renderIndex } = require('../../call');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
 /**
- * How a job ended. The times in ms.
- * @typedef {object} Ending
- * @property {string} [code] of a failure
- * @property {string} [message]
- * @property {number} [retryAfter]
+ * How a job ended: with an error, or as it ran.
+ * @typedef {{ code?: string, message?: string } & import('../../core/errors').ErrorDetails & Run} Ending
+ */
+/**
+ * The times in ms.
+ * @typedef {object} Run
  * @property {number} [batch] how many ran together
  * @property {number} [launched] the same, with one job of them; 0 with the others
  * @property {number} [switch]
@@ -230,7 +231,7 @@ class Completion {
   #postResult(to, job, ending) {
     if (!to.ask) return;
     let out = this.#resultbox;
-    if (ending.code) out = protocol.withText(protocol.kResult, result.text, ending.message ?? '');
+    if (ending.code) out = protocol.withText(protocol.kResult, result.text, JSON.stringify(plainError(ending)));
     const length = ending.code ? out.length : result.text + (ending.shared?.length ?? 0);
     if (out.length < length) out = this.#resultbox = new Float64Array(2 * length);
     out[0] = length;
@@ -247,7 +248,6 @@ class Completion {
     out[result.started] = ending.startedAt ?? 0;
     out[result.attempts] = job.attempts;
     out[result.cached] = ending.cached ? 1 : 0;
-    out[result.retryAfter] = ending.retryAfter ?? 0;
     out[result.shared] = ending.shared?.length ?? 0;
     if (!ending.code) out[result.textBytes] = 0;
     if (ending.shared) out.set(ending.shared, result.text);
@@ -263,7 +263,10 @@ function placeOf({ workload, kind }) {
   return workload < kBase ? workload : kind === 'render' ? renderIndex : kernelIndex;
 }
 
-/** @param {CoordinatorJob} job */
+/**
+ * @param {CoordinatorJob} job
+ * @returns {Ending}
+ */
 function late(job) {
   // its requester knows the time it was given
   return { code: 'ERR_TIMEOUT', message: `the job ${job.number} did not finish by its deadline` };

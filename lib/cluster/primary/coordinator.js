@@ -12,7 +12,7 @@ const { Completion, late } = require('./completion');
 const { Recovery } = require('./recovery');
 const { nowMs } = require('../../core');
 const { kBase } = require('../../call');
-const { messages: protocol } = require('../wire');
+const { codec, messages: protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./context-view').ContextView} ContextView */
@@ -242,11 +242,11 @@ class Coordinator {
    * @param {number} at
    */
   #onFailed(job, member, context, numbers, at) {
-    const code = protocol.kCodes[numbers[at + done.code] - 1];
-    const message = protocol.readText(numbers, at + done.text, numbers[at + done.textBytes]);
+    const error = codec.readError(numbers, done, at);
+    const { code } = error;
     if (code === 'ERR_DEVICE_LOST') {
       if (!member.takesJobs) this.parts.onStopped(member);
-      else if (!context.isLost) this.parts.onContextLost(context, message);
+      else if (!context.isLost) this.parts.onContextLost(context, error.message);
       // One that only waited behind the job that lost the device has not run.
       const ran = numbers[at + done.switch] > 0;
       if (ran ? this.#recovery.tryAgain(job, code) : this.#recovery.bringBack(job, member)) return;
@@ -258,7 +258,7 @@ class Coordinator {
     const isLate = job.canceledAt > 0 && code === 'ERR_CANCELED' && job.deadline <= nowMs();
     this.#completion.finish(
       job,
-      isLate ? late(job) : code === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : { code, message },
+      isLate ? late(job) : code === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : error,
     );
   }
 

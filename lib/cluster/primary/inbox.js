@@ -1,7 +1,7 @@
 // What members say to the coordinator: every message is checked, then handed to the part that sees to it.
 'use strict';
 const { codec, messages: protocol } = require('../wire');
-const { asGpuError } = require('../../core');
+const { plainError } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('../wire/messages').ToCoordinator} ToCoordinator */
@@ -151,8 +151,7 @@ class Inbox {
     try {
       member.say({ type: 'answer', id, answer: await this.parts.answer(report) });
     } catch (error) {
-      const { code, message } = asGpuError(error);
-      member.say({ type: 'answer-error', id, error: { code, message } });
+      member.say({ type: 'answer-error', id, error: plainError(error) });
     }
   }
 }

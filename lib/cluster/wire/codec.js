@@ -12,6 +12,7 @@ const {
   events,
   toCoordinator,
   handshake,
+  error,
   fromMember,
   fromExecutor,
   fromCoordinator,
@@ -36,12 +37,13 @@ function encodeToCoordinator(message) {
 /**
  * The words of a message that was checked by its numbers.
  * @param {Float64Array} numbers
- * @param {number} at of the message
+ * @param {number} at
+ * @param {number} bytes
  * @returns {unknown}
  */
-function parse(numbers, at) {
+function parse(numbers, at, bytes) {
   try {
-    return JSON.parse(readText(numbers, at + 3, numbers[at + 2]));
+    return JSON.parse(readText(numbers, at, bytes));
   } catch (failed) {
     throw new ProtocolError(`a message is not JSON: ${failed.message}`);
   }
@@ -55,7 +57,7 @@ function parse(numbers, at) {
  */
 function decodeToMember(numbers, at) {
   /** @type {ToMember} */
-  const message = checkShape(parse(numbers, at), toMember);
+  const message = checkShape(parse(numbers, at + 3, numbers[at + 2]), toMember);
   if (message.type === 'event' && !events[message.name](message.event))
     throw new ProtocolError(`in a message 'event' the event '${message.name}' has other fields than it must have`);
   return message;
@@ -68,7 +70,21 @@ function decodeToMember(numbers, at) {
  * @throws {ProtocolError}
  */
 function decodeToCoordinator(numbers, at) {
-  return checkShape(parse(numbers, at), toCoordinator);
+  return checkShape(parse(numbers, at + 3, numbers[at + 2]), toCoordinator);
+}
+
+/**
+ * The error that a job has failed with, out of its 'done' or 'result'.
+ * @param {Float64Array} numbers
+ * @param {{ textBytes: number, text: number }} places of the message
+ * @param {number} at of the message
+ * @returns {import('./messages').WireError}
+ * @throws {ProtocolError}
+ */
+function readError(numbers, { textBytes, text }, at) {
+  const failed = parse(numbers, at + text, numbers[at + textBytes]);
+  if (!error(failed)) throw new ProtocolError('the error of a job has other fields than it must have');
+  return failed;
 }
 
 /**
@@ -122,6 +138,7 @@ function checkFromMember(numbers, at, length) {
 function checkFromExecutor(numbers, at, length) {
   checkNumbers(fromExecutor[numbers[at + 1]], numbers, at, length);
   checkLength('done', length, done.text + numbers[at + done.textBytes] / 8);
+  if (numbers[at + done.code]) readError(numbers, done, at); // before the job is taken out of any book
 }
 
 /**
@@ -133,13 +150,14 @@ function checkFromExecutor(numbers, at, length) {
 function checkFromCoordinator(numbers, at, length) {
   const type = numbers[at + 1];
   checkNumbers(fromCoordinator[type], numbers, at, length);
-  if (type === kResult)
+  if (type === kResult) {
     checkLength(
       'result',
       length,
       result.text + Math.max(numbers[at + result.shared], numbers[at + result.textBytes] / 8),
     );
-  else if (type === kText) checkLength('text', length, 3 + numbers[at + 2] / 8);
+    if (numbers[at + result.code]) readError(numbers, result, at);
+  } else if (type === kText) checkLength('text', length, 3 + numbers[at + 2] / 8);
 }
 
 module.exports = {
@@ -147,6 +165,7 @@ module.exports = {
   encodeToCoordinator,
   decodeToMember,
   decodeToCoordinator,
+  readError,
   readHandshake,
   checkFromMember,
   checkFromExecutor,

@@ -5,7 +5,7 @@
 const { Buffer } = require('node:buffer');
 const { kCodes, codeNumber, kKinds } = require('../../addon');
 const { layout } = require('../../call');
-const { kBackends, kContextTypes } = require('../../core');
+const { kBackends, kContextTypes, kErrorDetails } = require('../../core');
 const {
   anything,
   string,
@@ -36,7 +36,7 @@ const {
 /** @typedef {import('./shapes').NumbersShape} NumbersShape */
 
 /** Counted up with every change of a message: processes that differ in it don't join each other. */
-const kProtocol = 1;
+const kProtocol = 2;
 
 const kHello = 1,
   kRegion = 2,
@@ -86,8 +86,8 @@ const done = {
   textBytes: 10,
   text: 11,
 };
-// `started`: when the coordinator gave it to its context, ms. A result, from the message's start: an error's text
-// follows, or with `shared` the places where an equal job has put its outputs.
+// `started`: when the coordinator gave it to its context, ms. A result, from the message's start: an error as
+// JSON follows, as in `done`, or with `shared` the places where an equal job has put its outputs.
 const result = {
   number: 2,
   code: 3,
@@ -101,10 +101,9 @@ const result = {
   started: 11,
   attempts: 12,
   cached: 13,
-  retryAfter: 14,
-  shared: 15,
-  textBytes: 16,
-  text: 17,
+  shared: 14,
+  textBytes: 15,
+  text: 16,
 };
 const assign = { context: 2, decided: 3, count: 4, jobs: 5 };
 
@@ -153,7 +152,7 @@ function withText(type, textAt, text) {
  * @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, software: boolean,
  *   canDraw: boolean }} ContextEntry
  */
-/** @typedef {{ code: ErrorCode, message: string, log?: string, line?: number, column?: number }} WireError */
+/** @typedef {import('../../core/errors').ErrorFields} WireError */
 /** @typedef {{ region: number, block: number, generation: number, bytes: number, shape: number[], dtype: string }} TensorHandle */
 /**
  * The sources of a program as JSON: `spirv` in base64.
@@ -218,7 +217,7 @@ function withText(type, textAt, text) {
  * - query: a report
  * @typedef {{ type: 'devices', devices: DeviceInfo[] }
  *   | { type: 'context', index: number, id: string, device: DeviceInfo }
- *   | { type: 'context-failed', index: number, id: string, device: string, code: ErrorCode, message: string }
+ *   | { type: 'context-failed', index: number, id: string, device: string, error: WireError }
  *   | { type: 'context-lost', index: number, message?: string }
  *   | { type: 'context-stuck', index: number, id: string }
  *   | { type: 'ready' }
@@ -253,13 +252,14 @@ function withText(type, textAt, text) {
  * @typedef {{ type: 'switchyard:refused', reason: string, code?: string }} Refused primary -> worker
  */
 
+/** @type {Record<string, Kind<any>>} */
+const kinds = { string, number };
+/** @type {Kind<WireError>} */
 const error = object(
   /** @type {Fields<WireError>} */ ({
     code: string,
     message: string,
-    log: optional(string),
-    line: optional(number),
-    column: optional(number),
+    ...Object.fromEntries(Object.entries(kErrorDetails).map(([name, type]) => [name, optional(kinds[type])])),
   }),
 );
 const sources = object(
@@ -348,13 +348,7 @@ const toMember = {
 const toCoordinator = {
   devices: { devices: listOf(device) },
   context: { index: count, id: string, device },
-  'context-failed': {
-    index: count,
-    id: string,
-    device: string,
-    code: /** @type {Kind<ErrorCode>} */ (string),
-    message: string,
-  },
+  'context-failed': { index: count, id: string, device: string, error },
   'context-lost': { index: count, message: optional(string) },
   'context-stuck': { index: count, id: string },
   ready: {},
@@ -423,7 +417,7 @@ const fromCoordinator = byType({
     length: result.text,
     whole: [result.number, result.attempts, result.batch, result.shared, result.textBytes],
     integers: [result.member, result.context],
-    numbers: [result.switch, result.upload, result.compute, result.readback, result.started, result.retryAfter],
+    numbers: [result.switch, result.upload, result.compute, result.readback, result.started],
     indices: [[result.code, kCodes.length + 1]],
   },
   [kRegion]: kNumberedShape,
@@ -462,6 +456,7 @@ module.exports = {
   codeNumber,
   readText,
   withText,
+  error,
   kProtocol,
   toMember,
   events,

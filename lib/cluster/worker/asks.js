@@ -13,14 +13,15 @@ const {
   resultOf,
   inCluster,
 } = require('../../call');
-const { GPUError, asGpuError, nowMs } = require('../../core');
-const { messages: protocol } = require('../wire');
+const { asGpuError, nowMs } = require('../../core');
+const { codec, messages: protocol } = require('../wire');
 const { affinityNumber } = require('./job-options');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../call/result').Buffers} Buffers */
 /** @typedef {import('../../index').GPUResult} GPUResult */
 /** @typedef {import('./job-options').JobOptions} JobOptions */
+/** @typedef {import('../../core/errors').GPUError} GPUError */
 /** @typedef {import('./needs').Need} Need */
 /**
  * A result that has come: what takeRemote() gave, and where its message is.
@@ -34,7 +35,7 @@ const { affinityNumber } = require('./job-options');
  * @property {import('./job-events').JobEvents} events
  */
 
-const { ask, result: at, kKinds, kContextTypes, kCodes } = protocol;
+const { ask, result: at, kKinds, kContextTypes } = protocol;
 // An ask is described in the scratch array from callAsk on, in the order of its message.
 const kAskAt = layout.callAsk - ask.number;
 /** The digest of a job that equals no other. */
@@ -179,7 +180,7 @@ class Asks {
       native.dropRemote(number);
     } else if (numbers[start + at.code]) {
       native.dropRemote(number);
-      error = errorOf(numbers, start);
+      error = asGpuError(codec.readError(numbers, at, start));
     } else {
       try {
         answer.buffers = shared
@@ -251,16 +252,5 @@ class Asks {
 }
 
 function nothing() {}
-
-/**
- * @param {Float64Array} numbers
- * @param {number} start
- */
-function errorOf(numbers, start) {
-  const text = protocol.readText(numbers, start + at.text, numbers[start + at.textBytes]);
-  const error = new GPUError(kCodes[numbers[start + at.code] - 1] ?? 'ERR_INTERNAL', text);
-  if (error.code === 'ERR_QUEUE_FULL') error.retryAfter = numbers[start + at.retryAfter];
-  return error;
-}
 
 module.exports = { Asks, kNoDigest };

@@ -4,7 +4,7 @@ const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const { nextId, track, createSharedTensor } = require('../../call');
 const { cacheFolder, compileHere, prepareOn, fits, fromWire } = require('../../program');
-const { asGpuError, nowMs } = require('../../core');
+const { asGpuError, plainError, nowMs } = require('../../core');
 
 /** @typedef {import('../../addon/native').ProgramHandle} ProgramHandle */
 /**
@@ -61,8 +61,7 @@ class Compiler {
         problems,
       });
     } catch (error) {
-      const { code, message, log, line, column } = asGpuError(error);
-      this.parts.say({ type: 'compile-failed', number, error: { code, message, log, line, column } });
+      this.parts.say({ type: 'compile-failed', number, error: plainError(error) });
     }
   }
 

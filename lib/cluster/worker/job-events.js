@@ -2,6 +2,7 @@
 // context-switch, queue-full.
 'use strict';
 const { publicType } = require('../../call');
+const { plainError } = require('../../core');
 
 /** @typedef {import('../../core/errors').GPUError} GPUError */
 /** @typedef {import('../../index').GPUResult} GPUResult */
@@ -51,8 +52,8 @@ class JobEvents {
     const { type, id } = /** @type {{ type?: unknown, id?: string }} */ (workload ?? {});
     const name = workloadId ?? id ?? null;
     if (name !== null) error.workloadId = name;
-    const { code, message } = error;
-    this.emitter.emit('workload-failed', { workloadId: name, type: publicType(type), code, message });
+    const { code } = error;
+    this.emitter.emit('workload-failed', { workloadId: name, type: publicType(type), ...plainError(error) });
     if (code === 'ERR_QUEUE_FULL') this.emitter.emit('queue-full', { retryAfter: error.retryAfter });
     return error;
   }

@@ -3,7 +3,7 @@
 const { native, computeRank } = require('../../addon');
 const { nextId, track } = require('../../call');
 const { openContext, GPUContext } = require('../../context');
-const { GPUError, asGpuError, nowMs, kBackends, isSoftware } = require('../../core');
+const { GPUError, asGpuError, plainError, nowMs, kBackends, isSoftware } = require('../../core');
 const { statusPage: status } = require('../../metrics');
 
 /** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
@@ -244,8 +244,8 @@ class Pool {
       this.report({ type: 'context', index: plan.index, id: plan.id, device: gpu.device });
     } catch (error) {
       context.lost();
-      const { code, message } = asGpuError(error);
-      this.report({ type: 'context-failed', index: plan.index, id: plan.id, device: plan.device, code, message });
+      const { index, id, device } = plan;
+      this.report({ type: 'context-failed', index, id, device, error: plainError(error) });
     }
   }
 

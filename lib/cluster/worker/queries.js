@@ -38,7 +38,7 @@ class Queries {
    * @returns {boolean} whether it was waited for
    */
   fail(id, error) {
-    this.#pending.get(id)?.reject(asGpuError({ ...error, code: error.code ?? 'ERR_INTERNAL' }));
+    this.#pending.get(id)?.reject(asGpuError(error));
     return this.#pending.delete(id);
   }
 

@@ -94,7 +94,7 @@ uint32_t columnOf(const std::string& message, std::string_view line) {
 
 [[noreturn]] void fail(const std::string& who, const std::string& source, std::string log) {
   if (log.find("Missing entry point") != std::string::npos)
-    throw Error(Code::Compile, who + " has no entry point: it needs a function `void main()`", std::move(log));
+    throw Error(Code::Compile, who + " has no entry point: it needs a function `void main()`", {.log = std::move(log)});
   Finding found = firstError(log);
   found.message = tidy(std::move(found.message));
   const uint32_t column = found.line == 0 ? 0 : columnOf(found.message, lineOf(source, found.line));
@@ -102,7 +102,7 @@ uint32_t columnOf(const std::string& message, std::string_view line) {
   if (found.line != 0) text += ", line " + std::to_string(found.line);
   if (column != 0) text += ", column " + std::to_string(column);
   throw Error(Code::Compile, text + ": " + (found.message.empty() ? "the compiler gives no reason" : found.message),
-              std::move(log), found.line, column);
+              {.log = std::move(log), .line = found.line, .column = column});
 }
 
 // One for the process, never released: the parsed built-ins of GLSL live as long as one is there. It may be used by

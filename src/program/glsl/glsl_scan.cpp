@@ -93,7 +93,7 @@ class Tokens {
   throw Error(
       Code::Compile,
       who + " does not compile, line " + std::to_string(at.line) + ", column " + std::to_string(at.column) + ": " + why,
-      {}, at.line, at.column);
+      {.line = at.line, .column = at.column});
 }
 
 // The first three tokens of a source must be `# version n`, and what follows in their line no other profile than core.

@@ -292,8 +292,9 @@ std::optional<int64_t> constantOf(std::span<const GlslToken> tokens, const NameV
 
 void GlslStage::fail(uint32_t line, uint32_t column, const std::string& problem) const {
   throw Error(Code::Compile, std::string(name) + ", line " + std::to_string(line) + ": " + problem,
-              std::string(name) + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + problem, line,
-              column);
+              {.log = std::string(name) + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + problem,
+               .line = line,
+               .column = column});
 }
 
 void GlslStage::fail(const GlslToken& at, const std::string& problem) const { fail(at.line, at.column, problem); }

@@ -100,7 +100,7 @@ uint32_t columnOf(std::string_view source, uint32_t line, std::string_view shown
   if (line != 0) text += ", line " + std::to_string(line);
   if (column != 0) text += ", column " + std::to_string(column);
   throw Error(Code::Compile, text + ": " + (message.empty() ? "the compiler gives no reason" : std::string(message)),
-              log, line, column);
+              {.log = log, .line = line, .column = column});
 }
 
 // "ns::scale" is called "scale", too.
@@ -174,7 +174,7 @@ CudaKernel compileCuda(const std::string& name, const std::string& source, uint3
     throw Error(Code::Unsupported,
                 who + " can't be compiled for compute capability " + std::to_string(arch / 10) + "." +
                     std::to_string(arch % 10) + ": NVRTC " + nvrtcVersion() + " does not know it",
-                program.log());
+                {.log = program.log()});
   check(*library, result, "nvrtcCompileProgram");
   CudaKernel kernel;
   kernel.ptx = program.ptx();

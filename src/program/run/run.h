@@ -29,7 +29,7 @@ class ProgramWorkload : private ProgramLabel, public Workload {
  protected:
   ProgramWorkload(ModulePtr module, WorkKind kind, const char* type);
   // The tensor may be bound there: its dtype is the elements', its size a whole number of them.
-  void checkBinding(const ProgramBinding& binding, const TensorSpec& spec) const;
+  void checkBinding(const ProgramBinding& binding, const TensorSpec& spec, const char* place) const;
 };
 std::shared_ptr<const ProgramWorkload> makeKernelWorkload(ModulePtr module);
 std::shared_ptr<const ProgramWorkload> makeShaderWorkload(ModulePtr module);

@@ -35,23 +35,23 @@ class ShaderWorkload final : public ProgramWorkload {
     for (size_t i = 0; i < read.inputs.size(); ++i) {
       const auto [kind, index, nearest] = read.inputs[i];
       const Value& value = call.inputs[1 + i];
-      const std::string name = "'" + nameOf(kind, index) + "'";
+      const std::string name = "'" + nameOf(kind, index) + "'", path = pathOf(kind, index);
       auto& seen = kind == ShaderCall::Kind::Attribute ? attributes
                    : kind == ShaderCall::Kind::Buffer  ? buffers
                                                        : images;
-      if (seen[index]) refuse(*this, name + " is given twice");
+      if (seen[index]) refuse(*this, name + " is given twice", path);
       seen[index] = true;
-      if (!value.present) refuse(*this, name + " is missing");
+      if (!value.present) refuse(*this, name + " is missing", path);
       if (kind == ShaderCall::Kind::Attribute)
         checkAttribute(info.attributes[index], value.spec, read.vertices);
       else if (kind == ShaderCall::Kind::Buffer)
-        checkBinding(*buffers_[index], value.spec);
+        checkBinding(*buffers_[index], value.spec, "inputs.");
       else
         checkImage(*images_[index], value.spec);
     }
-    requireAll(attributes, ShaderCall::Kind::Attribute, "attribute");
-    requireAll(buffers, ShaderCall::Kind::Buffer, "input");
-    requireAll(images, ShaderCall::Kind::Image, "uniform");
+    requireAll(attributes, ShaderCall::Kind::Attribute);
+    requireAll(buffers, ShaderCall::Kind::Buffer);
+    requireAll(images, ShaderCall::Kind::Image);
     call.outputCount = 1;
     call.outputs[0].spec.dtype = DType::Uint8;
     call.outputs[0].spec.shape = Shape{read.height, read.width, 4};
@@ -103,38 +103,54 @@ class ShaderWorkload final : public ProgramWorkload {
     return (kind == ShaderCall::Kind::Buffer ? buffers_ : images_)[index]->name;
   }
 
-  void requireAll(const std::vector<bool>& seen, ShaderCall::Kind kind, const char* what) const {
+  static const char* whatOf(ShaderCall::Kind kind) {
+    if (kind == ShaderCall::Kind::Attribute) return "attribute";
+    return kind == ShaderCall::Kind::Buffer ? "input" : "uniform";
+  }
+
+  std::string pathOf(ShaderCall::Kind kind, uint32_t index) const {
+    return std::string(whatOf(kind)) + "s." + nameOf(kind, index);
+  }
+
+  void requireAll(const std::vector<bool>& seen, ShaderCall::Kind kind) const {
     const auto missing = std::find(seen.begin(), seen.end(), false);
-    if (missing != seen.end())
-      refuse(*this,
-             std::string(what) + " '" + nameOf(kind, static_cast<uint32_t>(missing - seen.begin())) + "' is missing");
+    if (missing == seen.end()) return;
+    const auto index = static_cast<uint32_t>(missing - seen.begin());
+    refuse(*this, std::string(whatOf(kind)) + " '" + nameOf(kind, index) + "' is missing", pathOf(kind, index));
   }
 
   void checkAttribute(const ProgramAttribute& attribute, const TensorSpec& spec, uint32_t vertices) const {
-    const std::string name = "attribute '" + attribute.name + "'";
+    const std::string name = "attribute '" + attribute.name + "'", path = "attributes." + attribute.name;
     const DType wanted = dtypeOf(attribute.scalar);
     if (spec.dtype != wanted)
-      refuse(*this, name + " is " + dtypeName(spec.dtype) + ", but the shader's is " + dtypeName(wanted));
+      refuse(*this, name + " is " + dtypeName(spec.dtype) + ", but the shader's is " + dtypeName(wanted), path);
     const uint64_t values = attribute.rows * attribute.columns;
     if (spec.elements() < values * vertices)
-      refuse(*this, name + " has " + std::to_string(spec.elements()) + " values, but " + std::to_string(vertices) +
-                        " vertices of " + std::to_string(values) + " values take " + std::to_string(values * vertices));
+      refuse(*this,
+             name + " has " + std::to_string(spec.elements()) + " values, but " + std::to_string(vertices) +
+                 " vertices of " + std::to_string(values) + " values take " + std::to_string(values * vertices),
+             path);
   }
 
   void checkImage(const ProgramBinding& image, const TensorSpec& spec) const {
-    const std::string name = "uniform '" + image.name + "'";
+    const std::string name = "uniform '" + image.name + "'", path = "uniforms." + image.name;
     if (spec.dtype != DType::Uint8 && spec.dtype != DType::Float32)
       refuse(*this,
-             name + " is " + dtypeName(spec.dtype) + ", but an image is uint8 (0 to 255 stand for 0 to 1) or float32");
+             name + " is " + dtypeName(spec.dtype) + ", but an image is uint8 (0 to 255 stand for 0 to 1) or float32",
+             path);
     const Shape& shape = spec.shape;
     const uint64_t channels = shape.rank() == 3 ? shape[2] : 1;
     if ((shape.rank() != 2 && shape.rank() != 3) || (channels != 1 && channels != 2 && channels != 4))
-      refuse(*this, name + " has shape " + shape.text() +
-                        ", but an image is [height, width] or [height, width, channels] with 1, 2 or 4 channels");
+      refuse(*this,
+             name + " has shape " + shape.text() +
+                 ", but an image is [height, width] or [height, width, channels] with 1, 2 or 4 channels",
+             path);
     for (size_t axis = 0; axis < 2; ++axis)
       if (shape[axis] < 1 || shape[axis] > kMaxPictureExtent)
-        refuse(*this, name + " has shape " + shape.text() + ", but an image is 1 to " +
-                          std::to_string(kMaxPictureExtent) + " wide and high");
+        refuse(*this,
+               name + " has shape " + shape.text() + ", but an image is 1 to " + std::to_string(kMaxPictureExtent) +
+                   " wide and high",
+               path);
   }
 
   static Texture textureOf(const TensorSpec& spec, BufferView texels, bool nearest) {

@@ -154,7 +154,7 @@ std::vector<uint32_t> runPasses(const std::string& who, std::span<const uint32_t
   options.set_run_validator(false);
   std::vector<uint32_t> result;
   if (!optimizer.Run(words.data(), words.size(), &result, options))
-    throw Error(Code::Compile, who + " can't be optimised: " + log.substr(0, log.find('\n')), log);
+    throw Error(Code::Compile, who + " can't be optimised: " + log.substr(0, log.find('\n')), {.log = log});
   return result;
 }
 
@@ -182,7 +182,7 @@ void validateSpirv(const std::string& who, std::span<const uint32_t> words) {
   spvtools::ValidatorOptions options;
   options.SetUniversalLimit(spv_validator_limit_max_id_bound, kMaxIds);
   if (!tools.Validate(words.data(), words.size(), options))
-    throw Error(Code::Compile, who + " is not valid for Vulkan 1.2: " + log.substr(0, log.find('\n')), log);
+    throw Error(Code::Compile, who + " is not valid for Vulkan 1.2: " + log.substr(0, log.find('\n')), {.log = log});
   if (InlinedSize(words).largest() > kMaxInlinedWords)
     throw Error(Code::Compile, who + " is too large: with every function put where it is called, it has more than " +
                                    std::to_string(kMaxInlinedWords) + " words of SPIR-V");

@@ -349,9 +349,10 @@ TranslatedShader translateWebgl(const std::string& vertexSource, const std::stri
   const ShaderDialect dialect = dialectOf(vertexSource), other = dialectOf(fragmentSource);
   const auto isWebgl = [](ShaderDialect one) { return one == ShaderDialect::Es100 || one == ShaderDialect::Es300; };
   if (!isWebgl(dialect) || !isWebgl(other))
-    throw Error(Code::Compile, "the shaders are not both WebGL's: GLSL ES 1.00 or 3.00", {}, 1, 1);
+    throw Error(Code::Compile, "the shaders are not both WebGL's: GLSL ES 1.00 or 3.00", {.line = 1, .column = 1});
   if (dialect != other)
-    throw Error(Code::Compile, "the vertex and the fragment shader must have the same #version", {}, 1, 1);
+    throw Error(Code::Compile, "the vertex and the fragment shader must have the same #version",
+                {.line = 1, .column = 1});
   const int version = dialect == ShaderDialect::Es300 ? 300 : 100;
   WebglStage vertex = readWebglStage(vertexSource, true, version),
              fragment = readWebglStage(fragmentSource, false, version);

@@ -1,9 +1,10 @@
 // An error says in `argument` which part of the call was wrong.
 'use strict';
 const { describe: describeCall } = require('../../../lib/call');
-const { createGPUClusterManager } = require('../../../lib');
+const { createContext, createGPUClusterManager } = require('../../../lib');
 
 const x = new Float32Array(4);
+const row = { data: x, shape: [1, 4] };
 const node = (more) => ({ type: 'scale', inputs: { input: 'x' }, outputs: { output: 'y' }, ...more });
 const graph = (...nodes) => ({ type: 'graph', inputs: { x }, nodes, outputs: ['y'] });
 
@@ -27,6 +28,32 @@ test('a target', () => {
   expect(() => describeCall({ type: 'scale', inputs: { input: x } }, into)).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', argument: 'into.output' }),
   );
+});
+
+test.each([
+  [{ type: 'add', inputs: { a: x, b: new Float32Array(3) } }, 'inputs.b'],
+  [{ type: 'add', inputs: { a: x, b: new Int32Array(4) } }, 'inputs.b'],
+  [{ type: 'softmax', inputs: { input: { data: x, shape: [] } } }, 'inputs.input'],
+  [{ type: 'top-k', inputs: { input: row }, params: { k: 5 } }, 'params.k'],
+  [{ type: 'top-k', inputs: { input: row } }, 'params.k'],
+  [{ type: 'top-k', inputs: { input: row }, params: { k: 1.5 } }, 'params.k'],
+  [{ type: 'quantize', inputs: { input: { data: x, shape: [2, 2] } }, params: { bits: 5 } }, 'params.bits'],
+  [graph(node(), node({ type: 'top-k', outputs: { values: 'z' }, params: { k: 9 } })), 'nodes[1].inputs.input'],
+  [graph(node({ type: 'top-k', outputs: { values: 'y' }, params: { k: -1 } })), 'nodes[0].params.k'],
+])('what the engine refuses, %#: %s', async (workload, argument) => {
+  const ctx = await createContext({ device: 'cpu' });
+  try {
+    await expect(ctx.run(workload)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', argument });
+  } finally {
+    await ctx.close();
+  }
+});
+
+test('a target that shares memory with an input', async () => {
+  const ctx = await createContext({ device: 'cpu' });
+  const job = ctx.run({ type: 'scale', inputs: { input: x } }, { into: { output: x } });
+  await expect(job).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', argument: 'into.output' });
+  await ctx.close();
 });
 
 test('an option', async () => {

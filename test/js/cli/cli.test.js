@@ -1,6 +1,8 @@
 // The command line: its output, its exit codes, and what the doctor finds in a machine that lacks something.
 'use strict';
-const { spawnSync } = require('node:child_process');
+const http = require('node:http');
+const { once } = require('node:events');
+const { spawn, spawnSync } = require('node:child_process');
 const { cliProgram } = require('../../support/paths');
 
 function cli(args, env = {}) {
@@ -105,6 +107,43 @@ test('what is wrong on the command line is named, with what would be right', () 
     /the shape of matmul is 3x4, but must be MxKxN/,
   );
   expect(cli(['run', 'normalise', '--local']).stderr).toMatch(/did you mean 'normalize'\?/);
+});
+
+test('what an error says is printed, from this process and from a server alike', async () => {
+  const workload = JSON.stringify({ type: 'top-k', inputs: { input: [[1, 2]] }, params: { k: 5 } });
+  const args = ['run', '--file', '-'];
+  const local = spawnSync(process.execPath, [cliProgram, ...args, '--local', '--device', 'cpu'], {
+    encoding: 'utf8',
+    input: workload,
+  });
+  expect(local.status).toBe(2);
+  expect(local.stderr).toMatch(/^switchyard: top-k: parameter 'k' is 5, .*\n {2}argument: params\.k\n$/);
+  const error = {
+    code: 'ERR_COMPILE',
+    message: 'no',
+    line: 3,
+    column: 7,
+    log: 'k:3: one\nk:4: two\n',
+    workloadId: 'j',
+  };
+  const server = http.createServer((request, response) => {
+    request.resume();
+    const isJob = request.method === 'POST';
+    response.writeHead(isJob ? 400 : 200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(isJob ? { error } : { name: 'switchyard' }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const child = spawn(process.execPath, [cliProgram, ...args, '--url', `http://127.0.0.1:${server.address().port}`]);
+  child.stdin.end(workload);
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const [code] = await once(child, 'close');
+  server.close();
+  expect(code).toBe(1);
+  expect(stderr).toBe('switchyard: no\n  at: line 3, column 7\n  log:\n    k:3: one\n    k:4: two\n');
 });
 
 test('run --local computes in its own process, and says where and how long', () => {

@@ -59,7 +59,8 @@ async function setUp(first = 'one') {
         asked.push({
           glsl: sources.glsl,
           answer: (more) => resolve(versionOf(sources.glsl, more)),
-          refuse: (message) => reject(Object.assign(new Error(message), { code: 'ERR_COMPILE', log: message })),
+          refuse: (message) =>
+            reject(Object.assign(new Error(message), { code: 'ERR_COMPILE', log: message, line: 3, column: 7 })),
         });
       }),
     log: quiet,
@@ -97,7 +98,15 @@ test('and that it does not compile is said all the same', async () => {
   });
   asked[0].refuse('no');
   await until(() => events.length === 1);
-  expect(events[0]).toEqual({ event: 'shader-failed', name: 'k', message: 'no', log: 'no' });
+  expect(events[0]).toEqual({
+    event: 'shader-failed',
+    name: 'k',
+    code: 'ERR_COMPILE',
+    message: 'no',
+    log: 'no',
+    line: 3,
+    column: 7,
+  });
   expect(runs()).toBe('one');
   reload.close();
 });

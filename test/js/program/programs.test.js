@@ -351,7 +351,7 @@ describeVulkan('a process alone', () => {
       first: [3, 5, 7],
       changed: [6, 11, 16],
       same: true,
-      wrong: { name: 'watched', log: true },
+      wrong: { name: 'watched', code: 'ERR_COMPILE', line: 7, log: true },
       afterWrong: [6, 11, 16],
       renamed: [8, 15, 22],
       events: ['watched', 'watched', 'watched'],

@@ -32,8 +32,40 @@ describe('errors of jobs', () => {
     expect(json.error.retryAfter).toBe(1250);
   });
 
+  test('what else an error says goes along; folders in a log do not', async () => {
+    const details = { argument: 'nodes[1].inputs.a', line: 3, column: 7, log: '/opt/app/k.comp:3: no' };
+    server.manager.failures.bad = failed('ERR_COMPILE', 'no', { ...details, secret: 1 });
+    const { json } = await post(server.port, { type: 'bad', id: 'j' });
+    expect(json.error).toEqual({
+      code: 'ERR_COMPILE',
+      message: 'no',
+      workloadId: 'j',
+      ...details,
+      log: 'k.comp:3: no',
+    });
+  });
+
+  test.each([
+    [{ type: 'bad', inputs: { a: { data: [1], shape: [2] } } }, 'inputs.a'],
+    [{ type: 'bad', inputs: { a: [1, 'x'] } }, 'inputs.a'],
+    [{ type: 'bad', inputs: [] }, 'inputs'],
+    [{ type: 'bad', params: 5 }, 'params'],
+    [{ type: 'bad', id: 5 }, 'id'],
+    [{ type: 7 }, 'type'],
+    [{ type: 'bad', options: { timout: 1 } }, 'options.timout'],
+    [{ type: 'bad', options: { encoding: 'hex' } }, 'options.encoding'],
+    [{ type: 'bad', inputz: {} }, 'inputz'],
+  ])('%j: which part was wrong', async (body, argument) => {
+    const { status, json } = await post(server.port, body);
+    expect(status).toBe(400);
+    expect(json.error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', argument });
+  });
+
   test('an internal error shows nothing of the inside; the log has it, without folders', async () => {
-    server.manager.failures.bad = new TypeError('cannot read /home/someone/app/secret.js');
+    server.manager.failures.bad = Object.assign(new TypeError('cannot read /home/someone/app/secret.js'), {
+      argument: 'secret',
+      log: 'secret',
+    });
     const { status, text } = await post(server.port, { type: 'bad', id: 'j' });
     expect(status).toBe(500);
     expect(text).not.toMatch(/secret|home/);

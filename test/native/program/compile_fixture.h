@@ -32,7 +32,7 @@ inline Failure failureOf(const std::function<void()>& work) {
   try {
     work();
   } catch (const Error& error) {
-    return {error.code, error.what(), error.log, error.line, error.column};
+    return {error.code, error.what(), error.details.log, error.details.line, error.details.column};
   }
   return {};
 }

@@ -21,8 +21,8 @@ void expectRefused(const KernelSource& source, const std::string& part, Code cod
   } catch (const Error& error) {
     EXPECT_EQ(error.code, code) << error.what();
     EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-    EXPECT_EQ(error.line, line) << error.log;
-    EXPECT_EQ(error.column, column) << error.log;
+    EXPECT_EQ(error.details.line, line) << error.details.log;
+    EXPECT_EQ(error.details.column, column) << error.details.log;
   }
 }
 

@@ -66,7 +66,7 @@ Refusal refusalOf(const std::string& vertex, const std::string& fragment) {
     compiled(vertex, fragment);
   } catch (const Error& error) {
     EXPECT_EQ(error.code, Code::Compile) << error.what();
-    return {error.line, error.column, error.what()};
+    return {error.details.line, error.details.column, error.what()};
   }
   ADD_FAILURE() << "not refused:\n" << vertex << fragment;
   return {};
@@ -97,7 +97,7 @@ TEST(Webgl, EveryDrawingCompiles) {
     std::shared_ptr<ProgramModule> module;
     ASSERT_NO_THROW(
         try { module = compileShader(source); } catch (const Error& error) {
-          ADD_FAILURE() << error.what() << '\n' << error.log;
+          ADD_FAILURE() << error.what() << '\n' << error.details.log;
           throw;
         });
     EXPECT_TRUE(module->info.flipY);
@@ -291,7 +291,7 @@ TEST(Webgl, NonsenseIsRefusedOrTranslated) {
       translated++;
     } catch (const Error& error) {
       EXPECT_EQ(error.code, Code::Compile);
-      EXPECT_GE(error.line, 1u);
+      EXPECT_GE(error.details.line, 1u);
       refused++;
     }
   }

@@ -124,7 +124,12 @@ const scenarios = {
       first,
       changed,
       same,
-      wrong: { name: failed[0].name, log: failed[0].log.includes(path.basename('watched')) },
+      wrong: {
+        name: failed[0].name,
+        code: failed[0].code,
+        line: failed[0].line,
+        log: failed[0].log.includes(path.basename('watched')),
+      },
       afterWrong,
       renamed,
       events,

@@ -8,6 +8,7 @@ const { Speeds } = require('../../../../lib/cluster/primary/speeds');
 const { MetricsBlock } = require('../../../../lib/metrics/metrics');
 const { readConfig } = require('../../../../lib/config/config');
 const { nowMs } = require('../../../../lib/core/clock');
+const { readError } = require('../../../../lib/cluster/wire/codec');
 const protocol = require('../../../../lib/cluster/wire/messages');
 
 const { ask, result, done } = protocol;
@@ -72,15 +73,22 @@ function askFor(coordinator, from, { digest = 0, deadline = 0 } = {}) {
   return number;
 }
 
-/** The job that was assigned last, as it ends. */
-function finish(coordinator, member, code = 0) {
+const failure = {
+  code: 'ERR_COMPILE',
+  message: 'no',
+  log: 'k:1: no',
+  line: 1,
+  column: 2,
+  argument: 'inputs.a',
+};
+
+/** The job that was assigned last, as it ends: well, or with an error. */
+function finish(coordinator, member, error) {
   const { assigned } = member;
   const last = assigned.filter((message) => message[1] === protocol.kAssign).pop();
-  const message = new Float64Array(done.text);
-  message[0] = message.length;
-  message[1] = protocol.kDone;
+  const message = protocol.withText(protocol.kDone, done.text, error ? JSON.stringify(error) : '');
   message[done.number] = last[protocol.assign.jobs];
-  message[done.code] = code;
+  message[done.code] = error ? protocol.codeNumber(error.code) : 0;
   message[done.batch] = 1;
   message[done.switch] = 0.01;
   coordinator.onDone(member, message, 0);
@@ -201,16 +209,17 @@ test("a failure is everybody's; a process that dies before it has copied holds n
   const first = askFor(coordinator, a, { digest: 10 }),
     second = askFor(coordinator, b, { digest: 10 });
   coordinator.dispatch();
-  finish(coordinator, c, protocol.codeNumber('ERR_INTERNAL'));
-  expect(codes(a)).toEqual([[first, 'ERR_INTERNAL']]);
-  expect(codes(b)).toEqual([[second, 'ERR_INTERNAL']]);
+  finish(coordinator, c, failure);
+  expect(codes(a)).toEqual([[first, 'ERR_COMPILE']]);
+  expect(codes(b)).toEqual([[second, 'ERR_COMPILE']]);
+  for (const { results } of [a, b]) expect(readError(results[0], result, 0)).toEqual(failure);
   const third = askFor(coordinator, a, { digest: 11 });
   askFor(coordinator, b, { digest: 11 });
   coordinator.dispatch();
   finish(coordinator, c);
   coordinator.onMemberGone(b);
   expect(codes(a)).toEqual([
-    [first, 'ERR_INTERNAL'],
+    [first, 'ERR_COMPILE'],
     [third, 'ok'],
   ]);
   expect(coordinator.unsettled).toBe(0);

@@ -33,7 +33,15 @@ const entry = {
   canDraw: false,
 };
 const sources = { kind: 'kernel', name: 'k', glsl: 'void main() {}' };
-const error = { code: 'ERR_COMPILE', message: 'no', log: 'k:1: no', line: 1, column: 2 };
+const error = {
+  code: 'ERR_COMPILE',
+  message: 'no',
+  log: 'k:1: no',
+  line: 1,
+  column: 2,
+  argument: 'nodes[1].inputs.a',
+  retryAfter: 5,
+};
 
 const toMember = [
   { type: 'welcome', page: 7, workerId: 1 },
@@ -64,7 +72,7 @@ const toMember = [
 const toCoordinator = [
   { type: 'devices', devices: [device] },
   { type: 'context', index: 0, id: '1-cpu-0', device },
-  { type: 'context-failed', index: 0, id: '1-cpu-0', device: 'cpu:0', code: 'ERR_INTERNAL', message: 'no' },
+  { type: 'context-failed', index: 0, id: '1-cpu-0', device: 'cpu:0', error },
   { type: 'context-lost', index: 0, message: 'gone' },
   { type: 'context-stuck', index: 0, id: '1-cpu-0' },
   { type: 'ready' },
@@ -160,13 +168,13 @@ describe('in numbers', () => {
     return numbers;
   }
   function aDone() {
-    const numbers = messages.withText(messages.kDone, done.text, 'text');
+    const numbers = messages.withText(messages.kDone, done.text, JSON.stringify(error));
     numbers[done.number] = 5;
     numbers[done.batch] = 1;
     return numbers;
   }
   function aResult() {
-    const numbers = messages.withText(messages.kResult, result.text, 'text');
+    const numbers = messages.withText(messages.kResult, result.text, JSON.stringify(error));
     numbers[result.number] = 5;
     numbers[result.member] = numbers[result.context] = -1; // it ended without having run
     return numbers;
@@ -206,6 +214,34 @@ describe('in numbers', () => {
       bad[place] = wrong;
       expect(() => codec.checkFromMember(bad, 0, bad.length)).toThrow(ProtocolError);
     }
+  });
+
+  describe.each([
+    ['done', messages.kDone, done, codec.checkFromExecutor],
+    ['result', messages.kResult, result, codec.checkFromCoordinator],
+  ])('the error of a job, in %s', (_, type, places, check) => {
+    const failed = (text) => {
+      const numbers = messages.withText(type, places.text, text);
+      numbers[places.code] = messages.codeNumber('ERR_COMPILE');
+      return numbers;
+    };
+
+    test('comes through with all that it has', () => {
+      const numbers = failed(JSON.stringify(error));
+      expect(() => check(numbers, 0, numbers.length)).not.toThrow();
+      expect(codec.readError(numbers, places, 0)).toEqual(error);
+    });
+
+    test('is refused where it is none', () => {
+      for (const field of Object.keys(error)) {
+        const numbers = failed(JSON.stringify({ ...error, [field]: [] }));
+        expect(() => check(numbers, 0, numbers.length)).toThrow(ProtocolError);
+      }
+      for (const text of ['', 'no', '[]', '{}', 'null']) {
+        const numbers = failed(text);
+        expect(() => check(numbers, 0, numbers.length)).toThrow(ProtocolError);
+      }
+    });
   });
 
   test('what only the other side says is refused', () => {

@@ -27,6 +27,51 @@ exports['what the engine refuses, refused before it leaves the process'] = async
     await failure(manager.executeWorkload(workload), code);
 };
 
+exports['what only the one who runs a job sees, with all that it says'] = async ({ manager }) => {
+  const inputs = {
+    rowOffsets: new Int32Array([0, 1, 2]),
+    columns: new Int32Array([1, 0]),
+    weights: new Float32Array([1, -1]),
+  };
+  const events = [];
+  const onFailed = (event) => events.push(event);
+  manager.on('workload-failed', onFailed);
+  const alone = await failure(
+    manager.executeWorkload({ type: 'pagerank', inputs, id: 'alone' }),
+    'ERR_INVALID_ARGUMENT',
+  );
+  assert.match(alone.message, /'weights' holds -1/);
+  assert.equal(alone.argument, 'inputs.weights');
+  const inGraph = await failure(
+    manager.executeWorkload({
+      type: 'graph',
+      inputs,
+      nodes: [
+        { type: 'scale', inputs: { input: 'weights' }, outputs: { output: 'scaled' } },
+        {
+          type: 'pagerank',
+          inputs: { rowOffsets: 'rowOffsets', columns: 'columns', weights: 'scaled' },
+          outputs: { ranks: 'ranks' },
+        },
+      ],
+      outputs: ['ranks'],
+    }),
+    'ERR_INVALID_ARGUMENT',
+  );
+  assert.match(inGraph.message, /^graph: node 1 \('pagerank'\): /);
+  assert.equal(inGraph.argument, 'nodes[1].inputs.weights');
+  manager.off('workload-failed', onFailed);
+  assert.equal(events.length, 2);
+  assert.deepEqual(events[0], {
+    workloadId: 'alone',
+    type: 'pagerank',
+    code: 'ERR_INVALID_ARGUMENT',
+    message: alone.message,
+    argument: 'inputs.weights',
+  });
+  assert.equal(events[1].argument, 'nodes[1].inputs.weights');
+};
+
 exports['a tensor of one context is no input of a cluster'] = async ({ manager }) => {
   const ctx = await gpu.createContext({ device: 'cpu' });
   const held = await ctx.upload(random(5));
