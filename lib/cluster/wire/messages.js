@@ -153,7 +153,10 @@ function withText(type, textAt, text) {
  *   canDraw: boolean }} ContextEntry
  */
 /** @typedef {import('../../core/errors').ErrorFields} WireError */
-/** @typedef {{ region: number, block: number, generation: number, bytes: number, shape: number[], dtype: string }} TensorHandle */
+/**
+ * @typedef {{ region: number, block: number, generation: number, bytes: number, shape: number[], dtype: string }}
+ *   TensorHandle
+ */
 /**
  * The sources of a program as JSON: `spirv` in base64.
  * @typedef {object} WireSources
@@ -168,13 +171,15 @@ function withText(type, textAt, text) {
  */
 /**
  * What is asked of the coordinator beside jobs and programs: memory is that of one device.
- * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }} Report
+ * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }}
+ *   Report
  */
 /** @typedef {'worker-ready'|'worker-lost'|'context-lost'|'memory-pressure'} ClusterEventName */
 /**
  * An event that every manager of the cluster gives its listeners.
  * @template {ClusterEventName} [Name=ClusterEventName]
- * @typedef {Name extends ClusterEventName ? { type: 'event', name: Name, event: ManagerEvents[Name][0] } : never} EventMessage
+ * @typedef {Name extends ClusterEventName ? { type: 'event', name: Name, event: ManagerEvents[Name][0] } : never}
+ *   EventMessage
  */
 
 /**
@@ -234,15 +239,15 @@ function withText(type, textAt, text) {
 /** @typedef {{ type: 'query', id: number, report: Report }} QueryMessage */
 /**
  * `tensor`: where the program's bytes lie; `ms` it took; `problems`: of the folder on disk.
- * @typedef {{ type: 'compiled', number: number, tensor: TensorHandle, id: string, ms: number, fromDisk: boolean, problems:
- *   string[] }} CompiledMessage
+ * @typedef {{ type: 'compiled', number: number, tensor: TensorHandle, id: string, ms: number, fromDisk: boolean,
+ *   problems: string[] }} CompiledMessage
  */
 /** @typedef {{ type: 'compile-failed', number: number, error: WireError }} CompileFailedMessage */
 /** @typedef {{ tensor: TensorHandle, id: string, ms: number, problems: string[] }} CompiledProgram */
 /**
  * The answer to 'program': `cache` goes to whoever asked first.
- * @typedef {CompiledProgram & { cached: 'cluster'|'disk'|false, cache?: { cacheHitRate: number, memoryUsage: number } }}
- *   ProgramAnswer
+ * @typedef {CompiledProgram &
+ *   { cached: 'cluster'|'disk'|false, cache?: { cacheHitRate: number, memoryUsage: number } }} ProgramAnswer
  */
 /**
  * Over Node's own channel, where other messages are the application's. A worker says hello until it is welcomed or
