@@ -6,7 +6,7 @@ const { suites } = require('./suites');
 
 // What runs for every change, in under 15 minutes from nothing on two cores; and all there is but the sanitizers, which
 // have builds of their own. CONTRIBUTING.md says when which is run.
-const kQuick = ['native', 'validation', 'drivers', 'js', 'types'];
+const kQuick = ['lint', 'types', 'native', 'validation', 'drivers', 'js'];
 const kLists = { quick: kQuick, full: [...kQuick, 'recipes'] };
 // What a suite needs built, where that is not everything; the sanitizers build by themselves.
 const kTargets = {
