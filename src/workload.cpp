@@ -28,6 +28,8 @@ const Workload* findWorkload(std::string_view name) {
   return nullptr;
 }
 
+void refuse(const Workload& workload, const std::string& text) { refuse(workload, text, {}); }
+
 void refuse(const Workload& workload, const std::string& text, std::string argument) {
   throw Error(Code::InvalidArgument, std::string(workload.info.name) + ": " + text, {.argument = std::move(argument)});
 }
@@ -85,23 +87,20 @@ std::string numberText(double value) {
 }
 
 void checkParam(const Workload& workload, const ParamInfo& param, double& value) {
-  const std::string name = "parameter '" + std::string(param.name) + "'", path = std::string("params.") + param.name;
+  const auto wrong = [&](const std::string& how) {
+    refuse(workload, "parameter '" + std::string(param.name) + "' is " + how, std::string("params.") + param.name);
+  };
   if (std::isnan(value)) {  // not given
-    if (param.required) refuse(workload, name + " is required", path);
+    if (param.required) wrong("required");
     value = param.fallback;
     return;
   }
   bool whole = param.kind == ParamInfo::Kind::Integer;
   if (!std::isfinite(value) || (whole && value != std::floor(value)))
-    refuse(workload, name + " is " + numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number",
-           path);
+    wrong(numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number");
   if (value < param.min || (param.aboveMin && value == param.min))
-    refuse(workload,
-           name + " is " + numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") +
-               numberText(param.min),
-           path);
-  if (value > param.max)
-    refuse(workload, name + " is " + numberText(value) + ", but must be at most " + numberText(param.max), path);
+    wrong(numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") + numberText(param.min));
+  if (value > param.max) wrong(numberText(value) + ", but must be at most " + numberText(param.max));
 }
 
 }  // namespace

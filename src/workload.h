@@ -149,7 +149,8 @@ Cost checkCall(const Workload& workload, Call& call);
 
 // Helpers for checks. All throw InvalidArgument naming the workload and what it got; `argument`: which part of the call
 // that is, where it is one: "inputs.a", "params.k".
-[[noreturn]] void refuse(const Workload& workload, const std::string& text, std::string argument = {});
+[[noreturn]] void refuse(const Workload& workload, const std::string& text);
+[[noreturn]] void refuse(const Workload& workload, const std::string& text, std::string argument);
 std::string inputPath(const Workload& workload, size_t input);
 void requireRank(const Workload& workload, const Call& call, size_t input, size_t rank);
 void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank);

@@ -25,32 +25,32 @@ class KernelWorkload final : public ProgramWorkload {
     std::vector<int> inputOf(info.bindings.size(), -1), outputOf(info.bindings.size(), -1);
     for (size_t i = 0; i < read.inputs.size(); ++i) {
       const ProgramBinding& binding = info.bindings[read.inputs[i]];
-      const std::string path = "inputs." + binding.name;
-      if (inputOf[read.inputs[i]] >= 0) refuse(*this, "input '" + binding.name + "' is given twice", path);
+      const auto path = [&] { return "inputs." + binding.name; };
+      if (inputOf[read.inputs[i]] >= 0) refuse(*this, "input '" + binding.name + "' is given twice", path());
       inputOf[read.inputs[i]] = static_cast<int>(i);
-      if (!call.inputs[1 + i].present) refuse(*this, "input '" + binding.name + "' is missing", path);
+      if (!call.inputs[1 + i].present) refuse(*this, "input '" + binding.name + "' is missing", path());
       if (binding.writeOnly)
         refuse(*this,
                "'" + binding.name + "' is given as an input, but the source declares it writeonly: it is an output",
-               path);
+               path());
       checkBinding(binding, call.inputs[1 + i].spec, "inputs.");
     }
     for (size_t i = 0; i < read.outputs.size(); ++i) {
       const ProgramBinding& binding = info.bindings[read.outputs[i].binding];
-      const std::string path = "outputs." + binding.name;
-      if (outputOf[read.outputs[i].binding] >= 0) refuse(*this, "output '" + binding.name + "' is given twice", path);
+      const auto path = [&] { return "outputs." + binding.name; };
+      if (outputOf[read.outputs[i].binding] >= 0) refuse(*this, "output '" + binding.name + "' is given twice", path());
       outputOf[read.outputs[i].binding] = static_cast<int>(i);
       if (binding.readOnly)
         refuse(*this,
                "'" + binding.name + "' is given as an output, but the source declares it readonly: it is an input",
-               path);
+               path());
       checkBinding(binding, read.outputs[i].spec, "outputs.");
       const int input = inputOf[read.outputs[i].binding];
       if (input >= 0 && call.inputs[1 + input].spec.bytes() != read.outputs[i].spec.bytes())
         refuse(*this,
                "'" + binding.name + "' is input and output, but the input " + call.inputs[1 + input].spec.shape.text() +
                    " is not as large as the output " + read.outputs[i].spec.shape.text(),
-               path);
+               path());
       call.outputs[i].spec = read.outputs[i].spec;
     }
     for (size_t i = 0; i < info.bindings.size(); ++i)

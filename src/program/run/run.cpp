@@ -34,25 +34,22 @@ ProgramWorkload::ProgramWorkload(ModulePtr modulePtr, WorkKind kind, const char*
 bool ProgramWorkload::readyOn(const ProgramCache& programs) const { return programs.has(module->id); }
 
 void ProgramWorkload::checkBinding(const ProgramBinding& binding, const TensorSpec& spec, const char* place) const {
-  const std::string name = "'" + binding.name + "'", path = place + binding.name;
+  const auto wrong = [&](const std::string& how) {
+    refuse(*this, "'" + binding.name + "' " + how, place + binding.name);
+  };
   if (!fits(binding.element, spec.dtype))
-    refuse(*this,
-           name + " is " + dtypeName(spec.dtype) + ", but the source declares it as " + elementName(binding.element),
-           path);
+    wrong(std::string("is ") + dtypeName(spec.dtype) + ", but the source declares it as " +
+          elementName(binding.element));
   const uint64_t bytes = spec.bytes();
   const uint64_t fixed = binding.minBytes - std::min<uint64_t>(binding.minBytes, binding.elementBytes);
   if (bytes == 0 && fixed == 0) return;
   if (bytes < binding.minBytes)
-    refuse(*this,
-           name + " has " + std::to_string(bytes) + " bytes, but the source's block takes at least " +
-               std::to_string(binding.minBytes),
-           path);
+    wrong("has " + std::to_string(bytes) + " bytes, but the source's block takes at least " +
+          std::to_string(binding.minBytes));
   if (binding.elementBytes && (bytes - fixed) % binding.elementBytes)
-    refuse(*this,
-           name + " has " + std::to_string(bytes) + " bytes, which is no whole number of its elements of " +
-               std::to_string(binding.elementBytes) + " bytes" +
-               (fixed ? " after the first " + std::to_string(fixed) : std::string()),
-           path);
+    wrong("has " + std::to_string(bytes) + " bytes, which is no whole number of its elements of " +
+          std::to_string(binding.elementBytes) + " bytes" +
+          (fixed ? " after the first " + std::to_string(fixed) : std::string()));
 }
 
 struct ProgramTable::Implementation {

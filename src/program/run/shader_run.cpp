@@ -35,13 +35,15 @@ class ShaderWorkload final : public ProgramWorkload {
     for (size_t i = 0; i < read.inputs.size(); ++i) {
       const auto [kind, index, nearest] = read.inputs[i];
       const Value& value = call.inputs[1 + i];
-      const std::string name = "'" + nameOf(kind, index) + "'", path = pathOf(kind, index);
+      const auto wrong = [&, kind = kind, index = index](const char* how) {
+        refuse(*this, "'" + nameOf(kind, index) + "' " + how, pathOf(kind, index));
+      };
       auto& seen = kind == ShaderCall::Kind::Attribute ? attributes
                    : kind == ShaderCall::Kind::Buffer  ? buffers
                                                        : images;
-      if (seen[index]) refuse(*this, name + " is given twice", path);
+      if (seen[index]) wrong("is given twice");
       seen[index] = true;
-      if (!value.present) refuse(*this, name + " is missing", path);
+      if (!value.present) wrong("is missing");
       if (kind == ShaderCall::Kind::Attribute)
         checkAttribute(info.attributes[index], value.spec, read.vertices);
       else if (kind == ShaderCall::Kind::Buffer)
@@ -120,37 +122,34 @@ class ShaderWorkload final : public ProgramWorkload {
   }
 
   void checkAttribute(const ProgramAttribute& attribute, const TensorSpec& spec, uint32_t vertices) const {
-    const std::string name = "attribute '" + attribute.name + "'", path = "attributes." + attribute.name;
+    const auto wrong = [&](const std::string& how) {
+      refuse(*this, "attribute '" + attribute.name + "' " + how, "attributes." + attribute.name);
+    };
     const DType wanted = dtypeOf(attribute.scalar);
     if (spec.dtype != wanted)
-      refuse(*this, name + " is " + dtypeName(spec.dtype) + ", but the shader's is " + dtypeName(wanted), path);
+      wrong(std::string("is ") + dtypeName(spec.dtype) + ", but the shader's is " + dtypeName(wanted));
     const uint64_t values = attribute.rows * attribute.columns;
     if (spec.elements() < values * vertices)
-      refuse(*this,
-             name + " has " + std::to_string(spec.elements()) + " values, but " + std::to_string(vertices) +
-                 " vertices of " + std::to_string(values) + " values take " + std::to_string(values * vertices),
-             path);
+      wrong("has " + std::to_string(spec.elements()) + " values, but " + std::to_string(vertices) + " vertices of " +
+            std::to_string(values) + " values take " + std::to_string(values * vertices));
   }
 
   void checkImage(const ProgramBinding& image, const TensorSpec& spec) const {
-    const std::string name = "uniform '" + image.name + "'", path = "uniforms." + image.name;
+    const auto wrong = [&](const std::string& how) {
+      refuse(*this, "uniform '" + image.name + "' " + how, "uniforms." + image.name);
+    };
     if (spec.dtype != DType::Uint8 && spec.dtype != DType::Float32)
-      refuse(*this,
-             name + " is " + dtypeName(spec.dtype) + ", but an image is uint8 (0 to 255 stand for 0 to 1) or float32",
-             path);
+      wrong(std::string("is ") + dtypeName(spec.dtype) +
+            ", but an image is uint8 (0 to 255 stand for 0 to 1) or float32");
     const Shape& shape = spec.shape;
     const uint64_t channels = shape.rank() == 3 ? shape[2] : 1;
     if ((shape.rank() != 2 && shape.rank() != 3) || (channels != 1 && channels != 2 && channels != 4))
-      refuse(*this,
-             name + " has shape " + shape.text() +
-                 ", but an image is [height, width] or [height, width, channels] with 1, 2 or 4 channels",
-             path);
+      wrong("has shape " + shape.text() +
+            ", but an image is [height, width] or [height, width, channels] with 1, 2 or 4 channels");
     for (size_t axis = 0; axis < 2; ++axis)
       if (shape[axis] < 1 || shape[axis] > kMaxPictureExtent)
-        refuse(*this,
-               name + " has shape " + shape.text() + ", but an image is 1 to " + std::to_string(kMaxPictureExtent) +
-                   " wide and high",
-               path);
+        wrong("has shape " + shape.text() + ", but an image is 1 to " + std::to_string(kMaxPictureExtent) +
+              " wide and high");
   }
 
   static Texture textureOf(const TensorSpec& spec, BufferView texels, bool nearest) {
