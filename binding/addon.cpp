@@ -16,30 +16,10 @@ EnumerateOptions readEnumerate(const Napi::CallbackInfo& info, size_t first) {
   return {info[first].ToBoolean().Value(), info[first + 1].ToBoolean().Value()};
 }
 
-// start(onDone) -> { scratch, layout, firstId }
+// start(onDone) -> { scratch, firstId }
 Napi::Value start(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  Napi::Object layout = Napi::Object::New(env), result = Napi::Object::New(env);
-  auto put = [&](const char* name, size_t index) {
-    layout.Set(name, Napi::Number::New(env, static_cast<double>(index)));
-  };
-  put("slotSize", kSlotSize);
-  put("maxRank", Shape::kMaxRank);
-  put("maxTensors", kMaxTensors);
-  put("maxParams", kMaxParams);
-  put("maxOutputs", kMaxOutputs);
-  put("callId", kCallId);
-  put("callWorkload", kCallWorkload);
-  put("callInline", kCallInline);
-  put("callParams", kCallParams);
-  put("callInputs", kCallInputs);
-  put("callInto", kCallInto);
-  put("resultId", kResultId);
-  put("resultTimings", kResultQueued);
-  put("resultCount", kResultCount);
-  put("resultOutputs", kResultOutputs);
-  put("callAsk", kCallAsk);
-  result.Set("layout", layout);
+  Napi::Object result = Napi::Object::New(env);
   Environment& environment = Environment::of(env);
   result.Set("firstId", Napi::Number::New(env, static_cast<double>(environment.start(info[0].As<Napi::Function>()))));
   result.Set("scratch", environment.scratchArray());
@@ -112,6 +92,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   environment->contextClass = Napi::Persistent(ContextWrap::define(env));
   environment->deviceTensorClass = Napi::Persistent(DeviceTensorWrap::define(env));
   exports.Set("facts", describeFacts(env));
+  exports.Set("layouts", describeLayouts(env));
   definePrograms(env, exports);
   defineCluster(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));

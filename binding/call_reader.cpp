@@ -61,7 +61,7 @@ void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call
   const bool direct = !job.program && job.inputs.size() <= kDirectInputs;
   Napi::Array all = direct ? Napi::Array() : info[first].As<Napi::Array>();
   for (size_t i = 0; i < job.inputs.size(); ++i) {
-    const double* slot = call + kCallInputs + i * kSlotSize;
+    const double* slot = call + kCallInputs + i * kSlotNumbers;
     if (slot[kSlotKind] != kAbsent)
       job.inputs[i] = readTensor(info.Env(), direct ? info[first + i] : all.Get(static_cast<uint32_t>(i)), slot);
   }
@@ -108,7 +108,7 @@ void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& jo
   if (!arrays.IsArray()) return;
   job.into.resize(job.outputSpecs.size());
   for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
-    const double* slot = slots + i * kSlotSize;
+    const double* slot = slots + i * kSlotNumbers;
     if (slot[kSlotKind] == kAbsent) continue;
     const TensorSpec& spec = job.outputSpecs[i];
     TensorSpec given = readSpec(slot);
@@ -132,28 +132,30 @@ GraphCall readGraph(std::span<const double> description) {
     at += count;
     return description.data() + at - count;
   };
-  auto count = [&](const char* what) { return readCount(*take(1), 1 << 20, what); };
+  const double* head = take(kGraphNumbers);
+  auto count = [&](GraphPlace place, const char* what) { return readCount(head[place], 1 << 20, what); };
   GraphCall call;
-  call.id = readCount(*take(1), uint64_t{1} << 53, "id");
+  call.id = readCount(head[kGraphId], uint64_t{1} << 53, "id");
   call.graph = std::make_unique<Graph>();
   Graph& graph = *call.graph;
-  graph.inputCount = count("inputs");
-  graph.valueCount = count("values");
-  graph.nodes.resize(count("nodes"));
-  size_t outputs = readCount(*take(1), kMaxOutputs, "outputs");
-  call.inputSlots = take(graph.inputCount * kSlotSize);
+  graph.inputCount = count(kGraphInputs, "inputs");
+  graph.valueCount = count(kGraphValues, "values");
+  graph.nodes.resize(count(kGraphNodes, "nodes"));
+  size_t outputs = readCount(head[kGraphOutputs], kMaxOutputs, "outputs");
+  call.inputSlots = take(graph.inputCount * kSlotNumbers);
   auto value = [&](double number) {
     return number < 0 ? -1 : static_cast<int>(readCount(number, graph.valueCount ? graph.valueCount - 1 : 0, "value"));
   };
   for (const double *next = take(outputs), *end = next + outputs; next < end; ++next)
     graph.outputs.push_back(value(*next));
-  call.intoSlots = take(outputs * kSlotSize);
+  call.intoSlots = take(outputs * kSlotNumbers);
   for (GraphNode& node : graph.nodes) {
-    node.workload = allWorkloads()[readCount(*take(1), allWorkloads().size() - 1, "workload")];
-    for (int& input : node.inputs) input = value(*take(1));
-    for (int& output : node.outputs) output = value(*take(1));
-    readParams(*node.workload, take(kMaxParams), node.params);
-    node.label = static_cast<int>(readCount(*take(1), 1 << 20, "node number"));
+    const double* from = take(kGraphNodeNumbers);
+    node.workload = allWorkloads()[readCount(from[kNodeWorkload], allWorkloads().size() - 1, "workload")];
+    std::transform(from + kNodeInputs, from + kNodeInputs + kMaxTensors, node.inputs.begin(), value);
+    std::transform(from + kNodeOutputs, from + kNodeOutputs + kMaxTensors, node.outputs.begin(), value);
+    readParams(*node.workload, from + kNodeParams, node.params);
+    node.label = static_cast<int>(readCount(from[kNodeLabel], 1 << 20, "node number"));
   }
   return call;
 }

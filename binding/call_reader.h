@@ -23,9 +23,7 @@ void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* ca
 // overlaps.
 void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& job);
 
-// A graph's description: [id, inputs, values, nodes, outputs], the inputs' slots, the outputs' value numbers, the
-// outputs' `into` slots, then each node as [workload, its inputs, its outputs, its params, the number its maker knows
-// it by].
+// A graph's description (call.def).
 struct GraphCall {
   uint64_t id = 0;
   std::unique_ptr<Graph> graph;

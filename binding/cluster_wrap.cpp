@@ -122,7 +122,7 @@ Napi::Value askGraph(const Napi::CallbackInfo& info) {
     job->graph = std::move(call.graph);
     auto arrays = info[2].As<Napi::Array>();
     for (size_t i = 0; i < job->graph->inputCount; ++i)
-      job->inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotSize));
+      job->inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
     job->prepare();
     readTargets(env, info[3], call.intoSlots, *job);
     std::vector<double> numbers = cluster::encodeGraph(*job->graph);
@@ -155,8 +155,9 @@ Napi::Value awaitRegions(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     std::vector<uint64_t> missing;
     std::span<const double> places = readDoubles(env, info[1]);
-    for (size_t i = 0; i + 1 < places.size(); i += 2)
-      if (const uint64_t id = cluster::wholeOf(places[i]); id && RegionTable::shared().mayCome(id))
+    for (size_t i = 0; i + cluster::kOutputNumbers <= places.size(); i += cluster::kOutputNumbers)
+      if (const uint64_t id = cluster::wholeOf(places[i + cluster::kOutputRegion]);
+          id && RegionTable::shared().mayCome(id))
         missing.push_back(id);
     if (missing.empty()) return Napi::Boolean::New(env, true);
     Environment& environment = Environment::of(env);

@@ -1,4 +1,4 @@
-// Each method takes its numbers from the scratch array (layout.h) and its arrays as arguments.
+// Each method takes its numbers from the scratch array (call.def) and its arrays as arguments.
 #include "context_wrap.h"
 
 #include "background.h"
@@ -107,7 +107,7 @@ Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
     job.graph = std::move(call.graph);
     auto arrays = info[1].As<Napi::Array>();
     for (size_t i = 0; i < job.graph->inputCount; ++i)
-      job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotSize));
+      job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
     job.prepare();
     readTargets(env, info[2], call.intoSlots, job);
     return LocalJob::start(environment, context, std::move(operation), false);
@@ -174,27 +174,27 @@ Napi::Value ContextWrap::trim(const Napi::CallbackInfo& info) {
   });
 }
 
-// Writes programs, their bytes, hits, misses and ms of compiling where a call's inputs would be.
+// Writes it to the scratch array.
 Napi::Value ContextWrap::programUse(const Napi::CallbackInfo& info) {
   const ProgramUse use = context_ ? context_->programUse() : ProgramUse{};
-  double* out = Environment::of(info.Env()).scratch() + kCallInputs;
-  out[0] = static_cast<double>(use.programs);
-  out[1] = static_cast<double>(use.bytes);
-  out[2] = static_cast<double>(use.hits);
-  out[3] = static_cast<double>(use.misses);
-  out[4] = use.compileMs;
+  double* out = Environment::of(info.Env()).scratch();
+  out[kPrograms] = static_cast<double>(use.programs);
+  out[kProgramBytes] = static_cast<double>(use.bytes);
+  out[kProgramHits] = static_cast<double>(use.hits);
+  out[kProgramMisses] = static_cast<double>(use.misses);
+  out[kCompileMs] = use.compileMs;
   return info.Env().Undefined();
 }
 
-// Writes used, reserved, peak and limit where a call's inputs would be.
+// Writes it to the scratch array; true: the device was lost.
 Napi::Value ContextWrap::memoryUse(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   ArenaUse use = context_ ? context_->memoryUse() : ArenaUse{};
-  double* out = Environment::of(env).scratch() + kCallInputs;
-  out[0] = static_cast<double>(use.usedBytes);
-  out[1] = static_cast<double>(use.reservedBytes);
-  out[2] = static_cast<double>(use.maxUsedBytes);
-  out[3] = static_cast<double>(use.limitBytes);
+  double* out = Environment::of(env).scratch();
+  out[kUsedMemory] = static_cast<double>(use.usedBytes);
+  out[kReservedMemory] = static_cast<double>(use.reservedBytes);
+  out[kPeakMemory] = static_cast<double>(use.maxUsedBytes);
+  out[kMemoryLimit] = static_cast<double>(use.limitBytes);
   return Napi::Boolean::New(env, context_ && context_->lost());
 }
 

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "device.h"
-#include "layout.h"
+#include "call_layout.h"
 
 namespace switchyard::node {
 

@@ -62,7 +62,7 @@ uint64_t Environment::start(Napi::Function onDone) {
   Napi::Env env(env_);
   const bool first = !scratch_;
   if (first) {
-    auto array = Napi::Float64Array::New(env, kScratchSize);
+    auto array = Napi::Float64Array::New(env, kCallNumbers);
     scratch_ = array.Data();
     scratchArray_ = Napi::Persistent(array.As<Napi::Object>());
   }

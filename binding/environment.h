@@ -11,7 +11,7 @@
 
 #include "operations.h"
 #include "context.h"
-#include "layout.h"
+#include "call_layout.h"
 
 namespace switchyard::cluster {
 class Executor;

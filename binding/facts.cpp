@@ -2,7 +2,12 @@
 #include "facts.h"
 
 #include <iterator>
+#include <span>
 
+#include "call_layout.h"
+#include "cluster/message.h"
+#include "cluster/status.h"
+#include "program/run/run.h"
 #include "workload.h"
 
 namespace switchyard::node {
@@ -79,6 +84,17 @@ Napi::Array describeKinds(Napi::Env env) {
   return list(env, kWorkKinds, [&](const char* name) { return Napi::String::New(env, name); });
 }
 
+// Appends the layouts of one file's table.
+void describeRows(Napi::Env env, std::span<const LayoutRow> rows, Napi::Object all) {
+  Napi::Object layout;
+  for (const LayoutRow& row : rows) {
+    if (row.group)
+      all.Set(row.group, layout = Napi::Object::New(env));
+    else
+      layout.Set(row.name, Napi::Number::New(env, row.value));
+  }
+}
+
 }  // namespace
 
 Napi::Object describeFacts(Napi::Env env) {
@@ -88,6 +104,15 @@ Napi::Object describeFacts(Napi::Env env) {
       .put("backends", describeBackends(env))
       .put("kinds", describeKinds(env))
       .done();
+}
+
+Napi::Object describeLayouts(Napi::Env env) {
+  Napi::Object all = Napi::Object::New(env);
+  describeRows(env, kCallRows, all);
+  describeRows(env, kProgramCallRows, all);
+  describeRows(env, cluster::kMessageRows, all);
+  describeRows(env, cluster::kStatusRows, all);
+  return all;
 }
 
 }  // namespace switchyard::node

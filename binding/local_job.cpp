@@ -119,7 +119,7 @@ Napi::Value LocalJob::result(Environment& environment) {
     return DeviceTensorWrap::create(environment, tensors->add(env, std::move(job.uploaded)));
   size_t count = job.outputSpecs.size();
   auto output = [&](size_t i) -> napi_value {
-    writeSpec(scratch + kResultOutputs + i * kSlotSize, job.outputSpecs[i]);
+    writeSpec(scratch + kResultOutputs + i * kSlotNumbers, job.outputSpecs[i]);
     if (i < targets_.size() && targets_[i]) return targets_[i];
     if (i < job.outputs.size() && job.outputs[i]) return makeArrayBuffer(environment, std::move(job.outputs[i]));
     return env.Undefined();  // it went to `into`

@@ -14,7 +14,7 @@
 namespace switchyard::node {
 namespace {
 
-using cluster::Type;
+using namespace cluster;
 constexpr size_t kLargeBytes = HostPool::kPooledBytes;
 
 size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -33,6 +33,10 @@ struct RequestedJobs::Message {
   std::vector<double>& numbers;
   void put(double number) { numbers.push_back(number); }
   void put(uint64_t number) { numbers.push_back(static_cast<double>(number)); }
+  double* append(size_t count) {
+    numbers.resize(numbers.size() + count);
+    return numbers.data() + numbers.size() - count;
+  }
 };
 
 void RequestedJobs::placeInputs(Staged& staged, Message& message) {
@@ -57,7 +61,7 @@ void RequestedJobs::placeInputs(Staged& staged, Message& message) {
         if (i < kMaxTensors) identities[i] = id;
         if (block->sealed()) {
           sealed = block->generation;
-          if (residents < kMaxTensors) message_[cluster::kFirst + kAskResident + residents++] = static_cast<double>(id);
+          if (residents < kMaxTensors) message_[kAskResident + residents++] = static_cast<double>(id);
         }
         staged.holds.push_back(std::move(block));
       }
@@ -74,18 +78,19 @@ void RequestedJobs::placeInputs(Staged& staged, Message& message) {
     message.put(sealed);
   }
   if (job.kind != Job::Kind::Workload) return;
-  const uint64_t key = cluster::joinKey(job, identities);
-  message_[cluster::kFirst + kAskJoinKey] = static_cast<double>(key);
-  if (key) message_[cluster::kFirst + kAskOwn] -= static_cast<double>(cluster::sharedBytes(job));
+  const uint64_t key = joinKey(job, identities);
+  message_[kAskJoinKey] = static_cast<double>(key);
+  if (key) message_[kAskOwn] -= static_cast<double>(sharedBytes(job));
 }
 
 void RequestedJobs::placeOutputs(Staged& staged, Message& message) {
   message.put(static_cast<uint64_t>(staged.outputs.size()));
   for (Output& output : staged.outputs) {
     auto place = output.bytes ? RegionTable::shared().locate(output.data) : RegionTable::Place{};
-    message.put(place.region ? place.region->id : 0);
-    message.put(place.offset);
-    message.put(output.bytes);
+    double* written = message.append(kOutputNumbers);
+    written[kOutputRegion] = place.region ? static_cast<double>(place.region->id) : 0;
+    written[kOutputOffset] = static_cast<double>(place.offset);
+    written[kOutputBytes] = static_cast<double>(output.bytes);
   }
 }
 
@@ -132,20 +137,19 @@ void RequestedJobs::ask(cluster::Channel& channel, std::unique_ptr<Job> prepared
     output.data = staged.block->data() + outputsAt;
     outputsAt += roundUp(output.bytes);
   }
-  message_.assign(cluster::kFirst, 0);
-  message_[cluster::kType] = static_cast<double>(Type::Ask);
-  message_.insert(message_.end(), call, call + kAskNumbers);
-  message_[cluster::kFirst + kAskFlops] = job.cost.flops;
-  message_[cluster::kFirst + kAskBytes] = job.cost.bytes;
-  message_[cluster::kFirst + kAskJoinKey] = 0;
-  message_[cluster::kFirst + kAskMemory] = message_[cluster::kFirst + kAskOwn] = static_cast<double>(memory);
-  std::fill_n(message_.begin() + static_cast<ptrdiff_t>(cluster::kFirst + kAskResident), kMaxTensors, 0.0);
+  message_.assign(call, call + kAskNumbers);
+  message_[kType] = kAskType;
+  message_[kAskFlops] = job.cost.flops;
+  message_[kAskBytes] = job.cost.bytes;
+  message_[kAskJoinKey] = 0;
+  message_[kAskMemory] = message_[kAskOwn] = static_cast<double>(memory);
+  std::fill_n(message_.begin() + static_cast<ptrdiff_t>(kAskResident), kMaxTensors, 0.0);
   Message message{message_};
   if (job.kind == Job::Kind::Graph) {
-    message.put(cluster::kGraphBody);
+    message.put(kGraphBody);
     message_.insert(message_.end(), graph.begin(), graph.end());
   } else if (code) {
-    message.put(cluster::kProgramBody);
+    message.put(kProgramBody);
     const ProgramId& id = job.program->module->id;
     for (size_t i = 0; i < id.size(); i += 4)
       message.put(uint64_t{id[i]} << 24 | uint64_t{id[i + 1]} << 16 | uint64_t{id[i + 2]} << 8 | id[i + 3]);
@@ -154,16 +158,16 @@ void RequestedJobs::ask(cluster::Channel& channel, std::unique_ptr<Job> prepared
     message.put(code->bytes);
     staged.holds.push_back(std::move(code));
   } else {
-    message.put(cluster::kWorkloadBody);
+    message.put(kWorkloadBody);
     message.put(call[kAskWorkload]);
     for (double param : job.params) message.put(param);
   }
   placeInputs(staged, message);
-  message_[cluster::kFirst + kAskOutputs] = static_cast<double>(message_.size() - cluster::kFirst - kAskNumbers);
+  message_[kAskOutputs] = static_cast<double>(message_.size() - kAskBody);
   placeOutputs(staged, message);
-  if (message_.size() > cluster::kMaxMessage)
+  if (message_.size() > kMaxMessage)
     throw Error(Code::InvalidArgument, "the graph is too large to be sent to another process");
-  message_[cluster::kLength] = static_cast<double>(message_.size());
+  message_[kLength] = static_cast<double>(message_.size());
   const auto id = static_cast<uint64_t>(call[kAskNumber]);
   job.inputs.clear();
   staged.job.reset();
@@ -175,7 +179,7 @@ void RequestedJobs::ask(cluster::Channel& channel, std::unique_ptr<Job> prepared
 napi_value RequestedJobs::output(Environment& environment, Staged& staged, size_t i) {
   napi_env env = environment.env();
   Output& output = staged.outputs[i];
-  writeSpec(environment.scratch() + kResultOutputs + i * kSlotSize, staged.specs[i]);
+  writeSpec(environment.scratch() + kResultOutputs + i * kSlotNumbers, staged.specs[i]);
   if (output.into) {
     if (output.target) std::memcpy(output.target, output.data, output.bytes);
     return Napi::Env(env).Undefined();
@@ -212,13 +216,17 @@ Napi::Value RequestedJobs::takeFrom(Environment& environment, uint64_t id, std::
   if (found == staged_.end()) throw Error(Code::Internal, "there is no such job");
   Staged staged = std::move(found->second);
   staged_.erase(found);
-  if (places.size() != 2 * staged.outputs.size()) throw Error(Code::Internal, "an equal job has other outputs");
+  if (places.size() != kOutputNumbers * staged.outputs.size())
+    throw Error(Code::Internal, "an equal job has other outputs");
   for (size_t i = 0; i < staged.outputs.size(); ++i) {
     Output& output = staged.outputs[i];
     if (!output.bytes) continue;
-    auto region = RegionTable::shared().find(static_cast<uint64_t>(places[2 * i]));
+    const double* place = places.data() + kOutputNumbers * i;
+    if (place[kOutputBytes] != static_cast<double>(output.bytes))
+      throw Error(Code::Internal, "an equal job has other outputs");
+    auto region = RegionTable::shared().find(wholeOf(place[kOutputRegion]));
     if (!region) throw Error(Code::WorkerLost, "the process that ran an equal job has gone");
-    std::memcpy(output.data, region->at(static_cast<uint64_t>(places[2 * i + 1]), output.bytes), output.bytes);
+    std::memcpy(output.data, region->at(wholeOf(place[kOutputOffset]), output.bytes), output.bytes);
   }
   return outputs(environment, staged);
 }

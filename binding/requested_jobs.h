@@ -11,39 +11,16 @@
 
 namespace switchyard::node {
 
-// Where an ask's numbers are, beside those of layout.h. Written by lib/cluster/worker/asks.js to the scratch array
-// from kCallAsk on, in this order, and sent from kFirst on; what is marked * is filled in here.
-enum AskPlace : size_t {
-  kAskNumber,
-  kAskPriority,
-  kAskDeadline,
-  kAskKind,
-  kAskContextType,
-  kAskAffinity,
-  kAskRetries,
-  kAskFlags,
-  kAskWorkload,
-  kAskFlops /* * */,
-  kAskBytes /* * */,
-  kAskJoinKey /* * */,
-  kAskDigest,
-  kAskResident = kAskDigest + 4 /* * */,
-  kAskOutputs = kAskResident + kMaxTensors /* *: where in the body the outputs are */,
-  kAskMemory /* *: bytes of inputs and outputs */,
-  kAskOwn /* *: the same without inputs that others share */,
-  kAskNumbers,
-};
-
 // The jobs that one environment has requested and not been told the end of. JavaScript thread only.
 class RequestedJobs {
  public:
-  // Puts the inputs and the outputs' places into shared memory and posts the message; `job` is prepared. The id is
-  // call[kAskNumber].
+  // Puts the inputs and the outputs' places into shared memory and posts the message; `job` is prepared. `call` has the
+  // ask's numbers that JavaScript fills in (src/cluster/messages.def); the job's id is its number.
   void ask(cluster::Channel& channel, std::unique_ptr<Job> job, std::span<const double> graph, const double* call,
            std::shared_ptr<SharedBlock> code = nullptr);  // code: where the module of a program's job lies
   // The outputs of a job that ended well, as LocalJob::result() gives them; forgets it.
   Napi::Value take(Environment& environment, uint64_t id);
-  // The same, with what another process's equal job has written: for each output [region, offset].
+  // The same, with what another process's equal job has written: where each output is, as messages.def says.
   Napi::Value takeFrom(Environment& environment, uint64_t id, std::span<const double> places);
   void drop(uint64_t id) { staged_.erase(id); }
   size_t size() const { return staged_.size(); }

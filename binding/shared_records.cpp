@@ -8,8 +8,6 @@
 namespace switchyard::node {
 namespace {
 
-using cluster::Type;
-
 struct Records {
   std::mutex mutex;
   uint64_t change = 0;  // of the regions
@@ -74,13 +72,11 @@ void announceRegions(cluster::Channel& channel) {
     }
   }
   for (const auto& region : made) {
-    const double message[] = {3, static_cast<double>(Type::Region), static_cast<double>(region->id)};
-    channel.post(message, region);
+    channel.post(cluster::numbered(cluster::kRegionType, region->id), region);
   }
   for (uint64_t id : told) {
     if (std::binary_search(there.begin(), there.end(), id)) continue;
-    const double message[] = {3, static_cast<double>(Type::Drop), static_cast<double>(id)};
-    channel.post(message);
+    channel.post(cluster::numbered(cluster::kDropType, id));
   }
   told = std::move(there);
 }

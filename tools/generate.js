@@ -1,6 +1,6 @@
-// Writes all that is generated from the tables: lib/generated.d.ts, the JSON schema of the config file, and the tables
-// between the marks `<!-- generated: name -->` of README.md and docs/. With --check it writes nothing, names what is
-// stale and exits with 1.
+// Writes all that is generated from the tables: lib/generated.d.ts and lib/addon/generated.d.ts, the JSON schema of the
+// config file, and the tables between the marks `<!-- generated: name -->` of README.md and docs/. With --check it
+// writes nothing, names what is stale and exits with 1.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -29,8 +29,11 @@ async function generate() {
   const facts = require('./generate/facts').readFacts();
   const tables = require('./generate/tables').makeTables(facts);
   const types = require('./generate/types').makeTypes(facts);
+  const layouts = require('./generate/layouts').makeLayoutTypes(facts.layouts);
+  const typescript = { ...style, parser: 'typescript' };
   const files = new Map([
-    ['lib/generated.d.ts', await prettier.format(types, { ...style, parser: 'typescript' })],
+    ['lib/generated.d.ts', await prettier.format(types, typescript)],
+    ['lib/addon/generated.d.ts', await prettier.format(layouts, typescript)],
     ['switchyard.config.schema.json', require('./generate/schema').makeSchema(facts)],
   ]);
   for (const page of pages()) {

@@ -18,7 +18,7 @@ module.exports = function modules(tree) {
   const { Speeds } = load('cluster/primary/speeds');
   const { MetricsBlock } = load('metrics');
   const { readConfig } = load('config');
-  const { messages } = load('cluster/wire');
+  const { protocol } = load('cluster/wire');
   return {
     createContext,
     GPUContext,
@@ -37,6 +37,6 @@ module.exports = function modules(tree) {
     Speeds,
     MetricsBlock,
     readConfig,
-    messages,
+    protocol,
   };
 };

@@ -49,7 +49,7 @@ function hollowContext({ GPUContext, scratch, layout, settle }) {
   const answer = () => {
     scratch[layout.resultCount] = 1;
     scratch.set([1, 0, 1, 8], layout.resultOutputs); // float32 [8]
-    scratch.fill(0, layout.resultTimings, layout.resultTimings + 5);
+    scratch.fill(0, layout.resultQueued, layout.resultTotal + 1);
     return output;
   };
   return new GPUContext({
@@ -143,7 +143,7 @@ function queueAndSchedule({ requester, JobQueue, chooseContext, joinLimit, compa
 
 // A coordinator of one worker with one context, whose channels are only looked into.
 function coordinatorOfOne(parts) {
-  const { Coordinator, Member, ContextView, Speeds, MetricsBlock, readConfig, messages } = parts;
+  const { Coordinator, Member, ContextView, Speeds, MetricsBlock, readConfig, protocol } = parts;
   const quiet = { debug() {}, info() {}, warn() {}, error() {} };
   const speeds = new Speeds();
   const all = [];
@@ -167,9 +167,10 @@ function coordinatorOfOne(parts) {
   member.ask = { post: () => ++seen.results };
   member.run = {
     post(numbers) {
-      let at = messages.assign.jobs;
-      for (let i = 0; i < numbers[messages.assign.count]; ++i, at += 2 + numbers[at + 1])
-        seen.assigned.push(numbers[at]);
+      const { assign, assigned } = protocol;
+      let at = assign.jobs;
+      for (let i = 0; i < numbers[assign.count]; ++i, at += assigned.body + numbers[at + assigned.length])
+        seen.assigned.push(numbers[at + assigned.number]);
       return true;
     },
   };
@@ -183,7 +184,7 @@ function coordinatorOfOne(parts) {
 // `width` jobs at a time: asked for, given to the context, done, their results sent.
 function coordinate(parts, width, joinKey) {
   const { coordinator, member, seen } = coordinatorOfOne(parts);
-  const { ask, done, kAsk, kDone } = parts.messages;
+  const { ask, done, kAsk, kDone } = parts.protocol;
   const asking = new Float64Array(ask.body + 16);
   asking.set([asking.length, kAsk]);
   asking[ask.retries] = 2;

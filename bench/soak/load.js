@@ -1,7 +1,7 @@
 // Asks for jobs without end and keeps the books: every job that was asked, how it ended, and whether it ended twice.
 'use strict';
 const { Requester } = require('../../lib/cluster/worker/requester');
-const protocol = require('../../lib/cluster/wire/messages');
+const protocol = require('../../lib/cluster/wire/protocol');
 
 const kMaxExamples = 5;
 

@@ -5,5 +5,6 @@
 
 const { native } = require('./native');
 const facts = require('./facts');
+const { layouts } = require('./layouts');
 
-module.exports = { native, ...facts };
+module.exports = { native, ...facts, layouts };

@@ -127,8 +127,9 @@ const { GPUError } = require('../core');
 /**
  * @typedef {object} Native
  * @property {Facts} facts
+ * @property {Record<string, Record<string, number>>} layouts
  * @property {(onDone: (error: unknown, value: unknown) => void) => { scratch: Float64Array,
- *   layout: Record<string, number>, firstId: number }} start
+ *   firstId: number }} start
  * @property {() => WorkloadEntry[]} workloads
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[]
  *   }} devices

@@ -1,6 +1,6 @@
 // A call of a built-in workload.
 'use strict';
-const { native } = require('../addon');
+const { native, layouts } = require('../addon');
 const { scratch, layout, nextIdHere } = require('./pending');
 const { specs, refuseType, encodeCall, encodeInto, kDirect, kOnDevice } = require('./encode');
 const { Call, decisiveNumbers } = require('./call');
@@ -11,7 +11,9 @@ const { Call, decisiveNumbers } = require('./call');
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 /** @typedef {import('../addon/native').NativeChannel} NativeChannel */
 
-const { slotSize, callWorkload, callParams, callInputs, callInto, resultId } = layout;
+const { numbers: slotSize } = layouts.slot;
+const { tensors: maxTensors } = layouts.limits;
+const { callWorkload, callParams, callInputs, callInto, resultId } = layout;
 
 /** What an object that describes nothing yet is of. @type {Spec} */
 const kNone = Object.freeze({ ...[...specs.values()][0] });
@@ -21,7 +23,7 @@ class BuiltInCall extends Call {
   /** @type {Spec} */
   spec = kNone;
   /** The inputs' memory in the workload's order. @type {Memory[]} */
-  arrays = new Array(layout.maxTensors).fill(undefined);
+  arrays = new Array(maxTensors).fill(undefined);
   /** The inputs as their owner wrote them. @type {Fields|null|undefined} */
   inputs = undefined;
   /** What stood in the scratch array, of a copy. @type {Float64Array|undefined} */

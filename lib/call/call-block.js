@@ -1,7 +1,7 @@
 // What the calls of kernels and of shaders are made of alike: the program, the names of its bindings, and the block of
 // numbers that says what to do.
 'use strict';
-const { layout } = require('./pending');
+const { layouts } = require('../addon');
 const { invalid, show, suggestion } = require('../core');
 const { writeParams } = require('./param-block');
 const { Program, Kernel, Shader } = require('./program');
@@ -18,7 +18,7 @@ const { Program, Kernel, Shader } = require('./program');
  * @property {readonly string[]} outputs
  */
 
-const kMaxInputs = layout.maxTensors - 1; // the block itself takes a place
+const kMaxInputs = layouts.limits.tensors - 1; // the block itself takes a place
 
 /**
  * @param {Fields} workload

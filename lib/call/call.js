@@ -1,7 +1,7 @@
 // What every described call has, whatever kind of job it is.
 'use strict';
 const { scratch, layout } = require('./pending');
-const { backendLabel } = require('../addon');
+const { backendLabel, layouts } = require('../addon');
 const { GPUError, invalid, kDriverBackends } = require('../core');
 
 /** @typedef {import('./encode').Memory} Memory */
@@ -15,7 +15,9 @@ const { GPUError, invalid, kDriverBackends } = require('../core');
  * @property {{ value: unknown, memory: Memory }[]} inputs as their owner wrote them, and where their elements are
  */
 
-const { slotSize, callWorkload, callInputs } = layout;
+const { absent: kAbsent } = layouts.slotKind;
+const { rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
+const { callWorkload, callInputs } = layout;
 /** @type {ReadonlyArray<Backend>} */
 const kVulkan = ['vulkan'];
 
@@ -111,7 +113,7 @@ function decisiveNumbers(params, kept, count) {
   const from = kept ?? scratch;
   let at = kept ? callInputs - callWorkload : callInputs;
   for (let i = 0; i < count; ++i, at += slotSize) {
-    const used = from[at] === 0 ? 1 : 3 + from[at + 2];
+    const used = from[at] === kAbsent ? 1 : kExtentsAt + from[at + kRankAt];
     for (let j = 0; j < used; ++j) numbers.push(from[at + j]);
   }
   return new Float64Array(numbers);

@@ -1,9 +1,18 @@
 // From a workload as the user writes it to the numbers the addon reads: the checks of types and names, on the hot path.
 'use strict';
-const { native } = require('../addon');
+const { native, layouts } = require('../addon');
 const { scratch, layout } = require('./pending');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
-const { typedArrayTag, dtypeOfTag, checkMemory, checkShape, refuseData, refuseDType, kDTypes } = require('./tensor');
+const {
+  typedArrayTag,
+  dtypeOfTag,
+  checkMemory,
+  checkShape,
+  refuseData,
+  refuseDType,
+  kDTypes,
+  kMaxRank,
+} = require('./tensor');
 const { handleOf } = require('./device-tensor');
 const { isSealed } = require('./shared-tensor');
 
@@ -31,11 +40,11 @@ const { isSealed } = require('./shared-tensor');
 /** @typedef {import('../index').TensorData} TensorData */
 /** @typedef {import('../addon/native').Memory} Memory */
 
-const kHost = 1,
-  kOnDevice = 2,
-  kFlat = 3;
-const { slotSize, callWorkload, callParams, callInputs, callInto } = layout;
-const kDirect = 4; // inputs that are handed over by themselves; more come as an array
+const { absent: kAbsent, host: kHost, onDevice: kOnDevice, flat: kFlat } = layouts.slotKind;
+// A slot begins with its kind.
+const { dtype: kDTypeAt, rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
+const { callWorkload, callParams, callInputs, callInto } = layout;
+const { directInputs: kDirect } = layouts.limits; // inputs that are handed over by themselves; more come as an array
 
 /** @type {Map<string, Spec>} */
 const specs = new Map();
@@ -132,22 +141,22 @@ function writeTensor(numbers, at, value, owner, kind, name) {
   // @ts-ignore: of newer typings: whether the buffer may change its size
   if (length === 0 || array.buffer.resizable !== false) checkMemory(array, `${owner}: ${kind} '${name}'`);
   numbers[at] = kHost;
-  numbers[at + 1] = index;
+  numbers[at + kDTypeAt] = index;
   if (shape === undefined) {
-    numbers[at + 2] = 1;
-    numbers[at + 3] = length;
+    numbers[at + kRankAt] = 1;
+    numbers[at + kExtentsAt] = length;
     return array;
   }
   const extents = /** @type {number[]} */ (shape); // checked below, unless it is right
   const rank = extents.length;
-  let elements = rank <= 8 ? 1 : -1;
+  let elements = rank <= kMaxRank ? 1 : -1;
   for (let axis = 0; axis < rank && elements >= 0; ++axis) {
     const extent = extents[axis];
-    numbers[at + 3 + axis] = extent;
+    numbers[at + kExtentsAt + axis] = extent;
     elements *= Number.isSafeInteger(extent) && extent >= 0 ? extent : NaN;
   }
   if (elements !== length || !Array.isArray(shape)) checkShape(shape, length, `${owner}: ${kind} '${name}'`);
-  numbers[at + 2] = rank;
+  numbers[at + kRankAt] = rank;
   return array;
 }
 
@@ -269,7 +278,7 @@ function encodeCall(spec, workload, arrays) {
             checkNames(inputs, spec.inputNames, spec.type, 'input');
             throw invalid(`${spec.type}: input '${name}' is missing`, `inputs.${name}`);
           }
-          scratch[callInputs + i * slotSize] = 0;
+          scratch[callInputs + i * slotSize] = kAbsent;
           arrays[i] = undefined;
         } else {
           arrays[i] = writeTensor(scratch, callInputs + i * slotSize, value, spec.type, 'input', name);
@@ -300,7 +309,7 @@ function encodeInto(into, names, numbers, at, owner) {
   return names.map((name, i) => {
     const value = targets[name];
     const slot = at + i * slotSize;
-    numbers[slot] = 0;
+    numbers[slot] = kAbsent;
     if (value === undefined || value === null) return undefined;
     const memory = encodeTensor(numbers, slot, value, owner, 'into', name);
     if (isSealed(value))

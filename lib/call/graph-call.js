@@ -1,6 +1,6 @@
 // A call of a graph.
 'use strict';
-const { native } = require('../addon');
+const { native, layouts } = require('../addon');
 const { nextId } = require('./pending');
 const { encodeGraph, isOnDevice, decisiveNumbers } = require('./graph');
 const { Call } = require('./call');
@@ -8,6 +8,8 @@ const { Call } = require('./call');
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 /** @typedef {import('../addon/native').NativeChannel} NativeChannel */
+
+const { id: kIdAt } = layouts.graph;
 
 /** A graph. */
 class GraphCall extends Call {
@@ -33,14 +35,14 @@ class GraphCall extends Call {
   /** @param {NativeContext} context */
   run(context) {
     const { numbers, arrays, targets } = this.graph;
-    this.number = numbers[0] = nextId();
+    this.number = numbers[kIdAt] = nextId();
     return context.runGraph(numbers, arrays, targets);
   }
 
   /** @param {NativeChannel} channel */
   ask(channel) {
     const { numbers, arrays, targets } = this.graph;
-    numbers[0] = this.number;
+    numbers[kIdAt] = this.number;
     native.askGraph(channel, numbers, arrays, targets);
   }
 

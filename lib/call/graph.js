@@ -1,6 +1,6 @@
 // Graphs: names become numbers, nodes are put in an order in which every value is made before it is used.
 'use strict';
-const { layout } = require('./pending');
+const { layouts } = require('../addon');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
 
@@ -24,7 +24,13 @@ const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, k
 
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id']);
 const kNodeKeys = new Set(['type', 'inputs', 'params', 'outputs']);
-const kHeader = 5;
+const { numbers: slotSize } = layouts.slot;
+const { outputs: kMaxOutputs } = layouts.limits;
+const { id: kIdAt, inputs: kInputsAt, values: kValuesAt, nodes: kNodesAt, outputs: kOutputsAt } = layouts.graph;
+const { numbers: kHeader } = layouts.graph;
+const { workload: kNodeWorkload, inputs: kNodeInputs, outputs: kNodeOutputs, params: kNodeParams } = layouts.graphNode;
+const { label: kNodeLabel, numbers: nodeSize } = layouts.graphNode;
+const { none: kNoValue } = layouts.graphValue;
 
 /**
  * @param {Fields} workload
@@ -41,8 +47,8 @@ function checkGraph(workload) {
     throw invalid(`graph: nodes is ${show(nodes)}, but must be an array of at least one node`, 'nodes');
   if (!Array.isArray(outputs) || outputs.length === 0)
     throw invalid(`graph: outputs is ${show(outputs)}, but must be an array of at least one name`, 'outputs');
-  if (outputs.length > layout.maxOutputs)
-    throw invalid(`graph: it has ${outputs.length} outputs, but can have at most ${layout.maxOutputs}`, 'outputs');
+  if (outputs.length > kMaxOutputs)
+    throw invalid(`graph: it has ${outputs.length} outputs, but can have at most ${kMaxOutputs}`, 'outputs');
   return { inputs: /** @type {Fields} */ (inputs), nodes, outputs };
 }
 
@@ -257,12 +263,13 @@ function encodeGraph(workload, into) {
   const values = new Map([...inputNames, ...makers.keys()].map((name, number) => [name, number]));
   const outputs = checkOutputs(given.outputs, inputs, makers);
 
-  const { slotSize, maxTensors, maxParams } = layout;
-  const nodeSize = 2 + 2 * maxTensors + maxParams;
   const intoAt = kHeader + inputNames.length * slotSize + outputs.length;
   const nodesAt = intoAt + outputs.length * slotSize;
   const numbers = new Float64Array(nodesAt + order.length * nodeSize);
-  numbers.set([0, inputNames.length, values.size, order.length, outputs.length]);
+  numbers[kInputsAt] = inputNames.length;
+  numbers[kValuesAt] = values.size;
+  numbers[kNodesAt] = order.length;
+  numbers[kOutputsAt] = outputs.length;
   const arrays = inputNames.map((name, i) =>
     encodeTensor(numbers, kHeader + i * slotSize, given.inputs[name], 'graph', 'input', name),
   );
@@ -272,11 +279,11 @@ function encodeGraph(workload, into) {
   const targets = into === undefined ? undefined : encodeInto(into, outputs, numbers, intoAt, 'graph');
   order.forEach(({ node, spec, owner, index }, n) => {
     const at = nodesAt + n * nodeSize;
-    const inputsAt = at + 1;
-    const outputsAt = inputsAt + maxTensors;
-    const paramsAt = outputsAt + maxTensors;
-    numbers[at] = spec.index;
-    numbers.fill(-1, inputsAt, paramsAt);
+    const inputsAt = at + kNodeInputs;
+    const outputsAt = at + kNodeOutputs;
+    const paramsAt = at + kNodeParams;
+    numbers[at + kNodeWorkload] = spec.index;
+    numbers.fill(kNoValue, inputsAt, paramsAt); // inputs and outputs follow each other
     for (let i = 0; i < spec.inputs.length; ++i) {
       const value = values.get(/** @type {string} */ (node.inputs[spec.inputs[i].name]));
       if (value !== undefined) numbers[inputsAt + i] = value;
@@ -290,7 +297,7 @@ function encodeGraph(workload, into) {
     } catch (error) {
       throw ofNode(error, index);
     }
-    numbers[at + nodeSize - 1] = index;
+    numbers[at + kNodeLabel] = index;
   });
   return { numbers, inputs: inputNames, arrays, targets, outputs, kind: kindOf(nodes), intoAt, nodesAt };
 }
@@ -308,7 +315,7 @@ function kindOf(nodes) {
  * @param {number} i
  */
 function isOnDevice({ numbers }, i) {
-  return numbers[kHeader + i * layout.slotSize] === kOnDevice;
+  return numbers[kHeader + i * slotSize] === kOnDevice;
 }
 
 /**
@@ -317,7 +324,9 @@ function isOnDevice({ numbers }, i) {
  * @param {GraphDescription} graph
  */
 function decisiveNumbers({ numbers, intoAt, nodesAt }) {
-  return numbers.slice().fill(0, 0, 1).fill(0, intoAt, nodesAt);
+  const copy = numbers.slice().fill(0, intoAt, nodesAt);
+  copy[kIdAt] = 0;
+  return copy;
 }
 
 /**

@@ -1,5 +1,6 @@
 // A run of a kernel, checked, as a block of numbers: how many threads, which tensor is which binding, its parameters.
 'use strict';
+const { layouts } = require('../addon');
 const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { kDTypes, checkShape } = require('./tensor');
 const { checkParamNames } = require('./param-block');
@@ -13,7 +14,9 @@ const { kMaxInputs, programOf, checkWhole, namesOf, byBinding, blockOf } = requi
 const kKernelKeys = new Set(['type', 'kernel', 'inputs', 'outputs', 'params', 'threads', 'id']);
 const kOutputKeys = new Set(['shape', 'dtype']);
 const kMaxOutputs = 8;
-const kKernelCall = 1; // what its block begins with
+const { kernel: kKernelCall } = layouts.blockKind;
+const { kind: kKindAt, threads: kThreadsAt, inputs: kInputsAt } = layouts.kernelBlock;
+const { binding: kBindingAt, dtype: kDTypeAt, rank: kRankAt } = layouts.kernelOutput;
 
 /**
  * Writes how often the kernel runs, along each axis.
@@ -21,7 +24,7 @@ const kKernelCall = 1; // what its block begins with
  * @param {unknown} threads
  * @param {string} owner
  */
-function pushThreads(numbers, threads, owner) {
+function writeThreads(numbers, threads, owner) {
   if (threads === undefined)
     throw invalid(
       `${owner}: threads is missing: how many times the kernel is to run, as a number or [x, y, z]`,
@@ -35,7 +38,7 @@ function pushThreads(numbers, threads, owner) {
     const count = axis < length ? list[axis] : 1;
     if (!Number.isSafeInteger(count) || count < 0)
       checkWhole(count, length > 1 ? `threads along ${'xyz'[axis]}` : 'threads', owner);
-    numbers.push(count);
+    numbers[kThreadsAt + axis] = count;
   }
 }
 
@@ -84,7 +87,11 @@ function pushOutput(numbers, [name, index, value], info, owner) {
   if (at < 0)
     throw invalid(`${where} has dtype ${show(dtype)}${suggestion(String(dtype), kDTypes)}`, `outputs.${name}.dtype`);
   const extents = /** @type {number[]} */ (shape);
-  numbers.push(index, at, extents.length, ...extents);
+  const from = numbers.length;
+  numbers[from + kBindingAt] = index;
+  numbers[from + kDTypeAt] = at;
+  numbers[from + kRankAt] = extents.length;
+  numbers.push(...extents);
 }
 
 /**
@@ -96,12 +103,14 @@ function kernelCall(workload) {
   const { info } = program;
   const owner = `kernel '${info.name}'`;
   refuseUnknownKeys(workload, kKernelKeys, `key of the workload 'kernel'`);
-  const numbers = [kKernelCall];
-  pushThreads(numbers, workload.threads, owner);
+  /** @type {number[]} */
+  const numbers = [];
+  numbers[kKindAt] = kKernelCall;
+  writeThreads(numbers, workload.threads, owner);
   const given = byBinding(workload.inputs, program, 'input', owner);
   if (given.length > kMaxInputs)
     throw invalid(`${owner}: it is given ${given.length} inputs, but can have at most ${kMaxInputs}`, 'inputs');
-  numbers.push(given.length);
+  numbers[kInputsAt] = given.length;
   /** @type {import('./call-block').ProgramCall['inputs']} */
   const inputs = [];
   for (const [name, index, value] of given) {

@@ -1,7 +1,7 @@
 // Jobs under way on this thread: who waits for them, and how an abort or a deadline ends the waiting.
 'use strict';
 const { setImmediate, setTimeout, clearTimeout } = require('node:timers');
-const { native } = require('../addon');
+const { native, layouts } = require('../addon');
 const { GPUError, invalid, asGpuError, show } = require('../core');
 const { readSettings } = require('../config');
 
@@ -16,7 +16,7 @@ const awaited = new Map();
  * @param {unknown} value
  */
 function onDone(error, value) {
-  settle(scratch[layout.resultId], error, value);
+  settle(scratch[resultId], error, value);
 }
 
 /**
@@ -40,8 +40,10 @@ function isAwaited(number) {
   return job !== undefined && !job.isGivenUp;
 }
 
-const { scratch, layout, firstId } = native.start(onDone);
-const { callId, callInline } = layout;
+const { scratch, firstId } = native.start(onDone);
+/** What stands where in the scratch array. */
+const { call: layout } = layouts;
+const { callId, callInline, resultId } = layout;
 let lastNumber = firstId;
 /** @type {number|undefined} that a job has to stop */
 let stopMs;

@@ -1,5 +1,6 @@
 // A job of a program as the addon reads it: a block of numbers that says what to do, and the tensors it is done with.
 'use strict';
+const { layouts } = require('../addon');
 const { scratch, layout } = require('./pending');
 const { encodeTensor } = require('./encode');
 const { kMaxInputs } = require('./call-block');
@@ -9,8 +10,11 @@ const { shaderCall } = require('./shader-call');
 /** @typedef {import('./call-block').ProgramCall} ProgramCall */
 /** @typedef {import('./encode').Memory} Memory */
 
-const { slotSize, callWorkload, callInputs, maxTensors } = layout;
-const kProgramCall = -1; // at callWorkload
+const { numbers: slotSize } = layouts.slot;
+const { tensors: maxTensors } = layouts.limits;
+const { absent: kAbsent } = layouts.slotKind;
+const { program: kProgramCall } = layouts.callKind;
+const { callWorkload, callInputs } = layout;
 
 /**
  * @param {import('./encode').Fields} workload of a kernel or a shader
@@ -35,7 +39,7 @@ function encodeProgramCall(call) {
   arrays[0] = encodeTensor(scratch, callInputs, block, owner, 'the', 'call');
   for (let i = 0; i < kMaxInputs; ++i) {
     const at = callInputs + (1 + i) * slotSize;
-    scratch[at] = 0;
+    scratch[at] = kAbsent;
     if (i < inputs.length)
       arrays[1 + i] = encodeTensor(scratch, at, inputs[i].value, owner, inputs[i].kind, inputs[i].name);
   }

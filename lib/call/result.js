@@ -1,6 +1,7 @@
 // What a finished job gives: its outputs, out of the numbers that the addon leaves, and the fields of a result. Each
 // field is named here and nowhere else.
 'use strict';
+const { layouts } = require('../addon');
 const { scratch, layout } = require('./pending');
 const { kDTypes, kArrays } = require('./tensor');
 
@@ -10,7 +11,8 @@ const { kDTypes, kArrays } = require('./tensor');
 /** @typedef {import('./encode').Memory} Memory */
 /** @typedef {import('../addon/native').Buffers} Buffers */
 
-const { slotSize, resultCount, resultOutputs } = layout;
+const { dtype: kDTypeAt, rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
+const { resultCount, resultOutputs } = layout;
 
 /**
  * The outputs of a finished job, from what the addon left in the scratch array.
@@ -26,10 +28,10 @@ function takeOutputs(names, value, targets) {
   for (let i = 0; i < count; ++i) {
     const buffer = count === 1 ? value : /** @type {(ArrayBuffer|undefined)[]} */ (value)[i];
     const at = resultOutputs + i * slotSize;
-    const dtype = scratch[at + 1];
-    const rank = scratch[at + 2];
+    const dtype = scratch[at + kDTypeAt];
+    const rank = scratch[at + kRankAt];
     const shape = [];
-    for (let axis = 0; axis < rank; ++axis) shape.push(scratch[at + 3 + axis]);
+    for (let axis = 0; axis < rank; ++axis) shape.push(scratch[at + kExtentsAt + axis]);
     const data = buffer === undefined && targets ? targets[i] : new kArrays[dtype](/** @type {ArrayBuffer} */ (buffer));
     outputs[names[i]] = { data: /** @type {import('../index').TensorData} */ (data), shape, dtype: kDTypes[dtype] };
   }

@@ -1,5 +1,6 @@
 // A picture drawn by a shader, checked, as a block of numbers: its size, what is drawn how, which tensor is what.
 'use strict';
+const { layouts } = require('../addon');
 const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { checkNames } = require('./encode');
 const { typedArrayTag } = require('./tensor');
@@ -26,29 +27,23 @@ const kShaderKeys = new Set([
   'antialias',
   'id',
 ]);
-const kPrimitives = ['points', 'lines', 'triangles'];
-const kBlends = ['none', 'alpha', 'additive', 'premultiplied'];
 const kImage = ['image'];
-const kShaderCall = 2; // what its block begins with
-const kAttribute = 0,
-  kBuffer = 1,
-  kSampler = 2,
-  kNearestSampler = 3;
+const { primitive: kPrimitives, blend: kBlends, shaderBlock, shaderInput } = layouts;
+const { shader: kShaderCall } = layouts.blockKind;
+const { attribute: kAttribute, buffer: kBuffer, image: kImageInput, nearestImage } = layouts.shaderInputKind;
 
 /**
  * @param {unknown} value
- * @param {readonly string[]} choices
+ * @param {Readonly<Record<string, number>>} choices
  * @param {string} what
  * @param {string} owner
  */
 function choiceOf(value, choices, what, owner) {
-  const index = choices.indexOf(/** @type {string} */ (value));
-  if (index < 0) {
-    const known = choices.map((choice) => `'${choice}'`).join(', ');
-    const hint = typeof value === 'string' ? suggestion(value, choices).replace(/ \(there.*/, '') : '';
-    throw invalid(`${owner}: ${what} is ${show(value)}, but must be ${known}${hint}`, what);
-  }
-  return index;
+  if (typeof value === 'string' && Object.hasOwn(choices, value)) return choices[value];
+  const names = Object.keys(choices);
+  const known = names.map((choice) => `'${choice}'`).join(', ');
+  const hint = typeof value === 'string' ? suggestion(value, names).replace(/ \(there.*/, '') : '';
+  throw invalid(`${owner}: ${what} is ${show(value)}, but must be ${known}${hint}`, what);
 }
 
 /**
@@ -159,19 +154,25 @@ function isNearest(image, name, owner) {
 function tensorsOf(attributes, buffers, { uniforms, samplers }, info, owner) {
   /** @type {import('./call-block').ProgramCall['inputs']} */
   const inputs = [];
-  const numbers = [attributes.size + buffers.length + samplers.length];
+  /** @type {number[]} */
+  const numbers = [];
+  const put = (/** @type {number} */ kind, /** @type {number} */ index) => {
+    const at = numbers.length;
+    numbers[at + shaderInput.kind] = kind;
+    numbers[at + shaderInput.index] = index;
+  };
   for (const [index, value] of attributes) {
-    numbers.push(kAttribute, index);
+    put(kAttribute, index);
     inputs.push({ name: info.attributes[index].name, kind: 'attribute', value });
   }
   const bufferNames = namesOf(info, ({ kind }) => kind === 'buffer'),
     imageNames = namesOf(info, ({ kind }) => kind === 'image');
   for (const [name, , value] of buffers) {
-    numbers.push(kBuffer, bufferNames.indexOf(name));
+    put(kBuffer, bufferNames.indexOf(name));
     inputs.push({ name, kind: 'input', value });
   }
   for (const name of samplers) {
-    numbers.push(isNearest(uniforms[name], name, owner) ? kNearestSampler : kSampler, imageNames.indexOf(name));
+    put(isNearest(uniforms[name], name, owner) ? nearestImage : kImageInput, imageNames.indexOf(name));
     inputs.push({ name, kind: 'uniform', value: uniforms[name] });
   }
   if (inputs.length > kMaxInputs)
@@ -198,18 +199,20 @@ function shaderCall(workload) {
   const buffers = byBinding(workload.inputs, program, 'input', owner);
   const count =
     workload.count === undefined ? countFrom(info, attributes, owner) : checkWhole(workload.count, 'count', owner);
-  const numbers = [
-    kShaderCall,
-    checkWhole(workload.width, 'width', owner, 1),
-    checkWhole(workload.height, 'height', owner, 1),
-    choiceOf(primitive, kPrimitives, 'primitive', owner),
-    count,
-    checkWhole(instances, 'instances', owner),
-    choiceOf(blend, kBlends, 'blend', owner),
-    antialias ? 4 : 1,
-    ...colourOf(workload.background, owner),
-  ];
+  const numbers = new Array(shaderBlock.numbers);
+  numbers[shaderBlock.kind] = kShaderCall;
+  numbers[shaderBlock.width] = checkWhole(workload.width, 'width', owner, 1);
+  numbers[shaderBlock.height] = checkWhole(workload.height, 'height', owner, 1);
+  numbers[shaderBlock.primitive] = choiceOf(primitive, kPrimitives, 'primitive', owner);
+  numbers[shaderBlock.vertices] = count;
+  numbers[shaderBlock.instances] = checkWhole(instances, 'instances', owner);
+  numbers[shaderBlock.blend] = choiceOf(blend, kBlends, 'blend', owner);
+  numbers[shaderBlock.samples] = antialias ? 4 : 1;
+  colourOf(workload.background, owner).forEach((part, i) => {
+    numbers[shaderBlock.background + i] = part;
+  });
   const tensors = tensorsOf(attributes, buffers, pictures, info, owner);
+  numbers[shaderBlock.inputs] = tensors.inputs.length;
   numbers.push(...tensors.numbers);
   return {
     program,

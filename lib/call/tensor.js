@@ -1,14 +1,14 @@
 // Tensors: which typed array carries which dtype, what is refused and why, and tensor() itself.
 'use strict';
 const { types } = require('node:util');
-const { native, facts } = require('../addon');
+const { native, facts, layouts } = require('../addon');
 const { invalid, show, suggestion } = require('../core');
 const { toFloat16Bits } = require('./float16');
 
 /** @typedef {import('../index').DType} DType */
 /** @typedef {import('../index').TensorData} TensorData */
 
-const kMaxRank = 8;
+const { rank: kMaxRank } = layouts.limits;
 /** In the order of src/dtypes.def: a dtype's number is its place. */
 const kDTypes = facts.dtypes.map(({ name }) => name);
 /** @typedef {Float32ArrayConstructor|Uint16ArrayConstructor|Int32ArrayConstructor|Uint32ArrayConstructor|

@@ -19,6 +19,7 @@ const {
   handleOf,
   kDTypes,
 } = require('../call');
+const { layouts } = require('../addon');
 const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 const { readSettings } = require('../config');
 const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../program');
@@ -31,7 +32,10 @@ const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../prog
 /** @typedef {import('../call/device-tensor').DeviceTensor} Held */
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 
-const { callInputs, resultTimings } = layout;
+const { callInputs, usedMemory, reservedMemory, peakMemory, memoryLimit } = layout;
+const { programs, programBytes, programHits, programMisses, compileMs } = layout;
+const { resultQueued, resultUpload, resultCompute, resultReadback, resultTotal } = layout;
+const { slot } = layouts;
 const kRunOptions = new Set(['signal', 'timeout', 'into']);
 const kWaitOptions = new Set(['signal', 'timeout']);
 const kRead = Object.freeze(['tensor']); // what a read has as its outputs
@@ -84,10 +88,10 @@ class GPUContext {
   get memoryUsage() {
     this.#handle.memoryUse();
     return {
-      used: scratch[callInputs],
-      reserved: scratch[callInputs + 1],
-      peak: scratch[callInputs + 2],
-      limit: scratch[callInputs + 3],
+      used: scratch[usedMemory],
+      reserved: scratch[reservedMemory],
+      peak: scratch[peakMemory],
+      limit: scratch[memoryLimit],
     };
   }
 
@@ -180,8 +184,14 @@ class GPUContext {
    */
   #takeResult(names, id, value, targets) {
     const outputs = takeOutputs(names, value, targets);
-    const at = resultTimings;
-    const timings = timingsOf(scratch[at], 0, scratch[at + 1], scratch[at + 2], scratch[at + 3], scratch[at + 4]);
+    const timings = timingsOf(
+      scratch[resultQueued],
+      0,
+      scratch[resultUpload],
+      scratch[resultCompute],
+      scratch[resultReadback],
+      scratch[resultTotal],
+    );
     return resultOf(outputs, id, this.id, this.contextType, this.device.name, timings);
   }
 
@@ -238,11 +248,11 @@ class GPUContext {
   get programUse() {
     this.#handle.programUse();
     return {
-      programs: scratch[callInputs],
-      bytes: scratch[callInputs + 1],
-      hits: scratch[callInputs + 2],
-      misses: scratch[callInputs + 3],
-      ms: scratch[callInputs + 4],
+      programs: scratch[programs],
+      bytes: scratch[programBytes],
+      hits: scratch[programHits],
+      misses: scratch[programMisses],
+      ms: scratch[compileMs],
     };
   }
 
@@ -263,9 +273,9 @@ class GPUContext {
     if (options) checkWaiting(options);
     const data = encodeTensor(scratch, callInputs, value, 'upload', 'argument', 'tensor');
     if (value instanceof DeviceTensor) throw invalid(`upload: the tensor is on ${value.device} already`, 'tensor');
-    const rank = scratch[callInputs + 2];
-    const shape = Array.from(scratch.subarray(callInputs + 3, callInputs + 3 + rank));
-    const info = { shape, dtype: kDTypes[scratch[callInputs + 1]], device: this.device.id };
+    const extents = callInputs + slot.extents;
+    const shape = Array.from(scratch.subarray(extents, extents + scratch[callInputs + slot.rank]));
+    const info = { shape, dtype: kDTypes[scratch[callInputs + slot.dtype]], device: this.device.id };
     const number = nextId();
     try {
       this.#handle.upload(data);

@@ -1,6 +1,6 @@
 // Counters and histograms with one writer, who may be in another process than their readers.
 'use strict';
-const { kMetrics } = require('./status-page');
+const { inPage } = require('./status-page');
 const { recordDuration, recordSize } = require('./histogram');
 const { indexOfCode } = require('./codes');
 const { layout, kMetricsSize, kMaxWorkloads } = require('./layout');
@@ -44,7 +44,7 @@ class MetricsBlock {
    * @param {Float64Array} page
    */
   static ofPage(page) {
-    return new MetricsBlock(page.subarray(kMetrics, kMetrics + kMetricsSize));
+    return new MetricsBlock(page.subarray(inPage.metrics, inPage.metrics + kMetricsSize));
   }
 
   /**

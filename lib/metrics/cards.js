@@ -1,6 +1,6 @@
 // What members' status pages say of the cards that contexts are on.
 'use strict';
-const { kGpuUtilization, kGpuUsedBytes, kGpuTotalBytes, contextAt } = require('./status-page');
+const { inContext, contextAt } = require('./status-page');
 const { slotOf } = require('./contexts');
 
 /** @typedef {{ workerId: number, page: Float64Array }} MemberPage */
@@ -19,11 +19,11 @@ function readCards(contexts, members) {
   for (const context of contexts) {
     const page = pages.get(context.workerId);
     const at = contextAt(slotOf(context));
-    if (!page || !(page[at + kGpuTotalBytes] > 0)) continue;
+    if (!page || !(page[at + inContext.gpuTotalBytes] > 0)) continue;
     const card = cards.get(context.device) ?? { utilization: NaN, usedBytes: 0, totalBytes: 0 };
-    card.utilization = mostKnown(card.utilization, page[at + kGpuUtilization]);
-    card.usedBytes = mostKnown(card.usedBytes, page[at + kGpuUsedBytes]);
-    card.totalBytes = mostKnown(card.totalBytes, page[at + kGpuTotalBytes]);
+    card.utilization = mostKnown(card.utilization, page[at + inContext.gpuUtilization]);
+    card.usedBytes = mostKnown(card.usedBytes, page[at + inContext.gpuUsedBytes]);
+    card.totalBytes = mostKnown(card.totalBytes, page[at + inContext.gpuTotalBytes]);
     cards.set(context.device, card);
   }
   return cards;

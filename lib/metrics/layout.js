@@ -2,6 +2,7 @@
 'use strict';
 const { kMetrics } = require('./table');
 const { kCodes } = require('./codes');
+const { inPage } = require('./status-page');
 const { kDurationSize, kSizeSize } = require('./histogram');
 
 /** @typedef {import('./table').Metric} Metric */
@@ -35,5 +36,7 @@ for (const metric of kMetrics) {
   end += sizes[place];
 }
 const kMetricsSize = end;
+if (kMetricsSize > inPage.numbers - inPage.metrics)
+  throw new TypeError(`the metrics take ${kMetricsSize} numbers, more than a status page has for them`);
 
 module.exports = { layout: Object.freeze(layout), sizes: Object.freeze(sizes), kMetricsSize, kMaxWorkloads };

@@ -1,14 +1,6 @@
 // What contexts hold of compiled programs, and have counted: sums over the status pages of members.
 'use strict';
-const {
-  kMaxContexts,
-  kPrograms,
-  kProgramBytes,
-  kProgramHits,
-  kProgramMisses,
-  kCompileMs,
-  contextAt,
-} = require('./status-page');
+const { inContext, kMaxContexts, contextAt } = require('./status-page');
 
 /**
  * Sums over all contexts; the last three only grow.
@@ -30,11 +22,11 @@ function noUse() {
 function addUse(sum, page) {
   for (let n = 0; n < kMaxContexts; ++n) {
     const at = contextAt(n);
-    sum.programs += plain(page[at + kPrograms]);
-    sum.bytes += plain(page[at + kProgramBytes]);
-    sum.hits += plain(page[at + kProgramHits]);
-    sum.misses += plain(page[at + kProgramMisses]);
-    sum.ms += plain(page[at + kCompileMs]);
+    sum.programs += plain(page[at + inContext.programs]);
+    sum.bytes += plain(page[at + inContext.programBytes]);
+    sum.hits += plain(page[at + inContext.programHits]);
+    sum.misses += plain(page[at + inContext.programMisses]);
+    sum.ms += plain(page[at + inContext.compileMs]);
   }
   return sum;
 }

@@ -3,7 +3,7 @@
 'use strict';
 const { kCodes } = require('./codes');
 const { reservedBy, sumByDevice } = require('./contexts');
-const { kLoopBeat, kExecutorBeat, kLoopLag } = require('./status-page');
+const { inPage } = require('./status-page');
 
 /**
  * What the numbers come from when they are asked for.
@@ -220,7 +220,7 @@ const kMetrics = [
     kind: 'gauge',
     help: "How late the worker's last timer was.",
     labels: ['worker'],
-    samples: ({ state }) => state.members.map(({ workerId, page }) => [page[kLoopLag] / 1000, String(workerId)]),
+    samples: ({ state }) => state.members.map(({ workerId, page }) => [page[inPage.loopLag] / 1000, String(workerId)]),
   },
   {
     name: 'heartbeat_age_seconds',
@@ -229,8 +229,8 @@ const kMetrics = [
     labels: ['worker', 'which'],
     samples: ({ state }) =>
       state.members.flatMap(({ workerId, page }) => [
-        [ageSeconds(state.now, page[kLoopBeat]), String(workerId), 'loop'],
-        [ageSeconds(state.now, page[kExecutorBeat]), String(workerId), 'device'],
+        [ageSeconds(state.now, page[inPage.loopBeat]), String(workerId), 'loop'],
+        [ageSeconds(state.now, page[inPage.executorBeat]), String(workerId), 'device'],
       ]),
   },
   {

@@ -13,8 +13,7 @@ double Reader::number() {
   return numbers_[at_++];
 }
 
-uint64_t Reader::count(uint64_t most) {
-  const double value = number();
+uint64_t countOf(double value, uint64_t most) {
   if (!(value >= 0 && value <= static_cast<double>(most)) || value != std::floor(value))
     throw Error(Code::Internal, "a message of the cluster holds what can't be a count");
   return static_cast<uint64_t>(value);
@@ -55,7 +54,9 @@ void decodeOutputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>
   if (count != job.outputSpecs.size()) throw Error(Code::Internal, "a job's outputs are not those its workload has");
   job.into.resize(count);
   for (size_t i = 0; i < count; ++i) {
-    const uint64_t region = reader.count(), offset = reader.count(), bytes = reader.count();
+    const auto place = reader.take(kOutputNumbers);
+    const uint64_t region = countOf(place[kOutputRegion]), offset = countOf(place[kOutputOffset]),
+                   bytes = countOf(place[kOutputBytes]);
     if (bytes != job.outputSpecs[i].bytes())
       throw Error(Code::Internal, "a job's output is not as large as its workload makes it");
     if (!bytes) continue;

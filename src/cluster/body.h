@@ -11,12 +11,15 @@
 
 namespace switchyard::cluster {
 
+// A number of a message as a count; throws Internal for what can't be one.
+uint64_t countOf(double value, uint64_t most = uint64_t{1} << 53);
+
 // Reads a message's numbers one after the other; throws Internal past the end and for what can't be a count.
 class Reader {
  public:
   explicit Reader(std::span<const double> numbers) : numbers_(numbers) {}
   double number();
-  uint64_t count(uint64_t most = uint64_t{1} << 53);
+  uint64_t count(uint64_t most = uint64_t{1} << 53) { return countOf(number(), most); }
   std::span<const double> take(size_t length);
 
  private:

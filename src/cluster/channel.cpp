@@ -174,7 +174,7 @@ bool Channel::dispatch(const std::function<void(std::span<const double>)>& onMes
   bool sound = true;
   while (sound && at < count) {
     const double length = in_[at];
-    if (!(length >= kFirst && length <= kMaxMessage) || length != std::floor(length)) {
+    if (!(length >= static_cast<double>(kMessageNumbers) && length <= kMaxMessage) || length != std::floor(length)) {
       sound = false;
       break;
     }
@@ -192,20 +192,20 @@ bool Channel::dispatch(const std::function<void(std::span<const double>)>& onMes
 }
 
 bool Channel::carryOut(std::span<const double> message) {
-  const Type type = typeOf(message[kType]);
-  if (type == Type::Region) {
-    if (descriptors_.empty() || message.size() <= kFirst) return false;
+  const int type = typeOf(message[kType]);
+  if (type == kRegionType) {
+    if (descriptors_.empty() || message.size() <= kNumberedNumber) return false;
     int fd = descriptors_.front();
     descriptors_.pop_front();
     try {
       auto region = Region::adopt(fd);
-      if (static_cast<double>(region->id) != message[kFirst]) return false;
+      if (static_cast<double>(region->id) != message[kNumberedNumber]) return false;
       RegionTable::shared().add(std::move(region));
     } catch (const Error&) {
       return false;
     }
-  } else if (type == Type::Drop && message.size() > kFirst) {
-    RegionTable::shared().drop(wholeOf(message[kFirst]));
+  } else if (type == kDropType && message.size() > kNumberedNumber) {
+    RegionTable::shared().drop(wholeOf(message[kNumberedNumber]));
   }
   return true;
 }

@@ -36,10 +36,11 @@ Executor::~Executor() {
 }
 
 void Executor::add(uint32_t index, std::shared_ptr<Context> context) {
-  if (index >= kMaxContexts) throw Error(Code::InvalidArgument, "a worker has at most 16 contexts");
+  if (index >= kMaxContexts)
+    throw Error(Code::InvalidArgument, "a worker has at most " + std::to_string(kMaxContexts) + " contexts");
   auto served = std::make_shared<ServedContext>();
   served->index = index;
-  served->page = page_ + kContexts + index * kContextNumbers;
+  served->page = page_ + kPageContexts + index * kContextNumbers;
   served->onCpu = context->device()->info.backend == Backend::Cpu;
   served->context = std::move(context);
   std::shared_ptr<ServedContext> before;  // its context may wait as it goes: not under the lock
@@ -124,7 +125,7 @@ bool Executor::waitForInput() {
   pollfd polled[2] = {{channel_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
   if (channel_.unsentBytes()) polled[0].events |= POLLOUT;
   const int ready = ::poll(polled, 2, kBeatMs);
-  store(page_, kExecutorBeat, nowMs());
+  store(page_, kPageExecutorBeat, nowMs());
   if (ready <= 0) return false;
   if (polled[1].revents) {
     uint64_t count;
@@ -137,13 +138,13 @@ bool Executor::waitForInput() {
 void Executor::onMessage(std::span<const double> message) {
   if (stopping_) return;
   try {
-    const Type type = typeOf(message[kType]);
-    if (message.size() <= kFirst && type != Type::Bye) return;
+    const int type = typeOf(message[kType]);
+    if (message.size() <= kNumberedNumber && type != kByeType) return;
     switch (type) {
-      case Type::Assign: assign(message); break;
-      case Type::Cancel: cancel(wholeOf(message[kFirst])); break;
-      case Type::Drop: forget(wholeOf(message[kFirst])); break;
-      case Type::Bye: stopping_ = true; break;
+      case kAssignType: assign(message); break;
+      case kCancelType: cancel(wholeOf(message[kNumberedNumber])); break;
+      case kDropType: forget(wholeOf(message[kNumberedNumber])); break;
+      case kByeType: stopping_ = true; break;
       default: break;
     }
   } catch (const Error&) {
@@ -154,10 +155,11 @@ void Executor::onMessage(std::span<const double> message) {
 }
 
 void Executor::assign(std::span<const double> message) {
-  Reader reader(message.subspan(kFirst));
-  const auto index = static_cast<uint32_t>(reader.count(kMaxContexts - 1));
-  const double decided = reader.number();
-  const size_t count = reader.count(4096);
+  Reader reader(message);
+  const auto head = reader.take(kAssignNumbers);
+  const auto index = static_cast<uint32_t>(countOf(head[kAssignContext], kMaxContexts - 1));
+  const double decided = head[kAssignDecided];
+  const size_t count = countOf(head[kAssignCount], 4096);
   std::shared_ptr<ServedContext> served;
   {
     std::lock_guard lock(mutex_);
@@ -166,8 +168,9 @@ void Executor::assign(std::span<const double> message) {
   std::vector<JobPtr> jobs;
   jobs.reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    const uint64_t number = reader.count();
-    auto body = reader.take(reader.count());
+    const auto place = reader.take(kAssignedNumbers);
+    const uint64_t number = countOf(place[kAssignedNumber]);
+    auto body = reader.take(countOf(place[kAssignedLength]));
     try {
       if (!served) throw Error(Code::DeviceLost, "the context is not there any more");
       auto job = std::make_shared<AssignedJob>();
@@ -184,7 +187,8 @@ void Executor::assign(std::span<const double> message) {
   {
     std::lock_guard lock(mutex_);
     for (const JobPtr& job : jobs) jobs_.emplace(job->number, job);
-    store(served->page, kRemotePending, load(served->page, kRemotePending) + static_cast<double>(jobs.size()));
+    store(served->page, kContextRemotePending,
+          load(served->page, kContextRemotePending) + static_cast<double>(jobs.size()));
   }
   start(served, std::move(jobs));
 }

@@ -125,8 +125,8 @@ void Executor::begun(ServedContext& served, AssignedJob& job) {
   const double now = nowMs();
   job.begunMs = now;
   std::lock_guard lock(mutex_);
-  store(served.page, kProgress, now);
-  for (size_t i = kStarted; i < kStarted + kStartedCount; ++i) {
+  store(served.page, kContextProgress, now);
+  for (size_t i = kContextStarted; i < kContextStarted + kMaxStarted; ++i) {
     const double there = load(served.page, i);
     if (there == static_cast<double>(job.number)) return;
     if (there == 0) return store(served.page, i, static_cast<double>(job.number));
@@ -146,12 +146,12 @@ void Executor::ended(const std::shared_ptr<ServedContext>& served, const std::ve
     std::lock_guard lock(mutex_);
     for (uint64_t number : numbers) jobs_.erase(number);
     double* page = served->page;
-    for (size_t i = kStarted; i < kStarted + kStartedCount; ++i)
+    for (size_t i = kContextStarted; i < kContextStarted + kMaxStarted; ++i)
       if (!numbers.empty() && load(page, i) == static_cast<double>(numbers.front())) store(page, i, 0);
-    store(page, kRemotePending, load(page, kRemotePending) - static_cast<double>(jobs.size()));
-    store(page, kRemoteRun, load(page, kRemoteRun) + static_cast<double>(jobs.size()));
-    store(page, kProgress, nowMs());
-    if (served->context->lost()) store(page, kLost, 1);
+    store(page, kContextRemotePending, load(page, kContextRemotePending) - static_cast<double>(jobs.size()));
+    store(page, kContextRemoteRun, load(page, kContextRemoteRun) + static_cast<double>(jobs.size()));
+    store(page, kContextProgress, nowMs());
+    if (served->context->lost()) store(page, kContextLost, 1);
   }
   const AssignedJob* first = jobs.empty() ? nullptr : jobs.front().get();
   for (const JobPtr& job : jobs) report(*job, first->begunMs, ran, numbers.size(), error, served->index);
@@ -195,7 +195,7 @@ void Executor::report(const AssignedJob& job, double begunMs, const Job& ran, si
   }
   std::vector<double> message(kDoneText + (text.size() + 7) / 8);
   message[kLength] = static_cast<double>(message.size());
-  message[kType] = static_cast<double>(Type::Done);
+  message[kType] = kDoneType;
   message[kDoneNumber] = static_cast<double>(job.number);
   message[kDoneCode] = code;
   message[kDoneBatch] = static_cast<double>(batch);

@@ -1,15 +1,23 @@
-// Places in a member's status page: lib/metrics/status-page.js explains them. Here are those that the executor's
-// threads write.
+// A member's status page: status.def says what is where.
 #pragma once
 #include <atomic>
 #include <cstddef>
 
+#include "layout.h"
+
 namespace switchyard::cluster {
 
-constexpr size_t kPageNumbers = 4096, kMaxContexts = 16;
-constexpr size_t kExecutorBeat = 2;
-constexpr size_t kContexts = 64, kContextNumbers = 40;
-constexpr size_t kRemotePending = 16, kRemoteRun = 17, kProgress = 18, kLost = 19, kStarted = 20, kStartedCount = 12;
+#include "layout_places.h"
+#include "cluster/status.def"
+
+constexpr LayoutRow kStatusRows[] = {
+#include "layout_rows.h"
+#include "cluster/status.def"
+};
+
+constexpr size_t kLineNumbers = 64 / sizeof(double);  // of a cache line
+static_assert(kContextRemotePending % kLineNumbers == 0 && kContextNumbers % kLineNumbers == 0);
+static_assert(kPageExecutorBeat % kLineNumbers == 0 && kPageMetrics % kLineNumbers == 0);
 
 // Another process reads while these are written.
 inline void store(double* page, size_t at, double value) {

@@ -11,7 +11,7 @@ const kStages = {
   total: layout.kRequest,
 };
 
-const page = () => new Float64Array(new SharedArrayBuffer(status.kPageSize * 8));
+const page = () => new Float64Array(new SharedArrayBuffer(status.inPage.numbers * 8));
 
 const stages = (ms) => ({ queued: ms, switch: 0, upload: ms, compute: ms, readback: ms, total: ms });
 

@@ -19,6 +19,7 @@ const { kPrefix } = require('../../lib/metrics/prometheus');
  * @property {readonly string[]} backends
  * @property {readonly import('../../lib/addon/native').CodeFacts[]} codes of errors
  * @property {readonly import('../../lib/addon/native').WorkloadEntry[]} workloads
+ * @property {Record<string, Record<string, number>>} layouts of numbers
  */
 
 /** @returns {Facts} */
@@ -33,6 +34,7 @@ function readFacts() {
     backends: kBackends,
     codes: facts.codes,
     workloads: native.workloads(),
+    layouts: native.layouts,
   };
 }
 

@@ -1,12 +1,13 @@
 // Which job is on which context: given there in one message, and taken back when it ends or its process does.
 'use strict';
 const { Launch } = require('./job');
-const { messages: protocol } = require('../wire');
+const { protocol } = require('../wire');
 
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
 /** @typedef {import('./context-view').ContextView} ContextView */
 
-const { assign } = protocol;
+const { assign, kTypeAt } = protocol;
+const { number: kJobNumber, length: kBodyLength, body: kBody } = protocol.assigned;
 
 class Assignments {
   /** @type {Map<number, CoordinatorJob>} by number */
@@ -22,20 +23,20 @@ class Assignments {
     const member = context.owner;
     const launch = new Launch(jobs, member, context);
     let length = assign.jobs;
-    for (const { body } of jobs) length += 2 + body.length;
+    for (const { body } of jobs) length += kBody + body.length;
     if (this.#outbox.length < length) this.#outbox = new Float64Array(2 * length);
     const out = this.#outbox;
     out[0] = length;
-    out[1] = protocol.kAssign;
+    out[kTypeAt] = protocol.kAssign;
     out[assign.context] = context.index;
     out[assign.decided] = now;
     out[assign.count] = jobs.length;
     let at = assign.jobs;
     for (const job of jobs) {
-      out[at] = job.number;
-      out[at + 1] = job.body.length;
-      out.set(job.body, at + 2);
-      at += 2 + job.body.length;
+      out[at + kJobNumber] = job.number;
+      out[at + kBodyLength] = job.body.length;
+      out.set(job.body, at + kBody);
+      at += kBody + job.body.length;
       job.isQueued = false;
       job.member = member;
       job.context = context;

@@ -1,7 +1,7 @@
 // How jobs end: exactly once each, equal ones together, and who is told.
 'use strict';
 const { nowMs, plainError } = require('../../core');
-const { messages: protocol } = require('../wire');
+const { protocol } = require('../wire');
 const { kBase, kernelIndex, renderIndex } = require('../../call');
 
 /** @typedef {import('./member').Member} Member */
@@ -24,7 +24,7 @@ const { kBase, kernelIndex, renderIndex } = require('../../call');
  * @property {number} [queued]
  * @property {number} [startedAt] ms of CLOCK_MONOTONIC
  * @property {boolean} [cached]
- * @property {number[]} [shared]
+ * @property {Float64Array} [shared] where an equal job has put its outputs
  */
 /**
  * @typedef {object} CompletionParts
@@ -34,7 +34,7 @@ const { kBase, kernelIndex, renderIndex } = require('../../call');
  * @property {() => void} onAloneSettled a job that has to run alone may have waited for its place
  */
 
-const { result } = protocol;
+const { result, kTypeAt } = protocol;
 
 class Completion {
   /** @type {Map<string, CoordinatorJob>} of jobs with cache: true that are on their way */
@@ -231,11 +231,11 @@ class Completion {
   #postResult(to, job, ending) {
     if (!to.ask) return;
     let out = this.#resultbox;
-    if (ending.code) out = protocol.withText(protocol.kResult, result.text, JSON.stringify(plainError(ending)));
+    if (ending.code) out = protocol.withText(protocol.kResult, result, JSON.stringify(plainError(ending)));
     const length = ending.code ? out.length : result.text + (ending.shared?.length ?? 0);
     if (out.length < length) out = this.#resultbox = new Float64Array(2 * length);
     out[0] = length;
-    out[1] = protocol.kResult;
+    out[kTypeAt] = protocol.kResult;
     out[result.number] = job.askNumber;
     out[result.code] = ending.code ? protocol.codeNumber(ending.code) : 0;
     out[result.batch] = ending.batch ?? 1;

@@ -1,8 +1,10 @@
 // The view of one context that the scheduler decides by: what was assigned to it, and what the status page of its
 // process says.
 'use strict';
-const { statusPage: status } = require('../../metrics');
+const { statusPage } = require('../../metrics');
 const { nowMs, isSoftware } = require('../../core');
+
+const { inContext, kMaxStarted, contextAt } = statusPage;
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
 /** @typedef {import('./member').Member} Member */
@@ -51,7 +53,7 @@ class ContextView {
   constructor(member, { index, id, memoryLimit }, device, speeds) {
     this.#member = member;
     this.owner = member;
-    this.#at = status.contextAt(index);
+    this.#at = contextAt(index);
     this.#speeds = speeds;
     this.index = index;
     this.id = id;
@@ -80,13 +82,13 @@ class ContextView {
 
   /** @returns {'idle'|'busy'|'lost'|'starting'|'closed'} */
   get state() {
-    if (this.isLost || this.#member.page === undefined || this.#read(status.kLost)) return 'lost';
+    if (this.isLost || this.#member.page === undefined || this.#read(inContext.lost)) return 'lost';
     if (!this.#member.takesJobs) return 'closed';
     return this.pending ? 'busy' : 'idle';
   }
 
   get pending() {
-    return this.assigned + this.#read(status.kLocalPending);
+    return this.assigned + this.#read(inContext.localPending);
   }
 
   get pendingMs() {
@@ -104,7 +106,7 @@ class ContextView {
 
   // The CPU uses inputs and outputs where they lie; its limit is for what a job needs beside them.
   get memoryFree() {
-    return this.type === 'cpu' ? Infinity : Math.max(0, this.memoryLimit - this.#read(status.kUsedBytes));
+    return this.type === 'cpu' ? Infinity : Math.max(0, this.memoryLimit - this.#read(inContext.usedBytes));
   }
 
   /** The largest job it could ever take, in bytes. */
@@ -122,32 +124,32 @@ class ContextView {
   }
 
   get lastUsed() {
-    return Math.max(this.usedAt, this.#read(status.kLastUsedLocal));
+    return Math.max(this.usedAt, this.#read(inContext.lastUsedLocal));
   }
 
   get jobsRun() {
-    return this.ran + this.#read(status.kLocalRun);
+    return this.ran + this.#read(inContext.localRun);
   }
 
   get usedBytes() {
-    return this.#read(status.kUsedBytes);
+    return this.#read(inContext.usedBytes);
   }
 
   get reservedBytes() {
-    return this.#read(status.kReservedBytes);
+    return this.#read(inContext.reservedBytes);
   }
 
   get selfTestAt() {
-    return this.#read(status.kSelfTest);
+    return this.#read(inContext.selfTest);
   }
 
   /** How many compiled programs it holds. */
   get shaderCount() {
-    return this.#read(status.kPrograms);
+    return this.#read(inContext.programs);
   }
 
   get progressAt() {
-    return this.#read(status.kProgress);
+    return this.#read(inContext.progress);
   }
 
   /** @param {number} residentId */
@@ -163,8 +165,8 @@ class ContextView {
   /** @returns {Set<number>} the jobs that were running there when it was last heard of */
   started() {
     const jobs = new Set();
-    for (let i = 0; i < status.kStartedCount; ++i) {
-      const number = this.#read(status.kStarted + i);
+    for (let i = 0; i < kMaxStarted; ++i) {
+      const number = this.#read(inContext.started + i);
       if (number) jobs.add(number);
     }
     return jobs;

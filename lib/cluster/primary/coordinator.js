@@ -12,7 +12,7 @@ const { Completion, late } = require('./completion');
 const { Recovery } = require('./recovery');
 const { nowMs } = require('../../core');
 const { kBase } = require('../../call');
-const { codec, messages: protocol } = require('../wire');
+const { codec, protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./context-view').ContextView} ContextView */
@@ -178,7 +178,7 @@ class Coordinator {
     } else if (job.member && !job.canceledAt) {
       job.canceledAt = nowMs();
       job.canceledFor = ending;
-      job.member.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
+      job.member.run?.post(protocol.withNumber(protocol.kCancel, job.number));
     }
   }
 
@@ -353,7 +353,7 @@ class Coordinator {
   onGivenUp(context) {
     for (const job of this.#assignments.running.values())
       if (job.context === context && !job.canceledAt)
-        job.member?.run?.post(new Float64Array([3, protocol.kCancel, job.number]));
+        job.member?.run?.post(protocol.withNumber(protocol.kCancel, job.number));
   }
 
   /**

@@ -1,6 +1,6 @@
 // What members say to the coordinator: every message is checked, then handed to the part that sees to it.
 'use strict';
-const { codec, messages: protocol } = require('../wire');
+const { codec, protocol } = require('../wire');
 const { plainError } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
@@ -16,6 +16,8 @@ const { plainError } = require('../../core');
  * @property {(report: import('../wire/messages').Report) => unknown} answer what members ask beside jobs
  * @property {() => void} onJobs some have come, or ended
  */
+
+const { kTypeAt, kNumberAt } = protocol;
 
 class Inbox {
   /** @param {InboxParts} parts */
@@ -49,22 +51,22 @@ class Inbox {
   #onAsk(member, numbers, at, length) {
     codec.checkFromMember(numbers, at, length);
     const { coordinator, membership, regions } = this.parts;
-    switch (numbers[at + 1]) {
+    switch (numbers[at + kTypeAt]) {
       case protocol.kAsk:
         coordinator.onAsk(member, numbers, at);
         this.parts.onJobs();
         break;
       case protocol.kCancel:
-        coordinator.onCancel(member, numbers[at + 2]);
+        coordinator.onCancel(member, numbers[at + kNumberAt]);
         break;
       case protocol.kCopied:
-        coordinator.onCopied(member, numbers[at + 2]);
+        coordinator.onCopied(member, numbers[at + kNumberAt]);
         break;
       case protocol.kRegion:
-        regions.made(numbers[at + 2], member, membership.workers);
+        regions.made(numbers[at + kNumberAt], member, membership.workers);
         break;
       case protocol.kDrop:
-        regions.dropped(numbers[at + 2], membership.workers);
+        regions.dropped(numbers[at + kNumberAt], membership.workers);
         break; // to its maker's executor, too
       default:
         this.#onWords(member, codec.decodeToCoordinator(numbers, at));

@@ -1,8 +1,8 @@
 // A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
 'use strict';
-const { messages: protocol } = require('../wire');
+const { protocol } = require('../wire');
 
-const { ask, kKinds, kContextTypes } = protocol;
+const { ask, output, kKinds, kContextTypes } = protocol;
 const kFlopsPerMs = 1e8,
   kBytesPerMs = 2e7; // of the reference core: 100 GFLOP/s, 20 GB/s
 /** @type {number[]} */
@@ -89,14 +89,10 @@ class CoordinatorJob {
     this.q_at = -1;
   }
 
-  /** [region, offset] of each output: where an equal job finds what this one has made. */
+  /** Where an equal job finds what this one has made: see `output` of src/cluster/messages.def. */
   outputPlaces() {
-    const count = this.body[this.outputsAt];
-    /** @type {number[]} */
-    const places = [];
-    for (let i = 0; i < count; ++i)
-      places.push(this.body[this.outputsAt + 1 + 3 * i], this.body[this.outputsAt + 2 + 3 * i]);
-    return places;
+    const first = this.outputsAt + 1;
+    return this.body.slice(first, first + this.body[this.outputsAt] * output.numbers);
   }
 }
 

@@ -2,7 +2,7 @@
 'use strict';
 const { randomInt } = require('node:crypto');
 const { native } = require('../../addon');
-const { Channel, ProtocolError, messages: protocol } = require('../wire');
+const { Channel, ProtocolError, protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./member').Role} Role */
@@ -14,12 +14,8 @@ const { Channel, ProtocolError, messages: protocol } = require('../wire');
  * @property {(member: Member, role: Role, channel: Channel) => void} onJoined
  */
 
-const kKeyParts = 4,
-  kHelloLength = 2 + kKeyParts + 3;
-const kKeyAt = 2,
-  kSlotAt = kKeyAt + kKeyParts,
-  kRoleAt = kSlotAt + 1,
-  kProtocolAt = kRoleAt + 1;
+const { kTypeAt, hello } = protocol;
+const kKeyParts = hello.slot - hello.key;
 const kAskRole = 0; // the other is 1: the executor's
 
 class Listener {
@@ -54,8 +50,8 @@ class Listener {
       onMessage: (numbers, at, length) => {
         if (handlers) return handlers.onMessage(numbers, at, length);
         this.#checkHello(numbers, at, length);
-        const role = numbers[at + kRoleAt] === kAskRole ? 'ask' : 'run';
-        const member = this.parts.find(pid, numbers[at + kSlotAt]);
+        const role = numbers[at + hello.role] === kAskRole ? 'ask' : 'run';
+        const member = this.parts.find(pid, numbers[at + hello.slot]);
         if (!member || member[role])
           throw new ProtocolError('nobody of this process was invited, or it is there already');
         handlers = this.parts.handlers(member, role);
@@ -75,10 +71,11 @@ class Listener {
    * @throws {ProtocolError}
    */
   #checkHello(numbers, at, length) {
-    if (length <= kRoleAt || numbers[at + 1] !== protocol.kHello)
+    if (length <= hello.role || numbers[at + kTypeAt] !== protocol.kHello)
       throw new ProtocolError('the first message must be a hello');
-    if (!this.#key.every((part, i) => numbers[at + kKeyAt + i] === part)) throw new ProtocolError('it has another key');
-    if (length !== kHelloLength || numbers[at + kProtocolAt] !== protocol.kProtocol)
+    if (!this.#key.every((part, i) => numbers[at + hello.key + i] === part))
+      throw new ProtocolError('it has another key');
+    if (length !== hello.numbers || numbers[at + hello.protocol] !== protocol.kProtocol)
       throw new ProtocolError(`the hello must be of version ${protocol.kProtocol} of the protocol`);
   }
 

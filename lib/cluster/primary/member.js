@@ -1,9 +1,11 @@
 // A process of the cluster, as the primary sees it.
 'use strict';
 const { native } = require('../../addon');
-const { statusPage: status } = require('../../metrics');
+const { statusPage } = require('../../metrics');
 const { codec } = require('../wire');
 const { nowMs } = require('../../core');
+
+const { inPage, inContext, contextAt } = statusPage;
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
@@ -81,14 +83,14 @@ class Member {
     return (
       (this.state === 'ready' || this.state === 'starting') &&
       this.run !== undefined &&
-      !this.page[status.kDraining] &&
+      !this.page[inPage.draining] &&
       this.missedBeats < kMissedBeats
     );
   }
 
   /** Looks at the executor's heartbeat, once a second: it beats twice as often, whatever the JavaScript loop does. */
   watchBeat() {
-    const beat = this.page[status.kExecutorBeat];
+    const beat = this.page[inPage.executorBeat];
     this.missedBeats = this.run && beat === this.beat ? this.missedBeats + 1 : 0;
     this.beat = beat;
   }
@@ -96,7 +98,7 @@ class Member {
   /** Launches that run or wait in its lanes, its own local ones included. */
   get running() {
     let count = this.launches;
-    for (const { index } of this.contexts) count += this.page[status.contextAt(index) + status.kLocalPending];
+    for (const { index } of this.contexts) count += this.page[contextAt(index) + inContext.localPending];
     return count;
   }
 }

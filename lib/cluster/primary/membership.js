@@ -4,7 +4,7 @@
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { setTimeout } = require('node:timers');
 const { native } = require('../../addon');
-const { Channel, codec, messages: protocol } = require('../wire');
+const { Channel, codec, protocol } = require('../wire');
 const { Listener } = require('./listener');
 const { Member } = require('./member');
 const { nowMs } = require('../../core');
@@ -224,7 +224,7 @@ class Membership {
     );
     member.endReason = kMisunderstood;
     this.leave(member, kMisunderstood);
-    member.run?.post(new Float64Array([2, protocol.kBye])); // its process is not to end for that
+    member.run?.post(protocol.sayBye()); // its process is not to end for that
     member.say({ type: 'bye', reason: error.message });
     const channel = member[role];
     this.#onEnd(member, role);
@@ -306,7 +306,7 @@ class Membership {
   /** Tells every member that the end is meant, and lets go of them. */
   close() {
     this.#listener.close();
-    const bye = new Float64Array([2, protocol.kBye]);
+    const bye = protocol.sayBye();
     for (const member of this.#members.values()) {
       member.run?.post(bye);
       member.say({ type: 'bye' });

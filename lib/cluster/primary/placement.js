@@ -1,7 +1,9 @@
 // Which contexts a worker opens: the best kind first, then one of another kind, cards in turn, each card's memory
 // shared out; and what was learned from workers that could not open theirs.
 'use strict';
-const { statusPage: status } = require('../../metrics');
+const { statusPage } = require('../../metrics');
+
+const { inContext, kStates, contextAt } = statusPage;
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
 /** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
@@ -181,7 +183,7 @@ class Placement {
    */
   failed(member) {
     const opening = member.plan.filter(({ index }) => {
-      const state = status.kStates[member.page[status.contextAt(index) + status.kState]];
+      const state = kStates[member.page[contextAt(index) + inContext.state]];
       return state === 'starting' || state === 'lost';
     });
     const suspects = new Set(opening.map(({ device }) => device));

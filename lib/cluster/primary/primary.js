@@ -1,7 +1,7 @@
 // The primary's side of the cluster, tied together: who belongs to it, their contexts, memory, jobs and programs.
 'use strict';
 const { native } = require('../../addon');
-const { messages: protocol } = require('../wire');
+const { protocol } = require('../wire');
 const { Coordinator } = require('./coordinator');
 const { ClusterContexts } = require('./cluster-contexts');
 const { ClusterPrograms } = require('./cluster-programs');
@@ -134,7 +134,8 @@ class Primary {
   /** @param {Member} member whose event loop has connected */
   #welcome(member) {
     if (member.inProcess) return;
-    member.ask?.post(new Float64Array([3, protocol.kRegion, member.pageRegion]), 3, member.pageRegion);
+    const page = protocol.withNumber(protocol.kRegion, member.pageRegion);
+    member.ask?.post(page, page.length, member.pageRegion);
     member.say({ type: 'welcome', page: member.pageRegion, workerId: member.workerId });
     member.say(this.contexts.describe()); // its jobs may run on others' contexts before it has any
   }

@@ -2,7 +2,9 @@
 // worker does not matter.
 'use strict';
 const { nowMs, isSoftware } = require('../../core');
-const { statusPage: status } = require('../../metrics');
+const { statusPage } = require('../../metrics');
+
+const { inPage } = statusPage;
 
 /** @typedef {import('./primary').Primary} Primary */
 /** @typedef {import('./member').Member} Member */
@@ -114,8 +116,8 @@ class Reports {
       pid: member.pid,
       state: /** @type {'joining'|'starting'|'ready'|'leaving'} */ (member.state),
       contexts: member.contexts.map(({ id }) => id),
-      loopAgeMs: age(now, member.page[status.kLoopBeat]),
-      deviceAgeMs: age(now, member.page[status.kExecutorBeat]),
+      loopAgeMs: age(now, member.page[inPage.loopBeat]),
+      deviceAgeMs: age(now, member.page[inPage.executorBeat]),
     }));
     const contexts = members.flatMap((member) =>
       member.contexts.map((context) => ({

@@ -2,7 +2,7 @@
 // has to.
 'use strict';
 const { native } = require('../../addon');
-const { messages: protocol } = require('../wire');
+const { protocol } = require('../wire');
 
 /** @typedef {import('./member').Member} Member */
 
@@ -35,7 +35,7 @@ class SharedRegions {
    */
   dropped(region, members) {
     if (!this.#makers.delete(region)) return;
-    const message = new Float64Array([3, protocol.kDrop, region]);
+    const message = protocol.withNumber(protocol.kDrop, region);
     for (const member of members) member.run?.post(message);
   }
 
@@ -71,7 +71,9 @@ class SharedRegions {
  * @param {number} region
  */
 function tell(member, region) {
-  if (!member.inProcess) member.run?.post(new Float64Array([3, protocol.kRegion, region]), 3, region);
+  if (member.inProcess) return;
+  const message = protocol.withNumber(protocol.kRegion, region);
+  member.run?.post(message, message.length, region);
 }
 
 module.exports = { SharedRegions };

@@ -1,24 +1,23 @@
 // How messages are written, read and checked: what is not of its shape is a ProtocolError, which ends the connection.
 'use strict';
 const { ProtocolError, isObject, checkShape, checkNumbers } = require('./shapes');
+const { toMember, events, toCoordinator, handshake, error } = require('./messages');
 const {
   kAsk,
   kResult,
   kText,
+  kTypeAt,
+  text: words,
   ask,
+  output,
   done,
   result,
-  toMember,
-  events,
-  toCoordinator,
-  handshake,
-  error,
   fromMember,
   fromExecutor,
   fromCoordinator,
   readText,
   withText,
-} = require('./messages');
+} = require('./protocol');
 
 /** @typedef {import('./messages').ToMember} ToMember */
 /** @typedef {import('./messages').ToCoordinator} ToCoordinator */
@@ -26,12 +25,12 @@ const {
 
 /** @param {ToMember} message */
 function encodeToMember(message) {
-  return withText(kText, 3, JSON.stringify(message));
+  return withText(kText, words, JSON.stringify(message));
 }
 
 /** @param {ToCoordinator} message */
 function encodeToCoordinator(message) {
-  return withText(kText, 3, JSON.stringify(message));
+  return withText(kText, words, JSON.stringify(message));
 }
 
 /**
@@ -57,7 +56,7 @@ function parse(numbers, at, bytes) {
  */
 function decodeToMember(numbers, at) {
   /** @type {ToMember} */
-  const message = checkShape(parse(numbers, at + 3, numbers[at + 2]), toMember);
+  const message = checkShape(parse(numbers, at + words.text, numbers[at + words.textBytes]), toMember);
   if (message.type === 'event' && !events[message.name](message.event))
     throw new ProtocolError(`in a message 'event' the event '${message.name}' has other fields than it must have`);
   return message;
@@ -70,7 +69,7 @@ function decodeToMember(numbers, at) {
  * @throws {ProtocolError}
  */
 function decodeToCoordinator(numbers, at) {
-  return checkShape(parse(numbers, at + 3, numbers[at + 2]), toCoordinator);
+  return checkShape(parse(numbers, at + words.text, numbers[at + words.textBytes]), toCoordinator);
 }
 
 /**
@@ -118,14 +117,14 @@ function checkLength(name, length, needed) {
  * @throws {ProtocolError}
  */
 function checkFromMember(numbers, at, length) {
-  const type = numbers[at + 1];
+  const type = numbers[at + kTypeAt];
   checkNumbers(fromMember[type], numbers, at, length);
   if (type === kAsk) {
     const outputsAt = ask.body + numbers[at + ask.outputs];
     checkLength('ask', length, outputsAt + 1);
-    checkLength('ask', length, outputsAt + 1 + 3 * numbers[at + outputsAt]);
+    checkLength('ask', length, outputsAt + 1 + output.numbers * numbers[at + outputsAt]);
   } else if (type === kText) {
-    checkLength('text', length, 3 + numbers[at + 2] / 8);
+    checkLength('text', length, words.text + numbers[at + words.textBytes] / 8);
   }
 }
 
@@ -136,7 +135,7 @@ function checkFromMember(numbers, at, length) {
  * @throws {ProtocolError}
  */
 function checkFromExecutor(numbers, at, length) {
-  checkNumbers(fromExecutor[numbers[at + 1]], numbers, at, length);
+  checkNumbers(fromExecutor[numbers[at + kTypeAt]], numbers, at, length);
   checkLength('done', length, done.text + numbers[at + done.textBytes] / 8);
   if (numbers[at + done.code]) readError(numbers, done, at); // before the job is taken out of any book
 }
@@ -148,7 +147,7 @@ function checkFromExecutor(numbers, at, length) {
  * @throws {ProtocolError}
  */
 function checkFromCoordinator(numbers, at, length) {
-  const type = numbers[at + 1];
+  const type = numbers[at + kTypeAt];
   checkNumbers(fromCoordinator[type], numbers, at, length);
   if (type === kResult) {
     checkLength(
@@ -157,7 +156,7 @@ function checkFromCoordinator(numbers, at, length) {
       result.text + Math.max(numbers[at + result.shared], numbers[at + result.textBytes] / 8),
     );
     if (numbers[at + result.code]) readError(numbers, result, at);
-  } else if (type === kText) checkLength('text', length, 3 + numbers[at + 2] / 8);
+  } else if (type === kText) checkLength('text', length, words.text + numbers[at + words.textBytes] / 8);
 }
 
 module.exports = {

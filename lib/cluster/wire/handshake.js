@@ -6,7 +6,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknow
 const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers');
 const { GPUError } = require('../../core');
 const { readHandshake } = require('./codec');
-const { kProtocol } = require('./messages');
+const { kProtocol } = require('./protocol');
 const { version } = require('../../../package.json');
 
 /** @typedef {Omit<import('./messages').Welcome, 'type'>} Invitation */

@@ -3,7 +3,7 @@
 const { Channel } = require('./channel');
 const { askToJoin, answerJoining } = require('./handshake');
 const codec = require('./codec');
-const messages = require('./messages');
+const protocol = require('./protocol');
 const { ProtocolError } = require('./shapes');
 
-module.exports = { Channel, askToJoin, answerJoining, codec, messages, ProtocolError };
+module.exports = { Channel, askToJoin, answerJoining, codec, protocol, ProtocolError };

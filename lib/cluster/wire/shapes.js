@@ -1,6 +1,9 @@
 // Shapes of what arrives from another process: kinds of fields, and the check of a message against them.
 'use strict';
+const { layouts } = require('../../addon');
 const { show } = require('../../core');
+
+const { type: kTypeAt } = layouts.head;
 
 /**
  * A kind of field: whether a value is of it.
@@ -126,7 +129,9 @@ function checkShape(message, shapes) {
  */
 function checkNumbers(shape, numbers, at, length) {
   if (shape === undefined)
-    throw new ProtocolError(`a message has the type ${length > 1 ? numbers[at + 1] : 'none'}, which is not known here`);
+    throw new ProtocolError(
+      `a message has the type ${length > kTypeAt ? numbers[at + kTypeAt] : 'none'}, which is not known here`,
+    );
   if (length < shape.length)
     throw new ProtocolError(`a message '${shape.name}' has ${length} numbers, but must have ${shape.length}`);
   const { whole = kNone, integers = kNone, numbers: anyNumbers = kNone, indices = kNoIndices } = shape;

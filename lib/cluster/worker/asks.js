@@ -14,7 +14,7 @@ const {
   inCluster,
 } = require('../../call');
 const { asGpuError, nowMs } = require('../../core');
-const { codec, messages: protocol } = require('../wire');
+const { codec, protocol } = require('../wire');
 const { affinityNumber } = require('./job-options');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
@@ -36,8 +36,8 @@ const { affinityNumber } = require('./job-options');
  */
 
 const { ask, result: at, kKinds, kContextTypes } = protocol;
-// An ask is described in the scratch array from callAsk on, in the order of its message.
-const kAskAt = layout.callAsk - ask.number;
+// An ask is described in the scratch array from callAsk on, as in its message.
+const { callAsk: kAskAt } = layout;
 /** The digest of a job that equals no other. */
 const kNoDigest = [0, 0, 0, 0];
 
@@ -138,7 +138,7 @@ class Asks {
 
   /** @param {number} number */
   #cancel = (number) => {
-    this.#channel?.post(new Float64Array([3, protocol.kCancel, number]));
+    this.#channel?.post(protocol.withNumber(protocol.kCancel, number));
   };
 
   /**
@@ -190,7 +190,7 @@ class Asks {
         error = failed;
       }
     }
-    if (shared) this.#channel?.post(new Float64Array([3, protocol.kCopied, number]));
+    if (shared) this.#channel?.post(protocol.withNumber(protocol.kCopied, number));
     this.#settle(number, error, answer);
     answer.buffers = undefined;
   }

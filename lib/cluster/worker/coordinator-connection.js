@@ -2,11 +2,14 @@
 // channel, and how it ends.
 'use strict';
 const { native } = require('../../addon');
-const { Channel, codec, messages: protocol } = require('../wire');
+const { Channel, codec, protocol } = require('../wire');
 const { LocalExecution, listDevices } = require('./local-execution');
 const { Queries } = require('./queries');
-const { MetricsBlock, statusPage: status } = require('../../metrics');
+const { MetricsBlock, statusPage } = require('../../metrics');
 const { GPUError } = require('../../core');
+
+const { inPage } = statusPage;
+const { kTypeAt } = protocol;
 
 /** @typedef {import('../wire/handshake').Invitation} Invitation */
 /** @typedef {import('../wire/messages').ToMember} ToMember */
@@ -99,14 +102,19 @@ class CoordinatorConnection {
   /** @param {number} role */
   #hello(role) {
     const { key, slot } = /** @type {Invitation} */ (this.invitation);
-    return new Float64Array([9, protocol.kHello, ...key, slot, role, protocol.kProtocol]);
+    const { hello } = protocol;
+    const numbers = protocol.begin(protocol.kHello, hello.numbers);
+    numbers.set(key, hello.key);
+    numbers[hello.slot] = slot;
+    numbers[hello.role] = role;
+    numbers[hello.protocol] = protocol.kProtocol;
+    return numbers;
   }
 
   /** @param {number} region */
   #usePage(region) {
     this.pageRegion = region;
     this.page = new Float64Array(native.pageBuffer(region));
-    this.page[status.kPid] = process.pid;
     this.parts.requester.metrics = MetricsBlock.ofPage(this.page);
   }
 
@@ -141,7 +149,7 @@ class CoordinatorConnection {
    */
   #onMessage(numbers, at, length) {
     codec.checkFromCoordinator(numbers, at, length);
-    switch (numbers[at + 1]) {
+    switch (numbers[at + kTypeAt]) {
       case protocol.kResult:
         this.parts.requester.onResult(numbers, at);
         break;
@@ -319,7 +327,7 @@ class CoordinatorConnection {
    * @param {string} [reason] the coordinator was not understood
    */
   drain(reason) {
-    if (this.page) this.page[status.kDraining] = 1;
+    if (this.page) this.page[inPage.draining] = 1;
     this.#execution?.pool.stop();
     this.say({ type: 'leaving', reason });
     this.#channel?.flush();

@@ -3,8 +3,11 @@
 const { native, computeRank } = require('../../addon');
 const { nextId, track } = require('../../call');
 const { openContext, GPUContext } = require('../../context');
-const { GPUError, asGpuError, plainError, nowMs, kBackends, isSoftware } = require('../../core');
-const { statusPage: status } = require('../../metrics');
+const { GPUError, asGpuError, plainError, nowMs, isSoftware } = require('../../core');
+const { statusPage } = require('../../metrics');
+
+const { inPage, inContext, kStates, contextAt } = statusPage;
+const kReady = kStates.indexOf('ready');
 
 /** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
 /**
@@ -51,7 +54,7 @@ async function selfTest(gpu) {
       );
 }
 
-const kCounts = [status.kProgramHits, status.kProgramMisses, status.kCompileMs];
+const kCounts = [inContext.programHits, inContext.programMisses, inContext.compileMs];
 
 class PoolContext {
   #page;
@@ -66,14 +69,14 @@ class PoolContext {
     this.plan = plan;
     this.index = plan.index;
     this.#page = page;
-    this.#at = status.contextAt(plan.index);
+    this.#at = contextAt(plan.index);
     this.rank = Infinity;
     this.isLost = false;
     /** Set once it is open, which it is when isReady says so. @type {GPUContext} */
     this.gpu = /** @type {GPUContext} */ (/** @type {unknown} */ (undefined));
     // What was counted of the context that was in this place before still counts.
     this.#before = kCounts.map((place) => page[this.#at + place]);
-    page.fill(0, this.#at, this.#at + status.contextAt(1) - status.contextAt(0));
+    page.fill(0, this.#at, this.#at + inContext.numbers);
     kCounts.forEach((place, i) => {
       page[this.#at + place] = this.#before[i];
     });
@@ -84,43 +87,41 @@ class PoolContext {
   opened(gpu) {
     this.gpu = gpu;
     this.rank = computeRank(gpu.contextType, isSoftware(gpu.device));
-    this.#page[this.#at + status.kType] = kBackends.indexOf(gpu.contextType);
-    this.#page[this.#at + status.kLimitBytes] = this.plan.memoryLimit;
   }
 
   get state() {
-    return status.kStates[this.#page[this.#at + status.kState]];
+    return kStates[this.#page[this.#at + inContext.state]];
   }
 
   set state(name) {
-    this.#page[this.#at + status.kState] = status.kStates.indexOf(name);
+    this.#page[this.#at + inContext.state] = kStates.indexOf(name);
   }
 
   get isReady() {
-    return !this.isLost && this.#page[this.#at + status.kState] === 2;
+    return !this.isLost && this.#page[this.#at + inContext.state] === kReady;
   }
 
   get localPending() {
-    return this.#page[this.#at + status.kLocalPending];
+    return this.#page[this.#at + inContext.localPending];
   }
 
   get remotePending() {
-    return this.#page[this.#at + status.kRemotePending];
+    return this.#page[this.#at + inContext.remotePending];
   }
 
   get selfTestAt() {
-    return this.#page[this.#at + status.kSelfTest];
+    return this.#page[this.#at + inContext.selfTest];
   }
 
   begin() {
-    ++this.#page[this.#at + status.kLocalPending];
+    ++this.#page[this.#at + inContext.localPending];
   }
 
   /** @param {number} now */
   end(now) {
-    --this.#page[this.#at + status.kLocalPending];
-    ++this.#page[this.#at + status.kLocalRun];
-    this.#page[this.#at + status.kLastUsedLocal] = now;
+    --this.#page[this.#at + inContext.localPending];
+    ++this.#page[this.#at + inContext.localRun];
+    this.#page[this.#at + inContext.lastUsedLocal] = now;
   }
 
   lost() {
@@ -129,17 +130,17 @@ class PoolContext {
   }
 
   passed() {
-    this.#page[this.#at + status.kSelfTest] = nowMs();
+    this.#page[this.#at + inContext.selfTest] = nowMs();
   }
 
   measure() {
     if (!this.gpu || this.gpu.closed) return;
     const { used, reserved } = this.gpu.memoryUsage;
-    this.#page[this.#at + status.kUsedBytes] = used;
-    this.#page[this.#at + status.kReservedBytes] = reserved;
+    this.#page[this.#at + inContext.usedBytes] = used;
+    this.#page[this.#at + inContext.reservedBytes] = reserved;
     const { programs, bytes, hits, misses, ms } = this.gpu.programUse;
-    this.#page[this.#at + status.kPrograms] = programs;
-    this.#page[this.#at + status.kProgramBytes] = bytes;
+    this.#page[this.#at + inContext.programs] = programs;
+    this.#page[this.#at + inContext.programBytes] = bytes;
     [hits, misses, ms].forEach((count, i) => {
       this.#page[this.#at + kCounts[i]] = this.#before[i] + count;
     });
@@ -152,9 +153,9 @@ class PoolContext {
     native.readCard(number, this.gpu.device.uuid);
     const card = await track(number, undefined, undefined, (value) => value);
     if (!card) return;
-    this.#page[this.#at + status.kGpuUtilization] = card.utilization;
-    this.#page[this.#at + status.kGpuUsedBytes] = card.usedBytes;
-    this.#page[this.#at + status.kGpuTotalBytes] = card.totalBytes;
+    this.#page[this.#at + inContext.gpuUtilization] = card.utilization;
+    this.#page[this.#at + inContext.gpuUsedBytes] = card.usedBytes;
+    this.#page[this.#at + inContext.gpuTotalBytes] = card.totalBytes;
   }
 
   /** The addon's object in it. */
@@ -180,7 +181,6 @@ class Pool {
     this.executor = executor;
     this.registry = registry;
     this.report = report;
-    page[status.kPid] = process.pid;
     this.#beat();
     this.#timer = setInterval(() => this.#beat(), kBeatMs);
     this.#timer.unref();
@@ -276,8 +276,8 @@ class Pool {
 
   #beat() {
     const now = nowMs();
-    this.page[status.kLoopLag] = this.#lastBeat ? Math.max(0, now - this.#lastBeat - kBeatMs) : 0;
-    this.page[status.kLoopBeat] = now;
+    this.page[inPage.loopLag] = this.#lastBeat ? Math.max(0, now - this.#lastBeat - kBeatMs) : 0;
+    this.page[inPage.loopBeat] = now;
     this.#lastBeat = now;
     for (const context of this.contexts) {
       context.measure();

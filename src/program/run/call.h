@@ -21,7 +21,7 @@ struct ShaderCall {
   Primitive primitive = Primitive::Triangles;
   Blend blend = Blend::Alpha;
   std::array<float, 4> background{};
-  enum class Kind : uint8_t { Attribute, Buffer, Image };
+  enum class Kind : uint8_t { Attribute = kAttributeInput, Buffer = kBufferInput, Image = kImageInput };
   struct Input {
     Kind kind;
     uint32_t index;

@@ -1,21 +1,21 @@
 // A program's jobs: its call block says which tensor is which binding, how many threads there are, and holds the
 // parameter block.
 #pragma once
+#include "layout.h"
 #include "program/module.h"
 #include "workload.h"
 
 namespace switchyard {
 
-// The first input of a program's job, `call`: uint8 that stand for float64 numbers, then the parameter block, padded to
-// 8 bytes.
-//   kernel: 1, threads x, y, z, inputs, { binding }, outputs, { binding, dtype, rank, extents... }, bytes of parameters
-//   shader: 2, width, height, primitive, vertices, instances, blend, samples, background r, g, b, a, inputs, { kind,
-//     index }, bytes of
-//           parameters; kind 0: index of an attribute, 1: of a buffer, 2: of an image, 3: of one without filtering,
-//             these among the module's bindings of their kind
-// The tensors named there follow as inputs 1, 2, ... in that order. A binding that is both input and output starts as
-// the input; the input itself is never written. Outputs that the source does not declare writeonly start as zeros.
-constexpr double kKernelCall = 1, kShaderCall = 2;
+// The call block, `call`: what is where in it. A binding that is both input and output starts as the input; the input
+// itself is never written. Outputs that the source does not declare writeonly start as zeros.
+#include "layout_places.h"
+#include "program/run/block.def"
+
+constexpr LayoutRow kProgramCallRows[] = {
+#include "layout_rows.h"
+#include "program/run/block.def"
+};
 constexpr size_t kMaxProgramInputs = kMaxTensors - 1;
 
 struct ProgramLabel {

@@ -2,10 +2,10 @@
 'use strict';
 const { native } = require('../../../lib/addon');
 const { describe: describeCall } = require('../../../lib/call');
-const { messages, Channel } = require('../../../lib/cluster/wire');
+const { protocol, Channel } = require('../../../lib/cluster/wire');
 const { Asks, kNoDigest } = require('../../../lib/cluster/worker/asks');
 
-const { result: at, kResult, kRegion } = messages;
+const { result: at, output: place, kResult, kRegion, kTypeAt } = protocol;
 const kElements = 64;
 const kOffset = 16384; // inside of a page's blocks, wherever exactly they begin
 const kRememberedDrops = 1024; // src/memory/shared_memory.cpp
@@ -17,7 +17,8 @@ function makeUnknownRegion(value) {
   new Float32Array(native.pageBuffer(region)).fill(value);
   const [mine, theirs] = native.makePair();
   const sender = new native.ChannelHandle(theirs, () => {});
-  sender.post(new Float64Array([3, kRegion, region]), 3, region);
+  const announcement = protocol.withNumber(kRegion, region);
+  sender.post(announcement, announcement.length, region);
   const receiver = new Channel(mine, { onMessage() {}, onEnd() {}, onError() {} });
   open.push(sender, receiver);
   native.dropRegion(region);
@@ -40,13 +41,12 @@ function makeAsks() {
 
 /** The result of a job whose outputs an equal one has written to a region. */
 function resultFor(number, region) {
-  const numbers = new Float64Array(at.text + 2);
-  numbers[0] = numbers.length;
-  numbers[1] = kResult;
+  const numbers = protocol.begin(kResult, at.text + place.numbers);
   numbers[at.number] = number;
-  numbers[at.shared] = 2;
-  numbers[at.text] = region;
-  numbers[at.text + 1] = kOffset;
+  numbers[at.shared] = place.numbers;
+  numbers[at.text + place.region] = region;
+  numbers[at.text + place.offset] = kOffset;
+  numbers[at.text + place.bytes] = 4 * kElements;
   return numbers;
 }
 
@@ -92,7 +92,7 @@ test('a region that is announced 300 ms late holds up its job, not the event loo
   expect([...output.data]).toEqual(new Array(kElements).fill(1.5));
   expect(ms).toBeGreaterThan(280);
   expect(longestTick).toBeLessThan(100); // some 6 on a machine at rest; 300 and more where the loop waits
-  expect(posted.filter((message) => message[1] === messages.kCopied)).toHaveLength(1);
+  expect(posted.filter((message) => message[kTypeAt] === protocol.kCopied)).toHaveLength(1);
 });
 
 test('one that never comes fails its job after a second', async () => {

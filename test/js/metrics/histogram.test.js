@@ -10,8 +10,8 @@ const { kDurationBounds, kDurationBuckets, kSizeBounds } = histogram;
 
 describe('histograms', () => {
   test('the block fits the status page', () => {
-    expect(kMetricsSize).toBeLessThanOrEqual(status.kPageSize - status.kMetrics);
-    expect(status.kMetrics).toBeGreaterThanOrEqual(status.contextAt(status.kMaxContexts));
+    expect(kMetricsSize).toBeLessThanOrEqual(status.inPage.numbers - status.inPage.metrics);
+    expect(status.contextAt(status.kMaxContexts)).toBeLessThanOrEqual(status.inPage.loopBeat);
     const places = Object.values(layout);
     expect(places).toEqual([...places].sort((a, b) => a - b));
     expect(layout.kRetried - layout.kFailed).toBe(kCodes.length);

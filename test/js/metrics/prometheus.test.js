@@ -78,12 +78,12 @@ describe('the text for Prometheus', () => {
     const members = [1, 2].map((workerId) => {
       const of = page();
       metrics.attach(workerId, of);
-      of[status.kLoopBeat] = clock.ms - 250 * workerId;
-      of[status.kExecutorBeat] = workerId === 1 ? clock.ms + 0.01 : 0;
-      of[status.kLoopLag] = 12;
-      of[status.contextAt(0) + status.kGpuUtilization] = workerId === 1 ? 0.25 : NaN;
-      of[status.contextAt(0) + status.kGpuUsedBytes] = kGib + workerId;
-      of[status.contextAt(0) + status.kGpuTotalBytes] = 8 * kGib;
+      of[status.inPage.loopBeat] = clock.ms - 250 * workerId;
+      of[status.inPage.executorBeat] = workerId === 1 ? clock.ms + 0.01 : 0;
+      of[status.inPage.loopLag] = 12;
+      of[status.contextAt(0) + status.inContext.gpuUtilization] = workerId === 1 ? 0.25 : NaN;
+      of[status.contextAt(0) + status.inContext.gpuUsedBytes] = kGib + workerId;
+      of[status.contextAt(0) + status.inContext.gpuTotalBytes] = 8 * kGib;
       return { workerId, page: of };
     });
     const contexts = [

@@ -85,7 +85,7 @@ describe('the primary', () => {
     pages.forEach((each, i) => metrics.attach(i, each));
     const put = (n, context, [programs, bytes, hits, misses, ms]) => {
       const at = status.contextAt(context);
-      pages[n].set([programs, bytes, hits, misses, ms], at + status.kPrograms);
+      pages[n].set([programs, bytes, hits, misses, ms], at + status.inContext.programs);
     };
     put(0, 0, [2, 2 ** 20, 30, 2, 10]);
     put(0, 1, [1, 0, 0, 1, 5]);
@@ -111,7 +111,7 @@ describe('the primary', () => {
         for (const { ms, order } of list) {
           const joined = page();
           metrics.attach(order, joined);
-          joined[status.contextAt(0) + status.kCompileMs] = ms;
+          joined[status.contextAt(0) + status.inContext.compileMs] = ms;
         }
         let before = metrics.programs().ms;
         for (const { order } of [...list].sort((a, b) => a.order - b.order)) {
@@ -162,7 +162,7 @@ describe('the primary', () => {
     });
     contexts[0].memoryUsage = 0;
     const of = page();
-    of[status.contextAt(0) + status.kGpuTotalBytes] = 2048 * 2 ** 20;
+    of[status.contextAt(0) + status.inContext.gpuTotalBytes] = 2048 * 2 ** 20;
     expect(metrics.memoryStats('cuda:0', { contexts, members: [{ workerId: 1, page: of }] })).toMatchObject({
       allocatedMb: 28,
       maxAllocatedMb: 128,

@@ -145,9 +145,9 @@ describe('the primary', () => {
     metrics.attach('w', joined);
     metrics.own.completed(0, stages(1), 1);
     MetricsBlock.ofPage(joined).completed(0, stages(1), 1);
-    joined[status.kMetrics + layout.kCacheHits] = NaN;
-    joined[status.kMetrics + layout.kCacheMisses] = -5;
-    joined[status.kMetrics + layout.kContextSwitches] = Infinity;
+    joined[status.inPage.metrics + layout.kCacheHits] = NaN;
+    joined[status.inPage.metrics + layout.kCacheMisses] = -5;
+    joined[status.inPage.metrics + layout.kContextSwitches] = Infinity;
     for (let i = 0; i < 2; ++i) {
       const { view } = metrics.merged();
       expect([

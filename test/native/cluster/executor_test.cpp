@@ -25,11 +25,15 @@ class Coordinator {  // the other end of an executor
     for (size_t i = 0; i < contexts.size(); ++i) executor->add(static_cast<uint32_t>(i), contexts[i]);
   }
   void assign(uint32_t context, const std::vector<std::pair<double, std::vector<double>>>& jobs) {
-    std::vector<double> message{0, static_cast<double>(Type::Assign), static_cast<double>(context), 0,
-                                static_cast<double>(jobs.size())};
+    std::vector<double> message(kAssignNumbers);
+    message[kType] = kAssignType;
+    message[kAssignContext] = context;
+    message[kAssignCount] = static_cast<double>(jobs.size());
     for (const auto& [number, body] : jobs) {
-      message.push_back(number);
-      message.push_back(static_cast<double>(body.size()));
+      const size_t at = message.size();
+      message.resize(at + kAssignedNumbers);
+      message[at + kAssignedNumber] = number;
+      message[at + kAssignedLength] = static_cast<double>(body.size());
       message.insert(message.end(), body.begin(), body.end());
     }
     message[kLength] = static_cast<double>(message.size());
@@ -44,7 +48,7 @@ class Coordinator {  // the other end of an executor
     readUntil(
         *channel_,
         [this](std::span<const double> message) {
-          if (message[kType] == static_cast<double>(Type::Done))
+          if (message[kType] == kDoneType)
             done.emplace(static_cast<int>(message[kDoneNumber]), std::vector<double>(message.begin(), message.end()));
         },
         [&] { return done.size() >= count; });
@@ -55,7 +59,7 @@ class Coordinator {  // the other end of an executor
     return found == done.end() ? -1 : static_cast<int>(found->second[kDoneCode]);
   }
   void hangUp() { channel_.reset(); }
-  double page(size_t at) const { return load(page_.data(), at); }
+  double context(size_t at) const { return load(page_.data() + kPageContexts, at); }  // the first one's
 
  private:
   std::vector<double> page_ = std::vector<double>(kPageNumbers);  // before the executor, which writes to it
@@ -96,9 +100,9 @@ TEST_P(ExecutorOn, RunsJobsAloneAndJoinedAndReportsEachOnce) {
         EXPECT_EQ(outs[static_cast<size_t>(i)].floats()[e],
                   e < 4 * (1 + i % 3) ? static_cast<float>((i + e) * (i < 40 ? 2 : i)) : -77.0f);
     }
-    EXPECT_EQ(coordinator.page(kContexts + kRemotePending), 0);
-    EXPECT_EQ(coordinator.page(kContexts + kRemoteRun), 60);
-    for (size_t i = 0; i < kStartedCount; ++i) EXPECT_EQ(coordinator.page(kContexts + kStarted + i), 0);
+    EXPECT_EQ(coordinator.context(kContextRemotePending), 0);
+    EXPECT_EQ(coordinator.context(kContextRemoteRun), 60);
+    for (size_t i = 0; i < kMaxStarted; ++i) EXPECT_EQ(coordinator.context(kContextStarted + i), 0);
     EXPECT_FALSE(coordinator.gone);
     coordinator.hangUp();
     for (int i = 0; i < 1000 && !coordinator.gone; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -122,7 +126,7 @@ TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {
       in.floats()[39'999] = 5;  // which was promised not to happen: so it shows who looks again
     }
     EXPECT_EQ(context->memoryUse().usedBytes >= 160'000, keeps);
-    coordinator.send({3, static_cast<double>(Type::Drop), in.region()});
+    coordinator.send({3, kDropType, in.region()});
     const auto known = [&] { return RegionTable::shared().find(in.block->region->id) != nullptr; };
     for (int i = 0; i < 1000 && (known() || context->memoryUse().usedBytes); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -157,7 +161,7 @@ TEST(ClusterExecutor, ReportsWhatItCannotRun) {
   wrongSize.back() = 4;
   coordinator.assign(0, {{1, unknownRegion}, {2, wrongSize}, {3, {}}, {4, scaleBody(in, out, 2, 3)}});
   coordinator.assign(5, {{5, scaleBody(in, out, 2, 3)}});
-  coordinator.send({3, static_cast<double>(Type::Cancel), 999});
+  coordinator.send({3, kCancelType, 999});
   coordinator.send({4, 77, 1, 2});
   coordinator.await(5);
   EXPECT_EQ(coordinator.code(1), failed(Code::Internal));
@@ -186,7 +190,7 @@ TEST(ClusterExecutor, CancelsWhatWaitsAndALaunchThatNobodyWants) {
     coordinator.assign(0, {{1, scaleBody(in, out, 50'000, 3)}});  // too large to run on the executor's own thread
     for (int i = 0; i < 10000 && !reached; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ASSERT_TRUE(reached);
-    auto cancel = [&](double number) { coordinator.send({3, static_cast<double>(Type::Cancel), number}); };
+    auto cancel = [&](double number) { coordinator.send({3, kCancelType, number}); };
     std::vector<Shared> outs;
     for (int i = 0; i < 5; ++i) outs.push_back(share(100'000));
     coordinator.assign(0, {{2, scaleBody(in, outs[0], 20'000, 3)}, {3, scaleBody(in, outs[1], 20'000, 3)}});
@@ -209,7 +213,7 @@ TEST(ClusterExecutor, CancelsWhatWaitsAndALaunchThatNobodyWants) {
 TEST(ClusterExecutor, EndsQuietlyWhenTheEndIsMeant) {
   auto context = Context::create(openDevice("cpu"));
   Coordinator coordinator({context});
-  coordinator.send({2, static_cast<double>(Type::Bye)});
+  coordinator.send({2, kByeType});
   coordinator.hangUp();
   coordinator.executor->stop(false);
   EXPECT_FALSE(coordinator.gone);

@@ -5,7 +5,7 @@ const cluster = require('node:cluster');
 const { sleep, until } = require('../waiting');
 const { scale, slowJob } = require('../jobs');
 const { Channel } = require('../../../lib/cluster/wire/channel');
-const messages = require('../../../lib/cluster/wire/messages');
+const protocol = require('../../../lib/cluster/wire/protocol');
 const { native } = require('../../../lib/addon');
 const gpu = require('../../..');
 
@@ -32,7 +32,8 @@ const answerOf = (worker, question) =>
   });
 const numbersOf = (text) => {
   const value = JSON.parse(text);
-  if (!Array.isArray(value)) return messages.withText(messages.kText, 3, typeof value === 'string' ? value : text);
+  const { kText, text: at } = protocol;
+  if (!Array.isArray(value)) return protocol.withText(kText, at, typeof value === 'string' ? value : text);
   return new Float64Array(value.map((each) => (each === null ? NaN : each)));
 };
 

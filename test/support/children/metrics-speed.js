@@ -4,7 +4,7 @@
 const { MetricsBlock } = require('../../../lib/metrics/metrics');
 const status = require('../../../lib/metrics/status-page');
 
-const block = MetricsBlock.ofPage(new Float64Array(new SharedArrayBuffer(status.kPageSize * 8)));
+const block = MetricsBlock.ofPage(new Float64Array(new SharedArrayBuffer(status.inPage.numbers * 8)));
 const timings = Array.from({ length: 256 }, (_, i) => {
   const ms = 0.0005 * 1.08 ** i;
   return i % 8

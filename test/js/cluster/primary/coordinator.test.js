@@ -9,7 +9,7 @@ const { MetricsBlock } = require('../../../../lib/metrics/metrics');
 const { readConfig } = require('../../../../lib/config/config');
 const { nowMs } = require('../../../../lib/core/clock');
 const { readError } = require('../../../../lib/cluster/wire/codec');
-const protocol = require('../../../../lib/cluster/wire/messages');
+const protocol = require('../../../../lib/cluster/wire/protocol');
 
 const { ask, result, done } = protocol;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -59,9 +59,7 @@ let lastAsk = 0;
 /** An ask with one output in a region; equal ones have the same digest. */
 function askFor(coordinator, from, { digest = 0, deadline = 0 } = {}) {
   const number = ++lastAsk;
-  const message = new Float64Array(ask.body + 5);
-  message[0] = message.length;
-  message[1] = protocol.kAsk;
+  const message = protocol.begin(protocol.kAsk, ask.body + 2 + protocol.output.numbers);
   message[ask.number] = number;
   message[ask.deadline] = deadline;
   message[ask.retries] = 2;
@@ -85,9 +83,9 @@ const failure = {
 /** The job that was assigned last, as it ends: well, or with an error. */
 function finish(coordinator, member, error) {
   const { assigned } = member;
-  const last = assigned.filter((message) => message[1] === protocol.kAssign).pop();
-  const message = protocol.withText(protocol.kDone, done.text, error ? JSON.stringify(error) : '');
-  message[done.number] = last[protocol.assign.jobs];
+  const last = assigned.filter((message) => message[protocol.kTypeAt] === protocol.kAssign).pop();
+  const message = protocol.withText(protocol.kDone, done, error ? JSON.stringify(error) : '');
+  message[done.number] = last[protocol.assign.jobs + protocol.assigned.number];
   message[done.code] = error ? protocol.codeNumber(error.code) : 0;
   message[done.batch] = 1;
   message[done.switch] = 0.01;
@@ -111,7 +109,7 @@ test('equal jobs: the second gets a copy, and the first its result when that is 
   finish(coordinator, c);
   expect(codes(a)).toEqual([]);
   expect(codes(b)).toEqual([[second, 'ok']]);
-  expect(Array.from(b.results[0].subarray(result.text))).toEqual([77, 4096]);
+  expect(Array.from(b.results[0].subarray(result.text))).toEqual([77, 4096, 16]);
   expect(b.results[0][result.cached]).toBe(1);
   expect(coordinator.usesMemoryOf(a.serial)).toBe(true);
   coordinator.onCancel(b, second); // too late: it is settled, and stays so
@@ -151,7 +149,7 @@ test('a leader that is canceled goes on for those that wait', () => {
   coordinator.dispatch();
   coordinator.onMemberGone(a);
   expect(coordinator.usesMemoryOf(a.serial)).toBe(true);
-  expect(c.assigned.some((message) => message[1] === protocol.kCancel)).toBe(false);
+  expect(c.assigned.some((message) => message[protocol.kTypeAt] === protocol.kCancel)).toBe(false);
   finish(coordinator, c);
   expect(codes(b)).toEqual([[second, 'ok']]);
   expect(coordinator.usesMemoryOf(a.serial)).toBe(true); // b still copies from it

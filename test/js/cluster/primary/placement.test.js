@@ -10,9 +10,9 @@ const plan = devices.map(({ id }, index) => ({ index, device: id, memoryLimit: 1
 
 /** A worker that ended while its contexts were in these states. */
 function ended(...states) {
-  const page = new Float64Array(status.kPageSize);
+  const page = new Float64Array(status.inPage.numbers);
   states.forEach((state, index) => {
-    page[status.contextAt(index) + status.kState] = status.kStates.indexOf(state);
+    page[status.contextAt(index) + status.inContext.state] = status.kStates.indexOf(state);
   });
   return { plan, page, devices };
 }

@@ -4,7 +4,9 @@ const codec = require('../../../../lib/cluster/wire/codec');
 const messages = require('../../../../lib/cluster/wire/messages');
 const { ProtocolError } = require('../../../../lib/cluster/wire/shapes');
 
-const { ask, done, result } = messages;
+const protocol = require('../../../../lib/cluster/wire/protocol');
+
+const { ask, output, done, result, text: words } = protocol;
 const device = {
   id: 'cpu:0',
   backend: 'cpu',
@@ -133,11 +135,11 @@ describe.each([
   });
 
   test('what is no JSON is refused, and so is a length that is not there', () => {
-    const words = messages.withText(messages.kText, 3, '{ no');
-    expect(() => decode(words, 0)).toThrow(/not JSON/);
+    const numbers = protocol.withText(protocol.kText, words, '{ no');
+    expect(() => decode(numbers, 0)).toThrow(/not JSON/);
     for (const bytes of [-1, 0.5, NaN, 1e9]) {
-      words[2] = bytes;
-      expect(() => check(words, 0, words.length)).toThrow(ProtocolError);
+      numbers[words.textBytes] = bytes;
+      expect(() => check(numbers, 0, numbers.length)).toThrow(ProtocolError);
     }
   });
 });
@@ -159,27 +161,25 @@ test('an event with the fields of another is refused', () => {
 describe('in numbers', () => {
   /** An ask with one output. */
   function anAsk() {
-    const numbers = new Float64Array(ask.body + 5);
-    numbers[0] = numbers.length;
-    numbers[1] = messages.kAsk;
+    const numbers = protocol.begin(protocol.kAsk, ask.body + 2 + output.numbers);
     numbers[ask.number] = 5;
     numbers[ask.outputs] = 1;
     numbers.set([0, 1, 77, 4096, 16], ask.body);
     return numbers;
   }
   function aDone() {
-    const numbers = messages.withText(messages.kDone, done.text, JSON.stringify(error));
+    const numbers = protocol.withText(protocol.kDone, done, JSON.stringify(error));
     numbers[done.number] = 5;
     numbers[done.batch] = 1;
     return numbers;
   }
   function aResult() {
-    const numbers = messages.withText(messages.kResult, result.text, JSON.stringify(error));
+    const numbers = protocol.withText(protocol.kResult, result, JSON.stringify(error));
     numbers[result.number] = 5;
     numbers[result.member] = numbers[result.context] = -1; // it ended without having run
     return numbers;
   }
-  const numbered = (type) => new Float64Array([3, type, 5]);
+  const numbered = (type) => protocol.withNumber(type, 5);
   const cases = [
     ['ask', codec.checkFromMember, anAsk, ['number', 'kind', 'contextType', 'outputs', 'retries'].map((f) => ask[f])],
     ['done', codec.checkFromExecutor, aDone, [done.number, done.code, done.batch, done.textBytes]],
@@ -187,8 +187,8 @@ describe('in numbers', () => {
     ...['kCancel', 'kCopied', 'kRegion', 'kDrop'].map((name) => [
       name,
       codec.checkFromMember,
-      () => numbered(messages[name]),
-      [2],
+      () => numbered(protocol[name]),
+      [protocol.kNumberAt],
     ]),
   ];
   test.each(cases)('%s', (_, check, make, indices) => {
@@ -217,12 +217,12 @@ describe('in numbers', () => {
   });
 
   describe.each([
-    ['done', messages.kDone, done, codec.checkFromExecutor],
-    ['result', messages.kResult, result, codec.checkFromCoordinator],
+    ['done', protocol.kDone, done, codec.checkFromExecutor],
+    ['result', protocol.kResult, result, codec.checkFromCoordinator],
   ])('the error of a job, in %s', (_, type, places, check) => {
     const failed = (text) => {
-      const numbers = messages.withText(type, places.text, text);
-      numbers[places.code] = messages.codeNumber('ERR_COMPILE');
+      const numbers = protocol.withText(type, places, text);
+      numbers[places.code] = protocol.codeNumber('ERR_COMPILE');
       return numbers;
     };
 

@@ -1,0 +1,169 @@
+// Written by `npm run generate` from what the addon exports: do not edit. The numbers stand in .def files, which
+// src/layout.h tells about.
+export interface Layouts {
+  limits: Readonly<Record<'rank' | 'tensors' | 'params' | 'outputs' | 'directInputs', number>>;
+  slot: Readonly<Record<'kind' | 'dtype' | 'rank' | 'extents' | 'numbers', number>>;
+  slotKind: Readonly<Record<'absent' | 'host' | 'onDevice' | 'flat', number>>;
+  call: Readonly<
+    Record<
+      | 'callId'
+      | 'callWorkload'
+      | 'callInline'
+      | 'callParams'
+      | 'callInputs'
+      | 'callInto'
+      | 'resultId'
+      | 'resultQueued'
+      | 'resultUpload'
+      | 'resultCompute'
+      | 'resultReadback'
+      | 'resultTotal'
+      | 'resultCount'
+      | 'resultOutputs'
+      | 'callAsk'
+      | 'usedMemory'
+      | 'reservedMemory'
+      | 'peakMemory'
+      | 'memoryLimit'
+      | 'programs'
+      | 'programBytes'
+      | 'programHits'
+      | 'programMisses'
+      | 'compileMs'
+      | 'numbers',
+      number
+    >
+  >;
+  callKind: Readonly<Record<'program', number>>;
+  graph: Readonly<Record<'id' | 'inputs' | 'values' | 'nodes' | 'outputs' | 'numbers', number>>;
+  graphValue: Readonly<Record<'none', number>>;
+  graphNode: Readonly<Record<'workload' | 'inputs' | 'outputs' | 'params' | 'label' | 'numbers', number>>;
+  blockKind: Readonly<Record<'kernel' | 'shader', number>>;
+  kernelBlock: Readonly<Record<'kind' | 'threads' | 'inputs' | 'numbers', number>>;
+  kernelOutput: Readonly<Record<'binding' | 'dtype' | 'rank' | 'extents' | 'numbers', number>>;
+  shaderBlock: Readonly<
+    Record<
+      | 'kind'
+      | 'width'
+      | 'height'
+      | 'primitive'
+      | 'vertices'
+      | 'instances'
+      | 'blend'
+      | 'samples'
+      | 'background'
+      | 'inputs'
+      | 'numbers',
+      number
+    >
+  >;
+  shaderInput: Readonly<Record<'kind' | 'index' | 'numbers', number>>;
+  shaderInputKind: Readonly<Record<'attribute' | 'buffer' | 'image' | 'nearestImage', number>>;
+  primitive: Readonly<Record<'points' | 'lines' | 'triangles', number>>;
+  blend: Readonly<Record<'none' | 'alpha' | 'additive' | 'premultiplied', number>>;
+  type: Readonly<
+    Record<
+      'hello' | 'region' | 'drop' | 'ask' | 'result' | 'assign' | 'done' | 'cancel' | 'text' | 'bye' | 'copied',
+      number
+    >
+  >;
+  head: Readonly<Record<'length' | 'type' | 'numbers', number>>;
+  hello: Readonly<Record<'key' | 'slot' | 'role' | 'protocol' | 'numbers', number>>;
+  numbered: Readonly<Record<'number' | 'numbers', number>>;
+  text: Readonly<Record<'textBytes' | 'text' | 'numbers', number>>;
+  ask: Readonly<
+    Record<
+      | 'number'
+      | 'priority'
+      | 'deadline'
+      | 'kind'
+      | 'contextType'
+      | 'affinity'
+      | 'retries'
+      | 'flags'
+      | 'workload'
+      | 'flops'
+      | 'bytes'
+      | 'joinKey'
+      | 'digest'
+      | 'resident'
+      | 'outputs'
+      | 'memory'
+      | 'own'
+      | 'body'
+      | 'numbers',
+      number
+    >
+  >;
+  askFlags: Readonly<Record<'cache', number>>;
+  output: Readonly<Record<'region' | 'offset' | 'bytes' | 'numbers', number>>;
+  assign: Readonly<Record<'context' | 'decided' | 'count' | 'jobs' | 'numbers', number>>;
+  assigned: Readonly<Record<'number' | 'length' | 'body' | 'numbers', number>>;
+  done: Readonly<
+    Record<
+      | 'number'
+      | 'code'
+      | 'batch'
+      | 'switch'
+      | 'upload'
+      | 'compute'
+      | 'readback'
+      | 'context'
+      | 'textBytes'
+      | 'text'
+      | 'numbers',
+      number
+    >
+  >;
+  result: Readonly<
+    Record<
+      | 'number'
+      | 'code'
+      | 'batch'
+      | 'switch'
+      | 'upload'
+      | 'compute'
+      | 'readback'
+      | 'member'
+      | 'context'
+      | 'started'
+      | 'attempts'
+      | 'cached'
+      | 'shared'
+      | 'textBytes'
+      | 'text'
+      | 'numbers',
+      number
+    >
+  >;
+  statusLimits: Readonly<Record<'contexts' | 'started', number>>;
+  statusContext: Readonly<
+    Record<
+      | 'state'
+      | 'localPending'
+      | 'localRun'
+      | 'lastUsedLocal'
+      | 'selfTest'
+      | 'usedBytes'
+      | 'reservedBytes'
+      | 'gpuUtilization'
+      | 'gpuUsedBytes'
+      | 'gpuTotalBytes'
+      | 'programs'
+      | 'programBytes'
+      | 'programHits'
+      | 'programMisses'
+      | 'compileMs'
+      | 'remotePending'
+      | 'remoteRun'
+      | 'progress'
+      | 'lost'
+      | 'started'
+      | 'numbers',
+      number
+    >
+  >;
+  statusPage: Readonly<
+    Record<'contexts' | 'loopBeat' | 'loopLag' | 'draining' | 'executorBeat' | 'metrics' | 'numbers', number>
+  >;
+}
