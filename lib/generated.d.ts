@@ -72,9 +72,16 @@ export interface ManagerOptions {
   contextsPerWorker?: number;
   /**
    * The kinds of the contexts, some of cuda, vulkan, cpu, in this order.
-   * @default the best, then another
+   * Those that a machine does not have are left out.
+   * @default GPU_CONTEXT_TYPES, else the best, then another
    */
-  contextTypes?: readonly Backend[];
+  contextTypes?: readonly Backend[] | 'auto';
+  /**
+   * The devices that contexts may be opened on, and no others: cuda:0, or cuda for all of a kind.
+   * In the environment and the file a number alone is a CUDA card.
+   * @default GPU_DEVICES, else all there are
+   */
+  devices?: readonly string[];
   /**
    * Workers that own contexts on one card; the others ask them.
    * @default GPU_WORKERS, else auto: 2
@@ -82,22 +89,27 @@ export interface ManagerOptions {
   gpuWorkers?: number | 'auto';
   /**
    * How often a job is run again after crashes and lost devices, where the call names no number.
-   * @default 2
+   * @default WORKLOAD_RETRIES, else 2
    */
   retries?: number;
   /**
    * Device memory of a context, in bytes.
    * @default GPU_MEMORY_LIMIT, else 512 MB
    */
-  memoryLimit?: number;
+  memoryLimit?: number | string;
   /**
    * Launches of a worker at a time.
    * @default MAX_CONCURRENT_WORKLOADS, else 4
    */
   maxConcurrent?: number;
   /**
+   * Small jobs that one launch may run together.
+   * @default GPU_BATCH_SIZE, else 64
+   */
+  batchSize?: number;
+  /**
    * Jobs that may wait.
-   * @default 10000
+   * @default GPU_QUEUE_LIMIT, else 10000
    */
   queueLimit?: number;
   /**
@@ -112,161 +124,148 @@ export interface ManagerOptions {
    * @default LOG_LEVEL, else warn; info for the server
    */
   logLevel?: LogLevel;
-}
-
-/** The same as they were read. */
-export interface ManagerSettings {
-  /**
-   * How many workers to fork.
-   * Left out in code: the application forks by itself, or nobody does. The variable is for `switchyard start`
-   * alone.
-   */
-  workers: number | undefined;
-  /**
-   * The script of the forked workers.
-   * Without one: a built-in worker that only runs jobs.
-   * @default a built-in one
-   */
-  exec: string | undefined;
-  /**
-   * Contexts of each worker: the best kind first, then another.
-   * @default GPU_CONTEXTS_PER_WORKER, else 2
-   */
-  contextsPerWorker: number;
-  /**
-   * The kinds of the contexts, some of cuda, vulkan, cpu, in this order.
-   * @default the best, then another
-   */
-  contextTypes: readonly Backend[] | undefined;
-  /**
-   * Workers that own contexts on one card; the others ask them.
-   * @default GPU_WORKERS, else auto: 2
-   */
-  gpuWorkers: number | undefined;
-  /**
-   * How often a job is run again after crashes and lost devices, where the call names no number.
-   * @default 2
-   */
-  retries: number;
-  /**
-   * Device memory of a context, in bytes.
-   * @default GPU_MEMORY_LIMIT, else 512 MB
-   */
-  memoryLimit: number;
-  /**
-   * Launches of a worker at a time.
-   * @default MAX_CONCURRENT_WORKLOADS, else 4
-   */
-  maxConcurrent: number;
-  /**
-   * Jobs that may wait.
-   * @default 10000
-   */
-  queueLimit: number;
-  /**
-   * The time until a job's deadline, where the call names none, in ms.
-   * Infinity: there is none.
-   * @default WORKLOAD_TIMEOUT, else 30000 ms
-   */
-  timeout: number;
-  /**
-   * The least that is logged: trace, debug, info, warn, error, fatal or silent.
-   * Also `NODE_DEBUG=gpu-cluster` and `--gpu-debug`.
-   * @default LOG_LEVEL, else warn; info for the server
-   */
-  logLevel: LogLevel;
-}
-
-/** What only the environment and the file can say. */
-export interface EngineSettings {
   /**
    * The time that a job gets to stop before its process is ended, in ms.
    * @default CONTEXT_SWITCH_TIMEOUT, else 5000 ms
    */
-  contextSwitchTimeout: number;
+  contextSwitchTimeout?: number;
   /**
    * Programs that a context keeps.
    * @default SHADER_CACHE_SIZE, else 1000
    */
-  shaderCacheSize: number;
+  shaderCacheSize?: number;
   /**
    * The folder of compiled programs and pipelines.
    * @default SHADER_CACHE_DIR, else $XDG_CACHE_HOME/switchyard, else ~/.cache/switchyard
    */
-  shaderCacheDir: string | undefined;
+  shaderCacheDir?: string;
   /**
    * Frames a second of `renderStream`.
    * @default GPU_TARGET_FPS, else 60
    */
-  targetFps: number;
+  targetFps?: number;
   /**
    * Joining small jobs, running a job in the worker that requests it.
    * @default ENABLE_GPU_OPTIMIZATIONS, else true
    */
-  optimizations: boolean;
+  optimizations?: boolean;
   /**
    * Watch the files of programs, and swap what changes.
    * @default ENABLE_GPU_HOT_RELOAD, else false
    */
-  hotReload: boolean;
+  hotReload?: boolean;
   /**
    * Log everything that happens, as `--gpu-debug`.
    * @default GPU_DEBUG_LOGGING, else false
    */
-  debugLogging: boolean;
+  debugLogging?: boolean;
   /**
-   * Read the cards' use and memory now and then.
+   * Read the cards' use and memory, every `memoryCheckInterval`.
    * @default GPU_PERFORMANCE_MONITORING, else true
    */
-  performanceMonitoring: boolean;
+  performanceMonitoring?: boolean;
+  /**
+   * The time between two looks at the cards' use and memory, in ms.
+   * @default GPU_MEMORY_CHECK_INTERVAL, else 5000 ms
+   */
+  memoryCheckInterval?: number;
+  /**
+   * Of matrix products, where the call names none: high is float32 throughout, fast may round to TF32.
+   * @default GPU_PRECISION, else high
+   */
+  precision?: 'high' | 'fast';
+  /**
+   * CUDA and Vulkan; without them everything runs on the CPU.
+   * @default ENABLE_GPU, else true
+   */
+  gpu?: boolean;
   /**
    * The CUDA backend.
    * @default ENABLE_CUDA, else true
    */
-  cuda: boolean;
+  cuda?: boolean;
   /**
    * The Vulkan backend.
    * @default ENABLE_VULKAN or ENABLE_WEBGPU, else true
    */
+  vulkan?: boolean;
+}
+
+/** Settings of the cluster, as they were read. */
+export interface ManagerSettings {
+  /** How many workers to fork. */
+  workers: number | undefined;
+  /** The script of the forked workers. */
+  exec: string | undefined;
+  /** Contexts of each worker: the best kind first, then another. */
+  contextsPerWorker: number;
+  /** The kinds of the contexts, some of cuda, vulkan, cpu, in this order. */
+  contextTypes: readonly Backend[] | undefined;
+  /** The devices that contexts may be opened on, and no others: cuda:0, or cuda for all of a kind. */
+  devices: readonly string[] | undefined;
+  /** Workers that own contexts on one card; the others ask them. */
+  gpuWorkers: number | undefined;
+  /** How often a job is run again after crashes and lost devices, where the call names no number. */
+  retries: number;
+  /** Device memory of a context. */
+  memoryLimit: number;
+  /** Launches of a worker at a time. */
+  maxConcurrent: number;
+  /** Small jobs that one launch may run together. */
+  batchSize: number;
+  /** Jobs that may wait. */
+  queueLimit: number;
+  /** The time until a job's deadline, where the call names none. */
+  timeout: number;
+  /** The least that is logged: trace, debug, info, warn, error, fatal or silent. */
+  logLevel: LogLevel;
+}
+
+/** Settings of the engine, as they were read. */
+export interface EngineSettings {
+  /** The time that a job gets to stop before its process is ended. */
+  contextSwitchTimeout: number;
+  /** Programs that a context keeps. */
+  shaderCacheSize: number;
+  /** The folder of compiled programs and pipelines. */
+  shaderCacheDir: string | undefined;
+  /** Frames a second of `renderStream`. */
+  targetFps: number;
+  /** Joining small jobs, running a job in the worker that requests it. */
+  optimizations: boolean;
+  /** Watch the files of programs, and swap what changes. */
+  hotReload: boolean;
+  /** Log everything that happens, as `--gpu-debug`. */
+  debugLogging: boolean;
+  /** Read the cards' use and memory, every `memoryCheckInterval`. */
+  performanceMonitoring: boolean;
+  /** The time between two looks at the cards' use and memory. */
+  memoryCheckInterval: number;
+  /** Of matrix products, where the call names none: high is float32 throughout, fast may round to TF32. */
+  precision: 'high' | 'fast';
+  /** CUDA and Vulkan; without them everything runs on the CPU. */
+  gpu: boolean;
+  /** The CUDA backend. */
+  cuda: boolean;
+  /** The Vulkan backend. */
   vulkan: boolean;
 }
 
 /** Settings of the HTTP service. */
 export interface ServiceSettings {
-  /**
-   * Where to listen; 0: any that is free.
-   * @default PORT, else 3000
-   */
+  /** Where to listen; 0: any that is free. */
   port: number;
-  /**
-   * The address to listen on; 0.0.0.0: reachable from everywhere.
-   * @default HOST, else 127.0.0.1
-   */
+  /** The address to listen on; 0.0.0.0: reachable from everywhere. */
   host: string;
-  /**
-   * The body of one request, in bytes.
-   * @default HTTP_BODY_LIMIT, else 64 MB
-   */
+  /** The body of one request. */
   bodyLimit: number;
-  /**
-   * The time until the headers must be complete, in ms.
-   * @default HTTP_HEADERS_TIMEOUT, else 10000 ms
-   */
+  /** The time until the headers must be complete. */
   headersTimeout: number;
-  /**
-   * The time until the whole request must be there, in ms.
-   * @default HTTP_REQUEST_TIMEOUT, else 60000 ms
-   */
+  /** The time until the whole request must be there. */
   requestTimeout: number;
-  /**
-   * Connections of a worker.
-   * @default HTTP_MAX_CONNECTIONS, else 1024
-   */
+  /** Connections of a worker. */
   maxConnections: number;
-  /**
-   * The time that requests under way get when the server stops, in ms.
-   * @default HTTP_DRAIN_TIMEOUT, else 30000 ms
-   */
+  /** The time that requests under way get when the server stops. */
   drainTimeout: number;
 }
 

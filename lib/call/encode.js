@@ -18,6 +18,10 @@ const { isSealed } = require('./shared-tensor');
 
 /** @typedef {import('../addon/native').WorkKind} Kind of work, which decides which devices suit it */
 /**
+ * `unset`: NaN, or what the settings say.
+ * @typedef {import('../addon/native').WorkloadEntry['params'][number] & { unset: number }} Param
+ */
+/**
  * A built-in workload as the addon names it, with its place in the list of them.
  * @typedef {object} Spec
  * @property {number} index
@@ -26,7 +30,7 @@ const { isSealed } = require('./shared-tensor');
  * @property {string} publicType as a caller knows it: scenes are all 'render'
  * @property {{ name: string, optional: boolean }[]} inputs
  * @property {Set<string>} inputNames
- * @property {import('../addon/native').WorkloadEntry['params']} params
+ * @property {Param[]} params
  * @property {Set<string>} paramNames
  * @property {string[]} texts
  * @property {string[]} outputs
@@ -55,10 +59,33 @@ native.workloads().forEach((entry, index) => {
     publicType: entry.type.startsWith('render/') ? 'render' : entry.type,
     texts: entry.texts ?? [],
     inputNames: new Set(entry.inputs.map(({ name }) => name)),
+    params: entry.params.map((param) => ({ ...param, unset: NaN })),
     paramNames: new Set(entry.params.map(({ name }) => name)),
     outputNames: new Set(entry.outputs),
   });
 });
+
+/** @type {unknown} */
+let precisionOf;
+
+/**
+ * What matrix products of this process have where their call names none. The settings of a manager win over those of
+ * contexts beside it, as long as it is open.
+ * @param {string} precision
+ * @param {unknown} [owner] the manager
+ */
+function setPrecision(precision, owner) {
+  if (precisionOf !== undefined && owner !== precisionOf) return;
+  precisionOf = owner;
+  const param = specs.get('matmul')?.params.find(({ name }) => name === 'precision');
+  if (param) param.unset = param.choices.indexOf(precision) || NaN; // 'high' is the addon's own
+}
+
+/** @param {unknown} owner the manager, which is closed */
+function leavePrecision(owner) {
+  setPrecision('high', owner);
+  if (precisionOf === owner) precisionOf = undefined;
+}
 
 /**
  * @param {unknown} type of a workload, which is none of `specs`
@@ -161,7 +188,7 @@ function writeTensor(numbers, at, value, owner, kind, name) {
 }
 
 /**
- * @param {import('../addon/native').WorkloadEntry['params'][number]} param
+ * @param {Param} param
  * @param {unknown} value
  * @param {string} owner
  * @returns {number}
@@ -207,7 +234,7 @@ function refuseParam({ name }, value, must, owner) {
 function encodeParams(spec, params, numbers, at, owner) {
   const known = spec.params;
   if (params === undefined || params === null) {
-    for (let i = 0; i < known.length; ++i) numbers[at + i] = NaN;
+    for (let i = 0; i < known.length; ++i) numbers[at + i] = known[i].unset;
     return;
   }
   if (typeof params !== 'object') throw invalid(`${owner}: params is ${show(params)}, but must be an object`, 'params');
@@ -218,7 +245,7 @@ function encodeParams(spec, params, numbers, at, owner) {
   for (let i = 0; i < known.length; ++i) {
     const param = known[i];
     const value = values[param.name];
-    numbers[at + i] = value === undefined || value === null ? NaN : encodeParam(param, value, owner);
+    numbers[at + i] = value === undefined || value === null ? param.unset : encodeParam(param, value, owner);
   }
 }
 
@@ -341,6 +368,8 @@ module.exports = {
   renderIndex,
   countedNames,
   specs,
+  setPrecision,
+  leavePrecision,
   refuseType,
   encodeCall,
   encodeTensor,

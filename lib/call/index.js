@@ -4,6 +4,7 @@ const { describe } = require('./describe');
 const { DeviceTensor, handleOf } = require('./device-tensor');
 const { digestOf } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
+const { setPrecision, leavePrecision } = require('./encode');
 const { toFloat16Bits, fromFloat16Bits } = require('./float16');
 const { layout, nextId, track, scratch, settle, isAwaited, checkWaiting, settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
@@ -18,6 +19,8 @@ module.exports = {
   handleOf,
   digestOf,
   specs,
+  setPrecision,
+  leavePrecision,
   kernelIndex,
   renderIndex,
   countedNames,

@@ -2,6 +2,7 @@
 'use strict';
 const { Option } = require('commander');
 const { kSettings, defaultText } = require('../config');
+const { invalid, show } = require('../core');
 
 /** @typedef {import('../config/settings').Setting} Setting */
 
@@ -16,10 +17,23 @@ function makeOption({ flag, what, env, kind, ...rest }) {
   ).argParser(kind.flag);
 }
 
+/**
+ * The workers, and every part that opens devices, read the same file.
+ * @param {string} file
+ */
+function useConfig(file) {
+  const path = require('node:path').resolve(file);
+  try {
+    require('node:fs').accessSync(path, require('node:fs').constants.R_OK);
+  } catch (error) {
+    throw invalid(`--config is ${show(file)}, but must be a file that can be read (${error.code})`);
+  }
+  process.env.SWITCHYARD_CONFIG = path;
+}
+
 /** @param {{ json?: boolean, config?: string } & Record<string, unknown>} given */
 async function start({ json, config, ...given }) {
-  // The workers, and every part that opens devices, read the same file.
-  if (config !== undefined) process.env.SWITCHYARD_CONFIG = require('node:path').resolve(config);
+  if (config !== undefined) useConfig(config);
   const options = Object.fromEntries(
     kFlagged.map((setting) => [setting.name, given[makeOption(setting).attributeName()]]),
   );

@@ -5,7 +5,7 @@ const { EventEmitter } = require('node:events');
 const { setInterval, clearInterval } = require('node:timers');
 const { ClusterProcess } = require('./process');
 const { obtainFrom } = require('./worker');
-const { createSharedTensor, openSharedTensor } = require('../call');
+const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
 const { makeOps } = require('./ops');
 const { readConfig } = require('../config');
@@ -41,6 +41,7 @@ class GPUClusterManager extends EventEmitter {
       onEnded: () => this.#onEnded(),
     });
     this.#requester = this.#process.requester;
+    setPrecision(this.#config.precision, this);
     /** The built-in workloads as functions: tensors in, tensor(s) out. */
     this.ops = makeOps((workload, jobOptions) => this.executeWorkload(workload, jobOptions));
     this.#programs = new Programs({
@@ -320,6 +321,7 @@ class GPUClusterManager extends EventEmitter {
 
   #onEnded() {
     clearInterval(this.#usesTimer);
+    leavePrecision(this);
     if (current === this) current = undefined;
   }
 }

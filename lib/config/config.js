@@ -16,9 +16,15 @@ const { invalid, show, refuseUnknownKeys } = require('../core');
 /** @typedef {(setting: Setting) => unknown} Read */
 
 const kManager = settingsOf('manager', 'engine');
-const kOptionNames = new Set(settingsOf('manager').map(({ name }) => name));
-const kServiceOptionNames = new Set(settingsOf('manager', 'service').map(({ name }) => name));
-const kFileNames = new Set(kSettings.map(({ name }) => name));
+const kOptionNames = new Set(kManager.map(({ name }) => name));
+const kServiceOptionNames = new Set(kSettings.map(({ name }) => name));
+/** What the file may call each setting. @type {ReadonlyMap<string, string>} */
+const kFileNames = new Map(
+  kSettings.flatMap(({ name, key = name }) => [
+    /** @type {[string, string]} */ ([name, name]),
+    /** @type {[string, string]} */ ([key, name]),
+  ]),
+);
 
 /**
  * @param {string} what the setting, with where it came from
@@ -52,7 +58,12 @@ function reader(options, env, cwd, service) {
     }
     const entry = file.get(name);
     if (entry)
-      return accept(`${entry.where}: ${name}`, entry.value, (kind.checkFile ?? kind.check)(entry.value), kind.must);
+      return accept(
+        `${entry.where}: ${entry.key}`,
+        entry.value,
+        (kind.checkFile ?? kind.check)(entry.value),
+        kind.must,
+      );
     return otherwise;
   };
 }
@@ -73,16 +84,18 @@ function nodeDebugs(env, section) {
 }
 
 /**
- * What the command line and NODE_DEBUG add to the settings.
+ * What one setting, the command line and NODE_DEBUG say about others.
  * @template {PlainSettings} Read
  * @param {Read} settings
  * @param {NodeJS.ProcessEnv} env
  * @returns {Read & { debugShaderCache: boolean }}
  */
-function withDebugging(settings, env) {
+function together(settings, env) {
   const debugLogging = settings.debugLogging || process.argv.includes('--gpu-debug') || nodeDebugs(env, 'gpu-cluster');
   return {
     ...settings,
+    cuda: settings.cuda && settings.gpu,
+    vulkan: settings.vulkan && settings.gpu,
     debugLogging,
     debugShaderCache: nodeDebugs(env, 'shader-cache'),
     logLevel: debugLogging && settings.logLevel !== 'trace' ? 'debug' : settings.logLevel,
@@ -126,7 +139,7 @@ function readConfig(options = {}, env = process.env, cwd = process.cwd()) {
   const read = reader(checkOptions(options, kOptionNames, 'createGPUClusterManager()'), env, cwd, false);
   /** @type {PlainSettings} */
   const settings = readAll(read, kManager);
-  return Object.freeze(withDebugging(settings, env));
+  return Object.freeze(together(settings, env));
 }
 
 /**
@@ -141,7 +154,7 @@ function readServiceConfig(options = {}, env = process.env, cwd = process.cwd())
   const read = reader(checkOptions(options, kServiceOptionNames, 'start'), env, cwd, true);
   /** @type {PlainSettings & HttpConfig & { workers: number }} */
   const settings = readAll(read, kSettings);
-  return Object.freeze(withDebugging(settings, env));
+  return Object.freeze(together(settings, env));
 }
 
 /**
@@ -161,11 +174,7 @@ function readSome(names) {
  */
 function managerOptions(config) {
   const values = /** @type {Record<string, unknown>} */ ({ ...config });
-  return Object.fromEntries(
-    settingsOf('manager')
-      .filter(({ primary }) => !primary)
-      .map(({ name }) => [name, values[name]]),
-  );
+  return Object.fromEntries(kManager.filter(({ primary }) => !primary).map(({ name }) => [name, values[name]]));
 }
 
 module.exports = { readConfig, readServiceConfig, readSome, managerOptions };

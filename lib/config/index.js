@@ -2,6 +2,23 @@
 'use strict';
 const { readConfig, readServiceConfig, managerOptions } = require('./config');
 const { readSettings } = require('./process-settings');
+const { allowedDevices, missingDevices } = require('./devices');
+const { sizeOf } = require('./kinds');
+const { kOptionsVariable, optionsText, handedOptions } = require('./handed-options');
 const { kSettings, settingsOf, defaultText } = require('./settings');
 
-module.exports = { readConfig, readServiceConfig, managerOptions, readSettings, kSettings, settingsOf, defaultText };
+module.exports = {
+  readConfig,
+  readServiceConfig,
+  managerOptions,
+  readSettings,
+  allowedDevices,
+  missingDevices,
+  sizeOf,
+  kOptionsVariable,
+  optionsText,
+  handedOptions,
+  kSettings,
+  settingsOf,
+  defaultText,
+};

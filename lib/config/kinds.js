@@ -138,33 +138,43 @@ const milliseconds = kind({
 const kUnits = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 };
 
 /**
- * Bytes in code, whole megabytes in the environment, either in the config file ('512 MB').
+ * @param {unknown} value
+ * @returns {unknown} '1.5 GB' in bytes; what is no size with a unit stays as it is
+ */
+function sizeOf(value) {
+  const parts = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*([kmgt]?b)$/i.exec(value) : null;
+  const unit = parts && /** @type {keyof typeof kUnits} */ (parts[2].toLowerCase());
+  return parts && unit ? Math.round(Number(parts[1]) * kUnits[unit]) : value;
+}
+
+/**
+ * Bytes in code and in the config file, whole megabytes in the environment; '512 MB' in each of them.
  * @param {number} min in megabytes
  * @param {number} max in megabytes
  * @returns {Kind}
  */
 function bytes(min, max) {
-  const check = (/** @type {unknown} */ value) =>
-    Number.isSafeInteger(value) && Number(value) >= min * kMegabyte && Number(value) <= max * kMegabyte ? value : bad;
+  const check = (/** @type {unknown} */ value) => {
+    const size = sizeOf(value);
+    return Number.isSafeInteger(size) && Number(size) >= min * kMegabyte && Number(size) <= max * kMegabyte
+      ? size
+      : bad;
+  };
   const megabytes = integer(min, max);
   return {
-    must: `must be a whole number of bytes, at least ${min * kMegabyte}`,
-    mustText: `${megabytes.must} (megabytes)`,
+    must: `must be a whole number of bytes, at least ${min * kMegabyte}, or a size like '512 MB'`,
+    mustText: `${megabytes.must} (megabytes), or a size like '1 GB'`,
     check,
-    checkFile(value) {
-      const parts = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*([kmgt]?b)$/i.exec(value) : null;
-      const unit = parts && /** @type {keyof typeof kUnits} */ (parts[2].toLowerCase());
-      return check(parts && unit ? Math.round(Number(parts[1]) * kUnits[unit]) : value);
-    },
     parse: (text) => {
       const count = megabytes.parse(text);
-      return count === bad ? bad : Number(count) * kMegabyte;
+      return count === bad ? (typeof sizeOf(text) === 'number' ? check(text) : bad) : Number(count) * kMegabyte;
     },
     flag(text) {
       const count = asNumber(text);
       return typeof count === 'number' ? count * kMegabyte : count;
     },
-    type: 'number',
+    type: 'number | string',
+    result: 'number',
     schema: {
       anyOf: [
         { type: 'integer', minimum: min * kMegabyte, maximum: max * kMegabyte },
@@ -188,31 +198,110 @@ const text = kind({
 });
 
 /**
- * Some of a few words, each at most once.
+ * Some of a few words, each at most once; 'auto' leaves the choice to us.
  * @param {readonly string[]} words
  * @param {string} type what each of them is, in TypeScript
  * @returns {Kind}
  */
 function listOf(words, type) {
-  const check = (/** @type {unknown} */ value) =>
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((word) => words.includes(word)) &&
-    new Set(value).size === value.length
-      ? Object.freeze([...value])
-      : bad;
-  const split = (/** @type {string} */ value) => check(value.split(',').map((word) => word.trim().toLowerCase()));
+  const check = (/** @type {unknown} */ value) => {
+    if (value === 'auto') return undefined;
+    return isSet(value) && value.every((word) => words.includes(word)) ? Object.freeze([...value]) : bad;
+  };
+  const split = (/** @type {string} */ value) =>
+    value.trim().toLowerCase() === 'auto' ? undefined : check(parted(value).map((word) => word.toLowerCase()));
   return {
-    must: `must be an array of some of ${words.map((word) => `'${word}'`).join(', ')}, each at most once`,
-    mustText: `must be some of ${words.join(', ')}, with commas between them`,
+    must: `must be an array of some of ${words.map((word) => `'${word}'`).join(', ')}, each at most once, or 'auto'`,
+    mustText: `must be some of ${words.join(', ')}, with commas between them, or auto`,
     check,
     parse: split,
     checkFile: (value) => (typeof value === 'string' ? split(value) : check(value)),
-    flag: (value) => value.split(',').map((word) => word.trim()),
-    type: `readonly ${type}[]`,
+    flag: (value) => (value === 'auto' ? value : parted(value)),
+    type: `readonly ${type}[] | 'auto'`,
+    result: `readonly ${type}[]`,
     schema: {
       anyOf: [{ type: 'array', items: { enum: words }, minItems: 1, uniqueItems: true }, { type: 'string' }],
     },
+    show: String,
+  };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is any[]} that is not empty, and has nothing twice
+ */
+function isSet(value) {
+  return Array.isArray(value) && value.length > 0 && new Set(value).size === value.length;
+}
+
+/** @param {string} list */
+function parted(list) {
+  return list.split(',').map((word) => word.trim());
+}
+
+/**
+ * Devices by their ids, or all of a backend by its name. The environment and the config file may say the number of a
+ * CUDA card alone.
+ * @param {readonly string[]} backends
+ * @returns {Kind}
+ */
+function deviceIds(backends) {
+  const pattern = `^(${backends.join('|')})(:\\d{1,4})?$`;
+  const isId = (/** @type {unknown} */ id) => typeof id === 'string' && new RegExp(pattern).test(id);
+  const check = (/** @type {unknown} */ value) => (isSet(value) && value.every(isId) ? Object.freeze([...value]) : bad);
+  const withBackend = (/** @type {unknown} */ id) => (/^\d{1,4}$/.test(String(id)) ? `${backends[0]}:${id}` : id);
+  const split = (/** @type {string} */ value) => check(parted(value.toLowerCase()).map(withBackend));
+  return {
+    must: "must be an array of devices' ids, ['cuda:0', 'cuda:1'] for example, each at most once",
+    mustText: "must be devices' ids with commas between them, cuda:0,cuda:1 for example",
+    check,
+    parse: split,
+    checkFile: (value) =>
+      Array.isArray(value)
+        ? check(value.map(withBackend))
+        : /^(string|number)$/.test(typeof value)
+          ? split(`${value}`)
+          : bad,
+    flag: parted,
+    type: 'readonly string[]',
+    schema: {
+      anyOf: [
+        {
+          type: 'array',
+          items: {
+            anyOf: [
+              { type: 'string', pattern },
+              { type: 'integer', minimum: 0, maximum: 9999 },
+            ],
+          },
+          minItems: 1,
+          uniqueItems: true,
+        },
+        { type: 'string' },
+        { type: 'integer', minimum: 0, maximum: 9999 },
+      ],
+    },
+    show: String,
+  };
+}
+
+/**
+ * One of a few words; the environment and the config file may have other words for the same.
+ * @param {readonly string[]} words
+ * @param {Record<string, string>} others
+ * @returns {Kind}
+ */
+function wordOf(words, others) {
+  const check = (/** @type {unknown} */ value) => (words.includes(/** @type {string} */ (value)) ? value : bad);
+  const parse = (/** @type {string} */ value) => check(others[value.toLowerCase()] ?? value.toLowerCase());
+  return {
+    must: `must be ${words.map((word) => `'${word}'`).join(' or ')}`,
+    check,
+    parse,
+    checkFile: (value) => (typeof value === 'string' ? parse(value) : bad),
+    flag: asIs,
+    type: words.map((word) => `'${word}'`).join(' | '),
+    schema: { enum: [...words, ...Object.keys(others)] },
     show: String,
   };
 }
@@ -253,7 +342,10 @@ module.exports = {
   number,
   milliseconds,
   bytes,
+  sizeOf,
   text,
   listOf,
+  deviceIds,
+  wordOf,
   logLevel,
 };

@@ -4,7 +4,17 @@ const { readSome } = require('./config');
 
 /** What opening a device needs; the other settings may be wrong. */
 function readSettings() {
-  return readSome(['cuda', 'vulkan', 'memoryLimit', 'shaderCacheSize', 'shaderCacheDir', 'contextSwitchTimeout']);
+  const settings = readSome([
+    'gpu',
+    'cuda',
+    'vulkan',
+    'memoryLimit',
+    'precision',
+    'shaderCacheSize',
+    'shaderCacheDir',
+    'contextSwitchTimeout',
+  ]);
+  return { ...settings, cuda: settings.cuda && settings.gpu, vulkan: settings.vulkan && settings.gpu };
 }
 
 module.exports = { readSettings };

@@ -15,12 +15,14 @@ const {
   bytes,
   text,
   listOf,
+  deviceIds,
+  wordOf,
   logLevel,
 } = require('./kinds');
 
 /**
- * Whose a setting is: an option of createGPUClusterManager() (and of `switchyard start`), the engine's (it comes from
- * the environment and the config file alone), or the HTTP service's.
+ * What a setting is about: the cluster, the engine (both are options of createGPUClusterManager() and of `switchyard
+ * start`), or the HTTP service.
  * @typedef {'manager'|'engine'|'service'} Scope
  */
 /**
@@ -28,6 +30,7 @@ const {
  * @property {Scope} of
  * @property {import('./kinds').Kind} kind what is right for it
  * @property {readonly string[]} [env] environment variables; the first that is set counts
+ * @property {string} [key] what else the config file may call it: 'gpu.memory_limit' stands as memory_limit below gpu
  * @property {unknown} [initial] the default; left out: undefined, which `otherwise` puts into words
  * @property {() => unknown} [serviceInitial] the default in `switchyard start`, where that is another
  * @property {string} [otherwise] the default in words, where a value does not say it
@@ -68,6 +71,7 @@ const kRows = {
     of: 'manager',
     kind: integer(1, 64),
     env: ['GPU_CONTEXTS_PER_WORKER'],
+    key: 'gpu.async.num_streams',
     initial: 2,
     flag: '--contexts <count>',
     what: 'contexts of each worker: the best kind first, then another',
@@ -75,9 +79,22 @@ const kRows = {
   contextTypes: {
     of: 'manager',
     kind: listOf(kBackends, 'Backend'),
+    env: ['GPU_CONTEXT_TYPES'],
+    key: 'gpu.device_preference',
     otherwise: 'the best, then another',
     flag: '--types <types>',
     what: 'the kinds of the contexts, some of cuda, vulkan, cpu, in this order',
+    more: 'Those that a machine does not have are left out.',
+  },
+  devices: {
+    of: 'manager',
+    kind: deviceIds(kBackends),
+    env: ['GPU_DEVICES'],
+    key: 'gpu.multi_gpu.device_ids',
+    otherwise: 'all there are',
+    flag: '--devices <ids>',
+    what: 'the devices that contexts may be opened on, and no others: cuda:0, or cuda for all of a kind',
+    more: 'In the environment and the file a number alone is a CUDA card.',
   },
   gpuWorkers: {
     of: 'manager',
@@ -90,6 +107,7 @@ const kRows = {
   retries: {
     of: 'manager',
     kind: integer(0, 100),
+    env: ['WORKLOAD_RETRIES'],
     initial: 2,
     what: 'how often a job is run again after crashes and lost devices, where the call names no number',
   },
@@ -97,6 +115,7 @@ const kRows = {
     of: 'manager',
     kind: bytes(1, 2 ** 30),
     env: ['GPU_MEMORY_LIMIT'],
+    key: 'gpu.memory_limit',
     initial: 512 * 2 ** 20,
     flag: '--memory-limit <MB>',
     what: 'device memory of a context',
@@ -109,9 +128,19 @@ const kRows = {
     flag: '--max-concurrent <count>',
     what: 'launches of a worker at a time',
   },
+  batchSize: {
+    of: 'manager',
+    kind: integer(1, 64),
+    env: ['GPU_BATCH_SIZE'],
+    key: 'processing.batch_size',
+    initial: 64,
+    flag: '--batch-size <count>',
+    what: 'small jobs that one launch may run together',
+  },
   queueLimit: {
     of: 'manager',
     kind: integer(1, 10_000_000),
+    env: ['GPU_QUEUE_LIMIT'],
     initial: 10_000,
     flag: '--queue-limit <count>',
     what: 'jobs that may wait',
@@ -120,6 +149,7 @@ const kRows = {
     of: 'manager',
     kind: milliseconds,
     env: ['WORKLOAD_TIMEOUT'],
+    key: 'processing.timeout',
     initial: 30_000,
     flag: '--timeout <ms>',
     what: "the time until a job's deadline, where the call names none",
@@ -147,6 +177,7 @@ const kRows = {
     of: 'engine',
     kind: integer(1, 1_000_000),
     env: ['SHADER_CACHE_SIZE'],
+    key: 'processing.cache_size',
     initial: 1000,
     what: 'programs that a context keeps',
   },
@@ -190,7 +221,31 @@ const kRows = {
     kind: boolean,
     env: ['GPU_PERFORMANCE_MONITORING'],
     initial: true,
-    what: "read the cards' use and memory now and then",
+    what: "read the cards' use and memory, every `memoryCheckInterval`",
+  },
+  memoryCheckInterval: {
+    of: 'engine',
+    kind: wholeMilliseconds(250, 3_600_000),
+    env: ['GPU_MEMORY_CHECK_INTERVAL'],
+    key: 'gpu.monitoring.memory_check_interval',
+    initial: 5000,
+    what: "the time between two looks at the cards' use and memory",
+  },
+  precision: {
+    of: 'engine',
+    kind: wordOf(['high', 'fast'], { float32: 'high', fp32: 'high', tf32: 'fast' }),
+    env: ['GPU_PRECISION'],
+    key: 'gpu.precision',
+    initial: 'high',
+    what: 'of matrix products, where the call names none: high is float32 throughout, fast may round to TF32',
+  },
+  gpu: {
+    of: 'engine',
+    kind: boolean,
+    env: ['ENABLE_GPU'],
+    key: 'gpu.enabled',
+    initial: true,
+    what: 'CUDA and Vulkan; without them everything runs on the CPU',
   },
   cuda: {
     of: 'engine',
@@ -268,11 +323,11 @@ const kRows = {
 function checkRows(rows) {
   const taken = new Set();
   const settings = Object.entries(rows).map(([name, row]) => ({ name, ...row }));
-  for (const { name, what, kind, initial, env = [], flag } of settings) {
+  for (const { name, what, kind, initial, env = [], flag, key } of settings) {
     if (!what) throw new TypeError(`the setting ${name} has no text`);
     if (initial !== undefined && kind.check(initial) === bad)
       throw new TypeError(`the default of the setting ${name} ${kind.must}`);
-    for (const word of [...env, ...(flag ? [flag.split(' ')[0]] : [])]) {
+    for (const word of [...env, ...(flag ? [flag.split(' ')[0]] : []), ...(key ? [key] : [])]) {
       if (taken.has(word)) throw new TypeError(`two settings have ${word}`);
       taken.add(word);
     }

@@ -21,7 +21,14 @@ const kMark = 'switchyard-probe:';
  * @example const names = devices().map(({ id, name }) => `${id} ${name}`);
  */
 function devices() {
-  const { cuda, vulkan } = readSettings();
+  return findDevices(readSettings());
+}
+
+/**
+ * @param {{ cuda: boolean, vulkan: boolean }} settings
+ * @returns {DeviceInfo[]}
+ */
+function findDevices({ cuda, vulkan }) {
   return native.devices(cuda, vulkan).devices;
 }
 
@@ -137,4 +144,4 @@ async function checkGPUCapabilities(options = {}) {
   };
 }
 
-module.exports = { devices, checkGPUCapabilities };
+module.exports = { devices, findDevices, checkGPUCapabilities };

@@ -1,12 +1,13 @@
 // Opening a context: the options, checked, and the device they name.
 'use strict';
 const { native } = require('../addon');
-const { nextId, track } = require('../call');
+const { nextId, track, setPrecision } = require('../call');
 const { invalid, show, suggestion, kBackends } = require('../core');
-const { readSettings } = require('../config');
+const { readSettings, sizeOf } = require('../config');
 const { GPUContext, checkOptions } = require('./context');
 
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
+/** @typedef {Pick<import('../config/config').Config, 'cuda'|'vulkan'|'memoryLimit'|'shaderCacheSize'>} Settings */
 
 const kContextOptions = new Set(['device', 'memoryLimit', 'threads']);
 const kChoices = ['auto', ...kBackends];
@@ -41,23 +42,27 @@ function checkDevice(device) {
  * }
  */
 async function createContext(options = {}) {
-  return openContext(options, undefined);
+  const settings = readSettings();
+  setPrecision(settings.precision);
+  return openContext(options, undefined, settings);
 }
 
 /**
  * The same with a name of its own.
  * @param {import('../index').ContextOptions} options
  * @param {string|undefined} id what it is called
+ * @param {Settings} settings
  * @returns {Promise<GPUContext>}
  */
-async function openContext(options, id) {
+async function openContext(options, id, settings) {
   checkOptions(options, kContextOptions, 'createContext()');
-  const settings = readSettings();
-  const { device = 'auto', memoryLimit = settings.memoryLimit, threads = 0 } = options;
+  const { device = 'auto', threads = 0 } = options;
+  const memoryLimit = Number(sizeOf(options.memoryLimit ?? settings.memoryLimit));
   checkDevice(device);
   if (!Number.isSafeInteger(memoryLimit) || memoryLimit < 2 ** 20)
     throw invalid(
-      `memoryLimit is ${show(memoryLimit)}, but must be a whole number of bytes, at least 1048576`,
+      `memoryLimit is ${show(options.memoryLimit)}, but must be a whole number of bytes, at least 1048576, ` +
+        `or a size like '512 MB'`,
       'memoryLimit',
     );
   if (options.threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))

@@ -74,8 +74,20 @@ export interface ManagerEvents {
   'queue-full': [event: { retryAfter: number }];
 }
 
+type Listener<Name extends keyof ManagerEvents> = (...values: ManagerEvents[Name]) => void;
+
+// The types of its events, written out: EventEmitter takes none before @types/node 20.11.
+export interface GPUClusterManager {
+  on<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
+  once<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
+  off<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
+  addListener<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
+  removeListener<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
+  prependListener<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
+  prependOnceListener<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
+}
 /** Jobs for every context of a cluster, from any of its processes. Made by createGPUClusterManager(). */
-export class GPUClusterManager extends EventEmitter<ManagerEvents> {
+export class GPUClusterManager extends EventEmitter {
   private constructor();
   /** Resolves when jobs find a context; jobs given earlier wait in the queue. */
   readonly ready: Promise<void>;

@@ -10,8 +10,8 @@ import type { SceneWorkload, ShaderWorkload } from './picture';
 export interface ContextOptions {
   /** 'auto' (the default), a backend, or a device like 'vulkan:0'. */
   device?: 'auto' | Backend | `${Backend}:${number}`;
-  /** Bytes of device memory; GPU_MEMORY_LIMIT (MB) or 512 MiB when left out. */
-  memoryLimit?: number;
+  /** Device memory in bytes, or '512 MB'; GPU_MEMORY_LIMIT (MB) or 512 MiB when left out. */
+  memoryLimit?: number | string;
   /** CPU: the most threads one job may use. */
   threads?: number;
 }

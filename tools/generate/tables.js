@@ -46,6 +46,17 @@ function settingsTable(settings) {
 }
 
 /**
+ * What the file may call a setting instead.
+ * @param {Facts} facts
+ */
+function settingsByKey({ settings }) {
+  return table(
+    ['in the file', 'is the setting'],
+    settings.flatMap(({ key, name }) => (key ? [[`\`${key}\``, `\`${name}\``]] : [])),
+  );
+}
+
+/**
  * The codes of errors.
  * @param {Facts} facts
  */
@@ -98,6 +109,7 @@ function makeTables(facts) {
     'settings-manager': () => settingsTable(of('manager')),
     'settings-engine': () => settingsTable(of('engine')),
     'settings-service': () => settingsTable(of('service')),
+    'settings-keys': () => settingsByKey(facts),
     errors: () => errorsTable(facts),
     endpoints: () => endpointsTable(),
     metrics: () => metricsTable(facts),

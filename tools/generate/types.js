@@ -65,17 +65,17 @@ function makeInterface(name, what, members) {
 function settingsTypes({ settings }) {
   const of = (/** @type {string} */ scope) => settings.filter((setting) => setting.of === scope);
   const read = (/** @type {Setting} */ setting) =>
-    `${describeSetting(setting)}${setting.name}: ${readType(setting)};\n`;
+    `${comment(sentence(setting.what))}${setting.name}: ${readType(setting)};\n`;
   const option = (/** @type {Setting} */ setting) =>
     `${describeSetting(setting)}${setting.name}?: ${setting.kind.type};\n`;
   return [
     makeInterface(
       'ManagerOptions',
       'What is left out comes from the environment, from switchyard.config.yaml, or is the default.',
-      of('manager').map(option),
+      [...of('manager'), ...of('engine')].map(option),
     ),
-    makeInterface('ManagerSettings', 'The same as they were read.', of('manager').map(read)),
-    makeInterface('EngineSettings', 'What only the environment and the file can say.', of('engine').map(read)),
+    makeInterface('ManagerSettings', 'Settings of the cluster, as they were read.', of('manager').map(read)),
+    makeInterface('EngineSettings', 'Settings of the engine, as they were read.', of('engine').map(read)),
     makeInterface('ServiceSettings', 'Settings of the HTTP service.', of('service').map(read)),
   ].join('\n');
 }

@@ -30,13 +30,14 @@ const addonFile = path.join(
 function checkNode() {
   const { version, versions, platform, arch } = process;
   const found = `Node ${version}, ABI ${versions.modules}, Node-API ${versions.napi}, ${platform} ${arch}`;
-  if (Number(versions.node.split('.')[0]) >= 20) return { name: 'node', status: 'ok', found };
+  const [major, minor] = versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 9)) return { name: 'node', status: 'ok', found };
   return {
     name: 'node',
     status: 'problem',
     found,
-    why: 'Node 20 or newer is needed',
-    remedy: 'install Node 20 or newer',
+    why: 'Node 20.9 or newer is needed',
+    remedy: 'install Node 20.9 or newer',
   };
 }
 

@@ -29,11 +29,12 @@ function ownBytesOf({ bytes, ownBytes = bytes }) {
  * How many jobs like this one may go in one launch, itself included; 1: it goes by itself.
  * @param {Job} job
  * @param {ContextView} [context]
+ * @param {number} [most] as the settings say
  */
-function joinLimit(job, context) {
+function joinLimit(job, context, most = kMaxJoined) {
   if (!isJoinable(job)) return 1;
   const bytes = Math.min(kMaxBytes, context ? context.memoryFree : kMaxBytes);
-  return Math.max(1, Math.min(kMaxJoined, Math.floor(bytes / Math.max(ownBytesOf(job), 1))));
+  return Math.max(1, Math.min(most, Math.floor(bytes / Math.max(ownBytesOf(job), 1))));
 }
 
 /**
@@ -66,9 +67,10 @@ function companions(job, context) {
  * @param {number} state.slackMs from now to the earliest deadline among them, less what the run takes; Infinity for no
  *   deadline
  * @param {ContextView} [state.context]
+ * @param {number} [state.most] that one launch may run, as the settings say
  */
-function holdMs({ now, job, queued, arrivalMs, launchMs, slackMs, context }) {
-  const missing = joinLimit(job, context) - queued;
+function holdMs({ now, job, queued, arrivalMs, launchMs, slackMs, context, most }) {
+  const missing = joinLimit(job, context, most) - queued;
   const windowMs = Math.min(kMaxHoldMs, 2 * launchMs, slackMs / 10);
   if (!(missing > 0 && windowMs > 0 && arrivalMs <= Math.min(windowMs, launchMs))) return 0;
   return Math.max(0, Math.min(missing * arrivalMs, windowMs - Math.max(0, now - job.enqueued)));

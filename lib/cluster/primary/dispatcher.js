@@ -69,7 +69,8 @@ class Dispatcher {
    * @returns {CoordinatorJob[]}
    */
   #withCompanions(job, context) {
-    const max = this.parts.config.optimizations ? joinLimit(job, context) : 1;
+    const { optimizations, batchSize } = this.parts.config;
+    const max = optimizations ? joinLimit(job, context, batchSize) : 1;
     const fits = companions(job, context);
     return this.parts.queue.takeMatching(job, max, (other) => other.contextType === job.contextType && fits(other));
   }
@@ -92,6 +93,7 @@ class Dispatcher {
       launchMs: kLaunchMs,
       slackMs: job.deadline - now - job.cost,
       context,
+      most: this.parts.config.batchSize,
     });
   }
 

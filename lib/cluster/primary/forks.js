@@ -28,12 +28,14 @@ class Forks {
    * @param {object} parts
    * @param {number} parts.count
    * @param {string} parts.exec
+   * @param {Record<string, string>} parts.env what is added to the environment of each
    * @param {boolean} parts.isOurs the workers only run jobs, so they don't keep this process alive
    * @param {import('../../core/log').Logger} parts.log
    * @param {() => void} parts.onFailedStart a worker has ended that nobody had heard of
    */
-  constructor({ count, exec, isOurs, log, onFailedStart }) {
+  constructor({ count, exec, env, isOurs, log, onFailedStart }) {
     this.exec = exec;
+    this.env = env;
     this.isOurs = isOurs;
     this.log = log;
     this.onFailedStart = onFailedStart;
@@ -47,7 +49,7 @@ class Forks {
     // The application's own settings of cluster.fork() stay as they are.
     const before = { ...cluster.settings };
     cluster.setupPrimary({ ...before, exec: this.exec, args: before.args ?? [] });
-    const worker = (place.worker = cluster.fork());
+    const worker = (place.worker = cluster.fork(this.env));
     place.joined = place.ready = false;
     cluster.setupPrimary({ exec: process.argv[1], ...before });
     worker.on('error', (error) => {

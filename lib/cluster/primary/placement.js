@@ -2,6 +2,7 @@
 // shared out; and what was learned from workers that could not open theirs.
 'use strict';
 const { statusPage } = require('../../metrics');
+const { allowedDevices } = require('../../config');
 
 const { inContext, kStates, contextAt } = statusPage;
 
@@ -168,8 +169,9 @@ class Placement {
       all.filter(({ state, inProcess, plan }) => state !== 'gone' && (!inProcess || plan.length)).length,
       1,
     );
+    const devices = allowedDevices(member.devices, config);
     member.plan = planContexts(
-      { workerId: member.workerId, devices: member.devices, taken, config, workers, avoid: this.#avoid },
+      { workerId: member.workerId, devices, taken, config, workers, avoid: this.#avoid },
       owners,
     );
     if (!member.plan.length && !member.devices.length)
@@ -201,8 +203,9 @@ class Placement {
    * @param {Member} member
    */
   #leaveOut(device, member) {
-    const types = this.parts.config.contextTypes;
-    const hasAnother = member.devices.some(
+    const { config } = this.parts;
+    const types = config.contextTypes;
+    const hasAnother = allowedDevices(member.devices, config).some(
       ({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)),
     );
     if (this.#avoid.has(device) || !hasAnother) return;

@@ -164,17 +164,22 @@ class ClusterProcess {
     this.parts.emitter.emit(name, event);
   }
 
+  /** Why there is no context. */
+  #whatHelps() {
+    const { devices, contextTypes } = this.parts.config;
+    const limits = Object.entries({ devices, contextTypes }).flatMap(([name, values]) =>
+      values ? [`${name} allows ${values.join(', ')} alone`] : [],
+    );
+    if (limits.length) return `${limits.join(' and ')} (\`npx switchyard devices\` lists what is here)`;
+    return '`npx switchyard doctor` says what is missing';
+  }
+
   /** Ready: a context is there for this process's jobs; and in a cluster of its own, all workers. */
   #checkReady() {
     const contexts = (this.coordination?.primary.contexts.list ?? this.registry.entries).length;
     const forksReady = this.coordination?.forksReady;
     if (this.role === 'lone' && !contexts) {
-      this.#fail(
-        new GPUError(
-          'ERR_UNSUPPORTED',
-          'no context could be opened in this process: `npx switchyard doctor` says what is missing',
-        ),
-      );
+      this.#fail(new GPUError('ERR_UNSUPPORTED', `no context could be opened in this process: ${this.#whatHelps()}`));
     } else if (this.role === 'lone' || (forksReady ?? contexts > 0)) {
       this.#resolveReady();
     }

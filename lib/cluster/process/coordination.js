@@ -5,6 +5,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknow
 const path = require('node:path');
 const { Primary, Forks, Reports } = require('../primary');
 const { answerJoining } = require('../wire');
+const { managerOptions, kOptionsVariable, optionsText } = require('../../config');
 
 const kWorkerMain = path.join(__dirname, '..', 'worker-main.js');
 
@@ -72,6 +73,7 @@ class Coordination {
     this.forks = new Forks({
       count,
       exec: config.exec === undefined ? kWorkerMain : path.resolve(config.exec),
+      env: config.exec === undefined ? { [kOptionsVariable]: optionsText(managerOptions(config)) } : {},
       isOurs: config.exec === undefined,
       log,
       onFailedStart: () => this.primary.membership.countRestart('start'),

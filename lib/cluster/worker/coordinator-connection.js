@@ -139,7 +139,7 @@ class CoordinatorConnection {
     requester.usePool(this.#execution.pool);
     this.#isOpening = true;
     this.#channel?.ref(); // until the contexts are open
-    this.say({ type: 'devices', devices: listDevices(log) });
+    this.say({ type: 'devices', devices: listDevices(log, config) });
   }
 
   /**

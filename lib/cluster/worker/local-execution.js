@@ -2,7 +2,8 @@
 'use strict';
 const { setTimeout } = require('node:timers');
 const { native } = require('../../addon');
-const { devices } = require('../../context');
+const { findDevices } = require('../../context');
+const { allowedDevices, missingDevices } = require('../../config');
 const { Pool } = require('./pool');
 const { Compiler } = require('./compiler');
 const { asGpuError, nowMs } = require('../../core');
@@ -38,7 +39,7 @@ class LocalExecution {
   constructor(parts) {
     const { config, log, registry, fd, exitWhenGone, pageRegion, page, say, announce } = parts;
     this.parts = parts;
-    // Where the addon looks; the environment wins over the config file, so this changes nothing that is set.
+    // Where the addon looks.
     if (config.shaderCacheDir !== undefined) process.env.SHADER_CACHE_DIR = config.shaderCacheDir;
     this.#executor = new native.ExecutorHandle(fd, pageRegion, exitWhenGone);
     this.pool = new Pool({ config, page, executor: this.#executor, registry, report: say });
@@ -109,11 +110,17 @@ class LocalExecution {
 
 /**
  * @param {Logger} log
- * @returns {import('../../index').DeviceInfo[]} those of this machine; none where they could not be listed
+ * @param {import('../../config/config').Config} config
+ * @returns {import('../../index').DeviceInfo[]} those of this machine that the settings allow; none where they could
+ *   not be listed
  */
-function listDevices(log) {
+function listDevices(log, config) {
   try {
-    return devices();
+    const found = findDevices(config);
+    const missing = missingDevices(found, config);
+    if (missing.length)
+      log.warn({ missing, found: found.map(({ id }) => id) }, 'devices that the settings name are not here');
+    return allowedDevices(found, config);
   } catch (error) {
     log.error({ reason: asGpuError(error).message }, 'the devices of this machine could not be listed');
     return [];

@@ -22,7 +22,6 @@ const kReady = kStates.indexOf('ready');
 const kBeatMs = 250;
 const kSelfTestMs = 20000; // how old the last self-test of an idle context may get
 const kSelfTestTimeoutMs = 20000;
-const kCardMs = 5000; // between two looks at a card
 const kPollMs = 5;
 
 // Contexts in which a job never ends. Their objects must not be collected, for that would wait for the job.
@@ -233,6 +232,7 @@ class Pool {
           ...(plan.threads ? { threads: plan.threads } : {}),
         },
         plan.id,
+        this.config,
       );
       context.opened(gpu);
       await selfTest(gpu);
@@ -284,7 +284,7 @@ class Pool {
       if (context.isReady && context.gpu.lost) this.lose(context);
     }
     this.#checkOne(now);
-    if (this.config.performanceMonitoring && now - this.#cardsAt > kCardMs) {
+    if (this.config.performanceMonitoring && now - this.#cardsAt >= this.config.memoryCheckInterval) {
       this.#cardsAt = now;
       for (const context of this.contexts) context.readCard().catch(() => {}); // a figure less, nothing else
     }

@@ -5,6 +5,8 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { readConfig, readServiceConfig, managerOptions } = require('../../../lib/config/config');
+const { allowedDevices, missingDevices } = require('../../../lib/config/devices');
+const { kOptionsVariable, optionsText, handedOptions } = require('../../../lib/config/handed-options');
 const { createLogger, withoutPaths, describeError } = require('../../../lib/core/log');
 const { root, inRoot } = require('../../support/paths');
 
@@ -35,10 +37,12 @@ test('the defaults are those of the interface', () => {
     exec: undefined,
     contextsPerWorker: 2,
     contextTypes: undefined,
+    devices: undefined,
     gpuWorkers: undefined,
     retries: 2,
     memoryLimit: 512 * 2 ** 20,
     maxConcurrent: 4,
+    batchSize: 64,
     queueLimit: 10000,
     timeout: 30000,
     contextSwitchTimeout: 5000,
@@ -50,7 +54,10 @@ test('the defaults are those of the interface', () => {
     debugLogging: false,
     debugShaderCache: false,
     performanceMonitoring: true,
+    memoryCheckInterval: 5000,
+    precision: 'high',
     logLevel: 'warn',
+    gpu: true,
     cuda: true,
     vulkan: true,
   });
@@ -84,6 +91,17 @@ test.each([
   ['SHADER_CACHE_SIZE', '10', 'shaderCacheSize', 10],
   ['SHADER_CACHE_DIR', 'cache', 'shaderCacheDir', 'cache'],
   ['GPU_MEMORY_LIMIT', '64', 'memoryLimit', 64 * 2 ** 20],
+  ['GPU_MEMORY_LIMIT', '1.5 GB', 'memoryLimit', 1.5 * 2 ** 30],
+  ['GPU_DEVICES', '0, vulkan:1,cpu', 'devices', ['cuda:0', 'vulkan:1', 'cpu']],
+  ['GPU_CONTEXT_TYPES', 'CUDA, cpu', 'contextTypes', ['cuda', 'cpu']],
+  ['GPU_CONTEXT_TYPES', 'auto', 'contextTypes', undefined],
+  ['WORKLOAD_RETRIES', '5', 'retries', 5],
+  ['GPU_QUEUE_LIMIT', '9', 'queueLimit', 9],
+  ['GPU_BATCH_SIZE', '8', 'batchSize', 8],
+  ['GPU_PRECISION', 'tf32', 'precision', 'fast'],
+  ['GPU_MEMORY_CHECK_INTERVAL', '250', 'memoryCheckInterval', 250],
+  ['ENABLE_GPU', 'false', 'cuda', false],
+  ['ENABLE_GPU', 'false', 'vulkan', false],
   ['ENABLE_CUDA', 'false', 'cuda', false],
   ['ENABLE_VULKAN', 'off', 'vulkan', false],
   ['ENABLE_WEBGPU', '0', 'vulkan', false],
@@ -103,7 +121,7 @@ test.each([
   ['NODE_DEBUG', 'shader-cache', 'debugShaderCache', true],
   ['NODE_DEBUG', 'shader-cache', 'logLevel', 'warn'],
 ])('%s=%s makes %s %p', (variable, value, name, expected) => {
-  expect(read({}, { [variable]: value })[name]).toBe(expected);
+  expect(read({}, { [variable]: value })[name]).toEqual(expected);
 });
 
 test('the forking of workers is for an option or the service to ask', () => {
@@ -132,6 +150,12 @@ test.each([
   [{ contextTypes: 'cpu' }, /array/],
   [{ retries: -1 }, /retries is -1/],
   [{ memoryLimit: 512 }, /memoryLimit is 512, but must be a whole number of bytes, at least 1048576/],
+  [{ memoryLimit: '512 parsecs' }, /memoryLimit is '512 parsecs', but must be .* or a size like '512 MB'/],
+  [{ devices: ['cuda:x'] }, /devices is \['cuda:x'\], but must be an array of devices' ids/],
+  [{ devices: [0] }, /devices is \[0\]/],
+  [{ devices: 'cpu:0' }, /devices is 'cpu:0'/],
+  [{ batchSize: 65 }, /batchSize is 65, but must be a whole number from 1 to 64/],
+  [{ precision: 'fp16' }, /precision is 'fp16', but must be 'high' or 'fast'/],
   [{ queueLimit: NaN }, /queueLimit is NaN/],
   [{ timeout: 0 }, /timeout is 0, but must be .* above 0/],
   [{ timeout: 2 ** 31 }, /timeout/],
@@ -149,7 +173,9 @@ test.each([
   ['GPU_CONTEXTS_PER_WORKER', '2.5'],
   ['GPU_WORKERS', '-1'],
   ['SHADER_CACHE_SIZE', 'big'],
-  ['GPU_MEMORY_LIMIT', '512MB'],
+  ['GPU_MEMORY_LIMIT', '512MiB'],
+  ['GPU_DEVICES', 'gpu:0'],
+  ['GPU_BATCH_SIZE', '0'],
   ['ENABLE_CUDA', 'maybe'],
   ['ENABLE_WEBGPU', 'x'],
   ['CONTEXT_SWITCH_TIMEOUT', '0'],
@@ -183,6 +209,40 @@ describe('the file', () => {
     });
   });
 
+  test('has a second name for some settings, in sections', () => {
+    write(
+      'gpu:\n  enabled: true\n  memory_limit: "20GB"\n  precision: fp32\n  device_preference: cuda, cpu\n' +
+        '  multi_gpu:\n    device_ids: [0, 1]\n  async:\n    num_streams: 3\n' +
+        '  monitoring:\n    memory_check_interval: 1000\n' +
+        'processing:\n  batch_size: 32\n  cache_size: 50\n  timeout: 60000\n',
+    );
+    expect(read()).toMatchObject({
+      gpu: true,
+      memoryLimit: 20 * 2 ** 30,
+      precision: 'high',
+      contextTypes: ['cuda', 'cpu'],
+      devices: ['cuda:0', 'cuda:1'],
+      contextsPerWorker: 3,
+      memoryCheckInterval: 1000,
+      batchSize: 32,
+      shaderCacheSize: 50,
+      timeout: 60000,
+    });
+    write('gpu: { enabled: false, device_preference: auto }\n');
+    expect(read()).toMatchObject({ gpu: false, cuda: false, vulkan: false, contextTypes: undefined });
+    write('gpu: false\nprocessing:\n');
+    expect(read()).toMatchObject({ gpu: false, vulkan: false });
+  });
+
+  test('may end in .yml, but not be there twice', () => {
+    write('retries: 8\n', 'switchyard.config.yml');
+    expect(read().retries).toBe(8);
+    write('retries: 9\n');
+    expect(refusal(() => read())).toBe(
+      'there are both switchyard.config.yaml and switchyard.config.yml: remove one of them',
+    );
+  });
+
   test('may be empty, or nothing but comments', () => {
     write('');
     expect(read().retries).toBe(2);
@@ -204,6 +264,17 @@ describe('the file', () => {
     ['- retries\n', /must hold settings/],
     ['memoryLimit: 12 parsecs\n', /memoryLimit is '12 parsecs'/],
     ['cuda: "false"\n', /cuda is 'false', but must be true or false/],
+    [
+      'gpu:\n  memry_limit: 1GB\n',
+      /^switchyard\.config\.yaml:2: unknown setting 'gpu\.memry_limit' \(did you mean 'gpu\.memory_limit'\?\)$/,
+    ],
+    ['gpu:\n  memory_limit: lots\n', /^switchyard\.config\.yaml:2: gpu\.memory_limit is 'lots', but must be/],
+    [
+      'memoryLimit: 1GB\ngpu:\n  memory_limit: 1GB\n',
+      /:3: gpu\.memory_limit and memoryLimit \(switchyard\.config\.yaml:1\) are the same setting/,
+    ],
+    ['processing: 5\n', /^switchyard\.config\.yaml:1: processing is 5, but must hold settings/],
+    ['gpu:\n  multi_gpu: [0]\n', /:2: gpu\.multi_gpu is \[0\], but must hold settings/],
     ['__proto__: 1\n', /unknown setting '__proto__'/],
   ])('%j is refused with its line', (text, message) => {
     write(text);
@@ -230,6 +301,34 @@ test('a worker gets the options of its primary', () => {
     logLevel: 'error',
     gpuWorkers: 1,
     workers: undefined,
+  });
+});
+
+test('options are handed on as they are', () => {
+  const options = { timeout: Infinity, contextTypes: ['cpu'], retries: 0 };
+  process.env[kOptionsVariable] = optionsText(options);
+  try {
+    expect(handedOptions()).toEqual(options);
+  } finally {
+    delete process.env[kOptionsVariable];
+  }
+  expect(handedOptions()).toEqual({});
+});
+
+describe('devices', () => {
+  const found = ['cuda:0', 'cuda:1', 'vulkan:0', 'cpu:0'].map((id) => ({ id, backend: id.split(':')[0] }));
+  const idsOf = (limits) => allowedDevices(found, { cuda: true, vulkan: true, ...limits }).map(({ id }) => id);
+  test.each([
+    [{}, ['cuda:0', 'cuda:1', 'vulkan:0', 'cpu:0']],
+    [{ devices: ['cuda:1'] }, ['cuda:1']],
+    [{ devices: ['cpu', 'cuda'] }, ['cuda:0', 'cuda:1', 'cpu:0']],
+    [{ devices: ['cuda'], cuda: false }, []],
+    [{ vulkan: false }, ['cuda:0', 'cuda:1', 'cpu:0']],
+  ])('%j allows %j', (limits, ids) => expect(idsOf(limits)).toEqual(ids));
+
+  test('that are named and not there are told', () => {
+    expect(missingDevices(found, { devices: ['cuda:0', 'cuda:2', 'cpu'] })).toEqual(['cuda:2']);
+    expect(missingDevices(found, {})).toEqual([]);
   });
 });
 

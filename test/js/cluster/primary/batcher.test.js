@@ -13,6 +13,8 @@ describe('joinLimit', () => {
     ['that takes long', { joinKey: 1, cost: 0.2 }, 1],
     ['that has to be alone', { joinKey: 1, alone: true }, 1],
   ])('a job %s', (_, fields, limit) => expect(joinLimit(makeJob({ cost: 0.1, ...fields }), makeContext())).toBe(limit));
+  test('as many as the settings say', () =>
+    expect(joinLimit(makeJob({ cost: 0.1, joinKey: 1 }), makeContext(), 8)).toBe(8));
   test('a context short of memory', () =>
     expect(joinLimit(makeJob({ cost: 0.1, joinKey: 1 }), makeContext({ memoryFree: 10000 }))).toBe(2));
   test('companions: as many as fit in a megabyte, small ones only', () => {
