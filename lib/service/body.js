@@ -7,6 +7,8 @@ const kFirst = 64 * 1024;
 const kFreeChunks = 10_000,
   kMinChunk = 4;
 
+const kMostDiscarded = 2 ** 30; // bytes of a body that was refused
+
 /** The bytes that request bodies may hold at a time. */
 class Budget {
   /** @param {number} limit */
@@ -91,6 +93,21 @@ class Body {
 }
 
 /**
+ * Throws away what still comes, so that the client, which may not look before it has sent everything, can read its
+ * answer: a connection that is closed while it sends takes the answer with it. Beyond a bound it is closed all the same;
+ * the time is bounded by the request's.
+ * @param {import('node:stream').Readable} stream
+ */
+function discard(stream) {
+  let left = kMostDiscarded;
+  stream.on('data', (/** @type {Buffer} */ chunk) => {
+    left -= chunk.length;
+    if (left < 0) stream.destroy();
+  });
+  stream.resume();
+}
+
+/**
  * @param {import('node:stream').Readable} stream
  * @param {{ limit: number, declared: number|undefined, budget: Budget }} options
  * @returns {Promise<Body>} to be released by whoever gets it
@@ -102,7 +119,7 @@ function readBody(stream, { limit, declared, budget }) {
       body.release();
       stream.off('data', onData).off('end', onEnd).off('close', onClose);
       stream.on('error', () => {});
-      stream.resume(); // the rest is thrown away, so that the answer can be read
+      discard(stream);
       reject(error);
     };
     const onData = (/** @type {Buffer} */ chunk) => {
@@ -117,7 +134,8 @@ function readBody(stream, { limit, declared, budget }) {
       resolve(body);
     };
     const onClose = () => fail(badRequest('the connection ended before the body did'));
-    stream.on('data', onData).once('end', onEnd).once('close', onClose).once('error', fail);
+    // An error of a request's stream is the end of its connection.
+    stream.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onClose);
     if (declared !== undefined && declared > limit) fail(tooLarge(limit));
   });
 }

@@ -9,6 +9,7 @@ const kMaxHeaderBytes = 16 * 1024,
   kMaxHeaders = 100;
 // longer than load balancers keep theirs, so that they don't send into a closing connection
 const kKeepAliveMs = 72_000;
+const kLingerMs = 2000; // of silence, after the answer, of a client that has not sent its whole request
 const kStallMs = 30_000; // that a client may take no byte of its answer
 /** @type {Record<number, string>} */
 const kReasons = {
@@ -108,4 +109,27 @@ function watchStall(socket) {
   socket?.setTimeout(kStallMs);
 }
 
-module.exports = { serverOptions, limitConnections, checkHeaders, watchStall };
+/**
+ * Lets a client that still sends its request read the answer: a connection that is closed under it takes the answer
+ * along. It is closed when the request is there, if the client wants that, or when nothing comes any more.
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response not sent yet
+ */
+function linger(request, response) {
+  const { socket } = request;
+  const closes = !response.shouldKeepAlive;
+  response.shouldKeepAlive = true;
+  response.once('finish', () => {
+    if (!request.complete) socket.setTimeout(kLingerMs);
+  });
+  const done = () => {
+    if (closes) socket.end();
+    else socket.setTimeout(kKeepAliveMs);
+  };
+  request.once('end', () => {
+    if (response.writableFinished) done();
+    else response.once('finish', done);
+  });
+}
+
+module.exports = { serverOptions, limitConnections, checkHeaders, watchStall, linger };

@@ -9,7 +9,7 @@ const { Budget, readBody } = require('./body');
 const { kType } = require('./frame');
 const { kEndpoints } = require('./endpoints');
 const { addHome } = require('./home');
-const { serverOptions, limitConnections, checkHeaders } = require('./limits');
+const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
 
 /** @typedef {import('../core/log').Logger} Logger */
 /** @typedef {import('../config/config').HttpConfig} HttpConfig */
@@ -38,6 +38,8 @@ const { serverOptions, limitConnections, checkHeaders } = require('./limits');
  */
 /** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined }} State */
 
+// What honest clients are told while they still send: too much, not here, not like that, not now.
+const kEarlyAnswers = new Set([404, 405, 413, 415, 429]);
 const kJson = 'application/json';
 // How much all bodies of a worker may take together, in largest bodies.
 const kBodies = 4;
@@ -149,6 +151,19 @@ function addGate(app, state) {
 }
 
 /**
+ * Answers that come before their request has: the connection stays open until everything has come, whatever fastify and
+ * the client say.
+ * @param {import('fastify').FastifyInstance} app
+ */
+function keepOpenForAnswers(app) {
+  app.addHook('onSend', async ({ raw }, reply) => {
+    if (raw.complete || raw.destroyed || !kEarlyAnswers.has(reply.statusCode)) return;
+    reply.removeHeader('connection');
+    linger(raw, reply.raw);
+  });
+}
+
+/**
  * Readiness goes first; requests under way are finished, for as long as the config says; then nothing is listening any
  * more.
  * @param {import('fastify').FastifyInstance} app
@@ -200,6 +215,7 @@ function createServer(manager, config = readServiceConfig(), logger = createLogg
   limitConnections(app.server, config.maxConnections);
   addParsers(app, config);
   addGate(app, state);
+  keepOpenForAnswers(app);
   app.setReplySerializer((payload) => `${JSON.stringify(payload)}\n`);
   app.setErrorHandler(onError);
   app.setNotFoundHandler(refuseUnknown);

@@ -30,6 +30,8 @@ const kMaxInputs = 256,
 function checkText(value, what, argument) {
   if (typeof value !== 'string' || value === '' || value.length > kMaxName || /[\u0000-\u001f\u007f]/.test(value))
     throw invalid(`${what} is ${show(value)}, but must be a text of 1 to ${kMaxName} characters`, argument);
+  // Half of a character, which neither a header nor UTF-8 can carry.
+  if (/\p{Surrogate}/u.test(value)) throw invalid(`${what} has a lone surrogate, which is no character`, argument);
 }
 
 /**

@@ -61,6 +61,60 @@ describe('the protocol', () => {
     expect((await post(server.port, kSmall)).status).toBe(200);
   });
 
+  test.each([
+    ['keeps', true],
+    ['closes', false],
+  ])('a client that %s its connection and sends on gets its 413, every time', async (_, keepAlive) => {
+    const agent = new http.Agent({ keepAlive });
+    const piece = Buffer.alloc(kMB, 0x20);
+    const upload = () =>
+      new Promise((resolve) => {
+        const headers = { 'content-type': 'application/json', 'content-length': 24 * kMB };
+        const options = { host: '127.0.0.1', port: server.port, path: '/v1/workloads', method: 'POST', agent, headers };
+        const outgoing = http.request(options, (response) => {
+          response.resume();
+          response.once('end', () => resolve(response.statusCode));
+        });
+        outgoing.once('error', ({ code }) => resolve(code));
+        let sent = 0;
+        const send = () => {
+          while (++sent <= 24) if (!outgoing.write(piece)) return void outgoing.once('drain', send);
+          outgoing.end();
+        };
+        send();
+      });
+    const answers = await Promise.all(Array.from({ length: 40 }, upload));
+    agent.destroy();
+    expect(answers).toEqual(new Array(40).fill(413));
+  });
+
+  test('an upload that is broken off is no error of the server', async () => {
+    const before = server.lines.length;
+    for (const head of ['content-length: 500000', 'transfer-encoding: chunked']) {
+      const socket = net.connect(server.port, '127.0.0.1');
+      socket.write(
+        `POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${head}\r\n\r\n5\r\n{"typ`,
+      );
+      await wait(50);
+      socket.resetAndDestroy();
+    }
+    await wait(100);
+    expect(server.lines.slice(before)).toEqual([]);
+    expect(server.manager.calls).toHaveLength(0);
+  });
+
+  test.each([
+    ['id', { ...kSmall, id: '\ud800' }],
+    ['type', { ...kSmall, type: 'a\udfff' }],
+    ['affinity', { ...kSmall, options: { affinity: '\ud800x' } }],
+    ["an input's name", { type: 'normalize', inputs: { '\udc00': [[1]] } }],
+  ])('half of a character as %s is 400', async (_, workload) => {
+    const { status, json } = await post(server.port, workload);
+    expect({ status, code: json.error.code }).toEqual({ status: 400, code: 'ERR_INVALID_ARGUMENT' });
+    expect(json.error.message).toMatch(/has a lone surrogate/);
+    expect((await post(server.port, { ...kSmall, id: '\u{1f600}' })).status).toBe(200);
+  });
+
   test('a body shorter than its Content-Length gets no job', async () => {
     const { text } = await raw(
       server.port,
