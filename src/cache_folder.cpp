@@ -145,10 +145,13 @@ CacheFolder CacheFolder::below(const std::string& name, Missing missing) const {
 CacheFolder CacheFolder::trusted(FileHandle handle, std::string path) {
   struct stat status {};
   if (fstat(handle.get(), &status) != 0) throw CacheError(CacheError::Kind::Failed, path + ": " + textOf(errno));
-  if (status.st_uid != geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)))
-    throw CacheError(CacheError::Kind::Refused, "the cache folder " + path +
-                                                    " belongs to another user and others may write in it, code that we "
-                                                    "would run: give a folder below it, or one of your own");
+  // The group of a folder of one's own is one's own choice, and often has nobody else in it.
+  const bool own = status.st_uid == geteuid();
+  if (status.st_mode & (own ? S_IWOTH : S_IWGRP | S_IWOTH))
+    throw CacheError(CacheError::Kind::Refused,
+                     "the cache folder " + path + (own ? " can be" : " belongs to another user and can be") +
+                         " written by others, and what lies there is run: name a folder below it, or one that only "
+                         "you may write");
   return CacheFolder(std::move(handle), std::move(path));
 }
 

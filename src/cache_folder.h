@@ -3,8 +3,8 @@
 // Files are read whole and replaced whole: written beside their place under another name, then renamed. There is no
 // fsync: after a power cut a file may be short or empty, which the checksum of every file finds out; a cache is not
 // worth a wait for the disk. Code from a cache runs with all our rights. So only regular files of our own user are
-// read, links below the folder are never followed, and a folder in which other users may write, unless it is our own,
-// is refused. The folder itself may be a link.
+// read, links below the folder are never followed, and a folder in which every user may write is refused, and one of
+// another user's in which its group may. The folder itself may be a link.
 #pragma once
 #include <cstdint>
 #include <optional>

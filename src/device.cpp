@@ -40,16 +40,21 @@ std::shared_ptr<const Program> Device::compile(std::shared_ptr<const ProgramModu
 
 namespace {
 
+const char* const kCudaOff = "the setting cuda (ENABLE_CUDA) or gpu (ENABLE_GPU) is false";
+const char* const kVulkanOff = "the setting vulkan (ENABLE_VULKAN) or gpu (ENABLE_GPU) is false";
+const char* const kTurnOn = "make both true, where they were made false";
+
 void enumerateCuda([[maybe_unused]] const EnumerateOptions& options, Enumeration& into) {
   if (!options.cuda) {
-    into.problems.push_back({Backend::Cuda, "turned off", "ENABLE_CUDA is false", "set ENABLE_CUDA=true"});
+    into.problems.push_back({Backend::Cuda, "turned off", kCudaOff, kTurnOn});
     return;
   }
 #ifdef SWITCHYARD_HAVE_CUDA
   cuda::enumerate(into);
 #else
-  into.problems.push_back({Backend::Cuda, "built without CUDA", "nvcc was not found when the addon was built",
-                           "install the CUDA 13 toolkit and run `npm run setup`"});
+  into.problems.push_back(
+      {Backend::Cuda, "built without CUDA", "nvcc was not found when the addon was built",
+       "install the CUDA 13 toolkit, and build the addon anew in a clone of the repository: `npm run setup`"});
 #endif
 }
 
@@ -103,7 +108,7 @@ Enumeration enumerateDevices(const EnumerateOptions& options) {
   if (options.vulkan)
     vulkan::enumerate(found);
   else
-    found.problems.push_back({Backend::Vulkan, "turned off", "ENABLE_VULKAN is false", "set ENABLE_VULKAN=true"});
+    found.problems.push_back({Backend::Vulkan, "turned off", kVulkanOff, kTurnOn});
   cpu::enumerate(found);
   std::stable_sort(found.devices.begin(), found.devices.end(),
                    [](const DeviceInfo& a, const DeviceInfo& b) { return rankOf(a) < rankOf(b); });

@@ -1,6 +1,6 @@
 // What C++ and JavaScript both have to know, as the addon tells it: src/*.def has a row for each fact.
 'use strict';
-const { GPUError, kBackends } = require('../core');
+const { GPUError, kBackends, buildRemedy } = require('../core');
 const { native } = require('./native');
 
 /** @typedef {import('../index').ErrorCode} ErrorCode */
@@ -25,7 +25,7 @@ if (named !== kBackends.join(', '))
   throw new GPUError(
     'ERR_UNSUPPORTED',
     `switchyard's native addon has the backends ${named}, but lib/core/backends.js has ${kBackends.join(', ')}: ` +
-      'the two are of different versions. Run `npm run setup`',
+      `the two are of different versions. What helps: ${buildRemedy()}`,
   );
 
 /** Every error code; a message has 1 + the place here, and 0 for success. */

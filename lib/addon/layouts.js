@@ -1,7 +1,7 @@
 // Where which number stands in the arrays that C++ and JavaScript share, as the addon tells it: the .def files that
 // src/layout.h names have a row for each.
 'use strict';
-const { GPUError } = require('../core');
+const { GPUError, buildRemedy } = require('../core');
 const { native } = require('./native');
 
 /** @typedef {import('./generated').Layouts} Layouts */
@@ -18,7 +18,7 @@ function strict(what) {
       throw new GPUError(
         'ERR_UNSUPPORTED',
         `switchyard's native addon has no '${name}' in ${what}: it is not of the version that lib/ is of. ` +
-          'Run `npm run setup`',
+          `What helps: ${buildRemedy()}`,
       );
     },
   });

@@ -2,7 +2,7 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { GPUError } = require('../core');
+const { GPUError, buildRemedy, loadRemedy } = require('../core');
 
 /** @typedef {{ release: () => void }} DeviceMemory the addon's object inside a DeviceTensor */
 /**
@@ -209,15 +209,15 @@ function load() {
   if (!fs.existsSync(addonPath))
     throw new GPUError(
       'ERR_UNSUPPORTED',
-      `switchyard's native addon is not built: ${addonPath} is missing. Run \`npm run setup\` in ${root}`,
+      `switchyard's native addon is not built: ${addonPath} is missing. What helps: ${buildRemedy()}`,
     );
   try {
     return require(addonPath);
   } catch (error) {
     throw new GPUError(
       'ERR_UNSUPPORTED',
-      `switchyard's native addon can't be loaded: ${error.message}. ` +
-        `Run \`npm run setup\` in ${root} to build it for this machine`,
+      `switchyard's native addon can't be loaded: ${String(error.message).replace(/\.$/, '')}. ` +
+        `What helps: ${loadRemedy(error, addonPath)}`,
       { cause: error },
     );
   }

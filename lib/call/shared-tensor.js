@@ -75,7 +75,9 @@ class SharedTensor {
   }
 
   /**
-   * Promises that the contents don't change any more: only then may a copy stay on a device between jobs.
+   * Promises that the contents don't change any more: only then may a copy stay on a device between jobs. It is a
+   * promise, and no lock: `data` can still be written to, and whoever does gets results of the old contents, the new
+   * ones, or both.
    * @throws {GPUError} ERR_CLOSED: it was released
    * @example const base = manager.sharedTensor([1000, 384]); base.data.set(vectors); base.seal();
    */

@@ -65,6 +65,14 @@ function refuseData(data, where) {
     return invalid(`${where} is an ArrayBuffer: make a typed array over it, which says what its bytes are`);
   if (Array.isArray(data))
     return invalid(`${where} is a plain array: make a tensor of it with tensor(data, shape, dtype)`);
+  const outputs = /** @type {{ outputs?: object }|null|undefined} */ (data)?.outputs;
+  if (outputs !== null && typeof outputs === 'object')
+    return invalid(
+      `${where} is a job's result: give one of its tensors, ` +
+        Object.keys(outputs)
+          .map((name) => `result.outputs.${name}`)
+          .join(' or '),
+    );
   return invalid(
     `${where} is ${show(data)}, but must be a tensor { data, shape, dtype }, a typed array or a DeviceTensor`,
   );

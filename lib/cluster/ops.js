@@ -1,7 +1,7 @@
 // manager.ops: the built-in workloads as functions, from tensors to tensor(s).
 'use strict';
 const { specs } = require('../call');
-const { invalid, show } = require('../core');
+const { GPUError, invalid, show, suggestion } = require('../core');
 
 /** @typedef {import('../call/encode').Fields} Fields */
 /** @typedef {import('../index').Tensor} Tensor */
@@ -48,6 +48,23 @@ function readArguments(spec, args) {
   return { inputs, params, options: /** @type {JobOptions|undefined} */ (options) };
 }
 
+/**
+ * What is asked for a name that no operation has: one that is nearly right is an error, not undefined.
+ * @param {readonly string[]} names
+ * @returns {object}
+ */
+function suggesting(names) {
+  const known = names.filter((name) => !name.includes('-'));
+  return new Proxy(Object.prototype, {
+    get(target, name, receiver) {
+      if (typeof name !== 'string' || name in target) return Reflect.get(target, name, receiver);
+      const hint = suggestion(name, known);
+      if (!hint.startsWith(' (did')) return undefined;
+      throw new GPUError('ERR_UNKNOWN_WORKLOAD', `ops has no ${name}${hint}`);
+    },
+  });
+}
+
 /** @typedef {(...args: unknown[]) => Promise<Tensor|Record<string, Tensor>>} Op */
 
 /**
@@ -71,7 +88,7 @@ function makeOps(execute) {
     ops[spec.type] = op;
     ops[spec.type.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase())] = op;
   }
-  return Object.freeze(ops);
+  return Object.freeze(Object.setPrototypeOf(ops, suggesting(Object.keys(ops))));
 }
 
 module.exports = { makeOps };

@@ -62,6 +62,29 @@ function failedProbe(backend, end, hung, output) {
 }
 
 /**
+ * What a probe that this process may not start tells.
+ * @param {'cuda'|'vulkan'} backend
+ * @param {{ code?: string, message: string }} error
+ * @returns {Found}
+ */
+function unprobed(backend, { code, message }) {
+  const denied = code === 'ERR_ACCESS_DENIED';
+  return {
+    devices: [],
+    problems: [
+      {
+        backend,
+        reason: denied ? 'probe not allowed' : 'probe not started',
+        detail: denied ? "Node's permission model allows no child process, in which drivers are asked" : message,
+        remedy: denied
+          ? 'start Node with --allow-child-process; createContext() and devices() need no child process'
+          : 'give this process the right and the room to start another; devices() asks the drivers in this process',
+      },
+    ],
+  };
+}
+
+/**
  * @param {'cuda'|'vulkan'} backend
  * @param {number} timeout
  * @returns {Promise<Found>}
@@ -69,10 +92,16 @@ function failedProbe(backend, end, hung, output) {
 function probe(backend, timeout) {
   return new Promise((resolve) => {
     const { NODE_OPTIONS: _, ...env } = process.env;
-    const child = spawn(process.execPath, [kProbe, backend], {
-      env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    let child;
+    try {
+      child = spawn(process.execPath, [kProbe, backend], {
+        env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+    } catch (error) {
+      resolve(unprobed(backend, error));
+      return;
+    }
     let answer = '',
       complaint = '';
     let hung = false;

@@ -17,6 +17,12 @@ function checkDevice(device) {
   if (typeof device !== 'string')
     throw invalid(`device is ${show(device)}, but must be a string: 'auto', 'cuda', 'vulkan:0', 'cpu'`, 'device');
   const [, backend, index] = /^([^:]*)(:.*)?$/s.exec(device) ?? [];
+  if (backend === 'gpu')
+    throw invalid(
+      `device is ${show(device)}, which is no backend: 'auto' takes a GPU where there is one, 'cuda' and 'vulkan' ` +
+        'name its kind',
+      'device',
+    );
   if (!kChoices.includes(backend))
     throw invalid(
       `device is ${show(device)}, but must be 'auto', a backend or a device like 'vulkan:0'` +

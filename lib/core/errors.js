@@ -196,7 +196,10 @@ function show(value) {
   if (typeof value === 'function') return `a function`;
   if (typeof value === 'symbol') return 'a symbol';
   if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length}` : `[${value.map(show).join(', ')}]`;
-  if (value !== null && typeof value === 'object') return `a ${Object.prototype.toString.call(value).slice(8, -1)}`;
+  if (value !== null && typeof value === 'object') {
+    const kind = Object.prototype.toString.call(value).slice(8, -1);
+    return kind === 'Object' ? 'an object' : `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`;
+  }
   return String(value);
 }
 

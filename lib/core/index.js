@@ -14,6 +14,7 @@ const {
   plainError,
   errorText,
 } = require('./errors');
+const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
 const { createLogger, kLevels, withoutPaths, describeError } = require('./log');
 
@@ -24,6 +25,8 @@ module.exports = {
   isSoftware,
   nowMs,
   soon,
+  buildRemedy,
+  loadRemedy,
   GPUError,
   kErrorDetails,
   invalid,

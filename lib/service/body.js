@@ -94,8 +94,8 @@ class Body {
 
 /**
  * Throws away what still comes, so that the client, which may not look before it has sent everything, can read its
- * answer: a connection that is closed while it sends takes the answer with it. Beyond a bound it is closed all the same;
- * the time is bounded by the request's.
+ * answer: a connection that is closed while it sends takes the answer with it. Beyond a bound it is closed all the
+ * same; the time is bounded by the request's.
  * @param {import('node:stream').Readable} stream
  */
 function discard(stream) {

@@ -124,7 +124,9 @@ export class SharedTensor<D extends DType = DType> {
   /** Whether it was promised that its contents don't change any more. */
   readonly sealed: boolean;
   /**
-   * Promises that the contents don't change any more: only then may a copy stay on a device between jobs.
+   * Promises that the contents don't change any more: only then may a copy stay on a device between jobs. It is a
+   * promise, and no lock: `data` can still be written to, and whoever does gets results of the old contents, the new
+   * ones, or both.
    * @example const base = manager.sharedTensor([100_000, 384]); base.data.set(vectors); base.seal();
    * @throws {GPUError} ERR_CLOSED: it was released
    */

@@ -41,6 +41,12 @@ const table = [
     INVALID,
     /'k' is a parameter: write it as params: \{ k/,
   ],
+  [
+    'the result of a job as an input',
+    { type: 'softmax', inputs: { input: { outputs: { output: { data: f32(2) } }, timings: {} } } },
+    INVALID,
+    /softmax: input 'input' is a job's result: give one of its tensors, result\.outputs\.output$/,
+  ],
   ['an id that is a number', add(f32(2), f32(2), { id: 5 }), INVALID, /id is 5/],
   [
     'an unknown parameter',

@@ -4,6 +4,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { list, read, libraries, findLibrary, driverVersion, describe } = require('./files');
+const { buildRemedy } = require('../../core');
 
 /**
  * @typedef {import('./doctor').Check} Check
@@ -119,7 +120,7 @@ function checkCudaDevices(cards, problems, hasCard) {
     status: 'problem',
     found,
     why: 'there is an NVIDIA card, and it is not used through CUDA',
-    remedy: problem?.remedy ?? 'npm run setup',
+    remedy: problem?.remedy ?? buildRemedy(),
   };
 }
 
@@ -135,7 +136,7 @@ function checkToolkit() {
       status: 'note',
       found: `${nvcc}, but the addon was built without it`,
       why: 'the CUDA backend is left out',
-      remedy: 'npm run setup',
+      remedy: buildRemedy(),
     };
   return {
     name,
@@ -143,7 +144,7 @@ function checkToolkit() {
     found: 'nvcc was not found',
     why: 'the CUDA backend is built only with nvcc 13 or newer',
     remedy:
-      "apt install cuda-nvcc-13-0 cuda-cudart-dev-13-0 libcublas-dev-13-0 (NVIDIA's repository), then npm run setup",
+      "apt install cuda-nvcc-13-0 cuda-cudart-dev-13-0 libcublas-dev-13-0 (NVIDIA's repository), then " + buildRemedy(),
   };
 }
 

@@ -6,6 +6,8 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { read } = require('./files');
+const { buildRemedy, loadRemedy } = require('../../core');
+const { readServiceConfig } = require('../../config');
 const { checkCuda } = require('./cuda');
 const { checkVulkan } = require('./vulkan');
 const { checkContainer } = require('./container');
@@ -46,7 +48,7 @@ function checkNode() {
 function checkAddon() {
   const why = 'it carries every backend';
   if (!fs.existsSync(addonFile)) {
-    return { name: 'addon', status: 'problem', found: 'not built', why, remedy: 'npm run setup' };
+    return { name: 'addon', status: 'problem', found: 'not built', why, remedy: buildRemedy() };
   }
   const child = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', addonFile], {
     encoding: 'utf8',
@@ -57,7 +59,8 @@ function checkAddon() {
     return { name: 'addon', status: 'ok', found: `loads (${megabytes} MB)` };
   }
   const reason = child.signal ? `crashes while it loads (${child.signal})` : errorLine(child.stderr);
-  const remedy = /libhwy\.so/.test(reason) ? 'apt install libhwy1' : 'rm -r build/release && npm run setup';
+  const [, code] = /code: '(\w+)'/.exec(child.stderr) ?? [];
+  const remedy = loadRemedy({ code, message: reason }, addonFile);
   return { name: 'addon', status: 'problem', found: `does not load: ${reason}`, why, remedy };
 }
 
@@ -90,7 +93,7 @@ function checkCpu(devices) {
       status: 'problem',
       found: `${model}, no cpu device`,
       why: 'the fall-back for every job',
-      remedy: 'npm run setup',
+      remedy: buildRemedy(),
     };
   const found = `${model}, ${device.apiVersion} used${level ? `, ${level} there` : ''}`;
   if (level) return { name, status: 'ok', found };
@@ -160,6 +163,16 @@ function checkCacheFolder() {
   try {
     if (!fs.statSync(existing).isDirectory()) throw new Error('not a folder');
     fs.accessSync(existing, fs.constants.W_OK | fs.constants.X_OK);
+    if (existing === path.resolve(folder) && fs.statSync(existing).mode & 0o002)
+      return {
+        name,
+        status: process.env.SHADER_CACHE_DIR ? 'problem' : 'note',
+        found: `${folder} can be written by every user: it is not used, since what lies there is run`,
+        why,
+        remedy:
+          `set SHADER_CACHE_DIR to a folder that this user alone may write, ${path.join(folder, 'switchyard')} ` +
+          `for example`,
+      };
     return { name, status: 'ok', found: `${folder} is writable` };
   } catch {
     return {
@@ -168,6 +181,23 @@ function checkCacheFolder() {
       found: `${folder} cannot be written`,
       why,
       remedy,
+    };
+  }
+}
+
+/** @returns {Check} */
+function checkSettings() {
+  const name = 'settings';
+  try {
+    readServiceConfig();
+    return { name, status: 'ok', found: 'the environment and the config file say nothing that is wrong' };
+  } catch (error) {
+    return {
+      name,
+      status: 'problem',
+      found: error.message,
+      why: 'a manager and the server refuse to start with it',
+      remedy: 'put it right, or take it out: docs/settings.md has all there are',
     };
   }
 }
@@ -191,6 +221,7 @@ async function diagnose() {
   const checks = [
     checkNode(),
     checkAddon(),
+    checkSettings(),
     checkCpu(devices),
     ...checkCuda(devices, problems),
     ...checkVulkan(devices, problems),

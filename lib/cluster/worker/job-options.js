@@ -27,7 +27,10 @@ function checkOptions(given) {
       'options.priority',
     );
   if (contextType !== undefined && !kBackends.includes(/** @type {typeof kBackends[number]} */ (contextType)))
-    throw invalid(`contextType is ${show(contextType)}, but must be 'cuda', 'vulkan' or 'cpu'`, 'options.contextType');
+    throw invalid(
+      `contextType is ${show(contextType)}, but must be 'cuda', 'vulkan' or 'cpu'; left out, a GPU goes first`,
+      'options.contextType',
+    );
   if (affinity !== undefined && (typeof affinity !== 'string' || !affinity))
     throw invalid(`affinity is ${show(affinity)}, but must be a string that is not empty`, 'options.affinity');
   if (cache !== undefined && typeof cache !== 'boolean')

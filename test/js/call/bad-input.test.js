@@ -15,7 +15,7 @@ const options = [
   ['a timeout of zero', { timeout: 0 }, INVALID, /timeout is 0/],
   ['a NaN timeout', { timeout: NaN }, INVALID, /timeout is NaN/],
   ['a timeout past what timers take', { timeout: 2 ** 40 }, INVALID, /timeout/],
-  ['a signal that is none', { signal: {} }, INVALID, /signal is a Object, but must be an AbortSignal/],
+  ['a signal that is none', { signal: {} }, INVALID, /signal is an object, but must be an AbortSignal/],
   ['into with an unknown output', { into: { out: f32(2) } }, INVALID, /unknown output 'out'/],
   ['into that is an array', { into: f32(2) }, INVALID, /unknown output '0'/],
   [
@@ -226,7 +226,8 @@ describe('createContext()', () => {
       INVALID,
       /unknown option of createContext\(\) 'devise' \(did you mean 'device'/,
     ],
-    ['an unknown device', { device: 'gpu' }, INVALID, /device is 'gpu', but must be 'auto'/],
+    ['an unknown device', { device: 'tpu' }, INVALID, /device is 'tpu', but must be 'auto'/],
+    ['no kind of device', { device: 'gpu' }, INVALID, /device is 'gpu', which is no backend: 'auto' takes a GPU where/],
     ['a misspelt device', { device: 'vulcan' }, INVALID, /did you mean 'vulkan'/],
     ['a device number that is none', { device: 'cpu:x' }, INVALID, /'cpu:x'/],
     ['a device that is not here', { device: 'vulkan:77' }, 'ERR_UNSUPPORTED', /vulkan:77/],
@@ -249,7 +250,7 @@ describe('createContext()', () => {
     ['ENABLE_CUDA', '2', /ENABLE_CUDA is '2'/],
     ['ENABLE_WEBGPU', 'x', /ENABLE_WEBGPU is 'x'/],
     ['GPU_MEMORY_LIMIT', '-1', /GPU_MEMORY_LIMIT is '-1', but must be a whole number/],
-    ['GPU_MEMORY_LIMIT', '512MB', /GPU_MEMORY_LIMIT is '512MB'/],
+    ['GPU_MEMORY_LIMIT', '512MiB', /GPU_MEMORY_LIMIT is '512MiB'/],
   ])('refuses %s=%s', async (name, value, message) => {
     const before = process.env[name];
     process.env[name] = value;

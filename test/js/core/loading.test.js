@@ -3,7 +3,8 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawnSync } = require('node:child_process');
+const { loadRemedy } = require('../../../lib/core/remedies');
 const { gpu } = require('../../support/random-data');
 const { devices } = require('../../support/devices');
 const { failure } = require('../../support/assertions');
@@ -52,14 +53,71 @@ test('an unbuilt checkout says what to run, a broken build what is wrong', async
   const load = () => runChild('load.js', [], { env: { SWITCHYARD_BUILD: folder } });
   expect(await load()).toMatchObject({
     code: 3,
-    stdout: expect.stringMatching(/^ERR_UNSUPPORTED .*not built.*switchyard\.node is missing\. Run `npm run setup`/),
+    stdout: expect.stringMatching(
+      /^ERR_UNSUPPORTED .*not built.*switchyard\.node is missing\. What helps: run `npm run setup` in /,
+    ),
   });
   fs.writeFileSync(path.join(folder, 'switchyard.node'), 'nonsense');
   expect(await load()).toMatchObject({
     code: 3,
-    stdout: expect.stringMatching(/^ERR_UNSUPPORTED .*can't be loaded.*Run `npm run setup`/),
+    stdout: expect.stringMatching(
+      /^ERR_UNSUPPORTED .*can't be loaded.*What helps: rm \S*switchyard\.node && npm run setup, in /,
+    ),
   });
   fs.rmSync(folder, { recursive: true });
+});
+
+describe('an installed package', () => {
+  let folder;
+  beforeAll(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-installed-'));
+    for (const name of ['lib', 'package.json']) fs.cpSync(inRoot(name), path.join(folder, name), { recursive: true });
+    fs.symlinkSync(inRoot('node_modules'), path.join(folder, 'node_modules'));
+  });
+  afterAll(() => fs.rmSync(folder, { recursive: true }));
+  const run = (...args) => spawnSync(process.execPath, args, { encoding: 'utf8', cwd: folder });
+
+  test('has remedies that are not of a clone', () => {
+    const { stderr } = run('-e', 'require(".")');
+    expect(stderr).toMatch(/is missing\. What helps: install a package that has one .*npm run build:release/);
+    expect(stderr).not.toMatch(/npm run setup/);
+    const doctor = run('lib/cli/main.js', 'doctor');
+    expect(doctor.status).toBe(1);
+    expect(doctor.stdout).toMatch(/addon +not built/);
+    expect(doctor.stdout).not.toMatch(/npm run setup|rm -r/);
+  });
+
+  test.each([
+    ['libhwy.so.1: cannot open shared object file: No such file or directory', 'apt install libhwy1'],
+    ['libgomp.so.1: cannot open shared object file: No such file', 'install the package that has libgomp.so.1'],
+    ["version `GLIBC_2.38' not found", expect.stringMatching(/^install a package that has one/)],
+  ])('an addon with %s', (message, remedy) => {
+    expect(loadRemedy({ message }, '/x/switchyard.node', folder)).toEqual(remedy);
+  });
+});
+
+test("Node's permission model is told as what it is", () => {
+  const run = (...flags) =>
+    JSON.parse(
+      spawnSync(
+        process.execPath,
+        [
+          process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission',
+          '--allow-fs-read=*',
+          ...flags,
+          '-p',
+          `(async () => require(${JSON.stringify(root)}).checkGPUCapabilities())()
+            .catch(({ code, message }) => ({ code, message })).then((said) => console.log(JSON.stringify(said))), ''`,
+        ],
+        { encoding: 'utf8' },
+      ).stdout,
+    );
+  expect(run()).toEqual({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(/start Node with --allow-addons/) });
+  expect(run('--allow-addons')).toMatchObject({
+    cpu: true,
+    vulkan: false,
+    problems: { vulkan: { reason: 'probe not allowed', remedy: expect.stringMatching(/--allow-child-process/) } },
+  });
 });
 
 test('the JavaScript side loaded anew over the same addon shares it with the earlier one', async () => {

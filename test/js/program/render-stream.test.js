@@ -190,7 +190,7 @@ test('a shader gets its time as the uniform it has', async () => {
 });
 
 test.each([
-  [{ type: 'add' }, {}, /workload is a Object, but must be \{ type: 'render'/],
+  [{ type: 'add' }, {}, /workload is an object, but must be \{ type: 'render'/],
   [undefined, {}, /workload is undefined/],
   [undefined, { fps: 0 }, /fps is 0/],
   [{ type: 'render', scene: 'x' }, { fps: 5000 }, /fps is 5000/],

@@ -125,8 +125,24 @@ TEST_F(ProgramStoreTest, takesNothingThatIsNoFileOfOurs) {
   EXPECT_TRUE(filesOf(folder, ".tmp").empty());
   EXPECT_EQ(told.size(), 2u) << "refused, and not written";
 
-  if (geteuid() != 0) GTEST_SKIP() << "files of another user take root to make";
   ASSERT_TRUE(store.store(module));
+  for (const fs::path& place : {fs::path(folder), fs::path(folder + "/programs"), path.parent_path()}) {
+    struct stat before {};
+    ASSERT_EQ(stat(place.c_str(), &before), 0);
+    ASSERT_EQ(chmod(place.c_str(), 0775), 0);
+    EXPECT_NE(store.load(module.id), nullptr) << "our own, where a group of our choice may write";
+    for (const mode_t everybody : {0777, 01777, 0702}) {
+      ASSERT_EQ(chmod(place.c_str(), everybody), 0);
+      told.clear();
+      ProgramStore another = make();
+      EXPECT_EQ(another.load(module.id), nullptr) << place << ", our own, where everybody may write";
+      EXPECT_FALSE(another.store(module)) << place;
+      EXPECT_EQ(told.size(), 1u);
+    }
+    ASSERT_EQ(chmod(place.c_str(), before.st_mode & 07777), 0);
+  }
+
+  if (geteuid() != 0) GTEST_SKIP() << "files of another user take root to make";
   ASSERT_EQ(chown(path.c_str(), 12345, 12345), 0);
   EXPECT_EQ(store.load(module.id), nullptr) << "another user's";
   ASSERT_TRUE(store.store(module)) << "replaces it";

@@ -84,6 +84,17 @@ exports['a tensor of one context is no input of a cluster'] = async ({ manager }
   assert.match(error.message, /a DeviceTensor,? (which )?belongs to one context/);
 };
 
+exports['an operation that is nearly right'] = async ({ manager }) => {
+  assert.throws(() => manager.ops.similarSearch, {
+    code: 'ERR_UNKNOWN_WORKLOAD',
+    message: "ops has no similarSearch (did you mean 'similaritySearch'?)",
+  });
+  for (const name of ['then', 'toJSON', 'asymmetricMatch', '$$typeof', 'inspect', 'fourier'])
+    assert.equal(manager.ops[name], undefined, name);
+  assert.equal(String(manager.ops), '[object Object]');
+  assert.ok(Object.keys(JSON.parse(JSON.stringify({ ...manager.ops }))).length === 0);
+};
+
 exports['options that can not be right'] = async ({ manager }) => {
   const input = new Float32Array(2);
   const wrong = [
@@ -93,7 +104,7 @@ exports['options that can not be right'] = async ({ manager }) => {
     [{ timeout: 0 }, /timeout is 0/],
     [{ timeout: NaN }, /timeout is NaN/],
     [{ timeout: 2 ** 40 }, /timeout/],
-    [{ signal: {} }, /signal is a Object/],
+    [{ signal: {} }, /signal is an object/],
     [{ priority: 0.5 }, /priority is 0.5/],
     [{ priority: '1' }, /priority is '1'/],
     [{ contextType: 'webgpu' }, /contextType is 'webgpu'/],
