@@ -20,6 +20,7 @@ const { makeJob, describeShapes } = require('./inputs');
  * @property {number} values
  * @property {number} [timeout]
  * @property {boolean} [json]
+ * @property {string} [out]
  */
 /**
  * @typedef {object} Runner
@@ -105,6 +106,24 @@ function prepare(type, { shape, file, params }) {
     workload: params ? { ...workload, params: { ...workload.params, ...params } } : workload,
     jobOptions: options,
   };
+}
+
+/** @param {string} text */
+function parseOut(text) {
+  if (path.extname(text).toLowerCase() !== '.png')
+    throw new InvalidArgumentError('It must be the name of a PNG file, picture.png for example.');
+  return text;
+}
+
+/**
+ * @param {string} file
+ * @param {import('../index').Tensor} image
+ */
+async function writePicture(file, image) {
+  const { encodePNG } = require('../index');
+  const bytes = await encodePNG(image);
+  await fs.promises.writeFile(file, bytes);
+  process.stderr.write(`${file}: ${bytes.length} bytes\n`);
 }
 
 /** Where a server of this machine would be. */
@@ -235,6 +254,8 @@ function print({ workload, shape, where, result, outputs, roundTrip, repeated })
  */
 async function run(type, options) {
   const { workload, jobOptions, shape } = prepare(type, options);
+  if (options.out !== undefined && workload.type !== 'render')
+    throw invalid(`--out writes a picture, but ${show(workload.type)} gives none: render does`);
   const runner = await chooseRunner(options, jobOptions);
   try {
     const times = [];
@@ -246,6 +267,7 @@ async function run(type, options) {
       times.push(performance.now() - started);
     }
     const { outputs: tensors, ...fields } = /** @type {Result} */ (result); // repeat is 1 or more
+    if (options.out !== undefined) await writePicture(options.out, tensors.image);
     const outputs = describeOutputs(tensors, options.values);
     const repeated = options.repeat > 1 ? summarize(times) : undefined;
     const roundTrip = times[times.length - 1];
@@ -277,6 +299,7 @@ function addRun(program) {
     .option('--timeout <ms>', 'give up after so many milliseconds', parseCount(1, 2 ** 31 - 1))
     .option('--repeat <times>', 'run it several times', parseCount(1, 1_000_000), 1)
     .option('--values <count>', 'how many values of each output to print', parseCount(0, 2 ** 28), 6)
+    .option('--out <file>', 'write the picture of a render workload to this PNG file', parseOut)
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',

@@ -22,6 +22,7 @@ const {
 const { layouts } = require('../addon');
 const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 const { readSettings } = require('../config');
+const { Beside, needsDriver } = require('./beside');
 const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../program');
 
 /** @typedef {import('../index').RunOptions} RunOptions */
@@ -59,13 +60,16 @@ class GPUContext {
   #handle;
   /** @type {Promise<void>|undefined} */
   #closed;
+  #beside;
 
   /**
    * @param {NativeContext} handle
    * @param {string} [id] one is made where none is given
+   * @param {() => Promise<GPUContext>|undefined} [openBeside] of one opened as 'auto', whose device does not draw
    */
-  constructor(handle, id) {
+  constructor(handle, id, openBeside) {
     this.#handle = handle;
+    this.#beside = openBeside && new Beside(openBeside);
     /** @readonly */
     this.device = Object.freeze(handle.device());
     /** @readonly */
@@ -122,7 +126,12 @@ class GPUContext {
       const call = describe(workload, options?.into);
       try {
         const value = call.run(this.#handle);
-        if (value === null) return this.#end(call, 'job-', options);
+        if (value === null) {
+          const ended = this.#end(call, 'job-', options);
+          if (this.#beside === undefined || !needsDriver(call)) return ended;
+          const beside = this.#beside;
+          return ended.catch((error) => beside.run(error, () => this.#checkOpen(), workload, options));
+        }
         const id = call.id ?? `job-${call.number}`;
         const result = this.#takeResult(call.outputs, id, /** @type {Buffers} */ (value), call.targets);
         return settleNow(result, result.timings.total);
@@ -325,6 +334,7 @@ class GPUContext {
   trim() {
     this.#checkOpen();
     this.#handle.trim();
+    this.#beside?.trim();
   }
 
   /**
@@ -335,7 +345,9 @@ class GPUContext {
   close() {
     if (!this.#closed) {
       const number = nextId();
-      this.#closed = track(number, undefined, this, () => undefined);
+      const closed = track(number, undefined, this, () => undefined);
+      const beside = this.#beside?.close();
+      this.#closed = beside ? Promise.all([closed, beside]).then(() => undefined) : closed;
       this.#programs?.close();
       this.#handle.close(number);
     }

@@ -1,9 +1,10 @@
 // Opening a context: the options, checked, and the device they name.
 'use strict';
-const { native } = require('../addon');
+const { native, drawRank } = require('../addon');
 const { nextId, track, setPrecision } = require('../call');
-const { invalid, show, suggestion, kBackends } = require('../core');
+const { invalid, show, suggestion, kBackends, isSoftware } = require('../core');
 const { readSettings, sizeOf } = require('../config');
+const { findDevices } = require('./capabilities');
 const { GPUContext, checkOptions } = require('./context');
 
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
@@ -54,6 +55,18 @@ async function createContext(options = {}) {
 }
 
 /**
+ * @param {Settings} settings
+ * @returns {import('../index').ContextOptions['device']} the best for pictures; undefined where none can
+ */
+function deviceThatDraws(settings) {
+  const rank = (/** @type {import('../index').DeviceInfo} */ device) => drawRank(device.backend, isSoftware(device));
+  const [best] = findDevices(settings)
+    .filter(({ features }) => features.graphics)
+    .sort((a, b) => rank(a) - rank(b));
+  return /** @type {import('../index').ContextOptions['device']} */ (best?.id);
+}
+
+/**
  * The same with a name of its own.
  * @param {import('../index').ContextOptions} options
  * @param {string|undefined} id what it is called
@@ -73,9 +86,17 @@ async function openContext(options, id, settings) {
     );
   if (options.threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
     throw invalid(`threads is ${show(threads)}, but must be a whole number from 1 to 1024`, 'threads');
+  const openBeside = () => {
+    const drawing = deviceThatDraws(settings);
+    return drawing && openContext({ device: drawing, memoryLimit }, undefined, settings);
+  };
   const number = nextId();
   native.openContext(number, device, settings.cuda, settings.vulkan, memoryLimit, threads, settings.shaderCacheSize);
-  return track(number, undefined, undefined, (/** @type {NativeContext} */ handle) => new GPUContext(handle, id));
+  return track(number, undefined, undefined, (/** @type {NativeContext} */ handle) =>
+    device === 'auto' && !handle.device().features.graphics
+      ? new GPUContext(handle, id, openBeside)
+      : new GPUContext(handle, id),
+  );
 }
 
 module.exports = { createContext, openContext };

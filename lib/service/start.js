@@ -15,6 +15,7 @@ const { curlLine } = require('./home');
 
 const kSameSignalMs = 500;
 const kGraceMs = 5000;
+const kLauncherMs = 250; // between two looks at who has started this process
 const kSignals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
 /** @type {Record<string, string>} */
@@ -186,6 +187,23 @@ function onSignals(atFirst) {
 }
 
 /**
+ * Below npx and npm there is a shell, which a signal ends and which does not pass it on: so its end is the signal.
+ * Where nobody of theirs has started this process, it may outlive its parent.
+ * @param {() => void} atEnd
+ */
+function onLauncherGone(atEnd) {
+  const { npm_command: command, npm_lifecycle_event: script } = process.env;
+  if (command === undefined && script === undefined) return;
+  const launcher = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === launcher) return;
+    clearInterval(timer);
+    atEnd();
+  }, kLauncherMs);
+  timer.unref();
+}
+
+/**
  * @param {import('../index').GPUClusterManager} manager
  * @param {ServiceConfig} config
  * @param {import('../core/log').Logger} logger
@@ -233,8 +251,16 @@ async function start(options = {}, { json = false } = {}) {
   // The manager would drain its jobs at a signal; here the requests come first, whose answers take longer than their
   // jobs.
   for (const signal of kSignals) process.removeAllListeners(signal);
+  let stopping = false;
   onSignals((signal) => {
+    stopping = true;
     logger.info({ signal }, 'stopping: requests under way are finished; another signal ends them');
+    stop(manager, config, logger, 0);
+  });
+  onLauncherGone(() => {
+    if (stopping) return;
+    stopping = true;
+    logger.info('stopping: npm or npx, which has started this process, has ended');
     stop(manager, config, logger, 0);
   });
   try {

@@ -8,7 +8,10 @@ import type { SceneWorkload, ShaderWorkload } from './picture';
 
 /** Options of createContext(). */
 export interface ContextOptions {
-  /** 'auto' (the default), a backend, or a device like 'vulkan:0'. */
+  /**
+   * 'auto' (the default), a backend, or a device like 'vulkan:0'. With 'auto', pictures and users' programs that the
+   * device chosen can't run go to one that draws, a software driver if need be: `deviceName` of the result says which.
+   */
   device?: 'auto' | Backend | `${Backend}:${number}`;
   /** Device memory in bytes, or '512 MB'; GPU_MEMORY_LIMIT (MB) or 512 MiB when left out. */
   memoryLimit?: number | string;

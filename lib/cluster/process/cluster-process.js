@@ -94,7 +94,7 @@ class ClusterProcess {
       }
       process.emitWarning(
         'no coordinator in the primary process answered within a second: this worker runs its jobs alone. ' +
-          'Call createGPUClusterManager() in the primary process, too',
+          howTogether(),
         { type: 'SwitchyardWarning', code: 'SWITCHYARD_ALONE' },
       );
       this.#startCoordination();
@@ -258,6 +258,16 @@ class ClusterProcess {
     this.coordination?.end();
     this.parts.onEnded();
   }
+}
+
+/** What makes a cluster of workers that have found no coordinator. */
+function howTogether() {
+  // PM2 sets it. Its cluster mode has a primary of its own, which runs no code of the application.
+  if (process.env.pm_id === undefined) return 'Call createGPUClusterManager() in the primary process, too';
+  return (
+    "PM2's cluster mode leaves no way to: run the application in PM2's fork mode with one instance, and let " +
+    'createGPUClusterManager({ workers: 4 }) fork the workers, or the application with cluster.fork()'
+  );
 }
 
 /** Whether this is a worker of ours: no application is in it. */

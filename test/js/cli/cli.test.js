@@ -214,6 +214,28 @@ test('run --file takes what POST /v1/workloads takes', () => {
   expect(JSON.parse(stdout).outputs.y.first.map((value) => Number(value.toFixed(6)))).toEqual([0.6, 0.8]);
 });
 
+test('run --out writes the picture of a scene, on the device that draws', () => {
+  const { devices } = require('../../../lib');
+  const scene = { type: 'render', scene: 'attention-heatmap', width: 48, height: 32, inputs: { weights: [[1, 0]] } };
+  const file = path.join(os.tmpdir(), `switchyard-${process.pid}.png`);
+  const run = (...args) =>
+    spawnSync(process.execPath, [cliProgram, 'run', '--file', '-', '--local', '--json', ...args], {
+      encoding: 'utf8',
+      input: JSON.stringify(scene),
+    });
+  expect(run('--out', 'picture.jpg')).toMatchObject({ status: 2, stderr: expect.stringMatching(/a PNG file/) });
+  expect(cli(['run', 'add', '--local', '--out', 'x.png'])).toMatchObject({
+    status: 2,
+    stderr: "switchyard: --out writes a picture, but 'add' gives none: render does\n",
+  });
+  if (!devices().some(({ features }) => features.graphics)) return; // nothing draws here
+  expect(run('--out', file)).toMatchObject({ status: 0 });
+  const bytes = fs.readFileSync(file);
+  fs.rmSync(file);
+  expect(bytes.subarray(1, 4).toString()).toBe('PNG');
+  expect([bytes.readUInt32BE(16), bytes.readUInt32BE(20)]).toEqual([48, 32]);
+});
+
 test('without a server, run says so and runs here', () => {
   const { status, stderr, stdout } = cli(['run', 'add', '--shape', '4', '--device', 'cpu', '--json'], { PORT: '1' });
   expect(status).toBe(0);

@@ -182,6 +182,25 @@ test.each([
   await expect(get(other.ready.url)).rejects.toThrow(/ECONNREFUSED/);
 });
 
+test('below npx, the end of the shell between is the signal, which the shell does not pass on', async () => {
+  const script = `"$0" "$@"; true`; // or the shell would become the command
+  const shell = spawn(
+    'sh',
+    ['-c', script, process.execPath, cliProgram, 'start', '--port', '0', '--workers', '1', '--types', 'cpu', '--json'],
+    { env: { ...env, npm_command: 'exec' }, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  let text = '';
+  shell.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  const ended = new Promise((resolve) => shell.stdout.once('end', resolve)); // nobody is left who could write
+  for (let i = 0; i < 200 && !text.includes('\n'); ++i) await wait(100);
+  const { url } = JSON.parse(text);
+  shell.kill('SIGTERM');
+  await ended;
+  await expect(get(url)).rejects.toThrow(/ECONNREFUSED/);
+});
+
 test('a second signal, later, ends it at once', async () => {
   const other = await start();
   const client = slowClient(other.ready.port, kBody);

@@ -20,8 +20,8 @@ suite('sharing');
 suite('faults');
 
 /** One scenario of children/cluster-life.js: what it printed, one value a line; it must end quietly. */
-async function life(name, args = [], { code = 0, signal = null, stderr = '' } = {}) {
-  const ended = await runChild('cluster-life.js', [name, ...args], { timeout: 20000 });
+async function life(name, args = [], { code = 0, signal = null, stderr = '', env = {} } = {}) {
+  const ended = await runChild('cluster-life.js', [name, ...args], { timeout: 20000, env });
   expect(ended).toMatchObject({ code, signal });
   if (stderr instanceof RegExp) expect(ended.stderr).toMatch(stderr);
   else expect(ended.stderr).toBe(stderr);
@@ -113,6 +113,11 @@ describe('how it begins', () => {
     expect(warnings).toEqual([
       { code: 'SWITCHYARD_ALONE', message: expect.stringMatching(/createGPUClusterManager\(\) in the primary/) },
     ]);
+  });
+
+  test("under PM2 the warning advises what PM2's cluster mode allows", async () => {
+    const [{ warnings }] = await life('no-coordinator', [], { stderr: /SWITCHYARD_ALONE/, env: { pm_id: '0' } });
+    expect(warnings).toEqual([{ code: 'SWITCHYARD_ALONE', message: expect.stringMatching(/PM2's fork mode/) }]);
   });
 
   test('in a thread', async () => expect(await life('thread')).toEqual([['lone', [doubled, 0]]]));
