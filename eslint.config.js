@@ -4,6 +4,23 @@ const js = require('@eslint/js');
 const globals = require('globals');
 const jsdoc = require('eslint-plugin-jsdoc');
 
+// What a test replaces while the library is at work, fake timers for example, must not stop it: such functions are
+// taken as a file is loaded.
+const kTimers = ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate'].map(
+  (name) => ({ name, message: 'Take it from node:timers, as the file is loaded.' }),
+);
+const kReplaced = [
+  ...kTimers,
+  { name: 'queueMicrotask', message: 'soon() of lib/core does the same.' },
+  { name: 'performance', message: 'nowMs() of lib/core tells the time.' },
+  { name: 'structuredClone', message: 'A test may replace it.' },
+];
+const kReplacedProperties = [
+  { object: 'process', property: 'nextTick', message: 'soon() of lib/core does the same.' },
+  { object: 'process', property: 'hrtime', message: 'nowMs() of lib/core tells the time.' },
+  { object: 'Date', property: 'now', message: 'nowMs() and epochMs() of lib/core tell the time.' },
+];
+
 module.exports = [
   { ignores: ['build/', 'coverage/', '**/node_modules/', 'docs/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -31,6 +48,8 @@ module.exports = [
     plugins: { jsdoc },
     settings: { jsdoc: { mode: 'typescript' } },
     rules: {
+      'no-restricted-globals': ['error', ...kReplaced],
+      'no-restricted-properties': ['error', ...kReplacedProperties],
       // Whatever a file exports has its shapes, units and errors beside it; private functions may.
       'jsdoc/require-jsdoc': [
         'error',

@@ -1,6 +1,8 @@
 // The addon's exports. State is per environment (environment.h); lib/addon/native.js is the only caller.
 #include <napi.h>
 
+#include <chrono>
+
 #include "background.h"
 #include "cluster_wrap.h"
 #include "context_wrap.h"
@@ -87,6 +89,12 @@ Napi::Value shutdown(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// clockMs(): of CLOCK_MONOTONIC, as all times that cross to other processes
+Napi::Value clockMs(const Napi::CallbackInfo& info) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return Napi::Number::New(info.Env(), std::chrono::duration<double, std::milli>(now).count());
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   std::shared_ptr<Environment> environment = Environment::create(env);
   environment->contextClass = Napi::Persistent(ContextWrap::define(env));
@@ -102,6 +110,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("letGo", Napi::Function::New<letGo>(env, "letGo"));
   exports.Set("cancel", Napi::Function::New<cancel>(env, "cancel"));
   exports.Set("isDetached", Napi::Function::New<isDetached>(env, "isDetached"));
+  exports.Set("clockMs", Napi::Function::New<clockMs>(env, "clockMs"));
   exports.Set("shutdown", Napi::Function::New<shutdown>(env, "shutdown"));
   return exports;
 }

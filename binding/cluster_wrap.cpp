@@ -60,6 +60,7 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
  private:
   Napi::Value add(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&] {
+      if (!executor_) throw Error(Code::Closed, "the executor was stopped");
       executor_->add(info[0].As<Napi::Number>().Uint32Value(),
                      ContextWrap::Unwrap(info[1].As<Napi::Object>())->shared());
       return info.Env().Undefined();
@@ -71,9 +72,11 @@ class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
   }
   Napi::Value stop(const Napi::CallbackInfo& info) {
     const std::chrono::milliseconds timeout(info[1].As<Napi::Number>().Int64Value());
-    // What still runs refers to it when it ends, if it ever does: then it is never destroyed.
+    // What still runs refers to it when it ends, if it ever does: then it is never destroyed. Else its descriptors go
+    // now, and not with this object.
     if (executor_ && !executor_->stop(info[0].ToBoolean().Value(), timeout))
       new std::shared_ptr<cluster::Executor>(executor_);
+    executor_.reset();
     return info.Env().Undefined();
   }
   Napi::Value post(const Napi::CallbackInfo& info) {

@@ -100,7 +100,8 @@ class SharedWrap : public Napi::ObjectWrap<SharedWrap> {
   Napi::ObjectReference buffer_;
 };
 
-// createPage() -> region id; pageBuffer(region) -> ArrayBuffer over the page
+// createPage() -> region id; pageBuffer(region) -> ArrayBuffer over the page; dropPage(region): its memory goes with
+// the last of its buffers, its descriptor at once
 Napi::Value createPage(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto region = Region::create(cluster::kPageNumbers * sizeof(double));
@@ -126,6 +127,14 @@ Napi::Value pageBuffer(const Napi::CallbackInfo& info) {
     checkStatus(env, status);
     return Napi::Value(env, buffer);
   });
+}
+
+Napi::Value dropPage(const Napi::CallbackInfo& info) {
+  const uint64_t id = readUint(info[0]);
+  auto region = RegionTable::shared().find(id);
+  RegionTable::shared().drop(id);
+  if (region) region->closeDescriptor();
+  return info.Env().Undefined();
 }
 
 Napi::Value setMember(const Napi::CallbackInfo& info) {
@@ -177,6 +186,7 @@ void defineShared(Napi::Env env, Napi::Object exports) {
   };
   put("createPage", createPage);
   put("pageBuffer", pageBuffer);
+  put("dropPage", dropPage);
   put("setMember", setMember);
   put("clearMember", clearMember);
   put("regionHeld", regionHeld);

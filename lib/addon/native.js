@@ -2,7 +2,8 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { GPUError, buildRemedy, loadRemedy } = require('../core');
+const { isMainThread } = require('node:worker_threads');
+const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
 
 /** @typedef {{ release: () => void }} DeviceMemory the addon's object inside a DeviceTensor */
 /**
@@ -146,6 +147,7 @@ const { GPUError, buildRemedy, loadRemedy } = require('../core');
  * @property {(id: number) => void} cancel
  * @property {(id: number) => void} letGo the process need not stay alive for it
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
+ * @property {() => number} clockMs CLOCK_MONOTONIC
  * @property {(exitCode: number) => void} shutdown
  * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel}
  *   ChannelHandle
@@ -159,6 +161,7 @@ const { GPUError, buildRemedy, loadRemedy } = require('../core');
  * @property {(fd: number) => void} closeDescriptor
  * @property {() => number} createPage
  * @property {(region: number) => ArrayBuffer} pageBuffer
+ * @property {(region: number) => void} dropPage
  * @property {(slot: number) => void} setMember
  * @property {(slot: number) => void} clearMember
  * @property {(region: number) => boolean} regionHeld
@@ -223,7 +226,22 @@ function load() {
   }
 }
 
+/**
+ * Whoever leaves past the 'exit' event does so here; process.exit() comes by at its end, too. The C library's own exit
+ * is too late: libraries of a driver that is still compiling have been torn down by then.
+ * @param {(exitCode: number) => void} end
+ */
+function endBefore(end) {
+  const leaving = /** @type {{ reallyExit: (code?: number) => void }} */ (/** @type {unknown} */ (process));
+  const { reallyExit } = leaving;
+  leaving.reallyExit = function (code) {
+    end(code ?? 0);
+    return reallyExit.call(this, code);
+  };
+}
+
 const native = load();
+setClock(native.clockMs());
 
 // process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One
 // listener serves every copy of this module in the process.
@@ -233,9 +251,12 @@ let copies = holder[kCopies];
 if (!copies) {
   const all = (copies = new Set());
   Object.defineProperty(holder, kCopies, { value: all });
-  process.on('exit', (exitCode) => {
+  const end = (/** @type {number} */ exitCode) => {
     for (const shutdown of all) shutdown(exitCode);
-  });
+  };
+  // Ahead of the application's listeners: one that throws ends the event's round.
+  process.prependListener('exit', end);
+  if (isMainThread) endBefore(end);
 }
 copies.add(native.shutdown);
 

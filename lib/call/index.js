@@ -6,7 +6,7 @@ const { digestOf } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
 const { toFloat16Bits, fromFloat16Bits } = require('./float16');
-const { layout, nextId, track, scratch, settle, isAwaited, checkWaiting, settleNow } = require('./pending');
+const { layout, nextId, track, scratch, settle, isAwaited, unwatch, checkWaiting, settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
 const { takeOutputs, timingsOf, resultOf, inCluster } = require('./result');
 const { publicType } = require('./scene');
@@ -35,6 +35,7 @@ module.exports = {
   scratch,
   settle,
   isAwaited,
+  unwatch,
   checkWaiting,
   settleNow,
   kBase,

@@ -40,6 +40,14 @@ function isAwaited(number) {
   return job !== undefined && !job.isGivenUp;
 }
 
+/**
+ * Its signal and its deadline are somebody else's from now on.
+ * @param {number} number
+ */
+function unwatch(number) {
+  awaited.get(number)?.unwatch();
+}
+
 const { scratch, firstId } = native.start(onDone);
 /** What stands where in the scratch array. */
 const { call: layout } = layouts;
@@ -172,7 +180,7 @@ function nothing() {}
 
 /** @param {GPUError} error of a job whose memory is not in use any more */
 function withReleased(error) {
-  if (error.code === 'ERR_CANCELED' || error.code === 'ERR_TIMEOUT') error.released = Promise.resolve();
+  if (error.code === 'ERR_CANCELED' || error.code === 'ERR_TIMEOUT') error.released ??= Promise.resolve();
   return error;
 }
 
@@ -287,6 +295,7 @@ module.exports = {
   track,
   settle,
   isAwaited,
+  unwatch,
   checkWaiting,
   settleNow,
   withReleased,

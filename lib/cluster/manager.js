@@ -8,8 +8,8 @@ const { obtainFrom } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
 const { makeOps } = require('./ops');
-const { readConfig } = require('../config');
-const { invalid, show, refuseUnknownKeys } = require('../core');
+const { readConfig, checkSameConfig } = require('../config');
+const { invalid, show, refuseUnknownKeys, tell } = require('../core');
 
 /** @typedef {import('./process/cluster-process').Role} Role */
 /** @typedef {import('../core/errors').GPUError} GPUError */
@@ -19,7 +19,14 @@ const { invalid, show, refuseUnknownKeys } = require('../core');
 
 const kUsesMs = 2000; // between two reports of the programs used
 
+/** @type {(manager: GPUClusterManager) => import('../config/config').Config} */
+let configOf;
+
 class GPUClusterManager extends EventEmitter {
+  static {
+    configOf = (manager) => manager.#config;
+  }
+
   #config;
   #process;
   #requester; // the process's: a job gets there without a detour
@@ -49,7 +56,7 @@ class GPUClusterManager extends EventEmitter {
       hotReload: this.#config.hotReload,
       countsUses: true,
       log: this.#process.log,
-      emit: (name, event) => this.emit(name, event),
+      emit: (name, event) => tell(this, name, event),
       closedError: () => this.#process.closedError(),
       obtain: (sources) => obtainFrom(this.#process.connection, sources, this.#config.timeout),
     });
@@ -333,15 +340,15 @@ let current;
  * The manager of this process: made by the first call, given again by the others until it is closed.
  * @param {import('../index').ManagerOptions} [options]
  * @returns {GPUClusterManager}
- * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
+ *   what it was in the first call
  * @example
  * const manager = createGPUClusterManager({ workers: 4 });
  * await manager.ready;
  */
 function createGPUClusterManager(options) {
   if (!current) current = new GPUClusterManager(options);
-  // what is wrong is refused, the rest was decided by the first call
-  else if (options !== undefined) readConfig(options);
+  else if (options !== undefined) checkSameConfig(configOf(current), options);
   return current;
 }
 

@@ -1,6 +1,7 @@
 // Reading settings: options in code win over the environment, the environment over switchyard.config.yaml, that over
 // the default. Which there are, settings.js says.
 'use strict';
+const path = require('node:path');
 const kinds = require('./kinds');
 const { readConfigFile } = require('./file');
 const { kSettings, settingsOf, settingNamed } = require('./settings');
@@ -143,6 +144,28 @@ function readConfig(options = {}, env = process.env, cwd = process.cwd()) {
 }
 
 /**
+ * Refuses options that differ from those that hold already; what they leave out is not looked at.
+ * @param {Config} config that holds
+ * @param {unknown} options of another createGPUClusterManager()
+ * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT: a value that can't be right, or another one
+ */
+function checkSameConfig(config, options) {
+  const wanted = /** @type {Record<string, unknown>} */ (readConfig(options));
+  const held = /** @type {Record<string, unknown>} */ (config);
+  const comparable = (/** @type {string} */ name, /** @type {unknown} */ value) =>
+    name === 'exec' && typeof value === 'string' ? path.resolve(value) : String(value);
+  for (const [name, given] of Object.entries(/** @type {object} */ (options))) {
+    if (given === undefined || comparable(name, wanted[name]) === comparable(name, held[name])) continue;
+    throw invalid(
+      `${name} is ${show(given)}, but createGPUClusterManager() was called in this process before, where it became ` +
+        `${held[name] === undefined ? 'what it is when it is left out' : show(held[name])}: ` +
+        'a process has one manager. Give the same options, or none, or close the first one before',
+      name,
+    );
+  }
+}
+
+/**
  * For `switchyard start`: the same, and what the HTTP service needs.
  * @param {unknown} [options]
  * @param {NodeJS.ProcessEnv} [env]
@@ -177,4 +200,4 @@ function managerOptions(config) {
   return Object.fromEntries(kManager.filter(({ primary }) => !primary).map(({ name }) => [name, values[name]]));
 }
 
-module.exports = { readConfig, readServiceConfig, readSome, managerOptions };
+module.exports = { readConfig, checkSameConfig, readServiceConfig, readSome, managerOptions };

@@ -1,6 +1,6 @@
 // Settings: what there are, where they are read from, and what is right for each.
 'use strict';
-const { readConfig, readServiceConfig, managerOptions } = require('./config');
+const { readConfig, checkSameConfig, readServiceConfig, managerOptions } = require('./config');
 const { readSettings } = require('./process-settings');
 const { allowedDevices, missingDevices } = require('./devices');
 const { sizeOf } = require('./kinds');
@@ -9,6 +9,7 @@ const { kSettings, settingsOf, defaultText } = require('./settings');
 
 module.exports = {
   readConfig,
+  checkSameConfig,
   readServiceConfig,
   managerOptions,
   readSettings,

@@ -2,6 +2,7 @@
 'use strict';
 const path = require('node:path');
 const { spawn } = require('node:child_process');
+const { setTimeout, clearTimeout } = require('node:timers');
 const { native, backendLabel, computeRank } = require('../addon');
 const { readSettings } = require('../config');
 const { invalid, show, refuseUnknownKeys, kDriverBackends, isSoftware } = require('../core');

@@ -1,7 +1,7 @@
 // What every room stands on, without the addon: errors, the clock, logs.
 'use strict';
 const { kBackends, kDriverBackends, kContextTypes, isSoftware } = require('./backends');
-const { nowMs } = require('./clock');
+const { nowMs, setClock, epochMs } = require('./clock');
 const {
   GPUError,
   kErrorDetails,
@@ -16,6 +16,7 @@ const {
 } = require('./errors');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
+const { tell } = require('./tell');
 const { createLogger, kLevels, withoutPaths, describeError } = require('./log');
 
 module.exports = {
@@ -24,9 +25,12 @@ module.exports = {
   kContextTypes,
   isSoftware,
   nowMs,
+  setClock,
+  epochMs,
   soon,
   buildRemedy,
   loadRemedy,
+  tell,
   GPUError,
   kErrorDetails,
   invalid,

@@ -1,6 +1,9 @@
 // Logs: pino on stderr, written at once so that a crash loses none, and loaded only when there is something to write.
 'use strict';
+const { epochMs } = require('./clock');
 const { detailsOf } = require('./errors');
+
+const { Date } = globalThis; // as it was when this was loaded: a test may replace it
 
 const kLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -38,7 +41,7 @@ function openPino(level, bindings) {
     {
       level,
       base: { name: 'switchyard', pid: process.pid, ...bindings },
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: () => `,"time":"${new Date(epochMs()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     destination,

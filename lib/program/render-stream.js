@@ -1,6 +1,6 @@
 // Frames at a rate: rendered when their time comes, dropped when it has gone, never queued.
 'use strict';
-const timers = require('node:timers');
+const { setTimeout, clearTimeout } = require('node:timers');
 const { GPUError, invalid, asGpuError, show, refuseUnknownKeys, nowMs } = require('../core');
 
 /**
@@ -105,8 +105,8 @@ class RenderStream {
     this.#signal = signal;
     this.execute = parts.execute;
     this.now = parts.now ?? nowMs;
-    this.setTimer = parts.setTimer ?? timers.setTimeout;
-    this.clearTimer = parts.clearTimer ?? timers.clearTimeout;
+    this.setTimer = parts.setTimer ?? setTimeout;
+    this.clearTimer = parts.clearTimer ?? clearTimeout;
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted) this.#onAbort();
   }

@@ -1,6 +1,7 @@
 // From a result to the bytes of a response: JSON in pieces, so that a large one doesn't hold the event loop, or binary.
 'use strict';
 const { Readable } = require('node:stream');
+const { setImmediate } = require('node:timers/promises');
 const { encodeFrame, kType } = require('./frame');
 const { numbersText } = require('./tensors');
 const { encodePNG } = require('../program');
@@ -85,7 +86,7 @@ async function* inTurns(pieces) {
     if (text.length < 65536) continue;
     yield text;
     text = '';
-    await new Promise(setImmediate);
+    await setImmediate();
   }
   if (text) yield text;
 }

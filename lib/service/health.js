@@ -1,6 +1,7 @@
 // The health endpoints: whether the process turns, whether it takes jobs, whether a device computes right, how the
 // cluster is.
 'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
 const { kBackends } = require('../core');
 const { HttpError, badRequest } = require('./http-error');
 const { checkQuery } = require('./query');

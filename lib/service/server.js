@@ -1,6 +1,7 @@
 // The HTTP service of one worker: createServer(manager, config, logger) gives a fastify instance that is not listening
 // yet.
 'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
 const { fastify } = require('fastify');
 const { readServiceConfig } = require('../config');
 const { createLogger, describeError } = require('../core');

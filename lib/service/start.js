@@ -4,10 +4,11 @@
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const { setTimeout, clearTimeout, setInterval, clearInterval } = require('node:timers');
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { version } = require('../../package.json');
 const { readServiceConfig, managerOptions } = require('../config');
-const { createLogger, describeError, errorText } = require('../core');
+const { createLogger, describeError, errorText, nowMs } = require('../core');
 const { curlLine } = require('./home');
 
 /** @typedef {import('../config/config').ServiceConfig} ServiceConfig */
@@ -177,9 +178,9 @@ function onSignals(atFirst) {
   for (const signal of kSignals) {
     process.on(signal, () => {
       if (!first) {
-        first = Date.now();
+        first = nowMs();
         atFirst(signal);
-      } else if (Date.now() - first > kSameSignalMs) {
+      } else if (nowMs() - first > kSameSignalMs) {
         process.exit(128 + os.constants.signals[signal]);
       }
     });

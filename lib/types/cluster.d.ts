@@ -62,7 +62,12 @@ export interface ManagerEvents {
   'shader-failed': [event: { name: string; log: string } & ErrorFields];
   /** A worker has joined, and its contexts take jobs. */
   'worker-ready': [event: { workerId: number; pid: number; contexts: string[] }];
-  /** A worker has ended. */
+  /**
+   * A worker has left in good order: its manager was closed, whether its process goes on or not, or the primary has let
+   * go of it (`worker.disconnect()`, `worker.kill()`).
+   */
+  'worker-left': [event: { workerId: number; pid: number }];
+  /** A worker has ended otherwise: it crashed, or was ended for a reason that is named. */
   'worker-lost': [event: { workerId: number; pid: number; reason: string }];
   /** A context's device was lost. */
   'context-lost': [event: { contextId: string; workerId: number; message: string }];
@@ -203,11 +208,12 @@ export class GPUClusterManager extends EventEmitter {
   [Symbol.asyncDispose](): Promise<void>;
 }
 /**
- * The manager of this process: the first call makes it, the others give it again until it is closed. The same call in
- * the primary and in every worker.
+ * The manager of this process: the first call makes it, the others give it again until it is closed. Options may be
+ * left out there, but not differ. The same call in the primary and in every worker.
  * @example
  * const manager = createGPUClusterManager({ workers: 4 });
  * await manager.ready;
- * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
+ *   what it was in the first call
  */
 export function createGPUClusterManager(options?: ManagerOptions): GPUClusterManager;

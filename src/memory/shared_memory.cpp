@@ -85,7 +85,11 @@ Region::Region(int fd, std::byte* data, size_t size, uint64_t id, uint32_t descr
 
 Region::~Region() {
   munmap(data_, size_);
-  close(fd_);
+  closeDescriptor();
+}
+
+void Region::closeDescriptor() noexcept {
+  if (const int fd = fd_.exchange(-1); fd >= 0) close(fd);
 }
 
 std::shared_ptr<Region> Region::create(size_t bytes) {

@@ -59,7 +59,7 @@ static_assert(sizeof(Descriptor) == 64 && std::atomic<uint64_t>::is_always_lock_
               std::atomic<uint32_t>::is_always_lock_free);
 
 // One mapped memfd, with the seals that keep its size. Thread-safe. The mapping and the descriptor go with the last
-// reference.
+// reference, the descriptor earlier where closeDescriptor() says so.
 class Region {
  public:
   static constexpr uint64_t kMaxId = (uint64_t{1} << 53) - 1;
@@ -78,6 +78,9 @@ class Region {
   std::byte* data() const { return data_; }
   size_t size() const { return size_; }
   int fd() const { return fd_; }
+  // Where nobody else is to be told of it any more, and its blocks are as large as they get: what holds the mapping may
+  // live on until a collection that no count of descriptors hurries.
+  void closeDescriptor() noexcept;
   uint64_t firstBlock() const { return firstBlock_; }  // where blocks begin: behind header and table
   // throws InvalidArgument outside of the blocks' part
   std::byte* at(uint64_t offset, uint64_t bytes) const;
@@ -102,7 +105,7 @@ class Region {
   void setHolder(uint32_t index, uint32_t slot) noexcept;
   void removeHolder(uint32_t index, uint32_t slot) noexcept;
 
-  const int fd_;
+  std::atomic<int> fd_;
   std::byte* const data_;
   const size_t size_;
   const uint32_t descriptors_;  // as found when mapped: never read from shared memory again

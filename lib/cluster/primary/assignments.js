@@ -12,7 +12,7 @@ const { number: kJobNumber, length: kBodyLength, body: kBody } = protocol.assign
 class Assignments {
   /** @type {Map<number, CoordinatorJob>} by number */
   running = new Map();
-  #outbox = new Float64Array(1 << 15);
+  #outbox = new Float64Array(1024); // grows with what is sent
 
   /**
    * @param {CoordinatorJob[]} jobs

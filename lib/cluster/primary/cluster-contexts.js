@@ -161,7 +161,7 @@ class ClusterContexts {
    * A job does not stop though it was told to: its process is ended. One that is alone does without the context.
    * @param {Member} member
    * @param {ContextView|undefined} context
-   * @param {number} [job]
+   * @param {string} [job]
    */
   stuck(member, context, job) {
     const { log, membership } = this.parts;

@@ -1,6 +1,6 @@
 // How jobs end: exactly once each, equal ones together, and who is told.
 'use strict';
-const { nowMs, plainError } = require('../../core');
+const { nowMs, plainError, withoutPaths } = require('../../core');
 const { protocol } = require('../wire');
 const { kBase, kernelIndex, renderIndex } = require('../../call');
 
@@ -20,7 +20,8 @@ const { kBase, kernelIndex, renderIndex } = require('../../call');
  * @property {number} [compute]
  * @property {number} [readback]
  * @property {number} [member]
- * @property {number} [context]
+ * @property {number} [context] its place in the member
+ * @property {string} [contextId] where it ran
  * @property {number} [queued]
  * @property {number} [startedAt] ms of CLOCK_MONOTONIC
  * @property {boolean} [cached]
@@ -42,6 +43,7 @@ class Completion {
   /** @type {Set<CoordinatorJob>} whose outputs others are copying */
   #shared = new Set();
   #resultbox = new Float64Array(64);
+  #logs;
   /** @type {Map<number, string>} the context each requester's last job ran on */
   #lastContext = new Map();
   /** Jobs settled so far. */
@@ -50,6 +52,7 @@ class Completion {
   /** @param {CompletionParts} parts */
   constructor(parts) {
     this.parts = parts;
+    this.#logs = parts.log.isLevelEnabled('debug');
   }
 
   /**
@@ -186,7 +189,7 @@ class Completion {
     const own = this.parts.metrics.own;
     if (ending.code) {
       own.failed(ending.code);
-      this.parts.log.debug({ job: job.number, code: ending.code }, 'a job failed');
+      if (this.#logs) this.#logFailure(job, ending);
     } else {
       const total = now - job.enqueued;
       own.completed(
@@ -200,15 +203,27 @@ class Completion {
         },
         ending.cached ? 0 : (ending.launched ?? 1),
       );
-      this.parts.log.debug(
-        { job: job.number, worker: ending.member, context: ending.context, ms: total, attempts: job.attempts },
-        'a job is done',
-      );
+      if (this.#logs)
+        this.parts.log.debug(
+          { job: job.name, context: ending.contextId, ms: total, attempts: job.attempts },
+          'a job is done',
+        );
       this.#noteSwitch(job, ending);
     }
     if (!from) return;
     if (!keep) from.asked.delete(job.askNumber);
     this.#postResult(from, job, ending);
+  }
+
+  /**
+   * @param {CoordinatorJob} job
+   * @param {Ending} ending
+   */
+  #logFailure(job, { code, message, contextId }) {
+    this.parts.log.debug(
+      { job: job.name, context: contextId, code, reason: withoutPaths(message ?? ''), attempts: job.attempts },
+      'a job failed',
+    );
   }
 
   /**
@@ -268,8 +283,8 @@ function placeOf({ workload, kind }) {
  * @returns {Ending}
  */
 function late(job) {
-  // its requester knows the time it was given
-  return { code: 'ERR_TIMEOUT', message: `the job ${job.number} did not finish by its deadline` };
+  // its requester knows the time it was given, and says that first
+  return { code: 'ERR_TIMEOUT', message: job.whereabouts };
 }
 
 module.exports = { Completion, late };

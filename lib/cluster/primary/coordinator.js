@@ -24,7 +24,7 @@ const { codec, protocol } = require('../wire');
  * @property {import('../../metrics/metrics').Metrics} metrics
  * @property {import('./speeds').Speeds} speeds
  * @property {() => ContextView[]} contexts those of all members
- * @property {(context: ContextView, job: number) => void} onStuck a job there does not stop
+ * @property {(context: ContextView, job: string) => void} onStuck a job there does not stop
  * @property {(context: ContextView, message: string) => void} onContextLost
  * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
@@ -34,6 +34,7 @@ const { codec, protocol } = require('../wire');
 
 const { done } = protocol;
 const kWatchMs = 100;
+const kTimerMs = 2; // that a timer may come early
 
 class Coordinator {
   #assignments = new Assignments();
@@ -120,6 +121,7 @@ class Coordinator {
   onAsk(from, numbers, at) {
     const now = nowMs();
     const job = new CoordinatorJob(from, numbers, at, now);
+    if (from.named !== undefined) job.takeId(from);
     from.asked.set(job.askNumber, job);
     if (this.closing)
       return this.#completion.settle(job, {
@@ -158,7 +160,12 @@ class Coordinator {
    */
   onCancel(from, askNumber) {
     const job = from.asked.get(askNumber);
-    if (job) this.#cancel(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
+    if (!job) return;
+    // Its time is up there, though not yet here, perhaps.
+    const isLate = job.deadline <= nowMs() + kTimerMs;
+    const ending = isLate ? late(job) : { code: 'ERR_CANCELED', message: 'the job was canceled' };
+    if (isLate) from.say({ type: 'where', number: askNumber, text: ending.message });
+    this.#cancel(job, ending);
   }
 
   /**
@@ -229,6 +236,7 @@ class Coordinator {
       readback: numbers[at + done.readback],
       member: context.member,
       context: context.index,
+      contextId: context.id,
       queued: job.startedAt - job.enqueued,
       startedAt: job.startedAt,
     });
@@ -255,11 +263,8 @@ class Coordinator {
       this.parts.onStopped(member);
       if (this.#recovery.bringBack(job, member)) return;
     }
-    const isLate = job.canceledAt > 0 && code === 'ERR_CANCELED' && job.deadline <= nowMs();
-    this.#completion.finish(
-      job,
-      isLate ? late(job) : code === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : error,
-    );
+    const ending = code === 'ERR_CANCELED' && job.canceledFor ? job.canceledFor : error;
+    this.#completion.finish(job, { ...ending, contextId: context.id });
   }
 
   /** @param {CoordinatorJob} job */
@@ -340,7 +345,7 @@ class Coordinator {
       if (!this.#holdsUp(job)) continue;
       const context = /** @type {ContextView} */ (job.context);
       if (isGivenUp(job)) continue;
-      this.parts.onStuck(context, job.number);
+      this.parts.onStuck(context, job.name);
       break;
     }
   }

@@ -3,6 +3,7 @@
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { setTimeout, clearTimeout } = require('node:timers');
+const { workerArgv } = require('./worker-argv');
 
 const kQuickDeaths = 3; // in a row before a worker was ready: from then on there is a pause before the next
 const kFirstPauseMs = 1000,
@@ -48,10 +49,11 @@ class Forks {
     if (this.#ended) return;
     // The application's own settings of cluster.fork() stay as they are.
     const before = { ...cluster.settings };
-    cluster.setupPrimary({ ...before, exec: this.exec, args: before.args ?? [] });
+    const execArgv = before.execArgv ?? process.execArgv;
+    cluster.setupPrimary({ ...before, exec: this.exec, args: before.args ?? [], execArgv: workerArgv(execArgv) });
     const worker = (place.worker = cluster.fork(this.env));
     place.joined = place.ready = false;
-    cluster.setupPrimary({ exec: process.argv[1], ...before });
+    cluster.setupPrimary({ exec: process.argv[1], execArgv, ...before });
     worker.on('error', (error) => {
       this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something');
       // it could not even be started, for example without memory

@@ -98,6 +98,9 @@ class Inbox {
       case 'leaving':
         this.parts.membership.onLeaving(member, message.reason);
         break;
+      case 'named':
+        member.named = message;
+        break;
       case 'query':
         this.#onQuery(member, message);
         break;

@@ -22,6 +22,9 @@ class CoordinatorJob {
     this.requester = from.slot;
     this.maker = from.serial; // whose memory it uses
     this.askNumber = numbers[at + ask.number];
+    this.workerId = from.workerId; // of its requester
+    /** @type {string|undefined} by its user */
+    this.id = undefined;
     this.priority = numbers[at + ask.priority];
     this.enqueued = now;
     this.deadline = numbers[at + ask.deadline] || Infinity;
@@ -87,6 +90,28 @@ class CoordinatorJob {
     /** @type {import('./scheduler').Job|undefined} */
     this.q_joinAfter = undefined;
     this.q_at = -1;
+  }
+
+  /** @param {import('./member').Member} from that has said its id just before */
+  takeId(from) {
+    if (from.named?.number === this.askNumber) this.id = from.named.id;
+    from.named = undefined;
+  }
+
+  /** What its user knows it by: results and errors have it as `workloadId`. */
+  get name() {
+    return this.id ?? `job-${this.workerId}-${this.askNumber}`;
+  }
+
+  /** Where it is, for whoever has waited for it too long. */
+  get whereabouts() {
+    const tried = this.attempts > 1 ? `, at its attempt ${this.attempts}` : '';
+    const { context, launch } = this;
+    if (this.leader) return 'it waited for an equal job, whose outputs it was to share';
+    if (!context) return `it waited in the queue for a context${this.attempts > 0 ? ', to be tried again' : ''}`;
+    const started = context.started();
+    const runs = !started.size || started.has(this.number) || started.has(launch?.leader ?? -1);
+    return runs ? `it was running on ${context.id}${tried}` : `it waited on ${context.id}, behind another job${tried}`;
   }
 
   /** Where an equal job finds what this one has made: see `output` of src/cluster/messages.def. */

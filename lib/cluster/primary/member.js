@@ -43,6 +43,10 @@ class Member {
     this.devices = [];
     /** @type {PlannedContext[]} */
     this.plan = [];
+    /** @type {string[]} its devices that were left out of its plan */
+    this.without = [];
+    /** @type {string|null|undefined} the signal that ended its process, null for none; undefined: that is not known */
+    this.signal = undefined;
     /** @type {Map<number, CoordinatorJob>} assigned here and not reported */
     this.jobs = new Map();
     this.launches = 0; // assignments that have not ended
@@ -50,6 +54,8 @@ class Member {
     this.emptying = false; // one waits for the rest to end
     /** @type {Map<number, CoordinatorJob>} what it has asked for, by its own numbers */
     this.asked = new Map();
+    /** @type {{ number: number, id: string }|undefined} the id of a job that it asks for next */
+    this.named = undefined;
     this.endReason = '';
     this.wasReady = false;
     this.isOpened = false; // it has tried all contexts of its plan

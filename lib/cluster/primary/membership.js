@@ -6,9 +6,12 @@ const { setTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const { Channel, codec, protocol } = require('../wire');
 const { Listener } = require('./listener');
-const { Member } = require('./member');
+const { Member, kMissedBeats } = require('./member');
+const { statusPage } = require('../../metrics');
 const { nowMs } = require('../../core');
 const { version } = require('../../../package.json');
+
+const { inPage } = statusPage;
 
 /** @typedef {import('./member').Role} Role */
 /** @typedef {import('../wire/handshake').Invitation} Invitation */
@@ -25,17 +28,26 @@ const { version } = require('../../../package.json');
  * @property {(member: Member) => void} onLeaving it gets no more jobs
  * @property {(member: Member) => void} onLeft its contexts have ended, the process goes on
  * @property {(member: Member, expected: boolean) => void} onGone
+ * @property {(member: Member) => void} onFailedStart it ended before it was ready, and a device may have done it
  */
 
 const kMaxMembers = 254; // slots from 1 on; 0 is this process, the last is for a member that does not know its own yet
 const kHalfOpenMs = 1000; // between the ends of a member's two channels
+const kLeft = 'left'; // why a member goes that has said so itself, or was let go of by the application
+const kReplaced = 'device-back'; // why one goes that another takes the place of
 const kMisunderstood = 'protocol'; // why a member leaves that was not understood, or did not understand
+
+const kOrderly = new Set([kLeft, kReplaced]);
+// What a driver does to its process. Other signals come from outside.
+const kCrashes = new Set(['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS']);
 
 class Membership {
   /** @type {Map<number, Member>} by slot */
   #members = new Map();
   /** @type {Map<number, Member>} expected or there, by process */
   #pids = new Map();
+  /** @type {Map<number, Member>} by process: gone before they were ready, it is not known yet by what */
+  #unjudged = new Map();
   #listener;
   /** @type {Record<string, number>} by reason */
   restarts = {};
@@ -242,16 +254,42 @@ class Membership {
         { worker: member.workerId, reason },
         'a worker leaves the cluster, which it does not understand',
       );
-    this.leave(member, reason === undefined ? 'left' : kMisunderstood);
+    // What was seen of it on the other connection, which may be read first, is a part of the same.
+    if (member.endReason === 'exit') member.endReason = '';
+    member.endReason ||= reason === undefined ? kLeft : kMisunderstood;
+    this.leave(member, member.endReason);
   }
 
   /**
    * Node says that a worker has ended; one that had not connected yet is missed by nobody else.
    * @param {number|undefined} pid
+   * @param {string|null} signal
    */
-  processEnded(pid) {
-    const member = pid === undefined ? undefined : this.#pids.get(pid);
-    if (member && !member.ask && !member.run) this.#gone(member);
+  processEnded(pid, signal) {
+    if (pid === undefined) return;
+    const member = this.#pids.get(pid) ?? this.#unjudged.get(pid);
+    if (!member) return;
+    member.signal = signal;
+    if (this.#unjudged.delete(pid)) this.#judge(member);
+    else if (!member.ask && !member.run) this.#gone(member);
+  }
+
+  /**
+   * A process has ended before it was ready: only what a device can have done is held against one.
+   * @param {Member} member
+   */
+  #judge(member) {
+    const { endReason, signal, page, missedBeats } = member;
+    if (endReason === 'start-timeout') {
+      // One that was stopped as a whole was stopped from outside.
+      if (missedBeats < kMissedBeats) this.parts.onFailedStart(member);
+    } else if (endReason === 'device-lost') {
+      this.parts.onFailedStart(member);
+    } else if (signal === undefined) {
+      this.#unjudged.set(member.pid, member);
+    } else if (!page[inPage.exited] && (signal === null || kCrashes.has(signal))) {
+      this.parts.onFailedStart(member);
+    }
   }
 
   /**
@@ -265,15 +303,15 @@ class Membership {
       this.#gone(member);
       return;
     }
-    this.leave(member, 'crash');
-    if (member.endReason === 'left') {
+    this.leave(member, ''); // it may still say why, on the other one
+    if (member.endReason === kLeft) {
       // its manager was closed, the process goes on
       if (role === 'ask') this.parts.onLeft(member);
       return;
     }
     const closesItself = member.endReason === kMisunderstood ? this.parts.config.contextSwitchTimeout : 0;
     setTimeout(() => {
-      if (member.state === 'gone' || (member.ask && member.run)) return;
+      if (member.state === 'gone' || member.endReason === kLeft || (member.ask && member.run)) return;
       this.parts.log.error(
         { worker: member.workerId },
         'a worker has lost one of its two connections: its process is ended',
@@ -285,16 +323,18 @@ class Membership {
   /** @param {Member} member */
   #gone(member) {
     if (member.state === 'gone') return;
-    if (this.#processOf(member)?.exitedAfterDisconnect) member.endReason = 'left'; // it, or the primary, has said so
-    const expected = this.parts.isClosing() || member.endReason === 'left';
+    if (this.#processOf(member)?.exitedAfterDisconnect) member.endReason = kLeft; // it, or the primary, has said so
+    // An exit that the process wanted, and nothing went wrong.
+    if (member.page[inPage.exited] === 1) member.endReason ||= 'exit';
+    member.endReason ||= 'crash';
+    const { endReason: reason } = member;
+    const expected = this.parts.isClosing() || kOrderly.has(reason);
     member.state = 'gone';
     this.#members.delete(member.slot);
     this.#pids.delete(member.pid);
-    if (!expected) {
-      const reason = member.endReason || 'crash';
-      this.countRestart(reason);
-      this.parts.log.warn({ worker: member.workerId, reason }, 'a worker has ended');
-    }
+    if (!expected || reason === kReplaced) this.countRestart(reason);
+    if (!expected) this.parts.log.warn({ worker: member.workerId, reason }, 'a worker has ended');
+    if (!expected && !member.wasReady) this.#judge(member);
     this.parts.onGone(member, expected);
   }
 
@@ -316,4 +356,4 @@ class Membership {
   }
 }
 
-module.exports = { Membership };
+module.exports = { Membership, kReplaced };

@@ -2,6 +2,7 @@
 // shared out; and what was learned from workers that could not open theirs.
 'use strict';
 const { statusPage } = require('../../metrics');
+const { nowMs } = require('../../core');
 const { allowedDevices } = require('../../config');
 
 const { inContext, kStates, contextAt } = statusPage;
@@ -26,6 +27,8 @@ const kCardShare = 0.9; // of a card's free memory is shared out
 const kMinBytes = 64 * 2 ** 20;
 
 const kStartsBeforeAvoiding = 2; // workers that a device has ended
+const kFirstPauseMs = 60_000, // before a device that is left out is tried again; then twice as long each time
+  kLongestPauseMs = 3_600_000;
 
 /** @param {DeviceInfo} device */
 function isCard(device) {
@@ -122,18 +125,23 @@ function planContexts(input, owners) {
 
 /** What workers are told to open, and what was learned from those that could not. */
 class Placement {
-  /** @type {Set<string>} devices that are left out */
-  #avoid = new Set();
+  /** @type {Map<string, number>} devices that are left out, and when each is tried again */
+  #avoid = new Map();
+  /** @type {Map<string, number>} how often each was left out, or did not work when it was tried */
+  #pauses = new Map();
   /** @type {Map<string, number>} workers that ended as they opened a device, since one has opened it */
   #failed = new Map();
 
-  /** @param {{ config: import('../../config/config').Config, log: import('../../core/log').Logger }} parts */
+  /**
+   * @param {{ config: import('../../config/config').Config, log: import('../../core/log').Logger, now?: () => number }}
+   *   parts
+   */
   constructor(parts) {
     this.parts = parts;
   }
 
   get avoided() {
-    return [...this.#avoid];
+    return [...this.#avoid.keys()];
   }
 
   /** Whether a worker has ended as it opened contexts, and which of them it was is not known for sure. */
@@ -169,11 +177,10 @@ class Placement {
       all.filter(({ state, inProcess, plan }) => state !== 'gone' && (!inProcess || plan.length)).length,
       1,
     );
+    const avoid = new Set(this.#avoid.keys());
     const devices = allowedDevices(member.devices, config);
-    member.plan = planContexts(
-      { workerId: member.workerId, devices, taken, config, workers, avoid: this.#avoid },
-      owners,
-    );
+    member.plan = planContexts({ workerId: member.workerId, devices, taken, config, workers, avoid }, owners);
+    member.without = devices.map(({ id }) => id).filter((id) => avoid.has(id));
     if (!member.plan.length && !member.devices.length)
       log.error({ worker: member.workerId }, 'a worker has found no device');
   }
@@ -209,8 +216,56 @@ class Placement {
       ({ id, backend }) => id !== device && !this.#avoid.has(id) && (!types || types.includes(backend)),
     );
     if (this.#avoid.has(device) || !hasAnother) return;
-    this.#avoid.add(device);
-    this.parts.log.error({ device }, 'workers end when they open this device: it is left out from now on');
+    const pauseMs = this.#pause(device);
+    this.parts.log.error(
+      { device, pauseMs },
+      'workers end when they open this device: it is left out, until it works when it is tried again',
+    );
+  }
+
+  /**
+   * @param {string} device
+   * @returns {number} ms
+   */
+  #pause(device) {
+    const times = this.#pauses.get(device) ?? 0;
+    this.#pauses.set(device, times + 1);
+    const pauseMs = Math.min(kLongestPauseMs, kFirstPauseMs * 2 ** times);
+    this.#avoid.set(device, this.#now() + pauseMs);
+    return pauseMs;
+  }
+
+  #now() {
+    return (this.parts.now ?? nowMs)();
+  }
+
+  // ---- what was held against a device is tried again
+
+  /**
+   * @param {number} now
+   * @returns {string[]} devices that are left out, and were long enough
+   */
+  due(now) {
+    return this.avoided.filter((device) => /** @type {number} */ (this.#avoid.get(device)) <= now);
+  }
+
+  /** @param {string} device that did not work */
+  postpone(device) {
+    if (this.#avoid.has(device)) this.#pause(device);
+  }
+
+  /** @param {string} device that works again */
+  readmit(device) {
+    this.#avoid.delete(device);
+    this.#failed.delete(device);
+  }
+
+  /**
+   * Whether a member was planned without a device that is not left out any more.
+   * @param {Member} member
+   */
+  doesWithout({ without }) {
+    return without.some((device) => !this.#avoid.has(device));
   }
 }
 

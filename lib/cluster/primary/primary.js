@@ -8,6 +8,7 @@ const { ClusterPrograms } = require('./cluster-programs');
 const { Inbox } = require('./inbox');
 const { Membership } = require('./membership');
 const { Placement } = require('./placement');
+const { Retrials } = require('./retrials');
 const { SharedRegions } = require('./shared-regions');
 const { Speeds } = require('./speeds');
 const { Watch } = require('./watch');
@@ -82,6 +83,12 @@ class Primary {
       answer: (report) => this.answer?.(report),
       onJobs: () => this.#dispatchSoon(),
     });
+    this.retrials = new Retrials({
+      log,
+      placement: this.placement,
+      membership: this.membership,
+      mayReplace: (member) => this.mayReplace?.(member) ?? false,
+    });
     this.watch = new Watch({
       config,
       log,
@@ -91,6 +98,7 @@ class Primary {
       onTick: (now) => {
         this.#sweepRegions();
         this.metrics.sample(now);
+        this.retrials.onTick(now);
       },
       onRoom: () => this.#dispatchSoon(),
     });
@@ -111,6 +119,7 @@ class Primary {
         this.#dispatchSoon();
       },
       onGone: (member, expected) => this.#onGone(member, expected),
+      onFailedStart: (member) => this.placement.failed(member),
     });
   }
 
@@ -120,6 +129,8 @@ class Primary {
   describe;
   /** @type {((member: Member) => void)|undefined} set by the manager */
   onGone;
+  /** @type {((member: Member) => boolean)|undefined} set by the manager: one that only runs jobs, and is replaced */
+  mayReplace;
 
   /** @returns {Member[]} those with a process */
   get workers() {
@@ -157,14 +168,14 @@ class Primary {
     this.metrics.retire(member.slot);
     this.regions.gone(member);
     this.#sweepRegions();
-    native.dropRegion(member.pageRegion);
+    native.dropPage(member.pageRegion);
     this.contexts.changed();
-    if (!expected && !member.wasReady) this.placement.failed(member);
-    this.membership.tellAll({
-      type: 'event',
-      name: 'worker-lost',
-      event: { workerId: member.workerId, pid: member.pid, reason: member.endReason || 'crash' },
-    });
+    const { workerId, pid, endReason } = member;
+    this.membership.tellAll(
+      expected
+        ? { type: 'event', name: 'worker-left', event: { workerId, pid } }
+        : { type: 'event', name: 'worker-lost', event: { workerId, pid, reason: endReason } },
+    );
     this.onGone?.(member);
     this.#dispatchSoon();
   }
@@ -188,9 +199,13 @@ class Primary {
     if (this.#closed) return;
     this.#closed = true;
     this.watch.close();
+    this.retrials.close();
     this.coordinator.close();
     this.programs.close();
     this.membership.close();
+    const members = [...this.membership.all()];
+    this.regions.close(members.find(({ inProcess }) => inProcess));
+    for (const { pageRegion } of members) native.dropPage(pageRegion);
   }
 }
 

@@ -60,7 +60,7 @@ class Recovery {
   tryAgain(job, reason) {
     if (isUnwanted(job) || this.parts.isClosing() || job.attempts > job.retries) return false;
     this.parts.metrics.own.retried(reason);
-    this.parts.log.info({ job: job.number, attempt: job.attempts, reason }, 'a job is tried again');
+    this.parts.log.info({ job: job.name, attempt: job.attempts, reason }, 'a job is tried again');
     this.parts.requeue(job);
     return true;
   }
@@ -75,8 +75,9 @@ class Recovery {
     for (const context of member.contexts) for (const number of context.started()) started.add(number);
     for (const job of [...member.jobs.values()]) {
       const ran = started.has(job.number) || started.has(job.launch?.leader ?? -1);
+      const where = job.context?.id;
       this.parts.assignments.takeBack(job);
-      this.#afterDeath(job, member, ran);
+      this.#afterDeath(job, member, ran, where);
     }
   }
 
@@ -84,8 +85,9 @@ class Recovery {
    * @param {CoordinatorJob} job
    * @param {Member} member
    * @param {boolean} ran it had begun when the process ended
+   * @param {string|undefined} where in which context
    */
-  #afterDeath(job, member, ran) {
+  #afterDeath(job, member, ran, where) {
     if (ran) {
       ++job.deaths;
       if (job.deaths >= kPoisonDeaths) job.alone = true;
@@ -95,8 +97,9 @@ class Recovery {
       ++job.returns;
     }
     if (isUnwanted(job)) {
-      const ending = job.deadline <= nowMs() ? late(job) : { code: 'ERR_CANCELED', message: 'the job was canceled' };
-      this.parts.completion.finish(job, ending);
+      const isLate = job.deadline <= nowMs();
+      const canceled = { code: 'ERR_CANCELED', message: 'the job was canceled' };
+      this.parts.completion.finish(job, job.canceledFor ?? (isLate ? late(job) : canceled));
       return;
     }
     if (ran ? this.tryAgain(job, 'ERR_WORKER_LOST') : job.returns <= kMaxReturns) {
@@ -108,7 +111,8 @@ class Recovery {
       : `before it ran, ${job.returns} times`;
     this.parts.completion.finish(job, {
       code: 'ERR_WORKER_LOST',
-      message: `the worker process of the job ended ${times}`,
+      message: `the worker process of the job ended ${times}; the last one on ${where}`,
+      contextId: where,
     });
   }
 }

@@ -1,7 +1,7 @@
 // What the primary says of the cluster: contexts, health, metrics. All of it read from its own memory, so a blocked
 // worker does not matter.
 'use strict';
-const { nowMs, isSoftware } = require('../../core');
+const { nowMs, epochMs, isSoftware } = require('../../core');
 const { statusPage } = require('../../metrics');
 
 const { inPage } = statusPage;
@@ -174,7 +174,7 @@ function describe(member, context) {
     device: context.device.id,
     state: state === 'closed' ? 'lost' : state,
     isActive: state === 'idle' || state === 'busy',
-    lastUsed: context.lastUsed ? Date.now() - (nowMs() - context.lastUsed) : 0,
+    lastUsed: context.lastUsed ? epochMs() - (nowMs() - context.lastUsed) : 0,
     memoryUsage: context.usedBytes,
     memoryLimit: context.memoryLimit,
     shaderCount: context.shaderCount,

@@ -61,6 +61,15 @@ class SharedRegions {
     }
   }
 
+  /**
+   * The cluster has ended: what others made goes with the last tensor in it that this process holds.
+   * @param {Member|undefined} self this process, whose own stays
+   */
+  close(self) {
+    for (const [region, { serial }] of this.#makers) if (serial !== self?.serial) native.dropRegion(region);
+    this.#makers.clear();
+  }
+
   get size() {
     return this.#makers.size;
   }

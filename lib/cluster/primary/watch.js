@@ -79,7 +79,7 @@ class Watch {
         { worker: member.workerId, contexts: member.contexts.map(({ id }) => id) },
         'a worker could not open all of its contexts in time: it does without the others',
       );
-      if (!member.inProcess) placement.failed(member);
+      if (!member.inProcess && member.missedBeats < kMissedBeats) placement.failed(member);
       contexts.memberReady(member);
       return;
     }

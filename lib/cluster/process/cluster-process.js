@@ -9,7 +9,7 @@ const { Requester, ContextRegistry, CoordinatorConnection } = require('../worker
 const { askToJoin } = require('../wire');
 const { Coordination, kWorkerMain } = require('./coordination');
 const { endCoordinated, endWorker, leave } = require('./ending');
-const { createLogger, GPUError, asGpuError } = require('../../core');
+const { createLogger, GPUError, asGpuError, nowMs, tell } = require('../../core');
 
 /** @typedef {'undecided'|'primary'|'worker'|'lone'} Role 'lone': standalone, there is no cluster */
 /**
@@ -110,7 +110,7 @@ class ClusterProcess {
       config,
       log: this.log,
       emit: (name, event) => {
-        if (this.role === 'primary' && emitter.listenerCount(name)) emitter.emit(name, event());
+        if (this.role === 'primary' && emitter.listenerCount(name)) tell(emitter, name, event());
       },
       isDraining: () => this.isDraining,
       onGone: () => this.#checkReady(),
@@ -161,7 +161,7 @@ class ClusterProcess {
       this.coordination?.forks?.ready(event.workerId);
       this.#checkReady();
     }
-    this.parts.emitter.emit(name, event);
+    tell(this.parts.emitter, name, event);
   }
 
   /** Why there is no context. */
@@ -209,8 +209,8 @@ class ClusterProcess {
 
   /** @param {string} reason */
   async #onDismissed(reason) {
-    this.log.error({ reason }, 'this worker is to be replaced');
-    await leave(this.connection, this.requester, Date.now() + kWorkerTimeoutMs / 2);
+    this.log[reason === 'device-back' ? 'info' : 'error']({ reason }, 'this worker is to be replaced');
+    await leave(this.connection, this.requester, nowMs() + kWorkerTimeoutMs / 2);
     // The application may have something to see to.
     process.kill(process.pid, process.listenerCount('SIGTERM') && !onlyRunsJobs() ? 'SIGTERM' : 'SIGKILL');
   }
@@ -240,7 +240,7 @@ class ClusterProcess {
   async #close(drain, timeout) {
     const { connection, coordination, requester } = this;
     const closed = new GPUError('ERR_CLOSED', 'the manager was closed before the job was done');
-    const ending = { requester, drain, until: Date.now() + timeout, closed };
+    const ending = { requester, drain, until: nowMs() + timeout, closed };
     if (drain && this.role === 'undecided' && !requester.waiting) requester.end(closed);
     if (coordination) await endCoordinated(coordination.primary, ending, this.parts.config.contextSwitchTimeout);
     else await endWorker(connection, ending);

@@ -40,6 +40,8 @@ class Coordination {
     this.primary.describe = () => this.reports.contexts();
     this.primary.answer = (report) => this.reports.give(report);
     this.primary.onGone = onGone;
+    this.primary.mayReplace = ({ workerId }) =>
+      this.forks !== undefined && this.forks.isOurs && this.forks.owns(workerId);
   }
 
   /** From here on: those that the application forks, and those that the settings want. */
@@ -57,10 +59,10 @@ class Coordination {
           this.forks?.joined(workerId);
           return membership.invite(workerId, pid, hello);
         },
-        (pid) => membership.processEnded(pid),
+        (pid, signal) => membership.processEnded(pid, signal),
       ),
     );
-    cluster.on('fork', onWorkers);
+    cluster.prependListener('fork', onWorkers);
     this.#undo.push(() => cluster.removeListener('fork', onWorkers));
     if (config.workers) this.#fork(config.workers);
     else if (Object.keys(cluster.workers ?? {}).length) onWorkers();

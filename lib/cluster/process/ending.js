@@ -1,6 +1,7 @@
 // How a process ends its part: what was given is waited for, then cut.
 'use strict';
 const { setTimeout } = require('node:timers');
+const { nowMs } = require('../../core');
 
 /** @typedef {import('../worker').Requester} Requester */
 /** @typedef {import('../worker').CoordinatorConnection} CoordinatorConnection */
@@ -9,7 +10,7 @@ const { setTimeout } = require('node:timers');
  * @typedef {object} Ending
  * @property {Requester} requester
  * @property {boolean} drain whether what was given is finished first
- * @property {number} until ms since the epoch, how long that may take
+ * @property {number} until ms as of nowMs(), how long that may take
  * @property {GPUError} closed what the others fail with
  */
 
@@ -19,11 +20,11 @@ const kPollSlowMs = 20;
 /**
  * Waits until it is so, or the time is up.
  * @param {() => boolean} done
- * @param {number} until ms since the epoch
+ * @param {number} until ms as of nowMs()
  * @param {number} [pollMs]
  */
 async function waitFor(done, until, pollMs = kPollMs) {
-  while (!done() && Date.now() < until)
+  while (!done() && nowMs() < until)
     await new Promise((resolve) => {
       setTimeout(resolve, pollMs);
     });
@@ -44,7 +45,7 @@ async function endCoordinated(primary, { requester, drain, until, closed }, stop
   coordinator.rejectAll();
   requester.cut(closed);
   // They are told to stop before their contexts go; that takes a moment.
-  await waitFor(() => coordinator.unsettled + requester.running - coordinator.givenUp <= 0, Date.now() + stopMs);
+  await waitFor(() => coordinator.unsettled + requester.running - coordinator.givenUp <= 0, nowMs() + stopMs);
 }
 
 /**
@@ -66,7 +67,7 @@ async function endWorker(connection, { requester, drain, until, closed }) {
  * In a worker that is to be replaced: what runs on a context that was not lost may end.
  * @param {CoordinatorConnection} connection
  * @param {Requester} requester
- * @param {number} until ms since the epoch
+ * @param {number} until ms as of nowMs()
  */
 async function leave(connection, requester, until) {
   connection.drain();

@@ -57,8 +57,8 @@ function askToJoin() {
       end();
       resolve(undefined);
     }, kTimeoutMs);
-    process.on('message', onMessage);
-    process.on('disconnect', onDisconnect);
+    process.prependListener('message', onMessage);
+    process.prependListener('disconnect', onDisconnect);
     hello();
   });
 }
@@ -66,7 +66,7 @@ function askToJoin() {
 /**
  * In the primary: answers workers that ask. Everything else on the channel belongs to the application.
  * @param {(workerId: number, pid: number, hello: Hello) => Invitation|Refusal} invite
- * @param {(pid: number|undefined) => void} onExit a worker process has ended
+ * @param {(pid: number|undefined, signal: string|null) => void} onExit a worker process has ended
  * @returns {() => void} ends it
  */
 function answerJoining(invite, onExit) {
@@ -83,9 +83,15 @@ function answerJoining(invite, onExit) {
       'reason' in answer ? { type: 'switchyard:refused', ...answer } : { type: 'switchyard:welcome', ...answer };
     if (worker.isConnected()) worker.send(reply, () => {});
   };
-  const onWorkerExit = (/** @type {import('node:cluster').Worker} */ worker) => onExit(worker.process.pid);
-  cluster.on('message', onMessage);
-  cluster.on('exit', onWorkerExit);
+  /**
+   * @param {import('node:cluster').Worker} worker
+   * @param {number} _code
+   * @param {string|null} signal
+   */
+  const onWorkerExit = (worker, _code, signal) => onExit(worker.process.pid, signal);
+  // Ahead of the application's listeners: one that throws ends an event's round.
+  cluster.prependListener('message', onMessage);
+  cluster.prependListener('exit', onWorkerExit);
   return () => {
     cluster.removeListener('message', onMessage);
     cluster.removeListener('exit', onWorkerExit);

@@ -70,7 +70,7 @@ const {
  * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }}
  *   Report
  */
-/** @typedef {'worker-ready'|'worker-lost'|'context-lost'|'memory-pressure'} ClusterEventName */
+/** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'} ClusterEventName */
 /**
  * An event that every manager of the cluster gives its listeners.
  * @template {ClusterEventName} [Name=ClusterEventName]
@@ -88,6 +88,7 @@ const {
  * - reopen: tries once more to open the context; give-up: a job there never ends, nothing more runs in it
  * - trim: gives unused memory back
  * - compile: in this process; program-taken: the coordinator has the outcome, its memory may go
+ * - where: to its 'cancel' of a job whose time is up: where that was
  * - end: the process is to end by itself, soon
  * - bye: the end of the connection is meant; with a reason, this process was not understood and leaves the cluster
  * @typedef {{ type: 'welcome', page: number, workerId: number }
@@ -101,6 +102,7 @@ const {
  *   | { type: 'trim' }
  *   | { type: 'compile', number: number, request: WireSources }
  *   | { type: 'program-taken', number: number }
+ *   | { type: 'where', number: number, text: string }
  *   | { type: 'end', reason: string }
  *   | { type: 'bye', reason?: string }} ToMember
  */
@@ -112,6 +114,7 @@ const {
  * - ready: every context of the plan was tried
  * - cleanup: every process is to give unused memory back
  * - leaving: it takes no more jobs; with a reason, because it did not understand the coordinator
+ * - named: the id that its user gave the job that it is about to ask for
  * - program: have these sources compiled, once for all who ask with this key
  * - compiled, compile-failed: the outcome of 'compile' with that number; program-problems: of the folder on disk
  * - program-uses: times each program was used since the last such message
@@ -124,6 +127,7 @@ const {
  *   | { type: 'ready' }
  *   | { type: 'cleanup' }
  *   | { type: 'leaving', reason?: string }
+ *   | { type: 'named', number: number, id: string }
  *   | ProgramMessage
  *   | CompiledMessage
  *   | CompileFailedMessage
@@ -212,6 +216,7 @@ const entry = object({
 /** @type {{ [Name in ClusterEventName]: Kind<ManagerEvents[Name][0]> }} */
 const events = {
   'worker-ready': object({ workerId: integer, pid: count, contexts: listOf(string) }),
+  'worker-left': object({ workerId: integer, pid: count }),
   'worker-lost': object({ workerId: integer, pid: count, reason: string }),
   'context-lost': object({ contextId: string, workerId: integer, message: string }),
   'memory-pressure': object({
@@ -242,6 +247,7 @@ const toMember = {
   trim: {},
   compile: { number: count, request: sources },
   'program-taken': { number: count },
+  where: { number: count, text: string },
   end: { reason: string },
   bye: { reason: optional(string) },
 };
@@ -255,6 +261,7 @@ const toCoordinator = {
   ready: {},
   cleanup: {},
   leaving: { reason: optional(string) },
+  named: { number: count, id: string },
   program: { id: count, key: string, request: sources },
   compiled: {
     number: count,

@@ -1,5 +1,6 @@
 // Jobs that the coordinator was asked for: the ask, and the result that comes back.
 'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const {
   scratch,
@@ -38,6 +39,7 @@ const { affinityNumber } = require('./job-options');
 const { ask, result: at, kKinds, kContextTypes } = protocol;
 // An ask is described in the scratch array from callAsk on, as in its message.
 const { callAsk: kAskAt } = layout;
+const kWhereMs = 50; // for the coordinator to say where a job was whose time is up
 /** The digest of a job that equals no other. */
 const kNoDigest = [0, 0, 0, 0];
 
@@ -48,6 +50,8 @@ class Asks {
   #ended;
   /** @type {Set<number>} the numbers of jobs whose result has not come */
   #numbers = new Set();
+  /** @type {Map<number, (text: string) => void>} by number: who is to be told where a job is */
+  #wheres = new Map();
   #prefix;
   /** @type {Answer} the one that is being read */
   #answer = { buffers: undefined, numbers: new Float64Array(0), start: 0 };
@@ -89,13 +93,15 @@ class Asks {
       const channel = /** @type {import('../wire/channel').Channel} */ (this.#channel);
       ++this.count;
       call.number = nextId();
+      if (call.id !== undefined)
+        channel.post(codec.encodeToCoordinator({ type: 'named', number: call.number, id: call.id }));
       this.#writeAsk(call, options, need, digest, timeout === Infinity ? 0 : started + timeout);
       call.ask(channel.handle);
       channel.sent();
       this.#numbers.add(call.number);
       if (this.waiting++ === 0) channel.ref();
-      const { outputs, targets, type } = call;
-      const id = call.id ?? this.#prefix + call.number;
+      const { number, outputs, targets, type } = call;
+      const id = call.id ?? this.#prefix + number;
       const answered = track(
         call.number,
         { signal: options?.signal, timeout },
@@ -105,9 +111,8 @@ class Asks {
       );
       return answered.then(
         (result) => events.completed(type, result),
-        (error) => {
-          // whoever noticed it first
-          if (error.code === 'ERR_TIMEOUT') error.message = `the job did not finish within ${timeout} ms`;
+        async (error) => {
+          if (error.code === 'ERR_TIMEOUT') await this.#sayWhere(error, number, timeout);
           throw events.failed(workload, error, id);
         },
       );
@@ -140,6 +145,59 @@ class Asks {
   #cancel = (number) => {
     this.#channel?.post(protocol.withNumber(protocol.kCancel, number));
   };
+
+  /**
+   * Whoever noticed first that a job's time is up: the coordinator knows where it was.
+   * @param {GPUError} error
+   * @param {number} number
+   * @param {number} timeout
+   */
+  async #sayWhere(error, number, timeout) {
+    const where = this.#numbers.has(number) ? await this.#where(number) : error.message;
+    error.message = `the job did not finish within ${timeout} ms: ${where}`;
+  }
+
+  /**
+   * What the coordinator says of a job that it was told to stop.
+   * @param {number} number
+   * @returns {Promise<string>}
+   */
+  #where(number) {
+    return new Promise((resolve) => {
+      const tell = (/** @type {string} */ text) => {
+        clearTimeout(timer);
+        this.#wheres.delete(number);
+        resolve(text);
+      };
+      const timer = setTimeout(
+        tell,
+        kWhereMs,
+        'the coordinator does not answer at once, and may say in its log where it was',
+      );
+      this.#wheres.set(number, tell);
+    });
+  }
+
+  /**
+   * A job that is given up has ended, which says where it was, too.
+   * @param {number} number
+   * @param {Float64Array} numbers
+   * @param {number} start
+   */
+  #tellEnded(number, numbers, start) {
+    const { code, message } = numbers[start + at.code] ? codec.readError(numbers, at, start) : {};
+    const isLate = code === 'ERR_TIMEOUT';
+    this.#wheres.get(number)?.(isLate ? message : 'it had ended, but its result had not come');
+  }
+
+  /**
+   * The coordinator says where a job was.
+   * @param {number} number
+   * @param {string} text
+   */
+  onWhere(number, text) {
+    this.#wheres.get(number)?.(text);
+  }
 
   /**
    * A result has come.
@@ -178,6 +236,7 @@ class Asks {
     let error = null;
     if (!isAwaited(number)) {
       native.dropRemote(number);
+      this.#tellEnded(number, numbers, start);
     } else if (numbers[start + at.code]) {
       native.dropRemote(number);
       error = asGpuError(codec.readError(numbers, at, start));
@@ -248,6 +307,7 @@ class Asks {
   end(error) {
     for (const number of this.#numbers) this.#settle(number, error, undefined);
     this.#numbers.clear();
+    for (const tell of [...this.#wheres.values()]) tell(error.message);
   }
 }
 

@@ -179,6 +179,9 @@ class CoordinatorConnection {
       case 'answer-error':
         if (this.#queries.fail(message.id, message.error)) this.#channel?.unref();
         break;
+      case 'where':
+        this.parts.requester.onWhere(message.number, message.text);
+        break;
       case 'end':
         this.parts.onDismissed(message.reason);
         break;
@@ -203,9 +206,18 @@ class CoordinatorConnection {
     this.parts.onEvent(message);
   }
 
+  /**
+   * Tells an end that the program wanted, or its own error, from a driver's crash.
+   * @param {number} code
+   */
+  #noteExit = (code) => {
+    if (this.page) this.page[inPage.exited] = 1 + code;
+  };
+
   /** @param {number} page */
   #onWelcome(page) {
     this.#usePage(page);
+    process.prependListener('exit', this.#noteExit);
     const { address } = /** @type {Invitation} */ (this.invitation);
     this.startExecutor(native.connect(address), true);
     this.#execution?.join(this.#hello(1));
@@ -340,6 +352,8 @@ class CoordinatorConnection {
     this.#queries.end(closed);
     this.fail(closed);
     this.#channel?.close();
+    process.removeListener('exit', this.#noteExit);
+    if (this.invitation && this.pageRegion !== undefined) native.dropPage(this.pageRegion);
   }
 }
 

@@ -1,6 +1,6 @@
 // Jobs that were given before there was a connection to the coordinator: they wait, and their time runs.
 'use strict';
-const { nextId, track, settle, isAwaited } = require('../../call');
+const { nextId, track, settle, isAwaited, unwatch } = require('../../call');
 const { nowMs } = require('../../core');
 
 class EarlyJobs {
@@ -14,14 +14,16 @@ class EarlyJobs {
   /**
    * @template Result
    * @param {(left: number) => Promise<Result>} start the job, with so many ms left
+   * @param {(error: import('../../core').GPUError) => unknown} failed is told of one that was never started
    * @param {AbortSignal|undefined} signal
    * @param {number} timeout ms, from now
    * @param {unknown} kept what the job uses
    * @returns {Promise<Result>}
    */
-  wait(start, signal, timeout, kept) {
+  wait(start, failed, signal, timeout, kept) {
     const began = nowMs();
     const number = nextId();
+    let isStarted = false;
     const waited = track(
       number,
       { signal, timeout },
@@ -31,13 +33,23 @@ class EarlyJobs {
     );
     this.#starts.push(() => {
       if (!isAwaited(number)) return;
+      isStarted = true;
+      unwatch(number); // the job itself has both
       const left = timeout === Infinity ? Infinity : Math.max(1, timeout - (nowMs() - began));
       start(left).then(
         (result) => settle(number, null, result),
         (error) => settle(number, error, undefined),
       );
     });
-    return waited;
+    return waited.catch((error) => {
+      if (isStarted) {
+        // it was told what was left of the time
+        error.message = error.message.replace(/within [\d.]+ ms/, `within ${timeout} ms`);
+        throw error;
+      }
+      if (error.code === 'ERR_TIMEOUT') error.message += ': it waited for the coordinator, or the first context';
+      throw failed(error);
+    });
   }
 
   /** Starts all of them, or lets them fail. */

@@ -2,7 +2,8 @@
 'use strict';
 const { ContextRegistry } = require('./context-registry');
 const { CoordinatorConnection } = require('./coordinator-connection');
+const { selfTest } = require('./pool');
 const { obtainFrom } = require('./program-requests');
 const { Requester } = require('./requester');
 
-module.exports = { ContextRegistry, CoordinatorConnection, obtainFrom, Requester };
+module.exports = { ContextRegistry, CoordinatorConnection, obtainFrom, Requester, selfTest };

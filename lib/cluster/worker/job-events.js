@@ -2,7 +2,7 @@
 // context-switch, queue-full.
 'use strict';
 const { publicType } = require('../../call');
-const { plainError } = require('../../core');
+const { soon, tell, plainError } = require('../../core');
 
 /** @typedef {import('../../core/errors').GPUError} GPUError */
 /** @typedef {import('../../index').GPUResult} GPUResult */
@@ -32,7 +32,7 @@ class JobEvents {
    */
   completed(type, result) {
     if (this.isCompletionHeard)
-      this.emitter.emit('workload-completed', {
+      tell(this.emitter, 'workload-completed', {
         workloadId: result.workloadId,
         type,
         context: result.contextId,
@@ -53,8 +53,8 @@ class JobEvents {
     const name = workloadId ?? id ?? null;
     if (name !== null) error.workloadId = name;
     const { code } = error;
-    this.emitter.emit('workload-failed', { workloadId: name, type: publicType(type), ...plainError(error) });
-    if (code === 'ERR_QUEUE_FULL') this.emitter.emit('queue-full', { retryAfter: error.retryAfter });
+    tell(this.emitter, 'workload-failed', { workloadId: name, type: publicType(type), ...plainError(error) });
+    if (code === 'ERR_QUEUE_FULL') tell(this.emitter, 'queue-full', { retryAfter: error.retryAfter });
     return error;
   }
 
@@ -72,7 +72,7 @@ class JobEvents {
     if (this.emitter.listenerCount('context-switch')) {
       const event = { from: from || null, to, workerId: this.workerId, contextType, duration };
       // The job may be settled within the call that has asked for it: nobody knows of it yet.
-      queueMicrotask(() => this.emitter.emit('context-switch', event));
+      soon(() => tell(this.emitter, 'context-switch', event));
     }
     return true;
   }

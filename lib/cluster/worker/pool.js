@@ -1,5 +1,6 @@
 // The contexts of one process: opened as the coordinator planned, checked by a self-test, and watched.
 'use strict';
+const { setTimeout, setInterval, clearInterval } = require('node:timers');
 const { native, computeRank } = require('../../addon');
 const { nextId, track } = require('../../call');
 const { openContext, GPUContext } = require('../../context');

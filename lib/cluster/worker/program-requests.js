@@ -1,5 +1,6 @@
 // How a manager gets a program: from the coordinator, which has it compiled once for all.
 'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const { openSharedTensor } = require('../../call');
 const { GPUError, asGpuError } = require('../../core');

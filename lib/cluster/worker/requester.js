@@ -97,6 +97,15 @@ class Requester {
   }
 
   /**
+   * The coordinator says where a job was whose time is up.
+   * @param {number} number
+   * @param {string} text
+   */
+  onWhere(number, text) {
+    this.#asks.onWhere(number, text);
+  }
+
+  /**
    * Nothing more can be asked; what is under way is settled with the error.
    * @param {GPUError} error
    */
@@ -175,7 +184,8 @@ class Requester {
         ? this.#runHere(context, kept, workload, rest, need)
         : this.#ask(kept, workload, rest, need, digest, attempts);
     };
-    return this.#early.wait(start, options?.signal, options?.timeout ?? this.config.timeout, [kept, options]);
+    const failed = (/** @type {GPUError} */ error) => this.#events.failed(workload, error, kept.id);
+    return this.#early.wait(start, failed, options?.signal, options?.timeout ?? this.config.timeout, [kept, options]);
   }
 
   /**
@@ -215,6 +225,11 @@ class Requester {
       },
       (error) => {
         this.#here.delete(number);
+        if (error.code === 'ERR_TIMEOUT') {
+          const others = context.localPending + context.remotePending - 1;
+          error.message += `: it was running on ${context.gpu.id}`;
+          if (others > 0) error.message += ', or waited there behind another';
+        }
         this.#leave(context, started, error.released);
         return this.#failedHere(error, context, call, workload, options, need, started, id);
       },

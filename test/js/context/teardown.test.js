@@ -14,6 +14,12 @@ describe.each(devices)('on %s', (device) => {
       expect(await runChild('work.js', [device, 'exit', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
 
+  test('process.reallyExit() while pipelines compile', async () => {
+    for (const wait of [0, 4, 8, 20, 40, 80, 120, 5, 60, 100, 130, 110])
+      expect(await runChild('first-runs.js', [device, wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
+    expect(await runChild('work.js', [device, 'really-exit', 20])).toMatchObject({ code: 7, signal: null, stderr: '' });
+  });
+
   test('process.exit() while contexts open and close', async () => {
     for (const wait of [0, 5])
       expect(await runChild('work.js', [device, 'closing', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });

@@ -29,6 +29,7 @@ async function main() {
   parentPort?.postMessage('busy');
   const leave = {
     exit: () => process.exit(7),
+    'really-exit': () => process.reallyExit(7),
     natural: () => clearInterval(timer), // leaves when all is settled, contexts still open
     throw: () => {
       throw new Error('on purpose');

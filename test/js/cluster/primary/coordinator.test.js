@@ -12,7 +12,7 @@ const { readError } = require('../../../../lib/cluster/wire/codec');
 const protocol = require('../../../../lib/cluster/wire/protocol');
 
 const { ask, result, done } = protocol;
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const quiet = { isLevelEnabled: () => false, debug() {}, info() {}, warn() {}, error() {} };
 
 function setUp() {
   const own = new MetricsBlock();

@@ -54,6 +54,7 @@ const toMember = [
   },
   { type: 'contexts', entries: [entry] },
   { type: 'event', name: 'worker-ready', event: { workerId: 1, pid: 2, contexts: ['1-cpu-0'] } },
+  { type: 'event', name: 'worker-left', event: { workerId: 1, pid: 2 } },
   { type: 'event', name: 'worker-lost', event: { workerId: 1, pid: 2, reason: 'crash' } },
   { type: 'event', name: 'context-lost', event: { contextId: '1-cpu-0', workerId: 1, message: 'gone' } },
   {
@@ -68,6 +69,7 @@ const toMember = [
   { type: 'trim' },
   { type: 'compile', number: 1, request: sources },
   { type: 'program-taken', number: 1 },
+  { type: 'where', number: 1, text: 'it was running on 1-cpu-0' },
   { type: 'end', reason: 'device-lost' },
   { type: 'bye', reason: 'nonsense' },
 ];
@@ -80,6 +82,7 @@ const toCoordinator = [
   { type: 'ready' },
   { type: 'cleanup' },
   { type: 'leaving', reason: 'nonsense' },
+  { type: 'named', number: 1, id: 'report-13' },
   { type: 'program', id: 1, key: 'k', request: { ...sources, bindings: ['a'], spirv: 'AAAA', cuda: '' } },
   {
     type: 'compiled',
