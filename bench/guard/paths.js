@@ -144,7 +144,7 @@ function queueAndSchedule({ requester, JobQueue, chooseContext, joinLimit, compa
 // A coordinator of one worker with one context, whose channels are only looked into.
 function coordinatorOfOne(parts) {
   const { Coordinator, Member, ContextView, Speeds, MetricsBlock, readConfig, protocol } = parts;
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+  const quiet = { debug() {}, info() {}, warn() {}, error() {}, isLevelEnabled: () => false };
   const speeds = new Speeds();
   const all = [];
   const refuse = () => {

@@ -164,6 +164,6 @@ export interface Layouts {
     >
   >;
   statusPage: Readonly<
-    Record<'contexts' | 'loopBeat' | 'loopLag' | 'draining' | 'executorBeat' | 'metrics' | 'numbers', number>
+    Record<'contexts' | 'loopBeat' | 'loopLag' | 'draining' | 'exited' | 'executorBeat' | 'metrics' | 'numbers', number>
   >;
 }

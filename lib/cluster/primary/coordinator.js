@@ -164,7 +164,7 @@ class Coordinator {
     // Its time is up there, though not yet here, perhaps.
     const isLate = job.deadline <= nowMs() + kTimerMs;
     const ending = isLate ? late(job) : { code: 'ERR_CANCELED', message: 'the job was canceled' };
-    if (isLate) from.say({ type: 'where', number: askNumber, text: ending.message });
+    if (isLate) from.say({ type: 'where', number: askNumber, text: ending.message ?? '' });
     this.#cancel(job, ending);
   }
 

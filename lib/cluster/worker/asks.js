@@ -187,7 +187,7 @@ class Asks {
   #tellEnded(number, numbers, start) {
     const { code, message } = numbers[start + at.code] ? codec.readError(numbers, at, start) : {};
     const isLate = code === 'ERR_TIMEOUT';
-    this.#wheres.get(number)?.(isLate ? message : 'it had ended, but its result had not come');
+    this.#wheres.get(number)?.(isLate && message ? message : 'it had ended, but its result had not come');
   }
 
   /**
