@@ -175,6 +175,23 @@ async function sanitized(preset, extra) {
   return judgeEnd(suite, result);
 }
 
+// The JavaScript tests. Those of clusters are alone: they count what happens within pauses and deadlines, and have
+// several processes each. The others run two at a time, as most of them wait for children.
+async function js(extra) {
+  if (extra.length) return jest('js', extra);
+  const clusters = path.join('test', 'js', 'cluster') + path.sep;
+  const parts = [
+    await jest('js', ['--maxWorkers=2', `--testPathIgnorePatterns=${clusters}`]),
+    await jest('js-clusters', [clusters]),
+  ];
+  const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
+  const both = (key) => parts.flatMap((part) => part[key]);
+  return {
+    ...{ name: 'js', seconds: sum('seconds'), passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') },
+    ...{ failures: both('failures'), skips: both('skips') },
+  };
+}
+
 // Jest. Its own report is read, so that a crash of the runner is no success.
 async function jest(name, extra, timeoutMs = 30 * kMinute) {
   const report = path.join(resultsFolder, `${name}.json`);
@@ -238,7 +255,7 @@ module.exports = {
     native,
     validation,
     drivers,
-    js: (extra) => jest('js', extra),
+    js,
     recipes: (extra) => jest('recipes', [...extra, '--roots=test/recipes'], 60 * kMinute),
     types,
     asan: (extra) => sanitized('asan', extra),

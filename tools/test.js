@@ -59,6 +59,7 @@ async function main() {
   if (!suites[names[0]]) {
     throw new Error(`unknown suite ${only}; there are ${[...Object.keys(kLists), ...Object.keys(suites)].join(', ')}`);
   }
+  if (only === 'full') process.env.SWITCHYARD_TEST_FULL = '1'; // every repetition: test/support/rounds.js
   if (only !== 'asan' && only !== 'tsan') await setup({ targets: kTargets[only] });
   const results = [];
   for (const name of names) {

@@ -25,7 +25,7 @@ function sizeOf(shape) {
  * @returns {Tensor}
  */
 function floats(...shape) {
-  return { data: Float32Array.from({ length: sizeOf(shape) }, () => 2 * next() - 1), shape, dtype: 'float32' };
+  return { data: new Float32Array(sizeOf(shape)).map(() => 2 * next() - 1), shape, dtype: 'float32' };
 }
 
 /**
@@ -34,11 +34,11 @@ function floats(...shape) {
  * @returns {Job}
  */
 function makeGraph(nodes, edges) {
-  const sources = Int32Array.from({ length: edges }, () => Math.floor(next() * nodes)).sort();
+  const sources = new Int32Array(edges).map(() => Math.floor(next() * nodes)).sort();
   const rowOffsets = new Int32Array(nodes + 1);
   for (const source of sources) ++rowOffsets[source + 1];
   for (let i = 0; i < nodes; ++i) rowOffsets[i + 1] += rowOffsets[i];
-  const columns = Int32Array.from({ length: edges }, () => Math.floor(next() * nodes));
+  const columns = new Int32Array(edges).map(() => Math.floor(next() * nodes));
   return {
     inputs: {
       rowOffsets: { data: rowOffsets, shape: [nodes + 1], dtype: 'int32' },
@@ -58,7 +58,7 @@ function makeQuantized(n, d) {
   return {
     inputs: {
       input: {
-        data: Int8Array.from({ length: n * d }, () => Math.round(254 * next() - 127)),
+        data: new Int8Array(n * d).map(() => Math.round(254 * next() - 127)),
         shape: [n, d],
         dtype: 'int8',
       },

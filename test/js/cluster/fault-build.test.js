@@ -44,13 +44,14 @@ const lostFromThen = (place) =>
     'close ok',
   ];
 
+// Concurrent: each test has processes of its own, which mostly wait.
 describe.each(devices)('on %s', (device) => {
-  test.each(places)('at %s: abort and segfault end the process there', async (place) => {
+  test.concurrent.each(places)('at %s: abort and segfault end the process there', async (place) => {
     expect(await live(device, `abort@${place}`)).toMatchObject({ signal: 'SIGABRT', told: 1, steps: until(place) });
     expect(await live(device, `segv@${place}`)).toMatchObject({ signal: 'SIGSEGV', told: 1, steps: until(place) });
   });
 
-  test.each(places)('at %s: a lost device stays lost until it is opened anew', async (place) => {
+  test.concurrent.each(places)('at %s: a lost device stays lost until it is opened anew', async (place) => {
     const outcome = place === 'close' ? 'ok' : 'ERR_DEVICE_LOST';
     expect(await live(device, `lost@${place}`)).toMatchObject({
       code: 0,
@@ -59,7 +60,7 @@ describe.each(devices)('on %s', (device) => {
     });
   });
 
-  test.each(places)('at %s: out of memory', async (place) => {
+  test.concurrent.each(places)('at %s: out of memory', async (place) => {
     const rest = running(place) ? fine.slice(2) : [];
     const shown = until(place, 'ERR_OUT_OF_MEMORY', ...rest);
     // At a GPU's completion it shows at once; elsewhere the job is tried once more.
@@ -77,7 +78,7 @@ describe.each(devices)('on %s', (device) => {
     if (heals) expect(twice).toMatchObject({ code: 0, told: 2, steps: shown });
   });
 
-  test.each(places)('at %s: a hang never ends', async (place) => {
+  test.concurrent.each(places)('at %s: a hang never ends', async (place) => {
     expect(await live(device, `hang@${place}`, 1500)).toMatchObject({
       signal: 'SIGKILL',
       told: 1,
@@ -85,13 +86,16 @@ describe.each(devices)('on %s', (device) => {
     });
   });
 
-  test.each(places.filter((place) => place !== 'close'))('at %s: an exception of another kind', async (place) => {
-    expect(await live(device, `throw@${place}`)).toMatchObject({
-      code: 0,
-      told: 1,
-      steps: until(place, 'ERR_INTERNAL', ...(running(place) ? fine.slice(2) : [])),
-    });
-  });
+  test.concurrent.each(places.filter((place) => place !== 'close'))(
+    'at %s: an exception of another kind',
+    async (place) => {
+      expect(await live(device, `throw@${place}`)).toMatchObject({
+        code: 0,
+        told: 1,
+        steps: until(place, 'ERR_INTERNAL', ...(running(place) ? fine.slice(2) : [])),
+      });
+    },
+  );
 
   test('after, times and device choose the pass', async () => {
     const backend = device.split(':')[0],

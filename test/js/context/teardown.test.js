@@ -3,19 +3,19 @@
 const { devices } = require('../../support/devices');
 const { runChild } = require('../../support/run-child');
 const { childProgram } = require('../../support/paths');
+const { rounds } = require('../../support/rounds');
 
 jest.setTimeout(120000);
 const fine = { code: 0, signal: null, stderr: '' };
 
 describe.each(devices)('on %s', (device) => {
   test('process.exit() at any moment', async () => {
-    const waits = [0, 1, 3, 9, 14, 27, 40, 61];
-    for (const wait of waits)
+    for (const wait of rounds([0, 3, 14, 61], [0, 1, 3, 9, 14, 27, 40, 61]))
       expect(await runChild('work.js', [device, 'exit', wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
 
   test('process.reallyExit() while pipelines compile', async () => {
-    for (const wait of [0, 4, 8, 20, 40, 80, 120, 5, 60, 100, 130, 110])
+    for (const wait of rounds([0, 20, 80, 120], [0, 4, 8, 20, 40, 80, 120, 5, 60, 100, 130, 110]))
       expect(await runChild('first-runs.js', [device, wait])).toMatchObject({ code: 7, signal: null, stderr: '' });
     expect(await runChild('work.js', [device, 'really-exit', 20])).toMatchObject({ code: 7, signal: null, stderr: '' });
   });
@@ -37,7 +37,7 @@ describe.each(devices)('on %s', (device) => {
 
   test('worker threads terminated with work in flight', async () => {
     // A race with the driver's unloading at exit once failed one time in five.
-    for (let i = 0; i < 6; ++i)
+    for (let i = 0; i < rounds(2, 6); ++i)
       expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
   });
 
