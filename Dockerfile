@@ -33,7 +33,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /switchyard/package.json /usr/local/lib/node_modules/switchyard/
 COPY --from=build /switchyard/node_modules /usr/local/lib/node_modules/switchyard/node_modules
-COPY --from=build /switchyard/build/release/switchyard.node /usr/local/lib/node_modules/switchyard/build/release/
+COPY --from=build /switchyard/build/release/switchyard.node /switchyard/build/release/switchyard-compiler \
+     /usr/local/lib/node_modules/switchyard/build/release/
 COPY lib /usr/local/lib/node_modules/switchyard/lib
 ENV NODE_PATH=/usr/local/lib/node_modules \
     SHADER_CACHE_DIR=/var/cache/switchyard \

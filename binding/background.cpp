@@ -29,22 +29,33 @@ void Background::post(std::function<void()> task) {
 }
 
 void Background::postAlone(std::function<void()> task) {
-  {
-    std::lock_guard lock(mutex_);
-    ++alone_;
-  }
-  auto run = [this, task = std::move(task)]() mutable {
-    task();
-    task = nullptr;
-    std::lock_guard lock(mutex_);
-    --alone_;
-    idle_.notify_all();
-  };
+  if (!tryPostAlone(task)) task();  // no thread to be had: the caller waits instead
+}
+
+bool Background::tryPostAlone(std::function<void()> task) {
+  begin();
   try {
-    std::thread(run).detach();
-  } catch (const std::system_error&) {  // no thread to be had: the caller waits instead
-    run();
+    std::thread([this, task = std::move(task)]() mutable {
+      task();
+      task = nullptr;
+      end();
+    }).detach();
+    return true;
+  } catch (const std::system_error&) {
+    end();
+    return false;
   }
+}
+
+void Background::begin() {
+  std::lock_guard lock(mutex_);
+  ++alone_;
+}
+
+void Background::end() {
+  std::lock_guard lock(mutex_);
+  --alone_;
+  idle_.notify_all();
 }
 
 void Background::drain() {

@@ -14,11 +14,15 @@ class Background {
   void post(std::function<void()> task);  // must not throw
   // the same, on a thread of its own: it may take long, and nothing waits behind it
   void postAlone(std::function<void()> task);
+  // the same for what the caller must not wait for itself; false: the system has no thread for it
+  bool tryPostAlone(std::function<void()> task);
   void drain();  // waits until all is done; gives up after two seconds, for a driver that hangs
 
  private:
   Background() = default;
   void loop();
+  void begin();
+  void end();
 
   std::mutex mutex_;
   std::condition_variable idle_, more_;

@@ -11,6 +11,7 @@
 
 #include "background.h"
 #include "cluster/executor.h"
+#include "program/compile/compile_process.h"
 
 namespace switchyard::node {
 namespace {
@@ -145,6 +146,7 @@ void Environment::end() {
 void shutdownAtExit(Environment& environment, int exitCode) {
   if (onMainThread()) registry().exitCode = exitCode;
   const bool stopped = environment.shutdownContexts(onMainThread() ? exitDeadline() : Clock::now() + kExitTimeout);
+  if (onMainThread()) endCompiling();
   if (stopped) Background::shared().drain();  // it may wait for the same
 }
 
@@ -159,6 +161,7 @@ void shutdownEverything(int exitCode) {
   bool stopped = true;
   for (const auto& environment : environments) stopped = environment->shutdownContexts(exitDeadline()) && stopped;
   if (!stopped) _exit(exitCode);
+  endCompiling();
   Background::shared().drain();
 }
 

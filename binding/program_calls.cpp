@@ -2,6 +2,7 @@
 // a job's end.
 #include "program_calls.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -11,7 +12,7 @@
 #include "background.h"
 #include "context_wrap.h"
 #include "convert.h"
-#include "program/compile/compiler.h"
+#include "program/compile/compile_process.h"
 #include "program/store/store.h"
 #include "program_wrap.h"
 
@@ -77,6 +78,8 @@ class CompileOperation : public Operation {
     result.Set("problems", listOf(env, problems));
     return result;
   }
+  void cancel() override { canceled = true; }
+  std::atomic<bool> canceled{false};
   std::shared_ptr<const ProgramWorkload> program;
   std::exception_ptr error;
   std::vector<std::string> problems;
@@ -124,22 +127,22 @@ ProgramStore storeOf(const std::string& folder, std::vector<std::string>& proble
       folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); }, roomOf(folder));
 }
 
-template <class Source, class Compile>
-void make(CompileOperation& operation, const Source& source, const std::string& folder, Compile compile) {
+template <class Source>
+void make(CompileOperation& operation, const Source& source, const std::string& folder) {
   const auto start = Clock::now();
   const ProgramId id = programId(source);
   operation.program = ProgramTable::shared().find(id);
   if (operation.program) {
     operation.fromDisk = true;  // it was made before
   } else if (folder.empty()) {
-    operation.program = ProgramTable::shared().add(compile(source));
+    operation.program = ProgramTable::shared().add(compileApart(source, operation.canceled));
   } else {
     ProgramStore store = storeOf(folder, operation.problems);
     if (auto module = store.load(id)) {
       operation.fromDisk = true;
       operation.program = ProgramTable::shared().add(std::move(module));
     } else {
-      auto compiled = compile(source);
+      auto compiled = compileApart(source, operation.canceled);
       store.store(*compiled);
       operation.program = ProgramTable::shared().add(std::move(compiled));
     }
@@ -147,17 +150,25 @@ void make(CompileOperation& operation, const Source& source, const std::string& 
   operation.ms = millisecondsSince(start);
 }
 
+template <class AnyOperation>
+void failWithoutThread(Environment& environment, AnyOperation& operation) {
+  operation.error = std::make_exception_ptr(Error(Code::OutOfMemory, "the system has no thread left to compile on"));
+  environment.operations.push(&operation);
+}
+
 template <class Work>
 void runAlone(Environment& environment, const std::shared_ptr<CompileOperation>& operation, Work work) {
   environment.operations.begin(operation);
-  Background::shared().postAlone([operation, shared = environment.shared(), work = std::move(work)]() mutable {
-    try {
-      work(*operation);
-    } catch (...) {
-      operation->error = std::current_exception();
-    }
-    shared->operations.push(operation.get());
-  });
+  const bool begun =
+      Background::shared().tryPostAlone([operation, shared = environment.shared(), work = std::move(work)]() mutable {
+        try {
+          work(*operation);
+        } catch (...) {
+          operation->error = std::current_exception();
+        }
+        shared->operations.push(operation.get());
+      });
+  if (!begun) failWithoutThread(environment, *operation);
 }
 
 // compileProgram(id, request)
@@ -169,14 +180,13 @@ Napi::Value compileProgram(const Napi::CallbackInfo& info) {
     const std::string folder = readText(request, "folder");
     if (readText(request, "kind") == "shader") {
       ShaderSource source{readText(request, "name"), readText(request, "vertex"), readText(request, "fragment")};
-      runAlone(Environment::of(env), operation, [source = std::move(source), folder](CompileOperation& made) {
-        make(made, source, folder, compileShader);
-      });
+      runAlone(Environment::of(env), operation,
+               [source = std::move(source), folder](CompileOperation& made) { make(made, source, folder); });
     } else {
       KernelSource source = readKernel(request);
       runAlone(Environment::of(env), operation, [source = std::move(source), folder](CompileOperation& made) mutable {
         if (source.cuda && !source.cudaArch) source.cudaArch = lowestCapability();
-        make(made, source, folder, compileKernel);
+        make(made, source, folder);
       });
     }
     return env.Undefined();
@@ -234,7 +244,7 @@ Napi::Value prepareProgram(const Napi::CallbackInfo& info) {
     if (!context) throw Error(Code::Closed, "the context is closed");
     if (!wrap) throw Error(Code::InvalidArgument, "that is no program of this copy of the addon");
     environment.operations.begin(operation);
-    Background::shared().postAlone(
+    const bool begun = Background::shared().tryPostAlone(
         [operation, shared = environment.shared(), context = std::move(context), program = wrap->program()]() mutable {
           const auto start = Clock::now();
           try {
@@ -246,6 +256,7 @@ Napi::Value prepareProgram(const Napi::CallbackInfo& info) {
           context.reset();
           shared->operations.push(operation.get());
         });
+    if (!begun) failWithoutThread(environment, *operation);
     return env.Undefined();
   });
 }

@@ -67,6 +67,14 @@ Napi::Object describeProgram(Napi::Env env, const ProgramModule& module) {
                entry.Set("columns", number(attribute.columns));
                return entry;
              }));
+  const auto names = [&](const std::vector<std::string>& list) {
+    return describeAll(env, list, [&](const std::string& name) { return Napi::String::New(env, name); });
+  };
+  Napi::Object unused = Napi::Object::New(env);
+  unused.Set("attributes", names(info.unused.attributes));
+  unused.Set("buffers", names(info.unused.buffers));
+  unused.Set("uniforms", names(info.unused.uniforms));
+  result.Set("unused", unused);
   result.Set("vulkan", flag(module.forVulkan()));
   result.Set("cuda", flag(module.forCuda()));
   result.Set("bytes", number(static_cast<double>(module.bytes())));

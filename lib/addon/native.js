@@ -105,6 +105,8 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  * @property {number} paramBytes
  * @property {[number, number, number]} groupSize
  * @property {{ name: string, scalar: 'float'|'int'|'uint'|'bool', rows: number, columns: number }[]} attributes
+ * @property {{ attributes: string[], buffers: string[], uniforms: string[] }} unused what a shader declares and does
+ *   not use: it may be given, and may be left out
  * @property {boolean} vulkan
  * @property {boolean} cuda
  * @property {number} bytes

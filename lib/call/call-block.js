@@ -93,6 +93,7 @@ function byBinding(values, { info, buffers }, what, owner) {
   for (const name in values) {
     const index = buffers.get(name);
     if (index === undefined) {
+      if (what === 'input' && info.unused.buffers.includes(name)) continue;
       const known = namesOf(info, ({ kind }) => kind === 'buffer');
       throw invalid(`${owner}: unknown ${what} '${name}'${suggestion(name, known)}`, `${what}s.${name}`);
     }
@@ -116,7 +117,7 @@ function blockOf(numbers, info, params, owner, place) {
   block.set(numbers);
   block[words - 1] = info.paramBytes;
   const bytes = new Uint8Array(block.buffer);
-  writeParams(info.params, params, bytes, words * 8, owner, place);
+  writeParams(info.params, params, bytes, words * 8, owner, place, info.unused.uniforms);
   return bytes;
 }
 

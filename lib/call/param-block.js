@@ -117,8 +117,9 @@ function writeParam(view, base, param, value, owner) {
  * @param {number} at
  * @param {string} owner
  * @param {string} [place] the argument that they are
+ * @param {readonly string[]} [unused] may be left out
  */
-function writeParams(params, values, bytes, at, owner, place = 'params') {
+function writeParams(params, values, bytes, at, owner, place = 'params', unused = undefined) {
   if (!params.length) return;
   const given = /** @type {Record<string, unknown>|null|undefined} */ (values);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -126,7 +127,10 @@ function writeParams(params, values, bytes, at, owner, place = 'params') {
     if (kHidden.has(param.name)) continue;
     try {
       const value = given?.[param.name];
-      if (value === undefined || value === null) throw refuse(param, `(${typeOf(param)}) is missing`, owner);
+      if (value === undefined || value === null) {
+        if (unused?.includes(param.name)) continue;
+        throw refuse(param, `(${typeOf(param)}) is missing`, owner);
+      }
       writeParam(view, at, param, value, owner);
     } catch (error) {
       error.argument = `${place}.${param.name}`;

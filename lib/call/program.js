@@ -202,7 +202,7 @@ class Kernel extends Program {
 /** A vertex and a fragment program. Made by compileShader(). */
 class Shader extends Program {
   /**
-   * What a vertex has.
+   * What a vertex has. What the shader declares and does not use is not here; it may be given all the same.
    * @returns {readonly import('../addon/native').ProgramInfo['attributes'][number][]}
    * @example const names = shader.attributes.map(({ name }) => name);
    */

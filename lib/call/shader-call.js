@@ -100,7 +100,12 @@ function countFrom(info, attributes, owner) {
  * @returns {Map<number, unknown>} by their number
  */
 function attributesOf(given = {}, info, owner) {
-  checkNames(given, new Set(info.attributes.map(({ name }) => name)), owner, 'attribute');
+  checkNames(
+    given,
+    new Set([...info.attributes.map(({ name }) => name), ...info.unused.attributes]),
+    owner,
+    'attribute',
+  );
   const attributes = /** @type {Fields} */ (given);
   /** @type {Map<number, unknown>} */
   const found = new Map();
@@ -119,10 +124,11 @@ function attributesOf(given = {}, info, owner) {
  */
 function uniformsOf(given = {}, info, owner) {
   const images = namesOf(info, ({ kind }) => kind === 'image');
-  checkNames(given, new Set([...visible(info.params), ...images]), owner, 'uniform');
+  const unused = info.unused.uniforms;
+  checkNames(given, new Set([...visible(info.params), ...images, ...unused]), owner, 'uniform');
   const uniforms = /** @type {Fields} */ (given);
   const isMissing = (/** @type {string} */ name) => uniforms[name] === undefined || uniforms[name] === null;
-  const missing = visible(info.params).find(isMissing);
+  const missing = visible(info.params).find((name) => isMissing(name) && !unused.includes(name));
   if (missing !== undefined) throw invalid(`${owner}: uniform '${missing}' is missing`, `uniforms.${missing}`);
   return { uniforms, samplers: images.filter((name) => !isMissing(name)) };
 }

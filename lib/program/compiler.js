@@ -1,8 +1,10 @@
-// Compiling in this process, off its event loop.
+// Compiling for this process, in compile processes that the addon starts.
 'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
 const { readSettings } = require('../config');
 const { native } = require('../addon');
 const { nextId, track } = require('../call');
+const { GPUError } = require('../core');
 
 const kOldestCapability = 75; // the oldest cards there is support for
 
@@ -10,7 +12,9 @@ const kOldestCapability = 75; // the oldest cards there is support for
 /** @typedef {import('../addon/native').ProgramHandle} ProgramHandle */
 /** @typedef {{ handle: ProgramHandle, fromDisk: boolean, ms: number, problems: string[] }} Compiled */
 
-const kMaxCompiling = 4; // each on a thread of its own
+const kMaxCompiling = 4; // each in a process of its own
+const kLongMs = 500; // what takes longer makes way for others: its process has a low priority by then
+const kMaxLong = 12;
 
 /**
  * @param {{ shaderCacheDir?: string }} config
@@ -20,42 +24,62 @@ function cacheFolder({ shaderCacheDir }) {
   return shaderCacheDir ?? native.cacheFolder();
 }
 
-let compiling = 0;
+let compiling = 0,
+  long = 0;
 /** @type {(() => void)[]} */
 const turns = [];
+
+function leavePlace() {
+  const next = turns.shift(); // which takes the place
+  if (next) next();
+  else --compiling;
+}
 
 /**
  * @param {Sources} sources
  * @param {string} folder
+ * @param {AbortSignal} [signal] ends the compilation: ERR_CANCELED
  * @returns {Promise<Compiled>}
  */
-async function compileHere(sources, folder) {
+async function compileHere(sources, folder, signal) {
   if (compiling === kMaxCompiling)
     await new Promise((resolve) => {
       turns.push(() => resolve(undefined));
     });
   else ++compiling;
+  let isLong = false;
+  const timer = setTimeout(() => {
+    if (long === kMaxLong) return;
+    isLong = true;
+    ++long;
+    leavePlace();
+  }, kLongMs);
+  timer.unref();
   try {
-    return await compileNow(sources, folder);
+    return await compileNow(sources, folder, signal);
   } finally {
-    const next = turns.shift(); // which takes the place
-    if (next) next();
-    else --compiling;
+    clearTimeout(timer);
+    if (isLong) --long;
+    else leavePlace();
   }
 }
 
 /**
  * @param {Sources} sources
  * @param {string} folder
+ * @param {AbortSignal} [signal]
  * @returns {Promise<Compiled>}
  */
-function compileNow(sources, folder) {
+function compileNow(sources, folder, signal) {
+  if (signal?.aborted) throw new GPUError('ERR_CANCELED', `${sources.kind} '${sources.name}': nobody waits for it`);
   const number = nextId();
   // CUDA C++ for the lowest of this machine's cards, which runs on all of them; where CUDA is turned off none is looked
   // at.
   const cudaArch = readSettings().cuda ? 0 : kOldestCapability;
   native.compileProgram(number, sources.kind === 'kernel' ? { ...sources, cudaArch, folder } : { ...sources, folder });
-  return track(number, undefined, sources, (value) => value);
+  const stop = () => native.cancel(number);
+  signal?.addEventListener('abort', stop);
+  return track(number, undefined, sources, (value) => value).finally(() => signal?.removeEventListener('abort', stop));
 }
 
 /**

@@ -105,7 +105,7 @@ export interface ShaderAttribute {
 export interface Shader extends Program {}
 export class Shader {
   private constructor();
-  /** What a vertex has. */
+  /** What a vertex has. What the shader declares and does not use is not here; it may be given all the same. */
   readonly attributes: readonly ShaderAttribute[];
 }
 /**

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "blas/blas.h"
+#include "blas/buffers.h"
 #include "error.h"
 
 // The one function that LAPACK's Fortran objects need of their run-time library (they join two option letters for a
@@ -48,6 +49,7 @@ void symmetricEigen(float* matrix, uint32_t n, uint32_t count, float* values, fl
     std::fill_n(vectors, size_t{count} * n, std::numeric_limits<float>::quiet_NaN());
     return;
   }
+  const BlasBuffers buffers(BlasBuffers::kMost);
   const int size = static_cast<int>(n), first = size - static_cast<int>(count) + 1, last = size;
   const float unused = 0, tolerance = 0;
   std::vector<float> ascending(n), columns(size_t{n} * count);

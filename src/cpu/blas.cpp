@@ -1,27 +1,15 @@
-// The matrix library behind gemm, and what makes it safe to call from several threads.
-// Debian builds serial OpenBLAS without USE_LOCKING: it hands out its packing buffers without a lock, so that two
-// products at the same moment can get the same one and spoil each other's result. The linker's --wrap sends its
-// requests through the two functions here, which take turns. That costs some 20 ns a product.
+// The matrix library behind gemm.
 #include "blas/blas.h"
 
 #include <limits>
-#include <mutex>
 #include <string>
 
+#include "blas/buffers.h"
 #include "cpu/matmul.h"
 #include "error.h"
 
-extern "C" {
-void* __real_blas_memory_alloc(int kind);
-void __real_blas_memory_free(void* buffer);
-void* __wrap_blas_memory_alloc(int kind);
-void __wrap_blas_memory_free(void* buffer);
-}
-
 namespace switchyard::cpu {
 namespace {
-
-constinit std::mutex buffers;
 
 int blasInt(size_t value) {
   if (value > static_cast<size_t>(std::numeric_limits<int>::max()))
@@ -38,6 +26,7 @@ void gemm(const Product& product, const float* a, size_t lda, const float* b, si
   const int ldFirst = blasInt(ldb), ldSecond = blasInt(lda), ldc = blasInt(ldOut);
   // The library doesn't look at the operands when alpha is 0, but a NaN in them counts.
   const float alpha = product.alpha == 0 ? 1.0f : product.alpha;
+  const BlasBuffers buffers;
   sgemm_(product.transposeB ? "T" : "N", product.transposeA ? "T" : "N", &m, &n, &k, &alpha, b, &ldFirst, a, &ldSecond,
          &product.beta, out, &ldc);
   if (product.alpha != 0) return;
@@ -46,13 +35,3 @@ void gemm(const Product& product, const float* a, size_t lda, const float* b, si
 }
 
 }  // namespace switchyard::cpu
-
-void* __wrap_blas_memory_alloc(int kind) {
-  const std::lock_guard lock(switchyard::cpu::buffers);
-  return __real_blas_memory_alloc(kind);
-}
-
-void __wrap_blas_memory_free(void* buffer) {
-  const std::lock_guard lock(switchyard::cpu::buffers);
-  __real_blas_memory_free(buffer);
-}

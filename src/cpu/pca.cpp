@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "blas/blas.h"
+#include "blas/buffers.h"
 #include "cpu/kernels.h"
 #include "cpu/matmul.h"
 #include "cpu/scratch.h"
@@ -57,6 +58,7 @@ void byPartials(const Covariance& job, const Budget& budget) {
       subtractMean(job.in + row * d, job.mean, centred.as<float>(), n, d);
       const int k = static_cast<int>(n);
       const float one = 1;
+      const BlasBuffers buffers;
       ssyrk_("L", "N", &size, &k, &job.factor, centred.as<float>(), &size, &one, partial, &size);
     }
   });

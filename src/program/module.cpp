@@ -6,117 +6,15 @@
 #include <cstring>
 
 #include "error.h"
+#include "program/byte_stream.h"
 
 namespace switchyard {
 namespace {
 
 constexpr uint32_t kMagic = 0x50595753;  // "SWYP"
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr size_t kHashAt = 16, kHashBytes = crypto_hash_sha256_BYTES, kHeaderBytes = kHashAt + kHashBytes;
-constexpr size_t kMaxText = 1 << 16, kMaxItems = 1 << 16, kMaxBlob = size_t{1} << 30;
-
-// Little-endian, whatever the machine is; no padding.
-class Writer {
- public:
-  void number(uint64_t value, int width) {
-    for (int i = 0; i < width; ++i) out_.push_back(static_cast<uint8_t>(value >> (8 * i)));
-  }
-  void u8(uint8_t value) { number(value, 1); }
-  void u32(uint32_t value) { number(value, 4); }
-  void u64(uint64_t value) { number(value, 8); }
-  void flag(bool value) { u8(value ? 1 : 0); }
-  void raw(std::span<const uint8_t> bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
-  void text(const std::string& value) {
-    limit(value.size(), kMaxText, "text");
-    u32(static_cast<uint32_t>(value.size()));
-    out_.insert(out_.end(), value.begin(), value.end());
-  }
-  void blob(const std::vector<char>& value) {
-    limit(value.size(), kMaxBlob, "code");
-    u32(static_cast<uint32_t>(value.size()));
-    out_.insert(out_.end(), value.begin(), value.end());
-  }
-  void words(const std::vector<uint32_t>& value) {
-    limit(value.size(), kMaxBlob / 4, "code");
-    u32(static_cast<uint32_t>(value.size()));
-    for (const uint32_t word : value) u32(word);
-  }
-  template <class Items, class Each>
-  void list(const Items& items, Each each) {
-    limit(items.size(), kMaxItems, "list");
-    u32(static_cast<uint32_t>(items.size()));
-    for (const auto& item : items) each(item);
-  }
-  std::vector<uint8_t>& bytes() { return out_; }
-
- private:
-  static void limit(size_t size, size_t most, const char* what) {
-    if (size > most) throw Error(Code::Internal, std::string("a program has a ") + what + " too long to be kept");
-  }
-  std::vector<uint8_t> out_;
-};
-
-[[noreturn]] void damaged(const std::string& how) {
-  throw Error(Code::Internal, "the bytes of a program are damaged: " + how);
-}
-
-class Reader {
- public:
-  explicit Reader(std::span<const uint8_t> bytes) : rest_(bytes) {}
-  uint64_t number(size_t width) {
-    const std::span<const uint8_t> bytes = raw(width);
-    uint64_t value = 0;
-    for (size_t i = 0; i < width; ++i) value |= uint64_t{bytes[i]} << (8 * i);
-    return value;
-  }
-  uint8_t u8() { return static_cast<uint8_t>(number(1)); }
-  uint32_t u32() { return static_cast<uint32_t>(number(4)); }
-  uint64_t u64() { return number(8); }
-  bool flag() { return choice<uint8_t>(1) != 0; }
-  template <class Enum>
-  Enum choice(uint8_t last) {
-    const uint8_t value = u8();
-    if (value > last) damaged("it holds a value that means nothing");
-    return static_cast<Enum>(value);
-  }
-  std::span<const uint8_t> raw(size_t size) {
-    if (size > rest_.size()) damaged("it ends too early");
-    const std::span<const uint8_t> taken = rest_.first(size);
-    rest_ = rest_.subspan(size);
-    return taken;
-  }
-  std::string text() {
-    const std::span<const uint8_t> bytes = raw(count(kMaxText, 1));
-    return std::string(bytes.begin(), bytes.end());
-  }
-  std::vector<char> blob() {
-    const std::span<const uint8_t> bytes = raw(count(kMaxBlob, 1));
-    return std::vector<char>(bytes.begin(), bytes.end());
-  }
-  std::vector<uint32_t> words() {
-    std::vector<uint32_t> words(count(kMaxBlob / 4, 4));
-    for (uint32_t& word : words) word = u32();
-    return words;
-  }
-  template <class Item, class Each>
-  std::vector<Item> list(Each each) {
-    std::vector<Item> items(count(kMaxItems, 1));
-    for (Item& item : items) item = each();
-    return items;
-  }
-  bool empty() const { return rest_.empty(); }
-
- private:
-  // A count, of things that take `least` bytes each: believed only if they can be there.
-  size_t count(size_t most, size_t least) {
-    const size_t value = u32();
-    if (value > most || value > rest_.size() / least) damaged("it counts more than it holds");
-    return value;
-  }
-  std::span<const uint8_t> rest_;
-};
-
-void write(Writer& out, const ProgramParam& param) {
+void write(ByteWriter& out, const ProgramParam& param) {
   out.text(param.name);
   out.u8(static_cast<uint8_t>(param.scalar));
   for (const uint32_t value :
@@ -124,7 +22,7 @@ void write(Writer& out, const ProgramParam& param) {
     out.u32(value);
 }
 
-ProgramParam readParam(Reader& in) {
+ProgramParam readParam(ByteReader& in) {
   ProgramParam param;
   param.name = in.text();
   param.scalar = in.choice<ProgramParam::Scalar>(static_cast<uint8_t>(ProgramParam::Scalar::Bool));
@@ -134,7 +32,7 @@ ProgramParam readParam(Reader& in) {
   return param;
 }
 
-void write(Writer& out, const ProgramBinding& binding) {
+void write(ByteWriter& out, const ProgramBinding& binding) {
   out.text(binding.name);
   out.u8(static_cast<uint8_t>(binding.kind));
   out.u8(static_cast<uint8_t>(binding.element));
@@ -144,7 +42,7 @@ void write(Writer& out, const ProgramBinding& binding) {
   out.flag(binding.writeOnly);
 }
 
-ProgramBinding readBinding(Reader& in) {
+ProgramBinding readBinding(ByteReader& in) {
   ProgramBinding binding;
   binding.name = in.text();
   binding.kind = in.choice<ProgramBinding::Kind>(static_cast<uint8_t>(ProgramBinding::Kind::Image));
@@ -156,13 +54,13 @@ ProgramBinding readBinding(Reader& in) {
   return binding;
 }
 
-void write(Writer& out, const ProgramAttribute& attribute) {
+void write(ByteWriter& out, const ProgramAttribute& attribute) {
   out.text(attribute.name);
   out.u8(static_cast<uint8_t>(attribute.scalar));
   for (const uint32_t value : {attribute.location, attribute.rows, attribute.columns}) out.u32(value);
 }
 
-ProgramAttribute readAttribute(Reader& in) {
+ProgramAttribute readAttribute(ByteReader& in) {
   ProgramAttribute attribute;
   attribute.name = in.text();
   attribute.scalar = in.choice<ProgramParam::Scalar>(static_cast<uint8_t>(ProgramParam::Scalar::Bool));
@@ -177,7 +75,7 @@ auto flagsOf(Needs& needs) {
                     &needs.storage16, &needs.uniform8, &needs.uniform16};
 }
 
-void write(Writer& out, const ProgramInfo& info) {
+void write(ByteWriter& out, const ProgramInfo& info) {
   out.u8(static_cast<uint8_t>(info.kind));
   out.text(info.name);
   out.list(info.bindings, [&](const ProgramBinding& binding) { write(out, binding); });
@@ -191,11 +89,13 @@ void write(Writer& out, const ProgramInfo& info) {
   out.list(info.attributes, [&](const ProgramAttribute& attribute) { write(out, attribute); });
   out.flag(info.flipY);
   out.flag(info.wroteOutputs);
+  for (const auto* names : {&info.unused.attributes, &info.unused.buffers, &info.unused.uniforms})
+    out.list(*names, [&](const std::string& name) { out.text(name); });
   for (const bool* flag : flagsOf(info.needs)) out.flag(*flag);
   out.u32(info.needs.subgroupOps);
 }
 
-ProgramInfo readInfo(Reader& in) {
+ProgramInfo readInfo(ByteReader& in) {
   ProgramInfo info;
   info.kind = in.choice<ProgramKind>(static_cast<uint8_t>(ProgramKind::Shader));
   info.name = in.text();
@@ -210,12 +110,14 @@ ProgramInfo readInfo(Reader& in) {
   info.attributes = in.list<ProgramAttribute>([&] { return readAttribute(in); });
   info.flipY = in.flag();
   info.wroteOutputs = in.flag();
+  for (auto* names : {&info.unused.attributes, &info.unused.buffers, &info.unused.uniforms})
+    *names = in.list<std::string>([&] { return in.text(); });
   for (bool* flag : flagsOf(info.needs)) *flag = in.flag();
   info.needs.subgroupOps = in.u32();
   return info;
 }
 
-void write(Writer& out, const CudaCode& cuda) {
+void write(ByteWriter& out, const CudaCode& cuda) {
   out.text(cuda.entry);
   out.blob(cuda.ptx);
   out.blob(cuda.cubin);
@@ -228,7 +130,7 @@ void write(Writer& out, const CudaCode& cuda) {
   out.list(cuda.values, [&](const ProgramParam& param) { write(out, param); });
 }
 
-CudaCode readCuda(Reader& in) {
+CudaCode readCuda(ByteReader& in) {
   CudaCode cuda;
   cuda.entry = in.text();
   cuda.ptx = in.blob();
@@ -250,9 +152,9 @@ void checkIndices(const ProgramModule& module) {
   for (const CudaParam& param : module.cuda.params) {
     const size_t count =
         param.isBuffer ? module.info.bindings.size() : std::min(module.info.params.size(), module.cuda.values.size());
-    if (param.index >= count) damaged("a parameter of its CUDA kernel is not described");
+    if (param.index >= count) damagedBytes("a parameter of its CUDA kernel is not described");
   }
-  if (module.forCuda() && (module.cuda.ptx.empty() || module.cuda.ptx.back() != 0)) damaged("its PTX has no end");
+  if (module.forCuda() && (module.cuda.ptx.empty() || module.cuda.ptx.back() != 0)) damagedBytes("its PTX has no end");
 }
 
 }  // namespace
@@ -268,14 +170,14 @@ std::string hexOf(const ProgramId& id) {
 }
 
 std::vector<uint8_t> encodeModule(const ProgramModule& module) {
-  Writer content;
+  ByteWriter content;
   content.raw(module.id);
   write(content, module.info);
   for (const std::vector<uint32_t>* words : {&module.compute, &module.vertex, &module.fragment}) content.words(*words);
   content.text(module.entry);
   write(content, module.cuda);
 
-  Writer out;
+  ByteWriter out;
   out.u32(kMagic);
   out.u32(kVersion);
   out.u64(content.bytes().size());
@@ -287,18 +189,18 @@ std::vector<uint8_t> encodeModule(const ProgramModule& module) {
 }
 
 std::shared_ptr<ProgramModule> decodeModule(std::span<const uint8_t> bytes) {
-  Reader header(bytes);
-  if (bytes.size() < kHeaderBytes) damaged("it ends too early");
-  if (header.u32() != kMagic) damaged("it is no program");
+  ByteReader header(bytes);
+  if (bytes.size() < kHeaderBytes) damagedBytes("it ends too early");
+  if (header.u32() != kMagic) damagedBytes("it is no program");
   if (const uint32_t version = header.u32(); version != kVersion)
-    damaged("it is of version " + std::to_string(version) + ", and this is version " + std::to_string(kVersion));
+    damagedBytes("it is of version " + std::to_string(version) + ", and this is version " + std::to_string(kVersion));
   const std::span<const uint8_t> content = bytes.subspan(kHeaderBytes);
-  if (header.u64() != content.size()) damaged("its length is not what it says");
+  if (header.u64() != content.size()) damagedBytes("its length is not what it says");
   std::array<uint8_t, kHashBytes> hash{};
   crypto_hash_sha256(hash.data(), content.data(), content.size());
-  if (std::memcmp(hash.data(), bytes.data() + kHashAt, kHashBytes) != 0) damaged("its checksum does not fit");
+  if (std::memcmp(hash.data(), bytes.data() + kHashAt, kHashBytes) != 0) damagedBytes("its checksum does not fit");
 
-  Reader in(content);
+  ByteReader in(content);
   auto module = std::make_shared<ProgramModule>();
   const std::span<const uint8_t> id = in.raw(module->id.size());
   std::copy(id.begin(), id.end(), module->id.begin());
@@ -306,7 +208,7 @@ std::shared_ptr<ProgramModule> decodeModule(std::span<const uint8_t> bytes) {
   for (std::vector<uint32_t>* words : {&module->compute, &module->vertex, &module->fragment}) *words = in.words();
   module->entry = in.text();
   module->cuda = readCuda(in);
-  if (!in.empty()) damaged("it goes on after its end");
+  if (!in.empty()) damagedBytes("it goes on after its end");
   checkIndices(*module);
   return module;
 }

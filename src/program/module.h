@@ -79,6 +79,13 @@ ProgramNeeds operator|(const ProgramNeeds& a, const ProgramNeeds& b);  // what t
 constexpr size_t kMaxProgramBindings = 16;
 constexpr uint32_t kMaxParamBytes = 16384;  // of a uniform block; push constants: 128
 
+// What a shader declares and does not use, by the names that callers give: it may be given, and may be left out.
+struct UnusedNames {
+  std::vector<std::string> attributes, buffers;
+  std::vector<std::string> uniforms;  // parameters, which are in `params` where their block is used, and images
+  bool operator==(const UnusedNames&) const = default;
+};
+
 struct ProgramInfo {
   ProgramKind kind = ProgramKind::Kernel;
   std::string name;
@@ -94,6 +101,7 @@ struct ProgramInfo {
   // Shader: written for WebGL: y points up, its depth was brought to Vulkan's by the translation
   bool flipY = false;
   bool wroteOutputs = true;  // Shader: the fragment stage writes a colour at location 0
+  UnusedNames unused;        // Shader
   ProgramNeeds needs;
   bool operator==(const ProgramInfo&) const = default;
 };

@@ -13,6 +13,7 @@ const kMayInclude = new Map([
   ['src', ['src/memory', 'src/program']],
   ['src/blas', ['src']],
   ['src/cluster', ['src', 'src/memory', 'src/program', 'src/program/run']],
+  ['src/compiler', ['src/program/compile']],
   ['src/cpu', ['src', 'src/blas']],
   ['src/cuda', ['src', 'src/program', 'kernels']],
   ['src/memory', ['src']],

@@ -55,6 +55,11 @@ function checkAddon() {
     timeout: 30_000,
   });
   if (child.status === 0) {
+    const compiler = path.join(path.dirname(fs.realpathSync(addonFile)), 'switchyard-compiler');
+    if (!isExecutable(compiler)) {
+      const found = `loads, but ${compiler} is missing or can't be executed`;
+      return { name: 'addon', status: 'problem', found, why: 'it compiles your programs', remedy: buildRemedy() };
+    }
     const megabytes = (fs.statSync(addonFile).size / 2 ** 20).toFixed(1);
     return { name: 'addon', status: 'ok', found: `loads (${megabytes} MB)` };
   }
@@ -62,6 +67,16 @@ function checkAddon() {
   const [, code] = /code: '(\w+)'/.exec(child.stderr) ?? [];
   const remedy = loadRemedy({ code, message: reason }, addonFile);
   return { name: 'addon', status: 'problem', found: `does not load: ${reason}`, why, remedy };
+}
+
+/** @param {string} file */
+function isExecutable(file) {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {string} text */

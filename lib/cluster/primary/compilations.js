@@ -2,14 +2,12 @@
 // for it.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
+const { CompileEntry, chooseWorker, mayBeLong, kLongMs, nameOf } = require('./compile-entry');
 
-/**
- * A worker, as far as compiling goes.
- * @typedef {object} Compiling
- * @property {number} slot
- * @property {boolean} canCompile it runs jobs, and is ready
- * @property {ReadonlySet<string>} backends of its contexts
- */
+/** @typedef {import('./compile-entry').Compiling} Compiling */
+/** @typedef {import('./compile-entry').Waiter} Waiter */
+/** @typedef {import('./compile-entry').Held} Held */
+/** @typedef {CompileEntry} Entry */
 /** @typedef {import('../wire/messages').WireSources} WireSources */
 /** @typedef {import('../wire/messages').WireError} WireError */
 /** @typedef {import('../wire/messages').TensorHandle} TensorHandle */
@@ -18,19 +16,12 @@ const { setTimeout, clearTimeout } = require('node:timers');
 /** @typedef {import('../wire/messages').CompiledProgram} CompiledProgram */
 /** @typedef {import('../wire/messages').ProgramAnswer} ProgramAnswer */
 /**
- * @typedef {object} Waiter
- * @property {Compiling} requester
- * @property {(answer: ProgramAnswer) => void} answer
- * @property {(error: WireError) => void} fail
- */
-/** @typedef {{ release: () => void }} Held memory of a program that this process holds */
-/**
  * @typedef {object} PrimaryParts
  * @property {number} limit programs kept at hand
  * @property {number} timeout ms; Infinity for none
  * @property {() => Compiling[]} workers those there are
  * @property {(worker: Compiling, message: Extract<import('../wire/messages').ToMember, { type:
- *   'compile'|'program-taken' }>) => void} send
+ *   'compile'|'compile-canceled'|'program-taken' }>) => void} send
  * @property {(handle: TensorHandle) => Held} open the compiled program's shared memory
  * @property {(name: string, program: CompiledProgram, requester: Compiling) => Pick<ProgramAnswer, 'cache'>} [onFirst]
  *   one is there for the first time; what it gives goes to those who asked
@@ -38,36 +29,9 @@ const { setTimeout, clearTimeout } = require('node:timers');
  */
 
 const kMaxDeaths = 2; // workers that a source may take down
-const kMaxCompiling = 4; // programs that a worker compiles at a time: those that only wait are not blamed when it ends
 const kLingerMs = 10000; // an answer may still be on its way to somebody who opens the memory
 const kMaxCounted = 1000; // programs in the list for the next start
 const kMaxUses = 4096; // programs whose uses are counted
-
-/** A program from the first question on. */
-class Entry {
-  /**
-   * @param {string} key
-   * @param {WireSources} request
-   * @param {readonly string[]} backends
-   */
-  constructor(key, request, backends) {
-    this.key = key;
-    this.request = request;
-    this.backends = backends;
-    /** @type {'waiting'|'compiling'|'ready'} */
-    this.state = 'waiting';
-    this.number = 0; // of the attempt that is under way
-    /** @type {Compiling|undefined} */
-    this.worker = undefined;
-    this.deaths = 0;
-    /** @type {Map<Waiter, NodeJS.Timeout|undefined>} */
-    this.waiters = new Map();
-    /** @type {CompiledProgram|undefined} */
-    this.program = undefined;
-    /** @type {Held|undefined} */
-    this.memory = undefined;
-  }
-}
 
 class Compilations {
   /** @type {Map<string, Entry>} the longest unused first */
@@ -106,7 +70,7 @@ class Compilations {
       this.#entries.set(key, entry);
       return waiter.answer({ ...entry.program, cached: 'cluster' });
     }
-    if (!entry) this.#entries.set(key, (entry = new Entry(key, request, backends)));
+    if (!entry) this.#entries.set(key, (entry = new CompileEntry(key, request, backends)));
     this.#addWaiter(entry, waiter);
     if (entry.state === 'waiting') this.#start(entry);
     return undefined;
@@ -139,28 +103,32 @@ class Compilations {
    * @param {Entry} entry
    */
   #start(entry) {
-    const requester = [...entry.waiters.keys()][0]?.requester;
-    const busy = (/** @type {Compiling} */ worker) =>
-      [...this.#attempts.values()].filter((other) => other.worker === worker).length;
-    const rank = (/** @type {Compiling} */ worker) => [
-      -entry.backends.filter((backend) => worker.backends.has(backend)).length,
-      worker === requester ? 0 : 1,
-      busy(worker),
-      worker.slot,
-    ];
-    const [worker] = this.parts
-      .workers()
-      .filter((one) => one.canCompile && busy(one) < kMaxCompiling)
-      .sort((a, b) => compare(rank(a), rank(b)));
+    const worker = chooseWorker(entry, this.#attempts, this.parts.workers());
     if (!worker) {
       entry.state = 'waiting';
       return;
     }
     entry.state = 'compiling';
+    entry.isLong = false;
     entry.worker = worker;
     entry.number = ++this.#lastNumber;
     this.#attempts.set(entry.number, entry);
     this.parts.send(worker, { type: 'compile', number: entry.number, request: entry.request });
+    this.#makeWay(entry, entry.number);
+  }
+
+  /**
+   * What takes long leaves its place to others.
+   * @param {Entry} entry
+   * @param {number} number of the attempt
+   */
+  #makeWay(entry, number) {
+    const timer = setTimeout(() => {
+      if (this.#attempts.get(number) !== entry || !mayBeLong(entry, this.#attempts)) return;
+      entry.isLong = true;
+      this.#startWaiting();
+    }, kLongMs);
+    timer.unref();
   }
 
   /** A worker has become ready. */
@@ -312,7 +280,8 @@ class Compilations {
    */
   #forget(entry) {
     if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
-    this.#attempts.delete(entry.number);
+    if (this.#attempts.delete(entry.number) && entry.worker)
+      this.parts.send(entry.worker, { type: 'compile-canceled', number: entry.number });
     entry.worker = undefined;
   }
 
@@ -378,20 +347,6 @@ class Compilations {
     }
     this.#lingering.clear();
   }
-}
-
-/** @param {Entry} entry */
-function nameOf({ request }) {
-  return `${request.kind} '${request.name}'`;
-}
-
-/**
- * @param {number[]} a
- * @param {number[]} b
- */
-function compare(a, b) {
-  for (let i = 0; i < a.length; ++i) if (a[i] !== b[i]) return a[i] - b[i];
-  return 0;
 }
 
 module.exports = { Compilations };

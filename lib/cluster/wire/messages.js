@@ -87,7 +87,8 @@ const {
  * - answer, answer-error: to its 'program' or 'query' with that id
  * - reopen: tries once more to open the context; give-up: a job there never ends, nothing more runs in it
  * - trim: gives unused memory back
- * - compile: in this process; program-taken: the coordinator has the outcome, its memory may go
+ * - compile: for the cluster; compile-canceled: nobody waits for it any more; program-taken: the coordinator has the
+ *   outcome, its memory may go
  * - where: to its 'cancel' of a job whose time is up: where that was
  * - end: the process is to end by itself, soon
  * - bye: the end of the connection is meant; with a reason, this process was not understood and leaves the cluster
@@ -101,6 +102,7 @@ const {
  *   | { type: 'give-up', index: number }
  *   | { type: 'trim' }
  *   | { type: 'compile', number: number, request: WireSources }
+ *   | { type: 'compile-canceled', number: number }
  *   | { type: 'program-taken', number: number }
  *   | { type: 'where', number: number, text: string }
  *   | { type: 'end', reason: string }
@@ -246,6 +248,7 @@ const toMember = {
   'give-up': { index: count },
   trim: {},
   compile: { number: count, request: sources },
+  'compile-canceled': { number: count },
   'program-taken': { number: count },
   where: { number: count, text: string },
   end: { reason: string },

@@ -23,6 +23,8 @@ const kWarmUpLanes = 4; // programs that are loaded side by side
 class Compiler {
   /** @type {Map<number, import('../../call/shared-tensor').SharedTensor>} until the coordinator has them */
   #sent = new Map();
+  /** @type {Map<number, AbortController>} by the number of the attempt that is under way */
+  #compiling = new Map();
   #closed = false;
 
   /** @param {CompilerParts} parts */
@@ -41,8 +43,10 @@ class Compiler {
    * @param {{ number: number, request: import('../wire/messages').WireSources }} message
    */
   async onCompile({ number, request }) {
+    const canceling = new AbortController();
+    this.#compiling.set(number, canceling);
     try {
-      const { handle, fromDisk, ms, problems } = await compileHere(fromWire(request), this.folder);
+      const { handle, fromDisk, ms, problems } = await compileHere(fromWire(request), this.folder, canceling.signal);
       const prepared = await this.#prepare(handle);
       if (this.#closed) return; // nobody would take the memory, or let go of it
       const bytes = handle.bytes();
@@ -62,7 +66,14 @@ class Compiler {
       });
     } catch (error) {
       this.parts.say({ type: 'compile-failed', number, error: plainError(error) });
+    } finally {
+      this.#compiling.delete(number);
     }
+  }
+
+  /** @param {number} number of an attempt for which nobody waits any more */
+  onCanceled(number) {
+    this.#compiling.get(number)?.abort();
   }
 
   /** @param {number} number of an attempt whose outcome the coordinator has */
@@ -138,6 +149,7 @@ class Compiler {
 
   close() {
     this.#closed = true;
+    for (const canceling of this.#compiling.values()) canceling.abort();
     for (const tensor of this.#sent.values()) tensor.release();
     this.#sent.clear();
   }

@@ -51,7 +51,8 @@ class LocalExecution {
     this.#executor.post(hello);
   }
 
-  /** @param {Extract<ToMember, { type: 'plan'|'reopen'|'give-up'|'compile'|'program-taken' }>} message */
+  /** @param {Extract<ToMember, { type: 'plan'|'reopen'|'give-up'|'compile'|'compile-canceled'|
+   *   'program-taken' }>} message */
   onMessage(message) {
     switch (message.type) {
       case 'plan':
@@ -65,6 +66,9 @@ class LocalExecution {
         break;
       case 'compile':
         this.#compiler.onCompile(message);
+        break;
+      case 'compile-canceled':
+        this.#compiler.onCanceled(message.number);
         break;
       case 'program-taken':
         this.#compiler.onTaken(message.number);

@@ -13,13 +13,14 @@
 #include "program/spirv/shader_link.h"
 #include "program/spirv/spirv_check.h"
 #include "program/spirv/spirv_memory.h"
+#include "program/spirv/usage.h"
 #include "program/webgl/webgl.h"
 
 namespace switchyard {
 namespace {
 
 // Counts what this code changes in its results: the options, the translation of WebGL, the reading of parameters.
-constexpr uint32_t kRevision = 3;
+constexpr uint32_t kRevision = 4;
 constexpr uint32_t kDefaultArch = 75;
 constexpr size_t kMaxNameBytes = 256;
 constexpr uint64_t kMaxSharedBytes = 256 << 10;  // no device has more
@@ -57,40 +58,6 @@ void checkText(const std::string& who, const char* which, const std::string& sou
     throw Error(Code::InvalidArgument, of + " has " + std::to_string(source.size()) + " bytes; it may have " +
                                            std::to_string(kMaxSourceBytes));
   if (source.find('\0') != std::string::npos) throw Error(Code::InvalidArgument, of + " must not hold a NUL character");
-}
-
-void checkSource(const KernelSource& source) {
-  checkName(source.name, "kernel");
-  const std::string who = "kernel \"" + source.name + "\"";
-  if (source.glsl && source.spirv)
-    throw Error(Code::InvalidArgument, who + " has both `glsl` and `spirv`; give one of them");
-  if (!source.glsl && !source.spirv && !source.cuda)
-    throw Error(Code::InvalidArgument, who + " has no source: give `glsl`, `spirv` or `cuda`");
-  if (source.glsl) checkText(who, "GLSL", *source.glsl);
-  if (source.cuda) checkText(who, "CUDA", *source.cuda);
-  if (source.spirv && (source.spirv->empty() || source.spirv->size() > kMaxSourceBytes / sizeof(uint32_t)))
-    throw Error(Code::InvalidArgument, "the SPIR-V of " + who + " has " +
-                                           std::to_string(source.spirv->size() * sizeof(uint32_t)) +
-                                           " bytes; it must have between 4 and " + std::to_string(kMaxSourceBytes));
-  if (source.cuda && source.bindings.empty())
-    throw Error(Code::InvalidArgument,
-                who + " has a CUDA source, so `bindings` must name the kernel's parameters in their order");
-  if (source.cuda && (archOf(source) < 50 || archOf(source) > 999))
-    throw Error(Code::InvalidArgument, "the compute capability " + std::to_string(source.cudaArch) + " of " + who +
-                                           " is none; 7.5 is written 75");
-  for (size_t i = 0; i < source.bindings.size(); ++i) {
-    checkName(source.bindings[i], "binding");
-    if (std::find(source.bindings.begin(), source.bindings.begin() + static_cast<ptrdiff_t>(i), source.bindings[i]) !=
-        source.bindings.begin() + static_cast<ptrdiff_t>(i))
-      throw Error(Code::InvalidArgument, "`bindings` of " + who + " names \"" + source.bindings[i] + "\" twice");
-  }
-}
-
-void checkSource(const ShaderSource& source) {
-  checkName(source.name, "shader");
-  const std::string who = "shader \"" + source.name + "\"";
-  checkText(who, "vertex", source.vertex);
-  checkText(who, "fragment", source.fragment);
 }
 
 // One stage: its code as it is kept, and what it says of itself.
@@ -206,9 +173,45 @@ void giveWebglNames(StageReflection& stage) {
   for (ProgramBinding& binding : stage.bindings) binding.name = webglName(binding.name);
   for (ProgramParam& param : stage.block.params) param.name = webglName(param.name);
   for (ProgramAttribute& attribute : stage.attributes) attribute.name = webglName(attribute.name);
+  for (auto* names : {&stage.unused.attributes, &stage.unused.buffers, &stage.unused.uniforms})
+    for (std::string& name : *names) name = webglName(name);
 }
 
 }  // namespace
+
+void checkSource(const KernelSource& source) {
+  checkName(source.name, "kernel");
+  const std::string who = "kernel \"" + source.name + "\"";
+  if (source.glsl && source.spirv)
+    throw Error(Code::InvalidArgument, who + " has both `glsl` and `spirv`; give one of them");
+  if (!source.glsl && !source.spirv && !source.cuda)
+    throw Error(Code::InvalidArgument, who + " has no source: give `glsl`, `spirv` or `cuda`");
+  if (source.glsl) checkText(who, "GLSL", *source.glsl);
+  if (source.cuda) checkText(who, "CUDA", *source.cuda);
+  if (source.spirv && (source.spirv->empty() || source.spirv->size() > kMaxSourceBytes / sizeof(uint32_t)))
+    throw Error(Code::InvalidArgument, "the SPIR-V of " + who + " has " +
+                                           std::to_string(source.spirv->size() * sizeof(uint32_t)) +
+                                           " bytes; it must have between 4 and " + std::to_string(kMaxSourceBytes));
+  if (source.cuda && source.bindings.empty())
+    throw Error(Code::InvalidArgument,
+                who + " has a CUDA source, so `bindings` must name the kernel's parameters in their order");
+  if (source.cuda && (archOf(source) < 50 || archOf(source) > 999))
+    throw Error(Code::InvalidArgument, "the compute capability " + std::to_string(source.cudaArch) + " of " + who +
+                                           " is none; 7.5 is written 75");
+  for (size_t i = 0; i < source.bindings.size(); ++i) {
+    checkName(source.bindings[i], "binding");
+    if (std::find(source.bindings.begin(), source.bindings.begin() + static_cast<ptrdiff_t>(i), source.bindings[i]) !=
+        source.bindings.begin() + static_cast<ptrdiff_t>(i))
+      throw Error(Code::InvalidArgument, "`bindings` of " + who + " names \"" + source.bindings[i] + "\" twice");
+  }
+}
+
+void checkSource(const ShaderSource& source) {
+  checkName(source.name, "shader");
+  const std::string who = "shader \"" + source.name + "\"";
+  checkText(who, "vertex", source.vertex);
+  checkText(who, "fragment", source.fragment);
+}
 
 ProgramId programId(const KernelSource& source) {
   ProgramHasher hasher = startHash("kernel", source.name);
@@ -258,6 +261,11 @@ std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source) {
     if (isWebgl)
       for (StageReflection* stage : {&vertex.reflection, &fragment.reflection}) giveWebglNames(*stage);
     module->info = linkStages(source.name, vertex.reflection, fragment.reflection);
+    const std::string who = describeStage(source.name, Stage::Vertex);
+    vertex.words = dropUnreadOutputs(who, vertex.words, fragment.words);
+    validateSpirv(who, vertex.words);
+    noteUnused(module->info, useOf(vertex.words), useOf(fragment.words));
+    std::erase(module->info.unused.uniforms, kWebglViewport);  // the engine gives it, nobody else
     module->info.flipY = isWebgl;
     module->info.needs = vertex.needs | fragment.needs;
     module->vertex = std::move(vertex.words);

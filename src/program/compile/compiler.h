@@ -23,6 +23,10 @@ struct ShaderSource {
 
 constexpr size_t kMaxSourceBytes = 1 << 20;
 
+// What needs no compiler: names and sizes. Cheap. Throws Error(InvalidArgument).
+void checkSource(const KernelSource& source);
+void checkSource(const ShaderSource& source);
+
 // What decides the result, the compilers' versions included. Cheap: no compiler is loaded but to ask NVRTC for its
 // version.
 ProgramId programId(const KernelSource& source);

@@ -134,7 +134,11 @@ std::vector<uint32_t> compileGlsl(const std::string& name, Stage stage, const st
   const Result result(shaderc_compile_into_spv(sharedCompiler(), source.data(), source.size(), kindOf(stage),
                                                logNameOf(name).c_str(), "main", options.get()));
   if (!result) throw Error(Code::OutOfMemory, "the shader compiler ran out of memory on " + who);
-  if (shaderc_result_get_compilation_status(result.get()) != shaderc_compilation_status_success)
+  const shaderc_compilation_status status = shaderc_result_get_compilation_status(result.get());
+  const bool saysNothing = *shaderc_result_get_error_message(result.get()) == '\0';
+  if (status == shaderc_compilation_status_internal_error && saysNothing)  // how it tells of what it caught
+    throw Error(Code::OutOfMemory, "the shader compiler ran out of memory on " + who);
+  if (status != shaderc_compilation_status_success)
     fail(who, webgl ? *webgl : source,
          webgl ? webglName(shaderc_result_get_error_message(result.get()))
                : shaderc_result_get_error_message(result.get()));

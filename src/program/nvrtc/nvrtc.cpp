@@ -13,13 +13,14 @@
 namespace switchyard {
 namespace {
 
-constexpr int kCompilationFailed = 6, kInvalidOption = 5;  // of nvrtcResult
+constexpr int kOutOfMemory = 1, kInvalidOption = 5, kCompilationFailed = 6;  // of nvrtcResult
 
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
 void check(const NvrtcLibrary& library, int result, const char* what) {
   if (result != 0)
-    throw Error(Code::Internal, std::string("NVRTC failed in ") + what + ": " + library.getErrorString(result));
+    throw Error(result == kOutOfMemory ? Code::OutOfMemory : Code::Internal,
+                std::string("NVRTC failed in ") + what + ": " + library.getErrorString(result));
 }
 
 class Program {

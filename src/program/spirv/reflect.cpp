@@ -50,9 +50,15 @@ class Reflector {
   StageReflection reflect(std::span<const std::string> bindingNames) {
     refuseOthers();
     for (const Resource& buffer : resources_.storage_buffers)
-      if (counts(buffer)) result_.bindings.push_back(bufferOf(buffer));
+      if (counts(buffer))
+        result_.bindings.push_back(bufferOf(buffer));
+      else
+        result_.unused.buffers.push_back(bufferName(buffer, compiler_.get_type(buffer.base_type_id)));
     for (const Resource& image : resources_.sampled_images)
-      if (counts(image)) result_.bindings.push_back(imageOf(image));
+      if (counts(image))
+        result_.bindings.push_back(imageOf(image));
+      else
+        result_.unused.uniforms.push_back(compiler_.get_name(image.id));
     std::sort(result_.bindings.begin(), result_.bindings.end(),
               [](const auto& a, const auto& b) { return a.binding < b.binding; });
     readBlock();
@@ -149,8 +155,14 @@ class Reflector {
   void readBlock() {
     const auto& pushed = resources_.push_constant_buffers;
     std::vector<Resource> uniforms;
-    for (const Resource& uniform : resources_.uniform_buffers)
-      if (counts(uniform)) uniforms.push_back(uniform);
+    for (const Resource& uniform : resources_.uniform_buffers) {
+      if (counts(uniform)) {
+        uniforms.push_back(uniform);
+      } else {
+        for (const ProgramParam& param : flattenBlock(who_, compiler_, compiler_.get_type(uniform.base_type_id)))
+          result_.unused.uniforms.push_back(param.name);
+      }
+    }
     if (uniforms.size() > 1)
       refuse("there is more than one uniform block (" + quoted(uniforms[0].name) + ", " + quoted(uniforms[1].name) +
              "); put all parameters into one");
@@ -248,6 +260,8 @@ class Reflector {
         if (areAttributes && compiler_.get_decoration(resource.id, spv::DecorationComponent) != 0)
           refuse("the attribute " + quoted(name) + " begins inside its location; give it a location of its own");
         if (areAttributes) addAttribute(type, name, compiler_.get_decoration(resource.id, spv::DecorationLocation));
+      } else {
+        result_.unused.attributes.push_back(name);
       }
     }
     const auto byLocation = [](const auto& a, const auto& b) { return a.location < b.location; };

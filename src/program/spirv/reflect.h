@@ -32,6 +32,7 @@ struct StageReflection {
   std::array<uint32_t, 3> groupSize = {1, 1, 1};
   std::vector<StageValue> inputs, outputs;   // Vertex, Fragment: in the order of their locations
   std::vector<ProgramAttribute> attributes;  // Vertex
+  UnusedNames unused;                        // Vertex, Fragment: what no code of the stage names
 };
 
 // `bindingNames`, where there are any, name the buffers in the order of their numbers. Resources that no stage uses

@@ -30,6 +30,7 @@ class Linker {
     for (const StageReflection* stage : {&vertex, &fragment}) {
       for (const ProgramBinding& binding : stage->bindings) addBinding(binding);
       addBlock(stage->block);
+      addUnused(stage->unused);
     }
     std::sort(info_.bindings.begin(), info_.bindings.end(),
               [](const auto& a, const auto& b) { return a.binding < b.binding; });
@@ -105,6 +106,15 @@ class Linker {
         refuse("the parameter \"" + param.name + "\" differs between the two stages in its type or its offset");
       }
     }
+  }
+
+  void addUnused(const UnusedNames& unused) {
+    const auto add = [](std::vector<std::string>& to, const std::vector<std::string>& names) {
+      to.insert(to.end(), names.begin(), names.end());
+    };
+    add(info_.unused.attributes, unused.attributes);
+    add(info_.unused.buffers, unused.buffers);
+    add(info_.unused.uniforms, unused.uniforms);
   }
 
   void checkNames() const {

@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "error.h"
+#include "program/spirv/instructions.h"
+#include "program/spirv/usage.h"
 
 namespace switchyard {
 namespace {
@@ -16,20 +19,8 @@ namespace {
 constexpr spv_target_env kEnvironment = SPV_ENV_VULKAN_1_2;
 constexpr uint32_t kNewestVersion = 0x00010500;
 constexpr uint32_t kMaxIds = 1 << 20;
-constexpr size_t kHeaderWords = 5;
 constexpr size_t kMaxControlNesting = 64;       // what comes after takes time with its third power
 constexpr uint64_t kMaxInlinedWords = 1 << 18;  // of all functions, each as often as it is called
-
-// Calls each(opcode, operands) for the instructions in order, until it returns false.
-template <class Each>
-void forEachInstruction(std::span<const uint32_t> words, Each each) {
-  for (size_t at = kHeaderWords; at < words.size();) {
-    const size_t length = words[at] >> 16;
-    if (length == 0 || length > words.size() - at) return;
-    if (!each(static_cast<spv::Op>(words[at] & 0xffff), words.subspan(at + 1, length - 1))) return;
-    at += length;
-  }
-}
 
 std::string textOf(std::span<const uint32_t> words) {
   const char* text = reinterpret_cast<const char*>(words.data());
@@ -247,6 +238,20 @@ std::vector<uint32_t> optimizeSpirv(const std::string& who, std::span<const uint
       .RegisterPass(spvtools::CreateSimplificationPass())
       .RegisterPass(spvtools::CreateAggressiveDCEPass());
   return runPasses(who, words, optimizer);
+}
+
+std::vector<uint32_t> dropUnreadOutputs(const std::string& who, std::span<const uint32_t> vertex,
+                                        std::span<const uint32_t> fragment) {
+  std::unordered_set<uint32_t> locations, builtIns;
+  spvtools::Optimizer reader(kEnvironment);
+  reader.RegisterPass(spvtools::CreateAnalyzeLiveInputPass(&locations, &builtIns));
+  runPasses(who, fragment, reader);
+  for (const uint32_t location : useOf(vertex).readOutputs) locations.insert(location);
+  builtIns = {spv::BuiltInPointSize, spv::BuiltInClipDistance, spv::BuiltInCullDistance};  // the rasteriser reads them
+  spvtools::Optimizer optimizer(kEnvironment);
+  optimizer.RegisterPass(spvtools::CreateEliminateDeadOutputStoresPass(&locations, &builtIns))
+      .RegisterPass(spvtools::CreateAggressiveDCEPass());
+  return runPasses(who, vertex, optimizer);
 }
 
 std::string spirvToolsVersion() { return spvSoftwareVersionDetailsString(); }

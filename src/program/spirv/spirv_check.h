@@ -20,6 +20,9 @@ std::string entryOf(const std::string& who, Stage stage, std::span<const uint32_
 std::vector<uint32_t> freezeConstants(const std::string& who, std::span<const uint32_t> words);
 // The module as fast as SPIRV-Tools makes it, without names.
 std::vector<uint32_t> optimizeSpirv(const std::string& who, std::span<const uint32_t> words);
+// The vertex stage without what it computes for outputs that the fragment stage does not read; both optimised before.
+std::vector<uint32_t> dropUnreadOutputs(const std::string& who, std::span<const uint32_t> vertex,
+                                        std::span<const uint32_t> fragment);
 std::string spirvToolsVersion();
 
 }  // namespace switchyard

@@ -73,15 +73,37 @@ class StageReader {
   void drop(size_t first, size_t end) {
     for (size_t i = first; i < end; i++) tokens_[i].text.clear();
   }
-  // After the bracket that closes the one at `at_`.
+  // After the bracket that closes the one at `at_`. What can't stand within ( or [ shows where a bracket is missing.
   size_t endOfBrackets() {
-    int open = 0;
+    std::vector<size_t> open;
     for (size_t i = at_; i < tokens_.size(); i++) {
       const std::string& text = tokens_[i].text;
-      if (text == "(" || text == "[" || text == "{") open++;
-      if ((text == ")" || text == "]" || text == "}") && --open == 0) return i + 1;
+      const bool opens = text == "(" || text == "[" || text == "{", closes = text == ")" || text == "]" || text == "}";
+      if (!open.empty() && !tokens_[open.back()].is("{")) {
+        const bool inHead = open.back() > 0 && tokens_[open.back() - 1].is("for");
+        const bool ends = text == "{" || text == "}" || (text == ";" && !inHead);
+        if (ends || (closes && text != closerOf(open.back()))) failUnclosed(open.back(), i);
+      } else if (closes && !open.empty() && text != "}") {
+        stage_.where.fail(tokens_[i], "this '" + text + "' closes nothing");
+      }
+      if (opens) open.push_back(i);
+      if (!closes) continue;
+      open.pop_back();
+      if (open.empty()) return i + 1;
     }
-    fail("this '" + tokens_[at_].text + "' is never closed");
+    if (tokens_[open.back()].is("{")) stage_.where.fail(tokens_[open.back()], "this '{' is never closed");
+    failUnclosed(open.back(), tokens_.size());
+  }
+  const char* closerOf(size_t bracket) const {
+    return tokens_[bracket].is("(") ? ")" : tokens_[bracket].is("[") ? "]" : "}";
+  }
+  [[noreturn]] void failUnclosed(size_t bracket, size_t next) const {
+    const GlslToken &opened = tokens_[bracket], &last = tokens_[next - 1];
+    const std::string before = next < tokens_.size() ? " before '" + tokens_[next].text + "'" : "";
+    stage_.where.fail(last.line, last.column + static_cast<uint32_t>(last.text.size()),
+                      "'" + std::string(closerOf(bracket)) + "' is missing" + before + ": the '" + opened.text +
+                          "' of line " + std::to_string(opened.line) + ", column " + std::to_string(opened.column) +
+                          " is not closed");
   }
 
   void dropPrecisions() {

@@ -137,6 +137,7 @@ const infoOf = (fields) => ({
   paramBytes: 0,
   groupSize: [64, 1, 1],
   attributes: [],
+  unused: { attributes: [], buffers: [], uniforms: [] },
   vulkan: true,
   cuda: false,
   bytes: 100,

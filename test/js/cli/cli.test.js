@@ -6,7 +6,8 @@ const fs = require('node:fs');
 const http = require('node:http');
 const { once } = require('node:events');
 const { spawn, spawnSync } = require('node:child_process');
-const { cliProgram } = require('../../support/paths');
+const { addonPath } = require('../../../lib/addon/native');
+const { cliProgram, inRoot } = require('../../support/paths');
 
 function cli(args, env = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cliProgram, ...args], {
@@ -88,6 +89,17 @@ test('an addon that is not built is a problem with its remedy', () => {
   const { status, stderr } = cli(['devices'], { SWITCHYARD_BUILD: 'no-such-build' });
   expect(status).toBe(1);
   expect(stderr).toMatch(/npm run setup/);
+});
+
+test('an addon without its compiler is a problem', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-alone-'));
+  fs.copyFileSync(addonPath, path.join(folder, 'switchyard.node'));
+  const { check } = doctor({ SWITCHYARD_BUILD: path.relative(inRoot('build'), folder) });
+  expect(check('addon')).toMatchObject({
+    status: 'problem',
+    found: expect.stringContaining(path.join(fs.realpathSync(folder), 'switchyard-compiler')),
+  });
+  fs.rmSync(folder, { recursive: true });
 });
 
 test('driver files that do not exist are a problem, named with the variable', () => {

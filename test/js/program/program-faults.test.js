@@ -6,9 +6,12 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { devices } = require('../../support/devices');
+const { addonPath } = require('../../../lib/addon/native');
+const { isAlive } = require('../../support/processes');
 const { runChild } = require('../../support/run-child');
 const { suite } = require('../../support/run-cluster-suite');
 const { childProgram, inRoot } = require('../../support/paths');
+const { until } = require('../../support/waiting');
 
 jest.setTimeout(120000);
 
@@ -73,6 +76,41 @@ describeVulkan('a kernel that never ends, in a process that is alone', () => {
 });
 
 if (vulkan) suite('program-faults');
+
+describeVulkan('sources that no compiler gets through', () => {
+  test('twelve end as errors, in processes of under 1 GB that take nothing along; then a good one', async () => {
+    const { code, stdout, stderr } = await runChild('bombs.js', [], {
+      env: { SHADER_CACHE_DIR: folder },
+      timeout: 100000,
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [told] = linesOf(stdout);
+    expect(told).toMatchObject({ right: true, lost: 0, health: 'ok' });
+    for (const one of told.codes) expect(['ERR_COMPILE', 'ERR_TIMEOUT']).toContain(one);
+    expect(told.codes).toHaveLength(12);
+    expect(told.largest).toBeGreaterThan(2 ** 16); // they were seen at it
+    expect(told.largest).toBeLessThan(2 ** 20);
+    expect(told.ms).toBeLessThan(3 * told.usual + 500);
+    expect(told.meanwhile).toBeLessThan(2000); // one that was asked for behind them
+  });
+
+  test('end with the process that asked, however that ends', async () => {
+    const { signal, stdout } = await runChild('compilers.js', ['killed'], { env: { SHADER_CACHE_DIR: folder } });
+    const pids = JSON.parse(stdout);
+    expect({ signal, count: pids.length }).toEqual({ signal: 'SIGKILL', count: 2 });
+    const areGone = () => pids.every((pid) => !isAlive(pid));
+    await until(areGone, 5000);
+  });
+
+  test('the file of the compiler is missing: the error names it', async () => {
+    fs.copyFileSync(addonPath, path.join(folder, 'switchyard.node'));
+    const { code, stdout } = await runChild('compilers.js', ['absent'], { env: { SWITCHYARD_BUILD: folder } });
+    expect(code).toBe(0);
+    const { code: told, message } = JSON.parse(stdout);
+    expect(told).toBe('ERR_INTERNAL');
+    expect(message).toContain(`${path.join(fs.realpathSync(folder), 'switchyard-compiler')}: No such file`);
+  });
+});
 
 describeVulkan('the cache on disk', () => {
   const kNames = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];

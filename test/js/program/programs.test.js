@@ -238,6 +238,31 @@ void main() { gl_FragColor = vec4(u_color, texture2D(u_map, vec2(0.5)).r); }`;
     });
   });
 
+  test('what is declared and not used may be given, and may be left out', async () => {
+    const shader = await manager.compileShader(
+      'spare',
+      `attribute vec2 a_position; attribute vec3 a_normal; attribute vec2 a_uv; varying vec2 v_uv;
+uniform float u_time;
+void main() { v_uv = a_uv; gl_Position = vec4(a_position, 0.0, 1.0); }`,
+      `precision mediump float;
+varying vec2 v_uv; uniform vec3 u_color; uniform vec2 u_size; uniform sampler2D u_map; uniform sampler2D u_used;
+void main() { vec4 unread = texture2D(u_map, v_uv); gl_FragColor = vec4(u_color, texture2D(u_used, vec2(0.5)).r); }`,
+    );
+    const attributes = { a_position: whole },
+      uniforms = { u_color: [0.2, 1, 0], u_used: gpu.tensor(new Uint8Array([255]), [1, 1]) };
+    const all = {
+      attributes: { ...attributes, a_normal: new Float32Array(9), a_uv: new Float32Array(6) },
+      uniforms: { ...uniforms, u_time: 1, u_size: [8, 4], u_map: gpu.tensor(new Uint8Array([255]), [1, 1]) },
+    };
+    for (const given of [{ attributes, uniforms }, all])
+      expect(pixel(await manager.executeWorkload(drawing(shader, given)), 7, 3)).toEqual([51, 255, 0, 255]);
+    const refusal = await failure(manager.executeWorkload(drawing(shader, { uniforms: { u_used: uniforms.u_used } })));
+    expect(refusal).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', argument: 'uniforms.u_color' });
+    expect(
+      await failure(manager.executeWorkload(drawing(shader, { uniforms: { ...uniforms, u_tim: 1 } }))),
+    ).toMatchObject({ message: expect.stringMatching(/unknown uniform 'u_tim' \(did you mean 'u_time'\?\)/) });
+  });
+
   test('a stream of them, whose time moves', async () => {
     const shader = await manager.compileShader(
       'moving',

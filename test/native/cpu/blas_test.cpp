@@ -1,12 +1,18 @@
 // The matrix library called from several threads at once, as the threads of a budget and several contexts do.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstring>
+#include <fstream>
+#include <functional>
 #include <thread>
 #include <vector>
 
+#include "blas/buffers.h"
 #include "cpu/matmul.h"
+#include "error.h"
 
 namespace switchyard::test {
 namespace {
@@ -39,6 +45,41 @@ TEST(Gemm, ManyThreadsAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0u) << "of " << kThreads * kRounds << " products";
+}
+
+// The library itself would ask for a buffer again and again, for ever.
+TEST(Gemm, WithoutAddressSpaceIsAnError) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "SKIPPED: sanitizers take all addresses themselves";
+#endif
+  const auto work = [] {
+    alarm(60);
+    unsigned long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t most = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{1200} << 20);
+    const rlimit limit{.rlim_cur = most, .rlim_max = most};
+    setrlimit(RLIMIT_AS, &limit);
+    std::atomic<size_t> held{0}, refused{0};
+    const std::function<void(size_t)> nested = [&](size_t depth) {  // each thread holds what it has until the end
+      if (depth == 0 || refused > 0) return;
+      std::thread thread([&] {
+        try {
+          const BlasBuffers buffers(2);
+          ++held;
+          nested(depth - 1);
+        } catch (const Error& error) {
+          if (error.code == Code::OutOfMemory) ++refused;
+        }
+      });
+      thread.join();
+    };
+    nested(16);
+    const bool refusedOne = held > 0 && refused == 1;
+    { const BlasBuffers again(2); }  // what was given back is there
+    std::_Exit(refusedOne ? 0 : 1);
+  };
+  testing::FLAGS_gtest_death_test_style = "fast";
+  EXPECT_EXIT(work(), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

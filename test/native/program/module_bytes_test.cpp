@@ -27,6 +27,7 @@ ProgramModule richModule() {
   module.info.bindings[1].minBytes = uint64_t{1} << 40;
   module.info.paramsAreUniform = module.info.flipY = true;
   module.info.wroteOutputs = false;
+  module.info.unused = {.attributes = {"normal"}, .buffers = {"lights", "more"}, .uniforms = {"u_time"}};
   module.info.paramSet = 4;
   module.info.paramBinding = 5;
   module.info.needs = {true, false, true, false, true, true, false, 0x85};

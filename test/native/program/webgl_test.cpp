@@ -190,6 +190,54 @@ TEST(Webgl, BothStagesHaveOneBlock) {
   EXPECT_EQ(info.paramBinding, 0u);
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+  return text;
+}
+
+// What only dead code names is as unused as what nothing names.
+TEST(Webgl, DeclaredAndUnusedIsKnownByName) {
+  const ProgramInfo none = compiled("uniform float u_time;\nattribute vec3 normal;\n" + kVertex,
+                                    "uniform sampler2D map;\nuniform vec2 size;\n" + kFragment)
+                               ->info;
+  EXPECT_EQ(namesOf(none.attributes), "a");
+  EXPECT_TRUE(none.bindings.empty());
+  EXPECT_EQ(joined(none.unused.attributes), "normal");
+  EXPECT_EQ(joined(none.unused.uniforms), "map size u_time");
+
+  const std::string vertex =
+      "struct Light { vec3 colour; vec3 place; }; uniform Light light; uniform Light all[2]; uniform float u_time;\n"
+      "attribute vec2 uv; attribute vec3 normal; varying vec2 v_uv; varying vec3 v_normal;\n"
+      "attribute vec2 a; varying vec2 v; float sample(float x) { return x; }\n"
+      "void main() { v = a; v_uv = uv * 2.0; v_normal = normalize(normal); float unread = u_time; gl_PointSize = 3.0;\n"
+      "gl_Position = vec4(a, light.place.x * all[1].colour.x, 1.0); }";
+  const std::string fragment = fragmentOf(
+      "varying vec2 v_uv; uniform sampler2D map; uniform vec2 size;\n"
+      "float never() { return texture2D(map, v_uv).x; }\n"
+      "void main() { vec2 unread = v_uv * size; gl_FragColor = vec4(v, 0.0, 1.0); }");
+  const ProgramInfo dead = compiled(vertex, fragment)->info;
+  EXPECT_EQ(namesOf(dead.attributes), "a");
+  EXPECT_TRUE(dead.bindings.empty());
+  EXPECT_EQ(joined(dead.unused.attributes), "normal uv");
+  EXPECT_EQ(joined(dead.unused.uniforms), "light.colour map size u_time");
+
+  // A varying that nobody but the vertex stage reads.
+  const ProgramInfo own =
+      compiled(
+          "attribute vec2 a, b; varying vec2 v; varying mat2 m; void main() { v = a; m = mat2(b, b); "
+          "gl_Position = vec4(v + m[1], 0.0, 1.0); }",
+          fragmentOf("varying mat2 m; void main() { gl_FragColor = vec4(1.0); }"))
+          ->info;
+  EXPECT_EQ(namesOf(own.attributes), "a b");
+
+  const ProgramInfo all = compiled(kVertex, fragmentOf("uniform sampler2D map; uniform vec2 size; void main() { "
+                                                       "gl_FragColor = texture2D(map, v * size); }"))
+                              ->info;
+  EXPECT_EQ(all.unused, UnusedNames{});
+  EXPECT_EQ(namesOf(all.bindings), "map");
+}
+
 TEST(Webgl, Es300) {
   const std::string vertex =
       "#version 300 es\nuniform Block { vec4 tint; } block;\nin mat2 m; layout(location = 0) in vec2 p; out vec3 v[2]; "
@@ -229,6 +277,17 @@ TEST(Webgl, ErrorsPointToTheUsersLine) {
       {fragmentOf("void main() { @ }"), 3, 15, "unexpected @"},
       {fragmentOf("attribute vec2 a;\nvoid main() {}"), 3, 1, "attributes"},
       {fragmentOf("void main() {"), 3, 13, "never closed"},
+      {fragmentOf("void main() {\n  float a = sin(1.0;\n  a += 1.0;\n}"), 4, 20, "')' is missing before ';'"},
+      {fragmentOf("void main() {\n  float a[2];\n  a[1 = 2.0;\n}"), 5, 12, "']' is missing"},
+      {fragmentOf("void main() {\n  gl_FragColor = vec4(v,\n    0.0,\n    1.0\n  ;\n}"), 6, 8, "of line 4, column 22"},
+      {fragmentOf("void main() {\n  if (v.x > 0.0 {\n    gl_FragColor = vec4(1.0);\n  }\n}"), 4, 16, "before '{'"},
+      {fragmentOf("void main() {\n  for (int i = 0; i < 4; i++\n  {\n  }\n}"), 4, 29, "')' is missing"},
+      {fragmentOf("void main() {\n  for (int i = 0; i < int(v.x; i++) { }\n}"), 4, 30, "')' is missing before ';'"},
+      {fragmentOf("void main() {\n  float a = v[0);\n}"), 4, 16, "']' is missing before ')'"},
+      {fragmentOf("void main() {\n  float a = sin(1.0));\n}"), 4, 21, "closes nothing"},
+      {fragmentOf("float f(float x {\n  return x;\n}\nvoid main() { }"), 3, 16, "')' is missing before '{'"},
+      {fragmentOf("uniform float n[4;\nvoid main() { }"), 3, 18, "']' is missing before ';'"},
+      {fragmentOf("void main() {\n  sin(1.0"), 4, 10, "')' is missing"},
       {fragmentOf("float x;"), 3, 8, "no main"},
       {"precision mediump float;\nvarying vec3 v;\nvoid main() { gl_FragColor = vec4(v, 1.0); }", 2, 14,
        "another type"}};

@@ -287,6 +287,30 @@ describe('with a clock', () => {
     expect(compilations.size).toBe(0);
   });
 
+  test('what nobody waits for any more is canceled, and what takes long makes way for others', () => {
+    const worker = { slot: 1, canCompile: true, backends: new Set() };
+    const sent = [];
+    const compilations = fakeHub({
+      timeout: 10000,
+      workers: () => [worker],
+      send: (to, message) => sent.push(message),
+    });
+    const ask = (name) =>
+      compilations.request(
+        { requester: worker, answer() {}, fail() {} },
+        { key: name, request: { kind: 'kernel', name }, backends: [] },
+      );
+    for (const name of ['a', 'b', 'c', 'd', 'e']) ask(name);
+    const started = () => sent.filter(({ type }) => type === 'compile').map(({ request }) => request.name);
+    expect(started()).toEqual(['a', 'b', 'c', 'd']);
+    jest.advanceTimersByTime(500);
+    expect(started()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    compilations.onCompileFailed(worker, { number: 2, error: { code: 'ERR_COMPILE', message: 'no' } });
+    jest.advanceTimersByTime(9500);
+    expect(sent.filter(({ type }) => type === 'compile-canceled').map(({ number }) => number)).toEqual([1, 3, 4, 5]);
+    expect(compilations.size).toBe(0);
+  });
+
   test('the table is bounded: what was asked for longest ago goes, its memory a while later', () => {
     const released = [];
     const worker = { slot: 1, canCompile: true, backends: new Set() };

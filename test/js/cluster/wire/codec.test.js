@@ -68,6 +68,7 @@ const toMember = [
   { type: 'give-up', index: 0 },
   { type: 'trim' },
   { type: 'compile', number: 1, request: sources },
+  { type: 'compile-canceled', number: 1 },
   { type: 'program-taken', number: 1 },
   { type: 'where', number: 1, text: 'it was running on 1-cpu-0' },
   { type: 'end', reason: 'device-lost' },
