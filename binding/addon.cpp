@@ -8,6 +8,7 @@
 #include "context_wrap.h"
 #include "convert.h"
 #include "device_tensor_wrap.h"
+#include "estimates.h"
 #include "facts.h"
 #include "program_calls.h"
 
@@ -103,6 +104,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("layouts", describeLayouts(env));
   definePrograms(env, exports);
   defineCluster(env, exports);
+  defineEstimates(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));

@@ -265,6 +265,20 @@ export interface ServiceSettings {
   requestTimeout: number;
   /** Connections of a worker. */
   maxConnections: number;
+  /** The answers of all workers that clients have not read yet; one client gets about half of it. */
+  answerLimit: number;
+  /** The time in which a client must take a megabyte of its answer, or the rest of it. */
+  answerTimeout: number;
+  /** The longest `timeout` that a client's request may have. */
+  clientTimeout: number;
+  /** The estimated work of the jobs that a client has under way, on a core of 100 GFLOP/s and 20 GB/s. */
+  clientCost: number;
+  /** Jobs that a client has under way at a time; others of its wait. */
+  clientJobs: number | undefined;
+  /**
+   * The proxies whose X-Forwarded-For says who the client is: addresses, networks like 10.0.0.0/8, or loopback.
+   */
+  trustProxy: string | undefined;
   /** The time that requests under way get when the server stops. */
   drainTimeout: number;
 }

@@ -173,6 +173,10 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  * @property {(channel: NativeChannel, ...tensors: Tensors) => void} ask
  * @property {(channel: NativeChannel, description: Float64Array, arrays: Memory[], into: Memory[]|undefined) => void}
  *   askGraph
+ * @property {(...tensors: (Memory|Memory[]|ProgramHandle)[]) => NativeEstimate} estimate of what the scratch array
+ *   describes
+ * @property {(description: Float64Array, arrays: Memory[]) => NativeEstimate} estimateGraph
+ * @property {(buffer: ArrayBuffer) => void} release its memory now: views of it become empty
  * @property {(id: number, places: Float64Array) => boolean} awaitRegions whether they are known here, or won't come;
  *   else the end of the waiting is delivered
  * @property {(id: number, places?: Float64Array) => Buffers} takeRemote
@@ -180,6 +184,7 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  * @property {(channel: NativeChannel) => void} announce
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
+/** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**
  * @typedef {object} NativeChannel
  * @property {(numbers: Float64Array, length: number, region: number) => boolean} post

@@ -80,6 +80,15 @@ class BuiltInCall extends Call {
     else native.ask(channel, arrays[0], arrays[1], arrays[2], arrays[3], targets);
   }
 
+  /** @returns {import('../addon/native').NativeEstimate} */
+  estimate() {
+    if (this.kept) scratch.set(this.kept, callWorkload);
+    const { arrays } = this;
+    return this.spec.inputs.length > kDirect
+      ? native.estimate(arrays.slice())
+      : native.estimate(arrays[0], arrays[1], arrays[2], arrays[3]);
+  }
+
   /**
    * What must not be collected while the job runs.
    * @param {unknown} where it runs

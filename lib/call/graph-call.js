@@ -46,6 +46,11 @@ class GraphCall extends Call {
     native.askGraph(channel, numbers, arrays, targets);
   }
 
+  /** @returns {import('../addon/native').NativeEstimate} */
+  estimate() {
+    return native.estimateGraph(this.graph.numbers, this.graph.arrays);
+  }
+
   /** @param {unknown} where */
   holds(where) {
     return [this.graph.arrays, this.targets, where];

@@ -68,6 +68,12 @@ class ProgramRun extends Call {
     native.ask(channel, this.arrays, this.call.program.handle, undefined, undefined, this.targets);
   }
 
+  /** @returns {import('../addon/native').NativeEstimate} */
+  estimate() {
+    if (this.kept) scratch.set(this.kept, callWorkload);
+    return native.estimate(this.arrays, this.call.program.handle);
+  }
+
   /** @param {unknown} where */
   holds(where) {
     return [this.arrays, this.targets, where];

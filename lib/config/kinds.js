@@ -1,6 +1,7 @@
 // The kinds of value a setting can have: what is right for each, in code, in an environment variable and in the config
 // file.
 'use strict';
+const net = require('node:net');
 const { kLevels } = require('../core');
 
 /**
@@ -306,6 +307,27 @@ function wordOf(words, others) {
   };
 }
 
+const kNetworks = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** @param {string} address one, a network as 10.0.0.0/8, or a word for some */
+function isAddress(address) {
+  if (kNetworks.includes(address)) return true;
+  const [host, bits, ...rest] = address.split('/');
+  const most = net.isIP(host) === 6 ? 128 : 32;
+  return net.isIP(host) > 0 && !rest.length && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+}
+
+/** Addresses with commas between them. */
+const addresses = kind({
+  must: `must be addresses or networks with commas between them, as '127.0.0.1,10.0.0.0/8', or ${kNetworks.join(', ')}`,
+  check: (value) => (typeof value === 'string' && parted(value).every(isAddress) ? parted(value).join(',') : bad),
+  parse: (value) => addresses.check(value),
+  flag: asIs,
+  type: 'string',
+  schema: { type: 'string', minLength: 1 },
+  show: String,
+});
+
 // LOG_LEVEL belongs to the whole application, whose own logger may have other words for the same.
 /** @type {Record<string, string>} */
 const kOtherLevels = {
@@ -347,5 +369,6 @@ module.exports = {
   listOf,
   deviceIds,
   wordOf,
+  addresses,
   logLevel,
 };

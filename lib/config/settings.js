@@ -4,8 +4,8 @@
 'use strict';
 const os = require('node:os');
 const { kBackends } = require('../core');
+const { checkRows } = require('./check-rows');
 const {
-  bad,
   boolean,
   integer,
   integerOrAuto,
@@ -17,6 +17,7 @@ const {
   listOf,
   deviceIds,
   wordOf,
+  addresses,
   logLevel,
 } = require('./kinds');
 
@@ -305,6 +306,54 @@ const kRows = {
     initial: 1024,
     what: 'connections of a worker',
   },
+  answerLimit: {
+    of: 'service',
+    kind: bytes(1, 2 ** 20),
+    env: ['HTTP_ANSWER_LIMIT'],
+    initial: 256 * 2 ** 20,
+    what: 'the answers of all workers that clients have not read yet; one client gets about half of it',
+    more: 'Answers of 64 KB and less do not count. One that is larger than this is made when it is the only one.',
+  },
+  answerTimeout: {
+    of: 'service',
+    kind: wholeMilliseconds(1, 3_600_000),
+    env: ['HTTP_ANSWER_TIMEOUT'],
+    initial: 30_000,
+    what: 'the time in which a client must take a megabyte of its answer, or the rest of it',
+  },
+  clientTimeout: {
+    of: 'service',
+    kind: milliseconds,
+    env: ['HTTP_CLIENT_TIMEOUT'],
+    initial: 300_000,
+    what: "the longest `timeout` that a client's request may have",
+    more: 'Infinity: there is none.',
+  },
+  clientCost: {
+    of: 'service',
+    kind: milliseconds,
+    env: ['HTTP_CLIENT_COST'],
+    initial: Infinity,
+    otherwise: 'none',
+    what: 'the estimated work of the jobs that a client has under way, on a core of 100 GFLOP/s and 20 GB/s',
+    more: 'What a client asks for beyond it waits; a job that is larger by itself is refused.',
+  },
+  clientJobs: {
+    of: 'service',
+    kind: integerOrAuto(1, 1_000_000),
+    env: ['HTTP_CLIENT_JOBS'],
+    otherwise: 'auto: of long jobs one less than there are contexts',
+    what: 'jobs that a client has under way at a time; others of its wait',
+    more: 'auto counts the jobs that are estimated at 100 ms of work and more; a number counts all.',
+  },
+  trustProxy: {
+    of: 'service',
+    kind: addresses,
+    env: ['HTTP_TRUST_PROXY'],
+    otherwise: 'none',
+    what: 'the proxies whose X-Forwarded-For says who the client is: addresses, networks like 10.0.0.0/8, or loopback',
+    more: 'A client is a remote address, of IPv6 a /64. Behind a proxy that is not named here all are one client.',
+  },
   drainTimeout: {
     of: 'service',
     kind: wholeMilliseconds(1, 3_600_000),
@@ -313,27 +362,6 @@ const kRows = {
     what: 'the time that requests under way get when the server stops',
   },
 };
-
-/**
- * Refuses a row that would only be found out later: one without a text, a default that is not right, a variable or an
- * option that another setting has.
- * @param {Record<string, Row>} rows
- * @returns {readonly Readonly<Setting>[]}
- */
-function checkRows(rows) {
-  const taken = new Set();
-  const settings = Object.entries(rows).map(([name, row]) => ({ name, ...row }));
-  for (const { name, what, kind, initial, env = [], flag, key } of settings) {
-    if (!what) throw new TypeError(`the setting ${name} has no text`);
-    if (initial !== undefined && kind.check(initial) === bad)
-      throw new TypeError(`the default of the setting ${name} ${kind.must}`);
-    for (const word of [...env, ...(flag ? [flag.split(' ')[0]] : []), ...(key ? [key] : [])]) {
-      if (taken.has(word)) throw new TypeError(`two settings have ${word}`);
-      taken.add(word);
-    }
-  }
-  return Object.freeze(settings.map((setting) => Object.freeze(setting)));
-}
 
 const kSettings = checkRows(kRows);
 const byName = new Map(kSettings.map((setting) => [setting.name, setting]));

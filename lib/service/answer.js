@@ -6,10 +6,12 @@ const { encodeFrame, kType } = require('./frame');
 const { numbersText } = require('./tensors');
 const { encodePNG } = require('../program');
 
+/** @typedef {import('./delivery').Delivery} Delivery */
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {{ outputs: Record<string, Tensor> } & Partial<Omit<import('../index').GPUResult, 'outputs'>>} Result */
 
 const kPiece = 16384; // numbers
+const kBase64Piece = 48 * 1024; // bytes, a multiple of 3
 const kPng = 'image/png';
 const kOnePiece = 256 * 1024; // bytes
 const kFields = [
@@ -42,12 +44,11 @@ function fieldsOf(result) {
 function* tensorPieces(tensor, encoding) {
   const { data, shape, dtype } = tensor;
   if (encoding) {
-    yield JSON.stringify({
-      data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
-      encoding,
-      shape,
-      dtype,
-    });
+    yield '{"data":"';
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    for (let at = 0; at < bytes.length; at += kBase64Piece)
+      yield bytes.toString('base64', at, Math.min(at + kBase64Piece, bytes.length));
+    yield `",${JSON.stringify({ encoding, shape, dtype }).slice(1)}`;
     return;
   }
   yield '{"data":[';
@@ -92,27 +93,47 @@ async function* inTurns(pieces) {
 }
 
 /**
- * @param {import('fastify').FastifyReply} reply
- * @param {Result} result
- * @param {'base64'|undefined} encoding
+ * Of large memory a part at a time, so that how much the client has taken is known.
+ * @param {Iterable<Uint8Array>} pieces
  */
-function sendJson(reply, result, encoding) {
-  const elements = Object.values(result.outputs).reduce((sum, { data }) => sum + data.length, 0);
-  const pieces = jsonPieces(result, encoding);
-  reply.type('application/json; charset=utf-8');
-  return reply.send(elements <= kPiece ? [...pieces].join('') : Readable.from(inTurns(pieces), { objectMode: false }));
+function* inParts(pieces) {
+  for (const piece of pieces)
+    for (let at = 0; at < piece.length; at += kOnePiece) yield piece.subarray(at, at + kOnePiece);
 }
 
 /**
  * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
+ * @param {Iterable<string|Uint8Array>|AsyncIterable<string|Uint8Array>} pieces
+ */
+function sendPieces(reply, delivery, pieces) {
+  return reply.send(Readable.from(delivery.counted(pieces), { objectMode: false }));
+}
+
+/**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
+ * @param {Result} result
+ * @param {'base64'|undefined} encoding
+ */
+function sendJson(reply, delivery, result, encoding) {
+  const elements = Object.values(result.outputs).reduce((sum, { data }) => sum + data.length, 0);
+  const pieces = jsonPieces(result, encoding);
+  reply.type('application/json; charset=utf-8');
+  return elements <= kPiece ? reply.send([...pieces].join('')) : sendPieces(reply, delivery, inTurns(pieces));
+}
+
+/**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
  * @param {Result} result
  */
-function sendBinary(reply, result) {
+function sendBinary(reply, delivery, result) {
   const pieces = encodeFrame(fieldsOf(result), 'outputs', result.outputs);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   reply.type(kType).header('content-length', length);
   // A small answer travels in one piece; a large one is not copied.
-  return reply.send(length <= kOnePiece ? Buffer.concat(pieces, length) : Readable.from(pieces, { objectMode: false }));
+  return length <= kOnePiece ? reply.send(Buffer.concat(pieces, length)) : sendPieces(reply, delivery, inParts(pieces));
 }
 
 /**

@@ -10,7 +10,6 @@ const kMaxHeaderBytes = 16 * 1024,
 // longer than load balancers keep theirs, so that they don't send into a closing connection
 const kKeepAliveMs = 72_000;
 const kLingerMs = 2000; // of silence, after the answer, of a client that has not sent its whole request
-const kStallMs = 30_000; // that a client may take no byte of its answer
 /** @type {Record<number, string>} */
 const kReasons = {
   400: 'Bad Request',
@@ -102,14 +101,6 @@ function checkHeaders(request) {
 }
 
 /**
- * Gives up on a client that doesn't read its answer. Node sets the socket's time anew for the next request.
- * @param {Socket|null} socket
- */
-function watchStall(socket) {
-  socket?.setTimeout(kStallMs);
-}
-
-/**
  * Lets a client that still sends its request read the answer: a connection that is closed under it takes the answer
  * along. It is closed when the request is there, if the client wants that, or when nothing comes any more.
  * @param {import('node:http').IncomingMessage} request
@@ -132,4 +123,4 @@ function linger(request, response) {
   });
 }
 
-module.exports = { serverOptions, limitConnections, checkHeaders, watchStall, linger };
+module.exports = { serverOptions, limitConnections, checkHeaders, linger };

@@ -5,8 +5,11 @@ const { parseJson } = require('./json');
 const { kType, decodeFrame } = require('./frame');
 const { readWorkload } = require('./workload');
 const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
+const { timeoutOf, wishOf } = require('./caps');
+const { Delivery } = require('./delivery');
 const { checkQuery } = require('./query');
-const { watchStall } = require('./limits');
+const { releaseOutputs } = require('../call');
+const { nowMs } = require('../core');
 
 /** @typedef {import('fastify').FastifyReply} Reply */
 /** @typedef {import('./server').NamedRequest} NamedRequest */
@@ -41,33 +44,82 @@ function parse(bytes, binary) {
 }
 
 /**
+ * @param {Reply} reply
+ * @param {Delivery} delivery
+ * @param {import('./answer').Result} result
+ * @param {{ binary: boolean, accept: string|undefined, encoding: 'base64'|undefined }} as
+ */
+async function send(reply, delivery, result, { binary, accept, encoding }) {
+  delivery.start();
+  if (wantsPicture(accept, result)) return sendPicture(reply, result);
+  return wantsBinary(accept, binary)
+    ? sendBinary(reply, delivery, result)
+    : sendJson(reply, delivery, result, encoding);
+}
+
+/**
+ * Runs a job once there is room for it and for its answer.
+ * @param {import('./endpoints').Parts} parts
+ * @param {ReturnType<typeof parse>} request
+ * @param {string} address of the client
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ result: import('./answer').Result, pass: import('./gate').Pass|undefined }>} the pass is to be
+ *   left once the answer has gone
+ */
+async function runInTurn({ manager, config, gate }, { workload, options }, address, signal) {
+  const timeout = timeoutOf(options, config);
+  const wish = wishOf(workload, timeout, address, config, () => manager.contexts().length);
+  if (!wish) return { result: await manager.executeWorkload(workload, { ...options, signal }), pass: undefined };
+  const began = nowMs();
+  const pass = await gate.enter(wish, signal);
+  const left = timeout === Infinity ? {} : { timeout: Math.max(1, timeout - (nowMs() - began)) };
+  try {
+    const result = await manager.executeWorkload(workload, { ...options, ...left, signal });
+    pass.endJob();
+    return { result, pass };
+  } catch (error) {
+    const leave = () => pass.leave();
+    if (error.released) error.released.then(leave, leave);
+    else leave();
+    throw error;
+  }
+}
+
+/**
  * POST /v1/workloads.
  * @param {import('./endpoints').Parts} parts
  * @returns {import('./endpoints').Handler}
  */
-function runWorkload({ manager, logger }) {
+function runWorkload(parts) {
+  const { logger, config } = parts;
   return async (request, reply) => {
     checkQuery(request.query, []);
     const body = /** @type {Body|undefined} */ (request.body);
     if (!body) throw badRequest('the body is missing, but must be a workload: GET / shows one');
-    const binary = request.headers['content-type']?.toLowerCase().startsWith(kType) ?? false;
+    const { accept, 'content-type': type } = request.headers;
+    const binary = type?.toLowerCase().startsWith(kType) ?? false;
+    const delivery = new Delivery(reply.raw, config.answerTimeout);
     /** @type {Promise<void>|undefined} */
     let released;
     try {
-      const { workload, options, encoding } = parse(body.content(), binary);
+      const parsed = parse(body.content(), binary);
+      const { workload, encoding } = parsed;
       const id = (workload.id ??= makeId());
       reply.header('x-workload-id', encodeURIComponent(id));
       /** @type {NamedRequest} */ (request).workloadId = id;
-      const result = await manager.executeWorkload(workload, { ...options, signal: signalOf(reply) });
+      const { result, pass } = await runInTurn(parts, parsed, request.ip, signalOf(reply));
       logger.debug(
         { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
         'job completed',
       );
-      watchStall(request.raw.socket);
-      if (wantsPicture(request.headers.accept, result)) return await sendPicture(reply, result);
-      return wantsBinary(request.headers.accept, binary)
-        ? sendBinary(reply, result)
-        : sendJson(reply, result, encoding);
+      const sent = send(reply, delivery, result, { binary, accept, encoding });
+      // Nothing reads the outputs any more once it has been sent, or given up: their memory goes back now, and not when
+      // it is collected.
+      Promise.allSettled([sent, delivery.ended]).then(() => {
+        releaseOutputs(result.outputs);
+        pass?.leave();
+      });
+      return sent;
     } catch (error) {
       released = error.released;
       throw error;

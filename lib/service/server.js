@@ -9,6 +9,8 @@ const { HttpError, describeFailure } = require('./http-error');
 const { Budget, readBody } = require('./body');
 const { kType } = require('./frame');
 const { kEndpoints } = require('./endpoints');
+const { Gate, doorHere } = require('./gate');
+const { Room } = require('./room');
 const { addHome } = require('./home');
 const { serverOptions, limitConnections, checkHeaders, linger } = require('./limits');
 
@@ -192,11 +194,17 @@ async function drain(app, state, timeout) {
 
 /**
  * @param {Manager} manager
- * @param {HttpConfig & { logLevel: string }} [config]
+ * @param {HttpConfig & { timeout: number, logLevel: string }} [config]
  * @param {Logger} [logger]
+ * @param {import('./gate').Door} [door] to the room that workers share; left out: it has one to itself
  * @returns {Service}
  */
-function createServer(manager, config = readServiceConfig(), logger = createLogger(config)) {
+function createServer(
+  manager,
+  config = readServiceConfig(),
+  logger = createLogger(config),
+  door = doorHere(new Room(config.answerLimit)),
+) {
   /** @type {State} */
   const state = { ready: false, draining: false, jobs: 0, onIdle: undefined };
   Promise.resolve(manager.ready).then(
@@ -205,12 +213,14 @@ function createServer(manager, config = readServiceConfig(), logger = createLogg
     },
     () => {},
   );
+  const gate = new Gate(door);
   const onError = errorHandler(config, logger);
   const app = fastify({
     ...serverOptions(config),
     logger: false,
     bodyLimit: config.bodyLimit,
     forceCloseConnections: 'idle',
+    trustProxy: config.trustProxy ?? false,
     frameworkErrors: onError,
   });
   limitConnections(app.server, config.maxConnections);
@@ -222,7 +232,7 @@ function createServer(manager, config = readServiceConfig(), logger = createLogg
   app.setNotFoundHandler(refuseUnknown);
   addHome(app, kEndpoints);
   for (const { method, path, handler } of kEndpoints)
-    app.route({ method, url: path, handler: handler({ manager, state, logger }) });
+    app.route({ method, url: path, handler: handler({ manager, state, logger, config, gate }) });
   /** @type {Promise<void>|undefined} */
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));

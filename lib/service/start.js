@@ -9,7 +9,9 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknow
 const { version } = require('../../package.json');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError, errorText, nowMs } = require('../core');
+const { answerDoor } = require('./gate');
 const { curlLine } = require('./home');
+const { Room } = require('./room');
 
 /** @typedef {import('../config/config').ServiceConfig} ServiceConfig */
 /** @typedef {{ address: string, port: number }} Address */
@@ -71,6 +73,22 @@ function listening(config) {
       if (message?.switchyard === 'cannot-listen') reject(cannotListen(config, message.code));
     });
   });
+}
+
+/**
+ * What all workers' clients may make the service hold and do is counted here.
+ * @param {ServiceConfig} config
+ * @param {() => void} onPeakOver
+ */
+function serveRoom(config, onPeakOver) {
+  const room = new Room(config.answerLimit, onPeakOver);
+  cluster.on('message', (worker, message) => {
+    if (message?.switchyard === undefined) return;
+    answerDoor(room, worker.id, message, (answer) => {
+      if (worker.isConnected()) worker.send(answer, () => {});
+    });
+  });
+  cluster.on('exit', (worker) => room.forget(worker.id));
 }
 
 /** @param {Address} address as a client of this machine writes it */
@@ -249,6 +267,7 @@ async function start(options = {}, { json = false } = {}) {
     workers: config.workers,
     exec: path.join(__dirname, 'worker.js'),
   });
+  serveRoom(config, () => manager.cleanup());
   // The manager would drain its jobs at a signal; here the requests come first, whose answers take longer than their
   // jobs.
   for (const signal of kSignals) process.removeAllListeners(signal);

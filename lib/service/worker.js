@@ -4,6 +4,7 @@ const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknow
 const gpu = require('../index');
 const { readServiceConfig, managerOptions } = require('../config');
 const { createLogger, describeError } = require('../core');
+const { doorToPrimary } = require('./gate');
 const { createServer } = require('./server');
 
 // What the command line said; the environment and the config file are read again, and say the same as to the primary.
@@ -11,7 +12,8 @@ const config = readServiceConfig(JSON.parse(process.env.SWITCHYARD_SERVICE ?? '{
 const logger = createLogger(config, { worker: cluster.worker?.id ?? 0 });
 const manager = gpu.createGPUClusterManager(managerOptions(config));
 Promise.resolve(manager.ready).catch((error) => logger.error(describeError(error), 'the manager did not become ready'));
-const app = createServer(manager, config, logger);
+const door = doorToPrimary(tell);
+const app = createServer(manager, config, logger, door);
 
 /** @param {object} message */
 function tell(message) {
@@ -29,6 +31,7 @@ async function leave() {
 process.on('SIGINT', () => {});
 process.once('SIGTERM', leave);
 process.on('message', (/** @type {{ switchyard?: string }|undefined} */ message) => {
+  if (message?.switchyard === 'entered') door.onMessage(/** @type {import('./gate').Message} */ (message));
   if (message?.switchyard === 'drain') app.drain().then(() => tell({ switchyard: 'drained' }));
 });
 app.listen({ port: config.port, host: config.host }).catch((error) => {

@@ -35,6 +35,9 @@ function fakeManager() {
     aborted: 0,
     holding: [],
     failures: {},
+    results: [],
+    holds: false, // every job until its `holding` is called
+    outputsOf: ({ inputs }) => inputs,
     ready: Promise.resolve(),
     status: 'ok',
     draining: false,
@@ -56,9 +59,9 @@ function fakeManager() {
       manager.calls.push({ workload, options });
       const { signal } = options;
       return new Promise((resolve, reject) => {
-        const finish = () =>
-          resolve({
-            outputs: workload.inputs,
+        const finish = () => {
+          const result = {
+            outputs: manager.outputsOf(workload),
             workloadId: workload.id,
             contextId: '1-cpu-0',
             workerId: 1,
@@ -69,14 +72,17 @@ function fakeManager() {
             attempts: 1,
             timings: { queued: 0, switch: 0, upload: 0, compute: 1, readback: 0, total: 1 },
             secret: 'not for clients',
-          });
+          };
+          manager.results.push(result);
+          resolve(result);
+        };
         signal.addEventListener('abort', () => {
           ++manager.aborted;
           reject(failed('ERR_CANCELED', 'the job was canceled by its signal'));
         });
         if (workload.type === 'unknown') reject(failed('ERR_UNKNOWN_WORKLOAD', `unknown workload 'unknown'`));
         else if (manager.failures[workload.type]) reject(manager.failures[workload.type]);
-        else if (workload.type === 'hold') manager.holding.push(finish);
+        else if (workload.type === 'hold' || manager.holds) manager.holding.push(finish);
         else setImmediate(finish);
       });
     },
@@ -132,9 +138,10 @@ function request(port, path, { method = 'GET', headers = {}, body, agent } = {})
   });
 }
 
-const post = (port, body, headers = {}) =>
+const post = (port, body, { agent, ...headers } = {}) =>
   request(port, '/v1/workloads', {
     method: 'POST',
+    agent,
     body: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
     headers: { 'content-type': 'application/json', ...headers },
   });

@@ -1,10 +1,9 @@
 // A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
 'use strict';
+const { kFlopsPerMs, kBytesPerMs } = require('../../call');
 const { protocol } = require('../wire');
 
 const { ask, output, kKinds, kContextTypes } = protocol;
-const kFlopsPerMs = 1e8,
-  kBytesPerMs = 2e7; // of the reference core: 100 GFLOP/s, 20 GB/s
 /** @type {number[]} */
 const kNone = [];
 

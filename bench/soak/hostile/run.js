@@ -1,0 +1,102 @@
+// The hostile soak: one server, honest clients all the time, and one kind of hostility after the other.
+'use strict';
+const { Service } = require('./service');
+const { Honest } = require('./honest');
+const { fuzzRequests } = require('./requests');
+const { readSlowly } = require('./readers');
+const { uploadBadly } = require('./uploads');
+const { cancelLaunches } = require('./launches');
+const { compileBombs, closeManagers, endStarting, wantDescriptors } = require('./processes');
+const { round, sleep } = require('../../stats');
+
+const kWarmMs = 4000;
+const kBackMs = 10_000;
+const kSlackMb = 96,
+  kSlackDescriptors = 8;
+
+/**
+ * The parts: which of them need the server, the share of the time that each gets, and what it does with it. What goes
+ * by a number instead takes as long as that takes.
+ */
+const kParts = {
+  requests: { server: true, share: 0.25, run: fuzzRequests },
+  readers: { server: true, share: 0.25, run: readSlowly },
+  uploads: { server: true, share: 0.15, run: uploadBadly },
+  launches: { server: true, share: 0.35, run: cancelLaunches },
+  bombs: { run: compileBombs },
+  managers: { run: ({ seconds }) => closeManagers({ count: Math.max(100, Math.min(1000, Math.round(seconds * 5))) }) },
+  starts: { run: () => endStarting({}) },
+  descriptors: {
+    run: ({ seconds }) => wantDescriptors({ rounds: Math.max(2, Math.min(50, Math.round(seconds / 5))) }),
+  },
+};
+const kNames = Object.keys(kParts);
+
+/** The parts that need a server, against one, with honest clients. */
+async function besiege(names, seconds, say) {
+  const service = await Service.start();
+  try {
+    const honest = new Honest(service.port);
+    await sleep(kWarmMs);
+    const before = service.holdings;
+    const parts = {};
+    const shares = names.reduce((sum, name) => sum + kParts[name].share, 0);
+    for (const name of names) {
+      const until = performance.now() + (seconds * 1000 * kParts[name].share) / shares;
+      const errors = honest.errors;
+      say(`${name}: ${Math.round((until - performance.now()) / 1000)} s`);
+      parts[name] = await kParts[name].run({ service, until });
+      parts[name].honestErrors = honest.errors - errors;
+    }
+    const clients = await honest.stop();
+    const after = await service.settled(before.megabytes + kSlackMb, kBackMs);
+    await sleep(1000);
+    const { descriptors } = service.holdings;
+    const health = await service.health();
+    const end = await service.stop();
+    return {
+      parts,
+      server: {
+        megabytes: { before: before.megabytes, after: after.megabytes },
+        descriptors: { before: before.descriptors, after: descriptors },
+        health: health.status,
+        restarts: health.restarts,
+        end: end.signal ?? end.code,
+      },
+      honest: clients,
+      ok:
+        clients.errors === 0 &&
+        after.megabytes <= before.megabytes + kSlackMb &&
+        descriptors <= before.descriptors + kSlackDescriptors &&
+        health.status === 'ok' &&
+        end.code === 0,
+      log: service.log.split('\n').filter(Boolean).slice(0, 10),
+    };
+  } finally {
+    if (service.child.exitCode === null) service.child.kill('SIGKILL');
+  }
+}
+
+/**
+ * @param {{ seconds: number, only?: string[] }} options seconds: of the parts that go by time
+ * @param {(text: string) => void} say
+ */
+async function runHostile({ seconds, only = kNames }, say = () => {}) {
+  const started = performance.now();
+  const names = kNames.filter((name) => only.includes(name));
+  const besieging = names.filter((name) => kParts[name].server);
+  const result = besieging.length ? await besiege(besieging, seconds, say) : { parts: {}, ok: true };
+  for (const name of names.filter((each) => !kParts[each].server)) {
+    say(name);
+    result.parts[name] = await kParts[name].run({ seconds });
+  }
+  const failed = names.filter((name) => !result.parts[name].ok);
+  return {
+    ...result,
+    failed,
+    ok: result.ok && failed.length === 0,
+    seconds: round((performance.now() - started) / 1000),
+  };
+}
+
+module.exports = { runHostile, kNames };

@@ -1,0 +1,51 @@
+// What a workload would take and give, before it is run; and outputs whose memory goes back before they are collected.
+'use strict';
+const { isArrayBuffer } = require('node:util').types;
+const { native } = require('../addon');
+const { asGpuError } = require('../core');
+const { describe } = require('./describe');
+
+/** @typedef {import('../index').Tensor} Tensor */
+/**
+ * @typedef {object} Estimate
+ * @property {number} ms of the reference core, which every cost is told in
+ * @property {number} outputBytes
+ */
+
+/** The reference core: 100 GFLOP/s, 20 GB/s. */
+const kFlopsPerMs = 1e8,
+  kBytesPerMs = 2e7;
+
+/**
+ * @param {unknown} workload as its user wrote it
+ * @returns {Estimate}
+ * @throws {import('../core').GPUError} what running it would be refused with, before a device has a part in it
+ * @example const { outputBytes } = estimate({ type: 'normalize', inputs: { input } });
+ */
+function estimate(workload) {
+  const call = describe(workload, undefined);
+  try {
+    const { flops, bytes, outputBytes } = call.estimate();
+    return { ms: flops / kFlopsPerMs + bytes / kBytesPerMs, outputBytes };
+  } catch (error) {
+    throw asGpuError(error);
+  } finally {
+    call.clear();
+  }
+}
+
+/**
+ * Gives the memory of outputs back, whose data is empty from then on. Nothing may read it any more: no job, no write
+ * under way.
+ * @param {Record<string, Tensor>} outputs
+ * @example releaseOutputs(result.outputs);
+ */
+function releaseOutputs(outputs) {
+  for (const { data } of Object.values(outputs)) {
+    const { buffer } = data;
+    // Memory that something else has a part in is somebody else's.
+    if (data.byteLength && data.byteLength === buffer.byteLength && isArrayBuffer(buffer)) native.release(buffer);
+  }
+}
+
+module.exports = { estimate, releaseOutputs, kFlopsPerMs, kBytesPerMs };
