@@ -124,6 +124,7 @@ Napi::Value describeDevice(Napi::Env env, const DeviceInfo& info) {
                text(std::to_string(info.computeCapability / 10) + "." + std::to_string(info.computeCapability % 10)));
   device.Set("features", features);
   // No limit is JavaScript's largest whole number: 2^64 - 1 is none.
+  if (info.maxLoopTurns) device.Set("maxLoopTurns", number(info.maxLoopTurns));
   device.Set("maxViewBytes", number(std::min<uint64_t>(info.maxViewBytes, (uint64_t{1} << 53) - 1)));
   if (!info.warning.empty()) device.Set("warning", text(info.warning));
   return device;

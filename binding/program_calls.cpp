@@ -2,6 +2,7 @@
 // a job's end.
 #include "program_calls.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include "context_wrap.h"
 #include "convert.h"
 #include "program/compile/compile_process.h"
+#include "program/loop_turns.h"
 #include "program/store/store.h"
 #include "program_wrap.h"
 
@@ -84,7 +86,7 @@ class CompileOperation : public Operation {
   std::exception_ptr error;
   std::vector<std::string> problems;
   double ms = 0;
-  bool fromDisk = false;
+  bool fromDisk = false, tellsOfVulkan = false;
 };
 
 class PrepareOperation : public Operation {
@@ -127,6 +129,22 @@ ProgramStore storeOf(const std::string& folder, std::vector<std::string>& proble
       folder, {}, [&problems](const std::string& problem) { problems.push_back(problem); }, roomOf(folder));
 }
 
+// What a driver that cuts loops will do to a program's, without a word.
+void tellOfCutLoops(CompileOperation& operation) {
+  const ProgramModule& module = *operation.program->module;
+  uint64_t turns = 0;
+  for (const auto* words : {&module.compute, &module.vertex, &module.fragment})
+    if (!words->empty()) turns = std::max(turns, mostLoopTurns(*words));
+  if (turns == 0) return;
+  static const auto& devices = *new std::vector<DeviceInfo>(enumerateDevices({.cuda = false}).devices);
+  for (const DeviceInfo& device : devices)
+    if (device.maxLoopTurns && turns > device.maxLoopTurns)
+      operation.problems.push_back("\"" + module.info.name + "\" has a loop that may make more than " +
+                                   std::to_string(device.maxLoopTurns) + " turns: " + device.id + " (" + device.name +
+                                   ") ends a thread's loops there, without an error; give each thread less to do, or "
+                                   "use another device");
+}
+
 template <class Source>
 void make(CompileOperation& operation, const Source& source, const std::string& folder) {
   const auto start = Clock::now();
@@ -148,6 +166,7 @@ void make(CompileOperation& operation, const Source& source, const std::string& 
     }
   }
   operation.ms = millisecondsSince(start);
+  if (operation.tellsOfVulkan) tellOfCutLoops(operation);
 }
 
 template <class AnyOperation>
@@ -178,6 +197,8 @@ Napi::Value compileProgram(const Napi::CallbackInfo& info) {
     auto request = info[1].As<Napi::Object>();
     auto operation = std::make_shared<CompileOperation>(readUint(info[0]));
     const std::string folder = readText(request, "folder");
+    const Napi::Value vulkan = request.Get("vulkan");
+    operation->tellsOfVulkan = vulkan.IsBoolean() && vulkan.As<Napi::Boolean>().Value();
     if (readText(request, "kind") == "shader") {
       ShaderSource source{readText(request, "name"), readText(request, "vertex"), readText(request, "fragment")};
       runAlone(Environment::of(env), operation,

@@ -21,7 +21,7 @@ void main() {
   if (slice < slices)
     for (uint row = slice * kBlock; row < p.rows; row += slices * kBlock) {
       float block = 0.0;
-      for (uint i = 0; i < kBlock; ++i)
+      [[unroll]] for (uint i = 0; i < kBlock; ++i)
         if (row + i < p.rows) block += inp[(row + i) * p.d + column];
       part += block;
       if ((++turn & 31u) == 0u) {

@@ -1,5 +1,6 @@
 // What every kernel shares: linear indices, special values by their bits. A shader includes this, then says its group
 // size, then includes the rest: gl_WorkGroupSize is 1 where it is used before the layout.
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "params.h"

@@ -3,7 +3,6 @@
 // and nothing goes through shared memory. A load costs these drivers a turn for every lane, whatever its width, so all
 // are vec4, and lanes load different parts of a, which broadcasts then share.
 #extension GL_KHR_shader_subgroup_ballot : require
-#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 layout(local_size_x = 32, local_size_x_id = 0) in;
 layout(constant_id = 2) const uint kTileRows = 16;

@@ -1,6 +1,5 @@
 #version 450
 // The matrix product for cards: a 64 x 64 tile a group through shared memory, 4 x 4 of it in the registers of a thread.
-#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 layout(local_size_x = 256) in;
 layout(constant_id = 2) const uint kTileRows = 64;

@@ -18,7 +18,7 @@ void main() {
   EACH_TURN(turn, p.n) {
     const uvec4 c = columnsOf(turn);
     vec4 moved = vec4(0.0), held = vec4(0.0);
-    for (uint i = 0; i < 4u; ++i)
+    [[unroll]] for (uint i = 0; i < 4u; ++i)
       if (c[i] < p.n) {
         const float now = next[c[i]];
         moved[i] = abs(now - ranks[c[i]]);

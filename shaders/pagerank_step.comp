@@ -18,7 +18,8 @@ void main() {
   const uint end = uint(offsets[node + 1u]) - p.firstEdge;
   float total = 0.0;
   uint edge = uint(offsets[node]) - p.firstEdge;
-  // Blocks: short loops for nodes that many point at (see rows.glsl), and sums that keep their digits.
+  if (end - edge > kPagerankRow) return;  // pagerank_hubs does it
+  // Blocks: sums that keep their digits.
   uint turn = 0u;
   float part = 0.0;
   for (; edge < end; edge += 8u) {

@@ -1,14 +1,15 @@
 // Loops over a row of p.d elements, four at a time a thread: one vec4 where rows are whole fours, else four single ones
 // a stride apart. Needs `inp` and `inp4` (one binding seen as float and as vec4) and, to write, `outp` and `outp4`.
-// Software drivers cut a thread off after 65,535 turns of its loops, all together: long rows get a large group, and
-// turns that each do more.
+// Mesa's software driver cuts a thread off after 65,535 turns of its loops, all together (vulkan/loops.h): long rows
+// get a large group, and turns that are unrolled. The longest row that such a driver binds takes 8,192 turns.
 #define W gl_WorkGroupSize.x
 #define LANE gl_LocalInvocationID.x
 const uint kTurnsAtOnce = 4;
-#define EACH_TURN(turn, d)                                                                              \
-  for (uint turn##0 = 0, turn##End = (d + 4u * W - 1u) / (4u * W); turn##0 < turn##End;                 \
-       turn##0 += (W > gl_SubgroupSize ? kTurnsAtOnce : 1u))                                            \
-    for (uint turn = turn##0; turn < turn##0 + (W > gl_SubgroupSize ? kTurnsAtOnce : 1u); ++turn)
+#define TURNS_AT_ONCE (W > gl_SubgroupSize ? kTurnsAtOnce : 1u)
+#define EACH_TURN(turn, d)                                                                                             \
+  for (uint turn##0 = 0, turn##End = (d + 4u * W - 1u) / (4u * W); turn##0 < turn##End; turn##0 += TURNS_AT_ONCE)      \
+    [[unroll]] for (uint turn##1 = 0, turn = turn##0; turn##1 < kTurnsAtOnce; ++turn##1, ++turn)                       \
+      if (turn##1 < TURNS_AT_ONCE)
 
 uint quadOf(uint turn) { return turn * W + LANE; }
 uvec4 columnsOf(uint turn) {

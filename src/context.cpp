@@ -21,7 +21,10 @@ constexpr auto kIdleBeforeTrim = std::chrono::seconds(5);
 // Waking the lane takes 15 to 24 us: a job that follows soon after another finds it awake.
 constexpr auto kSpin = std::chrono::microseconds(40);
 
-bool isSmall(const Job& job) { return job.cost.bytes < kSmallJobBytes && job.cost.flops < kSmallJobFlops; }
+// Small jobs are joined or run from the caller's thread, where a long one could not be ended (vulkan/pieces.h).
+bool isSmall(const Job& job) {
+  return job.cost.bytes < kSmallJobBytes && job.cost.flops < kSmallJobFlops && !job.cost.maybeLong;
+}
 
 }  // namespace
 
@@ -110,7 +113,7 @@ bool Context::runNow(const JobPtr& job) {
   if (onCpu)
     executeOnCpu(job, *inlineQueue_);
   else
-    execute({job});
+    execute({job}, false);
   return true;
 }
 
@@ -204,7 +207,7 @@ void Context::laneLoop() {
       if (inlineQueue_)
         executeOnCpu(batch.front(), *queue_);
       else
-        execute(std::move(batch));
+        execute(std::move(batch), true);
     }
     lock.lock();
   }

@@ -55,9 +55,10 @@ class Context {
   void startLane();        // under mutex_
   void laneLoop();
   bool waitForWork(std::unique_lock<std::mutex>& lock);
-  std::vector<JobPtr> takeBatch();         // under mutex_
-  void execute(std::vector<JobPtr> jobs);  // under executing_
-  void executeOne(const JobPtr& job);
+  std::vector<JobPtr> takeBatch();  // under mutex_
+  // Under executing_. On the lane's own thread long work may be waited for, piece by piece.
+  void execute(std::vector<JobPtr> jobs, bool onLane);
+  void executeOne(const JobPtr& job, bool onLane);
   void executeOnCpu(const JobPtr& job, Queue& queue);
   bool recover(const JobPtr& job, std::exception_ptr error);
   void record(Job& job, Queue& queue);

@@ -93,13 +93,13 @@ bool Context::recover(const JobPtr& job, std::exception_ptr error) {
   return true;
 }
 
-void Context::execute(std::vector<JobPtr> jobs) {
+void Context::execute(std::vector<JobPtr> jobs, bool onLane) {
   {
     std::lock_guard lock(mutex_);
     for (const JobPtr& job : jobs)
       if (!job->running_) started_.push_back(job);
   }
-  if (jobs.size() == 1) return executeOne(jobs.front());
+  if (jobs.size() == 1) return executeOne(jobs.front(), onLane);
   try {
     for (const JobPtr& job : jobs) {
       queue_->beginIndependent();
@@ -114,18 +114,21 @@ void Context::execute(std::vector<JobPtr> jobs) {
       job->outputs.clear();
       job->uploaded.reset();
     }
-    for (const JobPtr& job : jobs) executeOne(job);
+    for (const JobPtr& job : jobs) executeOne(job, onLane);
     return;
   }
   submitBatch(std::move(jobs));
 }
 
-void Context::executeOne(const JobPtr& job) {
+void Context::executeOne(const JobPtr& job, bool onLane) {
   for (;;) {
     try {
+      if (onLane) queue_->setStopFlag(&job->stop);
       record(*job, *queue_);
+      queue_->setStopFlag(nullptr);
       return submitBatch({job});
     } catch (...) {
+      queue_->setStopFlag(nullptr);
       queue_->discard();
       std::exception_ptr error = std::current_exception();
       if (!recover(job, error)) return settle(job, error);

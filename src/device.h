@@ -56,7 +56,9 @@ struct DeviceInfo {
   DeviceFeatures features;
   uint64_t maxViewBytes = ~0ull;  // the largest range one binding may cover; larger buffers are bound in pieces
   uint32_t viewAlignment = 16;    // offsets of bound views are multiples of this
-  std::string warning;            // empty, or what a user should know
+  // 0, or the turns after which the driver ends a shader's loops, all of a thread's together
+  uint32_t maxLoopTurns = 0;
+  std::string warning;  // empty, or what a user should know
 };
 
 // Device memory, freed by the destructor. Not to be destroyed while commands that use it are unfinished.
@@ -202,7 +204,8 @@ class Queue {
 
   // Hint between independent jobs in one submission: nothing recorded after depends on what was recorded before.
   virtual void beginIndependent() {}
-  // CPU kernels look at this flag once a tile and return early; null for none. Other backends ignore it.
+  // CPU kernels look at this flag once a tile and return early; null for none. With one, a backend may also cut what it
+  // is given into pieces that it waits for, and throw Canceled between them.
   virtual void setStopFlag(const std::atomic<bool>*) {}
 };
 

@@ -59,6 +59,7 @@ Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values) {
       Cost cost = checkCall(*node.workload, call);
       total.flops += cost.flops;
       total.bytes += cost.bytes;
+      total.maybeLong |= cost.maybeLong;
     } catch (const Error& error) {
       throw inNode(graph, n, error);
     }

@@ -18,6 +18,7 @@ typedef uint32_t uint;
 #define kScanQueries 8
 #define kScanRows 64
 #define kMeanColumns 64
+#define kPagerankRow 4096
 
 // BinaryParams.op and .broadcast
 #define kBinaryAdd 0

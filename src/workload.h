@@ -123,6 +123,7 @@ struct Call {
 // What a job costs, to decide where it runs.
 struct Cost {
   double flops = 0, bytes = 0;
+  bool maybeLong = false;  // what a user's loops make of it is known when it has ended
 };
 
 class Workload {

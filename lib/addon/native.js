@@ -125,6 +125,7 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  * @property {string} [fragment]
  * @property {number} [cudaArch] of the oldest card; 0: of this machine's
  * @property {string} folder of programs that were compiled before; '' for none
+ * @property {boolean} [vulkan] says what Vulkan devices here do to its loops
  */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**

@@ -75,8 +75,12 @@ function compileNow(sources, folder, signal) {
   const number = nextId();
   // CUDA C++ for the lowest of this machine's cards, which runs on all of them; where CUDA is turned off none is looked
   // at.
-  const cudaArch = readSettings().cuda ? 0 : kOldestCapability;
-  native.compileProgram(number, sources.kind === 'kernel' ? { ...sources, cudaArch, folder } : { ...sources, folder });
+  const { cuda, vulkan } = readSettings();
+  const cudaArch = cuda ? 0 : kOldestCapability;
+  native.compileProgram(
+    number,
+    sources.kind === 'kernel' ? { ...sources, cudaArch, folder, vulkan } : { ...sources, folder, vulkan },
+  );
   const stop = () => native.cancel(number);
   signal?.addEventListener('abort', stop);
   return track(number, undefined, sources, (value) => value).finally(() => signal?.removeEventListener('abort', stop));

@@ -48,6 +48,11 @@ export interface DeviceInfo {
   features: DeviceFeatures;
   /** The bytes that a kernel can see of one buffer; larger ones are bound in pieces. */
   maxViewBytes: number;
+  /**
+   * Where the driver cuts loops, as Mesa's software driver does after 65535: the turns that a thread of a shader makes
+   * before its loops end, without an error. Built-in workloads are right there.
+   */
+  maxLoopTurns?: number;
   /** What is wrong with it, where something is. */
   warning?: string;
 }

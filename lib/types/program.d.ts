@@ -80,7 +80,10 @@ export interface Program {
   readonly compilationTime: number;
   /** Where it was found when it was last asked for; false: it was compiled. */
   readonly cached: 'memory' | 'cluster' | 'disk' | false;
-  /** What went wrong on the way and was got over: a damaged file in the cache for example. */
+  /**
+   * What went wrong on the way and was got over, as a damaged file in the cache; and what a driver here will do to the
+   * program, without an error: end a loop that may make more turns than it allows (`maxLoopTurns` of the device).
+   */
   readonly problems: readonly string[];
 }
 /** A compute program. Made by compileKernel(). It cannot be used once its manager or context is closed (ERR_CLOSED). */

@@ -67,9 +67,13 @@ void main() {
     const int at = int(x) * along;
     const float low = y - rise, high = y + rise;
     const int end = min(int(ceil(high)), rows);
-    for (int row = max(int(floor(low)), 0); row < end; ++row) {
+    // Two a turn: with the widest lines of the largest picture that is half of what Mesa's software driver allows.
+    for (int row = max(int(floor(low)), 0); row < end; row += 2) {
       const uint covered = uint(part * (min(float(row + 1), high) - max(float(row), low)) + 0.5);
       if (covered != 0u) atomicAdd(ink[at + row * aside], covered);
+      if (row + 1 >= end) break;
+      const uint next = uint(part * (min(float(row + 2), high) - max(float(row + 1), low)) + 0.5);
+      if (next != 0u) atomicAdd(ink[at + (row + 1) * aside], next);
     }
   }
 }

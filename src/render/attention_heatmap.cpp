@@ -208,6 +208,8 @@ class AttentionHeatmap final : public Scene {
     r.requireBindable(draw.buffers[0].size, "the part of 'weights' that is drawn");
     draw.vertices = 6;
     HeatmapParams p = paramsOf(look, layout, firstRow, rows);
+    requireShortLoops(
+        r, look.points ? double(p.blockX) * p.blockY : (p.cellsX / p.extentX + 2) * (double(p.cellsY) / p.extentY + 2));
     const double time = call.params[kTime];
     auto add = [&] {
       const auto bytes = std::as_bytes(std::span(&p, 1));
@@ -230,6 +232,15 @@ class AttentionHeatmap final : public Scene {
       p.glow = glow;
       add();
     }
+  }
+
+  // A pixel or a point loops over its cells: more than some drivers let it (vulkan/loops.h).
+  static void requireShortLoops(const Recorder& r, double cells) {
+    const DeviceInfo& device = r.device();
+    if (device.maxLoopTurns && 2 * cells > device.maxLoopTurns)
+      throw Error(Code::Unsupported, "a pixel of the picture shows some " + numberText(cells, 3) + " cells, but " +
+                                         device.id + " ends loops after " + std::to_string(device.maxLoopTurns) +
+                                         " turns: draw it larger, or a part of it");
   }
 
   // Blocks of cells that the window touches, as heatmap_points.vert counts them.

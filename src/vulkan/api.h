@@ -67,6 +67,7 @@ namespace switchyard::vulkan {
   X(vkCmdBindPipeline)             \
   X(vkCmdPushConstants)            \
   X(vkCmdDispatch)                 \
+  X(vkCmdDispatchBase)             \
   X(vkCmdCopyBuffer)               \
   X(vkCmdFillBuffer)               \
   X(vkCmdPipelineBarrier)          \

@@ -70,6 +70,11 @@ void DescriptorWrites::buffer(uint32_t binding, VkDescriptorType type, const VkD
   *kept = info;
 }
 
+void DescriptorWrites::replace(uint32_t binding, const VkDescriptorBufferInfo& info) {
+  for (uint32_t i = 0; i < count_; ++i)
+    if (writes_[i].dstBinding == binding) buffers_[i] = info;
+}
+
 void DescriptorWrites::image(uint32_t binding, VkImageView view, VkSampler sampler) {
   VkDescriptorImageInfo* const kept = &images_[count_];
   next(binding, VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER).pImageInfo = kept;

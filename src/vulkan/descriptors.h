@@ -35,6 +35,7 @@ class DescriptorWrites {
   DescriptorWrites() = default;
   DescriptorWrites(const DescriptorWrites&) = delete;
   void buffer(uint32_t binding, VkDescriptorType type, const VkDescriptorBufferInfo& info);
+  void replace(uint32_t binding, const VkDescriptorBufferInfo& info);  // of one that is there
   void image(uint32_t binding, VkImageView view, VkSampler sampler);
   void bind(const Gpu& gpu, VkCommandBuffer commands, VkPipelineBindPoint point, const DescriptorLayout& to,
             DescriptorPools& pools);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "vulkan/descriptors.h"
+#include "vulkan/loops.h"
 
 namespace switchyard::vulkan {
 namespace {
@@ -193,8 +194,6 @@ PhysicalInfo inspect(const Instance& instance, VkPhysicalDevice physical) {
   d.memory = memory.memoryProperties;
   d.info.computeUnits = computeUnits(api, d, extensions);
   d.info.memory = memoryUse(instance, d, 0);
-  if (d.info.type == DeviceType::Cpu)
-    d.info.warning = "a software driver: every result is right, but the CPU backend is faster";
   if (!d.problem.empty()) return d;
   const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT | VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
   if (!chooseFamily(api, d))
@@ -262,11 +261,13 @@ void enumerate(Enumeration& into) {
   bool noLoader = false;
   try {
     const auto instance = Instance::get(&noLoader);
-    const auto devices = inspectDevices(*instance);
+    auto devices = inspectDevices(*instance);
     if (devices.empty())
       problem("loader without a driver file", "the Vulkan loader found no device",
               "install the driver of the graphics card, or Mesa's drivers: apt-get install mesa-vulkan-drivers");
-    for (const auto& d : devices) {
+    for (auto& d : devices) {
+      // What a driver of a card does is found out when it is opened: to open it takes seconds.
+      if (d.problem.empty() && d.info.type == DeviceType::Cpu) findLoopLimit(instance, d);
       if (d.problem.empty())
         into.devices.push_back(d.info);
       else

@@ -169,6 +169,7 @@ std::unique_ptr<Pipeline> Pipelines::make(const Shader& shader, const Entry& ent
   const VkSpecializationInfo specialization{uint32_t(entries.size()), entries.data(), sizeof constants,
                                             constants.data()};
   VkComputePipelineCreateInfo create{VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO};
+  create.flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT;
   create.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
   create.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
   create.stage.module = entry.module.get();

@@ -5,6 +5,7 @@
 
 #include "vulkan/cache_file.h"
 #include "vulkan/gpu.h"
+#include "vulkan/pieces.h"
 #include "vulkan/shader_table.h"
 #include "vulkan/spirv.h"
 
@@ -16,6 +17,7 @@ struct Pipeline {
   Handle<VkPipeline> pipeline;
   uint32_t groupThreads = 1, itemsPerThread = 1;
   uint32_t tileRows = 1, tileColumns = 1;
+  std::shared_ptr<Pace> pace = std::make_shared<Pace>();
 };
 
 // What a launch tells of itself; shaders are specialized for it as far as they ask for (spirv.h).

@@ -1,6 +1,8 @@
 // From modules to layouts and pipelines.
 #include "vulkan/program.h"
 
+#include <spirv/unified1/spirv.hpp>
+
 #include <algorithm>
 
 #include "vulkan/bounds.h"
@@ -17,6 +19,14 @@ VkShaderStageFlags stagesOf(const ProgramInfo& info) {
                                           : VK_SHADER_STAGE_VERTEX_BIT | VK_SHADER_STAGE_FRAGMENT_BIT;
 }
 
+bool usesBuiltIn(std::span<const uint32_t> words, spv::BuiltIn wanted) {
+  for (size_t at = 5; at < words.size() && words[at] >> 16; at += words[at] >> 16)
+    if (words[at] == (4u << 16 | spv::OpDecorate) && at + 3 < words.size() && words[at + 2] == spv::DecorationBuiltIn &&
+        words[at + 3] == uint32_t(wanted))
+      return true;
+  return false;
+}
+
 }  // namespace
 
 GpuProgram::GpuProgram(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, ModulePtr moduleIn)
@@ -29,6 +39,7 @@ GpuProgram::GpuProgram(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipe
   checkLimits();
   if (info().kind == ProgramKind::Kernel) {
     checkStage(VK_SHADER_STAGE_COMPUTE_BIT, module->compute);
+    countsGroups_ = usesBuiltIn(module->compute, spv::BuiltInNumWorkgroups);
     makeLayout();
     kernel_ = makeKernel();
     pipelines_->grown();
@@ -165,10 +176,22 @@ Handle<VkShaderModule> GpuProgram::makeModule(std::span<const uint32_t> words) c
   return gpu_->own(made, gpu_->api.vkDestroyShaderModule);
 }
 
+bool GpuProgram::paceIsOf(std::span<const std::byte> params, double threads) const {
+  std::lock_guard lock(mutex_);
+  return threads <= 8 * paceThreads_ && std::ranges::equal(params, paceParams_);
+}
+
+void GpuProgram::setPaceOf(std::span<const std::byte> params, double threads) const {
+  std::lock_guard lock(mutex_);
+  paceParams_.assign(params.begin(), params.end());
+  paceThreads_ = threads;
+}
+
 Handle<VkPipeline> GpuProgram::makeKernel() const {
   const auto module = makeModule(this->module->compute);
   VkPipelineRobustnessCreateInfoEXT robust = robustness();
   VkComputePipelineCreateInfo create{VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO};
+  create.flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT;
   if (gpu_->physical.features.bounds == Bounds::Pipeline) create.pNext = &robust;
   create.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
   create.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;

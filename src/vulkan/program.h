@@ -19,6 +19,12 @@ class GpuProgram final : public Program {
   VkShaderStageFlags stages() const { return stages_; }
   uint32_t pushBytes() const { return pushBytes_; }  // of push constants, whole words
   VkPipeline kernel() const { return kernel_.get(); }
+  // Whether a kernel asks how many groups there are: of a part of a launch it would get the part's.
+  bool countsGroups() const { return countsGroups_; }
+  const std::shared_ptr<Pace> pace = std::make_shared<Pace>();
+  // What a kernel takes depends on its parameters: whether the pace is that of these, and of some threads like these.
+  bool paceIsOf(std::span<const std::byte> params, double threads) const;
+  void setPaceOf(std::span<const std::byte> params, double threads) const;
   // The pipeline of a shader: made at first use. `pass` is the one that has `samples`.
   VkPipeline graphics(Primitive primitive, Blend blend, uint32_t samples, VkRenderPass pass) const;
   // Where the parameters have the picture's width and height, two floats; ~0: nowhere.
@@ -48,12 +54,14 @@ class GpuProgram final : public Program {
   const VkShaderStageFlags stages_;
   const uint32_t pushBytes_;
   Handle<VkDescriptorSetLayout> set_;
-  bool pushed_ = false;
+  bool pushed_ = false, countsGroups_ = false;
   Handle<VkPipelineLayout> layout_;
   Handle<VkPipeline> kernel_;
   Handle<VkShaderModule> vertex_, fragment_;
   uint32_t viewportOffset_ = ~0u;
   mutable std::mutex mutex_;
+  mutable std::vector<std::byte> paceParams_;
+  mutable double paceThreads_ = 0;
   mutable std::map<GraphicsKind, Handle<VkPipeline>> graphics_;
 };
 

@@ -11,8 +11,9 @@ namespace {
 
 // Bytes for one group from which on it is made large on software drivers, which cut long loops off (shaders/rows.glsl).
 constexpr uint64_t kLongRowBytes = 512 << 10;
-constexpr uint32_t kScanColumns = 4096;
-constexpr uint32_t kSoftwareMaxK = 32768;
+constexpr size_t kCopyBytes = 16 << 20;  // that are copied without a look at whether the job is canceled
+constexpr uint32_t kScanColumns = 4096, kTileColumns = 65536;
+constexpr uint32_t kLoopMaxK = 32768;  // of a matrix product where drivers cut loops
 constexpr VkPipelineStageFlags kWorkStages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
 constexpr VkPipelineStageFlags kDrawStages =
     VK_PIPELINE_STAGE_VERTEX_INPUT_BIT | VK_PIPELINE_STAGE_VERTEX_SHADER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT;
@@ -55,7 +56,7 @@ Submission& GpuQueue::record() {
   const uint64_t finished = state_->finishedSerial.load(std::memory_order_acquire);
   if (finished == state_->submittedSerial && !mustBarrier_) hazards_.clear();
   std::erase_if(unread_, [&](const Unread& u) { return u.serial <= finished; });
-  touched_.clear();
+  if (!pieces_) touched_.clear();
   current_ = state_->take();
   return *current_;
 }
@@ -143,7 +144,10 @@ void GpuQueue::upload(BufferView dst, std::span<const std::byte> src) {
   Submission& s = record();
   const auto start = Clock::now();
   if (buffer.mapped() && !touchedNow(range)) {
-    std::memcpy(buffer.mapped() + dst.offset, src.data(), src.size());
+    for (size_t at = 0; at < src.size(); at += kCopyBytes) {
+      if (at) throwIfStopped();
+      std::memcpy(buffer.mapped() + dst.offset + at, src.data() + at, std::min(kCopyBytes, src.size() - at));
+    }
   } else {
     const Piece piece = stage(src.size());
     std::memcpy(piece.block->mapped() + piece.offset, src.data(), src.size());
@@ -210,27 +214,33 @@ void GpuQueue::checkArguments(const Shader& shader, std::span<const BufferView> 
 
 void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
                       std::span<const std::byte> params) {
-  const Shader& shader = shaderOf(kernel);
+  if ((kernel == Kernel::search_scan || kernel == Kernel::search_scores) && gpu_->physical.info.maxLoopTurns) {
+    SearchParams p;
+    if (params.size() != sizeof p) misuse("a search with parameters of the wrong size");
+    std::memcpy(&p, params.data(), sizeof p);
+    // Loops too long for the driver (loops.h): a pair at a time, with the same result.
+    if (p.d > (kernel == Kernel::search_scan ? kScanColumns : kTileColumns))
+      return launchShader(searchLongShader(), uint64_t(p.q) * p.n, views, params, uint64_t(p.d) * sizeof(float));
+  }
+  launchShader(shaderOf(kernel), count, views, params);
+}
+
+void GpuQueue::launchShader(const Shader& shader, uint64_t count, std::span<const BufferView> views,
+                            std::span<const std::byte> params, uint64_t groupBytes) {
   checkArguments(shader, views, params);
   if (count == 0) return;
-  if (kernel == Kernel::search_scan && !gpu_->tuneAsHardware) {
-    SearchParams p;
-    std::memcpy(&p, params.data(), sizeof p);
-    if (p.d > kScanColumns) {  // loops too long for a software driver (rows.glsl): by tiles, with the same result
-      const uint64_t tiles =
-          ((uint64_t(p.n) + kSearchTile - 1) / kSearchTile) * ((p.q + kSearchTile - 1) / kSearchTile);
-      return launch(Kernel::search_scores, tiles, views, params);
-    }
+  if (!groupBytes) {
+    for (const BufferView& view : views) groupBytes = std::max(groupBytes, view.size);
+    groupBytes /= count;
   }
-  uint64_t largest = 0;
-  for (const BufferView& view : views) largest = std::max(largest, view.size);
-  const Pipeline& pipeline = pipelines_->get(shader, {count, largest / count > kLongRowBytes, params});
+  const Pipeline& pipeline = pipelines_->get(shader, {count, groupBytes > kLongRowBytes, params});
   const uint64_t perGroup = shader.countsItems ? uint64_t(pipeline.groupThreads) * pipeline.itemsPerThread : 1;
   dispatch(shader, pipeline, (count - 1) / perGroup + 1, views, params);
 }
 
 void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups,
                         std::span<const BufferView> views, std::span<const std::byte> params) {
+  const Work work = stop_ ? workOf(shader, pipeline, views, params) : Work{};
   const uint64_t maxX = gpu_->physical.limits.maxComputeWorkGroupCount[0];
   const uint64_t y = (groups - 1) / maxX + 1, x = (groups - 1) / y + 1;
   if (y > gpu_->physical.limits.maxComputeWorkGroupCount[1] || x * y > ~0u)
@@ -244,18 +254,23 @@ void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t
     ranges[i] = bound.range;
   }
   const size_t reads = views.size() - shader.outputs;
-  before({ranges, reads}, {ranges + reads, shader.outputs});
-  const VkCommandBuffer to = commands();
   const DeviceApi& api = gpu_->api;
-  if (boundPipeline_ != pipeline.pipeline.get()) {
-    boundPipeline_ = pipeline.pipeline.get();
-    api.vkCmdBindPipeline(to, VK_PIPELINE_BIND_POINT_COMPUTE, boundPipeline_);
-  }
-  const DescriptorLayout layout{pipeline.setLayout, pipeline.layout.get(), gpu_->physical.maxPushDescriptors > 0};
-  writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_COMPUTE, layout, current_->descriptors);
-  api.vkCmdPushConstants(to, pipeline.layout.get(), VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(params.size()),
-                         params.data());
-  api.vkCmdDispatch(to, uint32_t(x), uint32_t(y), 1);
+  const auto bindAll = [&] {
+    before({ranges, reads}, {ranges + reads, shader.outputs});
+    const VkCommandBuffer to = commands();
+    if (boundPipeline_ != pipeline.pipeline.get()) {
+      boundPipeline_ = pipeline.pipeline.get();
+      api.vkCmdBindPipeline(to, VK_PIPELINE_BIND_POINT_COMPUTE, boundPipeline_);
+    }
+    const DescriptorLayout layout{pipeline.setLayout, pipeline.layout.get(), gpu_->physical.maxPushDescriptors > 0};
+    writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_COMPUTE, layout, current_->descriptors);
+    api.vkCmdPushConstants(to, pipeline.layout.get(), VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(params.size()),
+                           params.data());
+  };
+  if (stop_ && isLong(work)) return dispatchInPieces(rowsOf(groups), Cut::Rows, work, ~uint64_t{0}, bindAll);
+  bindAll();
+  api.vkCmdDispatch(commands(), uint32_t(x), uint32_t(y), 1);
+  if (stop_) note(work);
 }
 
 // The seam for products by other means (cooperative matrices): chosen here, by what the device can and what is asked.
@@ -267,7 +282,7 @@ void GpuQueue::matmul(const Matmul& op) {
 void GpuQueue::matmulWith(MatmulShader which, const Matmul& op) {
   const Shader& shader = shaderOf(which);
   const DeviceInfo& info = gpu_->physical.info;
-  const uint32_t maxK = gpu_->tuneAsHardware ? ~0u : kSoftwareMaxK;
+  const uint32_t maxK = info.maxLoopTurns ? kLoopMaxK : ~0u;
   for (const MatmulPiece& piece : planMatmul(op, info.maxViewBytes, info.viewAlignment, maxK)) {
     const MatmulParams& p = piece.params;
     const BufferView views[] = {piece.a, piece.b, piece.out};
@@ -296,8 +311,23 @@ void GpuQueue::finishRecording(Submission& s) {
   s.fenceUsed = true;
 }
 
-// Whatever goes wrong from here on is told to `done`: nothing of the recording is left to discard.
 void GpuQueue::submit(Completion done) {
+  if (!pieces_ && isWorthLearning()) pieces_ = std::make_shared<Pieces>();
+  openNs_ = 0;
+  if (!pieces_) {
+    openWork_.clear();
+    return submitRecording(std::move(done));
+  }
+  submitRecording(
+      [pieces = std::exchange(pieces_, nullptr), done = std::move(done),
+       last = Submitted{std::exchange(openWork_, {}), Clock::now()}](std::exception_ptr error, QueueTimings timings) {
+        error = pieces->finish(error, timings, last);
+        if (done) done(error, timings);
+      });
+}
+
+// Whatever goes wrong from here on is told to `done`: nothing of the recording is left to discard.
+void GpuQueue::submitRecording(Completion done) {
   Submission& s = record();
   s.submitted = Clock::now();
   try {
@@ -315,6 +345,9 @@ void GpuQueue::submit(Completion done) {
 }
 
 void GpuQueue::discard() noexcept {
+  openNs_ = 0;
+  openWork_.clear();
+  if (const auto pieces = std::exchange(pieces_, nullptr)) pieces->waitAll();  // what they use may go now
   if (!current_) return;
   mustBarrier_ = mustBarrier_ || current_->hasCommands;
   // a failure shows at the next begin

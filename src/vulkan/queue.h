@@ -31,8 +31,14 @@ class GpuQueue final : public Queue {
   void draw(const Picture& picture, std::span<const Draw> draws) override;
   void submit(Completion done) override;
   void discard() noexcept override;
+  // With a flag, long work is submitted in pieces, and calls wait for the device; they throw Canceled once it is set.
+  void setStopFlag(const std::atomic<bool>* stop) override { stop_ = stop; }
 
   void matmulWith(MatmulShader shader, const Matmul& op);  // for the benchmark, and behind matmul()
+  // Behind launch(), and for shaders that no kernel names. `groupBytes`: what a group reads; 0: its share of what is
+  // bound.
+  void launchShader(const Shader& shader, uint64_t count, std::span<const BufferView> views,
+                    std::span<const std::byte> params, uint64_t groupBytes = 0);
 
  private:
   struct Piece {  // a part of a staging block
@@ -52,6 +58,21 @@ class GpuQueue final : public Queue {
   VkCommandBuffer commands();
   void dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views,
                 std::span<const std::byte> params);
+  Work workOf(const Shader& shader, const Pipeline& pipeline, std::span<const BufferView> views,
+              std::span<const std::byte> params) const;
+  Work workOf(const GpuProgram& program, Extent groups) const;
+  double pieceNs() const;
+  bool isLong(const Work& work) const;
+  void note(Work work);
+  bool isWorthLearning() const;
+  Extent rowsOf(uint64_t groups) const;
+  // Rows: along y alone, for kernels that fold their count (groupIndex() in shaders/common.glsl). `most`: groups in the
+  // first piece, where nothing is known of what it takes. `bind` is called before each.
+  enum class Cut : uint8_t { Rows, Boxes };
+  void dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64_t most, const std::function<void()>& bind);
+  void flush(size_t ahead);
+  void throwIfStopped() const;
+  void submitRecording(Completion done);
   void checkArguments(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const;
   BoundView bind(const BufferView& view) const;
   BoundView bindFor(const GpuProgram& program, const ProgramBinding& binding, const BufferView& view) const;
@@ -84,7 +105,11 @@ class GpuQueue final : public Queue {
   bool mustBarrier_ = false;  // commands were dropped that may have held the barrier of an earlier submission
   bool drew_ = false;         // since it was made: barriers have to do with drawing, too
   Hazards hazards_;
-  std::vector<Range> touched_;  // by the commands of the open recording
+  std::vector<Range> touched_;  // by the commands of the open recording, and of pieces before it
+  const std::atomic<bool>* stop_ = nullptr;
+  std::shared_ptr<Pieces> pieces_;  // since the last submit()
+  double openNs_ = 0;               // what the open recording takes, as far as is known
+  std::vector<Work> openWork_;
   struct Unread {
     Range range;
     uint64_t serial;

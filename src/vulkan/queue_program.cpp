@@ -5,6 +5,12 @@
 #include "vulkan/queue.h"
 
 namespace switchyard::vulkan {
+namespace {
+
+// Of a kernel that takes nobody knows how long, the threads in its first piece; and so many are not cut.
+constexpr uint64_t kFirstThreads = 512, kUnknownThreads = 4096;
+
+}  // namespace
 
 BoundView GpuQueue::bindFor(const GpuProgram& program, const ProgramBinding& binding, const BufferView& view) const {
   auto wrong = [&](const std::string& text) {
@@ -56,18 +62,36 @@ void GpuQueue::launch(const std::shared_ptr<const Program>& program, Extent grou
     else
       reads[readCount++] = bound.range;
   }
-  before({reads, readCount}, {written, writtenCount});
-  if (info.paramsAreUniform && info.paramBytes)
-    writes.buffer(info.paramBinding, VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, stageUniform(params));
-  const VkCommandBuffer to = commands();
-  keep(program);
-  if (boundPipeline_ != own.kernel()) {
-    boundPipeline_ = own.kernel();
-    gpu_->api.vkCmdBindPipeline(to, VK_PIPELINE_BIND_POINT_COMPUTE, boundPipeline_);
+  const bool staged = info.paramsAreUniform && info.paramBytes;
+  if (staged) writes.buffer(info.paramBinding, VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, {});
+  const auto bindAll = [&] {
+    before({reads, readCount}, {written, writtenCount});
+    if (staged) writes.replace(info.paramBinding, stageUniform(params));  // memory that goes with its submission
+    const VkCommandBuffer to = commands();
+    keep(program);
+    if (boundPipeline_ != own.kernel()) {
+      boundPipeline_ = own.kernel();
+      gpu_->api.vkCmdBindPipeline(to, VK_PIPELINE_BIND_POINT_COMPUTE, boundPipeline_);
+    }
+    writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_COMPUTE, own.layout(), current_->descriptors);
+    if (own.pushBytes()) pushConstants(own, params);
+  };
+  const Work work = stop_ ? workOf(own, groups) : Work{};
+  if (stop_ && !own.countsGroups()) {
+    const uint64_t groupThreads = uint64_t{info.groupSize[0]} * info.groupSize[1] * info.groupSize[2];
+    const double threads = double(groups[0]) * groups[1] * groups[2] * double(groupThreads);
+    const bool known = own.pace->measured && own.paceIsOf(params, threads);
+    const bool begins = !known && threads > double(kUnknownThreads);
+    if (isLong(work) || (begins && gpu_->software())) {
+      const uint64_t first = begins ? std::max<uint64_t>(kFirstThreads / groupThreads, 1) : ~uint64_t{0};
+      dispatchInPieces(groups, Cut::Boxes, work, first, bindAll);
+      if (own.pace->measured) own.setPaceOf(params, threads);
+      return;
+    }
   }
-  writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_COMPUTE, own.layout(), current_->descriptors);
-  if (own.pushBytes()) pushConstants(own, params);
-  gpu_->api.vkCmdDispatch(to, groups[0], groups[1], groups[2]);
+  bindAll();
+  gpu_->api.vkCmdDispatch(commands(), groups[0], groups[1], groups[2]);
+  if (stop_) note(work);
 }
 
 void GpuQueue::keep(const std::shared_ptr<const Program>& program) {

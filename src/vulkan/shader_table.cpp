@@ -15,9 +15,10 @@
 #define KERNEL(name, unit, buffers, outputs, params, where) SY_DECLARE_##where(name)
 #include "kernels.def"
 #undef KERNEL
-SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul_tiled)
+SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul_tiled) SY_DECLARE_All(search_long)
+    SY_DECLARE_All(loop_probe)
 
-    namespace switchyard::vulkan {
+        namespace switchyard::vulkan {
   namespace {
 
   constexpr bool Items = true, Groups = false;
@@ -36,6 +37,16 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
 #undef KERNEL
     };
     return table[size_t(kernel)];
+  }
+
+  const Shader& searchLongShader() {
+    static const Shader shader{"search_long", SY_WORDS_All(search_long), 3, 1, sizeof(SearchParams), Groups};
+    return shader;
+  }
+
+  const Shader& loopProbeShader() {
+    static const Shader shader{"loop_probe", SY_WORDS_All(loop_probe), 1, 1, sizeof(uint32_t), Groups};
+    return shader;
   }
 
   const Shader& shaderOf(MatmulShader shader) {

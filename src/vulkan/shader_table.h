@@ -15,7 +15,10 @@ struct Shader {
 };
 const Shader& shaderOf(Kernel kernel);
 
-// Shaders that no kernel names: the matrix products that Queue::matmul chooses from.
+// Shaders that no kernel names. The one for search_scan and search_scores of rows that their loops are too short for:
+const Shader& searchLongShader();
+const Shader& loopProbeShader();  // of the self-test in loops.h
+// The matrix products that Queue::matmul chooses from.
 enum class MatmulShader : uint32_t { Naive, Direct, Tiled, kCount };
 const Shader& shaderOf(MatmulShader shader);
 

@@ -1,6 +1,7 @@
 // The Device of a Vulkan driver, and the two functions that device.cpp calls.
 #include <algorithm>
 
+#include "vulkan/loops.h"
 #include "vulkan/queue.h"
 
 namespace switchyard::vulkan {
@@ -67,9 +68,14 @@ std::shared_ptr<Device> open(const DeviceInfo& info) {
   auto found = std::find_if(devices.begin(), devices.end(), same);
   if (found == devices.end())
     throw Error(Code::Unsupported, "device " + info.id + " (" + info.name + ") is no longer there");
+  auto opened = findLoopLimit(instance, *found);
   // A caller may ask for shorter bindings than the driver's: tests do, so that splitting is run with little memory.
-  found->info.maxViewBytes = std::min(found->info.maxViewBytes, info.maxViewBytes);
-  return std::make_shared<GpuDevice>(std::make_shared<Gpu>(std::move(instance), std::move(*found)));
+  if (info.maxViewBytes < found->info.maxViewBytes) {
+    found->info.maxViewBytes = info.maxViewBytes;
+    opened = nullptr;
+  }
+  if (!opened) opened = std::make_shared<Gpu>(std::move(instance), std::move(*found));
+  return std::make_shared<GpuDevice>(std::move(opened));
 }
 
 }  // namespace switchyard::vulkan

@@ -14,7 +14,12 @@ struct Transposed {
   std::span<int32_t> offsets, sources;
   std::span<float> weights;
   std::span<uint32_t> dangling;
+  std::span<uint32_t> hubs;  // more than kPagerankRow point at these
   uint32_t danglingCount = 0;
+};
+// On a device.
+struct GraphViews {
+  BufferView offsets, sources, weights, dangling, hubs;
 };
 
 constexpr uint32_t kIterationsASubmission = 8;
@@ -71,14 +76,16 @@ class Pagerank final : public Workload {
       Transposed graph = transpose(r, offsets, columns, weights);
       PagerankParams p{n, call.number(0), call.number(1), call.integer(2), 0, n, 0};
       auto bytes = [](auto span) { return std::as_bytes(span); };
-      BufferView offsetsView = uploaded(r, bytes(graph.offsets)), sources = uploaded(r, bytes(graph.sources));
-      BufferView weightsView = uploaded(r, bytes(graph.weights)), dangling = uploaded(r, bytes(graph.dangling));
+      const GraphViews on{uploaded(r, bytes(graph.offsets)), uploaded(r, bytes(graph.sources)),
+                          uploaded(r, bytes(graph.weights)), uploaded(r, bytes(graph.dangling)),
+                          graph.hubs.empty() || r.onCpu() ? BufferView{} : uploaded(r, bytes(graph.hubs))};
       BufferView state = r.fresh(sizeof(PagerankState));
       std::span<PagerankState> start = r.hostMemory<PagerankState>(1);
       start[0] = {static_cast<float>(static_cast<double>(graph.danglingCount) / n), 0, 0, 0};
       r.upload(state, bytes(start));
       if (r.onCpu()) {
-        r.launch(Kernel::pagerank, 1, {offsetsView, sources, weightsView, dangling, call.outputs[0].view, state}, p);
+        r.launch(Kernel::pagerank, 1, {on.offsets, on.sources, on.weights, on.dangling, call.outputs[0].view, state},
+                 p);
         r.download(std::as_writable_bytes(std::span(end, 1)), state);
       } else {
         r.requireBindable(uint64_t{n} * 4, "a rank for each node");
@@ -88,8 +95,8 @@ class Pagerank final : public Workload {
         r.fill(ranks[0], std::bit_cast<uint32_t>(share));
         for (uint32_t from = 0; !end->done && from < p.maxIterations; from += kIterationsASubmission) {
           for (uint32_t i = 0; i < kIterationsASubmission; ++i) {
-            recordStep(r, p, graph.offsets, offsetsView, sources, weightsView, ranks[i % 2], state, ranks[(i + 1) % 2]);
-            r.launch(Kernel::pagerank_reduce, 1, {dangling, ranks[i % 2], ranks[(i + 1) % 2], state}, p);
+            recordStep(r, p, graph, on, ranks[i % 2], state, ranks[(i + 1) % 2]);
+            r.launch(Kernel::pagerank_reduce, 1, {on.dangling, ranks[i % 2], ranks[(i + 1) % 2], state}, p);
           }
           r.download(std::as_writable_bytes(std::span(end, 1)), state);
           co_await r.sync();
@@ -126,6 +133,12 @@ class Pagerank final : public Workload {
         t.weights[slot] = sum == 0 ? 0.0f : static_cast<float>((weights.empty() ? 1.0 : weights[e]) / sum);
       }
     }
+    const auto isHub = [&](size_t node) { return t.offsets[node + 1] - t.offsets[node] > kPagerankRow; };
+    size_t hubs = 0;
+    for (size_t node = 0; node < n; ++node) hubs += isHub(node);
+    t.hubs = r.hostMemory<uint32_t>(hubs);
+    for (size_t node = 0, at = 0; at < hubs; ++node)
+      if (isHub(node)) t.hubs[at++] = static_cast<uint32_t>(node);
     return t;
   }
 
@@ -136,8 +149,9 @@ class Pagerank final : public Workload {
   }
 
   // One launch, or, where the edges are more than the device binds, one for each range of nodes whose edges fit.
-  static void recordStep(Recorder& r, PagerankParams p, std::span<const int32_t> offsets, BufferView offsetsView,
-                         BufferView sources, BufferView weights, BufferView ranks, BufferView state, BufferView next) {
+  static void recordStep(Recorder& r, PagerankParams p, const Transposed& graph, const GraphViews& on, BufferView ranks,
+                         BufferView state, BufferView next) {
+    const std::span<const int32_t> offsets = graph.offsets;
     constexpr uint64_t kEdgeAlign = 64;  // 256 bytes
     uint64_t most = std::min<uint64_t>(r.device().maxViewBytes / 4, 0x7FFFFFFF);
     uint64_t edges = static_cast<uint64_t>(offsets[p.n]);
@@ -155,9 +169,12 @@ class Pagerank final : public Workload {
       }
       uint64_t count = std::max<uint64_t>(static_cast<uint64_t>(offsets[last]) - from, 1);
       p.firstNode = first, p.nodes = last - first, p.firstEdge = static_cast<uint32_t>(from);
-      r.launch(
-          Kernel::pagerank_step, p.nodes,
-          {offsetsView, sources.slice(from * 4, count * 4), weights.slice(from * 4, count * 4), ranks, state, next}, p);
+      const BufferView sources = on.sources.slice(from * 4, count * 4), weights = on.weights.slice(from * 4, count * 4);
+      r.launch(Kernel::pagerank_step, p.nodes, {on.offsets, sources, weights, ranks, state, next}, p);
+      const auto hub = [&](uint32_t node) { return std::ranges::lower_bound(graph.hubs, node) - graph.hubs.begin(); };
+      p.firstNode = static_cast<uint32_t>(hub(first)), p.nodes = static_cast<uint32_t>(hub(last)) - p.firstNode;
+      if (p.nodes)
+        r.launch(Kernel::pagerank_hubs, p.nodes, {on.offsets, sources, weights, ranks, state, on.hubs, next}, p);
       first = last;
     }
   }

@@ -1,5 +1,6 @@
 // A kernel that would run for days: software drivers cut single loops short, so it is the number of threads that never
-// ends.
+// ends. It asks how many groups there are, so it can't be cut into pieces, between which it would be heard that it is
+// canceled (vulkan/pieces.h).
 'use strict';
 const endless = `#version 450
 layout(local_size_x = 1) in;
@@ -10,7 +11,7 @@ void main() {
   for (uint i = 0u; i < count; ++i)
     for (uint j = 0u; j < count; ++j)
       for (uint k = 0u; k < count; ++k) value = value * 1664525u + (value >> 7u) + x[k & 1u];
-  y[0] = value;
+  y[0] = value + gl_NumWorkGroups.x;
 }`;
 
 const jobOf = (kernel, count, threads) => ({

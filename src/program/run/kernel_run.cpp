@@ -1,6 +1,7 @@
 // A user's kernel as a workload.
 #include <algorithm>
 
+#include "program/loop_turns.h"
 #include "program/run/call.h"
 #include "workloads/common.h"
 
@@ -9,6 +10,9 @@ namespace {
 
 // What a thread is taken to cost, where nothing is known: decides only whether a job counts as small.
 constexpr double kFlopsOfThread = 50;
+// Turns of all threads that a software driver makes within some milliseconds; of loops without an end it makes so many.
+constexpr double kShortTurns = 1e7;
+constexpr uint64_t kMostTurns = 65536;
 
 constexpr uint64_t wholeWords(uint64_t bytes) { return (bytes + 3) & ~uint64_t{3}; }
 
@@ -17,7 +21,9 @@ BufferView wholeWords(BufferView view) { return {view.buffer, view.offset, whole
 
 class KernelWorkload final : public ProgramWorkload {
  public:
-  explicit KernelWorkload(ModulePtr module) : ProgramWorkload(std::move(module), WorkKind::Vector, "kernel") {}
+  explicit KernelWorkload(ModulePtr module)
+      : ProgramWorkload(std::move(module), WorkKind::Vector, "kernel"),
+        turns_(this->module->compute.empty() ? 0 : std::min(mostLoopTurns(this->module->compute), kMostTurns)) {}
 
   Cost check(Call& call) const override {
     const ProgramInfo& info = module->info;
@@ -58,7 +64,7 @@ class KernelWorkload final : public ProgramWorkload {
         refuse(*this, "'" + info.bindings[i].name + "' is neither among the inputs nor the outputs");
     call.outputCount = read.outputs.size();
     const double threads = static_cast<double>(read.threads[0]) * read.threads[1] * read.threads[2];
-    return {threads * kFlopsOfThread, bytesMoved(call)};
+    return {threads * kFlopsOfThread, bytesMoved(call), threads * static_cast<double>(turns_) > kShortTurns};
   }
 
   Task record(Recorder& r, const Call& call) const override {
@@ -84,6 +90,8 @@ class KernelWorkload final : public ProgramWorkload {
   }
 
  private:
+  const uint64_t turns_;  // of a thread, at most
+
   // Something to bind where a tensor is empty.
   static BufferView nothing(Recorder& r, const ProgramBinding& binding) {
     const BufferView view = r.scratch(wholeWords(std::max<uint64_t>(binding.minBytes, 4)));

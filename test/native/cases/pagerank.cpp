@@ -144,14 +144,16 @@ void addPagerankCases(CaseList& list) {
   addFixed(list, "weight-0-is-no-link", {{{{1, 0.0}, {2, 4.0}}, {{0, 1.0}}, {{1, 1.0}}}}, true);
   addFixed(list, "all-weights-0-is-dangling", {{{{1, 0.0}}, {{0, 1.0}}, {{1, 2.0}}}}, true);
   addFixed(list, "self-links", {{{{0, 1.0}}, {{1, 1.0}, {0, 1.0}}, {{2, 1.0}}}}, false);
-  list.add("pagerank", "hub", Size::Small, [](Problem& p, Random&) {  // one row of in-links far longer than a workgroup
-    Links links;
-    links.out.resize(1500);
-    for (int i = 1; i < 1500; ++i) links.out[size_t(i)].push_back({0, 1.0});
-    links.out[0].push_back({1, 1.0});
-    setInputs(p, links, false, kF32);
-    expectPagerank(p, links);
-  });
+  // One row of in-links far longer than a workgroup; two that are more than a thread's.
+  for (int n : {1500, 13001})
+    list.add("pagerank", n == 1500 ? "hub" : "hubs", Size::Small, [n](Problem& p, Random&) {
+      Links links;
+      links.out.resize(size_t(n));
+      for (int i = 1; i < n; ++i) links.out[size_t(i)].push_back({i % 3 ? 0 : n / 2, 1.0});
+      links.out[0].push_back({1, 1.0});
+      setInputs(p, links, false, kF32);
+      expectPagerank(p, links);
+    });
 }
 
 }  // namespace switchyard::test

@@ -1,0 +1,174 @@
+// Launches that take long, in pieces.
+#include <algorithm>
+#include <cstring>
+
+#include "params.h"
+#include "vulkan/matmul_params.h"
+#include "vulkan/queue.h"
+
+namespace switchyard::vulkan {
+namespace {
+
+// Two are on the device at once, so that it never waits: a cancel is heard after both.
+constexpr double kSoftwarePieceNs = 8e6, kCardPieceNs = 300e6;
+constexpr size_t kPiecesAhead = 1;
+constexpr uint32_t kRows = 1024;  // into which the groups of a long launch are laid, a piece is some of them
+// First guesses, on a software driver and a slow machine; a card is some fifty times as fast.
+constexpr double kNsForFlop = 0.25, kNsForByte = 0.5, kNsForThread = 20, kCardSpeed = 50;
+constexpr uint64_t kGrowth = 64;  // from the first piece of what nobody knows to the next
+constexpr double kLeastFactor = 1e-4, kMostFactor = 1e6;
+// A completion thread that comes late finds two pieces done, and the second seems to have taken no time: what is
+// learned from one piece makes the next at most twice as long.
+constexpr double kLeastChange = 0.5, kMostChange = 1e4;
+
+double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+}  // namespace
+
+void Pieces::begin() {
+  std::lock_guard lock(mutex_);
+  ++underWay_;
+}
+
+double Pieces::learn(bool failed, const Submitted& piece) const {
+  const double took = milliseconds(Clock::now() - std::max(piece.at, lastEnd_));
+  double guessed = 0;
+  for (const Work& part : piece.parts) guessed += part.nanoseconds();
+  if (failed || guessed <= 0) return took;
+  const double change = std::clamp(took * 1e6 / guessed, kLeastChange, kMostChange);
+  for (auto part = piece.parts.begin(); part != piece.parts.end(); ++part) {
+    Pace& pace = *part->pace;  // once, however many of its launches the piece holds
+    if (std::any_of(piece.parts.begin(), part, [&](const Work& before) { return before.pace == part->pace; })) continue;
+    pace.factor = std::clamp(pace.factor * change, kLeastFactor, kMostFactor);
+    pace.measured = true;
+  }
+  return took;
+}
+
+void Pieces::end(std::exception_ptr error, const QueueTimings& timings, const Submitted& piece) noexcept {
+  std::lock_guard lock(mutex_);
+  sum_.computeMs += learn(error != nullptr, piece);
+  lastEnd_ = Clock::now();
+  sum_.uploadMs += timings.uploadMs;
+  sum_.readbackMs += timings.readbackMs;
+  if (error && !error_) error_ = error;
+  --underWay_;
+  changed_.notify_all();
+}
+
+void Pieces::wait(size_t most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return underWay_ <= most; });
+  if (error_) std::rethrow_exception(error_);
+}
+
+void Pieces::waitAll() noexcept {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return underWay_ == 0; });
+}
+
+std::exception_ptr Pieces::finish(std::exception_ptr error, QueueTimings& timings, const Submitted& last) {
+  std::lock_guard lock(mutex_);
+  const double took = learn(error != nullptr, last);
+  timings.uploadMs += sum_.uploadMs;
+  timings.computeMs = sum_.computeMs + std::min(timings.computeMs, took);
+  timings.readbackMs += sum_.readbackMs;
+  return error_ ? error_ : error;
+}
+
+Work GpuQueue::workOf(const Shader& shader, const Pipeline& pipeline, std::span<const BufferView> views,
+                      std::span<const std::byte> params) const {
+  double guess = 0;
+  if (shader.paramBytes == sizeof(MatmulParams)) {
+    MatmulParams p;
+    std::memcpy(&p, params.data(), sizeof p);
+    guess = 2.0 * p.m * p.n * p.k * p.batch * kNsForFlop;
+  } else if (&shader == &searchLongShader() || &shader == &shaderOf(Kernel::search_scan) ||
+             &shader == &shaderOf(Kernel::search_scores)) {
+    SearchParams p;
+    std::memcpy(&p, params.data(), sizeof p);
+    guess = 2.0 * p.q * p.n * p.d * kNsForFlop;
+  } else {
+    for (const BufferView& view : views) guess += double(view.size) * kNsForByte;
+  }
+  return {pipeline.pace, gpu_->software() ? guess : guess / kCardSpeed};
+}
+
+Work GpuQueue::workOf(const GpuProgram& program, Extent groups) const {
+  double guess = kNsForThread;
+  for (uint32_t i = 0; i < 3; ++i) guess *= double(groups[i]) * program.info().groupSize[i];
+  return {program.pace, gpu_->software() ? guess : guess / kCardSpeed};
+}
+
+double GpuQueue::pieceNs() const { return gpu_->software() ? kSoftwarePieceNs : kCardPieceNs; }
+
+// Whether what is to be recorded is too long to be submitted with what is open.
+bool GpuQueue::isLong(const Work& work) const { return openNs_ + work.nanoseconds() > pieceNs(); }
+
+void GpuQueue::note(Work work) {
+  openNs_ += work.nanoseconds();
+  openWork_.push_back(std::move(work));
+}
+
+// Whether it is worth learning from what was not cut, too: the next one may have to be.
+bool GpuQueue::isWorthLearning() const { return openNs_ > pieceNs() / 16; }
+
+Extent GpuQueue::rowsOf(uint64_t groups) const {
+  const uint64_t most = gpu_->physical.limits.maxComputeWorkGroupCount[0];
+  const uint64_t x = std::min((groups - 1) / kRows + 1, most);
+  return {uint32_t(x), uint32_t((groups - 1) / x + 1), 1};
+}
+
+void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64_t most,
+                                const std::function<void()>& bind) {
+  struct Box {
+    Extent base{}, size;
+    uint64_t groups() const { return uint64_t{size[0]} * size[1] * size[2]; }
+  };
+  std::vector<Box> left{{{}, groups}};  // the next one last
+  const double all = double(left[0].groups());
+  if (openNs_ > 0) flush(kPiecesAhead);
+  while (!left.empty()) {
+    Box box = left.back();
+    left.pop_back();
+    const double each = std::max(work.nanoseconds() / all, 1e-3);
+    const uint64_t room = std::min(uint64_t(std::max(pieceNs() / each, 1.0)), most);
+    const size_t axis = cut == Cut::Rows ? 1 : size_t(std::ranges::max_element(box.size) - box.size.begin());
+    if (box.groups() > room && box.size[axis] > 1) {
+      const uint64_t slice = box.groups() / box.size[axis];
+      Box rest = box;
+      box.size[axis] = uint32_t(std::clamp<uint64_t>(room / slice, 1, box.size[axis] - 1));
+      rest.base[axis] += box.size[axis], rest.size[axis] -= box.size[axis];
+      left.push_back(rest);
+      if (slice > room && cut == Cut::Boxes) {  // along another axis, too
+        left.push_back(box);
+        continue;
+      }
+    }
+    bind();
+    gpu_->api.vkCmdDispatchBase(commands(), box.base[0], box.base[1], box.base[2], box.size[0], box.size[1],
+                                box.size[2]);
+    note({work.pace, work.guess * double(box.groups()) / all});
+    if (left.empty()) return;
+    flush(double(most) < all || !work.pace->measured ? 0 : kPiecesAhead);
+    most = double(most) < all / kGrowth ? most * kGrowth : ~uint64_t{0};
+  }
+}
+
+// Submits what is recorded as a piece, and waits until the device has room for the next.
+void GpuQueue::flush(size_t ahead) {
+  if (!pieces_) pieces_ = std::make_shared<Pieces>();
+  Completion ended = [pieces = pieces_, piece = Submitted{std::exchange(openWork_, {}), Clock::now()}](
+                         std::exception_ptr error, const QueueTimings& timings) { pieces->end(error, timings, piece); };
+  openNs_ = 0;
+  pieces_->begin();
+  submitRecording(std::move(ended));
+  pieces_->wait(ahead);
+  throwIfStopped();
+}
+
+void GpuQueue::throwIfStopped() const {
+  if (stop_ && stop_->load(std::memory_order_relaxed)) throw Error(Code::Canceled, "the job was canceled while it ran");
+}
+
+}  // namespace switchyard::vulkan
