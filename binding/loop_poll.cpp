@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "convert.h"
+#include "system_failure.h"
 
 namespace switchyard::node {
 
@@ -44,7 +45,7 @@ LoopPoll::LoopPoll(Napi::Env env, int fd, std::function<void(int)> onEvents) : s
   checkStatus(env, napi_get_uv_event_loop(env, &loop));
   if (int failed = uv_poll_init(loop, &state_->poll, fd)) {
     delete state_;
-    throw Error(Code::Internal, std::string("the event loop can't watch a socket: ") + uv_strerror(failed));
+    throw systemError("the event loop can't watch a socket", -failed);  // libuv's errors are errno's, negated
   }
   state_->poll.data = state_;
   uv_unref(state_->handle());

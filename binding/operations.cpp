@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "convert.h"
+#include "system_failure.h"
 
 namespace switchyard::node {
 namespace {
@@ -31,7 +32,7 @@ uint64_t OperationList::start(Environment& environment, double* resultId, Napi::
           uv_async_init(loop, wake_, [](uv_async_t* wake) { static_cast<OperationList*>(wake->data)->drain(); })) {
     operator delete(wake_);
     wake_ = nullptr;
-    throw Error(Code::Internal, std::string("the event loop gave no wake-up handle: ") + uv_strerror(failed));
+    throw systemError("the event loop gave no wake-up handle", -failed);  // libuv's errors are errno's, negated
   }
   wake_->data = this;
   uv_unref(handle());

@@ -224,7 +224,7 @@ Napi::Value RequestedJobs::takeFrom(Environment& environment, uint64_t id, std::
     const double* place = places.data() + kOutputNumbers * i;
     if (place[kOutputBytes] != static_cast<double>(output.bytes))
       throw Error(Code::Internal, "an equal job has other outputs");
-    auto region = RegionTable::shared().find(wholeOf(place[kOutputRegion]));
+    auto region = RegionTable::shared().require(wholeOf(place[kOutputRegion]));
     if (!region) throw Error(Code::WorkerLost, "the process that ran an equal job has gone");
     std::memcpy(output.data, region->at(wholeOf(place[kOutputOffset]), output.bytes), output.bytes);
   }

@@ -12,7 +12,7 @@
 namespace switchyard::node {
 
 std::shared_ptr<Region> regionOf(const Napi::Value& id) {
-  auto region = RegionTable::shared().find(readUint(id));
+  auto region = RegionTable::shared().require(readUint(id));
   if (!region) throw Error(Code::Closed, "that shared memory is gone");
   return region;
 }
@@ -36,7 +36,9 @@ class SharedWrap : public Napi::ObjectWrap<SharedWrap> {
         block_ = SharedHeap::shared().allocateShared(std::max<uint64_t>(bytes_, 1));
         std::memset(block_->data(), 0, block_->bytes);
       } else {
-        auto region = RegionTable::shared().wait(readUint(info[0]), std::chrono::milliseconds(readUint(info[3])));
+        const uint64_t id = readUint(info[0]);
+        auto region = RegionTable::shared().wait(id, std::chrono::milliseconds(readUint(info[3])));
+        if (!region) region = RegionTable::shared().require(id);
         if (!region) throw Error(Code::Closed, "that shared tensor is gone");
         block_ = SharedHeap::shared().open(region, static_cast<uint32_t>(readUint(info[1])), readUint(info[2]));
         bytes_ = block_->bytes;
@@ -163,6 +165,14 @@ Napi::Value dropRegion(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// -> ids of those that exist, and that this process had no descriptor or no addresses for
+Napi::Value refusedRegions(const Napi::CallbackInfo& info) {
+  const std::vector<uint64_t> ids = RegionTable::shared().refused();
+  Napi::Array list = Napi::Array::New(info.Env(), ids.size());
+  for (uint32_t i = 0; i < ids.size(); ++i) list.Set(i, Napi::Number::New(info.Env(), static_cast<double>(ids[i])));
+  return list;
+}
+
 Napi::Value sharedUse(const Napi::CallbackInfo& info) {
   SharedHeap::Use use = SharedHeap::shared().use();
   Napi::Object result = Napi::Object::New(info.Env());
@@ -191,6 +201,7 @@ void defineShared(Napi::Env env, Napi::Object exports) {
   put("clearMember", clearMember);
   put("regionHeld", regionHeld);
   put("dropRegion", dropRegion);
+  put("refusedRegions", refusedRegions);
   put("sharedUse", sharedUse);
   put("trimShared", trimShared);
 }

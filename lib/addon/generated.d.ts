@@ -63,7 +63,19 @@ export interface Layouts {
   blend: Readonly<Record<'none' | 'alpha' | 'additive' | 'premultiplied', number>>;
   type: Readonly<
     Record<
-      'hello' | 'region' | 'drop' | 'ask' | 'result' | 'assign' | 'done' | 'cancel' | 'text' | 'bye' | 'copied',
+      | 'hello'
+      | 'region'
+      | 'drop'
+      | 'ask'
+      | 'result'
+      | 'assign'
+      | 'done'
+      | 'cancel'
+      | 'text'
+      | 'bye'
+      | 'copied'
+      | 'lack'
+      | 'withheld',
       number
     >
   >;

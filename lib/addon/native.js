@@ -169,6 +169,8 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  * @property {(slot: number) => void} clearMember
  * @property {(region: number) => boolean} regionHeld
  * @property {(region: number) => void} dropRegion
+ * @property {() => number[]} refusedRegions those that exist, and that this process had no descriptor or no addresses
+ *   for
  * @property {() => { regionBytes: number, usedBytes: number, blocks: number }} sharedUse
  * @property {() => void} trimShared
  * @property {(channel: NativeChannel, ...tensors: Tensors) => void} ask

@@ -41,7 +41,7 @@ void decodeInputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>
     const uint64_t region = reader.count(), offset = reader.count(), generation = reader.count();
     const uint64_t bytes = input.spec.bytes();
     if (!bytes) continue;
-    auto found = RegionTable::shared().find(region);
+    auto found = RegionTable::shared().require(region);
     if (!found) throw Error(Code::Internal, "the memory of an input is not known in this process");
     input.host = found->at(offset, bytes);
     regions.push_back(std::move(found));
@@ -60,7 +60,7 @@ void decodeOutputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>
     if (bytes != job.outputSpecs[i].bytes())
       throw Error(Code::Internal, "a job's output is not as large as its workload makes it");
     if (!bytes) continue;
-    auto found = RegionTable::shared().find(region);
+    auto found = RegionTable::shared().require(region);
     if (!found) throw Error(Code::Internal, "the memory of an output is not known in this process");
     job.into[i] = {found->at(offset, bytes), bytes};
     regions.push_back(std::move(found));
@@ -104,7 +104,7 @@ std::shared_ptr<const ProgramWorkload> decodeProgram(Reader& reader) {
   }
   const uint64_t region = reader.count(), offset = reader.count(), bytes = reader.count();
   if (auto known = ProgramTable::shared().find(id)) return known;
-  const auto found = RegionTable::shared().find(region);
+  const auto found = RegionTable::shared().require(region);
   if (!found || !bytes) throw Error(Code::Internal, "the memory of a program is not known in this process");
   const auto* data = reinterpret_cast<const uint8_t*>(found->at(offset, bytes));
   const std::vector<uint8_t> copy(data, data + bytes);  // what was checked is what is read: others may write there

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "error.h"
+#include "system_failure.h"
 
 namespace switchyard::cluster {
 namespace {
@@ -22,10 +23,11 @@ constexpr size_t kReadBytes = 256 << 10;
 constexpr int kSocketBuffer = 1 << 20;     // a burst of jobs fits, so that a busy reader does not stop the writer
 constexpr size_t kMaxDescriptors = 16;     // of one recvmsg, and waiting for their messages
 constexpr size_t kMaxSentBytes = 1 << 20;  // kept in front of what is unsent
+constexpr int kLost = -1;                  // a descriptor that this process had no number left for
 
 int makeSocket(int flags = 0) {
   int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-  if (fd < 0) throw Error(Code::Internal, std::string("no socket for the cluster: ") + std::strerror(errno));
+  if (fd < 0) throw systemError("no socket for the cluster", errno);
   return fd;
 }
 
@@ -44,14 +46,14 @@ sockaddr_un addressOf(const std::string& name, socklen_t& length) {
 Channel::Channel(int fd) : fd_(fd) { ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof kSocketBuffer); }
 
 Channel::~Channel() {
-  for (int fd : descriptors_) ::close(fd);
+  for (int fd : descriptors_)
+    if (fd != kLost) ::close(fd);
   ::close(fd_);
 }
 
 std::pair<int, int> Channel::makePair() {
   int fds[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
-    throw Error(Code::Internal, std::string("no sockets for the cluster: ") + std::strerror(errno));
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) throw systemError("no sockets for the cluster", errno);
   return {fds[0], fds[1]};
 }
 
@@ -164,8 +166,12 @@ bool Channel::receive() {
     }
   }
   inBytes_ += static_cast<size_t>(received);
-  // Without one of its descriptors (this process has too many) nothing that follows could be told apart.
-  return received > 0 && !(header.msg_flags & MSG_CTRUNC);
+  if (header.msg_flags & MSG_CTRUNC) {
+    // This process has too many. Ours send one at a time, so it is known which is missing.
+    if (header.msg_controllen > 0) return false;
+    descriptors_.push_back(kLost);
+  }
+  return received > 0;
 }
 
 bool Channel::dispatch(const std::function<void(std::span<const double>)>& onMessage) {
@@ -195,17 +201,26 @@ bool Channel::carryOut(std::span<const double> message) {
   const int type = typeOf(message[kType]);
   if (type == kRegionType) {
     if (descriptors_.empty() || message.size() <= kNumberedNumber) return false;
-    int fd = descriptors_.front();
+    const int fd = descriptors_.front();
     descriptors_.pop_front();
-    try {
-      auto region = Region::adopt(fd);
-      if (static_cast<double>(region->id) != message[kNumberedNumber]) return false;
-      RegionTable::shared().add(std::move(region));
-    } catch (const Error&) {
-      return false;
-    }
-  } else if (type == kDropType && message.size() > kNumberedNumber) {
-    RegionTable::shared().drop(wholeOf(message[kNumberedNumber]));
+    return takeOver(fd, wholeOf(message[kNumberedNumber]));
+  }
+  if (message.size() <= kNumberedNumber) return true;
+  if (type == kDropType) RegionTable::shared().drop(wholeOf(message[kNumberedNumber]));
+  if (type == kWithheldType) RegionTable::shared().refuse(wholeOf(message[kNumberedNumber]));
+  return true;
+}
+
+// What the system refuses costs the jobs that need this region, and not the connection.
+bool Channel::takeOver(int fd, uint64_t id) {
+  try {
+    if (fd == kLost) throw Error(Code::OutOfMemory, "this process has no descriptor left");
+    auto region = Region::adopt(fd);
+    if (region->id != id) return false;
+    RegionTable::shared().add(std::move(region));
+  } catch (const Error& error) {
+    if (error.code != Code::OutOfMemory) return false;
+    RegionTable::shared().refuse(id);
   }
   return true;
 }
@@ -226,7 +241,7 @@ Listener::Listener() {
   if (::bind(fd_, reinterpret_cast<sockaddr*>(&address), length) || ::listen(fd_, 512)) {
     int failed = errno;
     ::close(fd_);
-    throw Error(Code::Internal, std::string("the cluster's address can't be opened: ") + std::strerror(failed));
+    throw systemError("the cluster's address can't be opened", failed);
   }
   spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }

@@ -32,9 +32,9 @@ class Channel {
   // Sends what can be sent now; false while something is left because the other side does not read.
   bool flush();
   size_t unsentBytes() const;
-  // Takes what has arrived, at most about 256 KB a call, and hands out whole messages. Region and Drop are carried out
-  // on RegionTable first, then handed out like the others. False once the other side has gone, or sent what can't be a
-  // message.
+  // Takes what has arrived, at most about 256 KB a call, and hands out whole messages. Region, Drop and Withheld are
+  // carried out on RegionTable first, then handed out like the others. False once the other side has gone, or sent what
+  // can't be a message.
   bool read(const std::function<void(std::span<const double>)>& onMessage);
   void shutdown() noexcept;  // both directions: read() returns false from now on, on both sides
 
@@ -53,6 +53,7 @@ class Channel {
   bool receive();
   bool dispatch(const std::function<void(std::span<const double>)>& onMessage);
   bool carryOut(std::span<const double> message);
+  bool takeOver(int fd, uint64_t region);
 
   const int fd_;
   mutable std::mutex mutex_;

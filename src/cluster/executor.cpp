@@ -1,6 +1,7 @@
 // One thread reads messages and starts jobs; small ones run on it. How they run is in executor_run.cpp.
 #include "cluster/executor.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "cluster/assigned_job.h"
+#include "system_failure.h"
 #include "thread.h"
 
 namespace switchyard::cluster {
@@ -26,8 +28,13 @@ Executor::Executor(int fd, double* page, std::shared_ptr<void> keepPage, OnGone 
       keepPage_(std::move(keepPage)),
       onGone_(std::move(onGone)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (wake_ < 0) throw Error(Code::Internal, "no eventfd for the executor");
-  thread_ = std::thread([this] { loop(); });
+  if (wake_ < 0) throw systemError("no eventfd for the executor", errno);
+  try {
+    thread_ = std::thread([this] { loop(); });
+  } catch (...) {
+    ::close(wake_);
+    throw;
+  }
 }
 
 Executor::~Executor() {
@@ -125,7 +132,9 @@ bool Executor::waitForInput() {
   pollfd polled[2] = {{channel_.fd(), POLLIN, 0}, {wake_, POLLIN, 0}};
   if (channel_.unsentBytes()) polled[0].events |= POLLOUT;
   const int ready = ::poll(polled, 2, kBeatMs);
-  store(page_, kPageExecutorBeat, nowMs());
+  const double now = nowMs();
+  store(page_, kPageExecutorBeat, now);
+  if (now - askedAgainMs_ >= kBeatMs) askAgain(now);
   if (ready <= 0) return false;
   if (polled[1].revents) {
     uint64_t count;
@@ -133,6 +142,15 @@ bool Executor::waitForInput() {
   }
   if (polled[0].revents & POLLOUT) channel_.flush();
   return polled[0].revents & (POLLIN | POLLHUP | POLLERR);
+}
+
+// What this process could not take over, for want of descriptors for example, may be had by now.
+void Executor::askAgain(double now) {
+  askedAgainMs_ = now;
+  for (const uint64_t region : RegionTable::shared().refused()) {
+    const double message[] = {kNumberedNumbers, kLackType, static_cast<double>(region)};
+    channel_.post(message);
+  }
 }
 
 void Executor::onMessage(std::span<const double> message) {

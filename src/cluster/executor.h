@@ -41,6 +41,7 @@ class Executor {
   using JobPtr = std::shared_ptr<AssignedJob>;
   void loop();
   bool waitForInput();
+  void askAgain(double now);
   void onMessage(std::span<const double> message);
   void assign(std::span<const double> message);
   void pin(ServedContext& served, AssignedJob& job);
@@ -71,6 +72,7 @@ class Executor {
   std::map<std::pair<Device*, uint64_t>, std::weak_ptr<void>> pins_;  // by device and region; executor's thread only
   std::atomic<bool> stopping_{false}, halting_{false};
   std::thread::id loopThread_;  // written before the first job
+  double askedAgainMs_ = 0;     // executor's thread only
   std::mutex joining_;
   std::thread thread_;
 };

@@ -19,7 +19,7 @@
 namespace switchyard {
 namespace {
 
-constexpr size_t kRememberedDrops = 1024;
+constexpr size_t kRememberedDrops = 1024, kRememberedRefusals = 1024;
 constexpr uint64_t kMagic = 0x6472617968637773;  // "swchyard"
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kPage = 4096;  // of the layout, whatever the machine's pages are
@@ -74,6 +74,8 @@ void checkSlot(uint32_t slot) {
   if (slot >= kMaxMembers)
     throw Error(Code::InvalidArgument, "a member's slot is below " + std::to_string(kMaxMembers));
 }
+
+bool isIn(const std::deque<uint64_t>& ids, uint64_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
 
 std::atomic<uint64_t>& wordOf(Descriptor& descriptor, uint32_t slot) { return descriptor.holders[slot / 64]; }
 uint64_t bitOf(uint32_t slot) { return uint64_t{1} << (slot % 64); }
@@ -209,6 +211,7 @@ void RegionTable::add(std::shared_ptr<Region> region) {
   std::lock_guard lock(mutex_);
   if (findLocked(region->id) != regions_.end()) return;
   std::erase(dropped_, region->id);
+  std::erase(refused_, region->id);
   auto place =
       std::find_if(regions_.begin(), regions_.end(), [&](const auto& other) { return other->data() > region->data(); });
   regions_.insert(place, std::move(region));
@@ -224,13 +227,13 @@ std::shared_ptr<Region> RegionTable::find(uint64_t id) const {
 
 bool RegionTable::mayCome(uint64_t id) const {
   std::shared_lock lock(mutex_);
-  return findLocked(id) == regions_.end() && std::find(dropped_.begin(), dropped_.end(), id) == dropped_.end();
+  return findLocked(id) == regions_.end() && !isIn(dropped_, id) && !isIn(refused_, id);
 }
 
 std::shared_ptr<Region> RegionTable::wait(uint64_t id, std::chrono::milliseconds most) const {
   std::shared_lock lock(mutex_);
   auto found = regions_.end();
-  if (std::find(dropped_.begin(), dropped_.end(), id) != dropped_.end()) return nullptr;
+  if (isIn(dropped_, id) || isIn(refused_, id)) return nullptr;
   added_.wait_for(lock, most, [&] { return (found = findLocked(id)) != regions_.end(); });
   return found == regions_.end() ? nullptr : *found;
 }
@@ -238,6 +241,7 @@ std::shared_ptr<Region> RegionTable::wait(uint64_t id, std::chrono::milliseconds
 void RegionTable::drop(uint64_t id) {
   std::shared_ptr<Region> last;  // unmapped, if it was the last reference, without the lock
   std::lock_guard lock(mutex_);
+  std::erase(refused_, id);
   auto found = findLocked(id);
   if (found == regions_.end()) return;
   last = *found;
@@ -245,6 +249,29 @@ void RegionTable::drop(uint64_t id) {
   dropped_.push_back(id);
   if (dropped_.size() > kRememberedDrops) dropped_.pop_front();
   boundLocked();
+}
+
+void RegionTable::refuse(uint64_t id) {
+  std::lock_guard lock(mutex_);
+  if (findLocked(id) != regions_.end() || isIn(refused_, id)) return;
+  refused_.push_back(id);
+  if (refused_.size() > kRememberedRefusals) refused_.pop_front();
+}
+
+std::vector<uint64_t> RegionTable::refused() const {
+  std::shared_lock lock(mutex_);
+  return {refused_.begin(), refused_.end()};
+}
+
+std::shared_ptr<Region> RegionTable::require(uint64_t id) const {
+  std::shared_lock lock(mutex_);
+  const auto found = findLocked(id);
+  if (found != regions_.end()) return *found;
+  if (isIn(refused_, id))
+    throw Error(Code::OutOfMemory,
+                "a process of the cluster had no file descriptor or no addresses left for shared memory that the job"
+                " uses (ulimit -n, ulimit -v)");
+  return nullptr;
 }
 
 RegionTable::Place RegionTable::locate(const std::byte* memory) const {

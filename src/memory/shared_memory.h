@@ -120,11 +120,17 @@ class RegionTable {
   // nothing happens when its id is known already
   void add(std::shared_ptr<Region> region);
   std::shared_ptr<Region> find(uint64_t id) const;  // null when unknown
-  // Not known, but perhaps on its way: false for one that is known, or was dropped lately.
+  // Not known, but perhaps on its way: false for one that is known, was refused, or was dropped lately.
   bool mayCome(uint64_t id) const;
-  // For one on its way, never on an event loop; null when it didn't come, and at once for one that was dropped lately.
+  // For one on its way, never on an event loop; null when it didn't come, and at once for one that was dropped lately
+  // or refused.
   std::shared_ptr<Region> wait(uint64_t id, std::chrono::milliseconds most) const;
   void drop(uint64_t id);
+  // There is such a region, but the system had no descriptor or no addresses for it here. Until it is added or dropped.
+  void refuse(uint64_t id);
+  std::vector<uint64_t> refused() const;
+  // find() that throws OutOfMemory for one that was refused.
+  std::shared_ptr<Region> require(uint64_t id) const;
   struct Place {
     std::shared_ptr<Region> region;  // null: in none
     uint64_t offset = 0;
@@ -141,7 +147,7 @@ class RegionTable {
   mutable std::shared_mutex mutex_;
   mutable std::condition_variable_any added_;
   Regions regions_;  // by address
-  std::deque<uint64_t> dropped_;
+  std::deque<uint64_t> dropped_, refused_;
   // Around all of them: most addresses asked for lie outside, and cost no lock.
   std::atomic<uintptr_t> lowest_{UINTPTR_MAX}, highest_{0};
 };

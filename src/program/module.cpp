@@ -188,6 +188,12 @@ std::vector<uint8_t> encodeModule(const ProgramModule& module) {
   return std::move(out.bytes());
 }
 
+bool isOfAnotherVersion(std::span<const uint8_t> bytes) noexcept {
+  if (bytes.size() < kHeaderBytes) return false;
+  ByteReader header(bytes);
+  return header.u32() == kMagic && header.u32() != kVersion;
+}
+
 std::shared_ptr<ProgramModule> decodeModule(std::span<const uint8_t> bytes) {
   ByteReader header(bytes);
   if (bytes.size() < kHeaderBytes) damagedBytes("it ends too early");

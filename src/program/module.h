@@ -145,5 +145,7 @@ std::vector<uint8_t> encodeModule(const ProgramModule& module);
 // Throws Error(Internal) for what encodeModule() did not make: truncated, damaged, of another version, with counts that
 // make no sense.
 std::shared_ptr<ProgramModule> decodeModule(std::span<const uint8_t> bytes);
+// Whether another version of encodeModule() has made it, as those of a cache that is older than this build.
+bool isOfAnotherVersion(std::span<const uint8_t> bytes) noexcept;
 
 }  // namespace switchyard

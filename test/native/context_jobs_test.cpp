@@ -1,5 +1,11 @@
 // What a context gives its jobs, on every device: memory and its limit, device tensors, running at once, timings.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cmath>
+#include <fstream>
+#include <system_error>
+#include <vector>
 
 #include "context_fixture.h"
 
@@ -19,6 +25,44 @@ TEST_P(OnContext, TheMemoryLimitHolds) {
   EXPECT_EQ(usedBytesAtRest(*small), 0u);
   EXPECT_TRUE(runJob(*small, addJob()).ok());
   EXPECT_LE(small->memoryUse().reservedBytes, 1u << 20);
+}
+
+// A lane that can't be started refuses its job, and is started for the next.
+TEST_P(OnContext, NeedsAThreadForItsJobs) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "SKIPPED: sanitizers take all addresses themselves";
+#endif
+  unsigned long pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit before{};
+  getrlimit(RLIMIT_AS, &before);
+  const rlimit few{.rlim_cur = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{64} << 20),
+                   .rlim_max = before.rlim_max};
+  std::atomic<bool> done{false};
+  std::vector<std::thread> others;  // which have taken all stacks there are
+  others.reserve(1000);
+  auto job = addJob();
+  std::exception_ptr error;
+  setrlimit(RLIMIT_AS, &few);
+  try {
+    while (others.size() < 1000)
+      others.emplace_back([&] {
+        while (!done) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      });
+  } catch (const std::system_error&) {
+    try {
+      context->submit(job);
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  setrlimit(RLIMIT_AS, &before);
+  done = true;
+  for (std::thread& other : others) other.join();
+  ASSERT_TRUE(error) << others.size();
+  EXPECT_EQ(asError(error).code, Code::OutOfMemory) << asError(error).what();
+  EXPECT_EQ(context->pending(), 0u);
+  EXPECT_TRUE(runJob(*context, addJob()).ok());
 }
 
 TEST_P(OnContext, AChainNeedsMemoryForTwo) {

@@ -4,10 +4,14 @@
 const { spawn } = require('node:child_process');
 const { childProgram } = require('./paths');
 
-/** Runs test/support/children/<name> and tells how it ended. */
-function runChild(name, args = [], { env = {}, nodeOptions = [], timeout = 60000 } = {}) {
+/** Runs test/support/children/<name>, under `limits` of the shell's ulimit, and tells how it ended. */
+function runChild(name, args = [], { env = {}, nodeOptions = [], timeout = 60000, limits = '' } = {}) {
   return new Promise((resolve) => {
-    const started = spawn(process.execPath, [...nodeOptions, childProgram(name), ...args.map(String)], {
+    const program = [...nodeOptions, childProgram(name), ...args.map(String)];
+    const [command, ...rest] = limits
+      ? ['/bin/sh', '-c', `ulimit ${limits} && exec "$0" "$@"`, process.execPath, ...program]
+      : [process.execPath, ...program];
+    const started = spawn(command, rest, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -6,13 +6,15 @@ const { childProgram } = require('./paths');
 /**
  * The tests of one suite: a cluster in a child process whose primary it is, its cases one after the other.
  * @param {string} name of a file of children/cluster/
+ * @param {Record<string, string>} [env]
+ * @param {{ limits?: string }} [options] of runChild()
  */
-function suite(name, env = {}) {
+function suite(name, env = {}, options = {}) {
   const { cases } = require(childProgram(`cluster/${name}`));
   describe(name, () => {
     let ended, results;
     beforeAll(async () => {
-      ended = await runChild('cluster.js', [], { env: { ...env, SWITCHYARD_SUITE: name } });
+      ended = await runChild('cluster.js', [], { ...options, env: { ...env, SWITCHYARD_SUITE: name } });
       try {
         results = JSON.parse(ended.stdout);
       } catch {

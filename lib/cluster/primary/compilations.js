@@ -230,7 +230,7 @@ class Compilations {
       entry.memory = this.parts.open(tensor);
     } catch (error) {
       this.#fail(entry, {
-        code: 'ERR_INTERNAL',
+        code: error.code === 'ERR_OUT_OF_MEMORY' ? error.code : 'ERR_INTERNAL',
         message: `${nameOf(entry)}: what was compiled could not be opened: ${error.message}`,
       });
       return;

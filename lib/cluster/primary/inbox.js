@@ -74,7 +74,7 @@ class Inbox {
   }
 
   /**
-   * What a member's executor says: that a job is done.
+   * What a member's executor says: that a job is done, or what it could not take over.
    * @param {Member} member
    * @param {Float64Array} numbers
    * @param {number} at
@@ -82,6 +82,10 @@ class Inbox {
    */
   #onRun(member, numbers, at, length) {
     codec.checkFromExecutor(numbers, at, length);
+    if (numbers[at + kTypeAt] === protocol.kLack) {
+      this.parts.regions.lacking(numbers[at + kNumberAt], member);
+      return;
+    }
     this.parts.coordinator.onDone(member, numbers, at);
     this.parts.onJobs();
   }

@@ -97,6 +97,7 @@ class Primary {
       placement: this.placement,
       onTick: (now) => {
         this.#sweepRegions();
+        this.regions.askAgain(this.membership.workers);
         this.metrics.sample(now);
         this.retrials.onTick(now);
       },

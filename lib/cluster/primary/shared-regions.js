@@ -29,6 +29,27 @@ class SharedRegions {
   }
 
   /**
+   * A member could not take one over, for want of a descriptor for example.
+   * @param {number} region
+   * @param {Member} member
+   */
+  lacking(region, member) {
+    if (this.#makers.has(region)) tell(member, region);
+  }
+
+  /**
+   * Asks for those once more that this process itself could not take over.
+   * @param {readonly Member[]} members
+   */
+  askAgain(members) {
+    for (const region of native.refusedRegions()) {
+      const serial = this.#makers.get(region)?.serial;
+      const maker = members.find((member) => member.serial === serial);
+      maker?.ask?.post(protocol.withNumber(protocol.kLack, region));
+    }
+  }
+
+  /**
    * A member gave one up: none of its blocks is in use.
    * @param {number} region
    * @param {Iterable<Member>} members
@@ -81,8 +102,10 @@ class SharedRegions {
  */
 function tell(member, region) {
   if (member.inProcess) return;
+  const { run } = member;
   const message = protocol.withNumber(protocol.kRegion, region);
-  member.run?.post(message, message.length, region);
+  if (!run || run.closed || run.post(message, message.length, region)) return;
+  run.post(protocol.withNumber(protocol.kWithheld, region)); // this process could not take it over
 }
 
 module.exports = { SharedRegions };

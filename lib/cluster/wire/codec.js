@@ -4,6 +4,7 @@ const { ProtocolError, isObject, checkShape, checkNumbers } = require('./shapes'
 const { toMember, events, toCoordinator, handshake, error } = require('./messages');
 const {
   kAsk,
+  kDone,
   kResult,
   kText,
   kTypeAt,
@@ -135,7 +136,9 @@ function checkFromMember(numbers, at, length) {
  * @throws {ProtocolError}
  */
 function checkFromExecutor(numbers, at, length) {
-  checkNumbers(fromExecutor[numbers[at + kTypeAt]], numbers, at, length);
+  const type = numbers[at + kTypeAt];
+  checkNumbers(fromExecutor[type], numbers, at, length);
+  if (type !== kDone) return;
   checkLength('done', length, done.text + numbers[at + done.textBytes] / 8);
   if (numbers[at + done.code]) readError(numbers, done, at); // before the job is taken out of any book
 }

@@ -8,7 +8,7 @@ const { kContextTypes } = require('../../core');
 /** @typedef {import('./shapes').NumbersShape} NumbersShape */
 
 /** Counted up with every change of a message: processes that differ in it don't join each other. */
-const kProtocol = 4;
+const kProtocol = 5;
 
 const { hello, numbered, text, ask, output, assign, assigned, done, result } = layouts;
 const {
@@ -23,6 +23,8 @@ const {
   text: kText,
   bye: kBye,
   copied: kCopied,
+  lack: kLack,
+  withheld: kWithheld,
 } = layouts.type;
 const { cache: kCacheFlag } = layouts.askFlags;
 // A message begins with its length.
@@ -31,7 +33,7 @@ const { number: kNumberAt, numbers: kNumberedNumbers } = numbered;
 
 /**
  * A message that says one number.
- * @param {number} type of region, drop, cancel or copied
+ * @param {number} type of region, drop, cancel, copied, lack or withheld
  * @param {number} number
  */
 function withNumber(type, number) {
@@ -84,7 +86,7 @@ function withText(type, places, said) {
 /** @type {NumbersShape} */
 const kTextShape = { name: 'text', length: text.text, whole: [text.textBytes] };
 /** @type {NumbersShape} */
-const kNumberedShape = { name: 'region, drop, cancel or copied', length: kNumberedNumbers, whole: [kNumberAt] };
+const kNumberedShape = { name: 'region, drop, cancel, copied or lack', length: kNumberedNumbers, whole: [kNumberAt] };
 /** @type {readonly (NumbersShape|undefined)[]} by type: what a process's event loop sends */
 const fromMember = byType({
   [kAsk]: {
@@ -113,6 +115,7 @@ const fromExecutor = byType({
     numbers: [done.switch, done.upload, done.compute, done.readback],
     indices: [[done.code, kCodes.length + 1]],
   },
+  [kLack]: kNumberedShape,
 });
 /** @type {readonly (NumbersShape|undefined)[]} by type: what the coordinator sends to a process's event loop */
 const fromCoordinator = byType({
@@ -126,6 +129,7 @@ const fromCoordinator = byType({
   },
   [kRegion]: kNumberedShape,
   [kDrop]: kNumberedShape,
+  [kLack]: kNumberedShape,
   [kText]: kTextShape,
 });
 
@@ -151,6 +155,8 @@ module.exports = {
   kText,
   kBye,
   kCopied,
+  kLack,
+  kWithheld,
   kTypeAt,
   kNumberAt,
   hello,

@@ -9,7 +9,7 @@ const { MetricsBlock, statusPage } = require('../../metrics');
 const { GPUError } = require('../../core');
 
 const { inPage } = statusPage;
-const { kTypeAt } = protocol;
+const { kTypeAt, kNumberAt } = protocol;
 
 /** @typedef {import('../wire/handshake').Invitation} Invitation */
 /** @typedef {import('../wire/messages').ToMember} ToMember */
@@ -153,12 +153,21 @@ class CoordinatorConnection {
       case protocol.kResult:
         this.parts.requester.onResult(numbers, at);
         break;
+      case protocol.kLack:
+        this.#sendAgain(numbers[at + kNumberAt]);
+        break;
       case protocol.kText:
         this.#onWords(codec.decodeToMember(numbers, at));
         break;
       default:
         break; // regions: the addon has seen to them already
     }
+  }
+
+  /** @param {number} region of this process that the coordinator could not take over */
+  #sendAgain(region) {
+    const message = protocol.withNumber(protocol.kRegion, region);
+    this.#channel?.post(message, message.length, region);
   }
 
   /** @param {ToMember} message */

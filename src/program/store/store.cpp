@@ -60,6 +60,7 @@ std::shared_ptr<ProgramModule> ProgramStore::load(const ProgramId& id) noexcept 
     wrong = error.what();
   }
   shelf.remove(name, *file);
+  if (isOfAnotherVersion(file->bytes)) return nullptr;
   tell(Trouble::Damaged, name + " in " + folder_ + " was damaged and has been removed (" + wrong + ")");
   return nullptr;
 } catch (const std::exception& error) {

@@ -89,6 +89,81 @@ TEST(ClusterChannel, BringsRegionsAheadOfTheMessagesAfterThem) {
   for (const auto& region : regions) RegionTable::shared().drop(region->id);
 }
 
+// No number is free while one is there.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit none = before_;
+    none.rlim_cur = 0;
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+Code codeOf(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error.code;
+  }
+  return Code::Internal;
+}
+
+TEST(ClusterChannel, WhatItHasNoDescriptorForIsMissingAndNothingElse) {
+  auto [a, b] = Channel::makePair();
+  Channel from(a), to(b);
+  const auto lost = Region::create(4096), known = Region::create(4096), later = Region::create(4096);
+  const auto announce = [&](const std::shared_ptr<Region>& region) {
+    from.post(std::vector<double>{3, kRegionType, static_cast<double>(region->id)}, region);
+  };
+  RegionTable::shared().add(known);
+  announce(lost), announce(known);
+  from.post(numbered(100, 4, 0));
+  ASSERT_TRUE(from.flush());
+  size_t seen = 0;
+  const auto count = [&](std::span<const double>) { ++seen; };
+  bool open = true;
+  {
+    const NoDescriptors none;
+    while (open && seen < 3) open = to.read(count);
+    EXPECT_EQ(codeOf([] { Channel::makePair(); }), Code::OutOfMemory);
+    EXPECT_EQ(codeOf([] { Listener(); }), Code::OutOfMemory);
+    EXPECT_EQ(codeOf([] { Channel::connect("switchyard-nobody"); }), Code::OutOfMemory);
+    EXPECT_EQ(codeOf([] { Region::create(4096); }), Code::OutOfMemory);
+  }
+  ASSERT_TRUE(open);
+  auto& table = RegionTable::shared();
+  EXPECT_EQ(table.refused(), std::vector<uint64_t>{lost->id});
+  EXPECT_FALSE(table.mayCome(lost->id));
+  EXPECT_FALSE(table.wait(lost->id, std::chrono::seconds(20)));
+  EXPECT_EQ(codeOf([&] { table.require(lost->id); }), Code::OutOfMemory);
+  EXPECT_EQ(table.require(known->id), known);
+  EXPECT_EQ(table.require(later->id), nullptr);
+
+  announce(later), announce(lost);
+  ASSERT_TRUE(from.flush());
+  EXPECT_TRUE(readUntil(to, count, [&] { return seen == 5; }));
+  EXPECT_TRUE(table.refused().empty());
+  for (const auto& region : {lost, later}) EXPECT_TRUE(table.require(region->id));
+  for (const auto& region : {lost, known, later}) table.drop(region->id);
+
+  // What the other side could not take over itself, until it is dropped.
+  from.post(std::vector<double>{3, kWithheldType, 78});
+  ASSERT_TRUE(from.flush());
+  EXPECT_TRUE(readUntil(to, count, [&] { return seen == 6; }));
+  EXPECT_EQ(codeOf([&] { table.require(78); }), Code::OutOfMemory);
+  from.post(std::vector<double>{3, kDropType, 78});
+  ASSERT_TRUE(from.flush());
+  EXPECT_TRUE(readUntil(to, count, [&] { return seen == 7; }));
+  EXPECT_EQ(table.require(78), nullptr);
+}
+
 TEST(ClusterChannel, TurnsAwayWhatCannotBeAMessage) {
   const std::vector<double> nonsense[] = {{0, 1, 2},
                                           {-5, 1, 2},

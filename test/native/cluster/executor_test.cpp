@@ -1,6 +1,7 @@
 // The executor on real contexts: what it runs, keeps, cancels and reports.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -53,6 +54,17 @@ class Coordinator {  // the other end of an executor
         },
         [&] { return done.size() >= count; });
     EXPECT_EQ(done.size(), count);
+  }
+  // Until the executor has asked that often for a region once more.
+  void awaitLack(double region, int times) {
+    int asked = 0;
+    readUntil(
+        *channel_,
+        [&](std::span<const double> message) {
+          if (message[kType] == kLackType && message[kNumberedNumber] == region) ++asked;
+        },
+        [&] { return asked >= times; });
+    EXPECT_GE(asked, times);
   }
   int code(int number) const {
     auto found = done.find(number);
@@ -109,6 +121,28 @@ TEST_P(ExecutorOn, RunsJobsAloneAndJoinedAndReportsEachOnce) {
     EXPECT_TRUE(coordinator.gone);
   }
   EXPECT_EQ(usedBytesAtRest(*context), 0u);
+}
+
+TEST_P(ExecutorOn, WhatMemoryIsMissingForFailsAloneAndTheMemoryIsAskedForAgain) {
+  constexpr double kMissing = 4242;
+  auto context = Context::create(deviceOf(GetParam()));
+  Coordinator coordinator({context});
+  Shared in = share(8), out = share(8);
+  const std::vector<double> good = scaleBody(in, out, 2, 3);
+  std::vector<double> bad = good;
+  std::replace(bad.begin(), bad.end(), in.region(), kMissing);
+  coordinator.send({3, kWithheldType, kMissing});
+  coordinator.assign(0, {{1, bad}, {2, good}});
+  coordinator.await(2);
+  EXPECT_EQ(coordinator.code(1), failed(Code::OutOfMemory));
+  EXPECT_EQ(coordinator.code(2), 0);
+  coordinator.awaitLack(kMissing, 2);
+  coordinator.send({3, kDropType, kMissing});
+  coordinator.assign(0, {{3, bad}, {4, good}});
+  coordinator.await(4);
+  EXPECT_EQ(coordinator.code(3), failed(Code::Internal));  // nobody has ever heard of it
+  EXPECT_EQ(coordinator.code(4), 0);
+  EXPECT_FALSE(coordinator.gone);
 }
 
 TEST_P(ExecutorOn, KeepsSealedInputsOnDevicesWithMemoryOfTheirOwn) {

@@ -73,6 +73,21 @@ TEST_F(ProgramStoreTest, removesWhatIsDamaged) {
   EXPECT_FALSE(fs::exists(path));
 }
 
+TEST_F(ProgramStoreTest, removesWhatAnotherVersionHasWrittenWithoutAWord) {
+  ProgramStore store = make();
+  const ProgramModule module = moduleOf(2);
+  ASSERT_TRUE(store.store(module));
+  const fs::path path = pathOf(folder, module.id);
+  Bytes older = contentOf(path);
+  ++older[4];
+  write(path, older);
+  EXPECT_EQ(store.load(module.id), nullptr);
+  EXPECT_FALSE(fs::exists(path));
+  EXPECT_TRUE(told.empty()) << told[0];
+  ASSERT_TRUE(store.store(module));
+  EXPECT_NE(store.load(module.id), nullptr);
+}
+
 TEST_F(ProgramStoreTest, followsNoLinkBelowItsFolder) {
   const ProgramModule module = moduleOf(4);
   const fs::path path = pathOf(folder, module.id), elsewhere = folder + "/elsewhere";

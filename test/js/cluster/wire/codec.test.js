@@ -194,6 +194,8 @@ describe('in numbers', () => {
       () => numbered(protocol[name]),
       [protocol.kNumberAt],
     ]),
+    ['lack of an executor', codec.checkFromExecutor, () => numbered(protocol.kLack), [protocol.kNumberAt]],
+    ['lack of the coordinator', codec.checkFromCoordinator, () => numbered(protocol.kLack), [protocol.kNumberAt]],
   ];
   test.each(cases)('%s', (_, check, make, indices) => {
     const numbers = make();
