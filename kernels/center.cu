@@ -1,9 +1,11 @@
-// center: out[row, i] = input[row, i] - mean[i].
+// center: out[row, i] = (input[row, i] - mean[i]) / 4.
 #include "kernel.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 256, kPerThread = 4;
+
+__device__ inline float quarter(float x, float mean) { return x * 0.25f - mean * 0.25f; }
 
 __global__ void __launch_bounds__(kThreads)
     centerKernel(const float* input, const float* mean, float* out, MeanParams p) {
@@ -13,11 +15,12 @@ __global__ void __launch_bounds__(kThreads)
   if (p.d % 4 == 0 && aligned16(input) && aligned16(mean) && aligned16(out)) {
     const float4 x = reinterpret_cast<const float4*>(input)[first / 4];
     const float4 m = reinterpret_cast<const float4*>(mean)[column / 4];
-    reinterpret_cast<float4*>(out)[first / 4] = make_float4(x.x - m.x, x.y - m.y, x.z - m.z, x.w - m.w);
+    reinterpret_cast<float4*>(out)[first / 4] =
+        make_float4(quarter(x.x, m.x), quarter(x.y, m.y), quarter(x.z, m.z), quarter(x.w, m.w));
     return;
   }
   for (uint64_t i = first; i < first + kPerThread && i < count; ++i) {
-    out[i] = input[i] - mean[column];
+    out[i] = quarter(input[i], mean[column]);
     if (++column == p.d) column = 0;
   }
 }

@@ -24,6 +24,23 @@ __device__ inline bool aligned16(const void* p) { return (reinterpret_cast<uintp
 __device__ inline float infinity() { return __int_as_float(0x7F800000); }
 __device__ inline float quietNan() { return __int_as_float(0x7FC00000); }
 
+__device__ inline bool isFinite(float x) { return (__float_as_int(x) & 0x7F800000) != 0x7F800000; }
+// False where a sum of squares may have over- or underflowed, or is NaN: it is then made again from scaled elements.
+__device__ inline bool trustedSquares(float sum) { return sum >= 1e-30f && sum <= 1e38f; }
+__device__ inline int exponentBits(float x) { return (__float_as_int(x) >> 23) & 0xFF; }
+// 2^exponent for -126 .. 127.
+__device__ inline float powerOfTwo(int exponent) { return __int_as_float((exponent + 127) << 23); }
+// The power of two that brings a magnitude near 1 (at most to 4, a denormal at least to 2^-23).
+__device__ inline float towardsOne(float magnitude) {
+  const int exponent = 127 - exponentBits(magnitude);
+  return powerOfTwo(exponent < -126 ? -126 : exponent > 126 ? 126 : exponent);
+}
+// a * b + c; where the product alone overflows, a quarter as large.
+__device__ inline float wideMulAdd(float a, float b, float c) {
+  const float y = a * b + c;
+  return isFinite(y) ? y : (a * 0.25f * b + c * 0.25f) * 4.0f;
+}
+
 // A uint that orders floats "best first" ascending (kernels.def, sort keys).
 __device__ inline uint32_t sortKey(float value, bool largest) {
   if (value != value) return 0xFFFFFFFFu;

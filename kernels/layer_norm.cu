@@ -3,6 +3,29 @@
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
+// The mean is centre + rest: what rounding left over corrects both the mean and the variance.
+struct Spread {
+  float centre, rest, variance;
+};
+
+// Of the row's elements times a power of two.
+template <uint32_t kThreads>
+__device__ inline Spread spreadOf(const Row<kThreads>& row, const float* x, uint32_t count, float by) {
+  const float d = float(count);
+  float total = 0.0f;
+  row.each(x, count, [&](uint64_t, float v) { total += v * by; });
+  const float centre = row.sum(total) / d;
+  float rest = 0.0f, squares = 0.0f;
+  row.each(x, count, [&](uint64_t, float v) {
+    const float difference = v * by - centre;
+    rest += difference;
+    squares += difference * difference;
+  });
+  rest = row.sum(rest) / d;
+  const float variance = row.sum(squares) / d - rest * rest;
+  return {centre, rest, variance < 0.0f ? 0.0f : variance};  // a NaN stays one
+}
+
 template <uint32_t kThreads>
 __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
     layerNormKernel(const float* input, const float* gamma, const float* beta, float* out, LayerNormParams p) {
@@ -10,22 +33,22 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
   if (row.index >= p.rows) return;
   const float* x = input + row.index * p.d;
   float* y = out + row.index * p.d;
-  const float d = float(p.d);
-  float total = 0.0f;
-  row.each(x, p.d, [&](uint64_t, float v) { total += v; });
-  float mean = row.sum(total) / d;
-  // The second pass also sums what the rounded mean left over, which corrects both mean and variance.
-  float left = 0.0f, squares = 0.0f;
-  row.each(x, p.d, [&](uint64_t, float v) {
-    left += v - mean;
-    squares += (v - mean) * (v - mean);
-  });
-  left = row.sum(left) / d;
-  const float variance = fmaxf(row.sum(squares) / d - left * left, 0.0f);
-  const float deviation = sqrtf((left != left ? left : variance) + p.epsilon);  // fmaxf dropped a NaN
+  Spread spread = spreadOf(row, x, p.d, 1.0f);
+  float by = 1.0f, deviation = sqrtf(spread.variance + p.epsilon);
+  if (!(spread.variance <= 1e38f && spread.variance + p.epsilon >= 1e-28f)) {  // what float32 can't square
+    float largest = 0.0f;
+    row.each(x, p.d, [&](uint64_t, float v) { largest = fmaxf(largest, fabsf(v)); });
+    by = towardsOne(row.reduce(largest, Max()));
+    spread = spreadOf(row, x, p.d, by);
+    const float epsilon = p.epsilon * by * by;
+    deviation = isFinite(epsilon) ? sqrtf(spread.variance + epsilon) : sqrtf(p.epsilon) * by;
+    // Rows of one number are 0, also where epsilon is too small for float32 then.
+    if (spread.variance == 0.0f && p.epsilon != 0.0f) deviation = infinity();
+  }
   row.map(x, y, p.d, [&](uint64_t i, float v) {
-    const float z = (v - mean - left) / deviation;
-    return (p.hasGamma ? z * gamma[i] : z) + (p.hasBeta ? beta[i] : 0.0f);
+    const float z = (v * by - spread.centre - spread.rest) / deviation;
+    if (!p.hasGamma && !p.hasBeta) return z;
+    return wideMulAdd(z, p.hasGamma ? gamma[i] : 1.0f, p.hasBeta ? beta[i] : 0.0f);
   });
 }
 

@@ -5,6 +5,18 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 static_assert(kTile == kMatmulTile, "the launch counts tiles");
 
+// alpha times a sum that overflowed on the way, made again from factors that are each 2^80 smaller: what is then too
+// small for float32 does not count.
+__device__ inline float rescued(const float* a, uint64_t stepA, const float* b, uint64_t stepB, uint64_t k,
+                                float alpha) {
+  const float down = powerOfTwo(-80), back = powerOfTwo(80);
+  float sum = 0.0f;
+  for (uint64_t i = 0; i < k; ++i) sum += a[i * stepA] * down * (b[i * stepB] * down);
+  // Back by 2^160 in an order in which neither alpha nor the powers overflow before the result does.
+  if (fabsf(sum) < 1e12f) return sum * back * alpha * back;
+  return sum * alpha * back * back;
+}
+
 __global__ void __launch_bounds__(kTileThreads, 2)
     matmulTiledKernel(const float* a, const float* b, float* out, MatmulTiledParams p) {
   __shared__ Slice sliceA;
@@ -25,8 +37,17 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     __syncthreads();
   }
   float* to = out + batch * p.strideOut + firstRow * p.ldOut + firstColumn;
-  eachResult(results, firstRow, p.m, firstColumn, p.n,
-             [&](uint32_t row, uint32_t column, float sum) { to[uint64_t(row) * p.ldOut + column] = p.alpha * sum; });
+  uint32_t lost = 0;  // a bit for each sum that overflowed
+  eachResult(results, firstRow, p.m, firstColumn, p.n, [&](uint32_t row, uint32_t column, float sum) {
+    if (!isFinite(sum)) lost |= bitOfResult(row, column);
+    to[uint64_t(row) * p.ldOut + column] = p.alpha * sum;
+  });
+  eachBit(lost, [&](uint32_t row, uint32_t column) {
+    const uint64_t r = firstRow + row, c = firstColumn + column;
+    to[uint64_t(row) * p.ldOut + column] =
+        rescued(matrixA + (p.transposeA ? r : r * p.lda), p.transposeA ? p.lda : 1,
+                matrixB + (p.transposeB ? c * p.ldb : c), p.transposeB ? 1 : p.ldb, p.k, p.alpha);
+  });
 }
 
 static const CudaVariant& matmulTiledChoose(const void*) {

@@ -21,10 +21,16 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
     row.each(x, p.d, [&](uint64_t, float v) { most = MaxNan()(most, v); });
     result = row.reduce(most, MaxNan());
   } else {
+    const float over = p.kind == kReduceMean ? float(p.d) : 1.0f;
     float total = 0.0f;
     row.each(x, p.d, [&](uint64_t, float v) { total += v; });
     total = row.sum(total);
-    result = p.kind == kReduceMean ? total / float(p.d) : total;
+    result = total / over;
+    if (!isFinite(total)) {  // it may have overflowed on the way
+      total = 0.0f;
+      row.each(x, p.d, [&](uint64_t, float v) { total += v * powerOfTwo(-64); });
+      result = row.sum(total) / over * powerOfTwo(64);
+    }
   }
   if (row.lane == 0) out[row.index] = result;
 }

@@ -105,7 +105,7 @@ struct Row {
     float plain = 0.0f;
     each(row, d, [&](uint64_t, float x) { plain += x * x; });
     plain = sum(plain);
-    if (plain != plain || (plain >= 1e-30f && plain < infinity())) return {1.0f, plain};
+    if (plain != plain || trustedSquares(plain)) return {1.0f, plain};
     float largest = 0.0f;
     each(row, d, [&](uint64_t, float x) { largest = fmaxf(largest, fabsf(x)); });
     largest = reduce(largest, Max());

@@ -1,6 +1,7 @@
 // search_scan: scores of a few queries against a base in one reading of it: a warp takes four base rows at a time, for
 // all queries. Sums run in the same order for every row, so equal rows score equally.
 #include "rows.h"
+#include "search.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
@@ -40,7 +41,7 @@ __device__ inline void scanColumns(ScanSums<kQueries>& sums, const float* const 
 template <uint32_t kQueries>
 __global__ void __launch_bounds__(kThreads)
     searchScanKernel(const float* queries, const float* base, float* scores, SearchParams p) {
-  __shared__ float queryNorms[kWarps];
+  __shared__ float querySquares[kWarps];
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const uint64_t blockRow = linearBlock() * kScanRows;
   if (blockRow >= p.n) return;
@@ -49,7 +50,7 @@ __global__ void __launch_bounds__(kThreads)
     for (uint64_t i = lane; i < p.d; i += kWarp)
       squares += queries[warp * uint64_t(p.d) + i] * queries[warp * uint64_t(p.d) + i];
     squares = warpReduce(squares, Add());
-    if (lane == 0) queryNorms[warp] = sqrtf(squares);
+    if (lane == 0) querySquares[warp] = squares;
   }
   __syncthreads();
   const bool vectors = p.d % 4 == 0 && aligned16(queries) && aligned16(base);
@@ -69,16 +70,24 @@ __global__ void __launch_bounds__(kThreads)
     }
     SWITCHYARD_UNROLL
     for (uint32_t r = 0; r < kRows; ++r) {
-      const float norm = p.metric == kMetricCosine ? sqrtf(warpReduce(sums.squares[r], Add())) : 1.0f;
+      const bool cosine = p.metric == kMetricCosine;
+      const float squares = cosine ? warpReduce(sums.squares[r], Add()) : kLargeSquares;
+      uint32_t lost = 0;  // a bit for each query whose score is to be made again
       SWITCHYARD_UNROLL
       for (uint32_t q = 0; q < kQueries; ++q) {
         float score = warpReduce(sums.score[r][q], Add());
-        if (lane != 0 || q >= p.q || first + r >= p.n) continue;
-        if (p.metric == kMetricCosine) {
-          const float product = queryNorms[q] * norm;
-          score = product == 0.0f ? 0.0f : score / product;
-        }
-        scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
+        if (q >= p.q || first + r >= p.n) continue;  // alike for the whole warp
+        const float ownQuery = cosine ? querySquares[q] : kLargeSquares;
+        if (lostScore(p.metric, score, ownQuery, squares)) lost |= 1u << q;
+        if (cosine) score = cosineOf(score, sqrtf(ownQuery), sqrtf(squares));
+        if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
+      }
+      for (uint32_t q = 0; lost >> q != 0; ++q) {
+        if ((lost >> q & 1) == 0) continue;
+        const float score =
+            rescuedScore(queries + q * uint64_t(p.d), rows[r], p.d, cosine ? querySquares[q] : kLargeSquares, squares,
+                         cosine, lane, kWarp, [](float x) { return warpReduce(x, Add()); });
+        if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
       }
     }
   }

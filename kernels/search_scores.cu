@@ -1,5 +1,6 @@
 // search_scores: scores of many queries against a base, a tile of 64 x 64 a block. Each score sums along d in order,
 // wherever it lies, so equal rows score equally.
+#include "search.h"
 #include "tile.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
@@ -21,7 +22,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     searchScoresKernel(const float* queries, const float* base, float* scores, SearchParams p) {
   __shared__ Slice queryPart;
   __shared__ Slice basePart;
-  __shared__ float norms[2 * kTile];
+  __shared__ float allSquares[2 * kTile];
   const uint64_t baseTiles = (uint64_t(p.n) + kTile - 1) / kTile;
   const uint64_t firstQuery = linearBlock() / baseTiles * kTile, firstRow = linearBlock() % baseTiles * kTile;
   if (firstQuery >= p.q) return;
@@ -39,15 +40,22 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     }
     __syncthreads();
   }
-  if (threadIdx.x < 2 * kTile) norms[threadIdx.x] = sqrtf(squares);
+  if (threadIdx.x < 2 * kTile) allSquares[threadIdx.x] = squares;
   __syncthreads();
   float* to = scores + firstQuery * p.ldScores + p.firstColumn + firstRow;
+  const bool cosine = p.metric == kMetricCosine;
+  uint32_t lost = 0;  // a bit for each result that is to be made again
   eachResult(results, firstQuery, p.q, firstRow, p.n, [&](uint32_t query, uint32_t row, float score) {
-    if (p.metric == kMetricCosine) {
-      const float norm = norms[query] * norms[kTile + row];
-      score = norm == 0.0f ? 0.0f : score / norm;
-    }
+    const float ownQuery = allSquares[query], ownRow = allSquares[kTile + row];
+    if (lostScore(p.metric, score, ownQuery, ownRow)) lost |= bitOfResult(query, row);
+    if (cosine) score = cosineOf(score, sqrtf(ownQuery), sqrtf(ownRow));
     to[uint64_t(query) * p.ldScores + row] = score;
+  });
+  eachBit(lost, [&](uint32_t query, uint32_t row) {
+    to[uint64_t(query) * p.ldScores + row] =
+        rescuedScore(queries + (firstQuery + query) * p.d, base + (firstRow + row) * p.d, p.d,
+                     cosine ? allSquares[query] : kLargeSquares, cosine ? allSquares[kTile + row] : kLargeSquares,
+                     cosine, 0, 1, [](float x) { return x; });
   });
 }
 

@@ -53,4 +53,16 @@ __device__ inline void eachResult(const float (&results)[kPerThread][kPerThread]
   }
 }
 
+// Results that are done again: a bit for each of this thread's, and f(row, column) for those that are set.
+__device__ inline uint32_t bitOfResult(uint32_t row, uint32_t column) {
+  return 1u << (row % kPerThread * kPerThread + column % kPerThread);
+}
+template <class F>
+__device__ inline void eachBit(uint32_t bits, F f) {
+  const uint32_t row = threadIdx.x / (kTile / kPerThread) * kPerThread,
+                 column = threadIdx.x % (kTile / kPerThread) * kPerThread;
+  for (uint32_t i = 0; bits >> i != 0; ++i)
+    if ((bits >> i & 1) != 0) f(row + i / kPerThread, column + i % kPerThread);
+}
+
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -11,10 +11,18 @@ layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { float outp[];
 layout(std430, set = 0, binding = 1) writeonly buffer Outp4Buffer { vec4 outp4[]; };
 layout(push_constant) uniform Push { ActivationParams p; };
 
+// x / (1 + e^-x). Left of 0 x e^x / (1 + e^x), with e^x in two halves: e^-x overflows where the result is still normal.
+float silu(float x) {
+  if (isNan(x)) return x;
+  const float a = exactExp(-0.5 * abs(x));
+  precise const float left = max(x, -3.402823466e38) * a * a;  // 0 at -infinity
+  return (x < 0.0 ? left : x) / (1.0 + a * a);
+}
+
 float apply(float x) {
   if (kKind == kActivationRelu) return isNan(x) ? x : x > 0.0 ? x : 0.0;
   if (kKind == kActivationGelu) return gelu(x);
-  if (kKind == kActivationSilu) return max(x, -3.402823466e38) / (1.0 + exactExp(-x));  // 0 at -infinity
+  if (kKind == kActivationSilu) return silu(x);
   if (kKind == kActivationTanh) return exactTanh(x);
   if (kKind == kActivationSigmoid) return sigmoid(x);
   return exactExp(x);

@@ -1,5 +1,5 @@
 #version 450
-// input minus the mean of its column.
+// A quarter of input minus the mean of its column.
 #include "common.glsl"
 layout(local_size_x = 256) in;
 layout(constant_id = 1) const uint kItemsPerThread = 4;
@@ -15,8 +15,14 @@ layout(push_constant) uniform Push { MeanParams p; };
 void main() {
   const uint i = itemIndex() * kItemsPerThread;
   if (i >= p.rows * p.d) return;
-  if (kItemsPerThread == 1u) outp[i] = inp[i] - mean[i % p.d];
-  else if (kRowsOfFours != 0u) outp4[i / 4u] = inp4[i / 4u] - mean4[i % p.d / 4u];
-  else outp4[i / 4u] = inp4[i / 4u] - vec4(mean[i % p.d], mean[(i + 1u) % p.d],
-                                           mean[(i + 2u) % p.d], mean[(i + 3u) % p.d]);
+  if (kItemsPerThread == 1u) {
+    precise const float one = inp[i] * 0.25 - mean[i % p.d] * 0.25;
+    outp[i] = one;
+    return;
+  }
+  vec4 m;
+  if (kRowsOfFours != 0u) m = mean4[i % p.d / 4u];
+  else m = vec4(mean[i % p.d], mean[(i + 1u) % p.d], mean[(i + 2u) % p.d], mean[(i + 3u) % p.d]);
+  precise const vec4 four = inp4[i / 4u] * 0.25 - m * 0.25;
+  outp4[i / 4u] = four;
 }

@@ -12,5 +12,9 @@ void main() {
   const uint row = itemIndex();
   if (row >= p.rows) return;
   const vec4 e = evidence[row];  // timestamp, importance, category, relevance
-  timeline[row] = vec4(e.x, e.y * exactExp(-p.decay * abs(p.currentTime - e.x)), e.w, e.z);
+  // Half the time that has passed: a difference of two times may be past float32, and a weight below it, where the
+  // product is not.
+  precise const float passed = 0.5 * p.currentTime - 0.5 * e.x, weight = exactExp(-p.decay * abs(passed));
+  precise const float importance = e.y * weight * weight;
+  timeline[row] = vec4(e.x, importance, e.w, e.z);
 }

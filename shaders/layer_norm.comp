@@ -21,27 +21,58 @@ ROW_LOAD(loadGamma, gamma, gamma4)
 ROW_LOAD(loadBeta, beta, beta4)
 ROW_STORE(store, outp, outp4)
 
-void main() {
-  const uint row = groupIndex();
-  if (row >= p.rows) return;
-  const uint from = row * p.d;
+// The mean is centre + rest: what rounding left over corrects both the mean and the variance.
+struct Spread {
+  float centre, rest, variance;
+};
+
+// Of the row's elements times a power of two.
+Spread spreadOf(uint from, float by) {
   Sum s = sumOfNone();
-  EACH_TURN(turn, p.d) addTo(s, turn, load(from, turn, p.d, 0.0));
-  const float mean = sumOf(s) / float(p.d);
-  // Around the rounded mean: what rounding left over corrects both the mean and the variance.
+  EACH_TURN(turn, p.d) addTo(s, turn, load(from, turn, p.d, 0.0) * by);
+  const float centre = sumOf(s) / float(p.d);
   Sum first = sumOfNone(), second = sumOfNone();
   EACH_TURN(turn, p.d) {
-    const vec4 x = load(from, turn, p.d, mean) - mean;
+    const vec4 x = load(from, turn, p.d, 0.0) * by - centre;
     addTo(first, turn, mix(vec4(0.0), x, lessThan(columnsOf(turn), uvec4(p.d))));
     addTo(second, turn, mix(vec4(0.0), x * x, lessThan(columnsOf(turn), uvec4(p.d))));
   }
   const float sumFirst = sumOf(first), rest = sumFirst / float(p.d);
   const float variance = (sumOf(second) - sumFirst * rest) / float(p.d);
-  const float deviation = sqrt((variance < 0.0 ? 0.0 : variance) + p.epsilon);
+  return Spread(centre, rest, variance < 0.0 ? 0.0 : variance);
+}
+
+float largestOfRow(uint from) {
+  vec4 best = vec4(0.0);
+  EACH_TURN(turn, p.d) best = larger(best, abs(load(from, turn, p.d, 0.0)));
+  return largestOf(best);
+}
+
+vec4 affine(vec4 y, uint turn) {
+  if (kHasGamma == 0u && kHasBeta == 0u) return y;
+  vec4 g = vec4(1.0), b = vec4(0.0);
+  if (kHasGamma != 0u) g = loadGamma(0u, turn, p.d, 0.0);
+  if (kHasBeta != 0u) b = loadBeta(0u, turn, p.d, 0.0);
+  [[unroll]] for (uint i = 0; i < 4u; ++i) y[i] = wideMulAdd(y[i], g[i], b[i]);
+  return y;
+}
+
+void main() {
+  const uint row = groupIndex();
+  if (row >= p.rows) return;
+  const uint from = row * p.d;
+  Spread spread = spreadOf(from, 1.0);
+  float by = 1.0, deviation = sqrt(spread.variance + p.epsilon);
+  if (!(spread.variance <= 1e38 && spread.variance + p.epsilon >= 1e-28)) {  // what float32 can't square
+    by = towardsOne(largestOfRow(from));
+    spread = spreadOf(from, by);
+    const float epsilon = p.epsilon * by * by;
+    deviation = isFinite(epsilon) ? sqrt(spread.variance + epsilon) : sqrt(p.epsilon) * by;
+    // Rows of one number are 0, also where epsilon is too small for float32 then.
+    if (spread.variance == 0.0 && floatBitsToUint(p.epsilon) != 0u) deviation = INFINITY;
+  }
   EACH_TURN(turn, p.d) {
-    vec4 y = (load(from, turn, p.d, 0.0) - mean - rest) / deviation;
-    if (kHasGamma != 0u) y *= loadGamma(0u, turn, p.d, 0.0);
-    if (kHasBeta != 0u) y += loadBeta(0u, turn, p.d, 0.0);
-    store(from, turn, p.d, y);
+    const vec4 x = load(from, turn, p.d, 0.0) * by;
+    store(from, turn, p.d, affine((x - spread.centre - spread.rest) / deviation, turn));
   }
 }

@@ -22,8 +22,33 @@ uint addressA(uint batch, uint row, uint k) {
 uint addressB(uint batch, uint k, uint column) {
   return p.offsetB + batch * p.strideB + (p.transposeB != 0u ? column * p.ldb + k : k * p.ldb + column);
 }
-void store(uint batch, uint row, uint column, float sum) {
+// alpha times a sum that overflowed on the way, made again from factors that are each 2^80 smaller: what is then too
+// small for float32 does not count. Unrolled, since loops may be cut (vulkan/loops.h), and a thread has up to 64 such
+// sums.
+#define kRescueTurns 64u
+float rescued(uint batch, uint row, uint column) {
+  float sum = 0.0;
+  for (uint first = 0; first < p.k; first += kRescueTurns)
+    [[unroll]] for (uint i = 0; i < kRescueTurns; ++i) {
+      const uint k = first + i;
+      if (k >= p.k) continue;
+      precise const float x = a[addressA(batch, row, k)] * kRescueDown, y = b[addressB(batch, k, column)] * kRescueDown;
+      precise const float product = x * y;
+      sum += product;
+    }
+  // Back by 2^160 in an order in which neither alpha nor the powers overflow before the result does.
+  precise const float powerFirst = sum * kRescueBack * p.alpha * kRescueBack;
+  precise const float alphaFirst = sum * p.alpha * kRescueBack * kRescueBack;
+  return abs(sum) < 1e12 ? powerFirst : alphaFirst;
+}
+
+void put(uint batch, uint row, uint column, float value) {
   const uint at = p.offsetOut + batch * p.strideOut + row * p.ldOut + column;
-  const float value = p.alpha * sum;
   outp[at] = p.accumulate != 0u ? outp[at] + value : value;
+}
+// False where the sum overflowed: nothing is stored then, and what is to be stored is what rescued() gives.
+bool store(uint batch, uint row, uint column, float sum) {
+  if (!isFinite(sum)) return false;
+  put(batch, row, column, p.alpha * sum);
+  return true;
 }

@@ -80,10 +80,11 @@ void main() {
       }
     }
   }
+  uvec2 lost = uvec2(0u);  // a bit for each sum that overflowed
   [[unroll]] for (uint r = 0; r < kRows; ++r) {
     const uint row = t.row + r;
     if (row >= p.m) continue;
-    if (kFoursOut != 0u) {
+    if (kFoursOut != 0u && allFinite(sum[r])) {
       if (column >= p.n) continue;
       const uint at = (p.offsetOut + t.batch * p.strideOut + row * p.ldOut + column) / 4u;
       vec4 value = p.alpha * sum[r];
@@ -91,7 +92,12 @@ void main() {
       outp4[at] = value;
     } else {
       [[unroll]] for (uint i = 0; i < 4u; ++i)
-        if (column + i < p.n) store(t.batch, row, column + i, sum[r][i]);
+        if (column + i < p.n && !store(t.batch, row, column + i, sum[r][i])) lost[r / 8u] |= 1u << (r % 8u * 4u + i);
     }
   }
+  [[unroll]] for (uint part = 0; part < 2u; ++part)
+    for (uint bits = lost[part]; bits != 0u; bits &= bits - 1u) {
+      const uint which = uint(findLSB(bits)), row = t.row + part * 8u + which / 4u, c = column + which % 4u;
+      put(t.batch, row, c, rescued(t.batch, row, c));
+    }
 }

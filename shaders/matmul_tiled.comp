@@ -48,9 +48,15 @@ void main() {
     }
     barrier();
   }
+  uint lost = 0u;  // a bit for each sum that overflowed
   [[unroll]] for (uint i = 0; i < 4u; ++i)
     [[unroll]] for (uint j = 0; j < 4u; ++j) {
       const uint row = t.row + y + 16u * i, column = t.column + x + 16u * j;
-      if (row < p.m && column < p.n) store(t.batch, row, column, sum[i][j]);
+      if (row < p.m && column < p.n && !store(t.batch, row, column, sum[i][j])) lost |= 1u << (4u * i + j);
     }
+  for (; lost != 0u; lost &= lost - 1u) {
+    const uint which = uint(findLSB(lost));
+    const uint row = t.row + y + 16u * (which / 4u), column = t.column + x + 16u * (which % 4u);
+    put(t.batch, row, column, rescued(t.batch, row, column));
+  }
 }

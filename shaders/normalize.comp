@@ -24,7 +24,7 @@ void main() {
   }
   const float plain = sumOf(squares);
   float by = sqrt(plain), prescale = 1.0;
-  if (!isNormal(plain) && !isNan(plain)) {  // too small or too large to be squared: first over the largest
+  if (!trustedSquares(plain) && !isNan(plain)) {  // too small or too large to be squared: first over the largest
     vec4 best = vec4(0.0);
     EACH_TURN(turn, p.d) best = larger(best, abs(load(from, turn, p.d, 0.0)));
     const float largest = largestOf(best);

@@ -39,11 +39,18 @@ float rowExtreme(uint from, out bool nan) {
 
 float rowNorm(uint from) {
   const float plain = rowSum(from, 1.0);
-  if (isNormal(plain) || isNan(plain)) return sqrt(plain);
+  if (trustedSquares(plain) || isNan(plain)) return sqrt(plain);
   bool nan;
   const float largest = rowExtreme(from, nan);
   if (largest == 0.0 || isInf(largest)) return largest;
   return largest * sqrt(rowSum(from, largest));
+}
+
+// The sum, or the mean, also where the sum overflows on the way.
+float rowTotal(uint from) {
+  const float over = kKind == kReduceMean ? float(p.d) : 1.0, plain = rowSum(from, 1.0);
+  if (isFinite(plain)) return plain / over;
+  return rowSum(from, 1.8446744073709552e19) / over * 1.8446744073709552e19;  // 2^64
 }
 
 void main() {
@@ -52,8 +59,7 @@ void main() {
   const uint from = row * p.d;
   float result;
   bool nan = false;
-  if (kKind == kReduceSum) result = rowSum(from, 1.0);
-  else if (kKind == kReduceMean) result = rowSum(from, 1.0) / float(p.d);
+  if (kKind == kReduceSum || kKind == kReduceMean) result = rowTotal(from);
   else if (kKind == kReduceNorm) result = rowNorm(from);
   else result = rowExtreme(from, nan);
   if (LANE == 0) outp[row] = nan ? NAN : result;

@@ -9,9 +9,15 @@ layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { float outp[];
 layout(std430, set = 0, binding = 1) writeonly buffer Outp4Buffer { vec4 outp4[]; };
 layout(push_constant) uniform Push { ScaleParams p; };
 
+float apply(float x) { return wideMulAdd(x, p.factor, p.offset); }
+
 void main() {
   const uint i = itemIndex() * kItemsPerThread;
   if (i >= p.count) return;
-  if (kItemsPerThread == 1u) outp[i] = inp[i] * p.factor + p.offset;
-  else outp4[i / 4u] = inp4[i / 4u] * p.factor + p.offset;
+  if (kItemsPerThread == 1u) {
+    outp[i] = apply(inp[i]);
+    return;
+  }
+  const vec4 x = inp4[i / 4u];
+  outp4[i / 4u] = vec4(apply(x.x), apply(x.y), apply(x.z), apply(x.w));
 }

@@ -13,6 +13,7 @@ layout(std430, set = 0, binding = 1) readonly buffer Base4Buffer { vec4 base4[];
 layout(std430, set = 0, binding = 2) writeonly buffer ScoresBuffer { float scores[]; };
 layout(push_constant) uniform Push { SearchParams p; };
 #include "rows.glsl"
+#include "search.glsl"
 ROW_LOAD(loadQuery, queries, queries4)
 ROW_LOAD(loadBase, base, base4)
 
@@ -22,7 +23,7 @@ struct Sums {
 Sums sumsOf(uint fromQ, uint fromN, float byQ, float byN) {
   Sum product = sumOfNone(), squaresQ = sumOfNone(), squaresN = sumOfNone();
   EACH_TURN(turn, p.d) {
-    const vec4 a = loadQuery(fromQ, turn, p.d, 0.0) / byQ, b = loadBase(fromN, turn, p.d, 0.0) / byN;
+    const vec4 a = loadQuery(fromQ, turn, p.d, 0.0) * byQ, b = loadBase(fromN, turn, p.d, 0.0) * byN;
     const vec4 difference = a - b;
     addTo(product, turn, kMetric == kMetricL2 ? difference * difference : a * b);
     if (kMetric == kMetricCosine) {
@@ -30,30 +31,19 @@ Sums sumsOf(uint fromQ, uint fromN, float byQ, float byN) {
       addTo(squaresN, turn, b * b);
     }
   }
-  if (kMetric != kMetricCosine) return Sums(sumOf(product), 1.0, 1.0);
+  if (kMetric != kMetricCosine) return Sums(sumOf(product), kLargeSquares, kLargeSquares);
   return Sums(sumOf(product), sumOf(squaresQ), sumOf(squaresN));
-}
-
-float cosineOf(uint fromQ, uint fromN) {
-  Sums s = sumsOf(fromQ, fromN, 1.0, 1.0);
-  if (!isNormal(s.squaresQ) || !isNormal(s.squaresN)) {  // too small or too large to be squared: over their largest
-    vec4 bestQ = vec4(0.0), bestN = vec4(0.0);
-    EACH_TURN(turn, p.d) {
-      bestQ = larger(bestQ, abs(loadQuery(fromQ, turn, p.d, 0.0)));
-      bestN = larger(bestN, abs(loadBase(fromN, turn, p.d, 0.0)));
-    }
-    const float largestQ = largestOf(bestQ), largestN = largestOf(bestN);
-    if (largestQ == 0.0 || largestN == 0.0) return 0.0;
-    s = sumsOf(fromQ, fromN, largestQ, largestN);
-  }
-  return s.product / (sqrt(s.squaresQ) * sqrt(s.squaresN));
 }
 
 void main() {
   const uint pair = groupIndex(), row = pair % p.n, query = pair / p.n;
   if (query >= p.q) return;
-  float score;
-  if (kMetric == kMetricCosine) score = cosineOf(query * p.d, row * p.d);
-  else score = sumsOf(query * p.d, row * p.d, 1.0, 1.0).product;
+  const uint fromQ = query * p.d, fromN = row * p.d;
+  Sums s = sumsOf(fromQ, fromN, 1.0, 1.0);
+  if (lostScore(s.product, s.squaresQ, s.squaresN)) {
+    s = sumsOf(fromQ, fromN, rescuePower(s.squaresQ), rescuePower(s.squaresN));
+    if (kMetric == kMetricDot) s.product = broughtBack(s.product);
+  }
+  const float score = kMetric == kMetricCosine ? cosine(s.product, s.squaresQ, s.squaresN) : s.product;
   if (LANE == 0) scores[query * p.ldScores + p.firstColumn + row] = score;
 }

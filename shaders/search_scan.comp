@@ -27,6 +27,9 @@ vec4 baseAt(uint from, uint c) {
   return x;
 }
 
+#define JOIN_SUM subgroupAdd
+#include "search_scaled.glsl"
+
 // A subgroup takes kAtOnce rows in turn, its lanes stride along them.
 #define kAtOnce 4
 
@@ -55,11 +58,20 @@ void main() {
           if (kMetric == kMetricCosine) squares[i] += b * b;
         }
       }
-      const float allQ = kMetric == kMetricCosine ? subgroupAdd(over(squaresQ)) : 0.0;
+      const float allQ = kMetric == kMetricCosine ? subgroupAdd(over(squaresQ)) : kLargeSquares;
+      float allN[kAtOnce];
+      uint lost = 0u;  // a bit for each that is to be made again
       for (uint i = 0; i < kAtOnce; ++i) {
         float s = subgroupAdd(over(sum[i]));
-        if (kMetric == kMetricCosine) s = cosine(s, allQ, subgroupAdd(over(squares[i])));
+        allN[i] = kMetric == kMetricCosine ? subgroupAdd(over(squares[i])) : kLargeSquares;
+        if (lostScore(s, allQ, allN[i])) lost |= 1u << i;
+        if (kMetric == kMetricCosine) s = cosine(s, allQ, allN[i]);
         if (subgroupElect() && row + i < last) scores[q * p.ldScores + p.firstColumn + row + i] = s;
+      }
+      for (; lost != 0u; lost &= lost - 1u) {
+        const uint i = uint(findLSB(lost)), n = min(row + i, last - 1u);
+        const float s = rescuedScore(q * p.d, n * p.d, allQ, allN[i], begin, step);
+        if (subgroupElect()) scores[q * p.ldScores + p.firstColumn + n] = s;
       }
     }
 }

@@ -27,6 +27,9 @@ vec4 baseAt(uint from, uint c) {
   return x;
 }
 
+#define JOIN_SUM(x) (x)
+#include "search_scaled.glsl"
+
 // A thread does 4 x 4 scores, 16 apart, so that a group reads whole runs of rows.
 #define kSide 4
 #define kStep (kSearchTile / kSide)
@@ -62,12 +65,24 @@ void main() {
         sum[i][j] += kMetric == kMetricL2 ? difference * difference : a[i] * b[j];
       }
   }
+  float allQ[kSide], allN[kSide];
+  for (uint i = 0; i < kSide; ++i) {
+    allQ[i] = kMetric == kMetricCosine ? over(squaresQ[i]) : kLargeSquares;
+    allN[i] = kMetric == kMetricCosine ? over(squaresN[i]) : kLargeSquares;
+  }
+  uint lost = 0u;  // a bit for each that is to be made again
   for (uint i = 0; i < kSide; ++i)
     for (uint j = 0; j < kSide; ++j) {
       const uint q = q0 + i * kStep, n = n0 + j * kStep;
       if (q >= p.q || n >= p.n) continue;
       float s = over(sum[i][j]);
-      if (kMetric == kMetricCosine) s = cosine(s, over(squaresQ[i]), over(squaresN[j]));
+      if (lostScore(s, allQ[i], allN[j])) lost |= 1u << (i * kSide + j);
+      if (kMetric == kMetricCosine) s = cosine(s, allQ[i], allN[j]);
       scores[q * p.ldScores + p.firstColumn + n] = s;
     }
+  for (; lost != 0u; lost &= lost - 1u) {
+    const uint which = uint(findLSB(lost)), i = which / kSide, j = which % kSide;
+    const uint q = q0 + i * kStep, n = n0 + j * kStep;
+    scores[q * p.ldScores + p.firstColumn + n] = rescuedScore(q * p.d, n * p.d, allQ[i], allN[j], 0u, 4u);
+  }
 }

@@ -145,6 +145,16 @@ async function drivers(extra) {
   return judgeEnd(suite, result);
 }
 
+// The property over magnitudes: 20,000 drawn problems a device, 1,000 of each workload. `-- --seed 7` draws others.
+async function magnitudes(extra) {
+  const { suite, result } = await gtest('magnitudes', {
+    filter: 'magnitudes.*',
+    extra: ['--cases', '1000', ...extra],
+    timeoutMs: 120 * kMinute,
+  });
+  return judgeEnd(suite, result);
+}
+
 // Every test that names Vulkan, under the validation layer: any message of the layer is a failure.
 async function validation(extra) {
   const { suite, result } = await gtest('validation', {
@@ -254,6 +264,7 @@ module.exports = {
     lint,
     native,
     validation,
+    magnitudes,
     drivers,
     js,
     recipes: (extra) => jest('recipes', [...extra, '--roots=test/recipes'], 60 * kMinute),

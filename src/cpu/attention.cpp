@@ -63,8 +63,43 @@ void scaleBy(float* row, size_t n, float factor) {
   map(row, row, n, false, [&](Vec x) HWY_ATTR { return hn::Mul(x, f); });
 }
 
-// Scaled scores of columns [from, from + n), with the mask added.
-void scoresInto(const Attention& job, const Block& block, size_t from, size_t n, float* scores, size_t ld) {
+// One row in double, where float32 does not hold its scores, or what they are made of.
+void rowExactly(const Attention& job, const Block& block, size_t r) {
+  const AttentionParams& p = job.params;
+  const size_t visible = visibleColumns(p, block.firstRow + r);
+  const float* const query = block.query + r * p.d;
+  Scratch memory((visible + p.e) * sizeof(double));
+  double* const scores = memory.as<double>();
+  double* const output = scores + visible;
+  double max = -HUGE_VAL, sum = 0;
+  for (size_t c = 0; c < visible; ++c) {
+    double product = 0;
+    for (size_t i = 0; i < p.d; ++i) product += double{query[i]} * block.key[c * p.d + i];
+    scores[c] = product * p.scale + (job.mask ? job.mask[(block.firstRow + r) * p.t + c] : 0.0f);
+    max = HWY_MAX(max, scores[c]);
+  }
+  for (size_t c = 0; c < visible; ++c) {
+    scores[c] = std::exp(scores[c] - max);
+    sum += scores[c];  // a NaN shows here
+  }
+  std::fill_n(output, p.e, 0.0);
+  for (size_t c = 0; c < visible; ++c) {
+    const double weight = scores[c] / sum;
+    if (block.weights) block.weights[r * p.t + c] = static_cast<float>(weight);
+    for (size_t j = 0; j < p.e; ++j) output[j] += weight * block.value[c * p.e + j];
+  }
+  for (size_t j = 0; j < p.e; ++j) block.output[r * p.e + j] = static_cast<float>(output[j]);
+}
+
+// Does those rows of a block again that float32 lost. lost[r]: their scores were not finite before the mask.
+void mendRows(const Attention& job, const Block& block, const bool* lost) {
+  const AttentionParams& p = job.params;
+  for (size_t r = 0; r < block.rows; ++r)
+    if (lost[r] || !allFinite(block.output + r * p.e, p.e)) rowExactly(job, block, r);
+}
+
+// Scaled scores of columns [from, from + n), with the mask added. Sets lost[r] where one is not finite before that.
+void scoresInto(const Attention& job, const Block& block, size_t from, size_t n, float* scores, size_t ld, bool* lost) {
   const AttentionParams& p = job.params;
   if (p.d == 0) {
     for (size_t r = 0; r < block.rows; ++r) std::memset(scores + r * ld, 0, n * sizeof(float));
@@ -72,6 +107,8 @@ void scoresInto(const Attention& job, const Block& block, size_t from, size_t n,
     gemm({.m = block.rows, .n = n, .k = p.d, .transposeB = true, .alpha = p.scale}, block.query, p.d,
          block.key + from * p.d, p.d, scores, ld);
   }
+  for (size_t r = 0; r < block.rows; ++r)
+    if (!allFinite(scores + r * ld, n)) lost[r] = true;
   if (!job.mask) return;
   for (size_t r = 0; r < block.rows; ++r) addInto(scores + r * ld, job.mask + (block.firstRow + r) * p.t + from, n);
 }
@@ -83,7 +120,8 @@ void wholeBlock(const Attention& job, const Block& block, float* scratch) {
   float* const scores = block.weights ? block.weights : scratch;
   const size_t ld = block.weights ? p.t : columns;
   float inverse[kMaxBlocks * kAttentionRows];
-  scoresInto(job, block, 0, columns, scores, ld);
+  bool lost[kMaxBlocks * kAttentionRows] = {};
+  scoresInto(job, block, 0, columns, scores, ld, lost);
   for (size_t r = 0; r < block.rows; ++r) {
     float* const row = scores + r * ld;
     const size_t visible = visibleColumns(p, block.firstRow + r);
@@ -92,8 +130,9 @@ void wholeBlock(const Attention& job, const Block& block, float* scratch) {
     if (block.weights) scaleBy(row, visible, inverse[r]);
   }
   gemm({.m = block.rows, .n = p.e, .k = columns}, scores, ld, block.value, p.e, block.output, p.e);
-  if (block.weights) return;
-  for (size_t r = 0; r < block.rows; ++r) scaleBy(block.output + r * p.e, p.e, inverse[r]);
+  if (!block.weights)
+    for (size_t r = 0; r < block.rows; ++r) scaleBy(block.output + r * p.e, p.e, inverse[r]);
+  mendRows(job, block, lost);
 }
 
 struct RunningRow {
@@ -125,9 +164,10 @@ void piecewiseBlock(const Attention& job, const Block& block, float* scores) {
   const AttentionParams& p = job.params;
   const size_t columns = visibleColumns(p, block.firstRow + block.rows - 1);
   RunningRow running[kAttentionRows];
+  bool lost[kAttentionRows] = {};
   for (size_t from = 0; from < columns; from += kPieceColumns) {
     const size_t n = HWY_MIN(kPieceColumns, columns - from);
-    scoresInto(job, block, from, n, scores, n);
+    scoresInto(job, block, from, n, scores, n, lost);
     for (size_t r = 0; r < block.rows; ++r) {
       const size_t visible = visibleColumns(p, block.firstRow + r),
                    here = visible <= from ? 0 : HWY_MIN(n, visible - from);
@@ -143,6 +183,7 @@ void piecewiseBlock(const Attention& job, const Block& block, float* scores) {
   }
   for (size_t r = 0; r < block.rows; ++r)
     scaleBy(block.output + r * p.e, p.e, static_cast<float>(1.0 / running[r].sum));
+  mendRows(job, block, lost);
 }
 
 void attention(const Call& call) {

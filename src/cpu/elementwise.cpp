@@ -93,7 +93,7 @@ void binary(const Call& call) {
 void scale(const Call& call) {
   const auto params = call.as<ScaleParams>();
   const Vec factor = hn::Set(kF, params.factor), offset = hn::Set(kF, params.offset);
-  mapCall(call, 1, params.count, 0.25, [&](Vec x) HWY_ATTR { return hn::MulAdd(x, factor, offset); });
+  mapCall(call, 1, params.count, 0.25, [&](Vec x) HWY_ATTR { return wideMulAdd(x, factor, offset); });
 }
 
 void activation(const Call& call) {
@@ -101,9 +101,7 @@ void activation(const Call& call) {
   switch (params.kind) {
     case kActivationRelu: return mapCall(call, 1, params.count, 0.25, [](Vec x) HWY_ATTR { return atLeast(0.0f, x); });
     case kActivationGelu: return mapCall(call, 1, params.count, 0.9, [](Vec x) HWY_ATTR { return gelu(x); });
-    case kActivationSilu:
-      return mapCall(call, 1, params.count, 0.6,
-                     [](Vec x) HWY_ATTR { return hn::Mul(atLeast(-FLT_MAX, x), sigmoid(x)); });
+    case kActivationSilu: return mapCall(call, 1, params.count, 0.6, [](Vec x) HWY_ATTR { return silu(x); });
     case kActivationTanh: return mapCall(call, 1, params.count, 0.8, [](Vec x) HWY_ATTR { return tanh(x); });
     case kActivationSigmoid: return mapCall(call, 1, params.count, 0.6, [](Vec x) HWY_ATTR { return sigmoid(x); });
     case kActivationExp: return mapCall(call, 1, params.count, 0.5, [](Vec x) HWY_ATTR { return exp(x); });
@@ -113,7 +111,10 @@ void activation(const Call& call) {
 void center(const Call& call) {
   const auto params = call.as<MeanParams>();
   rowWise(call, call.view(0), call.view(1), call.view(2), uint64_t{params.rows} * params.d, params.d,
-          [](Vec x, Vec y) HWY_ATTR { return hn::Sub(x, y); });
+          [](Vec x, Vec y) HWY_ATTR {
+            const Vec quarter = hn::Set(kF, 0.25f);
+            return hn::Sub(hn::Mul(x, quarter), hn::Mul(y, quarter));
+          });
 }
 
 // ---- cast

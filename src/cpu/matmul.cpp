@@ -4,6 +4,7 @@
 // LAPACK.
 #include "cpu/matmul.h"
 
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -23,6 +24,52 @@ size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * s
 struct Tiles {
   size_t tileM, tileN, countM, countN;
 };
+
+// Sums that overflowed on the way, or before alpha, are made again in double. What a NaN or an infinity among the
+// operands made so stays.
+class Mending {
+ public:
+  Mending(const float* a, size_t strideA, const float* b, size_t strideB, size_t k, float alpha)
+      : a_(a), b_(b), strideA_(strideA), strideB_(strideB), k_(k), alpha_(alpha) {}
+
+  // The sum over k of a[firstA + k strideA] b[firstB + k strideB].
+  float at(size_t firstA, size_t firstB, float was) const {
+    double sum = 0;
+    for (size_t i = 0; i < k_; ++i) {
+      const float x = a_[firstA + i * strideA_], y = b_[firstB + i * strideB_];
+      if (!std::isfinite(x) || !std::isfinite(y)) return was;
+      sum += double{x} * y;
+    }
+    return static_cast<float>(alpha_ * sum);
+  }
+
+ private:
+  const float *a_, *b_;
+  size_t strideA_, strideB_, k_;
+  float alpha_;
+};
+
+int32_t bitsOf(float x) {
+  int32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+bool allFinite(const float* row, size_t n) {
+  uint32_t overflows = 0;  // into the sign, from an exponent that is all ones
+  for (size_t i = 0; i < n; ++i) overflows |= (static_cast<uint32_t>(bitsOf(row[i])) & 0x7F800000u) + 0x00800000u;
+  return overflows < 0x80000000u;
+}
+
+// The largest magnitude of a matrix; infinite or NaN where an element is.
+float largestOf(const float* matrix, size_t rows, size_t columns, size_t ld) {
+  int32_t largest = 0;
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t i = 0; i < columns; ++i) largest = std::max(largest, bitsOf(matrix[r * ld + i]) & 0x7FFFFFFF);
+  float result;
+  std::memcpy(&result, &largest, sizeof result);
+  return result;
+}
 
 // Halves the longer side until there are enough tiles for the threads and none is too large.
 Tiles tilesOf(const Matmul& op, uint32_t threads) {
@@ -78,14 +125,25 @@ void tiled(const Matmul& op, const Budget& budget) {
       const uint64_t tile = i % tilesAnItem;
       const size_t row = tile / tiles.countN * tiles.tileM, column = tile % tiles.countN * tiles.tileN;
       const Operands at = operands(op, i / tilesAnItem);
-      gemm({.m = std::min<size_t>(tiles.tileM, op.m - row),
-            .n = std::min<size_t>(tiles.tileN, op.n - column),
-            .k = op.k,
-            .transposeA = op.transposeA,
-            .transposeB = op.transposeB,
-            .alpha = op.alpha},
-           at.a + (op.transposeA ? row : row * op.lda), op.lda, at.b + (op.transposeB ? column * op.ldb : column),
-           op.ldb, at.out + row * op.ldOut + column, op.ldOut);
+      const size_t m = std::min<size_t>(tiles.tileM, op.m - row), n = std::min<size_t>(tiles.tileN, op.n - column);
+      const float* const a = at.a + (op.transposeA ? row : row * op.lda);
+      const float* const b = at.b + (op.transposeB ? column * op.ldb : column);
+      gemm({.m = m, .n = n, .k = op.k, .transposeA = op.transposeA, .transposeB = op.transposeB, .alpha = op.alpha}, a,
+           op.lda, b, op.ldb, at.out + row * op.ldOut + column, op.ldOut);
+      // Whether any sum may have overflowed is seen in what is smaller, the factors or the result.
+      if ((m + n) * op.k < m * n / 2) {
+        const double largestA = op.transposeA ? largestOf(a, op.k, m, op.lda) : largestOf(a, m, op.k, op.lda),
+                     largestB = op.transposeB ? largestOf(b, n, op.k, op.ldb) : largestOf(b, op.k, n, op.ldb);
+        if (largestA * largestB * op.k * std::max(1.0, std::fabs(double{op.alpha})) < 1e38) continue;
+      }
+      const Mending mending(at.a, op.transposeA ? op.lda : 1, at.b, op.transposeB ? 1 : op.ldb, op.k, op.alpha);
+      for (size_t r = row; r < row + m && !budget.stopped(); ++r) {
+        float* const out = at.out + r * op.ldOut;
+        if (allFinite(out + column, n)) continue;
+        for (size_t c = column; c < column + n; ++c)
+          if (!std::isfinite(out[c]))
+            out[c] = mending.at(op.transposeA ? r : r * op.lda, op.transposeB ? c * op.ldb : c, out[c]);
+      }
     }
   });
 }
@@ -128,6 +186,10 @@ void asVector(const Matmul& op, const Budget& budget) {
                     matrixTimesVector(matrix + from * v.ld, v.ld, n, op.k, x, op.alpha, y, v.outStride);
                   else
                     vectorTimesMatrix(matrix + from, v.ld, op.k, n, x, op.alpha, y, v.outStride);
+                  const Mending mending(matrix, v.rowsAreDots ? 1 : v.ld, x, 1, op.k, op.alpha);
+                  for (size_t j = 0; j < n; ++j)
+                    if (float& out = y[j * v.outStride]; !std::isfinite(out))
+                      out = mending.at((from + j) * (v.rowsAreDots ? v.ld : 1), 0, out);
                 }
               });
 }

@@ -222,16 +222,20 @@ void dequantize(const Call& call) {
 class Timeline {
  public:
   explicit Timeline(const TimelineParams& params)
-      : now_(hn::Set(kF, params.currentTime)), decay_(hn::Set(kF, -params.decay)) {
+      : now_(hn::Set(kF, 0.5f * params.currentTime)), decay_(hn::Set(kF, -params.decay)) {
     const IVec lane = hn::And(hn::Iota(kI, 0), hn::Set(kI, 3));
     isImportance_ = hn::RebindMask(kF, hn::Eq(lane, hn::Set(kI, 1)));
     isUpper_ = hn::RebindMask(kF, hn::Gt(lane, hn::Set(kI, 1)));
   }
-  // The weights of rows from their timestamps, which may stand in any lanes.
-  HWY_INLINE Vec weights(Vec timestamps) const { return exp(hn::Mul(decay_, hn::Abs(hn::Sub(now_, timestamps)))); }
+  // The square roots of rows' weights from their timestamps, which may stand in any lanes. Half the time that has
+  // passed: a difference of two times may be past float32, and a weight below it, where the product is not.
+  HWY_INLINE Vec weights(Vec timestamps) const {
+    return exp(hn::Mul(decay_, hn::Abs(hn::NegMulAdd(hn::Set(kF, 0.5f), timestamps, now_))));
+  }
   // A vector of whole rows, each one's weight in its second lane.
   HWY_INLINE Vec rows(Vec rows, Vec weight) const {
-    return hn::IfThenElse(isUpper_, hn::Shuffle2301(rows), hn::IfThenElse(isImportance_, hn::Mul(rows, weight), rows));
+    return hn::IfThenElse(isUpper_, hn::Shuffle2301(rows),
+                          hn::IfThenElse(isImportance_, hn::Mul(hn::Mul(rows, weight), weight), rows));
   }
   HWY_INLINE Vec operator()(Vec rows) const { return this->rows(rows, weights(hn::Broadcast<0>(rows))); }
   // Four vectors of rows, which share one exponential: in each block of four lanes, the timestamps of the four vectors'
@@ -282,7 +286,8 @@ void timelineRows(const float* in, float* out, uint64_t rows, bool, const Timeli
   for (const float* const end = in + rows * 4; in < end; in += 4, out += 4) {
     const float time = in[0], importance = in[1], category = in[2], relevance = in[3];
     out[0] = time;
-    out[1] = importance * std::exp(-params.decay * std::abs(params.currentTime - time));
+    out[1] =
+        static_cast<float>(importance * std::exp(-double{params.decay} * std::abs(double{params.currentTime} - time)));
     out[2] = relevance;
     out[3] = category;
   }

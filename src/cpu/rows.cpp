@@ -1,4 +1,4 @@
-// Kernels that work along rows: reduce, normalize, softmax, layer_norm.
+// Kernels that work along rows: reduce, normalize, softmax.
 #include "cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/rows.cpp"
@@ -6,77 +6,14 @@
 #include "hwy/highway.h"
 
 #include <limits>
-#include <vector>
 
 #include "cpu/kernels.h"
 #include "cpu/scratch.h"
-#include "cpu/vector-inl.h"
+#include "cpu/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
 namespace {
-
-constexpr size_t kBlockFloats = 4096;     // of the buffer that gathers short rows before they are streamed out
-constexpr size_t kShortRow = 256;         // below this, ends of rows would spoil streaming stores
-constexpr size_t kCachedRow = 32 * 1024;  // rows up to this many floats stay in the L2 cache between passes
-constexpr size_t kSplitRow = 128 * 1024;  // rows from here on are shared by the threads when there are few of them
-constexpr size_t kSplitChunk = 32 * 1024;
-
-bool splits(const Call& call, uint64_t rows, uint64_t d) {
-  return d >= kSplitRow && (rows < 4 * uint64_t{call.budget.threads} || d > (uint64_t{1} << 22));
-}
-
-// rowFn(src row, dst row, stream) for every row. Short rows are gathered in the first-level cache and streamed out
-// together.
-template <class RowFn>
-void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const float* in, float* out,
-             const RowFn& rowFn) {
-  const bool stream = rows * d * sizeof(float) >= kStreamBytes;
-  const bool gather = stream && d < kShortRow && d % kLanes != 0;
-  const uint64_t grain = grainFor(call.budget, rows, 10 + elementNs * static_cast<double>(d));
-  parallelFor(call.budget, rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
-    if (!gather) {
-      for (uint64_t r = begin; r < end; ++r) rowFn(in + r * d, out + r * d, stream);
-    } else {
-      HWY_ALIGN float block[kBlockFloats];
-      const size_t rowsABlock = kBlockFloats / d;
-      for (uint64_t r = begin; r < end; r += rowsABlock) {
-        const uint64_t last = HWY_MIN(end, r + rowsABlock);
-        for (uint64_t i = r; i < last; ++i) rowFn(in + i * d, block + (i - r) * d, false);
-        streamCopy(block, out + r * d, (last - r) * d);
-      }
-    }
-    if (stream) hwy::FlushStream();
-  });
-}
-
-// One long row: partial(begin, length) -> T for each chunk, on all threads.
-template <class T, class Partial>
-std::vector<T> chunkPartials(const Call& call, size_t d, const Partial& partial) {
-  const size_t chunks = (d + kSplitChunk - 1) / kSplitChunk;
-  std::vector<T> partials(chunks);
-  parallelFor(call.budget, chunks, 2, [&](uint64_t begin, uint64_t end, uint32_t) {
-    for (uint64_t c = begin; c < end; ++c)
-      partials[c] = partial(c * kSplitChunk, HWY_MIN(kSplitChunk, d - c * kSplitChunk));
-  });
-  return partials;
-}
-
-template <class Apply>
-void chunkApply(const Call& call, size_t d, const Apply& apply) {
-  const size_t chunks = (d + kSplitChunk - 1) / kSplitChunk;
-  parallelFor(call.budget, chunks, 2, [&](uint64_t begin, uint64_t end, uint32_t) {
-    for (uint64_t c = begin; c < end; ++c) apply(c * kSplitChunk, HWY_MIN(kSplitChunk, d - c * kSplitChunk));
-    hwy::FlushStream();
-  });
-}
-
-template <class Partial>
-double splitSum(const Call& call, size_t d, const Partial& partial) {
-  double total = 0;
-  for (double part : chunkPartials<double>(call, d, partial)) total += part;
-  return total;
-}
 
 double exactSquares(const float* row, size_t n) {
   double sum = 0;
@@ -289,66 +226,6 @@ void softmax(const Call& call) {
   });
 }
 
-// ---- layer_norm
-
-struct Affine {
-  const float *gamma, *beta;  // null where absent
-};
-
-void affineInto(const float* src, float* dst, size_t n, bool stream, double mean, double variance, const Affine& affine,
-                float epsilon) {
-  const Vec centre = hn::Set(kF, static_cast<float>(mean));
-  const Vec factor = hn::Set(kF, static_cast<float>(1.0 / std::sqrt(variance + epsilon)));
-  const Vec zero = hn::Zero(kF), one = hn::Set(kF, 1.0f);
-  const auto unit = [&](Vec x) HWY_ATTR { return hn::Mul(hn::Sub(x, centre), factor); };
-  if (!affine.gamma && !affine.beta) return map(src, dst, n, stream, unit);
-  mapWith(
-      src, dst, n, stream,
-      [&](Vec x, size_t i) HWY_ATTR {
-        return hn::MulAdd(unit(x), affine.gamma ? hn::LoadU(kF, affine.gamma + i) : one,
-                          affine.beta ? hn::LoadU(kF, affine.beta + i) : zero);
-      },
-      [&](Vec x, size_t i, size_t valid) HWY_ATTR {
-        return hn::MulAdd(unit(x), affine.gamma ? loadPart(kF, affine.gamma + i, valid) : one,
-                          affine.beta ? loadPart(kF, affine.beta + i, valid) : zero);
-      });
-}
-
-double squaresAbout(const float* row, size_t n, double mean) {
-  const Vec centre = hn::Set(kF, static_cast<float>(mean));
-  return sumOf(row, n, static_cast<float>(mean), [&](Vec s, Vec x) HWY_ATTR {
-    const Vec difference = hn::Sub(x, centre);
-    return hn::MulAdd(difference, difference, s);
-  });
-}
-
-void layer_norm(const Call& call) {
-  const auto params = call.as<LayerNormParams>();
-  const float* const in = call.view(0);
-  float* const out = call.view(3);
-  const size_t d = params.d;
-  const Affine affine{params.hasGamma ? call.view(1) : nullptr, params.hasBeta ? call.view(2) : nullptr};
-  if (!splits(call, params.rows, d)) {
-    forRows(call, params.rows, d, 0.3, in, out, [&](const float* src, float* dst, bool stream) {
-      const double mean = rowSum(src, d) / static_cast<double>(d);
-      affineInto(src, dst, d, stream, mean, squaresAbout(src, d, mean) / static_cast<double>(d), affine,
-                 params.epsilon);
-    });
-    return;
-  }
-  for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) {
-    const float* const row = in + r * d;
-    const double mean =
-        splitSum(call, d, [&](size_t at, size_t n) { return rowSum(row + at, n); }) / static_cast<double>(d);
-    const double variance = splitSum(call, d, [&](size_t at, size_t n) { return squaresAbout(row + at, n, mean); }) /
-                            static_cast<double>(d);
-    chunkApply(call, d, [&](size_t at, size_t n) {
-      const Affine part{affine.gamma ? affine.gamma + at : nullptr, affine.beta ? affine.beta + at : nullptr};
-      affineInto(row + at, out + r * d + at, n, true, mean, variance, part, params.epsilon);
-    });
-  }
-}
-
 }  // namespace
 }  // namespace switchyard::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -358,12 +235,10 @@ namespace switchyard::cpu {
 HWY_EXPORT(reduce);
 HWY_EXPORT(normalize);
 HWY_EXPORT(softmax);
-HWY_EXPORT(layer_norm);
 namespace kernels {
 void reduce(const Call& call) { HWY_DYNAMIC_DISPATCH(reduce)(call); }
 void normalize(const Call& call) { HWY_DYNAMIC_DISPATCH(normalize)(call); }
 void softmax(const Call& call) { HWY_DYNAMIC_DISPATCH(softmax)(call); }
-void layer_norm(const Call& call) { HWY_DYNAMIC_DISPATCH(layer_norm)(call); }
 }  // namespace kernels
 }  // namespace switchyard::cpu
 #endif

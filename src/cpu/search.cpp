@@ -13,28 +13,9 @@
 
 #include "cpu/kernels.h"
 #include "cpu/scratch.h"
+#include "cpu/search.h"
 #include "cpu/top_k.h"
 #include "cpu/vector-inl.h"
-
-#ifndef SWITCHYARD_CPU_SEARCH_ONCE
-#define SWITCHYARD_CPU_SEARCH_ONCE
-namespace switchyard::cpu {
-constexpr size_t kGroup = 64;        // queries searched for in one pass over the base
-constexpr size_t kFew = 4;           // up to here the base is compared row by row
-constexpr size_t kRowsAChunk = 384;  // a multiple of every tile height
-constexpr size_t kSumLength = 2048;  // float32 chains of the broadcast kernel are kept this short
-
-// A group of queries against the whole base. Cosine queries are unit vectors already; l2 scores are negated, so that
-// larger is better everywhere.
-struct SearchGroup {
-  const float* queries;  // [count, d] for few, or [d, lanes] with `lanes` a multiple of the vector length
-  size_t count, lanes;
-  const float* base;
-  size_t n, d;
-  uint32_t metric;
-};
-}  // namespace switchyard::cpu
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
@@ -51,9 +32,7 @@ HWY_INLINE void unroll(const F& f) {
   unrollWith(f, std::make_index_sequence<N>{});
 }
 
-HWY_INLINE float inverseNorm(float squares) { return squares == 0 ? 0 : 1 / std::sqrt(squares); }
-
-float squaresOfRow(const float* row, size_t d) { return static_cast<float>(rowSquares(row, d)); }
+HWY_INLINE float inverseNorm(float squares) { return 1 / std::sqrt(squares); }
 
 // ---- few queries
 
@@ -114,10 +93,22 @@ HWY_INLINE void compareRow(const float* row, const float* queries, size_t d, flo
 template <size_t Q, bool kL2, bool kSquares>
 void compareRows(const SearchGroup& group, size_t begin, size_t end, float* scores, size_t ld) {
   for (size_t r = begin; r < end; ++r) {
+    const float* const row = group.base + r * group.d;
     float sums[Q], squares;
-    compareRow<Q, kL2, kSquares>(group.base + r * group.d, group.queries, group.d, sums, squares);
+    compareRow<Q, kL2, kSquares>(row, group.queries, group.d, sums, squares);
+    if (kSquares && !trusted(squares)) {
+      scoresExactly(group, row, scores + r - begin, ld);
+      continue;
+    }
     const float factor = kSquares ? inverseNorm(squares) : kL2 ? -1.0f : 1.0f;
-    for (size_t q = 0; q < Q; ++q) scores[q * ld + r - begin] = sums[q] * factor;
+    for (size_t q = 0; q < Q; ++q)
+      scores[q * ld + r - begin] = kSquares ? cosineWithin(sums[q] * factor) : sums[q] * factor;
+  }
+  if (kL2 || kSquares) return;
+  for (size_t q = 0; q < Q; ++q) {  // products that overflowed, on the way or not
+    float* const own = scores + q * ld;
+    if (allFinite(own, end - begin)) continue;
+    for (size_t r = begin; r < end; ++r) own[r - begin] = settled(group, group.base + r * group.d, q, own[r - begin]);
   }
 }
 
@@ -196,34 +187,46 @@ void tileRow(const SearchGroup& group, const float* rows, const float* factors, 
   for (; lane < group.lanes; lane += kLanes) tile<R, 1, kL2>(group, lane, rows, factors, scores);
 }
 
-// Scores of up to kTileRows rows: scores[row * lanes + query].
+// Scores of up to kTileRows rows: scores[row * lanes + query], to be settled().
 void tileScores(const SearchGroup& group, size_t row, size_t rows, float* scores) {
   const float* const base = group.base + row * group.d;
   float factors[kTileRows];
-  for (size_t r = 0; r < rows; ++r)
-    factors[r] = group.metric == kMetricCosine ? inverseNorm(squaresOfRow(base + r * group.d, group.d))
-                 : group.metric == kMetricL2   ? -1.0f
-                                               : 1.0f;
-  const bool l2 = group.metric == kMetricL2;
-  if (rows == kTileRows)
-    return l2 ? tileRow<kTileRows, true>(group, base, factors, scores)
-              : tileRow<kTileRows, false>(group, base, factors, scores);
+  bool ordinary[kTileRows];
   for (size_t r = 0; r < rows; ++r) {
-    if (l2)
-      tileRow<1, true>(group, base + r * group.d, factors + r, scores + r * group.lanes);
-    else
-      tileRow<1, false>(group, base + r * group.d, factors + r, scores + r * group.lanes);
+    const float squares =
+        group.metric == kMetricCosine ? static_cast<float>(rowSquares(base + r * group.d, group.d)) : 1;
+    ordinary[r] = trusted(squares);
+    factors[r] = group.metric == kMetricL2 ? -1.0f : inverseNorm(squares);
   }
+  const bool l2 = group.metric == kMetricL2;
+  if (rows == kTileRows) {
+    l2 ? tileRow<kTileRows, true>(group, base, factors, scores)
+       : tileRow<kTileRows, false>(group, base, factors, scores);
+  } else {
+    for (size_t r = 0; r < rows; ++r) {
+      const float* const one = base + r * group.d;
+      float* const to = scores + r * group.lanes;
+      l2 ? tileRow<1, true>(group, one, factors + r, to) : tileRow<1, false>(group, one, factors + r, to);
+    }
+  }
+  for (size_t r = 0; r < rows; ++r)
+    if (!ordinary[r]) scoresExactly(group, base + r * group.d, scores + r * group.lanes, 1);
 }
 
-// Offers one row's scores to the queries they may matter to.
+// Offers one row's scores, as tileScores left them, to the queries they may matter to.
 HWY_INLINE void offerScores(const SearchGroup& group, const float* scores, uint32_t row, float* thresholds,
                             BestK* best) {
+  // A product of -infinity may be one that overflowed on the way to something better.
+  const float least = group.metric == kMetricDot ? -FLT_MAX : -HUGE_VALF;
+  const Vec lowest = hn::Set(kF, least);
   for (size_t lane = 0; lane < group.count; lane += kLanes) {
-    if (hn::AllTrue(kF, hn::Le(hn::Load(kF, scores + lane), hn::Load(kF, thresholds + lane)))) continue;
+    const Vec some = hn::Load(kF, scores + lane);
+    if (hn::AllTrue(kF, hn::And(hn::Le(some, hn::Load(kF, thresholds + lane)), hn::Ge(some, lowest)))) continue;
     for (size_t q = lane; q < HWY_MIN(group.count, lane + kLanes); ++q) {
-      if (scores[q] <= thresholds[q]) continue;
-      best[q].offer(scores[q], row);
+      if (scores[q] <= thresholds[q] && scores[q] >= least) continue;
+      const float score = settled(group, group.base + size_t{row} * group.d, q, scores[q]);
+      if (score <= thresholds[q]) continue;
+      best[q].offer(score, row);
       thresholds[q] = best[q].threshold();
     }
   }
@@ -259,7 +262,8 @@ void scoreChunk(const SearchGroup& group, size_t begin, size_t end, float* score
     const size_t rows = HWY_MIN(kTileRows, end - row);
     tileScores(group, row, rows, part);
     for (size_t q = 0; q < group.count; ++q)
-      for (size_t r = 0; r < rows; ++r) scores[q * ld + row + r] = part[r * group.lanes + q];
+      for (size_t r = 0; r < rows; ++r)
+        scores[q * ld + row + r] = settled(group, group.base + (row + r) * group.d, q, part[r * group.lanes + q]);
   }
 }
 

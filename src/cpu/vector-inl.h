@@ -192,6 +192,29 @@ HWY_INLINE Vec atMost(float most, Vec x) {
 #endif
 }
 
+// a * b + c, also where the product alone is past float32: instructions that fuse the two round once; without them,
+// what overflowed is done again a quarter as large.
+HWY_INLINE Vec wideMulAdd(Vec a, Vec b, Vec c) {
+  const Vec y = hn::MulAdd(a, b, c);
+#if HWY_TARGET <= HWY_AVX2
+  return y;
+#else
+  const Vec quarter = hn::Set(kF, 0.25f);
+  const Vec z = hn::Mul(hn::Set(kF, 4.0f), hn::MulAdd(hn::Mul(a, quarter), b, hn::Mul(c, quarter)));
+  return hn::IfThenElse(hn::IsFinite(y), y, z);
+#endif
+}
+
+// Whether all of them are finite.
+HWY_INLINE bool allFinite(const float* row, size_t n) {
+  const IVec infinity = hn::Set(kI, 0x7F800000);
+  IVec most = hn::Zero(kI);
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) most = hn::Max(most, hn::And(hn::BitCast(kI, hn::LoadU(kF, row + i)), infinity));
+  if (i < n) most = hn::Max(most, hn::And(hn::BitCast(kI, loadPart(kF, row + i, n - i)), infinity));
+  return hn::GetLane(hn::MaxOfLanes(kI, most)) < 0x7F800000;
+}
+
 // e^x over the whole range, with infinities, denormal results and NaN.
 HWY_INLINE Vec exp(Vec x) {
   const Vec clamped = atLeast(-105.0f, atMost(90.0f, x));
@@ -266,6 +289,16 @@ HWY_INLINE double expInto(const float* src, float* dst, size_t n, float max, flo
 HWY_INLINE Vec sigmoid(Vec x) {
   const Vec one = hn::Set(kF, 1.0f);
   return hn::Div(one, hn::Add(one, exp(hn::Neg(x))));
+}
+
+// x / (1 + e^-x). Far left of 0 x e^x / (1 + e^x), with e^x in two halves: e^-x overflows where the result is still
+// normal.
+HWY_INLINE Vec silu(Vec x) {
+  if (HWY_LIKELY(hn::AllTrue(kF, hn::Gt(x, hn::Set(kF, -80.0f))))) return hn::Mul(x, sigmoid(x));
+  const Vec half = exp(hn::Mul(hn::Set(kF, -0.5f), hn::Abs(x))), whole = hn::Mul(half, half);
+  const Vec finite = atLeast(-FLT_MAX, x);  // the limit at -infinity is 0
+  const Vec top = hn::IfThenElse(hn::Lt(x, hn::Zero(kF)), hn::Mul(hn::Mul(finite, half), half), finite);
+  return hn::Div(top, hn::Add(hn::Set(kF, 1.0f), whole));
 }
 
 // x + x^3 p(x^2) near 0 (Chebyshev interpolation on |x| < 0.625), 1 - 2 / (e^2x + 1) elsewhere.

@@ -104,6 +104,14 @@ class Activation final : public Workload {
 
 }  // namespace
 
+void recordScaled(Recorder& r, BufferView from, BufferView to, uint64_t elements, float factor) {
+  r.forRowPieces(elements, {4}, [&](uint64_t first, uint32_t count) {
+    r.launch(Kernel::scale, count,
+             {from.slice(first * 4, uint64_t{count} * 4), to.slice(first * 4, uint64_t{count} * 4)},
+             ScaleParams{count, factor, 0});
+  });
+}
+
 const Workload& addWorkload() {
   static const Binary w("add", kBinaryAdd);
   return w;

@@ -9,7 +9,7 @@
 namespace switchyard {
 namespace {
 
-// Subtracts the mean: rows `first` .. `first + rows` of `in` into `out`.
+// A quarter of what is left without the mean, as the kernel gives it: rows `first` .. `first + rows` of `in`.
 void recordCenter(Recorder& r, BufferView in, BufferView mean, BufferView out, uint64_t first, uint32_t rows,
                   uint32_t d) {
   uint64_t rowBytes = uint64_t{d} * 4;
@@ -32,6 +32,27 @@ Matmul product(BufferView a, BufferView b, BufferView out, uint64_t m, uint64_t 
   op.transposeA = transposeA, op.transposeB = transposeB;
   op.lda = transposeA ? op.m : op.k, op.ldb = transposeB ? op.k : op.n, op.ldOut = op.n;
   return op;
+}
+
+// What products of two quarters, or of a quarter and a whole, are to be multiplied with.
+constexpr double kBothQuarters = 16;
+constexpr float kOneQuarter = 4;
+
+// False where a covariance may have over- or underflowed in float32 (or holds NaN), where no entry is larger than the
+// diagonal's; or where rows lie so far from zero, for their variances, that the rounding of the means, of a few units,
+// counts: a mean that is off adds the square of that.
+bool trusted(std::span<const float> matrix, uint64_t size, std::span<const float> means) {
+  float largest = 0;
+  for (uint64_t i = 0; i < size; ++i) largest = std::max(largest, matrix[i * size + i]);
+  double offset = 0;
+  for (float mean : means) offset += double{mean} * mean;
+  return largest >= 1e-28f && largest <= 1e37f && offset * 0x1p-42 <= 1e-7 * largest &&
+         std::all_of(matrix.begin(), matrix.end(), [](float value) { return std::isfinite(value); });
+}
+
+// The exponent that brings `largest` near 2^wanted, of a power that is a normal float32.
+int exponentTo(int wanted, float largest) {
+  return largest == 0 ? 0 : std::clamp(wanted - std::ilogb(largest), -126, 126);
 }
 
 double dot(const float* a, const float* b, size_t d) {
@@ -126,20 +147,48 @@ class PcaFit final : public Workload {
     bool gram = d > n;
     uint64_t size = gram ? n : d;
     BufferView centered = gram ? r.scratch(n * d * 4) : BufferView{}, square = r.scratch(size * size * 4);
-    if (gram) {
-      recordCenter(r, input, mean, centered, 0, static_cast<uint32_t>(n), static_cast<uint32_t>(d));
-      Matmul op = product(centered, centered, square, n, n, d, false, true);
-      op.alpha = static_cast<float>(1.0 / static_cast<double>(n - 1));
-      r.matmul(op);
-    } else {
-      recordCovariance(r, input, mean, square, n, static_cast<uint32_t>(d));
-    }
+    recordSquare(r, input, mean, centered, square, n, static_cast<uint32_t>(d));
     std::span<float> matrix = r.hostMemory<float>(size * size), variances = r.hostMemory<float>(c),
-                     vectors = r.hostMemory<float>(c * size);
+                     vectors = r.hostMemory<float>(c * size), means = r.hostMemory<float>(d);
     r.download(std::as_writable_bytes(matrix), square);
+    r.download(std::as_writable_bytes(means), mean);
     co_await r.sync();
+    int exponent = 0;  // of the power of two by which the matrix is larger than that of the rows
+    if (!trusted(matrix, size, means)) {
+      // Again from differences to the first row, brought near 1: they are exact where rows lie close together, and 0 in
+      // a column of one number. `work` holds rows that are scaled, `differences` quarters of what is left.
+      std::span<float> extremes = r.hostMemory<float>(2 * n), scaledMeans = r.hostMemory<float>(d);
+      recordExtremes(r, input, extremes, n, static_cast<uint32_t>(d));
+      co_await r.sync();
+      const int scale = exponentTo(100, largestOf(extremes));  // sums have room above, small elements below
+      BufferView work = r.scratch(n * d * 4), workMean = r.scratch(d * 4),
+                 differences = gram ? centered : r.scratch(n * d * 4);
+      recordScaled(r, input, work, n * d, std::ldexp(1.0f, scale));
+      recordMean(r, work, workMean, n, static_cast<uint32_t>(d));
+      r.download(std::as_writable_bytes(scaledMeans), workMean);
+      recordCenter(r, work, work.slice(0, d * 4), differences, 0, static_cast<uint32_t>(n), static_cast<uint32_t>(d));
+      recordExtremes(r, differences, extremes, n, static_cast<uint32_t>(d));
+      co_await r.sync();
+      const int again = exponentTo(0, largestOf(extremes));
+      recordScaled(r, differences, work, n * d, std::ldexp(1.0f, again));
+      recordMean(r, work, workMean, n, static_cast<uint32_t>(d));
+      recordSquare(r, work, workMean, centered, square, n, static_cast<uint32_t>(d));
+      r.download(std::as_writable_bytes(matrix), square);
+      co_await r.sync();
+      exponent = scale - 2 + again;
+      for (uint64_t i = 0; i < d; ++i)  // those whose sums overflowed
+        if (!std::isfinite(means[i])) means[i] = std::ldexp(scaledMeans[i], -scale);
+      r.upload(mean, std::as_bytes(means));
+      for (BufferView used : {work, workMean, gram ? BufferView{} : differences}) r.release(used);
+    }
     r.release(square);
     refuseNotFinite(matrix);
+    // The solver multiplies entries with each other: near 1 they are in no danger.
+    float largest = 0;
+    for (uint64_t i = 0; i < size; ++i) largest = std::max(largest, matrix[i * size + i]);
+    const int scaled = exponentTo(0, largest);
+    if (std::abs(scaled) > 20)
+      for (float& entry : matrix) entry = std::ldexp(entry, scaled);
     symmetricEigen(matrix.data(), static_cast<uint32_t>(size), static_cast<uint32_t>(c), variances.data(),
                    vectors.data());
     for (float& variance : variances) variance = std::max(variance, 0.0f);
@@ -154,12 +203,47 @@ class PcaFit final : public Workload {
       r.release(result);
       orthonormalize(components, variances, d);
     }
+    exponent = 2 * exponent + (std::abs(scaled) > 20 ? scaled : 0);
+    for (float& variance : variances) variance = std::ldexp(variance, -exponent);
+    refuseNotFinite(variances);
     fixSigns(components, d);
     r.upload(call.outputs[1].view, std::as_bytes(components));
     r.upload(call.outputs[2].view, std::as_bytes(variances));
   }
 
  private:
+  // The covariance of the columns, or with `centered` the Gram matrix of the rows.
+  static void recordSquare(Recorder& r, BufferView input, BufferView mean, BufferView centered, BufferView square,
+                           uint64_t n, uint32_t d) {
+    if (!centered) return recordCovariance(r, input, mean, square, n, d);
+    recordCenter(r, input, mean, centered, 0, static_cast<uint32_t>(n), d);
+    Matmul op = product(centered, centered, square, n, n, d, false, true);
+    op.alpha = static_cast<float>(kBothQuarters / static_cast<double>(n - 1));
+    r.matmul(op);
+  }
+
+  // The least and the largest element of every row, to the host.
+  static void recordExtremes(Recorder& r, BufferView input, std::span<float> extremes, uint64_t n, uint32_t d) {
+    BufferView out = r.scratch(n * 4);
+    for (uint32_t kind : {kReduceMin, kReduceMax}) {
+      r.forRowPieces(n, {uint64_t{d} * 4, 4}, [&](uint64_t first, uint32_t rows) {
+        r.launch(Kernel::reduce, rows,
+                 {input.slice(first * d * 4, uint64_t{rows} * d * 4), out.slice(first * 4, uint64_t{rows} * 4)},
+                 ReduceParams{rows, d, kind});
+      });
+      r.download(std::as_writable_bytes(extremes.subspan(kind == kReduceMin ? 0 : n, n)), out);
+    }
+    r.release(out);
+  }
+
+  // The largest magnitude. NaN and infinities are refused.
+  float largestOf(std::span<const float> extremes) const {
+    refuseNotFinite(extremes);
+    float largest = 0;
+    for (float value : extremes) largest = std::max(largest, std::fabs(value));
+    return largest;
+  }
+
   static void recordMean(Recorder& r, BufferView input, BufferView mean, uint64_t n, uint32_t d) {
     uint64_t rowBytes = uint64_t{d} * 4, bindable = r.device().maxViewBytes;
     if (n * rowBytes <= bindable) {
@@ -206,7 +290,7 @@ class PcaFit final : public Workload {
       uint32_t rows = static_cast<uint32_t>(std::min(most, n - first));
       recordCenter(r, input, mean, centered, first, rows, d);
       Matmul op = product(centered, centered, first ? part : out, d, d, rows, true, false);
-      op.alpha = static_cast<float>(1.0 / static_cast<double>(n - 1));
+      op.alpha = static_cast<float>(kBothQuarters / static_cast<double>(n - 1));
       r.matmul(op);
       if (first) accumulate(r, out, part, spare, size);
     }
@@ -256,7 +340,9 @@ class PcaTransform final : public Workload {
       for (uint64_t first = 0; first < n; first += most) {
         uint32_t rows = static_cast<uint32_t>(std::min(most, n - first));
         recordCenter(r, input, mean, centered, first, rows, static_cast<uint32_t>(d));
-        r.matmul(product(centered, components, out.slice(first * c * 4, rows * c * 4), rows, c, d, false, true));
+        Matmul op = product(centered, components, out.slice(first * c * 4, rows * c * 4), rows, c, d, false, true);
+        op.alpha = kOneQuarter;
+        r.matmul(op);
       }
       r.release(centered);
     }

@@ -1,4 +1,6 @@
 // reduce, normalize, softmax and layer-norm: one row, the last axis, at a time.
+#include <algorithm>
+
 #include "workloads/common.h"
 
 namespace switchyard {
@@ -111,10 +113,18 @@ class Softmax final : public Workload {
   }
   Task record(Recorder& r, const Call& call) const override {
     BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
-    float inverse = static_cast<float>(1.0 / call.params[0]);
-    recordRows(r, call, Kernel::softmax, in, out, {}, [&](uint32_t rows, uint32_t d) {
+    const double temperature = call.params[0];
+    // Differences of huge numbers over as huge a temperature: they are made where they do not overflow.
+    const bool hot = temperature > 1e30;
+    const uint64_t elements = call.inputs[0].spec.elements();
+    BufferView from = hot ? r.scratch(elements * 4) : in;
+    if (hot) recordScaled(r, in, from, elements, 0x1p-64f);
+    // Below 5e-39 a temperature is taken for that: its inverse must be a float32.
+    const float inverse = static_cast<float>(std::min((hot ? 0x1p64 : 1) / temperature, 2e38));
+    recordRows(r, call, Kernel::softmax, from, out, {}, [&](uint32_t rows, uint32_t d) {
       return SoftmaxParams{rows, d, inverse};
     });
+    if (hot) r.release(from);
     r.finishTarget(call.outputs[0], out);
     co_return;
   }

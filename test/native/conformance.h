@@ -81,6 +81,7 @@ struct Problem {
   std::function<std::string(const std::vector<HostTensor>&)> check;
   std::function<std::unique_ptr<Graph>()> graph;  // for the workload "graph"
   std::optional<Code> refused;                    // the error to expect
+  bool cpuOnly = false;                           // past what a GPU's kernels hold on the way
 
   double param(const char* name, double fallback) const;
   std::string choice(const char* name, const char* fallback) const;

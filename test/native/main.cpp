@@ -52,6 +52,12 @@ void parse(int& argc, char** argv) {
       options().device = value();
     else if (!std::strcmp(argv[i], "--json"))
       options().json = value();
+    else if (!std::strcmp(argv[i], "--seed"))
+      options().seed = std::strtoull(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--cases"))
+      options().cases = std::strtoull(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--case"))
+      options().onlyCase = std::strtoll(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--list-devices"))
       options().listDevices = true;
     else
@@ -86,6 +92,7 @@ int main(int argc, char** argv) {
   }
   registerConformance();
   registerFaults();
+  registerMagnitudes();
   ::testing::AddGlobalTestEnvironment(new AtTheEnd);
   if (!options().json.empty()) ::testing::UnitTest::GetInstance()->listeners().Append(makeReport(options().json));
   return RUN_ALL_TESTS();

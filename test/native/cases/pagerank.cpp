@@ -1,14 +1,10 @@
 // pagerank: weights, duplicates, dangling nodes, stopping.
 #include <cmath>
 
-#include "../conformance.h"
+#include "oracles.h"
 
 namespace switchyard::test {
 namespace {
-
-struct Links {
-  std::vector<std::vector<std::pair<int, double>>> out;  // targets and weights of each node
-};
 
 struct Iterated {
   std::vector<double> ranks;
@@ -41,6 +37,8 @@ Iterated iterate(const Links& links, double damping, double tolerance, int most)
   }
   return state;
 }
+
+}  // namespace
 
 void setInputs(Problem& p, const Links& links, bool weighted, DType t) {
   uint64_t n = links.out.size(), m = 0;
@@ -95,6 +93,8 @@ void expectPagerank(Problem& p, Links links) {
     return "";
   };
 }
+
+namespace {
 
 Links randomLinks(Random& random, uint64_t n, uint64_t edges) {
   Links links;

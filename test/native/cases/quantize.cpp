@@ -2,7 +2,7 @@
 #include <cfloat>
 #include <cmath>
 
-#include "../conformance.h"
+#include "oracles.h"
 
 namespace switchyard::test {
 namespace {
@@ -27,7 +27,9 @@ std::string checkCode(double x, double scale, int code, int levels, bool exact) 
   return "code " + std::to_string(code) + " for " + std::to_string(quotient);
 }
 
-void expectQuantize(Problem& p, bool exact = false) {
+}  // namespace
+
+void expectQuantize(Problem& p, bool exact) {
   HostTensor in = p.inputs[0];
   uint64_t n = in.shape()[0], d = in.shape()[1];
   int bits = int(p.param("bits", 8)), levels = bits == 8 ? 127 : 7;
@@ -57,6 +59,8 @@ void expectQuantize(Problem& p, bool exact = false) {
   };
 }
 
+namespace {
+
 void addQuantize(CaseList& list, const std::string& name, Size size, DType t, uint64_t n, uint64_t d, int bits) {
   list.add("quantize", name + "-" + std::to_string(bits) + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
     p.inputs = {random.uniform(t, {n, d}, -3, 3)};
@@ -64,6 +68,8 @@ void addQuantize(CaseList& list, const std::string& name, Size size, DType t, ui
     expectQuantize(p);
   });
 }
+
+}  // namespace
 
 void expectDequantize(Problem& p, uint64_t d, int bits) {
   const HostTensor &codes = p.inputs[0], &scales = p.inputs[1];
@@ -73,6 +79,8 @@ void expectDequantize(Problem& p, uint64_t d, int bits) {
     for (uint64_t i = 0; i < d; ++i) out.set(r * d + i, codeAt(codes, r, i, d, bits) * scales.at(r), 0);
   p.outputs = {std::move(out)};
 }
+
+namespace {
 
 void addDequantize(CaseList& list, const std::string& name, Size size, uint64_t n, uint64_t d, int bits) {
   list.add("dequantize", name + "-" + std::to_string(bits), size, [=](Problem& p, Random& random) {

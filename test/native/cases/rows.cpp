@@ -1,8 +1,9 @@
 // reduce, normalize, softmax, layer-norm: one result or one transformed row for each row.
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 
-#include "../conformance.h"
+#include "oracles.h"
 
 namespace switchyard::test {
 namespace {
@@ -33,6 +34,8 @@ Row readRow(const HostTensor& tensor, size_t row, size_t d) {
   return r;
 }
 
+}  // namespace
+
 void expectReduce(Problem& p) {
   const HostTensor& in = p.inputs[0];
   std::string kind = p.choice("kind", "sum");
@@ -54,6 +57,8 @@ void expectReduce(Problem& p) {
   }
   p.outputs = {std::move(out)};
 }
+
+namespace {
 
 void addReduceCases(CaseList& list) {
   for (const char* kind : {"sum", "mean", "min", "max", "norm"}) {
@@ -88,12 +93,21 @@ void addReduceCases(CaseList& list) {
       expectReduce(p);
     });
   }
+  for (const char* kind : {"sum", "mean"})
+    list.add("reduce", std::string(kind) + "-overflows-on-the-way", Size::Small, [=](Problem& p, Random&) {
+      p.inputs = {HostTensor(kF32, {2, 300})};
+      for (size_t i = 0; i < 600; ++i) p.inputs[0].set(i, (i % 300 < 150 ? 3e38 : -2.99e38) * (i < 300 ? 1 : -1));
+      p.params = {{"kind", kind}};
+      expectReduce(p);
+    });
   list.add("reduce", "max-of-huge", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {2, 3}, {-3e38, -2e38, -3.4e38, 1e-30, 2e-30, -1e-30})};
     p.params = {{"kind", "max"}};
     expectReduce(p);
   });
 }
+
+}  // namespace
 
 void expectNormalize(Problem& p) {
   const HostTensor& in = p.inputs[0];
@@ -110,6 +124,8 @@ void expectNormalize(Problem& p) {
   }
   p.outputs = {std::move(out)};
 }
+
+namespace {
 
 void addNormalizeCases(CaseList& list) {
   auto add = [&](const std::string& name, Size size, DType t, Shape shape, double magnitude,
@@ -141,10 +157,12 @@ void addNormalizeCases(CaseList& list) {
   });
 }
 
+}  // namespace
+
 void expectSoftmax(Problem& p) {
   const HostTensor& in = p.inputs[0];
   size_t d = in.shape().back();
-  double temperature = float(p.param("temperature", 1));
+  double temperature = p.param("temperature", 1);
   Expected out(in.spec.dtype, in.shape());
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
@@ -171,6 +189,8 @@ void expectSoftmax(Problem& p) {
   p.outputs = {std::move(out)};
 }
 
+namespace {
+
 void addSoftmaxCases(CaseList& list) {
   auto add = [&](const std::string& name, Size size, DType t, Shape shape, double range,
                  std::vector<Param> params = {}) {
@@ -190,12 +210,19 @@ void addSoftmaxCases(CaseList& list) {
     add("large-inputs", Size::Small, t, {5, 77}, 30000);
     add("large", Size::Split, t, {1031, 1021}, 4);
   }
+  list.add("softmax", "hot-and-huge", Size::Small, [](Problem& p, Random&) {
+    p.inputs = {listed(kF32, {2, 3}, {3e38, -3e38, 0, 1e38, 1.5e38, -2e38})};
+    p.params = {{"temperature", 1e38}};
+    expectSoftmax(p);
+  });
   list.add("softmax", "special", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {7, 3}, {kNaN,  1,    2,     kInf, 1, 2, -kInf, 1,     2,     -kInf, -kInf,
                                       -kInf, 3e38, -3e38, 0,    5, 5, 5,     -3e38, -3e38, -3e38})};
     expectSoftmax(p);
   });
 }
+
+}  // namespace
 
 void expectLayerNorm(Problem& p) {
   const HostTensor &in = p.inputs[0], &gamma = p.inputs[1], &beta = p.inputs[2];
@@ -206,23 +233,33 @@ void expectLayerNorm(Problem& p) {
   Expected out(half ? kF16 : kF32, in.shape());
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
-    double mean = row.sum / n, variance = 0;
-    for (double x : row.x) variance += (x - mean) * (x - mean);
+    // Rows of one number: what the double division leaves over is no variance.
+    double mean = row.low == row.high ? row.low : row.sum / n, variance = 0, spread = 0;
+    for (double x : row.x) {
+      variance += (x - mean) * (x - mean);
+      spread += std::fabs(x - mean) / n;
+    }
     variance /= n;
     double deviation = std::sqrt(variance + epsilon);
-    double meanError = (sumRoundings(d) + 2) * kUlp * row.magnitude / n;
+    // A kernel goes by the differences to a mean that was rounded, and corrects it by what they leave over: their own
+    // size counts, and not how far from zero they lie.
+    double offset = (sumRoundings(d) + 2) * kUlp * row.magnitude / n;
+    double meanError = (sumRoundings(d) + 8) * kUlp * (spread + offset);
     for (size_t i = 0; i < d; ++i) {
       double z = (row.x[i] - mean) / deviation, g = gamma.present ? gamma.at(i) : 1, b = beta.present ? beta.at(i) : 0;
       // The difference is off by the mean's error, the deviation by that of a sum of squares and of the mean (second
       // order, but squared against epsilon when the row is constant).
       double error = std::fabs(g) * (2 * meanError / deviation + std::fabs(z) * (sumRoundings(d) + 12) * kUlp +
                                      std::fabs(z) * meanError * meanError / (deviation * deviation)) +
-                     4 * kUlp * (std::fabs(z * g) + std::fabs(b));
+                     4 * kUlp * (std::fabs(z * g) + std::fabs(b)) +
+                     FLT_MIN * std::fabs(g);  // z may be no normal number
       out.set(r * d + i, z * g + b, std::isfinite(error) ? error : 0);
     }
   }
   p.outputs = {std::move(out)};
 }
+
+namespace {
 
 void addLayerNormCases(CaseList& list) {
   auto add = [&](const std::string& name, Size size, DType t, Shape shape, bool gamma, bool beta, double offset,
@@ -248,6 +285,24 @@ void addLayerNormCases(CaseList& list) {
   }
   // one pass (E[x^2] - mean^2) would lose all digits
   add("far-from-zero", Size::Small, kF32, {5, 300}, true, true, 10000);
+  auto listedRows = [&](const std::string& name, Shape shape, std::initializer_list<double> values,
+                        std::vector<Param> params = {}) {
+    list.add("layer-norm", name, Size::Small, [=, values = std::vector<double>(values)](Problem& p, Random&) {
+      p.inputs = {HostTensor(kF32, shape), absent(), absent()};
+      for (size_t i = 0; i < values.size(); ++i) p.inputs[0].set(i, values[i]);
+      p.params = params;
+      expectLayerNorm(p);
+    });
+  };
+  listedRows("mean-between-floats", {1, 3}, {8388608, 8388609, 8388609});
+  listedRows("squares-overflow", {3, 2}, {1e20, -1e20, 3e38, 3e38, 3e38, -3e38});
+  listedRows("squares-underflow", {1, 3}, {1e-22, 2e-22, 3e-22}, {{"epsilon", 0}});
+  for (double offset : {500, 5000})
+    list.add("layer-norm", "steps-from-" + std::to_string(int(offset)), Size::Small, [=](Problem& p, Random&) {
+      p.inputs = {HostTensor(kF32, {2, 256}), absent(), absent()};
+      for (size_t i = 0; i < 512; ++i) p.inputs[0].set(i, offset + double(i % 256) / 1000);
+      expectLayerNorm(p);
+    });
   list.add("layer-norm", "special", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {5, 3}, {kNaN, 1, 2, kInf, 1, 2, 7, 7, 7, 0, 0, 0, -0.0, 1, 5}), absent(), absent()};
     expectLayerNorm(p);

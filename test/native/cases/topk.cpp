@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "../conformance.h"
+#include "oracles.h"
 
 namespace switchyard::test {
 namespace {
@@ -21,6 +21,8 @@ std::vector<size_t> ranking(const HostTensor& input, size_t row, size_t d, bool 
   return order;
 }
 
+}  // namespace
+
 void expectTopK(Problem& p) {
   const HostTensor& in = p.inputs[0];
   uint64_t n = in.shape()[0], d = in.shape()[1], k = uint64_t(p.param("k", 1));
@@ -36,8 +38,6 @@ void expectTopK(Problem& p) {
   }
   p.outputs = {std::move(values), std::move(indices)};
 }
-
-}  // namespace
 
 void addTopKCases(CaseList& list) {
   auto add = [&](const std::string& name, Size size, DType t, uint64_t n, uint64_t d, uint64_t k, bool ties = false) {

@@ -1,16 +1,20 @@
 // What the command line of the test program says beyond GoogleTest's own flags.
 #pragma once
+#include <cstdint>
 #include <string>
 
 namespace switchyard::test {
 
 struct Options {
-  std::string device;        // --device cuda:0: the conformance cases of this device alone
-  std::string json;          // --json out.json: a report of them
-  bool listDevices = false;  // --list-devices: prints what was found as JSON and ends
+  std::string device;            // --device cuda:0: the conformance cases of this device alone
+  std::string json;              // --json out.json: a report of them
+  uint64_t seed = 0, cases = 0;  // --seed 7 --cases 1000: the property over magnitudes, so many problems a workload
+  int64_t onlyCase = -1;         // --case 12: one of them
+  bool listDevices = false;      // --list-devices: prints what was found as JSON and ends
 };
 Options& options();
 void registerConformance();
 void registerFaults();
+void registerMagnitudes();
 
 }  // namespace switchyard::test

@@ -1,0 +1,57 @@
+// What each workload must give: naive, in double precision. The functions read a problem's inputs and parameters and
+// set the outputs to expect.
+#pragma once
+#include "../conformance.h"
+
+namespace switchyard::test {
+
+void expectBinary(Problem& p, const std::string& op);
+void expectScale(Problem& p);
+void expectActivation(Problem& p, const std::string& kind);
+void expectReduce(Problem& p);
+void expectNormalize(Problem& p);
+void expectSoftmax(Problem& p);
+void expectLayerNorm(Problem& p);
+
+struct Product {
+  Shape a, b;
+  bool transposeA = false, transposeB = false;
+  double alpha = 1;
+  bool fast = false, whole = false;
+};
+
+void expectMatmul(Problem& p, const Product& how);
+
+struct Attention {
+  uint64_t h, s, t, d, e;
+  bool mask = false, causal = false, weights = false;
+  double scale = kNaN;  // not given
+  double range = 1;
+};
+
+void setAttentionParams(Problem& p, const Attention& how);
+void expectAttention(Problem& p, const Attention& how);
+
+void expectTopK(Problem& p);
+void expectSearch(Problem& p, bool exact);  // exact: whole numbers, whose scores have no error
+void expectQuantize(Problem& p, bool exact = false);
+void expectDequantize(Problem& p, uint64_t d, int bits);
+void expectPcaFit(Problem& p, bool unique);  // unique: the components themselves must match
+void expectTransform(Problem& p);
+
+struct Links {
+  std::vector<std::vector<std::pair<int, double>>> out;  // targets and weights of each node
+};
+
+void setInputs(Problem& p, const Links& links, bool weighted, DType t);
+void expectPagerank(Problem& p, Links links);
+void expectTimeline(Problem& p);
+
+// Problems of one workload over all magnitudes that float32 has: tiny and huge rows, denormals, far offsets.
+struct MagnitudeCases {
+  const char* workload;
+  void (*make)(Problem&, Random&);
+};
+extern const std::vector<MagnitudeCases> kMagnitudeCases;
+
+}  // namespace switchyard::test
