@@ -10,6 +10,7 @@
 #include "device_tensor_wrap.h"
 #include "estimates.h"
 #include "facts.h"
+#include "held_memory.h"
 #include "program_calls.h"
 
 namespace switchyard::node {
@@ -78,6 +79,17 @@ Napi::Value isDetached(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), detached);
 }
 
+// allowHolding(allowed): for tests, see held_memory.h
+Napi::Value allowHoldingFor(const Napi::CallbackInfo& info) {
+  allowHolding(info[0].ToBoolean().Value());
+  return info.Env().Undefined();
+}
+
+// resizesHeld(buffer, transfer): see held_memory.h
+Napi::Value resizesHeldMemory(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), resizesHeld(info.Env(), info[0], info[1]));
+}
+
 // letGo(id): the loop need not stay alive for it
 Napi::Value letGo(const Napi::CallbackInfo& info) {
   Environment::of(info.Env()).operations.letGo(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
@@ -111,6 +123,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openContext", Napi::Function::New<openContext>(env, "openContext"));
   exports.Set("letGo", Napi::Function::New<letGo>(env, "letGo"));
   exports.Set("cancel", Napi::Function::New<cancel>(env, "cancel"));
+  exports.Set("allowHolding", Napi::Function::New<allowHoldingFor>(env, "allowHolding"));
+  exports.Set("resizesHeld", Napi::Function::New<resizesHeldMemory>(env, "resizesHeld"));
   exports.Set("isDetached", Napi::Function::New<isDetached>(env, "isDetached"));
   exports.Set("clockMs", Napi::Function::New<clockMs>(env, "clockMs"));
   exports.Set("shutdown", Napi::Function::New<shutdown>(env, "shutdown"));

@@ -12,6 +12,11 @@ Background& Background::shared() {
   return *background;
 }
 
+Background& Background::memory() {
+  static Background* background = new Background;  // leaked for the same reason
+  return *background;
+}
+
 void Background::post(std::function<void()> task) {
   std::unique_lock lock(mutex_);
   if (!running_) {

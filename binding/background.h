@@ -1,4 +1,4 @@
-// A thread for what may wait for a driver (opening and closing contexts), so that the event loop does not.
+// Threads for what the event loop is not to wait for: drivers (opening and closing contexts), and memory.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -10,7 +10,8 @@ namespace switchyard::node {
 // Posted tasks run one after the other. The thread is there only while there are some: an idle process has none.
 class Background {
  public:
-  static Background& shared();            // never destroyed
+  static Background& shared();            // never destroyed, like the next
+  static Background& memory();            // copies, and what a first touch or a last release takes
   void post(std::function<void()> task);  // must not throw
   // the same, on a thread of its own: it may take long, and nothing waits behind it
   void postAlone(std::function<void()> task);

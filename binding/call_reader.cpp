@@ -56,15 +56,25 @@ void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* ca
   readParams(*job.workload, call + kCallParams, job.params);
 }
 
+namespace {
+
+bool inputsAreDirect(const Job& job) { return !job.program && job.inputs.size() <= kDirectInputs; }
+
+}  // namespace
+
 void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job) {
   job.inputs.resize(job.workload->info.inputs.size());
-  const bool direct = !job.program && job.inputs.size() <= kDirectInputs;
+  const bool direct = inputsAreDirect(job);
   Napi::Array all = direct ? Napi::Array() : info[first].As<Napi::Array>();
   for (size_t i = 0; i < job.inputs.size(); ++i) {
     const double* slot = call + kCallInputs + i * kSlotNumbers;
     if (slot[kSlotKind] != kAbsent)
       job.inputs[i] = readTensor(info.Env(), direct ? info[first + i] : all.Get(static_cast<uint32_t>(i)), slot);
   }
+}
+
+CallArrays arraysOf(const Napi::CallbackInfo& info, size_t first, const Job& job) {
+  return {info, first, inputsAreDirect(job), first + kDirectInputs};
 }
 
 namespace {

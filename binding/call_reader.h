@@ -13,9 +13,29 @@ namespace switchyard::node {
 // as the shape says.
 TensorArg readTensor(Napi::Env env, napi_value value, const double* slot);
 
+// Where a call's typed arrays are among its arguments.
+class CallArrays {
+ public:
+  // The inputs as arguments from `inputs` on where `direct`, else in one array there; the targets in an array.
+  CallArrays(const Napi::CallbackInfo& info, size_t inputs, bool direct, size_t targets)
+      : info_(info), inputs_(inputs), targets_(targets), direct_(direct) {}
+  napi_value input(size_t i) const { return direct_ ? napi_value(info_[inputs_ + i]) : of(inputs_, i); }
+  napi_value target(size_t i) const { return of(targets_, i); }
+
+ private:
+  napi_value of(size_t argument, size_t i) const {
+    return info_[argument].As<Napi::Array>().Get(static_cast<uint32_t>(i));
+  }
+  const Napi::CallbackInfo& info_;
+  const size_t inputs_, targets_;
+  const bool direct_;
+};
+
 // A workload's inputs, described in the scratch array: up to kDirectInputs as arguments from `first` on, or all in an
 // array there.
 void readInputs(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job);
+// Where they are.
+CallArrays arraysOf(const Napi::CallbackInfo& info, size_t first, const Job& job);
 // What a call runs: a built-in by its number, or the program at info[first + 1].
 void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* call, Job& job);
 

@@ -18,7 +18,8 @@ Napi::Function ChannelWrap::define(Napi::Env env) {
   return DefineClass(env, "ChannelHandle",
                      {InstanceMethod<&ChannelWrap::post>("post"), InstanceMethod<&ChannelWrap::flush>("flush"),
                       InstanceMethod<&ChannelWrap::close>("close"), InstanceMethod<&ChannelWrap::ref>("ref"),
-                      InstanceMethod<&ChannelWrap::unref>("unref"), InstanceMethod<&ChannelWrap::unsent>("unsent")});
+                      InstanceMethod<&ChannelWrap::unref>("unref"), InstanceMethod<&ChannelWrap::unsent>("unsent"),
+                      InstanceMethod<&ChannelWrap::lend>("lend")});
 }
 
 ChannelWrap::ChannelWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -113,6 +114,12 @@ Napi::Value ChannelWrap::post(const Napi::CallbackInfo& info) {
     channel_->post(numbers.first(length), std::move(region));
     return Napi::Boolean::New(env, true);
   });
+}
+
+// lend(lends): whether jobs that are asked for over it run in this process
+Napi::Value ChannelWrap::lend(const Napi::CallbackInfo& info) {
+  if (channel_) channel_->lends = info[0].ToBoolean().Value();
+  return info.Env().Undefined();
 }
 
 Napi::Value ChannelWrap::flush(const Napi::CallbackInfo& info) {

@@ -23,6 +23,7 @@ class ChannelWrap : public Napi::ObjectWrap<ChannelWrap> {
 
  private:
   Napi::Value post(const Napi::CallbackInfo& info);
+  Napi::Value lend(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value ref(const Napi::CallbackInfo& info);

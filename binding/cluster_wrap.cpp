@@ -26,7 +26,6 @@ namespace switchyard::node {
 namespace {
 
 constexpr int kGraceMs = 700, kGraceStepMs = 10;
-constexpr auto kRegionTimeout = std::chrono::seconds(1);  // for all the memory that a result names
 
 // ---- new ExecutorHandle(fd, page's region, exitWhenGone): runs until stop()
 class ExecutorWrap : public Napi::ObjectWrap<ExecutorWrap> {
@@ -96,20 +95,27 @@ const std::shared_ptr<cluster::Channel>& channelOf(const Napi::Value& value) {
   return channel;
 }
 
-// ask(channel, a, b, c, d, into): a workload, described in the scratch array. Sent with the channel's next flush().
+Napi::Value putOffValue(Napi::Env env, const RequestedJobs::PutOff& putOff) {
+  return putOff.yes ? Napi::Number::New(env, static_cast<double>(putOff.copies)) : env.Undefined();
+}
+
+// ask(channel, a, b, c, d, into): a workload, described in the scratch array. Sent with the channel's next flush(),
+// unless it is put off for longer work: then the bytes that are to be copied are returned, and stageRemote() and
+// postRemote() are to follow.
 Napi::Value ask(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     const double* call = environment.scratch();
-    auto job = std::make_unique<Job>();
-    readWorkload(info, 1, call, *job);
-    readInputs(info, 1, call, *job);
-    job->prepare();
-    readTargets(env, info[1 + kDirectInputs], call + kCallInto, *job);
-    auto code = job->program ? ProgramWrap::read(env, info[2])->place() : nullptr;
-    environment.requested->ask(*channelOf(info[0]), std::move(job), {}, call + kCallAsk, std::move(code));
-    return env.Undefined();
+    Job job;
+    readWorkload(info, 1, call, job);
+    readInputs(info, 1, call, job);
+    job.prepare();
+    readTargets(env, info[1 + kDirectInputs], call + kCallInto, job);
+    auto code = job.program ? ProgramWrap::read(env, info[2])->place() : nullptr;
+    const CallArrays arrays = arraysOf(info, 1, job);
+    return putOffValue(env, environment.requested->ask(environment, *channelOf(info[0]), job, arrays, {},
+                                                       call + kCallAsk, std::move(code)));
   });
 }
 
@@ -120,61 +126,73 @@ Napi::Value askGraph(const Napi::CallbackInfo& info) {
     Environment& environment = Environment::of(env);
     std::span<const double> description = readDoubles(env, info[1]);
     GraphCall call = readGraph(description);
-    auto job = std::make_unique<Job>();
-    job->kind = Job::Kind::Graph;
-    job->graph = std::move(call.graph);
+    Job job;
+    job.kind = Job::Kind::Graph;
+    job.graph = std::move(call.graph);
     auto arrays = info[2].As<Napi::Array>();
-    for (size_t i = 0; i < job->graph->inputCount; ++i)
-      job->inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
-    job->prepare();
-    readTargets(env, info[3], call.intoSlots, *job);
-    std::vector<double> numbers = cluster::encodeGraph(*job->graph);
-    environment.requested->ask(*channelOf(info[0]), std::move(job), numbers, environment.scratch() + kCallAsk);
-    return env.Undefined();
+    for (size_t i = 0; i < job.graph->inputCount; ++i)
+      job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
+    job.prepare();
+    readTargets(env, info[3], call.intoSlots, job);
+    std::vector<double> numbers = cluster::encodeGraph(*job.graph);
+    return putOffValue(
+        env, environment.requested->ask(environment, *channelOf(info[0]), job, CallArrays(info, 2, false, 3), numbers,
+                                        environment.scratch() + kCallAsk));
   });
 }
 
+// stageRemote(operation, id): what was put off of a job; delivered when it is done
+Napi::Value stageRemote(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Environment& environment = Environment::of(info.Env());
+    environment.requested->stage(environment, readUint(info[0]), readUint(info[1]));
+    return info.Env().Undefined();
+  });
+}
+
+// postRemote(channel, id): its message, after that. Sent with the channel's next flush().
+Napi::Value postRemote(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Environment::of(info.Env()).requested->post(*channelOf(info[0]), readUint(info[1]));
+    return info.Env().Undefined();
+  });
+}
+
+std::span<const double> readPlaces(const Napi::CallbackInfo& info, size_t at) {
+  return info.Length() > at ? readDoubles(info.Env(), info[at]) : std::span<const double>();
+}
+
+// takeRemote(id, places) -> its outputs, or null: copyRemote() is to come first, and this again when that is delivered
 Napi::Value takeRemote(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    if (info.Length() > 1)
-      return environment.requested->takeFrom(environment, readUint(info[0]), readDoubles(env, info[1]));
-    return environment.requested->take(environment, readUint(info[0]));
+    return environment.requested->take(environment, readUint(info[0]), readPlaces(info, 1));
   });
 }
 
-// Regions that are on their way to this process, so that the event loop need not wait for them.
-class RegionWait : public Operation {
- public:
-  using Operation::Operation;
-  Napi::Value result(Environment& environment) override { return Napi::Env(environment.env()).Undefined(); }
-};
-
-// awaitRegions(id, places) -> true when there is nothing to wait for; else delivered once all have come, or some will
-// not: takeRemote() finds out. `places` are those of takeRemote().
-Napi::Value awaitRegions(const Napi::CallbackInfo& info) {
+// copyRemote(operation, id, places): off the event loop, after the regions that are still on their way have come
+Napi::Value copyRemote(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
-    std::vector<uint64_t> missing;
-    std::span<const double> places = readDoubles(env, info[1]);
-    for (size_t i = 0; i + cluster::kOutputNumbers <= places.size(); i += cluster::kOutputNumbers)
-      if (const uint64_t id = cluster::wholeOf(places[i + cluster::kOutputRegion]);
-          id && RegionTable::shared().mayCome(id))
-        missing.push_back(id);
-    if (missing.empty()) return Napi::Boolean::New(env, true);
     Environment& environment = Environment::of(env);
-    auto operation = std::make_shared<RegionWait>(readUint(info[0]));
-    environment.operations.begin(operation);
-    Background::shared().postAlone([operation, shared = environment.shared(), missing = std::move(missing)] {
-      const auto until = std::chrono::steady_clock::now() + kRegionTimeout;
-      for (uint64_t id : missing)
-        RegionTable::shared().wait(
-            id, std::chrono::ceil<std::chrono::milliseconds>(std::max(until - std::chrono::steady_clock::now(), {})));
-      shared->operations.push(operation.get());
-    });
-    return Napi::Boolean::New(env, false);
+    environment.requested->copy(environment, readUint(info[0]), readUint(info[1]), readPlaces(info, 2));
+    return env.Undefined();
   });
+}
+
+// abandonRemote(): nothing more is heard of the jobs that are under way
+Napi::Value abandonRemote(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).requested->abandon();
+  return info.Env().Undefined();
+}
+
+// copyCounts() -> [bytes, bytes that the event loop waited for]: see input_copies.h
+Napi::Value copyCountsNow(const Napi::CallbackInfo& info) {
+  Napi::Array counts = Napi::Array::New(info.Env(), 2);
+  counts.Set(0u, Napi::Number::New(info.Env(), static_cast<double>(copyCounts().bytes)));
+  counts.Set(1u, Napi::Number::New(info.Env(), static_cast<double>(copyCounts().onLoop)));
+  return counts;
 }
 
 Napi::Value dropRemote(const Napi::CallbackInfo& info) {
@@ -235,7 +253,11 @@ void defineCluster(Napi::Env env, Napi::Object exports) {
   put("ask", ask);
   put("askGraph", askGraph);
   put("takeRemote", takeRemote);
-  put("awaitRegions", awaitRegions);
+  put("stageRemote", stageRemote);
+  put("postRemote", postRemote);
+  put("copyRemote", copyRemote);
+  put("abandonRemote", abandonRemote);
+  put("copyCounts", copyCountsNow);
   put("dropRemote", dropRemote);
   put("announce", announce);
   put("readCard", readCardUse);

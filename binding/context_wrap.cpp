@@ -91,7 +91,8 @@ Napi::Value ContextWrap::run(const Napi::CallbackInfo& info) {
     readInputs(info, 0, call, job);
     job.prepare();
     readTargets(env, info[kDirectInputs], call + kCallInto, job);
-    return LocalJob::start(environment, context, std::move(operation), mayRunNow);
+    const CallArrays arrays = arraysOf(info, 0, job);
+    return LocalJob::start(environment, context, std::move(operation), mayRunNow, arrays);
   });
 }
 
@@ -110,7 +111,7 @@ Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
       job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
     job.prepare();
     readTargets(env, info[2], call.intoSlots, job);
-    return LocalJob::start(environment, context, std::move(operation), false);
+    return LocalJob::start(environment, context, std::move(operation), false, CallArrays(info, 1, false, 2));
   });
 }
 
@@ -125,7 +126,7 @@ Napi::Value ContextWrap::upload(const Napi::CallbackInfo& info) {
     operation->tensors = tensors_;
     operation->job.inputs.push_back(readTensor(env, info[0], call + kCallInputs));
     operation->job.prepare();
-    return LocalJob::start(environment, context, std::move(operation), false);
+    return LocalJob::start(environment, context, std::move(operation), false, CallArrays(info, 0, true, 1));
   });
 }
 
@@ -140,7 +141,7 @@ Napi::Value ContextWrap::read(const Napi::CallbackInfo& info) {
     operation->job.inputs.push_back(readTensor(env, info[0], call + kCallInputs));
     operation->job.prepare();
     readTargets(env, info[1], call + kCallInto, operation->job);
-    return LocalJob::start(environment, context, std::move(operation), false);
+    return LocalJob::start(environment, context, std::move(operation), false, CallArrays(info, 0, true, 1));
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "array_buffers.h"
 #include "convert.h"
+#include "held_memory.h"
 
 namespace switchyard::node {
 namespace {
@@ -17,7 +18,7 @@ size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 }  // namespace
 
 Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Context>& context,
-                            std::shared_ptr<LocalJob> operation, bool mayRunNow) {
+                            std::shared_ptr<LocalJob> operation, bool mayRunNow, const CallArrays& arrays) {
   operation->context_ = context;
   operation->self_ = operation;
   operation->checkDevices(*context);
@@ -26,7 +27,7 @@ Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Cont
   operation->job.done = [raw, &environment](Job&) { raw->onDone(environment); };
   bool onCpu = context->device()->info.backend == Backend::Cpu;
   if (mayRunNow && onCpu && operation->runNow(environment, *context, shared)) return operation->result(environment);
-  operation->copySmallInputs();
+  operation->keepMemory(environment, arrays);
   environment.operations.begin(operation);
   try {
     if (onCpu || !mayRunNow || !context->runNow(shared)) context->submit(shared);
@@ -79,22 +80,42 @@ void LocalJob::makeTargets(Environment& environment) {
   }
 }
 
-// What is small may be changed or collected by JavaScript as soon as the call is over; what is large stays pinned by
-// lib/call/pending.js.
-void LocalJob::copySmallInputs() {
-  if (copies_) return;
-  size_t total = 0;
-  for (const TensorArg& input : job.inputs)
-    if (input.host && input.spec.bytes() < kSmallBytes) total += roundUp(input.spec.bytes());
-  if (!total) return;
+// What is small is copied, what is large is held: JavaScript may collect, transfer or detach it from here on. Where
+// this runtime holds nothing, all is copied.
+void LocalJob::keepMemory(Environment& environment, const CallArrays& arrays) {
+  size_t below = kSmallBytes, total = 0;
+  for (size_t i = 0; i < job.inputs.size(); ++i) {
+    if (!job.inputs[i].host) continue;
+    const size_t bytes = job.inputs[i].spec.bytes();
+    if (bytes >= kSmallBytes) {
+      held_.push_back(holdMemory(environment.env(), arrays.input(i)));
+      if (held_.back()) continue;
+      below = SIZE_MAX;
+    }
+    total += roundUp(bytes);
+  }
+  if (total) copyInputs(below, total);
+  if (!job.into.empty()) holdTargets(environment, arrays);
+}
+
+void LocalJob::copyInputs(size_t below, size_t total) {
   copies_ = HostPool::shared().acquire(total);
   std::byte* next = copies_->data;
   for (TensorArg& input : job.inputs) {
-    size_t bytes = input.host ? input.spec.bytes() : kSmallBytes;
-    if (bytes >= kSmallBytes) continue;
+    const size_t bytes = input.host ? input.spec.bytes() : SIZE_MAX;
+    if (bytes >= below) continue;
     if (bytes) std::memcpy(next, input.host, bytes);
     input.host = next;
     next += roundUp(bytes);
+  }
+}
+
+// What can't be held is written to memory of the job's own, and copied by lib/call/result.js.
+void LocalJob::holdTargets(Environment& environment, const CallArrays& arrays) {
+  for (size_t i = 0; i < job.into.size(); ++i) {
+    if (!job.into[i].data) continue;
+    held_.push_back(holdMemory(environment.env(), arrays.target(i)));
+    if (!held_.back()) job.into[i] = {};
   }
 }
 
@@ -104,7 +125,9 @@ void LocalJob::onDone(Environment& environment) {
 }
 
 Napi::Value LocalJob::result(Environment& environment) {
-  job.inputs.clear();  // device tensors they hold are free from here, not only when the core lets go of the job
+  // What they hold is free from here, not only when the core lets go of the job.
+  job.inputs.clear();
+  held_.clear();
   if (job.error) std::rethrow_exception(job.error);
   Napi::Env env(environment.env());
   double* scratch = environment.scratch();

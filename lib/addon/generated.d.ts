@@ -107,7 +107,7 @@ export interface Layouts {
       number
     >
   >;
-  askFlags: Readonly<Record<'cache', number>>;
+  askFlags: Readonly<Record<'cache' | 'lent', number>>;
   output: Readonly<Record<'region' | 'offset' | 'bytes' | 'numbers', number>>;
   assign: Readonly<Record<'context' | 'decided' | 'count' | 'jobs' | 'numbers', number>>;
   assigned: Readonly<Record<'number' | 'length' | 'body' | 'numbers', number>>;

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
+const { keepHeldMemory } = require('./transfers');
 
 /** @typedef {{ release: () => void }} DeviceMemory the addon's object inside a DeviceTensor */
 /**
@@ -150,6 +151,9 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  * @property {(id: number) => void} cancel
  * @property {(id: number) => void} letGo the process need not stay alive for it
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
+ * @property {(allowed: boolean) => void} allowHolding for tests: false makes the addon copy what it would hold
+ * @property {(buffer: ArrayBuffer, transfer: () => void) => boolean} resizesHeld whether `transfer` changes a
+ *   buffer that a job holds
  * @property {() => number} clockMs CLOCK_MONOTONIC
  * @property {(exitCode: number) => void} shutdown
  * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel}
@@ -173,17 +177,23 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  *   for
  * @property {() => { regionBytes: number, usedBytes: number, blocks: number }} sharedUse
  * @property {() => void} trimShared
- * @property {(channel: NativeChannel, ...tensors: Tensors) => void} ask
- * @property {(channel: NativeChannel, description: Float64Array, arrays: Memory[], into: Memory[]|undefined) => void}
- *   askGraph
+ * @property {(channel: NativeChannel, ...tensors: Tensors) => number|undefined} ask undefined: it was posted; else it
+ *   is put off, this many bytes are to be copied, and stageRemote() and postRemote() are to follow
+ * @property {(channel: NativeChannel, description: Float64Array, arrays: Memory[], into: Memory[]|undefined) =>
+ *   number|undefined} askGraph
  * @property {(...tensors: (Memory|Memory[]|ProgramHandle)[]) => NativeEstimate} estimate of what the scratch array
  *   describes
  * @property {(description: Float64Array, arrays: Memory[]) => NativeEstimate} estimateGraph
  * @property {(buffer: ArrayBuffer) => void} release its memory now: views of it become empty
- * @property {(id: number, places: Float64Array) => boolean} awaitRegions whether they are known here, or won't come;
- *   else the end of the waiting is delivered
- * @property {(id: number, places?: Float64Array) => Buffers} takeRemote
+ * @property {(operation: number, id: number) => void} stageRemote delivers when what was put off is done
+ * @property {(channel: NativeChannel, id: number) => void} postRemote
+ * @property {(id: number, places?: Float64Array) => Buffers|null} takeRemote null: copyRemote() is to come first
+ * @property {(operation: number, id: number, places?: Float64Array) => void} copyRemote delivers when takeRemote() can
+ *   give the outputs
  * @property {(id: number) => void} dropRemote
+ * @property {() => void} abandonRemote nothing more is heard of what is under way
+ * @property {() => [bytes: number, onLoop: number]} copyCounts bytes copied for jobs of this process so far, in pieces
+ *   of 256 KB and more; and those that an event loop waited for
  * @property {(channel: NativeChannel) => void} announce
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
@@ -196,6 +206,7 @@ const { GPUError, buildRemedy, loadRemedy, setClock } = require('../core');
  * @property {() => void} ref
  * @property {() => void} unref
  * @property {() => number} unsent
+ * @property {(lends: boolean) => void} lend whether what is asked for over it runs in this process
  */
 /**
  * @typedef {object} NativeExecutor
@@ -252,6 +263,7 @@ function endBefore(end) {
 
 const native = load();
 setClock(native.clockMs());
+keepHeldMemory(native.resizesHeld);
 
 // process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One
 // listener serves every copy of this module in the process.

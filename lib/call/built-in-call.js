@@ -71,13 +71,14 @@ class BuiltInCall extends Call {
   /**
    * Asks the coordinator for it, as the rest of the scratch array says.
    * @param {NativeChannel} channel
+   * @returns {number|undefined} see native.ask()
    */
   ask(channel) {
     if (this.kept) scratch.set(this.kept, callWorkload);
     const { arrays, targets } = this;
-    if (this.spec.inputs.length > kDirect)
-      native.ask(channel, arrays.slice(), undefined, undefined, undefined, targets);
-    else native.ask(channel, arrays[0], arrays[1], arrays[2], arrays[3], targets);
+    return this.spec.inputs.length > kDirect
+      ? native.ask(channel, arrays.slice(), undefined, undefined, undefined, targets)
+      : native.ask(channel, arrays[0], arrays[1], arrays[2], arrays[3], targets);
   }
 
   /** @returns {import('../addon/native').NativeEstimate} */

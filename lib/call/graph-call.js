@@ -43,7 +43,7 @@ class GraphCall extends Call {
   ask(channel) {
     const { numbers, arrays, targets } = this.graph;
     numbers[kIdAt] = this.number;
-    native.askGraph(channel, numbers, arrays, targets);
+    return native.askGraph(channel, numbers, arrays, targets);
   }
 
   /** @returns {import('../addon/native').NativeEstimate} */

@@ -65,7 +65,7 @@ class ProgramRun extends Call {
   /** @param {NativeChannel} channel */
   ask(channel) {
     if (this.kept) scratch.set(this.kept, callWorkload);
-    native.ask(channel, this.arrays, this.call.program.handle, undefined, undefined, this.targets);
+    return native.ask(channel, this.arrays, this.call.program.handle, undefined, undefined, this.targets);
   }
 
   /** @returns {import('../addon/native').NativeEstimate} */

@@ -2,6 +2,7 @@
 // field is named here and nowhere else.
 'use strict';
 const { layouts } = require('../addon');
+const { invalid } = require('../core');
 const { scratch, layout } = require('./pending');
 const { kDTypes, kArrays } = require('./tensor');
 
@@ -32,10 +33,31 @@ function takeOutputs(names, value, targets) {
     const rank = scratch[at + kRankAt];
     const shape = [];
     for (let axis = 0; axis < rank; ++axis) shape.push(scratch[at + kExtentsAt + axis]);
-    const data = buffer === undefined && targets ? targets[i] : new kArrays[dtype](/** @type {ArrayBuffer} */ (buffer));
+    /** @type {import('../index').TensorData|undefined} */
+    let data = buffer === undefined ? undefined : new kArrays[dtype](/** @type {ArrayBuffer} */ (buffer));
+    const target = targets?.[i];
+    if (target !== undefined) data = intoTarget(target, shape, data, names[i]);
     outputs[names[i]] = { data: /** @type {import('../index').TensorData} */ (data), shape, dtype: kDTypes[dtype] };
   }
   return outputs;
+}
+
+/**
+ * An output's target, which the job has written to or what it has made is copied to.
+ * @param {Memory} target
+ * @param {number[]} shape
+ * @param {import('../index').TensorData|undefined} made
+ * @param {string} name
+ */
+function intoTarget(target, shape, made, name) {
+  const data = /** @type {import('../index').TensorData} */ (target);
+  if (data.length === 0 && !shape.includes(0))
+    throw invalid(
+      `into '${name}' was transferred or detached while the job used it: its memory belongs to another owner now`,
+      `into.${name}`,
+    );
+  if (made) data.set(made);
+  return data;
 }
 
 /**

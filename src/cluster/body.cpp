@@ -27,8 +27,13 @@ std::span<const double> Reader::take(size_t length) {
 
 namespace {
 
-void decodeInputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>& regions,
-                  std::array<SealedPlace, kMaxTensors>* sealed) {
+std::shared_ptr<LentMemory> findLent(uint64_t number, uint64_t bytes) {
+  auto lent = LentTable::shared().find(number);
+  if (!lent || lent->bytes != bytes) throw Error(Code::Internal, "the memory of a job was not lent by this process");
+  return lent;
+}
+
+void decodeInputs(Reader& reader, Job& job, BodyMemory& memory, bool mayStay) {
   const size_t count = reader.count(4096);
   job.inputs.resize(count);
   for (size_t i = 0; i < count; ++i) {
@@ -41,15 +46,22 @@ void decodeInputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>
     const uint64_t region = reader.count(), offset = reader.count(), generation = reader.count();
     const uint64_t bytes = input.spec.bytes();
     if (!bytes) continue;
+    if (region == kLentRegion) {
+      auto lent = findLent(offset, bytes);
+      if (!lent->data) throw Error(Code::Internal, "an input is the place of an output");
+      input.host = lent->data;
+      memory.lent.push_back(std::move(lent));
+      continue;
+    }
     auto found = RegionTable::shared().require(region);
     if (!found) throw Error(Code::Internal, "the memory of an input is not known in this process");
     input.host = found->at(offset, bytes);
-    regions.push_back(std::move(found));
-    if (sealed && generation && i < kMaxTensors) (*sealed)[i] = {region, offset, generation, bytes};
+    memory.regions.push_back(std::move(found));
+    if (mayStay && generation && i < kMaxTensors) memory.sealed[i] = {region, offset, generation, bytes};
   }
 }
 
-void decodeOutputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>>& regions) {
+void decodeOutputs(Reader& reader, Job& job, BodyMemory& memory) {
   const size_t count = reader.count(4096);
   if (count != job.outputSpecs.size()) throw Error(Code::Internal, "a job's outputs are not those its workload has");
   job.into.resize(count);
@@ -60,10 +72,17 @@ void decodeOutputs(Reader& reader, Job& job, std::vector<std::shared_ptr<Region>
     if (bytes != job.outputSpecs[i].bytes())
       throw Error(Code::Internal, "a job's output is not as large as its workload makes it");
     if (!bytes) continue;
+    if (region == kLentRegion) {
+      auto lent = findLent(offset, bytes);
+      job.into[i] = {lent->data, bytes};
+      memory.lentOutputs.resize(count);
+      (lent->data ? memory.lent.emplace_back() : memory.lentOutputs[i]) = std::move(lent);
+      continue;
+    }
     auto found = RegionTable::shared().require(region);
     if (!found) throw Error(Code::Internal, "the memory of an output is not known in this process");
     job.into[i] = {found->at(offset, bytes), bytes};
-    regions.push_back(std::move(found));
+    memory.regions.push_back(std::move(found));
   }
 }
 
@@ -121,25 +140,30 @@ void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory) {
   if (kind == kProgramBody) {
     job.program = decodeProgram(reader);
     job.workload = job.program.get();
-    decodeInputs(reader, job, memory.regions, &memory.sealed);
+    decodeInputs(reader, job, memory, true);
     if (job.inputs.size() != job.workload->info.inputs.size())
       throw Error(Code::Internal, "a job has not as many inputs as a program's");
   } else if (kind == kGraphBody) {
     job.kind = Job::Kind::Graph;
     job.graph = decodeGraph(reader);
-    decodeInputs(reader, job, memory.regions, nullptr);
+    decodeInputs(reader, job, memory, false);
     if (job.inputs.size() != job.graph->inputCount)
       throw Error(Code::Internal, "a job has not as many inputs as its graph");
   } else {
     auto table = allWorkloads();
     job.workload = table[reader.count(table.size() - 1)];
     for (double& param : job.params) param = reader.number();
-    decodeInputs(reader, job, memory.regions, &memory.sealed);
+    decodeInputs(reader, job, memory, true);
     if (job.inputs.size() != job.workload->info.inputs.size())
       throw Error(Code::Internal, "a job has not as many inputs as its workload");
   }
   job.prepare();
-  decodeOutputs(reader, job, memory.regions);
+  decodeOutputs(reader, job, memory);
+}
+
+void BodyMemory::giveOutputs(Job& job) const {
+  for (size_t i = 0; i < lentOutputs.size(); ++i)
+    if (lentOutputs[i]) lentOutputs[i]->give(std::move(job.outputs[i]));
 }
 
 std::vector<double> encodeGraph(const Graph& graph) {

@@ -7,6 +7,7 @@
 
 #include "cluster/message.h"
 #include "job.h"
+#include "memory/lent_memory.h"
 #include "memory/shared_memory.h"
 
 namespace switchyard::cluster {
@@ -34,8 +35,13 @@ struct SealedPlace {
   bool operator==(const SealedPlace&) const = default;
 };
 struct BodyMemory {
-  std::vector<std::shared_ptr<Region>> regions;  // mapped for as long as the job runs
-  std::array<SealedPlace, kMaxTensors> sealed;   // of a workload's inputs
+  std::vector<std::shared_ptr<Region>> regions;          // mapped for as long as the job runs
+  std::array<SealedPlace, kMaxTensors> sealed;           // of a workload's inputs
+  std::vector<std::shared_ptr<LentMemory>> lent;         // inputs of this process, and targets
+  std::vector<std::shared_ptr<LentMemory>> lentOutputs;  // places of outputs, null for the others; or empty
+
+  // Once the job has ended well: its outputs without a target go to who has lent the places.
+  void giveOutputs(Job& job) const;
 };
 
 // Fills a fresh job, prepares it and sets `into`. Throws Internal for a body that makes no sense, or memory this

@@ -43,6 +43,8 @@ class Channel {
     uint64_t change = 0;
     std::vector<uint64_t> regions;
   } told;
+  // For the thread that asks for jobs here: they stay in this process, and so may their memory.
+  bool lends = false;
 
  private:
   struct Attached {

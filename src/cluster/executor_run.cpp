@@ -71,7 +71,11 @@ void Executor::start(const std::shared_ptr<ServedContext>& served, std::vector<J
   Job& job = holder->job;
   job.begun = [this, served, first = jobs.front()] { begun(*served, *first); };
   job.done = [this, served, numbers = std::move(numbers), raw = holder.get()](Job& ran) {
-    if (!ran.error) raw->finish();
+    try {
+      if (!ran.error) raw->finish();
+    } catch (...) {
+      ran.error = std::current_exception();
+    }
     ended(served, numbers, ran, ran.error);
   };
   submit(*served, std::shared_ptr<Job>(holder, &job));
@@ -153,6 +157,8 @@ void Executor::ended(const std::shared_ptr<ServedContext>& served, const std::ve
     store(page, kContextProgress, nowMs());
     if (served->context->lost()) store(page, kContextLost, 1);
   }
+  if (!error)
+    for (const JobPtr& job : jobs) job->memory.giveOutputs(job->job);
   const AssignedJob* first = jobs.empty() ? nullptr : jobs.front().get();
   for (const JobPtr& job : jobs) report(*job, first->begunMs, ran, numbers.size(), error, served->index);
   if (std::this_thread::get_id() != loopThread_ && !channel_.flush()) poke();

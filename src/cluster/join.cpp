@@ -180,7 +180,13 @@ void JoinedJobs::finish() {
     const std::byte* from = job.outputs[i]->data;
     for (const auto& part : parts_) {
       const OutputTarget& target = part->into[i];
-      if (target.bytes) std::memcpy(target.data, from, target.bytes);
+      std::byte* to = target.data;
+      if (!to && target.bytes) {
+        part->outputs.resize(part->outputSpecs.size());
+        part->outputs[i] = HostPool::shared().acquire(target.bytes);
+        to = part->outputs[i]->data;
+      }
+      if (target.bytes) std::memcpy(to, from, target.bytes);
       from += target.bytes;
     }
   }

@@ -16,7 +16,8 @@ uint64_t joinKey(const Job& job, std::span<const uint64_t> identities);
 uint64_t sharedBytes(const Job& job);
 
 // One job that does the work of all, or null where they don't fit together. Inputs are copied now; the outputs go to
-// each job's `into`, which must be set, when finish() is called after the joined job has ended well.
+// each job's `into`, which must say how many bytes there are, when finish() is called after the joined job has ended
+// well. One without a place gets memory of the host pool (throws OutOfMemory).
 class JoinedJobs {
  public:
   static std::unique_ptr<JoinedJobs> make(std::span<const std::shared_ptr<Job>> jobs);

@@ -41,8 +41,11 @@ inline std::array<double, kNumberedNumbers> numbered(int type, uint64_t number) 
 //     outputs, { output }
 //   input:    present, dtype, rank, extents[rank], region, offset, sealed generation (0: may change after the job)
 //   output:   see messages.def
+// Where the message never leaves its process, the region may be kLentRegion and the offset the number of lent memory
+// (memory/lent_memory.h).
 constexpr double kWorkloadBody = 0, kGraphBody = 1, kProgramBody = 2;
 constexpr size_t kProgramIdNumbers = 8;
+constexpr uint64_t kLentRegion = uint64_t{1} << 53;  // one more than any region's id
 
 constexpr size_t kMaxMessage = size_t{8} << 20;  // numbers: more than any graph needs, less than would hurt
 

@@ -12,6 +12,7 @@
 #include <new>
 
 #include "error.h"
+#include "memory/unmap.h"
 
 namespace switchyard {
 namespace {
@@ -65,7 +66,7 @@ struct HostPool::State {
         break;
       }
     unusedBytes -= it->capacity;
-    munmap(it->data, it->capacity);
+    unmapInSteps(it->data, it->capacity);
     unused.erase(it);
   }
 };

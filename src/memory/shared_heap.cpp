@@ -57,10 +57,11 @@ SharedHeap& SharedHeap::shared() {
 
 SharedHeap::SharedHeap() : state_(*new State(regionLimit())) {}
 
-std::shared_ptr<SharedBlock> SharedHeap::allocate(size_t bytes) { return make(bytes, false); }
-std::shared_ptr<SharedBlock> SharedHeap::allocateShared(size_t bytes) { return make(bytes, true); }
+std::shared_ptr<SharedBlock> SharedHeap::allocate(size_t bytes) { return make(bytes, false, true); }
+std::shared_ptr<SharedBlock> SharedHeap::allocateTouched(size_t bytes) { return make(bytes, false, false); }
+std::shared_ptr<SharedBlock> SharedHeap::allocateShared(size_t bytes) { return make(bytes, true, true); }
 
-std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable) {
+std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable, bool mayBeFresh) {
   // rounding the largest numbers would wrap around
   uint64_t capacity = bytes > kMaxBytes ? kMaxBytes : capacityFor(bytes);
   std::unique_lock lock(state_.mutex);
@@ -68,10 +69,15 @@ std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable) {
   Piece piece;
   while (!(piece = state_.take(capacity, shareable)).space) {
     if (state_.sweepAll()) continue;
+    if (!mayBeFresh) return nullptr;
     uint64_t grown = state_.grown;
     lock.unlock();
     grow(bytes, capacity, grown);
     lock.lock();
+  }
+  if (piece.absentTo && !mayBeFresh) {
+    state_.untake(piece);
+    return nullptr;
   }
   if (piece.absentTo) {
     lock.unlock();

@@ -26,6 +26,7 @@ namespace switchyard {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr uint64_t kPopulateStep = 1 << 20;
 constexpr uint64_t kAhead = 256 << 10;          // memory is made present in steps of this for small blocks
 constexpr size_t kMaxLarge = 16;                // freed large blocks kept as they are
 constexpr uint64_t kMaxClassBytes = 8 << 20;    // what a class keeps before its older half may merge
@@ -42,7 +43,9 @@ bool makePresent(const Region& region, uint64_t from, uint64_t to) {
       if (errno == EINTR) continue;
       if (errno != EOPNOTSUPP && errno != ENOSYS) return false;
     }
-    madvise(region.data() + at, bytes, MADV_POPULATE_WRITE);  // Linux 5.14; only faster
+    // Linux 5.14; only faster. No other thread changes the process's mappings while a step is under way.
+    for (uint64_t done = 0; done < bytes; done += kPopulateStep)
+      madvise(region.data() + at + done, std::min(kPopulateStep, bytes - done), MADV_POPULATE_WRITE);
     at += bytes;
   }
   return true;

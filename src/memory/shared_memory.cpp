@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "error.h"
+#include "memory/unmap.h"
 
 namespace switchyard {
 namespace {
@@ -86,7 +87,7 @@ Region::Region(int fd, std::byte* data, size_t size, uint64_t id, uint32_t descr
     : id(id), fd_(fd), data_(data), size_(size), descriptors_(descriptors), firstBlock_(firstBlock) {}
 
 Region::~Region() {
-  munmap(data_, size_);
+  unmapInSteps(data_, size_);
   closeDescriptor();
 }
 
@@ -275,9 +276,7 @@ std::shared_ptr<Region> RegionTable::require(uint64_t id) const {
 }
 
 RegionTable::Place RegionTable::locate(const std::byte* memory) const {
-  auto address = reinterpret_cast<uintptr_t>(memory);
-  if (address < lowest_.load(std::memory_order_relaxed) || address >= highest_.load(std::memory_order_relaxed))
-    return {};
+  if (!mayHold(memory)) return {};
   std::shared_lock lock(mutex_);
   auto after = std::upper_bound(regions_.begin(), regions_.end(), memory,
                                 [](auto* m, const auto& region) { return m < region->data(); });

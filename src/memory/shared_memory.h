@@ -135,7 +135,12 @@ class RegionTable {
     std::shared_ptr<Region> region;  // null: in none
     uint64_t offset = 0;
   };
-  // the region in which this address lies; some 10 ns where it lies in none
+  // False: it lies in none, as most do.
+  bool mayHold(const std::byte* memory) const {
+    const auto address = reinterpret_cast<uintptr_t>(memory);
+    return address >= lowest_.load(std::memory_order_relaxed) && address < highest_.load(std::memory_order_relaxed);
+  }
+  // the region in which this address lies
   Place locate(const std::byte* memory) const;
   std::vector<std::shared_ptr<Region>> all() const;
 
@@ -190,6 +195,8 @@ class SharedHeap {
   // For this process's own jobs; others can't open it. 64-byte aligned. Both throw OutOfMemory that names the size and
   // the limit.
   std::shared_ptr<SharedBlock> allocate(size_t bytes);
+  // The same of memory that was used before; null where only a fresh piece, whose first touch takes long, would do.
+  std::shared_ptr<SharedBlock> allocateTouched(size_t bytes);
   // With a descriptor: others may open it. Its memory is free again when the last holder in any process let go.
   std::shared_ptr<SharedBlock> allocateShared(size_t bytes);
   // A shareable block of another process, or of this one: becomes one more holder. Throws Closed when the region or the
@@ -215,7 +222,7 @@ class SharedHeap {
   SharedHeap();
   struct State;
   void grow(uint64_t bytes, uint64_t capacity, uint64_t seen);
-  std::shared_ptr<SharedBlock> make(size_t bytes, bool shareable);
+  std::shared_ptr<SharedBlock> make(size_t bytes, bool shareable, bool mayBeFresh);
   void release(SharedBlock& block) noexcept;
   void giveUp(std::vector<std::shared_ptr<Region>>& dropped) noexcept;
   State& state_;

@@ -22,6 +22,9 @@ const { nowMs } = require('../../core');
 const kLookAgainMs = 50; // while jobs wait
 const kLaunchMs = 0.03; // of a context that no launch was measured for
 
+/** @param {ContextView} context of the coordinator's own process */
+const isHere = ({ owner }) => owner.inProcess;
+
 class Dispatcher {
   /** @type {NodeJS.Timeout|undefined} */
   #holdTimer;
@@ -43,7 +46,7 @@ class Dispatcher {
     /** @type {ContextView|undefined} for the job that was looked at last */
     let chosen;
     const fits = (/** @type {CoordinatorJob} */ job) => {
-      chosen = chooseContext(job, contexts, now);
+      chosen = chooseContext(job, job.isLent ? contexts.filter(isHere) : contexts, now);
       if (!chosen) {
         if (job.alone) this.#makeRoomFor(job, contexts, now);
         return false;

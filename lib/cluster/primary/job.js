@@ -45,6 +45,7 @@ class CoordinatorJob {
       numbers[at + ask.flags] & protocol.kCacheFlag
         ? numbers.subarray(at + ask.digest, at + ask.resident).join(' ')
         : '';
+    this.isLent = (numbers[at + ask.flags] & protocol.kLentFlag) !== 0; // its memory is of the coordinator's process
     this.outputsAt = numbers[at + ask.outputs];
     this.body = numbers.slice(at + ask.body, at + numbers[at]);
 

@@ -128,12 +128,14 @@ class ClusterProcess {
     if (this.role === 'lone')
       this.log.warn('this process has opened contexts of its own before it forked workers: they stay');
     this.role = 'primary';
+    this.connection.lend(false);
   }
 
   /** Nobody else is there: the jobs run in this process. */
   #becomeStandalone() {
     if (this.role !== 'undecided' || !this.coordination) return;
     this.role = 'lone';
+    this.connection.lend(true);
     this.connection.startExecutor(this.coordination.primary.membership.addOwnExecutor(), false);
   }
 

@@ -26,7 +26,7 @@ const {
   lack: kLack,
   withheld: kWithheld,
 } = layouts.type;
-const { cache: kCacheFlag } = layouts.askFlags;
+const { cache: kCacheFlag, lent: kLentFlag } = layouts.askFlags;
 // A message begins with its length.
 const { type: kTypeAt, numbers: kHeadNumbers } = layouts.head;
 const { number: kNumberAt, numbers: kNumberedNumbers } = numbered;
@@ -168,6 +168,7 @@ module.exports = {
   done,
   result,
   kCacheFlag,
+  kLentFlag,
   kKinds,
   kContextTypes,
   kCodes,

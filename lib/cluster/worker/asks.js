@@ -50,6 +50,8 @@ class Asks {
   #ended;
   /** @type {Set<number>} the numbers of jobs whose result has not come */
   #numbers = new Set();
+  /** @type {Set<number>} those of them that are asked for once their memory is ready */
+  #staging = new Set();
   /** @type {Map<number, (text: string) => void>} by number: who is to be told where a job is */
   #wheres = new Map();
   #prefix;
@@ -96,12 +98,16 @@ class Asks {
       if (call.id !== undefined)
         channel.post(codec.encodeToCoordinator({ type: 'named', number: call.number, id: call.id }));
       this.#writeAsk(call, options, need, digest, timeout === Infinity ? 0 : started + timeout);
-      call.ask(channel.handle);
+      const putOff = call.ask(channel.handle);
       channel.sent();
       this.#numbers.add(call.number);
       if (this.waiting++ === 0) channel.ref();
       const { number, outputs, targets, type } = call;
       const id = call.id ?? this.#prefix + number;
+      if (putOff !== undefined) {
+        if (putOff > 0) tellOfCopies(call);
+        this.#stage(number, call.id);
+      }
       const answered = track(
         call.number,
         { signal: options?.signal, timeout },
@@ -141,8 +147,48 @@ class Asks {
     for (let i = 0; i < 4; ++i) scratch[kAskAt + ask.digest + i] = digest[i];
   }
 
+  /**
+   * A job whose memory takes a while: it is copied, and touched for the first time, off the event loop, and asked for
+   * after that.
+   * @param {number} number
+   * @param {string|undefined} id by its user
+   */
+  #stage(number, id) {
+    const operation = nextId();
+    this.#staging.add(number);
+    native.stageRemote(operation, number);
+    const staged = (/** @type {unknown} */ error) => {
+      this.#staging.delete(number);
+      this.#post(number, id, error);
+    };
+    track(operation, undefined, undefined, nothing, nothing).then(() => staged(null), staged);
+  }
+
+  /**
+   * @param {number} number
+   * @param {string|undefined} id
+   * @param {unknown} error why it can't be asked for
+   */
+  #post(number, id, error) {
+    const channel = this.#channel;
+    const isWanted = isAwaited(number);
+    try {
+      if (!error && isWanted && channel && this.#numbers.has(number)) {
+        if (id !== undefined) channel.post(codec.encodeToCoordinator({ type: 'named', number, id }));
+        native.postRemote(channel.handle, number);
+        channel.sent();
+        return;
+      }
+    } catch (failed) {
+      error = failed;
+    }
+    native.dropRemote(number);
+    if (this.#numbers.delete(number)) this.#settle(number, error, undefined);
+  }
+
   /** @param {number} number */
   #cancel = (number) => {
+    if (this.#staging.has(number)) return; // the coordinator has not heard of it
     this.#channel?.post(protocol.withNumber(protocol.kCancel, number));
   };
 
@@ -153,7 +199,9 @@ class Asks {
    * @param {number} timeout
    */
   async #sayWhere(error, number, timeout) {
-    const where = this.#numbers.has(number) ? await this.#where(number) : error.message;
+    let where = error.message;
+    if (this.#staging.has(number)) where = 'its inputs were being copied into shared memory';
+    else if (this.#numbers.has(number)) where = await this.#where(number);
     error.message = `the job did not finish within ${timeout} ms: ${where}`;
   }
 
@@ -200,58 +248,59 @@ class Asks {
   }
 
   /**
-   * A result has come.
+   * A result has come: settles its job.
    * @param {Float64Array} numbers
    * @param {number} start
+   * @param {unknown} [failed] why its outputs could not be copied
    */
-  onResult(numbers, start) {
-    const number = numbers[start + at.number];
-    const shared = numbers[start + at.shared];
-    if (shared && this.#numbers.has(number)) {
-      const places = numbers.slice(start + at.text, start + at.text + shared);
-      const wait = nextId();
-      if (!native.awaitRegions(wait, places)) {
-        // Memory of another process, which this one hears of by another way: the event loop goes on until it has.
-        const message = numbers.slice(start, start + numbers[start]);
-        const take = () => this.#take(message, 0); // which finds out what has come
-        track(wait, undefined, undefined, nothing, nothing).then(take, take);
-        return;
-      }
-    }
-    this.#take(numbers, start);
-  }
-
-  /**
-   * Settles a job by its result, whose memory is known here, or won't come.
-   * @param {Float64Array} numbers
-   * @param {number} start
-   */
-  #take(numbers, start) {
+  onResult(numbers, start, failed) {
     const number = numbers[start + at.number];
     if (!this.#numbers.delete(number)) return;
     const shared = numbers[start + at.shared];
     const answer = this.#answer;
     answer.numbers = numbers;
     answer.start = start;
-    let error = null;
+    let error = failed ?? null;
     if (!isAwaited(number)) {
       native.dropRemote(number);
       this.#tellEnded(number, numbers, start);
+    } else if (error) {
+      native.dropRemote(number);
     } else if (numbers[start + at.code]) {
       native.dropRemote(number);
       error = asGpuError(codec.readError(numbers, at, start));
     } else {
       try {
-        answer.buffers = shared
-          ? native.takeRemote(number, numbers.slice(start + at.text, start + at.text + shared))
-          : native.takeRemote(number);
-      } catch (failed) {
-        error = failed;
+        const places = shared ? numbers.slice(start + at.text, start + at.text + shared) : undefined;
+        const buffers = places ? native.takeRemote(number, places) : native.takeRemote(number);
+        if (buffers === null) {
+          this.#copy(number, numbers.slice(start, start + numbers[start]), places);
+          return;
+        }
+        answer.buffers = buffers;
+      } catch (thrown) {
+        error = thrown;
       }
     }
     if (shared) this.#channel?.post(protocol.withNumber(protocol.kCopied, number));
     this.#settle(number, error, answer);
     answer.buffers = undefined;
+  }
+
+  /**
+   * Much is to be copied, or from memory of another process, which this one hears of by another way: the event loop
+   * goes on until it is there.
+   * @param {number} number
+   * @param {Float64Array} message the result
+   * @param {Float64Array|undefined} places where an equal job has written the outputs
+   */
+  #copy(number, message, places) {
+    this.#numbers.add(number);
+    const operation = nextId();
+    if (places) native.copyRemote(operation, number, places);
+    else native.copyRemote(operation, number);
+    const take = (/** @type {unknown} */ error) => this.onResult(message, 0, error);
+    track(operation, undefined, undefined, nothing, nothing).then(take, take);
   }
 
   /**
@@ -307,10 +356,34 @@ class Asks {
   end(error) {
     for (const number of this.#numbers) this.#settle(number, error, undefined);
     this.#numbers.clear();
+    native.abandonRemote();
     for (const tell of [...this.#wheres.values()]) tell(error.message);
   }
 }
 
 function nothing() {}
+
+const kTellBytes = 64 << 20; // copied again before it is worth a word
+const kLargeBytes = 256 << 10; // what is smaller is copied in any case
+/** Memory that was copied once. @type {WeakSet<ArrayBufferLike>} */
+const copied = new WeakSet();
+let bytesAgain = 0;
+
+/** @param {AnyCall} call that was described last; large inputs are copied for it */
+function tellOfCopies(call) {
+  if (bytesAgain >= kTellBytes) return;
+  for (const { memory } of call.identity().inputs) {
+    const { buffer, byteLength = 0 } = /** @type {Partial<import('../../index').TensorData>} */ (memory ?? {});
+    if (!buffer || byteLength < kLargeBytes) continue;
+    if (copied.has(buffer)) bytesAgain += byteLength;
+    copied.add(buffer);
+  }
+  if (bytesAgain < kTellBytes) return;
+  process.emitWarning(
+    `${Math.round(bytesAgain / 2 ** 20)} MB of inputs were copied into shared memory though they had been before: ` +
+      'what several jobs of a cluster use is copied once in a sharedTensor() of the manager',
+    { type: 'SwitchyardWarning', code: 'SWITCHYARD_COPIES' },
+  );
+}
 
 module.exports = { Asks, kNoDigest };

@@ -119,6 +119,14 @@ class CoordinatorConnection {
   }
 
   /**
+   * Whether the jobs that are asked for from now on run in this very process: then their memory stays where it is.
+   * @param {boolean} stays
+   */
+  lend(stays) {
+    this.#channel?.handle.lend(stays);
+  }
+
+  /**
    * Lets this process run jobs.
    * @param {number} fd of the executor's connection
    * @param {boolean} exitWhenGone whether the process is to end with its coordinator

@@ -111,6 +111,19 @@ describe('workloads as JSON', () => {
     expect(json.workerId).toBe(1);
   });
 
+  test('a large answer in base64 comes in pieces and whole', async () => {
+    const data = Array.from({ length: 100_001 }, (_, i) => i / 4);
+    const { json, headers } = await post(server.port, {
+      type: 'x',
+      inputs: { input: data },
+      options: { encoding: 'base64' },
+    });
+    expect(headers['transfer-encoding']).toBe('chunked');
+    const { data: text, ...rest } = json.outputs.input;
+    expect([...new Float32Array(new Uint8Array(Buffer.from(text, 'base64')).buffer)]).toEqual(data);
+    expect(rest).toEqual({ encoding: 'base64', shape: [100_001], dtype: 'float32' });
+  });
+
   test('a body in one-byte chunks is put together', async () => {
     const text = JSON.stringify(kSmall);
     const chunks = [...text].map((letter) => `1\r\n${letter}\r\n`).join('');

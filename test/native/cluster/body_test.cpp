@@ -77,5 +77,53 @@ TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
   EXPECT_THROW(decode(mute), Error);
 }
 
+// Memory that never leaves the process is named by a number, and stays where it is.
+TEST(ClusterBody, TakesMemoryThatIsLent) {
+  std::vector<float> in(8, 1), out(8);
+  const uint64_t bytes = in.size() * sizeof(float);
+  auto hold = std::make_shared<int>(0);
+  auto* data = reinterpret_cast<std::byte*>(in.data());
+  auto input = LentTable::shared().lend(data, bytes, hold);
+  auto target = LentTable::shared().lend(reinterpret_cast<std::byte*>(out.data()), bytes, nullptr);
+  auto place = LentTable::shared().lend(nullptr, bytes, nullptr);
+  auto body = [](const LentMemory& from, const LentMemory& to) {
+    std::vector<double> numbers = scaleBody(share(8), share(8), 2, 3);
+    const auto lent = static_cast<double>(kLentRegion);
+    numbers[numbers.size() - 7] = numbers[numbers.size() - 3] = lent;
+    numbers[numbers.size() - 6] = static_cast<double>(from.number);
+    numbers[numbers.size() - 2] = static_cast<double>(to.number);
+    return numbers;
+  };
+  {
+    Job job;
+    BodyMemory memory;
+    decodeBody(body(*input, *target), job, memory);
+    EXPECT_EQ(job.inputs[0].host, data);
+    EXPECT_EQ(job.into[0].data, target->data);
+    memory.giveOutputs(job);
+    EXPECT_FALSE(target->made());
+  }
+  Job job;
+  BodyMemory memory;
+  decodeBody(body(*input, *place), job, memory);
+  EXPECT_FALSE(job.into[0].data);
+  EXPECT_EQ(job.into[0].bytes, bytes);
+  job.outputs = {HostPool::shared().acquire(bytes)};
+  const std::byte* made = job.outputs[0]->data;
+  memory.giveOutputs(job);
+  ASSERT_TRUE(place->made());
+  EXPECT_EQ(place->made()->data, made);
+  // What reads it keeps it there.
+  const std::vector<double> numbers = body(*input, *place);
+  input.reset();
+  EXPECT_EQ(hold.use_count(), 2);
+  memory = {};
+  EXPECT_EQ(hold.use_count(), 1);
+  EXPECT_THROW(decodeBody(numbers, job, memory), Error);                // it is not lent any more
+  EXPECT_THROW(decodeBody(body(*place, *target), job, memory), Error);  // an output's place is no input
+  auto other = LentTable::shared().lend(data, bytes - 4, nullptr);
+  EXPECT_THROW(decodeBody(body(*other, *target), job, memory), Error);  // of another length
+}
+
 }  // namespace
 }  // namespace switchyard::test

@@ -23,6 +23,27 @@ extern "C" int fallocate(int fd, int mode, off_t offset, off_t bytes) {  // inst
 namespace switchyard::test {
 namespace {
 
+// Fresh memory is left alone by whoever has no time for its first touch.
+TEST_F(SharedMemory, MemoryThatWasTouchedAlone) {
+  constexpr size_t kBytes = 5 << 20;
+  heap().trim();
+  const uint64_t used = heap().use().usedBytes, blocks = heap().use().blocks;
+  EXPECT_FALSE(heap().allocateTouched(kBytes));
+  noPages = true;
+  EXPECT_FALSE(heap().allocateTouched(kBytes));  // no page is asked for
+  noPages = false;
+  EXPECT_EQ(heap().use().usedBytes, used);
+  EXPECT_EQ(heap().use().blocks, blocks);
+  Block first = heap().allocate(kBytes);
+  EXPECT_FALSE(heap().allocateTouched(kBytes));
+  const std::byte* data = first->data();
+  first.reset();
+  Block again = heap().allocateTouched(kBytes);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->data(), data);
+  std::memset(again->data(), 1, again->bytes);
+}
+
 TEST_F(SharedMemory, BlocksAreAlignedApartAndCounted) {
   std::vector<Block> blocks;
   uint64_t used = heap().use().usedBytes;

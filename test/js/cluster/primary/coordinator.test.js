@@ -32,8 +32,8 @@ function setUp() {
   };
   const coordinator = new Coordinator(parts);
   let slots = 0;
-  const join = () => {
-    const member = new Member({ slot: ++slots, workerId: slots, pid: 1, inProcess: false, maxConcurrent: 4 });
+  const join = (inProcess = false) => {
+    const member = new Member({ slot: ++slots, workerId: slots, pid: 1, inProcess, maxConcurrent: 4 });
     member.results = [];
     member.assigned = [];
     member.ask = { post: (numbers, length = numbers.length) => member.results.push(numbers.slice(0, length)) };
@@ -57,13 +57,13 @@ function setUp() {
 
 let lastAsk = 0;
 /** An ask with one output in a region; equal ones have the same digest. */
-function askFor(coordinator, from, { digest = 0, deadline = 0 } = {}) {
+function askFor(coordinator, from, { digest = 0, deadline = 0, lent = false } = {}) {
   const number = ++lastAsk;
   const message = protocol.begin(protocol.kAsk, ask.body + 2 + protocol.output.numbers);
   message[ask.number] = number;
   message[ask.deadline] = deadline;
   message[ask.retries] = 2;
-  message[ask.flags] = digest ? protocol.kCacheFlag : 0;
+  message[ask.flags] = (digest ? protocol.kCacheFlag : 0) + (lent ? protocol.kLentFlag : 0);
   message[ask.digest] = digest;
   message[ask.outputs] = 1;
   message.set([0, 1, 77, 4096, 16], ask.body); // kind, then one output: region, offset, bytes
@@ -222,5 +222,25 @@ test("a failure is everybody's; a process that dies before it has copied holds n
   ]);
   expect(coordinator.unsettled).toBe(0);
   expect(own.copy().view.some((number) => number > 0)).toBe(true);
+  coordinator.close();
+});
+
+test('a job whose memory is lent runs in the process that has it, and waits for that', () => {
+  const { coordinator, join, addContext } = setUp();
+  const worker = join();
+  const own = join(true);
+  addContext(worker);
+  addContext(own);
+  const assignedTo = ({ assigned }) => assigned.reduce((sum, message) => sum + message[protocol.assign.count], 0);
+  const kJobs = 12; // more than one context takes
+  for (let i = 0; i < kJobs; ++i) askFor(coordinator, own, { lent: true });
+  coordinator.dispatch();
+  expect(assignedTo(worker)).toBe(0);
+  expect(assignedTo(own)).toBeGreaterThan(0);
+  expect(coordinator.pending).toBe(kJobs - assignedTo(own));
+  askFor(coordinator, worker);
+  coordinator.dispatch();
+  expect(assignedTo(worker)).toBe(1);
+  coordinator.rejectAll();
   coordinator.close();
 });
