@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const { parseArgs } = require('node:util');
 const { machine } = require('./machine');
 
-const kPartNames = 'requests, readers, uploads, launches, bombs, managers, starts, descriptors';
+const kPartNames = 'requests, readers, uploads, ranks, launches, bombs, managers, starts, descriptors';
 const usage = `usage: npm run soak:hostile -- [options]
   --seconds N   of the parts that go by time (120); the others take some minutes more
   --only LIST   some of ${kPartNames}

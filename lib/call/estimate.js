@@ -16,6 +16,8 @@ const { describe } = require('./describe');
 const kFlopsPerMs = 1e8,
   kBytesPerMs = 2e7;
 
+const kWorthBytes = 64 * 1024; // less is collected soon enough
+
 /**
  * @param {unknown} workload as its user wrote it
  * @returns {Estimate}
@@ -35,6 +37,16 @@ function estimate(workload) {
 }
 
 /**
+ * Gives memory back now, and not when it is collected; views of it are empty from then on. Nothing may read it any
+ * more: no job, no write under way. Of less than 64 KB nothing happens. Idempotent.
+ * @param {ArrayBufferLike} buffer
+ * @example releaseMemory(bytes.buffer);
+ */
+function releaseMemory(buffer) {
+  if (buffer.byteLength >= kWorthBytes && isArrayBuffer(buffer)) native.release(buffer);
+}
+
+/**
  * Gives the memory of outputs back, whose data is empty from then on. Nothing may read it any more: no job, no write
  * under way.
  * @param {Record<string, Tensor>} outputs
@@ -42,10 +54,9 @@ function estimate(workload) {
  */
 function releaseOutputs(outputs) {
   for (const { data } of Object.values(outputs)) {
-    const { buffer } = data;
     // Memory that something else has a part in is somebody else's.
-    if (data.byteLength && data.byteLength === buffer.byteLength && isArrayBuffer(buffer)) native.release(buffer);
+    if (data.byteLength === data.buffer.byteLength) releaseMemory(data.buffer);
   }
 }
 
-module.exports = { estimate, releaseOutputs, kFlopsPerMs, kBytesPerMs };
+module.exports = { estimate, releaseMemory, releaseOutputs, kFlopsPerMs, kBytesPerMs };

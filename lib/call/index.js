@@ -5,7 +5,7 @@ const { DeviceTensor, handleOf } = require('./device-tensor');
 const { digestOf } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
-const { estimate, releaseOutputs, kFlopsPerMs, kBytesPerMs } = require('./estimate');
+const { estimate, releaseMemory, releaseOutputs, kFlopsPerMs, kBytesPerMs } = require('./estimate');
 const { toFloat16Bits, fromFloat16Bits } = require('./float16');
 const { layout, nextId, track, scratch, settle, isAwaited, unwatch, checkWaiting, settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
@@ -29,6 +29,7 @@ module.exports = {
   callInto,
   encodeTensor,
   estimate,
+  releaseMemory,
   releaseOutputs,
   kFlopsPerMs,
   kBytesPerMs,

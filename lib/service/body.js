@@ -1,5 +1,6 @@
 // Request bodies: copied as they arrive into one buffer, with a bound for each and one for all of a worker together.
 'use strict';
+const { releaseMemory } = require('../call');
 const { HttpError, badRequest } = require('./http-error');
 
 const kFirst = 64 * 1024;
@@ -69,6 +70,7 @@ class Body {
     this.budget.take(capacity - this.bytes.length);
     const grown = Buffer.allocUnsafeSlow(capacity); // with memory of its own: typed arrays lie in it, aligned
     this.bytes.copy(grown, 0, 0, this.length);
+    if (this.bytes.length) releaseMemory(this.bytes.buffer);
     this.bytes = grown;
   }
 
@@ -84,9 +86,12 @@ class Body {
     return this.bytes.subarray(0, this.length);
   }
 
-  /** No longer in use. Idempotent. */
+  /** No longer in use: views of it are empty from then on. Idempotent. */
   release() {
-    this.budget.give(this.bytes.length);
+    if (this.bytes.length) {
+      this.budget.give(this.bytes.length);
+      releaseMemory(this.bytes.buffer);
+    }
     this.bytes = Buffer.alloc(0);
     this.length = 0;
   }

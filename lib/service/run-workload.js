@@ -72,12 +72,18 @@ async function runInTurn({ manager, config, gate }, { workload, options }, addre
   if (!wish) return { result: await manager.executeWorkload(workload, { ...options, signal }), pass: undefined };
   const began = nowMs();
   const pass = await gate.enter(wish, signal);
-  const left = timeout === Infinity ? {} : { timeout: Math.max(1, timeout - (nowMs() - began)) };
+  const waited = Math.round(nowMs() - began);
+  const left = timeout === Infinity ? {} : { timeout: Math.max(1, timeout - waited) };
   try {
     const result = await manager.executeWorkload(workload, { ...options, ...left, signal });
     pass.endJob();
     return { result, pass };
   } catch (error) {
+    // It was told what was left of the time.
+    if (error.code === 'ERR_TIMEOUT') {
+      error.message = error.message.replace(/within [\d.]+ ms/, `within ${timeout} ms`);
+      if (waited > 0) error.message += `, after ${waited} ms for its client's other requests`;
+    }
     const leave = () => pass.leave();
     if (error.released) error.released.then(leave, leave);
     else leave();

@@ -56,10 +56,17 @@ class Pagerank final : public Workload {
     call.outputs[0].spec = {DType::Float32, Shape{rows - 1}};
     call.outputs[1].spec = {DType::Int32, Shape{1}};
     call.outputs[2].spec = {DType::Float32, Shape{1}};
-    // The reads are scattered: an edge costs as much as some 200 operations of a matrix product. Most graphs converge
-    // in some 30 rounds.
-    const double rounds = std::min(call.params[2], 30.0);
+    // The reads are scattered: an edge costs as much as some 200 operations of a matrix product.
+    const double rounds = std::min(call.params[2], expectedRounds(call.params[0], call.params[1]));
     return {200.0 * rounds * static_cast<double>(m + rows), bytesMoved(call)};
+  }
+
+  // A round leaves at most `damping` of the residual, and a third as many are enough for most graphs: some 30 where
+  // nothing else is asked for. Below some 1e-7 single precision does not get.
+  static double expectedRounds(double damping, double tolerance) {
+    if (tolerance >= 1) return 1;
+    if (damping >= 1 || tolerance < 1e-7) return HUGE_VAL;
+    return damping > 0 ? std::max(1.0, std::log(tolerance) / std::log(damping) / 3) : 1;
   }
 
   Task record(Recorder& r, const Call& call) const override {

@@ -28,6 +28,13 @@ function failed(code, message, more = {}) {
   return Object.assign(new Error(message), { code }, more);
 }
 
+/** Outputs have memory of their own: that of the inputs is the request's, and goes with it. */
+function copied({ inputs }) {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
+  );
+}
+
 /** A manager that gives the inputs back as outputs, or does as params.fail says. */
 function fakeManager() {
   const manager = {
@@ -37,7 +44,7 @@ function fakeManager() {
     failures: {},
     results: [],
     holds: false, // every job until its `holding` is called
-    outputsOf: ({ inputs }) => inputs,
+    outputsOf: copied,
     ready: Promise.resolve(),
     status: 'ok',
     draining: false,

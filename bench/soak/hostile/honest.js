@@ -42,6 +42,8 @@ const large = (n) => ({
 class Honest {
   counts = { asked: 0, right: 0, wrong: 0, refused: {}, failed: {} };
   examples = [];
+  /** The longest time of a request, in ms; whoever looks at it sets it to 0 before. */
+  longest = 0;
   #times = [];
   #going = true;
   #lanes;
@@ -70,7 +72,9 @@ class Honest {
         body,
         agent: this.agent,
       });
-      this.#times.push(performance.now() - started);
+      const ms = performance.now() - started;
+      this.#times.push(ms);
+      this.longest = Math.max(this.longest, ms);
       if (status !== 200)
         this.#note('refused', `${status} ${JSON.parse(bytes.toString()).error?.code}`, bytes.toString());
       else if (check(bytes)) ++this.counts.right;
@@ -89,7 +93,8 @@ class Honest {
   }
 
   get errors() {
-    return this.counts.asked - this.counts.right;
+    const { wrong, refused, failed } = this.counts;
+    return [wrong, ...Object.values(refused), ...Object.values(failed)].reduce((sum, count) => sum + count, 0);
   }
 
   async stop() {

@@ -16,7 +16,7 @@ function launch(options) {
     dtype: 'float32',
   });
   return Buffer.concat(
-    encodeFrame({ type: 'attention', options }, 'inputs', { q: tensor(), k: tensor(), v: tensor() }),
+    encodeFrame({ type: 'attention', options }, 'inputs', { query: tensor(), key: tensor(), value: tensor() }),
   );
 }
 

@@ -6,6 +6,7 @@ const { fuzzRequests } = require('./requests');
 const { readSlowly } = require('./readers');
 const { uploadBadly } = require('./uploads');
 const { cancelLaunches } = require('./launches');
+const { crowdOut } = require('./ranks');
 const { compileBombs, closeManagers, endStarting, wantDescriptors } = require('./processes');
 const { round, sleep } = require('../../stats');
 
@@ -22,6 +23,7 @@ const kParts = {
   requests: { server: true, share: 0.25, run: fuzzRequests },
   readers: { server: true, share: 0.25, run: readSlowly },
   uploads: { server: true, share: 0.15, run: uploadBadly },
+  ranks: { server: true, share: 0.15, run: crowdOut },
   launches: { server: true, share: 0.35, run: cancelLaunches },
   bombs: { run: compileBombs },
   managers: { run: ({ seconds }) => closeManagers({ count: Math.max(100, Math.min(1000, Math.round(seconds * 5))) }) },
@@ -45,7 +47,7 @@ async function besiege(names, seconds, say) {
       const until = performance.now() + (seconds * 1000 * kParts[name].share) / shares;
       const errors = honest.errors;
       say(`${name}: ${Math.round((until - performance.now()) / 1000)} s`);
-      parts[name] = await kParts[name].run({ service, until });
+      parts[name] = await kParts[name].run({ service, until, honest });
       parts[name].honestErrors = honest.errors - errors;
     }
     const clients = await honest.stop();

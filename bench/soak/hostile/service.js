@@ -3,6 +3,7 @@
 'use strict';
 const fs = require('node:fs');
 const http = require('node:http');
+const net = require('node:net');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { sleep } = require('../../stats');
@@ -88,6 +89,18 @@ function request(port, { method = 'GET', path: where = '/', headers = {}, body, 
   });
 }
 
+/** A port on which nobody listens. */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
 class Service {
   log = '';
 
@@ -101,9 +114,10 @@ class Service {
     this.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
   }
 
-  /** Waits until it says that it is ready. */
-  static start({ workers = 2, env = {} } = {}) {
-    const child = spawn(process.execPath, [kCli, 'start', '--port', '0', '--workers', String(workers), '--json'], {
+  /** Waits until it says that it is ready. Its port is a fixed one: workers that all begin anew would find another. */
+  static async start({ workers = 2, env = {} } = {}) {
+    const port = String(await freePort());
+    const child = spawn(process.execPath, [kCli, 'start', '--port', port, '--workers', String(workers), '--json'], {
       env: { ...process.env, LOG_LEVEL: 'warn', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -131,9 +145,16 @@ class Service {
     return JSON.parse(bytes.toString());
   }
 
+  /** Their processes; while none listens it is waited for. */
   async workers() {
-    const { workers } = await this.health();
-    return workers.map(({ pid }) => pid);
+    for (const started = performance.now(); ; await sleep(100)) {
+      try {
+        const { workers } = await this.health();
+        return workers.map(({ pid }) => pid);
+      } catch (error) {
+        if (performance.now() - started > kReadyMs) throw error;
+      }
+    }
   }
 
   /** Waits until it holds so much, or less. */

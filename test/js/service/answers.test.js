@@ -3,7 +3,7 @@
 'use strict';
 const http = require('node:http');
 const net = require('node:net');
-const { startServer, post, wait, until } = require('../../support/http-service');
+const { startServer, post, frame, failed, wait, until } = require('../../support/http-service');
 
 const kSide = 2048; // an output of 16 MB: more than the system's own buffers take
 const kBytes = 4 * kSide * kSide;
@@ -19,7 +19,7 @@ const kLarge = JSON.stringify({
 /** What the workload is estimated at, made without a device. */
 function product({ inputs }) {
   const { a, b } = inputs;
-  if (!b) return inputs;
+  if (!b) return { output: { ...(inputs.input ?? inputs.x), data: new Float32Array(4), shape: [4] } };
   const shape = [a.shape[0], b.shape[1]];
   return { output: { data: new Float32Array(shape[0] * shape[1]).fill(1), shape, dtype: 'float32' } };
 }
@@ -133,6 +133,20 @@ test("an answer's memory goes back when it has been sent, and not when it is col
   await app.close();
 });
 
+test("a request's memory goes back when its job has ended, and when it was refused", async () => {
+  const { app, port, manager } = await serve();
+  const bytes = frame({ type: 'x', inputs: { input: { shape: [kSide, kSide], offset: 0 } } }, [
+    new Float32Array(kSide * kSide),
+  ]);
+  const binary = { 'content-type': 'application/octet-stream' };
+  expect((await post(port, bytes, binary)).status).toBe(200);
+  manager.failures.x = failed('ERR_UNSUPPORTED', 'no device here can do it');
+  expect((await post(port, bytes, binary)).status).toBe(501);
+  for (const { workload } of manager.calls) expect(workload.inputs.input.data).toHaveLength(0);
+  expect(manager.calls).toHaveLength(2);
+  await app.close();
+});
+
 describe('caps of a client', () => {
   const hold = (port, from, more = {}) => postFrom(port, { type: 'hold', ...more }, from);
 
@@ -156,6 +170,25 @@ describe('caps of a client', () => {
     expect((await Promise.all([...mine, other])).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
     // What was waited is taken from the job's time.
     expect(manager.calls.at(-1).options.timeout).toBeLessThan(30_000);
+    await app.close();
+  });
+
+  test('the time that it was given is the one that it is told of', async () => {
+    const { app, port, manager } = await serve({ clientJobs: 1 });
+    manager.holds = true;
+    const small = { type: 'normalize', inputs: { input: [[3, 4]] } };
+    const first = post(port, small);
+    await until(() => manager.holding.length === 1, 'one runs');
+    manager.failures.normalize = failed('ERR_TIMEOUT', 'the job did not finish within 417.25 ms: it was running');
+    const second = post(port, { ...small, options: { timeout: 500 } });
+    await wait(60);
+    manager.holding[0]();
+    const { status, json } = await second;
+    expect(status).toBe(504);
+    expect(json.error.message).toMatch(
+      /^the job did not finish within 500 ms: it was running, after \d+ ms for its client's other requests$/,
+    );
+    await first;
     await app.close();
   });
 
