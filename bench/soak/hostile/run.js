@@ -11,7 +11,7 @@ const { compileBombs, closeManagers, endStarting, wantDescriptors } = require('.
 const { round, sleep } = require('../../stats');
 
 const kWarmMs = 4000;
-const kBackMs = 10_000;
+const kBackMs = 30_000; // an idle process keeps a spare region for some 20 s
 const kSlackMb = 96,
   kSlackDescriptors = 8;
 
@@ -51,9 +51,8 @@ async function besiege(names, seconds, say) {
       parts[name].honestErrors = honest.errors - errors;
     }
     const clients = await honest.stop();
-    const after = await service.settled(before.megabytes + kSlackMb, kBackMs);
-    await sleep(1000);
-    const { descriptors } = service.holdings;
+    const after = await service.settled(before.megabytes + kSlackMb, kBackMs, before.descriptors + kSlackDescriptors);
+    const { descriptors } = after;
     const health = await service.health();
     const end = await service.stop();
     return {

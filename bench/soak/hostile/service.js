@@ -158,10 +158,10 @@ class Service {
   }
 
   /** Waits until it holds so much, or less. */
-  async settled(megabytes, timeoutMs) {
+  async settled(megabytes, timeoutMs, descriptors = Infinity) {
     const started = performance.now();
     let now = this.holdings;
-    while (now.megabytes > megabytes && performance.now() - started < timeoutMs) {
+    while ((now.megabytes > megabytes || now.descriptors > descriptors) && performance.now() - started < timeoutMs) {
       await sleep(100);
       now = this.holdings;
     }

@@ -8,6 +8,7 @@ const { spawn } = require('node:child_process');
 const { devices } = require('../../support/devices');
 const { addonPath } = require('../../../lib/addon/native');
 const { isAlive } = require('../../support/processes');
+const { rounds } = require('../../support/rounds');
 const { runChild } = require('../../support/run-child');
 const { suite } = require('../../support/run-cluster-suite');
 const { childProgram, inRoot } = require('../../support/paths');
@@ -63,11 +64,12 @@ describeVulkan('a kernel that never ends, in a process that is alone', () => {
     expect(logged[0]).toMatch(/a job does not stop: its context is given up/);
   });
 
-  test.each([
+  const ends = [
     ['exit', 7],
     ['natural', 0],
     ['context', 0],
-  ])('does not keep the process: %s', async (how, status) => {
+  ];
+  test.each(rounds(ends.slice(0, 1), ends))('does not keep the process: %s', async (how, status) => {
     const { code, signal, said, ms } = await run(how);
     expect({ code, signal }).toEqual({ code: status, signal: null });
     expect(said.at(-1)).toBe('ERR_TIMEOUT');
@@ -78,8 +80,9 @@ describeVulkan('a kernel that never ends, in a process that is alone', () => {
 if (vulkan) suite('program-faults');
 
 describeVulkan('sources that no compiler gets through', () => {
-  test('twelve end as errors, in processes of under 1 GB that take nothing along; then a good one', async () => {
-    const { code, stdout, stderr } = await runChild('bombs.js', [], {
+  const count = rounds(5, 12); // more than there are places
+  test(`${count} end as errors, in processes of under 1 GB that take nothing along; then a good one`, async () => {
+    const { code, stdout, stderr } = await runChild('bombs.js', [count], {
       env: { SHADER_CACHE_DIR: folder },
       timeout: 100000,
     });
@@ -87,11 +90,12 @@ describeVulkan('sources that no compiler gets through', () => {
     const [told] = linesOf(stdout);
     expect(told).toMatchObject({ right: true, lost: 0, health: 'ok' });
     for (const one of told.codes) expect(['ERR_COMPILE', 'ERR_TIMEOUT']).toContain(one);
-    expect(told.codes).toHaveLength(12);
+    expect(told.codes).toHaveLength(count);
     expect(told.largest).toBeGreaterThan(2 ** 16); // they were seen at it
     expect(told.largest).toBeLessThan(2 ** 20);
-    expect(told.ms).toBeLessThan(3 * told.usual + 500);
-    expect(told.meanwhile).toBeLessThan(2000); // one that was asked for behind them
+    // Without their mends both wait for the deadlines of those before them.
+    expect(told.ms).toBeLessThan(3 * told.usual + 3000);
+    expect(told.meanwhile).toBeLessThan(8000);
   });
 
   test('end with the process that asked, however that ends', async () => {

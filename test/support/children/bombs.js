@@ -1,5 +1,5 @@
-// A cluster that is given twelve sources which no compiler gets through, a good one behind them, and another after.
-// Prints what became of them, and the largest memory that a process had, as JSON.
+// A cluster that is given sources which no compiler gets through, a good one behind them, and another after: node
+// bombs.js <count>. Prints what became of them, and the largest memory that a process had, as JSON.
 'use strict';
 const fs = require('node:fs');
 const gpu = require('../../..');
@@ -59,7 +59,7 @@ async function main() {
     return [kernel, performance.now() - since];
   };
   const [, usual] = await compile('before');
-  const bombs = Array.from({ length: 12 }, (_, i) =>
+  const bombs = Array.from({ length: Number(process.argv[2]) }, (_, i) =>
     manager.compileKernel({ name: `bomb${i}`, glsl: i % 3 ? growing() + `// ${i}` : endless() + `// ${i}` }).then(
       () => 'compiled',
       ({ code }) => code,
