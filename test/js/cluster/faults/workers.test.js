@@ -41,7 +41,7 @@ describe('in every worker', () => {
   ])('%s at the start', (fault, reason, env) => {
     const life = later(
       reason === 'start' ? '' : `${fault}@start:times=1000`,
-      { scenario: 'crashLoop', contextTypes, ...(reason === 'start' ? { exec: 'faulty-worker.js' } : {}) },
+      { scenario: 'crashLoop', contextTypes, forks: 6, ...(reason === 'start' ? { exec: 'faulty-worker.js' } : {}) },
       { env },
     );
     test('three quick deaths, then a pause; jobs end by their deadlines; recovery once the cause is gone', async () => {
