@@ -1,9 +1,9 @@
 // Jobs for minutes while workers are killed: npm run soak -- [--minutes 5] [--kill-every 1] [--workers N] [--json].
 'use strict';
-const fs = require('node:fs');
 const os = require('node:os');
-const { parseArgs } = require('node:util');
 const { machine } = require('./machine');
+const { soakCommand, numberOf } = require('./soak/command');
+const { runSoak } = require('./soak/run');
 
 const usage = `usage: npm run soak -- [options]
   --minutes M       how long (5); may be a fraction
@@ -16,45 +16,6 @@ const usage = `usage: npm run soak -- [options]
   --out FILE        write JSON to a file too
 Ends with 1 when a job was lost, settled twice or wrong, failed otherwise than with ERR_WORKER_LOST, or when memory
 grew.`;
-
-function readOptions() {
-  const text = { type: 'string' };
-  const { values } = parseArgs({
-    options: {
-      minutes: text,
-      'kill-every': text,
-      workers: text,
-      lanes: text,
-      'worker-lanes': text,
-      contexts: text,
-      out: text,
-      json: { type: 'boolean' },
-      help: { type: 'boolean' },
-    },
-  });
-  if (values.help) {
-    console.log(usage);
-    process.exit(0);
-  }
-  const number = (name, fallback, least, whole) => {
-    const value = values[name] === undefined ? fallback : Number(values[name]);
-    if (!(value >= least) || (whole && !Number.isInteger(value)))
-      throw new Error(`--${name} is ${values[name]}, but must be a ${whole ? 'whole ' : ''}number from ${least} on`);
-    return value;
-  };
-  return {
-    json: values.json,
-    out: values.out,
-    soak: {
-      minutes: number('minutes', 5, 0.01),
-      killEvery: number('kill-every', 1, 0),
-      workers: number('workers', Math.min(4, Math.max(2, os.availableParallelism())), 1, true),
-      lanes: number('lanes', 16, 0, true),
-      workerLanes: number('worker-lanes', 4, 0, true),
-      contextTypes: values.contexts?.split(','),
-    },
-  };
-}
 
 const list = (counts) =>
   Object.entries(counts)
@@ -98,20 +59,21 @@ function report({
   ].join('\n');
 }
 
-async function main() {
-  const options = readOptions();
-  const { runSoak } = require('./soak/run');
-  const about = machine();
-  const result = {
-    machine: about,
-    ...(await runSoak(options.soak, (text) => process.stderr.write(`soak: ${text}\n`))),
-  };
-  if (options.out) fs.writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
-  console.log(options.json ? JSON.stringify(result, null, 2) : report(result));
-  process.exitCode = result.ok ? 0 : 1;
-}
-
-main().catch((error) => {
-  process.stderr.write(`soak: ${error.message}\n`);
-  process.exit(2);
+soakCommand({
+  usage,
+  options: ['minutes', 'kill-every', 'workers', 'lanes', 'worker-lanes', 'contexts'],
+  read: (values) => ({
+    minutes: numberOf(values, 'minutes', { fallback: 5, min: 0.01 }),
+    killEvery: numberOf(values, 'kill-every', { fallback: 1, min: 0 }),
+    workers: numberOf(values, 'workers', {
+      fallback: Math.min(4, Math.max(2, os.availableParallelism())),
+      min: 1,
+      whole: true,
+    }),
+    lanes: numberOf(values, 'lanes', { fallback: 16, min: 0, whole: true }),
+    workerLanes: numberOf(values, 'worker-lanes', { fallback: 4, min: 0, whole: true }),
+    contextTypes: values.contexts?.split(','),
+  }),
+  run: async (options, say) => ({ machine: machine(), ...(await runSoak(options, say)) }),
+  report,
 });

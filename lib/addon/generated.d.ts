@@ -1,7 +1,7 @@
 // Written by `npm run generate` from what the addon exports: do not edit. The numbers stand in .def files, which
 // src/layout.h tells about.
 export interface Layouts {
-  limits: Readonly<Record<'rank' | 'tensors' | 'params' | 'outputs' | 'directInputs', number>>;
+  limits: Readonly<Record<'rank' | 'tensors' | 'params' | 'outputs' | 'directInputs' | 'copiedApart', number>>;
   slot: Readonly<Record<'kind' | 'dtype' | 'rank' | 'extents' | 'numbers', number>>;
   slotKind: Readonly<Record<'absent' | 'host' | 'onDevice' | 'flat', number>>;
   call: Readonly<
@@ -166,6 +166,7 @@ export interface Layouts {
       | 'programHits'
       | 'programMisses'
       | 'compileMs'
+      | 'localMs'
       | 'remotePending'
       | 'remoteRun'
       | 'progress'

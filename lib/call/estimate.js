@@ -1,9 +1,10 @@
 // What a workload would take and give, before it is run; and outputs whose memory goes back before they are collected.
 'use strict';
 const { isArrayBuffer } = require('node:util').types;
-const { native } = require('../addon');
+const { native, layouts } = require('../addon');
 const { asGpuError } = require('../core');
 const { describe } = require('./describe');
+const { scratch, layout } = require('./pending');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /**
@@ -16,7 +17,28 @@ const { describe } = require('./describe');
 const kFlopsPerMs = 1e8,
   kBytesPerMs = 2e7;
 
+const kFlopsAt = layout.callAsk + layouts.ask.flops,
+  kBytesAt = layout.callAsk + layouts.ask.bytes;
+
 const kWorthBytes = 64 * 1024; // less is collected soon enough
+
+/**
+ * The longer of what computing and what memory takes is not known: so it is their sum.
+ * @param {number} flops
+ * @param {number} bytes read and written
+ * @returns {number} ms of the reference core
+ */
+function costMs(flops, bytes) {
+  return flops / kFlopsPerMs + bytes / kBytesPerMs;
+}
+
+/**
+ * What the job is estimated at that a context of this process was given last and did not run inside the call.
+ * @returns {number} ms of the reference core
+ */
+function lastCostMs() {
+  return costMs(scratch[kFlopsAt], scratch[kBytesAt]);
+}
 
 /**
  * @param {unknown} workload as its user wrote it
@@ -28,7 +50,7 @@ function estimate(workload) {
   const call = describe(workload, undefined);
   try {
     const { flops, bytes, outputBytes } = call.estimate();
-    return { ms: flops / kFlopsPerMs + bytes / kBytesPerMs, outputBytes };
+    return { ms: costMs(flops, bytes), outputBytes };
   } catch (error) {
     throw asGpuError(error);
   } finally {
@@ -59,4 +81,4 @@ function releaseOutputs(outputs) {
   }
 }
 
-module.exports = { estimate, releaseMemory, releaseOutputs, kFlopsPerMs, kBytesPerMs };
+module.exports = { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs };

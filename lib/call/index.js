@@ -5,7 +5,7 @@ const { DeviceTensor, handleOf } = require('./device-tensor');
 const { digestOf } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
-const { estimate, releaseMemory, releaseOutputs, kFlopsPerMs, kBytesPerMs } = require('./estimate');
+const { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs } = require('./estimate');
 const { toFloat16Bits, fromFloat16Bits } = require('./float16');
 const { layout, nextId, track, scratch, settle, isAwaited, unwatch, checkWaiting, settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
@@ -31,8 +31,8 @@ module.exports = {
   estimate,
   releaseMemory,
   releaseOutputs,
-  kFlopsPerMs,
-  kBytesPerMs,
+  costMs,
+  lastCostMs,
   toFloat16Bits,
   fromFloat16Bits,
   layout,

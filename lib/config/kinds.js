@@ -314,7 +314,9 @@ function isAddress(address) {
   if (kNetworks.includes(address)) return true;
   const [host, bits, ...rest] = address.split('/');
   const most = net.isIP(host) === 6 ? 128 : 32;
-  return net.isIP(host) > 0 && !rest.length && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+  const isRight = (/** @type {string} */ count) =>
+    /^\d{1,3}$/.test(count) && Number(count) >= 1 && Number(count) <= most;
+  return net.isIP(host) > 0 && !rest.length && (bits === undefined || isRight(bits));
 }
 
 /** Addresses with commas between them. */

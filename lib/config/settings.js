@@ -312,7 +312,9 @@ const kRows = {
     env: ['HTTP_ANSWER_LIMIT'],
     initial: 256 * 2 ** 20,
     what: 'the answers of all workers that clients have not read yet; one client gets about half of it',
-    more: 'Answers of 64 KB and less do not count. One that is larger than this is made when it is the only one.',
+    more:
+      'Answers of 64 KB and less do not count, one that is larger than half of this counts as half. One that is larger ' +
+      'than this is made when it is the only one.',
   },
   answerTimeout: {
     of: 'service',
@@ -327,7 +329,7 @@ const kRows = {
     env: ['HTTP_CLIENT_TIMEOUT'],
     initial: 300_000,
     what: "the longest `timeout` that a client's request may have",
-    more: 'Infinity: there is none.',
+    more: 'A request without one has the `timeout` of the server. Infinity: there is none.',
   },
   clientCost: {
     of: 'service',
@@ -342,7 +344,7 @@ const kRows = {
     of: 'service',
     kind: integerOrAuto(1, 1_000_000),
     env: ['HTTP_CLIENT_JOBS'],
-    otherwise: 'auto: of long jobs one less than there are contexts',
+    otherwise: 'auto: of long jobs one less than there are contexts that run jobs',
     what: 'jobs that a client has under way at a time; others of its wait',
     more: 'auto counts the jobs that are estimated at 100 ms of work and more; a number counts all.',
   },

@@ -1,6 +1,6 @@
 // Compiling for this process, in compile processes that the addon starts.
 'use strict';
-const { setTimeout, clearTimeout } = require('node:timers');
+const { setInterval, clearInterval } = require('node:timers');
 const { readSettings } = require('../config');
 const { native } = require('../addon');
 const { nextId, track } = require('../call');
@@ -12,9 +12,11 @@ const kOldestCapability = 75; // the oldest cards there is support for
 /** @typedef {import('../addon/native').ProgramHandle} ProgramHandle */
 /** @typedef {{ handle: ProgramHandle, fromDisk: boolean, ms: number, problems: string[] }} Compiled */
 
-const kMaxCompiling = 4; // each in a process of its own
-const kLongMs = 500; // what takes longer makes way for others: its process has a low priority by then
-const kMaxLong = 12;
+/**
+ * How many programs a process compiles at a time, each in a compile process; those that have taken `longMs` make way for
+ * others, their processes having a low priority by then, and are beside them.
+ */
+const kCompiling = Object.freeze({ most: 4, mostLong: 12, longMs: 500 });
 
 /**
  * @param {{ shaderCacheDir?: string }} config
@@ -42,23 +44,24 @@ function leavePlace() {
  * @returns {Promise<Compiled>}
  */
 async function compileHere(sources, folder, signal) {
-  if (compiling === kMaxCompiling)
+  if (compiling === kCompiling.most)
     await new Promise((resolve) => {
       turns.push(() => resolve(undefined));
     });
   else ++compiling;
   let isLong = false;
-  const timer = setTimeout(() => {
-    if (long === kMaxLong) return;
+  const timer = setInterval(() => {
+    if (long === kCompiling.mostLong) return; // until one of those has ended
+    clearInterval(timer);
     isLong = true;
     ++long;
     leavePlace();
-  }, kLongMs);
+  }, kCompiling.longMs);
   timer.unref();
   try {
     return await compileNow(sources, folder, signal);
   } finally {
-    clearTimeout(timer);
+    clearInterval(timer);
     if (isLong) --long;
     else leavePlace();
   }
@@ -107,4 +110,4 @@ function fits(device, info) {
   return (device.backend === 'vulkan' && info.vulkan) || (device.backend === 'cuda' && info.cuda);
 }
 
-module.exports = { compileHere, prepareOn, fits, cacheFolder };
+module.exports = { compileHere, prepareOn, fits, cacheFolder, kCompiling };

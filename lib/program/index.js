@@ -1,6 +1,6 @@
 // Programs of users in one process: sources, compiling, those that are kept, hot reload, frames and pictures.
 'use strict';
-const { cacheFolder, compileHere, prepareOn, fits } = require('./compiler');
+const { cacheFolder, compileHere, prepareOn, fits, kCompiling } = require('./compiler');
 const { encodePNG } = require('./picture');
 const { Programs } = require('./programs');
 const { RenderStream } = require('./render-stream');
@@ -11,6 +11,7 @@ module.exports = {
   compileHere,
   prepareOn,
   fits,
+  kCompiling,
   encodePNG,
   Programs,
   RenderStream,

@@ -1,6 +1,5 @@
 // From a result to the bytes of a response: JSON in pieces, so that a large one doesn't hold the event loop, or binary.
 'use strict';
-const { Readable } = require('node:stream');
 const { setImmediate } = require('node:timers/promises');
 const { encodeFrame, kType } = require('./frame');
 const { numbersText } = require('./tensors');
@@ -107,7 +106,7 @@ function* inParts(pieces) {
  * @param {Iterable<string|Uint8Array>|AsyncIterable<string|Uint8Array>} pieces
  */
 function sendPieces(reply, delivery, pieces) {
-  return reply.send(Readable.from(delivery.counted(pieces), { objectMode: false }));
+  return reply.send(delivery.streamOf(pieces));
 }
 
 /**
@@ -148,11 +147,13 @@ function wantsPicture(accept = '', result) {
 
 /**
  * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
  * @param {Result} result
  */
-async function sendPicture(reply, result) {
-  const bytes = await encodePNG(result.outputs.image);
-  return reply.type(kPng).send(bytes);
+async function sendPicture(reply, delivery, result) {
+  const bytes = await delivery.reads(encodePNG(result.outputs.image));
+  reply.type(kPng).header('content-length', bytes.length);
+  return bytes.length <= kOnePiece ? reply.send(bytes) : sendPieces(reply, delivery, inParts([bytes]));
 }
 
 /**

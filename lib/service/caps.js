@@ -1,7 +1,8 @@
 // What one client may ask for. A client is a remote address: there are no tokens.
 'use strict';
 const net = require('node:net');
-const { estimate } = require('../call');
+const { codes } = require('../addon');
+const { checkWaiting, estimate } = require('../call');
 const { invalid } = require('../core');
 
 /** @typedef {import('../config/config').HttpConfig & { timeout: number }} Config */
@@ -34,11 +35,14 @@ function clientOf(address) {
 /**
  * @param {RequestedWorkload} workload
  * @returns {import('../call/estimate').Estimate|undefined} undefined: it will be refused, in the manager's words
+ * @throws {import('../core').GPUError} what is our own fault, or a want of memory: nothing runs past the caps for it
  */
 function estimateOf(workload) {
   try {
     return estimate(workload);
-  } catch {
+  } catch (error) {
+    const status = codes.get(error.code)?.httpStatus ?? 500;
+    if (status >= 500 && error.code !== 'ERR_UNSUPPORTED') throw error;
     return undefined;
   }
 }
@@ -50,13 +54,14 @@ function estimateOf(workload) {
  * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT
  */
 function timeoutOf({ timeout }, config) {
-  if (typeof timeout !== 'number') return config.timeout;
-  if (timeout > config.clientTimeout)
+  if (timeout === undefined) return config.timeout;
+  checkWaiting({ timeout });
+  if (Number(timeout) > config.clientTimeout)
     throw invalid(
       `the option timeout is ${timeout} ms, but must be at most ${config.clientTimeout} (HTTP_CLIENT_TIMEOUT)`,
       'options.timeout',
     );
-  return timeout;
+  return Number(timeout);
 }
 
 /**
@@ -65,7 +70,7 @@ function timeoutOf({ timeout }, config) {
  * @param {number} timeout ms that the job has
  * @param {string} address
  * @param {Config} config
- * @param {() => number} contexts how many there are
+ * @param {() => number} contexts how many there are that run jobs
  * @returns {Wish|undefined}
  * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT: it is larger than a client's job may be
  */

@@ -1,8 +1,10 @@
 // An answer on its way to its client: one that is not read is given up, and what it held goes back at its end.
 'use strict';
+const { Readable } = require('node:stream');
 const { setTimeout, clearTimeout } = require('node:timers');
+const { whenGone } = require('./gone');
 
-/** @typedef {import('node:http').ServerResponse} ServerResponse */
+/** @typedef {import('fastify').FastifyReply} Reply */
 
 /** What has to be taken within the time, unless less is left: a client that reads a byte now and then holds as much. */
 const kLeastBytes = 2 ** 20;
@@ -12,29 +14,56 @@ class Delivery {
   #before = 0;
   /** @type {NodeJS.Timeout|undefined} */
   #timer;
+  /** Whether nobody waits for it any more. */
+  isOver = false;
+  /** @type {Promise<unknown>[]} */
+  #reading = [];
+  /** @type {Readable|undefined} */
+  #source;
   #response;
   #timeout;
 
   /**
-   * @param {ServerResponse} response
+   * @param {Reply} reply
    * @param {number} timeout ms, for each piece of a megabyte, and for the rest
    */
-  constructor(response, timeout) {
-    this.#response = response;
+  constructor(reply, timeout) {
+    this.#response = reply.raw;
     this.#timeout = timeout;
+    /** It has been sent or given up, and nothing reads the outputs any more. @type {Promise<void>} */
     this.ended = new Promise((resolve) => {
-      response.once('close', () => {
-        clearTimeout(this.#timer);
-        resolve(undefined);
-      });
+      whenGone(reply, () => resolve(this.#end()));
     });
   }
 
-  /** From now on the client has to read. */
+  async #end() {
+    this.isOver = true;
+    clearTimeout(this.#timer);
+    // A response that has never come to its turn tells its source nothing.
+    this.#source?.destroy();
+    await Promise.allSettled(this.#reading);
+  }
+
+  /**
+   * @template Read
+   * @param {Promise<Read>} reading of the outputs
+   */
+  reads(reading) {
+    this.#reading.push(reading);
+    return reading;
+  }
+
+  /** From now on the client has to read; one that waits behind another of its connection, once it comes to it. */
   start() {
-    // Node sets the socket's time anew for the next request.
-    this.#response.socket?.setTimeout(this.#timeout);
-    if (!this.#response.destroyed) this.#arm();
+    const response = this.#response;
+    const begin = () => {
+      if (this.isOver) return;
+      // Node sets the socket's time anew for the next request.
+      response.socket?.setTimeout(this.#timeout);
+      this.#arm();
+    };
+    if (response.socket) begin();
+    else response.once('socket', begin);
   }
 
   #arm() {
@@ -51,11 +80,19 @@ class Delivery {
   }
 
   /**
-   * Counts what is taken of pieces.
-   * @template {string|Uint8Array} Piece
-   * @param {Iterable<Piece>|AsyncIterable<Piece>} pieces
+   * Pieces of an answer as a stream, of which what is taken counts.
+   * @param {Iterable<string|Uint8Array>|AsyncIterable<string|Uint8Array>} pieces
    */
-  async *counted(pieces) {
+  streamOf(pieces) {
+    const source = Readable.from(this.#counted(pieces), { objectMode: false });
+    this.#source = source;
+    this.reads(new Promise((resolve) => source.once('close', resolve)));
+    if (this.isOver) source.destroy();
+    return source;
+  }
+
+  /** @param {Iterable<string|Uint8Array>|AsyncIterable<string|Uint8Array>} pieces */
+  async *#counted(pieces) {
     for await (const piece of pieces) {
       this.#taken += piece.length;
       yield piece;

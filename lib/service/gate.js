@@ -20,21 +20,17 @@ const { HttpError } = require('./http-error');
  *   | { switchyard: 'entered', number: number, lack?: Lack }} Message
  */
 
-const kRetryMs = 1000;
-
 /**
  * @param {Lack} lack
  * @param {number} ms that it was waited for
  */
 function refusal(lack, ms) {
   const waited = ms > 0 ? `, and none came within ${Math.round(ms)} ms` : '';
-  const retryAfter = kRetryMs;
   if (lack === 'answers')
     return new HttpError(
       503,
       'ERR_TOO_MANY_ANSWERS',
       `the answers that clients have not read yet leave no room for this one (HTTP_ANSWER_LIMIT)${waited}`,
-      { retryAfter },
     );
   const why = {
     many: 'too many requests of this client wait already',
@@ -42,7 +38,7 @@ function refusal(lack, ms) {
     'own-answers':
       `the answers that this client has not read yet leave it no room for this one (HTTP_ANSWER_LIMIT)` + waited,
   };
-  return new HttpError(429, 'ERR_QUEUE_FULL', why[lack], { retryAfter });
+  return new HttpError(429, 'ERR_QUEUE_FULL', why[lack]);
 }
 
 /** What a request holds. Both are idempotent. */

@@ -70,6 +70,8 @@ class Room {
    */
   enter(owner, number, wish, tell) {
     const client = this.#clientOf(wish.client);
+    // One that is larger than the room has it to itself until it is through, but for a half: small ones of others go on.
+    wish = { ...wish, bytes: Math.min(wish.bytes, this.limit / 2) };
     /** @type {Entry} */
     const entry = { owner, number, wish, client, tell, timer: undefined, inJob: false };
     const lack = this.#lackOf(entry);

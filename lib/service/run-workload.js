@@ -7,9 +7,10 @@ const { readWorkload } = require('./workload');
 const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
 const { timeoutOf, wishOf } = require('./caps');
 const { Delivery } = require('./delivery');
+const { whenGone } = require('./gone');
 const { checkQuery } = require('./query');
 const { releaseOutputs } = require('../call');
-const { nowMs } = require('../core');
+const { GPUError, nowMs } = require('../core');
 
 /** @typedef {import('fastify').FastifyReply} Reply */
 /** @typedef {import('./server').NamedRequest} NamedRequest */
@@ -26,7 +27,7 @@ function makeId() {
 /** @param {Reply} reply aborts its job when the client leaves before it has its answer */
 function signalOf(reply) {
   const controller = new AbortController();
-  reply.raw.once('close', () => {
+  whenGone(reply, () => {
     if (!reply.raw.writableFinished) controller.abort(new Error('the client left'));
   });
   return controller.signal;
@@ -51,10 +52,15 @@ function parse(bytes, binary) {
  */
 async function send(reply, delivery, result, { binary, accept, encoding }) {
   delivery.start();
-  if (wantsPicture(accept, result)) return sendPicture(reply, result);
+  if (wantsPicture(accept, result)) return sendPicture(reply, delivery, result);
   return wantsBinary(accept, binary)
     ? sendBinary(reply, delivery, result)
     : sendJson(reply, delivery, result, encoding);
+}
+
+/** @param {{ state: string }} context */
+function canRunJobs({ state }) {
+  return state === 'idle' || state === 'busy';
 }
 
 /**
@@ -68,7 +74,7 @@ async function send(reply, delivery, result, { binary, accept, encoding }) {
  */
 async function runInTurn({ manager, config, gate }, { workload, options }, address, signal) {
   const timeout = timeoutOf(options, config);
-  const wish = wishOf(workload, timeout, address, config, () => manager.contexts().length);
+  const wish = wishOf(workload, timeout, address, config, () => manager.contexts().filter(canRunJobs).length);
   if (!wish) return { result: await manager.executeWorkload(workload, { ...options, signal }), pass: undefined };
   const began = nowMs();
   const pass = await gate.enter(wish, signal);
@@ -80,10 +86,8 @@ async function runInTurn({ manager, config, gate }, { workload, options }, addre
     return { result, pass };
   } catch (error) {
     // It was told what was left of the time.
-    if (error.code === 'ERR_TIMEOUT') {
-      error.message = error.message.replace(/within [\d.]+ ms/, `within ${timeout} ms`);
-      if (waited > 0) error.message += `, after ${waited} ms for its client's other requests`;
-    }
+    if (error.code === 'ERR_TIMEOUT' && waited > 0)
+      error.message += `; ${waited} of its ${timeout} ms had gone by before, with other requests`;
     const leave = () => pass.leave();
     if (error.released) error.released.then(leave, leave);
     else leave();
@@ -104,7 +108,7 @@ function runWorkload(parts) {
     if (!body) throw badRequest('the body is missing, but must be a workload: GET / shows one');
     const { accept, 'content-type': type } = request.headers;
     const binary = type?.toLowerCase().startsWith(kType) ?? false;
-    const delivery = new Delivery(reply.raw, config.answerTimeout);
+    const delivery = new Delivery(reply, config.answerTimeout);
     /** @type {Promise<void>|undefined} */
     let released;
     try {
@@ -118,14 +122,13 @@ function runWorkload(parts) {
         { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
         'job completed',
       );
-      const sent = send(reply, delivery, result, { binary, accept, encoding });
-      // Nothing reads the outputs any more once it has been sent, or given up: their memory goes back now, and not when
-      // it is collected.
-      Promise.allSettled([sent, delivery.ended]).then(() => {
+      // The memory of the outputs goes back then, and not when it is collected.
+      delivery.ended.then(() => {
         releaseOutputs(result.outputs);
         pass?.leave();
       });
-      return sent;
+      if (delivery.isOver) throw new GPUError('ERR_CANCELED', 'the client left');
+      return send(reply, delivery, result, { binary, accept, encoding });
     } catch (error) {
       released = error.released;
       throw error;

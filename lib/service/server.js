@@ -6,6 +6,7 @@ const { fastify } = require('fastify');
 const { readServiceConfig } = require('../config');
 const { createLogger, describeError } = require('../core');
 const { HttpError, describeFailure } = require('./http-error');
+const { whenGone } = require('./gone');
 const { Budget, readBody } = require('./body');
 const { kType } = require('./frame');
 const { kEndpoints } = require('./endpoints');
@@ -35,7 +36,7 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * @typedef {object} Manager
  * @property {Promise<unknown>} ready
  * @property {(workload: any, options?: any) => Promise<import('./answer').Result>} executeWorkload checks them itself
- * @property {() => unknown[]} contexts
+ * @property {() => { state: string }[]} contexts
  * @property {() => Promise<Health>} health
  * @property {() => Promise<string>} prometheus
  */
@@ -146,8 +147,7 @@ function addGate(app, state) {
     if (request.method !== 'POST') return;
     if (state.draining) throw new HttpError(503, 'ERR_CLOSED', 'the server is stopping: it takes no new jobs');
     ++state.jobs;
-    // 'close' comes once, whether the answer was sent or the client has left.
-    reply.raw.once('close', () => {
+    whenGone(reply, () => {
       if (--state.jobs === 0) state.onIdle?.();
     });
   });

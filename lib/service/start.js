@@ -83,12 +83,14 @@ function listening(config) {
 function serveRoom(config, onPeakOver) {
   const room = new Room(config.answerLimit, onPeakOver);
   cluster.on('message', (worker, message) => {
-    if (message?.switchyard === undefined) return;
+    // What it said last may come after its end, and would never be left.
+    if (message?.switchyard === undefined || worker.isDead()) return;
     answerDoor(room, worker.id, message, (answer) => {
       if (worker.isConnected()) worker.send(answer, () => {});
     });
   });
   cluster.on('exit', (worker) => room.forget(worker.id));
+  cluster.on('disconnect', (worker) => room.forget(worker.id));
 }
 
 /** @param {Address} address as a client of this machine writes it */

@@ -162,7 +162,7 @@ export class GPUClusterManager extends EventEmitter {
   openTensor(handle: SharedTensorHandle | string): SharedTensor;
   /**
    * The contexts of all workers; none once the manager is closed.
-   * @example const ready = manager.contexts().filter(({ state }) => state === 'ready');
+   * @example const ready = manager.contexts().filter(({ isActive }) => isActive);
    */
   contexts(): ContextInfo[];
   /**

@@ -55,6 +55,13 @@ async function besiege(names, seconds, say) {
     const { descriptors } = after;
     const health = await service.health();
     const end = await service.stop();
+    const failed = Object.entries({
+      "an honest client's errors": clients.errors > 0,
+      "the server's memory": after.megabytes > before.megabytes + kSlackMb,
+      "the server's descriptors": descriptors > before.descriptors + kSlackDescriptors,
+      "the server's health": health.status !== 'ok',
+      "the server's end": end.code !== 0,
+    }).flatMap(([what, isWrong]) => (isWrong ? [what] : []));
     return {
       parts,
       server: {
@@ -65,12 +72,7 @@ async function besiege(names, seconds, say) {
         end: end.signal ?? end.code,
       },
       honest: clients,
-      ok:
-        clients.errors === 0 &&
-        after.megabytes <= before.megabytes + kSlackMb &&
-        descriptors <= before.descriptors + kSlackDescriptors &&
-        health.status === 'ok' &&
-        end.code === 0,
+      failed,
       log: service.log.split('\n').filter(Boolean).slice(0, 10),
     };
   } finally {
@@ -86,16 +88,16 @@ async function runHostile({ seconds, only = kNames }, say = () => {}) {
   const started = performance.now();
   const names = kNames.filter((name) => only.includes(name));
   const besieging = names.filter((name) => kParts[name].server);
-  const result = besieging.length ? await besiege(besieging, seconds, say) : { parts: {}, ok: true };
+  const result = besieging.length ? await besiege(besieging, seconds, say) : { parts: {}, failed: [] };
   for (const name of names.filter((each) => !kParts[each].server)) {
     say(name);
     result.parts[name] = await kParts[name].run({ seconds });
   }
-  const failed = names.filter((name) => !result.parts[name].ok);
+  const failed = [...names.filter((name) => !result.parts[name].ok), ...result.failed];
   return {
     ...result,
     failed,
-    ok: result.ok && failed.length === 0,
+    ok: failed.length === 0,
     seconds: round((performance.now() - started) / 1000),
   };
 }

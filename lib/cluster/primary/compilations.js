@@ -2,7 +2,8 @@
 // for it.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
-const { CompileEntry, chooseWorker, mayBeLong, kLongMs, nameOf } = require('./compile-entry');
+const { kCompiling } = require('../../program');
+const { CompileEntry, chooseWorker, mayBeLong, nameOf } = require('./compile-entry');
 
 /** @typedef {import('./compile-entry').Compiling} Compiling */
 /** @typedef {import('./compile-entry').Waiter} Waiter */
@@ -124,10 +125,14 @@ class Compilations {
    */
   #makeWay(entry, number) {
     const timer = setTimeout(() => {
-      if (this.#attempts.get(number) !== entry || !mayBeLong(entry, this.#attempts)) return;
+      if (this.#attempts.get(number) !== entry) return;
+      if (!mayBeLong(entry, this.#attempts)) {
+        this.#makeWay(entry, number); // perhaps once one of those has ended
+        return;
+      }
       entry.isLong = true;
       this.#startWaiting();
-    }, kLongMs);
+    }, kCompiling.longMs);
     timer.unref();
   }
 

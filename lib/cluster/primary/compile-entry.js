@@ -1,5 +1,6 @@
 // A program that was asked for, and which worker compiles it.
 'use strict';
+const { kCompiling } = require('../../program');
 
 /**
  * A worker, as far as compiling goes.
@@ -19,10 +20,6 @@
  * @property {(error: WireError) => void} fail
  */
 /** @typedef {{ release: () => void }} Held memory of a program that this process holds */
-
-const kMaxCompiling = 4; // programs that a worker compiles at a time: those that only wait are not blamed when it ends
-const kMaxLong = 12; // and beside them, those that take long
-const kLongMs = 500;
 
 /** A program from the first question on. */
 class CompileEntry {
@@ -68,8 +65,9 @@ function chooseWorker(entry, attempts, workers) {
     busy(worker),
     worker.slot,
   ];
+  // What waits is not given to a worker yet, and so not blamed when that ends.
   const [best] = workers
-    .filter((one) => one.canCompile && busy(one) < kMaxCompiling)
+    .filter((one) => one.canCompile && busy(one) < kCompiling.most)
     .sort((a, b) => compare(rank(a), rank(b)));
   return best;
 }
@@ -79,7 +77,7 @@ function chooseWorker(entry, attempts, workers) {
  * @param {ReadonlyMap<number, CompileEntry>} attempts
  */
 function mayBeLong({ worker }, attempts) {
-  return worker !== undefined && attemptsOf(worker, attempts, true) < kMaxLong;
+  return worker !== undefined && attemptsOf(worker, attempts, true) < kCompiling.mostLong;
 }
 
 /**
@@ -107,4 +105,4 @@ function compare(a, b) {
   return 0;
 }
 
-module.exports = { CompileEntry, chooseWorker, mayBeLong, nameOf, kLongMs };
+module.exports = { CompileEntry, chooseWorker, mayBeLong, nameOf };

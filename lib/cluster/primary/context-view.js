@@ -3,6 +3,7 @@
 'use strict';
 const { statusPage } = require('../../metrics');
 const { nowMs, isSoftware } = require('../../core');
+const { kSoonMs } = require('./scheduler');
 
 const { inContext, kMaxStarted, contextAt } = statusPage;
 
@@ -11,7 +12,6 @@ const { inContext, kMaxStarted, contextAt } = statusPage;
 /** @typedef {import('./speeds').Speeds} Speeds */
 
 const kDepth = 4; // assignments a context may have: the next is there when one ends
-const kSoonMs = 1; // of estimated work in a lane: what comes behind it won't wait long
 const kStuckMs = 3; // without a sign of progress, what runs is longer than was estimated
 const kMaxAffinities = 4096; // names a context remembers
 const kMaxResident = 4096;
@@ -92,7 +92,16 @@ class ContextView {
   }
 
   get pendingMs() {
-    return this.assignedMs;
+    return this.assignedMs + this.ownMs;
+  }
+
+  /**
+   * How long a job that its process has begun there without the coordinator may still take: as it is estimated, but no
+   * less than it has taken.
+   */
+  get ownMs() {
+    if (!this.#read(inContext.localPending)) return 0;
+    return Math.max(this.#read(inContext.localMs), nowMs() - this.#read(inContext.lastUsedLocal));
   }
 
   // Work that is soon done waits in its lane, where it costs no hop when its turn comes; more than that is better kept

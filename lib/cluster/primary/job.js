@@ -1,6 +1,6 @@
 // A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
 'use strict';
-const { kFlopsPerMs, kBytesPerMs } = require('../../call');
+const { costMs } = require('../../call');
 const { protocol } = require('../wire');
 
 const { ask, output, kKinds, kContextTypes } = protocol;
@@ -33,7 +33,7 @@ class CoordinatorJob {
     this.workload = numbers[at + ask.workload];
     this.bytes = numbers[at + ask.memory];
     this.ownBytes = numbers[at + ask.own];
-    this.cost = numbers[at + ask.flops] / kFlopsPerMs + numbers[at + ask.bytes] / kBytesPerMs;
+    this.cost = costMs(numbers[at + ask.flops], numbers[at + ask.bytes]);
     this.alone = false;
     this.excluded = -1;
     this.joinKey = numbers[at + ask.joinKey];

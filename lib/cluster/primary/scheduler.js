@@ -43,6 +43,7 @@ const { computeRank, drawRank } = require('../../addon');
  * @property {'idle'|'busy'|'lost'|'starting'|'closed'} state
  * @property {number} pending jobs assigned to it or running there
  * @property {number} [pendingMs] what they will still take, where it is known
+ * @property {number} [ownMs] what a job that its process gave it by itself will still take
  * @property {number} room how many more it may be given now
  * @property {number} memoryFree bytes
  * @property {(residentId: number) => boolean} holds
@@ -82,19 +83,36 @@ function suits(job, context) {
   return isHealthy(context) && isOfFitType(job, context) && (context.memoryFree >= job.bytes || context.pending > 0);
 }
 
+const kSoonMs = 1; // of estimated work in a lane: what comes behind it won't wait long
+/**
+ * Whether the job is better off in the queue, from which any context may take it, than behind what a process has begun
+ * on its own. It waits for no more than twice as long as that takes: a process that always has such a job would keep its
+ * context from everybody else.
+ * @param {Job} job
+ * @param {number} ownMs
+ * @param {number} now
+ */
+function staysQueued({ enqueued }, ownMs, now) {
+  return ownMs > kSoonMs && now - enqueued < 2 * ownMs;
+}
+
 /**
  * Whether the context can take the job now.
  * @param {Job} job
  * @param {ContextView} context
+ * @param {number} now
  */
-function canRun(job, context) {
-  return (
-    isHealthy(context) &&
-    isOfFitType(job, context) &&
-    context.memoryFree >= job.bytes &&
-    context.room > 0 &&
-    (job.alone ? context.workerRunning === 0 : context.workerRoom > 0)
-  );
+function canRun(job, context, now) {
+  if (
+    !isHealthy(context) ||
+    !isOfFitType(job, context) ||
+    context.memoryFree < job.bytes ||
+    context.room <= 0 ||
+    (job.alone ? context.workerRunning !== 0 : context.workerRoom <= 0)
+  )
+    return false;
+  const { ownMs } = context;
+  return !ownMs || !staysQueued(job, ownMs, now);
 }
 
 /**
@@ -167,7 +185,7 @@ function headroom({ memoryFree }, { bytes }) {
  * @type {readonly Criterion[]}
  */
 const criteria = Object.freeze([
-  { name: 'can run it now', compare: (a, b, job) => Number(canRun(job, b)) - Number(canRun(job, a)) },
+  { name: 'can run it now', compare: (a, b, job, now) => Number(canRun(job, b, now)) - Number(canRun(job, a, now)) },
   {
     name: 'affinity',
     compare: (a, b, job) =>
@@ -226,7 +244,7 @@ function withoutSoftware(suited, job, contexts, now) {
     (each) => !each.software && (each.state === 'starting' ? isOfFitType(job, each) : suited.includes(each)),
   );
   if (!others.length) return suited;
-  if (now - job.enqueued > kSoftwareDelayMs && !others.some((each) => canRun(job, each))) return suited;
+  if (now - job.enqueued > kSoftwareDelayMs && !others.some((each) => canRun(job, each, now))) return suited;
   const isMeasured = (/** @type {ContextView} */ each) => each.speed(job.workload) !== undefined;
   const othersMeasured = others.some(isMeasured);
   return suited.filter((each) => !each.software || (othersMeasured && isMeasured(each)));
@@ -261,7 +279,7 @@ function shouldWait(best, contexts, job, now) {
   const here = finishMs(best, job);
   if (here === undefined || job.alone) return false;
   return contexts.some((context) => {
-    if (canRun(job, context) || context.memoryFree < job.bytes) return false;
+    if (canRun(job, context, now) || context.memoryFree < job.bytes) return false;
     const there = finishMs(context, job);
     return there !== undefined && stepOf(there) < stepOf(here) && now - job.enqueued < here - there;
   });
@@ -279,7 +297,7 @@ function chooseContext(job, contexts, now) {
   const able = eligible(job, contexts, now);
   if (!able.length) return undefined;
   const best = able.reduce((chosen, context) => (compareContexts(context, chosen, job, now) < 0 ? context : chosen));
-  return canRun(job, best) && !shouldWait(best, able, job, now) ? best : undefined;
+  return canRun(job, best, now) && !shouldWait(best, able, job, now) ? best : undefined;
 }
 
 /**
@@ -302,4 +320,5 @@ module.exports = {
   canRun,
   chooseContext,
   memberToEmpty,
+  kSoonMs,
 };

@@ -1,7 +1,7 @@
 // Jobs that the coordinator was asked for: the ask, and the result that comes back.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
-const { native } = require('../../addon');
+const { native, layouts } = require('../../addon');
 const {
   scratch,
   layout,
@@ -39,6 +39,7 @@ const { affinityNumber } = require('./job-options');
 const { ask, result: at, kKinds, kContextTypes } = protocol;
 // An ask is described in the scratch array from callAsk on, as in its message.
 const { callAsk: kAskAt } = layout;
+const { copiedApart: kCopiedApart } = layouts.limits;
 const kWhereMs = 50; // for the coordinator to say where a job was whose time is up
 /** The digest of a job that equals no other. */
 const kNoDigest = [0, 0, 0, 0];
@@ -100,14 +101,14 @@ class Asks {
       this.#writeAsk(call, options, need, digest, timeout === Infinity ? 0 : started + timeout);
       const putOff = call.ask(channel.handle);
       channel.sent();
-      this.#numbers.add(call.number);
-      if (this.waiting++ === 0) channel.ref();
       const { number, outputs, targets, type } = call;
       const id = call.id ?? this.#prefix + number;
       if (putOff !== undefined) {
-        if (putOff > 0) tellOfCopies(call);
         this.#stage(number, call.id);
+        if (putOff > 0) tellOfCopies(call);
       }
+      this.#numbers.add(number);
+      if (this.waiting++ === 0) channel.ref();
       const answered = track(
         call.number,
         { signal: options?.signal, timeout },
@@ -155,8 +156,13 @@ class Asks {
    */
   #stage(number, id) {
     const operation = nextId();
+    try {
+      native.stageRemote(operation, number);
+    } catch (error) {
+      native.dropRemote(number);
+      throw error;
+    }
     this.#staging.add(number);
-    native.stageRemote(operation, number);
     const staged = (/** @type {unknown} */ error) => {
       this.#staging.delete(number);
       this.#post(number, id, error);
@@ -200,7 +206,7 @@ class Asks {
    */
   async #sayWhere(error, number, timeout) {
     let where = error.message;
-    if (this.#staging.has(number)) where = 'its inputs were being copied into shared memory';
+    if (this.#staging.has(number)) where = 'its memory was being made ready';
     else if (this.#numbers.has(number)) where = await this.#where(number);
     error.message = `the job did not finish within ${timeout} ms: ${where}`;
   }
@@ -279,6 +285,7 @@ class Asks {
         }
         answer.buffers = buffers;
       } catch (thrown) {
+        native.dropRemote(number);
         error = thrown;
       }
     }
@@ -295,10 +302,10 @@ class Asks {
    * @param {Float64Array|undefined} places where an equal job has written the outputs
    */
   #copy(number, message, places) {
-    this.#numbers.add(number);
     const operation = nextId();
     if (places) native.copyRemote(operation, number, places);
     else native.copyRemote(operation, number);
+    this.#numbers.add(number);
     const take = (/** @type {unknown} */ error) => this.onResult(message, 0, error);
     track(operation, undefined, undefined, nothing, nothing).then(take, take);
   }
@@ -364,7 +371,6 @@ class Asks {
 function nothing() {}
 
 const kTellBytes = 64 << 20; // copied again before it is worth a word
-const kLargeBytes = 256 << 10; // what is smaller is copied in any case
 /** Memory that was copied once. @type {WeakSet<ArrayBufferLike>} */
 const copied = new WeakSet();
 let bytesAgain = 0;
@@ -372,12 +378,14 @@ let bytesAgain = 0;
 /** @param {AnyCall} call that was described last; large inputs are copied for it */
 function tellOfCopies(call) {
   if (bytesAgain >= kTellBytes) return;
+  const now = []; // several inputs may be views of one memory
   for (const { memory } of call.identity().inputs) {
     const { buffer, byteLength = 0 } = /** @type {Partial<import('../../index').TensorData>} */ (memory ?? {});
-    if (!buffer || byteLength < kLargeBytes) continue;
+    if (!buffer || byteLength < kCopiedApart) continue; // what is smaller is copied in any case
     if (copied.has(buffer)) bytesAgain += byteLength;
-    copied.add(buffer);
+    now.push(buffer);
   }
+  for (const buffer of now) copied.add(buffer);
   if (bytesAgain < kTellBytes) return;
   process.emitWarning(
     `${Math.round(bytesAgain / 2 ** 20)} MB of inputs were copied into shared memory though they had been before: ` +

@@ -117,9 +117,19 @@ class PoolContext {
     ++this.#page[this.#at + inContext.localPending];
   }
 
+  /**
+   * What has begun goes on: the coordinator puts nothing behind it that need not wait for it.
+   * @param {number} now
+   * @param {number} ms that it is estimated at
+   */
+  goesOn(now, ms) {
+    this.#page[this.#at + inContext.lastUsedLocal] = now;
+    this.#page[this.#at + inContext.localMs] = ms;
+  }
+
   /** @param {number} now */
   end(now) {
-    --this.#page[this.#at + inContext.localPending];
+    if (--this.#page[this.#at + inContext.localPending] === 0) this.#page[this.#at + inContext.localMs] = 0;
     ++this.#page[this.#at + inContext.localRun];
     this.#page[this.#at + inContext.lastUsedLocal] = now;
   }

@@ -3,7 +3,7 @@
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('../../addon');
-const { describe, digestOf, settleNow, inCluster } = require('../../call');
+const { describe, digestOf, settleNow, inCluster, lastCostMs } = require('../../call');
 const { GPUError, asGpuError, nowMs } = require('../../core');
 const { GPUContext } = require('../../context');
 const { Asks, kNoDigest } = require('./asks');
@@ -213,6 +213,7 @@ class Requester {
       const settled = settleNow(this.#done(context, counted, result), result.timings.total);
       return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
     }
+    context.goesOn(started, lastCostMs());
     const { number } = call;
     const id = call.id ?? this.#prefix + number;
     const timeout = options?.timeout ?? this.config.timeout;

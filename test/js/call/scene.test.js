@@ -114,8 +114,8 @@ test('a picture goes out as PNG where the client says so', async () => {
       outputs: { image: { data: new Float32Array(4), shape: [2, 2], dtype: 'float32' } },
     }),
   ).toBe(false);
-  const reply = { type: jest.fn(() => reply), send: jest.fn(() => reply) };
-  await sendPicture(reply, result);
+  const reply = { type: jest.fn(() => reply), header: jest.fn(() => reply), send: jest.fn(() => reply) };
+  await sendPicture(reply, { reads: (reading) => reading }, result);
   expect(reply.type).toHaveBeenCalledWith('image/png');
   expect(reply.send.mock.calls[0][0].subarray(1, 4).toString()).toBe('PNG');
 });

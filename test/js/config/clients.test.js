@@ -21,6 +21,16 @@ test('what a client may have: words and numbers where they are right', () => {
   });
   expect(serve({}, {})).toMatchObject({ clientCost: Infinity, clientTimeout: 300_000, answerTimeout: 30_000 });
   expect(serve({ clientJobs: 'auto' }, {}).clientJobs).toBeUndefined();
-  for (const proxy of ['true', '10.0.0.0/33', '10.0.0', 'fe80::/200', '127.0.0.1,', 'anything', '1.2.3.4/8/9'])
+  for (const proxy of [
+    'true',
+    '10.0.0.0/33',
+    '0.0.0.0/0',
+    '::/0',
+    '10.0.0',
+    'fe80::/200',
+    '127.0.0.1,',
+    'anything',
+    '1.2.3.4/8/9',
+  ])
     expect(() => serve({}, { HTTP_TRUST_PROXY: proxy })).toThrow(/HTTP_TRUST_PROXY is .* addresses or networks/);
 });

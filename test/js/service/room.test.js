@@ -57,10 +57,21 @@ test('a single answer may be larger than all of it, when it is alone', () => {
   expect(became).toEqual({ 1: 'in' });
   room.leave(1, 1);
   expect(became).toEqual({ 1: 'in', 2: 'in' });
-  enter(3, { client: 'c', bytes: 10 });
-  expect(became[3]).toBeUndefined();
   room.leave(1, 2);
-  expect(became[3]).toBe('in');
+  expect(room.held).toBe(0);
+});
+
+test('one that is larger than all of it leaves a half to the others', () => {
+  const { room, became, enter } = makeRoom(100);
+  enter(1, { client: 'a', bytes: 300 });
+  enter(2, { client: 'b', bytes: 20 });
+  enter(3, { client: 'c', bytes: 300 });
+  expect(became).toEqual({ 1: 'in', 2: 'in' });
+  room.leave(1, 2);
+  room.leave(1, 1);
+  expect(became).toEqual({ 1: 'in', 2: 'in', 3: 'in' });
+  room.leave(1, 3);
+  expect(room.held).toBe(0);
 });
 
 test("jobs of a client are counted, and its waiting ones hold up nobody else's", () => {

@@ -24,6 +24,9 @@ describe('canRun', () => {
     ['an idle context', {}, {}, true],
     ['a busy context with room', { state: 'busy', pending: 3, room: 1 }, {}, true],
     ['a full context', { room: 0 }, {}, false],
+    ["one that is soon through with its process's own job", { pending: 1, ownMs: 0.5 }, {}, true],
+    ["one with a longer job of its process's own", { pending: 1, ownMs: 6 }, {}, false],
+    ['the same, for a job that has waited for twice as long', { pending: 1, ownMs: 5 }, {}, true],
     ['a full worker', { workerRoom: 0 }, {}, false],
     ['a lost context', { state: 'lost' }, {}, false],
     ['one that starts', { state: 'starting' }, {}, false],
@@ -39,7 +42,7 @@ describe('canRun', () => {
     ['alone in a worker that runs something', { workerRunning: 1 }, { alone: true }, false],
   ];
   test.each(cases)('%s', (_, fields, job, expected) =>
-    expect(canRun(makeJob(job), makeContext(fields))).toBe(expected),
+    expect(canRun(makeJob(job), makeContext(fields), 10)).toBe(expected),
   );
 });
 
