@@ -95,7 +95,10 @@ async function runWorker() {
   };
   const manager = gpu.createGPUClusterManager(settings);
   process.on('message', async (question) => {
-    if (question === 'double') process.send({ said: await double(manager) });
+    if (question === 'double') {
+      await manager.ready; // which would be rejected by what comes next
+      process.send({ said: await double(manager) });
+    }
     if (question === 'left') process.send({ said: await codeOf(double(manager)) });
     if (question === 'from-loop') [...channels][0].post(numbersOf(message));
     if (question === 'from-executor') executor.post(numbersOf(message));
