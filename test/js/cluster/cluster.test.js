@@ -213,6 +213,18 @@ describe('how it ends', () => {
     expect(require('node:fs').readFileSync('/proc/net/unix', 'utf8')).not.toContain(address);
   });
 
+  (devices.some((id) => id.startsWith('vulkan')) ? test : test.skip)(
+    'the primary is killed during long launches: its workers do not see them through',
+    async () => {
+      const [child, { pids }] = await begin('killed-in-launch');
+      expect(pids.every(isAlive)).toBe(true);
+      const start = Date.now();
+      child.kill('SIGKILL');
+      await until(() => !pids.some(isAlive), 4000, 'the workers have ended');
+      expect(Date.now() - start).toBeLessThan(2000);
+    },
+  );
+
   test('SIGTERM: what was given is finished first', async () => {
     const [child] = await begin('sigterm');
     await sleep(50);

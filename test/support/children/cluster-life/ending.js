@@ -77,6 +77,29 @@ module.exports = {
       });
     },
   },
+  // The same while each worker's driver is in a launch of some seconds.
+  'killed-in-launch': {
+    async primary() {
+      const manager = gpu.createGPUClusterManager({
+        ...one,
+        contextTypes: ['vulkan'],
+        workers: 2,
+        exec: entry,
+      });
+      await manager.ready;
+      const rows = 3000,
+        depth = 1024;
+      const tensor = gpu.tensor(new Float32Array(rows * depth).fill(0.01), [1, rows, depth]);
+      const attention = { type: 'attention', inputs: { query: tensor, key: tensor, value: tensor } };
+      for (let i = 0; i < 2; ++i) manager.executeWorkload(attention, { timeout: 60000 }).catch(() => {});
+      await until(() => manager.contexts().filter(({ state }) => state === 'busy').length === 2);
+      await sleep(300);
+      print({ pids: Object.values(cluster.workers).map(({ process: { pid } }) => pid) });
+    },
+    worker() {
+      gpu.createGPUClusterManager({ ...one, contextTypes: ['vulkan'] });
+    },
+  },
   sigterm: {
     async primary() {
       const manager = gpu.createGPUClusterManager({ ...one, workers: 2 });
