@@ -69,7 +69,7 @@ class GPUClusterManager extends EventEmitter {
    * Resolves when jobs find a context; jobs given earlier wait in the queue.
    * @returns {Promise<void>}
    * @throws {GPUError} (rejects with) ERR_CLOSED: it was closed before; ERR_WORKER_LOST: the coordinator has gone;
-   *   ERR_UNSUPPORTED: no context could be opened here
+   *   ERR_UNSUPPORTED: no context could be opened here; ERR_OUT_OF_MEMORY: the same, for want of memory or addresses
    * @example await manager.ready;
    */
   get ready() {

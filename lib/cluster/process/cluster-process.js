@@ -181,7 +181,11 @@ class ClusterProcess {
     const contexts = (this.coordination?.primary.contexts.list ?? this.registry.entries).length;
     const forksReady = this.coordination?.forksReady;
     if (this.role === 'lone' && !contexts) {
-      this.#fail(new GPUError('ERR_UNSUPPORTED', `no context could be opened in this process: ${this.#whatHelps()}`));
+      const failure = this.connection.pool?.failure;
+      const isShort = failure?.code === 'ERR_OUT_OF_MEMORY';
+      const why = isShort ? failure.message : this.#whatHelps();
+      const message = `no context could be opened in this process: ${why}`;
+      this.#fail(new GPUError(isShort ? 'ERR_OUT_OF_MEMORY' : 'ERR_UNSUPPORTED', message));
     } else if (this.role === 'lone' || (forksReady ?? contexts > 0)) {
       this.#resolveReady();
     }

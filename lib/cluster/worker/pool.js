@@ -183,6 +183,8 @@ class Pool {
   #cardsAt = 0;
   #checking = false;
   #closing = false;
+  /** Why the last context that could not be opened was not. @type {GPUError|undefined} */
+  failure;
 
   /** @param {PoolParts} parts */
   constructor({ config, page, executor, registry, report }) {
@@ -255,6 +257,7 @@ class Pool {
       this.report({ type: 'context', index: plan.index, id: plan.id, device: gpu.device });
     } catch (error) {
       context.lost();
+      this.failure = asGpuError(error);
       const { index, id, device } = plan;
       this.report({ type: 'context-failed', index, id, device, error: plainError(error) });
     }

@@ -4,6 +4,7 @@ const { spawnSync } = require('node:child_process');
 const gpu = require('../../..');
 const { workerArgv } = require('../../../lib/cluster/primary/worker-argv');
 const { root } = require('../../support/paths');
+const { runChild } = require('../../support/run-child');
 
 describe('a second createGPUClusterManager() in a process', () => {
   const options = { contextTypes: ['cpu'], contextsPerWorker: 1, queueLimit: 100, logLevel: 'silent' };
@@ -88,3 +89,12 @@ describe("Node's own options for workers", () => {
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: 'ran\n2 true true\n', stderr: '' });
   });
 });
+
+test('a lone process whose address space is too small is told so, and not that there is no device', async () => {
+  const { code, signal, stdout, stderr } = await runChild('short-of-addresses.js', [], { timeout: 40000 });
+  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({
+    code: 'ERR_OUT_OF_MEMORY',
+    message: expect.stringMatching(/^no context could be opened in this process: .* matrix library/),
+  });
+}, 50000);
