@@ -8,6 +8,7 @@ const { large, huge } = require('./figures/large');
 const { kills, restart } = require('./figures/faults');
 const { idle } = require('./figures/idle');
 const { scaling } = require('./figures/scaling');
+const { inputStalls, outputStalls } = require('./figures/stalls');
 
 // options: { quick, long, others }
 function clusterFigures(options) {
@@ -23,6 +24,8 @@ function clusterFigures(options) {
     ...restart(options),
     idle(options),
     scaling(options),
+    inputStalls(options),
+    ...outputStalls(options),
   ];
 }
 
