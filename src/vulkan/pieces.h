@@ -35,6 +35,7 @@ class Pieces {
  public:
   using Clock = std::chrono::steady_clock;
   void begin();
+  void withdraw() noexcept;  // one that was begun and not submitted
   void end(std::exception_ptr error, const QueueTimings& timings, const Submitted& piece) noexcept;
   // Until at most `most` are under way. Throws what one has failed with.
   void wait(size_t most);

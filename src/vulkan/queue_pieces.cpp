@@ -30,6 +30,12 @@ void Pieces::begin() {
   ++underWay_;
 }
 
+void Pieces::withdraw() noexcept {
+  std::lock_guard lock(mutex_);
+  --underWay_;
+  changed_.notify_all();
+}
+
 double Pieces::learn(bool failed, const Submitted& piece) const {
   const double took = milliseconds(Clock::now() - std::max(piece.at, lastEnd_));
   double guessed = 0;
@@ -162,7 +168,12 @@ void GpuQueue::flush(size_t ahead) {
                          std::exception_ptr error, const QueueTimings& timings) { pieces->end(error, timings, piece); };
   openNs_ = 0;
   pieces_->begin();
-  submitRecording(std::move(ended));
+  try {
+    submitRecording(std::move(ended));
+  } catch (...) {  // nobody will tell of its end
+    pieces_->withdraw();
+    throw;
+  }
   pieces_->wait(ahead);
   throwIfStopped();
 }
