@@ -50,7 +50,7 @@ struct StagedJob {
   // Of memory in a region; throws Closed where it is not there any more.
   Place placeOf(const std::byte* memory) const;
   // What was put off: inputs are copied, outputs get their places. Any thread, one at a time.
-  void makeLarge();
+  void makeLarge(bool onLoop);
   // The places that were not known before.
   void completeMessage();
   // Bytes that writeOutputs() copies.
