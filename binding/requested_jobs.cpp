@@ -104,7 +104,11 @@ size_t RequestedJobs::planInputs(Environment& environment, StagedJob& staged, co
       throw Error(Code::InvalidArgument,
                   "a DeviceTensor belongs to one context: give the cluster a tensor, or a shared tensor");
     const uint64_t bytes = input.present ? input.spec.bytes() : 0;
-    if (!bytes || isInRegion(input.host)) continue;
+    if (!bytes) continue;
+    if (isInRegion(input.host)) {  // an output of another job, or a shared tensor
+      if (auto hold = holdMemory(environment.env(), arrays.input(i))) staged.held.push_back(std::move(hold));
+      continue;
+    }
     if (bytes >= (lends ? kLargeBytes : InputCopies::kFromBytes) &&
         planLarge(environment, staged, input, i, arrays, lends, putOff))
       continue;

@@ -37,7 +37,7 @@ struct StagedJob {
   size_t smallOutputs = 0;                          // where those begin
   std::vector<Large> large;                         // by input
   std::vector<std::shared_ptr<SharedBlock>> holds;  // shared tensors it uses
-  std::vector<std::shared_ptr<const void>> held;    // its targets' memory
+  std::vector<std::shared_ptr<const void>> held;    // memory of its targets, and of inputs that lie in regions
   bool written = false;                             // what has to be copied out of the regions was
   std::vector<double> message;                      // of one that was put off
 
