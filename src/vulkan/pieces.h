@@ -16,12 +16,12 @@ namespace switchyard::vulkan {
 struct Pace {
   std::atomic<double> factor{1};
   std::atomic<bool> measured{false};
+  double nanoseconds(double guess) const { return guess * factor.load(std::memory_order_relaxed); }
 };
 
 struct Work {
   std::shared_ptr<Pace> pace;
   double guess = 0;  // nanoseconds
-  double nanoseconds() const { return guess * pace->factor.load(std::memory_order_relaxed); }
 };
 
 // What a piece holds, and when the device got it.
