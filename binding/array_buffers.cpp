@@ -6,64 +6,65 @@
 
 #include "background.h"
 #include "convert.h"
+#include "held_memory.h"
 
 namespace switchyard::node {
 namespace {
 
 constexpr size_t kSlowBytes = 1 << 20;
 
+const std::byte* dataOf(const HostBlock& block) { return block.data; }
+const std::byte* dataOf(const SharedBlock& block) { return block.data(); }
+size_t bytesOf(const HostBlock& block) { return block.size; }
+size_t bytesOf(const SharedBlock& block) { return block.bytes; }
+
 template <class Block>
-void letGo(std::shared_ptr<Block>* held, size_t bytes) {
-  if (bytes < kSlowBytes)
+void letGo(std::shared_ptr<Block>* held) {
+  forgetOwn(dataOf(**held), *held);
+  if (bytesOf(**held) < kSlowBytes)
     delete held;
   else
     Background::memory().post([held] { delete held; });
 }
 
-}  // namespace
-
-napi_value makeArrayBuffer(Environment& environment, std::shared_ptr<HostBlock> block) {
+// Over the block's first bytes; null where the runtime forbids external buffers.
+template <class Block>
+napi_value lend(Environment& environment, const std::shared_ptr<Block>& block, size_t bytes) {
   napi_env env = environment.env();
+  if (environment.copyOutputs) return nullptr;
+  auto* held = new std::shared_ptr<Block>(block);
+  rememberOwn(dataOf(*block), block);
+  auto release = [](napi_env, void*, void* hint) { letGo(static_cast<std::shared_ptr<Block>*>(hint)); };
   napi_value buffer;
-  if (block->size >= HostPool::kPooledBytes && !environment.copyOutputs) {
-    auto* held = new std::shared_ptr<HostBlock>(block);
-    auto release = [](napi_env, void*, void* hint) {
-      auto* block = static_cast<std::shared_ptr<HostBlock>*>(hint);
-      letGo(block, (*block)->size);
-    };
-    napi_status status = napi_create_external_arraybuffer(env, block->data, block->size, release, held, &buffer);
-    if (status == napi_ok) return buffer;
-    delete held;
-    if (status != napi_no_external_buffers_allowed) checkStatus(env, status);
-    environment.copyOutputs = true;  // Electron
-  }
+  auto* data = const_cast<std::byte*>(dataOf(*block));
+  const napi_status status = napi_create_external_arraybuffer(env, data, bytes, release, held, &buffer);
+  if (status == napi_ok) return buffer;
+  forgetOwn(data, block);
+  delete held;
+  if (status != napi_no_external_buffers_allowed) checkStatus(env, status);
+  environment.copyOutputs = true;  // Electron
+  return nullptr;
+}
+
+napi_value copyOf(napi_env env, const std::byte* from, size_t bytes) {
   void* data = nullptr;
-  checkStatus(env, napi_create_arraybuffer(env, block->size, &data, &buffer));
-  if (block->size) std::memcpy(data, block->data, block->size);
+  napi_value buffer;
+  checkStatus(env, napi_create_arraybuffer(env, bytes, &data, &buffer));
+  if (bytes) std::memcpy(data, from, bytes);
   return buffer;
 }
 
+}  // namespace
+
+napi_value makeArrayBuffer(Environment& environment, std::shared_ptr<HostBlock> block) {
+  if (block->size >= HostPool::kPooledBytes)
+    if (napi_value buffer = lend(environment, block, block->size)) return buffer;
+  return copyOf(environment.env(), block->data, block->size);
+}
+
 napi_value makeSharedArrayBuffer(Environment& environment, std::shared_ptr<SharedBlock> block, uint64_t bytes) {
-  napi_env env = environment.env();
-  napi_value buffer;
-  std::byte* data = block->data();
-  if (!environment.copyOutputs) {
-    auto* held = new std::shared_ptr<SharedBlock>(std::move(block));
-    auto release = [](napi_env, void*, void* hint) {
-      auto* block = static_cast<std::shared_ptr<SharedBlock>*>(hint);
-      letGo(block, (*block)->bytes);
-    };
-    napi_status status = napi_create_external_arraybuffer(env, data, bytes, release, held, &buffer);
-    if (status == napi_ok) return buffer;
-    block = std::move(*held);
-    delete held;
-    if (status != napi_no_external_buffers_allowed) checkStatus(env, status);
-    environment.copyOutputs = true;  // Electron
-  }
-  void* copy = nullptr;
-  checkStatus(env, napi_create_arraybuffer(env, bytes, &copy, &buffer));
-  std::memcpy(copy, data, bytes);
-  return buffer;
+  if (napi_value buffer = lend(environment, block, bytes)) return buffer;
+  return copyOf(environment.env(), block->data(), bytes);
 }
 
 }  // namespace switchyard::node

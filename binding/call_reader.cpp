@@ -170,4 +170,15 @@ GraphCall readGraph(std::span<const double> description) {
   return call;
 }
 
+void prepareGraph(const Napi::CallbackInfo& info, size_t first, GraphCall& call, Job& job) {
+  job.kind = Job::Kind::Graph;
+  job.graph = std::move(call.graph);
+  const auto arrays = info[first].As<Napi::Array>();
+  for (size_t i = 0; i < job.graph->inputCount; ++i)
+    job.inputs.push_back(
+        readTensor(info.Env(), arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
+  job.prepare();
+  readTargets(info.Env(), info[first + 1], call.intoSlots, job);
+}
+
 }  // namespace switchyard::node

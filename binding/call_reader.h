@@ -51,5 +51,8 @@ struct GraphCall {
   const double* intoSlots = nullptr;
 };
 GraphCall readGraph(std::span<const double> description);
+// The job of a graph that was read, prepared: its arrays are in an array at info[first], its targets in one at
+// info[first + 1], where a call has that.
+void prepareGraph(const Napi::CallbackInfo& info, size_t first, GraphCall& call, Job& job);
 
 }  // namespace switchyard::node

@@ -124,16 +124,9 @@ Napi::Value askGraph(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    std::span<const double> description = readDoubles(env, info[1]);
-    GraphCall call = readGraph(description);
+    GraphCall call = readGraph(readDoubles(env, info[1]));
     Job job;
-    job.kind = Job::Kind::Graph;
-    job.graph = std::move(call.graph);
-    auto arrays = info[2].As<Napi::Array>();
-    for (size_t i = 0; i < job.graph->inputCount; ++i)
-      job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
-    job.prepare();
-    readTargets(env, info[3], call.intoSlots, job);
+    prepareGraph(info, 2, call, job);
     std::vector<double> numbers = cluster::encodeGraph(*job.graph);
     return putOffValue(
         env, environment.requested->ask(environment, *channelOf(info[0]), job, CallArrays(info, 2, false, 3), numbers,

@@ -103,14 +103,7 @@ Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
     Environment& environment = Environment::of(env);
     GraphCall call = readGraph(readDoubles(env, info[0]));
     auto operation = std::make_shared<LocalJob>(call.id);
-    Job& job = operation->job;
-    job.kind = Job::Kind::Graph;
-    job.graph = std::move(call.graph);
-    auto arrays = info[1].As<Napi::Array>();
-    for (size_t i = 0; i < job.graph->inputCount; ++i)
-      job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
-    job.prepare();
-    readTargets(env, info[2], call.intoSlots, job);
+    prepareGraph(info, 1, call, operation->job);
     return LocalJob::start(environment, context, std::move(operation), false, CallArrays(info, 1, false, 2));
   });
 }

@@ -147,7 +147,9 @@ void shutdownAtExit(Environment& environment, int exitCode) {
   if (onMainThread()) registry().exitCode = exitCode;
   const bool stopped = environment.shutdownContexts(onMainThread() ? exitDeadline() : Clock::now() + kExitTimeout);
   if (onMainThread()) endCompiling();
-  if (stopped) Background::shared().drain();  // it may wait for the same
+  if (!stopped) return;                              // they may wait for the same
+  if (onMainThread()) Background::memory().drain();  // where a thread ends the process goes on, and so may copies
+  Background::shared().drain();
 }
 
 void shutdownEverything(int exitCode) {
@@ -162,6 +164,7 @@ void shutdownEverything(int exitCode) {
   for (const auto& environment : environments) stopped = environment->shutdownContexts(exitDeadline()) && stopped;
   if (!stopped) _exit(exitCode);
   endCompiling();
+  Background::memory().drain();
   Background::shared().drain();
 }
 

@@ -65,9 +65,9 @@ class Environment {
   bool ended_ = false;
 };
 
-// Before the process goes: stops every context of every environment, and waits a while for the background thread. Where
-// something does not stop, a kernel that never ends for example, it ends the process at once: destructors would wait
-// for it, or free what it uses.
+// Before the process goes: stops every context of every environment, and waits a while for the background threads.
+// Where something does not stop, a kernel that never ends for example, it ends the process at once: destructors would
+// wait for it, or free what it uses.
 void shutdownEverything(int exitCode);
 // The same for one environment, at the process's 'exit' event.
 void shutdownAtExit(Environment& environment, int exitCode);

@@ -37,12 +37,7 @@ Napi::Value estimateGraph(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     GraphCall call = readGraph(readDoubles(env, info[0]));
     Job job;
-    job.kind = Job::Kind::Graph;
-    job.graph = std::move(call.graph);
-    auto arrays = info[1].As<Napi::Array>();
-    for (size_t i = 0; i < job.graph->inputCount; ++i)
-      job.inputs.push_back(readTensor(env, arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
-    job.prepare();
+    prepareGraph(info, 1, call, job);
     return describe(env, job);
   });
 }

@@ -6,6 +6,8 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <mutex>
+#include <unordered_map>
 
 #include "convert.h"
 
@@ -46,6 +48,23 @@ Calls findCalls(napi_env env) {
 
 std::atomic<bool> holdingAllowed{true};
 
+// By where they begin. A shared tensor may be open more than once, and each has a block then.
+struct OwnBlocks {
+  std::mutex mutex;
+  std::unordered_multimap<const void*, std::weak_ptr<const void>> blocks;
+};
+OwnBlocks& own() {
+  static OwnBlocks* own = new OwnBlocks;  // leaked on purpose: buffers may go after every static
+  return *own;
+}
+
+std::shared_ptr<const void> findOwn(const void* data) {
+  std::lock_guard lock(own().mutex);
+  for (auto [next, end] = own().blocks.equal_range(data); next != end; ++next)
+    if (auto block = next->second.lock()) return block;
+  return nullptr;
+}
+
 const Calls& callsOf(napi_env env) {
   static const Calls calls = findCalls(env);
   return calls;
@@ -70,7 +89,24 @@ std::shared_ptr<const void> holdMemory(napi_env env, napi_value typedArray) {
   napi_value buffer;
   void* data = nullptr;
   checkStatus(env, napi_get_typedarray_info(env, typedArray, nullptr, nullptr, &data, &buffer, nullptr));
-  return calls.storeOf(buffer);
+  Store store = calls.storeOf(buffer);
+  if (!store) return nullptr;
+  if (auto block = findOwn(calls.dataOf(store.get()))) return block;
+  return store;
+}
+
+void rememberOwn(const void* data, const std::shared_ptr<const void>& block) {
+  std::lock_guard lock(own().mutex);
+  own().blocks.emplace(data, block);
+}
+
+void forgetOwn(const void* data, const std::shared_ptr<const void>& block) {
+  std::lock_guard lock(own().mutex);
+  for (auto [next, end] = own().blocks.equal_range(data); next != end; ++next) {
+    if (next->second.owner_before(block) || block.owner_before(next->second)) continue;
+    own().blocks.erase(next);
+    return;
+  }
 }
 
 void allowHolding(bool allowed) { holdingAllowed = allowed; }

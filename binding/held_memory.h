@@ -7,6 +7,12 @@
 
 namespace switchyard::node {
 
+// Memory of our own that an ArrayBuffer has been made of. The buffer's store does not own it: it is let go of when the
+// buffer is collected, and at the latest when the thread that got it ends, whoever holds the store. So holdMemory()
+// holds the block itself. Until forgetOwn(), which is to come before the buffer's own reference goes.
+void rememberOwn(const void* data, const std::shared_ptr<const void>& block);
+void forgetOwn(const void* data, const std::shared_ptr<const void>& block);
+
 // Holds the memory of a typed array until the last reference goes, from any thread. Null where the runtime has no way:
 // what a job uses is to be copied there.
 std::shared_ptr<const void> holdMemory(napi_env env, napi_value typedArray);

@@ -23,10 +23,10 @@ uint64_t InputCopy::nextNumber() {
   return ++last;
 }
 
-void InputCopy::make() {
+void InputCopy::make(bool onLoop) {
   if (ready()) return;
   auto block = SharedHeap::shared().allocate(bytes_);
-  copyBytes(block->data(), from_, bytes_, false);
+  copyBytes(block->data(), from_, bytes_, onLoop);
   block_ = std::move(block);
   ready_.store(true, std::memory_order_release);
 }

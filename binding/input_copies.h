@@ -21,8 +21,8 @@ class InputCopy {
   InputCopy(const std::byte* from, size_t bytes, std::shared_ptr<const void> hold)
       : number(nextNumber()), from_(from), bytes_(bytes), hold_(std::move(hold)) {}
   const uint64_t number;  // no other's of this process
-  // Makes it, unless it is there. One thread at a time; throws OutOfMemory.
-  void make();
+  // Makes it, unless it is there. One thread at a time; throws OutOfMemory. `onLoop`: an event loop waits for it.
+  void make(bool onLoop);
   bool ready() const { return ready_.load(std::memory_order_acquire); }
   const std::shared_ptr<SharedBlock>& block() const { return block_; }  // once it is ready
  private:

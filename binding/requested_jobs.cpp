@@ -25,22 +25,27 @@ size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 // What goes on in another thread for a job.
 class StagedOperation : public Operation {
  public:
-  StagedOperation(uint64_t id, std::shared_ptr<StagedJob> staged) : Operation(id), staged(std::move(staged)) {}
+  StagedOperation(uint64_t id, std::shared_ptr<StagedJob> staged) : Operation(id), staged_(std::move(staged)) {}
   Napi::Value result(Environment& environment) override {
-    if (error) std::rethrow_exception(error);
+    if (error_) std::rethrow_exception(error_);
     return Napi::Env(environment.env()).Undefined();
   }
   template <class Work>
   void run(Environment& environment, const Work& work) {
     try {
-      work(*staged);
+      work(*staged_, environment.onItsThread());  // where the system has no thread for it, the loop does it
     } catch (...) {
-      error = std::current_exception();
+      error_ = std::current_exception();
     }
+    // Ahead of the delivery: the job may end, and its arrays change, before this thread goes on. A copy of what they
+    // held that was still known then would be taken for the next job's (input_copies.h).
+    staged_.reset();
     environment.operations.push(this);
   }
-  const std::shared_ptr<StagedJob> staged;
-  std::exception_ptr error;
+
+ private:
+  std::shared_ptr<StagedJob> staged_;
+  std::exception_ptr error_;
 };
 
 std::vector<uint64_t> regionsToCome(std::span<const double> places) {
@@ -99,7 +104,11 @@ size_t RequestedJobs::planInputs(Environment& environment, StagedJob& staged, co
       throw Error(Code::InvalidArgument,
                   "a DeviceTensor belongs to one context: give the cluster a tensor, or a shared tensor");
     const uint64_t bytes = input.present ? input.spec.bytes() : 0;
-    if (!bytes || isInRegion(input.host)) continue;
+    if (!bytes) continue;
+    if (isInRegion(input.host)) {  // an output of another job, or a shared tensor
+      if (auto hold = holdMemory(environment.env(), arrays.input(i))) staged.held.push_back(std::move(hold));
+      continue;
+    }
     if (bytes >= (lends ? kLargeBytes : InputCopies::kFromBytes) &&
         planLarge(environment, staged, input, i, arrays, lends, putOff))
       continue;
@@ -209,7 +218,7 @@ void RequestedJobs::stage(Environment& environment, uint64_t operationId, uint64
   auto operation = std::make_shared<StagedOperation>(operationId, find(id));
   environment.operations.begin(operation);
   Background::memory().post([operation, shared = environment.shared()] {
-    operation->run(*shared, [](StagedJob& staged) { staged.makeLarge(); });
+    operation->run(*shared, [](StagedJob& staged, bool onLoop) { staged.makeLarge(onLoop); });
   });
 }
 
@@ -267,7 +276,7 @@ void RequestedJobs::copy(Environment& environment, uint64_t operationId, uint64_
     for (uint64_t region : regionsToCome(places))
       RegionTable::shared().wait(
           region, std::chrono::ceil<std::chrono::milliseconds>(std::max(until - std::chrono::steady_clock::now(), {})));
-    operation->run(*shared, [&](StagedJob& staged) { staged.writeOutputs(places, false); });
+    operation->run(*shared, [&](StagedJob& staged, bool onLoop) { staged.writeOutputs(places, onLoop); });
   };
   if (regionsToCome(from).empty())
     Background::memory().post(std::move(work));

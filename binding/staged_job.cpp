@@ -41,9 +41,9 @@ StagedJob::Place StagedJob::placeOf(const std::byte* memory) const {
   return {place.region->id, place.offset};
 }
 
-void StagedJob::makeLarge() {
+void StagedJob::makeLarge(bool onLoop) {
   for (const Large& each : large)
-    if (each.copy) each.copy->make();
+    if (each.copy) each.copy->make(onLoop);
   for (Output& output : outputs) {
     if (!output.own || output.block) continue;
     output.block = SharedHeap::shared().allocate(output.bytes);

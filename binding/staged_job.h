@@ -37,7 +37,7 @@ struct StagedJob {
   size_t smallOutputs = 0;                          // where those begin
   std::vector<Large> large;                         // by input
   std::vector<std::shared_ptr<SharedBlock>> holds;  // shared tensors it uses
-  std::vector<std::shared_ptr<const void>> held;    // its targets' memory
+  std::vector<std::shared_ptr<const void>> held;    // memory of its targets, and of inputs that lie in regions
   bool written = false;                             // what has to be copied out of the regions was
   std::vector<double> message;                      // of one that was put off
 
@@ -50,7 +50,7 @@ struct StagedJob {
   // Of memory in a region; throws Closed where it is not there any more.
   Place placeOf(const std::byte* memory) const;
   // What was put off: inputs are copied, outputs get their places. Any thread, one at a time.
-  void makeLarge();
+  void makeLarge(bool onLoop);
   // The places that were not known before.
   void completeMessage();
   // Bytes that writeOutputs() copies.

@@ -217,7 +217,7 @@ void RegionTable::add(std::shared_ptr<Region> region) {
       std::find_if(regions_.begin(), regions_.end(), [&](const auto& other) { return other->data() > region->data(); });
   regions_.insert(place, std::move(region));
   boundLocked();
-  added_.notify_all();
+  changed_.notify_all();
 }
 
 std::shared_ptr<Region> RegionTable::find(uint64_t id) const {
@@ -234,8 +234,10 @@ bool RegionTable::mayCome(uint64_t id) const {
 std::shared_ptr<Region> RegionTable::wait(uint64_t id, std::chrono::milliseconds most) const {
   std::shared_lock lock(mutex_);
   auto found = regions_.end();
-  if (isIn(dropped_, id) || isIn(refused_, id)) return nullptr;
-  added_.wait_for(lock, most, [&] { return (found = findLocked(id)) != regions_.end(); });
+  changed_.wait_for(lock, most, [&] {
+    found = findLocked(id);
+    return found != regions_.end() || isIn(dropped_, id) || isIn(refused_, id);
+  });
   return found == regions_.end() ? nullptr : *found;
 }
 
@@ -250,6 +252,7 @@ void RegionTable::drop(uint64_t id) {
   dropped_.push_back(id);
   if (dropped_.size() > kRememberedDrops) dropped_.pop_front();
   boundLocked();
+  changed_.notify_all();
 }
 
 void RegionTable::refuse(uint64_t id) {
@@ -257,6 +260,7 @@ void RegionTable::refuse(uint64_t id) {
   if (findLocked(id) != regions_.end() || isIn(refused_, id)) return;
   refused_.push_back(id);
   if (refused_.size() > kRememberedRefusals) refused_.pop_front();
+  changed_.notify_all();
 }
 
 std::vector<uint64_t> RegionTable::refused() const {

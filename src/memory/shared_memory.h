@@ -122,8 +122,8 @@ class RegionTable {
   std::shared_ptr<Region> find(uint64_t id) const;  // null when unknown
   // Not known, but perhaps on its way: false for one that is known, was refused, or was dropped lately.
   bool mayCome(uint64_t id) const;
-  // For one on its way, never on an event loop; null when it didn't come, and at once for one that was dropped lately
-  // or refused.
+  // For one on its way, never on an event loop; null when it didn't come, and at once when it is refused or dropped,
+  // or was lately.
   std::shared_ptr<Region> wait(uint64_t id, std::chrono::milliseconds most) const;
   void drop(uint64_t id);
   // There is such a region, but the system had no descriptor or no addresses for it here. Until it is added or dropped.
@@ -150,7 +150,7 @@ class RegionTable {
   void boundLocked();
 
   mutable std::shared_mutex mutex_;
-  mutable std::condition_variable_any added_;
+  mutable std::condition_variable_any changed_;
   Regions regions_;  // by address
   std::deque<uint64_t> dropped_, refused_;
   // Around all of them: most addresses asked for lie outside, and cost no lock.

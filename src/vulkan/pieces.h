@@ -16,12 +16,12 @@ namespace switchyard::vulkan {
 struct Pace {
   std::atomic<double> factor{1};
   std::atomic<bool> measured{false};
+  double nanoseconds(double guess) const { return guess * factor.load(std::memory_order_relaxed); }
 };
 
 struct Work {
   std::shared_ptr<Pace> pace;
   double guess = 0;  // nanoseconds
-  double nanoseconds() const { return guess * pace->factor.load(std::memory_order_relaxed); }
 };
 
 // What a piece holds, and when the device got it.
@@ -35,6 +35,7 @@ class Pieces {
  public:
   using Clock = std::chrono::steady_clock;
   void begin();
+  void withdraw() noexcept;  // one that was begun and not submitted
   void end(std::exception_ptr error, const QueueTimings& timings, const Submitted& piece) noexcept;
   // Until at most `most` are under way. Throws what one has failed with.
   void wait(size_t most);

@@ -11,6 +11,8 @@ namespace {
 
 // Bytes for one group from which on it is made large on software drivers, which cut long loops off (shaders/rows.glsl).
 constexpr uint64_t kLongRowBytes = 512 << 10;
+// Of long work, a submission. Two are on the device at once, so that it never waits: a cancel is heard after both.
+constexpr double kSoftwarePieceNs = 8e6, kCardPieceNs = 300e6;
 constexpr size_t kCopyBytes = 16 << 20;  // that are copied without a look at whether the job is canceled
 constexpr uint32_t kScanColumns = 4096, kTileColumns = 65536;
 constexpr uint32_t kLoopMaxK = 32768;  // of a matrix product where drivers cut loops
@@ -43,7 +45,8 @@ GpuQueue::GpuQueue(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipeline
       graphics_(std::move(graphics)),
       completer_(std::move(completer)),
       state_(std::make_shared<QueueState>(gpu_, std::move(staging), graphics_)),
-      queue_(gpu_->nextQueue()) {}
+      queue_(gpu_->nextQueue()),
+      pieceNs_(gpu_->software() ? kSoftwarePieceNs : kCardPieceNs) {}
 
 GpuQueue::~GpuQueue() {
   discard();
@@ -240,7 +243,6 @@ void GpuQueue::launchShader(const Shader& shader, uint64_t count, std::span<cons
 
 void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups,
                         std::span<const BufferView> views, std::span<const std::byte> params) {
-  const Work work = stop_ ? workOf(shader, pipeline, views, params) : Work{};
   const uint64_t maxX = gpu_->physical.limits.maxComputeWorkGroupCount[0];
   const uint64_t y = (groups - 1) / maxX + 1, x = (groups - 1) / y + 1;
   if (y > gpu_->physical.limits.maxComputeWorkGroupCount[1] || x * y > ~0u)
@@ -267,10 +269,9 @@ void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t
     api.vkCmdPushConstants(to, pipeline.layout.get(), VK_SHADER_STAGE_COMPUTE_BIT, 0, uint32_t(params.size()),
                            params.data());
   };
-  if (stop_ && isLong(work)) return dispatchInPieces(rowsOf(groups), Cut::Rows, work, ~uint64_t{0}, bindAll);
+  if (stop_ && dispatchLong(shader, pipeline, groups, views, params, bindAll)) return;
   bindAll();
-  api.vkCmdDispatch(commands(), uint32_t(x), uint32_t(y), 1);
-  if (stop_) note(work);
+  api.vkCmdDispatch(current_->commands, uint32_t(x), uint32_t(y), 1);
 }
 
 // The seam for products by other means (cooperative matrices): chosen here, by what the device can and what is asked.
@@ -312,22 +313,12 @@ void GpuQueue::finishRecording(Submission& s) {
 }
 
 void GpuQueue::submit(Completion done) {
-  if (!pieces_ && isWorthLearning()) pieces_ = std::make_shared<Pieces>();
-  openNs_ = 0;
-  if (!pieces_) {
-    openWork_.clear();
-    return submitRecording(std::move(done));
-  }
-  submitRecording(
-      [pieces = std::exchange(pieces_, nullptr), done = std::move(done),
-       last = Submitted{std::exchange(openWork_, {}), Clock::now()}](std::exception_ptr error, QueueTimings timings) {
-        error = pieces->finish(error, timings, last);
-        if (done) done(error, timings);
-      });
+  if (pieces_ || !openWork_.empty()) return submitLast(std::move(done));
+  submitRecording(std::move(done));
 }
 
 // Whatever goes wrong from here on is told to `done`: nothing of the recording is left to discard.
-void GpuQueue::submitRecording(Completion done) {
+void GpuQueue::submitRecording(Completion&& done) {
   Submission& s = record();
   s.submitted = Clock::now();
   try {

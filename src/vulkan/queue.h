@@ -58,21 +58,28 @@ class GpuQueue final : public Queue {
   VkCommandBuffer commands();
   void dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t groups, std::span<const BufferView> views,
                 std::span<const std::byte> params);
-  Work workOf(const Shader& shader, const Pipeline& pipeline, std::span<const BufferView> views,
-              std::span<const std::byte> params) const;
-  Work workOf(const GpuProgram& program, Extent groups) const;
-  double pieceNs() const;
-  bool isLong(const Work& work) const;
-  void note(Work work);
+  // What a stop flag takes, apart from the way of all others, which does not pay for it: see queue_pieces.cpp.
+  double guessOf(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const;
+  double guessOf(const GpuProgram& program, Extent groups) const;
+  bool isLong(const Pace& pace, double guess) const;
+  void note(const std::shared_ptr<Pace>& pace, double guess);
   bool isWorthLearning() const;
   Extent rowsOf(uint64_t groups) const;
+  using Bind = std::function<void()>;  // called before each piece
+  // False: it is short, and was noted; the caller is to dispatch it.
+  [[gnu::noinline]] bool dispatchLong(const Shader& shader, const Pipeline& pipeline, uint64_t groups,
+                                      std::span<const BufferView> views, std::span<const std::byte> params,
+                                      const Bind& bind);
+  [[gnu::noinline]] bool dispatchLong(const GpuProgram& program, Extent groups, std::span<const std::byte> params,
+                                      const Bind& bind);
   // Rows: along y alone, for kernels that fold their count (groupIndex() in shaders/common.glsl). `most`: groups in the
-  // first piece, where nothing is known of what it takes. `bind` is called before each.
+  // first piece, where nothing is known of what it takes.
   enum class Cut : uint8_t { Rows, Boxes };
-  void dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64_t most, const std::function<void()>& bind);
+  void dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64_t most, const Bind& bind);
   void flush(size_t ahead);
   void throwIfStopped() const;
-  void submitRecording(Completion done);
+  [[gnu::noinline]] void submitLast(Completion&& done);  // of what was noted
+  void submitRecording(Completion&& done);
   void checkArguments(const Shader& shader, std::span<const BufferView> views, std::span<const std::byte> params) const;
   BoundView bind(const BufferView& view) const;
   BoundView bindFor(const GpuProgram& program, const ProgramBinding& binding, const BufferView& view) const;
@@ -106,6 +113,7 @@ class GpuQueue final : public Queue {
   bool drew_ = false;         // since it was made: barriers have to do with drawing, too
   Hazards hazards_;
   std::vector<Range> touched_;  // by the commands of the open recording, and of pieces before it
+  const double pieceNs_;        // that a submission may take
   const std::atomic<bool>* stop_ = nullptr;
   std::shared_ptr<Pieces> pieces_;  // since the last submit()
   double openNs_ = 0;               // what the open recording takes, as far as is known

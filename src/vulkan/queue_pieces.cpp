@@ -9,12 +9,12 @@
 namespace switchyard::vulkan {
 namespace {
 
-// Two are on the device at once, so that it never waits: a cancel is heard after both.
-constexpr double kSoftwarePieceNs = 8e6, kCardPieceNs = 300e6;
 constexpr size_t kPiecesAhead = 1;
 constexpr uint32_t kRows = 1024;  // into which the groups of a long launch are laid, a piece is some of them
 // First guesses, on a software driver and a slow machine; a card is some fifty times as fast.
 constexpr double kNsForFlop = 0.25, kNsForByte = 0.5, kNsForThread = 20, kCardSpeed = 50;
+// Of a kernel that takes nobody knows how long, the threads in its first piece; and so many are not cut.
+constexpr uint64_t kFirstThreads = 512, kUnknownThreads = 4096;
 constexpr uint64_t kGrowth = 64;  // from the first piece of what nobody knows to the next
 constexpr double kLeastFactor = 1e-4, kMostFactor = 1e6;
 // A completion thread that comes late finds two pieces done, and the second seems to have taken no time: what is
@@ -30,10 +30,16 @@ void Pieces::begin() {
   ++underWay_;
 }
 
+void Pieces::withdraw() noexcept {
+  std::lock_guard lock(mutex_);
+  --underWay_;
+  changed_.notify_all();
+}
+
 double Pieces::learn(bool failed, const Submitted& piece) const {
   const double took = milliseconds(Clock::now() - std::max(piece.at, lastEnd_));
   double guessed = 0;
-  for (const Work& part : piece.parts) guessed += part.nanoseconds();
+  for (const Work& part : piece.parts) guessed += part.pace->nanoseconds(part.guess);
   if (failed || guessed <= 0) return took;
   const double change = std::clamp(took * 1e6 / guessed, kLeastChange, kMostChange);
   for (auto part = piece.parts.begin(); part != piece.parts.end(); ++part) {
@@ -76,42 +82,44 @@ std::exception_ptr Pieces::finish(std::exception_ptr error, QueueTimings& timing
   return error_ ? error_ : error;
 }
 
-Work GpuQueue::workOf(const Shader& shader, const Pipeline& pipeline, std::span<const BufferView> views,
-                      std::span<const std::byte> params) const {
+double GpuQueue::guessOf(const Shader& shader, std::span<const BufferView> views,
+                         std::span<const std::byte> params) const {
   double guess = 0;
-  if (shader.paramBytes == sizeof(MatmulParams)) {
-    MatmulParams p;
-    std::memcpy(&p, params.data(), sizeof p);
-    guess = 2.0 * p.m * p.n * p.k * p.batch * kNsForFlop;
-  } else if (&shader == &searchLongShader() || &shader == &shaderOf(Kernel::search_scan) ||
-             &shader == &shaderOf(Kernel::search_scores)) {
-    SearchParams p;
-    std::memcpy(&p, params.data(), sizeof p);
-    guess = 2.0 * p.q * p.n * p.d * kNsForFlop;
-  } else {
-    for (const BufferView& view : views) guess += double(view.size) * kNsForByte;
+  switch (shader.guess) {
+    case Guess::Matmul: {
+      MatmulParams p;
+      std::memcpy(&p, params.data(), sizeof p);
+      guess = 2.0 * p.m * p.n * p.k * p.batch * kNsForFlop;
+      break;
+    }
+    case Guess::Search: {
+      SearchParams p;
+      std::memcpy(&p, params.data(), sizeof p);
+      guess = 2.0 * p.q * p.n * p.d * kNsForFlop;
+      break;
+    }
+    case Guess::Bytes:
+      for (const BufferView& view : views) guess += double(view.size) * kNsForByte;
   }
-  return {pipeline.pace, gpu_->software() ? guess : guess / kCardSpeed};
+  return gpu_->software() ? guess : guess / kCardSpeed;
 }
 
-Work GpuQueue::workOf(const GpuProgram& program, Extent groups) const {
+double GpuQueue::guessOf(const GpuProgram& program, Extent groups) const {
   double guess = kNsForThread;
   for (uint32_t i = 0; i < 3; ++i) guess *= double(groups[i]) * program.info().groupSize[i];
-  return {program.pace, gpu_->software() ? guess : guess / kCardSpeed};
+  return gpu_->software() ? guess : guess / kCardSpeed;
 }
 
-double GpuQueue::pieceNs() const { return gpu_->software() ? kSoftwarePieceNs : kCardPieceNs; }
-
 // Whether what is to be recorded is too long to be submitted with what is open.
-bool GpuQueue::isLong(const Work& work) const { return openNs_ + work.nanoseconds() > pieceNs(); }
+bool GpuQueue::isLong(const Pace& pace, double guess) const { return openNs_ + pace.nanoseconds(guess) > pieceNs_; }
 
-void GpuQueue::note(Work work) {
-  openNs_ += work.nanoseconds();
-  openWork_.push_back(std::move(work));
+void GpuQueue::note(const std::shared_ptr<Pace>& pace, double guess) {
+  openNs_ += pace->nanoseconds(guess);
+  openWork_.push_back({pace, guess});
 }
 
 // Whether it is worth learning from what was not cut, too: the next one may have to be.
-bool GpuQueue::isWorthLearning() const { return openNs_ > pieceNs() / 16; }
+bool GpuQueue::isWorthLearning() const { return openNs_ > pieceNs_ / 16; }
 
 Extent GpuQueue::rowsOf(uint64_t groups) const {
   const uint64_t most = gpu_->physical.limits.maxComputeWorkGroupCount[0];
@@ -119,8 +127,36 @@ Extent GpuQueue::rowsOf(uint64_t groups) const {
   return {uint32_t(x), uint32_t((groups - 1) / x + 1), 1};
 }
 
-void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64_t most,
-                                const std::function<void()>& bind) {
+bool GpuQueue::dispatchLong(const Shader& shader, const Pipeline& pipeline, uint64_t groups,
+                            std::span<const BufferView> views, std::span<const std::byte> params, const Bind& bind) {
+  const double guess = guessOf(shader, views, params);
+  const bool isCut = isLong(*pipeline.pace, guess);
+  if (isCut)
+    dispatchInPieces(rowsOf(groups), Cut::Rows, {pipeline.pace, guess}, ~uint64_t{0}, bind);
+  else
+    note(pipeline.pace, guess);
+  return isCut;
+}
+
+bool GpuQueue::dispatchLong(const GpuProgram& program, Extent groups, std::span<const std::byte> params,
+                            const Bind& bind) {
+  const double guess = guessOf(program, groups);
+  const Extent& size = program.info().groupSize;
+  const uint64_t groupThreads = uint64_t{size[0]} * size[1] * size[2];
+  const double threads = double(groups[0]) * groups[1] * groups[2] * double(groupThreads);
+  const bool known = program.pace->measured && program.paceIsOf(params, threads);
+  const bool begins = !known && threads > double(kUnknownThreads);
+  if (program.countsGroups() || !(isLong(*program.pace, guess) || (begins && gpu_->software()))) {
+    note(program.pace, guess);
+    return false;
+  }
+  const uint64_t first = begins ? std::max<uint64_t>(kFirstThreads / groupThreads, 1) : ~uint64_t{0};
+  dispatchInPieces(groups, Cut::Boxes, {program.pace, guess}, first, bind);
+  if (program.pace->measured) program.setPaceOf(params, threads);
+  return true;
+}
+
+void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64_t most, const Bind& bind) {
   struct Box {
     Extent base{}, size;
     uint64_t groups() const { return uint64_t{size[0]} * size[1] * size[2]; }
@@ -131,8 +167,8 @@ void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64
   while (!left.empty()) {
     Box box = left.back();
     left.pop_back();
-    const double each = std::max(work.nanoseconds() / all, 1e-3);
-    const uint64_t room = std::min(uint64_t(std::max(pieceNs() / each, 1.0)), most);
+    const double each = std::max(work.pace->nanoseconds(work.guess) / all, 1e-3);
+    const uint64_t room = std::min(uint64_t(std::max(pieceNs_ / each, 1.0)), most);
     const size_t axis = cut == Cut::Rows ? 1 : size_t(std::ranges::max_element(box.size) - box.size.begin());
     if (box.groups() > room && box.size[axis] > 1) {
       const uint64_t slice = box.groups() / box.size[axis];
@@ -148,7 +184,7 @@ void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64
     bind();
     gpu_->api.vkCmdDispatchBase(commands(), box.base[0], box.base[1], box.base[2], box.size[0], box.size[1],
                                 box.size[2]);
-    note({work.pace, work.guess * double(box.groups()) / all});
+    note(work.pace, work.guess * double(box.groups()) / all);
     if (left.empty()) return;
     flush(double(most) < all || !work.pace->measured ? 0 : kPiecesAhead);
     most = double(most) < all / kGrowth ? most * kGrowth : ~uint64_t{0};
@@ -162,9 +198,29 @@ void GpuQueue::flush(size_t ahead) {
                          std::exception_ptr error, const QueueTimings& timings) { pieces->end(error, timings, piece); };
   openNs_ = 0;
   pieces_->begin();
-  submitRecording(std::move(ended));
+  try {
+    submitRecording(std::move(ended));
+  } catch (...) {  // nobody will tell of its end
+    pieces_->withdraw();
+    throw;
+  }
   pieces_->wait(ahead);
   throwIfStopped();
+}
+
+void GpuQueue::submitLast(Completion&& done) {
+  if (!pieces_ && isWorthLearning()) pieces_ = std::make_shared<Pieces>();
+  openNs_ = 0;
+  if (!pieces_) {
+    openWork_.clear();
+    return submitRecording(std::move(done));
+  }
+  submitRecording(
+      [pieces = std::exchange(pieces_, nullptr), done = std::move(done),
+       last = Submitted{std::exchange(openWork_, {}), Clock::now()}](std::exception_ptr error, QueueTimings timings) {
+        error = pieces->finish(error, timings, last);
+        if (done) done(error, timings);
+      });
 }
 
 void GpuQueue::throwIfStopped() const {

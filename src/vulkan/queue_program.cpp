@@ -5,13 +5,6 @@
 #include "vulkan/queue.h"
 
 namespace switchyard::vulkan {
-namespace {
-
-// Of a kernel that takes nobody knows how long, the threads in its first piece; and so many are not cut.
-constexpr uint64_t kFirstThreads = 512, kUnknownThreads = 4096;
-
-}  // namespace
-
 BoundView GpuQueue::bindFor(const GpuProgram& program, const ProgramBinding& binding, const BufferView& view) const {
   auto wrong = [&](const std::string& text) {
     throw Error(Code::InvalidArgument, "\"" + binding.name + "\" of \"" + program.info().name + "\" " + text);
@@ -76,22 +69,9 @@ void GpuQueue::launch(const std::shared_ptr<const Program>& program, Extent grou
     writes.bind(*gpu_, to, VK_PIPELINE_BIND_POINT_COMPUTE, own.layout(), current_->descriptors);
     if (own.pushBytes()) pushConstants(own, params);
   };
-  const Work work = stop_ ? workOf(own, groups) : Work{};
-  if (stop_ && !own.countsGroups()) {
-    const uint64_t groupThreads = uint64_t{info.groupSize[0]} * info.groupSize[1] * info.groupSize[2];
-    const double threads = double(groups[0]) * groups[1] * groups[2] * double(groupThreads);
-    const bool known = own.pace->measured && own.paceIsOf(params, threads);
-    const bool begins = !known && threads > double(kUnknownThreads);
-    if (isLong(work) || (begins && gpu_->software())) {
-      const uint64_t first = begins ? std::max<uint64_t>(kFirstThreads / groupThreads, 1) : ~uint64_t{0};
-      dispatchInPieces(groups, Cut::Boxes, work, first, bindAll);
-      if (own.pace->measured) own.setPaceOf(params, threads);
-      return;
-    }
-  }
+  if (stop_ && dispatchLong(own, groups, params, bindAll)) return;
   bindAll();
-  gpu_->api.vkCmdDispatch(commands(), groups[0], groups[1], groups[2]);
-  if (stop_) note(work);
+  gpu_->api.vkCmdDispatch(current_->commands, groups[0], groups[1], groups[2]);
 }
 
 void GpuQueue::keep(const std::shared_ptr<const Program>& program) {

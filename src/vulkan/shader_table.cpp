@@ -23,6 +23,10 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
 
   constexpr bool Items = true, Groups = false;
 
+  constexpr Guess guessOf(Kernel kernel) {
+    return kernel == Kernel::search_scan || kernel == Kernel::search_scores ? Guess::Search : Guess::Bytes;
+  }
+
   }  // namespace
 
 #define SY_WORDS_All(name) std::span<const uint32_t>(spirv::name, spirv::name##Words)
@@ -32,7 +36,7 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
   const Shader& shaderOf(Kernel kernel) {
     static const Shader table[] = {
 #define KERNEL(name, unit, buffers, outputs, params, where) \
-  {#name, SY_WORDS_##where(name), buffers, outputs, sizeof(params), unit},
+  {#name, SY_WORDS_##where(name), buffers, outputs, sizeof(params), unit, guessOf(Kernel::name)},
 #include "kernels.def"
 #undef KERNEL
     };
@@ -40,7 +44,8 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
   }
 
   const Shader& searchLongShader() {
-    static const Shader shader{"search_long", SY_WORDS_All(search_long), 3, 1, sizeof(SearchParams), Groups};
+    static const Shader shader{"search_long", SY_WORDS_All(search_long), 3, 1, sizeof(SearchParams), Groups,
+                               Guess::Search};
     return shader;
   }
 
@@ -51,9 +56,9 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
 
   const Shader& shaderOf(MatmulShader shader) {
     static const Shader table[] = {
-        {"matmul_naive", SY_WORDS_All(matmul_naive), 3, 1, sizeof(MatmulParams), Groups},
-        {"matmul_direct", SY_WORDS_All(matmul_direct), 3, 1, sizeof(MatmulParams), Groups},
-        {"matmul_tiled", SY_WORDS_All(matmul_tiled), 3, 1, sizeof(MatmulParams), Groups},
+        {"matmul_naive", SY_WORDS_All(matmul_naive), 3, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
+        {"matmul_direct", SY_WORDS_All(matmul_direct), 3, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
+        {"matmul_tiled", SY_WORDS_All(matmul_tiled), 3, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
     };
     return table[size_t(shader)];
   }

@@ -7,11 +7,16 @@
 
 namespace switchyard::vulkan {
 
+// By what it is guessed how long a launch takes (queue_pieces.cpp): the bytes that it is given, or the steps that its
+// parameters name.
+enum class Guess : uint8_t { Bytes, Matmul, Search };
+
 struct Shader {
   const char* name;
   std::span<const uint32_t> words;  // empty for kernels of the CPU alone
   uint32_t buffers, outputs, paramBytes;
   bool countsItems;
+  Guess guess = Guess::Bytes;
 };
 const Shader& shaderOf(Kernel kernel);
 

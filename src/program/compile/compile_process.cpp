@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -30,6 +32,9 @@ constexpr int kLongNice = 15;         // ... by this niceness
 constexpr double kMostWall = 12;      // times the limit of processor time: something else is wrong then
 constexpr size_t kMostIdle = 2;       // processes kept for later
 constexpr int kTries = 3;             // processes that may be ended from outside under one source
+// Of address space, between two compiles, from which on a process is not kept: the next source is to have the limits
+// for itself.
+constexpr uint64_t kTooLargeToStay = uint64_t{192} << 20;
 
 std::string describe(const AnySource& source) {
   if (const auto* kernel = std::get_if<KernelSource>(&source)) return "kernel \"" + kernel->name + "\"";
@@ -77,20 +82,22 @@ class CompileProcess {
   // Ended, whatever it was doing.
   ~CompileProcess() {
     close(socket_);
+    reap(WNOHANG);
     if (reaped_) return;
     kill(pid_, SIGKILL);
-    reap();
+    reap(0);
   }
   CompileProcess(const CompileProcess&) = delete;
   CompileProcess& operator=(const CompileProcess&) = delete;
 
-  void send(std::span<const uint8_t> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent < 0 && errno == EINTR) continue;
-      if (sent <= 0) return;
-      bytes = bytes.subspan(static_cast<size_t>(sent));
-    }
+  // As much of it as the process takes; waits for `ms` at most. False: it takes no more.
+  bool send(std::span<const uint8_t>& bytes, int ms) {
+    pollfd polled{.fd = socket_, .events = POLLOUT, .revents = 0};
+    if (poll(&polled, 1, ms) <= 0) return true;
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return errno == EINTR || errno == EAGAIN;
+    bytes = bytes.subspan(static_cast<size_t>(sent));
+    return true;
   }
   // Waits for `ms` at most. False: it is gone.
   bool receive(std::vector<uint8_t>& bytes, int ms) {
@@ -112,17 +119,28 @@ class CompileProcess {
     if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0;
     return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
   }
+  // What it takes is bounded from the first source on: what one has left behind, the next would pay for.
+  bool isTooLarge() const {
+    if (forCuda || kIsSanitized) return false;
+    unsigned long pages = 0;
+    if (FILE* file = std::fopen(("/proc/" + std::to_string(pid_) + "/statm").c_str(), "re")) {
+      if (std::fscanf(file, "%lu", &pages) != 1) pages = 0;
+      std::fclose(file);
+    }
+    return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) >= kTooLargeToStay;
+  }
   // For the rest of its life. All threads of its group, which it is alone in: of a process, only the first would.
   void yieldToOthers() {
     if (!isSlowed) setpriority(PRIO_PGRP, static_cast<id_t>(pid_), kLongNice);
     isSlowed = true;
   }
-  // The signal that has ended it, 0: it left by itself.
+  // The signal that has ended it, 0: it left by itself, or nobody can say.
   int endedBy() {
-    if (!reaped_) reap();
+    reap(0);
     return WIFSIGNALED(status_) ? WTERMSIG(status_) : 0;
   }
   std::string end() const {  // after endedBy()
+    if (isReapedElsewhere_) return "its status was taken by something else in this process";
     if (WIFSIGNALED(status_)) return strsignal(WTERMSIG(status_));
     return "status " + std::to_string(WEXITSTATUS(status_));
   }
@@ -160,14 +178,20 @@ class CompileProcess {
     posix_spawnattr_destroy(&attributes);
     return failed;
   }
-  void reap() {
-    while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {}
-    reaped_ = true;
+  // Something else in this process may have waited for all children: from then on the number may be another's, so it is
+  // signalled only where it is known to be ours still.
+  void reap(int options) {
+    if (reaped_) return;
+    pid_t ended;
+    while ((ended = waitpid(pid_, &status_, options)) < 0 && errno == EINTR) {}
+    reaped_ = ended != 0;
+    isReapedElsewhere_ = ended < 0;
+    if (isReapedElsewhere_) status_ = 0;
   }
 
   pid_t pid_ = -1;
   int socket_ = -1, status_ = 0;
-  bool reaped_ = false;
+  bool reaped_ = false, isReapedElsewhere_ = false;
 };
 
 std::atomic<bool> ending{false};
@@ -198,8 +222,9 @@ std::unique_ptr<CompileProcess> takeProcess(bool forCuda) {
   }
 }
 
+bool mayStay(const CompileProcess& process) { return !process.isSlowed && !process.isTooLarge(); }
+
 void keep(std::unique_ptr<CompileProcess> process) {
-  if (process->isSlowed) return;
   std::unique_ptr<CompileProcess> oldest;  // ended after the lock is released
   std::lock_guard lock(idle().mutex);
   auto& all = idle().processes;
@@ -229,30 +254,62 @@ std::string number(double value) {
   throw Error(Code::Compile, describe(source) + ": " + why);
 }
 
+// What one source may take. Until its compilation begins the process starts, and its compilers make what they keep:
+// that is not the source's.
+class Allowance {
+ public:
+  Allowance(CompileProcess& process, const AnySource& source, const std::atomic<bool>& canceled, double limit)
+      : process_(process), source_(source), canceled_(canceled), limit_(limit) {}
+  void begin() {
+    before_ = process_.seconds();
+    start_ = Clock::now();
+    hasBegun_ = true;
+  }
+  void check() const {
+    if (canceled_ || ending) throw Error(Code::Canceled, describe(source_) + ": its compilation was canceled");
+    const double used = hasBegun_ ? process_.seconds() - before_ : 0;
+    const bool isLate = std::chrono::duration<double>(Clock::now() - start_).count() > limit_ * kMostWall;
+    if (isLate && !hasBegun_)
+      throw Error(Code::Timeout, describe(source_) + ": the process to compile it did not begin within " +
+                                     number(limit_ * kMostWall) + " seconds, and was ended");
+    if (isLate || used > limit_)
+      refuse(source_, "the compiler had not got through its source after " + number(used) +
+                          " seconds of processor time, and was ended; it may take " + number(limit_));
+    if (used > kLongSeconds) process_.yieldToOthers();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  CompileProcess& process_;
+  const AnySource& source_;
+  const std::atomic<bool>& canceled_;
+  const double limit_;
+  double before_ = 0;
+  Clock::time_point start_ = Clock::now();
+  bool hasBegun_ = false;
+};
+
 // The reply, or nothing: the process is gone.
 std::optional<CompileReply> exchange(CompileProcess& process, const AnySource& source,
                                      const std::atomic<bool>& canceled, double limit) {
-  const double before = process.seconds();
-  timespec start{};
-  clock_gettime(CLOCK_MONOTONIC, &start);
-  process.send(framed(encodeSource(source)));  // where that fails, what it has said before may tell why
-  std::vector<uint8_t> bytes;
-  for (size_t wanted = 4; bytes.size() < wanted;) {
-    if (!process.receive(bytes, kTickMs)) return std::nullopt;
+  Allowance allowance(process, source, canceled, limit);
+  const std::vector<uint8_t> request = framed(encodeSource(source));
+  // Where it takes no more, what it has said before may tell why.
+  for (std::span<const uint8_t> left(request); !left.empty() && process.send(left, kTickMs);) allowance.check();
+  for (std::vector<uint8_t> bytes;;) {
     if (bytes.size() >= 4) {
-      wanted = 4 + (bytes[0] | size_t{bytes[1]} << 8 | size_t{bytes[2]} << 16 | size_t{bytes[3]} << 24);
-      if (wanted > kMaxCompileMessage + 4) return std::nullopt;
+      const size_t length = bytes[0] | size_t{bytes[1]} << 8 | size_t{bytes[2]} << 16 | size_t{bytes[3]} << 24;
+      if (length > kMaxCompileMessage) return std::nullopt;
+      if (length > 0 && bytes.size() >= 4 + length) return decodeReply(std::span(bytes).subspan(4, length));
+      if (length == 0) {
+        allowance.begin();
+        bytes.erase(bytes.begin(), bytes.begin() + 4);
+        continue;
+      }
     }
-    if (canceled || ending) throw Error(Code::Canceled, describe(source) + ": its compilation was canceled");
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const double used = process.seconds() - before, passed = static_cast<double>(now.tv_sec - start.tv_sec);
-    if (used > limit || passed > limit * kMostWall)
-      refuse(source, "the compiler had not got through its source after " + number(used) +
-                         " seconds of processor time, and was ended; it may take " + number(limit));
-    if (used > kLongSeconds) process.yieldToOthers();
+    if (!process.receive(bytes, kTickMs)) return std::nullopt;
+    allowance.check();
   }
-  return decodeReply(std::span(bytes).subspan(4));
 }
 
 bool isCrash(int signal) {
@@ -303,9 +360,9 @@ std::shared_ptr<ProgramModule> compileApart(const AnySource& source, const std::
         refuse(source, "the compiler took over 512 MB of memory for its source, and was ended");
       throw Error(Code::OutOfMemory, describe(source) + ": the system has no memory left to compile it");
     }
-    successor.isDue = process->isSlowed;
     process->isUsed = true;
-    keep(std::move(process));
+    successor.isDue = !mayStay(*process);
+    if (!successor.isDue) keep(std::move(process));
     if (const auto* error = std::get_if<Error>(&*reply)) throw *error;
     auto module = std::get<std::shared_ptr<ProgramModule>>(std::move(*reply));
     if (module->id != idOf(source))

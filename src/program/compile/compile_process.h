@@ -16,8 +16,8 @@ struct CompileLimits {
 // Compiles in a compile process, on whose end the calling thread waits. Once `canceled` is set it throws
 // Error(Canceled), within 50 ms. Throws what compileKernel() and compileShader() throw; Compile for a source that
 // takes the compiler more than the limits (512 MB of memory beside its stack; processor time), or crashes it;
-// OutOfMemory where the system has none for the process; Internal where its file (switchyard-compiler, beside this
-// library) is missing.
+// OutOfMemory where the system has none for the process; Timeout where the process does not begin with it; Internal
+// where its file (switchyard-compiler, beside this library) is missing.
 std::shared_ptr<ProgramModule> compileApart(const AnySource& source, const std::atomic<bool>& canceled,
                                             const CompileLimits& limits = {});
 

@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <system_error>
 #include <thread>
 
 #include "program/compile/compile_wire.h"
+#include "program/nvrtc/nvrtc.h"
 
 namespace switchyard {
 namespace {
@@ -26,25 +26,10 @@ namespace {
 // bounded.
 constexpr rlim_t kMostData = rlim_t{832} << 20;
 constexpr rlim_t kMostAddresses = rlim_t{960} << 20, kMostAddressesOfCuda = rlim_t{8} << 30;
-constexpr uint64_t kTooLargeToStay = uint64_t{192} << 20;  // of address space, between two compiles
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;  // whose shadows take terabytes of addresses
-#else
-constexpr bool kIsSanitized = false;
-#endif
 constexpr size_t kToSpare = size_t{512} << 20;
 
 int out = -1;                            // the socket, for what must be said where there is no memory
 rlimit addressesBefore{}, dataBefore{};  // as the process was started
-
-uint64_t addressBytes() {
-  unsigned long pages = 0;
-  if (FILE* file = std::fopen("/proc/self/statm", "re")) {
-    if (std::fscanf(file, "%lu", &pages) != 1) pages = 0;
-    std::fclose(file);
-  }
-  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
 
 bool sendAll(const uint8_t* bytes, size_t count) {
   while (count > 0) {
@@ -108,23 +93,41 @@ void watch(int socket) {
   _exit(0);
 }
 
+// The compilers make tables when they are first used, and keep them: here on a source that is small.
+void warmForKernels() {
+  static const bool warm = [] {
+    compileKernel({.name = "warm",
+                   .glsl = "#version 450\nlayout(binding = 0) buffer A { float a[]; };\nvoid main() { a[0] += 1.0; }"});
+    return true;
+  }();
+  (void)warm;
+}
+void warmForShaders() {
+  static const bool warm = [] {
+    compileShader({"warm", "#version 450\nvoid main() { gl_Position = vec4(0.0); }",
+                   "#version 450\nlayout(location = 0) out vec4 c;\nvoid main() { c = vec4(1.0); }"});
+    return true;
+  }();
+  (void)warm;
+}
+void warmFor(const AnySource& source) {
+  const auto* kernel = std::get_if<KernelSource>(&source);
+  if (!kernel) return warmForShaders();
+  if (kernel->glsl) warmForKernels();
+  if (kernel->cuda) nvrtcVersion();  // loads its library
+}
+
 CompileReply answer(const std::vector<uint8_t>& request) {
   try {
     const AnySource source = decodeSource(request);
+    warmFor(source);
+    const std::vector<uint8_t> begins = framed({});
+    sendAll(begins.data(), begins.size());  // where nobody is there any more, watch() ends this
     if (const auto* kernel = std::get_if<KernelSource>(&source)) return compileKernel(*kernel);
     return compileShader(std::get<ShaderSource>(source));
   } catch (...) {
     return asError(std::current_exception());
   }
-}
-
-// Each of the compilers once: they make tables that they keep.
-void warmUp() {
-  const std::string start = "#version 450\n";
-  answer(encodeSource(KernelSource{
-      .name = "warm", .glsl = start + "layout(binding = 0) buffer A { float a[]; };\nvoid main() { a[0] += 1.0; }"}));
-  answer(encodeSource(ShaderSource{"warm", start + "void main() { gl_Position = vec4(0.0); }",
-                                   start + "layout(location = 0) out vec4 c;\nvoid main() { c = vec4(1.0); }"}));
 }
 
 }  // namespace
@@ -138,19 +141,22 @@ int serveCompiler(int socket, CompilerKind kind) {
   } catch (const std::system_error&) {
     outOfMemory();
   }
-  if (kind == CompilerKind::Warm) warmUp();
-  while (addressBytes() < kTooLargeToStay || forCuda || kIsSanitized) {
-    uint8_t head[4];
-    if (!readAll(socket, head, sizeof head)) break;
+  if (kind == CompilerKind::Warm) {
+    warmForKernels();
+    warmForShaders();
+  }
+  uint8_t head[4];
+  while (readAll(socket, head, sizeof head)) {
     const size_t length = head[0] | size_t{head[1]} << 8 | size_t{head[2]} << 16 | size_t{head[3]} << 24;
     if (length > kMaxCompileMessage) return 2;
+    std::vector<uint8_t> reply;
     {
       std::vector<uint8_t> request(length);
       if (!readAll(socket, request.data(), length)) break;
-      const std::vector<uint8_t> reply = framed(encodeReply(answer(request)));
-      if (!sendAll(reply.data(), reply.size())) break;
+      reply = framed(encodeReply(answer(request)));
     }
-    malloc_trim(0);
+    malloc_trim(0);  // ahead of the reply: after it, the other side looks at what this process takes
+    if (!sendAll(reply.data(), reply.size())) break;
   }
   _exit(0);  // no destructors: the watching thread is there
 }

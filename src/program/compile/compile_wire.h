@@ -1,4 +1,5 @@
-// What a process and its compile process tell each other: each message is its length in 4 bytes, then its content.
+// What a process and its compile process tell each other: each message is its length in 4 bytes, then its content. An
+// empty one says that the source's compilation begins.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -1,20 +1,24 @@
 // Plain tensors of jobs that go by way of the coordinator: a process that is alone copies none; elsewhere arrays are
 // copied off the event loop, once for all jobs that are under way with them.
 'use strict';
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { runChild } = require('../../support/run-child');
 
 jest.setTimeout(60000);
 const kBase = 4096 * 256 * 4;
 const kOutput = 1024 * 1024 * 4;
 
-async function run(where) {
-  const { code, stdout, stderr } = await runChild('copies.js', [where], { nodeOptions: ['--no-warnings'] });
+async function run(args, env = {}) {
+  const { code, stdout, stderr } = await runChild('copies.js', args, { nodeOptions: ['--no-warnings'], env });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout);
 }
 
 test('a process that is alone copies nothing', async () => {
-  const { steps, wrong, warnings } = await run('alone');
+  const { steps, wrong, warnings } = await run(['alone']);
   expect(wrong).toEqual([]);
   expect(warnings).toEqual([]);
   for (const [name, { bytes, onLoop }] of Object.entries(steps))
@@ -22,7 +26,7 @@ test('a process that is alone copies nothing', async () => {
 });
 
 test('in a cluster an array is copied once for all jobs under way, and never by the event loop', async () => {
-  const { steps, wrong, warnings } = await run('cluster');
+  const { steps, wrong, warnings } = await run(['cluster']);
   expect(wrong).toEqual([]);
   for (const [name, { onLoop }] of Object.entries(steps)) expect([name, onLoop]).toEqual([name, 0]);
   const copied = Object.fromEntries(Object.entries(steps).map(([name, { bytes }]) => [name, bytes]));
@@ -37,4 +41,29 @@ test('in a cluster an array is copied once for all jobs under way, and never by 
     much: 20 * kBase,
   });
   expect(warnings).toEqual(['SWITCHYARD_COPIES']); // once
+});
+
+describe('under a library that has its way with threads', () => {
+  let folder, library;
+  beforeAll(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-threads-'));
+    library = path.join(folder, 'threads.so');
+    const source = path.join(__dirname, '../../support/threads.c');
+    execFileSync('cc', ['-O1', '-shared', '-fPIC', source, '-o', library, '-ldl']);
+  });
+  afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+  test('no copy outlives its jobs where the thread that made it is slow', async () => {
+    const { steps, wrong } = await run(['cluster', 'few'], { LD_PRELOAD: library, SLOW_WAKES: 'yes' });
+    expect(wrong).toEqual([]);
+    const { 'one array, eight at a time': first, again, changed } = steps;
+    expect([first, again, changed]).toEqual(Array(3).fill({ bytes: kBase, onLoop: 0 }));
+  });
+
+  test('what the event loop copies, where there is no thread for it, is told as that', async () => {
+    const { steps, wrong } = await run(['cluster', 'few'], { LD_PRELOAD: library });
+    expect(wrong).toEqual([]);
+    expect(steps.changed).toEqual({ bytes: kBase, onLoop: 0 });
+    expect(steps['no thread']).toEqual({ bytes: kBase, onLoop: kBase });
+  });
 });

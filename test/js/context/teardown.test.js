@@ -41,6 +41,13 @@ describe.each(devices)('on %s', (device) => {
       expect(await runChild('terminate.js', [device, 4])).toMatchObject({ ...fine, stdout: 'sum 3\n' });
   });
 
+  test.each(['context', 'manager'])('worker threads terminated while a job reads an output: %s', async (where) => {
+    expect(await runChild('terminate-outputs.js', [device, rounds(3, 10), where])).toMatchObject({
+      ...fine,
+      stdout: 'alive\n',
+    });
+  });
+
   test('worker threads terminated while programs compile', async () => {
     expect(await runChild('compiling.js', [device, 5])).toMatchObject({ ...fine, stdout: 'alive\n' });
   });

@@ -141,6 +141,31 @@ TEST_F(SharedMemory, WaitingForARegion) {
   table().drop(region->id);
 }
 
+// Whoever waits hears that it won't come, and does not sit out its time.
+TEST_F(SharedMemory, WaitingEndsWithARefusalOrADrop) {
+  const auto waitWhile = [&](uint64_t id, auto happens) {
+    std::thread later([&] {
+      std::this_thread::sleep_for(30ms);
+      happens();
+    });
+    const auto start = std::chrono::steady_clock::now();
+    const auto found = table().wait(id, 20s);
+    later.join();
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
+    return found;
+  };
+  auto region = Region::create(4096);
+  EXPECT_EQ(waitWhile(region->id, [&] { table().refuse(region->id); }), nullptr);
+  table().add(region);
+  EXPECT_EQ(table().wait(region->id, 0ms), region);
+  table().drop(region->id);
+  auto brief = Region::create(4096);
+  waitWhile(brief->id, [&] {  // it has come or gone, whichever is seen
+    table().add(brief);
+    table().drop(brief->id);
+  });
+}
+
 TEST_F(SharedMemory, TheTableWhileItChanges) {
   auto fixed = Region::create(1 << 16);
   table().add(fixed);

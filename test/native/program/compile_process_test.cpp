@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,15 +15,10 @@
 
 #include "compile_fixture.h"
 #include "program/compile/compile_process.h"
+#include "program/compile/compile_server.h"
 
 namespace switchyard::test {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#else
-constexpr bool kIsSanitized = false;
-#endif
 
 using Clock = std::chrono::steady_clock;
 const std::string kBuffer = "layout(binding = 0) buffer A { float a[]; };\n";
@@ -52,6 +48,10 @@ KernelSource timeBomb() {
     text += "#define F" + std::to_string(i) + "(x) " + before + "(" + before + "(x))\n";
   }
   return kernelSource(text + "void main() { a[0] = F39(0); }\n", "endless");
+}
+
+void killIdle() {
+  for (const int pid : idleCompileProcesses()) kill(pid, SIGKILL);
 }
 
 std::vector<pid_t> compilers() {
@@ -147,7 +147,7 @@ TEST(CompileProcess, IsCanceledWhereNoCompilerStops) {
 }
 
 TEST(CompileProcess, WhatTheSystemRefusesIsNotTheSourcesFault) {
-  for (const int pid : idleCompileProcesses()) kill(pid, SIGKILL);
+  killIdle();
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
   const rlimit none{.rlim_cur = 3, .rlim_max = before.rlim_max};
@@ -158,9 +158,92 @@ TEST(CompileProcess, WhatTheSystemRefusesIsNotTheSourcesFault) {
   EXPECT_NE(apart(kernelSource("void main() { a[0] = 7.0; }")), nullptr);
 }
 
+// What a process takes to start, and its compilers to make their tables, is several times this.
+TEST(CompileProcess, ItsStartIsNotTheSourcesTime) {
+  if (kIsSanitized) GTEST_SKIP() << "SKIPPED: a sanitizer's pace is not the one that the limit here is for";
+  killIdle();
+  const CompileLimits limits{.seconds = 0.04};
+  const Failure kernel = failureOf([&] { apart(kernelSource("void main() { a[0] = 9.0; }"), limits); });
+  EXPECT_EQ(kernel.text, "nothing was thrown");
+  killIdle();
+  const ShaderSource shader{"first", "#version 450\nvoid main() { gl_Position = vec4(1.0); }",
+                            "#version 450\nlayout(location = 0) out vec4 c;\nvoid main() { c = vec4(0.5); }"};
+  EXPECT_EQ(failureOf([&] { apart(shader, limits); }).text, "nothing was thrown");
+}
+
+// A source that no socket holds at once, and a process that does not read.
+TEST(CompileProcess, OneThatDoesNotReadHoldsNobodyUp) {
+  apart(kernelSource("void main() { a[0] = 10.0; }"));
+  const KernelSource large = kernelSource("void main() { a[0] = 11.0; }\n//" + std::string(900 << 10, 'x'));
+  const auto stopped = idleCompileProcesses();
+  ASSERT_FALSE(stopped.empty());
+  for (const int pid : stopped) kill(pid, SIGSTOP);
+  std::atomic<bool> done{false};
+  std::thread ender([&] {  // of a test that would never end
+    for (int i = 0; i < 200 && !done; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    for (const int pid : stopped)
+      if (!done) kill(pid, SIGKILL);
+  });
+  const auto start = Clock::now();
+  expectRefused(failureOf([&] { apart(large, {.seconds = 0.05}); }), "did not begin within 0.6 seconds", Code::Timeout);
+  if (stopped.size() > 1) {
+    const std::atomic<bool> canceled{true};
+    expectRefused(failureOf([&] { compileApart(large, canceled); }), "was canceled", Code::Canceled);
+  }
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(10));
+  done = true;
+  ender.join();
+  for (const int pid : stopped) kill(pid, SIGCONT);
+  EXPECT_NE(apart(large), nullptr);
+}
+
+// A process with this number that is no child of this one: the signal that ends it is told by the status of the one
+// that is returned. 0: the system gave it another number.
+pid_t forkStranger(pid_t number) {
+  int ends[2];
+  if (pipe(ends) != 0) return 0;
+  const pid_t parent = fork();
+  if (parent == 0) {
+    std::ofstream("/proc/sys/kernel/ns_last_pid") << number - 1 << std::flush;
+    const pid_t stranger = fork();
+    if (stranger == 0) {
+      for (;;) pause();
+    }
+    const bool isIt = stranger == number;
+    if (!isIt) kill(stranger, SIGKILL);
+    if (write(ends[1], &isIt, 1) != 1) kill(stranger, SIGKILL);
+    int status = 0;
+    waitpid(stranger, &status, 0);
+    _exit(WTERMSIG(status));
+  }
+  bool isIt = false;
+  const bool isTold = read(ends[0], &isIt, 1) == 1;
+  for (const int end : ends) close(end);
+  if (isTold && isIt) return parent;
+  waitpid(parent, nullptr, 0);
+  return 0;
+}
+
+// A library may wait for all children of its process: their numbers are others' then.
+TEST(CompileProcess, ANumberThatIsAnothersIsNotKilled) {
+  apart(kernelSource("void main() { a[0] = 12.0; }"));
+  const auto idle = idleCompileProcesses();
+  ASSERT_FALSE(idle.empty());
+  const pid_t number = idle.back();
+  kill(number, SIGKILL);
+  ASSERT_EQ(waitpid(number, nullptr, 0), number);
+  const pid_t parent = forkStranger(number);
+  if (parent == 0) GTEST_SKIP() << "SKIPPED: only root may choose a process's number, and where it is free";
+  EXPECT_NE(apart(kernelSource("void main() { a[0] = 13.0; }")), nullptr);
+  kill(number, SIGTERM);
+  int status = 0;
+  waitpid(parent, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), SIGTERM);
+}
+
 // With descriptors for the socket, and none beside it.
 TEST(CompileProcess, NeedsNoDescriptorsBesideItsSocket) {
-  for (const int pid : idleCompileProcesses()) kill(pid, SIGKILL);
+  killIdle();
   std::vector<int> held;
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);

@@ -1,5 +1,5 @@
-// What is copied for jobs with plain tensors, and where: node copies.js alone|cluster. Prints how many bytes each step
-// copied, those of them that the event loop waited for, and what was wrong.
+// What is copied for jobs with plain tensors, and where: node copies.js alone|cluster [few]. Prints how many bytes each
+// step copied, those of them that the event loop waited for, and what was wrong.
 'use strict';
 const gpu = require('../../..');
 const { native } = require('../../../lib/addon');
@@ -37,7 +37,7 @@ const outer = (value) => ({
   params: { alpha: value },
 });
 
-async function main(where) {
+async function main(where, howMany) {
   const manager = gpu.createGPUClusterManager({
     contextTypes: ['cpu'],
     contextsPerWorker: 1,
@@ -52,6 +52,10 @@ async function main(where) {
   const wrong = [];
   const check = (name, isRight) => isRight || wrong.push(name);
   const steps = {};
+  const end = async () => {
+    await manager.close();
+    console.log(JSON.stringify({ steps, wrong, warnings }));
+  };
   const step = async (name, work) => {
     const before = native.copyCounts();
     await work();
@@ -71,6 +75,12 @@ async function main(where) {
   await step('again', () => searches([tensor]));
   tensor.data.set(base(5).data); // they have settled
   await step('changed', () => searches([tensor]));
+  if (howMany === 'few') {
+    await new Promise((resolve) => setTimeout(resolve, 200)); // the thread that has copied ends
+    process.env.NO_THREADS = 'yes'; // see test/support/threads.c
+    await step('no thread', () => searches([base(0)]));
+    return end();
+  }
   await step('two arrays', () => searches([base(1), base(2)]));
   await step('the same bytes as integers', async () => {
     const input = new Float32Array(1 << 20).fill(1);
@@ -118,7 +128,6 @@ async function main(where) {
   await step('much', async () => {
     for (let i = 0; i < 20; ++i) await searches([tensor]);
   });
-  await manager.close();
-  console.log(JSON.stringify({ steps, wrong, warnings }));
+  return end();
 }
-main(process.argv[2]);
+main(...process.argv.slice(2));
