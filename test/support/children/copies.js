@@ -4,6 +4,7 @@
 const gpu = require('../../..');
 const { native } = require('../../../lib/addon');
 const { slowJob } = require('../jobs');
+const { until } = require('../waiting');
 
 const kRows = 4096;
 const kColumns = 256;
@@ -114,7 +115,9 @@ async function main(where, howMany) {
     check('into', outputs.output.data === output && every(output, 7));
   });
   await step('equal jobs', async () => {
-    const before = run(slowJob(8)); // nobody is done before all were asked for
+    // Nobody is done before all were asked for. What is still copied would be passed by them.
+    const before = run(slowJob(8));
+    await until(() => manager.contexts().some(({ state }) => state === 'busy'));
     const results = await Promise.all([1, 2, 3].map(() => run(outer(9), { cache: true })));
     const [first, ...others] = results.map(({ outputs }) => outputs.output.data);
     check('cached', results.some(({ cached }) => cached) && [first, ...others].every((data) => every(data, 9)));
