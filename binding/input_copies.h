@@ -37,7 +37,8 @@ class InputCopy {
 // Those of one environment. JavaScript thread only.
 class InputCopies {
  public:
-  static constexpr size_t kFromBytes = kCopiedApart;  // smaller ones are copied at once, with the job's other small memory
+  // Smaller ones are copied at once, with the job's other small memory.
+  static constexpr size_t kFromBytes = kCopiedApart;
   // The one that jobs under way have of this array, or a new one. Inputs don't change until their job has ended, so
   // what is copied for one job is what another one means. Null where the array can't be held.
   std::shared_ptr<InputCopy> of(napi_env env, const TensorArg& input, napi_value array);

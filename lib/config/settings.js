@@ -313,8 +313,8 @@ const kRows = {
     initial: 256 * 2 ** 20,
     what: 'the answers of all workers that clients have not read yet; one client gets about half of it',
     more:
-      'Answers of 64 KB and less do not count, one that is larger than half of this counts as half. One that is larger ' +
-      'than this is made when it is the only one.',
+      'Answers of 64 KB and less do not count, one that is larger than half of this counts as half. One that is ' +
+      'larger than this is made when it is the only one.',
   },
   answerTimeout: {
     of: 'service',

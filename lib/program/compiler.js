@@ -13,8 +13,8 @@ const kOldestCapability = 75; // the oldest cards there is support for
 /** @typedef {{ handle: ProgramHandle, fromDisk: boolean, ms: number, problems: string[] }} Compiled */
 
 /**
- * How many programs a process compiles at a time, each in a compile process; those that have taken `longMs` make way for
- * others, their processes having a low priority by then, and are beside them.
+ * How many programs a process compiles at a time, each in a compile process; those that have taken `longMs` make way
+ * for others, their processes having a low priority by then, and are beside them.
  */
 const kCompiling = Object.freeze({ most: 4, mostLong: 12, longMs: 500 });
 

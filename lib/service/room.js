@@ -70,7 +70,7 @@ class Room {
    */
   enter(owner, number, wish, tell) {
     const client = this.#clientOf(wish.client);
-    // One that is larger than the room has it to itself until it is through, but for a half: small ones of others go on.
+    // One that is larger than the room has no more than a half of it to itself: small ones of others go on.
     wish = { ...wish, bytes: Math.min(wish.bytes, this.limit / 2) };
     /** @type {Entry} */
     const entry = { owner, number, wish, client, tell, timer: undefined, inJob: false };

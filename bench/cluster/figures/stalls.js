@@ -22,8 +22,9 @@ function stalls(name, what, args, limit, { quick }) {
         figures[figureOf(what, where)] = {
           value: median(found.map(({ wallMs }) => wallMs)),
           detail:
-            `the longest turn, middle of ${found.length} runs (${list(found.map(({ wallMs }) => wallMs))}); of processor ` +
-            `time ${round(median(found.map(({ cpuMs }) => cpuMs)), 3)} (${list(found.map(({ cpuMs }) => cpuMs))})`,
+            `the longest turn, middle of ${found.length} runs (${list(found.map(({ wallMs }) => wallMs))}); of ` +
+            `processor time ${round(median(found.map(({ cpuMs }) => cpuMs)), 3)} ` +
+            `(${list(found.map(({ cpuMs }) => cpuMs))})`,
         };
       }
       return { figures };

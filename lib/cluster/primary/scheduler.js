@@ -86,8 +86,8 @@ function suits(job, context) {
 const kSoonMs = 1; // of estimated work in a lane: what comes behind it won't wait long
 /**
  * Whether the job is better off in the queue, from which any context may take it, than behind what a process has begun
- * on its own. It waits for no more than twice as long as that takes: a process that always has such a job would keep its
- * context from everybody else.
+ * on its own. It waits for no more than twice as long as that takes: a process that always has such a job would keep
+ * its context from everybody else.
  * @param {Job} job
  * @param {number} ownMs
  * @param {number} now
