@@ -55,7 +55,9 @@ class Forks {
     place.joined = place.ready = false;
     cluster.setupPrimary({ exec: process.argv[1], execArgv, ...before });
     worker.on('error', (error) => {
-      this.log.warn({ worker: worker.id, reason: error.message }, 'a worker could not be told something');
+      // One that leaves at the end may be through before it has heard everything.
+      const level = this.#ended && worker.process.pid ? 'debug' : 'warn';
+      this.log[level]({ worker: worker.id, reason: error.message }, 'a worker could not be told something');
       // it could not even be started, for example without memory
       if (!worker.process.pid) this.#onExit(place, worker, -1, '');
     });
