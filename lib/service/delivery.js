@@ -58,8 +58,10 @@ class Delivery {
     const response = this.#response;
     const begin = () => {
       if (this.isOver) return;
-      // Node sets the socket's time anew for the next request.
-      response.socket?.setTimeout(this.#timeout);
+      const { socket } = response;
+      socket?.setTimeout?.(this.#timeout);
+      // Whatever comes behind it on this connection has a time of its own; ahead of Node, which may set that.
+      response.prependOnceListener('finish', () => socket?.setTimeout?.(0));
       this.#arm();
     };
     if (response.socket) begin();

@@ -220,7 +220,7 @@ class Room {
   /** What a peak of answers has left behind is worth tidying up once it is over for a while. */
   #watchPeak() {
     this.#peak = Math.max(this.#peak, this.#held);
-    const isOver = this.#peak >= kPeakBytes && this.#held < this.#peak / 4;
+    const isOver = this.#peak >= Math.min(kPeakBytes, this.limit / 2) && this.#held < this.#peak / 4;
     if (isOver && !this.#over) {
       this.#over = setTimeout(() => {
         this.#over = undefined;

@@ -189,7 +189,7 @@ class Simulation {
   }
 
   checkPlace(job, context) {
-    must(canRun(job, context, this.now), `job ${job.number} went where it can't run`);
+    must(canRun(job, context), `job ${job.number} went where it can't run`);
     must(context.running.length < kRoom && context.workerRunning < kWorkerRoom, 'over the capacity');
     must(!job.alone || context.workerRunning === 0, 'not alone');
     const others = this.contexts.filter(

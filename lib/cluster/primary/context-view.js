@@ -96,12 +96,14 @@ class ContextView {
   }
 
   /**
-   * How long a job that its process has begun there without the coordinator may still take: as it is estimated, but no
-   * less than it has taken.
+   * How long a job that its process has begun there without the coordinator may still take: no less than it has taken,
+   * and on the CPU as it is estimated (of other devices it is not known how much faster than the reference core they
+   * are).
    */
   get ownMs() {
     if (!this.#read(inContext.localPending)) return 0;
-    return Math.max(this.#read(inContext.localMs), nowMs() - this.#read(inContext.lastUsedLocal));
+    const estimated = this.type === 'cpu' ? this.#read(inContext.localMs) : 0;
+    return Math.max(estimated, nowMs() - this.#read(inContext.lastUsedLocal));
   }
 
   // Work that is soon done waits in its lane, where it costs no hop when its turn comes; more than that is better kept

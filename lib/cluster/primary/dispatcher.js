@@ -20,6 +20,7 @@ const { nowMs } = require('../../core');
  */
 
 const kLookAgainMs = 50; // while jobs wait
+const kLookSoonMs = 1; // while they wait for what a process runs by itself, whose end nobody tells
 const kLaunchMs = 0.03; // of a context that no launch was measured for
 
 /** @param {ContextView} context of the coordinator's own process */
@@ -62,7 +63,8 @@ class Dispatcher {
       this.parts.assignments.assign(this.#withCompanions(job, chosen), chosen, now);
       if (job.alone) this.stopEmptying();
     }
-    this.#armHold(queue.size ? Math.min(held, kLookAgainMs) : Infinity);
+    const again = contexts.some(({ ownMs }) => ownMs > 0) ? kLookSoonMs : kLookAgainMs;
+    this.#armHold(queue.size ? Math.min(held, again) : Infinity);
     this.parts.onDispatched();
   }
 

@@ -83,36 +83,32 @@ function suits(job, context) {
   return isHealthy(context) && isOfFitType(job, context) && (context.memoryFree >= job.bytes || context.pending > 0);
 }
 
-const kSoonMs = 1; // of estimated work in a lane: what comes behind it won't wait long
-/**
- * Whether the job is better off in the queue, from which any context may take it, than behind what a process has begun
- * on its own. It waits for no more than twice as long as that takes: a process that always has such a job would keep
- * its context from everybody else.
- * @param {Job} job
- * @param {number} ownMs
- * @param {number} now
- */
-function staysQueued({ enqueued }, ownMs, now) {
-  return ownMs > kSoonMs && now - enqueued < 2 * ownMs;
-}
-
 /**
  * Whether the context can take the job now.
  * @param {Job} job
  * @param {ContextView} context
+ */
+function canRun(job, context) {
+  return (
+    isHealthy(context) &&
+    isOfFitType(job, context) &&
+    context.memoryFree >= job.bytes &&
+    context.room > 0 &&
+    (job.alone ? context.workerRunning === 0 : context.workerRoom > 0)
+  );
+}
+
+const kSoonMs = 1; // of estimated work in a lane: what comes behind it won't wait long
+/**
+ * Whether the job is better off in the queue, from which any context may take it, than behind a longer job that a
+ * process has begun on its own. It waits for no more than twice as long as that takes: a process that always has such a
+ * job would keep its context from everybody else.
+ * @param {Job} job
+ * @param {ContextView} context
  * @param {number} now
  */
-function canRun(job, context, now) {
-  if (
-    !isHealthy(context) ||
-    !isOfFitType(job, context) ||
-    context.memoryFree < job.bytes ||
-    context.room <= 0 ||
-    (job.alone ? context.workerRunning !== 0 : context.workerRoom <= 0)
-  )
-    return false;
-  const { ownMs } = context;
-  return !ownMs || !staysQueued(job, ownMs, now);
+function isHeld({ enqueued }, { ownMs = 0 }, now) {
+  return ownMs > kSoonMs && now - enqueued < 2 * ownMs;
 }
 
 /**
@@ -185,7 +181,7 @@ function headroom({ memoryFree }, { bytes }) {
  * @type {readonly Criterion[]}
  */
 const criteria = Object.freeze([
-  { name: 'can run it now', compare: (a, b, job, now) => Number(canRun(job, b, now)) - Number(canRun(job, a, now)) },
+  { name: 'can run it now', compare: (a, b, job) => Number(canRun(job, b)) - Number(canRun(job, a)) },
   {
     name: 'affinity',
     compare: (a, b, job) =>
@@ -244,7 +240,11 @@ function withoutSoftware(suited, job, contexts, now) {
     (each) => !each.software && (each.state === 'starting' ? isOfFitType(job, each) : suited.includes(each)),
   );
   if (!others.length) return suited;
-  if (now - job.enqueued > kSoftwareDelayMs && !others.some((each) => canRun(job, each, now))) return suited;
+  if (
+    now - job.enqueued > kSoftwareDelayMs &&
+    !others.some((each) => canRun(job, each) && (others.length < 2 || !isHeld(job, each, now)))
+  )
+    return suited;
   const isMeasured = (/** @type {ContextView} */ each) => each.speed(job.workload) !== undefined;
   const othersMeasured = others.some(isMeasured);
   return suited.filter((each) => !each.software || (othersMeasured && isMeasured(each)));
@@ -268,6 +268,18 @@ function eligible(job, contexts, now) {
 }
 
 /**
+ * Without those that are held, where there are others.
+ * @template {ContextView} T
+ * @param {T[]} able
+ * @param {Job} job
+ * @param {number} now
+ */
+function withoutHeld(able, job, now) {
+  const isOccupied = (/** @type {T} */ context) => isHeld(job, context, now);
+  return able.length > 1 && able.some(isOccupied) ? able.filter((context) => !isOccupied(context)) : able;
+}
+
+/**
  * Whether a context that is full now is expected to be through with the job before the best of those with room. Waiting
  * ends when it has cost what it could gain, so that a long queue uses slow contexts, too.
  * @param {ContextView} best
@@ -279,7 +291,7 @@ function shouldWait(best, contexts, job, now) {
   const here = finishMs(best, job);
   if (here === undefined || job.alone) return false;
   return contexts.some((context) => {
-    if (canRun(job, context, now) || context.memoryFree < job.bytes) return false;
+    if (canRun(job, context) || context.memoryFree < job.bytes) return false;
     const there = finishMs(context, job);
     return there !== undefined && stepOf(there) < stepOf(here) && now - job.enqueued < here - there;
   });
@@ -294,10 +306,10 @@ function shouldWait(best, contexts, job, now) {
  * @returns {T|undefined}
  */
 function chooseContext(job, contexts, now) {
-  const able = eligible(job, contexts, now);
+  const able = withoutHeld(eligible(job, contexts, now), job, now);
   if (!able.length) return undefined;
   const best = able.reduce((chosen, context) => (compareContexts(context, chosen, job, now) < 0 ? context : chosen));
-  return canRun(job, best, now) && !shouldWait(best, able, job, now) ? best : undefined;
+  return canRun(job, best) && !shouldWait(best, able, job, now) ? best : undefined;
 }
 
 /**

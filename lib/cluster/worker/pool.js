@@ -113,17 +113,17 @@ class PoolContext {
     return this.#page[this.#at + inContext.selfTest];
   }
 
-  begin() {
+  /** @param {number} now */
+  begin(now) {
+    this.#page[this.#at + inContext.lastUsedLocal] = now;
     ++this.#page[this.#at + inContext.localPending];
   }
 
   /**
    * What has begun goes on: the coordinator puts nothing behind it that need not wait for it.
-   * @param {number} now
    * @param {number} ms that it is estimated at
    */
-  goesOn(now, ms) {
-    this.#page[this.#at + inContext.lastUsedLocal] = now;
+  goesOn(ms) {
     this.#page[this.#at + inContext.localMs] = ms;
   }
 

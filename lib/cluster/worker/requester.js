@@ -200,7 +200,7 @@ class Requester {
     const started = nowMs();
     const { counted, type } = call;
     let result;
-    context.begin();
+    context.begin(started);
     try {
       result = GPUContext.begin(context.gpu, call, this.#prefix);
     } catch (error) {
@@ -213,7 +213,7 @@ class Requester {
       const settled = settleNow(this.#done(context, counted, result), result.timings.total);
       return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
     }
-    context.goesOn(started, lastCostMs());
+    context.goesOn(lastCostMs());
     const { number } = call;
     const id = call.id ?? this.#prefix + number;
     const timeout = options?.timeout ?? this.config.timeout;

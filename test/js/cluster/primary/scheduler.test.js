@@ -24,9 +24,6 @@ describe('canRun', () => {
     ['an idle context', {}, {}, true],
     ['a busy context with room', { state: 'busy', pending: 3, room: 1 }, {}, true],
     ['a full context', { room: 0 }, {}, false],
-    ["one that is soon through with its process's own job", { pending: 1, ownMs: 0.5 }, {}, true],
-    ["one with a longer job of its process's own", { pending: 1, ownMs: 6 }, {}, false],
-    ['the same, for a job that has waited for twice as long', { pending: 1, ownMs: 5 }, {}, true],
     ['a full worker', { workerRoom: 0 }, {}, false],
     ['a lost context', { state: 'lost' }, {}, false],
     ['one that starts', { state: 'starting' }, {}, false],
@@ -42,7 +39,7 @@ describe('canRun', () => {
     ['alone in a worker that runs something', { workerRunning: 1 }, { alone: true }, false],
   ];
   test.each(cases)('%s', (_, fields, job, expected) =>
-    expect(canRun(makeJob(job), makeContext(fields), 10)).toBe(expected),
+    expect(canRun(makeJob(job), makeContext(fields))).toBe(expected),
   );
 });
 
@@ -141,6 +138,26 @@ describe('chooseContext', () => {
     });
     test('of software Vulkan counts like any other', () =>
       expect(chosen(makeJob(), [software(measured(1)), cpu(measured(2))])).toBe('software'));
+  });
+
+  describe("a process's own job", () => {
+    const own = (ms, fields) => ({ state: 'busy', pending: 1, pendingMs: ms, ownMs: ms, ...fields });
+    test('that is soon over is nothing to wait for', () =>
+      expect(chosen(makeJob(), [cpu(own(0.5)), cuda(full)])).toBe('cpu'));
+    test('that is longer is not queued behind, where there is another context', () => {
+      expect(chosen(makeJob(), [cuda(own(6)), cpu()])).toBe('cpu');
+      expect(chosen(makeJob(), [cuda(own(6)), cpu(full)], 11)).toBeUndefined();
+      expect(chosen(makeJob(), [cuda(own(6)), cpu(own(7))], 11)).toBeUndefined();
+      expect(chosen(makeJob(), [cuda(own(6))])).toBe('cuda');
+    });
+    test('is waited for no more than twice as long as it takes', () =>
+      expect(chosen(makeJob(), [cuda(own(6)), cpu(full)], 12)).toBe('cuda'));
+    test('gives software Vulkan its turn, where all others have one', () => {
+      const other = context('other', { type: 'cpu', ...own(900) });
+      expect(chosen(makeJob(), [software(), cpu(own(900)), other], 50)).toBeUndefined();
+      expect(chosen(makeJob(), [software(), cpu(own(900)), other], 51)).toBe('software');
+      expect(chosen(makeJob(), [software(), cpu(own(900))], 51)).toBe('cpu');
+    });
   });
 
   describe('software Vulkan', () => {
