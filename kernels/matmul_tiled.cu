@@ -21,6 +21,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     matmulTiledKernel(const float* a, const float* b, float* out, MatmulTiledParams p) {
   __shared__ Slice sliceA;
   __shared__ Slice sliceB;
+  __shared__ uint32_t anyLost;
+  __shared__ bool isFiniteFactor[2 * kTile];  // of a's rows and b's columns
   const uint64_t columns = (uint64_t(p.n) + kTile - 1) / kTile, rows = (uint64_t(p.m) + kTile - 1) / kTile;
   const uint64_t tile = linearBlock(), batch = tile / (rows * columns);
   if (batch >= p.batch) return;
@@ -42,11 +44,21 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     if (!isFinite(sum)) lost |= bitOfResult(row, column);
     to[uint64_t(row) * p.ldOut + column] = p.alpha * sum;
   });
+  if (!anyInBlock(lost, anyLost)) return;
+  const uint64_t stepA = p.transposeA ? p.lda : 1, stepB = p.transposeB ? 1 : p.ldb;
+  const auto rowOfA = [&](uint32_t row) { return matrixA + (firstRow + row) * (p.transposeA ? 1 : uint64_t(p.lda)); };
+  const auto columnOfB = [&](uint32_t column) {
+    return matrixB + (firstColumn + column) * (p.transposeB ? uint64_t(p.ldb) : 1);
+  };
+  if (threadIdx.x < 2 * kTile) {
+    const uint32_t i = threadIdx.x % kTile;
+    isFiniteFactor[threadIdx.x] = threadIdx.x < kTile ? firstRow + i >= p.m || allFinite(rowOfA(i), stepA, p.k)
+                                                      : firstColumn + i >= p.n || allFinite(columnOfB(i), stepB, p.k);
+  }
+  __syncthreads();
   eachBit(lost, [&](uint32_t row, uint32_t column) {
-    const uint64_t r = firstRow + row, c = firstColumn + column;
-    to[uint64_t(row) * p.ldOut + column] =
-        rescued(matrixA + (p.transposeA ? r : r * p.lda), p.transposeA ? p.lda : 1,
-                matrixB + (p.transposeB ? c * p.ldb : c), p.transposeB ? 1 : p.ldb, p.k, p.alpha);
+    if (isFiniteFactor[row] && isFiniteFactor[kTile + column])  // else the sum is what it is
+      to[uint64_t(row) * p.ldOut + column] = rescued(rowOfA(row), stepA, columnOfB(column), stepB, p.k, p.alpha);
   });
 }
 

@@ -37,6 +37,21 @@ __device__ inline float rescuedScore(const float* a, const float* b, uint32_t d,
   return product * powerOfTwo(80) * powerOfTwo(80);  // large ones alone
 }
 
+// Which rows are worth that: no zero vector, and none that is not finite. Their squares tell it, or else a look at
+// them: the largest magnitude() of their elements.
+enum RowKind : uint32_t { kWorthCare, kZero, kNotFinite };
+__device__ inline float magnitude(float x) { return isFinite(x) ? fabsf(x) : infinity(); }
+__device__ inline RowKind kindOfRow(float largest) {
+  return largest == 0.0f ? kZero : isFinite(largest) ? kWorthCare : kNotFinite;
+}
+// The kind of a row; look() gives its largest magnitude.
+template <class Look>
+__device__ inline RowKind kindOf(float squares, Look look) {
+  return trustedSquares(squares) ? kWorthCare : squares != squares ? kNotFinite : kindOfRow(look());
+}
+// The cosine of rows that are not both worth care.
+__device__ inline float plainCosine(RowKind a, RowKind b) { return a == kZero || b == kZero ? 0.0f : quietNan(); }
+
 // Whether a score is to be made again.
 __device__ inline bool lostScore(uint32_t metric, float score, float squaresA, float squaresB) {
   if (metric == kMetricCosine) return !trustedSquares(squaresA) || !trustedSquares(squaresB);

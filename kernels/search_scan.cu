@@ -53,6 +53,23 @@ __global__ void __launch_bounds__(kThreads)
     if (lane == 0) querySquares[warp] = squares;
   }
   __syncthreads();
+  // The largest magnitude of a row, by a warp.
+  const auto largestOf = [&](const float* row) {
+    float largest = 0.0f;
+    for (uint64_t i = lane; i < p.d; i += kWarp) largest = fmaxf(largest, magnitude(row[i]));
+    return warpReduce(largest, Max());
+  };
+  const bool cosine = p.metric == kMetricCosine;
+  constexpr uint32_t kUnknown = 3;
+  uint32_t queryKinds = ~0u;  // two bits each, looked at once a warp
+  const auto kindOfQuery = [&](uint32_t q) {
+    if ((queryKinds >> 2 * q & 3) == kUnknown) {
+      const float* query = queries + q * uint64_t(p.d);
+      const uint32_t kind = kindOf(cosine ? querySquares[q] : kLargeSquares, [&] { return largestOf(query); });
+      queryKinds ^= (kUnknown ^ kind) << 2 * q;
+    }
+    return RowKind(queryKinds >> 2 * q & 3);
+  };
   const bool vectors = p.d % 4 == 0 && aligned16(queries) && aligned16(base);
   for (uint64_t first = blockRow + warp * kRows; first < blockRow + kScanRows && first < p.n; first += kWarps * kRows) {
     const float* rows[kRows];
@@ -70,7 +87,6 @@ __global__ void __launch_bounds__(kThreads)
     }
     SWITCHYARD_UNROLL
     for (uint32_t r = 0; r < kRows; ++r) {
-      const bool cosine = p.metric == kMetricCosine;
       const float squares = cosine ? warpReduce(sums.squares[r], Add()) : kLargeSquares;
       uint32_t lost = 0;  // a bit for each query whose score is to be made again
       SWITCHYARD_UNROLL
@@ -82,11 +98,18 @@ __global__ void __launch_bounds__(kThreads)
         if (cosine) score = cosineOf(score, sqrtf(ownQuery), sqrtf(squares));
         if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
       }
+      if (lost == 0) continue;
+      const RowKind kind = kindOf(squares, [&] { return largestOf(rows[r]); });
       for (uint32_t q = 0; lost >> q != 0; ++q) {
         if ((lost >> q & 1) == 0) continue;
-        const float score =
-            rescuedScore(queries + q * uint64_t(p.d), rows[r], p.d, cosine ? querySquares[q] : kLargeSquares, squares,
-                         cosine, lane, kWarp, [](float x) { return warpReduce(x, Add()); });
+        float score;
+        if (kind == kWorthCare && kindOfQuery(q) == kWorthCare)
+          score = rescuedScore(queries + q * uint64_t(p.d), rows[r], p.d, cosine ? querySquares[q] : kLargeSquares,
+                               squares, cosine, lane, kWarp, [](float x) { return warpReduce(x, Add()); });
+        else if (cosine)
+          score = plainCosine(kind, kindOfQuery(q));
+        else
+          continue;  // a product is what it is
         if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
       }
     }

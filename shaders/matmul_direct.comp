@@ -55,6 +55,29 @@ vec4 columnB(uint from, uint k, uint column) {
   return x;
 }
 
+// Which rows of a and which of a lane's columns of b are not finite throughout, a bit each. The rows are shared out as
+// they are to be multiplied.
+uvec2 notFinite(uint fromA, uint fromB, uint row, uint column) {
+  const uint lane = gl_SubgroupInvocationID;
+  uvec4 overA[4], overB = uvec4(0u);
+  [[unroll]] for (uint s = 0; s < 4u; ++s) overA[s] = uvec4(0u);
+  for (uint k = 0; k < p.k; k += 4u) {
+    [[unroll]] for (uint s = 0; s < 4u; ++s)
+      if (s < kSlots) overA[s] |= overflowIfNotFinite(quadA(fromA, row, k, min(s * W + lane, kRows - 1u)));
+    [[unroll]] for (uint i = 0; i < 4u; ++i) {
+      if (kTransposeB == 0u) overB |= overflowIfNotFinite(rowB(fromB, k + i, column));
+      else overB[i] |= anySign(overflowIfNotFinite(columnB(fromB, k, column + i)));
+    }
+  }
+  uint rows = 0u;
+  [[unroll]] for (uint s = 0; s < 4u; ++s) {
+    const uint quad = min(s * W + lane, kRows - 1u);
+    if (s >= kSlots) continue;
+    rows |= kTransposeA == 0u ? min(signs(overA[s]), 1u) << quad : signs(overA[s]) << (quad % (kRows / 4u) * 4u);
+  }
+  return uvec2(subgroupOr(rows), signs(overB));
+}
+
 void main() {
   const Tile t = tileOf(kTileRows, kThreadColumns * W);
   if (!t.real) return;
@@ -80,6 +103,10 @@ void main() {
       }
     }
   }
+  uvec4 over = uvec4(0u);
+  [[unroll]] for (uint r = 0; r < kRows; ++r) over |= overflowIfNotFinite(sum[r]);
+  uvec2 bad = uvec2(0u);  // a bit for each row of a and column of b that is not finite
+  if (subgroupOr(signs(over)) != 0u) bad = notFinite(fromA, fromB, t.row, column);
   uvec2 lost = uvec2(0u);  // a bit for each sum that overflowed
   [[unroll]] for (uint r = 0; r < kRows; ++r) {
     const uint row = t.row + r;
@@ -92,7 +119,8 @@ void main() {
       outp4[at] = value;
     } else {
       [[unroll]] for (uint i = 0; i < 4u; ++i)
-        if (column + i < p.n && !store(t.batch, row, column + i, sum[r][i])) lost[r / 8u] |= 1u << (r % 8u * 4u + i);
+        if (column + i < p.n && !store(t.batch, row, column + i, sum[r][i], ((bad.x >> r | bad.y >> i) & 1u) == 0u))
+          lost[r / 8u] |= 1u << (r % 8u * 4u + i);
     }
   }
   [[unroll]] for (uint part = 0; part < 2u; ++part)

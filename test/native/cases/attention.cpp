@@ -181,6 +181,26 @@ void addAttentionCases(CaseList& list) {
     setAttentionParams(p, how);
     expectAttention(p, how);
   });
+  // Rows that care mends, beside those that it can't: hidden ones, and what a NaN or an infinity settles.
+  for (uint64_t t : {70, 1100})
+    list.add("attention", "mended-beside-nan-" + std::to_string(t), Size::Small, [=](Problem& p, Random& random) {
+      Attention how{1, 9, t, 8, 5, true, false, t == 70};
+      p.inputs = {random.uniform(kF32, {1, 9, 8}), random.uniform(kF32, {1, t, 8}), random.uniform(kF32, {1, t, 5}),
+                  random.uniform(kF32, {9, t})};
+      auto setRow = [&](HostTensor& tensor, size_t r, double value) {
+        const size_t n = tensor.shape().back();
+        for (size_t i = 0; i < n; ++i) tensor.set(r * n + i, value);
+      };
+      for (size_t c = 0; c < t; ++c) p.inputs[2].set(c * 5, 3e38);  // their sum overflows before it is a mean
+      setRow(p.inputs[3], 3, -kInf);
+      p.inputs[0].set(4 * 8 + 3, kNaN);
+      p.inputs[0].set(5 * 8 + 3, kInf);
+      p.inputs[3].set(6 * t + 7, kNaN);
+      p.inputs[2].set(2 * 5 + 4, kNaN);  // the last column of all that see it
+      p.inputs[2].set((t - 2) * 5 + 3, -kInf);
+      setAttentionParams(p, how);
+      expectAttention(p, how);
+    });
   list.add("attention", "nan-stays-in-its-row", Size::Small, [](Problem& p, Random& random) {
     Attention how{1, 6, 9, 4, 3, false, false, true};
     p.inputs = {random.uniform(kF32, {1, 6, 4}), random.uniform(kF32, {1, 9, 4}), random.uniform(kF32, {1, 9, 3}),

@@ -192,6 +192,26 @@ void addSearchCases(CaseList& list) {
     p.params = {{"k", 5}, {"metric", "dot"}};
     expectSearch(p, false);
   });
+  // Rows that are worth care, beside rows that are not: zero vectors, and those that are not finite.
+  for (const char* metric : {"cosine", "dot"})
+    for (uint64_t q : {3, 7, 67})
+      list.add("similarity-search", std::string(metric) + "-of-all-kinds-" + std::to_string(q), Size::Small,
+               [=](Problem& p, Random& random) {
+                 constexpr uint64_t kRows = 70, kLength = 36;
+                 p.inputs = {random.uniform(kF32, {q, kLength}), random.uniform(kF32, {kRows, kLength})};
+                 auto spoil = [](HostTensor& rows, size_t r) {
+                   constexpr double kBy[] = {1, 0, 1e-25, 1e25, 1e-40, 3e38, 1};
+                   for (size_t i = 0; i < kLength; ++i)
+                     rows.set(r * kLength + i, rows.at(r * kLength + i) * kBy[r % 7]);
+                 };
+                 for (size_t r = 0; r < q; ++r) spoil(p.inputs[0], r);
+                 for (size_t r = 0; r < kRows; ++r) spoil(p.inputs[1], r);
+                 for (size_t r = 6; r < kRows; r += 7)
+                   p.inputs[1].set(r * kLength + r % kLength, r % 2 && *metric == 'c' ? kInf : kNaN);
+                 if (q > 6) p.inputs[0].set(6 * kLength + 35, kNaN);
+                 p.params = {{"k", double(kRows)}, {"metric", metric}};
+                 expectSearch(p, false);
+               });
   list.add("similarity-search", "l2-far-from-zero", Size::Small, [](Problem& p, Random& random) {
     p.inputs = {random.integers(kF32, {9, 16}, 1000, 1010), random.integers(kF32, {90, 16}, 1000, 1010)};
     p.params = {{"k", 10}, {"metric", "l2"}};
