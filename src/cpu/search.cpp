@@ -32,7 +32,8 @@ HWY_INLINE void unroll(const F& f) {
   unrollWith(f, std::make_index_sequence<N>{});
 }
 
-HWY_INLINE float inverseNorm(float squares) { return 1 / std::sqrt(squares); }
+// What makes the product of a row and a cosine query their cosine.
+HWY_INLINE float cosineFactor(float squares) { return 1 / kUnitQuery / std::sqrt(squares); }
 
 // ---- few queries
 
@@ -100,7 +101,7 @@ void compareRows(const SearchGroup& group, size_t begin, size_t end, float* scor
       rareCosines(group, row, scores + r - begin, ld);
       continue;
     }
-    const float factor = kSquares ? inverseNorm(squares) : kL2 ? -1.0f : 1.0f;
+    const float factor = kSquares ? cosineFactor(squares) : kL2 ? -1.0f : 1.0f;
     for (size_t q = 0; q < Q; ++q)
       scores[q * ld + r - begin] = kSquares ? cosineWithin(sums[q] * factor) : sums[q] * factor;
   }
@@ -193,10 +194,10 @@ void tileScores(const SearchGroup& group, size_t row, size_t rows, float* scores
   float factors[kTileRows];
   bool ordinary[kTileRows];
   for (size_t r = 0; r < rows; ++r) {
-    const float squares =
-        group.metric == kMetricCosine ? static_cast<float>(rowSquares(base + r * group.d, group.d)) : 1;
+    const bool cosine = group.metric == kMetricCosine;
+    const float squares = cosine ? static_cast<float>(rowSquares(base + r * group.d, group.d)) : 1;
     ordinary[r] = trusted(squares);
-    factors[r] = group.metric == kMetricL2 ? -1.0f : inverseNorm(squares);
+    factors[r] = group.metric == kMetricL2 ? -1.0f : cosine ? cosineFactor(squares) : 1.0f;
   }
   const bool l2 = group.metric == kMetricL2;
   if (rows == kTileRows) {
@@ -306,7 +307,7 @@ SearchGroup prepare(const Search& search, size_t first, size_t count, float* mem
     for (size_t i = 0; i < d; ++i) squares += double{query[i]} * query[i];
     if (std::isfinite(squares)) group.finite |= uint64_t{1} << q;
     if (squares == 0) group.zero |= uint64_t{1} << q;
-    const double factor = group.metric != kMetricCosine ? 1 : squares == 0 ? 0 : 1 / std::sqrt(squares);
+    const double factor = group.metric != kMetricCosine ? 1 : squares == 0 ? 0 : kUnitQuery / std::sqrt(squares);
     for (size_t i = 0; i < d; ++i)
       memory[group.lanes ? i * group.lanes + q : q * d + i] = static_cast<float>(query[i] * factor);
   }

@@ -12,7 +12,7 @@ float scoreExactly(const SearchGroup& group, const float* row, size_t query) {
     squares += double{row[i]} * row[i];
   }
   if (group.metric == kMetricDot) return static_cast<float>(product);
-  return cosineWithin(static_cast<float>(product / std::sqrt(squares)));
+  return cosineWithin(static_cast<float>(product / kUnitQuery / std::sqrt(squares)));
 }
 
 void scoresExactly(const SearchGroup& group, const float* row, float* scores, size_t ld) {

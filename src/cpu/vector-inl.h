@@ -255,7 +255,7 @@ class ExpNegative {
     const float high = static_cast<float>(perLog2);
     high_ = hn::Set(kF, high);
     low_ = hn::Set(kF, static_cast<float>(perLog2 - high));
-    least_ = hn::Set(kF, -87.0f / factor);
+    least_ = hn::Set(kF, -87.336544f / factor);  // the logarithm of the least normal float32
   }
   HWY_INLINE Vec operator()(Vec d) const {
     const Vec shift = hn::Set(kF, 12582912.0f + 127.0f);
