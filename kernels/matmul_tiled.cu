@@ -4,6 +4,7 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 static_assert(kTile == kMatmulTile, "the launch counts tiles");
+constexpr uint32_t kSumBlock = 256;
 
 // alpha times a sum that overflowed on the way, made again from factors that are each 2^80 smaller: what is then too
 // small for float32 does not count.
@@ -29,15 +30,25 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const uint64_t firstRow = tile / columns % rows * kTile, firstColumn = tile % columns * kTile;
   const float* matrixA = a + batch * p.strideA;
   const float* matrixB = b + batch * p.strideB;
-  float results[kPerThread][kPerThread] = {};
+  // In blocks, so that the error of long sums of like terms grows with their number.
+  float results[kPerThread][kPerThread] = {}, part[kPerThread][kPerThread] = {};
+  const auto addPart = [&] {
+    SWITCHYARD_UNROLL
+    for (uint32_t i = 0; i < kPerThread * kPerThread; ++i) {
+      results[i / kPerThread][i % kPerThread] += part[i / kPerThread][i % kPerThread];
+      part[i / kPerThread][i % kPerThread] = 0.0f;
+    }
+  };
   for (uint64_t depth = 0; depth < p.k; depth += kSlice) {
     loadSlice(sliceA, matrixA, firstRow, p.m, depth, p.k, p.lda, p.transposeA != 0);
     // b [k, n] is stored depth after depth
     loadSlice(sliceB, matrixB, firstColumn, p.n, depth, p.k, p.ldb, p.transposeB == 0);
     __syncthreads();
-    accumulate(results, sliceA, sliceB, [](float sum, float x, float y) { return sum + x * y; });
+    accumulate(part, sliceA, sliceB, [](float sum, float x, float y) { return sum + x * y; });
+    if (depth % kSumBlock == kSumBlock - kSlice) addPart();
     __syncthreads();
   }
+  addPart();
   float* to = out + batch * p.strideOut + firstRow * p.ldOut + firstColumn;
   uint32_t lost = 0;  // a bit for each sum that overflowed
   eachResult(results, firstRow, p.m, firstColumn, p.n, [&](uint32_t row, uint32_t column, float sum) {

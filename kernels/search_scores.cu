@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   __shared__ Slice basePart;
   __shared__ float allSquares[2 * kTile];
   __shared__ uint32_t anyLost;
-  __shared__ RowKind kinds[2 * kTile];
+  __shared__ float sizes[2 * kTile];
   const uint64_t baseTiles = (uint64_t(p.n) + kTile - 1) / kTile;
   const uint64_t firstQuery = linearBlock() / baseTiles * kTile, firstRow = linearBlock() % baseTiles * kTile;
   if (firstQuery >= p.q) return;
@@ -60,9 +60,9 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   if (threadIdx.x < 2 * kTile) {
     const uint32_t i = threadIdx.x;
     const bool isInside = i < kTile ? firstQuery + i < p.q : firstRow + i - kTile < p.n;
-    kinds[i] = kindOf(!isInside ? 1.0f
+    sizes[i] = sizeOf(!isInside ? 1.0f
                       : cosine  ? squares
-                                : kLargeSquares,
+                                : 0.0f,
                       [&] {
                         float largest = 0.0f;
                         for (uint64_t at = 0; at < p.d; ++at) largest = fmaxf(largest, magnitude(rowOf(i)[at]));
@@ -71,11 +71,10 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   }
   __syncthreads();
   eachBit(lost, [&](uint32_t query, uint32_t row) {
-    const RowKind a = kinds[query], b = kinds[kTile + row];
+    const float a = sizes[query], b = sizes[kTile + row];
     float& score = to[uint64_t(query) * p.ldScores + row];
-    if (a == kWorthCare && b == kWorthCare)
-      score = rescuedScore(rowOf(query), rowOf(kTile + row), p.d, cosine ? allSquares[query] : kLargeSquares,
-                           cosine ? allSquares[kTile + row] : kLargeSquares, cosine, 0, 1, [](float x) { return x; });
+    if (isWorthCare(a) && isWorthCare(b))
+      score = rescuedScore(rowOf(query), rowOf(kTile + row), p.d, a, b, cosine, 0, 1, [](float x) { return x; });
     else if (cosine)
       score = plainCosine(a, b);  // a product is what it is
   });

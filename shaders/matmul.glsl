@@ -26,6 +26,7 @@ uint addressB(uint batch, uint k, uint column) {
 // small for float32 does not count. Unrolled, since loops may be cut (vulkan/loops.h), and a thread has up to 64 such
 // sums.
 #define kRescueTurns 64u
+#define kSumBlock 256u  // products added up in one go, so that the error of long sums of like terms stays small
 float rescued(uint batch, uint row, uint column) {
   float sum = 0.0;
   for (uint first = 0; first < p.k; first += kRescueTurns)

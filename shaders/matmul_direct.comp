@@ -83,9 +83,14 @@ void main() {
   if (!t.real) return;
   const uint lane = gl_SubgroupInvocationID, column = t.column + 4u * lane;
   const uint fromA = p.offsetA + t.batch * p.strideA, fromB = p.offsetB + t.batch * p.strideB;
-  vec4 sum[kRows];
-  [[unroll]] for (uint i = 0; i < kRows; ++i) sum[i] = vec4(0.0);
+  vec4 sum[kRows], total[kRows];
+  [[unroll]] for (uint i = 0; i < kRows; ++i) sum[i] = total[i] = vec4(0.0);
   for (uint k = 0; k < p.k; k += 4u) {
+    if (k % kSumBlock == 0u)
+      [[unroll]] for (uint r = 0; r < kRows; ++r) {
+        total[r] += sum[r];
+        sum[r] = vec4(0.0);
+      }
     vec4 quads[4];
     [[unroll]] for (uint s = 0; s < 4u; ++s)
       if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
@@ -103,6 +108,7 @@ void main() {
       }
     }
   }
+  [[unroll]] for (uint r = 0; r < kRows; ++r) sum[r] += total[r];
   uvec4 over = uvec4(0u);
   [[unroll]] for (uint r = 0; r < kRows; ++r) over |= overflowIfNotFinite(sum[r]);
   uvec2 bad = uvec2(0u);  // a bit for each row of a and column of b that is not finite

@@ -34,12 +34,17 @@ void main() {
   if (!t.real) return;
   const uint lane = gl_LocalInvocationID.x, x = lane % 16u, y = lane / 16u;
   const uint fromA = p.offsetA + t.batch * p.strideA, fromB = p.offsetB + t.batch * p.strideB;
-  float sum[4][4];
+  float sum[4][4], total[4][4];
   [[unroll]] for (uint i = 0; i < 4u; ++i)
-    [[unroll]] for (uint j = 0; j < 4u; ++j) sum[i][j] = 0.0;
+    [[unroll]] for (uint j = 0; j < 4u; ++j) sum[i][j] = total[i][j] = 0.0;
   if (lane == 0u) anyLost = 0u;
   barrier();
   for (uint k0 = 0; k0 < p.k; k0 += kDepth) {
+    if (k0 % kSumBlock == 0u)
+      [[unroll]] for (uint i = 0; i < 16u; ++i) {
+        total[i / 4u][i % 4u] += sum[i / 4u][i % 4u];
+        sum[i / 4u][i % 4u] = 0.0;
+      }
     [[unroll]] for (uint i = 0; i < 4u; ++i) {  // neighbours load neighbours, whichever way the operand lies
       const uint at = i * 256u + lane;
       const uint ka = kTransposeA != 0u ? at / kTile : at % kDepth, row = kTransposeA != 0u ? at % kTile : at / kDepth;
@@ -67,6 +72,7 @@ void main() {
     }
     barrier();
   }
+  [[unroll]] for (uint i = 0; i < 16u; ++i) sum[i / 4u][i % 4u] += total[i / 4u][i % 4u];
   bool finite = true;
   [[unroll]] for (uint i = 0; i < 4u; ++i)
     [[unroll]] for (uint j = 0; j < 4u; ++j) finite = finite && isFinite(sum[i][j]);

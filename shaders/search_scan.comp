@@ -42,7 +42,7 @@ void main() {
   const uint subgroups = alone ? 1u : gl_NumSubgroups, subgroup = alone ? 0u : gl_SubgroupID;
   const uint begin = 4u * gl_SubgroupInvocationID, step = 4u * gl_SubgroupSize;
   for (uint q = 0; q < p.q; ++q) {
-    uint kindQ = kUnknown;
+    float sizeQ = NAN;  // looked at once
     for (uint row = first + subgroup * kAtOnce; row < last; row += subgroups * kAtOnce) {
       vec4 sum[kAtOnce], squares[kAtOnce], squaresQ = vec4(0.0);
       uint from[kAtOnce];
@@ -72,14 +72,14 @@ void main() {
       }
       for (; lost != 0u; lost &= lost - 1u) {
         const uint i = uint(findLSB(lost)), n = min(row + i, last - 1u);
-        if (kindQ == kUnknown) kindQ = kindOfQuery(q * p.d, allQ, begin, step);
-        if (kMetric != kMetricCosine && kindQ != kWorthCare) break;  // products are what they are
-        const uint kindN = kindQ == kZero ? kWorthCare : kindOfBase(n * p.d, allN[i], begin, step);
+        if (isNan(sizeQ)) sizeQ = sizeOfQuery(q * p.d, allQ, begin, step);
+        if (kMetric != kMetricCosine && !isWorthCare(sizeQ)) break;  // products are what they are
+        const float sizeN = isZero(sizeQ) ? 1.0 : sizeOfBase(n * p.d, allN[i], begin, step);
         float s;
-        if (kindQ == kWorthCare && kindN == kWorthCare)
-          s = rescuedScore(q * p.d, n * p.d, allQ, allN[i], begin, step);
+        if (isWorthCare(sizeQ) && isWorthCare(sizeN))
+          s = rescuedScore(q * p.d, n * p.d, sizeQ, sizeN, begin, step);
         else if (kMetric == kMetricCosine)
-          s = plainCosine(kindQ, kindN);
+          s = plainCosine(sizeQ, sizeN);
         else
           continue;
         if (subgroupElect()) scores[q * p.ldScores + p.firstColumn + n] = s;

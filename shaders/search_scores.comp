@@ -82,20 +82,20 @@ void main() {
       scores[q * p.ldScores + p.firstColumn + n] = s;
     }
   if (lost == 0u) return;
-  uint kindQ[kSide], kindN[kSide];
+  float sizeQ[kSide], sizeN[kSide];
   for (uint i = 0; i < kSide; ++i) {
     const bool anyQ = (lost >> (i * kSide) & 0xFu) != 0u, anyN = (lost >> i & 0x1111u) != 0u;
-    kindQ[i] = anyQ ? kindOfQuery(fromQ[i], allQ[i], 0u, 4u) : kWorthCare;
-    kindN[i] = anyN ? kindOfBase(fromN[i], allN[i], 0u, 4u) : kWorthCare;
+    sizeQ[i] = anyQ ? sizeOfQuery(fromQ[i], allQ[i], 0u, 4u) : 1.0;
+    sizeN[i] = anyN ? sizeOfBase(fromN[i], allN[i], 0u, 4u) : 1.0;
   }
   for (; lost != 0u; lost &= lost - 1u) {
     const uint which = uint(findLSB(lost)), i = which / kSide, j = which % kSide;
     const uint q = q0 + i * kStep, n = n0 + j * kStep;
     float s;
-    if (kindQ[i] == kWorthCare && kindN[j] == kWorthCare)
-      s = rescuedScore(q * p.d, n * p.d, allQ[i], allN[j], 0u, 4u);
+    if (isWorthCare(sizeQ[i]) && isWorthCare(sizeN[j]))
+      s = rescuedScore(q * p.d, n * p.d, sizeQ[i], sizeN[j], 0u, 4u);
     else if (kMetric == kMetricCosine)
-      s = plainCosine(kindQ[i], kindN[j]);
+      s = plainCosine(sizeQ[i], sizeN[j]);
     else
       continue;  // a product is what it is
     scores[q * p.ldScores + p.firstColumn + n] = s;

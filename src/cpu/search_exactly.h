@@ -15,7 +15,7 @@ constexpr size_t kRowsAChunk = 384;  // a multiple of every tile height
 constexpr size_t kSumLength = 2048;  // float32 chains of the broadcast kernel are kept this short
 
 // Cosine queries are unit vectors times this, so that products with rows whose squares are trusted neither overflow
-// (the longest are 2^63) nor lose digits as denormals (the shortest are 2^-50) before they are divided by the row's norm.
+// (the longest are 2^63) nor lose digits as denormals (the shortest are 2^-50) before the row's norm divides them.
 constexpr float kUnitQuery = 0x1p60f;
 
 // A group of queries against the whole base. l2 scores are negated, so that larger is better everywhere.

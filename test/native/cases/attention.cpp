@@ -13,6 +13,7 @@ void expectVagueRow(const std::vector<double>& scores, const std::vector<double>
                     size_t valueFrom, uint64_t e, Expected& output, size_t outFrom, Expected* weights,
                     size_t weightsFrom) {
   const size_t t = scores.size();
+  const double top = *std::max_element(scores.begin(), scores.end());
   std::vector<double> middle(t), spread(t);
   for (size_t c = 0; c < t; ++c) {
     double least = 1, most = 1;
@@ -23,7 +24,8 @@ void expectVagueRow(const std::vector<double>& scores, const std::vector<double>
     }
     const double low = scores[c] == -kInf ? 0 : 1 / least, high = scores[c] == -kInf ? 0 : 1 / most;
     middle[c] = (low + high) / 2;
-    spread[c] = (high - low) / 2 + (sumRoundings(t) + 500) * kUlp * high;
+    const double y = std::min(top - scores[c], 88.0);  // below, the exponential is no normal number
+    spread[c] = (high - low) / 2 + (sumRoundings(t) + 14 + 5 * y) * kUlp * high;
     if (weights) weights->set(weightsFrom + c, middle[c], spread[c]);
   }
   for (uint64_t j = 0; j < e; ++j) {
@@ -57,7 +59,7 @@ void expectRow(const std::vector<double>& scores, const std::vector<double>& err
     double y = scores[c] - high;
     p[c] = nan ? kNaN : std::exp(y);
     // d exp(y) / exp(y) = dy: twice the score's absolute error (its own and the maximum's), and exp's own error.
-    relative[c] = std::isfinite(y) ? errors[c] + scoreError + (8 + 5 * std::min(std::fabs(y), 110.0)) * kUlp : 0;
+    relative[c] = std::isfinite(y) ? errors[c] + scoreError + (8 + 5 * std::min(std::fabs(y), 88.0)) * kUlp : 0;
     sum += p[c];
     meanError += p[c] * relative[c];
   }
@@ -180,6 +182,14 @@ void addAttentionCases(CaseList& list) {
       p.inputs[3].set(i, i / 70 == 3 ? -kInf : i / 70 == 1 ? (i % 70 == 69 ? 0 : -kInf) : (i % 4 == 0 ? -kInf : 0));
     setAttentionParams(p, how);
     expectAttention(p, how);
+  });
+  list.add("attention", "weights-to-the-least-float32", Size::Small, [](Problem& p, Random&) {
+    Attention how{1, 1, 40, 1, 1, false, false, true, 1};
+    p.inputs = {listed(kF32, {1, 1, 1}, {1}), HostTensor(kF32, {1, 40, 1}), HostTensor(kF32, {1, 40, 1}), absent()};
+    for (size_t c = 0; c < 40; ++c) p.inputs[1].set(c, c ? -86.5 - double(c) / 40 : 0), p.inputs[2].set(c, double(c));
+    setAttentionParams(p, how);
+    expectAttention(p, how);
+    for (size_t c = 1; c < 33; ++c) p.outputs[1].slack[c] -= FLT_MIN;  // normal numbers, which nothing flushes
   });
   // Rows that care mends, beside those that it can't: hidden ones, and what a NaN or an infinity settles.
   for (uint64_t t : {70, 1100})

@@ -183,6 +183,12 @@ void addMatmulCases(CaseList& list) {
           expectMatmul(p, how);
         });
       }
+  list.add("matmul", "like-terms", Size::Medium, [](Problem& p, Random&) {  // whose roundings are alike
+    p.inputs = {HostTensor(kF32, {12, 9000}), HostTensor(kF32, {9000, 20})};
+    for (size_t i = 0; i < 12 * 9000; ++i) p.inputs[0].set(i, 0.1 * double(i / 9000 + 1));
+    for (size_t i = 0; i < 9000 * 20; ++i) p.inputs[1].set(i, 0.7 * double(i % 20 + 1));
+    expectMatmul(p, {p.inputs[0].shape(), p.inputs[1].shape()});
+  });
   add(list, "mixed", Size::Small, kF16, kF32, {{9, 17}, {17, 33}});
   add(list, "whole-numbers", Size::Small, kF32, kF32, {{67, 131}, {131, 61}, false, false, 1, false, true});
   for (bool ta : {false, true})
