@@ -85,30 +85,31 @@ void main() {
   const uint fromA = p.offsetA + t.batch * p.strideA, fromB = p.offsetB + t.batch * p.strideB;
   vec4 sum[kRows], total[kRows];
   [[unroll]] for (uint i = 0; i < kRows; ++i) sum[i] = total[i] = vec4(0.0);
-  for (uint k = 0; k < p.k; k += 4u) {
-    if (k % kSumBlock == 0u)
-      [[unroll]] for (uint r = 0; r < kRows; ++r) {
-        total[r] += sum[r];
-        sum[r] = vec4(0.0);
-      }
-    vec4 quads[4];
-    [[unroll]] for (uint s = 0; s < 4u; ++s)
-      if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
-    vec4 right[4];
-    [[unroll]] for (uint i = 0; i < 4u; ++i)
-      right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);
-    [[unroll]] for (uint i = 0; i < 4u; ++i) {
-      vec4 b = kTransposeB == 0u ? right[i] : vec4(right[0][i], right[1][i], right[2][i], right[3][i]);
-      const bool real = kFoursK != 0u || k + i < p.k;
-      if (!real) b = vec4(0.0);
-      [[unroll]] for (uint r = 0; r < kRows; ++r) {
-        const uint quad = kTransposeA == 0u ? r : i * (kRows / 4u) + r / 4u, part = kTransposeA == 0u ? i : r % 4u;
-        const float a = subgroupBroadcast(quads[quad / W][part], quad % W);
-        sum[r] += (real ? a : 0.0) * b;
+  for (uint first = 0; first < p.k; first += kSumBlock) {
+    for (uint k = first; k < min(first + kSumBlock, p.k); k += 4u) {
+      vec4 quads[4];
+      [[unroll]] for (uint s = 0; s < 4u; ++s)
+        if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
+      vec4 right[4];
+      [[unroll]] for (uint i = 0; i < 4u; ++i)
+        right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);
+      [[unroll]] for (uint i = 0; i < 4u; ++i) {
+        vec4 b = kTransposeB == 0u ? right[i] : vec4(right[0][i], right[1][i], right[2][i], right[3][i]);
+        const bool real = kFoursK != 0u || k + i < p.k;
+        if (!real) b = vec4(0.0);
+        [[unroll]] for (uint r = 0; r < kRows; ++r) {
+          const uint quad = kTransposeA == 0u ? r : i * (kRows / 4u) + r / 4u, part = kTransposeA == 0u ? i : r % 4u;
+          const float a = subgroupBroadcast(quads[quad / W][part], quad % W);
+          sum[r] += (real ? a : 0.0) * b;
+        }
       }
     }
+    [[unroll]] for (uint r = 0; r < kRows; ++r) {
+      total[r] += sum[r];
+      sum[r] = vec4(0.0);
+    }
   }
-  [[unroll]] for (uint r = 0; r < kRows; ++r) sum[r] += total[r];
+  [[unroll]] for (uint r = 0; r < kRows; ++r) sum[r] = total[r];
   uvec4 over = uvec4(0u);
   [[unroll]] for (uint r = 0; r < kRows; ++r) over |= overflowIfNotFinite(sum[r]);
   uvec2 bad = uvec2(0u);  // a bit for each row of a and column of b that is not finite
