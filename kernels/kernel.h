@@ -25,6 +25,12 @@ __device__ inline float infinity() { return __int_as_float(0x7F800000); }
 __device__ inline float quietNan() { return __int_as_float(0x7FC00000); }
 
 __device__ inline bool isFinite(float x) { return (__float_as_int(x) & 0x7F800000) != 0x7F800000; }
+// Of `count` elements, `step` apart.
+__device__ inline bool allFinite(const float* from, uint64_t step, uint64_t count) {
+  bool finite = true;
+  for (uint64_t i = 0; i < count; ++i) finite = isFinite(from[i * step]) && finite;
+  return finite;
+}
 // False where a sum of squares may have over- or underflowed, or is NaN: it is then made again from scaled elements.
 __device__ inline bool trustedSquares(float sum) { return sum >= 1e-30f && sum <= 1e38f; }
 __device__ inline int exponentBits(float x) { return (__float_as_int(x) >> 23) & 0xFF; }

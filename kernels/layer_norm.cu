@@ -37,13 +37,18 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
   float by = 1.0f, deviation = sqrtf(spread.variance + p.epsilon);
   if (!(spread.variance <= 1e38f && spread.variance + p.epsilon >= 1e-28f)) {  // what float32 can't square
     float largest = 0.0f;
-    row.each(x, p.d, [&](uint64_t, float v) { largest = fmaxf(largest, fabsf(v)); });
-    by = towardsOne(row.reduce(largest, Max()));
-    spread = spreadOf(row, x, p.d, by);
-    const float epsilon = p.epsilon * by * by;
-    deviation = isFinite(epsilon) ? sqrtf(spread.variance + epsilon) : sqrtf(p.epsilon) * by;
-    // Rows of one number are 0, also where epsilon is too small for float32 then.
-    if (spread.variance == 0.0f && p.epsilon != 0.0f) deviation = infinity();
+    row.each(x, p.d, [&](uint64_t, float v) { largest = fmaxf(largest, isFinite(v) ? fabsf(v) : infinity()); });
+    largest = row.reduce(largest, Max());
+    if (isFinite(largest)) {
+      by = towardsOne(largest);
+      spread = spreadOf(row, x, p.d, by);
+      const float epsilon = p.epsilon * by * by;
+      deviation = isFinite(epsilon) ? sqrtf(spread.variance + epsilon) : sqrtf(p.epsilon) * by;
+      // Rows of one number are 0, also where epsilon is too small for float32 then.
+      if (spread.variance == 0.0f && p.epsilon != 0.0f) deviation = infinity();
+    } else {
+      deviation = quietNan();
+    }
   }
   row.map(x, y, p.d, [&](uint64_t i, float v) {
     const float z = (v * by - spread.centre - spread.rest) / deviation;

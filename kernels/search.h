@@ -13,34 +13,43 @@ __device__ inline float cosineOf(float product, float normA, float normB) {
   return cosine > 1.0f ? 1.0f : cosine < -1.0f ? -1.0f : cosine;
 }
 
-// What a row is multiplied with so that its squares, and products of two such rows, are what float32 holds: of squares
-// of 1e-30 and less all elements are below 1e-15; of 1e38 and more one is so large that the small ones don't count.
-__device__ inline float rescuePower(float squares) {
-  return trustedSquares(squares) ? 1.0f : squares < 1.0f ? powerOfTwo(100) : powerOfTwo(-80);
+// Whether a score is to be made again: where squares or a product overflowed, or underflowed. Of vectors that are not
+// short a product that did is no matter: what float32 flushes is below the least of its cosine.
+__device__ inline bool lostScore(uint32_t metric, float product, float squaresA, float squaresB) {
+  if (metric == kMetricDot) return !isFinite(product);
+  return metric == kMetricCosine && (!trustedSquares(squaresA) || !trustedSquares(squaresB) ||
+                                     (fabsf(product) < 1e-28f && squaresA * squaresB < 0.25f));
 }
 
-constexpr float kLargeSquares = 3e38f;  // in place of squares where they are not asked for: products may only overflow
+// The size of a row by which it is brought near 1: its norm, or where its squares don't give that its largest
+// magnitude(), which look() finds. A zero vector, and one that is not finite, is not worth care.
+__device__ inline float magnitude(float x) { return isFinite(x) ? fabsf(x) : infinity(); }
+template <class Look>
+__device__ inline float sizeOf(float squares, Look look) {
+  return trustedSquares(squares) ? sqrtf(squares) : squares != squares ? infinity() : look();
+}
+__device__ inline bool isWorthCare(float size) { return size != 0.0f && isFinite(size); }
+// The cosine of rows that are not both worth care.
+__device__ inline float plainCosine(float sizeA, float sizeB) {
+  return sizeA == 0.0f || sizeB == 0.0f ? 0.0f : quietNan();
+}
 
-// A score again from rows that are first multiplied. A thread takes the elements from `first` on, `step` apart; join()
-// brings the threads' sums together.
+// A score again, of rows worth care that are first multiplied with powers of two: for a cosine so that neither squares
+// nor products over- or underflow, for a product, which can only have overflowed, so that it does not. A thread takes
+// the elements from `first` on, `step` apart; join() brings the threads' sums together.
 template <class Join>
-__device__ inline float rescuedScore(const float* a, const float* b, uint32_t d, float squaresA, float squaresB,
-                                     bool cosine, uint32_t first, uint32_t step, Join join) {
-  const float byA = rescuePower(squaresA), byB = rescuePower(squaresB);
+__device__ inline float rescuedScore(const float* a, const float* b, uint32_t d, float sizeA, float sizeB, bool cosine,
+                                     uint32_t first, uint32_t step, Join join) {
+  const float byA = cosine ? towardsOne(sizeA) : powerOfTwo(-80), byB = cosine ? towardsOne(sizeB) : powerOfTwo(-80);
+  const float up = cosine ? powerOfTwo(40) : 1.0f;  // and products of small elements keep their digits
   float product = 0.0f, againA = 0.0f, againB = 0.0f;
   for (uint64_t i = first; i < d; i += step) {
-    const float x = a[i] * byA, y = b[i] * byB;
+    const float x = a[i] * byA * up, y = b[i] * byB;
     product += x * y, againA += x * x, againB += y * y;
   }
   product = join(product);
   if (cosine) return cosineOf(product, sqrtf(join(againA)), sqrtf(join(againB)));
-  return product * powerOfTwo(80) * powerOfTwo(80);  // large ones alone
-}
-
-// Whether a score is to be made again.
-__device__ inline bool lostScore(uint32_t metric, float score, float squaresA, float squaresB) {
-  if (metric == kMetricCosine) return !trustedSquares(squaresA) || !trustedSquares(squaresB);
-  return metric == kMetricDot && !isFinite(score);
+  return product * powerOfTwo(80) * powerOfTwo(80);
 }
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -41,7 +41,7 @@ __device__ inline void scanColumns(ScanSums<kQueries>& sums, const float* const 
 template <uint32_t kQueries>
 __global__ void __launch_bounds__(kThreads)
     searchScanKernel(const float* queries, const float* base, float* scores, SearchParams p) {
-  __shared__ float querySquares[kWarps];
+  __shared__ float querySquares[kWarps], querySizes[kWarps];
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const uint64_t blockRow = linearBlock() * kScanRows;
   if (blockRow >= p.n) return;
@@ -51,6 +51,18 @@ __global__ void __launch_bounds__(kThreads)
       squares += queries[warp * uint64_t(p.d) + i] * queries[warp * uint64_t(p.d) + i];
     squares = warpReduce(squares, Add());
     if (lane == 0) querySquares[warp] = squares;
+  }
+  __syncwarp();
+  // The largest magnitude of a row, by a warp.
+  const auto largestOf = [&](const float* row) {
+    float largest = 0.0f;
+    for (uint64_t i = lane; i < p.d; i += kWarp) largest = fmaxf(largest, magnitude(row[i]));
+    return warpReduce(largest, Max());
+  };
+  const bool cosine = p.metric == kMetricCosine;
+  if (cosine && warp < p.q) {
+    const float size = sizeOf(querySquares[warp], [&] { return largestOf(queries + warp * uint64_t(p.d)); });
+    if (lane == 0) querySizes[warp] = size;
   }
   __syncthreads();
   const bool vectors = p.d % 4 == 0 && aligned16(queries) && aligned16(base);
@@ -70,23 +82,31 @@ __global__ void __launch_bounds__(kThreads)
     }
     SWITCHYARD_UNROLL
     for (uint32_t r = 0; r < kRows; ++r) {
-      const bool cosine = p.metric == kMetricCosine;
-      const float squares = cosine ? warpReduce(sums.squares[r], Add()) : kLargeSquares;
+      const float squares = cosine ? warpReduce(sums.squares[r], Add()) : 0.0f;
       uint32_t lost = 0;  // a bit for each query whose score is to be made again
       SWITCHYARD_UNROLL
       for (uint32_t q = 0; q < kQueries; ++q) {
         float score = warpReduce(sums.score[r][q], Add());
         if (q >= p.q || first + r >= p.n) continue;  // alike for the whole warp
-        const float ownQuery = cosine ? querySquares[q] : kLargeSquares;
+        const float ownQuery = cosine ? querySquares[q] : 0.0f;
         if (lostScore(p.metric, score, ownQuery, squares)) lost |= 1u << q;
         if (cosine) score = cosineOf(score, sqrtf(ownQuery), sqrtf(squares));
         if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
       }
+      if (lost == 0) continue;
+      const float size = sizeOf(squares, [&] { return largestOf(rows[r]); });
       for (uint32_t q = 0; lost >> q != 0; ++q) {
         if ((lost >> q & 1) == 0) continue;
-        const float score =
-            rescuedScore(queries + q * uint64_t(p.d), rows[r], p.d, cosine ? querySquares[q] : kLargeSquares, squares,
-                         cosine, lane, kWarp, [](float x) { return warpReduce(x, Add()); });
+        const float* query = queries + q * uint64_t(p.d);
+        const float querySize = cosine ? querySizes[q] : largestOf(query);
+        float score;
+        if (isWorthCare(size) && isWorthCare(querySize))
+          score = rescuedScore(query, rows[r], p.d, querySize, size, cosine, lane, kWarp,
+                               [](float x) { return warpReduce(x, Add()); });
+        else if (cosine)
+          score = plainCosine(size, querySize);
+        else
+          continue;  // a product is what it is
         if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
       }
     }

@@ -23,6 +23,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   __shared__ Slice queryPart;
   __shared__ Slice basePart;
   __shared__ float allSquares[2 * kTile];
+  __shared__ uint32_t anyLost;
+  __shared__ float sizes[2 * kTile];
   const uint64_t baseTiles = (uint64_t(p.n) + kTile - 1) / kTile;
   const uint64_t firstQuery = linearBlock() / baseTiles * kTile, firstRow = linearBlock() % baseTiles * kTile;
   if (firstQuery >= p.q) return;
@@ -51,11 +53,30 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     if (cosine) score = cosineOf(score, sqrtf(ownQuery), sqrtf(ownRow));
     to[uint64_t(query) * p.ldScores + row] = score;
   });
+  if (!anyInBlock(lost, anyLost)) return;
+  const auto rowOf = [&](uint32_t i) {
+    return i < kTile ? queries + (firstQuery + i) * p.d : base + (firstRow + i - kTile) * p.d;
+  };
+  if (threadIdx.x < 2 * kTile) {
+    const uint32_t i = threadIdx.x;
+    const bool isInside = i < kTile ? firstQuery + i < p.q : firstRow + i - kTile < p.n;
+    sizes[i] = sizeOf(!isInside ? 1.0f
+                      : cosine  ? squares
+                                : 0.0f,
+                      [&] {
+                        float largest = 0.0f;
+                        for (uint64_t at = 0; at < p.d; ++at) largest = fmaxf(largest, magnitude(rowOf(i)[at]));
+                        return largest;
+                      });
+  }
+  __syncthreads();
   eachBit(lost, [&](uint32_t query, uint32_t row) {
-    to[uint64_t(query) * p.ldScores + row] =
-        rescuedScore(queries + (firstQuery + query) * p.d, base + (firstRow + row) * p.d, p.d,
-                     cosine ? allSquares[query] : kLargeSquares, cosine ? allSquares[kTile + row] : kLargeSquares,
-                     cosine, 0, 1, [](float x) { return x; });
+    const float a = sizes[query], b = sizes[kTile + row];
+    float& score = to[uint64_t(query) * p.ldScores + row];
+    if (isWorthCare(a) && isWorthCare(b))
+      score = rescuedScore(rowOf(query), rowOf(kTile + row), p.d, a, b, cosine, 0, 1, [](float x) { return x; });
+    else if (cosine)
+      score = plainCosine(a, b);  // a product is what it is
   });
 }
 

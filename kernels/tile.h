@@ -53,6 +53,15 @@ __device__ inline void eachResult(const float (&results)[kPerThread][kPerThread]
   }
 }
 
+// Whether any thread of the block has results to do again; `any` is shared. All threads call it.
+__device__ inline bool anyInBlock(uint32_t lost, uint32_t& any) {
+  if (threadIdx.x == 0) any = 0;
+  __syncthreads();
+  if (lost != 0) any = 1;
+  __syncthreads();
+  return any != 0;
+}
+
 // Results that are done again: a bit for each of this thread's, and f(row, column) for those that are set.
 __device__ inline uint32_t bitOfResult(uint32_t row, uint32_t column) {
   return 1u << (row % kPerThread * kPerThread + column % kPerThread);

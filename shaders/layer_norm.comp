@@ -42,10 +42,11 @@ Spread spreadOf(uint from, float by) {
   return Spread(centre, rest, variance < 0.0 ? 0.0 : variance);
 }
 
+// Infinite also where the row holds a NaN.
 float largestOfRow(uint from) {
-  vec4 best = vec4(0.0);
-  EACH_TURN(turn, p.d) best = larger(best, abs(load(from, turn, p.d, 0.0)));
-  return largestOf(best);
+  uvec4 most = uvec4(0u);  // magnitudes order like their bits
+  EACH_TURN(turn, p.d) most = max(most, floatBitsToUint(load(from, turn, p.d, 0.0)) & 0x7FFFFFFFu);
+  return largestOf(uintBitsToFloat(min(most, uvec4(kInfBits))));
 }
 
 vec4 affine(vec4 y, uint turn) {
@@ -64,12 +65,17 @@ void main() {
   Spread spread = spreadOf(from, 1.0);
   float by = 1.0, deviation = sqrt(spread.variance + p.epsilon);
   if (!(spread.variance <= 1e38 && spread.variance + p.epsilon >= 1e-28)) {  // what float32 can't square
-    by = towardsOne(largestOfRow(from));
-    spread = spreadOf(from, by);
-    const float epsilon = p.epsilon * by * by;
-    deviation = isFinite(epsilon) ? sqrt(spread.variance + epsilon) : sqrt(p.epsilon) * by;
-    // Rows of one number are 0, also where epsilon is too small for float32 then.
-    if (spread.variance == 0.0 && floatBitsToUint(p.epsilon) != 0u) deviation = INFINITY;
+    const float largest = largestOfRow(from);
+    if (isFinite(largest)) {
+      by = towardsOne(largest);
+      spread = spreadOf(from, by);
+      const float epsilon = p.epsilon * by * by;
+      deviation = isFinite(epsilon) ? sqrt(spread.variance + epsilon) : sqrt(p.epsilon) * by;
+      // Rows of one number are 0, also where epsilon is too small for float32 then.
+      if (spread.variance == 0.0 && floatBitsToUint(p.epsilon) != 0u) deviation = INFINITY;
+    } else {
+      deviation = NAN;
+    }
   }
   EACH_TURN(turn, p.d) {
     const vec4 x = load(from, turn, p.d, 0.0) * by;

@@ -26,6 +26,7 @@ uint addressB(uint batch, uint k, uint column) {
 // small for float32 does not count. Unrolled, since loops may be cut (vulkan/loops.h), and a thread has up to 64 such
 // sums.
 #define kRescueTurns 64u
+#define kSumBlock 256u  // products added up in one go, so that the error of long sums of like terms stays small
 float rescued(uint batch, uint row, uint column) {
   float sum = 0.0;
   for (uint first = 0; first < p.k; first += kRescueTurns)
@@ -46,9 +47,17 @@ void put(uint batch, uint row, uint column, float value) {
   const uint at = p.offsetOut + batch * p.strideOut + row * p.ldOut + column;
   outp[at] = p.accumulate != 0u ? outp[at] + value : value;
 }
-// False where the sum overflowed: nothing is stored then, and what is to be stored is what rescued() gives.
-bool store(uint batch, uint row, uint column, float sum) {
-  if (!isFinite(sum)) return false;
+// False where the sum overflowed: nothing is stored then, and what is to be stored is what rescued() gives. A sum of
+// factors that were not finite is what it is.
+bool store(uint batch, uint row, uint column, float sum, bool finiteFactors) {
+  if (!isFinite(sum) && finiteFactors) return false;
   put(batch, row, column, p.alpha * sum);
   return true;
+}
+// Has the sign's bit where x is not finite: of an exponent that is all ones.
+uvec4 overflowIfNotFinite(vec4 x) { return (floatBitsToUint(x) & kInfBits) + 0x00800000u; }
+uint anySign(uvec4 v) { return v.x | v.y | v.z | v.w; }
+uint signs(uvec4 v) {
+  v >>= 31u;
+  return v.x | v.y << 1u | v.z << 2u | v.w << 3u;
 }

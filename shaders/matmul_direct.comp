@@ -55,31 +55,65 @@ vec4 columnB(uint from, uint k, uint column) {
   return x;
 }
 
+// Which rows of a and which of a lane's columns of b are not finite throughout, a bit each. The rows are shared out as
+// they are to be multiplied.
+uvec2 notFinite(uint fromA, uint fromB, uint row, uint column) {
+  const uint lane = gl_SubgroupInvocationID;
+  uvec4 overA[4], overB = uvec4(0u);
+  [[unroll]] for (uint s = 0; s < 4u; ++s) overA[s] = uvec4(0u);
+  for (uint k = 0; k < p.k; k += 4u) {
+    [[unroll]] for (uint s = 0; s < 4u; ++s)
+      if (s < kSlots) overA[s] |= overflowIfNotFinite(quadA(fromA, row, k, min(s * W + lane, kRows - 1u)));
+    [[unroll]] for (uint i = 0; i < 4u; ++i) {
+      if (kTransposeB == 0u) overB |= overflowIfNotFinite(rowB(fromB, k + i, column));
+      else overB[i] |= anySign(overflowIfNotFinite(columnB(fromB, k, column + i)));
+    }
+  }
+  uint rows = 0u;
+  [[unroll]] for (uint s = 0; s < 4u; ++s) {
+    const uint quad = min(s * W + lane, kRows - 1u);
+    if (s >= kSlots) continue;
+    rows |= kTransposeA == 0u ? min(signs(overA[s]), 1u) << quad : signs(overA[s]) << (quad % (kRows / 4u) * 4u);
+  }
+  return uvec2(subgroupOr(rows), signs(overB));
+}
+
 void main() {
   const Tile t = tileOf(kTileRows, kThreadColumns * W);
   if (!t.real) return;
   const uint lane = gl_SubgroupInvocationID, column = t.column + 4u * lane;
   const uint fromA = p.offsetA + t.batch * p.strideA, fromB = p.offsetB + t.batch * p.strideB;
-  vec4 sum[kRows];
-  [[unroll]] for (uint i = 0; i < kRows; ++i) sum[i] = vec4(0.0);
-  for (uint k = 0; k < p.k; k += 4u) {
-    vec4 quads[4];
-    [[unroll]] for (uint s = 0; s < 4u; ++s)
-      if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
-    vec4 right[4];
-    [[unroll]] for (uint i = 0; i < 4u; ++i)
-      right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);
-    [[unroll]] for (uint i = 0; i < 4u; ++i) {
-      vec4 b = kTransposeB == 0u ? right[i] : vec4(right[0][i], right[1][i], right[2][i], right[3][i]);
-      const bool real = kFoursK != 0u || k + i < p.k;
-      if (!real) b = vec4(0.0);
-      [[unroll]] for (uint r = 0; r < kRows; ++r) {
-        const uint quad = kTransposeA == 0u ? r : i * (kRows / 4u) + r / 4u, part = kTransposeA == 0u ? i : r % 4u;
-        const float a = subgroupBroadcast(quads[quad / W][part], quad % W);
-        sum[r] += (real ? a : 0.0) * b;
+  vec4 sum[kRows], total[kRows];
+  [[unroll]] for (uint i = 0; i < kRows; ++i) sum[i] = total[i] = vec4(0.0);
+  for (uint first = 0; first < p.k; first += kSumBlock) {
+    for (uint k = first; k < min(first + kSumBlock, p.k); k += 4u) {
+      vec4 quads[4];
+      [[unroll]] for (uint s = 0; s < 4u; ++s)
+        if (s < kSlots) quads[s] = quadA(fromA, t.row, k, min(s * W + lane, kRows - 1u));
+      vec4 right[4];
+      [[unroll]] for (uint i = 0; i < 4u; ++i)
+        right[i] = kTransposeB == 0u ? rowB(fromB, k + i, column) : columnB(fromB, k, column + i);
+      [[unroll]] for (uint i = 0; i < 4u; ++i) {
+        vec4 b = kTransposeB == 0u ? right[i] : vec4(right[0][i], right[1][i], right[2][i], right[3][i]);
+        const bool real = kFoursK != 0u || k + i < p.k;
+        if (!real) b = vec4(0.0);
+        [[unroll]] for (uint r = 0; r < kRows; ++r) {
+          const uint quad = kTransposeA == 0u ? r : i * (kRows / 4u) + r / 4u, part = kTransposeA == 0u ? i : r % 4u;
+          const float a = subgroupBroadcast(quads[quad / W][part], quad % W);
+          sum[r] += (real ? a : 0.0) * b;
+        }
       }
     }
+    [[unroll]] for (uint r = 0; r < kRows; ++r) {
+      total[r] += sum[r];
+      sum[r] = vec4(0.0);
+    }
   }
+  [[unroll]] for (uint r = 0; r < kRows; ++r) sum[r] = total[r];
+  uvec4 over = uvec4(0u);
+  [[unroll]] for (uint r = 0; r < kRows; ++r) over |= overflowIfNotFinite(sum[r]);
+  uvec2 bad = uvec2(0u);  // a bit for each row of a and column of b that is not finite
+  if (subgroupOr(signs(over)) != 0u) bad = notFinite(fromA, fromB, t.row, column);
   uvec2 lost = uvec2(0u);  // a bit for each sum that overflowed
   [[unroll]] for (uint r = 0; r < kRows; ++r) {
     const uint row = t.row + r;
@@ -92,7 +126,8 @@ void main() {
       outp4[at] = value;
     } else {
       [[unroll]] for (uint i = 0; i < 4u; ++i)
-        if (column + i < p.n && !store(t.batch, row, column + i, sum[r][i])) lost[r / 8u] |= 1u << (r % 8u * 4u + i);
+        if (column + i < p.n && !store(t.batch, row, column + i, sum[r][i], ((bad.x >> r | bad.y >> i) & 1u) == 0u))
+          lost[r / 8u] |= 1u << (r % 8u * 4u + i);
     }
   }
   [[unroll]] for (uint part = 0; part < 2u; ++part)

@@ -12,5 +12,5 @@ void main() {
   if (!t.real || row >= p.m || column >= p.n) return;
   float sum = 0.0;
   for (uint k = 0; k < p.k; ++k) sum += a[addressA(t.batch, row, k)] * b[addressB(t.batch, k, column)];
-  if (!store(t.batch, row, column, sum)) put(t.batch, row, column, rescued(t.batch, row, column));
+  if (!store(t.batch, row, column, sum, true)) put(t.batch, row, column, rescued(t.batch, row, column));
 }

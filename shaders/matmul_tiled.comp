@@ -11,16 +11,40 @@ layout(constant_id = 9) const uint kTransposeB = 0;
 #define kDepth 16u
 shared float left[kDepth][kTile + 1u];  // a column more: both ways of filling it meet different banks
 shared float right[kDepth][kTile + 1u];
+shared uint anyLost;
+shared bool finiteA[kTile], finiteB[kTile];  // whether rows of a and columns of b are finite throughout
+
+// Unrolled as rescued() is.
+bool isFiniteFactor(uint lane, const Tile t) {
+  const bool isA = lane < kTile;
+  const uint at = isA ? t.row + lane : t.column + lane - kTile;
+  if (at >= (isA ? p.m : p.n)) return true;
+  uint over = 0u;
+  for (uint first = 0; first < p.k; first += kRescueTurns)
+    [[unroll]] for (uint i = 0; i < kRescueTurns; ++i) {
+      const uint k = min(first + i, p.k - 1u);
+      const float x = isA ? a[addressA(t.batch, at, k)] : b[addressB(t.batch, k, at)];
+      over |= (floatBitsToUint(x) & kInfBits) + 0x00800000u;
+    }
+  return over >> 31u == 0u;
+}
 
 void main() {
   const Tile t = tileOf(kTileRows, kTileColumns);
   if (!t.real) return;
   const uint lane = gl_LocalInvocationID.x, x = lane % 16u, y = lane / 16u;
   const uint fromA = p.offsetA + t.batch * p.strideA, fromB = p.offsetB + t.batch * p.strideB;
-  float sum[4][4];
+  float sum[4][4], total[4][4];
   [[unroll]] for (uint i = 0; i < 4u; ++i)
-    [[unroll]] for (uint j = 0; j < 4u; ++j) sum[i][j] = 0.0;
+    [[unroll]] for (uint j = 0; j < 4u; ++j) sum[i][j] = total[i][j] = 0.0;
+  if (lane == 0u) anyLost = 0u;
+  barrier();
   for (uint k0 = 0; k0 < p.k; k0 += kDepth) {
+    if (k0 % kSumBlock == 0u)
+      [[unroll]] for (uint i = 0; i < 16u; ++i) {
+        total[i / 4u][i % 4u] += sum[i / 4u][i % 4u];
+        sum[i / 4u][i % 4u] = 0.0;
+      }
     [[unroll]] for (uint i = 0; i < 4u; ++i) {  // neighbours load neighbours, whichever way the operand lies
       const uint at = i * 256u + lane;
       const uint ka = kTransposeA != 0u ? at / kTile : at % kDepth, row = kTransposeA != 0u ? at % kTile : at / kDepth;
@@ -48,11 +72,28 @@ void main() {
     }
     barrier();
   }
+  [[unroll]] for (uint i = 0; i < 16u; ++i) sum[i / 4u][i % 4u] += total[i / 4u][i % 4u];
+  bool finite = true;
+  [[unroll]] for (uint i = 0; i < 4u; ++i)
+    [[unroll]] for (uint j = 0; j < 4u; ++j) finite = finite && isFinite(sum[i][j]);
+  if (!finite) anyLost = 1u;
+  barrier();
+  const bool look = anyLost != 0u;
+  if (look) {
+    if (lane < 2u * kTile) {
+      const bool own = isFiniteFactor(lane, t);
+      if (lane < kTile) finiteA[lane] = own;
+      else finiteB[lane - kTile] = own;
+    }
+    barrier();
+  }
   uint lost = 0u;  // a bit for each sum that overflowed
   [[unroll]] for (uint i = 0; i < 4u; ++i)
     [[unroll]] for (uint j = 0; j < 4u; ++j) {
       const uint row = t.row + y + 16u * i, column = t.column + x + 16u * j;
-      if (row < p.m && column < p.n && !store(t.batch, row, column, sum[i][j])) lost |= 1u << (4u * i + j);
+      const bool finiteFactors = !look || (finiteA[y + 16u * i] && finiteB[x + 16u * j]);
+      if (row < p.m && column < p.n && !store(t.batch, row, column, sum[i][j], finiteFactors))
+        lost |= 1u << (4u * i + j);
     }
   for (; lost != 0u; lost &= lost - 1u) {
     const uint which = uint(findLSB(lost));

@@ -14,8 +14,12 @@ float broughtBack(float product) {
   return back;
 }
 
-// Whether a score is to be made again.
-bool lostScore(float score, float squaresA, float squaresB) {
-  if (kMetric == kMetricCosine) return !trustedSquares(squaresA) || !trustedSquares(squaresB);
-  return kMetric == kMetricDot && !isFinite(score);
+const float kCosineUp = 1099511627776.0;  // 2^40: products of small elements of rows near 1 keep their digits
+
+// Whether a score is to be made again: where squares or a product overflowed, or underflowed. Of vectors that are not
+// short a product that did is no matter: what float32 flushes is below the least of its cosine.
+bool lostScore(float product, float squaresA, float squaresB) {
+  if (kMetric == kMetricDot) return !isFinite(product);
+  return kMetric == kMetricCosine && (!trustedSquares(squaresA) || !trustedSquares(squaresB) ||
+                                      (abs(product) < 1e-28 && squaresA * squaresB < 0.25));
 }

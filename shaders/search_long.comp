@@ -35,13 +35,18 @@ Sums sumsOf(uint fromQ, uint fromN, float byQ, float byN) {
   return Sums(sumOf(product), sumOf(squaresQ), sumOf(squaresN));
 }
 
+// Rows whose squares say how long they are come near 1.
+float powerFor(float squares) {
+  return kMetric == kMetricCosine && trustedSquares(squares) ? towardsOne(sqrt(squares)) : rescuePower(squares);
+}
+
 void main() {
   const uint pair = groupIndex(), row = pair % p.n, query = pair / p.n;
   if (query >= p.q) return;
   const uint fromQ = query * p.d, fromN = row * p.d;
   Sums s = sumsOf(fromQ, fromN, 1.0, 1.0);
   if (lostScore(s.product, s.squaresQ, s.squaresN)) {
-    s = sumsOf(fromQ, fromN, rescuePower(s.squaresQ), rescuePower(s.squaresN));
+    s = sumsOf(fromQ, fromN, powerFor(s.squaresQ), powerFor(s.squaresN));
     if (kMetric == kMetricDot) s.product = broughtBack(s.product);
   }
   const float score = kMetric == kMetricCosine ? cosine(s.product, s.squaresQ, s.squaresN) : s.product;

@@ -28,6 +28,7 @@ vec4 baseAt(uint from, uint c) {
 }
 
 #define JOIN_SUM subgroupAdd
+#define JOIN_MAX subgroupMax
 #include "search_scaled.glsl"
 
 // A subgroup takes kAtOnce rows in turn, its lanes stride along them.
@@ -40,7 +41,8 @@ void main() {
   const bool alone = gl_WorkGroupSize.x <= gl_SubgroupSize;
   const uint subgroups = alone ? 1u : gl_NumSubgroups, subgroup = alone ? 0u : gl_SubgroupID;
   const uint begin = 4u * gl_SubgroupInvocationID, step = 4u * gl_SubgroupSize;
-  for (uint q = 0; q < p.q; ++q)
+  for (uint q = 0; q < p.q; ++q) {
+    float sizeQ = NAN;  // looked at once
     for (uint row = first + subgroup * kAtOnce; row < last; row += subgroups * kAtOnce) {
       vec4 sum[kAtOnce], squares[kAtOnce], squaresQ = vec4(0.0);
       uint from[kAtOnce];
@@ -70,8 +72,18 @@ void main() {
       }
       for (; lost != 0u; lost &= lost - 1u) {
         const uint i = uint(findLSB(lost)), n = min(row + i, last - 1u);
-        const float s = rescuedScore(q * p.d, n * p.d, allQ, allN[i], begin, step);
+        if (isNan(sizeQ)) sizeQ = sizeOfQuery(q * p.d, allQ, begin, step);
+        if (kMetric != kMetricCosine && !isWorthCare(sizeQ)) break;  // products are what they are
+        const float sizeN = isZero(sizeQ) ? 1.0 : sizeOfBase(n * p.d, allN[i], begin, step);
+        float s;
+        if (isWorthCare(sizeQ) && isWorthCare(sizeN))
+          s = rescuedScore(q * p.d, n * p.d, sizeQ, sizeN, begin, step);
+        else if (kMetric == kMetricCosine)
+          s = plainCosine(sizeQ, sizeN);
+        else
+          continue;
         if (subgroupElect()) scores[q * p.ldScores + p.firstColumn + n] = s;
       }
     }
+  }
 }

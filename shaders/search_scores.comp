@@ -28,6 +28,7 @@ vec4 baseAt(uint from, uint c) {
 }
 
 #define JOIN_SUM(x) (x)
+#define JOIN_MAX(x) (x)
 #include "search_scaled.glsl"
 
 // A thread does 4 x 4 scores, 16 apart, so that a group reads whole runs of rows.
@@ -80,9 +81,23 @@ void main() {
       if (kMetric == kMetricCosine) s = cosine(s, allQ[i], allN[j]);
       scores[q * p.ldScores + p.firstColumn + n] = s;
     }
+  if (lost == 0u) return;
+  float sizeQ[kSide], sizeN[kSide];
+  for (uint i = 0; i < kSide; ++i) {
+    const bool anyQ = (lost >> (i * kSide) & 0xFu) != 0u, anyN = (lost >> i & 0x1111u) != 0u;
+    sizeQ[i] = anyQ ? sizeOfQuery(fromQ[i], allQ[i], 0u, 4u) : 1.0;
+    sizeN[i] = anyN ? sizeOfBase(fromN[i], allN[i], 0u, 4u) : 1.0;
+  }
   for (; lost != 0u; lost &= lost - 1u) {
     const uint which = uint(findLSB(lost)), i = which / kSide, j = which % kSide;
     const uint q = q0 + i * kStep, n = n0 + j * kStep;
-    scores[q * p.ldScores + p.firstColumn + n] = rescuedScore(q * p.d, n * p.d, allQ[i], allN[j], 0u, 4u);
+    float s;
+    if (isWorthCare(sizeQ[i]) && isWorthCare(sizeN[j]))
+      s = rescuedScore(q * p.d, n * p.d, sizeQ[i], sizeN[j], 0u, 4u);
+    else if (kMetric == kMetricCosine)
+      s = plainCosine(sizeQ[i], sizeN[j]);
+    else
+      continue;  // a product is what it is
+    scores[q * p.ldScores + p.firstColumn + n] = s;
   }
 }

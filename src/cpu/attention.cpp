@@ -7,6 +7,8 @@
 #include "hwy/highway.h"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "cpu/kernels.h"
 #include "cpu/matmul.h"
@@ -24,6 +26,7 @@ constexpr size_t kMaxBlocks = 4;
 constexpr size_t kMaxScores = 128 * 1024;  // as long as their scores leave room in the L2 cache
 
 struct Attention {
+  const Budget& budget;
   AttentionParams params;
   const float *query, *key, *value, *mask;
   float *output, *weights;
@@ -63,6 +66,12 @@ void scaleBy(float* row, size_t n, float factor) {
   map(row, row, n, false, [&](Vec x) HWY_ATTR { return hn::Mul(x, f); });
 }
 
+double dotExactly(const float* a, const float* b, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) sum += double{a[i]} * b[i];
+  return sum;
+}
+
 // One row in double, where float32 does not hold its scores, or what they are made of.
 void rowExactly(const Attention& job, const Block& block, size_t r) {
   const AttentionParams& p = job.params;
@@ -73,9 +82,9 @@ void rowExactly(const Attention& job, const Block& block, size_t r) {
   double* const output = scores + visible;
   double max = -HUGE_VAL, sum = 0;
   for (size_t c = 0; c < visible; ++c) {
-    double product = 0;
-    for (size_t i = 0; i < p.d; ++i) product += double{query[i]} * block.key[c * p.d + i];
-    scores[c] = product * p.scale + (job.mask ? job.mask[(block.firstRow + r) * p.t + c] : 0.0f);
+    if (c % kPieceColumns == 0 && job.budget.stopped()) return;
+    scores[c] = dotExactly(query, block.key + c * p.d, p.d) * p.scale +
+                (job.mask ? job.mask[(block.firstRow + r) * p.t + c] : 0.0f);
     max = HWY_MAX(max, scores[c]);
   }
   for (size_t c = 0; c < visible; ++c) {
@@ -91,14 +100,62 @@ void rowExactly(const Attention& job, const Block& block, size_t r) {
   for (size_t j = 0; j < p.e; ++j) block.output[r * p.e + j] = static_cast<float>(output[j]);
 }
 
-// Does those rows of a block again that float32 lost. lost[r]: their scores were not finite before the mask.
-void mendRows(const Attention& job, const Block& block, const bool* lost) {
-  const AttentionParams& p = job.params;
-  for (size_t r = 0; r < block.rows; ++r)
-    if (lost[r] || !allFinite(block.output + r * p.e, p.e)) rowExactly(job, block, r);
+// Where the keys and values that a block sees are not finite: no care mends what comes of them.
+struct Blemishes {
+  std::vector<size_t> keys;    // the columns of such keys, in order
+  std::vector<size_t> values;  // for each column of the values the first row with such an element
+};
+
+Blemishes blemishesOf(const AttentionParams& p, const Block& block, size_t columns) {
+  Blemishes found;
+  found.values.assign(p.e, columns);
+  for (size_t c = 0; c < columns; ++c) {
+    if (!allFinite(block.key + c * p.d, p.d)) found.keys.push_back(c);
+    const float* const value = block.value + c * p.e;
+    if (allFinite(value, p.e)) continue;
+    for (size_t j = 0; j < p.e; ++j)
+      if (!std::isfinite(value[j])) found.values[j] = HWY_MIN(found.values[j], c);
+  }
+  return found;
 }
 
-// Scaled scores of columns [from, from + n), with the mask added. Sets lost[r] where one is not finite before that.
+// Whether the mask alone makes a row NaN: it hides all that there is, or is no number, or infinite.
+bool settledByMask(const float* mask, size_t visible) {
+  const float largest = rowMax(mask, visible);
+  return std::isinf(largest) || std::any_of(mask, mask + visible, [](float x) { return std::isnan(x); });
+}
+
+// Whether a row that float32 lost has an answer that care finds: not where that is NaN by what went in.
+bool isWorthCare(const Attention& job, const Block& block, size_t r, bool lost, const Blemishes& blemishes) {
+  const AttentionParams& p = job.params;
+  const size_t visible = visibleColumns(p, block.firstRow + r);
+  const float* const query = block.query + r * p.d;
+  const float* const mask = job.mask ? job.mask + (block.firstRow + r) * p.t : nullptr;
+  if (!allFinite(query, p.d) || (mask && settledByMask(mask, visible))) return false;
+  for (size_t c : blemishes.keys) {
+    if (c >= visible) break;
+    const double score = dotExactly(query, block.key + c * p.d, p.d) * p.scale + (mask ? mask[c] : 0.0f);
+    if (!(score < 0)) return false;  // NaN or infinity; what is -infinity is hidden
+  }
+  if (lost && block.weights) return true;
+  for (size_t j = 0; j < p.e; ++j)
+    if (blemishes.values[j] >= visible && (lost || !std::isfinite(block.output[r * p.e + j]))) return true;
+  return false;
+}
+
+// Does those rows of a block again that float32 lost. lost[r]: their scores were not finite before the mask.
+void mendRows(const Attention& job, const Block& block, size_t columns, const bool* lost) {
+  const AttentionParams& p = job.params;
+  std::optional<Blemishes> blemishes;
+  for (size_t r = 0; r < block.rows && !job.budget.stopped(); ++r) {
+    if (!lost[r] && allFinite(block.output + r * p.e, p.e)) continue;
+    if (!blemishes) blemishes = blemishesOf(p, block, columns);
+    if (isWorthCare(job, block, r, lost[r], *blemishes)) rowExactly(job, block, r);
+  }
+}
+
+// Scaled scores of columns [from, from + n), with the mask added. Sets lost[r] where one that row r sees is not finite
+// before that.
 void scoresInto(const Attention& job, const Block& block, size_t from, size_t n, float* scores, size_t ld, bool* lost) {
   const AttentionParams& p = job.params;
   if (p.d == 0) {
@@ -107,8 +164,10 @@ void scoresInto(const Attention& job, const Block& block, size_t from, size_t n,
     gemm({.m = block.rows, .n = n, .k = p.d, .transposeB = true, .alpha = p.scale}, block.query, p.d,
          block.key + from * p.d, p.d, scores, ld);
   }
-  for (size_t r = 0; r < block.rows; ++r)
-    if (!allFinite(scores + r * ld, n)) lost[r] = true;
+  for (size_t r = 0; r < block.rows; ++r) {
+    const size_t visible = visibleColumns(p, block.firstRow + r);
+    if (visible > from && !allFinite(scores + r * ld, HWY_MIN(n, visible - from))) lost[r] = true;
+  }
   if (!job.mask) return;
   for (size_t r = 0; r < block.rows; ++r) addInto(scores + r * ld, job.mask + (block.firstRow + r) * p.t + from, n);
 }
@@ -132,7 +191,7 @@ void wholeBlock(const Attention& job, const Block& block, float* scratch) {
   gemm({.m = block.rows, .n = p.e, .k = columns}, scores, ld, block.value, p.e, block.output, p.e);
   if (!block.weights)
     for (size_t r = 0; r < block.rows; ++r) scaleBy(block.output + r * p.e, p.e, inverse[r]);
-  mendRows(job, block, lost);
+  mendRows(job, block, columns, lost);
 }
 
 struct RunningRow {
@@ -183,13 +242,14 @@ void piecewiseBlock(const Attention& job, const Block& block, float* scores) {
   }
   for (size_t r = 0; r < block.rows; ++r)
     scaleBy(block.output + r * p.e, p.e, static_cast<float>(1.0 / running[r].sum));
-  mendRows(job, block, lost);
+  mendRows(job, block, columns, lost);
 }
 
 void attention(const Call& call) {
   const auto p = call.as<AttentionParams>();
   const Attention job{
-      p, call.view(0), call.view(1), call.view(2), p.hasMask ? call.view(3) : nullptr, call.view(4), call.view(5)};
+      call.budget,  p,           call.view(0), call.view(1), call.view(2), p.hasMask ? call.view(3) : nullptr,
+      call.view(4), call.view(5)};
   const bool whole = p.returnWeights || p.t <= kWholeColumns;
   const double unitNs = kAttentionRows * static_cast<double>(p.t) * (2.0 * (p.d + p.e) / 90 + 0.4);
   const uint64_t count = uint64_t{p.h} * ((p.s + kAttentionRows - 1) / kAttentionRows);

@@ -59,7 +59,8 @@ Spread spreadOf(float centre, const AboutCentre& sums, size_t d) {
   return {centre, rest, std::max(sums.second / n - rest * rest, 0.0)};
 }
 
-// False where sums over- or underflowed in float32 (NaN, too): such rows are done in double.
+// False where sums over- or underflowed in float32 (NaN, too): such rows are done in double, where they are finite. All
+// of a row that isn't is NaN, which its variance gives.
 bool trusted(const Spread& spread, float epsilon) {
   return spread.variance <= 1e38 && spread.variance + epsilon >= 1e-28;
 }
@@ -88,16 +89,24 @@ struct ExactSpread {
   double mean, variance;
 };
 
-ExactSpread exactSpread(const float* row, size_t n) {
-  double sum = 0, first = 0, second = 0;
+double sumExactly(const float* row, size_t n) {
+  double sum = 0;
   for (size_t i = 0; i < n; ++i) sum += row[i];
-  const double mean = sum / static_cast<double>(n);
+  return sum;
+}
+
+AboutCentre sumsExactly(const float* row, size_t n, double mean) {
+  AboutCentre all;
   for (size_t i = 0; i < n; ++i) {
-    first += row[i] - mean;
-    second += (row[i] - mean) * (row[i] - mean);
+    all.first += row[i] - mean;
+    all.second += (row[i] - mean) * (row[i] - mean);
   }
-  const double rest = first / static_cast<double>(n);
-  return {mean + rest, std::max(second / static_cast<double>(n) - rest * rest, 0.0)};
+  return all;
+}
+
+ExactSpread exactSpread(double mean, const AboutCentre& sums, size_t d) {
+  const double n = static_cast<double>(d), rest = sums.first / n;
+  return {mean + rest, std::max(sums.second / n - rest * rest, 0.0)};
 }
 
 void affineExactly(const float* src, float* dst, size_t n, const ExactSpread& spread, const Affine& affine,
@@ -107,6 +116,16 @@ void affineExactly(const float* src, float* dst, size_t n, const ExactSpread& sp
     const double z = (src[i] - spread.mean) / deviation;
     dst[i] = static_cast<float>(z * (affine.gamma ? affine.gamma[i] : 1.0f) + (affine.beta ? affine.beta[i] : 0.0f));
   }
+}
+
+template <class Partial>
+AboutCentre splitAbout(const Call& call, size_t d, const Partial& partial) {
+  AboutCentre all;
+  for (const AboutCentre& part : chunkPartials<AboutCentre>(call, d, partial)) {
+    all.first += part.first;
+    all.second += part.second;
+  }
+  return all;
 }
 
 void layer_norm(const Call& call) {
@@ -120,10 +139,10 @@ void layer_norm(const Call& call) {
     forRows(call, params.rows, d, 0.3, in, out, [&](const float* src, float* dst, bool stream) {
       const float centre = static_cast<float>(rowSum(src, d) / static_cast<double>(d));
       const Spread spread = spreadOf(centre, sumsAbout(src, d, centre), d);
-      if (trusted(spread, epsilon))
-        affineInto(src, dst, d, stream, spread, affine, epsilon);
-      else
-        affineExactly(src, dst, d, exactSpread(src, d), affine, epsilon);
+      if (trusted(spread, epsilon) || !allFinite(src, d))
+        return affineInto(src, dst, d, stream, spread, affine, epsilon);
+      const double mean = sumExactly(src, d) / static_cast<double>(d);
+      affineExactly(src, dst, d, exactSpread(mean, sumsExactly(src, d, mean), d), affine, epsilon);
     });
     return;
   }
@@ -131,15 +150,19 @@ void layer_norm(const Call& call) {
     const float* const row = in + r * d;
     const float centre = static_cast<float>(
         splitSum(call, d, [&](size_t at, size_t n) { return rowSum(row + at, n); }) / static_cast<double>(d));
-    AboutCentre sums;
-    for (const AboutCentre& part :
-         chunkPartials<AboutCentre>(call, d, [&](size_t at, size_t n) { return sumsAbout(row + at, n, centre); })) {
-      sums.first += part.first;
-      sums.second += part.second;
+    const Spread spread =
+        spreadOf(centre, splitAbout(call, d, [&](size_t at, size_t n) { return sumsAbout(row + at, n, centre); }), d);
+    const auto blemished = [&] {
+      return splitSum(call, d, [&](size_t at, size_t n) { return allFinite(row + at, n) ? 0.0 : 1.0; }) != 0;
+    };
+    const bool ordinary = trusted(spread, epsilon) || blemished();
+    ExactSpread exact{};
+    if (!ordinary) {
+      const double mean =
+          splitSum(call, d, [&](size_t at, size_t n) { return sumExactly(row + at, n); }) / static_cast<double>(d);
+      exact = exactSpread(mean,
+                          splitAbout(call, d, [&](size_t at, size_t n) { return sumsExactly(row + at, n, mean); }), d);
     }
-    const Spread spread = spreadOf(centre, sums, d);
-    const bool ordinary = trusted(spread, epsilon);
-    const ExactSpread exact = ordinary ? ExactSpread{} : exactSpread(row, d);
     chunkApply(call, d, [&](size_t at, size_t n) {
       const Affine part{affine.gamma ? affine.gamma + at : nullptr, affine.beta ? affine.beta + at : nullptr};
       float* const to = out + r * d + at;

@@ -25,40 +25,73 @@ struct Tiles {
   size_t tileM, tileN, countM, countN;
 };
 
-// Sums that overflowed on the way, or before alpha, are made again in double. What a NaN or an infinity among the
-// operands made so stays.
-class Mending {
- public:
-  Mending(const float* a, size_t strideA, const float* b, size_t strideB, size_t k, float alpha)
-      : a_(a), b_(b), strideA_(strideA), strideB_(strideB), k_(k), alpha_(alpha) {}
-
-  // The sum over k of a[firstA + k strideA] b[firstB + k strideB].
-  float at(size_t firstA, size_t firstB, float was) const {
-    double sum = 0;
-    for (size_t i = 0; i < k_; ++i) {
-      const float x = a_[firstA + i * strideA_], y = b_[firstB + i * strideB_];
-      if (!std::isfinite(x) || !std::isfinite(y)) return was;
-      sum += double{x} * y;
-    }
-    return static_cast<float>(alpha_ * sum);
-  }
-
- private:
-  const float *a_, *b_;
-  size_t strideA_, strideB_, k_;
-  float alpha_;
-};
-
 int32_t bitsOf(float x) {
   int32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return bits;
 }
 
+// Has the sign's bit where x is not finite: of an exponent that is all ones.
+uint32_t overflowIfNotFinite(float x) { return (static_cast<uint32_t>(bitsOf(x)) & 0x7F800000u) + 0x00800000u; }
+
 bool allFinite(const float* row, size_t n) {
-  uint32_t overflows = 0;  // into the sign, from an exponent that is all ones
-  for (size_t i = 0; i < n; ++i) overflows |= (static_cast<uint32_t>(bitsOf(row[i])) & 0x7F800000u) + 0x00800000u;
+  uint32_t overflows = 0;
+  for (size_t i = 0; i < n; ++i) overflows |= overflowIfNotFinite(row[i]);
   return overflows < 0x80000000u;
+}
+
+// One factor of a product, as the sums see it: element i of sum `at` is data[at * step + i * stride].
+class Factor {
+ public:
+  Factor(const float* data, size_t count, size_t step, size_t stride, size_t k)
+      : data_(data), count_(count), step_(step), stride_(stride), k_(k) {}
+
+  size_t count() const { return count_; }
+  double element(size_t at, size_t i) const { return data_[at * step_ + i * stride_]; }
+
+  // Whether all that goes into sum `at` is finite: looked at when it is asked for, once.
+  bool isFinite(size_t at) {
+    if (known_.empty()) {
+      known_.assign(count_, kUnknown);
+      if (stride_ != 1) lookAtAll();
+    }
+    if (known_[at] == kUnknown) known_[at] = allFinite(data_ + at * step_, k_) ? kFinite : kNotFinite;
+    return known_[at] == kFinite;
+  }
+
+ private:
+  enum Known : uint8_t { kUnknown, kFinite, kNotFinite };
+
+  // Along the stored rows, each of which has an element for every sum.
+  void lookAtAll() {
+    std::vector<uint32_t> overflows(count_, 0);
+    for (size_t i = 0; i < k_; ++i) {
+      const float* const row = data_ + i * stride_;
+      for (size_t at = 0; at < count_; ++at) overflows[at] |= overflowIfNotFinite(row[at]);
+    }
+    for (size_t at = 0; at < count_; ++at) known_[at] = overflows[at] < 0x80000000u ? kFinite : kNotFinite;
+  }
+
+  const float* data_;
+  size_t count_, step_, stride_, k_;
+  std::vector<uint8_t> known_;
+};
+
+// Sums that overflowed on the way, or before alpha, are made again in double: row r, column c of `out` is of a's r-th
+// and b's c-th. What a NaN or an infinity among the factors made so stays.
+void mend(Factor a, Factor b, size_t k, float alpha, float* out, size_t ldOut, const Budget& budget) {
+  for (size_t r = 0; r < a.count(); ++r) {
+    float* const row = out + r * ldOut;
+    if (allFinite(row, b.count())) continue;
+    if (b.count() == 1 && !b.isFinite(0)) return;  // a vector, which is looked through sooner than the matrix
+    if (!a.isFinite(r)) continue;
+    for (size_t c = 0; c < b.count() && !budget.stopped(); ++c) {
+      if (std::isfinite(row[c]) || !b.isFinite(c)) continue;
+      double sum = 0;
+      for (size_t i = 0; i < k; ++i) sum += a.element(r, i) * b.element(c, i);
+      row[c] = static_cast<float>(alpha * sum);
+    }
+  }
 }
 
 // The largest magnitude of a matrix; infinite or NaN where an element is.
@@ -136,14 +169,9 @@ void tiled(const Matmul& op, const Budget& budget) {
                      largestB = op.transposeB ? largestOf(b, n, op.k, op.ldb) : largestOf(b, op.k, n, op.ldb);
         if (largestA * largestB * op.k * std::max(1.0, std::fabs(double{op.alpha})) < 1e38) continue;
       }
-      const Mending mending(at.a, op.transposeA ? op.lda : 1, at.b, op.transposeB ? 1 : op.ldb, op.k, op.alpha);
-      for (size_t r = row; r < row + m && !budget.stopped(); ++r) {
-        float* const out = at.out + r * op.ldOut;
-        if (allFinite(out + column, n)) continue;
-        for (size_t c = column; c < column + n; ++c)
-          if (!std::isfinite(out[c]))
-            out[c] = mending.at(op.transposeA ? r : r * op.lda, op.transposeB ? c * op.ldb : c, out[c]);
-      }
+      mend({a, m, op.transposeA ? 1 : op.lda, op.transposeA ? op.lda : 1, op.k},
+           {b, n, op.transposeB ? op.ldb : 1, op.transposeB ? 1 : op.ldb, op.k}, op.k, op.alpha,
+           at.out + row * op.ldOut + column, op.ldOut, budget);
     }
   });
 }
@@ -186,10 +214,9 @@ void asVector(const Matmul& op, const Budget& budget) {
                     matrixTimesVector(matrix + from * v.ld, v.ld, n, op.k, x, op.alpha, y, v.outStride);
                   else
                     vectorTimesMatrix(matrix + from, v.ld, op.k, n, x, op.alpha, y, v.outStride);
-                  const Mending mending(matrix, v.rowsAreDots ? 1 : v.ld, x, 1, op.k, op.alpha);
-                  for (size_t j = 0; j < n; ++j)
-                    if (float& out = y[j * v.outStride]; !std::isfinite(out))
-                      out = mending.at((from + j) * (v.rowsAreDots ? v.ld : 1), 0, out);
+                  mend({v.rowsAreDots ? matrix + from * v.ld : matrix + from, n, v.rowsAreDots ? v.ld : 1,
+                        v.rowsAreDots ? 1 : v.ld, op.k},
+                       {x, 1, op.k, 1, op.k}, op.k, op.alpha, y, v.outStride, budget);
                 }
               });
 }

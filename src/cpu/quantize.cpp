@@ -18,25 +18,6 @@ namespace {
 
 constexpr hn::Rebind<int8_t, F32> kI8{};
 
-// max|x|, or NaN when the row holds one: magnitudes order like their bits, and NaN has the largest.
-float largestMagnitude(const float* row, size_t n) {
-  const auto bits = [](Vec x) HWY_ATTR { return hn::BitCast(kI, hn::Abs(x)); };
-  IVec a = hn::Zero(kI), b = a, c = a, e = a;
-  size_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    a = hn::Max(a, bits(hn::LoadU(kF, row + i)));
-    b = hn::Max(b, bits(hn::LoadU(kF, row + i + kLanes)));
-    c = hn::Max(c, bits(hn::LoadU(kF, row + i + 2 * kLanes)));
-    e = hn::Max(e, bits(hn::LoadU(kF, row + i + 3 * kLanes)));
-  }
-  for (; i + kLanes <= n; i += kLanes) a = hn::Max(a, bits(hn::LoadU(kF, row + i)));
-  if (i < n) b = hn::Max(b, bits(loadPart(kF, row + i, n - i)));
-  const int32_t most = hn::GetLane(hn::MaxOfLanes(kI, hn::Max(hn::Max(a, b), hn::Max(c, e))));
-  float value;
-  std::memcpy(&value, &most, sizeof value);
-  return value;
-}
-
 template <class Code>
 HWY_INLINE void codeRow(const float* row, int8_t* codes, size_t n, const float* ahead, const Code& code) {
   size_t i = 0;

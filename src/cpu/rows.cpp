@@ -15,18 +15,43 @@ HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
 namespace {
 
-double exactSquares(const float* row, size_t n) {
+// ---- sums, of elements or of squares
+
+double sumInDouble(const float* row, size_t n, bool squares) {
   double sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += double{row[i]} * row[i];
+  for (size_t i = 0; i < n; ++i) sum += squares ? double{row[i]} * row[i] : double{row[i]};
   return sum;
 }
 
-// False where squares over- or underflow in float32: then the sum is made in double, which holds every float's square.
-bool trusted(double squares) { return squares >= 1e-30 && squares <= 1e38; }
+// Whether float32 can be believed: not where squares over- or underflow, or a chain overflowed on the way to a finite
+// sum. Then double holds all of it.
+bool trusted(double sum, bool squares) { return squares ? sum >= 1e-30 && sum <= 1e38 : std::isfinite(sum); }
 
-double squaresOf(const float* row, size_t n) {
-  const double sum = rowSquares(row, n);
-  return trusted(sum) ? sum : exactSquares(row, n);
+// Of a row that is not to be trusted: what tells whether its sum is worth making again in double. Of squares the
+// largest magnitude, of elements their sum, made so small that no finite row overflows.
+double hintOf(const float* row, size_t n, bool squares) {
+  if (squares) return largestMagnitude(row, n);
+  const Vec down = hn::Set(kF, 0x1p-64f);
+  return sumOf(row, n, 0, [&](Vec sum, Vec x) HWY_ATTR { return hn::MulAdd(x, down, sum); });
+}
+// Where it is not, the hint is the sum: of NaN, infinities, or nothing but zeros.
+bool isWorthCare(double hint, bool squares) { return std::isfinite(hint) && !(squares && hint == 0); }
+
+double sumOfRow(const float* row, size_t n, bool squares) {
+  const double sum = squares ? rowSquares(row, n) : rowSum(row, n);
+  if (trusted(sum, squares)) return sum;
+  const double hint = hintOf(row, n, squares);
+  return isWorthCare(hint, squares) ? sumInDouble(row, n, squares) : hint;
+}
+
+double sumOfLongRow(const Call& call, const float* row, size_t d, bool squares) {
+  const double sum =
+      splitSum(call, d, [&](size_t at, size_t n) { return squares ? rowSquares(row + at, n) : rowSum(row + at, n); });
+  if (trusted(sum, squares)) return sum;
+  // Added up, largest magnitudes tell as much.
+  const double hint = splitSum(call, d, [&](size_t at, size_t n) { return hintOf(row + at, n, squares); });
+  if (!isWorthCare(hint, squares)) return hint;
+  return splitSum(call, d, [&](size_t at, size_t n) { return sumInDouble(row + at, n, squares); });
 }
 
 // ---- reduce
@@ -71,20 +96,9 @@ float finishReduce(uint32_t kind, double sum, const Extremes& extremes, uint32_t
 }
 
 float reduceRow(const float* row, const ReduceParams& params) {
-  switch (params.kind) {
-    case kReduceMin:
-    case kReduceMax: return finishReduce(params.kind, 0, extremesOf(row, params.d), params.d);
-    case kReduceNorm: return finishReduce(params.kind, squaresOf(row, params.d), {}, params.d);
-    default: {
-      // A float32 chain that overflows on the way must not hide a finite result: double can't overflow.
-      double sum = rowSum(row, params.d);
-      if (!std::isfinite(sum)) {
-        sum = 0;
-        for (size_t i = 0; i < params.d; ++i) sum += row[i];
-      }
-      return finishReduce(params.kind, sum, {}, params.d);
-    }
-  }
+  if (params.kind == kReduceMin || params.kind == kReduceMax)
+    return finishReduce(params.kind, 0, extremesOf(row, params.d), params.d);
+  return finishReduce(params.kind, sumOfRow(row, params.d, params.kind == kReduceNorm), {}, params.d);
 }
 
 float reduceLongRow(const Call& call, const float* row, const ReduceParams& params) {
@@ -95,16 +109,7 @@ float reduceLongRow(const Call& call, const float* row, const ReduceParams& para
       all = {std::min(all.least, part.least), std::max(all.largest, part.largest), all.nan || part.nan};
     return finishReduce(params.kind, 0, all, params.d);
   }
-  const bool norm = params.kind == kReduceNorm;
-  double sum = splitSum(call, params.d,
-                        [&](size_t at, size_t n) { return norm ? rowSquares(row + at, n) : rowSum(row + at, n); });
-  if (norm ? !trusted(sum) : !std::isfinite(sum))
-    sum = splitSum(call, params.d, [&](size_t at, size_t n) {
-      double part = 0;
-      for (size_t i = at; i < at + n; ++i) part += norm ? double{row[i]} * row[i] : double{row[i]};
-      return part;
-    });
-  return finishReduce(params.kind, sum, {}, params.d);
+  return finishReduce(params.kind, sumOfLongRow(call, row, params.d, params.kind == kReduceNorm), {}, params.d);
 }
 
 void reduce(const Call& call) {
@@ -128,8 +133,9 @@ void reduce(const Call& call) {
 void scaleInto(const float* src, float* dst, size_t n, bool stream, double squares, float epsilon) {
   const double norm = std::sqrt(squares);
   const double divisor = norm < epsilon ? double{epsilon} : norm;
-  // Ordinary rows multiply; where the reciprocal isn't an ordinary float32 every element is divided in double.
-  if (divisor > 1e-30 && divisor < 1e30) {
+  // Ordinary rows multiply, and those that are not finite; where the reciprocal isn't an ordinary float32 every element
+  // is divided in double.
+  if ((divisor > 1e-30 && divisor < 1e30) || !std::isfinite(divisor)) {
     const Vec factor = hn::Set(kF, static_cast<float>(1.0 / divisor));
     map(src, dst, n, stream, [&](Vec x) HWY_ATTR { return hn::Mul(x, factor); });
   } else {
@@ -144,14 +150,13 @@ void normalize(const Call& call) {
   const size_t d = params.d;
   if (!splits(call, params.rows, d)) {
     forRows(call, params.rows, d, 0.25, in, out, [&](const float* src, float* dst, bool stream) {
-      scaleInto(src, dst, d, stream, squaresOf(src, d), params.epsilon);
+      scaleInto(src, dst, d, stream, sumOfRow(src, d, true), params.epsilon);
     });
     return;
   }
   for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) {
     const float* const row = in + r * d;
-    double squares = splitSum(call, d, [&](size_t at, size_t n) { return rowSquares(row + at, n); });
-    if (!trusted(squares)) squares = splitSum(call, d, [&](size_t at, size_t n) { return exactSquares(row + at, n); });
+    const double squares = sumOfLongRow(call, row, d, true);
     chunkApply(call, d,
                [&](size_t at, size_t n) { scaleInto(row + at, out + r * d + at, n, true, squares, params.epsilon); });
   }

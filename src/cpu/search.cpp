@@ -13,9 +13,9 @@
 
 #include "cpu/kernels.h"
 #include "cpu/scratch.h"
-#include "cpu/search.h"
+#include "cpu/search_exactly.h"
 #include "cpu/top_k.h"
-#include "cpu/vector-inl.h"
+#include "cpu/settle-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
@@ -32,7 +32,8 @@ HWY_INLINE void unroll(const F& f) {
   unrollWith(f, std::make_index_sequence<N>{});
 }
 
-HWY_INLINE float inverseNorm(float squares) { return 1 / std::sqrt(squares); }
+// What makes the product of a row and a cosine query their cosine.
+HWY_INLINE float cosineFactor(float squares) { return 1 / kUnitQuery / std::sqrt(squares); }
 
 // ---- few queries
 
@@ -97,10 +98,10 @@ void compareRows(const SearchGroup& group, size_t begin, size_t end, float* scor
     float sums[Q], squares;
     compareRow<Q, kL2, kSquares>(row, group.queries, group.d, sums, squares);
     if (kSquares && !trusted(squares)) {
-      scoresExactly(group, row, scores + r - begin, ld);
+      rareCosines(group, row, scores + r - begin, ld);
       continue;
     }
-    const float factor = kSquares ? inverseNorm(squares) : kL2 ? -1.0f : 1.0f;
+    const float factor = kSquares ? cosineFactor(squares) : kL2 ? -1.0f : 1.0f;
     for (size_t q = 0; q < Q; ++q)
       scores[q * ld + r - begin] = kSquares ? cosineWithin(sums[q] * factor) : sums[q] * factor;
   }
@@ -108,7 +109,7 @@ void compareRows(const SearchGroup& group, size_t begin, size_t end, float* scor
   for (size_t q = 0; q < Q; ++q) {  // products that overflowed, on the way or not
     float* const own = scores + q * ld;
     if (allFinite(own, end - begin)) continue;
-    for (size_t r = begin; r < end; ++r) own[r - begin] = settled(group, group.base + r * group.d, q, own[r - begin]);
+    for (size_t r = begin; r < end; ++r) own[r - begin] = Settling(group, r)(0, q, own[r - begin]);
   }
 }
 
@@ -187,16 +188,16 @@ void tileRow(const SearchGroup& group, const float* rows, const float* factors, 
   for (; lane < group.lanes; lane += kLanes) tile<R, 1, kL2>(group, lane, rows, factors, scores);
 }
 
-// Scores of up to kTileRows rows: scores[row * lanes + query], to be settled().
+// Scores of up to kTileRows rows: scores[row * lanes + query], to be settled.
 void tileScores(const SearchGroup& group, size_t row, size_t rows, float* scores) {
   const float* const base = group.base + row * group.d;
   float factors[kTileRows];
   bool ordinary[kTileRows];
   for (size_t r = 0; r < rows; ++r) {
-    const float squares =
-        group.metric == kMetricCosine ? static_cast<float>(rowSquares(base + r * group.d, group.d)) : 1;
+    const bool cosine = group.metric == kMetricCosine;
+    const float squares = cosine ? static_cast<float>(rowSquares(base + r * group.d, group.d)) : 1;
     ordinary[r] = trusted(squares);
-    factors[r] = group.metric == kMetricL2 ? -1.0f : inverseNorm(squares);
+    factors[r] = group.metric == kMetricL2 ? -1.0f : cosine ? cosineFactor(squares) : 1.0f;
   }
   const bool l2 = group.metric == kMetricL2;
   if (rows == kTileRows) {
@@ -210,7 +211,7 @@ void tileScores(const SearchGroup& group, size_t row, size_t rows, float* scores
     }
   }
   for (size_t r = 0; r < rows; ++r)
-    if (!ordinary[r]) scoresExactly(group, base + r * group.d, scores + r * group.lanes, 1);
+    if (!ordinary[r]) rareCosines(group, base + r * group.d, scores + r * group.lanes, 1);
 }
 
 // Offers one row's scores, as tileScores left them, to the queries they may matter to.
@@ -219,12 +220,13 @@ HWY_INLINE void offerScores(const SearchGroup& group, const float* scores, uint3
   // A product of -infinity may be one that overflowed on the way to something better.
   const float least = group.metric == kMetricDot ? -FLT_MAX : -HUGE_VALF;
   const Vec lowest = hn::Set(kF, least);
+  Settling settled(group, row);
   for (size_t lane = 0; lane < group.count; lane += kLanes) {
     const Vec some = hn::Load(kF, scores + lane);
     if (hn::AllTrue(kF, hn::And(hn::Le(some, hn::Load(kF, thresholds + lane)), hn::Ge(some, lowest)))) continue;
     for (size_t q = lane; q < HWY_MIN(group.count, lane + kLanes); ++q) {
       if (scores[q] <= thresholds[q] && scores[q] >= least) continue;
-      const float score = settled(group, group.base + size_t{row} * group.d, q, scores[q]);
+      const float score = settled(0, q, scores[q]);
       if (score <= thresholds[q]) continue;
       best[q].offer(score, row);
       thresholds[q] = best[q].threshold();
@@ -261,9 +263,9 @@ void scoreChunk(const SearchGroup& group, size_t begin, size_t end, float* score
   for (size_t row = begin; row < end; row += kTileRows) {
     const size_t rows = HWY_MIN(kTileRows, end - row);
     tileScores(group, row, rows, part);
+    Settling settled(group, row);
     for (size_t q = 0; q < group.count; ++q)
-      for (size_t r = 0; r < rows; ++r)
-        scores[q * ld + row + r] = settled(group, group.base + (row + r) * group.d, q, part[r * group.lanes + q]);
+      for (size_t r = 0; r < rows; ++r) scores[q * ld + row + r] = settled(r, q, part[r * group.lanes + q]);
   }
 }
 
@@ -295,19 +297,17 @@ struct Search {
 // Queries [first, first + count) as the kernels want them, in `memory`.
 SearchGroup prepare(const Search& search, size_t first, size_t count, float* memory) {
   const size_t d = search.params.d, vector = HWY_DYNAMIC_DISPATCH(vectorLanes)();
-  SearchGroup group{memory,
-                    count,
-                    count <= kFew ? 0 : (count + vector - 1) / vector * vector,
-                    search.base,
-                    search.params.n,
-                    d,
-                    search.params.metric};
+  const size_t lanes = count <= kFew ? 0 : (count + vector - 1) / vector * vector;
+  SearchGroup group{
+      memory, count, lanes, search.base, search.params.n, d, search.params.metric, 0, 0, &search.call.budget};
   if (group.lanes) std::memset(memory, 0, group.lanes * d * sizeof(float));
   for (size_t q = 0; q < count; ++q) {
     const float* const query = search.queries + (first + q) * d;
-    double squares = 0;
+    double squares = 0;  // of any finite query less than double's largest
     for (size_t i = 0; i < d; ++i) squares += double{query[i]} * query[i];
-    const double factor = group.metric != kMetricCosine ? 1 : squares == 0 ? 0 : 1 / std::sqrt(squares);
+    if (std::isfinite(squares)) group.finite |= uint64_t{1} << q;
+    if (squares == 0) group.zero |= uint64_t{1} << q;
+    const double factor = group.metric != kMetricCosine ? 1 : squares == 0 ? 0 : kUnitQuery / std::sqrt(squares);
     for (size_t i = 0; i < d; ++i)
       memory[group.lanes ? i * group.lanes + q : q * d + i] = static_cast<float>(query[i] * factor);
   }

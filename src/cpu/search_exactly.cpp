@@ -1,7 +1,5 @@
 // Scores in double, for the few rows that need them.
-#include <algorithm>
-
-#include "cpu/search.h"
+#include "cpu/search_exactly.h"
 
 namespace switchyard::cpu {
 
@@ -14,12 +12,12 @@ float scoreExactly(const SearchGroup& group, const float* row, size_t query) {
     squares += double{row[i]} * row[i];
   }
   if (group.metric == kMetricDot) return static_cast<float>(product);
-  return squares == 0 ? 0 : cosineWithin(static_cast<float>(product / std::sqrt(squares)));
+  return cosineWithin(static_cast<float>(product / kUnitQuery / std::sqrt(squares)));
 }
 
 void scoresExactly(const SearchGroup& group, const float* row, float* scores, size_t ld) {
-  const bool zero = std::all_of(row, row + group.d, [](float x) { return x == 0; });
-  for (size_t query = 0; query < group.count; ++query) scores[query * ld] = zero ? 0 : scoreExactly(group, row, query);
+  for (size_t query = 0; query < group.count && !group.budget->stopped(); ++query)
+    scores[query * ld] = scoreExactly(group, row, query);
 }
 
 }  // namespace switchyard::cpu

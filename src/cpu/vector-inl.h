@@ -155,6 +155,25 @@ HWY_INLINE float rowMax(const float* row, size_t n) {
       [](Vec x, Vec y) HWY_ATTR { return hn::Max(x, y); }));
 }
 
+// max|x|, or NaN when the row holds one: magnitudes order like their bits, and NaN has the largest.
+HWY_INLINE float largestMagnitude(const float* row, size_t n) {
+  const auto bits = [](Vec x) HWY_ATTR { return hn::BitCast(kI, hn::Abs(x)); };
+  IVec a = hn::Zero(kI), b = a, c = a, e = a;
+  size_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    a = hn::Max(a, bits(hn::LoadU(kF, row + i)));
+    b = hn::Max(b, bits(hn::LoadU(kF, row + i + kLanes)));
+    c = hn::Max(c, bits(hn::LoadU(kF, row + i + 2 * kLanes)));
+    e = hn::Max(e, bits(hn::LoadU(kF, row + i + 3 * kLanes)));
+  }
+  for (; i + kLanes <= n; i += kLanes) a = hn::Max(a, bits(hn::LoadU(kF, row + i)));
+  if (i < n) b = hn::Max(b, bits(loadPart(kF, row + i, n - i)));
+  const int32_t most = hn::GetLane(hn::MaxOfLanes(kI, hn::Max(hn::Max(a, b), hn::Max(c, e))));
+  float value;
+  std::memcpy(&value, &most, sizeof value);
+  return value;
+}
+
 // 1 + r + r^2 p(r) = e^r on |r| <= ln(2)/2: interpolated at Chebyshev nodes, relative error 1e-8.
 HWY_INLINE Vec expReduced(Vec r) {
   Vec p = hn::MulAdd(hn::Set(kF, 0.0013926176077562694f), r, hn::Set(kF, 0.00836317302360517f));
@@ -236,7 +255,7 @@ class ExpNegative {
     const float high = static_cast<float>(perLog2);
     high_ = hn::Set(kF, high);
     low_ = hn::Set(kF, static_cast<float>(perLog2 - high));
-    least_ = hn::Set(kF, -87.0f / factor);
+    least_ = hn::Set(kF, -87.336544f / factor);  // the logarithm of the least normal float32
   }
   HWY_INLINE Vec operator()(Vec d) const {
     const Vec shift = hn::Set(kF, 12582912.0f + 127.0f);

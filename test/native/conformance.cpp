@@ -101,7 +101,7 @@ std::string compareElement(const Expected& expected, size_t i, double got, doubl
   } else if (std::isinf(value) || std::fabs(value) - slack >= limit) {
     ok = got == std::copysign(kInf, value);
   } else if (std::isinf(got)) {
-    ok = std::fabs(value) + slack >= limit && (got > 0) == (value > 0);
+    ok = got > 0 ? value + slack >= limit : value - slack <= -limit;
   } else {
     ok = std::fabs(got - value) <= slack;  // false for a NaN
     share = slack > 0 ? std::fabs(got - value) / slack : 0;

@@ -160,6 +160,35 @@ void addMatmulCases(CaseList& list) {
                for (size_t i = 0; i < k * 36; ++i) p.inputs[1].set(i, 1e19 + 1e15 * random.uniform(0, 1));
                expectMatmul(p, {p.inputs[0].shape(), p.inputs[1].shape()});
              });
+  // What overflowed is made again beside sums that a NaN or an infinity settles.
+  for (bool ta : {false, true})
+    for (bool tb : {false, true})
+      for (uint64_t n : {1, 37, 68}) {
+        const std::string suffix = std::string(ta ? "-ta" : "") + (tb ? "-tb" : "");
+        list.add("matmul", "overflows-beside-nan-" + std::to_string(n) + suffix, Size::Small, [=](Problem& p, Random&) {
+          const uint64_t m = 68, k = 64;
+          Product how{ta ? Shape{k, m} : Shape{m, k}, tb ? Shape{n, k} : Shape{k, n}, ta, tb};
+          p.inputs = {HostTensor(kF32, how.a), HostTensor(kF32, how.b)};
+          auto setA = [&](size_t r, size_t i, double x) { p.inputs[0].set(ta ? i * m + r : r * k + i, x); };
+          auto setB = [&](size_t i, size_t c, double x) { p.inputs[1].set(tb ? c * k + i : i * n + c, x); };
+          for (size_t i = 0; i < k; ++i) {
+            for (size_t r = 0; r < m; ++r) setA(r, i, i < k / 2 ? 1e20 : -1e20 + 1e16 * double(r));
+            for (size_t c = 0; c < n; ++c) setB(i, c, 1e19 + 1e16 * double(c));
+          }
+          setA(3, 5, kNaN), setA(67, 0, kNaN);
+          for (size_t i = 0; i < k; ++i) setA(40, i, i == 60 ? kInf : 1);
+          if (n > 1) setB(63, 2, kNaN), setB(0, n - 1, kNaN);
+          if (ta) p.params.push_back({"transposeA", 1});
+          if (tb) p.params.push_back({"transposeB", 1});
+          expectMatmul(p, how);
+        });
+      }
+  list.add("matmul", "like-terms", Size::Medium, [](Problem& p, Random&) {  // whose roundings are alike
+    p.inputs = {HostTensor(kF32, {12, 9000}), HostTensor(kF32, {9000, 20})};
+    for (size_t i = 0; i < 12 * 9000; ++i) p.inputs[0].set(i, 0.1 * double(i / 9000 + 1));
+    for (size_t i = 0; i < 9000 * 20; ++i) p.inputs[1].set(i, 0.7 * double(i % 20 + 1));
+    expectMatmul(p, {p.inputs[0].shape(), p.inputs[1].shape()});
+  });
   add(list, "mixed", Size::Small, kF16, kF32, {{9, 17}, {17, 33}});
   add(list, "whole-numbers", Size::Small, kF32, kF32, {{67, 131}, {131, 61}, false, false, 1, false, true});
   for (bool ta : {false, true})

@@ -1,8 +1,11 @@
 // similarity-search: scores against the oracle, order, ties. Where neighbours are closer than float32 can tell, either
 // may come first; whole-number vectors are judged exactly.
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
+#include <cstring>
 #include <set>
+#include <unordered_map>
 
 #include "oracles.h"
 
@@ -13,8 +16,24 @@ struct Score {
   double value = 0, error = 0;
 };
 
+// The roundings of a sum along a row, in units of kUlp. A score may be one chain of additions, and where the terms are
+// alike, their roundings are too: partial sums grow evenly, so that they come to half a unit of the whole each. Alike
+// are terms that share what a sum of so many keeps of them: the first ten bits or so.
+double chainRoundings(const HostTensor& rows, size_t row, size_t d) {
+  std::unordered_map<uint32_t, size_t> counts;
+  size_t most = 0;
+  for (size_t i = 0; i < d; ++i) {
+    const float x = std::fabs(float(rows.at(row * d + i)));
+    if (x == 0) continue;
+    uint32_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    most = std::max(most, ++counts[bits >> 13]);
+  }
+  return most > 8 + d / 64 ? std::max(sumRoundings(d), double(d) / 2) : sumRoundings(d);
+}
+
 Score scoreOf(const HostTensor& queries, size_t q, const HostTensor& base, size_t row, size_t d,
-              const std::string& metric) {
+              const std::string& metric, double ofQuery, double ofRow) {
   double dot = 0, magnitude = 0, qq = 0, bb = 0, l2 = 0;
   for (size_t i = 0; i < d; ++i) {
     double x = queries.at(q * d + i), y = base.at(row * d + i);
@@ -24,15 +43,19 @@ Score scoreOf(const HostTensor& queries, size_t q, const HostTensor& base, size_
     bb += y * y;
     l2 += (x - y) * (x - y);
   }
-  // One chain of additions a score: where all terms are alike, their roundings do conspire.
-  double c = std::max(sumRoundings(d), double(d) / 3) * kUlp;
+  // Products are alike where the elements of both rows are, differences where those of the larger one are.
+  const double c = (metric == "l2" ? std::max(ofQuery, ofRow) : std::min(ofQuery, ofRow)) * kUlp;
   // Where l2 is made of norms and a product it cancels: judged against the norms, unless the kernel sums the
   // differences.
   if (metric == "l2") return {l2, (c + 4 * kUlp) * l2};
   if (metric == "dot") return {dot, c * magnitude};
   if (qq == 0 || bb == 0) return {0, 0};
   double norms = std::sqrt(qq) * std::sqrt(bb);
-  return {dot / norms, c * magnitude / norms + (c + 12 * kUlp) * std::fabs(dot / norms)};
+  // Products that are no normal numbers may be flushed to zero (GPUs do): what that is of the cosine of short vectors
+  // is not left to chance.
+  const double flushed = norms < 0.5 ? 0 : double(d) * FLT_MIN / norms;
+  const double ofNorms = (ofQuery + ofRow) / 2 * kUlp;  // half of what their squares are off by
+  return {dot / norms, c * magnitude / norms + flushed + (ofNorms + 12 * kUlp) * std::fabs(dot / norms)};
 }
 
 bool better(double a, double b, bool smallest) {
@@ -83,12 +106,16 @@ void expectSearch(Problem& p, bool exact) {
   DType dtype = kF32;  // scores keep their digits, whatever the vectors are stored as
   bool smallest = metric == "l2";
   auto all = std::make_shared<std::vector<std::vector<Score>>>(q, std::vector<Score>(n));
-  for (size_t i = 0; i < q; ++i)
+  std::vector<double> ofRows(n);
+  for (size_t row = 0; row < n; ++row) ofRows[row] = chainRoundings(base, row, d);
+  for (size_t i = 0; i < q; ++i) {
+    const double ofQuery = chainRoundings(queries, i, d);
     for (size_t row = 0; row < n; ++row) {
-      Score score = scoreOf(queries, i, base, row, d, metric);
+      Score score = scoreOf(queries, i, base, row, d, metric, ofQuery, ofRows[row]);
       if (exact) score.error = 0;
       (*all)[i][row] = score;
     }
+  }
   p.outputs = {Expected(dtype, {q, k}), Expected(DType::Int32, {q, k})};
   // the specs alone: `check` does the rest
   for (Expected& output : p.outputs) std::fill(output.slack.begin(), output.slack.end(), kInf);
@@ -166,6 +193,14 @@ void addSearchCases(CaseList& list) {
         expectSearch(p, false);
       });
     }
+  // Cosines near the least float32 of vectors that are not long: their products are below it.
+  for (uint64_t q : {1, 6, 11})
+    list.add("similarity-search", "cosine-of-tiny-parts-" + std::to_string(q), Size::Small, [=](Problem& p, Random&) {
+      p.inputs = {HostTensor(kF32, {q, 2}), listed(kF32, {3, 2}, {0, 1e-12, 1e-9, 1e-9, 0, 3e-25})};
+      for (size_t i = 0; i < q; ++i) p.inputs[0].set(2 * i, 1e-3), p.inputs[0].set(2 * i + 1, i % 2 ? 1e-38 : 3e-36);
+      p.params = {{"k", 3}};
+      expectSearch(p, false);
+    });
   list.add("similarity-search", "dot-overflows-on-the-way", Size::Small, [](Problem& p, Random& random) {
     p.inputs = {HostTensor(kF32, {6, 64}), HostTensor(kF32, {3, 64})};
     for (size_t i = 0; i < 6 * 64; ++i) p.inputs[0].set(i, i % 64 < 32 ? 1e20 : -1e20);
@@ -192,6 +227,26 @@ void addSearchCases(CaseList& list) {
     p.params = {{"k", 5}, {"metric", "dot"}};
     expectSearch(p, false);
   });
+  // Rows that are worth care, beside rows that are not: zero vectors, and those that are not finite.
+  for (const char* metric : {"cosine", "dot"})
+    for (uint64_t q : {3, 7, 67})
+      list.add("similarity-search", std::string(metric) + "-of-all-kinds-" + std::to_string(q), Size::Small,
+               [=](Problem& p, Random& random) {
+                 constexpr uint64_t kRows = 70, kLength = 36;
+                 p.inputs = {random.uniform(kF32, {q, kLength}), random.uniform(kF32, {kRows, kLength})};
+                 auto spoil = [](HostTensor& rows, size_t r) {
+                   constexpr double kBy[] = {1, 0, 1e-25, 1e25, 1e-40, 3e38, 1};
+                   for (size_t i = 0; i < kLength; ++i)
+                     rows.set(r * kLength + i, rows.at(r * kLength + i) * kBy[r % 7]);
+                 };
+                 for (size_t r = 0; r < q; ++r) spoil(p.inputs[0], r);
+                 for (size_t r = 0; r < kRows; ++r) spoil(p.inputs[1], r);
+                 for (size_t r = 6; r < kRows; r += 7)
+                   p.inputs[1].set(r * kLength + r % kLength, r % 2 && *metric == 'c' ? kInf : kNaN);
+                 if (q > 6) p.inputs[0].set(6 * kLength + 35, kNaN);
+                 p.params = {{"k", double(kRows)}, {"metric", metric}};
+                 expectSearch(p, false);
+               });
   list.add("similarity-search", "l2-far-from-zero", Size::Small, [](Problem& p, Random& random) {
     p.inputs = {random.integers(kF32, {9, 16}, 1000, 1010), random.integers(kF32, {90, 16}, 1000, 1010)};
     p.params = {{"k", 10}, {"metric", "l2"}};
