@@ -66,7 +66,8 @@ void ContextWrap::open(Environment& environment, uint64_t id, std::string device
 
 ContextWrap::ContextWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "a context comes from createContext()");
-  context_ = *info[0].As<Napi::External<std::shared_ptr<Context>>>().Data();
+  // The thread that has opened it may let go of the operation late: close() counts on there being no other reference.
+  context_ = std::move(*info[0].As<Napi::External<std::shared_ptr<Context>>>().Data());
 }
 
 ContextWrap::~ContextWrap() {

@@ -14,11 +14,12 @@ __device__ inline float cosineOf(float product, float normA, float normB) {
 }
 
 // Whether a score is to be made again: where squares or a product overflowed, or underflowed. Of vectors that are not
-// short a product that did is no matter: what float32 flushes is below the least of its cosine.
+// very short a product that did is no matter: what float32 flushes is below d * 1e-30 of its cosine, and rows that have
+// nothing in common are no rarity.
 __device__ inline bool lostScore(uint32_t metric, float product, float squaresA, float squaresB) {
   if (metric == kMetricDot) return !isFinite(product);
   return metric == kMetricCosine && (!trustedSquares(squaresA) || !trustedSquares(squaresB) ||
-                                     (fabsf(product) < 1e-28f && squaresA * squaresB < 0.25f));
+                                     (fabsf(product) < 1e-28f && squaresA * squaresB < 1e-16f));
 }
 
 // The size of a row by which it is brought near 1: its norm, or where its squares don't give that its largest

@@ -17,9 +17,10 @@ float broughtBack(float product) {
 const float kCosineUp = 1099511627776.0;  // 2^40: products of small elements of rows near 1 keep their digits
 
 // Whether a score is to be made again: where squares or a product overflowed, or underflowed. Of vectors that are not
-// short a product that did is no matter: what float32 flushes is below the least of its cosine.
+// very short a product that did is no matter: what float32 flushes is below d * 1e-30 of its cosine, and rows that have
+// nothing in common are no rarity.
 bool lostScore(float product, float squaresA, float squaresB) {
   if (kMetric == kMetricDot) return !isFinite(product);
   return kMetric == kMetricCosine && (!trustedSquares(squaresA) || !trustedSquares(squaresB) ||
-                                      (abs(product) < 1e-28 && squaresA * squaresB < 0.25));
+                                      (abs(product) < 1e-28 && squaresA * squaresB < 1e-16));
 }

@@ -155,6 +155,18 @@ async function magnitudes(extra) {
   return judgeEnd(suite, result);
 }
 
+// What rows that can't be mended cost against ordinary ones: timed, so no part of the tests.
+async function rareRows(extra) {
+  const { suite, result } = await gtest('rare-rows', {
+    filter: 'rare-rows.*',
+    extra: ['--rare-rows', ...extra],
+    timeoutMs: 30 * kMinute,
+  });
+  const rows = result.output.match(/^\S+ +\S+ +[\d.]+ ms, ordinary .*$/gm) ?? [];
+  console.log(rows.join('\n'));
+  return judgeEnd(suite, result);
+}
+
 // Every test that names Vulkan, under the validation layer: any message of the layer is a failure.
 async function validation(extra) {
   const { suite, result } = await gtest('validation', {
@@ -265,6 +277,7 @@ module.exports = {
     native,
     validation,
     magnitudes,
+    'rare-rows': rareRows,
     drivers,
     js,
     recipes: (extra) => jest('recipes', [...extra, '--roots=test/recipes'], 60 * kMinute),

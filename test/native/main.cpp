@@ -58,6 +58,8 @@ void parse(int& argc, char** argv) {
       options().cases = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--case"))
       options().onlyCase = std::strtoll(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--rare-rows"))
+      options().rareRows = true;
     else if (!std::strcmp(argv[i], "--list-devices"))
       options().listDevices = true;
     else
@@ -93,6 +95,7 @@ int main(int argc, char** argv) {
   registerConformance();
   registerFaults();
   registerMagnitudes();
+  registerRareRows();
   ::testing::AddGlobalTestEnvironment(new AtTheEnd);
   if (!options().json.empty()) ::testing::UnitTest::GetInstance()->listeners().Append(makeReport(options().json));
   return RUN_ALL_TESTS();

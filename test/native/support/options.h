@@ -10,11 +10,13 @@ struct Options {
   std::string json;              // --json out.json: a report of them
   uint64_t seed = 0, cases = 0;  // --seed 7 --cases 1000: the property over magnitudes, so many problems a workload
   int64_t onlyCase = -1;         // --case 12: one of them
+  bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
   bool listDevices = false;      // --list-devices: prints what was found as JSON and ends
 };
 Options& options();
 void registerConformance();
 void registerFaults();
 void registerMagnitudes();
+void registerRareRows();
 
 }  // namespace switchyard::test
