@@ -11,7 +11,10 @@ const { compileBombs, closeManagers, endStarting, wantDescriptors } = require('.
 const { round, sleep } = require('../../stats');
 
 const kWarmMs = 4000;
-const kFirstMs = 2000; // of each part, before what the server holds is looked at: compiled code, drivers and heaps stay
+// What a server holds that has met each part once for a while: compiled code, drivers and heaps stay, spare regions go.
+const kFirstMs = 2000,
+  kSettleMs = 25_000;
+const kQuickSeconds = 30; // a soak of less is compared with the start
 const kBackMs = 30_000; // an idle process keeps a spare region for some 20 s
 const kSlackMb = 96,
   kSlackDescriptors = 8;
@@ -41,11 +44,13 @@ async function besiege(names, seconds, say) {
   try {
     const honest = new Honest(service.port);
     await sleep(kWarmMs);
-    for (const name of names) {
-      say(`${name}: a first time`);
-      await kParts[name].run({ service, until: performance.now() + kFirstMs, honest });
+    if (seconds >= kQuickSeconds) {
+      for (const name of names) {
+        say(`${name}: a first time`);
+        await kParts[name].run({ service, until: performance.now() + kFirstMs, honest });
+      }
+      await sleep(kSettleMs);
     }
-    await sleep(kWarmMs);
     const before = service.holdings;
     const parts = {};
     const shares = names.reduce((sum, name) => sum + kParts[name].share, 0);
