@@ -23,6 +23,11 @@ const kLookAgainMs = 50; // while jobs wait
 const kLookSoonMs = 1; // while they wait for what a process runs by itself, whose end nobody tells
 const kLaunchMs = 0.03; // of a context that no launch was measured for
 
+/** @param {ContextView[]} contexts */
+function lookAgainMs(contexts) {
+  return contexts.some(({ ownMs }) => ownMs > 0) ? kLookSoonMs : kLookAgainMs;
+}
+
 /** @param {ContextView} context of the coordinator's own process */
 const isHere = ({ owner }) => owner.inProcess;
 
@@ -63,8 +68,7 @@ class Dispatcher {
       this.parts.assignments.assign(this.#withCompanions(job, chosen), chosen, now);
       if (job.alone) this.stopEmptying();
     }
-    const again = contexts.some(({ ownMs }) => ownMs > 0) ? kLookSoonMs : kLookAgainMs;
-    this.#armHold(queue.size ? Math.min(held, again) : Infinity);
+    this.#armHold(queue.size ? Math.min(held, lookAgainMs(contexts)) : Infinity);
     this.parts.onDispatched();
   }
 
