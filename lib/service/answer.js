@@ -152,6 +152,7 @@ function wantsPicture(accept = '', result) {
  */
 async function sendPicture(reply, delivery, result) {
   const bytes = await delivery.reads(encodePNG(result.outputs.image));
+  delivery.start(); // what encoding takes is not the client's
   reply.type(kPng).header('content-length', bytes.length);
   return bytes.length <= kOnePiece ? reply.send(bytes) : sendPieces(reply, delivery, inParts([bytes]));
 }

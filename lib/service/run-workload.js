@@ -51,8 +51,8 @@ function parse(bytes, binary) {
  * @param {{ binary: boolean, accept: string|undefined, encoding: 'base64'|undefined }} as
  */
 async function send(reply, delivery, result, { binary, accept, encoding }) {
-  delivery.start();
   if (wantsPicture(accept, result)) return sendPicture(reply, delivery, result);
+  delivery.start();
   return wantsBinary(accept, binary)
     ? sendBinary(reply, delivery, result)
     : sendJson(reply, delivery, result, encoding);

@@ -115,7 +115,7 @@ test('a picture goes out as PNG where the client says so', async () => {
     }),
   ).toBe(false);
   const reply = { type: jest.fn(() => reply), header: jest.fn(() => reply), send: jest.fn(() => reply) };
-  await sendPicture(reply, { reads: (reading) => reading }, result);
+  await sendPicture(reply, { reads: (reading) => reading, start() {} }, result);
   expect(reply.type).toHaveBeenCalledWith('image/png');
   expect(reply.send.mock.calls[0][0].subarray(1, 4).toString()).toBe('PNG');
 });
