@@ -91,6 +91,7 @@ namespace switchyard::vulkan {
   X(vkDestroyFramebuffer)          \
   X(vkCreateGraphicsPipelines)     \
   X(vkCmdBeginRenderPass)          \
+  X(vkCmdClearAttachments)         \
   X(vkCmdEndRenderPass)            \
   X(vkCmdSetViewport)              \
   X(vkCmdSetScissor)               \

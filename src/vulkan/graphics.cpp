@@ -12,8 +12,12 @@ constexpr uint32_t kManySamples = 4;
 
 Graphics::Graphics(std::shared_ptr<Gpu> gpu) : images(gpu), gpu_(std::move(gpu)) {
   if (!gpu_->physical.info.features.graphics) return;
-  passes_[0] = makePass(1);
-  passes_[1] = makePass(kManySamples);
+  for (bool isMany : {false, true}) {
+    const uint32_t samples = isMany ? kManySamples : 1;
+    passes_[isMany] = makePass(samples, false, isMany);
+    keepingPasses_[isMany] = makePass(samples, true, false);
+  }
+  resolvingPass_ = makePass(kManySamples, true, true);
   samplers_[0] = makeSampler(VK_FILTER_NEAREST);
   samplers_[1] = makeSampler(VK_FILTER_LINEAR);
 }
@@ -21,6 +25,8 @@ Graphics::Graphics(std::shared_ptr<Gpu> gpu) : images(gpu), gpu_(std::move(gpu))
 Graphics::~Graphics() {
   if (!gpu_->hung) return;
   for (auto& pass : passes_) pass.release();
+  for (auto& pass : keepingPasses_) pass.release();
+  resolvingPass_.release();
   for (auto& sampler : samplers_) sampler.release();
 }
 
@@ -48,7 +54,7 @@ VkSampler Graphics::sampler(VkFormat format, bool linear) const {
 
 // Clears, draws, and leaves the resolved image ready to be copied from. An image may be drawn to again once it was
 // copied.
-Handle<VkRenderPass> Graphics::makePass(uint32_t samples) const {
+Handle<VkRenderPass> Graphics::makePass(uint32_t samples, bool keeps, bool resolves) const {
   VkAttachmentDescription attachments[2] = {};
   for (auto& a : attachments) {
     a.format = VK_FORMAT_R8G8B8A8_UNORM;
@@ -58,21 +64,23 @@ Handle<VkRenderPass> Graphics::makePass(uint32_t samples) const {
     a.stencilLoadOp = VK_ATTACHMENT_LOAD_OP_DONT_CARE;
     a.stencilStoreOp = VK_ATTACHMENT_STORE_OP_DONT_CARE;
     a.initialLayout = VK_IMAGE_LAYOUT_UNDEFINED;
-    a.finalLayout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
+    a.finalLayout = kDrawnLayout;
   }
-  attachments[0].loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR;
+  attachments[0].loadOp = keeps ? VK_ATTACHMENT_LOAD_OP_LOAD : VK_ATTACHMENT_LOAD_OP_CLEAR;
   if (samples > 1) {
     attachments[0].samples = VkSampleCountFlagBits(samples);
-    attachments[0].storeOp = VK_ATTACHMENT_STORE_OP_DONT_CARE;
+    attachments[0].storeOp = keeps ? VK_ATTACHMENT_STORE_OP_STORE : VK_ATTACHMENT_STORE_OP_DONT_CARE;
     attachments[0].finalLayout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
   }
+  if (keeps)
+    for (auto& a : attachments) a.initialLayout = a.finalLayout;
   const VkAttachmentReference colour{0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL},
       resolved{1, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL};
   VkSubpassDescription subpass{};
   subpass.pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   subpass.colorAttachmentCount = 1;
   subpass.pColorAttachments = &colour;
-  if (samples > 1) subpass.pResolveAttachments = &resolved;
+  if (resolves) subpass.pResolveAttachments = &resolved;
   const VkPipelineStageFlags drawing = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
                              copying = VK_PIPELINE_STAGE_TRANSFER_BIT;
   const VkAccessFlags writes = VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT;

@@ -19,6 +19,7 @@ class Image {
   ~Image();
   Image(const Image&) = delete;
   VkImage handle() const { return single_.image.get(); }
+  VkImage many() const { return multi_.image.get(); }  // that is resolved into it; none, of one sample
   VkImageView view() const { return single_.view.get(); }
   VkFramebuffer framebuffer() const { return framebuffer_.get(); }
   uint64_t bytes() const { return single_.bytes + multi_.bytes; }

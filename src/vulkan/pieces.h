@@ -12,10 +12,20 @@
 
 namespace switchyard::vulkan {
 
+// By the clock, and of the processor's time that this process has had: on a software driver, what a piece takes is not
+// more than that, however late a busy machine tells of its end.
+struct Instant {
+  std::chrono::steady_clock::time_point wall{};
+  double processorNs = 0;
+  static Instant now();
+  double spent(bool software) const;  // nanoseconds since then
+};
+
 // How long a pipeline takes, as a multiple of what was guessed; shared by all who launch it.
 struct Pace {
   std::atomic<double> factor{1};
   std::atomic<bool> measured{false};
+  void set(double measuredFactor);  // within what is possible
   double nanoseconds(double guess) const { return guess * factor.load(std::memory_order_relaxed); }
 };
 
@@ -27,13 +37,13 @@ struct Work {
 // What a piece holds, and when the device got it.
 struct Submitted {
   std::vector<Work> parts;
-  std::chrono::steady_clock::time_point at;
+  Instant at;
 };
 
 // The pieces of one submission of the caller's. The queue's thread begins them, the completion thread ends them.
 class Pieces {
  public:
-  using Clock = std::chrono::steady_clock;
+  explicit Pieces(bool software) : software_(software) {}
   void begin();
   void withdraw() noexcept;  // one that was begun and not submitted
   void end(std::exception_ptr error, const QueueTimings& timings, const Submitted& piece) noexcept;
@@ -46,12 +56,13 @@ class Pieces {
  private:
   // What each part takes is learned from the time in which no earlier piece ran: the milliseconds that it returns.
   double learn(bool failed, const Submitted& piece) const;
+  const bool software_;
   std::mutex mutex_;
   std::condition_variable changed_;
   size_t underWay_ = 0;
   std::exception_ptr error_;
   QueueTimings sum_;
-  Clock::time_point lastEnd_{};
+  Instant lastEnd_;
 };
 
 }  // namespace switchyard::vulkan

@@ -53,6 +53,16 @@ class GpuQueue final : public Queue {
     std::vector<const Image*> textures;
     VkDescriptorBufferInfo uniform;
     std::vector<std::byte> params;
+    float width, height;  // of the picture
+    // With a stop flag: nanoseconds, as for a pace; of all instances; primitives times pixels; whether what it takes is
+    // known.
+    double guess = 0;
+    uint64_t primitives = 0;
+    double work = 0;
+    bool isKnown = false;
+  };
+  struct DrawPart {
+    uint32_t vertices, instances, firstVertex = 0, firstInstance = 0;
   };
   Submission& record();  // the open recording
   VkCommandBuffer commands();
@@ -90,8 +100,19 @@ class GpuQueue final : public Queue {
   PreparedDraw prepare(const Draw& draw, const Picture& picture, uint32_t samples, std::vector<Range>& reads);
   const Image* textureFor(const Texture& texture, std::vector<std::pair<const Texture*, const Image*>>& known);
   const Image& targetFor(const ImageKind& kind);
-  void beginPass(const Picture& picture, const Image& target);
-  void recordDraw(const PreparedDraw& prepared);
+  static VkRect2D areaOf(const Picture& picture);
+  static VkClearValue clearOf(const Picture& picture);
+  void beforeDraws(std::vector<PreparedDraw>& prepared, std::span<const Range> reads);
+  void beginPass(VkRenderPass pass, const Image& target, const VkRect2D& area, const VkClearValue& clear);
+  void recordDraw(const PreparedDraw& prepared, const DrawPart& part);
+  void copyRows(const Picture& picture, const Image& target, uint32_t first, uint32_t rows);
+  // See queue_draw_pieces.cpp.
+  [[gnu::noinline]] bool isLongPicture(const Picture& picture, std::vector<PreparedDraw>& prepared);
+  struct PicturePieces;
+  void drawInPieces(const Picture& picture, const Image& target, std::vector<PreparedDraw>& prepared,
+                    std::span<const Range> reads);
+  void drawPart(const PreparedDraw& prepared, uint64_t first, uint64_t count);  // primitives of all instances
+  void flushDrawing();
   VkPipelineStageFlags workStages() const;
   void before(std::span<const Range> reads, std::span<const Range> writes);  // the barrier, if one is needed
   void barrier(VkPipelineStageFlags toStages, VkAccessFlags toAccess);

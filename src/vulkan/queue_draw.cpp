@@ -72,7 +72,7 @@ GpuQueue::PreparedDraw GpuQueue::prepare(const Draw& draw, const Picture& pictur
     misuse("a draw with shader " + info.name + " has views or parameters of the wrong number");
   PreparedDraw made{
       &draw, &program,   program.graphics(draw.primitive, draw.blend, samples, graphics_->pass(samples)), {}, {},
-      {},    draw.params};
+      {},    draw.params, float(picture.width), float(picture.height)};
   for (size_t i = 0; i < draw.attributes.size(); ++i) {
     const Range range = rangeOf(draw.attributes[i]);
     const uint64_t offset =
@@ -138,7 +138,8 @@ const Image& GpuQueue::targetFor(const ImageKind& kind) {
   return *current_->images.back();
 }
 
-void GpuQueue::recordDraw(const PreparedDraw& prepared) {
+// A part of a draw: all of some instances, or some vertices of one.
+void GpuQueue::recordDraw(const PreparedDraw& prepared, const DrawPart& part) {
   const Draw& draw = *prepared.draw;
   const GpuProgram& program = *prepared.program;
   const DeviceApi& api = gpu_->api;
@@ -169,15 +170,15 @@ void GpuQueue::recordDraw(const PreparedDraw& prepared) {
     offsets.push_back(from.base() + view.offset);
   }
   if (!buffers.empty()) api.vkCmdBindVertexBuffers(to, 0, uint32_t(buffers.size()), buffers.data(), offsets.data());
-  api.vkCmdDraw(to, draw.vertices, draw.instances, 0, 0);
+  const VkViewport up{0, prepared.height, prepared.width, -prepared.height, 0, 1};
+  const VkViewport down{0, 0, prepared.width, prepared.height, 0, 1};
+  api.vkCmdSetViewport(to, 0, 1, program.info().flipY ? &up : &down);
+  api.vkCmdDraw(to, part.vertices, part.instances, part.firstVertex, part.firstInstance);
 }
 
-void GpuQueue::beginPass(const Picture& picture, const Image& target) {
-  VkClearValue clear{};
-  std::copy(picture.background.begin(), picture.background.end(), clear.color.float32);
-  const VkRect2D area{{0, 0}, {picture.width, picture.height}};
+void GpuQueue::beginPass(VkRenderPass pass, const Image& target, const VkRect2D& area, const VkClearValue& clear) {
   VkRenderPassBeginInfo info{VK_STRUCTURE_TYPE_RENDER_PASS_BEGIN_INFO};
-  info.renderPass = graphics_->pass(target.kind.samples);
+  info.renderPass = pass;
   info.framebuffer = target.framebuffer();
   info.renderArea = area;
   info.clearValueCount = 1;
@@ -186,36 +187,48 @@ void GpuQueue::beginPass(const Picture& picture, const Image& target) {
   gpu_->api.vkCmdSetScissor(commands(), 0, 1, &area);
 }
 
+// What every recording that draws some of these needs.
+void GpuQueue::beforeDraws(std::vector<PreparedDraw>& prepared, std::span<const Range> reads) {
+  before(reads, {});
+  for (PreparedDraw& p : prepared)
+    if (p.program->info().paramsAreUniform && !p.params.empty()) p.uniform = stageUniform(p.params);
+}
+
+void GpuQueue::copyRows(const Picture& picture, const Image& target, uint32_t first, uint32_t rows) {
+  const uint64_t stride = uint64_t(picture.width) * 4, begin = rangeOf(picture.out).begin + first * stride;
+  const Range written{begin, begin + rows * stride};
+  before({}, {&written, 1});
+  const auto& to = static_cast<const GpuBuffer&>(*picture.out.buffer);
+  auto region = wholeImage(to.base() + picture.out.offset + first * stride, picture.width, rows);
+  region.imageOffset.y = int32_t(first);
+  gpu_->api.vkCmdCopyImageToBuffer(commands(), target.handle(), VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, to.handle(), 1,
+                                   &region);
+}
+
 void GpuQueue::draw(const Picture& picture, std::span<const Draw> draws) {
   graphics_->throwIfNone();
   checkPicture(picture);
-  record();
+  gpu_->throwIfLost();
   const uint32_t samples = graphics_->samplesFor(picture.samples);
-  const Range out = rangeOf(picture.out);
   std::vector<PreparedDraw> prepared;
   std::vector<Range> reads;
   for (const Draw& draw : draws)
     if (draw.vertices && draw.instances) prepared.push_back(prepare(draw, picture, samples, reads));
+  const bool isCut = stop_ && isLongPicture(picture, prepared);
+  if (isCut && openNs_ > 0) flush(0);
+  record();
   const Image& target = targetFor({picture.width, picture.height, VK_FORMAT_R8G8B8A8_UNORM, samples});
   drew_ = true;
-  before(reads, {&out, 1});
+  beforeDraws(prepared, reads);
   std::vector<std::pair<const Texture*, const Image*>> known;
-  for (PreparedDraw& p : prepared) {
+  for (PreparedDraw& p : prepared)
     for (const Texture& texture : p.draw->textures) p.textures.push_back(textureFor(texture, known));
-    if (p.program->info().paramsAreUniform && !p.params.empty()) p.uniform = stageUniform(p.params);
-  }
-  beginPass(picture, target);
-  const float width = float(picture.width), height = float(picture.height);
-  for (const PreparedDraw& p : prepared) {
-    const VkViewport up{0, height, width, -height, 0, 1}, down{0, 0, width, height, 0, 1};
-    gpu_->api.vkCmdSetViewport(commands(), 0, 1, p.program->info().flipY ? &up : &down);
-    recordDraw(p);
-  }
+  if (isCut) return drawInPieces(picture, target, prepared, reads);
+  const auto area = areaOf(picture);
+  beginPass(graphics_->pass(samples), target, area, clearOf(picture));
+  for (const PreparedDraw& p : prepared) recordDraw(p, {p.draw->vertices, p.draw->instances});
   gpu_->api.vkCmdEndRenderPass(commands());
-  const auto& to = static_cast<const GpuBuffer&>(*picture.out.buffer);
-  const auto region = wholeImage(to.base() + picture.out.offset, picture.width, picture.height);
-  gpu_->api.vkCmdCopyImageToBuffer(commands(), target.handle(), VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, to.handle(), 1,
-                                   &region);
+  copyRows(picture, target, 0, picture.height);
 }
 
 }  // namespace switchyard::vulkan

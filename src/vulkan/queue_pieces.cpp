@@ -21,9 +21,24 @@ constexpr double kLeastFactor = 1e-4, kMostFactor = 1e6;
 // learned from one piece makes the next at most twice as long.
 constexpr double kLeastChange = 0.5, kMostChange = 1e4;
 
-double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
-
 }  // namespace
+
+Instant Instant::now() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return {Clock::now(), double(used.tv_sec) * 1e9 + double(used.tv_nsec)};
+}
+
+double Instant::spent(bool software) const {
+  const Instant end = now();
+  const double byClock = std::chrono::duration<double, std::nano>(end.wall - wall).count();
+  return software ? std::min(byClock, end.processorNs - processorNs) : byClock;
+}
+
+void Pace::set(double measuredFactor) {
+  factor = std::clamp(measuredFactor, kLeastFactor, kMostFactor);
+  measured = true;
+}
 
 void Pieces::begin() {
   std::lock_guard lock(mutex_);
@@ -37,24 +52,25 @@ void Pieces::withdraw() noexcept {
 }
 
 double Pieces::learn(bool failed, const Submitted& piece) const {
-  const double took = milliseconds(Clock::now() - std::max(piece.at, lastEnd_));
+  const Instant& start = lastEnd_.wall > piece.at.wall ? lastEnd_ : piece.at;
+  const double took = start.spent(software_);
   double guessed = 0;
   for (const Work& part : piece.parts) guessed += part.pace->nanoseconds(part.guess);
-  if (failed || guessed <= 0) return took;
-  const double change = std::clamp(took * 1e6 / guessed, kLeastChange, kMostChange);
+  const double byClock = std::chrono::duration<double, std::milli>(Clock::now() - start.wall).count();
+  if (failed || guessed <= 0) return byClock;
+  const double change = std::clamp(took / guessed, kLeastChange, kMostChange);
   for (auto part = piece.parts.begin(); part != piece.parts.end(); ++part) {
     Pace& pace = *part->pace;  // once, however many of its launches the piece holds
     if (std::any_of(piece.parts.begin(), part, [&](const Work& before) { return before.pace == part->pace; })) continue;
-    pace.factor = std::clamp(pace.factor * change, kLeastFactor, kMostFactor);
-    pace.measured = true;
+    pace.set(pace.factor * change);
   }
-  return took;
+  return byClock;
 }
 
 void Pieces::end(std::exception_ptr error, const QueueTimings& timings, const Submitted& piece) noexcept {
   std::lock_guard lock(mutex_);
   sum_.computeMs += learn(error != nullptr, piece);
-  lastEnd_ = Clock::now();
+  lastEnd_ = Instant::now();
   sum_.uploadMs += timings.uploadMs;
   sum_.readbackMs += timings.readbackMs;
   if (error && !error_) error_ = error;
@@ -193,8 +209,8 @@ void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64
 
 // Submits what is recorded as a piece, and waits until the device has room for the next.
 void GpuQueue::flush(size_t ahead) {
-  if (!pieces_) pieces_ = std::make_shared<Pieces>();
-  Completion ended = [pieces = pieces_, piece = Submitted{std::exchange(openWork_, {}), Clock::now()}](
+  if (!pieces_) pieces_ = std::make_shared<Pieces>(gpu_->software());
+  Completion ended = [pieces = pieces_, piece = Submitted{std::exchange(openWork_, {}), Instant::now()}](
                          std::exception_ptr error, const QueueTimings& timings) { pieces->end(error, timings, piece); };
   openNs_ = 0;
   pieces_->begin();
@@ -209,7 +225,7 @@ void GpuQueue::flush(size_t ahead) {
 }
 
 void GpuQueue::submitLast(Completion&& done) {
-  if (!pieces_ && isWorthLearning()) pieces_ = std::make_shared<Pieces>();
+  if (!pieces_ && isWorthLearning()) pieces_ = std::make_shared<Pieces>(gpu_->software());
   openNs_ = 0;
   if (!pieces_) {
     openWork_.clear();
@@ -217,7 +233,7 @@ void GpuQueue::submitLast(Completion&& done) {
   }
   submitRecording(
       [pieces = std::exchange(pieces_, nullptr), done = std::move(done),
-       last = Submitted{std::exchange(openWork_, {}), Clock::now()}](std::exception_ptr error, QueueTimings timings) {
+       last = Submitted{std::exchange(openWork_, {}), Instant::now()}](std::exception_ptr error, QueueTimings timings) {
         error = pieces->finish(error, timings, last);
         if (done) done(error, timings);
       });

@@ -293,4 +293,50 @@ void main() {
     }
     expect(Math.min(...waits)).toBeLessThan(250);
   });
+
+  // Whole, they take seconds: by their pixels, by their vertices, by how often they cover the picture.
+  test.each([
+    ['pixels', { count: 3, uniforms: { pixels: 60000, vertices: 0 } }],
+    ['vertices', { count: 300000, uniforms: { pixels: 0, vertices: 60000 } }],
+    ['triangles over each other', { count: 30000, uniforms: { pixels: 300, vertices: 0 }, blend: 'additive' }],
+  ])('a picture that is canceled, long by its %s', async (_, drawn) => {
+    const turned = (x, turns) => `for (uint i = 0u; i < ${turns}; ++i) ${x} = fract(${x} * 1.7 + uv.y);`;
+    const block = 'layout(push_constant) uniform P { uint pixels; uint vertices; };';
+    const shader = await ctx.compileShader(
+      'long',
+      `#version 450
+layout(location = 0) out vec2 uv;
+${block}
+void main() {
+  uv = vec2(gl_VertexIndex % 3 == 1 ? 2.0 : 0.0, gl_VertexIndex % 3 == 2 ? 2.0 : 0.0);
+  float x = uv.x;
+  ${turned('x', 'vertices')}
+  gl_Position = vec4(vertices > 0u && gl_VertexIndex > 2 ? uv * 0.01 : uv * 2.0 - 1.0, x * 0.0, 1.0);
+}`,
+      `#version 450
+layout(location = 0) in vec2 uv;
+layout(location = 0) out vec4 colour;
+${block}
+void main() {
+  float x = uv.x;
+  ${turned('x', 'pixels')}
+  colour = vec4(x, uv, 0.5);
+}`,
+    );
+    const job = { type: 'render', shader, width: 1280, height: 720, primitive: 'triangles', ...drawn };
+    const waits = [];
+    for (let i = 0; i < 3; ++i) {
+      const controller = new AbortController();
+      const picture = failure(ctx.run(job, { signal: controller.signal }));
+      await new Promise((resolve) => {
+        setTimeout(resolve, 100);
+      });
+      controller.abort();
+      const start = performance.now();
+      expect(await picture).toMatchObject({ code: 'ERR_CANCELED' });
+      await ctx.run(small);
+      waits.push(performance.now() - start);
+    }
+    expect(Math.min(...waits)).toBeLessThan(250);
+  });
 });
