@@ -23,10 +23,13 @@ class InputCopy {
   const uint64_t number;  // no other's of this process
   // Makes it, unless it is there. One thread at a time; throws OutOfMemory. `onLoop`: an event loop waits for it.
   void make(bool onLoop);
+  // The same on the event loop, at once: only into memory that the system has given already. False: there is none.
+  bool makeNow();
   bool ready() const { return ready_.load(std::memory_order_acquire); }
   const std::shared_ptr<SharedBlock>& block() const { return block_; }  // once it is ready
  private:
   static uint64_t nextNumber();
+  void fill(std::shared_ptr<SharedBlock> block, bool onLoop);
   const std::byte* const from_;
   const size_t bytes_;
   const std::shared_ptr<const void> hold_;  // as long as the copy is known by the array's address
@@ -42,12 +45,15 @@ class InputCopies {
   // The one that jobs under way have of this array, or a new one. Inputs don't change until their job has ended, so
   // what is copied for one job is what another one means. Null where the array can't be held.
   std::shared_ptr<InputCopy> of(napi_env env, const TensorArg& input, napi_value array);
+  // Whether one turn of the event loop may copy so much more itself: a hop to a thread costs a job more than that.
+  bool mayCopyNow(napi_env env, uint64_t bytes);
   // Jobs that are never told of will not say when their arrays may change.
   void forget() { copies_.clear(); }
 
  private:
   using Key = std::tuple<const std::byte*, uint64_t, DType>;
   std::map<Key, std::weak_ptr<InputCopy>> copies_;
+  uint64_t turn_ = 0, turnBytes_ = 0;
 };
 
 // Bytes of this process so far that were copied for jobs (inputs into regions, outputs out of them), and those of them

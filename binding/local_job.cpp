@@ -28,9 +28,8 @@ Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Cont
   bool onCpu = context->device()->info.backend == Backend::Cpu;
   if (mayRunNow && onCpu && operation->runNow(environment, *context, shared)) return operation->result(environment);
   operation->keepMemory(environment, arrays);
-  // Whoever puts a longer job into a lane says how long it is estimated at.
-  environment.scratch()[kCallAsk + cluster::kAskFlops] = operation->job.cost.flops;
-  environment.scratch()[kCallAsk + cluster::kAskBytes] = operation->job.cost.bytes;
+  environment.scratch()[kStartedFlops] = operation->job.cost.flops;
+  environment.scratch()[kStartedBytes] = operation->job.cost.bytes;
   environment.operations.begin(operation);
   try {
     if (onCpu || !mayRunNow || !context->runNow(shared)) context->submit(shared);

@@ -130,9 +130,12 @@ bool RequestedJobs::planLarge(Environment& environment, StagedJob& staged, const
   }
   auto copy = copies_.of(environment.env(), input, arrays.input(i));
   if (!copy) return false;
-  if (!copy->ready()) {
+  // What another job waits for is its thread's to make.
+  const bool isNew = copy.use_count() == 1;
+  const bool isMade = copy->ready() || (isNew && copies_.mayCopyNow(environment.env(), bytes) && copy->makeNow());
+  if (!isMade) {
     putOff.yes = true;
-    if (copy.use_count() == 1) putOff.copies += bytes;  // made for this job
+    if (isNew) putOff.copies += bytes;
   }
   staged.large.push_back({i, nullptr, std::move(copy)});
   return true;

@@ -20,6 +20,8 @@ export interface Layouts {
       | 'resultTotal'
       | 'resultCount'
       | 'resultOutputs'
+      | 'startedFlops'
+      | 'startedBytes'
       | 'callAsk'
       | 'usedMemory'
       | 'reservedMemory'

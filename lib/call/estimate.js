@@ -1,7 +1,7 @@
 // What a workload would take and give, before it is run; and outputs whose memory goes back before they are collected.
 'use strict';
 const { isArrayBuffer } = require('node:util').types;
-const { native, layouts } = require('../addon');
+const { native } = require('../addon');
 const { asGpuError } = require('../core');
 const { describe } = require('./describe');
 const { scratch, layout } = require('./pending');
@@ -16,9 +16,6 @@ const { scratch, layout } = require('./pending');
 /** The reference core: 100 GFLOP/s, 20 GB/s. */
 const kFlopsPerMs = 1e8,
   kBytesPerMs = 2e7;
-
-const kFlopsAt = layout.callAsk + layouts.ask.flops,
-  kBytesAt = layout.callAsk + layouts.ask.bytes;
 
 const kWorthBytes = 64 * 1024; // less is collected soon enough
 
@@ -37,7 +34,7 @@ function costMs(flops, bytes) {
  * @returns {number} ms of the reference core
  */
 function lastCostMs() {
-  return costMs(scratch[kFlopsAt], scratch[kBytesAt]);
+  return costMs(scratch[layout.startedFlops], scratch[layout.startedBytes]);
 }
 
 /**

@@ -8,6 +8,7 @@ const { until } = require('../waiting');
 
 const kRows = 4096;
 const kColumns = 256;
+const kSmall = 1 << 20; // bytes
 const kSquare = 1024; // of a matrix: 4 MB
 
 const base = (seed) => ({
@@ -82,6 +83,21 @@ async function main(where, howMany) {
     await step('no thread', () => searches([base(0)]));
     return end();
   }
+  // Small enough for a turn of the event loop, until the turn has copied 2 MB.
+  const few = (count) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, i) => {
+        const input = new Float32Array(kSmall / 4).fill(i);
+        const { outputs } = await run({ type: 'scale', inputs: { input }, params: { factor: 2 } });
+        check(
+          `small ${i}`,
+          outputs.output.data.every((value) => value === 2 * i),
+        );
+      }),
+    );
+  await few(8); // memory that the system has given
+  await step('a small array', () => few(1));
+  await step('small arrays', () => few(8));
   await step('two arrays', () => searches([base(1), base(2)]));
   await step('the same bytes as integers', async () => {
     const input = new Float32Array(1 << 20).fill(1);
