@@ -10,30 +10,51 @@ const kFreeChunks = 10_000,
 
 const kMostDiscarded = 2 ** 30; // bytes of a body that was refused
 
-/** The bytes that request bodies may hold at a time. */
+/** The bytes that request bodies may hold at a time: all together, and those of one client. */
 class Budget {
-  /** @param {number} limit */
-  constructor(limit) {
+  /** @type {Map<string, number>} */
+  #clients = new Map();
+
+  /**
+   * @param {number} limit
+   * @param {number} share of it that a client may have
+   */
+  constructor(limit, share) {
     this.limit = limit;
+    this.share = share;
     this.used = 0;
   }
 
-  /** @param {number} bytes */
-  take(bytes) {
-    if (this.used + bytes > this.limit) {
+  /**
+   * @param {number} bytes
+   * @param {string} client
+   */
+  take(bytes, client) {
+    const own = this.#clients.get(client) ?? 0;
+    const [whose, used, limit] =
+      own + bytes > this.share ? ['of this client', own, this.share] : ['', this.used, this.limit];
+    if (used + bytes > limit) {
       throw new HttpError(
         429,
         'ERR_QUEUE_FULL',
-        `the requests under way hold ${this.used} bytes, and this one would need more than the ${this.limit} there are`,
+        `the requests ${whose && `${whose} `}under way hold ${used} bytes, and this one would need more than the ` +
+          `${limit} there are`,
         { retryAfter: 1000 },
       );
     }
     this.used += bytes;
+    this.#clients.set(client, own + bytes);
   }
 
-  /** @param {number} bytes */
-  give(bytes) {
+  /**
+   * @param {number} bytes
+   * @param {string} client
+   */
+  give(bytes, client) {
     this.used -= bytes;
+    const own = (this.#clients.get(client) ?? 0) - bytes;
+    if (own > 0) this.#clients.set(client, own);
+    else this.#clients.delete(client);
   }
 }
 
@@ -50,11 +71,13 @@ class Body {
    * @param {number} limit
    * @param {number|undefined} declared Content-Length
    * @param {Budget} budget
+   * @param {string} client
    */
-  constructor(limit, declared, budget) {
+  constructor(limit, declared, budget, client) {
     this.limit = limit;
     this.declared = declared;
     this.budget = budget;
+    this.client = client;
     this.length = 0;
     this.chunks = 0;
     this.bytes = Buffer.alloc(0);
@@ -67,7 +90,7 @@ class Body {
       Math.max(needed, this.bytes.length * 2, kFirst),
       Math.max(needed, this.declared ?? this.limit),
     );
-    this.budget.take(capacity - this.bytes.length);
+    this.budget.take(capacity - this.bytes.length, this.client);
     const grown = Buffer.allocUnsafeSlow(capacity); // with memory of its own: typed arrays lie in it, aligned
     this.bytes.copy(grown, 0, 0, this.length);
     if (this.bytes.length) releaseMemory(this.bytes.buffer);
@@ -89,7 +112,7 @@ class Body {
   /** No longer in use: views of it are empty from then on. Idempotent. */
   release() {
     if (this.bytes.length) {
-      this.budget.give(this.bytes.length);
+      this.budget.give(this.bytes.length, this.client);
       releaseMemory(this.bytes.buffer);
     }
     this.bytes = Buffer.alloc(0);
@@ -114,12 +137,12 @@ function discard(stream) {
 
 /**
  * @param {import('node:stream').Readable} stream
- * @param {{ limit: number, declared: number|undefined, budget: Budget }} options
+ * @param {{ limit: number, declared: number|undefined, budget: Budget, client: string }} options
  * @returns {Promise<Body>} to be released by whoever gets it
  */
-function readBody(stream, { limit, declared, budget }) {
+function readBody(stream, { limit, declared, budget, client }) {
   return new Promise((resolve, reject) => {
-    const body = new Body(limit, declared, budget);
+    const body = new Body(limit, declared, budget, client);
     const fail = (/** @type {unknown} */ error) => {
       body.release();
       stream.off('data', onData).off('end', onEnd).off('close', onClose);

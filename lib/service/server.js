@@ -45,8 +45,9 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
 // What honest clients are told while they still send: too much, not here, not like that, not now.
 const kEarlyAnswers = new Set([404, 405, 413, 415, 429]);
 const kJson = 'application/json';
-// How much all bodies of a worker may take together, in largest bodies.
-const kBodies = 4;
+// How much all bodies of a worker may take together, and those of one client, in largest bodies.
+const kBodies = 4,
+  kClientBodies = 3;
 /** @type {Map<string, string>} */
 const kAllowed = new Map(
   [{ method: 'GET', path: '/' }, ...kEndpoints].map(({ method, path }) => [
@@ -74,7 +75,7 @@ function checkEncoding(request) {
  * @param {HttpConfig} config
  */
 function addParsers(app, { bodyLimit }) {
-  const budget = new Budget(kBodies * bodyLimit);
+  const budget = new Budget(kBodies * bodyLimit, kClientBodies * bodyLimit);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     [kJson, kType],
@@ -85,6 +86,7 @@ function addParsers(app, { bodyLimit }) {
         limit: bodyLimit,
         declared: length === undefined ? undefined : Number(length),
         budget,
+        client: request.ip,
       });
     },
   );

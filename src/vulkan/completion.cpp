@@ -60,7 +60,9 @@ struct Completer::State {
   const std::shared_ptr<Graphics> graphics;
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<std::unique_ptr<Submission>> pending;
+  // The next to wait for, and after it those pushed later: a list of their own, so that to be pushed takes no memory.
+  std::unique_ptr<Submission> first;
+  Submission* last = nullptr;
   std::atomic<uint64_t> pushed{0};  // changed under the mutex, watched without it
   bool stop = false;
 };
@@ -69,7 +71,7 @@ void Completer::State::run() {
   std::unique_lock lock(mutex);
   bool finishedOne = false;
   for (;;) {
-    if (pending.empty() && finishedOne && !stop) {
+    if (!first && finishedOne && !stop) {
       // A caller that awaits one job after the other sends the next at once: it is spared waking this thread.
       finishedOne = false;
       const uint64_t seen = pushed.load(std::memory_order_relaxed);
@@ -78,10 +80,10 @@ void Completer::State::run() {
       while (pushed.load(std::memory_order_relaxed) == seen && Clock::now() - start < kSpin) std::this_thread::yield();
       lock.lock();
     }
-    if (!pending.empty()) {
+    if (first) {
       finishedOne = true;
-      auto next = std::move(pending.front());
-      pending.pop_front();
+      auto next = std::move(first);
+      first = std::move(next->after);
       lock.unlock();
       finish(std::move(next));
       lock.lock();
@@ -89,7 +91,7 @@ void Completer::State::run() {
       return;
     } else if (!pipelines->unsaved() && graphics->images.empty()) {
       wake.wait(lock);
-    } else if (wake.wait_for(lock, kIdleStep) == std::cv_status::timeout && pending.empty() && !stop) {
+    } else if (wake.wait_for(lock, kIdleStep) == std::cv_status::timeout && !first && !stop) {
       lock.unlock();
       pipelines->saveIfGrown();
       graphics->images.freeUnusedFor(kImageLife);
@@ -139,10 +141,12 @@ Completer::~Completer() {
     thread_.join();
 }
 
-void Completer::push(std::unique_ptr<Submission> submission) {
+void Completer::push(std::unique_ptr<Submission> submission) noexcept {
   {
     std::lock_guard lock(state_->mutex);
-    state_->pending.push_back(std::move(submission));
+    Submission* const pushed = submission.get();
+    (state_->first ? state_->last->after : state_->first) = std::move(submission);
+    state_->last = pushed;
     state_->pushed.fetch_add(1, std::memory_order_relaxed);
   }
   state_->wake.notify_one();

@@ -322,14 +322,16 @@ void GpuQueue::submitRecording(Completion&& done) {
   Submission& s = record();
   s.submitted = Clock::now();
   try {
+    unread_.reserve(unread_.size() + s.readbacks.size());
     if (s.hasCommands) finishRecording(s);
   } catch (...) {
     s.error = std::current_exception();
     mustBarrier_ = true;
   }
   s.serial = ++state_->submittedSerial;
-  for (const Readback& r : s.readbacks)
-    if (r.from) unread_.push_back({{r.from->address() + r.offset, r.from->address() + r.offset + r.bytes}, s.serial});
+  for (const Readback& r : s.readbacks)  // none, of one that has failed
+    if (r.from && !s.error)
+      unread_.push_back({{r.from->address() + r.offset, r.from->address() + r.offset + r.bytes}, s.serial});
   s.state = state_;
   s.done = std::move(done);
   completer_->push(std::move(current_));

@@ -70,9 +70,15 @@ GpuQueue::PreparedDraw GpuQueue::prepare(const Draw& draw, const Picture& pictur
   if (draw.attributes.size() != info.attributes.size() || draw.textures.size() != images ||
       draw.buffers.size() != info.bindings.size() - images || draw.params.size() != info.paramBytes)
     misuse("a draw with shader " + info.name + " has views or parameters of the wrong number");
-  PreparedDraw made{
-      &draw, &program,   program.graphics(draw.primitive, draw.blend, samples, graphics_->pass(samples)), {}, {},
-      {},    draw.params, float(picture.width), float(picture.height)};
+  PreparedDraw made{&draw,
+                    &program,
+                    program.graphics(draw.primitive, draw.blend, samples, graphics_->pass(samples)),
+                    {},
+                    {},
+                    {},
+                    draw.params,
+                    float(picture.width),
+                    float(picture.height)};
   for (size_t i = 0; i < draw.attributes.size(); ++i) {
     const Range range = rangeOf(draw.attributes[i]);
     const uint64_t offset =

@@ -156,10 +156,9 @@ struct GpuQueue::PicturePieces {
   void clear() {
     const VkImageMemoryBarrier ready[] = {intoPass(target.handle(), Graphics::kDrawnLayout),
                                           intoPass(target.many(), VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL)};
-    api.vkCmdPipelineBarrier(queue.commands(),
-                             VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
-                             VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT, 0, 0, nullptr, 0, nullptr,
-                             target.many() ? 2 : 1, ready);
+    constexpr VkPipelineStageFlags kDraws = VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT;
+    api.vkCmdPipelineBarrier(queue.commands(), kDraws | VK_PIPELINE_STAGE_TRANSFER_BIT, kDraws, 0, 0, nullptr, 0,
+                             nullptr, target.many() ? 2 : 1, ready);
     queue.beginPass(pass, target, GpuQueue::areaOf(picture), {});
     const VkClearAttachment background{VK_IMAGE_ASPECT_COLOR_BIT, 0, clearOf(picture)};
     const VkClearRect everywhere{GpuQueue::areaOf(picture), 0, 1};

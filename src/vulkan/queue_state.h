@@ -2,7 +2,6 @@
 #pragma once
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <thread>
 
 #include "vulkan/buffer.h"
@@ -56,6 +55,7 @@ struct Submission {
   uint64_t serial = 0;
   std::exception_ptr error;
   std::shared_ptr<QueueState> state;  // while it is pending
+  std::unique_ptr<Submission> after;  // the Completer's
 };
 
 // Outlives its queue while submissions are pending.
@@ -90,7 +90,7 @@ class Completer {
  public:
   Completer(std::shared_ptr<Gpu> gpu, std::shared_ptr<Pipelines> pipelines, std::shared_ptr<Graphics> graphics);
   ~Completer();  // after what is pending; may run on the completion thread itself
-  void push(std::unique_ptr<Submission> submission);
+  void push(std::unique_ptr<Submission> submission) noexcept;
   bool onThread() const { return std::this_thread::get_id() == id_; }
 
  private:

@@ -300,7 +300,7 @@ void main() {
     ['vertices', { count: 300000, uniforms: { pixels: 0, vertices: 60000 } }],
     ['triangles over each other', { count: 30000, uniforms: { pixels: 300, vertices: 0 }, blend: 'additive' }],
   ])('a picture that is canceled, long by its %s', async (_, drawn) => {
-    const turned = (x, turns) => `for (uint i = 0u; i < ${turns}; ++i) ${x} = fract(${x} * 1.7 + uv.y);`;
+    const loop = (x, turns) => `for (uint i = 0u; i < ${turns}; ++i) ${x} = fract(${x} * 1.7 + uv.y);`;
     const block = 'layout(push_constant) uniform P { uint pixels; uint vertices; };';
     const shader = await ctx.compileShader(
       'long',
@@ -310,7 +310,7 @@ ${block}
 void main() {
   uv = vec2(gl_VertexIndex % 3 == 1 ? 2.0 : 0.0, gl_VertexIndex % 3 == 2 ? 2.0 : 0.0);
   float x = uv.x;
-  ${turned('x', 'vertices')}
+  ${loop('x', 'vertices')}
   gl_Position = vec4(vertices > 0u && gl_VertexIndex > 2 ? uv * 0.01 : uv * 2.0 - 1.0, x * 0.0, 1.0);
 }`,
       `#version 450
@@ -319,7 +319,7 @@ layout(location = 0) out vec4 colour;
 ${block}
 void main() {
   float x = uv.x;
-  ${turned('x', 'pixels')}
+  ${loop('x', 'pixels')}
   colour = vec4(x, uv, 0.5);
 }`,
     );

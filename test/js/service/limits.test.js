@@ -33,16 +33,22 @@ test('one connection too many is told so, and there is room again later', async 
   await app.close();
 });
 
-test('all bodies together have a bound', async () => {
+test('all bodies together have a bound, and those of one client', async () => {
   const { app, port: tight, manager: other } = await startServer({ bodyLimit: 2 ** 18 });
   const body = Buffer.alloc(2 ** 18, 0x20);
   body.write('{"type":"hold"}');
-  const held = Array.from({ length: 4 }, () => post(tight, body));
-  await until(() => other.holding.length === 4, 'four are held');
-  expect(await post(tight, body)).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+  const agents = ['127.0.0.1', '127.0.0.2', '127.0.0.3'].map((localAddress) => new http.Agent({ localAddress }));
+  const from = (client) => post(tight, body, { agent: agents[client] });
+  const held = [from(0), from(0), from(0)];
+  await until(() => other.holding.length === 3, 'three are held');
+  const refused = (message) => ({ status: 429, headers: { 'retry-after': '1' }, json: { error: { message } } });
+  expect(await from(0)).toMatchObject(refused(expect.stringMatching(/requests of this client.* than the 786432/)));
+  held.push(from(1));
+  await until(() => other.holding.length === 4, 'another is held');
+  expect(await from(2)).toMatchObject(refused(expect.stringMatching(/requests under way.* than the 1048576/)));
   for (const finish of other.holding) finish();
   expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-  const again = post(tight, body);
+  const again = from(0);
   await until(() => other.holding.length === 5, 'there is room again');
   other.holding[4]();
   expect((await again).status).toBe(200);
