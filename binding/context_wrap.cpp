@@ -105,7 +105,8 @@ Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
     GraphCall call = readGraph(readDoubles(env, info[0]));
     auto operation = std::make_shared<LocalJob>(call.id);
     prepareGraph(info, 1, call, operation->job);
-    return LocalJob::start(environment, context, std::move(operation), false, CallArrays(info, 1, false, 2));
+    const bool mayRunNow = environment.scratch()[kCallInline] != 0;
+    return LocalJob::start(environment, context, std::move(operation), mayRunNow, CallArrays(info, 1, false, 2));
   });
 }
 

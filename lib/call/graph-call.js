@@ -1,7 +1,7 @@
 // A call of a graph.
 'use strict';
 const { native, layouts } = require('../addon');
-const { nextId } = require('./pending');
+const { nextIdHere } = require('./pending');
 const { encodeGraph, isOnDevice, decisiveNumbers } = require('./graph');
 const { Call } = require('./call');
 
@@ -15,6 +15,7 @@ const { id: kIdAt } = layouts.graph;
 class GraphCall extends Call {
   /** @type {import('./graph').GraphDescription} */
   graph;
+  isKept = false;
   type = 'graph';
   owner = 'graph';
 
@@ -35,7 +36,7 @@ class GraphCall extends Call {
   /** @param {NativeContext} context */
   run(context) {
     const { numbers, arrays, targets } = this.graph;
-    this.number = numbers[kIdAt] = nextId();
+    this.number = numbers[kIdAt] = nextIdHere();
     return context.runGraph(numbers, arrays, targets);
   }
 
@@ -56,7 +57,10 @@ class GraphCall extends Call {
     return [this.graph.arrays, this.targets, where];
   }
 
+  /** The next graph that is described may have the same numbers. */
   keep() {
+    this.graph = { ...this.graph, numbers: this.graph.numbers.slice() };
+    this.isKept = true;
     return this;
   }
 
@@ -76,8 +80,9 @@ class GraphCall extends Call {
       if (isOnDevice(this.graph, i)) throw this.refuseDeviceTensor('input', inputs[i]);
   }
 
+  /** @returns {this|undefined} for the same job again; undefined: it has to be described anew */
   again() {
-    return this;
+    return this.isKept ? this : undefined;
   }
 }
 

@@ -2,6 +2,7 @@
 'use strict';
 const { layouts } = require('../addon');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
+const { GraphPlans } = require('./graph-plans');
 const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
 
 /** @typedef {import('./encode').Spec} Spec */
@@ -9,6 +10,16 @@ const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, k
 /** @typedef {import('./encode').Memory} Memory */
 /** @typedef {{ inputs: Fields, outputs: Fields, params: unknown }} NodeFields once they were checked */
 /** @typedef {{ index: number, owner: string, spec: Spec, node: NodeFields }} Node */
+/** @typedef {import('./graph-plans').Given} Given */
+/**
+ * @typedef {object} GraphPlan
+ * @property {Float64Array} numbers without the tensors'
+ * @property {string[]} inputs
+ * @property {string[]} outputs
+ * @property {import('./encode').Kind} kind
+ * @property {number} intoAt where in the numbers the targets are described
+ * @property {number} nodesAt where the nodes begin
+ */
 /**
  * A graph as the addon reads it.
  * @typedef {object} GraphDescription
@@ -32,9 +43,12 @@ const { workload: kNodeWorkload, inputs: kNodeInputs, outputs: kNodeOutputs, par
 const { label: kNodeLabel, numbers: nodeSize } = layouts.graphNode;
 const { none: kNoValue } = layouts.graphValue;
 
+/** @type {GraphPlans<GraphPlan>} */
+const plans = new GraphPlans();
+
 /**
  * @param {Fields} workload
- * @returns {{ inputs: Fields, nodes: unknown[], outputs: unknown[] }}
+ * @returns {Given}
  */
 function checkGraph(workload) {
   if (workload.params !== undefined)
@@ -248,13 +262,11 @@ function givenNames(inputs) {
 }
 
 /**
- * @param {Fields} workload
- * @param {unknown} into
- * @returns {GraphDescription}
- * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD
+ * All of a graph that its tensors have no part in.
+ * @param {Given} given
+ * @returns {GraphPlan}
  */
-function encodeGraph(workload, into) {
-  const given = checkGraph(workload);
+function planGraph(given) {
   const inputNames = givenNames(given.inputs);
   const inputs = new Set(inputNames);
   const nodes = checkNodes(given.nodes);
@@ -270,13 +282,9 @@ function encodeGraph(workload, into) {
   numbers[kValuesAt] = values.size;
   numbers[kNodesAt] = order.length;
   numbers[kOutputsAt] = outputs.length;
-  const arrays = inputNames.map((name, i) =>
-    encodeTensor(numbers, kHeader + i * slotSize, given.inputs[name], 'graph', 'input', name),
-  );
   outputs.forEach((name, i) => {
     numbers[kHeader + inputNames.length * slotSize + i] = /** @type {number} */ (values.get(name));
   });
-  const targets = into === undefined ? undefined : encodeInto(into, outputs, numbers, intoAt, 'graph');
   order.forEach(({ node, spec, owner, index }, n) => {
     const at = nodesAt + n * nodeSize;
     const inputsAt = at + kNodeInputs;
@@ -299,7 +307,26 @@ function encodeGraph(workload, into) {
     }
     numbers[at + kNodeLabel] = index;
   });
-  return { numbers, inputs: inputNames, arrays, targets, outputs, kind: kindOf(nodes), intoAt, nodesAt };
+  return { numbers, inputs: inputNames, outputs, kind: kindOf(nodes), intoAt, nodesAt };
+}
+
+/**
+ * @param {Fields} workload
+ * @param {unknown} into
+ * @returns {GraphDescription} until another graph is described: its numbers may be those of the next
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT, ERR_UNKNOWN_WORKLOAD
+ */
+function encodeGraph(workload, into) {
+  const given = checkGraph(workload);
+  const plan = plans.find(given) ?? plans.add(given, planGraph(given));
+  const { numbers, inputs, outputs, kind, intoAt, nodesAt } = plan;
+  numbers.fill(0, kHeader, kHeader + inputs.length * slotSize);
+  numbers.fill(0, intoAt, nodesAt);
+  const arrays = new Array(inputs.length);
+  for (let i = 0; i < inputs.length; ++i)
+    arrays[i] = encodeTensor(numbers, kHeader + i * slotSize, given.inputs[inputs[i]], 'graph', 'input', inputs[i]);
+  const targets = into === undefined ? undefined : encodeInto(into, outputs, numbers, intoAt, 'graph');
+  return { numbers, inputs, arrays, targets, outputs, kind, intoAt, nodesAt };
 }
 
 const kDecisive = /** @type {const} */ (['attention', 'matrix', 'search']); // the first that a node is decides

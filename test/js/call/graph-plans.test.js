@@ -1,0 +1,115 @@
+// A graph that is run again is not checked and ordered again; one that differs in anything is.
+'use strict';
+const { gpu } = require('../../support/random-data');
+const { failure } = require('../../support/assertions');
+
+let ctx;
+beforeAll(async () => {
+  ctx = await gpu.createContext({ device: 'cpu:0' });
+});
+afterAll(() => ctx.close());
+
+const x = Float32Array.of(1, 2, 3, 4);
+const y = Float32Array.of(10, 20, 30, 40);
+const graphOf = () => ({
+  type: 'graph',
+  inputs: { x, y },
+  nodes: [
+    { type: 'scale', inputs: { input: 't' }, params: { factor: 2 }, outputs: { output: 'z' } },
+    { type: 'add', inputs: { a: 'x', b: 'y' }, outputs: { output: 't' } },
+  ],
+  outputs: ['z'],
+});
+const run = async (graph, options) =>
+  Object.fromEntries(
+    Object.entries((await ctx.run(graph, options)).outputs).map(([name, { data, shape }]) => [
+      name,
+      [[...data], shape],
+    ]),
+  );
+const sums = [[22, 44, 66, 88], [4]];
+
+test('the same graph again, as the same object and as another', async () => {
+  const graph = graphOf();
+  expect(await run(graph)).toEqual({ z: sums });
+  expect(await run(graph)).toEqual({ z: sums });
+  expect(await run(graphOf())).toEqual({ z: sums });
+  expect(await run({ ...graph, inputs: { y, x: Float32Array.of(0, 0, 0, 1) } })).toEqual({
+    z: [[20, 40, 60, 82], [4]],
+  });
+  expect(await run({ ...graph, inputs: { x: { data: x, shape: [2, 2] }, y: { data: y, shape: [2, 2] } } })).toEqual({
+    z: [sums[0], [2, 2]],
+  });
+  expect(await run(graph)).toEqual({ z: sums }); // nothing is left of the other shape
+});
+
+test.each([
+  ['a parameter', (graph) => (graph.nodes[0].params.factor = 3), { z: [[33, 66, 99, 132], [4]] }],
+  ['one more', (graph) => (graph.nodes[0].params.offset = 1), { z: [[23, 45, 67, 89], [4]] }],
+  ['no parameters', (graph) => delete graph.nodes[0].params, { z: [[11, 22, 33, 44], [4]] }],
+  ['a type', (graph) => (graph.nodes[1].type = 'subtract'), { z: [[-18, -36, -54, -72], [4]] }],
+  ['an input of a node', (graph) => (graph.nodes[1].inputs.b = 'x'), { z: [[4, 8, 12, 16], [4]] }],
+  ['an output of the graph', (graph) => (graph.outputs[0] = 't'), { t: [[11, 22, 33, 44], [4]] }],
+  ['one more output', (graph) => graph.outputs.push('t'), { z: sums, t: [[11, 22, 33, 44], [4]] }],
+  [
+    'a node more',
+    (graph) => graph.nodes.push({ type: 'multiply', inputs: { a: 'z', b: 'x' }, outputs: { output: 'z2' } }),
+    { z: sums },
+  ],
+])('%s changed in place', async (_, change, expected) => {
+  const graph = graphOf();
+  expect(await run(graph)).toEqual({ z: sums });
+  change(graph);
+  expect(await run(graph)).toEqual(expected);
+  expect(await run(graphOf())).toEqual({ z: sums });
+});
+
+test.each([
+  ['a key of a node', (graph) => (graph.nodes[0].factor = 3), /'factor' is a parameter/],
+  ['a parameter that is none', (graph) => (graph.nodes[0].params.extra = 3), /extra/],
+  ['an input that is none', (graph) => (graph.nodes[1].inputs.c = 'x'), /'c'/],
+  ['a name that nothing makes', (graph) => (graph.nodes[1].inputs.a = 'q'), /'q', which nothing makes/],
+  ['an input that is missing', (graph) => delete graph.nodes[1].inputs.a, /input 'a' is missing/],
+  ['an input of the graph that is missing', (graph) => (graph.inputs.y = undefined), /'y', which nothing makes/],
+  ['an input of the graph more', (graph) => (graph.inputs.t = x), /'t', but so is an input of the graph/],
+  ['inputs that are none', (graph) => (graph.nodes[1].inputs = null), /inputs is null/],
+  ['no node', (graph) => (graph.nodes[0] = null), /node 0 is null/],
+])('%s is refused after the graph ran', async (_, change, message) => {
+  const graph = graphOf();
+  await run(graph);
+  change(graph);
+  expect(await failure(ctx.run(graph))).toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
+    message: expect.stringMatching(message),
+  });
+});
+
+test('memory for outputs is that of its call', async () => {
+  const z = new Float32Array(4);
+  expect((await ctx.run(graphOf(), { into: { z } })).outputs.z.data).toBe(z);
+  const { outputs } = await ctx.run(graphOf());
+  expect(outputs.z.data).not.toBe(z);
+  expect([...z]).toEqual(sums[0]);
+});
+
+test('many at once, and more graphs than are known', async () => {
+  const graphs = Array.from({ length: 40 }, (_, i) => {
+    const graph = graphOf();
+    graph.nodes[0].params.factor = i % 20;
+    return graph;
+  });
+  const all = await Promise.all(graphs.map((graph) => run(graph)));
+  all.forEach(({ z: [data] }, i) => expect(data).toEqual([11, 22, 33, 44].map((sum) => sum * (i % 20))));
+});
+
+test('graphs that wait for the manager are the ones that were given', async () => {
+  const manager = gpu.createGPUClusterManager({ contextTypes: ['cpu'], contextsPerWorker: 1, logLevel: 'error' });
+  const given = [1, 2, 3].map((factor) => {
+    const graph = graphOf();
+    graph.inputs.x = Float32Array.of(factor, 0, 0, 0);
+    return manager.executeWorkload(graph, { cache: factor > 1 });
+  });
+  const results = await Promise.all(given);
+  expect(results.map(({ outputs }) => outputs.z.data[0])).toEqual([22, 24, 26]);
+  await manager.close();
+});
