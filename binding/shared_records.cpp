@@ -5,6 +5,8 @@
 #include <mutex>
 #include <vector>
 
+#include "background.h"
+
 namespace switchyard::node {
 namespace {
 
@@ -34,6 +36,12 @@ void recordHeap() {
       std::lock_guard lock(records().mutex);
       records().regions.erase(region->id);
       ++records().change;
+    };
+    heap.onWanted = [] {
+      return Background::memory().tryPostAlone([] {
+        while (SharedHeap::shared().touchAhead()) {
+        }
+      });
     };
   });
 }

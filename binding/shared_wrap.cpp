@@ -142,6 +142,7 @@ Napi::Value dropPage(const Napi::CallbackInfo& info) {
 Napi::Value setMember(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     SharedHeap::shared().setMember(info[0].As<Napi::Number>().Uint32Value());
+    SharedHeap::shared().expectJobs();
     return info.Env().Undefined();
   });
 }

@@ -55,7 +55,7 @@ void decodeInputs(Reader& reader, Job& job, BodyMemory& memory, bool mayStay) {
     }
     auto found = RegionTable::shared().require(region);
     if (!found) throw Error(Code::Internal, "the memory of an input is not known in this process");
-    input.host = found->at(offset, bytes);
+    input.host = found->mapped(offset, bytes);
     memory.regions.push_back(std::move(found));
     if (mayStay && generation && i < kMaxTensors) memory.sealed[i] = {region, offset, generation, bytes};
   }
@@ -81,7 +81,7 @@ void decodeOutputs(Reader& reader, Job& job, BodyMemory& memory) {
     }
     auto found = RegionTable::shared().require(region);
     if (!found) throw Error(Code::Internal, "the memory of an output is not known in this process");
-    job.into[i] = {found->at(offset, bytes), bytes};
+    job.into[i] = {found->mapped(offset, bytes), bytes};
     memory.regions.push_back(std::move(found));
   }
 }

@@ -69,7 +69,7 @@ std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable, bool
   Piece piece;
   while (!(piece = state_.take(capacity, shareable)).space) {
     if (state_.sweepAll()) continue;
-    if (!mayBeFresh) return nullptr;
+    if (!mayBeFresh) return miss(lock);
     uint64_t grown = state_.grown;
     lock.unlock();
     grow(bytes, capacity, grown);
@@ -77,9 +77,10 @@ std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable, bool
   }
   if (piece.absentTo && !mayBeFresh) {
     state_.untake(piece);
-    return nullptr;
+    return miss(lock);
   }
   if (piece.absentTo) {
+    state_.missed();
     lock.unlock();
     bool present = makePresent(*piece.space->region, piece.absentFrom, piece.absentTo);
     lock.lock();
@@ -88,15 +89,27 @@ std::shared_ptr<SharedBlock> SharedHeap::make(size_t bytes, bool shareable, bool
       State::noPages(bytes);
     }
   }
+  const bool tells = state_.wantsMore();
   if (!shareable) {
     lock.unlock();
+    if (tells) wantTouching();
     return std::make_shared<SharedBlock>(
         SharedBlock::Made{piece.space->region, piece.offset, bytes, kNoDescriptor, 0, piece.space, piece.capacity});
   }
   Hold& hold = state_.describe(piece, bytes);
   lock.unlock();
+  if (tells) wantTouching();
   return std::make_shared<SharedBlock>(
       SharedBlock::Made{hold.region, hold.offset, bytes, hold.descriptor, hold.generation, &hold, 0});
+}
+
+// Only fresh memory is left.
+std::shared_ptr<SharedBlock> SharedHeap::miss(std::unique_lock<std::mutex>& lock) {
+  state_.missed();
+  const bool tells = state_.wantsMore();
+  lock.unlock();
+  if (tells) wantTouching();
+  return nullptr;
 }
 
 // Adds a region with room for `capacity`, unless another thread added one since `seen`.
@@ -187,6 +200,7 @@ void SharedHeap::trim() {
     state_.sweepAll();
     state_.flush();
     state_.giveUpAllSpare(dropped);
+    state_.ahead = 0;
   }
   giveUp(dropped);
 }

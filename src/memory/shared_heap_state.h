@@ -29,6 +29,9 @@ struct SharedHeap::State {
   std::vector<Piece> cachedLarge;
   uint64_t cachedBytes = 0;
   size_t lingering = 0, sweepSpace = 0, sweepEntry = 0;
+  uint64_t ahead = 0;       // bytes that are to be present and unused; 0: as many as there happen to be
+  bool expects = false;     // jobs
+  bool isTouching = false;  // somebody was told that `ahead` is more than there is
 
   bool hasDescriptor(const Space& space) const {
     return !space.freeDescriptors.empty() || space.nextDescriptor < space.region->descriptors();
@@ -63,6 +66,11 @@ struct SharedHeap::State {
   void giveUpAllSpare(Dropped& dropped);
   // After something was freed: one spare region always stays, more of them for a while.
   void giveUpSomeSpare(Space& freed, Dropped& dropped);
+
+  // ---- memory made present ahead of need (shared_heap_ahead.cpp)
+  uint64_t readyBytes() const;
+  bool wantsMore();
+  void missed();
 
   // ---- blocks that several processes may hold (shared_heap_holds.cpp)
   // The owner's half of the protocol in the header. Frees the block unless somebody holds it.

@@ -17,6 +17,10 @@
 #include "error.h"
 #include "memory/unmap.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 namespace switchyard {
 namespace {
 
@@ -28,6 +32,8 @@ constexpr uint64_t kTableOffset = kPage;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 46;
 constexpr uint32_t kMinDescriptors = 64, kMaxDescriptors = 16384;
 constexpr uint64_t kBytesPerDescriptor = 16 << 10;  // 4096 for a region of 64 MB
+// Pages of others are mapped by so many; not for more, whose faults the job's threads share.
+constexpr uint64_t kMapStep = 256 << 10, kMostMapped = 4 << 20;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 // an owner takes 100 ns: after this it was killed in between
 constexpr auto kMaxClosing = std::chrono::milliseconds(20);
@@ -132,14 +138,27 @@ std::shared_ptr<Region> Region::adopt(int given) {
   if (!data && errno == ENOMEM) noMemory(total, ENOMEM);
   if (!data) noRegion("it can't be written");
   fcntl(fd.value, F_SETFD, FD_CLOEXEC);
-  return std::shared_ptr<Region>(
+  std::shared_ptr<Region> region(
       new Region(fd.release(), data, total, header.id, header.descriptors, firstBlockFor(header.descriptors)));
+  region->mapped_ = std::vector<std::atomic<uint64_t>>(total / kMapStep / 64 + 1);
+  return region;
 }
 
 std::byte* Region::at(uint64_t offset, uint64_t bytes) const {
   if (offset < firstBlock_ || offset > size_ || bytes > size_ - offset)
     throw Error(Code::InvalidArgument, "a place outside of a region of shared memory");
   return data_ + offset;
+}
+
+std::byte* Region::mapped(uint64_t offset, uint64_t bytes) {
+  std::byte* const data = at(offset, bytes);
+  if (mapped_.empty() || bytes < kMapStep || bytes > kMostMapped) return data;
+  for (uint64_t step = offset / kMapStep; step <= (offset + bytes - 1) / kMapStep; ++step) {
+    const uint64_t bit = uint64_t{1} << step % 64, from = step * kMapStep;
+    if (mapped_[step / 64].fetch_or(bit, std::memory_order_relaxed) & bit) continue;
+    madvise(data_ + from, std::min(kMapStep, size_ - from), MADV_POPULATE_WRITE);  // what it can't, faults do
+  }
+  return data;
 }
 
 Descriptor& Region::descriptor(uint32_t index) const {
