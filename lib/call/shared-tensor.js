@@ -58,6 +58,11 @@ class SharedTensor {
   }
 
   /** @param {unknown} value */
+  static isShared(value) {
+    return value !== null && typeof value === 'object' && #handle in value;
+  }
+
+  /** @param {unknown} value */
   static isSealed(value) {
     return (
       value !== null && typeof value === 'object' && #handle in value && !value.#released && value.#handle.sealed()
@@ -135,16 +140,17 @@ function checkKind(shape, dtype, where) {
 }
 
 /**
- * Zeros in memory that every process of the cluster can see. For manager.sharedTensor().
+ * Memory that every process of the cluster can see. For manager.sharedTensor().
  * @param {unknown} shape
  * @param {unknown} [dtype]
+ * @param {boolean} [zeros] false: it has whatever was there before, and is to be written before anybody gets it
  * @returns {SharedTensor}
  * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY; ERR_UNSUPPORTED: Electron allows no such memory
  */
-function createSharedTensor(shape, dtype = 'float32') {
+function createSharedTensor(shape, dtype = 'float32', zeros = true) {
   const { bytes, extents, type } = checkKind(shape, dtype, 'the shared tensor');
   try {
-    return new SharedTensor(new native.SharedHandle(bytes), extents, type);
+    return new SharedTensor(new native.SharedHandle(bytes, zeros ? 1 : 0), extents, type);
   } catch (error) {
     throw asGpuError(error);
   }
@@ -176,28 +182,47 @@ function readHandle(given) {
 }
 
 /**
+ * Becomes a holder of a tensor's memory, without a look at what is in it.
+ * @param {unknown} given a handle, or its JSON
+ * @param {number} ms to wait for its region
+ * @returns {{ held: import('../addon/native').NativeShared, bytes: number, shape: number[], dtype: DType }}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone; ERR_OUT_OF_MEMORY
+ */
+function holdShared(given, ms) {
+  const { region, block, generation, shape, dtype } = readHandle(given);
+  const { bytes: needed } = checkKind(shape, dtype, 'the handle of a shared tensor');
+  let held;
+  try {
+    held = new native.SharedHandle(region, block, generation, ms);
+  } catch (error) {
+    throw asGpuError(error);
+  }
+  const [, , , size] = held.place();
+  if (needed !== size && !(needed === 0 && size === 1)) {
+    held.release();
+    throw invalid(
+      `the handle of a shared tensor has shape ${show(shape)}, which takes ${needed} bytes, but its memory has ${size}`,
+    );
+  }
+  return { held, bytes: needed, shape, dtype };
+}
+
+/**
  * Opens a tensor that another process has made; waits for its memory to be known here, 2 s at most.
  * @param {unknown} handle what its .handle was, or the JSON of it
  * @returns {SharedTensor}
  * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone; ERR_UNSUPPORTED
  */
 function openSharedTensor(handle) {
-  const { region, block, generation, shape, dtype } = readHandle(handle);
-  const { bytes: needed } = checkKind(shape, dtype, 'the handle of a shared tensor');
-  let opened;
-  try {
-    opened = new native.SharedHandle(region, block, generation, kTimeoutMs);
-  } catch (error) {
-    throw asGpuError(error);
-  }
-  const [, , , size] = opened.place();
-  if (needed !== size && !(needed === 0 && size === 1)) {
-    opened.release();
-    throw invalid(
-      `the handle of a shared tensor has shape ${show(shape)}, which takes ${needed} bytes, but its memory has ${size}`,
-    );
-  }
-  return new SharedTensor(opened, shape, dtype);
+  const { held, shape, dtype } = holdShared(handle, kTimeoutMs);
+  return new SharedTensor(held, shape, dtype);
 }
 
-module.exports = { SharedTensor, isSealed: SharedTensor.isSealed, createSharedTensor, openSharedTensor };
+module.exports = {
+  SharedTensor,
+  isShared: SharedTensor.isShared,
+  isSealed: SharedTensor.isSealed,
+  createSharedTensor,
+  openSharedTensor,
+  holdShared,
+};

@@ -43,6 +43,15 @@ function tooLarge(limit) {
 }
 
 /**
+ * @param {number} chunks that have come
+ * @param {number} bytes in them
+ */
+function refuseCrumbs(chunks, bytes) {
+  if (chunks > kFreeChunks && bytes < kMinChunk * chunks)
+    throw badRequest(`the body came in ${chunks} chunks of a few bytes each: send larger ones`);
+}
+
+/**
  * One body. Chunks are copied, never kept: a chunk of one byte would keep the 64 KB it was read into.
  */
 class Body {
@@ -78,9 +87,10 @@ class Body {
   append(chunk) {
     if (this.length + chunk.length > this.bytes.length) this.grow(this.length + chunk.length);
     this.length += chunk.copy(this.bytes, this.length);
-    if (++this.chunks > kFreeChunks && this.length < kMinChunk * this.chunks)
-      throw badRequest(`the body came in ${this.chunks} chunks of a few bytes each: send larger ones`);
+    refuseCrumbs(++this.chunks, this.length);
   }
+
+  end() {} // whatever came is the body
 
   content() {
     return this.bytes.subarray(0, this.length);
@@ -112,14 +122,30 @@ function discard(stream) {
   stream.resume();
 }
 
+/** @typedef {{ limit: number, declared: number|undefined, budget: Budget }} BodyOptions */
+/**
+ * Where a body goes: append() and end() may refuse it.
+ * @typedef {{ append: (chunk: Buffer) => void, end: () => void, release: () => void }} Target
+ */
+
 /**
  * @param {import('node:stream').Readable} stream
- * @param {{ limit: number, declared: number|undefined, budget: Budget }} options
+ * @param {BodyOptions} options
  * @returns {Promise<Body>} to be released by whoever gets it
  */
-function readBody(stream, { limit, declared, budget }) {
+function readBody(stream, options) {
+  return readInto(stream, new Body(options.limit, options.declared, options.budget), options);
+}
+
+/**
+ * @template {Target} Into
+ * @param {import('node:stream').Readable} stream
+ * @param {Into} body
+ * @param {BodyOptions} options
+ * @returns {Promise<Into>} to be released by whoever gets it; it is released where this fails
+ */
+function readInto(stream, body, { limit, declared }) {
   return new Promise((resolve, reject) => {
-    const body = new Body(limit, declared, budget);
     const fail = (/** @type {unknown} */ error) => {
       body.release();
       stream.off('data', onData).off('end', onEnd).off('close', onClose);
@@ -136,7 +162,13 @@ function readBody(stream, { limit, declared, budget }) {
     };
     const onEnd = () => {
       stream.off('close', onClose);
-      resolve(body);
+      try {
+        body.end();
+        resolve(body);
+      } catch (error) {
+        body.release();
+        reject(error);
+      }
     };
     const onClose = () => fail(badRequest('the connection ended before the body did'));
     // An error of a request's stream is the end of its connection.
@@ -145,4 +177,4 @@ function readBody(stream, { limit, declared, budget }) {
   });
 }
 
-module.exports = { Budget, readBody };
+module.exports = { Budget, Body, readBody, readInto, discard, refuseCrumbs, tooLarge };
