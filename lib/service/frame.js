@@ -138,6 +138,7 @@ module.exports = {
   tooShort,
   decodeFrame,
   refuseLeftovers,
+  encodeHead,
   encodeFrame,
   encodeTensorFrame,
 };

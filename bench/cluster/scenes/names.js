@@ -1,0 +1,122 @@
+// A client of the HTTP service that searches named bases: what that takes beyond the same search in the service's
+// process, and what becomes of its requests while the base is swapped.
+'use strict';
+const http = require('node:http');
+const path = require('node:path');
+const { fork } = require('node:child_process');
+const { once } = require('node:events');
+const { encodeHead, encodeTensorFrame } = require('../../../lib/service/frame');
+const { median, sleep, timeEach } = require('../../stats');
+
+const kWidth = 384;
+const kType = 'application/octet-stream';
+const agent = new http.Agent({ keepAlive: true });
+
+async function open() {
+  const server = fork(path.join(__dirname, '..', 'names-server.js'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const [{ port }] = await once(server, 'message');
+  return { server, port };
+}
+
+function send(port, method, where, body, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ port, host: '127.0.0.1', method, path: where, headers, agent }, (response) => {
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode, bytes: Buffer.concat(chunks) }));
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+async function put(port, name, data, rows) {
+  const pieces = encodeTensorFrame({ data, shape: [rows, kWidth], dtype: 'float32' });
+  const { status, bytes } = await send(port, 'PUT', `/v1/tensors/${name}`, Buffer.concat(pieces), {
+    'content-type': kType,
+  });
+  if (status !== 200) throw new Error(`PUT: ${status} ${bytes}`);
+}
+
+function searchBody(query, name, params) {
+  const inputs = { queries: { shape: [1, kWidth], dtype: 'float32', offset: 0 }, base: { ref: name } };
+  return Buffer.concat([encodeHead({ type: 'similarity-search', params, inputs }), Buffer.from(query.buffer)]);
+}
+
+const search = (port, body) =>
+  send(port, 'POST', '/v1/workloads', body, { 'content-type': kType, accept: 'application/json' });
+
+/** Medians of the search over HTTP and in the service's process, in turns of the same run. */
+async function compare({ rows, turns, runs }) {
+  const { server, port } = await open();
+  const data = new Float32Array(rows * kWidth);
+  for (let i = 0; i < data.length; ++i) data[i] = Math.sin(i);
+  await put(port, 'base', data, rows);
+  const row = 77;
+  const query = data.slice(row * kWidth, (row + 1) * kWidth);
+  const body = searchBody(query, 'base', { k: 10 });
+  const there = [],
+    here = [];
+  for (let turn = 0; turn <= turns; ++turn) {
+    const overHttp = await timeEach(
+      async () => {
+        const { status, bytes } = await search(port, body);
+        if (status !== 200) throw new Error(`${status} ${bytes}`);
+        if (JSON.parse(bytes).outputs.indices.data[0] !== row) throw new Error(`row ${row} is not found`);
+      },
+      { budgetMs: 0, least: runs },
+    );
+    server.send({ name: 'base', query: Array.from(query), runs });
+    const [{ samples }] = await once(server, 'message');
+    if (turn === 0) continue; // the first is for warming up
+    there.push(median(overHttp));
+    here.push(median(samples));
+  }
+  server.disconnect();
+  return { http: there, inProcess: here };
+}
+
+/**
+ * Clients search while the base is swapped: each answer must be of one version, whole. All scores of the version v are
+ * v times what they are of the first.
+ */
+async function swap({ rows, swaps, lanes }) {
+  const { server, port } = await open();
+  const base = (version) => new Float32Array(rows * kWidth).fill(version);
+  await put(port, 'base', base(1), rows);
+  const body = searchBody(new Float32Array(kWidth).fill(1), 'base', { k: 10, metric: 'dot' });
+  const seen = new Set();
+  let isSwapping = true,
+    asked = 0,
+    lost = 0,
+    wrong = 0;
+  const lane = async () => {
+    let last = 0;
+    while (isSwapping) {
+      ++asked;
+      const answer = await search(port, body).catch(() => ({ status: 0 }));
+      if (answer.status !== 200) {
+        ++lost;
+        continue;
+      }
+      const { scores } = JSON.parse(answer.bytes).outputs;
+      const version = scores.data[0] / kWidth;
+      if (!Number.isInteger(version) || version < last || scores.data.some((score) => score !== scores.data[0]))
+        ++wrong;
+      last = version;
+      seen.add(version);
+    }
+  };
+  const all = Array.from({ length: lanes }, () => lane());
+  for (let version = 2; version <= swaps + 1; ++version) {
+    await put(port, 'base', base(version), rows);
+    for (const before = asked; asked < before + lanes;) await sleep(1); // the load goes on whatever a swap takes
+  }
+  isSwapping = false;
+  await Promise.all(all);
+  server.disconnect();
+  return { asked, lost, wrong, versions: seen.size };
+}
+
+module.exports = { compare, swap };
