@@ -12,7 +12,7 @@ const { kBase, Kernel, Shader, Program } = require('./program');
 const { takeOutputs, timingsOf, resultOf, inCluster } = require('./result');
 const { publicType } = require('./scene');
 const { sealedFor, bytesOf } = require('./published');
-const { createSharedTensor, openSharedTensor, holdShared, SharedTensor } = require('./shared-tensor');
+const { createSharedTensor, openSharedTensor, holdShared, holdAgain, SharedTensor } = require('./shared-tensor');
 const { kDTypes, kArrays, kRanges, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
 const { kMaxNameBytes, isTensorName, checkTensorName } = require('./tensor-name');
 
@@ -58,6 +58,7 @@ module.exports = {
   createSharedTensor,
   openSharedTensor,
   holdShared,
+  holdAgain,
   sealedFor,
   bytesOf,
   SharedTensor,

@@ -1,7 +1,7 @@
 // What is published is memory that every process can see and whose contents don't change any more: a shared tensor is
 // taken as it is, anything else is copied.
 'use strict';
-const { createSharedTensor, openSharedTensor, isShared } = require('./shared-tensor');
+const { createSharedTensor, holdAgain, isShared } = require('./shared-tensor');
 const { handleOf } = require('./device-tensor');
 const { tensor, typedArrayTag } = require('./tensor');
 const { invalid } = require('../core');
@@ -17,7 +17,7 @@ const { invalid } = require('../core');
  *   ERR_UNSUPPORTED: Electron allows no such memory
  */
 function sealedFor(given) {
-  if (isShared(given)) return openSharedTensor(/** @type {SharedTensor} */ (given).handle).seal();
+  if (isShared(given)) return holdAgain(/** @type {SharedTensor} */ (given)).seal();
   if (handleOf(given))
     throw invalid(
       'a DeviceTensor lies on one device, and cannot be published: publish what its read() gives',

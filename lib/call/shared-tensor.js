@@ -18,14 +18,18 @@ class SharedTensor {
   /** @type {import('../index').TensorData} */
   #data;
   #released = false;
+  #holders;
 
   /**
    * @param {import('../addon/native').NativeShared} handle
    * @param {readonly number[]} shape
    * @param {DType} dtype
+   * @param {{ count: number }} [holders] how many hold this handle, this one not counted yet
    */
-  constructor(handle, shape, dtype) {
+  constructor(handle, shape, dtype, holders = { count: 0 }) {
     this.#handle = handle;
+    this.#holders = holders;
+    ++holders.count;
     /** @readonly */
     this.shape = Object.freeze([...shape]);
     /** @readonly */
@@ -55,6 +59,17 @@ class SharedTensor {
     this.#check();
     const [region, block, generation, bytes] = this.#handle.place();
     return { region, block, generation, bytes, shape: [...this.shape], dtype: this.dtype };
+  }
+
+  /**
+   * One that is released by itself, over the same handle and ArrayBuffer: to V8 each buffer is as much memory as it
+   * shows, and a few large ones are a garbage collection.
+   * @param {SharedTensor} tensor
+   * @throws {GPUError} ERR_CLOSED: it was released
+   */
+  static again(tensor) {
+    tensor.#check();
+    return new SharedTensor(tensor.#handle, tensor.shape, tensor.dtype, tensor.#holders);
   }
 
   /** @param {unknown} value */
@@ -99,7 +114,7 @@ class SharedTensor {
   release() {
     if (this.#released) return;
     this.#released = true;
-    this.#handle.release();
+    if (--this.#holders.count === 0) this.#handle.release();
   }
 
   /**
@@ -220,6 +235,7 @@ function openSharedTensor(handle) {
 
 module.exports = {
   SharedTensor,
+  holdAgain: SharedTensor.again,
   isShared: SharedTensor.isShared,
   isSealed: SharedTensor.isSealed,
   createSharedTensor,

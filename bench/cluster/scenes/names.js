@@ -47,8 +47,11 @@ function searchBody(query, name, params) {
 const search = (port, body) =>
   send(port, 'POST', '/v1/workloads', body, { 'content-type': kType, accept: 'application/json' });
 
-/** Medians of the search over HTTP and in the service's process, in turns of the same run. */
-async function compare({ rows, turns, runs }) {
+/**
+ * The search over HTTP and in the service's process, a few of each in turn, so that both have the machine as it is just
+ * then: what each turn's middle was.
+ */
+async function compare({ rows, warm, turns, runs }) {
   const { server, port } = await open();
   const data = new Float32Array(rows * kWidth);
   for (let i = 0; i < data.length; ++i) data[i] = Math.sin(i);
@@ -56,25 +59,30 @@ async function compare({ rows, turns, runs }) {
   const row = 77;
   const query = data.slice(row * kWidth, (row + 1) * kWidth);
   const body = searchBody(query, 'base', { k: 10 });
-  const there = [],
-    here = [];
-  for (let turn = 0; turn <= turns; ++turn) {
-    const overHttp = await timeEach(
+  const overHttp = (count) =>
+    timeEach(
       async () => {
         const { status, bytes } = await search(port, body);
         if (status !== 200) throw new Error(`${status} ${bytes}`);
         if (JSON.parse(bytes).outputs.indices.data[0] !== row) throw new Error(`row ${row} is not found`);
       },
-      { budgetMs: 0, least: runs },
+      { budgetMs: 0, least: count },
     );
-    server.send({ name: 'base', query: Array.from(query), runs });
+  const inProcess = async (count) => {
+    server.send({ name: 'base', query: Array.from(query), runs: count });
     const [{ samples }] = await once(server, 'message');
-    if (turn === 0) continue; // the first is for warming up
-    there.push(median(overHttp));
-    here.push(median(samples));
+    return samples;
+  };
+  await overHttp(warm);
+  await inProcess(warm);
+  const http = [],
+    own = [];
+  for (let turn = 0; turn < turns; ++turn) {
+    http.push(median(await overHttp(runs)));
+    own.push(median(await inProcess(runs)));
   }
   server.disconnect();
-  return { http: there, inProcess: here };
+  return { http, inProcess: own };
 }
 
 /**

@@ -1,7 +1,7 @@
 // Named tensors, as this process knows them: publishes and looks them up, and keeps what was looked up for as long as
 // it is current, so that neither the next look nor a job with it takes a message.
 'use strict';
-const { checkTensorName, openSharedTensor, sealedFor } = require('../../call');
+const { checkTensorName, holdAgain, openSharedTensor, sealedFor } = require('../../call');
 const { GPUError, invalid, show, refuseUnknownKeys } = require('../../core');
 const { statusPage } = require('../../metrics');
 
@@ -69,7 +69,7 @@ class NamedTensors {
     for (let tries = 1; ; ++tries) {
       const kept = this.#current(checked);
       try {
-        return kept ? openSharedTensor(kept.tensor.handle) : await this.#find(checked);
+        return kept ? holdAgain(kept.tensor) : await this.#find(checked);
       } catch (error) {
         if (error.code !== 'ERR_CLOSED' || this.#connection.isClosed) throw error;
         if (tries === kTries)
@@ -122,24 +122,26 @@ class NamedTensors {
     } finally {
       if (this.#asked.get(name) === asked) this.#asked.delete(name);
     }
-    const opened = openSharedTensor(found.tensor);
-    this.#keep(name, found);
-    return opened;
+    const kept = this.#keep(name, found);
+    return kept ? holdAgain(kept) : openSharedTensor(found.tensor);
   }
 
   /**
    * @param {string} name
    * @param {FoundTensor} found whose memory is held
+   * @returns {SharedTensor|undefined} undefined: a name has changed since
    */
   #keep(name, { tensor, version, change }) {
-    if (change !== this.#change) return; // what this process has heard since, it would not hear again
-    const kept = this.#kept.get(name);
-    if (kept?.version === version) {
-      kept.change = change;
-      return;
+    if (change !== this.#change) return undefined; // what this process has heard since, it would not hear again
+    let kept = this.#kept.get(name);
+    if (kept?.version !== version) {
+      const opened = openSharedTensor(tensor);
+      kept?.tensor.release();
+      kept = { tensor: opened, version, change };
+      this.#kept.set(name, kept);
     }
-    kept?.tensor.release();
-    this.#kept.set(name, { tensor: openSharedTensor(tensor), version, change });
+    kept.change = change;
+    return kept.tensor;
   }
 
   /**
