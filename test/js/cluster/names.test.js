@@ -2,7 +2,7 @@
 'use strict';
 const { NamedTensors } = require('../../../lib/cluster/worker');
 const { Versions } = require('../../../lib/cluster/primary/versions');
-const { createSharedTensor } = require('../../../lib/call');
+const { createSharedTensor, holdAgain } = require('../../../lib/call');
 const { native } = require('../../../lib/addon');
 const { statusPage } = require('../../../lib/metrics');
 const { suite } = require('../../support/run-cluster-suite');
@@ -86,15 +86,23 @@ describe('what a process keeps', () => {
   });
 
   test('an answer that is older than what the process has heard is given, and not kept', async () => {
+    const before = held();
     publish(1);
+    const other = holdAgain(current.tensor); // another process holds it
     const looking = names.lookup('base');
     await new Promise(setImmediate);
-    const old = { ...answer() };
-    ++page[kNames];
-    asked[0].reply(old);
-    (await looking).release();
-    expect(await lookup()).toBe(1);
-    expect(asked).toHaveLength(2);
+    asked[0].reply();
+    publish(2);
+    names.onChanged({ name: 'base', version: 2 }); // in the same turn as the answer
+    const found = await looking;
+    expect(found.data[0]).toBe(1);
+    other.release();
+    found.release();
+    await holds(before + 1);
+    expect(await lookup()).toBe(2);
+    current.tensor.release();
+    names.close();
+    await holds(before);
   });
 
   test('what has changed is let go of at the event, or at the next look, and all of it at the end', async () => {

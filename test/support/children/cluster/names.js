@@ -83,6 +83,19 @@ exports.inWorker = {
   },
   heard: () => heard.splice(0),
   follow: ({ manager }, name) => follow(manager, name),
+  /** A little later, how long the slowest of some looks took, each with a job on the own context. */
+  looksSoon: async ({ manager }, name, ms) => {
+    await sleep(ms);
+    let slowest = 0;
+    for (let i = 0; i < 20; ++i) {
+      const from = performance.now();
+      const tensor = await manager.lookup(name);
+      await manager.ops.reduce(tensor, { kind: 'sum' });
+      tensor.release();
+      slowest = Math.max(slowest, performance.now() - from);
+    }
+    return slowest;
+  },
 };
 
 /** Whoever allocates sees what others have let go of. */
@@ -117,6 +130,17 @@ exports.cases = {
       assert.equal((await trial.call(i % 2, 'lookup', 'turns')).value, i);
     }
     assert.equal(await trial.manager.unpublish('turns'), true);
+  },
+
+  'what is current is found, and used, without a word to the primary': async (trial) => {
+    await trial.call(1, 'publish', 'quiet', 3, 1);
+    await trial.call(0, 'lookup', 'quiet');
+    const looks = trial.call(0, 'looksSoon', 'quiet', 100);
+    await sleep(50);
+    for (const end = performance.now() + 1500; performance.now() < end;); // it could not answer meanwhile
+    const slowest = await looks;
+    assert.ok(slowest < 1000, `a look and a job took ${slowest} ms`);
+    await trial.manager.unpublish('quiet');
   },
 
   'another tensor is copied': async ({ manager }) => {
