@@ -83,6 +83,16 @@ exports.inWorker = {
   },
   heard: () => heard.splice(0),
   follow: ({ manager }, name) => follow(manager, name),
+  /** Stands still until the flag is set, and then looks before it has read a word. */
+  lookupAfter: async ({ manager }, name, handle) => {
+    const flag = manager.openTensor(handle);
+    for (const end = performance.now() + 5000; !flag.data[0] && performance.now() < end;);
+    const tensor = await manager.lookup(name);
+    const value = tensor.data[0];
+    tensor.release();
+    flag.release();
+    return value;
+  },
   /** A little later, how long the slowest of some looks took, each with a job on the own context. */
   looksSoon: async ({ manager }, name, ms) => {
     await sleep(ms);
@@ -132,13 +142,27 @@ exports.cases = {
     assert.equal(await trial.manager.unpublish('turns'), true);
   },
 
+  'also for a process that has not heard of it yet': async (trial) => {
+    const { manager } = trial;
+    const flag = manager.sharedTensor([1]);
+    await manager.publish('deaf', Float32Array.of(1));
+    assert.equal((await trial.call(0, 'lookup', 'deaf')).value, 1);
+    const looking = trial.call(0, 'lookupAfter', 'deaf', flag.handle);
+    await sleep(100);
+    await manager.publish('deaf', Float32Array.of(2));
+    flag.data[0] = 1;
+    assert.equal(await looking, 2);
+    flag.release();
+    await manager.unpublish('deaf');
+  },
+
   'what is current is found, and used, without a word to the primary': async (trial) => {
     await trial.call(1, 'publish', 'quiet', 3, 1);
     await trial.call(0, 'lookup', 'quiet');
-    const looks = trial.call(0, 'looksSoon', 'quiet', 100);
+    const looking = trial.call(0, 'looksSoon', 'quiet', 100);
     await sleep(50);
     for (const end = performance.now() + 1500; performance.now() < end;); // it could not answer meanwhile
-    const slowest = await looks;
+    const slowest = await looking;
     assert.ok(slowest < 1000, `a look and a job took ${slowest} ms`);
     await trial.manager.unpublish('quiet');
   },
