@@ -75,14 +75,14 @@ async function compare({ rows, warm, turns, runs }) {
   };
   await overHttp(warm);
   await inProcess(warm);
-  const http = [],
+  const theirs = [],
     own = [];
   for (let turn = 0; turn < turns; ++turn) {
-    http.push(median(await overHttp(runs)));
+    theirs.push(median(await overHttp(runs)));
     own.push(median(await inProcess(runs)));
   }
   server.disconnect();
-  return { http, inProcess: own };
+  return { http: theirs, inProcess: own };
 }
 
 /**
