@@ -28,13 +28,13 @@ class SharedWrap : public Napi::ObjectWrap<SharedWrap> {
                         InstanceMethod<&SharedWrap::seal>("seal"), InstanceMethod<&SharedWrap::sealed>("sealed"),
                         InstanceMethod<&SharedWrap::place>("place")});
   }
-  // (bytes) or (region, descriptor, generation, ms to wait for the region)
+  // (bytes, 1 for zeros or 0 for whatever was there) or (region, descriptor, generation, ms to wait for the region)
   explicit SharedWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     guarded(info.Env(), [&] {
-      if (info.Length() == 1) {
+      if (info.Length() == 2) {
         bytes_ = readUint(info[0]);
         block_ = SharedHeap::shared().allocateShared(std::max<uint64_t>(bytes_, 1));
-        std::memset(block_->data(), 0, block_->bytes);
+        if (readUint(info[1])) std::memset(block_->data(), 0, block_->bytes);
       } else {
         const uint64_t id = readUint(info[0]);
         auto region = RegionTable::shared().wait(id, std::chrono::milliseconds(readUint(info[3])));
@@ -155,6 +155,17 @@ Napi::Value clearMember(const Napi::CallbackInfo& info) {
   });
 }
 
+// holdFor(region, descriptor, generation, member): it is told of the block, and opens it when it has read that. False:
+// the block is gone.
+Napi::Value holdFor(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    auto region = RegionTable::shared().find(readUint(info[0]));
+    const auto descriptor = static_cast<uint32_t>(readUint(info[1]));
+    const auto member = info[3].As<Napi::Number>().Uint32Value();
+    return Napi::Boolean::New(info.Env(), region && region->addHolder(descriptor, readUint(info[2]), member));
+  });
+}
+
 // For a region whose maker has died: whether anyone still holds a block of it.
 Napi::Value regionHeld(const Napi::CallbackInfo& info) {
   auto region = RegionTable::shared().find(readUint(info[0]));
@@ -200,6 +211,7 @@ void defineShared(Napi::Env env, Napi::Object exports) {
   put("dropPage", dropPage);
   put("setMember", setMember);
   put("clearMember", clearMember);
+  put("holdFor", holdFor);
   put("regionHeld", regionHeld);
   put("dropRegion", dropRegion);
   put("refusedRegions", refusedRegions);

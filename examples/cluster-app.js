@@ -1,6 +1,6 @@
 // An HTTP server over a cluster of its own that finds the SPDX licences nearest to a text. Their vectors lie once in
-// memory that all workers share. npm run example:cluster, then curl
-// 'localhost:3100/search?q=permission+to+use,+copy+and+modify'
+// memory that all workers share, under a name: POST /update swaps them while they are searched. npm run
+// example:cluster, then curl 'localhost:3100/search?q=permission+to+use,+copy+and+modify'
 'use strict';
 const cluster = require('node:cluster');
 const http = require('node:http');
@@ -15,11 +15,12 @@ const ids = Object.keys(list).sort();
 const documents = ids.map((id) => words(list[id].licenseText));
 const vectorizer = new Vectorizer(documents);
 
-function primary() {
-  const rows = vectorizer.rows(documents);
-  const base = manager.sharedTensor(rows.shape);
-  base.data.set(rows.data);
-  const fork = () => cluster.fork({ LICENSE_VECTORS: JSON.stringify(base.seal()) });
+/** Makes the vectors anew, for all processes: a search that is under way goes on with those that it has. */
+const update = () => manager.publish('licences', vectorizer.rows(documents));
+
+async function primary() {
+  await update();
+  const fork = () => cluster.fork();
   for (let i = 0; i < os.availableParallelism(); ++i) fork();
   cluster.on('exit', fork); // one for each that ends
   cluster.once('listening', () =>
@@ -27,19 +28,19 @@ function primary() {
   );
 }
 
-let base; // in a worker
-
 async function search(text) {
+  const base = await manager.lookup('licences'); // a message only where it was swapped since
   const workload = {
     type: 'similarity-search',
     inputs: { queries: vectorizer.rows([words(text)]), base },
     params: { k: 5 },
   };
+  const job = manager.executeWorkload(workload, { timeout: 5000 });
   const {
     outputs: { indices, scores },
     contextId,
     timings,
-  } = await manager.executeWorkload(workload, { timeout: 5000 });
+  } = await job.finally(() => base.release());
   return {
     nearest: Array.from(indices.data, (row, i) => ({ id: ids[row], score: scores.data[i] })),
     context: contextId,
@@ -52,16 +53,14 @@ function worker() {
     const answer = (status, value) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(value)}\n`);
     const { pathname, searchParams } = new URL(request.url, 'http://localhost');
-    if (pathname !== '/search') return answer(404, { error: 'ask for /search?q=some+words' });
-    return search(searchParams.get('q') ?? '').then(
-      (found) => answer(200, found),
+    const isUpdate = pathname === '/update' && request.method === 'POST';
+    if (!isUpdate && pathname !== '/search') return answer(404, { error: 'ask for /search?q=some+words' });
+    return (isUpdate ? update() : search(searchParams.get('q') ?? '')).then(
+      (done) => answer(200, done),
       (error) => answer(error.code === 'ERR_QUEUE_FULL' ? 429 : 500, { error: error.message }),
     );
   });
-  manager.ready.then(() => {
-    base = manager.openTensor(process.env.LICENSE_VECTORS);
-    server.listen(port);
-  });
+  manager.ready.then(() => server.listen(port));
 }
 
 if (cluster.isPrimary) primary();

@@ -19,7 +19,8 @@ export type ErrorCode =
   | 'ERR_QUEUE_FULL'
   | 'ERR_WORKER_LOST'
   | 'ERR_CLOSED'
-  | 'ERR_INTERNAL';
+  | 'ERR_INTERNAL'
+  | 'ERR_NOT_FOUND';
 
 /** From all to nothing. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -259,6 +260,8 @@ export interface ServiceSettings {
   host: string;
   /** The body of one request. */
   bodyLimit: number;
+  /** All named tensors of the cluster together, beyond which none is taken by HTTP; 0: none is. */
+  tensorLimit: number;
   /** The time until the headers must be complete. */
   headersTimeout: number;
   /** The time until the whole request must be there. */
@@ -308,6 +311,8 @@ export interface GPUClusterMetrics {
     perContext: Record<string, number>;
     /** Memory of compiled programs, in MB. */
     shaderCache: number;
+    /** Shared memory of the tensors that are published, in MB. */
+    published: number;
   };
   performance: {
     /** Pictures a second, over the last ten. */

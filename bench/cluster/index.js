@@ -7,6 +7,7 @@ const { throughput, middleThroughput } = require('./figures/throughput');
 const { large, huge } = require('./figures/large');
 const { kills, restart } = require('./figures/faults');
 const { idle } = require('./figures/idle');
+const { namedSearch, namedSwaps } = require('./figures/names');
 const { scaling } = require('./figures/scaling');
 const { inputStalls, outputStalls } = require('./figures/stalls');
 
@@ -26,6 +27,8 @@ function clusterFigures(options) {
     scaling(options),
     inputStalls(options),
     ...outputStalls(options),
+    namedSearch(options),
+    namedSwaps(options),
   ];
 }
 

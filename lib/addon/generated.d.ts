@@ -179,6 +179,9 @@ export interface Layouts {
     >
   >;
   statusPage: Readonly<
-    Record<'contexts' | 'loopBeat' | 'loopLag' | 'draining' | 'exited' | 'executorBeat' | 'metrics' | 'numbers', number>
+    Record<
+      'contexts' | 'loopBeat' | 'loopLag' | 'draining' | 'exited' | 'names' | 'executorBeat' | 'metrics' | 'numbers',
+      number
+    >
   >;
 }

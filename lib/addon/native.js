@@ -161,8 +161,8 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new (onConnection: (fd: number, pid: number) => void) => { name: string, close: () => void }}
  *   ListenerHandle
  * @property {new (fd: number, page: number, exitWhenGone: boolean) => NativeExecutor} ExecutorHandle
- * @property {new (...place: number[]) => NativeShared} SharedHandle bytes; or region, descriptor, generation, ms to
- *   wait for the region
+ * @property {new (...place: number[]) => NativeShared} SharedHandle bytes, 1 for zeros or 0 for what was there; or
+ *   region, descriptor, generation, ms to wait for the region
  * @property {(name: string) => number} connect
  * @property {() => [number, number]} makePair
  * @property {(fd: number) => void} closeDescriptor
@@ -171,6 +171,8 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(region: number) => void} dropPage
  * @property {(slot: number) => void} setMember
  * @property {(slot: number) => void} clearMember
+ * @property {(region: number, descriptor: number, generation: number, slot: number) => boolean} holdFor a member that
+ *   is about to open the block; false: the block is gone
  * @property {(region: number) => boolean} regionHeld
  * @property {(region: number) => void} dropRegion
  * @property {() => number[]} refusedRegions those that exist, and that this process had no descriptor or no addresses

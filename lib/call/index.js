@@ -11,8 +11,10 @@ const { layout, nextId, track, scratch, settle, isAwaited, unwatch, checkWaiting
 const { kBase, Kernel, Shader, Program } = require('./program');
 const { takeOutputs, timingsOf, resultOf, inCluster } = require('./result');
 const { publicType } = require('./scene');
-const { createSharedTensor, openSharedTensor, SharedTensor } = require('./shared-tensor');
+const { sealedFor, bytesOf } = require('./published');
+const { createSharedTensor, openSharedTensor, holdShared, holdAgain, SharedTensor } = require('./shared-tensor');
 const { kDTypes, kArrays, kRanges, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
+const { kMaxNameBytes, isTensorName, checkTensorName } = require('./tensor-name');
 
 module.exports = {
   describe,
@@ -55,6 +57,10 @@ module.exports = {
   publicType,
   createSharedTensor,
   openSharedTensor,
+  holdShared,
+  holdAgain,
+  sealedFor,
+  bytesOf,
   SharedTensor,
   kDTypes,
   kArrays,
@@ -63,4 +69,7 @@ module.exports = {
   typedArrayTag,
   kMaxRank,
   checkShape,
+  kMaxNameBytes,
+  isTensorName,
+  checkTensorName,
 };

@@ -18,14 +18,18 @@ class SharedTensor {
   /** @type {import('../index').TensorData} */
   #data;
   #released = false;
+  #holders;
 
   /**
    * @param {import('../addon/native').NativeShared} handle
    * @param {readonly number[]} shape
    * @param {DType} dtype
+   * @param {{ count: number }} [holders] how many hold this handle, this one not counted yet
    */
-  constructor(handle, shape, dtype) {
+  constructor(handle, shape, dtype, holders = { count: 0 }) {
     this.#handle = handle;
+    this.#holders = holders;
+    ++holders.count;
     /** @readonly */
     this.shape = Object.freeze([...shape]);
     /** @readonly */
@@ -55,6 +59,22 @@ class SharedTensor {
     this.#check();
     const [region, block, generation, bytes] = this.#handle.place();
     return { region, block, generation, bytes, shape: [...this.shape], dtype: this.dtype };
+  }
+
+  /**
+   * One that is released by itself, over the same handle and ArrayBuffer: to V8 each buffer is as much memory as it
+   * shows, and a few large ones are a garbage collection.
+   * @param {SharedTensor} tensor
+   * @throws {GPUError} ERR_CLOSED: it was released
+   */
+  static again(tensor) {
+    tensor.#check();
+    return new SharedTensor(tensor.#handle, tensor.shape, tensor.dtype, tensor.#holders);
+  }
+
+  /** @param {unknown} value */
+  static isShared(value) {
+    return value !== null && typeof value === 'object' && #handle in value;
   }
 
   /** @param {unknown} value */
@@ -94,7 +114,7 @@ class SharedTensor {
   release() {
     if (this.#released) return;
     this.#released = true;
-    this.#handle.release();
+    if (--this.#holders.count === 0) this.#handle.release();
   }
 
   /**
@@ -135,16 +155,17 @@ function checkKind(shape, dtype, where) {
 }
 
 /**
- * Zeros in memory that every process of the cluster can see. For manager.sharedTensor().
+ * Memory that every process of the cluster can see. For manager.sharedTensor().
  * @param {unknown} shape
  * @param {unknown} [dtype]
+ * @param {boolean} [zeros] false: it has whatever was there before, and is to be written before anybody gets it
  * @returns {SharedTensor}
  * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY; ERR_UNSUPPORTED: Electron allows no such memory
  */
-function createSharedTensor(shape, dtype = 'float32') {
+function createSharedTensor(shape, dtype = 'float32', zeros = true) {
   const { bytes, extents, type } = checkKind(shape, dtype, 'the shared tensor');
   try {
-    return new SharedTensor(new native.SharedHandle(bytes), extents, type);
+    return new SharedTensor(new native.SharedHandle(bytes, zeros ? 1 : 0), extents, type);
   } catch (error) {
     throw asGpuError(error);
   }
@@ -176,28 +197,48 @@ function readHandle(given) {
 }
 
 /**
+ * Becomes a holder of a tensor's memory, without a look at what is in it.
+ * @param {unknown} given a handle, or its JSON
+ * @param {number} ms to wait for its region
+ * @returns {{ held: import('../addon/native').NativeShared, bytes: number, shape: number[], dtype: DType }}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone; ERR_OUT_OF_MEMORY
+ */
+function holdShared(given, ms) {
+  const { region, block, generation, shape, dtype } = readHandle(given);
+  const { bytes: needed } = checkKind(shape, dtype, 'the handle of a shared tensor');
+  let held;
+  try {
+    held = new native.SharedHandle(region, block, generation, ms);
+  } catch (error) {
+    throw asGpuError(error);
+  }
+  const [, , , size] = held.place();
+  if (needed !== size && !(needed === 0 && size === 1)) {
+    held.release();
+    throw invalid(
+      `the handle of a shared tensor has shape ${show(shape)}, which takes ${needed} bytes, but its memory has ${size}`,
+    );
+  }
+  return { held, bytes: needed, shape, dtype };
+}
+
+/**
  * Opens a tensor that another process has made; waits for its memory to be known here, 2 s at most.
  * @param {unknown} handle what its .handle was, or the JSON of it
  * @returns {SharedTensor}
  * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone; ERR_UNSUPPORTED
  */
 function openSharedTensor(handle) {
-  const { region, block, generation, shape, dtype } = readHandle(handle);
-  const { bytes: needed } = checkKind(shape, dtype, 'the handle of a shared tensor');
-  let opened;
-  try {
-    opened = new native.SharedHandle(region, block, generation, kTimeoutMs);
-  } catch (error) {
-    throw asGpuError(error);
-  }
-  const [, , , size] = opened.place();
-  if (needed !== size && !(needed === 0 && size === 1)) {
-    opened.release();
-    throw invalid(
-      `the handle of a shared tensor has shape ${show(shape)}, which takes ${needed} bytes, but its memory has ${size}`,
-    );
-  }
-  return new SharedTensor(opened, shape, dtype);
+  const { held, shape, dtype } = holdShared(handle, kTimeoutMs);
+  return new SharedTensor(held, shape, dtype);
 }
 
-module.exports = { SharedTensor, isSealed: SharedTensor.isSealed, createSharedTensor, openSharedTensor };
+module.exports = {
+  SharedTensor,
+  holdAgain: SharedTensor.again,
+  isShared: SharedTensor.isShared,
+  isSealed: SharedTensor.isSealed,
+  createSharedTensor,
+  openSharedTensor,
+  holdShared,
+};

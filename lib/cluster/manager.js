@@ -4,7 +4,7 @@
 const { EventEmitter } = require('node:events');
 const { setInterval, clearInterval } = require('node:timers');
 const { ClusterProcess } = require('./process');
-const { obtainFrom } = require('./worker');
+const { obtainFrom, publicContext } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
 const { makeOps } = require('./ops');
@@ -183,6 +183,47 @@ class GPUClusterManager extends EventEmitter {
   }
 
   /**
+   * Gives a tensor a name, under which every process of the cluster finds it, whatever becomes of this one: a
+   * SharedTensor is sealed and stays yours, another tensor is copied. Publishing again swaps it, in the order of calls.
+   * @param {string} name 1 to 200 bytes
+   * @param {SharedTensor|import('../index').TensorLike} tensor
+   * @param {import('../index').PublishOptions} [options]
+   * @returns {Promise<{ name: string, version: number }>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY: it goes beyond `limit`, too; ERR_CLOSED:
+   *   the tensor was released, or the manager closed; ERR_WORKER_LOST: the coordinator has gone; ERR_UNSUPPORTED
+   * @example await manager.publish('base', shared);
+   */
+  async publish(name, tensor, options) {
+    this.#checkOpen();
+    return this.#process.names.publish(name, tensor, options);
+  }
+
+  /**
+   * The current version of a named tensor: sealed, and held until release(), whatever is published meanwhile.
+   * @param {string} name
+   * @returns {Promise<SharedTensor>}
+   * @throws {GPUError} (rejects with) ERR_NOT_FOUND; ERR_INVALID_ARGUMENT; ERR_CLOSED; ERR_WORKER_LOST: the coordinator
+   *   has gone; ERR_OUT_OF_MEMORY; ERR_UNSUPPORTED
+   * @example const base = await manager.lookup('base');
+   */
+  async lookup(name) {
+    this.#checkOpen();
+    return this.#process.names.lookup(name);
+  }
+
+  /**
+   * Takes a name away; who has looked its tensor up keeps that.
+   * @param {string} name
+   * @returns {Promise<boolean>} whether there was one
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_CLOSED; ERR_WORKER_LOST: the coordinator has gone
+   * @example await manager.unpublish('base');
+   */
+  async unpublish(name) {
+    this.#checkOpen();
+    return this.#process.names.unpublish(name);
+  }
+
+  /**
    * The contexts of all workers; none once the manager is closed.
    * @returns {import('../index').ContextInfo[]}
    * @example const ready = manager.contexts().filter(({ state }) => state === 'ready');
@@ -191,33 +232,7 @@ class GPUClusterManager extends EventEmitter {
     const { closed, role, coordination, registry } = this.#process;
     if (closed) return [];
     const all = coordination && role !== 'worker' ? coordination.reports.contexts() : registry.entries;
-    return all.map(
-      ({
-        id,
-        workerId,
-        contextType,
-        device,
-        state,
-        isActive,
-        lastUsed,
-        memoryUsage,
-        memoryLimit,
-        shaderCount,
-        jobsRun,
-      }) => ({
-        id,
-        workerId,
-        contextType,
-        device,
-        state,
-        isActive,
-        lastUsed,
-        memoryUsage,
-        memoryLimit,
-        shaderCount,
-        jobsRun,
-      }),
-    );
+    return all.map(publicContext);
   }
 
   /**

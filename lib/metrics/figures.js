@@ -10,6 +10,7 @@ const { isActive, usedBy, sumOf, megabytes } = require('./contexts');
  * @property {readonly import('./contexts').ContextState[]} contexts
  * @property {number} queueDepth
  * @property {{ count: number, ms: number }} compiled sources that were compiled
+ * @property {import('./metrics').PublishedUse} published
  * @property {import('./program-use').ProgramUse} use
  * @property {number} jobsPerSecond
  * @property {number} frameRate
@@ -47,6 +48,9 @@ const kWorkedOut = [
     type: 'Record<string, number>',
   },
   figure('memoryUsage.shaderCache', 'memory of compiled programs, in MB', ({ use }) => megabytes(use.bytes)),
+  figure('memoryUsage.published', 'shared memory of the tensors that are published, in MB', ({ published }) =>
+    megabytes(published.bytes),
+  ),
   figure('performance.frameRate', 'pictures a second, over the last ten', ({ frameRate }) => frameRate),
   figure('performance.renderTime', 'compute time of a picture, in ms', ({ frameMs, frameRate }) =>
     meanOf(frameMs, frameRate),

@@ -13,12 +13,14 @@ const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./context
 
 /** @typedef {import('./contexts').ContextState} ContextState */
 /** @typedef {import('./cards').MemberPage} MemberPage */
+/** @typedef {{ count: number, bytes: number }} PublishedUse of tensors that have a name */
 /**
  * @typedef {object} SnapshotInput what the primary knows beyond the counters
  * @property {readonly ContextState[]} contexts
  * @property {number} [queueDepth]
  * @property {number} [now]
  * @property {{ count: number, ms: number }} [compiled] sources that were compiled
+ * @property {PublishedUse} [published]
  */
 /**
  * @typedef {object} MetricsState what the primary knows beyond the counters, for Prometheus
@@ -29,6 +31,7 @@ const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./context
  * @property {Record<string, number>} restarts by reason
  * @property {readonly ContextState[]} contexts
  * @property {readonly MemberPage[]} members
+ * @property {PublishedUse} published
  */
 
 class Metrics {
@@ -134,11 +137,13 @@ class Metrics {
    */
   snapshot(input) {
     const { contexts, queueDepth = 0, now = this.#now(), compiled = { count: 0, ms: 0 } } = input;
+    const { published = { count: 0, bytes: 0 } } = input;
     const jobsPerSecond = this.sample(now, contexts);
     return figuresOf({
       contexts,
       queueDepth,
       compiled,
+      published,
       use: this.programs(),
       jobsPerSecond,
       frameRate: this.#frames.last,

@@ -216,6 +216,18 @@ const kMetrics = [
     samples: ({ cards }) => Array.from(cards, ([device, { utilization }]) => [utilization, device]),
   },
   {
+    name: 'published_tensors',
+    kind: 'gauge',
+    help: 'Tensors that are published under a name.',
+    samples: ({ state }) => [[state.published.count]],
+  },
+  {
+    name: 'published_bytes',
+    kind: 'gauge',
+    help: 'Shared memory of the tensors that are published, without versions that others still hold.',
+    samples: ({ state }) => [[state.published.bytes]],
+  },
+  {
     name: 'event_loop_lag_seconds',
     kind: 'gauge',
     help: "How late the worker's last timer was.",

@@ -1,7 +1,7 @@
 // From a result to the bytes of a response: JSON in pieces, so that a large one doesn't hold the event loop, or binary.
 'use strict';
 const { setImmediate } = require('node:timers/promises');
-const { encodeFrame, kType } = require('./frame');
+const { encodeFrame, encodeTensorFrame, kType } = require('./frame');
 const { numbersText } = require('./tensors');
 const { encodePNG } = require('../program');
 
@@ -128,11 +128,29 @@ function sendJson(reply, delivery, result, encoding) {
  * @param {Result} result
  */
 function sendBinary(reply, delivery, result) {
-  const pieces = encodeFrame(fieldsOf(result), 'outputs', result.outputs);
+  return sendBytes(reply, delivery, encodeFrame(fieldsOf(result), 'outputs', result.outputs));
+}
+
+/**
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
+ * @param {Uint8Array[]} pieces
+ */
+function sendBytes(reply, delivery, pieces) {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   reply.type(kType).header('content-length', length);
   // A small answer travels in one piece; a large one is not copied.
   return length <= kOnePiece ? reply.send(Buffer.concat(pieces, length)) : sendPieces(reply, delivery, inParts(pieces));
+}
+
+/**
+ * A tensor by itself, as PUT /v1/tensors/<name> takes it.
+ * @param {import('fastify').FastifyReply} reply
+ * @param {Delivery} delivery
+ * @param {Tensor} tensor whose memory is held until the delivery's end
+ */
+function sendTensor(reply, delivery, tensor) {
+  return sendBytes(reply, delivery, encodeTensorFrame(tensor));
 }
 
 /**
@@ -167,4 +185,4 @@ function wantsBinary(accept = '', binaryRequest = false) {
   return binaryRequest && !accept.includes('application/json');
 }
 
-module.exports = { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture };
+module.exports = { sendJson, sendBinary, sendTensor, sendPicture, wantsBinary, wantsPicture };

@@ -8,6 +8,8 @@ const kFirst = 64 * 1024;
 const kFreeChunks = 10_000,
   kMinChunk = 4;
 
+/** @typedef {{ take: (bytes: number) => void, give: (bytes: number) => void }} Share `take` may refuse */
+
 const kMostDiscarded = 2 ** 30; // bytes of a body that was refused
 
 /** The bytes that request bodies may hold at a time: all together, and those of one client. */
@@ -26,10 +28,22 @@ class Budget {
   }
 
   /**
+   * What a body of a client's takes from it.
+   * @param {string} client
+   * @returns {Share}
+   */
+  of(client) {
+    return {
+      take: (bytes) => this.#take(bytes, client),
+      give: (bytes) => this.#give(bytes, client),
+    };
+  }
+
+  /**
    * @param {number} bytes
    * @param {string} client
    */
-  take(bytes, client) {
+  #take(bytes, client) {
     const own = this.#clients.get(client) ?? 0;
     const [whose, used, limit] =
       own + bytes > this.share ? ['of this client', own, this.share] : ['', this.used, this.limit];
@@ -50,7 +64,7 @@ class Budget {
    * @param {number} bytes
    * @param {string} client
    */
-  give(bytes, client) {
+  #give(bytes, client) {
     this.used -= bytes;
     const own = (this.#clients.get(client) ?? 0) - bytes;
     if (own > 0) this.#clients.set(client, own);
@@ -64,20 +78,27 @@ function tooLarge(limit) {
 }
 
 /**
+ * @param {number} chunks that have come
+ * @param {number} bytes in them
+ */
+function refuseCrumbs(chunks, bytes) {
+  if (chunks > kFreeChunks && bytes < kMinChunk * chunks)
+    throw badRequest(`the body came in ${chunks} chunks of a few bytes each: send larger ones`);
+}
+
+/**
  * One body. Chunks are copied, never kept: a chunk of one byte would keep the 64 KB it was read into.
  */
 class Body {
   /**
    * @param {number} limit
    * @param {number|undefined} declared Content-Length
-   * @param {Budget} budget
-   * @param {string} client
+   * @param {Share} budget
    */
-  constructor(limit, declared, budget, client) {
+  constructor(limit, declared, budget) {
     this.limit = limit;
     this.declared = declared;
     this.budget = budget;
-    this.client = client;
     this.length = 0;
     this.chunks = 0;
     this.bytes = Buffer.alloc(0);
@@ -90,7 +111,7 @@ class Body {
       Math.max(needed, this.bytes.length * 2, kFirst),
       Math.max(needed, this.declared ?? this.limit),
     );
-    this.budget.take(capacity - this.bytes.length, this.client);
+    this.budget.take(capacity - this.bytes.length);
     const grown = Buffer.allocUnsafeSlow(capacity); // with memory of its own: typed arrays lie in it, aligned
     this.bytes.copy(grown, 0, 0, this.length);
     if (this.bytes.length) releaseMemory(this.bytes.buffer);
@@ -101,9 +122,10 @@ class Body {
   append(chunk) {
     if (this.length + chunk.length > this.bytes.length) this.grow(this.length + chunk.length);
     this.length += chunk.copy(this.bytes, this.length);
-    if (++this.chunks > kFreeChunks && this.length < kMinChunk * this.chunks)
-      throw badRequest(`the body came in ${this.chunks} chunks of a few bytes each: send larger ones`);
+    refuseCrumbs(++this.chunks, this.length);
   }
+
+  end() {} // whatever came is the body
 
   content() {
     return this.bytes.subarray(0, this.length);
@@ -112,7 +134,7 @@ class Body {
   /** No longer in use: views of it are empty from then on. Idempotent. */
   release() {
     if (this.bytes.length) {
-      this.budget.give(this.bytes.length, this.client);
+      this.budget.give(this.bytes.length);
       releaseMemory(this.bytes.buffer);
     }
     this.bytes = Buffer.alloc(0);
@@ -135,14 +157,30 @@ function discard(stream) {
   stream.resume();
 }
 
+/** @typedef {{ limit: number, declared: number|undefined, budget: Share }} BodyOptions */
+/**
+ * Where a body goes: append() and end() may refuse it.
+ * @typedef {{ append: (chunk: Buffer) => void, end: () => void, release: () => void }} Target
+ */
+
 /**
  * @param {import('node:stream').Readable} stream
- * @param {{ limit: number, declared: number|undefined, budget: Budget, client: string }} options
+ * @param {BodyOptions} options
  * @returns {Promise<Body>} to be released by whoever gets it
  */
-function readBody(stream, { limit, declared, budget, client }) {
+function readBody(stream, options) {
+  return readInto(stream, new Body(options.limit, options.declared, options.budget), options);
+}
+
+/**
+ * @template {Target} Into
+ * @param {import('node:stream').Readable} stream
+ * @param {Into} body
+ * @param {BodyOptions} options
+ * @returns {Promise<Into>} to be released by whoever gets it; it is released where this fails
+ */
+function readInto(stream, body, { limit, declared }) {
   return new Promise((resolve, reject) => {
-    const body = new Body(limit, declared, budget, client);
     const fail = (/** @type {unknown} */ error) => {
       body.release();
       stream.off('data', onData).off('end', onEnd).off('close', onClose);
@@ -159,7 +197,13 @@ function readBody(stream, { limit, declared, budget, client }) {
     };
     const onEnd = () => {
       stream.off('close', onClose);
-      resolve(body);
+      try {
+        body.end();
+        resolve(body);
+      } catch (error) {
+        body.release();
+        reject(error);
+      }
     };
     const onClose = () => fail(badRequest('the connection ended before the body did'));
     // An error of a request's stream is the end of its connection.
@@ -168,4 +212,4 @@ function readBody(stream, { limit, declared, budget, client }) {
   });
 }
 
-module.exports = { Budget, readBody };
+module.exports = { Budget, Body, readBody, readInto, discard, refuseCrumbs, tooLarge };

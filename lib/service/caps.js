@@ -99,4 +99,17 @@ function wishOf(workload, timeout, address, config, contexts) {
   };
 }
 
-module.exports = { clientOf, timeoutOf, wishOf };
+/**
+ * What an answer that no job is run for needs of the room; undefined: nothing that is counted.
+ * @param {number} bytes
+ * @param {string} address
+ * @param {Config} config
+ * @returns {Wish|undefined}
+ */
+function answerWish(bytes, address, { timeout }) {
+  if (bytes <= kFreeBytes) return undefined;
+  const client = clientOf(address);
+  return { client, bytes, jobs: 0, mostJobs: 1, cost: 0, mostCost: 0, ms: Math.min(timeout, kMostWaitMs) };
+}
+
+module.exports = { clientOf, timeoutOf, wishOf, answerWish };

@@ -2,6 +2,7 @@
 // path takes and the table of docs/http.md (`npm run generate`) follow from it.
 'use strict';
 const health = require('./health');
+const { putTensor, getTensor, deleteTensor } = require('./named');
 const { runWorkload } = require('./run-workload');
 
 /**
@@ -18,8 +19,9 @@ const { runWorkload } = require('./run-workload');
 /** @typedef {(request: Request, reply: Reply) => Promise<unknown>} Handler */
 /**
  * @typedef {object} Endpoint
- * @property {'GET'|'POST'} method GET: HEAD, too
- * @property {string} path
+ * @property {'GET'|'POST'|'PUT'|'DELETE'} method GET: HEAD, too
+ * @property {string} path as people read it; what stands in <> is a parameter of that name
+ * @property {'whole'|'streamed'} [body] of a POST or PUT, whether the handler gets it read
  * @property {string} what one line for the page at GET /
  * @property {string} [docs] what docs/http.md says in its place, in Markdown
  * @property {(parts: Parts) => Handler} handler made once a server
@@ -32,7 +34,28 @@ const kEndpoints = [
     path: '/v1/workloads',
     what: 'runs a workload: JSON, or binary tensors as application/octet-stream; pictures as image/png (docs/http.md)',
     docs: 'runs a workload and answers with its result',
+    body: 'whole',
     handler: runWorkload,
+  },
+  {
+    method: 'PUT',
+    path: '/v1/tensors/<name>',
+    what: 'publishes a tensor (application/octet-stream): an input { "ref": name } of any job (docs/http.md)',
+    docs: 'publishes a tensor under a name, or swaps it: `{ name, version }`',
+    body: 'streamed',
+    handler: putTensor,
+  },
+  {
+    method: 'GET',
+    path: '/v1/tensors/<name>',
+    what: 'the tensor of that name, as PUT takes it',
+    handler: getTensor,
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/tensors/<name>',
+    what: 'takes the name away: 204',
+    handler: deleteTensor,
   },
   {
     method: 'GET',

@@ -44,4 +44,13 @@ function whenGone(reply, then) {
   if (response.closed || socket.closed) setImmediate(once);
 }
 
-module.exports = { whenGone };
+/** @param {Reply} reply aborts when the client leaves before it has its answer */
+function signalOf(reply) {
+  const controller = new AbortController();
+  whenGone(reply, () => {
+    if (!reply.raw.writableFinished) controller.abort(new Error('the client left'));
+  });
+  return controller.signal;
+}
+
+module.exports = { whenGone, signalOf };

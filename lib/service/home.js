@@ -27,7 +27,7 @@ function baseOf(request) {
  * @param {readonly Endpoint[]} endpoints
  */
 function homeText(base, endpoints) {
-  const lines = endpoints.map(({ method, path, what }) => `  ${method.padEnd(4)} ${path.padEnd(16)} ${what}`);
+  const lines = endpoints.map(({ method, path, what }) => `  ${method.padEnd(6)} ${path.padEnd(18)} ${what}`);
   const run = `npx switchyard run normalize --shape 1000x384 --url ${base}`;
   return `switchyard ${version}\n\n${lines.join('\n')}\n\nTry:\n  ${curlLine(base)}\n\nor, from Node: ${run}\n`;
 }

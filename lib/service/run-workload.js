@@ -7,8 +7,9 @@ const { readWorkload } = require('./workload');
 const { sendJson, sendBinary, sendPicture, wantsBinary, wantsPicture } = require('./answer');
 const { timeoutOf, wishOf } = require('./caps');
 const { Delivery } = require('./delivery');
-const { whenGone } = require('./gone');
+const { signalOf } = require('./gone');
 const { checkQuery } = require('./query');
+const { openReferences } = require('./references');
 const { releaseOutputs } = require('../call');
 const { GPUError, nowMs } = require('../core');
 
@@ -22,15 +23,6 @@ let lastJob = 0;
 /** For log lines and answers where the client gave none; unlike any other worker's. */
 function makeId() {
   return `http-${cluster.worker?.id ?? 0}-${process.pid}-${++lastJob}`;
-}
-
-/** @param {Reply} reply aborts its job when the client leaves before it has its answer */
-function signalOf(reply) {
-  const controller = new AbortController();
-  whenGone(reply, () => {
-    if (!reply.raw.writableFinished) controller.abort(new Error('the client left'));
-  });
-  return controller.signal;
 }
 
 /**
@@ -111,12 +103,15 @@ function runWorkload(parts) {
     const delivery = new Delivery(reply, config.answerTimeout);
     /** @type {Promise<void>|undefined} */
     let released;
+    /** @type {import('../index').SharedTensor[]} */
+    let held = [];
     try {
       const parsed = parse(body.content(), binary);
       const { workload, encoding } = parsed;
       const id = (workload.id ??= makeId());
       reply.header('x-workload-id', encodeURIComponent(id));
       /** @type {NamedRequest} */ (request).workloadId = id;
+      held = await openReferences(parts.manager, workload, parsed.references);
       const { result, pass } = await runInTurn(parts, parsed, request.ip, signalOf(reply));
       logger.debug(
         { workloadId: id, type: workload.type, contextId: result.contextId, ms: result.timings?.total },
@@ -133,13 +128,13 @@ function runWorkload(parts) {
       released = error.released;
       throw error;
     } finally {
-      // A job that was given up may still be reading the body's memory.
-      if (released)
-        released.then(
-          () => body.release(),
-          () => body.release(),
-        );
-      else body.release();
+      const letGo = () => {
+        body.release();
+        for (const tensor of held) tensor.release();
+      };
+      // A job that was given up may still be reading that memory.
+      if (released) released.then(letGo, letGo);
+      else letGo();
     }
   };
 }

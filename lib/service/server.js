@@ -5,9 +5,9 @@ const { setTimeout, clearTimeout } = require('node:timers');
 const { fastify } = require('fastify');
 const { readServiceConfig } = require('../config');
 const { createLogger, describeError } = require('../core');
-const { HttpError, describeFailure } = require('./http-error');
+const { HttpError, badRequest, describeFailure } = require('./http-error');
 const { whenGone } = require('./gone');
-const { Budget, readBody } = require('./body');
+const { Budget, readBody, discard } = require('./body');
 const { kType } = require('./frame');
 const { kEndpoints } = require('./endpoints');
 const { Gate, doorHere } = require('./gate');
@@ -39,6 +39,9 @@ const { serverOptions, limitConnections, checkHeaders, linger } = require('./lim
  * @property {() => { state: string }[]} contexts
  * @property {() => Promise<Health>} health
  * @property {() => Promise<string>} prometheus
+ * @property {import('../index').GPUClusterManager['publish']} publish
+ * @property {import('../index').GPUClusterManager['lookup']} lookup
+ * @property {import('../index').GPUClusterManager['unpublish']} unpublish
  */
 /** @typedef {{ ready: boolean, draining: boolean, jobs: number, onIdle: (() => void)|undefined }} State */
 
@@ -48,13 +51,16 @@ const kJson = 'application/json';
 // How much all bodies of a worker may take together, and those of one client, in largest bodies.
 const kBodies = 4,
   kClientBodies = 3;
-/** @type {Map<string, string>} */
-const kAllowed = new Map(
-  [{ method: 'GET', path: '/' }, ...kEndpoints].map(({ method, path }) => [
-    path,
-    method === 'GET' ? 'GET, HEAD' : method,
-  ]),
-);
+const kEncodedName = 16 * 1024; // characters of a name in a path: no headers hold more, so that the name is refused
+
+/** @type {{ pattern: RegExp, methods: string }[]} the methods of each path */
+const kAllowed = [...new Set(['/', ...kEndpoints.map(({ path }) => path)])].map((path) => {
+  const methods = path === '/' ? ['GET'] : kEndpoints.filter((each) => each.path === path).map(({ method }) => method);
+  return {
+    pattern: new RegExp(`^${path.replace(/<\w+>/g, '[^/]+')}$`),
+    methods: methods.map((method) => (method === 'GET' ? 'GET, HEAD' : method)).join(', '),
+  };
+});
 
 /** @param {Request} request */
 function checkEncoding(request) {
@@ -80,16 +86,28 @@ function addParsers(app, { bodyLimit }) {
   app.addContentTypeParser(
     [kJson, kType],
     async (/** @type {Request} */ request, /** @type {import('node:stream').Readable} */ payload) => {
+      const { headers, routeOptions } = request;
+      const length = headers['content-length'];
+      const declared = length === undefined ? undefined : Number(length);
+      const options = { limit: bodyLimit, declared, budget: budget.of(request.ip) };
+      const { body } = /** @type {{ body?: import('./endpoints').Endpoint['body'] }} */ (routeOptions.config);
       checkEncoding(request);
-      const length = request.headers['content-length'];
-      return readBody(payload, {
-        limit: bodyLimit,
-        declared: length === undefined ? undefined : Number(length),
-        budget,
-        client: request.ip,
-      });
+      if (body === 'whole') return readBody(payload, options);
+      if (body === 'streamed' && isBinary(headers)) return { stream: payload, options };
+      discard(payload);
+      if (request.is404) return undefined; // it is told so
+      throw body
+        ? new HttpError(415, 'ERR_UNSUPPORTED_MEDIA_TYPE', `the content-type must be ${kType}`, {
+            headers: { accept: kType },
+          })
+        : badRequest(`a ${request.method} of this path has no body`);
     },
   );
+}
+
+/** @param {import('node:http').IncomingHttpHeaders} headers */
+function isBinary({ 'content-type': type = '' }) {
+  return type.toLowerCase().startsWith(kType);
 }
 
 /**
@@ -131,7 +149,8 @@ function errorHandler(config, logger) {
 
 /** @param {Request} request */
 function refuseUnknown(request) {
-  const allowed = kAllowed.get(request.url.split('?')[0]);
+  const path = request.url.split('?')[0];
+  const allowed = kAllowed.find(({ pattern }) => pattern.test(path))?.methods;
   if (allowed)
     throw new HttpError(405, 'ERR_METHOD_NOT_ALLOWED', `this path takes ${allowed}`, { headers: { allow: allowed } });
   throw new HttpError(404, 'ERR_NOT_FOUND', 'there is nothing at this path: GET / lists what there is');
@@ -146,7 +165,7 @@ function addGate(app, state) {
   app.addHook('onRequest', async (request, reply) => {
     checkHeaders(request.raw);
     if (state.draining) reply.header('connection', 'close');
-    if (request.method !== 'POST') return;
+    if (request.method !== 'POST' && request.method !== 'PUT') return;
     if (state.draining) throw new HttpError(503, 'ERR_CLOSED', 'the server is stopping: it takes no new jobs');
     ++state.jobs;
     whenGone(reply, () => {
@@ -223,6 +242,7 @@ function createServer(
     bodyLimit: config.bodyLimit,
     forceCloseConnections: 'idle',
     trustProxy: config.trustProxy ?? false,
+    routerOptions: { maxParamLength: kEncodedName },
     frameworkErrors: onError,
   });
   limitConnections(app.server, config.maxConnections);
@@ -233,8 +253,13 @@ function createServer(
   app.setErrorHandler(onError);
   app.setNotFoundHandler(refuseUnknown);
   addHome(app, kEndpoints);
-  for (const { method, path, handler } of kEndpoints)
-    app.route({ method, url: path, handler: handler({ manager, state, logger, config, gate }) });
+  for (const { method, path, body, handler } of kEndpoints)
+    app.route({
+      method,
+      url: path.replace(/<(\w+)>/g, ':$1'),
+      config: { body },
+      handler: handler({ manager, state, logger, config, gate }),
+    });
   /** @type {Promise<void>|undefined} */
   let drained;
   app.decorate('drain', () => (drained ??= drain(app, state, config.drainTimeout)));

@@ -222,6 +222,23 @@ function readPlaced({ offset: given, shape, dtype: named }, section, where) {
 }
 
 /**
+ * A tensor whose bytes are all that follows the header.
+ * @param {unknown} entry { shape, dtype }, and perhaps the offset 0
+ * @param {string} where
+ * @returns {import('../index').TensorInfo & { bytes: number }}
+ * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT
+ */
+function checkPlaced(entry, where) {
+  if (!isObject(entry)) throw invalid(`${where} is ${show(entry)}, but must be an object { shape, dtype }`);
+  refuseUnknownKeys(entry, kPlacedKeys, `key of ${where}`);
+  const { offset = 0, shape } = entry;
+  const dtype = checkDType(entry.dtype, where);
+  const bytes = checkShape(shape, -1, where) * arrayOf(dtype).BYTES_PER_ELEMENT;
+  if (offset !== 0) throw invalid(`${where} has offset ${show(offset)}, but it is alone: leave it out, or 0`);
+  return { bytes, shape: /** @type {readonly number[]} */ (shape), dtype };
+}
+
+/**
  * @param {unknown} entry
  * @param {Uint8Array|undefined} section what stands behind the header of a binary request
  * @param {string} where
@@ -249,4 +266,4 @@ function numbersText({ data, dtype }, from, to) {
   return /[NI]/.test(text) ? text.replace(/-?Infinity|NaN/g, '"$&"') : text;
 }
 
-module.exports = { readTensor, numbersText };
+module.exports = { readTensor, checkPlaced, numbersText };

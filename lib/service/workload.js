@@ -2,6 +2,7 @@
 'use strict';
 const { GPUError, invalid, show, refuseUnknownKeys } = require('../core');
 const { isObject, refuseForbiddenKey, refuseForbiddenKeys } = require('./json');
+const { readReference } = require('./references');
 const { readTensor } = require('./tensors');
 const { refuseLeftovers } = require('./frame');
 
@@ -37,8 +38,9 @@ function checkText(value, what, argument) {
 /**
  * @param {unknown} inputs
  * @param {Uint8Array|undefined} section
+ * @param {import('./references').References} references gets those that are named tensors
  */
-function readInputs(inputs = {}, section) {
+function readInputs(inputs = {}, section, references) {
   if (!isObject(inputs)) throw invalid(`inputs is ${show(inputs)}, but must be an object of tensors by name`, 'inputs');
   const names = Object.keys(inputs);
   if (names.length > kMaxInputs)
@@ -49,7 +51,9 @@ function readInputs(inputs = {}, section) {
     checkText(name, `an input's name`, 'inputs');
     refuseForbiddenKey(name, 'inputs');
     try {
-      tensors[name] = readTensor(inputs[name], section, `input '${name}'`);
+      const entry = inputs[name];
+      if (isObject(entry) && entry.ref !== undefined) references.set(name, readReference(entry, `input '${name}'`));
+      else tensors[name] = readTensor(entry, section, `input '${name}'`);
     } catch (error) {
       if (error instanceof GPUError) error.argument = `inputs.${name}`;
       throw error;
@@ -94,7 +98,8 @@ function refuseCode(body) {
  * What only a process can give is refused here; the manager checks the rest as it checks everybody's.
  * @param {unknown} body
  * @param {Uint8Array|undefined} section what stands behind the header of a binary request
- * @returns {{ workload: RequestedWorkload, options: Record<string, unknown>, encoding: 'base64'|undefined }}
+ * @returns {{ workload: RequestedWorkload, options: Record<string, unknown>, encoding: 'base64'|undefined, references:
+ *   import('./references').References }} the inputs that are references have no tensor yet
  * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED: what a request can't have, or only a process can give
  */
 function readWorkload(body, section) {
@@ -112,8 +117,9 @@ function readWorkload(body, section) {
   if (rest.params !== undefined && !isObject(rest.params))
     throw invalid(`params is ${show(rest.params)}, but must be an object`, 'params');
   const { encoding, ...options } = readOptions(given);
-  const workload = /** @type {RequestedWorkload} */ ({ ...rest, inputs: readInputs(body.inputs, section) });
-  return { workload, options, encoding };
+  const references = new Map();
+  const inputs = readInputs(body.inputs, section, references);
+  return { workload: /** @type {RequestedWorkload} */ ({ ...rest, inputs }), options, encoding, references };
 }
 
 module.exports = { readWorkload };

@@ -41,6 +41,21 @@ export interface GPUResult<Output extends string = string> extends RunResult<Out
   attempts: number;
 }
 
+/** Of publish(). */
+export interface PublishOptions {
+  /**
+   * Bytes that all named tensors of the cluster may take together, this one included, each counting for 64 KB at least:
+   * where it would be more, nothing is published.
+   */
+  limit?: number;
+}
+/** What publish() gives. */
+export interface PublishedName {
+  name: string;
+  /** Larger than every one that the name had before. */
+  version: number;
+}
+
 /** Durations in ms, memory in MB, rates in per cent. */
 export interface ManagerEvents {
   /** Work went to another context than before. */
@@ -75,6 +90,10 @@ export interface ManagerEvents {
   'memory-pressure': [
     event: { contextId: string; workerId: number; memoryUsage: number; memoryLimit: number; utilization: number },
   ];
+  /**
+   * A name has another tensor now, in every manager; `version` is larger than the one before. 0: it was unpublished.
+   */
+  'tensor-published': [event: { name: string; version: number }];
   /** As many jobs wait as may. */
   'queue-full': [event: { retryAfter: number }];
 }
@@ -160,6 +179,42 @@ export class GPUClusterManager extends EventEmitter {
    *   Electron allows no such memory
    */
   openTensor(handle: SharedTensorHandle | string): SharedTensor;
+  /**
+   * Gives a tensor a name, under which every process of the cluster finds it. The primary holds it: the name stays when
+   * this process lets go of its tensor, exits or is killed. Publishing again under the name swaps the tensor at once;
+   * several at a time are done in the order in which they reach the primary, and the last one stays. When the promise
+   * resolves, a lookup() that begins anywhere finds this version or a later one.
+   *
+   * A SharedTensor is published as it is, without a copy: it is sealed, and stays yours to release, even at once.
+   * Another tensor is copied before the call returns. The name has 1 to 200 bytes of UTF-8, no control characters.
+   * @example
+   * const base = manager.sharedTensor([100_000, 384]);
+   * base.data.set(vectors);
+   * const { version } = await manager.publish('base', base);
+   * base.release();
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: the name, the tensor or an option; ERR_OUT_OF_MEMORY: there is no memory,
+   *   or it goes beyond `limit`; ERR_CLOSED: the tensor was released, or the manager closed; ERR_WORKER_LOST: the
+   *   coordinator has gone; ERR_UNSUPPORTED: Electron allows no such memory
+   */
+  publish(name: string, tensor: TensorLike | SharedTensor, options?: PublishOptions): Promise<PublishedName>;
+  /**
+   * The current version of a named tensor: sealed, and held until its release(), whatever is published meanwhile. Each
+   * call gives a tensor of its own. As long as the name does not change, this process asks nobody for it again, and a
+   * copy stays on the devices that use it.
+   * @example
+   * const base = await manager.lookup('base');
+   * const found = await manager.executeWorkload({ type: 'similarity-search', inputs: { queries, base }, params });
+   * base.release();
+   * @throws {GPUError} ERR_NOT_FOUND: nothing is published under that name; ERR_INVALID_ARGUMENT; ERR_CLOSED;
+   *   ERR_WORKER_LOST: the coordinator has gone; ERR_OUT_OF_MEMORY; ERR_UNSUPPORTED: Electron allows no such memory
+   */
+  lookup(name: string): Promise<SharedTensor>;
+  /**
+   * Takes a name away, and says whether there was one. Who has looked its tensor up keeps that until release().
+   * @example await manager.unpublish('base');
+   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_CLOSED; ERR_WORKER_LOST: the coordinator has gone
+   */
+  unpublish(name: string): Promise<boolean>;
   /**
    * The contexts of all workers; none once the manager is closed.
    * @example const ready = manager.contexts().filter(({ isActive }) => isActive);

@@ -98,8 +98,7 @@ function fakeManager() {
 }
 
 /** A server on a free port; `settings` are a config's, which may be smaller here than a user may set them. */
-async function startServer(settings = {}) {
-  const manager = fakeManager();
+async function startServer(settings = {}, manager = fakeManager()) {
   const lines = [];
   const logger = { ...silent, error: (fields, message) => lines.push({ fields, message }) };
   const app = createServer(manager, { ...readServiceConfig({}, {}), drainTimeout: 2000, ...settings }, logger);

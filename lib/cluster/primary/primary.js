@@ -8,6 +8,7 @@ const { ClusterPrograms } = require('./cluster-programs');
 const { Inbox } = require('./inbox');
 const { Membership } = require('./membership');
 const { Placement } = require('./placement');
+const { PublishedTensors } = require('./published-tensors');
 const { Retrials } = require('./retrials');
 const { SharedRegions } = require('./shared-regions');
 const { Speeds } = require('./speeds');
@@ -72,6 +73,7 @@ class Primary {
       mayHave: (job) => this.contexts.mayHave(job),
     });
     this.programs = new ClusterPrograms({ config, log, emit, metrics: this.metrics, workers: () => this.workers });
+    this.published = new PublishedTensors(this.membership);
     /** @type {Inbox} */
     this.inbox = new Inbox({
       log,
@@ -80,6 +82,7 @@ class Primary {
       contexts: this.contexts,
       regions: this.regions,
       programs: this.programs,
+      published: this.published,
       answer: (report) => this.answer?.(report),
       onJobs: () => this.#dispatchSoon(),
     });
@@ -112,7 +115,10 @@ class Primary {
       log: this.log,
       isClosing: () => this.#closed || this.coordinator.closing,
       handlers: (member, role) => this.inbox.handlers(member, role),
-      onMember: (member, page) => this.metrics.attach(member.slot, page),
+      onMember: (member, page) => {
+        this.metrics.attach(member.slot, page);
+        this.published.onMember(member);
+      },
       onConnected: (member, role) => (role === 'ask' ? this.#welcome(member) : this.#onExecutor(member)),
       onLeaving: () => this.contexts.changed(),
       onLeft: (member) => {
@@ -203,6 +209,7 @@ class Primary {
     this.retrials.close();
     this.coordinator.close();
     this.programs.close();
+    this.published.close();
     this.membership.close();
     const members = [...this.membership.all()];
     this.regions.close(members.find(({ inProcess }) => inProcess));

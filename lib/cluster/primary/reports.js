@@ -79,6 +79,7 @@ class Reports {
       queueDepth: this.primary.coordinator.pending,
       now: nowMs(),
       compiled: this.primary.programs.compilations.compiled,
+      published: this.primary.published.use,
     });
   }
 
@@ -94,6 +95,7 @@ class Reports {
       restarts: membership.restarts,
       contexts: this.#states(),
       members: this.#members(),
+      published: this.primary.published.use,
     });
   }
 

@@ -5,7 +5,7 @@
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { isMainThread } = require('node:worker_threads');
 const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
-const { Requester, ContextRegistry, CoordinatorConnection } = require('../worker');
+const { Requester, ContextRegistry, CoordinatorConnection, NamedTensors } = require('../worker');
 const { askToJoin } = require('../wire');
 const { Coordination, kWorkerMain } = require('./coordination');
 const { endCoordinated, endWorker, leave } = require('./ending');
@@ -72,6 +72,7 @@ class ClusterProcess {
       onEnd: (how, reason) => this.#onCoordinatorGone(how, reason),
       onDismissed: (reason) => this.#onDismissed(reason),
     });
+    this.names = new NamedTensors(this.connection);
     this.#idleTimer = setInterval(() => this.connection.trimIdle(), kIdleMs);
     this.#idleTimer.unref();
   }
@@ -163,6 +164,7 @@ class ClusterProcess {
       this.coordination?.forks?.ready(event.workerId);
       this.#checkReady();
     }
+    if (name === 'tensor-published') this.names.onChanged(event);
     tell(this.parts.emitter, name, event);
   }
 
@@ -261,6 +263,7 @@ class ClusterProcess {
 
   #end() {
     clearInterval(this.#idleTimer);
+    this.names.close();
     this.coordination?.end();
     this.parts.onEnded();
   }

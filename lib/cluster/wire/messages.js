@@ -3,6 +3,7 @@
 // protocol.js.
 'use strict';
 const { kBackends, kErrorDetails } = require('../../core');
+const { isTensorName } = require('../../call');
 const {
   anything,
   string,
@@ -70,7 +71,8 @@ const {
  * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }}
  *   Report
  */
-/** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'} ClusterEventName */
+/** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'|'tensor-published'}
+ *   ClusterEventName */
 /**
  * An event that every manager of the cluster gives its listeners.
  * @template {ClusterEventName} [Name=ClusterEventName]
@@ -84,7 +86,7 @@ const {
  * - plan: the contexts it is to open, one after the other where one of them may end the process (`cautious`)
  * - contexts: those of the whole cluster, ahead of any result that names one
  * - event: see EventMessage
- * - answer, answer-error: to its 'program' or 'query' with that id
+ * - answer, answer-error: to its 'program', 'query' or NameMessage with that id
  * - reopen: tries once more to open the context; give-up: a job there never ends, nothing more runs in it
  * - trim: gives unused memory back
  * - compile: for the cluster; compile-canceled: nobody waits for it any more; program-taken: the coordinator has the
@@ -121,6 +123,7 @@ const {
  * - compiled, compile-failed: the outcome of 'compile' with that number; program-problems: of the folder on disk
  * - program-uses: times each program was used since the last such message
  * - query: a report
+ * - publish, lookup, unpublish: see NameMessage
  * @typedef {{ type: 'devices', devices: DeviceInfo[] }
  *   | { type: 'context', index: number, id: string, device: DeviceInfo }
  *   | { type: 'context-failed', index: number, id: string, device: string, error: WireError }
@@ -135,10 +138,22 @@ const {
  *   | CompileFailedMessage
  *   | { type: 'program-problems', problems: string[] }
  *   | { type: 'program-uses', uses: Record<string, number> }
- *   | QueryMessage} ToCoordinator
+ *   | QueryMessage
+ *   | NameMessage} ToCoordinator
  */
 /** @typedef {{ type: 'program', id: number, key: string, request: WireSources }} ProgramMessage */
 /** @typedef {{ type: 'query', id: number, report: Report }} QueryMessage */
+/**
+ * About a named tensor. `limit`: bytes that all of them may take together. A process that looks one up holds it already
+ * when it reads the answer, a FoundTensor.
+ * @typedef {{ type: 'publish', id: number, name: string, tensor: TensorHandle, limit?: number }
+ *   | { type: 'lookup', id: number, name: string }
+ *   | { type: 'unpublish', id: number, name: string }} NameMessage
+ */
+/**
+ * `change`: how often names had changed by then (the page's `names`).
+ * @typedef {{ tensor: TensorHandle, version: number, change: number }} FoundTensor
+ */
 /**
  * `tensor`: where the program's bytes lie; `ms` it took; `problems`: of the folder on disk.
  * @typedef {{ type: 'compiled', number: number, tensor: TensorHandle, id: string, ms: number, fromDisk: boolean,
@@ -215,6 +230,8 @@ const entry = object({
   software: flag,
   canDraw: flag,
 });
+/** @type {Kind<string>} */
+const tensorName = isTensorName;
 /** @type {{ [Name in ClusterEventName]: Kind<ManagerEvents[Name][0]> }} */
 const events = {
   'worker-ready': object({ workerId: integer, pid: count, contexts: listOf(string) }),
@@ -228,6 +245,7 @@ const events = {
     memoryLimit: number,
     utilization: number,
   }),
+  'tensor-published': object({ name: tensorName, version: count }),
 };
 const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory']);
 /** @type {Kind<Report>} */
@@ -278,6 +296,14 @@ const toCoordinator = {
   'program-problems': { problems: listOf(string) },
   'program-uses': { uses: tableOf(number) },
   query: { id: count, report },
+  publish: {
+    id: count,
+    name: tensorName,
+    tensor: /** @type {Kind<TensorHandle>} */ (isObject), // checked as it is opened
+    limit: optional(count),
+  },
+  lookup: { id: count, name: tensorName },
+  unpublish: { id: count, name: tensorName },
 };
 /** @type {{ [Type in (Hello|Welcome|Refused)['type']]: Shape<Extract<Hello|Welcome|Refused, { type: Type }>> }} */
 const handshake = {

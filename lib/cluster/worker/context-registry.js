@@ -81,4 +81,27 @@ function noRanks() {
   return Object.fromEntries(kContextTypes.map((type) => [type, Infinity]));
 }
 
-module.exports = { ContextRegistry };
+/**
+ * What contexts() gives of one.
+ * @param {Entry} entry
+ * @returns {import('../../index').ContextInfo}
+ */
+function publicContext(entry) {
+  const { id, workerId, contextType, device, state, isActive, lastUsed } = entry;
+  const { memoryUsage, memoryLimit, shaderCount, jobsRun } = entry;
+  return {
+    id,
+    workerId,
+    contextType,
+    device,
+    state,
+    isActive,
+    lastUsed,
+    memoryUsage,
+    memoryLimit,
+    shaderCount,
+    jobsRun,
+  };
+}
+
+module.exports = { ContextRegistry, publicContext };

@@ -21,6 +21,11 @@ const { kTypeAt, kNumberAt } = protocol;
  * @typedef {'closed'|'lost'|'misunderstood'} ConnectionEnd
  */
 /**
+ * What is said with a number that its answer comes back with, without that.
+ * @typedef {Omit<import('../wire/messages').ProgramMessage, 'id'>|Omit<import('../wire/messages').QueryMessage, 'id'>
+ *   |import('./named-tensors').NameQuestion} Question
+ */
+/**
  * @typedef {object} ConnectionParts
  * @property {import('../../config/config').Config} config
  * @property {import('../../core/log').Logger} log
@@ -253,8 +258,7 @@ class CoordinatorConnection {
   /**
    * Says something to the coordinator that it answers.
    * @template T
-   * @param {Omit<import('../wire/messages').ProgramMessage, 'id'>|Omit<import('../wire/messages').QueryMessage, 'id'>}
-   *   message
+   * @param {Question} message
    * @returns {Promise<T>}
    */
   request(message) {
@@ -263,8 +267,13 @@ class CoordinatorConnection {
       return Promise.reject(this.#failed ?? new GPUError('ERR_CLOSED', 'the connection to the coordinator is closed'));
     return this.#queries.ask((id) => {
       channel.ref();
-      this.say({ ...message, id });
+      this.say(/** @type {ToCoordinator} */ ({ ...message, id }));
     });
+  }
+
+  /** Whether nothing can be asked any more. */
+  get isClosed() {
+    return this.#failed !== undefined;
   }
 
   /** Resolves once the coordinator can be spoken to. @returns {Promise<void>} */

@@ -1,9 +1,18 @@
 // Every process that asks or executes: requests, its own contexts, its connection to the coordinator.
 'use strict';
-const { ContextRegistry } = require('./context-registry');
+const { ContextRegistry, publicContext } = require('./context-registry');
 const { CoordinatorConnection } = require('./coordinator-connection');
+const { NamedTensors } = require('./named-tensors');
 const { selfTest } = require('./pool');
 const { obtainFrom } = require('./program-requests');
 const { Requester } = require('./requester');
 
-module.exports = { ContextRegistry, CoordinatorConnection, obtainFrom, Requester, selfTest };
+module.exports = {
+  ContextRegistry,
+  CoordinatorConnection,
+  NamedTensors,
+  obtainFrom,
+  publicContext,
+  Requester,
+  selfTest,
+};

@@ -3,8 +3,10 @@
 const net = require('node:net');
 const { spawn } = require('node:child_process');
 const { inRoot } = require('../../support/paths');
+const { rounds } = require('../../support/rounds');
 
 const script = inRoot('examples', 'cluster-app.js');
+const swaps = Number(process.env.SWITCHYARD_SWAPS ?? rounds(10, 100));
 
 function freePort() {
   return new Promise((resolve) => {
@@ -66,6 +68,27 @@ describe('the cluster application', () => {
     expect(nearest.map(({ id }) => id).join(' ')).toContain('HPND');
     expect(nearest.map(({ score }) => score)).toEqual(nearest.map(({ score }) => score).sort((a, b) => b - a));
   });
+
+  test('swaps its vectors while it is asked, and no request is lost or wrong', async () => {
+    let updating = true;
+    let asked = 0;
+    const askAll = Array.from({ length: 8 }, async () => {
+      while (updating) {
+        const { status, body } = await ask('/search?q=beer');
+        expect([status, body.nearest?.[0].id]).toEqual([200, 'Beerware']);
+        ++asked;
+      }
+    });
+    const versions = [];
+    for (let i = 0; i < swaps; ++i) {
+      const response = await fetch(`http://127.0.0.1:${port}/update`, { method: 'POST' });
+      versions.push((await response.json()).version);
+    }
+    updating = false;
+    await Promise.all(askAll);
+    expect(versions).toEqual(Array.from({ length: swaps }, (_, i) => i + 2));
+    expect(asked).toBeGreaterThan(swaps / 2);
+  }, 120_000);
 
   test('a query without words and another path', async () => {
     expect((await ask('/search?q=...')).status).toBe(200); // as near to one as to another

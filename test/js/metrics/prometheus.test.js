@@ -99,6 +99,7 @@ describe('the text for Prometheus', () => {
       restarts: { crash: 2, 'a "quote"\\\n': 1 },
       contexts,
       members,
+      published: { count: 2, bytes: 300 },
     };
     return { metrics, clock, members, state };
   }
@@ -136,6 +137,8 @@ describe('the text for Prometheus', () => {
       gpu_memory_total_bytes: 'gauge',
       gpu_memory_pool_bytes: 'gauge',
       gpu_utilization_ratio: 'gauge',
+      published_tensors: 'gauge',
+      published_bytes: 'gauge',
       event_loop_lag_seconds: 'gauge',
       heartbeat_age_seconds: 'gauge',
       programs: 'gauge',
@@ -172,6 +175,7 @@ describe('the text for Prometheus', () => {
       [{ device: 'cpu:0' }, 7],
     ]);
     expect(of('gpu_utilization_ratio')).toEqual([[{ device: 'cuda:0' }, 0.25]]);
+    expect([of('published_tensors'), of('published_bytes')]).toEqual([[[{}, 2]], [[{}, 300]]]);
     expect(of('event_loop_lag_seconds')).toEqual([
       [{ worker: '1' }, 0.012],
       [{ worker: '2' }, 0.012],
@@ -249,7 +253,8 @@ describe('the text for Prometheus', () => {
       restarts: {},
       contexts: [],
       members: [],
+      published: { count: 0, bytes: 0 },
     };
-    expect(parse(await metrics.prometheus(state)).size).toBe(31);
+    expect(parse(await metrics.prometheus(state)).size).toBe(33);
   });
 });

@@ -50,7 +50,7 @@ describe('the primary', () => {
       contextOf('2-cpu-0', 'cpu:0', { state: 'lost' }),
       contextOf('3-cpu-0', 'cpu:0', { state: 'starting' }),
     ];
-    const got = metrics.snapshot({ contexts, queueDepth: 7 });
+    const got = metrics.snapshot({ contexts, queueDepth: 7, published: { count: 1, bytes: 3 * 2 ** 20 } });
     expect(got).toEqual({
       totalContexts: 4,
       activeContexts: 2,
@@ -61,6 +61,7 @@ describe('the primary', () => {
         total: 4,
         perContext: { '1-cpu-0': 3, '1-vulkan-1': 1, '2-cpu-0': 0, '3-cpu-0': 0 },
         shaderCache: 0,
+        published: 3,
       },
       performance: {
         frameRate: 0,

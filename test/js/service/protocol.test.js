@@ -39,6 +39,14 @@ describe('the protocol', () => {
     expect(json.error.code).toBe('ERR_UNSUPPORTED_MEDIA_TYPE');
   });
 
+  test('bodies for paths that there are not take nothing from the bodies that a worker may hold', async () => {
+    const body = JSON.stringify({ ...kSmall, id: 'x', padding: ' '.repeat(0.9 * kMB) });
+    const headers = { 'content-type': 'application/json' };
+    for (let i = 0; i < 6; ++i)
+      expect((await request(server.port, '/nothing', { method: 'POST', headers, body })).status).toBe(404);
+    expect((await post(server.port, body)).status).toBe(400); // read, and refused for its key
+  });
+
   test('a body of more than the limit is 413, declared or not, and the server goes on', async () => {
     const large = Buffer.alloc(kMB + 1, 0x20);
     expect((await post(server.port, large)).status).toBe(413);

@@ -10,6 +10,7 @@ import type {
   JobOptions,
   ManagerOptions,
   MemoryStats,
+  PublishedName,
   SceneWorkload,
   Shader,
   ShaderWorkload,
@@ -81,6 +82,11 @@ export async function everything(): Promise<void> {
   const opened: SharedTensor = manager.openTensor(handle);
   await manager.ops.normalize(opened, undefined, { into: { output: shared } });
   opened.release();
+  const published: PublishedName = await manager.publish('base', shared, { limit: 2 ** 30 });
+  await manager.publish('plain', new Float32Array(4));
+  const base: SharedTensor = await manager.lookup(published.name);
+  base.release();
+  const wasThere: boolean = await manager.unpublish('base');
 
   // Programs.
   const kernel: Kernel = await manager.compileKernel({
@@ -149,6 +155,7 @@ export async function everything(): Promise<void> {
   manager.once('workload-failed', ({ code }) => void (code === 'ERR_TIMEOUT'));
   manager.on('context-switch', ({ from, to, duration }) => void [from?.length, to.length, duration.toFixed()]);
   manager.on('queue-full', ({ retryAfter }) => void retryAfter.toFixed());
+  manager.on('tensor-published', ({ name, version }) => void [name.length, version.toFixed()]);
   manager.cleanup();
   try {
     await manager.close({ drain: true, timeout: 1000 });
@@ -174,11 +181,14 @@ export async function everything(): Promise<void> {
   await manager.ops.matMul(a, a);
   // @ts-expect-error: no such event
   manager.on('worker-redy', () => {});
+  // @ts-expect-error: a name is a string
+  await manager.lookup(5);
   // @ts-expect-error: no such type of element
   manager.sharedTensor([2], 'float64');
   // @ts-expect-error: attention gives one tensor unless asked for the weights
   (await manager.ops.attention(a, a, a)).weights;
   void [
+    wasThere,
     data,
     numbers,
     cached,

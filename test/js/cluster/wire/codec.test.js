@@ -62,6 +62,7 @@ const toMember = [
     name: 'memory-pressure',
     event: { contextId: '1-cpu-0', workerId: 1, memoryUsage: 1, memoryLimit: 2, utilization: 50 },
   },
+  { type: 'event', name: 'tensor-published', event: { name: 'base', version: 2 } },
   { type: 'answer', id: 1, answer: { anything: [1] } },
   { type: 'answer-error', id: 1, error },
   { type: 'reopen', index: 0 },
@@ -99,6 +100,15 @@ const toCoordinator = [
   { type: 'program-uses', uses: { a: 1 } },
   { type: 'query', id: 1, report: { what: 'metrics' } },
   { type: 'query', id: 1, report: { what: 'memory', device: 'cpu:0' } },
+  {
+    type: 'publish',
+    id: 1,
+    name: 'base',
+    tensor: { region: 1, block: 2, generation: 3, bytes: 4, shape: [1], dtype: 'float32' },
+    limit: 5,
+  },
+  { type: 'lookup', id: 1, name: 'base' },
+  { type: 'unpublish', id: 1, name: 'base' },
 ];
 
 describe.each([
