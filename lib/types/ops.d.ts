@@ -61,7 +61,7 @@ interface AttentionWithWeights {
  * The built-in workloads as functions: tensors in, tensor out (or all outputs by name, where there are several).
  * @example
  * const product = await manager.ops.matmul(a, b);
- * const { values } = await manager.ops.topK({ input: product }, { k: 5 }, { timeout: 1000 });
+ * const { values } = await manager.ops.topK({ input: product }, { k: 2 }, { timeout: 1000 });
  * @throws {GPUError} as executeWorkload()
  */
 export type Ops = {
