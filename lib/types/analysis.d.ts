@@ -33,7 +33,8 @@ export interface AnalysisWorkloads {
    * @nan A score that is NaN comes last. The cosine with a vector of zeros is 0; else that with a row that holds NaN
    *   or an infinity is NaN.
    * @example
-   * const { scores, indices } = await manager.ops.similaritySearch(tensor([[1, 0]]), tensor([[0, 1], [2, 0]]), { k: 1 });
+   * const base = tensor([[0, 1], [2, 0]]);
+   * const { scores, indices } = await manager.ops.similaritySearch(tensor([[1, 0]]), base, { k: 1 });
    * const data = [...scores.data, ...indices.data]; // [1, 1]
    */
   'similarity-search': {

@@ -12,9 +12,15 @@ import type { Ops } from './ops';
 
 /** Options of one job of the cluster. */
 export interface JobOptions {
-  /** A whole number: higher goes first, 0 when left out. */
+  /**
+   * A whole number: higher goes first.
+   * @default 0
+   */
   priority?: number;
-  /** Milliseconds from the call, waiting in the queue included. */
+  /**
+   * Milliseconds from the call, waiting in the queue included.
+   * @default the setting `timeout`
+   */
   timeout?: number;
   /** Aborted: ERR_CANCELED. */
   signal?: AbortSignal;
@@ -22,9 +28,15 @@ export interface JobOptions {
   contextType?: Backend;
   /** Jobs of one affinity go to one context while it is healthy. */
   affinity?: string;
-  /** Lets equal jobs share one run or a stored result, each with its own copy. */
+  /**
+   * Lets equal jobs share one run or a stored result, each with its own copy.
+   * @default false
+   */
   cache?: boolean;
-  /** After crashes and lost devices. */
+  /**
+   * How often it is begun again after crashes and lost devices.
+   * @default the setting `retries`
+   */
   retries?: number;
   /** Memory for outputs, by name; in use until the promise settles, or until `error.released`. */
   into?: Record<string, TensorLike | undefined>;

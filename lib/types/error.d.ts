@@ -19,6 +19,7 @@ export interface ErrorDetails {
 export interface ErrorFields extends ErrorDetails {
   /** One of the codes of docs/errors.md. */
   code: ErrorCode;
+  /** What was wrong, and what would be right. */
   message: string;
 }
 

@@ -4,8 +4,8 @@ import type { AnalysisWorkloads } from './analysis';
 import type { InputTensor } from './tensor';
 
 /**
- * Each workload's inputs, parameters and outputs. A row runs along the last axis; `[..]` is a shape, `[.., d]` one of any
- * number of axes before the last. Where no dtype is named, inputs are floating, and an output is float16 where all
+ * Each workload's inputs, parameters and outputs. A row runs along the last axis; `[..]` is a shape, `[.., d]` one of
+ * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is float16 where all
  * floating inputs are, else float32; sums are kept in float32 at least.
  */
 export interface Workloads extends AnalysisWorkloads {
@@ -169,7 +169,7 @@ export interface Workloads extends AnalysisWorkloads {
       transposeB?: boolean;
       /** What the product is multiplied with. */
       alpha?: number;
-      /** high is float32 throughout, fast may round to TF32; the setting `precision` says which where the call does not. */
+      /** high is float32 throughout, fast may round to TF32; left out, the setting `precision` says which. */
       precision?: 'high' | 'fast';
     };
     outputs: 'output';

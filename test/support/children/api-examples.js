@@ -1,6 +1,6 @@
-// Runs examples of docs/api.md: `node api-examples.js MODULE RESULTS`. MODULE exports [{ title, names, alone, run }], run
-// takes an object of the names; RESULTS gets { title: 'ok' or the error }. An example that closes or makes a manager is
-// `alone`: it has a manager of its own. The others share one, so what one publishes another finds.
+// Runs examples of docs/api.md: `node api-examples.js MODULE RESULTS`. MODULE exports [{ title, names, alone, run }],
+// whose run takes an object of the names; RESULTS gets { title: 'ok' or the error }. An example that closes or makes a
+// manager is `alone`: it has one of its own. The others share one, so what one publishes another finds.
 'use strict';
 const fs = require('node:fs');
 const { ServerResponse, IncomingMessage } = require('node:http');

@@ -141,7 +141,8 @@ function writeWorkload(facts, member, anchors) {
   return (
     `\n### ${workloadHeading(facts)}\n\n${wrap(anchors.prose(doc.text))}\n` +
     `${table(['', 'name', 'dtype', 'shape'], rows)}${paramsTable(facts, paramsOf(member.type), anchors)}` +
-    `\n${wrap(`NaN and infinities: ${anchors.prose(doc.nan)}`)}${doc.examples.map((code) => `\n${block(code, 'js')}`).join('')}`
+    `\n${wrap(`NaN and infinities: ${anchors.prose(doc.nan)}`)}` +
+    doc.examples.map((code) => `\n${block(code, 'js')}`).join('')
   );
 }
 
