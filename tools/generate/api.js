@@ -1,7 +1,6 @@
 // docs/api.md: everything public, from its types and the tables.
 'use strict';
-const { wrap } = require('./api/markdown');
-const { Anchors } = require('./api/markdown');
+const { wrap, Anchors } = require('./api/markdown');
 const { readRooms } = require('./api/read');
 const { TypesPart } = require('./api/types');
 const { writeWorkload, writeScene, opsTable, workloadHeading } = require('./api/workloads');
@@ -92,6 +91,12 @@ function contents(rooms, { workloads }, anchors) {
   );
 }
 
+/** @param {Facts['settings'][number]} setting what the config file's schema says of a number */
+function settingRange({ kind }) {
+  const { minimum, maximum } = /** @type {{ minimum?: number, maximum?: number }} */ (kind.schema);
+  return minimum === undefined || maximum === undefined ? '' : `${minimum} to ${maximum}`;
+}
+
 /**
  * Settings with their types and names everywhere.
  * @param {Facts} facts
@@ -99,12 +104,13 @@ function contents(rooms, { workloads }, anchors) {
 function settingsRows({ settings }) {
   const { defaultText } = require('../../lib/config');
   return table(
-    ['setting', 'of', 'type', 'default', 'variable', ''],
+    ['setting', 'of', 'type', 'default', 'range', 'variable', ''],
     settings.map((setting) => [
       `\`${setting.name}\``,
       setting.of,
       `\`${setting.kind.type}\``,
       defaultText(setting),
+      settingRange(setting),
       (setting.env ?? []).map((name) => `\`${name}\``).join(' '),
       setting.more ? `${setting.what}. ${setting.more}` : setting.what,
     ]),

@@ -23,9 +23,10 @@ const fail = (what) => () => {
   throw new Error(what);
 };
 
-// What an example may name without making it. `needs` has the names that the example uses.
+// What an example may name without making it.
 const kNames = {
   fs: () => fs,
+  pino: () => require('pino'),
   input: () => rows(4, 8),
   queries: () => rows(2, 384),
   a: () => rows(4, 4),
@@ -49,13 +50,15 @@ const draws = () => gpu.devices().find(({ features }) => features.graphics)?.id;
 /** What an example uses: contexts and tensors are its own, the manager may be the others' too. */
 async function provide(names, { contexts, manager }) {
   const given = { ...gpu, require };
-  for (const name of names) if (kNames[name]) given[name] = kNames[name]();
+  for (const name of names) if (Object.hasOwn(kNames, name)) given[name] = kNames[name]();
   if (names.includes('ctx')) {
     const programs = names.some((name) => /source$/i.test(name));
     given.ctx = await gpu.createContext({ device: programs ? draws() : 'cpu' });
     contexts.push(given.ctx);
   }
   if (names.includes('manager')) given.manager = await manager();
+  if (names.includes('error') && given.manager)
+    given.error = await given.manager.executeWorkload({ type: 'normalize', inputs: { input: rows(4, 8) } });
   if (names.includes('handle')) given.handle = given.manager.sharedTensor([2, 2]).handle;
   if (names.includes('base') && given.manager) given.base = given.manager.sharedTensor([1000, 384]);
   else if (names.includes('base')) given.base = await baseOf(names, contexts, manager);

@@ -99,4 +99,4 @@ class Anchors {
   }
 }
 
-module.exports = { wrap, slugOf, escaped, block, Anchors };
+module.exports = { wrap, slugOf, block, Anchors };

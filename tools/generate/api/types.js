@@ -70,6 +70,15 @@ function membersOf(type) {
   return into.members;
 }
 
+/**
+ * A method of an interface, which the user gives, as a member.
+ * @param {import('./read').Callable} method
+ */
+function asMember({ name, signatures, doc }) {
+  const [, optional, parameters, result] = /^\S+?(\??)((?:<.*>)?\([\s\S]*\)): ([\s\S]*);$/.exec(signatures[0]) ?? [];
+  return { name: `${name}${optional}`, type: oneLine(`${parameters} => ${result}`), doc };
+}
+
 /** A page's part on types, with the headings that it may link to. */
 class TypesPart {
   /** @param {Anchors} anchors */
@@ -93,10 +102,10 @@ class TypesPart {
     return doc.throws ? `\n${wrap(`Throws: ${this.anchors.prose(doc.throws, owner)}`)}` : '';
   }
 
-  /** @param {readonly Member[]} members @param {string} owner */
-  #members(members, owner) {
-    if (!members.length) return '';
-    const rows = flatten(members);
+  /** @param {Entry} entry */
+  #members({ kind, name: owner, members, methods }) {
+    const rows = [...flatten(members), ...(kind === 'interface' ? methods.map(asMember) : [])];
+    if (!rows.length) return '';
     const defaults = rows.some(({ doc }) => doc.initial);
     const cells = rows.map(({ name, type, doc }) => [
       `\`${name}\``,
@@ -109,13 +118,14 @@ class TypesPart {
 
   /** @param {Entry} entry */
   #class(entry) {
-    const { name, doc, members, methods, signatures } = entry;
+    const { name, doc, members, signatures } = entry;
+    const methods = entry.kind === 'interface' ? [] : entry.methods;
     const said = methods.filter((method) => method.doc.text);
     const silent = methods.filter((method) => !method.doc.text);
     let text = this.#text(doc, name) + this.#throws(doc, name);
     if (signatures.length) text += `\n${block(signatures.join('\n'), 'ts')}`;
     if (/ extends (?!Program)/.test(entry.head)) text += `\n${wrap(`\`${entry.head}\``)}`;
-    text += examples(doc) + this.#members(members, name);
+    text += examples(doc) + this.#members(entry);
     text += this.#links(members.map(({ signature }) => signature).join('\n'), name);
     if (silent.length) {
       const code = silent.flatMap((method) => method.signatures).join('\n');
@@ -179,11 +189,11 @@ class TypesPart {
   declare(entry) {
     const isType = entry.kind !== 'function';
     this.anchors.add(isType ? entry.name : `${entry.name}()`, headingOf(entry), isType);
-    for (const { name, doc } of entry.methods)
+    for (const { name, doc } of entry.kind === 'interface' ? [] : entry.methods)
       if (doc.text) this.anchors.add(methodName(entry.name, name), methodName(entry.name, name));
     if (entry.name === 'ManagerEvents')
       for (const { name } of entry.members) this.anchors.add(`event ${name}`, `event ${name}`);
   }
 }
 
-module.exports = { TypesPart, flatten, oneLine, headingOf };
+module.exports = { TypesPart, oneLine };

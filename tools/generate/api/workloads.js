@@ -189,4 +189,4 @@ function opsTable(workloads, anchors) {
   return table(['function', 'resolves with', 'workload'], rows);
 }
 
-module.exports = { writeWorkload, writeScene, opsTable, workloadHeading, rangeOf };
+module.exports = { writeWorkload, writeScene, opsTable, workloadHeading };
