@@ -141,7 +141,23 @@ Napi::Object describeParam(Napi::Env env, const ParamInfo& info) {
   Napi::Array choices = Napi::Array::New(env);
   for (size_t i = 0; i < info.choices.size(); ++i) choices.Set(static_cast<uint32_t>(i), info.choices[i]);
   param.Set("choices", choices);
+  // NaN: the workload works it out from the inputs.
+  param.Set("fallback", info.fallback);
+  param.Set("min", info.min);
+  param.Set("max", info.max);
+  param.Set("aboveMin", info.aboveMin);
   return param;
+}
+
+Napi::Object describeInput(Napi::Env env, const InputInfo& info) {
+  Napi::Object input = Napi::Object::New(env);
+  input.Set("name", info.name);
+  input.Set("optional", info.optional);
+  Napi::Array dtypes = Napi::Array::New(env);
+  for (int i = 0; i < kDTypeCount; ++i)
+    if (info.dtypes & dtypeBit(static_cast<DType>(i))) dtypes.Set(dtypes.Length(), kDTypes[i].name);
+  input.Set("dtypes", dtypes);
+  return input;
 }
 
 }  // namespace
@@ -152,12 +168,8 @@ Napi::Value describeWorkloads(Napi::Env env) {
     const WorkloadInfo& info = workload->info;
     Napi::Object entry = Napi::Object::New(env);
     Napi::Array inputs = Napi::Array::New(env), params = Napi::Array::New(env), outputs = Napi::Array::New(env);
-    for (size_t i = 0; i < info.inputs.size(); ++i) {
-      Napi::Object input = Napi::Object::New(env);
-      input.Set("name", info.inputs[i].name);
-      input.Set("optional", info.inputs[i].optional);
-      inputs.Set(static_cast<uint32_t>(i), input);
-    }
+    for (size_t i = 0; i < info.inputs.size(); ++i)
+      inputs.Set(static_cast<uint32_t>(i), describeInput(env, info.inputs[i]));
     for (size_t i = 0; i < info.params.size(); ++i)
       params.Set(static_cast<uint32_t>(i), describeParam(env, info.params[i]));
     for (size_t i = 0; i < info.outputs.size(); ++i) outputs.Set(static_cast<uint32_t>(i), info.outputs[i]);

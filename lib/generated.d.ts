@@ -288,7 +288,9 @@ export interface ServiceSettings {
 
 /** What half of all values, and 99 of 100, do not exceed. */
 export interface Percentiles {
+  /** Half of them are at most this. */
   p50: number;
+  /** 99 of 100 are at most this. */
   p99: number;
 }
 

@@ -1,14 +1,4 @@
 // The types of switchyard's public interface, by room; generated.d.ts has what follows from the tables.
-export type {
-  Backend,
-  DType,
-  ErrorCode,
-  GPUClusterMetrics,
-  LogLevel,
-  ManagerOptions,
-  Percentiles,
-  SceneName,
-} from './generated';
 export { DeviceTensor, SharedTensor, tensor } from './types/tensor';
 export type {
   InputTensor,
@@ -45,3 +35,13 @@ export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
 export type { GPUResult, JobOptions, ManagerEvents, PublishedName, PublishOptions } from './types/cluster';
 export type { ClusterHealth, ContextHealth, ContextInfo, MemoryStats, WorkerHealth } from './types/health';
 export type { Ops } from './types/ops';
+export type {
+  Backend,
+  DType,
+  ErrorCode,
+  GPUClusterMetrics,
+  LogLevel,
+  ManagerOptions,
+  Percentiles,
+  SceneName,
+} from './generated';

@@ -1,6 +1,6 @@
 // Writes all that is generated from the tables: lib/generated.d.ts and lib/addon/generated.d.ts, the JSON schema of the
-// config file, and the tables between the marks `<!-- generated: name -->` of README.md and docs/. With --check it
-// writes nothing, names what is stale and exits with 1.
+// config file, and what stands between the marks `<!-- generated: name -->` of README.md and docs/: tables, and nearly
+// all of docs/api.md. With --check it writes nothing, names what is stale and exits with 1.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -27,7 +27,7 @@ async function generate() {
   const prettier = require('prettier');
   const style = JSON.parse(fs.readFileSync(path.join(root, '.prettierrc.json'), 'utf8'));
   const facts = require('./generate/facts').readFacts();
-  const tables = require('./generate/tables').makeTables(facts);
+  const tables = { ...require('./generate/tables').makeTables(facts), ...require('./generate/api').makeApi(facts) };
   const types = require('./generate/types').makeTypes(facts);
   const layouts = require('./generate/layouts').makeLayoutTypes(facts.layouts);
   const typescript = { ...style, parser: 'typescript' };

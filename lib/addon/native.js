@@ -67,12 +67,28 @@ const { keepHeldMemory } = require('./transfers');
  * @property {readonly WorkKind[]} kinds
  */
 /**
+ * @typedef {object} InputEntry
+ * @property {string} name
+ * @property {boolean} optional
+ * @property {import('../index').DType[]} dtypes that it may have
+ */
+/**
+ * @typedef {object} ParamEntry
+ * @property {string} name
+ * @property {'number'|'integer'|'boolean'|'choice'} kind
+ * @property {boolean} required
+ * @property {string[]} choices
+ * @property {number} fallback what it is when left out, of a choice its index; NaN: the workload works it out
+ * @property {number} min of a choice, of its index
+ * @property {number} max
+ * @property {boolean} aboveMin min itself is refused
+ */
+/**
  * @typedef {object} WorkloadEntry
  * @property {string} type
  * @property {WorkKind} kind
- * @property {{ name: string, optional: boolean }[]} inputs
- * @property {{ name: string, kind: 'number'|'integer'|'boolean'|'choice', required: boolean, choices: string[] }[]}
- *   params
+ * @property {InputEntry[]} inputs
+ * @property {ParamEntry[]} params
  * @property {string[]} outputs
  * @property {string[]} [texts] names of parameters that are texts: they travel in the input 'text'
  */

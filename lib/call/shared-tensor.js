@@ -99,7 +99,10 @@ class SharedTensor {
    * promise, and no lock: `data` can still be written to, and whoever does gets results of the old contents, the new
    * ones, or both.
    * @throws {GPUError} ERR_CLOSED: it was released
-   * @example const base = manager.sharedTensor([1000, 384]); base.data.set(vectors); base.seal();
+   * @example
+   * const base = manager.sharedTensor([1000, 384]);
+   * base.data.set(vectors);
+   * base.seal();
    */
   seal() {
     this.#check();

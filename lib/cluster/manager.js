@@ -144,7 +144,11 @@ class GPUClusterManager extends EventEmitter {
    * @param {unknown} [options] { fps, signal, inFlight }
    * @returns {RenderStream}
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_CLOSED; who waits for a frame gets what executeWorkload() throws
-   * @example for await (const { image } of manager.renderStream(scene, { fps: 30, signal })) show(image);
+   * @example
+   * for await (const { image, frame } of manager.renderStream(scene, { fps: 30 })) {
+   *   show(image);
+   *   if (frame >= 2) break;
+   * }
    */
   renderStream(workload, options = {}) {
     this.#checkOpen();
@@ -160,7 +164,7 @@ class GPUClusterManager extends EventEmitter {
    * @param {import('../index').DType} [dtype] float32 when left out
    * @returns {SharedTensor}
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_UNSUPPORTED, ERR_CLOSED
-   * @example const base = manager.sharedTensor([100_000, 384]);
+   * @example const base = manager.sharedTensor([1000, 384]);
    */
   sharedTensor(shape, dtype) {
     this.#checkOpen();
@@ -175,7 +179,7 @@ class GPUClusterManager extends EventEmitter {
    * @returns {SharedTensor}
    * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_UNSUPPORTED; ERR_CLOSED: the tensor is gone, or the
    *   manager closed
-   * @example process.on('message', ({ base }) => { const vectors = manager.openTensor(base); });
+   * @example const vectors = manager.openTensor(handle); // base.handle, sent by the process that made base
    */
   openTensor(handle) {
     this.#checkOpen();
@@ -270,7 +274,9 @@ class GPUClusterManager extends EventEmitter {
    * @param {string} deviceId
    * @returns {Promise<import('../index').MemoryStats>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED
-   * @example const { allocatedMb, totalMb } = await manager.memoryStats('cuda:0');
+   * @example
+   * const [{ device }] = manager.contexts();
+   * const { allocatedMb, totalMb } = await manager.memoryStats(device);
    */
   async memoryStats(deviceId) {
     if (typeof deviceId !== 'string')
@@ -358,7 +364,7 @@ let current;
  * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
  *   what it was in the first call
  * @example
- * const manager = createGPUClusterManager({ workers: 4 });
+ * const manager = createGPUClusterManager({ workers: 2 });
  * await manager.ready;
  */
 function createGPUClusterManager(options) {

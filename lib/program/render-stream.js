@@ -119,7 +119,11 @@ class RenderStream {
   /**
    * The frames, for `for await`.
    * @returns {this}
-   * @example for await (const { image } of manager.renderStream(scene, { fps: 30, signal })) show(image);
+   * @example
+   * for await (const { image, frame } of manager.renderStream(scene, { fps: 30 })) {
+   *   show(image);
+   *   if (frame >= 2) break;
+   * }
    */
   [Symbol.asyncIterator]() {
     return this;

@@ -12,9 +12,15 @@ import type { Ops } from './ops';
 
 /** Options of one job of the cluster. */
 export interface JobOptions {
-  /** A whole number: higher goes first, 0 when left out. */
+  /**
+   * A whole number: higher goes first.
+   * @default 0
+   */
   priority?: number;
-  /** Milliseconds from the call, waiting in the queue included. */
+  /**
+   * Milliseconds from the call, waiting in the queue included.
+   * @default the setting `timeout`
+   */
   timeout?: number;
   /** Aborted: ERR_CANCELED. */
   signal?: AbortSignal;
@@ -22,9 +28,15 @@ export interface JobOptions {
   contextType?: Backend;
   /** Jobs of one affinity go to one context while it is healthy. */
   affinity?: string;
-  /** Lets equal jobs share one run or a stored result, each with its own copy. */
+  /**
+   * Lets equal jobs share one run or a stored result, each with its own copy.
+   * @default false
+   */
   cache?: boolean;
-  /** After crashes and lost devices. */
+  /**
+   * How often it is begun again after crashes and lost devices.
+   * @default the setting `retries`
+   */
   retries?: number;
   /** Memory for outputs, by name; in use until the promise settles, or until `error.released`. */
   into?: Record<string, TensorLike | undefined>;
@@ -159,13 +171,17 @@ export class GPUClusterManager extends EventEmitter {
   compileShader(name: string, vertex: Source, fragment: Source): Promise<Shader>;
   /**
    * Frames at a rate: those that are late or not read are dropped, never queued.
-   * @example for await (const { image } of manager.renderStream(scene, { fps: 30, signal })) show(image);
+   * @example
+   * for await (const { image, frame } of manager.renderStream(scene, { fps: 30 })) {
+   *   show(image);
+   *   if (frame >= 2) break;
+   * }
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_CLOSED; who waits for a frame gets what executeWorkload() throws
    */
   renderStream(workload: StreamedWorkload, options?: StreamOptions): AsyncIterableIterator<Frame> & AsyncDisposable;
   /**
    * Zeros in memory that every process of the cluster can see.
-   * @example const base = manager.sharedTensor([100_000, 384]);
+   * @example const base = manager.sharedTensor([1000, 384]);
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_CLOSED; ERR_UNSUPPORTED: Electron allows no such
    *   memory
    */
@@ -174,7 +190,7 @@ export class GPUClusterManager extends EventEmitter {
    * Opens a tensor that another process has made. Where this process has not been told of its memory yet, which takes
    * well under a millisecond after the tensor was made, the call waits for that: 2 s at most, in which the event loop
    * stands still.
-   * @example process.on('message', ({ base }) => { const vectors = manager.openTensor(base); });
+   * @example const vectors = manager.openTensor(handle); // base.handle, sent by the process that made base
    * @throws {GPUError} ERR_INVALID_ARGUMENT: that is no handle; ERR_CLOSED: the tensor is gone; ERR_UNSUPPORTED:
    *   Electron allows no such memory
    */
@@ -240,7 +256,9 @@ export class GPUClusterManager extends EventEmitter {
   prometheus(): Promise<string>;
   /**
    * What a device's memory is used for.
-   * @example const { allocatedMb, totalMb } = await manager.memoryStats('cuda:0');
+   * @example
+   * const [{ device }] = manager.contexts();
+   * const { allocatedMb, totalMb } = await manager.memoryStats(device);
    * @throws {GPUError} ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED
    */
   memoryStats(deviceId: string): Promise<MemoryStats>;
@@ -266,7 +284,7 @@ export class GPUClusterManager extends EventEmitter {
  * The manager of this process: the first call makes it, the others give it again until it is closed. Options may be
  * left out there, but not differ. The same call in the primary and in every worker.
  * @example
- * const manager = createGPUClusterManager({ workers: 4 });
+ * const manager = createGPUClusterManager({ workers: 2 });
  * await manager.ready;
  * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
  *   what it was in the first call

@@ -9,13 +9,20 @@ import type { SceneWorkload, ShaderWorkload } from './picture';
 /** Options of createContext(). */
 export interface ContextOptions {
   /**
-   * 'auto' (the default), a backend, or a device like 'vulkan:0'. With 'auto', pictures and users' programs that the
-   * device chosen can't run go to one that draws, a software driver if need be: `deviceName` of the result says which.
+   * 'auto', a backend, or a device like 'vulkan:0'. With 'auto', pictures and users' programs that the device chosen
+   * can't run go to one that draws, a software driver if need be: `deviceName` of the result says which.
+   * @default 'auto'
    */
   device?: 'auto' | Backend | `${Backend}:${number}`;
-  /** Device memory in bytes, or '512 MB'; GPU_MEMORY_LIMIT (MB) or 512 MiB when left out. */
+  /**
+   * Device memory in bytes, or '512 MB'.
+   * @default GPU_MEMORY_LIMIT (MB), else 512 MiB
+   */
   memoryLimit?: number | string;
-  /** CPU: the most threads one job may use. */
+  /**
+   * CPU: the most threads one job may use.
+   * @default all processors
+   */
   threads?: number;
 }
 /**

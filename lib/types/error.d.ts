@@ -19,14 +19,19 @@ export interface ErrorDetails {
 export interface ErrorFields extends ErrorDetails {
   /** One of the codes of docs/errors.md. */
   code: ErrorCode;
+  /** What was wrong, and what would be right. */
   message: string;
 }
 
 /**
  * What every failure is: its `code` says what went wrong, its message what would be right.
  * @example
- * try { await ctx.run(workload, { timeout: 100 }); }
- * catch (error) { if (error.code === 'ERR_TIMEOUT') await error.released; else throw error; }
+ * try {
+ *   await ctx.run(workload, { timeout: 100 });
+ * } catch (error) {
+ *   if (error.code !== 'ERR_TIMEOUT') throw error;
+ *   await error.released; // its inputs may be changed again
+ * }
  */
 export class GPUError extends Error {
   /** Makes one; yours have no `log`, `line` and the like unless you set them. */

@@ -58,10 +58,12 @@ interface AttentionWithWeights {
   ): Promise<Record<'output' | 'weights', Tensor>>;
 }
 /**
- * The built-in workloads as functions: tensors in, tensor out (or all outputs by name, where there are several).
+ * The built-in workloads as functions: tensors in, tensor out (or all outputs by name, where there are several). Inputs
+ * come one after the other, or all in one object by name; then `params`, and JobOptions. A name with hyphens is there
+ * in both forms: `ops.topK` and `ops['top-k']`.
  * @example
  * const product = await manager.ops.matmul(a, b);
- * const { values } = await manager.ops.topK({ input: product }, { k: 5 }, { timeout: 1000 });
+ * const { values } = await manager.ops.topK({ input: product }, { k: 2 }, { timeout: 1000 });
  * @throws {GPUError} as executeWorkload()
  */
 export type Ops = {

@@ -14,11 +14,20 @@ export interface ShaderWorkload {
   width: number;
   /** Pixels. */
   height: number;
-  /** 'triangles' when left out. */
+  /**
+   * What the vertices make.
+   * @default 'triangles'
+   */
   primitive?: 'points' | 'lines' | 'triangles';
-  /** Vertices; as many as every attribute has data for when left out. */
+  /**
+   * Vertices.
+   * @default as many as every attribute has data for
+   */
   count?: number;
-  /** 1 when left out. */
+  /**
+   * How often it is drawn.
+   * @default 1
+   */
   instances?: number;
   /** By name, one value for each vertex. */
   attributes?: Record<string, InputTensor>;
@@ -30,13 +39,20 @@ export interface ShaderWorkload {
    */
   uniforms?: Record<string, ParamValue | (InputTensor & { filter?: 'linear' | 'nearest' })>;
   /**
-   * 'alpha' when left out: colours are not multiplied by their alpha; 'premultiplied': they are; 'additive': colour
-   * times alpha is added.
+   * How colours are laid over what is there. 'alpha': they are not multiplied by their alpha; 'premultiplied': they
+   * are; 'additive': colour times alpha is added.
+   * @default 'alpha'
    */
   blend?: 'none' | 'alpha' | 'additive' | 'premultiplied';
-  /** Red, green, blue and alpha from 0 to 1; transparent black when left out. */
+  /**
+   * Red, green, blue and alpha from 0 to 1.
+   * @default transparent black
+   */
   background?: readonly number[];
-  /** Four samples a pixel; true when left out. */
+  /**
+   * Four samples a pixel.
+   * @default true
+   */
   antialias?: boolean;
   /** For logs and events; one is made where there is none. */
   id?: string;
@@ -47,11 +63,20 @@ export interface SceneWorkload {
   type: 'render';
   /** Which. */
   scene: SceneName;
-  /** Pixels. */
+  /**
+   * Pixels.
+   * @default 1280
+   */
   width?: number;
-  /** Pixels. */
+  /**
+   * Pixels.
+   * @default 720
+   */
   height?: number;
-  /** Seconds: what moves is shown as it is then. */
+  /**
+   * Seconds: what moves is shown as it is then.
+   * @default 0
+   */
   time?: number;
   /** What it shows: docs/scenes.md. */
   inputs: Record<string, InputTensor>;
@@ -63,11 +88,17 @@ export interface SceneWorkload {
 
 /** Options of renderStream(). */
 export interface StreamOptions {
-  /** Frames a second; GPU_TARGET_FPS when left out. */
+  /**
+   * Frames a second.
+   * @default the setting `targetFps`
+   */
   fps?: number;
   /** Ends the stream: whoever waits for a frame gets ERR_CANCELED. */
   signal?: AbortSignal;
-  /** Frames under way at a time, 1 when left out. */
+  /**
+   * Frames under way at a time.
+   * @default 1
+   */
   inFlight?: 1 | 2;
 }
 /** A frame of a stream. */

@@ -127,7 +127,10 @@ export class SharedTensor<D extends DType = DType> {
    * Promises that the contents don't change any more: only then may a copy stay on a device between jobs. It is a
    * promise, and no lock: `data` can still be written to, and whoever does gets results of the old contents, the new
    * ones, or both.
-   * @example const base = manager.sharedTensor([100_000, 384]); base.data.set(vectors); base.seal();
+   * @example
+   * const base = manager.sharedTensor([1000, 384]);
+   * base.data.set(vectors);
+   * base.seal();
    * @throws {GPUError} ERR_CLOSED: it was released
    */
   seal(): this;
@@ -144,7 +147,7 @@ export class SharedTensor<D extends DType = DType> {
   toJSON(): SharedTensorHandle;
   /**
    * As release(), for `using`.
-   * @example using base = manager.sharedTensor([100_000, 384]);
+   * @example using base = manager.sharedTensor([1000, 384]);
    */
   [Symbol.dispose](): void;
 }

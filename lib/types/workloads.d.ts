@@ -1,104 +1,204 @@
 // The built-in workloads: what each takes and gives.
 import type { WorkloadName } from '../generated';
+import type { AnalysisWorkloads } from './analysis';
 import type { InputTensor } from './tensor';
 
-/** Each workload's inputs, parameters and outputs. */
-export interface Workloads {
-  /** `a + b`; `b` has the same shape, is a row, or a scalar. */
+/**
+ * Each workload's inputs, parameters and outputs. A row runs along the last axis; `[..]` is a shape, `[.., d]` one of
+ * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is float16 where all
+ * floating inputs are, else float32; sums are kept in float32 at least.
+ */
+export interface Workloads extends AnalysisWorkloads {
+  /**
+   * `a + b`, element by element.
+   * @input a [s]: any shape
+   * @input b [s], a row [d] for a [.., d], or one number, [1] or []
+   * @output output [s]
+   * @nan IEEE 754.
+   * @example
+   * const { data } = await manager.ops.add(tensor([[1, 2], [3, 4]]), tensor([10, 20])); // [11, 22, 13, 24]
+   */
   add: { inputs: Binary; params: {}; outputs: 'output' };
-  /** `a - b`. */
+  /**
+   * `a - b`, element by element.
+   * @input a [s]: any shape
+   * @input b [s], a row [d] for a [.., d], or one number, [1] or []
+   * @output output [s]
+   * @nan IEEE 754.
+   * @example
+   * const { data } = await manager.ops.subtract(tensor([5, 7]), tensor([1, 2])); // [4, 5]
+   */
   subtract: { inputs: Binary; params: {}; outputs: 'output' };
-  /** `a * b`, element by element. */
+  /**
+   * `a * b`, element by element.
+   * @input a [s]: any shape
+   * @input b [s], a row [d] for a [.., d], or one number, [1] or []
+   * @output output [s]
+   * @nan IEEE 754.
+   * @example
+   * const { data } = await manager.ops.multiply(tensor([5, 7]), tensor([2, 3])); // [10, 21]
+   */
   multiply: { inputs: Binary; params: {}; outputs: 'output' };
-  /** `a / b`. */
+  /**
+   * `a / b`, element by element.
+   * @input a [s]: any shape
+   * @input b [s], a row [d] for a [.., d], or one number, [1] or []
+   * @output output [s]
+   * @nan IEEE 754; on Vulkan the quotient by a divisor above 2^126 or below 2^-126 may lose all its digits.
+   * @example
+   * const { data } = await manager.ops.divide(tensor([5, 9]), tensor([2])); // [2.5, 4.5]
+   */
   divide: { inputs: Binary; params: {}; outputs: 'output' };
-  /** `input * factor + offset`; 1 and 0 when left out. */
-  scale: { inputs: Unary; params: { factor?: number; offset?: number }; outputs: 'output' };
-  /** A function of each element. */
-  activation: {
+  /**
+   * `input * factor + offset`.
+   * @input input [s]: any shape
+   * @output output [s], the dtype of input
+   * @nan IEEE 754.
+   * @example
+   * const { data } = await manager.ops.scale(tensor([1, 2]), { factor: 10, offset: 0.5 }); // [10.5, 20.5]
+   */
+  scale: {
     inputs: Unary;
-    params: { kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp' };
-    outputs: 'output';
-  };
-  /** One number for each row. */
-  reduce: { inputs: Unary; params: { kind: 'sum' | 'mean' | 'min' | 'max' | 'norm' }; outputs: 'output' };
-  /** Rows of length 1; `epsilon` (1e-12) keeps short ones from growing without bound. */
-  normalize: { inputs: Unary; params: { epsilon?: number }; outputs: 'output' };
-  /** Rows that add up to 1, sharper the lower the `temperature` (1). */
-  softmax: { inputs: Unary; params: { temperature?: number }; outputs: 'output' };
-  /** Rows of mean 0 and variance 1, times `gamma`, plus `beta`. */
-  'layer-norm': {
-    inputs: { input: InputTensor; gamma?: InputTensor; beta?: InputTensor };
-    params: { epsilon?: number };
-    outputs: 'output';
-  };
-  /** The matrix product, of batches too. `fast` may compute with fewer bits. */
-  matmul: {
-    inputs: Binary;
-    params: { transposeA?: boolean; transposeB?: boolean; alpha?: number; precision?: 'high' | 'fast' };
-    outputs: 'output';
-  };
-  /** softmax(query key^T * scale) value; a `mask` is added first. `weights` come with `returnWeights`. */
-  attention: {
-    inputs: { query: InputTensor; key: InputTensor; value: InputTensor; mask?: InputTensor };
-    params: { scale?: number; causal?: boolean; returnWeights?: boolean };
-    outputs: 'output' | 'weights';
-  };
-  /** The `k` largest (or smallest) of each row, and where they are. */
-  'top-k': { inputs: Unary; params: { k: number; largest?: boolean }; outputs: 'values' | 'indices' };
-  /** The `k` rows of `base` that are nearest to each query. */
-  'similarity-search': {
-    inputs: { queries: InputTensor; base: InputTensor };
-    params: { k: number; metric?: 'cosine' | 'dot' | 'l2' };
-    outputs: 'scores' | 'indices';
-  };
-  /** Rows as whole numbers of 8 or 4 bits, with a scale for each. */
-  quantize: { inputs: Unary; params: { bits?: 8 | 4 }; outputs: 'output' | 'scales' };
-  /** The reverse of quantize; 4 bits need `columns`, the length of a row. */
-  dequantize: {
-    inputs: { input: InputTensor; scales: InputTensor };
-    params: { bits?: 8 | 4; columns?: number };
-    outputs: 'output';
-  };
-  /** The directions in which the rows differ most. */
-  'pca-fit': { inputs: Unary; params: { components: number }; outputs: 'mean' | 'components' | 'explainedVariance' };
-  /** The rows in the directions that pca-fit found. */
-  'pca-transform': {
-    inputs: { input: InputTensor; mean: InputTensor; components: InputTensor };
-    params: {};
-    outputs: 'output';
-  };
-  /** The rank of each node of a graph in compressed rows. */
-  pagerank: {
-    inputs: { rowOffsets: InputTensor; columns: InputTensor; weights?: InputTensor };
-    params: { damping?: number; tolerance?: number; maxIterations?: number };
-    outputs: 'ranks' | 'iterations' | 'residual';
-  };
-  /** Places of the nodes of a graph in the plane. */
-  'force-layout': {
-    inputs: { rowOffsets: InputTensor; columns: InputTensor; weights?: InputTensor; positions?: InputTensor };
-    /**
-     * `step`: the share of each step taken; `temperature`: the farthest a node goes at first, as a share of the graph's
-     * side, cooling over a call's iterations.
-     */
     params: {
-      iterations?: number;
-      step?: number;
-      temperature?: number;
-      repulsion?: number;
-      gravity?: number;
-      seed?: number;
+      /** What each element is multiplied with. */
+      factor?: number;
+      /** What is added to the product. */
+      offset?: number;
     };
-    outputs: 'positions' | 'movement';
+    outputs: 'output';
   };
   /**
-   * The weight of each piece of evidence (rows of timestamp, importance, category, relevance) at `currentTime`,
-   * decaying with its distance in time.
+   * A function of each element.
+   * @input input [s]: any shape
+   * @output output [s], the dtype of input
+   * @nan NaN stays NaN; an infinity gives the limit, which is 0 for relu, gelu and silu of -infinity.
+   * @example
+   * const { data } = await manager.ops.activation(tensor([-1, 0, 2]), { kind: 'relu' }); // [0, 0, 2]
    */
-  'evidence-timeline': {
-    inputs: { evidence: InputTensor };
-    params: { currentTime?: number; decay?: number };
-    outputs: 'timeline';
+  activation: {
+    inputs: Unary;
+    params: {
+      /** Which; gelu is the exact one, by erf. */
+      kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp';
+    };
+    outputs: 'output';
+  };
+  /**
+   * One number for each row, the last axis.
+   * @input input [.., d]
+   * @output output [..], the dtype of input
+   * @nan A row that holds NaN gives NaN, min and max included; infinities as IEEE 754 says.
+   * @example
+   * const { data } = await manager.ops.reduce(tensor([[1, 2], [3, 4]]), { kind: 'sum' }); // [3, 7]
+   */
+  reduce: {
+    inputs: Unary;
+    params: {
+      /** Which; norm is the L2 norm. A row without elements has a sum and a norm, 0, and is refused by the others. */
+      kind: 'sum' | 'mean' | 'min' | 'max' | 'norm';
+    };
+    outputs: 'output';
+  };
+  /**
+   * Each row over the larger of its L2 norm and `epsilon`: rows of length 1.
+   * @input input [n, d]
+   * @output output [n, d], the dtype of input
+   * @nan A row that holds NaN is NaN throughout. Beside an infinity, finite elements become 0 and infinite ones NaN. A
+   *   row of zeros stays zeros, unless `epsilon` is 0: then it is NaN.
+   * @example
+   * const { data } = await manager.ops.normalize(tensor([[3, 4]])); // [0.6, 0.8]
+   */
+  normalize: {
+    inputs: Unary;
+    params: {
+      /** Keeps rows that are nearly 0 from growing without bound. */
+      epsilon?: number;
+    };
+    outputs: 'output';
+  };
+  /**
+   * Rows, the last axis, of positive numbers that add up to 1: `exp(x / temperature)` over its sum.
+   * @input input [.., d]
+   * @output output [.., d], the dtype of input
+   * @nan A row that holds NaN or +infinity, or nothing but -infinity, is NaN throughout; -infinity beside finite
+   *   elements gives 0.
+   * @example
+   * const { data } = await manager.ops.softmax(tensor([[0, 0, -Infinity]])); // [0.5, 0.5, 0]
+   */
+  softmax: {
+    inputs: Unary;
+    params: {
+      /** Sharper the lower it is. */
+      temperature?: number;
+    };
+    outputs: 'output';
+  };
+  /**
+   * Rows, the last axis, of mean 0 and variance 1 (over d), times `gamma`, plus `beta`.
+   * @input input [.., d]
+   * @input gamma [d]
+   * @input beta [d]
+   * @output output [.., d]
+   * @nan A row that holds NaN or an infinity is NaN throughout.
+   * @example
+   * const { data } = await manager.ops.layerNorm(tensor([[1, 3]])); // [-1, 1]
+   */
+  'layer-norm': {
+    inputs: { input: InputTensor; gamma?: InputTensor; beta?: InputTensor };
+    params: {
+      /** Added to the variance. */
+      epsilon?: number;
+    };
+    outputs: 'output';
+  };
+  /**
+   * The matrix product, of batches too, times `alpha`. A batch axis of 1, or one that is missing, is repeated.
+   * @input a [.., m, k]; with transposeA [.., k, m]
+   * @input b [.., k, n]; with transposeB [.., n, k]
+   * @output output [.., m, n]
+   * @nan IEEE 754: a NaN spoils its row of `a`, or its column of `b`, also where `alpha` is 0; k = 0 gives zeros.
+   * @example
+   * const { data } = await manager.ops.matmul(tensor([[1, 2], [3, 4]]), tensor([[1, 0], [0, 2]])); // [1, 4, 3, 8]
+   */
+  matmul: {
+    inputs: Binary;
+    params: {
+      /** `a` comes transposed. */
+      transposeA?: boolean;
+      /** `b` comes transposed. */
+      transposeB?: boolean;
+      /** What the product is multiplied with. */
+      alpha?: number;
+      /** high is float32 throughout, fast may round to TF32; left out, the setting `precision` says which. */
+      precision?: 'high' | 'fast';
+    };
+    outputs: 'output';
+  };
+  /**
+   * `softmax(scale * query key^T + mask) value`, a head at a time.
+   * @input query [h, s, d]
+   * @input key [h, t, d]
+   * @input value [h, t, e]
+   * @input mask [s, t]: added to the scores
+   * @output output [h, s, e]
+   * @output weights [h, s, t]: with returnWeights alone
+   * @nan -infinity in the mask hides a key; a query from which all keys are hidden gives NaN, one of no keys at all (t
+   *   = 0) zeros. A NaN in `query` or `mask` stays in its row, one in `value` in its column.
+   * @example
+   * const query = tensor([[[0, 0]]]), key = tensor([[[1, 2], [3, 4]]]), value = tensor([[[10], [20]]]);
+   * const { data } = await manager.ops.attention(query, key, value); // [15]
+   */
+  attention: {
+    inputs: { query: InputTensor; key: InputTensor; value: InputTensor; mask?: InputTensor };
+    params: {
+      /** What the scores are multiplied with; 1 / sqrt(d) when left out. */
+      scale?: number;
+      /** Key c is hidden from query r where c > r. */
+      causal?: boolean;
+      /** Gives the weights, too. */
+      returnWeights?: boolean;
+    };
+    outputs: 'output' | 'weights';
   };
 }
 
@@ -110,7 +210,12 @@ export type RequiredKeys<T> = { [K in keyof T]-?: {} extends Pick<T, K> ? never 
 type ParamsOf<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] extends [never]
   ? { params?: Workloads[T]['params'] }
   : { params: Workloads[T]['params'] };
-/** A call of one: its name, its inputs, its parameters. */
+/**
+ * A call of one: `type`, its name; `inputs` and `params`, as Workloads has them; `id`, for logs and events.
+ * @example
+ * const workload = { type: 'top-k', inputs: { input: tensor([[1, 9, 5]]) }, params: { k: 2 }, id: 'best' };
+ * const { outputs } = await manager.executeWorkload(workload);
+ */
 export type Workload<T extends WorkloadType = WorkloadType> = T extends WorkloadType
   ? { type: T; inputs: Workloads[T]['inputs']; id?: string } & ParamsOf<T>
   : never;
@@ -119,7 +224,11 @@ export type Workload<T extends WorkloadType = WorkloadType> = T extends Workload
 type Same<A extends B, B> = A;
 type _Typed = Same<WorkloadName, WorkloadType> & Same<WorkloadType, WorkloadName>;
 
-/** One step of a graph: inputs and outputs are names. */
+/**
+ * One step of a graph: `type`, `inputs`, `outputs` and `params` as a workload has them, but inputs and outputs are
+ * names. An output that nobody needs may be left out.
+ * @example const node = { type: 'normalize', inputs: { input: 'x' }, outputs: { output: 'unit' } };
+ */
 export type GraphNode = {
   [T in WorkloadType]: {
     type: T;
@@ -129,6 +238,11 @@ export type GraphNode = {
 }[WorkloadType];
 /**
  * Nodes in any order; names lead from the inputs over the nodes to the outputs. Intermediates never leave the device.
+ * @example
+ * const unit = { type: 'normalize', inputs: { input: 'x' }, outputs: { output: 'unit' } };
+ * const best = { type: 'top-k', inputs: { input: 'unit' }, params: { k: 1 }, outputs: { values: 'best' } };
+ * const graph = { type: 'graph', inputs: { x: tensor([[3, 4]]) }, nodes: [unit, best], outputs: ['best'] };
+ * const { data } = (await manager.executeWorkload(graph)).outputs.best; // [0.8]
  */
 export interface GraphWorkload<Output extends string = string> {
   /** Runs as one job. */

@@ -103,7 +103,8 @@ function metricsTypes({ figures }) {
     [...group].map(([name, entry]) => (typeof entry === 'string' ? entry : `${name}: {\n${print(entry)}};\n`)).join('');
   return [
     makeInterface('Percentiles', 'What half of all values, and 99 of 100, do not exceed.', [
-      'p50: number; p99: number;',
+      `${comment('Half of them are at most this.')}p50: number;\n`,
+      `${comment('99 of 100 are at most this.')}p99: number;\n`,
     ]),
     makeInterface('GPUClusterMetrics', 'Durations in ms, memory in MB, rates in per cent.', [print(tree)]),
   ].join('\n');

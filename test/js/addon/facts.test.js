@@ -118,3 +118,34 @@ test('nobody changes them', () => {
   };
   walk(facts);
 });
+
+describe('workloads say', () => {
+  const all = native.workloads();
+  const of = (type) => all.find((each) => each.type === type);
+
+  test('which dtypes an input may have', () => {
+    for (const { inputs } of all)
+      for (const { dtypes } of inputs) {
+        expect(dtypes.length).toBeGreaterThan(0);
+        expect(dtypes.filter((dtype) => !kDTypes.includes(dtype))).toEqual([]);
+      }
+    expect(of('add').inputs.map(({ dtypes }) => dtypes)).toEqual(Array(2).fill(['float32', 'float16']));
+    expect(of('pagerank').inputs[0].dtypes).toEqual(['int32']);
+    expect(of('dequantize').inputs[0].dtypes).toEqual(['int8', 'uint8']);
+  });
+
+  test('what a parameter is when it is left out, and what it may be', () => {
+    for (const { params } of all)
+      for (const { fallback, min, max, required } of params) {
+        expect(min).toBeLessThan(max);
+        if (!required && !Number.isNaN(fallback)) expect(fallback).toBeGreaterThanOrEqual(min);
+      }
+    const [temperature] = of('softmax').params;
+    expect(temperature).toMatchObject({ fallback: 1, min: 0, aboveMin: true, required: false });
+    expect(of('attention').params[0]).toMatchObject({ name: 'scale', fallback: NaN });
+    expect(of('top-k').params).toMatchObject([
+      { name: 'k', min: 1, required: true },
+      { name: 'largest', fallback: 1 },
+    ]);
+  });
+});
