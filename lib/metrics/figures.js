@@ -40,8 +40,11 @@ const kWorkedOut = [
   figure('memoryUsage.total', 'device memory in use, in MB', ({ contexts, use }) =>
     megabytes(sumOf(contexts, usedBy) + use.bytes),
   ),
+  figure('memoryUsage.perContext', 'device memory that a context uses, on average, in MB', ({ contexts }) =>
+    megabytes(meanOf(sumOf(contexts, usedBy), contexts.length)),
+  ),
   {
-    ...figure('memoryUsage.perContext', 'the same by the id of a context, in MB', ({ contexts }) =>
+    ...figure('memoryUsage.contexts', 'the same of each, by its id, in MB', ({ contexts }) =>
       Object.fromEntries(contexts.map((context) => [context.id, megabytes(context.memoryUsage)])),
     ),
     type: 'Record<string, number>',

@@ -59,7 +59,8 @@ describe('the primary', () => {
       compilationTime: 0,
       memoryUsage: {
         total: 4,
-        perContext: { '1-cpu-0': 3, '1-vulkan-1': 1, '2-cpu-0': 0, '3-cpu-0': 0 },
+        perContext: 1,
+        contexts: { '1-cpu-0': 3, '1-vulkan-1': 1, '2-cpu-0': 0, '3-cpu-0': 0 },
         shaderCache: 0,
       },
       performance: {
@@ -91,6 +92,7 @@ describe('the primary', () => {
     put(0, 1, [1, 0, 0, 1, 5]);
     put(1, 15, [3, 2 ** 20, 60, 3, 15]);
     expect(metrics.programs()).toEqual({ programs: 6, bytes: 2 ** 21, hits: 90, misses: 6, ms: 30 });
+    expect(metrics.snapshot({ contexts: [] }).memoryUsage).toMatchObject({ perContext: 0, contexts: {} });
     const got = metrics.snapshot({ contexts: [], compiled: { count: 2, ms: 200 } });
     expect(got).toMatchObject({ totalShaders: 6, compilationTime: 105, memoryUsage: { total: 2, shaderCache: 2 } });
     expect(got.cacheHitRate).toBeCloseTo(93.75);
