@@ -19,7 +19,8 @@ export type ErrorCode =
   | 'ERR_QUEUE_FULL'
   | 'ERR_WORKER_LOST'
   | 'ERR_CLOSED'
-  | 'ERR_INTERNAL';
+  | 'ERR_INTERNAL'
+  | 'ERR_NOT_FOUND';
 
 /** From all to nothing. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';

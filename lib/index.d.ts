@@ -43,5 +43,5 @@ export { GPUError } from './types/error';
 export type { ErrorDetails, ErrorFields } from './types/error';
 export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
 export type { GPUResult, JobOptions, ManagerEvents } from './types/cluster';
-export type { ClusterHealth, ContextHealth, ContextInfo, MemoryStats, WorkerHealth } from './types/health';
+export type { ClusterHealth, ContextHealth, ContextInfo, JobInfo, MemoryStats, WorkerHealth } from './types/health';
 export type { Ops } from './types/ops';

@@ -35,12 +35,14 @@ const codes = new Map(facts.codes.map((code) => [code.name, code]));
 /** @type {ReadonlyMap<string, number>} */
 const codeNumbers = new Map(kCodes.map((name, i) => [name, i + 1]));
 
+const kInternal = 1 + kCodes.indexOf('ERR_INTERNAL');
+
 /**
  * The number a code has in a message. What is no code of ours counts as ERR_INTERNAL.
  * @param {string} code
  */
 function codeNumber(code) {
-  return codeNumbers.get(code) ?? kCodes.length;
+  return codeNumbers.get(code) ?? kInternal;
 }
 
 /**

@@ -88,6 +88,7 @@ export interface Layouts {
       | 'number'
       | 'priority'
       | 'deadline'
+      | 'asked'
       | 'kind'
       | 'contextType'
       | 'affinity'

@@ -221,6 +221,30 @@ class GPUClusterManager extends EventEmitter {
   }
 
   /**
+   * The jobs under way in the whole cluster: how long, where, what each will cost, and why one waits.
+   * @returns {Promise<import('../index').JobInfo[]>}
+   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
+   * @example for (const { id, type, state, reason } of await manager.jobs()) console.log(id, type, state, reason);
+   */
+  async jobs() {
+    return this.#ask({ what: 'jobs' });
+  }
+
+  /**
+   * The steps and waits of a job, in plain words: of one under way, or of the last 10,000 that ended.
+   * @param {string} id of several jobs with it, of the one that was asked for last
+   * @returns {Promise<string[]>}
+   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: no such job was asked for, or it is none of the last 10,000;
+   *   ERR_INVALID_ARGUMENT: the id is no string; ERR_CLOSED: the manager or its cluster is closed
+   * @example console.log((await manager.why(error.workloadId)).join('\n'));
+   */
+  async why(id) {
+    if (typeof id !== 'string')
+      throw invalid(`why: the id is ${show(id)}, but must be a string: a result's or an error's workloadId`, 'id');
+    return this.#ask({ what: 'why', id });
+  }
+
+  /**
    * The most used figures: docs/metrics.md.
    * @returns {Promise<import('../index').GPUClusterMetrics>}
    * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed

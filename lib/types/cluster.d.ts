@@ -7,7 +7,7 @@ import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloa
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
 import type { RunResult } from './context';
-import type { ClusterHealth, ContextInfo, MemoryStats } from './health';
+import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
 import type { Ops } from './ops';
 
 /** Options of one job of the cluster. */
@@ -165,6 +165,23 @@ export class GPUClusterManager extends EventEmitter {
    * @example const ready = manager.contexts().filter(({ isActive }) => isActive);
    */
   contexts(): ContextInfo[];
+  /**
+   * The jobs under way in the whole cluster, waiting and running: how long, where, what each will cost, and why one
+   * waits. Those of the coordinator come first, in the order in which it was asked for them. Jobs that a process runs on its own contexts are told by that
+   * process: one whose event loop is blocked is waited for for 250 ms, and what it runs is missing then.
+   * @example for (const { id, type, state, reason } of await manager.jobs()) console.log(id, type, state, reason);
+   * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
+   */
+  jobs(): Promise<JobInfo[]>;
+  /**
+   * The steps and waits of a job in plain words: of one that is under way, or of the last 10,000 that ended, in the
+   * coordinator and in each process that ran some on its own contexts. Where several have the id, of the one that was
+   * asked for last. Of an id the first 256 characters count.
+   * @example console.log((await manager.why(error.workloadId)).join('\n'));
+   * @throws {GPUError} ERR_NOT_FOUND: no such job was asked for, or it is none of the last 10,000;
+   *   ERR_INVALID_ARGUMENT: the id is no string; ERR_CLOSED: the manager or its cluster is closed
+   */
+  why(id: string): Promise<string[]>;
   /**
    * The most used figures: docs/metrics.md.
    * @example const { performance } = await manager.getMetrics();

@@ -46,7 +46,11 @@ class Assignments {
       this.running.set(job.number, job);
       member.jobs.set(job.number, job);
       if (job.affinity) context.affinities.add(job.affinity);
-      for (const input of job.inputs) context.resident.add(input);
+      job.held = 0;
+      for (const input of job.inputs) {
+        if (context.holds(input)) ++job.held;
+        context.resident.add(input);
+      }
     }
     ++context.assigned;
     context.assignedMs += launch.cost;

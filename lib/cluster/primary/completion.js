@@ -31,6 +31,7 @@ const { kBase, kernelIndex, renderIndex } = require('../../call');
  * @typedef {object} CompletionParts
  * @property {import('../../core/log').Logger} log
  * @property {import('../../metrics/metrics').Metrics} metrics
+ * @property {import('./ended-jobs').EndedJobs} ended
  * @property {(job: CoordinatorJob) => void} requeue a job that has to make the outputs itself now
  * @property {() => void} onAloneSettled a job that has to run alone may have waited for its place
  */
@@ -185,6 +186,7 @@ class Completion {
     const { from } = job;
     const now = nowMs();
     ++this.count;
+    this.parts.ended.note(job, ending, now);
     if (job.alone) this.parts.onAloneSettled();
     const own = this.parts.metrics.own;
     if (ending.code) {
@@ -205,7 +207,7 @@ class Completion {
       );
       if (this.#logs)
         this.parts.log.debug(
-          { job: job.name, context: ending.contextId, ms: total, attempts: job.attempts },
+          { job: job.name, type: job.type, context: ending.contextId, ms: total, attempts: job.attempts },
           'a job is done',
         );
       this.#noteSwitch(job, ending);
@@ -220,8 +222,9 @@ class Completion {
    * @param {Ending} ending
    */
   #logFailure(job, { code, message, contextId }) {
+    const { name, type, attempts } = job;
     this.parts.log.debug(
-      { job: job.name, context: contextId, code, reason: withoutPaths(message ?? ''), attempts: job.attempts },
+      { job: name, type, context: contextId, code, reason: withoutPaths(message ?? ''), attempts },
       'a job failed',
     );
   }

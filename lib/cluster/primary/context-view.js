@@ -134,6 +134,10 @@ class ContextView {
     return this.#member.emptying ? 0 : Math.max(0, this.#member.maxConcurrent - this.#member.running);
   }
 
+  get isKeptFree() {
+    return this.#member.emptying;
+  }
+
   get lastUsed() {
     return Math.max(this.usedAt, this.#read(inContext.lastUsedLocal));
   }

@@ -13,6 +13,7 @@ const { plainError } = require('../../core');
  * @property {import('./cluster-contexts').ClusterContexts} contexts
  * @property {import('./shared-regions').SharedRegions} regions
  * @property {import('./cluster-programs').ClusterPrograms} programs
+ * @property {import('./follow').Follow} follow
  * @property {(report: import('../wire/messages').Report) => unknown} answer what members ask beside jobs
  * @property {() => void} onJobs some have come, or ended
  */
@@ -107,6 +108,9 @@ class Inbox {
         break;
       case 'query':
         this.#onQuery(member, message);
+        break;
+      case 'followed':
+        this.parts.follow.onAnswer(member, message);
         break;
       case 'program':
       case 'compiled':

@@ -1,7 +1,8 @@
 // A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
 'use strict';
-const { costMs } = require('../../call');
+const { costMs, kBase, countedNames, publicType } = require('../../call');
 const { protocol } = require('../wire');
+const { nameOf } = require('../journal');
 
 const { ask, output, kKinds, kContextTypes } = protocol;
 /** @type {number[]} */
@@ -26,6 +27,7 @@ class CoordinatorJob {
     this.id = undefined;
     this.priority = numbers[at + ask.priority];
     this.enqueued = now;
+    this.asked = Math.min(now, numbers[at + ask.asked]); // by its user; since then its memory was made ready
     this.deadline = numbers[at + ask.deadline] || Infinity;
     this.kind = kKinds[numbers[at + ask.kind]];
     this.contextType = kContextTypes[numbers[at + ask.contextType]];
@@ -65,6 +67,13 @@ class CoordinatorJob {
     /** @type {import('./completion').Ending|undefined} how it ends when it has stopped for that */
     this.canceledFor = undefined;
     this.isQueued = false;
+    this.before = 0; // jobs in the queue when it came
+    this.waits = 0; // why it was not given to a context: see kWaits
+    /** @type {import('./scheduler').ContextView|undefined} the one that it waited for last */
+    this.waitedFor = undefined;
+    this.held = 0; // how many of its inputs its context had already
+    /** @type {string[]|undefined} what became of earlier attempts, in words */
+    this.tries = undefined;
     /** @type {CoordinatorJob[]|undefined} equal jobs that wait for its outputs */
     this.followers = undefined;
     /** @type {CoordinatorJob|undefined} whose outputs it will get */
@@ -100,18 +109,48 @@ class CoordinatorJob {
 
   /** What its user knows it by: results and errors have it as `workloadId`. */
   get name() {
-    return this.id ?? `job-${this.workerId}-${this.askNumber}`;
+    return this.id ?? nameOf(this.workerId, this.askNumber);
+  }
+
+  /** Its workload's type, as its user has written it. */
+  get type() {
+    return typeOf(this.workload, this.kind);
+  }
+
+  /**
+   * The scheduler has looked at it, and left it in the queue.
+   * @param {import('./scheduler').Refusal} refusal
+   */
+  refused({ wait, context }) {
+    this.waits |= wait;
+    this.waitedFor = context;
+  }
+
+  /** @param {string} text what became of an attempt */
+  tried(text) {
+    (this.tries ??= []).push(text);
+  }
+
+  /** It runs in a context of the coordinator's process that does not let go of it. */
+  get isGivenUp() {
+    return this.canceledAt > 0 && this.context?.isLost === true && this.member?.inProcess === true;
+  }
+
+  /** Whether it has begun on its context, as far as that says. */
+  get runsThere() {
+    const started = this.context?.started();
+    return !started?.size || started.has(this.number) || started.has(this.launch?.leader ?? -1);
   }
 
   /** Where it is, for whoever has waited for it too long. */
   get whereabouts() {
     const tried = this.attempts > 1 ? `, at its attempt ${this.attempts}` : '';
-    const { context, launch } = this;
+    const { context } = this;
     if (this.leader) return 'it waited for an equal job, whose outputs it was to share';
     if (!context) return `it waited in the queue for a context${this.attempts > 0 ? ', to be tried again' : ''}`;
-    const started = context.started();
-    const runs = !started.size || started.has(this.number) || started.has(launch?.leader ?? -1);
-    return runs ? `it was running on ${context.id}${tried}` : `it waited on ${context.id}, behind another job${tried}`;
+    return this.runsThere
+      ? `it was running on ${context.id}${tried}`
+      : `it waited on ${context.id}, behind another job${tried}`;
   }
 
   /** Where an equal job finds what this one has made: see `output` of src/cluster/messages.def. */
@@ -119,6 +158,16 @@ class CoordinatorJob {
     const first = this.outputsAt + 1;
     return this.body.slice(first, first + this.body[this.outputsAt] * output.numbers);
   }
+}
+
+const kPublicTypes = /** @type {string[]} */ (countedNames.map(publicType));
+/**
+ * @param {number} workload
+ * @param {string} kind
+ */
+function typeOf(workload, kind) {
+  if (workload >= kBase) return kind === 'render' ? 'render' : 'kernel';
+  return workload < 0 ? 'graph' : kPublicTypes[workload];
 }
 
 /** Jobs that went to a context together. */

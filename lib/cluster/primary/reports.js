@@ -50,6 +50,10 @@ class Reports {
         return this.health();
       case 'prometheus':
         return this.prometheus();
+      case 'jobs':
+        return this.primary.follow.jobs();
+      case 'why':
+        return this.primary.follow.why(report.id);
       case 'memory':
         return this.memoryStats(report.device);
     }

@@ -55,7 +55,7 @@ function expectStep(expected, { do: what, workload, timings, batch, code, ms }) 
       expected[layout.kBatch + kSizeSum] += batch;
     }
   }
-  const codeAt = kCodes.indexOf(code) >= 0 ? kCodes.indexOf(code) : kCodes.length - 1;
+  const codeAt = kCodes.indexOf(code) >= 0 ? kCodes.indexOf(code) : kCodes.indexOf('ERR_INTERNAL');
   if (what === 'failed') expected[layout.kFailed + codeAt] += 1;
   if (what === 'retried') expected[layout.kRetried + codeAt] += 1;
   if (what === 'cacheHit') expected[layout.kCacheHits] += 1;

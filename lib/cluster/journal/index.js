@@ -1,0 +1,22 @@
+// What is told of jobs, of those under way and of those that ended last: records, and the words that are made of them.
+'use strict';
+/** @typedef {import('./job-ring').JobFacts} JobFacts */
+const { JobRing, kKept, kOwn, kCached, at, nameOf, matcher } = require('./job-ring');
+const { stepsOf, processOf, timeText, counted, epochOf } = require('./steps');
+const { kWaits } = require('./waits');
+
+module.exports = {
+  JobRing,
+  kKept,
+  kOwn,
+  kCached,
+  at,
+  nameOf,
+  matcher,
+  stepsOf,
+  processOf,
+  timeText,
+  counted,
+  epochOf,
+  kWaits,
+};
