@@ -8,8 +8,9 @@ const { obtainFrom } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
 const { makeOps } = require('./ops');
+const { contextInfo } = require('./context-info');
 const { readConfig, checkSameConfig } = require('../config');
-const { invalid, show, refuseUnknownKeys, tell } = require('../core');
+const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
 
 /** @typedef {import('./process/cluster-process').Role} Role */
 /** @typedef {import('../core/errors').GPUError} GPUError */
@@ -19,29 +20,33 @@ const { invalid, show, refuseUnknownKeys, tell } = require('../core');
 
 const kUsesMs = 2000; // between two reports of the programs used
 
-/** @type {(manager: GPUClusterManager) => import('../config/config').Config} */
-let configOf;
+/** @type {(manager: GPUClusterManager) => { config: import('../config/config').Config, logger: unknown }} */
+let madeWith;
 
 class GPUClusterManager extends EventEmitter {
   static {
-    configOf = (manager) => manager.#config;
+    madeWith = (manager) => ({ config: manager.#config, logger: manager.#logger });
   }
 
   #config;
+  #logger;
   #process;
   #requester; // the process's: a job gets there without a detour
   #programs;
   #usesTimer;
 
   /**
-   * @param {import('../index').ManagerOptions} [options]
+   * @param {import('../index').ManagerOptions & { logger?: import('../index').GPULogger }} [options]
    * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right
    */
   constructor(options) {
     super();
-    this.#config = readConfig(options);
+    const { logger, settings } = takeLogger(options);
+    this.#config = readConfig(settings);
+    this.#logger = logger;
     this.#process = new ClusterProcess({
       config: this.#config,
+      logger,
       emitter: this,
       onClosing: () => this.#reportUses(),
       onEnding: () => this.#programs.close(),
@@ -191,33 +196,7 @@ class GPUClusterManager extends EventEmitter {
     const { closed, role, coordination, registry } = this.#process;
     if (closed) return [];
     const all = coordination && role !== 'worker' ? coordination.reports.contexts() : registry.entries;
-    return all.map(
-      ({
-        id,
-        workerId,
-        contextType,
-        device,
-        state,
-        isActive,
-        lastUsed,
-        memoryUsage,
-        memoryLimit,
-        shaderCount,
-        jobsRun,
-      }) => ({
-        id,
-        workerId,
-        contextType,
-        device,
-        state,
-        isActive,
-        lastUsed,
-        memoryUsage,
-        memoryLimit,
-        shaderCount,
-        jobsRun,
-      }),
-    );
+    return all.map(contextInfo);
   }
 
   /**
@@ -362,7 +341,7 @@ let current;
 
 /**
  * The manager of this process: made by the first call, given again by the others until it is closed.
- * @param {import('../index').ManagerOptions} [options]
+ * @param {import('../index').ManagerOptions & { logger?: import('../index').GPULogger }} [options]
  * @returns {GPUClusterManager}
  * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
  *   what it was in the first call
@@ -372,7 +351,13 @@ let current;
  */
 function createGPUClusterManager(options) {
   if (!current) current = new GPUClusterManager(options);
-  else if (options !== undefined) checkSameConfig(configOf(current), options);
+  else if (options !== undefined) {
+    const { config, logger } = madeWith(current);
+    const wanted = takeLogger(options);
+    if (wanted.logger !== undefined && wanted.logger !== logger)
+      throw invalid('logger is another one than in the first call in this process, which has one manager', 'logger');
+    checkSameConfig(config, wanted.settings);
+  }
   return current;
 }
 

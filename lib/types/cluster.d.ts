@@ -79,6 +79,33 @@ export interface ManagerEvents {
   'queue-full': [event: { retryAfter: number }];
 }
 
+/**
+ * A logger of the application: pino's interface. Given as `logger`, it gets the lines of its process in the place of
+ * the manager's own on stderr; those of its own level, where it has `isLevelEnabled` or `level`, else those of
+ * `logLevel`. Workers that the manager forks are other processes, and write their own lines.
+ * @example const manager = createGPUClusterManager({ logger: pino({ name: 'search' }) });
+ */
+export interface GPULogger {
+  /** The least that is logged. */
+  level?: string;
+  /** Whether lines of a level are written: then no line is made of what is not. */
+  isLevelEnabled?(level: string): boolean;
+  /** The same with fields for every line; without it they are put into each. */
+  child?(fields: object): GPULogger;
+  /** Without it `debug`. */
+  trace?(fields: object | string, message?: string): void;
+  /** Who does what for which job. */
+  debug(fields: object | string, message?: string): void;
+  /** What goes as it should. */
+  info(fields: object | string, message?: string): void;
+  /** What may be wrong. */
+  warn(fields: object | string, message?: string): void;
+  /** What is wrong. */
+  error(fields: object | string, message?: string): void;
+  /** Without it `error`. */
+  fatal?(fields: object | string, message?: string): void;
+}
+
 type Listener<Name extends keyof ManagerEvents> = (...values: ManagerEvents[Name]) => void;
 
 // The types of its events, written out: EventEmitter takes none before @types/node 20.11.
@@ -233,4 +260,4 @@ export class GPUClusterManager extends EventEmitter {
  * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
  *   what it was in the first call
  */
-export function createGPUClusterManager(options?: ManagerOptions): GPUClusterManager;
+export function createGPUClusterManager(options?: ManagerOptions & { logger?: GPULogger }): GPUClusterManager;
