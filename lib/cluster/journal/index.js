@@ -1,9 +1,10 @@
 // What is told of jobs, of those under way and of those that ended last: records, and the words that are made of them.
 'use strict';
 /** @typedef {import('./job-ring').JobFacts} JobFacts */
-const { JobRing, kKept, kOwn, kCached, at, nameOf, matcher } = require('./job-ring');
+/** @typedef {import('./job-ring').Details} Details */
+const { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher } = require('./job-ring');
 const { stepsOf, processOf, timeText, counted, epochOf } = require('./steps');
-const { kWaits } = require('./waits');
+const { kWaits, kHeld, kDetailed } = require('./waits');
 
 module.exports = {
   JobRing,
@@ -11,6 +12,8 @@ module.exports = {
   kOwn,
   kCached,
   at,
+  typeOf,
+  detailsOf,
   nameOf,
   matcher,
   stepsOf,
@@ -19,4 +22,6 @@ module.exports = {
   counted,
   epochOf,
   kWaits,
+  kHeld,
+  kDetailed,
 };

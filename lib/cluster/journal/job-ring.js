@@ -2,38 +2,45 @@
 // reference. Sentences are made of them only when somebody asks (steps.js).
 'use strict';
 const { kCodes } = require('../../addon');
+const { countedNames, publicType } = require('../../call');
+const { kHeld, kDetailed } = require('./waits');
 
 /** How many jobs that have ended are kept, in the coordinator and in each process of those it ran by itself. */
 const kKept = 10_000;
 const kLongestName = 256; // characters kept of an id: users give it, and there are many
 const kLongestMessage = 1000;
 
-/** Where what stands in a record. Times are ms, points of time those of nowMs(). */
+/**
+ * Where what stands in a record. It begins as a result does (src/cluster/messages.def), so that most of it is copied in
+ * one piece. Times are ms, points of time those of nowMs().
+ */
 const at = Object.freeze({
   number: 0, // that its requester gave it
-  requester: 1, // its worker's id
-  asked: 2,
-  deadline: 3, // Infinity for none
-  priority: 4,
-  cost: 5, // by estimate, on the reference core
-  waits: 6, // kWaits
-  before: 7, // how many jobs were in the queue when it came
-  given: 8, // when it went to its last context; 0: never
-  held: 9, // how many of its inputs that one had already
+  code: 1, // 0, or 1 + the place in src/errors.def
+  batch: 2, // how many went in one launch
+  switch: 3,
+  upload: 4,
+  compute: 5,
+  readback: 6,
+  member: 7,
+  context: 8,
+  given: 9, // when it went to its last context; 0: never
   attempts: 10,
-  ended: 11,
-  code: 12, // 0, or 1 + the place in src/errors.def
-  batch: 13, // how many went in one launch
-  switch: 14,
-  upload: 15,
-  compute: 16,
-  readback: 17,
-  flags: 18,
-  came: 19, // to the coordinator
-  numbers: 20,
+  flags: 11,
+  requester: 12, // its worker's id
+  asked: 13, // by its user
+  came: 14, // to the coordinator
+  ended: 15,
+  deadline: 16, // Infinity for none
+  priority: 17,
+  cost: 18, // by estimate, on the reference core
+  waits: 19, // kWaits
+  before: 20, // how many jobs were in the queue when it came
+  counted: 21, // which workload, by its place in countedNames; -1: a graph
+  numbers: 22,
 });
-const kOwn = 1; // its process ran it on a context of its own, without the coordinator
-const kCached = 2; // it got the outputs of an equal job
+const kCached = 1; // it got the outputs of an equal job
+const kOwn = 2; // its process ran it on a context of its own, without the coordinator
 
 /**
  * What is known of a job, living or not, for its steps.
@@ -43,15 +50,14 @@ const kCached = 2; // it got the outputs of an equal job
  * @property {number} requester
  * @property {number} asked by its user
  * @property {number} came to the coordinator
- * @property {number} deadline
- * @property {number} priority
+ * @property {number|undefined} deadline undefined: not kept
+ * @property {number|undefined} priority undefined: not kept
  * @property {number} cost
  * @property {number} waits
  * @property {number} before
  * @property {string|undefined} waitedFor the context that it waited for last
  * @property {number} given
  * @property {string|undefined} context its last one
- * @property {number} held
  * @property {number} attempts
  * @property {string[]|undefined} tries what became of earlier attempts
  * @property {boolean} own
@@ -70,36 +76,29 @@ const kCached = 2; // it got the outputs of an equal job
  * @property {number} readback
  */
 
+/**
+ * What few records have: the id that its user gave a job, the message of its error, earlier attempts.
+ * @typedef {{ id?: string, message?: string, tries?: string[] }} Details
+ */
+
+const kTypes = [...countedNames.map(publicType)];
+
 class JobRing {
   #kept;
   #count = 0;
-  #next = 0;
-  /** @type {(string|undefined)[]} given by users; the others follow from the numbers */
-  #ids;
-  /** @type {string[]} */
-  #types;
-  /** @type {(string|undefined)[]} */
-  #contexts;
-  /** @type {(string|undefined)[]} */
-  #waitedFor;
-  /** @type {(string|undefined)[]} */
-  #messages;
-  /** @type {(string[]|undefined)[]} */
-  #tries;
-  /** The records' numbers. */
+  /** The records' numbers: zeros of the system, that take no memory before they are written to. */
   numbers;
+  /** Where each ran. @type {(string|undefined)[]} */
+  contexts = [];
+  /** The context that each waited for last: of those with reasons to wait. @type {({ id: string }|undefined)[]} */
+  waitedFor = [];
+  /** Of those with kDetailed. @type {(Details|undefined)[]} */
+  details = [];
 
   /** @param {number} [kept] how many */
   constructor(kept = kKept) {
     this.#kept = kept;
-    // The system gives zeros that take no memory before they are written to.
     this.numbers = new Float64Array(kept * at.numbers);
-    this.#ids = new Array(kept);
-    this.#types = new Array(kept);
-    this.#contexts = new Array(kept);
-    this.#waitedFor = new Array(kept);
-    this.#messages = new Array(kept);
-    this.#tries = new Array(kept);
   }
 
   /** Whether some have been forgotten. */
@@ -107,27 +106,9 @@ class JobRing {
     return this.#count > this.#kept;
   }
 
-  /**
-   * Takes the place of the oldest record.
-   * @param {string|undefined} id given by its user
-   * @param {string} type
-   * @param {string|undefined} context where it ran
-   * @param {string|undefined} [waitedFor]
-   * @param {string|undefined} [message] of the error it ended with
-   * @param {string[]|undefined} [tries]
-   * @returns {number} where its numbers are to be written
-   */
-  add(id, type, context, waitedFor, message, tries) {
-    const place = this.#next;
-    this.#next = place + 1 === this.#kept ? 0 : place + 1;
-    ++this.#count;
-    this.#ids[place] = id === undefined ? undefined : cut(id, kLongestName);
-    this.#types[place] = type;
-    this.#contexts[place] = context;
-    this.#waitedFor[place] = waitedFor;
-    this.#messages[place] = message === undefined ? undefined : cut(message, kLongestMessage);
-    this.#tries[place] = tries;
-    return place * at.numbers;
+  /** @returns {number} the place of the oldest record, for a new one */
+  next() {
+    return this.#count++ % this.#kept;
   }
 
   /**
@@ -143,7 +124,7 @@ class JobRing {
     let asked = -Infinity;
     for (let place = 0, start = 0; place < kept; ++place, start += at.numbers) {
       if (numbers[start + at.asked] < asked) continue;
-      if (!isIt(this.#ids[place], numbers[start + at.requester], numbers[start + at.number])) continue;
+      if (!isIt(this.#detailsOf(place).id, numbers[start + at.requester], numbers[start + at.number])) continue;
       found = place;
       asked = numbers[start + at.asked];
     }
@@ -152,13 +133,22 @@ class JobRing {
 
   /**
    * @param {number} place
+   * @returns {Details}
+   */
+  #detailsOf(place) {
+    return (this.numbers[place * at.numbers + at.waits] & kDetailed && this.details[place]) || {};
+  }
+
+  /**
+   * @param {number} place
    * @returns {JobFacts}
    */
   #read(place) {
     const n = this.numbers.subarray(place * at.numbers, (place + 1) * at.numbers);
+    const { id, message, tries } = this.#detailsOf(place);
     return {
-      id: this.#ids[place] ?? nameOf(n[at.requester], n[at.number]),
-      type: this.#types[place],
+      id: id ?? nameOf(n[at.requester], n[at.number]),
+      type: typeOf(n[at.counted]),
       requester: n[at.requester],
       asked: n[at.asked],
       came: n[at.came],
@@ -167,18 +157,17 @@ class JobRing {
       cost: n[at.cost],
       waits: n[at.waits],
       before: n[at.before],
-      waitedFor: this.#waitedFor[place],
+      waitedFor: n[at.waits] & ~(kHeld | kDetailed) ? this.waitedFor[place]?.id : undefined,
       given: n[at.given],
-      context: this.#contexts[place],
-      held: n[at.held],
+      context: this.contexts[place],
       attempts: n[at.attempts],
-      tries: this.#tries[place],
+      tries,
       own: (n[at.flags] & kOwn) !== 0,
       cached: (n[at.flags] & kCached) !== 0,
       end: {
         at: n[at.ended],
         code: n[at.code] ? kCodes[n[at.code] - 1] : undefined,
-        message: this.#messages[place],
+        message,
         batch: n[at.batch],
         switch: n[at.switch],
         upload: n[at.upload],
@@ -187,6 +176,29 @@ class JobRing {
       },
     };
   }
+}
+
+/**
+ * @param {number} counted
+ * @returns {string} the type of a workload, as its user has written it
+ */
+function typeOf(counted) {
+  return counted < 0 ? 'graph' : /** @type {string} */ (kTypes[counted]);
+}
+
+/**
+ * What is kept of names and messages, of which there may be many, and long ones.
+ * @param {string|undefined} id
+ * @param {string|undefined} message
+ * @param {string[]|undefined} tries
+ * @returns {Details}
+ */
+function detailsOf(id, message, tries) {
+  return {
+    id: id === undefined ? undefined : cut(id, kLongestName),
+    message: message === undefined ? undefined : cut(message, kLongestMessage),
+    tries,
+  };
 }
 
 /**
@@ -221,4 +233,4 @@ function cut(text, most) {
   return text.length <= most ? text : Array.from(text.slice(0, most)).join('');
 }
 
-module.exports = { JobRing, kKept, kOwn, kCached, at, nameOf, matcher };
+module.exports = { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher };

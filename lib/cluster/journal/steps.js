@@ -1,7 +1,7 @@
 // The steps and waits of a job in words: made when somebody asks.
 'use strict';
 const { epochMs, nowMs } = require('../../core');
-const { kWaits } = require('./waits');
+const { kWaits, kHeld, kDetailed } = require('./waits');
 
 const { Date } = globalThis; // as it was when this was loaded: a test may replace it
 
@@ -68,7 +68,7 @@ function stepsOf(job) {
   for (const tried of job.tries ?? []) steps.push(tried);
   if (job.own) steps.push(`${job.context}, a context of its own process, was idle and took it at once`);
   else if (job.given || job.end) steps.push(...waitedTexts(job));
-  if (!job.own && job.given) steps.push(givenText(job));
+  if (!job.own && job.given && !job.cached) steps.push(givenText(job));
   if (job.end) steps.push(...endTexts(job, job.end));
   return steps;
 }
@@ -76,10 +76,11 @@ function stepsOf(job) {
 /** @param {JobFacts} job */
 function askedText({ type, requester, asked, priority, cost, deadline }) {
   const when = new Date(epochOf(asked)).toISOString().slice(11, 23);
-  const parts = [`priority ${priority}`];
+  const parts = priority === undefined ? [] : [`priority ${priority}`];
   if (cost > 0) parts.push(`${timeText(cost)} of work by estimate`);
-  parts.push(deadline === Infinity ? 'no deadline' : `${timeText(deadline - asked)} of time`);
-  return `asked for by ${processOf(requester)} at ${when}: ${type}, ${parts.join(', ')}`;
+  if (deadline !== undefined)
+    parts.push(deadline === Infinity ? 'no deadline' : `${timeText(deadline - asked)} of time`);
+  return `asked for by ${processOf(requester)} at ${when}: ${[type, ...parts].join(', ')}`;
 }
 
 /**
@@ -89,7 +90,7 @@ function askedText({ type, requester, asked, priority, cost, deadline }) {
 function waitedTexts({ came, given, end, waits, before, waitedFor, tries, cached }) {
   const ms = (given || (end?.at ?? came)) - came;
   if (cached) return ['an equal job was under way: it waited for the outputs of that one'];
-  if (ms < kShortMs && !waits) return [];
+  if (ms < kShortMs && !(waits & ~(kHeld | kDetailed))) return [];
   const reasons = kSaid.flatMap(([bit, said]) => (waits & bit ? [said.replace('%', waitedFor ?? 'a context')] : []));
   if (before) reasons.unshift(`${counted(before, 'job')} ${before === 1 ? 'was' : 'were'} there before it`);
   const since = tries?.length ? ', from its first attempt on' : '';
@@ -97,9 +98,9 @@ function waitedTexts({ came, given, end, waits, before, waitedFor, tries, cached
 }
 
 /** @param {JobFacts} job */
-function givenText({ context, held, attempts, end }) {
+function givenText({ context, waits, attempts, end }) {
   let text = `given to ${context}`;
-  if (held) text += `, which had ${held} of its inputs already`;
+  if (waits & kHeld) text += ', where inputs of it were already';
   if (end?.switch && end.switch > kMessageMs) text += `, where it began after ${timeText(end.switch)}`;
   if (end && end.batch > 1) text += `, with ${counted(end.batch - 1, 'other', 'others')} in one launch`;
   return attempts > 1 ? `${text}, its attempt ${attempts}` : text;

@@ -15,4 +15,9 @@ const kWaits = Object.freeze({
   batch: 256, // held back for jobs like it, to go in one launch
 });
 
-module.exports = { kWaits };
+/** Among the same bits: the context that took it had some of its inputs already. */
+const kHeld = 512;
+/** Among the same bits: an id that its user gave it, or other details, are kept of it. */
+const kDetailed = 1024;
+
+module.exports = { kWaits, kHeld, kDetailed };

@@ -34,6 +34,8 @@ const { codec, protocol } = require('../wire');
  */
 
 const { done } = protocol;
+const { number: kDoneNumber, code: kDoneCode, batch: kDoneBatch, switch: kDoneSwitch } = done;
+const { upload: kDoneUpload, compute: kDoneCompute, readback: kDoneReadback } = done;
 const kWatchMs = 100;
 const kTimerMs = 2; // that a timer may come early
 
@@ -134,8 +136,8 @@ class Coordinator {
     const refusal = this.#admission.refuse(job, now);
     if (refusal) return this.#completion.settle(job, refusal);
     if (job.cacheKey && this.#completion.follow(job)) return undefined;
-    job.before = this.queue.size;
     if (job.joinKey) this.#arrivals.note(job.joinKey, now);
+    job.before = this.queue.size;
     job.isQueued = this.queue.push(job);
     if (!job.isQueued) {
       const retryAfter = this.queue.retryAfter(now, this.#endRate);
@@ -206,12 +208,12 @@ class Coordinator {
    * @param {number} at
    */
   onDone(member, numbers, at) {
-    const job = this.assignments.running.get(numbers[at + done.number]);
+    const job = this.assignments.running.get(numbers[at + kDoneNumber]);
     if (!job || job.member !== member) return;
     const context = /** @type {ContextView} */ (job.context);
     const launch = /** @type {import('./job').Launch} */ (job.launch);
     this.assignments.takeBack(job);
-    if (numbers[at + done.code]) this.#onFailed(job, member, context, numbers, at);
+    if (numbers[at + kDoneCode]) this.#onFailed(job, member, context, numbers, at);
     else this.#onSucceeded(job, context, launch, numbers, at);
   }
 
@@ -223,8 +225,8 @@ class Coordinator {
    * @param {number} at
    */
   #onSucceeded(job, context, launch, numbers, at) {
-    const batch = numbers[at + done.batch];
-    const compute = numbers[at + done.compute];
+    const batch = numbers[at + kDoneBatch];
+    const compute = numbers[at + kDoneCompute];
     ++context.ran;
     if (job.workload >= kBase) context.programs.add(job.workload);
     const first = !launch.isCounted;
@@ -234,14 +236,15 @@ class Coordinator {
     this.#completion.finish(job, {
       batch,
       launched: batch === 1 || first ? batch : 0,
-      switch: numbers[at + done.switch],
-      upload: numbers[at + done.upload],
+      switch: numbers[at + kDoneSwitch],
+      upload: numbers[at + kDoneUpload],
       compute,
-      readback: numbers[at + done.readback],
+      readback: numbers[at + kDoneReadback],
       member: context.member,
       context: context.index,
       contextId: context.id,
       queued: job.startedAt - job.enqueued,
+      total: 0,
       startedAt: job.startedAt,
     });
   }
@@ -260,7 +263,7 @@ class Coordinator {
       if (!member.takesJobs) this.parts.onStopped(member);
       else if (!context.isLost) this.parts.onContextLost(context, error.message);
       // One that only waited behind the job that lost the device has not run.
-      const ran = numbers[at + done.switch] > 0;
+      const ran = numbers[at + kDoneSwitch] > 0;
       if (ran ? this.#recovery.tryAgain(job, code, context.id) : this.#recovery.bringBack(job, member)) return;
     } else if (!job.canceledAt && !this.closing && (code === 'ERR_CANCELED' || code === 'ERR_CLOSED')) {
       // Nobody has asked for that: its process is leaving, and stops what runs there.

@@ -1,55 +1,71 @@
 // The coordinator's record of the jobs that ended last, and what it knows of those that have not.
 'use strict';
-const { JobRing, kCached, at } = require('../journal');
-const { protocol } = require('../wire');
+const { JobRing, detailsOf, kDetailed, at } = require('../journal');
 
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
 /** @typedef {import('./completion').Ending} Ending */
 
+// Each on its own: this is done for every job.
+const {
+  given: kGiven,
+  requester: kRequester,
+  asked: kAsked,
+  came: kCame,
+  ended: kEnded,
+  deadline: kDeadline,
+  priority: kPriority,
+  cost: kCost,
+  waits: kWaitBits,
+  before: kBefore,
+  counted: kCounted,
+  numbers: kNumbers,
+} = at;
+
 class EndedJobs {
-  #ring = new JobRing();
+  ring = new JobRing();
 
   /** Whether some have been forgotten. */
   get isFull() {
-    return this.#ring.isFull;
+    return this.ring.isFull;
   }
 
   /** @param {string} id */
   find(id) {
-    return this.#ring.find(id);
+    return this.ring.find(id);
   }
 
   /**
-   * A job is settled.
+   * A job is settled. Most of what is kept stands in its result, and is copied from there in one piece.
    * @param {CoordinatorJob} job
    * @param {Ending} ending
+   * @param {Float64Array} result its message, from the number on
+   * @param {number} counted as a job of which workload
    * @param {number} now
    */
-  note(job, ending, now) {
-    const ring = this.#ring;
-    const waitedFor = job.waitedFor?.id;
-    const start = ring.add(job.id, job.type, ending.contextId, waitedFor, ending.message, job.tries);
+  note(job, ending, result, counted, now) {
+    const { ring } = this;
     const { numbers } = ring;
-    numbers[start + at.number] = job.askNumber;
-    numbers[start + at.requester] = job.workerId;
-    numbers[start + at.asked] = job.asked;
-    numbers[start + at.came] = job.enqueued;
-    numbers[start + at.deadline] = job.deadline;
-    numbers[start + at.priority] = job.priority;
-    numbers[start + at.cost] = job.cost;
-    numbers[start + at.waits] = job.waits;
-    numbers[start + at.before] = job.before;
-    numbers[start + at.given] = job.startedAt;
-    numbers[start + at.held] = job.held;
-    numbers[start + at.attempts] = job.attempts;
-    numbers[start + at.ended] = now;
-    numbers[start + at.code] = ending.code ? protocol.codeNumber(ending.code) : 0;
-    numbers[start + at.batch] = ending.batch ?? 1;
-    numbers[start + at.switch] = ending.switch ?? 0;
-    numbers[start + at.upload] = ending.upload ?? 0;
-    numbers[start + at.compute] = ending.compute ?? 0;
-    numbers[start + at.readback] = ending.readback ?? 0;
-    numbers[start + at.flags] = ending.cached ? kCached : 0;
+    const place = ring.next();
+    const start = place * kNumbers;
+    let { waits } = job;
+    numbers.set(result, start);
+    ring.contexts[place] = ending.contextId;
+    if (waits) ring.waitedFor[place] = job.waitedFor;
+    if (job.id !== undefined || job.tries !== undefined || ending.code) {
+      waits |= kDetailed;
+      ring.details[place] = detailsOf(job.id, ending.message, job.tries);
+      numbers[start + kGiven] = job.startedAt;
+    }
+    numbers[start + kRequester] = job.workerId;
+    numbers[start + kAsked] = job.asked;
+    numbers[start + kCame] = job.enqueued;
+    numbers[start + kEnded] = now;
+    numbers[start + kDeadline] = job.deadline;
+    numbers[start + kPriority] = job.priority;
+    numbers[start + kCost] = job.cost;
+    numbers[start + kWaitBits] = waits;
+    numbers[start + kBefore] = job.before;
+    numbers[start + kCounted] = counted;
   }
 }
 
@@ -72,7 +88,6 @@ function factsOf(job) {
     waitedFor: job.waitedFor?.id,
     given: job.context ? job.startedAt : 0,
     context: job.context?.id,
-    held: job.held,
     attempts: job.attempts,
     tries: job.tries,
     own: false,

@@ -1,10 +1,32 @@
 // A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
 'use strict';
-const { costMs, kBase, countedNames, publicType } = require('../../call');
+const { costMs, kBase, kernelIndex, renderIndex } = require('../../call');
 const { protocol } = require('../wire');
-const { nameOf } = require('../journal');
+const { nameOf, typeOf } = require('../journal');
 
 const { ask, output, kKinds, kContextTypes } = protocol;
+// Each on its own: this is done for every job.
+const {
+  affinity: kAskAffinity,
+  asked: kAskAsked,
+  body: kAskBody,
+  bytes: kAskBytes,
+  contextType: kAskContextType,
+  deadline: kAskDeadline,
+  digest: kAskDigest,
+  flags: kAskFlags,
+  flops: kAskFlops,
+  joinKey: kAskJoinKey,
+  kind: kAskKind,
+  memory: kAskMemory,
+  number: kAskNumber,
+  outputs: kAskOutputs,
+  own: kAskOwn,
+  priority: kAskPriority,
+  resident: kAskResident,
+  retries: kAskRetries,
+  workload: kAskWorkload,
+} = ask;
 /** @type {number[]} */
 const kNone = [];
 
@@ -21,35 +43,35 @@ class CoordinatorJob {
     this.number = ++lastNumber;
     this.requester = from.slot;
     this.maker = from.serial; // whose memory it uses
-    this.askNumber = numbers[at + ask.number];
+    this.askNumber = numbers[at + kAskNumber];
     this.workerId = from.workerId; // of its requester
     /** @type {string|undefined} by its user */
     this.id = undefined;
-    this.priority = numbers[at + ask.priority];
+    this.priority = numbers[at + kAskPriority];
     this.enqueued = now;
-    this.asked = Math.min(now, numbers[at + ask.asked]); // by its user; since then its memory was made ready
-    this.deadline = numbers[at + ask.deadline] || Infinity;
-    this.kind = kKinds[numbers[at + ask.kind]];
-    this.contextType = kContextTypes[numbers[at + ask.contextType]];
-    this.affinity = numbers[at + ask.affinity];
-    this.workload = numbers[at + ask.workload];
-    this.bytes = numbers[at + ask.memory];
-    this.ownBytes = numbers[at + ask.own];
-    this.cost = costMs(numbers[at + ask.flops], numbers[at + ask.bytes]);
+    this.asked = numbers[at + kAskAsked]; // by its user; since then its memory was made ready
+    this.deadline = numbers[at + kAskDeadline] || Infinity;
+    this.kind = kKinds[numbers[at + kAskKind]];
+    this.contextType = kContextTypes[numbers[at + kAskContextType]];
+    this.affinity = numbers[at + kAskAffinity];
+    this.workload = numbers[at + kAskWorkload];
+    this.bytes = numbers[at + kAskMemory];
+    this.ownBytes = numbers[at + kAskOwn];
+    this.cost = costMs(numbers[at + kAskFlops], numbers[at + kAskBytes]);
     this.alone = false;
     this.excluded = -1;
-    this.joinKey = numbers[at + ask.joinKey];
-    this.inputs = numbers[at + ask.resident]
-      ? Array.from(numbers.subarray(at + ask.resident, at + ask.outputs)).filter(Boolean)
+    this.joinKey = numbers[at + kAskJoinKey];
+    this.inputs = numbers[at + kAskResident]
+      ? Array.from(numbers.subarray(at + kAskResident, at + kAskOutputs)).filter(Boolean)
       : kNone;
-    this.retries = numbers[at + ask.retries];
+    this.retries = numbers[at + kAskRetries];
     this.cacheKey =
-      numbers[at + ask.flags] & protocol.kCacheFlag
-        ? numbers.subarray(at + ask.digest, at + ask.resident).join(' ')
+      numbers[at + kAskFlags] & protocol.kCacheFlag
+        ? numbers.subarray(at + kAskDigest, at + kAskResident).join(' ')
         : '';
-    this.isLent = (numbers[at + ask.flags] & protocol.kLentFlag) !== 0; // its memory is of the coordinator's process
-    this.outputsAt = numbers[at + ask.outputs];
-    this.body = numbers.slice(at + ask.body, at + numbers[at]);
+    this.isLent = (numbers[at + kAskFlags] & protocol.kLentFlag) !== 0; // its memory is of the coordinator's process
+    this.outputsAt = numbers[at + kAskOutputs];
+    this.body = numbers.slice(at + kAskBody, at + numbers[at]);
 
     /** @type {import('./member').Member|undefined} who wants the result; undefined once it has gone */
     this.from = from;
@@ -71,7 +93,6 @@ class CoordinatorJob {
     this.waits = 0; // why it was not given to a context: see kWaits
     /** @type {import('./scheduler').ContextView|undefined} the one that it waited for last */
     this.waitedFor = undefined;
-    this.held = 0; // how many of its inputs its context had already
     /** @type {string[]|undefined} what became of earlier attempts, in words */
     this.tries = undefined;
     /** @type {CoordinatorJob[]|undefined} equal jobs that wait for its outputs */
@@ -112,9 +133,16 @@ class CoordinatorJob {
     return this.id ?? nameOf(this.workerId, this.askNumber);
   }
 
+  /** Where jobs like it are counted, by its place in countedNames; -1: a graph. */
+  get counted() {
+    const { workload } = this;
+    if (workload < kBase) return workload;
+    return this.kind === 'render' ? renderIndex : kernelIndex;
+  }
+
   /** Its workload's type, as its user has written it. */
   get type() {
-    return typeOf(this.workload, this.kind);
+    return typeOf(this.counted);
   }
 
   /**
@@ -158,16 +186,6 @@ class CoordinatorJob {
     const first = this.outputsAt + 1;
     return this.body.slice(first, first + this.body[this.outputsAt] * output.numbers);
   }
-}
-
-const kPublicTypes = /** @type {string[]} */ (countedNames.map(publicType));
-/**
- * @param {number} workload
- * @param {string} kind
- */
-function typeOf(workload, kind) {
-  if (workload >= kBase) return kind === 'render' ? 'render' : 'kernel';
-  return workload < 0 ? 'graph' : kPublicTypes[workload];
 }
 
 /** Jobs that went to a context together. */

@@ -315,7 +315,8 @@ function chooseContext(job, contexts, now, refusal) {
   const suited = eligible(job, contexts, now);
   const able = withoutHeld(suited, job, now);
   if (!able.length) return refuse(refusal, suited.length ? kWaits.ownJobs : kWaits.nobody, suited[0]);
-  const best = able.reduce((chosen, context) => (compareContexts(context, chosen, job, now) < 0 ? context : chosen));
+  let best = able[0];
+  for (let i = 1; i < able.length; ++i) if (compareContexts(able[i], best, job, now) < 0) best = able[i];
   if (!canRun(job, best)) return refuse(refusal, obstacle(job, best), best);
   const better = worthWaiting(best, able, job, now);
   return better ? refuse(refusal, kWaits.sooner, better) : best;

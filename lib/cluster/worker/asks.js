@@ -108,7 +108,7 @@ class Asks {
       const id = call.id ?? this.#prefix + number;
       if (putOff !== undefined) {
         const deadline = timeout === Infinity ? Infinity : started + timeout;
-        this.parts.own.begun(number, call.id, type, options, started, deadline, lastCostMs(), undefined);
+        this.parts.own.begun(number, call.id, call.counted, options, started, deadline, lastCostMs(), undefined);
         this.#stage(number, call.id);
         if (putOff > 0) tellOfCopies(call);
       }

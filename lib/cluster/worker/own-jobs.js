@@ -1,18 +1,19 @@
 // The jobs of this process that the coordinator does not know of: those that run on its own contexts, those whose
 // memory is made ready before they are asked for, and the last of the former that ended.
 'use strict';
-const { JobRing, kOwn, at, nameOf, matcher, stepsOf, epochOf } = require('../journal');
+const { JobRing, kOwn, at, typeOf, detailsOf, kDetailed, nameOf, matcher, stepsOf, epochOf } = require('../journal');
 const { codeNumber } = require('../../addon');
 const { nowMs } = require('../../core');
 
 /** @typedef {import('../wire/messages').NumberedJob} NumberedJob */
 /** @typedef {import('../../index').JobOptions} JobOptions */
 /** @typedef {import('../../index').Timings} Timings */
+/** @typedef {import('./ran-jobs').RanJobs} RanJobs */
 /**
  * @typedef {object} OwnJob
  * @property {number} number
  * @property {string|undefined} id given by its user
- * @property {string} type
+ * @property {number} counted which workload, by its place in countedNames; -1: a graph
  * @property {number} asked ms
  * @property {number} deadline ms, Infinity for none
  * @property {number} priority
@@ -27,26 +28,31 @@ class OwnJobs {
   #live = new Map();
   /** Made with the first that ends: a worker that only runs others' jobs never has one. @type {JobRing|undefined} */
   #ring;
+  #ran;
   #workerId;
 
-  /** @param {number} workerId */
-  constructor(workerId) {
+  /**
+   * @param {number} workerId
+   * @param {RanJobs} ran those that ended within their calls
+   */
+  constructor(workerId, ran) {
     this.#workerId = workerId;
+    this.#ran = ran;
   }
 
   /**
    * A job has begun on a context of this process and goes on, or its memory is being made ready.
    * @param {number} number
    * @param {string|undefined} id
-   * @param {string} type
+   * @param {number} counted
    * @param {JobOptions|undefined} options
    * @param {number} asked
    * @param {number} deadline
    * @param {number} cost
    * @param {string|undefined} context
    */
-  begun(number, id, type, options, asked, deadline, cost, context) {
-    this.#live.set(number, { number, id, type, asked, deadline, priority: options?.priority ?? 0, cost, context });
+  begun(number, id, counted, options, asked, deadline, cost, context) {
+    this.#live.set(number, { number, id, counted, asked, deadline, priority: options?.priority ?? 0, cost, context });
   }
 
   /** @param {number} number of one that the coordinator knows of from now on, or that nobody wants any more */
@@ -64,61 +70,36 @@ class OwnJobs {
     const job = this.#live.get(number);
     if (!job) return;
     this.#live.delete(number);
-    const { id, type, asked, deadline, priority, cost } = job;
+    const { id, counted, asked, deadline, priority, cost, context } = job;
+    const { upload, compute, readback } = timings ?? kNoTimings;
     const now = nowMs();
-    const start = this.#add(number, id, type, job.context, asked, now, timings ?? kNoTimings, error?.message);
-    const { numbers } = /** @type {JobRing} */ (this.#ring);
-    numbers[start + at.deadline] = deadline;
-    numbers[start + at.priority] = priority;
-    numbers[start + at.cost] = cost;
-    numbers[start + at.code] = error ? codeNumber(error.code) : 0;
-  }
-
-  /**
-   * A job was over within its call.
-   * @param {number} number
-   * @param {string|undefined} id
-   * @param {string} type
-   * @param {JobOptions|undefined} options
-   * @param {string} context
-   * @param {number} asked
-   * @param {number} timeout ms
-   * @param {Timings} timings
-   */
-  ran(number, id, type, options, context, asked, timeout, timings) {
-    const start = this.#add(number, id, type, context, asked, asked + timings.total, timings, undefined);
-    const { numbers } = /** @type {JobRing} */ (this.#ring);
-    numbers[start + at.deadline] = asked + timeout;
-    numbers[start + at.priority] = options?.priority ?? 0;
-    numbers[start + at.cost] = 0;
-    numbers[start + at.code] = 0;
-  }
-
-  /**
-   * @param {number} number
-   * @param {string|undefined} id
-   * @param {string} type
-   * @param {string|undefined} context
-   * @param {number} asked
-   * @param {number} ended
-   * @param {Pick<Timings, 'upload'|'compute'|'readback'>} timings
-   * @param {string|undefined} message
-   * @returns {number} where the record's other numbers are to be written
-   */
-  #add(number, id, type, context, asked, ended, { upload, compute, readback }, message) {
     const ring = (this.#ring ??= new JobRing());
-    const { numbers } = ring;
-    const start = ring.add(id, type, context, undefined, message);
-    numbers[start + at.number] = number;
-    numbers[start + at.requester] = this.#workerId;
-    numbers[start + at.asked] = asked;
-    numbers[start + at.ended] = ended;
-    numbers[start + at.upload] = upload;
-    numbers[start + at.compute] = compute;
-    numbers[start + at.readback] = readback;
-    numbers[start + at.flags] = context === undefined ? 0 : kOwn;
-    numbers[start + at.came] = context === undefined ? ended : asked;
-    return start;
+    const place = ring.next();
+    ring.contexts[place] = context;
+    ring.details[place] = detailsOf(id, error?.message, undefined);
+    /** @type {[number, number][]} */
+    const numbers = [
+      [at.number, number],
+      [at.code, error ? codeNumber(error.code) : 0],
+      [at.batch, 1],
+      [at.switch, 0],
+      [at.upload, upload],
+      [at.compute, compute],
+      [at.readback, readback],
+      [at.given, 0],
+      [at.attempts, 1],
+      [at.flags, context === undefined ? 0 : kOwn],
+      [at.requester, this.#workerId],
+      [at.asked, asked],
+      [at.came, context === undefined ? now : asked],
+      [at.ended, now],
+      [at.deadline, deadline],
+      [at.priority, priority],
+      [at.cost, cost],
+      [at.waits, kDetailed],
+      [at.counted, counted],
+    ];
+    for (const [field, value] of numbers) ring.numbers[place * at.numbers + field] = value;
   }
 
   /**
@@ -128,7 +109,7 @@ class OwnJobs {
    * @returns {import('../wire/messages').FollowedMessage}
    */
   answer(number, id) {
-    const isFull = this.#ring?.isFull ?? false;
+    const isFull = Boolean(this.#ring?.isFull || this.#ran.isFull);
     if (id === undefined) return { type: 'followed', number, jobs: this.#listed(), isFull };
     const found = this.#find(id);
     return { type: 'followed', number, isFull, ...(found ? { found } : {}) };
@@ -140,7 +121,7 @@ class OwnJobs {
     return [...this.#live.values()].map((job) => ({
       number: job.number,
       id: job.id ?? nameOf(this.#workerId, job.number),
-      type: job.type,
+      type: typeOf(job.counted),
       state: job.context === undefined ? 'queued' : 'running',
       sinceMs: Math.max(0, now - job.asked),
       priority: job.priority,
@@ -157,6 +138,8 @@ class OwnJobs {
   #find(id) {
     const isIt = matcher(id);
     let best = this.#ring?.find(id);
+    const ran = this.#ran.find(id);
+    if (ran && (!best || ran.asked > best.asked)) best = ran;
     let now = '';
     for (const job of this.#live.values()) {
       if (!isIt(job.id, this.#workerId, job.number) || (best && best.asked > job.asked)) continue;
@@ -171,10 +154,11 @@ class OwnJobs {
    * @param {OwnJob} job
    * @returns {import('../journal').JobFacts}
    */
-  #factsOf({ id, number, context, ...rest }) {
+  #factsOf({ id, number, counted, context, ...rest }) {
     return {
       ...rest,
       id: id ?? nameOf(this.#workerId, number),
+      type: typeOf(counted),
       requester: this.#workerId,
       context,
       came: rest.asked,
@@ -182,7 +166,6 @@ class OwnJobs {
       before: 0,
       waitedFor: undefined,
       given: 0,
-      held: 0,
       attempts: 1,
       tries: undefined,
       own: context !== undefined,

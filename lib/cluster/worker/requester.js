@@ -12,6 +12,7 @@ const { JobEvents, lateText } = require('./job-events');
 const { checkOptions } = require('./job-options');
 const { needFor } = require('./needs');
 const { OwnJobs } = require('./own-jobs');
+const { RanJobs } = require('./ran-jobs');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../index').GPUResult} GPUResult */
@@ -34,6 +35,7 @@ class Requester {
   #early = new EarlyJobs();
   #events;
   #own;
+  #ran;
   /** @type {import('./pool').Pool|undefined} */
   #pool;
   /** @type {GPUError|undefined} why nothing can be asked any more */
@@ -51,7 +53,8 @@ class Requester {
     this.metrics = metrics;
     this.#prefix = `job-${workerId}-`;
     this.#events = new JobEvents(emitter, registry, workerId);
-    this.#own = new OwnJobs(workerId);
+    this.#ran = new RanJobs(workerId);
+    this.#own = new OwnJobs(workerId, this.#ran);
     this.#asks = new Asks({ workerId, config, registry, events: this.#events, own: this.#own });
   }
 
@@ -211,7 +214,6 @@ class Requester {
   #runHere(context, call, workload, options, need) {
     const started = nowMs();
     const { counted, type, id: given } = call;
-    const timeout = options?.timeout ?? this.config.timeout;
     let result;
     context.begin(started);
     try {
@@ -223,7 +225,7 @@ class Requester {
     if (result) {
       // It is over already, though its promise is not settled yet.
       context.end(started);
-      this.#own.ran(call.number, given, type, options, context.gpu.id, started, timeout, result.timings);
+      this.#ran.add(call.number, given, counted, context.gpu.id, started);
       const settled = settleNow(this.#done(context, counted, result), result.timings.total);
       return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
     }
@@ -231,7 +233,8 @@ class Requester {
     context.goesOn(cost);
     const { number } = call;
     const id = given ?? this.#prefix + number;
-    this.#own.begun(number, given, type, options, started, started + timeout, cost, context.gpu.id);
+    const timeout = options?.timeout ?? this.config.timeout;
+    this.#own.begun(number, given, counted, options, started, started + timeout, cost, context.gpu.id);
     this.#here.add(number);
     return GPUContext.end(context.gpu, call, this.#prefix, { signal: options?.signal, timeout }).then(
       (done) => {

@@ -68,7 +68,7 @@ describe.each(['alone', 'workers'])('jobs can be followed (%s)', (where) => {
   });
 
   test('of several with one id the latest is told', () => {
-    expect(report.twice[0]).toMatch(/: scale, priority 2, /);
+    expect(report.twice[0]).toMatch(/: normalize\b/);
   });
 
   test('when all are through there are none', () => {

@@ -33,16 +33,17 @@ async function main(where) {
   report.ended = await Promise.all([1, 2, 3, 4].map((n) => manager.why(`slow-${n}`)));
   const { workloadId } = await manager.executeWorkload(scale(new Float32Array(4)));
   report.small = [workloadId, await manager.why(workloadId)];
-  for (const type of ['first', 'second'])
-    await manager.executeWorkload(
-      { ...scale(new Float32Array(4)), id: 'twice' },
-      { priority: type === 'first' ? 1 : 2 },
-    );
+  await manager.executeWorkload({ ...scale(new Float32Array(4)), id: 'twice' });
+  const input = gpu.tensor(new Float32Array([1, -2]), [1, 2]);
+  await manager.executeWorkload({ type: 'normalize', inputs: { input }, id: 'twice' });
   report.twice = await manager.why('twice');
   report.left = await manager.jobs();
-  for (let i = 0; i < 10_100; i += 100)
-    await Promise.all(Array.from({ length: 100 }, () => manager.executeWorkload(scale(new Float32Array(4)))));
-  report.forgotten = await refused('slow-1');
+  // What ended within its call, on the process's contexts and by way of the coordinator is kept apart, 10,000 of each.
+  for (let round = 0; round < 10 && typeof (report.forgotten ?? '') === 'string'; ++round) {
+    for (let i = 0; i < 10_100; i += 100)
+      await Promise.all(Array.from({ length: 100 }, () => manager.executeWorkload(scale(new Float32Array(4)))));
+    report.forgotten = await refused(workloadId);
+  }
   await manager.close();
   report.closed = await refused('slow-1');
   console.log(JSON.stringify(report));

@@ -1,39 +1,52 @@
 // The records of jobs that ended: which is found by an id, which is forgotten, and what is said of one.
 'use strict';
-const { JobRing, at, kOwn, kCached } = require('../../../../lib/cluster/journal/job-ring');
+const { JobRing, at, kOwn, kCached, detailsOf } = require('../../../../lib/cluster/journal/job-ring');
 const { stepsOf, timeText } = require('../../../../lib/cluster/journal/steps');
-const { kWaits } = require('../../../../lib/cluster/journal/waits');
+const { kWaits, kHeld, kDetailed } = require('../../../../lib/cluster/journal/waits');
+const { countedNames } = require('../../../../lib/call');
+const { result } = require('../../../../lib/cluster/wire/protocol');
 const { kCodes } = require('../../../../lib/addon/facts');
 
 const kNow = 1e6;
 
 /** Adds a record of a job that took 20 ms: 5 on its way, 10 in the queue, 3 of computing. */
 function add(ring, { id, type = 'matmul', context = '1-cpu-0', waitedFor, message, tries, ...numbers } = {}) {
-  const start = ring.add(id, type, context, waitedFor, message, tries);
+  const place = ring.next();
+  ring.contexts[place] = context;
+  ring.waitedFor[place] = { id: waitedFor };
+  ring.details[place] = detailsOf(id, message, tries);
+  const detailed = id !== undefined || message !== undefined || tries !== undefined;
   const all = {
     number: 7,
-    requester: 1,
-    asked: kNow,
-    came: kNow + 5,
-    deadline: Infinity,
-    priority: 0,
-    cost: 2,
-    waits: 0,
-    before: 0,
-    given: kNow + 15,
-    held: 0,
-    attempts: 1,
-    ended: kNow + 20,
     code: 0,
     batch: 1,
     switch: 0.5,
     upload: 0.5,
     compute: 3,
     readback: 0.5,
+    member: 1,
+    context: 0,
+    given: kNow + 15,
+    attempts: 1,
     flags: 0,
+    requester: 1,
+    asked: kNow,
+    came: kNow + 5,
+    ended: kNow + 20,
+    deadline: Infinity,
+    priority: 0,
+    cost: 2,
+    before: 0,
+    counted: countedNames.indexOf(type),
     ...numbers,
+    waits: (numbers.waits ?? 0) | (detailed ? kDetailed : 0),
   };
-  for (const [name, value] of Object.entries(all)) ring.numbers[start + at[name]] = value;
+  expect(Object.keys(all).sort()).toEqual(
+    Object.keys(at)
+      .filter((name) => name !== 'numbers')
+      .sort(),
+  );
+  for (const [name, value] of Object.entries(all)) ring.numbers[place * at.numbers + at[name]] = value;
 }
 
 const stepsFor = (job, id = 'job-1-7') => {
@@ -45,6 +58,14 @@ const stepsFor = (job, id = 'job-1-7') => {
 test('every number has a place of its own', () => {
   const { numbers, ...places } = at;
   expect(Object.values(places).sort((a, b) => a - b)).toEqual(Array.from({ length: numbers }, (_, i) => i));
+});
+
+test('a record begins as a result does', () => {
+  const names = ['number', 'code', 'batch', 'switch', 'upload', 'compute', 'readback', 'member', 'context'];
+  for (const name of [...names, 'attempts']) expect(at[name]).toBe(result[name] - result.number);
+  expect(at.given).toBe(result.started - result.number);
+  expect(at.flags).toBe(result.cached - result.number);
+  expect(at.requester).toBe(at.flags + 1);
 });
 
 test('a job is found by the id of its user, or by the name it got', () => {
@@ -82,14 +103,14 @@ test('of an id as long as a book the beginning counts', () => {
 });
 
 test('the steps of a job that waited', () => {
-  expect(stepsFor({ waits: kWaits.busy | kWaits.batch, waitedFor: '2-cpu-0', before: 2, held: 1, batch: 4 })).toEqual([
+  expect(stepsFor({ waits: kWaits.busy | kWaits.batch | kHeld, waitedFor: '2-cpu-0', before: 2, batch: 4 })).toEqual([
     expect.stringMatching(
       /^asked for by worker 1 at \d\d:\d\d:\d\d\.\d{3}: matmul, priority 0, 2 ms of work by estimate, /,
     ),
     'its memory was made ready and its message came, which took 5 ms',
     'waited 10 ms in the queue: 2 jobs were there before it; its contexts were busy, 2-cpu-0 the best of them; ' +
       'it was held for a batch: others like it were expected at once',
-    'given to 1-cpu-0, which had 1 of its inputs already, with 3 others in one launch',
+    'given to 1-cpu-0, where inputs of it were already, with 3 others in one launch',
     'took 3 ms of computing, 1 ms of moving data',
     'done after 20 ms',
   ]);
