@@ -309,6 +309,8 @@ export interface GPUClusterMetrics {
     perContext: number;
     /** The same of each, by its id, in MB. */
     contexts: Record<string, number>;
+    /** Sealed tensors that stay on devices between jobs, in MB. */
+    resident: number;
     /** Memory of compiled programs, in MB. */
     shaderCache: number;
   };

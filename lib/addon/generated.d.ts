@@ -168,11 +168,16 @@ export interface Layouts {
       | 'programMisses'
       | 'compileMs'
       | 'localMs'
+      | 'localNumber'
+      | 'localCounted'
+      | 'localPriority'
+      | 'localDeadline'
       | 'remotePending'
       | 'remoteRun'
       | 'progress'
       | 'lost'
       | 'started'
+      | 'residentBytes'
       | 'numbers',
       number
     >

@@ -3,7 +3,7 @@
 const { kMetrics } = require('./table');
 const { layout } = require('./layout');
 const { quantile } = require('./histogram');
-const { isActive, usedBy, sumOf, megabytes } = require('./contexts');
+const { isActive, usedBy, residentIn, sumOf, megabytes } = require('./contexts');
 
 /**
  * @typedef {object} FigureSource
@@ -49,6 +49,9 @@ const kWorkedOut = [
     ),
     type: 'Record<string, number>',
   },
+  figure('memoryUsage.resident', 'sealed tensors that stay on devices between jobs, in MB', ({ contexts }) =>
+    megabytes(sumOf(contexts, residentIn)),
+  ),
   figure('memoryUsage.shaderCache', 'memory of compiled programs, in MB', ({ use }) => megabytes(use.bytes)),
   figure('performance.frameRate', 'pictures a second, over the last ten', ({ frameRate }) => frameRate),
   figure('performance.renderTime', 'compute time of a picture, in ms', ({ frameMs, frameRate }) =>

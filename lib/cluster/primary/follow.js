@@ -4,7 +4,7 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { factsOf } = require('./ended-jobs');
 const { Waiting } = require('./waiting');
-const { kKept, matcher, stepsOf, epochOf } = require('../journal');
+const { kKept, matcher, nameOf, typeOf, processOf, stepsOf, epochOf } = require('../journal');
 const { GPUError, nowMs, show } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
@@ -36,12 +36,13 @@ class Follow {
 
   /** @returns {Promise<JobInfo[]>} every job under way: the coordinator's in the order in which they came, then others */
   async jobs() {
-    const { answers } = await this.#askAll(undefined);
+    const { answers, silent } = await this.#askAll(undefined);
     // What came here since it was told is in both.
     const others = answers.flatMap(({ member, answer: { jobs = [] } }) =>
       jobs.filter(({ number }) => !member.asked.has(number)),
     );
-    return [...this.#listed(), ...others.map(({ number: _, ...job }) => job)];
+    const unheard = silent.flatMap((member) => member.ownJobs.map(describeOwn));
+    return [...this.#listed(), ...others.map(({ number: _, ...job }) => job), ...unheard];
   }
 
   /**
@@ -177,6 +178,27 @@ function describe(job, costMs, reason, now) {
     costMs,
     ...(job.context ? { contextId: job.context.id } : {}),
     ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/**
+ * A job of a process that does not answer, as its status page has it.
+ * @param {import('./context-view').OwnJob} job
+ * @returns {JobInfo}
+ */
+function describeOwn({ context, number, counted, priority, deadline, cost, since }) {
+  return {
+    id: nameOf(context.workerId, number),
+    type: typeOf(counted),
+    state: 'running',
+    sinceMs: Math.max(0, nowMs() - since),
+    priority,
+    deadline: deadline === Infinity ? null : epochOf(deadline),
+    costMs: cost,
+    contextId: context.id,
+    reason:
+      `${processOf(context.workerId)} runs it by itself, and its event loop does not answer: whether it has ended, and ` +
+      'an id that its user gave it, are not known',
   };
 }
 

@@ -65,8 +65,9 @@ class Reports {
         ...describe(member, context),
         slot: context.index,
         reserved: context.reservedBytes,
+        resident: context.residentBytes,
       })),
-      ...starting(member).map((entry) => ({ ...entry, slot: entry.index, reserved: 0 })),
+      ...starting(member).map((entry) => ({ ...entry, slot: entry.index, reserved: 0, resident: 0 })),
     ]);
   }
 

@@ -175,6 +175,6 @@ class OwnJobs {
   }
 }
 
-const kStaging = 'its memory is being made ready: large inputs are copied for other processes to see';
+const kStaging = 'its memory is being made ready: large inputs are copied, the memory of large outputs is touched';
 
 module.exports = { OwnJobs };

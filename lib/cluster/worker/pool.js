@@ -129,10 +129,10 @@ class PoolContext {
 
   /**
    * What has begun goes on: the coordinator puts nothing behind it that need not wait for it.
-   * @param {number} ms that it is estimated at
+   * @param {readonly number[]} which ms that it is estimated at, its number, `counted`, priority and deadline
    */
-  goesOn(ms) {
-    this.#page[this.#at + kLocalMs] = ms;
+  goesOn(which) {
+    this.#page.set(which, this.#at + kLocalMs);
   }
 
   /** @param {number} now */

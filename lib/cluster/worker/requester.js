@@ -230,10 +230,10 @@ class Requester {
       return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
     }
     const cost = lastCostMs();
-    context.goesOn(cost);
     const { number } = call;
     const id = given ?? this.#prefix + number;
     const timeout = options?.timeout ?? this.config.timeout;
+    context.goesOn([cost, number, counted, options?.priority ?? 0, started + timeout]);
     this.#own.begun(number, given, counted, options, started, started + timeout, cost, context.gpu.id);
     this.#here.add(number);
     return GPUContext.end(context.gpu, call, this.#prefix, { signal: options?.signal, timeout }).then(

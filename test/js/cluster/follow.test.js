@@ -86,3 +86,41 @@ describe.each(['alone', 'workers'])('jobs can be followed (%s)', (where) => {
     expect(report.closed.code).toBe('ERR_CLOSED');
   });
 });
+
+test('what a worker runs by itself is told, whether its event loop answers or not', async () => {
+  const { code, stdout, stderr } = await runChild('follow-worker.js');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const report = JSON.parse(stdout);
+  expect(report.blocked).toEqual([
+    {
+      id: expect.stringMatching(/^job-1-\d+$/),
+      type: 'graph',
+      state: 'running',
+      sinceMs: expect.any(Number),
+      priority: 3,
+      deadline: expect.any(Number),
+      costMs: expect.any(Number),
+      contextId: '1-cpu-0',
+      reason: expect.stringMatching(/^worker 1 runs it by itself, and its event loop does not answer: /),
+    },
+  ]);
+  expect(report.blocked[0].sinceMs).toBeGreaterThan(200);
+  expect(report.blocked[0].costMs).toBeGreaterThan(0);
+  expect(Math.abs(report.blocked[0].deadline - Date.now() - 60_000)).toBeLessThan(30_000);
+  expect(report.unknown).toEqual({
+    code: 'ERR_NOT_FOUND',
+    message: expect.stringMatching(
+      /^no job 'own' was asked for; worker 1 did not answer within 250 ms, and may have run/,
+    ),
+  });
+  const [there, here] = report.own;
+  expect(here.slice(1)).toEqual(there.slice(1));
+  expect(here.slice(1)).toEqual([
+    '1-cpu-0, a context of its own process, was idle and took it at once',
+    expect.stringMatching(/^took [\d.]+ m?s of computing/),
+    expect.stringMatching(/^done after [\d.]+ m?s$/),
+  ]);
+  expect(here[0]).toMatch(/^asked for by worker 1 at .*: graph, priority 3, /);
+  expect(report.quick[0]).toMatch(/^asked for by worker 1 at /);
+  expect(report.seen.at(-1)).toMatch(/^done after /);
+});

@@ -135,6 +135,7 @@ describe('the text for Prometheus', () => {
       gpu_memory_used_bytes: 'gauge',
       gpu_memory_total_bytes: 'gauge',
       gpu_memory_pool_bytes: 'gauge',
+      resident_bytes: 'gauge',
       gpu_utilization_ratio: 'gauge',
       event_loop_lag_seconds: 'gauge',
       heartbeat_age_seconds: 'gauge',
@@ -170,6 +171,10 @@ describe('the text for Prometheus', () => {
     expect(of('gpu_memory_pool_bytes')).toEqual([
       [{ device: 'cuda:0' }, 150],
       [{ device: 'cpu:0' }, 7],
+    ]);
+    expect(of('resident_bytes')).toEqual([
+      [{ device: 'cuda:0' }, 0],
+      [{ device: 'cpu:0' }, 0],
     ]);
     expect(of('gpu_utilization_ratio')).toEqual([[{ device: 'cuda:0' }, 0.25]]);
     expect(of('event_loop_lag_seconds')).toEqual([
@@ -250,6 +255,6 @@ describe('the text for Prometheus', () => {
       contexts: [],
       members: [],
     };
-    expect(parse(await metrics.prometheus(state)).size).toBe(31);
+    expect(parse(await metrics.prometheus(state)).size).toBe(32);
   });
 });

@@ -45,8 +45,8 @@ describe('the primary', () => {
     for (let i = 0; i < 3; ++i) metrics.own.cacheMiss();
     metrics.own.contextSwitch(0.2);
     const contexts = [
-      contextOf('1-cpu-0', 'cpu:0', { state: 'busy', memoryUsage: 3 * 2 ** 20 }),
-      contextOf('1-vulkan-1', 'vulkan:0', { memoryUsage: 2 ** 20 }),
+      contextOf('1-cpu-0', 'cpu:0', { state: 'busy', memoryUsage: 3 * 2 ** 20, resident: 2 ** 20 }),
+      contextOf('1-vulkan-1', 'vulkan:0', { memoryUsage: 2 ** 20, resident: 2 ** 19 }),
       contextOf('2-cpu-0', 'cpu:0', { state: 'lost' }),
       contextOf('3-cpu-0', 'cpu:0', { state: 'starting' }),
     ];
@@ -61,6 +61,7 @@ describe('the primary', () => {
         total: 4,
         perContext: 1,
         contexts: { '1-cpu-0': 3, '1-vulkan-1': 1, '2-cpu-0': 0, '3-cpu-0': 0 },
+        resident: 1.5,
         shaderCache: 0,
       },
       performance: {
