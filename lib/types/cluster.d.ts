@@ -194,9 +194,9 @@ export class GPUClusterManager extends EventEmitter {
   contexts(): ContextInfo[];
   /**
    * The jobs under way in the whole cluster, waiting and running: how long, where, what each will cost, and why one
-   * waits. Those of the coordinator come first, in the order in which it was asked for them. Jobs that a process runs on its own contexts are told by that
-   * process; one whose event loop is blocked is waited for for 250 ms, then its status page says what it runs, but not
-   * the id that its user gave it.
+   * waits. Those of the coordinator come first, in the order in which it was asked for them. Jobs that a process runs
+   * on its own contexts are told by that process; one whose event loop is blocked is waited for for 250 ms, then its
+   * status page says what it runs, but not the id that its user gave it.
    * @example for (const { id, type, state, reason } of await manager.jobs()) console.log(id, type, state, reason);
    * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
    */

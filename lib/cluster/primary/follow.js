@@ -34,7 +34,7 @@ class Follow {
     this.parts = parts;
   }
 
-  /** @returns {Promise<JobInfo[]>} every job under way: the coordinator's in the order in which they came, then others */
+  /** @returns {Promise<JobInfo[]>} every job under way: the coordinator's as they came, then others */
   async jobs() {
     const { answers, silent } = await this.#askAll(undefined);
     // What came here since it was told is in both.
@@ -197,8 +197,8 @@ function describeOwn({ context, number, counted, priority, deadline, cost, since
     costMs: cost,
     contextId: context.id,
     reason:
-      `${processOf(context.workerId)} runs it by itself, and its event loop does not answer: whether it has ended, and ` +
-      'an id that its user gave it, are not known',
+      `${processOf(context.workerId)} runs it by itself, and its event loop does not answer: ` +
+      'whether it has ended, and an id that its user gave it, are not known',
   };
 }
 

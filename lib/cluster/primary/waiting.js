@@ -87,7 +87,10 @@ class Waiting {
     const context = /** @type {ContextView|undefined} */ (refusal.context);
     switch (refusal.wait) {
       case kWaits.memory:
-        return `waits for memory of ${context?.id}: it takes ${megabytes(job.bytes)}, ${megabytes(context?.memoryFree ?? 0)} are free`;
+        return (
+          `waits for memory of ${context?.id}: it takes ${megabytes(job.bytes)}, ` +
+          `${megabytes(context?.memoryFree ?? 0)} are free`
+        );
       case kWaits.alone:
         return 'waits until a worker is empty: it runs alone, because workers ended while it ran';
       case kWaits.emptied:
