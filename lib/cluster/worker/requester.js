@@ -200,7 +200,9 @@ class Requester {
         : this.#ask(kept, workload, rest, need, digest, attempts);
     };
     const failed = (/** @type {GPUError} */ error) => this.#events.failed(workload, error, kept.id);
-    return this.#early.wait(start, failed, options?.signal, options?.timeout ?? this.config.timeout, [kept, options]);
+    const timeout = options?.timeout ?? this.config.timeout;
+    const late = lateText(kept.id, kept.type, timeout);
+    return this.#early.wait(start, failed, options?.signal, timeout, late, [kept, options]);
   }
 
   /**
