@@ -22,7 +22,13 @@ const kMayRequire = {
   types: [], // declarations alone
 };
 // The rooms within the cluster.
-const kClusterMayRequire = { process: ['primary', 'worker', 'wire'], primary: ['wire'], worker: ['wire'], wire: [] };
+const kClusterMayRequire = {
+  process: ['primary', 'worker', 'wire'],
+  primary: ['wire', 'journal'],
+  worker: ['wire', 'journal'],
+  wire: [],
+  journal: [],
+};
 
 /** A rule that forbids. */
 function forbid(name, comment, from, to) {

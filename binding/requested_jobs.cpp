@@ -86,6 +86,8 @@ RequestedJobs::PutOff RequestedJobs::ask(Environment& environment, cluster::Chan
   writeMessage(*staged, job, graph, call, std::move(code));
   if (putOff.yes) {
     staged->message = message_;
+    // Whoever has to wait for its memory says what it is estimated at.
+    for (size_t at : {cluster::kAskFlops, cluster::kAskBytes}) environment.scratch()[kCallAsk + at] = message_[at];
   } else {
     announceRegions(channel);
     channel.post(message_);

@@ -309,8 +309,12 @@ export interface GPUClusterMetrics {
   memoryUsage: {
     /** Device memory in use, in MB. */
     total: number;
-    /** The same by the id of a context, in MB. */
-    perContext: Record<string, number>;
+    /** Device memory that a context uses, on average, in MB. */
+    perContext: number;
+    /** The same of each, by its id, in MB. */
+    contexts: Record<string, number>;
+    /** Sealed tensors that stay on devices between jobs, in MB. */
+    resident: number;
     /** Memory of compiled programs, in MB. */
     shaderCache: number;
     /** Shared memory of the tensors that are published, in MB. */

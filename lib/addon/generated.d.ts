@@ -90,6 +90,7 @@ export interface Layouts {
       | 'number'
       | 'priority'
       | 'deadline'
+      | 'asked'
       | 'kind'
       | 'contextType'
       | 'affinity'
@@ -169,11 +170,16 @@ export interface Layouts {
       | 'programMisses'
       | 'compileMs'
       | 'localMs'
+      | 'localNumber'
+      | 'localCounted'
+      | 'localPriority'
+      | 'localDeadline'
       | 'remotePending'
       | 'remoteRun'
       | 'progress'
       | 'lost'
       | 'started'
+      | 'residentBytes'
       | 'numbers',
       number
     >

@@ -9,7 +9,7 @@ const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = r
 const { Programs, RenderStream } = require('../program');
 const { makeOps } = require('./ops');
 const { readConfig, checkSameConfig } = require('../config');
-const { invalid, show, refuseUnknownKeys, tell } = require('../core');
+const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
 
 /** @typedef {import('./process/cluster-process').Role} Role */
 /** @typedef {import('../core/errors').GPUError} GPUError */
@@ -19,29 +19,33 @@ const { invalid, show, refuseUnknownKeys, tell } = require('../core');
 
 const kUsesMs = 2000; // between two reports of the programs used
 
-/** @type {(manager: GPUClusterManager) => import('../config/config').Config} */
-let configOf;
+/** @type {(manager: GPUClusterManager) => { config: import('../config/config').Config, logger: unknown }} */
+let madeWith;
 
 class GPUClusterManager extends EventEmitter {
   static {
-    configOf = (manager) => manager.#config;
+    madeWith = (manager) => ({ config: manager.#config, logger: manager.#logger });
   }
 
   #config;
+  #logger;
   #process;
   #requester; // the process's: a job gets there without a detour
   #programs;
   #usesTimer;
 
   /**
-   * @param {import('../index').ManagerOptions} [options]
+   * @param {import('../index').ManagerOptions & { logger?: import('../index').GPULogger }} [options]
    * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right
    */
   constructor(options) {
     super();
-    this.#config = readConfig(options);
+    const { logger, settings } = takeLogger(options);
+    this.#config = readConfig(settings);
+    this.#logger = logger;
     this.#process = new ClusterProcess({
       config: this.#config,
+      logger,
       emitter: this,
       onClosing: () => this.#reportUses(),
       onEnding: () => this.#programs.close(),
@@ -95,8 +99,7 @@ class GPUClusterManager extends EventEmitter {
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with the `argument` where it is known;
    *   ERR_UNKNOWN_WORKLOAD; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_COMPILE; ERR_DEVICE_LOST; ERR_WORKER_LOST;
    *   ERR_QUEUE_FULL, with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED, with `released`; ERR_CLOSED
-   * @example
-   * const { outputs } = await manager.executeWorkload({ type: 'normalize', inputs: { input } }, { priority: 5 });
+   * @example const { outputs } = await manager.executeWorkload({ type: 'normalize', inputs: { input } });
    */
   executeWorkload(workload, options) {
     const here = this.#process;
@@ -144,11 +147,7 @@ class GPUClusterManager extends EventEmitter {
    * @param {unknown} [options] { fps, signal, inFlight }
    * @returns {RenderStream}
    * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_CLOSED; who waits for a frame gets what executeWorkload() throws
-   * @example
-   * for await (const { image, frame } of manager.renderStream(scene, { fps: 30 })) {
-   *   show(image);
-   *   if (frame >= 2) break;
-   * }
+   * @example for await (const { image } of manager.renderStream(scene, { fps: 30 })) show(image);
    */
   renderStream(workload, options = {}) {
     this.#checkOpen();
@@ -240,6 +239,30 @@ class GPUClusterManager extends EventEmitter {
   }
 
   /**
+   * The jobs under way in the whole cluster: how long, where, what each will cost, and why one waits.
+   * @returns {Promise<import('../index').JobInfo[]>}
+   * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
+   * @example for (const { id, type, state, reason } of await manager.jobs()) console.log(id, type, state, reason);
+   */
+  async jobs() {
+    return this.#ask({ what: 'jobs' });
+  }
+
+  /**
+   * The steps and waits of a job, in plain words: of one under way, or of the last 10,000 that ended.
+   * @param {string} id of several jobs with it, of the one that was asked for last
+   * @returns {Promise<string[]>}
+   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: no such job was asked for, or it is none of the last 10,000;
+   *   ERR_INVALID_ARGUMENT: the id is no string; ERR_CLOSED: the manager or its cluster is closed
+   * @example console.log((await manager.why(error.workloadId)).join('\n'));
+   */
+  async why(id) {
+    if (typeof id !== 'string')
+      throw invalid(`why: the id is ${show(id)}, but must be a string: a result's or an error's workloadId`, 'id');
+    return this.#ask({ what: 'why', id });
+  }
+
+  /**
    * The most used figures: docs/metrics.md.
    * @returns {Promise<import('../index').GPUClusterMetrics>}
    * @throws {GPUError} (rejects with) ERR_CLOSED: the manager or its cluster is closed
@@ -274,9 +297,7 @@ class GPUClusterManager extends EventEmitter {
    * @param {string} deviceId
    * @returns {Promise<import('../index').MemoryStats>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: no context is on such a device; ERR_CLOSED
-   * @example
-   * const [{ device }] = manager.contexts();
-   * const { allocatedMb, totalMb } = await manager.memoryStats(device);
+   * @example const { allocatedMb, totalMb } = await manager.memoryStats('cuda:0');
    */
   async memoryStats(deviceId) {
     if (typeof deviceId !== 'string')
@@ -337,9 +358,8 @@ class GPUClusterManager extends EventEmitter {
   async #ask(report) {
     this.#checkOpen();
     const { coordination, connection } = this.#process;
-    return coordination
-      ? /** @type {T} */ (/** @type {unknown} */ (coordination.reports.give(report)))
-      : connection.query(report);
+    if (!coordination) return connection.query(report);
+    return /** @type {T} */ (/** @type {unknown} */ (coordination.reports.give(report)));
   }
 
   #reportUses() {
@@ -359,17 +379,21 @@ let current;
 
 /**
  * The manager of this process: made by the first call, given again by the others until it is closed.
- * @param {import('../index').ManagerOptions} [options]
+ * @param {import('../index').ManagerOptions & { logger?: import('../index').GPULogger }} [options]
  * @returns {GPUClusterManager}
  * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
  *   what it was in the first call
- * @example
- * const manager = createGPUClusterManager({ workers: 2 });
- * await manager.ready;
+ * @example const manager = createGPUClusterManager({ workers: 2 });
  */
 function createGPUClusterManager(options) {
   if (!current) current = new GPUClusterManager(options);
-  else if (options !== undefined) checkSameConfig(configOf(current), options);
+  else if (options !== undefined) {
+    const { config, logger } = madeWith(current);
+    const wanted = takeLogger(options);
+    if (wanted.logger !== undefined && wanted.logger !== logger)
+      throw invalid('logger is another one than in the first call in this process, which has one manager', 'logger');
+    checkSameConfig(config, wanted.settings);
+  }
   return current;
 }
 

@@ -14,6 +14,7 @@ const {
   plainError,
   errorText,
 } = require('./errors');
+const { takeLogger, useLogger } = require('./given-logger');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
 const { tell } = require('./tell');
@@ -42,6 +43,8 @@ module.exports = {
   plainError,
   errorText,
   createLogger,
+  takeLogger,
+  useLogger,
   kLevels,
   withoutPaths,
   describeError,

@@ -12,6 +12,7 @@
  * @property {number} [slot] its place in the worker's status page; the number at the end of its id when left out
  * @property {number} memoryUsage bytes
  * @property {number} memoryLimit
+ * @property {number} [resident] bytes of sealed tensors that stay there between jobs
  * @property {number} [reserved] bytes it holds of the device, used or pooled
  */
 
@@ -33,6 +34,11 @@ function usedBy(context) {
 /** @param {ContextState} context */
 function reservedBy(context) {
   return context.reserved ?? context.memoryUsage;
+}
+
+/** @param {ContextState} context */
+function residentIn(context) {
+  return context.resident ?? 0;
 }
 
 /**
@@ -60,4 +66,4 @@ function megabytes(bytes) {
   return bytes / 2 ** 20;
 }
 
-module.exports = { slotOf, isActive, usedBy, reservedBy, sumOf, sumByDevice, megabytes };
+module.exports = { slotOf, isActive, usedBy, reservedBy, residentIn, sumOf, sumByDevice, megabytes };

@@ -3,7 +3,7 @@
 const { kMetrics } = require('./table');
 const { layout } = require('./layout');
 const { quantile } = require('./histogram');
-const { isActive, usedBy, sumOf, megabytes } = require('./contexts');
+const { isActive, usedBy, residentIn, sumOf, megabytes } = require('./contexts');
 
 /**
  * @typedef {object} FigureSource
@@ -41,12 +41,18 @@ const kWorkedOut = [
   figure('memoryUsage.total', 'device memory in use, in MB', ({ contexts, use }) =>
     megabytes(sumOf(contexts, usedBy) + use.bytes),
   ),
+  figure('memoryUsage.perContext', 'device memory that a context uses, on average, in MB', ({ contexts }) =>
+    megabytes(meanOf(sumOf(contexts, usedBy), contexts.length)),
+  ),
   {
-    ...figure('memoryUsage.perContext', 'the same by the id of a context, in MB', ({ contexts }) =>
+    ...figure('memoryUsage.contexts', 'the same of each, by its id, in MB', ({ contexts }) =>
       Object.fromEntries(contexts.map((context) => [context.id, megabytes(context.memoryUsage)])),
     ),
     type: 'Record<string, number>',
   },
+  figure('memoryUsage.resident', 'sealed tensors that stay on devices between jobs, in MB', ({ contexts }) =>
+    megabytes(sumOf(contexts, residentIn)),
+  ),
   figure('memoryUsage.shaderCache', 'memory of compiled programs, in MB', ({ use }) => megabytes(use.bytes)),
   figure('memoryUsage.published', 'shared memory of the tensors that are published, in MB', ({ published }) =>
     megabytes(published.bytes),

@@ -2,7 +2,7 @@
 // fill, its sum over them, its figure in getMetrics(), the text for Prometheus and docs/metrics.md.
 'use strict';
 const { kCodes } = require('./codes');
-const { reservedBy, sumByDevice } = require('./contexts');
+const { reservedBy, residentIn, sumByDevice } = require('./contexts');
 const { inPage } = require('./status-page');
 
 /**
@@ -207,6 +207,13 @@ const kMetrics = [
     help: "Memory of the device that this cluster's contexts hold.",
     labels: ['device'],
     samples: ({ state }) => Array.from(sumByDevice(state.contexts, reservedBy), ([device, bytes]) => [bytes, device]),
+  },
+  {
+    name: 'resident_bytes',
+    kind: 'gauge',
+    help: 'Memory of sealed tensors that stay on the device between jobs, or are mapped there.',
+    labels: ['device'],
+    samples: ({ state }) => Array.from(sumByDevice(state.contexts, residentIn), ([device, bytes]) => [bytes, device]),
   },
   {
     name: 'gpu_utilization_ratio',

@@ -7,7 +7,7 @@ import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloa
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
 import type { RunResult } from './context';
-import type { ClusterHealth, ContextInfo, MemoryStats } from './health';
+import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
 import type { Ops } from './ops';
 
 /** Options of one job of the cluster. */
@@ -108,6 +108,33 @@ export interface ManagerEvents {
   'tensor-published': [event: { name: string; version: number }];
   /** As many jobs wait as may. */
   'queue-full': [event: { retryAfter: number }];
+}
+
+/**
+ * A logger of the application: pino's interface. Given as `logger`, it gets the lines of its process in the place of
+ * the manager's own on stderr; those of its own level, where it has `isLevelEnabled` or `level`, else those of
+ * `logLevel`. Workers that the manager forks are other processes, and write their own lines.
+ * @example const manager = createGPUClusterManager({ logger: pino({ name: 'search' }) });
+ */
+export interface GPULogger {
+  /** The least that is logged. */
+  level?: string;
+  /** Whether lines of a level are written: then no line is made of what is not. */
+  isLevelEnabled?(level: string): boolean;
+  /** The same with fields for every line; without it they are put into each. */
+  child?(fields: object): GPULogger;
+  /** Without it `debug`. */
+  trace?(fields: object | string, message?: string): void;
+  /** Who does what for which job. */
+  debug(fields: object | string, message?: string): void;
+  /** What goes as it should. */
+  info(fields: object | string, message?: string): void;
+  /** What may be wrong. */
+  warn(fields: object | string, message?: string): void;
+  /** What is wrong. */
+  error(fields: object | string, message?: string): void;
+  /** Without it `error`. */
+  fatal?(fields: object | string, message?: string): void;
 }
 
 type Listener<Name extends keyof ManagerEvents> = (...values: ManagerEvents[Name]) => void;
@@ -237,6 +264,24 @@ export class GPUClusterManager extends EventEmitter {
    */
   contexts(): ContextInfo[];
   /**
+   * The jobs under way in the whole cluster, waiting and running: how long, where, what each will cost, and why one
+   * waits. Those of the coordinator come first, in the order in which it was asked for them. Jobs that a process runs
+   * on its own contexts are told by that process; one whose event loop is blocked is waited for for 250 ms, then its
+   * status page says what it runs, but not the id that its user gave it.
+   * @example for (const { id, type, state, reason } of await manager.jobs()) console.log(id, type, state, reason);
+   * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
+   */
+  jobs(): Promise<JobInfo[]>;
+  /**
+   * The steps and waits of a job in plain words: of one that is under way, or of the last 10,000 that ended, in the
+   * coordinator and in each process that ran some on its own contexts. Where several have the id, of the one that was
+   * asked for last. Of an id the first 256 characters count.
+   * @example console.log((await manager.why(error.workloadId)).join('\n'));
+   * @throws {GPUError} ERR_NOT_FOUND: no such job was asked for, or it is none of the last 10,000;
+   *   ERR_INVALID_ARGUMENT: the id is no string; ERR_CLOSED: the manager or its cluster is closed
+   */
+  why(id: string): Promise<string[]>;
+  /**
    * The most used figures: docs/metrics.md.
    * @example const { performance } = await manager.getMetrics();
    * @throws {GPUError} ERR_CLOSED: the manager or its cluster is closed
@@ -289,4 +334,4 @@ export class GPUClusterManager extends EventEmitter {
  * @throws {GPUError} ERR_INVALID_ARGUMENT: a setting that can't be right, with where it stands; an option that is not
  *   what it was in the first call
  */
-export function createGPUClusterManager(options?: ManagerOptions): GPUClusterManager;
+export function createGPUClusterManager(options?: ManagerOptions & { logger?: GPULogger }): GPUClusterManager;

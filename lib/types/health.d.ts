@@ -26,6 +26,27 @@ export interface ContextInfo {
   /** Jobs it has run. */
   jobsRun: number;
 }
+/** A job under way. */
+export interface JobInfo {
+  /** Its `id`, or the name that it got: what its result and its errors have as `workloadId`. */
+  id: string;
+  /** Its workload's. */
+  type: string;
+  /** 'running': it was given to a context, where it may wait behind another job. */
+  state: 'queued' | 'running';
+  /** How long it has been so, in ms. */
+  sinceMs: number;
+  /** As it was asked for: higher goes first. */
+  priority: number;
+  /** When its time is up, as Date.now() has it; null: never. */
+  deadline: number | null;
+  /** What it is expected to take, in ms: as measured on such a device, or as estimated for a reference core. */
+  costMs: number;
+  /** Where it runs. */
+  contextId?: string;
+  /** Why it waits, in plain words; missing where it runs. */
+  reason?: string;
+}
 /** The memory of one device. */
 export interface MemoryStats {
   /** In use. */

@@ -61,6 +61,7 @@ void Executor::remove(uint32_t index) {
   std::shared_ptr<ServedContext> gone;
   std::lock_guard lock(mutex_);
   if (index < kMaxContexts) gone = std::move(contexts_[index]);
+  if (gone) store(gone->page, kContextResidentBytes, 0);
 }
 
 void Executor::halt() {

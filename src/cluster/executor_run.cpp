@@ -26,6 +26,7 @@ std::shared_ptr<DeviceTensor> ServedContext::find(const SealedPlace& key) {
 void ServedContext::keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor) {
   if (find(key)) return;
   residentBytes += tensor->view.size;
+  store(page, kContextResidentBytes, static_cast<double>(residentBytes));
   resident.push_front({key, std::move(tensor)});
   const uint64_t most = context->memoryUse().limitBytes / 2;
   while (residentBytes > most && resident.size() > 1) drop(std::prev(resident.end()));
@@ -33,6 +34,7 @@ void ServedContext::keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> t
 
 std::list<ServedContext::Resident>::iterator ServedContext::drop(std::list<Resident>::iterator it) {
   residentBytes -= it->tensor->view.size;
+  store(page, kContextResidentBytes, static_cast<double>(residentBytes));
   return resident.erase(it);
 }
 
@@ -175,6 +177,7 @@ bool Executor::tryAgain(const std::shared_ptr<ServedContext>& served, const std:
       if (job->secondTry) return false;
     served->resident.clear();
     served->residentBytes = 0;
+    store(served->page, kContextResidentBytes, 0);
     for (const JobPtr& job : jobs) {
       job->secondTry = true;
       job->launch = nullptr;

@@ -1,12 +1,14 @@
 // Which job is on which context: given there in one message, and taken back when it ends or its process does.
 'use strict';
 const { Launch } = require('./job');
+const { kHeld } = require('../journal');
 const { protocol } = require('../wire');
 
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
 /** @typedef {import('./context-view').ContextView} ContextView */
 
 const { assign, kTypeAt } = protocol;
+const { context: kAssignContext, count: kAssignCount, decided: kAssignDecided, jobs: kAssignJobs } = assign;
 const { number: kJobNumber, length: kBodyLength, body: kBody } = protocol.assigned;
 
 class Assignments {
@@ -22,16 +24,16 @@ class Assignments {
   assign(jobs, context, now) {
     const member = context.owner;
     const launch = new Launch(jobs, member, context);
-    let length = assign.jobs;
+    let length = kAssignJobs;
     for (const { body } of jobs) length += kBody + body.length;
     if (this.#outbox.length < length) this.#outbox = new Float64Array(2 * length);
     const out = this.#outbox;
     out[0] = length;
     out[kTypeAt] = protocol.kAssign;
-    out[assign.context] = context.index;
-    out[assign.decided] = now;
-    out[assign.count] = jobs.length;
-    let at = assign.jobs;
+    out[kAssignContext] = context.index;
+    out[kAssignDecided] = now;
+    out[kAssignCount] = jobs.length;
+    let at = kAssignJobs;
     for (const job of jobs) {
       out[at + kJobNumber] = job.number;
       out[at + kBodyLength] = job.body.length;
@@ -46,7 +48,10 @@ class Assignments {
       this.running.set(job.number, job);
       member.jobs.set(job.number, job);
       if (job.affinity) context.affinities.add(job.affinity);
-      for (const input of job.inputs) context.resident.add(input);
+      for (const input of job.inputs) {
+        if (context.holds(input)) job.waits |= kHeld;
+        context.resident.add(input);
+      }
     }
     ++context.assigned;
     context.assignedMs += launch.cost;

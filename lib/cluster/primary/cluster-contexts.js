@@ -161,19 +161,22 @@ class ClusterContexts {
    * A job does not stop though it was told to: its process is ended. One that is alone does without the context.
    * @param {Member} member
    * @param {ContextView|undefined} context
-   * @param {string} [job]
+   * @param {{ name: string, type: string }} [job] undefined: its process ran it by itself
    */
   stuck(member, context, job) {
     const { log, membership } = this.parts;
     if (!member.inProcess) {
       if (member.endReason === 'hang') return; // it is on its way
-      log.error({ worker: member.workerId, context: context?.id, job }, 'a job does not stop: its process is ended');
+      log.error(
+        { worker: member.workerId, context: context?.id, ...of(job) },
+        'a job does not stop: its process is ended',
+      );
       membership.kill(member, 'hang');
       return;
     }
     if (!context || context.isLost) return;
     log.error(
-      { context: context.id, job },
+      { context: context.id, ...of(job) },
       'a job does not stop: its context is given up, until this process is started anew',
     );
     this.#markLost(context, 'a job there does not stop');
@@ -194,6 +197,14 @@ class ClusterContexts {
       event: { contextId: context.id, workerId: context.owner.workerId, message },
     });
   }
+}
+
+/**
+ * What a log line says of a job.
+ * @param {{ name: string, type: string }|undefined} job
+ */
+function of(job) {
+  return job ? { job: job.name, type: job.type } : {};
 }
 
 module.exports = { ClusterContexts };

@@ -2,7 +2,6 @@
 'use strict';
 const { nowMs, plainError, withoutPaths } = require('../../core');
 const { protocol } = require('../wire');
-const { kBase, kernelIndex, renderIndex } = require('../../call');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
@@ -23,6 +22,7 @@ const { kBase, kernelIndex, renderIndex } = require('../../call');
  * @property {number} [context] its place in the member
  * @property {string} [contextId] where it ran
  * @property {number} [queued]
+ * @property {number} [total] since the coordinator was asked
  * @property {number} [startedAt] ms of CLOCK_MONOTONIC
  * @property {boolean} [cached]
  * @property {Float64Array} [shared] where an equal job has put its outputs
@@ -31,11 +31,30 @@ const { kBase, kernelIndex, renderIndex } = require('../../call');
  * @typedef {object} CompletionParts
  * @property {import('../../core/log').Logger} log
  * @property {import('../../metrics/metrics').Metrics} metrics
+ * @property {import('./ended-jobs').EndedJobs} ended
  * @property {(job: CoordinatorJob) => void} requeue a job that has to make the outputs itself now
  * @property {() => void} onAloneSettled a job that has to run alone may have waited for its place
  */
 
 const { result, kTypeAt } = protocol;
+// Each on its own: this is done for every job.
+const {
+  number: kAtNumber,
+  code: kAtCode,
+  batch: kAtBatch,
+  switch: kAtSwitch,
+  upload: kAtUpload,
+  compute: kAtCompute,
+  readback: kAtReadback,
+  member: kAtMember,
+  context: kAtContext,
+  started: kAtStarted,
+  attempts: kAtAttempts,
+  cached: kAtCached,
+  shared: kAtShared,
+  textBytes: kAtTextBytes,
+  text: kAtText,
+} = result;
 
 class Completion {
   /** @type {Map<string, CoordinatorJob>} of jobs with cache: true that are on their way */
@@ -43,8 +62,9 @@ class Completion {
   /** @type {Set<CoordinatorJob>} whose outputs others are copying */
   #shared = new Set();
   #resultbox = new Float64Array(64);
+  #resulthead = headOf(this.#resultbox);
   #logs;
-  /** @type {Map<number, string>} the context each requester's last job ran on */
+  /** @type {Map<number, string|undefined>} the context each requester's last job ran on */
   #lastContext = new Map();
   /** Jobs settled so far. */
   count = 0;
@@ -187,32 +207,22 @@ class Completion {
     ++this.count;
     if (job.alone) this.parts.onAloneSettled();
     const own = this.parts.metrics.own;
+    const { counted } = job;
     if (ending.code) {
       own.failed(ending.code);
       if (this.#logs) this.#logFailure(job, ending);
     } else {
-      const total = now - job.enqueued;
-      own.completed(
-        placeOf(job),
-        {
-          queued: ending.queued,
-          upload: ending.upload,
-          compute: ending.compute,
-          readback: ending.readback,
-          total,
-        },
-        ending.cached ? 0 : (ending.launched ?? 1),
-      );
+      ending.total = now - job.enqueued;
+      own.completed(counted, ending, ending.cached ? 0 : (ending.launched ?? 1));
       if (this.#logs)
         this.parts.log.debug(
-          { job: job.name, context: ending.contextId, ms: total, attempts: job.attempts },
+          { job: job.name, type: job.type, context: ending.contextId, ms: ending.total, attempts: job.attempts },
           'a job is done',
         );
       this.#noteSwitch(job, ending);
     }
-    if (!from) return;
-    if (!keep) from.asked.delete(job.askNumber);
-    this.#postResult(from, job, ending);
+    if (from && !keep) from.asked.delete(job.askNumber);
+    this.#conclude(from, job, ending, counted, now);
   }
 
   /**
@@ -220,8 +230,9 @@ class Completion {
    * @param {Ending} ending
    */
   #logFailure(job, { code, message, contextId }) {
+    const { name, type, attempts } = job;
     this.parts.log.debug(
-      { job: job.name, context: contextId, code, reason: withoutPaths(message ?? ''), attempts: job.attempts },
+      { job: name, type, context: contextId, code, reason: withoutPaths(message ?? ''), attempts },
       'a job failed',
     );
   }
@@ -232,50 +243,54 @@ class Completion {
    */
   #noteSwitch(job, ending) {
     if (ending.member === undefined || ending.cached) return;
-    const id = `${ending.member}.${ending.context}`;
-    if (this.#lastContext.get(job.requester) === id) return;
-    this.#lastContext.set(job.requester, id);
+    const context = ending.contextId;
+    if (this.#lastContext.get(job.requester) === context) return;
+    this.#lastContext.set(job.requester, context);
     this.parts.metrics.own.contextSwitch(ending.switch ?? 0);
   }
 
   /**
-   * @param {Member} to
+   * Makes its result, which is what is kept of it, and goes to whoever asked, if that one is still there.
+   * @param {Member|undefined} to
    * @param {CoordinatorJob} job
    * @param {Ending} ending
+   * @param {number} counted
+   * @param {number} now
    */
-  #postResult(to, job, ending) {
-    if (!to.ask) return;
+  #conclude(to, job, ending, counted, now) {
     let out = this.#resultbox;
     if (ending.code) out = protocol.withText(protocol.kResult, result, JSON.stringify(plainError(ending)));
-    const length = ending.code ? out.length : result.text + (ending.shared?.length ?? 0);
-    if (out.length < length) out = this.#resultbox = new Float64Array(2 * length);
+    const length = ending.code ? out.length : kAtText + (ending.shared?.length ?? 0);
+    if (out.length < length) {
+      out = this.#resultbox = new Float64Array(2 * length);
+      this.#resulthead = headOf(out);
+    }
     out[0] = length;
     out[kTypeAt] = protocol.kResult;
-    out[result.number] = job.askNumber;
-    out[result.code] = ending.code ? protocol.codeNumber(ending.code) : 0;
-    out[result.batch] = ending.batch ?? 1;
-    out[result.switch] = ending.switch ?? 0;
-    out[result.upload] = ending.upload ?? 0;
-    out[result.compute] = ending.compute ?? 0;
-    out[result.readback] = ending.readback ?? 0;
-    out[result.member] = ending.member ?? -1;
-    out[result.context] = ending.context ?? -1;
-    out[result.started] = ending.startedAt ?? 0;
-    out[result.attempts] = job.attempts;
-    out[result.cached] = ending.cached ? 1 : 0;
-    out[result.shared] = ending.shared?.length ?? 0;
-    if (!ending.code) out[result.textBytes] = 0;
-    if (ending.shared) out.set(ending.shared, result.text);
+    out[kAtNumber] = job.askNumber;
+    out[kAtCode] = ending.code ? protocol.codeNumber(ending.code) : 0;
+    out[kAtBatch] = ending.batch ?? 1;
+    out[kAtSwitch] = ending.switch ?? 0;
+    out[kAtUpload] = ending.upload ?? 0;
+    out[kAtCompute] = ending.compute ?? 0;
+    out[kAtReadback] = ending.readback ?? 0;
+    out[kAtMember] = ending.member ?? -1;
+    out[kAtContext] = ending.context ?? -1;
+    out[kAtStarted] = ending.startedAt ?? 0;
+    out[kAtAttempts] = job.attempts;
+    out[kAtCached] = ending.cached ? 1 : 0;
+    out[kAtShared] = ending.shared?.length ?? 0;
+    if (!ending.code) out[kAtTextBytes] = 0;
+    this.parts.ended.note(job, ending, ending.code ? headOf(out) : this.#resulthead, counted, now);
+    if (!to?.ask) return;
+    if (ending.shared) out.set(ending.shared, kAtText);
     to.ask.post(out, length);
   }
 }
 
-/**
- * Where a job is counted.
- * @param {CoordinatorJob} job
- */
-function placeOf({ workload, kind }) {
-  return workload < kBase ? workload : kind === 'render' ? renderIndex : kernelIndex;
+/** @param {Float64Array} message a result: what is kept of it */
+function headOf(message) {
+  return message.subarray(kAtNumber, kAtCached + 1);
 }
 
 /**

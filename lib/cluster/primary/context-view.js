@@ -11,6 +11,12 @@ const { inContext, kMaxStarted, contextAt } = statusPage;
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./speeds').Speeds} Speeds */
 
+/**
+ * A job that a process runs on a context of its own. Times are ms of nowMs().
+ * @typedef {{ context: ContextView, number: number, counted: number, priority: number, deadline: number, cost: number,
+ *   since: number }} OwnJob
+ */
+
 const kDepth = 4; // assignments a context may have: the next is there when one ends
 const kStuckMs = 3; // without a sign of progress, what runs is longer than was estimated
 const kMaxAffinities = 4096; // names a context remembers
@@ -120,6 +126,20 @@ class ContextView {
     return this.type === 'cpu' ? Infinity : Math.max(0, this.memoryLimit - this.#read(inContext.usedBytes));
   }
 
+  /** The job that its process runs there by itself; undefined: none. @returns {OwnJob|undefined} */
+  get ownJob() {
+    if (!this.#read(inContext.localPending) || !this.#read(inContext.localNumber)) return undefined;
+    return {
+      context: this,
+      number: this.#read(inContext.localNumber),
+      counted: this.#read(inContext.localCounted),
+      priority: this.#read(inContext.localPriority),
+      deadline: this.#read(inContext.localDeadline),
+      cost: this.#read(inContext.localMs),
+      since: this.#read(inContext.lastUsedLocal),
+    };
+  }
+
   /** The largest job it could ever take, in bytes. */
   get maxMemory() {
     return this.type === 'cpu' ? Infinity : this.memoryLimit;
@@ -132,6 +152,10 @@ class ContextView {
   // A job that has to be alone does not look at this.
   get workerRoom() {
     return this.#member.emptying ? 0 : Math.max(0, this.#member.maxConcurrent - this.#member.running);
+  }
+
+  get isKeptFree() {
+    return this.#member.emptying;
   }
 
   get lastUsed() {
@@ -148,6 +172,11 @@ class ContextView {
 
   get reservedBytes() {
     return this.#read(inContext.reservedBytes);
+  }
+
+  /** Of sealed tensors that stay on its device between jobs. */
+  get residentBytes() {
+    return this.#read(inContext.residentBytes);
   }
 
   get selfTestAt() {

@@ -9,6 +9,7 @@ const { CoordinatorJob } = require('./job');
 const { JobQueue } = require('./queue');
 const { ArrivalMeter } = require('./batcher');
 const { Completion, late } = require('./completion');
+const { EndedJobs } = require('./ended-jobs');
 const { Recovery } = require('./recovery');
 const { nowMs } = require('../../core');
 const { kBase } = require('../../call');
@@ -24,7 +25,7 @@ const { codec, protocol } = require('../wire');
  * @property {import('../../metrics/metrics').Metrics} metrics
  * @property {import('./speeds').Speeds} speeds
  * @property {() => ContextView[]} contexts those of all members
- * @property {(context: ContextView, job: string) => void} onStuck a job there does not stop
+ * @property {(context: ContextView, job: CoordinatorJob) => void} onStuck a job there does not stop
  * @property {(context: ContextView, message: string) => void} onContextLost
  * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
@@ -33,11 +34,13 @@ const { codec, protocol } = require('../wire');
  */
 
 const { done } = protocol;
+const { number: kDoneNumber, code: kDoneCode, batch: kDoneBatch, switch: kDoneSwitch } = done;
+const { upload: kDoneUpload, compute: kDoneCompute, readback: kDoneReadback } = done;
 const kWatchMs = 100;
 const kTimerMs = 2; // that a timer may come early
 
 class Coordinator {
-  #assignments = new Assignments();
+  assignments = new Assignments();
   /** @type {NodeJS.Timeout|undefined} */
   #deadlineTimer;
   #deadlineAt = Infinity;
@@ -56,10 +59,12 @@ class Coordinator {
     this.config = parts.config;
     /** @type {JobQueue<CoordinatorJob>} */
     this.queue = new JobQueue({ limit: parts.config.queueLimit });
+    this.ended = new EndedJobs();
     this.closing = false;
     this.#completion = new Completion({
       log: parts.log,
       metrics: parts.metrics,
+      ended: this.ended,
       requeue: (job) => this.#requeue(job),
       onAloneSettled: () => this.#dispatcher.stopEmptying(),
     });
@@ -67,7 +72,7 @@ class Coordinator {
     this.#dispatcher = new Dispatcher({
       config: parts.config,
       queue: this.queue,
-      assignments: this.#assignments,
+      assignments: this.assignments,
       arrivals: this.#arrivals,
       contexts: parts.contexts,
       onDispatched: () => this.#armDeadline(),
@@ -75,7 +80,7 @@ class Coordinator {
     this.#recovery = new Recovery({
       log: parts.log,
       metrics: parts.metrics,
-      assignments: this.#assignments,
+      assignments: this.assignments,
       completion: this.#completion,
       requeue: (job) => this.#requeue(job),
       isClosing: () => this.closing,
@@ -85,7 +90,7 @@ class Coordinator {
   }
 
   get running() {
-    return this.#assignments.running.size;
+    return this.assignments.running.size;
   }
 
   get pending() {
@@ -97,18 +102,18 @@ class Coordinator {
    * @param {number} maker its serial number
    */
   usesMemoryOf(maker) {
-    for (const job of this.#assignments.running.values()) if (job.maker === maker) return true;
+    for (const job of this.assignments.running.values()) if (job.maker === maker) return true;
     return this.#completion.usesMemoryOf(maker);
   }
 
   /** Jobs that were told to stop and never will. */
   get givenUp() {
-    return [...this.#assignments.running.values()].filter(isGivenUp).length;
+    return [...this.assignments.running.values()].filter((job) => job.isGivenUp).length;
   }
 
   /** Jobs that have not been settled. */
   get unsettled() {
-    return this.queue.size + this.#assignments.running.size;
+    return this.queue.size + this.assignments.running.size;
   }
 
   // ---- jobs come
@@ -132,6 +137,7 @@ class Coordinator {
     if (refusal) return this.#completion.settle(job, refusal);
     if (job.cacheKey && this.#completion.follow(job)) return undefined;
     if (job.joinKey) this.#arrivals.note(job.joinKey, now);
+    job.before = this.queue.size;
     job.isQueued = this.queue.push(job);
     if (!job.isQueued) {
       const retryAfter = this.queue.retryAfter(now, this.#endRate);
@@ -202,12 +208,12 @@ class Coordinator {
    * @param {number} at
    */
   onDone(member, numbers, at) {
-    const job = this.#assignments.running.get(numbers[at + done.number]);
+    const job = this.assignments.running.get(numbers[at + kDoneNumber]);
     if (!job || job.member !== member) return;
     const context = /** @type {ContextView} */ (job.context);
     const launch = /** @type {import('./job').Launch} */ (job.launch);
-    this.#assignments.takeBack(job);
-    if (numbers[at + done.code]) this.#onFailed(job, member, context, numbers, at);
+    this.assignments.takeBack(job);
+    if (numbers[at + kDoneCode]) this.#onFailed(job, member, context, numbers, at);
     else this.#onSucceeded(job, context, launch, numbers, at);
   }
 
@@ -219,8 +225,8 @@ class Coordinator {
    * @param {number} at
    */
   #onSucceeded(job, context, launch, numbers, at) {
-    const batch = numbers[at + done.batch];
-    const compute = numbers[at + done.compute];
+    const batch = numbers[at + kDoneBatch];
+    const compute = numbers[at + kDoneCompute];
     ++context.ran;
     if (job.workload >= kBase) context.programs.add(job.workload);
     const first = !launch.isCounted;
@@ -230,14 +236,15 @@ class Coordinator {
     this.#completion.finish(job, {
       batch,
       launched: batch === 1 || first ? batch : 0,
-      switch: numbers[at + done.switch],
-      upload: numbers[at + done.upload],
+      switch: numbers[at + kDoneSwitch],
+      upload: numbers[at + kDoneUpload],
       compute,
-      readback: numbers[at + done.readback],
+      readback: numbers[at + kDoneReadback],
       member: context.member,
       context: context.index,
       contextId: context.id,
       queued: job.startedAt - job.enqueued,
+      total: 0,
       startedAt: job.startedAt,
     });
   }
@@ -256,8 +263,8 @@ class Coordinator {
       if (!member.takesJobs) this.parts.onStopped(member);
       else if (!context.isLost) this.parts.onContextLost(context, error.message);
       // One that only waited behind the job that lost the device has not run.
-      const ran = numbers[at + done.switch] > 0;
-      if (ran ? this.#recovery.tryAgain(job, code) : this.#recovery.bringBack(job, member)) return;
+      const ran = numbers[at + kDoneSwitch] > 0;
+      if (ran ? this.#recovery.tryAgain(job, code, context.id) : this.#recovery.bringBack(job, member)) return;
     } else if (!job.canceledAt && !this.closing && (code === 'ERR_CANCELED' || code === 'ERR_CLOSED')) {
       // Nobody has asked for that: its process is leaving, and stops what runs there.
       this.parts.onStopped(member);
@@ -339,13 +346,11 @@ class Coordinator {
     this.#expire();
     this.#endRate += 0.1 * ((this.#completion.count - this.#endedBefore) * (1000 / kWatchMs) - this.#endRate);
     this.#endedBefore = this.#completion.count;
-    for (const job of this.#assignments.running.values()) {
+    for (const job of this.assignments.running.values()) {
       if (!job.canceledAt && job.deadline <= now) this.#cancel(job, late(job));
       if (!job.canceledAt || now - job.canceledAt < this.config.contextSwitchTimeout || !job.member) continue;
-      if (!this.#holdsUp(job)) continue;
-      const context = /** @type {ContextView} */ (job.context);
-      if (isGivenUp(job)) continue;
-      this.parts.onStuck(context, job.name);
+      if (!this.#holdsUp(job) || job.isGivenUp) continue;
+      this.parts.onStuck(/** @type {ContextView} */ (job.context), job);
       break;
     }
   }
@@ -356,7 +361,7 @@ class Coordinator {
    * @param {ContextView} context
    */
   onGivenUp(context) {
-    for (const job of this.#assignments.running.values())
+    for (const job of this.assignments.running.values())
       if (job.context === context && !job.canceledAt)
         job.member?.run?.post(protocol.withNumber(protocol.kCancel, job.number));
   }
@@ -378,7 +383,7 @@ class Coordinator {
       job.isQueued = false;
       this.#completion.finish(job, ending);
     }
-    for (const job of this.#assignments.running.values()) this.#cancel(job, ending);
+    for (const job of this.assignments.running.values()) this.#cancel(job, ending);
   }
 
   close() {
@@ -386,14 +391,6 @@ class Coordinator {
     clearTimeout(this.#deadlineTimer);
     this.#dispatcher.close();
   }
-}
-
-/**
- * It runs in a context of this process that does not let go of it.
- * @param {CoordinatorJob} job
- */
-function isGivenUp({ canceledAt, context, member }) {
-  return canceledAt > 0 && context?.isLost === true && member?.inProcess === true;
 }
 
 module.exports = { Coordinator };

@@ -4,6 +4,7 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { chooseContext, memberToEmpty } = require('./scheduler');
 const { joinLimit, companions, holdMs } = require('./batcher');
+const { kWaits } = require('../journal');
 const { nowMs } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
@@ -37,6 +38,8 @@ class Dispatcher {
   #holdAt = Infinity;
   /** @type {Member|undefined} the one that a job waits to be empty */
   #emptying;
+  /** @type {import('./scheduler').Refusal} of the job that was looked at last */
+  #refusal = { wait: 0, context: undefined };
 
   /** @param {DispatcherParts} parts */
   constructor(parts) {
@@ -52,14 +55,17 @@ class Dispatcher {
     /** @type {ContextView|undefined} for the job that was looked at last */
     let chosen;
     const fits = (/** @type {CoordinatorJob} */ job) => {
-      chosen = chooseContext(job, job.isLent ? contexts.filter(isHere) : contexts, now);
+      chosen = chooseContext(job, job.isLent ? contexts.filter(isHere) : contexts, now, this.#refusal);
       if (!chosen) {
+        job.refused(this.#refusal);
         if (job.alone) this.#makeRoomFor(job, contexts, now);
         return false;
       }
       const wait = this.#hold(job, chosen, now);
-      if (wait > 0) held = Math.min(held, wait);
-      return wait === 0;
+      if (wait === 0) return true;
+      held = Math.min(held, wait);
+      job.waits |= kWaits.batch;
+      return false;
     };
     while (queue.size) {
       chosen = undefined;

@@ -14,6 +14,7 @@ const { plainError } = require('../../core');
  * @property {import('./shared-regions').SharedRegions} regions
  * @property {import('./cluster-programs').ClusterPrograms} programs
  * @property {import('./published-tensors').PublishedTensors} published
+ * @property {import('./follow').Follow} follow
  * @property {(report: import('../wire/messages').Report) => unknown} answer what members ask beside jobs
  * @property {() => void} onJobs some have come, or ended
  */
@@ -113,6 +114,9 @@ class Inbox {
       case 'lookup':
       case 'unpublish':
         this.parts.published.onMessage(member, message);
+        break;
+      case 'followed':
+        this.parts.follow.onAnswer(member, message);
         break;
       case 'program':
       case 'compiled':

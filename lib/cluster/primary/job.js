@@ -1,9 +1,32 @@
 // A job as the coordinator keeps it: what the scheduler looks at, and the body it carries unread.
 'use strict';
-const { costMs } = require('../../call');
+const { costMs, kBase, kernelIndex, renderIndex } = require('../../call');
 const { protocol } = require('../wire');
+const { nameOf, typeOf } = require('../journal');
 
 const { ask, output, kKinds, kContextTypes } = protocol;
+// Each on its own: this is done for every job.
+const {
+  affinity: kAskAffinity,
+  asked: kAskAsked,
+  body: kAskBody,
+  bytes: kAskBytes,
+  contextType: kAskContextType,
+  deadline: kAskDeadline,
+  digest: kAskDigest,
+  flags: kAskFlags,
+  flops: kAskFlops,
+  joinKey: kAskJoinKey,
+  kind: kAskKind,
+  memory: kAskMemory,
+  number: kAskNumber,
+  outputs: kAskOutputs,
+  own: kAskOwn,
+  priority: kAskPriority,
+  resident: kAskResident,
+  retries: kAskRetries,
+  workload: kAskWorkload,
+} = ask;
 /** @type {number[]} */
 const kNone = [];
 
@@ -20,34 +43,35 @@ class CoordinatorJob {
     this.number = ++lastNumber;
     this.requester = from.slot;
     this.maker = from.serial; // whose memory it uses
-    this.askNumber = numbers[at + ask.number];
+    this.askNumber = numbers[at + kAskNumber];
     this.workerId = from.workerId; // of its requester
     /** @type {string|undefined} by its user */
     this.id = undefined;
-    this.priority = numbers[at + ask.priority];
+    this.priority = numbers[at + kAskPriority];
     this.enqueued = now;
-    this.deadline = numbers[at + ask.deadline] || Infinity;
-    this.kind = kKinds[numbers[at + ask.kind]];
-    this.contextType = kContextTypes[numbers[at + ask.contextType]];
-    this.affinity = numbers[at + ask.affinity];
-    this.workload = numbers[at + ask.workload];
-    this.bytes = numbers[at + ask.memory];
-    this.ownBytes = numbers[at + ask.own];
-    this.cost = costMs(numbers[at + ask.flops], numbers[at + ask.bytes]);
+    this.asked = numbers[at + kAskAsked]; // by its user; since then its memory was made ready
+    this.deadline = numbers[at + kAskDeadline] || Infinity;
+    this.kind = kKinds[numbers[at + kAskKind]];
+    this.contextType = kContextTypes[numbers[at + kAskContextType]];
+    this.affinity = numbers[at + kAskAffinity];
+    this.workload = numbers[at + kAskWorkload];
+    this.bytes = numbers[at + kAskMemory];
+    this.ownBytes = numbers[at + kAskOwn];
+    this.cost = costMs(numbers[at + kAskFlops], numbers[at + kAskBytes]);
     this.alone = false;
     this.excluded = -1;
-    this.joinKey = numbers[at + ask.joinKey];
-    this.inputs = numbers[at + ask.resident]
-      ? Array.from(numbers.subarray(at + ask.resident, at + ask.outputs)).filter(Boolean)
+    this.joinKey = numbers[at + kAskJoinKey];
+    this.inputs = numbers[at + kAskResident]
+      ? Array.from(numbers.subarray(at + kAskResident, at + kAskOutputs)).filter(Boolean)
       : kNone;
-    this.retries = numbers[at + ask.retries];
+    this.retries = numbers[at + kAskRetries];
     this.cacheKey =
-      numbers[at + ask.flags] & protocol.kCacheFlag
-        ? numbers.subarray(at + ask.digest, at + ask.resident).join(' ')
+      numbers[at + kAskFlags] & protocol.kCacheFlag
+        ? numbers.subarray(at + kAskDigest, at + kAskResident).join(' ')
         : '';
-    this.isLent = (numbers[at + ask.flags] & protocol.kLentFlag) !== 0; // its memory is of the coordinator's process
-    this.outputsAt = numbers[at + ask.outputs];
-    this.body = numbers.slice(at + ask.body, at + numbers[at]);
+    this.isLent = (numbers[at + kAskFlags] & protocol.kLentFlag) !== 0; // its memory is of the coordinator's process
+    this.outputsAt = numbers[at + kAskOutputs];
+    this.body = numbers.slice(at + kAskBody, at + numbers[at]);
 
     /** @type {import('./member').Member|undefined} who wants the result; undefined once it has gone */
     this.from = from;
@@ -65,6 +89,12 @@ class CoordinatorJob {
     /** @type {import('./completion').Ending|undefined} how it ends when it has stopped for that */
     this.canceledFor = undefined;
     this.isQueued = false;
+    this.before = 0; // jobs in the queue when it came
+    this.waits = 0; // why it was not given to a context: see kWaits
+    /** @type {import('./scheduler').ContextView|undefined} the one that it waited for last */
+    this.waitedFor = undefined;
+    /** @type {string[]|undefined} what became of earlier attempts, in words */
+    this.tries = undefined;
     /** @type {CoordinatorJob[]|undefined} equal jobs that wait for its outputs */
     this.followers = undefined;
     /** @type {CoordinatorJob|undefined} whose outputs it will get */
@@ -100,18 +130,55 @@ class CoordinatorJob {
 
   /** What its user knows it by: results and errors have it as `workloadId`. */
   get name() {
-    return this.id ?? `job-${this.workerId}-${this.askNumber}`;
+    return this.id ?? nameOf(this.workerId, this.askNumber);
+  }
+
+  /** Where jobs like it are counted, by its place in countedNames; -1: a graph. */
+  get counted() {
+    const { workload } = this;
+    if (workload < kBase) return workload;
+    return this.kind === 'render' ? renderIndex : kernelIndex;
+  }
+
+  /** Its workload's type, as its user has written it. */
+  get type() {
+    return typeOf(this.counted);
+  }
+
+  /**
+   * The scheduler has looked at it, and left it in the queue.
+   * @param {import('./scheduler').Refusal} refusal
+   */
+  refused({ wait, context }) {
+    this.waits |= wait;
+    this.waitedFor = context;
+  }
+
+  /** @param {string} text what became of an attempt */
+  tried(text) {
+    (this.tries ??= []).push(text);
+  }
+
+  /** It runs in a context of the coordinator's process that does not let go of it. */
+  get isGivenUp() {
+    return this.canceledAt > 0 && this.context?.isLost === true && this.member?.inProcess === true;
+  }
+
+  /** Whether it has begun on its context, as far as that says. */
+  get runsThere() {
+    const started = this.context?.started();
+    return !started?.size || started.has(this.number) || started.has(this.launch?.leader ?? -1);
   }
 
   /** Where it is, for whoever has waited for it too long. */
   get whereabouts() {
     const tried = this.attempts > 1 ? `, at its attempt ${this.attempts}` : '';
-    const { context, launch } = this;
+    const { context } = this;
     if (this.leader) return 'it waited for an equal job, whose outputs it was to share';
     if (!context) return `it waited in the queue for a context${this.attempts > 0 ? ', to be tried again' : ''}`;
-    const started = context.started();
-    const runs = !started.size || started.has(this.number) || started.has(launch?.leader ?? -1);
-    return runs ? `it was running on ${context.id}${tried}` : `it waited on ${context.id}, behind another job${tried}`;
+    return this.runsThere
+      ? `it was running on ${context.id}${tried}`
+      : `it waited on ${context.id}, behind another job${tried}`;
   }
 
   /** Where an equal job finds what this one has made: see `output` of src/cluster/messages.def. */

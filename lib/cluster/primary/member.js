@@ -101,6 +101,15 @@ class Member {
     this.beat = beat;
   }
 
+  /**
+   * The jobs that its process has running on its own contexts, as its status page says: for when its event loop does
+   * not answer.
+   * @returns {import('./context-view').OwnJob[]}
+   */
+  get ownJobs() {
+    return this.contexts.flatMap((context) => context.ownJob ?? []);
+  }
+
   /** Launches that run or wait in its lanes, its own local ones included. */
   get running() {
     let count = this.launches;

@@ -5,6 +5,7 @@ const { protocol } = require('../wire');
 const { Coordinator } = require('./coordinator');
 const { ClusterContexts } = require('./cluster-contexts');
 const { ClusterPrograms } = require('./cluster-programs');
+const { Follow } = require('./follow');
 const { Inbox } = require('./inbox');
 const { Membership } = require('./membership');
 const { Placement } = require('./placement');
@@ -72,6 +73,11 @@ class Primary {
       },
       mayHave: (job) => this.contexts.mayHave(job),
     });
+    this.follow = new Follow({
+      coordinator: this.coordinator,
+      contexts: () => this.contexts.list,
+      members: () => this.workers,
+    });
     this.programs = new ClusterPrograms({ config, log, emit, metrics: this.metrics, workers: () => this.workers });
     this.published = new PublishedTensors(this.membership);
     /** @type {Inbox} */
@@ -83,6 +89,7 @@ class Primary {
       regions: this.regions,
       programs: this.programs,
       published: this.published,
+      follow: this.follow,
       answer: (report) => this.answer?.(report),
       onJobs: () => this.#dispatchSoon(),
     });
@@ -171,6 +178,7 @@ class Primary {
    */
   #onGone(member, expected) {
     this.coordinator.onMemberGone(member);
+    this.follow.forget(member);
     this.programs.compilations.onWorkerGone(member, !expected);
     this.metrics.retire(member.slot);
     this.regions.gone(member);

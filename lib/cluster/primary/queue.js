@@ -190,23 +190,31 @@ class JobQueue {
     return Math.max(1, Math.min(60000, Math.ceil(Math.min(drained, this.nextDeadline() - now))));
   }
 
+  /** @param {(job: T, before: number) => void} visit is told how many of its class are before each */
+  forEach(visit) {
+    for (const { bands } of this.#requesters.waiting) {
+      for (const { classes } of bands) {
+        for (const each of classes.values()) {
+          let before = 0;
+          for (let job = /** @type {Job|undefined} */ (each.first); job; job = job.q_after)
+            visit(/** @type {T} */ (job), before++);
+        }
+      }
+    }
+  }
+
   /**
    * @param {(job: T) => boolean} predicate
    * @returns {T[]} what was taken out
    */
   removeWhere(predicate) {
-    /** @type {Job[]} */
+    /** @type {T[]} */
     const found = [];
-    const test = /** @type {Test} */ (predicate);
-    for (const { bands } of this.#requesters.waiting) {
-      for (const { classes } of bands) {
-        for (const each of classes.values())
-          for (let job = /** @type {Job|undefined} */ (each.first); job; job = job.q_after)
-            if (test(job)) found.push(job);
-      }
-    }
+    this.forEach((job) => {
+      if (predicate(job)) found.push(job);
+    });
     for (const job of found) this.#leave(job);
-    return /** @type {T[]} */ (found);
+    return found;
   }
 
   /**

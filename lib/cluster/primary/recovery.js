@@ -35,6 +35,7 @@ class Recovery {
     --job.attempts;
     ++job.returns;
     job.excluded = member.slot;
+    job.tried(`came back from worker ${member.workerId}, which takes no more jobs, without having run`);
     this.parts.requeue(job);
     return true;
   }
@@ -55,12 +56,17 @@ class Recovery {
    * Puts a job back that its context could not run.
    * @param {CoordinatorJob} job
    * @param {string} reason the code it would fail with
+   * @param {string|undefined} where in which context it ran
    * @returns {boolean} false: its retries are used up, or nobody wants it any more
    */
-  tryAgain(job, reason) {
+  tryAgain(job, reason, where) {
     if (isUnwanted(job) || this.parts.isClosing() || job.attempts > job.retries) return false;
     this.parts.metrics.own.retried(reason);
-    this.parts.log.info({ job: job.name, attempt: job.attempts, reason }, 'a job is tried again');
+    this.parts.log.info(
+      { job: job.name, type: job.type, context: where, attempt: job.attempts, reason },
+      'a job is tried again',
+    );
+    job.tried(`attempt ${job.attempts} on ${where} ended with ${reason}: it is tried again`);
     this.parts.requeue(job);
     return true;
   }
@@ -102,8 +108,11 @@ class Recovery {
       this.parts.completion.finish(job, job.canceledFor ?? (isLate ? late(job) : canceled));
       return;
     }
-    if (ran ? this.tryAgain(job, 'ERR_WORKER_LOST') : job.returns <= kMaxReturns) {
-      if (!ran) this.parts.requeue(job);
+    if (ran ? this.tryAgain(job, 'ERR_WORKER_LOST', where) : job.returns <= kMaxReturns) {
+      if (!ran) {
+        job.tried(`worker ${member.workerId} ended before it ran there`);
+        this.parts.requeue(job);
+      }
       return;
     }
     const times = ran

@@ -50,6 +50,10 @@ class Reports {
         return this.health();
       case 'prometheus':
         return this.prometheus();
+      case 'jobs':
+        return this.primary.follow.jobs();
+      case 'why':
+        return this.primary.follow.why(report.id);
       case 'memory':
         return this.memoryStats(report.device);
     }
@@ -61,8 +65,9 @@ class Reports {
         ...describe(member, context),
         slot: context.index,
         reserved: context.reservedBytes,
+        resident: context.residentBytes,
       })),
-      ...starting(member).map((entry) => ({ ...entry, slot: entry.index, reserved: 0 })),
+      ...starting(member).map((entry) => ({ ...entry, slot: entry.index, reserved: 0, resident: 0 })),
     ]);
   }
 

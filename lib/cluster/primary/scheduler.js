@@ -1,6 +1,7 @@
 // Which context takes a job: a pure function of what the coordinator knows. (Which job is next: job-order.js.)
 'use strict';
 const { computeRank, drawRank } = require('../../addon');
+const { kWaits } = require('../journal');
 
 /**
  * A queued job, as the coordinator makes it. The fields q_ belong to the queue.
@@ -31,6 +32,7 @@ const { computeRank, drawRank } = require('../../addon');
  * @property {number} [q_at]
  */
 
+/** @typedef {{ wait: number, context: ContextView|undefined }} Refusal */
 /**
  * A context, as the coordinator sees it.
  * @typedef {object} ContextView
@@ -49,6 +51,7 @@ const { computeRank, drawRank } = require('../../addon');
  * @property {(residentId: number) => boolean} holds
  * @property {{ has(workload: number): boolean }} [programs]
  * @property {number} workerRunning
+ * @property {boolean} [isKeptFree] it gets no more, until a job that has to run alone finds its worker empty
  * @property {number} workerRoom no matter to a job that has to be alone
  * @property {number} lastUsed ms
  * @property {(workload: number) => number|undefined} speed measured ms for each unit of cost, undefined before there
@@ -282,17 +285,17 @@ function withoutHeld(able, job, now) {
 }
 
 /**
- * Whether a context that is full now is expected to be through with the job before the best of those with room. Waiting
- * ends when it has cost what it could gain, so that a long queue uses slow contexts, too.
+ * A context that is full now and expected to be through with the job before the best of those with room. Waiting ends
+ * when it has cost what it could gain, so that a long queue uses slow contexts, too.
  * @param {ContextView} best
  * @param {ContextView[]} contexts
  * @param {Job} job
  * @param {number} now
  */
-function shouldWait(best, contexts, job, now) {
+function worthWaiting(best, contexts, job, now) {
   const here = finishMs(best, job);
-  if (here === undefined || job.alone) return false;
-  return contexts.some((context) => {
+  if (here === undefined || job.alone) return undefined;
+  return contexts.find((context) => {
     if (canRun(job, context) || context.memoryFree < job.bytes) return false;
     const there = finishMs(context, job);
     return there !== undefined && stepOf(there) < stepOf(here) && now - job.enqueued < here - there;
@@ -305,13 +308,42 @@ function shouldWait(best, contexts, job, now) {
  * @param {Job} job
  * @param {readonly T[]} contexts
  * @param {number} now
+ * @param {Refusal} [refusal] is told why there is none
  * @returns {T|undefined}
  */
-function chooseContext(job, contexts, now) {
-  const able = withoutHeld(eligible(job, contexts, now), job, now);
-  if (!able.length) return undefined;
-  const best = able.reduce((chosen, context) => (compareContexts(context, chosen, job, now) < 0 ? context : chosen));
-  return canRun(job, best) && !shouldWait(best, able, job, now) ? best : undefined;
+function chooseContext(job, contexts, now, refusal) {
+  const suited = eligible(job, contexts, now);
+  const able = withoutHeld(suited, job, now);
+  if (!able.length) return refuse(refusal, suited.length ? kWaits.ownJobs : kWaits.nobody, suited[0]);
+  let best = able[0];
+  for (let i = 1; i < able.length; ++i) if (compareContexts(able[i], best, job, now) < 0) best = able[i];
+  if (!canRun(job, best)) return refuse(refusal, obstacle(job, best), best);
+  const better = worthWaiting(best, able, job, now);
+  return better ? refuse(refusal, kWaits.sooner, better) : best;
+}
+
+/**
+ * @param {Refusal|undefined} refusal
+ * @param {number} wait one of kWaits
+ * @param {ContextView|undefined} context that the job waits for
+ */
+function refuse(refusal, wait, context) {
+  if (!refusal) return undefined;
+  refusal.wait = wait;
+  refusal.context = context;
+  return undefined;
+}
+
+/**
+ * Why the best context can't run the job now: what canRun() looks at.
+ * @param {Job} job
+ * @param {ContextView} context
+ */
+function obstacle(job, context) {
+  if (context.memoryFree < job.bytes) return kWaits.memory;
+  if (job.alone) return context.workerRunning > 0 ? kWaits.alone : kWaits.busy;
+  if (context.isKeptFree) return kWaits.emptied;
+  return context.room > 0 ? kWaits.workerFull : kWaits.busy;
 }
 
 /**
@@ -332,6 +364,7 @@ module.exports = {
   criteria,
   isOfFitType,
   canRun,
+  eligible,
   chooseContext,
   memberToEmpty,
   kSoonMs,

@@ -9,12 +9,13 @@ const { Requester, ContextRegistry, CoordinatorConnection, NamedTensors } = requ
 const { askToJoin } = require('../wire');
 const { Coordination, kWorkerMain } = require('./coordination');
 const { endCoordinated, endWorker, leave } = require('./ending');
-const { createLogger, GPUError, asGpuError, nowMs, tell } = require('../../core');
+const { createLogger, useLogger, GPUError, asGpuError, nowMs, tell } = require('../../core');
 
 /** @typedef {'undecided'|'primary'|'worker'|'lone'} Role 'lone': standalone, there is no cluster */
 /**
  * @typedef {object} ProcessParts
  * @property {import('../../config/config').Config} config
+ * @property {import('../../index').GPULogger} [logger] the application's, instead of our own
  * @property {import('node:events').EventEmitter} emitter that tells the application
  * @property {() => void} onClosing no more jobs are taken, those that were may be finished
  * @property {() => void} onEnding nothing is finished any more, and programs cannot be used
@@ -44,11 +45,12 @@ class ClusterProcess {
 
   /** @param {ProcessParts} parts */
   constructor(parts) {
-    const { config, emitter } = parts;
+    const { config, emitter, logger } = parts;
     this.parts = parts;
     this.isWorker = cluster.isWorker && isMainThread;
     this.workerId = this.isWorker ? /** @type {import('node:cluster').Worker} */ (cluster.worker).id : 0;
-    this.log = createLogger(config, this.isWorker ? { worker: this.workerId } : {});
+    const fields = this.isWorker ? { worker: this.workerId } : {};
+    this.log = logger ? useLogger(logger, config.logLevel, fields) : createLogger(config, fields);
     /** @type {Promise<void>} resolves when jobs find a context */
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;

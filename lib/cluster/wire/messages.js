@@ -14,6 +14,7 @@ const {
   isObject,
   oneOf,
   optional,
+  nullOr,
   listOf,
   tableOf,
   object,
@@ -67,9 +68,9 @@ const {
  * @property {string} [fragment]
  */
 /**
- * What is asked of the coordinator beside jobs and programs: memory is that of one device.
- * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }}
- *   Report
+ * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job.
+ * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }
+ *   | { what: 'jobs' } | { what: 'why', id: string }} Report
  */
 /** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'|'tensor-published'}
  *   ClusterEventName */
@@ -91,6 +92,7 @@ const {
  * - trim: gives unused memory back
  * - compile: for the cluster; compile-canceled: nobody waits for it any more; program-taken: the coordinator has the
  *   outcome, its memory may go
+ * - follow: which jobs it has that the coordinator does not know of; with an id, what became of that one
  * - where: to its 'cancel' of a job whose time is up: where that was
  * - end: the process is to end by itself, soon
  * - bye: the end of the connection is meant; with a reason, this process was not understood and leaves the cluster
@@ -106,6 +108,7 @@ const {
  *   | { type: 'compile', number: number, request: WireSources }
  *   | { type: 'compile-canceled', number: number }
  *   | { type: 'program-taken', number: number }
+ *   | { type: 'follow', number: number, id?: string }
  *   | { type: 'where', number: number, text: string }
  *   | { type: 'end', reason: string }
  *   | { type: 'bye', reason?: string }} ToMember
@@ -124,6 +127,7 @@ const {
  * - program-uses: times each program was used since the last such message
  * - query: a report
  * - publish, lookup, unpublish: see NameMessage
+ * - followed: the answer to 'follow' with that number
  * @typedef {{ type: 'devices', devices: DeviceInfo[] }
  *   | { type: 'context', index: number, id: string, device: DeviceInfo }
  *   | { type: 'context-failed', index: number, id: string, device: string, error: WireError }
@@ -138,11 +142,19 @@ const {
  *   | CompileFailedMessage
  *   | { type: 'program-problems', problems: string[] }
  *   | { type: 'program-uses', uses: Record<string, number> }
+ *   | FollowedMessage
  *   | QueryMessage
  *   | NameMessage} ToCoordinator
  */
 /** @typedef {{ type: 'program', id: number, key: string, request: WireSources }} ProgramMessage */
 /** @typedef {{ type: 'query', id: number, report: Report }} QueryMessage */
+/** @typedef {import('../../index').JobInfo & { number: number }} NumberedJob with the number its process gave it */
+/**
+ * `jobs`: all, where no id was given; `found`: when it was asked for (ms of nowMs()), and its steps; `isFull`: some
+ * that have ended are forgotten.
+ * @typedef {{ type: 'followed', number: number, jobs?: NumberedJob[],
+ *   found?: { asked: number, steps: string[] }, isFull: boolean }} FollowedMessage
+ */
 /**
  * About a named tensor. `limit`: bytes that all of them may take together. A process that looks one up holds it already
  * when it reads the answer, a FoundTensor.
@@ -232,6 +244,19 @@ const entry = object({
 });
 /** @type {Kind<string>} */
 const tensorName = isTensorName;
+/** @type {Kind<NumberedJob>} */
+const jobInfo = object({
+  number: count,
+  id: string,
+  type: string,
+  state: oneOf(['queued', 'running']),
+  sinceMs: number,
+  priority: integer,
+  deadline: nullOr(number),
+  costMs: number,
+  contextId: optional(string),
+  reason: optional(string),
+});
 /** @type {{ [Name in ClusterEventName]: Kind<ManagerEvents[Name][0]> }} */
 const events = {
   'worker-ready': object({ workerId: integer, pid: count, contexts: listOf(string) }),
@@ -247,10 +272,14 @@ const events = {
   }),
   'tensor-published': object({ name: tensorName, version: count }),
 };
-const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory']);
+const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why']);
 /** @type {Kind<Report>} */
 const report = /** @type {Kind<any>} */ (
-  (value) => isObject(value) && oneOf(reports)(value.what) && (value.what !== 'memory' || string(value.device))
+  (value) =>
+    isObject(value) &&
+    oneOf(reports)(value.what) &&
+    (value.what !== 'memory' || string(value.device)) &&
+    (value.what !== 'why' || string(value.id))
 );
 
 /** @typedef {{ [Type in ToMember['type']]: Shape<Extract<ToMember, { type: Type }>> }} MemberShapes */
@@ -268,6 +297,7 @@ const toMember = {
   compile: { number: count, request: sources },
   'compile-canceled': { number: count },
   'program-taken': { number: count },
+  follow: { number: count, id: optional(string) },
   where: { number: count, text: string },
   end: { reason: string },
   bye: { reason: optional(string) },
@@ -295,6 +325,12 @@ const toCoordinator = {
   'compile-failed': { number: count, error },
   'program-problems': { problems: listOf(string) },
   'program-uses': { uses: tableOf(number) },
+  followed: {
+    number: count,
+    jobs: optional(listOf(jobInfo)),
+    found: optional(object({ asked: number, steps: listOf(string) })),
+    isFull: flag,
+  },
   query: { id: count, report },
   publish: {
     id: count,

@@ -62,6 +62,15 @@ function optional(kind) {
 /**
  * @template T
  * @param {Kind<T>} kind
+ * @returns {Kind<T|null>}
+ */
+function nullOr(kind) {
+  return /** @type {Kind<T|null>} */ ((value) => value === null || kind(value));
+}
+
+/**
+ * @template T
+ * @param {Kind<T>} kind
  * @returns {Kind<T[]>}
  */
 function listOf(kind) {
@@ -181,6 +190,7 @@ module.exports = {
   isObject,
   oneOf,
   optional,
+  nullOr,
   listOf,
   tableOf,
   object,

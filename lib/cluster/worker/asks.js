@@ -1,7 +1,7 @@
 // Jobs that the coordinator was asked for: the ask, and the result that comes back.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
-const { native, layouts } = require('../../addon');
+const { native } = require('../../addon');
 const {
   scratch,
   layout,
@@ -13,10 +13,13 @@ const {
   timingsOf,
   resultOf,
   inCluster,
+  lastCostMs,
 } = require('../../call');
 const { asGpuError, nowMs } = require('../../core');
 const { codec, protocol } = require('../wire');
+const { tellOfCopies } = require('./copied-again');
 const { affinityNumber } = require('./job-options');
+const { lateText } = require('./job-events');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../call/result').Buffers} Buffers */
@@ -34,12 +37,12 @@ const { affinityNumber } = require('./job-options');
  * @property {import('../../config/config').Config} config
  * @property {import('./context-registry').ContextRegistry} registry
  * @property {import('./job-events').JobEvents} events
+ * @property {import('./own-jobs').OwnJobs} own
  */
 
 const { ask, result: at, kKinds, kContextTypes } = protocol;
 // An ask is described in the scratch array from callAsk on, as in its message.
 const { callAsk: kAskAt } = layout;
-const { copiedApart: kCopiedApart } = layouts.limits;
 const kWhereMs = 50; // for the coordinator to say where a job was whose time is up
 /** The digest of a job that equals no other. */
 const kNoDigest = [0, 0, 0, 0];
@@ -98,12 +101,14 @@ class Asks {
       call.number = nextId();
       if (call.id !== undefined)
         channel.post(codec.encodeToCoordinator({ type: 'named', number: call.number, id: call.id }));
-      this.#writeAsk(call, options, need, digest, timeout === Infinity ? 0 : started + timeout);
+      this.#writeAsk(call, options, need, digest, started, timeout === Infinity ? 0 : started + timeout);
       const putOff = call.ask(channel.handle);
       channel.sent();
       const { number, outputs, targets, type } = call;
       const id = call.id ?? this.#prefix + number;
       if (putOff !== undefined) {
+        const deadline = timeout === Infinity ? Infinity : started + timeout;
+        this.parts.own.begun(number, call.id, call.counted, options, started, deadline, lastCostMs(), undefined);
         this.#stage(number, call.id);
         if (putOff > 0) tellOfCopies(call);
       }
@@ -119,7 +124,8 @@ class Asks {
       return answered.then(
         (result) => events.completed(type, result),
         async (error) => {
-          if (error.code === 'ERR_TIMEOUT') await this.#sayWhere(error, number, timeout);
+          if (error.code === 'ERR_TIMEOUT') await this.#sayWhere(error, number, lateText(id, type, timeout));
+          this.parts.own.ended(number, undefined, error); // before the coordinator had heard of it
           throw events.failed(workload, error, id);
         },
       );
@@ -133,12 +139,14 @@ class Asks {
    * @param {JobOptions|undefined} options
    * @param {Need} need
    * @param {number[]} digest
+   * @param {number} started
    * @param {number} deadline
    */
-  #writeAsk(call, options, need, digest, deadline) {
+  #writeAsk(call, options, need, digest, started, deadline) {
     scratch[kAskAt + ask.number] = call.number;
     scratch[kAskAt + ask.priority] = options?.priority ?? 0;
     scratch[kAskAt + ask.deadline] = deadline;
+    scratch[kAskAt + ask.asked] = started;
     scratch[kAskAt + ask.kind] = kKinds.indexOf(need.kind);
     scratch[kAskAt + ask.contextType] = kContextTypes.indexOf(need.type);
     scratch[kAskAt + ask.affinity] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
@@ -165,6 +173,7 @@ class Asks {
     this.#staging.add(number);
     const staged = (/** @type {unknown} */ error) => {
       this.#staging.delete(number);
+      if (!error && isAwaited(number)) this.parts.own.left(number);
       this.#post(number, id, error);
     };
     track(operation, undefined, undefined, nothing, nothing).then(() => staged(null), staged);
@@ -202,13 +211,13 @@ class Asks {
    * Whoever noticed first that a job's time is up: the coordinator knows where it was.
    * @param {GPUError} error
    * @param {number} number
-   * @param {number} timeout
+   * @param {string} late that its time is up
    */
-  async #sayWhere(error, number, timeout) {
+  async #sayWhere(error, number, late) {
     let where = error.message;
     if (this.#staging.has(number)) where = 'its memory was being made ready';
     else if (this.#numbers.has(number)) where = await this.#where(number);
-    error.message = `the job did not finish within ${timeout} ms: ${where}`;
+    error.message = `${late}: ${where}`;
   }
 
   /**
@@ -369,29 +378,5 @@ class Asks {
 }
 
 function nothing() {}
-
-const kTellBytes = 64 << 20; // copied again before it is worth a word
-/** Memory that was copied once. @type {WeakSet<ArrayBufferLike>} */
-const copied = new WeakSet();
-let bytesAgain = 0;
-
-/** @param {AnyCall} call that was described last; large inputs are copied for it */
-function tellOfCopies(call) {
-  if (bytesAgain >= kTellBytes) return;
-  const now = []; // several inputs may be views of one memory
-  for (const { memory } of call.identity().inputs) {
-    const { buffer, byteLength = 0 } = /** @type {Partial<import('../../index').TensorData>} */ (memory ?? {});
-    if (!buffer || byteLength < kCopiedApart) continue; // what is smaller is copied in any case
-    if (copied.has(buffer)) bytesAgain += byteLength;
-    now.push(buffer);
-  }
-  for (const buffer of now) copied.add(buffer);
-  if (bytesAgain < kTellBytes) return;
-  process.emitWarning(
-    `${Math.round(bytesAgain / 2 ** 20)} MB of inputs were copied into shared memory though they had been before: ` +
-      'what several jobs of a cluster use is copied once in a sharedTensor() of the manager',
-    { type: 'SwitchyardWarning', code: 'SWITCHYARD_COPIES' },
-  );
-}
 
 module.exports = { Asks, kNoDigest };

@@ -201,6 +201,9 @@ class CoordinatorConnection {
       case 'answer-error':
         if (this.#queries.fail(message.id, message.error)) this.#channel?.unref();
         break;
+      case 'follow':
+        this.say(this.parts.requester.follow(message.number, message.id));
+        break;
       case 'where':
         this.parts.requester.onWhere(message.number, message.text);
         break;

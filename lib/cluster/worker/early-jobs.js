@@ -17,10 +17,11 @@ class EarlyJobs {
    * @param {(error: import('../../core').GPUError) => unknown} failed is told of one that was never started
    * @param {AbortSignal|undefined} signal
    * @param {number} timeout ms, from now
+   * @param {string} late that its time is up
    * @param {unknown} kept what the job uses
    * @returns {Promise<Result>}
    */
-  wait(start, failed, signal, timeout, kept) {
+  wait(start, failed, signal, timeout, late, kept) {
     const began = nowMs();
     const number = nextId();
     let isStarted = false;
@@ -47,7 +48,7 @@ class EarlyJobs {
         error.message = error.message.replace(/within [\d.]+ ms/, `within ${timeout} ms`);
         throw error;
       }
-      if (error.code === 'ERR_TIMEOUT') error.message += ': it waited for the coordinator, or the first context';
+      if (error.code === 'ERR_TIMEOUT') error.message = `${late}: it waited for the coordinator, or the first context`;
       throw failed(error);
     });
   }

@@ -78,4 +78,14 @@ class JobEvents {
   }
 }
 
-module.exports = { JobEvents };
+/**
+ * That a job's time is up.
+ * @param {string|undefined} id undefined: it has got none yet
+ * @param {string} type
+ * @param {number} timeout ms
+ */
+function lateText(id, type, timeout) {
+  return `the job${id === undefined ? '' : ` '${id}'`} (${type}) did not finish within ${timeout} ms`;
+}
+
+module.exports = { JobEvents, lateText };

@@ -8,6 +8,14 @@ const { GPUError, asGpuError, plainError, nowMs, isSoftware } = require('../../c
 const { statusPage } = require('../../metrics');
 
 const { inPage, inContext, kStates, contextAt } = statusPage;
+const {
+  lastUsedLocal: kLastUsedLocal,
+  localMs: kLocalMs,
+  localPending: kLocalPending,
+  localRun: kLocalRun,
+  remotePending: kRemotePending,
+  state: kState,
+} = inContext;
 const kReady = kStates.indexOf('ready');
 
 /** @typedef {import('../wire/messages').PlannedContext} PlannedContext */
@@ -90,23 +98,23 @@ class PoolContext {
   }
 
   get state() {
-    return kStates[this.#page[this.#at + inContext.state]];
+    return kStates[this.#page[this.#at + kState]];
   }
 
   set state(name) {
-    this.#page[this.#at + inContext.state] = kStates.indexOf(name);
+    this.#page[this.#at + kState] = kStates.indexOf(name);
   }
 
   get isReady() {
-    return !this.isLost && this.#page[this.#at + inContext.state] === kReady;
+    return !this.isLost && this.#page[this.#at + kState] === kReady;
   }
 
   get localPending() {
-    return this.#page[this.#at + inContext.localPending];
+    return this.#page[this.#at + kLocalPending];
   }
 
   get remotePending() {
-    return this.#page[this.#at + inContext.remotePending];
+    return this.#page[this.#at + kRemotePending];
   }
 
   get selfTestAt() {
@@ -115,23 +123,23 @@ class PoolContext {
 
   /** @param {number} now */
   begin(now) {
-    this.#page[this.#at + inContext.lastUsedLocal] = now;
-    ++this.#page[this.#at + inContext.localPending];
+    this.#page[this.#at + kLastUsedLocal] = now;
+    ++this.#page[this.#at + kLocalPending];
   }
 
   /**
    * What has begun goes on: the coordinator puts nothing behind it that need not wait for it.
-   * @param {number} ms that it is estimated at
+   * @param {readonly number[]} which ms that it is estimated at, its number, `counted`, priority and deadline
    */
-  goesOn(ms) {
-    this.#page[this.#at + inContext.localMs] = ms;
+  goesOn(which) {
+    this.#page.set(which, this.#at + kLocalMs);
   }
 
   /** @param {number} now */
   end(now) {
-    if (--this.#page[this.#at + inContext.localPending] === 0) this.#page[this.#at + inContext.localMs] = 0;
-    ++this.#page[this.#at + inContext.localRun];
-    this.#page[this.#at + inContext.lastUsedLocal] = now;
+    if (--this.#page[this.#at + kLocalPending] === 0) this.#page[this.#at + kLocalMs] = 0;
+    ++this.#page[this.#at + kLocalRun];
+    this.#page[this.#at + kLastUsedLocal] = now;
   }
 
   lost() {
@@ -163,9 +171,7 @@ class PoolContext {
     native.readCard(number, this.gpu.device.uuid);
     const card = await track(number, undefined, undefined, (value) => value);
     if (!card) return;
-    this.#page[this.#at + inContext.gpuUtilization] = card.utilization;
-    this.#page[this.#at + inContext.gpuUsedBytes] = card.usedBytes;
-    this.#page[this.#at + inContext.gpuTotalBytes] = card.totalBytes;
+    this.#page.set([card.utilization, card.usedBytes, card.totalBytes], this.#at + inContext.gpuUtilization);
   }
 
   /** The addon's object in it. */
@@ -274,13 +280,14 @@ class Pool {
     if (!this.config.optimizations || this.#closing) return undefined;
     if (options !== undefined && (options.affinity !== undefined || options.cache)) return undefined;
     const bestRank = this.registry.bestRankFor(need);
-    let best;
-    let running = 0;
-    for (const context of this.#contexts) {
+    const contexts = this.#contexts;
+    let best,
+      running = 0;
+    for (let i = 0; i < contexts.length; ++i) {
+      const context = contexts[i];
       if (!context?.isReady) continue;
       running += context.localPending + context.remotePending;
-      if (context.remotePending) continue;
-      if (context.rank !== bestRank) continue; // which tells the types apart as well
+      if (context.remotePending || context.rank !== bestRank) continue; // its rank tells the types apart as well
       if (need.kind === 'render' && !context.gpu.device.features.graphics) continue;
       if (best === undefined || context.localPending < best.localPending) best = context;
     }

@@ -8,9 +8,11 @@ const { GPUError, asGpuError, nowMs } = require('../../core');
 const { GPUContext } = require('../../context');
 const { Asks, kNoDigest } = require('./asks');
 const { EarlyJobs } = require('./early-jobs');
-const { JobEvents } = require('./job-events');
+const { JobEvents, lateText } = require('./job-events');
 const { checkOptions } = require('./job-options');
 const { needFor } = require('./needs');
+const { OwnJobs } = require('./own-jobs');
+const { RanJobs } = require('./ran-jobs');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../index').GPUResult} GPUResult */
@@ -32,6 +34,8 @@ class Requester {
   #asks;
   #early = new EarlyJobs();
   #events;
+  #own;
+  #ran;
   /** @type {import('./pool').Pool|undefined} */
   #pool;
   /** @type {GPUError|undefined} why nothing can be asked any more */
@@ -49,7 +53,9 @@ class Requester {
     this.metrics = metrics;
     this.#prefix = `job-${workerId}-`;
     this.#events = new JobEvents(emitter, registry, workerId);
-    this.#asks = new Asks({ workerId, config, registry, events: this.#events });
+    this.#ran = new RanJobs(workerId);
+    this.#own = new OwnJobs(workerId, this.#ran);
+    this.#asks = new Asks({ workerId, config, registry, events: this.#events, own: this.#own });
   }
 
   /** Jobs asked of the coordinator and not settled. */
@@ -103,6 +109,15 @@ class Requester {
    */
   onWhere(number, text) {
     this.#asks.onWhere(number, text);
+  }
+
+  /**
+   * What the coordinator asks for of the jobs that it does not know of.
+   * @param {number} number of its question
+   * @param {string|undefined} id
+   */
+  follow(number, id) {
+    return this.#own.answer(number, id);
   }
 
   /**
@@ -185,7 +200,9 @@ class Requester {
         : this.#ask(kept, workload, rest, need, digest, attempts);
     };
     const failed = (/** @type {GPUError} */ error) => this.#events.failed(workload, error, kept.id);
-    return this.#early.wait(start, failed, options?.signal, options?.timeout ?? this.config.timeout, [kept, options]);
+    const timeout = options?.timeout ?? this.config.timeout;
+    const late = lateText(kept.id, kept.type, timeout);
+    return this.#early.wait(start, failed, options?.signal, timeout, late, [kept, options]);
   }
 
   /**
@@ -198,7 +215,7 @@ class Requester {
    */
   #runHere(context, call, workload, options, need) {
     const started = nowMs();
-    const { counted, type } = call;
+    const { counted, type, id: given } = call;
     let result;
     context.begin(started);
     try {
@@ -210,17 +227,21 @@ class Requester {
     if (result) {
       // It is over already, though its promise is not settled yet.
       context.end(started);
+      this.#ran.add(call.number, given, counted, context.gpu.id, started);
       const settled = settleNow(this.#done(context, counted, result), result.timings.total);
       return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
     }
-    context.goesOn(lastCostMs());
+    const cost = lastCostMs();
     const { number } = call;
-    const id = call.id ?? this.#prefix + number;
+    const id = given ?? this.#prefix + number;
     const timeout = options?.timeout ?? this.config.timeout;
+    context.goesOn([cost, number, counted, options?.priority ?? 0, started + timeout]);
+    this.#own.begun(number, given, counted, options, started, started + timeout, cost, context.gpu.id);
     this.#here.add(number);
     return GPUContext.end(context.gpu, call, this.#prefix, { signal: options?.signal, timeout }).then(
       (done) => {
         this.#here.delete(number);
+        this.#own.ended(number, done.timings);
         context.end(started);
         return this.#events.completed(type, this.#done(context, counted, done));
       },
@@ -228,9 +249,10 @@ class Requester {
         this.#here.delete(number);
         if (error.code === 'ERR_TIMEOUT') {
           const others = context.localPending + context.remotePending - 1;
-          error.message += `: it was running on ${context.gpu.id}`;
+          error.message = `${lateText(id, type, timeout)}: it was running on ${context.gpu.id}`;
           if (others > 0) error.message += ', or waited there behind another';
         }
+        this.#own.ended(number, undefined, error);
         this.#leave(context, started, error.released);
         return this.#failedHere(error, context, call, workload, options, need, started, id);
       },

@@ -27,7 +27,9 @@ describe.each([
     ])
       expect(report[id]).toEqual({
         code: 'ERR_TIMEOUT',
-        message: expect.stringMatching(`^the job did not finish within ${timeout} ms: it was running on ${context}`),
+        message: expect.stringMatching(
+          `^the job '(early|runs)' \\(graph\\) did not finish within ${timeout} ms: it was running on ${context}`,
+        ),
         workloadId: id === 'early' ? 'early' : 'runs',
         hasReleased: true,
       });
@@ -35,7 +37,7 @@ describe.each([
 
   test('a job that waited too long says where', () => {
     expect(report.queued.message).toMatch(
-      /^the job did not finish within 60 ms: it waited (in the queue for a context|on .-cpu-0, behind another job)$/,
+      /^the job 'waits' \(scale\) did not finish within 60 ms: it waited (in the queue|on .-cpu-0, behind another job)/,
     );
     expect(report.queued).toMatchObject({ code: 'ERR_TIMEOUT', workloadId: 'waits' });
   });

@@ -34,7 +34,7 @@ describe('a block', () => {
     expect(block.view.every((n) => n >= 0 && Number.isFinite(n))).toBe(true);
   });
 
-  test('workloads without a place of their own have the last one, codes that of an internal error', () => {
+  test('workloads without a place of their own have the last one, codes that of ERR_INTERNAL', () => {
     const block = new MetricsBlock();
     for (const index of [-1, 32, 1000, NaN, undefined, kMaxWorkloads - 1]) block.completed(index, stages(1), 1);
     expect(block.view[layout.kWorkloadJobs + kMaxWorkloads - 1]).toBe(6);

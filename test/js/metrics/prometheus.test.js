@@ -136,6 +136,7 @@ describe('the text for Prometheus', () => {
       gpu_memory_used_bytes: 'gauge',
       gpu_memory_total_bytes: 'gauge',
       gpu_memory_pool_bytes: 'gauge',
+      resident_bytes: 'gauge',
       gpu_utilization_ratio: 'gauge',
       published_tensors: 'gauge',
       published_bytes: 'gauge',
@@ -173,6 +174,10 @@ describe('the text for Prometheus', () => {
     expect(of('gpu_memory_pool_bytes')).toEqual([
       [{ device: 'cuda:0' }, 150],
       [{ device: 'cpu:0' }, 7],
+    ]);
+    expect(of('resident_bytes')).toEqual([
+      [{ device: 'cuda:0' }, 0],
+      [{ device: 'cpu:0' }, 0],
     ]);
     expect(of('gpu_utilization_ratio')).toEqual([[{ device: 'cuda:0' }, 0.25]]);
     expect([of('published_tensors'), of('published_bytes')]).toEqual([[[{}, 2]], [[{}, 300]]]);
@@ -255,6 +260,6 @@ describe('the text for Prometheus', () => {
       members: [],
       published: { count: 0, bytes: 0 },
     };
-    expect(parse(await metrics.prometheus(state)).size).toBe(33);
+    expect(parse(await metrics.prometheus(state)).size).toBe(34);
   });
 });

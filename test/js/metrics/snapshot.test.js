@@ -45,8 +45,8 @@ describe('the primary', () => {
     for (let i = 0; i < 3; ++i) metrics.own.cacheMiss();
     metrics.own.contextSwitch(0.2);
     const contexts = [
-      contextOf('1-cpu-0', 'cpu:0', { state: 'busy', memoryUsage: 3 * 2 ** 20 }),
-      contextOf('1-vulkan-1', 'vulkan:0', { memoryUsage: 2 ** 20 }),
+      contextOf('1-cpu-0', 'cpu:0', { state: 'busy', memoryUsage: 3 * 2 ** 20, resident: 2 ** 20 }),
+      contextOf('1-vulkan-1', 'vulkan:0', { memoryUsage: 2 ** 20, resident: 2 ** 19 }),
       contextOf('2-cpu-0', 'cpu:0', { state: 'lost' }),
       contextOf('3-cpu-0', 'cpu:0', { state: 'starting' }),
     ];
@@ -59,7 +59,9 @@ describe('the primary', () => {
       compilationTime: 0,
       memoryUsage: {
         total: 4,
-        perContext: { '1-cpu-0': 3, '1-vulkan-1': 1, '2-cpu-0': 0, '3-cpu-0': 0 },
+        perContext: 1,
+        contexts: { '1-cpu-0': 3, '1-vulkan-1': 1, '2-cpu-0': 0, '3-cpu-0': 0 },
+        resident: 1.5,
         shaderCache: 0,
         published: 3,
       },
@@ -92,6 +94,7 @@ describe('the primary', () => {
     put(0, 1, [1, 0, 0, 1, 5]);
     put(1, 15, [3, 2 ** 20, 60, 3, 15]);
     expect(metrics.programs()).toEqual({ programs: 6, bytes: 2 ** 21, hits: 90, misses: 6, ms: 30 });
+    expect(metrics.snapshot({ contexts: [] }).memoryUsage).toMatchObject({ perContext: 0, contexts: {} });
     const got = metrics.snapshot({ contexts: [], compiled: { count: 2, ms: 200 } });
     expect(got).toMatchObject({ totalShaders: 6, compilationTime: 105, memoryUsage: { total: 2, shaderCache: 2 } });
     expect(got.cacheHitRate).toBeCloseTo(93.75);

@@ -34,6 +34,18 @@ const entry = {
   software: false,
   canDraw: false,
 };
+const job = {
+  number: 3,
+  id: 'report-13',
+  type: 'matmul',
+  state: 'running',
+  sinceMs: 1.5,
+  priority: -1,
+  deadline: null,
+  costMs: 2,
+  contextId: '1-cpu-0',
+  reason: 'waits',
+};
 const sources = { kind: 'kernel', name: 'k', glsl: 'void main() {}' };
 const error = {
   code: 'ERR_COMPILE',
@@ -71,6 +83,8 @@ const toMember = [
   { type: 'compile', number: 1, request: sources },
   { type: 'compile-canceled', number: 1 },
   { type: 'program-taken', number: 1 },
+  { type: 'follow', number: 1 },
+  { type: 'follow', number: 1, id: 'report-13' },
   { type: 'where', number: 1, text: 'it was running on 1-cpu-0' },
   { type: 'end', reason: 'device-lost' },
   { type: 'bye', reason: 'nonsense' },
@@ -98,6 +112,10 @@ const toCoordinator = [
   { type: 'compile-failed', number: 1, error },
   { type: 'program-problems', problems: [] },
   { type: 'program-uses', uses: { a: 1 } },
+  { type: 'followed', number: 1, jobs: [job], isFull: false },
+  { type: 'followed', number: 1, found: { asked: 1.5, steps: ['done after 2 ms'] }, isFull: true },
+  { type: 'query', id: 1, report: { what: 'jobs' } },
+  { type: 'query', id: 1, report: { what: 'why', id: 'report-13' } },
   { type: 'query', id: 1, report: { what: 'metrics' } },
   { type: 'query', id: 1, report: { what: 'memory', device: 'cpu:0' } },
   {

@@ -52,7 +52,7 @@ exports['contexts, metrics, health, memory'] = async ({ manager }) => {
   const metrics = await manager.getMetrics();
   assert.equal(metrics.totalContexts, contexts.length);
   assert.equal(metrics.activeContexts, contexts.length);
-  assert.deepEqual(Object.keys(metrics.memoryUsage.perContext).sort(), contexts.map(({ id }) => id).sort());
+  assert.deepEqual(Object.keys(metrics.memoryUsage.contexts).sort(), contexts.map(({ id }) => id).sort());
   assert.ok(metrics.performance.latency.p99 >= metrics.performance.latency.p50 && metrics.performance.latency.p50 > 0);
   assert.equal(metrics.performance.queueDepth, 0);
   const health = await manager.health();

@@ -1,0 +1,27 @@
+// What is told of jobs, of those under way and of those that ended last: records, and the words that are made of them.
+'use strict';
+/** @typedef {import('./job-ring').JobFacts} JobFacts */
+/** @typedef {import('./job-ring').Details} Details */
+const { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher } = require('./job-ring');
+const { stepsOf, processOf, timeText, counted, epochOf } = require('./steps');
+const { kWaits, kHeld, kDetailed } = require('./waits');
+
+module.exports = {
+  JobRing,
+  kKept,
+  kOwn,
+  kCached,
+  at,
+  typeOf,
+  detailsOf,
+  nameOf,
+  matcher,
+  stepsOf,
+  processOf,
+  timeText,
+  counted,
+  epochOf,
+  kWaits,
+  kHeld,
+  kDetailed,
+};

@@ -1,0 +1,236 @@
+// The jobs that ended last, so that it can be said later what became of each: numbers in one typed array, names by
+// reference. Sentences are made of them only when somebody asks (steps.js).
+'use strict';
+const { kCodes } = require('../../addon');
+const { countedNames, publicType } = require('../../call');
+const { kHeld, kDetailed } = require('./waits');
+
+/** How many jobs that have ended are kept, in the coordinator and in each process of those it ran by itself. */
+const kKept = 10_000;
+const kLongestName = 256; // characters kept of an id: users give it, and there are many
+const kLongestMessage = 1000;
+
+/**
+ * Where what stands in a record. It begins as a result does (src/cluster/messages.def), so that most of it is copied in
+ * one piece. Times are ms, points of time those of nowMs().
+ */
+const at = Object.freeze({
+  number: 0, // that its requester gave it
+  code: 1, // 0, or 1 + the place in src/errors.def
+  batch: 2, // how many went in one launch
+  switch: 3,
+  upload: 4,
+  compute: 5,
+  readback: 6,
+  member: 7,
+  context: 8,
+  given: 9, // when it went to its last context; 0: never
+  attempts: 10,
+  flags: 11,
+  requester: 12, // its worker's id
+  asked: 13, // by its user
+  came: 14, // to the coordinator
+  ended: 15,
+  deadline: 16, // Infinity for none
+  priority: 17,
+  cost: 18, // by estimate, on the reference core
+  waits: 19, // kWaits
+  before: 20, // how many jobs were in the queue when it came
+  counted: 21, // which workload, by its place in countedNames; -1: a graph
+  numbers: 22,
+});
+const kCached = 1; // it got the outputs of an equal job
+const kOwn = 2; // its process ran it on a context of its own, without the coordinator
+
+/**
+ * What is known of a job, living or not, for its steps.
+ * @typedef {object} JobFacts
+ * @property {string} id
+ * @property {string} type
+ * @property {number} requester
+ * @property {number} asked by its user
+ * @property {number} came to the coordinator
+ * @property {number|undefined} deadline undefined: not kept
+ * @property {number|undefined} priority undefined: not kept
+ * @property {number} cost
+ * @property {number} waits
+ * @property {number} before
+ * @property {string|undefined} waitedFor the context that it waited for last
+ * @property {number} given
+ * @property {string|undefined} context its last one
+ * @property {number} attempts
+ * @property {string[]|undefined} tries what became of earlier attempts
+ * @property {boolean} own
+ * @property {boolean} cached
+ * @property {JobEnd|undefined} end undefined: it has not ended
+ */
+/**
+ * @typedef {object} JobEnd
+ * @property {number} at
+ * @property {string|undefined} code
+ * @property {string|undefined} message
+ * @property {number} batch
+ * @property {number} switch
+ * @property {number} upload
+ * @property {number} compute
+ * @property {number} readback
+ */
+
+/**
+ * What few records have: the id that its user gave a job, the message of its error, earlier attempts.
+ * @typedef {{ id?: string, message?: string, tries?: string[] }} Details
+ */
+
+const kTypes = [...countedNames.map(publicType)];
+
+class JobRing {
+  #kept;
+  #count = 0;
+  /** The records' numbers: zeros of the system, that take no memory before they are written to. */
+  numbers;
+  /** Where each ran. @type {(string|undefined)[]} */
+  contexts = [];
+  /** The context that each waited for last: of those with reasons to wait. @type {({ id: string }|undefined)[]} */
+  waitedFor = [];
+  /** Of those with kDetailed. @type {(Details|undefined)[]} */
+  details = [];
+
+  /** @param {number} [kept] how many */
+  constructor(kept = kKept) {
+    this.#kept = kept;
+    this.numbers = new Float64Array(kept * at.numbers);
+  }
+
+  /** Whether some have been forgotten. */
+  get isFull() {
+    return this.#count > this.#kept;
+  }
+
+  /** @returns {number} the place of the oldest record, for a new one */
+  next() {
+    return this.#count++ % this.#kept;
+  }
+
+  /**
+   * The job of that id; of several the one that was asked for last.
+   * @param {string} id
+   * @returns {JobFacts|undefined}
+   */
+  find(id) {
+    const isIt = matcher(id);
+    const { numbers } = this;
+    const kept = Math.min(this.#count, this.#kept);
+    let found = -1;
+    let asked = -Infinity;
+    for (let place = 0, start = 0; place < kept; ++place, start += at.numbers) {
+      if (numbers[start + at.asked] < asked) continue;
+      if (!isIt(this.#detailsOf(place).id, numbers[start + at.requester], numbers[start + at.number])) continue;
+      found = place;
+      asked = numbers[start + at.asked];
+    }
+    return found < 0 ? undefined : this.#read(found);
+  }
+
+  /**
+   * @param {number} place
+   * @returns {Details}
+   */
+  #detailsOf(place) {
+    return (this.numbers[place * at.numbers + at.waits] & kDetailed && this.details[place]) || {};
+  }
+
+  /**
+   * @param {number} place
+   * @returns {JobFacts}
+   */
+  #read(place) {
+    const n = this.numbers.subarray(place * at.numbers, (place + 1) * at.numbers);
+    const { id, message, tries } = this.#detailsOf(place);
+    return {
+      id: id ?? nameOf(n[at.requester], n[at.number]),
+      type: typeOf(n[at.counted]),
+      requester: n[at.requester],
+      asked: n[at.asked],
+      came: n[at.came],
+      deadline: n[at.deadline],
+      priority: n[at.priority],
+      cost: n[at.cost],
+      waits: n[at.waits],
+      before: n[at.before],
+      waitedFor: n[at.waits] & ~(kHeld | kDetailed) ? this.waitedFor[place]?.id : undefined,
+      given: n[at.given],
+      context: this.contexts[place],
+      attempts: n[at.attempts],
+      tries,
+      own: (n[at.flags] & kOwn) !== 0,
+      cached: (n[at.flags] & kCached) !== 0,
+      end: {
+        at: n[at.ended],
+        code: n[at.code] ? kCodes[n[at.code] - 1] : undefined,
+        message,
+        batch: n[at.batch],
+        switch: n[at.switch],
+        upload: n[at.upload],
+        compute: n[at.compute],
+        readback: n[at.readback],
+      },
+    };
+  }
+}
+
+/**
+ * @param {number} counted
+ * @returns {string} the type of a workload, as its user has written it
+ */
+function typeOf(counted) {
+  return counted < 0 ? 'graph' : /** @type {string} */ (kTypes[counted]);
+}
+
+/**
+ * What is kept of names and messages, of which there may be many, and long ones.
+ * @param {string|undefined} id
+ * @param {string|undefined} message
+ * @param {string[]|undefined} tries
+ * @returns {Details}
+ */
+function detailsOf(id, message, tries) {
+  return {
+    id: id === undefined ? undefined : cut(id, kLongestName),
+    message: message === undefined ? undefined : cut(message, kLongestMessage),
+    tries,
+  };
+}
+
+/**
+ * What a job is called whose user gave it no id.
+ * @param {number} requester its worker's id
+ * @param {number} number that this one gave it
+ */
+function nameOf(requester, number) {
+  return `job-${requester}-${number}`;
+}
+
+/**
+ * Tells the job of an id from others.
+ * @param {string} id
+ * @returns {(given: string|undefined, requester: number, number: number) => boolean}
+ */
+function matcher(id) {
+  const wanted = cut(id, kLongestName);
+  const [, requester, number] = /^job-(\d+)-(\d+)$/.exec(id) ?? [];
+  const ofWorker = Number(requester),
+    ofNumber = Number(number);
+  return (given, itsRequester, itsNumber) =>
+    given === undefined ? itsNumber === ofNumber && itsRequester === ofWorker : cut(given, kLongestName) === wanted;
+}
+
+/**
+ * @param {string} text
+ * @param {number} most characters
+ */
+function cut(text, most) {
+  // joined anew: a part of a string keeps the whole of it in memory
+  return text.length <= most ? text : Array.from(text.slice(0, most)).join('');
+}
+
+module.exports = { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher };

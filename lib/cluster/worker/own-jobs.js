@@ -1,0 +1,180 @@
+// The jobs of this process that the coordinator does not know of: those that run on its own contexts, those whose
+// memory is made ready before they are asked for, and the last of the former that ended.
+'use strict';
+const { JobRing, kOwn, at, typeOf, detailsOf, kDetailed, nameOf, matcher, stepsOf, epochOf } = require('../journal');
+const { codeNumber } = require('../../addon');
+const { nowMs } = require('../../core');
+
+/** @typedef {import('../wire/messages').NumberedJob} NumberedJob */
+/** @typedef {import('../../index').JobOptions} JobOptions */
+/** @typedef {import('../../index').Timings} Timings */
+/** @typedef {import('./ran-jobs').RanJobs} RanJobs */
+/**
+ * @typedef {object} OwnJob
+ * @property {number} number
+ * @property {string|undefined} id given by its user
+ * @property {number} counted which workload, by its place in countedNames; -1: a graph
+ * @property {number} asked ms
+ * @property {number} deadline ms, Infinity for none
+ * @property {number} priority
+ * @property {number} cost ms
+ * @property {string|undefined} context undefined: its memory is being made ready
+ */
+
+const kNoTimings = { upload: 0, compute: 0, readback: 0 };
+
+class OwnJobs {
+  /** @type {Map<number, OwnJob>} by number */
+  #live = new Map();
+  /** Made with the first that ends: a worker that only runs others' jobs never has one. @type {JobRing|undefined} */
+  #ring;
+  #ran;
+  #workerId;
+
+  /**
+   * @param {number} workerId
+   * @param {RanJobs} ran those that ended within their calls
+   */
+  constructor(workerId, ran) {
+    this.#workerId = workerId;
+    this.#ran = ran;
+  }
+
+  /**
+   * A job has begun on a context of this process and goes on, or its memory is being made ready.
+   * @param {number} number
+   * @param {string|undefined} id
+   * @param {number} counted
+   * @param {JobOptions|undefined} options
+   * @param {number} asked
+   * @param {number} deadline
+   * @param {number} cost
+   * @param {string|undefined} context
+   */
+  begun(number, id, counted, options, asked, deadline, cost, context) {
+    this.#live.set(number, { number, id, counted, asked, deadline, priority: options?.priority ?? 0, cost, context });
+  }
+
+  /** @param {number} number of one that the coordinator knows of from now on, or that nobody wants any more */
+  left(number) {
+    this.#live.delete(number);
+  }
+
+  /**
+   * A job that begun() was told of has ended.
+   * @param {number} number
+   * @param {Timings|undefined} timings
+   * @param {{ code: string, message: string }} [error]
+   */
+  ended(number, timings, error) {
+    const job = this.#live.get(number);
+    if (!job) return;
+    this.#live.delete(number);
+    const { id, counted, asked, deadline, priority, cost, context } = job;
+    const { upload, compute, readback } = timings ?? kNoTimings;
+    const now = nowMs();
+    const ring = (this.#ring ??= new JobRing());
+    const place = ring.next();
+    ring.contexts[place] = context;
+    ring.details[place] = detailsOf(id, error?.message, undefined);
+    /** @type {[number, number][]} */
+    const numbers = [
+      [at.number, number],
+      [at.code, error ? codeNumber(error.code) : 0],
+      [at.batch, 1],
+      [at.switch, 0],
+      [at.upload, upload],
+      [at.compute, compute],
+      [at.readback, readback],
+      [at.given, 0],
+      [at.attempts, 1],
+      [at.flags, context === undefined ? 0 : kOwn],
+      [at.requester, this.#workerId],
+      [at.asked, asked],
+      [at.came, context === undefined ? now : asked],
+      [at.ended, now],
+      [at.deadline, deadline],
+      [at.priority, priority],
+      [at.cost, cost],
+      [at.waits, kDetailed],
+      [at.counted, counted],
+    ];
+    for (const [field, value] of numbers) ring.numbers[place * at.numbers + field] = value;
+  }
+
+  /**
+   * What the coordinator asks for.
+   * @param {number} number of its question
+   * @param {string|undefined} id undefined: those that are under way
+   * @returns {import('../wire/messages').FollowedMessage}
+   */
+  answer(number, id) {
+    const isFull = Boolean(this.#ring?.isFull || this.#ran.isFull);
+    if (id === undefined) return { type: 'followed', number, jobs: this.#listed(), isFull };
+    const found = this.#find(id);
+    return { type: 'followed', number, isFull, ...(found ? { found } : {}) };
+  }
+
+  /** @returns {NumberedJob[]} */
+  #listed() {
+    const now = nowMs();
+    return [...this.#live.values()].map((job) => ({
+      number: job.number,
+      id: job.id ?? nameOf(this.#workerId, job.number),
+      type: typeOf(job.counted),
+      state: job.context === undefined ? 'queued' : 'running',
+      sinceMs: Math.max(0, now - job.asked),
+      priority: job.priority,
+      deadline: job.deadline === Infinity ? null : epochOf(job.deadline),
+      costMs: job.cost,
+      ...(job.context === undefined ? { reason: kStaging } : { contextId: job.context }),
+    }));
+  }
+
+  /**
+   * @param {string} id
+   * @returns {{ asked: number, steps: string[] }|undefined}
+   */
+  #find(id) {
+    const isIt = matcher(id);
+    let best = this.#ring?.find(id);
+    const ran = this.#ran.find(id);
+    if (ran && (!best || ran.asked > best.asked)) best = ran;
+    let now = '';
+    for (const job of this.#live.values()) {
+      if (!isIt(job.id, this.#workerId, job.number) || (best && best.asked > job.asked)) continue;
+      best = this.#factsOf(job);
+      now = job.context === undefined ? kStaging : `runs on ${job.context}`;
+    }
+    if (!best) return undefined;
+    return { asked: best.asked, steps: best.end ? stepsOf(best) : [...stepsOf(best), `now: ${now}`] };
+  }
+
+  /**
+   * @param {OwnJob} job
+   * @returns {import('../journal').JobFacts}
+   */
+  #factsOf({ id, number, counted, context, ...rest }) {
+    return {
+      ...rest,
+      id: id ?? nameOf(this.#workerId, number),
+      type: typeOf(counted),
+      requester: this.#workerId,
+      context,
+      came: rest.asked,
+      waits: 0,
+      before: 0,
+      waitedFor: undefined,
+      given: 0,
+      attempts: 1,
+      tries: undefined,
+      own: context !== undefined,
+      cached: false,
+      end: undefined,
+    };
+  }
+}
+
+const kStaging = 'its memory is being made ready: large inputs are copied, the memory of large outputs is touched';
+
+module.exports = { OwnJobs };

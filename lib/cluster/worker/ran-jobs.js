@@ -1,0 +1,126 @@
+// The jobs that ended within their call on a context of this process: hundreds of thousands a second, so little is
+// kept of each, and most of that is copied in one piece from where the addon has left it.
+'use strict';
+const { kKept, matcher, nameOf, typeOf, detailsOf } = require('../journal');
+const { scratch, layout } = require('../../call');
+
+/** @typedef {import('../journal').JobFacts} JobFacts */
+/** @typedef {import('../journal').Details} Details */
+
+const { resultId, resultQueued, resultUpload, resultCompute, resultReadback, resultTotal } = layout;
+/** What the addon leaves of a job that has run. */
+const kResult = scratch.subarray(resultId, resultTotal + 1);
+const kNumber = 0; // below zero where its user gave it an id
+const kUpload = resultUpload - resultId;
+const kCompute = resultCompute - resultId;
+const kReadback = resultReadback - resultId;
+const kTotal = resultTotal - resultId;
+const kCounted = resultQueued - resultId; // which is nothing within a call
+const kAsked = kResult.length;
+const kNumbers = kAsked + 1;
+
+class RanJobs {
+  #workerId;
+  #numbers = new Float64Array(kKept * kNumbers); // zeros of the system take no memory before they are written to
+  /** Where each ran. @type {string[]} */
+  #contexts = [];
+  /** Of those whose user gave them an id. @type {Details[]} */
+  #details = [];
+  #next = 0;
+  /** Whether some have been forgotten. */
+  isFull = false;
+
+  /** @param {number} workerId */
+  constructor(workerId) {
+    this.#workerId = workerId;
+  }
+
+  /**
+   * A job has ended within its call just now.
+   * @param {number} number
+   * @param {string|undefined} id
+   * @param {number} counted
+   * @param {string} context
+   * @param {number} asked
+   */
+  add(number, id, counted, context, asked) {
+    const place = this.#next;
+    const start = place * kNumbers;
+    const numbers = this.#numbers;
+    numbers.set(kResult, start);
+    numbers[start + kCounted] = counted;
+    numbers[start + kAsked] = asked;
+    this.#contexts[place] = context;
+    if (id === undefined) {
+      numbers[start] = number;
+    } else {
+      numbers[start] = -number;
+      this.#details[place] = detailsOf(id, undefined, undefined);
+    }
+    if ((this.#next = place + 1) === kKept) this.#wrap();
+  }
+
+  #wrap() {
+    this.#next = 0;
+    this.isFull = true;
+  }
+
+  /**
+   * The job of that id; of several the one that was asked for last.
+   * @param {string} id
+   * @returns {JobFacts|undefined}
+   */
+  find(id) {
+    const isIt = matcher(id);
+    const count = this.isFull ? kKept : this.#next;
+    for (let i = 1; i <= count; ++i) {
+      const place = (this.#next - i + kKept) % kKept;
+      if (isIt(this.#idOf(place), this.#workerId, this.#numbers[place * kNumbers + kNumber])) return this.#read(place);
+    }
+    return undefined;
+  }
+
+  /** @param {number} place */
+  #idOf(place) {
+    return this.#numbers[place * kNumbers + kNumber] < 0 ? this.#details[place].id : undefined;
+  }
+
+  /**
+   * @param {number} place
+   * @returns {JobFacts}
+   */
+  #read(place) {
+    const n = this.#numbers.subarray(place * kNumbers, (place + 1) * kNumbers);
+    return {
+      id: this.#idOf(place) ?? nameOf(this.#workerId, n[kNumber]),
+      type: typeOf(n[kCounted]),
+      requester: this.#workerId,
+      asked: n[kAsked],
+      came: n[kAsked],
+      deadline: undefined,
+      priority: undefined,
+      cost: 0,
+      waits: 0,
+      before: 0,
+      waitedFor: undefined,
+      given: 0,
+      context: this.#contexts[place],
+      attempts: 1,
+      tries: undefined,
+      own: true,
+      cached: false,
+      end: {
+        at: n[kAsked] + n[kTotal],
+        code: undefined,
+        message: undefined,
+        batch: 1,
+        switch: 0,
+        upload: n[kUpload],
+        compute: n[kCompute],
+        readback: n[kReadback],
+      },
+    };
+  }
+}
+
+module.exports = { RanJobs };
