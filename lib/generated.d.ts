@@ -175,6 +175,13 @@ export interface ManagerOptions {
    */
   precision?: 'high' | 'fast';
   /**
+   * Whose threads run a process's own jobs: those of libuv's pool, or threads of the contexts' own.
+   * On libuv's pool all contexts of a process together take at most its threads less one (one where there is but
+   * one), so that files and names go on. The jobs of other processes always run on threads of their own.
+   * @default GPU_EXECUTION, else libuv
+   */
+  execution?: 'libuv' | 'threads';
+  /**
    * CUDA and Vulkan; without them everything runs on the CPU.
    * @default ENABLE_GPU, else true
    */
@@ -243,6 +250,8 @@ export interface EngineSettings {
   memoryCheckInterval: number;
   /** Of matrix products, where the call names none: high is float32 throughout, fast may round to TF32. */
   precision: 'high' | 'fast';
+  /** Whose threads run a process's own jobs: those of libuv's pool, or threads of the contexts' own. */
+  execution: 'libuv' | 'threads';
   /** CUDA and Vulkan; without them everything runs on the CPU. */
   gpu: boolean;
   /** The CUDA backend. */

@@ -240,6 +240,16 @@ const kRows = {
     initial: 'high',
     what: 'of matrix products, where the call names none: high is float32 throughout, fast may round to TF32',
   },
+  execution: {
+    of: 'engine',
+    kind: wordOf(['libuv', 'threads'], {}),
+    env: ['GPU_EXECUTION'],
+    initial: 'libuv',
+    what: "whose threads run a process's own jobs: those of libuv's pool, or threads of the contexts' own",
+    more:
+      "On libuv's pool all contexts of a process together take at most its threads less one (one where there is " +
+      'but one), so that files and names go on. The jobs of other processes always run on threads of their own.',
+  },
   gpu: {
     of: 'engine',
     kind: boolean,

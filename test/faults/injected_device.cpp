@@ -122,6 +122,7 @@ class InjectedQueue final : public Queue {
           done(error, timings);
         });
   }
+  void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
   void discard() noexcept override {
     recording = {};
     inner_->discard();
