@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "pool_threads.h"
+#include "thread_runner.h"
 
 namespace switchyard::test {
 namespace {
@@ -184,6 +185,25 @@ TEST(LanePool, ALaneRestsOnceWhenItHasHadNothingToDo) {
   EXPECT_FALSE(lanes[0].restedInside);
   lanes[0].add(5);
   EXPECT_TRUE(eventually([&] { return lanes[0].done == 25; }));
+}
+
+TEST(ThreadRunner, NothingIsForgotten) {
+  for (bool spins : {false, true}) {
+    Steps lane;
+    lane.runner = std::make_unique<ThreadRunner>(lane, spins);
+    std::vector<std::thread> askers;
+    for (int t = 0; t < 3; ++t)
+      askers.emplace_back([&] {
+        lane.runner->prepare();
+        for (int i = 0; i < 3000; ++i) {
+          lane.add(1);
+          if (i % 64 == 0) std::this_thread::sleep_for(100us);  // so that the thread sleeps
+        }
+      });
+    for (std::thread& asker : askers) asker.join();
+    EXPECT_TRUE(eventually([&] { return lane.done == 9000; }));
+    lane.runner.reset();
+  }
 }
 
 }  // namespace
