@@ -79,6 +79,7 @@ class Context final : private Lane {
   void noteWait(const Job& job);
   bool mayHaveToWait(const Job& job);  // under mutex_
   bool recover(const JobPtr& job, std::exception_ptr error);
+  bool recoversLate(const Job& job, const std::exception_ptr& error);
   void record(Job& job, Queue& queue);
   void submitBatch(std::vector<JobPtr> jobs);
   void onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr error, const QueueTimings& timings);

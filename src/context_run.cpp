@@ -108,6 +108,13 @@ bool Context::recover(const JobPtr& job, std::exception_ptr error) {
   return true;
 }
 
+// Whether recover() would wait for the device.
+bool Context::recoversLate(const Job& job, const std::exception_ptr& error) {
+  if (!ranOutOfMemory(error) || job.retriedForMemory_ || job.stop) return false;
+  std::lock_guard lock(mutex_);
+  return submissions_ > 0;
+}
+
 void Context::forget(Job& job) {
   job.running_.reset();
   job.outputs.clear();
@@ -147,6 +154,7 @@ bool Context::executeOne(const JobPtr& job, Where where) {
     job->restarts_ = false;
     queue_->discard();
     forget(*job);
+    if (job->error) recover(job, std::exchange(job->error, nullptr));
   }
   for (;;) {
     try {
@@ -162,7 +170,10 @@ bool Context::executeOne(const JobPtr& job, Where where) {
     } catch (...) {
       queue_->setStopFlag(nullptr);
       std::exception_ptr error = std::current_exception();
-      if (where == Where::Pool && ranOutOfMemory(error) && !job->retriedForMemory_) return false;
+      if (where == Where::Pool && recoversLate(*job, error)) {
+        job->error = error;
+        return false;
+      }
       queue_->discard();
       if (recover(job, error)) continue;
       settle(job, error);

@@ -146,6 +146,34 @@ TEST_P(PooledGpu, AJobThatWaitsLateStaysWithItsThread) {
   EXPECT_EQ(outcome.timesSettled, 1);
 }
 
+// What runs on the device gives its memory back first, and no thread of the pool waits for that.
+TEST_P(PooledGpu, AJobThatRanOutOfMemoryBesideAnotherIsTriedAgain) {
+  if (GetParam().id == "cuda-shim:0") return;  // where nothing is beside another: submit() comes back when it is done
+  std::atomic<bool> open{false}, reached{false}, failed{false};
+  std::atomic<int> tries{0};
+  device->setHook([&](const FaultDevice::Event& event) {
+    if (event.point == Point::Wait && !reached.exchange(true))
+      while (!open) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    if (event.point != Point::Launch || !reached) return;
+    ++tries;
+    if (PoolThreads::onThread() && !failed.exchange(true)) throw Error(Code::OutOfMemory, "on purpose");
+  });
+  Pending first = submit(*context, addJob());
+  while (!reached) std::this_thread::yield();
+  Pending second = submit(*context, addJob());
+  while (!failed) std::this_thread::yield();
+  Pending third = submit(*context, addJob());
+  Busy busy(pool);  // all of the pool's threads are to be had
+  EXPECT_FALSE(second.wait(std::chrono::milliseconds(50)).settled);
+  EXPECT_EQ(tries, 1);
+  open = true;
+  EXPECT_TRUE(first.wait().ok());
+  EXPECT_TRUE(second.wait().ok());
+  EXPECT_EQ(tries, 2);
+  busy.ended = true;
+  EXPECT_TRUE(third.wait().ok());
+}
+
 TEST_P(PooledGpu, WhatWaitsCanBeCanceled) {
   std::atomic<bool> open{false}, reached{false};
   device->setHook([&](const FaultDevice::Event& event) {
