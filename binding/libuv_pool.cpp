@@ -1,5 +1,5 @@
-// libuv's pool belongs to the process and takes its items through a loop, from one thread at a time. Environments' loops
-// take them from their own threads alone, which may be blocked, and stay alive for each item, even one that nobody
+// libuv's pool belongs to the process and takes its items through a loop, from one thread at a time. An environment's
+// loop takes them from its own thread alone, which may be blocked, and stays alive for each item, even one that nobody
 // waits for any more. So these go through a loop of our own, behind a lock, which nobody runs but to have ended items
 // back; jobs are settled through each environment's own OperationList.
 #include "libuv_pool.h"

@@ -175,9 +175,7 @@ export interface ManagerOptions {
    */
   precision?: 'high' | 'fast';
   /**
-   * Whose threads run a process's own jobs: those of libuv's pool, or threads of the contexts' own.
-   * On libuv's pool all contexts of a process together take at most its threads less one (one where there is but
-   * one), so that files and names go on. The jobs of other processes always run on threads of their own.
+   * Whose threads run a process's own jobs: libuv's, but for one of them, or threads of the contexts' own.
    * @default GPU_EXECUTION, else libuv
    */
   execution?: 'libuv' | 'threads';
@@ -250,7 +248,9 @@ export interface EngineSettings {
   memoryCheckInterval: number;
   /** Of matrix products, where the call names none: high is float32 throughout, fast may round to TF32. */
   precision: 'high' | 'fast';
-  /** Whose threads run a process's own jobs: those of libuv's pool, or threads of the contexts' own. */
+  /**
+   * Whose threads run a process's own jobs: libuv's, but for one of them, or threads of the contexts' own.
+   */
   execution: 'libuv' | 'threads';
   /** CUDA and Vulkan; without them everything runs on the CPU. */
   gpu: boolean;

@@ -149,7 +149,9 @@ function execution(device, { quick }) {
       const { libuv, threads } = await fresh('execution', operation, { device, rounds, roundMs, elements });
       return {
         value: compare.ratio(median(libuv), median(threads)),
-        detail: `${compare.unit}: ${list(libuv, digits)} on libuv's pool, ${list(threads, digits)} on threads, by turns`,
+        detail:
+          `${compare.unit}, by turns: ${list(libuv, digits)} on libuv's pool, ${list(threads, digits)} on threads ` +
+          'of the contexts',
       };
     },
   });

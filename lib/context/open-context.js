@@ -8,7 +8,8 @@ const { findDevices } = require('./capabilities');
 const { GPUContext, checkOptions } = require('./context');
 
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
-/** @typedef {Pick<import('../config/config').Config, 'cuda'|'vulkan'|'memoryLimit'|'shaderCacheSize'|'execution'>} Settings */
+/** @typedef {import('../config/config').Config} Config */
+/** @typedef {Pick<Config, 'cuda'|'vulkan'|'memoryLimit'|'shaderCacheSize'|'execution'>} Settings */
 
 const kContextOptions = new Set(['device', 'memoryLimit', 'threads']);
 const kChoices = ['auto', ...kBackends];
