@@ -11,6 +11,7 @@
 #include "estimates.h"
 #include "facts.h"
 #include "held_memory.h"
+#include "libuv_pool.h"
 #include "program_calls.h"
 
 namespace switchyard::node {
@@ -54,7 +55,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
   });
 }
 
-// openContext(id, device, cuda, vulkan, memoryLimitBytes, threads, programs)
+// openContext(id, device, cuda, vulkan, memoryLimitBytes, threads, programs, onLibuvsPool)
 Napi::Value openContext(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
@@ -62,6 +63,7 @@ Napi::Value openContext(const Napi::CallbackInfo& info) {
     options.memoryLimitBytes = static_cast<uint64_t>(info[4].As<Napi::Number>().Int64Value());
     options.threads = info[5].As<Napi::Number>().Uint32Value();
     if (info[6].IsNumber()) options.programs = info[6].As<Napi::Number>().Uint32Value();
+    if (info[7].ToBoolean().Value()) options.pool = &libuvPool();
     ContextWrap::open(Environment::of(env), static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()),
                       info[1].As<Napi::String>().Utf8Value(), readEnumerate(info, 2), options);
     return env.Undefined();

@@ -176,6 +176,11 @@ export interface ManagerOptions {
    */
   precision?: 'high' | 'fast';
   /**
+   * Whose threads run a process's own jobs: libuv's, but for one of them, or threads of the contexts' own.
+   * @default GPU_EXECUTION, else libuv
+   */
+  execution?: 'libuv' | 'threads';
+  /**
    * CUDA and Vulkan; without them everything runs on the CPU.
    * @default ENABLE_GPU, else true
    */
@@ -244,6 +249,10 @@ export interface EngineSettings {
   memoryCheckInterval: number;
   /** Of matrix products, where the call names none: high is float32 throughout, fast may round to TF32. */
   precision: 'high' | 'fast';
+  /**
+   * Whose threads run a process's own jobs: libuv's, but for one of them, or threads of the contexts' own.
+   */
+  execution: 'libuv' | 'threads';
   /** CUDA and Vulkan; without them everything runs on the CPU. */
   gpu: boolean;
   /** The CUDA backend. */

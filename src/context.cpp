@@ -1,10 +1,11 @@
-// The lane: takes jobs in order and joins small ones into one submission. How they run is in context_run.cpp.
+// The lane: who runs its jobs, in order, and which of them are joined into one submission. How they run is in
+// context_run.cpp.
 #include "context.h"
 
 #include <algorithm>
 
+#include "lane_pool.h"
 #include "running.h"
-#include "thread.h"
 
 namespace switchyard {
 namespace {
@@ -17,9 +18,6 @@ constexpr size_t kMaxBatch = 64;
 constexpr double kSmallJobBytes = 256 << 10, kSmallJobFlops = 5e6;
 // A CPU job of under 10 us, at 20 GB/s and 100 Gflop/s.
 constexpr double kInlineMicroseconds = 10, kBytesPerMicrosecond = 2e4, kFlopsPerMicrosecond = 1e5;
-constexpr auto kIdleBeforeTrim = std::chrono::seconds(5);
-// Waking the lane takes 15 to 24 us: a job that follows soon after another finds it awake.
-constexpr auto kSpin = std::chrono::microseconds(40);
 
 // Small jobs are joined or run from the caller's thread, where a long one could not be ended (vulkan/pieces.h).
 bool isSmall(const Job& job) {
@@ -35,7 +33,9 @@ std::shared_ptr<Context> Context::create(std::shared_ptr<Device> device, const C
 Context::Context(std::shared_ptr<Device> device, const ContextOptions& options)
     : device_(std::move(device)),
       arena_(std::make_shared<Arena>(device_, options.memoryLimitBytes)),
-      programs_(options.programs) {
+      programs_(options.programs),
+      pool_(options.pool ? options.pool->makeRunner(*this, device_->info.backend == Backend::Cpu) : nullptr),
+      thread_(*this, device_->info.backend == Backend::Cpu) {
   queue_ = device_->createQueue({options.threads});
   if (device_->info.backend == Backend::Cpu) inlineQueue_ = device_->createQueue({1});
 }
@@ -50,16 +50,14 @@ Context::~Context() {
       refused.push_back(job);
       return true;
     });
-    readyCount_ = ready_.size();
   }
   for (const JobPtr& job : refused)
     settle(job, std::make_exception_ptr(Error(Code::Closed, "the context was closed before the job ran")));
   {
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [&] { return pending_ == 0; });
-    wake_.notify_all();
   }
-  if (lane_.joinable()) lane_.join();
+  while (waking_.load(std::memory_order_acquire)) std::this_thread::yield();
 }
 
 void Context::checkOpen() const {
@@ -77,26 +75,25 @@ void Context::trim() {
   arena_->trim();
 }
 
-void Context::startLane() {
-  if (lane_.joinable()) return;
-  lane_ = std::thread([this] {
-    becomeComputeThread("switchyard-lane");
-    laneLoop();
-  });
+void Context::submit(JobPtr job, Asked asked) {
+  LaneRunner* runner = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    checkOpen();
+    if (!pool_ || asked == Asked::Elsewhere) thread_.prepare();
+    job->submitted_ = Clock::now();
+    job->elsewhere_ = asked == Asked::Elsewhere;
+    job->waits_ = pool_ && !waits_.empty() && mayHaveToWait(*job);
+    ++pending_;
+    elsewhere_ += job->elsewhere_;
+    ready_.push_back(std::move(job));
+    runner = runnerToWake();
+  }
+  // outside of the lock, into which the woken thread would run
+  if (runner) runner->wake();
 }
 
-void Context::submit(JobPtr job) {
-  std::lock_guard lock(mutex_);
-  checkOpen();
-  startLane();
-  job->submitted_ = Clock::now();
-  ++pending_;
-  ready_.push_back(std::move(job));
-  readyCount_ = ready_.size();
-  wake_.notify_one();
-}
-
-bool Context::runNow(const JobPtr& job) {
+bool Context::runNow(const JobPtr& job, Asked asked) {
   bool onCpu = inlineQueue_ != nullptr;
   double microseconds = job->cost.bytes / kBytesPerMicrosecond + job->cost.flops / kFlopsPerMicrosecond;
   if (job->workload && !job->workload->readyOn(programs_)) return false;
@@ -108,12 +105,14 @@ bool Context::runNow(const JobPtr& job) {
     checkOpen();
     if (!onCpu && (!ready_.empty() || submissions_)) return false;
     job->submitted_ = Clock::now();
+    job->elsewhere_ = asked == Asked::Elsewhere;
     ++pending_;
+    elsewhere_ += job->elsewhere_;
   }
   if (onCpu)
     executeOnCpu(job, *inlineQueue_);
   else
-    execute({job}, false);
+    execute({job}, Where::Inline);
   return true;
 }
 
@@ -124,7 +123,6 @@ void Context::cancel(const JobPtr& job) {
     auto found = std::find(ready_.begin(), ready_.end(), job);
     if (found == ready_.end() || job->running_) return;
     ready_.erase(found);
-    readyCount_ = ready_.size();
   }
   settle(job, std::make_exception_ptr(Error(Code::Canceled, "the job was canceled before it ran")));
 }
@@ -137,7 +135,6 @@ void Context::close(std::function<void()> closed) {
       closed_.push_back(std::move(closed));
       return;
     }
-    wake_.notify_all();
   }
   arena_->trim();
   closed();
@@ -153,33 +150,26 @@ bool Context::shutdown(std::chrono::milliseconds timeout) {
   }
   for (const JobPtr& job : queued) cancel(job);
   std::unique_lock lock(mutex_);
-  const bool ended = idle_.wait_for(lock, timeout, [&] { return pending_ == 0; });
-  wake_.notify_all();
-  return ended;
+  return idle_.wait_for(lock, timeout, [&] { return pending_ == 0; });
 }
 
-// ---- the lane thread
+// ---- the lane
 
-bool Context::waitForWork(std::unique_lock<std::mutex>& lock) {
-  auto canWork = [&] { return !ready_.empty() && submissions_ < kMaxSubmissions; };
-  auto ended = [&] { return closing_ && pending_ == 0; };
-  if (!canWork() && !ended() && inlineQueue_) {
-    lock.unlock();
-    auto until = Clock::now() + kSpin;
-    while (readyCount_.load(std::memory_order_acquire) == 0 && Clock::now() < until) std::this_thread::yield();
-    lock.lock();
-  }
-  while (!canWork() && !ended()) {
-    if (trimmed_) {
-      wake_.wait(lock);
-    } else if (wake_.wait_for(lock, kIdleBeforeTrim) == std::cv_status::timeout && !pending_) {
-      trimmed_ = true;
-      lock.unlock();
-      arena_->trim();
-      lock.lock();
-    }
-  }
-  return !ready_.empty();
+bool Context::canBegin() const { return !ready_.empty() && submissions_ < kMaxSubmissions; }
+
+// The context's own thread, while there is something of another process: it goes on whatever the pool is busy with.
+LaneRunner* Context::runnerOf() {
+  if (!pool_ || elsewhere_ || ready_.front()->waits_) return &thread_;
+  return pool_.get();
+}
+
+// One that is in the lane sees for itself what has come.
+LaneRunner* Context::runnerToWake() {
+  if (draining_ || !canBegin()) return nullptr;
+  LaneRunner* runner = runnerOf();
+  if (woken_ == runner) return nullptr;
+  woken_ = runner;
+  return runner;
 }
 
 std::vector<Context::JobPtr> Context::takeBatch() {
@@ -190,16 +180,20 @@ std::vector<Context::JobPtr> Context::takeBatch() {
     batch.push_back(std::move(ready_.front()));
     ready_.pop_front();
     bytes += batch.back()->cost.bytes;
-    if (inlineQueue_ || batch.back()->running_ || !isSmall(*batch.back())) break;
-  } while (!ready_.empty() && batch.size() < kMaxBatch && !ready_.front()->running_ && isSmall(*ready_.front()) &&
-           bytes + ready_.front()->cost.bytes < 4 * kSmallJobBytes);
-  readyCount_ = ready_.size();
+    if (inlineQueue_ || batch.back()->running_ || batch.back()->waits_ || !isSmall(*batch.back())) break;
+  } while (!ready_.empty() && batch.size() < kMaxBatch && !ready_.front()->running_ && !ready_.front()->waits_ &&
+           isSmall(*ready_.front()) && bytes + ready_.front()->cost.bytes < 4 * kSmallJobBytes);
   return batch;
 }
 
-void Context::laneLoop() {
+bool Context::drain(const Turn& turn) {
+  const Where where = turn.mayWait ? Where::Thread : Where::Pool;
   std::unique_lock lock(mutex_);
-  while (waitForWork(lock)) {
+  if (woken_ == turn.runner) woken_ = nullptr;
+  if (draining_) return false;
+  draining_ = true;
+  bool isOver = false;
+  while (canBegin() && runnerOf() == turn.runner && !isOver) {
     std::vector<JobPtr> batch = takeBatch();
     lock.unlock();
     {
@@ -207,10 +201,29 @@ void Context::laneLoop() {
       if (inlineQueue_)
         executeOnCpu(batch.front(), *queue_);
       else
-        execute(std::move(batch), true);
+        execute(std::move(batch), where);
     }
+    isOver = turn.isOver();
     lock.lock();
   }
+  draining_ = false;
+  if (canBegin() && runnerOf() == turn.runner) return true;
+  LaneRunner* other = runnerToWake();
+  if (!other) return false;
+  waking_.fetch_add(1, std::memory_order_relaxed);
+  lock.unlock();
+  other->wake();
+  waking_.fetch_sub(1, std::memory_order_release);
+  return false;
+}
+
+void Context::rest() {
+  {
+    std::lock_guard lock(mutex_);
+    if (pending_ || trimmed_) return;
+    trimmed_ = true;
+  }
+  arena_->trim();
 }
 
 }  // namespace switchyard

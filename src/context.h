@@ -1,41 +1,50 @@
-// A context: a lane of execution on a device, with its own queue, scratch memory and lane thread.
+// A context: a lane of execution on a device, with its own queue and scratch memory.
 #pragma once
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
-#include <thread>
 
 #include "job.h"
 #include "program_cache.h"
+#include "thread_runner.h"
 
 namespace switchyard {
+
+class LanePool;
 
 struct ContextOptions {
   uint64_t memoryLimitBytes = uint64_t{512} << 20;
   uint32_t threads = 0;    // CPU: the most threads of one job; 0: all the process may use
   size_t programs = 1000;  // the most programs it keeps
+  // Whose threads run its jobs, and which outlives it; null: one of its own does. What is asked elsewhere, and what
+  // would have a thread of the pool wait for the device, is run by a thread of its own in either case.
+  LanePool* pool = nullptr;
 };
+
+// Who has asked for a job: this process, or another one, whose jobs go on whatever this process's pool is busy with.
+enum class Asked : uint8_t { Here, Elsewhere };
 
 // Thread-safe. Jobs start in the order they were submitted (one may overtake inside runNow); each job is settled
 // exactly once.
-class Context {
+class Context final : private Lane {
  public:
   static std::shared_ptr<Context> create(std::shared_ptr<Device> device, const ContextOptions& options = {});
-  ~Context();  // waits for running work; queued jobs are refused with Closed
+  ~Context() override;  // waits for running work; queued jobs are refused with Closed
 
   // Takes a prepared job. Throws Closed or DeviceLost instead of taking it.
-  void submit(std::shared_ptr<Job> job);
+  void submit(std::shared_ptr<Job> job, Asked asked = Asked::Here);
   // For the caller's own thread: runs a CPU job of under 10 us at once, or records and submits a small GPU job when the
   // lane is idle. False, and nothing happened, when the job must go through submit().
-  bool runNow(const std::shared_ptr<Job>& job);
+  bool runNow(const std::shared_ptr<Job>& job, Asked asked = Asked::Here);
   // A job still queued is settled with Canceled at once; a running one stops as early as it can.
   void cancel(const std::shared_ptr<Job>& job);
   // No new jobs; those taken finish; then `closed` is called once (at once if nothing runs). Later calls also get their
   // call.
   void close(std::function<void()> closed);
-  // For leaving the process: stops running jobs at the next tile, waits for the device, ends the lane thread.
-  // Idempotent. False: something still runs after that long, a kernel that never ends for example.
+  // For leaving the process: stops running jobs at the next tile, waits for the device. Idempotent.
+  // False: something still runs after that long, a kernel that never ends for example.
   bool shutdown(std::chrono::milliseconds timeout);
 
   // gives unused device memory back, and lets the programs go that it has made: their next jobs make them again
@@ -51,16 +60,26 @@ class Context {
  private:
   using JobPtr = std::shared_ptr<Job>;
   Context(std::shared_ptr<Device> device, const ContextOptions& options);
-  void checkOpen() const;  // under mutex_
-  void startLane();        // under mutex_
-  void laneLoop();
-  bool waitForWork(std::unique_lock<std::mutex>& lock);
+  // On whose thread a job is begun: its asker's, a pool's, or the context's own, on which long work may be waited for,
+  // piece by piece.
+  enum class Where : uint8_t { Inline, Pool, Thread };
+  bool drain(const Turn& turn) override;
+  void rest() override;
+  void checkOpen() const;           // under mutex_
+  bool canBegin() const;            // under mutex_
+  LaneRunner* runnerOf();           // under mutex_: of the next job
+  LaneRunner* runnerToWake();       // under mutex_; null: none has to be
   std::vector<JobPtr> takeBatch();  // under mutex_
-  // Under executing_. On the lane's own thread long work may be waited for, piece by piece.
-  void execute(std::vector<JobPtr> jobs, bool onLane);
-  void executeOne(const JobPtr& job, bool onLane);
+  // Under executing_.
+  void execute(std::vector<JobPtr> jobs, Where where);
+  bool executeOne(const JobPtr& job, Where where);
   void executeOnCpu(const JobPtr& job, Queue& queue);
+  static void forget(Job& job);  // what it has recorded so far
+  void handOver(std::span<const JobPtr> jobs);
+  void noteWait(const Job& job);
+  bool mayHaveToWait(const Job& job);  // under mutex_
   bool recover(const JobPtr& job, std::exception_ptr error);
+  bool recoversLate(const Job& job, const std::exception_ptr& error);
   void record(Job& job, Queue& queue);
   void submitBatch(std::vector<JobPtr> jobs);
   void onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr error, const QueueTimings& timings);
@@ -74,20 +93,29 @@ class Context {
   std::unique_ptr<Queue> inlineQueue_;  // CPU: one thread, for runNow; under inlineMutex_
 
   mutable std::mutex mutex_;      // all below
-  std::condition_variable wake_;  // work for the lane
   std::condition_variable idle_;  // pending_ or submissions_ is 0
   std::deque<JobPtr> ready_;      // not started, or resumed after a sync
   std::vector<JobPtr> started_;   // started and not settled
   size_t pending_ = 0;            // taken and not settled
+  size_t elsewhere_ = 0;          // of these: asked elsewhere
   size_t submissions_ = 0;        // the device works on
   bool closing_ = false, trimmed_ = true;
   std::vector<std::function<void()>> closed_;
-  std::thread lane_;
+  bool draining_ = false;              // a runner's thread is in the lane
+  const LaneRunner* woken_ = nullptr;  // and not in the lane yet
+  struct Waits {
+    double from;  // the least work of a job that had to wait for the device
+    int jobs;     // that are taken for such ones
+  };
+  std::map<const Workload*, Waits> waits_;
 
   std::mutex executing_;  // held while commands are recorded; taken before mutex_
   std::mutex inlineMutex_;
-  std::atomic<size_t> readyCount_{0};  // what the lane looks at while it spins
+  std::atomic<size_t> waking_{0};  // threads that are about to wake a runner
   std::atomic<bool> lost_{false};
+  // Last: their threads end first.
+  const std::unique_ptr<LaneRunner> pool_;  // null: its own thread runs everything
+  ThreadRunner thread_;
 };
 
 }  // namespace switchyard

@@ -1,5 +1,6 @@
 // How a context runs its jobs: recording, submission, what is tried again, and the one settlement of each.
 #include <algorithm>
+#include <utility>
 
 #include "context.h"
 #include "start.h"
@@ -9,6 +10,22 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::duration;
+
+// What a job takes, about, to compare it with others of its workload.
+double workOf(const Job& job) { return job.cost.flops + job.cost.bytes; }
+
+bool ranOutOfMemory(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return e.code == Code::OutOfMemory;
+  } catch (...) {
+    return false;
+  }
+}
+
+constexpr size_t kMostWaiting = 1000;  // workloads that are known to have to wait
+constexpr int kForgetAfter = 32;       // jobs
 
 double millisecondsSince(Clock::time_point start) { return duration<double, std::milli>(Clock::now() - start).count(); }
 
@@ -72,9 +89,7 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
 
 // True when the job should be tried again: it ran out of memory, and is alone now with all unused memory given back.
 bool Context::recover(const JobPtr& job, std::exception_ptr error) {
-  job->running_.reset();
-  job->outputs.clear();
-  job->uploaded.reset();
+  forget(*job);
   try {
     std::rethrow_exception(error);
   } catch (const Error& e) {
@@ -93,47 +108,114 @@ bool Context::recover(const JobPtr& job, std::exception_ptr error) {
   return true;
 }
 
-void Context::execute(std::vector<JobPtr> jobs, bool onLane) {
+// Whether recover() would wait for the device.
+bool Context::recoversLate(const Job& job, const std::exception_ptr& error) {
+  if (!ranOutOfMemory(error) || job.retriedForMemory_ || job.stop) return false;
+  std::lock_guard lock(mutex_);
+  return submissions_ > 0;
+}
+
+void Context::forget(Job& job) {
+  job.running_.reset();
+  job.outputs.clear();
+  job.uploaded.reset();
+}
+
+void Context::execute(std::vector<JobPtr> jobs, Where where) {
   {
     std::lock_guard lock(mutex_);
     for (const JobPtr& job : jobs)
-      if (!job->running_) started_.push_back(job);
+      if (!job->running_ || job->restarts_) started_.push_back(job);
   }
-  if (jobs.size() == 1) return executeOne(jobs.front(), onLane);
-  try {
-    for (const JobPtr& job : jobs) {
-      queue_->beginIndependent();
-      record(*job, *queue_);
-      if (!job->running_->recorded) throw Error(Code::Internal, "a small job waits for the device");
+  queue_->setMayWait(where != Where::Pool);
+  if (jobs.size() > 1) {
+    try {
+      for (const JobPtr& job : jobs) {
+        queue_->beginIndependent();
+        record(*job, *queue_);
+        if (!job->running_->recorded) throw Error(Code::Internal, "a small job waits for the device");
+      }
+      return submitBatch(std::move(jobs));
+    } catch (const MustWait&) {
+      return handOver(jobs);
+    } catch (...) {
+      // One job failed and took the others' commands with it: each again by itself.
+      queue_->discard();
+      for (const JobPtr& job : jobs) forget(*job);
     }
-  } catch (...) {
-    // One job failed and took the others' commands with it: each again by itself.
-    queue_->discard();
-    for (const JobPtr& job : jobs) {
-      job->running_.reset();
-      job->outputs.clear();
-      job->uploaded.reset();
-    }
-    for (const JobPtr& job : jobs) executeOne(job, onLane);
-    return;
   }
-  submitBatch(std::move(jobs));
+  for (size_t i = 0; i < jobs.size(); ++i)
+    if (!executeOne(jobs[i], where)) return handOver(std::span(jobs).subspan(i));
 }
 
-void Context::executeOne(const JobPtr& job, bool onLane) {
+// False: it would have had to wait for the device.
+bool Context::executeOne(const JobPtr& job, Where where) {
+  if (job->restarts_) {
+    job->restarts_ = false;
+    queue_->discard();
+    forget(*job);
+    if (job->error) recover(job, std::exchange(job->error, nullptr));
+  }
   for (;;) {
     try {
-      if (onLane) queue_->setStopFlag(&job->stop);
+      if (where != Where::Inline) queue_->setStopFlag(&job->stop);
       record(*job, *queue_);
       queue_->setStopFlag(nullptr);
-      return submitBatch({job});
+      submitBatch({job});
+      return true;
+    } catch (const MustWait&) {
+      queue_->setStopFlag(nullptr);
+      noteWait(*job);
+      return false;
     } catch (...) {
       queue_->setStopFlag(nullptr);
-      queue_->discard();
       std::exception_ptr error = std::current_exception();
-      if (!recover(job, error)) return settle(job, error);
+      if (where == Where::Pool && recoversLate(*job, error)) {
+        job->error = error;
+        return false;
+      }
+      queue_->discard();
+      if (recover(job, error)) continue;
+      settle(job, error);
+      return true;
     }
   }
+}
+
+// They go back to where they were, and the context's own thread goes on with them from the beginning.
+void Context::handOver(std::span<const JobPtr> jobs) {
+  try {
+    thread_.prepare();
+  } catch (...) {
+    queue_->discard();
+    for (const JobPtr& job : jobs) {
+      forget(*job);
+      settle(job, std::current_exception());
+    }
+    return;
+  }
+  std::lock_guard lock(mutex_);
+  for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
+    if (auto entry = std::find(started_.begin(), started_.end(), *job); entry != started_.end()) started_.erase(entry);
+    (*job)->waits_ = (*job)->restarts_ = true;
+    ready_.push_front(*job);
+  }
+}
+
+// The next ones like it go to that thread at once.
+void Context::noteWait(const Job& job) {
+  std::lock_guard lock(mutex_);
+  if (waits_.size() >= kMostWaiting) waits_.clear();
+  auto [known, isNew] = waits_.emplace(job.workload, Waits{workOf(job), kForgetAfter});
+  if (!isNew) known->second = {std::min(known->second.from, workOf(job)), kForgetAfter};
+}
+
+// How long a device takes changes, most of all from the first job to the next: after some jobs one is tried again.
+bool Context::mayHaveToWait(const Job& job) {
+  auto known = waits_.find(job.workload);
+  if (known == waits_.end() || workOf(job) < known->second.from) return false;
+  if (--known->second.jobs == 0) waits_.erase(known);
+  return true;
 }
 
 void Context::submitBatch(std::vector<JobPtr> jobs) {
@@ -159,6 +241,7 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
     } catch (...) {}
   }
   std::vector<JobPtr> finished;
+  LaneRunner* runner = nullptr;
   {
     std::lock_guard lock(mutex_);
     if (--submissions_ == 0) idle_.notify_all();
@@ -171,11 +254,13 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
       else
         ready_.push_front(job);
     }
-    readyCount_ = ready_.size();
-    if (!ready_.empty()) {
-      startLane();
-      wake_.notify_one();
-    }
+    runner = runnerToWake();
+    if (runner) waking_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (runner) {
+    runner->prepare();
+    runner->wake();
+    waking_.fetch_sub(1, std::memory_order_release);
   }
   for (const JobPtr& job : finished) {
     job->timings.uploadMs += job->running_->uploadMs;
@@ -191,7 +276,6 @@ void Context::lose(std::exception_ptr error) {
     std::lock_guard lock(mutex_);
     lost_ = true;
     refused.swap(ready_);
-    readyCount_ = 0;
   }
   for (const JobPtr& job : refused) settle(job, error);
 }
@@ -207,6 +291,7 @@ void Context::settle(const JobPtr& job, std::exception_ptr error) {
   }
   job->running_.reset();
   job->begun = nullptr;  // what they hold goes before this context may
+  const bool elsewhere = std::exchange(job->elsewhere_, false);
   Job::Done done = std::move(job->done);
   done(*job);
   done = nullptr;
@@ -221,12 +306,9 @@ void Context::settle(const JobPtr& job, std::exception_ptr error) {
     for (auto& call : closed) call();
     lock.lock();
   }
+  elsewhere_ -= elsewhere;
   // The last touch of this object once nothing is pending: its destructor may be waiting for the lock.
-  // The lane is woken only to end: waking it for each job that ran inside runNow() would cost more than the job.
-  if (--pending_ == 0) {
-    if (closing_) wake_.notify_all();
-    idle_.notify_all();
-  }
+  if (--pending_ == 0) idle_.notify_all();
 }
 
 }  // namespace switchyard

@@ -207,7 +207,13 @@ class Queue {
   // CPU kernels look at this flag once a tile and return early; null for none. With one, a backend may also cut what it
   // is given into pieces that it waits for, and throw Canceled between them.
   virtual void setStopFlag(const std::atomic<bool>*) {}
+  // False: where a call would wait for the device, it throws MustWait instead. What was recorded since the last
+  // submit() is then of no use: discard() is to follow, on a thread that may wait.
+  virtual void setMayWait(bool) {}
 };
+
+// Not an error: the caller is to go on with it on another thread.
+struct MustWait {};
 
 struct QueueOptions {
   uint32_t threads = 0;  // CPU: the most threads a job of this queue may use, 0 for all the process may use

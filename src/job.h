@@ -89,6 +89,9 @@ class Job {
   friend class Context;
   std::shared_ptr<Running> running_;
   bool retriedForMemory_ = false;
+  bool elsewhere_ = false;  // asked by another process
+  // For a thread that may wait for the device, and stays with it; what another has recorded of it is to go first.
+  bool waits_ = false, restarts_ = false;
   std::chrono::steady_clock::time_point submitted_, started_;
 };
 

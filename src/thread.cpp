@@ -1,8 +1,10 @@
 #include "thread.h"
 
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,6 +43,16 @@ bool makeComputing(const Scheduling& before, int32_t nicer) noexcept {
   return true;
 }
 
+// Whether this thread could take a niceness of kNicer more back: root often can't, in a container.
+bool mayLowerNiceness(int32_t to) noexcept {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NICE, &limit) == 0 && 20 - static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, 40)) <= to)
+    return true;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+  return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective >> CAP_SYS_NICE & 1);
+}
+
 }  // namespace
 
 void becomeServiceThread(const char* name) noexcept {
@@ -61,6 +73,16 @@ ComputeThreadsStart::ComputeThreadsStart() noexcept {
 }
 
 ComputeThreadsStart::~ComputeThreadsStart() {
+  if (before_.size) set(before_);
+}
+
+ComputeTurn::ComputeTurn() noexcept {
+  if (!get(before_)) return;
+  static const bool falls = mayLowerNiceness(before_.nice);
+  if (!makeComputing(before_, falls ? kNicer : 0)) before_ = {};
+}
+
+ComputeTurn::~ComputeTurn() {
   if (before_.size) set(before_);
 }
 

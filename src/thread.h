@@ -31,4 +31,17 @@ class ComputeThreadsStart {
   Scheduling before_{};
 };
 
+// While one lives, the thread it lives on is a compute thread, and after that what it was: for a thread of somebody
+// else's pool. Its niceness rises only where the system lets it fall again.
+class ComputeTurn {
+ public:
+  ComputeTurn() noexcept;
+  ~ComputeTurn();
+  ComputeTurn(const ComputeTurn&) = delete;
+  ComputeTurn& operator=(const ComputeTurn&) = delete;
+
+ private:
+  Scheduling before_{};
+};
+
 }  // namespace switchyard

@@ -48,4 +48,4 @@ const largeInto = ({ device, rounds, durationMs }) =>
     into: { output: new Float32Array(4 * 1024 * 1024) },
   }));
 
-module.exports = { idle, matmul, large, largeInto };
+module.exports = { delays, idle, matmul, large, largeInto };

@@ -3,7 +3,7 @@
 'use strict';
 const path = require('node:path');
 const { Peer } = require('../process');
-const { round } = require('../stats');
+const { round, median } = require('../stats');
 
 const atMost = (limit) => ({ target: `<= ${limit}`, ok: (value) => value <= limit });
 const below = (limit) => ({ target: `< ${limit}`, ok: (value) => value < limit });
@@ -137,6 +137,36 @@ function files(device, { quick }) {
   ];
 }
 
+// The middle of the rounds of each way.
+function execution(device, { quick }) {
+  const rounds = quick ? 2 : 9,
+    roundMs = quick ? 200 : 500;
+  const figure = (what, operation, elements, digits, compare) => ({
+    name: `libuv's pool over threads, ${what}, ${device}`,
+    unit: 'times',
+    ...compare.rule,
+    take: async () => {
+      const { libuv, threads } = await fresh('execution', operation, { device, rounds, roundMs, elements });
+      return {
+        value: compare.ratio(median(libuv), median(threads)),
+        detail:
+          `${compare.unit}, by turns: ${list(libuv, digits)} on libuv's pool, ${list(threads, digits)} on threads ` +
+          'of the contexts',
+      };
+    },
+  });
+  const atMostOver = { rule: atMost(1.05), ratio: (libuv, threads) => libuv / threads };
+  return [
+    figure('round trip of 100K elements', 'oneByOne', 100_000, 4, { ...atMostOver, unit: 'us' }),
+    figure('32 in flight of 20K elements', 'inFlight', 20_000, 6, {
+      rule: atLeast(0.95),
+      ratio: (libuv, threads) => libuv / threads,
+      unit: 'jobs/s',
+    }),
+    figure('event loop p99 beside 4 matmul 512', 'eventLoop', 0, 3, { ...atMostOver, unit: 'ms' }),
+  ];
+}
+
 function memory(device, { quick }) {
   const gc = ['--expose-gc'],
     cycles = quick ? 1000 : 10_000,
@@ -193,6 +223,7 @@ function scriptFigures(devices, options) {
     ...devices.flatMap((device) => roundTrip(device, options)),
     ...devices.flatMap((device) => eventLoop(device, options)),
     ...devices.filter((device) => !device.startsWith('cpu')).flatMap((device) => files(device, options)),
+    ...devices.flatMap((device) => execution(device, options)),
     ...devices.flatMap((device) => memory(device, options)),
     ...idle(options),
   ];

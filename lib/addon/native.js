@@ -155,7 +155,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[]
  *   }} devices
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number,
- *   programs: number) => void} openContext
+ *   programs: number, onLibuvsPool: boolean) => void} openContext
  * @property {(id: number, request: CompileRequest) => void} compileProgram delivers { handle, fromDisk, ms, problems }
  * @property {(bytes: Uint8Array) => ProgramHandle} openProgram
  * @property {(id: number, program: string, folder: string) => void} loadProgram delivers { handle, problems }; handle:

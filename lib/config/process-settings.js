@@ -10,6 +10,7 @@ function readSettings() {
     'vulkan',
     'memoryLimit',
     'precision',
+    'execution',
     'shaderCacheSize',
     'shaderCacheDir',
     'contextSwitchTimeout',

@@ -1,6 +1,5 @@
 // The one table of settings. A row is all there is to say of a setting: from it come what is read and checked, the
-// types, --help, the tables of README.md and docs/settings.md, and the JSON schema of the config file
-// (`npm run generate` writes what is written down).
+// types, --help, the tables of README.md and docs/settings.md, and the config file's schema (`npm run generate`).
 'use strict';
 const os = require('node:os');
 const { kBackends } = require('../core');
@@ -21,11 +20,9 @@ const {
   logLevel,
 } = require('./kinds');
 
-/**
- * What a setting is about: the cluster, the engine (both are options of createGPUClusterManager() and of `switchyard
- * start`), or the HTTP service.
- * @typedef {'manager'|'engine'|'service'} Scope
- */
+// What a setting is about: the cluster, the engine (both are options of createGPUClusterManager() and of `switchyard
+// start`), or the HTTP service.
+/** @typedef {'manager'|'engine'|'service'} Scope */
 /**
  * @typedef {object} Row
  * @property {Scope} of
@@ -239,6 +236,13 @@ const kRows = {
     key: 'gpu.precision',
     initial: 'high',
     what: 'of matrix products, where the call names none: high is float32 throughout, fast may round to TF32',
+  },
+  execution: {
+    of: 'engine',
+    kind: wordOf(['libuv', 'threads'], {}),
+    env: ['GPU_EXECUTION'],
+    initial: 'libuv',
+    what: "whose threads run a process's own jobs: libuv's, but for one of them, or threads of the contexts' own",
   },
   gpu: {
     of: 'engine',

@@ -8,7 +8,8 @@ const { findDevices } = require('./capabilities');
 const { GPUContext, checkOptions } = require('./context');
 
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
-/** @typedef {Pick<import('../config/config').Config, 'cuda'|'vulkan'|'memoryLimit'|'shaderCacheSize'>} Settings */
+/** @typedef {import('../config/config').Config} Config */
+/** @typedef {Pick<Config, 'cuda'|'vulkan'|'memoryLimit'|'shaderCacheSize'|'execution'>} Settings */
 
 const kContextOptions = new Set(['device', 'memoryLimit', 'threads']);
 const kChoices = ['auto', ...kBackends];
@@ -91,7 +92,8 @@ async function openContext(options, id, settings) {
     return drawing && openContext({ device: drawing, memoryLimit }, undefined, settings);
   };
   const number = nextId();
-  native.openContext(number, device, settings.cuda, settings.vulkan, memoryLimit, threads, settings.shaderCacheSize);
+  const { cuda, vulkan, shaderCacheSize, execution } = settings;
+  native.openContext(number, device, cuda, vulkan, memoryLimit, threads, shaderCacheSize, execution === 'libuv');
   return track(number, undefined, undefined, (/** @type {NativeContext} */ handle) =>
     device === 'auto' && !handle.device().features.graphics
       ? new GPUContext(handle, id, openBeside)

@@ -85,7 +85,7 @@ void Executor::start(const std::shared_ptr<ServedContext>& served, std::vector<J
 
 void Executor::submit(ServedContext& served, const std::shared_ptr<Job>& job) {
   try {
-    if (!served.context->runNow(job)) served.context->submit(job);
+    if (!served.context->runNow(job, Asked::Elsewhere)) served.context->submit(job, Asked::Elsewhere);
   } catch (...) {
     job->error = std::current_exception();
     job->done(*job);

@@ -133,6 +133,7 @@ std::byte* CudaQueue::stage(size_t wanted, size_t& bytes) {
         recorded_.blocks.push_back(*block);
         break;
       }
+      if (!mayWait_) throw MustWait();
       // What this queue holds comes back too, so that two queues never wait for each other's.
       submitPart();
       completer_->waitForBlock(*queueState_, generation);

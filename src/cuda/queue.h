@@ -58,6 +58,7 @@ class CudaQueue : public Queue {
   void matmul(const Matmul& op) override;
   void submit(Completion done) override;
   void discard() noexcept override;
+  void setMayWait(bool mayWait) override { mayWait_ = mayWait; }
 
  private:
   std::byte* addressOf(const BufferView& view, uint64_t bytes) const;
@@ -88,6 +89,7 @@ class CudaQueue : public Queue {
   bool parted_ = false;         // parts of this submission were pushed
   bool uploadsToJoin_ = false;  // the upload stream has work that stream_ doesn't wait for yet
   bool computeDirty_ = false;   // stream_ has work of this submission that a large upload must not overtake
+  bool mayWait_ = true;
   std::vector<std::pair<const std::byte*, size_t>> smallUploads_;  // targets of uploads on stream_
 };
 

@@ -119,8 +119,11 @@ void GpuQueue::keepReadbacks(const Range& range) {
     current_->readbacks[i].src = piece.block->mapped() + piece.offset;
     current_->readbacks[i].from = nullptr;
   }
-  for (const Unread& u : unread_)
-    if (u.range.overlaps(range)) state_->waitFinished(u.serial);
+  for (const Unread& u : unread_) {
+    if (!u.range.overlaps(range) || state_->finishedSerial.load(std::memory_order_acquire) >= u.serial) continue;
+    if (!mayWait_) throw MustWait();
+    state_->waitFinished(u.serial);
+  }
 }
 
 GpuQueue::Piece GpuQueue::stage(size_t bytes) {

@@ -33,6 +33,7 @@ class GpuQueue final : public Queue {
   void discard() noexcept override;
   // With a flag, long work is submitted in pieces, and calls wait for the device; they throw Canceled once it is set.
   void setStopFlag(const std::atomic<bool>* stop) override { stop_ = stop; }
+  void setMayWait(bool mayWait) override { mayWait_ = mayWait; }
 
   void matmulWith(MatmulShader shader, const Matmul& op);  // for the benchmark, and behind matmul()
   // Behind launch(), and for shaders that no kernel names. `groupBytes`: what a group reads; 0: its share of what is
@@ -136,6 +137,7 @@ class GpuQueue final : public Queue {
   std::vector<Range> touched_;  // by the commands of the open recording, and of pieces before it
   const double pieceNs_;        // that a submission may take
   const std::atomic<bool>* stop_ = nullptr;
+  bool mayWait_ = true;
   std::shared_ptr<Pieces> pieces_;  // since the last submit()
   double openNs_ = 0;               // what the open recording takes, as far as is known
   std::vector<Work> openWork_;

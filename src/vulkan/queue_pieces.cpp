@@ -177,6 +177,7 @@ void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64
     Extent base{}, size;
     uint64_t groups() const { return uint64_t{size[0]} * size[1] * size[2]; }
   };
+  if (!mayWait_) throw MustWait();
   std::vector<Box> left{{{}, groups}};  // the next one last
   const double all = double(left[0].groups());
   if (openNs_ > 0) flush(kPiecesAhead);

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -72,6 +74,12 @@ struct Recording {
 };
 thread_local Recording recording;
 
+// What is to go wrong at the completion of a recording that another thread makes anew.
+struct HandedOver {
+  std::mutex mutex;
+  std::optional<Fault> atCompletion;
+};
+
 class InjectedQueue final : public Queue {
  public:
   InjectedQueue(std::unique_ptr<Queue> inner, std::shared_ptr<State> state)
@@ -80,36 +88,44 @@ class InjectedQueue final : public Queue {
 
   void upload(BufferView dst, std::span<const std::byte> src) override {
     recording.upload(*state_);
-    inner_->upload(dst, src);
+    toInner([&] { inner_->upload(dst, src); });
   }
   void download(std::span<std::byte> dst, BufferView src) override {
     state_->throwIfLost();
     recording.hasResults = true;
-    inner_->download(dst, src);
+    toInner([&] { inner_->download(dst, src); });
   }
-  void copy(BufferView dst, BufferView src) override { inner_->copy(dst, src); }
-  void fill(BufferView dst, uint32_t word) override { inner_->fill(dst, word); }
+  void copy(BufferView dst, BufferView src) override {
+    toInner([&] { inner_->copy(dst, src); });
+  }
+  void fill(BufferView dst, uint32_t word) override {
+    toInner([&] { inner_->fill(dst, word); });
+  }
   void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
               std::span<const std::byte> params) override {
     recording.launch(*state_);
-    inner_->launch(kernel, count, views, params);
+    toInner([&] { inner_->launch(kernel, count, views, params); });
   }
   void matmul(const Matmul& op) override {
     recording.launch(*state_);
-    inner_->matmul(op);
+    toInner([&] { inner_->matmul(op); });
   }
   void launch(const std::shared_ptr<const Program>& program, Extent groups, std::span<const ProgramView> views,
               std::span<const std::byte> params) override {
     recording.launch(*state_);
-    inner_->launch(program, groups, views, params);
+    toInner([&] { inner_->launch(program, groups, views, params); });
   }
   void draw(const Picture& picture, std::span<const Draw> draws) override {
     recording.launch(*state_);
-    inner_->draw(picture, draws);
+    toInner([&] { inner_->draw(picture, draws); });
   }
 
   void submit(Completion done) override {
     Recording submitted = std::exchange(recording, {});
+    if (!submitted.atCompletion) {
+      std::lock_guard lock(handedOver_.mutex);
+      submitted.atCompletion = std::exchange(handedOver_.atCompletion, std::nullopt);
+    }
     inner_->submit(
         [state = state_, submitted, done = std::move(done)](std::exception_ptr error, const QueueTimings& timings) {
           try {
@@ -122,6 +138,7 @@ class InjectedQueue final : public Queue {
           done(error, timings);
         });
   }
+  void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
   void discard() noexcept override {
     recording = {};
     inner_->discard();
@@ -133,6 +150,18 @@ class InjectedQueue final : public Queue {
   void setStopFlag(const std::atomic<bool>* flag) override { inner_->setStopFlag(flag); }
 
  private:
+  template <class Call>
+  void toInner(const Call& call) {
+    try {
+      call();
+    } catch (const MustWait&) {
+      std::lock_guard lock(handedOver_.mutex);
+      handedOver_.atCompletion = std::exchange(recording, {}).atCompletion;
+      throw;
+    }
+  }
+
+  HandedOver handedOver_;
   const std::unique_ptr<Queue> inner_;
   const std::shared_ptr<State> state_;
 };

@@ -10,6 +10,7 @@
 
 #include "fault_device.h"
 #include "harness.h"
+#include "pool_threads.h"
 
 namespace switchyard::test {
 
@@ -38,11 +39,30 @@ class Gate {
   std::atomic<bool> open_{false}, reached_{false};
 };
 
-class OnContext : public ::testing::TestWithParam<TestDevice> {
+// A device, and whose threads run the lane.
+struct LaneDevice : TestDevice {
+  bool onPool = false;
+};
+inline std::vector<LaneDevice> laneDevices() {
+  std::vector<LaneDevice> all;
+  for (const TestDevice& device : plainDevices())
+    for (bool onPool : {false, true}) all.push_back({device, onPool});
+  return all;
+}
+inline std::string laneTestName(const ::testing::TestParamInfo<LaneDevice>& info) {
+  return deviceTestName({info.param, info.index}) + (info.param.onPool ? "OnAPool" : "");
+}
+
+class OnContext : public ::testing::TestWithParam<LaneDevice> {
  protected:
   void SetUp() override {
     device = std::make_shared<FaultDevice>(deviceOf(GetParam()));
-    context = Context::create(device);
+    context = Context::create(device, options());
+  }
+  ContextOptions options() {
+    ContextOptions made;
+    if (GetParam().onPool) made.pool = &pool.lanes;
+    return made;
   }
   void TearDown() override {
     if (context) {
@@ -50,6 +70,7 @@ class OnContext : public ::testing::TestWithParam<TestDevice> {
     }
   }
   std::shared_ptr<Job> addJob() { return makeJob("add", {x, x}); }
+  PoolThreads pool{4};  // outlives the context
   std::shared_ptr<FaultDevice> device;
   std::shared_ptr<Context> context;
   HostTensor x = Random(11).uniform(kF32, {300});

@@ -13,9 +13,9 @@ namespace switchyard::test {
 namespace {
 
 TEST_P(OnContext, TheMemoryLimitHolds) {
-  ContextOptions options;
-  options.memoryLimitBytes = 1 << 20;
-  auto small = Context::create(device, options);
+  ContextOptions little = options();
+  little.memoryLimitBytes = 1 << 20;
+  auto small = Context::create(device, little);
   HostTensor big(kF16, {1 << 20});  // 4 MB widened
   Outcome outcome = runJob(*small, makeJob("scale", {big}));
   ASSERT_TRUE(outcome.error) << outcome.text();
@@ -29,6 +29,7 @@ TEST_P(OnContext, TheMemoryLimitHolds) {
 
 // A lane that can't be started refuses its job, and is started for the next.
 TEST_P(OnContext, NeedsAThreadForItsJobs) {
+  if (GetParam().onPool) return;  // which has its threads already
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "SKIPPED: sanitizers take all addresses themselves";
 #endif
@@ -118,7 +119,7 @@ TEST_P(OnContext, AnEmptyTensorCanStayToo) {
 
 TEST_P(OnContext, ATensorOutlivesItsContext) {
   auto tensor = upload(*context, x);
-  auto other = Context::create(device);
+  auto other = Context::create(device, options());
   context.reset();
   EXPECT_EQ(readBack(*other, tensor).bytes, x.bytes);
   tensor.reset();
@@ -126,7 +127,7 @@ TEST_P(OnContext, ATensorOutlivesItsContext) {
 
 TEST_P(OnContext, ATensorOfAnotherDeviceIsRefused) {
   auto elsewhere = std::make_shared<FaultDevice>(deviceOf(GetParam()));
-  auto other = Context::create(elsewhere);
+  auto other = Context::create(elsewhere, options());
   auto tensor = upload(*other, x);
   auto job = makeJob("scale", {x});
   job->inputs[0] = {x.spec, nullptr, tensor, true};
@@ -197,7 +198,7 @@ TEST_P(OnContext, TrimGivesMemoryBack) {
 
 TEST_P(OnContext, ALossIsToldToTheDevice) {
   auto lost = std::make_shared<FaultDevice>(deviceOf(GetParam()));
-  auto losing = Context::create(lost);
+  auto losing = Context::create(lost, options());
   lost->failAt(Point::Launch, Code::DeviceLost, 0, 1);
   EXPECT_EQ(runJob(*losing, makeJob("normalize", {Random(1).uniform(kF32, {4, 4})})).error->code, Code::DeviceLost);
   EXPECT_TRUE(losing->lost());

@@ -7,7 +7,7 @@
 namespace switchyard::test {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Devices, OnContext, ::testing::ValuesIn(plainDevices()), deviceTestName);
+INSTANTIATE_TEST_SUITE_P(Devices, OnContext, ::testing::ValuesIn(laneDevices()), laneTestName);
 
 TEST_P(OnContext, JobsEndInTheOrderTheyWereSubmitted) {
   std::vector<int> ended;
@@ -188,7 +188,7 @@ TEST_P(OnContext, JobsMayBeSubmittedFromACallback) {
 
 TEST_P(OnContext, ContextsComeAndGo) {
   for (int i = 0; i < 30; ++i) {
-    auto brief = Context::create(device);
+    auto brief = Context::create(device, options());
     if (i % 3) {
       EXPECT_TRUE(runJob(*brief, addJob()).ok());
     }

@@ -49,6 +49,7 @@ class FaultQueue final : public Queue {
     });
   }
   void discard() noexcept override { inner_->discard(); }
+  void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
   void beginIndependent() override { inner_->beginIndependent(); }
   void setStopFlag(const std::atomic<bool>* flag) override { inner_->setStopFlag(flag); }
 

@@ -161,6 +161,7 @@ class GuardQueue final : public Queue {
       done(error, timings);
     });
   }
+  void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
   void discard() noexcept override {
     inner_->discard();
     shadows_.clear();
