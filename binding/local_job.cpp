@@ -53,7 +53,8 @@ void LocalJob::checkDevices(const Context& context) const {
 }
 
 bool LocalJob::runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared) {
-  if ((job.kind != Job::Kind::Workload && job.kind != Job::Kind::Graph) || job.cost.flops > kInlineWork || job.cost.bytes > kInlineWork) return false;
+  const bool computes = job.kind == Job::Kind::Workload || job.kind == Job::Kind::Graph;
+  if (!computes || job.cost.flops > kInlineWork || job.cost.bytes > kInlineWork) return false;
   makeTargets(environment);
   environment.inlineJob = this;
   bool taken = false;

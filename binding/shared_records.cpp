@@ -39,8 +39,7 @@ void recordHeap() {
     };
     heap.onWanted = [] {
       return Background::memory().tryPostAlone([] {
-        while (SharedHeap::shared().touchAhead()) {
-        }
+        while (SharedHeap::shared().touchAhead()) {}
       });
     };
   });

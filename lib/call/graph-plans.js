@@ -1,5 +1,5 @@
-// The graphs that were described last: who runs one graph again and again, with other tensors, has it checked and put in
-// order once. A graph is known by all that its description was made of, however its objects came to be.
+// The graphs that were described last: who runs one graph again and again, with other tensors, has it checked and put
+// in order once. A graph is known by all that its description was made of, however its objects came to be.
 'use strict';
 
 /** @typedef {import('./encode').Fields} Fields */
@@ -8,7 +8,9 @@
  * What an object of primitive values holds.
  * @typedef {{ keys: string[], values: unknown[] }} Snapshot
  */
-/** @typedef {{ type: unknown, keys: number, inputs: Snapshot, outputs: Snapshot, params: Snapshot|undefined }} NodeCopy */
+/**
+ * @typedef {{ type: unknown, keys: number, inputs: Snapshot, outputs: Snapshot, params: Snapshot|undefined }} NodeCopy
+ */
 /**
  * @template Plan
  * @typedef {{ inputs: string[], outputs: unknown[], nodes: NodeCopy[], plan: Plan }} Known

@@ -16,8 +16,7 @@ uint64_t availableMemory() {
   if (!file) return 0;
   char line[128];
   unsigned long long kilobytes = 0;
-  while (std::fgets(line, sizeof line, file) && std::sscanf(line, "MemAvailable: %llu", &kilobytes) != 1) {
-  }
+  while (std::fgets(line, sizeof line, file) && std::sscanf(line, "MemAvailable: %llu", &kilobytes) != 1) {}
   std::fclose(file);
   return kilobytes * 1024;
 }
