@@ -221,6 +221,7 @@ void GpuQueue::draw(const Picture& picture, std::span<const Draw> draws) {
   for (const Draw& draw : draws)
     if (draw.vertices && draw.instances) prepared.push_back(prepare(draw, picture, samples, reads));
   const bool isCut = stop_ && isLongPicture(picture, prepared);
+  if (isCut && !mayWait_) throw MustWait();
   if (isCut && openNs_ > 0) flush(0);
   record();
   const Image& target = targetFor({picture.width, picture.height, VK_FORMAT_R8G8B8A8_UNORM, samples});

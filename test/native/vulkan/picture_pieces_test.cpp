@@ -136,5 +136,22 @@ TEST_P(PicturesInPieces, OneThatIsStoppedIsNotDrawnToItsEnd) {
   EXPECT_EQ(drawn == frame(r, picture, {turned(77)}).bytes, true);
 }
 
+TEST_P(PicturesInPieces, WhoMayNotWaitIsToldBeforeAnythingIsDrawn) {
+  Runner r(device);
+  if (device->info.type != DeviceType::Cpu) GTEST_SKIP() << "what nobody knows is not cut there";
+  std::atomic<bool> stop = false;
+  r.queue->setStopFlag(&stop);
+  r.queue->setMayWait(false);
+  Picture picture = sized(640, 480, 1);
+  picture.out = r.allocate(640 * 480 * 4);
+  EXPECT_THROW(r.queue->draw(picture, std::vector<Draw>{turned(78)}), MustWait);
+  r.queue->discard();
+  r.queue->setMayWait(true);
+  r.queue->draw(picture, std::vector<Draw>{turned(78)});
+  const auto drawn = r.read<uint8_t>(picture.out);
+  r.queue->setStopFlag(nullptr);
+  EXPECT_EQ(drawn == frame(r, picture, {turned(78)}).bytes, true);
+}
+
 }  // namespace
 }  // namespace switchyard::test
