@@ -35,6 +35,7 @@ test('the defaults are those of the interface', () => {
   expect(read()).toEqual({
     workers: undefined,
     exec: undefined,
+    execution: 'libuv',
     contextsPerWorker: 2,
     contextTypes: undefined,
     devices: undefined,
