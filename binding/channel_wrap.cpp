@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "convert.h"
+#include "memory/shared_memory.h"
 
 namespace switchyard::node {
 namespace {
@@ -119,6 +120,7 @@ Napi::Value ChannelWrap::post(const Napi::CallbackInfo& info) {
 // lend(lends): whether jobs that are asked for over it run in this process
 Napi::Value ChannelWrap::lend(const Napi::CallbackInfo& info) {
   if (channel_) channel_->lends = info[0].ToBoolean().Value();
+  if (channel_ && !channel_->lends) SharedHeap::shared().expectJobs();
   return info.Env().Undefined();
 }
 

@@ -143,10 +143,12 @@ void Environment::end() {
   inbox.Reset();
 }
 
-void shutdownAtExit(Environment& environment, int exitCode) {
+void shutdownAtExit(Environment& environment, int exitCode, bool isLeaving) {
   if (onMainThread()) registry().exitCode = exitCode;
   const bool stopped = environment.shutdownContexts(onMainThread() ? exitDeadline() : Clock::now() + kExitTimeout);
   if (onMainThread()) endCompiling();
+  // What goes on may sit on a thread of libuv's pool, which Node joins next.
+  if (!stopped && isLeaving && onMainThread()) _exit(exitCode);
   if (!stopped) return;                              // they may wait for the same
   if (onMainThread()) Background::memory().drain();  // where a thread ends the process goes on, and so may copies
   Background::shared().drain();

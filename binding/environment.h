@@ -69,8 +69,8 @@ class Environment {
 // Where something does not stop, a kernel that never ends for example, it ends the process at once: destructors would
 // wait for it, or free what it uses.
 void shutdownEverything(int exitCode);
-// The same for one environment, at the process's 'exit' event.
-void shutdownAtExit(Environment& environment, int exitCode);
+// The same for one environment, at the process's 'exit' event; `isLeaving`: after it, when nothing else comes.
+void shutdownAtExit(Environment& environment, int exitCode, bool isLeaving);
 // Has shutdownEverything() called by exit(), ahead of the destructors of the libraries that opening this device has
 // loaded.
 void guardExit(const std::string& deviceId);

@@ -3,8 +3,6 @@
 
 #include <cstring>
 
-#include <uv.h>
-
 #include "held_memory.h"
 
 namespace switchyard::node {
@@ -44,14 +42,9 @@ bool InputCopy::makeNow() {
   return true;
 }
 
-// The loop's time stands still within a turn.
-bool InputCopies::mayCopyNow(napi_env env, uint64_t bytes) {
-  uv_loop_t* loop = nullptr;
-  if (bytes > kTurnBytes || napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
-  const uint64_t turn = uv_now(loop);
-  if (std::exchange(turn_, turn) != turn) turnBytes_ = 0;
-  if (turnBytes_ + bytes > kTurnBytes) return false;
-  turnBytes_ += bytes;
+bool InputCopies::mayCopyNow(double& copied, uint64_t bytes) {
+  if (copied + double(bytes) > double(kTurnBytes)) return false;
+  copied += double(bytes);
   return true;
 }
 

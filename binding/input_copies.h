@@ -45,15 +45,15 @@ class InputCopies {
   // The one that jobs under way have of this array, or a new one. Inputs don't change until their job has ended, so
   // what is copied for one job is what another one means. Null where the array can't be held.
   std::shared_ptr<InputCopy> of(napi_env env, const TensorArg& input, napi_value array);
-  // Whether one turn of the event loop may copy so much more itself: a hop to a thread costs a job more than that.
-  bool mayCopyNow(napi_env env, uint64_t bytes);
+  // Whether one turn of the event loop, which has copied so much, may copy more itself: a hop to a thread costs a job
+  // more than that. Adds it.
+  static bool mayCopyNow(double& copied, uint64_t bytes);
   // Jobs that are never told of will not say when their arrays may change.
   void forget() { copies_.clear(); }
 
  private:
   using Key = std::tuple<const std::byte*, uint64_t, DType>;
   std::map<Key, std::weak_ptr<InputCopy>> copies_;
-  uint64_t turn_ = 0, turnBytes_ = 0;
 };
 
 // Bytes of this process so far that were copied for jobs (inputs into regions, outputs out of them), and those of them

@@ -68,12 +68,13 @@ bool LocalJob::runNow(Environment& environment, Context& context, const std::sha
   if (taken) return true;
   for (size_t i = 0; i < job.into.size(); ++i)
     if (targets_[i]) job.into[i] = {};
-  targets_ = {};
+  targets_.clear();
   return false;
 }
 
 void LocalJob::makeTargets(Environment& environment) {
   job.into.resize(job.outputSpecs.size());
+  targets_.assign(job.outputSpecs.size(), nullptr);
   for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
     size_t bytes = job.outputSpecs[i].bytes();
     if (job.into[i].data || bytes >= kSmallBytes || bytes == 0) continue;

@@ -35,7 +35,7 @@ class LocalJob : public Operation {
   std::shared_ptr<HostBlock> copies_;
   std::vector<std::shared_ptr<const void>> held_;  // JavaScript's memory that it uses
   // ArrayBuffers made ahead for a run inside the call; valid only there
-  std::array<napi_value, kMaxTensors> targets_{};
+  std::vector<napi_value> targets_;
 };
 
 }  // namespace switchyard::node

@@ -134,7 +134,8 @@ bool RequestedJobs::planLarge(Environment& environment, StagedJob& staged, const
   if (!copy) return false;
   // What another job waits for is its thread's to make.
   const bool isNew = copy.use_count() == 1;
-  const bool isMade = copy->ready() || (isNew && copies_.mayCopyNow(environment.env(), bytes) && copy->makeNow());
+  const bool isMade = copy->ready() || (isNew && InputCopies::mayCopyNow(environment.scratch()[kCopiedInTurn], bytes) &&
+                                        copy->makeNow());
   if (!isMade) {
     putOff.yes = true;
     if (isNew) putOff.copies += bytes;

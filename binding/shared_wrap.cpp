@@ -141,8 +141,9 @@ Napi::Value dropPage(const Napi::CallbackInfo& info) {
 
 Napi::Value setMember(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    SharedHeap::shared().setMember(info[0].As<Napi::Number>().Uint32Value());
-    SharedHeap::shared().expectJobs();
+    const uint32_t slot = info[0].As<Napi::Number>().Uint32Value();
+    SharedHeap::shared().setMember(slot);
+    if (slot != 0) SharedHeap::shared().expectJobs();  // the primary may be alone: see ChannelWrap::lend
     return info.Env().Undefined();
   });
 }

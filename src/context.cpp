@@ -104,6 +104,7 @@ bool Context::runNow(const JobPtr& job, Asked asked) {
     std::lock_guard lock(mutex_);
     checkOpen();
     if (!onCpu && (!ready_.empty() || submissions_)) return false;
+    if (pool_ && asked == Asked::Elsewhere) thread_.prepare();  // while it runs, that thread has what comes after it
     job->submitted_ = Clock::now();
     job->elsewhere_ = asked == Asked::Elsewhere;
     ++pending_;

@@ -165,7 +165,6 @@ bool Context::executeOne(const JobPtr& job, Where where) {
       return true;
     } catch (const MustWait&) {
       queue_->setStopFlag(nullptr);
-      noteWait(*job);
       return false;
     } catch (...) {
       queue_->setStopFlag(nullptr);
@@ -194,6 +193,7 @@ void Context::handOver(std::span<const JobPtr> jobs) {
     }
     return;
   }
+  if (!jobs.front()->error) noteWait(*jobs.front());
   std::lock_guard lock(mutex_);
   for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
     if (auto entry = std::find(started_.begin(), started_.end(), *job); entry != started_.end()) started_.erase(entry);
@@ -251,8 +251,8 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
       job->timings.readbackMs += timings.readbackMs;
       if (error || job->running_->recorded)
         finished.push_back(job);
-      else
-        ready_.push_front(job);
+      else  // behind those that begin anew: what these have recorded is discarded before anything else is recorded
+        ready_.insert(std::ranges::find_if(ready_, [](const JobPtr& next) { return !next->restarts_; }), job);
     }
     runner = runnerToWake();
     if (runner) waking_.fetch_add(1, std::memory_order_relaxed);

@@ -22,6 +22,7 @@ export interface Layouts {
       | 'resultOutputs'
       | 'startedFlops'
       | 'startedBytes'
+      | 'copiedInTurn'
       | 'callAsk'
       | 'usedMemory'
       | 'reservedMemory'

@@ -171,7 +171,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(buffer: ArrayBuffer, transfer: () => void) => boolean} resizesHeld whether `transfer` changes a
  *   buffer that a job holds
  * @property {() => number} clockMs CLOCK_MONOTONIC
- * @property {(exitCode: number) => void} shutdown
+ * @property {(exitCode: number, isLeaving: boolean) => void} shutdown
  * @property {new (fd: number, onMessages: (numbers: Float64Array, count: number) => void) => NativeChannel}
  *   ChannelHandle
  * @property {new (onConnection: (fd: number, pid: number) => void) => { name: string, close: () => void }}
@@ -268,13 +268,13 @@ function load() {
 /**
  * Whoever leaves past the 'exit' event does so here; process.exit() comes by at its end, too. The C library's own exit
  * is too late: libraries of a driver that is still compiling have been torn down by then.
- * @param {(exitCode: number) => void} end
+ * @param {(exitCode: number, isLeaving: boolean) => void} end
  */
 function endBefore(end) {
   const leaving = /** @type {{ reallyExit: (code?: number) => void }} */ (/** @type {unknown} */ (process));
   const { reallyExit } = leaving;
   leaving.reallyExit = function (code) {
-    end(code ?? 0);
+    end(code ?? 0, true);
     return reallyExit.call(this, code);
   };
 }
@@ -283,16 +283,16 @@ const native = load();
 setClock(native.clockMs());
 keepHeldMemory(native.resizesHeld);
 
-// process.exit() runs no clean-up of addons on the main thread, and joins nothing: jobs must have stopped before. One
-// listener serves every copy of this module in the process.
+// process.exit() runs no clean-up of addons on the main thread, but joins libuv's pool: jobs must have stopped before.
+// One listener serves every copy of this module in the process.
 const kCopies = Symbol.for('switchyard.shutdown');
 const holder = /** @type {Record<symbol, Set<Native['shutdown']>|undefined>} */ (/** @type {unknown} */ (process));
 let copies = holder[kCopies];
 if (!copies) {
   const all = (copies = new Set());
   Object.defineProperty(holder, kCopies, { value: all });
-  const end = (/** @type {number} */ exitCode) => {
-    for (const shutdown of all) shutdown(exitCode);
+  const end = (/** @type {number} */ exitCode, isLeaving = false) => {
+    for (const shutdown of all) shutdown(exitCode, isLeaving);
   };
   // Ahead of the application's listeners: one that throws ends the event's round.
   process.prependListener('exit', end);

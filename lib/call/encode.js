@@ -67,6 +67,12 @@ native.workloads().forEach((entry, index) => {
 
 /** @type {unknown} */
 let precisionOf;
+let unsetPrecision = 'high';
+
+/** What decides how a call that names no precision is described. */
+function currentPrecision() {
+  return unsetPrecision;
+}
 
 /**
  * What matrix products of this process have where their call names none. The settings of a manager win over those of
@@ -77,6 +83,7 @@ let precisionOf;
 function setPrecision(precision, owner) {
   if (precisionOf !== undefined && owner !== precisionOf) return;
   precisionOf = owner;
+  unsetPrecision = precision;
   const param = specs.get('matmul')?.params.find(({ name }) => name === 'precision');
   if (param) param.unset = param.choices.indexOf(precision) || NaN; // 'high' is the addon's own
 }
@@ -369,6 +376,7 @@ module.exports = {
   countedNames,
   specs,
   setPrecision,
+  currentPrecision,
   leavePrecision,
   refuseType,
   encodeCall,

@@ -5,61 +5,65 @@
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {{ inputs: Fields, nodes: unknown[], outputs: unknown[] }} Given of a graph, once these were checked */
 /**
- * What an object of primitive values holds.
+ * What a plain object holds: its keys, and their values.
  * @typedef {{ keys: string[], values: unknown[] }} Snapshot
  */
 /**
- * @typedef {{ type: unknown, keys: number, inputs: Snapshot, outputs: Snapshot, params: Snapshot|undefined }} NodeCopy
+ * `node`: its keys, with the values undefined of those that are snapshots of their own.
+ * @typedef {{ node: Snapshot, inputs: Snapshot, outputs: Snapshot, params: Snapshot|undefined }} NodeCopy
  */
 /**
+ * `setting`: what decides how nodes are described beside the graph.
  * @template Plan
- * @typedef {{ inputs: string[], outputs: unknown[], nodes: NodeCopy[], plan: Plan }} Known
+ * @typedef {{ setting: unknown, inputs: string[], outputs: unknown[], nodes: NodeCopy[], plan: Plan }} Known
  */
 
 const kMostPlans = 8,
   kMostNodes = 64; // of a graph that is kept
+const kOwnSnapshots = new Set(['inputs', 'outputs', 'params']);
 
-/** @param {unknown} value */
-function isPrimitive(value) {
-  return value === null || (typeof value !== 'object' && typeof value !== 'function');
+/**
+ * Whether all that can be read of an object are its own enumerable values: no getter, no prototype, nothing hidden.
+ * @param {object} object
+ * @param {number} count of keys that for...in has found
+ */
+function isPlain(object, count) {
+  const prototype = Object.getPrototypeOf(object);
+  return (prototype === Object.prototype || prototype === null) && Object.getOwnPropertyNames(object).length === count;
 }
 
 /**
  * @param {unknown} object
- * @returns {Snapshot|undefined} undefined where it holds more than primitive values
+ * @param {ReadonlySet<string>} [skipped] keys whose values are not looked at
+ * @returns {Snapshot|undefined} undefined where it can't be known again
  */
-function snapshotOf(object) {
+function snapshotOf(object, skipped) {
   if (object === null || typeof object !== 'object') return undefined;
   const keys = [],
     values = [];
   for (const key in object) {
-    const value = /** @type {Fields} */ (object)[key];
-    if (!isPrimitive(value)) return undefined;
+    const value = skipped?.has(key) ? undefined : /** @type {Fields} */ (object)[key];
+    if (value !== null && (typeof value === 'object' || typeof value === 'function')) return undefined;
     keys.push(key);
     values.push(value);
   }
-  return { keys, values };
+  return isPlain(object, keys.length) ? { keys, values } : undefined;
 }
 
 /**
  * @param {Snapshot} snapshot
  * @param {unknown} object
+ * @param {ReadonlySet<string>} [skipped]
  */
-function isSame({ keys, values }, object) {
+function isSame({ keys, values }, object, skipped) {
   if (object === null || typeof object !== 'object') return false;
   let count = 0;
-  for (const _ in object) ++count;
-  if (count !== keys.length) return false;
-  for (let i = 0; i < keys.length; ++i)
-    if (!Object.is(/** @type {Fields} */ (object)[keys[i]], values[i])) return false;
-  return true;
-}
-
-/** @param {object} object */
-function countKeys(object) {
-  let count = 0;
-  for (const _ in object) ++count;
-  return count;
+  for (const key in object) {
+    if (key !== keys[count]) return false; // in the same order, too, as a program writes it every time
+    if (!skipped?.has(key) && !Object.is(/** @type {Fields} */ (object)[key], values[count])) return false;
+    ++count;
+  }
+  return count === keys.length && isPlain(object, count);
 }
 
 /**
@@ -67,12 +71,15 @@ function countKeys(object) {
  * @returns {NodeCopy|undefined}
  */
 function copyNode(value) {
-  const node = /** @type {Fields} */ (value);
-  const inputs = snapshotOf(node.inputs),
-    outputs = snapshotOf(node.outputs),
-    params = node.params === undefined ? undefined : snapshotOf(node.params);
-  if (!inputs || !outputs || (node.params !== undefined && !params)) return undefined;
-  return { type: node.type, keys: countKeys(node), inputs, outputs, params };
+  const { inputs, outputs, params } = /** @type {Fields} */ (value);
+  const copy = {
+    node: snapshotOf(value, kOwnSnapshots),
+    inputs: snapshotOf(inputs),
+    outputs: snapshotOf(outputs),
+    params: params === undefined ? undefined : snapshotOf(params),
+  };
+  const isWhole = copy.node && copy.inputs && copy.outputs && (params === undefined || copy.params);
+  return isWhole ? /** @type {NodeCopy} */ (copy) : undefined;
 }
 
 /**
@@ -80,14 +87,12 @@ function copyNode(value) {
  * @param {unknown} value
  */
 function isSameNode(copy, value) {
-  if (value === null || typeof value !== 'object') return false;
-  const { type, inputs, outputs, params } = /** @type {Fields} */ (value);
+  if (!isSame(copy.node, value, kOwnSnapshots)) return false;
+  const { inputs, outputs, params } = /** @type {Fields} */ (value);
   return (
-    type === copy.type &&
     isSame(copy.inputs, inputs) &&
     isSame(copy.outputs, outputs) &&
-    (copy.params ? isSame(copy.params, params) : params === undefined) &&
-    countKeys(value) === copy.keys
+    (copy.params ? isSame(copy.params, params) : params === undefined)
   );
 }
 
@@ -114,13 +119,14 @@ class GraphPlans {
 
   /**
    * @param {Given} given
+   * @param {unknown} setting
    * @returns {Plan|undefined}
    */
-  find(given) {
+  find(given, setting) {
     const all = this.#known;
     for (let i = 0; i < all.length; ++i) {
       const known = all[i];
-      if (!isOf(known, given)) continue;
+      if (known.setting !== setting || !isOf(known, given)) continue;
       if (i) all.unshift(...all.splice(i, 1));
       return known.plan;
     }
@@ -130,13 +136,15 @@ class GraphPlans {
   /**
    * Keeps a plan, where it can be known again.
    * @param {Given} given
+   * @param {unknown} setting
    * @param {Plan} plan
    */
-  add({ nodes, outputs }, plan) {
+  add({ nodes, outputs }, setting, plan) {
     if (nodes.length > kMostNodes) return plan;
     const copies = nodes.map(copyNode);
     if (copies.includes(undefined)) return plan;
     this.#known.unshift({
+      setting,
       inputs: plan.inputs,
       outputs: outputs.slice(),
       nodes: /** @type {NodeCopy[]} */ (copies),

@@ -4,6 +4,7 @@ const { layouts } = require('../addon');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { GraphPlans } = require('./graph-plans');
 const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
+const { currentPrecision } = require('./encode');
 
 /** @typedef {import('./encode').Spec} Spec */
 /** @typedef {import('./encode').Fields} Fields */
@@ -318,7 +319,8 @@ function planGraph(given) {
  */
 function encodeGraph(workload, into) {
   const given = checkGraph(workload);
-  const plan = plans.find(given) ?? plans.add(given, planGraph(given));
+  const precision = currentPrecision();
+  const plan = plans.find(given, precision) ?? plans.add(given, precision, planGraph(given));
   const { numbers, inputs, outputs, kind, intoAt, nodesAt } = plan;
   numbers.fill(0, kHeader, kHeader + inputs.length * slotSize);
   numbers.fill(0, intoAt, nodesAt);

@@ -6,6 +6,7 @@ const { fastify } = require('fastify');
 const { readServiceConfig } = require('../config');
 const { createLogger, describeError } = require('../core');
 const { HttpError, badRequest, describeFailure } = require('./http-error');
+const { clientOf } = require('./caps');
 const { whenGone } = require('./gone');
 const { Budget, readBody, discard } = require('./body');
 const { kType } = require('./frame');
@@ -89,7 +90,7 @@ function addParsers(app, { bodyLimit }) {
       const { headers, routeOptions } = request;
       const length = headers['content-length'];
       const declared = length === undefined ? undefined : Number(length);
-      const options = { limit: bodyLimit, declared, budget: budget.of(request.ip) };
+      const options = { limit: bodyLimit, declared, budget: budget.of(clientOf(request.ip)) };
       const { body } = /** @type {{ body?: import('./endpoints').Endpoint['body'] }} */ (routeOptions.config);
       checkEncoding(request);
       if (body === 'whole') return readBody(payload, options);

@@ -31,7 +31,7 @@ uint64_t SharedHeap::State::readyBytes() const {
 
 // Whether somebody has to be told; then `isTouching` holds until touchAhead() has returned false.
 bool SharedHeap::State::wantsMore() {
-  if (isTouching || ahead == 0 || readyBytes() >= ahead / 2) return false;
+  if (isTouching || ahead == 0 || readyBytes() >= std::min(ahead, aheadBound) / 2) return false;
   return isTouching = true;
 }
 
@@ -64,6 +64,7 @@ bool SharedHeap::touchAhead() noexcept try {
     state_.isTouching = false;
     return false;
   };
+  state_.aheadBound = most;
   const uint64_t wanted = std::min(state_.ahead, most), ready = state_.readyBytes();
   if (ready >= wanted) return enough();
   const auto room = std::ranges::find_if(state_.spaces, [](const auto& space) { return space->present < space->end; });

@@ -96,7 +96,7 @@ struct Space {
   uint64_t present;   // pages made present up to here; at least the frontier
   FreeRanges ranges;  // below the frontier
   uint64_t used = 0;  // handed out or lingering
-  std::chrono::steady_clock::time_point emptySince;
+  std::chrono::steady_clock::time_point emptySince = std::chrono::steady_clock::now();
   std::vector<uint32_t> freeDescriptors;
   uint32_t nextDescriptor = 0;
   uint64_t nextGeneration = 1;

@@ -29,9 +29,10 @@ struct SharedHeap::State {
   std::vector<Piece> cachedLarge;
   uint64_t cachedBytes = 0;
   size_t lingering = 0, sweepSpace = 0, sweepEntry = 0;
-  uint64_t ahead = 0;       // bytes that are to be present and unused; 0: as many as there happen to be
-  bool expects = false;     // jobs
-  bool isTouching = false;  // somebody was told that `ahead` is more than there is
+  uint64_t ahead = 0;                  // bytes that are to be present and unused; 0: as many as there happen to be
+  uint64_t aheadBound = ~uint64_t{0};  // what the system had to give, when it was asked last
+  bool expects = false;                // jobs
+  bool isTouching = false;             // somebody was told that `ahead` is more than there is
 
   bool hasDescriptor(const Space& space) const {
     return !space.freeDescriptors.empty() || space.nextDescriptor < space.region->descriptors();

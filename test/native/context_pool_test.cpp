@@ -194,5 +194,60 @@ TEST_P(PooledGpu, WhatWaitsCanBeCanceled) {
   EXPECT_EQ(outcome.error->code, Code::Canceled);
 }
 
+// While another process's job runs inside a call, what the process itself asks goes to a thread that is there.
+TEST_P(PooledContext, ItsOwnJobBesideOneOfAnotherProcessInsideACall) {
+  Pending own(addJob());
+  own.job->prepare();
+  Pending small(addJob());
+  small.job->prepare();
+  bool isFirst = true;
+  small.job->begun = [&] {
+    if (std::exchange(isFirst, false)) context->submit(own.job);
+  };
+  if (!context->runNow(small.job, Asked::Elsewhere)) GTEST_SKIP() << "nothing runs inside a call here";
+  EXPECT_TRUE(small.wait(std::chrono::seconds(20)).ok());
+  EXPECT_TRUE(own.wait(std::chrono::seconds(20)).ok());
+}
+
+// A job that is resumed does not submit what another one has recorded and is going to record anew.
+TEST_P(PooledGpu, AJobThatIsResumedIsRecordedBehindOneThatBeginsAnew) {
+  if (!GetParam().id.starts_with("vulkan")) GTEST_SKIP() << "rows of halves take one launch";
+  const HostTensor offsets = listed(DType::Int32, {5}, {0, 1, 2, 3, 4});
+  const HostTensor columns = listed(DType::Int32, {4}, {1, 2, 3, 0});
+  int mixed = 0;
+  for (int round = 0; round < 40; ++round) {
+    context = Context::create(device, options());  // which has not heard of what has to wait
+    std::atomic<bool> open{false}, reached{false}, thrown{false}, restarted{false};
+    std::atomic<int> launches{0}, submitted{0};
+    device->setHook([&](const FaultDevice::Event& event) {
+      if (event.point == Point::Wait && !reached.exchange(true)) {
+        while (!open) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::microseconds(round % 20 * 5));
+        return;
+      }
+      if (!reached) return;
+      if (event.point == Point::Launch || event.point == Point::Matmul) {
+        if (PoolThreads::onThread() && !thrown) {
+          if (++launches < 2) return;
+          thrown = open = true;
+          throw MustWait();
+        }
+        if (thrown && !PoolThreads::onThread()) restarted = true;
+      }
+      if (event.point != Point::Submit) return;
+      submitted += PoolThreads::onThread() && thrown && !restarted;
+      open = true;  // also where the rows take one launch alone, and nothing begins anew
+    });
+    Pending ranks = submit(*context, makeJob("pagerank", {offsets, columns}));
+    while (!reached) std::this_thread::yield();
+    Pending rows = submit(*context, makeJob("normalize", {Random(2).uniform(kF16, {9, 33})}));
+    EXPECT_TRUE(rows.wait().ok());
+    EXPECT_TRUE(ranks.wait().ok());
+    mixed += submitted > 0;
+    device->setHook(nullptr);
+  }
+  EXPECT_EQ(mixed, 0);
+}
+
 }  // namespace
 }  // namespace switchyard::test

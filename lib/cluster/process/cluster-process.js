@@ -147,7 +147,11 @@ class ClusterProcess {
     if (this.role !== 'undecided' || cluster.isWorker || this.#decidesSoon) return;
     this.#decidesSoon = true;
     setImmediate(() => {
-      if (!this.closed) this.#becomeStandalone();
+      try {
+        if (!this.closed) this.#becomeStandalone();
+      } catch (error) {
+        this.#fail(asGpuError(error)); // the system has no thread or no memory for it
+      }
     });
   }
 

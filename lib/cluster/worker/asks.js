@@ -18,6 +18,7 @@ const {
 const { asGpuError, nowMs } = require('../../core');
 const { codec, protocol } = require('../wire');
 const { tellOfCopies } = require('./copied-again');
+const { countTurn } = require('./copied-in-turn');
 const { affinityNumber } = require('./job-options');
 const { lateText } = require('./job-events');
 
@@ -103,6 +104,7 @@ class Asks {
         channel.post(codec.encodeToCoordinator({ type: 'named', number: call.number, id: call.id }));
       this.#writeAsk(call, options, need, digest, started, timeout === Infinity ? 0 : started + timeout);
       const putOff = call.ask(channel.handle);
+      countTurn();
       channel.sent();
       const { number, outputs, targets, type } = call;
       const id = call.id ?? this.#prefix + number;

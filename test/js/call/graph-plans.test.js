@@ -113,3 +113,73 @@ test('graphs that wait for the manager are the ones that were given', async () =
   expect(results.map(({ outputs }) => outputs.z.data[0])).toEqual([22, 24, 26]);
   await manager.close();
 });
+
+const square = (data) => ({ data: Float32Array.from(data), shape: [2, 2] });
+const productOf = (params, more = {}) => ({
+  type: 'graph',
+  inputs: { a: square([1, 2, 3, 4]), b: square([0, 1, 1, 1]) },
+  nodes: [{ type: 'matmul', inputs: { a: 'a', b: 'b' }, params, outputs: { output: 'c' }, ...more }],
+  outputs: ['c'],
+});
+const product = async (params, more) => (await run(productOf(params, more))).c[0];
+
+test('parameters that are undefined, read by a getter, or hidden are not taken for others', async () => {
+  const plain = await product({});
+  const turned = await product({ transposeB: true, alpha: 2 });
+  expect(turned).not.toEqual(plain);
+  expect(await product({ alpha: undefined })).toEqual(plain);
+  expect(await product({ alpha: 2 })).toEqual(plain.map((value) => 2 * value));
+  class Params {
+    #turned;
+    constructor(isTurned) {
+      this.#turned = isTurned;
+    }
+    get transposeA() {
+      return this.#turned;
+    }
+  }
+  const first = await product(new Params(false));
+  expect(await product(new Params(true))).not.toEqual(first);
+  const hidden = (value) => Object.defineProperty({}, 'transposeA', { value, enumerable: false });
+  expect(await product(hidden(false))).toEqual(first);
+  expect(await product(hidden(true))).not.toEqual(first);
+});
+
+test.each([
+  ['a parameter', () => [{ bogus: 7 }], [{ alpha: undefined }]],
+  ['a key of a node', () => [undefined, { param: {} }], [undefined, {}]],
+])('a wrong name of %s is refused after one that was undefined', async (_, wrong, before) => {
+  await product(...before);
+  expect(await failure(product(...wrong()))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+});
+
+test('a graph of many small outputs, inside its call', async () => {
+  const nodes = Array.from({ length: 200 }, (_, i) => ({
+    type: 'scale',
+    inputs: { input: 'x' },
+    params: { factor: i },
+    outputs: { output: `y${i}` },
+  }));
+  const outputs = nodes.map((_, i) => `y${i}`);
+  for (const count of [8, 9, 10, 200]) {
+    const graph = { type: 'graph', inputs: { x }, nodes: nodes.slice(0, count), outputs: outputs.slice(0, count) };
+    for (let round = 0; round < 3; ++round) {
+      const given = await run(graph);
+      outputs
+        .slice(0, count)
+        .forEach((name, i) => expect(given[name][0]).toEqual([1, 2, 3, 4].map((each) => each * i)));
+    }
+  }
+});
+
+test('a precision that was set meanwhile', () => {
+  const { encodeGraph } = require('../../../lib/call/graph');
+  const { setPrecision } = require('../../../lib/call');
+  const numbers = () => [...encodeGraph(productOf({}), undefined).numbers];
+  const high = numbers();
+  setPrecision('fast');
+  const fast = numbers();
+  setPrecision('high');
+  expect(fast).not.toEqual(high);
+  expect(numbers()).toEqual(high);
+});

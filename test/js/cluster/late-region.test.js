@@ -30,7 +30,8 @@ function makeAsks() {
   const events = { completed: (type, result) => result, failed: (workload, error) => error, ranIn() {} };
   const context = { id: 'worker-1/cpu-0', contextType: 'cpu', deviceName: 'a CPU', workerId: 1 };
   const config = { timeout: Infinity, retries: 0 };
-  const asks = new Asks({ workerId: 1, config, registry: { find: () => context }, events });
+  const own = { begun() {}, left() {}, ended() {} };
+  const asks = new Asks({ workerId: 1, config, registry: { find: () => context }, events, own });
   const [mine, theirs] = native.makePair();
   const handle = new native.ChannelHandle(mine, () => {});
   open.push(handle, new native.ChannelHandle(theirs, () => {}));

@@ -44,6 +44,30 @@ TEST_F(SharedMemory, MemoryThatWasTouchedAlone) {
   std::memset(again->data(), 1, again->bytes);
 }
 
+// Memory that is made present ahead is there for the next job, too.
+TEST_F(SharedMemory, WhatIsMadePresentAheadStays) {
+  heap().trim();
+  std::atomic<int> created{0}, told{0};
+  const auto before = heap().onCreated;
+  heap().onCreated = [&](const std::shared_ptr<Region>& region) {
+    ++created;
+    if (before) before(region);
+  };
+  heap().onWanted = [&] {
+    ++told;
+    while (heap().touchAhead()) {}
+    return true;
+  };
+  heap().expectJobs();
+  EXPECT_TRUE(heap().allocateTouched(5 << 20));
+  for (int i = 0; i < 30; ++i) heap().allocate(10 << 20);
+  EXPECT_LE(created, 4);
+  EXPECT_LE(told, 6);
+  heap().onCreated = before;
+  heap().onWanted = nullptr;
+  heap().trim();
+}
+
 TEST_F(SharedMemory, BlocksAreAlignedApartAndCounted) {
   std::vector<Block> blocks;
   uint64_t used = heap().use().usedBytes;
