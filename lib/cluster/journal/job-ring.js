@@ -195,7 +195,7 @@ function typeOf(counted) {
  */
 function detailsOf(id, message, tries) {
   return {
-    id: id === undefined ? undefined : cut(id, kLongestName),
+    id: id === undefined ? undefined : cutId(id),
     message: message === undefined ? undefined : cut(message, kLongestMessage),
     tries,
   };
@@ -216,12 +216,20 @@ function nameOf(requester, number) {
  * @returns {(given: string|undefined, requester: number, number: number) => boolean}
  */
 function matcher(id) {
-  const wanted = cut(id, kLongestName);
+  const wanted = cutId(id);
   const [, requester, number] = /^job-(\d+)-(\d+)$/.exec(id) ?? [];
   const ofWorker = Number(requester),
     ofNumber = Number(number);
   return (given, itsRequester, itsNumber) =>
-    given === undefined ? itsNumber === ofNumber && itsRequester === ofWorker : cut(given, kLongestName) === wanted;
+    given === undefined ? itsNumber === ofNumber && itsRequester === ofWorker : cutId(given) === wanted;
+}
+
+/**
+ * An id as it is told and kept: whole ones may not fit into a message together, and one alone may be too long for it.
+ * @param {string} id
+ */
+function cutId(id) {
+  return cut(id, kLongestName);
 }
 
 /**
@@ -233,4 +241,4 @@ function cut(text, most) {
   return text.length <= most ? text : Array.from(text.slice(0, most)).join('');
 }
 
-module.exports = { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher };
+module.exports = { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId };

@@ -4,7 +4,7 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { factsOf } = require('./ended-jobs');
 const { Waiting } = require('./waiting');
-const { kKept, matcher, nameOf, typeOf, processOf, stepsOf, epochOf } = require('../journal');
+const { kKept, matcher, cutId, nameOf, typeOf, processOf, stepsOf, epochOf } = require('../journal');
 const { GPUError, nowMs, show } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
@@ -108,7 +108,7 @@ class Follow {
    */
   async #askAll(id) {
     const members = this.parts.members().filter(({ ask }) => ask);
-    const answers = await Promise.all(members.map((member) => this.#ask(member, id)));
+    const answers = await Promise.all(members.map((member) => this.#ask(member, id === undefined ? id : cutId(id))));
     return {
       answers: answers.flatMap((answer, i) => (answer ? { member: members[i], answer } : [])),
       silent: members.filter((_, i) => !answers[i]),

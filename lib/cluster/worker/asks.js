@@ -17,6 +17,7 @@ const {
 } = require('../../call');
 const { asGpuError, nowMs } = require('../../core');
 const { codec, protocol } = require('../wire');
+const { cutId } = require('../journal');
 const { tellOfCopies } = require('./copied-again');
 const { affinityNumber } = require('./job-options');
 const { lateText } = require('./job-events');
@@ -99,8 +100,7 @@ class Asks {
       const channel = /** @type {import('../wire/channel').Channel} */ (this.#channel);
       ++this.count;
       call.number = nextId();
-      if (call.id !== undefined)
-        channel.post(codec.encodeToCoordinator({ type: 'named', number: call.number, id: call.id }));
+      if (call.id !== undefined) sayId(channel, call.number, call.id);
       this.#writeAsk(call, options, need, digest, started, timeout === Infinity ? 0 : started + timeout);
       const putOff = call.ask(channel.handle);
       channel.sent();
@@ -189,7 +189,7 @@ class Asks {
     const isWanted = isAwaited(number);
     try {
       if (!error && isWanted && channel && this.#numbers.has(number)) {
-        if (id !== undefined) channel.post(codec.encodeToCoordinator({ type: 'named', number, id }));
+        if (id !== undefined) sayId(channel, number, id);
         native.postRemote(channel.handle, number);
         channel.sent();
         return;
@@ -375,6 +375,15 @@ class Asks {
     native.abandonRemote();
     for (const tell of [...this.#wheres.values()]) tell(error.message);
   }
+}
+
+/**
+ * @param {import('../wire/channel').Channel} channel
+ * @param {number} number of the job that is asked for next
+ * @param {string} id by its user
+ */
+function sayId(channel, number, id) {
+  channel.post(codec.encodeToCoordinator({ type: 'named', number, id: cutId(id) }));
 }
 
 function nothing() {}

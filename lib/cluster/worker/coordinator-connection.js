@@ -3,6 +3,7 @@
 'use strict';
 const { native } = require('../../addon');
 const { Channel, codec, protocol } = require('../wire');
+const { cutId } = require('../journal');
 const { LocalExecution, listDevices } = require('./local-execution');
 const { Queries } = require('./queries');
 const { MetricsBlock, statusPage } = require('../../metrics');
@@ -255,7 +256,8 @@ class CoordinatorConnection {
    * @returns {Promise<T>}
    */
   query(report) {
-    return this.request({ type: 'query', report });
+    const asked = report.what === 'why' ? { ...report, id: cutId(report.id) } : report;
+    return this.request({ type: 'query', report: asked });
   }
 
   /**
