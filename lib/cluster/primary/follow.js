@@ -56,8 +56,10 @@ class Follow {
     /** @type {CoordinatorJob|undefined} */
     let live;
     for (const job of this.#live())
-      if (isIt(job.id, job.workerId, job.askNumber) && (!live || job.number > live.number)) live = job;
-    const facts = live ? factsOf(live) : this.parts.coordinator.ended.find(id);
+      if (isIt(job.id, job.workerId, job.askNumber) && (!live || job.asked >= live.asked)) live = job;
+    const ended = this.parts.coordinator.ended.find(id);
+    if (ended && live && ended.asked > live.asked) live = undefined;
+    const facts = live ? factsOf(live) : ended;
     let best = facts && { asked: facts.asked, steps: live ? this.#stepsOf(live) : stepsOf(facts) };
     for (const {
       answer: { found },
