@@ -90,7 +90,7 @@ class JobRing {
   numbers;
   /** Where each ran. @type {(string|undefined)[]} */
   contexts = [];
-  /** The context that each waited for last: of those with reasons to wait. @type {({ id: string }|undefined)[]} */
+  /** The id of the context that each waited for last, which is not kept itself. @type {(string|undefined)[]} */
   waitedFor = [];
   /** Of those with kDetailed. @type {(Details|undefined)[]} */
   details = [];
@@ -157,7 +157,7 @@ class JobRing {
       cost: n[at.cost],
       waits: n[at.waits],
       before: n[at.before],
-      waitedFor: n[at.waits] & ~(kHeld | kDetailed) ? this.waitedFor[place]?.id : undefined,
+      waitedFor: n[at.waits] & ~(kHeld | kDetailed) ? this.waitedFor[place] : undefined,
       given: n[at.given],
       context: this.contexts[place],
       attempts: n[at.attempts],

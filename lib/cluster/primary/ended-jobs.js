@@ -50,7 +50,7 @@ class EndedJobs {
     let { waits } = job;
     numbers.set(result, start);
     ring.contexts[place] = ending.contextId;
-    if (waits) ring.waitedFor[place] = job.waitedFor;
+    ring.waitedFor[place] = job.waitedFor?.id;
     if (job.id !== undefined || job.tries !== undefined || ending.code) {
       waits |= kDetailed;
       ring.details[place] = detailsOf(job.id, ending.message, job.tries);

@@ -1,8 +1,10 @@
 // why() of an id that several jobs had, and what is said of a job that waits.
 'use strict';
 const { Follow } = require('../../../../lib/cluster/primary/follow');
+const { EndedJobs } = require('../../../../lib/cluster/primary/ended-jobs');
+const { Waiting } = require('../../../../lib/cluster/primary/waiting');
 const { CoordinatorJob } = require('../../../../lib/cluster/primary/job');
-const { JobRing, at, detailsOf, kDetailed } = require('../../../../lib/cluster/journal');
+const { JobRing, at, detailsOf, kDetailed, kWaits } = require('../../../../lib/cluster/journal');
 const { countedNames } = require('../../../../lib/call');
 const protocol = require('../../../../lib/cluster/wire/protocol');
 
@@ -50,4 +52,42 @@ test('of a job under way and one that ended with the same id that one is told wh
   expect(await told([early], [later])).toMatch(/: normalize\b/);
   expect(await told([later], [early])).toMatch(/: normalize\b/);
   expect(await told([later, early], [])).toMatch(/: normalize\b/);
+});
+
+test('of the context that an ended job waited for its name is kept, for as long as the record', () => {
+  const ended = new EndedJobs();
+  ended.ring = new JobRing(1);
+  const waited = makeJob(kNow, 'a');
+  waited.refused({ wait: kWaits.busy, context: { id: '2-cpu-0' } });
+  ended.note(waited, { contextId: '1-cpu-0' }, new Float64Array(0), 0, kNow + 1);
+  expect(ended.ring.waitedFor).toEqual(['2-cpu-0']);
+  expect(ended.find('a').waitedFor).toBe('2-cpu-0');
+  ended.note(makeJob(kNow, 'b'), { contextId: '1-cpu-0' }, new Float64Array(0), 0, kNow + 1);
+  expect(ended.ring.waitedFor).toEqual([undefined]);
+});
+
+test('a context that gets full while it is looked at leaves a job with none', () => {
+  let looks = 0;
+  const context = {
+    id: '1-cpu-0',
+    workerId: 1,
+    member: 1,
+    state: 'busy',
+    type: 'cpu',
+    software: false,
+    owner: { inProcess: false, takesJobs: true },
+    takesJobs: true,
+    affinities: new Set(),
+    pending: 0,
+    room: 0,
+    workerRoom: 1,
+    workerRunning: 0,
+    ownMs: 0,
+    speed: () => 1,
+    get memoryFree() {
+      return ++looks > 3 ? -1 : 1e9;
+    },
+  };
+  const waiting = new Waiting([context], [], kNow);
+  expect(waiting.reason(makeJob(kNow, 'a'), 0)).toBe('waits: no context that may take it is open');
 });
