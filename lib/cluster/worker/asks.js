@@ -13,7 +13,7 @@ const {
   timingsOf,
   resultOf,
   inCluster,
-  lastCostMs,
+  costMs,
 } = require('../../call');
 const { asGpuError, nowMs } = require('../../core');
 const { codec, protocol } = require('../wire');
@@ -108,8 +108,9 @@ class Asks {
       const id = call.id ?? this.#prefix + number;
       if (putOff !== undefined) {
         const deadline = timeout === Infinity ? Infinity : started + timeout;
-        this.parts.own.begun(number, call.id, call.counted, options, started, deadline, lastCostMs(), undefined);
+        const cost = costMs(scratch[kAskAt + ask.flops], scratch[kAskAt + ask.bytes]);
         this.#stage(number, call.id);
+        this.parts.own.begun(number, call.id, call.counted, options, started, deadline, cost, undefined);
         if (putOff > 0) tellOfCopies(call);
       }
       this.#numbers.add(number);
