@@ -250,12 +250,13 @@ class CoordinatorConnection {
   }
 
   /**
-   * Asks the coordinator for a report.
+   * Asks the coordinator for a report, once it can be asked.
    * @template T
    * @param {import('../wire/messages').Report} report
    * @returns {Promise<T>}
    */
-  query(report) {
+  async query(report) {
+    if (!this.#channel) await this.connected(); // what is asked later goes later
     const asked = report.what === 'why' ? { ...report, id: cutId(report.id) } : report;
     return this.request({ type: 'query', report: asked });
   }
