@@ -112,6 +112,7 @@ export interface Layouts {
     >
   >;
   askFlags: Readonly<Record<'cache' | 'lent', number>>;
+  longest: Readonly<Record<'message', number>>;
   output: Readonly<Record<'region' | 'offset' | 'bytes' | 'numbers', number>>;
   assign: Readonly<Record<'context' | 'decided' | 'count' | 'jobs' | 'numbers', number>>;
   assigned: Readonly<Record<'number' | 'length' | 'body' | 'numbers', number>>;

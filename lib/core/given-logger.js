@@ -84,9 +84,14 @@ function useLogger(given, logLevel, bindings = {}) {
  * @returns {{ logger: import('../index').GPULogger|undefined, settings: import('../index').ManagerOptions }}
  */
 function takeLogger(options) {
-  const { logger, ...settings } = /** @type {{ logger?: unknown }} */ (options ?? {});
-  if (logger === undefined) return { logger, settings: /** @type {any} */ (options) };
-  return { logger: checkLogger(logger), settings };
+  if (options === null || typeof options !== 'object' || !('logger' in options))
+    return { logger: undefined, settings: /** @type {any} */ (options) };
+  /** @type {Record<string, unknown>} */
+  const settings = {};
+  // What is inherited is an option, too: settings are looked for in the same way.
+  for (const name in options)
+    if (name !== 'logger') settings[name] = /** @type {Record<string, unknown>} */ (options)[name];
+  return { logger: options.logger === undefined ? undefined : checkLogger(options.logger), settings };
 }
 
 module.exports = { takeLogger, useLogger };

@@ -28,7 +28,10 @@ export interface ContextInfo {
 }
 /** A job under way. */
 export interface JobInfo {
-  /** Its `id`, or the name that it got: what its result and its errors have as `workloadId`. */
+  /**
+   * Its `id`, the first 256 characters of a longer one, or the name that it got: what its result and its errors have as
+   * `workloadId`.
+   */
   id: string;
   /** Its workload's. */
   type: string;

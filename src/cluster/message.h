@@ -47,6 +47,4 @@ constexpr double kWorkloadBody = 0, kGraphBody = 1, kProgramBody = 2;
 constexpr size_t kProgramIdNumbers = 8;
 constexpr uint64_t kLentRegion = uint64_t{1} << 53;  // one more than any region's id
 
-constexpr size_t kMaxMessage = size_t{8} << 20;  // numbers: more than any graph needs, less than would hurt
-
 }  // namespace switchyard::cluster

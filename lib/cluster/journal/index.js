@@ -2,7 +2,7 @@
 'use strict';
 /** @typedef {import('./job-ring').JobFacts} JobFacts */
 /** @typedef {import('./job-ring').Details} Details */
-const { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher } = require('./job-ring');
+const { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId } = require('./job-ring');
 const { stepsOf, processOf, timeText, counted, epochOf } = require('./steps');
 const { kWaits, kHeld, kDetailed } = require('./waits');
 
@@ -16,6 +16,7 @@ module.exports = {
   detailsOf,
   nameOf,
   matcher,
+  cutId,
   stepsOf,
   processOf,
   timeText,

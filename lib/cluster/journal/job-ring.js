@@ -90,7 +90,7 @@ class JobRing {
   numbers;
   /** Where each ran. @type {(string|undefined)[]} */
   contexts = [];
-  /** The context that each waited for last: of those with reasons to wait. @type {({ id: string }|undefined)[]} */
+  /** The id of the context that each waited for last, which is not kept itself. @type {(string|undefined)[]} */
   waitedFor = [];
   /** Of those with kDetailed. @type {(Details|undefined)[]} */
   details = [];
@@ -157,7 +157,7 @@ class JobRing {
       cost: n[at.cost],
       waits: n[at.waits],
       before: n[at.before],
-      waitedFor: n[at.waits] & ~(kHeld | kDetailed) ? this.waitedFor[place]?.id : undefined,
+      waitedFor: n[at.waits] & ~(kHeld | kDetailed) ? this.waitedFor[place] : undefined,
       given: n[at.given],
       context: this.contexts[place],
       attempts: n[at.attempts],
@@ -195,7 +195,7 @@ function typeOf(counted) {
  */
 function detailsOf(id, message, tries) {
   return {
-    id: id === undefined ? undefined : cut(id, kLongestName),
+    id: id === undefined ? undefined : cutId(id),
     message: message === undefined ? undefined : cut(message, kLongestMessage),
     tries,
   };
@@ -216,12 +216,20 @@ function nameOf(requester, number) {
  * @returns {(given: string|undefined, requester: number, number: number) => boolean}
  */
 function matcher(id) {
-  const wanted = cut(id, kLongestName);
+  const wanted = cutId(id);
   const [, requester, number] = /^job-(\d+)-(\d+)$/.exec(id) ?? [];
   const ofWorker = Number(requester),
     ofNumber = Number(number);
   return (given, itsRequester, itsNumber) =>
-    given === undefined ? itsNumber === ofNumber && itsRequester === ofWorker : cut(given, kLongestName) === wanted;
+    given === undefined ? itsNumber === ofNumber && itsRequester === ofWorker : cutId(given) === wanted;
+}
+
+/**
+ * An id as it is told and kept: whole ones may not fit into a message together, and one alone may be too long for it.
+ * @param {string} id
+ */
+function cutId(id) {
+  return cut(id, kLongestName);
 }
 
 /**
@@ -233,4 +241,4 @@ function cut(text, most) {
   return text.length <= most ? text : Array.from(text.slice(0, most)).join('');
 }
 
-module.exports = { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher };
+module.exports = { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId };

@@ -50,11 +50,12 @@ class EndedJobs {
     let { waits } = job;
     numbers.set(result, start);
     ring.contexts[place] = ending.contextId;
-    if (waits) ring.waitedFor[place] = job.waitedFor;
+    ring.waitedFor[place] = job.waitedFor?.id;
     if (job.id !== undefined || job.tries !== undefined || ending.code) {
       waits |= kDetailed;
       ring.details[place] = detailsOf(job.id, ending.message, job.tries);
-      numbers[start + kGiven] = job.startedAt;
+      // One that ended in the queue may have been given to a context before: its earlier attempts say to which.
+      numbers[start + kGiven] = ending.contextId === undefined ? 0 : job.startedAt;
     }
     numbers[start + kRequester] = job.workerId;
     numbers[start + kAsked] = job.asked;

@@ -4,7 +4,7 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { factsOf } = require('./ended-jobs');
 const { Waiting } = require('./waiting');
-const { kKept, matcher, nameOf, typeOf, processOf, stepsOf, epochOf } = require('../journal');
+const { kKept, matcher, cutId, nameOf, typeOf, processOf, stepsOf, epochOf } = require('../journal');
 const { GPUError, nowMs, show } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
@@ -56,8 +56,10 @@ class Follow {
     /** @type {CoordinatorJob|undefined} */
     let live;
     for (const job of this.#live())
-      if (isIt(job.id, job.workerId, job.askNumber) && (!live || job.number > live.number)) live = job;
-    const facts = live ? factsOf(live) : this.parts.coordinator.ended.find(id);
+      if (isIt(job.id, job.workerId, job.askNumber) && (!live || job.asked >= live.asked)) live = job;
+    const ended = this.parts.coordinator.ended.find(id);
+    if (ended && live && ended.asked > live.asked) live = undefined;
+    const facts = live ? factsOf(live) : ended;
     let best = facts && { asked: facts.asked, steps: live ? this.#stepsOf(live) : stepsOf(facts) };
     for (const {
       answer: { found },
@@ -108,7 +110,7 @@ class Follow {
    */
   async #askAll(id) {
     const members = this.parts.members().filter(({ ask }) => ask);
-    const answers = await Promise.all(members.map((member) => this.#ask(member, id)));
+    const answers = await Promise.all(members.map((member) => this.#ask(member, id === undefined ? id : cutId(id))));
     return {
       answers: answers.flatMap((answer, i) => (answer ? { member: members[i], answer } : [])),
       silent: members.filter((_, i) => !answers[i]),

@@ -1,7 +1,8 @@
 // What members say to the coordinator: every message is checked, then handed to the part that sees to it.
 'use strict';
 const { codec, protocol } = require('../wire');
-const { plainError } = require('../../core');
+const { counted } = require('../journal');
+const { GPUError, plainError } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('../wire/messages').ToCoordinator} ToCoordinator */
@@ -168,11 +169,27 @@ class Inbox {
    */
   async #onQuery(member, { id, report }) {
     try {
-      member.say({ type: 'answer', id, answer: await this.parts.answer(report) });
+      const answer = await this.parts.answer(report);
+      const message = codec.encodeToMember({ type: 'answer', id, answer });
+      if (message.length > protocol.kMaxMessage) throw tooLong(answer);
+      member.ask?.post(message);
     } catch (error) {
       member.say({ type: 'answer-error', id, error: plainError(error) });
     }
   }
+}
+
+/**
+ * A longer message than may be ends the connection, and its worker with it.
+ * @param {unknown} answer
+ */
+function tooLong(answer) {
+  const what = Array.isArray(answer) ? `what is told of ${counted(answer.length, 'job')}` : 'the answer';
+  const most = (protocol.kMaxMessage * 8) / 2 ** 20;
+  return new GPUError(
+    'ERR_OUT_OF_MEMORY',
+    `${what} is longer than the ${most} MB that a message may have: the primary process can ask for it`,
+  );
 }
 
 module.exports = { Inbox };

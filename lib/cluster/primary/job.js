@@ -2,7 +2,7 @@
 'use strict';
 const { costMs, kBase, kernelIndex, renderIndex } = require('../../call');
 const { protocol } = require('../wire');
-const { nameOf, typeOf } = require('../journal');
+const { nameOf, typeOf, cutId } = require('../journal');
 
 const { ask, output, kKinds, kContextTypes } = protocol;
 // Each on its own: this is done for every job.
@@ -124,11 +124,11 @@ class CoordinatorJob {
 
   /** @param {import('./member').Member} from that has said its id just before */
   takeId(from) {
-    if (from.named?.number === this.askNumber) this.id = from.named.id;
+    if (from.named?.number === this.askNumber) this.id = cutId(from.named.id);
     from.named = undefined;
   }
 
-  /** What its user knows it by: results and errors have it as `workloadId`. */
+  /** What its user knows it by: results and errors have it as `workloadId`, there as long as it is. */
   get name() {
     return this.id ?? nameOf(this.workerId, this.askNumber);
   }

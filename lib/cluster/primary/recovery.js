@@ -46,9 +46,14 @@ class Recovery {
    */
   onMemberLeft(member) {
     for (const job of [...member.jobs.values()]) {
+      const where = job.context?.id;
       this.parts.assignments.takeBack(job);
       if (!this.bringBack(job, member))
-        this.parts.completion.finish(job, { code: 'ERR_CANCELED', message: 'the job was canceled' });
+        this.parts.completion.finish(job, {
+          code: 'ERR_CANCELED',
+          message: 'the job was canceled',
+          contextId: where,
+        });
     }
   }
 
@@ -105,7 +110,8 @@ class Recovery {
     if (isUnwanted(job)) {
       const isLate = job.deadline <= nowMs();
       const canceled = { code: 'ERR_CANCELED', message: 'the job was canceled' };
-      this.parts.completion.finish(job, job.canceledFor ?? (isLate ? late(job) : canceled));
+      const ending = job.canceledFor ?? (isLate ? late(job) : canceled);
+      this.parts.completion.finish(job, { ...ending, contextId: where });
       return;
     }
     if (ran ? this.tryAgain(job, 'ERR_WORKER_LOST', where) : job.returns <= kMaxReturns) {

@@ -7,6 +7,8 @@ const { kWaits, timeText, counted, processOf } = require('../journal');
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
 /** @typedef {import('./context-view').ContextView} ContextView */
 
+const kNobody = 'waits: no context that may take it is open';
+
 /** What can be said about the jobs of one moment. */
 class Waiting {
   #contexts;
@@ -100,7 +102,7 @@ class Waiting {
       case kWaits.sooner:
         return `waits for ${context?.id}, which is expected to be through with it sooner than a context that is free`;
       case kWaits.nobody:
-        return 'waits: no context that may take it is open';
+        return kNobody;
       default:
         return this.#busyText(job, eligible(job, contexts, this.#now), refusal.wait === kWaits.ownJobs);
     }
@@ -112,6 +114,8 @@ class Waiting {
    * @param {boolean} isOwn what they are busy with is their processes' own
    */
   #busyText(job, able, isOwn) {
+    // A context that could take it when the scheduler was asked may have lost its memory to others since.
+    if (!able.length) return kNobody;
     const ms = Math.min(...able.map((context) => this.#leftMs(context)));
     const home = job.affinity && able.every(({ affinities }) => affinities.has(job.affinity));
     const whose = isOwn ? ' with long jobs of their own process' : '';

@@ -27,6 +27,8 @@ const {
   withheld: kWithheld,
 } = layouts.type;
 const { cache: kCacheFlag, lent: kLentFlag } = layouts.askFlags;
+/** Numbers: a longer message ends the connection that it comes by. */
+const { message: kMaxMessage } = layouts.longest;
 // A message begins with its length.
 const { type: kTypeAt, numbers: kHeadNumbers } = layouts.head;
 const { number: kNumberAt, numbers: kNumberedNumbers } = numbered;
@@ -169,6 +171,7 @@ module.exports = {
   result,
   kCacheFlag,
   kLentFlag,
+  kMaxMessage,
   kKinds,
   kContextTypes,
   kCodes,

@@ -13,10 +13,11 @@ const {
   timingsOf,
   resultOf,
   inCluster,
-  lastCostMs,
+  costMs,
 } = require('../../call');
 const { asGpuError, nowMs } = require('../../core');
 const { codec, protocol } = require('../wire');
+const { cutId } = require('../journal');
 const { tellOfCopies } = require('./copied-again');
 const { countTurn } = require('./copied-in-turn');
 const { affinityNumber } = require('./job-options');
@@ -100,8 +101,7 @@ class Asks {
       const channel = /** @type {import('../wire/channel').Channel} */ (this.#channel);
       ++this.count;
       call.number = nextId();
-      if (call.id !== undefined)
-        channel.post(codec.encodeToCoordinator({ type: 'named', number: call.number, id: call.id }));
+      if (call.id !== undefined) sayId(channel, call.number, call.id);
       this.#writeAsk(call, options, need, digest, started, timeout === Infinity ? 0 : started + timeout);
       const putOff = call.ask(channel.handle);
       countTurn();
@@ -110,8 +110,9 @@ class Asks {
       const id = call.id ?? this.#prefix + number;
       if (putOff !== undefined) {
         const deadline = timeout === Infinity ? Infinity : started + timeout;
-        this.parts.own.begun(number, call.id, call.counted, options, started, deadline, lastCostMs(), undefined);
+        const cost = costMs(scratch[kAskAt + ask.flops], scratch[kAskAt + ask.bytes]);
         this.#stage(number, call.id);
+        this.parts.own.begun(number, call.id, call.counted, options, started, deadline, cost, undefined);
         if (putOff > 0) tellOfCopies(call);
       }
       this.#numbers.add(number);
@@ -191,7 +192,7 @@ class Asks {
     const isWanted = isAwaited(number);
     try {
       if (!error && isWanted && channel && this.#numbers.has(number)) {
-        if (id !== undefined) channel.post(codec.encodeToCoordinator({ type: 'named', number, id }));
+        if (id !== undefined) sayId(channel, number, id);
         native.postRemote(channel.handle, number);
         channel.sent();
         return;
@@ -377,6 +378,15 @@ class Asks {
     native.abandonRemote();
     for (const tell of [...this.#wheres.values()]) tell(error.message);
   }
+}
+
+/**
+ * @param {import('../wire/channel').Channel} channel
+ * @param {number} number of the job that is asked for next
+ * @param {string} id by its user
+ */
+function sayId(channel, number, id) {
+  channel.post(codec.encodeToCoordinator({ type: 'named', number, id: cutId(id) }));
 }
 
 function nothing() {}

@@ -3,6 +3,7 @@
 'use strict';
 const { native } = require('../../addon');
 const { Channel, codec, protocol } = require('../wire');
+const { cutId } = require('../journal');
 const { LocalExecution, listDevices } = require('./local-execution');
 const { Queries } = require('./queries');
 const { MetricsBlock, statusPage } = require('../../metrics');
@@ -249,13 +250,15 @@ class CoordinatorConnection {
   }
 
   /**
-   * Asks the coordinator for a report.
+   * Asks the coordinator for a report, once it can be asked.
    * @template T
    * @param {import('../wire/messages').Report} report
    * @returns {Promise<T>}
    */
-  query(report) {
-    return this.request({ type: 'query', report });
+  async query(report) {
+    if (!this.#channel) await this.connected(); // what is asked later goes later
+    const asked = report.what === 'why' ? { ...report, id: cutId(report.id) } : report;
+    return this.request({ type: 'query', report: asked });
   }
 
   /**

@@ -1,7 +1,19 @@
 // The jobs of this process that the coordinator does not know of: those that run on its own contexts, those whose
 // memory is made ready before they are asked for, and the last of the former that ended.
 'use strict';
-const { JobRing, kOwn, at, typeOf, detailsOf, kDetailed, nameOf, matcher, stepsOf, epochOf } = require('../journal');
+const {
+  JobRing,
+  kOwn,
+  at,
+  typeOf,
+  detailsOf,
+  kDetailed,
+  nameOf,
+  matcher,
+  cutId,
+  stepsOf,
+  epochOf,
+} = require('../journal');
 const { codeNumber } = require('../../addon');
 const { nowMs } = require('../../core');
 
@@ -52,7 +64,9 @@ class OwnJobs {
    * @param {string|undefined} context
    */
   begun(number, id, counted, options, asked, deadline, cost, context) {
-    this.#live.set(number, { number, id, counted, asked, deadline, priority: options?.priority ?? 0, cost, context });
+    const priority = options?.priority ?? 0;
+    const told = id === undefined ? id : cutId(id);
+    this.#live.set(number, { number, id: told, counted, asked, deadline, priority, cost, context });
   }
 
   /** @param {number} number of one that the coordinator knows of from now on, or that nobody wants any more */

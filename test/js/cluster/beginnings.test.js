@@ -98,3 +98,16 @@ test('a lone process whose address space is too small is told so, and not that t
     message: expect.stringMatching(/^no context could be opened in this process: .* matrix library/),
   });
 }, 50000);
+
+test('what a worker asks before it has joined is answered once it has', async () => {
+  const { code, stdout, stderr } = await runChild('early-questions.js');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({
+    jobs: 'object',
+    why: 'ERR_NOT_FOUND',
+    getMetrics: 'object',
+    health: 'object',
+    prometheus: 'string',
+    memoryStats: 'ERR_INVALID_ARGUMENT',
+  });
+});

@@ -124,3 +124,15 @@ test('what a worker runs by itself is told, whether its event loop answers or no
   expect(report.quick[0]).toMatch(/^asked for by worker 1 at /);
   expect(report.seen.at(-1)).toMatch(/^done after /);
 });
+
+test('ids that are longer than a message may be end no worker', async () => {
+  const { code, stdout, stderr } = await runChild('long-ids.js');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const { jobs, steps, whole, ended } = JSON.parse(stdout);
+  expect(jobs.length).toBeGreaterThan(0);
+  for (const { id } of jobs) expect(id).toMatch(/^(slow|small)?x+$/);
+  for (const { id } of jobs) expect(id).toHaveLength(256);
+  expect(steps[0]).toMatch(/: graph\b/);
+  expect(ended.at(-1)).toMatch(/^done after /);
+  expect(whole).toEqual([true, true, true]);
+});

@@ -2,6 +2,7 @@
 'use strict';
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
+const { readConfig } = require('../../../lib/config/config');
 const { takeLogger, useLogger } = require('../../../lib/core/given-logger');
 
 const kRoot = path.join(__dirname, '..', '..', '..');
@@ -19,8 +20,24 @@ function plain(more = {}) {
 test('is taken out of the options, the rest of which are settings', () => {
   const logger = plain();
   expect(takeLogger({ logger, workers: 2 })).toEqual({ logger, settings: { workers: 2 } });
-  for (const options of [undefined, {}, { workers: 2 }, { logger: undefined }])
+  for (const options of [undefined, {}, { workers: 2 }, null, 7])
     expect(takeLogger(options)).toEqual({ logger: undefined, settings: options });
+});
+
+test('one that is undefined is as if it were left out', () => {
+  const { logger, settings } = takeLogger({ logger: undefined, workers: 2 });
+  expect(logger).toBeUndefined();
+  expect(Object.keys(settings)).toEqual(['workers']);
+  expect(readConfig(settings, {}).workers).toBe(2);
+});
+
+test('inherited options stay options, a logger among them', () => {
+  const logger = plain();
+  const inherited = Object.create({ queueLimit: 7, logger });
+  inherited.timeout = 1000;
+  expect(takeLogger(inherited)).toEqual({ logger, settings: { queueLimit: 7, timeout: 1000 } });
+  const own = Object.assign(Object.create({ queueLimit: 7, misspelt: 1 }), { logger });
+  expect(() => readConfig(takeLogger(own).settings, {})).toThrow(/unknown option .*'misspelt'/);
 });
 
 test.each([

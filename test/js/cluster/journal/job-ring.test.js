@@ -13,7 +13,7 @@ const kNow = 1e6;
 function add(ring, { id, type = 'matmul', context = '1-cpu-0', waitedFor, message, tries, ...numbers } = {}) {
   const place = ring.next();
   ring.contexts[place] = context;
-  ring.waitedFor[place] = { id: waitedFor };
+  ring.waitedFor[place] = waitedFor;
   ring.details[place] = detailsOf(id, message, tries);
   const detailed = id !== undefined || message !== undefined || tries !== undefined;
   const all = {

@@ -9,6 +9,7 @@ const { MetricsBlock } = require('../../../../lib/metrics/metrics');
 const { readConfig } = require('../../../../lib/config/config');
 const { nowMs } = require('../../../../lib/core/clock');
 const { readError } = require('../../../../lib/cluster/wire/codec');
+const { stepsOf } = require('../../../../lib/cluster/journal');
 const protocol = require('../../../../lib/cluster/wire/protocol');
 
 const { ask, result, done } = protocol;
@@ -242,5 +243,36 @@ test('a job whose memory is lent runs in the process that has it, and waits for 
   coordinator.dispatch();
   expect(assignedTo(worker)).toBe(1);
   coordinator.rejectAll();
+  coordinator.close();
+});
+
+test('what is kept of a job says where it was, or that it was nowhere', () => {
+  const { coordinator, join, addContext } = setUp();
+  const a = join(),
+    c = join(),
+    d = join();
+  const steps = (number) =>
+    stepsOf(coordinator.ended.find(`job-1-${number}`)).filter((step) => /^(given|came back|ended)/.test(step));
+  addContext(c);
+  const canceled = askFor(coordinator, a);
+  coordinator.dispatch();
+  coordinator.onCancel(a, canceled);
+  c.state = 'gone';
+  coordinator.onMemberGone(c); // before it said that the job has stopped
+  expect(steps(canceled)).toEqual([
+    'given to 2-cpu-0',
+    expect.stringMatching(/^ended with ERR_CANCELED after .*: the job was canceled$/),
+  ]);
+  addContext(d);
+  const left = askFor(coordinator, a);
+  coordinator.dispatch();
+  coordinator.onCancel(a, left);
+  coordinator.onMemberLeft(d);
+  expect(steps(left)[0]).toBe('given to 3-cpu-0');
+  const queued = askFor(coordinator, a);
+  coordinator.dispatch();
+  coordinator.onMemberLeft(d); // it goes back to the queue
+  coordinator.rejectAll();
+  expect(steps(queued).join()).toMatch(/^came back from worker 3.*,ended with ERR_CLOSED after /);
   coordinator.close();
 });

@@ -1,0 +1,93 @@
+// why() of an id that several jobs had, and what is said of a job that waits.
+'use strict';
+const { Follow } = require('../../../../lib/cluster/primary/follow');
+const { EndedJobs } = require('../../../../lib/cluster/primary/ended-jobs');
+const { Waiting } = require('../../../../lib/cluster/primary/waiting');
+const { CoordinatorJob } = require('../../../../lib/cluster/primary/job');
+const { JobRing, at, detailsOf, kDetailed, kWaits } = require('../../../../lib/cluster/journal');
+const { countedNames } = require('../../../../lib/call');
+const protocol = require('../../../../lib/cluster/wire/protocol');
+
+const { ask } = protocol;
+const kNow = 1000;
+const requester = { slot: 1, serial: 1, workerId: 1 };
+
+/** A job in a coordinator's books. */
+function makeJob(asked, id, type = 'matmul') {
+  const message = protocol.begin(protocol.kAsk, ask.body + 1);
+  message[ask.number] = asked;
+  message[ask.asked] = asked;
+  message[ask.workload] = countedNames.indexOf(type);
+  const job = new CoordinatorJob(requester, message, 0, asked);
+  job.id = id;
+  return job;
+}
+
+/** What follows the jobs that are under way and those that ended. */
+function makeFollow(live, ended) {
+  const ring = new JobRing(4);
+  for (const { asked, id, counted } of ended) {
+    const start = ring.next() * at.numbers;
+    ring.details[start / at.numbers] = detailsOf(id, undefined, undefined);
+    ring.numbers[start + at.asked] = asked;
+    ring.numbers[start + at.counted] = counted;
+    ring.numbers[start + at.waits] = kDetailed;
+  }
+  return new Follow({
+    coordinator: {
+      queue: { forEach: (each) => live.forEach(each) },
+      assignments: { running: new Map() },
+      ended: ring,
+    },
+    contexts: () => [],
+    members: () => [],
+  });
+}
+
+const told = async (live, ended) => (await makeFollow(live, ended).why('twice'))[0];
+
+test('of a job under way and one that ended with the same id that one is told which was asked for later', async () => {
+  const early = makeJob(kNow, 'twice', 'matmul');
+  const later = makeJob(kNow + 5, 'twice', 'normalize');
+  expect(await told([early], [later])).toMatch(/: normalize\b/);
+  expect(await told([later], [early])).toMatch(/: normalize\b/);
+  expect(await told([later, early], [])).toMatch(/: normalize\b/);
+});
+
+test('of the context that an ended job waited for its name is kept, for as long as the record', () => {
+  const ended = new EndedJobs();
+  ended.ring = new JobRing(1);
+  const waited = makeJob(kNow, 'a');
+  waited.refused({ wait: kWaits.busy, context: { id: '2-cpu-0' } });
+  ended.note(waited, { contextId: '1-cpu-0' }, new Float64Array(0), 0, kNow + 1);
+  expect(ended.ring.waitedFor).toEqual(['2-cpu-0']);
+  expect(ended.find('a').waitedFor).toBe('2-cpu-0');
+  ended.note(makeJob(kNow, 'b'), { contextId: '1-cpu-0' }, new Float64Array(0), 0, kNow + 1);
+  expect(ended.ring.waitedFor).toEqual([undefined]);
+});
+
+test('a context that gets full while it is looked at leaves a job with none', () => {
+  let looks = 0;
+  const context = {
+    id: '1-cpu-0',
+    workerId: 1,
+    member: 1,
+    state: 'busy',
+    type: 'cpu',
+    software: false,
+    owner: { inProcess: false, takesJobs: true },
+    takesJobs: true,
+    affinities: new Set(),
+    pending: 0,
+    room: 0,
+    workerRoom: 1,
+    workerRunning: 0,
+    ownMs: 0,
+    speed: () => 1,
+    get memoryFree() {
+      return ++looks > 3 ? -1 : 1e9;
+    },
+  };
+  const waiting = new Waiting([context], [], kNow);
+  expect(waiting.reason(makeJob(kNow, 'a'), 0)).toBe('waits: no context that may take it is open');
+});
