@@ -98,8 +98,8 @@ Napi::Value letGo(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// shutdown(exitCode, isLeaving): called when the process exits, and again as the last thing before it does. What runs is
-// stopped and waited for.
+// shutdown(exitCode, isLeaving): called when the process exits, and again as the last thing before it does. What runs
+// is stopped and waited for.
 Napi::Value shutdown(const Napi::CallbackInfo& info) {
   const int exitCode = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0;
   shutdownAtExit(Environment::of(info.Env()), exitCode, info[1].ToBoolean());
