@@ -202,7 +202,7 @@ class GPUClusterManager extends EventEmitter {
   }
 
   /**
-   * The current version of a named tensor: sealed, and held until release(), whatever is published meanwhile.
+   * The current version of a named tensor: sealed, and held until release() or close(), whatever happens to the name.
    * @param {string} name
    * @returns {Promise<SharedTensor>}
    * @throws {GPUError} (rejects with) ERR_NOT_FOUND; ERR_INVALID_ARGUMENT; ERR_CLOSED; ERR_WORKER_LOST: the coordinator

@@ -241,9 +241,10 @@ export class GPUClusterManager extends EventEmitter {
    */
   publish(name: string, tensor: TensorLike | SharedTensor, options?: PublishOptions): Promise<PublishedName>;
   /**
-   * The current version of a named tensor: sealed, and held until its release(), whatever is published meanwhile. Each
-   * call gives a tensor of its own. As long as the name does not change, this process asks nobody for it again, and a
-   * copy stays on the devices that use it.
+   * The current version of a named tensor: sealed, and held until its release(), whatever is published meanwhile; at
+   * most until this manager is closed, after which its memory may be another's. Each call gives a tensor of its own. As
+   * long as the name does not change, this process asks nobody for it again, and a copy stays on the devices that use
+   * it.
    * @example
    * const base = await manager.lookup('base');
    * const found = await manager.executeWorkload({ type: 'similarity-search', inputs: { queries, base }, params });
