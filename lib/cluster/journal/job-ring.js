@@ -86,8 +86,8 @@ const kTypes = [...countedNames.map(publicType)];
 class JobRing {
   #kept;
   #count = 0;
-  /** The records' numbers: zeros of the system, that take no memory before they are written to. */
-  numbers;
+  /** The records' numbers: none before the first record, so that a manager without jobs takes no memory for them. */
+  numbers = new Float64Array(0);
   /** Where each ran. @type {(string|undefined)[]} */
   contexts = [];
   /** The id of the context that each waited for last, which is not kept itself. @type {(string|undefined)[]} */
@@ -98,7 +98,6 @@ class JobRing {
   /** @param {number} [kept] how many */
   constructor(kept = kKept) {
     this.#kept = kept;
-    this.numbers = new Float64Array(kept * at.numbers);
   }
 
   /** Whether some have been forgotten. */
@@ -108,6 +107,7 @@ class JobRing {
 
   /** @returns {number} the place of the oldest record, for a new one */
   next() {
+    if (this.#count === 0) this.numbers = new Float64Array(this.#kept * at.numbers);
     return this.#count++ % this.#kept;
   }
 

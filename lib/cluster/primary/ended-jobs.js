@@ -44,8 +44,8 @@ class EndedJobs {
    */
   note(job, ending, result, counted, now) {
     const { ring } = this;
-    const { numbers } = ring;
     const place = ring.next();
+    const { numbers } = ring;
     const start = place * kNumbers;
     let { waits } = job;
     numbers.set(result, start);

@@ -18,10 +18,11 @@ const kTotal = resultTotal - resultId;
 const kCounted = resultQueued - resultId; // which is nothing within a call
 const kAsked = kResult.length;
 const kNumbers = kAsked + 1;
+const kNone = new Float64Array(0);
 
 class RanJobs {
   #workerId;
-  #numbers = new Float64Array(kKept * kNumbers); // zeros of the system take no memory before they are written to
+  #numbers = kNone;
   /** Where each ran. @type {string[]} */
   #contexts = [];
   /** Of those whose user gave them an id. @type {Details[]} */
@@ -46,7 +47,7 @@ class RanJobs {
   add(number, id, counted, context, asked) {
     const place = this.#next;
     const start = place * kNumbers;
-    const numbers = this.#numbers;
+    const numbers = this.#numbers === kNone ? this.#begin() : this.#numbers;
     numbers.set(kResult, start);
     numbers[start + kCounted] = counted;
     numbers[start + kAsked] = asked;
@@ -58,6 +59,11 @@ class RanJobs {
       this.#details[place] = detailsOf(id, undefined, undefined);
     }
     if ((this.#next = place + 1) === kKept) this.#wrap();
+  }
+
+  /** A manager without such jobs takes no memory for them. */
+  #begin() {
+    return (this.#numbers = new Float64Array(kKept * kNumbers));
   }
 
   #wrap() {
