@@ -54,7 +54,8 @@ void LocalJob::checkDevices(const Context& context) const {
 
 bool LocalJob::runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared) {
   const bool computes = job.kind == Job::Kind::Workload || job.kind == Job::Kind::Graph;
-  if (!computes || job.cost.flops > kInlineWork || job.cost.bytes > kInlineWork) return false;
+  if (!computes || job.outputSpecs.size() > targets_.size()) return false;
+  if (job.cost.flops > kInlineWork || job.cost.bytes > kInlineWork) return false;
   makeTargets(environment);
   environment.inlineJob = this;
   bool taken = false;
@@ -68,13 +69,12 @@ bool LocalJob::runNow(Environment& environment, Context& context, const std::sha
   if (taken) return true;
   for (size_t i = 0; i < job.into.size(); ++i)
     if (targets_[i]) job.into[i] = {};
-  targets_.clear();
+  targets_ = {};
   return false;
 }
 
 void LocalJob::makeTargets(Environment& environment) {
   job.into.resize(job.outputSpecs.size());
-  targets_.assign(job.outputSpecs.size(), nullptr);
   for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
     size_t bytes = job.outputSpecs[i].bytes();
     if (job.into[i].data || bytes >= kSmallBytes || bytes == 0) continue;

@@ -34,8 +34,8 @@ class LocalJob : public Operation {
   std::weak_ptr<LocalJob> self_;
   std::shared_ptr<HostBlock> copies_;
   std::vector<std::shared_ptr<const void>> held_;  // JavaScript's memory that it uses
-  // ArrayBuffers made ahead for a run inside the call; valid only there
-  std::vector<napi_value> targets_;
+  // ArrayBuffers made ahead for a run inside the call; valid only there. Graphs with more outputs run on the lane.
+  std::array<napi_value, kMaxTensors> targets_{};
 };
 
 }  // namespace switchyard::node

@@ -13,6 +13,20 @@ struct ImageKind {
   bool operator==(const ImageKind&) const = default;
 };
 
+// The change of layout of a whole image, ahead of what accesses it.
+inline VkImageMemoryBarrier toLayout(VkImage image, VkImageLayout from, VkImageLayout to, VkAccessFlags before,
+                                     VkAccessFlags after) {
+  VkImageMemoryBarrier barrier{VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER};
+  barrier.srcAccessMask = before;
+  barrier.dstAccessMask = after;
+  barrier.oldLayout = from;
+  barrier.newLayout = to;
+  barrier.srcQueueFamilyIndex = barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
+  barrier.image = image;
+  barrier.subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
+  return barrier;
+}
+
 class Image {
  public:
   Image(std::shared_ptr<Gpu> gpu, const ImageKind& kind, VkRenderPass pass);  // `pass`: that targets are drawn to in

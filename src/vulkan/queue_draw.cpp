@@ -23,19 +23,6 @@ bool sameTexels(const Texture& a, const Texture& b) {
          a.height == b.height && a.channels == b.channels && a.isFloat == b.isFloat;
 }
 
-VkImageMemoryBarrier toLayout(VkImage image, VkImageLayout from, VkImageLayout to, VkAccessFlags before,
-                              VkAccessFlags after) {
-  VkImageMemoryBarrier barrier{VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER};
-  barrier.srcAccessMask = before;
-  barrier.dstAccessMask = after;
-  barrier.oldLayout = from;
-  barrier.newLayout = to;
-  barrier.srcQueueFamilyIndex = barrier.dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED;
-  barrier.image = image;
-  barrier.subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1};
-  return barrier;
-}
-
 VkBufferImageCopy wholeImage(uint64_t offset, uint32_t width, uint32_t height) {
   VkBufferImageCopy region{};
   region.bufferOffset = offset;

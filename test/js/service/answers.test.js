@@ -176,7 +176,8 @@ test('requests on one connection (pipelining) hold nothing any more once it has 
   await app.drain(); // which waits for requests under way
 });
 
-test('an answer behind another of its connection is not given up while it waits for that', async () => {
+/** Two requests in one line, whose jobs end in that order, the second one so long after the first. */
+async function twoInLine(order, ms) {
   const { app, port, manager } = await serve({ answerLimit: 64 * kBytes, answerTimeout: 200 });
   manager.holds = true;
   const head = 'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
@@ -188,33 +189,19 @@ test('an answer behind another of its connection is not given up while it waits 
   });
   for (let n = 0; n < 2; ++n) socket.write(`${head}content-length: ${small.length}\r\n\r\n${small}`);
   await until(() => manager.holding.length === 2, 'both run');
-  manager.holding[1]();
-  await wait(500);
-  manager.holding[0]();
+  manager.holding[order[0]]();
+  await wait(ms);
+  manager.holding[order[1]]();
   await until(() => text.split('HTTP/1.1 200').length === 3, 'both are answered');
   socket.destroy();
   await app.close();
-});
+}
 
-test('the time of an answer is not that of the request behind it, whose job takes longer', async () => {
-  const { app, port, manager } = await serve({ answerTimeout: 200 });
-  manager.holds = true;
-  const head = 'POST /v1/workloads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
-  const small = JSON.stringify({ type: 'normalize', inputs: { input: [[3, 4]] } });
-  const socket = net.connect({ port, host: '127.0.0.1' });
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  for (let n = 0; n < 2; ++n) socket.write(`${head}content-length: ${small.length}\r\n\r\n${small}`);
-  await until(() => manager.holding.length === 2, 'both run');
-  manager.holding[0]();
-  await wait(600);
-  manager.holding[1]();
-  await until(() => text.split('HTTP/1.1 200').length === 3, 'both are answered');
-  socket.destroy();
-  await app.close();
-});
+test('an answer behind another of its connection is not given up while it waits for that', () =>
+  twoInLine([1, 0], 500));
+
+test('the time of an answer is not that of the request behind it, whose job takes longer', () =>
+  twoInLine([0, 1], 600));
 
 describe('a picture of some megabytes', () => {
   test('arrives whole, and its memory goes back', async () => {
