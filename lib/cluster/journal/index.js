@@ -2,12 +2,13 @@
 'use strict';
 /** @typedef {import('./job-ring').JobFacts} JobFacts */
 /** @typedef {import('./job-ring').Details} Details */
-const { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId } = require('./job-ring');
+const { JobRing, grown, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId } = require('./job-ring');
 const { stepsOf, processOf, timeText, counted, epochOf } = require('./steps');
 const { kWaits, kHeld, kDetailed } = require('./waits');
 
 module.exports = {
   JobRing,
+  grown,
   kKept,
   kOwn,
   kCached,

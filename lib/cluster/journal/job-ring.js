@@ -7,6 +7,7 @@ const { kHeld, kDetailed } = require('./waits');
 
 /** How many jobs that have ended are kept, in the coordinator and in each process of those it ran by itself. */
 const kKept = 10_000;
+const kFirst = 64; // records that a ring has room for at first
 const kLongestName = 256; // characters kept of an id: users give it, and there are many
 const kLongestMessage = 1000;
 
@@ -86,7 +87,7 @@ const kTypes = [...countedNames.map(publicType)];
 class JobRing {
   #kept;
   #count = 0;
-  /** The records' numbers: none before the first record, so that a manager without jobs takes no memory for them. */
+  /** The records' numbers. They grow with the records: most managers of a short life have few. */
   numbers = new Float64Array(0);
   /** Where each ran. @type {(string|undefined)[]} */
   contexts = [];
@@ -105,10 +106,11 @@ class JobRing {
     return this.#count > this.#kept;
   }
 
-  /** @returns {number} the place of the oldest record, for a new one */
+  /** @returns {number} the place of the oldest record, for a new one; `numbers` may be another array from now on */
   next() {
-    if (this.#count === 0) this.numbers = new Float64Array(this.#kept * at.numbers);
-    return this.#count++ % this.#kept;
+    const place = this.#count++ % this.#kept;
+    if (place * at.numbers === this.numbers.length) this.numbers = grown(this.numbers, at.numbers, this.#kept);
+    return place;
   }
 
   /**
@@ -179,6 +181,19 @@ class JobRing {
 }
 
 /**
+ * The numbers of records, with room for twice as many.
+ * @param {Float64Array} numbers
+ * @param {number} size numbers of one record
+ * @param {number} most records
+ */
+function grown(numbers, size, most) {
+  const records = Math.min(most, Math.max(kFirst, 2 * (numbers.length / size)));
+  const larger = new Float64Array(records * size);
+  larger.set(numbers);
+  return larger;
+}
+
+/**
  * @param {number} counted
  * @returns {string} the type of a workload, as its user has written it
  */
@@ -241,4 +256,4 @@ function cut(text, most) {
   return text.length <= most ? text : Array.from(text.slice(0, most)).join('');
 }
 
-module.exports = { JobRing, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId };
+module.exports = { JobRing, grown, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId };

@@ -94,6 +94,23 @@ test('the oldest are forgotten, and it is known that some were', () => {
   for (const number of [2, 3, 4]) expect(ring.find(`job-1-${number}`)).toBeDefined();
 });
 
+test('its memory grows with the records, none of which is lost, up to as many as are kept', () => {
+  const ring = new JobRing(1000);
+  const sizes = new Set();
+  for (let number = 1; number <= 2500; ++number) {
+    add(ring, { number, asked: kNow + number, id: number % 100 ? undefined : `report-${number}` });
+    sizes.add(ring.numbers.length / at.numbers);
+    if (number % 333) continue;
+    for (const [kept, name] of [
+      [Math.max(1, number - 999), 'the oldest'],
+      [number, 'the last'],
+    ])
+      expect([name, ring.find(kept % 100 ? `job-1-${kept}` : `report-${kept}`)?.asked]).toEqual([name, kNow + kept]);
+    expect(ring.find(`job-1-${number - 1000}`)).toBeUndefined();
+  }
+  expect([...sizes]).toEqual([64, 128, 256, 512, 1000]);
+});
+
 test('of an id as long as a book the beginning counts', () => {
   const ring = new JobRing(2);
   const long = 'é'.repeat(300);
