@@ -44,6 +44,13 @@ struct MemoryUse {
   uint64_t freeBytes = 0;   // what the driver says is left for this process
 };
 
+// What one card has to another one, beside the way through the host's memory.
+struct DeviceLink {
+  std::string device;  // the other's id
+  bool nvlink = false;
+  bool peer = false;  // its driver lets this one read the other's memory
+};
+
 struct DeviceInfo {
   std::string id;  // "cuda:0", "vulkan:0", "cpu:0"
   Backend backend = Backend::Cpu;
@@ -58,6 +65,12 @@ struct DeviceInfo {
   uint32_t viewAlignment = 16;    // offsets of bound views are multiples of this
   // 0, or the turns after which the driver ends a shader's loops, all of a thread's together
   uint32_t maxLoopTurns = 0;
+  // Where its card is (topology.h): "0000:3b:00.0", or empty; the NUMA node it is attached to, or -1, and that node's
+  // CPUs, as "0-15,32-47".
+  std::string pciBusId;
+  int numaNode = -1;
+  std::string numaCpus;
+  std::vector<DeviceLink> links;
   std::string warning;  // empty, or what a user should know
 };
 
