@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -28,6 +29,10 @@ class DeviceTensor {
   const TensorSpec spec;
   const BufferView view;
   const std::weak_ptr<Context> home;  // whose arena it is in; not to be held where the last reference may go
+
+  struct HostCopy;  // context_gather.cpp
+  std::mutex copyMutex;
+  std::weak_ptr<HostCopy> hostCopy;  // and what is in it: under copyMutex
 
  private:
   const std::shared_ptr<Arena> arena_;  // before the device in destruction order: the arena holds the device itself
@@ -96,7 +101,7 @@ class Job {
   // Of inputs on other devices, which their contexts read first (context_gather.cpp): how many are still to come, and
   // those that have.
   size_t reads_ = 0;
-  std::vector<std::shared_ptr<HostBlock>> gathered_;
+  std::vector<std::shared_ptr<DeviceTensor::HostCopy>> gathered_;
   // For a thread that may wait for the device, and stays with it; what another has recorded of it is to go first.
   bool waits_ = false, restarts_ = false;
   std::chrono::steady_clock::time_point submitted_, started_;

@@ -105,7 +105,7 @@ int nodeOfCpus(const std::vector<uint32_t>& cpus, const std::string& system) {
   return nodes > 1 ? found : -1;
 }
 
-int nodeOfThisThread() {
+int nodeOfThisThread(const std::string& system) {
   for (size_t count = 1024; count <= kMaxCpus; count *= 4) {
     const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(CPU_ALLOC(count), [](cpu_set_t* s) { CPU_FREE(s); });
     const size_t bytes = CPU_ALLOC_SIZE(count);
@@ -114,7 +114,7 @@ int nodeOfThisThread() {
     std::vector<uint32_t> cpus;
     for (size_t cpu = 0; cpu < count; ++cpu)
       if (CPU_ISSET_S(cpu, bytes, set.get())) cpus.push_back(static_cast<uint32_t>(cpu));
-    return nodeOfCpus(cpus);
+    return nodeOfCpus(cpus, system);
   }
   return -1;
 }

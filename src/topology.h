@@ -22,7 +22,7 @@ std::vector<uint32_t> readCpuList(const std::string& text);
 // known, or there is but one.
 int nodeOfCpus(const std::vector<uint32_t>& cpus, const std::string& system = "/sys");
 // Of the processors that the calling thread may run on: -1 for one that isn't bound to a node.
-int nodeOfThisThread();
+int nodeOfThisThread(const std::string& system = "/sys");
 
 // Of two devices, whether NVLink joins them.
 using JoinsByNvlink = bool (*)(const DeviceInfo& a, const DeviceInfo& b);

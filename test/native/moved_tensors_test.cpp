@@ -189,6 +189,7 @@ class ReadFirst : public ::testing::Test {
     explicit Hold(FaultDevice& device) : device(device) {
       device.setHook([this](const FaultDevice::Event& event) {
         if (event.point != Point::Download) return;
+        ++reads;
         reached = true;
         while (!open) std::this_thread::sleep_for(std::chrono::microseconds(50));
       });
@@ -203,6 +204,7 @@ class ReadFirst : public ::testing::Test {
     }
     FaultDevice& device;
     std::atomic<bool> open{false}, reached{false};
+    std::atomic<int> reads{0};
   };
   void expectGoesOn() {
     auto job = makeJob("add", {x, x});
@@ -215,6 +217,41 @@ class ReadFirst : public ::testing::Test {
   std::shared_ptr<DeviceTensor> held;
   const HostTensor x = Random(4).uniform(kF32, {1000});
 };
+
+TEST_F(ReadFirst, OnceForAllJobsThatNeedIt) {
+  Hold hold(*source);
+  std::vector<Pending> jobs{submit(*to, addTo(held, x))};
+  hold.awaitReached();
+  for (int i = 0; i < 20; ++i) jobs.push_back(submit(*to, addTo(held, x)));
+  auto both = addTo(held, x);
+  both->inputs[1] = both->inputs[0];
+  jobs.push_back(submit(*to, both));
+  for (const Pending& pending : jobs) EXPECT_FALSE(pending.settled());
+  EXPECT_EQ(to->pending(), jobs.size());
+  hold.open = true;
+  for (Pending& pending : jobs) {
+    ASSERT_TRUE(pending.wait().ok());
+    EXPECT_TRUE(isDouble(outputsOf(*pending.job)[0], x));
+  }
+  EXPECT_EQ(hold.reads, 1);
+  // nobody keeps the copy
+  for (int i = 0; i < 10000 && to->pending(); ++i) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  auto job = addTo(held, x);
+  ASSERT_TRUE(runJob(*to, job).ok());
+  EXPECT_TRUE(isDouble(outputsOf(*job)[0], x));
+  EXPECT_EQ(hold.reads, 2);
+}
+
+TEST_F(ReadFirst, AnewAfterItHasFailed) {
+  source->failAt(Point::Download, Code::Internal, 0, 1);
+  const Outcome outcome = runJob(*to, addTo(held, x));
+  ASSERT_TRUE(outcome.error);
+  EXPECT_EQ(outcome.error->code, Code::Internal);
+  auto job = addTo(held, x);
+  const Outcome next = runJob(*to, job);
+  ASSERT_TRUE(next.ok()) << next.text();
+  EXPECT_TRUE(isDouble(outputsOf(*job)[0], x));
+}
 
 TEST_F(ReadFirst, OfADeviceThatWasLost) {
   source->markLost();

@@ -1,5 +1,6 @@
 // Where cards are, read from trees of files that were made up.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -78,6 +79,26 @@ TEST_F(Machine, NothingToBeNearToWhereThereIsOneNode) {
   EXPECT_EQ(nodeOf({0, 1}), -1);
   node(1, "8-9");
   EXPECT_EQ(nodeOf({0, 1}), 0);
+}
+
+TEST_F(Machine, AThreadIsWhereItsProcessorsAre) {
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  std::vector<uint32_t> all;
+  for (uint32_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &before)) all.push_back(cpu);
+  std::string rest = "4000";
+  for (size_t i = 1; i < all.size(); ++i) rest += "," + std::to_string(all[i]);
+  node(3, std::to_string(all[0]));
+  node(5, rest);
+  EXPECT_EQ(nodeOfThisThread(root.string()), all.size() > 1 ? -1 : 3);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(all[0], &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(nodeOfThisThread(root.string()), 3);
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(nodeOfThisThread((root / "missing").string()), -1);
 }
 
 TEST_F(Machine, WhatIsNotKnown) {
