@@ -93,7 +93,7 @@ class Call {
    */
   refuseDeviceTensor(what, name) {
     return invalid(
-      `${what} '${name}' is a DeviceTensor, which this process alone has, on a device: ` +
+      `${what} '${name}' is a DeviceTensor, which belongs to one context: ` +
         `give the cluster a tensor, or a shared tensor`,
       `${what}s.${name}`,
     );
