@@ -24,6 +24,12 @@ bool isSmall(const Job& job) {
   return job.cost.bytes < kSmallJobBytes && job.cost.flops < kSmallJobFlops && !job.cost.maybeLong;
 }
 
+bool usesDevices(const Job& job) {
+  for (const TensorArg& input : job.inputs)
+    if (input.device) return true;
+  return false;
+}
+
 }  // namespace
 
 std::shared_ptr<Context> Context::create(std::shared_ptr<Device> device, const ContextOptions& options) {
@@ -91,7 +97,7 @@ void Context::take(const JobPtr& job, Asked asked) {
 }
 
 void Context::submit(JobPtr job, Asked asked) {
-  if (hasToGather(*job)) return gather(job, asked);
+  if (usesDevices(*job) && hasToGather(*job)) return gather(job, asked);
   LaneRunner* runner = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -109,7 +115,7 @@ bool Context::runNow(const JobPtr& job, Asked asked) {
   double microseconds = job->cost.bytes / kBytesPerMicrosecond + job->cost.flops / kFlopsPerMicrosecond;
   if (job->workload && !job->workload->readyOn(programs_)) return false;
   if (onCpu ? microseconds > kInlineMicroseconds : !isSmall(*job)) return false;
-  if (hasToGather(*job)) return false;
+  if (usesDevices(*job) && hasToGather(*job)) return false;
   std::unique_lock executing(onCpu ? inlineMutex_ : executing_, std::try_to_lock);
   if (!executing) return false;
   {

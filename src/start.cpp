@@ -6,38 +6,47 @@ namespace {
 
 constexpr uint64_t kWord = 4;  // what lies on devices has room for whole ones
 
-// What the host can have at `bytes` bytes of memory of its own, for as long as the job runs.
-const std::byte* hostBytes(const TensorArg& input) { return input.device ? input.device->view.host() : input.host; }
-
 // Has the device copy an input to memory of its own.
 void bring(const JobPlace& place, BufferView to, const TensorArg& input) {
   const uint64_t bytes = input.spec.bytes(), words = (bytes + kWord - 1) / kWord * kWord;
-  const Way way = input.device ? wayTo(*place.device, *input.device) : Way::Host;
-  switch (way) {
-    case Way::Here: return place.queue.copy(to.slice(0, words), input.device->view.slice(0, words));
-    case Way::Direct: return place.queue.copyFrom(to.slice(0, bytes), input.device->view.slice(0, bytes));
-    case Way::Host: return place.queue.upload(to, {hostBytes(input), bytes});
+  if (!input.device) return place.queue.upload(to, {input.host, bytes});
+  const BufferView from = input.device->view;
+  switch (wayTo(*place.device, *input.device)) {
+    case Way::Here: return place.queue.copy(to.slice(0, words), from.slice(0, words));
+    case Way::Direct: return place.queue.copyFrom(to.slice(0, bytes), from.slice(0, bytes));
+    case Way::Host: return place.queue.upload(to, {from.host(), bytes});
     case Way::Read: break;
   }
   throw Error(Code::Internal, "a tensor on " + input.device->device->info.id + " was not read before its job began");
 }
 
-// In place where the device can, else brought to a block of its own.
+// Host memory in place where the device can; null where it can't.
+BufferView wrapInput(const JobPlace& place, Job::Running& running, const std::byte* bytes, uint64_t size) {
+  auto wrapped = place.device->wrap({const_cast<std::byte*>(bytes), size});  // kernels only read inputs
+  if (!wrapped) return {};
+  running.wrapped.push_back(std::move(wrapped));
+  return {running.wrapped.back().get(), 0, size};
+}
+
+BufferView bindMoved(const JobPlace& place, Job::Running& running, const TensorArg& input) {
+  const uint64_t bytes = input.spec.bytes();
+  // The memory of one driver's device is not another one's to import.
+  if (place.device->info.backend == Backend::Cpu && wayTo(*place.device, *input.device) == Way::Host)
+    if (BufferView view = wrapInput(place, running, input.device->view.host(), bytes)) return view;
+  BufferView view = running.recorder.fresh(bytes);
+  bring(place, view, input);
+  return view;
+}
+
+// In place where that can be, else brought to a block of its own.
 BufferView bindInput(const JobPlace& place, Job::Running& running, const TensorArg& input) {
   const uint64_t bytes = input.spec.bytes();
   if (!bytes) return {};
-  const Way way = input.device ? wayTo(*place.device, *input.device) : Way::Host;
-  if (way == Way::Here) return input.device->view.slice(0, bytes);
-  // The memory of one driver's device is not another one's to import.
-  if (way == Way::Host && (!input.device || place.device->info.backend == Backend::Cpu)) {
-    auto* host = const_cast<std::byte*>(hostBytes(input));  // kernels only read inputs
-    if (auto wrapped = place.device->wrap({host, bytes})) {
-      running.wrapped.push_back(std::move(wrapped));
-      return {running.wrapped.back().get(), 0, bytes};
-    }
-  }
+  if (input.device)
+    return input.device->device == place.device ? input.device->view.slice(0, bytes) : bindMoved(place, running, input);
+  if (BufferView view = wrapInput(place, running, input.host, bytes)) return view;
   BufferView view = running.recorder.fresh(bytes);
-  bring(place, view, input);
+  running.recorder.upload(view, {input.host, bytes});
   return view;
 }
 

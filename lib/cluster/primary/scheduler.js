@@ -220,16 +220,20 @@ const criteria = Object.freeze([
   { name: 'least recently used', compare: (a, b) => a.lastUsed - b.lastUsed },
 ]);
 
+/** For jobs to which nothing is near: most. @type {readonly Criterion[]} */
+const farCriteria = Object.freeze(criteria.filter(({ name }) => !name.startsWith('near ')));
+
 /**
  * @param {ContextView} a
  * @param {ContextView} b
  * @param {Job} job
  * @param {number} now
  * @param {readonly ContextView[]} holders
+ * @param {readonly Criterion[]} by
  */
-function compareContexts(a, b, job, now, holders) {
-  for (let i = 0; i < criteria.length; ++i) {
-    const order = criteria[i].compare(a, b, job, now, holders);
+function compareContexts(a, b, job, now, holders, by) {
+  for (let i = 0; i < by.length; ++i) {
+    const order = by[i].compare(a, b, job, now, holders);
     if (order) return order;
   }
   return 0;
@@ -335,7 +339,8 @@ function chooseContext(job, contexts, now, refusal) {
   if (!able.length) return refuse(refusal, suited.length ? kWaits.ownJobs : kWaits.nobody, suited[0]);
   let best = able[0];
   const holders = able.length > 1 && job.inputs.length ? contexts.filter((each) => held(each, job)) : kNone;
-  for (let i = 1; i < able.length; ++i) if (compareContexts(able[i], best, job, now, holders) < 0) best = able[i];
+  const by = holders.length || /** @type {number} */ (job.node) >= 0 ? criteria : farCriteria;
+  for (let i = 1; i < able.length; ++i) if (compareContexts(able[i], best, job, now, holders, by) < 0) best = able[i];
   if (!canRun(job, best)) return refuse(refusal, obstacle(job, best), best);
   const better = worthWaiting(best, able, job, now);
   return better ? refuse(refusal, kWaits.sooner, better) : best;
