@@ -13,6 +13,7 @@
 #include "held_memory.h"
 #include "libuv_pool.h"
 #include "program_calls.h"
+#include "topology.h"
 
 namespace switchyard::node {
 namespace {
@@ -54,6 +55,9 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
     return result;
   });
 }
+
+// numaNode(): of the processors that this thread, and what it forks, is bound to; -1: to none
+Napi::Value numaNode(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), nodeOfThisThread()); }
 
 // openContext(id, device, cuda, vulkan, memoryLimitBytes, threads, programs, onLibuvsPool)
 Napi::Value openContext(const Napi::CallbackInfo& info) {
@@ -124,6 +128,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
+  exports.Set("numaNode", Napi::Function::New<numaNode>(env, "numaNode"));
   exports.Set("openContext", Napi::Function::New<openContext>(env, "openContext"));
   exports.Set("letGo", Napi::Function::New<letGo>(env, "letGo"));
   exports.Set("cancel", Napi::Function::New<cancel>(env, "cancel"));

@@ -32,6 +32,13 @@ class CloseOperation : public Operation {
   Napi::Value result(Environment& environment) override { return Napi::Env(environment.env()).Undefined(); }
 };
 
+// There would be two of it on the one device.
+void refuseOwn(const Context& context, const TensorArg& input) {
+  if (input.device && input.device->device == context.device())
+    throw Error(Code::InvalidArgument, "upload: the tensor is on " + context.device()->info.id + " already",
+                {.argument = "tensor"});
+}
+
 uint64_t callId(const double* scratch) { return static_cast<uint64_t>(scratch[kCallId]); }
 
 }  // namespace
@@ -120,6 +127,7 @@ Napi::Value ContextWrap::upload(const Napi::CallbackInfo& info) {
     operation->job.kind = Job::Kind::Upload;
     operation->tensors = tensors_;
     operation->job.inputs.push_back(readTensor(env, info[0], call + kCallInputs));
+    refuseOwn(*context, operation->job.inputs.front());
     operation->job.prepare();
     return LocalJob::start(environment, context, std::move(operation), false, CallArrays(info, 0, true, 1));
   });

@@ -94,6 +94,18 @@ void writeSpec(double* slot, const TensorSpec& spec) {
     slot[kSlotExtents + axis] = static_cast<double>(spec.shape[axis]);
 }
 
+static Napi::Array describeLinks(Napi::Env env, const std::vector<DeviceLink>& links) {
+  Napi::Array list = Napi::Array::New(env);
+  for (const DeviceLink& link : links) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("device", link.device);
+    entry.Set("nvlink", link.nvlink);
+    entry.Set("peer", link.peer);
+    list.Set(list.Length(), entry);
+  }
+  return list;
+}
+
 Napi::Value describeDevice(Napi::Env env, const DeviceInfo& info) {
   auto text = [&](const std::string& value) { return Napi::String::New(env, value); };
   auto number = [&](uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); };
@@ -126,6 +138,10 @@ Napi::Value describeDevice(Napi::Env env, const DeviceInfo& info) {
   // No limit is JavaScript's largest whole number: 2^64 - 1 is none.
   if (info.maxLoopTurns) device.Set("maxLoopTurns", number(info.maxLoopTurns));
   device.Set("maxViewBytes", number(std::min<uint64_t>(info.maxViewBytes, (uint64_t{1} << 53) - 1)));
+  if (!info.pciBusId.empty()) device.Set("pciBusId", text(info.pciBusId));
+  if (info.numaNode >= 0) device.Set("numaNode", info.numaNode);
+  if (!info.numaCpus.empty()) device.Set("numaCpus", text(info.numaCpus));
+  if (!info.links.empty()) device.Set("links", describeLinks(env, info.links));
   if (!info.warning.empty()) device.Set("warning", text(info.warning));
   return device;
 }

@@ -21,7 +21,6 @@ Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Cont
                             std::shared_ptr<LocalJob> operation, bool mayRunNow, const CallArrays& arrays) {
   operation->context_ = context;
   operation->self_ = operation;
-  operation->checkDevices(*context);
   std::shared_ptr<Job> shared(operation, &operation->job);
   LocalJob* raw = operation.get();
   operation->job.done = [raw, &environment](Job&) { raw->onDone(environment); };
@@ -42,14 +41,6 @@ Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Cont
 
 void LocalJob::cancel() {
   if (auto context = context_.lock()) context->cancel(std::shared_ptr<Job>(self_.lock(), &job));
-}
-
-void LocalJob::checkDevices(const Context& context) const {
-  for (const TensorArg& input : job.inputs)
-    if (input.device && input.device->device != context.device())
-      throw Error(Code::InvalidArgument, "a DeviceTensor on " + input.device->device->info.id +
-                                             " can't be used on a context of " + context.device()->info.id +
-                                             ": read() it first");
 }
 
 bool LocalJob::runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared) {

@@ -21,7 +21,6 @@ class LocalJob : public Operation {
   std::shared_ptr<TensorSet> tensors;  // of an Upload: where the result is entered
 
  private:
-  void checkDevices(const Context& context) const;
   bool runNow(Environment& environment, Context& context, const std::shared_ptr<Job>& shared);
   void makeTargets(Environment& environment);
   void keepMemory(Environment& environment, const CallArrays& arrays);

@@ -12,7 +12,7 @@ export type {
   WaitOptions,
 } from './types/tensor';
 export { checkGPUCapabilities, devices } from './types/device';
-export type { BackendProblem, DeviceFeatures, DeviceInfo, GPUCapabilities } from './types/device';
+export type { BackendProblem, DeviceFeatures, DeviceInfo, DeviceLink, GPUCapabilities } from './types/device';
 export type { GraphNode, GraphWorkload, Workload, Workloads, WorkloadType } from './types/workloads';
 export { Kernel, Shader } from './types/program';
 export type {

@@ -24,10 +24,18 @@ bool isSmall(const Job& job) {
   return job.cost.bytes < kSmallJobBytes && job.cost.flops < kSmallJobFlops && !job.cost.maybeLong;
 }
 
+bool usesDevices(const Job& job) {
+  for (const TensorArg& input : job.inputs)
+    if (input.device) return true;
+  return false;
+}
+
 }  // namespace
 
 std::shared_ptr<Context> Context::create(std::shared_ptr<Device> device, const ContextOptions& options) {
-  return std::shared_ptr<Context>(new Context(std::move(device), options));
+  auto context = std::shared_ptr<Context>(new Context(std::move(device), options));
+  context->self_ = context;
+  return context;
 }
 
 Context::Context(std::shared_ptr<Device> device, const ContextOptions& options)
@@ -61,7 +69,7 @@ Context::~Context() {
 }
 
 void Context::checkOpen() const {
-  if (lost()) throw Error(Code::DeviceLost, "the device " + device_->info.id + " was lost: make a new context");
+  if (lost()) throw lostError();
   if (closing_) throw Error(Code::Closed, "the context is closed");
 }
 
@@ -75,17 +83,26 @@ void Context::trim() {
   arena_->trim();
 }
 
+Error Context::lostError() const {
+  return Error(Code::DeviceLost, "the device " + device_->info.id + " was lost: make a new context");
+}
+
+void Context::take(const JobPtr& job, Asked asked) {
+  checkOpen();
+  if (!pool_ || asked == Asked::Elsewhere) thread_.prepare();
+  job->submitted_ = Clock::now();
+  job->elsewhere_ = asked == Asked::Elsewhere;
+  ++pending_;
+  elsewhere_ += job->elsewhere_;
+}
+
 void Context::submit(JobPtr job, Asked asked) {
+  if (usesDevices(*job) && hasToGather(*job)) return gather(job, asked);
   LaneRunner* runner = nullptr;
   {
     std::lock_guard lock(mutex_);
-    checkOpen();
-    if (!pool_ || asked == Asked::Elsewhere) thread_.prepare();
-    job->submitted_ = Clock::now();
-    job->elsewhere_ = asked == Asked::Elsewhere;
+    take(job, asked);
     job->waits_ = pool_ && !waits_.empty() && mayHaveToWait(*job);
-    ++pending_;
-    elsewhere_ += job->elsewhere_;
     ready_.push_back(std::move(job));
     runner = runnerToWake();
   }
@@ -98,6 +115,7 @@ bool Context::runNow(const JobPtr& job, Asked asked) {
   double microseconds = job->cost.bytes / kBytesPerMicrosecond + job->cost.flops / kFlopsPerMicrosecond;
   if (job->workload && !job->workload->readyOn(programs_)) return false;
   if (onCpu ? microseconds > kInlineMicroseconds : !isSmall(*job)) return false;
+  if (usesDevices(*job) && hasToGather(*job)) return false;
   std::unique_lock executing(onCpu ? inlineMutex_ : executing_, std::try_to_lock);
   if (!executing) return false;
   {
@@ -147,6 +165,7 @@ bool Context::shutdown(std::chrono::milliseconds timeout) {
     std::lock_guard lock(mutex_);
     closing_ = true;
     for (const JobPtr& job : started_) job->requestStop();
+    for (const JobPtr& job : gathering_) job->requestStop();
     for (const JobPtr& job : ready_) job->requestStop(), queued.push_back(job);
   }
   for (const JobPtr& job : queued) cancel(job);

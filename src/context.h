@@ -33,7 +33,8 @@ class Context final : private Lane {
   static std::shared_ptr<Context> create(std::shared_ptr<Device> device, const ContextOptions& options = {});
   ~Context() override;  // waits for running work; queued jobs are refused with Closed
 
-  // Takes a prepared job. Throws Closed or DeviceLost instead of taking it.
+  // Takes a prepared job. Throws Closed or DeviceLost instead of taking it. One with tensors of other devices that this
+  // one does not reach comes into the lane when those were read.
   void submit(std::shared_ptr<Job> job, Asked asked = Asked::Here);
   // For the caller's own thread: runs a CPU job of under 10 us at once, or records and submits a small GPU job when the
   // lane is idle. False, and nothing happened, when the job must go through submit().
@@ -65,11 +66,16 @@ class Context final : private Lane {
   enum class Where : uint8_t { Inline, Pool, Thread };
   bool drain(const Turn& turn) override;
   void rest() override;
-  void checkOpen() const;           // under mutex_
-  bool canBegin() const;            // under mutex_
-  LaneRunner* runnerOf();           // under mutex_: of the next job
-  LaneRunner* runnerToWake();       // under mutex_; null: none has to be
-  std::vector<JobPtr> takeBatch();  // under mutex_
+  void checkOpen() const;  // under mutex_
+  bool hasToGather(const Job& job) const;
+  void gather(const JobPtr& job, Asked asked);
+  void gathered(const JobPtr& job, TensorArg* input, const std::byte* host, const std::exception_ptr& failed);
+  Error lostError() const;
+  void take(const JobPtr& job, Asked asked);  // under mutex_
+  bool canBegin() const;                      // under mutex_
+  LaneRunner* runnerOf();                     // under mutex_: of the next job
+  LaneRunner* runnerToWake();                 // under mutex_; null: none has to be
+  std::vector<JobPtr> takeBatch();            // under mutex_
   // Under executing_.
   void execute(std::vector<JobPtr> jobs, Where where);
   bool executeOne(const JobPtr& job, Where where);
@@ -86,19 +92,21 @@ class Context final : private Lane {
   void lose(std::exception_ptr error);
   void settle(const JobPtr& job, std::exception_ptr error);
 
+  std::weak_ptr<Context> self_;
   const std::shared_ptr<Device> device_;
   const std::shared_ptr<Arena> arena_;
   ProgramCache programs_;
   std::unique_ptr<Queue> queue_;        // of the lane; under executing_
   std::unique_ptr<Queue> inlineQueue_;  // CPU: one thread, for runNow; under inlineMutex_
 
-  mutable std::mutex mutex_;      // all below
-  std::condition_variable idle_;  // pending_ or submissions_ is 0
-  std::deque<JobPtr> ready_;      // not started, or resumed after a sync
-  std::vector<JobPtr> started_;   // started and not settled
-  size_t pending_ = 0;            // taken and not settled
-  size_t elsewhere_ = 0;          // of these: asked elsewhere
-  size_t submissions_ = 0;        // the device works on
+  mutable std::mutex mutex_;       // all below
+  std::condition_variable idle_;   // pending_ or submissions_ is 0
+  std::deque<JobPtr> ready_;       // not started, or resumed after a sync
+  std::vector<JobPtr> started_;    // started and not settled
+  std::vector<JobPtr> gathering_;  // their inputs are read on other devices first
+  size_t pending_ = 0;             // taken and not settled
+  size_t elsewhere_ = 0;           // of these: asked elsewhere
+  size_t submissions_ = 0;         // the device works on
   bool closing_ = false, trimmed_ = true;
   std::vector<std::function<void()>> closed_;
   bool draining_ = false;              // a runner's thread is in the lane

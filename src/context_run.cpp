@@ -40,7 +40,7 @@ void Context::record(Job& job, Queue& queue) {
     job.started_ = start;
     if (job.begun) job.begun();
     job.running_ = std::make_shared<Job::Running>(*device_, queue, *arena_, programs_, job.stop);
-    startJob(job, *job.running_, {device_, arena_, queue});
+    startJob(job, *job.running_, {device_, arena_, queue, self_});
     job.running_->uploadMs = millisecondsSince(start);
   }
   Job::Running& running = *job.running_;
@@ -92,6 +92,8 @@ bool Context::recover(const JobPtr& job, std::exception_ptr error) {
   forget(*job);
   try {
     std::rethrow_exception(error);
+  } catch (const SourceLost&) {
+    return false;
   } catch (const Error& e) {
     if (e.code == Code::DeviceLost) lose(error);
     if (e.code != Code::OutOfMemory || job->retriedForMemory_ || job->stop) return false;
@@ -290,6 +292,7 @@ void Context::settle(const JobPtr& job, std::exception_ptr error) {
     job->uploaded.reset();
   }
   job->running_.reset();
+  job->gathered_.clear();
   job->begun = nullptr;  // what they hold goes before this context may
   const bool elsewhere = std::exchange(job->elsewhere_, false);
   Job::Done done = std::move(job->done);

@@ -30,6 +30,8 @@ void Queue::launch(const std::shared_ptr<const Program>&, Extent, std::span<cons
   throw Error(Code::Unsupported, "this device runs no programs of users");
 }
 
+void Queue::copyFrom(BufferView, BufferView) { throw Error(Code::Internal, "this device copies from no other one"); }
+
 void Queue::draw(const Picture&, std::span<const Draw>) {
   throw Error(Code::Unsupported, "this device draws no pictures");
 }

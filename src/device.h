@@ -44,6 +44,13 @@ struct MemoryUse {
   uint64_t freeBytes = 0;   // what the driver says is left for this process
 };
 
+// What one card has to another one, beside the way through the host's memory.
+struct DeviceLink {
+  std::string device;  // the other's id
+  bool nvlink = false;
+  bool peer = false;  // its driver lets this one read the other's memory
+};
+
 struct DeviceInfo {
   std::string id;  // "cuda:0", "vulkan:0", "cpu:0"
   Backend backend = Backend::Cpu;
@@ -58,6 +65,12 @@ struct DeviceInfo {
   uint32_t viewAlignment = 16;    // offsets of bound views are multiples of this
   // 0, or the turns after which the driver ends a shader's loops, all of a thread's together
   uint32_t maxLoopTurns = 0;
+  // Where its card is (topology.h): "0000:3b:00.0", or empty; the NUMA node it is attached to, or -1, and that node's
+  // CPUs, as "0-15,32-47".
+  std::string pciBusId;
+  int numaNode = -1;
+  std::string numaCpus;
+  std::vector<DeviceLink> links;
   std::string warning;  // empty, or what a user should know
 };
 
@@ -186,6 +199,9 @@ class Queue {
   virtual void download(std::span<std::byte> dst, BufferView src) = 0;  // dst is filled when the completion is called
   virtual void copy(BufferView dst, BufferView src) = 0;                // sizes equal; a multiple of 4 bytes
   virtual void fill(BufferView dst, uint32_t word) = 0;                 // a multiple of 4 bytes
+  // From a device that this one reaches (Device::reaches). The source has no unfinished work, and stays until the
+  // completion. Throws SourceLost.
+  virtual void copyFrom(BufferView dst, BufferView src);
   // `count` is in the kernel's unit (kernels.def). Views in the order of the kernel's contract, `params` its plain
   // struct.
   virtual void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
@@ -212,6 +228,12 @@ class Queue {
   virtual void setMayWait(bool) {}
 };
 
+// The device that a copy is from was lost; the one it goes to is not.
+struct SourceLost : Error {
+  explicit SourceLost(const std::string& id)
+      : Error(Code::DeviceLost, "a tensor is on " + id + ", which was lost, and the tensor with it") {}
+};
+
 // Not an error: the caller is to go on with it on another thread.
 struct MustWait {};
 
@@ -228,6 +250,8 @@ class Device {  // safe from any thread
   virtual std::unique_ptr<Buffer> wrap(std::span<std::byte> host) = 0;
   virtual std::unique_ptr<Queue> createQueue(const QueueOptions& options = {}) = 0;
   virtual MemoryUse memory() const = 0;
+  // Whether its queues copy from the other device's buffers by themselves: past the host's memory, where the two can.
+  virtual bool reaches(const Device&) const noexcept { return false; }
   // May take seconds. Throws Unsupported where the device runs no programs of this kind, Compile where its driver
   // refuses one.
   virtual std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module);

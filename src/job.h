@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -14,23 +15,30 @@
 
 namespace switchyard {
 
+class Context;
 class ProgramWorkload;
 
 // A tensor that stays on a device. Thread-safe; the memory goes with the last reference (a job that uses it holds one).
 class DeviceTensor {
  public:
-  DeviceTensor(std::shared_ptr<Device> device, std::shared_ptr<Arena> arena, BufferView view, TensorSpec spec)
-      : device(std::move(device)), spec(spec), view(view), arena_(std::move(arena)) {}
+  DeviceTensor(std::shared_ptr<Device> device, std::shared_ptr<Arena> arena, BufferView view, TensorSpec spec,
+               std::weak_ptr<Context> home)
+      : device(std::move(device)), spec(spec), view(view), home(std::move(home)), arena_(std::move(arena)) {}
   ~DeviceTensor() { arena_->free(view); }
   const std::shared_ptr<Device> device;
   const TensorSpec spec;
   const BufferView view;
+  const std::weak_ptr<Context> home;  // whose arena it is in; not to be held where the last reference may go
+
+  struct HostCopy;  // context_gather.cpp
+  std::mutex copyMutex;
+  std::weak_ptr<HostCopy> hostCopy;  // and what is in it: under copyMutex
 
  private:
   const std::shared_ptr<Arena> arena_;  // before the device in destruction order: the arena holds the device itself
 };
 
-// Host bytes or a tensor on the device.
+// Host bytes or a tensor on a device, which is brought to the job's where that is another one.
 struct TensorArg {
   TensorSpec spec;
   const std::byte* host = nullptr;  // spec.bytes() of them, unchanged until the job is done
@@ -90,6 +98,10 @@ class Job {
   std::shared_ptr<Running> running_;
   bool retriedForMemory_ = false;
   bool elsewhere_ = false;  // asked by another process
+  // Of inputs on other devices, which their contexts read first (context_gather.cpp): how many are still to come, and
+  // those that have.
+  size_t reads_ = 0;
+  std::vector<std::shared_ptr<DeviceTensor::HostCopy>> gathered_;
   // For a thread that may wait for the device, and stays with it; what another has recorded of it is to go first.
   bool waits_ = false, restarts_ = false;
   std::chrono::steady_clock::time_point submitted_, started_;

@@ -20,12 +20,16 @@ struct Utilization {
 };
 using Card = struct OpaqueCard*;
 constexpr int kSuccess = 0;
+// nvmlGpuP2PCapsIndex_t and nvmlGpuP2PStatus_t. Cards behind one NVSwitch are peers by NVLink like those that a bridge
+// joins; of a link's other end NVML would tell the switch.
+constexpr int kByNvlink = 2, kPeersAreFine = 0;
 
 struct Nvml {
   int (*start)();
   int (*cardByUuid)(const char*, Card*);
   int (*memory)(Card, Memory*);
   int (*utilization)(Card, Utilization*);
+  int (*peerStatus)(Card, Card, int, int*);
 };
 
 // Never shut down: another thread may be in a call when the process ends.
@@ -42,7 +46,13 @@ std::optional<Nvml> load() {
   resolve(nvml.cardByUuid, "nvmlDeviceGetHandleByUUID");
   resolve(nvml.memory, "nvmlDeviceGetMemoryInfo");
   resolve(nvml.utilization, "nvmlDeviceGetUtilizationRates");
+  resolve(nvml.peerStatus, "nvmlDeviceGetP2PStatus");
   if (!complete || nvml.start() != kSuccess) return std::nullopt;
+  return nvml;
+}
+
+const std::optional<Nvml>& loaded() {
+  static const std::optional<Nvml> nvml = load();
   return nvml;
 }
 
@@ -59,8 +69,16 @@ Card findCard(const Nvml& nvml, const std::string& uuid) {
 
 }  // namespace
 
+bool areJoinedByNvlink(const std::string& uuid, const std::string& other) {
+  const std::optional<Nvml>& nvml = loaded();
+  if (!nvml) return false;
+  const Card a = findCard(*nvml, uuid), b = findCard(*nvml, other);
+  int status = -1;
+  return a && b && nvml->peerStatus(a, b, kByNvlink, &status) == kSuccess && status == kPeersAreFine;
+}
+
 std::optional<CardUse> readCard(const std::string& uuid) {
-  static const std::optional<Nvml> nvml = load();
+  const std::optional<Nvml>& nvml = loaded();
   if (!nvml) return std::nullopt;
   const Card card = findCard(*nvml, uuid);
   Memory memory{};

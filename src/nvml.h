@@ -15,5 +15,7 @@ struct CardUse {
 // was lost. The first call loads and starts the library, which may take a second, and others a millisecond: not for a
 // JavaScript thread, and not for a process that has no business with the card.
 std::optional<CardUse> readCard(const std::string& uuid);
+// Whether two cards reach each other by NVLink; false where that isn't known. As readCard().
+bool areJoinedByNvlink(const std::string& uuid, const std::string& other);
 
 }  // namespace switchyard

@@ -4,22 +4,47 @@
 namespace switchyard {
 namespace {
 
-void checkPlace(const TensorArg& input, const JobPlace& place) {
-  if (input.device && input.device->device != place.device)
-    throw Error(Code::InvalidArgument, "a device tensor lies on " + input.device->device->info.id +
-                                           ", but the job runs on " + place.device->info.id +
-                                           ": read it back, or upload it there");
+constexpr uint64_t kWord = 4;  // what lies on devices has room for whole ones
+
+// Has the device copy an input to memory of its own.
+void bring(const JobPlace& place, BufferView to, const TensorArg& input) {
+  const uint64_t bytes = input.spec.bytes(), words = (bytes + kWord - 1) / kWord * kWord;
+  if (!input.device) return place.queue.upload(to, {input.host, bytes});
+  const BufferView from = input.device->view;
+  switch (wayTo(*place.device, *input.device)) {
+    case Way::Here: return place.queue.copy(to.slice(0, words), from.slice(0, words));
+    case Way::Direct: return place.queue.copyFrom(to.slice(0, bytes), from.slice(0, bytes));
+    case Way::Host: return place.queue.upload(to, {from.host(), bytes});
+    case Way::Read: break;
+  }
+  throw Error(Code::Internal, "a tensor on " + input.device->device->info.id + " was not read before its job began");
 }
 
-// Host memory in place where the device can, else a block of its own that is uploaded.
-BufferView bindInput(Device& device, Job::Running& running, const TensorArg& input) {
-  uint64_t bytes = input.spec.bytes();
-  if (input.device || !bytes) return input.device ? input.device->view.slice(0, bytes) : BufferView{};
-  auto* host = const_cast<std::byte*>(input.host);  // kernels only read inputs
-  if (auto wrapped = device.wrap({host, bytes})) {
-    running.wrapped.push_back(std::move(wrapped));
-    return {running.wrapped.back().get(), 0, bytes};
-  }
+// Host memory in place where the device can; null where it can't.
+BufferView wrapInput(const JobPlace& place, Job::Running& running, const std::byte* bytes, uint64_t size) {
+  auto wrapped = place.device->wrap({const_cast<std::byte*>(bytes), size});  // kernels only read inputs
+  if (!wrapped) return {};
+  running.wrapped.push_back(std::move(wrapped));
+  return {running.wrapped.back().get(), 0, size};
+}
+
+BufferView bindMoved(const JobPlace& place, Job::Running& running, const TensorArg& input) {
+  const uint64_t bytes = input.spec.bytes();
+  // The memory of one driver's device is not another one's to import.
+  if (place.device->info.backend == Backend::Cpu && wayTo(*place.device, *input.device) == Way::Host)
+    if (BufferView view = wrapInput(place, running, input.device->view.host(), bytes)) return view;
+  BufferView view = running.recorder.fresh(bytes);
+  bring(place, view, input);
+  return view;
+}
+
+// In place where that can be, else brought to a block of its own.
+BufferView bindInput(const JobPlace& place, Job::Running& running, const TensorArg& input) {
+  const uint64_t bytes = input.spec.bytes();
+  if (!bytes) return {};
+  if (input.device)
+    return input.device->device == place.device ? input.device->view.slice(0, bytes) : bindMoved(place, running, input);
+  if (BufferView view = wrapInput(place, running, input.host, bytes)) return view;
   BufferView view = running.recorder.fresh(bytes);
   running.recorder.upload(view, {input.host, bytes});
   return view;
@@ -28,9 +53,8 @@ BufferView bindInput(Device& device, Job::Running& running, const TensorArg& inp
 // The job's input as its plan sees it. One that only the host reads gets no view.
 Value inputOf(const Job& job, size_t i, bool hostOnly, Job::Running& running, const JobPlace& place) {
   const TensorArg& input = job.inputs[i];
-  checkPlace(input, place);
   const bool needsView = input.present && !hostOnly;
-  return {input.spec, needsView ? bindInput(*place.device, running, input) : BufferView{}, input.host, input.present};
+  return {input.spec, needsView ? bindInput(place, running, input) : BufferView{}, input.host, input.present};
 }
 
 // Results go straight into host memory where the device can. GPU kernels write whole words, so a ragged end needs a
@@ -100,10 +124,9 @@ void startGraph(Job& job, Job::Running& running, const JobPlace& place) {
 
 void startUpload(Job& job, Job::Running& running, const JobPlace& place) {
   const TensorArg& input = job.inputs[0];
-  checkPlace(input, place);
   BufferView view = place.arena->allocate(input.spec.bytes());
-  job.uploaded = std::make_shared<DeviceTensor>(place.device, place.arena, view, input.spec);
-  if (view.size) place.queue.upload(view, {input.host, view.size});
+  job.uploaded = std::make_shared<DeviceTensor>(place.device, place.arena, view, input.spec, place.context);
+  if (view.size) bring(place, view, input);
   running.recorded = true;
 }
 
@@ -115,6 +138,14 @@ void startRead(Job& job, Job::Running& running, const JobPlace& place) {
 }
 
 }  // namespace
+
+Way wayTo(const Device& device, const DeviceTensor& tensor) {
+  if (tensor.device.get() == &device || !tensor.spec.bytes()) return Way::Here;
+  if (device.reaches(*tensor.device)) return Way::Direct;
+  // What a card has written and maps for the host is not sure to be seen there before a command of its own says so.
+  if (tensor.view.buffer->host && tensor.device->info.type == DeviceType::Cpu) return Way::Host;
+  return Way::Read;
+}
 
 void startJob(Job& job, Job::Running& running, const JobPlace& place) {
   switch (job.kind) {

@@ -10,10 +10,20 @@ struct JobPlace {
   const std::shared_ptr<Device>& device;
   const std::shared_ptr<Arena>& arena;  // of the device
   Queue& queue;
+  const std::weak_ptr<Context>& context;
 };
 
+// How a device gets what is in a tensor.
+enum class Way : uint8_t {
+  Here,    // it lies there
+  Direct,  // the device copies it from the other one
+  Host,    // it lies where the host sees it
+  Read     // its own context has to read it first
+};
+Way wayTo(const Device& device, const DeviceTensor& tensor);
+
 // What `running`, which is fresh, holds afterwards: either `recorded`, or the task that records. Takes memory for the
-// outputs that have no `into`. Throws InvalidArgument for an input that lies on another device, and what allocating,
+// outputs that have no `into`. Inputs on other devices are none that have to be read first. Throws what allocating,
 // uploading and recording throw; the job is as it was then, but for `outputs` and `uploaded`.
 void startJob(Job& job, Job::Running& running, const JobPlace& place);
 

@@ -117,7 +117,7 @@ async function native(extra) {
 }
 
 // Users' programs and pictures on two Vulkan drivers in one process, compared with each other: Mesa's, and SwiftShader
-// of Chromium.
+// of Chromium. And tensors that are moved from one to the other.
 async function drivers(extra) {
   const folder = '/usr/share/vulkan/icd.d';
   const mesa = fs.existsSync(folder) ? fs.readdirSync(folder).filter((file) => file.startsWith('lvp_icd')) : [];
@@ -137,7 +137,7 @@ async function drivers(extra) {
     };
   }
   const { suite, result } = await gtest('drivers', {
-    filter: '*KernelsOn*:*PicturesOn*:*Drivers*:vulkan_drivers*',
+    filter: '*KernelsOn*:*PicturesOn*:*Drivers*:vulkan_drivers*:*Moved*',
     // the second for loaders before 1.3.207
     env: { VK_DRIVER_FILES: files.join(':'), VK_ICD_FILENAMES: files.join(':') },
     extra,

@@ -154,6 +154,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => WorkloadEntry[]} workloads
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[]
  *   }} devices
+ * @property {() => number} numaNode whose processors this process is bound to; -1: it is bound to none
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number,
  *   programs: number, onLibuvsPool: boolean) => void} openContext
  * @property {(id: number, request: CompileRequest) => void} compileProgram delivers { handle, fromDisk, ms, problems }

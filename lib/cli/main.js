@@ -9,6 +9,7 @@ const { version } = require('../../package.json');
 const { addStart } = require('./start');
 const { addRun } = require('./run');
 const { addBench } = require('./bench');
+const { whereIs } = require('./whereabouts');
 
 /** @param {number} bytes */
 function gigabytes(bytes) {
@@ -49,6 +50,10 @@ async function devices({ json }) {
       ]);
     }
     console.log(table.toString());
+    for (const device of found) {
+      const place = whereIs(device);
+      if (place) console.log(`${device.id}: ${place}`);
+    }
     for (const device of found) if (device.warning) console.log(`${device.id}: ${device.warning}`);
     for (const [backend, problem] of Object.entries(problems))
       console.log(`no ${backend}: ${problem.reason}; \`npx switchyard doctor\` says more`);

@@ -55,6 +55,17 @@ function checkOptions(options, known, what) {
   refuseUnknownKeys(options, known, `option of ${what}`, 'options.');
 }
 
+/**
+ * @param {unknown} value a DeviceTensor, or what was written to the scratch array just now
+ * @returns {import('../index').TensorInfo}
+ */
+function infoOf(value) {
+  if (value instanceof DeviceTensor) return value;
+  const extents = callInputs + slot.extents;
+  const shape = Array.from(scratch.subarray(extents, extents + scratch[callInputs + slot.rank]));
+  return { shape, dtype: kDTypes[scratch[callInputs + slot.dtype]] };
+}
+
 class GPUContext {
   /** @type {NativeContext} */
   #handle;
@@ -267,7 +278,7 @@ class GPUContext {
 
   /**
    * Copies a tensor to this context's device, where it stays until it is released.
-   * @param {unknown} value a tensor, or a typed array
+   * @param {unknown} value a tensor, a typed array, or a DeviceTensor of another device
    * @param {WaitOptions} [options]
    * @returns {Promise<Held>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_CANCELED;
@@ -281,10 +292,7 @@ class GPUContext {
     checkOptions(options, kWaitOptions, 'upload()');
     if (options) checkWaiting(options);
     const data = encodeTensor(scratch, callInputs, value, 'upload', 'argument', 'tensor');
-    if (value instanceof DeviceTensor) throw invalid(`upload: the tensor is on ${value.device} already`, 'tensor');
-    const extents = callInputs + slot.extents;
-    const shape = Array.from(scratch.subarray(extents, extents + scratch[callInputs + slot.rank]));
-    const info = { shape, dtype: kDTypes[scratch[callInputs + slot.dtype]], device: this.device.id };
+    const info = { ...infoOf(value), device: this.device.id };
     const number = nextId();
     try {
       this.#handle.upload(data);

@@ -1,7 +1,7 @@
 // A context: a lane of execution on a device of this process.
 import type { Backend } from '../generated';
 import type { DeviceInfo } from './device';
-import type { DeviceTensor, Tensor, TensorLike, WaitOptions } from './tensor';
+import type { DeviceTensor, InputTensor, Tensor, TensorLike, WaitOptions } from './tensor';
 import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
 import type { SceneWorkload, ShaderWorkload } from './picture';
@@ -127,11 +127,13 @@ export class GPUContext {
    */
   compileShader(name: string, vertex: Source, fragment: Source): Promise<Shader>;
   /**
-   * Puts a tensor on the device, where it stays.
+   * Puts a tensor on the device, where it stays: one of the host's memory, or a copy of one that another context of
+   * this process has on its device.
    * @example const base = await ctx.upload(tensor(vectors, [1000, 384]));
-   * @throws {GPUError} ERR_INVALID_ARGUMENT, ERR_OUT_OF_MEMORY, ERR_DEVICE_LOST, ERR_TIMEOUT, ERR_CANCELED, ERR_CLOSED
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: it is on this device already, for example; ERR_OUT_OF_MEMORY;
+   *   ERR_DEVICE_LOST: this device was lost, or the one that the tensor is on; ERR_TIMEOUT, ERR_CANCELED, ERR_CLOSED
    */
-  upload(tensor: TensorLike, options?: WaitOptions): Promise<DeviceTensor>;
+  upload(tensor: InputTensor, options?: WaitOptions): Promise<DeviceTensor>;
   /**
    * Gives memory that is not in use back to the device and the system.
    * @example ctx.trim();

@@ -18,6 +18,15 @@ export interface DeviceFeatures {
   /** Has timeline semaphores. */
   timelineSemaphore: boolean;
 }
+/** What a card has to another one, beside the way through the host's memory. */
+export interface DeviceLink {
+  /** The other one's id. */
+  device: string;
+  /** NVLink joins them, as NVML says: directly, or through switches. */
+  nvlink: boolean;
+  /** Its driver lets this one read the other one's memory. */
+  peer: boolean;
+}
 /** A device that jobs can run on. */
 export interface DeviceInfo {
   /** 'cuda:0' for example. */
@@ -53,6 +62,14 @@ export interface DeviceInfo {
    * before its loops end, without an error. Built-in workloads are right there.
    */
   maxLoopTurns?: number;
+  /** Of a card: its place on the PCI bus, as the system writes it: '0000:3b:00.0'. Left out where it isn't known. */
+  pciBusId?: string;
+  /** Of a card: the NUMA node that it is attached to. Left out where the system doesn't know, or has but one. */
+  numaNode?: number;
+  /** The processors of that node, as the system writes them: '0-15,32-47'. */
+  numaCpus?: string;
+  /** Of a CUDA device: others that it reaches past the host's memory. Left out where there are none. */
+  links?: DeviceLink[];
   /** What is wrong with it, where something is. */
   warning?: string;
 }

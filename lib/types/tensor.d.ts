@@ -53,7 +53,9 @@ export function tensor<Data extends TensorData>(data: Data, shape?: readonly num
 
 /**
  * A tensor that stays on its device. Made by GPUContext.upload(); gone when released, collected, or its context is
- * closed.
+ * closed. Every context of its process takes it as an input: those of the same device where it lies; to those of other
+ * devices it is copied for the job, from card to card under CUDA, else by way of the host's memory, and never through
+ * JavaScript's. For many jobs there `upload()` it to that context.
  */
 export class DeviceTensor {
   private constructor();

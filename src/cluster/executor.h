@@ -16,6 +16,7 @@
 namespace switchyard::cluster {
 
 struct AssignedJob;
+struct SealedPlace;
 struct ServedContext;
 
 // add(), remove() and stop() belong to one thread, the owner's.
@@ -48,6 +49,7 @@ class Executor {
   void start(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr> jobs);
   void submit(ServedContext& served, const std::shared_ptr<Job>& job);
   bool uploadFirst(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr>& jobs);
+  TensorArg nearest(const ServedContext& served, const SealedPlace& key, TensorArg input);
   void begun(ServedContext& served, AssignedJob& job);
   void ended(const std::shared_ptr<ServedContext>& served, const std::vector<uint64_t>& numbers, const Job& ran,
              std::exception_ptr error);

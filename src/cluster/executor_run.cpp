@@ -6,6 +6,7 @@
 #include "cluster/assigned_job.h"
 #include "cluster/error_json.h"
 #include "cluster/executor.h"
+#include "start.h"
 
 namespace switchyard::cluster {
 namespace {
@@ -92,6 +93,23 @@ void Executor::submit(ServedContext& served, const std::shared_ptr<Job>& job) {
   }
 }
 
+// The input as the device gets it: from another context of this process that has it there, where its device reaches
+// that one's, instead of over the bus once more.
+TensorArg Executor::nearest(const ServedContext& served, const SealedPlace& key, TensorArg input) {
+  const Device& device = *served.context->device();
+  std::lock_guard lock(mutex_);
+  for (const auto& other : contexts_) {
+    if (!other || other.get() == &served || other->context->lost()) continue;
+    auto tensor = other->find(key);
+    if (!tensor || tensor->device->lost()) continue;
+    const Way way = wayTo(device, *tensor);
+    if (way != Way::Here && way != Way::Direct) continue;
+    input.device = std::move(tensor);
+    break;
+  }
+  return input;
+}
+
 // Sealed inputs stay on a device with memory of its own: those that are not there yet go first, and the jobs follow
 // when they are.
 bool Executor::uploadFirst(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr>& jobs) {
@@ -110,7 +128,7 @@ bool Executor::uploadFirst(const std::shared_ptr<ServedContext>& served, std::ve
       job->uploaded = true;
       auto upload = std::make_shared<Job>();
       upload->kind = Job::Kind::Upload;
-      upload->inputs.push_back(input);
+      upload->inputs.push_back(nearest(*served, job->memory.sealed[i], input));
       upload->prepare();
       upload->done = [this, served, key = job->memory.sealed[i], jobs](Job& ran) mutable {
         if (!ran.error) {

@@ -48,6 +48,11 @@ class CudaDevice : public Device {
   }
   bool lost() const noexcept override { return Device::lost() || state_->lost(); }
   MemoryUse memory() const override { return memoryOf(*state_); }
+  // Any two cards of CUDA's; one that was opened anew is the same card, whose memory went.
+  bool reaches(const Device& other) const noexcept override {
+    const auto* card = dynamic_cast<const CudaDevice*>(&other);
+    return card && card->state_->ordinal != state_->ordinal;
+  }
   std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override {
     return programs_.get(state_, traits_, std::move(module));
   }

@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include "../device.h"
+#include "../nvml.h"
+#include "../topology.h"
 #include "cublaslt.h"
 
 namespace switchyard::cuda {
@@ -92,7 +94,23 @@ DeviceInfo describe(int ordinal, const cudaDeviceProp& prop, int driver) {
   info.computeUnits = uint32_t(prop.multiProcessorCount);
   info.features.float16 = info.features.int8 = info.features.subgroups = info.features.cooperativeMatrix = true;
   if (findCublasLt().empty()) info.warning = cublasLtWarning();
+  char busId[32] = "";
+  if (cudaDeviceGetPCIBusId(busId, sizeof busId, ordinal) == cudaSuccess)
+    locateCard(info, busId);
+  else
+    cudaGetLastError();
   return info;
+}
+
+// Asks of cards, not of contexts on them: this opens none.
+void addPeers(std::vector<DeviceInfo>& devices) {
+  for (DeviceInfo& from : devices)
+    for (const DeviceInfo& to : devices) {
+      int can = 0;
+      if (from.index == to.index) continue;
+      if (cudaDeviceCanAccessPeer(&can, int(from.index), int(to.index)) != cudaSuccess) cudaGetLastError(), can = 0;
+      if (can) from.links.push_back({.device = to.id, .peer = true});
+    }
 }
 
 void enumerateCards(Enumeration& into) {
@@ -114,6 +132,8 @@ void enumerateCards(Enumeration& into) {
       into.devices.push_back(describe(ordinal, prop, driver));
     }
   }
+  addPeers(into.devices);
+  addNvlinks(into.devices, [](const DeviceInfo& a, const DeviceInfo& b) { return areJoinedByNvlink(a.uuid, b.uuid); });
 }
 
 }  // namespace

@@ -221,6 +221,24 @@ void CudaQueue::copy(BufferView dst, BufferView src) {
   check(cudaMemcpyAsync(to, from, dst.size, cudaMemcpyDeviceToDevice, stream_), "a copy on the card");
 }
 
+// Like a small upload: it comes after what this queue has done before.
+void CudaQueue::copyFrom(BufferView dst, BufferView src) {
+  if (dst.size != src.size) refuse("a copy from another card between views of different sizes");
+  if (dst.size == 0) return;
+  const auto* buffer = dynamic_cast<const CudaBuffer*>(src.buffer);
+  if (!buffer) refuse("a copy from what is no card of CUDA's");
+  const DeviceState& from = buffer->state();
+  if (from.lost()) throw SourceLost("cuda:" + std::to_string(from.ordinal));
+  state_->enter();
+  state_->reachPeer(from.ordinal);
+  std::byte* const to = addressOf(dst, dst.size);
+  joinUploads();
+  smallUploads_.emplace_back(to, dst.size);
+  if (!recorded_.marks.uploadBegin) recorded_.marks.uploadBegin = mark(stream_);
+  check(cudaMemcpyPeerAsync(to, state_->ordinal, addressOf(src, src.size), from.ordinal, dst.size, stream_),
+        "a copy from another card");
+}
+
 void CudaQueue::fill(BufferView dst, uint32_t word) {
   if (dst.size % 4 != 0) refuse("fill takes a multiple of 4 bytes");
   if (dst.size == 0) return;

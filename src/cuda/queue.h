@@ -17,6 +17,7 @@ class CudaBuffer : public Buffer {
   CudaBuffer(std::shared_ptr<DeviceState> state, size_t bytes);
   ~CudaBuffer() override;
   std::byte* memory() const { return memory_; }
+  const DeviceState& state() const { return *state_; }
 
  private:
   const std::shared_ptr<DeviceState> state_;
@@ -49,6 +50,7 @@ class CudaQueue : public Queue {
   void download(std::span<std::byte> dst, BufferView src) override;
   void copy(BufferView dst, BufferView src) override;
   void fill(BufferView dst, uint32_t word) override;
+  void copyFrom(BufferView dst, BufferView src) override;
   void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
               std::span<const std::byte> params) override;
   // A kernel gets the addresses of its views, which are multiples of 16 bytes (DeviceInfo::viewAlignment) and mostly of

@@ -85,6 +85,17 @@ void DeviceState::check(cudaError_t status, const char* what) {
   cuda::check(status, what);
 }
 
+void DeviceState::reachPeer(int other) {
+  const std::lock_guard<std::mutex> lock(peersMutex_);
+  if (!peers_.insert(other).second) return;
+  int can = 0;
+  const cudaError_t asked = cudaDeviceCanAccessPeer(&can, ordinal, other);
+  const cudaError_t status = asked == cudaSuccess && can ? cudaDeviceEnablePeerAccess(other, 0) : asked;
+  if (status == cudaSuccess) return;
+  cudaGetLastError();
+  if (isSticky(status)) check(status, "cudaDeviceEnablePeerAccess");
+}
+
 void DeviceState::addPinned(std::span<const std::byte> memory) {
   std::unique_lock lock(pinnedMutex_);
   pinned_[memory.data()] = memory.size();

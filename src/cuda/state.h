@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -34,6 +35,10 @@ class DeviceState {
   // As check(), and a sticky error marks the card lost.
   void check(cudaError_t status, const char* what);
 
+  // Lets this card read the other one's memory by itself, where it can; elsewhere the driver copies by way of the host.
+  // For a thread that has entered.
+  void reachPeer(int other);
+
   // Host memory that was page-locked for this card: it may be read and written by it directly.
   void addPinned(std::span<const std::byte> memory);
   void removePinned(std::span<const std::byte> memory) noexcept;
@@ -44,6 +49,8 @@ class DeviceState {
   std::atomic<size_t> pinnedCount_{0};
   mutable std::shared_mutex pinnedMutex_;
   std::map<const std::byte*, size_t> pinned_;  // bytes from there on
+  std::mutex peersMutex_;
+  std::set<int> peers_;  // that were asked for
   mutable std::mutex mutex_;
   std::string why_;
 };

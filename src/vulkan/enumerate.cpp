@@ -2,9 +2,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <thread>
 
+#include "topology.h"
 #include "vulkan/descriptors.h"
 #include "vulkan/loops.h"
 
@@ -26,6 +28,13 @@ std::string hex(const uint8_t* bytes, size_t count) {
 std::string uuidText(const uint8_t* bytes) {
   std::string text = hex(bytes, 16);
   for (size_t at : {20, 16, 12, 8}) text.insert(at, "-");
+  return text;
+}
+
+std::string busIdText(const VkPhysicalDevicePCIBusInfoPropertiesEXT& place) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%04x:%02x:%02x.%x", place.pciDomain, place.pciBus, place.pciDevice,
+                place.pciFunction);
   return text;
 }
 
@@ -120,6 +129,7 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
   VkPhysicalDeviceExternalMemoryHostPropertiesEXT import{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT};
   VkPhysicalDevicePushDescriptorPropertiesKHR push{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PUSH_DESCRIPTOR_PROPERTIES_KHR};
+  VkPhysicalDevicePCIBusInfoPropertiesEXT place{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PCI_BUS_INFO_PROPERTIES_EXT};
   VkPhysicalDeviceVulkan11Properties v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
   VkPhysicalDeviceVulkan12Properties v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
   VkPhysicalDeviceProperties2 props{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
@@ -131,6 +141,8 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
   if (d.info.features.externalHostMemory) append(import);
   const bool canPush = extensions.has(VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
   if (canPush) append(push);
+  const bool hasPlace = extensions.has(VK_EXT_PCI_BUS_INFO_EXTENSION_NAME);
+  if (hasPlace) append(place);
   api.vkGetPhysicalDeviceProperties2(d.physical, &props);
 
   d.limits = props.properties.limits;
@@ -146,6 +158,7 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
 
   DeviceInfo& info = d.info;
   info.uuid = uuidText(v11.deviceUUID);
+  if (hasPlace && info.type != DeviceType::Cpu) locateCard(info, busIdText(place));
   info.driver = v12.driverName;
   if (v12.driverInfo[0]) info.driver += std::string(" ") + v12.driverInfo;
   info.features.subgroups = computeSubgroupOps(d) & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;

@@ -125,17 +125,6 @@ TEST_P(OnContext, ATensorOutlivesItsContext) {
   tensor.reset();
 }
 
-TEST_P(OnContext, ATensorOfAnotherDeviceIsRefused) {
-  auto elsewhere = std::make_shared<FaultDevice>(deviceOf(GetParam()));
-  auto other = Context::create(elsewhere, options());
-  auto tensor = upload(*other, x);
-  auto job = makeJob("scale", {x});
-  job->inputs[0] = {x.spec, nullptr, tensor, true};
-  Outcome outcome = runJob(*context, job);
-  ASSERT_TRUE(outcome.error) << outcome.text();
-  EXPECT_EQ(outcome.error->code, Code::InvalidArgument);
-}
-
 TEST_P(OnContext, ATinyJobRunsAtOnce) {
   auto job = addJob();
   job->prepare();

@@ -3,6 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
+const { whereIs } = require('../whereabouts');
 
 /**
  * @param {string} folder
@@ -70,7 +71,8 @@ function driverVersion() {
 
 /** @param {import('../../index').DeviceInfo} device */
 function describe(device) {
-  return `${device.id} ${device.name}${device.driver ? ` (${device.driver})` : ''}`;
+  const place = whereIs(device);
+  return `${device.id} ${device.name}${device.driver ? ` (${device.driver})` : ''}${place && ` at ${place}`}`;
 }
 
 module.exports = { list, read, libraries, findLibrary, driverVersion, describe };

@@ -4,6 +4,7 @@
 const { statusPage } = require('../../metrics');
 const { nowMs, isSoftware } = require('../../core');
 const { kSoonMs } = require('./scheduler');
+const { nodeOf, linkedTo } = require('./nearness');
 
 const { inContext, kMaxStarted, contextAt } = statusPage;
 
@@ -68,6 +69,9 @@ class ContextView {
     this.member = member.slot;
     this.workerId = member.workerId;
     this.type = device.backend;
+    this.deviceId = device.id;
+    this.node = nodeOf(device, member.node);
+    this.linked = linkedTo(device);
     this.software = isSoftware(device);
     this.canDraw = device.features.graphics;
     this.isLost = false;

@@ -141,6 +141,7 @@ class Inbox {
     switch (message.type) {
       case 'devices':
         member.devices = message.devices;
+        member.node = message.node ?? -1;
         if (member.run) contexts.plan(member);
         break;
       case 'context':

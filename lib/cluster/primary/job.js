@@ -45,6 +45,7 @@ class CoordinatorJob {
     this.maker = from.serial; // whose memory it uses
     this.askNumber = numbers[at + kAskNumber];
     this.workerId = from.workerId; // of its requester
+    this.node = from.node; // its requester's
     /** @type {string|undefined} by its user */
     this.id = undefined;
     this.priority = numbers[at + kAskPriority];

@@ -41,6 +41,7 @@ class Member {
     this.contexts = [];
     /** @type {DeviceInfo[]} */
     this.devices = [];
+    this.node = -1; // the NUMA node it is bound to; -1: none, or it has not said so yet
     /** @type {PlannedContext[]} */
     this.plan = [];
     /** @type {string[]} its devices that were left out of its plan */

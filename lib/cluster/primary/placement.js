@@ -4,6 +4,7 @@
 const { statusPage } = require('../../metrics');
 const { nowMs } = require('../../core');
 const { allowedDevices } = require('../../config');
+const { nearnessToNode, nodeOf } = require('./nearness');
 
 const { inContext, kStates, contextAt } = statusPage;
 
@@ -13,6 +14,7 @@ const { inContext, kStates, contextAt } = statusPage;
 /**
  * @typedef {object} PlanInput
  * @property {number} workerId
+ * @property {number} node the NUMA node it is bound to, -1: none
  * @property {readonly DeviceInfo[]} devices what the worker found, in the order of preference
  * @property {readonly { device: string, memoryLimit: number }[]} taken contexts that other workers have
  * @property {import('../../config/config').Config} config
@@ -44,17 +46,19 @@ function workersOfCard({ gpuWorkers }) {
 }
 
 /**
- * The devices of one backend that still take this worker, those with the fewest contexts first.
+ * The devices of one backend that still take this worker: those near its processors first, where it is bound to some,
+ * then those with the fewest contexts.
  * @param {PlanInput} input
  * @param {string} backend
  * @param {ReadonlyMap<string, Set<number>>} owners
  */
 function open(input, backend, owners) {
   const count = (/** @type {string} */ id) => input.taken.filter(({ device }) => device === id).length;
+  const near = (/** @type {DeviceInfo} */ device) => nearnessToNode({ node: nodeOf(device, -1) }, input.node);
   return input.devices
     .filter((device) => device.backend === backend && !input.avoid.has(device.id))
     .filter((device) => !isCard(device) || (owners.get(device.id)?.size ?? 0) < workersOfCard(input.config))
-    .sort((a, b) => Number(!isCard(a)) - Number(!isCard(b)) || count(a.id) - count(b.id));
+    .sort((a, b) => Number(!isCard(a)) - Number(!isCard(b)) || near(b) - near(a) || count(a.id) - count(b.id));
 }
 
 /**
@@ -179,7 +183,8 @@ class Placement {
     );
     const avoid = new Set(this.#avoid.keys());
     const devices = allowedDevices(member.devices, config);
-    member.plan = planContexts({ workerId: member.workerId, devices, taken, config, workers, avoid }, owners);
+    const { workerId, node } = member;
+    member.plan = planContexts({ workerId, node, devices, taken, config, workers, avoid }, owners);
     member.without = devices.map(({ id }) => id).filter((id) => avoid.has(id));
     if (!member.plan.length && !member.devices.length)
       log.error({ worker: member.workerId }, 'a worker has found no device');
@@ -269,4 +274,4 @@ class Placement {
   }
 }
 
-module.exports = { Placement };
+module.exports = { Placement, planContexts };

@@ -2,6 +2,7 @@
 'use strict';
 const { computeRank, drawRank } = require('../../addon');
 const { kWaits } = require('../journal');
+const { nearnessToData, nearnessToNode } = require('./nearness');
 
 /**
  * A queued job, as the coordinator makes it. The fields q_ belong to the queue.
@@ -22,6 +23,7 @@ const { kWaits } = require('../journal');
  * @property {number} excluded the slot of a member to avoid, -1 for none
  * @property {number} joinKey 0 when it can't be joined
  * @property {number[]} inputs resident ids worth keeping near
+ * @property {number} [node] the NUMA node that its requester is bound to; none, or -1: it is bound to none
  * @property {import('./requester-queues').RequesterState} [q_requester]
  * @property {import('./requester-queues').JobClass} [q_class] set while it is queued
  * @property {import('./join-groups').JoinGroup} [q_group]
@@ -41,6 +43,9 @@ const { kWaits } = require('../journal');
  * @property {number} workerId
  * @property {'cuda'|'vulkan'|'cpu'} type
  * @property {boolean} software Vulkan on the CPU
+ * @property {string} [deviceId]
+ * @property {number} [node] the NUMA node it is near to; none, or -1: that is not known
+ * @property {readonly string[]} [linked] devices that NVLink joins to its own
  * @property {boolean} canDraw
  * @property {'idle'|'busy'|'lost'|'starting'|'closed'} state
  * @property {number} pending jobs assigned to it or running there
@@ -59,6 +64,8 @@ const { kWaits } = require('../journal');
  * @property {{ has(affinity: number): boolean }} affinities
  */
 
+/** @type {readonly ContextView[]} */
+const kNone = [];
 const kSoftwareDelayMs = 50;
 /** @param {ContextView} context */
 function isHealthy({ state }) {
@@ -176,7 +183,11 @@ function headroom({ memoryFree }, { bytes }) {
   return Math.min(kPlentySteps, Math.floor(Math.log2(memoryFree / Math.max(bytes, kMinBytes))));
 }
 
-/** @typedef {{ name: string, compare: (a: ContextView, b: ContextView, job: Job, now: number) => number }} Criterion */
+/**
+ * @typedef {{ name: string,
+ *   compare: (a: ContextView, b: ContextView, job: Job, now: number, holders: readonly ContextView[]) => number }}
+ *   Criterion holders: the contexts that have some of the job's data already
+ */
 
 /**
  * How two contexts are compared for a job: by the first of these that tells them apart; negative when a is the better
@@ -195,6 +206,12 @@ const criteria = Object.freeze([
   { name: 'availability: fewer pending', compare: (a, b) => a.pending - b.pending },
   { name: 'resident data', compare: (a, b, job) => (job.inputs.length ? held(b, job) - held(a, job) : 0) },
   {
+    name: 'near the data',
+    compare: (a, b, _job, _now, holders) =>
+      holders.length ? nearnessToData(b, holders) - nearnessToData(a, holders) : 0,
+  },
+  { name: 'near the asking process', compare: (a, b, { node }) => nearnessToNode(b, node) - nearnessToNode(a, node) },
+  {
     name: 'compiled program',
     compare: (a, b, { workload }) => Number(!!b.programs?.has(workload)) - Number(!!a.programs?.has(workload)),
   },
@@ -203,15 +220,20 @@ const criteria = Object.freeze([
   { name: 'least recently used', compare: (a, b) => a.lastUsed - b.lastUsed },
 ]);
 
+/** For jobs to which nothing is near: most. @type {readonly Criterion[]} */
+const farCriteria = Object.freeze(criteria.filter(({ name }) => !name.startsWith('near ')));
+
 /**
  * @param {ContextView} a
  * @param {ContextView} b
  * @param {Job} job
  * @param {number} now
+ * @param {readonly ContextView[]} holders
+ * @param {readonly Criterion[]} by
  */
-function compareContexts(a, b, job, now) {
-  for (let i = 0; i < criteria.length; ++i) {
-    const order = criteria[i].compare(a, b, job, now);
+function compareContexts(a, b, job, now, holders, by) {
+  for (let i = 0; i < by.length; ++i) {
+    const order = by[i].compare(a, b, job, now, holders);
     if (order) return order;
   }
   return 0;
@@ -316,7 +338,9 @@ function chooseContext(job, contexts, now, refusal) {
   const able = withoutHeld(suited, job, now);
   if (!able.length) return refuse(refusal, suited.length ? kWaits.ownJobs : kWaits.nobody, suited[0]);
   let best = able[0];
-  for (let i = 1; i < able.length; ++i) if (compareContexts(able[i], best, job, now) < 0) best = able[i];
+  const holders = able.length > 1 && job.inputs.length ? contexts.filter((each) => held(each, job)) : kNone;
+  const by = holders.length || /** @type {number} */ (job.node) >= 0 ? criteria : farCriteria;
+  for (let i = 1; i < able.length; ++i) if (compareContexts(able[i], best, job, now, holders, by) < 0) best = able[i];
   if (!canRun(job, best)) return refuse(refusal, obstacle(job, best), best);
   const better = worthWaiting(best, able, job, now);
   return better ? refuse(refusal, kWaits.sooner, better) : best;

@@ -115,7 +115,7 @@ const {
  */
 /**
  * A process's event loop -> coordinator:
- * - devices: what it has found; the answer is its plan
+ * - devices: what it has found, and the NUMA node it is bound to, where it is; the answer is its plan
  * - context: one of the plan is ready; context-failed: could not be opened; context-lost: its device was lost;
  *   context-stuck: a job there does not stop
  * - ready: every context of the plan was tried
@@ -128,7 +128,7 @@ const {
  * - query: a report
  * - publish, lookup, unpublish: see NameMessage
  * - followed: the answer to 'follow' with that number
- * @typedef {{ type: 'devices', devices: DeviceInfo[] }
+ * @typedef {{ type: 'devices', devices: DeviceInfo[], node?: number }
  *   | { type: 'context', index: number, id: string, device: DeviceInfo }
  *   | { type: 'context-failed', index: number, id: string, device: string, error: WireError }
  *   | { type: 'context-lost', index: number, message?: string }
@@ -219,6 +219,8 @@ const device = object(
     memory: object({ total: number, free: number }),
     computeUnits: number,
     features: /** @type {Kind<DeviceInfo['features']>} */ (object({ graphics: flag })),
+    numaNode: optional(count),
+    links: optional(listOf(object({ device: string, nvlink: flag, peer: flag }))),
   }),
 );
 /** @type {Kind<PlannedContext>} */
@@ -304,7 +306,7 @@ const toMember = {
 };
 /** @type {{ [Type in ToCoordinator['type']]: Shape<Extract<ToCoordinator, { type: Type }>> }} */
 const toCoordinator = {
-  devices: { devices: listOf(device) },
+  devices: { devices: listOf(device), node: optional(count) },
   context: { index: count, id: string, device },
   'context-failed': { index: count, id: string, device: string, error },
   'context-lost': { index: count, message: optional(string) },

@@ -153,7 +153,8 @@ class CoordinatorConnection {
     requester.usePool(this.#execution.pool);
     this.#isOpening = true;
     this.#channel?.ref(); // until the contexts are open
-    this.say({ type: 'devices', devices: listDevices(log, config) });
+    const node = native.numaNode();
+    this.say({ type: 'devices', devices: listDevices(log, config), ...(node < 0 ? {} : { node }) });
   }
 
   /**

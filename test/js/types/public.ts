@@ -14,6 +14,8 @@ export async function everything(): Promise<void> {
   ]);
   const half: Tensor<Uint16Array> = tensor([1, 2], undefined, 'float16');
   const held: DeviceTensor = await ctx.upload(a, { timeout: 5 });
+  const moved: DeviceTensor = await ctx.upload(held);
+  moved.release();
   const back: Tensor = await held.read({ into: new Float32Array(4) });
 
   const kernel = await ctx.compileKernel({ name: 'k', spirv: new Uint32Array(5), bindings: ['x'] });

@@ -10,6 +10,7 @@
 #include "body_fixture.h"
 #include "channel_fixture.h"
 #include "cluster/executor.h"
+#include "cuda_shim/shim_device.h"
 #include "fault_device.h"
 
 namespace switchyard::test {
@@ -184,6 +185,31 @@ TEST_P(ExecutorOn, TellsPiecesOfASealedTensorApart) {
     EXPECT_EQ(coordinator.code(static_cast<int>(jobs)), 0);
     for (int e = 0; e < 4 * rows; ++e) ASSERT_EQ(out.floats()[e], 3.0f * static_cast<float>(e)) << rows;
   }
+}
+
+TEST(ClusterExecutor, TakesASealedInputFromAnotherContextOfItsProcess) {
+  for (const bool isLost : {false, true})
+    for (const uint32_t second : {0, 1}) {  // on the same card; on one that reaches it
+      auto card = makeCudaShimDevice(0), other = second ? makeCudaShimDevice(1) : card;
+      auto one = Context::create(card), two = Context::create(other);
+      Coordinator coordinator({one, two});
+      Shared in = share(40'000), out = share(40'000);
+      for (int e = 0; e < 40'000; ++e) in.floats()[e] = static_cast<float>(e);
+      coordinator.assign(0, {{1, scaleBody(in, out, 10'000, 3, 9)}});
+      coordinator.await(1);
+      in.floats()[39'999] = 5;  // which was promised not to happen: so it shows where the second context has it from
+      if (isLost && !second) continue;
+      if (isLost) card->markLost();
+      const ShimCopies before = cudaShimCopies();
+      coordinator.assign(1, {{2, scaleBody(in, out, 10'000, 3, 9)}});
+      coordinator.await(2);
+      EXPECT_EQ(coordinator.code(2), 0);
+      EXPECT_EQ(out.floats()[39'999], isLost ? 15.0f : 3.0f * 39'999);
+      EXPECT_EQ(out.floats()[39'998], 3.0f * 39'998);
+      EXPECT_EQ(cudaShimCopies().fromPeers - before.fromPeers, second && !isLost ? 160'000u : 0u);
+      EXPECT_EQ(cudaShimCopies().uploaded - before.uploaded, isLost ? 160'000u : 0u);
+      EXPECT_GE(two->memoryUse().usedBytes, 160'000u);
+    }
 }
 
 TEST(ClusterExecutor, ReportsWhatItCannotRun) {

@@ -2,6 +2,7 @@
 #include "shim_device.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -14,6 +15,8 @@ namespace {
 
 using cuda_shim::CudaKernel;
 using cuda_shim::CudaVariant;
+
+std::atomic<uint64_t> uploadedBytes{0}, peerBytes{0};
 
 [[noreturn]] void refuse(const std::string& text) { throw Error(Code::Internal, "cuda-shim: " + text); }
 
@@ -66,6 +69,13 @@ class ShimQueue : public Queue {
   void upload(BufferView dst, std::span<const std::byte> src) override {
     if (src.size() > dst.size) refuse("an upload larger than its target");
     std::memcpy(addressOf(dst), src.data(), src.size());
+    uploadedBytes += src.size();
+  }
+  void copyFrom(BufferView dst, BufferView src) override {
+    if (dst.size != src.size) refuse("copyFrom takes equal sizes");
+    if (!dynamic_cast<ShimBuffer*>(src.buffer)) refuse("a copy from what is no emulated card");
+    std::memcpy(addressOf(dst), addressOf(src), dst.size);
+    peerBytes += dst.size;
   }
   void download(std::span<std::byte> dst, BufferView src) override {
     if (dst.size() > src.size) refuse("a download larger than its source");
@@ -121,9 +131,10 @@ class ShimQueue : public Queue {
   }
 };
 
-DeviceInfo shimInfo() {
+DeviceInfo shimInfo(uint32_t index) {
   DeviceInfo info;
-  info.id = "cuda-shim:0";
+  info.id = "cuda-shim:" + std::to_string(index);
+  info.index = index;
   info.backend = Backend::Cuda;
   info.name = "CUDA kernels emulated on the CPU (for tests)";
   info.vendor = "switchyard";
@@ -136,15 +147,20 @@ DeviceInfo shimInfo() {
 
 class ShimDevice : public Device {
  public:
-  ShimDevice() : Device(shimInfo()) {}
+  explicit ShimDevice(uint32_t index) : Device(shimInfo(index)) {}
   std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<ShimBuffer>(bytes); }
   std::unique_ptr<Buffer> wrap(std::span<std::byte>) override { return nullptr; }
   std::unique_ptr<Queue> createQueue(const QueueOptions&) override { return std::make_unique<ShimQueue>(); }
   MemoryUse memory() const override { return info.memory; }
+  bool reaches(const Device& other) const noexcept override {
+    return dynamic_cast<const ShimDevice*>(&other) && &other != this;
+  }
 };
 
 }  // namespace
 
-std::shared_ptr<Device> makeCudaShimDevice() { return std::make_shared<ShimDevice>(); }
+std::shared_ptr<Device> makeCudaShimDevice(uint32_t index) { return std::make_shared<ShimDevice>(index); }
+
+ShimCopies cudaShimCopies() { return {uploadedBytes, peerBytes}; }
 
 }  // namespace switchyard

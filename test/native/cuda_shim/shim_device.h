@@ -6,7 +6,12 @@
 
 namespace switchyard {
 
-// id "cuda-shim:0", backend Cuda. Synchronous; launches of all queues take turns.
-std::shared_ptr<Device> makeCudaShimDevice();
+// id "cuda-shim:0" and so on, backend Cuda. Synchronous; launches of all queues take turns. They reach each other.
+std::shared_ptr<Device> makeCudaShimDevice(uint32_t index = 0);
+// Of all queues so far: bytes from the host's memory, and from other cards'.
+struct ShimCopies {
+  uint64_t uploaded = 0, fromPeers = 0;
+};
+ShimCopies cudaShimCopies();
 
 }  // namespace switchyard

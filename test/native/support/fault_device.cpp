@@ -18,6 +18,10 @@ class FaultQueue final : public Queue {
     inner_->download(dst, src);
   }
   void copy(BufferView dst, BufferView src) override { inner_->copy(dst, src); }
+  void copyFrom(BufferView dst, BufferView src) override {
+    device_.at({Point::CopyFrom});
+    inner_->copyFrom(dst, src);
+  }
   void fill(BufferView dst, uint32_t word) override { inner_->fill(dst, word); }
   void launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
               std::span<const std::byte> params) override {

@@ -10,7 +10,7 @@
 namespace switchyard::test {
 
 // Where a device is asked for something. Wait is the completion of a submission.
-enum class Point { Allocate, CreateQueue, Upload, Download, Launch, Matmul, Submit, Wait, Compile, Draw };
+enum class Point { Allocate, CreateQueue, Upload, Download, Launch, Matmul, Submit, Wait, Compile, Draw, CopyFrom };
 
 class FaultDevice final : public Device {
  public:
@@ -20,6 +20,8 @@ class FaultDevice final : public Device {
   std::unique_ptr<Queue> createQueue(const QueueOptions& options) override;
   std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override;
   MemoryUse memory() const override { return inner_->memory(); }
+  bool reaches(const Device&) const noexcept override { return reachesAll; }
+  bool reachesAll = false;  // the device in it copies from all that a test uses
 
   struct Event {
     Point point;

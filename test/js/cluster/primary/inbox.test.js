@@ -37,3 +37,40 @@ test('one that does not says how many jobs it would have told of', async () => {
   });
   expect((await told(long.repeat(70))).error.message).toMatch(/^the answer is longer than the 64 MB/);
 });
+
+const device = {
+  id: 'cuda:0',
+  backend: 'cuda',
+  name: 'a card',
+  type: 'discrete',
+  memory: { total: 1, free: 1 },
+  computeUnits: 1,
+  features: { graphics: false },
+  numaNode: 1,
+  links: [{ device: 'cuda:1', nvlink: true, peer: false }],
+};
+
+test.each([
+  [{}, -1],
+  [{ node: 1 }, 1],
+])('a member says where it is bound to, if it is: %j', (place, expected) => {
+  const member = { devices: [], node: -1, run: {} };
+  const planned = [];
+  const inbox = new Inbox({ contexts: { plan: (each) => planned.push([each.node, each.devices.length]) } });
+  const message = codec.encodeToCoordinator({ type: 'devices', devices: [device], ...place });
+  inbox.handlers(member, 'ask').onMessage(message, 0, message.length);
+  expect(planned).toEqual([[expected, 1]]); // before its contexts are planned
+  expect(member.devices).toEqual([device]);
+});
+
+test.each([
+  { node: -1 },
+  { node: 0.5 },
+  { node: '0' },
+  { devices: [{ ...device, links: [{ device: 1, nvlink: true, peer: true }] }] },
+  { devices: [{ ...device, numaNode: -1 }] },
+])('what it says of that must make sense: %j', (wrong) => {
+  const inbox = new Inbox({ contexts: { plan: () => {} } });
+  const message = codec.encodeToCoordinator({ type: 'devices', devices: [], ...wrong });
+  expect(() => inbox.handlers({ run: {} }, 'ask').onMessage(message, 0, message.length)).toThrow();
+});

@@ -45,7 +45,8 @@ describe('canRun', () => {
 
 describe('the criteria, in their order', () => {
   // For each, what is better and what is worse; where one decides, every later one is made to say the opposite.
-  const job = { affinity: 9, inputs: [1, 2], workload: 5, bytes: 2 ** 20 };
+  const job = { affinity: 9, inputs: [1, 2], workload: 5, bytes: 2 ** 20, node: 1 };
+  const holders = [context('holder', { deviceId: 'cuda:9', holds: () => true, ...full })];
   const pairs = {
     'can run it now': [{ workerRoom: 8 }, { workerRoom: 0 }],
     affinity: [{ affinities: new Set([9]) }, { affinities: new Set() }],
@@ -53,6 +54,8 @@ describe('the criteria, in their order', () => {
     'availability: idle': [{ state: 'idle' }, { state: 'busy' }],
     'availability: fewer pending': [{ pending: 1 }, { pending: 2 }],
     'resident data': [{ holds: (id) => id > 0 }, { holds: (id) => id === 1 }],
+    'near the data': [{ linked: ['cuda:9'] }, { linked: [] }],
+    'near the asking process': [{ node: 1 }, { node: 0 }],
     'compiled program': [{ programs: new Set([5]) }, { programs: new Set([4]) }],
     'memory headroom': [{ memoryFree: 4 * 2 ** 20 }, { memoryFree: 3 * 2 ** 20 }],
     'worker load': [{ workerRunning: 1 }, { workerRunning: 2 }],
@@ -70,12 +73,12 @@ describe('the criteria, in their order', () => {
     Object.assign(a, pairs[name][0]);
     Object.assign(b, pairs[name][1]);
     criteria.forEach(({ compare }, at) => {
-      const order = Math.sign(compare(a, b, makeJob(job), 0));
+      const order = Math.sign(compare(a, b, makeJob(job), 0, holders));
       expect(order).toBe(at < index ? 0 : at === index ? -1 : 1);
-      expect(Math.sign(compare(b, a, makeJob(job), 0)) + 0).toBe(-order + 0);
+      expect(Math.sign(compare(b, a, makeJob(job), 0, holders)) + 0).toBe(-order + 0);
     });
     // b is full, but the home of the affinity: it is waited for
-    expect(chosen(makeJob(job), [a, b])).toBe(index === 0 ? undefined : 'a');
+    expect(chosen(makeJob(job), [a, b, ...holders])).toBe(index === 0 ? undefined : 'a');
   });
 });
 
