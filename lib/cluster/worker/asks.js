@@ -153,6 +153,7 @@ class Asks {
     scratch[kAskAt + ask.kind] = kKinds.indexOf(need.kind);
     scratch[kAskAt + ask.contextType] = kContextTypes.indexOf(need.type);
     scratch[kAskAt + ask.affinity] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
+    scratch[kAskAt + ask.home] = options?.home ?? 0;
     scratch[kAskAt + ask.retries] = options?.retries ?? this.parts.config.retries;
     scratch[kAskAt + ask.flags] = digest === kNoDigest ? 0 : protocol.kCacheFlag;
     scratch[kAskAt + ask.workload] = call.workload;

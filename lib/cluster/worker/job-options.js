@@ -4,7 +4,7 @@ const { createHash } = require('node:crypto');
 const { checkWaiting } = require('../../call');
 const { invalid, show, refuseUnknownKeys, kBackends } = require('../../core');
 
-/** @typedef {import('../../index').JobOptions} JobOptions */
+/** @typedef {import('../../index').JobOptions & { home?: number }} JobOptions `home`: of a part, see split-targets.js */
 
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
 const kMaxAffinities = 4096; // names remembered
