@@ -2,7 +2,7 @@
 'use strict';
 const { describe } = require('./describe');
 const { DeviceTensor, handleOf } = require('./device-tensor');
-const { digestOf } = require('./digest');
+const { digestOf, digestOfPart } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
 const { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs } = require('./estimate');
@@ -31,6 +31,7 @@ module.exports = {
   DeviceTensor,
   handleOf,
   digestOf,
+  digestOfPart,
   specs,
   setPrecision,
   leavePrecision,

@@ -1,5 +1,5 @@
-// Jobs that are cut by rows: the parts of every conformance case, put together, are the case's outputs, in each way that
-// the workload says it can be cut.
+// Jobs that are cut by rows: the parts of every conformance case, put together, are the case's outputs, in each way
+// that the workload says it can be cut.
 #include "split.h"
 
 #include <gtest/gtest.h>

@@ -129,7 +129,8 @@ function makeTypes(facts) {
       `${union(codes.map(({ name }) => name))};`,
     `${comment('From all to nothing.')}export type LogLevel = ${union(levels)};`,
     `${comment('The built-in workloads.')}export type WorkloadName = ${union(built.map(({ type }) => type))};`,
-    `${comment('Those of them that `split: true` may cut.')}export type SplitName = ${union(cut.map(({ type }) => type))};`,
+    `${comment('Those of them that `split: true` may cut.')}export type SplitName = ` +
+      `${union(cut.map(({ type }) => type))};`,
     `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(sceneNames)};`,
     settingsTypes(facts),
     metricsTypes(facts),

@@ -113,7 +113,7 @@ class Asks {
         const cost = costMs(scratch[kAskAt + ask.flops], scratch[kAskAt + ask.bytes]);
         this.#stage(number, call.id);
         this.parts.own.begun(number, call.id, call.counted, options, started, deadline, cost, undefined);
-        if (putOff > 0) tellOfCopies(call);
+        if (putOff > 0) (options?.onCopies ?? tellOfCopies)(call);
       }
       this.#numbers.add(number);
       if (this.waiting++ === 0) channel.ref();

@@ -1,11 +1,12 @@
 // Jobs with `split: true`: cut by rows into parts, each an ordinary job that is meant for one device, whose outputs are
 // written side by side. To its caller it stays one job: one id, one result or one error.
 'use strict';
-const { nextId, track, settle, unwatch, holdAgain, isShared, costMs } = require('../../call');
+const { digestOf, nextId, track, settle, unwatch, holdAgain, isShared, costMs } = require('../../call');
 const { kArrays, kDTypes, product, sharedArray } = require('../../call');
 const { asGpuError, invalid, nowMs } = require('../../core');
 const { timeText } = require('../journal');
-const { Asks } = require('./asks');
+const { Asks, kNoDigest } = require('./asks');
+const { tellOfCopies } = require('./copied-again');
 const { JobEvents, lateText } = require('./job-events');
 const { SplitPart, runParts } = require('./split-parts');
 const { SplitPlanner } = require('./split-plan');
@@ -158,18 +159,22 @@ class SplitJobs {
    * @returns {Promise<GPUResult|undefined>} undefined: nobody waits for it any more
    */
   async #start(job) {
-    const { number, call, need, facts } = job;
-    let targets;
+    const { number, call, need, facts, options } = job;
+    let plan;
+    let digest = kNoDigest;
     try {
-      targets = await this.targets({ kind: need.kind, contextType: need.type, workload: call.workload });
+      const { kind, type: contextType } = need;
+      const targets = await this.targets({ kind, contextType, workload: call.workload });
+      plan = this.#planner.plan(call.type, waysOf(job), targets);
+      if (plan && options?.cache) digest = await digestOf(call, options.contextType);
     } catch (error) {
       if (job.isOver) return undefined;
       throw this.#failed(job, asGpuError(error));
     }
     if (job.isOver) return undefined;
-    const plan = this.#planner.plan(call.type, waysOf(job), targets);
     unwatch(number); // whoever runs it has both its signal and its time
-    return plan ? this.#runSplit(job, facts.splits[plan.way], plan.parts) : this.#runWhole(job);
+    if (!plan) return this.#runWhole(job);
+    return this.#runSplit(job, facts.splits[plan.way], plan.parts, digest);
   }
 
   /** @param {SplitJob} job */
@@ -192,9 +197,10 @@ class SplitJobs {
    * @param {SplitJob} job
    * @param {NativeSplit} split
    * @param {PlannedPart[]} planned
+   * @param {number[]} digest
    * @returns {Promise<GPUResult>}
    */
-  async #runSplit(job, split, planned) {
+  async #runSplit(job, split, planned, digest) {
     const { own, events, metrics } = this.parts;
     const { number, id, call, workload, need, options } = job;
     const inputs = call.tensors();
@@ -202,8 +208,9 @@ class SplitJobs {
     try {
       const outputs = outputsOf(call, job.facts, split);
       const params = { .../** @type {Record<string, unknown>} */ (workload.params) };
-      const rest = { ...options, into: undefined, timeout: leftOf(job) };
-      const whole = { type: call.type, asks: this.asks, need, options: rest, split, inputs, params, outputs };
+      const onCopies = once(() => tellOfCopies(call)); // its parts copy it once
+      const rest = { ...options, into: undefined, timeout: leftOf(job), onCopies };
+      const whole = { type: call.type, asks: this.asks, need, options: rest, digest, split, inputs, params, outputs };
       const parts = planned.map((part, i) => new SplitPart(whole, part, `${id.slice(0, kLongestId)}/${i + 1}`));
       const names = parts.map((part) => `'${part.id}'`);
       const texts = parts.map((part, i) => partText(i, parts.length, cut, part));
@@ -240,6 +247,15 @@ class SplitJobs {
     metrics()?.failed(error.code);
     return events.failed(workload, error, id);
   }
+}
+
+/** @param {() => void} act */
+function once(act) {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
+  };
 }
 
 /** @param {GPUResult} result */

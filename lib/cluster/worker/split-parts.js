@@ -1,7 +1,7 @@
 // The parts of one job: each asked for as an ordinary job, on views of the job's inputs and into views of its outputs.
 // All of them end well, or none is of use.
 'use strict';
-const { describe, digestOf, giveUp, inputsOfPart, rowsOf } = require('../../call');
+const { describe, digestOfPart, giveUp, inputsOfPart, rowsOf } = require('../../call');
 const { GPUError } = require('../../core');
 const { kNoDigest } = require('./asks');
 
@@ -18,6 +18,7 @@ const { kNoDigest } = require('./asks');
  * @property {import('./asks').Asks} asks
  * @property {import('./needs').Need} need
  * @property {JobOptions} options
+ * @property {number[]} digest of the job that they are parts of
  * @property {NativeSplit} split
  * @property {readonly SplitInput[]} inputs
  * @property {Record<string, unknown>} params
@@ -26,7 +27,6 @@ const { kNoDigest } = require('./asks');
 
 class SplitPart {
   #whole;
-  #isUnwanted = false;
   /** Of the job that it is; 0: not asked for. */
   #number = 0;
 
@@ -43,13 +43,15 @@ class SplitPart {
 
   /** @returns {Promise<GPUResult>} */
   start() {
-    const { options } = this.#whole;
+    const { asks, options, need } = this.#whole;
     /** @type {import('../../call/describe').AnyCall|undefined} */
     let call;
     try {
       call = describe(this.#workload(), this.#into());
-      const digest = options.cache ? digestOf(call, options.contextType) : kNoDigest;
-      return digest instanceof Promise ? this.#askEqual(call.keep(), digest) : this.#ask(call, digest);
+      call.number = 0; // of a call that is not asked for
+      const asked = asks.ask(call, undefined, { ...options, home: this.planned.target.home }, need, this.#digest(), 0);
+      this.#number = call.number;
+      return asked;
     } catch (error) {
       return Promise.reject(error);
     } finally {
@@ -76,36 +78,17 @@ class SplitPart {
     return Object.fromEntries(outputs.map(({ name, data }) => [name, rowsOf(data, split.units, first, count)]));
   }
 
-  /**
-   * @param {import('../../call/describe').AnyCall} call that was kept
-   * @param {Promise<number[]>} coming
-   */
-  async #askEqual(call, coming) {
-    return this.#ask(call, await coming);
-  }
-
-  /**
-   * @param {import('../../call/describe').AnyCall} call
-   * @param {number[]} digest
-   */
-  #ask(call, digest) {
-    if (this.#isUnwanted) throw unwanted();
-    const { asks, options, need } = this.#whole;
-    call.number = 0; // of a call that is not asked for
-    const asked = asks.ask(call, undefined, { ...options, home: this.planned.target.home }, need, digest, 0);
-    this.#number = call.number;
-    return asked;
+  /** What makes it equal to another's. */
+  #digest() {
+    const { digest, split } = this.#whole;
+    const { first, count } = this.planned;
+    return digest === kNoDigest ? digest : digestOfPart(digest, [...split.axes, first, count]);
   }
 
   /** Another part has failed. */
   giveUp() {
-    this.#isUnwanted = true;
-    giveUp(this.#number, unwanted());
+    giveUp(this.#number, new GPUError('ERR_CANCELED', 'another part of the job has failed'));
   }
-}
-
-function unwanted() {
-  return new GPUError('ERR_CANCELED', 'another part of the job has failed');
 }
 
 /**

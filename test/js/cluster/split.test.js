@@ -3,11 +3,11 @@
 const { twoDrivers } = require('../../support/devices');
 const { suite } = require('../../support/run-cluster-suite');
 
-jest.setTimeout(60000);
+jest.setTimeout(120000); // software Vulkan on a busy machine
 
-describe('two workers with the CPU each', () => suite('split', { SWITCHYARD_SPLIT_OVER: 'workers' }));
+describe('two workers with the CPU each', () => suite('split'));
 
 const skipped = " (SKIPPED: Mesa's driver or SwiftShader is not installed)";
 (twoDrivers ? describe : describe.skip)(`two drivers in one process${twoDrivers ? '' : skipped}`, () =>
-  suite('split', { SWITCHYARD_SPLIT_OVER: 'drivers', ...twoDrivers }),
+  suite('split-drivers', twoDrivers),
 );
