@@ -8,12 +8,17 @@ const { isOfFitType } = require('./scheduler');
 /** @typedef {import('../wire/messages').SplitQuestion} SplitQuestion */
 
 /**
- * What does not work beside another as it does alone: a device has one part, and so have the processors that a worker
- * computes on.
+ * What does not work beside another as it does alone: a card has one part, through whichever API, and so have the
+ * processors that a worker computes on.
  * @param {ContextView} context
  */
 function laneOf({ type, workerId, device }) {
-  return type === 'cpu' ? `cpu of ${workerId}` : device.id;
+  return type === 'cpu' ? `cpu of ${workerId}` : (/[\da-f]{8}-[\da-f-]{27}$/.exec(device.uuid)?.[0] ?? device.id);
+}
+
+/** @param {ContextView} context */
+function rankOf({ type, software }) {
+  return computeRank(type, software);
 }
 
 /**
@@ -30,13 +35,18 @@ function splitTargets(job, contexts) {
   for (const context of able) {
     if (context.software && isCpuHere) continue;
     const other = lanes.get(laneOf(context));
-    if (!other || context.pending < other.pending) lanes.set(laneOf(context), context);
+    if (
+      !other ||
+      rankOf(context) < rankOf(other) ||
+      (rankOf(context) === rankOf(other) && context.pending < other.pending)
+    )
+      lanes.set(laneOf(context), context);
   }
   return [...lanes.values()]
     .map((context) => ({
       home: context.home,
       id: context.id,
-      rank: computeRank(context.type, context.software),
+      rank: rankOf(context),
       isCard: context.type !== 'cpu' && !context.software,
       speed: context.speed(job.workload) ?? null,
       busyMs: context.pending ? context.pendingMs * (context.speed(job.workload) ?? 1) : 0,

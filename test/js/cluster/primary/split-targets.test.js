@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 const context = (type, fields) => {
   const home = ++lastHome;
-  const device = { id: `${type}:0` };
+  const device = { id: `${type}:0`, uuid: '' };
   return makeContext({ id: `${type}-${home}`, home, type, device, pendingMs: 0, ...fields });
 };
 const job = { kind: 'matrix', contextType: '', workload: 5 };
@@ -21,17 +21,27 @@ test('one for each card, and one for the processors of each worker', () => {
     context('cpu', { workerId: 1 }),
     context('cpu', { workerId: 1 }),
     context('cuda', { workerId: 2 }),
-    context('cuda', { workerId: 2, device: { id: 'cuda:1' } }),
+    context('cuda', { workerId: 2, device: { id: 'cuda:1', uuid: '' } }),
     context('cpu', { workerId: 2 }),
   ];
   expect(ids(contexts)).toEqual(['cpu-2', 'cuda-4', 'cuda-5', 'cpu-6']);
   expect(ids([...contexts].reverse())).toHaveLength(4);
 });
 
+test('one for a card that both CUDA and Vulkan reach', () => {
+  const device = (id, uuid) => ({ device: { id, uuid } });
+  const contexts = [
+    context('vulkan', device('vulkan:0', '01234567-89ab-cdef-0123-456789abcdef')),
+    context('vulkan', device('vulkan:1', '11234567-89ab-cdef-0123-456789abcdef')),
+    context('cuda', device('cuda:0', 'GPU-01234567-89ab-cdef-0123-456789abcdef')),
+  ];
+  expect(ids(contexts)).toEqual(['vulkan-2', 'cuda-3']);
+});
+
 test('software Vulkan only where no CPU context takes the job: it would take its processors', () => {
   const contexts = [
     context('vulkan', { software: true }),
-    context('vulkan', { software: true, device: { id: 'vulkan:1' } }),
+    context('vulkan', { software: true, device: { id: 'vulkan:1', uuid: '' } }),
     context('cpu'),
   ];
   expect(ids(contexts)).toEqual(['cpu-3']);
