@@ -45,7 +45,7 @@ export interface JobOptions {
 export interface GPUResult<Output extends string = string> extends RunResult<Output> {
   /** 0: the primary process, or one that is alone. */
   workerId: number;
-  /** An equal job's run was shared. */
+  /** An equal job's run was shared; of parts, that of at least one. */
   cached: boolean;
   /** How many jobs ran in one launch. */
   batchSize: number;
@@ -69,6 +69,8 @@ export interface JobPart {
   contextType: Backend;
   /** As its driver calls it. */
   deviceName: string;
+  /** An equal part's run was shared. */
+  cached: boolean;
   /** How often it was begun. */
   attempts: number;
   /** Milliseconds. */

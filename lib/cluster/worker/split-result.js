@@ -61,8 +61,8 @@ function inPart(error, text, partLate, late) {
  * @param {import('../../index').JobPart['cut']} [cut] undefined: it is the job itself
  * @returns {import('../../index').JobPart}
  */
-function partOf({ contextId, workerId, contextType, deviceName, attempts, timings }, cut) {
-  return { ...(cut ? { cut } : {}), contextId, workerId, contextType, deviceName, attempts, timings };
+function partOf({ contextId, workerId, contextType, deviceName, cached, attempts, timings }, cut) {
+  return { ...(cut ? { cut } : {}), contextId, workerId, contextType, deviceName, cached, attempts, timings };
 }
 
 /**
@@ -90,7 +90,7 @@ function resultOfParts({ id, started }, planned, cut, outputs, results, last, as
       timingsOf(queued, timings.switch, upload, compute, readback, nowMs() - started),
     ),
     workerId,
-    results.every(({ cached }) => cached),
+    results.some(({ cached }) => cached),
     1,
     Math.max(...results.map(({ attempts }) => attempts)),
   );

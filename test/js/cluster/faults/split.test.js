@@ -6,7 +6,8 @@ const { later, expectOrder } = require('../../../support/faulty-clusters');
 // Workers on one card would share it: with two drivers each has a device of its own.
 describe.each(['cpu', ...(twoDrivers ? ['vulkan'] : [])])('on %s, a part that meets a fault', (type) => {
   const plan = { scenario: 'split', contextTypes: [type] };
-  const how = { env: type === 'vulkan' ? twoDrivers : {} };
+  // What a software driver has begun takes a while to stop.
+  const how = { env: type === 'vulkan' ? twoDrivers : {}, limit: 5000 };
   const order = (fault) => `${fault}@launch:after=1:once`; // the first is the self-test's
 
   describe.each([
