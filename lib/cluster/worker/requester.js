@@ -4,10 +4,10 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const { describe, digestOf, settleNow, inCluster, lastCostMs } = require('../../call');
-const { GPUError, asGpuError, nowMs } = require('../../core');
+const { asGpuError, nowMs } = require('../../core');
 const { GPUContext } = require('../../context');
 const { Asks, kNoDigest } = require('./asks');
-const { EarlyJobs } = require('./early-jobs');
+const { EarlyJobs, queueFull } = require('./early-jobs');
 const { JobEvents, lateText } = require('./job-events');
 const { checkOptions } = require('./job-options');
 const { needFor } = require('./needs');
@@ -17,6 +17,7 @@ const { SplitJobs } = require('./split-jobs');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../call/built-in-call').BuiltInCall} BuiltInCall */
+/** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../../index').GPUResult} GPUResult */
 /** @typedef {import('../../index').RunResult} RunResult */
 /** @typedef {import('./job-options').JobOptions} JobOptions */
@@ -226,7 +227,7 @@ class Requester {
   #ask(call, workload, options, need, digest, attempts) {
     if (this.#asks.isConnected || this.#ended) return this.#asks.ask(call, workload, options, need, digest, attempts);
     if (this.#early.size >= this.config.queueLimit)
-      return Promise.reject(this.#events.failed(workload, queueFull(this.config.queueLimit, 1000)));
+      return Promise.reject(this.#events.failed(workload, queueFull(this.config.queueLimit)));
     const kept = call.keep();
     const start = (/** @type {number} */ left) => {
       // A pool that has become ready meanwhile may take it.
@@ -361,19 +362,6 @@ class Requester {
       context.end(started);
     });
   }
-}
-
-/**
- * @param {number} limit
- * @param {number} retryAfter ms
- */
-function queueFull(limit, retryAfter) {
-  const error = new GPUError(
-    'ERR_QUEUE_FULL',
-    `the queue is full: ${limit} jobs wait already; try again in ${retryAfter} ms`,
-  );
-  error.retryAfter = retryAfter;
-  return error;
 }
 
 module.exports = { Requester };

@@ -7,6 +7,7 @@ const { asGpuError, invalid, nowMs } = require('../../core');
 const { timeText } = require('../journal');
 const { Asks, kNoDigest } = require('./asks');
 const { tellOfCopies } = require('./copied-again');
+const { queueFull } = require('./early-jobs');
 const { JobEvents, lateText } = require('./job-events');
 const { SplitPart, runParts } = require('./split-parts');
 const { SplitPlanner } = require('./split-plan');
@@ -107,6 +108,7 @@ class SplitJobs {
     if (options?.affinity !== undefined)
       throw invalid('affinity keeps jobs on one context, split cuts one for several: leave one of them out', 'split');
     const { own, workerId, config } = this.parts;
+    if (this.#size >= config.queueLimit) throw queueFull(config.queueLimit);
     const facts = call.splits();
     const timeout = options?.timeout ?? config.timeout;
     const number = nextId();
@@ -179,10 +181,13 @@ class SplitJobs {
 
   /** @param {SplitJob} job */
   async #runWhole(job) {
-    const { number, call, workload, options, need, timeout } = job;
+    const { number, call, workload, options, need, timeout, started } = job;
     this.parts.own.left(number);
+    const waited = nowMs() - started;
     try {
       const result = await this.parts.runWhole(call, workload, { ...options, timeout: leftOf(job) }, need);
+      result.timings.queued += waited;
+      result.timings.total += waited;
       result.parts = [partOf(result)];
       return result;
     } catch (error) {
