@@ -96,10 +96,12 @@ INSTANTIATE_TEST_SUITE_P(Devices, SplitOnDevice, ::testing::ValuesIn(plainDevice
 
 TEST_P(SplitOnDevice, PartsPutTogetherAreTheWhole) {
   Context& context = contextOf(GetParam());
-  std::map<std::string, size_t> tried;
+  const size_t step = GetParam().id.starts_with("cpu") ? 1 : 4;  // a software driver and the emulated device take long
+  std::map<std::string, size_t> tried, seen;
   for (const Case& which : allCases()) {
     const Workload* workload = findWorkload(which.workload);
     if (!workload || workload->info.splits.empty() || which.size != Size::Small) continue;
+    if (seen[which.workload]++ % step) continue;
     const Problem problem = makeProblem(which);
     if (problem.refused) continue;
     auto job = makeJob(which.workload, problem.inputs, problem.params);
