@@ -176,6 +176,18 @@ Napi::Object describeInput(Napi::Env env, const InputInfo& info) {
   return input;
 }
 
+// Of each way of cutting the names of the inputs that are cut.
+Napi::Array splitsOf(Napi::Env env, const WorkloadInfo& info) {
+  Napi::Array ways = Napi::Array::New(env);
+  for (const SplitWay& way : info.splits) {
+    Napi::Array names = Napi::Array::New(env);
+    for (size_t i = 0; i < way.inputs.size(); ++i)
+      if (way.inputs[i] != Cut::Whole) names.Set(names.Length(), info.inputs[i].name);
+    ways.Set(ways.Length(), names);
+  }
+  return ways;
+}
+
 }  // namespace
 
 Napi::Value describeWorkloads(Napi::Env env) {
@@ -197,6 +209,7 @@ Napi::Value describeWorkloads(Napi::Env env) {
     for (size_t i = 0; i < info.texts.size(); ++i) texts.Set(static_cast<uint32_t>(i), info.texts[i]);
     entry.Set("texts", texts);
     entry.Set("outputs", outputs);
+    entry.Set("splits", splitsOf(env, info));
     table.Set(table.Length(), entry);
   }
   return table;

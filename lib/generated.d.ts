@@ -49,6 +49,9 @@ export type WorkloadName =
   | 'force-layout'
   | 'evidence-timeline';
 
+/** Those of them that `split: true` may cut. */
+export type SplitName = 'normalize' | 'matmul' | 'similarity-search' | 'pca-transform';
+
 /** The pictures the engine knows how to draw. */
 export type SceneName = 'attention-heatmap' | 'document-network' | 'evidence-timeline';
 

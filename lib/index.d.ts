@@ -32,7 +32,8 @@ export type { ContextOptions, MemoryUsage, RunOptions, RunResult, Timings } from
 export { GPUError } from './types/error';
 export type { ErrorDetails, ErrorFields } from './types/error';
 export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
-export type { GPULogger, GPUResult, JobOptions, ManagerEvents, PublishedName, PublishOptions } from './types/cluster';
+export type { GPULogger, GPUResult, JobOptions, JobPart, ManagerEvents } from './types/cluster';
+export type { PublishedName, PublishOptions } from './types/cluster';
 export type { ClusterHealth, ContextHealth, ContextInfo, JobInfo, MemoryStats, WorkerHealth } from './types/health';
 export type { Ops } from './types/ops';
 export type {

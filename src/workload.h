@@ -77,6 +77,24 @@ struct JoinRule {
 };
 inline constexpr JoinRule kNotJoined{};
 
+// How an input comes to the parts of a job that is cut by rows, which run on several devices at once.
+enum class Cut : uint8_t {
+  Whole,  // every part has all of it
+  First,  // along its first axis
+  Rows,   // [.., d]: its rows, over all axes before the last
+};
+// How the outputs of the parts become those of the job.
+enum class Merge : uint8_t {
+  Rows,      // one after the other
+  Largest,   // outputs scores and indices, `k` of each row: the best of all parts, whose indices begin at 0 in each
+  Smallest,  // the same, the smallest scores first
+};
+// One way of cutting: Cut for each input, in their order.
+struct SplitWay {
+  std::vector<Cut> inputs;
+  Merge merge = Merge::Rows;
+};
+
 // A member that is always to be given: leaving it out does not compile.
 template <class T>
 struct Stated {
@@ -96,6 +114,8 @@ struct WorkloadInfo {
   std::vector<const char*> outputs;
   // what the last input, `text`, holds: sections by 0x1e, their items by 0x1f, UTF-8
   std::vector<const char*> texts = {};
+  // the ways in which a job may be cut (split.h), the preferred first; none: it can't be
+  std::vector<SplitWay> splits = {};
 };
 
 // One tensor of a running job. `view` is where it lies on the device (16-byte aligned, dtype packed); `host` its bytes
@@ -138,6 +158,8 @@ class Workload {
   // Records the commands that fill the outputs. At least one output has elements; an empty tensor's view is null.
   // `call` outlives the task.
   virtual Task record(Recorder& recorder, const Call& call) const = 0;
+  // Whether this call may be cut in that one of info.splits, as far as their Cuts don't say it. `call` was checked.
+  virtual bool splits(const Call&, size_t) const { return true; }
   // False when a context would have to compile something first: then it runs on its lane, never on the caller's thread.
   virtual bool readyOn(const ProgramCache&) const { return true; }
 };

@@ -9,6 +9,7 @@ const { kills, restart } = require('./figures/faults');
 const { idle } = require('./figures/idle');
 const { namedSearch, namedSwaps } = require('./figures/names');
 const { scaling } = require('./figures/scaling');
+const { splitJobs } = require('./figures/split');
 const { inputStalls, outputStalls } = require('./figures/stalls');
 
 // options: { quick, long, others }
@@ -25,6 +26,7 @@ function clusterFigures(options) {
     ...restart(options),
     idle(options),
     scaling(options),
+    splitJobs(options),
     inputStalls(options),
     ...outputStalls(options),
     namedSearch(options),

@@ -95,6 +95,7 @@ export interface Layouts {
       | 'kind'
       | 'contextType'
       | 'affinity'
+      | 'home'
       | 'retries'
       | 'flags'
       | 'workload'

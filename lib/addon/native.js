@@ -90,6 +90,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {InputEntry[]} inputs
  * @property {ParamEntry[]} params
  * @property {string[]} outputs
+ * @property {string[][]} splits of each way in which it may be cut by rows, the inputs that are cut
  * @property {string[]} [texts] names of parameters that are texts: they travel in the input 'text'
  */
 /**
@@ -203,6 +204,8 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(...tensors: (Memory|Memory[]|ProgramHandle)[]) => NativeEstimate} estimate of what the scratch array
  *   describes
  * @property {(description: Float64Array, arrays: Memory[]) => NativeEstimate} estimateGraph
+ * @property {(...tensors: (Memory|Memory[]|ProgramHandle|undefined)[]) => NativeSplits} splits of what the scratch
+ *   array describes
  * @property {(buffer: ArrayBuffer) => void} release its memory now: views of it become empty
  * @property {(operation: number, id: number) => void} stageRemote delivers when what was put off is done
  * @property {(channel: NativeChannel, id: number) => void} postRemote
@@ -217,6 +220,15 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
+/**
+ * A way of cutting a job by rows: how many there are; of each input how many leading axes are cut, as one of so many
+ * rows (0: every part has all of it); and how the outputs of the parts become the job's.
+ * @typedef {{ units: number, axes: number[], merge: 'rows'|'largest'|'smallest' }} NativeSplit
+ */
+/**
+ * `dtype`: its place among all.
+ * @typedef {NativeEstimate & { outputs: { dtype: number, shape: number[] }[], splits: NativeSplit[] }} NativeSplits
+ */
 /**
  * @typedef {object} NativeChannel
  * @property {(numbers: Float64Array, length: number, region: number) => boolean} post

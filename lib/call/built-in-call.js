@@ -4,6 +4,8 @@ const { native, layouts } = require('../addon');
 const { scratch, layout, nextIdHere } = require('./pending');
 const { specs, refuseType, encodeCall, encodeInto, kDirect, kOnDevice } = require('./encode');
 const { Call, decisiveNumbers } = require('./call');
+const { checkSplit } = require('./split');
+const { kDTypes } = require('./tensor');
 
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {import('./encode').Memory} Memory */
@@ -11,7 +13,7 @@ const { Call, decisiveNumbers } = require('./call');
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 /** @typedef {import('../addon/native').NativeChannel} NativeChannel */
 
-const { numbers: slotSize } = layouts.slot;
+const { dtype: kDTypeAt, rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
 const { tensors: maxTensors } = layouts.limits;
 const { callWorkload, callParams, callInputs, callInto, resultId } = layout;
 
@@ -38,6 +40,7 @@ class BuiltInCall extends Call {
     if (spec === undefined) throw refuseType(workload.type);
     if (spec !== this.spec) this.#become(spec);
     encodeCall(spec, workload, this.arrays);
+    this.split = workload.split === undefined ? false : checkSplit(workload.split, workload.type);
     this.targets = into === undefined ? undefined : encodeInto(into, spec.outputs, scratch, callInto, spec.type);
     this.inputs = /** @type {Fields|null|undefined} */ (workload.inputs);
     this.id = /** @type {string|undefined} */ (workload.id);
@@ -88,6 +91,33 @@ class BuiltInCall extends Call {
     return this.spec.inputs.length > kDirect
       ? native.estimate(arrays.slice())
       : native.estimate(arrays[0], arrays[1], arrays[2], arrays[3]);
+  }
+
+  /**
+   * How it may be cut; its targets are checked, too.
+   * @returns {import('../addon/native').NativeSplits}
+   */
+  splits() {
+    if (this.kept) scratch.set(this.kept, callWorkload);
+    const { arrays, targets } = this;
+    return this.spec.inputs.length > kDirect
+      ? native.splits(arrays.slice(), undefined, undefined, undefined, targets)
+      : native.splits(arrays[0], arrays[1], arrays[2], arrays[3], targets);
+  }
+
+  /**
+   * Its inputs as they were described.
+   * @returns {import('./split').SplitInput[]} of one that has all of them
+   */
+  tensors() {
+    const numbers = this.kept ?? scratch.slice(callWorkload, resultId);
+    return this.spec.inputs.map(({ name }, i) => {
+      const at = callInputs - callWorkload + i * slotSize;
+      const extents = at + kExtentsAt;
+      const data = /** @type {import('../index').TensorData} */ (this.arrays[i]);
+      const shape = Array.from(numbers.subarray(extents, extents + numbers[at + kRankAt]));
+      return { name, data, shape, dtype: kDTypes[numbers[at + kDTypeAt]] };
+    });
   }
 
   /**

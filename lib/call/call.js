@@ -44,6 +44,8 @@ class Call {
   outputs = [];
   /** Memory for outputs that the caller has given. @type {Memory[]|undefined} */
   targets = undefined;
+  /** Whether it may be cut into parts. */
+  split = false;
   /** For messages. */
   owner = '';
 

@@ -6,6 +6,7 @@ const { BuiltInCall } = require('./built-in-call');
 const { ProgramRun } = require('./program-run');
 const { GraphCall } = require('./graph-call');
 const { sceneWorkload } = require('./scene');
+const { checkSplit } = require('./split');
 
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {BuiltInCall|ProgramRun|GraphCall} AnyCall */
@@ -26,9 +27,10 @@ function describe(workload, into) {
   if (workload === null || typeof workload !== 'object')
     throw invalid(`the workload is ${show(workload)}, but must be an object { type, inputs, params }`, 'workload');
   const fields = /** @type {Fields} */ (workload);
-  const { id, type } = fields;
+  const { id, type, split } = fields;
   if (id !== undefined && typeof id !== 'string')
     throw invalid(`the workload's id is ${show(id)}, but must be a string`, 'id');
+  if (split !== undefined && (type === 'graph' || type === 'kernel' || type === 'render')) checkSplit(split, type);
   if (type === 'graph') return new GraphCall(fields, into);
   if (type === 'kernel' || (type === 'render' && fields.scene === undefined)) return new ProgramRun(fields, into);
   try {

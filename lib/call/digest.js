@@ -58,6 +58,15 @@ async function digestSlowly(hash, contents) {
   return numbersOf(hash);
 }
 
+/**
+ * Of a part of a job whose digest is known: parts of equal jobs that are cut alike are equal.
+ * @param {readonly number[]} digest
+ * @param {readonly number[]} cut which part it is
+ */
+function digestOfPart(digest, cut) {
+  return numbersOf(createHash('sha256').update(JSON.stringify([digest, cut])));
+}
+
 /** @param {Hash} hash */
 function numbersOf(hash) {
   const digest = hash.digest();
@@ -66,4 +75,4 @@ function numbersOf(hash) {
   return numbers;
 }
 
-module.exports = { digestOf };
+module.exports = { digestOf, digestOfPart };

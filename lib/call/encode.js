@@ -274,7 +274,7 @@ function checkNames(object, names, owner, kind, path) {
       throw invalid(`${owner}: unknown ${kind} '${name}'${suggestion(name, names)}`, `${path ?? `${kind}s`}.${name}`);
 }
 
-const kWorkloadKeys = new Set(['type', 'inputs', 'params', 'id']);
+const kWorkloadKeys = new Set(['type', 'inputs', 'params', 'id', 'split']);
 
 /**
  * @param {Spec} spec
@@ -295,7 +295,8 @@ function refuseWorkloadKeys(spec, workload) {
  */
 function encodeCall(spec, workload, arrays) {
   for (const key in workload)
-    if (key !== 'type' && key !== 'inputs' && key !== 'params' && key !== 'id') refuseWorkloadKeys(spec, workload);
+    if (key !== 'type' && key !== 'inputs' && key !== 'params' && key !== 'id' && key !== 'split')
+      refuseWorkloadKeys(spec, workload);
   scratch[callWorkload] = spec.index;
   encodeParams(spec, workload.params, scratch, callParams, spec.type);
   const inputs = /** @type {Fields|null|undefined} */ (workload.inputs);

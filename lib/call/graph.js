@@ -34,7 +34,7 @@ const { currentPrecision } = require('./encode');
  * @property {number} nodesAt where the nodes begin
  */
 
-const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id']);
+const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'split']);
 const kNodeKeys = new Set(['type', 'inputs', 'params', 'outputs']);
 const { numbers: slotSize } = layouts.slot;
 const { outputs: kMaxOutputs } = layouts.limits;

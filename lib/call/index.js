@@ -2,17 +2,27 @@
 'use strict';
 const { describe } = require('./describe');
 const { DeviceTensor, handleOf } = require('./device-tensor');
-const { digestOf } = require('./digest');
+const { digestOf, digestOfPart } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
 const { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs } = require('./estimate');
 const { toFloat16Bits, fromFloat16Bits } = require('./float16');
-const { layout, nextId, track, scratch, settle, isAwaited, unwatch, checkWaiting, settleNow } = require('./pending');
+const { layout, nextId, track, scratch, settle, isAwaited, unwatch, giveUp, checkWaiting } = require('./pending');
+const { settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
 const { takeOutputs, timingsOf, resultOf, inCluster } = require('./result');
 const { publicType } = require('./scene');
 const { sealedFor, bytesOf } = require('./published');
-const { createSharedTensor, openSharedTensor, holdShared, holdAgain, SharedTensor } = require('./shared-tensor');
+const { product, rowsOf, inputsOfPart, mergeBest } = require('./split');
+const {
+  createSharedTensor,
+  sharedArray,
+  openSharedTensor,
+  holdShared,
+  holdAgain,
+  isShared,
+  SharedTensor,
+} = require('./shared-tensor');
 const { kDTypes, kArrays, kRanges, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
 const { kMaxNameBytes, isTensorName, checkTensorName } = require('./tensor-name');
 
@@ -21,6 +31,7 @@ module.exports = {
   DeviceTensor,
   handleOf,
   digestOf,
+  digestOfPart,
   specs,
   setPrecision,
   leavePrecision,
@@ -44,6 +55,7 @@ module.exports = {
   settle,
   isAwaited,
   unwatch,
+  giveUp,
   checkWaiting,
   settleNow,
   kBase,
@@ -56,11 +68,17 @@ module.exports = {
   inCluster,
   publicType,
   createSharedTensor,
+  sharedArray,
   openSharedTensor,
   holdShared,
   holdAgain,
   sealedFor,
   bytesOf,
+  product,
+  rowsOf,
+  inputsOfPart,
+  mergeBest,
+  isShared,
   SharedTensor,
   kDTypes,
   kArrays,

@@ -11,7 +11,7 @@ const { kMaxInputs, programOf, checkWhole, namesOf, byBinding, blockOf } = requi
 /** @typedef {import('../addon/native').ProgramInfo} ProgramInfo */
 /** @typedef {import('./program').Usable} Usable */
 
-const kKernelKeys = new Set(['type', 'kernel', 'inputs', 'outputs', 'params', 'threads', 'id']);
+const kKernelKeys = new Set(['type', 'kernel', 'inputs', 'outputs', 'params', 'threads', 'id', 'split']);
 const kOutputKeys = new Set(['shape', 'dtype']);
 const kMaxOutputs = 8;
 const { kernel: kKernelCall } = layouts.blockKind;

@@ -48,6 +48,15 @@ function unwatch(number) {
   awaited.get(number)?.unwatch();
 }
 
+/**
+ * Gives a job up, as its signal would.
+ * @param {number} number
+ * @param {GPUError} error what its promise is rejected with
+ */
+function giveUp(number, error) {
+  awaited.get(number)?.giveUp(error);
+}
+
 const { scratch, firstId } = native.start(onDone);
 /** What stands where in the scratch array. */
 const { call: layout } = layouts;
@@ -296,6 +305,7 @@ module.exports = {
   settle,
   isAwaited,
   unwatch,
+  giveUp,
   checkWaiting,
   settleNow,
   withReleased,

@@ -7,7 +7,7 @@ const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../c
 /** @typedef {import('./encode').Fields} Fields */
 
 const kPrefix = 'render/';
-const kKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id']);
+const kKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'split']);
 const kOwn = /** @type {const} */ (['width', 'height', 'time']);
 const kSection = '\x1e',
   kItem = '\x1f'; // between the texts, and between the entries of one

@@ -26,6 +26,7 @@ const kShaderKeys = new Set([
   'background',
   'antialias',
   'id',
+  'split',
 ]);
 const kImage = ['image'];
 const { primitive: kPrimitives, blend: kBlends, shaderBlock, shaderInput } = layouts;

@@ -174,6 +174,27 @@ function createSharedTensor(shape, dtype = 'float32', zeros = true) {
   }
 }
 
+const kSharedBytes = 64 * 1024; // less is written elsewhere and copied
+
+/**
+ * Memory for an output, where every process of the cluster can write to it. It goes when nobody refers to it any more.
+ * @param {number} dtype its place among all
+ * @param {number} length
+ * @returns {import('../index').TensorData}
+ * @throws {GPUError} ERR_OUT_OF_MEMORY
+ */
+function sharedArray(dtype, length) {
+  const Data = kArrays[dtype];
+  const bytes = length * Data.BYTES_PER_ELEMENT;
+  if (bytes < kSharedBytes) return new Data(length);
+  try {
+    return new Data(new native.SharedHandle(bytes, 0).buffer());
+  } catch (error) {
+    if (error.code === 'ERR_UNSUPPORTED') return new Data(length); // Electron, where all outputs are copied
+    throw asGpuError(error);
+  }
+}
+
 /**
  * @param {unknown} given a handle, or its JSON
  * @returns {Handle}
@@ -242,6 +263,7 @@ module.exports = {
   isShared: SharedTensor.isShared,
   isSealed: SharedTensor.isSealed,
   createSharedTensor,
+  sharedArray,
   openSharedTensor,
   holdShared,
 };

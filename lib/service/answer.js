@@ -22,6 +22,7 @@ const kFields = [
   'cached',
   'batchSize',
   'attempts',
+  'parts',
   'timings',
 ];
 

@@ -15,9 +15,9 @@ const { refuseLeftovers } = require('./frame');
  */
 /** @typedef {RequestedParts & Record<string, unknown>} RequestedWorkload the manager checks what is not checked here */
 
-const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options']);
-const kSceneKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'options']);
-const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options']);
+const kKeys = new Set(['type', 'inputs', 'params', 'id', 'options', 'split']);
+const kSceneKeys = new Set(['type', 'scene', 'width', 'height', 'time', 'inputs', 'params', 'id', 'options', 'split']);
+const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'options', 'split']);
 const kOptions = new Set(['priority', 'timeout', 'contextType', 'affinity', 'cache', 'retries', 'encoding']);
 const kMaxInputs = 256,
   kMaxName = 128;

@@ -6,7 +6,7 @@ import type { SharedTensor, SharedTensorHandle, TensorLike } from './tensor';
 import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
-import type { RunResult } from './context';
+import type { RunResult, Timings } from './context';
 import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
 import type { Ops } from './ops';
 
@@ -45,12 +45,36 @@ export interface JobOptions {
 export interface GPUResult<Output extends string = string> extends RunResult<Output> {
   /** 0: the primary process, or one that is alone. */
   workerId: number;
-  /** An equal job's run was shared. */
+  /** An equal job's run was shared; of parts, that of at least one. */
   cached: boolean;
   /** How many jobs ran in one launch. */
   batchSize: number;
+  /** How often it was begun; of parts the most often. */
+  attempts: number;
+  /**
+   * With `split: true`: its parts, in the order of their rows, or the job itself where it ran in one piece. The
+   * result's own `contextId` and `timings` are those of the part that ended last, its `total` that of the whole job.
+   */
+  parts?: JobPart[];
+}
+/** A part of a job that was split over several devices, or one that was not. */
+export interface JobPart {
+  /** The inputs that were cut, and which of their rows it had; missing where the job ran in one piece. */
+  cut?: { inputs: string[]; first: number; rows: number };
+  /** Where it ran. */
+  contextId: string;
+  /** 0: the primary process, or one that is alone. */
+  workerId: number;
+  /** The kind of device it ran on. */
+  contextType: Backend;
+  /** As its driver calls it. */
+  deviceName: string;
+  /** An equal part's run was shared. */
+  cached: boolean;
   /** How often it was begun. */
   attempts: number;
+  /** Milliseconds. */
+  timings: Timings;
 }
 
 /** Of publish(). */

@@ -1,5 +1,5 @@
 // The built-in workloads: what each takes and gives.
-import type { WorkloadName } from '../generated';
+import type { SplitName, WorkloadName } from '../generated';
 import type { AnalysisWorkloads } from './analysis';
 import type { InputTensor } from './tensor';
 
@@ -211,13 +211,20 @@ type ParamsOf<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] e
   ? { params?: Workloads[T]['params'] }
   : { params: Workloads[T]['params'] };
 /**
- * A call of one: `type`, its name; `inputs` and `params`, as Workloads has them; `id`, for logs and events.
+ * A call of one: `type`, its name; `inputs` and `params`, as Workloads has them; `id`, for logs and events. `split:
+ * true`, of those that docs/api.md says it of, lets a cluster cut it by rows into parts that run on several devices at
+ * once, as its `parts` tell afterwards; a context is one device, and runs it whole.
  * @example
  * const workload = { type: 'top-k', inputs: { input: tensor([[1, 9, 5]]) }, params: { k: 2 }, id: 'best' };
  * const { outputs } = await manager.executeWorkload(workload);
  */
 export type Workload<T extends WorkloadType = WorkloadType> = T extends WorkloadType
-  ? { type: T; inputs: Workloads[T]['inputs']; id?: string } & ParamsOf<T>
+  ? {
+      type: T;
+      inputs: Workloads[T]['inputs'];
+      id?: string;
+      split?: T extends SplitName ? boolean : false;
+    } & ParamsOf<T>
   : never;
 
 // Every workload of the addon has its types, and no other: else this does not compile.

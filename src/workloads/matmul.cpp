@@ -23,7 +23,23 @@ class MatmulWorkload final : public Workload {
               {.name = "transposeB", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
               {.name = "alpha", .fallback = 1},
               {.name = "precision", .kind = ParamInfo::Kind::Choice, .choices = {"high", "fast"}, .min = 0, .max = 1}},
-             {"output"}}) {}
+             {"output"},
+             {},
+             {{{Cut::Rows, Cut::Whole}},
+              {{Cut::First, Cut::First}},
+              {{Cut::First, Cut::Whole}},
+              {{Cut::Whole, Cut::First}}}}) {}
+
+  bool splits(const Call& call, size_t way) const override {
+    const Shape &a = call.shape(0), &b = call.shape(1);
+    const std::vector<Cut>& cuts = info.splits[way].inputs;
+    const bool cutsA = cuts[0] != Cut::Whole, cutsB = cuts[1] != Cut::Whole;
+    // One matrix against many rows, whatever axes they stand in; else whole matrices, along the output's first axis.
+    if (cuts[0] == Cut::Rows) return !call.flag(0) && elementCount(batchAxes(b)) == 1;
+    const size_t rank = std::max(a.rank(), b.rank());
+    auto has = [&](const Shape& shape) { return shape.rank() == rank && rank > 2 && shape[0] > 1; };
+    return has(a) == cutsA && has(b) == cutsB;
+  }
 
   Cost check(Call& call) const override {
     Sizes sizes = sizesOf(call);

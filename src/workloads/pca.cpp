@@ -312,7 +312,9 @@ class PcaTransform final : public Workload {
                   JoinRule{Join::Rows, Join::Same, Join::Same},
                   {{"input"}, {"mean"}, {"components"}},
                   {},
-                  {"output"}}) {}
+                  {"output"},
+                  {},
+                  {{{Cut::Rows, Cut::Whole, Cut::Whole}}}}) {}
 
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);

@@ -77,7 +77,9 @@ class Normalize final : public Workload {
                   JoinRule{Join::Rows},
                   {{"input"}},
                   {{.name = "epsilon", .fallback = 1e-12, .min = 0}},
-                  {"output"}}) {}
+                  {"output"},
+                  {},
+                  {{{Cut::Rows}}}}) {}
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);
     checkedUint(*this, call.shape(0).back(), "the length of a row");

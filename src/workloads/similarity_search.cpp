@@ -20,7 +20,17 @@ class SimilaritySearch final : public Workload {
                     .choices = {"cosine", "dot", "l2"},
                     .min = 0,
                     .max = 2}},
-                  {"scores", "indices"}}) {}
+                  {"scores", "indices"},
+                  {},
+                  // Each device reads its rows of the base alone; queries are the better cut where they outweigh it.
+                  {{{Cut::Whole, Cut::Rows}, Merge::Largest},
+                   {{Cut::Whole, Cut::Rows}, Merge::Smallest},
+                   {{Cut::Rows, Cut::Whole}}}}) {}
+
+  bool splits(const Call& call, size_t way) const override {
+    const Merge merge = info.splits[way].merge;
+    return merge == Merge::Rows || (merge == Merge::Smallest) == (call.integer(1) == kMetricL2);
+  }
 
   Cost check(Call& call) const override {
     requireRank(*this, call, 0, 2);

@@ -77,6 +77,7 @@ function fakeManager() {
             cached: false,
             batchSize: 1,
             attempts: 1,
+            ...(workload.split ? { parts: [{ contextId: '1-cpu-0', attempts: 1 }] } : {}),
             timings: { queued: 0, switch: 0, upload: 0, compute: 1, readback: 0, total: 1 },
             secret: 'not for clients',
           };

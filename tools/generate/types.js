@@ -119,6 +119,7 @@ function makeTypes(facts) {
   const scenes = workloads.filter(({ type }) => type.startsWith('render/'));
   const sceneNames = scenes.map(({ type }) => type.slice('render/'.length)).sort();
   const built = workloads.filter(({ type }) => !type.startsWith('render/'));
+  const cut = built.filter(({ splits }) => splits.length);
   return [
     '// Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: ' +
       'do not edit.',
@@ -128,6 +129,8 @@ function makeTypes(facts) {
       `${union(codes.map(({ name }) => name))};`,
     `${comment('From all to nothing.')}export type LogLevel = ${union(levels)};`,
     `${comment('The built-in workloads.')}export type WorkloadName = ${union(built.map(({ type }) => type))};`,
+    `${comment('Those of them that `split: true` may cut.')}export type SplitName = ` +
+      `${union(cut.map(({ type }) => type))};`,
     `${comment('The pictures the engine knows how to draw.')}export type SceneName = ${union(sceneNames)};`,
     settingsTypes(facts),
     metricsTypes(facts),

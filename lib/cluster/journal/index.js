@@ -2,7 +2,8 @@
 'use strict';
 /** @typedef {import('./job-ring').JobFacts} JobFacts */
 /** @typedef {import('./job-ring').Details} Details */
-const { JobRing, grown, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId } = require('./job-ring');
+const { JobRing, grown, kKept, kOwn, kSplit, kCached, at } = require('./job-ring');
+const { typeOf, detailsOf, nameOf, matcher, cutId } = require('./job-ring');
 const { stepsOf, processOf, timeText, counted, epochOf } = require('./steps');
 const { kWaits, kHeld, kDetailed } = require('./waits');
 
@@ -11,6 +12,7 @@ module.exports = {
   grown,
   kKept,
   kOwn,
+  kSplit,
   kCached,
   at,
   typeOf,

@@ -42,6 +42,7 @@ const at = Object.freeze({
 });
 const kCached = 1; // it got the outputs of an equal job
 const kOwn = 2; // its process ran it on a context of its own, without the coordinator
+const kSplit = 4; // it was cut into parts, which are jobs by themselves
 
 /**
  * What is known of a job, living or not, for its steps.
@@ -60,8 +61,9 @@ const kOwn = 2; // its process ran it on a context of its own, without the coord
  * @property {number} given
  * @property {string|undefined} context its last one
  * @property {number} attempts
- * @property {string[]|undefined} tries what became of earlier attempts
+ * @property {string[]|undefined} tries what became of earlier attempts; of one that was cut, of its parts
  * @property {boolean} own
+ * @property {boolean} isSplit it was cut into parts
  * @property {boolean} cached
  * @property {JobEnd|undefined} end undefined: it has not ended
  */
@@ -165,6 +167,7 @@ class JobRing {
       attempts: n[at.attempts],
       tries,
       own: (n[at.flags] & kOwn) !== 0,
+      isSplit: (n[at.flags] & kSplit) !== 0,
       cached: (n[at.flags] & kCached) !== 0,
       end: {
         at: n[at.ended],
@@ -256,4 +259,4 @@ function cut(text, most) {
   return text.length <= most ? text : Array.from(text.slice(0, most)).join('');
 }
 
-module.exports = { JobRing, grown, kKept, kOwn, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId };
+module.exports = { JobRing, grown, kKept, kOwn, kSplit, kCached, at, typeOf, detailsOf, nameOf, matcher, cutId };

@@ -62,6 +62,7 @@ function processOf(workerId) {
  */
 function stepsOf(job) {
   const steps = [askedText(job)];
+  if (job.isSplit) return [...steps, ...(job.tries ?? []), ...(job.end ? endTexts(job, job.end) : [])];
   const ready = job.came - job.asked;
   if (!job.own && ready > kMessageMs && job.came !== job.end?.at)
     steps.push(`its memory was made ready and its message came, which took ${timeText(ready)}`);
@@ -111,13 +112,13 @@ function givenText({ context, waits, attempts, end }) {
  * @param {JobEnd} end
  * @returns {string[]}
  */
-function endTexts({ asked, given, own, cached }, end) {
+function endTexts({ asked, given, own, isSplit, cached }, end) {
   const total = timeText(end.at - asked);
   if (end.code) return [`ended with ${end.code} after ${total}${end.message ? `: ${end.message}` : ''}`];
   const ran = `${timeText(end.compute)} of computing`;
   const moved = end.upload + end.readback > 0 ? `, ${timeText(end.upload + end.readback)} of moving data` : '';
   const told = end.at - given - end.switch - end.compute - end.upload - end.readback;
-  const late = !own && !cached && told > kMessageMs ? [`its end was heard of ${timeText(told)} later`] : [];
+  const late = !own && !isSplit && !cached && told > kMessageMs ? [`its end was heard of ${timeText(told)} later`] : [];
   return [...(cached ? [] : [`took ${ran}${moved}`]), ...late, `done after ${total}`];
 }
 

@@ -208,18 +208,19 @@ class Completion {
     if (job.alone) this.parts.onAloneSettled();
     const own = this.parts.metrics.own;
     const { counted } = job;
+    const isPart = job.home > 0; // its requester counts the whole of which it is one
     if (ending.code) {
-      own.failed(ending.code);
+      if (!isPart) own.failed(ending.code);
       if (this.#logs) this.#logFailure(job, ending);
     } else {
       ending.total = now - job.enqueued;
-      own.completed(counted, ending, ending.cached ? 0 : (ending.launched ?? 1));
+      if (!isPart) own.completed(counted, ending, ending.cached ? 0 : (ending.launched ?? 1));
       if (this.#logs)
         this.parts.log.debug(
           { job: job.name, type: job.type, context: ending.contextId, ms: ending.total, attempts: job.attempts },
           'a job is done',
         );
-      this.#noteSwitch(job, ending);
+      if (!isPart) this.#noteSwitch(job, ending);
     }
     if (from && !keep) from.asked.delete(job.askNumber);
     this.#conclude(from, job, ending, counted, now);

@@ -6,7 +6,7 @@ const { nowMs, isSoftware } = require('../../core');
 const { kSoonMs } = require('./scheduler');
 const { nodeOf, linkedTo } = require('./nearness');
 
-const { inContext, kMaxStarted, contextAt } = statusPage;
+const { inContext, kMaxContexts, kMaxStarted, contextAt } = statusPage;
 
 /** @typedef {import('../../index').DeviceInfo} DeviceInfo */
 /** @typedef {import('./member').Member} Member */
@@ -83,6 +83,11 @@ class ContextView {
     this.affinities = new RecentSet(kMaxAffinities);
     this.resident = new RecentSet(kMaxResident);
     this.programs = new RecentSet(kMaxPrograms); // workload numbers of those it has run
+  }
+
+  /** What a part of a split job says that is meant for it. */
+  get home() {
+    return 1 + this.member * kMaxContexts + this.index;
   }
 
   /** @param {number} place */

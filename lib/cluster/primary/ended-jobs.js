@@ -92,6 +92,7 @@ function factsOf(job) {
     attempts: job.attempts,
     tries: job.tries,
     own: false,
+    isSplit: false,
     cached: false,
     end: undefined,
   };

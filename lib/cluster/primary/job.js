@@ -16,6 +16,7 @@ const {
   digest: kAskDigest,
   flags: kAskFlags,
   flops: kAskFlops,
+  home: kAskHome,
   joinKey: kAskJoinKey,
   kind: kAskKind,
   memory: kAskMemory,
@@ -61,7 +62,8 @@ class CoordinatorJob {
     this.cost = costMs(numbers[at + kAskFlops], numbers[at + kAskBytes]);
     this.alone = false;
     this.excluded = -1;
-    this.joinKey = numbers[at + kAskJoinKey];
+    this.home = numbers[at + kAskHome]; // of a part of a split job, else 0
+    this.joinKey = this.home ? 0 : numbers[at + kAskJoinKey];
     this.inputs = numbers[at + kAskResident]
       ? Array.from(numbers.subarray(at + kAskResident, at + kAskOutputs)).filter(Boolean)
       : kNone;

@@ -108,6 +108,7 @@ class Membership {
     native.setMember(0);
     const [here, there] = native.makePair();
     this.#onConnected(member, 'ask', new Channel(here, this.#handlers(member, 'ask')));
+    this.parts.onMember(member, member.page);
     return { member, fd: there };
   }
 
@@ -118,7 +119,6 @@ class Membership {
     member.run = new Channel(here, this.#handlers(member, 'run'));
     member.state = 'starting';
     member.joinedAt = nowMs();
-    this.parts.onMember(member, member.page);
     return there;
   }
 

@@ -3,6 +3,7 @@
 'use strict';
 const { nowMs, epochMs, isSoftware } = require('../../core');
 const { statusPage } = require('../../metrics');
+const { splitTargets } = require('./split-targets');
 
 const { inPage } = statusPage;
 
@@ -54,6 +55,8 @@ class Reports {
         return this.primary.follow.jobs();
       case 'why':
         return this.primary.follow.why(report.id);
+      case 'split':
+        return splitTargets(report, this.primary.contexts.list);
       case 'memory':
         return this.memoryStats(report.device);
     }

@@ -21,6 +21,7 @@ const { nearnessToData, nearnessToNode } = require('./nearness');
  * @property {number} [ownBytes] the same without inputs that jobs of its joinKey share
  * @property {boolean} alone must run on an otherwise empty worker
  * @property {number} excluded the slot of a member to avoid, -1 for none
+ * @property {number} [home] of a part of a split job: the context that it is meant for; else 0
  * @property {number} joinKey 0 when it can't be joined
  * @property {number[]} inputs resident ids worth keeping near
  * @property {number} [node] the NUMA node that its requester is bound to; none, or -1: it is bound to none
@@ -62,6 +63,8 @@ const { nearnessToData, nearnessToNode } = require('./nearness');
  * @property {(workload: number) => number|undefined} speed measured ms for each unit of cost, undefined before there
  *   are enough runs
  * @property {{ has(affinity: number): boolean }} affinities
+ * @property {number} [home] what a job says that is meant for it
+ * @property {{ id: string }} [device]
  */
 
 /** @type {readonly ContextView[]} */
@@ -275,6 +278,23 @@ function withoutSoftware(suited, job, contexts, now) {
   return suited.filter((each) => !each.software || (othersMeasured && isMeasured(each)));
 }
 
+const kHomeWaits = 2; // times what it takes there
+/**
+ * Where a part of a split job belongs: the context it was cut for, or another one of that card. Other parts are cut for
+ * the other devices; but one that has waited there for long goes wherever there is room.
+ * @template {ContextView} T
+ * @param {Job} job
+ * @param {T[]} suited
+ * @param {number} now
+ */
+function homesOf({ home, workload, cost, enqueued }, suited, now) {
+  const own = suited.find((context) => context.home === home);
+  if (!own) return [];
+  const expected = (own.speed(workload) ?? 1) * cost;
+  if (now - enqueued > kHomeWaits * Math.max(expected, kSoonMs)) return [];
+  return own.type === 'cpu' ? [own] : suited.filter(({ device }) => device?.id === own.device?.id);
+}
+
 /**
  * The contexts that may take the job, now or once they have room.
  * @template {ContextView} T
@@ -287,6 +307,10 @@ function eligible(job, contexts, now) {
   if (job.excluded >= 0) suited = narrow(suited, ({ member }) => member !== job.excluded);
   if (job.affinity) {
     const homes = suited.filter(({ affinities }) => affinities.has(job.affinity));
+    if (homes.length) return homes;
+  }
+  if (job.home) {
+    const homes = homesOf(job, suited, now);
     if (homes.length) return homes;
   }
   return withoutSoftware(suited, job, contexts, now);

@@ -74,6 +74,7 @@ class ClusterProcess {
       onEnd: (how, reason) => this.#onCoordinatorGone(how, reason),
       onDismissed: (reason) => this.#onDismissed(reason),
     });
+    this.requester.askForTargets((question) => this.#splitTargets(question));
     this.names = new NamedTensors(this.connection);
     this.#idleTimer = setInterval(() => this.connection.trimIdle(), kIdleMs);
     this.#idleTimer.unref();
@@ -153,6 +154,21 @@ class ClusterProcess {
         this.#fail(asGpuError(error)); // the system has no thread or no memory for it
       }
     });
+  }
+
+  /**
+   * @param {import('../wire/messages').SplitQuestion} question
+   * @returns {Promise<import('../wire/messages').SplitTarget[]>}
+   */
+  async #splitTargets(question) {
+    try {
+      await this.ready;
+    } catch {
+      return []; // the job is told why it finds no context
+    }
+    const report = { what: /** @type {const} */ ('split'), ...question };
+    if (!this.coordination) return this.connection.query(report);
+    return /** @type {import('../wire/messages').SplitTarget[]} */ (this.coordination.reports.give(report));
   }
 
   /** @param {GPUError} error */

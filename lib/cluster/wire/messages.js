@@ -2,7 +2,8 @@
 // shape (codec.js writes and checks them), and the handshake over Node's own channel. Jobs travel as numbers: see
 // protocol.js.
 'use strict';
-const { kBackends, kErrorDetails } = require('../../core');
+const { kKinds } = require('../../addon');
+const { kBackends, kContextTypes, kErrorDetails } = require('../../core');
 const { isTensorName } = require('../../call');
 const {
   anything,
@@ -68,9 +69,20 @@ const {
  * @property {string} [fragment]
  */
 /**
- * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job.
+ * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job, split where
+ * parts of one may run.
  * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }
- *   | { what: 'jobs' } | { what: 'why', id: string }} Report
+ *   | { what: 'jobs' } | { what: 'why', id: string } | { what: 'split' } & SplitQuestion} Report
+ */
+/**
+ * A job that is to be cut, as a context sees it.
+ * @typedef {Pick<import('../primary/scheduler').Job, 'kind'|'contextType'|'workload'>} SplitQuestion
+ */
+/**
+ * A context that a part may be meant for (`home`, in its ask): the rank of its kind of device; whether that is a card;
+ * measured ms for each unit of cost, null before there are enough runs; and for how long it is busy.
+ * @typedef {{ home: number, id: string, rank: number, isCard: boolean, speed: number|null, busyMs: number }}
+ *   SplitTarget
  */
 /** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'|'tensor-published'}
  *   ClusterEventName */
@@ -274,14 +286,17 @@ const events = {
   }),
   'tensor-published': object({ name: tensorName, version: count }),
 };
-const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why']);
+/** @type {Kind<SplitQuestion>} */
+const splitQuestion = object({ kind: oneOf(kKinds), contextType: oneOf(kContextTypes), workload: integer });
+const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why', 'split']);
 /** @type {Kind<Report>} */
 const report = /** @type {Kind<any>} */ (
   (value) =>
     isObject(value) &&
     oneOf(reports)(value.what) &&
     (value.what !== 'memory' || string(value.device)) &&
-    (value.what !== 'why' || string(value.id))
+    (value.what !== 'why' || string(value.id)) &&
+    (value.what !== 'split' || splitQuestion(value))
 );
 
 /** @typedef {{ [Type in ToMember['type']]: Shape<Extract<ToMember, { type: Type }>> }} MemberShapes */

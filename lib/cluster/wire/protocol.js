@@ -94,7 +94,7 @@ const fromMember = byType({
   [kAsk]: {
     name: 'ask',
     length: ask.body + 1,
-    whole: [ask.number, ask.affinity, ask.retries, ask.flags, ask.outputs],
+    whole: [ask.number, ask.affinity, ask.home, ask.retries, ask.flags, ask.outputs],
     integers: [ask.priority, ask.workload],
     numbers: [ask.deadline, ask.asked, ask.flops, ask.bytes, ask.joinKey, ask.memory, ask.own],
     indices: [

@@ -113,7 +113,7 @@ class Asks {
         const cost = costMs(scratch[kAskAt + ask.flops], scratch[kAskAt + ask.bytes]);
         this.#stage(number, call.id);
         this.parts.own.begun(number, call.id, call.counted, options, started, deadline, cost, undefined);
-        if (putOff > 0) tellOfCopies(call);
+        if (putOff > 0) (options?.onCopies ?? tellOfCopies)(call);
       }
       this.#numbers.add(number);
       if (this.waiting++ === 0) channel.ref();
@@ -153,6 +153,7 @@ class Asks {
     scratch[kAskAt + ask.kind] = kKinds.indexOf(need.kind);
     scratch[kAskAt + ask.contextType] = kContextTypes.indexOf(need.type);
     scratch[kAskAt + ask.affinity] = options?.affinity === undefined ? 0 : affinityNumber(options.affinity);
+    scratch[kAskAt + ask.home] = options?.home ?? 0;
     scratch[kAskAt + ask.retries] = options?.retries ?? this.parts.config.retries;
     scratch[kAskAt + ask.flags] = digest === kNoDigest ? 0 : protocol.kCacheFlag;
     scratch[kAskAt + ask.workload] = call.workload;

@@ -1,7 +1,9 @@
 // Jobs that were given before there was a connection to the coordinator: they wait, and their time runs.
 'use strict';
 const { nextId, track, settle, isAwaited, unwatch } = require('../../call');
-const { nowMs } = require('../../core');
+const { GPUError, nowMs } = require('../../core');
+
+const kRetryMs = 1000;
 
 class EarlyJobs {
   /** @type {(() => void)[]} */
@@ -59,4 +61,17 @@ class EarlyJobs {
   }
 }
 
-module.exports = { EarlyJobs };
+/**
+ * @param {number} limit
+ * @returns {GPUError} for one that is not taken
+ */
+function queueFull(limit) {
+  const error = new GPUError(
+    'ERR_QUEUE_FULL',
+    `the queue is full: ${limit} jobs wait already; try again in ${kRetryMs} ms`,
+  );
+  error.retryAfter = kRetryMs;
+  return error;
+}
+
+module.exports = { EarlyJobs, queueFull };

@@ -4,7 +4,10 @@ const { createHash } = require('node:crypto');
 const { checkWaiting } = require('../../call');
 const { invalid, show, refuseUnknownKeys, kBackends } = require('../../core');
 
-/** @typedef {import('../../index').JobOptions} JobOptions */
+/**
+ * Of a part of a split job `home`, the context that it is meant for, and who hears that inputs of it are copied.
+ * @typedef {import('../../index').JobOptions & { home?: number, onCopies?: () => void }} JobOptions
+ */
 
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);
 const kMaxAffinities = 4096; // names remembered

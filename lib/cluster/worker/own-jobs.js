@@ -4,6 +4,7 @@
 const {
   JobRing,
   kOwn,
+  kSplit,
   at,
   typeOf,
   detailsOf,
@@ -30,7 +31,9 @@ const { nowMs } = require('../../core');
  * @property {number} deadline ms, Infinity for none
  * @property {number} priority
  * @property {number} cost ms
- * @property {string|undefined} context undefined: its memory is being made ready
+ * @property {string|undefined} context undefined: its memory is being made ready, or `reason` says what else
+ * @property {string} [reason] why it is where it is
+ * @property {string[]} [parts] of one that was cut: what became of each
  */
 
 const kNoTimings = { upload: 0, compute: 0, readback: 0 };
@@ -69,6 +72,17 @@ class OwnJobs {
     this.#live.set(number, { number, id: told, counted, asked, deadline, priority, cost, context });
   }
 
+  /**
+   * What there is to say of a job that begun() was told of, and that runs nowhere itself.
+   * @param {number} number
+   * @param {string} reason why it is where it is
+   * @param {string[]} [parts] what became of each of its parts: they are under way
+   */
+  say(number, reason, parts) {
+    const job = this.#live.get(number);
+    if (job) Object.assign(job, { reason, parts });
+  }
+
   /** @param {number} number of one that the coordinator knows of from now on, or that nobody wants any more */
   left(number) {
     this.#live.delete(number);
@@ -84,13 +98,13 @@ class OwnJobs {
     const job = this.#live.get(number);
     if (!job) return;
     this.#live.delete(number);
-    const { id, counted, asked, deadline, priority, cost, context } = job;
+    const { id, counted, asked, deadline, priority, cost, context, parts } = job;
     const { upload, compute, readback } = timings ?? kNoTimings;
     const now = nowMs();
     const ring = (this.#ring ??= new JobRing());
     const place = ring.next();
     ring.contexts[place] = context;
-    ring.details[place] = detailsOf(id, error?.message, undefined);
+    ring.details[place] = detailsOf(id, error?.message, parts);
     /** @type {[number, number][]} */
     const numbers = [
       [at.number, number],
@@ -102,10 +116,10 @@ class OwnJobs {
       [at.readback, readback],
       [at.given, 0],
       [at.attempts, 1],
-      [at.flags, context === undefined ? 0 : kOwn],
+      [at.flags, parts ? kSplit : context === undefined ? 0 : kOwn],
       [at.requester, this.#workerId],
       [at.asked, asked],
-      [at.came, context === undefined ? now : asked],
+      [at.came, context === undefined && !parts ? now : asked],
       [at.ended, now],
       [at.deadline, deadline],
       [at.priority, priority],
@@ -136,12 +150,12 @@ class OwnJobs {
       number: job.number,
       id: job.id ?? nameOf(this.#workerId, job.number),
       type: typeOf(job.counted),
-      state: job.context === undefined ? 'queued' : 'running',
+      state: job.context === undefined && !job.parts ? 'queued' : 'running',
       sinceMs: Math.max(0, now - job.asked),
       priority: job.priority,
       deadline: job.deadline === Infinity ? null : epochOf(job.deadline),
       costMs: job.cost,
-      ...(job.context === undefined ? { reason: kStaging } : { contextId: job.context }),
+      ...(job.context === undefined ? { reason: job.reason ?? kStaging } : { contextId: job.context }),
     }));
   }
 
@@ -158,7 +172,7 @@ class OwnJobs {
     for (const job of this.#live.values()) {
       if (!isIt(job.id, this.#workerId, job.number) || (best && best.asked > job.asked)) continue;
       best = this.#factsOf(job);
-      now = job.context === undefined ? kStaging : `runs on ${job.context}`;
+      now = job.context === undefined ? (job.reason ?? kStaging) : `runs on ${job.context}`;
     }
     if (!best) return undefined;
     return { asked: best.asked, steps: best.end ? stepsOf(best) : [...stepsOf(best), `now: ${now}`] };
@@ -181,8 +195,9 @@ class OwnJobs {
       waitedFor: undefined,
       given: 0,
       attempts: 1,
-      tries: undefined,
+      tries: rest.parts,
       own: context !== undefined,
+      isSplit: rest.parts !== undefined,
       cached: false,
       end: undefined,
     };

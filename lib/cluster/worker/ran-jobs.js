@@ -114,6 +114,7 @@ class RanJobs {
       attempts: 1,
       tries: undefined,
       own: true,
+      isSplit: false,
       cached: false,
       end: {
         at: n[kAsked] + n[kTotal],

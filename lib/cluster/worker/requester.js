@@ -4,17 +4,20 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { native } = require('../../addon');
 const { describe, digestOf, settleNow, inCluster, lastCostMs } = require('../../call');
-const { GPUError, asGpuError, nowMs } = require('../../core');
+const { asGpuError, nowMs } = require('../../core');
 const { GPUContext } = require('../../context');
 const { Asks, kNoDigest } = require('./asks');
-const { EarlyJobs } = require('./early-jobs');
+const { EarlyJobs, queueFull } = require('./early-jobs');
 const { JobEvents, lateText } = require('./job-events');
 const { checkOptions } = require('./job-options');
 const { needFor } = require('./needs');
 const { OwnJobs } = require('./own-jobs');
 const { RanJobs } = require('./ran-jobs');
+const { SplitJobs } = require('./split-jobs');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
+/** @typedef {import('../../call/built-in-call').BuiltInCall} BuiltInCall */
+/** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../../index').GPUResult} GPUResult */
 /** @typedef {import('../../index').RunResult} RunResult */
 /** @typedef {import('./job-options').JobOptions} JobOptions */
@@ -36,6 +39,7 @@ class Requester {
   #events;
   #own;
   #ran;
+  #splits;
   /** @type {import('./pool').Pool|undefined} */
   #pool;
   /** @type {GPUError|undefined} why nothing can be asked any more */
@@ -56,16 +60,25 @@ class Requester {
     this.#ran = new RanJobs(workerId);
     this.#own = new OwnJobs(workerId, this.#ran);
     this.#asks = new Asks({ workerId, config, registry, events: this.#events, own: this.#own });
+    this.#splits = new SplitJobs({
+      workerId,
+      config,
+      registry,
+      events: this.#events,
+      own: this.#own,
+      metrics: () => this.metrics,
+      runWhole: (call, workload, options, need) => this.#run(call, workload, options, need),
+    });
   }
 
   /** Jobs asked of the coordinator and not settled. */
   get waiting() {
-    return this.#asks.waiting + this.#early.size;
+    return this.#asks.waiting + this.#early.size + this.#splits.waiting;
   }
 
   /** Jobs the coordinator was asked for so far. */
   get asked() {
-    return this.#asks.count;
+    return this.#asks.count + this.#splits.asks.count;
   }
 
   /** Jobs that run on this process's own contexts. */
@@ -85,7 +98,16 @@ class Requester {
   /** @param {import('../wire/channel').Channel} channel */
   connect(channel) {
     this.#asks.connect(channel);
+    this.#splits.asks.connect(channel);
     this.#early.startAll();
+  }
+
+  /**
+   * Who says where parts of a job may run, once there are contexts.
+   * @param {SplitJobs['targets']} targets
+   */
+  askForTargets(targets) {
+    this.#splits.targets = targets;
   }
 
   /** @param {import('./pool').Pool|undefined} pool */
@@ -100,6 +122,7 @@ class Requester {
    */
   onResult(numbers, start) {
     this.#asks.onResult(numbers, start);
+    this.#splits.asks.onResult(numbers, start);
   }
 
   /**
@@ -109,6 +132,7 @@ class Requester {
    */
   onWhere(number, text) {
     this.#asks.onWhere(number, text);
+    this.#splits.asks.onWhere(number, text);
   }
 
   /**
@@ -128,8 +152,10 @@ class Requester {
     if (this.#ended) return;
     this.#ended = error;
     this.#asks.refuse(error);
+    this.#splits.asks.refuse(error);
     this.#early.startAll();
     this.#asks.end(error);
+    this.#splits.asks.end(error);
   }
 
   /**
@@ -146,16 +172,28 @@ class Requester {
       call = describe(workload, options?.into);
       call.refuseDeviceTensors();
       const need = needFor(call.kind, call.contextTypeFor(options?.contextType));
-      const context = this.#pool?.choose(need, options);
-      if (context) return this.#runHere(context, call, workload, options, need);
-      const digest = options?.cache ? digestOf(call, options.contextType) : kNoDigest;
-      if (digest instanceof Promise) return this.#askEqual(call.keep(), workload, options, need, digest);
-      return this.#ask(call, workload, options, need, digest, 0);
+      if (call.split) return this.#splits.run(/** @type {BuiltInCall} */ (call), workload, options, need);
+      return this.#run(call, workload, options, need);
     } catch (error) {
       return Promise.reject(this.#events.failed(workload, asGpuError(error)));
     } finally {
       call?.clear();
     }
+  }
+
+  /**
+   * @param {AnyCall} call
+   * @param {unknown} workload
+   * @param {JobOptions|undefined} options
+   * @param {Need} need
+   * @returns {Promise<GPUResult>}
+   */
+  #run(call, workload, options, need) {
+    const context = this.#pool?.choose(need, options);
+    if (context) return this.#runHere(context, call, workload, options, need);
+    const digest = options?.cache ? digestOf(call, options.contextType) : kNoDigest;
+    if (digest instanceof Promise) return this.#askEqual(call.keep(), workload, options, need, digest);
+    return this.#ask(call, workload, options, need, digest, 0);
   }
 
   /**
@@ -189,7 +227,7 @@ class Requester {
   #ask(call, workload, options, need, digest, attempts) {
     if (this.#asks.isConnected || this.#ended) return this.#asks.ask(call, workload, options, need, digest, attempts);
     if (this.#early.size >= this.config.queueLimit)
-      return Promise.reject(this.#events.failed(workload, queueFull(this.config.queueLimit, 1000)));
+      return Promise.reject(this.#events.failed(workload, queueFull(this.config.queueLimit)));
     const kept = call.keep();
     const start = (/** @type {number} */ left) => {
       // A pool that has become ready meanwhile may take it.
@@ -324,19 +362,6 @@ class Requester {
       context.end(started);
     });
   }
-}
-
-/**
- * @param {number} limit
- * @param {number} retryAfter ms
- */
-function queueFull(limit, retryAfter) {
-  const error = new GPUError(
-    'ERR_QUEUE_FULL',
-    `the queue is full: ${limit} jobs wait already; try again in ${retryAfter} ms`,
-  );
-  error.retryAfter = retryAfter;
-  return error;
 }
 
 module.exports = { Requester };

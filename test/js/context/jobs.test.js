@@ -41,6 +41,15 @@ describe.each(devices)('on %s', (device) => {
     expect((await ctx.run(pair(8))).workloadId).not.toBe((await ctx.run(pair(8))).workloadId);
   });
 
+  test('a context is one device: what may be split runs whole, what can not is refused', async () => {
+    const input = gpu.tensor([[3, 4]]);
+    const { outputs, parts } = await ctx.run({ type: 'normalize', inputs: { input }, split: true });
+    expectClose(outputs.output.data, [0.6, 0.8]);
+    expect(parts).toBeUndefined();
+    const { message, argument } = await failure(ctx.run({ ...pair(8), split: true }), 'ERR_INVALID_ARGUMENT');
+    expect([message, argument]).toEqual([expect.stringContaining("'add' can't be split"), 'split']);
+  });
+
   test.each([1, 3, 1000, 100003])('%i elements at offsets that are not aligned', async (n) => {
     const memory = random(n + 3),
       bytes = new Uint8Array(n * 4 + 8);

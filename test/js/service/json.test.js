@@ -38,6 +38,14 @@ describe('workloads as JSON', () => {
     });
   });
 
+  test('split reaches the manager, and where the parts ran the client', async () => {
+    const { json } = await post(server.port, { ...kSmall, split: true });
+    expect(server.manager.calls[0].workload.split).toBe(true);
+    expect(json.parts).toEqual([{ contextId: '1-cpu-0', attempts: 1 }]);
+    const { status } = await post(server.port, { ...kSmall, options: { split: true } });
+    expect(status).toBe(400);
+  });
+
   test('a graph keeps its nodes and outputs', async () => {
     const graph = {
       type: 'graph',

@@ -53,6 +53,10 @@ export async function everything(): Promise<void> {
   };
   const result: GPUResult<'output'> = await manager.executeWorkload({ type: 'normalize', inputs: { input: a } }, job);
   const data: Tensor = result.outputs.output;
+  const { parts } = await manager.executeWorkload({ type: 'normalize', inputs: { input: a }, split: true });
+  const cut: { inputs: string[]; first: number; rows: number } | undefined = parts?.[0].cut;
+  // @ts-expect-error: it can't be split
+  await manager.executeWorkload({ type: 'scale', inputs: { input: a }, split: true });
   const numbers: number[] = [result.workerId, result.batchSize, result.attempts, result.timings.queued];
   const cached: boolean = result.cached;
   const graph: GraphWorkload<'y'> = {

@@ -129,6 +129,23 @@ const scenarios = {
     await asMany(plan.count ?? 24, report.jobs, plan.options);
     await first;
   },
+  /** Parts of a job that is split: one of them meets the fault. */
+  async split() {
+    await manager.ready;
+    ++asked;
+    const input = gpu.tensor(new Float32Array(64_000 * 256).fill(2), [64_000, 256]);
+    try {
+      const job = { id: `j${asked}`, type: 'normalize', inputs: { input }, split: true };
+      const { outputs, parts, attempts } = await manager.executeWorkload(job, plan.options);
+      report.parts = parts.map((part) => part.attempts);
+      report.attempts = attempts;
+      report.jobs.ok = 1;
+      if (!outputs.output.data.every((value) => value === 1 / 16)) ++report.wrong;
+    } catch ({ code, message }) {
+      report.jobs[code] = 1;
+      report.messages = { [code]: message };
+    }
+  },
   /** A job that ends every worker it runs in; workers that start after it do without the fault. */
   async lethal() {
     await manager.ready;

@@ -111,6 +111,13 @@ function paramsTable({ type, params }, members, anchors) {
   return `\n${table(['parameter', 'type', 'default', 'range', ''], rows)}`;
 }
 
+/** @param {Facts} facts */
+function splitText({ splits }) {
+  if (!splits.length) return '';
+  const ways = new Set(splits.map((inputs) => inputs.map((name) => `\`${name}\``).join(' and ')));
+  return `\n${wrap(`With \`split: true\` it is cut by rows of ${[...ways].join(', or of ')}.`)}`;
+}
+
 /**
  * @param {Facts} facts
  * @param {Member|undefined} member of Workloads
@@ -142,6 +149,7 @@ function writeWorkload(facts, member, anchors) {
     `\n### ${workloadHeading(facts)}\n\n${wrap(anchors.prose(doc.text))}\n` +
     `${table(['', 'name', 'dtype', 'shape'], rows)}${paramsTable(facts, paramsOf(member.type), anchors)}` +
     `\n${wrap(`NaN and infinities: ${anchors.prose(doc.nan)}`)}` +
+    splitText(facts) +
     doc.examples.map((code) => `\n${block(code, 'js')}`).join('')
   );
 }

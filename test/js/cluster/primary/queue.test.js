@@ -139,6 +139,12 @@ describe('the order', () => {
     expect(queue.size).toBe(4);
   });
 
+  test('a part of a split job that waits for its device holds up none that is meant for another', () => {
+    const queue = filled({ home: 1, cost: 1 }, { home: 2, cost: 2 }, { cost: 3 });
+    expect(queue.next(0, ({ home }) => home === 2).cost).toBe(2);
+    expect(queue.next(0, ({ home }) => !home).cost).toBe(3);
+  });
+
   test('a large job that fits nowhere holds up no smaller one', () => {
     const queue = filled({ bytes: 2 ** 28 }, { bytes: 2 ** 25 }, { bytes: 5 });
     expect(queue.next(0, ({ bytes }) => bytes < 2 ** 26).bytes).toBe(2 ** 25);

@@ -106,6 +106,33 @@ describe('chooseContext', () => {
     });
   });
 
+  describe('a part of a split job', () => {
+    const card = (id, home, fields) => vulkan({ id, home, device: { id: 'vulkan:0' }, ...fields });
+    const part = { home: 3, cost: 10 };
+
+    test('goes to the context that it is meant for, though others are better', () => {
+      const contexts = [cuda({ home: 1 }), cpu({ home: 2 }), cpu({ id: 'meant', home: 3, pending: 2, state: 'busy' })];
+      expect(chosen(makeJob(part), contexts)).toBe('meant');
+      expect(chosen(makeJob({ cost: 10 }), contexts)).toBe('cuda');
+    });
+    test('or to another one of that card', () => {
+      const other = card('other', 4);
+      expect(chosen(makeJob(part), [card('meant', 3, full), other, cuda({ home: 1 })])).toBe('other');
+      expect(chosen(makeJob(part), [card('meant', 3, full), { ...other, device: { id: 'vulkan:1' } }])).toBeUndefined();
+    });
+    test('waits there for twice as long as it takes, then goes wherever there is room', () => {
+      const contexts = [cpu({ id: 'meant', home: 3, ...full, ...measured(0.5) }), cpu({ id: 'free', home: 4 })];
+      expect(chosen(makeJob(part), contexts, 10)).toBeUndefined();
+      expect(chosen(makeJob(part), contexts, 10.1)).toBe('free');
+    });
+    test('goes elsewhere when it has gone, was lost, or is to be avoided', () => {
+      const free = cpu({ id: 'free', home: 4, member: 4 });
+      expect(chosen(makeJob(part), [free])).toBe('free');
+      expect(chosen(makeJob(part), [free, cpu({ home: 3, state: 'lost' })])).toBe('free');
+      expect(chosen(makeJob({ ...part, excluded: 3 }), [free, cpu({ home: 3, member: 3 })])).toBe('free');
+    });
+  });
+
   describe('measured speed', () => {
     test('replaces the fixed order once both sides have it', () => {
       expect(chosen(makeJob(), [cuda(measured(3)), cpu(measured(1))])).toBe('cpu');

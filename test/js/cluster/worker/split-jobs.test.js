@@ -1,0 +1,114 @@
+// A job that is to be split, before its parts are asked for: it waits to hear of devices, and its time runs.
+'use strict';
+const { EventEmitter } = require('node:events');
+const gpu = require('../../../..');
+const { describe: describeCall } = require('../../../../lib/call');
+const { GPUError } = require('../../../../lib/core');
+const { OwnJobs } = require('../../../../lib/cluster/worker/own-jobs');
+const { SplitJobs } = require('../../../../lib/cluster/worker/split-jobs');
+const { failure } = require('../../../support/assertions');
+
+let jobs, own, told, tell, whole;
+beforeEach(() => {
+  own = new OwnJobs(3, { isFull: false, find: () => undefined });
+  told = [];
+  whole = [];
+  jobs = new SplitJobs({
+    workerId: 3,
+    config: { timeout: 60_000, retries: 0, queueLimit: 2 },
+    registry: {},
+    events: {
+      emitter: new EventEmitter(),
+      failed: (workload, error, id) => Object.assign(error, { workloadId: id }),
+    },
+    own,
+    metrics: () => ({ failed: (code) => told.push(code) }),
+    runWhole: async (call, _, options) => {
+      whole.push({ data: Array.from(call.arrays[0]), options });
+      return { outputs: {}, contextId: '3-cpu-0', attempts: 1, timings: { queued: 0, total: 1 } };
+    },
+  });
+  jobs.targets = () =>
+    new Promise((resolve, reject) => {
+      tell = { resolve, reject };
+    });
+});
+
+function run(
+  options,
+  input = gpu.tensor([
+    [3, 4],
+    [6, 8],
+  ]),
+) {
+  const workload = { type: 'normalize', inputs: { input }, id: 'mine', split: true };
+  const call = describeCall(workload, options?.into);
+  try {
+    return jobs.run(call, workload, options, { kind: 'vector', type: '' });
+  } finally {
+    call.clear();
+  }
+}
+const listed = () => own.answer(1, undefined).jobs.map(({ id, state }) => [id, state]);
+
+test('it can be followed, and runs in one piece where one device is all there is', async () => {
+  const asked = run({ priority: 2 });
+  expect(listed()).toEqual([['mine', 'queued']]);
+  expect(jobs.waiting).toBe(1);
+  tell.resolve([{ home: 1, id: '3-cpu-0', rank: 2, isCard: false, speed: null, busyMs: 0 }]);
+  const { parts } = await asked;
+  expect(parts).toMatchObject([{ contextId: '3-cpu-0', attempts: 1 }]);
+  expect(parts[0].cut).toBeUndefined();
+  expect(whole[0].options.priority).toBe(2);
+  expect(whole[0].options.timeout).toBeLessThanOrEqual(60_000);
+  expect(listed()).toEqual([]);
+});
+
+test('its time is up before it hears of any', async () => {
+  const error = await failure(run({ timeout: 20 }), 'ERR_TIMEOUT');
+  expect(error.message).toBe(
+    "the job 'mine' (normalize) did not finish within 20 ms: it waited for contexts that its parts may run on",
+  );
+  expect(error.workloadId).toBe('mine');
+  await error.released;
+  tell.resolve([]);
+  await new Promise(setImmediate);
+  expect([whole, told, listed(), jobs.waiting]).toEqual([[], ['ERR_TIMEOUT'], [], 0]);
+  expect(own.answer(1, 'mine').found.steps.at(-1)).toMatch(/^ended with ERR_TIMEOUT/);
+});
+
+test('its signal ends it', async () => {
+  const abort = new AbortController();
+  const asked = failure(run({ signal: abort.signal }), 'ERR_CANCELED');
+  abort.abort();
+  const { released } = await asked;
+  await released;
+  tell.reject(new GPUError('ERR_CLOSED', 'the cluster was closed'));
+  await new Promise(setImmediate);
+  expect([told, listed(), jobs.waiting]).toEqual([['ERR_CANCELED'], [], 0]);
+});
+
+test('nobody says which devices there are', async () => {
+  const asked = failure(run(), 'ERR_CLOSED');
+  tell.reject(new GPUError('ERR_CLOSED', 'the cluster was closed'));
+  expect((await asked).workloadId).toBe('mine');
+  expect([told, listed(), jobs.waiting]).toEqual([['ERR_CLOSED'], [], 0]);
+});
+
+test('no more than the queue takes wait', async () => {
+  run();
+  run();
+  expect(() => run()).toThrow(/the queue is full: 2 jobs wait already/);
+  expect(jobs.waiting).toBe(2);
+});
+
+test('what it uses of shared memory stays until then', async () => {
+  const input = gpu.createGPUClusterManager({ logLevel: 'silent' }).sharedTensor([2, 2]);
+  input.data.fill(1);
+  const asked = run(undefined, input);
+  input.release();
+  tell.resolve([]);
+  await asked;
+  expect(whole[0].data).toEqual([1, 1, 1, 1]);
+  await gpu.createGPUClusterManager().close();
+});
