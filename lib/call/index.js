@@ -6,7 +6,7 @@ const { digestOf } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
 const { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs } = require('./estimate');
-const { toFloat16Bits, fromFloat16Bits } = require('./float16');
+const { kHalves } = require('./halves');
 const { layout, nextId, track, scratch, settle, isAwaited, unwatch, checkWaiting, settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
 const { takeOutputs, timingsOf, resultOf, inCluster } = require('./result');
@@ -35,8 +35,7 @@ module.exports = {
   releaseOutputs,
   costMs,
   lastCostMs,
-  toFloat16Bits,
-  fromFloat16Bits,
+  kHalves,
   layout,
   nextId,
   track,
