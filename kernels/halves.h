@@ -31,9 +31,7 @@ class In {
       : data_(static_cast<const char*>(data)), format_(formatAt(formats, buffer)) {}
   __device__ In from(uint64_t first) const { return {data_ + first * bytesOf(format_), format_}; }
   // Whether four() may be called from here on.
-  __device__ bool hasFours() const {
-    return (reinterpret_cast<uintptr_t>(data_) & (4 * bytesOf(format_) - 1)) == 0;
-  }
+  __device__ bool hasFours() const { return (reinterpret_cast<uintptr_t>(data_) & (4 * bytesOf(format_) - 1)) == 0; }
   __device__ float operator[](uint64_t i) const {
     if (format_ == kFormatFloat32) return reinterpret_cast<const float*>(data_)[i];
     return widened(reinterpret_cast<const unsigned short*>(data_)[i], format_);
@@ -56,9 +54,7 @@ class Out {
   __device__ Out(void* data, uint32_t formats, uint32_t buffer)
       : data_(static_cast<char*>(data)), format_(formatAt(formats, buffer)) {}
   __device__ Out from(uint64_t first) const { return {data_ + first * bytesOf(format_), format_}; }
-  __device__ bool hasFours() const {
-    return (reinterpret_cast<uintptr_t>(data_) & (4 * bytesOf(format_) - 1)) == 0;
-  }
+  __device__ bool hasFours() const { return (reinterpret_cast<uintptr_t>(data_) & (4 * bytesOf(format_) - 1)) == 0; }
   __device__ void put(uint64_t i, float value) const {
     if (format_ == kFormatFloat32)
       reinterpret_cast<float*>(data_)[i] = value;

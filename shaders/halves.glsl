@@ -1,5 +1,6 @@
 // A kernel's floating buffers in the formats that its params name (params.h), read as floats and written from them. Not
-// by unpackHalf2x16 and packHalf2x16: drivers flush denormals there and round as they like. Needs the constant `kFormats`.
+// by unpackHalf2x16 and packHalf2x16: drivers flush denormals there and round as they like. Needs the constant
+// `kFormats`.
 uint formatAt(uint place) { return (kFormats >> (2u * place)) & 3u; }
 bool isFloat(uint place) { return formatAt(place) == kFormatFloat32; }
 

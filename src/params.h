@@ -20,8 +20,8 @@ typedef uint32_t uint;
 #define kMeanColumns 64
 #define kPagerankRow 4096
 
-// How the elements of a kernel's floating buffers lie in memory: `formats` in its params has two bits for each buffer, in
-// the order of kernels.def, the first lowest.
+// How the elements of a kernel's floating buffers lie in memory: `formats` in its params has two bits for each buffer,
+// in the order of kernels.def, the first lowest.
 #define kFormatFloat32 0
 #define kFormatFloat16 1
 #define kFormatBfloat16 2

@@ -55,7 +55,8 @@ function refuseData(data, where) {
     );
   if (tag === 'Int16Array')
     return invalid(
-      `${where} is an Int16Array, but there is no int16: use an Int32Array, or a Uint16Array of float16 or bfloat16 bits`,
+      `${where} is an Int16Array, but there is no int16: use an Int32Array, or for the bits of ` +
+        'float16 or bfloat16 a Uint16Array',
     );
   if (tag === 'BigInt64Array' || tag === 'BigUint64Array')
     return invalid(`${where} is a ${tag}, but there are no 64-bit integers: use an Int32Array`);
@@ -145,7 +146,7 @@ function dtypeIndex(dtype, where) {
  * @param {unknown} declared
  * @param {string|undefined} tag
  * @param {string} where
- * @throws ERR_INVALID_ARGUMENT: that kind does not carry it
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT: that kind does not carry it
  */
 function carriedDType(usual, declared, tag, where) {
   const index = dtypeIndex(declared, where);

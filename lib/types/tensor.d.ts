@@ -3,7 +3,8 @@ import type { DType } from '../generated';
 
 /**
  * What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where
- * there is one), which it is taken for where no dtype is given; `bfloat16` a Uint16Array of the upper halves of float32.
+ * there is one), which it is taken for where no dtype is given; `bfloat16` a Uint16Array of the upper halves of
+ * float32.
  */
 export type TensorData =
   Float32Array | Uint16Array | Int32Array | Uint32Array | Int8Array | Uint8Array | Uint8ClampedArray;

@@ -45,8 +45,8 @@ void forHalves(const Call& call, size_t outView, uint64_t count, double elementN
     const size_t apart = reinterpret_cast<uintptr_t>(out + at) % sizeof(Vec) / sizeof(uint16_t);
     const size_t first = stream ? HWY_MIN(n, (2 * kLanes - apart) % (2 * kLanes)) : 0;
     if (first) ends(at, first);
-    const size_t done = mapTwos<kFormat>(in + at, out + at, first, n, stream,
-                                         [&](Vec x, size_t i) HWY_ATTR { return f(x, at + i); });
+    const size_t done =
+        mapTwos<kFormat>(in + at, out + at, first, n, stream, [&](Vec x, size_t i) HWY_ATTR { return f(x, at + i); });
     if (done < n) ends(at + done, n - done);
   });
 }
@@ -170,8 +170,7 @@ void binaryWith(const Call& call, const BinaryParams& params, const Op& op) {
   if (params.formats && (isRow || params.broadcast == kBroadcastNone))
     return binaryOfHalves(call, params, isRow ? params.d : params.count, op);
   if (params.broadcast == kBroadcastNone) return same(call, params.count, op);
-  if (isRow)
-    return rowWise(call, call.view(0), call.view(1), call.view(2), params.count, params.d, op);
+  if (isRow) return rowWise(call, call.view(0), call.view(1), call.view(2), params.count, params.d, op);
   float number;
   const Vec b = hn::Set(kF, *Source(call, 1, params.formats).part(0, 1, &number));
   mapCall(call, 2, params.formats, params.count, 0.25, [&](Vec x) HWY_ATTR { return op(x, b); });
@@ -195,13 +194,16 @@ void scale(const Call& call) {
 
 void activation(const Call& call) {
   const auto params = call.as<ActivationParams>();
+  const auto each = [&](double elementNs, const auto& op) {
+    mapCall(call, 1, params.formats, params.count, elementNs, op);
+  };
   switch (params.kind) {
-    case kActivationRelu: return mapCall(call, 1, params.formats, params.count, 0.25, [](Vec x) HWY_ATTR { return atLeast(0.0f, x); });
-    case kActivationGelu: return mapCall(call, 1, params.formats, params.count, 0.9, [](Vec x) HWY_ATTR { return gelu(x); });
-    case kActivationSilu: return mapCall(call, 1, params.formats, params.count, 0.6, [](Vec x) HWY_ATTR { return silu(x); });
-    case kActivationTanh: return mapCall(call, 1, params.formats, params.count, 0.8, [](Vec x) HWY_ATTR { return tanh(x); });
-    case kActivationSigmoid: return mapCall(call, 1, params.formats, params.count, 0.6, [](Vec x) HWY_ATTR { return sigmoid(x); });
-    case kActivationExp: return mapCall(call, 1, params.formats, params.count, 0.5, [](Vec x) HWY_ATTR { return exp(x); });
+    case kActivationRelu: return each(0.25, [](Vec x) HWY_ATTR { return atLeast(0.0f, x); });
+    case kActivationGelu: return each(0.9, [](Vec x) HWY_ATTR { return gelu(x); });
+    case kActivationSilu: return each(0.6, [](Vec x) HWY_ATTR { return silu(x); });
+    case kActivationTanh: return each(0.8, [](Vec x) HWY_ATTR { return tanh(x); });
+    case kActivationSigmoid: return each(0.6, [](Vec x) HWY_ATTR { return sigmoid(x); });
+    case kActivationExp: return each(0.5, [](Vec x) HWY_ATTR { return exp(x); });
   }
 }
 

@@ -49,8 +49,8 @@ HWY_INLINE IVec halvesOfFloatsByBits(Vec x) {
   const IVec odd = hn::And(hn::ShiftRight<13>(size), hn::Set(kI, 1));
   IVec half = hn::ShiftRight<13>(hn::Add(hn::Add(size, odd), hn::Set(kI, 0xFFF - 0x38000000)));
   // A denormal half: adding 1/2 in float32 leaves the rounded count of 2^-24 in the low bits.
-  const IVec small = hn::Sub(hn::BitCast(kI, hn::Add(hn::BitCast(kF, size), hn::Set(kF, 0.5f))),
-                             hn::Set(kI, 0x3F000000));
+  const IVec small =
+      hn::Sub(hn::BitCast(kI, hn::Add(hn::BitCast(kF, size), hn::Set(kF, 0.5f))), hn::Set(kI, 0x3F000000));
   half = hn::IfThenElse(hn::Lt(size, hn::Set(kI, 0x38800000)), small, half);
   half = hn::IfThenElse(hn::Gt(size, hn::Set(kI, 0x477FEFFF)), hn::Set(kI, 0x7C00), half);  // rounds past the largest
   const IVec nan = hn::Or(hn::And(hn::ShiftRight<13>(size), hn::Set(kI, 0x3FF)), hn::Set(kI, 0x7E00));
@@ -72,7 +72,8 @@ HWY_INLINE Vec widen(hn::Vec<U16> bits) {
 
 template <uint32_t kFormat>
 HWY_INLINE hn::Vec<U16> narrow(Vec x) {
-  if constexpr (kFormat == kFormatBfloat16) return hn::TruncateTo(U16(), hn::BitCast(kU, hn::ShiftRight<16>(bfloatsAbove(x))));
+  if constexpr (kFormat == kFormatBfloat16)
+    return hn::TruncateTo(U16(), hn::BitCast(kU, hn::ShiftRight<16>(bfloatsAbove(x))));
 #if HWY_TARGET <= HWY_AVX2
   return hn::BitCast(U16(), hn::DemoteTo(hn::Rebind<hwy::float16_t, F32>(), x));
 #else

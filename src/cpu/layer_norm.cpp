@@ -163,16 +163,14 @@ void layer_norm(const Call& call) {
     };
     const float centre =
         static_cast<float>(total([](const float* x, size_t n) { return rowSum(x, n); }) / static_cast<double>(d));
-    const Spread spread =
-        spreadOf(centre, about([&](const float* x, size_t n) { return sumsAbout(x, n, centre); }), d);
+    const Spread spread = spreadOf(centre, about([&](const float* x, size_t n) { return sumsAbout(x, n, centre); }), d);
     const auto blemished = [&] {
       return total([](const float* x, size_t n) { return allFinite(x, n) ? 0.0 : 1.0; }) != 0;
     };
     const bool ordinary = trusted(spread, epsilon) || blemished();
     ExactSpread exact{};
     if (!ordinary) {
-      const double mean =
-          total([](const float* x, size_t n) { return sumExactly(x, n); }) / static_cast<double>(d);
+      const double mean = total([](const float* x, size_t n) { return sumExactly(x, n); }) / static_cast<double>(d);
       exact = exactSpread(mean, about([&](const float* x, size_t n) { return sumsExactly(x, n, mean); }), d);
     }
     chunkApply(call, d, [&](size_t at, size_t n) {

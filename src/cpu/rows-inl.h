@@ -54,8 +54,7 @@ void forRowsOfHalves(const Call& call, uint64_t rows, size_t d, double elementNs
 template <class RowFn>
 void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const Source& source, const Target& target,
              const RowFn& rowFn) {
-  if (!source.isFloat() || !target.isFloat())
-    return forRowsOfHalves(call, rows, d, elementNs, source, target, rowFn);
+  if (!source.isFloat() || !target.isFloat()) return forRowsOfHalves(call, rows, d, elementNs, source, target, rowFn);
   const float* const in = static_cast<const float*>(source.data);
   float* const out = static_cast<float*>(target.data);
   const bool stream = rows * d * sizeof(float) >= kStreamBytes;

@@ -108,8 +108,7 @@ float reduceRow(const float* row, const ReduceParams& params) {
 float reduceLongRow(const Call& call, const LongRow& row, const ReduceParams& params) {
   if (params.kind == kReduceMin || params.kind == kReduceMax) {
     Extremes all{HUGE_VALF, -HUGE_VALF, false};
-    for (const Extremes& part :
-         chunkPartials<Extremes>(call, params.d, [&](size_t at, size_t n) {
+    for (const Extremes& part : chunkPartials<Extremes>(call, params.d, [&](size_t at, size_t n) {
            return row.with(at, n, [&](const float* x) { return extremesOf(x, n); });
          }))
       all = {std::min(all.least, part.least), std::max(all.largest, part.largest), all.nan || part.nan};

@@ -26,9 +26,9 @@ class Binary final : public Workload {
     r.forRowPieces(elements / d, {d * a.bytes(), bytesB, d * out.bytes()}, [&](uint64_t row, uint32_t rows) {
       const uint64_t first = row * d, count = rows * d;
       BufferView right = broadcast == kBroadcastNone ? b.slice(first, count) : b.view;
-      r.launch(Kernel::binary, count, {a.slice(first, count), right, out.slice(first, count)},
-               BinaryParams{static_cast<uint32_t>(count), op_, broadcast, static_cast<uint32_t>(d),
-                            formatsOf({a, b, out})});
+      r.launch(
+          Kernel::binary, count, {a.slice(first, count), right, out.slice(first, count)},
+          BinaryParams{static_cast<uint32_t>(count), op_, broadcast, static_cast<uint32_t>(d), formatsOf({a, b, out})});
     });
     co_return;
   }

@@ -162,11 +162,11 @@ class LayerNorm final : public Workload {
     bool hasGamma = call.inputs[1].present, hasBeta = call.inputs[2].present;
     // An absent vector is bound to some valid view: the first row will do, whatever the piece.
     const Elements gamma = hasGamma ? r.elements(call.inputs[1]) : in, beta = hasBeta ? r.elements(call.inputs[2]) : in;
-    recordRows(r, call, Kernel::layer_norm, in, out, {gamma.slice(0, d), beta.slice(0, d)},
-               [&](uint32_t rows, uint32_t columns) {
-                 return LayerNormParams{rows, columns,  call.number(0), hasGamma, hasBeta,
-                                        formatsOf({in, gamma, beta, out})};
-               });
+    recordRows(
+        r, call, Kernel::layer_norm, in, out, {gamma.slice(0, d), beta.slice(0, d)},
+        [&](uint32_t rows, uint32_t columns) {
+          return LayerNormParams{rows, columns, call.number(0), hasGamma, hasBeta, formatsOf({in, gamma, beta, out})};
+        });
     r.finish(call.outputs[0], out);
     co_return;
   }

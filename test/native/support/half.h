@@ -1,5 +1,5 @@
-// Half precision by definition (quanta and nearbyint), so that it shares nothing with the code under test: IEEE float16,
-// and bfloat16.
+// Half precision by definition (quanta and nearbyint), so that it shares nothing with the code under test: IEEE
+// float16, and bfloat16.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -26,9 +26,8 @@ struct HalfFormat {
     }
     if (exponent > kBias) return sign | endless;
     // A denormal (steps < kSteps) has the stored exponent 0; kSteps at its exponent are the first normal number.
-    uint32_t bits = steps < kSteps
-                        ? uint32_t(steps)
-                        : (uint32_t(exponent + kBias) << kFractionBits) + uint32_t(steps) - uint32_t(kSteps);
+    uint32_t bits = steps < kSteps ? uint32_t(steps)
+                                   : (uint32_t(exponent + kBias) << kFractionBits) + uint32_t(steps) - uint32_t(kSteps);
     return sign | uint16_t(bits);
   }
 
