@@ -23,9 +23,8 @@ __device__ inline float activate(uint32_t kind, float x) {
   }
 }
 
-__global__ void __launch_bounds__(kElementThreads)
-    activationKernel(const float* input, float* out, ActivationParams p) {
-  mapElements(input, out, p.count, [&](float x) { return activate(p.kind, x); });
+__global__ void __launch_bounds__(kElementThreads) activationKernel(const void* input, void* out, ActivationParams p) {
+  mapElements(In(input, p.formats, 0), Out(out, p.formats, 1), p.count, [&](float x) { return activate(p.kind, x); });
 }
 
 SWITCHYARD_KERNEL(activation, activationKernel, kElementThreads, kElementThreads* kElementsPerThread)

@@ -5,11 +5,11 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kThreads>
 __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
-    normalizeKernel(const float* input, float* out, NormalizeParams p) {
+    normalizeKernel(const void* input, void* out, NormalizeParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
-  const float* x = input + row.index * p.d;
-  float* y = out + row.index * p.d;
+  const In x = In(input, p.formats, 0).from(row.index * p.d);
+  const Out y = Out(out, p.formats, 1).from(row.index * p.d);
   const auto squares = row.squares(x, p.d);
   const float norm = squares.norm();
   // In two steps where the magnitudes were scaled: the norm itself may be past float32 or subnormal.

@@ -5,10 +5,10 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kThreads>
 __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
-    reduceKernel(const float* input, float* out, ReduceParams p) {
+    reduceKernel(const void* input, void* out, ReduceParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
-  const float* x = input + row.index * p.d;
+  const In x = In(input, p.formats, 0).from(row.index * p.d);
   float result;
   if (p.kind == kReduceNorm) {
     result = row.squares(x, p.d).norm();
@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
       result = row.sum(total) / over * powerOfTwo(64);
     }
   }
-  if (row.lane == 0) out[row.index] = result;
+  if (row.lane == 0) Out(out, p.formats, 1).put(row.index, result);
 }
 
 SWITCHYARD_ROW_KERNEL(reduce, reduceKernel, d)

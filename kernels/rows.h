@@ -1,6 +1,6 @@
 // Kernels with a row a unit: a warp a row for short rows, a block for longer ones, and the reductions over either.
 #pragma once
-#include "kernel.h"
+#include "halves.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
@@ -68,12 +68,13 @@ struct Row {
   }
   __device__ float sum(float value) const { return reduce(value, Add()); }
 
-  // f(column, value) over this thread's share of a row, 16 bytes at a time where the row allows it.
-  template <class F>
-  __device__ void each(const float* row, uint64_t d, F f) const {
-    if (d % 4 == 0 && aligned16(row)) {
+  // A row is `const float*` or an In, what is written to `float*` or an Out.
+  // f(column, value) over this thread's share of a row, four at a time where the row allows it.
+  template <class X, class F>
+  __device__ void each(const X& row, uint64_t d, F f) const {
+    if (d % 4 == 0 && hasFours(row)) {
       for (uint64_t i = lane; i < d / 4; i += kThreads) {
-        const float4 v = reinterpret_cast<const float4*>(row)[i];
+        const float4 v = fourOf(row, i);
         f(4 * i, v.x), f(4 * i + 1, v.y), f(4 * i + 2, v.z), f(4 * i + 3, v.w);
       }
     } else {
@@ -82,16 +83,15 @@ struct Row {
   }
   // out[column] = f(column, in[column]); `out` may be `in`. A thread touches the same columns as in each() over `in`,
   // if the two rows are aligned alike.
-  template <class F>
-  __device__ void map(const float* in, float* out, uint64_t d, F f) const {
-    if (d % 4 == 0 && aligned16(in) && aligned16(out)) {
+  template <class X, class Y, class F>
+  __device__ void map(const X& in, const Y& out, uint64_t d, F f) const {
+    if (d % 4 == 0 && hasFours(in) && hasFours(out)) {
       for (uint64_t i = lane; i < d / 4; i += kThreads) {
-        const float4 v = reinterpret_cast<const float4*>(in)[i];
-        reinterpret_cast<float4*>(out)[i] =
-            make_float4(f(4 * i, v.x), f(4 * i + 1, v.y), f(4 * i + 2, v.z), f(4 * i + 3, v.w));
+        const float4 v = fourOf(in, i);
+        putFour(out, i, make_float4(f(4 * i, v.x), f(4 * i + 1, v.y), f(4 * i + 2, v.z), f(4 * i + 3, v.w)));
       }
     } else {
-      for (uint64_t i = lane; i < d; i += kThreads) out[i] = f(i, in[i]);
+      for (uint64_t i = lane; i < d; i += kThreads) putOne(out, i, f(i, in[i]));
     }
   }
 
@@ -101,7 +101,8 @@ struct Row {
     float scale, sum;
     __device__ float norm() const { return scale * sqrtf(sum); }  // infinite where the norm itself is past float32
   };
-  __device__ Squares squares(const float* row, uint64_t d) const {
+  template <class X>
+  __device__ Squares squares(const X& row, uint64_t d) const {
     float plain = 0.0f;
     each(row, d, [&](uint64_t, float x) { plain += x * x; });
     plain = sum(plain);

@@ -3,8 +3,9 @@
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
-__global__ void __launch_bounds__(kElementThreads) scaleKernel(const float* input, float* out, ScaleParams p) {
-  mapElements(input, out, p.count, [&](float x) { return wideMulAdd(x, p.factor, p.offset); });
+__global__ void __launch_bounds__(kElementThreads) scaleKernel(const void* input, void* out, ScaleParams p) {
+  mapElements(In(input, p.formats, 0), Out(out, p.formats, 1), p.count,
+              [&](float x) { return wideMulAdd(x, p.factor, p.offset); });
 }
 
 SWITCHYARD_KERNEL(scale, scaleKernel, kElementThreads, kElementThreads* kElementsPerThread)

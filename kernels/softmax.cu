@@ -5,11 +5,11 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kThreads>
 __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
-    softmaxKernel(const float* input, float* out, SoftmaxParams p) {
+    softmaxKernel(const void* input, void* out, SoftmaxParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
-  const float* x = input + row.index * p.d;
-  float* y = out + row.index * p.d;
+  const In x = In(input, p.formats, 0).from(row.index * p.d);
+  const Out y = Out(out, p.formats, 1).from(row.index * p.d);
   float most = -infinity();
   row.each(x, p.d, [&](uint64_t, float v) { most = fmaxf(most, v); });
   most = row.reduce(most, Max());

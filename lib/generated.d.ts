@@ -1,7 +1,7 @@
 // Written by `npm run generate` from the tables of settings and metrics and from what the addon exports: do not edit.
 
 /** The kinds of numbers of a tensor. */
-export type DType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int8' | 'uint8';
+export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'uint32' | 'int8' | 'uint8';
 
 /** The kinds of devices, the preferred first. */
 export type Backend = 'cuda' | 'vulkan' | 'cpu';

@@ -4,11 +4,11 @@
 layout(local_size_x = 256) in;
 layout(constant_id = 1) const uint kItemsPerThread = 4;
 layout(constant_id = 9) const uint kKind = 0;
+layout(constant_id = 10) const uint kFormats = 0;
 #include "math.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer InpBuffer { float inp[]; };
-layout(std430, set = 0, binding = 0) readonly buffer Inp4Buffer { vec4 inp4[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { float outp[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Outp4Buffer { vec4 outp4[]; };
+#include "halves.glsl"
+READS(take, 0)
+WRITES(put, 1)
 layout(push_constant) uniform Push { ActivationParams p; };
 
 // x / (1 + e^-x). Left of 0 x e^x / (1 + e^x), with e^x in two halves: e^-x overflows where the result is still normal.
@@ -28,13 +28,10 @@ float apply(float x) {
   return exactExp(x);
 }
 
-void main() {
-  const uint i = itemIndex() * kItemsPerThread;
-  if (i >= p.count) return;
-  if (kItemsPerThread == 1u) {
-    outp[i] = apply(inp[i]);
-    return;
-  }
-  const vec4 x = inp4[i / 4u];
-  outp4[i / 4u] = vec4(apply(x.x), apply(x.y), apply(x.z), apply(x.w));
+float make1(uint i) { return apply(take(i)); }
+vec4 make4(uint quad) {
+  const vec4 x = take4(quad);
+  return vec4(apply(x.x), apply(x.y), apply(x.z), apply(x.w));
 }
+#include "elements.glsl"
+ELEMENTS_MAIN(1u)

@@ -4,22 +4,20 @@
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 11) const uint kHasGamma = 0;
 layout(constant_id = 12) const uint kHasBeta = 0;
+layout(constant_id = 13) const uint kFormats = 0;
 layout(constant_id = 17) const uint kRowsOfFours = 0;
 #include "reduce.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer InpBuffer { float inp[]; };
-layout(std430, set = 0, binding = 0) readonly buffer Inp4Buffer { vec4 inp4[]; };
-layout(std430, set = 0, binding = 1) readonly buffer GammaBuffer { float gamma[]; };
-layout(std430, set = 0, binding = 1) readonly buffer Gamma4Buffer { vec4 gamma4[]; };
-layout(std430, set = 0, binding = 2) readonly buffer BetaBuffer { float beta[]; };
-layout(std430, set = 0, binding = 2) readonly buffer Beta4Buffer { vec4 beta4[]; };
-layout(std430, set = 0, binding = 3) writeonly buffer OutpBuffer { float outp[]; };
-layout(std430, set = 0, binding = 3) writeonly buffer Outp4Buffer { vec4 outp4[]; };
+#include "halves.glsl"
+READS(take, 0)
+READS(gamma, 1)
+READS(beta, 2)
+WRITES(put, 3)
 layout(push_constant) uniform Push { LayerNormParams p; };
 #include "rows.glsl"
-ROW_LOAD(load, inp, inp4)
-ROW_LOAD(loadGamma, gamma, gamma4)
-ROW_LOAD(loadBeta, beta, beta4)
-ROW_STORE(store, outp, outp4)
+ROW_READ(load, take)
+ROW_READ(loadGamma, gamma)
+ROW_READ(loadBeta, beta)
+ROW_WRITE(store, put)
 
 // The mean is centre + rest: what rounding left over corrects both the mean and the variance.
 struct Spread {

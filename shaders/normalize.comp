@@ -2,16 +2,16 @@
 // Every row over the larger of its L2 norm and epsilon.
 #include "common.glsl"
 layout(local_size_x = 256, local_size_x_id = 0) in;
+layout(constant_id = 11) const uint kFormats = 0;
 layout(constant_id = 17) const uint kRowsOfFours = 0;
 #include "reduce.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer InpBuffer { float inp[]; };
-layout(std430, set = 0, binding = 0) readonly buffer Inp4Buffer { vec4 inp4[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { float outp[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Outp4Buffer { vec4 outp4[]; };
+#include "halves.glsl"
+READS(take, 0)
+WRITES(put, 1)
 layout(push_constant) uniform Push { NormalizeParams p; };
 #include "rows.glsl"
-ROW_LOAD(load, inp, inp4)
-ROW_STORE(store, outp, outp4)
+ROW_READ(load, take)
+ROW_WRITE(store, put)
 
 void main() {
   const uint row = groupIndex();

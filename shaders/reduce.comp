@@ -3,14 +3,15 @@
 #include "common.glsl"
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 10) const uint kKind = 0;
+layout(constant_id = 11) const uint kFormats = 0;
 layout(constant_id = 17) const uint kRowsOfFours = 0;
 #include "reduce.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer InpBuffer { float inp[]; };
-layout(std430, set = 0, binding = 0) readonly buffer Inp4Buffer { vec4 inp4[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { float outp[]; };
+#include "halves.glsl"
+READS(take, 0)
+WRITES(put, 1)
 layout(push_constant) uniform Push { ReduceParams p; };
 #include "rows.glsl"
-ROW_LOAD(load, inp, inp4)
+ROW_READ(load, take)
 
 // The sum of x / by, or of its squares.
 float rowSum(uint from, float by) {
@@ -62,5 +63,5 @@ void main() {
   if (kKind == kReduceSum || kKind == kReduceMean) result = rowTotal(from);
   else if (kKind == kReduceNorm) result = rowNorm(from);
   else result = rowExtreme(from, nan);
-  if (LANE == 0) outp[row] = nan ? NAN : result;
+  if (LANE == 0) put1(row, nan ? NAN : result);
 }

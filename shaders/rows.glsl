@@ -48,6 +48,36 @@ uvec4 columnsOf(uint turn) {
     }                                                                                     \
   }
 
+// The same of a buffer of halves.glsl. What is written is float32, or of whole fours.
+#define ROW_READ(name, buffer)                                                                                         \
+  vec4 name(uint from, uint turn, uint d, float neutral) {                                                             \
+    vec4 x = vec4(neutral);                                                                                            \
+    if (kRowsOfFours != 0u) {                                                                                          \
+      const uint quad = quadOf(turn);                                                                                  \
+      if (quad < d / 4u) x = buffer##4(from / 4u + quad);                                                              \
+    } else {                                                                                                           \
+      const uvec4 c = columnsOf(turn);                                                                                 \
+      if (c.x < d) x.x = buffer(from + c.x);                                                                           \
+      if (c.y < d) x.y = buffer(from + c.y);                                                                           \
+      if (c.z < d) x.z = buffer(from + c.z);                                                                           \
+      if (c.w < d) x.w = buffer(from + c.w);                                                                           \
+    }                                                                                                                  \
+    return x;                                                                                                          \
+  }
+#define ROW_WRITE(name, buffer)                                                                                        \
+  void name(uint from, uint turn, uint d, vec4 y) {                                                                    \
+    if (kRowsOfFours != 0u) {                                                                                          \
+      const uint quad = quadOf(turn);                                                                                  \
+      if (quad < d / 4u) buffer##4(from / 4u + quad, y);                                                               \
+    } else {                                                                                                           \
+      const uvec4 c = columnsOf(turn);                                                                                 \
+      if (c.x < d) buffer##1(from + c.x, y.x);                                                                         \
+      if (c.y < d) buffer##1(from + c.y, y.y);                                                                         \
+      if (c.z < d) buffer##1(from + c.z, y.z);                                                                         \
+      if (c.w < d) buffer##1(from + c.w, y.w);                                                                         \
+    }                                                                                                                  \
+  }
+
 // A sum in blocks, so that its error grows with the number of blocks and not of elements.
 struct Sum {
   vec4 total, part;

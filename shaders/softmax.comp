@@ -2,16 +2,18 @@
 // exp((x - max) / temperature) / sum for every row.
 #include "common.glsl"
 layout(local_size_x = 256, local_size_x_id = 0) in;
+layout(constant_id = 11) const uint kFormats = 0;
 layout(constant_id = 17) const uint kRowsOfFours = 0;
 #include "math.glsl"
 #include "reduce.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer InpBuffer { float inp[]; };
-layout(std430, set = 0, binding = 0) readonly buffer Inp4Buffer { vec4 inp4[]; };
+#include "halves.glsl"
+READS(take, 0)
 layout(std430, set = 0, binding = 1) buffer OutpBuffer { float outp[]; };
 layout(std430, set = 0, binding = 1) buffer Outp4Buffer { vec4 outp4[]; };
+layout(std430, set = 0, binding = 1) buffer PairsBuffer { uvec2 pairs[]; };
 layout(push_constant) uniform Push { SoftmaxParams p; };
 #include "rows.glsl"
-ROW_LOAD(load, inp, inp4)
+ROW_READ(load, take)
 ROW_LOAD(reload, outp, outp4)
 ROW_STORE(store, outp, outp4)
 
@@ -26,9 +28,18 @@ void main() {
   EACH_TURN(turn, p.d) {
     const vec4 x = load(from, turn, p.d, -INFINITY);
     const vec4 e = exactExp4((x - largest) * p.inverseTemperature);
-    store(from, turn, p.d, e);
+    if (isFloat(1u)) store(from, turn, p.d, e);
     addTo(s, turn, mix(vec4(0.0), e, lessThan(columnsOf(turn), uvec4(p.d))));
   }
   const float total = sumOf(s);
-  EACH_TURN(turn, p.d) store(from, turn, p.d, reload(from, turn, p.d, 0.0) / total);
+  if (isFloat(1u)) {
+    EACH_TURN(turn, p.d) store(from, turn, p.d, reload(from, turn, p.d, 0.0) / total);
+    return;
+  }
+  // Halves would have lost digits of the exponentials: they are made again. Rows are of whole fours.
+  EACH_TURN(turn, p.d) {
+    const vec4 e = exactExp4((load(from, turn, p.d, -INFINITY) - largest) * p.inverseTemperature);
+    const uvec4 h = narrowed(e / total, formatAt(1u));
+    if (quadOf(turn) < p.d / 4u) pairs[from / 4u + quadOf(turn)] = uvec2(h.x | h.y << 16, h.z | h.w << 16);
+  }
 }

@@ -20,6 +20,11 @@ typedef uint32_t uint;
 #define kMeanColumns 64
 #define kPagerankRow 4096
 
+// How the elements of a kernel's floating buffers lie in memory: `formats` in its params has two bits for each buffer,
+// in the order of kernels.def, the first lowest.
+#define kFormatFloat32 0
+#define kFormatFloat16 1
+#define kFormatBfloat16 2
 // BinaryParams.op and .broadcast
 #define kBinaryAdd 0
 #define kBinarySubtract 1
@@ -51,34 +56,40 @@ SY_STRUCT(BinaryParams) {
   uint op;
   uint broadcast;
   uint d;
+  uint formats;
 };
 SY_STRUCT(ScaleParams) {
   uint count;
   float factor;
   float offset;
+  uint formats;
 };
 SY_STRUCT(ActivationParams) {
   uint count;
   uint kind;
+  uint formats;
 };
 SY_STRUCT(CastParams) {
-  uint n;
-  uint toFloat16;
-};  // n elements
+  uint n;  // elements
+  uint formats;
+};
 SY_STRUCT(ReduceParams) {
   uint rows;
   uint d;
   uint kind;
+  uint formats;
 };
 SY_STRUCT(NormalizeParams) {
   uint rows;
   uint d;
   float epsilon;
+  uint formats;
 };
 SY_STRUCT(SoftmaxParams) {
   uint rows;
   uint d;
   float inverseTemperature;
+  uint formats;
 };
 SY_STRUCT(LayerNormParams) {
   uint rows;
@@ -86,6 +97,7 @@ SY_STRUCT(LayerNormParams) {
   float epsilon;
   uint hasGamma;
   uint hasBeta;
+  uint formats;
 };
 SY_STRUCT(QuantizeParams) {
   uint rows;

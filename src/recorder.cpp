@@ -102,34 +102,40 @@ BufferView Recorder::aligned(BufferView view) {
   return copied;
 }
 
-void Recorder::cast(BufferView from, BufferView to, uint64_t elements, bool toFloat16) {
-  // Pieces of pairs: 4 bytes as float16, 8 as float32.
-  uint64_t fromBytes = toFloat16 ? 8 : 4, toBytes = toFloat16 ? 4 : 8;
-  forRowPieces((elements + 1) / 2, {4, 8}, [&](uint64_t first, uint32_t pairs) {
-    uint64_t left = std::min<uint64_t>(uint64_t{pairs} * 2, elements - first * 2);
-    auto bytes = [&](uint64_t pairBytes) { return left * (pairBytes / 2); };
-    launch(Kernel::cast, pairs,
-           {from.slice(first * fromBytes, bytes(fromBytes)), to.slice(first * toBytes, bytes(toBytes))},
-           CastParams{static_cast<uint32_t>(left), toFloat16});
+void Recorder::cast(Elements from, Elements to, uint64_t elements) {
+  // Pieces of pairs: a word where they are halves, two where they are not.
+  forRowPieces((elements + 1) / 2, {2 * from.bytes(), 2 * to.bytes()}, [&](uint64_t pair, uint32_t pairs) {
+    const uint64_t first = pair * 2, left = std::min<uint64_t>(uint64_t{pairs} * 2, elements - first);
+    launch(Kernel::cast, pairs, {from.slice(first, left), to.slice(first, left)},
+           CastParams{static_cast<uint32_t>(left), formatsOf({from, to})});
   });
 }
 
+Elements Recorder::target(const Value& output, uint64_t d) {
+  const Elements itself = elements(output);
+  if (itself.format == kFormatFloat32 || onCpu() || d % 4 == 0) return itself;
+  return {scratch(output.spec.elements() * 4), kFormatFloat32};
+}
+
+void Recorder::finish(const Value& output, Elements target) {
+  const Elements itself = elements(output);
+  if (target.format == itself.format) return;
+  cast(target, itself, output.spec.elements());
+  release(target.view);
+}
+
 BufferView Recorder::floats(const Value& value) {
-  if (value.spec.dtype != DType::Float16) return value.view;
-  uint64_t elements = value.spec.elements();
-  BufferView wide = scratch(elements * 4);
-  if (elements) cast(value.view, wide, elements, false);
+  if (!isHalf(value.spec.dtype)) return value.view;
+  uint64_t count = value.spec.elements();
+  BufferView wide = scratch(count * 4);
+  if (count) cast(elements(value), {wide}, count);
   return wide;
 }
 
 BufferView Recorder::floatTarget(const Value& output) {
-  return output.spec.dtype == DType::Float16 ? scratch(output.spec.elements() * 4) : output.view;
+  return isHalf(output.spec.dtype) ? scratch(output.spec.elements() * 4) : output.view;
 }
 
-void Recorder::finishTarget(const Value& output, BufferView target) {
-  if (output.spec.dtype != DType::Float16) return;
-  cast(target, output.view, output.spec.elements(), true);
-  release(target);
-}
+void Recorder::finishTarget(const Value& output, BufferView target) { finish(output, {target}); }
 
 }  // namespace switchyard

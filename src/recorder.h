@@ -3,6 +3,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "device.h"
@@ -13,6 +14,25 @@
 #include "workload.h"
 
 namespace switchyard {
+
+constexpr uint32_t formatOf(DType dtype) {
+  return dtype == DType::Float16 ? kFormatFloat16 : dtype == DType::Bfloat16 ? kFormatBfloat16 : kFormatFloat32;
+}
+
+// Floating elements as they lie in memory.
+struct Elements {
+  BufferView view;
+  uint32_t format = kFormatFloat32;
+
+  uint64_t bytes() const { return format == kFormatFloat32 ? 4 : 2; }  // of one
+  BufferView slice(uint64_t first, uint64_t count) const { return view.slice(first * bytes(), count * bytes()); }
+};
+// The word `formats` of a kernel's params, of its buffers in order.
+inline uint32_t formatsOf(std::initializer_list<Elements> buffers) {
+  uint32_t formats = 0, shift = 0;
+  for (const Elements& buffer : buffers) formats |= buffer.format << std::exchange(shift, shift + 2);
+  return formats;
+}
 
 class Recorder {
  public:
@@ -79,7 +99,13 @@ class Recorder {
   Sync sync() { return {*this}; }
   std::coroutine_handle<> takeSuspended() { return std::exchange(suspended_, nullptr); }
 
-  // float16 inputs are widened into scratch, float16 outputs narrowed from it: the kernels see float32 alone.
+  // What a kernel with `formats` is given: the memory itself, in the format that it has.
+  Elements elements(const Value& value) const { return {value.view, formatOf(value.spec.dtype)}; }
+  // Where such a kernel writes rows of `d`: the output itself, or float32 where it can't write them (kernels.def) ...
+  Elements target(const Value& output, uint64_t d);
+  void finish(const Value& output, Elements target);  // ... and what to call when it is complete
+
+  // For other kernels: inputs of half precision are widened into scratch, such outputs narrowed from it.
   BufferView floats(const Value& value);
   BufferView floatTarget(const Value& output);                // where to write the float32 result ...
   void finishTarget(const Value& output, BufferView target);  // ... and what to call when it is complete
@@ -98,7 +124,7 @@ class Recorder {
   void requireBindable(uint64_t bytes, const char* what) const;
 
  private:
-  void cast(BufferView from, BufferView to, uint64_t elements, bool toFloat16);
+  void cast(Elements from, Elements to, uint64_t elements);
 
   Device& device_;
   Queue& queue_;

@@ -32,6 +32,10 @@ constexpr DTypeInfo kDTypes[] = {
 constexpr int kDTypeCount = static_cast<int>(std::size(kDTypes));
 constexpr const char* dtypeName(DType dtype) noexcept { return kDTypes[static_cast<int>(dtype)].name; }
 constexpr size_t dtypeBytes(DType dtype) { return kDTypes[static_cast<int>(dtype)].bytes; }
+// Of half the bits of a float32: float16 or bfloat16.
+constexpr bool isHalf(DType dtype) {
+  return kDTypes[static_cast<int>(dtype)].kind == DTypeKind::Floating && dtypeBytes(dtype) == 2;
+}
 
 // Up to kMaxRank extents, kept inline: shapes are made and compared for every job.
 class Shape {

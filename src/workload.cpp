@@ -61,14 +61,14 @@ uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what)
 }
 
 DType floatResult(const Workload& workload, const Call& call) {
-  bool any = false;
+  const Value* first = nullptr;
   for (size_t i = 0; i < workload.info.inputs.size(); ++i) {
     const Value& value = call.inputs[i];
     if (!value.present || !(dtypeBit(value.spec.dtype) & kFloating)) continue;
-    if (value.spec.dtype == DType::Float32) return DType::Float32;
-    any = true;
+    if (!first) first = &value;
+    if (value.spec.dtype != first->spec.dtype) return DType::Float32;
   }
-  return any ? DType::Float16 : DType::Float32;
+  return first ? first->spec.dtype : DType::Float32;
 }
 
 namespace {

@@ -22,8 +22,8 @@ constexpr uint32_t kFloating = [] {
   for (int i = 0; i < kDTypeCount; ++i) bits |= kDTypes[i].kind == DTypeKind::Floating ? 1u << i : 0;
   return bits;
 }();
-static_assert(kFloating == (dtypeBit(DType::Float32) | dtypeBit(DType::Float16)),
-              "the workloads' checks and kernels know these two");
+static_assert(kFloating == (dtypeBit(DType::Float32) | dtypeBit(DType::Float16) | dtypeBit(DType::Bfloat16)),
+              "the workloads' checks and kernels know these");
 
 constexpr size_t kMaxTensors = 9;  // inputs or outputs of one workload
 constexpr size_t kMaxParams = 16;
@@ -178,7 +178,7 @@ std::string inputPath(const Workload& workload, size_t input);
 void requireRank(const Workload& workload, const Call& call, size_t input, size_t rank);
 void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank);
 uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what);  // fits 31 bits
-// float16 when every present floating input is float16, else float32.
+// That of the present floating inputs where it is one for all, else float32.
 DType floatResult(const Workload& workload, const Call& call);
 
 }  // namespace switchyard

@@ -58,7 +58,7 @@ void benchSubmit(const Options& options, std::shared_ptr<Device> device, std::ve
     for (int i = 0; i < kRuns; ++i) {
       queue->upload(left, std::as_bytes(std::span(a.values)));
       queue->upload(right, std::as_bytes(std::span(b.values)));
-      BinaryParams params{1024, kBinaryAdd, kBroadcastNone, 0};
+      BinaryParams params{1024, kBinaryAdd, kBroadcastNone, 0, 0};
       BufferView views[] = {left, right, out};
       queue->launch(Kernel::binary, 1024, views, std::as_bytes(std::span(&params, 1)));
       queue->download(std::as_writable_bytes(std::span(result)), out);

@@ -9,7 +9,7 @@ const {
   checkMemory,
   checkShape,
   refuseData,
-  refuseDType,
+  carriedDType,
   kDTypes,
   kMaxRank,
 } = require('./tensor');
@@ -166,11 +166,11 @@ function writeTensor(numbers, at, value, owner, kind, name) {
     ({ shape, dtype } = /** @type {TensorFields} */ (fields));
     tag = typedArrayTag.call(data);
   }
-  const index = dtypeOfTag(tag);
+  let index = dtypeOfTag(tag);
   if (index < 0) throw refuseData(data, `${owner}: the data of ${kind} '${name}'`);
   const array = /** @type {TensorData} */ (data);
   if (dtype !== kDTypes[index] && dtype !== undefined)
-    throw refuseDType(index, dtype, tag, `${owner}: ${kind} '${name}'`);
+    index = carriedDType(index, dtype, tag, `${owner}: ${kind} '${name}'`);
   const length = array.length;
   // @ts-ignore: of newer typings: whether the buffer may change its size
   if (length === 0 || array.buffer.resizable !== false) checkMemory(array, `${owner}: ${kind} '${name}'`);

@@ -6,7 +6,7 @@ const { digestOf, digestOfPart } = require('./digest');
 const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, encodeTensor } = require('./encode');
 const { setPrecision, leavePrecision } = require('./encode');
 const { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs } = require('./estimate');
-const { toFloat16Bits, fromFloat16Bits } = require('./float16');
+const { kHalves } = require('./halves');
 const { layout, nextId, track, scratch, settle, isAwaited, unwatch, giveUp, checkWaiting } = require('./pending');
 const { settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
@@ -46,8 +46,7 @@ module.exports = {
   releaseOutputs,
   costMs,
   lastCostMs,
-  toFloat16Bits,
-  fromFloat16Bits,
+  kHalves,
   layout,
   nextId,
   track,

@@ -3,7 +3,7 @@
 const { types } = require('node:util');
 const { native, facts, layouts } = require('../addon');
 const { invalid, show, suggestion } = require('../core');
-const { toFloat16Bits } = require('./float16');
+const { kHalves } = require('./halves');
 
 /** @typedef {import('../index').DType} DType */
 /** @typedef {import('../index').TensorData} TensorData */
@@ -21,7 +21,6 @@ const kRanges = facts.dtypes.map(({ kind, bytes }) => {
   if (kind === 'floating') return undefined;
   return kind === 'signed' ? [-(2 ** (8 * bytes - 1)), 2 ** (8 * bytes - 1) - 1] : [0, 2 ** (8 * bytes) - 1];
 });
-const kFloat16 = kDTypes.indexOf('float16');
 
 // Works for arrays of every realm (Jest, vm), which instanceof does not.
 /** @type {(this: unknown) => string|undefined} */
@@ -56,7 +55,8 @@ function refuseData(data, where) {
     );
   if (tag === 'Int16Array')
     return invalid(
-      `${where} is an Int16Array, but there is no int16: use an Int32Array, or a Uint16Array of float16 bits`,
+      `${where} is an Int16Array, but there is no int16: use an Int32Array, or for the bits of ` +
+        'float16 or bfloat16 a Uint16Array',
     );
   if (tag === 'BigInt64Array' || tag === 'BigUint64Array')
     return invalid(`${where} is a ${tag}, but there are no 64-bit integers: use an Int32Array`);
@@ -141,16 +141,20 @@ function dtypeIndex(dtype, where) {
 }
 
 /**
- * @param {number} dtype as the data has it
+ * The number of the dtype that was declared, of data whose kind of typed array usually means another.
+ * @param {number} usual
  * @param {unknown} declared
  * @param {string|undefined} tag
  * @param {string} where
+ * @throws {import('../core/errors').GPUError} ERR_INVALID_ARGUMENT: that kind does not carry it
  */
-function refuseDType(dtype, declared, tag, where) {
+function carriedDType(usual, declared, tag, where) {
   const index = dtypeIndex(declared, where);
-  return invalid(
-    `${where} has dtype '${declared}', but its data is a ${tag}, which is ${kDTypes[dtype]}: ` +
-      `${declared} is carried by a ${kArrays[index].name}`,
+  const { array, alias } = facts.dtypes[index];
+  if (tag === array || tag === alias) return index;
+  throw invalid(
+    `${where} has dtype '${declared}', but its data is a ${tag}, which is ${kDTypes[usual]}: ` +
+      `${declared} is carried by a ${array}`,
   );
 }
 
@@ -197,7 +201,8 @@ function arrayOf(numbers, dtype) {
           `data, element ${i}, is ${numbers[i]}, but ${kDTypes[dtype]} holds whole numbers from ${min} to ${max}`,
         );
   }
-  return kArrays[dtype].from(dtype === kFloat16 ? numbers.map(toFloat16Bits) : numbers);
+  const half = kHalves[kDTypes[dtype]];
+  return kArrays[dtype].from(half ? numbers.map(half.toBits) : numbers);
 }
 
 /**
@@ -224,9 +229,9 @@ function tensor(given, shape, dtype) {
     tag = typedArrayTag.call(data);
     if (shape === undefined) shape = nested;
   }
-  const index = dtypeOfTag(tag);
+  let index = dtypeOfTag(tag);
   if (index < 0) throw refuseData(data, 'data');
-  if (dtype !== undefined && dtype !== kDTypes[index]) throw refuseDType(index, dtype, tag, 'the tensor');
+  if (dtype !== undefined && dtype !== kDTypes[index]) index = carriedDType(index, dtype, tag, 'the tensor');
   checkMemory(data, 'data');
   if (shape === undefined) shape = [data.length];
   checkShape(shape, data.length, 'the tensor');
@@ -240,7 +245,7 @@ module.exports = {
   checkMemory,
   checkShape,
   refuseData,
-  refuseDType,
+  carriedDType,
   kDTypes,
   kArrays,
   kRanges,

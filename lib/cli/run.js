@@ -206,10 +206,10 @@ function summarize(times) {
  * @param {number} count
  */
 function describeOutputs(outputs, count) {
-  const { fromFloat16Bits } = require('../call');
+  const { kHalves } = require('../call');
   return Object.fromEntries(
     Object.entries(outputs).map(([name, { data, shape, dtype }]) => {
-      const first = Array.from(data.subarray(0, count), dtype === 'float16' ? fromFloat16Bits : Number);
+      const first = Array.from(data.subarray(0, count), kHalves[dtype]?.fromBits ?? Number);
       return [name, { shape, dtype, first: first.map((value) => (Number.isFinite(value) ? value : String(value))) }];
     }),
   );

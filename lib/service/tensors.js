@@ -1,6 +1,6 @@
 // Tensors as JSON has them: numbers, nested or flat, or base64 of their bytes. Every number is looked at.
 'use strict';
-const { kDTypes, kArrays, kRanges, kMaxRank, checkShape, toFloat16Bits, fromFloat16Bits } = require('../call');
+const { kDTypes, kArrays, kRanges, kMaxRank, checkShape, kHalves } = require('../call');
 const { invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { isObject } = require('./json');
 
@@ -13,8 +13,7 @@ const kPlacedKeys = new Set(['offset', 'shape', 'dtype']);
 /** @type {Record<string, number>} */
 const kWords = { NaN, Infinity, '-Infinity': -Infinity };
 // Numbers from here on would become infinite.
-const kFloat32End = 3.4028235677973366e38,
-  kFloat16End = 65520;
+const kFloat32End = 3.4028235677973366e38;
 
 /**
  * @param {unknown} dtype
@@ -91,10 +90,10 @@ function refuseNumber(value, index, dtype, where) {
  * @param {string} where
  */
 function writeRow(target, at, row, dtype, where) {
-  const half = dtype === 'float16';
+  const half = kHalves[dtype];
   const whole = kRanges[kDTypes.indexOf(dtype)];
   const [min, max] = whole ?? [-Infinity, Infinity];
-  const end = half ? kFloat16End : kFloat32End;
+  const end = half?.end ?? kFloat32End;
   for (let i = 0; i < row.length; ++i) {
     let value = /** @type {number} */ (row[i]); // or whatever it is: looked at right here
     if (whole) {
@@ -103,7 +102,7 @@ function writeRow(target, at, row, dtype, where) {
       if (typeof value !== 'string' || !Object.hasOwn(kWords, value)) throw refuseNumber(value, at + i, dtype, where);
       value = kWords[value];
     }
-    target[at + i] = half ? toFloat16Bits(value) : value;
+    target[at + i] = half ? half.toBits(value) : value;
   }
 }
 
@@ -262,7 +261,8 @@ function readTensor(entry, section, where) {
  */
 function numbersText({ data, dtype }, from, to) {
   const part = data.subarray(from, to);
-  const text = dtype === 'float16' ? Array.from(part, fromFloat16Bits).join(',') : part.join(',');
+  const half = kHalves[dtype];
+  const text = half ? Array.from(part, half.fromBits).join(',') : part.join(',');
   return /[NI]/.test(text) ? text.replace(/-?Infinity|NaN/g, '"$&"') : text;
 }
 

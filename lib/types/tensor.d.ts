@@ -3,7 +3,8 @@ import type { DType } from '../generated';
 
 /**
  * What carries a tensor's elements, row-major. `float16` is a Uint16Array of IEEE half bits (or a Float16Array where
- * there is one).
+ * there is one), which it is taken for where no dtype is given; `bfloat16` a Uint16Array of the upper halves of
+ * float32.
  */
 export type TensorData =
   Float32Array | Uint16Array | Int32Array | Uint32Array | Int8Array | Uint8Array | Uint8ClampedArray;
@@ -29,6 +30,7 @@ export interface NumberArray extends ReadonlyArray<number | NumberArray> {}
 export interface DataOf {
   float32: Float32Array;
   float16: Uint16Array;
+  bfloat16: Uint16Array;
   int32: Int32Array;
   uint32: Uint32Array;
   int8: Int8Array;

@@ -5,8 +5,8 @@ import type { InputTensor } from './tensor';
 
 /**
  * Each workload's inputs, parameters and outputs. A row runs along the last axis; `[..]` is a shape, `[.., d]` one of
- * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is float16 where all
- * floating inputs are, else float32; sums are kept in float32 at least.
+ * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is of the half
+ * precision (float16 or bfloat16) that all floating inputs have, else float32; sums are kept in float32 at least.
  */
 export interface Workloads extends AnalysisWorkloads {
   /**

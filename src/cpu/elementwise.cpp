@@ -5,9 +5,9 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 
+#include "cpu/halves-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/scratch.h"
-#include "cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
@@ -26,8 +26,57 @@ void forElements(const Call& call, uint64_t count, double elementNs, uint64_t by
               });
 }
 
+// The same of a block of floats at a time, where in- or output are of half precision.
+template <class F>
+void forBlocks(const Call& call, uint64_t count, double elementNs, uint64_t bytesOut, const F& f) {
+  forElements(call, count, elementNs, bytesOut, [&](uint64_t begin, uint64_t n, bool stream) {
+    for (uint64_t at = begin; at < begin + n; at += kHalvesBlock) f(at, HWY_MIN(kHalvesBlock, begin + n - at), stream);
+  });
+}
+
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+// f(Vec, index) of elements that come and go in one half format: no floats in between. `ends` does what whole vectors
+// leave over.
+template <uint32_t kFormat, class F, class Ends>
+void forHalves(const Call& call, size_t outView, uint64_t count, double elementNs, const F& f, const Ends& ends) {
+  const uint16_t* const in = call.view<uint16_t>(0);
+  uint16_t* const out = call.view<uint16_t>(outView);
+  forElements(call, count, elementNs, count * sizeof(uint16_t), [&](uint64_t at, uint64_t n, bool stream) {
+    const size_t apart = reinterpret_cast<uintptr_t>(out + at) % sizeof(Vec) / sizeof(uint16_t);
+    const size_t first = stream ? HWY_MIN(n, (2 * kLanes - apart) % (2 * kLanes)) : 0;
+    if (first) ends(at, first);
+    const size_t done =
+        mapTwos<kFormat>(in + at, out + at, first, n, stream, [&](Vec x, size_t i) HWY_ATTR { return f(x, at + i); });
+    if (done < n) ends(at + done, n - done);
+  });
+}
+#endif
+
 template <class Op>
-void mapCall(const Call& call, size_t outView, uint64_t count, double elementNs, const Op& op) {
+void mapHalves(const Call& call, uint32_t outView, uint32_t formats, uint64_t count, double elementNs, const Op& op) {
+  const Source in(call, 0, formats);
+  const Target out(call, outView, formats);
+  const auto block = [&](uint64_t at, size_t n, bool stream) {
+    HWY_ALIGN float wide[kHalvesBlock];
+    HWY_ALIGN float made[kHalvesBlock];
+    float* const to = out.place(at, made);
+    map(in.part(at, n, wide), to, n, stream && out.isFloat(), op);
+    out.put(at, n, to, stream);
+  };
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  const auto one = [&](Vec x, size_t) HWY_ATTR { return op(x); };
+  const auto ends = [&](uint64_t at, size_t n) { block(at, n, false); };
+  if (in.format == out.format && in.format == kFormatFloat16)
+    return forHalves<kFormatFloat16>(call, outView, count, elementNs, one, ends);
+  if (in.format == out.format && in.format == kFormatBfloat16)
+    return forHalves<kFormatBfloat16>(call, outView, count, elementNs, one, ends);
+#endif
+  forBlocks(call, count, elementNs, count * out.bytes(), block);
+}
+
+template <class Op>
+void mapCall(const Call& call, uint32_t outView, uint32_t formats, uint64_t count, double elementNs, const Op& op) {
+  if (formats) return mapHalves(call, outView, formats, count, elementNs, op);
   const float* const in = call.view(0);
   float* const out = call.view(outView);
   forElements(call, count, elementNs, count * sizeof(float),
@@ -71,13 +120,60 @@ void rowWise(const Call& call, const float* a, const float* row, float* out, uin
   });
 }
 
+// b repeated with its `period`: one for each element, or a row.
+template <class Op>
+void binaryOfHalves(const Call& call, const BinaryParams& params, uint64_t period, const Op& op) {
+  const Source a(call, 0, params.formats), b(call, 1, params.formats);
+  const Target out(call, 2, params.formats);
+  const auto block = [&](uint64_t at, size_t n, bool stream) {
+    HWY_ALIGN float left[kHalvesBlock];
+    HWY_ALIGN float right[kHalvesBlock];
+    HWY_ALIGN float made[kHalvesBlock];
+    const float* y = right;
+    if (const uint64_t place = at % period; period - place >= n) {
+      y = b.part(place, n, right);
+    } else {
+      for (size_t i = 0; i < n;) {
+        const uint64_t from = (at + i) % period;
+        const size_t length = HWY_MIN(period - from, n - i);
+        const float* const piece = b.part(from, length, right + i);
+        if (piece != right + i) std::memcpy(right + i, piece, length * sizeof(float));
+        i += length;
+      }
+    }
+    float* const to = out.place(at, made);
+    mapWith(
+        a.part(at, n, left), to, n, stream && out.isFloat(),
+        [&](Vec x, size_t i) HWY_ATTR { return op(x, hn::LoadU(kF, y + i)); },
+        [&](Vec x, size_t i, size_t valid) HWY_ATTR { return op(x, loadPart(kF, y + i, valid)); });
+    out.put(at, n, to, stream);
+  };
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  const auto ends = [&](uint64_t at, size_t n) { block(at, n, false); };
+  const uint16_t* const halvesOfB = call.view<uint16_t>(1);
+  const bool alike = params.broadcast == kBroadcastNone && a.format == b.format && b.format == out.format;
+  if (alike && a.format == kFormatFloat16)
+    return forHalves<kFormatFloat16>(
+        call, 2, params.count, 0.35,
+        [&](Vec x, size_t i) HWY_ATTR { return op(x, widen<kFormatFloat16>(hn::LoadU(U16(), halvesOfB + i))); }, ends);
+  if (alike && a.format == kFormatBfloat16)
+    return forHalves<kFormatBfloat16>(
+        call, 2, params.count, 0.35,
+        [&](Vec x, size_t i) HWY_ATTR { return op(x, widen<kFormatBfloat16>(hn::LoadU(U16(), halvesOfB + i))); }, ends);
+#endif
+  forBlocks(call, params.count, 0.35, params.count * out.bytes(), block);
+}
+
 template <class Op>
 void binaryWith(const Call& call, const BinaryParams& params, const Op& op) {
+  const bool isRow = params.broadcast == kBroadcastRow && params.d > 1;
+  if (params.formats && (isRow || params.broadcast == kBroadcastNone))
+    return binaryOfHalves(call, params, isRow ? params.d : params.count, op);
   if (params.broadcast == kBroadcastNone) return same(call, params.count, op);
-  if (params.broadcast == kBroadcastRow && params.d > 1)
-    return rowWise(call, call.view(0), call.view(1), call.view(2), params.count, params.d, op);
-  const Vec b = hn::Set(kF, *call.view(1));
-  mapCall(call, 2, params.count, 0.25, [&](Vec x) HWY_ATTR { return op(x, b); });
+  if (isRow) return rowWise(call, call.view(0), call.view(1), call.view(2), params.count, params.d, op);
+  float number;
+  const Vec b = hn::Set(kF, *Source(call, 1, params.formats).part(0, 1, &number));
+  mapCall(call, 2, params.formats, params.count, 0.25, [&](Vec x) HWY_ATTR { return op(x, b); });
 }
 
 void binary(const Call& call) {
@@ -93,18 +189,21 @@ void binary(const Call& call) {
 void scale(const Call& call) {
   const auto params = call.as<ScaleParams>();
   const Vec factor = hn::Set(kF, params.factor), offset = hn::Set(kF, params.offset);
-  mapCall(call, 1, params.count, 0.25, [&](Vec x) HWY_ATTR { return wideMulAdd(x, factor, offset); });
+  mapCall(call, 1, params.formats, params.count, 0.25, [&](Vec x) HWY_ATTR { return wideMulAdd(x, factor, offset); });
 }
 
 void activation(const Call& call) {
   const auto params = call.as<ActivationParams>();
+  const auto each = [&](double elementNs, const auto& op) {
+    mapCall(call, 1, params.formats, params.count, elementNs, op);
+  };
   switch (params.kind) {
-    case kActivationRelu: return mapCall(call, 1, params.count, 0.25, [](Vec x) HWY_ATTR { return atLeast(0.0f, x); });
-    case kActivationGelu: return mapCall(call, 1, params.count, 0.9, [](Vec x) HWY_ATTR { return gelu(x); });
-    case kActivationSilu: return mapCall(call, 1, params.count, 0.6, [](Vec x) HWY_ATTR { return silu(x); });
-    case kActivationTanh: return mapCall(call, 1, params.count, 0.8, [](Vec x) HWY_ATTR { return tanh(x); });
-    case kActivationSigmoid: return mapCall(call, 1, params.count, 0.6, [](Vec x) HWY_ATTR { return sigmoid(x); });
-    case kActivationExp: return mapCall(call, 1, params.count, 0.5, [](Vec x) HWY_ATTR { return exp(x); });
+    case kActivationRelu: return each(0.25, [](Vec x) HWY_ATTR { return atLeast(0.0f, x); });
+    case kActivationGelu: return each(0.9, [](Vec x) HWY_ATTR { return gelu(x); });
+    case kActivationSilu: return each(0.6, [](Vec x) HWY_ATTR { return silu(x); });
+    case kActivationTanh: return each(0.8, [](Vec x) HWY_ATTR { return tanh(x); });
+    case kActivationSigmoid: return each(0.6, [](Vec x) HWY_ATTR { return sigmoid(x); });
+    case kActivationExp: return each(0.5, [](Vec x) HWY_ATTR { return exp(x); });
   }
 }
 
@@ -119,94 +218,18 @@ void center(const Call& call) {
 
 // ---- cast
 
-#if HWY_TARGET <= HWY_AVX2
-void toHalf(const float* src, uint16_t* dst, size_t n) {
-  const hn::Rebind<hwy::float16_t, F32> h;
-  const hn::Rebind<uint16_t, F32> bits;
-  for (size_t i = 0; i < n; i += kLanes) {
-    if (n - i >= kLanes) {
-      hn::StoreU(hn::BitCast(bits, hn::DemoteTo(h, hn::LoadU(kF, src + i))), bits, dst + i);
-    } else {
-      HWY_ALIGN uint16_t last[kLanes];
-      hn::Store(hn::BitCast(bits, hn::DemoteTo(h, loadPart(kF, src + i, n - i))), bits, last);
-      std::memcpy(dst + i, last, (n - i) * sizeof(uint16_t));
-    }
-  }
-}
-
-void fromHalf(const uint16_t* src, float* dst, size_t n, bool stream) {
-  const hn::Rebind<hwy::float16_t, F32> h;
-  const hn::Rebind<uint16_t, F32> bits;
-  const auto widen = [&](const uint16_t* from)
-                         HWY_ATTR { return hn::PromoteTo(kF, hn::BitCast(h, hn::LoadU(bits, from))); };
-  const auto widenPart = [&](const uint16_t* from, size_t valid) HWY_ATTR {
-    HWY_ALIGN uint16_t part[kLanes] = {};
-    std::memcpy(part, from, valid * sizeof(uint16_t));
-    return widen(part);
-  };
-  size_t i = 0;
-  if (stream && n >= 2 * kLanes) {
-    i = elementsToAlign(dst);
-    if (i) storePart(kF, widenPart(src, i), dst, i);
-    for (; i + kLanes <= n; i += kLanes) hn::Stream(widen(src + i), kF, dst + i);
-  } else {
-    for (; i + kLanes <= n; i += kLanes) hn::StoreU(widen(src + i), kF, dst + i);
-  }
-  if (i < n) storePart(kF, widenPart(src + i, n - i), dst + i, n - i);
-}
-#else
-uint16_t halfOf(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
-  if (magnitude > 0x7F800000) return static_cast<uint16_t>(sign | 0x7E00 | (magnitude >> 13 & 0x1FF));
-  if (magnitude >= 0x477FF000) return static_cast<uint16_t>(sign | 0x7C00);  // rounds past the largest half
-  // a denormal half: adding 2^-1 in float32 leaves the rounded count of 2^-24 in the low bits
-  if (magnitude < 0x38800000) {
-    float shifted;
-    std::memcpy(&shifted, &magnitude, sizeof shifted);
-    shifted += 0.5f;
-    uint32_t low;
-    std::memcpy(&low, &shifted, sizeof low);
-    return static_cast<uint16_t>(sign | (low - 0x3F000000));
-  }
-  const uint32_t rounded = magnitude + 0xFFF + (magnitude >> 13 & 1);
-  return static_cast<uint16_t>(sign | (rounded - 0x38000000) >> 13);
-}
-
-float floatOf(uint16_t half) {
-  const uint32_t sign = uint32_t{half & 0x8000u} << 16, exponent = half >> 10 & 31, mantissa = half & 0x3FF;
-  if (exponent == 0) {
-    const float value = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign ? -value : value;
-  }
-  const uint32_t bits = sign | (exponent == 31 ? 0x7F800000 | mantissa << 13 | (mantissa ? 0x400000 : 0)
-                                               : (exponent + 112) << 23 | mantissa << 13);
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-void toHalf(const float* src, uint16_t* dst, size_t n) {
-  for (size_t i = 0; i < n; ++i) dst[i] = halfOf(src[i]);
-}
-void fromHalf(const uint16_t* src, float* dst, size_t n, bool) {
-  for (size_t i = 0; i < n; ++i) dst[i] = floatOf(src[i]);
-}
-#endif
-
 void cast(const Call& call) {
   const auto params = call.as<CastParams>();
-  const uint64_t n = params.n;
-  if (!params.toFloat16) {
-    forElements(call, n, 0.2, n * 4, [&](uint64_t at, uint64_t length, bool stream) {
-      fromHalf(call.view<uint16_t>(0) + at, call.view(1) + at, length, stream);
-    });
-    return;
-  }
-  uint16_t* const out = call.view<uint16_t>(1);
-  forElements(call, n, 0.2, n * 2,
-              [&](uint64_t at, uint64_t length, bool) { toHalf(call.view(0) + at, out + at, length); });
+  const Source in(call, 0, params.formats);
+  const Target out(call, 1, params.formats);
+  forBlocks(call, params.n, 0.2, params.n * out.bytes(), [&](uint64_t at, size_t n, bool stream) {
+    HWY_ALIGN float wide[kHalvesBlock];
+    const float* const from = in.part(at, n, wide);
+    if (out.isFloat())
+      map(from, out.place(at, nullptr), n, stream, [](Vec x) HWY_ATTR { return x; });
+    else
+      out.put(at, n, from, stream);
+  });
 }
 
 // ---- copies

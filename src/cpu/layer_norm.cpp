@@ -130,12 +130,14 @@ AboutCentre splitAbout(const Call& call, size_t d, const Partial& partial) {
 
 void layer_norm(const Call& call) {
   const auto params = call.as<LayerNormParams>();
-  const float* const in = call.view(0);
-  float* const out = call.view(3);
+  const Source in(call, 0, params.formats), gamma(call, 1, params.formats), beta(call, 2, params.formats);
+  const Target out(call, 3, params.formats);
   const size_t d = params.d;
   const float epsilon = params.epsilon;
-  const Affine affine{params.hasGamma ? call.view(1) : nullptr, params.hasBeta ? call.view(2) : nullptr};
-  if (!splits(call, params.rows, d)) {
+  Scratch wideGamma(gamma.isFloat() ? 0 : d * sizeof(float)), wideBeta(beta.isFloat() ? 0 : d * sizeof(float));
+  const Affine affine{params.hasGamma ? gamma.part(0, d, wideGamma.as<float>()) : nullptr,
+                      params.hasBeta ? beta.part(0, d, wideBeta.as<float>()) : nullptr};
+  if (!splits(call, params.rows, d, params.formats)) {
     forRows(call, params.rows, d, 0.3, in, out, [&](const float* src, float* dst, bool stream) {
       const float centre = static_cast<float>(rowSum(src, d) / static_cast<double>(d));
       const Spread spread = spreadOf(centre, sumsAbout(src, d, centre), d);
@@ -147,29 +149,40 @@ void layer_norm(const Call& call) {
     return;
   }
   for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) {
-    const float* const row = in + r * d;
-    const float centre = static_cast<float>(
-        splitSum(call, d, [&](size_t at, size_t n) { return rowSum(row + at, n); }) / static_cast<double>(d));
-    const Spread spread =
-        spreadOf(centre, splitAbout(call, d, [&](size_t at, size_t n) { return sumsAbout(row + at, n, centre); }), d);
+    const LongRow row(in, r * d);
+    const LongTarget target(out, r * d);
+    const auto total = [&](const auto& part) {
+      return splitSum(call, d, [&](size_t at, size_t n) {
+        return row.with(at, n, [&](const float* x) -> double { return part(x, n); });
+      });
+    };
+    const auto about = [&](const auto& part) {
+      return splitAbout(call, d, [&](size_t at, size_t n) {
+        return row.with(at, n, [&](const float* x) -> AboutCentre { return part(x, n); });
+      });
+    };
+    const float centre =
+        static_cast<float>(total([](const float* x, size_t n) { return rowSum(x, n); }) / static_cast<double>(d));
+    const Spread spread = spreadOf(centre, about([&](const float* x, size_t n) { return sumsAbout(x, n, centre); }), d);
     const auto blemished = [&] {
-      return splitSum(call, d, [&](size_t at, size_t n) { return allFinite(row + at, n) ? 0.0 : 1.0; }) != 0;
+      return total([](const float* x, size_t n) { return allFinite(x, n) ? 0.0 : 1.0; }) != 0;
     };
     const bool ordinary = trusted(spread, epsilon) || blemished();
     ExactSpread exact{};
     if (!ordinary) {
-      const double mean =
-          splitSum(call, d, [&](size_t at, size_t n) { return sumExactly(row + at, n); }) / static_cast<double>(d);
-      exact = exactSpread(mean,
-                          splitAbout(call, d, [&](size_t at, size_t n) { return sumsExactly(row + at, n, mean); }), d);
+      const double mean = total([](const float* x, size_t n) { return sumExactly(x, n); }) / static_cast<double>(d);
+      exact = exactSpread(mean, about([&](const float* x, size_t n) { return sumsExactly(x, n, mean); }), d);
     }
     chunkApply(call, d, [&](size_t at, size_t n) {
       const Affine part{affine.gamma ? affine.gamma + at : nullptr, affine.beta ? affine.beta + at : nullptr};
-      float* const to = out + r * d + at;
-      if (ordinary)
-        affineInto(row + at, to, n, true, spread, part, epsilon);
-      else
-        affineExactly(row + at, to, n, exact, part, epsilon);
+      row.with(at, n, [&](const float* x) {
+        target.with(at, n, [&](float* to, bool stream) {
+          if (ordinary)
+            affineInto(x, to, n, stream, spread, part, epsilon);
+          else
+            affineExactly(x, to, n, exact, part, epsilon);
+        });
+      });
     });
   }
 }

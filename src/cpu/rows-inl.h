@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "cpu/halves-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
 
@@ -22,15 +23,40 @@ constexpr size_t kCachedRow = 32 * 1024;  // rows up to this many floats stay in
 constexpr size_t kSplitRow = 128 * 1024;  // rows from here on are shared by the threads when there are few of them
 constexpr size_t kSplitChunk = 32 * 1024;
 
-bool splits(const Call& call, uint64_t rows, uint64_t d) {
-  return d >= kSplitRow && (rows < 4 * uint64_t{call.budget.threads} || d > (uint64_t{1} << 22));
+// Those of half precision also where there are many: as floats they would not stay in a cache.
+bool splits(const Call& call, uint64_t rows, uint64_t d, uint32_t formats) {
+  return d >= kSplitRow && (rows < 4 * uint64_t{call.budget.threads} || d > (uint64_t{1} << 22) || formats);
+}
+
+// The same where in- or output are of half precision: rows are brought to floats in the cache, short ones together.
+template <class RowFn>
+void forRowsOfHalves(const Call& call, uint64_t rows, size_t d, double elementNs, const Source& in, const Target& out,
+                     const RowFn& rowFn) {
+  const bool stream = rows * d * out.bytes() >= kStreamBytes;
+  const uint64_t together = HWY_MAX(size_t{1}, kHalvesBlock / HWY_MAX(d, size_t{1}));
+  const uint64_t grain = grainFor(call.budget, rows, 10 + elementNs * static_cast<double>(d));
+  parallelFor(call.budget, rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
+    const size_t floats = together * d;
+    Scratch work(2 * floats * sizeof(float));
+    for (uint64_t r = begin; r < end; r += together) {
+      const size_t count = HWY_MIN(together, end - r);
+      const float* const src = in.part(r * d, count * d, work.as<float>());
+      float* const dst = out.place(r * d, work.as<float>() + floats);
+      for (size_t i = 0; i < count; ++i) rowFn(src + i * d, dst + i * d, false);
+      out.put(r * d, count * d, dst, stream);
+    }
+    if (stream) hwy::FlushStream();
+  });
 }
 
 // rowFn(src row, dst row, stream) for every row. Short rows are gathered in the first-level cache and streamed out
 // together.
 template <class RowFn>
-void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const float* in, float* out,
+void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const Source& source, const Target& target,
              const RowFn& rowFn) {
+  if (!source.isFloat() || !target.isFloat()) return forRowsOfHalves(call, rows, d, elementNs, source, target, rowFn);
+  const float* const in = static_cast<const float*>(source.data);
+  float* const out = static_cast<float*>(target.data);
   const bool stream = rows * d * sizeof(float) >= kStreamBytes;
   const bool gather = stream && d < kShortRow && d % kLanes != 0;
   const uint64_t grain = grainFor(call.budget, rows, 10 + elementNs * static_cast<double>(d));
@@ -49,6 +75,37 @@ void forRows(const Call& call, uint64_t rows, size_t d, double elementNs, const 
     if (stream) hwy::FlushStream();
   });
 }
+
+// A long row, as floats piece by piece.
+class LongRow {
+ public:
+  LongRow(const Source& in, uint64_t begin) : in_(in), begin_(begin) {}
+  template <class F>
+  auto with(size_t at, size_t n, const F& f) const {
+    Scratch work(in_.isFloat() ? 0 : n * sizeof(float));
+    return f(in_.part(begin_ + at, n, work.as<float>()));
+  }
+
+ private:
+  const Source& in_;
+  const uint64_t begin_;
+};
+class LongTarget {
+ public:
+  LongTarget(const Target& out, uint64_t begin) : out_(out), begin_(begin) {}
+  // f(to, stream) writes n floats.
+  template <class F>
+  void with(size_t at, size_t n, const F& f) const {
+    Scratch work(out_.isFloat() ? 0 : n * sizeof(float));
+    float* const to = out_.place(begin_ + at, work.as<float>());
+    f(to, out_.isFloat());
+    out_.put(begin_ + at, n, to, true);
+  }
+
+ private:
+  const Target& out_;
+  const uint64_t begin_;
+};
 
 // One long row: partial(begin, length) -> T for each chunk, on all threads.
 template <class T, class Partial>

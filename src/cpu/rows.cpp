@@ -44,14 +44,18 @@ double sumOfRow(const float* row, size_t n, bool squares) {
   return isWorthCare(hint, squares) ? sumInDouble(row, n, squares) : hint;
 }
 
-double sumOfLongRow(const Call& call, const float* row, size_t d, bool squares) {
-  const double sum =
-      splitSum(call, d, [&](size_t at, size_t n) { return squares ? rowSquares(row + at, n) : rowSum(row + at, n); });
+double sumOfLongRow(const Call& call, const LongRow& row, size_t d, bool squares) {
+  const auto total = [&](const auto& part) {
+    return splitSum(call, d, [&](size_t at, size_t n) {
+      return row.with(at, n, [&](const float* x) -> double { return part(x, n); });
+    });
+  };
+  const double sum = total([&](const float* x, size_t n) { return squares ? rowSquares(x, n) : rowSum(x, n); });
   if (trusted(sum, squares)) return sum;
   // Added up, largest magnitudes tell as much.
-  const double hint = splitSum(call, d, [&](size_t at, size_t n) { return hintOf(row + at, n, squares); });
+  const double hint = total([&](const float* x, size_t n) { return hintOf(x, n, squares); });
   if (!isWorthCare(hint, squares)) return hint;
-  return splitSum(call, d, [&](size_t at, size_t n) { return sumInDouble(row + at, n, squares); });
+  return total([&](const float* x, size_t n) { return sumInDouble(x, n, squares); });
 }
 
 // ---- reduce
@@ -101,11 +105,12 @@ float reduceRow(const float* row, const ReduceParams& params) {
   return finishReduce(params.kind, sumOfRow(row, params.d, params.kind == kReduceNorm), {}, params.d);
 }
 
-float reduceLongRow(const Call& call, const float* row, const ReduceParams& params) {
+float reduceLongRow(const Call& call, const LongRow& row, const ReduceParams& params) {
   if (params.kind == kReduceMin || params.kind == kReduceMax) {
     Extremes all{HUGE_VALF, -HUGE_VALF, false};
-    for (const Extremes& part :
-         chunkPartials<Extremes>(call, params.d, [&](size_t at, size_t n) { return extremesOf(row + at, n); }))
+    for (const Extremes& part : chunkPartials<Extremes>(call, params.d, [&](size_t at, size_t n) {
+           return row.with(at, n, [&](const float* x) { return extremesOf(x, n); });
+         }))
       all = {std::min(all.least, part.least), std::max(all.largest, part.largest), all.nan || part.nan};
     return finishReduce(params.kind, 0, all, params.d);
   }
@@ -114,17 +119,22 @@ float reduceLongRow(const Call& call, const float* row, const ReduceParams& para
 
 void reduce(const Call& call) {
   const auto params = call.as<ReduceParams>();
-  const float* const in = call.view(0);
-  float* const out = call.view(1);
+  const Source in(call, 0, params.formats);
+  const Target out(call, 1, params.formats);
   const size_t d = params.d;
-  if (splits(call, params.rows, d)) {
+  const auto put = [&](uint64_t r, float value) {
+    *out.place(r, &value) = value;
+    out.put(r, 1, &value, false);
+  };
+  if (splits(call, params.rows, d, params.formats)) {
     for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r)
-      out[r] = reduceLongRow(call, in + r * d, params);
+      put(r, reduceLongRow(call, LongRow(in, r * d), params));
     return;
   }
   const uint64_t grain = grainFor(call.budget, params.rows, 5 + 0.12 * static_cast<double>(d), 16);
   parallelFor(call.budget, params.rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
-    for (uint64_t r = begin; r < end; ++r) out[r] = reduceRow(in + r * d, params);
+    Scratch work(in.isFloat() ? 0 : d * sizeof(float));
+    for (uint64_t r = begin; r < end; ++r) put(r, reduceRow(in.part(r * d, d, work.as<float>()), params));
   });
 }
 
@@ -145,20 +155,24 @@ void scaleInto(const float* src, float* dst, size_t n, bool stream, double squar
 
 void normalize(const Call& call) {
   const auto params = call.as<NormalizeParams>();
-  const float* const in = call.view(0);
-  float* const out = call.view(1);
+  const Source in(call, 0, params.formats);
+  const Target out(call, 1, params.formats);
   const size_t d = params.d;
-  if (!splits(call, params.rows, d)) {
+  if (!splits(call, params.rows, d, params.formats)) {
     forRows(call, params.rows, d, 0.25, in, out, [&](const float* src, float* dst, bool stream) {
       scaleInto(src, dst, d, stream, sumOfRow(src, d, true), params.epsilon);
     });
     return;
   }
   for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r) {
-    const float* const row = in + r * d;
+    const LongRow row(in, r * d);
+    const LongTarget target(out, r * d);
     const double squares = sumOfLongRow(call, row, d, true);
-    chunkApply(call, d,
-               [&](size_t at, size_t n) { scaleInto(row + at, out + r * d + at, n, true, squares, params.epsilon); });
+    chunkApply(call, d, [&](size_t at, size_t n) {
+      row.with(at, n, [&](const float* x) {
+        target.with(at, n, [&](float* to, bool stream) { scaleInto(x, to, n, stream, squares, params.epsilon); });
+      });
+    });
   }
 }
 
@@ -195,28 +209,33 @@ Running runningOf(const float* row, size_t n, float factor) {
   return all;
 }
 
-void softmaxLongRow(const Call& call, const float* src, float* dst, size_t d, float factor) {
+void softmaxLongRow(const Call& call, const LongRow& row, const LongTarget& target, size_t d, float factor) {
   Running all;
-  const auto parts =
-      chunkPartials<Running>(call, d, [&](size_t at, size_t n) { return runningOf(src + at, n, factor); });
+  const auto parts = chunkPartials<Running>(call, d, [&](size_t at, size_t n) {
+    return row.with(at, n, [&](const float* x) { return runningOf(x, n, factor); });
+  });
   for (const Running& part : parts) all.max = std::max(all.max, part.max);
   for (const Running& part : parts)
     all.sum += part.max == -HUGE_VALF ? part.sum : part.sum * std::exp((double{part.max} - all.max) * factor);
   const Vec top = hn::Set(kF, all.max), inverse = hn::Set(kF, static_cast<float>(1.0 / all.sum));
   const ExpNegative exponential(factor);
   chunkApply(call, d, [&](size_t at, size_t n) {
-    map(src + at, dst + at, n, true, [&](Vec x) HWY_ATTR { return hn::Mul(exponential(hn::Sub(x, top)), inverse); });
+    row.with(at, n, [&](const float* src) {
+      target.with(at, n, [&](float* to, bool stream) {
+        map(src, to, n, stream, [&](Vec x) HWY_ATTR { return hn::Mul(exponential(hn::Sub(x, top)), inverse); });
+      });
+    });
   });
 }
 
 void softmax(const Call& call) {
   const auto params = call.as<SoftmaxParams>();
-  const float* const in = call.view(0);
-  float* const out = call.view(1);
+  const Source in(call, 0, params.formats);
+  const Target out(call, 1, params.formats);
   const size_t d = params.d;
-  if (splits(call, params.rows, d)) {
+  if (splits(call, params.rows, d, params.formats)) {
     for (uint64_t r = 0; r < params.rows && !call.budget.stopped(); ++r)
-      softmaxLongRow(call, in + r * d, out + r * d, d, params.inverseTemperature);
+      softmaxLongRow(call, LongRow(in, r * d), LongTarget(out, r * d), d, params.inverseTemperature);
     return;
   }
   forRows(call, params.rows, d, 0.4, in, out, [&](const float* src, float* dst, bool stream) {

@@ -12,7 +12,7 @@ namespace switchyard {
 namespace {
 
 constexpr uint32_t kMagic = 0x50595753;  // "SWYP"
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr size_t kHashAt = 16, kHashBytes = crypto_hash_sha256_BYTES, kHeaderBytes = kHashAt + kHashBytes;
 void write(ByteWriter& out, const ProgramParam& param) {
   out.text(param.name);

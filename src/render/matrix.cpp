@@ -15,7 +15,8 @@ constexpr uint64_t kMaxPrinted = 1 << 16;  // values read back for being printed
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 float valueAt(const Value& weights, uint64_t index) {
-  if (weights.spec.dtype == DType::Float16) return widened(reinterpret_cast<const uint16_t*>(weights.host)[index]);
+  if (isHalf(weights.spec.dtype))
+    return widened(reinterpret_cast<const uint16_t*>(weights.host)[index], weights.spec.dtype);
   return reinterpret_cast<const float*>(weights.host)[index];
 }
 
@@ -148,10 +149,10 @@ BufferView Matrix::extremes() {
   for (uint32_t kind : {kReduceMin, kReduceMax}) {
     recorder_.forRowPieces(rows_, {columns_ * 4, 4}, [&](uint64_t first, uint32_t rows) {
       recorder_.launch(Kernel::reduce, rows, {view(first, rows), perRow.slice(first * 4, uint64_t{rows} * 4)},
-                       ReduceParams{rows, static_cast<uint32_t>(columns_), kind});
+                       ReduceParams{rows, static_cast<uint32_t>(columns_), kind, 0});
     });
     recorder_.launch(Kernel::reduce, 1, {perRow, out.slice(kind == kReduceMin ? 0 : 256, 4)},
-                     ReduceParams{1, static_cast<uint32_t>(rows_), kind});
+                     ReduceParams{1, static_cast<uint32_t>(rows_), kind, 0});
   }
   recorder_.release(perRow);
   return out;

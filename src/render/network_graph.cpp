@@ -27,8 +27,7 @@ struct Reader {
   template <class T>
   std::span<const T> read(const Value& value, BufferView device) {
     const size_t count = value.spec.elements();
-    if (count == 0 || (value.host && value.spec.dtype != DType::Float16))
-      return {reinterpret_cast<const T*>(value.host), count};
+    if (count == 0 || (value.host && !isHalf(value.spec.dtype))) return {reinterpret_cast<const T*>(value.host), count};
     const std::span<T> copied = r.hostMemory<T>(count);
     r.download(std::as_writable_bytes(copied), device);
     waits = true;

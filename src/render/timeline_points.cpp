@@ -43,12 +43,12 @@ Task readTimeline(Recorder& recorder, const Workload& workload, const Value& tim
     co_await recorder.sync();
     bytes = host.data();
   }
-  const bool half = timeline.spec.dtype == DType::Float16;
+  const bool half = isHalf(timeline.spec.dtype);
   points.reserve(rows);
   for (uint64_t i = 0; i < rows; ++i) {
     float row[4];
     for (uint64_t j = 0; j < 4; ++j)
-      row[j] = half ? widened(reinterpret_cast<const uint16_t*>(bytes)[i * 4 + j])
+      row[j] = half ? widened(reinterpret_cast<const uint16_t*>(bytes)[i * 4 + j], timeline.spec.dtype)
                     : reinterpret_cast<const float*>(bytes)[i * 4 + j];
     points.push_back(pointOf(workload, row, i));
   }

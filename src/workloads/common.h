@@ -23,8 +23,8 @@ inline double bytesMoved(const Call& call) {
 // The number of rows of a [.., d] tensor.
 inline uint64_t rowCount(const Shape& shape) { return elementCount(shape.leading(shape.rank() - 1)); }
 
-// to = from * factor, element by element.
-void recordScaled(Recorder& recorder, BufferView from, BufferView to, uint64_t elements, float factor);
+// to = from * factor, element by element; `to` is float32.
+void recordScaled(Recorder& recorder, Elements from, BufferView to, uint64_t elements, float factor);
 
 // For l2-like orders `largest` is false. Writes the best k of each row of a float32 [rows, d], by the rules of
 // kernels.def.

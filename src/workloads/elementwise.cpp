@@ -17,18 +17,19 @@ class Binary final : public Workload {
   }
 
   Task record(Recorder& r, const Call& call) const override {
-    BufferView a = r.floats(call.inputs[0]), b = r.floats(call.inputs[1]), out = r.floatTarget(call.outputs[0]);
+    const Elements a = r.elements(call.inputs[0]), b = r.elements(call.inputs[1]), out = r.elements(call.outputs[0]);
     uint32_t broadcast = broadcastOf(call);
     uint64_t elements = call.inputs[0].spec.elements();
     // Pieces are rows where b is a row, else single elements.
     uint64_t d = broadcast == kBroadcastRow ? call.shape(1)[0] : 1;
-    r.forRowPieces(elements / d, {d * 4}, [&](uint64_t first, uint32_t rows) {
-      uint64_t offset = first * d * 4, bytes = rows * d * 4;
-      BufferView right = broadcast == kBroadcastNone ? b.slice(offset, bytes) : b;
-      r.launch(Kernel::binary, rows * d, {a.slice(offset, bytes), right, out.slice(offset, bytes)},
-               BinaryParams{static_cast<uint32_t>(rows * d), op_, broadcast, static_cast<uint32_t>(d)});
+    const uint64_t bytesB = broadcast == kBroadcastNone ? b.bytes() : 0;
+    r.forRowPieces(elements / d, {d * a.bytes(), bytesB, d * out.bytes()}, [&](uint64_t row, uint32_t rows) {
+      const uint64_t first = row * d, count = rows * d;
+      BufferView right = broadcast == kBroadcastNone ? b.slice(first, count) : b.view;
+      r.launch(
+          Kernel::binary, count, {a.slice(first, count), right, out.slice(first, count)},
+          BinaryParams{static_cast<uint32_t>(count), op_, broadcast, static_cast<uint32_t>(d), formatsOf({a, b, out})});
     });
-    r.finishTarget(call.outputs[0], out);
     co_return;
   }
 
@@ -49,13 +50,12 @@ class Binary final : public Workload {
 // Same shape out as in, one kernel over all elements.
 template <class P>
 Task recordMap(Recorder& r, const Call& call, Kernel kernel, P params) {
-  BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
-  r.forRowPieces(call.inputs[0].spec.elements(), {4}, [&](uint64_t first, uint32_t count) {
+  const Elements in = r.elements(call.inputs[0]), out = r.elements(call.outputs[0]);
+  params.formats = formatsOf({in, out});
+  r.forRowPieces(call.inputs[0].spec.elements(), {in.bytes(), out.bytes()}, [&](uint64_t first, uint32_t count) {
     params.count = count;
-    r.launch(kernel, count, {in.slice(first * 4, uint64_t{count} * 4), out.slice(first * 4, uint64_t{count} * 4)},
-             params);
+    r.launch(kernel, count, {in.slice(first, count), out.slice(first, count)}, params);
   });
-  r.finishTarget(call.outputs[0], out);
   co_return;
 }
 
@@ -74,7 +74,7 @@ class Scale final : public Workload {
     return {static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {
-    return recordMap(r, call, Kernel::scale, ScaleParams{0, call.number(0), call.number(1)});
+    return recordMap(r, call, Kernel::scale, ScaleParams{0, call.number(0), call.number(1), 0});
   }
 };
 
@@ -98,17 +98,16 @@ class Activation final : public Workload {
     return {20.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {
-    return recordMap(r, call, Kernel::activation, ActivationParams{0, call.integer(0)});
+    return recordMap(r, call, Kernel::activation, ActivationParams{0, call.integer(0), 0});
   }
 };
 
 }  // namespace
 
-void recordScaled(Recorder& r, BufferView from, BufferView to, uint64_t elements, float factor) {
-  r.forRowPieces(elements, {4}, [&](uint64_t first, uint32_t count) {
-    r.launch(Kernel::scale, count,
-             {from.slice(first * 4, uint64_t{count} * 4), to.slice(first * 4, uint64_t{count} * 4)},
-             ScaleParams{count, factor, 0});
+void recordScaled(Recorder& r, Elements from, BufferView to, uint64_t elements, float factor) {
+  r.forRowPieces(elements, {from.bytes(), 4}, [&](uint64_t first, uint32_t count) {
+    r.launch(Kernel::scale, count, {from.slice(first, count), to.slice(first * 4, uint64_t{count} * 4)},
+             ScaleParams{count, factor, 0, formatsOf({from, {to}})});
   });
 }
 

@@ -132,7 +132,7 @@ class ForceLayout final : public Workload {
     }
     r.copy(call.outputs[0].view, plan.positions);
     r.launch(Kernel::reduce, 1, {plan.work.slice(kLayoutMoved * 4, uint64_t{n} * 4), plan.movement},
-             ReduceParams{1, n, kReduceMean});
+             ReduceParams{1, n, kReduceMean, 0});
     r.copy(call.outputs[1].view, plan.movement);
   }
 

@@ -10,7 +10,7 @@ namespace switchyard {
 template <class T>
 std::span<const T> onHost(Recorder& r, const Value& value) {
   const size_t count = value.spec.elements();
-  const bool direct = value.host && value.spec.dtype != DType::Float16;
+  const bool direct = value.host && !isHalf(value.spec.dtype);
   if (direct || count == 0) return {reinterpret_cast<const T*>(value.host), count};
   const std::span<T> copied = r.hostMemory<T>(count);
   r.download(std::as_writable_bytes(copied), r.floats(value));

@@ -163,14 +163,14 @@ class PcaFit final : public Workload {
       const int scale = exponentTo(100, largestOf(extremes));  // sums have room above, small elements below
       BufferView work = r.scratch(n * d * 4), workMean = r.scratch(d * 4),
                  differences = gram ? centered : r.scratch(n * d * 4);
-      recordScaled(r, input, work, n * d, std::ldexp(1.0f, scale));
+      recordScaled(r, {input}, work, n * d, std::ldexp(1.0f, scale));
       recordMean(r, work, workMean, n, static_cast<uint32_t>(d));
       r.download(std::as_writable_bytes(scaledMeans), workMean);
       recordCenter(r, work, work.slice(0, d * 4), differences, 0, static_cast<uint32_t>(n), static_cast<uint32_t>(d));
       recordExtremes(r, differences, extremes, n, static_cast<uint32_t>(d));
       co_await r.sync();
       const int again = exponentTo(0, largestOf(extremes));
-      recordScaled(r, differences, work, n * d, std::ldexp(1.0f, again));
+      recordScaled(r, {differences}, work, n * d, std::ldexp(1.0f, again));
       recordMean(r, work, workMean, n, static_cast<uint32_t>(d));
       recordSquare(r, work, workMean, centered, square, n, static_cast<uint32_t>(d));
       r.download(std::as_writable_bytes(matrix), square);
@@ -229,7 +229,7 @@ class PcaFit final : public Workload {
       r.forRowPieces(n, {uint64_t{d} * 4, 4}, [&](uint64_t first, uint32_t rows) {
         r.launch(Kernel::reduce, rows,
                  {input.slice(first * d * 4, uint64_t{rows} * d * 4), out.slice(first * 4, uint64_t{rows} * 4)},
-                 ReduceParams{rows, d, kind});
+                 ReduceParams{rows, d, kind, 0});
       });
       r.download(std::as_writable_bytes(extremes.subspan(kind == kReduceMin ? 0 : n, n)), out);
     }
@@ -258,7 +258,7 @@ class PcaFit final : public Workload {
       r.launch(Kernel::column_mean, (d + kMeanColumns - 1) / kMeanColumns,
                {input.slice(first * rowBytes, rows * rowBytes), part}, MeanParams{rows, d});
       float weight = static_cast<float>(static_cast<double>(rows) / static_cast<double>(n));
-      r.launch(Kernel::scale, d, {part, isFirst ? mean : share}, ScaleParams{d, weight, 0});
+      r.launch(Kernel::scale, d, {part, isFirst ? mean : share}, ScaleParams{d, weight, 0, 0});
       if (!isFirst) accumulate(r, mean, share, part, d);
       isFirst = false;
     });
@@ -272,7 +272,7 @@ class PcaFit final : public Workload {
       uint64_t offset = first * 4, bytes = uint64_t{elements} * 4;
       r.launch(Kernel::binary, elements,
                {sum.slice(offset, bytes), addend.slice(offset, bytes), spare.slice(offset, bytes)},
-               BinaryParams{elements, kBinaryAdd, kBroadcastNone, 0});
+               BinaryParams{elements, kBinaryAdd, kBroadcastNone, 0, 0});
     });
     r.copy(sum, spare);
   }

@@ -8,11 +8,12 @@ namespace {
 
 // Same shape out as in; a unit is a row. `makeParams(rows, d)` gives the kernel's parameters.
 template <class MakeParams>
-void recordRows(Recorder& r, const Call& call, Kernel kernel, BufferView in, BufferView out,
-                std::vector<BufferView> extra, MakeParams makeParams) {
+void recordRows(Recorder& r, const Call& call, Kernel kernel, Elements in, Elements out, std::vector<BufferView> extra,
+                MakeParams makeParams) {
   uint64_t d = call.shape(0).back();
-  r.forRowPieces(rowCount(call.shape(0)), {d * 4}, [&](uint64_t first, uint32_t rows) {
-    BufferView from = in.slice(first * d * 4, rows * d * 4), to = out.slice(first * d * 4, rows * d * 4);
+  // As if of float32: a driver that cuts loops (vulkan/loops.h) would not end longer rows.
+  r.forRowPieces(rowCount(call.shape(0)), {d * in.bytes(), d * out.bytes(), d * 4}, [&](uint64_t first, uint32_t rows) {
+    BufferView from = in.slice(first * d, rows * d), to = out.slice(first * d, rows * d);
     auto params = makeParams(rows, static_cast<uint32_t>(d));
     if (extra.empty())
       r.launch(kernel, rows, {from, to}, params);
@@ -53,18 +54,18 @@ class Reduce final : public Workload {
 
   Task record(Recorder& r, const Call& call) const override {
     uint64_t d = call.shape(0).back();
-    BufferView out = r.floatTarget(call.outputs[0]);
+    // A row gives one; without elements it is filled with words.
+    const Elements out = d ? r.target(call.outputs[0], 1) : Elements{r.floatTarget(call.outputs[0])};
     if (d == 0) {
-      r.fill(out, 0);
+      r.fill(out.view, 0);
     } else {
-      BufferView in = r.floats(call.inputs[0]);
-      r.forRowPieces(rowCount(call.shape(0)), {d * 4, 4}, [&](uint64_t first, uint32_t rows) {
-        r.launch(Kernel::reduce, rows,
-                 {in.slice(first * d * 4, rows * d * 4), out.slice(first * 4, uint64_t{rows} * 4)},
-                 ReduceParams{rows, static_cast<uint32_t>(d), call.integer(0)});
+      const Elements in = r.elements(call.inputs[0]);
+      r.forRowPieces(rowCount(call.shape(0)), {d * in.bytes(), d * 4, out.bytes()}, [&](uint64_t first, uint32_t rows) {
+        r.launch(Kernel::reduce, rows, {in.slice(first * d, rows * d), out.slice(first, rows)},
+                 ReduceParams{rows, static_cast<uint32_t>(d), call.integer(0), formatsOf({in, out})});
       });
     }
-    r.finishTarget(call.outputs[0], out);
+    r.finish(call.outputs[0], out);
     co_return;
   }
 };
@@ -88,11 +89,11 @@ class Normalize final : public Workload {
     return {3.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {
-    BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
+    const Elements in = r.elements(call.inputs[0]), out = r.target(call.outputs[0], call.shape(0).back());
     recordRows(r, call, Kernel::normalize, in, out, {}, [&](uint32_t rows, uint32_t d) {
-      return NormalizeParams{rows, d, call.number(0)};
+      return NormalizeParams{rows, d, call.number(0), formatsOf({in, out})};
     });
-    r.finishTarget(call.outputs[0], out);
+    r.finish(call.outputs[0], out);
     co_return;
   }
 };
@@ -114,20 +115,20 @@ class Softmax final : public Workload {
     return {20.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {
-    BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
+    const Elements in = r.elements(call.inputs[0]), out = r.target(call.outputs[0], call.shape(0).back());
     const double temperature = call.params[0];
     // Differences of huge numbers over as huge a temperature: they are made where they do not overflow.
     const bool hot = temperature > 1e30;
     const uint64_t elements = call.inputs[0].spec.elements();
-    BufferView from = hot ? r.scratch(elements * 4) : in;
-    if (hot) recordScaled(r, in, from, elements, 0x1p-64f);
+    const Elements from = hot ? Elements{r.scratch(elements * 4)} : in;
+    if (hot) recordScaled(r, in, from.view, elements, 0x1p-64f);
     // Below 5e-39 a temperature is taken for that: its inverse must be a float32.
     const float inverse = static_cast<float>(std::min((hot ? 0x1p64 : 1) / temperature, 2e38));
     recordRows(r, call, Kernel::softmax, from, out, {}, [&](uint32_t rows, uint32_t d) {
-      return SoftmaxParams{rows, d, inverse};
+      return SoftmaxParams{rows, d, inverse, formatsOf({from, out})};
     });
-    if (hot) r.release(from);
-    r.finishTarget(call.outputs[0], out);
+    if (hot) r.release(from.view);
+    r.finish(call.outputs[0], out);
     co_return;
   }
 };
@@ -158,16 +159,17 @@ class LayerNorm final : public Workload {
   }
 
   Task record(Recorder& r, const Call& call) const override {
-    BufferView in = r.floats(call.inputs[0]), out = r.floatTarget(call.outputs[0]);
-    bool hasGamma = call.inputs[1].present, hasBeta = call.inputs[2].present;
-    BufferView gamma = hasGamma ? r.floats(call.inputs[1]) : in, beta = hasBeta ? r.floats(call.inputs[2]) : in;
-    // An absent vector is bound to some valid view: the first row will do, whatever the piece.
     uint64_t d = call.shape(0).back();
-    recordRows(r, call, Kernel::layer_norm, in, out, {gamma.slice(0, d * 4), beta.slice(0, d * 4)},
-               [&](uint32_t rows, uint32_t columns) {
-                 return LayerNormParams{rows, columns, call.number(0), hasGamma, hasBeta};
-               });
-    r.finishTarget(call.outputs[0], out);
+    const Elements in = r.elements(call.inputs[0]), out = r.target(call.outputs[0], d);
+    bool hasGamma = call.inputs[1].present, hasBeta = call.inputs[2].present;
+    // An absent vector is bound to some valid view: the first row will do, whatever the piece.
+    const Elements gamma = hasGamma ? r.elements(call.inputs[1]) : in, beta = hasBeta ? r.elements(call.inputs[2]) : in;
+    recordRows(
+        r, call, Kernel::layer_norm, in, out, {gamma.slice(0, d), beta.slice(0, d)},
+        [&](uint32_t rows, uint32_t columns) {
+          return LayerNormParams{rows, columns, call.number(0), hasGamma, hasBeta, formatsOf({in, gamma, beta, out})};
+        });
+    r.finish(call.outputs[0], out);
     co_return;
   }
 };

@@ -32,6 +32,11 @@ double HostTensor::at(size_t i) const {
       std::memcpy(&bits, from, 2);
       return fromHalf(bits);
     }
+    case DType::Bfloat16: {
+      uint16_t bits;
+      std::memcpy(&bits, from, 2);
+      return fromBfloat(bits);
+    }
     case DType::Int32: return load<int32_t>(from);
     case DType::Uint32: return load<uint32_t>(from);
     case DType::Int8: return load<int8_t>(from);
@@ -44,11 +49,22 @@ void HostTensor::set(size_t i, double value) {
   switch (spec.dtype) {
     case DType::Float32: return store(to, static_cast<float>(value));
     case DType::Float16: return store(to, toHalf(value));
+    case DType::Bfloat16: return store(to, toBfloat(value));
     case DType::Int32: return store(to, static_cast<int32_t>(value));
     case DType::Uint32: return store(to, static_cast<uint32_t>(value));
     case DType::Int8: return store(to, static_cast<int8_t>(value));
     default: return store(to, static_cast<uint8_t>(value));
   }
+}
+
+DType floatResult(std::initializer_list<const HostTensor*> inputs) {
+  const HostTensor* first = nullptr;
+  for (const HostTensor* input : inputs) {
+    if (!input->present) continue;
+    if (!first) first = input;
+    if (input->spec.dtype != first->spec.dtype) return kF32;
+  }
+  return first->spec.dtype;
 }
 
 HostTensor absent() {
@@ -84,6 +100,8 @@ void Expected::set(size_t i, double value, double error) {
     slack[i] = error + kUlp * std::fabs(value) + FLT_MIN;
   else if (spec.dtype == DType::Float16)  // half a unit of 11 bits, or half the smallest denormal
     slack[i] = error + FLT_MIN + 0x1p-11 * std::fabs(value) * 1.001 + 0x1p-25;
+  else if (spec.dtype == DType::Bfloat16)  // half a unit of 8 bits; the range is that of float32
+    slack[i] = error + FLT_MIN + 0x1p-8 * std::fabs(value) * 1.001;
   else
     slack[i] = error;
 }
@@ -91,9 +109,10 @@ void Expected::set(size_t i, double value, double error) {
 std::string compareElement(const Expected& expected, size_t i, double got, double& share) {
   double value = expected.values[i], slack = expected.slack[i];
   // Where rounding to the dtype begins to give infinity.
-  double limit = expected.spec.dtype == DType::Float16   ? 65520.0
-                 : expected.spec.dtype == DType::Float32 ? 0x1.ffffffp127
-                                                         : kInf;
+  double limit = expected.spec.dtype == DType::Float16    ? 65520.0
+                 : expected.spec.dtype == DType::Bfloat16 ? 0x1.ffp127
+                 : expected.spec.dtype == DType::Float32  ? 0x1.ffffffp127
+                                                          : kInf;
   bool ok;
   share = 0;
   if (std::isnan(value)) {

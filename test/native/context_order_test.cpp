@@ -74,8 +74,8 @@ TEST_P(OnContext, AQueuedJobIsCanceledAtOnce) {
 
 TEST_P(OnContext, ARunningJobStopsBetweenLaunches) {
   Gate gate(device);
-  HostTensor half = Random(2).uniform(kF16, {9, 33});  // three launches: widen, normalize, narrow
-  Pending running = submit(*context, makeJob("normalize", {half}));
+  HostTensor half = Random(2).uniform(kF16, {9, 33});  // two launches at least: widen, quantize
+  Pending running = submit(*context, makeJob("quantize", {half}));
   gate.awaitReached();
   context->cancel(running.job);
   gate.open();
@@ -142,7 +142,7 @@ TEST_P(OnContext, TheDestructorRefusesWhatIsQueued) {
 TEST_P(OnContext, ShutdownStopsWhatRuns) {
   Gate gate(device);
   HostTensor half = Random(2).uniform(kF16, {9, 33});
-  Pending running = submit(*context, makeJob("normalize", {half}));
+  Pending running = submit(*context, makeJob("quantize", {half}));
   gate.awaitReached();
   Pending queued = submit(*context, addJob());
   std::thread opener([&] {
@@ -161,7 +161,7 @@ TEST_P(OnContext, ShutdownStopsWhatRuns) {
 
 TEST_P(OnContext, ShutdownSaysWhatDoesNotStop) {
   Gate gate(device);
-  Pending running = submit(*context, makeJob("normalize", {Random(2).uniform(kF16, {9, 33})}));
+  Pending running = submit(*context, makeJob("quantize", {Random(2).uniform(kF16, {9, 33})}));
   gate.awaitReached();
   EXPECT_FALSE(context->shutdown(std::chrono::milliseconds(20)));
   EXPECT_FALSE(running.settled());

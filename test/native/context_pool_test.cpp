@@ -107,9 +107,9 @@ TEST_P(PooledGpu, AThreadOfThePoolDoesNotWaitForTheDevice) {
   std::mutex mutex;
   std::atomic<int> left{10};
   std::vector<std::shared_ptr<Job>> jobs;
-  HostTensor half = Random(2).uniform(kF16, {9, 33});  // three launches
+  HostTensor half = Random(2).uniform(kF16, {9, 33});  // two launches
   for (int i = 0; i < 10; ++i) {
-    auto job = i % 2 ? makeJob("normalize", {half}) : addJob();
+    auto job = i % 2 ? makeJob("quantize", {half}) : addJob();
     job->prepare();
     job->done = [&, i](Job& settled) {
       std::lock_guard lock(mutex);
@@ -182,7 +182,7 @@ TEST_P(PooledGpu, WhatWaitsCanBeCanceled) {
     reached = true;
     while (!open) std::this_thread::sleep_for(std::chrono::microseconds(50));
   });
-  Pending running = submit(*context, makeJob("normalize", {Random(2).uniform(kF16, {9, 33})}));
+  Pending running = submit(*context, makeJob("quantize", {Random(2).uniform(kF16, {9, 33})}));
   while (!reached) std::this_thread::yield();
   Pending queued = submit(*context, addJob());
   context->cancel(running.job);
@@ -240,7 +240,7 @@ TEST_P(PooledGpu, AJobThatIsResumedIsRecordedBehindOneThatBeginsAnew) {
     });
     Pending ranks = submit(*context, makeJob("pagerank", {offsets, columns}));
     while (!reached) std::this_thread::yield();
-    Pending rows = submit(*context, makeJob("normalize", {Random(2).uniform(kF16, {9, 33})}));
+    Pending rows = submit(*context, makeJob("quantize", {Random(2).uniform(kF16, {9, 33})}));
     EXPECT_TRUE(rows.wait().ok());
     EXPECT_TRUE(ranks.wait().ok());
     mixed += submitted > 0;

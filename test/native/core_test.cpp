@@ -297,7 +297,7 @@ TEST(Recorder, StopsBetweenLaunches) {
   on.stop = true;
   EXPECT_THROW(recorder.throwIfStopped(), Error);
   BufferView view = recorder.scratch(64);
-  EXPECT_THROW(recorder.launch(Kernel::scale, 16, {view, view}, ScaleParams{16, 1, 0}), Error);
+  EXPECT_THROW(recorder.launch(Kernel::scale, 16, {view, view}, ScaleParams{16, 1, 0, 0}), Error);
 }
 
 }  // namespace

@@ -19,11 +19,11 @@ const char* pointName(Point point) {
   return kNames[static_cast<int>(point)];
 }
 
-// x [64, 64] normalized and multiplied with itself, inputs as given: uses scratch, launches, a matrix product and the
+// x [64, 64] quantized and multiplied with itself, inputs as given: uses scratch, launches, a matrix product and the
 // device's copies.
 struct Work {
   HostTensor x = Random(7).uniform(kF16, {64, 64});  // float16: widened into scratch on every device
-  std::shared_ptr<Job> normalize() const { return makeJob("normalize", {x}); }
+  std::shared_ptr<Job> quantize() const { return makeJob("quantize", {x}); }
   std::shared_ptr<Job> matmul() const { return makeJob("matmul", {x, x}); }
   std::shared_ptr<Job> uploadJob() const {
     auto job = std::make_shared<Job>();
@@ -44,7 +44,7 @@ std::shared_ptr<Job> jobThatReaches(const Work& work, Point point, Context& cont
     job->inputs = {{work.x.spec, nullptr, held, true}};
     return job;
   }
-  return work.normalize();
+  return work.quantize();
 }
 
 class Fault : public ::testing::Test {
@@ -71,13 +71,13 @@ class Fault : public ::testing::Test {
     EXPECT_EQ(context->pending(), 0u);
 
     faulty->setHook(nullptr);
-    Outcome after = runJob(*context, work.normalize());
+    Outcome after = runJob(*context, work.quantize());
     if (code_ == Code::DeviceLost) {
       EXPECT_TRUE(context->lost());
       ASSERT_TRUE(after.error) << "a lost context took a job";
       EXPECT_EQ(after.error->code, Code::DeviceLost);
       context = Context::create(faulty);
-      after = runJob(*context, work.normalize());
+      after = runJob(*context, work.quantize());
     }
     EXPECT_TRUE(after.ok()) << after.text();
   }
@@ -97,7 +97,7 @@ class FaultOnce : public ::testing::Test {
     auto context = Context::create(faulty);
     Work work;
     faulty->failAt(point_, Code::OutOfMemory, 0, 1);
-    Outcome outcome = runJob(*context, work.normalize());
+    Outcome outcome = runJob(*context, work.quantize());
     EXPECT_EQ(faulty->fired(), 1);
     EXPECT_TRUE(outcome.ok()) << outcome.text();
     EXPECT_EQ(outcome.timesSettled, 1);

@@ -55,7 +55,7 @@ test('a dtype is as wide as the arrays that carry it', () => {
       const Carrier = globalThis[carrier];
       if (!Carrier) continue; // Float16Array is newer than some Nodes
       expect(Carrier.BYTES_PER_ELEMENT).toBe(bytes);
-      expect(tensor(new Carrier(2)).dtype).toBe(name);
+      expect(tensor(new Carrier(2), [2], name).dtype).toBe(name);
     }
     if (kind === 'floating') return;
     const [least, most] =
@@ -129,7 +129,7 @@ describe('workloads say', () => {
         expect(dtypes.length).toBeGreaterThan(0);
         expect(dtypes.filter((dtype) => !kDTypes.includes(dtype))).toEqual([]);
       }
-    expect(of('add').inputs.map(({ dtypes }) => dtypes)).toEqual(Array(2).fill(['float32', 'float16']));
+    expect(of('add').inputs.map(({ dtypes }) => dtypes)).toEqual(Array(2).fill(['float32', 'float16', 'bfloat16']));
     expect(of('pagerank').inputs[0].dtypes).toEqual(['int32']);
     expect(of('dequantize').inputs[0].dtypes).toEqual(['int8', 'uint8']);
   });

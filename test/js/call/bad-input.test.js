@@ -207,6 +207,20 @@ describe('tensor()', () => {
     expect(tensor([1, -2, 65504, 1e6, 2 ** -24, NaN, 0.1], undefined, 'float16').data).toEqual(
       Uint16Array.from([0x3c00, 0xc000, 0x7bff, 0x7c00, 1, 0x7e00, 0x2e66]),
     );
+    // 1 + 2^-8 and 1 + 3 * 2^-8 lie between two: the even one is taken.
+    const between = [1 + 2 ** -8, 1 + 3 * 2 ** -8, 3.4e38, -1e39, 2 ** -133, NaN, 0.1, -0];
+    expect(tensor(between, undefined, 'bfloat16')).toEqual({
+      data: Uint16Array.from([0x3f80, 0x3f82, 0x7f80, 0xff80, 1, 0x7fc0, 0x3dcd, 0x8000]),
+      shape: [8],
+      dtype: 'bfloat16',
+    });
+    const bits = new Uint16Array(2);
+    expect(tensor(bits).dtype).toBe('float16');
+    expect(tensor(bits, [2], 'bfloat16')).toEqual({ data: bits, shape: [2], dtype: 'bfloat16' });
+    expect(() => tensor(new Float32Array(2), [2], 'bfloat16')).toThrow(
+      "the tensor has dtype 'bfloat16', but its data is a Float32Array, which is float32: " +
+        'bfloat16 is carried by a Uint16Array',
+    );
     expect(tensor([5], []).shape).toEqual([]);
     const bytes = Buffer.from([1, 2, 3]);
     expect(tensor(bytes).dtype).toBe('uint8');

@@ -207,7 +207,7 @@ describe('call blocks', () => {
         threads: [4, 2],
       }),
     );
-    expect(numbersOf(call).slice(0, -1)).toEqual([1, 4, 2, 1, 1, 0, 2, 1, 0, 2, 2, 2, 2, 5, 1, 3, 4]);
+    expect(numbersOf(call).slice(0, -1)).toEqual([1, 4, 2, 1, 1, 0, 2, 1, 0, 2, 2, 2, 2, 6, 1, 3, 4]);
     expect(new Uint32Array(call.block.buffer).slice(-2)).toEqual(new Uint32Array([7, 0]));
     expect(call.outputs).toEqual(['y', 'z']);
     expect(call.program.workload).toBe(2 ** 20 + 0xabababab);

@@ -309,6 +309,19 @@ describe.each(devices)('on %s', (device) => {
     expect(wide.output.shape).toEqual([4]);
   });
 
+  test('bfloat16 in, bfloat16 out, and both kinds of halves in one job', async () => {
+    const numbers = Array.from(random(40), (x) => Math.round(x * 64) / 64);
+    const doubled = numbers.map((x) => 2 * x);
+    const b = tensor(numbers, [4, 10], 'bfloat16');
+    const { output } = await run('add', { a: b, b });
+    expect(output).toEqual(tensor(doubled, [4, 10], 'bfloat16'));
+    const both = await run('add', { a: tensor(numbers, [4, 10], 'float16'), b });
+    expect(both.output).toEqual(tensor(Float32Array.from(doubled), [4, 10]));
+    // bits alone are float16
+    const bits = await run('scale', { input: tensor(numbers, [40], 'float16').data }, { factor: 2 });
+    expect(bits.output).toEqual(tensor(doubled, [40], 'float16'));
+  });
+
   test('a whole graph, nodes in any order', async () => {
     const x = matrix(8, 16, 1),
       w = matrix(16, 4, 2);

@@ -88,6 +88,11 @@ describe('workloads as JSON', () => {
       { data: [0.5, -65504, '-Infinity'], dtype: 'float16' },
     ],
     [
+      'bfloat16 as its values',
+      { data: [0.5, -1e38, 'NaN'], dtype: 'bfloat16' },
+      { data: [0.5, -9.969209968386869e37, 'NaN'], dtype: 'bfloat16' },
+    ],
+    [
       'base64',
       { data: Buffer.from(new Float32Array([1, -2]).buffer).toString('base64'), encoding: 'base64', shape: [2, 1] },
       { data: [1, -2], shape: [2, 1] },
@@ -182,6 +187,7 @@ describe('what is refused with 400, naming what is wrong', () => {
     ['null among numbers', input([1, null]), /element 1, is null/],
     ['a number beyond float32', input([1e39]), /element 0, is 1e\+39/],
     ['a number beyond float16', input({ data: [65520], dtype: 'float16' }), /element 0, is 65520/],
+    ['a number beyond bfloat16', input({ data: [3.4e38], dtype: 'bfloat16' }), /element 0, is 3\.4e\+38/],
     ['a number beyond int8', input({ data: [128], dtype: 'int8' }), /whole numbers from -128 to 127/],
     ['a broken number in int32', input({ data: [1.5], dtype: 'int32' }), /1\.5/],
     ['ragged rows', input([[1, 2], [3]]), /ragged/],

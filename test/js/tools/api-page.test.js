@@ -45,7 +45,7 @@ describe('a workload', () => {
 
   test('has its inputs, its parameters with default and range, its outputs, NaN and an example', () => {
     const text = write({}, {});
-    expect(text).toContain('| input | `input` | float32 or float16 | [.., d] |');
+    expect(text).toContain('| input | `input` | float32 or float16 or bfloat16 | [.., d] |');
     expect(text).toContain('| `temperature` | `number` | 1 | above 0 | Sharper the lower it is. |');
     expect(text).toContain('| output | `output` | that of `input` | [.., d] |');
     expect(text).toMatch(/^NaN and infinities: A row that holds NaN/m);

@@ -92,9 +92,8 @@ void setAttentionParams(Problem& p, const Attention& how) {
 
 void expectAttention(Problem& p, const Attention& how) {
   const HostTensor &query = p.inputs[0], &key = p.inputs[1], &value = p.inputs[2], &mask = p.inputs[3];
-  bool half = query.spec.dtype == kF16 && key.spec.dtype == kF16 && value.spec.dtype == kF16 &&
-              (!mask.present || mask.spec.dtype == kF16);
-  Expected output(half ? kF16 : kF32, {how.h, how.s, how.e}), weights(half ? kF16 : kF32, {how.h, how.s, how.t});
+  const DType dtype = floatResult({&query, &key, &value, &mask});
+  Expected output(dtype, {how.h, how.s, how.e}), weights(dtype, {how.h, how.s, how.t});
   double scale = std::isnan(how.scale) ? 1 / std::sqrt(double(how.d)) : float(how.scale);
   for (uint64_t head = 0; head < how.h; ++head)
     for (uint64_t r = 0; r < how.s; ++r) {

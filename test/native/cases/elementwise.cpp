@@ -21,8 +21,7 @@ double operationError(const std::string& op, double result) {
 
 void expectBinary(Problem& p, const std::string& op) {
   const HostTensor &a = p.inputs[0], &b = p.inputs[1];
-  bool half = a.spec.dtype == kF16 && b.spec.dtype == kF16;
-  Expected out(half ? kF16 : kF32, a.shape());
+  Expected out(floatResult({&a, &b}), a.shape());
   uint64_t bSize = b.size();
   for (size_t i = 0, n = a.size(); i < n; ++i) {
     double value = apply(op, a.at(i), b.at(i % bSize));  // equal, a row or one element: all repeat with their size
@@ -37,6 +36,11 @@ void addBinary(CaseList& list, const std::string& op, const std::string& name, S
                Shape sb) {
   list.add(op, name, size, [=](Problem& p, Random& random) {
     p.inputs = {random.uniform(ta, sa, -3, 3), random.uniform(tb, sb, 0.5, 2)};
+    expectBinary(p, op);
+  });
+  list.add(op, "special-bfloat16", Size::Small, [=](Problem& p, Random&) {
+    p.inputs = {listed(kBF16, {8}, {kInf, kNaN, 3.3e38, -3.3e38, 1e-30, -0.0, 1.0078125, 1}),
+                listed(kBF16, {8}, {1, 1, 2, -2, 1, 1, 0.5, -kInf})};
     expectBinary(p, op);
   });
 }
@@ -54,12 +58,15 @@ void addBinaryCases(CaseList& list, const std::string& op) {
     addBinary(list, op, "one-element" + suffix, Size::Small, t, t, {4, 67}, {1});
     addBinary(list, op, "row-against-no-rows" + suffix, Size::Small, t, t, {0, 5}, {5});
     addBinary(list, op, "large" + suffix, Size::Split, t, t, {1031, 1021}, {1031, 1021});
-    if (t == kF16) continue;
+    if (t != kF32) continue;
     addBinary(list, op, "large-row" + suffix, Size::Split, t, t, {1031, 509}, {509});
     addBinary(list, op, "large-one-element" + suffix, Size::Split, t, t, {523, 1021}, {1});
   }
   addBinary(list, op, "mixed", Size::Small, kF16, kF32, {7, 33}, {7, 33});
   addBinary(list, op, "mixed-row", Size::Small, kF32, kF16, {7, 33}, {33});
+  addBinary(list, op, "mixed-halves", Size::Small, kF16, kBF16, {7, 33}, {7, 33});
+  addBinary(list, op, "mixed-halves-row", Size::Small, kBF16, kF16, {7, 36}, {36});
+  addBinary(list, op, "long-row-of-halves", Size::Large, kBF16, kBF16, {5, 70001}, {70001});
   list.add(op, "special", Size::Small, [=](Problem& p, Random&) {
     const double values[] = {0.0, -0.0, 1, -2, kInf, -kInf, kNaN, 3e38, -3e38, 1e-30};
     p.inputs = {HostTensor(kF32, {10, 10}), HostTensor(kF32, {10, 10})};

@@ -176,8 +176,7 @@ void addFit(CaseList& list, const std::string& name, Size size, DType t, uint64_
 void expectTransform(Problem& p) {
   const HostTensor &in = p.inputs[0], &mean = p.inputs[1], &components = p.inputs[2];
   size_t n = in.shape()[0], d = in.shape()[1], count = components.shape()[0];
-  bool half = in.spec.dtype == kF16 && mean.spec.dtype == kF16 && components.spec.dtype == kF16;
-  Expected out(half ? kF16 : kF32, {n, count});
+  Expected out(floatResult({&in, &mean, &components}), {n, count});
   for (size_t r = 0; r < n; ++r)
     for (size_t c = 0; c < count; ++c) {
       double sum = 0, error = 0;

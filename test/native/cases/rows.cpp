@@ -82,7 +82,8 @@ void addReduceCases(CaseList& list) {
       add("rank1", Size::Small, t, {130}, false);
       add("rank4", Size::Small, t, {2, 3, 4, 33}, false);
       add("whole-numbers", Size::Small, t, {5, 1021}, true);
-      if (t == kF16) continue;
+      if (t != kF32) add("long-rows", Size::Large, t, {2, 140011}, false);
+      if (t != kF32) continue;
       add("large", Size::Split, t, {1031, 1021}, false);
       add("long-rows", Size::Large, t, {3, 400009}, true);
     }
@@ -140,6 +141,8 @@ void addNormalizeCases(CaseList& list) {
     for (size_t i = 0; i < kRowShapes.size(); ++i)
       if (!halfSkips(t, i)) add(shapeName(kRowShapes[i]), Size::Small, t, kRowShapes[i], 1);
     add("large", Size::Split, t, {2741, 384}, 1);
+    if (t != kF32) add("long-rows", Size::Large, t, {2, 140012}, 1);
+    if (t != kF32) add("odd-rows", Size::Split, t, {2741, 385}, 1);
     add("epsilon-wins", Size::Small, t, {3, 50}, 1, {{"epsilon", 100}});
   }
   for (uint64_t d : {5, 64, 300}) {
@@ -209,6 +212,8 @@ void addSoftmaxCases(CaseList& list) {
     add("hot", Size::Small, t, {5, 77}, 3, {{"temperature", 40}});
     add("large-inputs", Size::Small, t, {5, 77}, 30000);
     add("large", Size::Split, t, {1031, 1021}, 4);
+    if (t != kF32) add("long-rows", Size::Large, t, {2, 140012}, 4);
+    if (t != kF32) add("large-of-fours", Size::Split, t, {1031, 1024}, 4);
   }
   list.add("softmax", "hot-and-huge", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {2, 3}, {3e38, -3e38, 0, 1e38, 1.5e38, -2e38})};
@@ -228,9 +233,7 @@ void expectLayerNorm(Problem& p) {
   const HostTensor &in = p.inputs[0], &gamma = p.inputs[1], &beta = p.inputs[2];
   size_t d = in.shape().back();
   double epsilon = float(p.param("epsilon", 1e-5)), n = double(d);
-  bool half = in.spec.dtype == kF16 && (!gamma.present || gamma.spec.dtype == kF16) &&
-              (!beta.present || beta.spec.dtype == kF16);
-  Expected out(half ? kF16 : kF32, in.shape());
+  Expected out(floatResult({&in, &gamma, &beta}), in.shape());
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
     // Rows of one number: what the double division leaves over is no variance.
@@ -282,6 +285,8 @@ void addLayerNormCases(CaseList& list) {
     add("rank4", Size::Small, t, {2, 3, 4, 33}, true, true, 0);
     add("epsilon", Size::Small, t, {5, 77}, true, true, 0, {{"epsilon", 3}});
     add("large", Size::Split, t, {1031, 1021}, true, true, 0);
+    if (t != kF32) add("long-rows", Size::Large, t, {2, 140012}, true, true, 0);
+    if (t != kF32) add("large-of-fours", Size::Split, t, {1031, 1024}, true, true, 0);
   }
   // one pass (E[x^2] - mean^2) would lose all digits
   add("far-from-zero", Size::Small, kF32, {5, 300}, true, true, 10000);

@@ -76,10 +76,10 @@ function matched(type, tag, names, said) {
 
 /** @param {string} text of @output, behind the name @returns {[dtype: string, shape: string]} */
 function outputCells(text) {
-  const [, dtype, rest] = /^((?:float|int|uint)\d+) (.*)$/.exec(text) ?? [];
+  const [, dtype, rest] = /^((?:float|bfloat|int|uint)\d+) (.*)$/.exec(text) ?? [];
   if (dtype) return [dtype, rest];
   const [, shape, like] = /^(.*), the dtype of (\w+)$/.exec(text) ?? [];
-  return like ? [`that of \`${like}\``, shape] : ['float32, or float16 where all inputs are', text];
+  return like ? [`that of \`${like}\``, shape] : ['float32, or that of all inputs', text];
 }
 
 /** @param {ts.TypeNode|undefined} type @returns {Member[]} of the parameters, below `params` */
