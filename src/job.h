@@ -14,6 +14,7 @@
 
 namespace switchyard {
 
+class JoinedJobs;
 class ProgramWorkload;
 
 // A tensor that stays on a device. Thread-safe; the memory goes with the last reference (a job that uses it holds one).
@@ -88,6 +89,7 @@ class Job {
  private:
   friend class Context;
   std::shared_ptr<Running> running_;
+  JoinedJobs* joined_ = nullptr;  // whose parts it does the work of
   bool retriedForMemory_ = false;
   bool elsewhere_ = false;  // asked by another process
   // For a thread that may wait for the device, and stays with it; what another has recorded of it is to go first.
