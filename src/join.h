@@ -15,8 +15,8 @@ uint64_t joinKey(const Job& job, std::span<const uint64_t> identities);
 // Bytes of the inputs that jobs of one key share: read once for all of them.
 uint64_t sharedBytes(const Job& job);
 
-// Whether `next` may be joined with `first` so that each gets what it gets by itself, to the bit: its elements depend on
-// nothing that lies beside them.
+// Whether `next` may be joined with `first` so that each gets what it gets by itself, to the bit: its elements depend
+// on nothing that lies beside them.
 bool joinsExactly(const Job& first, const Job& next);
 
 // One job that does the work of all, or null where they don't fit together. Inputs are copied now; the outputs go to
