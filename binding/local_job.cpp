@@ -31,7 +31,10 @@ Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Cont
   environment.scratch()[kStartedBytes] = operation->job.cost.bytes;
   environment.operations.begin(operation);
   try {
-    if (onCpu || !mayRunNow || !context->runNow(shared)) context->submit(shared);
+    if (onCpu || !mayRunNow || !context->runNow(shared))
+      context->submit(shared);
+    else
+      environment.operations.expectSoon();
   } catch (...) {
     environment.operations.abandon(operation->id);
     throw;

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,9 +30,9 @@ class Operation {
 
 // What is under way in one environment. All but push() belong to the JavaScript thread; push() to any. The loop is
 // woken only when the list of finished ones goes from empty to not empty, and kept alive only while something is under
-// way. It is woken by a uv_async_t of its own and outside of any lock. A thread-safe function of Node-API wakes it
-// while it holds its mutex: the loop's thread, which often preempts the waking one on the spot, would run into that,
-// sleep, and be woken again.
+// way; while it looks for results by itself (expectSoon) nobody wakes it. It is woken by a uv_async_t of its own and
+// outside of any lock. A thread-safe function of Node-API wakes it while it holds its mutex: the loop's thread, which
+// often preempts the waking one on the spot, would run into that, sleep, and be woken again.
 class OperationList {
  public:
   // `onDone(error, result)` is called for each one that has finished; its id is in the scratch array. The JavaScript
@@ -43,6 +44,9 @@ class OperationList {
   void push(Operation* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
   void abandon(uint64_t id);  // it never started: nothing is delivered
+  // One has gone to a device that may have it done sooner than this thread would fall asleep and be woken again: for a
+  // moment the loop goes round and looks for it, beside whatever else comes.
+  void expectSoon();
   // it keeps the loop alive no longer; delivered as ever if it ends while something else does
   void letGo(uint64_t id);
   void end();   // nothing is delivered any more
@@ -53,6 +57,7 @@ class OperationList {
   void drain();
   void erase(uint64_t id);
   void keepAlive();
+  void look();
   void deliver(Environment& environment, Operation& operation);
   void close(napi_async_cleanup_hook_handle closed);
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(wake_); }
@@ -67,12 +72,16 @@ class OperationList {
   Napi::ObjectReference resource_;
   napi_async_context async_ = nullptr;
   std::vector<Operation*> draining_;
+  uv_idle_t* looking_ = nullptr;  // as wake_
+  std::chrono::steady_clock::time_point lookUntil_;
 
   std::mutex mutex_;
   std::vector<Operation*> finished_;
   bool ended_ = false;
-  uv_async_t* wake_ = nullptr;       // as large as the libuv of this process has it; freed once it is closed
-  std::atomic<uint32_t> waking_{0};  // threads between seeing !ended_ and having woken the loop
+  bool looks_ = false;                    // the loop looks for them by itself
+  std::atomic<bool> anyFinished_{false};  // what it sees then
+  uv_async_t* wake_ = nullptr;            // as large as the libuv of this process has it; freed once it is closed
+  std::atomic<uint32_t> waking_{0};       // threads between seeing !ended_ and having woken the loop
 };
 
 }  // namespace switchyard::node

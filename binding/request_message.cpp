@@ -1,7 +1,7 @@
 // The message that asks for a job: what is to be done, on which memory, and what decides where it is done.
 #include <algorithm>
 
-#include "cluster/join.h"
+#include "join.h"
 #include "program/run/run.h"
 #include "requested_jobs.h"
 #include "shared_records.h"

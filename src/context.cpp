@@ -140,7 +140,7 @@ void Context::cancel(const JobPtr& job) {
   {
     std::lock_guard lock(mutex_);
     auto found = std::find(ready_.begin(), ready_.end(), job);
-    if (found == ready_.end() || job->running_) return;
+    if (found == ready_.end() || job->running_ || job->restarts_) return;
     ready_.erase(found);
   }
   settle(job, std::make_exception_ptr(Error(Code::Canceled, "the job was canceled before it ran")));

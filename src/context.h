@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <span>
 
 #include "job.h"
 #include "program_cache.h"
@@ -81,6 +82,9 @@ class Context final : private Lane {
   bool executeOne(const JobPtr& job, Where where);
   void executeOnCpu(const JobPtr& job, Queue& queue);
   static void forget(Job& job);  // what it has recorded so far
+  static std::vector<JobPtr> join(std::span<const JobPtr> jobs);
+  void settleJoined(const JobPtr& job, std::exception_ptr error);
+  void discard();
   void handOver(std::span<const JobPtr> jobs);
   void noteWait(const Job& job);
   bool mayHaveToWait(const Job& job);  // under mutex_
@@ -96,6 +100,7 @@ class Context final : private Lane {
   const std::shared_ptr<Device> device_;
   const std::shared_ptr<Arena> arena_;
   ProgramCache programs_;
+  std::vector<JobPtr> abandoned_;       // joined jobs that the queue has recorded in part; under executing_
   std::unique_ptr<Queue> queue_;        // of the lane; under executing_
   std::unique_ptr<Queue> inlineQueue_;  // CPU: one thread, for runNow; under inlineMutex_
 

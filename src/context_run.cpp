@@ -131,18 +131,21 @@ void Context::execute(std::vector<JobPtr> jobs, Where where) {
   }
   queue_->setMayWait(where != Where::Pool);
   if (jobs.size() > 1) {
+    std::vector<JobPtr> launches;
     try {
-      for (const JobPtr& job : jobs) {
+      launches = join(jobs);
+      for (const JobPtr& job : launches) {
         queue_->beginIndependent();
         record(*job, *queue_);
         if (!job->running_->recorded) throw Error(Code::Internal, "a small job waits for the device");
       }
-      return submitBatch(std::move(jobs));
+      return submitBatch(std::move(launches));
     } catch (const MustWait&) {
+      abandoned_ = std::move(launches);
       return handOver(jobs);
     } catch (...) {
       // One job failed and took the others' commands with it: each again by itself.
-      queue_->discard();
+      discard();
       for (const JobPtr& job : jobs) forget(*job);
     }
   }
@@ -150,11 +153,17 @@ void Context::execute(std::vector<JobPtr> jobs, Where where) {
     if (!executeOne(jobs[i], where)) return handOver(std::span(jobs).subspan(i));
 }
 
+// What was recorded since the last submission.
+void Context::discard() {
+  queue_->discard();
+  abandoned_.clear();
+}
+
 // False: it would have had to wait for the device.
 bool Context::executeOne(const JobPtr& job, Where where) {
   if (job->restarts_) {
     job->restarts_ = false;
-    queue_->discard();
+    discard();
     forget(*job);
     if (job->error) recover(job, std::exchange(job->error, nullptr));
   }
@@ -175,7 +184,7 @@ bool Context::executeOne(const JobPtr& job, Where where) {
         job->error = error;
         return false;
       }
-      queue_->discard();
+      discard();
       if (recover(job, error)) continue;
       settle(job, error);
       return true;
@@ -188,7 +197,7 @@ void Context::handOver(std::span<const JobPtr> jobs) {
   try {
     thread_.prepare();
   } catch (...) {
-    queue_->discard();
+    discard();
     for (const JobPtr& job : jobs) {
       forget(*job);
       settle(job, std::current_exception());
@@ -229,7 +238,7 @@ void Context::submitBatch(std::vector<JobPtr> jobs) {
     queue_->submit(
         [this, jobs](std::exception_ptr error, const QueueTimings& timings) { onFinished(jobs, error, timings); });
   } catch (...) {
-    queue_->discard();
+    discard();
     onFinished(jobs, std::current_exception(), {});
   }
 }
@@ -266,7 +275,10 @@ void Context::onFinished(const std::vector<JobPtr>& jobs, std::exception_ptr err
   }
   for (const JobPtr& job : finished) {
     job->timings.uploadMs += job->running_->uploadMs;
-    settle(job, error);
+    if (job->joined_)
+      settleJoined(job, error);
+    else
+      settle(job, error);
   }
 }
 

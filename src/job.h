@@ -16,6 +16,7 @@
 namespace switchyard {
 
 class Context;
+class JoinedJobs;
 class ProgramWorkload;
 
 // A tensor that stays on a device. Thread-safe; the memory goes with the last reference (a job that uses it holds one).
@@ -96,6 +97,7 @@ class Job {
  private:
   friend class Context;
   std::shared_ptr<Running> running_;
+  JoinedJobs* joined_ = nullptr;  // whose parts it does the work of
   bool retriedForMemory_ = false;
   bool elsewhere_ = false;  // asked by another process
   // Of inputs on other devices, which their contexts read first (context_gather.cpp): how many are still to come, and

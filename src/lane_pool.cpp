@@ -12,7 +12,7 @@ using Clock = Lane::Clock;
 
 class LanePool::Runner final : public LaneRunner {
  public:
-  Runner(LanePool& pool, Lane& lane, bool spins) : lane(lane), spins(spins), pool_(pool) {}
+  Runner(LanePool& pool, Lane& lane, bool computes) : lane(lane), computes(computes), pool_(pool) {}
   ~Runner() override { pool_.remove(*this); }
   void prepare() override {}
   void wake() noexcept override { pool_.wake(*this); }
@@ -20,7 +20,7 @@ class LanePool::Runner final : public LaneRunner {
   // All below: under the pool's mutex.
   enum class State { Idle, Waiting, Inside };
   Lane& lane;
-  const bool spins;
+  const bool computes;
   State state = State::Idle;
   bool again = false;  // woken while a thread was inside
   Clock::time_point restAt = Clock::time_point::max();
@@ -38,8 +38,8 @@ LanePool::~LanePool() {
   left_.wait(lock, [&] { return !resting_ && items_ == 0; });
 }
 
-std::unique_ptr<LaneRunner> LanePool::makeRunner(Lane& lane, bool spins) {
-  auto runner = std::make_unique<Runner>(*this, lane, spins);
+std::unique_ptr<LaneRunner> LanePool::makeRunner(Lane& lane, bool computes) {
+  auto runner = std::make_unique<Runner>(*this, lane, computes);
   std::lock_guard lock(mutex_);
   all_.push_back(runner.get());
   return runner;
@@ -82,7 +82,7 @@ void LanePool::wake(Runner& runner) noexcept {
 }
 
 void LanePool::runItem() noexcept {
-  const ComputeTurn computing;
+  std::optional<ComputeTurn> computing;  // from the first lane that computes: it takes three system calls
   std::unique_lock lock(mutex_);
   --asked_;
   const auto until = Clock::now() + options_.turn;
@@ -98,19 +98,20 @@ void LanePool::runItem() noexcept {
     }
     Runner& runner = *waiting_.front();
     waiting_.pop_front();
-    spins = runner.spins;
-    stay(runner, lock);
+    spins = runner.computes;
+    stay(runner, lock, computing);
   }
   --items_;
   noteWaiting();
   if (ended_) left_.notify_all();
 }
 
-void LanePool::stay(Runner& runner, std::unique_lock<std::mutex>& lock) {
+void LanePool::stay(Runner& runner, std::unique_lock<std::mutex>& lock, std::optional<ComputeTurn>& computing) {
   runner.state = Runner::State::Inside;
   runner.again = false;
   noteWaiting();
   lock.unlock();
+  if (runner.computes && !computing) computing.emplace();
   const bool more = runner.lane.drain(
       {.runner = &runner, .mayWait = false, .othersWait = &othersWait_, .until = Clock::now() + options_.turn});
   lock.lock();

@@ -5,9 +5,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "lane_runner.h"
+#include "thread.h"
 
 namespace switchyard {
 
@@ -27,15 +29,16 @@ class LanePool {
   explicit LanePool(Options options);
   ~LanePool();  // when its runners have gone
 
-  // `spins`: a thread stays awake for a moment after the lane's last job.
-  std::unique_ptr<LaneRunner> makeRunner(Lane& lane, bool spins);
+  // `computes`: a thread is a compute thread from then on until its item ends, and stays awake for a moment after the
+  // lane's last job. Others hand work to a device and have to be as quick as who waits for it.
+  std::unique_ptr<LaneRunner> makeRunner(Lane& lane, bool computes);
   void runItem() noexcept;
 
  private:
   class Runner;
   void wake(Runner& runner) noexcept;
   bool enqueue(Runner& runner);  // under mutex_: whether an item is to begin for it
-  void stay(Runner& runner, std::unique_lock<std::mutex>& lock);
+  void stay(Runner& runner, std::unique_lock<std::mutex>& lock, std::optional<ComputeTurn>& computing);
   void leave(Runner& runner, bool more);  // under mutex_
   bool spin(std::unique_lock<std::mutex>& lock);
   void noteWaiting();  // under mutex_

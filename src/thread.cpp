@@ -9,6 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <new>
+#include <system_error>
 
 namespace switchyard {
 namespace {
@@ -22,14 +26,15 @@ constexpr uint64_t kSliceNs = 20'000'000;
 // else wants are used in full.
 constexpr int32_t kNicer = 5, kNicest = 19;
 
-bool get(Scheduling& scheduling) noexcept {
+// `thread`: 0: the calling one.
+bool get(Scheduling& scheduling, int thread = 0) noexcept {
   scheduling = {};
-  return syscall(SYS_sched_getattr, 0, &scheduling, static_cast<unsigned>(sizeof scheduling), 0U) == 0;
+  return syscall(SYS_sched_getattr, thread, &scheduling, static_cast<unsigned>(sizeof scheduling), 0U) == 0;
 }
 
-void set(Scheduling scheduling) noexcept {
+void set(Scheduling scheduling, int thread = 0) noexcept {
   scheduling.size = sizeof scheduling;
-  (void)syscall(SYS_sched_setattr, 0, &scheduling, 0U);  // without the right to, as before
+  (void)syscall(SYS_sched_setattr, thread, &scheduling, 0U);  // without the right to, as before
 }
 
 // A thread with a real-time or idle policy keeps it.
@@ -53,6 +58,15 @@ bool mayLowerNiceness(int32_t to) noexcept {
   return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective >> CAP_SYS_NICE & 1);
 }
 
+std::vector<int> threadsOfThisProcess() {
+  std::vector<int> threads;
+  std::error_code failed;  // without /proc there are none to be seen
+  for (std::filesystem::directory_iterator next("/proc/self/task", failed), end; !failed && next != end;
+       next.increment(failed))
+    threads.push_back(std::atoi(next->path().filename().c_str()));
+  return threads;
+}
+
 }  // namespace
 
 void becomeServiceThread(const char* name) noexcept {
@@ -68,12 +82,25 @@ void becomeComputeThread(const char* name) noexcept {
   if (get(before)) makeComputing(before, kNicer);
 }
 
-ComputeThreadsStart::ComputeThreadsStart() noexcept {
-  if (!get(before_) || !makeComputing(before_, 0)) before_ = {};  // niceness could not be taken back
+ComputeThreadsStart::ComputeThreadsStart() noexcept try {
+  others_ = threadsOfThisProcess();
+  if (!get(before_) || !makeComputing(before_, 0)) before_ = {};
+} catch (const std::bad_alloc&) {  // then they are started as any thread is
 }
 
 ComputeThreadsStart::~ComputeThreadsStart() {
-  if (before_.size) set(before_);
+  if (!before_.size) return;
+  set(before_);
+  try {
+    for (const int thread : threadsOfThisProcess()) {
+      Scheduling started;
+      if (std::ranges::find(others_, thread) != others_.end() || !get(started, thread)) continue;
+      if (started.policy != SCHED_BATCH || started.nice != before_.nice) continue;  // another thread's
+      started.nice = std::min(started.nice + kNicer, kNicest);
+      set(started, thread);
+    }
+  } catch (const std::bad_alloc&) {  // they are no nicer
+  }
 }
 
 ComputeTurn::ComputeTurn() noexcept {

@@ -1,6 +1,7 @@
 // How threads that compute share the processors with the threads that answer: the event loop's and libuv's.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 namespace switchyard {
 
@@ -19,7 +20,7 @@ struct Scheduling {
 };
 
 // While one lives, threads that are started from the thread it lives on are scheduled as compute threads: a software
-// driver's.
+// driver's. Their niceness rises when it goes: this thread's own could not be taken back.
 class ComputeThreadsStart {
  public:
   ComputeThreadsStart() noexcept;
@@ -29,6 +30,7 @@ class ComputeThreadsStart {
 
  private:
   Scheduling before_{};
+  std::vector<int> others_;  // threads that there were
 };
 
 // While one lives, the thread it lives on is a compute thread, and after that what it was: for a thread of somebody

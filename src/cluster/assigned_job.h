@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cluster/body.h"
-#include "cluster/join.h"
 #include "context.h"
+#include "join.h"
 
 namespace switchyard::cluster {
 

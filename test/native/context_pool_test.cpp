@@ -72,7 +72,7 @@ TEST_P(PooledContext, ItsOwnJobsRunOnThePool) {
 TEST_P(PooledContext, OtherProcessesJobsGoOnWhileThePoolIsBusy) {
   watch();
   std::unique_ptr<Busy> busy = std::make_unique<Busy>(pool);
-  Pending first = submit(*context, addJob());
+  Pending first = submit(*context, makeJob("softmax", {x}));
   EXPECT_FALSE(first.wait(std::chrono::milliseconds(50)).settled);
   Pending elsewhere = submitElsewhere();
   EXPECT_TRUE(elsewhere.wait().ok());

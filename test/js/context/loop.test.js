@@ -1,6 +1,6 @@
 // The event loop turns while jobs run. The bounds are loose on purpose: bench/ has the figures.
 'use strict';
-const { monitorEventLoopDelay } = require('node:perf_hooks');
+const { monitorEventLoopDelay, performance } = require('node:perf_hooks');
 const { gpu, matrix } = require('../../support/random-data');
 const { devices } = require('../../support/devices');
 
@@ -66,4 +66,29 @@ test.each(devices)('fs goes on beside 256 jobs on %s', async (device) => {
   expect(reads).toBe(5);
   await jobs;
   await ctx.close();
+});
+
+const loopTurns = () => performance.nodeTiming.uvMetricsInfo.loopCount;
+
+// What a driver has done in microseconds is not worth falling asleep for; what takes longer is.
+test('the loop looks for the end of small jobs on drivers, and sleeps while long ones run', async () => {
+  for (const device of devices.filter((id) => !id.startsWith('cpu'))) {
+    const ctx = await gpu.createContext({ device });
+    const small = { type: 'add', inputs: { a: new Float32Array(1024), b: new Float32Array(1024) } };
+    const a = matrix(1024, 1024, 1);
+    const large = { type: 'matmul', inputs: { a, b: a } };
+    for (const job of [small, large]) await ctx.run(job);
+    let most = 0;
+    for (let round = 0; round < 10 && most <= 75; round++) {
+      const before = loopTurns();
+      for (let i = 0; i < 50; i++) await ctx.run(small); // one turn each where the loop is woken
+      most = Math.max(most, loopTurns() - before);
+    }
+    expect(most).toBeGreaterThan(75);
+    const before = loopTurns();
+    await ctx.run(small);
+    for (let i = 0; i < 3; i++) await ctx.run(large);
+    expect(loopTurns() - before).toBeLessThan(1000); // 100 us are some 50
+    await ctx.close();
+  }
 });

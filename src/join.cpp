@@ -1,10 +1,10 @@
 // Joins jobs as their workload says: which inputs are concatenated, and which must be the same memory.
-#include "cluster/join.h"
+#include "join.h"
 
 #include <cmath>
 #include <cstring>
 
-namespace switchyard::cluster {
+namespace switchyard {
 namespace {
 
 // What the workload says of itself, where jobs like this one may be joined.
@@ -126,6 +126,14 @@ uint64_t sharedBytes(const Job& job) {
   return bytes;
 }
 
+bool joinsExactly(const Job& first, const Job& next) {
+  const JoinRule* rule = ruleOf(first);
+  if (!rule) return false;
+  for (size_t i = 0; i < rule->joined; ++i)
+    if (rule->inputs[i] != Join::Flat) return false;
+  return joinable(first, *rule) && matches(first, next, *rule);
+}
+
 std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job>> jobs) {
   const Job& first = *jobs.front();
   const JoinRule* rule = jobs.size() > 1 ? ruleOf(first) : nullptr;
@@ -192,4 +200,4 @@ void JoinedJobs::finish() {
   }
 }
 
-}  // namespace switchyard::cluster
+}  // namespace switchyard

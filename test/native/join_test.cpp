@@ -5,13 +5,11 @@
 #include <cmath>
 #include <thread>
 
-#include "cluster/join.h"
 #include "harness.h"
+#include "join.h"
 
 namespace switchyard::test {
 namespace {
-
-using namespace cluster;
 
 struct JoinCase {
   const char* workload;
@@ -116,7 +114,7 @@ TEST_P(JoinedOn, GiveWhatEachGivesByItself) {
   }
 }
 
-TEST(ClusterJoin, LeavesApartWhatIsNotAlike) {
+TEST(Join, LeavesApartWhatIsNotAlike) {
   Random random(3);
   auto prepared = [&](const char* workload, std::vector<HostTensor> inputs, std::vector<Param> params = {}) {
     auto job = makeJob(workload, std::move(inputs), params);
