@@ -18,12 +18,12 @@ const kSmallBytes = 2 ** 20;
  * by powers of two, so that one that waits for memory holds up no smaller ones.
  * @param {Job} job
  */
-function classKey({ kind, contextType, alone, affinity, excluded, home = 0, bytes }) {
+function classKey({ kind, contextType, alone, affinity, excluded, home, bytes }) {
   const size = bytes <= kSmallBytes ? 0 : Math.ceil(Math.log2(bytes / kSmallBytes));
   const key =
     ((size * kKinds.length + kKinds.indexOf(kind)) * kContextTypes.length + kContextTypes.indexOf(contextType)) * 2 +
     Number(alone);
-  return affinity === 0 && excluded < 0 && home === 0 ? key : `${key}|${affinity}|${excluded}|${home}`;
+  return affinity === 0 && excluded < 0 && !home ? key : `${key}|${affinity}|${excluded}|${home}`;
 }
 
 /** The jobs of one band that are alike: first in, first out. */
