@@ -168,7 +168,7 @@ struct Matmul {
   bool fast = false;
 };
 
-// How long the parts of a submission took, in milliseconds.
+// How long the parts of a submission took, in milliseconds; zeros where it has ended by the time it is submitted.
 struct QueueTimings {
   double uploadMs = 0, computeMs = 0, readbackMs = 0;
 };

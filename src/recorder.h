@@ -1,7 +1,6 @@
 // What a workload's plan writes to: device commands with scratch memory that lives as long as the job needs it.
 #pragma once
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -87,8 +86,20 @@ class Recorder {
   // Calls fn(firstRow, rows) for pieces of which no view is longer than the device binds and every piece starts at an
   // offset the device accepts (rowSizes: the byte length of a row in each view). At most mostRows a piece, as near as
   // offsets allow, to bound the scratch it needs.
-  void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes,
-                    const std::function<void(uint64_t, uint32_t)>& fn, uint64_t mostRows = 0x7FFFFFFF) const;
+  class PieceFunction {  // a reference: nothing is allocated for it
+   public:
+    template <class F>
+    PieceFunction(const F& fn)
+        : fn_(&fn),
+          call_([](const void* fn, uint64_t first, uint32_t rows) { (*static_cast<const F*>(fn))(first, rows); }) {}
+    void operator()(uint64_t first, uint32_t rows) const { call_(fn_, first, rows); }
+
+   private:
+    const void* fn_;
+    void (*call_)(const void* fn, uint64_t first, uint32_t rows);
+  };
+  void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, PieceFunction fn,
+                    uint64_t mostRows = 0x7FFFFFFF) const;
   // The view itself, or a copy of it in scratch when its offset is not one the device accepts.
   BufferView aligned(BufferView view);
   void releaseAligned(BufferView result, BufferView original) {

@@ -24,7 +24,8 @@ const { keepHeldMemory } = require('./transfers');
  * What runs begins where the scratch array says what; null: it has only begun, and its end will be delivered.
  * @typedef {object} NativeContext
  * @property {(...tensors: Tensors) => Buffers|null} run
- * @property {(description: Float64Array, arrays: Memory[], into: Memory[]|undefined) => Buffers|null} runGraph
+ * @property {(description: Float64Array, into: Memory[]|undefined, ...inputs: (Memory|Memory[])[]) => Buffers|null}
+ *   runGraph
  * @property {(data: Memory) => void} upload delivers a DeviceMemory
  * @property {(tensor: DeviceMemory|undefined, into: Memory[]|undefined) => void} read delivers an ArrayBuffer, or
  *   undefined
