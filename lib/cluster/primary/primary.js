@@ -77,6 +77,7 @@ class Primary {
       coordinator: this.coordinator,
       contexts: () => this.contexts.list,
       members: () => this.workers,
+      log,
     });
     this.programs = new ClusterPrograms({ config, log, emit, metrics: this.metrics, workers: () => this.workers });
     this.published = new PublishedTensors(this.membership);

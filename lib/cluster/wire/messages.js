@@ -150,9 +150,9 @@ const {
 /** @typedef {{ type: 'query', id: number, report: Report }} QueryMessage */
 /** @typedef {import('../../index').JobInfo & { number: number }} NumberedJob with the number its process gave it */
 /**
- * `jobs`: all, where no id was given; `found`: when it was asked for (ms of nowMs()), and its steps; `isFull`: some
- * that have ended are forgotten.
- * @typedef {{ type: 'followed', number: number, jobs?: NumberedJob[],
+ * `jobs`: all, where no id was given, but for the latest, `leftOut` of them, where there are more than a message takes;
+ * `found`: when it was asked for (ms of nowMs()), and its steps; `isFull`: some that have ended are forgotten.
+ * @typedef {{ type: 'followed', number: number, jobs?: NumberedJob[], leftOut?: number,
  *   found?: { asked: number, steps: string[] }, isFull: boolean }} FollowedMessage
  */
 /**
@@ -328,6 +328,7 @@ const toCoordinator = {
   followed: {
     number: count,
     jobs: optional(listOf(jobInfo)),
+    leftOut: optional(count),
     found: optional(object({ asked: number, steps: listOf(string) })),
     isFull: flag,
   },

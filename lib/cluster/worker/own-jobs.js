@@ -33,6 +33,8 @@ const { nowMs } = require('../../core');
  * @property {string|undefined} context undefined: its memory is being made ready
  */
 
+/** Jobs that one answer tells of: even with the longest ids it is a third of what a message may have. */
+const kMostTold = 10_000;
 const kNoTimings = { upload: 0, compute: 0, readback: 0 };
 
 class OwnJobs {
@@ -124,15 +126,32 @@ class OwnJobs {
    */
   answer(number, id) {
     const isFull = Boolean(this.#ring?.isFull || this.#ran.isFull);
-    if (id === undefined) return { type: 'followed', number, jobs: this.#listed(), isFull };
+    if (id === undefined) {
+      const leftOut = this.#live.size - kMostTold;
+      return { type: 'followed', number, jobs: this.#listed(), isFull, ...(leftOut > 0 ? { leftOut } : {}) };
+    }
     const found = this.#find(id);
     return { type: 'followed', number, isFull, ...(found ? { found } : {}) };
   }
 
-  /** @returns {NumberedJob[]} */
+  /** @returns {NumberedJob[]} those that were asked for first, as many as are told */
   #listed() {
     const now = nowMs();
-    return [...this.#live.values()].map((job) => ({
+    const jobs = [];
+    for (const job of this.#live.values()) {
+      if (jobs.length === kMostTold) break;
+      jobs.push(this.#describe(job, now));
+    }
+    return jobs;
+  }
+
+  /**
+   * @param {OwnJob} job
+   * @param {number} now
+   * @returns {NumberedJob}
+   */
+  #describe(job, now) {
+    return {
       number: job.number,
       id: job.id ?? nameOf(this.#workerId, job.number),
       type: typeOf(job.counted),
@@ -142,7 +161,7 @@ class OwnJobs {
       deadline: job.deadline === Infinity ? null : epochOf(job.deadline),
       costMs: job.cost,
       ...(job.context === undefined ? { reason: kStaging } : { contextId: job.context }),
-    }));
+    };
   }
 
   /**
