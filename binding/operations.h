@@ -12,6 +12,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "progress.h"
+
 namespace switchyard::node {
 
 class Environment;
@@ -24,6 +26,7 @@ class Operation {
   // On the JavaScript thread. Returns what the JavaScript side gets; throws switchyard::Error for a failure.
   virtual Napi::Value result(Environment& environment) = 0;
   virtual void cancel() {}
+  virtual Progress::Told progress() const { return {}; }
   const uint64_t id;
 };
 
@@ -42,7 +45,8 @@ class OperationList {
   void begin(std::shared_ptr<Operation> operation);
   void push(Operation* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
-  void abandon(uint64_t id);  // it never started: nothing is delivered
+  Progress::Told progress(uint64_t id) const;  // nothing where it is not under way any more
+  void abandon(uint64_t id);                   // it never started: nothing is delivered
   // it keeps the loop alive no longer; delivered as ever if it ends while something else does
   void letGo(uint64_t id);
   void end();   // nothing is delivered any more

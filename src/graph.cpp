@@ -168,6 +168,7 @@ std::shared_ptr<const GraphPlan> planGraph(Graph graph, std::vector<TensorSpec> 
 Task recordGraph(Recorder& recorder, const GraphPlan& plan, std::vector<Value>& values, Call& call) {
   const BufferView block = plan.together.bytes ? recorder.fresh(plan.together.bytes) : BufferView{};
   for (size_t n = 0; n < plan.nodes.size(); ++n) {
+    recorder.node(n, plan.nodes.size());
     beginNode(recorder, plan, n, block, values, call);
     try {
       if (!plan.nodes[n].isEmpty) co_await plan.graph.nodes[n].workload->record(recorder, call);

@@ -10,6 +10,7 @@
 #include "graph.h"
 #include "memory/arena.h"
 #include "memory/host_pool.h"
+#include "progress.h"
 #include "workload.h"
 
 namespace switchyard {
@@ -84,6 +85,7 @@ class Job {
   // Canceled (or a result, if that came first). Any thread.
   void requestStop() { stop.store(true, std::memory_order_relaxed); }
   std::atomic<bool> stop{false};
+  Progress progress;
 
   struct Running;  // running.h: what it holds while it runs
 

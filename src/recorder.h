@@ -8,6 +8,7 @@
 #include "memory/arena.h"
 #include "params.h"
 #include "program_cache.h"
+#include "progress.h"
 #include "task.h"
 #include "workload.h"
 
@@ -15,8 +16,9 @@ namespace switchyard {
 
 class Recorder {
  public:
-  Recorder(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, const std::atomic<bool>& stop)
-      : device_(device), queue_(queue), arena_(arena), programs_(programs), stop_(stop) {}
+  Recorder(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, const std::atomic<bool>& stop,
+           Progress* progress = nullptr)
+      : device_(device), queue_(queue), arena_(arena), programs_(programs), stop_(stop), progress_(progress) {}
   ~Recorder();  // gives all scratch back: only when the device has finished with it
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -25,6 +27,13 @@ class Recorder {
   bool onCpu() const { return device_.info.backend == Backend::Cpu; }
   // True once the job was cancelled: a plan between two parts may stop there.
   void throwIfStopped() const;
+  // So many of the steps that a plan takes are done, 0 before the first; a graph is at its node of that number, of `count`.
+  void step(double done, double total) {
+    if (progress_) progress_->step(done, total);
+  }
+  void node(size_t number, size_t count) {
+    if (progress_) progress_->node(static_cast<double>(number), static_cast<double>(count));
+  }
 
   BufferView scratch(uint64_t bytes);
   // Whether it is memory that this job alone uses: a plan may write to it.
@@ -116,6 +125,7 @@ class Recorder {
   Arena& arena_;
   ProgramCache& programs_;
   const std::atomic<bool>& stop_;
+  Progress* const progress_;
   std::vector<BufferView> owned_, idle_;
   std::vector<std::shared_ptr<void>> host_;
   std::vector<std::shared_ptr<const Program>> programsHeld_;

@@ -33,6 +33,8 @@ export interface Layouts {
       | 'programHits'
       | 'programMisses'
       | 'compileMs'
+      | 'progressDone'
+      | 'progressTotal'
       | 'numbers',
       number
     >
@@ -182,6 +184,7 @@ export interface Layouts {
       | 'lost'
       | 'started'
       | 'residentBytes'
+      | 'steps'
       | 'numbers',
       number
     >

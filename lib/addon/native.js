@@ -166,6 +166,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
  * @property {() => string} cacheFolder '' where there is none
  * @property {(id: number) => void} cancel
+ * @property {(id: number) => boolean} progressOf whether it tells how far it is; the scratch array has it then
  * @property {(id: number) => void} letGo the process need not stay alive for it
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
  * @property {(allowed: boolean) => void} allowHolding for tests: false makes the addon copy what it would hold

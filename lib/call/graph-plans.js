@@ -40,8 +40,9 @@ function isPlain(object, count) {
  */
 function snapshotOf(object, names) {
   if (object === null || typeof object !== 'object') return undefined;
-  const keys = [],
-    values = [];
+  /** @type {string[]} */
+  const keys = [];
+  const values = [];
   for (const key in object) {
     const value = /** @type {Fields} */ (object)[key];
     if (value !== null && (typeof value === 'object' || typeof value === 'function')) return undefined;

@@ -18,6 +18,7 @@ class CpuQueue final : public Queue {
   void submit(Completion done) override;
   void discard() noexcept override {}
   void setStopFlag(const std::atomic<bool>* flag) override { budget_.stop = flag; }
+  void setProgress(Progress* progress) override { budget_.progress = progress; }
 
  private:
   Budget budget_;

@@ -72,6 +72,18 @@ class Follow {
   }
 
   /**
+   * How far the jobs are that a process has asked for, of those that tell it.
+   * @param {Member} member
+   * @returns {import('../wire/messages').Step[]}
+   */
+  progress({ asked }) {
+    return [...asked.values()].flatMap(({ number, askNumber, name, type, context }) => {
+      const progress = context?.progressOf(number);
+      return context && progress ? [{ number: askNumber, id: name, type, context: context.id, ...progress }] : [];
+    });
+  }
+
+  /**
    * @param {Member} member
    * @param {number} count
    */
@@ -180,6 +192,7 @@ class Follow {
  * @returns {JobInfo}
  */
 function describe(job, costMs, reason, now) {
+  const progress = job.context?.progressOf(job.number);
   const isRunning = job.context !== undefined || job.copies > 0 || job.copiesFrom !== undefined;
   return {
     id: job.name,
@@ -191,6 +204,7 @@ function describe(job, costMs, reason, now) {
     costMs,
     ...(job.context ? { contextId: job.context.id } : {}),
     ...(reason === undefined ? {} : { reason }),
+    ...(progress ? { progress } : {}),
   };
 }
 

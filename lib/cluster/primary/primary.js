@@ -91,7 +91,7 @@ class Primary {
       programs: this.programs,
       published: this.published,
       follow: this.follow,
-      answer: (report) => this.answer?.(report),
+      answer: (report, member) => this.answer?.(report, member),
       onJobs: () => this.#dispatchSoon(),
     });
     this.retrials = new Retrials({
@@ -138,7 +138,10 @@ class Primary {
     });
   }
 
-  /** @type {((report: import('../wire/messages').Report) => unknown)|undefined} set by the manager */
+  /**
+   * Set by the manager.
+   * @type {((report: import('../wire/messages').Report, member: Member) => unknown)|undefined}
+   */
   answer;
   /** @type {(() => import('../wire/messages').ContextEntry[])|undefined} set by the manager: in the public words */
   describe;

@@ -41,8 +41,9 @@ class Reports {
   /**
    * What a process asks for.
    * @param {import('../wire/messages').Report} report
+   * @param {Member} [member] that asks; what is told of its own jobs is told to no other
    */
-  give(report) {
+  give(report, member) {
     switch (report.what) {
       case 'metrics':
         return this.metrics();
@@ -54,6 +55,8 @@ class Reports {
         return this.primary.follow.jobs();
       case 'why':
         return this.primary.follow.why(report.id);
+      case 'progress':
+        return member ? this.primary.follow.progress(member) : [];
       case 'memory':
         return this.memoryStats(report.device);
     }

@@ -68,9 +68,14 @@ const {
  * @property {string} [fragment]
  */
 /**
- * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job.
+ * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job, progress that
+ * of the jobs that the process has asked for.
  * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }
- *   | { what: 'jobs' } | { what: 'why', id: string }} Report
+ *   | { what: 'jobs' } | { what: 'why', id: string } | { what: 'progress' }} Report
+ */
+/**
+ * How far a job is, the answer to 'progress'; `number`: the one that the process that asked for it has given it.
+ * @typedef {{ number: number, id: string, type: string, context: string, done: number, total: number }} Step
  */
 /** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'|'tensor-published'}
  *   ClusterEventName */
@@ -256,6 +261,7 @@ const jobInfo = object({
   costMs: number,
   contextId: optional(string),
   reason: optional(string),
+  progress: optional(object({ done: number, total: number })),
 });
 /** @type {{ [Name in ClusterEventName]: Kind<ManagerEvents[Name][0]> }} */
 const events = {
@@ -272,7 +278,7 @@ const events = {
   }),
   'tensor-published': object({ name: tensorName, version: count }),
 };
-const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why']);
+const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why', 'progress']);
 /** @type {Kind<Report>} */
 const report = /** @type {Kind<any>} */ (
   (value) =>

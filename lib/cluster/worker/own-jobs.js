@@ -14,7 +14,8 @@ const {
   stepsOf,
   epochOf,
 } = require('../journal');
-const { codeNumber } = require('../../addon');
+const { native, codeNumber } = require('../../addon');
+const { scratch, layout } = require('../../call');
 const { nowMs } = require('../../core');
 
 /** @typedef {import('../wire/messages').NumberedJob} NumberedJob */
@@ -33,6 +34,7 @@ const { nowMs } = require('../../core');
  * @property {string|undefined} context undefined: its memory is being made ready
  */
 
+const { progressDone, progressTotal } = layout;
 /** Jobs that one answer tells of: even with the longest ids it is a third of what a message may have. */
 const kMostTold = 10_000;
 const kNoTimings = { upload: 0, compute: 0, readback: 0 };
@@ -145,6 +147,17 @@ class OwnJobs {
     return jobs;
   }
 
+  /** @returns {import('../wire/messages').Step[]} how far those are that tell it */
+  steps() {
+    const steps = [];
+    for (const { number, id, counted, context } of this.#live.values()) {
+      if (context === undefined || !native.progressOf(number)) continue;
+      const [done, total] = [scratch[progressDone], scratch[progressTotal]];
+      steps.push({ number, id: id ?? nameOf(this.#workerId, number), type: typeOf(counted), context, done, total });
+    }
+    return steps;
+  }
+
   /**
    * @param {OwnJob} job
    * @param {number} now
@@ -161,6 +174,9 @@ class OwnJobs {
       deadline: job.deadline === Infinity ? null : epochOf(job.deadline),
       costMs: job.cost,
       ...(job.context === undefined ? { reason: kStaging } : { contextId: job.context }),
+      ...(job.context !== undefined && native.progressOf(job.number)
+        ? { progress: { done: scratch[progressDone], total: scratch[progressTotal] } }
+        : {}),
     };
   }
 
