@@ -192,6 +192,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(region: number, descriptor: number, generation: number, slot: number) => boolean} holdFor a member that
  *   is about to open the block; false: the block is gone
  * @property {(region: number) => boolean} regionHeld
+ * @property {() => { count: number, bytes: number }} heldTensors
  * @property {(region: number) => void} dropRegion
  * @property {() => number[]} refusedRegions those that exist, and that this process had no descriptor or no addresses
  *   for

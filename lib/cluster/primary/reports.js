@@ -1,6 +1,7 @@
 // What the primary says of the cluster: contexts, health, metrics. All of it read from its own memory, so a blocked
 // worker does not matter.
 'use strict';
+const { native } = require('../../addon');
 const { nowMs, epochMs, isSoftware } = require('../../core');
 const { statusPage } = require('../../metrics');
 
@@ -88,6 +89,7 @@ class Reports {
       now: nowMs(),
       compiled: this.primary.programs.compilations.compiled,
       published: this.primary.published.use,
+      shared: native.heldTensors(),
     });
   }
 
@@ -104,6 +106,7 @@ class Reports {
       contexts: this.#states(),
       members: this.#members(),
       published: this.primary.published.use,
+      shared: native.heldTensors(),
     });
   }
 

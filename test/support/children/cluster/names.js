@@ -332,6 +332,25 @@ exports.cases = {
     assert.match(await manager.prometheus(), new RegExp(`^switchyard_published_tensors ${count - 2}$`, 'm'));
   },
 
+  'shared tensors are in the metrics, sealed or not, for as long as a process holds them': async ({ manager }) => {
+    const now = async () => {
+      const text = await manager.prometheus();
+      return ['tensors', 'bytes'].map((of) => Number(new RegExp(`^switchyard_shared_${of} (\\d+)`, 'm').exec(text)[1]));
+    };
+    const [count, bytes] = await now();
+    const [open, sealed] = [manager.sharedTensor([1000]), manager.sharedTensor([250])];
+    sealed.seal();
+    assert.deepEqual(await now(), [count + 2, bytes + 5000]);
+    const again = manager.openTensor(open.handle);
+    open.release();
+    assert.deepEqual(await now(), [count + 2, bytes + 5000]);
+    const { memoryUsage } = await manager.getMetrics();
+    assert.equal(Math.round(memoryUsage.shared * 2 ** 20), bytes + 5000);
+    again.release();
+    sealed.release();
+    assert.deepEqual(await now(), [count, bytes]);
+  },
+
   'swapped under load, each look and each job sees one version, and none is missed': async (trial) => {
     await trial.call(0, 'publish', 'load', 1);
     const following = [0, 1].map((worker) => trial.call(worker, 'follow', 'load'));
