@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "graph_plans.h"
 #include "job.h"
 
 namespace switchyard::node {
@@ -45,13 +46,10 @@ void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* ca
 void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& job);
 
 // A graph's description (call.def).
-struct GraphCall {
+struct GraphCall : GraphNumbers {
   uint64_t id = 0;
-  size_t inputCount = 0, valueCount = 0;
   const double* inputSlots = nullptr;
-  std::span<const double> outputs;  // value numbers
   const double* intoSlots = nullptr;
-  std::span<const double> nodes;
 };
 GraphCall readGraph(std::span<const double> description);
 // The job of a graph that was read, prepared.

@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "call_layout.h"
-#include "call_reader.h"
 
 namespace switchyard::node {
 namespace {
@@ -25,11 +24,11 @@ bool isFor(const GraphPlan& plan, std::span<const TensorArg> inputs) {
 
 }  // namespace
 
-std::shared_ptr<const GraphPlan> GraphPlans::find(const GraphCall& call, std::span<const TensorArg> inputs) {
+std::shared_ptr<const GraphPlan> GraphPlans::find(const GraphNumbers& graph, std::span<const TensorArg> inputs) {
   for (auto known = known_.begin(); known != known_.end(); ++known) {
     const GraphPlan& plan = *known->plan;
-    if (plan.graph.inputCount != call.inputCount || plan.graph.valueCount != call.valueCount ||
-        !isSame(known->nodes, call.nodes) || !isSame(known->outputs, call.outputs) || !isFor(plan, inputs))
+    if (plan.graph.inputCount != graph.inputCount || plan.graph.valueCount != graph.valueCount ||
+        !isSame(known->nodes, graph.nodes) || !isSame(known->outputs, graph.outputs) || !isFor(plan, inputs))
       continue;
     std::rotate(known_.begin(), known, known + 1);
     return known_.front().plan;
@@ -37,10 +36,10 @@ std::shared_ptr<const GraphPlan> GraphPlans::find(const GraphCall& call, std::sp
   return nullptr;
 }
 
-void GraphPlans::add(const GraphCall& call, std::shared_ptr<const GraphPlan> plan) {
-  if (call.nodes.size() > kMostNodes * kGraphNodeNumbers) return;
+void GraphPlans::add(const GraphNumbers& graph, std::shared_ptr<const GraphPlan> plan) {
+  if (graph.nodes.size() > kMostNodes * kGraphNodeNumbers) return;
   if (known_.size() == kMostPlans) known_.pop_back();
-  Known known{{call.outputs.begin(), call.outputs.end()}, {call.nodes.begin(), call.nodes.end()}, std::move(plan)};
+  Known known{{graph.outputs.begin(), graph.outputs.end()}, {graph.nodes.begin(), graph.nodes.end()}, std::move(plan)};
   known_.insert(known_.begin(), std::move(known));
 }
 

@@ -9,13 +9,18 @@
 
 namespace switchyard::node {
 
-struct GraphCall;
+// All of a call that its graph is made of, in its numbers (call.def).
+struct GraphNumbers {
+  size_t inputCount = 0, valueCount = 0;
+  std::span<const double> outputs;  // value numbers
+  std::span<const double> nodes;
+};
 
 class GraphPlans {
  public:
   // Null: it is not known.
-  std::shared_ptr<const GraphPlan> find(const GraphCall& call, std::span<const TensorArg> inputs);
-  void add(const GraphCall& call, std::shared_ptr<const GraphPlan> plan);
+  std::shared_ptr<const GraphPlan> find(const GraphNumbers& graph, std::span<const TensorArg> inputs);
+  void add(const GraphNumbers& graph, std::shared_ptr<const GraphPlan> plan);
 
  private:
   struct Known {

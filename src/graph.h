@@ -38,8 +38,8 @@ struct GraphPlan {
     std::array<double, kMaxParams> params{};  // defaults filled in
     std::vector<int> ended;                   // intermediates that nothing uses after it
   };
-  // Where small intermediates lie in one block, which takes a job one turn to get; else each gets memory of its own, and
-  // gives it back to the job when its last use is over.
+  // Where small intermediates lie in one block, taken at once; else each gets memory of its own, and gives it back to
+  // the job when its last use is over.
   struct Together {
     uint64_t bytes = 0;             // 0: they are not small
     std::vector<uint64_t> offsets;  // by value

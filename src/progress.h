@@ -5,8 +5,8 @@
 
 namespace switchyard {
 
-// Parts within parts: the nodes of a graph, the steps that a plan or a kernel counts, the share of one long launch. What
-// is told never goes back: a job that is begun anew is silent until it is farther than it was.
+// Parts within parts: the nodes of a graph, the steps that a plan or a kernel counts, the share of a launch. What is
+// told never goes back: a job that is begun anew is silent until it is farther than it was.
 class Progress {
  public:
   struct Told {
@@ -20,11 +20,12 @@ class Progress {
   }
   Told told() const { return {load(own_[0]), load(own_[1])}; }
 
-  // The graph is at its node of that number, of `count`.
-  void node(double number, double count) {
+  // The graph is at its node of that number, of `count`: told at once if those before are done (`areDone`), else with
+  // the next step.
+  void node(double number, double count, bool areDone = true) {
     node_ = number, nodes_ = count;
     steps_ = step_ = 0;
-    tell(0);
+    if (areDone) tell(0);
   }
   // So many of the steps of the job, or of its node, are done: with 0 before the first, of which no part is told then.
   void step(double done, double total) {

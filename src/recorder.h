@@ -27,12 +27,14 @@ class Recorder {
   bool onCpu() const { return device_.info.backend == Backend::Cpu; }
   // True once the job was cancelled: a plan between two parts may stop there.
   void throwIfStopped() const;
-  // So many of the steps that a plan takes are done, 0 before the first; a graph is at its node of that number, of `count`.
+  // So many steps of the plan are done, 0 before the first; a graph is at its node of that number, of `count`.
   void step(double done, double total) {
     if (progress_) progress_->step(done, total);
   }
   void node(size_t number, size_t count) {
-    if (progress_) progress_->node(static_cast<double>(number), static_cast<double>(count));
+    // Work for a card of CUDA's is recorded far ahead: what is done there is known where a plan has waited for it.
+    const bool areDone = device_.info.backend != Backend::Cuda;
+    if (progress_) progress_->node(static_cast<double>(number), static_cast<double>(count), areDone);
   }
 
   BufferView scratch(uint64_t bytes);

@@ -16,7 +16,7 @@ const { GPUError, plainError } = require('../../core');
  * @property {import('./cluster-programs').ClusterPrograms} programs
  * @property {import('./published-tensors').PublishedTensors} published
  * @property {import('./follow').Follow} follow
- * @property {(report: import('../wire/messages').Report, member: Member) => unknown} answer what members ask beside jobs
+ * @property {(report: import('../wire/messages').Report, member: Member) => unknown} answer what they ask beside jobs
  * @property {() => void} onJobs some have come, or ended
  */
 

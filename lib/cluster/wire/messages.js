@@ -68,8 +68,8 @@ const {
  * @property {string} [fragment]
  */
 /**
- * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job, progress that
- * of the jobs that the process has asked for.
+ * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job, progress
+ * that of the jobs that the process has asked for.
  * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }
  *   | { what: 'jobs' } | { what: 'why', id: string } | { what: 'progress' }} Report
  */
