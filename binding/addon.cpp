@@ -74,6 +74,15 @@ Napi::Value openContext(const Napi::CallbackInfo& info) {
   });
 }
 
+// progressOf(id): of a job on a context of this process, to the scratch array; false: it tells nothing
+Napi::Value progressOf(const Napi::CallbackInfo& info) {
+  Environment& environment = Environment::of(info.Env());
+  const auto told = environment.operations.progress(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
+  environment.scratch()[kProgressDone] = told.done;
+  environment.scratch()[kProgressTotal] = told.total;
+  return Napi::Boolean::New(info.Env(), told.total > 0);
+}
+
 Napi::Value cancel(const Napi::CallbackInfo& info) {
   Environment::of(info.Env()).operations.cancel(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
   return info.Env().Undefined();
@@ -131,6 +140,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("numaNode", Napi::Function::New<numaNode>(env, "numaNode"));
   exports.Set("openContext", Napi::Function::New<openContext>(env, "openContext"));
   exports.Set("letGo", Napi::Function::New<letGo>(env, "letGo"));
+  exports.Set("progressOf", Napi::Function::New<progressOf>(env, "progressOf"));
   exports.Set("cancel", Napi::Function::New<cancel>(env, "cancel"));
   exports.Set("allowHolding", Napi::Function::New<allowHoldingFor>(env, "allowHolding"));
   exports.Set("resizesHeld", Napi::Function::New<resizesHeldMemory>(env, "resizesHeld"));

@@ -6,6 +6,7 @@
 
 #include "convert.h"
 #include "device_tensor_wrap.h"
+#include "environment.h"
 #include "program_wrap.h"
 #include "shared_records.h"
 
@@ -136,49 +137,63 @@ void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& jo
 }
 
 GraphCall readGraph(std::span<const double> description) {
-  size_t at = 0;
   auto take = [&](size_t count) {
-    if (count > description.size() - at) throw Error(Code::Internal, "a graph's description is too short");
-    at += count;
-    return description.data() + at - count;
+    if (count > description.size()) throw Error(Code::Internal, "a graph's description is too short");
+    const auto taken = description.first(count);
+    description = description.subspan(count);
+    return taken;
   };
-  const double* head = take(kGraphNumbers);
-  auto count = [&](GraphPlace place, const char* what) { return readCount(head[place], 1 << 20, what); };
+  const auto head = take(kGraphNumbers);
+  auto count = [&](GraphPlace place, uint64_t most, const char* what) { return readCount(head[place], most, what); };
   GraphCall call;
   call.id = readCount(head[kGraphId], uint64_t{1} << 53, "id");
-  call.graph = std::make_unique<Graph>();
-  Graph& graph = *call.graph;
-  graph.inputCount = count(kGraphInputs, "inputs");
-  graph.valueCount = count(kGraphValues, "values");
-  graph.nodes.resize(count(kGraphNodes, "nodes"));
-  size_t outputs = readCount(head[kGraphOutputs], kMaxOutputs, "outputs");
-  call.inputSlots = take(graph.inputCount * kSlotNumbers);
+  call.inputCount = count(kGraphInputs, 1 << 20, "inputs");
+  call.valueCount = count(kGraphValues, 1 << 20, "values");
+  const size_t nodes = count(kGraphNodes, 1 << 20, "nodes"), outputs = count(kGraphOutputs, kMaxOutputs, "outputs");
+  call.inputSlots = take(call.inputCount * kSlotNumbers).data();
+  call.outputs = take(outputs);
+  call.intoSlots = take(outputs * kSlotNumbers).data();
+  call.nodes = take(nodes * kGraphNodeNumbers);
+  return call;
+}
+
+namespace {
+
+Graph makeGraph(const GraphCall& call) {
+  Graph graph;
+  graph.inputCount = call.inputCount;
+  graph.valueCount = call.valueCount;
   auto value = [&](double number) {
     return number < 0 ? -1 : static_cast<int>(readCount(number, graph.valueCount ? graph.valueCount - 1 : 0, "value"));
   };
-  for (const double *next = take(outputs), *end = next + outputs; next < end; ++next)
-    graph.outputs.push_back(value(*next));
-  call.intoSlots = take(outputs * kSlotNumbers);
+  for (double output : call.outputs) graph.outputs.push_back(value(output));
+  graph.nodes.resize(call.nodes.size() / kGraphNodeNumbers);
+  const double* from = call.nodes.data();
   for (GraphNode& node : graph.nodes) {
-    const double* from = take(kGraphNodeNumbers);
     node.workload = allWorkloads()[readCount(from[kNodeWorkload], allWorkloads().size() - 1, "workload")];
     std::transform(from + kNodeInputs, from + kNodeInputs + kMaxTensors, node.inputs.begin(), value);
     std::transform(from + kNodeOutputs, from + kNodeOutputs + kMaxTensors, node.outputs.begin(), value);
     readParams(*node.workload, from + kNodeParams, node.params);
     node.label = static_cast<int>(readCount(from[kNodeLabel], 1 << 20, "node number"));
+    from += kGraphNodeNumbers;
   }
-  return call;
+  return graph;
 }
 
-void prepareGraph(const Napi::CallbackInfo& info, size_t first, GraphCall& call, Job& job) {
+}  // namespace
+
+void prepareGraph(Napi::Env env, const CallArrays& arrays, const GraphCall& call, Job& job) {
   job.kind = Job::Kind::Graph;
-  job.graph = std::move(call.graph);
-  const auto arrays = info[first].As<Napi::Array>();
-  for (size_t i = 0; i < job.graph->inputCount; ++i)
-    job.inputs.push_back(
-        readTensor(info.Env(), arrays.Get(static_cast<uint32_t>(i)), call.inputSlots + i * kSlotNumbers));
+  job.inputs.reserve(call.inputCount);
+  for (size_t i = 0; i < call.inputCount; ++i)
+    job.inputs.push_back(readTensor(env, arrays.input(i), call.inputSlots + i * kSlotNumbers));
+  GraphPlans& plans = Environment::of(env).graphPlans;
+  job.plan = plans.find(call, job.inputs);
+  if (!job.plan) job.graph = std::make_unique<Graph>(makeGraph(call));
+  const bool isNew = !job.plan;
   job.prepare();
-  readTargets(info.Env(), info[first + 1], call.intoSlots, job);
+  if (isNew) plans.add(call, job.plan);
+  readTargets(env, arrays.targets(), call.intoSlots, job);
 }
 
 }  // namespace switchyard::node

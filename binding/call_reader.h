@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "graph_plans.h"
 #include "job.h"
 
 namespace switchyard::node {
@@ -21,6 +22,7 @@ class CallArrays {
       : info_(info), inputs_(inputs), targets_(targets), direct_(direct) {}
   napi_value input(size_t i) const { return direct_ ? napi_value(info_[inputs_ + i]) : of(inputs_, i); }
   napi_value target(size_t i) const { return of(targets_, i); }
+  Napi::Value targets() const { return info_[targets_]; }  // undefined where a call has none
 
  private:
   napi_value of(size_t argument, size_t i) const {
@@ -44,15 +46,13 @@ void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* ca
 void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& job);
 
 // A graph's description (call.def).
-struct GraphCall {
+struct GraphCall : GraphNumbers {
   uint64_t id = 0;
-  std::unique_ptr<Graph> graph;
   const double* inputSlots = nullptr;
   const double* intoSlots = nullptr;
 };
 GraphCall readGraph(std::span<const double> description);
-// The job of a graph that was read, prepared: its arrays are in an array at info[first], its targets in one at
-// info[first + 1], where a call has that.
-void prepareGraph(const Napi::CallbackInfo& info, size_t first, GraphCall& call, Job& job);
+// The job of a graph that was read, prepared.
+void prepareGraph(Napi::Env env, const CallArrays& arrays, const GraphCall& call, Job& job);
 
 }  // namespace switchyard::node

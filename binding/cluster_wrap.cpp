@@ -124,13 +124,13 @@ Napi::Value askGraph(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    GraphCall call = readGraph(readDoubles(env, info[1]));
+    const GraphCall call = readGraph(readDoubles(env, info[1]));
     Job job;
-    prepareGraph(info, 2, call, job);
-    std::vector<double> numbers = cluster::encodeGraph(*job.graph);
-    return putOffValue(
-        env, environment.requested->ask(environment, *channelOf(info[0]), job, CallArrays(info, 2, false, 3), numbers,
-                                        environment.scratch() + kCallAsk));
+    const CallArrays arrays(info, 2, false, 3);
+    prepareGraph(env, arrays, call, job);
+    std::vector<double> numbers = cluster::encodeGraph(job.plan->graph);
+    return putOffValue(env, environment.requested->ask(environment, *channelOf(info[0]), job, arrays, numbers,
+                                                       environment.scratch() + kCallAsk));
   });
 }
 

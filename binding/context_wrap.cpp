@@ -104,16 +104,18 @@ Napi::Value ContextWrap::run(const Napi::CallbackInfo& info) {
   });
 }
 
+// runGraph(description, into, a, b, c, d), or with more inputs (description, into, inputs)
 Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
     const std::shared_ptr<Context>& context = open();
     Environment& environment = Environment::of(env);
-    GraphCall call = readGraph(readDoubles(env, info[0]));
+    const GraphCall call = readGraph(readDoubles(env, info[0]));
     auto operation = std::make_shared<LocalJob>(call.id);
-    prepareGraph(info, 1, call, operation->job);
+    const CallArrays arrays(info, 2, call.inputCount <= kDirectInputs, 1);
+    prepareGraph(env, arrays, call, operation->job);
     const bool mayRunNow = environment.scratch()[kCallInline] != 0;
-    return LocalJob::start(environment, context, std::move(operation), mayRunNow, CallArrays(info, 1, false, 2));
+    return LocalJob::start(environment, context, std::move(operation), mayRunNow, arrays);
   });
 }
 

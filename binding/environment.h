@@ -12,6 +12,7 @@
 #include "operations.h"
 #include "context.h"
 #include "call_layout.h"
+#include "graph_plans.h"
 
 namespace switchyard::cluster {
 class Executor;
@@ -45,6 +46,7 @@ class Environment {
   OperationList operations;
   Napi::FunctionReference contextClass, deviceTensorClass, programClass;
   std::shared_ptr<class RequestedJobs> requested;
+  GraphPlans graphPlans;
   Napi::ObjectReference inbox;  // a Float64Array in which channels hand over what has come
   double* inboxData = nullptr;
   size_t inboxNumbers = 0;

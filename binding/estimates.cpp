@@ -36,9 +36,9 @@ Napi::Value estimate(const Napi::CallbackInfo& info) {
 Napi::Value estimateGraph(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
-    GraphCall call = readGraph(readDoubles(env, info[0]));
+    const GraphCall call = readGraph(readDoubles(env, info[0]));
     Job job;
-    prepareGraph(info, 1, call, job);
+    prepareGraph(env, CallArrays(info, 1, false, 2), call, job);
     return describe(env, job);
   });
 }

@@ -16,6 +16,7 @@ class LocalJob : public Operation {
                            std::shared_ptr<LocalJob> operation, bool mayRunNow, const CallArrays& arrays);
   Napi::Value result(Environment& environment) override;
   void cancel() override;
+  Progress::Told progress() const override { return job.progress.told(); }
 
   Job job;
   std::shared_ptr<TensorSet> tensors;  // of an Upload: where the result is entered

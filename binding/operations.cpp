@@ -138,6 +138,11 @@ void OperationList::cancel(uint64_t id) {
   keep->cancel();
 }
 
+Progress::Told OperationList::progress(uint64_t id) const {
+  auto found = begun_.find(id);
+  return found == begun_.end() ? Progress::Told{} : found->second->progress();
+}
+
 void OperationList::abandon(uint64_t id) {
   erase(id);
   keepAlive();

@@ -13,6 +13,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "progress.h"
+
 namespace switchyard::node {
 
 class Environment;
@@ -25,6 +27,7 @@ class Operation {
   // On the JavaScript thread. Returns what the JavaScript side gets; throws switchyard::Error for a failure.
   virtual Napi::Value result(Environment& environment) = 0;
   virtual void cancel() {}
+  virtual Progress::Told progress() const { return {}; }
   const uint64_t id;
 };
 
@@ -43,6 +46,7 @@ class OperationList {
   void begin(std::shared_ptr<Operation> operation);
   void push(Operation* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
+  Progress::Told progress(uint64_t id) const;  // nothing where it is not under way any more
   void abandon(uint64_t id);  // it never started: nothing is delivered
   // One has gone to a device that may have it done sooner than this thread would fall asleep and be woken again: for a
   // moment the loop goes round and looks for it, beside whatever else comes.

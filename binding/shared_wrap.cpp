@@ -173,6 +173,20 @@ Napi::Value regionHeld(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), region && region->hasHolders());
 }
 
+// -> { count, bytes } of the shared tensors of all regions that some process holds
+Napi::Value heldTensors(const Napi::CallbackInfo& info) {
+  Region::HeldUse all;
+  for (const auto& region : RegionTable::shared().all()) {
+    const Region::HeldUse use = region->heldUse();
+    all.tensors += use.tensors;
+    all.bytes += use.bytes;
+  }
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("count", Napi::Number::New(info.Env(), static_cast<double>(all.tensors)));
+  result.Set("bytes", Napi::Number::New(info.Env(), static_cast<double>(all.bytes)));
+  return result;
+}
+
 Napi::Value dropRegion(const Napi::CallbackInfo& info) {
   RegionTable::shared().drop(readUint(info[0]));
   return info.Env().Undefined();
@@ -214,6 +228,7 @@ void defineShared(Napi::Env env, Napi::Object exports) {
   put("clearMember", clearMember);
   put("holdFor", holdFor);
   put("regionHeld", regionHeld);
+  put("heldTensors", heldTensors);
   put("dropRegion", dropRegion);
   put("refusedRegions", refusedRegions);
   put("sharedUse", sharedUse);

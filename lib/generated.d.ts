@@ -331,6 +331,8 @@ export interface GPUClusterMetrics {
     shaderCache: number;
     /** Shared memory of the tensors that are published, in MB. */
     published: number;
+    /** Shared memory of all tensors that processes hold, sealed or not, in MB. */
+    shared: number;
   };
   performance: {
     /** Pictures a second, over the last ten. */

@@ -24,6 +24,12 @@ bool ranOutOfMemory(const std::exception_ptr& error) {
   }
 }
 
+// A queue sees when the job it records is to stop, and tells how far it is. Null: none.
+void heed(Queue& queue, Job* job) {
+  queue.setStopFlag(job ? &job->stop : nullptr);
+  queue.setProgress(job ? &job->progress : nullptr);
+}
+
 constexpr size_t kMostWaiting = 1000;  // workloads that are known to have to wait
 constexpr int kForgetAfter = 32;       // jobs
 
@@ -39,7 +45,7 @@ void Context::record(Job& job, Queue& queue) {
     auto start = Clock::now();
     job.started_ = start;
     if (job.begun) job.begun();
-    job.running_ = std::make_shared<Job::Running>(*device_, queue, *arena_, programs_, job.stop);
+    job.running_ = std::make_shared<Job::Running>(*device_, queue, *arena_, programs_, job);
     startJob(job, *job.running_, {device_, arena_, queue, self_});
     job.running_->uploadMs = millisecondsSince(start);
   }
@@ -64,7 +70,7 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
     std::lock_guard lock(mutex_);
     started_.push_back(job);
   }
-  queue.setStopFlag(&job->stop);
+  heed(queue, job.get());
   std::exception_ptr error;
   for (bool again = true; again;) {
     again = false;
@@ -79,7 +85,7 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
       again = recover(job, error);
     }
   }
-  queue.setStopFlag(nullptr);
+  heed(queue, nullptr);
   if (!error && job->running_) {
     job->timings.uploadMs = job->running_->uploadMs;
     job->timings.computeMs = millisecondsSince(job->started_) - job->running_->uploadMs;
@@ -169,16 +175,16 @@ bool Context::executeOne(const JobPtr& job, Where where) {
   }
   for (;;) {
     try {
-      if (where != Where::Inline) queue_->setStopFlag(&job->stop);
+      if (where != Where::Inline) heed(*queue_, job.get());
       record(*job, *queue_);
-      queue_->setStopFlag(nullptr);
+      heed(*queue_, nullptr);
       submitBatch({job});
       return true;
     } catch (const MustWait&) {
-      queue_->setStopFlag(nullptr);
+      heed(*queue_, nullptr);
       return false;
     } catch (...) {
-      queue_->setStopFlag(nullptr);
+      heed(*queue_, nullptr);
       std::exception_ptr error = std::current_exception();
       if (where == Where::Pool && recoversLate(*job, error)) {
         job->error = error;

@@ -181,11 +181,13 @@ struct Matmul {
   bool fast = false;
 };
 
-// How long the parts of a submission took, in milliseconds.
+// How long the parts of a submission took, in milliseconds; zeros where it has ended by the time it is submitted.
 struct QueueTimings {
   double uploadMs = 0, computeMs = 0, readbackMs = 0;
 };
 using Completion = std::function<void(std::exception_ptr error, const QueueTimings& timings)>;
+
+class Progress;
 
 // In-order work of one lane. Used by one thread at a time. Calls may return before the work is done; a call that
 // throws leaves the queue usable, with everything since the last submit() to be dropped by discard().
@@ -223,6 +225,8 @@ class Queue {
   // CPU kernels look at this flag once a tile and return early; null for none. With one, a backend may also cut what it
   // is given into pieces that it waits for, and throw Canceled between them.
   virtual void setStopFlag(const std::atomic<bool>*) {}
+  // What takes long tells there how far it is; null: nowhere.
+  virtual void setProgress(Progress*) {}
   // False: where a call would wait for the device, it throws MustWait instead. What was recorded since the last
   // submit() is then of no use: discard() is to follow, on a thread that may wait.
   virtual void setMayWait(bool) {}

@@ -1,6 +1,9 @@
 // Checked as a whole, run on one context, intermediates reused by liveness.
 #include "graph.h"
 
+#include <algorithm>
+#include <span>
+
 #include "recorder.h"
 
 namespace switchyard {
@@ -36,93 +39,145 @@ void checkOutputs(const Graph& graph) {
   }
 }
 
-Call callOf(const GraphNode& node) {
-  Call call;
+// The call of a node as it is checked: specs and parameters.
+void fillCall(const GraphNode& node, std::span<const TensorSpec> values, Call& call) {
   call.params = node.params;
-  return call;
+  for (size_t i = 0; i < kMaxTensors; ++i) {
+    call.inputs[i] = {};
+    if (node.inputs[i] < 0) continue;
+    call.inputs[i].spec = values[node.inputs[i]];
+    call.inputs[i].present = true;
+  }
+}
+
+void checkNode(GraphPlan& plan, size_t n, Call& call) {
+  const GraphNode& node = plan.graph.nodes[n];
+  fillCall(node, plan.values, call);
+  try {
+    const Cost cost = checkCall(*node.workload, call);
+    plan.cost.flops += cost.flops;
+    plan.cost.bytes += cost.bytes;
+    plan.cost.maybeLong |= cost.maybeLong;
+  } catch (const Error& error) {
+    throw inNode(plan.graph, n, error);
+  }
+  for (size_t i = call.outputCount; i < kMaxTensors; ++i)
+    if (node.outputs[i] >= 0)
+      throw Error(
+          Code::InvalidArgument,
+          nodeName(plan.graph, n) + " has no output '" + node.workload->info.outputs[i] + "' with these parameters",
+          {.argument = nodePath(plan.graph, n) + ".outputs." + node.workload->info.outputs[i]});
+}
+
+GraphPlan::Node planNode(GraphPlan& plan, const GraphNode& node, const Call& call) {
+  GraphPlan::Node planned;
+  planned.outputs = node.outputs;
+  planned.outputCount = call.outputCount;
+  planned.params = call.params;
+  for (size_t i = 0; i < call.outputCount; ++i) {
+    const TensorSpec& spec = call.outputs[i].spec;
+    planned.isEmpty = planned.isEmpty && spec.bytes() == 0;
+    if (node.outputs[i] >= 0) {
+      plan.values[node.outputs[i]] = spec;
+      continue;
+    }
+    planned.outputs[i] = static_cast<int>(plan.values.size());
+    plan.values.push_back(spec);
+  }
+  return planned;
+}
+
+// After which node a value's memory can be used again. Inputs and outputs of the graph are not ours to reuse.
+void findEnds(GraphPlan& plan) {
+  const Graph& graph = plan.graph;
+  std::vector<size_t> lastUse(plan.values.size(), 0);
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    for (int value : graph.nodes[n].inputs)
+      if (value >= 0) lastUse[value] = n;
+    for (int value : plan.nodes[n].outputs)
+      if (value >= 0) lastUse[value] = std::max(lastUse[value], n);
+  }
+  std::vector<bool> isMade(plan.values.size(), false), isOutput(plan.values.size(), false);
+  std::fill_n(isMade.begin(), graph.inputCount, true);
+  for (int output : graph.outputs) isOutput[output] = true;
+  for (const GraphPlan::Node& node : plan.nodes)
+    for (int value : node.outputs) {
+      if (value < 0) continue;
+      if (isMade[value]) throw Error(Code::Internal, "a graph makes a value twice");
+      isMade[value] = true;
+      if (!isOutput[value] && plan.values[value].bytes()) plan.nodes[lastUse[value]].ended.push_back(value);
+    }
+}
+
+constexpr uint64_t kSmallTogether = 64 << 10, kApart = 256;
+
+void layTogether(GraphPlan& plan) {
+  uint64_t bytes = 0;
+  std::vector<uint64_t> offsets(plan.values.size(), 0);
+  for (const GraphPlan::Node& node : plan.nodes)
+    for (int value : node.ended) {
+      const uint64_t size = plan.values[value].bytes();
+      if (size > kSmallTogether) return;
+      offsets[value] = bytes;
+      bytes += (size + kApart - 1) / kApart * kApart;
+    }
+  if (bytes <= kSmallTogether) plan.together = {bytes, std::move(offsets)};
+}
+
+// Puts a node into the call: its outputs that are not the graph's get their memory, in `block` where that is there.
+void beginNode(Recorder& recorder, const GraphPlan& plan, size_t n, BufferView block, std::vector<Value>& values,
+               Call& call) {
+  const GraphNode& node = plan.graph.nodes[n];
+  const GraphPlan::Node& planned = plan.nodes[n];
+  call.params = planned.params;
+  for (size_t i = 0; i < node.workload->info.inputs.size(); ++i)
+    call.inputs[i] = node.inputs[i] < 0 ? Value{} : values[node.inputs[i]];
+  call.outputCount = planned.outputCount;
+  for (size_t i = 0; i < planned.outputCount; ++i) {
+    const int number = planned.outputs[i];
+    Value& value = values[number];
+    if (!value.view) {
+      value.spec = plan.values[number];
+      if (const uint64_t bytes = value.spec.bytes())
+        value.view = block ? block.slice(plan.together.offsets[number], bytes) : recorder.scratch(bytes);
+    }
+    value.present = true;
+    call.outputs[i] = value;
+  }
 }
 
 }  // namespace
 
-Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values) {
-  checkOutputs(graph);
-  Cost total;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    const GraphNode& node = graph.nodes[n];
-    Call call = callOf(node);
-    for (size_t i = 0; i < kMaxTensors; ++i) {
-      if (node.inputs[i] < 0) continue;
-      call.inputs[i].spec = values[node.inputs[i]];
-      call.inputs[i].present = true;
-    }
-    try {
-      Cost cost = checkCall(*node.workload, call);
-      total.flops += cost.flops;
-      total.bytes += cost.bytes;
-      total.maybeLong |= cost.maybeLong;
-    } catch (const Error& error) {
-      throw inNode(graph, n, error);
-    }
-    for (size_t i = 0; i < kMaxTensors; ++i) {
-      if (node.outputs[i] < 0) continue;
-      if (i >= call.outputCount)
-        throw Error(
-            Code::InvalidArgument,
-            nodeName(graph, n) + " has no output '" + node.workload->info.outputs[i] + "' with these parameters",
-            {.argument = nodePath(graph, n) + ".outputs." + node.workload->info.outputs[i]});
-      values[node.outputs[i]] = call.outputs[i].spec;
-    }
+std::shared_ptr<const GraphPlan> planGraph(Graph graph, std::vector<TensorSpec> inputs) {
+  auto plan = std::make_shared<GraphPlan>();
+  plan->graph = std::move(graph);
+  plan->values = std::move(inputs);
+  plan->values.resize(plan->graph.valueCount);
+  checkOutputs(plan->graph);
+  plan->nodes.reserve(plan->graph.nodes.size());
+  Call call;
+  for (size_t n = 0; n < plan->graph.nodes.size(); ++n) {
+    checkNode(*plan, n, call);
+    plan->nodes.push_back(planNode(*plan, plan->graph.nodes[n], call));
   }
-  return total;
+  findEnds(*plan);
+  layTogether(*plan);
+  return plan;
 }
 
-Task recordGraph(Recorder& recorder, const Graph& graph, std::vector<Value>& values) {
-  // The node after which a value's memory can be used again. Inputs and outputs of the graph are not ours to reuse.
-  std::vector<size_t> lastUse(graph.valueCount, 0);
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    for (int value : graph.nodes[n].inputs)
-      if (value >= 0) lastUse[value] = n;
-    for (int value : graph.nodes[n].outputs)
-      if (value >= 0) lastUse[value] = std::max(lastUse[value], n);
-  }
-  std::vector<bool> ours(graph.valueCount, false);
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    const GraphNode& node = graph.nodes[n];
-    Call call = callOf(node);
-    for (size_t i = 0; i < kMaxTensors; ++i)
-      if (node.inputs[i] >= 0) call.inputs[i] = values[node.inputs[i]];
-    checkCall(*node.workload, call);
-    std::vector<BufferView> unnamed;
-    bool any = false;
-    for (size_t i = 0; i < call.outputCount; ++i) {
-      Value& output = call.outputs[i];
-      int value = node.outputs[i];
-      output.present = true;
-      uint64_t bytes = output.spec.bytes();
-      any |= bytes != 0;
-      if (value >= 0 && values[value].view) {
-        output.view = values[value].view;  // an output of the graph: its memory is there
-      } else if (bytes) {
-        output.view = recorder.scratch(bytes);
-        if (value >= 0)
-          ours[value] = true;
-        else
-          unnamed.push_back(output.view);
-      }
-      if (value >= 0) values[value] = output;
-    }
+Task recordGraph(Recorder& recorder, const GraphPlan& plan, std::vector<Value>& values, Call& call) {
+  const BufferView block = plan.together.bytes ? recorder.fresh(plan.together.bytes) : BufferView{};
+  for (size_t n = 0; n < plan.nodes.size(); ++n) {
+    recorder.node(n, plan.nodes.size());
+    beginNode(recorder, plan, n, block, values, call);
     try {
-      if (any) co_await node.workload->record(recorder, call);
+      if (!plan.nodes[n].isEmpty) co_await plan.graph.nodes[n].workload->record(recorder, call);
     } catch (const Error& error) {
       if (error.code != Code::InvalidArgument) throw;  // a lost device is not the node's
-      throw inNode(graph, n, error);
+      throw inNode(plan.graph, n, error);
     }
-    for (BufferView view : unnamed) recorder.release(view);
-    for (size_t value = 0; value < graph.valueCount; ++value)
-      if (ours[value] && lastUse[value] == n) {
-        recorder.release(values[value].view);
-        ours[value] = false;
-      }
+    if (block) continue;
+    for (int value : plan.nodes[n].ended) recorder.release(values[value].view);
   }
 }
 

@@ -1,6 +1,7 @@
 // Graphs of workloads: several steps that are one job, with intermediates that never leave the device.
 #pragma once
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "task.h"
@@ -27,11 +28,33 @@ struct Graph {
   std::vector<int> outputs;  // value numbers
 };
 
-// Fills in the specs of every value, those of the inputs given, checked node by node; returns what all nodes cost
-// together. Throws InvalidArgument naming the node, or where outputs are inputs or the same.
-Cost checkGraph(const Graph& graph, std::vector<TensorSpec>& values);
+// A graph that was checked for inputs of certain specs, with all that its jobs have in common: made once for as many as
+// come, which share it.
+struct GraphPlan {
+  struct Node {
+    std::array<int, kMaxTensors> outputs = noValues();  // value numbers, of those without a name, too
+    size_t outputCount = 0;
+    bool isEmpty = true;                      // no output has elements
+    std::array<double, kMaxParams> params{};  // defaults filled in
+    std::vector<int> ended;                   // intermediates that nothing uses after it
+  };
+  // Where small intermediates lie in one block, taken at once; else each gets memory of its own, and gives it back to
+  // the job when its last use is over.
+  struct Together {
+    uint64_t bytes = 0;             // 0: they are not small
+    std::vector<uint64_t> offsets;  // by value
+  };
+  Graph graph;
+  std::vector<TensorSpec> values;  // the graph's, then the outputs without a name
+  std::vector<Node> nodes;         // in the graph's order
+  Cost cost;                       // of all nodes together
+  Together together;
+};
+// Throws InvalidArgument naming the node, or where outputs are inputs or the same. `inputs`: their specs.
+std::shared_ptr<const GraphPlan> planGraph(Graph graph, std::vector<TensorSpec> inputs);
 // Runs the nodes one after the other; intermediates get memory when they are made and give it back after their last
-// use. `graph` and `values`, those of inputs and outputs given, outlive the task.
-Task recordGraph(Recorder& recorder, const Graph& graph, std::vector<Value>& values);
+// use. All that is referred to outlives the task: the plan, its `values`, those of inputs and outputs given, and the
+// `call` that each node is put into.
+Task recordGraph(Recorder& recorder, const GraphPlan& plan, std::vector<Value>& values, Call& call);
 
 }  // namespace switchyard

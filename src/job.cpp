@@ -28,10 +28,15 @@ void Job::prepare() {
       cost = {0, static_cast<double>(inputs[0].spec.bytes())};
       break;
     case Kind::Graph: {
-      std::vector<TensorSpec> values(graph->valueCount);
-      for (size_t i = 0; i < graph->inputCount; ++i) values[i] = inputs.at(i).spec;
-      cost = checkGraph(*graph, values);
-      for (int output : graph->outputs) outputSpecs.push_back(values[output]);
+      if (!plan) {
+        std::vector<TensorSpec> specs(graph->inputCount);
+        for (size_t i = 0; i < specs.size(); ++i) specs[i] = inputs.at(i).spec;
+        plan = planGraph(std::move(*graph), std::move(specs));
+        graph.reset();
+      }
+      cost = plan->cost;
+      outputSpecs.reserve(plan->graph.outputs.size());
+      for (int output : plan->graph.outputs) outputSpecs.push_back(plan->values[output]);
       break;
     }
     case Kind::Workload: {

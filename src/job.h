@@ -11,6 +11,7 @@
 #include "graph.h"
 #include "memory/arena.h"
 #include "memory/host_pool.h"
+#include "progress.h"
 #include "workload.h"
 
 namespace switchyard {
@@ -68,7 +69,9 @@ class Job {
   std::shared_ptr<const ProgramWorkload> program;
   std::vector<TensorArg> inputs;            // in the workload's (or graph's) order; Upload and Read: one
   std::array<double, kMaxParams> params{};  // NaN: not given
-  std::unique_ptr<Graph> graph;
+  std::unique_ptr<Graph> graph;             // goes into the plan
+  // Of a graph: made by prepare(), or given, where one was made for inputs of these specs.
+  std::shared_ptr<const GraphPlan> plan;
   std::vector<OutputTarget> into;  // empty, or one for each output
   // Called exactly once, on a thread of the core (or inside submit/runInline), when nothing of the job's memory is in
   // use any more.
@@ -91,6 +94,7 @@ class Job {
   // Canceled (or a result, if that came first). Any thread.
   void requestStop() { stop.store(true, std::memory_order_relaxed); }
   std::atomic<bool> stop{false};
+  Progress progress;
 
   struct Running;  // running.h: what it holds while it runs
 

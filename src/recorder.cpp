@@ -25,7 +25,7 @@ BufferView Recorder::scratch(uint64_t bytes) {
 }
 
 BufferView Recorder::fresh(uint64_t bytes) {
-  owned_.reserve(owned_.size() + 1);
+  if (owned_.size() == owned_.capacity()) owned_.reserve(std::max<size_t>(4, 2 * owned_.size()));
   owned_.push_back(arena_.allocate(bytes));
   return owned_.back();
 }
@@ -62,14 +62,9 @@ void Recorder::draw(const Picture& picture, std::span<const Draw> draws) {
   queue_.draw(picture, draws);
 }
 
-void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes,
-                            const std::function<void(uint64_t, uint32_t)>& fn, uint64_t mostRows) const {
-  uint64_t longest = 0, step = 1;
-  for (uint64_t bytes : rowSizes) {
-    if (bytes == 0) continue;
-    longest = std::max(longest, bytes);
-    step = std::lcm(step, device_.info.viewAlignment / std::gcd<uint64_t>(bytes, device_.info.viewAlignment));
-  }
+void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, PieceFunction fn,
+                            uint64_t mostRows) const {
+  const uint64_t longest = std::max(rowSizes);
   uint64_t most = 0x7FFFFFFF;  // kernels count in 32 bits
   if (longest)
     most = std::min({most, device_.info.maxViewBytes / longest, (uint64_t{1} << 33) / std::max<uint64_t>(longest, 4)});
@@ -77,6 +72,10 @@ void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSi
     if (rows) fn(0, static_cast<uint32_t>(rows));
     return;
   }
+  uint64_t step = 1;
+  for (uint64_t bytes : rowSizes)
+    if (bytes)
+      step = std::lcm(step, device_.info.viewAlignment / std::gcd<uint64_t>(bytes, device_.info.viewAlignment));
   uint64_t piece = std::min(most, std::max(mostRows, step)) / step * step;
   if (!piece)
     throw Error(Code::Unsupported, "a row of " + std::to_string(longest) + " bytes can't be bound by " +

@@ -1,7 +1,6 @@
 // What a workload's plan writes to: device commands with scratch memory that lives as long as the job needs it.
 #pragma once
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "memory/arena.h"
 #include "params.h"
 #include "program_cache.h"
+#include "progress.h"
 #include "task.h"
 #include "workload.h"
 
@@ -36,8 +36,9 @@ inline uint32_t formatsOf(std::initializer_list<Elements> buffers) {
 
 class Recorder {
  public:
-  Recorder(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, const std::atomic<bool>& stop)
-      : device_(device), queue_(queue), arena_(arena), programs_(programs), stop_(stop) {}
+  Recorder(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, const std::atomic<bool>& stop,
+           Progress* progress = nullptr)
+      : device_(device), queue_(queue), arena_(arena), programs_(programs), stop_(stop), progress_(progress) {}
   ~Recorder();  // gives all scratch back: only when the device has finished with it
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -46,6 +47,15 @@ class Recorder {
   bool onCpu() const { return device_.info.backend == Backend::Cpu; }
   // True once the job was cancelled: a plan between two parts may stop there.
   void throwIfStopped() const;
+  // So many steps of the plan are done, 0 before the first; a graph is at its node of that number, of `count`.
+  void step(double done, double total) {
+    if (progress_) progress_->step(done, total);
+  }
+  void node(size_t number, size_t count) {
+    // Work for a card of CUDA's is recorded far ahead: what is done there is known where a plan has waited for it.
+    const bool areDone = device_.info.backend != Backend::Cuda;
+    if (progress_) progress_->node(static_cast<double>(number), static_cast<double>(count), areDone);
+  }
 
   BufferView scratch(uint64_t bytes);
   // Whether it is memory that this job alone uses: a plan may write to it.
@@ -113,8 +123,20 @@ class Recorder {
   // Calls fn(firstRow, rows) for pieces of which no view is longer than the device binds and every piece starts at an
   // offset the device accepts (rowSizes: the byte length of a row in each view). At most mostRows a piece, as near as
   // offsets allow, to bound the scratch it needs.
-  void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes,
-                    const std::function<void(uint64_t, uint32_t)>& fn, uint64_t mostRows = 0x7FFFFFFF) const;
+  class PieceFunction {  // a reference: nothing is allocated for it
+   public:
+    template <class F>
+    PieceFunction(const F& fn)
+        : fn_(&fn),
+          call_([](const void* fn, uint64_t first, uint32_t rows) { (*static_cast<const F*>(fn))(first, rows); }) {}
+    void operator()(uint64_t first, uint32_t rows) const { call_(fn_, first, rows); }
+
+   private:
+    const void* fn_;
+    void (*call_)(const void* fn, uint64_t first, uint32_t rows);
+  };
+  void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, PieceFunction fn,
+                    uint64_t mostRows = 0x7FFFFFFF) const;
   // The view itself, or a copy of it in scratch when its offset is not one the device accepts.
   BufferView aligned(BufferView view);
   void releaseAligned(BufferView result, BufferView original) {
@@ -131,6 +153,7 @@ class Recorder {
   Arena& arena_;
   ProgramCache& programs_;
   const std::atomic<bool>& stop_;
+  Progress* const progress_;
   std::vector<BufferView> owned_, idle_;
   std::vector<std::shared_ptr<void>> host_;
   std::vector<std::shared_ptr<const Program>> programsHeld_;

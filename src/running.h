@@ -6,8 +6,8 @@
 namespace switchyard {
 
 struct Job::Running {
-  Running(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, const std::atomic<bool>& stop)
-      : recorder(device, queue, arena, programs, stop) {}
+  Running(Device& device, Queue& queue, Arena& arena, ProgramCache& programs, Job& job)
+      : recorder(device, queue, arena, programs, job.stop, &job.progress) {}
 
   // Destroyed in reverse: the coroutine first, then its calls, wrapped host memory, and scratch at the end.
   Recorder recorder;

@@ -71,7 +71,8 @@ BufferView bindOutput(Device& device, Job::Running& running, std::byte* host, ui
   return running.outputViews.back();
 }
 
-void prepareOutputs(Job& job) {
+void prepareOutputs(Job& job, Job::Running& running) {
+  running.outputViews.reserve(job.outputSpecs.size());
   job.outputs.assign(job.outputSpecs.size(), nullptr);
   if (job.into.empty()) job.into.resize(job.outputSpecs.size());
 }
@@ -99,7 +100,7 @@ void startWorkload(Job& job, Job::Running& running, const JobPlace& place) {
   Call& call = running.call;
   for (size_t i = 0; i < job.inputs.size(); ++i)
     call.inputs[i] = inputOf(job, i, job.workload->info.inputs[i].hostOnly, running, place);
-  prepareOutputs(job);
+  prepareOutputs(job, running);
   call.params = job.params;
   call.outputCount = job.outputSpecs.size();
   bool any = false;
@@ -114,12 +115,13 @@ void startWorkload(Job& job, Job::Running& running, const JobPlace& place) {
 }
 
 void startGraph(Job& job, Job::Running& running, const JobPlace& place) {
-  running.values.resize(job.graph->valueCount);
+  const GraphPlan& plan = *job.plan;
+  running.values.resize(plan.values.size());
   for (size_t i = 0; i < job.inputs.size(); ++i) running.values[i] = inputOf(job, i, false, running, place);
-  prepareOutputs(job);
+  prepareOutputs(job, running);
   for (size_t i = 0; i < job.outputSpecs.size(); ++i)
-    running.values[job.graph->outputs[i]] = outputOf(job, i, running, *place.device);
-  running.task = recordGraph(running.recorder, *job.graph, running.values);
+    running.values[plan.graph.outputs[i]] = outputOf(job, i, running, *place.device);
+  running.task = recordGraph(running.recorder, plan, running.values, running.call);
 }
 
 void startUpload(Job& job, Job::Running& running, const JobPlace& place) {
@@ -132,7 +134,7 @@ void startUpload(Job& job, Job::Running& running, const JobPlace& place) {
 
 void startRead(Job& job, Job::Running& running, const JobPlace& place) {
   running.outputViews.push_back(inputOf(job, 0, false, running, place).view);
-  prepareOutputs(job);
+  prepareOutputs(job, running);
   outputMemory(job, 0, job.outputSpecs[0].bytes());
   running.recorded = true;
 }

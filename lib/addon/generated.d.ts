@@ -33,6 +33,8 @@ export interface Layouts {
       | 'programHits'
       | 'programMisses'
       | 'compileMs'
+      | 'progressDone'
+      | 'progressTotal'
       | 'numbers',
       number
     >
@@ -183,6 +185,7 @@ export interface Layouts {
       | 'lost'
       | 'started'
       | 'residentBytes'
+      | 'steps'
       | 'numbers',
       number
     >

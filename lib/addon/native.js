@@ -24,7 +24,8 @@ const { keepHeldMemory } = require('./transfers');
  * What runs begins where the scratch array says what; null: it has only begun, and its end will be delivered.
  * @typedef {object} NativeContext
  * @property {(...tensors: Tensors) => Buffers|null} run
- * @property {(description: Float64Array, arrays: Memory[], into: Memory[]|undefined) => Buffers|null} runGraph
+ * @property {(description: Float64Array, into: Memory[]|undefined, ...inputs: (Memory|Memory[])[]) => Buffers|null}
+ *   runGraph
  * @property {(data: Memory) => void} upload delivers a DeviceMemory
  * @property {(tensor: DeviceMemory|undefined, into: Memory[]|undefined) => void} read delivers an ArrayBuffer, or
  *   undefined
@@ -167,6 +168,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
  * @property {() => string} cacheFolder '' where there is none
  * @property {(id: number) => void} cancel
+ * @property {(id: number) => boolean} progressOf whether it tells how far it is; the scratch array has it then
  * @property {(id: number) => void} letGo the process need not stay alive for it
  * @property {(buffer: ArrayBuffer) => boolean} isDetached
  * @property {(allowed: boolean) => void} allowHolding for tests: false makes the addon copy what it would hold
@@ -192,6 +194,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(region: number, descriptor: number, generation: number, slot: number) => boolean} holdFor a member that
  *   is about to open the block; false: the block is gone
  * @property {(region: number) => boolean} regionHeld
+ * @property {() => { count: number, bytes: number }} heldTensors
  * @property {(region: number) => void} dropRegion
  * @property {() => number[]} refusedRegions those that exist, and that this process had no descriptor or no addresses
  *   for

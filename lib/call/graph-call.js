@@ -3,6 +3,7 @@
 const { native, layouts } = require('../addon');
 const { nextIdHere } = require('./pending');
 const { encodeGraph, isOnDevice, decisiveNumbers } = require('./graph');
+const { kDirect } = require('./encode');
 const { Call } = require('./call');
 
 /** @typedef {import('./encode').Fields} Fields */
@@ -37,7 +38,8 @@ class GraphCall extends Call {
   run(context) {
     const { numbers, arrays, targets } = this.graph;
     this.number = numbers[kIdAt] = nextIdHere();
-    return context.runGraph(numbers, arrays, targets);
+    if (arrays.length > kDirect) return context.runGraph(numbers, targets, arrays);
+    return context.runGraph(numbers, targets, arrays[0], arrays[1], arrays[2], arrays[3]);
   }
 
   /** @param {NativeChannel} channel */

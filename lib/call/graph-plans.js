@@ -1,16 +1,18 @@
 // The graphs that were described last: who runs one graph again and again, with other tensors, has it checked and put
 // in order once. A graph is known by all that its description was made of, however its objects came to be.
 'use strict';
+const { specs } = require('./encode');
 
 /** @typedef {import('./encode').Fields} Fields */
 /** @typedef {{ inputs: Fields, nodes: unknown[], outputs: unknown[] }} Given of a graph, once these were checked */
 /**
- * What a plain object holds: its keys, and their values.
- * @typedef {{ keys: string[], values: unknown[] }} Snapshot
+ * What a plain object holds: its keys, and their values. `absent`: other names that are looked for in it; none of them
+ * may turn up later, hidden or inherited, where its keys alone would not tell.
+ * @typedef {{ keys: string[], values: unknown[], absent: string[] }} Snapshot
  */
 /**
- * `node`: its keys, with the values undefined of those that are snapshots of their own.
- * @typedef {{ node: Snapshot, inputs: Snapshot, outputs: Snapshot, params: Snapshot|undefined }} NodeCopy
+ * `keys`: of the node itself.
+ * @typedef {{ keys: string[], type: string, inputs: Snapshot, outputs: Snapshot, params: Snapshot|undefined }} NodeCopy
  */
 /**
  * `setting`: what decides how nodes are described beside the graph.
@@ -20,10 +22,9 @@
 
 const kMostPlans = 8,
   kMostNodes = 64; // of a graph that is kept
-const kOwnSnapshots = new Set(['inputs', 'outputs', 'params']);
 
 /**
- * Whether all that can be read of an object are its own enumerable values: no getter, no prototype, nothing hidden.
+ * Whether all that can be read of an object are its own enumerable values: no prototype, nothing hidden.
  * @param {object} object
  * @param {number} count of keys that for...in has found
  */
@@ -34,36 +35,39 @@ function isPlain(object, count) {
 
 /**
  * @param {unknown} object
- * @param {ReadonlySet<string>} [skipped] keys whose values are not looked at
+ * @param {Iterable<string>} names all that are looked for in it
  * @returns {Snapshot|undefined} undefined where it can't be known again
  */
-function snapshotOf(object, skipped) {
+function snapshotOf(object, names) {
   if (object === null || typeof object !== 'object') return undefined;
-  const keys = [],
-    values = [];
+  /** @type {string[]} */
+  const keys = [];
+  const values = [];
   for (const key in object) {
-    const value = skipped?.has(key) ? undefined : /** @type {Fields} */ (object)[key];
+    const value = /** @type {Fields} */ (object)[key];
     if (value !== null && (typeof value === 'object' || typeof value === 'function')) return undefined;
     keys.push(key);
     values.push(value);
   }
-  return isPlain(object, keys.length) ? { keys, values } : undefined;
+  const absent = [...names].filter((name) => !keys.includes(name));
+  return isPlain(object, keys.length) ? { keys, values, absent } : undefined;
 }
 
 /**
  * @param {Snapshot} snapshot
  * @param {unknown} object
- * @param {ReadonlySet<string>} [skipped]
  */
-function isSame({ keys, values }, object, skipped) {
+function isSame({ keys, values, absent }, object) {
   if (object === null || typeof object !== 'object') return false;
+  const fields = /** @type {Fields} */ (object);
   let count = 0;
-  for (const key in object) {
+  for (const key in fields) {
     if (key !== keys[count]) return false; // in the same order, too, as a program writes it every time
-    if (!skipped?.has(key) && !Object.is(/** @type {Fields} */ (object)[key], values[count])) return false;
+    if (!Object.is(fields[key], values[count])) return false;
     ++count;
   }
-  return count === keys.length && isPlain(object, count);
+  for (let i = 0; i < absent.length; ++i) if (fields[absent[i]] !== undefined) return false;
+  return count === keys.length;
 }
 
 /**
@@ -71,15 +75,16 @@ function isSame({ keys, values }, object, skipped) {
  * @returns {NodeCopy|undefined}
  */
 function copyNode(value) {
-  const { inputs, outputs, params } = /** @type {Fields} */ (value);
-  const copy = {
-    node: snapshotOf(value, kOwnSnapshots),
-    inputs: snapshotOf(inputs),
-    outputs: snapshotOf(outputs),
-    params: params === undefined ? undefined : snapshotOf(params),
-  };
-  const isWhole = copy.node && copy.inputs && copy.outputs && (params === undefined || copy.params);
-  return isWhole ? /** @type {NodeCopy} */ (copy) : undefined;
+  const node = /** @type {Fields} */ (value);
+  const type = /** @type {string} */ (node.type);
+  const spec = /** @type {import('./encode').Spec} */ (specs.get(type));
+  const keys = [];
+  for (const key in node) keys.push(key);
+  const inputs = snapshotOf(node.inputs, spec.inputNames);
+  const outputs = snapshotOf(node.outputs, spec.outputNames);
+  const params = node.params === undefined ? undefined : snapshotOf(node.params, spec.paramNames);
+  if (!isPlain(node, keys.length) || !inputs || !outputs || (node.params !== undefined && !params)) return undefined;
+  return { keys, type, inputs, outputs, params };
 }
 
 /**
@@ -87,11 +92,17 @@ function copyNode(value) {
  * @param {unknown} value
  */
 function isSameNode(copy, value) {
-  if (!isSame(copy.node, value, kOwnSnapshots)) return false;
-  const { inputs, outputs, params } = /** @type {Fields} */ (value);
+  if (value === null || typeof value !== 'object') return false;
+  const node = /** @type {Fields} */ (value);
+  const { keys } = copy;
+  let count = 0;
+  for (const key in node) if (key !== keys[count++]) return false;
+  const { params } = node;
   return (
-    isSame(copy.inputs, inputs) &&
-    isSame(copy.outputs, outputs) &&
+    count === keys.length &&
+    node.type === copy.type &&
+    isSame(copy.inputs, node.inputs) &&
+    isSame(copy.outputs, node.outputs) &&
     (copy.params ? isSame(copy.params, params) : params === undefined)
   );
 }
@@ -106,7 +117,7 @@ function isOf(known, { inputs, nodes, outputs }) {
   for (let i = 0; i < nodes.length; ++i) if (!isSameNode(known.nodes[i], nodes[i])) return false;
   for (let i = 0; i < outputs.length; ++i) if (outputs[i] !== known.outputs[i]) return false;
   let count = 0;
-  for (const name of Object.keys(inputs)) if (inputs[name] !== undefined) ++count;
+  for (const name in inputs) if (inputs[name] !== undefined) ++count;
   if (count !== known.inputs.length) return false;
   for (const name of known.inputs) if (inputs[name] === undefined || !Object.hasOwn(inputs, name)) return false;
   return true;

@@ -20,6 +20,7 @@ const { currentPrecision } = require('./encode');
  * @property {import('./encode').Kind} kind
  * @property {number} intoAt where in the numbers the targets are described
  * @property {number} nodesAt where the nodes begin
+ * @property {boolean} hasTargets whether such stand in the numbers
  */
 /**
  * A graph as the addon reads it.
@@ -36,7 +37,7 @@ const { currentPrecision } = require('./encode');
 
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'split']);
 const kNodeKeys = new Set(['type', 'inputs', 'params', 'outputs']);
-const { numbers: slotSize } = layouts.slot;
+const { rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
 const { outputs: kMaxOutputs } = layouts.limits;
 const { id: kIdAt, inputs: kInputsAt, values: kValuesAt, nodes: kNodesAt, outputs: kOutputsAt } = layouts.graph;
 const { numbers: kHeader } = layouts.graph;
@@ -308,7 +309,7 @@ function planGraph(given) {
     }
     numbers[at + kNodeLabel] = index;
   });
-  return { numbers, inputs: inputNames, outputs, kind: kindOf(nodes), intoAt, nodesAt };
+  return { numbers, inputs: inputNames, outputs, kind: kindOf(nodes), intoAt, nodesAt, hasTargets: false };
 }
 
 /**
@@ -322,11 +323,12 @@ function encodeGraph(workload, into) {
   const precision = currentPrecision();
   const plan = plans.find(given, precision) ?? plans.add(given, precision, planGraph(given));
   const { numbers, inputs, outputs, kind, intoAt, nodesAt } = plan;
-  numbers.fill(0, kHeader, kHeader + inputs.length * slotSize);
-  numbers.fill(0, intoAt, nodesAt);
   const arrays = new Array(inputs.length);
   for (let i = 0; i < inputs.length; ++i)
     arrays[i] = encodeTensor(numbers, kHeader + i * slotSize, given.inputs[inputs[i]], 'graph', 'input', inputs[i]);
+  // Of a call that had some, which then are no longer there.
+  if (plan.hasTargets) numbers.fill(0, intoAt, nodesAt);
+  plan.hasTargets = into !== undefined;
   const targets = into === undefined ? undefined : encodeInto(into, outputs, numbers, intoAt, 'graph');
   return { numbers, inputs, arrays, targets, outputs, kind, intoAt, nodesAt };
 }
@@ -352,9 +354,13 @@ function isOnDevice({ numbers }, i) {
  * the outputs go.
  * @param {GraphDescription} graph
  */
-function decisiveNumbers({ numbers, intoAt, nodesAt }) {
+function decisiveNumbers({ numbers, inputs, intoAt, nodesAt }) {
   const copy = numbers.slice().fill(0, intoAt, nodesAt);
   copy[kIdAt] = 0;
+  for (let i = 0, at = kHeader; i < inputs.length; ++i, at += slotSize) {
+    const used = copy[at] === kOnDevice ? 1 : kExtentsAt + copy[at + kRankAt];
+    copy.fill(0, at + used, at + slotSize); // what an earlier call has left
+  }
   return copy;
 }
 

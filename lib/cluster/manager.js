@@ -1,7 +1,6 @@
 // GPUClusterManager: one class for the primary process of a cluster, for each worker, and for a process that is alone.
 // What it is given is checked here; what it is in its cluster, and its start and end, are in process/.
 'use strict';
-const { EventEmitter } = require('node:events');
 const { setInterval, clearInterval } = require('node:timers');
 const { ClusterProcess } = require('./process');
 const { obtainFrom, publicContext } = require('./worker');
@@ -9,7 +8,7 @@ const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = r
 const { Programs, RenderStream } = require('../program');
 const { makeOps } = require('./ops');
 const { readConfig, checkSameConfig } = require('../config');
-const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
+const { Listened, takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
 
 /** @typedef {import('./process/cluster-process').Role} Role */
 /** @typedef {import('../core/errors').GPUError} GPUError */
@@ -22,7 +21,7 @@ const kUsesMs = 2000; // between two reports of the programs used
 /** @type {(manager: GPUClusterManager) => { config: import('../config/config').Config, logger: unknown }} */
 let madeWith;
 
-class GPUClusterManager extends EventEmitter {
+class GPUClusterManager extends Listened {
   static {
     madeWith = (manager) => ({ config: manager.#config, logger: manager.#logger });
   }

@@ -15,6 +15,7 @@ const {
   errorText,
 } = require('./errors');
 const { takeLogger, useLogger } = require('./given-logger');
+const { Listened } = require('./listened');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
 const { tell } = require('./tell');
@@ -29,6 +30,7 @@ module.exports = {
   setClock,
   epochMs,
   soon,
+  Listened,
   buildRemedy,
   loadRemedy,
   tell,

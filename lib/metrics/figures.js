@@ -10,7 +10,8 @@ const { isActive, usedBy, residentIn, sumOf, megabytes } = require('./contexts')
  * @property {readonly import('./contexts').ContextState[]} contexts
  * @property {number} queueDepth
  * @property {{ count: number, ms: number }} compiled sources that were compiled
- * @property {import('./metrics').PublishedUse} published
+ * @property {import('./metrics').TensorUse} published
+ * @property {import('./metrics').TensorUse} shared
  * @property {import('./program-use').ProgramUse} use
  * @property {number} jobsPerSecond
  * @property {number} frameRate
@@ -56,6 +57,9 @@ const kWorkedOut = [
   figure('memoryUsage.shaderCache', 'memory of compiled programs, in MB', ({ use }) => megabytes(use.bytes)),
   figure('memoryUsage.published', 'shared memory of the tensors that are published, in MB', ({ published }) =>
     megabytes(published.bytes),
+  ),
+  figure('memoryUsage.shared', 'shared memory of all tensors that processes hold, sealed or not, in MB', ({ shared }) =>
+    megabytes(shared.bytes),
   ),
   figure('performance.frameRate', 'pictures a second, over the last ten', ({ frameRate }) => frameRate),
   figure('performance.renderTime', 'compute time of a picture, in ms', ({ frameMs, frameRate }) =>

@@ -13,14 +13,15 @@ const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./context
 
 /** @typedef {import('./contexts').ContextState} ContextState */
 /** @typedef {import('./cards').MemberPage} MemberPage */
-/** @typedef {{ count: number, bytes: number }} PublishedUse of tensors that have a name */
+/** @typedef {{ count: number, bytes: number }} TensorUse of tensors in shared memory */
 /**
  * @typedef {object} SnapshotInput what the primary knows beyond the counters
  * @property {readonly ContextState[]} contexts
  * @property {number} [queueDepth]
  * @property {number} [now]
  * @property {{ count: number, ms: number }} [compiled] sources that were compiled
- * @property {PublishedUse} [published]
+ * @property {TensorUse} [published] those that have a name
+ * @property {TensorUse} [shared] all that some process holds
  */
 /**
  * @typedef {object} MetricsState what the primary knows beyond the counters, for Prometheus
@@ -31,8 +32,11 @@ const { usedBy, reservedBy, sumOf, sumByDevice, megabytes } = require('./context
  * @property {Record<string, number>} restarts by reason
  * @property {readonly ContextState[]} contexts
  * @property {readonly MemberPage[]} members
- * @property {PublishedUse} published
+ * @property {TensorUse} published
+ * @property {TensorUse} shared
  */
+
+const kNoTensors = { count: 0, bytes: 0 };
 
 class Metrics {
   /** @type {Map<unknown, MetricsBlock>} */
@@ -137,13 +141,14 @@ class Metrics {
    */
   snapshot(input) {
     const { contexts, queueDepth = 0, now = this.#now(), compiled = { count: 0, ms: 0 } } = input;
-    const { published = { count: 0, bytes: 0 } } = input;
+    const { published = kNoTensors, shared = kNoTensors } = input;
     const jobsPerSecond = this.sample(now, contexts);
     return figuresOf({
       contexts,
       queueDepth,
       compiled,
       published,
+      shared,
       use: this.programs(),
       jobsPerSecond,
       frameRate: this.#frames.last,

@@ -235,6 +235,18 @@ const kMetrics = [
     samples: ({ state }) => [[state.published.bytes]],
   },
   {
+    name: 'shared_tensors',
+    kind: 'gauge',
+    help: 'Shared tensors that some process holds, sealed or not, the published ones among them.',
+    samples: ({ state }) => [[state.shared.count]],
+  },
+  {
+    name: 'shared_bytes',
+    kind: 'gauge',
+    help: 'Shared memory of these: on the CPU, and where a device maps host memory, they are used where they lie.',
+    samples: ({ state }) => [[state.shared.bytes]],
+  },
+  {
     name: 'event_loop_lag_seconds',
     kind: 'gauge',
     help: "How late the worker's last timer was.",

@@ -105,6 +105,13 @@ export interface ManagerEvents {
   /** In the manager that asked. */
   'workload-failed': [event: { workloadId?: string; type?: string } & ErrorFields];
   /**
+   * In the manager that asked, at most each 100 ms of a job: `done` of `total` steps are done, of a part of a step its
+   * share. Told of jobs of many steps: the nodes of a graph, iterations of `pagerank` (of which it may need fewer) and
+   * `force-layout`, and, on Vulkan, one launch or picture that is long enough to be run in pieces. It never goes back,
+   * and the end is told by the job's own promise.
+   */
+  progress: [event: { workloadId: string; type: string; context: string; done: number; total: number }];
+  /**
    * In the manager that asked, and in the primary's: a program was compiled, or loaded from disk, for the first time in
    * the cluster. In every manager that has one of a watched source: it was swapped for a new one.
    */

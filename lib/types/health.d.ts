@@ -49,6 +49,8 @@ export interface JobInfo {
   contextId?: string;
   /** Why it waits, in plain words; missing where it runs. */
   reason?: string;
+  /** How far it is, as the event `progress` tells it; missing where nothing is known. */
+  progress?: { done: number; total: number };
 }
 /** The memory of one device. */
 export interface MemoryStats {

@@ -150,10 +150,13 @@ void Executor::begun(ServedContext& served, AssignedJob& job) {
   job.begunMs = now;
   std::lock_guard lock(mutex_);
   store(served.page, kContextProgress, now);
-  for (size_t i = kContextStarted; i < kContextStarted + kMaxStarted; ++i) {
-    const double there = load(served.page, i);
+  for (size_t i = 0; i < kMaxStarted; ++i) {
+    const double there = load(served.page, kContextStarted + i);
     if (there == static_cast<double>(job.number)) return;
-    if (there == 0) return store(served.page, i, static_cast<double>(job.number));
+    if (there != 0) continue;
+    store(served.page, kContextStarted + i, static_cast<double>(job.number));
+    if (!job.launch) job.job.progress.tellAt(served.page + kContextSteps + 2 * i);
+    return;
   }
 }
 
@@ -170,8 +173,12 @@ void Executor::ended(const std::shared_ptr<ServedContext>& served, const std::ve
     std::lock_guard lock(mutex_);
     for (uint64_t number : numbers) jobs_.erase(number);
     double* page = served->page;
-    for (size_t i = kContextStarted; i < kContextStarted + kMaxStarted; ++i)
-      if (!numbers.empty() && load(page, i) == static_cast<double>(numbers.front())) store(page, i, 0);
+    for (size_t i = 0; i < kMaxStarted; ++i) {
+      if (numbers.empty() || load(page, kContextStarted + i) != static_cast<double>(numbers.front())) continue;
+      store(page, kContextStarted + i, 0);
+      store(page, kContextSteps + 2 * i, 0);
+      store(page, kContextSteps + 2 * i + 1, 0);
+    }
     store(page, kContextRemotePending, load(page, kContextRemotePending) - static_cast<double>(jobs.size()));
     store(page, kContextRemoteRun, load(page, kContextRemoteRun) + static_cast<double>(jobs.size()));
     store(page, kContextProgress, nowMs());

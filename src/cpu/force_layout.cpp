@@ -362,8 +362,10 @@ namespace kernels {
 void layout(const Call& call) {
   const auto p = call.as<LayoutParams>();
   Layout layout(call, p);
-  for (uint32_t i = 0; i < p.from && !call.budget.stopped(); ++i)
+  for (uint32_t i = 0; i < p.from && !call.budget.stopped(); ++i) {
     layout.iterate(p.limit * static_cast<float>(p.from - i) / static_cast<float>(p.from));
+    call.budget.step(i + 1, p.from);
+  }
   std::copy(layout.positions().begin(), layout.positions().end(), call.view(5));
   *call.view(6) = static_cast<float>(layout.movement());
 }

@@ -66,6 +66,7 @@ void pagerank(const Call& call) {
     danglingSum = total.dangling;
     state.residual = static_cast<float>(total.residual);
     ++state.iterations;
+    call.budget.step(state.iterations, params.maxIterations);
     state.done = total.residual < params.tolerance;
     ranks.swap(next);
   }

@@ -1,8 +1,8 @@
-// Runs commands and keeps the time of each kind. The table below names every kernel: one without a function does not
-// link.
+// Runs commands. Nothing is timed: a job has run when it has been recorded, so its context knows what it took, and two
+// looks at the clock for each command would cost as much as a small kernel. The table below names every kernel: one
+// without a function does not link.
 #include "cpu/queue.h"
 
-#include <chrono>
 #include <cstring>
 #include <string>
 
@@ -27,16 +27,6 @@ constexpr Entry kTable[] = {
 };
 static_assert(std::size(kTable) == static_cast<size_t>(Kernel::kCount));
 
-class Timer {
- public:
-  explicit Timer(double& totalMs) : totalMs_(totalMs), start_(std::chrono::steady_clock::now()) {}
-  ~Timer() { totalMs_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  double& totalMs_;
-  const std::chrono::steady_clock::time_point start_;
-};
-
 }  // namespace
 
 CpuQueue::CpuQueue(const QueueOptions& options) {
@@ -47,7 +37,6 @@ void CpuQueue::upload(BufferView dst, std::span<const std::byte> src) {
   if (src.size() > dst.size)
     throw Error(Code::Internal,
                 "upload of " + std::to_string(src.size()) + " bytes into a view of " + std::to_string(dst.size));
-  const Timer timer(timings_.uploadMs);
   copyBytes(budget_, dst.host(), src.data(), src.size());
 }
 
@@ -55,19 +44,12 @@ void CpuQueue::download(std::span<std::byte> dst, BufferView src) {
   if (dst.size() > src.size)
     throw Error(Code::Internal,
                 "download of " + std::to_string(dst.size()) + " bytes from a view of " + std::to_string(src.size));
-  const Timer timer(timings_.readbackMs);
   copyBytes(budget_, dst.data(), src.host(), dst.size());
 }
 
-void CpuQueue::copy(BufferView dst, BufferView src) {
-  const Timer timer(timings_.computeMs);
-  copyBytes(budget_, dst.host(), src.host(), src.size);
-}
+void CpuQueue::copy(BufferView dst, BufferView src) { copyBytes(budget_, dst.host(), src.host(), src.size); }
 
-void CpuQueue::fill(BufferView dst, uint32_t word) {
-  const Timer timer(timings_.computeMs);
-  fillWords(budget_, dst.host<uint32_t>(), word, dst.size / 4);
-}
+void CpuQueue::fill(BufferView dst, uint32_t word) { fillWords(budget_, dst.host<uint32_t>(), word, dst.size / 4); }
 
 void CpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
                       std::span<const std::byte> params) {
@@ -77,21 +59,11 @@ void CpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView>
     throw Error(Code::Internal, std::string("kernel ") + kernelName(kernel) +
                                     " was given the wrong number of views or bytes of parameters");
   if (count == 0) return;
-  const Timer timer(timings_.computeMs);
   entry.run({count, views, params.data(), budget_});
 }
 
-void CpuQueue::matmul(const Matmul& op) {
-  const Timer timer(timings_.computeMs);
-  cpu::matmul(op, budget_);
-}
+void CpuQueue::matmul(const Matmul& op) { cpu::matmul(op, budget_); }
 
-void CpuQueue::submit(Completion done) {
-  const QueueTimings timings = timings_;
-  timings_ = {};
-  done(nullptr, timings);
-}
-
-void CpuQueue::discard() noexcept { timings_ = {}; }
+void CpuQueue::submit(Completion done) { done(nullptr, {}); }
 
 }  // namespace switchyard::cpu

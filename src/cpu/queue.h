@@ -16,12 +16,12 @@ class CpuQueue final : public Queue {
               std::span<const std::byte> params) override;
   void matmul(const Matmul& op) override;
   void submit(Completion done) override;
-  void discard() noexcept override;
+  void discard() noexcept override {}
   void setStopFlag(const std::atomic<bool>* flag) override { budget_.stop = flag; }
+  void setProgress(Progress* progress) override { budget_.progress = progress; }
 
  private:
   Budget budget_;
-  QueueTimings timings_;  // since the last submit
 };
 
 }  // namespace switchyard::cpu

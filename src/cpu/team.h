@@ -6,15 +6,21 @@
 #include <memory>
 #include <type_traits>
 
+#include "progress.h"
+
 namespace switchyard::cpu {
 
 // CPUs this process may use: scheduler affinity and the cgroup's CPU quota, whichever is less; at least 1. Read once.
 uint32_t usableCpus() noexcept;
 
-// What one command of a queue may spend, and the flag that tells it to give up.
+// What one command of a queue may spend, the flag that tells it to give up, and where it tells how far it is.
 struct Budget {
   uint32_t threads = 1;  // the calling thread included; at least 1
   const std::atomic<bool>* stop = nullptr;
+  Progress* progress = nullptr;
+  void step(double done, double total) const {
+    if (progress) progress->step(done, total);
+  }
   bool stopped() const noexcept { return stop && stop->load(std::memory_order_relaxed); }
 };
 

@@ -2,6 +2,7 @@
 #include "memory/arena.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace switchyard {
 namespace {
@@ -16,12 +17,16 @@ Arena::~Arena() = default;
 BufferView Arena::takeFrom(Slab& slab, uint64_t bytes) {
   for (auto it = slab.freeRanges.begin(); it != slab.freeRanges.end(); ++it) {
     if (it->second < bytes) continue;
-    auto [offset, size] = *it;
-    slab.freeRanges.erase(it);
-    if (size > bytes) slab.freeRanges.emplace(offset + bytes, size - bytes);
+    const auto [offset, size] = *it;
+    if (size > bytes) {  // what is left takes its place: nothing is allocated
+      auto rest = slab.freeRanges.extract(it++);
+      rest.key() += bytes;
+      rest.mapped() -= bytes;
+      slab.freeRanges.insert(it, std::move(rest));
+    } else {
+      slab.freeRanges.erase(it);
+    }
     slab.used += bytes;
-    used_ += bytes;
-    maxUsed_ = std::max(maxUsed_, used_);
     return {slab.buffer.get(), offset, bytes};
   }
   return {};
@@ -44,47 +49,79 @@ Arena::Slab* Arena::addSlab(uint64_t bytes) {
   return slabs_.back().get();
 }
 
-BufferView Arena::allocate(uint64_t bytes) {
-  std::lock_guard lock(mutex_);
-  uint64_t size = bytes > limit_ ? bytes : rounded(bytes);  // rounding the largest numbers would wrap around
+// Free memory of some slab; null: there is none.
+BufferView Arena::find(uint64_t size) {
   for (auto& slab : slabs_) {
     if (slab->buffer->size - slab->used < size) continue;
-    if (BufferView view = takeFrom(*slab, size)) return {view.buffer, view.offset, bytes};
+    if (BufferView view = takeFrom(*slab, size)) return view;
   }
-  Slab* slab = addSlab(size);
-  if (!slab)
-    throw Error(Code::OutOfMemory, "a job needs " + std::to_string(bytes) + " more bytes of device memory, but " +
-                                       std::to_string(used_) + " of the context's limit of " + std::to_string(limit_) +
-                                       " are in use: raise memoryLimit, release tensors, or split the job");
-  BufferView view = takeFrom(*slab, size);
+  return {};
+}
+
+BufferView Arena::allocate(uint64_t bytes) {
+  std::lock_guard lock(mutex_);
+  const uint64_t size = bytes > limit_ ? bytes : rounded(bytes);  // rounding the largest numbers would wrap around
+  BufferView view;
+  if (last_ && last_.size == size) {
+    view = std::exchange(last_, {});
+  } else if (!(view = find(size))) {
+    giveLast();
+    view = find(size);
+  }
+  if (!view) {
+    Slab* slab = addSlab(size);
+    if (!slab)
+      throw Error(Code::OutOfMemory, "a job needs " + std::to_string(bytes) + " more bytes of device memory, but " +
+                                         std::to_string(used_) + " of the context's limit of " +
+                                         std::to_string(limit_) +
+                                         " are in use: raise memoryLimit, release tensors, or split the job");
+    view = takeFrom(*slab, size);
+  }
+  used_ += size;
+  maxUsed_ = std::max(maxUsed_, used_);
   return {view.buffer, view.offset, bytes};
 }
 
 void Arena::free(BufferView view) noexcept {
   if (!view) return;
   std::lock_guard lock(mutex_);
+  view.size = rounded(view.size);
+  used_ -= view.size;
+  giveLast();
+  last_ = view;
+}
+
+void Arena::giveLast() noexcept {
+  if (last_) giveBack(std::exchange(last_, {}));
+}
+
+void Arena::giveBack(BufferView view) noexcept {
   auto found = std::find_if(slabs_.begin(), slabs_.end(), [&](auto& s) { return s->buffer.get() == view.buffer; });
   if (found == slabs_.end()) return;
   Slab& slab = **found;
-  uint64_t offset = view.offset, size = rounded(view.size);
+  uint64_t offset = view.offset, size = view.size;
   slab.used -= size;
-  used_ -= size;
-  auto next = slab.freeRanges.lower_bound(offset);
-  if (next != slab.freeRanges.end() && offset + size == next->first) {
-    size += next->second;
-    next = slab.freeRanges.erase(next);
+  auto& ranges = slab.freeRanges;
+  auto next = ranges.lower_bound(offset);
+  const auto before = next == ranges.begin() ? ranges.end() : std::prev(next);
+  const bool joinsNext = next != ranges.end() && offset + size == next->first,
+             joinsBefore = before != ranges.end() && before->first + before->second == offset;
+  if (joinsNext) size += next->second;
+  if (joinsBefore) {
+    before->second += size;
+    if (joinsNext) ranges.erase(next);
+  } else if (joinsNext) {  // it takes the place of the next: nothing is allocated
+    auto range = ranges.extract(next++);
+    range.key() = offset;
+    range.mapped() = size;
+    ranges.insert(next, std::move(range));
+  } else {
+    ranges.emplace_hint(next, offset, size);
   }
-  if (next != slab.freeRanges.begin()) {
-    auto before = std::prev(next);
-    if (before->first + before->second == offset) {
-      before->second += size;
-      size = 0;
-    }
-  }
-  if (size) slab.freeRanges.emplace(offset, size);
 }
 
 void Arena::trimLocked() noexcept {
+  giveLast();
   std::erase_if(slabs_, [&](auto& slab) {
     if (slab->used) return false;
     reserved_ -= slab->buffer->size;

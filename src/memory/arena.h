@@ -33,7 +33,10 @@ class Arena {
     std::map<uint64_t, uint64_t> freeRanges;  // offset -> size
     uint64_t used = 0;
   };
+  BufferView find(uint64_t size);
   BufferView takeFrom(Slab& slab, uint64_t bytes);
+  void giveBack(BufferView view) noexcept;  // to its slab's ranges
+  void giveLast() noexcept;
   Slab* addSlab(uint64_t bytes);
   void trimLocked() noexcept;
 
@@ -41,6 +44,8 @@ class Arena {
   const uint64_t limit_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Slab>> slabs_;
+  // The one that was freed last, kept whole: the next job often wants one like it. It counts as free.
+  BufferView last_;
   uint64_t used_ = 0, reserved_ = 0, maxUsed_ = 0;
 };
 

@@ -190,6 +190,16 @@ void Region::clearMember(uint32_t slot) {
   }
 }
 
+Region::HeldUse Region::heldUse() const {
+  HeldUse use;
+  for (uint32_t index = 0, count = usedDescriptors(); index < count; ++index) {
+    if (!held(index)) continue;
+    ++use.tensors;
+    use.bytes += std::min<uint64_t>(descriptor(index).bytes, size_);  // another process has written it
+  }
+  return use;
+}
+
 bool Region::hasHolders() const {
   for (uint32_t i = 0, used = usedDescriptors(); i < used; ++i)
     if (held(i)) return true;  // whatever its generation: the owner may have been killed while it looked

@@ -92,6 +92,10 @@ class Region {
   // InvalidArgument from kMaxMembers on.
   void clearMember(uint32_t slot);  // takes a dead process out of every block's holders
   bool hasHolders() const;          // whether anyone holds a shareable block of it
+  struct HeldUse {
+    uint64_t tensors = 0, bytes = 0;
+  };
+  HeldUse heldUse() const;  // of the blocks that anyone holds
   // Lets a member hold a block that it is going to open; false when the block is gone. Holds of one member don't add
   // up: it opens the block before it lets go of one it may have open already.
   bool addHolder(uint32_t descriptor, uint64_t generation, uint32_t slot);

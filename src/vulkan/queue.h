@@ -33,6 +33,7 @@ class GpuQueue final : public Queue {
   void discard() noexcept override;
   // With a flag, long work is submitted in pieces, and calls wait for the device; they throw Canceled once it is set.
   void setStopFlag(const std::atomic<bool>* stop) override { stop_ = stop; }
+  void setProgress(Progress* progress) override { progress_ = progress; }
   void setMayWait(bool mayWait) override { mayWait_ = mayWait; }
 
   void matmulWith(MatmulShader shader, const Matmul& op);  // for the benchmark, and behind matmul()
@@ -88,6 +89,7 @@ class GpuQueue final : public Queue {
   enum class Cut : uint8_t { Rows, Boxes };
   void dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64_t most, const Bind& bind);
   void flush(size_t ahead);
+  void tellPart(double share);  // of a long launch or picture
   void throwIfStopped() const;
   [[gnu::noinline]] void submitLast(Completion&& done);  // of what was noted
   void submitRecording(Completion&& done);
@@ -137,6 +139,7 @@ class GpuQueue final : public Queue {
   std::vector<Range> touched_;  // by the commands of the open recording, and of pieces before it
   const double pieceNs_;        // that a submission may take
   const std::atomic<bool>* stop_ = nullptr;
+  Progress* progress_ = nullptr;
   bool mayWait_ = true;
   std::shared_ptr<Pieces> pieces_;  // since the last submit()
   double openNs_ = 0;               // what the open recording takes, as far as is known

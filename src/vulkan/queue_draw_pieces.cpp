@@ -215,6 +215,7 @@ struct GpuQueue::PicturePieces {
       for (const PreparedDraw& p : prepared) queue.drawPart(p, 0, p.primitives);
       resolve(areaOf(box));
       room = submit(box);
+      queue.tellPart(doneWork / work);
     }
     for (const PreparedDraw& p : prepared) learned(p, doneNs / guess);
   }
@@ -240,6 +241,7 @@ struct GpuQueue::PicturePieces {
         break;
       }
       room = submit(box);
+      queue.tellPart((double(&p - prepared.data()) + doneWork / p.work) / double(prepared.size()));
     }
     if (doneWork > 0) learned(p, doneNs * p.work / doneWork / p.guess);
   }

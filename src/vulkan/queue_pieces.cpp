@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "params.h"
+#include "progress.h"
 #include "vulkan/matmul_params.h"
 #include "vulkan/queue.h"
 
@@ -204,6 +205,9 @@ void GpuQueue::dispatchInPieces(Extent groups, Cut cut, const Work& work, uint64
     note(work.pace, work.guess * double(box.groups()) / all);
     if (left.empty()) return;
     flush(double(most) < all || !work.pace->measured ? 0 : kPiecesAhead);
+    uint64_t groupsLeft = 0;
+    for (const Box& next : left) groupsLeft += next.groups();
+    tellPart(1 - double(groupsLeft) / all);  // but for the piece that is still under way
     most = double(most) < all / kGrowth ? most * kGrowth : ~uint64_t{0};
   }
 }
@@ -223,6 +227,10 @@ void GpuQueue::flush(size_t ahead) {
   }
   pieces_->wait(ahead);
   throwIfStopped();
+}
+
+void GpuQueue::tellPart(double share) {
+  if (progress_) progress_->part(share);
 }
 
 void GpuQueue::submitLast(Completion&& done) {

@@ -123,12 +123,15 @@ class ForceLayout final : public Workload {
     const uint64_t items = uint64_t{n} * 8 + columns.size();
     const uint32_t most = static_cast<uint32_t>(std::clamp<uint64_t>(kItemsASubmission / items, 1, 64)),
                    iterations = call.integer(0);
+    r.step(0, iterations);
     for (uint32_t i = 0; i < iterations; ++i) {
       p.limit = call.number(2) * static_cast<float>(iterations - i) / static_cast<float>(iterations);
       p.parity = i % 2;
       recordIteration(r, plan, p);
       std::swap(plan.positions, plan.next);
-      if (i % most == most - 1 && i + 1 < iterations) co_await r.sync();
+      if (i % most != most - 1 || i + 1 == iterations) continue;
+      co_await r.sync();
+      r.step(i + 1, iterations);
     }
     r.copy(call.outputs[0].view, plan.positions);
     r.launch(Kernel::reduce, 1, {plan.work.slice(kLayoutMoved * 4, uint64_t{n} * 4), plan.movement},

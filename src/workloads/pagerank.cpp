@@ -100,6 +100,7 @@ class Pagerank final : public Workload {
         BufferView ranks[2] = {r.scratch(uint64_t{n} * 4), r.scratch(uint64_t{n} * 4)};
         float share = 1.0f / static_cast<float>(n);
         r.fill(ranks[0], std::bit_cast<uint32_t>(share));
+        r.step(0, p.maxIterations);
         for (uint32_t from = 0; !end->done && from < p.maxIterations; from += kIterationsASubmission) {
           for (uint32_t i = 0; i < kIterationsASubmission; ++i) {
             recordStep(r, p, graph, on, ranks[i % 2], state, ranks[(i + 1) % 2]);
@@ -107,6 +108,7 @@ class Pagerank final : public Workload {
           }
           r.download(std::as_writable_bytes(std::span(end, 1)), state);
           co_await r.sync();
+          r.step(end->iterations, p.maxIterations);
         }
         r.copy(call.outputs[0].view, ranks[end->iterations % 2]);
       }

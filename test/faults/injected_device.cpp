@@ -148,6 +148,7 @@ class InjectedQueue final : public Queue {
     inner_->beginIndependent();
   }
   void setStopFlag(const std::atomic<bool>* flag) override { inner_->setStopFlag(flag); }
+  void setProgress(Progress* progress) override { inner_->setProgress(progress); }
 
  private:
   template <class Call>

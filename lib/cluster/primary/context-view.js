@@ -211,6 +211,21 @@ class ContextView {
     return this.#speeds.of(this.device.id, workload);
   }
 
+  /**
+   * How far a job is that was begun there.
+   * @param {number} number
+   * @returns {{ done: number, total: number }|undefined} undefined: it tells nothing
+   */
+  progressOf(number) {
+    for (let i = 0; i < kMaxStarted; ++i) {
+      if (this.#read(inContext.started + i) !== number) continue;
+      const done = this.#read(inContext.steps + 2 * i);
+      const total = this.#read(inContext.steps + 2 * i + 1);
+      return done > 0 && total >= done ? { done, total } : undefined;
+    }
+    return undefined;
+  }
+
   /** @returns {Set<number>} the jobs that were running there when it was last heard of */
   started() {
     const jobs = new Set();

@@ -4,7 +4,7 @@
 const { setTimeout, clearTimeout } = require('node:timers');
 const { factsOf } = require('./ended-jobs');
 const { Waiting } = require('./waiting');
-const { kKept, matcher, cutId, nameOf, typeOf, processOf, stepsOf, epochOf } = require('../journal');
+const { kKept, matcher, cutId, nameOf, typeOf, processOf, stepsOf, epochOf, counted } = require('../journal');
 const { GPUError, nowMs, show } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
@@ -20,6 +20,7 @@ const { GPUError, nowMs, show } = require('../../core');
  * @property {import('./coordinator').Coordinator} coordinator
  * @property {() => import('./context-view').ContextView[]} contexts of all members
  * @property {() => Member[]} members those with a process
+ * @property {import('../../core/log').Logger} log
  */
 
 const kAnswerMs = 250; // for a member's event loop to answer: one that is blocked is not waited for any longer
@@ -37,6 +38,7 @@ class Follow {
   /** @returns {Promise<JobInfo[]>} every job under way: the coordinator's as they came, then others */
   async jobs() {
     const { answers, silent } = await this.#askAll(undefined);
+    for (const { member, answer } of answers) if (answer.leftOut) this.#tellLeftOut(member, answer.leftOut);
     // What came here since it was told is in both.
     const others = answers.flatMap(({ member, answer: { jobs = [] } }) =>
       jobs.filter(({ number }) => !member.asked.has(number)),
@@ -67,6 +69,27 @@ class Follow {
       if (found && (!best || found.asked > best.asked)) best = found;
     if (best) return best.steps;
     throw notFound(id, this.parts.coordinator.ended.isFull || answers.some(({ answer }) => answer.isFull), silent);
+  }
+
+  /**
+   * How far the jobs are that a process has asked for, of those that tell it.
+   * @param {Member} member
+   * @returns {import('../wire/messages').Step[]}
+   */
+  progress({ asked }) {
+    return [...asked.values()].flatMap(({ number, askNumber, name, type, context }) => {
+      const progress = context?.progressOf(number);
+      return context && progress ? [{ number: askNumber, id: name, type, context: context.id, ...progress }] : [];
+    });
+  }
+
+  /**
+   * @param {Member} member
+   * @param {number} count
+   */
+  #tellLeftOut({ workerId }, count) {
+    const what = `jobs() leaves out ${counted(count, 'job')} of ${processOf(workerId)}`;
+    this.parts.log.warn({ worker: workerId }, `${what}, which has more than it tells of`);
   }
 
   /** @returns {Set<CoordinatorJob>} those that have not been settled */
@@ -169,6 +192,7 @@ class Follow {
  * @returns {JobInfo}
  */
 function describe(job, costMs, reason, now) {
+  const progress = job.context?.progressOf(job.number);
   const isRunning = job.context !== undefined || job.copies > 0 || job.copiesFrom !== undefined;
   return {
     id: job.name,
@@ -180,6 +204,7 @@ function describe(job, costMs, reason, now) {
     costMs,
     ...(job.context ? { contextId: job.context.id } : {}),
     ...(reason === undefined ? {} : { reason }),
+    ...(progress ? { progress } : {}),
   };
 }
 
@@ -188,10 +213,10 @@ function describe(job, costMs, reason, now) {
  * @param {import('./context-view').OwnJob} job
  * @returns {JobInfo}
  */
-function describeOwn({ context, number, counted, priority, deadline, cost, since }) {
+function describeOwn({ context, number, counted: place, priority, deadline, cost, since }) {
   return {
     id: nameOf(context.workerId, number),
-    type: typeOf(counted),
+    type: typeOf(place),
     state: 'running',
     sinceMs: Math.max(0, nowMs() - since),
     priority,

@@ -16,7 +16,7 @@ const { GPUError, plainError } = require('../../core');
  * @property {import('./cluster-programs').ClusterPrograms} programs
  * @property {import('./published-tensors').PublishedTensors} published
  * @property {import('./follow').Follow} follow
- * @property {(report: import('../wire/messages').Report) => unknown} answer what members ask beside jobs
+ * @property {(report: import('../wire/messages').Report, member: Member) => unknown} answer what they ask beside jobs
  * @property {() => void} onJobs some have come, or ended
  */
 
@@ -170,7 +170,7 @@ class Inbox {
    */
   async #onQuery(member, { id, report }) {
     try {
-      const answer = await this.parts.answer(report);
+      const answer = await this.parts.answer(report, member);
       const message = codec.encodeToMember({ type: 'answer', id, answer });
       if (message.length > protocol.kMaxMessage) throw tooLong(answer);
       member.ask?.post(message);

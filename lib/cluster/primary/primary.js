@@ -77,6 +77,7 @@ class Primary {
       coordinator: this.coordinator,
       contexts: () => this.contexts.list,
       members: () => this.workers,
+      log,
     });
     this.programs = new ClusterPrograms({ config, log, emit, metrics: this.metrics, workers: () => this.workers });
     this.published = new PublishedTensors(this.membership);
@@ -90,7 +91,7 @@ class Primary {
       programs: this.programs,
       published: this.published,
       follow: this.follow,
-      answer: (report) => this.answer?.(report),
+      answer: (report, member) => this.answer?.(report, member),
       onJobs: () => this.#dispatchSoon(),
     });
     this.retrials = new Retrials({
@@ -137,7 +138,10 @@ class Primary {
     });
   }
 
-  /** @type {((report: import('../wire/messages').Report) => unknown)|undefined} set by the manager */
+  /**
+   * Set by the manager.
+   * @type {((report: import('../wire/messages').Report, member: Member) => unknown)|undefined}
+   */
   answer;
   /** @type {(() => import('../wire/messages').ContextEntry[])|undefined} set by the manager: in the public words */
   describe;

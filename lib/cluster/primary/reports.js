@@ -1,6 +1,7 @@
 // What the primary says of the cluster: contexts, health, metrics. All of it read from its own memory, so a blocked
 // worker does not matter.
 'use strict';
+const { native } = require('../../addon');
 const { nowMs, epochMs, isSoftware } = require('../../core');
 const { statusPage } = require('../../metrics');
 const { splitTargets } = require('./split-targets');
@@ -42,8 +43,9 @@ class Reports {
   /**
    * What a process asks for.
    * @param {import('../wire/messages').Report} report
+   * @param {Member} [member] that asks; what is told of its own jobs is told to no other
    */
-  give(report) {
+  give(report, member) {
     switch (report.what) {
       case 'metrics':
         return this.metrics();
@@ -57,6 +59,8 @@ class Reports {
         return this.primary.follow.why(report.id);
       case 'split':
         return splitTargets(report, this.primary.contexts.list);
+      case 'progress':
+        return member ? this.primary.follow.progress(member) : [];
       case 'memory':
         return this.memoryStats(report.device);
     }
@@ -88,6 +92,7 @@ class Reports {
       now: nowMs(),
       compiled: this.primary.programs.compilations.compiled,
       published: this.primary.published.use,
+      shared: native.heldTensors(),
     });
   }
 
@@ -104,6 +109,7 @@ class Reports {
       contexts: this.#states(),
       members: this.#members(),
       published: this.primary.published.use,
+      shared: native.heldTensors(),
     });
   }
 

@@ -5,18 +5,18 @@
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
 const { isMainThread } = require('node:worker_threads');
 const { setTimeout, setImmediate, setInterval, clearInterval } = require('node:timers');
-const { Requester, ContextRegistry, CoordinatorConnection, NamedTensors } = require('../worker');
+const { Requester, ContextRegistry, CoordinatorConnection, NamedTensors, ProgressEvents } = require('../worker');
 const { askToJoin } = require('../wire');
 const { Coordination, kWorkerMain } = require('./coordination');
 const { endCoordinated, endWorker, leave } = require('./ending');
-const { createLogger, useLogger, GPUError, asGpuError, nowMs, tell } = require('../../core');
+const { createLogger, useLogger, GPUError, asGpuError, nowMs, tell, Listened } = require('../../core');
 
 /** @typedef {'undecided'|'primary'|'worker'|'lone'} Role 'lone': standalone, there is no cluster */
 /**
  * @typedef {object} ProcessParts
  * @property {import('../../config/config').Config} config
  * @property {import('../../index').GPULogger} [logger] the application's, instead of our own
- * @property {import('node:events').EventEmitter} emitter that tells the application
+ * @property {import('../../core/listened').Listened} emitter that tells the application
  * @property {() => void} onClosing no more jobs are taken, those that were may be finished
  * @property {() => void} onEnding nothing is finished any more, and programs cannot be used
  * @property {() => void} onEnded everything was given back
@@ -76,6 +76,12 @@ class ClusterProcess {
     });
     this.requester.askForTargets((question) => this.#splitTargets(question));
     this.names = new NamedTensors(this.connection);
+    this.progress = new ProgressEvents({
+      emitter,
+      requester: this.requester,
+      ask: () => this.connection.query({ what: 'progress' }),
+    });
+    Listened.whenHeard(emitter, 'progress', () => !this.closed && this.progress.begin());
     this.#idleTimer = setInterval(() => this.connection.trimIdle(), kIdleMs);
     this.#idleTimer.unref();
   }
@@ -285,6 +291,7 @@ class ClusterProcess {
 
   #end() {
     clearInterval(this.#idleTimer);
+    this.progress.end();
     this.names.close();
     this.coordination?.end();
     this.parts.onEnded();

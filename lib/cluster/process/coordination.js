@@ -38,7 +38,7 @@ class Coordination {
       isDegraded: () => this.forks?.degraded ?? false,
     });
     this.primary.describe = () => this.reports.contexts();
-    this.primary.answer = (report) => this.reports.give(report);
+    this.primary.answer = (report, member) => this.reports.give(report, member);
     this.primary.onGone = onGone;
     this.primary.mayReplace = ({ workerId }) =>
       this.forks !== undefined && this.forks.isOurs && this.forks.owns(workerId);

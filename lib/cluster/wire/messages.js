@@ -70,9 +70,9 @@ const {
  */
 /**
  * What is asked of the coordinator beside jobs and programs: memory is that of one device, why of one job, split where
- * parts of one may run.
+ * parts of one may run, progress that of the jobs that the process has asked for.
  * @typedef {{ what: 'metrics' } | { what: 'health' } | { what: 'prometheus' } | { what: 'memory', device: string }
- *   | { what: 'jobs' } | { what: 'why', id: string } | { what: 'split' } & SplitQuestion} Report
+ *   | { what: 'jobs' } | { what: 'why', id: string } | { what: 'split' } & SplitQuestion | { what: 'progress' }} Report
  */
 /**
  * A job that is to be cut, as a context sees it.
@@ -83,6 +83,10 @@ const {
  * measured ms for each unit of cost, null before there are enough runs; and for how long it is busy.
  * @typedef {{ home: number, id: string, rank: number, isCard: boolean, speed: number|null, busyMs: number }}
  *   SplitTarget
+ */
+/**
+ * How far a job is, the answer to 'progress'; `number`: the one that the process that asked for it has given it.
+ * @typedef {{ number: number, id: string, type: string, context: string, done: number, total: number }} Step
  */
 /** @typedef {'worker-ready'|'worker-left'|'worker-lost'|'context-lost'|'memory-pressure'|'tensor-published'}
  *   ClusterEventName */
@@ -162,9 +166,9 @@ const {
 /** @typedef {{ type: 'query', id: number, report: Report }} QueryMessage */
 /** @typedef {import('../../index').JobInfo & { number: number }} NumberedJob with the number its process gave it */
 /**
- * `jobs`: all, where no id was given; `found`: when it was asked for (ms of nowMs()), and its steps; `isFull`: some
- * that have ended are forgotten.
- * @typedef {{ type: 'followed', number: number, jobs?: NumberedJob[],
+ * `jobs`: all, where no id was given, but for the latest, `leftOut` of them, where there are more than a message takes;
+ * `found`: when it was asked for (ms of nowMs()), and its steps; `isFull`: some that have ended are forgotten.
+ * @typedef {{ type: 'followed', number: number, jobs?: NumberedJob[], leftOut?: number,
  *   found?: { asked: number, steps: string[] }, isFull: boolean }} FollowedMessage
  */
 /**
@@ -270,6 +274,7 @@ const jobInfo = object({
   costMs: number,
   contextId: optional(string),
   reason: optional(string),
+  progress: optional(object({ done: number, total: number })),
 });
 /** @type {{ [Name in ClusterEventName]: Kind<ManagerEvents[Name][0]> }} */
 const events = {
@@ -288,7 +293,7 @@ const events = {
 };
 /** @type {Kind<SplitQuestion>} */
 const splitQuestion = object({ kind: oneOf(kKinds), contextType: oneOf(kContextTypes), workload: integer });
-const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why', 'split']);
+const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why', 'split', 'progress']);
 /** @type {Kind<Report>} */
 const report = /** @type {Kind<any>} */ (
   (value) =>
@@ -345,6 +350,7 @@ const toCoordinator = {
   followed: {
     number: count,
     jobs: optional(listOf(jobInfo)),
+    leftOut: optional(count),
     found: optional(object({ asked: number, steps: listOf(string) })),
     isFull: flag,
   },

@@ -3,6 +3,7 @@
 const { ContextRegistry, publicContext } = require('./context-registry');
 const { CoordinatorConnection } = require('./coordinator-connection');
 const { NamedTensors } = require('./named-tensors');
+const { ProgressEvents } = require('./progress-events');
 const { selfTest } = require('./pool');
 const { obtainFrom } = require('./program-requests');
 const { Requester } = require('./requester');
@@ -12,6 +13,7 @@ module.exports = {
   CoordinatorConnection,
   NamedTensors,
   obtainFrom,
+  ProgressEvents,
   publicContext,
   Requester,
   selfTest,

@@ -15,7 +15,8 @@ const {
   stepsOf,
   epochOf,
 } = require('../journal');
-const { codeNumber } = require('../../addon');
+const { native, codeNumber } = require('../../addon');
+const { scratch, layout } = require('../../call');
 const { nowMs } = require('../../core');
 
 /** @typedef {import('../wire/messages').NumberedJob} NumberedJob */
@@ -36,6 +37,9 @@ const { nowMs } = require('../../core');
  * @property {string[]} [parts] of one that was cut: what became of each
  */
 
+const { progressDone, progressTotal } = layout;
+/** Jobs that one answer tells of: even with the longest ids it is a third of what a message may have. */
+const kMostTold = 10_000;
 const kNoTimings = { upload: 0, compute: 0, readback: 0 };
 
 class OwnJobs {
@@ -138,15 +142,43 @@ class OwnJobs {
    */
   answer(number, id) {
     const isFull = Boolean(this.#ring?.isFull || this.#ran.isFull);
-    if (id === undefined) return { type: 'followed', number, jobs: this.#listed(), isFull };
+    if (id === undefined) {
+      const leftOut = this.#live.size - kMostTold;
+      return { type: 'followed', number, jobs: this.#listed(), isFull, ...(leftOut > 0 ? { leftOut } : {}) };
+    }
     const found = this.#find(id);
     return { type: 'followed', number, isFull, ...(found ? { found } : {}) };
   }
 
-  /** @returns {NumberedJob[]} */
+  /** @returns {NumberedJob[]} those that were asked for first, as many as are told */
   #listed() {
     const now = nowMs();
-    return [...this.#live.values()].map((job) => ({
+    const jobs = [];
+    for (const job of this.#live.values()) {
+      if (jobs.length === kMostTold) break;
+      jobs.push(this.#describe(job, now));
+    }
+    return jobs;
+  }
+
+  /** @returns {import('../wire/messages').Step[]} how far those are that tell it */
+  steps() {
+    const steps = [];
+    for (const { number, id, counted, context } of this.#live.values()) {
+      if (context === undefined || !native.progressOf(number)) continue;
+      const [done, total] = [scratch[progressDone], scratch[progressTotal]];
+      steps.push({ number, id: id ?? nameOf(this.#workerId, number), type: typeOf(counted), context, done, total });
+    }
+    return steps;
+  }
+
+  /**
+   * @param {OwnJob} job
+   * @param {number} now
+   * @returns {NumberedJob}
+   */
+  #describe(job, now) {
+    return {
       number: job.number,
       id: job.id ?? nameOf(this.#workerId, job.number),
       type: typeOf(job.counted),
@@ -156,7 +188,10 @@ class OwnJobs {
       deadline: job.deadline === Infinity ? null : epochOf(job.deadline),
       costMs: job.cost,
       ...(job.context === undefined ? { reason: job.reason ?? kStaging } : { contextId: job.context }),
-    }));
+      ...(job.context !== undefined && native.progressOf(job.number)
+        ? { progress: { done: scratch[progressDone], total: scratch[progressTotal] } }
+        : {}),
+    };
   }
 
   /**

@@ -81,6 +81,16 @@ class Requester {
     return this.#asks.count + this.#splits.asks.count;
   }
 
+  /** Whether the coordinator has jobs of this process. */
+  get isAsking() {
+    return this.#asks.isConnected && this.#asks.waiting > 0;
+  }
+
+  /** How far the jobs are that run on this process's own contexts. */
+  steps() {
+    return this.#own.steps();
+  }
+
   /** Jobs that run on this process's own contexts. */
   get running() {
     return this.#here.size;

@@ -2,6 +2,7 @@
 'use strict';
 const { gpu } = require('../../support/random-data');
 const { failure } = require('../../support/assertions');
+const { describe: describeCall } = require('../../../lib/call');
 
 let ctx;
 beforeAll(async () => {
@@ -182,4 +183,26 @@ test('a precision that was set meanwhile', () => {
   setPrecision('high');
   expect(fast).not.toEqual(high);
   expect(numbers()).toEqual(high);
+});
+
+test('what decides its outputs has nothing of the call before', () => {
+  const decisive = (graph, into) => [...describeCall(graph, into).identity().numbers];
+  const first = decisive(graphOf());
+  const deep = (data) => ({ data, shape: [1, 2, 2] });
+  decisive({ ...graphOf(), inputs: { x: deep(x), y: deep(y) } }, { z: new Float32Array(4) });
+  expect(decisive(graphOf())).toEqual(first);
+});
+
+test('more inputs than are handed over one by one', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const nodes = names.slice(1).map((b, i) => ({
+    type: 'add',
+    inputs: { a: i ? `sum${i}` : 'a', b },
+    outputs: { output: `sum${i + 1}` },
+  }));
+  const inputs = Object.fromEntries(names.map((name, i) => [name, Float32Array.of(10 ** i)]));
+  const z = new Float32Array(1);
+  await run({ type: 'graph', inputs, nodes, outputs: ['sum5'] });
+  await run({ type: 'graph', inputs, nodes, outputs: ['sum5'] }, { into: { sum5: z } });
+  expect([...z]).toEqual([111111]);
 });

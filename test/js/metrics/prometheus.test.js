@@ -100,6 +100,7 @@ describe('the text for Prometheus', () => {
       contexts,
       members,
       published: { count: 2, bytes: 300 },
+      shared: { count: 5, bytes: 700 },
     };
     return { metrics, clock, members, state };
   }
@@ -140,6 +141,8 @@ describe('the text for Prometheus', () => {
       gpu_utilization_ratio: 'gauge',
       published_tensors: 'gauge',
       published_bytes: 'gauge',
+      shared_tensors: 'gauge',
+      shared_bytes: 'gauge',
       event_loop_lag_seconds: 'gauge',
       heartbeat_age_seconds: 'gauge',
       programs: 'gauge',
@@ -181,6 +184,7 @@ describe('the text for Prometheus', () => {
     ]);
     expect(of('gpu_utilization_ratio')).toEqual([[{ device: 'cuda:0' }, 0.25]]);
     expect([of('published_tensors'), of('published_bytes')]).toEqual([[[{}, 2]], [[{}, 300]]]);
+    expect([of('shared_tensors'), of('shared_bytes')]).toEqual([[[{}, 5]], [[{}, 700]]]);
     expect(of('event_loop_lag_seconds')).toEqual([
       [{ worker: '1' }, 0.012],
       [{ worker: '2' }, 0.012],
@@ -259,7 +263,8 @@ describe('the text for Prometheus', () => {
       contexts: [],
       members: [],
       published: { count: 0, bytes: 0 },
+      shared: { count: 0, bytes: 0 },
     };
-    expect(parse(await metrics.prometheus(state)).size).toBe(34);
+    expect(parse(await metrics.prometheus(state)).size).toBe(36);
   });
 });

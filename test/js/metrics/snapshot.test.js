@@ -50,7 +50,9 @@ describe('the primary', () => {
       contextOf('2-cpu-0', 'cpu:0', { state: 'lost' }),
       contextOf('3-cpu-0', 'cpu:0', { state: 'starting' }),
     ];
-    const got = metrics.snapshot({ contexts, queueDepth: 7, published: { count: 1, bytes: 3 * 2 ** 20 } });
+    const published = { count: 1, bytes: 3 * 2 ** 20 };
+    const shared = { count: 4, bytes: 5 * 2 ** 20 };
+    const got = metrics.snapshot({ contexts, queueDepth: 7, published, shared });
     expect(got).toEqual({
       totalContexts: 4,
       activeContexts: 2,
@@ -64,6 +66,7 @@ describe('the primary', () => {
         resident: 1.5,
         shaderCache: 0,
         published: 3,
+        shared: 5,
       },
       performance: {
         frameRate: 0,

@@ -56,6 +56,7 @@ class FaultQueue final : public Queue {
   void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
   void beginIndependent() override { inner_->beginIndependent(); }
   void setStopFlag(const std::atomic<bool>* flag) override { inner_->setStopFlag(flag); }
+  void setProgress(Progress* progress) override { inner_->setProgress(progress); }
 
  private:
   const std::unique_ptr<Queue> inner_;

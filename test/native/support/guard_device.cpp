@@ -169,6 +169,7 @@ class GuardQueue final : public Queue {
   }
   void beginIndependent() override { inner_->beginIndependent(); }
   void setStopFlag(const std::atomic<bool>* flag) override { inner_->setStopFlag(flag); }
+  void setProgress(Progress* progress) override { inner_->setProgress(progress); }
 
  private:
   static void checkView(const std::string& what, const BufferView& view) {

@@ -54,6 +54,24 @@ test('of a job under way and one that ended with the same id that one is told wh
   expect(await told([later, early], [])).toMatch(/: normalize\b/);
 });
 
+test('what a process leaves out of its answer is told in the log', async () => {
+  const said = [];
+  const member = { workerId: 4, asked: new Map(), ownJobs: [], ask: {} };
+  const follow = new Follow({
+    coordinator: { queue: { forEach() {} }, assignments: { running: new Map() } },
+    contexts: () => [],
+    members: () => [member],
+    log: { warn: (...line) => said.push(line) },
+  });
+  let answer = { jobs: [{ number: 1, id: 'a' }], leftOut: 3 };
+  member.say = ({ number }) => follow.onAnswer(member, { type: 'followed', number, isFull: false, ...answer });
+  expect(await follow.jobs()).toEqual([{ id: 'a' }]);
+  expect(said).toEqual([[{ worker: 4 }, 'jobs() leaves out 3 jobs of worker 4, which has more than it tells of']]);
+  answer = { jobs: [{ number: 1, id: 'a' }] };
+  await follow.jobs();
+  expect(said).toHaveLength(1);
+});
+
 test('of the context that an ended job waited for its name is kept, for as long as the record', () => {
   const ended = new EndedJobs();
   ended.ring = new JobRing(1);

@@ -332,6 +332,24 @@ exports.cases = {
     assert.match(await manager.prometheus(), new RegExp(`^switchyard_published_tensors ${count - 2}$`, 'm'));
   },
 
+  'shared tensors are in the metrics, sealed or not, for as long as a process holds them': async ({ manager }) => {
+    const bytesNow = async () => Number(/^switchyard_shared_bytes (\d+)/m.exec(await manager.prometheus())[1]);
+    // What other cases have used goes meanwhile: the runtime lets go of a buffer some time after its tensor was.
+    const before = await bytesNow();
+    const isAbove = (bytes, more) => Math.abs(bytes - before - more) < 4e6;
+    const [open, sealed] = [manager.sharedTensor([10e6]), manager.sharedTensor([5e6])];
+    sealed.seal();
+    assert.ok(isAbove(await bytesNow(), 60e6));
+    assert.ok(Number(/^switchyard_shared_tensors (\d+)/m.exec(await manager.prometheus())[1]) >= 2);
+    const again = manager.openTensor(open.handle);
+    open.release();
+    assert.ok(isAbove(await bytesNow(), 60e6));
+    assert.ok(isAbove((await manager.getMetrics()).memoryUsage.shared * 2 ** 20, 60e6));
+    again.release();
+    sealed.release();
+    await until(async () => isAbove(await bytesNow(), 0));
+  },
+
   'swapped under load, each look and each job sees one version, and none is missed': async (trial) => {
     await trial.call(0, 'publish', 'load', 1);
     const following = [0, 1].map((worker) => trial.call(worker, 'follow', 'load'));
