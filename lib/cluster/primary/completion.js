@@ -81,13 +81,14 @@ class Completion {
    */
   follow(job) {
     const leader = this.#leaders.get(job.cacheKey);
+    const isPart = job.home > 0; // its requester counts the whole
     if (!leader) {
-      this.parts.metrics.own.cacheMiss();
+      if (!isPart) this.parts.metrics.own.cacheMiss();
       return false;
     }
     (leader.followers ??= []).push(job);
     job.leader = leader;
-    this.parts.metrics.own.cacheHit();
+    if (!isPart) this.parts.metrics.own.cacheHit();
     return true;
   }
 

@@ -72,13 +72,13 @@ class Follow {
   }
 
   /**
-   * How far the jobs are that a process has asked for, of those that tell it.
+   * How far the jobs are that a process has asked for, of those that tell it; parts of others are no jobs to it.
    * @param {Member} member
    * @returns {import('../wire/messages').Step[]}
    */
   progress({ asked }) {
-    return [...asked.values()].flatMap(({ number, askNumber, name, type, context }) => {
-      const progress = context?.progressOf(number);
+    return [...asked.values()].flatMap(({ number, askNumber, name, type, context, home }) => {
+      const progress = home ? undefined : context?.progressOf(number);
       return context && progress ? [{ number: askNumber, id: name, type, context: context.id, ...progress }] : [];
     });
   }

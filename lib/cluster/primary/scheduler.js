@@ -1,6 +1,7 @@
 // Which context takes a job: a pure function of what the coordinator knows. (Which job is next: job-order.js.)
 'use strict';
 const { kWaits } = require('../journal');
+const { guessedSpeed } = require('../wire');
 const { criteria, farCriteria, compareContexts, finishMs, stepOf, held } = require('./criteria');
 const { isOfFitType, suits, canRun } = require('./fit');
 
@@ -119,6 +120,11 @@ function withoutSoftware(suited, job, contexts, now) {
   return suited.filter((each) => !each.software || (othersMeasured && isMeasured(each)));
 }
 
+/** @param {ContextView} context */
+function isCard({ type, software }) {
+  return type !== 'cpu' && !software;
+}
+
 const kHomeWaits = 2; // times what it takes there
 /**
  * Where a part of a split job belongs: the context it was cut for, or another one of that card. Other parts are cut for
@@ -131,7 +137,7 @@ const kHomeWaits = 2; // times what it takes there
 function homesOf({ home, workload, cost, enqueued }, suited, now) {
   const own = suited.find((context) => context.home === home);
   if (!own) return [];
-  const expected = (own.speed(workload) ?? 1) * cost;
+  const expected = (own.speed(workload) ?? guessedSpeed(isCard(own))) * cost;
   if (now - enqueued > kHomeWaits * Math.max(expected, kSoonMs)) return [];
   return own.type === 'cpu' ? [own] : suited.filter(({ device }) => device?.id === own.device?.id);
 }
@@ -251,6 +257,7 @@ function memberToEmpty(job, contexts, now) {
 
 module.exports = {
   criteria,
+  isCard,
   isOfFitType,
   canRun,
   eligible,

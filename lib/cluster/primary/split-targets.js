@@ -1,7 +1,8 @@
 // Where the parts of a job may run side by side, and how fast each place is: what a process cuts its job by.
 'use strict';
 const { computeRank } = require('../../addon');
-const { isOfFitType } = require('./scheduler');
+const { guessedSpeed } = require('../wire');
+const { isCard, isOfFitType } = require('./scheduler');
 
 /** @typedef {import('./context-view').ContextView} ContextView */
 /** @typedef {import('../wire/messages').SplitTarget} SplitTarget */
@@ -47,9 +48,9 @@ function splitTargets(job, contexts) {
       home: context.home,
       id: context.id,
       rank: rankOf(context),
-      isCard: context.type !== 'cpu' && !context.software,
+      isCard: isCard(context),
       speed: context.speed(job.workload) ?? null,
-      busyMs: context.pending ? context.pendingMs * (context.speed(job.workload) ?? 1) : 0,
+      busyMs: context.pending ? context.pendingMs * (context.speed(job.workload) ?? guessedSpeed(isCard(context))) : 0,
     }))
     .sort((a, b) => a.home - b.home);
 }

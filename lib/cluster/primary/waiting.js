@@ -120,7 +120,8 @@ class Waiting {
     const home = job.affinity && able.every(({ affinities }) => affinities.has(job.affinity));
     const whose = isOwn ? ' with long jobs of their own process' : '';
     const until = ms > 0 ? ` until about ${timeText(ms)} from now` : ', longer than was estimated';
-    return `waits: ${namesOf(able)} busy${whose}${until}${home ? '; jobs of its affinity go there' : ''}`;
+    const names = isAtHome(job, able) ? `${able[0].id}, which this part was cut for, is` : namesOf(able);
+    return `waits: ${names} busy${whose}${until}${home ? '; jobs of its affinity go there' : ''}`;
   }
 
   /** @param {ContextView} context */
@@ -137,6 +138,15 @@ class Waiting {
  */
 function expectedMs(job, context) {
   return (context.speed(job.workload) ?? 1) * job.cost;
+}
+
+/**
+ * Whether a part waits for its own device, and may not go to others yet.
+ * @param {CoordinatorJob} job
+ * @param {ContextView[]} able
+ */
+function isAtHome({ home }, able) {
+  return home > 0 && able.length === 1 && able[0].home === home;
 }
 
 /**

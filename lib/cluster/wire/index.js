@@ -3,7 +3,8 @@
 const { Channel } = require('./channel');
 const { askToJoin, answerJoining } = require('./handshake');
 const codec = require('./codec');
+const { guessedSpeed } = require('./guess');
 const protocol = require('./protocol');
 const { ProtocolError } = require('./shapes');
 
-module.exports = { Channel, askToJoin, answerJoining, codec, protocol, ProtocolError };
+module.exports = { Channel, askToJoin, answerJoining, codec, guessedSpeed, protocol, ProtocolError };

@@ -21,7 +21,7 @@ const { cutId } = require('../journal');
 const { tellOfCopies } = require('./copied-again');
 const { countTurn } = require('./copied-in-turn');
 const { affinityNumber } = require('./job-options');
-const { lateText } = require('./job-events');
+const { errorAnew, lateText } = require('./job-events');
 
 /** @typedef {import('../../call/describe').AnyCall} AnyCall */
 /** @typedef {import('../../call/result').Buffers} Buffers */
@@ -94,7 +94,8 @@ class Asks {
    */
   ask(call, workload, options, need, digest, attempts) {
     const { events, config } = this.parts;
-    const started = nowMs();
+    const now = nowMs();
+    const started = now - (options?.waited ?? 0);
     const timeout = options?.timeout ?? config.timeout;
     try {
       if (this.#ended) throw this.#ended;
@@ -102,14 +103,14 @@ class Asks {
       ++this.count;
       call.number = nextId();
       if (call.id !== undefined) sayId(channel, call.number, call.id);
-      this.#writeAsk(call, options, need, digest, started, timeout === Infinity ? 0 : started + timeout);
+      this.#writeAsk(call, options, need, digest, started, timeout === Infinity ? 0 : now + timeout);
       const putOff = call.ask(channel.handle);
       countTurn();
       channel.sent();
       const { number, outputs, targets, type } = call;
       const id = call.id ?? this.#prefix + number;
       if (putOff !== undefined) {
-        const deadline = timeout === Infinity ? Infinity : started + timeout;
+        const deadline = timeout === Infinity ? Infinity : now + timeout;
         const cost = costMs(scratch[kAskAt + ask.flops], scratch[kAskAt + ask.bytes]);
         this.#stage(number, call.id);
         this.parts.own.begun(number, call.id, call.counted, options, started, deadline, cost, undefined);
@@ -374,7 +375,7 @@ class Asks {
    * @param {GPUError} error
    */
   end(error) {
-    for (const number of this.#numbers) this.#settle(number, error, undefined);
+    for (const number of this.#numbers) this.#settle(number, errorAnew(error), undefined);
     this.#numbers.clear();
     native.abandonRemote();
     for (const tell of [...this.#wheres.values()]) tell(error.message);

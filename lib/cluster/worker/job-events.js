@@ -2,9 +2,8 @@
 // context-switch, queue-full.
 'use strict';
 const { publicType } = require('../../call');
-const { soon, tell, plainError } = require('../../core');
+const { GPUError, soon, tell, plainError, detailsOf } = require('../../core');
 
-/** @typedef {import('../../core/errors').GPUError} GPUError */
 /** @typedef {import('../../index').GPUResult} GPUResult */
 
 class JobEvents {
@@ -79,6 +78,18 @@ class JobEvents {
 }
 
 /**
+ * The same error as an object of its own: a job's gets its id, its `released` and words of its own.
+ * @param {GPUError} error
+ * @param {string} [message]
+ * @returns {GPUError}
+ */
+function errorAnew(error, message = error.message) {
+  const { code, cause, released } = error;
+  const ours = new GPUError(code, message, cause === undefined ? undefined : { cause });
+  return Object.assign(ours, detailsOf(error), { released });
+}
+
+/**
  * That a job's time is up.
  * @param {string|undefined} id undefined: it has got none yet
  * @param {string} type
@@ -88,4 +99,4 @@ function lateText(id, type, timeout) {
   return `the job${id === undefined ? '' : ` '${id}'`} (${type}) did not finish within ${timeout} ms`;
 }
 
-module.exports = { JobEvents, lateText };
+module.exports = { JobEvents, errorAnew, lateText };

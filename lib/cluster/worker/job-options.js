@@ -5,8 +5,9 @@ const { checkWaiting } = require('../../call');
 const { invalid, show, refuseUnknownKeys, kBackends } = require('../../core');
 
 /**
- * Of a part of a split job `home`, the context that it is meant for, and who hears that inputs of it are copied.
- * @typedef {import('../../index').JobOptions & { home?: number, onCopies?: () => void }} JobOptions
+ * Of a part of a split job `home`, the context that it is meant for, and who hears that inputs of it are copied;
+ * `waited`: for how many ms it has been asked for before.
+ * @typedef {import('../../index').JobOptions & { home?: number, onCopies?: () => void, waited?: number }} JobOptions
  */
 
 const kOptions = new Set(['priority', 'timeout', 'signal', 'contextType', 'affinity', 'cache', 'retries', 'into']);

@@ -38,8 +38,11 @@ const { nowMs } = require('../../core');
  */
 
 const { progressDone, progressTotal } = layout;
-/** Jobs that one answer tells of: even with the longest ids it is a third of what a message may have. */
+/** Jobs that one answer tells of. */
 const kMostTold = 10_000;
+const kMostBytes = 32 << 20; // of the answer: half of what a message may have
+const kOfChar = 6; // bytes at most, as JSON
+const kOfJob = 512; // of all else that is told of it
 const kNoTimings = { upload: 0, compute: 0, readback: 0 };
 
 class OwnJobs {
@@ -143,8 +146,9 @@ class OwnJobs {
   answer(number, id) {
     const isFull = Boolean(this.#ring?.isFull || this.#ran.isFull);
     if (id === undefined) {
-      const leftOut = this.#live.size - kMostTold;
-      return { type: 'followed', number, jobs: this.#listed(), isFull, ...(leftOut > 0 ? { leftOut } : {}) };
+      const jobs = this.#listed();
+      const leftOut = this.#live.size - jobs.length;
+      return { type: 'followed', number, jobs, isFull, ...(leftOut > 0 ? { leftOut } : {}) };
     }
     const found = this.#find(id);
     return { type: 'followed', number, isFull, ...(found ? { found } : {}) };
@@ -154,9 +158,12 @@ class OwnJobs {
   #listed() {
     const now = nowMs();
     const jobs = [];
+    let bytes = 0;
     for (const job of this.#live.values()) {
-      if (jobs.length === kMostTold) break;
-      jobs.push(this.#describe(job, now));
+      const told = this.#describe(job, now);
+      bytes += kOfJob + kOfChar * (told.id.length + (told.reason?.length ?? 0));
+      if (jobs.length === kMostTold || bytes > kMostBytes) break;
+      jobs.push(told);
     }
     return jobs;
   }

@@ -4,7 +4,7 @@
 'use strict';
 const { setInterval, clearInterval } = require('node:timers');
 const { isAwaited } = require('../../call');
-const { tell } = require('../../core');
+const { nowMs, tell } = require('../../core');
 
 /** @typedef {import('../wire/messages').Step} Step */
 /**
@@ -15,17 +15,19 @@ const { tell } = require('../../core');
  */
 
 const kLookMs = 100;
+const kApartMs = 90; // a timer may be early, and an answer late
 
 class ProgressEvents {
   /** @type {NodeJS.Timeout|undefined} */
   #timer;
-  /** @type {Map<number, number>} by job: the share that was told */
+  /** @type {Map<number, { share: number, at: number }>} by job: the share that was told, and when, in ms */
   #told = new Map();
   #isAsking = false;
 
   /** @param {ProgressParts} parts */
   constructor(parts) {
     this.parts = parts;
+    parts.requester.onAgain = (before, number) => this.#handOn(before, number);
   }
 
   /** Somebody listens. */
@@ -58,11 +60,26 @@ class ProgressEvents {
     }
   }
 
+  /**
+   * A job is asked for again.
+   * @param {number} before its number until now
+   * @param {number} number
+   */
+  #handOn(before, number) {
+    const told = this.#told.get(before);
+    if (told) this.#told.set(number, told);
+  }
+
   /** @param {Step} step */
   #tell({ number, id, type, context, done, total }) {
-    // It may have ended while the coordinator was asked. One that is run again, elsewhere, has been farther.
-    if (!this.#timer || !isAwaited(number) || done / total <= (this.#told.get(number) ?? 0)) return;
-    this.#told.set(number, done / total);
+    if (!this.#timer || !isAwaited(number)) return; // it may have ended while the coordinator was asked
+    const now = nowMs();
+    const share = done / total;
+    const told = this.#told.get(number);
+    // One that is run again, elsewhere, has been farther. What is asked for comes sooner or later than its turn.
+    if (told && (share <= told.share || now - told.at < kApartMs)) return;
+    if (share <= 0) return;
+    this.#told.set(number, { share, at: now });
     tell(this.parts.emitter, 'progress', { workloadId: id, type, context, done, total });
   }
 }

@@ -40,15 +40,16 @@ class RanJobs {
    * @param {number} counted
    * @param {string} context
    * @param {number} asked
+   * @param {number} [waited] ms of that, before it was to run
    */
-  add(number, id, counted, context, asked) {
+  add(number, id, counted, context, asked, waited = 0) {
     const place = this.#next;
     const start = place * kNumbers;
     const numbers = start === this.#numbers.length ? this.#grow() : this.#numbers;
     numbers[start + kUpload] = scratch[resultUpload];
     numbers[start + kCompute] = scratch[resultCompute];
     numbers[start + kReadback] = scratch[resultReadback];
-    numbers[start + kTotal] = scratch[resultTotal];
+    numbers[start + kTotal] = scratch[resultTotal] + waited;
     numbers[start + kCounted] = counted;
     numbers[start + kAsked] = asked;
     this.#contexts[place] = context;

@@ -49,6 +49,8 @@ class Requester {
   /** @type {GPUError|undefined} why those are stopped */
   #cut;
   #prefix;
+  /** @type {(before: number, number: number) => void} hears the numbers of a job that is run again */
+  onAgain = () => {};
 
   /** @param {RequesterParts} parts */
   constructor({ workerId, config, registry, metrics, emitter }) {
@@ -263,6 +265,7 @@ class Requester {
    */
   #runHere(context, call, workload, options, need) {
     const started = nowMs();
+    const waited = options?.waited ?? 0;
     const { counted, type, id: given } = call;
     let result;
     context.begin(started);
@@ -275,8 +278,9 @@ class Requester {
     if (result) {
       // It is over already, though its promise is not settled yet.
       context.end(started);
-      this.#ran.add(call.number, given, counted, context.gpu.id, started);
-      const settled = settleNow(this.#done(context, counted, result), result.timings.total);
+      this.#ran.add(call.number, given, counted, context.gpu.id, started - waited, waited);
+      const { total } = result.timings;
+      const settled = settleNow(this.#done(context, counted, result, waited), total);
       return this.#events.isCompletionHeard ? settled.then((done) => this.#events.completed(type, done)) : settled;
     }
     const cost = lastCostMs();
@@ -284,14 +288,14 @@ class Requester {
     const id = given ?? this.#prefix + number;
     const timeout = options?.timeout ?? this.config.timeout;
     context.goesOn([cost, number, counted, options?.priority ?? 0, started + timeout]);
-    this.#own.begun(number, given, counted, options, started, started + timeout, cost, context.gpu.id);
+    this.#own.begun(number, given, counted, options, started - waited, started + timeout, cost, context.gpu.id);
     this.#here.add(number);
     return GPUContext.end(context.gpu, call, this.#prefix, { signal: options?.signal, timeout }).then(
       (done) => {
         this.#here.delete(number);
         this.#own.ended(number, done.timings);
         context.end(started);
-        return this.#events.completed(type, this.#done(context, counted, done));
+        return this.#events.completed(type, this.#done(context, counted, done, waited));
       },
       (error) => {
         this.#here.delete(number);
@@ -302,7 +306,7 @@ class Requester {
         }
         this.#own.ended(number, undefined, error);
         this.#leave(context, started, error.released);
-        return this.#failedHere(error, context, call, workload, options, need, started, id);
+        return this.#failedHere(error, context, call, workload, options, need, started, id, number);
       },
     );
   }
@@ -311,11 +315,15 @@ class Requester {
    * @param {PoolContext} context
    * @param {number} counted
    * @param {RunResult} result
+   * @param {number} waited ms, before it was to run
    */
-  #done(context, counted, result) {
-    this.metrics?.completed(counted, result.timings, 1);
+  #done(context, counted, result, waited) {
     const { id, contextType } = context.gpu;
-    const { queued } = result.timings;
+    const { timings } = result;
+    const { queued } = timings;
+    timings.queued += waited;
+    timings.total += waited;
+    this.metrics?.completed(counted, timings, 1);
     if (this.#events.ranIn(id, queued, contextType)) this.metrics?.contextSwitch(queued);
     return inCluster(result, this.workerId, false, 1, 1);
   }
@@ -329,9 +337,10 @@ class Requester {
    * @param {Need} need
    * @param {number} started
    * @param {string|undefined} id of the job; undefined: it was refused
+   * @param {number} [number]
    * @returns {Promise<GPUResult>}
    */
-  #failedHere(error, context, call, workload, options, need, started, id) {
+  #failedHere(error, context, call, workload, options, need, started, id, number) {
     if (this.#cut && error.code === 'ERR_CANCELED' && !options?.signal?.aborted) error = this.#cut;
     // Whoever lost its device may run again elsewhere, unless the caller did not want that or has gone.
     const retries = options?.retries ?? this.config.retries;
@@ -347,6 +356,7 @@ class Requester {
     try {
       const again = call.again() ?? describe(workload, options?.into);
       const asked = this.#ask(again, workload, rest, need, kNoDigest, 1);
+      if (number !== undefined) this.onAgain(number, again.number);
       again.clear();
       return asked;
     } catch (failed) {

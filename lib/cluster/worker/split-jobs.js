@@ -1,14 +1,14 @@
 // Jobs with `split: true`: cut by rows into parts, each an ordinary job that is meant for one device, whose outputs are
 // written side by side. To its caller it stays one job: one id, one result or one error.
 'use strict';
-const { digestOf, nextId, track, settle, unwatch, holdAgain, isShared, costMs } = require('../../call');
-const { kArrays, kDTypes, product, sharedArray } = require('../../call');
-const { asGpuError, invalid, nowMs } = require('../../core');
+const { digestOf, nextId, track, settle, unwatch, giveUp, isShared, costMs, product } = require('../../call');
+const { GPUError, asGpuError, invalid, nowMs } = require('../../core');
 const { timeText } = require('../journal');
 const { Asks, kNoDigest } = require('./asks');
 const { tellOfCopies } = require('./copied-again');
 const { queueFull } = require('./early-jobs');
 const { JobEvents, lateText } = require('./job-events');
+const { heldAgain, refuseGone, refuseGoneTargets, outputsOf, releaseMade } = require('./split-memory');
 const { SplitPart, runParts } = require('./split-parts');
 const { SplitPlanner } = require('./split-plan');
 const { mergeInto, partText, inPart, partOf, resultOfParts } = require('./split-result');
@@ -17,8 +17,6 @@ const { mergeInto, partText, inPart, partOf, resultOfParts } = require('./split-
 /** @typedef {import('../../addon/native').NativeSplits} NativeSplits */
 /** @typedef {import('../../addon/native').NativeSplit} NativeSplit */
 /** @typedef {import('../../index').GPUResult} GPUResult */
-/** @typedef {import('../../index').TensorData} TensorData */
-/** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../wire/messages').SplitQuestion} SplitQuestion */
 /** @typedef {import('../wire/messages').SplitTarget} SplitTarget */
 /** @typedef {import('./job-options').JobOptions} JobOptions */
@@ -43,7 +41,7 @@ const { mergeInto, partText, inPart, partOf, resultOfParts } = require('./split-
  * @property {string} id
  * @property {BuiltInCall} call that was kept
  * @property {Record<string, unknown>} workload
- * @property {JobOptions|undefined} options
+ * @property {JobOptions} options
  * @property {Need} need
  * @property {NativeSplits} facts
  * @property {number} started
@@ -80,6 +78,8 @@ class NoEvents extends JobEvents {
 class SplitJobs {
   #planner = new SplitPlanner();
   #size = 0;
+  /** Those of them that have not been asked for, in parts or whole. */
+  #early = 0;
   /** @type {(question: SplitQuestion) => Promise<SplitTarget[]>} where parts may run, once there are contexts */
   targets = () => Promise.resolve([]);
 
@@ -108,21 +108,38 @@ class SplitJobs {
     if (options?.affinity !== undefined)
       throw invalid('affinity keeps jobs on one context, split cuts one for several: leave one of them out', 'split');
     const { own, workerId, config } = this.parts;
-    if (this.#size >= config.queueLimit) throw queueFull(config.queueLimit);
+    if (this.#early >= config.queueLimit) throw queueFull(config.queueLimit);
     const facts = call.splits();
     const timeout = options?.timeout ?? config.timeout;
     const number = nextId();
     const id = call.id ?? `job-${workerId}-${number}`;
     const started = nowMs();
     const kept = /** @type {BuiltInCall} */ (call.keep());
-    const workload = { .../** @type {Record<string, unknown>} */ (given) };
+    // What is read later is as it was when the job was asked for, whatever its caller does with the objects meanwhile.
+    const { params, inputs: givenInputs, ...rest } = /** @type {Record<string, unknown>} */ (given);
+    const inputs = heldAgain(givenInputs);
+    const into = heldAgain(options?.into);
+    const held = [inputs, into].flatMap((tensors) => Object.values(tensors).filter(isShared));
+    const workload = { ...rest, inputs, params: { .../** @type {object|undefined} */ (params) } };
+    kept.inputs = inputs;
     /** @type {SplitJob} */
-    const job = { number, id, call: kept, workload, options, need, facts, started, timeout, isOver: false };
+    const job = {
+      number,
+      id,
+      call: kept,
+      workload,
+      options: { ...options },
+      need,
+      facts,
+      started,
+      timeout,
+      isOver: false,
+    };
     const cost = costMs(facts.flops, facts.bytes);
     own.begun(number, call.id, call.counted, options, started, started + timeout, cost, undefined);
     own.say(number, 'waits to hear which devices its parts may run on');
-    const held = holdShared(workload.inputs, options?.into);
     ++this.#size;
+    ++this.#early;
     const watched = { signal: options?.signal, timeout };
     const waited = track(number, watched, [job, held], asItIs, () => this.#giveUp(job));
     this.#start(job)
@@ -167,11 +184,17 @@ class SplitJobs {
     try {
       const { kind, type: contextType } = need;
       const targets = await this.targets({ kind, contextType, workload: call.workload });
+      refuseGone(call, facts);
       plan = this.#planner.plan(call.type, waysOf(job), targets);
-      if (plan && options?.cache) digest = await digestOf(call, options.contextType);
+      if (plan && options.cache) {
+        digest = await digestOf(call, options.contextType);
+        refuseGone(call, facts);
+      }
     } catch (error) {
       if (job.isOver) return undefined;
       throw this.#failed(job, asGpuError(error));
+    } finally {
+      --this.#early;
     }
     if (job.isOver) return undefined;
     unwatch(number); // whoever runs it has both its signal and its time
@@ -182,12 +205,16 @@ class SplitJobs {
   /** @param {SplitJob} job */
   async #runWhole(job) {
     const { number, call, workload, options, need, timeout, started } = job;
-    this.parts.own.left(number);
     const waited = nowMs() - started;
+    let running;
     try {
-      const result = await this.parts.runWhole(call, workload, { ...options, timeout: leftOf(job) }, need);
-      result.timings.queued += waited;
-      result.timings.total += waited;
+      running = this.parts.runWhole(call, workload, { ...options, timeout: leftOf(job), waited }, need);
+    } catch (error) {
+      throw this.#failed(job, asGpuError(error));
+    }
+    this.parts.own.left(number);
+    try {
+      const result = await running;
       result.parts = [partOf(result)];
       return result;
     } catch (error) {
@@ -210,9 +237,11 @@ class SplitJobs {
     const { number, id, call, workload, need, options } = job;
     const inputs = call.tensors();
     const cut = inputs.flatMap(({ name }, i) => (split.axes[i] ? [name] : []));
+    /** @type {Output[]} */
+    let outputs = [];
     try {
-      const outputs = outputsOf(call, job.facts, split);
-      const params = { .../** @type {Record<string, unknown>} */ (workload.params) };
+      outputs = outputsOf(call, job.facts, split);
+      const params = /** @type {Record<string, unknown>} */ (workload.params);
       const onCopies = once(() => tellOfCopies(call)); // its parts copy it once
       const rest = { ...options, into: undefined, timeout: leftOf(job), onCopies };
       const whole = { type: call.type, asks: this.asks, need, options: rest, digest, split, inputs, params, outputs };
@@ -220,12 +249,19 @@ class SplitJobs {
       const names = parts.map((part) => `'${part.id}'`);
       const texts = parts.map((part, i) => partText(i, parts.length, cut, part));
       const meant = texts.map((text, i) => `${text}: meant for ${planned[i].target.id}`);
-      own.say(number, `runs in ${names.length} parts: ${names.join(', ')}`, meant);
+      const ids = names.length > 2 ? `${names[0]} to ${names.at(-1)}` : names.join(', ');
+      own.say(number, `runs in ${names.length} parts: ${ids}`, meant);
       const asked = nowMs();
-      const { results, last } = await runParts(parts, (error, i) =>
-        inPart(error, texts[i], lateText(parts[i].id, call.type, rest.timeout), lateText(id, call.type, job.timeout)),
+      const { results, last } = await runParts(
+        parts,
+        (error, i) =>
+          inPart(error, texts[i], lateText(parts[i].id, call.type, rest.timeout), lateText(id, call.type, job.timeout)),
+        (all, failed) => this.#untilFree(job, all, failed),
       );
-      if (split.merge !== 'rows') mergeInto(split, planned, results, outputs);
+      if (split.merge !== 'rows') {
+        refuseGoneTargets(call, job.facts);
+        mergeInto(split, planned, results, outputs);
+      }
       const result = resultOfParts(job, planned, cut, outputs, results, last, asked);
       own.say(
         number,
@@ -235,11 +271,37 @@ class SplitJobs {
         ),
       );
       own.ended(number, result.timings);
-      metrics()?.completed(call.counted, result.timings, 1);
+      const counts = metrics();
+      counts?.completed(call.counted, result.timings, 1);
+      if (options.cache) counts?.[result.cached ? 'cacheHit' : 'cacheMiss']();
       return events.completed(call.type, result);
     } catch (error) {
-      throw this.#failed(job, asGpuError(error));
+      const failed = this.#failed(job, asGpuError(error));
+      releaseMade(call, outputs, failed);
+      throw failed;
     }
+  }
+
+  /**
+   * A part has failed, and the others may use the job's memory for a while: as long as its time and its signal allow.
+   * @param {SplitJob} job
+   * @param {Promise<unknown>} all when nothing of it is in use any more
+   * @param {GPUError} failed
+   * @returns {Promise<unknown>} rejected before that with ERR_TIMEOUT or ERR_CANCELED, whose `released` tells of it
+   */
+  #untilFree(job, all, { message }) {
+    const { id, call, options, timeout } = job;
+    const { signal } = options;
+    const number = nextId();
+    const waited = track(number, { signal, timeout: leftOf(job) }, undefined, asItIs, nothing);
+    if (signal?.aborted)
+      giveUp(number, new GPUError('ERR_CANCELED', 'the job was canceled by its signal', { cause: signal.reason }));
+    all.then(() => settle(number, null, undefined));
+    return waited.catch((error) => {
+      const what = error.code === 'ERR_TIMEOUT' ? lateText(id, call.type, timeout) : error.message;
+      error.message = `${what}: it had failed (${message}), but other parts of it had not stopped`;
+      throw error;
+    });
   }
 
   /**
@@ -268,15 +330,7 @@ function asItIs(result) {
   return result;
 }
 
-/**
- * Shared tensors that a job uses stay until its parts hold them, whatever becomes of them meanwhile.
- * @param {...unknown} owners of tensors by name
- */
-function holdShared(...owners) {
-  return owners
-    .flatMap((tensors) => Object.values(/** @type {object} */ (tensors ?? {})))
-    .flatMap((value) => (isShared(value) ? [holdAgain(value)] : []));
-}
+function nothing() {}
 
 /** @param {SplitJob} job @returns {number} ms of its time */
 function leftOf({ timeout, started }) {
@@ -296,22 +350,6 @@ function waysOf({ call, facts }) {
     const sharedMs = costMs(0, sharedBytes);
     const unitMs = Math.max(costMs(flops, bytes) - sharedMs, 1e-9) / units;
     return { units, unitMs, sharedMs, mergeMs: merge === 'rows' ? 0 : product(outputs[0].shape) * kMergeMs };
-  });
-}
-
-/**
- * Where the parts write: the caller's own memory, or fresh memory that every process can write to.
- * @param {BuiltInCall} call
- * @param {NativeSplits} facts
- * @param {NativeSplit} split
- * @returns {Output[]}
- */
-function outputsOf({ outputs: names, targets }, { outputs }, { merge: how }) {
-  return outputs.map(({ dtype, shape }, i) => {
-    const given = /** @type {TensorData|undefined} */ (targets?.[i]);
-    const length = product(shape);
-    const data = given ?? (how === 'rows' ? sharedArray(dtype, length) : new kArrays[dtype](length));
-    return { name: names[i], data, shape, dtype: kDTypes[dtype] };
   });
 }
 

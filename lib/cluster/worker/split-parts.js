@@ -1,11 +1,12 @@
 // The parts of one job: each asked for as an ordinary job, on views of the job's inputs and into views of its outputs.
 // All of them end well, or none is of use.
 'use strict';
-const { describe, digestOfPart, giveUp, inputsOfPart, rowsOf } = require('../../call');
+const { describe, digestOfPart, giveUp, inputsOfPart, kDTypes, rowsOf } = require('../../call');
 const { GPUError } = require('../../core');
 const { kNoDigest } = require('./asks');
 
 /** @typedef {import('../../addon/native').NativeSplit} NativeSplit */
+/** @typedef {import('../../call/built-in-call').BuiltInCall} BuiltInCall */
 /** @typedef {import('../../call/split').SplitInput} SplitInput */
 /** @typedef {import('../../index').GPUResult} GPUResult */
 /** @typedef {import('../../index').TensorData} TensorData */
@@ -47,7 +48,10 @@ class SplitPart {
     /** @type {import('../../call/describe').AnyCall|undefined} */
     let call;
     try {
-      call = describe(this.#workload(), this.#into());
+      const workload = this.#workload();
+      call = describe(workload, undefined);
+      const into = this.#into(/** @type {BuiltInCall} */ (call));
+      if (into) call = describe(workload, into);
       call.number = 0; // of a call that is not asked for
       const asked = asks.ask(call, undefined, { ...options, home: this.planned.target.home }, need, this.#digest(), 0);
       this.#number = call.number;
@@ -71,11 +75,19 @@ class SplitPart {
     };
   }
 
-  #into() {
+  /**
+   * Rows of the job's outputs. A view of them alone does not say of which dtype they are.
+   * @param {BuiltInCall} call
+   */
+  #into(call) {
     const { split, outputs } = this.#whole;
     if (split.merge !== 'rows') return undefined;
     const { first, count } = this.planned;
-    return Object.fromEntries(outputs.map(({ name, data }) => [name, rowsOf(data, split.units, first, count)]));
+    const targets = call.splits().outputs.map(({ dtype, shape }, i) => {
+      const { name, data } = outputs[i];
+      return [name, { data: rowsOf(data, split.units, first, count), shape, dtype: kDTypes[dtype] }];
+    });
+    return Object.fromEntries(targets);
   }
 
   /** What makes it equal to another's. */
@@ -95,11 +107,13 @@ class SplitPart {
  * Runs all parts of a job side by side.
  * @param {readonly SplitPart[]} parts
  * @param {(error: import('../../core').GPUError, i: number) => import('../../core').GPUError} tell which part it was
+ * @param {(all: Promise<unknown>, failed: import('../../core').GPUError) => Promise<unknown>} wait for the others of one
+ *   that has failed; rejected where that takes too long
  * @returns {Promise<{ results: GPUResult[], last: GPUResult }>} `last`: of the part that ended last. Rejected with the
- *   first error, when nothing of the job's memory is in use any more; at once with ERR_TIMEOUT and ERR_CANCELED, whose
- *   `released` tells of that
+ *   first error, when nothing of the job's memory is in use any more, or with that of `wait`; at once with ERR_TIMEOUT
+ *   and ERR_CANCELED, whose `released` tells of that
  */
-async function runParts(parts, tell) {
+async function runParts(parts, tell, wait) {
   /** @type {GPUResult[]} */
   const results = [];
   /** @type {GPUResult|undefined} */
@@ -124,6 +138,8 @@ async function runParts(parts, tell) {
         if (failed.code === 'ERR_TIMEOUT' || failed.code === 'ERR_CANCELED') {
           failed.released = all.then(() => undefined);
           reject(failed);
+        } else {
+          wait(all, failed).catch(reject);
         }
         return released;
       },

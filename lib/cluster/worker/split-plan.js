@@ -1,6 +1,7 @@
 // How a job is cut: how many parts, where each is to run and which rows it has. Pure: by the speeds that were measured,
 // without clocks or I/O.
 'use strict';
+const { guessedSpeed } = require('../wire');
 
 /** @typedef {import('../wire/messages').SplitTarget} SplitTarget */
 /**
@@ -17,7 +18,6 @@
 const kMinPartMs = 2; // of its own work: less does not pay for a message, an output and a merge
 const kMinShare = 1.02; // how much longer the others would take without one: less is not worth its message
 const kMinGain = 0.9; // of the time that the best target would take alone
-const kCardMs = 0.05; // for each unit of cost, of a card that nothing was measured of
 const kBusyLoop = 10; // a ms of the event loop keeps everybody waiting
 const kGranules = [64, 8]; // rows that parts begin at multiples of, where there are plenty
 const kKeptCuts = 256;
@@ -34,7 +34,7 @@ function comparable(targets) {
   const peers = targets.filter(({ rank }) => rank === best);
   const known = peers.flatMap(({ speed }) => (speed === null ? [] : [speed]));
   const mean = known.reduce((sum, speed) => sum + speed, 0) / known.length;
-  const of = (/** @type {SplitTarget} */ target) => target.speed ?? (known.length ? mean : target.isCard ? kCardMs : 1);
+  const of = (/** @type {SplitTarget} */ target) => target.speed ?? (known.length ? mean : guessedSpeed(target.isCard));
   const others = targets.filter(({ rank, speed }) => rank !== best && speed !== null && known.length);
   return [...peers, ...others].map((target) => ({ ...target, ms: of(target) }));
 }

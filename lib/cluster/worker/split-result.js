@@ -2,6 +2,7 @@
 'use strict';
 const { mergeBest, timingsOf, resultOf, inCluster } = require('../../call');
 const { nowMs } = require('../../core');
+const { errorAnew } = require('./job-events');
 
 /** @typedef {import('../../addon/native').NativeSplit} NativeSplit */
 /** @typedef {import('../../index').GPUResult} GPUResult */
@@ -18,14 +19,13 @@ const { nowMs } = require('../../core');
  * @param {readonly Output[]} outputs scores, and indices
  */
 function mergeInto({ merge: how }, planned, results, [scores, indices]) {
-  const k = /** @type {number} */ (scores.shape.at(-1));
   const parts = results.map(({ outputs }, i) => ({
     scores: outputs[scores.name].data,
     indices: outputs[indices.name].data,
     first: planned[i].first,
-    k: Math.min(k, planned[i].count),
+    k: /** @type {number} */ (outputs[scores.name].shape.at(-1)),
   }));
-  mergeBest(parts, how === 'largest', k, scores.data, indices.data);
+  mergeBest(parts, how === 'largest', /** @type {number} */ (scores.shape.at(-1)), scores.data, indices.data);
 }
 
 /**
@@ -41,7 +41,7 @@ function partText(i, count, cut, { id, planned }) {
 }
 
 /**
- * The error of a part as that of the job.
+ * The error of a part as that of the job; the part's own may be that of other jobs, too.
  * @param {GPUError} error
  * @param {string} text which part it is
  * @param {string} partLate how it says that its time is up
@@ -49,10 +49,10 @@ function partText(i, count, cut, { id, planned }) {
  */
 function inPart(error, text, partLate, late) {
   const { message } = error;
-  error.message = message.startsWith(partLate)
+  const said = message.startsWith(partLate)
     ? `${late}: ${text}${message.slice(partLate.length)}`
     : `${text}: ${message}`;
-  return error;
+  return errorAnew(error, said);
 }
 
 /**

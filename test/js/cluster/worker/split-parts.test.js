@@ -16,14 +16,23 @@ function makePart() {
   return part;
 }
 
-let parts, state, failed;
+let parts, state, failed, waits;
 beforeEach(() => {
+  waits = [];
   parts = [makePart(), makePart(), makePart()];
   state = 'running';
   failed = undefined;
 });
 function run() {
-  const running = runParts(parts, (error, i) => Object.assign(error, { message: `part ${i}: ${error.message}` }));
+  const running = runParts(
+    parts,
+    (error, i) => Object.assign(error, { message: `part ${i}: ${error.message}` }),
+    (all, first) =>
+      new Promise((resolve, reject) => {
+        waits.push({ first, reject });
+        all.then(resolve);
+      }),
+  );
   running.then(
     () => {
       state = 'done';
@@ -64,6 +73,19 @@ test('a failure ends the others, and is told when they are through with their me
   await turn();
   expect([state, failed.code, failed.message]).toEqual(['failed', 'ERR_OUT_OF_MEMORY', 'part 1: so it is']);
   expect(failed.released).toBeUndefined();
+});
+
+test('they are waited for no longer than the job may wait', async () => {
+  run();
+  parts[0].reject(error('ERR_OUT_OF_MEMORY'));
+  await turn();
+  expect(waits.map(({ first }) => first.code)).toEqual(['ERR_OUT_OF_MEMORY']);
+  parts[1].reject(error('ERR_CANCELED', new Promise(() => {})));
+  await turn();
+  expect([waits.length, state]).toEqual([1, 'running']);
+  waits[0].reject(error('ERR_TIMEOUT'));
+  await turn();
+  expect([state, failed.code]).toEqual(['failed', 'ERR_TIMEOUT']);
 });
 
 test.each(['ERR_TIMEOUT', 'ERR_CANCELED'])('%s is told at once, and `released` when all are through', async (code) => {
