@@ -84,24 +84,51 @@ test('of the context that an ended job waited for its name is kept, for as long 
   expect(ended.ring.waitedFor).toEqual([undefined]);
 });
 
+const kFull = {
+  id: '1-cpu-0',
+  workerId: 1,
+  member: 1,
+  state: 'busy',
+  type: 'cpu',
+  software: false,
+  owner: { inProcess: false, takesJobs: true },
+  takesJobs: true,
+  affinities: new Set(),
+  pending: 0,
+  room: 0,
+  workerRoom: 1,
+  workerRunning: 0,
+  ownMs: 0,
+  usedAt: kNow,
+  progressAt: kNow,
+  home: 3,
+  memoryFree: 1e9,
+  speed: () => 1,
+};
+
+test('a part waits for the context that it was cut for, which need not be the only one', () => {
+  const free = { ...kFull, id: '2-cpu-0', workerId: 2, member: 2, state: 'idle', room: 4, home: 4 };
+  const waiting = new Waiting([kFull, free], [], kNow);
+  const part = Object.assign(makeJob(kNow, 'a/1'), { home: 3 });
+  expect(waiting.reason(part, 0)).toMatch(/^waits: 1-cpu-0, which this part was cut for, is busy/);
+});
+
+test('parts tell no progress: their requester gave no such ids', () => {
+  const context = { id: '1-cpu-0', progressOf: () => ({ done: 1, total: 2 }) };
+  const [job, part] = [makeJob(kNow, 'a'), makeJob(kNow + 1, 'b/1')].map((each) => Object.assign(each, { context }));
+  part.home = 3;
+  const asked = new Map([job, part].map((each) => [each.askNumber, each]));
+  expect(
+    makeFollow([], [])
+      .progress({ asked })
+      .map(({ id }) => id),
+  ).toEqual(['a']);
+});
+
 test('a context that gets full while it is looked at leaves a job with none', () => {
   let looks = 0;
   const context = {
-    id: '1-cpu-0',
-    workerId: 1,
-    member: 1,
-    state: 'busy',
-    type: 'cpu',
-    software: false,
-    owner: { inProcess: false, takesJobs: true },
-    takesJobs: true,
-    affinities: new Set(),
-    pending: 0,
-    room: 0,
-    workerRoom: 1,
-    workerRunning: 0,
-    ownMs: 0,
-    speed: () => 1,
+    ...kFull,
     get memoryFree() {
       return ++looks > 3 ? -1 : 1e9;
     },

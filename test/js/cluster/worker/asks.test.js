@@ -2,6 +2,7 @@
 'use strict';
 const { native } = require('../../../../lib/addon');
 const { layout, scratch } = require('../../../../lib/call');
+const { GPUError } = require('../../../../lib/core');
 const { ask } = require('../../../../lib/cluster/wire/protocol');
 const { Asks, kNoDigest } = require('../../../../lib/cluster/worker/asks');
 const { OwnJobs } = require('../../../../lib/cluster/worker/own-jobs');
@@ -47,6 +48,18 @@ test('each is told with what it is estimated at itself', () => {
   askFor(1e8, 0).catch(() => {});
   askFor(2e8, 2e7).catch(() => {});
   expect(costs()).toEqual([1, 3]);
+});
+
+test('what ends all of them is an error of its own for each', async () => {
+  jest.spyOn(native, 'stageRemote').mockImplementation(() => {});
+  jest.spyOn(native, 'abandonRemote').mockImplementation(() => {});
+  const asked = [askFor(1, 1), askFor(1, 1)].map((each) => each.catch((error) => error));
+  const given = new GPUError('ERR_CLOSED', 'the cluster was closed', { cause: 'so it is' });
+  asks.end(given);
+  const errors = await Promise.all(asked);
+  expect(new Set([given, ...errors]).size).toBe(3);
+  for (const { code, message, cause } of errors)
+    expect([code, message, cause]).toEqual(['ERR_CLOSED', 'the cluster was closed', 'so it is']);
 });
 
 test('one whose memory cannot be made ready is under way no longer', async () => {

@@ -20,6 +20,15 @@ test('up to ten thousand are all told', () => {
   expect(answer.leftOut).toBeUndefined();
 });
 
+test('what is said of each counts, too', () => {
+  const own = makeJobs(kTold);
+  for (let number = 1; number <= kTold; ++number) own.say(number, '\u0001'.repeat(600), ['a part']);
+  const answer = own.answer(7, undefined);
+  expect(answer.leftOut).toBe(kTold - answer.jobs.length);
+  expect(answer.jobs.length).toBeGreaterThan(kTold / 2);
+  expect(codec.encodeToCoordinator(answer).length).toBeLessThan(protocol.kMaxMessage / 2);
+});
+
 test('of more the first, how many are left out, and no longer message than may be', () => {
   const answer = makeJobs(4 * kTold).answer(7, undefined);
   expect(answer.jobs.map(({ number }) => number)).toEqual(Array.from({ length: kTold }, (_, i) => i + 1));

@@ -112,3 +112,86 @@ test('what it uses of shared memory stays until then', async () => {
   expect(whole[0].data).toEqual([1, 1, 1, 1]);
   await gpu.createGPUClusterManager().close();
 });
+
+test('one that cannot even be asked for whole fails as any other', async () => {
+  jobs.parts.runWhole = () => {
+    throw new GPUError('ERR_CLOSED', 'the pool was closed');
+  };
+  const asked = failure(run(), 'ERR_CLOSED');
+  tell.resolve([]);
+  expect((await asked).workloadId).toBe('mine');
+  expect([told, listed(), jobs.waiting]).toEqual([['ERR_CLOSED'], [], 0]);
+  expect(own.answer(1, 'mine').found.steps.at(-1)).toMatch(/^ended with ERR_CLOSED/);
+});
+
+describe('in parts', () => {
+  const targets = [1, 2].map((home) => ({ home, id: `${home}-cpu-0`, rank: 2, isCard: false, speed: null, busyMs: 0 }));
+  const rows = () => gpu.tensor(new Float32Array(42_000 * 256), [42_000, 256]);
+
+  let parts;
+  beforeEach(() => {
+    parts = [];
+    jobs.asks.ask = (call) => {
+      const part = { target: call.targets[0] };
+      parts.push(part);
+      return new Promise((resolve, reject) => Object.assign(part, { resolve, reject }));
+    };
+  });
+
+  /** A job whose parts have been asked for. */
+  async function begin(options) {
+    const asked = run(options, rows());
+    asked.catch(() => {});
+    tell.resolve(targets);
+    await new Promise(setImmediate);
+    expect(parts.length % 2).toBe(0);
+    return asked;
+  }
+
+  test('those that run do not fill the queue', async () => {
+    for (let i = 0; i < 3; ++i) {
+      begin();
+      await new Promise(setImmediate);
+    }
+    expect([parts.length, jobs.waiting]).toEqual([6, 3]);
+  });
+
+  test('its outputs are released when it has failed, and nobody uses them', async () => {
+    const asked = begin();
+    await new Promise(setImmediate);
+    const { buffer } = parts[0].target;
+    parts[0].reject(new GPUError('ERR_OUT_OF_MEMORY', 'full'));
+    await new Promise(setImmediate);
+    expect(buffer.byteLength).toBeGreaterThan(0);
+    parts[1].reject(new GPUError('ERR_CANCELED', 'given up'));
+    const { message } = await failure(asked, 'ERR_OUT_OF_MEMORY');
+    expect(message).toMatch(/^part 1 of 2, 'mine\/1' \(rows 0 to \d+ of 'input'\): full$/);
+    await new Promise(setImmediate);
+    expect(buffer.byteLength).toBe(0);
+  });
+
+  const abort = new AbortController();
+  test.each([
+    ['its time', 'ERR_TIMEOUT', { timeout: 300 }, /^the job 'mine' \(normalize\) did not finish within 300 ms: it had/],
+    ['its signal', 'ERR_CANCELED', { signal: abort.signal }, /^the job was canceled by its signal: it had failed/],
+  ])('once one has failed %s ends the wait for the others', async (_, code, options, text) => {
+    const asked = failure(begin(options), code);
+    await new Promise(setImmediate);
+    parts[1].reject(new GPUError('ERR_OUT_OF_MEMORY', 'full'));
+    await new Promise(setImmediate);
+    abort.abort();
+    const { message, released, workloadId } = await asked;
+    expect(message).toMatch(text);
+    expect(message).toMatch(/failed \(part 2 of 2, .*: full\), but other parts of it had not stopped$/);
+    expect([workloadId, told]).toEqual(['mine', [code]]);
+    let isFree = false;
+    released.then(() => {
+      isFree = true;
+    });
+    await new Promise(setImmediate);
+    expect(isFree).toBe(false);
+    parts[0].reject(new GPUError('ERR_CANCELED', 'given up'));
+    await released;
+    expect(jobs.waiting).toBe(0);
+  });
+});

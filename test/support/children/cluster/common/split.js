@@ -117,6 +117,85 @@ function splitSuite(isAlone) {
       manager.off('workload-completed', listen);
     },
 
+    'what its caller changes after the call is not read again': async ({ manager }) => {
+      const base = manager.sharedTensor([40_000, 256]);
+      base.data.set(random(40_000 * 256));
+      const given = () => ({
+        type: 'similarity-search',
+        inputs: { queries: gpu.tensor(base.data.slice(0, 16 * 256), [16, 256]), base },
+        params: { k: 40, metric: 'l2' },
+      });
+      const job = { ...given(), split: true };
+      const options = { priority: 1 };
+      const asked = manager.executeWorkload(job, options);
+      Object.assign(job.params, { k: 3, metric: 'cosine' });
+      Object.assign(job.inputs, { base: undefined, queries: undefined });
+      options.timeout = 'none';
+      const { outputs, parts } = await asked;
+      assert.equal(parts.length, 2);
+      assert.deepEqual(outputs.scores.shape, [16, 40]);
+      const whole = await manager.executeWorkload(given());
+      expectClose(outputs.scores.data, whole.outputs.scores.data, 1e-5);
+      base.release();
+    },
+
+    'memory that is gone when it is needed is refused by name': async ({ manager }) => {
+      const refused = async (asked, argument, text) => {
+        const error = await failure(asked, 'ERR_INVALID_ARGUMENT');
+        assert.equal(error.argument, argument);
+        assert.match(error.message, text);
+      };
+      const shared = manager.sharedTensor([42_000, 256]);
+      const view = { data: shared.data, shape: shared.shape.slice() };
+      const early = manager.executeWorkload({ type: 'normalize', inputs: { input: view }, split: true });
+      shared.release();
+      await refused(early, 'inputs.input', /^normalize: input 'input' was released, transferred or detached/);
+
+      const search = () => ({
+        type: 'similarity-search',
+        inputs: { queries: matrix(512, 256), base: matrix(40_000, 256) },
+        params: { k: 10 },
+        split: true,
+      });
+      for (const jobs of [0, 3]) {
+        const into = { scores: new Float32Array(5120), indices: new Int32Array(5120) };
+        const asked = manager.executeWorkload(search(), { into });
+        const gone = refused(asked, 'into.scores', /^into 'scores' was transferred or detached while the job used it/);
+        await until(async () => (await manager.jobs()).length >= jobs, 5000, 'its parts are under way');
+        structuredClone(into.scores.buffer, { transfer: [into.scores.buffer] });
+        await gone;
+      }
+    },
+
+    'outputs of half precision': async ({ manager }) => {
+      for (const [dtype, first, span] of [
+        ['float16', 0x3000, 0x800],
+        ['bfloat16', 0x3e00, 0x100],
+      ]) {
+        const halves = (n, d) =>
+          gpu.tensor(
+            Uint16Array.from({ length: n * d }, (_, i) => first + ((i * 37) % span)),
+            [n, d],
+            dtype,
+          );
+        const input = halves(84_000, 256);
+        const into = { data: new Uint16Array(84_000 * 256), shape: [84_000, 256], dtype };
+        const rows = await both(manager, { type: 'normalize', inputs: { input } }, 'input', {
+          into: { output: into },
+        });
+        assert.equal(rows[0].output.data, into.data);
+        const products = await both(
+          manager,
+          { type: 'matmul', inputs: { a: halves(960, 480), b: halves(480, 480) } },
+          'a',
+        );
+        for (const [split, whole] of [rows, products]) {
+          assert.deepEqual([split.output.dtype, whole.output.dtype], [dtype, dtype]);
+          expectClose(split.output.data, whole.output.data, 1e-4); // bits: the last one may differ
+        }
+      }
+    },
+
     'so does its deadline, which says where they were': async ({ manager }) => {
       const job = { ...slow(), id: 'late', split: true };
       const error = await failure(manager.executeWorkload(job, { timeout: 60 }), 'ERR_TIMEOUT');
@@ -127,10 +206,17 @@ function splitSuite(isAlone) {
 
     'equal ones share their parts': async ({ manager }) => {
       const job = { ...slow(), split: true };
+      const counted = async () => {
+        const text = await manager.prometheus();
+        return ['hits', 'misses'].map((which) => Number(new RegExp(`cache_${which}_total (\\d+)`).exec(text)[1]));
+      };
+      const before = await counted();
       const results = await Promise.all([0, 1].map(() => manager.executeWorkload(job, { cache: true })));
       // Which of the two makes a part, and which gets it, is settled for each.
       const shared = results.flatMap(({ parts }) => parts).filter(({ cached }) => cached);
       assert.equal(shared.length, 2);
+      const [hits, misses] = (await counted()).map((count, i) => count - before[i]);
+      assert.deepEqual([hits + misses, hits], [2, results.filter(({ cached }) => cached).length]);
       for (const { cached, parts } of results)
         assert.equal(
           cached,
@@ -222,7 +308,7 @@ function splitSuite(isAlone) {
       const input = manager.sharedTensor([42_000, 256]);
       input.data.fill(2);
       input.seal();
-      const asked = manager.executeWorkload({ type: 'normalize', inputs: { input }, split: true });
+      const asked = manager.executeWorkload({ type: 'normalize', inputs: { input }, split: true }, { cache: true });
       input.release();
       const result = await asked;
       assert.deepEqual(idsOf(result), kContexts);
@@ -230,6 +316,9 @@ function splitSuite(isAlone) {
     },
 
     'one that is too small runs in one piece, and says so': async ({ manager }) => {
+      const told = [];
+      const listen = ({ duration }) => told.push(duration);
+      manager.on('workload-completed', listen);
       const result = await manager.executeWorkload({
         type: 'normalize',
         inputs: {
@@ -240,6 +329,8 @@ function splitSuite(isAlone) {
         },
         split: true,
       });
+      manager.off('workload-completed', listen);
+      assert.deepEqual(told, [result.timings.total]);
       assert.deepEqual(result.parts, [
         {
           contextId: result.contextId,
