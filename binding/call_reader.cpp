@@ -92,6 +92,8 @@ std::string outputName(const Job& job, size_t output) {
               {.argument = named ? std::string("into.") + job.workload->info.outputs[output] : "into"});
 }
 
+std::string_view arrayOf(DType dtype) { return kDTypes[static_cast<int>(dtype)].array; }
+
 bool overlap(const std::byte* a, size_t aBytes, const std::byte* b, size_t bBytes) {
   return aBytes && bBytes && a < b + bBytes && b < a + aBytes;
 }
@@ -123,8 +125,10 @@ void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& jo
     if (slot[kSlotKind] == kAbsent) continue;
     const TensorSpec& spec = job.outputSpecs[i];
     TensorSpec given = readSpec(slot);
-    bool fits = slot[kSlotKind] == kFlat ? given.elements() == spec.elements() : given.shape == spec.shape;
-    if (given.dtype != spec.dtype || !fits)
+    const bool flat = slot[kSlotKind] == kFlat;  // a typed array alone, of any dtype that it carries
+    const bool alike = flat ? arrayOf(given.dtype) == arrayOf(spec.dtype) : given.dtype == spec.dtype;
+    const bool fits = flat ? given.elements() == spec.elements() : given.shape == spec.shape;
+    if (!alike || !fits)
       refuseTarget(job, i,
                    std::string(" is ") + dtypeName(given.dtype) + " " + given.shape.text() + ", but the result is " +
                        dtypeName(spec.dtype) + " " + spec.shape.text());

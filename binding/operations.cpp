@@ -18,6 +18,14 @@ constexpr std::chrono::microseconds kLook{100};
 const bool kLooks = !std::getenv("SWITCHYARD_NO_LOOK");
 constexpr int kIdBits = 40;  // of each loading of the JavaScript side; with 13 bits for their number a double holds it
 
+// Electron waits for the loop's descriptors in a thread of its own, which would not learn that the loop is not to sleep.
+bool isElectron(Napi::Env env) {
+  const Napi::Value process = env.Global().Get("process");
+  if (!process.IsObject()) return false;
+  const Napi::Value versions = process.As<Napi::Object>().Get("versions");
+  return versions.IsObject() && versions.As<Napi::Object>().Has("electron");
+}
+
 }  // namespace
 
 uint64_t OperationList::start(Environment& environment, double* resultId, Napi::Function onDone) {
@@ -27,6 +35,7 @@ uint64_t OperationList::start(Environment& environment, double* resultId, Napi::
   if (wake_) return firstId;
   environment_ = &environment;
   env_ = env;
+  mayLook_ = kLooks && !isElectron(env);
   resultId_ = resultId;
   resource_ = Napi::Persistent(Napi::Object::New(env));
   checkStatus(env, napi_async_init(env, resource_.Value(), Napi::String::New(env, "switchyard"), &async_));
@@ -105,7 +114,7 @@ void OperationList::push(Operation* finished) {
 }
 
 void OperationList::expectSoon() {
-  if (!looking_ || !kLooks) return;
+  if (!looking_ || !mayLook_) return;
   lookUntil_ = std::chrono::steady_clock::now() + kLook;
   if (uv_is_active(reinterpret_cast<uv_handle_t*>(looking_))) return;
   {

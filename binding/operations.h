@@ -47,7 +47,7 @@ class OperationList {
   void push(Operation* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
   Progress::Told progress(uint64_t id) const;  // nothing where it is not under way any more
-  void abandon(uint64_t id);  // it never started: nothing is delivered
+  void abandon(uint64_t id);                   // it never started: nothing is delivered
   // One has gone to a device that may have it done sooner than this thread would fall asleep and be woken again: for a
   // moment the loop goes round and looks for it, beside whatever else comes.
   void expectSoon();
@@ -77,6 +77,7 @@ class OperationList {
   napi_async_context async_ = nullptr;
   std::vector<Operation*> draining_;
   uv_idle_t* looking_ = nullptr;  // as wake_
+  bool mayLook_ = false;
   std::chrono::steady_clock::time_point lookUntil_;
 
   std::mutex mutex_;

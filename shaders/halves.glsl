@@ -22,8 +22,7 @@ uvec4 narrowed(vec4 v, uint format) {
   if (format == kFormatBfloat16)
     return mix((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16, (bits >> 16) | 0x40u, nan);
   uvec4 half_ = (size - (0x38000000u - 0xFFFu) + ((size >> 13) & 1u)) >> 13;
-  // A denormal half: the sum has its steps of 2^-24 as the last bit, and the processor rounds to them.
-  const uvec4 small = floatBitsToUint(uintBitsToFloat(size) + 0.5) - 0x3F000000u;
+  const uvec4 small = uvec4(roundEven(uintBitsToFloat(size) * 16777216.0));  // a denormal half: a count of 2^-24
   half_ = mix(half_, small, lessThan(size, uvec4(0x38800000u)));
   half_ = mix(half_, uvec4(0x7C00u), greaterThan(size, uvec4(0x477FEFFFu)));  // rounds past 65504: infinity
   half_ = mix(half_, 0x7E00u | ((size >> 13) & 0x3FFu), nan);

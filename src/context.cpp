@@ -139,9 +139,11 @@ void Context::cancel(const JobPtr& job) {
   job->requestStop();
   {
     std::lock_guard lock(mutex_);
-    auto found = std::find(ready_.begin(), ready_.end(), job);
-    if (found == ready_.end() || job->running_ || job->restarts_) return;
-    ready_.erase(found);
+    if (!std::erase(gathering_, job)) {
+      auto found = std::find(ready_.begin(), ready_.end(), job);
+      if (found == ready_.end() || job->running_ || job->restarts_) return;
+      ready_.erase(found);
+    }
   }
   settle(job, std::make_exception_ptr(Error(Code::Canceled, "the job was canceled before it ran")));
 }
@@ -165,7 +167,7 @@ bool Context::shutdown(std::chrono::milliseconds timeout) {
     std::lock_guard lock(mutex_);
     closing_ = true;
     for (const JobPtr& job : started_) job->requestStop();
-    for (const JobPtr& job : gathering_) job->requestStop();
+    for (const JobPtr& job : gathering_) job->requestStop(), queued.push_back(job);
     for (const JobPtr& job : ready_) job->requestStop(), queued.push_back(job);
   }
   for (const JobPtr& job : queued) cancel(job);

@@ -70,6 +70,7 @@ class Context final : private Lane {
   void checkOpen() const;  // under mutex_
   bool hasToGather(const Job& job) const;
   void gather(const JobPtr& job, Asked asked);
+  bool isGathering(const JobPtr& job) const;  // under mutex_
   void gathered(const JobPtr& job, TensorArg* input, const std::byte* host, const std::exception_ptr& failed);
   Error lostError() const;
   void take(const JobPtr& job, Asked asked);  // under mutex_

@@ -19,6 +19,18 @@ namespace {
 
 using Copy = DeviceTensor::HostCopy;
 
+// Why a tensor could not be read, to those who need it on other devices: theirs are well.
+std::exception_ptr notRead(const DeviceTensor& tensor, const std::exception_ptr& error) {
+  try {
+    const Error why = asError(error);
+    const std::string& device = tensor.device->info.id;
+    if (why.code == Code::DeviceLost) return std::make_exception_ptr(SourceLost(device));
+    return std::make_exception_ptr(Error(why.code, "a tensor on " + device + " could not be read: " + why.what()));
+  } catch (...) {  // no memory for words
+    return error;
+  }
+}
+
 std::shared_ptr<Job> makeRead(const std::shared_ptr<DeviceTensor>& tensor, const std::shared_ptr<Copy>& copy) {
   auto read = std::make_shared<Job>();
   read->kind = Job::Kind::Read;
@@ -28,7 +40,7 @@ std::shared_ptr<Job> makeRead(const std::shared_ptr<DeviceTensor>& tensor, const
     decltype(copy->waiting) waiting;
     {
       std::lock_guard lock(tensor->copyMutex);
-      copy->error = ran.error;
+      copy->error = ran.error ? notRead(*tensor, ran.error) : nullptr;
       if (!ran.error) copy->block = std::move(ran.outputs.front());
       waiting.swap(copy->waiting);
     }
@@ -84,25 +96,34 @@ void Context::gather(const JobPtr& job, Asked asked) {
     if (job->inputs[i].device && wayTo(*device_, *job->inputs[i].device) == Way::Read) reads.push_back(i);
   std::vector<std::shared_ptr<DeviceTensor>> tensors;  // the job's go one by one as they are read
   for (size_t i : reads) tensors.push_back(job->inputs[i].device);
-  job->gathered_.reserve(reads.size());
+  std::vector<std::shared_ptr<Copy>> copies;
+  copies.reserve(reads.size());
   {
     std::lock_guard lock(mutex_);
     take(job, asked);
     job->reads_ = reads.size() + 1;  // this one
     gathering_.push_back(job);
   }
-  // pending_ keeps this context until the last was read
   for (size_t at = 0; at < reads.size(); ++at) {
     try {
-      auto copy = hostCopyOf(tensors[at], asked, [this, job, input = reads[at]](const Copy& read) {
-        gathered(job, &job->inputs[input], read.block ? read.block->data : nullptr, read.error);
-      });
-      job->gathered_.push_back(std::move(copy));
+      // A job that is canceled does not wait for what is read, and this context may be gone by then.
+      copies.push_back(hostCopyOf(tensors[at], asked, [self = self_, job, input = reads[at]](const Copy& read) {
+        if (const auto context = self.lock())
+          context->gathered(job, &job->inputs[input], read.block ? read.block->data : nullptr, read.error);
+      }));
     } catch (...) {  // no memory for it
       gathered(job, nullptr, nullptr, std::current_exception());
     }
   }
+  {
+    std::lock_guard lock(mutex_);
+    if (isGathering(job)) job->gathered_ = std::move(copies);
+  }
   gathered(job, nullptr, nullptr, nullptr);
+}
+
+bool Context::isGathering(const JobPtr& job) const {
+  return std::find(gathering_.begin(), gathering_.end(), job) != gathering_.end();
 }
 
 // One of its inputs is in the host's memory, or could not be read; null: all were asked for.
@@ -111,6 +132,7 @@ void Context::gathered(const JobPtr& job, TensorArg* input, const std::byte* hos
   LaneRunner* runner = nullptr;
   {
     std::lock_guard lock(mutex_);
+    if (!isGathering(job)) return;  // canceled
     if (failed && !job->error) job->error = failed;
     if (input && !failed) {
       input->host = host;

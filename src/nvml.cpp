@@ -46,8 +46,8 @@ std::optional<Nvml> load() {
   resolve(nvml.cardByUuid, "nvmlDeviceGetHandleByUUID");
   resolve(nvml.memory, "nvmlDeviceGetMemoryInfo");
   resolve(nvml.utilization, "nvmlDeviceGetUtilizationRates");
-  resolve(nvml.peerStatus, "nvmlDeviceGetP2PStatus");
   if (!complete || nvml.start() != kSuccess) return std::nullopt;
+  resolve(nvml.peerStatus, "nvmlDeviceGetP2PStatus");  // what some virtual cards' library lacks
   return nvml;
 }
 
@@ -71,7 +71,7 @@ Card findCard(const Nvml& nvml, const std::string& uuid) {
 
 bool areJoinedByNvlink(const std::string& uuid, const std::string& other) {
   const std::optional<Nvml>& nvml = loaded();
-  if (!nvml) return false;
+  if (!nvml || !nvml->peerStatus) return false;
   const Card a = findCard(*nvml, uuid), b = findCard(*nvml, other);
   int status = -1;
   return a && b && nvml->peerStatus(a, b, kByNvlink, &status) == kSuccess && status == kPeersAreFine;

@@ -82,10 +82,12 @@ void becomeComputeThread(const char* name) noexcept {
   if (get(before)) makeComputing(before, kNicer);
 }
 
-ComputeThreadsStart::ComputeThreadsStart() noexcept try {
-  others_ = threadsOfThisProcess();
-  if (!get(before_) || !makeComputing(before_, 0)) before_ = {};
-} catch (const std::bad_alloc&) {  // then they are started as any thread is
+ComputeThreadsStart::ComputeThreadsStart() noexcept {
+  try {
+    others_ = threadsOfThisProcess();
+    if (!get(before_) || !makeComputing(before_, 0)) before_ = {};
+  } catch (const std::bad_alloc&) {  // then they are started as any thread is
+  }
 }
 
 ComputeThreadsStart::~ComputeThreadsStart() {

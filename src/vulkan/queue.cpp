@@ -2,6 +2,7 @@
 #include "vulkan/queue.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "params.h"
@@ -29,6 +30,18 @@ const GpuBuffer& bufferOf(const BufferView& view) {
   if (view.offset > view.buffer->size || view.size > view.buffer->size - view.offset)
     misuse("a view past the end of its buffer");
   return static_cast<const GpuBuffer&>(*view.buffer);
+}
+
+// Of a row as its kernel goes over it, in float32 whatever lies in memory; 0: that is what the views tell.
+uint64_t rowBytes(Kernel kernel, std::span<const std::byte> params) {
+  if (kernel != Kernel::reduce && kernel != Kernel::normalize && kernel != Kernel::softmax &&
+      kernel != Kernel::layer_norm)
+    return 0;
+  static_assert(offsetof(ReduceParams, d) == 4 && offsetof(NormalizeParams, d) == 4 &&
+                offsetof(SoftmaxParams, d) == 4 && offsetof(LayerNormParams, d) == 4);
+  uint32_t d = 0;
+  if (params.size() >= 8) std::memcpy(&d, params.data() + 4, sizeof d);
+  return uint64_t{d} * sizeof(float);
 }
 
 }  // namespace
@@ -228,7 +241,7 @@ void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView>
     if (p.d > (kernel == Kernel::search_scan ? kScanColumns : kTileColumns))
       return launchShader(searchLongShader(), uint64_t(p.q) * p.n, views, params, uint64_t(p.d) * sizeof(float));
   }
-  launchShader(shaderOf(kernel), count, views, params);
+  launchShader(shaderOf(kernel), count, views, params, rowBytes(kernel, params));
 }
 
 void GpuQueue::launchShader(const Shader& shader, uint64_t count, std::span<const BufferView> views,

@@ -88,7 +88,7 @@ test('the loop looks for the end of small jobs on drivers, and sleeps while long
     const before = loopTurns();
     await ctx.run(small);
     for (let i = 0; i < 3; i++) await ctx.run(large);
-    expect(loopTurns() - before).toBeLessThan(1000); // 100 us are some 50
+    expect(loopTurns() - before).toBeLessThan(20_000); // 100 us are 50 to 500; all the time some 500,000
     await ctx.close();
   }
 });

@@ -317,6 +317,11 @@ describe.each(devices)('on %s', (device) => {
     expect(output).toEqual(tensor(doubled, [4, 10], 'bfloat16'));
     const both = await run('add', { a: tensor(numbers, [4, 10], 'float16'), b });
     expect(both.output).toEqual(tensor(Float32Array.from(doubled), [4, 10]));
+    const into = new Uint16Array(40);
+    expect((await ctx.run({ type: 'add', inputs: { a: b, b } }, { into: { output: into } })).outputs.output).toEqual(
+      tensor(doubled, [4, 10], 'bfloat16'),
+    );
+    expect(into).toEqual(tensor(doubled, [40], 'bfloat16').data);
     // bits alone are float16
     const bits = await run('scale', { input: tensor(numbers, [40], 'float16').data }, { factor: 2 });
     expect(bits.output).toEqual(tensor(doubled, [40], 'float16'));

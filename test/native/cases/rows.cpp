@@ -288,6 +288,11 @@ void addLayerNormCases(CaseList& list) {
     if (t != kF32) add("long-rows", Size::Large, t, {2, 140012}, true, true, 0);
     if (t != kF32) add("large-of-fours", Size::Split, t, {1031, 1024}, true, true, 0);
   }
+  // As many loops as there are, each as long as it gets: a driver may cut them (vulkan/loops.h).
+  list.add("layer-norm", "long-and-huge-bfloat16", Size::Large, [](Problem& p, Random& random) {
+    p.inputs = {random.uniform(kBF16, {2, 262140}, -1e20, 1e20), absent(), absent()};
+    expectLayerNorm(p);
+  });
   // one pass (E[x^2] - mean^2) would lose all digits
   add("far-from-zero", Size::Small, kF32, {5, 300}, true, true, 10000);
   auto listedRows = [&](const std::string& name, Shape shape, std::initializer_list<double> values,
