@@ -331,7 +331,9 @@ export interface GPUClusterMetrics {
     shaderCache: number;
     /** Shared memory of the tensors that are published, in MB. */
     published: number;
-    /** Shared memory of all tensors that processes hold, sealed or not, in MB. */
+    /**
+     * Shared memory of all tensors that processes hold, sealed or not, and of outputs of split jobs, in MB.
+     */
     shared: number;
   };
   performance: {

@@ -58,8 +58,10 @@ const kWorkedOut = [
   figure('memoryUsage.published', 'shared memory of the tensors that are published, in MB', ({ published }) =>
     megabytes(published.bytes),
   ),
-  figure('memoryUsage.shared', 'shared memory of all tensors that processes hold, sealed or not, in MB', ({ shared }) =>
-    megabytes(shared.bytes),
+  figure(
+    'memoryUsage.shared',
+    'shared memory of all tensors that processes hold, sealed or not, and of outputs of split jobs, in MB',
+    ({ shared }) => megabytes(shared.bytes),
   ),
   figure('performance.frameRate', 'pictures a second, over the last ten', ({ frameRate }) => frameRate),
   figure('performance.renderTime', 'compute time of a picture, in ms', ({ frameMs, frameRate }) =>

@@ -237,7 +237,7 @@ const kMetrics = [
   {
     name: 'shared_tensors',
     kind: 'gauge',
-    help: 'Shared tensors that some process holds, sealed or not, the published ones among them.',
+    help: 'Shared tensors that some process holds, sealed or not, published ones and outputs of split jobs among them.',
     samples: ({ state }) => [[state.shared.count]],
   },
   {

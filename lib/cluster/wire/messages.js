@@ -293,7 +293,16 @@ const events = {
 };
 /** @type {Kind<SplitQuestion>} */
 const splitQuestion = object({ kind: oneOf(kKinds), contextType: oneOf(kContextTypes), workload: integer });
-const reports = /** @type {const} */ (['metrics', 'health', 'prometheus', 'memory', 'jobs', 'why', 'split', 'progress']);
+const reports = /** @type {const} */ ([
+  'metrics',
+  'health',
+  'prometheus',
+  'memory',
+  'jobs',
+  'why',
+  'split',
+  'progress',
+]);
 /** @type {Kind<Report>} */
 const report = /** @type {Kind<any>} */ (
   (value) =>

@@ -34,8 +34,8 @@ function refuseGone(call, facts) {
   for (const { name, data, shape } of call.tensors())
     if (data.length === 0 && product(shape))
       throw invalid(
-        `${call.type}: input '${name}' was released, transferred or detached before the job began: its memory belongs ` +
-          'to another owner now',
+        `${call.type}: input '${name}' was released, transferred or detached before the job began: its memory ` +
+          'belongs to another owner now',
         `inputs.${name}`,
       );
   refuseGoneTargets(call, facts);
@@ -51,7 +51,8 @@ function refuseGoneTargets({ outputs, targets }, facts) {
     const target = /** @type {TensorData|undefined} */ (targets?.[i]);
     if (target?.length === 0 && product(shape))
       throw invalid(
-        `into '${outputs[i]}' was transferred or detached while the job used it: its memory belongs to another owner now`,
+        `into '${outputs[i]}' was transferred or detached while the job used it: its memory belongs to another ` +
+          'owner now',
         `into.${outputs[i]}`,
       );
   });

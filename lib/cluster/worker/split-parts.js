@@ -107,8 +107,8 @@ class SplitPart {
  * Runs all parts of a job side by side.
  * @param {readonly SplitPart[]} parts
  * @param {(error: import('../../core').GPUError, i: number) => import('../../core').GPUError} tell which part it was
- * @param {(all: Promise<unknown>, failed: import('../../core').GPUError) => Promise<unknown>} wait for the others of one
- *   that has failed; rejected where that takes too long
+ * @param {(all: Promise<unknown>, failed: import('../../core').GPUError) => Promise<unknown>} wait for the others of
+ *   one that has failed; rejected where that takes too long
  * @returns {Promise<{ results: GPUResult[], last: GPUResult }>} `last`: of the part that ended last. Rejected with the
  *   first error, when nothing of the job's memory is in use any more, or with that of `wait`; at once with ERR_TIMEOUT
  *   and ERR_CANCELED, whose `released` tells of that

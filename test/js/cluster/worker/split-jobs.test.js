@@ -2,7 +2,8 @@
 'use strict';
 const { EventEmitter } = require('node:events');
 const gpu = require('../../../..');
-const { describe: describeCall } = require('../../../../lib/call');
+const { layouts } = require('../../../../lib/addon');
+const { callInto, describe: describeCall, kDTypes, scratch } = require('../../../../lib/call');
 const { GPUError } = require('../../../../lib/core');
 const { OwnJobs } = require('../../../../lib/cluster/worker/own-jobs');
 const { SplitJobs } = require('../../../../lib/cluster/worker/split-jobs');
@@ -147,6 +148,24 @@ describe('in parts', () => {
     expect(parts.length % 2).toBe(0);
     return asked;
   }
+
+  test.each(['float16', 'bfloat16'])('a view of the outputs says that it is of %s', async (dtype) => {
+    const into = [];
+    const { dtype: kDType, rank: kRank, extents: kExtents } = layouts.slot;
+    const { ask } = jobs.asks;
+    jobs.asks.ask = (call) => {
+      const extents = callInto + kExtents;
+      into.push([kDTypes[scratch[callInto + kDType]], ...scratch.slice(extents, extents + scratch[callInto + kRank])]);
+      return ask(call);
+    };
+    run(undefined, gpu.tensor(new Uint16Array(84_000 * 256), [84_000, 256], dtype));
+    tell.resolve(targets);
+    await new Promise(setImmediate);
+    expect(into).toEqual([
+      [dtype, 41_984, 256], // where a part begins is a multiple of 64
+      [dtype, 42_016, 256],
+    ]);
+  });
 
   test('those that run do not fill the queue', async () => {
     for (let i = 0; i < 3; ++i) {

@@ -147,9 +147,9 @@ function splitSuite(isAlone) {
       };
       const shared = manager.sharedTensor([42_000, 256]);
       const view = { data: shared.data, shape: shared.shape.slice() };
-      const early = manager.executeWorkload({ type: 'normalize', inputs: { input: view }, split: true });
+      const released = manager.executeWorkload({ type: 'normalize', inputs: { input: view }, split: true });
       shared.release();
-      await refused(early, 'inputs.input', /^normalize: input 'input' was released, transferred or detached/);
+      await refused(released, 'inputs.input', /^normalize: input 'input' was released, transferred or detached/);
 
       const search = () => ({
         type: 'similarity-search',
