@@ -149,7 +149,7 @@ class SplitJobs {
       )
       .finally(() => {
         --this.#size;
-        for (const tensor of held) tensor.release();
+        for (const tensor of held) /** @type {{ release(): void }} */ (tensor).release();
       });
     return waited.catch((error) => {
       throw job.isOver ? this.#late(job, error) : error;

@@ -13,7 +13,7 @@ const { invalid } = require('../../core');
 /**
  * Shared tensors that a job uses stay until its parts hold them, whatever becomes of them meanwhile.
  * @param {unknown} tensors by name
- * @returns {Record<string, any>} the same, each shared one as one of our own
+ * @returns {Record<string, unknown>} the same, each shared one as one of our own
  */
 function heldAgain(tensors) {
   return Object.fromEntries(

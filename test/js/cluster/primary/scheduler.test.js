@@ -125,6 +125,11 @@ describe('chooseContext', () => {
       expect(chosen(makeJob(part), contexts, 10)).toBeUndefined();
       expect(chosen(makeJob(part), contexts, 10.1)).toBe('free');
     });
+    test('a card that nothing was measured of is taken to be as fast as it was when the job was cut', () => {
+      const contexts = [card('meant', 3, full), cuda({ id: 'free', home: 4 })];
+      expect(chosen(makeJob({ ...part, cost: 1000 }), contexts, 100)).toBeUndefined();
+      expect(chosen(makeJob({ ...part, cost: 1000 }), contexts, 100.1)).toBe('free');
+    });
     test('goes elsewhere when it has gone, was lost, or is to be avoided', () => {
       const free = cpu({ id: 'free', home: 4, member: 4 });
       expect(chosen(makeJob(part), [free])).toBe('free');
