@@ -18,7 +18,8 @@ constexpr std::chrono::microseconds kLook{100};
 const bool kLooks = !std::getenv("SWITCHYARD_NO_LOOK");
 constexpr int kIdBits = 40;  // of each loading of the JavaScript side; with 13 bits for their number a double holds it
 
-// Electron waits for the loop's descriptors in a thread of its own, which would not learn that the loop is not to sleep.
+// Electron waits for the loop's descriptors in a thread of its own, which would not learn that the loop is not to
+// sleep.
 bool isElectron(Napi::Env env) {
   const Napi::Value process = env.Global().Get("process");
   if (!process.IsObject()) return false;

@@ -221,6 +221,8 @@ class ContextView {
       if (this.#read(inContext.started + i) !== number) continue;
       const done = this.#read(inContext.steps + 2 * i);
       const total = this.#read(inContext.steps + 2 * i + 1);
+      // Another may have begun there meanwhile.
+      if (this.#read(inContext.started + i) !== number) return undefined;
       return done > 0 && total >= done ? { done, total } : undefined;
     }
     return undefined;

@@ -132,10 +132,10 @@ class SplitPlanner {
   #bounds(what, work, targets) {
     const end = endMs(work, targets);
     const key = `${what}/${work.units}/${targets.map(({ home }) => home)}`;
-    const kept = this.#kept.get(key);
+    const before = this.#kept.get(key);
     const late = (/** @type {Measured} */ { ms }, /** @type {number} */ i) =>
-      kept && ms * (work.sharedMs + work.unitMs * (kept[i + 1] - kept[i])) > kNearly * end;
-    if (kept && !targets.some(late)) return kept;
+      before && ms * (work.sharedMs + work.unitMs * (before[i + 1] - before[i])) > kNearly * end;
+    if (before && !targets.some(late)) return before;
     const bounds = boundsOf(
       targets.map(({ ms }) => (end / ms - work.sharedMs) / work.unitMs),
       work.units,
