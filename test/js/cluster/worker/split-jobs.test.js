@@ -10,7 +10,7 @@ const { SplitJobs } = require('../../../../lib/cluster/worker/split-jobs');
 const { failure } = require('../../../support/assertions');
 
 let jobs, own, told, tell, whole;
-const asked = []; // what is still to be told of devices
+const questions = []; // what is still to be told of devices
 beforeEach(() => {
   own = new OwnJobs(3, { isFull: false, find: () => undefined });
   told = [];
@@ -33,12 +33,12 @@ beforeEach(() => {
   jobs.targets = () =>
     new Promise((resolve, reject) => {
       tell = { resolve, reject };
-      asked.push(tell);
+      questions.push(tell);
     });
 });
 // Nothing of a test goes on after it: its time would be up in another one.
 afterEach(async () => {
-  for (const { reject } of asked.splice(0)) reject(new GPUError('ERR_CLOSED', 'the test is over'));
+  for (const { reject } of questions.splice(0)) reject(new GPUError('ERR_CLOSED', 'the test is over'));
   await new Promise(setImmediate);
 });
 
