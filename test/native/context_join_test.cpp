@@ -102,7 +102,7 @@ TEST_P(OnAContextThatJoins, WhatIsNotAlikeStaysApart) {
 }
 
 TEST_P(OnAContextThatJoins, ALaunchThatFailsIsTriedApart) {
-  if (onCpu()) GTEST_SKIP() << "SKIPPED: a CPU joins nothing";  // which joins none
+  if (onCpu()) GTEST_SKIP() << "SKIPPED: a CPU joins nothing";
   Pending first = hold();
   std::vector<Pending> all;
   for (uint64_t size : kSizes) all.push_back(add(size));

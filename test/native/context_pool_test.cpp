@@ -211,7 +211,8 @@ TEST_P(PooledContext, ItsOwnJobBesideOneOfAnotherProcessInsideACall) {
 
 // A job that is resumed does not submit what another one has recorded and is going to record anew.
 TEST_P(PooledGpu, AJobThatIsResumedIsRecordedBehindOneThatBeginsAnew) {
-  if (!GetParam().id.starts_with("vulkan")) GTEST_SKIP() << "rows of halves take one launch";
+  if (GetParam().id.starts_with("cuda-shim"))
+    GTEST_SKIP() << "SKIPPED: the emulated card is done within submit(): nothing comes behind what runs there";
   const HostTensor offsets = listed(DType::Int32, {5}, {0, 1, 2, 3, 4});
   const HostTensor columns = listed(DType::Int32, {4}, {1, 2, 3, 0});
   int mixed = 0;
@@ -236,7 +237,7 @@ TEST_P(PooledGpu, AJobThatIsResumedIsRecordedBehindOneThatBeginsAnew) {
       }
       if (event.point != Point::Submit) return;
       submitted += PoolThreads::onThread() && thrown && !restarted;
-      open = true;  // also where the rows take one launch alone, and nothing begins anew
+      open = true;  // also where nothing begins anew
     });
     Pending ranks = submit(*context, makeJob("pagerank", {offsets, columns}));
     while (!reached) std::this_thread::yield();
