@@ -2,7 +2,7 @@
 'use strict';
 const { setImmediate, setTimeout, clearTimeout } = require('node:timers');
 const { native, layouts } = require('../addon');
-const { GPUError, invalid, asGpuError, show } = require('../core');
+const { GPUError, afterReading, invalid, asGpuError, show } = require('../core');
 const { readSettings } = require('../config');
 
 /** @typedef {{ signal?: AbortSignal, timeout?: number }} WaitOptions */
@@ -122,7 +122,9 @@ class AwaitedJob {
     this.tellReleased = nothing;
     /** @type {AbortSignal|undefined} */
     this.signal = undefined;
-    /** The deadline, or the time that one that was given up has to stop. @type {NodeJS.Timeout|undefined} */
+    /** @type {() => void} */
+    this.endDeadline = nothing;
+    /** The time that one that was given up has to stop. @type {NodeJS.Timeout|undefined} */
     this.timer = undefined;
   }
 
@@ -133,16 +135,15 @@ class AwaitedJob {
       watchSignal(signal, this);
     }
     if (timeout !== undefined && timeout !== Infinity) {
-      this.timer = setTimeout(
-        () => this.giveUp(new GPUError('ERR_TIMEOUT', `the job did not finish within ${timeout} ms`)),
-        timeout,
+      // the job itself keeps the process alive
+      this.endDeadline = afterReading(timeout, () =>
+        this.giveUp(new GPUError('ERR_TIMEOUT', `the job did not finish within ${timeout} ms`)),
       );
-      this.timer.unref(); // the job itself keeps the process alive
     }
   }
 
   unwatch() {
-    clearTimeout(this.timer);
+    this.endDeadline();
     if (this.signal) unwatchSignal(this.signal, this);
     this.signal = undefined;
   }

@@ -1,5 +1,6 @@
 // What every room stands on, without the addon: errors, the clock, logs.
 'use strict';
+const { afterReading } = require('./after-reading');
 const { kBackends, kDriverBackends, kContextTypes, isSoftware } = require('./backends');
 const { nowMs, setClock, epochMs } = require('./clock');
 const {
@@ -22,6 +23,7 @@ const { tell } = require('./tell');
 const { createLogger, kLevels, withoutPaths, describeError } = require('./log');
 
 module.exports = {
+  afterReading,
   kBackends,
   kDriverBackends,
   kContextTypes,

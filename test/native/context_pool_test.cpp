@@ -77,12 +77,18 @@ TEST_P(PooledContext, OtherProcessesJobsGoOnWhileThePoolIsBusy) {
   Pending elsewhere = submitElsewhere();
   EXPECT_TRUE(elsewhere.wait().ok());
   EXPECT_TRUE(first.settled());
-  Pending last = submit(*context, addJob());
-  EXPECT_FALSE(last.wait(std::chrono::milliseconds(50)).settled);
+  // The device's own thread takes what comes before it has gone to sleep.
+  std::unique_ptr<Pending> last;
+  int awake = 0;
+  while (!last || last->wait(std::chrono::milliseconds(50)).settled) {
+    if (last) ++awake;
+    ASSERT_LT(awake, 20);
+    last.reset(new Pending(submit(*context, addJob())));  // it can't be moved
+  }
   busy.reset();
-  EXPECT_TRUE(last.wait().ok());
+  EXPECT_TRUE(last->wait().ok());
   EXPECT_EQ(pooled, 1);
-  EXPECT_EQ(others, 2);
+  EXPECT_EQ(others, 2 + awake);
 }
 
 TEST_P(PooledContext, BothKindsOfJobsMixed) {

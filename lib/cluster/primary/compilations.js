@@ -2,6 +2,7 @@
 // for it.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
+const { afterReading } = require('../../core');
 const { kCompiling } = require('../../program');
 const { CompileEntry, chooseWorker, mayBeLong, nameOf } = require('./compile-entry');
 
@@ -29,6 +30,7 @@ const { CompileEntry, chooseWorker, mayBeLong, nameOf } = require('./compile-ent
  * @property {import('../../core/log').Logger} log
  */
 
+const noDeadline = () => {};
 const kMaxDeaths = 2; // workers that a source may take down
 const kLingerMs = 10000; // an answer may still be on its way to somebody who opens the memory
 const kMaxCounted = 1000; // programs in the list for the next start
@@ -83,19 +85,18 @@ class Compilations {
    */
   #addWaiter(entry, waiter) {
     const { timeout } = this.parts;
-    const timer =
+    const forget =
       timeout === Infinity
-        ? undefined
-        : setTimeout(() => {
+        ? noDeadline
+        : afterReading(timeout, () => {
             entry.waiters.delete(waiter);
             const why = entry.state === 'waiting' ? 'no worker was ready to compile it' : 'its compilation did not end';
             waiter.fail({ code: 'ERR_TIMEOUT', message: `${nameOf(entry)}: ${why} within ${timeout} ms` });
             if (entry.waiters.size) return;
             this.#forget(entry);
             this.#startWaiting();
-          }, timeout);
-    timer?.unref();
-    entry.waiters.set(waiter, timer);
+          });
+    entry.waiters.set(waiter, forget);
   }
 
   /**
@@ -181,9 +182,9 @@ class Compilations {
   /** @param {Compiling} worker that reads no answers any more */
   #dropWaitersOf(worker) {
     for (const entry of [...this.#entries.values()]) {
-      for (const [waiter, timer] of entry.waiters)
+      for (const [waiter, forget] of entry.waiters)
         if (waiter.requester === worker) {
-          clearTimeout(timer);
+          forget();
           entry.waiters.delete(waiter);
         }
       if (entry.state === 'waiting' && !entry.waiters.size) this.#forget(entry);
@@ -260,8 +261,8 @@ class Compilations {
   #tell(entry, program, cached) {
     const waiters = [...entry.waiters];
     entry.waiters.clear();
-    for (const [i, [waiter, timer]] of waiters.entries()) {
-      clearTimeout(timer);
+    for (const [i, [waiter, forget]] of waiters.entries()) {
+      forget();
       const more = i === 0 ? this.parts.onFirst?.(entry.request.name, program, waiter.requester) : undefined;
       waiter.answer({ ...program, cached: i === 0 ? cached : 'cluster', ...more });
     }
@@ -273,8 +274,8 @@ class Compilations {
    */
   #fail(entry, error) {
     this.#forget(entry);
-    for (const [waiter, timer] of entry.waiters) {
-      clearTimeout(timer);
+    for (const [waiter, forget] of entry.waiters) {
+      forget();
       waiter.fail(error);
     }
     entry.waiters.clear();

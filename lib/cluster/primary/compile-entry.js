@@ -39,7 +39,7 @@ class CompileEntry {
     /** @type {Compiling|undefined} */
     this.worker = undefined;
     this.deaths = 0;
-    /** @type {Map<Waiter, NodeJS.Timeout|undefined>} */
+    /** @type {Map<Waiter, () => void>} with what ends its deadline */
     this.waiters = new Map();
     /** @type {CompiledProgram|undefined} */
     this.program = undefined;

@@ -1,11 +1,10 @@
 // Jobs that can be followed: those under way, why each is where it is, and what became of the last that ended. The
 // coordinator knows what it was asked for; what a process runs on its own contexts, that process is asked for.
 'use strict';
-const { setTimeout, clearTimeout } = require('node:timers');
 const { factsOf } = require('./ended-jobs');
 const { Waiting } = require('./waiting');
 const { kKept, matcher, cutId, nameOf, typeOf, processOf, stepsOf, epochOf, counted } = require('../journal');
-const { GPUError, nowMs, show } = require('../../core');
+const { GPUError, afterReading, nowMs, show } = require('../../core');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('./job').CoordinatorJob} CoordinatorJob */
@@ -148,11 +147,11 @@ class Follow {
   #ask(member, id) {
     const number = ++this.#lastNumber;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#answered(number, undefined), kAnswerMs);
+      const end = afterReading(kAnswerMs, () => this.#answered(number, undefined));
       this.#questions.set(number, {
         member,
         resolve: (answer) => {
-          clearTimeout(timer);
+          end();
           resolve(answer);
         },
       });

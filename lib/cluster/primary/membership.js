@@ -8,7 +8,7 @@ const { Channel, codec, protocol } = require('../wire');
 const { Listener } = require('./listener');
 const { Member, kMissedBeats } = require('./member');
 const { statusPage } = require('../../metrics');
-const { nowMs } = require('../../core');
+const { afterReading, nowMs } = require('../../core');
 const { version } = require('../../../package.json');
 
 const { inPage } = statusPage;
@@ -310,14 +310,14 @@ class Membership {
       return;
     }
     const closesItself = member.endReason === kMisunderstood ? this.parts.config.contextSwitchTimeout : 0;
-    setTimeout(() => {
+    afterReading(closesItself + kHalfOpenMs, () => {
       if (member.state === 'gone' || member.endReason === kLeft || (member.ask && member.run)) return;
       this.parts.log.error(
         { worker: member.workerId },
         'a worker has lost one of its two connections: its process is ended',
       );
       this.kill(member, 'crash');
-    }, closesItself + kHalfOpenMs).unref();
+    });
   }
 
   /** @param {Member} member */

@@ -1,6 +1,6 @@
 // What no message announces: members that do not move or do not start in time, and contexts that run out of memory.
 'use strict';
-const { setInterval, clearInterval } = require('node:timers');
+const { setInterval, clearInterval, setImmediate } = require('node:timers');
 const { nowMs } = require('../../core');
 const { kMissedBeats } = require('./member');
 
@@ -24,15 +24,18 @@ const kPressure = 0.9,
 
 class Watch {
   #tick;
+  #closed = false;
 
   /** @param {WatchParts} parts */
   constructor(parts) {
     this.parts = parts;
-    this.#tick = setInterval(() => this.#onTick(), kTickMs);
+    // What they have said is read before: this process may have been blocked.
+    this.#tick = setInterval(() => setImmediate(() => this.#onTick()), kTickMs);
     this.#tick.unref();
   }
 
   #onTick() {
+    if (this.#closed) return;
     const { membership, contexts } = this.parts;
     const now = nowMs();
     this.parts.onTick(now);
@@ -107,6 +110,7 @@ class Watch {
   }
 
   close() {
+    this.#closed = true;
     clearInterval(this.#tick);
   }
 }

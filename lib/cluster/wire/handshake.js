@@ -3,7 +3,7 @@
 'use strict';
 /** @type {import('node:cluster').Cluster} */
 const cluster = /** @type {import('node:cluster').Cluster} */ (/** @type {unknown} */ (require('node:cluster')));
-const { setInterval, clearInterval, setTimeout, clearTimeout } = require('node:timers');
+const { setInterval, clearInterval, setImmediate } = require('node:timers');
 const { GPUError } = require('../../core');
 const { readHandshake } = require('./codec');
 const { kProtocol } = require('./protocol');
@@ -14,11 +14,17 @@ const { version } = require('../../../package.json');
 /** @typedef {import('./messages').Hello} Hello */
 
 const kMaxVersion = 100; // characters
-const kTimeoutMs = 1000;
 const kAgainMs = 50;
+/** Turns of this process's loop, not time: while it is blocked, no answer can be read. */
+const kTries = 1000 / kAgainMs;
+/** Where the primary that has forked it had a coordinator: it is there, whatever keeps it from answering. */
+const kTriesOfCoordinator = 30 * kTries;
+/** Workers inherit it, and know their primary by its process id. */
+const kCoordinatorEnv = 'SWITCHYARD_COORDINATOR';
 
 /**
- * In a worker. Resolves to undefined when the primary has no coordinator within a second.
+ * In a worker. Resolves to undefined when the primary has no coordinator within a second; one that had a coordinator
+ * when it forked this worker is waited for longer.
  * @returns {Promise<Invitation|undefined>}
  */
 function askToJoin() {
@@ -31,7 +37,7 @@ function askToJoin() {
     };
     const end = () => {
       clearInterval(again);
-      clearTimeout(timer);
+      hasEnded = true;
       process.removeListener('message', onMessage);
       process.removeListener('disconnect', onDisconnect);
     };
@@ -52,11 +58,18 @@ function askToJoin() {
         reject(new GPUError(refused.code === 'ERR_CLOSED' ? 'ERR_CLOSED' : 'ERR_UNSUPPORTED', refused.reason));
       }
     };
-    const again = setInterval(hello, kAgainMs);
-    const timer = setTimeout(() => {
+    const giveUp = () => {
+      if (hasEnded) return;
       end();
       resolve(undefined);
-    }, kTimeoutMs);
+    };
+    const tries = process.env[kCoordinatorEnv] === String(process.ppid) ? kTriesOfCoordinator : kTries;
+    let tried = 0;
+    let hasEnded = false;
+    const again = setInterval(() => {
+      if (++tried < tries) hello();
+      else setImmediate(giveUp); // what has come meanwhile is read before
+    }, kAgainMs);
     process.prependListener('message', onMessage);
     process.prependListener('disconnect', onDisconnect);
     hello();
@@ -92,9 +105,11 @@ function answerJoining(invite, onExit) {
   // Ahead of the application's listeners: one that throws ends an event's round.
   cluster.prependListener('message', onMessage);
   cluster.prependListener('exit', onWorkerExit);
+  process.env[kCoordinatorEnv] = String(process.pid);
   return () => {
     cluster.removeListener('message', onMessage);
     cluster.removeListener('exit', onWorkerExit);
+    delete process.env[kCoordinatorEnv];
   };
 }
 

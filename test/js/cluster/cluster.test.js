@@ -81,6 +81,10 @@ describe('how it begins', () => {
     }
   });
 
+  test.each(['worker', 'primary'])('a %s that blocks its loop while the worker joins', async (which) => {
+    expect(await life('busy-at-first', [which])).toEqual([[[doubled, 1], 'worker']]);
+  });
+
   test('workers of its own, and jobs before they are there', async () => {
     const [{ early, role }, { contexts }] = await life('built-in');
     expect([early[0], role, contexts]).toEqual([doubled, 'primary', ['1-cpu-0', '2-cpu-0']]);

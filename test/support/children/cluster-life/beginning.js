@@ -8,6 +8,11 @@ const { sleep, until } = require('../../waiting');
 const { memories } = require('../../processes');
 const { one, print, double, inThread, nextMessage, say } = require('./scenario');
 
+function block(ms) {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 // Each scenario: what the primary does, and what its workers do.
 module.exports = {
   'manager-first': {
@@ -63,6 +68,27 @@ module.exports = {
     async worker() {
       const manager = gpu.createGPUClusterManager(one);
       say(await double(manager));
+    },
+  },
+  // Neither a worker that reads its own data first nor a primary that does is any sign that nobody coordinates.
+  'busy-at-first': {
+    async primary() {
+      const which = process.argv[3];
+      const manager = gpu.createGPUClusterManager(one);
+      const worker = cluster.fork({ BUSY: which });
+      const said = nextMessage(worker);
+      if (which === 'primary') {
+        await new Promise((resolve) => worker.once('online', resolve));
+        block(2000);
+      }
+      print(await said);
+      await manager.close();
+      worker.disconnect();
+    },
+    async worker() {
+      const manager = gpu.createGPUClusterManager(one);
+      if (process.env.BUSY === 'worker') block(2000);
+      say([await double(manager), manager.role]);
     },
   },
   'built-in': {
