@@ -111,9 +111,41 @@ async function gtest(name, { preset = 'release', filter, env = {}, timeoutMs = 3
   return { suite: tally(name, result.seconds, cases), result };
 }
 
+async function judged(name, options) {
+  const { suite, result } = await gtest(name, options);
+  return { suite: judgeEnd(suite, result), output: result.output };
+}
+
+// Parts of one suite as one.
+function together(name, started, parts) {
+  const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
+  const all = (key) => parts.flatMap((part) => part[key]);
+  return {
+    ...{ name, seconds: (Date.now() - started) / 1000 },
+    ...{ passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') },
+    ...{ failures: all('failures'), skips: all('skips') },
+  };
+}
+
+// Many small cases, which measure nothing: half of them beside the other half. All else runs alone after that.
+async function inShards(name, { filter = '*', small, env = {}, extra }) {
+  if (extra.length) return judged(name, { filter, env, extra });
+  const started = Date.now();
+  const shard = (index) => ({ GTEST_TOTAL_SHARDS: '2', GTEST_SHARD_INDEX: String(index) });
+  const parts = await Promise.all(
+    [0, 1].map((index) => judged(`${name}-${index}`, { filter: small, env: { ...env, ...shard(index) } })),
+  );
+  parts.push(await judged(name, { filter: `${filter}-${small}`, env }));
+  const suite = together(
+    name,
+    started,
+    parts.map((part) => part.suite),
+  );
+  return { suite, output: parts.map(({ output }) => output).join('\n') };
+}
+
 async function native(extra) {
-  const { suite, result } = await gtest('native', { extra });
-  return judgeEnd(suite, result);
+  return (await inShards('native', { small: 'conformance.*', extra })).suite;
 }
 
 // Users' programs and pictures on two Vulkan drivers in one process, compared with each other: Mesa's, and SwiftShader
@@ -169,12 +201,13 @@ async function rareRows(extra) {
 
 // Every test that names Vulkan, under the validation layer: any message of the layer is a failure.
 async function validation(extra) {
-  const { suite, result } = await gtest('validation', {
+  const { suite, output } = await inShards('validation', {
     filter: '*vulkan*:*Vulkan*',
+    small: 'conformance.*vulkan*',
     env: { SWITCHYARD_VULKAN_VALIDATION: '1' },
     extra,
   });
-  const messages = result.output.split('\n').filter((line) => line.includes('vulkan validation:'));
+  const messages = output.split('\n').filter((line) => line.includes('vulkan validation:'));
   if (messages.length) {
     suite.failed += 1;
     suite.failures.push({
@@ -182,7 +215,7 @@ async function validation(extra) {
       text: [...new Set(messages)].slice(0, 20).join('\n'),
     });
   }
-  return judgeEnd(suite, result);
+  return suite;
 }
 
 // The native tests under a sanitizer, with the environment that CMakePresets.json gives them.
@@ -202,16 +235,11 @@ async function sanitized(preset, extra) {
 async function js(extra) {
   if (extra.length) return jest('js', extra);
   const clusters = path.join('test', 'js', 'cluster') + path.sep;
-  const parts = [
+  const started = Date.now();
+  return together('js', started, [
     await jest('js', ['--maxWorkers=2', `--testPathIgnorePatterns=${clusters}`]),
     await jest('js-clusters', [clusters]),
-  ];
-  const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
-  const both = (key) => parts.flatMap((part) => part[key]);
-  return {
-    ...{ name: 'js', seconds: sum('seconds'), passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') },
-    ...{ failures: both('failures'), skips: both('skips') },
-  };
+  ]);
 }
 
 // Jest. Its own report is read, so that a crash of the runner is no success.

@@ -1,5 +1,6 @@
 // The event 'progress': jobs of many steps say how far they are, on contexts of their own process and of others.
 'use strict';
+const { rounds } = require('../../support/rounds');
 const { runChild } = require('../../support/run-child');
 const { gpu } = require('../../support/random-data');
 
@@ -8,7 +9,8 @@ jest.setTimeout(240_000);
 const types = new Set(gpu.devices().map(({ backend }) => backend));
 const kinds = ['cpu', 'vulkan'].filter((type) => types.has(type));
 
-describe.each(kinds.flatMap((type) => ['alone', 'workers'].map((where) => [where, type])))(
+const places = (type) => (type === 'cpu' ? ['alone', 'workers'] : rounds(['workers'], ['alone', 'workers']));
+describe.each(kinds.flatMap((type) => places(type).map((where) => [where, type])))(
   'progress (%s, %s)',
   (where, type) => {
     let report;

@@ -16,7 +16,8 @@ async function run(device, env) {
 
 describe.each(devices)('on %s', (device) => {
   // What libuv makes of it: 1, 1, 1, its most, its most; and 4 where it is not set.
-  test.each(['0', '1', 'some', '-1', '1024', '2', undefined])('UV_THREADPOOL_SIZE=%s', async (size) => {
+  const sizes = rounds(['0', '1', '1024', undefined], ['0', '1', 'some', '-1', '1024', '2', undefined]);
+  test.each(sizes)('UV_THREADPOOL_SIZE=%s', async (size) => {
     const seen = await run(device, { GPU_EXECUTION: 'libuv', UV_THREADPOOL_SIZE: size });
     expect(seen).toMatchObject({ right: kJobs, read: true, blocked: true });
     expect(seen.slowest).toBeLessThan(300); // with the loop blocked for 400
@@ -31,18 +32,17 @@ describe.each(devices)('on %s', (device) => {
   });
 
   // The way that teardown.test.js does not take.
-  describe.each(['libuv', 'threads'])('an end on %s', (execution) => {
-    test.each(['1', '4'])('UV_THREADPOOL_SIZE=%s', async (size) => {
-      const env = { GPU_EXECUTION: execution, UV_THREADPOOL_SIZE: size };
-      const gone = { code: 7, signal: null, stderr: '' };
-      for (const wait of rounds([0, 14], [0, 1, 3, 9, 14, 27, 40, 61]))
-        expect(await runChild('work.js', [device, 'exit', wait], { env })).toMatchObject(gone);
-      expect(await runChild('work.js', [device, 'natural', 20], { env })).toMatchObject({ ...gone, code: 0 });
-      expect(await runChild('terminate.js', [device, 4], { env })).toMatchObject({
-        ...gone,
-        code: 0,
-        stdout: 'sum 3\n',
-      });
+  const pools = ['libuv', 'threads'].flatMap((way) => ['1', '4'].map((size) => [way, size]));
+  test.each(rounds([pools[1], pools[2]], pools))('an end on %s, UV_THREADPOOL_SIZE=%s', async (execution, size) => {
+    const env = { GPU_EXECUTION: execution, UV_THREADPOOL_SIZE: size };
+    const gone = { code: 7, signal: null, stderr: '' };
+    for (const wait of rounds([0, 14], [0, 1, 3, 9, 14, 27, 40, 61]))
+      expect(await runChild('work.js', [device, 'exit', wait], { env })).toMatchObject(gone);
+    expect(await runChild('work.js', [device, 'natural', 20], { env })).toMatchObject({ ...gone, code: 0 });
+    expect(await runChild('terminate.js', [device, 4], { env })).toMatchObject({
+      ...gone,
+      code: 0,
+      stdout: 'sum 3\n',
     });
   });
 });

@@ -4,18 +4,36 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "blas/blas.h"
 #include "blas/buffers.h"
 #include "cpu/matmul.h"
 #include "error.h"
 
 namespace switchyard::test {
 namespace {
+
+// Whatever the processor's model: for those newer than the library it would take kernels without AVX by itself.
+TEST(Gemm, ItsKernelsAreForTheFeaturesOfTheProcessor) {
+  const std::string core = openblas_get_corename();
+#if defined(__x86_64__)
+  if (const char* const given = std::getenv("OPENBLAS_CORETYPE")) {
+    EXPECT_STRCASEEQ(core.c_str(), given);
+  } else if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
+    EXPECT_EQ(core, "SkylakeX");
+  } else if (__builtin_cpu_supports("avx2")) {
+    EXPECT_EQ(core, "Haswell");
+  }
+#endif
+  EXPECT_FALSE(core.empty());
+}
 
 // Equal operands give equal bits: any difference comes from a neighbour's packing buffer.
 TEST(Gemm, ManyThreadsAtOnce) {

@@ -1,6 +1,7 @@
 // Real clusters of two workers, in which each fault happens once at each place. Every job settles once and right, the
 // dead are replaced, nothing is left behind.
 'use strict';
+const { rounds } = require('../../../support/rounds');
 const { types, kAll, later, expectOrder } = require('../../../support/faulty-clusters');
 
 describe.each(types)('on %s, one fault in the cluster', (type) => {
@@ -11,7 +12,7 @@ describe.each(types)('on %s, one fault in the cluster', (type) => {
     const order = (fault, more = '') => `${fault}@${place}:after=1:once${more}`; // the first is the self-test's
     const service = { scenario: 'service', contextTypes };
 
-    describe.each(['abort', 'segv'])('%s', (fault) => {
+    describe.each(rounds(['abort'], ['abort', 'segv']))('%s', (fault) => {
       const life = later(order(fault), service);
       test('ends the worker, and what it had runs elsewhere', async () => {
         const report = await life();

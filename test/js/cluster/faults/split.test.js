@@ -1,10 +1,11 @@
 // A job that is split over two workers, one of which is lost in the middle.
 'use strict';
 const { twoDrivers } = require('../../../support/devices');
+const { rounds } = require('../../../support/rounds');
 const { later, expectOrder } = require('../../../support/faulty-clusters');
 
-// Workers on one card would share it: with two drivers each has a device of its own.
-describe.each(['cpu', ...(twoDrivers ? ['vulkan'] : [])])('on %s, a part that meets a fault', (type) => {
+// Workers on one card would share it: with two drivers each has a device of its own; they take half a minute.
+describe.each(['cpu', ...(twoDrivers ? rounds([], ['vulkan']) : [])])('on %s, a part that meets a fault', (type) => {
   const plan = { scenario: 'split', contextTypes: [type] };
   // What a software driver has begun takes a while to stop.
   const how = { env: type === 'vulkan' ? twoDrivers : {}, limit: 5000 };

@@ -4,8 +4,17 @@
 const gpu = require('../../../../..');
 const { random, matrix } = require('../../../random-data');
 const { assert, failure, expectClose } = require('../../../assertions');
+const { rounds } = require('../../../rounds');
 const { until } = require('../../../waiting');
 const oracle = require('../../../oracle');
+
+/** What two software drivers, which take seconds for each, are given in the full list only. */
+const kFullWithDrivers = [
+  'rows of what is transformed, in halves',
+  'queries, where they outweigh the base',
+  'a shared tensor that is released at once',
+  'its parts can be followed',
+];
 
 /** @param {boolean} isAlone */
 function splitSuite(isAlone) {
@@ -381,6 +390,7 @@ function splitSuite(isAlone) {
 
     ...(isAlone ? {} : ofWorkers),
   };
+  for (const title of isAlone ? rounds(kFullWithDrivers, []) : []) delete cases[title];
 
   return { options: clusterOptions, inWorker, before: begin, cases };
 }
