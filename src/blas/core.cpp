@@ -1,6 +1,6 @@
-// Which of its kernels OpenBLAS takes: those for the features that the processor has. By itself it goes by the number of
-// the model, and takes the ones of 2004 (Prescott's, a quarter of the speed) where that is newer than the library. It
-// asks for OPENBLAS_CORETYPE when it is loaded, so the linker's --wrap sends that question here.
+// Which of its kernels OpenBLAS takes: those for the features that the processor has. By itself it goes by the number
+// of the model, and takes the ones of 2004 (Prescott's, a quarter of the speed) where that is newer than the library.
+// It asks for OPENBLAS_CORETYPE when it is loaded, so the linker's --wrap sends that question here.
 #include <cstdlib>
 #include <cstring>
 
