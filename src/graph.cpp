@@ -2,6 +2,7 @@
 #include "graph.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 
 #include "recorder.h"
@@ -87,15 +88,31 @@ GraphPlan::Node planNode(GraphPlan& plan, const GraphNode& node, const Call& cal
   return planned;
 }
 
+// Whose memory each value has: its own, or that of the value which it is another view of. A graph's output has its own,
+// which is the caller's.
+std::vector<int> findOwners(GraphPlan& plan) {
+  std::vector<int> owners(plan.values.size());
+  std::iota(owners.begin(), owners.end(), 0);
+  std::vector<bool> isOutput(plan.values.size(), false);
+  for (int output : plan.graph.outputs) isOutput[output] = true;
+  for (size_t n = 0; n < plan.nodes.size(); ++n) {
+    GraphPlan::Node& node = plan.nodes[n];
+    const int output = node.outputs[0];
+    node.isView = plan.graph.nodes[n].workload->info.isView && !isOutput[output];
+    if (node.isView) owners[output] = owners[plan.graph.nodes[n].inputs[0]];
+  }
+  return owners;
+}
+
 // After which node a value's memory can be used again. Inputs and outputs of the graph are not ours to reuse.
-void findEnds(GraphPlan& plan) {
+void findEnds(GraphPlan& plan, const std::vector<int>& owners) {
   const Graph& graph = plan.graph;
   std::vector<size_t> lastUse(plan.values.size(), 0);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     for (int value : graph.nodes[n].inputs)
-      if (value >= 0) lastUse[value] = n;
+      if (value >= 0) lastUse[owners[value]] = n;
     for (int value : plan.nodes[n].outputs)
-      if (value >= 0) lastUse[value] = std::max(lastUse[value], n);
+      if (value >= 0) lastUse[owners[value]] = std::max(lastUse[owners[value]], n);
   }
   std::vector<bool> isMade(plan.values.size(), false), isOutput(plan.values.size(), false);
   std::fill_n(isMade.begin(), graph.inputCount, true);
@@ -105,7 +122,8 @@ void findEnds(GraphPlan& plan) {
       if (value < 0) continue;
       if (isMade[value]) throw Error(Code::Internal, "a graph makes a value twice");
       isMade[value] = true;
-      if (!isOutput[value] && plan.values[value].bytes()) plan.nodes[lastUse[value]].ended.push_back(value);
+      const bool isOurs = owners[value] == value && !isOutput[value];
+      if (isOurs && plan.values[value].bytes()) plan.nodes[lastUse[value]].ended.push_back(value);
     }
 }
 
@@ -136,7 +154,11 @@ void beginNode(Recorder& recorder, const GraphPlan& plan, size_t n, BufferView b
   for (size_t i = 0; i < planned.outputCount; ++i) {
     const int number = planned.outputs[i];
     Value& value = values[number];
-    if (!value.view) {
+    if (planned.isView) {
+      value.spec = plan.values[number];
+      value.view = call.inputs[i].view;
+      value.host = call.inputs[i].host;
+    } else if (!value.view) {
       value.spec = plan.values[number];
       if (const uint64_t bytes = value.spec.bytes())
         value.view = block ? block.slice(plan.together.offsets[number], bytes) : recorder.scratch(bytes);
@@ -160,7 +182,7 @@ std::shared_ptr<const GraphPlan> planGraph(Graph graph, std::vector<TensorSpec> 
     checkNode(*plan, n, call);
     plan->nodes.push_back(planNode(*plan, plan->graph.nodes[n], call));
   }
-  findEnds(*plan);
+  findEnds(*plan, findOwners(*plan));
   layTogether(*plan);
   return plan;
 }
@@ -171,7 +193,8 @@ Task recordGraph(Recorder& recorder, const GraphPlan& plan, std::vector<Value>& 
     recorder.node(n, plan.nodes.size());
     beginNode(recorder, plan, n, block, values, call);
     try {
-      if (!plan.nodes[n].isEmpty) co_await plan.graph.nodes[n].workload->record(recorder, call);
+      if (!plan.nodes[n].isEmpty && !plan.nodes[n].isView)
+        co_await plan.graph.nodes[n].workload->record(recorder, call);
     } catch (const Error& error) {
       if (error.code != Code::InvalidArgument) throw;  // a lost device is not the node's
       throw inNode(plan.graph, n, error);

@@ -35,6 +35,7 @@ struct GraphPlan {
     std::array<int, kMaxTensors> outputs = noValues();  // value numbers, of those without a name, too
     size_t outputCount = 0;
     bool isEmpty = true;                      // no output has elements
+    bool isView = false;                      // its output is its input's memory: nothing is recorded for it
     std::array<double, kMaxParams> params{};  // defaults filled in
     std::vector<int> ended;                   // intermediates that nothing uses after it
   };

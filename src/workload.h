@@ -116,6 +116,8 @@ struct WorkloadInfo {
   std::vector<const char*> texts = {};
   // the ways in which a job may be cut (split.h), the preferred first; none: it can't be
   std::vector<SplitWay> splits = {};
+  // its one output holds its first input's bytes, with another shape: between nodes of a graph nothing is copied
+  bool isView = false;
 };
 
 // One tensor of a running job. `view` is where it lies on the device (16-byte aligned, dtype packed); `host` its bytes
