@@ -15,7 +15,6 @@ layout(push_constant) uniform Push { PoolParams p; };
 // no thread's loop is long (see rows.glsl).
 #define kBlock 16u
 shared float found[gl_WorkGroupSize.x];
-shared uint overflowed;
 const float kDown = 5.421010862427522e-20, kUp = 18446744073709551616.0;  // 2^-64, 2^64
 
 float join_(float a, float b) {
@@ -52,15 +51,18 @@ float pooled(uint begin, uint end, uint first, uint columns) {
   float all = ofColumn(begin, end, first, columns, 1.0);
   if (kKind == kPoolMax) return all;
   const float count = float(end - begin);
-  if (gl_LocalInvocationID.x == 0u) overflowed = 0u;
+  precise float mean = all / count;
   barrier();
-  if (!isFinite(all)) overflowed = 1u;
+  found[gl_LocalInvocationID.x] = isFinite(all) ? 0.0 : 1.0;
   barrier();
-  if (overflowed != 0u) {  // maybe only on the way
+  float overflowed = 0.0;
+  for (uint i = 0; i < columns; ++i) overflowed += found[i];
+  if (overflowed > 0.0) {  // maybe only on the way
     const float small = ofColumn(begin, end, first, columns, kDown);
-    if (!isFinite(all)) return small / count * kUp;
+    precise const float large = small / count * kUp;
+    if (!isFinite(all)) mean = large;
   }
-  return all / count;
+  return mean;
 }
 
 void main() {

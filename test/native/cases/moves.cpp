@@ -59,8 +59,8 @@ void addGatherCases(CaseList& list) {
     add("scalar-index", Size::Small, t, kF32, 7, 33, {});
     add("odd", Size::Small, t, kF32, 7, 33, {13});
     add("fours", Size::Small, t, kF16, 11, 64, {5, 3});
-    add("large", Size::Split, t, kF32, 997, 384, {2741});
-    add("large-odd", Size::Split, t, kF32, 997, 383, {2741});
+    add("large", Size::Large, t, kF32, 997, 384, {2741});
+    add("large-odd", Size::Large, t, kF32, 997, 383, {2741});
     for (const char* dtype : {"float16", "bfloat16", "same"})
       for (uint64_t d : {5, 36})
         add(std::to_string(d) + "-to-" + dtype, Size::Small, t, kBF16, 9, d, {7}, {{"dtype", dtype}});
@@ -133,10 +133,10 @@ void addTransposeCases(CaseList& list) {
     add(Size::Small, t, {2, 3, 2, 1, 2, 3, 2, 2}, {7, 5, 3, 1, 6, 4, 2, 0});
     add(Size::Small, t, {2, 3, 4}, {0, 1, 2});
   }
-  add(Size::Split, kF32, {1031, 1021});
+  add(Size::Large, kF32, {1031, 1021});
   add(Size::Large, kF16, {1031, 1021});
   add(Size::Large, kI8, {1031, 1021});
-  add(Size::Split, kF32, {61, 12, 1024}, {1, 0, 2});
+  add(Size::Large, kF32, {61, 12, 1024}, {1, 0, 2});
   add(Size::Large, kF32, {8, 509, 61}, {0, 2, 1});
 }
 
