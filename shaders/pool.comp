@@ -32,7 +32,11 @@ float ofColumn(uint begin, uint end, uint first, uint columns, float by) {
     for (uint row = begin + slice * kBlock; row < end; row += slices * kBlock) {
       float block = none();
       [[unroll]] for (uint i = 0; i < kBlock; ++i)
-        if (row + i < end) block = join_(block, take((row + i) * p.d + column) * by);
+        if (row + i < end) {
+          precise const float x = take((row + i) * p.d + column) * by;  // not the sum times `by`
+          precise const float joined = join_(block, x);
+          block = joined;
+        }
       total = join_(total, block);
     }
   barrier();  // what stood there has been read
