@@ -36,7 +36,7 @@ namespace {
 // Of the places for parameters only those are written that the workload has.
 void readParams(const Workload& workload, const double* from, std::array<double, kMaxParams>& params) {
   params.fill(std::numeric_limits<double>::quiet_NaN());
-  std::copy_n(from, workload.info.params.size(), params.begin());
+  std::copy_n(from, workload.paramPlaces, params.begin());
 }
 
 }  // namespace

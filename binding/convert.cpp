@@ -149,11 +149,12 @@ Napi::Value describeDevice(Napi::Env env, const DeviceInfo& info) {
 namespace {
 
 Napi::Object describeParam(Napi::Env env, const ParamInfo& info) {
-  static const char* const kinds[] = {"number", "integer", "boolean", "choice"};
+  static const char* const kinds[] = {"number", "integer", "boolean", "choice", "list"};
   Napi::Object param = Napi::Object::New(env);
   param.Set("name", info.name);
   param.Set("kind", kinds[static_cast<int>(info.kind)]);
   param.Set("required", info.required);
+  param.Set("places", static_cast<double>(info.places()));
   Napi::Array choices = Napi::Array::New(env);
   for (size_t i = 0; i < info.choices.size(); ++i) choices.Set(static_cast<uint32_t>(i), info.choices[i]);
   param.Set("choices", choices);

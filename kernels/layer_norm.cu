@@ -10,7 +10,7 @@ struct Spread {
 
 // Of the row's elements times a power of two.
 template <uint32_t kThreads>
-__device__ inline Spread spreadOf(const Row<kThreads>& row, const In& x, uint32_t count, float by) {
+__device__ inline Spread spreadOf(const Row<kThreads>& row, const InSum& x, uint32_t count, float by) {
   const float d = float(count);
   float total = 0.0f;
   row.each(x, count, [&](uint64_t, float v) { total += v * by; });
@@ -28,12 +28,14 @@ __device__ inline Spread spreadOf(const Row<kThreads>& row, const In& x, uint32_
 
 template <uint32_t kThreads>
 __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
-    layerNormKernel(const void* input, const void* gammas, const void* betas, void* out, LayerNormParams p) {
+    layerNormKernel(const void* input, const void* gammas, const void* betas, const void* residual, void* out,
+                    LayerNormParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
-  const In x = In(input, p.formats, 0).from(row.index * p.d);
+  const InSum x(In(input, p.formats, 0).from(row.index * p.d), In(residual, p.formats, 3).from(row.index * p.d),
+                p.hasResidual != 0);
   const In gamma(gammas, p.formats, 1), beta(betas, p.formats, 2);
-  const Out y = Out(out, p.formats, 3).from(row.index * p.d);
+  const Out y = Out(out, p.formats, 4).from(row.index * p.d);
   Spread spread = spreadOf(row, x, p.d, 1.0f);
   float by = 1.0f, deviation = sqrtf(spread.variance + p.epsilon);
   if (!(spread.variance <= 1e38f && spread.variance + p.epsilon >= 1e-28f)) {  // what float32 can't square

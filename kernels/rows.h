@@ -4,6 +4,26 @@
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
+// A row to which another may be added.
+class InSum {
+ public:
+  __device__ InSum(const In& a, const In& b, bool both) : a_(a), b_(b), both_(both) {}
+  __device__ bool hasFours() const { return a_.hasFours() && (!both_ || b_.hasFours()); }
+  __device__ float operator[](uint64_t i) const { return both_ ? a_[i] + b_[i] : a_[i]; }
+  __device__ float4 four(uint64_t quad) const {
+    const float4 x = a_.four(quad);
+    if (!both_) return x;
+    const float4 y = b_.four(quad);
+    return make_float4(x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w);
+  }
+
+ private:
+  In a_, b_;
+  bool both_;
+};
+__device__ inline bool hasFours(const InSum& row) { return row.hasFours(); }
+__device__ inline float4 fourOf(const InSum& row, uint64_t quad) { return row.four(quad); }
+
 // How many threads share a row. Short rows go eight to a block, but only where there are enough of them to fill a card.
 constexpr uint32_t kRowsBlock = 256;
 constexpr uint32_t kLongRowThreads = 1024;

@@ -1,23 +1,31 @@
 #version 450
-// (x - mean) / sqrt(variance + epsilon) * gamma + beta for every row.
+// (x - mean) / sqrt(variance + epsilon) * gamma + beta for every row, of which another may be added first.
 #include "common.glsl"
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(constant_id = 11) const uint kHasGamma = 0;
 layout(constant_id = 12) const uint kHasBeta = 0;
-layout(constant_id = 13) const uint kFormats = 0;
+layout(constant_id = 13) const uint kHasResidual = 0;
+layout(constant_id = 14) const uint kFormats = 0;
 layout(constant_id = 17) const uint kRowsOfFours = 0;
 #include "reduce.glsl"
 #include "halves.glsl"
 READS(take, 0)
 READS(gamma, 1)
 READS(beta, 2)
-WRITES(put, 3)
+READS(residual, 3)
+WRITES(put, 4)
 layout(push_constant) uniform Push { LayerNormParams p; };
 #include "rows.glsl"
-ROW_READ(load, take)
+ROW_READ(loadInput, take)
+ROW_READ(loadResidual, residual)
 ROW_READ(loadGamma, gamma)
 ROW_READ(loadBeta, beta)
 ROW_WRITE(store, put)
+
+vec4 load(uint from, uint turn, uint d, float neutral) {
+  const vec4 x = loadInput(from, turn, d, neutral);
+  return kHasResidual == 0u ? x : x + loadResidual(from, turn, d, 0.0);
+}
 
 // The mean is centre + rest: what rounding left over corrects both the mean and the variance.
 struct Spread {

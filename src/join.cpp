@@ -26,6 +26,7 @@ uint64_t bitsOf(double value) {
 }
 
 bool fits(const TensorArg& input, Join how) {
+  if (!input.present) return true;  // an optional one: so it must be of all
   switch (how) {
     case Join::None:
     case Join::Same: return true;
@@ -74,7 +75,7 @@ bool matches(const Job& a, const Job& b, const JoinRule& rule) {
       if (x.present && (x.host != y.host || x.device != y.device || !(x.spec.shape == y.spec.shape))) return false;
       continue;
     }
-    if (how == Join::None) continue;
+    if (how == Join::None || !x.present) continue;
     const Shape &s = x.spec.shape, &t = y.spec.shape;
     const size_t axesOfX = s.rank() - firstEqualAxis(how, s), axesOfY = t.rank() - firstEqualAxis(how, t);
     if (axesOfX != axesOfY) return false;
@@ -157,7 +158,7 @@ std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job
   std::byte* next = joined->memory_->data;
   for (size_t i = 0; i < first.inputs.size(); ++i) {
     TensorArg& input = joined->job.inputs[i];
-    if (rule->inputs[i] == Join::Same || rule->inputs[i] == Join::None) {
+    if (rule->inputs[i] == Join::Same || rule->inputs[i] == Join::None || !first.inputs[i].present) {
       input = first.inputs[i];
       continue;
     }

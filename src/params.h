@@ -25,6 +25,11 @@ typedef uint32_t uint;
 #define kFormatFloat32 0
 #define kFormatFloat16 1
 #define kFormatBfloat16 2
+// The other elements of ConvertParams, by their numbers in dtypes.def; floating ones are their formats.
+#define kElementInt32 3
+#define kElementUint32 4
+#define kElementInt8 5
+#define kElementUint8 6
 // BinaryParams.op and .broadcast
 #define kBinaryAdd 0
 #define kBinarySubtract 1
@@ -46,6 +51,12 @@ typedef uint32_t uint;
 #define kReduceMin 2
 #define kReduceMax 3
 #define kReduceNorm 4
+// PoolParams.kind
+#define kPoolMean 0
+#define kPoolMax 1
+#define kPoolFirst 2
+#define kPoolLast 3
+#define kPoolColumns 64
 // metric
 #define kMetricCosine 0
 #define kMetricDot 1
@@ -97,7 +108,73 @@ SY_STRUCT(LayerNormParams) {
   float epsilon;
   uint hasGamma;
   uint hasBeta;
+  uint hasResidual;
   uint formats;
+};
+SY_STRUCT(RmsNormParams) {
+  uint rows;
+  uint d;
+  float epsilon;
+  uint hasGamma;
+  uint hasResidual;
+  uint formats;
+};
+// Tokens of h heads of d elements; an item is `together` neighbouring pairs of elements.
+SY_STRUCT(RopeParams) {
+  uint tokens;
+  uint d;
+  uint h;
+  uint interleaved;
+  uint together;
+  uint formats;
+};
+SY_STRUCT(GatherParams) {
+  uint count;  // elements of out
+  uint d;
+  uint n;      // rows of the table
+  uint coded;  // it holds int8
+  uint formats;
+};
+SY_STRUCT(PoolParams) {
+  uint n;  // sequences
+  uint d;
+  uint kind;
+  uint formats;
+};
+// Units of 1, 2, 4 or 16 bytes. Axis 0 is the innermost of out; unit (i0, i1, ..) comes from base + i0 * stride0 + ..
+SY_STRUCT(RearrangeParams) {
+  uint count;  // units of out
+  uint unit;
+  uint rank;
+  uint base;
+  uint size0;
+  uint size1;
+  uint size2;
+  uint size3;
+  uint size4;
+  uint size5;
+  uint size6;
+  uint size7;
+  uint stride0;
+  uint stride1;
+  uint stride2;
+  uint stride3;
+  uint stride4;
+  uint stride5;
+  uint stride6;
+  uint stride7;
+};
+SY_STRUCT(ConcatParams) {
+  uint count;  // units of out
+  uint unit;   // bytes: 1, 2, 4 or 16
+  uint a;      // units of a row of a
+  uint b;
+};
+// `from` and `to` are numbers of dtypes.def, one of them an integer's.
+SY_STRUCT(ConvertParams) {
+  uint n;
+  uint from;
+  uint to;
 };
 SY_STRUCT(QuantizeParams) {
   uint rows;

@@ -115,6 +115,8 @@ class Recorder {
   Elements target(const Value& output, uint64_t d);
   void finish(const Value& output, Elements target);  // ... and what to call when it is complete
 
+  void cast(Elements from, Elements to, uint64_t elements);
+
   // For other kernels: inputs of half precision are widened into scratch, such outputs narrowed from it.
   BufferView floats(const Value& value);
   BufferView floatTarget(const Value& output);                // where to write the float32 result ...
@@ -146,8 +148,6 @@ class Recorder {
   void requireBindable(uint64_t bytes, const char* what) const;
 
  private:
-  void cast(Elements from, Elements to, uint64_t elements);
-
   Device& device_;
   Queue& queue_;
   Arena& arena_;

@@ -6,6 +6,27 @@
 
 namespace switchyard {
 
+namespace {
+
+size_t placesOf(const WorkloadInfo& info) {
+  size_t places = 0;
+  for (const ParamInfo& param : info.params) places += param.places();
+  if (places > kMaxParams)
+    throw Error(Code::Internal, std::string(info.name) + " has more parameters than there may be");
+  return places;
+}
+
+}  // namespace
+
+Workload::Workload(WorkloadInfo of) : info(std::move(of)), paramPlaces(placesOf(info)) {}
+
+Shape Call::list(size_t place) const {
+  Shape entries;
+  for (size_t i = 0; i < Shape::kMaxRank && !std::isnan(params[place + i]); ++i)
+    entries.push(static_cast<uint64_t>(params[place + i]));
+  return entries;
+}
+
 #define WORKLOAD(identifier, name) const Workload& identifier();
 #include "workloads.def"
 
@@ -71,6 +92,29 @@ DType floatResult(const Workload& workload, const Call& call) {
   return first ? first->spec.dtype : DType::Float32;
 }
 
+// Their numbers are those of DType; what follows them is `same`.
+static_assert(static_cast<int>(DType::Float32) == 0 && static_cast<int>(DType::Float16) == 1 &&
+              static_cast<int>(DType::Bfloat16) == 2);
+constexpr int kSameDType = 3;
+
+ParamInfo dtypeParam(double fallback) {
+  return {.name = "dtype",
+          .kind = ParamInfo::Kind::Choice,
+          .fallback = fallback,
+          .choices = {"float32", "float16", "bfloat16", "same"},
+          .min = 0,
+          .max = kSameDType};
+}
+
+DType outputDType(const Workload& workload, const Call& call) {
+  const double choice = call.params[workload.paramPlaces - 1];
+  if (choice != kSameDType) return static_cast<DType>(choice);
+  for (size_t i = 0; i < workload.info.inputs.size(); ++i)
+    if (const Value& value = call.inputs[i]; value.present && (dtypeBit(value.spec.dtype) & kFloating))
+      return value.spec.dtype;
+  return DType::Float32;
+}
+
 namespace {
 
 std::string dtypeList(uint32_t dtypes) {
@@ -95,12 +139,22 @@ void checkParam(const Workload& workload, const ParamInfo& param, double& value)
     value = param.fallback;
     return;
   }
-  bool whole = param.kind == ParamInfo::Kind::Integer;
+  bool whole = param.kind == ParamInfo::Kind::Integer || param.kind == ParamInfo::Kind::List;
   if (!std::isfinite(value) || (whole && value != std::floor(value)))
     wrong(numberText(value) + ", but must be a" + (whole ? " whole" : " finite") + " number");
   if (value < param.min || (param.aboveMin && value == param.min))
     wrong(numberText(value) + ", but must be " + (param.aboveMin ? "above " : "at least ") + numberText(param.min));
   if (value > param.max) wrong(numberText(value) + ", but must be at most " + numberText(param.max));
+}
+
+// What follows its end is not given.
+void checkList(const Workload& workload, const ParamInfo& param, double* entries) {
+  size_t count = 0;
+  while (count < Shape::kMaxRank && !std::isnan(entries[count])) checkParam(workload, param, entries[count++]);
+  for (size_t i = count; i < Shape::kMaxRank; ++i)
+    if (!std::isnan(entries[i]))
+      refuse(workload, "parameter '" + std::string(param.name) + "' has no entry " + std::to_string(count),
+             std::string("params.") + param.name);
 }
 
 }  // namespace
@@ -120,8 +174,14 @@ Cost checkCall(const Workload& workload, Call& call) {
              inputPath(workload, i));
     value.spec.elements();  // refuses overflow
   }
-  for (size_t i = 0; i < workload.info.params.size(); ++i)
-    checkParam(workload, workload.info.params[i], call.params[i]);
+  double* place = call.params.data();
+  for (const ParamInfo& param : workload.info.params) {
+    if (param.kind == ParamInfo::Kind::List)
+      checkList(workload, param, place);
+    else
+      checkParam(workload, param, *place);
+    place += param.places();
+  }
   return workload.check(call);
 }
 

@@ -26,7 +26,7 @@ static_assert(kFloating == (dtypeBit(DType::Float32) | dtypeBit(DType::Float16) 
               "the workloads' checks and kernels know these");
 
 constexpr size_t kMaxTensors = 9;  // inputs or outputs of one workload
-constexpr size_t kMaxParams = 16;
+constexpr size_t kMaxParams = 16;  // places for numbers: a list has Shape::kMaxRank of them
 
 struct InputInfo {
   const char* name;
@@ -36,7 +36,7 @@ struct InputInfo {
 };
 
 struct ParamInfo {
-  enum class Kind : uint8_t { Number, Integer, Boolean, Choice };
+  enum class Kind : uint8_t { Number, Integer, Boolean, Choice, List };  // List: whole numbers, one an axis
   const char* name;
   Kind kind = Kind::Number;
   double fallback = 0;                    // NaN: worked out by the workload when not given
@@ -44,6 +44,7 @@ struct ParamInfo {
   double min = -1e300, max = 1e300;       // inclusive
   bool aboveMin = false;                  // min itself is refused
   bool required = false;
+  size_t places() const { return kind == Kind::List ? Shape::kMaxRank : 1; }
 };
 
 // The kind of work: what decides which devices suit it. workloads.def has the names.
@@ -140,6 +141,8 @@ struct Call {
   bool flag(size_t param) const { return params[param] != 0; }
   uint32_t integer(size_t param) const { return static_cast<uint32_t>(params[param]); }
   float number(size_t param) const { return static_cast<float>(params[param]); }
+  // The entries of the List whose places begin here.
+  Shape list(size_t place) const;
 };
 
 // What a job costs, to decide where it runs.
@@ -150,9 +153,10 @@ struct Cost {
 
 class Workload {
  public:
-  explicit Workload(WorkloadInfo info) : info(std::move(info)) {}
+  explicit Workload(WorkloadInfo info);
   virtual ~Workload() = default;
   const WorkloadInfo info;
+  const size_t paramPlaces;  // of all parameters together
 
   // Reads inputs[].spec and params (both checked against info for presence, dtype and range), throws InvalidArgument
   // for shapes that don't fit, and writes outputs[].spec, outputCount and may fill NaN params.
@@ -182,5 +186,9 @@ void requireRankAtLeast(const Workload& workload, const Call& call, size_t input
 uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what);  // fits 31 bits
 // That of the present floating inputs where it is one for all, else float32.
 DType floatResult(const Workload& workload, const Call& call);
+// The parameter `dtype` of workloads whose floating outputs may be of half precision: the last that they have.
+ParamInfo dtypeParam(double fallback = 0);
+// The dtype that it says for this call's outputs; `same`: that of the first floating input.
+DType outputDType(const Workload& workload, const Call& call);
 
 }  // namespace switchyard

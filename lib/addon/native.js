@@ -76,8 +76,9 @@ const { keepHeldMemory } = require('./transfers');
 /**
  * @typedef {object} ParamEntry
  * @property {string} name
- * @property {'number'|'integer'|'boolean'|'choice'} kind
+ * @property {'number'|'integer'|'boolean'|'choice'|'list'} kind `list`: whole numbers, one an axis
  * @property {boolean} required
+ * @property {number} places how many numbers of a call are its own
  * @property {string[]} choices
  * @property {number} fallback what it is when left out, of a choice its index; NaN: the workload works it out
  * @property {number} min of a choice, of its index

@@ -148,7 +148,7 @@ class BuiltInCall extends Call {
   identity() {
     const { spec, arrays, kept } = this;
     const params = [];
-    for (let i = 0; i < spec.params.length; ++i)
+    for (let i = 0; i < spec.paramPlaces; ++i)
       params.push(kept ? kept[callParams - callWorkload + i] : scratch[callParams + i]);
     const inputs = [];
     for (let i = 0; i < spec.inputs.length; ++i)

@@ -18,8 +18,8 @@ const { isSealed } = require('./shared-tensor');
 
 /** @typedef {import('../addon/native').WorkKind} Kind of work, which decides which devices suit it */
 /**
- * `unset`: NaN, or what the settings say.
- * @typedef {import('../addon/native').WorkloadEntry['params'][number] & { unset: number }} Param
+ * `unset`: NaN, or what the settings say; `place`: of its first number among those of all parameters.
+ * @typedef {import('../addon/native').WorkloadEntry['params'][number] & { unset: number, place: number }} Param
  */
 /**
  * A built-in workload as the addon names it, with its place in the list of them.
@@ -32,6 +32,7 @@ const { isSealed } = require('./shared-tensor');
  * @property {Set<string>} inputNames
  * @property {Param[]} params
  * @property {Set<string>} paramNames
+ * @property {number} paramPlaces numbers of all parameters
  * @property {string[]} texts
  * @property {string[]} outputs
  * @property {Set<string>} outputNames
@@ -53,13 +54,20 @@ const { directInputs: kDirect } = layouts.limits; // inputs that are handed over
 /** @type {Map<string, Spec>} */
 const specs = new Map();
 native.workloads().forEach((entry, index) => {
+  let paramPlaces = 0;
+  const params = entry.params.map((param) => {
+    const place = paramPlaces;
+    paramPlaces += param.places;
+    return { ...param, unset: NaN, place };
+  });
   specs.set(entry.type, {
     ...entry,
     index,
     publicType: entry.type.startsWith('render/') ? 'render' : entry.type,
     texts: entry.texts ?? [],
     inputNames: new Set(entry.inputs.map(({ name }) => name)),
-    params: entry.params.map((param) => ({ ...param, unset: NaN })),
+    params,
+    paramPlaces,
     paramNames: new Set(entry.params.map(({ name }) => name)),
     outputNames: new Set(entry.outputs),
   });
@@ -222,6 +230,23 @@ function encodeParam(param, value, owner) {
 }
 
 /**
+ * @param {Param} param
+ * @param {unknown} value
+ * @param {Float64Array} numbers
+ * @param {number} at
+ * @param {string} owner
+ */
+function encodeList(param, value, numbers, at, owner) {
+  numbers.fill(NaN, at, at + param.places);
+  if (value === undefined || value === null) return;
+  const entries = /** @type {unknown[]} */ (value);
+  const bad = Array.isArray(value) ? entries.find((entry) => typeof entry !== 'number' || entry !== entry) : value;
+  if (!Array.isArray(value) || entries.length > param.places || bad !== undefined)
+    throw refuseParam(param, bad ?? value, `an array of at most ${param.places} whole numbers, one for each axis`, owner);
+  numbers.set(/** @type {number[]} */ (value), at);
+}
+
+/**
  * @param {{ name: string }} param
  * @param {unknown} value
  * @param {string} must what it must be
@@ -241,7 +266,8 @@ function refuseParam({ name }, value, must, owner) {
 function encodeParams(spec, params, numbers, at, owner) {
   const known = spec.params;
   if (params === undefined || params === null) {
-    for (let i = 0; i < known.length; ++i) numbers[at + i] = known[i].unset;
+    if (spec.paramPlaces !== known.length) numbers.fill(NaN, at, at + spec.paramPlaces);
+    else for (let i = 0; i < known.length; ++i) numbers[at + i] = known[i].unset;
     return;
   }
   if (typeof params !== 'object') throw invalid(`${owner}: params is ${show(params)}, but must be an object`, 'params');
@@ -252,7 +278,8 @@ function encodeParams(spec, params, numbers, at, owner) {
   for (let i = 0; i < known.length; ++i) {
     const param = known[i];
     const value = values[param.name];
-    numbers[at + i] = value === undefined || value === null ? param.unset : encodeParam(param, value, owner);
+    if (param.kind === 'list') encodeList(param, value, numbers, at + param.place, owner);
+    else numbers[at + param.place] = value === undefined || value === null ? param.unset : encodeParam(param, value, owner);
   }
 }
 

@@ -34,6 +34,26 @@ function isPlain(object, count) {
 }
 
 /**
+ * Of numbers, as a parameter may be one: it is copied, for its owner may change it.
+ * @param {unknown} value
+ * @returns {value is number[]}
+ */
+function isList(value) {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'number');
+}
+
+/**
+ * @param {unknown} value
+ * @param {unknown} kept
+ */
+function isEqual(value, kept) {
+  if (Object.is(value, kept)) return true;
+  if (!Array.isArray(kept) || !Array.isArray(value) || value.length !== kept.length) return false;
+  for (let i = 0; i < kept.length; ++i) if (!Object.is(value[i], kept[i])) return false;
+  return true;
+}
+
+/**
  * @param {unknown} object
  * @param {Iterable<string>} names all that are looked for in it
  * @returns {Snapshot|undefined} undefined where it can't be known again
@@ -45,9 +65,10 @@ function snapshotOf(object, names) {
   const values = [];
   for (const key in object) {
     const value = /** @type {Fields} */ (object)[key];
-    if (value !== null && (typeof value === 'object' || typeof value === 'function')) return undefined;
+    if (isList(value)) values.push([...value]);
+    else if (value !== null && (typeof value === 'object' || typeof value === 'function')) return undefined;
+    else values.push(value);
     keys.push(key);
-    values.push(value);
   }
   const absent = [...names].filter((name) => !keys.includes(name));
   return isPlain(object, keys.length) ? { keys, values, absent } : undefined;
@@ -63,7 +84,7 @@ function isSame({ keys, values, absent }, object) {
   let count = 0;
   for (const key in fields) {
     if (key !== keys[count]) return false; // in the same order, too, as a program writes it every time
-    if (!Object.is(fields[key], values[count])) return false;
+    if (!isEqual(fields[key], values[count])) return false;
     ++count;
   }
   for (let i = 0; i < absent.length; ++i) if (fields[absent[i]] !== undefined) return false;

@@ -152,13 +152,32 @@ HWY_INLINE uint32_t formatAt(uint32_t formats, uint32_t buffer) { return formats
 struct Source {
   const void* data;
   uint32_t format;
+  const Source* added = nullptr;  // another one, which is added to it
 
-  Source(const Call& call, uint32_t buffer, uint32_t formats)
-      : data(call.view<void>(buffer)), format(formatAt(formats, buffer)) {}
-  bool isFloat() const { return format == kFormatFloat32; }
+  Source(const Call& call, uint32_t buffer, uint32_t formats, const Source* added = nullptr)
+      : data(call.view<void>(buffer)), format(formatAt(formats, buffer)), added(added) {}
+  bool isFloat() const { return format == kFormatFloat32 && !added; }
   // Elements at .. at + n as float32: where they lie, or in `work`.
   const float* part(uint64_t at, size_t n, float* work) const {
-    if (isFloat()) return static_cast<const float*>(data) + at;
+    if (!added) return ownPart(at, n, work);
+    for (size_t i = 0; i < n; i += kSumOfTwo) {
+      HWY_ALIGN float left[kSumOfTwo];
+      HWY_ALIGN float right[kSumOfTwo];
+      const size_t length = HWY_MIN(kSumOfTwo, n - i);
+      const float* const y = added->part(at + i, length, right);
+      mapWith(
+          ownPart(at + i, length, left), work + i, length, false,
+          [&](Vec x, size_t j) HWY_ATTR { return hn::Add(x, hn::LoadU(kF, y + j)); },
+          [&](Vec x, size_t j, size_t valid) HWY_ATTR { return hn::Add(x, loadPart(kF, y + j, valid)); });
+    }
+    return work;
+  }
+
+ private:
+  static constexpr size_t kSumOfTwo = 512;
+
+  const float* ownPart(uint64_t at, size_t n, float* work) const {
+    if (format == kFormatFloat32) return static_cast<const float*>(data) + at;
     const uint16_t* const halves = static_cast<const uint16_t*>(data) + at;
     if (format == kFormatFloat16)
       widenInto<kFormatFloat16>(halves, work, n);

@@ -130,14 +130,15 @@ AboutCentre splitAbout(const Call& call, size_t d, const Partial& partial) {
 
 void layer_norm(const Call& call) {
   const auto params = call.as<LayerNormParams>();
-  const Source in(call, 0, params.formats), gamma(call, 1, params.formats), beta(call, 2, params.formats);
-  const Target out(call, 3, params.formats);
+  const Source residual(call, 3, params.formats), in(call, 0, params.formats, params.hasResidual ? &residual : nullptr);
+  const Source gamma(call, 1, params.formats), beta(call, 2, params.formats);
+  const Target out(call, 4, params.formats);
   const size_t d = params.d;
   const float epsilon = params.epsilon;
   Scratch wideGamma(gamma.isFloat() ? 0 : d * sizeof(float)), wideBeta(beta.isFloat() ? 0 : d * sizeof(float));
   const Affine affine{params.hasGamma ? gamma.part(0, d, wideGamma.as<float>()) : nullptr,
                       params.hasBeta ? beta.part(0, d, wideBeta.as<float>()) : nullptr};
-  if (!splits(call, params.rows, d, params.formats)) {
+  if (!splits(call, params.rows, d, params.formats | params.hasResidual)) {
     forRows(call, params.rows, d, 0.3, in, out, [&](const float* src, float* dst, bool stream) {
       const float centre = static_cast<float>(rowSum(src, d) / static_cast<double>(d));
       const Spread spread = spreadOf(centre, sumsAbout(src, d, centre), d);

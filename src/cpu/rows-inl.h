@@ -23,16 +23,17 @@ constexpr size_t kCachedRow = 32 * 1024;  // rows up to this many floats stay in
 constexpr size_t kSplitRow = 128 * 1024;  // rows from here on are shared by the threads when there are few of them
 constexpr size_t kSplitChunk = 32 * 1024;
 
-// Those of half precision also where there are many: as floats they would not stay in a cache.
+// Those of half precision, or to which something is added, also where there are many: as floats they would not stay in
+// a cache.
 bool splits(const Call& call, uint64_t rows, uint64_t d, uint32_t formats) {
   return d >= kSplitRow && (rows < 4 * uint64_t{call.budget.threads} || d > (uint64_t{1} << 22) || formats);
 }
 
-// The same where in- or output are of half precision: rows are brought to floats in the cache, short ones together.
+// The same where in- or output are of half precision, or rows are added: they are brought to floats in the cache, short ones together.
 template <class RowFn>
 void forRowsOfHalves(const Call& call, uint64_t rows, size_t d, double elementNs, const Source& in, const Target& out,
                      const RowFn& rowFn) {
-  const bool stream = rows * d * out.bytes() >= kStreamBytes;
+  const bool stream = rows * d * out.bytes() >= kStreamBytes, direct = stream && out.isFloat() && d >= kShortRow;
   const uint64_t together = HWY_MAX(size_t{1}, kHalvesBlock / HWY_MAX(d, size_t{1}));
   const uint64_t grain = grainFor(call.budget, rows, 10 + elementNs * static_cast<double>(d));
   parallelFor(call.budget, rows, grain, [&](uint64_t begin, uint64_t end, uint32_t) {
@@ -42,7 +43,7 @@ void forRowsOfHalves(const Call& call, uint64_t rows, size_t d, double elementNs
       const size_t count = HWY_MIN(together, end - r);
       const float* const src = in.part(r * d, count * d, work.as<float>());
       float* const dst = out.place(r * d, work.as<float>() + floats);
-      for (size_t i = 0; i < count; ++i) rowFn(src + i * d, dst + i * d, false);
+      for (size_t i = 0; i < count; ++i) rowFn(src + i * d, dst + i * d, direct);
       out.put(r * d, count * d, dst, stream);
     }
     if (stream) hwy::FlushStream();

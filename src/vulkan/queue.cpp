@@ -35,10 +35,11 @@ const GpuBuffer& bufferOf(const BufferView& view) {
 // Of a row as its kernel goes over it, in float32 whatever lies in memory; 0: that is what the views tell.
 uint64_t rowBytes(Kernel kernel, std::span<const std::byte> params) {
   if (kernel != Kernel::reduce && kernel != Kernel::normalize && kernel != Kernel::softmax &&
-      kernel != Kernel::layer_norm)
+      kernel != Kernel::layer_norm && kernel != Kernel::rms_norm)
     return 0;
   static_assert(offsetof(ReduceParams, d) == 4 && offsetof(NormalizeParams, d) == 4 &&
-                offsetof(SoftmaxParams, d) == 4 && offsetof(LayerNormParams, d) == 4);
+                offsetof(SoftmaxParams, d) == 4 && offsetof(LayerNormParams, d) == 4 &&
+                offsetof(RmsNormParams, d) == 4);
   uint32_t d = 0;
   if (params.size() >= 8) std::memcpy(&d, params.data() + 4, sizeof d);
   return uint64_t{d} * sizeof(float);

@@ -7,12 +7,14 @@ namespace {
 class Binary final : public Workload {
  public:
   Binary(const char* name, uint32_t op)
-      : Workload({name, WorkKind::Vector, JoinRule{Join::Flat, Join::Flat}, {{"a"}, {"b"}}, {}, {"output"}}), op_(op) {}
+      : Workload(
+            {name, WorkKind::Vector, JoinRule{Join::Flat, Join::Flat}, {{"a"}, {"b"}}, {dtypeParam()}, {"output"}}),
+        op_(op) {}
 
   Cost check(Call& call) const override {
     broadcastOf(call);
     call.outputCount = 1;
-    call.outputs[0].spec = {floatResult(*this, call), call.shape(0)};
+    call.outputs[0].spec = {outputDType(*this, call), call.shape(0)};
     return {static_cast<double>(call.outputs[0].spec.elements()), bytesMoved(call)};
   }
 
@@ -66,11 +68,11 @@ class Scale final : public Workload {
                   WorkKind::Vector,
                   JoinRule{Join::Flat},
                   {{"input"}},
-                  {{.name = "factor", .fallback = 1}, {.name = "offset"}},
+                  {{.name = "factor", .fallback = 1}, {.name = "offset"}, dtypeParam()},
                   {"output"}}) {}
   Cost check(Call& call) const override {
     call.outputCount = 1;
-    call.outputs[0].spec = call.inputs[0].spec;
+    call.outputs[0].spec = {outputDType(*this, call), call.shape(0)};
     return {static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {
@@ -90,11 +92,12 @@ class Activation final : public Workload {
                     .choices = {"relu", "gelu", "silu", "tanh", "sigmoid", "exp"},
                     .min = 0,
                     .max = 5,
-                    .required = true}},
+                    .required = true},
+                   dtypeParam()},
                   {"output"}}) {}
   Cost check(Call& call) const override {
     call.outputCount = 1;
-    call.outputs[0].spec = call.inputs[0].spec;
+    call.outputs[0].spec = {outputDType(*this, call), call.shape(0)};
     return {20.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {

@@ -1,4 +1,4 @@
-// reduce, normalize, softmax and layer-norm: one row, the last axis, at a time.
+// reduce, normalize and softmax: one row, the last axis, at a time.
 #include <algorithm>
 
 #include "workloads/common.h"
@@ -8,17 +8,12 @@ namespace {
 
 // Same shape out as in; a unit is a row. `makeParams(rows, d)` gives the kernel's parameters.
 template <class MakeParams>
-void recordRows(Recorder& r, const Call& call, Kernel kernel, Elements in, Elements out, std::vector<BufferView> extra,
-                MakeParams makeParams) {
+void recordRows(Recorder& r, const Call& call, Kernel kernel, Elements in, Elements out, MakeParams makeParams) {
   uint64_t d = call.shape(0).back();
   // As if of float32: a driver that cuts loops (vulkan/loops.h) would not end longer rows.
   r.forRowPieces(rowCount(call.shape(0)), {d * in.bytes(), d * out.bytes(), d * 4}, [&](uint64_t first, uint32_t rows) {
     BufferView from = in.slice(first * d, rows * d), to = out.slice(first * d, rows * d);
-    auto params = makeParams(rows, static_cast<uint32_t>(d));
-    if (extra.empty())
-      r.launch(kernel, rows, {from, to}, params);
-    else
-      r.launch(kernel, rows, {from, extra[0], extra[1], to}, params);
+    r.launch(kernel, rows, {from, to}, makeParams(rows, static_cast<uint32_t>(d)));
   });
 }
 
@@ -34,7 +29,8 @@ class Reduce final : public Workload {
                     .choices = {"sum", "mean", "min", "max", "norm"},
                     .min = 0,
                     .max = 4,
-                    .required = true}},
+                    .required = true},
+                   dtypeParam()},
                   {"output"}}) {}
 
   Cost check(Call& call) const override {
@@ -48,7 +44,7 @@ class Reduce final : public Workload {
                  " of a row without elements is not defined; the shape of 'input' is " + in.text(),
              "inputs.input");
     call.outputCount = 1;
-    call.outputs[0].spec = {floatResult(*this, call), in.leading(in.rank() - 1)};
+    call.outputs[0].spec = {outputDType(*this, call), in.leading(in.rank() - 1)};
     return {static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
 
@@ -77,7 +73,7 @@ class Normalize final : public Workload {
                   WorkKind::Vector,
                   JoinRule{Join::Rows},
                   {{"input"}},
-                  {{.name = "epsilon", .fallback = 1e-12, .min = 0}},
+                  {{.name = "epsilon", .fallback = 1e-12, .min = 0}, dtypeParam()},
                   {"output"},
                   {},
                   {{{Cut::Rows}}}}) {}
@@ -85,12 +81,12 @@ class Normalize final : public Workload {
     requireRank(*this, call, 0, 2);
     checkedUint(*this, call.shape(0).back(), "the length of a row");
     call.outputCount = 1;
-    call.outputs[0].spec = call.inputs[0].spec;
+    call.outputs[0].spec = {outputDType(*this, call), call.shape(0)};
     return {3.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {
     const Elements in = r.elements(call.inputs[0]), out = r.target(call.outputs[0], call.shape(0).back());
-    recordRows(r, call, Kernel::normalize, in, out, {}, [&](uint32_t rows, uint32_t d) {
+    recordRows(r, call, Kernel::normalize, in, out, [&](uint32_t rows, uint32_t d) {
       return NormalizeParams{rows, d, call.number(0), formatsOf({in, out})};
     });
     r.finish(call.outputs[0], out);
@@ -105,13 +101,13 @@ class Softmax final : public Workload {
                   WorkKind::Vector,
                   JoinRule{Join::Rows},
                   {{"input"}},
-                  {{.name = "temperature", .fallback = 1, .min = 0, .aboveMin = true}},
+                  {{.name = "temperature", .fallback = 1, .min = 0, .aboveMin = true}, dtypeParam()},
                   {"output"}}) {}
   Cost check(Call& call) const override {
     requireRankAtLeast(*this, call, 0, 1);
     checkedUint(*this, call.shape(0).back(), "the length of a row");
     call.outputCount = 1;
-    call.outputs[0].spec = call.inputs[0].spec;
+    call.outputs[0].spec = {outputDType(*this, call), call.shape(0)};
     return {20.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }
   Task record(Recorder& r, const Call& call) const override {
@@ -124,51 +120,10 @@ class Softmax final : public Workload {
     if (hot) recordScaled(r, in, from.view, elements, 0x1p-64f);
     // Below 5e-39 a temperature is taken for that: its inverse must be a float32.
     const float inverse = static_cast<float>(std::min((hot ? 0x1p64 : 1) / temperature, 2e38));
-    recordRows(r, call, Kernel::softmax, from, out, {}, [&](uint32_t rows, uint32_t d) {
+    recordRows(r, call, Kernel::softmax, from, out, [&](uint32_t rows, uint32_t d) {
       return SoftmaxParams{rows, d, inverse, formatsOf({from, out})};
     });
     if (hot) r.release(from.view);
-    r.finish(call.outputs[0], out);
-    co_return;
-  }
-};
-
-class LayerNorm final : public Workload {
- public:
-  LayerNorm()
-      : Workload({"layer-norm",
-                  WorkKind::Vector,
-                  JoinRule{Join::Rows, Join::Same, Join::Same},
-                  {{"input"}, {.name = "gamma", .optional = true}, {.name = "beta", .optional = true}},
-                  {{.name = "epsilon", .fallback = 1e-5, .min = 0}},
-                  {"output"}}) {}
-
-  Cost check(Call& call) const override {
-    requireRankAtLeast(*this, call, 0, 1);
-    uint64_t d = call.shape(0).back();
-    checkedUint(*this, d, "the length of a row");
-    for (size_t i = 1; i <= 2; ++i)
-      if (call.inputs[i].present && !(call.shape(i) == Shape{d}))
-        refuse(*this,
-               std::string("the shape of '") + info.inputs[i].name + "' is " + call.shape(i).text() +
-                   ", but must be [" + std::to_string(d) + "], the length of a row of 'input'",
-               inputPath(*this, i));
-    call.outputCount = 1;
-    call.outputs[0].spec = {floatResult(*this, call), call.shape(0)};
-    return {8.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
-  }
-
-  Task record(Recorder& r, const Call& call) const override {
-    uint64_t d = call.shape(0).back();
-    const Elements in = r.elements(call.inputs[0]), out = r.target(call.outputs[0], d);
-    bool hasGamma = call.inputs[1].present, hasBeta = call.inputs[2].present;
-    // An absent vector is bound to some valid view: the first row will do, whatever the piece.
-    const Elements gamma = hasGamma ? r.elements(call.inputs[1]) : in, beta = hasBeta ? r.elements(call.inputs[2]) : in;
-    recordRows(
-        r, call, Kernel::layer_norm, in, out, {gamma.slice(0, d), beta.slice(0, d)},
-        [&](uint32_t rows, uint32_t columns) {
-          return LayerNormParams{rows, columns, call.number(0), hasGamma, hasBeta, formatsOf({in, gamma, beta, out})};
-        });
     r.finish(call.outputs[0], out);
     co_return;
   }
@@ -186,10 +141,6 @@ const Workload& normalizeWorkload() {
 }
 const Workload& softmaxWorkload() {
   static const Softmax w;
-  return w;
-}
-const Workload& layerNormWorkload() {
-  static const LayerNorm w;
   return w;
 }
 

@@ -67,6 +67,18 @@ DType floatResult(std::initializer_list<const HostTensor*> inputs) {
   return first->spec.dtype;
 }
 
+DType outputDType(const Problem& p) {
+  const std::string dtype = p.choice("dtype", "float32");
+  for (const HostTensor& input : p.inputs)
+    if (dtype == "same" && input.present && kDTypes[int(input.spec.dtype)].kind == DTypeKind::Floating)
+      return input.spec.dtype;
+  return dtype == "float16" ? kF16 : dtype == "bfloat16" ? kBF16 : kF32;
+}
+
+void keepDType(Problem& p) {
+  if (isHalf(p.inputs[0].spec.dtype)) p.params.push_back({"dtype", "same"});
+}
+
 HostTensor absent() {
   HostTensor none;
   none.present = false;
@@ -142,6 +154,12 @@ std::string Problem::choice(const char* name, const char* fallback) const {
   for (const Param& p : params)
     if (std::string_view(p.name) == name && p.choice) return p.choice;
   return fallback;
+}
+
+std::vector<double> Problem::list(const char* name) const {
+  for (const Param& p : params)
+    if (std::string_view(p.name) == name) return p.list;
+  return {};
 }
 
 uint64_t seedOf(const Case& which) {

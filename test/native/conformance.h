@@ -51,9 +51,11 @@ struct Param {
   const char* name;
   double number = 0;
   const char* choice = nullptr;
+  std::vector<double> list = {};
   template <class T>
   requires std::is_arithmetic_v<T> Param(const char* name, T number) : name(name), number(double(number)) {}
   Param(const char* name, const char* choice) : name(name), choice(choice) {}
+  Param(const char* name, std::vector<double> list) : name(name), list(std::move(list)) {}
 };
 
 // |got - value| <= slack, element by element. NaN and infinities must match exactly.
@@ -85,6 +87,7 @@ struct Problem {
 
   double param(const char* name, double fallback) const;
   std::string choice(const char* name, const char* fallback) const;
+  std::vector<double> list(const char* name) const;  // empty where it is not given
 };
 
 // Small: every device, the guarded and the emulated ones too. Medium: not those that take a thousand times longer.
@@ -120,6 +123,10 @@ std::string shapeName(const Shape& shape);  // "3x64", "scalar"
 inline bool halfSkips(DType dtype, size_t index) { return dtype != kF32 && index % 3 != (dtype == kF16 ? 1u : 2u); }
 // What a workload's floating output is: what its floating inputs all are, or float32.
 DType floatResult(std::initializer_list<const HostTensor*> inputs);
+// What it is where the parameter `dtype` says so.
+DType outputDType(const Problem& p);
+// Asks for outputs of half precision where the inputs have it.
+void keepDType(Problem& p);
 inline std::string dtypeSuffix(DType dtype) { return dtype == kF32 ? "" : std::string("-") + dtypeName(dtype); }
 uint64_t rowCount(const Shape& shape);  // of the last axis
 

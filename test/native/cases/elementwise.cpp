@@ -21,7 +21,7 @@ double operationError(const std::string& op, double result) {
 
 void expectBinary(Problem& p, const std::string& op) {
   const HostTensor &a = p.inputs[0], &b = p.inputs[1];
-  Expected out(floatResult({&a, &b}), a.shape());
+  Expected out(outputDType(p), a.shape());
   uint64_t bSize = b.size();
   for (size_t i = 0, n = a.size(); i < n; ++i) {
     double value = apply(op, a.at(i), b.at(i % bSize));  // equal, a row or one element: all repeat with their size
@@ -33,14 +33,17 @@ void expectBinary(Problem& p, const std::string& op) {
 namespace {
 
 void addBinary(CaseList& list, const std::string& op, const std::string& name, Size size, DType ta, DType tb, Shape sa,
-               Shape sb) {
+               Shape sb, std::vector<Param> params = {}) {
   list.add(op, name, size, [=](Problem& p, Random& random) {
     p.inputs = {random.uniform(ta, sa, -3, 3), random.uniform(tb, sb, 0.5, 2)};
+    p.params = params;
+    if (ta == tb && params.empty()) keepDType(p);
     expectBinary(p, op);
   });
   list.add(op, "special-bfloat16", Size::Small, [=](Problem& p, Random&) {
     p.inputs = {listed(kBF16, {8}, {kInf, kNaN, 3.3e38, -3.3e38, 1e-30, -0.0, 1.0078125, 1}),
                 listed(kBF16, {8}, {1, 1, 2, -2, 1, 1, 0.5, -kInf})};
+    keepDType(p);
     expectBinary(p, op);
   });
 }
@@ -62,6 +65,13 @@ void addBinaryCases(CaseList& list, const std::string& op) {
     addBinary(list, op, "large-row" + suffix, Size::Split, t, t, {1031, 509}, {509});
     addBinary(list, op, "large-one-element" + suffix, Size::Split, t, t, {523, 1021}, {1});
   }
+  for (const char* dtype : {"float32", "float16", "bfloat16", "same"})
+    for (DType t : kFloatTypes) {
+      const std::string name = std::string("to-") + dtype + dtypeSuffix(t);
+      addBinary(list, op, name, Size::Small, t, t, {7, 33}, {7, 33}, {{"dtype", dtype}});
+      addBinary(list, op, name + "-row", Size::Small, t, t, {7, 36}, {36}, {{"dtype", dtype}});
+    }
+  addBinary(list, op, "mixed-same", Size::Small, kF16, kF32, {7, 33}, {7, 33}, {{"dtype", "same"}});
   addBinary(list, op, "mixed", Size::Small, kF16, kF32, {7, 33}, {7, 33});
   addBinary(list, op, "mixed-row", Size::Small, kF32, kF16, {7, 33}, {33});
   addBinary(list, op, "mixed-halves", Size::Small, kF16, kBF16, {7, 33}, {7, 33});
@@ -85,6 +95,7 @@ void addBinaryCases(CaseList& list, const std::string& op) {
   list.add(op, "special-float16", Size::Small, [=](Problem& p, Random&) {
     p.inputs = {listed(kF16, {8}, {kInf, kNaN, 65504, -65504, 6e-8, -0.0, 60000, 1}),
                 listed(kF16, {8}, {1, 1, 2, -2, 1, 1, 0.5, -kInf})};
+    keepDType(p);
     expectBinary(p, op);
   });
 }
@@ -95,7 +106,7 @@ void expectScale(Problem& p) {
   const HostTensor& x = p.inputs[0];
   // Parameters reach the device as float32.
   double factor = float(p.param("factor", 1)), offset = float(p.param("offset", 0));
-  Expected out(x.spec.dtype, x.shape());
+  Expected out(outputDType(p), x.shape());
   for (size_t i = 0, n = x.size(); i < n; ++i) {
     double product = x.at(i) * factor;
     out.set(i, product + offset, kUlp * std::fabs(product));  // the product may be rounded before the sum, or not (fma)
@@ -110,6 +121,7 @@ void addScaleCases(CaseList& list) {
     list.add("scale", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
       p.inputs = {random.uniform(t, shape, -5, 5)};
       p.params = params;
+      keepDType(p);
       expectScale(p);
     });
   };
@@ -121,6 +133,15 @@ void addScaleCases(CaseList& list) {
     add("factor-0", Size::Small, t, {9}, {{"factor", 0}, {"offset", 4}});
     add("large", Size::Split, t, {1031, 1021}, {{"factor", 0.5}, {"offset", 1}});
   }
+  for (const char* dtype : {"float32", "float16", "bfloat16"})
+    for (DType t : kFloatTypes)
+      for (uint64_t n : {129, 132})
+        list.add("scale", std::to_string(n) + "-to-" + dtype + dtypeSuffix(t), Size::Small,
+                 [=](Problem& p, Random& random) {
+                   p.inputs = {random.uniform(t, {n}, -5, 5)};
+                   p.params = {{"factor", 1.5}, {"dtype", dtype}};
+                   expectScale(p);
+                 });
   list.add("scale", "special", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {8}, {kInf, -kInf, kNaN, -0.0, 3e38, -3e38, 1e-38, 0})};
     p.params = {{"factor", 2}, {"offset", 1}};
@@ -134,7 +155,7 @@ void addScaleCases(CaseList& list) {
 // cancel: functions that end near a constant are judged against that constant's size.
 void expectActivation(Problem& p, const std::string& kind) {
   const HostTensor& in = p.inputs[0];
-  Expected out(in.spec.dtype, in.shape());
+  Expected out(outputDType(p), in.shape());
   for (size_t i = 0, n = in.size(); i < n; ++i) {
     double x = in.at(i), value, error, ax = std::fabs(x);
     if (kind == "relu") {
@@ -170,6 +191,7 @@ void addActivationCases(CaseList& list) {
       list.add("activation", std::string(kind) + "-" + name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
         p.inputs = {random.uniform(t, shape, -range, range)};
         p.params = {{"kind", kind}};
+        keepDType(p);
         expectActivation(p, kind);
       });
     };

@@ -12,6 +12,10 @@ void expectReduce(Problem& p);
 void expectNormalize(Problem& p);
 void expectSoftmax(Problem& p);
 void expectLayerNorm(Problem& p);
+HostTensor withResidual(const Problem& p, size_t residual);
+void expectRmsNorm(Problem& p);
+void expectRope(Problem& p);
+void expectPool(Problem& p);
 
 struct Product {
   Shape a, b;

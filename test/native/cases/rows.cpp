@@ -40,7 +40,7 @@ void expectReduce(Problem& p) {
   const HostTensor& in = p.inputs[0];
   std::string kind = p.choice("kind", "sum");
   size_t d = in.shape().back();
-  Expected out(in.spec.dtype, in.shape().leading(in.shape().rank() - 1));
+  Expected out(outputDType(p), in.shape().leading(in.shape().rank() - 1));
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
     bool finite = std::isfinite(row.magnitude);
@@ -67,6 +67,7 @@ void addReduceCases(CaseList& list) {
       list.add("reduce", prefix + name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
         p.inputs = {whole ? random.integers(t, shape) : random.uniform(t, shape)};
         p.params = {{"kind", kind}};
+        keepDType(p);
         if (shape.back() == 0 && kind != std::string("sum") && kind != std::string("norm")) {
           p.refused = Code::InvalidArgument;  // the least of nothing is not a number
           return;
@@ -114,7 +115,7 @@ void expectNormalize(Problem& p) {
   const HostTensor& in = p.inputs[0];
   size_t d = in.shape().back();
   double epsilon = float(p.param("epsilon", 1e-12));
-  Expected out(in.spec.dtype, in.shape());
+  Expected out(outputDType(p), in.shape());
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
     double norm = std::sqrt(row.squares);
@@ -134,6 +135,7 @@ void addNormalizeCases(CaseList& list) {
     list.add("normalize", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
       p.inputs = {random.uniform(t, shape, -magnitude, magnitude)};
       p.params = params;
+      if (p.choice("dtype", "").empty()) keepDType(p);
       expectNormalize(p);
     });
   };
@@ -166,7 +168,7 @@ void expectSoftmax(Problem& p) {
   const HostTensor& in = p.inputs[0];
   size_t d = in.shape().back();
   double temperature = p.param("temperature", 1);
-  Expected out(in.spec.dtype, in.shape());
+  Expected out(outputDType(p), in.shape());
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
     double sum = 0, sumError = 0;
@@ -200,6 +202,7 @@ void addSoftmaxCases(CaseList& list) {
     list.add("softmax", name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
       p.inputs = {random.uniform(t, shape, -range, range)};
       p.params = params;
+      if (p.choice("dtype", "").empty()) keepDType(p);
       expectSoftmax(p);
     });
   };
@@ -229,11 +232,19 @@ void addSoftmaxCases(CaseList& list) {
 
 }  // namespace
 
+// The first input and what is added to it, as float32 has the sum.
+HostTensor withResidual(const Problem& p, size_t residual) {
+  if (residual >= p.inputs.size() || !p.inputs[residual].present) return p.inputs[0];
+  HostTensor sum(kF32, p.inputs[0].shape());
+  for (size_t i = 0; i < sum.size(); ++i) sum.set(i, p.inputs[0].at(i) + p.inputs[residual].at(i));
+  return sum;
+}
+
 void expectLayerNorm(Problem& p) {
-  const HostTensor &in = p.inputs[0], &gamma = p.inputs[1], &beta = p.inputs[2];
+  const HostTensor in = withResidual(p, 3), &gamma = p.inputs[1], &beta = p.inputs[2];
   size_t d = in.shape().back();
   double epsilon = float(p.param("epsilon", 1e-5)), n = double(d);
-  Expected out(floatResult({&in, &gamma, &beta}), in.shape());
+  Expected out(outputDType(p), in.shape());
   for (size_t r = 0; r < rowCount(in.shape()); ++r) {
     Row row = readRow(in, r, d);
     // Rows of one number: what the double division leaves over is no variance.
@@ -264,6 +275,28 @@ void expectLayerNorm(Problem& p) {
 
 namespace {
 
+// Every dtype of inputs with every one of outputs.
+void addDTypeCases(CaseList& list) {
+  for (DType t : kFloatTypes)
+    for (const char* dtype : {"float32", "float16", "bfloat16"})
+      for (uint64_t d : {63, 64}) {
+        const std::string name = std::to_string(d) + "-to-" + dtype + dtypeSuffix(t);
+        const auto add = [&](const char* workload, auto expect, std::vector<Param> params) {
+          params.push_back({"dtype", dtype});
+          list.add(workload, name, Size::Small, [=](Problem& p, Random& random) {
+            p.inputs = {random.uniform(t, {7, d})};
+            if (workload == std::string_view("layer-norm")) p.inputs.resize(3, absent());
+            p.params = params;
+            expect(p);
+          });
+        };
+        add("reduce", expectReduce, {{"kind", "sum"}});
+        add("normalize", expectNormalize, {});
+        add("softmax", expectSoftmax, {});
+        add("layer-norm", expectLayerNorm, {});
+      }
+}
+
 void addLayerNormCases(CaseList& list) {
   auto add = [&](const std::string& name, Size size, DType t, Shape shape, bool gamma, bool beta, double offset,
                  std::vector<Param> params = {}) {
@@ -272,6 +305,7 @@ void addLayerNormCases(CaseList& list) {
       p.inputs = {random.uniform(t, shape, offset - 2, offset + 2), gamma ? random.uniform(t, {d}) : absent(),
                   beta ? random.uniform(t, {d}) : absent()};
       p.params = params;
+      if (p.choice("dtype", "").empty()) keepDType(p);
       expectLayerNorm(p);
     });
   };
@@ -321,6 +355,12 @@ void addLayerNormCases(CaseList& list) {
     p.inputs = {random.uniform(kF16, {3, 40}), random.uniform(kF32, {40}), absent()};
     expectLayerNorm(p);
   });
+  list.add("layer-norm", "mixed-same", Size::Small, [](Problem& p, Random& random) {
+    p.inputs = {random.uniform(kF16, {3, 40}), random.uniform(kF32, {40}), absent()};
+    keepDType(p);
+    expectLayerNorm(p);
+  });
+  addDTypeCases(list);
 }
 
 }  // namespace

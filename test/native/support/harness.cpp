@@ -134,10 +134,16 @@ std::array<double, kMaxParams> resolveParams(const Workload& workload, const std
   values.fill(kNaN);
   for (const Param& param : params) {
     bool found = false;
-    for (size_t i = 0; i < workload.info.params.size(); ++i) {
-      const ParamInfo& info = workload.info.params[i];
+    size_t i = 0, next = 0;
+    for (const ParamInfo& info : workload.info.params) {
+      i = next;
+      next += info.places();
       if (std::string_view(info.name) != param.name) continue;
       found = true;
+      if (info.kind == ParamInfo::Kind::List) {
+        std::copy(param.list.begin(), param.list.end(), values.begin() + i);
+        continue;
+      }
       values[i] = param.number;
       if (!param.choice) continue;
       values[i] = -1;
