@@ -282,6 +282,7 @@ void addGraphCases(CaseList& list) {
     addForks(list, t);
     if (t != kF32) addHalvesThroughout(list, t);
   }
+  addFoundRows(list);
   addChain(list, "chain-empty", Size::Small, kF32, {0});
   addChain(list, "chain-large", Size::Split, kF32, {311, 1021});
   addLayers(list, "layers", Size::Small, 33, 17, 65, 9);
