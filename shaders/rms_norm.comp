@@ -53,6 +53,8 @@ void main() {
       } else {  // beside it the squares are nothing
         deviation = sqrt(p.epsilon);
       }
+    } else if (largest == 0.0 && floatBitsToUint(p.epsilon) != 0u) {
+      deviation = INFINITY;  // rows of 0 stay so, also where epsilon is too small for a driver
     }
   }
   EACH_TURN(turn, p.d) {

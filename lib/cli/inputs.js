@@ -71,6 +71,9 @@ const any = (/** @type {(...shape: number[]) => Job} */ make) => ({ shape: '1000
 const binary = any((...shape) => ({ inputs: { a: floats(...shape), b: floats(...shape) } }));
 const unary = any((...shape) => ({ inputs: { input: floats(...shape) } }));
 
+/** @param {number} n @param {(i: number) => number} valueOf */
+const whole = (n, valueOf) => ({ data: Int32Array.from({ length: n }, (_, i) => valueOf(i)), shape: [n], dtype: 'int32' });
+
 /** @type {Record<string, Recipe>} `letters`: what each extent means; none: any shape */
 const kRecipes = {
   add: binary,
@@ -115,6 +118,25 @@ const kRecipes = {
     letters: ['N', 'D', 'C'],
     make: (n, d, c) => ({ inputs: { input: floats(n, d), mean: floats(d), components: floats(c, d) } }),
   },
+  gather: {
+    shape: '1000x30000x384',
+    letters: ['INDICES', 'N', 'D'],
+    make: (m, n, d) => ({ inputs: { table: floats(n, d), indices: whole(m, (i) => (i * 7919) % n) } }),
+  },
+  pool: {
+    shape: '64x64x384',
+    letters: ['SEQUENCES', 'LENGTH', 'D'],
+    make: (n, length, d) => ({
+      inputs: { input: floats(n * length, d), offsets: whole(n + 1, (i) => i * length) },
+      params: { kind: 'mean' },
+    }),
+  },
+  rope: {
+    shape: '512x12x64',
+    letters: ['TOKENS', 'H', 'D'],
+    make: (t, h, d) => ({ inputs: { input: floats(t, h, d), positions: whole(t, (i) => i) } }),
+  },
+  concat: binary,
   pagerank: { shape: '1000x8000', letters: ['NODES', 'EDGES'], make: makeGraph },
   'force-layout': { shape: '1000x5000', letters: ['NODES', 'EDGES'], make: makeGraph },
   'evidence-timeline': { shape: '1000', letters: ['N'], make: (n) => ({ inputs: { evidence: floats(n, 4) } }) },

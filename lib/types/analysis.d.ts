@@ -7,7 +7,7 @@ export interface AnalysisWorkloads {
    * The `k` largest (or smallest) of each row, best first, and where they are; of equal ones the lower index first, -0
    * as +0.
    * @input input [n, d]
-   * @output values [n, k], the dtype of input
+   * @output values [n, k]
    * @output indices int32 [n, k]
    * @nan NaN comes last, whether the largest are wanted or the smallest.
    * @example
@@ -21,6 +21,8 @@ export interface AnalysisWorkloads {
       k: number;
       /** false: the smallest. */
       largest?: boolean;
+      /** Of the values; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'values' | 'indices';
   };
@@ -118,7 +120,10 @@ export interface AnalysisWorkloads {
    */
   'pca-transform': {
     inputs: { input: InputTensor; mean: InputTensor; components: InputTensor };
-    params: {};
+    params: {
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
+    };
     outputs: 'output';
   };
   /**
@@ -187,7 +192,7 @@ export interface AnalysisWorkloads {
    * The weight of each piece of evidence at a moment, decaying with its distance in time: timestamp, `importance *
    * exp(-decay * |currentTime - timestamp|)`, relevance, category.
    * @input evidence [n, 4]: timestamp, importance, category, relevance
-   * @output timeline [n, 4], the dtype of evidence
+   * @output timeline [n, 4]
    * @nan IEEE 754: a NaN in a timestamp or an importance makes that weight NaN, and stays in its row.
    * @example
    * const { data } = await manager.ops.evidenceTimeline(tensor([[1, 0.5, 7, 0.9]])); // [1, 0.5, 0.9, 7]
@@ -199,6 +204,8 @@ export interface AnalysisWorkloads {
       currentTime?: number;
       /** How fast weights fall. */
       decay?: number;
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'timeline';
   };

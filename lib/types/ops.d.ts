@@ -11,7 +11,10 @@ type Maybe = InputTensor | null | undefined;
 type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends { a: InputTensor; b: InputTensor }
   ? [a: InputTensor, b: InputTensor]
   : T extends 'layer-norm'
-    ? [input: InputTensor, gamma: Maybe, beta: Maybe] | [input: InputTensor, gamma: InputTensor] | [input: InputTensor]
+    ? | [input: InputTensor, gamma: Maybe, beta: Maybe, residual: Maybe]
+      | [input: InputTensor, gamma: Maybe, beta: Maybe]
+      | [input: InputTensor, gamma: InputTensor]
+      | [input: InputTensor]
     : T extends 'attention'
       ? | [query: InputTensor, key: InputTensor, value: InputTensor, mask: Maybe]
         | [query: InputTensor, key: InputTensor, value: InputTensor]
@@ -28,7 +31,18 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends { a: In
               ? [input: InputTensor, scales: InputTensor]
               : T extends 'pca-transform'
                 ? [input: InputTensor, mean: InputTensor, components: InputTensor]
-                : [input: InputTensor];
+                : ModelInputs<T>;
+type ModelInputs<T extends WorkloadType> = T extends 'gather'
+  ? [table: InputTensor, indices: InputTensor, scales: Maybe] | [table: InputTensor, indices: InputTensor]
+  : T extends 'pool'
+    ? [input: InputTensor, offsets: InputTensor]
+    : T extends 'rope'
+      ? [input: InputTensor, positions: InputTensor]
+      : T extends 'rms-norm'
+        ? | [input: InputTensor, gamma: Maybe, residual: Maybe]
+          | [input: InputTensor, gamma: InputTensor]
+          | [input: InputTensor]
+        : [input: InputTensor];
 type OpRest<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] extends [never]
   ? [params?: Workloads[T]['params'], options?: JobOptions]
   : [params: Workloads[T]['params'], options?: JobOptions];

@@ -1,14 +1,15 @@
 // The built-in workloads: what each takes and gives.
 import type { SplitName, WorkloadName } from '../generated';
 import type { AnalysisWorkloads } from './analysis';
+import type { ModelWorkloads } from './models';
 import type { InputTensor } from './tensor';
 
 /**
  * Each workload's inputs, parameters and outputs. A row runs along the last axis; `[..]` is a shape, `[.., d]` one of
- * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is of the half
- * precision (float16 or bfloat16) that all floating inputs have, else float32; sums are kept in float32 at least.
+ * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is float32, or what the
+ * parameter `dtype` says; sums are kept in float32 at least.
  */
-export interface Workloads extends AnalysisWorkloads {
+export interface Workloads extends AnalysisWorkloads, ModelWorkloads {
   /**
    * `a + b`, element by element.
    * @input a [s]: any shape
@@ -18,7 +19,14 @@ export interface Workloads extends AnalysisWorkloads {
    * @example
    * const { data } = await manager.ops.add(tensor([[1, 2], [3, 4]]), tensor([10, 20])); // [11, 22, 13, 24]
    */
-  add: { inputs: Binary; params: {}; outputs: 'output' };
+  add: {
+    inputs: Binary;
+    params: {
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
+    };
+    outputs: 'output';
+  };
   /**
    * `a - b`, element by element.
    * @input a [s]: any shape
@@ -28,7 +36,14 @@ export interface Workloads extends AnalysisWorkloads {
    * @example
    * const { data } = await manager.ops.subtract(tensor([5, 7]), tensor([1, 2])); // [4, 5]
    */
-  subtract: { inputs: Binary; params: {}; outputs: 'output' };
+  subtract: {
+    inputs: Binary;
+    params: {
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
+    };
+    outputs: 'output';
+  };
   /**
    * `a * b`, element by element.
    * @input a [s]: any shape
@@ -38,7 +53,14 @@ export interface Workloads extends AnalysisWorkloads {
    * @example
    * const { data } = await manager.ops.multiply(tensor([5, 7]), tensor([2, 3])); // [10, 21]
    */
-  multiply: { inputs: Binary; params: {}; outputs: 'output' };
+  multiply: {
+    inputs: Binary;
+    params: {
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
+    };
+    outputs: 'output';
+  };
   /**
    * `a / b`, element by element.
    * @input a [s]: any shape
@@ -48,11 +70,18 @@ export interface Workloads extends AnalysisWorkloads {
    * @example
    * const { data } = await manager.ops.divide(tensor([5, 9]), tensor([2])); // [2.5, 4.5]
    */
-  divide: { inputs: Binary; params: {}; outputs: 'output' };
+  divide: {
+    inputs: Binary;
+    params: {
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
+    };
+    outputs: 'output';
+  };
   /**
    * `input * factor + offset`.
    * @input input [s]: any shape
-   * @output output [s], the dtype of input
+   * @output output [s]
    * @nan IEEE 754.
    * @example
    * const { data } = await manager.ops.scale(tensor([1, 2]), { factor: 10, offset: 0.5 }); // [10.5, 20.5]
@@ -64,13 +93,15 @@ export interface Workloads extends AnalysisWorkloads {
       factor?: number;
       /** What is added to the product. */
       offset?: number;
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output';
   };
   /**
    * A function of each element.
    * @input input [s]: any shape
-   * @output output [s], the dtype of input
+   * @output output [s]
    * @nan NaN stays NaN; an infinity gives the limit, which is 0 for relu, gelu and silu of -infinity.
    * @example
    * const { data } = await manager.ops.activation(tensor([-1, 0, 2]), { kind: 'relu' }); // [0, 0, 2]
@@ -80,13 +111,15 @@ export interface Workloads extends AnalysisWorkloads {
     params: {
       /** Which; gelu is the exact one, by erf. */
       kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp';
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output';
   };
   /**
    * One number for each row, the last axis.
    * @input input [.., d]
-   * @output output [..], the dtype of input
+   * @output output [..]
    * @nan A row that holds NaN gives NaN, min and max included; infinities as IEEE 754 says.
    * @example
    * const { data } = await manager.ops.reduce(tensor([[1, 2], [3, 4]]), { kind: 'sum' }); // [3, 7]
@@ -96,13 +129,15 @@ export interface Workloads extends AnalysisWorkloads {
     params: {
       /** Which; norm is the L2 norm. A row without elements has a sum and a norm, 0, and is refused by the others. */
       kind: 'sum' | 'mean' | 'min' | 'max' | 'norm';
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output';
   };
   /**
    * Each row over the larger of its L2 norm and `epsilon`: rows of length 1.
    * @input input [n, d]
-   * @output output [n, d], the dtype of input
+   * @output output [n, d]
    * @nan A row that holds NaN is NaN throughout. Beside an infinity, finite elements become 0 and infinite ones NaN. A
    *   row of zeros stays zeros, unless `epsilon` is 0: then it is NaN.
    * @example
@@ -113,13 +148,15 @@ export interface Workloads extends AnalysisWorkloads {
     params: {
       /** Keeps rows that are nearly 0 from growing without bound. */
       epsilon?: number;
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output';
   };
   /**
    * Rows, the last axis, of positive numbers that add up to 1: `exp(x / temperature)` over its sum.
    * @input input [.., d]
-   * @output output [.., d], the dtype of input
+   * @output output [.., d]
    * @nan A row that holds NaN or +infinity, or nothing but -infinity, is NaN throughout; -infinity beside finite
    *   elements gives 0.
    * @example
@@ -130,6 +167,8 @@ export interface Workloads extends AnalysisWorkloads {
     params: {
       /** Sharper the lower it is. */
       temperature?: number;
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output';
   };
@@ -138,16 +177,19 @@ export interface Workloads extends AnalysisWorkloads {
    * @input input [.., d]
    * @input gamma [d]
    * @input beta [d]
+   * @input residual [.., d]: added to `input` first, in float32
    * @output output [.., d]
    * @nan A row that holds NaN or an infinity is NaN throughout.
    * @example
    * const { data } = await manager.ops.layerNorm(tensor([[1, 3]])); // [-1, 1]
    */
   'layer-norm': {
-    inputs: { input: InputTensor; gamma?: InputTensor; beta?: InputTensor };
+    inputs: { input: InputTensor; gamma?: InputTensor; beta?: InputTensor; residual?: InputTensor };
     params: {
       /** Added to the variance. */
       epsilon?: number;
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output';
   };

@@ -11,7 +11,7 @@ class EvidenceTimeline final : public Workload {
                   WorkKind::Vector,
                   JoinRule{Join::Rows},
                   {{"evidence"}},
-                  {{.name = "currentTime", .fallback = 1}, {.name = "decay", .fallback = 2}},
+                  {{.name = "currentTime", .fallback = 1}, {.name = "decay", .fallback = 2}, dtypeParam()},
                   {"timeline"}}) {}
 
   Cost check(Call& call) const override {
@@ -22,7 +22,7 @@ class EvidenceTimeline final : public Workload {
                  ", but must be [n, 4]: timestamp, importance, category, relevance",
              "inputs.evidence");
     call.outputCount = 1;
-    call.outputs[0].spec = call.inputs[0].spec;
+    call.outputs[0].spec = {outputDType(*this, call), call.shape(0)};
     return {30.0 * static_cast<double>(call.shape(0)[0]), bytesMoved(call)};
   }
 

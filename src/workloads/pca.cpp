@@ -311,7 +311,7 @@ class PcaTransform final : public Workload {
                   WorkKind::Matrix,
                   JoinRule{Join::Rows, Join::Same, Join::Same},
                   {{"input"}, {"mean"}, {"components"}},
-                  {},
+                  {dtypeParam()},
                   {"output"},
                   {},
                   {{{Cut::Rows, Cut::Whole, Cut::Whole}}}}) {}
@@ -325,7 +325,7 @@ class PcaTransform final : public Workload {
                         " and 'components' [c, d] " + call.shape(2).text() + " don't fit each other");
     for (uint64_t extent : {n, d, c}) checkedUint(*this, extent, "a size");
     call.outputCount = 1;
-    call.outputs[0].spec = {floatResult(*this, call), Shape{n, c}};
+    call.outputs[0].spec = {outputDType(*this, call), Shape{n, c}};
     return {2.0 * static_cast<double>(call.inputs[0].spec.elements()) * static_cast<double>(c), bytesMoved(call)};
   }
 

@@ -49,7 +49,8 @@ class TopK final : public Workload {
                   JoinRule{Join::Rows},
                   {{"input"}},
                   {{.name = "k", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 2147483647, .required = true},
-                   {.name = "largest", .kind = ParamInfo::Kind::Boolean, .fallback = 1, .min = 0, .max = 1}},
+                   {.name = "largest", .kind = ParamInfo::Kind::Boolean, .fallback = 1, .min = 0, .max = 1},
+                   dtypeParam()},
                   {"values", "indices"}}) {}
 
   Cost check(Call& call) const override {
@@ -62,7 +63,7 @@ class TopK final : public Workload {
                  std::to_string(d) + " elements",
              "params.k");
     call.outputCount = 2;
-    call.outputs[0].spec = {call.inputs[0].spec.dtype, Shape{n, k}};
+    call.outputs[0].spec = {outputDType(*this, call), Shape{n, k}};
     call.outputs[1].spec = {DType::Int32, Shape{n, k}};
     return {4.0 * static_cast<double>(call.inputs[0].spec.elements()), bytesMoved(call)};
   }

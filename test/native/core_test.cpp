@@ -103,6 +103,14 @@ TEST(Workloads, AllAreThere) {
                            "dequantize",
                            "pca-fit",
                            "pca-transform",
+                           "gather",
+                           "pool",
+                           "transpose",
+                           "slice",
+                           "cast",
+                           "concat",
+                           "rms-norm",
+                           "rope",
                            "pagerank",
                            "force-layout",
                            "evidence-timeline",
@@ -113,7 +121,7 @@ TEST(Workloads, AllAreThere) {
     ASSERT_NE(workload, nullptr) << name;
     EXPECT_STREQ(workload->info.name, name);
   }
-  EXPECT_EQ(allWorkloads().size(), 24u);
+  EXPECT_EQ(allWorkloads().size(), 32u);
   for (const Workload* workload : allWorkloads()) {
     const size_t joined = workload->info.join.value.joined;
     EXPECT_TRUE(joined == 0 || joined == workload->info.inputs.size()) << workload->info.name;

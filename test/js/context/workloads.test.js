@@ -293,7 +293,7 @@ describe.each(devices)('on %s', (device) => {
   test('float16 in, float16 out', async () => {
     const numbers = Array.from(random(40), (x) => Math.round(x * 64) / 64);
     const a = tensor(numbers, [4, 10], 'float16');
-    const { output } = await run('add', { a, b: tensor(numbers, [4, 10], 'float16') });
+    const { output } = await run('add', { a, b: tensor(numbers, [4, 10], 'float16') }, { dtype: 'same' });
     expect(output.dtype).toBe('float16');
     expect(output.data).toBeInstanceOf(Uint16Array);
     expect(Array.from(output.data)).toEqual(
@@ -313,17 +313,21 @@ describe.each(devices)('on %s', (device) => {
     const numbers = Array.from(random(40), (x) => Math.round(x * 64) / 64);
     const doubled = numbers.map((x) => 2 * x);
     const b = tensor(numbers, [4, 10], 'bfloat16');
-    const { output } = await run('add', { a: b, b });
+    const { output } = await run('add', { a: b, b }, { dtype: 'same' });
     expect(output).toEqual(tensor(doubled, [4, 10], 'bfloat16'));
+    const wide = await run('add', { a: b, b });
+    expect(wide.output).toEqual(tensor(Float32Array.from(doubled), [4, 10]));
+    const half = await run('add', { a: wide.output, b: wide.output }, { dtype: 'float16' });
+    expect(half.output).toEqual(tensor(doubled.map((x) => 2 * x), [4, 10], 'float16'));
     const both = await run('add', { a: tensor(numbers, [4, 10], 'float16'), b });
     expect(both.output).toEqual(tensor(Float32Array.from(doubled), [4, 10]));
     const into = new Uint16Array(40);
-    expect((await ctx.run({ type: 'add', inputs: { a: b, b } }, { into: { output: into } })).outputs.output).toEqual(
+    expect((await ctx.run({ type: 'add', inputs: { a: b, b }, params: { dtype: 'same' } }, { into: { output: into } })).outputs.output).toEqual(
       tensor(doubled, [4, 10], 'bfloat16'),
     );
     expect(into).toEqual(tensor(doubled, [40], 'bfloat16').data);
     // bits alone are float16
-    const bits = await run('scale', { input: tensor(numbers, [40], 'float16').data }, { factor: 2 });
+    const bits = await run('scale', { input: tensor(numbers, [40], 'float16').data }, { factor: 2, dtype: 'same' });
     expect(bits.output).toEqual(tensor(doubled, [40], 'float16'));
   });
 

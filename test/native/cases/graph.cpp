@@ -65,6 +65,46 @@ void addChain(CaseList& list, const std::string& name, Size size, DType t, Shape
   });
 }
 
+// Halves that stay so between the nodes, and go.
+void addHalvesThroughout(CaseList& list, DType t) {
+  list.add("graph", std::string("halves-throughout-") + dtypeName(t), Size::Small, [=](Problem& p, Random& random) {
+    p.inputs = {random.integers(t, {9, 36})};
+    const Param same("dtype", "same");
+    p.graph = graphOf({"x"},
+                      {{"scale", {"x"}, {"twice"}, {{"factor", 2}, same}},
+                       {"add", {"twice", "x"}, {"sum"}, {same}},
+                       {"transpose", {"sum"}, {"y"}}},
+                      {"y"});
+    Expected out(t, {36, 9});
+    for (size_t i = 0; i < out.values.size(); ++i) out.set(i, 3 * p.inputs[0].at(i % 9 * 36 + i / 9), 0);
+    p.outputs.push_back(std::move(out));
+  });
+}
+
+// Rows found by what a node has found: the indices lie on the device.
+void addFoundRows(CaseList& list) {
+  list.add("graph", "gather-of-top-k", Size::Small, [](Problem& p, Random& random) {
+    p.inputs = {random.uniform(kF32, {1, 50}), random.uniform(kF32, {50, 12})};
+    p.graph =
+        graphOf({"scores", "table"},
+                {{"top-k", {"scores"}, {"", "best"}, {{"k", 5}}}, {"gather", {"table", "best"}, {"rows"}}}, {"rows"});
+    std::vector<size_t> order(50);
+    for (size_t i = 0; i < 50; ++i) order[i] = i;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return p.inputs[0].at(a) > p.inputs[0].at(b); });
+    Expected out(kF32, {1, 5, 12});
+    for (size_t i = 0; i < 60; ++i) out.set(i, p.inputs[1].at(order[i / 12] * 12 + i % 12), 0);
+    p.outputs.push_back(std::move(out));
+  });
+  list.add("graph", "gather-past-the-table", Size::Small, [](Problem& p, Random& random) {
+    p.inputs = {random.uniform(kF32, {1, 50}), random.uniform(kF32, {3, 12})};
+    p.graph =
+        graphOf({"scores", "table"},
+                {{"top-k", {"scores"}, {"", "best"}, {{"k", 50}}}, {"gather", {"table", "best"}, {"rows"}}}, {"rows"});
+    p.refused = Code::InvalidArgument;
+  });
+}
+
 void addForks(CaseList& list, DType t) {
   list.add("graph", "diamond" + dtypeSuffix(t), Size::Small, [=](Problem& p, Random& random) {
     p.inputs = {random.uniform(t, {7, 33})};
@@ -240,7 +280,9 @@ void addGraphCases(CaseList& list) {
   for (DType t : kFloatTypes) {
     addChain(list, "chain", Size::Small, t, {65});
     addForks(list, t);
+    if (t != kF32) addHalvesThroughout(list, t);
   }
+  addFoundRows(list);
   addChain(list, "chain-empty", Size::Small, kF32, {0});
   addChain(list, "chain-large", Size::Split, kF32, {311, 1021});
   addLayers(list, "layers", Size::Small, 33, 17, 65, 9);

@@ -115,6 +115,22 @@ void makeLayerNorm(Problem& p, Random& random) {
   expectLayerNorm(p);
 }
 
+void makeRmsNorm(Problem& p, Random& random) {
+  const uint64_t d = longLength(random), rows = random.integer(1, 5);
+  p.inputs = {draw(random, {rows, d}), chance(random, 3) ? draw(random, {d}) : absent(),
+              chance(random, 3) ? draw(random, {rows, d}) : absent()};
+  if (chance(random, 2)) p.params = {{"epsilon", pick(random, {0, 1e-44, 1e-38, 1e-30, 1e-12, 3, 1e38})}};
+  expectRmsNorm(p);
+}
+
+void makePool(Problem& p, Random& random) {
+  const uint64_t d = length(random), lengths[] = {length(random), uint64_t(random.integer(0, 3)), length(random)};
+  p.inputs = {draw(random, {lengths[0] + lengths[1] + lengths[2], d}), HostTensor(DType::Int32, {4})};
+  for (size_t i = 0; i < 3; ++i) p.inputs[1].set(i + 1, p.inputs[1].at(i) + double(lengths[i]));
+  p.params = {{"kind", chance(random, 2) ? "mean" : "max"}};
+  expectPool(p);
+}
+
 void makeMatmul(Problem& p, Random& random) {
   // All sides whole fours or none: a GPU's pipelines are made for that, and take their time to compile.
   const bool fours = chance(random, 2);
@@ -267,6 +283,7 @@ const std::vector<MagnitudeCases> kMagnitudeCases = {
     {"quantize", makeQuantize},    {"dequantize", makeDequantize},
     {"pca-fit", makePcaFit},       {"pca-transform", makePcaTransform},
     {"pagerank", makePagerank},    {"evidence-timeline", makeTimeline},
+    {"rms-norm", makeRmsNorm},     {"pool", makePool},
 };
 
 }  // namespace switchyard::test

@@ -176,7 +176,7 @@ void addFit(CaseList& list, const std::string& name, Size size, DType t, uint64_
 void expectTransform(Problem& p) {
   const HostTensor &in = p.inputs[0], &mean = p.inputs[1], &components = p.inputs[2];
   size_t n = in.shape()[0], d = in.shape()[1], count = components.shape()[0];
-  Expected out(floatResult({&in, &mean, &components}), {n, count});
+  Expected out(outputDType(p), {n, count});
   for (size_t r = 0; r < n; ++r)
     for (size_t c = 0; c < count; ++c) {
       double sum = 0, error = 0;
@@ -229,6 +229,7 @@ void addPcaCases(CaseList& list) {
       list.add("pca-transform", std::to_string(n) + "x" + std::to_string(d) + "-" + std::to_string(c) + dtypeSuffix(t),
                Size::Small, [=](Problem& p, Random& random) {
                  p.inputs = {random.uniform(t, {n, d}), random.uniform(t, {d}), random.uniform(t, {c, d})};
+                 if (d % 2) keepDType(p);
                  expectTransform(p);
                });
     list.add("pca-transform", "large" + dtypeSuffix(t), Size::Split, [=](Problem& p, Random& random) {

@@ -33,7 +33,7 @@ function numberText(value) {
 
 /** @param {Param} param */
 function rangeOf({ kind, min, max, aboveMin, required, choices }) {
-  if (kind === 'boolean' || kind === 'choice' || choices.length) return '';
+  if (kind === 'boolean' || kind === 'choice' || kind === 'list' || choices.length) return '';
   const low = min > -kNoLimit ? min : undefined;
   const high = max < kNoLimit ? max : undefined;
   if (low === undefined && high === undefined) return required ? '' : 'finite';
@@ -52,6 +52,7 @@ function defaultOf({ kind, fallback, required, choices }) {
 
 /** @param {Param} param where the types leave it open */
 function typeOf({ kind, choices }) {
+  if (kind === 'list') return 'readonly number[]';
   return kind === 'choice' ? choices.map((word) => `'${word}'`).join(' | ') : kind === 'boolean' ? kind : 'number';
 }
 
@@ -74,12 +75,17 @@ function matched(type, tag, names, said) {
   });
 }
 
-/** @param {string} text of @output, behind the name @returns {[dtype: string, shape: string]} */
-function outputCells(text) {
+/**
+ * @param {string} text of @output, behind the name
+ * @param {boolean} isSaid whether a parameter says the dtype
+ * @returns {[dtype: string, shape: string]}
+ */
+function outputCells(text, isSaid) {
   const [, dtype, rest] = /^((?:float|bfloat|int|uint)\d+) (.*)$/.exec(text) ?? [];
   if (dtype) return [dtype, rest];
   const [, shape, like] = /^(.*), the dtype of (\w+)$/.exec(text) ?? [];
-  return like ? [`that of \`${like}\``, shape] : ['float32, or that of all inputs', text];
+  if (like) return [like === 'dtype' ? '`dtype`' : `that of \`${like}\``, shape];
+  return [isSaid ? '`dtype`' : 'float32, or that of all inputs', text];
 }
 
 /** @param {ts.TypeNode|undefined} type @returns {Member[]} of the parameters, below `params` */
@@ -124,7 +130,8 @@ function splitText({ splits }) {
  * @param {Anchors} anchors
  */
 function writeWorkload(facts, member, anchors) {
-  const { type, inputs, outputs } = facts;
+  const { type, inputs, params, outputs } = facts;
+  const isSaid = params.some(({ name }) => name === 'dtype');
   if (!member) throw new Error(`lib/types: Workloads has no ${type}`);
   const { doc } = member;
   if (!doc.nan) throw new Error(`lib/types: ${type} does not say what becomes of NaN (@nan)`);
@@ -143,7 +150,7 @@ function writeWorkload(facts, member, anchors) {
       either(dtypes),
       anchors.prose(taken[at]),
     ]),
-    ...outputs.map((name, at) => ['output', `\`${name}\``, ...outputCells(given[at])]),
+    ...outputs.map((name, at) => ['output', `\`${name}\``, ...outputCells(given[at], isSaid)]),
   ];
   return (
     `\n### ${workloadHeading(facts)}\n\n${wrap(anchors.prose(doc.text))}\n` +
