@@ -50,6 +50,7 @@ export type WorkloadName =
   | 'transpose'
   | 'slice'
   | 'cast'
+  | 'reshape'
   | 'concat'
   | 'rms-norm'
   | 'rope'

@@ -238,11 +238,20 @@ function encodeParam(param, value, owner) {
  */
 function encodeList(param, value, numbers, at, owner) {
   numbers.fill(NaN, at, at + param.places);
-  if (value === undefined || value === null) return;
+  if (value === undefined || value === null) {
+    // Only here an absent one differs from an empty one.
+    if (param.required) throw invalid(`${owner}: parameter '${param.name}' is required`, `params.${param.name}`);
+    return;
+  }
   const entries = /** @type {unknown[]} */ (value);
   const bad = Array.isArray(value) ? entries.find((entry) => typeof entry !== 'number' || entry !== entry) : value;
   if (!Array.isArray(value) || entries.length > param.places || bad !== undefined)
-    throw refuseParam(param, bad ?? value, `an array of at most ${param.places} whole numbers, one for each axis`, owner);
+    throw refuseParam(
+      param,
+      bad ?? value,
+      `an array of at most ${param.places} whole numbers, one for each axis`,
+      owner,
+    );
   numbers.set(/** @type {number[]} */ (value), at);
 }
 
@@ -266,8 +275,8 @@ function refuseParam({ name }, value, must, owner) {
 function encodeParams(spec, params, numbers, at, owner) {
   const known = spec.params;
   if (params === undefined || params === null) {
-    if (spec.paramPlaces !== known.length) numbers.fill(NaN, at, at + spec.paramPlaces);
-    else for (let i = 0; i < known.length; ++i) numbers[at + i] = known[i].unset;
+    if (spec.paramPlaces !== known.length) return encodeParams(spec, {}, numbers, at, owner); // it has lists
+    for (let i = 0; i < known.length; ++i) numbers[at + i] = known[i].unset;
     return;
   }
   if (typeof params !== 'object') throw invalid(`${owner}: params is ${show(params)}, but must be an object`, 'params');
@@ -279,7 +288,9 @@ function encodeParams(spec, params, numbers, at, owner) {
     const param = known[i];
     const value = values[param.name];
     if (param.kind === 'list') encodeList(param, value, numbers, at + param.place, owner);
-    else numbers[at + param.place] = value === undefined || value === null ? param.unset : encodeParam(param, value, owner);
+    else
+      numbers[at + param.place] =
+        value === undefined || value === null ? param.unset : encodeParam(param, value, owner);
   }
 }
 

@@ -97,6 +97,22 @@ export interface ModelWorkloads {
     outputs: 'output';
   };
   /**
+   * The same elements in the same order, with another shape. Between nodes of a graph nothing is copied.
+   * @input input [s]: any shape, of any dtype
+   * @output output [shape], the dtype of input
+   * @nan Unchanged.
+   * @example
+   * const { shape } = await manager.ops.reshape(tensor([1, 2, 3, 4, 5, 6]), { shape: [2, -1] }); // [2, 3]
+   */
+  reshape: {
+    inputs: Unary;
+    params: {
+      /** Of the output; -1 in one place: what is left. */
+      shape: number[];
+    };
+    outputs: 'output';
+  };
+  /**
    * `a`, and behind it `b`, along one axis; in all others their shapes are the same, as is their dtype.
    * @input a [s]: at least one axis
    * @input b [s], but for the axis
