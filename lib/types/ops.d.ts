@@ -28,7 +28,12 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends { a: In
               ? [input: InputTensor, scales: InputTensor]
               : T extends 'pca-transform'
                 ? [input: InputTensor, mean: InputTensor, components: InputTensor]
-                : [input: InputTensor];
+                : T extends 'linear'
+                  ? | [input: InputTensor, weight: InputTensor, scales: Maybe, bias: Maybe, residual: Maybe]
+                    | [input: InputTensor, weight: InputTensor, scales: Maybe, bias: Maybe]
+                    | [input: InputTensor, weight: InputTensor, scales: Maybe]
+                    | [input: InputTensor, weight: InputTensor]
+                  : [input: InputTensor];
 type OpRest<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] extends [never]
   ? [params?: Workloads[T]['params'], options?: JobOptions]
   : [params: Workloads[T]['params'], options?: JobOptions];
