@@ -53,7 +53,10 @@ class Linear final : public Workload {
 
   Task record(Recorder& r, const Call& call) const override {
     const Sizes sizes = sizesOf(call);
-    recordComposed(r, call, sizes);
+    if (r.onCpu())
+      recordFused(r, call, sizes);
+    else
+      recordComposed(r, call, sizes);
     co_return;
   }
 
@@ -153,6 +156,35 @@ class Linear final : public Workload {
              "inputs.residual");
   }
 
+  static Matmul productOf(const Sizes& s, bool fast) {
+    Matmul op;
+    op.m = static_cast<uint32_t>(s.rows), op.n = static_cast<uint32_t>(s.outputs), op.k = static_cast<uint32_t>(s.k);
+    op.lda = op.ldb = op.k, op.ldOut = op.n, op.transposeB = true, op.fast = fast;
+    return op;
+  }
+
+  void recordFused(Recorder& r, const Call& call, const Sizes& s) const {
+    Matmul op = productOf(s, call.flag(kPrecision));
+    const auto take = [&](size_t input, BufferView& view, uint32_t& format) {
+      if (!call.inputs[input].present) return;
+      const Elements elements = r.elements(call.inputs[input]);
+      view = elements.view, format = elements.format;
+    };
+    take(kInput, op.a, op.formatA);
+    take(kBias, op.bias, op.formatBias);
+    take(kResidual, op.residual, op.formatResidual);
+    if (s.bits) {
+      op.b = call.inputs[kWeight].view, op.scales = r.floats(call.inputs[kScales]);
+      op.bits = s.bits, op.group = static_cast<uint32_t>(s.group), op.integerA = call.flag(kActivationsAs);
+    } else {
+      take(kWeight, op.b, op.formatB);
+    }
+    op.activation = kActivations[call.integer(kActivation)];
+    const Elements out = r.elements(call.outputs[0]);
+    op.out = out.view, op.formatOut = out.format;
+    r.matmul(op);
+  }
+
   // ---- step by step, with a kernel and float32 scratch for each
 
   // What the codes stand for. `d` columns share a scale.
@@ -205,10 +237,8 @@ class Linear final : public Workload {
       } else {
         weight = r.floats(call.inputs[kWeight]);
       }
-      Matmul op;
+      Matmul op = productOf(s, call.flag(kPrecision));
       op.a = input, op.b = weight, op.out = now;
-      op.m = static_cast<uint32_t>(s.rows), op.n = static_cast<uint32_t>(s.outputs), op.k = static_cast<uint32_t>(s.k);
-      op.lda = op.ldb = op.k, op.ldOut = op.n, op.transposeB = true, op.fast = call.flag(kPrecision);
       r.matmul(op);
     }
     if (call.inputs[kBias].present) {
