@@ -208,13 +208,14 @@ bool mayUseTiles() {
 uint32_t readSets() {
   enum { kEax, kEbx, kEcx, kEdx };
   uint32_t sets = 0;
-  // Highway has looked at what the kernel saves of the vectors.
-  const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
-  if (targets & HWY_AVX3 && has(7, 1, kEax, 5)) sets |= kProductBfloat16;
-  if (targets & HWY_AVX3 && has(7, 0, kEcx, 11)) sets |= kProductVnni512;
-  if (targets & HWY_AVX2 && has(7, 1, kEax, 4)) sets |= kProductVnni256;
-  if (targets & HWY_AVX3 && has(7, 0, kEdx, 24) && has(7, 0, kEdx, 22) && has(7, 0, kEdx, 25) && mayUseTiles())
-    sets |= kProductAmx;
+  // These look at what the kernel saves of the vectors, too. Highway's own list is what tests hold it to.
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512 && has(7, 1, kEax, 5)) sets |= kProductBfloat16;
+  if (avx512 && has(7, 0, kEcx, 11)) sets |= kProductVnni512;
+  if (avx2 && has(7, 1, kEax, 4)) sets |= kProductVnni256;
+  if (avx512 && has(7, 0, kEdx, 24) && has(7, 0, kEdx, 22) && has(7, 0, kEdx, 25) && mayUseTiles()) sets |= kProductAmx;
   return sets;
 }
 
@@ -255,10 +256,9 @@ uint32_t productSets() noexcept {
   static const uint32_t there = readSets();
   // Tests hold Highway to a target for a while: what belongs to a higher one goes with it.
   const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
-  uint32_t sets = there & allowed;
-  if (!(targets & HWY_AVX3)) sets &= kProductVnni256;
-  if (!(targets & HWY_AVX2)) sets = 0;
-  return sets;
+  const uint32_t sets = there & allowed;
+  if (targets & HWY_AVX3) return sets;
+  return targets & HWY_AVX2 ? sets & kProductVnni256 : 0;
 }
 
 }  // namespace switchyard::cpu
