@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "error.h"
+#include "params.h"
 
 namespace switchyard {
 
@@ -165,11 +166,11 @@ struct Picture {
 };
 constexpr uint32_t kMaxPictureExtent = 8192;
 
-// out[m, n] = alpha * op(a)[m, k] * op(b)[k, n], row-major float32, `batch` times.
+// out[m, n] = activation(alpha * op(a)[m, k] * op(b)[k, n] + bias[n]) + residual[m, n], row-major, `batch` times.
 // Strides in elements; a stride of 0 repeats the operand. op(a) is a [m, k], or with transposeA a is stored [k, m];
 // op(b) is b [k, n], or with transposeB b is stored [n, k]. ld* are the row lengths as stored (>= the columns).
-// k may be 0: the result is zeros. m, n and batch are at least 1. Views may be larger than maxViewBytes: the queue
-// splits. `fast` lets a backend round products to TF32 or bfloat16; otherwise float32 throughout.
+// k may be 0: the product is zeros. m, n and batch are at least 1. Views may be larger than maxViewBytes: the queue
+// splits. `fast` lets a backend round factors to TF32 or bfloat16; otherwise products and sums are float32 at least.
 struct Matmul {
   BufferView a, b, out;
   uint32_t m = 0, n = 0, k = 0;
@@ -179,6 +180,26 @@ struct Matmul {
   uint32_t batch = 1;
   uint64_t strideA = 0, strideB = 0, strideOut = 0;
   bool fast = false;
+  uint32_t formatA = kFormatFloat32, formatB = kFormatFloat32, formatOut = kFormatFloat32;
+
+  // Integer weights: b is stored [n, k] (transposeB, one for the whole batch), codes of 8 bits, or of 4 packed as
+  // `quantize` packs them, a row in (k + 1) / 2 bytes. b[j, i] = code * scales[j], or scales[j, i / group].
+  uint32_t bits = 0;   // 0: b is floating, in formatB
+  uint32_t group = 0;  // divides k, and is even for 4 bits; 0: one scale a row
+  BufferView scales;   // float32
+  // Beside integer weights: the rows of a (not transposed) become int8 as `quantize` makes them, and the codes are
+  // multiplied and summed as integers, over a group or all of k.
+  bool integerA = false;
+
+  // With either, `batch` is 1.
+  BufferView bias, residual;  // null: none
+  uint32_t formatBias = kFormatFloat32, formatResidual = kFormatFloat32;
+  uint32_t activation = kActivationNone;
+
+  bool isPlain() const {  // nothing but float32 and the product
+    return !(formatA | formatB | formatOut | bits) && !hasEpilogue();
+  }
+  bool hasEpilogue() const { return bias || residual || activation != kActivationNone; }
 };
 
 // How long the parts of a submission took, in milliseconds; zeros where it has ended by the time it is submitted.

@@ -45,6 +45,8 @@ typedef uint32_t uint;
 #define kActivationTanh 3
 #define kActivationSigmoid 4
 #define kActivationExp 5
+#define kActivationGeluTanh 6
+#define kActivationNone 255
 // ReduceParams.kind
 #define kReduceSum 0
 #define kReduceMean 1

@@ -72,6 +72,24 @@ const workloads = [
     blocking: size === 1024,
     data: (w) => ({ a: uniform(w.size ** 2, 4), b: uniform(w.size ** 2, 5) }),
   })),
+  // The layers of a model. int8 is rounded otherwise by each library: by rows here, by tensors in onnxruntime.
+  ...[
+    { name: 'linear', title: 'bias and gelu' },
+    { name: 'linear-bfloat16', title: 'bias and gelu, bfloat16', words: 'bfloat16', tolerance: 0.05 },
+    { name: 'linear-int8', title: 'int8 by int8, bias', words: 'int8', tolerance: 0.3 },
+    { name: 'linear-plain', title: 'nothing else', n: 1024 },
+  ].map(({ name, title, words = 'float32', n = 4096, tolerance = 1e-3 }) => ({
+    name,
+    title: `linear ${n} x 384 to 1536, ${title}`,
+    kind: 'linear',
+    words,
+    plain: name === 'linear-plain',
+    n,
+    k: 384,
+    m: 1536,
+    tolerance,
+    data: (w) => ({ input: uniform(w.n * w.k, 14), weight: uniform(w.m * w.k, 15), bias: uniform(w.m, 16) }),
+  })),
   {
     name: 'softmax',
     title: 'softmax 1024 x 1024',

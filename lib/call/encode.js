@@ -92,8 +92,10 @@ function setPrecision(precision, owner) {
   if (precisionOf !== undefined && owner !== precisionOf) return;
   precisionOf = owner;
   unsetPrecision = precision;
-  const param = specs.get('matmul')?.params.find(({ name }) => name === 'precision');
-  if (param) param.unset = param.choices.indexOf(precision) || NaN; // 'high' is the addon's own
+  for (const { params } of specs.values()) {
+    const param = params.find(({ name }) => name === 'precision');
+    if (param) param.unset = param.choices.indexOf(precision) || NaN; // 'high' is the addon's own
+  }
 }
 
 /** @param {unknown} owner the manager, which is closed */

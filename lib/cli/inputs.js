@@ -91,6 +91,14 @@ const kRecipes = {
     letters: ['M', 'K', 'N'],
     make: (m, k, n) => ({ inputs: { a: floats(m, k), b: floats(k, n) } }),
   },
+  linear: {
+    shape: '512x384x1536',
+    letters: ['N', 'K', 'M'],
+    make: (n, k, m) => ({
+      inputs: { input: floats(n, k), weight: floats(m, k), bias: floats(m) },
+      params: { activation: 'gelu' },
+    }),
+  },
   attention: {
     shape: '8x128x64',
     letters: ['H', 'S', 'D'],

@@ -42,7 +42,12 @@ type ModelInputs<T extends WorkloadType> = T extends 'gather'
         ? | [input: InputTensor, gamma: Maybe, residual: Maybe]
           | [input: InputTensor, gamma: InputTensor]
           | [input: InputTensor]
-        : [input: InputTensor];
+        : T extends 'linear'
+          ? | [input: InputTensor, weight: InputTensor, scales: Maybe, bias: Maybe, residual: Maybe]
+            | [input: InputTensor, weight: InputTensor, scales: Maybe, bias: Maybe]
+            | [input: InputTensor, weight: InputTensor, scales: Maybe]
+            | [input: InputTensor, weight: InputTensor]
+          : [input: InputTensor];
 type OpRest<T extends WorkloadType> = [RequiredKeys<Workloads[T]['params']>] extends [never]
   ? [params?: Workloads[T]['params'], options?: JobOptions]
   : [params: Workloads[T]['params'], options?: JobOptions];

@@ -109,8 +109,8 @@ export interface Workloads extends AnalysisWorkloads, ModelWorkloads {
   activation: {
     inputs: Unary;
     params: {
-      /** Which; gelu is the exact one, by erf. */
-      kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp';
+      /** Which; gelu is the exact one, by erf, gelu-tanh its common approximation. */
+      kind: 'relu' | 'gelu' | 'silu' | 'tanh' | 'sigmoid' | 'exp' | 'gelu-tanh';
       /** Of the output; `same`: that of the first floating input. */
       dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
@@ -212,6 +212,45 @@ export interface Workloads extends AnalysisWorkloads, ModelWorkloads {
       /** What the product is multiplied with. */
       alpha?: number;
       /** high is float32 throughout, fast may round to TF32; left out, the setting `precision` says which. */
+      precision?: 'high' | 'fast';
+    };
+    outputs: 'output';
+  };
+  /**
+   * A layer of a model: `activation(input weight^T + bias) + residual`.
+   * @input input [.., k]
+   * @input weight [m, k]; or int8 [m, k], or 4 bits as `quantize` packs them, uint8 [m, ceil(k / 2)]: codes
+   * @input scales [m], or [m, groups] with as many columns in each: what the codes are multiplied with
+   * @input bias [m]
+   * @input residual [.., m]
+   * @output output [.., m], float32 where `dtype` doesn't say otherwise
+   * @nan IEEE 754: a NaN spoils its row of `input`, or its column of the output; k = 0 gives products of 0. An infinity
+   *   in a row that becomes int8 spoils that row.
+   * @example
+   * const input = tensor([[1, 2]]), weight = tensor([[3, 4], [-5, 1]]), bias = tensor([0.5, 1]);
+   * const { data } = await manager.ops.linear({ input, weight, bias }, { activation: 'relu' }); // [11.5, 0]
+   */
+  linear: {
+    inputs: {
+      input: InputTensor;
+      weight: InputTensor;
+      scales?: InputTensor;
+      bias?: InputTensor;
+      residual?: InputTensor;
+    };
+    params: {
+      /** What is done to each sum; gelu is the exact one, by erf. */
+      activation?: 'none' | 'relu' | 'gelu' | 'gelu-tanh' | 'silu' | 'tanh';
+      /** Of a code, where the weight is of int8 or uint8. */
+      bits?: 8 | 4;
+      /**
+       * What the rows of `input` are multiplied as, where the weight is codes: int8 rounds each as `quantize` does, for
+       * products of integers.
+       */
+      activations?: 'float' | 'int8';
+      /** Of the output; same is that of input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
+      /** high is float32 at least, fast may round factors to TF32 or bfloat16; left out, the setting `precision` says. */
       precision?: 'high' | 'fast';
     };
     outputs: 'output';

@@ -203,6 +203,7 @@ void activation(const Call& call) {
     case kActivationSilu: return each(0.6, [](Vec x) HWY_ATTR { return silu(x); });
     case kActivationTanh: return each(0.8, [](Vec x) HWY_ATTR { return tanh(x); });
     case kActivationSigmoid: return each(0.6, [](Vec x) HWY_ATTR { return sigmoid(x); });
+    case kActivationGeluTanh: return each(0.7, [](Vec x) HWY_ATTR { return geluTanh(x); });
     case kActivationExp: return each(0.5, [](Vec x) HWY_ATTR { return exp(x); });
   }
 }

@@ -310,14 +310,25 @@ HWY_INLINE Vec sigmoid(Vec x) {
   return hn::Div(one, hn::Add(one, exp(hn::Neg(x))));
 }
 
-// x / (1 + e^-x). Far left of 0 x e^x / (1 + e^x), with e^x in two halves: e^-x overflows where the result is still
-// normal.
-HWY_INLINE Vec silu(Vec x) {
-  if (HWY_LIKELY(hn::AllTrue(kF, hn::Gt(x, hn::Set(kF, -80.0f))))) return hn::Mul(x, sigmoid(x));
-  const Vec half = exp(hn::Mul(hn::Set(kF, -0.5f), hn::Abs(x))), whole = hn::Mul(half, half);
+// x / (1 + e^-y), where y has x's sign. Left of 0 x e^y / (1 + e^y), with e^y in two halves: e^-y overflows where the
+// result is still normal.
+HWY_INLINE Vec gated(Vec x, Vec y) {
+  const Vec half = exp(hn::Mul(hn::Set(kF, -0.5f), hn::Abs(y))), whole = hn::Mul(half, half);
   const Vec finite = atLeast(-FLT_MAX, x);  // the limit at -infinity is 0
   const Vec top = hn::IfThenElse(hn::Lt(x, hn::Zero(kF)), hn::Mul(hn::Mul(finite, half), half), finite);
   return hn::Div(top, hn::Add(hn::Set(kF, 1.0f), whole));
+}
+
+// x / (1 + e^-x).
+HWY_INLINE Vec silu(Vec x) {
+  if (HWY_LIKELY(hn::AllTrue(kF, hn::Gt(x, hn::Set(kF, -80.0f))))) return hn::Mul(x, sigmoid(x));
+  return gated(x, x);
+}
+
+// x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) is x sigmoid of twice that argument.
+HWY_INLINE Vec geluTanh(Vec x) {
+  const Vec cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(kF, 0.0713548162726f), hn::Set(kF, 1.5957691216057308f));
+  return gated(x, hn::Mul(x, cubic));
 }
 
 // x + x^3 p(x^2) near 0 (Chebyshev interpolation on |x| < 0.625), 1 - 2 / (e^2x + 1) elsewhere.

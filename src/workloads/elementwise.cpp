@@ -89,9 +89,9 @@ class Activation final : public Workload {
                   {{"input"}},
                   {{.name = "kind",
                     .kind = ParamInfo::Kind::Choice,
-                    .choices = {"relu", "gelu", "silu", "tanh", "sigmoid", "exp"},
+                    .choices = {"relu", "gelu", "silu", "tanh", "sigmoid", "exp", "gelu-tanh"},
                     .min = 0,
-                    .max = 5,
+                    .max = 6,
                     .required = true},
                    dtypeParam()},
                   {"output"}}) {}

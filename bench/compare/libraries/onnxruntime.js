@@ -11,7 +11,62 @@ function transposed(base, n, d) {
   return out;
 }
 
+// x / 2 (1 + erf(x / sqrt 2)), which onnxruntime makes one kernel of, with the bias.
+const gelu = [
+  ['Div', ['biased', 'root'], ['scaled']],
+  ['Erf', ['scaled'], ['erf']],
+  ['Add', ['erf', 'one'], ['more']],
+  ['Mul', ['biased', 'more'], ['twice']],
+  ['Mul', ['twice', 'half'], ['output']],
+];
+
+const codesOf = (weight, scale) => Int8Array.from(weight, (x) => Math.round(x / scale));
+
+// Weights as initializers, transposed: packed once. Both factors are quantized by one scale.
+function dynamic(w, data) {
+  const scale = data.weight.reduce((most, x) => Math.max(most, Math.abs(x)), 0) / 127;
+  return {
+    inputs: { input: { shape: [w.n, w.k] } },
+    outputs: { output: { shape: [w.n, w.m] } },
+    constants: {
+      weight: { type: 'int8', shape: [w.k, w.m], data: codesOf(transposed(data.weight, w.m, w.k), scale) },
+      weightScale: { shape: [], data: Float32Array.of(scale) },
+      zero: { type: 'int8', shape: [], data: Int8Array.of(0) },
+      bias: { shape: [w.m], data: data.bias },
+    },
+    nodes: [
+      ['DynamicQuantizeLinear', ['input'], ['codes', 'inputScale', 'inputZero']],
+      ['MatMulInteger', ['codes', 'weight', 'inputZero', 'zero'], ['sums']],
+      ['Cast', ['sums'], ['floats'], { to: 1 }],
+      ['Mul', ['inputScale', 'weightScale'], ['scale']],
+      ['Mul', ['floats', 'scale'], ['product']],
+      ['Add', ['product', 'bias'], ['output']],
+    ],
+  };
+}
+
 const graphs = {
+  linear: (w, data) =>
+    w.words === 'int8'
+      ? dynamic(w, data)
+      : {
+          inputs: { input: { shape: [w.n, w.k] } },
+          outputs: { output: { shape: [w.n, w.m] } },
+          constants: {
+            weight: { shape: [w.k, w.m], data: transposed(data.weight, w.m, w.k) },
+            ...(w.plain
+              ? {}
+              : {
+                  bias: { shape: [w.m], data: data.bias },
+                  root: scalar(Math.SQRT2),
+                  one: scalar(1),
+                  half: scalar(0.5),
+                }),
+          },
+          nodes: w.plain
+            ? [['MatMul', ['input', 'weight'], ['output']]]
+            : [['MatMul', ['input', 'weight'], ['product']], ['Add', ['product', 'bias'], ['biased']], ...gelu],
+        },
   vector: (w) => ({
     inputs: { a: { shape: [w.n] }, b: { shape: [w.n] } },
     outputs: { output: { shape: [w.n] } },
@@ -99,6 +154,7 @@ async function open() {
     describe: `onnxruntime-node ${require('onnxruntime-node/package.json').version}, CPU, default threads`,
     notes: {
       search: 'base as an initializer, transposed beforehand',
+      linear: 'weight as an initializer, transposed beforehand; bfloat16 in float32, the only form it has',
       pca: 'covariance here, eigenvectors by ml-matrix',
     },
     async prepare(w, data) {

@@ -4,7 +4,46 @@
 const square = (data, size) => ({ data, shape: [size, size], dtype: 'float32' });
 const matrix = (data, n, d) => ({ data, shape: [n, d], dtype: 'float32' });
 
+// The upper half of each float32: what the others multiply is less coarse, which the workload's tolerance covers.
+function bfloat16(values) {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (word) => (word + 0x8000) >>> 16);
+}
+
+// One scale for each row, as `quantize` makes them.
+function codesOf(values, rows, d) {
+  const codes = new Int8Array(rows * d),
+    scales = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    let most = 0;
+    for (let i = row * d; i < (row + 1) * d; i++) most = Math.max(most, Math.abs(values[i]));
+    scales[row] = most / 127;
+    for (let i = row * d; i < (row + 1) * d; i++) codes[i] = Math.round(values[i] / scales[row]);
+  }
+  return { codes, scales };
+}
+
+const linears = {
+  float32: (w, { input, weight }) => ({ input: matrix(input, w.n, w.k), weight: matrix(weight, w.m, w.k) }),
+  bfloat16: (w, { input, weight }) => ({
+    input: { data: bfloat16(input), shape: [w.n, w.k], dtype: 'bfloat16' },
+    weight: { data: bfloat16(weight), shape: [w.m, w.k], dtype: 'bfloat16' },
+  }),
+  int8: (w, { input, weight }) => {
+    const { codes, scales } = codesOf(weight, w.m, w.k);
+    return { input: matrix(input, w.n, w.k), weight: { data: codes, shape: [w.m, w.k], dtype: 'int8' }, scales };
+  },
+};
+
 const jobs = {
+  linear: (w, data) => ({
+    type: 'linear',
+    inputs: { ...linears[w.words](w, data), ...(w.plain ? {} : { bias: data.bias }) },
+    params: {
+      ...(w.plain || w.words === 'int8' ? {} : { activation: 'gelu' }),
+      ...(w.words === 'int8' ? { activations: 'int8' } : {}),
+    },
+  }),
   vector: (w, { a, b }) => ({ type: 'add', inputs: { a, b } }),
   normalize: (w, { input }) => ({ type: 'normalize', inputs: { input: matrix(input, w.n, w.d) } }),
   matmul: (w, { a, b }) => ({ type: 'matmul', inputs: { a: square(a, w.size), b: square(b, w.size) } }),

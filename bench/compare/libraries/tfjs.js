@@ -85,7 +85,7 @@ async function open() {
       pca: 'covariance here, eigenvectors by ml-matrix',
       quantize: 'no int8 type: narrowed in JavaScript',
     },
-    prepare: async (w, data) => recipes[w.kind](w, data),
+    prepare: async (w, data) => recipes[w.kind]?.(w, data) ?? null,
   };
 }
 

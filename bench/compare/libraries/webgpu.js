@@ -45,6 +45,17 @@ const plans = {
       outputs: { output: float },
     };
   },
+  linear: (w, data) => {
+    if (!w.plain) return null;
+    const sizes = { m: w.n, n: w.m, k: w.k };
+    return {
+      inputs: { input: data.input },
+      kept: { weight: transposed(data.weight, 0, w.m, w.k) },
+      buffers: { output: w.n * w.m * 4 },
+      steps: [[shaders.matmul(sizes), ['input', 'weight', 'output'], shaders.matmulGroups(sizes)]],
+      outputs: { output: float },
+    };
+  },
   attention: (w, data) => {
     const first = { m: w.s, n: w.s, k: w.d, transB: true, alpha: 1 / Math.sqrt(w.d), batch: w.h };
     const second = { m: w.s, n: w.d, k: w.s, batch: w.h };
@@ -218,7 +229,9 @@ async function open() {
       pca: 'covariance here, eigenvectors by ml-matrix',
     },
     async prepare(w, data) {
-      const runner = new Runner(device, plans[w.kind](w, data));
+      const plan = plans[w.kind](w, data);
+      if (!plan) return null;
+      const runner = new Runner(device, plan);
       return async () => {
         const out = await runner.run();
         if (failure) throw new Error(failure);

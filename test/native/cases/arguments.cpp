@@ -15,6 +15,7 @@ TensorSpec of(DType dtype, Shape shape) { return {dtype, shape}; }
 
 std::vector<Refusal> refusals() {
   constexpr DType i32 = DType::Int32, u8 = DType::Uint8, i8 = DType::Int8, u32 = DType::Uint32;
+  const TensorSpec none = f({0, 0, 0, 0, 0, 0, 0, 0});
   return {
       {"add", "shapes-differ", {f({2, 3}), f({3, 2})}},
       {"add", "b-larger", {f({3}), f({2, 3})}},
@@ -25,7 +26,7 @@ std::vector<Refusal> refusals() {
       {"scale", "dtype", {of(u32, {2})}},
       {"activation", "no-kind", {f({2})}},
       {"activation", "unknown-kind", {f({2})}, {{"kind", "swish"}}},
-      {"activation", "kind-out-of-range", {f({2})}, {{"kind", 6}}},
+      {"activation", "kind-out-of-range", {f({2})}, {{"kind", 7}}},
       {"reduce", "no-kind", {f({2, 3})}},
       {"reduce", "scalar-shape", {f({})}, {{"kind", "sum"}}},
       {"normalize", "rank1", {f({3})}},
@@ -72,6 +73,29 @@ std::vector<Refusal> refusals() {
       {"dequantize", "columns-8", {of(i8, {2, 3}), f({2})}, {{"columns", 4}}},
       {"dequantize", "columns-4", {of(u8, {2, 3}), f({2})}, {{"bits", 4}, {"columns", 7}}},
       {"dequantize", "missing-scales", {of(i8, {2, 3})}},
+      {"linear", "rank-0", {f({}), f({2, 3})}},
+      {"linear", "weight-rank", {f({2, 3}), f({3})}},
+      {"linear", "weight-of-another-k", {f({2, 3}), f({5, 4})}},
+      {"linear", "weight-dtype", {f({2, 3}), of(i32, {5, 3})}},
+      {"linear", "input-dtype", {of(i8, {2, 3}), f({5, 3})}},
+      {"linear", "missing-scales", {f({2, 3}), of(i8, {5, 3})}},
+      {"linear", "scales-of-floats", {f({2, 3}), f({5, 3}), f({5})}},
+      {"linear", "scales-length", {f({2, 3}), of(i8, {5, 3}), f({4})}},
+      {"linear", "scales-rank", {f({2, 3}), of(i8, {5, 3}), f({5, 1, 1})}},
+      {"linear", "groups-do-not-divide", {f({2, 6}), of(i8, {5, 6}), f({5, 4})}},
+      {"linear", "no-groups", {f({2, 6}), of(i8, {5, 6}), f({5, 0})}},
+      {"linear", "groups-within-a-byte", {f({2, 6}), of(u8, {5, 3}), f({5, 2})}, {{"bits", 4}}},
+      {"linear", "bits", {f({2, 3}), of(i8, {5, 3}), f({5})}, {{"bits", 5}}},
+      {"linear", "bits-of-int8", {f({2, 3}), of(i8, {5, 3}), f({5})}, {{"bits", 4}}},
+      {"linear", "bits-of-uint8", {f({2, 3}), of(u8, {5, 3}), f({5})}},
+      {"linear", "packed-columns", {f({2, 7}), of(u8, {5, 3}), f({5})}, {{"bits", 4}}},
+      {"linear", "integers-times-floats", {f({2, 3}), f({5, 3})}, {{"activations", "int8"}}},
+      {"linear", "bias-length", {f({2, 3}), f({5, 3}), none, f({4})}},
+      {"linear", "bias-rank", {f({2, 3}), f({5, 3}), none, f({1, 5})}},
+      {"linear", "residual-shape", {f({2, 3}), f({5, 3}), none, none, f({2, 3})}},
+      {"linear", "residual-rank", {f({2, 3}), f({5, 3}), none, none, f({1, 2, 5})}},
+      {"linear", "unknown-activation", {f({2, 3}), f({5, 3})}, {{"activation", "exp"}}},
+      {"linear", "unknown-dtype", {f({2, 3}), f({5, 3})}, {{"dtype", "int8"}}},
       {"pca-fit", "no-components", {f({5, 3})}},
       {"pca-fit", "components-over-d", {f({5, 3})}, {{"components", 4}}},
       {"pca-fit", "components-0", {f({5, 3})}, {{"components", 0}}},
@@ -144,7 +168,10 @@ void addBadLinks(CaseList& list) {
 void addArgumentCases(CaseList& list) {
   for (const Refusal& refusal : refusals())
     list.add(refusal.workload, std::string("refused-") + refusal.name, Size::Small, [refusal](Problem& p, Random&) {
-      for (const TensorSpec& spec : refusal.inputs) p.inputs.emplace_back(spec.dtype, spec.shape);
+      for (const TensorSpec& spec : refusal.inputs) {
+        const bool isThere = spec.shape.rank() < Shape::kMaxRank;
+        p.inputs.push_back(isThere ? HostTensor(spec.dtype, spec.shape) : absent());
+      }
       p.params = refusal.params;
       p.refused = Code::InvalidArgument;
     });

@@ -151,34 +151,47 @@ void addScaleCases(CaseList& list) {
 
 }  // namespace
 
-// The value and what float32 may be off by. exp of Vulkan may be (3 + 2|x|) units off, and 1 - tanh and the like
-// cancel: functions that end near a constant are judged against that constant's size.
+// exp of Vulkan may be (3 + 2|x|) units off, and 1 - tanh and the like cancel: functions that end near a constant are
+// judged against that constant's size.
+Activated activated(const std::string& kind, double x) {
+  const double ax = std::fabs(x);
+  double value, error;
+  if (kind == "none") {
+    value = x;
+    error = 0;
+  } else if (kind == "relu") {
+    value = std::isnan(x) ? kNaN : x > 0 ? x : 0;
+    error = 0;
+  } else if (kind == "gelu") {
+    value = x == -kInf ? 0 : 0.5 * x * std::erfc(-x * M_SQRT1_2);
+    // The small side keeps its digits; e^(-x^2 / 2) is as far off as its argument.
+    error = (24 + 4 * std::min(ax * ax, 200.0)) * kUlp * std::fabs(value);
+  } else if (kind == "gelu-tanh") {
+    const double twice = 2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+    value = x == -kInf ? 0 : x / (1 + std::exp(-twice));
+    error = (10 + 8 * std::min(std::fabs(twice), 110.0)) * kUlp * std::fabs(value);
+  } else if (kind == "silu") {
+    value = x == -kInf ? 0 : x / (1 + std::exp(-x));
+    error = (10 + 4 * std::min(ax, 90.0)) * kUlp * std::fabs(value);
+  } else if (kind == "tanh") {
+    value = std::tanh(x);
+    error = 24 * kUlp * std::min(ax, 1.0);  // relative for small x too: tanh(x) = x must not be lost to cancellation
+  } else if (kind == "sigmoid") {
+    value = 1 / (1 + std::exp(-x));
+    error = (10 + 4 * std::min(ax, 90.0)) * kUlp * value;
+  } else {
+    value = std::exp(x);
+    error = (8 + 4 * std::min(ax, 90.0)) * kUlp * value;
+  }
+  return {value, std::isfinite(error) ? error : 0};
+}
+
 void expectActivation(Problem& p, const std::string& kind) {
   const HostTensor& in = p.inputs[0];
   Expected out(outputDType(p), in.shape());
   for (size_t i = 0, n = in.size(); i < n; ++i) {
-    double x = in.at(i), value, error, ax = std::fabs(x);
-    if (kind == "relu") {
-      value = std::isnan(x) ? kNaN : x > 0 ? x : 0;
-      error = 0;
-    } else if (kind == "gelu") {
-      value = x == -kInf ? 0 : 0.5 * x * std::erfc(-x * M_SQRT1_2);
-      // The small side keeps its digits; e^(-x^2 / 2) is as far off as its argument.
-      error = (24 + 4 * std::min(ax * ax, 200.0)) * kUlp * std::fabs(value);
-    } else if (kind == "silu") {
-      value = x == -kInf ? 0 : x / (1 + std::exp(-x));
-      error = (10 + 4 * std::min(ax, 90.0)) * kUlp * std::fabs(value);
-    } else if (kind == "tanh") {
-      value = std::tanh(x);
-      error = 24 * kUlp * std::min(ax, 1.0);  // relative for small x too: tanh(x) = x must not be lost to cancellation
-    } else if (kind == "sigmoid") {
-      value = 1 / (1 + std::exp(-x));
-      error = (10 + 4 * std::min(ax, 90.0)) * kUlp * value;
-    } else {
-      value = std::exp(x);
-      error = (8 + 4 * std::min(ax, 90.0)) * kUlp * value;
-    }
-    out.set(i, value, std::isfinite(error) ? error : 0);
+    const Activated one = activated(kind, in.at(i));
+    out.set(i, one.value, one.error);
   }
   p.outputs = {std::move(out)};
 }
@@ -186,7 +199,7 @@ void expectActivation(Problem& p, const std::string& kind) {
 namespace {
 
 void addActivationCases(CaseList& list) {
-  for (const char* kind : {"relu", "gelu", "silu", "tanh", "sigmoid", "exp"}) {
+  for (const char* kind : {"relu", "gelu", "gelu-tanh", "silu", "tanh", "sigmoid", "exp"}) {
     auto add = [&](const std::string& name, Size size, DType t, Shape shape, double range) {
       list.add("activation", std::string(kind) + "-" + name + dtypeSuffix(t), size, [=](Problem& p, Random& random) {
         p.inputs = {random.uniform(t, shape, -range, range)};

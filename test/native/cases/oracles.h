@@ -7,6 +7,10 @@ namespace switchyard::test {
 
 void expectBinary(Problem& p, const std::string& op);
 void expectScale(Problem& p);
+struct Activated {
+  double value, error;  // what it is, and what float32 may be off by
+};
+Activated activated(const std::string& kind, double x);
 void expectActivation(Problem& p, const std::string& kind);
 void expectReduce(Problem& p);
 void expectNormalize(Problem& p);
@@ -25,6 +29,9 @@ struct Product {
 };
 
 void expectMatmul(Problem& p, const Product& how);
+
+int codeAt(const HostTensor& codes, size_t row, size_t column, uint64_t d, int bits);  // of quantize's
+void expectLinear(Problem& p, bool whole = false);  // whole: small whole numbers, whose sums have no error
 
 struct Attention {
   uint64_t h, s, t, d, e;

@@ -9,11 +9,15 @@ namespace {
 
 uint64_t rowBytes(uint64_t d, int bits) { return bits == 8 ? d : (d + 1) / 2; }
 
+}  // namespace
+
 int codeAt(const HostTensor& codes, size_t row, size_t column, uint64_t d, int bits) {
   if (bits == 8) return int(codes.at(row * d + column));
   int byte = int(codes.at(row * rowBytes(d, 4) + column / 2)), nibble = column % 2 ? byte >> 4 : byte & 15;
   return nibble >= 8 ? nibble - 16 : nibble;
 }
+
+namespace {
 
 // Codes are what x / scale rounds to, where the quotient may be some units off: within that of a half, either neighbour
 // is right.

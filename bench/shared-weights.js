@@ -1,0 +1,101 @@
+// What two processes take that multiply with one sealed weight of 64 MB: their proportional set size, and the primary's,
+// beyond one copy of it. `node bench/shared-weights.js`, after the build.
+'use strict';
+const cluster = require('node:cluster');
+const { readFileSync } = require('node:fs');
+const { setTimeout: sleep } = require('node:timers/promises');
+const gpu = require('..');
+
+const kSide = 8192;
+const kRows = [1, 16, 64, 512];
+const kMostBeyond = 2 * 1024 * 1024;
+
+/** @param {number} pid */
+function proportionalBytes(pid) {
+  const [, kilobytes] = /** @type {RegExpMatchArray} */ (
+    /^Pss: +(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
+  );
+  return Number(kilobytes) * 1024;
+}
+
+/** @param {import('..').GPUClusterManager} manager */
+async function publishWeight(manager) {
+  const weight = manager.sharedTensor([kSide, kSide], 'int8');
+  const codes = /** @type {Int8Array} */ (weight.data);
+  for (let i = 0; i < codes.length; i++) codes[i] = ((i * 31) % 255) - 127;
+  await manager.publish('weight', weight.seal());
+  weight.release();
+}
+
+/** @param {import('..').GPUClusterManager} manager */
+async function useWeight(manager) {
+  const weight = await manager.lookup('weight');
+  const scales = new Float32Array(kSide).fill(0.01);
+  for (const activations of ['float', 'int8'])
+    for (const rows of kRows) {
+      const input = gpu.tensor(new Float32Array(rows * kSide).fill(0.5), [rows, kSide]);
+      await manager.ops.linear({ input, weight, scales }, { activations }, { affinity: `of ${process.pid}` });
+    }
+  return weight;
+}
+
+/** @param {cluster.Worker[]} workers @param {string} what */
+const ask = (workers, what) =>
+  Promise.all(
+    workers.map(
+      (worker) =>
+        new Promise((resolve) => {
+          worker.once('message', resolve);
+          worker.send(what);
+        }),
+    ),
+  );
+
+async function primary() {
+  const manager = gpu.createGPUClusterManager({ gpu: false });
+  const workers = [cluster.fork(), cluster.fork()];
+  await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))));
+  const pids = [process.pid, ...workers.map(({ process: { pid } }) => /** @type {number} */ (pid))];
+  const taken = async () => {
+    await sleep(500);
+    global.gc?.();
+    return pids.reduce((sum, pid) => sum + proportionalBytes(pid), 0);
+  };
+  // A first weight warms everything that is kept: scratch, pools, code.
+  await publishWeight(manager);
+  await ask(workers, 'use');
+  await ask(workers, 'release');
+  await manager.unpublish('weight');
+  const before = await taken();
+  await publishWeight(manager);
+  await ask(workers, 'use');
+  const beyond = (await taken()) - before - kSide * kSide;
+  const megabytes = (beyond / 1024 / 1024).toFixed(2);
+  console.log(`two processes with one weight of ${kSide * kSide} bytes: ${megabytes} MB beyond one copy (most 2)`);
+  await ask(workers, 'release');
+  await manager.close();
+  for (const worker of workers) worker.kill();
+  process.exitCode = beyond <= kMostBeyond ? 0 : 1;
+}
+
+async function worker() {
+  const manager = gpu.createGPUClusterManager({ gpu: false });
+  await manager.ready;
+  /** @type {{ release(): void } | undefined} */
+  let weight;
+  process.on('message', async (what) => {
+    if (what !== 'use' && what !== 'release') return;
+    if (what === 'use') weight = await useWeight(manager);
+    else weight?.release();
+    global.gc?.();
+    process.send?.('done');
+  });
+  process.send?.('open');
+}
+
+if (cluster.isPrimary) {
+  cluster.setupPrimary({ execArgv: ['--expose-gc'] });
+  void primary();
+} else {
+  void worker();
+}

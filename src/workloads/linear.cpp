@@ -1,0 +1,284 @@
+// linear: activation(input weight^T + bias) + residual, the layer that models are made of. Weights are floating, or
+// codes of 8 or 4 bits with scales.
+#include "workloads/common.h"
+
+namespace switchyard {
+namespace {
+
+constexpr uint32_t kActivations[] = {kActivationNone,     kActivationRelu, kActivationGelu,
+                                     kActivationGeluTanh, kActivationSilu, kActivationTanh};
+
+struct Sizes {
+  uint64_t rows, k, outputs;
+  uint32_t bits = 0;   // of a code; 0: the weight is floating
+  uint64_t group = 0;  // columns that share a scale; 0: all of a row
+};
+
+class Linear final : public Workload {
+ public:
+  enum Inputs : size_t { kInput, kWeight, kScales, kBias, kResidual };
+  enum Params : size_t { kActivation, kBits, kActivationsAs, kDtype, kPrecision };
+
+  Linear()
+      : Workload({"linear",
+                  WorkKind::Matrix,
+                  kNotJoined,
+                  {{"input"},
+                   {"weight", kFloating | dtypeBit(DType::Int8) | dtypeBit(DType::Uint8)},
+                   {.name = "scales", .optional = true},
+                   {.name = "bias", .optional = true},
+                   {.name = "residual", .optional = true}},
+                  {choice("activation", {"none", "relu", "gelu", "gelu-tanh", "silu", "tanh"}),
+                   {.name = "bits", .kind = ParamInfo::Kind::Integer, .fallback = 8, .min = 4, .max = 8},
+                   choice("activations", {"float", "int8"}),
+                   choice("dtype", {"float32", "float16", "bfloat16", "same"}),
+                   choice("precision", {"high", "fast"})},
+                  {"output"},
+                  {},
+                  {{{Cut::Rows, Cut::Whole, Cut::Whole, Cut::Whole, Cut::Rows}},
+                   {{Cut::Rows, Cut::Whole, Cut::Whole, Cut::Whole, Cut::Whole}}}}) {}
+
+  bool splits(const Call& call, size_t way) const override {
+    return call.inputs[kResidual].present == (info.splits[way].inputs[kResidual] == Cut::Rows);
+  }
+
+  Cost check(Call& call) const override {
+    const Sizes sizes = sizesOf(call);
+    checkEpilogue(call, sizes);
+    call.outputCount = 1;
+    call.outputs[0].spec = {outputDtype(call), outputShape(call, sizes)};
+    const double products = static_cast<double>(call.outputs[0].spec.elements()) * static_cast<double>(sizes.k);
+    return {2 * products, bytesMoved(call)};
+  }
+
+  Task record(Recorder& r, const Call& call) const override {
+    const Sizes sizes = sizesOf(call);
+    if (r.onCpu())
+      recordFused(r, call, sizes);
+    else
+      recordComposed(r, call, sizes);
+    co_return;
+  }
+
+ private:
+  static ParamInfo choice(const char* name, std::vector<const char*> choices) {
+    const double last = static_cast<double>(choices.size()) - 1;
+    return {.name = name, .kind = ParamInfo::Kind::Choice, .choices = std::move(choices), .min = 0, .max = last};
+  }
+
+  static DType outputDtype(const Call& call) {
+    constexpr DType kOutputs[] = {DType::Float32, DType::Float16, DType::Bfloat16};
+    const uint32_t which = call.integer(kDtype);
+    return which == 3 ? call.inputs[kInput].spec.dtype : kOutputs[which];
+  }
+
+  static Shape outputShape(const Call& call, const Sizes& sizes) {
+    const Shape& input = call.shape(kInput);
+    Shape shape = input.leading(input.rank() - 1);
+    shape.push(sizes.outputs);
+    return shape;
+  }
+
+  Sizes sizesOf(const Call& call) const {
+    requireRankAtLeast(*this, call, kInput, 1);
+    requireRank(*this, call, kWeight, 2);
+    Sizes sizes{rowCount(call.shape(kInput)), call.shape(kInput).back(), call.shape(kWeight)[0]};
+    for (uint64_t extent : {sizes.rows, sizes.k, sizes.outputs}) checkedUint(*this, extent, "a size of a matrix");
+    const DType dtype = call.inputs[kWeight].spec.dtype;
+    const bool isInteger = !(dtypeBit(dtype) & kFloating);
+    if (isInteger) checkCodes(call, sizes);
+    const uint64_t columns = call.shape(kWeight)[1], wanted = sizes.bits == 4 ? (sizes.k + 1) / 2 : sizes.k;
+    if (columns != wanted)
+      refuse(*this,
+             "the shape of 'weight' is " + call.shape(kWeight).text() + ", but must be [m, " + std::to_string(wanted) +
+                 "]: a row of 'input' " + call.shape(kInput).text() + " has " + std::to_string(sizes.k) + " elements" +
+                 (sizes.bits == 4 ? ", of which a byte holds two" : ""),
+             "inputs.weight");
+    if (isInteger)
+      sizes.group = checkedGroup(call, sizes);
+    else if (call.inputs[kScales].present)
+      refuse(*this, std::string("'scales' belong to a weight of int8 or uint8, but 'weight' is ") + dtypeName(dtype),
+             "inputs.scales");
+    else if (call.flag(kActivationsAs))
+      refuse(*this,
+             std::string("parameter 'activations' is int8, which takes a weight of int8 or uint8, but 'weight' is ") +
+                 dtypeName(dtype),
+             "params.activations");
+    return sizes;
+  }
+
+  void checkCodes(const Call& call, Sizes& sizes) const {
+    const DType dtype = call.inputs[kWeight].spec.dtype;
+    sizes.bits = call.integer(kBits);
+    if (sizes.bits != 8 && sizes.bits != 4)
+      refuse(*this, "parameter 'bits' is " + std::to_string(sizes.bits) + ", but must be 8 or 4", "params.bits");
+    const DType wanted = sizes.bits == 8 ? DType::Int8 : DType::Uint8;
+    if (dtype != wanted)
+      refuse(*this,
+             std::string("input 'weight' is ") + dtypeName(dtype) + ", but with bits = " + std::to_string(sizes.bits) +
+                 " must be " + dtypeName(wanted),
+             "inputs.weight");
+    if (!call.inputs[kScales].present)
+      refuse(*this, std::string("input 'scales' is missing, which a weight of ") + dtypeName(dtype) + " needs",
+             "inputs.scales");
+  }
+
+  // How many columns share a scale, by the shape of the scales; 0: all.
+  uint64_t checkedGroup(const Call& call, const Sizes& sizes) const {
+    const Shape& scales = call.shape(kScales);
+    const auto wrong = [&](const std::string& why) {
+      refuse(*this, "the shape of 'scales' is " + scales.text() + why, "inputs.scales");
+    };
+    const std::string m = std::to_string(sizes.outputs);
+    if (scales.rank() < 1 || scales.rank() > 2 || scales[0] != sizes.outputs)
+      wrong(", but must be [" + m + "], one a row of 'weight', or [" + m + ", groups]");
+    if (scales.rank() == 1) return 0;
+    if (scales[1] == 0 ? sizes.k != 0 : sizes.k % scales[1] != 0)
+      wrong(": its " + std::to_string(scales[1]) + " groups don't divide the " + std::to_string(sizes.k) +
+            " columns of 'weight'");
+    const uint64_t group = scales[1] ? sizes.k / scales[1] : 0;
+    if (sizes.bits == 4 && group % 2 && scales[1] > 1)
+      wrong(": groups of " + std::to_string(group) + " columns begin within a byte, where codes have 4 bits");
+    return scales[1] == 1 ? 0 : group;
+  }
+
+  void checkEpilogue(const Call& call, const Sizes& sizes) const {
+    if (call.inputs[kBias].present && !(call.shape(kBias) == Shape{sizes.outputs}))
+      refuse(*this,
+             "the shape of 'bias' is " + call.shape(kBias).text() + ", but must be [" + std::to_string(sizes.outputs) +
+                 "], one a row of 'weight'",
+             "inputs.bias");
+    const Shape wanted = outputShape(call, sizes);
+    if (call.inputs[kResidual].present && !(call.shape(kResidual) == wanted))
+      refuse(*this,
+             "the shape of 'residual' is " + call.shape(kResidual).text() + ", but must be that of the output, " +
+                 wanted.text(),
+             "inputs.residual");
+  }
+
+  static Matmul productOf(const Sizes& s, bool fast) {
+    Matmul op;
+    op.m = static_cast<uint32_t>(s.rows), op.n = static_cast<uint32_t>(s.outputs), op.k = static_cast<uint32_t>(s.k);
+    op.lda = op.ldb = op.k, op.ldOut = op.n, op.transposeB = true, op.fast = fast;
+    return op;
+  }
+
+  void recordFused(Recorder& r, const Call& call, const Sizes& s) const {
+    Matmul op = productOf(s, call.flag(kPrecision));
+    const auto take = [&](size_t input, BufferView& view, uint32_t& format) {
+      if (!call.inputs[input].present) return;
+      const Elements elements = r.elements(call.inputs[input]);
+      view = elements.view, format = elements.format;
+    };
+    take(kInput, op.a, op.formatA);
+    take(kBias, op.bias, op.formatBias);
+    take(kResidual, op.residual, op.formatResidual);
+    if (s.bits) {
+      op.b = call.inputs[kWeight].view, op.scales = r.floats(call.inputs[kScales]);
+      op.bits = s.bits, op.group = static_cast<uint32_t>(s.group), op.integerA = call.flag(kActivationsAs);
+    } else {
+      take(kWeight, op.b, op.formatB);
+    }
+    op.activation = kActivations[call.integer(kActivation)];
+    const Elements out = r.elements(call.outputs[0]);
+    op.out = out.view, op.formatOut = out.format;
+    r.matmul(op);
+  }
+
+  // ---- step by step, with a kernel and float32 scratch for each
+
+  // What the codes stand for. `d` columns share a scale.
+  static BufferView dequantized(Recorder& r, BufferView codes, BufferView scales, uint64_t rows, uint64_t d,
+                                uint32_t bits) {
+    const uint64_t rowBytes = bits == 8 ? d : (d + 1) / 2;
+    BufferView out = r.scratch(rows * d * 4);
+    r.forRowPieces(rows, {rowBytes, 4, d * 4}, [&](uint64_t first, uint32_t count) {
+      r.launch(Kernel::dequantize, count * d,
+               {codes.slice(first * rowBytes, count * rowBytes), scales.slice(first * 4, uint64_t{count} * 4),
+                out.slice(first * d * 4, count * d * 4)},
+               QuantizeParams{count, static_cast<uint32_t>(d), bits, static_cast<uint32_t>(rowBytes)});
+    });
+    return out;
+  }
+
+  // The rows as int8 sees them.
+  static BufferView rounded(Recorder& r, BufferView input, uint64_t rows, uint64_t d) {
+    const uint64_t words = (rows * d + 3) / 4;
+    BufferView codes = r.scratch(words * 4), scales = r.scratch(rows * 4);
+    r.forRowPieces(rows, {d * 4, d, 4}, [&](uint64_t first, uint32_t count) {
+      const QuantizeParams p{count, static_cast<uint32_t>(d), 8, static_cast<uint32_t>(d)};
+      const uint64_t bytes = count * d, rounded = (bytes + 3) / 4 * 4;
+      BufferView in = input.slice(first * d * 4, bytes * 4), scale = scales.slice(first * 4, uint64_t{count} * 4);
+      if (r.onCpu()) {
+        r.launch(Kernel::quantize, count, {in, codes.slice(first * d, bytes), scale}, p);
+        return;
+      }
+      r.launch(Kernel::quantize_scales, count, {in, scale}, p);
+      r.launch(Kernel::quantize_pack, rounded / 4, {in, scale, codes.slice(first * d, rounded)}, p);
+    });
+    BufferView out = dequantized(r, codes, scales, rows, d, 8);
+    r.release(codes);
+    r.release(scales);
+    return out;
+  }
+
+  void recordComposed(Recorder& r, const Call& call, const Sizes& s) const {
+    const uint64_t elements = s.rows * s.outputs;
+    BufferView out = r.floatTarget(call.outputs[0]), now = r.scratch(elements * 4), next = r.scratch(elements * 4);
+    if (s.k == 0) {
+      r.fill(now, 0);
+    } else {
+      BufferView input = r.floats(call.inputs[kInput]), weight;
+      if (call.flag(kActivationsAs)) input = rounded(r, input, s.rows, s.k);
+      if (s.bits) {
+        const uint64_t groups = s.group ? s.k / s.group : 1;
+        weight = dequantized(r, call.inputs[kWeight].view, r.floats(call.inputs[kScales]), s.outputs * groups,
+                             s.k / groups, s.bits);
+      } else {
+        weight = r.floats(call.inputs[kWeight]);
+      }
+      Matmul op = productOf(s, call.flag(kPrecision));
+      op.a = input, op.b = weight, op.out = now;
+      r.matmul(op);
+    }
+    if (call.inputs[kBias].present) {
+      BufferView bias = r.floats(call.inputs[kBias]);
+      r.forRowPieces(s.rows, {s.outputs * 4, 0, s.outputs * 4}, [&](uint64_t row, uint32_t rows) {
+        const uint64_t at = row * s.outputs * 4, count = rows * s.outputs;
+        r.launch(
+            Kernel::binary, count, {now.slice(at, count * 4), bias, next.slice(at, count * 4)},
+            BinaryParams{static_cast<uint32_t>(count), kBinaryAdd, kBroadcastRow, static_cast<uint32_t>(s.outputs), 0});
+      });
+      std::swap(now, next);
+    }
+    if (const uint32_t kind = kActivations[call.integer(kActivation)]; kind != kActivationNone) {
+      r.forRowPieces(elements, {4, 4}, [&](uint64_t at, uint32_t count) {
+        r.launch(Kernel::activation, count,
+                 {now.slice(at * 4, uint64_t{count} * 4), next.slice(at * 4, uint64_t{count} * 4)},
+                 ActivationParams{count, kind, 0});
+      });
+      std::swap(now, next);
+    }
+    if (call.inputs[kResidual].present) {
+      BufferView residual = r.floats(call.inputs[kResidual]);
+      r.forRowPieces(elements, {4, 4, 4}, [&](uint64_t at, uint32_t count) {
+        const uint64_t bytes = uint64_t{count} * 4;
+        r.launch(Kernel::binary, count,
+                 {now.slice(at * 4, bytes), residual.slice(at * 4, bytes), next.slice(at * 4, bytes)},
+                 BinaryParams{count, kBinaryAdd, kBroadcastNone, 1, 0});
+      });
+      std::swap(now, next);
+    }
+    r.copy(out, now);
+    r.finishTarget(call.outputs[0], out);
+  }
+};
+
+}  // namespace
+
+const Workload& linearWorkload() {
+  static const Linear w;
+  return w;
+}
+
+}  // namespace switchyard
