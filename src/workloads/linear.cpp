@@ -17,7 +17,7 @@ struct Sizes {
 class Linear final : public Workload {
  public:
   enum Inputs : size_t { kInput, kWeight, kScales, kBias, kResidual };
-  enum Params : size_t { kActivation, kBits, kActivationsAs, kDtype, kPrecision };
+  enum Params : size_t { kActivation, kBits, kActivationsAs, kPrecision };
 
   Linear()
       : Workload({"linear",
@@ -31,8 +31,8 @@ class Linear final : public Workload {
                   {choice("activation", {"none", "relu", "gelu", "gelu-tanh", "silu", "tanh"}),
                    {.name = "bits", .kind = ParamInfo::Kind::Integer, .fallback = 8, .min = 4, .max = 8},
                    choice("activations", {"float", "int8"}),
-                   choice("dtype", {"float32", "float16", "bfloat16", "same"}),
-                   choice("precision", {"high", "fast"})},
+                   choice("precision", {"high", "fast"}),
+                   dtypeParam()},
                   {"output"},
                   {},
                   {{{Cut::Rows, Cut::Whole, Cut::Whole, Cut::Whole, Cut::Rows}},
@@ -46,7 +46,7 @@ class Linear final : public Workload {
     const Sizes sizes = sizesOf(call);
     checkEpilogue(call, sizes);
     call.outputCount = 1;
-    call.outputs[0].spec = {outputDtype(call), outputShape(call, sizes)};
+    call.outputs[0].spec = {outputDType(*this, call), outputShape(call, sizes)};
     const double products = static_cast<double>(call.outputs[0].spec.elements()) * static_cast<double>(sizes.k);
     return {2 * products, bytesMoved(call)};
   }
@@ -64,12 +64,6 @@ class Linear final : public Workload {
   static ParamInfo choice(const char* name, std::vector<const char*> choices) {
     const double last = static_cast<double>(choices.size()) - 1;
     return {.name = name, .kind = ParamInfo::Kind::Choice, .choices = std::move(choices), .min = 0, .max = last};
-  }
-
-  static DType outputDtype(const Call& call) {
-    constexpr DType kOutputs[] = {DType::Float32, DType::Float16, DType::Bfloat16};
-    const uint32_t which = call.integer(kDtype);
-    return which == 3 ? call.inputs[kInput].spec.dtype : kOutputs[which];
   }
 
   static Shape outputShape(const Call& call, const Sizes& sizes) {

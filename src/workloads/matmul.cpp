@@ -22,7 +22,8 @@ class MatmulWorkload final : public Workload {
              {{.name = "transposeA", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
               {.name = "transposeB", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
               {.name = "alpha", .fallback = 1},
-              {.name = "precision", .kind = ParamInfo::Kind::Choice, .choices = {"high", "fast"}, .min = 0, .max = 1}},
+              {.name = "precision", .kind = ParamInfo::Kind::Choice, .choices = {"high", "fast"}, .min = 0, .max = 1},
+              dtypeParam()},
              {"output"},
              {},
              {{{Cut::Rows, Cut::Whole}},
@@ -47,7 +48,7 @@ class MatmulWorkload final : public Workload {
     out.push(sizes.m);
     out.push(sizes.n);
     call.outputCount = 1;
-    call.outputs[0].spec = {floatResult(*this, call), out};
+    call.outputs[0].spec = {outputDType(*this, call), out};
     return {2.0 * static_cast<double>(call.outputs[0].spec.elements()) * static_cast<double>(sizes.k),
             bytesMoved(call)};
   }

@@ -53,7 +53,7 @@ void expectMatmul(Problem& p, const Product& how) {
   Shape batch = batchShape(ta.shape(), tb.shape()), shape = batch;
   shape.push(m);
   shape.push(n);
-  Expected out(floatResult({&ta, &tb}), shape);
+  Expected out(outputDType(p), shape);
   std::vector<double> a = doubles(ta), b = doubles(tb);
   std::vector<size_t> offsetsA = batchOffsets(ta.shape(), batch), offsetsB = batchOffsets(tb.shape(), batch);
   // `fast` may round both factors to 8 bits (bfloat16): a relative 2^-8 each.
