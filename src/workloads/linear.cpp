@@ -53,7 +53,10 @@ class Linear final : public Workload {
 
   Task record(Recorder& r, const Call& call) const override {
     const Sizes sizes = sizesOf(call);
-    recordComposed(r, call, sizes);
+    if (r.onCpu())
+      recordComposed(r, call, sizes);
+    else
+      recordProduct(r, call, sizes);
     co_return;
   }
 
@@ -151,6 +154,30 @@ class Linear final : public Workload {
              "the shape of 'residual' is " + call.shape(kResidual).text() + ", but must be that of the output, " +
                  wanted.text(),
              "inputs.residual");
+  }
+
+  // All in one.
+  static void recordProduct(Recorder& r, const Call& call, const Sizes& s) {
+    if (!s.rows || !s.outputs) return;
+    const Elements input = r.elements(call.inputs[kInput]), weight = r.elements(call.inputs[kWeight]);
+    const Elements out = r.target(call.outputs[0], s.outputs);
+    Matmul op;
+    op.a = input.view, op.b = weight.view, op.out = out.view;
+    op.formatA = input.format, op.formatB = weight.format, op.formatOut = out.format;
+    op.m = static_cast<uint32_t>(s.rows), op.n = static_cast<uint32_t>(s.outputs), op.k = static_cast<uint32_t>(s.k);
+    op.lda = op.ldb = op.k, op.ldOut = op.n, op.transposeB = true, op.fast = call.flag(kPrecision);
+    op.bits = s.bits, op.group = static_cast<uint32_t>(s.group), op.integerA = call.flag(kActivationsAs);
+    if (s.bits) op.scales = r.floats(call.inputs[kScales]);
+    const auto optional = [&](size_t index, BufferView& view, uint32_t& format) {
+      if (!call.inputs[index].present) return;
+      const Elements given = r.elements(call.inputs[index]);
+      view = given.view, format = given.format;
+    };
+    optional(kBias, op.bias, op.formatBias);
+    optional(kResidual, op.residual, op.formatResidual);
+    op.activation = kActivations[call.integer(kActivation)];
+    r.matmul(op);
+    r.finish(call.outputs[0], out);
   }
 
   // ---- step by step, with a kernel and float32 scratch for each

@@ -54,28 +54,34 @@ class MatmulWorkload final : public Workload {
 
   Task record(Recorder& r, const Call& call) const override {
     Sizes sizes = sizesOf(call);
-    BufferView a = r.floats(call.inputs[0]), b = r.floats(call.inputs[1]), out = r.floatTarget(call.outputs[0]);
     Matmul op = baseOp(call, sizes);
     uint64_t batch = elementCount(sizes.batch), sizeA = sizes.m * sizes.k, sizeB = sizes.k * sizes.n,
              sizeOut = sizes.m * sizes.n;
     uint64_t batchA = elementCount(batchAxes(call.shape(0))), batchB = elementCount(batchAxes(call.shape(1)));
     bool uniform = (batchA == batch || batchA == 1) && (batchB == batch || batchB == 1);
+    // One by one, matrices are copied to where a device can bind them: in whole words.
+    const bool native = !r.onCpu() && (uniform || (sizeA | sizeB) % 2 == 0);
+    const Elements a = native ? r.elements(call.inputs[0]) : Elements{r.floats(call.inputs[0])};
+    const Elements b = native ? r.elements(call.inputs[1]) : Elements{r.floats(call.inputs[1])};
+    const Elements out = native ? r.target(call.outputs[0], sizes.n) : Elements{r.floatTarget(call.outputs[0])};
+    op.formatA = a.format, op.formatB = b.format, op.formatOut = out.format;
     if (sizes.k == 0) {
-      r.fill(out, 0);
+      r.fill(out.view, 0);
     } else if (uniform && batchB == 1 && !op.transposeA && batch * sizes.m <= 0x7FFFFFFF && batchA == batch) {
-      op.a = a, op.b = b, op.out = out, op.m = static_cast<uint32_t>(batch * sizes.m);  // the batch is only more rows
+      // the batch is only more rows
+      op.a = a.view, op.b = b.view, op.out = out.view, op.m = static_cast<uint32_t>(batch * sizes.m);
       r.matmul(op);
     } else if (uniform) {
-      op.a = a, op.b = b, op.out = out, op.batch = static_cast<uint32_t>(batch);
+      op.a = a.view, op.b = b.view, op.out = out.view, op.batch = static_cast<uint32_t>(batch);
       op.strideA = batchA == 1 ? 0 : sizeA, op.strideB = batchB == 1 ? 0 : sizeB, op.strideOut = sizeOut;
       r.matmul(op);
     } else {
       for (uint64_t i = 0; i < batch; ++i) {
-        BufferView left = a.slice(sourceIndex(i, sizes.batch, call.shape(0)) * sizeA * 4, sizeA * 4);
-        BufferView right = b.slice(sourceIndex(i, sizes.batch, call.shape(1)) * sizeB * 4, sizeB * 4);
-        BufferView target = out.slice(i * sizeOut * 4, sizeOut * 4);
+        BufferView left = a.slice(sourceIndex(i, sizes.batch, call.shape(0)) * sizeA, sizeA);
+        BufferView right = b.slice(sourceIndex(i, sizes.batch, call.shape(1)) * sizeB, sizeB);
+        BufferView target = out.slice(i * sizeOut, sizeOut);
         bool direct = target.offset % r.device().viewAlignment == 0;
-        op.a = r.aligned(left), op.b = r.aligned(right), op.out = direct ? target : r.scratch(sizeOut * 4);
+        op.a = r.aligned(left), op.b = r.aligned(right), op.out = direct ? target : r.scratch(sizeOut * out.bytes());
         r.matmul(op);
         if (!direct) {
           r.copy(target, op.out);
@@ -85,7 +91,7 @@ class MatmulWorkload final : public Workload {
         r.releaseAligned(op.b, right);
       }
     }
-    r.finishTarget(call.outputs[0], out);
+    r.finish(call.outputs[0], out);
     co_return;
   }
 
