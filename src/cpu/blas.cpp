@@ -20,7 +20,7 @@ int blasInt(size_t value) {
 
 }  // namespace
 
-void gemm(const Product& product, const float* a, size_t lda, const float* b, size_t ldb, float* out, size_t ldOut) {
+void gemm(const Gemm& product, const float* a, size_t lda, const float* b, size_t ldb, float* out, size_t ldOut) {
   // Row-major out = a b is column-major out' = b' a'.
   const int m = blasInt(product.n), n = blasInt(product.m), k = blasInt(product.k);
   const int ldFirst = blasInt(ldb), ldSecond = blasInt(lda), ldc = blasInt(ldOut);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "cpu/product.h"
 #include "cpu/scratch.h"
 
 namespace switchyard::cpu {
@@ -20,10 +21,6 @@ constexpr size_t kTileStep = 64;    // tiles end on multiples of the library's r
 constexpr size_t kVectorColumns = 4096;
 
 size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
-
-struct Tiles {
-  size_t tileM, tileN, countM, countN;
-};
 
 int32_t bitsOf(float x) {
   int32_t bits;
@@ -102,33 +99,6 @@ float largestOf(const float* matrix, size_t rows, size_t columns, size_t ld) {
   float result;
   std::memcpy(&result, &largest, sizeof result);
   return result;
-}
-
-// Halves the longer side until there are enough tiles for the threads and none is too large.
-Tiles tilesOf(const Matmul& op, uint32_t threads) {
-  const double flops = 2.0 * op.m * op.n * op.k;
-  const double mostByCost = std::max(1.0, flops / kMinTile);
-  const double wanted =
-      std::max(flops / kMaxTile,
-               std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));
-  size_t partsM = 1, partsN = 1;
-  while (static_cast<double>(partsM * partsN) < wanted) {
-    const size_t m = op.m / (partsM + 1), n = op.n / (partsN + 1);
-    if (m >= n && m >= 16)
-      ++partsM;
-    else if (n >= 16)
-      ++partsN;
-    else
-      break;
-  }
-  Tiles tiles{};
-  tiles.tileM =
-      partsM == 1 ? op.m : roundUp((op.m + partsM - 1) / partsM, op.m >= 2 * kTileStep * partsM ? kTileStep : 8);
-  tiles.tileN =
-      partsN == 1 ? op.n : roundUp((op.n + partsN - 1) / partsN, op.n >= 2 * kTileStep * partsN ? kTileStep : 16);
-  tiles.countM = (op.m - 1) / tiles.tileM + 1;
-  tiles.countN = (op.n - 1) / tiles.tileN + 1;
-  return tiles;
 }
 
 struct Operands {
@@ -223,7 +193,35 @@ void asVector(const Matmul& op, const Budget& budget) {
 
 }  // namespace
 
+// Halves the longer side until there are enough tiles for the threads and none is too large.
+Tiles tilesOf(const Matmul& op, uint32_t threads) {
+  const double flops = 2.0 * op.m * op.n * op.k;
+  const double mostByCost = std::max(1.0, flops / kMinTile);
+  const double wanted =
+      std::max(flops / kMaxTile,
+               std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));
+  size_t partsM = 1, partsN = 1;
+  while (static_cast<double>(partsM * partsN) < wanted) {
+    const size_t m = op.m / (partsM + 1), n = op.n / (partsN + 1);
+    if (m >= n && m >= 16)
+      ++partsM;
+    else if (n >= 16)
+      ++partsN;
+    else
+      break;
+  }
+  Tiles tiles{};
+  tiles.tileM =
+      partsM == 1 ? op.m : roundUp((op.m + partsM - 1) / partsM, op.m >= 2 * kTileStep * partsM ? kTileStep : 8);
+  tiles.tileN =
+      partsN == 1 ? op.n : roundUp((op.n + partsN - 1) / partsN, op.n >= 2 * kTileStep * partsN ? kTileStep : 16);
+  tiles.countM = (op.m - 1) / tiles.tileM + 1;
+  tiles.countN = (op.n - 1) / tiles.tileN + 1;
+  return tiles;
+}
+
 void matmul(const Matmul& op, const Budget& budget) {
+  if (!op.isPlain()) return multiplyInTiles(op, budget);
   if (op.k == 0) return zeros(op);
   if (op.m == 1 || op.n == 1) return asVector(op, budget);
   tiled(op, budget);

@@ -10,13 +10,19 @@ namespace switchyard::cpu {
 // Everything struct Matmul says, on the budget's threads.
 void matmul(const Matmul& op, const Budget& budget);
 
+// How a product's output is cut for the threads.
+struct Tiles {
+  size_t tileM, tileN, countM, countN;
+};
+Tiles tilesOf(const Matmul& op, uint32_t threads);
+
 // out[m, n] = alpha * op(a) * op(b) + beta * out on the calling thread, row-major, as struct Matmul names things.
-struct Product {
+struct Gemm {
   size_t m, n, k;
   bool transposeA = false, transposeB = false;
   float alpha = 1, beta = 0;
 };
-void gemm(const Product& product, const float* a, size_t lda, const float* b, size_t ldb, float* out, size_t ldOut);
+void gemm(const Gemm& product, const float* a, size_t lda, const float* b, size_t ldb, float* out, size_t ldOut);
 
 // y[i * strideY] = alpha * (row i of matrix) . x for i < rows.
 void matrixTimesVector(const float* matrix, size_t ld, size_t rows, size_t k, const float* x, float alpha, float* y,

@@ -59,17 +59,17 @@ class MatmulWorkload final : public Workload {
              sizeOut = sizes.m * sizes.n;
     uint64_t batchA = elementCount(batchAxes(call.shape(0))), batchB = elementCount(batchAxes(call.shape(1)));
     bool uniform = (batchA == batch || batchA == 1) && (batchB == batch || batchB == 1);
-    // One by one, matrices are copied to where a device can bind them: in whole words.
-    const bool native = !r.onCpu() && (uniform || (sizeA | sizeB) % 2 == 0);
-    const Elements a = native ? r.elements(call.inputs[0]) : Elements{r.floats(call.inputs[0])};
-    const Elements b = native ? r.elements(call.inputs[1]) : Elements{r.floats(call.inputs[1])};
+    // One by one, GPUs bind copies of matrices that lie elsewhere: in whole words.
+    const bool native = r.onCpu() || uniform || (sizeA | sizeB) % 2 == 0;
+    const auto taken = [&](const Value& value) { return native ? r.elements(value) : Elements{r.floats(value)}; };
+    const Elements a = taken(call.inputs[0]), b = taken(call.inputs[1]);
     const Elements out = native ? r.target(call.outputs[0], sizes.n) : Elements{r.floatTarget(call.outputs[0])};
     op.formatA = a.format, op.formatB = b.format, op.formatOut = out.format;
-    if (sizes.k == 0) {
+    if (sizes.k == 0 && !r.onCpu()) {
       r.fill(out.view, 0);
     } else if (uniform && batchB == 1 && !op.transposeA && batch * sizes.m <= 0x7FFFFFFF && batchA == batch) {
-      // the batch is only more rows
-      op.a = a.view, op.b = b.view, op.out = out.view, op.m = static_cast<uint32_t>(batch * sizes.m);
+      op.a = a.view, op.b = b.view, op.out = out.view,
+      op.m = static_cast<uint32_t>(batch * sizes.m);  // the batch is only more rows
       r.matmul(op);
     } else if (uniform) {
       op.a = a.view, op.b = b.view, op.out = out.view, op.batch = static_cast<uint32_t>(batch);
@@ -80,8 +80,10 @@ class MatmulWorkload final : public Workload {
         BufferView left = a.slice(sourceIndex(i, sizes.batch, call.shape(0)) * sizeA, sizeA);
         BufferView right = b.slice(sourceIndex(i, sizes.batch, call.shape(1)) * sizeB, sizeB);
         BufferView target = out.slice(i * sizeOut, sizeOut);
-        bool direct = target.offset % r.device().viewAlignment == 0;
-        op.a = r.aligned(left), op.b = r.aligned(right), op.out = direct ? target : r.scratch(sizeOut * out.bytes());
+        // The CPU takes what lies anywhere.
+        const bool direct = r.onCpu() || target.offset % r.device().viewAlignment == 0;
+        op.a = r.onCpu() ? left : r.aligned(left), op.b = r.onCpu() ? right : r.aligned(right);
+        op.out = direct ? target : r.scratch(sizeOut * out.bytes());
         r.matmul(op);
         if (!direct) {
           r.copy(target, op.out);
