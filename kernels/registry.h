@@ -65,19 +65,76 @@ struct FillParams {
 };
 extern const CudaKernel cudaKernel_fill;  // dst
 
-// Mirrors Matmul of device.h: out = alpha * op(a) * op(b), row-major, strides in elements.
+// Mirrors Matmul of device.h: out = activation(alpha * op(a) * op(b) + bias) + residual, row-major, strides in elements.
 struct MatmulTiledParams {
   uint32_t m, n, k, lda, ldb, ldOut, transposeA, transposeB, batch;
   float alpha;
   uint64_t strideA, strideB, strideOut;
+  uint32_t formatA, formatB, formatOut, formatBias, formatResidual;
+  uint32_t bits, group;  // of b's codes; 0: b is floating, its rows have one scale
+  uint32_t integerA;     // a is codes of 8 bits, with a scale for each row
+  uint32_t activation, hasBias, hasResidual;
 };
-// a, b, out; one unit is a tile of kMatmulTile x kMatmulTile of one batch
+template <class Op>  // Matmul
+MatmulTiledParams matmulTiledParams(const Op& op) {
+  return {op.m,
+          op.n,
+          op.k,
+          op.lda,
+          op.ldb,
+          op.ldOut,
+          op.transposeA,
+          op.transposeB,
+          op.batch,
+          op.alpha,
+          op.strideA,
+          op.strideB,
+          op.strideOut,
+          op.formatA,
+          op.formatB,
+          op.formatOut,
+          op.formatBias,
+          op.formatResidual,
+          op.k ? op.bits : 0,
+          op.group,
+          op.k && op.rowScales,
+          op.activation,
+          bool(op.bias),
+          bool(op.residual)};
+}
+// a, b, scales, row scales, bias, residual, out, those that there are; one unit is a tile of kMatmulTile x kMatmulTile of one batch
 extern const CudaKernel cudaKernel_matmul_tiled;
 constexpr uint32_t kMatmulTile = 64;
 inline uint64_t matmulTiles(const MatmulTiledParams& p) {
   return uint64_t((p.m + uint64_t(kMatmulTile) - 1) / kMatmulTile) * ((p.n + uint64_t(kMatmulTile) - 1) / kMatmulTile) *
          p.batch;
 }
+
+// What follows a product that another made: out [m, ldOut] = activation(sums + bias) + residual, in one pass over the
+// sums [m, ldSums], of which out may be the memory. Of codes the sums are int32, and times alpha and the scales.
+struct MatmulFinishParams {
+  uint32_t m, n, ldSums, ldOut;
+  uint32_t formatOut, formatBias, formatResidual, activation, hasBias, hasResidual;
+  uint32_t areIntegers;
+  float alpha;
+};
+template <class Op>
+MatmulFinishParams matmulFinishParams(const Op& op, uint32_t ldSums) {
+  return {op.m,
+          op.n,
+          ldSums,
+          op.ldOut,
+          op.formatOut,
+          op.formatBias,
+          op.formatResidual,
+          op.activation,
+          bool(op.bias),
+          bool(op.residual),
+          bool(op.rowScales),
+          op.alpha};
+}
+// sums, scales, row scales, bias, residual, out; one item an element
+extern const CudaKernel cudaKernel_matmul_finish;
 
 // A linear block count folded into two grid dimensions where it passes `maxX`.
 struct Grid {

@@ -10,16 +10,23 @@ struct alignas(16) Slice {
   float at[kSlice][kTile + 4];
 };
 
-// Fills slice.at[depth][row] with element (firstRow + row, firstDepth + depth) of a matrix of rows x depth; zero
-// outside. Stored row after row, or with `transposed` depth after depth; `ld` is the stored row length.
-__device__ inline void loadSlice(Slice& slice, const float* matrix, uint64_t firstRow, uint64_t rows,
-                                 uint64_t firstDepth, uint64_t depths, uint64_t ld, bool transposed) {
+// Fills slice.at[depth][row] with at(firstRow + row, firstDepth + depth), an element of a matrix of rows x depths; zero
+// outside. Stored row after row, or with `transposed` depth after depth.
+template <class F>
+__device__ inline void loadSlice(Slice& slice, uint64_t firstRow, uint64_t rows, uint64_t firstDepth, uint64_t depths,
+                                 bool transposed, F at) {
   for (uint32_t e = threadIdx.x; e < kTile * kSlice; e += kTileThreads) {
     // Neighbouring threads read neighbouring addresses.
     const uint32_t row = transposed ? e % kTile : e / kSlice, depth = transposed ? e / kTile : e % kSlice;
     const uint64_t r = firstRow + row, k = firstDepth + depth;
-    slice.at[depth][row] = r < rows && k < depths ? matrix[transposed ? k * ld + r : r * ld + k] : 0.0f;
+    slice.at[depth][row] = r < rows && k < depths ? at(r, k) : 0.0f;
   }
+}
+// The same of plain floats; `ld` is the stored row length.
+__device__ inline void loadSlice(Slice& slice, const float* matrix, uint64_t firstRow, uint64_t rows,
+                                 uint64_t firstDepth, uint64_t depths, uint64_t ld, bool transposed) {
+  loadSlice(slice, firstRow, rows, firstDepth, depths, transposed,
+            [&](uint64_t r, uint64_t k) { return matrix[transposed ? k * ld + r : r * ld + k]; });
 }
 
 // f(result, a, b) for this thread's 4 x 4 results and one depth after another.

@@ -190,6 +190,9 @@ struct Matmul {
   // Beside integer weights: the rows of a (not transposed) become int8 as `quantize` makes them, and the codes are
   // multiplied and summed as integers, over a group or all of k.
   bool integerA = false;
+  // Of integerA, on GPUs: a is those codes already, of these scales [m]; Recorder::matmul() has them made.
+  BufferView rowScales;
+  BufferView sums;  // on CUDA, beside an output of half precision that more than the product goes to: room for [m, n]
 
   // With either, `batch` is 1.
   BufferView bias, residual;  // null: none

@@ -5,6 +5,16 @@
 #include <numeric>
 
 namespace switchyard {
+namespace {
+
+// Whether a queue may have to cut the sums themselves: because the driver cuts loops, or binds no longer view.
+bool mayBeInParts(const DeviceInfo& info, const Matmul& op) {
+  const uint64_t most = info.maxViewBytes / 2, k = op.k;
+  return (info.maxLoopTurns && k > info.maxLoopTurns / 2) || k * 4 > most || (op.transposeA && k * op.lda * 4 > most) ||
+         (!op.transposeB && k * op.ldb * 4 > most);
+}
+
+}  // namespace
 
 Recorder::~Recorder() {
   for (BufferView view : owned_) arena_.free(view);
@@ -42,6 +52,61 @@ void Recorder::release(BufferView scratch) {
       idle_.push_back(view);
       return;
     }
+}
+
+void Recorder::matmul(const Matmul& op) {
+  throwIfStopped();
+  if (onCpu()) return queue_.matmul(op);
+  if (op.integerA && op.k && !op.rowScales) return matmulOfCodes(op);
+  if (op.formatOut == kFormatFloat32) return queue_.matmul(op);
+  if (device_.info.backend == Backend::Cuda) return matmulWithSums(op);
+  if (mayBeInParts(device_.info, op)) return matmulInParts(op);
+  queue_.matmul(op);
+}
+
+void Recorder::matmulWithSums(const Matmul& op) {
+  const bool inTwoSteps = op.rowScales || (op.hasEpilogue() && !op.bits);
+  if (!op.k || !inTwoSteps) return queue_.matmul(op);
+  Matmul product = op;
+  product.sums = scratch(uint64_t{op.m} * op.n * 4);
+  queue_.matmul(product);
+  release(product.sums);
+}
+
+void Recorder::matmulOfCodes(const Matmul& op) {
+  const uint64_t d = op.k;
+  Matmul product = op;
+  BufferView rows = op.a;
+  if (op.formatA != kFormatFloat32) {
+    rows = scratch(op.m * d * 4);
+    cast({op.a, op.formatA}, {rows}, op.m * d);
+  }
+  product.a = scratch((op.m * d + 3) / 4 * 4), product.rowScales = scratch(uint64_t{op.m} * 4);
+  product.formatA = kFormatFloat32;
+  forRowPieces(op.m, {d * 4, d, 4}, [&](uint64_t first, uint32_t count) {
+    const QuantizeParams p{count, op.k, 8, op.k};
+    const uint64_t bytes = (count * d + 3) / 4 * 4;
+    const BufferView in = rows.slice(first * d * 4, count * d * 4);
+    const BufferView scales = product.rowScales.slice(first * 4, uint64_t{count} * 4);
+    launch(Kernel::quantize_scales, count, {in, scales}, p);
+    launch(Kernel::quantize_pack, bytes / 4, {in, scales, product.a.slice(first * d, bytes)}, p);
+  });
+  matmul(product);
+  release(product.a);
+  release(product.rowScales);
+  if (op.formatA != kFormatFloat32) release(rows);
+}
+
+// Sums of parts are added up in the output, which takes float32.
+void Recorder::matmulInParts(const Matmul& op) {
+  const uint64_t elements = uint64_t{op.batch} * op.m * op.n;
+  if (op.ldOut != op.n || (op.batch > 1 && op.strideOut != uint64_t{op.m} * op.n))
+    throw Error(Code::Internal, "a matrix product of half precision with gaps in its output");
+  Matmul product = op;
+  product.out = scratch(elements * 4), product.formatOut = kFormatFloat32;
+  queue_.matmul(product);
+  cast({product.out}, {op.out, op.formatOut}, elements);
+  release(product.out);
 }
 
 void Recorder::draw(const Picture& picture, std::span<const Draw> draws) {

@@ -77,10 +77,8 @@ class Recorder {
     throwIfStopped();
     queue_.launch(kernel, count, {views.begin(), views.size()}, std::as_bytes(std::span(&params, 1)));
   }
-  void matmul(const Matmul& op) {
-    throwIfStopped();
-    queue_.matmul(op);
-  }
+  // With what the device's queue leaves to its caller: codes of a's rows, and room for sums of parts.
+  void matmul(const Matmul& op);
   // The device's program of a module, compiled if this context has not got it; alive until the job is over.
   std::shared_ptr<const Program> program(const ModulePtr& module) {
     throwIfStopped();
@@ -148,6 +146,10 @@ class Recorder {
   void requireBindable(uint64_t bytes, const char* what) const;
 
  private:
+  void matmulOfCodes(const Matmul& op);
+  void matmulInParts(const Matmul& op);
+  void matmulWithSums(const Matmul& op);
+
   Device& device_;
   Queue& queue_;
   Arena& arena_;

@@ -10,12 +10,20 @@ namespace {
 constexpr size_t kMaxPlans = 64;
 // of one call: some of the library's kernels count batches in a 16-bit grid dimension
 constexpr uint32_t kMaxBatch = 32768;
+constexpr uint32_t kMostCodes = 131072;  // whose products of 127 by 128 at most fit into int32 together
 constexpr size_t kMiB = 1 << 20;
 
 uint32_t alignmentOf(const void* pointer) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer) | 256;
   return uint32_t(address & ~(address - 1));
 }
+
+cudaDataType_t typeOf(uint32_t format) {
+  return format == kFormatFloat16 ? CUDA_R_16F : format == kFormatBfloat16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+uint64_t bytesOf(uint32_t format) { return format == kFormatFloat32 ? 4 : 2; }
+
+bool isOfCodes(const Matmul& op) { return op.rowScales.buffer != nullptr; }
 
 }  // namespace
 
@@ -53,28 +61,42 @@ void MatmulLibrary::checkBlas(cublasStatus_t status, const char* what, cudaStrea
               std::string(what) + ": " + lt_->statusName(status));
 }
 
+// What the library does as we do: factors of one format, sums in float32, into float32 or that format; a bias of the
+// output's format. Its other epilogues are not our activations: GELU is made of an approximate tanh, and of RELU it is
+// not said what becomes of NaN. And codes of 8 bits by codes of 8 bits, into int32, where all is of whole fours.
+bool MatmulLibrary::knows(const Matmul& op) {
+  if (op.activation != kActivationNone || op.residual) return false;
+  if (isOfCodes(op))
+    return op.bits == 8 && !op.bias && op.k <= kMostCodes && (op.k | op.n | op.lda | op.ldb | op.ldOut) % 4 == 0 &&
+           op.batch == 1;
+  if (op.bits || op.formatA != op.formatB) return false;
+  if (op.formatOut != kFormatFloat32 && op.formatOut != op.formatA) return false;
+  return !op.bias || op.formatBias == op.formatOut;
+}
+
 MatmulLibrary::Key MatmulLibrary::keyOf(const Matmul& op, const MatmulPointers& at) const {
   const uint64_t alignments =
       uint64_t(alignmentOf(at.a)) << 40 | uint64_t(alignmentOf(at.b)) << 20 | alignmentOf(at.out);
+  const uint64_t formats = op.formatA | op.formatOut << 2 | uint32_t(isOfCodes(op)) << 4;
   return {op.m,
           op.n,
           op.k,
           op.lda,
           op.ldb,
           op.ldOut,
-          uint64_t(op.transposeA) << 2 | uint64_t(op.transposeB) << 1 | uint64_t(op.fast),
+          formats << 3 | uint64_t(op.transposeA) << 2 | uint64_t(op.transposeB) << 1 | uint64_t(op.fast),
           op.batch,
           op.strideA,
           op.strideB,
           op.strideOut,
           alignments,
-          0};
+          op.bias ? alignmentOf(at.bias) : 0};
 }
 
-MatmulLibrary::Owned<cublasLtMatrixLayout_t> MatmulLibrary::layout(uint64_t rows, uint64_t columns, uint64_t ld,
-                                                                   uint64_t stride, uint32_t batch) {
+MatmulLibrary::Owned<cublasLtMatrixLayout_t> MatmulLibrary::layout(cudaDataType_t type, uint64_t rows, uint64_t columns,
+                                                                   uint64_t ld, uint64_t stride, uint32_t batch) {
   cublasLtMatrixLayout_t made = nullptr;
-  checkBlas(lt_->layoutCreate(&made, CUDA_R_32F, rows, columns, int64_t(ld)), "cublasLtMatrixLayoutCreate");
+  checkBlas(lt_->layoutCreate(&made, type, rows, columns, int64_t(ld)), "cublasLtMatrixLayoutCreate");
   Owned<cublasLtMatrixLayout_t> owned(made, {lt_->layoutDestroy});
   if (batch > 1) {
     const int32_t count = int32_t(batch);
@@ -86,25 +108,40 @@ MatmulLibrary::Owned<cublasLtMatrixLayout_t> MatmulLibrary::layout(uint64_t rows
   return owned;
 }
 
-MatmulLibrary::Plan MatmulLibrary::makePlan(const Matmul& op, const Key& key) {
+MatmulLibrary::Plan MatmulLibrary::makePlan(const Matmul& op, const MatmulPointers& at, const Key& key) {
   Plan plan{};
   plan.key = key;
+  const bool codes = isOfCodes(op);
   // TF32 needs compute capability 8; before it, `fast` is what `high` is.
-  const bool tf32 = op.fast && traits_.major >= 8;
+  const bool tf32 = op.fast && traits_.major >= 8 && op.formatA == kFormatFloat32;
+  const cublasComputeType_t compute = codes  ? CUBLAS_COMPUTE_32I
+                                      : tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                             : CUBLAS_COMPUTE_32F;
   cublasLtMatmulDesc_t desc = nullptr;
-  checkBlas(lt_->descCreate(&desc, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
-            "cublasLtMatmulDescCreate");
+  checkBlas(lt_->descCreate(&desc, compute, codes ? CUDA_R_32I : CUDA_R_32F), "cublasLtMatmulDescCreate");
   plan.desc = {desc, {lt_->descDestroy}};
   const cublasOperation_t first = op.transposeB ? CUBLAS_OP_T : CUBLAS_OP_N,
                           second = op.transposeA ? CUBLAS_OP_T : CUBLAS_OP_N;
   checkBlas(lt_->descSet(desc, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first), "transposeB");
   checkBlas(lt_->descSet(desc, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second), "transposeA");
+  if (op.bias) {  // one for each of the result's rows, which are our columns
+    const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    checkBlas(lt_->descSet(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue), "the epilogue");
+    setBias(plan, at);
+  }
   // Each by columns: the rows of a layout are the row length as it is stored.
-  plan.first = layout(op.transposeB ? op.k : op.n, op.transposeB ? op.n : op.k, op.ldb, op.strideB, op.batch);
-  plan.second = layout(op.transposeA ? op.m : op.k, op.transposeA ? op.k : op.m, op.lda, op.strideA, op.batch);
-  plan.result = layout(op.n, op.m, op.ldOut, op.strideOut, op.batch);
+  const cudaDataType_t typeA = codes ? CUDA_R_8I : typeOf(op.formatA), typeOut = typeOf(op.formatOut);
+  plan.first = layout(typeA, op.transposeB ? op.k : op.n, op.transposeB ? op.n : op.k, op.ldb, op.strideB, op.batch);
+  plan.second = layout(typeA, op.transposeA ? op.m : op.k, op.transposeA ? op.k : op.m, op.lda, op.strideA, op.batch);
+  plan.result = layout(codes ? CUDA_R_32I : typeOut, op.n, op.m, op.ldOut, op.strideOut, op.batch);
   chooseAlgorithm(plan);
   return plan;
+}
+
+// The choice of an algorithm looks at its alignment, a product at what it points to.
+void MatmulLibrary::setBias(const Plan& plan, const MatmulPointers& at) {
+  const void* const bias = at.bias;
+  checkBlas(lt_->descSet(plan.desc.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias), "the bias");
 }
 
 void MatmulLibrary::chooseAlgorithm(Plan& plan) {
@@ -138,7 +175,7 @@ const MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const Matmul
   if (known != plans_.end()) {
     plans_.splice(plans_.begin(), plans_, known);
   } else {
-    plans_.push_front(makePlan(op, key));
+    plans_.push_front(makePlan(op, at, key));
     if (plans_.size() > kMaxPlans) plans_.pop_back();
   }
   return plans_.front();
@@ -147,20 +184,27 @@ const MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const Matmul
 bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
   const Plan& plan = planFor(op, at);
   if (!plan.possible) return false;
+  if (op.bias) setBias(plan, at);
+  // Of codes the scale is an integer, too: alpha is left to who reads the sums.
   const float beta = 0.0f;
+  const int32_t one = 1, none = 0;
+  const void *alpha = &op.alpha, *add = &beta;
+  if (isOfCodes(op)) alpha = &one, add = &none;
   checkBlas(
-      lt_->matmul(handle_, plan.desc.get(), &op.alpha, at.b, plan.first.get(), at.a, plan.second.get(), &beta, at.out,
+      lt_->matmul(handle_, plan.desc.get(), alpha, at.b, plan.first.get(), at.a, plan.second.get(), add, at.out,
                   plan.result.get(), at.out, plan.result.get(), &plan.algorithm, workspace_, workspaceBytes_, stream),
       "cublasLtMatmul", stream);
   return true;
 }
 
 bool MatmulLibrary::multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
-  if (!prepare()) return false;
+  if (!knows(op) || !prepare()) return false;
   for (uint32_t done = 0; done < op.batch; done += kMaxBatch) {
     Matmul chunk = op;
     chunk.batch = std::min(kMaxBatch, op.batch - done);
-    const MatmulPointers from{at.a + done * op.strideA, at.b + done * op.strideB, at.out + done * op.strideOut};
+    MatmulPointers from = at;
+    from.a += done * op.strideA * bytesOf(op.formatA), from.b += done * op.strideB * bytesOf(op.formatB);
+    from.out += done * op.strideOut * bytesOf(op.formatOut);
     if (multiplyChunk(chunk, from, stream)) continue;
     if (done == 0) return false;
     throw Error(Code::Internal, "cuBLASLt multiplied one part of a batch and refused another");

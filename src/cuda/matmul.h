@@ -16,9 +16,8 @@ struct DeviceTraits {
 };
 
 struct MatmulPointers {
-  const float* a = nullptr;
-  const float* b = nullptr;
-  float* out = nullptr;
+  std::byte *a = nullptr, *b = nullptr, *scales = nullptr, *rowScales = nullptr, *bias = nullptr, *residual = nullptr;
+  std::byte *sums = nullptr, *out = nullptr;
 };
 
 class MatmulLibrary {
@@ -29,8 +28,9 @@ class MatmulLibrary {
   MatmulLibrary(const MatmulLibrary&) = delete;
   MatmulLibrary& operator=(const MatmulLibrary&) = delete;
 
-  // Queues out = alpha * op(a) * op(b) on `stream`. False, and nothing happened, when the library is not there or knows
-  // no way for the shape. k > 0.
+  // Queues out = alpha * op(a) * op(b) + bias on `stream`; of codes of 8 bits (Matmul::rowScales) their whole product
+  // alone, as int32. False, and nothing happened, when the library is not there, does not do what is asked or knows no
+  // way for the shape. k > 0.
   bool multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream);
 
  private:
@@ -54,9 +54,12 @@ class MatmulLibrary {
   void checkBlas(cublasStatus_t status, const char* what, cudaStream_t stream = nullptr);
   Key keyOf(const Matmul& op, const MatmulPointers& at) const;
   const Plan& planFor(const Matmul& op, const MatmulPointers& at);
-  Plan makePlan(const Matmul& op, const Key& key);
+  static bool knows(const Matmul& op);
+  Plan makePlan(const Matmul& op, const MatmulPointers& at, const Key& key);
+  void setBias(const Plan& plan, const MatmulPointers& at);
   void chooseAlgorithm(Plan& plan);
-  Owned<cublasLtMatrixLayout_t> layout(uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride, uint32_t batch);
+  Owned<cublasLtMatrixLayout_t> layout(cudaDataType_t type, uint64_t rows, uint64_t columns, uint64_t ld,
+                                       uint64_t stride, uint32_t batch);
   bool multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream);
 
   const std::shared_ptr<DeviceState> state_;

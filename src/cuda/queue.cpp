@@ -306,36 +306,6 @@ void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_
   check(cudaLaunchKernel(variant.function, dim3(grid.x, grid.y), dim3(variant.threads), arguments, 0, stream_), name);
 }
 
-void CudaQueue::matmul(const Matmul& op) {
-  if (op.m == 0 || op.n == 0 || op.batch == 0) return;
-  state_->enter();
-  const uint64_t rowsA = op.transposeA ? op.k : op.m, columnsA = op.transposeA ? op.m : op.k;
-  const uint64_t rowsB = op.transposeB ? op.n : op.k, columnsB = op.transposeB ? op.k : op.n;
-  const auto span = [&](uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride) {
-    if (rows == 0 || columns == 0) return uint64_t(0);
-    if (ld < columns) refuse("matmul: a row length below the columns");
-    return ((op.batch - 1) * stride + (rows - 1) * ld + columns) * sizeof(float);
-  };
-  MatmulPointers at;
-  at.out = reinterpret_cast<float*>(addressOf(op.out, span(op.m, op.n, op.ldOut, op.strideOut)));
-  if (op.k > 0) {
-    at.a = reinterpret_cast<const float*>(addressOf(op.a, span(rowsA, columnsA, op.lda, op.strideA)));
-    at.b = reinterpret_cast<const float*>(addressOf(op.b, span(rowsB, columnsB, op.ldb, op.strideB)));
-  }
-  beginCompute();
-  // Our own kernel where the library is not installed or knows no way, and for the zeros of k = 0.
-  if (op.k == 0 || !library_.multiply(op, at, stream_)) matmulTiled(op, at);
-}
-
-void CudaQueue::matmulTiled(const Matmul& op, const MatmulPointers& at) {
-  const MatmulTiledParams params{op.m,          op.n,     op.k,     op.lda,     op.ldb,     op.ldOut,    op.transposeA,
-                                 op.transposeB, op.batch, op.alpha, op.strideA, op.strideB, op.strideOut};
-  std::byte* const buffers[] = {reinterpret_cast<std::byte*>(const_cast<float*>(at.a)),
-                                reinterpret_cast<std::byte*>(const_cast<float*>(at.b)),
-                                reinterpret_cast<std::byte*>(at.out)};
-  launchKernel(cudaKernel_matmul_tiled, "matmul_tiled", matmulTiles(params), buffers, &params);
-}
-
 // From here on the card never fails the caller: `done` hears of it, on the completion thread, after all earlier
 // submissions.
 void CudaQueue::submit(Completion done) {

@@ -73,6 +73,8 @@ class CudaQueue : public Queue {
   void submitPart();
   void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,
                     const void* params);
+  MatmulPointers pointersOf(const Matmul& op) const;
+  bool multiplyByLibrary(const Matmul& op, const MatmulPointers& at);
   void matmulTiled(const Matmul& op, const MatmulPointers& at);
   void drain() noexcept;
   void dropRecorded() noexcept;

@@ -168,10 +168,10 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
 }
 
 void readFeatures(const InstanceApi& api, PhysicalInfo& d, const Extensions& extensions) {
-  d.features =
-      readDeviceFeatures(api, d.physical,
-                         {extensions.has(VK_EXT_ROBUSTNESS_2_EXTENSION_NAME),
-                          extensions.has(VK_EXT_PIPELINE_ROBUSTNESS_EXTENSION_NAME), d.info.type == DeviceType::Cpu});
+  d.features = readDeviceFeatures(
+      api, d.physical,
+      {extensions.has(VK_EXT_ROBUSTNESS_2_EXTENSION_NAME), extensions.has(VK_EXT_PIPELINE_ROBUSTNESS_EXTENSION_NAME),
+       d.info.type == DeviceType::Cpu, extensions.has(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME)});
   const auto& v11 = d.features.v11;
   const auto& v12 = d.features.v12;
   d.info.features.float16 = v12.shaderFloat16 && v11.storageBuffer16BitAccess;

@@ -16,16 +16,19 @@ bool rewriteWanted() {
 
 }  // namespace
 
-Features readDeviceFeatures(const InstanceApi& api, VkPhysicalDevice physical, const BoundsExtensions& extensions) {
+Features readDeviceFeatures(const InstanceApi& api, VkPhysicalDevice physical, const FeatureExtensions& extensions) {
   VkPhysicalDeviceRobustness2FeaturesEXT robustness2{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
   VkPhysicalDevicePipelineRobustnessFeaturesEXT pipeline{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_ROBUSTNESS_FEATURES_EXT};
+  VkPhysicalDeviceShaderIntegerDotProductFeaturesKHR integerDot{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES_KHR};
   VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   VkPhysicalDeviceVulkan11Features v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, &v12, {}};
   VkPhysicalDeviceFeatures2 all{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &v11, {}};
   void** tail = &v12.pNext;
   if (extensions.robustness2) *tail = &robustness2, tail = &robustness2.pNext;
-  if (extensions.pipelineRobustness) *tail = &pipeline;
+  if (extensions.pipelineRobustness) *tail = &pipeline, tail = &pipeline.pNext;
+  if (extensions.integerDot) *tail = &integerDot;
   api.vkGetPhysicalDeviceFeatures2(physical, &all);
 
   Features out;
@@ -58,6 +61,7 @@ Features readDeviceFeatures(const InstanceApi& api, VkPhysicalDevice physical, c
   out.v12.vulkanMemoryModel = out.v12.vulkanMemoryModelDeviceScope =
       v12.vulkanMemoryModel && v12.vulkanMemoryModelDeviceScope;
   out.v12.timelineSemaphore = v12.timelineSemaphore;
+  out.integerDot = integerDot.shaderIntegerDotProduct;
 
   const bool bounded = robustness2.robustBufferAccess2 && core.robustBufferAccess && !rewriteWanted();
   if (bounded && pipeline.pipelineRobustness)

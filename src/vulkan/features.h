@@ -22,14 +22,15 @@ struct Features {
   VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   VkSubgroupFeatureFlags subgroupOps = 0;
   VkShaderStageFlags subgroupStages = 0;
+  bool integerDot = false;  // of four 8-bit integers a word; for our own shaders
   Bounds bounds = Bounds::Rewrite;
 };
 
-struct BoundsExtensions {
-  bool robustness2 = false, pipelineRobustness = false, software = false;
+struct FeatureExtensions {
+  bool robustness2 = false, pipelineRobustness = false, software = false, integerDot = false;
 };
 // SWITCHYARD_VULKAN_BOUNDS=rewrite: as on a driver with neither extension, for tests.
-Features readDeviceFeatures(const InstanceApi& api, VkPhysicalDevice physical, const BoundsExtensions& extensions);
+Features readDeviceFeatures(const InstanceApi& api, VkPhysicalDevice physical, const FeatureExtensions& extensions);
 
 // "", or what a SPIR-V module declares to need that is not enabled: "16-bit floats (Float16)".
 std::string missingFor(const Features& features, VkShaderStageFlagBits stage, std::span<const uint32_t> words);

@@ -66,6 +66,12 @@ Gpu::Gpu(std::shared_ptr<Instance> instanceIn, PhysicalInfo physicalIn)
     pipeline.pipelineRobustness = VK_TRUE;
     v12.pNext = &pipeline;
   }
+  VkPhysicalDeviceShaderIntegerDotProductFeaturesKHR integerDot{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES_KHR, v12.pNext, VK_TRUE};
+  if (physical.features.integerDot) {
+    extensions.push_back(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
+    v12.pNext = &integerDot;
+  }
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, &v11, physical.features.core};
   VkDeviceCreateInfo info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
   info.pNext = &features;

@@ -8,7 +8,7 @@
 namespace switchyard::vulkan {
 
 struct MatmulPiece {
-  BufferView a, b, out;
+  BufferView a, b, scales, rowScales, bias, residual, out;  // in the order of linear.glsl
   MatmulParams params;
 };
 

@@ -9,6 +9,19 @@ namespace switchyard {
 typedef uint32_t uint;
 #endif
 
+// MatmulParams.accumulate
+#define kAccumulateAdds 1  // to what is in out
+#define kAccumulateOpen 2  // more is to be added, so neither bias, activation nor residual are due
+// MatmulParams.how: the activation (kActivation* + 1, or 0), and
+#define kHowActivation 15
+#define kHowBias 16
+#define kHowResidual 32
+#define kHowInt8 64     // b is codes of 8 bits ...
+#define kHowInt4 128    // ... or of 4, two a byte, the low one first
+#define kHowGroups 256  // with a scale for each group, else for each row; groups may be of whole fours
+#define kHowGroupsOfFours 512
+#define kHowIntegers 1024  // a is codes of 8 bits, with a scale for each row
+
 // The first ones are also specialization constants (spirv.h): the order matters to the shaders that ask for them.
 struct MatmulParams {
   uint transposeA;
@@ -17,6 +30,8 @@ struct MatmulParams {
   uint foursB;
   uint foursOut;  // rows of a, b and out begin at, and are, whole groups of four elements
   uint k;
+  uint formats;  // two bits for each of the buffers of linear.glsl, the first lowest
+  uint how;      // kHow* below
   uint m;
   uint n;
   uint batch;
@@ -31,6 +46,15 @@ struct MatmulParams {
   uint offsetB;
   uint offsetOut;  // of the first element in its view (views begin at aligned offsets)
   float alpha;
+  // Of linear_*.comp alone. Scales are [n, ldScales], one for `group` elements of k.
+  uint ldResidual;
+  uint offsetResidual;
+  uint offsetBias;
+  uint ldScales;
+  uint offsetScales;
+  uint offsetRowScales;
+  uint group;
+  uint firstK;  // of the whole product
 };
 
 #ifndef SWITCHYARD_GLSL

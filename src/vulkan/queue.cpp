@@ -294,7 +294,11 @@ void GpuQueue::dispatch(const Shader& shader, const Pipeline& pipeline, uint64_t
 // The seam for products by other means (cooperative matrices): chosen here, by what the device can and what is asked.
 void GpuQueue::matmul(const Matmul& op) {
   const bool direct = !gpu_->tuneAsHardware && gpu_->physical.broadcast;
-  matmulWith(direct ? MatmulShader::Direct : MatmulShader::Tiled, op);
+  if (op.isPlain()) return matmulWith(direct ? MatmulShader::Direct : MatmulShader::Tiled, op);
+  if (direct) return matmulWith(MatmulShader::LinearDirect, op);
+  // Codes by codes, a word of four at a time, where the card can; else as floats, whose sums are as exact.
+  const bool dot = gpu_->physical.features.integerDot && op.rowScales && op.bits == 8 && !op.group && op.k % 4 == 0;
+  matmulWith(dot ? MatmulShader::LinearDot : MatmulShader::LinearTiled, op);
 }
 
 void GpuQueue::matmulWith(MatmulShader which, const Matmul& op) {
@@ -303,7 +307,9 @@ void GpuQueue::matmulWith(MatmulShader which, const Matmul& op) {
   const uint32_t maxK = info.maxLoopTurns ? kLoopMaxK : ~0u;
   for (const MatmulPiece& piece : planMatmul(op, info.maxViewBytes, info.viewAlignment, maxK)) {
     const MatmulParams& p = piece.params;
-    const BufferView views[] = {piece.a, piece.b, piece.out};
+    const BufferView all[] = {piece.a, piece.b, piece.scales, piece.rowScales, piece.bias, piece.residual, piece.out};
+    const BufferView plain[] = {piece.a, piece.b, piece.out};
+    const std::span<const BufferView> views = shader.buffers == std::size(plain) ? plain : std::span(all);
     const auto params = std::as_bytes(std::span(&p, 1));
     const Pipeline& pipeline = pipelines_->get(shader, {p.batch, false, params});
     const uint64_t tiles = uint64_t((p.m - 1) / pipeline.tileRows + 1) * ((p.n - 1) / pipeline.tileColumns + 1);

@@ -15,8 +15,8 @@
 #define KERNEL(name, unit, buffers, outputs, params, where) SY_DECLARE_##where(name)
 #include "kernels.def"
 #undef KERNEL
-SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul_tiled) SY_DECLARE_All(search_long)
-    SY_DECLARE_All(loop_probe)
+SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul_tiled) SY_DECLARE_All(linear_direct)
+    SY_DECLARE_All(linear_tiled) SY_DECLARE_All(linear_dot) SY_DECLARE_All(search_long) SY_DECLARE_All(loop_probe)
 
         namespace switchyard::vulkan {
   namespace {
@@ -59,6 +59,9 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
         {"matmul_naive", SY_WORDS_All(matmul_naive), 3, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
         {"matmul_direct", SY_WORDS_All(matmul_direct), 3, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
         {"matmul_tiled", SY_WORDS_All(matmul_tiled), 3, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
+        {"linear_direct", SY_WORDS_All(linear_direct), 7, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
+        {"linear_tiled", SY_WORDS_All(linear_tiled), 7, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
+        {"linear_dot", SY_WORDS_All(linear_dot), 7, 1, sizeof(MatmulParams), Groups, Guess::Matmul},
     };
     return table[size_t(shader)];
   }

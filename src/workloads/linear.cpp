@@ -53,11 +53,24 @@ class Linear final : public Workload {
 
   Task record(Recorder& r, const Call& call) const override {
     const Sizes sizes = sizesOf(call);
-    if (r.onCpu())
-      recordFused(r, call, sizes);
+    if (!sizes.rows || !sizes.outputs) co_return;
+    Matmul op = productOf(call, sizes);
+    const auto take = [&](size_t input, BufferView& view, uint32_t& format) {
+      if (!call.inputs[input].present) return;
+      const Elements elements = r.elements(call.inputs[input]);
+      view = elements.view, format = elements.format;
+    };
+    take(kInput, op.a, op.formatA);
+    take(kBias, op.bias, op.formatBias);
+    take(kResidual, op.residual, op.formatResidual);
+    if (sizes.bits)
+      op.b = call.inputs[kWeight].view, op.scales = r.floats(call.inputs[kScales]);
     else
-      recordComposed(r, call, sizes);
-    co_return;
+      take(kWeight, op.b, op.formatB);
+    const Elements out = r.target(call.outputs[0], sizes.outputs);
+    op.out = out.view, op.formatOut = out.format;
+    r.matmul(op);
+    r.finish(call.outputs[0], out);
   }
 
  private:
@@ -150,121 +163,13 @@ class Linear final : public Workload {
              "inputs.residual");
   }
 
-  static Matmul productOf(const Sizes& s, bool fast) {
+  static Matmul productOf(const Call& call, const Sizes& s) {
     Matmul op;
     op.m = static_cast<uint32_t>(s.rows), op.n = static_cast<uint32_t>(s.outputs), op.k = static_cast<uint32_t>(s.k);
-    op.lda = op.ldb = op.k, op.ldOut = op.n, op.transposeB = true, op.fast = fast;
-    return op;
-  }
-
-  void recordFused(Recorder& r, const Call& call, const Sizes& s) const {
-    Matmul op = productOf(s, call.flag(kPrecision));
-    const auto take = [&](size_t input, BufferView& view, uint32_t& format) {
-      if (!call.inputs[input].present) return;
-      const Elements elements = r.elements(call.inputs[input]);
-      view = elements.view, format = elements.format;
-    };
-    take(kInput, op.a, op.formatA);
-    take(kBias, op.bias, op.formatBias);
-    take(kResidual, op.residual, op.formatResidual);
-    if (s.bits) {
-      op.b = call.inputs[kWeight].view, op.scales = r.floats(call.inputs[kScales]);
-      op.bits = s.bits, op.group = static_cast<uint32_t>(s.group), op.integerA = call.flag(kActivationsAs);
-    } else {
-      take(kWeight, op.b, op.formatB);
-    }
+    op.lda = op.ldb = op.k, op.ldOut = op.n, op.transposeB = true, op.fast = call.flag(kPrecision);
+    op.bits = s.bits, op.group = static_cast<uint32_t>(s.group), op.integerA = call.flag(kActivationsAs);
     op.activation = kActivations[call.integer(kActivation)];
-    const Elements out = r.elements(call.outputs[0]);
-    op.out = out.view, op.formatOut = out.format;
-    r.matmul(op);
-  }
-
-  // ---- step by step, with a kernel and float32 scratch for each
-
-  // What the codes stand for. `d` columns share a scale.
-  static BufferView dequantized(Recorder& r, BufferView codes, BufferView scales, uint64_t rows, uint64_t d,
-                                uint32_t bits) {
-    const uint64_t rowBytes = bits == 8 ? d : (d + 1) / 2;
-    BufferView out = r.scratch(rows * d * 4);
-    r.forRowPieces(rows, {rowBytes, 4, d * 4}, [&](uint64_t first, uint32_t count) {
-      r.launch(Kernel::dequantize, count * d,
-               {codes.slice(first * rowBytes, count * rowBytes), scales.slice(first * 4, uint64_t{count} * 4),
-                out.slice(first * d * 4, count * d * 4)},
-               QuantizeParams{count, static_cast<uint32_t>(d), bits, static_cast<uint32_t>(rowBytes)});
-    });
-    return out;
-  }
-
-  // The rows as int8 sees them.
-  static BufferView rounded(Recorder& r, BufferView input, uint64_t rows, uint64_t d) {
-    const uint64_t words = (rows * d + 3) / 4;
-    BufferView codes = r.scratch(words * 4), scales = r.scratch(rows * 4);
-    r.forRowPieces(rows, {d * 4, d, 4}, [&](uint64_t first, uint32_t count) {
-      const QuantizeParams p{count, static_cast<uint32_t>(d), 8, static_cast<uint32_t>(d)};
-      const uint64_t bytes = count * d, rounded = (bytes + 3) / 4 * 4;
-      BufferView in = input.slice(first * d * 4, bytes * 4), scale = scales.slice(first * 4, uint64_t{count} * 4);
-      if (r.onCpu()) {
-        r.launch(Kernel::quantize, count, {in, codes.slice(first * d, bytes), scale}, p);
-        return;
-      }
-      r.launch(Kernel::quantize_scales, count, {in, scale}, p);
-      r.launch(Kernel::quantize_pack, rounded / 4, {in, scale, codes.slice(first * d, rounded)}, p);
-    });
-    BufferView out = dequantized(r, codes, scales, rows, d, 8);
-    r.release(codes);
-    r.release(scales);
-    return out;
-  }
-
-  void recordComposed(Recorder& r, const Call& call, const Sizes& s) const {
-    const uint64_t elements = s.rows * s.outputs;
-    BufferView out = r.floatTarget(call.outputs[0]), now = r.scratch(elements * 4), next = r.scratch(elements * 4);
-    if (s.k == 0) {
-      r.fill(now, 0);
-    } else {
-      BufferView input = r.floats(call.inputs[kInput]), weight;
-      if (call.flag(kActivationsAs)) input = rounded(r, input, s.rows, s.k);
-      if (s.bits) {
-        const uint64_t groups = s.group ? s.k / s.group : 1;
-        weight = dequantized(r, call.inputs[kWeight].view, r.floats(call.inputs[kScales]), s.outputs * groups,
-                             s.k / groups, s.bits);
-      } else {
-        weight = r.floats(call.inputs[kWeight]);
-      }
-      Matmul op = productOf(s, call.flag(kPrecision));
-      op.a = input, op.b = weight, op.out = now;
-      r.matmul(op);
-    }
-    if (call.inputs[kBias].present) {
-      BufferView bias = r.floats(call.inputs[kBias]);
-      r.forRowPieces(s.rows, {s.outputs * 4, 0, s.outputs * 4}, [&](uint64_t row, uint32_t rows) {
-        const uint64_t at = row * s.outputs * 4, count = rows * s.outputs;
-        r.launch(
-            Kernel::binary, count, {now.slice(at, count * 4), bias, next.slice(at, count * 4)},
-            BinaryParams{static_cast<uint32_t>(count), kBinaryAdd, kBroadcastRow, static_cast<uint32_t>(s.outputs), 0});
-      });
-      std::swap(now, next);
-    }
-    if (const uint32_t kind = kActivations[call.integer(kActivation)]; kind != kActivationNone) {
-      r.forRowPieces(elements, {4, 4}, [&](uint64_t at, uint32_t count) {
-        r.launch(Kernel::activation, count,
-                 {now.slice(at * 4, uint64_t{count} * 4), next.slice(at * 4, uint64_t{count} * 4)},
-                 ActivationParams{count, kind, 0});
-      });
-      std::swap(now, next);
-    }
-    if (call.inputs[kResidual].present) {
-      BufferView residual = r.floats(call.inputs[kResidual]);
-      r.forRowPieces(elements, {4, 4, 4}, [&](uint64_t at, uint32_t count) {
-        const uint64_t bytes = uint64_t{count} * 4;
-        r.launch(Kernel::binary, count,
-                 {now.slice(at * 4, bytes), residual.slice(at * 4, bytes), next.slice(at * 4, bytes)},
-                 BinaryParams{count, kBinaryAdd, kBroadcastNone, 1, 0});
-      });
-      std::swap(now, next);
-    }
-    r.copy(out, now);
-    r.finishTarget(call.outputs[0], out);
+    return op;
   }
 };
 

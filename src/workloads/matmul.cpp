@@ -55,17 +55,18 @@ class MatmulWorkload final : public Workload {
 
   Task record(Recorder& r, const Call& call) const override {
     Sizes sizes = sizesOf(call);
-    const bool native = r.onCpu();
-    const auto taken = [&](const Value& value) { return native ? r.elements(value) : Elements{r.floats(value)}; };
-    const Elements a = taken(call.inputs[0]), b = taken(call.inputs[1]);
-    const Elements out = native ? r.elements(call.outputs[0]) : Elements{r.floatTarget(call.outputs[0])};
     Matmul op = baseOp(call, sizes);
-    op.formatA = a.format, op.formatB = b.format, op.formatOut = out.format;
     uint64_t batch = elementCount(sizes.batch), sizeA = sizes.m * sizes.k, sizeB = sizes.k * sizes.n,
              sizeOut = sizes.m * sizes.n;
     uint64_t batchA = elementCount(batchAxes(call.shape(0))), batchB = elementCount(batchAxes(call.shape(1)));
     bool uniform = (batchA == batch || batchA == 1) && (batchB == batch || batchB == 1);
-    if (sizes.k == 0 && !native) {
+    // One by one, GPUs bind copies of matrices that lie elsewhere: in whole words.
+    const bool native = r.onCpu() || uniform || (sizeA | sizeB) % 2 == 0;
+    const auto taken = [&](const Value& value) { return native ? r.elements(value) : Elements{r.floats(value)}; };
+    const Elements a = taken(call.inputs[0]), b = taken(call.inputs[1]);
+    const Elements out = native ? r.target(call.outputs[0], sizes.n) : Elements{r.floatTarget(call.outputs[0])};
+    op.formatA = a.format, op.formatB = b.format, op.formatOut = out.format;
+    if (sizes.k == 0 && !r.onCpu()) {
       r.fill(out.view, 0);
     } else if (uniform && batchB == 1 && !op.transposeA && batch * sizes.m <= 0x7FFFFFFF && batchA == batch) {
       op.a = a.view, op.b = b.view, op.out = out.view,
@@ -81,9 +82,9 @@ class MatmulWorkload final : public Workload {
         BufferView right = b.slice(sourceIndex(i, sizes.batch, call.shape(1)) * sizeB, sizeB);
         BufferView target = out.slice(i * sizeOut, sizeOut);
         // The CPU takes what lies anywhere.
-        const bool direct = native || target.offset % r.device().viewAlignment == 0;
-        op.a = native ? left : r.aligned(left), op.b = native ? right : r.aligned(right);
-        op.out = direct ? target : r.scratch(sizeOut * 4);
+        const bool direct = r.onCpu() || target.offset % r.device().viewAlignment == 0;
+        op.a = r.onCpu() ? left : r.aligned(left), op.b = r.onCpu() ? right : r.aligned(right);
+        op.out = direct ? target : r.scratch(sizeOut * out.bytes());
         r.matmul(op);
         if (!direct) {
           r.copy(target, op.out);
@@ -93,7 +94,7 @@ class MatmulWorkload final : public Workload {
         r.releaseAligned(op.b, right);
       }
     }
-    if (!native) r.finishTarget(call.outputs[0], out.view);
+    r.finish(call.outputs[0], out);
     co_return;
   }
 

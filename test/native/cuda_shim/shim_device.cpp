@@ -107,26 +107,74 @@ class ShimQueue : public Queue {
     launchKernel(*entry, name, count, buffers, copy);
   }
   void matmul(const Matmul& op) override {
-    checkLayout(op.a, op.transposeA ? op.k : op.m, op.transposeA ? op.m : op.k, op.lda, op.strideA, op.batch, "a");
-    checkLayout(op.b, op.transposeB ? op.n : op.k, op.transposeB ? op.k : op.n, op.ldb, op.strideB, op.batch, "b");
-    checkLayout(op.out, op.m, op.n, op.ldOut, op.strideOut, op.batch, "out");
-    const cuda_shim::MatmulTiledParams params{op.m,       op.n,          op.k,          op.lda,   op.ldb,
-                                              op.ldOut,   op.transposeA, op.transposeB, op.batch, op.alpha,
-                                              op.strideA, op.strideB,    op.strideOut};
-    std::byte* const buffers[] = {op.k ? boundAddressOf(op.a) : nullptr, op.k ? boundAddressOf(op.b) : nullptr,
-                                  boundAddressOf(op.out)};
-    launchKernel(cuda_shim::cudaKernel_matmul_tiled, "matmul_tiled", cuda_shim::matmulTiles(params), buffers, &params);
+    const uint64_t ldb = op.bits == 4 ? op.ldb + op.ldb % 2 : op.ldb, groups = op.group ? op.k / op.group : 1;
+    const uint64_t bitsA = op.rowScales ? 8 : bitsOf(op.formatA), bitsB = op.bits ? op.bits : bitsOf(op.formatB);
+    if (op.integerA && !op.rowScales) refuse("matmul: rows that are to be codes, but are none");
+    checkLayout(op.a, op.transposeA ? op.k : op.m, op.transposeA ? op.m : op.k, op.lda, op.strideA, op.batch, bitsA,
+                "a");
+    checkLayout(op.b, op.transposeB ? op.n : op.k, op.transposeB ? op.k : op.n, ldb, op.strideB, op.batch, bitsB, "b");
+    checkLayout(op.out, op.m, op.n, op.ldOut, op.strideOut, op.batch, bitsOf(op.formatOut), "out");
+    if (op.bits && op.k) checkLayout(op.scales, op.n, groups, groups, 0, 1, 32, "scales");
+    if (op.rowScales) checkLayout(op.rowScales, 1, op.m, op.m, 0, 1, 32, "the scales of rows");
+    if (op.bias) checkLayout(op.bias, 1, op.n, op.n, 0, 1, bitsOf(op.formatBias), "bias");
+    if (op.residual) checkLayout(op.residual, op.m, op.n, op.n, 0, 1, bitsOf(op.formatResidual), "residual");
+    if (op.sums) checkLayout(op.sums, op.m, op.n, op.n, 0, 1, 32, "sums");
+    if (op.sums && op.formatOut == kFormatFloat32) refuse("matmul: room for sums that go to the output");
+    // Both ways that a card has are run: which one, their rows say.
+    const bool byLibrary = op.rowScales ? op.bits == 8 && !op.group : op.hasEpilogue() && !op.bits;
+    if (op.k && op.batch == 1 && byLibrary && op.m % 2)
+      inTwoSteps(op);
+    else
+      tiled(op);
   }
   void submit(Completion done) override { done(nullptr, QueueTimings{}); }
   void discard() noexcept override {}
 
  private:
+  static void tiled(const Matmul& op) {
+    const cuda_shim::MatmulTiledParams params = cuda_shim::matmulTiledParams(op);
+    std::vector<std::byte*> buffers;
+    for (const BufferView& view : {op.k ? op.a : BufferView{}, op.k ? op.b : BufferView{}, op.scales, op.rowScales,
+                                   op.bias, op.residual, op.out})
+      buffers.push_back(view ? boundAddressOf(view) : nullptr);
+    launchKernel(cuda_shim::cudaKernel_matmul_tiled, "matmul_tiled", cuda_shim::matmulTiles(params), buffers, &params);
+  }
+  // As a card does with cuBLASLt: the product, which the library makes there, and what follows in a pass of its own.
+  static void inTwoSteps(const Matmul& op) {
+    Matmul product = op;
+    product.bias = product.residual = {}, product.activation = kActivationNone, product.formatOut = kFormatFloat32;
+    if (op.formatOut != kFormatFloat32) {
+      if (!op.sums) refuse("matmul: no room for sums");
+      product.out = op.sums, product.ldOut = op.n;
+    }
+    if (op.rowScales)
+      multiplyCodes(product);
+    else
+      tiled(product);
+    const cuda_shim::MatmulFinishParams params = cuda_shim::matmulFinishParams(op, product.ldOut);
+    std::vector<std::byte*> buffers;
+    for (const BufferView& view : {product.out, op.scales, op.rowScales, op.bias, op.residual, op.out})
+      buffers.push_back(view ? boundAddressOf(view) : nullptr);
+    launchKernel(cuda_shim::cudaKernel_matmul_finish, "matmul_finish", uint64_t{op.m} * op.n, buffers, &params);
+  }
+  static void multiplyCodes(const Matmul& op) {
+    const auto* a = reinterpret_cast<const int8_t*>(boundAddressOf(op.a));
+    const auto* b = reinterpret_cast<const int8_t*>(boundAddressOf(op.b));
+    auto* out = reinterpret_cast<int32_t*>(boundAddressOf(op.out));
+    for (size_t row = 0; row < op.m; ++row)
+      for (size_t column = 0; column < op.n; ++column) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < op.k; ++i) sum += a[row * op.lda + i] * b[column * op.ldb + i];
+        out[row * op.ldOut + column] = sum;
+      }
+  }
+  static uint64_t bitsOf(uint32_t format) { return format == kFormatFloat32 ? 32 : 16; }
   // What cuBLASLt would refuse, or read past.
   static void checkLayout(const BufferView& view, uint64_t rows, uint64_t columns, uint64_t ld, uint64_t stride,
-                          uint64_t batch, const char* name) {
+                          uint64_t batch, uint64_t bits, const char* name) {
     if (rows == 0 || columns == 0) return;
     if (ld < columns) refuse(std::string("matmul: the row length of ") + name + " is below its columns");
-    if (((batch - 1) * stride + (rows - 1) * ld + columns) * sizeof(float) > view.size)
+    if ((((batch - 1) * stride + (rows - 1) * ld + columns) * bits + 7) / 8 > view.size)
       refuse(std::string("matmul reads past ") + name);
   }
 };

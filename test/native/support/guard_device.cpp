@@ -2,6 +2,7 @@
 #include "guard_device.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <string>
@@ -112,11 +113,12 @@ class GuardQueue final : public Queue {
     if (!op.out) violated("a matmul without an output");
     checkView("matmul", op.out);
     std::vector<BufferView> views;
-    for (BufferView view : {op.a, op.b, op.scales, op.bias, op.residual, op.out})
+    for (BufferView view : {op.a, op.b, op.scales, op.bias, op.residual, op.rowScales, op.sums, op.out})
       if (view) views.push_back(view);
     uint64_t last = op.strideOut * (op.batch - 1) + uint64_t{op.ldOut} * (op.m - 1) + op.n;
-    if (last * (op.formatOut == kFormatFloat32 ? 4 : 2) > op.out.size) violated("a matmul of which the output is larger than its view");
-    std::vector<size_t> shadows = shadow("matmul", views, std::span(&op.out, 1));
+    if (last * (op.formatOut == kFormatFloat32 ? 4 : 2) > op.out.size)
+      violated("a matmul of which the output is larger than its view");
+    std::vector<size_t> shadows = shadow("matmul", views, std::array{op.out, op.sums});
     inner_->matmul(op);
     finish(shadows);
   }
