@@ -1,5 +1,5 @@
-// What two processes take that multiply with one sealed weight of 64 MB: their proportional set size, and the primary's,
-// beyond one copy of it. `node bench/shared-weights.js`, after the build.
+// What two processes take that multiply with one sealed weight of 64 MB: their proportional set size, and the
+// primary's, beyond one copy of it. `node bench/shared-weights.js`, after the build.
 'use strict';
 const cluster = require('node:cluster');
 const { readFileSync } = require('node:fs');

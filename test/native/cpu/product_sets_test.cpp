@@ -5,7 +5,7 @@
 
 #include <hwy/targets.h>
 
-#include "cpu/tiles.h"
+#include "cpu/product_sets.h"
 #include "harness.h"
 
 namespace switchyard::test {
@@ -36,7 +36,7 @@ class ProductSets : public ::testing::TestWithParam<Level> {
     cpu::allowProductSets(level.sets);
   }
   void TearDown() override {
-    cpu::allowProductSets(cpu::kProductAll);
+    cpu::allowProductSets();
     holdCpuTo(0);
   }
 };

@@ -115,7 +115,8 @@ class GuardQueue final : public Queue {
     for (BufferView view : {op.a, op.b, op.scales, op.bias, op.residual, op.out})
       if (view) views.push_back(view);
     uint64_t last = op.strideOut * (op.batch - 1) + uint64_t{op.ldOut} * (op.m - 1) + op.n;
-    if (last * (op.formatOut == kFormatFloat32 ? 4 : 2) > op.out.size) violated("a matmul of which the output is larger than its view");
+    if (last * (op.formatOut == kFormatFloat32 ? 4 : 2) > op.out.size)
+      violated("a matmul of which the output is larger than its view");
     std::vector<size_t> shadows = shadow("matmul", views, std::span(&op.out, 1));
     inner_->matmul(op);
     finish(shadows);
