@@ -45,12 +45,13 @@ export type WorkloadName =
   | 'dequantize'
   | 'pca-fit'
   | 'pca-transform'
+  | 'linear'
   | 'pagerank'
   | 'force-layout'
   | 'evidence-timeline';
 
 /** Those of them that `split: true` may cut. */
-export type SplitName = 'normalize' | 'matmul' | 'similarity-search' | 'pca-transform';
+export type SplitName = 'normalize' | 'matmul' | 'similarity-search' | 'pca-transform' | 'linear';
 
 /** The pictures the engine knows how to draw. */
 export type SceneName = 'attention-heatmap' | 'document-network' | 'evidence-timeline';
