@@ -250,7 +250,7 @@ export interface Workloads extends AnalysisWorkloads, ModelWorkloads {
       activations?: 'float' | 'int8';
       /** Of the output; same is that of input. */
       dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
-      /** high is float32 at least, fast may round factors to TF32 or bfloat16; left out, the setting `precision` says. */
+      /** high is float32 at least, fast may round to TF32 or bfloat16; left out, the setting `precision` says which. */
       precision?: 'high' | 'fast';
     };
     outputs: 'output';

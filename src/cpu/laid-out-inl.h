@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "cpu/product_sets.h"
 #include "cpu/words-inl.h"
 #include "device.h"
 

@@ -1,26 +1,24 @@
-// Cuts matrix products into tiles for the library, and one-row and one-column products into matrix-vector loops. The
-// library is OpenBLAS, its serial build linked statically: oneDNN 2.6.3 is 7 to 10% faster on large squares (107 to 113
-// against 97 to 105 GFLOP/s a core) and slower at 64, but brings an OpenMP run-time with threads of its own and no
-// LAPACK.
+// Who makes a matrix product: loops for one row or one column, our own tiles (product.h), or the library for narrow
+// outputs and processors without wide vectors. Our tiles are 5 to 15% faster than the library, OpenBLAS's serial
+// build linked statically (AVX2 82 against 78, AVX-512 158 against 140 GFLOP/s a core at 256, with its kernels for
+// Haswell and SkylakeX). oneDNN 2.6.3 was 7 to 10% faster than OpenBLAS on large squares and slower at 64, but brings
+// an OpenMP run-time with threads of its own and no LAPACK.
 #include "cpu/matmul.h"
 
 #include <cmath>
 #include <cstring>
 #include <vector>
 
+#include "cpu/parts.h"
 #include "cpu/product.h"
+#include "cpu/product_sets.h"
 #include "cpu/scratch.h"
 
 namespace switchyard::cpu {
 namespace {
 
-constexpr double kFlopsANs = 100;   // of one core, for estimates
-constexpr double kMinTile = 4e6;    // floating-point operations: 40 us, worth waking a helper for
-constexpr double kMaxTile = 1.5e9;  // 15 ms between looks at the stop flag
-constexpr size_t kTileStep = 64;    // tiles end on multiples of the library's register blocks
+constexpr double kFlopsANs = 100;  // of one core, for estimates
 constexpr size_t kVectorColumns = 4096;
-
-size_t roundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 int32_t bitsOf(float x) {
   int32_t bits;
@@ -193,37 +191,13 @@ void asVector(const Matmul& op, const Budget& budget) {
 
 }  // namespace
 
-// Halves the longer side until there are enough tiles for the threads and none is too large.
-Tiles tilesOf(const Matmul& op, uint32_t threads) {
-  const double flops = 2.0 * op.m * op.n * op.k;
-  const double mostByCost = std::max(1.0, flops / kMinTile);
-  const double wanted =
-      std::max(flops / kMaxTile,
-               std::min<double>(mostByCost, op.batch >= 2 * threads ? 1 : (threads + op.batch - 1) / op.batch));
-  size_t partsM = 1, partsN = 1;
-  while (static_cast<double>(partsM * partsN) < wanted) {
-    const size_t m = op.m / (partsM + 1), n = op.n / (partsN + 1);
-    if (m >= n && m >= 16)
-      ++partsM;
-    else if (n >= 16)
-      ++partsN;
-    else
-      break;
-  }
-  Tiles tiles{};
-  tiles.tileM =
-      partsM == 1 ? op.m : roundUp((op.m + partsM - 1) / partsM, op.m >= 2 * kTileStep * partsM ? kTileStep : 8);
-  tiles.tileN =
-      partsN == 1 ? op.n : roundUp((op.n + partsN - 1) / partsN, op.n >= 2 * kTileStep * partsN ? kTileStep : 16);
-  tiles.countM = (op.m - 1) / tiles.tileM + 1;
-  tiles.countN = (op.n - 1) / tiles.tileN + 1;
-  return tiles;
-}
-
 void matmul(const Matmul& op, const Budget& budget) {
   if (!op.isPlain()) return multiplyInTiles(op, budget);
   if (op.k == 0) return zeros(op);
   if (op.m == 1 || op.n == 1) return asVector(op, budget);
+  // Narrow outputs would leave most of a tile empty; without vectors of a size our tiles are slower.
+  const size_t columns = floatTiles().columns;
+  if (columns >= 16 && op.n >= columns / 2) return multiplyInTiles(op, budget);
   tiled(op, budget);
 }
 

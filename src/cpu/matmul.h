@@ -10,12 +10,6 @@ namespace switchyard::cpu {
 // Everything struct Matmul says, on the budget's threads.
 void matmul(const Matmul& op, const Budget& budget);
 
-// How a product's output is cut for the threads.
-struct Tiles {
-  size_t tileM, tileN, countM, countN;
-};
-Tiles tilesOf(const Matmul& op, uint32_t threads);
-
 // out[m, n] = alpha * op(a) * op(b) + beta * out on the calling thread, row-major, as struct Matmul names things.
 struct Gemm {
   size_t m, n, k;

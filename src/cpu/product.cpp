@@ -12,7 +12,7 @@
 
 #include "cpu/finish-inl.h"
 #include "cpu/laid-out-inl.h"
-#include "cpu/matmul.h"
+#include "cpu/parts.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
@@ -293,7 +293,8 @@ void multiplyFew(const Product& p, const Part& part) {
 
 void product(const Matmul& op, const Budget& budget) {
   const Product p(op, budget);
-  if (op.m <= kFewRows && op.transposeB) {
+  // Where tiles have units of their own, dots are slow beside them.
+  if (op.m <= (p.tile.step > 1 ? kFewRows / 4 : kFewRows) && op.transposeB) {
     const double columnNs = 5 + 0.02 * op.m * op.k;
     const uint64_t units = (op.n + kFewColumns - 1) / kFewColumns;
     const uint64_t grain = grainFor(budget, units, columnNs * kFewColumns), pieces = (units - 1) / grain + 1;

@@ -140,27 +140,11 @@ TileKernel int16() { return tilesOf<Int16Set>(Words::Int16, "int16"); }
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "cpu/tiles_x86.h"
-
 namespace switchyard::cpu {
 HWY_EXPORT(float32);
 HWY_EXPORT(int16);
 
-TileKernel floatTiles() { return HWY_DYNAMIC_DISPATCH(float32)(); }
-
-TileKernel bfloatTiles() {
-  const uint32_t sets = productSets();
-  return sets & kProductAmx && sets & kProductBfloat16 ? amxBfloatTiles()
-         : sets & kProductBfloat16                     ? bfloat512Tiles()
-                                                       : TileKernel{};
-}
-
-TileKernel integerTiles() {
-  const uint32_t sets = productSets();
-  if (sets & kProductAmx && sets & kProductVnni512) return amxIntegerTiles();
-  if (sets & kProductVnni512) return vnni512Tiles();
-  if (sets & kProductVnni256) return vnni256Tiles();
-  return HWY_DYNAMIC_DISPATCH(int16)();
-}
+TileKernel highwayFloatTiles() { return HWY_DYNAMIC_DISPATCH(float32)(); }
+TileKernel highwayInt16Tiles() { return HWY_DYNAMIC_DISPATCH(int16)(); }
 }  // namespace switchyard::cpu
 #endif

@@ -1,17 +1,12 @@
-// Tiles by AVX512-BF16, AVX512-VNNI and AVX-VNNI, and what of these and of AMX the processor has.
+// Tiles by AVX512-BF16, AVX512-VNNI, AVX-VNNI and AMX.
 #include "cpu/tiles_x86.h"
 
-#include <atomic>
-
 #include "cpu/simd.h"
-#include "hwy/targets.h"
+#include "hwy/detect_targets.h"
 
 #if HWY_ARCH_X86
 
-#include <cpuid.h>
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace switchyard::cpu {
 
@@ -194,31 +189,6 @@ TileKernel withAmx(TileKernel base, const char* name, decltype(TileKernel::multi
   return base;
 }
 
-bool has(unsigned leaf, unsigned subleaf, int word, int bit) {
-  unsigned words[4] = {};
-  return __get_cpuid_count(leaf, subleaf, &words[0], &words[1], &words[2], &words[3]) && words[word] >> bit & 1;
-}
-
-// The kernel lets a process have the state of AMX's tiles when it asks, once.
-bool mayUseTiles() {
-  constexpr int kRequestPermission = 0x1023, kTileData = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-}
-
-uint32_t readSets() {
-  enum { kEax, kEbx, kEcx, kEdx };
-  uint32_t sets = 0;
-  // These look at what the kernel saves of the vectors, too. Highway's own list is what tests hold it to.
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && has(7, 1, kEax, 5)) sets |= kProductBfloat16;
-  if (avx512 && has(7, 0, kEcx, 11)) sets |= kProductVnni512;
-  if (avx2 && has(7, 1, kEax, 4)) sets |= kProductVnni256;
-  if (avx512 && has(7, 0, kEdx, 24) && has(7, 0, kEdx, 22) && has(7, 0, kEdx, 25) && mayUseTiles()) sets |= kProductAmx;
-  return sets;
-}
-
 }  // namespace
 
 // Of AMX the tiles alone: the dots are those of AVX-512. Its int8 are signed on both sides.
@@ -237,28 +207,6 @@ TileKernel vnni256Tiles() { return {}; }
 TileKernel amxBfloatTiles() { return {}; }
 TileKernel amxIntegerTiles() { return {}; }
 
-namespace {
-uint32_t readSets() { return 0; }
-}  // namespace
-
 }  // namespace switchyard::cpu
 
 #endif
-
-namespace switchyard::cpu {
-namespace {
-std::atomic<uint32_t> allowed{kProductAll};
-}
-
-void allowProductSets(uint32_t sets) noexcept { allowed = sets; }
-
-uint32_t productSets() noexcept {
-  static const uint32_t there = readSets();
-  // Tests hold Highway to a target for a while: what belongs to a higher one goes with it.
-  const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
-  const uint32_t sets = there & allowed;
-  if (targets & HWY_AVX3) return sets;
-  return targets & HWY_AVX2 ? sets & kProductVnni256 : 0;
-}
-
-}  // namespace switchyard::cpu
