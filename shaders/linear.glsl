@@ -77,14 +77,14 @@ vec4 residualAt(uint row, uint column) {
 void finish(uint batch, uint row, uint column, vec4 v) {
   const uint at = p.offsetOut + batch * p.strideOut + row * p.ldOut + column;
   if (has(kHowIntegers)) v *= rowScales[p.offsetRowScales + row];
-  if ((p.accumulate & kAccumulateAdds) != 0u) {
+  if ((p.added & kAddedOut) != 0u) {
     if (kFoursOut != 0u) v += outFloats4[at / 4u];
     else [[unroll]] for (uint i = 0; i < 4u; ++i) v[i] += outFloats[at + min(i, p.n - 1u - column)];
   }
-  if ((p.accumulate & kAccumulateOpen) == 0u) {
-    if (has(kHowBias)) v += biasAt(column);
+  if ((p.added & kAddedMore) == 0u) {
+    if ((p.added & kAddedBias) != 0u) v += biasAt(column);
     if (kActivation != 0u) [[unroll]] for (uint i = 0; i < 4u; ++i) v[i] = activated(kActivation - 1u, v[i]);
-    if (has(kHowResidual)) v += residualAt(row, column);
+    if ((p.added & kAddedResidual) != 0u) v += residualAt(row, column);
   }
   if (!isFloat(6u)) {
     const uvec4 h = narrowed(v, formatAt(6u));

@@ -20,8 +20,12 @@ float factorB(uint batch, uint k, uint column) {
 }
 // alpha times a sum that overflowed on the way, made again from factors that are each 2^80 smaller: what is then too
 // small for float32 does not count. Unrolled, since loops may be cut (vulkan/loops.h), and a thread has up to 64 such
-// sums.
+// sums; less so where factors take many instructions, whose sums are therefore shorter there (queue.cpp).
+#ifdef SY_LINEAR
+#define kRescueTurns 16u
+#else
 #define kRescueTurns 64u
+#endif
 #define kSumBlock 256u  // products added up in one go, so that the error of long sums of like terms stays small
 float rescued(uint batch, uint row, uint column) {
   float sum = 0.0;

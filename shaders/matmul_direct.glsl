@@ -135,7 +135,7 @@ void main() {
       if (column >= p.n) continue;
       const uint at = (p.offsetOut + t.batch * p.strideOut + row * p.ldOut + column) / 4u;
       vec4 value = p.alpha * sum[r];
-      if (p.accumulate != 0u) value += outp4[at];
+      if ((p.added & kAddedOut) != 0u) value += outp4[at];
       outp4[at] = value;
     } else {
       [[unroll]] for (uint i = 0; i < 4u; ++i)

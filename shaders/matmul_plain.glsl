@@ -19,7 +19,7 @@ float scaledOne(float x, uint column, uint k) { return x; }
 
 void put(uint batch, uint row, uint column, float value) {
   const uint at = p.offsetOut + batch * p.strideOut + row * p.ldOut + column;
-  outp[at] = p.accumulate != 0u ? outp[at] + value : value;
+  outp[at] = (p.added & kAddedOut) != 0u ? outp[at] + value : value;
 }
 // False where the sum overflowed: nothing is stored then, and what is to be stored is what rescued() gives. A sum of
 // factors that were not finite is what it is.

@@ -10,7 +10,7 @@ namespace {
 // Whether a queue may have to cut the sums themselves: because the driver cuts loops, or binds no longer view.
 bool mayBeInParts(const DeviceInfo& info, const Matmul& op) {
   const uint64_t most = info.maxViewBytes / 2, k = op.k;
-  return (info.maxLoopTurns && k > info.maxLoopTurns / 2) || k * 4 > most || (op.transposeA && k * op.lda * 4 > most) ||
+  return (info.maxLoopTurns && k > info.maxLoopTurns / 8) || k * 4 > most || (op.transposeA && k * op.lda * 4 > most) ||
          (!op.transposeB && k * op.ldb * 4 > most);
 }
 

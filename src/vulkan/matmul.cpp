@@ -100,8 +100,6 @@ class Planner {
   }
   uint how() const {
     uint how = op_.activation == kActivationNone ? 0 : op_.activation + 1;
-    if (op_.bias) how |= kHowBias;
-    if (op_.residual) how |= kHowResidual;
     if (hasCodes()) how |= op_.bits == 8 ? kHowInt8 : kHowInt4;
     if (hasCodes() && op_.group) how |= op_.group % 4 ? kHowGroups : kHowGroups | kHowGroupsOfFours;
     if (hasCodes() && op_.rowScales) how |= kHowIntegers;
@@ -132,7 +130,8 @@ class Planner {
     q.lda = op_.lda, q.ldb = ldb(), q.ldOut = op_.ldOut;
     if (p.batch > 1) q.strideA = uint(op_.strideA), q.strideB = uint(op_.strideB), q.strideOut = uint(op_.strideOut);
     q.transposeA = op_.transposeA, q.transposeB = op_.transposeB, q.alpha = op_.alpha;
-    q.accumulate = (p.accumulate ? kAccumulateAdds : 0) | (p.open ? kAccumulateOpen : 0);
+    q.added = (p.accumulate ? kAddedOut : 0) | (p.open ? kAddedMore : 0) | (op_.bias ? kAddedBias : 0) |
+              (op_.residual ? kAddedResidual : 0);
     q.formats = formats(), q.how = how(), q.firstK = p.k0;
     const uint64_t a =
         p.batch0 * op_.strideA + (op_.transposeA ? uint64_t(p.k0) * op_.lda + p.m0 : uint64_t(p.m0) * op_.lda + p.k0);

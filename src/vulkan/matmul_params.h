@@ -1,5 +1,5 @@
 // The push constants of the matrix product shaders, read by C++ and GLSL alike (see params.h).
-// out = alpha * op(a) op(b), or that added to out where `accumulate` is set. Strides in elements; one unit a tile,
+// out = alpha * op(a) op(b), and what `added` says. Strides in elements; one unit a tile,
 // column tiles fastest, then row tiles, then the batch.
 #ifndef SWITCHYARD_MATMUL_PARAMS_H
 #define SWITCHYARD_MATMUL_PARAMS_H
@@ -9,13 +9,13 @@ namespace switchyard {
 typedef uint32_t uint;
 #endif
 
-// MatmulParams.accumulate
-#define kAccumulateAdds 1  // to what is in out
-#define kAccumulateOpen 2  // more is to be added, so neither bias, activation nor residual are due
+// MatmulParams.added: what is added to the product. No constant, so that fewer pipelines are made.
+#define kAddedOut 1   // what is in out
+#define kAddedMore 2  // what comes later, so neither bias, activation nor residual are due yet
+#define kAddedBias 4
+#define kAddedResidual 8
 // MatmulParams.how: the activation (kActivation* + 1, or 0), and
 #define kHowActivation 15
-#define kHowBias 16
-#define kHowResidual 32
 #define kHowInt8 64     // b is codes of 8 bits ...
 #define kHowInt4 128    // ... or of 4, two a byte, the low one first
 #define kHowGroups 256  // with a scale for each group, else for each row; groups may be of whole fours
@@ -35,7 +35,7 @@ struct MatmulParams {
   uint m;
   uint n;
   uint batch;
-  uint accumulate;
+  uint added;
   uint lda;
   uint ldb;
   uint ldOut;

@@ -16,7 +16,8 @@ constexpr uint64_t kLongRowBytes = 512 << 10;
 constexpr double kSoftwarePieceNs = 8e6, kCardPieceNs = 300e6;
 constexpr size_t kCopyBytes = 16 << 20;  // that are copied without a look at whether the job is canceled
 constexpr uint32_t kScanColumns = 4096, kTileColumns = 65536;
-constexpr uint32_t kLoopMaxK = 32768;  // of a matrix product where drivers cut loops
+// Of a matrix product where drivers cut loops: of float32 alone, and of other formats.
+constexpr uint32_t kLoopMaxK = 32768, kLoopMaxKOfAny = 8192;
 constexpr VkPipelineStageFlags kWorkStages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
 constexpr VkPipelineStageFlags kDrawStages =
     VK_PIPELINE_STAGE_VERTEX_INPUT_BIT | VK_PIPELINE_STAGE_VERTEX_SHADER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT;
@@ -304,12 +305,13 @@ void GpuQueue::matmul(const Matmul& op) {
 void GpuQueue::matmulWith(MatmulShader which, const Matmul& op) {
   const Shader& shader = shaderOf(which);
   const DeviceInfo& info = gpu_->physical.info;
-  const uint32_t maxK = info.maxLoopTurns ? kLoopMaxK : ~0u;
+  const uint32_t maxK = !info.maxLoopTurns ? ~0u : which < MatmulShader::LinearDirect ? kLoopMaxK : kLoopMaxKOfAny;
   for (const MatmulPiece& piece : planMatmul(op, info.maxViewBytes, info.viewAlignment, maxK)) {
     const MatmulParams& p = piece.params;
     const BufferView all[] = {piece.a, piece.b, piece.scales, piece.rowScales, piece.bias, piece.residual, piece.out};
     const BufferView plain[] = {piece.a, piece.b, piece.out};
-    const std::span<const BufferView> views = shader.buffers == std::size(plain) ? plain : std::span(all);
+    std::span<const BufferView> views = all;
+    if (shader.buffers == std::size(plain)) views = plain;
     const auto params = std::as_bytes(std::span(&p, 1));
     const Pipeline& pipeline = pipelines_->get(shader, {p.batch, false, params});
     const uint64_t tiles = uint64_t((p.m - 1) / pipeline.tileRows + 1) * ((p.n - 1) / pipeline.tileColumns + 1);

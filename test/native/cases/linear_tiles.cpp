@@ -54,7 +54,7 @@ void addLinearTilesCases(CaseList& list) {
                {"float16", kF16, kF16, 0, false},
                {"bfloat16", kBF16, kBF16, 0, false},
                {"int8", kF32, DType::Int8, 0, false},
-               {"int4-groups", kBF16, DType::Uint8, 4, false},
+               {"int4-groups", kBF16, DType::Uint8, 2, false},
                {"int8-int8", kF32, DType::Int8, 0, true}};
   // Rows end a row before, at and behind a tile of 16 and of 64, columns of 32 and 64, sums at a slice and a block.
   struct {

@@ -109,7 +109,7 @@ class ShimQueue : public Queue {
   void matmul(const Matmul& op) override {
     const uint64_t ldb = op.bits == 4 ? op.ldb + op.ldb % 2 : op.ldb, groups = op.group ? op.k / op.group : 1;
     const uint64_t bitsA = op.rowScales ? 8 : bitsOf(op.formatA), bitsB = op.bits ? op.bits : bitsOf(op.formatB);
-    if (op.integerA && !op.rowScales) refuse("matmul: rows that are to be codes, but are none");
+    if (op.integerA && op.k && !op.rowScales) refuse("matmul: rows that are to be codes, but are none");
     checkLayout(op.a, op.transposeA ? op.k : op.m, op.transposeA ? op.m : op.k, op.lda, op.strideA, op.batch, bitsA,
                 "a");
     checkLayout(op.b, op.transposeB ? op.n : op.k, op.transposeB ? op.k : op.n, ldb, op.strideB, op.batch, bitsB, "b");
