@@ -55,10 +55,10 @@ const table = [
     /normalize: unknown parameter 'epsilom' \(did you mean 'epsilon'/,
   ],
   [
-    'a parameter where there are none',
+    'a parameter that it has not',
     add(f32(2), f32(2), { params: { x: 1 } }),
     INVALID,
-    /unknown parameter 'x' \(there are none\)/,
+    /unknown parameter 'x' \(there is: dtype\)/,
   ],
   ['params that are a number', normalize(matrix(2, 2), 5), INVALID, /params is 5/],
   ['a NaN parameter', normalize(matrix(2, 2), { epsilon: NaN }), INVALID, /parameter 'epsilon' is NaN/],
