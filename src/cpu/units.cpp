@@ -22,8 +22,8 @@ namespace {
 // caches in them costs too much in shorter ones.
 constexpr size_t kStreamedRun = 512;
 
-void moveRun(const char* from, char* to, size_t bytes, bool stream) {
-  if (!stream || bytes < kStreamedRun || bytes % 4 || reinterpret_cast<uintptr_t>(to) % 4)
+void moveRun(const char* from, char* to, size_t bytes, bool stream, size_t least = kStreamedRun) {
+  if (!stream || bytes < least || bytes % 4 || reinterpret_cast<uintptr_t>(to) % 4)
     std::memcpy(to, from, bytes);
   else
     streamCopy(reinterpret_cast<const float*>(from), reinterpret_cast<float*>(to), bytes / 4);
@@ -89,13 +89,54 @@ void moveRuns(const Call& call, const Moved<T>& moved, const Axis* axes, size_t 
   });
 }
 
-constexpr size_t kTileBytes = 128;  // two lines of the caches: what is read and what is written of a row of a tile
+// A row of a tile, of what is read and of what is written: some lines of the caches in a row of memory's.
+constexpr size_t kTileBytes = 256, kMostTile = 128;
+
+// Rows that lie apart: no processor expects them.
+template <class T>
+void fetchTile(const T* in, uint64_t stride, size_t high, size_t wide) {
+  for (size_t i = 0; i < high; ++i)
+    for (size_t at = 0; at < wide * sizeof(T); at += 64)
+      hwy::Prefetch(reinterpret_cast<const char*>(in + i * stride) + at);
+}
+
+// tile[j * kTile + i] = in[i * stride + j], four rows at a time: single elements would be written one by one.
+template <size_t kTile, class T>
+void turnTile(const T* in, uint64_t stride, T* tile, size_t high, size_t wide) {
+  size_t i = 0;
+  for (; i + 4 <= high; i += 4) {
+    const T *const a = in + i * stride, *const b = a + stride, *const c = b + stride, *const d = c + stride;
+    size_t j = 0;
+#if HWY_TARGET != HWY_SCALAR
+    if constexpr (std::is_same_v<T, uint32_t>) {
+      const hn::Full128<uint32_t> four;
+      for (; j + 4 <= wide; j += 4) {
+        const auto w = hn::LoadU(four, a + j), x = hn::LoadU(four, b + j), y = hn::LoadU(four, c + j),
+                   z = hn::LoadU(four, d + j);
+        const auto low = hn::InterleaveLower(four, w, x), low2 = hn::InterleaveLower(four, y, z);
+        const auto high1 = hn::InterleaveUpper(four, w, x), high2 = hn::InterleaveUpper(four, y, z);
+        T* const to = tile + j * kTile + i;
+        hn::StoreU(hn::ConcatLowerLower(four, low2, low), four, to);
+        hn::StoreU(hn::ConcatUpperUpper(four, low2, low), four, to + kTile);
+        hn::StoreU(hn::ConcatLowerLower(four, high2, high1), four, to + 2 * kTile);
+        hn::StoreU(hn::ConcatUpperUpper(four, high2, high1), four, to + 3 * kTile);
+      }
+    }
+#endif
+    for (; j < wide; ++j) {
+      const T column[] = {a[j], b[j], c[j], d[j]};
+      std::memcpy(tile + j * kTile + i, column, sizeof column);
+    }
+  }
+  for (; i < high; ++i)
+    for (size_t j = 0; j < wide; ++j) tile[j * kTile + i] = in[i * stride + j];
+}
 
 // The innermost axis does not lie together, another one does: tiles of both, turned in the first-level cache.
 template <class T>
 void moveTiles(const Call& call, const Moved<T>& moved, const Axis* axes, size_t rank, size_t together,
                uint64_t count) {
-  constexpr size_t kTile = kTileBytes / sizeof(T);
+  constexpr size_t kTile = HWY_MIN(kTileBytes / sizeof(T), kMostTile);
   const uint64_t rows = axes[0].size, columns = axes[together].size, stride = axes[0].stride;
   uint64_t outStride = 1;  // of `together` in out
   for (size_t axis = 0; axis < together; ++axis) outStride *= axes[axis].size;
@@ -119,14 +160,17 @@ void moveTiles(const Call& call, const Moved<T>& moved, const Axis* axes, size_t
                   T* const out = moved.out + placeOf(outs, left, plane) + first * outStride;
                   for (uint64_t row = 0; row < rows; row += kTile) {
                     const size_t high = HWY_MIN(kTile, rows - row);
-                    for (size_t i = 0; i < high; ++i) {
-                      const T* const from = in + (row + i) * stride;
-                      for (size_t j = 0; j < wide; ++j) tile[j * kTile + i] = from[j];
+                    fetchTile(in + (row + kTile) * stride, stride, HWY_MIN(kTile, rows - row - high), wide);
+                    turnTile<kTile>(in + row * stride, stride, tile, high, wide);
+                    for (size_t j = 0; j < wide; ++j) {
+                      T* const to = out + j * outStride + row;
+                      const bool lines = moved.stream && high == kTile && reinterpret_cast<uintptr_t>(to) % 64 == 0;
+                      moveRun(reinterpret_cast<const char*>(tile + j * kTile), reinterpret_cast<char*>(to),
+                              high * sizeof(T), lines, kTile * sizeof(T));
                     }
-                    for (size_t j = 0; j < wide; ++j)
-                      std::memcpy(out + j * outStride + row, tile + j * kTile, high * sizeof(T));
                   }
                 }
+                if (moved.stream) hwy::FlushStream();
               });
 }
 

@@ -55,7 +55,7 @@ const table = [
     /normalize: unknown parameter 'epsilom' \(did you mean 'epsilon'/,
   ],
   [
-    'a parameter where there is one',
+    'a parameter that it has not',
     add(f32(2), f32(2), { params: { x: 1 } }),
     INVALID,
     /unknown parameter 'x' \(there is: dtype\)/,

@@ -146,6 +146,7 @@ describe('workloads say', () => {
     expect(of('top-k').params).toMatchObject([
       { name: 'k', min: 1, required: true },
       { name: 'largest', fallback: 1 },
+      { name: 'dtype', kind: 'choice', fallback: 0, choices: ['float32', 'float16', 'bfloat16', 'same'] },
     ]);
   });
 });

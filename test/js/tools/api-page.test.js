@@ -47,7 +47,7 @@ describe('a workload', () => {
     const text = write({}, {});
     expect(text).toContain('| input | `input` | float32 or float16 or bfloat16 | [.., d] |');
     expect(text).toContain('| `temperature` | `number` | 1 | above 0 | Sharper the lower it is. |');
-    expect(text).toContain('| output | `output` | that of `input` | [.., d] |');
+    expect(text).toContain('| output | `output` | `dtype` | [.., d] |');
     expect(text).toMatch(/^NaN and infinities: A row that holds NaN/m);
     expect(text).toMatch(/```js\n.*manager\.ops\.softmax/);
   });
