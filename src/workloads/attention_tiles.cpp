@@ -122,8 +122,9 @@ class Pieces {
 bool fusedLoopsFit(const DeviceInfo& device, uint64_t keys, uint64_t d, uint64_t e) {
   if (!device.maxLoopTurns) return true;
   // Of fused_attention.comp in subgroups of 4, the smallest: each block of 16 keys takes a turn, d / 8 for its scores
-  // and 4 for its values, and all of that again for every 64 columns of values and where a sum overflows.
-  const uint64_t blocks = keys / 16 + 1, passes = (e + 63) / 64;
+  // and 4 for its values, all of that for two halves of its rows, for every 32 columns of values, and once more where a
+  // sum overflows.
+  const uint64_t blocks = keys / 16 + 1, passes = 2 * ((e + 31) / 32);
   return 2 * blocks * passes * (d / 8 + 6) <= device.maxLoopTurns;
 }
 
