@@ -30,6 +30,7 @@ bool fits(const TensorArg& input, Join how) {
   switch (how) {
     case Join::None:
     case Join::Same: return true;
+    case Join::Absent: return !input.present;
     case Join::Flat: return input.present && input.spec.shape.rank() >= 1;
     case Join::Rows: return input.present && input.spec.shape.rank() >= 1 && input.spec.shape.back() > 0;
     case Join::Leading:
@@ -38,6 +39,8 @@ bool fits(const TensorArg& input, Join how) {
   }
   return false;
 }
+
+bool isConcatenated(Join how) { return how != Join::Same && how != Join::None && how != Join::Absent; }
 
 // What must be equal of two inputs, beside the dtype: the extents from `from` on.
 size_t firstEqualAxis(Join how, const Shape& shape) {
@@ -75,7 +78,7 @@ bool matches(const Job& a, const Job& b, const JoinRule& rule) {
       if (x.present && (x.host != y.host || x.device != y.device || !(x.spec.shape == y.spec.shape))) return false;
       continue;
     }
-    if (how == Join::None || !x.present) continue;
+    if (how == Join::None || how == Join::Absent || !x.present) continue;
     const Shape &s = x.spec.shape, &t = y.spec.shape;
     const size_t axesOfX = s.rank() - firstEqualAxis(how, s), axesOfY = t.rank() - firstEqualAxis(how, t);
     if (axesOfX != axesOfY) return false;
@@ -149,7 +152,7 @@ std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job
   joined->job.inputs.resize(first.inputs.size());
   size_t total = 0;
   for (size_t i = 0; i < first.inputs.size(); ++i) {
-    if (rule->inputs[i] == Join::Same || rule->inputs[i] == Join::None) continue;
+    if (!isConcatenated(rule->inputs[i])) continue;
     size_t bytes = 0;
     for (const auto& job : jobs) bytes += job->inputs[i].spec.bytes();
     total += roundUp(bytes);
@@ -158,7 +161,7 @@ std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job
   std::byte* next = joined->memory_->data;
   for (size_t i = 0; i < first.inputs.size(); ++i) {
     TensorArg& input = joined->job.inputs[i];
-    if (rule->inputs[i] == Join::Same || rule->inputs[i] == Join::None || !first.inputs[i].present) {
+    if (!isConcatenated(rule->inputs[i]) || !first.inputs[i].present) {
       input = first.inputs[i];
       continue;
     }

@@ -13,6 +13,7 @@ typedef uint32_t uint;
 #endif
 
 #define kAttentionRows 64
+#define kAttentionPart 16
 #define kTopKChunk 1024
 #define kSearchTile 64
 #define kScanQueries 8
@@ -206,7 +207,36 @@ SY_STRUCT(AttentionParams) {
   float scale;
   uint causal;
   uint hasMask;
-  uint returnWeights;
+};
+// FusedAttentionParams.hides
+#define kHidesLater 1
+#define kHidesOutside 2
+SY_STRUCT(FusedAttentionParams) {
+  uint parts;  // of kAttentionPart rows of one head
+  uint heads;
+  uint keyHeads;
+  uint d;
+  uint e;
+  uint formats;
+  uint hasBias;
+  uint hides;
+  uint window;
+  uint biasRow;   // elements from a row of the bias to the next
+  uint biasHead;  // ... and from a head's to the next
+  float scale;
+  float steps;  // products of the whole launch: what it costs
+};
+// Up to kAttentionRows queries of one sequence, and all of its keys: rows of the views. Query `position` is what the
+// first of them is among the keys; bias from `biasRow` on.
+SY_STRUCT(AttentionTile) {
+  uint query;
+  uint rows;
+  uint key;
+  uint keys;
+  int position;
+  uint biasRow;
+  uint unused0;
+  uint unused1;
 };
 SY_STRUCT(TopKParams) {
   uint rows;

@@ -66,6 +66,7 @@ enum class Join : uint8_t {
   Leading,  // [h, s, d]: along the first axis, the others equal
   Stack,    // [m, k]: equal shapes get a batch axis
   Same,     // the same memory, or absent, in every job
+  Absent,   // jobs that have it are not joined
 };
 // One for each input, in their order. Always to be said: there is no default.
 struct JoinRule {

@@ -167,6 +167,35 @@ function execution(device, { quick }) {
   ];
 }
 
+function attention(device, { quick }) {
+  const how = { device, rounds: quick ? 1 : 5, roundMs: quick ? 100 : 400 };
+  return [
+    {
+      name: `attention packed over padded, ${device}`,
+      unit: 'times as fast',
+      ...atLeast(3),
+      take: async () => {
+        const { paddedMs, packedMs, sequences, mean, longest } = await fresh('attention', 'packed', how);
+        return {
+          value: paddedMs / packedMs,
+          detail:
+            `${sequences} sequences of ${round(mean)} in the mean and ${longest} at most: ${round(packedMs)} ms, ` +
+            `padded ${round(paddedMs)} ms; 8 heads of 64`,
+        };
+      },
+    },
+    {
+      name: `attention causal over full, ${device}`,
+      unit: 'of the time',
+      ...atMost(0.6),
+      take: async () => {
+        const { fullMs, causalMs } = await fresh('attention', 'causal', how);
+        return { value: causalMs / fullMs, detail: `8 x 2048 x 64: ${round(causalMs)} ms, full ${round(fullMs)} ms` };
+      },
+    },
+  ];
+}
+
 function memory(device, { quick }) {
   const gc = ['--expose-gc'],
     cycles = quick ? 1000 : 10_000,
@@ -224,6 +253,7 @@ function scriptFigures(devices, options) {
     ...devices.flatMap((device) => eventLoop(device, options)),
     ...devices.filter((device) => !device.startsWith('cpu')).flatMap((device) => files(device, options)),
     ...devices.flatMap((device) => execution(device, options)),
+    ...devices.flatMap((device) => attention(device, options)),
     ...devices.flatMap((device) => memory(device, options)),
     ...idle(options),
   ];

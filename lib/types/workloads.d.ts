@@ -256,28 +256,53 @@ export interface Workloads extends AnalysisWorkloads, ModelWorkloads {
     outputs: 'output';
   };
   /**
-   * `softmax(scale * query key^T + mask) value`, a head at a time.
-   * @input query [h, s, d]
-   * @input key [h, t, d]
-   * @input value [h, t, e]
-   * @input mask [s, t]: added to the scores
-   * @output output [h, s, e]
+   * `softmax(scale * query key^T + mask) value`, a head at a time. With `offsets` it is of packed sequences of any
+   * lengths: each is some rows, one after the other, and attends within itself; rows offsets[i] to offsets[i + 1] are
+   * sequence i. The scores are never in memory: beside inputs and outputs there is nothing that grows with the square
+   * of a length, unless the weights are asked for.
+   * @input query [h, s, d]; packed [t, h, d]
+   * @input key [h, t, d]; packed [u, g, d]: g divides h, and a head of it serves h / g heads of query
+   * @input value [h, t, e]; packed [u, g, e]
+   * @input mask [s, t]: added to the scores; not packed
+   * @input offsets [n + 1]: from 0 to the rows of query, not falling; of offsets that are on a device, the job waits
+   *   until the host has read them
+   * @input keyOffsets [n + 1]: the same of key and value, `offsets` when left out. The a queries of a sequence are the
+   *   last of its b keys, as with a cache of keys: query r is at position r + b - a
+   * @input bias [h, s, s]: packed, added to the scores of the query at a position (of r where a > b) and a key; s is
+   *   the length of the longest sequence, of its queries or keys
+   * @output output [h, s, e]; packed [t, h, e]
    * @output weights [h, s, t]: with returnWeights alone
-   * @nan -infinity in the mask hides a key; a query from which all keys are hidden gives NaN, one of no keys at all (t
-   *   = 0) zeros. A NaN in `query` or `mask` stays in its row, one in `value` in its column.
+   * @nan -infinity in the mask or bias hides a key; a query from which all keys are hidden so gives NaN, one of no keys
+   *   at all (t = 0, or packed none in its sequence, or by `causal` and `window`) zeros. A NaN in `query` or `mask`
+   *   stays in its row, one in `value` in its column, one in `key` in the rows of those that see it; what `causal` or
+   *   `window` hides does not count, unless the weights are asked for.
    * @example
    * const query = tensor([[[0, 0]]]), key = tensor([[[1, 2], [3, 4]]]), value = tensor([[[10], [20]]]);
    * const { data } = await manager.ops.attention(query, key, value); // [15]
+   * // Two sequences, of 1 and 2 tokens:
+   * const q = tensor([[[0]], [[0]], [[0]]]), v = tensor([[[1]], [[2]], [[4]]]);
+   * const offsets = tensor(new Int32Array([0, 1, 3]));
+   * const packed = await manager.ops.attention({ query: q, key: q, value: v, offsets }, { causal: true }); // [1, 2, 3]
    */
   attention: {
-    inputs: { query: InputTensor; key: InputTensor; value: InputTensor; mask?: InputTensor };
+    inputs: {
+      query: InputTensor;
+      key: InputTensor;
+      value: InputTensor;
+      mask?: InputTensor;
+      offsets?: InputTensor;
+      keyOffsets?: InputTensor;
+      bias?: InputTensor;
+    };
     params: {
       /** What the scores are multiplied with; 1 / sqrt(d) when left out. */
       scale?: number;
-      /** Key c is hidden from query r where c > r. */
+      /** Key c is hidden from query r where c > r; packed, where c is past its position, r + b - a. */
       causal?: boolean;
-      /** Gives the weights, too. */
+      /** Gives the weights, too; not packed. */
       returnWeights?: boolean;
+      /** Packed: a query sees the last so many keys, its position's among them, and without `causal` as many after. */
+      window?: number;
     };
     outputs: 'output' | 'weights';
   };

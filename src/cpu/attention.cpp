@@ -1,5 +1,4 @@
-// The attention kernel: scores, softmax and the weighted sum for a block of rows at a time, the scores never leaving
-// the cache.
+// The kernel of attention whose weights are wanted: scores, softmax and the weighted sum for a block of rows at a time.
 #include "cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/attention.cpp"
@@ -19,8 +18,7 @@ HWY_BEFORE_NAMESPACE();
 namespace switchyard::cpu::HWY_NAMESPACE {
 namespace {
 
-constexpr size_t kWholeColumns = 1024;  // up to here a block's scores are one piece of scratch memory
-constexpr size_t kPieceColumns = 512;   // beyond, pieces of this width with a running softmax
+constexpr size_t kColumnsALook = 512;  // at the stop flag, in rows that are done in double
 // consecutive blocks taken together, so that keys and values are packed less often
 constexpr size_t kMaxBlocks = 4;
 constexpr size_t kMaxScores = 128 * 1024;  // as long as their scores leave room in the L2 cache
@@ -36,7 +34,7 @@ struct Attention {
 struct Block {
   const float *query, *key, *value;
   float* output;
-  float* weights;  // null unless wanted
+  float* weights;
   size_t firstRow, rows;
 };
 
@@ -48,7 +46,7 @@ Block blockAt(const Attention& job, uint64_t unit, size_t units) {
           job.key + head * p.t * p.d,
           job.value + head * p.t * p.e,
           job.output + (head * p.s + row) * p.e,
-          p.returnWeights ? job.weights + (head * p.s + row) * p.t : nullptr,
+          job.weights + (head * p.s + row) * p.t,
           row,
           HWY_MIN(units * kAttentionRows, p.s - row)};
 }
@@ -82,7 +80,7 @@ void rowExactly(const Attention& job, const Block& block, size_t r) {
   double* const output = scores + visible;
   double max = -HUGE_VAL, sum = 0;
   for (size_t c = 0; c < visible; ++c) {
-    if (c % kPieceColumns == 0 && job.budget.stopped()) return;
+    if (c % kColumnsALook == 0 && job.budget.stopped()) return;
     scores[c] = dotExactly(query, block.key + c * p.d, p.d) * p.scale +
                 (job.mask ? job.mask[(block.firstRow + r) * p.t + c] : 0.0f);
     max = HWY_MAX(max, scores[c]);
@@ -94,7 +92,7 @@ void rowExactly(const Attention& job, const Block& block, size_t r) {
   std::fill_n(output, p.e, 0.0);
   for (size_t c = 0; c < visible; ++c) {
     const double weight = scores[c] / sum;
-    if (block.weights) block.weights[r * p.t + c] = static_cast<float>(weight);
+    block.weights[r * p.t + c] = static_cast<float>(weight);
     for (size_t j = 0; j < p.e; ++j) output[j] += weight * block.value[c * p.e + j];
   }
   for (size_t j = 0; j < p.e; ++j) block.output[r * p.e + j] = static_cast<float>(output[j]);
@@ -137,9 +135,9 @@ bool isWorthCare(const Attention& job, const Block& block, size_t r, bool lost, 
     const double score = dotExactly(query, block.key + c * p.d, p.d) * p.scale + (mask ? mask[c] : 0.0f);
     if (!(score < 0)) return false;  // NaN or infinity; what is -infinity is hidden
   }
-  if (lost && block.weights) return true;
+  if (lost) return true;
   for (size_t j = 0; j < p.e; ++j)
-    if (blemishes.values[j] >= visible && (lost || !std::isfinite(block.output[r * p.e + j]))) return true;
+    if (blemishes.values[j] >= visible && !std::isfinite(block.output[r * p.e + j])) return true;
   return false;
 }
 
@@ -154,94 +152,38 @@ void mendRows(const Attention& job, const Block& block, size_t columns, const bo
   }
 }
 
-// Scaled scores of columns [from, from + n), with the mask added. Sets lost[r] where one that row r sees is not finite
-// before that.
-void scoresInto(const Attention& job, const Block& block, size_t from, size_t n, float* scores, size_t ld, bool* lost) {
+// Scaled scores of columns [0, n), with the mask added. Sets lost[r] where one that row r sees is not finite before
+// that.
+void scoresInto(const Attention& job, const Block& block, size_t n, float* scores, size_t ld, bool* lost) {
   const AttentionParams& p = job.params;
   if (p.d == 0) {
     for (size_t r = 0; r < block.rows; ++r) std::memset(scores + r * ld, 0, n * sizeof(float));
   } else {
-    gemm({.m = block.rows, .n = n, .k = p.d, .transposeB = true, .alpha = p.scale}, block.query, p.d,
-         block.key + from * p.d, p.d, scores, ld);
+    gemm({.m = block.rows, .n = n, .k = p.d, .transposeB = true, .alpha = p.scale}, block.query, p.d, block.key, p.d,
+         scores, ld);
   }
   for (size_t r = 0; r < block.rows; ++r) {
     const size_t visible = visibleColumns(p, block.firstRow + r);
-    if (visible > from && !allFinite(scores + r * ld, HWY_MIN(n, visible - from))) lost[r] = true;
+    if (!allFinite(scores + r * ld, HWY_MIN(n, visible))) lost[r] = true;
   }
   if (!job.mask) return;
-  for (size_t r = 0; r < block.rows; ++r) addInto(scores + r * ld, job.mask + (block.firstRow + r) * p.t + from, n);
+  for (size_t r = 0; r < block.rows; ++r) addInto(scores + r * ld, job.mask + (block.firstRow + r) * p.t, n);
 }
 
 // All columns at once: every row's softmax is exact in two passes.
-void wholeBlock(const Attention& job, const Block& block, float* scratch) {
+void wholeBlock(const Attention& job, const Block& block) {
   const AttentionParams& p = job.params;
   const size_t columns = visibleColumns(p, block.firstRow + block.rows - 1);
-  float* const scores = block.weights ? block.weights : scratch;
-  const size_t ld = block.weights ? p.t : columns;
-  float inverse[kMaxBlocks * kAttentionRows];
   bool lost[kMaxBlocks * kAttentionRows] = {};
-  scoresInto(job, block, 0, columns, scores, ld, lost);
+  scoresInto(job, block, columns, block.weights, p.t, lost);
   for (size_t r = 0; r < block.rows; ++r) {
-    float* const row = scores + r * ld;
+    float* const row = block.weights + r * p.t;
     const size_t visible = visibleColumns(p, block.firstRow + r);
-    inverse[r] = static_cast<float>(1.0 / expInto(row, row, visible, rowMax(row, visible), 1.0f));
-    std::memset(row + visible, 0, ((block.weights ? p.t : columns) - visible) * sizeof(float));
-    if (block.weights) scaleBy(row, visible, inverse[r]);
+    const double sum = expInto(row, row, visible, rowMax(row, visible), 1.0f);
+    std::memset(row + visible, 0, (p.t - visible) * sizeof(float));
+    scaleBy(row, visible, static_cast<float>(1.0 / sum));
   }
-  gemm({.m = block.rows, .n = p.e, .k = columns}, scores, ld, block.value, p.e, block.output, p.e);
-  if (!block.weights)
-    for (size_t r = 0; r < block.rows; ++r) scaleBy(block.output + r * p.e, p.e, inverse[r]);
-  mendRows(job, block, columns, lost);
-}
-
-struct RunningRow {
-  float max = -HUGE_VALF;
-  double sum = 0;
-};
-
-// One more piece of a row's scores: to weights relative to the row's largest score so far. Returns what the row's
-// earlier output and sum are to be multiplied with.
-float advance(RunningRow& row, float* scores, size_t n, size_t width) {
-  const float max = HWY_MAX(row.max, rowMax(scores, n));
-  float earlier = 1;
-  if (max == -HUGE_VALF) {
-    // Nothing visible so far: weights of 0, unless a NaN settles the row.
-    const bool nan = std::isnan(rowSum(scores, n));
-    std::memset(scores, 0, width * sizeof(float));
-    if (nan) row.sum = std::numeric_limits<double>::quiet_NaN();
-    return earlier;
-  }
-  if (row.max != -HUGE_VALF) earlier = std::exp(row.max - max);
-  row.sum = row.sum * earlier + expInto(scores, scores, n, max, 1.0f);
-  row.max = max;
-  std::memset(scores + n, 0, (width - n) * sizeof(float));
-  return earlier;
-}
-
-// Many columns: piece after piece, the output rescaled when a larger score appears.
-void piecewiseBlock(const Attention& job, const Block& block, float* scores) {
-  const AttentionParams& p = job.params;
-  const size_t columns = visibleColumns(p, block.firstRow + block.rows - 1);
-  RunningRow running[kAttentionRows];
-  bool lost[kAttentionRows] = {};
-  for (size_t from = 0; from < columns; from += kPieceColumns) {
-    const size_t n = HWY_MIN(kPieceColumns, columns - from);
-    scoresInto(job, block, from, n, scores, n, lost);
-    for (size_t r = 0; r < block.rows; ++r) {
-      const size_t visible = visibleColumns(p, block.firstRow + r),
-                   here = visible <= from ? 0 : HWY_MIN(n, visible - from);
-      if (here == 0) {
-        std::memset(scores + r * n, 0, n * sizeof(float));
-        continue;
-      }
-      const float earlier = advance(running[r], scores + r * n, here, n);
-      if (from && earlier != 1) scaleBy(block.output + r * p.e, p.e, earlier);
-    }
-    gemm({.m = block.rows, .n = p.e, .k = n, .beta = from ? 1.0f : 0.0f}, scores, n, block.value + from * p.e, p.e,
-         block.output, p.e);
-  }
-  for (size_t r = 0; r < block.rows; ++r)
-    scaleBy(block.output + r * p.e, p.e, static_cast<float>(1.0 / running[r].sum));
+  gemm({.m = block.rows, .n = p.e, .k = columns}, block.weights, p.t, block.value, p.e, block.output, p.e);
   mendRows(job, block, columns, lost);
 }
 
@@ -250,26 +192,20 @@ void attention(const Call& call) {
   const Attention job{
       call.budget,  p,           call.view(0), call.view(1), call.view(2), p.hasMask ? call.view(3) : nullptr,
       call.view(4), call.view(5)};
-  const bool whole = p.returnWeights || p.t <= kWholeColumns;
   const double unitNs = kAttentionRows * static_cast<double>(p.t) * (2.0 * (p.d + p.e) / 90 + 0.4);
   const uint64_t count = uint64_t{p.h} * ((p.s + kAttentionRows - 1) / kAttentionRows);
   const uint64_t blocks = (p.s + kAttentionRows - 1) / kAttentionRows;
   // A causal block skips the columns right of it, which a taller one would have to compute.
   const uint64_t together =
-      !whole || p.causal ? 1 : std::clamp<uint64_t>(kMaxScores / (uint64_t{kAttentionRows} * p.t), 1, kMaxBlocks);
-  parallelFor(
-      call.budget, count, grainFor(call.budget, count, unitNs, together), [&](uint64_t begin, uint64_t end, uint32_t) {
-        Scratch scratch(p.returnWeights ? 0
-                                        : together * kAttentionRows * (whole ? p.t : kPieceColumns) * sizeof(float));
-        for (uint64_t unit = begin; unit < end && !call.budget.stopped();) {
-          const uint64_t units = std::min({together, end - unit, blocks - unit % blocks});
-          if (whole)
-            wholeBlock(job, blockAt(job, unit, units), scratch.as<float>());
-          else
-            piecewiseBlock(job, blockAt(job, unit, units), scratch.as<float>());
-          unit += units;
-        }
-      });
+      p.causal ? 1 : std::clamp<uint64_t>(kMaxScores / (uint64_t{kAttentionRows} * p.t), 1, kMaxBlocks);
+  parallelFor(call.budget, count, grainFor(call.budget, count, unitNs, together),
+              [&](uint64_t begin, uint64_t end, uint32_t) {
+                for (uint64_t unit = begin; unit < end && !call.budget.stopped();) {
+                  const uint64_t units = std::min({together, end - unit, blocks - unit % blocks});
+                  wholeBlock(job, blockAt(job, unit, units));
+                  unit += units;
+                }
+              });
 }
 
 }  // namespace

@@ -115,6 +115,12 @@ double GpuQueue::guessOf(const Shader& shader, std::span<const BufferView> views
       guess = 2.0 * p.q * p.n * p.d * kNsForFlop;
       break;
     }
+    case Guess::Attention: {
+      FusedAttentionParams p;
+      std::memcpy(&p, params.data(), sizeof p);
+      guess = 2.0 * double(p.steps) * kNsForFlop;
+      break;
+    }
     case Guess::Bytes:
       for (const BufferView& view : views) guess += double(view.size) * kNsForByte;
   }

@@ -24,6 +24,7 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
   constexpr bool Items = true, Groups = false;
 
   constexpr Guess guessOf(Kernel kernel) {
+    if (kernel == Kernel::fused_attention) return Guess::Attention;
     return kernel == Kernel::search_scan || kernel == Kernel::search_scores ? Guess::Search : Guess::Bytes;
   }
 

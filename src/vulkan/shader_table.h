@@ -9,7 +9,7 @@ namespace switchyard::vulkan {
 
 // By what it is guessed how long a launch takes (queue_pieces.cpp): the bytes that it is given, or the steps that its
 // parameters name.
-enum class Guess : uint8_t { Bytes, Matmul, Search };
+enum class Guess : uint8_t { Bytes, Matmul, Search, Attention };
 
 struct Shader {
   const char* name;

@@ -1,75 +1,259 @@
-// attention: softmax(scale * Q K^T + mask) V, a head at a time. Fused on the CPU; on a GPU the scores of as many rows
-// as the scratch budget allows are kept between two matrix products.
+// attention: softmax(scale * Q K^T + mask) V, of heads of one length or of packed sequences: one fused kernel. Where
+// the weights are wanted, a kernel of the CPU that keeps them; on a GPU the scores of as many rows as the scratch
+// budget allows are kept between two matrix products.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <vector>
 
+#include "workloads/attention_tiles.h"
 #include "workloads/common.h"
+#include "workloads/graph_input.h"
 
 namespace switchyard {
 namespace {
 
+enum Input : size_t { kQuery, kKey, kValue, kMask, kOffsets, kKeyOffsets, kBias };
+enum Param : size_t { kScale, kCausal, kReturnWeights, kWindow };
+
+bool isPacked(const Call& call) { return call.inputs[kOffsets].present; }
+
 class Attention final : public Workload {
  public:
   Attention()
-      : Workload({"attention",
-                  WorkKind::Attention,
-                  JoinRule{Join::Leading, Join::Leading, Join::Leading, Join::Same},
-                  {{"query"}, {"key"}, {"value"}, {.name = "mask", .optional = true}},
-                  {{.name = "scale", .fallback = kNotGiven},
-                   {.name = "causal", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
-                   {.name = "returnWeights", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1}},
-                  {"output", "weights"}}) {}
+      : Workload(
+            {"attention",
+             WorkKind::Attention,
+             JoinRule{Join::Leading, Join::Leading, Join::Leading, Join::Same, Join::Absent, Join::Absent,
+                      Join::Absent},
+             {{"query"},
+              {"key"},
+              {"value"},
+              {.name = "mask", .optional = true},
+              {.name = "offsets", .dtypes = dtypeBit(DType::Int32), .optional = true},
+              {.name = "keyOffsets", .dtypes = dtypeBit(DType::Int32), .optional = true},
+              {.name = "bias", .optional = true}},
+             {{.name = "scale", .fallback = kNotGiven},
+              {.name = "causal", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
+              {.name = "returnWeights", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
+              {.name = "window", .kind = ParamInfo::Kind::Integer, .fallback = kNotGiven, .min = 1, .max = 0x7FFFFFFF}},
+             {"output", "weights"}}) {}
 
   Cost check(Call& call) const override {
-    for (size_t i = 0; i < 3; ++i) requireRank(*this, call, i, 3);
+    for (size_t i : {kQuery, kKey, kValue}) requireRank(*this, call, i, 3);
+    const double window = call.params[kWindow];
+    if (std::isnan(window)) call.params[kWindow] = 0;
+    if (isPacked(call)) return checkPacked(call);
+    for (size_t i : {kKeyOffsets, kBias})
+      if (call.inputs[i].present)
+        refuse(*this, std::string("'") + info.inputs[i].name + "' goes with 'offsets', which is missing",
+               inputPath(*this, kOffsets));
+    if (!std::isnan(window)) refuse(*this, "'window' goes with 'offsets', which is missing", "params.window");
     const Shape &q = call.shape(0), &k = call.shape(1), &v = call.shape(2);
     uint64_t h = q[0], s = q[1], t = k[1], d = q[2], e = v[2];
     if (k[0] != h || v[0] != h || k[2] != d || v[1] != t)
       refuse(*this, "'query' [h, s, d] " + q.text() + ", 'key' [h, t, d] " + k.text() + " and 'value' [h, t, e] " +
                         v.text() + " don't fit each other");
     if (d == 0) refuse(*this, "'query' and 'key' have no columns: " + q.text());
-    if (e == 0 && call.flag(2)) refuse(*this, "'value' has no columns: " + v.text(), "inputs.value");
-    if (call.inputs[3].present && !(call.shape(3) == Shape{s, t}))
-      refuse(*this, "the shape of 'mask' is " + call.shape(3).text() + ", but must be [s, t] = " + Shape{s, t}.text(),
+    if (e == 0 && call.flag(kReturnWeights)) refuse(*this, "'value' has no columns: " + v.text(), "inputs.value");
+    if (call.inputs[kMask].present && !(call.shape(kMask) == Shape{s, t}))
+      refuse(*this,
+             "the shape of 'mask' is " + call.shape(kMask).text() + ", but must be [s, t] = " + Shape{s, t}.text(),
              "inputs.mask");
     for (uint64_t extent : {h, s, t, d, e}) checkedUint(*this, extent, "a size");
-    if (std::isnan(call.params[0])) call.params[0] = 1 / std::sqrt(static_cast<double>(d));
+    if (std::isnan(call.params[kScale])) call.params[kScale] = 1 / std::sqrt(static_cast<double>(d));
     DType dtype = floatResult(*this, call);
     call.outputs[0].spec = {dtype, Shape{h, s, e}};
     call.outputs[1].spec = {dtype, Shape{h, s, t}};
-    call.outputCount = call.flag(2) ? 2 : 1;
+    call.outputCount = call.flag(kReturnWeights) ? 2 : 1;
     double scores = static_cast<double>(elementCount({h, s, t}));
     return {scores * (2.0 * static_cast<double>(d + e) + 20), bytesMoved(call)};
   }
 
   Task record(Recorder& r, const Call& call) const override {
-    const Shape &q = call.shape(0), &k = call.shape(1), &v = call.shape(2);
+    if (isPacked(call)) {
+      const std::span<const int32_t> offsets = onHost<int32_t>(r, call.inputs[kOffsets]);
+      std::span<const int32_t> keyOffsets = offsets;
+      if (call.inputs[kKeyOffsets].present) keyOffsets = onHost<int32_t>(r, call.inputs[kKeyOffsets]);
+      const auto isElsewhere = [](const Value& value) { return value.present && !value.host; };
+      if (isElsewhere(call.inputs[kOffsets]) || isElsewhere(call.inputs[kKeyOffsets])) co_await r.sync();
+      recordPacked(r, call, offsets, keyOffsets);
+    } else if (call.outputCount == 1 && isBindable(r, call) &&
+               (call.shape(kKey)[1] == 0 ||
+                fusedLoopsFit(r.device(), call.shape(kKey)[1], call.shape(kQuery)[2], call.shape(kValue)[2]))) {
+      recordHeads(r, call);
+    } else {
+      recordScores(r, call);
+    }
+    co_return;
+  }
+
+ private:
+  Cost checkPacked(Call& call) const {
+    const Shape &q = call.shape(kQuery), &k = call.shape(kKey), &v = call.shape(kValue);
+    const uint64_t t = q[0], h = q[1], d = q[2], u = k[0], g = k[1], e = v[2];
+    if (v[0] != u || v[1] != g || k[2] != d)
+      refuse(*this, "'query' [t, h, d] " + q.text() + ", 'key' [u, g, d] " + k.text() + " and 'value' [u, g, e] " +
+                        v.text() + " don't fit each other");
+    if (g == 0 ? h != 0 : h % g != 0)
+      refuse(*this,
+             "the heads of 'query', " + std::to_string(h) + ", must be a multiple of those of 'key' and 'value', " +
+                 std::to_string(g),
+             "inputs.key");
+    if (d == 0) refuse(*this, "'query' and 'key' have no columns: " + q.text());
+    if (call.inputs[kMask].present)
+      refuse(*this, "packed sequences take a 'bias' [h, s, s] in place of 'mask'", "inputs.mask");
+    if (call.flag(kReturnWeights))
+      refuse(*this, "there are no weights of packed sequences: leave 'returnWeights' or 'offsets' out",
+             "params.returnWeights");
+    for (size_t i : {kOffsets, kKeyOffsets}) {
+      if (!call.inputs[i].present) continue;
+      requireRank(*this, call, i, 1);
+      if (call.shape(i)[0] == 0 || call.shape(i)[0] != call.shape(kOffsets)[0])
+        refuse(*this,
+               std::string("'") + info.inputs[i].name + "' has " + std::to_string(call.shape(i)[0]) +
+                   " elements, but must have one more than there are sequences, as many as 'offsets'",
+               inputPath(*this, i));
+    }
+    if (call.inputs[kBias].present) {
+      requireRank(*this, call, kBias, 3);
+      const Shape& bias = call.shape(kBias);
+      if (bias[0] != h || bias[1] != bias[2])
+        refuse(*this, "the shape of 'bias' is " + bias.text() + ", but must be [h, s, s], h = " + std::to_string(h),
+               "inputs.bias");
+      checkedUint(*this, bias[1] * bias[2], "a head's bias");
+    }
+    for (uint64_t extent : {t, h, d, u, g, e, h * d, g * d, h * e, g * e}) checkedUint(*this, extent, "a size");
+    if (std::isnan(call.params[kScale])) call.params[kScale] = 1 / std::sqrt(static_cast<double>(d));
+    call.outputs[0].spec = {floatResult(*this, call), Shape{t, h, e}};
+    call.outputCount = 1;
+    // As if all sequences were as long as their mean: what they are is known where the job runs.
+    const double sequences = std::max<double>(1, static_cast<double>(call.shape(kOffsets)[0]) - 1);
+    const double scores = static_cast<double>(t * h) * static_cast<double>(u) / sequences;
+    return {scores * (2.0 * static_cast<double>(d + e) + 20), bytesMoved(call)};
+  }
+
+  void checkOffsets(size_t input, std::span<const int32_t> offsets, uint64_t rows) const {
+    const std::string name = std::string("'") + info.inputs[input].name + "'";
+    if (offsets[0] != 0)
+      refuse(*this, name + " must begin with 0, but begins with " + std::to_string(offsets[0]),
+             inputPath(*this, input));
+    for (size_t i = 1; i < offsets.size(); ++i)
+      if (offsets[i] < offsets[i - 1])
+        refuse(*this,
+               name + " must not fall, but falls from " + std::to_string(offsets[i - 1]) + " to " +
+                   std::to_string(offsets[i]) + " at index " + std::to_string(i),
+               inputPath(*this, input));
+    if (static_cast<uint64_t>(offsets.back()) != rows)
+      refuse(*this,
+             name + " must end with the number of rows, " + std::to_string(rows) + ", but ends with " +
+                 std::to_string(offsets.back()),
+             inputPath(*this, input));
+  }
+
+  void recordPacked(Recorder& r, const Call& call, std::span<const int32_t> offsets,
+                    std::span<const int32_t> keyOffsets) const {
+    const Shape &q = call.shape(kQuery), &k = call.shape(kKey), &v = call.shape(kValue);
+    checkOffsets(kOffsets, offsets, q[0]);
+    checkOffsets(call.inputs[kKeyOffsets].present ? kKeyOffsets : kOffsets, keyOffsets, k[0]);
+    std::vector<AttentionSequence> sequences(offsets.size() - 1);
+    uint64_t longest = 0, longestKeys = 0;
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      const auto rows = static_cast<uint64_t>(offsets[i + 1] - offsets[i]),
+                 keys = static_cast<uint64_t>(keyOffsets[i + 1] - keyOffsets[i]);
+      // The queries are the last rows: of the keys, and of the bias where there are more queries than keys.
+      const int64_t position = static_cast<int64_t>(keys) - static_cast<int64_t>(rows);
+      sequences[i] = {static_cast<uint64_t>(offsets[i]),
+                      rows,
+                      static_cast<uint64_t>(keyOffsets[i]),
+                      keys,
+                      position,
+                      static_cast<uint64_t>(std::max<int64_t>(position, 0))};
+      longest = std::max({longest, rows, keys});
+      if (rows) longestKeys = std::max(longestKeys, keys);
+    }
+    FusedAttention what;
+    FusedAttentionParams& p = what.params;
+    p.heads = static_cast<uint32_t>(q[1]), p.keyHeads = static_cast<uint32_t>(k[1]);
+    p.d = static_cast<uint32_t>(q[2]), p.e = static_cast<uint32_t>(v[2]);
+    p.scale = call.number(kScale);
+    p.hides = (call.flag(kCausal) ? kHidesLater : 0) | (call.integer(kWindow) ? kHidesOutside : 0);
+    // No longer than the longest sequence, so that sums with it do not overflow.
+    p.window = static_cast<uint32_t>(std::min<uint64_t>(call.integer(kWindow), std::max<uint64_t>(longest, 1)));
+    if (call.inputs[kBias].present) {
+      const uint64_t s = call.shape(kBias)[1];
+      if (s != longest)
+        refuse(*this,
+               "the shape of 'bias' is " + call.shape(kBias).text() +
+                   ", but the longest sequence, s of [h, s, s], is " + std::to_string(longest),
+               "inputs.bias");
+      what.bias = r.elements(call.inputs[kBias]);
+      r.requireBindable(call.inputs[kBias].spec.bytes(), "the bias");
+      p.hasBias = longest > 0, p.biasRow = static_cast<uint32_t>(s), p.biasHead = static_cast<uint32_t>(s * s);
+    }
+    if (!fusedLoopsFit(r.device(), longestKeys, p.d, p.e))
+      throw Error(Code::Unsupported, "attention: a sequence of " + std::to_string(longestKeys) +
+                                         " keys is longer than the loops of " + r.device().id +
+                                         " can be: use another device");
+    what.query = r.elements(call.inputs[kQuery]), what.key = r.elements(call.inputs[kKey]);
+    what.value = r.elements(call.inputs[kValue]), what.output = r.target(call.outputs[0], p.e);
+    recordFused(r, what, sequences);
+    r.finish(call.outputs[0], what.output);
+  }
+
+  // Whether the device binds the keys and values of a head at once, from wherever it accepts.
+  static bool isBindable(const Recorder& r, const Call& call) {
+    const Shape &k = call.shape(kKey), &v = call.shape(kValue);
+    const uint64_t row = 4 * std::max({k[2], v[2], uint64_t{1}});
+    return std::max<uint64_t>(k[1], kAttentionRows) + r.device().viewAlignment <= r.device().maxViewBytes / row;
+  }
+
+  // The present form: each head is a sequence of one head.
+  void recordHeads(Recorder& r, const Call& call) const {
+    const Shape &q = call.shape(kQuery), &k = call.shape(kKey), &v = call.shape(kValue);
+    const uint64_t h = q[0], s = q[1], t = k[1];
+    FusedAttention what;
+    FusedAttentionParams& p = what.params;
+    p.heads = p.keyHeads = 1, p.d = static_cast<uint32_t>(q[2]), p.e = static_cast<uint32_t>(v[2]);
+    p.scale = call.number(kScale), p.hides = call.flag(kCausal) ? kHidesLater : 0;
+    if (call.inputs[kMask].present && t > 0) {
+      what.bias = r.elements(call.inputs[kMask]);
+      r.requireBindable(call.inputs[kMask].spec.bytes(), "the mask");
+      p.hasBias = 1, p.biasRow = static_cast<uint32_t>(t);
+    }
+    std::vector<AttentionSequence> heads(h);
+    for (uint64_t head = 0; head < h; ++head) heads[head] = {head * s, s, head * t, t, 0, 0};
+    what.query = r.elements(call.inputs[kQuery]), what.key = r.elements(call.inputs[kKey]);
+    what.value = r.elements(call.inputs[kValue]), what.output = r.target(call.outputs[0], p.e);
+    recordFused(r, what, heads);
+    r.finish(call.outputs[0], what.output);
+  }
+
+  // The scores of as many rows as the scratch budget allows, which become the weights where those are wanted.
+  static void recordScores(Recorder& r, const Call& call) {
+    const Shape &q = call.shape(kQuery), &k = call.shape(kKey), &v = call.shape(kValue);
     AttentionParams p{};
     p.h = static_cast<uint32_t>(q[0]), p.s = static_cast<uint32_t>(q[1]), p.t = static_cast<uint32_t>(k[1]);
     p.d = static_cast<uint32_t>(q[2]), p.e = static_cast<uint32_t>(v[2]);
-    p.scale = call.number(0), p.causal = call.flag(1), p.hasMask = call.inputs[3].present,
-    p.returnWeights = call.outputCount == 2;
+    p.scale = call.number(kScale), p.causal = call.flag(kCausal), p.hasMask = call.inputs[kMask].present;
     BufferView out = r.floatTarget(call.outputs[0]);
-    BufferView weights = p.returnWeights && p.t ? r.floatTarget(call.outputs[1]) : BufferView{};
+    BufferView weights = call.outputCount == 2 && p.t ? r.floatTarget(call.outputs[1]) : BufferView{};
     if (p.t == 0) {
       r.fill(out, 0);  // a sum over no keys
     } else {
-      BufferView query = r.floats(call.inputs[0]), key = r.floats(call.inputs[1]), value = r.floats(call.inputs[2]);
-      BufferView mask = p.hasMask ? r.floats(call.inputs[3]) : query;
+      BufferView query = r.floats(call.inputs[kQuery]), key = r.floats(call.inputs[kKey]),
+                 value = r.floats(call.inputs[kValue]);
+      BufferView mask = p.hasMask ? r.floats(call.inputs[kMask]) : query;
       if (r.onCpu()) {
         uint64_t blocks = uint64_t{p.h} * ((p.s + kAttentionRows - 1) / kAttentionRows);
-        r.launch(Kernel::attention, blocks, {query, key, value, mask, out, weights ? weights : out}, p);
+        r.launch(Kernel::attention, blocks, {query, key, value, mask, out, weights}, p);
       } else {
         recordInPieces(r, p, query, key, value, mask, out, weights);
       }
       if (weights) r.finishTarget(call.outputs[1], weights);
     }
     r.finishTarget(call.outputs[0], out);
-    co_return;
   }
 
- private:
   // Several whole heads at once while their scores fit the budget, else one head in pieces of rows.
   static void recordInPieces(Recorder& r, const AttentionParams& p, BufferView q, BufferView k, BufferView v,
                              BufferView mask, BufferView out, BufferView weights) {

@@ -39,9 +39,11 @@ void expectVagueRow(const std::vector<double>& scores, const std::vector<double>
   }
 }
 
-// What one query sees: exact weights, their relative errors in units of kUlp, and its row of the output.
-void expectRow(const std::vector<double>& scores, const std::vector<double>& errors, const HostTensor& value,
-               size_t valueFrom, uint64_t e, Expected& output, size_t outFrom, Expected* weights, size_t weightsFrom) {
+}  // namespace
+
+void expectAttentionRow(const std::vector<double>& scores, const std::vector<double>& errors, const HostTensor& value,
+                        size_t valueFrom, uint64_t e, Expected& output, size_t outFrom, Expected* weights,
+                        size_t weightsFrom) {
   size_t t = scores.size();
   double high = -kInf, sum = 0, scoreError = 0;
   bool nan = false;
@@ -82,8 +84,6 @@ void expectRow(const std::vector<double>& scores, const std::vector<double>& err
   }
 }
 
-}  // namespace
-
 void setAttentionParams(Problem& p, const Attention& how) {
   if (how.causal) p.params.push_back({"causal", 1});
   if (how.weights) p.params.push_back({"returnWeights", 1});
@@ -111,8 +111,8 @@ void expectAttention(Problem& p, const Attention& how) {
                                (std::isfinite(added) ? 2 * std::fabs(added) : 0));
         errors[c] = std::isfinite(scores[c]) ? error : 0;
       }
-      expectRow(scores, errors, value, head * how.t * how.e, how.e, output, (head * how.s + r) * how.e,
-                how.weights ? &weights : nullptr, (head * how.s + r) * how.t);
+      expectAttentionRow(scores, errors, value, head * how.t * how.e, how.e, output, (head * how.s + r) * how.e,
+                         how.weights ? &weights : nullptr, (head * how.s + r) * how.t);
     }
   p.outputs = {std::move(output)};
   if (how.weights) p.outputs.push_back(std::move(weights));

@@ -43,6 +43,11 @@ struct Attention {
 void setAttentionParams(Problem& p, const Attention& how);
 void expectAttention(Problem& p, const Attention& how);
 
+// What one query sees, by the scores of the keys and how far off those may be: its row of the output, and its weights.
+void expectAttentionRow(const std::vector<double>& scores, const std::vector<double>& errors, const HostTensor& value,
+                        size_t valueFrom, uint64_t e, Expected& output, size_t outFrom, Expected* weights,
+                        size_t weightsFrom);
+
 void expectTopK(Problem& p);
 void expectSearch(Problem& p, bool exact);  // exact: whole numbers, whose scores have no error
 void expectQuantize(Problem& p, bool exact = false);

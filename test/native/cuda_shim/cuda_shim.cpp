@@ -190,4 +190,30 @@ float __half2float(half value) {
   return value.bits & 0x8000u ? -magnitude : magnitude;
 }
 
+void mmaM16N8K16(float (&sums)[4], const uint32_t (&left)[4], const uint32_t (&right)[2], bool isBfloat, int line) {
+  const auto half_ = [&](uint32_t word, size_t part) -> double {
+    const uint32_t bits = word >> 16 * part & 0xFFFFu;
+    return isBfloat ? __int_as_float(int32_t(bits << 16)) : __half2float({static_cast<unsigned short>(bits)});
+  };
+  const unsigned lane = threadIdx.x & 31, group = lane / 4, pair = lane % 4 * 2;
+  double rows[2][16], columns[2][16];
+  for (unsigned t = 0; t < 4; ++t) {
+    // Of the lanes that hold this lane's two rows, and of those that hold its two columns.
+    for (unsigned i = 0; i < 4; ++i) {
+      const uint32_t word = exchangeAs(0xFFFFFFFFu, left[i], group * 4 + t, line);
+      for (unsigned part = 0; part < 2; ++part) rows[i % 2][i / 2 * 8 + 2 * t + part] = half_(word, part);
+    }
+    for (unsigned column = 0; column < 2; ++column)
+      for (unsigned i = 0; i < 2; ++i) {
+        const uint32_t word = exchangeAs(0xFFFFFFFFu, right[i], (pair + column) * 4 + t, line);
+        for (unsigned part = 0; part < 2; ++part) columns[column][i * 8 + 2 * t + part] = half_(word, part);
+      }
+  }
+  for (unsigned i = 0; i < 4; ++i) {
+    double sum = sums[i];
+    for (unsigned k = 0; k < 16; ++k) sum += rows[i / 2][k] * columns[i % 2][k];
+    sums[i] = static_cast<float>(sum);
+  }
+}
+
 }  // namespace switchyard::cuda_shim

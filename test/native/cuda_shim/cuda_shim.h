@@ -76,6 +76,11 @@ T __shfl_down_sync(unsigned mask, T value, unsigned by, int line = __builtin_LIN
   return exchangeAs(mask, value, lane + by < 32 ? lane + by : lane, line);
 }
 
+// mma.sync.aligned.m16n8k16.row.col.f32 of float16, or of bfloat16: fragments as the PTX manual lays them out. All
+// lanes call it. Products and sums are exact, and rounded once.
+void mmaM16N8K16(float (&sums)[4], const uint32_t (&left)[4], const uint32_t (&right)[2], bool isBfloat,
+                 int line = __builtin_LINE());
+
 // Threads take turns: between barriers each runs alone.
 template <class T>
 T atomicAdd(T* at, T value) {
