@@ -93,7 +93,7 @@ async function primary() {
   process.exitCode = beyond <= kMostBeyond ? 0 : 1;
 }
 
-async function worker() {
+async function runWorker() {
   const manager = gpu.createGPUClusterManager({ gpu: false });
   await manager.ready;
   makeTensors(manager);
@@ -113,5 +113,5 @@ if (cluster.isPrimary) {
   cluster.setupPrimary({ execArgv: ['--expose-gc'] });
   void primary();
 } else {
-  void worker();
+  void runWorker();
 }
