@@ -103,8 +103,8 @@ MatmulTiledParams matmulTiledParams(const Op& op) {
           bool(op.bias),
           bool(op.residual)};
 }
-// a, b, scales, row scales, bias, residual, out, those that there are; one unit is a tile of kMatmulTile x kMatmulTile of
-// one batch
+// a, b, scales, row scales, bias, residual, out, those that there are; one unit is a tile of kMatmulTile x
+// kMatmulTile of one batch
 extern const CudaKernel cudaKernel_matmul_tiled;
 constexpr uint32_t kMatmulTile = 64;
 inline uint64_t matmulTiles(const MatmulTiledParams& p) {
