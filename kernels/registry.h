@@ -65,7 +65,8 @@ struct FillParams {
 };
 extern const CudaKernel cudaKernel_fill;  // dst
 
-// Mirrors Matmul of device.h: out = activation(alpha * op(a) * op(b) + bias) + residual, row-major, strides in elements.
+// Mirrors Matmul of device.h: out = activation(alpha * op(a) * op(b) + bias) + residual, row-major, strides in
+// elements.
 struct MatmulTiledParams {
   uint32_t m, n, k, lda, ldb, ldOut, transposeA, transposeB, batch;
   float alpha;
@@ -102,7 +103,8 @@ MatmulTiledParams matmulTiledParams(const Op& op) {
           bool(op.bias),
           bool(op.residual)};
 }
-// a, b, scales, row scales, bias, residual, out, those that there are; one unit is a tile of kMatmulTile x kMatmulTile of one batch
+// a, b, scales, row scales, bias, residual, out, those that there are; one unit is a tile of kMatmulTile x
+// kMatmulTile of one batch
 extern const CudaKernel cudaKernel_matmul_tiled;
 constexpr uint32_t kMatmulTile = 64;
 inline uint64_t matmulTiles(const MatmulTiledParams& p) {

@@ -1,5 +1,6 @@
-// What the matrix product shaders share: addresses, which tile a group does, and sums that overflowed. matmul_plain.glsl
-// and linear.glsl say what is read: p, elements of a and b by their place, and scaleOf(column, k) that b's are times.
+// What the matrix product shaders share: addresses, which tile a group does, and sums that overflowed. What is read,
+// matmul_plain.glsl and linear.glsl say: p, elements of a and b by their place, and scaleOf(column, k), which b's are
+// times.
 struct Tile {
   uint batch, row, column;
   bool real;  // not one of those that folding the count added
