@@ -74,6 +74,7 @@ const unary = any((...shape) => ({ inputs: { input: floats(...shape) } }));
 /**
  * @param {number} n
  * @param {(i: number) => number} valueOf
+ * @returns {Tensor}
  */
 const whole = (n, valueOf) => ({
   data: Int32Array.from({ length: n }, (_, i) => valueOf(i)),
