@@ -11,7 +11,8 @@ layout(std430, set = 0, binding = 1) writeonly buffer OutpBuffer { uint outp[]; 
 layout(push_constant) uniform Push { ConvertParams p; };
 
 uint bytesOf(uint dtype) {
-  return dtype == kFormatFloat16 || dtype == kFormatBfloat16 ? 2u : dtype == kElementInt8 || dtype == kElementUint8 ? 1u : 4u;
+  if (dtype == kFormatFloat16 || dtype == kFormatBfloat16) return 2u;
+  return dtype == kElementInt8 || dtype == kElementUint8 ? 1u : 4u;
 }
 bool isFloating(uint dtype) { return dtype <= kFormatBfloat16; }
 bool isSigned(uint dtype) { return dtype == kElementInt32 || dtype == kElementInt8; }

@@ -22,7 +22,8 @@ vec2 cosSin(int position, uvec2 turn) {
   const float a = float(int(fraction - (quarter << 30))) * 1.4629180792671596e-09;  // 2 pi / 2^32
   const float z = a * a;
   const float s = a + a * z * ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1);
-  const float c = 1.0 - 0.5 * z + z * z * ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2);
+  const float c =
+    1.0 - 0.5 * z + z * z * ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2);
   vec2 both = (quarter & 1u) == 0u ? vec2(c, s) : vec2(-s, c);
   if ((quarter & 2u) != 0u) both = -both;
   return position < 0 ? vec2(both.x, -both.y) : both;

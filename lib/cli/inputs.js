@@ -71,8 +71,16 @@ const any = (/** @type {(...shape: number[]) => Job} */ make) => ({ shape: '1000
 const binary = any((...shape) => ({ inputs: { a: floats(...shape), b: floats(...shape) } }));
 const unary = any((...shape) => ({ inputs: { input: floats(...shape) } }));
 
-/** @param {number} n @param {(i: number) => number} valueOf */
-const whole = (n, valueOf) => ({ data: Int32Array.from({ length: n }, (_, i) => valueOf(i)), shape: [n], dtype: 'int32' });
+/**
+ * @param {number} n
+ * @param {(i: number) => number} valueOf
+ * @returns {Tensor}
+ */
+const whole = (n, valueOf) => ({
+  data: Int32Array.from({ length: n }, (_, i) => valueOf(i)),
+  shape: [n],
+  dtype: 'int32',
+});
 
 /** @type {Record<string, Recipe>} `letters`: what each extent means; none: any shape */
 const kRecipes = {

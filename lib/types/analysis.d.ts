@@ -1,8 +1,9 @@
 // The built-in workloads that find something out: the best, the nearest, what rows have in common, places in a graph.
+import type { ModelWorkloads } from './models';
 import type { InputTensor } from './tensor';
 
-/** Those of them: a part of Workloads. */
-export interface AnalysisWorkloads {
+/** Those of them: a part of Workloads, as are those of models. */
+export interface AnalysisWorkloads extends ModelWorkloads {
   /**
    * The `k` largest (or smallest) of each row, best first, and where they are; of equal ones the lower index first, -0
    * as +0.

@@ -1,15 +1,14 @@
 // The built-in workloads: what each takes and gives.
 import type { SplitName, WorkloadName } from '../generated';
 import type { AnalysisWorkloads } from './analysis';
-import type { ModelWorkloads } from './models';
 import type { InputTensor } from './tensor';
 
 /**
  * Each workload's inputs, parameters and outputs. A row runs along the last axis; `[..]` is a shape, `[.., d]` one of
- * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is float32, or what the
- * parameter `dtype` says; sums are kept in float32 at least.
+ * any number of axes before the last. Where no dtype is named, inputs are floating, and an output is float32, or what
+ * the parameter `dtype` says; sums are kept in float32 at least.
  */
-export interface Workloads extends AnalysisWorkloads, ModelWorkloads {
+export interface Workloads extends AnalysisWorkloads {
   /**
    * `a + b`, element by element.
    * @input a [s]: any shape

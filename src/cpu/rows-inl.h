@@ -29,7 +29,8 @@ bool splits(const Call& call, uint64_t rows, uint64_t d, uint32_t formats) {
   return d >= kSplitRow && (rows < 4 * uint64_t{call.budget.threads} || d > (uint64_t{1} << 22) || formats);
 }
 
-// The same where in- or output are of half precision, or rows are added: they are brought to floats in the cache, short ones together.
+// The same where in- or output are of half precision, or rows are added: they are brought to floats in the cache,
+// short ones together.
 template <class RowFn>
 void forRowsOfHalves(const Call& call, uint64_t rows, size_t d, double elementNs, const Source& in, const Target& out,
                      const RowFn& rowFn) {

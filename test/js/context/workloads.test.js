@@ -318,13 +318,20 @@ describe.each(devices)('on %s', (device) => {
     const wide = await run('add', { a: b, b });
     expect(wide.output).toEqual(tensor(Float32Array.from(doubled), [4, 10]));
     const half = await run('add', { a: wide.output, b: wide.output }, { dtype: 'float16' });
-    expect(half.output).toEqual(tensor(doubled.map((x) => 2 * x), [4, 10], 'float16'));
+    expect(half.output).toEqual(
+      tensor(
+        doubled.map((x) => 2 * x),
+        [4, 10],
+        'float16',
+      ),
+    );
     const both = await run('add', { a: tensor(numbers, [4, 10], 'float16'), b });
     expect(both.output).toEqual(tensor(Float32Array.from(doubled), [4, 10]));
     const into = new Uint16Array(40);
-    expect((await ctx.run({ type: 'add', inputs: { a: b, b }, params: { dtype: 'same' } }, { into: { output: into } })).outputs.output).toEqual(
-      tensor(doubled, [4, 10], 'bfloat16'),
-    );
+    expect(
+      (await ctx.run({ type: 'add', inputs: { a: b, b }, params: { dtype: 'same' } }, { into: { output: into } }))
+        .outputs.output,
+    ).toEqual(tensor(doubled, [4, 10], 'bfloat16'));
     expect(into).toEqual(tensor(doubled, [40], 'bfloat16').data);
     // bits alone are float16
     const bits = await run('scale', { input: tensor(numbers, [40], 'float16').data }, { factor: 2, dtype: 'same' });

@@ -48,8 +48,9 @@ function run(
     [3, 4],
     [6, 8],
   ]),
+  params = {},
 ) {
-  const workload = { type: 'normalize', inputs: { input }, id: 'mine', split: true };
+  const workload = { type: 'normalize', inputs: { input }, params, id: 'mine', split: true };
   const call = describeCall(workload, options?.into);
   try {
     const ran = jobs.run(call, workload, options, { kind: 'vector', type: '' });
@@ -167,7 +168,7 @@ describe('in parts', () => {
       into.push([kDTypes[scratch[callInto + kDType]], ...scratch.slice(extents, extents + scratch[callInto + kRank])]);
       return ask(call);
     };
-    run(undefined, gpu.tensor(new Uint16Array(84_000 * 256), [84_000, 256], dtype));
+    run(undefined, gpu.tensor(new Uint16Array(84_000 * 256), [84_000, 256], dtype), { dtype });
     tell.resolve(targets);
     await new Promise(setImmediate);
     expect(into).toEqual([

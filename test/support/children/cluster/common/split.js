@@ -189,7 +189,7 @@ function splitSuite(isAlone) {
           );
         const input = halves(84_000, 256);
         const into = { data: new Uint16Array(84_000 * 256), shape: [84_000, 256], dtype };
-        const rows = await both(manager, { type: 'normalize', inputs: { input } }, 'input', {
+        const rows = await both(manager, { type: 'normalize', inputs: { input }, params: { dtype } }, 'input', {
           into: { output: into },
         });
         assert.equal(rows[0].output.data, into.data);
