@@ -17,6 +17,9 @@ enum Param : size_t { kScale, kCausal, kReturnWeights, kWindow };
 
 bool isPacked(const Call& call) { return call.inputs[kOffsets].present; }
 
+// 0: none. It stays what it was given as: joined jobs are checked again.
+uint32_t windowOf(const Call& call) { return std::isnan(call.params[kWindow]) ? 0 : call.integer(kWindow); }
+
 class Attention final : public Workload {
  public:
   Attention()
@@ -40,14 +43,12 @@ class Attention final : public Workload {
 
   Cost check(Call& call) const override {
     for (size_t i : {kQuery, kKey, kValue}) requireRank(*this, call, i, 3);
-    const double window = call.params[kWindow];
-    if (std::isnan(window)) call.params[kWindow] = 0;
     if (isPacked(call)) return checkPacked(call);
     for (size_t i : {kKeyOffsets, kBias})
       if (call.inputs[i].present)
         refuse(*this, std::string("'") + info.inputs[i].name + "' goes with 'offsets', which is missing",
                inputPath(*this, kOffsets));
-    if (!std::isnan(window)) refuse(*this, "'window' goes with 'offsets', which is missing", "params.window");
+    if (windowOf(call)) refuse(*this, "'window' goes with 'offsets', which is missing", "params.window");
     const Shape &q = call.shape(0), &k = call.shape(1), &v = call.shape(2);
     uint64_t h = q[0], s = q[1], t = k[1], d = q[2], e = v[2];
     if (k[0] != h || v[0] != h || k[2] != d || v[1] != t)
@@ -176,9 +177,9 @@ class Attention final : public Workload {
     p.heads = static_cast<uint32_t>(q[1]), p.keyHeads = static_cast<uint32_t>(k[1]);
     p.d = static_cast<uint32_t>(q[2]), p.e = static_cast<uint32_t>(v[2]);
     p.scale = call.number(kScale);
-    p.hides = (call.flag(kCausal) ? kHidesLater : 0) | (call.integer(kWindow) ? kHidesOutside : 0);
+    p.hides = (call.flag(kCausal) ? kHidesLater : 0) | (windowOf(call) ? kHidesOutside : 0);
     // No longer than the longest sequence, so that sums with it do not overflow.
-    p.window = static_cast<uint32_t>(std::min<uint64_t>(call.integer(kWindow), std::max<uint64_t>(longest, 1)));
+    p.window = static_cast<uint32_t>(std::min<uint64_t>(windowOf(call), std::max<uint64_t>(longest, 1)));
     if (call.inputs[kBias].present) {
       const uint64_t s = call.shape(kBias)[1];
       if (s != longest)
