@@ -54,12 +54,13 @@ export type WorkloadName =
   | 'concat'
   | 'rms-norm'
   | 'rope'
+  | 'linear'
   | 'pagerank'
   | 'force-layout'
   | 'evidence-timeline';
 
 /** Those of them that `split: true` may cut. */
-export type SplitName = 'normalize' | 'matmul' | 'similarity-search' | 'pca-transform';
+export type SplitName = 'normalize' | 'matmul' | 'similarity-search' | 'pca-transform' | 'linear';
 
 /** The pictures the engine knows how to draw. */
 export type SceneName = 'attention-heatmap' | 'document-network' | 'evidence-timeline';

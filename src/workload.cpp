@@ -81,17 +81,6 @@ uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what)
   return static_cast<uint32_t>(value);
 }
 
-DType floatResult(const Workload& workload, const Call& call) {
-  const Value* first = nullptr;
-  for (size_t i = 0; i < workload.info.inputs.size(); ++i) {
-    const Value& value = call.inputs[i];
-    if (!value.present || !(dtypeBit(value.spec.dtype) & kFloating)) continue;
-    if (!first) first = &value;
-    if (value.spec.dtype != first->spec.dtype) return DType::Float32;
-  }
-  return first ? first->spec.dtype : DType::Float32;
-}
-
 // Their numbers are those of DType; what follows them is `same`.
 static_assert(static_cast<int>(DType::Float32) == 0 && static_cast<int>(DType::Float16) == 1 &&
               static_cast<int>(DType::Bfloat16) == 2);

@@ -185,8 +185,6 @@ std::string inputPath(const Workload& workload, size_t input);
 void requireRank(const Workload& workload, const Call& call, size_t input, size_t rank);
 void requireRankAtLeast(const Workload& workload, const Call& call, size_t input, size_t rank);
 uint32_t checkedUint(const Workload& workload, uint64_t value, const char* what);  // fits 31 bits
-// That of the present floating inputs where it is one for all, else float32.
-DType floatResult(const Workload& workload, const Call& call);
 // The parameter `dtype` of workloads whose floating outputs may be of half precision: the last that they have.
 ParamInfo dtypeParam(double fallback = 0);
 // The dtype that it says for this call's outputs; `same`: that of the first floating input.

@@ -212,6 +212,8 @@ export interface Workloads extends AnalysisWorkloads {
       alpha?: number;
       /** high is float32 throughout, fast may round to TF32; left out, the setting `precision` says which. */
       precision?: 'high' | 'fast';
+      /** Of the output; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output';
   };
@@ -302,6 +304,8 @@ export interface Workloads extends AnalysisWorkloads {
       returnWeights?: boolean;
       /** Packed: a query sees the last so many keys, its position's among them, and without `causal` as many after. */
       window?: number;
+      /** Of the outputs; `same`: that of the first floating input. */
+      dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };
     outputs: 'output' | 'weights';
   };

@@ -38,7 +38,8 @@ class Attention final : public Workload {
              {{.name = "scale", .fallback = kNotGiven},
               {.name = "causal", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
               {.name = "returnWeights", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
-              {.name = "window", .kind = ParamInfo::Kind::Integer, .fallback = kNotGiven, .min = 1, .max = 0x7FFFFFFF}},
+              {.name = "window", .kind = ParamInfo::Kind::Integer, .fallback = kNotGiven, .min = 1, .max = 0x7FFFFFFF},
+              dtypeParam()},
              {"output", "weights"}}) {}
 
   Cost check(Call& call) const override {
@@ -62,7 +63,7 @@ class Attention final : public Workload {
              "inputs.mask");
     for (uint64_t extent : {h, s, t, d, e}) checkedUint(*this, extent, "a size");
     if (std::isnan(call.params[kScale])) call.params[kScale] = 1 / std::sqrt(static_cast<double>(d));
-    DType dtype = floatResult(*this, call);
+    DType dtype = outputDType(*this, call);
     call.outputs[0].spec = {dtype, Shape{h, s, e}};
     call.outputs[1].spec = {dtype, Shape{h, s, t}};
     call.outputCount = call.flag(kReturnWeights) ? 2 : 1;
@@ -125,7 +126,7 @@ class Attention final : public Workload {
     }
     for (uint64_t extent : {t, h, d, u, g, e, h * d, g * d, h * e, g * e}) checkedUint(*this, extent, "a size");
     if (std::isnan(call.params[kScale])) call.params[kScale] = 1 / std::sqrt(static_cast<double>(d));
-    call.outputs[0].spec = {floatResult(*this, call), Shape{t, h, e}};
+    call.outputs[0].spec = {outputDType(*this, call), Shape{t, h, e}};
     call.outputCount = 1;
     // As if all sequences were as long as their mean: what they are is known where the job runs.
     const double sequences = std::max<double>(1, static_cast<double>(call.shape(kOffsets)[0]) - 1);

@@ -57,16 +57,6 @@ void HostTensor::set(size_t i, double value) {
   }
 }
 
-DType floatResult(std::initializer_list<const HostTensor*> inputs) {
-  const HostTensor* first = nullptr;
-  for (const HostTensor* input : inputs) {
-    if (!input->present) continue;
-    if (!first) first = input;
-    if (input->spec.dtype != first->spec.dtype) return kF32;
-  }
-  return first->spec.dtype;
-}
-
 DType outputDType(const Problem& p) {
   const std::string dtype = p.choice("dtype", "float32");
   for (const HostTensor& input : p.inputs)

@@ -121,9 +121,7 @@ uint64_t seedOf(const Case& which);
 std::string shapeName(const Shape& shape);  // "3x64", "scalar"
 // Half precision goes through the same kernels: of the sizes some show that it does, others for each.
 inline bool halfSkips(DType dtype, size_t index) { return dtype != kF32 && index % 3 != (dtype == kF16 ? 1u : 2u); }
-// What a workload's floating output is: what its floating inputs all are, or float32.
-DType floatResult(std::initializer_list<const HostTensor*> inputs);
-// What it is where the parameter `dtype` says so.
+// What a workload's floating outputs are, by the parameter `dtype`.
 DType outputDType(const Problem& p);
 // Asks for outputs of half precision where the inputs have it.
 void keepDType(Problem& p);

@@ -85,6 +85,7 @@ void expectAttentionRow(const std::vector<double>& scores, const std::vector<dou
 }
 
 void setAttentionParams(Problem& p, const Attention& how) {
+  if (how.d % 2 == 0) keepDType(p);
   if (how.causal) p.params.push_back({"causal", 1});
   if (how.weights) p.params.push_back({"returnWeights", 1});
   if (!std::isnan(how.scale)) p.params.push_back({"scale", how.scale});
@@ -92,7 +93,7 @@ void setAttentionParams(Problem& p, const Attention& how) {
 
 void expectAttention(Problem& p, const Attention& how) {
   const HostTensor &query = p.inputs[0], &key = p.inputs[1], &value = p.inputs[2], &mask = p.inputs[3];
-  const DType dtype = floatResult({&query, &key, &value, &mask});
+  const DType dtype = outputDType(p);
   Expected output(dtype, {how.h, how.s, how.e}), weights(dtype, {how.h, how.s, how.t});
   double scale = std::isnan(how.scale) ? 1 / std::sqrt(double(how.d)) : float(how.scale);
   for (uint64_t head = 0; head < how.h; ++head)

@@ -92,6 +92,7 @@ void add(CaseList& list, const std::string& name, Size size, DType ta, DType tb,
     if (how.transposeB) p.params.push_back({"transposeB", 1});
     if (how.alpha != 1) p.params.push_back({"alpha", how.alpha});
     if (how.fast) p.params.push_back({"precision", "fast"});
+    if (how.alpha == 1) keepDType(p);
     expectMatmul(p, how);
   });
 }

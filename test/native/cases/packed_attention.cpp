@@ -41,6 +41,7 @@ void setPacked(Problem& p, Random& random, DType t, const Packed& how) {
               offsetsOf(how.lengths),
               how.keyLengths.empty() ? absent() : offsetsOf(how.keyLengths),
               how.bias ? random.uniform(t, {how.h, longest, longest}, -2, 2) : absent()};
+  keepDType(p);
   if (how.causal) p.params.push_back({"causal", 1});
   if (how.window) p.params.push_back({"window", double(how.window)});
   if (!std::isnan(how.scale)) p.params.push_back({"scale", how.scale});
@@ -48,7 +49,7 @@ void setPacked(Problem& p, Random& random, DType t, const Packed& how) {
 
 void expectPacked(Problem& p, const Packed& how) {
   const HostTensor &query = p.inputs[0], &key = p.inputs[1], &value = p.inputs[2], &bias = p.inputs[6];
-  const DType dtype = floatResult({&query, &key, &value, &bias});
+  const DType dtype = outputDType(p);
   const double scale = std::isnan(how.scale) ? 1 / std::sqrt(double(how.d)) : float(how.scale);
   Expected output(dtype, {query.shape()[0], how.h, how.e});
   uint64_t row = 0, keyRow = 0;
