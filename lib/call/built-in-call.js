@@ -106,17 +106,18 @@ class BuiltInCall extends Call {
   }
 
   /**
-   * Its inputs as they were described.
-   * @returns {import('./split').SplitInput[]} of one that has all of them
+   * The inputs that it has, as they were described.
+   * @returns {import('./split').SplitInput[]}
    */
   tensors() {
     const numbers = this.kept ?? scratch.slice(callWorkload, resultId);
-    return this.spec.inputs.map(({ name }, i) => {
-      const at = callInputs - callWorkload + i * slotSize;
+    return this.spec.inputs.flatMap(({ name }, place) => {
+      const at = callInputs - callWorkload + place * slotSize;
       const extents = at + kExtentsAt;
-      const data = /** @type {import('../index').TensorData} */ (this.arrays[i]);
+      const data = /** @type {import('../index').TensorData|undefined} */ (this.arrays[place]);
+      if (data === undefined) return [];
       const shape = Array.from(numbers.subarray(extents, extents + numbers[at + kRankAt]));
-      return { name, data, shape, dtype: kDTypes[numbers[at + kDTypeAt]] };
+      return [{ name, place, data, shape, dtype: kDTypes[numbers[at + kDTypeAt]] }];
     });
   }
 

@@ -48,12 +48,13 @@ function encodeList(param, value, numbers, at, owner) {
     return;
   }
   const entries = /** @type {unknown[]} */ (value);
-  const bad = Array.isArray(value) ? entries.find((entry) => typeof entry !== 'number' || entry !== entry) : value;
-  if (!Array.isArray(value) || entries.length > param.places || bad !== undefined)
+  const bad = Array.isArray(value) ? entries.findIndex((entry) => typeof entry !== 'number' || entry !== entry) : -1;
+  const least = param.required ? 0 : 1; // an empty one would be as if it were left out
+  if (!Array.isArray(value) || entries.length < least || entries.length > param.places || bad >= 0)
     throw refuseParam(
       param,
-      bad ?? value,
-      `an array of at most ${param.places} whole numbers, one for each axis`,
+      bad >= 0 ? entries[bad] : value,
+      `an array of ${least} to ${param.places} whole numbers, one for each axis`,
       owner,
     );
   numbers.set(/** @type {number[]} */ (value), at);

@@ -10,6 +10,7 @@ const { invalid, show } = require('../core');
  * An input of a job, as it was described.
  * @typedef {object} SplitInput
  * @property {string} name
+ * @property {number} place of it among all that its workload takes
  * @property {TensorData} data
  * @property {number[]} shape
  * @property {DType} dtype
@@ -62,9 +63,10 @@ function rowsOf(data, units, first, count) {
  */
 function inputsOfPart(inputs, { units, axes }, first, count) {
   return Object.fromEntries(
-    inputs.map(({ name, data, shape, dtype }, i) => {
-      if (!axes[i]) return [name, { data, shape, dtype }];
-      return [name, { data: rowsOf(data, units, first, count), shape: [count, ...shape.slice(axes[i])], dtype }];
+    inputs.map(({ name, place, data, shape, dtype }) => {
+      const cut = axes[place];
+      if (!cut) return [name, { data, shape, dtype }];
+      return [name, { data: rowsOf(data, units, first, count), shape: [count, ...shape.slice(cut)], dtype }];
     }),
   );
 }

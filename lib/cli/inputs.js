@@ -175,11 +175,16 @@ function recipeOf(type) {
   if (type === 'render' || type.startsWith('render/'))
     throw invalid(`a scene has no shape: write it into a file, and give it with --file`);
   // Only now, so that a job for a server needs no addon.
-  const known = require('../addon')
-    .native.workloads()
-    .find((it) => it.type === type);
+  const all = require('../addon').native.workloads();
+  const known = all.find((it) => it.type === type);
   if (known) return inputsOf(known);
-  throw new GPUError('ERR_UNKNOWN_WORKLOAD', `unknown workload '${type}'${suggestion(type, Object.keys(kRecipes))}`);
+  throw new GPUError(
+    'ERR_UNKNOWN_WORKLOAD',
+    `unknown workload '${type}'${suggestion(
+      type,
+      all.map((it) => it.type),
+    )}`,
+  );
 }
 
 /**

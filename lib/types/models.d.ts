@@ -108,7 +108,7 @@ export interface ModelWorkloads {
     inputs: Unary;
     params: {
       /** Of the output; -1 in one place: what is left. */
-      shape: number[];
+      shape: readonly number[];
     };
     outputs: 'output';
   };

@@ -16,7 +16,8 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends { a: In
       | [input: InputTensor, gamma: InputTensor]
       | [input: InputTensor]
     : T extends 'attention'
-      ? | [query: InputTensor, key: InputTensor, value: InputTensor, mask: Maybe]
+      ? | [query: InputTensor, key: InputTensor, value: InputTensor, mask: null, offsets: InputTensor, ...more: Maybe[]]
+        | [query: InputTensor, key: InputTensor, value: InputTensor, mask: Maybe]
         | [query: InputTensor, key: InputTensor, value: InputTensor]
       : T extends 'pagerank'
         ? | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe]

@@ -107,6 +107,11 @@ class Attention final : public Workload {
     if (call.flag(kReturnWeights))
       refuse(*this, "there are no weights of packed sequences: leave 'returnWeights' or 'offsets' out",
              "params.returnWeights");
+    if (!call.inputs[kKeyOffsets].present && u != t)
+      refuse(*this,
+             "'key' has " + std::to_string(u) + " rows and 'query' " + std::to_string(t) +
+                 ": where they differ, 'keyOffsets' must say which keys belong to which sequence",
+             inputPath(*this, kKeyOffsets));
     for (size_t i : {kOffsets, kKeyOffsets}) {
       if (!call.inputs[i].present) continue;
       requireRank(*this, call, i, 1);

@@ -26,6 +26,11 @@ class Gather final : public Workload {
     checkedUint(*this, n, "the number of rows");
     checkedUint(*this, d, "the length of a row");
     checkedUint(*this, call.inputs[1].spec.elements(), "the number of indices");
+    if (call.shape(1).rank() == Shape::kMaxRank)
+      refuse(*this,
+             "'indices' has " + std::to_string(Shape::kMaxRank) +
+                 " axes, but the output has one more, and a tensor at most as many",
+             "inputs.indices");
     const bool coded = call.inputs[0].spec.dtype == DType::Int8;
     if (coded != call.inputs[2].present)
       refuse(*this,

@@ -103,6 +103,11 @@ class Linear final : public Workload {
              "inputs.weight");
     if (isInteger)
       sizes.group = checkedGroup(call, sizes);
+    else if (call.integer(kBits) != 8)
+      refuse(*this,
+             "parameter 'bits' is " + std::to_string(call.integer(kBits)) +
+                 ", which is of codes, but 'weight' is " + dtypeName(dtype),
+             "params.bits");
     else if (call.inputs[kScales].present)
       refuse(*this, std::string("'scales' belong to a weight of int8 or uint8, but 'weight' is ") + dtypeName(dtype),
              "inputs.scales");
@@ -140,10 +145,11 @@ class Linear final : public Workload {
     if (scales.rank() < 1 || scales.rank() > 2 || scales[0] != sizes.outputs)
       wrong(", but must be [" + m + "], one a row of 'weight', or [" + m + ", groups]");
     if (scales.rank() == 1) return 0;
-    if (scales[1] == 0 ? sizes.k != 0 : sizes.k % scales[1] != 0)
+    if (scales[1] == 0) wrong(": a row of 'weight' has at least one group");
+    if (sizes.k % scales[1] != 0)
       wrong(": its " + std::to_string(scales[1]) + " groups don't divide the " + std::to_string(sizes.k) +
             " columns of 'weight'");
-    const uint64_t group = scales[1] ? sizes.k / scales[1] : 0;
+    const uint64_t group = sizes.k / scales[1];
     if (sizes.bits == 4 && group % 2 && scales[1] > 1)
       wrong(": groups of " + std::to_string(group) + " columns begin within a byte, where codes have 4 bits");
     return scales[1] == 1 ? 0 : group;

@@ -13,7 +13,7 @@ class Rope final : public Workload {
                   WorkKind::Vector,
                   kNotJoined,
                   {{"input"}, {"positions", dtypeBit(DType::Int32)}},
-                  {{.name = "base", .fallback = 10000, .min = 0, .aboveMin = true},
+                  {{.name = "base", .fallback = 10000, .min = 1e-300},
                    {.name = "interleaved", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
                    dtypeParam()},
                   {"output"}}) {}

@@ -103,8 +103,7 @@ class ClusterProcess {
         return;
       }
       process.emitWarning(
-        'no coordinator in the primary process answered within a second: this worker runs its jobs alone. ' +
-          howTogether(),
+        'no coordinator in the primary process answered in time: this worker runs its jobs alone. ' + howTogether(),
         { type: 'SwitchyardWarning', code: 'SWITCHYARD_ALONE' },
       );
       this.#startCoordination();

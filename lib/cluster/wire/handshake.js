@@ -21,6 +21,10 @@ const kTries = 1000 / kAgainMs;
 const kTriesOfCoordinator = 30 * kTries;
 /** Workers inherit it, and know their primary by its process id. */
 const kCoordinatorEnv = 'SWITCHYARD_COORDINATOR';
+/** What those hear that were forked while there was one. */
+const kNoCoordinator = 'ERR_NOT_FOUND';
+
+let coordinators = 0; // in this process: one may be closing while the next begins
 
 /**
  * In a worker. Resolves to undefined when the primary has no coordinator within a second; one that had a coordinator
@@ -53,6 +57,9 @@ function askToJoin() {
       if (welcome) {
         end();
         resolve({ address: welcome.address, key: welcome.key, slot: welcome.slot });
+      } else if (refused?.code === kNoCoordinator) {
+        end();
+        resolve(undefined);
       } else if (refused) {
         end();
         reject(new GPUError(refused.code === 'ERR_CLOSED' ? 'ERR_CLOSED' : 'ERR_UNSUPPORTED', refused.reason));
@@ -106,11 +113,38 @@ function answerJoining(invite, onExit) {
   cluster.prependListener('message', onMessage);
   cluster.prependListener('exit', onWorkerExit);
   process.env[kCoordinatorEnv] = String(process.pid);
+  ++coordinators;
   return () => {
     cluster.removeListener('message', onMessage);
     cluster.removeListener('exit', onWorkerExit);
+    if (--coordinators) return;
     delete process.env[kCoordinatorEnv];
+    tellThatItHasGone();
   };
+}
+
+/** Workers that know of a coordinator look for it long: until the last of them has ended, they hear that it has gone. */
+function tellThatItHasGone() {
+  const told = new Set(Object.keys(cluster.workers ?? {}));
+  if (!told.size) return;
+  /** @type {import('./messages').Refused} */
+  const reply = { type: 'switchyard:refused', code: kNoCoordinator, reason: 'the coordinator has been closed' };
+  /**
+   * @param {import('node:cluster').Worker} worker
+   * @param {unknown} message
+   */
+  const onMessage = (worker, message) => {
+    if (!coordinators && readHandshake(message, 'switchyard:hello') && worker.isConnected())
+      worker.send(reply, () => {});
+  };
+  const onExit = (/** @type {import('node:cluster').Worker} */ { id }) => {
+    told.delete(String(id));
+    if (told.size) return;
+    cluster.removeListener('message', onMessage);
+    cluster.removeListener('exit', onExit);
+  };
+  cluster.prependListener('message', onMessage);
+  cluster.prependListener('exit', onExit);
 }
 
 module.exports = { askToJoin, answerJoining };

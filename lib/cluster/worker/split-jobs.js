@@ -236,7 +236,7 @@ class SplitJobs {
     const { own, events, metrics } = this.parts;
     const { number, id, call, workload, need, options } = job;
     const inputs = call.tensors();
-    const cut = inputs.flatMap(({ name }, i) => (split.axes[i] ? [name] : []));
+    const cut = inputs.flatMap(({ name, place }) => (split.axes[place] ? [name] : []));
     /** @type {Output[]} */
     let outputs = [];
     try {
@@ -346,7 +346,7 @@ function waysOf({ call, facts }) {
   if (outputs.some(({ shape }) => product(shape) === 0)) return [];
   const inputs = call.tensors();
   return splits.map(({ units, axes, merge }) => {
-    const sharedBytes = inputs.reduce((sum, { data }, i) => sum + (axes[i] ? 0 : data.byteLength), 0);
+    const sharedBytes = inputs.reduce((sum, { place, data }) => sum + (axes[place] ? 0 : data.byteLength), 0);
     const sharedMs = costMs(0, sharedBytes);
     const unitMs = Math.max(costMs(flops, bytes) - sharedMs, 1e-9) / units;
     return { units, unitMs, sharedMs, mergeMs: merge === 'rows' ? 0 : product(outputs[0].shape) * kMergeMs };
