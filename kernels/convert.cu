@@ -33,6 +33,15 @@ __device__ inline int64_t towardsZero(float x) {
   return x >= 8589934592.0f ? 8589934592LL : x <= -8589934592.0f ? -8589934592LL : int64_t(x);
 }
 
+// As float32 without losing on which side of a tie it is when it becomes a bfloat16: rounded to odd.
+__device__ inline float roundedToOdd(int64_t x) {
+  uint32_t size = uint32_t(x < 0 ? -x : x), lost = 0;
+  while (size >> lost >> 24) ++lost;
+  const uint32_t kept = size >> lost << lost;
+  if (kept != size) size = kept | 1u << lost;
+  return x < 0 ? -float(size) : float(size);
+}
+
 __global__ void __launch_bounds__(kThreads) convertKernel(const void* input, void* out, ConvertParams p) {
   const uint64_t first = linearThread() * kPerThread;  // the thread's item
   // A format stands for its dtype, the first of what formats name.
@@ -41,6 +50,7 @@ __global__ void __launch_bounds__(kThreads) convertKernel(const void* input, voi
   for (uint64_t i = first; i < first + kPerThread && i < p.n; ++i) {
     if (isFloating(p.to))
       to.put(i, isFloating(p.from)         ? in[i]
+                : p.to == kFormatBfloat16  ? roundedToOdd(integerAt(input, p.from, i))
                 : p.from == kElementUint32 ? float(uint32_t(integerAt(input, p.from, i)))
                                            : float(int32_t(integerAt(input, p.from, i))));
     else

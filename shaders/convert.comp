@@ -28,7 +28,14 @@ uint bitsAt(uint i) {
 float floatOf(uint bits) {
   if (kFrom == kFormatFloat32) return uintBitsToFloat(bits);
   if (isFloating(kFrom)) return widened(uvec4(bits), kFrom).x;
-  return isSigned(kFrom) ? float(int(bits)) : float(bits);
+  if (kTo != kFormatBfloat16) return isSigned(kFrom) ? float(int(bits)) : float(bits);
+  // Rounded to odd: it does not lose on which side of a tie it is when it becomes a bfloat16.
+  const bool negative = isSigned(kFrom) && int(bits) < 0;
+  const uint size = negative ? 0u - bits : bits;
+  const int lost = max(findMSB(size) - 23, 0);
+  const uint kept = size >> lost << lost;
+  const float x = float(kept != size ? kept | 1u << lost : size);
+  return negative ? -x : x;
 }
 uint integerOfFloat(float x) {
   if (isNan(x)) return 0u;

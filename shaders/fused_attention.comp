@@ -22,7 +22,7 @@ layout(push_constant) uniform Push { FusedAttentionParams p; };
 #define kRows 8u
 #define kChunks 2u  // of 4 W columns of the values: what is beyond takes another pass
 #define kTurns 2u   // quads of a row in a turn: loops may be cut (vulkan/loops.h)
-#define W min(gl_WorkGroupSize.x, gl_SubgroupSize)
+#define W (gl_WorkGroupSize.x / gl_NumSubgroups)  // gl_SubgroupSize may be more than what a subgroup has
 const float kDown = 9.094947017729282e-13, kUp = 1.099511627776e12;  // 2^-40: sums that overflow are made again
 
 AttentionTile tile;

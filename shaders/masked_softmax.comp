@@ -20,7 +20,7 @@ void main() {
   const uint row = groupIndex();
   if (row >= p.rows) return;
   const uint from = row * p.t, query = (p.firstRow + row) % p.s;
-  const uint seen = p.causal != 0u ? min(p.t, query + 1u) : p.t;
+  const uint seen = p.causal != 0u ? min(p.t, max(query + 1u + p.t, p.s) - p.s) : p.t;  // queries are the last rows
   vec4 best = vec4(-INFINITY);
   EACH_TURN(turn, p.t) {
     vec4 x = load(from, turn, p.t, -INFINITY);
@@ -37,5 +37,5 @@ void main() {
     addTo(s, turn, mix(vec4(0.0), e, lessThan(columnsOf(turn), uvec4(p.t))));
   }
   const float total = sumOf(s);
-  EACH_TURN(turn, p.t) store(from, turn, p.t, load(from, turn, p.t, 0.0) / total);
+  EACH_TURN(turn, p.t) store(from, turn, p.t, seen == 0u ? vec4(0.0) : load(from, turn, p.t, 0.0) / total);
 }

@@ -66,6 +66,8 @@ struct DeviceInfo {
   uint32_t viewAlignment = 16;    // offsets of bound views are multiples of this
   // 0, or the turns after which the driver ends a shader's loops, all of a thread's together
   uint32_t maxLoopTurns = 0;
+  // Whether lanes of a subgroup can read each other's values, as fused attention does.
+  bool broadcasts = true;
   // Where its card is (topology.h): "0000:3b:00.0", or empty; the NUMA node it is attached to, or -1, and that node's
   // CPUs, as "0-15,32-47".
   std::string pciBusId;

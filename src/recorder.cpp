@@ -58,16 +58,35 @@ void Recorder::matmul(const Matmul& op) {
   throwIfStopped();
   if (onCpu()) return queue_.matmul(op);
   if (op.integerA && op.k && !op.rowScales) return matmulOfCodes(op);
+  if (device_.info.backend == Backend::Cuda && !op.bits && op.k && op.formatA != op.formatB) return matmulOfMixed(op);
   if (op.formatOut == kFormatFloat32) return queue_.matmul(op);
   if (device_.info.backend == Backend::Cuda) return matmulWithSums(op);
   if (mayBeInParts(device_.info, op)) return matmulInParts(op);
   queue_.matmul(op);
 }
 
+// The library takes factors of one format: what is narrower is widened.
+void Recorder::matmulOfMixed(const Matmul& op) {
+  Matmul product = op;
+  std::vector<BufferView> wide;
+  const auto widen = [&](BufferView& view, uint32_t& format) {
+    if (format == kFormatFloat32) return;
+    const uint64_t elements = view.size / 2;
+    wide.push_back(scratch(elements * 4));
+    cast({view, format}, {wide.back()}, elements);
+    view = wide.back(), format = kFormatFloat32;
+  };
+  widen(product.a, product.formatA);
+  widen(product.b, product.formatB);
+  matmul(product);
+  for (BufferView view : wide) release(view);
+}
+
 void Recorder::matmulWithSums(const Matmul& op) {
-  const bool inTwoSteps = op.rowScales || (op.hasEpilogue() && !op.bits);
+  const bool inTwoSteps = op.rowScales || (!op.bits && (op.hasEpilogue() || op.formatA == kFormatFloat32));
   if (!op.k || !inTwoSteps) return queue_.matmul(op);
   Matmul product = op;
+  if (op.batch > 1) return matmulInParts(op);
   product.sums = scratch(uint64_t{op.m} * op.n * 4);
   queue_.matmul(product);
   release(product.sums);

@@ -148,6 +148,7 @@ class Recorder {
  private:
   void matmulOfCodes(const Matmul& op);
   void matmulInParts(const Matmul& op);
+  void matmulOfMixed(const Matmul& op);
   void matmulWithSums(const Matmul& op);
 
   Device& device_;

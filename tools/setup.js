@@ -13,7 +13,7 @@ const kUsage = `Usage: node tools/setup.js [--preset=release] [--cuda-archs=ever
 
 Installs what is missing (system packages as root through apt-get, npm packages) and builds build/<preset>.
   --preset      a preset of CMakePresets.json: release (default), debug, asan or tsan
-  --cuda-archs  everyday (default): sm_75 and PTX; release: sm_75 to sm_120 and PTX
+  --cuda-archs  everyday (default): sm_75, and PTX of sm_80; release: sm_75 to sm_120 and PTX
 
 The system packages, by their Debian names:
 ${packages.listNeeds()}

@@ -298,7 +298,10 @@ export interface Workloads extends AnalysisWorkloads {
     params: {
       /** What the scores are multiplied with; 1 / sqrt(d) when left out. */
       scale?: number;
-      /** Key c is hidden from query r where c > r; packed, where c is past its position, r + b - a. */
+      /**
+       * Key c is hidden from query r where c > r + t - s: the queries are the last rows, as with a cache of keys;
+       * packed, where c is past its position, r + b - a.
+       */
       causal?: boolean;
       /** Gives the weights, too; not packed. */
       returnWeights?: boolean;

@@ -51,7 +51,10 @@ Block blockAt(const Attention& job, uint64_t unit, size_t units) {
           HWY_MIN(units * kAttentionRows, p.s - row)};
 }
 
-size_t visibleColumns(const AttentionParams& p, size_t row) { return p.causal ? HWY_MIN(size_t{p.t}, row + 1) : p.t; }
+// The queries are the last rows.
+size_t visibleColumns(const AttentionParams& p, size_t row) {
+  return p.causal ? HWY_MIN(size_t{p.t}, HWY_MAX(row + 1 + p.t, size_t{p.s}) - p.s) : p.t;
+}
 
 void addInto(float* to, const float* from, size_t n) {
   mapWith(
@@ -129,6 +132,7 @@ bool isWorthCare(const Attention& job, const Block& block, size_t r, bool lost, 
   const size_t visible = visibleColumns(p, block.firstRow + r);
   const float* const query = block.query + r * p.d;
   const float* const mask = job.mask ? job.mask + (block.firstRow + r) * p.t : nullptr;
+  if (visible == 0) return false;
   if (!allFinite(query, p.d) || (mask && settledByMask(mask, visible))) return false;
   for (size_t c : blemishes.keys) {
     if (c >= visible) break;
@@ -174,6 +178,11 @@ void scoresInto(const Attention& job, const Block& block, size_t n, float* score
 void wholeBlock(const Attention& job, const Block& block) {
   const AttentionParams& p = job.params;
   const size_t columns = visibleColumns(p, block.firstRow + block.rows - 1);
+  if (columns == 0) {
+    std::fill_n(block.weights, block.rows * p.t, 0.0f);
+    std::fill_n(block.output, block.rows * p.e, 0.0f);
+    return;
+  }
   bool lost[kMaxBlocks * kAttentionRows] = {};
   scoresInto(job, block, columns, block.weights, p.t, lost);
   for (size_t r = 0; r < block.rows; ++r) {

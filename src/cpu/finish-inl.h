@@ -94,8 +94,12 @@ struct Finish {
     } else {
       x = hn::LoadU(kF, static_cast<const float*>(sums) + i);
     }
-    x = hn::Mul(x, hn::Set(kF, factor));
-    if (scales) x = hn::Mul(x, take(scales));
+    // Of codes the two scales first: a row's alone may take the sum past float32.
+    const Vec all = hn::Set(kF, factor);
+    if (!scales)
+      x = hn::Mul(x, all);
+    else
+      x = kInteger ? hn::Mul(x, hn::Mul(all, take(scales))) : hn::Mul(hn::Mul(x, all), take(scales));
     if (bias) x = hn::Add(x, take(bias));
     x = activate<kKind>(x);
     if (residual) x = hn::Add(x, take(residual));

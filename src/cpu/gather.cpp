@@ -142,6 +142,7 @@ void pool(const Call& call) {
         } else {
           std::fill_n(made, n, params.kind == kPoolMean ? 0.0f : -HUGE_VALF);
           for (uint64_t r = begin; r < end; r += kRowsTogether) {
+            if (call.budget.stopped()) return;
             const size_t rows = HWY_MIN(kRowsTogether, end - r);
             const float* x = static_cast<const float*>(in.data) + r * d + first;
             if (!in.isFloat())

@@ -19,6 +19,7 @@ namespace {
 
 constexpr double kFlopsANs = 100;  // of one core, for estimates
 constexpr size_t kVectorColumns = 4096;
+constexpr uint64_t kSmallProduct = 64 * 64 * 64;
 constexpr size_t kLongestInTiles = 16384;
 
 int32_t bitsOf(float x) {
@@ -196,10 +197,12 @@ void matmul(const Matmul& op, const Budget& budget) {
   if (!op.isPlain()) return multiplyInTiles(op, budget);
   if (op.k == 0) return zeros(op);
   if (op.m == 1 || op.n == 1) return asVector(op, budget);
-  // Narrow outputs would leave most of a tile empty; without vectors of a size our tiles are slower, and long sums take
-  // them scratch that the library does without.
+  // Narrow outputs would leave most of a tile empty, small ones are done before a tile is laid out; without vectors of a
+  // size our tiles are slower, and long sums take them scratch that the library does without.
   const size_t columns = floatTiles().columns;
-  if (columns >= 16 && op.n >= columns / 2 && op.k <= kLongestInTiles) return multiplyInTiles(op, budget);
+  const uint64_t products = uint64_t{op.m} * op.n * op.k;
+  if (columns >= 16 && op.n >= columns / 2 && op.k <= kLongestInTiles && products > kSmallProduct)
+    return multiplyInTiles(op, budget);
   tiled(op, budget);
 }
 

@@ -171,7 +171,7 @@ class Panels {
         ldA_(direct_ ? p.op.lda : layout_.rowDistance()),
         columns_(fitting(kWeightBytes, tile_.columns, part.columns, 512)),
         rows_(fitting(kRowBytes, tile_.rows, part.rows, 256)),
-        held_(direct_ ? part.rows : fitting(kRowsHeld, tile_.rows, part.rows, part.rows)),
+        held_(direct_ ? part.rows : fitting(kRowsHeld, tile_.rows, part.rows, roundUp(part.rows, tile_.rows))),
         words_(direct_ ? 0 : roundUp(held_, tile_.rows) * ldA_ * sizeof(uint32_t)),
         factors_(held_ * sizeof(float)),
         weights_(p, layout_, columns_),

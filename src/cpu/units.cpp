@@ -251,6 +251,16 @@ T integerOf(float x) {
   return x <= static_cast<float>(Limits::min()) ? Limits::min() : static_cast<T>(x);
 }
 
+// As float32 without losing on which side of a tie it is when it becomes a bfloat16: rounded to odd.
+template <class T>
+float roundedToOdd(T x) {
+  uint32_t size = x < 0 ? 0u - static_cast<uint32_t>(x) : static_cast<uint32_t>(x), lost = 0;
+  while (size >> lost >> 24) ++lost;
+  const uint32_t kept = size >> lost << lost;
+  if (kept != size) size = kept | 1u << lost;
+  return x < 0 ? -static_cast<float>(size) : static_cast<float>(size);
+}
+
 void convert(const Call& call) {
   const auto params = call.as<ConvertParams>();
   const bool floatsIn = params.from <= kFormatBfloat16, floatsOut = params.to <= kFormatBfloat16;
@@ -263,7 +273,8 @@ void convert(const Call& call) {
       float* const to = out.place(at, work);
       withInteger(params.from, [&](auto zero) {
         const auto* const from = call.view<decltype(zero)>(0) + at;
-        for (size_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i]);
+        const bool odd = params.to == kFormatBfloat16;
+        for (size_t i = 0; i < n; ++i) to[i] = odd ? roundedToOdd(from[i]) : static_cast<float>(from[i]);
       });
       out.put(at, n, to, false);
       return;

@@ -155,6 +155,9 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
   const uint32_t alignA = uint32_t(alignments >> 40), alignB = uint32_t(alignments >> 20 & 0xFFFFF),
                  alignOut = uint32_t(alignments & 0xFFFFF);
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, bytes);
+  // Parts of a sum are added up as float32, also where the output is of half precision; the default allows that, too.
+  const uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+  set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions);
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignB);  // the library's first operand is b
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignA);
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignOut);

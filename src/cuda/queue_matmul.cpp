@@ -17,7 +17,7 @@ void CudaQueue::matmul(const Matmul& op) {
 bool CudaQueue::multiplyByLibrary(const Matmul& op, const MatmulPointers& at) {
   const bool codes = bool(op.rowScales);
   if (!codes && library_.multiply(op, at, stream_)) return true;
-  if (op.batch > 1 || (codes ? op.group != 0 : !op.hasEpilogue())) return false;
+  if (op.batch > 1 || (codes ? op.group != 0 : !op.hasEpilogue() && !op.sums)) return false;
   Matmul product = op;
   MatmulPointers to = at;
   product.bias = product.residual = {}, product.activation = kActivationNone, product.formatOut = kFormatFloat32;

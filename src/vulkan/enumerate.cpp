@@ -202,6 +202,7 @@ PhysicalInfo inspect(const Instance& instance, VkPhysicalDevice physical) {
   readProperties(api, d, extensions);
   const VkSubgroupFeatureFlags subgroupOps = computeSubgroupOps(d);
   d.broadcast = d.broadcast && (subgroupOps & VK_SUBGROUP_FEATURE_BALLOT_BIT);
+  d.info.broadcasts = d.broadcast;
   VkPhysicalDeviceMemoryProperties2 memory{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
   api.vkGetPhysicalDeviceMemoryProperties2(physical, &memory);
   d.memory = memory.memoryProperties;

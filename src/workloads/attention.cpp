@@ -79,7 +79,7 @@ class Attention final : public Workload {
       const auto isElsewhere = [](const Value& value) { return value.present && !value.host; };
       if (isElsewhere(call.inputs[kOffsets]) || isElsewhere(call.inputs[kKeyOffsets])) co_await r.sync();
       recordPacked(r, call, offsets, keyOffsets);
-    } else if (call.outputCount == 1 && isBindable(r, call) &&
+    } else if (call.outputCount == 1 && r.device().broadcasts && isBindable(r, call) &&
                (call.shape(kKey)[1] == 0 ||
                 fusedLoopsFit(r.device(), call.shape(kKey)[1], call.shape(kQuery)[2], call.shape(kValue)[2]))) {
       recordHeads(r, call);
@@ -157,8 +157,14 @@ class Attention final : public Workload {
              inputPath(*this, input));
   }
 
-  void recordPacked(Recorder& r, const Call& call, std::span<const int32_t> offsets,
-                    std::span<const int32_t> keyOffsets) const {
+  void recordPacked(Recorder& r, const Call& call, std::span<const int32_t> givenOffsets,
+                    std::span<const int32_t> givenKeyOffsets) const {
+    if (!r.device().broadcasts)
+      throw Error(Code::Unsupported, "attention: packed sequences need subgroup broadcasts, which " + r.device().id +
+                                         " has not: use another device");
+    // What was checked is what is used, whoever writes to the caller's memory meanwhile.
+    const std::vector<int32_t> offsets(givenOffsets.begin(), givenOffsets.end()),
+        keyOffsets(givenKeyOffsets.begin(), givenKeyOffsets.end());
     const Shape &q = call.shape(kQuery), &k = call.shape(kKey), &v = call.shape(kValue);
     checkOffsets(kOffsets, offsets, q[0]);
     checkOffsets(call.inputs[kKeyOffsets].present ? kKeyOffsets : kOffsets, keyOffsets, k[0]);
@@ -228,7 +234,9 @@ class Attention final : public Workload {
       p.hasBias = 1, p.biasRow = static_cast<uint32_t>(t);
     }
     std::vector<AttentionSequence> heads(h);
-    for (uint64_t head = 0; head < h; ++head) heads[head] = {head * s, s, head * t, t, 0, 0};
+    // The queries are the last rows.
+    const int64_t position = static_cast<int64_t>(t) - static_cast<int64_t>(s);
+    for (uint64_t head = 0; head < h; ++head) heads[head] = {head * s, s, head * t, t, position, 0};
     what.query = r.elements(call.inputs[kQuery]), what.key = r.elements(call.inputs[kKey]);
     what.value = r.elements(call.inputs[kValue]), what.output = r.target(call.outputs[0], p.e);
     recordFused(r, what, heads);

@@ -99,14 +99,17 @@ void recordRearrange(Recorder& r, const Value& input, const Value& output, const
   uint64_t reach = 1;  // units that one step of the outermost axis reads
   for (size_t axis = 0; axis < outer; ++axis) reach += (axes.size[axis] - 1) * axes.stride[axis];
   const uint64_t most = std::min(kMostUnits, (r.device().maxViewBytes - viewStep) / unit);
-  if (reach > most)
-    throw Error(Code::Unsupported, "a part that can't be cut takes " + std::to_string(reach * unit) +
-                                       " bytes, but the longest binding of " + r.device().id + " is " +
-                                       std::to_string(r.device().maxViewBytes) + " bytes: use another device");
+  const auto refuseBytes = [&](uint64_t bytes) {
+    throw Error(Code::Unsupported, "a part that can't be cut takes " + std::to_string(bytes) + " bytes, but at most " +
+                                       std::to_string(most * unit) + " can be moved at once on " + r.device().id +
+                                       ": move less at a time");
+  };
+  if (reach > most) refuseBytes(reach * unit);
   const uint64_t mostRows = apart ? (most - reach) / apart + 1 : kMostUnits;
   r.forRowPieces(
       rows, {rowUnits * unit, rowUnits * 4},
       [&](uint64_t first, uint32_t count) {
+        if (count > mostRows) refuseBytes(((count - 1) * apart + reach) * unit);  // it begins where views may
         const uint64_t from = (axes.base + first * apart) * unit, aligned = from / viewStep * viewStep;
         const uint64_t end = from + ((count - 1) * apart + reach) * unit;
         axes.size[outer] = count;
@@ -126,12 +129,16 @@ std::array<uint64_t, Shape::kMaxRank> stridesOf(const Shape& shape) {
   return strides;
 }
 
-// All of it, in its order.
+}  // namespace
+
 void recordMove(Recorder& r, const Value& input, const Value& output) {
+  if (input.spec.bytes() % 4 == 0) return r.copy(output.view, input.view);
   Axes axes{.unit = dtypeBytes(input.spec.dtype)};
   axes.add(input.spec.elements(), 1);
   recordRearrange(r, input, output, axes);
 }
+
+namespace {
 
 ParamInfo listParam(const char* name) {
   return {.name = name, .kind = ParamInfo::Kind::List, .fallback = kNotGiven, .min = 0, .max = 0x1p53};

@@ -31,4 +31,7 @@ void recordScaled(Recorder& recorder, Elements from, BufferView to, uint64_t ele
 void recordTopK(Recorder& recorder, BufferView input, uint64_t rows, uint32_t d, uint32_t k, bool largest,
                 BufferView values, BufferView indices);
 
+// All elements, in their order; of as many bytes as there are.
+void recordMove(Recorder& r, const Value& input, const Value& output);
+
 }  // namespace switchyard

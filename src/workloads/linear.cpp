@@ -8,6 +8,8 @@ namespace {
 constexpr uint32_t kActivations[] = {kActivationNone,     kActivationRelu, kActivationGelu,
                                      kActivationGeluTanh, kActivationSilu, kActivationTanh};
 
+constexpr uint64_t kMaxGroup = 131072;  // products of codes whose sum fits an int32
+
 struct Sizes {
   uint64_t rows, k, outputs;
   uint32_t bits = 0;   // of a code; 0: the weight is floating
@@ -105,8 +107,8 @@ class Linear final : public Workload {
       sizes.group = checkedGroup(call, sizes);
     else if (call.integer(kBits) != 8)
       refuse(*this,
-             "parameter 'bits' is " + std::to_string(call.integer(kBits)) +
-                 ", which is of codes, but 'weight' is " + dtypeName(dtype),
+             "parameter 'bits' is " + std::to_string(call.integer(kBits)) + ", which is of codes, but 'weight' is " +
+                 dtypeName(dtype),
              "params.bits");
     else if (call.inputs[kScales].present)
       refuse(*this, std::string("'scales' belong to a weight of int8 or uint8, but 'weight' is ") + dtypeName(dtype),
@@ -150,6 +152,9 @@ class Linear final : public Workload {
       wrong(": its " + std::to_string(scales[1]) + " groups don't divide the " + std::to_string(sizes.k) +
             " columns of 'weight'");
     const uint64_t group = sizes.k / scales[1];
+    if (group > kMaxGroup && call.flag(kActivationsAs))
+      wrong(": groups of " + std::to_string(group) + " columns, but with activations = int8 at most " +
+            std::to_string(kMaxGroup) + " can be added up");
     if (sizes.bits == 4 && group % 2 && scales[1] > 1)
       wrong(": groups of " + std::to_string(group) + " columns begin within a byte, where codes have 4 bits");
     return scales[1] == 1 ? 0 : group;

@@ -34,7 +34,7 @@ class Reshape final : public Workload {
   }
 
   Task record(Recorder& r, const Call& call) const override {
-    r.copy(call.outputs[0].view, call.inputs[0].view);
+    recordMove(r, call.inputs[0], call.outputs[0]);
     co_return;
   }
 

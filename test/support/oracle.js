@@ -57,7 +57,9 @@ const transpose = (a) => a[0].map((_, j) => a.map((row) => row[j]));
 
 function attentionHead(query, key, value, { mask, causal = false, scale = 1 / Math.sqrt(query[0].length) }) {
   const scores = query.map((q, r) =>
-    key.map((k, c) => (causal && c > r ? -Infinity : dot(q, k) * scale + (mask ? mask[r][c] : 0))),
+    key.map((k, c) =>
+      causal && c > r + key.length - query.length ? -Infinity : dot(q, k) * scale + (mask ? mask[r][c] : 0),
+    ),
   );
   const weights = scores.map((row) => softmaxRow(row));
   return { output: product(weights, value), weights };

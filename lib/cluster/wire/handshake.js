@@ -123,7 +123,7 @@ function answerJoining(invite, onExit) {
   };
 }
 
-/** Workers that know of a coordinator look for it long: until the last of them has ended, they hear that it has gone. */
+/** Workers that know of a coordinator look for it long: as long as there are any, they hear that it has gone. */
 function tellThatItHasGone() {
   const told = new Set(Object.keys(cluster.workers ?? {}));
   if (!told.size) return;

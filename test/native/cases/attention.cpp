@@ -107,10 +107,15 @@ void expectAttention(Problem& p, const Attention& how) {
           magnitude += std::fabs(product);
         }
         double added = mask.present ? mask.at(r * how.t + c) : 0;
-        scores[c] = how.causal && c > r ? -kInf : dot * scale + added;
+        scores[c] = how.causal && c + how.s > r + how.t ? -kInf : dot * scale + added;
         double error = kUlp * (sumRoundings(how.d) * magnitude * std::fabs(scale) + 4 * std::fabs(dot * scale) +
                                (std::isfinite(added) ? 2 * std::fabs(added) : 0));
         errors[c] = std::isfinite(scores[c]) ? error : 0;
+      }
+      if (how.causal && r + how.t < how.s) {  // hidden by causal, not by a mask
+        for (uint64_t j = 0; j < how.e; ++j) output.set((head * how.s + r) * how.e + j, 0, 0);
+        for (uint64_t c = 0; how.weights && c < how.t; ++c) weights.set((head * how.s + r) * how.t + c, 0, 0);
+        continue;
       }
       expectAttentionRow(scores, errors, value, head * how.t * how.e, how.e, output, (head * how.s + r) * how.e,
                          how.weights ? &weights : nullptr, (head * how.s + r) * how.t);
@@ -158,6 +163,8 @@ void addAttentionCases(CaseList& list) {
       {"mask-causal", {2, 66, 66, 8, 8, true, true}},
       {"weights", {2, 17, 29, 8, 6, false, false, true}},
       {"weights-mask-causal", {3, 67, 67, 8, 6, true, true, true}},
+      {"weights-causal-fewer-keys", {2, 70, 33, 8, 6, false, true, true}},
+      {"weights-causal-more-keys", {2, 33, 130, 8, 6, true, true, true}},
       {"scale", {2, 9, 14, 8, 8, false, false, false, 0.7}},
       {"scale-0", {2, 9, 14, 8, 8, false, false, true, 0}},
       {"sharp", {1, 20, 40, 16, 8, false, false, true, kNaN, 8}},

@@ -10,6 +10,7 @@ const oracle = require('../../../oracle');
 
 /** What two software drivers, which take seconds for each, are given in the full list only. */
 const kFullWithDrivers = [
+  'rows of a layer, with and without what is optional',
   'rows of what is transformed, in halves',
   'queries, where they outweigh the base',
   'a shared tensor that is released at once',
@@ -40,10 +41,11 @@ function splitSuite(isAlone) {
     assert.deepEqual(parts.map(({ contextId }) => contextId).sort(), kContexts, said);
     let rows = 0;
     for (const part of parts) {
-      assert.deepEqual([part.cut.inputs, part.cut.first], [[cut], rows], said);
+      const cuts = cut.split(',').filter((name) => job.inputs[name]);
+      assert.deepEqual([part.cut.inputs, part.cut.first], [cuts, rows], said);
       rows += part.cut.rows;
     }
-    assert.equal(rows, job.inputs[cut].shape[0]);
+    assert.equal(rows, job.inputs[cut.split(',')[0]].shape[0]);
     const { outputs } = await manager.executeWorkload(job);
     for (const [, tensor] of tensors) tensor.release();
     return [split.outputs, outputs];
@@ -195,7 +197,7 @@ function splitSuite(isAlone) {
         assert.equal(rows[0].output.data, into.data);
         const products = await both(
           manager,
-          { type: 'matmul', inputs: { a: halves(960, 480), b: halves(480, 480) } },
+          { type: 'matmul', inputs: { a: halves(960, 480), b: halves(480, 480) }, params: { dtype: 'same' } },
           'a',
         );
         for (const [split, whole] of [rows, products]) {
@@ -252,6 +254,24 @@ function splitSuite(isAlone) {
       expectClose(split.output.data, whole.output.data, 1e-5);
       assert.deepEqual(split.output.shape, [960, 480]);
       expectProduct(job, split.output);
+    },
+
+    'rows of a layer, with and without what is optional': async ({ manager }) => {
+      const [input, weight] = [matrix(4096, 256), matrix(512, 256, 1)];
+      const codes = gpu.tensor(
+        Int8Array.from(weight.data, (value) => Math.round(value * 100)),
+        [512, 256],
+      );
+      const given = [
+        { weight },
+        { weight, bias: random(512), residual: matrix(4096, 512) },
+        { weight: codes, scales: random(512).map((value) => value + 2) },
+      ];
+      for (const some of given) {
+        const [split, whole] = await both(manager, { type: 'linear', inputs: { input, ...some } }, 'input,residual');
+        assert.deepEqual(split.output.shape, [4096, 512]);
+        expectClose(split.output.data, whole.output.data, 1e-3);
+      }
     },
 
     'rows of what is normalized, into memory of the caller': async ({ manager }) => {
