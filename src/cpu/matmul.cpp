@@ -197,7 +197,7 @@ void matmul(const Matmul& op, const Budget& budget) {
   if (!op.isPlain()) return multiplyInTiles(op, budget);
   if (op.k == 0) return zeros(op);
   if (op.m == 1 || op.n == 1) return asVector(op, budget);
-  // Narrow outputs would leave most of a tile empty, small ones are done before a tile is laid out; without vectors of a
+  // Narrow outputs would leave most of a tile empty, small ones are done before one is laid out; without vectors of a
   // size our tiles are slower, and long sums take them scratch that the library does without.
   const size_t columns = floatTiles().columns;
   const uint64_t products = uint64_t{op.m} * op.n * op.k;

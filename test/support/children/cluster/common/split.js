@@ -7,6 +7,7 @@ const { assert, failure, expectClose } = require('../../../assertions');
 const { rounds } = require('../../../rounds');
 const { until } = require('../../../waiting');
 const oracle = require('../../../oracle');
+const { refusals } = require('./split-refused');
 
 /** What two software drivers, which take seconds for each, are given in the full list only. */
 const kFullWithDrivers = [
@@ -87,25 +88,8 @@ function splitSuite(isAlone) {
 
   /** Software drivers take their time: what has nothing to do with devices is tried with workers alone. */
   const ofWorkers = {
-    'what cannot be split, and what cannot go with it, is refused': async ({ manager }) => {
-      const { inputs } = product(4);
-      const refused = async (workload, options, text) => {
-        const { message } = await failure(manager.executeWorkload(workload, options), 'ERR_INVALID_ARGUMENT');
-        assert.match(message, text);
-      };
-      const able = /can't be split .* normalize, matmul, similarity-search, pca-transform/;
-      await refused({ type: 'add', inputs, split: true }, undefined, able);
-      await refused({ type: 'graph', inputs: {}, nodes: [], outputs: [], split: true }, undefined, able);
-      await refused({ type: 'matmul', inputs, split: 'yes' }, undefined, /split is 'yes', but must be true or false/);
-      await refused(
-        { type: 'matmul', inputs, split: true },
-        { affinity: 'here' },
-        /affinity keeps jobs on one context/,
-      );
-      const { a } = inputs;
-      await refused({ type: 'matmul', inputs: { a, b: matrix(5, 5) }, split: true }, undefined, /inner sizes differ/);
-      await refused({ type: 'matmul', inputs, split: true }, { into: { output: new Float32Array(31) } }, /into/);
-    },
+    'what cannot be split, and what cannot go with it, is refused': ({ manager }) =>
+      refusals(manager, product(4).inputs),
 
     'it counts as one job, and is one to those who listen': async ({ manager }) => {
       const counted = async () => {
@@ -262,12 +246,8 @@ function splitSuite(isAlone) {
         Int8Array.from(weight.data, (value) => Math.round(value * 100)),
         [512, 256],
       );
-      const given = [
-        { weight },
-        { weight, bias: random(512), residual: matrix(4096, 512) },
-        { weight: codes, scales: random(512).map((value) => value + 2) },
-      ];
-      for (const some of given) {
+      const more = { bias: random(512), residual: matrix(4096, 512) };
+      for (const some of [{ weight }, { weight, ...more }, { weight: codes, scales: random(512) }]) {
         const [split, whole] = await both(manager, { type: 'linear', inputs: { input, ...some } }, 'input,residual');
         assert.deepEqual(split.output.shape, [4096, 512]);
         expectClose(split.output.data, whole.output.data, 1e-3);
