@@ -112,6 +112,8 @@ TEST(Workloads, AllAreThere) {
                            "rms-norm",
                            "rope",
                            "pagerank",
+                           "linear",
+                           "reshape",
                            "force-layout",
                            "evidence-timeline",
                            "render/attention-heatmap",
@@ -121,7 +123,7 @@ TEST(Workloads, AllAreThere) {
     ASSERT_NE(workload, nullptr) << name;
     EXPECT_STREQ(workload->info.name, name);
   }
-  EXPECT_EQ(allWorkloads().size(), 32u);
+  EXPECT_EQ(allWorkloads().size(), 34u);
   for (const Workload* workload : allWorkloads()) {
     const size_t joined = workload->info.join.value.joined;
     EXPECT_TRUE(joined == 0 || joined == workload->info.inputs.size()) << workload->info.name;
