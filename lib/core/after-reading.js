@@ -3,18 +3,19 @@
 const { setImmediate, clearImmediate, setTimeout, clearTimeout } = require('node:timers');
 
 /**
- * Acts after a time, once what has come until then was read. It does not keep the process alive.
+ * Acts after a time, once what has come until then was read.
  * @param {number} ms
  * @param {() => void} act
+ * @param {boolean} [keepsAlive] the process, until then
  * @returns {() => void} takes it back
  */
-function afterReading(ms, act) {
+function afterReading(ms, act, keepsAlive = false) {
   /** @type {NodeJS.Immediate|undefined} */
   let immediate;
   const timer = setTimeout(() => {
     immediate = setImmediate(act);
   }, ms);
-  timer.unref();
+  if (!keepsAlive) timer.unref();
   return () => {
     clearTimeout(timer);
     clearImmediate(immediate);

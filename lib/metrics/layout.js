@@ -7,7 +7,7 @@ const { kDurationSize, kSizeSize } = require('./histogram');
 
 /** @typedef {import('./table').Metric} Metric */
 
-const kMaxWorkloads = 32; // the last place is for all that have none of their own
+const kMaxWorkloads = 64; // the last place is for all that have none of their own
 
 /**
  * How many numbers a row has in a block.

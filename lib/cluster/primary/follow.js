@@ -147,7 +147,7 @@ class Follow {
   #ask(member, id) {
     const number = ++this.#lastNumber;
     return new Promise((resolve) => {
-      const end = afterReading(kAnswerMs, () => this.#answered(number, undefined));
+      const end = afterReading(kAnswerMs, () => this.#answered(number, undefined), true);
       this.#questions.set(number, {
         member,
         resolve: (answer) => {

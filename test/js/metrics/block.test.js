@@ -2,6 +2,7 @@
 'use strict';
 const { execFileSync } = require('node:child_process');
 const { MetricsBlock, layout, kMetricsSize, kCodes, kMaxWorkloads } = require('../../../lib/metrics/metrics');
+const { countedNames } = require('../../../lib/call');
 const histogram = require('../../../lib/metrics/histogram');
 const { kStages, stages, plainBucket } = require('../../support/metrics-fixtures');
 
@@ -34,9 +35,14 @@ describe('a block', () => {
     expect(block.view.every((n) => n >= 0 && Number.isFinite(n))).toBe(true);
   });
 
+  test('every kind of job has a place of its own', () => {
+    expect(countedNames.length).toBeLessThan(kMaxWorkloads);
+  });
+
   test('workloads without a place of their own have the last one, codes that of ERR_INTERNAL', () => {
     const block = new MetricsBlock();
-    for (const index of [-1, 32, 1000, NaN, undefined, kMaxWorkloads - 1]) block.completed(index, stages(1), 1);
+    for (const index of [-1, kMaxWorkloads, 1000, NaN, undefined, kMaxWorkloads - 1])
+      block.completed(index, stages(1), 1);
     expect(block.view[layout.kWorkloadJobs + kMaxWorkloads - 1]).toBe(6);
     block.failed('ERR_UNHEARD_OF');
     block.failed('ERR_INTERNAL');

@@ -1,6 +1,6 @@
 // The text for Prometheus, read back by a strict parser of its format.
 'use strict';
-const { MetricsBlock } = require('../../../lib/metrics/metrics');
+const { MetricsBlock, kMaxWorkloads } = require('../../../lib/metrics/metrics');
 const { kContentType } = require('../../../lib/metrics/prometheus');
 const status = require('../../../lib/metrics/status-page');
 const { page, metricsAt, contextOf } = require('../../support/metrics-fixtures');
@@ -201,7 +201,7 @@ describe('the text for Prometheus', () => {
     const blocks = members.map(({ page: of }) => MetricsBlock.ofPage(of));
     blocks[0].completed(0, { queued: 0.01, upload: 0, compute: 1, readback: 0, total: 1.5 }, 4);
     blocks[1].completed(1, { queued: 0.01, upload: 0, compute: 30, readback: 0, total: 40 }, 1);
-    metrics.own.completed(31, { queued: 0.01, upload: 0, compute: 30, readback: 0, total: 200000 }, 100);
+    metrics.own.completed(kMaxWorkloads - 1, { queued: 0.01, upload: 0, compute: 30, readback: 0, total: 200000 }, 100);
     blocks[0].failed('ERR_TIMEOUT');
     metrics.own.failed('ERR_TIMEOUT');
     metrics.own.failed('ERR_QUEUE_FULL');
