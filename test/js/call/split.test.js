@@ -3,8 +3,14 @@
 const { inputsOfPart, mergeBest } = require('../../../lib/call');
 
 test('a part has its rows of what is cut as a view, and all of the rest', () => {
-  const a = { name: 'a', data: Float32Array.from({ length: 24 }, (_, i) => i), shape: [2, 3, 4], dtype: 'float32' };
-  const b = { name: 'b', data: new Float32Array(8), shape: [4, 2], dtype: 'float32' };
+  const a = {
+    name: 'a',
+    place: 0,
+    data: Float32Array.from({ length: 24 }, (_, i) => i),
+    shape: [2, 3, 4],
+    dtype: 'float32',
+  };
+  const b = { name: 'b', place: 1, data: new Float32Array(8), shape: [4, 2], dtype: 'float32' };
   const part = inputsOfPart([a, b], { units: 6, axes: [2, 0], merge: 'rows' }, 2, 3);
   expect(part.a).toMatchObject({ shape: [3, 4], dtype: 'float32' });
   expect(part.a.data.buffer).toBe(a.data.buffer);

@@ -27,7 +27,7 @@ async function main(where) {
     told.length = 1;
     report.running = await failure({ ...slowJob(400), id: 'runs' }, { timeout: 100 });
   }
-  const before = Array.from({ length: 4 }, () => manager.executeWorkload(slowJob(6)));
+  const before = Array.from({ length: 4 }, () => manager.executeWorkload(slowJob(40)));
   await sleep(60); // the first of them runs: smaller jobs pass those whose inputs are still copied
   report.queued = await failure({ ...scale(new Float32Array(4)), id: 'waits' }, { timeout: 60 });
   await Promise.all(before);

@@ -261,7 +261,9 @@ describe('with a clock', () => {
   // node:timers is not what Jest replaces: the module is loaded again over fake ones.
   function fakeHub(options) {
     jest.resetModules();
-    jest.doMock('node:timers', () => ({ setTimeout: global.setTimeout, clearTimeout: global.clearTimeout }));
+    const { setTimeout, clearTimeout } = global;
+    const setImmediate = (act) => act(); // at once: a clock that stands still would not come to it
+    jest.doMock('node:timers', () => ({ setTimeout, clearTimeout, setImmediate, clearImmediate() {} }));
     const { Compilations: Fresh } = require('../../../../lib/cluster/primary/compilations');
     jest.dontMock('node:timers');
     return new Fresh({ limit: 2, log: quiet, workers: () => [], send() {}, open: (handle) => handle, ...options });
