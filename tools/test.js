@@ -4,7 +4,7 @@
 const { setup } = require('./setup');
 const { suites } = require('./suites');
 
-// What runs for every change, in under 15 minutes from nothing on two cores; and all there is but the sanitizers, which
+// What runs for every change, in 16 minutes on two cores beside the build; and all there is but the sanitizers, which
 // have builds of their own. CONTRIBUTING.md says when which is run.
 const kQuick = ['lint', 'types', 'native', 'validation', 'drivers', 'js'];
 const kLists = { quick: kQuick, full: [...kQuick, 'recipes'] };

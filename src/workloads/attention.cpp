@@ -8,6 +8,7 @@
 #include "workloads/attention_tiles.h"
 #include "workloads/common.h"
 #include "workloads/graph_input.h"
+#include "workloads/sequences.h"
 
 namespace switchyard {
 namespace {
@@ -139,24 +140,6 @@ class Attention final : public Workload {
     return {scores * (2.0 * static_cast<double>(d + e) + 20), bytesMoved(call)};
   }
 
-  void checkOffsets(size_t input, std::span<const int32_t> offsets, uint64_t rows) const {
-    const std::string name = std::string("'") + info.inputs[input].name + "'";
-    if (offsets[0] != 0)
-      refuse(*this, name + " must begin with 0, but begins with " + std::to_string(offsets[0]),
-             inputPath(*this, input));
-    for (size_t i = 1; i < offsets.size(); ++i)
-      if (offsets[i] < offsets[i - 1])
-        refuse(*this,
-               name + " must not fall, but falls from " + std::to_string(offsets[i - 1]) + " to " +
-                   std::to_string(offsets[i]) + " at index " + std::to_string(i),
-               inputPath(*this, input));
-    if (static_cast<uint64_t>(offsets.back()) != rows)
-      refuse(*this,
-             name + " must end with the number of rows, " + std::to_string(rows) + ", but ends with " +
-                 std::to_string(offsets.back()),
-             inputPath(*this, input));
-  }
-
   void recordPacked(Recorder& r, const Call& call, std::span<const int32_t> givenOffsets,
                     std::span<const int32_t> givenKeyOffsets) const {
     if (!r.device().broadcasts)
@@ -166,8 +149,8 @@ class Attention final : public Workload {
     const std::vector<int32_t> offsets(givenOffsets.begin(), givenOffsets.end()),
         keyOffsets(givenKeyOffsets.begin(), givenKeyOffsets.end());
     const Shape &q = call.shape(kQuery), &k = call.shape(kKey), &v = call.shape(kValue);
-    checkOffsets(kOffsets, offsets, q[0]);
-    checkOffsets(call.inputs[kKeyOffsets].present ? kKeyOffsets : kOffsets, keyOffsets, k[0]);
+    checkSequences(*this, offsets, q[0], kOffsets);
+    checkSequences(*this, keyOffsets, k[0], call.inputs[kKeyOffsets].present ? kKeyOffsets : kOffsets);
     std::vector<AttentionSequence> sequences(offsets.size() - 1);
     uint64_t longest = 0, longestKeys = 0;
     for (size_t i = 0; i < sequences.size(); ++i) {
