@@ -12,4 +12,12 @@ layout(constant_id = 11) const uint kFoursB = 0;
 layout(constant_id = 12) const uint kFoursOut = 0;
 layout(constant_id = 21) const uint kFoursK = 0;
 #include "matmul_plain.glsl"
+
+// Up to four elements of out from (row, column) on: v is alpha times the sums there.
+void finish(uint batch, uint row, uint column, vec4 v) {
+  const uint at = p.offsetOut + batch * p.strideOut + row * p.ldOut + column;
+  const bool added = (p.added & kAddedOut) != 0u;
+  if (kFoursOut != 0u) outp4[at / 4u] = added ? outp4[at / 4u] + v : v;
+  else [[unroll]] for (uint i = 0; i < 4u; ++i) if (column + i < p.n) outp[at + i] = added ? outp[at + i] + v[i] : v[i];
+}
 #include "matmul_direct.glsl"

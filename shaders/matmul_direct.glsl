@@ -62,10 +62,10 @@ uvec2 notFinite(uint fromA, uint fromB, uint row, uint column) {
   return uvec2(subgroupOr(rows), signs(overB));
 }
 
-#ifdef SY_LINEAR
 shared vec4 stage[kRows * 32u];  // a lane's own rows: nobody waits for anybody
 
-// Row by row in a loop, so that what follows a product is there once and not sixteen times.
+// Row by row in a loop, so that what follows a product is there once and not sixteen times: where it is, drivers keep
+// sums in memory from the first on, and the whole product takes three times as long.
 void finishAll(const Tile t, uint column, uint lane, vec4 sum[kRows], uvec2 bad) {
   uvec2 lost = uvec2(0u);  // a bit for each sum that overflowed
   [[unroll]] for (uint r = 0; r < kRows; ++r) {
@@ -82,7 +82,6 @@ void finishAll(const Tile t, uint column, uint lane, vec4 sum[kRows], uvec2 bad)
   for (uint r = 0; r < kRows; ++r)
     if (t.row + r < p.m && column < p.n) finish(t.batch, t.row + r, column, stage[r * W + lane]);
 }
-#endif
 
 void main() {
   const Tile t = tileOf(kTileRows, kThreadColumns * W);
@@ -124,29 +123,5 @@ void main() {
   [[unroll]] for (uint r = 0; r < kRows; ++r) over |= overflowIfNotFinite(sum[r]);
   uvec2 bad = uvec2(0u);  // a bit for each row of a and column of b that is not finite
   if (subgroupOr(signs(over)) != 0u) bad = notFinite(fromA, fromB, t.row, column);
-#ifdef SY_LINEAR
   finishAll(t, column, lane, sum, bad);
-#else
-  uvec2 lost = uvec2(0u);  // a bit for each sum that overflowed
-  [[unroll]] for (uint r = 0; r < kRows; ++r) {
-    const uint row = t.row + r;
-    if (row >= p.m) continue;
-    if (kFoursOut != 0u && allFinite(sum[r])) {
-      if (column >= p.n) continue;
-      const uint at = (p.offsetOut + t.batch * p.strideOut + row * p.ldOut + column) / 4u;
-      vec4 value = p.alpha * sum[r];
-      if ((p.added & kAddedOut) != 0u) value += outp4[at];
-      outp4[at] = value;
-    } else {
-      [[unroll]] for (uint i = 0; i < 4u; ++i)
-        if (column + i < p.n && !store(t.batch, row, column + i, sum[r][i], ((bad.x >> r | bad.y >> i) & 1u) == 0u))
-          lost[r / 8u] |= 1u << (r % 8u * 4u + i);
-    }
-  }
-  [[unroll]] for (uint part = 0; part < 2u; ++part)
-    for (uint bits = lost[part]; bits != 0u; bits &= bits - 1u) {
-      const uint which = uint(findLSB(bits)), row = t.row + part * 8u + which / 4u, c = column + which % 4u;
-      put(t.batch, row, c, rescued(t.batch, row, c));
-    }
-#endif
 }
