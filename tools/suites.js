@@ -127,18 +127,18 @@ function together(name, started, parts) {
   };
 }
 
-// Many small cases, which measure nothing: half of them beside the other half, but for those `without`. All else runs
-// alone after that.
-async function inShards(name, { filter = '*', small, without, env = {}, extra }) {
+// Many small cases, which measure nothing: half of them beside the other half, but for those `without`; of each `every`
+// one. All else runs alone after that, but for what is `apart`.
+async function inShards(name, { filter = '*', small, without, apart, every = 1, env = {}, extra }) {
   if (extra.length) return judged(name, { filter, env, extra });
   const started = Date.now();
-  const shard = (index) => ({ GTEST_TOTAL_SHARDS: '2', GTEST_SHARD_INDEX: String(index) });
+  const shard = (index) => ({ GTEST_TOTAL_SHARDS: String(2 * every), GTEST_SHARD_INDEX: String(index) });
   const parts = await Promise.all(
     [0, 1].map((index) =>
       judged(`${name}-${index}`, { filter: without ? `${small}-${without}` : small, env: { ...env, ...shard(index) } }),
     ),
   );
-  parts.push(await judged(name, { filter: `${filter}-${small}`, env }));
+  parts.push(await judged(name, { filter: `${filter}-${small}${apart ? `:${apart}` : ''}`, env }));
   const suite = together(
     name,
     started,
@@ -202,12 +202,16 @@ async function rareRows(extra) {
   return judgeEnd(suite, result);
 }
 
-// Every test that names Vulkan, under the validation layer: any message of the layer is a failure.
+// Every test that names Vulkan, under the validation layer: any message of the layer is a failure. In the quick list a
+// third of the cases, and none of the tests that are many jobs of a kind: the layer takes longer than the driver.
 async function validation(extra) {
+  const full = Boolean(process.env.SWITCHYARD_TEST_FULL);
   const { suite, output } = await inShards('validation', {
     filter: '*vulkan*:*Vulkan*',
     small: 'conformance.*vulkan*',
     without: '*guarded', // the same calls, with all memory compared: the native tests do that
+    apart: full ? undefined : '*SplitOnDevice*:magnitudes.*',
+    every: full ? 1 : 3,
     env: { SWITCHYARD_VULKAN_VALIDATION: '1' },
     extra,
   });
