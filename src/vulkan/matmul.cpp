@@ -84,7 +84,7 @@ class Planner {
   }
   static uint32_t half(uint32_t count) {  // whole tiles where that is possible, or fours
     if (count < 2) throw Error(Code::Internal, "a matrix product whose single row is larger than a view");
-    return count >= 256 ? count / 2 / 128 * 128 : count >= 8 ? count / 8 * 4 : count / 2;
+    return count >= 256 ? count / 2 / 128 * 128 : count > 4 ? (count + 4) / 8 * 4 : count / 2;
   }
 
   // A view of `bytes` that begins at element `first`, aligned down; the rest of the offset goes to the shader.
