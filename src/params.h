@@ -19,7 +19,10 @@ typedef uint32_t uint;
 #define kScanQueries 8
 #define kScanRows 64
 #define kMeanColumns 64
-#define kPagerankRow 4096
+// pagerank: the most edges of a row of the layout, the rows of a slice, the nodes of a group of pagerank_step.
+#define kPagerankRow 256
+#define kPagerankSlice 32
+#define kPagerankGroup 256
 
 // How the elements of a kernel's floating buffers lie in memory: `formats` in its params has two bits for each buffer,
 // in the order of kernels.def, the first lowest.
@@ -93,6 +96,15 @@ SY_STRUCT(ReduceParams) {
   uint kind;
   uint formats;
 };
+// A long row in parts of `part` elements, the last one shorter; sums and norms over `over`.
+SY_STRUCT(ReducePartsParams) {
+  uint rows;
+  uint d;
+  uint kind;
+  uint formats;
+  uint part;
+  float over;
+};
 SY_STRUCT(NormalizeParams) {
   uint rows;
   uint d;
@@ -104,6 +116,22 @@ SY_STRUCT(SoftmaxParams) {
   uint d;
   float inverseTemperature;
   uint formats;
+};
+SY_STRUCT(SoftmaxPartsParams) {
+  uint rows;
+  uint d;
+  float inverseTemperature;
+  uint formats;
+  uint part;
+};
+// Rows whose norm is known: times `by`, of a part of it.
+SY_STRUCT(NormalizePartsParams) {
+  uint rows;
+  uint d;
+  float epsilon;
+  uint formats;
+  uint part;
+  float by;
 };
 SY_STRUCT(LayerNormParams) {
   uint rows;
@@ -285,14 +313,26 @@ SY_STRUCT(MeanParams) {
   uint rows;
   uint d;
 };
-// pagerank_step works on nodes firstNode .. firstNode + nodes; its sources and weights views begin at edge firstEdge.
+// Sums of `slice` rows at a time, over `over`.
+SY_STRUCT(ColumnMeanParams) {
+  uint rows;
+  uint d;
+  uint slice;
+  float over;
+};
+// `count` items from `first` on: nodes of pagerank_step, segments of pagerank_parts, hubs of pagerank_hubs. The views
+// of sources and weights begin at place firstEdge.
 SY_STRUCT(PagerankParams) {
   uint n;
   float damping;
   float tolerance;
   uint maxIterations;
-  uint firstNode;
-  uint nodes;
+  uint weighted;
+  uint hubs;        // nodes with more than kPagerankRow edges, the first ones
+  uint firstSlice;  // of the nodes behind them
+  uint partials;    // pairs of partial sums
+  uint first;
+  uint count;
   uint firstEdge;
 };
 // Device memory, not parameters: what one iteration hands the next.

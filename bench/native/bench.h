@@ -69,6 +69,9 @@ double copyBandwidth(uint64_t bytes, int rounds);
 void onAllThreads(const std::function<void(uint32_t thread, uint32_t threads)>& work);
 
 void benchCpu(const Options& options, std::vector<Figure>& figures);
+// `id`: what the figures call the context's device.
+void benchRows(const Options& options, const std::string& id, std::shared_ptr<Context> context,
+               std::vector<Figure>& figures);
 void benchVulkan(const Options& options, std::vector<Figure>& figures);
 
 }  // namespace switchyard::bench

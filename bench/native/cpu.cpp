@@ -207,6 +207,7 @@ void benchCpu(const Options& options, std::vector<Figure>& figures) {
   benchBandwidth(options, context, figures);
   benchSearch(options, context, figures);
   benchPca(options, context, figures);
+  benchRows(options, "cpu", context, figures);
   benchRoundTrip(options, context, figures);
 }
 

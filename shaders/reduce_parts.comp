@@ -1,0 +1,24 @@
+#version 450
+// One number for every part of a long row: sum, min, max or L2 norm.
+#include "common.glsl"
+layout(local_size_x = 256, local_size_x_id = 0) in;
+layout(constant_id = 10) const uint kKind = 0;
+layout(constant_id = 11) const uint kFormats = 0;
+layout(constant_id = 17) const uint kRowsOfFours = 0;
+#include "reduce.glsl"
+#include "halves.glsl"
+READS(take, 0)
+WRITES(put, 1)
+layout(push_constant) uniform Push { ReducePartsParams p; };
+#include "rows.glsl"
+ROW_READ(load, take)
+
+#include "reduce_row.glsl"
+#include "parts.glsl"
+
+void main() {
+  const Part part = partOf(groupIndex());
+  if (part.row >= p.rows) return;
+  const float result = reducedRow(part.from, part.count, p.over);
+  if (LANE == 0) put1(groupIndex(), result);
+}
