@@ -70,5 +70,6 @@ void onAllThreads(const std::function<void(uint32_t thread, uint32_t threads)>& 
 
 void benchCpu(const Options& options, std::vector<Figure>& figures);
 void benchVulkan(const Options& options, std::vector<Figure>& figures);
+void benchTopK(const Options& options, std::vector<Figure>& figures);
 
 }  // namespace switchyard::bench
