@@ -15,6 +15,10 @@ typedef uint32_t uint;
 #define kAttentionRows 64
 #define kAttentionPart 16
 #define kTopKChunk 1024
+#define kTopKSegment 16384
+#define kTopKByParts 512
+#define kTopKBins 2048
+#define kTopKDigits 6
 #define kSearchTile 64
 #define kScanQueries 8
 #define kScanRows 64
@@ -271,14 +275,42 @@ SY_STRUCT(TopKParams) {
   uint d;
   uint k;
   uint largest;
+  uint formats;
 };
-SY_STRUCT(TopKChunkParams) {
+SY_STRUCT(TopKSelectParams) {
   uint rows;
   uint d;
   uint k;
-  uint chunks;
+  uint segments;
+  uint segment;
   uint fromValues;
   uint largest;
+  uint formats;
+};
+SY_STRUCT(TopKDigitParams) {
+  uint rows;
+  uint d;
+  uint k;
+  uint segments;
+  uint segment;
+  uint digit;
+  uint largest;
+  uint formats;
+  uint padded;
+};
+// The candidates of a row that are among its best: those with a key below this one, and of this one up to the index.
+SY_STRUCT(TopKState) {
+  uint key;
+  uint index;
+  uint left;
+  uint done;
+  uint taken;
+};
+SY_STRUCT(SortChunkParams) {
+  uint rows;
+  uint padded;
+  uint size;
+  uint last;
 };
 SY_STRUCT(SortParams) {
   uint rows;
@@ -287,12 +319,15 @@ SY_STRUCT(SortParams) {
   uint largest;
   uint size;
   uint stride;
+  uint formats;
 };
 SY_STRUCT(TopKGatherParams) {
   uint rows;
   uint d;
   uint k;
   uint inStride;
+  uint together;
+  uint formats;
 };
 SY_STRUCT(SearchParams) {
   uint q;

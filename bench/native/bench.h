@@ -73,5 +73,6 @@ void benchCpu(const Options& options, std::vector<Figure>& figures);
 void benchRows(const Options& options, const std::string& id, std::shared_ptr<Context> context,
                std::vector<Figure>& figures);
 void benchVulkan(const Options& options, std::vector<Figure>& figures);
+void benchTopK(const Options& options, std::vector<Figure>& figures);
 
 }  // namespace switchyard::bench
