@@ -28,8 +28,8 @@ export interface AnalysisWorkloads extends ModelWorkloads {
     outputs: 'values' | 'indices';
   };
   /**
-   * The `k` rows of `base` that are nearest to each query, nearest first; of equal ones the lower index first. Rows of an
-   * int8 base are `scales` times its codes, as `quantize` makes both, and scores are in float32 whatever the base is.
+   * The `k` rows of `base` that are nearest to each query, nearest first; of equal ones the lower index first. Rows of
+   * an int8 base are `scales` times its codes, as `quantize` makes both; scores are in float32 whatever the base is.
    *
    * `bound` says how much better than the last score that was returned the exact score of any other row can be: that of
    * the float32 rows which an int8 or half base was made of, each rounded to the nearest. It is the worst that rounding

@@ -5,7 +5,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/scratch.h"
-#include "cpu/search.h"
+#include "cpu/search_parts.h"
 #include "cpu/top_k.h"
 
 namespace switchyard::cpu {
@@ -69,10 +69,10 @@ Query normsOf(const float* query, size_t d) {
   return norms;
 }
 
-// Queries [first, first + count) as the kernels want them, in `memory`.
-SearchGroup prepare(const Search& search, size_t first, size_t count, float* memory) {
+// Queries [first, first + count) as the kernels want them, in `memory`: many side by side, if that is wanted.
+SearchGroup prepare(const Search& search, size_t first, size_t count, float* memory, bool side = true) {
   const size_t d = search.params.d, vector = searchLanes();
-  const size_t lanes = count <= kFew ? 0 : (count + vector - 1) / vector * vector;
+  const size_t lanes = count <= kFew || !side ? 0 : (count + vector - 1) / vector * vector;
   SearchGroup group{memory,
                     count,
                     lanes,
@@ -132,7 +132,7 @@ void emit(const Search& search, size_t query, uint64_t* best, double worst) {
 }
 
 // Small k: every thread keeps its best for every query, merged at the end.
-void collectGroup(const Search& search, const SearchGroup& group, size_t first) {
+void collectGroup(const Search& search, const SearchGroup& group, const CodeQueries* codes, size_t first) {
   const Budget& budget = search.call.budget;
   const size_t k = search.wanted, room = BestK::capacity(k), lanes = std::min(budget.threads, usableCpus());
   Scratch memory(lanes * group.count * room * sizeof(uint64_t)), thresholds(lanes * kGroup * sizeof(float));
@@ -143,20 +143,41 @@ void collectGroup(const Search& search, const SearchGroup& group, size_t first) 
     thresholds.as<float>()[i] = i % kGroup < group.count ? best[0].threshold() : HUGE_VALF;
   parallelFor(budget, group.n, rowGrain(budget, group), [&](uint64_t begin, uint64_t end, uint32_t lane) {
     double error = worst[lane];
-    searchStretch(search.base, group, begin, end, thresholds.as<float>() + lane * kGroup,
-                  best.data() + lane * group.count, &error);
+    float* const own = thresholds.as<float>() + lane * kGroup;
+    BestK* const found = best.data() + lane * group.count;
+    if (codes)
+      searchCodes(search.base, group, *codes, begin, end, own, found, &error);
+    else
+      searchStretch(search.base, group, begin, end, own, found, &error);
     worst[lane] = error;
   });
   if (budget.stopped()) return;
   const double error = *std::max_element(worst.begin(), worst.end());
-  std::vector<uint64_t> all;
-  for (size_t q = 0; q < group.count && !budget.stopped(); ++q) {
-    all.clear();
-    for (size_t lane = 0; lane < lanes; ++lane)
-      all.insert(all.end(), best[lane * group.count + q].begin(), best[lane * group.count + q].end());
-    sortBest(all.data(), all.size(), k);
-    emit(search, first + q, all.data(), error);
-  }
+  const bool again = search.params.has & kSearchHasRescore;
+  const double rowNs = again ? 100 + 0.2 * static_cast<double>(group.d) : 0;
+  const double queryNs = 5.0 * static_cast<double>(lanes * room) + rowNs * static_cast<double>(k);
+  parallelFor(budget, group.count, grainFor(budget, group.count, queryNs), [&](uint64_t begin, uint64_t end, uint32_t) {
+    std::vector<uint64_t> all;
+    for (uint64_t q = begin; q < end && !budget.stopped(); ++q) {
+      all.clear();
+      for (size_t lane = 0; lane < lanes; ++lane)
+        all.insert(all.end(), best[lane * group.count + q].begin(), best[lane * group.count + q].end());
+      sortBest(all.data(), all.size(), k);
+      emit(search, first + q, all.data(), error);
+    }
+  });
+}
+
+// The same by rough scores, of an int8 base. False where those can't be had.
+bool searchByCodes(const Search& search, size_t first, size_t count, float* memory) {
+  const size_t d = search.params.d;
+  CodeQueries codes{.dots = codeDots()};
+  if (search.base.element != kElementInt8 || d > kMaxCodeRow || (count > kFew && !codes.dots.panel)) return false;
+  Scratch own(codeBytes(codes.dots, count, d));
+  const SearchGroup group = prepare(search, first, count, memory, false);
+  if (!codeQueries(group, own.as<std::byte>(), codes)) return false;
+  collectGroup(search, group, &codes, first);
+  return true;
 }
 
 // Large k: all scores of the group first, then a selection a query. Rows that may not be found have no place.
@@ -225,9 +246,11 @@ void similarity_search(const Call& call) {
   // Vectors may have lanes past the last query, but never past a whole group.
   Scratch queries(kGroup * std::max<size_t>(params.d, 1) * sizeof(float));
   for (size_t first = 0; first < params.q && !call.budget.stopped(); first += most) {
-    const SearchGroup group = prepare(search, first, std::min<size_t>(most, params.q - first), queries.as<float>());
+    const size_t count = std::min<size_t>(most, params.q - first);
+    if (collect && searchByCodes(search, first, count, queries.as<float>())) continue;
+    const SearchGroup group = prepare(search, first, count, queries.as<float>());
     if (collect)
-      collectGroup(search, group, first);
+      collectGroup(search, group, nullptr, first);
     else
       selectGroup(search, group, first);
   }

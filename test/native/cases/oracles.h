@@ -49,8 +49,8 @@ void expectAttentionRow(const std::vector<double>& scores, const std::vector<dou
                         size_t weightsFrom);
 
 void expectTopK(Problem& p);
-// exact: whole numbers, whose scores have no error. made: the float32 rows that a rounded base was made of, by which its
-// bound is judged.
+// exact: whole numbers, whose scores have no error. made: the float32 rows that a rounded base was made of, by which
+// its bound is judged.
 void expectSearch(Problem& p, bool exact, const HostTensor* made = nullptr);
 void roundBase(Problem& p, const HostTensor& rows, DType dtype);  // inputs base and scales
 HostTensor maskOf(uint64_t n, const std::function<bool(uint64_t)>& allows);
@@ -73,5 +73,6 @@ struct MagnitudeCases {
   void (*make)(Problem&, Random&);
 };
 extern const std::vector<MagnitudeCases> kMagnitudeCases;
+extern const std::vector<MagnitudeCases> kSearchCases;  // in the same way, searches of every kind
 
 }  // namespace switchyard::test
