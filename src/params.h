@@ -337,12 +337,19 @@ SY_STRUCT(SearchParams) {
   uint ldScores;
   uint firstColumn;
 };
+// `element` is what the base holds: a format, or kElementInt8. has: bits of kSearchHas.
+#define kSearchHasMask 1
+#define kSearchHasRescore 2
+#define kSearchHasBound 4
 SY_STRUCT(SimilaritySearchParams) {
   uint q;
   uint n;
   uint d;
   uint k;
   uint metric;
+  uint element;
+  uint rescore;  // the format of its rows
+  uint has;
 };
 SY_STRUCT(MeanParams) {
   uint rows;
