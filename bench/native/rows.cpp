@@ -88,7 +88,7 @@ void benchPagerank(const Options& options, const std::string& id, std::shared_pt
   Repeated one = ranked(1), many = ranked(41);
   const auto times = timeInTurns(options.quick ? 2 : 5, {[&] { one.run(); }, [&] { many.run(); },
                                                          [&] { sink = readAll(read.values.data(), kElements); }});
-  // A source and its share for each edge; of each node the rank, its next one, the scale, the share, and where it begins.
+  // A source and its share for each edge; of each node the rank, its next one, scale, share, and where it begins.
   const double bytes = kEdges * 8.0 + kNodes * 20.0, bandwidth = double(kElements) * 4 / times[2].best;
   const double iteration = (times[1].best - times[0].best) / 40;
   const std::string detail = format(

@@ -103,8 +103,7 @@ class Pagerank final : public Workload {
         }
       }
       const BufferView place = uploaded(r, std::as_bytes(rows.place));
-      r.launch(Kernel::gather, n, {on.ranks, place, on.ranks, call.outputs[0].view},
-               GatherParams{n, 1, n, 0, 0});
+      r.launch(Kernel::gather, n, {on.ranks, place, on.ranks, call.outputs[0].view}, GatherParams{n, 1, n, 0, 0});
     }
     std::span<int32_t> iterations = r.hostMemory<int32_t>(1);
     std::span<float> residual = r.hostMemory<float>(1);
