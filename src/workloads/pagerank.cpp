@@ -122,13 +122,14 @@ class Pagerank final : public Workload {
     const size_t weightPlaces = weights.empty() ? 4 : places;
     GraphViews on;
     on.sources = r.fresh(places * 4), on.weights = r.fresh(weightPlaces * 4);
-    // On the CPU that is where the kernel reads them.
+    // Where the host sees that memory, and no command has used it yet, it is filled as it is.
+    const bool seen = on.sources.buffer->host && on.weights.buffer->host;
     const std::span<int32_t> sources =
-        r.onCpu() ? std::span(on.sources.host<int32_t>(), places) : r.hostMemory<int32_t>(places);
+        seen ? std::span(on.sources.host<int32_t>(), places) : r.hostMemory<int32_t>(places);
     const std::span<float> edgeWeights =
-        r.onCpu() ? std::span(on.weights.host<float>(), weightPlaces) : r.hostMemory<float>(weightPlaces);
+        seen ? std::span(on.weights.host<float>(), weightPlaces) : r.hostMemory<float>(weightPlaces);
     fillRows(r, rows, offsets, columns, weights, sources, edgeWeights);
-    if (!r.onCpu()) {
+    if (!seen) {
       r.upload(on.sources, bytes(sources));
       r.upload(on.weights, bytes(edgeWeights));
     }
