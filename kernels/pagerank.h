@@ -1,4 +1,5 @@
-// Rows of pagerank's layout (kernels.def): slices of kPagerankSlice, a warp, of each row four neighbours after the other.
+// Rows of pagerank's layout (kernels.def): slices of kPagerankSlice, a warp, of each row four neighbours after the
+// other.
 #pragma once
 #include "rows.h"
 

@@ -1,4 +1,5 @@
-// pagerank_step: the next rank of nodes, how far it moved, and what of it is dangling. One block is kPagerankGroup nodes.
+// pagerank_step: the next rank of nodes, how far it moved, and what of it is dangling. One block is kPagerankGroup
+// nodes.
 #include "pagerank.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {

@@ -40,8 +40,10 @@ void benchLongRows(const Options& options, const std::string& id, std::shared_pt
     const std::string detail =
         format("%.2f ms; 4096 rows of 4096 %.2f ms; reading alone %.2f ms, %.1f GB/s", times[0].best * 1e3,
                times[1].best * 1e3, times[2].best * 1e3, double(kElements) * 4 / times[2].best / 1e9);
-    figures.push_back(atMost(id + " " + workload + " of one row of 16M against 4,096 rows",
-                             times[0].best / times[1].best, "x", 1.3, detail));
+    // The CPU's threads keep a short row in their caches, of which a long one is read twice.
+    const std::string name = id + " " + workload + " of one row of 16M against 4,096 rows";
+    const double ratio = times[0].best / times[1].best;
+    figures.push_back(id == "cpu" ? plain(name, ratio, "x", detail) : atMost(name, ratio, "x", 1.3, detail));
     if (id == "cpu" && workload == std::string("reduce"))
       figures.push_back(atLeast("cpu reduce of one row of 16M against read bandwidth", times[2].best / times[0].best,
                                 "x", 0.9, detail));
@@ -88,7 +90,7 @@ void benchPagerank(const Options& options, const std::string& id, std::shared_pt
   Repeated one = ranked(1), many = ranked(41);
   const auto times = timeInTurns(options.quick ? 2 : 5, {[&] { one.run(); }, [&] { many.run(); },
                                                          [&] { sink = readAll(read.values.data(), kElements); }});
-  // A source and its share for each edge; of each node the rank, its next one, the scale, the share, and where it begins.
+  // A source and its share for each edge; of each node the rank, its next one, scale, share, and where it begins.
   const double bytes = kEdges * 8.0 + kNodes * 20.0, bandwidth = double(kElements) * 4 / times[2].best;
   const double iteration = (times[1].best - times[0].best) / 40;
   const std::string detail = format(

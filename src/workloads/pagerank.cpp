@@ -103,8 +103,7 @@ class Pagerank final : public Workload {
         }
       }
       const BufferView place = uploaded(r, std::as_bytes(rows.place));
-      r.launch(Kernel::gather, n, {on.ranks, place, on.ranks, call.outputs[0].view},
-               GatherParams{n, 1, n, 0, 0});
+      r.launch(Kernel::gather, n, {on.ranks, place, on.ranks, call.outputs[0].view}, GatherParams{n, 1, n, 0, 0});
     }
     std::span<int32_t> iterations = r.hostMemory<int32_t>(1);
     std::span<float> residual = r.hostMemory<float>(1);
@@ -119,17 +118,18 @@ class Pagerank final : public Workload {
   static GraphViews bring(Recorder& r, const PagerankRows& rows, std::span<const int32_t> offsets,
                           std::span<const int32_t> columns, std::span<const float> weights) {
     const auto bytes = [](auto span) { return std::as_bytes(span); };
-    const size_t places = std::max<size_t>(rows.places(), 4);
+    const size_t places = rows.places() + 4;  // rows without edges are bound to something, too
     const size_t weightPlaces = weights.empty() ? 4 : places;
     GraphViews on;
     on.sources = r.fresh(places * 4), on.weights = r.fresh(weightPlaces * 4);
-    // On the CPU that is where the kernel reads them.
+    // Where the host sees that memory, and no command has used it yet, it is filled as it is.
+    const bool seen = on.sources.buffer->host && on.weights.buffer->host;
     const std::span<int32_t> sources =
-        r.onCpu() ? std::span(on.sources.host<int32_t>(), places) : r.hostMemory<int32_t>(places);
+        seen ? std::span(on.sources.host<int32_t>(), places) : r.hostMemory<int32_t>(places);
     const std::span<float> edgeWeights =
-        r.onCpu() ? std::span(on.weights.host<float>(), weightPlaces) : r.hostMemory<float>(weightPlaces);
+        seen ? std::span(on.weights.host<float>(), weightPlaces) : r.hostMemory<float>(weightPlaces);
     fillRows(r, rows, offsets, columns, weights, sources, edgeWeights);
-    if (!r.onCpu()) {
+    if (!seen) {
       r.upload(on.sources, bytes(sources));
       r.upload(on.weights, bytes(edgeWeights));
     }
@@ -154,15 +154,15 @@ class Pagerank final : public Workload {
 
   static void recordStep(Recorder& r, PagerankParams p, const PagerankRows& rows, const GraphViews& on,
                          BufferView shares, BufferView next) {
-    const auto edges = [&](BufferView view, uint64_t from, uint64_t count) {
-      return rows.places() && view.size > 16 ? view.slice(from * 4, count * 4) : view;
+    const auto sources = [&](uint64_t from, uint64_t count) { return on.sources.slice(from * 4, count * 4); };
+    const auto weights = [&](uint64_t from, uint64_t count) {
+      return p.weighted ? on.weights.slice(from * 4, count * 4) : on.weights;
     };
     forSlices(r, rows, 0, rows.firstSlice, 1, [&](uint32_t slice, uint32_t end, uint64_t from, uint64_t count) {
       p.first = slice * kPagerankSlice, p.firstEdge = static_cast<uint32_t>(from);
       p.count = std::min(rows.segmentCount, end * kPagerankSlice) - p.first;
       r.launch(Kernel::pagerank_parts, p.count,
-               {on.starts, edges(on.sources, from, count), edges(on.weights, from, count), shares, on.state, on.sums},
-               p);
+               {on.starts, sources(from, count), weights(from, count), shares, on.state, on.sums}, p);
     });
     if (rows.hubs)
       r.launch(Kernel::pagerank_hubs, rows.hubs,
@@ -176,8 +176,8 @@ class Pagerank final : public Workload {
                 };
                 p.first = node(slice), p.count = node(end) - p.first, p.firstEdge = static_cast<uint32_t>(from);
                 r.launch(Kernel::pagerank_step, (p.count + kPagerankGroup - 1) / kPagerankGroup,
-                         {on.starts, edges(on.sources, from, count), edges(on.weights, from, count), shares, on.scale,
-                          on.state, on.ranks, next, on.partials},
+                         {on.starts, sources(from, count), weights(from, count), shares, on.scale, on.state, on.ranks,
+                          next, on.partials},
                          p);
               });
   }

@@ -83,10 +83,6 @@ void addReduceCases(CaseList& list) {
       add("rank1", Size::Small, t, {130}, false);
       add("rank4", Size::Small, t, {2, 3, 4, 33}, false);
       add("whole-numbers", Size::Small, t, {5, 1021}, true);
-      // Few and long: GPUs cut them into parts, also those that no binding holds.
-      add("parts", Size::Small, t, {1, 40009}, false);
-      add("whole-parts", Size::Small, t, {2, 40960}, true);
-      if (t == kF32) add("long-row", Size::Split, t, {1, 200003}, true);
       if (t != kF32) add("long-rows", Size::Large, t, {2, 140011}, false);
       if (t != kF32) continue;
       add("large", Size::Split, t, {1031, 1021}, false);
@@ -99,18 +95,6 @@ void addReduceCases(CaseList& list) {
       expectReduce(p);
     });
   }
-  for (const char* kind : {"sum", "mean", "norm", "min", "max"})
-    for (double magnitude : {3e38, 1e-25, kNaN, kInf})
-      list.add("reduce", std::string(kind) + "-parts-of-" + std::to_string(magnitude), Size::Small,
-               [=](Problem& p, Random& random) {
-                 p.inputs = {random.uniform(kF32, {2, 32771}, -1, 1)};
-                 // Parts whose own sums are past float32, where the row's is not.
-                 for (size_t i = 0; i < p.inputs[0].size(); ++i)
-                   if (std::isfinite(magnitude) ? i % 5 == 0 : i == 30001)
-                     p.inputs[0].set(i, magnitude * (i % 32771 < 16385 ? 1 : -1));
-                 p.params = {{"kind", kind}};
-                 expectReduce(p);
-               });
   for (const char* kind : {"sum", "mean"})
     list.add("reduce", std::string(kind) + "-overflows-on-the-way", Size::Small, [=](Problem& p, Random&) {
       p.inputs = {HostTensor(kF32, {2, 300})};
@@ -162,25 +146,12 @@ void addNormalizeCases(CaseList& list) {
     if (t != kF32) add("long-rows", Size::Large, t, {2, 140012}, 1);
     if (t != kF32) add("odd-rows", Size::Split, t, {2741, 385}, 1);
     add("epsilon-wins", Size::Small, t, {3, 50}, 1, {{"epsilon", 100}});
-    add("parts", Size::Small, t, {2, 40012}, 1);
-    add("parts-epsilon-wins", Size::Small, t, {1, 32768}, 1, {{"epsilon", 1000}});
-    if (t == kF32) add("long-row", Size::Split, t, {1, 200003}, 1);
   }
   for (uint64_t d : {5, 64, 300}) {
     add("huge-" + std::to_string(d), Size::Small, kF32, {3, d}, 3e38);  // the sum of squares overflows
     add("tiny-" + std::to_string(d), Size::Small, kF32, {3, d}, 1e-25, {{"epsilon", 1e-35}});  // ... or underflows
     add("tiny-default-epsilon-" + std::to_string(d), Size::Small, kF32, {3, d}, 1e-14);
   }
-  add("parts-huge", Size::Small, kF32, {1, 40003}, 3e38);
-  add("parts-tiny", Size::Small, kF32, {1, 40003}, 1e-25, {{"epsilon", 1e-35}});
-  add("parts-tiny-default-epsilon", Size::Small, kF32, {2, 40003}, 1e-16);
-  for (double value : {kNaN, kInf})
-    list.add("normalize", std::isnan(value) ? "parts-nan" : "parts-infinity", Size::Small,
-             [=](Problem& p, Random& random) {
-               p.inputs = {random.uniform(kF32, {2, 32771}, -1, 1)};
-               p.inputs[0].set(30000, value);
-               expectNormalize(p);
-             });
   list.add("normalize", "special", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {6, 3}, {0, 0, 0, kNaN, 1, 2, 3, 4, 0, -0.0, 0, -5, 1, 2, kNaN, 0, 0, 1e-3})};
     expectNormalize(p);
@@ -243,9 +214,6 @@ void addSoftmaxCases(CaseList& list) {
     add("cold", Size::Small, t, {5, 77}, 3, {{"temperature", 0.05}});
     add("hot", Size::Small, t, {5, 77}, 3, {{"temperature", 40}});
     add("large-inputs", Size::Small, t, {5, 77}, 30000);
-    add("parts", Size::Small, t, {1, 40012}, 3);
-    add("parts-large-inputs", Size::Small, t, {2, 33000}, 30000);
-    if (t == kF32) add("long-row", Size::Split, t, {1, 200003}, 3);
     add("large", Size::Split, t, {1031, 1021}, 4);
     if (t != kF32) add("long-rows", Size::Large, t, {2, 140012}, 4);
     if (t != kF32) add("large-of-fours", Size::Split, t, {1031, 1024}, 4);
@@ -255,15 +223,6 @@ void addSoftmaxCases(CaseList& list) {
     p.params = {{"temperature", 1e38}};
     expectSoftmax(p);
   });
-  for (double value : {kNaN, kInf, -kInf})
-    list.add("softmax", "parts-" + std::to_string(value), Size::Small, [=](Problem& p, Random& random) {
-      p.inputs = {random.uniform(kF32, {3, 32771}, -3, 3)};
-      // One element; a whole part and more; a whole row, which is of nothing visible where they are -inf.
-      p.inputs[0].set(30000, value);
-      for (size_t i = 0; i < 20000; ++i) p.inputs[0].set(32771 + i, -kInf);
-      for (size_t i = 0; i < 32771; ++i) p.inputs[0].set(2 * 32771 + i, value);
-      expectSoftmax(p);
-    });
   list.add("softmax", "special", Size::Small, [](Problem& p, Random&) {
     p.inputs = {listed(kF32, {7, 3}, {kNaN,  1,    2,     kInf, 1, 2, -kInf, 1,     2,     -kInf, -kInf,
                                       -kInf, 3e38, -3e38, 0,    5, 5, 5,     -3e38, -3e38, -3e38})};
