@@ -7,6 +7,10 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 struct Keys {
   uint32_t of[4];
 };
+struct Range {
+  uint32_t low, high;
+};
+
 // A segment of a row of candidates.
 class Segment {
  public:
@@ -25,6 +29,10 @@ class Segment {
 
   __device__ uint32_t key(uint32_t at) const { return fromValues_ ? sortKey(values_[at], largest_) : keys_[at]; }
   __device__ uint32_t index(uint32_t at) const { return fromValues_ ? first_ + at : indices_[at]; }
+  // Those of candidates that there are lie between.
+  __device__ Range indices() const {
+    return fromValues_ ? Range{first_, first_ + count - 1} : Range{0, kMissingIndex - 1};
+  }
   // kMissingKey past the end.
   __device__ Keys four(uint32_t quad) const {
     if (hasFours_ && 4 * quad + 4 <= count) {

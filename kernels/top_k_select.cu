@@ -52,10 +52,6 @@ __device__ inline uint32_t blockMin(uint32_t value, Selected& shared) {
   return value;
 }
 
-struct Range {
-  uint32_t low, high;
-};
-
 // Narrows the range down until at most `most` are at or below its high end, or nothing is left to narrow. At least k
 // are at or below that, if it was so before. `each` calls what it is given with every number that counts.
 template <class Each>
@@ -82,8 +78,8 @@ __device__ inline Range narrow(Range range, uint32_t k, uint32_t most, Selected&
 }
 
 // Keeps what the parts' bests do not rule out; shared.found tells how many those were: fewer than k, or more than there
-// is room for, where nothing is to be had this way.
-__device__ inline void selectByParts(const Segment& segment, uint32_t k, Selected& shared) {
+// is room for, where nothing is to be had this way. Gives what the key of the last of the best k lies between.
+__device__ inline Range selectByParts(const Segment& segment, uint32_t k, Selected& shared) {
   const uint32_t turns = (segment.count + kTopKChunk - 1) / kTopKChunk;
   Keys best = {{kMissingKey, kMissingKey, kMissingKey, kMissingKey}};
   constexpr uint32_t kAtOnce = 4;  // loads that are under way together
@@ -115,13 +111,14 @@ __device__ inline void selectByParts(const Segment& segment, uint32_t k, Selecte
     if (key <= bound) shared.keep(key, segment.index(at));
   }
   __syncthreads();
+  return {all.low, shared.found >= k ? bound : kMissingKey};
 }
 
-__device__ inline void selectByCounting(const Segment& segment, uint32_t k, Selected& shared) {
+__device__ inline void selectByCounting(const Segment& segment, Range between, uint32_t k, Selected& shared) {
   const auto eachFour = [&](auto take) {
     for (uint32_t quad = threadIdx.x; quad < (segment.count + 3) / 4; quad += kThreads) take(quad, segment.four(quad));
   };
-  const Range keys = narrow({0, kMissingKey}, k, kTopKChunk, shared, [&](auto take) {
+  const Range keys = narrow(between, k, kTopKChunk, shared, [&](auto take) {
     eachFour([&](uint32_t, const Keys& four) {
       for (uint32_t c = 0; c < 4; ++c) take(four.of[c]);
     });
@@ -130,7 +127,7 @@ __device__ inline void selectByCounting(const Segment& segment, uint32_t k, Sele
   const bool tied = keys.low == keys.high;
   uint32_t last = kMissingIndex;
   if (tied)
-    last = narrow({0, kMissingIndex - 1}, k, kTopKChunk, shared, [&](auto take) {
+    last = narrow(segment.indices(), k, kTopKChunk, shared, [&](auto take) {
              eachFour([&](uint32_t quad, const Keys& four) {
                for (uint32_t c = 0; c < 4; ++c)
                  if (4 * quad + c < segment.count && four.of[c] <= keys.high)
@@ -162,13 +159,14 @@ __global__ void __launch_bounds__(kThreads)
     for (uint32_t i = threadIdx.x; i < kept; i += kThreads)
       shared.best[i] = uint64_t(segment.key(i)) << 32 | segment.index(i);
   } else {
-    if (p.k <= kTopKByParts) selectByParts(segment, p.k, shared);
+    Range between = {0, kMissingKey};
+    if (p.k <= kTopKByParts) between = selectByParts(segment, p.k, shared);
     kept = shared.found;
     if (kept < p.k || kept > kTopKChunk) {
       __syncthreads();
       if (threadIdx.x == 0) shared.found = 0;
       __syncthreads();
-      selectByCounting(segment, p.k, shared);
+      selectByCounting(segment, between, p.k, shared);
       kept = shared.found;
     }
   }

@@ -46,7 +46,8 @@ uint groupMin(uint v) {
   return all;
 }
 
-uint partQuads;  // how many fours of parts there are
+uint partQuads;         // how many fours of parts there are
+uint lowest, highest;  // between them lies the key of the last of the best k
 
 // What is counted, and against what.
 const uint kOfParts = 0u, kOfKeys = 1u, kOfIndices = 2u;
@@ -129,7 +130,8 @@ void selectByParts() {
       most = max(most, best[c]);
     }
   }
-  uint low = groupMin(least), bound = ~groupMin(~most);
+  lowest = groupMin(least);
+  uint low = lowest, bound = ~groupMin(~most);
   synchronize();
   narrow(low, bound, p.k + p.k / 4u + 4u, kOfParts, 0u);
   // The numbers of the parts to look at, at the front of `parts`: never behind where they are read.
@@ -148,16 +150,17 @@ void selectByParts() {
     }
   }
   synchronize();
+  if (found >= p.k) highest = bound;
 }
 
 void selectByCounting() {
-  uint low = 0u, high = kNoKey, what = kOfKeys, tie = 0u;
+  uint low = lowest, high = highest, what = kOfKeys, tie = 0u;
   narrow(low, high, kTopKChunk, what, tie);
   if (low == high) {  // perhaps more have this key than there is room for: the first of them
     tie = high;
     what = kOfIndices;
-    low = 0u;
-    high = kNoIndex - 1u;
+    low = kFromValues != 0u ? first : 0u;
+    high = kFromValues != 0u ? first + count - 1u : kNoIndex - 1u;
     narrow(low, high, kTopKChunk, what, tie);
   }
   for (uint quad = LANE; quad < (count + 3u) / 4u; quad += W) {
@@ -180,6 +183,8 @@ void main() {
     found = 0u;
     partsFound = 0u;
   }
+  lowest = 0u;
+  highest = kNoKey;
   synchronize();
   uint kept = count;
   if (count <= kTopKChunk && count <= 4u * p.k + 64u) {  // quicker sorted as it is
