@@ -9,7 +9,7 @@ namespace switchyard::cpu {
 constexpr size_t kCodeRows = 4;        // rows of a call of few()
 constexpr size_t kMaxCodeRow = 65536;  // elements of a row whose sums fit an int32
 constexpr size_t kCodeStep = 64;       // queries of few() are padded with zeros to a multiple of it
-constexpr size_t kPanelRows = 6;       // rows of a call of panel(), at most
+constexpr size_t kPanelRows = 12;      // rows of a call of panel(), at most
 
 struct CodeDots {
   const char* name = "";

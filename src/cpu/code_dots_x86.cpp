@@ -24,7 +24,7 @@ namespace {
 
 struct Set {
   using Vector = __m512i;
-  static constexpr size_t kBytes = 64, kVectors = 4;
+  static constexpr size_t kBytes = 64, kRows = 12;
   static Vector zero() { return _mm512_setzero_si512(); }
   static Vector load(const void* from) { return _mm512_loadu_si512(from); }
   static Vector loadPart(const int8_t* from, size_t n) { return _mm512_maskz_loadu_epi8((uint64_t{1} << n) - 1, from); }
@@ -55,7 +55,7 @@ namespace {
 
 struct Set {
   using Vector = __m256i;
-  static constexpr size_t kBytes = 32, kVectors = 2;
+  static constexpr size_t kBytes = 32, kRows = 6;
   static Vector zero() { return _mm256_setzero_si256(); }
   static Vector load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static Vector loadPart(const int8_t* from, size_t n) {

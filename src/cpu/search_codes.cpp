@@ -181,7 +181,7 @@ void searchBlock(const SearchBase& base, const SearchGroup& group, const CodeQue
   const bool isDense = rows[count - 1] - rows[0] + 1 == count;
   const size_t ahead = (kAheadBytes / base.d / kCodeRows + 1) * kCodeRows;
   for (size_t i = 0; i < whole; i += kCodeRows) {
-    if (ahead < kRowsAChunk) fetchRows(terms, i + ahead, whole, isDense, base.d);
+    if (few && ahead < kRowsAChunk) fetchRows(terms, i + ahead, whole, isDense, base.d);
     queries.dots.few(terms.rows + i, queries.few, few, base.d, dots + i, kBlock, terms.sums + i, terms.squares + i);
   }
   makeTerms(terms, whole, group.metric);
@@ -191,6 +191,9 @@ void searchBlock(const SearchBase& base, const SearchGroup& group, const CodeQue
   HWY_ALIGN int32_t panel[kPanelRows * kGroup];
   for (size_t i = 0; i < count; i += kPanelRows) {
     const size_t height = HWY_MIN(kPanelRows, count - i);
+    // The block behind this one: memory has the time that the products take.
+    for (size_t at = 0; isDense && at < height * base.d; at += 64)
+      hwy::Prefetch(terms.rows[i] + kRowsAChunk * base.d + at);
     queries.dots.panel(terms.rows + i, height, queries.panel, queries.lanes, base.d, panel);
     for (size_t r = 0; r < height; ++r)
       offerMany(queries, terms, panel + r * queries.lanes, i + r, rows[i + r], group.count, exactly, thresholds, best);

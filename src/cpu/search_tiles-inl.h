@@ -1,5 +1,5 @@
-// Scores of float32 rows against many queries, which lie side by side in vectors, so that each base element is broadcast
-// to all of them. Built once for each instruction set.
+// Scores of float32 rows against many queries, which lie side by side in vectors, so that each base element is
+// broadcast to all of them. Built once for each instruction set.
 #if defined(SWITCHYARD_CPU_SEARCH_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef SWITCHYARD_CPU_SEARCH_TILES_INL_H
 #undef SWITCHYARD_CPU_SEARCH_TILES_INL_H

@@ -109,6 +109,29 @@ void addHard(CaseList& list, const char* metric, DType t) {
   }
 }
 
+// Rows that are one and the same when rounded, and as far apart as they can be before: the worst that a bound is for.
+void addWorst(CaseList& list, const char* metric, DType t) {
+  list.add("similarity-search", std::string(metric) + "-worst-rounding" + dtypeSuffix(t), Size::Small,
+           [=](Problem& p, Random& random) {
+             constexpr uint64_t kRows = 40, kLength = 33;
+             const double step = t == kI8 ? 1.0 / 64 : t == kF16 ? 0x1p-10 : 0x1p-7;
+             HostTensor query(kF32, {1, kLength}), rows(kF32, {kRows, kLength});
+             for (size_t i = 0; i < kLength; ++i) {
+               const double sign = random.integer(0, 1) ? 1 : -1;
+               const double rounded = t != kI8 ? sign : i == 0 ? 127 * step : double(random.integer(-90, 90)) * step;
+               query.set(i, 2 * sign);
+               for (size_t r = 0; r < kRows; ++r) {
+                 const double to = r < kRows / 2 ? (t == kI8 ? -0.49 : 0) : 0.49;  // the later rows are better
+                 rows.set(r * kLength + i, rounded + (t == kI8 && i == 0 ? 0 : to * sign * step));
+               }
+             }
+             p.inputs = {query};
+             roundBase(p, rows, t);
+             p.params = {{"k", 4}, {"metric", metric}};
+             expectSearch(p, false, &rows);
+           });
+}
+
 void addMasks(CaseList& list) {
   struct {
     const char* name;
@@ -153,6 +176,7 @@ void addRoundedSearchCases(CaseList& list) {
     for (DType t : kRounded) {
       addOrdinary(list, metric, t);
       addHard(list, metric, t);
+      addWorst(list, metric, t);
     }
   addMasks(list);
   for (DType t : {kF32, kI8, kF16})
