@@ -16,8 +16,8 @@ typedef uint32_t uint;
 #define kAttentionPart 16
 #define kTopKChunk 1024
 #define kSearchTile 64
+#define kSearchBlock 64
 #define kScanQueries 8
-#define kScanRows 64
 #define kMeanColumns 64
 #define kPagerankRow 4096
 
@@ -64,6 +64,13 @@ typedef uint32_t uint;
 #define kMetricCosine 0
 #define kMetricDot 1
 #define kMetricL2 2
+// SearchParams.base, beside kFormat*: codes, with a scale for each row
+#define kBaseInt8 3
+// SearchParams.how
+#define kSearchBlocks 1  // the best of each block's scores is written, not all
+#define kSearchMasked 2  // rows are hidden, and what is written tells them from NaN
+#define kSearchRows 4    // search_listed: the lists are of rows, not of blocks
+#define kNoEntry 0xFFFFFFFFu
 
 SY_STRUCT(BinaryParams) {
   uint count;
@@ -268,11 +275,23 @@ SY_STRUCT(TopKGatherParams) {
 };
 SY_STRUCT(SearchParams) {
   uint q;
-  uint n;
+  uint n;  // rows in the view of the base
   uint d;
   uint metric;
+  uint base;
+  uint how;
   uint ldScores;
-  uint firstColumn;
+  uint firstColumn;  // of what is written
+  uint firstRow;     // of the view, among all rows; by blocks a multiple of kSearchBlock
+  uint listed;       // search_listed: entries of a query's list
+};
+SY_STRUCT(SearchFoundParams) {
+  uint q;
+  uint k;
+  uint listed;
+  uint unit;  // rows of an entry of the list; 0: there is no list
+  uint masked;
+  uint largest;
 };
 SY_STRUCT(SimilaritySearchParams) {
   uint q;

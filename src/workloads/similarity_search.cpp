@@ -1,8 +1,6 @@
-// similarity-search: the k best base vectors of each query. Fused on the CPU; on a GPU the scores of as many queries as
-// the scratch budget allows, then top-k over them.
-#include <algorithm>
-
+// similarity-search: the k best base vectors of each query. Fused on the CPU; on a GPU as search_on_device.h says.
 #include "workloads/common.h"
+#include "workloads/search_on_device.h"
 
 namespace switchyard {
 namespace {
@@ -62,34 +60,10 @@ class SimilaritySearch final : public Workload {
                SimilaritySearchParams{static_cast<uint32_t>(q), static_cast<uint32_t>(n), d, k, metric});
       co_return;
     }
-    r.requireBindable(n * 4, "one score for each row of 'base'");
-    uint64_t most = std::max<uint64_t>(1, std::min(kScratchBudget, r.device().maxViewBytes) / (n * 4));
-    uint64_t queryBytes = uint64_t{d} * 4, outBytes = uint64_t{k} * 4;
-    r.forRowPieces(
-        q, {queryBytes, outBytes},
-        [&](uint64_t first, uint32_t count) {
-          BufferView some = queries.slice(first * queryBytes, count * queryBytes), all = r.scratch(count * n * 4);
-          recordScores(r, some, base, all, count, static_cast<uint32_t>(n), d, metric);
-          recordTopK(r, all, count, static_cast<uint32_t>(n), k, metric != kMetricL2,
-                     scores.slice(first * outBytes, count * outBytes),
-                     indices.slice(first * outBytes, count * outBytes));
-          r.release(all);
-        },
-        most);
-  }
-
- private:
-  static void recordScores(Recorder& r, BufferView queries, BufferView base, BufferView scores, uint32_t q, uint32_t n,
-                           uint32_t d, uint32_t metric) {
-    uint64_t rowBytes = uint64_t{d} * 4;
-    r.forRowPieces(n, {rowBytes}, [&](uint64_t first, uint32_t rows) {
-      bool scan = q <= kScanQueries;
-      auto blocks = [](uint64_t size, uint64_t block) { return (size + block - 1) / block; };
-      uint64_t units = scan ? blocks(rows, kScanRows) : blocks(q, kSearchTile) * blocks(rows, kSearchTile);
-      r.launch(scan ? Kernel::search_scan : Kernel::search_scores, units,
-               {queries, base.slice(first * rowBytes, rows * rowBytes), scores},
-               SearchParams{q, rows, d, metric, n, static_cast<uint32_t>(first)});
-    });
+    DeviceSearch search;
+    search.queries = queries, search.base = base, search.scores = scores, search.indices = indices;
+    search.q = q, search.n = n, search.d = d, search.k = k, search.metric = metric;
+    recordSearch(r, search);
   }
 };
 

@@ -1,0 +1,21 @@
+// The plan of similarity-search on a GPU.
+#pragma once
+#include "recorder.h"
+
+namespace switchyard {
+
+struct DeviceSearch {
+  BufferView queries;                    // float32 [q, d]
+  BufferView base;                       // [n, d]
+  uint32_t baseFormat = kFormatFloat32;  // kFormat*, or kBaseInt8
+  BufferView scales;                     // [n], of codes alone
+  BufferView mask;                       // null: all rows may be found
+  uint64_t q = 0, n = 0;
+  uint32_t d = 0, k = 0, metric = 0;
+  BufferView scores, indices;  // [q, k]
+};
+// The best k rows of each query, by the rules of kernels.def. Nothing is written to memory but the best score of each
+// kSearchBlock rows, where k is small beside n.
+void recordSearch(Recorder& r, const DeviceSearch& search);
+
+}  // namespace switchyard
