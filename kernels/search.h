@@ -57,15 +57,17 @@ __device__ inline float rescuedScore(const float* a, const X& b, uint32_t d, flo
 class BaseRow {
  public:
   __device__ BaseRow(const void* base, const float* scales, const SearchParams& p, uint64_t row)
-      : floats_(In(base, p.base & 3, 0).from(p.base == kBaseInt8 ? 0 : row * p.d)),
+      : floats_(In(base, p.base & 3, 0).from(p.base == kElementInt8 ? 0 : row * p.d)),
         codes_(static_cast<const signed char*>(base) + row * p.d),
-        coded_(p.base == kBaseInt8),
+        coded_(p.base == kElementInt8),
         scale_(coded_ ? scales[row] : 1.0f) {}
   __device__ float operator[](uint64_t i) const { return coded_ ? float(codes_[i]) * scale_ : floats_[i]; }
   __device__ float4 four(uint64_t quad) const {
     if (!coded_) return floats_.four(quad);
     const uint32_t word = reinterpret_cast<const uint32_t*>(codes_)[quad];
-    const auto code = [&](uint32_t byte) { return float(static_cast<int32_t>(word << (24 - 8 * byte)) >> 24) * scale_; };
+    const auto code = [&](uint32_t byte) {
+      return float(static_cast<int32_t>(word << (24 - 8 * byte)) >> 24) * scale_;
+    };
     return make_float4(code(0), code(1), code(2), code(3));
   }
 

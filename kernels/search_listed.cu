@@ -10,8 +10,7 @@ __device__ inline uint32_t placeOf(const uint32_t* list, uint32_t listed, uint32
   uint32_t before = 0;
   for (uint32_t i = threadIdx.x % kWarp; i < listed; i += kWarp)
     if (list[i] < own || (list[i] == own && i < entry)) ++before;
-  for (uint32_t offset = kWarp / 2; offset > 0; offset /= 2)
-    before += __shfl_xor_sync(kAllLanes, before, int(offset));
+  for (uint32_t offset = kWarp / 2; offset > 0; offset /= 2) before += __shfl_xor_sync(kAllLanes, before, int(offset));
   return before;
 }
 

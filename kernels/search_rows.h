@@ -56,8 +56,7 @@ __device__ inline void scoreRows(float (&found)[kRowsAtOnce][kQueries], const fl
       for (uint32_t r = 0; r < kRowsAtOnce; ++r) y[r] = fourOf(rows[r], i);
       SWITCHYARD_UNROLL
       for (uint32_t r = 0; r < kRowsAtOnce; ++r)
-        if (cosine)
-          sums.squares[r] += y[r].x * y[r].x + y[r].y * y[r].y + (y[r].z * y[r].z + y[r].w * y[r].w);
+        if (cosine) sums.squares[r] += y[r].x * y[r].x + y[r].y * y[r].y + (y[r].z * y[r].z + y[r].w * y[r].w);
       SWITCHYARD_UNROLL
       for (uint32_t q = 0; q < kQueries; ++q) {
         // past the last query: computed, never written

@@ -56,7 +56,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     if (fours) {
       loadFours(queryPart, firstQuery, p.q, depth, p.d,
                 [&](uint64_t row, uint64_t quad) { return fourOf(queries + row * p.d, quad); });
-      loadFours(basePart, firstRow, p.n, depth, p.d, [&](uint64_t row, uint64_t quad) { return fourOf(all[row], quad); });
+      loadFours(basePart, firstRow, p.n, depth, p.d,
+                [&](uint64_t row, uint64_t quad) { return fourOf(all[row], quad); });
     } else {
       loadSlice(queryPart, queries, firstQuery, p.q, depth, p.d, p.d, false);
       loadSlice(basePart, firstRow, p.n, depth, p.d, false, [&](uint64_t row, uint64_t k) { return all[row][k]; });
@@ -88,13 +89,11 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     if (threadIdx.x < 2 * kTile) {
       const uint32_t i = threadIdx.x;
       const bool isInside = i < kTile ? firstQuery + i < p.q : firstRow + i - kTile < p.n;
-      sizes[i] = sizeOf(!isInside ? 1.0f
-                        : cosine  ? squares
-                                  : 0.0f,
-                        [&] {
-                          return i < kTile ? largest(queries + (firstQuery + i) * p.d)
-                                           : largest(all[firstRow + i - kTile]);
-                        });
+      sizes[i] = sizeOf(
+          !isInside ? 1.0f
+          : cosine  ? squares
+                    : 0.0f,
+          [&] { return i < kTile ? largest(queries + (firstQuery + i) * p.d) : largest(all[firstRow + i - kTile]); });
     }
     __syncthreads();
     eachBit(lost, [&](uint32_t query, uint32_t row) {

@@ -5,7 +5,7 @@ layout(constant_id = 12) const uint kBase = 0;
 layout(constant_id = 13) const uint kHow = 0;
 layout(constant_id = 18) const uint kRowsOfFours = 0;
 const uint kFormats = kBase << 2u;
-const bool kCoded = kBase == kBaseInt8;
+const bool kCoded = kBase == kElementInt8;
 const bool kMasked = (kHow & kSearchMasked) != 0u, kBlocks = (kHow & kSearchBlocks) != 0u;
 const bool kLargest = kMetric != kMetricL2;
 #include "halves.glsl"

@@ -64,8 +64,6 @@ typedef uint32_t uint;
 #define kMetricCosine 0
 #define kMetricDot 1
 #define kMetricL2 2
-// SearchParams.base, beside kFormat*: codes, with a scale for each row
-#define kBaseInt8 3
 // SearchParams.how
 #define kSearchBlocks 1  // the best of each block's scores is written, not all
 #define kSearchMasked 2  // rows are hidden, and what is written tells them from NaN
@@ -156,7 +154,7 @@ SY_STRUCT(RearrangeParams) {
   uint count;  // units of out
   uint unit;
   uint rank;
-  uint base;
+  uint base;  // kFormat*, or kElementInt8: codes, with a scale for each row
   uint size0;
   uint size1;
   uint size2;
@@ -278,7 +276,7 @@ SY_STRUCT(SearchParams) {
   uint n;  // rows in the view of the base
   uint d;
   uint metric;
-  uint base;
+  uint base;  // kFormat*, or kElementInt8: codes, with a scale for each row
   uint how;
   uint ldScores;
   uint firstColumn;  // of what is written
@@ -293,12 +291,19 @@ SY_STRUCT(SearchFoundParams) {
   uint masked;
   uint largest;
 };
+// `element` is what the base holds: a format, or kElementInt8. has: bits of kSearchHas.
+#define kSearchHasMask 1
+#define kSearchHasRescore 2
+#define kSearchHasBound 4
 SY_STRUCT(SimilaritySearchParams) {
   uint q;
   uint n;
   uint d;
   uint k;
   uint metric;
+  uint element;
+  uint rescore;  // the format of its rows
+  uint has;
 };
 SY_STRUCT(MeanParams) {
   uint rows;

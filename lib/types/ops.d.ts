@@ -27,7 +27,10 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends { a: In
             | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe]
             | [rowOffsets: InputTensor, columns: InputTensor]
           : T extends 'similarity-search'
-            ? [queries: InputTensor, base: InputTensor]
+            ? | [queries: InputTensor, base: InputTensor, scales: Maybe, mask: Maybe, rescore: Maybe]
+              | [queries: InputTensor, base: InputTensor, scales: Maybe, mask: Maybe]
+              | [queries: InputTensor, base: InputTensor, scales: Maybe]
+              | [queries: InputTensor, base: InputTensor]
             : T extends 'dequantize'
               ? [input: InputTensor, scales: InputTensor]
               : T extends 'pca-transform'

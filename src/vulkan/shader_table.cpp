@@ -17,9 +17,9 @@
 #undef KERNEL
 SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul_tiled) SY_DECLARE_All(linear_direct)
     SY_DECLARE_All(linear_tiled) SY_DECLARE_All(linear_dot) SY_DECLARE_All(search_direct) SY_DECLARE_All(search_long)
-    SY_DECLARE_All(loop_probe)
+        SY_DECLARE_All(loop_probe)
 
-        namespace switchyard::vulkan {
+            namespace switchyard::vulkan {
   namespace {
 
   constexpr bool Items = true, Groups = false;
