@@ -1,5 +1,5 @@
-// similarity-search on a GPU from its inputs to its outputs. The device finds the rows; how far their scores can be from
-// exact is worked out on the host, from what rounding has cost the base's rows.
+// similarity-search on a GPU from its inputs to its outputs. The device finds the rows; how far their scores can be
+// from exact is worked out on the host, from what rounding has cost the base's rows.
 #include <algorithm>
 #include <cmath>
 
