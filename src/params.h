@@ -20,8 +20,8 @@ typedef uint32_t uint;
 #define kTopKBins 2048
 #define kTopKDigits 6
 #define kSearchTile 64
+#define kSearchBlock 64
 #define kScanQueries 8
-#define kScanRows 64
 #define kMeanColumns 64
 // pagerank: the most edges of a row of the layout, the rows of a slice, the nodes of a group of pagerank_step.
 #define kPagerankRow 256
@@ -71,6 +71,11 @@ typedef uint32_t uint;
 #define kMetricCosine 0
 #define kMetricDot 1
 #define kMetricL2 2
+// SearchParams.how
+#define kSearchBlocks 1  // the best of each block's scores is written, not all
+#define kSearchMasked 2  // rows are hidden, and what is written tells them from NaN
+#define kSearchRows 4    // search_listed: the lists are of rows, not of blocks
+#define kNoEntry 0xFFFFFFFFu
 
 SY_STRUCT(BinaryParams) {
   uint count;
@@ -181,7 +186,7 @@ SY_STRUCT(RearrangeParams) {
   uint count;  // units of out
   uint unit;
   uint rank;
-  uint base;
+  uint base;  // kFormat*, or kElementInt8: codes, with a scale for each row
   uint size0;
   uint size1;
   uint size2;
@@ -331,11 +336,23 @@ SY_STRUCT(TopKGatherParams) {
 };
 SY_STRUCT(SearchParams) {
   uint q;
-  uint n;
+  uint n;  // rows in the view of the base
   uint d;
   uint metric;
+  uint base;  // kFormat*, or kElementInt8: codes, with a scale for each row
+  uint how;
   uint ldScores;
-  uint firstColumn;
+  uint firstColumn;  // of what is written
+  uint firstRow;     // of the view, among all rows; by blocks a multiple of kSearchBlock
+  uint listed;       // search_listed: entries of a query's list
+};
+SY_STRUCT(SearchFoundParams) {
+  uint q;
+  uint k;
+  uint listed;
+  uint unit;  // rows of an entry of the list; 0: there is no list
+  uint masked;
+  uint largest;
 };
 // `element` is what the base holds: a format, or kElementInt8. has: bits of kSearchHas.
 #define kSearchHasMask 1

@@ -112,7 +112,8 @@ double GpuQueue::guessOf(const Shader& shader, std::span<const BufferView> views
     case Guess::Search: {
       SearchParams p;
       std::memcpy(&p, params.data(), sizeof p);
-      guess = 2.0 * p.q * p.n * p.d * kNsForFlop;
+      const double rows = p.listed ? double(p.listed) * (p.how & kSearchRows ? 1 : kSearchBlock) : p.n;
+      guess = 2.0 * p.q * rows * p.d * kNsForFlop;
       break;
     }
     case Guess::Attention: {

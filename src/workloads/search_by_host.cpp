@@ -7,6 +7,7 @@
 
 #include "search_bound.h"
 #include "workloads/graph_input.h"
+#include "workloads/search_on_device.h"
 
 namespace switchyard {
 namespace {
@@ -108,7 +109,10 @@ Found searched(Recorder& r, BufferView queries, BufferView base, uint64_t q, uin
                uint32_t metric) {
   const Found found{r.hostMemory<float>(q * k), r.hostMemory<int32_t>(q * k)};
   const BufferView scores = r.scratch(q * k * 4), rows = r.scratch(q * k * 4);
-  recordSearch(r, queries, base, q, n, d, k, metric, scores, rows);
+  DeviceSearch search;
+  search.queries = queries, search.base = base, search.scores = scores, search.indices = rows;
+  search.q = q, search.n = n, search.d = d, search.k = k, search.metric = metric;
+  recordSearch(r, search);
   r.download(std::as_writable_bytes(found.scores), scores);
   r.download(std::as_writable_bytes(found.rows), rows);
   r.release(scores);

@@ -1,5 +1,4 @@
-// similarity-search: the k best base vectors of each query. Fused on the CPU; on a GPU the scores of as many queries as
-// the scratch budget allows, then top-k over them.
+// similarity-search: the k best base vectors of each query. Fused on the CPU; on a GPU as search_on_device.h says.
 //
 // Of an int8 base a row is scales[row] * its codes, rounded to float32, and scores are those of the query as it is with
 // that row, whatever a device makes of the query on its way. Rows that `mask` hides are not there: where fewer than k
@@ -9,7 +8,8 @@
 #include <algorithm>
 
 #include "search_bound.h"
-#include "workloads/search_by_host.h"
+#include "workloads/common.h"
+#include "workloads/search_on_device.h"
 
 namespace switchyard {
 namespace {
@@ -74,9 +74,7 @@ class SimilaritySearch final : public Workload {
   }
 
   Task record(Recorder& r, const Call& call) const override {
-    if (r.onCpu()) return recordOnCpu(r, call);
-    if (call.inputs[kMask].present || call.outputCount == 3) return recordSearchByHost(r, call);
-    return recordOnDevice(r, call);
+    return r.onCpu() ? recordOnCpu(r, call) : recordSearchOnDevice(r, call);
   }
 
  private:
@@ -151,46 +149,9 @@ class SimilaritySearch final : public Workload {
              p);
     co_return;
   }
-
-  Task recordOnDevice(Recorder& r, const Call& call) const {
-    recordSearch(r, r.floats(call.inputs[kQueries]), call.inputs[kBase].view, call.shape(0)[0], call.shape(1)[0],
-                 static_cast<uint32_t>(call.shape(0)[1]), call.integer(0), call.integer(1), call.outputs[0].view,
-                 call.outputs[1].view);
-    co_return;
-  }
 };
 
-void recordScores(Recorder& r, BufferView queries, BufferView base, BufferView scores, uint32_t q, uint32_t n,
-                  uint32_t d, uint32_t metric) {
-  uint64_t rowBytes = uint64_t{d} * 4;
-  r.forRowPieces(n, {rowBytes}, [&](uint64_t first, uint32_t rows) {
-    bool scan = q <= kScanQueries;
-    auto blocks = [](uint64_t size, uint64_t block) { return (size + block - 1) / block; };
-    uint64_t units = scan ? blocks(rows, kScanRows) : blocks(q, kSearchTile) * blocks(rows, kSearchTile);
-    r.launch(scan ? Kernel::search_scan : Kernel::search_scores, units,
-             {queries, base.slice(first * rowBytes, rows * rowBytes), scores},
-             SearchParams{q, rows, d, metric, n, static_cast<uint32_t>(first)});
-  });
-}
-
 }  // namespace
-
-void recordSearch(Recorder& r, BufferView queries, BufferView base, uint64_t q, uint64_t n, uint32_t d, uint32_t k,
-                  uint32_t metric, BufferView scores, BufferView indices) {
-  r.requireBindable(n * 4, "one score for each row of 'base'");
-  uint64_t most = std::max<uint64_t>(1, std::min(kScratchBudget, r.device().maxViewBytes) / (n * 4));
-  uint64_t queryBytes = uint64_t{d} * 4, outBytes = uint64_t{k} * 4;
-  r.forRowPieces(
-      q, {queryBytes, outBytes},
-      [&](uint64_t first, uint32_t count) {
-        BufferView some = queries.slice(first * queryBytes, count * queryBytes), all = r.scratch(count * n * 4);
-        recordScores(r, some, base, all, count, static_cast<uint32_t>(n), d, metric);
-        recordTopK(r, all, count, static_cast<uint32_t>(n), k, metric != kMetricL2,
-                   scores.slice(first * outBytes, count * outBytes), indices.slice(first * outBytes, count * outBytes));
-        r.release(all);
-      },
-      most);
-}
 
 const Workload& similaritySearchWorkload() {
   static const SimilaritySearch w;
