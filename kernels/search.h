@@ -61,17 +61,20 @@ class BaseRow {
         codes_(static_cast<const signed char*>(base) + row * p.d),
         coded_(p.base == kElementInt8),
         scale_(coded_ ? scales[row] : 1.0f) {}
-  __device__ float operator[](uint64_t i) const { return coded_ ? float(codes_[i]) * scale_ : floats_[i]; }
+  __device__ float operator[](uint64_t i) const { return coded_ ? scaled(codes_[i]) : floats_[i]; }
   __device__ float4 four(uint64_t quad) const {
     if (!coded_) return floats_.four(quad);
     const uint32_t word = reinterpret_cast<const uint32_t*>(codes_)[quad];
     const auto code = [&](uint32_t byte) {
-      return float(static_cast<int32_t>(word << (24 - 8 * byte)) >> 24) * scale_;
+      return scaled(static_cast<int32_t>(word << (24 - 8 * byte)) >> 24);
     };
     return make_float4(code(0), code(1), code(2), code(3));
   }
 
  private:
+  // Rounded to float32, and not within the instruction that takes it on: a row is what dequantize makes of it.
+  __device__ float scaled(int32_t code) const { return __fmul_rn(float(code), scale_); }
+
   In floats_;
   const signed char* codes_;
   bool coded_;

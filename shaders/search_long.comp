@@ -16,7 +16,7 @@ vec4 loadBase(uint from, uint turn, float scale) {
     return c < p.d ? scaledBaseAt(from, c, scale) : vec4(0.0);
   }
   const uvec4 c = columnsOf(turn);
-  vec4 x = vec4(0.0);
+  precise vec4 x = vec4(0.0);
   [[unroll]] for (uint i = 0; i < 4u; ++i)
     if (c[i] < p.d) x[i] = kCoded ? code8(baseWords[(from + c[i]) / 4u], from + c[i]) * scale : base(from + c[i]);
   return x;

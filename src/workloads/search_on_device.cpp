@@ -1,7 +1,9 @@
 // A search without the scores in memory: of each block of 64 rows only the best score is written, a sixty-fourth of
 // them. The k best rows of all are in the k blocks whose best are best: whatever row lies in another block has k rows
 // before it, one in each of those. So their rows alone are scored once more, and the best k of those are the answer.
-// Ties go by the order of rows in both steps, since blocks follow each other as rows do. Where k is not small beside n
+// Ties go by the order of rows in both steps, since blocks follow each other as rows do. Sums of the two steps may be
+// rounded differently, so some more blocks are looked at: a row is missed only where those, too, begin with rows whose
+// scores are the same but for that. Where k is not small beside n
 // that would be most of the base again; there all scores are written and sorted, as many queries at a time as fit.
 #include "workloads/search_on_device.h"
 
@@ -14,8 +16,9 @@ namespace {
 
 constexpr uint64_t kLeastShare = 4;             // of the base's blocks, at least so many times those that are looked at
 constexpr uint32_t kLoopColumns = 3584;         // the longest rows of blocks where drivers cut loops (vulkan/loops.h)
-constexpr uint64_t kLoopListed = 4096;          // ... and the longest lists of rows
-constexpr uint64_t kMostBlocks = 4096;          // of a query: each is compared with all, for their order
+constexpr uint64_t kLoopListed = 2048;          // ... and the longest lists of rows
+constexpr uint32_t kMoreBlocks = 4;             // than would do if all sums were exact
+constexpr uint64_t kMostListed = 4096;          // of a query: each is compared with all, for their order
 constexpr uint64_t kMostElements = 1ull << 31;  // of a view: kernels count them with 32 bits
 
 uint64_t blocksOf(uint64_t rows) { return (rows + kSearchBlock - 1) / kSearchBlock; }
@@ -28,13 +31,13 @@ class Searcher {
     const DeviceInfo& device = r.device();
     const bool fits = kSearchBlock * rowBytes_ <= device.maxViewBytes && kSearchBlock * s.d <= kMostElements &&
                       !(device.maxLoopTurns && s.d > kLoopColumns);
-    byBlocks_ = fits && s.k <= kMostBlocks && s.k * kLeastShare <= s.n / kSearchBlock;
+    byBlocks_ = fits && s.k + kMoreBlocks <= kMostListed && s.k * kLeastShare <= s.n / kSearchBlock;
   }
 
   void record() {
     const uint64_t queryBytes = uint64_t{s_.d} * 4, outBytes = uint64_t{s_.k} * 4;
     // What a query takes meanwhile: the best of blocks, and the rows of the best of them; or all scores.
-    const uint64_t bytes = byBlocks_ ? blocks_ * 4 + uint64_t{s_.k} * (kSearchBlock * 4 + 12) : s_.n * 4;
+    const uint64_t bytes = byBlocks_ ? blocks_ * 4 + lookedAt() * (kSearchBlock * 4 + 12) : s_.n * 4;
     r_.requireBindable(bytes, byBlocks_ ? "what a query's search takes" : "one score for each row of 'base'");
     if (s_.mask) r_.requireBindable(s_.mask.size, "'mask'");
     const uint64_t most = atOnce(bytes);
@@ -154,19 +157,21 @@ class Searcher {
     if (s_.mask) finish(q, s_.queries.slice(0, 4), 0, 0);
   }
 
+  uint64_t lookedAt() const { return std::min(blocks_, uint64_t{s_.k} + kMoreBlocks); }
+
   void searchBlocks(uint32_t q) {
-    const uint32_t k = s_.k, length = k * kSearchBlock;
-    BufferView best = r_.scratch(q * blocks_ * 4), values = r_.scratch(uint64_t{q} * k * 4),
-               list = r_.scratch(uint64_t{q} * k * 4);
+    const uint32_t listed = static_cast<uint32_t>(lookedAt()), length = listed * kSearchBlock;
+    BufferView best = r_.scratch(q * blocks_ * 4), values = r_.scratch(uint64_t{q} * listed * 4),
+               list = r_.scratch(uint64_t{q} * listed * 4);
     score(q, best, true);
-    recordTopK(r_, best, q, static_cast<uint32_t>(blocks_), k, isLargest(), values, list);
+    recordTopK(r_, best, q, static_cast<uint32_t>(blocks_), listed, isLargest(), values, list);
     r_.release(best);
     BufferView sorted = values;  // which nobody looks at
     BufferView looked = r_.scratch(uint64_t{q} * length * 4);
-    scoreListed(q, list, k, 0, looked, length, sorted);
-    recordTopK(r_, looked, q, length, k, isLargest(), scores_, indices_);
+    scoreListed(q, list, listed, 0, looked, length, sorted);
+    recordTopK(r_, looked, q, length, s_.k, isLargest(), scores_, indices_);
     r_.release(looked);
-    finish(q, sorted, k, kSearchBlock);
+    finish(q, sorted, listed, kSearchBlock);
     r_.release(sorted);
     r_.release(list);
   }
@@ -185,7 +190,7 @@ void recordRescore(Recorder& r, const DeviceSearch& search, BufferView lists, ui
   Searcher(r, search).rescore(lists, listed);
 }
 bool canRescore(const DeviceInfo& device, uint32_t d, uint64_t listed) {
-  return !device.maxLoopTurns || (d <= kLoopColumns && listed <= kLoopListed);
+  return listed <= kMostListed && (!device.maxLoopTurns || (d <= kLoopColumns && listed <= kLoopListed));
 }
 
 }  // namespace switchyard

@@ -39,20 +39,18 @@ std::span<const float> lengthsOf(Recorder& r, const DeviceSearch& s) {
   };
   if (s.baseFormat == kElementInt8) {
     const uint64_t most = std::max<uint64_t>(1, std::min(n, kCodesAtOnce / (d * 4)));
-    const BufferView ones = r.scratch(n * 4);
-    r.fill(ones, 0x3F800000);
     r.forRowPieces(
         n, {d, 4, d * 4},
         [&](uint64_t first, uint32_t count) {
-          const BufferView floats = r.scratch(count * d * 4);
-          r.launch(Kernel::dequantize, count * d,
-                   {s.base.slice(first * d, count * d), ones.slice(first * 4, uint64_t{count} * 4), floats},
+          const BufferView floats = r.scratch(count * d * 4), ones = r.scratch(uint64_t{count} * 4);
+          r.fill(ones, 0x3F800000);
+          r.launch(Kernel::dequantize, count * d, {s.base.slice(first * d, count * d), ones, floats},
                    QuantizeParams{count, s.d, 8, s.d});
           measure({floats}, first, count);
           r.release(floats);
+          r.release(ones);
         },
         most);
-    r.release(ones);
   } else {
     const Elements base{s.base, s.baseFormat};
     r.forRowPieces(n, {d * base.bytes(), 4}, [&](uint64_t first, uint32_t count) {
@@ -82,9 +80,10 @@ struct Rows {
   uint64_t count = 0;  // that may be found
   double worst = 0;    // what rounding has cost the one of them that it has cost most
 };
-Rows rowsOf(const Known& known, const SearchBound& bound, uint64_t n) {
+Rows rowsOf(const Recorder& r, const Known& known, const SearchBound& bound, uint64_t n) {
   Rows rows;
   for (uint64_t row = 0; row < n; ++row) {
+    if (row % (1 << 20) == 0) r.throwIfStopped();
     if (!known.mask.empty() && (known.mask[row / 8] >> row % 8 & 1) == 0) continue;
     ++rows.count;
     rows.worst = std::max(rows.worst, bound.rowError(known.lengths.empty() ? 1 : double{known.lengths[row]},
@@ -118,7 +117,7 @@ Task recordNatively(Recorder& r, const Call& call, uint32_t wanted) {
     again.scores = call.outputs[0].view, again.indices = call.outputs[1].view;
     recordRescore(r, again, search.indices, wanted);
   }
-  if (call.outputCount < 3) co_return;
+  if (call.outputCount < 3) co_return;  // nothing was rescored then
 
   const SearchBound bound(call.inputs[1].spec.dtype, search.metric, search.d);
   const bool coded = search.baseFormat == kElementInt8;
@@ -128,9 +127,13 @@ Task recordNatively(Recorder& r, const Call& call, uint32_t wanted) {
   if (search.mask) known.mask = onHost<uint8_t>(r, call.inputs[3]);
   if (bound.needsLength()) known.lengths = lengthsOf(r, search);
   known.rough = known.returned = downloaded<float>(r, call.outputs[0].view, q * k);
-  if (rescore.present) known.rough = downloaded<float>(r, search.scores, q * wanted);
+  if (rescore.present) {
+    known.rough = downloaded<float>(r, search.scores, q * wanted);
+    r.release(search.scores);
+    r.release(search.indices);
+  }
   co_await r.sync();
-  const Rows rows = rowsOf(known, bound, n);
+  const Rows rows = rowsOf(r, known, bound, n);
   const std::span<float> bounds = r.hostMemory<float>(q);
   for (uint64_t i = 0; i < q && rows.count > wanted; ++i)  // else no row was left out
     bounds[i] = bound.of(normOf(known.queries.data() + i * search.d, search.d, bound.needsSum()), rows.worst,
