@@ -50,7 +50,7 @@ void searchCodes(const SearchBase& base, const SearchGroup& group, const CodeQue
 // Scores of the rows of [begin, end) that may be found, side by side: scores[query * ld + i].
 void scoreStretch(const SearchBase& base, const SearchGroup& group, size_t begin, size_t end, float* scores, size_t ld,
                   double* worst);
-// Scores of one query with rows that are named.
+// Scores of one query with rows that are named. Those that come after a stop are not written.
 void scoreNamed(const SearchBase& base, const SearchGroup& group, const uint32_t* rows, size_t count, float* scores);
 
 }  // namespace switchyard::cpu
