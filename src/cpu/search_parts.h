@@ -9,6 +9,13 @@ namespace switchyard::cpu {
 
 constexpr size_t kPanelFloats = 16384;  // rows laid out as float32 at a time: half of a second-level cache at most
 
+constexpr size_t kLongestSum = 8192;  // terms that are added up in float32, in four chains or more
+// What a sum of squares along a row may lose by that, as a share, and what few roundings make of it before and after.
+constexpr double squaresShare(size_t d) {
+  return (24 + static_cast<double>(d < kLongestSum ? d : kLongestSum) / 4) * 0x1p-24;
+}
+static_assert(squaresShare(kLongestSum) < 0x1.1p-13);
+
 // Rows as they lie in memory.
 struct SearchBase {
   const void* rows;
