@@ -196,6 +196,9 @@ void collectGroup(const Search& search, const SearchGroup& group, const CodeQuer
 // The same by rough scores, of an int8 base. False where those can't be had.
 bool searchByCodes(const Search& search, size_t first, size_t count, float* memory) {
   const size_t d = search.params.d;
+  // Before a lane has taken as many as it keeps, each row is scored query by query, which is slower than by tiles.
+  const size_t taken = BestK::capacity(search.wanted) * std::min<size_t>(search.call.budget.threads, usableCpus());
+  if (count > kFew && taken * 4 > search.allowed) return false;
   CodeQueries codes{.dots = codeDots()};
   if (search.base.element != kElementInt8 || d > kMaxCodeRow || (count > kFew && !codes.dots.panel)) return false;
   Scratch own(codeBytes(codes.dots, count, d));

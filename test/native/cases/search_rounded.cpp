@@ -75,9 +75,10 @@ void addHard(CaseList& list, const char* metric, DType t) {
     for (const uint64_t q : {1, 6})
       list.add("similarity-search", std::string(metric) + "-near-duplicates-" + std::to_string(q) + end, Size::Small,
                [=](Problem& p, Random& random) {
-                 constexpr uint64_t kRows = 300, kLength = 24;
+                 constexpr uint64_t kLength = 24;
+                 const uint64_t n = q > 4 ? 1500 : 300;  // many are searched by codes only where rows are more
                  const HostTensor one = random.uniform(kF32, {kLength});
-                 HostTensor rows(kF32, {kRows, kLength});
+                 HostTensor rows(kF32, {n, kLength});
                  for (size_t i = 0; i < rows.size(); ++i)
                    rows.set(i, one.at(i % kLength) + random.uniform(-1, 1) * (i / kLength % 3 ? 1e-3 : 2e-2));
                  p.inputs = {HostTensor(kF32, {q, kLength})};
