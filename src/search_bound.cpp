@@ -11,8 +11,9 @@ namespace switchyard {
 namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
-// Half a step of a scale, and what rounds on the way to a code and back (127 units of 2^-24, and 2^-18).
-constexpr double kHalfStep = 0.50002;
+// Half a step of a scale, and what rounds on the way to a code and back: 2.5 units of 2^-17 where a device divides no
+// better (Vulkan's may not), and 127 of 2^-24: 0.500027 in all.
+constexpr double kHalfStep = 0.50004;
 constexpr double kLeastScale = 0x1p-142;  // a scale itself is rounded: 127 times half of the least float32
 constexpr double kFlushed = 0x1p-125;     // of a product that a device may take for 0
 

@@ -46,7 +46,7 @@ export interface AnalysisWorkloads extends ModelWorkloads {
    * @input scales [n]: of an int8 base, which needs them
    * @input mask [ceil(n / 8)]: bit i of byte i / 8, the lowest first, lets row i be found; the others are not read.
    *   Where fewer than k are left, the rest of an answer has the index -1 and the score NaN.
-   * @input rescore [n, d]: the rows that an int8 or half base was made of, for exact scores of the best
+   * @input rescore [n, d]: the float32 rows that an int8 or half base was made of, for exact scores of the best
    * @output scores float32 [q, k]
    * @output indices int32 [q, k]
    * @output bound float32 [q]: of a base of int8 or half precision alone

@@ -120,7 +120,7 @@ void scoreChunk(const SearchBase& base, const SearchGroup& group, size_t begin, 
 void scoreRows(const SearchBase& base, const SearchGroup& group, const uint32_t* rows, size_t count, float* scores) {
   Scratch memory(base.d * sizeof(float));
   SearchGroup own = group;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count && !group.budget->stopped(); ++i) {
     own.base = memory.as<float>();
     if (base.element == kFormatFloat32)
       own.base = static_cast<const float*>(base.rows) + rows[i] * base.d;

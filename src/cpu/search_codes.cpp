@@ -7,7 +7,7 @@
 // so no score is above  A (s c.b) + B |e| + C + offset  with A, B and C of the row alone:
 //   dot     t            |t b|     0
 //   cosine  1 / |b|      1         0          (with the sign of t; q of length 1)
-//   l2      2 t          2 |t b|   -|t b|^2   (negated; the offset is -|q|^2)
+//   l2      2 t          2 |t b|   -|t b|^2   (negated; the offset is -|q|^2; both less squaresShare())
 // B is A |b| in each case, so the roundings of float32 here and in the score itself, a share of |q| |A b|, are in |e|.
 #include "cpu/simd.h"
 #undef HWY_TARGET_INCLUDE
@@ -26,7 +26,8 @@ namespace {
 
 // Scales whose terms neither overflow nor vanish, with queries that codeQueries() takes: others are not passed over.
 constexpr float kLeastScale = 1e-18f, kMostScale = 1e12f;
-constexpr float kAbove = 1 + 0x1p-20f, kBelow = 1 - 0x1p-20f;
+constexpr float kAbove = 1 + 0x1p-20f;
+static_assert(kSumBlock == kLongestSum);
 constexpr size_t kBlock = kRowsAChunk + 16;  // rows come by kCodeRows; arrays of it one after the other are aligned
 
 constexpr size_t kAheadBytes = 4096;
@@ -42,7 +43,8 @@ struct RowTerms {
   HWY_ALIGN float from[kBlock];    // C
 };
 
-void makeTerms(RowTerms& terms, size_t count, uint32_t metric) {
+void makeTerms(RowTerms& terms, size_t count, uint32_t metric, size_t d) {
+  const float below = static_cast<float>(1 - squaresShare(d));
   const Vec zero = hn::Zero(kF), strange = hn::Set(kF, std::numeric_limits<float>::quiet_NaN());
   for (size_t i = 0; i < count; i += kLanes) {
     const Vec scale = hn::Load(kF, terms.scales + i), step = hn::Abs(scale);
@@ -55,7 +57,7 @@ void makeTerms(RowTerms& terms, size_t count, uint32_t metric) {
       around = hn::Set(kF, kAbove);
     } else if (metric == kMetricL2) {
       by = hn::Add(by, by), around = hn::Add(around, around);
-      from = hn::Mul(hn::Mul(hn::Mul(step, step), squares), hn::Set(kF, -kBelow));
+      from = hn::Mul(hn::Mul(hn::Mul(step, step), squares), hn::Set(kF, -below));
     }
     hn::Store(hn::IfThenZeroElse(isZero, hn::IfThenElse(isOrdinary, by, strange)), kF, terms.by + i);
     hn::Store(hn::IfThenZeroElse(isZero, around), kF, terms.around + i);
@@ -184,7 +186,13 @@ void searchBlock(const SearchBase& base, const SearchGroup& group, const CodeQue
     if (few && ahead < kRowsAChunk) fetchRows(terms, i + ahead, whole, isDense, base.d);
     queries.dots.few(terms.rows + i, queries.few, few, base.d, dots + i, kBlock, terms.sums + i, terms.squares + i);
   }
-  makeTerms(terms, whole, group.metric);
+  // Vectors of rows end with the last one, too.
+  for (size_t i = whole; i % kLanes; ++i) {
+    terms.scales[i] = terms.scales[whole - 1];
+    terms.sums[i] = terms.sums[whole - 1], terms.squares[i] = terms.squares[whole - 1];
+    for (size_t q = 0; q < few; ++q) dots[q * kBlock + i] = dots[q * kBlock + whole - 1];
+  }
+  makeTerms(terms, whole, group.metric, base.d);
   if (base.bound) *worst = HWY_MAX(*worst, worstOf(base, terms, count));
   for (size_t q = 0; q < few; ++q) offerFew(queries, terms, dots + q * kBlock, rows, count, q, exactly, best[q]);
   if (few) return;
@@ -286,9 +294,9 @@ bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
         reinterpret_cast<int16_t*>(bytes + q * each)[i] = static_cast<int16_t>(code);
       });
     scales[q] = scale;
-    // 2^-13: what sums of float32 may be off by, in a score itself and here.
-    errors[q] = static_cast<float>((std::sqrt(missed) + 0x1p-13 * length) * 1.0001);
-    if (group.metric == kMetricL2) offsets[q] = static_cast<float>(-squares * (1 - 0x1p-20));
+    // More than squaresShare(): what sums of float32 may be off by, in a score itself and here.
+    errors[q] = static_cast<float>((std::sqrt(missed) + 0x1.1p-13 * length) * 1.0001);
+    if (group.metric == kMetricL2) offsets[q] = static_cast<float>(-squares * (1 - squaresShare(d)));
     if (!to.lanes) to.few[q] = bytes + q * each;
   }
   to.panel = reinterpret_cast<const uint32_t*>(bytes), to.scales = scales, to.errors = errors, to.offsets = offsets;

@@ -9,6 +9,13 @@ namespace switchyard::cpu {
 
 constexpr size_t kPanelFloats = 16384;  // rows laid out as float32 at a time: half of a second-level cache at most
 
+constexpr size_t kLongestSum = 8192;  // terms that are added up in float32, in four chains or more
+// What a sum of squares along a row may lose by that, as a share, and what few roundings make of it before and after.
+constexpr double squaresShare(size_t d) {
+  return (24 + static_cast<double>(d < kLongestSum ? d : kLongestSum) / 4) * 0x1p-24;
+}
+static_assert(squaresShare(kLongestSum) < 0x1.1p-13);
+
 // Rows as they lie in memory.
 struct SearchBase {
   const void* rows;
@@ -50,7 +57,7 @@ void searchCodes(const SearchBase& base, const SearchGroup& group, const CodeQue
 // Scores of the rows of [begin, end) that may be found, side by side: scores[query * ld + i].
 void scoreStretch(const SearchBase& base, const SearchGroup& group, size_t begin, size_t end, float* scores, size_t ld,
                   double* worst);
-// Scores of one query with rows that are named.
+// Scores of one query with rows that are named. Those that come after a stop are not written.
 void scoreNamed(const SearchBase& base, const SearchGroup& group, const uint32_t* rows, size_t count, float* scores);
 
 }  // namespace switchyard::cpu

@@ -102,22 +102,46 @@ uint64_t rowGrain(const Budget& budget, const SearchGroup& group) {
   return std::max<uint64_t>(grainFor(budget, group.n, rowNs, kRowsAChunk), 1);
 }
 
+// Rows that are scored again lie anywhere in memory.
+double rescoreNs(const Search& search) {
+  const bool again = search.params.has & kSearchHasRescore;
+  return again ? static_cast<double>(search.wanted) * (100 + 0.2 * static_cast<double>(search.params.d)) : 0;
+}
+
+// Whether the rows of each query in turn are scored again on all threads, rather than a query on each.
+bool sharesRescore(const Search& search, size_t queries) {
+  return search.params.has & kSearchHasRescore && queries < std::min<size_t>(search.call.budget.threads, usableCpus());
+}
+
+// The best k of the rows that were found by `base`, by their rows in `rescore`.
+void rescore(const Search& search, size_t query, uint64_t* best, bool shared) {
+  const Budget& budget = search.call.budget;
+  const size_t count = search.wanted;
+  Scratch memory(search.params.d * sizeof(float)), again(count * (sizeof(float) + sizeof(uint32_t)));
+  const SearchGroup own = prepare(search, query, 1, memory.as<float>());
+  float* const scores = again.as<float>();
+  uint32_t* const rows = again.as<uint32_t>() + count;
+  for (size_t i = 0; i < count; ++i) rows[i] = candidateIndex(best[i]);
+  const auto score = [&](uint64_t begin, uint64_t end, uint32_t) {
+    scoreNamed(search.rescore, own, rows + begin, end - begin, scores + begin);
+  };
+  if (shared)
+    parallelFor(budget, count, grainFor(budget, count, rescoreNs(search) / static_cast<double>(count)), score);
+  else
+    score(0, count, 0);
+  if (budget.stopped()) return;
+  for (size_t i = 0; i < count; ++i) best[i] = candidate(scores[i], rows[i]);
+  sortBest(best, count, search.params.k);
+}
+
 // The best rows of a query by `base`, in order: count of them, and what the worst of all rows adds.
-void emit(const Search& search, size_t query, uint64_t* best, double worst) {
+void emit(const Search& search, size_t query, uint64_t* best, double worst, bool shared = false) {
   const bool isL2 = search.params.metric == kMetricL2;
   const auto scoreOf = [&](uint64_t found) { return isL2 ? 0 - candidateScore(found) : candidateScore(found); };
   const size_t k = search.params.k, d = search.params.d, given = std::min(k, search.wanted);
   const float last = search.wanted ? scoreOf(best[search.wanted - 1]) : 0;
-  if (search.params.has & kSearchHasRescore) {
-    Scratch memory(d * sizeof(float)), again(search.wanted * (sizeof(float) + sizeof(uint32_t)));
-    const SearchGroup own = prepare(search, query, 1, memory.as<float>());
-    float* const scores = again.as<float>();
-    uint32_t* const rows = again.as<uint32_t>() + search.wanted;
-    for (size_t i = 0; i < search.wanted; ++i) rows[i] = candidateIndex(best[i]);
-    scoreNamed(search.rescore, own, rows, search.wanted, scores);
-    for (size_t i = 0; i < search.wanted; ++i) best[i] = candidate(scores[i], rows[i]);
-    sortBest(best, search.wanted, k);
-  }
+  if (search.wanted && search.params.has & kSearchHasRescore) rescore(search, query, best, shared);
+  if (search.call.budget.stopped()) return;
   float* const scores = search.scores + query * k;
   int32_t* const indices = search.indices + query * k;
   for (size_t i = 0; i < k; ++i) {
@@ -153,24 +177,28 @@ void collectGroup(const Search& search, const SearchGroup& group, const CodeQuer
   });
   if (budget.stopped()) return;
   const double error = *std::max_element(worst.begin(), worst.end());
-  const bool again = search.params.has & kSearchHasRescore;
-  const double rowNs = again ? 100 + 0.2 * static_cast<double>(group.d) : 0;
-  const double queryNs = 5.0 * static_cast<double>(lanes * room) + rowNs * static_cast<double>(k);
-  parallelFor(budget, group.count, grainFor(budget, group.count, queryNs), [&](uint64_t begin, uint64_t end, uint32_t) {
+  const bool shared = sharesRescore(search, group.count);
+  const auto finish = [&](uint64_t begin, uint64_t end, uint32_t) {
     std::vector<uint64_t> all;
     for (uint64_t q = begin; q < end && !budget.stopped(); ++q) {
       all.clear();
       for (size_t lane = 0; lane < lanes; ++lane)
         all.insert(all.end(), best[lane * group.count + q].begin(), best[lane * group.count + q].end());
       sortBest(all.data(), all.size(), k);
-      emit(search, first + q, all.data(), error);
+      emit(search, first + q, all.data(), error, shared);
     }
-  });
+  };
+  if (shared) return finish(0, group.count, 0);
+  const double queryNs = 5.0 * static_cast<double>(lanes * room) + rescoreNs(search);
+  parallelFor(budget, group.count, grainFor(budget, group.count, queryNs), finish);
 }
 
 // The same by rough scores, of an int8 base. False where those can't be had.
 bool searchByCodes(const Search& search, size_t first, size_t count, float* memory) {
   const size_t d = search.params.d;
+  // Before a lane has taken as many as it keeps, each row is scored query by query, which is slower than by tiles.
+  const size_t taken = BestK::capacity(search.wanted) * std::min<size_t>(search.call.budget.threads, usableCpus());
+  if (count > kFew && taken * 4 > search.allowed) return false;
   CodeQueries codes{.dots = codeDots()};
   if (search.base.element != kElementInt8 || d > kMaxCodeRow || (count > kFew && !codes.dots.panel)) return false;
   Scratch own(codeBytes(codes.dots, count, d));
@@ -200,18 +228,24 @@ void selectGroup(const Search& search, const SearchGroup& group, size_t first) {
   });
   if (budget.stopped()) return;
   const double error = *std::max_element(worst.begin(), worst.end());
-  parallelFor(budget, group.count, grainFor(budget, group.count, 8.0 * static_cast<double>(m)),
-              [&](uint64_t begin, uint64_t end, uint32_t) {
-                Scratch work(topKWork(m, k) * sizeof(uint64_t));
-                uint64_t* const best = work.as<uint64_t>();
-                for (uint64_t q = begin; q < end; ++q) {
-                  topKRow(scores.as<float>() + q * m, m, k, false, best);
-                  if (search.base.mask)
-                    for (size_t i = 0; i < k; ++i)
-                      best[i] = (best[i] & ~uint64_t{0xFFFFFFFF}) | rows[candidateIndex(best[i])];
-                  emit(search, first + q, best, error);
-                }
-              });
+  const bool shared = sharesRescore(search, group.count);
+  Scratch found(shared ? group.count * k * sizeof(uint64_t) : 0);  // of all queries, before any is scored again
+  const double queryNs = 8.0 * static_cast<double>(m) + (shared ? 0 : rescoreNs(search));
+  parallelFor(budget, group.count, grainFor(budget, group.count, queryNs), [&](uint64_t begin, uint64_t end, uint32_t) {
+    Scratch work(topKWork(m, k) * sizeof(uint64_t));
+    uint64_t* const best = work.as<uint64_t>();
+    for (uint64_t q = begin; q < end && !budget.stopped(); ++q) {
+      topKRow(scores.as<float>() + q * m, m, k, false, best);
+      if (search.base.mask)
+        for (size_t i = 0; i < k; ++i) best[i] = (best[i] & ~uint64_t{0xFFFFFFFF}) | rows[candidateIndex(best[i])];
+      if (shared)
+        std::memcpy(found.as<uint64_t>() + q * k, best, k * sizeof(uint64_t));
+      else
+        emit(search, first + q, best, error);
+    }
+  });
+  for (size_t q = 0; shared && q < group.count && !budget.stopped(); ++q)
+    emit(search, first + q, found.as<uint64_t>() + q * k, error, true);
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 // Of an int8 base a row is scales[row] * its codes, rounded to float32, and scores are those of the query as it is with
 // that row, whatever a device makes of the query on its way. Rows that `mask` hides are not there: where fewer than k
 // are left, the rest of a query's answer is index -1 and score NaN, behind scores of rows that are NaN. With `rescore`
-// the best searchCandidates(k, n) rows are scored again by their rows in it, and the best k of those come out. `bound`
-// is what search_bound.h says; 0 where no row that may be found was left out.
+// the best searchCandidates(k, n) rows are scored again by their rows in it, and the best k of those come out; it is
+// float32, since `bound` is about exact scores. `bound` is what search_bound.h says; 0 where no row that may be found
+// was left out.
 #include <algorithm>
 
 #include "search_bound.h"
@@ -26,7 +27,7 @@ class SimilaritySearch final : public Workload {
                    {"base", kFloating | dtypeBit(DType::Int8)},
                    {.name = "scales", .optional = true},
                    {.name = "mask", .dtypes = dtypeBit(DType::Uint8), .optional = true},
-                   {.name = "rescore", .optional = true}},
+                   {.name = "rescore", .dtypes = dtypeBit(DType::Float32), .optional = true}},
                   {{.name = "k", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 2147483647, .required = true},
                    {.name = "metric",
                     .kind = ParamInfo::Kind::Choice,

@@ -3,6 +3,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <set>
 #include <unordered_map>
 
@@ -64,11 +65,66 @@ bool better(double a, double b, bool smallest) {
   return smallest ? a < b : a > b;
 }
 
+// The bound as docs/api.md states it, in double: a device may add its roundings, and half as much again.
+struct StatedBound {
+  std::string metric;
+  bool isJudged = false;            // all is finite
+  double worst = 0, magnitude = 0;  // of all rows that may be found: the error, |b| or the largest |b_i| of int8
+  double rounding = 0;              // of the sums, a share
+  std::vector<double> norms;
+
+  StatedBound() = default;
+  // `rows`: those of `base` as they are.
+  StatedBound(const std::string& metric, const HostTensor& queries, const HostTensor& base, const HostTensor* scales,
+              const HostTensor& rows, const std::vector<bool>& allowed)
+      : metric(metric), isJudged(base.spec.dtype != kF32) {
+    const size_t d = base.shape()[1];
+    const double unit = base.spec.dtype == kF16 ? 0x1p-11 : 0x1p-8, least = base.spec.dtype == kF16 ? 0x1p-25 : 0;
+    rounding = double(d + 64) * 0x1p-24;
+    const bool isProductOfCodes = scales && metric == "dot";
+    for (size_t row = 0; row < allowed.size(); ++row) {
+      if (!allowed[row]) continue;
+      double squares = 0;
+      for (size_t i = 0; i < d; ++i) squares += std::pow(rows.at(row * d + i), 2);
+      isJudged = isJudged && std::isfinite(squares);
+      const double length = std::sqrt(squares), step = scales ? std::fabs(scales->at(row)) / 2 : 0;
+      double error = scales ? step * std::sqrt(double(d)) : unit * length + std::sqrt(double(d)) * least;
+      if (isProductOfCodes) error = step;
+      if (metric == "cosine") error = length > 0 ? error / length : 0;
+      worst = std::max(worst, error), magnitude = std::max(magnitude, isProductOfCodes ? 256 * step : length);
+    }
+    for (size_t q = 0; q < queries.shape()[0]; ++q) {
+      double sum = 0, squares = 0;
+      for (size_t i = q * d; i < (q + 1) * d; ++i)
+        sum += std::fabs(queries.at(i)), squares += std::pow(queries.at(i), 2);
+      norms.push_back(isProductOfCodes ? sum : std::sqrt(squares));
+    }
+  }
+
+  // Of an answer whose last row scores `returned`, the last one that was found by the base `last`, give or take `off`.
+  double most(size_t query, double last, double off, double returned) const {
+    const double norm = norms[query];
+    double by = 0, around = 4 * rounding;
+    if (metric == "dot") {
+      around *= norm * magnitude;
+      by = last + off + norm * worst - returned;
+    } else if (metric == "l2") {
+      around *= last + off;
+      by = returned - std::pow(std::max(0.0, std::sqrt(std::max(0.0, last - off - around)) - worst), 2);
+    } else {
+      const double angle = std::acos(std::clamp(last + off + around, -1.0, 1.0));
+      by = std::cos(std::max(0.0, worst < 1 ? angle - std::asin(worst) : 0)) - returned;
+    }
+    return 1.5 * std::max(0.0, by) + around + 1e-30;
+  }
+};
+
 // What is judged by: scores of all rows by `base`, by `rescore` (or empty), and by what `base` was made of (or empty).
 struct Search {
   size_t k = 0, candidates = 0;
-  bool smallest = false;
+  bool smallest = false, exact = false;
   std::vector<bool> allowed;
+  StatedBound stated;
   std::vector<Scores> base, rescore, made;
 
   size_t count() const { return size_t(std::count(allowed.begin(), allowed.end(), true)); }
@@ -140,6 +196,42 @@ std::string checkBest(const Search& search, const Scores& all, const HostTensor&
   return wrong.empty() ? "" : "not the best left" + whereIs(i, query) + ": " + wrong;
 }
 
+// Of equal scores those of the lower indices were taken.
+std::string checkTies(const Search& search, const Scores& all, size_t query, const std::set<int64_t>& seen) {
+  std::map<double, int64_t> highest;  // of the rows that were returned, by their scores
+  for (int64_t row : seen) highest[all[size_t(row)].value] = row;
+  for (size_t row = 0; row < all.size(); ++row) {
+    if (!search.allowed[row] || seen.count(int64_t(row)) || std::isnan(all[row].value)) continue;
+    const auto equal = highest.find(all[row].value);
+    if (equal != highest.end() && int64_t(row) < equal->second)
+      return "row " + std::to_string(row) + " scores like row " + std::to_string(equal->second) +
+             " and was left out of answer " + std::to_string(query);
+  }
+  return "";
+}
+
+// The bound is no more than it has to be.
+std::string checkStated(const Search& search, double bound, double returned, size_t query) {
+  double last = returned, off = 0;
+  if (!search.rescore.empty()) {
+    std::vector<double> found;
+    for (size_t row = 0; row < search.allowed.size(); ++row) {
+      if (!search.allowed[row]) continue;
+      const Score& score = search.base[query][row];
+      found.push_back(score.value), off = std::max(off, score.error);
+    }
+    if (found.size() <= search.candidates) return bound == 0 ? "" : ", but every row was scored again";
+    std::sort(found.begin(), found.end(), [&](double a, double b) { return better(a, b, search.smallest); });
+    last = found[search.candidates - 1];
+  }
+  if (!std::isfinite(last) || !std::isfinite(off) || !std::isfinite(returned)) return "";
+  const double most = search.stated.most(query, last, off, returned);
+  if (bound <= most || std::isnan(most) || most > FLT_MAX) return "";
+  char text[64];
+  snprintf(text, sizeof text, ", is more than %.9g", most);
+  return text;
+}
+
 // No row that was left out is better by more than the bound says, by what the base was made of.
 std::string checkBound(const Search& search, const HostTensor& scores, const HostTensor& bounds, size_t query,
                        const std::set<int64_t>& seen) {
@@ -153,6 +245,8 @@ std::string checkBound(const Search& search, const HostTensor& scores, const Hos
   if (search.count() <= search.k) return bound == 0 ? "" : wrong(", but every row was found");
   if (search.made.empty()) return "";
   const double last = scores.at(query * search.k + search.k - 1);
+  if (search.stated.isJudged)
+    if (std::string text = checkStated(search, bound, last, query); !text.empty()) return wrong(text);
   for (size_t row = 0; row < search.allowed.size(); ++row) {
     if (!search.allowed[row] || seen.count(int64_t(row))) continue;
     const Score& exact = search.made[query][row];
@@ -178,6 +272,8 @@ std::string checkAnswer(const Search& search, const std::vector<HostTensor>& got
     for (int64_t row : seen)
       if (search.surelyBefore(search.base[query], size_t(row)) >= search.candidates)
         return "row " + std::to_string(row) + " is no candidate of answer " + std::to_string(query);
+  if (search.exact && search.rescore.empty())
+    if (std::string wrong = checkTies(search, all, query, seen); !wrong.empty()) return wrong;
   return got.size() > 2 ? checkBound(search, got[0], got[2], query, seen) : "";
 }
 
@@ -221,7 +317,10 @@ void expectSearch(Problem& p, bool exact, const HostTensor* made) {
   search->allowed.assign(n, true);
   if (const HostTensor* mask = given(3))
     for (size_t row = 0; row < n; ++row) search->allowed[row] = int(mask->at(row / 8)) >> row % 8 & 1;
-  search->base = scoresOf(queries, floatRowsOf(base, given(2)), metric, exact);
+  search->exact = exact;
+  const HostTensor rows = floatRowsOf(base, given(2));
+  search->base = scoresOf(queries, rows, metric, exact);
+  search->stated = StatedBound(metric, queries, base, given(2), rows, search->allowed);
   if (const HostTensor* rescore = given(4)) search->rescore = scoresOf(queries, *rescore, metric, exact);
   if (made) search->made = scoresOf(queries, *made, metric, false);
   const size_t k = search->k;

@@ -75,9 +75,10 @@ void addHard(CaseList& list, const char* metric, DType t) {
     for (const uint64_t q : {1, 6})
       list.add("similarity-search", std::string(metric) + "-near-duplicates-" + std::to_string(q) + end, Size::Small,
                [=](Problem& p, Random& random) {
-                 constexpr uint64_t kRows = 300, kLength = 24;
+                 constexpr uint64_t kLength = 24;
+                 const uint64_t n = q > 4 ? 1500 : 300;  // many are searched by codes only where rows are more
                  const HostTensor one = random.uniform(kF32, {kLength});
-                 HostTensor rows(kF32, {kRows, kLength});
+                 HostTensor rows(kF32, {n, kLength});
                  for (size_t i = 0; i < rows.size(); ++i)
                    rows.set(i, one.at(i % kLength) + random.uniform(-1, 1) * (i / kLength % 3 ? 1e-3 : 2e-2));
                  p.inputs = {HostTensor(kF32, {q, kLength})};
@@ -132,6 +133,35 @@ void addWorst(CaseList& list, const char* metric, DType t) {
            });
 }
 
+// Two clusters that rounding can't mix: all that is found again is proved exact. And one that it can: nothing is.
+void addProved(CaseList& list, const char* metric, DType t) {
+  for (const bool apart : {true, false})
+    list.add("similarity-search", std::string(metric) + (apart ? "-proved" : "-not-proved") + dtypeSuffix(t),
+             Size::Small, [=](Problem& p, Random& random) {
+               constexpr uint64_t kQueries = 5, kRows = 400, kLength = 24;
+               const HostTensor one = random.uniform(kF32, {kLength});
+               HostTensor rows(kF32, {kRows, kLength});
+               for (size_t i = 0; i < rows.size(); ++i) {
+                 const bool far = apart && i / kLength % 20;
+                 rows.set(i, (far ? -1 : 1) * one.at(i % kLength) + random.uniform(-1, 1) * (apart ? 0.1 : 1e-4));
+               }
+               p.inputs = {HostTensor(kF32, {kQueries, kLength})};
+               for (size_t i = 0; i < kQueries * kLength; ++i)
+                 p.inputs[0].set(i, one.at(i % kLength) + random.uniform(-0.1, 0.1));
+               roundBase(p, rows, t);
+               p.inputs[4] = rows;
+               p.params = {{"k", 5}, {"metric", metric}};
+               expectSearch(p, false, &rows);
+               p.check = [=, check = p.check](const std::vector<HostTensor>& got) {
+                 std::string wrong = check(got);
+                 for (size_t query = 0; query < kQueries && wrong.empty(); ++query)
+                   if ((got[2].at(query) == 0) != apart)
+                     wrong = "the bound of query " + std::to_string(query) + " is " + std::to_string(got[2].at(query));
+                 return wrong;
+               };
+             });
+}
+
 void addMasks(CaseList& list) {
   struct {
     const char* name;
@@ -177,6 +207,7 @@ void addRoundedSearchCases(CaseList& list) {
       addOrdinary(list, metric, t);
       addHard(list, metric, t);
       addWorst(list, metric, t);
+      addProved(list, metric, t);
     }
   addMasks(list);
   for (DType t : {kF32, kI8, kF16})
