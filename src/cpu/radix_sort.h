@@ -9,8 +9,9 @@
 namespace switchyard::cpu {
 
 // Ascending; `work` has room for as many. Digits in which all agree are passed over. `inOrder`: the indices ascend
-// already, so that only the keys count.
-inline void radixSort(uint64_t* values, uint64_t* work, size_t n, bool inOrder) {
+// already, so that only the keys count. Leaves them in no order once stopped(), which it asks between passes.
+template <class Stopped>
+void radixSort(uint64_t* values, uint64_t* work, size_t n, bool inOrder, const Stopped& stopped) {
   constexpr uint32_t kDigits = 6, kBits = 11;
   constexpr uint32_t kShifts[kDigits] = {0, 11, 22, 32, 43, 54};  // three digits of the index, three of the key
   constexpr uint32_t kMasks[kDigits] = {0x7FF, 0x7FF, 0x3FF, 0x7FF, 0x7FF, 0x3FF};
@@ -22,6 +23,7 @@ inline void radixSort(uint64_t* values, uint64_t* work, size_t n, bool inOrder) 
       ++(*counts)[digit][values[i] >> kShifts[digit] & kMasks[digit]];
   uint64_t *from = values, *to = work;
   for (uint32_t digit = first; digit < kDigits; ++digit) {
+    if (stopped()) return;
     Counts& places = (*counts)[digit];
     const auto bin = [&](uint64_t value) { return value >> kShifts[digit] & kMasks[digit]; };
     if (n == 0 || places[bin(values[0])] == n) continue;

@@ -122,6 +122,37 @@ class TopK final : public Workload {
   }
 };
 
+// Rows on a GPU of which as many as start at an offset that the device accepts are more than a piece may have: halves
+// become floats, of which fewer do, and rows of floats are copied to where they can be bound.
+void recordApart(Recorder& r, Elements input, uint64_t rows, uint32_t d, uint32_t k, bool largest, Elements values,
+                 BufferView indices, uint64_t mostRows) {
+  if (input.format != kFormatFloat32 || values.format != kFormatFloat32) {
+    Elements wide = input, target = values;
+    if (input.format != kFormatFloat32) {
+      wide = {r.scratch(rows * d * 4)};
+      r.cast(input, wide, rows * d);
+    }
+    if (values.format != kFormatFloat32) target = {r.scratch(rows * k * 4)};
+    recordTopK(r, wide, rows, d, k, largest, target, indices);
+    if (input.format != kFormatFloat32) r.release(wide.view);
+    if (values.format == kFormatFloat32) return;
+    r.cast(target, values, rows * k);
+    return r.release(target.view);
+  }
+  const uint64_t rowBytes = uint64_t{d} * 4, outBytes = uint64_t{k} * 4;
+  const uint64_t piece = std::min(mostRows, std::max<uint64_t>(1, kScratchBudget / rowBytes));
+  for (uint64_t first = 0; first < rows; first += piece) {
+    const uint64_t count = std::min(piece, rows - first);
+    const BufferView from = input.view.slice(first * rowBytes, count * rowBytes), in = r.aligned(from);
+    const BufferView v = r.scratch(count * outBytes), i = r.scratch(count * outBytes);
+    recordTopK(r, Elements{in}, count, d, k, largest, Elements{v}, i);
+    r.copy(values.view.slice(first * outBytes, count * outBytes), v);
+    r.copy(indices.slice(first * outBytes, count * outBytes), i);
+    r.releaseAligned(in, from);
+    for (BufferView used : {v, i}) r.release(used);
+  }
+}
+
 }  // namespace
 
 void recordTopK(Recorder& r, BufferView input, uint64_t rows, uint32_t d, uint32_t k, bool largest, BufferView values,
@@ -152,6 +183,9 @@ void recordTopK(Recorder& r, Elements input, uint64_t rows, uint32_t d, uint32_t
   const uint64_t scratchRow = padded ? uint64_t{padded} * 4 : uint64_t{segmentsOf(d).count} * k * 4;
   const uint64_t most = std::max<uint64_t>(1, std::min(kScratchBudget, r.device().maxViewBytes) / scratchRow);
   r.requireBindable(scratchRow, "sorting a row");
+  const auto [bindable, step] = r.pieces(sizes);
+  const uint64_t piece = std::min(most, bindable);
+  if (piece && rows > piece && step > piece) return recordApart(r, input, rows, d, k, largest, values, indices, piece);
   r.forRowPieces(
       rows, sizes, [&](uint64_t first, uint32_t count) { run(first, count, padded); }, most);
 }

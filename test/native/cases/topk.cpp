@@ -116,6 +116,26 @@ void addTopKCases(CaseList& list) {
                  expectTopK(p);
                });
     }
+  // Cut by rows where views are short: what fits a piece, and rows whose offsets suit none of a few rows.
+  struct {
+    DType t;
+    uint64_t n, d, k;
+    bool keeps;
+  } cut[] = {{kBF16, 21, 2051, 2047, true}, {kBF16, 5, 5001, 5001, false}, {kF16, 5, 5001, 4097, true},
+             {kF32, 5, 5001, 5001, false},  {kF32, 5, 5003, 4099, false},  {kF16, 13, 2049, 1025, false}};
+  for (const auto& [t, n, d, k, keeps] : cut)
+    list.add("top-k", "cut-" + std::to_string(n) + "x" + std::to_string(d) + "-k" + std::to_string(k) + dtypeSuffix(t),
+             Size::Split, [=](Problem& p, Random& random) {
+               p.inputs = {random.uniform(t, {n, d})};
+               p.params = {{"k", double(k)}};
+               if (keeps) keepDType(p);
+               expectTopK(p);
+             });
+  // Rounds of sorted runs, which parts a thousand apart meet rank by rank.
+  add("runs-of-256", Size::Large, kF32, 2, 70001, 256);
+  add("runs-of-512", Size::Large, kF32, 1, 200003, 512);
+  // Few long rows on the CPU: more than one thread's best is sorted by digits.
+  add("few-rows-large-k", Size::Large, kF32, 3, 70001, 4097);
   list.add("top-k", "row-of-16m", Size::Large, [](Problem& p, Random& random) {
     p.inputs = {HostTensor(kF32, {1, 16000000})};
     auto* const values = reinterpret_cast<float*>(p.inputs[0].bytes.data());
