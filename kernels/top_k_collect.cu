@@ -38,9 +38,10 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
   const uint64_t from = row * p.padded;
   each([&](uint32_t taken, uint32_t column) {
-    const uint64_t to = from + atomicAdd(&place, 1u);
-    outKeys[to] = taken;
-    outIndices[to] = column;
+    const uint32_t to = atomicAdd(&place, 1u);
+    if (to >= p.padded) return;  // k are below: the guard keeps a fault from writing into another row
+    outKeys[from + to] = taken;
+    outIndices[from + to] = column;
   });
 }
 

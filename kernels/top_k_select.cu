@@ -7,8 +7,14 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 256;
-constexpr uint32_t kPartQuads = kTopKChunk / 4;  // part 4 * j + c has component c of the quads j, j + kPartQuads, ...
+constexpr uint32_t kPartQuads = kTopKChunk / 4;
 static_assert(kThreads == kPartQuads, "a thread has four neighbouring parts");
+
+// Part 4 * j + c has component c of quadOf(j, 0), quadOf(j, 1), ... Each turn goes some way round, or parts of sorted
+// runs whose length divides a turn would have one rank of each, and rule out little.
+__device__ inline uint32_t quadOf(uint32_t j, uint32_t turn) {
+  return turn * kPartQuads + (j + 79 * turn) % kPartQuads;
+}
 
 struct Counts {
   uint32_t of[3];
@@ -86,7 +92,7 @@ __device__ inline Range selectByParts(const Segment& segment, uint32_t k, Select
   for (uint32_t turn = 0; turn < turns; turn += kAtOnce) {
     Keys keys[kAtOnce];
     SWITCHYARD_UNROLL
-    for (uint32_t i = 0; i < kAtOnce; ++i) keys[i] = segment.four(threadIdx.x + (turn + i) * kPartQuads);
+    for (uint32_t i = 0; i < kAtOnce; ++i) keys[i] = segment.four(quadOf(threadIdx.x, turn + i));
     SWITCHYARD_UNROLL
     for (uint32_t i = 0; i < kAtOnce; ++i)
       for (uint32_t c = 0; c < 4; ++c) best.of[c] = keys[i].of[c] < best.of[c] ? keys[i].of[c] : best.of[c];
@@ -105,7 +111,7 @@ __device__ inline Range selectByParts(const Segment& segment, uint32_t k, Select
     if (best.of[c] <= bound) shared.parts[atomicAdd(&shared.partsFound, 1u)] = 4 * threadIdx.x + c;
   __syncthreads();
   for (uint32_t i = threadIdx.x; i < shared.partsFound * turns; i += kThreads) {
-    const uint32_t at = shared.parts[i / turns] + i % turns * kTopKChunk;
+    const uint32_t part = shared.parts[i / turns], at = 4 * quadOf(part / 4, i % turns) + part % 4;
     if (at >= segment.count) continue;
     const uint32_t key = segment.key(at);
     if (key <= bound) shared.keep(key, segment.index(at));

@@ -17,7 +17,7 @@ layout(push_constant) uniform Push { TopKDigitParams p; };
 #include "top_k.glsl"
 #include "top_k_digit.glsl"
 
-shared uint found, place;
+shared uint found, place;  // place: the next in the row
 
 void synchronize() {
   if (W > gl_SubgroupSize) barrier();
@@ -43,7 +43,7 @@ void main() {
   atomicAdd(found, n);
   synchronize();
   if (found == 0u) return;
-  if (LANE == 0u) place = row * p.padded + atomicAdd(state[row].taken, found);
+  if (LANE == 0u) place = atomicAdd(state[row].taken, found);
   synchronize();
   for (uint quad = LANE; quad < (count + 3u) / 4u; quad += W) {
     const uvec4 four = keysAt(quad);
@@ -51,8 +51,10 @@ void main() {
       const uint at = 4u * quad + c;
       if (at < count && (four[c] < key || (four[c] == key && first + at <= index))) {
         const uint to = atomicAdd(place, 1u);
-        outKeys[to] = four[c];
-        outIndices[to] = first + at;
+        if (to < p.padded) {  // as k are: the guard keeps a fault from writing into another row
+          outKeys[row * p.padded + to] = four[c];
+          outIndices[row * p.padded + to] = first + at;
+        }
       }
     }
   }

@@ -51,7 +51,10 @@ uint lowest, highest;  // between them lies the key of the last of the best k
 
 // What is counted, and against what.
 const uint kOfParts = 0u, kOfKeys = 1u, kOfIndices = 2u;
-const uint kPartQuads = kTopKChunk / 4u;  // part 4 * j + c has component c of the quads j, j + kPartQuads, ...
+const uint kPartQuads = kTopKChunk / 4u;
+// Part 4 * j + c has component c of quadOf(j, 0), quadOf(j, 1), ... Each turn goes some way round, or parts of sorted
+// runs whose length divides a turn would have one rank of each, and rule out little.
+uint quadOf(uint j, uint turn) { return turn * kPartQuads + (j + 79u * turn) % kPartQuads; }
 
 #include "top_k.glsl"
 uint indexAt(uint at) { return kFromValues != 0u ? first + at : inIndices[base + at]; }
@@ -123,7 +126,7 @@ void selectByParts() {
   uint least = kNoKey, most = 0u;
   for (uint j = LANE; j < partQuads; j += W) {
     uvec4 best = uvec4(kNoKey);
-    for (uint turn = 0u, quad = j; turn < turns; ++turn, quad += kPartQuads) best = min(best, keysAt(quad));
+    for (uint turn = 0u; turn < turns; ++turn) best = min(best, keysAt(quadOf(j, turn)));
     [[unroll]] for (uint c = 0u; c < 4u; ++c) {
       parts[4u * j + c] = best[c];
       least = min(least, best[c]);
@@ -143,7 +146,7 @@ void selectByParts() {
     synchronize();
   }
   for (uint i = LANE; i < partsFound * turns; i += W) {
-    const uint at = parts[i / turns] + i % turns * kTopKChunk;
+    const uint part = parts[i / turns], at = 4u * quadOf(part / 4u, i % turns) + part % 4u;
     if (at < count) {
       const uint key = keyAt(at);
       if (key <= bound) keep(key, indexAt(at));
