@@ -210,6 +210,17 @@ void addRoundedSearchCases(CaseList& list) {
       addProved(list, metric, t);
     }
   addMasks(list);
+  // Of many rows that score alike the first are found, wherever a device begins.
+  for (const char* metric : {"dot", "l2"})
+    for (DType t : {kF32, kF16})
+      for (const uint64_t q : {1, 6})
+        list.add("similarity-search", std::string(metric) + "-many-ties-" + std::to_string(q) + dtypeSuffix(t),
+                 Size::Small, [=](Problem& p, Random& random) {
+                   p.inputs = {random.integers(kF32, {q, 5}, -2, 2)};
+                   roundBase(p, random.integers(kF32, {1500, 5}, -2, 2), t);
+                   p.params = {{"k", 10}, {"metric", metric}};
+                   expectSearch(p, true);
+                 });
   for (DType t : {kF32, kI8, kF16})
     for (const uint64_t q : {1, 40})
       list.add("similarity-search", "masked-many-rows-" + std::to_string(q) + dtypeSuffix(t), Size::Split,
