@@ -3,7 +3,7 @@
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
-constexpr uint32_t kThreads = 128;
+constexpr uint32_t kThreads = 128, kBlockTerms = 32;
 
 __global__ void __launch_bounds__(kThreads)
     pagerankHubsKernel(const uint32_t* segments, const float* sums, const float* scale, const PagerankState* state,
@@ -11,7 +11,11 @@ __global__ void __launch_bounds__(kThreads)
   const uint64_t node = linearBlock();
   if (node >= p.hubs || state->done) return;  // alike for the whole block
   float sum = 0.0f;
-  for (uint64_t i = uint64_t(segments[node]) + threadIdx.x; i < segments[node + 1]; i += kThreads) sum += sums[i];
+  for (uint64_t i = uint64_t(segments[node]) + threadIdx.x, end = segments[node + 1]; i < end;) {
+    float part = 0.0f;
+    for (uint32_t j = 0; j < kBlockTerms && i < end; ++j, i += kThreads) part += sums[i];
+    sum += part;
+  }
   sum = blockReduce<kThreads>(sum, Add());
   if (threadIdx.x != 0) return;
   const float n = float(p.n), by = scale[node];

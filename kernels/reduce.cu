@@ -9,8 +9,8 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
   const In x = In(input, p.formats, 0).from(row.index * p.d);
-  const float result = reducedRow(row, x, p.d, p.kind, p.kind == kReduceMean ? float(p.d) : 1.0f);
-  if (row.lane == 0) Out(out, p.formats, 1).put(row.index, result);
+  const Wide result = reducedRow(row, x, p.d, p.kind);
+  if (row.lane == 0) Out(out, p.formats, 1).put(row.index, result.over(p.kind == kReduceMean ? float(p.d) : 1.0f));
 }
 
 SWITCHYARD_ROW_KERNEL(reduce, reduceKernel, d)

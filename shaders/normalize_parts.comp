@@ -7,7 +7,7 @@ layout(constant_id = 17) const uint kRowsOfFours = 0;
 #include "reduce.glsl"
 #include "halves.glsl"
 READS(take, 0)
-layout(std430, set = 0, binding = 1) readonly buffer NormsBuffer { float norms[]; };
+layout(std430, set = 0, binding = 1) readonly buffer NormsBuffer { vec2 norms[]; };
 WRITES(put, 2)
 layout(push_constant) uniform Push { NormalizePartsParams p; };
 #include "rows.glsl"
@@ -18,10 +18,14 @@ ROW_WRITE(store, put)
 void main() {
   const Part part = partOf(groupIndex());
   if (part.row >= p.rows) return;
-  const float norm = norms[part.row], whole = norm * p.by;
-  float first = whole, second = 1.0;
-  if (whole < p.epsilon) first = p.epsilon;
-  else if (isInf(whole) && !isInf(norm)) first = norm, second = p.by;  // past float32
+  const vec2 norm = norms[part.row];
+  float by = norm.x * norm.y, times = 1.0;
+  if (by < p.epsilon) by = p.epsilon;
+  // Past float32, or where reciprocals may be flushed: elements first over a power of two.
+  if (by > 1e37) {
+    by = isInf(by) ? norm.x * (norm.y == 1.0 ? p.by : 1.0) : by * p.by;
+    times = p.by;
+  }
   EACH_TURN(turn, part.count)
-    store(part.from, turn, part.count, load(part.from, turn, part.count, 0.0) / first / second);
+    store(part.from, turn, part.count, load(part.from, turn, part.count, 0.0) * times / by);
 }

@@ -13,11 +13,12 @@ layout(push_constant) uniform Push { ReduceParams p; };
 #include "rows.glsl"
 ROW_READ(load, take)
 
+const float kWide = 1.8446744073709552e19, kNarrow = 5.421010862427522e-20;  // 2^64 and its inverse
 #include "reduce_row.glsl"
 
 void main() {
   const uint row = groupIndex();
   if (row >= p.rows) return;
-  const float result = reducedRow(row * p.d, p.d, kKind == kReduceMean ? float(p.d) : 1.0);
-  if (LANE == 0) put1(row, result);
+  const vec2 result = reducedRow(row * p.d, p.d);
+  if (LANE == 0) put1(row, result.x / (kKind == kReduceMean ? float(p.d) : 1.0) * result.y);
 }

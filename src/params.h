@@ -105,7 +105,7 @@ SY_STRUCT(ReduceParams) {
   uint kind;
   uint formats;
 };
-// A long row in parts of `part` elements, the last one shorter; sums and norms over `over`.
+// A long row in parts of `part` elements, the last one shorter, or 0: what d pairs of theirs make.
 SY_STRUCT(ReducePartsParams) {
   uint rows;
   uint d;
@@ -133,7 +133,7 @@ SY_STRUCT(SoftmaxPartsParams) {
   uint formats;
   uint part;
 };
-// Rows whose norm is known: times `by`, of a part of it.
+// Rows whose norm is known: times `by`, 2^-64, first where the norm is near the end of float32.
 SY_STRUCT(NormalizePartsParams) {
   uint rows;
   uint d;

@@ -8,19 +8,44 @@ namespace switchyard {
 namespace {
 
 constexpr uint32_t kHubMarks = 0xFFFFFFFFu;  // hub h is marked by so much less h, where others have a place
-constexpr uint32_t kStopEvery = 1 << 16;     // rows between two looks at the stop flag
+constexpr uint64_t kStopEvery = 1 << 20;     // nodes and edges between two looks at the stop flag
 
 uint32_t segmentsOf(uint32_t edges) { return (edges - 1) / kPagerankRow + 1; }
 // Segments of a hub are of one length, but for the last.
 uint32_t segmentLength(uint32_t edges) { return (edges - 1) / segmentsOf(edges) + 1; }
 
+// Looks at the stop flag every now and then.
+class Watch {
+ public:
+  explicit Watch(const Recorder& r) : r_(r) {}
+  void count(uint64_t steps) {
+    if ((steps_ += steps) < kStopEvery) return;
+    steps_ = 0;
+    r_.throwIfStopped();
+  }
+  // fn(i) for each, however many there are.
+  template <class F>
+  void each(int64_t begin, int64_t end, const F& fn) {
+    while (begin < end) {
+      const int64_t until = std::min(end, begin + static_cast<int64_t>(kStopEvery));
+      count(static_cast<uint64_t>(until - begin));
+      for (; begin < until; ++begin) fn(begin);
+    }
+  }
+
+ private:
+  const Recorder& r_;
+  uint64_t steps_ = 0;
+};
+
 // Scale, and how many nodes are dangling.
-void weighSources(PagerankRows& rows, std::span<const int32_t> offsets, std::span<const float> weights) {
+void weighSources(Watch& watch, PagerankRows& rows, std::span<const int32_t> offsets, std::span<const float> weights) {
   for (uint32_t node = 0; node < rows.n; ++node) {
     const int32_t begin = offsets[node], end = offsets[node + 1];
-    bool dangling = begin == end;
-    if (!weights.empty())
-      dangling = std::all_of(weights.begin() + begin, weights.begin() + end, [](float weight) { return weight == 0; });
+    int32_t zeros = begin;
+    watch.count(1);
+    for (; !weights.empty() && zeros < end && weights[zeros] == 0; ++zeros) watch.count(1);
+    const bool dangling = zeros == end;
     rows.danglingCount += dangling;
     const float each = weights.empty() ? 1.0f / static_cast<float>(end - begin) : 1.0f;
     rows.scale[rows.place[node]] = dangling ? 0.0f : each;
@@ -29,30 +54,33 @@ void weighSources(PagerankRows& rows, std::span<const int32_t> offsets, std::spa
 }
 
 // The nodes that point at most others first: what is read most often then lies together.
-std::vector<uint32_t> byDegree(std::span<const int32_t> offsets) {
+std::vector<uint32_t> byDegree(Watch& watch, std::span<const int32_t> offsets) {
   constexpr uint32_t kMost = 255;
   const uint32_t n = static_cast<uint32_t>(offsets.size() - 1);
-  const auto rank = [&](uint32_t node) {
-    return kMost - std::min(kMost, static_cast<uint32_t>(offsets[node + 1] - offsets[node]));
+  const auto rank = [&](int64_t node) {
+    const size_t i = static_cast<size_t>(node);
+    return kMost - std::min(kMost, static_cast<uint32_t>(offsets[i + 1] - offsets[i]));
   };
   std::array<uint32_t, kMost + 2> next{};
-  for (uint32_t node = 0; node < n; ++node) ++next[rank(node) + 1];
+  watch.each(0, n, [&](int64_t node) { ++next[rank(node) + 1]; });
   for (uint32_t i = 0; i <= kMost; ++i) next[i + 1] += next[i];
   std::vector<uint32_t> order(n);
-  for (uint32_t node = 0; node < n; ++node) order[next[rank(node)]++] = node;
+  watch.each(0, n, [&](int64_t node) { order[next[rank(node)]++] = static_cast<uint32_t>(node); });
   return order;
 }
 
 // The nodes that most edges point at first; `ends` are where those of so many edges end. Returns the hubs' edges.
-std::vector<uint32_t> orderNodes(PagerankRows& rows, std::span<const int32_t> offsets, std::span<const uint32_t> edges,
-                                 std::array<uint32_t, kPagerankRow + 2>& ends) {
+std::vector<uint32_t> orderNodes(Watch& watch, PagerankRows& rows, std::span<const int32_t> offsets,
+                                 std::span<const uint32_t> edges, std::array<uint32_t, kPagerankRow + 2>& ends) {
   std::vector<uint32_t> hubs;
   std::array<uint32_t, kPagerankRow + 1> counts{};
-  for (uint32_t node = 0; node < rows.n; ++node)
-    if (edges[node] > kPagerankRow)
-      hubs.push_back(node);
+  watch.each(0, rows.n, [&](int64_t node) {
+    const uint32_t of = edges[static_cast<size_t>(node)];
+    if (of > kPagerankRow)
+      hubs.push_back(static_cast<uint32_t>(node));
     else
-      ++counts[edges[node]];
+      ++counts[of];
+  });
   std::stable_sort(hubs.begin(), hubs.end(), [&](uint32_t a, uint32_t b) { return edges[a] > edges[b]; });
   rows.hubs = static_cast<uint32_t>(hubs.size());
   std::array<uint32_t, kPagerankRow + 1> next{};
@@ -62,8 +90,10 @@ std::vector<uint32_t> orderNodes(PagerankRows& rows, std::span<const int32_t> of
     ends[length] = next[length] + counts[length];
   }
   for (uint32_t i = 0; i < rows.hubs; ++i) rows.place[hubs[i]] = i;
-  for (uint32_t node : byDegree(offsets))
+  for (uint32_t node : byDegree(watch, offsets)) {
+    watch.count(1);
     if (edges[node] <= kPagerankRow) rows.place[node] = next[edges[node]]++;
+  }
   for (uint32_t& hub : hubs) hub = edges[hub];
   return hubs;
 }
@@ -71,8 +101,9 @@ std::vector<uint32_t> orderNodes(PagerankRows& rows, std::span<const int32_t> of
 // Where the edges that point at each node go, one after the other.
 class Places {
  public:
-  explicit Places(const PagerankRows& rows) : rows_(rows), next_(rows.n), hubs_(rows.hubs) {
+  Places(Watch& watch, const PagerankRows& rows) : rows_(rows), next_(rows.n), hubs_(rows.hubs) {
     for (uint32_t node = 0; node < rows.n; ++node) {
+      watch.count(1);
       const uint32_t place = rows.place[node];
       next_[node] = place < rows.hubs ? kHubMarks - place : begin(rows.firstSlice * kPagerankSlice + place - rows.hubs);
     }
@@ -114,11 +145,12 @@ PagerankRows orderRows(Recorder& r, std::span<const int32_t> offsets, std::span<
   rows.n = static_cast<uint32_t>(offsets.size() - 1), rows.group = group;
   rows.place = r.hostMemory<uint32_t>(rows.n), rows.scale = r.hostMemory<float>(size_t{rows.n} + 1);
   std::vector<uint32_t> edges(rows.n);
-  for (int32_t column : columns) ++edges[static_cast<size_t>(column)];
-  r.throwIfStopped();
+  Watch watch(r);
+  watch.each(0, static_cast<int64_t>(columns.size()),
+             [&](int64_t e) { ++edges[static_cast<size_t>(columns[static_cast<size_t>(e)])]; });
   std::array<uint32_t, kPagerankRow + 2> ends{};
-  const std::vector<uint32_t> hubs = orderNodes(rows, offsets, edges, ends);
-  weighSources(rows, offsets, weights);
+  const std::vector<uint32_t> hubs = orderNodes(watch, rows, offsets, edges, ends);
+  weighSources(watch, rows, offsets, weights);
 
   rows.segments = r.hostMemory<uint32_t>(size_t{rows.hubs} + 1);
   rows.segmentLengths = r.hostMemory<uint32_t>(rows.hubs);
@@ -154,21 +186,23 @@ void fillRows(Recorder& r, const PagerankRows& rows, std::span<const int32_t> of
               std::span<const float> weights, std::span<int32_t> sources, std::span<float> toWeights) {
   std::fill(sources.begin(), sources.end(), static_cast<int32_t>(rows.n));
   std::fill(toWeights.begin(), toWeights.end(), 0.0f);
-  Places places(rows);
+  r.throwIfStopped();
+  Watch watch(r);
+  Places places(watch, rows);
   for (uint32_t row = 0; row < rows.n; ++row) {
-    if (row % kStopEvery == 0) r.throwIfStopped();
+    watch.count(1);
     const int32_t begin = offsets[row], end = offsets[row + 1], source = static_cast<int32_t>(rows.place[row]);
     if (weights.empty()) {
-      for (int32_t e = begin; e < end; ++e) sources[places.next(columns[e])] = source;
+      watch.each(begin, end, [&](int64_t e) { sources[places.next(columns[static_cast<size_t>(e)])] = source; });
       continue;
     }
     double sum = 0;
-    for (int32_t e = begin; e < end; ++e) sum += weights[e];
-    for (int32_t e = begin; e < end; ++e) {
-      const uint32_t at = places.next(columns[e]);
+    watch.each(begin, end, [&](int64_t e) { sum += weights[static_cast<size_t>(e)]; });
+    watch.each(begin, end, [&](int64_t e) {
+      const uint32_t at = places.next(columns[static_cast<size_t>(e)]);
       sources[at] = source;
-      toWeights[at] = sum == 0 ? 0.0f : static_cast<float>(weights[e] / sum);
-    }
+      toWeights[at] = sum == 0 ? 0.0f : static_cast<float>(weights[static_cast<size_t>(e)] / sum);
+    });
   }
 }
 

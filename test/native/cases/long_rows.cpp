@@ -45,6 +45,7 @@ void addOf(CaseList& list, const Kind& kind) {
     add("parts-of-large", Size::Small, t, {2, 33000}, 30000);
   }
   add("long-row", Size::Split, kF32, {1, 200003}, 1);
+  add("two-long-rows", Size::Split, kF32, {2, 200192}, 1);  // each begins where a view may
   for (double magnitude : {3e38, 1e-25, kNaN, kInf})
     list.add(kind.workload, kind.name + "parts-of-" + number(magnitude), Size::Small, [=](Problem& p, Random& random) {
       p.inputs = {random.uniform(kF32, {2, 32771}, -1, 1)};
@@ -60,9 +61,23 @@ void addLongRowCases(CaseList& list) {
   for (const char* kind : {"sum", "mean", "min", "max", "norm"})
     addOf(list, {"reduce", std::string(kind) + "-", {{"kind", kind}}, expectReduce});
   addOf(list, {"normalize", "", {}, expectNormalize});
+  // One small number, which over a part's length would be flushed; as small a norm, and no epsilon to hide behind.
+  for (const char* kind : {"sum", "norm"})
+    list.add("reduce", std::string(kind) + "-parts-of-one-tiny", Size::Small, [=](Problem& p, Random&) {
+      p.inputs = {HostTensor(kF32, {1, 40009})};
+      p.inputs[0].set(30001, 1e-36);
+      p.params = {{"kind", kind}};
+      expectReduce(p);
+    });
+  list.add("normalize", "parts-of-one-tiny-epsilon-0", Size::Small, [](Problem& p, Random&) {
+    p.inputs = {HostTensor(kF32, {1, 40009})};
+    p.inputs[0].set(30001, 1e-36);
+    p.params = {{"epsilon", 0}};
+    expectNormalize(p);
+  });
   addOf(list, {"softmax", "", {}, expectSoftmax});
-  for (double magnitude : {3e38, 1e-25, 1e-16})
-    for (double epsilon : {1e-12, 1e-35, 1000.0})
+  for (double magnitude : {3e38, 1e36, 1e-25, 1e-16, 1e-35})
+    for (double epsilon : {1e-12, 1e-35, 1000.0, 0.0})
       list.add("normalize", "parts-all-of-" + number(magnitude) + "-epsilon-" + number(epsilon), Size::Small,
                [=](Problem& p, Random& random) {
                  p.inputs = {random.uniform(kF32, {1, 40003}, -magnitude, magnitude)};

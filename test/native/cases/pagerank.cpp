@@ -155,6 +155,17 @@ void addPagerankCases(CaseList& list) {
       setInputs(p, links, weighted, kF32);
       expectPagerank(p, links);
     });
+  // Only hubs have in-links: no row besides theirs has an edge.
+  for (Size size : {Size::Small, Size::Split})
+    for (bool weighted : {false, true})
+      list.add("pagerank", std::string(size == Size::Split ? "large-" : "") + (weighted ? "star-weights" : "star"),
+               size, [=](Problem& p, Random& random) {
+                 Links links;
+                 links.out.resize(size == Size::Split ? 13001 : 1301);
+                 for (size_t i = 1; i < links.out.size(); ++i) links.out[i].push_back({0, random.uniform(0.1, 3)});
+                 setInputs(p, links, weighted, kF32);
+                 expectPagerank(p, links);
+               });
   // One row of in-links far longer than a workgroup; two that are more than a thread's.
   for (int n : {1500, 13001})
     list.add("pagerank", n == 1500 ? "hub" : "hubs", Size::Small, [n](Problem& p, Random&) {
