@@ -65,9 +65,7 @@ class BaseRow {
   __device__ float4 four(uint64_t quad) const {
     if (!coded_) return floats_.four(quad);
     const uint32_t word = reinterpret_cast<const uint32_t*>(codes_)[quad];
-    const auto code = [&](uint32_t byte) {
-      return scaled(static_cast<int32_t>(word << (24 - 8 * byte)) >> 24);
-    };
+    const auto code = [&](uint32_t byte) { return scaled(static_cast<int32_t>(word << (24 - 8 * byte)) >> 24); };
     return make_float4(code(0), code(1), code(2), code(3));
   }
 
