@@ -3,8 +3,8 @@
 // before it, one in each of those. So their rows alone are scored once more, and the best k of those are the answer.
 // Ties go by the order of rows in both steps, since blocks follow each other as rows do. Sums of the two steps may be
 // rounded differently, so some more blocks are looked at: a row is missed only where those, too, begin with rows whose
-// scores are the same but for that. Where k is not small beside n that would be most of the base again; there all scores
-// are written and sorted, as many queries at a time as fit.
+// scores are the same but for that. Where k is not small beside n that would be most of the base again; there all
+// scores are written and sorted, as many queries at a time as fit.
 #include "workloads/search_on_device.h"
 
 #include <algorithm>
