@@ -42,18 +42,17 @@ vec4 queryAt(uint from, uint c) {
 }
 // Rounded to float32, and not within the instruction that takes it on: a row is what dequantize makes of it.
 vec4 scaledBaseAt(uint from, uint c, float scale) {
+  precise vec4 x = vec4(0.0);
   if (kRowsOfFours != 0u) {
     const uint quad = (from + c) / 4u;
-    if (kCoded) {
-      precise const vec4 x = fourCodes8(baseWords[quad]) * scale;
-      return x;
+    if (kCoded) x = fourCodes8(baseWords[quad]) * scale;
+    else if (kBase == kFormatFloat32) x = baseFloats4[quad];
+    else x = base4(quad);
+  } else {
+    [[unroll]] for (uint i = 0; i < 4u; ++i) {
+      const uint at = from + c + i;
+      if (c + i < p.d) x[i] = kCoded ? code8(baseWords[at / 4u], at) * scale : base(at);
     }
-    return base4(quad);
-  }
-  precise vec4 x = vec4(0.0);
-  [[unroll]] for (uint i = 0; i < 4u; ++i) {
-    const uint at = from + c + i;
-    if (c + i < p.d) x[i] = kCoded ? code8(baseWords[at / 4u], at) * scale : base(at);
   }
   return x;
 }

@@ -40,7 +40,8 @@ class Searcher {
     const uint64_t bytes = byBlocks_ ? blocks_ * 4 + lookedAt() * (kSearchBlock * 4 + 12) : s_.n * 4;
     r_.requireBindable(bytes, byBlocks_ ? "what a query's search takes" : "one score for each row of 'base'");
     if (s_.mask) r_.requireBindable(s_.mask.size, "'mask'");
-    const uint64_t most = atOnce(bytes);
+    // Tiles of queries are much code.
+    const uint64_t most = std::min<uint64_t>(atOnce(bytes), r_.device().compilesSlowly ? kScanQueries : ~uint64_t{0});
     r_.forRowPieces(
         s_.q, {queryBytes, outBytes},
         [&](uint64_t first, uint32_t count) {

@@ -177,6 +177,8 @@ void addMasks(CaseList& list) {
     for (DType t : {kF32, kI8, kBF16})
       for (auto [mask, allows] : masks)
         for (const Shapes& s : {Shapes{1, 1001, 20, 7}, Shapes{6, 1001, 20, 7}, Shapes{2, 1001, 9, 600}}) {
+          // Which rows are hidden is no matter of the metric.
+          if (std::string(metric) != "cosine" && std::string(mask) != "three" && std::string(mask) != "half") continue;
           const std::string name = std::string(metric) + "-mask-" + mask + "-" + std::to_string(s.q) + "-k" +
                                    std::to_string(s.k) + dtypeSuffix(t);
           list.add("similarity-search", name, Size::Small, [=, allows = allows](Problem& p, Random& random) {
