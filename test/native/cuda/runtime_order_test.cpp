@@ -159,5 +159,27 @@ TEST_F(CudaOrder, DrawnTransfersAndLaunches) {
   }
 }
 
+// A small upload has had the one stream wait for the readback, which says nothing of the stream of large ones.
+TEST_F(CudaOrder, ALargeUploadBehindASmallOneBehindAReadback) {
+  const auto device = openOnShimRuntime();
+  const auto buffer = device->allocate(kBytes);
+  const auto queue = device->createQueue();
+  const std::vector<std::byte> before(kBytes, std::byte{1}), small(kSmall, std::byte{2}), large(kLarge, std::byte{3});
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    ShimRuntime::seed(seed);
+    std::vector<std::byte> got(kBytes);
+    Ending filled, ending;
+    queue->upload({buffer.get(), 0, kBytes}, before);
+    queue->submit(filled.callback());
+    ASSERT_TRUE(filled.wait());
+    queue->download(got, {buffer.get(), 0, kBytes});
+    queue->upload({buffer.get(), 0, kSmall}, small);
+    queue->upload({buffer.get(), 100 << 10, kLarge}, large);
+    queue->submit(ending.callback());
+    ASSERT_TRUE(ending.wait());
+    EXPECT_EQ(got, before) << "seed " << seed;
+  }
+}
+
 }  // namespace
 }  // namespace switchyard::test
