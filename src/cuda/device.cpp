@@ -9,9 +9,16 @@
 namespace switchyard::cuda {
 namespace {
 
+MemoryUse memoryOf(DeviceState& state) {
+  state.enter();
+  size_t freeBytes = 0, totalBytes = 0;
+  state.check(cudaMemGetInfo(&freeBytes, &totalBytes), "cudaMemGetInfo");
+  return {totalBytes, freeBytes};
+}
+
 // What was enumerated, plus what only an open card tells.
-DeviceInfo openedInfo(DeviceInfo info, DeviceMemory& memory) {
-  info.memory = memory.use();
+DeviceInfo openedInfo(DeviceInfo info, DeviceState& state) {
+  info.memory = memoryOf(state);
   return info;
 }
 
@@ -21,21 +28,17 @@ DeviceTraits traitsOf(DeviceState& state) {
               "the compute capability");
   state.check(cudaDeviceGetAttribute(&traits.minor, cudaDevAttrComputeCapabilityMinor, state.ordinal),
               "the compute capability");
-  int unified = 0, maps = 0;
-  state.check(cudaDeviceGetAttribute(&unified, cudaDevAttrUnifiedAddressing, state.ordinal), "unified addressing");
-  state.check(cudaDeviceGetAttribute(&maps, cudaDevAttrCanMapHostMemory, state.ordinal), "mapped memory");
-  traits.readsHost = unified && maps;
   return traits;
 }
 
 class CudaDevice : public Device {
  public:
-  CudaDevice(const DeviceInfo& from, std::shared_ptr<PinnedPool> pool, std::shared_ptr<DeviceMemory> memory)
-      : Device(openedInfo(from, *memory)),
-        state_(memory->state),
+  CudaDevice(const DeviceInfo& from, std::shared_ptr<DeviceState> state)
+      : Device(openedInfo(from, *state)),
+        state_(std::move(state)),
         traits_(traitsOf(*state_)),
-        pool_(std::move(pool)),
-        memory_(std::move(memory)),
+        pool_(std::make_shared<PinnedPool>(state_)),
+        memory_(std::make_shared<DeviceMemory>(state_, pool_)),
         completer_(std::make_shared<Completer>(state_, pool_, memory_)) {}
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<CudaBuffer>(memory_, bytes); }
@@ -92,9 +95,7 @@ std::shared_ptr<Device> open(const DeviceInfo& info) {
   auto state = std::make_shared<DeviceState>(int(info.index));
   state->enter();
   requireCode(*state);
-  auto pool = std::make_shared<PinnedPool>(state);
-  auto memory = std::make_shared<DeviceMemory>(std::move(state), pool);
-  return std::make_shared<CudaDevice>(info, std::move(pool), std::move(memory));
+  return std::make_shared<CudaDevice>(info, std::move(state));
 }
 
 }  // namespace switchyard::cuda

@@ -20,20 +20,24 @@ size_t rounded(size_t bytes) { return std::max<size_t>((bytes + 3) / 4 * 4, 4); 
 }  // namespace
 
 DeviceMemory::DeviceMemory(std::shared_ptr<DeviceState> shared, std::shared_ptr<PinnedPool> pinned)
-    : state(std::move(shared)), pinned_(std::move(pinned)) {
+    : state(std::move(shared)),
+      pinned_(std::move(pinned)),
+      readsHost_(has(cudaDevAttrUnifiedAddressing) && has(cudaDevAttrCanMapHostMemory)) {
   openPool();
   thread_ = std::thread([this] { run(); });
+}
+
+bool DeviceMemory::has(cudaDeviceAttr attribute) const noexcept {
+  int value = 0;
+  if (cudaDeviceGetAttribute(&value, attribute, state->ordinal) == cudaSuccess) return value != 0;
+  cudaGetLastError();
+  return false;
 }
 
 // Without it all goes on, by the list.
 void DeviceMemory::openPool() {
   state->enter();
-  int supported = 0;
-  if (cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, state->ordinal) != cudaSuccess ||
-      !supported) {
-    cudaGetLastError();
-    return;
-  }
+  if (!has(cudaDevAttrMemoryPoolsSupported)) return;
   cudaMemPoolProps props{};
   props.allocType = cudaMemAllocationTypePinned;
   props.handleTypes = cudaMemHandleTypeNone;

@@ -34,6 +34,9 @@ class DeviceMemory {
   // Page-locked memory that nobody uses may go back, too, when the card has rested.
   void trimPinned() noexcept;
 
+  // Whether kernels reach page-locked memory of the host's by the address that it has there.
+  bool readsHost() const noexcept { return readsHost_; }
+
   const std::shared_ptr<DeviceState> state;
 
  private:
@@ -41,6 +44,7 @@ class DeviceMemory {
     std::byte* memory;
     size_t bytes;
   };
+  bool has(cudaDeviceAttr attribute) const noexcept;
   void openPool();
   cudaError_t allocate(void** memory, size_t bytes);
   void tidy() noexcept;
@@ -49,6 +53,7 @@ class DeviceMemory {
   using Clock = std::chrono::steady_clock;
 
   const std::shared_ptr<PinnedPool> pinned_;
+  const bool readsHost_;
   cudaStream_t stream_ = nullptr;  // of the pool: nothing but what is taken and given back
   cudaMemPool_t pool_ = nullptr;   // null: the card has none
   std::mutex mutex_;               // all below

@@ -45,9 +45,8 @@ CudaQueue::CudaQueue(std::shared_ptr<DeviceMemory> memory, std::shared_ptr<Pinne
       stream_(state_),
       uploadStream_(state_),
       downloadStream_(state_),
-      traits_(traits),
       graphs_(state_),
-      library_(memory_, traits),
+      library_(state_, traits),
       queueState_(completer_->addQueue()) {}
 
 CudaQueue::~CudaQueue() {
@@ -179,8 +178,9 @@ void CudaQueue::launch(const std::shared_ptr<const Program>& program, Extent gro
   }
   ProgramArguments arguments(plan, {buffers, views.size()}, params);
   beginCompute();
+  compute();  // what was launched before goes first
   check(cudaLaunchKernel(kernel->function(), dim3(shape.grid[0], shape.grid[1], shape.grid[2]),
-                         dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), 0, compute()),
+                         dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), 0, stream_),
         plan.who.c_str());
 }
 

@@ -2,7 +2,9 @@
 // copy engines are busy beside what it computes.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <set>
 #include <unordered_set>
 #include <vector>
 
@@ -107,6 +109,7 @@ class CudaQueue : public Queue {
   void load(const void* function, const char* name);
   void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,
                     const void* params);
+  void requireKnown(const Matmul& op);
   MatmulPointers pointersOf(const Matmul& op) const;
   bool multiplyByLibrary(const Matmul& op, const MatmulPointers& at);
   void matmulTiled(const Matmul& op, const MatmulPointers& at);
@@ -119,13 +122,13 @@ class CudaQueue : public Queue {
   const std::shared_ptr<PinnedPool> pool_;
   const std::shared_ptr<Completer> completer_;
   Stream stream_, uploadStream_, downloadStream_;
-  const DeviceTraits traits_;
   LaunchGraphs graphs_;
   MatmulLibrary library_;
   const std::shared_ptr<QueueState> queueState_;
-  std::unordered_set<const void*> loaded_;  // kernels whose code is on the card
-  std::vector<Reading> reading_;            // of this submission and of earlier ones
-  uint64_t pushed_ = 0;                     // submissions, parts included
+  std::unordered_set<const void*> loaded_;        // kernels whose code is on the card
+  std::set<std::array<uint64_t, 5>> multiplied_;  // shapes of products that the library was asked for
+  std::vector<Reading> reading_;                  // of this submission and of earlier ones
+  uint64_t pushed_ = 0;                           // submissions, parts included
 
   // Recorded since the last submit().
   Submission recorded_;

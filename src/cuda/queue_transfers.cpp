@@ -110,7 +110,7 @@ void CudaQueue::uploadSmall(std::byte* to, std::span<const std::byte> src) {
 void CudaQueue::sendSmall() {
   if (small_.empty()) return;
   const void* const function = cudaKernel_scatter.choose(nullptr).function;
-  if (small_.size() == 1 || !traits_.readsHost || !(mayTakeLong_ || loaded_.contains(function))) {
+  if (small_.size() == 1 || !memory_->readsHost() || !(mayTakeLong_ || loaded_.contains(function))) {
     for (const Small& small : small_)
       check(cudaMemcpyAsync(small.to, small.from, small.bytes, cudaMemcpyHostToDevice, compute()), "an upload");
     small_.clear();
