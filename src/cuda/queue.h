@@ -73,8 +73,14 @@ class CudaQueue : public Queue {
   void matmul(const Matmul& op) override;
   void submit(Completion done) override;
   void discard() noexcept override;
-  void setMayWait(bool mayWait) override { mayWait_ = mayWait; }
-  void setMayTakeLong(bool mayTakeLong) override { mayTakeLong_ = mayTakeLong; }
+  void setMayWait(bool mayWait) override {
+    isAllowedToWait_ = mayWait;
+    mayWait_ = isAllowedToWait_ && mayTakeLong_;
+  }
+  void setMayTakeLong(bool mayTakeLong) override {
+    mayTakeLong_ = mayTakeLong;
+    mayWait_ = isAllowedToWait_ && mayTakeLong_;
+  }
   void setLongest(std::chrono::milliseconds longest) override { recorded_.limit = std::max(recorded_.limit, longest); }
 
  private:
@@ -144,7 +150,7 @@ class CudaQueue : public Queue {
   LaunchList later_;             // launches that stream_ was not asked for yet
   uint32_t launchedInARow_ = 0;  // since it was asked for anything else
 
-  bool mayWait_ = true, mayTakeLong_ = true;
+  bool isAllowedToWait_ = true, mayTakeLong_ = true, mayWait_ = true;  // the last: both
 };
 
 }  // namespace switchyard::cuda

@@ -25,14 +25,14 @@ std::byte* CudaQueue::stage(size_t wanted, size_t& bytes) {
     for (;;) {
       recorded_.blocks.reserve(recorded_.blocks.size() + 1);
       const uint64_t generation = pool_->generation();
-      const auto effort = mayTakeLong_ && mayWait_ ? PinnedPool::Effort::Wait
-                          : mayTakeLong_           ? PinnedPool::Effort::Allocate
-                                                   : PinnedPool::Effort::Idle;
+      const auto effort = mayWait_       ? PinnedPool::Effort::Wait
+                          : mayTakeLong_ ? PinnedPool::Effort::Allocate
+                                         : PinnedPool::Effort::Idle;
       if (const auto block = pool_->take(bytes, effort)) {
         recorded_.blocks.push_back(*block);
         break;
       }
-      if (!mayWait_ || !mayTakeLong_) throw MustWait();
+      if (!mayWait_) throw MustWait();
       // What this queue holds comes back too, so that two queues never wait for each other's.
       submitPart();
       completer_->waitForBlock(*queueState_, generation);
