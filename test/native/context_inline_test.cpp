@@ -33,7 +33,7 @@ TEST_P(InsideACall, TheFirstJobOfAWorkloadIsTheLanes) {
   Pending second(addJob());
   EXPECT_TRUE(runNow(second));
   EXPECT_TRUE(second.wait().ok());
-  Pending other(makeJob("normalize", {x}));
+  Pending other(makeJob("scale", {x}, {{"factor", 2}}));
   EXPECT_FALSE(runNow(other));
   context->submit(other.job);
   EXPECT_TRUE(other.wait().ok());
