@@ -10,7 +10,7 @@ namespace {
 using CudaCases = OnCudaRuntime;
 
 TEST_F(CudaCases, OfEveryWorkloadComeOutRight) {
-  constexpr int kOfEach = 8;
+  constexpr int kOfEach = 6;
   const auto device = openOnShimRuntime();
   {
     const auto context = Context::create(device);
