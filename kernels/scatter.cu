@@ -1,5 +1,5 @@
-// scatter: each piece to where it belongs. What a job uploads is often a handful of small tensors: one launch reads them
-// all from page-locked memory, where each transfer would wait for a copy engine by itself.
+// scatter: each piece to where it belongs. What a job uploads is often a handful of small tensors: one launch reads
+// them all from page-locked memory, where each transfer would wait for a copy engine by itself.
 #include "kernel.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {

@@ -31,9 +31,9 @@ class PinnedPool {
   // How far take() goes: to what lies idle; to new memory, whose page-locking takes milliseconds; or to giving blocks
   // of other sizes back for it, which waits for the card.
   enum class Effort : uint8_t { Idle, Allocate, Wait };
-  // The smallest block that holds `wanted` bytes, or the largest there is. None when that takes more effort, or when the
-  // limit is reached: some will be given back. Throws OutOfMemory when the system refuses and nothing is given out that
-  // could come back.
+  // The smallest block that holds `wanted` bytes, or the largest there is. None when that takes more effort, or when
+  // the limit is reached: some will be given back. Throws OutOfMemory when the system refuses and nothing is given out
+  // that could come back.
   std::optional<PinnedBlock> take(size_t wanted, Effort effort = Effort::Wait);
   void giveBack(PinnedBlock block) noexcept;
   // Returns after a block was given back since `seen` (see generation()), or after a short while.

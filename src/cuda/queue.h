@@ -48,8 +48,8 @@ class Stream {
 // keeps it until the card has answered or the process has ended.
 //
 // Large uploads overtake earlier submissions, large downloads don't hold later ones up. What orders them:
-// - stream_ waits for the uploads of a submission before it goes on (joinUploads), and an upload waits for stream_ where
-//   this submission has done something before that it must not overtake (orderLargeUpload);
+// - stream_ waits for the uploads of a submission before it goes on (joinUploads), and an upload waits for stream_
+//   where this submission has done something before that it must not overtake (orderLargeUpload);
 // - a download waits for stream_; whatever touches memory that is still being read, in this submission or a later one,
 //   waits for the readback (finishReads);
 // - the end of a submission is behind both (markEnd).

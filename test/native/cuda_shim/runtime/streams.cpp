@@ -299,8 +299,8 @@ cudaError_t cudaGraphExecKernelNodeSetParams(cudaGraphExec_t exec, cudaGraphNode
   return cudaSuccess;
 }
 
-// Behind what the stream was asked for and behind the launch before of the same graph; its nodes in any order that their
-// edges allow. Launches keep the parameters that the nodes have now.
+// Behind what the stream was asked for and behind the launch before of the same graph; its nodes in any order that
+// their edges allow. Launches keep the parameters that the nodes have now.
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   BEGIN("cudaGraphLaunch");
   ExecState& state = of(exec);
