@@ -4,6 +4,7 @@
 #include "registry.h"
 #ifdef SWITCHYARD_CUDA_SHIM
 #include "cuda_shim.h"
+#include "launches.h"
 #define SWITCHYARD_UNROLL
 #else
 #include <cuda_fp16.h>
