@@ -60,6 +60,8 @@ std::optional<CublasLt> load() {
   resolve(lt.preferenceDestroy, "cublasLtMatmulPreferenceDestroy");
   resolve(lt.preferenceSet, "cublasLtMatmulPreferenceSetAttribute");
   resolve(lt.statusName, "cublasLtGetStatusName");
+  resolve(lt.algorithmCheck, "cublasLtMatmulAlgoCheck");
+  resolve(lt.version, "cublasLtGetVersion");
   if (!complete) return std::nullopt;
   return lt;
 }

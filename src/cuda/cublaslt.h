@@ -27,6 +27,8 @@ struct CublasLt {
   decltype(&cublasLtMatmulPreferenceDestroy) preferenceDestroy;
   decltype(&cublasLtMatmulPreferenceSetAttribute) preferenceSet;
   decltype(&cublasLtGetStatusName) statusName;
+  decltype(&cublasLtMatmulAlgoCheck) algorithmCheck;
+  decltype(&cublasLtGetVersion) version;
 
   // Loaded at the first call, kept for the life of the process; null when it can't be. Thread-safe.
   static const CublasLt* get();
