@@ -58,6 +58,25 @@ __device__ inline void takeFragment(uint32_t (&fragment)[4], float (&left)[4], f
   fragment[2] = takePair<kBfloat>(right[0], right[1]), fragment[3] = takePair<kBfloat>(right[2], right[3]);
 }
 
+// Two neighbours of an output, the second of which may lie past the row's end; as one where they are halves at an even
+// place.
+__device__ inline void putTwo(void* out, uint32_t format, uint64_t at, float first, float second, bool both) {
+  if (format == kFormatFloat32) {
+    auto* const to = static_cast<float*>(out) + at;
+    to[0] = first;
+    if (both) to[1] = second;
+    return;
+  }
+  auto* const to = static_cast<unsigned short*>(out) + at;
+  const uint32_t pair = narrowed(first, format) | narrowed(second, format) << 16;
+  if (both && at % 2 == 0) {
+    *reinterpret_cast<uint32_t*>(to) = pair;
+    return;
+  }
+  to[0] = static_cast<unsigned short>(pair);
+  if (both) to[1] = static_cast<unsigned short>(pair >> 16);
+}
+
 // Which of a block's keys a row sees: from `low` to below `high`.
 struct Visible {
   int32_t low, high;
@@ -83,14 +102,14 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
   const auto* key = static_cast<const unsigned short*>(keys) + at.key;
   const auto* value = static_cast<const unsigned short*>(values) + at.value;
   const In bias = In(biases, p.formats, 3).from(at.bias);
-  const Out output = Out(out, p.formats, 5).from(at.out);
   const uint32_t lane = threadIdx.x % kWarp, group = lane / 4, pair = lane % 4 * 2;
   const uint32_t rows[2] = {threadIdx.x / kWarp * kWarpRows + group, threadIdx.x / kWarp * kWarpRows + group + 8};
   const bool isIdle = threadIdx.x / kWarp * kWarpRows >= tile.rows;  // a whole warp
   const uint32_t safe[2] = {rows[0] < tile.rows ? rows[0] : tile.rows - 1,
                             rows[1] < tile.rows ? rows[1] : tile.rows - 1};
   // A weight is a sum of so many halves: one has too few digits, and float32 has more than two bfloat16.
-  const uint32_t terms = p.hides & kAttentionFast ? 1 : kBfloat && formatAt(p.formats, 5) == kFormatFloat32 ? 3 : 2;
+  const uint32_t format = formatAt(p.formats, 5);
+  const uint32_t terms = p.hides & kAttentionFast ? 1 : kBfloat && format == kFormatFloat32 ? 3 : 2;
 
   uint32_t fragments[kSteps][4];
   SWITCHYARD_UNROLL
@@ -229,13 +248,13 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
     const float total = acrossRow<4>(totals[i], Plus());
     if (rows[i] >= tile.rows) continue;
     const bool none = sight.to(rows[i]) <= sight.from(rows[i]);
-    const Out row = output.from(rows[i] * at.outStride);
+    const uint64_t place = at.out + rows[i] * at.outStride;
     SWITCHYARD_UNROLL
     for (uint32_t t = 0; t < kColumns; ++t) {
       const uint32_t column = t * 8 + pair;
       if (column >= p.e) continue;
-      row.putTwo(column, none ? 0.0f : sums[t][2 * i] / total * back, none ? 0.0f : sums[t][2 * i + 1] / total * back,
-                 column + 1 < p.e, p.e % 2 == 0);
+      putTwo(out, format, place + column, none ? 0.0f : sums[t][2 * i] / total * back,
+             none ? 0.0f : sums[t][2 * i + 1] / total * back, column + 1 < p.e);
     }
   }
   return true;
