@@ -23,19 +23,20 @@ struct alignas(16) HalfBlock {
 
 // Rows of `columns` as they are, zeros around them. Rows of whole pieces go past the registers.
 template <class Block>
-__device__ inline void fetchRows(unsigned short* to, const unsigned short* from, uint64_t stride, uint32_t rows,
-                                 uint32_t columns, AsyncCopies& copies) {
+__device__ inline void fetchRows(unsigned short* to, const unsigned short* from, uint32_t begin, uint32_t stride,
+                                 uint32_t rows, uint32_t columns, AsyncCopies& copies) {
   constexpr uint32_t kPieces = Block::kRow / 8;
   for (uint32_t i = threadIdx.x; i < Block::kKeys * kPieces; i += kHalvesThreads) {
     const uint32_t row = i / kPieces, first = i % kPieces * 8;
     unsigned short* const place = to + Block::placeOf(row, first / 8);
     if (columns % 8 == 0) {
       const bool isInside = row < rows && first < columns;
-      copies.copy(place, isInside ? from + row * stride + first : from, isInside);
+      copies.copy(place, isInside ? from + (begin + row * stride + first) : from, isInside);
       continue;
     }
     for (uint32_t j = 0; j < 8; ++j)
-      place[j] = row < rows && first + j < columns ? from[row * stride + first + j] : static_cast<unsigned short>(0);
+      place[j] =
+          row < rows && first + j < columns ? from[begin + row * stride + first + j] : static_cast<unsigned short>(0);
   }
 }
 
@@ -91,11 +92,12 @@ __device__ inline Visible visibleOf(const Sight& sight, uint32_t row, uint32_t f
 // plain products of smaller weights with what is seen.
 template <uint32_t kSteps, bool kBfloat, bool kAgain>
 __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyLost, const void* queries,
-                                  const void* keys, const void* values, const void* biases, const Places& at, void* out,
-                                  const FusedAttentionParams& p) {
+                                  const void* keys, const void* values, const void* biases, const void* tiles,
+                                  void* out, const FusedAttentionParams& p) {
   using Block = HalfBlock<kSteps>;
   constexpr uint32_t kColumns = 2 * kSteps, kKeys = Block::kKeys, kKeyTiles = kKeys / 8;
   constexpr uint32_t kFormat = kBfloat ? kFormatBfloat16 : kFormatFloat16;
+  const Places at(tiles, linearBlock(), p);
   const AttentionTile& tile = at.tile;
   const Sight sight{tile, p};
   const auto* query = static_cast<const unsigned short*>(queries) + at.query;
@@ -123,11 +125,13 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
   }
   const int32_t begin = int32_t(sight.from(0)), end = int32_t(sight.to(tile.rows - 1));
   const int32_t wholeFrom = int32_t(sight.from(tile.rows - 1)), wholeTo = int32_t(sight.to(0));
+  // Views are of less than 2^32 bytes.
+  const uint32_t keyStride = uint32_t(at.keyStride), valueStride = uint32_t(at.valueStride);
   AsyncCopies copies;
   const auto fetch = [&](Block& to, int32_t first) {
     const uint32_t left = uint32_t(end - first), count = left < kKeys ? left : kKeys;
-    fetchRows<Block>(to.keys, key + uint32_t(first) * at.keyStride, at.keyStride, count, p.d, copies);
-    fetchRows<Block>(to.values, value + uint32_t(first) * at.valueStride, at.valueStride, count, p.e, copies);
+    fetchRows<Block>(to.keys, key, uint32_t(first) * keyStride, keyStride, count, p.d, copies);
+    fetchRows<Block>(to.values, value, uint32_t(first) * valueStride, valueStride, count, p.e, copies);
   };
   // float16 has few small numbers: weights are larger there.
   const float by = kAgain ? powerOfTwo(-40) : kBfloat ? 1.0f : 1024.0f;
@@ -242,13 +246,14 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
     if (!isFinite(sums[t / 4][t % 4])) lost = 1;
   // Its barriers part this pass from the next one's first block, too.
   if (anyInBlock(lost, anyLost) && !kAgain) return false;
+  const Places to(tiles, linearBlock(), p);  // once more, rather than kept in registers
   const float back = kAgain ? powerOfTwo(40) : kBfloat ? 1.0f : 1.0f / 1024.0f;
   SWITCHYARD_UNROLL
   for (uint32_t i = 0; i < 2; ++i) {
     const float total = acrossRow<4>(totals[i], Plus());
     if (rows[i] >= tile.rows) continue;
     const bool none = sight.to(rows[i]) <= sight.from(rows[i]);
-    const uint64_t place = at.out + rows[i] * at.outStride;
+    const uint64_t place = to.out + rows[i] * to.outStride;
     SWITCHYARD_UNROLL
     for (uint32_t t = 0; t < kColumns; ++t) {
       const uint32_t column = t * 8 + pair;
@@ -264,20 +269,19 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
 template <uint32_t kSteps, bool kBfloat>
 __attribute__((noinline)) __device__ void attendAgain(HalfBlock<kSteps>* blocks, uint32_t* anyLost, const void* queries,
                                                       const void* keys, const void* values, const void* biases,
-                                                      const void* tiles, uint64_t block, void* out,
-                                                      FusedAttentionParams p) {
+                                                      const void* tiles, void* out, FusedAttentionParams p) {
   attendTile<kSteps, kBfloat, true>(*reinterpret_cast<HalfBlock<kSteps>(*)[2]>(blocks), *anyLost, queries, keys, values,
-                                    biases, Places(tiles, block, p), out, p);
+                                    biases, tiles, out, p);
 }
 
+// The tile and head of this block of threads.
 template <uint32_t kSteps, bool kBfloat>
 __device__ inline void tileByTensorCores(const void* queries, const void* keys, const void* values, const void* biases,
-                                         const void* tiles, uint64_t block, void* out, const FusedAttentionParams& p) {
+                                         const void* tiles, void* out, const FusedAttentionParams& p) {
   SWITCHYARD_SHARED(HalfBlock<kSteps>, blocks, [2]);
   SWITCHYARD_SHARED(uint32_t, anyLost);
-  if (!attendTile<kSteps, kBfloat, false>(blocks, anyLost, queries, keys, values, biases, Places(tiles, block, p), out,
-                                          p))
-    attendAgain<kSteps, kBfloat>(blocks, &anyLost, queries, keys, values, biases, tiles, block, out, p);
+  if (!attendTile<kSteps, kBfloat, false>(blocks, anyLost, queries, keys, values, biases, tiles, out, p))
+    attendAgain<kSteps, kBfloat>(blocks, &anyLost, queries, keys, values, biases, tiles, out, p);
 }
 
 #endif

@@ -151,13 +151,11 @@ __global__ void __launch_bounds__(kTileThreads, kChunks == 1 ? 2 : 1)
 // ---- halves on tensor cores, where the card has them (tensor_cores.h)
 
 template <uint32_t kSteps, bool kBfloat>
-__global__ void __launch_bounds__(kHalvesThreads, kSteps == 4 ? 4 : 3)
+__global__ void __launch_bounds__(kHalvesThreads, 3)
     fusedHalvesKernel(const void* query, const void* key, const void* value, const void* bias, const void* tiles,
                       void* out, FusedAttentionParams p) {
 #ifdef SWITCHYARD_HAS_MMA
-  const uint64_t block = linearBlock();
-  if (block >= p.parts / kParts) return;
-  tileByTensorCores<kSteps, kBfloat>(query, key, value, bias, tiles, block, out, p);
+  if (linearBlock() < p.parts / kParts) tileByTensorCores<kSteps, kBfloat>(query, key, value, bias, tiles, out, p);
 #endif
 }
 
