@@ -182,7 +182,8 @@ void addSpecialCases(CaseList& list) {
         list.add("attention", "packed-halves-" + std::to_string(number) + (widens ? "-widened" : "") + dtypeSuffix(t),
                  Size::Small, [=](Problem& p, Random& random) {
                    setPacked(p, random, t, how);
-                   if (widens) std::erase_if(p.params, [](const Param& param) { return param.name == std::string("dtype"); });
+                   if (widens)
+                     std::erase_if(p.params, [](const Param& param) { return param.name == std::string("dtype"); });
                    expectPacked(p, how);
                  });
     // Products of 16 bits: each weight may be off by what that leaves of its score, and by its own rounding.
