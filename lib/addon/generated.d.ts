@@ -9,6 +9,7 @@ export interface Layouts {
       | 'callId'
       | 'callWorkload'
       | 'callInline'
+      | 'callTimeout'
       | 'callParams'
       | 'callInputs'
       | 'callInto'

@@ -39,16 +39,17 @@ class CudaDevice : public Device {
         state_(std::move(state)),
         traits_(traitsOf(*state_, from)),
         pool_(std::make_shared<PinnedPool>(state_)),
-        completer_(std::make_shared<Completer>(state_, pool_)) {}
+        memory_(std::make_shared<DeviceMemory>(state_, pool_)),
+        completer_(std::make_shared<Completer>(state_, pool_, memory_)) {}
 
-  std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<CudaBuffer>(state_, bytes); }
+  std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<CudaBuffer>(memory_, bytes); }
   // every pass over the bus is slower than one copy
   std::unique_ptr<Buffer> wrap(std::span<std::byte>) override { return nullptr; }
   std::unique_ptr<Queue> createQueue(const QueueOptions&) override {
-    return std::make_unique<CudaQueue>(state_, pool_, completer_, traits_);
+    return std::make_unique<CudaQueue>(memory_, pool_, completer_, traits_);
   }
   bool lost() const noexcept override { return Device::lost() || state_->lost(); }
-  MemoryUse memory() const override { return memoryOf(*state_); }
+  MemoryUse memory() const override { return memory_->use(); }
   // Any two cards of CUDA's; one that was opened anew is the same card, whose memory went.
   bool reaches(const Device& other) const noexcept override {
     const auto* card = dynamic_cast<const CudaDevice*>(&other);
@@ -77,6 +78,7 @@ class CudaDevice : public Device {
   const std::shared_ptr<DeviceState> state_;
   const DeviceTraits traits_;
   const std::shared_ptr<PinnedPool> pool_;
+  const std::shared_ptr<DeviceMemory> memory_;
   const std::shared_ptr<Completer> completer_;
   LoadedPrograms programs_;
 };

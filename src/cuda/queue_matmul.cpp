@@ -3,13 +3,32 @@
 
 namespace switchyard::cuda {
 
+static constexpr size_t kMostShapes = 64;  // as many as the library keeps its ways for
+
 void CudaQueue::matmul(const Matmul& op) {
   if (op.m == 0 || op.n == 0 || op.batch == 0) return;
   state_->enter();
   const MatmulPointers at = pointersOf(op);
+  finishReads(at.out, op.out.size);
+  if (at.sums) finishReads(at.sums, op.sums.size);
+  requireKnown(op);
   beginCompute();
+  compute();  // what was launched before is before the library's own launches
   // Our own kernel where the library is not installed or knows no way, and for the zeros of k = 0.
   if (op.k == 0 || !multiplyByLibrary(op, at)) matmulTiled(op, at);
+}
+
+// The first product of a shape has the library loaded, and asked for a way to do it, which takes from a tenth of a
+// millisecond to a second.
+void CudaQueue::requireKnown(const Matmul& op) {
+  const uint64_t layout = op.formatA | op.formatB << 2 | op.formatOut << 4 | uint32_t(op.transposeA) << 6 |
+                          uint32_t(op.transposeB) << 7 | uint32_t(op.fast) << 8 | uint32_t(bool(op.bias)) << 9 |
+                          uint32_t(bool(op.residual)) << 10 | op.activation << 11 | op.bits << 16;
+  const std::array<uint64_t, 5> shape{op.m, op.n, op.k, op.batch, layout};
+  if (multiplied_.contains(shape)) return;
+  if (!mayTakeLong_) throw MustWait();
+  if (multiplied_.size() >= kMostShapes) multiplied_.clear();
+  multiplied_.insert(shape);
 }
 
 // By the library with all that follows, or by the library into float32 or int32, and what follows in a pass of its own:
