@@ -1,27 +1,29 @@
-// pagerank_hubs: the next rank of each node that many point at. One block a hub.
+// pagerank_hubs: the next rank of each node that many point at, from the sums of its segments. One block a hub.
 #include "rows.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
-constexpr uint32_t kThreads = 256;
+constexpr uint32_t kThreads = 128, kBlockTerms = 32;
 
 __global__ void __launch_bounds__(kThreads)
-    pagerankHubsKernel(const int32_t* offsets, const int32_t* sources, const float* weights, const float* ranks,
-                       const PagerankState* state, const uint32_t* hubs, float* next, PagerankParams p) {
-  const uint64_t item = linearBlock();
-  if (item >= p.nodes || state->done) return;  // alike for the whole block
-  const uint32_t node = hubs[p.firstNode + item];
-  const uint64_t begin = uint64_t(offsets[node]) - p.firstEdge, end = uint64_t(offsets[node + 1]) - p.firstEdge;
-  float total = 0.0f, lost = 0.0f;  // compensated: a hub sums millions of small terms
-  for (uint64_t e = begin + threadIdx.x; e < end; e += kThreads) {
-    const float term = weights[e] * ranks[sources[e]] - lost;
-    const float sum = total + term;
-    lost = (sum - total) - term;
-    total = sum;
+    pagerankHubsKernel(const uint32_t* segments, const float* sums, const float* scale, const PagerankState* state,
+                       float* ranks, float* nextShares, float* partials, PagerankParams p) {
+  const uint64_t node = linearBlock();
+  if (node >= p.hubs || state->done) return;  // alike for the whole block
+  float sum = 0.0f;
+  for (uint64_t i = uint64_t(segments[node]) + threadIdx.x, end = segments[node + 1]; i < end;) {
+    float part = 0.0f;
+    for (uint32_t j = 0; j < kBlockTerms && i < end; ++j, i += kThreads) part += sums[i];
+    sum += part;
   }
-  total = blockReduce<kThreads>(total, Add());
-  const float n = float(p.n);
-  if (threadIdx.x == 0) next[node] = (1.0f - p.damping) / n + p.damping * (total + state->danglingSum / n);
+  sum = blockReduce<kThreads>(sum, Add());
+  if (threadIdx.x != 0) return;
+  const float n = float(p.n), by = scale[node];
+  const float next = (1.0f - p.damping) / n + p.damping * (sum + state->danglingSum / n);
+  partials[2 * node] = fabsf(next - ranks[node]);
+  partials[2 * node + 1] = by == 0.0f ? next : 0.0f;
+  ranks[node] = next;
+  nextShares[node] = next * by;
 }
 
 SWITCHYARD_KERNEL(pagerank_hubs, pagerankHubsKernel, kThreads, 1)

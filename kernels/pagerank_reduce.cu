@@ -6,15 +6,14 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 constexpr uint32_t kThreads = 1024, kBlockTerms = 256;
 
 __global__ void __launch_bounds__(kThreads)
-    pagerankReduceKernel(const uint32_t* dangling, const float* ranks, const float* next, PagerankState* state,
-                         PagerankParams p) {
+    pagerankReduceKernel(const float* partials, PagerankState* state, PagerankParams p) {
   if (linearBlock() != 0 || state->done) return;  // alike for the whole block: `done` is written after the last barrier
   float residual = 0.0f, lost = 0.0f;
-  for (uint64_t i = threadIdx.x; i < p.n;) {
+  for (uint64_t i = threadIdx.x; i < p.partials;) {
     float partResidual = 0.0f, partLost = 0.0f;
-    for (uint32_t j = 0; j < kBlockTerms && i < p.n; ++j, i += kThreads) {
-      partResidual += fabsf(next[i] - ranks[i]);
-      if (dangling[i]) partLost += next[i];
+    for (uint32_t j = 0; j < kBlockTerms && i < p.partials; ++j, i += kThreads) {
+      partResidual += partials[2 * i];
+      partLost += partials[2 * i + 1];
     }
     residual += partResidual, lost += partLost;
   }

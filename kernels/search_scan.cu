@@ -1,126 +1,65 @@
-// search_scan: scores of a few queries against a base in one reading of it: a warp takes four base rows at a time, for
-// all queries. Sums run in the same order for every row, so equal rows score equally.
-#include "rows.h"
-#include "search.h"
+// search_scan: scores of a few queries against a base in one reading of it: a block of threads takes a block of rows, a
+// warp four rows at a time, for all queries.
+#include "search_rows.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
-constexpr uint32_t kThreads = 256, kWarps = kThreads / kWarp, kRows = 4;  // rows of a warp at a time
-static_assert(kScanRows % (kWarps * kRows) == 0 && kScanQueries <= kWarps,
-              "a warp a query for the norms, whole groups of rows");
-
-template <uint32_t kQueries>
-struct ScanSums {
-  float score[kRows][kQueries] = {};
-  float squares[kRows] = {};
-  __device__ void add(uint32_t row, uint32_t query, uint32_t metric, float x, float y) {
-    const float term = metric == kMetricL2 ? (x - y) * (x - y) : x * y;
-    score[row][query] += term;
-  }
-};
-
-// One step of the scan: the same kWidth columns of four base rows and all queries.
-template <uint32_t kQueries, class Vector, class Parts>
-__device__ inline void scanColumns(ScanSums<kQueries>& sums, const float* const (&rows)[kRows], const float* queries,
-                                   const SearchParams& p, uint64_t i, Parts parts) {
-  Vector y[kRows];
-  SWITCHYARD_UNROLL
-  for (uint32_t r = 0; r < kRows; ++r) y[r] = reinterpret_cast<const Vector*>(rows[r])[i];
-  SWITCHYARD_UNROLL
-  for (uint32_t r = 0; r < kRows; ++r)
-    if (p.metric == kMetricCosine) parts(y[r], y[r], [&](float a, float b) { sums.squares[r] += a * b; });
-  SWITCHYARD_UNROLL
-  for (uint32_t q = 0; q < kQueries; ++q) {
-    const uint64_t query = q < p.q ? q : 0;  // past the last query: computed, never written
-    const Vector x = reinterpret_cast<const Vector*>(queries + query * p.d)[i];
-    SWITCHYARD_UNROLL
-    for (uint32_t r = 0; r < kRows; ++r) parts(x, y[r], [&](float a, float b) { sums.add(r, q, p.metric, a, b); });
-  }
-}
-
-template <uint32_t kQueries>
-__global__ void __launch_bounds__(kThreads)
-    searchScanKernel(const float* queries, const float* base, float* scores, SearchParams p) {
-  __shared__ float querySquares[kWarps], querySizes[kWarps];
+template <uint32_t kQueries, class Rows>
+__global__ void __launch_bounds__(kSearchThreads)
+    searchScanKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
+                     SearchParams p) {
+  __shared__ float querySquares[kSearchWarps], querySizes[kSearchWarps];
+  __shared__ float found[kSearchWarps][kRowsAtOnce][kQueries];
+  __shared__ uint32_t best[kSearchWarps][kQueries];
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  const uint64_t blockRow = linearBlock() * kScanRows;
-  if (blockRow >= p.n) return;
-  if (p.metric == kMetricCosine && warp < p.q) {
-    float squares = 0.0f;
-    for (uint64_t i = lane; i < p.d; i += kWarp)
-      squares += queries[warp * uint64_t(p.d) + i] * queries[warp * uint64_t(p.d) + i];
-    squares = warpReduce(squares, Add());
-    if (lane == 0) querySquares[warp] = squares;
-  }
-  __syncwarp();
-  // The largest magnitude of a row, by a warp.
-  const auto largestOf = [&](const float* row) {
-    float largest = 0.0f;
-    for (uint64_t i = lane; i < p.d; i += kWarp) largest = fmaxf(largest, magnitude(row[i]));
-    return warpReduce(largest, Max());
-  };
-  const bool cosine = p.metric == kMetricCosine;
-  if (cosine && warp < p.q) {
-    const float size = sizeOf(querySquares[warp], [&] { return largestOf(queries + warp * uint64_t(p.d)); });
-    if (lane == 0) querySizes[warp] = size;
-  }
+  const uint64_t block = linearBlock(), first = block * kSearchBlock;
+  if (first >= p.n) return;
+  measureQueries(queries, p.q, p, querySquares, querySizes);
   __syncthreads();
-  const bool vectors = p.d % 4 == 0 && aligned16(queries) && aligned16(base);
-  for (uint64_t first = blockRow + warp * kRows; first < blockRow + kScanRows && first < p.n; first += kWarps * kRows) {
-    const float* rows[kRows];
-    SWITCHYARD_UNROLL
-    for (uint32_t r = 0; r < kRows; ++r) rows[r] = base + (first + r < p.n ? first + r : p.n - 1ull) * p.d;
-    ScanSums<kQueries> sums;
-    if (vectors) {
-      for (uint64_t i = lane; i < p.d / 4; i += kWarp)
-        scanColumns<kQueries, float4>(sums, rows, queries, p, i, [](float4 a, float4 b, auto f) {
-          f(a.x, b.x), f(a.y, b.y), f(a.z, b.z), f(a.w, b.w);
-        });
-    } else {
-      for (uint64_t i = lane; i < p.d; i += kWarp)
-        scanColumns<kQueries, float>(sums, rows, queries, p, i, [](float a, float b, auto f) { f(a, b); });
-    }
-    SWITCHYARD_UNROLL
-    for (uint32_t r = 0; r < kRows; ++r) {
-      const float squares = cosine ? warpReduce(sums.squares[r], Add()) : 0.0f;
-      uint32_t lost = 0;  // a bit for each query whose score is to be made again
-      SWITCHYARD_UNROLL
-      for (uint32_t q = 0; q < kQueries; ++q) {
-        float score = warpReduce(sums.score[r][q], Add());
-        if (q >= p.q || first + r >= p.n) continue;  // alike for the whole warp
-        const float ownQuery = cosine ? querySquares[q] : 0.0f;
-        if (lostScore(p.metric, score, ownQuery, squares)) lost |= 1u << q;
-        if (cosine) score = cosineOf(score, sqrtf(ownQuery), sqrtf(squares));
-        if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
-      }
-      if (lost == 0) continue;
-      const float size = sizeOf(squares, [&] { return largestOf(rows[r]); });
-      for (uint32_t q = 0; lost >> q != 0; ++q) {
-        if ((lost >> q & 1) == 0) continue;
-        const float* query = queries + q * uint64_t(p.d);
-        const float querySize = cosine ? querySizes[q] : largestOf(query);
-        float score;
-        if (isWorthCare(size) && isWorthCare(querySize))
-          score = rescuedScore(query, rows[r], p.d, querySize, size, cosine, lane, kWarp,
-                               [](float x) { return warpReduce(x, Add()); });
-        else if (cosine)
-          score = plainCosine(size, querySize);
-        else
-          continue;  // a product is what it is
-        if (lane == 0) scores[q * uint64_t(p.ldScores) + p.firstColumn + first + r] = score;
+  const bool fours = hasFours(queries, base, p), byBlocks = (p.how & kSearchBlocks) != 0;
+  const Ranking ranking(p);
+  const Rows all(base, scales, p);
+  uint32_t key = kMissingKey;  // of the query that is this lane's
+  for (uint64_t row = first + warp * kRowsAtOnce; row < first + kSearchBlock && row < p.n;
+       row += kSearchWarps * kRowsAtOnce) {
+    const uint32_t shown = shownRows(p, mask, row, kRowsAtOnce);
+    const auto at = [&](uint32_t r) { return all[row + r < p.n ? row + r : p.n - 1ull]; };
+    const typename Rows::Row rows[kRowsAtOnce] = {at(0), at(1), at(2), at(3)};
+    if (shown != 0) scoreRows(found[warp], queries, p.q, rows, shown, p, fours, querySquares, querySizes);
+    __syncwarp();
+    if (lane < p.q) {
+      for (uint32_t r = 0; r < kRowsAtOnce && row + r < p.n; ++r) {
+        const bool isShown = (shown >> r & 1) != 0;
+        if (!byBlocks)
+          scores[lane * uint64_t(p.ldScores) + p.firstColumn + row + r] =
+              isShown ? ranking.rankedScore(found[warp][r][lane]) : quietNan();
+        else if (isShown && ranking.key(found[warp][r][lane]) < key)
+          key = ranking.key(found[warp][r][lane]);
       }
     }
+    __syncwarp();
   }
+  if (!byBlocks) return;
+  if (lane < p.q) best[warp][lane] = key;
+  __syncthreads();
+  if (threadIdx.x >= p.q) return;
+  for (uint32_t w = 0; w < kSearchWarps; ++w) key = best[w][threadIdx.x] < key ? best[w][threadIdx.x] : key;
+  scores[threadIdx.x * uint64_t(p.ldScores) + p.firstColumn + block] = ranking.ranked(key);
 }
 
-SWITCHYARD_CHECK_CONTRACT(search_scan, searchScanKernel<1>);
-static const CudaVariant& searchScanChoose(const void* params) {
-  static const CudaVariant one = makeVariant(&searchScanKernel<1>, kThreads, 1);
-  static const CudaVariant two = makeVariant(&searchScanKernel<2>, kThreads, 1);
-  static const CudaVariant four = makeVariant(&searchScanKernel<4>, kThreads, 1);
-  static const CudaVariant eight = makeVariant(&searchScanKernel<kScanQueries>, kThreads, 1);
-  const uint32_t q = static_cast<const SearchParams*>(params)->q;
+SWITCHYARD_CHECK_CONTRACT(search_scan, (searchScanKernel<1, PlainRows>));
+
+template <class Rows>
+static const CudaVariant& scanVariant(uint32_t q) {
+  static const CudaVariant one = makeVariant(&searchScanKernel<1, Rows>, kSearchThreads, 1);
+  static const CudaVariant two = makeVariant(&searchScanKernel<2, Rows>, kSearchThreads, 1);
+  static const CudaVariant four = makeVariant(&searchScanKernel<4, Rows>, kSearchThreads, 1);
+  static const CudaVariant eight = makeVariant(&searchScanKernel<kScanQueries, Rows>, kSearchThreads, 1);
   return q <= 1 ? one : q <= 2 ? two : q <= 4 ? four : eight;
+}
+static const CudaVariant& searchScanChoose(const void* params) {
+  const auto& p = *static_cast<const SearchParams*>(params);
+  return p.base == kFormatFloat32 ? scanVariant<PlainRows>(p.q) : scanVariant<AnyRows>(p.q);
 }
 const CudaKernel cudaKernel_search_scan = {search_scanContract::kBuffers, uint32_t(sizeof(SearchParams)),
                                            searchScanChoose};

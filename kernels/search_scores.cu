@@ -1,11 +1,11 @@
-// search_scores: scores of many queries against a base, a tile of 64 x 64 a block. Each score sums along d in order,
-// wherever it lies, so equal rows score equally.
+// search_scores: scores of many queries against a base, a tile of 64 queries and a block of 64 rows a block of threads.
+// Each score sums along d in order, wherever it lies, so equal rows score equally.
 #include "search.h"
 #include "tile.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
-static_assert(kTile == kSearchTile, "the launch counts tiles");
+static_assert(kTile == kSearchTile && kTile == kSearchBlock, "the launch counts tiles");
 
 // Threads 0..63 gather the squares of one query each, 64..127 of one base row each.
 __device__ inline float addSquares(float squares, const Slice& queries, const Slice& base) {
@@ -18,68 +18,125 @@ __device__ inline float addSquares(float squares, const Slice& queries, const Sl
   return squares;
 }
 
+// The same as loadSlice(), of 16 bytes a thread; `d` is a multiple of 4.
+template <class F>
+__device__ inline void loadFours(Slice& slice, uint64_t firstRow, uint64_t rows, uint64_t firstDepth, uint64_t d,
+                                 F fourAt) {
+  const uint32_t row = threadIdx.x / 4, depth = threadIdx.x % 4 * 4;
+  float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  if (firstRow + row < rows && firstDepth + depth < d) v = fourAt(firstRow + row, (firstDepth + depth) / 4);
+  slice.at[depth][row] = v.x, slice.at[depth + 1][row] = v.y;
+  slice.at[depth + 2][row] = v.z, slice.at[depth + 3][row] = v.w;
+}
+static_assert(kTile * kSlice == 4 * kTileThreads, "one load a thread");
+
+template <class Rows>
 __global__ void __launch_bounds__(kTileThreads, 2)
-    searchScoresKernel(const float* queries, const float* base, float* scores, SearchParams p) {
+    searchScoresKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
+                       SearchParams p) {
   __shared__ Slice queryPart;
   __shared__ Slice basePart;
   __shared__ float allSquares[2 * kTile];
   __shared__ uint32_t anyLost;
   __shared__ float sizes[2 * kTile];
-  const uint64_t baseTiles = (uint64_t(p.n) + kTile - 1) / kTile;
-  const uint64_t firstQuery = linearBlock() / baseTiles * kTile, firstRow = linearBlock() % baseTiles * kTile;
-  if (firstQuery >= p.q) return;
+  __shared__ float found[kTile][kTile + 1];
+  __shared__ bool shown[kTile];
+  const uint64_t queryTiles = (uint64_t(p.q) + kTile - 1) / kTile;
+  const uint64_t block = linearBlock() / queryTiles, firstRow = block * kTile;
+  const uint64_t firstQuery = linearBlock() % queryTiles * kTile;
+  if (firstRow >= p.n) return;
+  if (threadIdx.x < kTile)
+    shown[threadIdx.x] = firstRow + threadIdx.x < p.n && !isHidden(p, mask, firstRow + threadIdx.x);
+  const bool isAnyShown = anyInBlock(threadIdx.x < kTile && shown[threadIdx.x], anyLost);
+  const Rows all(base, scales, p);
+  const bool fours = hasFours(queries, base, p), cosine = p.metric == kMetricCosine;
   float results[kPerThread][kPerThread] = {};
   float squares = 0.0f;
-  for (uint64_t depth = 0; depth < p.d; depth += kSlice) {
-    loadSlice(queryPart, queries, firstQuery, p.q, depth, p.d, p.d, false);
-    loadSlice(basePart, base, firstRow, p.n, depth, p.d, p.d, false);
+  for (uint64_t depth = 0; isAnyShown && depth < p.d; depth += kSlice) {
+    if (fours) {
+      loadFours(queryPart, firstQuery, p.q, depth, p.d,
+                [&](uint64_t row, uint64_t quad) { return fourOf(queries + row * p.d, quad); });
+      loadFours(basePart, firstRow, p.n, depth, p.d,
+                [&](uint64_t row, uint64_t quad) { return fourOf(all[row], quad); });
+    } else {
+      loadSlice(queryPart, queries, firstQuery, p.q, depth, p.d, p.d, false);
+      loadSlice(basePart, firstRow, p.n, depth, p.d, false, [&](uint64_t row, uint64_t k) { return all[row][k]; });
+    }
     __syncthreads();
     if (p.metric == kMetricL2) {
       accumulate(results, queryPart, basePart, [](float sum, float x, float y) { return sum + (x - y) * (x - y); });
     } else {
       accumulate(results, queryPart, basePart, [](float sum, float x, float y) { return sum + x * y; });
-      if (p.metric == kMetricCosine) squares = addSquares(squares, queryPart, basePart);
+      if (cosine) squares = addSquares(squares, queryPart, basePart);
     }
     __syncthreads();
   }
   if (threadIdx.x < 2 * kTile) allSquares[threadIdx.x] = squares;
   __syncthreads();
-  float* to = scores + firstQuery * p.ldScores + p.firstColumn + firstRow;
-  const bool cosine = p.metric == kMetricCosine;
   uint32_t lost = 0;  // a bit for each result that is to be made again
   eachResult(results, firstQuery, p.q, firstRow, p.n, [&](uint32_t query, uint32_t row, float score) {
     const float ownQuery = allSquares[query], ownRow = allSquares[kTile + row];
-    if (lostScore(p.metric, score, ownQuery, ownRow)) lost |= bitOfResult(query, row);
+    if (shown[row] && lostScore(p.metric, score, ownQuery, ownRow)) lost |= bitOfResult(query, row);
     if (cosine) score = cosineOf(score, sqrtf(ownQuery), sqrtf(ownRow));
-    to[uint64_t(query) * p.ldScores + row] = score;
+    found[query][row] = score;
   });
-  if (!anyInBlock(lost, anyLost)) return;
-  const auto rowOf = [&](uint32_t i) {
-    return i < kTile ? queries + (firstQuery + i) * p.d : base + (firstRow + i - kTile) * p.d;
-  };
-  if (threadIdx.x < 2 * kTile) {
-    const uint32_t i = threadIdx.x;
-    const bool isInside = i < kTile ? firstQuery + i < p.q : firstRow + i - kTile < p.n;
-    sizes[i] = sizeOf(!isInside ? 1.0f
-                      : cosine  ? squares
-                                : 0.0f,
-                      [&] {
-                        float largest = 0.0f;
-                        for (uint64_t at = 0; at < p.d; ++at) largest = fmaxf(largest, magnitude(rowOf(i)[at]));
-                        return largest;
-                      });
+  if (anyInBlock(lost, anyLost)) {
+    const auto largest = [&](const auto& row) {
+      float most = 0.0f;
+      for (uint64_t at = 0; at < p.d; ++at) most = fmaxf(most, magnitude(row[at]));
+      return most;
+    };
+    if (threadIdx.x < 2 * kTile) {
+      const uint32_t i = threadIdx.x;
+      const bool isInside = i < kTile ? firstQuery + i < p.q : firstRow + i - kTile < p.n;
+      sizes[i] = sizeOf(
+          !isInside ? 1.0f
+          : cosine  ? squares
+                    : 0.0f,
+          [&] { return i < kTile ? largest(queries + (firstQuery + i) * p.d) : largest(all[firstRow + i - kTile]); });
+    }
+    __syncthreads();
+    eachBit(lost, [&](uint32_t query, uint32_t row) {
+      const float a = sizes[query], b = sizes[kTile + row];
+      if (isWorthCare(a) && isWorthCare(b))
+        found[query][row] = rescuedScore(queries + (firstQuery + query) * p.d, all[firstRow + row], p.d, a, b, cosine,
+                                         0, 1, [](float x) { return x; });
+      else if (cosine)
+        found[query][row] = plainCosine(a, b);  // a product is what it is
+    });
   }
   __syncthreads();
-  eachBit(lost, [&](uint32_t query, uint32_t row) {
-    const float a = sizes[query], b = sizes[kTile + row];
-    float& score = to[uint64_t(query) * p.ldScores + row];
-    if (isWorthCare(a) && isWorthCare(b))
-      score = rescuedScore(rowOf(query), rowOf(kTile + row), p.d, a, b, cosine, 0, 1, [](float x) { return x; });
-    else if (cosine)
-      score = plainCosine(a, b);  // a product is what it is
-  });
+  const Ranking ranking(p);
+  float* to = scores + firstQuery * p.ldScores + p.firstColumn;
+  if (p.how & kSearchBlocks) {
+    constexpr uint32_t kParts = kTileThreads / kTile;  // threads that share a query
+    const uint32_t query = threadIdx.x / kParts;
+    uint32_t key = kMissingKey;
+    for (uint32_t row = threadIdx.x % kParts; row < kTile; row += kParts)
+      if (shown[row] && ranking.key(found[query][row]) < key) key = ranking.key(found[query][row]);
+    for (uint32_t step = kParts / 2; step > 0; step /= 2) {
+      const uint32_t other = __shfl_xor_sync(kAllLanes, key, int(step));
+      key = other < key ? other : key;
+    }
+    if (threadIdx.x % kParts == 0 && firstQuery + query < p.q)
+      to[query * uint64_t(p.ldScores) + block] = ranking.ranked(key);
+    return;
+  }
+  for (uint32_t i = threadIdx.x; i < kTile * kTile; i += kTileThreads) {
+    const uint32_t query = i / kTile, row = i % kTile;
+    if (firstQuery + query < p.q && firstRow + row < p.n)
+      to[query * uint64_t(p.ldScores) + firstRow + row] =
+          shown[row] ? ranking.rankedScore(found[query][row]) : quietNan();
+  }
 }
 
-SWITCHYARD_KERNEL(search_scores, searchScoresKernel, kTileThreads, 1)
+SWITCHYARD_CHECK_CONTRACT(search_scores, searchScoresKernel<PlainRows>);
+static const CudaVariant& searchScoresChoose(const void* params) {
+  static const CudaVariant plain = makeVariant(&searchScoresKernel<PlainRows>, kTileThreads, 1);
+  static const CudaVariant any = makeVariant(&searchScoresKernel<AnyRows>, kTileThreads, 1);
+  return static_cast<const SearchParams*>(params)->base == kFormatFloat32 ? plain : any;
+}
+const CudaKernel cudaKernel_search_scores = {search_scoresContract::kBuffers, uint32_t(sizeof(SearchParams)),
+                                             searchScoresChoose};
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -4,6 +4,7 @@
 #include "math.glsl"
 #include "activations.glsl"
 #include "halves.glsl"
+#include "codes.glsl"
 READS(floatsA, 0)
 READS(floatsB, 1)
 layout(std430, set = 0, binding = 2) readonly buffer Scales { float scales[]; };
@@ -16,16 +17,6 @@ layout(std430, set = 0, binding = 6) buffer OutPairs { uvec2 outPairs[]; };
 layout(push_constant) uniform Push { MatmulParams p; };
 const uint kActivation = kHow & kHowActivation;
 bool has(uint what) { return (kHow & what) != 0u; }
-
-float code8(uint word, uint i) { return float(bitfieldExtract(int(word), int(8u * (i & 3u)), 8)); }
-vec4 fourCodes8(uint word) {
-  const int w = int(word);
-  return vec4(ivec4(w << 24, w << 16, w << 8, w) >> 24);
-}
-vec4 fourCodes4(uint bits) {
-  const int w = int(bits);
-  return vec4(ivec4(w << 28, w << 24, w << 20, w << 16) >> 28);
-}
 
 float takeA(uint i) { return has(kHowIntegers) ? code8(floatsAWords[i / 4u], i) : floatsA(i); }
 vec4 takeA4(uint quad) { return has(kHowIntegers) ? fourCodes8(floatsAWords[quad]) : floatsA4(quad); }

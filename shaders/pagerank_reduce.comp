@@ -5,30 +5,18 @@ layout(local_size_x = 256, local_size_x_id = 0) in;
 const uint kRowsOfFours = 0;
 #include "reduce.glsl"
 #include "rows.glsl"
-layout(std430, set = 0, binding = 0) readonly buffer B0 { uint dangling[]; };
-layout(std430, set = 0, binding = 1) readonly buffer B1 { float ranks[]; };
-layout(std430, set = 0, binding = 2) readonly buffer B2 { float next[]; };
-layout(std430, set = 0, binding = 3) buffer B3 { PagerankState state[]; };
+layout(std430, set = 0, binding = 0) readonly buffer PartialsBuffer { vec2 partials[]; };
+layout(std430, set = 0, binding = 1) buffer StateBuffer { PagerankState state[]; };
 layout(push_constant) uniform Push { PagerankParams p; };
-
 
 void main() {
   if (groupIndex() != 0u || state[0].done != 0u) return;
-  Sum movedSum = sumOfNone(), heldSum = sumOfNone();
-  EACH_TURN(turn, p.n) {
-    const uvec4 c = columnsOf(turn);
-    vec4 moved = vec4(0.0), held = vec4(0.0);
-    [[unroll]] for (uint i = 0; i < 4u; ++i)
-      if (c[i] < p.n) {
-        const float now = next[c[i]];
-        moved[i] = abs(now - ranks[c[i]]);
-        if (dangling[c[i]] != 0u) held[i] = now;
-      }
-    addTo(movedSum, turn, moved);
-    addTo(heldSum, turn, held);
-  }
-  const float moved = sumOf(movedSum), held = sumOf(heldSum);
-  if (gl_LocalInvocationID.x != 0u) return;
+  Sum s = sumOfNone();
+  uint turn = 0u;
+  for (uint i = LANE; i < p.partials; i += W) addTo(s, turn++, vec4(partials[i], 0.0, 0.0));
+  const vec4 all = s.total + s.part;
+  const float moved = groupSum(all.x), held = groupSum(all.y);
+  if (LANE != 0u) return;
   const uint iterations = state[0].iterations + 1u;
   state[0].residual = moved;
   state[0].danglingSum = held;

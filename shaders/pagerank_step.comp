@@ -1,38 +1,29 @@
 #version 450
-// One iteration of PageRank for a range of nodes.
+// The next rank of nodes, how far it moved, and what of it is dangling: kPagerankGroup nodes a group.
 #include "common.glsl"
-layout(local_size_x = 256) in;
-layout(std430, set = 0, binding = 0) readonly buffer B0 { int offsets[]; };
-layout(std430, set = 0, binding = 1) readonly buffer B1 { int sources[]; };
-layout(std430, set = 0, binding = 2) readonly buffer B2 { float weights[]; };
-layout(std430, set = 0, binding = 3) readonly buffer B3 { float ranks[]; };
-layout(std430, set = 0, binding = 4) readonly buffer B4 { PagerankState state[]; };
-layout(std430, set = 0, binding = 5) writeonly buffer B5 { float next[]; };
-layout(push_constant) uniform Push { PagerankParams p; };
-
+layout(local_size_x = 256, local_size_x_id = 0) in;
+#include "reduce.glsl"
+#include "pagerank.glsl"
+layout(std430, set = 0, binding = 4) readonly buffer ScaleBuffer { float scale[]; };
+layout(std430, set = 0, binding = 5) readonly buffer StateBuffer { PagerankState state[]; };
+layout(std430, set = 0, binding = 6) buffer RanksBuffer { float ranks[]; };
+layout(std430, set = 0, binding = 7) writeonly buffer NextBuffer { float nextShares[]; };
+layout(std430, set = 0, binding = 8) writeonly buffer PartialsBuffer { vec2 partials[]; };
 
 void main() {
-  const uint i = itemIndex();
-  if (i >= p.nodes || state[0].done != 0u) return;
-  const uint node = p.firstNode + i;
-  const uint end = uint(offsets[node + 1u]) - p.firstEdge;
-  float total = 0.0;
-  uint edge = uint(offsets[node]) - p.firstEdge;
-  if (end - edge > kPagerankRow) return;  // pagerank_hubs does it
-  // Blocks: sums that keep their digits.
-  uint turn = 0u;
-  float part = 0.0;
-  for (; edge < end; edge += 8u) {
-    float block = 0.0;
-    for (uint k = 0; k < 8u; ++k)
-      if (edge + k < end) block += weights[edge + k] * ranks[sources[edge + k]];
-    part += block;
-    if ((++turn & 31u) == 0u) {
-      total += part;
-      part = 0.0;
-    }
+  const uint group = groupIndex(), begin = p.first + group * kPagerankGroup, all = p.first + p.count;
+  if (begin >= all || state[0].done != 0u) return;
+  const uint end = min(begin + kPagerankGroup, all);
+  const float n = float(p.n), base = (1.0 - p.damping) / n, dangling = state[0].danglingSum / n;
+  float moved = 0.0, held = 0.0;
+  for (uint node = begin + gl_LocalInvocationID.x; node < end; node += gl_WorkGroupSize.x) {
+    const float sum = sumOfRow(p.firstSlice * kPagerankSlice + node - p.hubs);
+    const float next = base + p.damping * (sum + dangling), by = scale[node];
+    moved += abs(next - ranks[node]);
+    held += by == 0.0 ? next : 0.0;
+    ranks[node] = next;
+    nextShares[node] = next * by;
   }
-  total += part;
-  const float n = float(p.n);
-  next[node] = (1.0 - p.damping) / n + p.damping * (total + state[0].danglingSum / n);
+  const vec2 sums = vec2(groupSum(moved), groupSum(held));
+  if (gl_LocalInvocationID.x == 0u) partials[p.hubs + (p.first - p.hubs) / kPagerankGroup + group] = sums;
 }

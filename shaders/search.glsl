@@ -1,9 +1,12 @@
-// The cosine of two rows from their product and their sums of squares; 0 when one of them is the zero vector. Rounding
-// may leave that of a vector with itself a little above 1.
-float cosine(float product, float squaresA, float squaresB) {
-  if (squaresA == 0.0 || squaresB == 0.0) return 0.0;
-  const float c = product / (sqrt(squaresA) * sqrt(squaresB));
+// The cosine of two rows from their product and their norms; 0 when one of them is the zero vector. Rounding may leave
+// that of a vector with itself a little above 1.
+float cosineOf(float product, float normA, float normB) {
+  if (normA == 0.0 || normB == 0.0) return 0.0;
+  const float c = product / (normA * normB);
   return c > 1.0 ? 1.0 : c < -1.0 ? -1.0 : c;
+}
+float cosine(float product, float squaresA, float squaresB) {
+  return cosineOf(product, sqrt(squaresA), sqrt(squaresB));
 }
 
 const float kLargeSquares = 3e38;  // in place of squares where they are not asked for: products may only overflow

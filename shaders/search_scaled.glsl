@@ -55,3 +55,9 @@ float rescuedScore(uint fromQ, uint fromN, float sizeQ, float sizeN, uint begin,
   if (kMetric == kMetricCosine) return cosine(product, JOIN_SUM(over(againA)), JOIN_SUM(over(againB)));
   return broughtBack(product);
 }
+
+// A score that was lost (search.glsl), again; `score` itself where it is what it is.
+float scoreAgain(uint fromQ, uint fromN, float sizeQ, float sizeN, float score, uint begin, uint step) {
+  if (isWorthCare(sizeQ) && isWorthCare(sizeN)) return rescuedScore(fromQ, fromN, sizeQ, sizeN, begin, step);
+  return kMetric == kMetricCosine ? plainCosine(sizeQ, sizeN) : score;
+}

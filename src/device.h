@@ -68,6 +68,8 @@ struct DeviceInfo {
   uint32_t maxLoopTurns = 0;
   // Whether lanes of a subgroup can read each other's values, as fused attention does.
   bool broadcasts = true;
+  // Whether the driver takes minutes to compile large shaders, as SwiftShader does, so that small ones do better.
+  bool compilesSlowly = false;
   // Where its card is (topology.h): "0000:3b:00.0", or empty; the NUMA node it is attached to, or -1, and that node's
   // CPUs, as "0-15,32-47".
   std::string pciBusId;

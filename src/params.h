@@ -15,11 +15,14 @@ typedef uint32_t uint;
 #define kAttentionRows 64
 #define kAttentionPart 16
 #define kTopKChunk 1024
+#define kTopKSegment 16384
+#define kTopKByParts 512
+#define kTopKBins 2048
+#define kTopKDigits 6
 #define kSearchTile 64
+#define kSearchBlock 64
 #define kScanQueries 8
-#define kScanRows 64
 #define kMeanColumns 64
-#define kPagerankRow 4096
 
 // How the elements of a kernel's floating buffers lie in memory: `formats` in its params has two bits for each buffer,
 // in the order of kernels.def, the first lowest.
@@ -64,6 +67,11 @@ typedef uint32_t uint;
 #define kMetricCosine 0
 #define kMetricDot 1
 #define kMetricL2 2
+// SearchParams.how
+#define kSearchBlocks 1  // the best of each block's scores is written, not all
+#define kSearchMasked 2  // rows are hidden, and what is written tells them from NaN
+#define kSearchRows 4    // search_listed: the lists are of rows, not of blocks
+#define kNoEntry 0xFFFFFFFFu
 
 SY_STRUCT(BinaryParams) {
   uint count;
@@ -93,6 +101,15 @@ SY_STRUCT(ReduceParams) {
   uint kind;
   uint formats;
 };
+// A long row in parts of `part` elements, the last one shorter, or 0: what d pairs of theirs make.
+SY_STRUCT(ReducePartsParams) {
+  uint rows;
+  uint d;
+  uint kind;
+  uint formats;
+  uint part;
+  float over;
+};
 SY_STRUCT(NormalizeParams) {
   uint rows;
   uint d;
@@ -104,6 +121,22 @@ SY_STRUCT(SoftmaxParams) {
   uint d;
   float inverseTemperature;
   uint formats;
+};
+SY_STRUCT(SoftmaxPartsParams) {
+  uint rows;
+  uint d;
+  float inverseTemperature;
+  uint formats;
+  uint part;
+};
+// Rows whose norm is known: times `by`, 2^-64, first where the norm is near the end of float32.
+SY_STRUCT(NormalizePartsParams) {
+  uint rows;
+  uint d;
+  float epsilon;
+  uint formats;
+  uint part;
+  float by;
 };
 SY_STRUCT(LayerNormParams) {
   uint rows;
@@ -149,7 +182,7 @@ SY_STRUCT(RearrangeParams) {
   uint count;  // units of out
   uint unit;
   uint rank;
-  uint base;
+  uint base;  // kFormat*, or kElementInt8: codes, with a scale for each row
   uint size0;
   uint size1;
   uint size2;
@@ -243,14 +276,42 @@ SY_STRUCT(TopKParams) {
   uint d;
   uint k;
   uint largest;
+  uint formats;
 };
-SY_STRUCT(TopKChunkParams) {
+SY_STRUCT(TopKSelectParams) {
   uint rows;
   uint d;
   uint k;
-  uint chunks;
+  uint segments;
+  uint segment;
   uint fromValues;
   uint largest;
+  uint formats;
+};
+SY_STRUCT(TopKDigitParams) {
+  uint rows;
+  uint d;
+  uint k;
+  uint segments;
+  uint segment;
+  uint digit;
+  uint largest;
+  uint formats;
+  uint padded;
+};
+// The candidates of a row that are among its best: those with a key below this one, and of this one up to the index.
+SY_STRUCT(TopKState) {
+  uint key;
+  uint index;
+  uint left;
+  uint done;
+  uint taken;
+};
+SY_STRUCT(SortChunkParams) {
+  uint rows;
+  uint padded;
+  uint size;
+  uint last;
 };
 SY_STRUCT(SortParams) {
   uint rows;
@@ -259,78 +320,62 @@ SY_STRUCT(SortParams) {
   uint largest;
   uint size;
   uint stride;
+  uint formats;
 };
 SY_STRUCT(TopKGatherParams) {
   uint rows;
   uint d;
   uint k;
   uint inStride;
+  uint together;
+  uint formats;
 };
 SY_STRUCT(SearchParams) {
   uint q;
-  uint n;
+  uint n;  // rows in the view of the base
   uint d;
   uint metric;
+  uint base;  // kFormat*, or kElementInt8: codes, with a scale for each row
+  uint how;
   uint ldScores;
-  uint firstColumn;
+  uint firstColumn;  // of what is written
+  uint firstRow;     // of the view, among all rows; by blocks a multiple of kSearchBlock
+  uint listed;       // search_listed: entries of a query's list
 };
+SY_STRUCT(SearchFoundParams) {
+  uint q;
+  uint k;
+  uint listed;
+  uint unit;  // rows of an entry of the list; 0: there is no list
+  uint masked;
+  uint largest;
+};
+// `element` is what the base holds: a format, or kElementInt8. has: bits of kSearchHas.
+#define kSearchHasMask 1
+#define kSearchHasRescore 2
+#define kSearchHasBound 4
 SY_STRUCT(SimilaritySearchParams) {
   uint q;
   uint n;
   uint d;
   uint k;
   uint metric;
+  uint element;
+  uint rescore;  // the format of its rows
+  uint has;
 };
 SY_STRUCT(MeanParams) {
   uint rows;
   uint d;
 };
-// pagerank_step works on nodes firstNode .. firstNode + nodes; its sources and weights views begin at edge firstEdge.
-SY_STRUCT(PagerankParams) {
-  uint n;
-  float damping;
-  float tolerance;
-  uint maxIterations;
-  uint firstNode;
-  uint nodes;
-  uint firstEdge;
+// Sums of `slice` rows at a time, over `over`.
+SY_STRUCT(ColumnMeanParams) {
+  uint rows;
+  uint d;
+  uint slice;
+  float over;
 };
-// Device memory, not parameters: what one iteration hands the next.
-SY_STRUCT(PagerankState) {
-  float danglingSum;
-  float residual;
-  uint iterations;
-  uint done;
-};
-
-// force-layout. Levels of the grid run from kLayoutTop (8 x 8 cells) to p.level, the finest; up to kLayoutCap nodes of
-// a cell are met one by one, more as one; a thread does kLayoutRow edges of a row, and the rest of longer ones is cut
-// up.
-#define kLayoutTop 3
-#define kLayoutCap 32
-#define kLayoutRow 256
-#define kLayoutFull 0xFFFFFFFFu
-// `natural` is the side of the square that nodes without edges would need; `limit` the farthest a node may go, as a
-// share of its square or of that, whichever is larger.
-SY_STRUCT(LayoutParams) {
-  uint n;
-  uint level;
-  uint extras;
-  uint hasWeights;
-  float weightScale;
-  float repulsion;
-  float gravity;
-  float step;
-  float limit;
-  float natural;
-  uint parity;
-  uint from;
-};
-// The words of the layout's work memory: the bounds of even and odd iterations (4 each, as sortKey orders floats) and
-// the cursor of packed nodes, then how far each node went (n), the lists of the cells' nodes (n), the pull of edges
-// (2n, fixed point), and 5 words for each finest cell.
-#define kLayoutCursor 8
-#define kLayoutMoved 64
+#include "graph_params.h"
 
 #ifndef SWITCHYARD_GLSL
 }  // namespace switchyard

@@ -146,23 +146,29 @@ void Recorder::draw(const Picture& picture, std::span<const Draw> draws) {
   queue_.draw(picture, draws);
 }
 
+Recorder::Pieces Recorder::pieces(std::initializer_list<uint64_t> rowSizes) const {
+  const uint64_t longest = std::max(rowSizes);
+  Pieces pieces{0x7FFFFFFF, 1};  // kernels count in 32 bits
+  if (longest)
+    pieces.most = std::min(
+        {pieces.most, device_.info.maxViewBytes / longest, (uint64_t{1} << 33) / std::max<uint64_t>(longest, 4)});
+  for (uint64_t bytes : rowSizes)
+    if (bytes)
+      pieces.step =
+          std::lcm(pieces.step, device_.info.viewAlignment / std::gcd<uint64_t>(bytes, device_.info.viewAlignment));
+  return pieces;
+}
+
 void Recorder::forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, PieceFunction fn,
                             uint64_t mostRows) const {
-  const uint64_t longest = std::max(rowSizes);
-  uint64_t most = 0x7FFFFFFF;  // kernels count in 32 bits
-  if (longest)
-    most = std::min({most, device_.info.maxViewBytes / longest, (uint64_t{1} << 33) / std::max<uint64_t>(longest, 4)});
+  const auto [most, step] = pieces(rowSizes);
   if (rows <= std::min(most, mostRows)) {
     if (rows) fn(0, static_cast<uint32_t>(rows));
     return;
   }
-  uint64_t step = 1;
-  for (uint64_t bytes : rowSizes)
-    if (bytes)
-      step = std::lcm(step, device_.info.viewAlignment / std::gcd<uint64_t>(bytes, device_.info.viewAlignment));
   uint64_t piece = std::min(most, std::max(mostRows, step)) / step * step;
   if (!piece)
-    throw Error(Code::Unsupported, "a row of " + std::to_string(longest) + " bytes can't be bound by " +
+    throw Error(Code::Unsupported, "a row of " + std::to_string(std::max(rowSizes)) + " bytes can't be bound by " +
                                        device_.info.id + ", whose longest binding is " +
                                        std::to_string(device_.info.maxViewBytes) + " bytes: use another device");
   for (uint64_t first = 0; first < rows; first += piece) {

@@ -137,6 +137,11 @@ class Recorder {
   };
   void forRowPieces(uint64_t rows, std::initializer_list<uint64_t> rowSizes, PieceFunction fn,
                     uint64_t mostRows = 0x7FFFFFFF) const;
+  // How it cuts them: at most so many rows a piece, each of a multiple of `step` rows but for the last.
+  struct Pieces {
+    uint64_t most, step;
+  };
+  Pieces pieces(std::initializer_list<uint64_t> rowSizes) const;
   // The view itself, or a copy of it in scratch when its offset is not one the device accepts.
   BufferView aligned(BufferView view);
   void releaseAligned(BufferView result, BufferView original) {

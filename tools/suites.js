@@ -190,6 +190,16 @@ async function magnitudes(extra) {
   return judgeEnd(suite, result);
 }
 
+// 10,000 drawn searches a device, a tenth of that on the emulated one.
+async function searches(extra) {
+  const { suite, result } = await gtest('searches', {
+    filter: 'searches.*',
+    extra: ['--cases', '10000', ...extra],
+    timeoutMs: 120 * kMinute,
+  });
+  return judgeEnd(suite, result);
+}
+
 // What rows that can't be mended cost against ordinary ones: timed, so no part of the tests.
 async function rareRows(extra) {
   const { suite, result } = await gtest('rare-rows', {
@@ -313,6 +323,7 @@ module.exports = {
     native,
     validation,
     magnitudes,
+    searches,
     'rare-rows': rareRows,
     drivers,
     js,

@@ -68,7 +68,14 @@ class Repeated {
 double copyBandwidth(uint64_t bytes, int rounds);
 void onAllThreads(const std::function<void(uint32_t thread, uint32_t threads)>& work);
 
+// sgemm: row-major out[m, n] = a[m, k] b[k, n] by the library, on all threads.
+using Sgemm = void (*)(int m, int n, int k, const float* a, const float* b, float* out);
+void benchSearch(const Options& options, std::shared_ptr<Context> context, Sgemm sgemm, std::vector<Figure>& figures);
 void benchCpu(const Options& options, std::vector<Figure>& figures);
+// `id`: what the figures call the context's device.
+void benchRows(const Options& options, const std::string& id, std::shared_ptr<Context> context,
+               std::vector<Figure>& figures);
 void benchVulkan(const Options& options, std::vector<Figure>& figures);
+void benchTopK(const Options& options, std::vector<Figure>& figures);
 
 }  // namespace switchyard::bench

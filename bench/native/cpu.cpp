@@ -68,55 +68,6 @@ void benchBandwidth(const Options& options, std::shared_ptr<Context> context, st
   }
 }
 
-// Reads all of it with as many threads as there are; the sum keeps the compiler honest.
-double readOnce(const float* data, size_t count) {
-  std::vector<double> sums(64);
-  onAllThreads([&](uint32_t thread, uint32_t threads) {
-    size_t first = count * thread / threads / 64 * 64,
-           last = thread + 1 == threads ? count / 64 * 64 : count * (thread + 1) / threads / 64 * 64;
-    typedef float Wide __attribute__((vector_size(64), aligned(4)));
-    Wide a{}, b{}, c{}, d{};
-    for (size_t i = first; i < last; i += 64) {
-      a += *reinterpret_cast<const Wide*>(data + i);
-      b += *reinterpret_cast<const Wide*>(data + i + 16);
-      c += *reinterpret_cast<const Wide*>(data + i + 32);
-      d += *reinterpret_cast<const Wide*>(data + i + 48);
-    }
-    Wide all = a + b + c + d;
-    for (int i = 0; i < 16; ++i) sums[thread % 64] += double(all[i]);
-  });
-  double sum = 0;
-  for (double s : sums) sum += s;
-  return sum;
-}
-
-void benchSearch(const Options& options, std::shared_ptr<Context> context, std::vector<Figure>& figures) {
-  constexpr uint64_t kRows = 100000, kColumns = 384;
-  Data base({kRows, kColumns}, 4), one({1, kColumns}, 5), many({64, kColumns}, 6);
-  volatile double sink = 0;
-  Repeated single(context, "similarity-search", {one.arg(), base.arg()}, {{"k", 10}}),
-      batch(context, "similarity-search", {many.arg(), base.arg()}, {{"k", 10}});
-  auto read = timeInTurns(options.rounds(),
-                          {[&] { single.run(); }, [&] { sink = readOnce(base.values.data(), base.values.size()); }});
-  double bytes = double(base.spec.bytes());
-  figures.push_back(atLeast("cpu search 100k x 384, 1 query, against read bandwidth", read[1].best / read[0].best, "x",
-                            0.9,
-                            format("%.2f ms, %.1f GB/s; reading alone %.2f ms, %.1f GB/s; ratio of medians %.2f",
-                                   read[0].best * 1e3, bytes / read[0].best / 1e9, read[1].best * 1e3,
-                                   bytes / read[1].best / 1e9, read[1].median / read[0].median)));
-  // The matrix peak: what the library reaches on the best of shapes for it.
-  constexpr int n = 1024;
-  Data a({n, n}, 7), b({n, n}, 8);
-  std::vector<float> out(n * n);
-  auto times =
-      timeInTurns(options.rounds(),
-                  {[&] { batch.run(); }, [&] { librarySgemm(n, n, n, a.values.data(), b.values.data(), out.data()); }});
-  double ours = 2.0 * 64 * kRows * kColumns / times[0].best, peak = 2.0 * n * n * n / times[1].best;
-  figures.push_back(atLeast("cpu search 100k x 384, 64 queries, against the matrix peak", ours / peak, "x", 0.75,
-                            format("%.2f ms, %.0f GFLOP/s; OpenBLAS at 1024 on all threads %.0f GFLOP/s",
-                                   times[0].best * 1e3, ours / 1e9, peak / 1e9)));
-}
-
 // What pca-fit can't do without, by the library: the mean, the centred rows, ssyrk on every thread, and ssyevr for the
 // first 64.
 struct DirectPca {
@@ -205,8 +156,9 @@ void benchCpu(const Options& options, std::vector<Figure>& figures) {
   auto context = Context::create(openDevice("cpu"));
   benchMatmul(options, context, figures);
   benchBandwidth(options, context, figures);
-  benchSearch(options, context, figures);
+  benchSearch(options, context, librarySgemm, figures);
   benchPca(options, context, figures);
+  benchRows(options, "cpu", context, figures);
   benchRoundTrip(options, context, figures);
 }
 

@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   try {
     switchyard::bench::benchCpu(options, figures);
     switchyard::bench::benchVulkan(options, figures);
+    switchyard::bench::benchTopK(options, figures);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "switchyard_bench: %s\n", error.what());
     return 1;

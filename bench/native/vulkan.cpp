@@ -86,6 +86,7 @@ void benchVulkan(const Options& options, std::vector<Figure>& figures) {
     auto device = openDevice(info.id);
     benchMatmul(options, *device, figures);
     benchSubmit(options, device, figures);
+    benchRows(options, info.id, Context::create(device), figures);
   }
 }
 

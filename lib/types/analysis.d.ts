@@ -28,27 +28,50 @@ export interface AnalysisWorkloads extends ModelWorkloads {
     outputs: 'values' | 'indices';
   };
   /**
-   * The `k` rows of `base` that are nearest to each query, nearest first; of equal ones the lower index first.
+   * The `k` rows of `base` that are nearest to each query, nearest first; of equal ones the lower index first. Rows of
+   * an int8 base are `scales` times its codes, as `quantize` makes both; scores are in float32 whatever the base is.
+   *
+   * `bound` says how much better than the last score that was returned the exact score of any other row can be: that of
+   * the float32 rows which an int8 or half base was made of, each rounded to the nearest. It is the worst that rounding
+   * can have done to a row that may be found: of int8 half a scale an element, of half precision half a unit in the
+   * last place, u = 2^-11 (bfloat16 2^-8) of it. A product is off by at most the sum of the query's magnitudes times
+   * that (of halves its length times u and the longest row's length); a distance D is at least
+   * max(0, sqrt(D) - |e|)^2, |e| the length of the worst row's error; a cosine is that of an angle smaller by at most
+   * asin(|e| / |row|). The roundings of sums in float32 are in it. With `rescore` the scores of the best
+   * max(2k, k + 32) rows by `base` are exact, the best k of those are returned, and `bound` is what is left for the
+   * other rows: 0 proves that a search of exact rows would find nothing better. Where every row that may be found was
+   * returned it is 0, where nothing can be said Infinity. A row of zeros counts as one that was zeros.
    * @input queries [q, d]
-   * @input base [n, d]
+   * @input base [n, d]: floating, or int8 with `scales`
+   * @input scales [n]: of an int8 base, which needs them
+   * @input mask [ceil(n / 8)]: bit i of byte i / 8, the lowest first, lets row i be found; the others are not read.
+   *   Where fewer than k are left, the rest of an answer has the index -1 and the score NaN.
+   * @input rescore [n, d]: the float32 rows that an int8 or half base was made of, for exact scores of the best
    * @output scores float32 [q, k]
    * @output indices int32 [q, k]
-   * @nan A score that is NaN comes last. The cosine with a vector of zeros is 0; else that with a row that holds NaN
-   *   or an infinity is NaN.
+   * @output bound float32 [q]: of a base of int8 or half precision alone
+   * @nan A score that is NaN comes last, before what a mask leaves over. The cosine with a vector of zeros is 0; else
+   *   that with a row that holds NaN or an infinity is NaN.
    * @example
    * const base = tensor([[0, 1], [2, 0]]);
    * const { scores, indices } = await manager.ops.similaritySearch(tensor([[1, 0]]), base, { k: 1 });
    * const data = [...scores.data, ...indices.data]; // [1, 1]
    */
   'similarity-search': {
-    inputs: { queries: InputTensor; base: InputTensor };
+    inputs: {
+      queries: InputTensor;
+      base: InputTensor;
+      scales?: InputTensor;
+      mask?: InputTensor;
+      rescore?: InputTensor;
+    };
     params: {
       /** How many: at most n. */
       k: number;
       /** l2 is the squared distance, the smallest first; the others are products, the largest first. */
       metric?: 'cosine' | 'dot' | 'l2';
     };
-    outputs: 'scores' | 'indices';
+    outputs: 'scores' | 'indices' | 'bound';
   };
   /**
    * Rows as whole numbers of 8 bits (-127 to 127) or 4 bits (-7 to 7, two's complement), with a scale for each row:

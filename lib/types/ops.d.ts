@@ -27,7 +27,10 @@ type Positional<T extends WorkloadType> = Workloads[T]['inputs'] extends { a: In
             | [rowOffsets: InputTensor, columns: InputTensor, weights: Maybe]
             | [rowOffsets: InputTensor, columns: InputTensor]
           : T extends 'similarity-search'
-            ? [queries: InputTensor, base: InputTensor]
+            ? | [queries: InputTensor, base: InputTensor, scales: Maybe, mask: Maybe, rescore: Maybe]
+              | [queries: InputTensor, base: InputTensor, scales: Maybe, mask: Maybe]
+              | [queries: InputTensor, base: InputTensor, scales: Maybe]
+              | [queries: InputTensor, base: InputTensor]
             : T extends 'dequantize'
               ? [input: InputTensor, scales: InputTensor]
               : T extends 'pca-transform'
@@ -56,9 +59,11 @@ type IsUnion<T, Whole = T> = T extends unknown ? ([Whole] extends [T] ? false : 
 /** The one output of a workload, or all of them by name. */
 type OpResult<T extends WorkloadType> = T extends 'attention'
   ? Tensor
-  : IsUnion<Workloads[T]['outputs']> extends true
-    ? Record<Workloads[T]['outputs'], Tensor>
-    : Tensor;
+  : T extends 'similarity-search'
+    ? Record<'scores' | 'indices', Tensor> & { /** Of an int8 or half base. */ bound?: Tensor }
+    : IsUnion<Workloads[T]['outputs']> extends true
+      ? Record<Workloads[T]['outputs'], Tensor>
+      : Tensor;
 interface Op<T extends WorkloadType> {
   (...args: [...Positional<T>, ...OpRest<T>]): Promise<OpResult<T>>;
   (inputs: Workloads[T]['inputs'], ...rest: OpRest<T>): Promise<OpResult<T>>;

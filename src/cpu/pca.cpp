@@ -107,7 +107,7 @@ void byTiles(const Covariance& job, const Budget& budget) {
 namespace kernels {
 
 void column_mean(const Call& call) {
-  const auto params = call.as<MeanParams>();
+  const auto params = call.as<ColumnMeanParams>();
   const float* const in = call.view(0);
   float* const mean = call.view(1);
   const size_t d = params.d, rows = params.rows, blocks = (rows - 1) / kBlockRows + 1;
@@ -131,7 +131,7 @@ void column_mean(const Call& call) {
   for (size_t j = 0; j < d; ++j) {
     double total = 0;
     for (uint32_t lane = 0; lane < lanes; ++lane) total += totals.as<double>()[lane * d + j];
-    mean[j] = static_cast<float>(total / static_cast<double>(rows));
+    mean[j] = static_cast<float>(total / params.over);
   }
 }
 

@@ -105,7 +105,8 @@ void Matrix::makeOnDevice() {
   recorder_.requireBindable(all.size, "'weights'");
   const auto groups = (size + kMeanColumns - 1) / kMeanColumns;
   recorder_.launch(Kernel::column_mean, groups, {all, view_},
-                   MeanParams{static_cast<uint32_t>(heads_), static_cast<uint32_t>(size)});
+                   ColumnMeanParams{static_cast<uint32_t>(heads_), static_cast<uint32_t>(size),
+                                    static_cast<uint32_t>(heads_), static_cast<float>(heads_)});
 }
 
 Task Matrix::measure(Window window) {

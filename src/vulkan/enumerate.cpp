@@ -160,6 +160,7 @@ void readProperties(const InstanceApi& api, PhysicalInfo& d, const Extensions& e
   info.uuid = uuidText(v11.deviceUUID);
   if (hasPlace && info.type != DeviceType::Cpu) locateCard(info, busIdText(place));
   info.driver = v12.driverName;
+  info.compilesSlowly = v12.driverID == VK_DRIVER_ID_GOOGLE_SWIFTSHADER;
   if (v12.driverInfo[0]) info.driver += std::string(" ") + v12.driverInfo;
   info.features.subgroups = computeSubgroupOps(d) & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
   info.maxViewBytes = std::min<uint64_t>(d.limits.maxStorageBufferRange, kMaxViewBytes) & ~uint64_t(255);

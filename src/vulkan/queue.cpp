@@ -15,7 +15,8 @@ constexpr uint64_t kLongRowBytes = 512 << 10;
 // Of long work, a submission. Two are on the device at once, so that it never waits: a cancel is heard after both.
 constexpr double kSoftwarePieceNs = 8e6, kCardPieceNs = 300e6;
 constexpr size_t kCopyBytes = 16 << 20;  // that are copied without a look at whether the job is canceled
-constexpr uint32_t kScanColumns = 4096, kTileColumns = 65536;
+// The longest rows of a search where drivers cut loops, by its shader.
+constexpr uint32_t kScanColumns = 4096, kTileColumns = 65536, kDirectColumns = 3584;
 // Of a matrix product where drivers cut loops: of float32 alone, and of other formats.
 constexpr uint32_t kLoopMaxK = 32768, kLoopMaxKOfAny = 8192;
 constexpr VkPipelineStageFlags kWorkStages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
@@ -235,15 +236,27 @@ void GpuQueue::checkArguments(const Shader& shader, std::span<const BufferView> 
 
 void GpuQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
                       std::span<const std::byte> params) {
-  if ((kernel == Kernel::search_scan || kernel == Kernel::search_scores) && gpu_->physical.info.maxLoopTurns) {
-    SearchParams p;
-    if (params.size() != sizeof p) misuse("a search with parameters of the wrong size");
-    std::memcpy(&p, params.data(), sizeof p);
-    // Loops too long for the driver (loops.h): a pair at a time, with the same result.
-    if (p.d > (kernel == Kernel::search_scan ? kScanColumns : kTileColumns))
-      return launchShader(searchLongShader(), uint64_t(p.q) * p.n, views, params, uint64_t(p.d) * sizeof(float));
-  }
+  if (kernel == Kernel::search_scan || kernel == Kernel::search_scores || kernel == Kernel::search_listed)
+    return launchSearch(kernel, count, views, params);
   launchShader(shaderOf(kernel), count, views, params, rowBytes(kernel, params));
+}
+
+void GpuQueue::launchSearch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+                            std::span<const std::byte> params) {
+  SearchParams p;
+  if (params.size() != sizeof p) misuse("a search with parameters of the wrong size");
+  std::memcpy(&p, params.data(), sizeof p);
+  const bool isTiled = kernel == Kernel::search_scores, cutsLoops = gpu_->physical.info.maxLoopTurns;
+  if (isTiled && !gpu_->tuneAsHardware && gpu_->physical.broadcast && (!cutsLoops || p.d <= kDirectColumns)) {
+    const uint64_t tiles = (p.q - 1) / kSearchDirectQueries + 1, blocks = (p.n - 1) / kSearchBlock + 1;
+    return launchShader(searchDirectShader(), tiles * blocks, views, params, 1);
+  }
+  // Loops too long for the driver (loops.h): a pair at a time, with the same result.
+  if (kernel != Kernel::search_listed && cutsLoops && p.d > (isTiled ? kTileColumns : kScanColumns)) {
+    if (p.how & kSearchBlocks) misuse("a search by blocks of rows that are too long");
+    return launchShader(searchLongShader(), uint64_t(p.q) * p.n, views, params, uint64_t(p.d) * sizeof(float));
+  }
+  launchShader(shaderOf(kernel), count, views, params, uint64_t{kSearchBlock} * p.d * sizeof(float));
 }
 
 void GpuQueue::launchShader(const Shader& shader, uint64_t count, std::span<const BufferView> views,

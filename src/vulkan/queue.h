@@ -39,6 +39,8 @@ class GpuQueue final : public Queue {
   void matmulWith(MatmulShader shader, const Matmul& op);  // for the benchmark, and behind matmul()
   // Behind launch(), and for shaders that no kernel names. `groupBytes`: what a group reads; 0: its share of what is
   // bound.
+  void launchSearch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
+                    std::span<const std::byte> params);
   void launchShader(const Shader& shader, uint64_t count, std::span<const BufferView> views,
                     std::span<const std::byte> params, uint64_t groupBytes = 0);
 

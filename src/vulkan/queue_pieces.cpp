@@ -112,7 +112,10 @@ double GpuQueue::guessOf(const Shader& shader, std::span<const BufferView> views
     case Guess::Search: {
       SearchParams p;
       std::memcpy(&p, params.data(), sizeof p);
-      guess = 2.0 * p.q * p.n * p.d * kNsForFlop;
+      const double rows = p.listed ? double(p.listed) * (p.how & kSearchRows ? 1 : kSearchBlock) : p.n;
+      // A list of rows is compared with itself.
+      const double compared = p.how & kSearchRows ? double(p.listed) * p.listed : 0;
+      guess = p.q * (2.0 * rows * p.d + compared) * kNsForFlop;
       break;
     }
     case Guess::Attention: {

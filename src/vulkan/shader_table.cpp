@@ -16,16 +16,19 @@
 #include "kernels.def"
 #undef KERNEL
 SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul_tiled) SY_DECLARE_All(linear_direct)
-    SY_DECLARE_All(linear_tiled) SY_DECLARE_All(linear_dot) SY_DECLARE_All(search_long) SY_DECLARE_All(loop_probe)
+    SY_DECLARE_All(linear_tiled) SY_DECLARE_All(linear_dot) SY_DECLARE_All(search_direct) SY_DECLARE_All(search_long)
+        SY_DECLARE_All(loop_probe)
 
-        namespace switchyard::vulkan {
+            namespace switchyard::vulkan {
   namespace {
 
   constexpr bool Items = true, Groups = false;
 
   constexpr Guess guessOf(Kernel kernel) {
     if (kernel == Kernel::fused_attention) return Guess::Attention;
-    return kernel == Kernel::search_scan || kernel == Kernel::search_scores ? Guess::Search : Guess::Bytes;
+    const bool isSearch =
+        kernel == Kernel::search_scan || kernel == Kernel::search_scores || kernel == Kernel::search_listed;
+    return isSearch ? Guess::Search : Guess::Bytes;
   }
 
   }  // namespace
@@ -45,7 +48,13 @@ SY_DECLARE_All(matmul_naive) SY_DECLARE_All(matmul_direct) SY_DECLARE_All(matmul
   }
 
   const Shader& searchLongShader() {
-    static const Shader shader{"search_long", SY_WORDS_All(search_long), 3, 1, sizeof(SearchParams), Groups,
+    static const Shader shader{"search_long", SY_WORDS_All(search_long), 5, 1, sizeof(SearchParams), Groups,
+                               Guess::Search};
+    return shader;
+  }
+
+  const Shader& searchDirectShader() {
+    static const Shader shader{"search_direct", SY_WORDS_All(search_direct), 5, 1, sizeof(SearchParams), Groups,
                                Guess::Search};
     return shader;
   }

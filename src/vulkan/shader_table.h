@@ -22,6 +22,8 @@ const Shader& shaderOf(Kernel kernel);
 
 // Shaders that no kernel names. The one for search_scan and search_scores of rows that their loops are too short for:
 const Shader& searchLongShader();
+const Shader& searchDirectShader();  // ... and for search_scores on software drivers, kSearchDirectQueries a group
+constexpr uint32_t kSearchDirectQueries = 16;
 const Shader& loopProbeShader();  // of the self-test in loops.h
 // The matrix products that Queue::matmul chooses from, from LinearDirect on for what is not float32 alone.
 enum class MatmulShader : uint32_t { Naive, Direct, Tiled, LinearDirect, LinearTiled, LinearDot, kCount };

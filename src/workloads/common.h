@@ -30,6 +30,9 @@ void recordScaled(Recorder& recorder, Elements from, BufferView to, uint64_t ele
 // kernels.def.
 void recordTopK(Recorder& recorder, BufferView input, uint64_t rows, uint32_t d, uint32_t k, bool largest,
                 BufferView values, BufferView indices);
+// The same of half precision.
+void recordTopK(Recorder& recorder, Elements input, uint64_t rows, uint32_t d, uint32_t k, bool largest,
+                Elements values, BufferView indices);
 
 // All elements, in their order; of as many bytes as there are.
 void recordMove(Recorder& r, const Value& input, const Value& output);

@@ -1,25 +1,18 @@
-// pagerank: power iteration on the transposed graph, which is built on the host once (it also checks every index).
+// pagerank: power iteration on the transposed graph, which is built on the host once (pagerank_rows.h).
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include "workloads/common.h"
 #include "workloads/graph_input.h"
+#include "workloads/pagerank_rows.h"
 
 namespace switchyard {
 namespace {
 
-// Row i lists the nodes that point at node i, with weights divided by their source's row sum.
-struct Transposed {
-  std::span<int32_t> offsets, sources;
-  std::span<float> weights;
-  std::span<uint32_t> dangling;
-  std::span<uint32_t> hubs;  // more than kPagerankRow point at these
-  uint32_t danglingCount = 0;
-};
 // On a device.
 struct GraphViews {
-  BufferView offsets, sources, weights, dangling, hubs;
+  BufferView starts, sources, weights, scale, segments, sums, partials, state, ranks;
 };
 
 constexpr uint32_t kIterationsASubmission = 8;
@@ -80,38 +73,37 @@ class Pagerank final : public Workload {
     checkWeights(*this, weights);
     PagerankState* end = r.hostMemory<PagerankState>(1).data();
     if (n > 0) {
-      Transposed graph = transpose(r, offsets, columns, weights);
-      PagerankParams p{n, call.number(0), call.number(1), call.integer(2), 0, n, 0};
-      auto bytes = [](auto span) { return std::as_bytes(span); };
-      const GraphViews on{uploaded(r, bytes(graph.offsets)), uploaded(r, bytes(graph.sources)),
-                          uploaded(r, bytes(graph.weights)), uploaded(r, bytes(graph.dangling)),
-                          graph.hubs.empty() || r.onCpu() ? BufferView{} : uploaded(r, bytes(graph.hubs))};
-      BufferView state = r.fresh(sizeof(PagerankState));
-      std::span<PagerankState> start = r.hostMemory<PagerankState>(1);
-      start[0] = {static_cast<float>(static_cast<double>(graph.danglingCount) / n), 0, 0, 0};
-      r.upload(state, bytes(start));
+      if (!r.onCpu()) r.requireBindable((uint64_t{n} + 1) * 4, "a rank for each node");
+      const PagerankRows rows = orderRows(r, offsets, columns, weights, r.onCpu() ? 1 : 4);
+      PagerankParams p{};
+      p.n = n, p.damping = call.number(0), p.tolerance = call.number(1), p.maxIterations = call.integer(2);
+      p.weighted = !weights.empty(), p.hubs = rows.hubs, p.firstSlice = rows.firstSlice;
+      p.partials = rows.hubs + (n - rows.hubs + kPagerankGroup - 1) / kPagerankGroup;
+      const GraphViews on = bring(r, rows, offsets, columns, weights);
       if (r.onCpu()) {
-        r.launch(Kernel::pagerank, 1, {on.offsets, on.sources, on.weights, on.dangling, call.outputs[0].view, state},
+        r.launch(Kernel::pagerank, 1, {on.starts, on.sources, on.weights, on.scale, on.segments, on.ranks, on.state},
                  p);
-        r.download(std::as_writable_bytes(std::span(end, 1)), state);
+        r.download(std::as_writable_bytes(std::span(end, 1)), on.state);
       } else {
-        r.requireBindable(uint64_t{n} * 4, "a rank for each node");
-        r.requireBindable(uint64_t{n + 1} * 4, "the row offsets");
-        BufferView ranks[2] = {r.scratch(uint64_t{n} * 4), r.scratch(uint64_t{n} * 4)};
-        float share = 1.0f / static_cast<float>(n);
-        r.fill(ranks[0], std::bit_cast<uint32_t>(share));
+        const uint64_t shareBytes = (uint64_t{n} + 1) * 4;
+        const BufferView shares[2] = {r.scratch(shareBytes), r.scratch(shareBytes)};
+        const float first = 1.0f / static_cast<float>(n);
+        r.fill(on.ranks, std::bit_cast<uint32_t>(first));
+        for (BufferView view : shares)
+          r.launch(Kernel::scale, uint64_t{n} + 1, {on.scale, view}, ScaleParams{n + 1, first, 0, 0});
         r.step(0, p.maxIterations);
         for (uint32_t from = 0; !end->done && from < p.maxIterations; from += kIterationsASubmission) {
           for (uint32_t i = 0; i < kIterationsASubmission; ++i) {
-            recordStep(r, p, graph, on, ranks[i % 2], state, ranks[(i + 1) % 2]);
-            r.launch(Kernel::pagerank_reduce, 1, {on.dangling, ranks[i % 2], ranks[(i + 1) % 2], state}, p);
+            recordStep(r, p, rows, on, shares[i % 2], shares[(i + 1) % 2]);
+            r.launch(Kernel::pagerank_reduce, 1, {on.partials, on.state}, p);
           }
-          r.download(std::as_writable_bytes(std::span(end, 1)), state);
+          r.download(std::as_writable_bytes(std::span(end, 1)), on.state);
           co_await r.sync();
           r.step(end->iterations, p.maxIterations);
         }
-        r.copy(call.outputs[0].view, ranks[end->iterations % 2]);
       }
+      const BufferView place = uploaded(r, std::as_bytes(rows.place));
+      r.launch(Kernel::gather, n, {on.ranks, place, on.ranks, call.outputs[0].view}, GatherParams{n, 1, n, 0, 0});
     }
     std::span<int32_t> iterations = r.hostMemory<int32_t>(1);
     std::span<float> residual = r.hostMemory<float>(1);
@@ -123,32 +115,35 @@ class Pagerank final : public Workload {
   }
 
  private:
-  static Transposed transpose(Recorder& r, std::span<const int32_t> offsets, std::span<const int32_t> columns,
-                              std::span<const float> weights) {
-    size_t n = offsets.size() - 1, m = columns.size();
-    Transposed t{r.hostMemory<int32_t>(n + 1), r.hostMemory<int32_t>(std::max<size_t>(m, 1)),
-                 r.hostMemory<float>(std::max<size_t>(m, 1)), r.hostMemory<uint32_t>(n)};
-    for (int32_t column : columns) ++t.offsets[column + 1];
-    for (size_t i = 0; i < n; ++i) t.offsets[i + 1] += t.offsets[i];
-    std::vector<int32_t> next(t.offsets.begin(), t.offsets.end() - 1);
-    for (size_t row = 0; row < n; ++row) {
-      double sum = 0;
-      for (int32_t e = offsets[row]; e < offsets[row + 1]; ++e) sum += weights.empty() ? 1.0 : weights[e];
-      t.dangling[row] = sum == 0;
-      t.danglingCount += sum == 0;
-      for (int32_t e = offsets[row]; e < offsets[row + 1]; ++e) {
-        int32_t slot = next[columns[e]]++;
-        t.sources[slot] = static_cast<int32_t>(row);
-        t.weights[slot] = sum == 0 ? 0.0f : static_cast<float>((weights.empty() ? 1.0 : weights[e]) / sum);
-      }
+  static GraphViews bring(Recorder& r, const PagerankRows& rows, std::span<const int32_t> offsets,
+                          std::span<const int32_t> columns, std::span<const float> weights) {
+    const auto bytes = [](auto span) { return std::as_bytes(span); };
+    const size_t places = rows.places() + 4;  // rows without edges are bound to something, too
+    const size_t weightPlaces = weights.empty() ? 4 : places;
+    GraphViews on;
+    on.sources = r.fresh(places * 4), on.weights = r.fresh(weightPlaces * 4);
+    // Where the host sees that memory, and no command has used it yet, it is filled as it is.
+    const bool seen = on.sources.buffer->host && on.weights.buffer->host;
+    const std::span<int32_t> sources =
+        seen ? std::span(on.sources.host<int32_t>(), places) : r.hostMemory<int32_t>(places);
+    const std::span<float> edgeWeights =
+        seen ? std::span(on.weights.host<float>(), weightPlaces) : r.hostMemory<float>(weightPlaces);
+    fillRows(r, rows, offsets, columns, weights, sources, edgeWeights);
+    if (!seen) {
+      r.upload(on.sources, bytes(sources));
+      r.upload(on.weights, bytes(edgeWeights));
     }
-    const auto isHub = [&](size_t node) { return t.offsets[node + 1] - t.offsets[node] > kPagerankRow; };
-    size_t hubs = 0;
-    for (size_t node = 0; node < n; ++node) hubs += isHub(node);
-    t.hubs = r.hostMemory<uint32_t>(hubs);
-    for (size_t node = 0, at = 0; at < hubs; ++node)
-      if (isHub(node)) t.hubs[at++] = static_cast<uint32_t>(node);
-    return t;
+    on.starts = uploaded(r, bytes(rows.starts)), on.scale = uploaded(r, bytes(rows.scale));
+    on.segments = uploaded(r, bytes(rows.segments));
+    on.ranks = r.fresh(uint64_t{rows.n} * 4);
+    on.state = r.fresh(sizeof(PagerankState));
+    const std::span<PagerankState> start = r.hostMemory<PagerankState>(1);
+    start[0] = {static_cast<float>(static_cast<double>(rows.danglingCount) / rows.n), 0, 0, 0};
+    r.upload(on.state, bytes(start));
+    if (r.onCpu()) return on;
+    on.sums = r.scratch(std::max<uint64_t>(rows.segmentCount, 1) * 4);
+    on.partials = r.scratch((uint64_t{rows.hubs} + (rows.n - rows.hubs) / kPagerankGroup + 1) * 8);
+    return on;
   }
 
   static BufferView uploaded(Recorder& r, std::span<const std::byte> bytes) {
@@ -157,34 +152,55 @@ class Pagerank final : public Workload {
     return view;
   }
 
-  // One launch, or, where the edges are more than the device binds, one for each range of nodes whose edges fit.
-  static void recordStep(Recorder& r, PagerankParams p, const Transposed& graph, const GraphViews& on, BufferView ranks,
-                         BufferView state, BufferView next) {
-    const std::span<const int32_t> offsets = graph.offsets;
-    constexpr uint64_t kEdgeAlign = 64;  // 256 bytes
-    uint64_t most = std::min<uint64_t>(r.device().maxViewBytes / 4, 0x7FFFFFFF);
-    uint64_t edges = static_cast<uint64_t>(offsets[p.n]);
-    for (uint32_t first = 0; first < p.n;) {
-      uint64_t from = static_cast<uint64_t>(offsets[first]) / kEdgeAlign * kEdgeAlign;
-      uint32_t last = p.n;
-      if (edges - from > most) {
-        auto past =
-            std::upper_bound(offsets.begin() + first, offsets.end(), from + most,
-                             [](uint64_t limit, int32_t offset) { return limit < static_cast<uint64_t>(offset); });
-        last = static_cast<uint32_t>(past - offsets.begin()) - 1;
-        if (last == first)
-          throw Error(Code::Unsupported, "the edges of one node are more than the longest binding of " + r.device().id +
-                                             ": use another device");
+  static void recordStep(Recorder& r, PagerankParams p, const PagerankRows& rows, const GraphViews& on,
+                         BufferView shares, BufferView next) {
+    const auto sources = [&](uint64_t from, uint64_t count) { return on.sources.slice(from * 4, count * 4); };
+    const auto weights = [&](uint64_t from, uint64_t count) {
+      return p.weighted ? on.weights.slice(from * 4, count * 4) : on.weights;
+    };
+    forSlices(r, rows, 0, rows.firstSlice, 1, [&](uint32_t slice, uint32_t end, uint64_t from, uint64_t count) {
+      p.first = slice * kPagerankSlice, p.firstEdge = static_cast<uint32_t>(from);
+      p.count = std::min(rows.segmentCount, end * kPagerankSlice) - p.first;
+      r.launch(Kernel::pagerank_parts, p.count,
+               {on.starts, sources(from, count), weights(from, count), shares, on.state, on.sums}, p);
+    });
+    if (rows.hubs)
+      r.launch(Kernel::pagerank_hubs, rows.hubs,
+               {on.segments, on.sums, on.scale, on.state, on.ranks, next, on.partials}, p);
+    constexpr uint32_t kSlicesAGroup = kPagerankGroup / kPagerankSlice;
+    forSlices(r, rows, rows.firstSlice, rows.slices, kSlicesAGroup,
+              [&](uint32_t slice, uint32_t end, uint64_t from, uint64_t count) {
+                const auto node = [&](uint32_t of) {
+                  return static_cast<uint32_t>(
+                      std::min<uint64_t>(rows.n, rows.hubs + uint64_t{of - rows.firstSlice} * kPagerankSlice));
+                };
+                p.first = node(slice), p.count = node(end) - p.first, p.firstEdge = static_cast<uint32_t>(from);
+                r.launch(Kernel::pagerank_step, (p.count + kPagerankGroup - 1) / kPagerankGroup,
+                         {on.starts, sources(from, count), weights(from, count), shares, on.scale, on.state, on.ranks,
+                          next, on.partials},
+                         p);
+              });
+  }
+
+  // fn(first slice, end, first place, places): one range, or, where the edges are more than the device binds, several
+  // of `step` slices.
+  template <class F>
+  static void forSlices(Recorder& r, const PagerankRows& rows, uint32_t first, uint32_t last, uint32_t step,
+                        const F& fn) {
+    constexpr uint64_t kAlign = 64;  // 256 bytes
+    const uint64_t most = r.device().maxViewBytes / 4;
+    while (first < last) {
+      const uint64_t from = rows.starts[first] / kAlign * kAlign;
+      uint32_t end = last;
+      if (rows.starts[last] - from > most) {
+        const auto past = std::upper_bound(rows.starts.begin() + first, rows.starts.begin() + last, from + most);
+        end = first + (static_cast<uint32_t>(past - rows.starts.begin()) - 1 - first) / step * step;
+        if (end == first)
+          throw Error(Code::Unsupported, "the edges of some nodes are more than the longest binding of " +
+                                             r.device().id + ": use another device");
       }
-      uint64_t count = std::max<uint64_t>(static_cast<uint64_t>(offsets[last]) - from, 1);
-      p.firstNode = first, p.nodes = last - first, p.firstEdge = static_cast<uint32_t>(from);
-      const BufferView sources = on.sources.slice(from * 4, count * 4), weights = on.weights.slice(from * 4, count * 4);
-      r.launch(Kernel::pagerank_step, p.nodes, {on.offsets, sources, weights, ranks, state, next}, p);
-      const auto hub = [&](uint32_t node) { return std::ranges::lower_bound(graph.hubs, node) - graph.hubs.begin(); };
-      p.firstNode = static_cast<uint32_t>(hub(first)), p.nodes = static_cast<uint32_t>(hub(last)) - p.firstNode;
-      if (p.nodes)
-        r.launch(Kernel::pagerank_hubs, p.nodes, {on.offsets, sources, weights, ranks, state, on.hubs, next}, p);
-      first = last;
+      fn(first, end, from, std::max<uint64_t>(rows.starts[end] - from, 1));
+      first = end;
     }
   }
 };

@@ -5,6 +5,7 @@
 
 #include "blas/eigen.h"
 #include "workloads/common.h"
+#include "workloads/long_rows.h"
 
 namespace switchyard {
 namespace {
@@ -226,11 +227,7 @@ class PcaFit final : public Workload {
   static void recordExtremes(Recorder& r, BufferView input, std::span<float> extremes, uint64_t n, uint32_t d) {
     BufferView out = r.scratch(n * 4);
     for (uint32_t kind : {kReduceMin, kReduceMax}) {
-      r.forRowPieces(n, {uint64_t{d} * 4, 4}, [&](uint64_t first, uint32_t rows) {
-        r.launch(Kernel::reduce, rows,
-                 {input.slice(first * d * 4, uint64_t{rows} * d * 4), out.slice(first * 4, uint64_t{rows} * 4)},
-                 ReduceParams{rows, d, kind, 0});
-      });
+      recordReduce(r, {input}, {out}, n, d, kind);
       r.download(std::as_writable_bytes(extremes.subspan(kind == kReduceMin ? 0 : n, n)), out);
     }
     r.release(out);
@@ -247,16 +244,14 @@ class PcaFit final : public Workload {
   static void recordMean(Recorder& r, BufferView input, BufferView mean, uint64_t n, uint32_t d) {
     uint64_t rowBytes = uint64_t{d} * 4, bindable = r.device().maxViewBytes;
     if (n * rowBytes <= bindable) {
-      r.launch(Kernel::column_mean, (d + kMeanColumns - 1) / kMeanColumns, {input, mean},
-               MeanParams{static_cast<uint32_t>(n), d});
+      recordColumnMean(r, input, mean, n, d);
       return;
     }
     // The mean of the whole is the sum of the pieces' means, each weighted by its share of the rows.
     BufferView part = r.scratch(rowBytes), share = r.scratch(rowBytes);
     bool isFirst = true;
     r.forRowPieces(n, {rowBytes}, [&](uint64_t first, uint32_t rows) {
-      r.launch(Kernel::column_mean, (d + kMeanColumns - 1) / kMeanColumns,
-               {input.slice(first * rowBytes, rows * rowBytes), part}, MeanParams{rows, d});
+      recordColumnMean(r, input.slice(first * rowBytes, rows * rowBytes), part, rows, d);
       float weight = static_cast<float>(static_cast<double>(rows) / static_cast<double>(n));
       r.launch(Kernel::scale, d, {part, isFirst ? mean : share}, ScaleParams{d, weight, 0, 0});
       if (!isFirst) accumulate(r, mean, share, part, d);

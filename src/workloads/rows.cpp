@@ -2,20 +2,10 @@
 #include <algorithm>
 
 #include "workloads/common.h"
+#include "workloads/long_rows.h"
 
 namespace switchyard {
 namespace {
-
-// Same shape out as in; a unit is a row. `makeParams(rows, d)` gives the kernel's parameters.
-template <class MakeParams>
-void recordRows(Recorder& r, const Call& call, Kernel kernel, Elements in, Elements out, MakeParams makeParams) {
-  uint64_t d = call.shape(0).back();
-  // As if of float32: a driver that cuts loops (vulkan/loops.h) would not end longer rows.
-  r.forRowPieces(rowCount(call.shape(0)), {d * in.bytes(), d * out.bytes(), d * 4}, [&](uint64_t first, uint32_t rows) {
-    BufferView from = in.slice(first * d, rows * d), to = out.slice(first * d, rows * d);
-    r.launch(kernel, rows, {from, to}, makeParams(rows, static_cast<uint32_t>(d)));
-  });
-}
 
 class Reduce final : public Workload {
  public:
@@ -55,11 +45,7 @@ class Reduce final : public Workload {
     if (d == 0) {
       r.fill(out.view, 0);
     } else {
-      const Elements in = r.elements(call.inputs[0]);
-      r.forRowPieces(rowCount(call.shape(0)), {d * in.bytes(), d * 4, out.bytes()}, [&](uint64_t first, uint32_t rows) {
-        r.launch(Kernel::reduce, rows, {in.slice(first * d, rows * d), out.slice(first, rows)},
-                 ReduceParams{rows, static_cast<uint32_t>(d), call.integer(0), formatsOf({in, out})});
-      });
+      recordReduce(r, r.elements(call.inputs[0]), out, rowCount(call.shape(0)), d, call.integer(0));
     }
     r.finish(call.outputs[0], out);
     co_return;
@@ -86,9 +72,7 @@ class Normalize final : public Workload {
   }
   Task record(Recorder& r, const Call& call) const override {
     const Elements in = r.elements(call.inputs[0]), out = r.target(call.outputs[0], call.shape(0).back());
-    recordRows(r, call, Kernel::normalize, in, out, [&](uint32_t rows, uint32_t d) {
-      return NormalizeParams{rows, d, call.number(0), formatsOf({in, out})};
-    });
+    recordNormalize(r, in, out, rowCount(call.shape(0)), call.shape(0).back(), call.number(0));
     r.finish(call.outputs[0], out);
     co_return;
   }
@@ -120,9 +104,7 @@ class Softmax final : public Workload {
     if (hot) recordScaled(r, in, from.view, elements, 0x1p-64f);
     // Below 5e-39 a temperature is taken for that: its inverse must be a float32.
     const float inverse = static_cast<float>(std::min((hot ? 0x1p64 : 1) / temperature, 2e38));
-    recordRows(r, call, Kernel::softmax, from, out, [&](uint32_t rows, uint32_t d) {
-      return SoftmaxParams{rows, d, inverse, formatsOf({from, out})};
-    });
+    recordSoftmax(r, from, out, rowCount(call.shape(0)), call.shape(0).back(), inverse);
     if (hot) r.release(from.view);
     r.finish(call.outputs[0], out);
     co_return;

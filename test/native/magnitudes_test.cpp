@@ -1,5 +1,6 @@
-// The property over magnitudes (cases/magnitudes.cpp) as magnitudes.<workload>/<device>: a few drawn problems in every
-// run, thousands with --cases. A failure names the seed and the problem that show it.
+// The property over magnitudes (cases/magnitudes.cpp) as magnitudes.<workload>/<device>, and searches of every kind
+// (cases/drawn_searches.cpp) as searches.<workload>/<device>: a few drawn problems in every run, thousands with
+// --cases. A failure names the seed and the problem that show it.
 #include <gtest/gtest.h>
 
 #include <cfloat>
@@ -89,16 +90,25 @@ class Magnitudes : public ::testing::Test {
 
 }  // namespace
 
-void registerMagnitudes() {
-  for (const MagnitudeCases& which : kMagnitudeCases)
+namespace {
+
+void registerDrawn(const char* suite, const std::vector<MagnitudeCases>& all) {
+  for (const MagnitudeCases& which : all)
     for (const TestDevice& device : testDevices()) {
       // Guards look at memory, not at numbers: of the guarded devices only the emulated one, which is there alone.
       if (device.splitOnly || (device.guarded && device.id != "cuda-shim:0")) continue;
       if (!options().device.empty() && device.id != options().device) continue;
       std::string name = std::string(which.workload) + "/" + device.name;
-      ::testing::RegisterTest("magnitudes", name.c_str(), nullptr, device.name.c_str(), __FILE__, __LINE__,
+      ::testing::RegisterTest(suite, name.c_str(), nullptr, device.name.c_str(), __FILE__, __LINE__,
                               [&which, &device]() -> Magnitudes* { return new Magnitudes(which, device); });
     }
+}
+
+}  // namespace
+
+void registerMagnitudes() {
+  registerDrawn("magnitudes", kMagnitudeCases);
+  registerDrawn("searches", kSearchCases);
 }
 
 }  // namespace switchyard::test

@@ -138,6 +138,14 @@ TEST(Split, SaysWhichAxesAreCut) {
   auto l2 = splitsFor("similarity-search", {zeros({1, 4}), zeros({9, 4})}, {{"k", 3}, {"metric", "l2"}});
   ASSERT_EQ(l2.size(), 1u);
   EXPECT_EQ(l2[0].merge, Merge::Smallest);
+  // Bits of a mask begin within bytes; bounds of parts don't become that of the whole.
+  auto masked = splitsFor("similarity-search", {zeros({2, 4}), zeros({9, 4}), absent(), HostTensor(DType::Uint8, {2})},
+                          {{"k", 3}});
+  ASSERT_EQ(masked.size(), 1u);
+  EXPECT_EQ(masked[0].merge, Merge::Rows);
+  auto rounded = splitsFor("similarity-search", {zeros({2, 4}), HostTensor(kF16, {9, 4})}, {{"k", 3}});
+  ASSERT_EQ(rounded.size(), 1u);
+  EXPECT_EQ(rounded[0].merge, Merge::Rows);
 }
 
 TEST(Split, CutsProductsByRowsOrByMatrices) {

@@ -73,6 +73,9 @@ export async function everything(): Promise<void> {
   const top = await manager.ops.topK(a, { k: 1 });
   const indices: Tensor = top.indices;
   const found: Tensor = (await manager.ops['similarity-search'](a, a, { k: 1, metric: 'dot' })).scores;
+  // @ts-expect-error only where the base is int8 or of half precision
+  const bound: Tensor = (await manager.ops.similaritySearch(a, a, { k: 1 })).bound;
+  const bounds: Tensor | undefined = (await manager.ops.similaritySearch(a, a, { k: 1 })).bound;
   const plain: Tensor = await manager.ops.layerNorm(a);
   const shifted: Tensor = await manager.ops.layerNorm(a, null, new Float32Array(2), { epsilon: 1e-6 });
   const causal: Tensor = await manager.ops.attention(a, a, a, { causal: true });

@@ -49,7 +49,11 @@ void expectAttentionRow(const std::vector<double>& scores, const std::vector<dou
                         size_t weightsFrom);
 
 void expectTopK(Problem& p);
-void expectSearch(Problem& p, bool exact);  // exact: whole numbers, whose scores have no error
+// exact: whole numbers, whose scores have no error. made: the float32 rows that a rounded base was made of, by which
+// its bound is judged.
+void expectSearch(Problem& p, bool exact, const HostTensor* made = nullptr);
+void roundBase(Problem& p, const HostTensor& rows, DType dtype);  // inputs base and scales
+HostTensor maskOf(uint64_t n, const std::function<bool(uint64_t)>& allows);
 void expectQuantize(Problem& p, bool exact = false);
 void expectDequantize(Problem& p, uint64_t d, int bits);
 void expectPcaFit(Problem& p, bool unique);  // unique: the components themselves must match
@@ -69,5 +73,6 @@ struct MagnitudeCases {
   void (*make)(Problem&, Random&);
 };
 extern const std::vector<MagnitudeCases> kMagnitudeCases;
+extern const std::vector<MagnitudeCases> kSearchCases;  // in the same way, searches of every kind
 
 }  // namespace switchyard::test

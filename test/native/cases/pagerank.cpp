@@ -144,6 +144,28 @@ void addPagerankCases(CaseList& list) {
   addFixed(list, "weight-0-is-no-link", {{{{1, 0.0}, {2, 4.0}}, {{0, 1.0}}, {{1, 1.0}}}}, true);
   addFixed(list, "all-weights-0-is-dangling", {{{{1, 0.0}}, {{0, 1.0}}, {{1, 2.0}}}}, true);
   addFixed(list, "self-links", {{{{0, 1.0}}, {{1, 1.0}, {0, 1.0}}, {{2, 1.0}}}}, false);
+  // Nodes of every number of in-links, few of many and many of few, some of them hubs.
+  for (bool weighted : {false, true})
+    list.add("pagerank", weighted ? "power-law-weights" : "power-law", Size::Small, [=](Problem& p, Random& random) {
+      Links links;
+      links.out.resize(1201);
+      for (int e = 0; e < 14000; ++e)
+        links.out[size_t(random.integer(0, 1100))].push_back(
+            {int(1200 * std::pow(random.uniform(0, 1), 4)), random.uniform(0.1, 3)});
+      setInputs(p, links, weighted, kF32);
+      expectPagerank(p, links);
+    });
+  // Only hubs have in-links: no row besides theirs has an edge.
+  for (Size size : {Size::Small, Size::Split})
+    for (bool weighted : {false, true})
+      list.add("pagerank", std::string(size == Size::Split ? "large-" : "") + (weighted ? "star-weights" : "star"),
+               size, [=](Problem& p, Random& random) {
+                 Links links;
+                 links.out.resize(size == Size::Split ? 13001 : 1301);
+                 for (size_t i = 1; i < links.out.size(); ++i) links.out[i].push_back({0, random.uniform(0.1, 3)});
+                 setInputs(p, links, weighted, kF32);
+                 expectPagerank(p, links);
+               });
   // One row of in-links far longer than a workgroup; two that are more than a thread's.
   for (int n : {1500, 13001})
     list.add("pagerank", n == 1500 ? "hub" : "hubs", Size::Small, [n](Problem& p, Random&) {

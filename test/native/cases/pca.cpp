@@ -214,6 +214,12 @@ void addPcaCases(CaseList& list) {
   addFit(list, "equal-variances", Size::Small, kF32, 300, 12, 6, 1);
   addFit(list, "all-of-equal-variances", Size::Medium, kF32, 500, 33, 33, 1);
   addFit(list, "large", Size::Split, kF32, 5003, 97, 10, 1.2);
+  // Many rows of few columns: on GPUs several groups share a column.
+  addFit(list, "narrow", Size::Small, kF32, 5003, 3, 2, 1.5);
+  // Means of columns that GPUs sum in slices of rows.
+  addFit(list, "narrow-in-slices", Size::Small, kF32, 70001, 3, 2, 1.5);
+  addFit(list, "columns-in-slices", Size::Small, kF32, 5003, 130, 2, 1.5);
+  addFit(list, "narrow-large", Size::Split, kF32, 70001, 5, 3, 1.5);
   list.add("pca-fit", "constant-rows", Size::Small, [](Problem& p, Random&) {
     p.inputs = {HostTensor(kF32, {9, 3})};
     for (size_t i = 0; i < 27; ++i) p.inputs[0].set(i, double(i % 3) + 1);

@@ -28,6 +28,7 @@ struct alignas(16) float4 {
 };
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
+inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __int_as_float(int32_t bits) {
   float value;
   std::memcpy(&value, &bits, 4);

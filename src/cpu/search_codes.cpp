@@ -1,0 +1,307 @@
+// A stretch of an int8 base against a group of queries. Rows and queries are multiplied as integers, which gives a
+// score and how far off it may be: rows that can't reach what was found already are passed over, the others get their
+// score from the query as it is. So what is found does not depend on how a query was rounded.
+//
+// Of a query q = s c + e (c its codes, e what they miss) and a row t b (b its codes, t its scale)
+//   q.(t b) = t s (c.b) + t e.b,  |e.b| <= |e| |b|
+// so no score is above  A (s c.b) + B |e| + C + offset  with A, B and C of the row alone:
+//   dot     t            |t b|     0
+//   cosine  1 / |b|      1         0          (with the sign of t; q of length 1)
+//   l2      2 t          2 |t b|   -|t b|^2   (negated; the offset is -|q|^2; both less squaresShare())
+// B is A |b| in each case, so the roundings of float32 here and in the score itself, a share of |q| |A b|, are in |e|.
+#include "cpu/simd.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/search_codes.cpp"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+#include "cpu/scratch.h"
+#include "cpu/search_parts.h"
+#include "cpu/search_rows-inl.h"
+#include "cpu/search_scores-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace switchyard::cpu::HWY_NAMESPACE {
+namespace {
+
+// Scales whose terms neither overflow nor vanish, with queries that codeQueries() takes: others are not passed over.
+constexpr float kLeastScale = 1e-18f, kMostScale = 1e12f;
+constexpr float kAbove = 1 + 0x1p-20f;
+static_assert(kSumBlock == kLongestSum);
+constexpr size_t kBlock = kRowsAChunk + 16;  // rows come by kCodeRows; arrays of it one after the other are aligned
+
+constexpr size_t kAheadBytes = 4096;
+
+// What a stretch of rows has by itself.
+struct RowTerms {
+  const int8_t* rows[kBlock];
+  HWY_ALIGN float scales[kBlock];
+  HWY_ALIGN int32_t sums[kBlock];
+  HWY_ALIGN int32_t squares[kBlock];
+  HWY_ALIGN float by[kBlock];      // A
+  HWY_ALIGN float around[kBlock];  // B
+  HWY_ALIGN float from[kBlock];    // C
+};
+
+void makeTerms(RowTerms& terms, size_t count, uint32_t metric, size_t d) {
+  const float below = static_cast<float>(1 - squaresShare(d));
+  const Vec zero = hn::Zero(kF), strange = hn::Set(kF, std::numeric_limits<float>::quiet_NaN());
+  for (size_t i = 0; i < count; i += kLanes) {
+    const Vec scale = hn::Load(kF, terms.scales + i), step = hn::Abs(scale);
+    const Vec squares = hn::ConvertTo(kF, hn::Load(kI, terms.squares + i)), length = hn::Sqrt(squares);
+    const auto isZero = hn::Or(hn::Eq(step, zero), hn::Eq(squares, zero));
+    const auto isOrdinary = hn::And(hn::Ge(step, hn::Set(kF, kLeastScale)), hn::Le(step, hn::Set(kF, kMostScale)));
+    Vec by = scale, around = hn::Mul(hn::Mul(step, length), hn::Set(kF, kAbove)), from = zero;
+    if (metric == kMetricCosine) {
+      by = hn::CopySign(hn::Div(hn::Set(kF, 1), length), scale);
+      around = hn::Set(kF, kAbove);
+    } else if (metric == kMetricL2) {
+      by = hn::Add(by, by), around = hn::Add(around, around);
+      from = hn::Mul(hn::Mul(hn::Mul(step, step), squares), hn::Set(kF, -below));
+    }
+    hn::Store(hn::IfThenZeroElse(isZero, hn::IfThenElse(isOrdinary, by, strange)), kF, terms.by + i);
+    hn::Store(hn::IfThenZeroElse(isZero, around), kF, terms.around + i);
+    hn::Store(hn::IfThenZeroElse(isZero, from), kF, terms.from + i);
+  }
+}
+
+// The worst error of these rows: of ordinary ones that of the shortest, or of the largest scale.
+double worstOf(const SearchBase& base, const RowTerms& terms, size_t count) {
+  int32_t shortest = std::numeric_limits<int32_t>::max();
+  float largest = 0;
+  double worst = 0;
+  if (!base.bound->needsLength()) {
+    for (size_t i = 0; i < count; ++i) {
+      const float step = std::fabs(terms.scales[i]);
+      if (std::isinf(step))
+        worst = HWY_MAX(worst, base.bound->rowError(1, step));
+      else
+        largest = HWY_MAX(largest, step);
+    }
+    return HWY_MAX(worst, base.bound->rowError(1, largest));
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const float step = std::fabs(terms.scales[i]);
+    if (step >= kLeastScale && step <= kMostScale && terms.squares[i])
+      shortest = HWY_MIN(shortest, terms.squares[i]);
+    else
+      worst = HWY_MAX(worst, base.bound->rowError(std::sqrt(static_cast<double>(terms.squares[i])), step));
+  }
+  if (shortest == std::numeric_limits<int32_t>::max()) return worst;
+  return HWY_MAX(worst, base.bound->rowError(std::sqrt(static_cast<double>(shortest)), kLeastScale));
+}
+
+// The score of one query and one row as it is.
+class Exactly {
+ public:
+  Exactly(const SearchBase& base, const SearchGroup& group)
+      : base_(base), group_(group), memory_(base.d * sizeof(float)) {}
+
+  float operator()(size_t query, uint32_t row) {
+    if (row != last_) floatRow(base_, row, memory_.as<float>());
+    last_ = row;
+    SearchGroup one = group_;
+    one.queries += query * one.d, one.count = 1, one.base = memory_.as<float>();
+    one.finite = group_.finite >> query & 1, one.zero = group_.zero >> query & 1;
+    float score;
+    fewScores(one, 0, 1, &score, 1);
+    return score;
+  }
+
+ private:
+  const SearchBase& base_;
+  const SearchGroup& group_;
+  Scratch memory_;
+  uint64_t last_ = ~uint64_t{0};
+};
+
+HWY_INLINE Vec highest(Vec dot, Vec by, Vec around, Vec from, Vec scale, Vec error, Vec offset) {
+  return hn::Add(hn::MulAdd(by, hn::Mul(dot, scale), hn::MulAdd(around, error, from)), offset);
+}
+
+// Few queries: rows in the lanes.
+void offerFew(const CodeQueries& queries, const RowTerms& terms, const int32_t* dots, const uint32_t* rows,
+              size_t count, size_t query, Exactly& exactly, BestK& best) {
+  const Vec scale = hn::Set(kF, queries.scales[query]), error = hn::Set(kF, queries.errors[query]);
+  const Vec offset = hn::Set(kF, queries.offsets[query]);
+  for (size_t i = 0; i < count; i += kLanes) {
+    const Vec dot = hn::ConvertTo(kF, hn::Load(kI, dots + i));
+    const Vec most = highest(dot, hn::Load(kF, terms.by + i), hn::Load(kF, terms.around + i),
+                             hn::Load(kF, terms.from + i), scale, error, offset);
+    if (hn::AllTrue(kF, hn::Lt(most, hn::Set(kF, best.threshold())))) continue;
+    HWY_ALIGN float each[kLanes];
+    hn::Store(most, kF, each);
+    for (size_t r = i; r < HWY_MIN(count, i + kLanes); ++r) {
+      if (each[r - i] < best.threshold()) continue;
+      const float score = exactly(query, rows[r]);
+      if (!(score <= best.threshold())) best.offer(score, rows[r]);
+    }
+  }
+}
+
+// Many: queries in the lanes, of one row.
+void offerMany(const CodeQueries& queries, const RowTerms& terms, const int32_t* dots, size_t at, uint32_t row,
+               size_t count, Exactly& exactly, float* thresholds, BestK* best) {
+  const IVec by128 = hn::Set(kI, terms.sums[at] * 128);
+  const Vec by = hn::Set(kF, terms.by[at]), around = hn::Set(kF, terms.around[at]);
+  const Vec from = hn::Set(kF, terms.from[at]);
+  for (size_t lane = 0; lane < count; lane += kLanes) {
+    const Vec dot = hn::ConvertTo(kF, hn::Sub(hn::Load(kI, dots + lane), by128));
+    const Vec most = highest(dot, by, around, from, hn::Load(kF, queries.scales + lane),
+                             hn::Load(kF, queries.errors + lane), hn::Load(kF, queries.offsets + lane));
+    if (hn::AllTrue(kF, hn::Lt(most, hn::Load(kF, thresholds + lane)))) continue;
+    HWY_ALIGN float each[kLanes];
+    hn::Store(most, kF, each);
+    for (size_t q = lane; q < HWY_MIN(count, lane + kLanes); ++q) {
+      if (each[q - lane] < thresholds[q]) continue;
+      const float score = exactly(q, row);
+      if (score <= thresholds[q]) continue;
+      best[q].offer(score, row);
+      thresholds[q] = best[q].threshold();
+    }
+  }
+}
+
+// Fetches rows that come kAheadBytes later: those of the block, and of a base without gaps the ones behind it.
+void fetchRows(const RowTerms& terms, size_t first, size_t whole, bool isDense, size_t d) {
+  for (size_t i = first; i < first + kCodeRows; ++i) {
+    const int8_t* const row = i < whole ? terms.rows[i] : isDense ? terms.rows[0] + i * d : nullptr;
+    if (!row) return;
+    for (size_t at = 0; at < d; at += 64) hwy::Prefetch(row + at);
+  }
+}
+
+void searchBlock(const SearchBase& base, const SearchGroup& group, const CodeQueries& queries, const uint32_t* rows,
+                 size_t count, RowTerms& terms, Exactly& exactly, float* thresholds, BestK* best, double* worst) {
+  const int8_t* const codes = static_cast<const int8_t*>(base.rows);
+  const size_t whole = (count + kCodeRows - 1) / kCodeRows * kCodeRows, few = queries.lanes ? 0 : group.count;
+  for (size_t i = 0; i < whole; ++i) {
+    const uint32_t row = rows[HWY_MIN(i, count - 1)];
+    terms.rows[i] = codes + row * base.d, terms.scales[i] = base.scales[row];
+  }
+  HWY_ALIGN int32_t dots[kFew * kBlock];
+  const bool isDense = rows[count - 1] - rows[0] + 1 == count;
+  const size_t ahead = (kAheadBytes / base.d / kCodeRows + 1) * kCodeRows;
+  for (size_t i = 0; i < whole; i += kCodeRows) {
+    if (few && ahead < kRowsAChunk) fetchRows(terms, i + ahead, whole, isDense, base.d);
+    queries.dots.few(terms.rows + i, queries.few, few, base.d, dots + i, kBlock, terms.sums + i, terms.squares + i);
+  }
+  // Vectors of rows end with the last one, too.
+  for (size_t i = whole; i % kLanes; ++i) {
+    terms.scales[i] = terms.scales[whole - 1];
+    terms.sums[i] = terms.sums[whole - 1], terms.squares[i] = terms.squares[whole - 1];
+    for (size_t q = 0; q < few; ++q) dots[q * kBlock + i] = dots[q * kBlock + whole - 1];
+  }
+  makeTerms(terms, whole, group.metric, base.d);
+  if (base.bound) *worst = HWY_MAX(*worst, worstOf(base, terms, count));
+  for (size_t q = 0; q < few; ++q) offerFew(queries, terms, dots + q * kBlock, rows, count, q, exactly, best[q]);
+  if (few) return;
+  HWY_ALIGN int32_t panel[kPanelRows * kGroup];
+  for (size_t i = 0; i < count; i += kPanelRows) {
+    const size_t height = HWY_MIN(kPanelRows, count - i);
+    // The block behind this one: memory has the time that the products take.
+    for (size_t at = 0; isDense && at < height * base.d; at += 64)
+      hwy::Prefetch(terms.rows[i] + kRowsAChunk * base.d + at);
+    queries.dots.panel(terms.rows + i, height, queries.panel, queries.lanes, base.d, panel);
+    for (size_t r = 0; r < height; ++r)
+      offerMany(queries, terms, panel + r * queries.lanes, i + r, rows[i + r], group.count, exactly, thresholds, best);
+  }
+}
+
+void codesChunk(const SearchBase& base, const SearchGroup& group, const CodeQueries& queries, size_t begin, size_t end,
+                float* thresholds, BestK* best, double* worst) {
+  Exactly exactly(base, group);
+  RowTerms terms;
+  uint32_t rows[kRowsAChunk];
+  for (size_t from = begin; from < end && !group.budget->stopped(); from += kRowsAChunk) {
+    const size_t count = allowedRows(base.mask, from, HWY_MIN(end, from + kRowsAChunk), rows);
+    if (count) searchBlock(base, group, queries, rows, count, terms, exactly, thresholds, best, worst);
+  }
+}
+
+}  // namespace
+}  // namespace switchyard::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace switchyard::cpu {
+HWY_EXPORT(codesChunk);
+
+void searchCodes(const SearchBase& base, const SearchGroup& group, const CodeQueries& queries, size_t begin, size_t end,
+                 float* thresholds, BestK* best, double* worst) {
+  HWY_DYNAMIC_DISPATCH(codesChunk)(base, group, queries, begin, end, thresholds, best, worst);
+}
+
+namespace {
+
+constexpr size_t kTermLanes = 16;  // of the longest vector: a panel has a multiple of it
+constexpr double kLeastLength = 1e-12, kMostLength = 1e15;
+
+size_t roundUp(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+size_t panelLanes(size_t count) { return count <= kFew ? 0 : roundUp(count, kTermLanes); }
+size_t fewBytes(const CodeDots& dots, size_t d) { return roundUp(d, kCodeStep) * (dots.areBytes ? 1 : 2); }
+
+// One query's codes, by `put`; what they miss is added up.
+template <class Put>
+void codesOf(const float* query, size_t d, double factor, float scale, double& missed, const Put& put) {
+  for (size_t i = 0; i < d; ++i) {
+    const double x = double{query[i]} * factor, code = scale > 0 ? std::nearbyint(x / double{scale}) : 0;
+    const double error = x - code * double{scale};
+    missed += error * error;
+    put(i, static_cast<int>(code));
+  }
+}
+
+}  // namespace
+
+size_t codeBytes(const CodeDots& dots, size_t count, size_t d) {
+  const size_t lanes = panelLanes(count);
+  const size_t terms = 3 * sizeof(float) * roundUp(std::max(lanes, count), kTermLanes);
+  return terms + (lanes ? roundUp(d, 4) * lanes : fewBytes(dots, d) * count);
+}
+
+bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
+  const size_t d = group.d, count = group.count;
+  to.lanes = panelLanes(count);
+  const size_t terms = roundUp(std::max(to.lanes, count), kTermLanes);
+  float* const scales = reinterpret_cast<float*>(memory);
+  float* const errors = scales + terms;
+  float* const offsets = errors + terms;
+  uint8_t* const bytes = reinterpret_cast<uint8_t*>(offsets + terms);
+  std::memset(memory, 0, 3 * terms * sizeof(float));
+  const size_t each = fewBytes(to.dots, d);
+  std::memset(bytes, to.dots.areBytes ? 128 : 0, to.lanes ? roundUp(d, 4) * to.lanes : each * count);
+  const double factor = group.metric == kMetricCosine ? 1 / double{kUnitQuery} : 1;
+  for (size_t q = 0; q < count; ++q) {
+    const float* const query = group.queries + q * d;
+    double largest = 0, squares = 0, missed = 0;
+    for (size_t i = 0; i < d; ++i) {
+      const double x = std::fabs(double{query[i]} * factor);
+      largest = std::max(largest, x), squares += x * x;
+    }
+    const double length = std::sqrt(squares);
+    if (!(group.zero >> q & 1) && !(length >= kLeastLength && length <= kMostLength)) return false;
+    const float scale = static_cast<float>(largest / 127);
+    if (to.lanes)
+      codesOf(query, d, factor, scale, missed, [&](size_t i, int code) {
+        bytes[(i / 4 * to.lanes + q) * 4 + i % 4] = static_cast<uint8_t>(code + 128);
+      });
+    else if (to.dots.areBytes)
+      codesOf(query, d, factor, scale, missed,
+              [&](size_t i, int code) { bytes[q * each + i] = static_cast<uint8_t>(code + 128); });
+    else
+      codesOf(query, d, factor, scale, missed, [&](size_t i, int code) {
+        reinterpret_cast<int16_t*>(bytes + q * each)[i] = static_cast<int16_t>(code);
+      });
+    scales[q] = scale;
+    // More than squaresShare(): what sums of float32 may be off by, in a score itself and here.
+    errors[q] = static_cast<float>((std::sqrt(missed) + 0x1.1p-13 * length) * 1.0001);
+    if (group.metric == kMetricL2) offsets[q] = static_cast<float>(-squares * (1 - squaresShare(d)));
+    if (!to.lanes) to.few[q] = bytes + q * each;
+  }
+  to.panel = reinterpret_cast<const uint32_t*>(bytes), to.scales = scales, to.errors = errors, to.offsets = offsets;
+  return true;
+}
+
+}  // namespace switchyard::cpu
+#endif

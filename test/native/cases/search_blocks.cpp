@@ -1,0 +1,109 @@
+// similarity-search where k is so small beside n that GPUs look at the best blocks of rows alone: winners in one block
+// and in all of them, blocks that are hidden, equal, or worth nothing.
+#include <cfloat>
+
+#include "oracles.h"
+
+namespace switchyard::test {
+namespace {
+
+constexpr uint64_t kRows = 1000, kLength = 20, kBest = 3;  // sixteen blocks, the last of 40 rows
+constexpr uint64_t kQueries[] = {1, 6, 19, 70};
+
+std::string nameOf(const char* metric, const char* what, uint64_t q, DType t) {
+  return std::string(metric) + "-blocks-" + what + "-" + std::to_string(q) + dtypeSuffix(t);
+}
+
+void addFormats(CaseList& list, const char* metric) {
+  for (DType t : {kF32, DType::Int8, kF16, kBF16})
+    for (uint64_t q : kQueries)
+      for (const bool masked : {false, true}) {
+        if (halfSkips(t, q + masked) && t != DType::Int8) continue;
+        for (const uint64_t d : {kLength, uint64_t{37}}) {
+          // Every mixture of one metric: each is a shader of its own, and metrics differ in what they add up alone.
+          const bool every = std::string(metric) == "cosine";
+          if (!every && (d != kLength || q == 1 || q == 19 || t == kBF16)) continue;
+          list.add("similarity-search", nameOf(metric, masked ? "masked" : "all", q, t) + "-" + std::to_string(d),
+                   Size::Small, [=](Problem& p, Random& random) {
+                     const HostTensor rows = random.uniform(kF32, {kRows, d});
+                     p.inputs = {random.uniform(kF32, {q, d})};
+                     roundBase(p, rows, t);
+                     // Two blocks with a row each, one without, the others with many or all.
+                     if (masked)
+                       p.inputs[3] = maskOf(kRows, [](uint64_t row) {
+                         const uint64_t block = row / 64;
+                         return block == 2 ? row % 64 == 63 : block == 7 ? row % 64 == 0 : block != 4 && row % 5 != 1;
+                       });
+                     if (masked && t != kF32) p.inputs[4] = rows;
+                     p.params = {{"k", double(kBest)}, {"metric", metric}};
+                     expectSearch(p, false, t == kF32 ? nullptr : &rows);
+                   });
+        }
+      }
+}
+
+// Whole numbers, judged exactly: the winners side by side, and the same row in every block.
+void addWinners(CaseList& list, const char* metric) {
+  for (uint64_t q : kQueries)
+    for (const char* where : {"in-the-last-block", "in-one-block", "in-every-block"})
+      list.add("similarity-search", nameOf(metric, where, q, kF32), Size::Small, [=](Problem& p, Random& random) {
+        p.inputs = {HostTensor(kF32, {q, kLength}), random.integers(kF32, {kRows, kLength}, -3, 3)};
+        for (size_t i = 0; i < p.inputs[0].size(); ++i) p.inputs[0].set(i, double(5 + i % kLength % 3));
+        const bool all = std::string(where) == "in-every-block";
+        const size_t first = all ? 11 : std::string(where) == "in-one-block" ? 300 : kRows - 4;
+        for (size_t row = first; row < (all ? kRows : first + 4); row += all ? 64 : 1)
+          for (size_t i = 0; i < kLength; ++i) p.inputs[1].set(row * kLength + i, double(5 + i % 3));
+        p.params = {{"k", double(kBest)}, {"metric", metric}};
+        expectSearch(p, std::string(metric) != "cosine");
+        auto judge = p.check;
+        p.check = [=](const std::vector<HostTensor>& got) -> std::string {
+          if (std::string wrong = judge(got); !wrong.empty()) return wrong;
+          for (size_t i = 0; i < q * kBest; ++i)  // equal rows: the lowest indices
+            if (got[1].at(i) != double(first + i % kBest * (all ? 64 : 1)))
+              return "row " + std::to_string(got[1].at(i)) + " at place " + std::to_string(i);
+          return "";
+        };
+      });
+}
+
+}  // namespace
+
+void addSearchBlockCases(CaseList& list) {
+  for (const char* metric : {"cosine", "dot", "l2"}) {
+    addFormats(list, metric);
+    addWinners(list, metric);
+  }
+  // NaN before what is hidden, the worst infinity before NaN, the worst finite number before that.
+  for (uint64_t q : kQueries)
+    list.add("similarity-search", "blocks-of-ends-" + std::to_string(q), Size::Small, [=](Problem& p, Random&) {
+      HostTensor rows(kF32, {kRows, 1}), queries(kF32, {q, 1});
+      for (size_t i = 0; i < q; ++i) queries.set(i, 1);
+      for (size_t row = 0; row < kRows; ++row) rows.set(row, kNaN);
+      rows.set(999, -kInf), rows.set(500, -FLT_MAX), rows.set(130, -kInf);
+      p.inputs = {queries, rows, absent(),
+                  maskOf(kRows, [](uint64_t row) { return row == 999 || row == 500 || row == 130 || row == 400; })};
+      p.params = {{"k", kBest}, {"metric", "dot"}};
+      expectSearch(p, false);
+      auto judge = p.check;
+      p.check = [=](const std::vector<HostTensor>& got) -> std::string {
+        if (std::string wrong = judge(got); !wrong.empty()) return wrong;
+        for (size_t i = 0; i < q; ++i)
+          if (got[1].at(i * kBest) != 500 || got[1].at(i * kBest + 1) != 130 || got[1].at(i * kBest + 2) != 999)
+            return "another order in answer " + std::to_string(i);
+        return "";
+      };
+    });
+  for (uint64_t q : {1, 19})
+    list.add(
+        "similarity-search", "blocks-of-nan-beside-hidden-" + std::to_string(q), Size::Small, [=](Problem& p, Random&) {
+          HostTensor rows(kF32, {kRows, 2}), queries(kF32, {q, 2});
+          for (size_t i = 0; i < 2 * q; ++i) queries.set(i, 1);
+          for (size_t i = 0; i < 2 * kRows; ++i) rows.set(i, 1);
+          rows.set(2 * 700, kNaN), rows.set(2 * 950 + 1, kNaN);
+          p.inputs = {queries, rows, absent(), maskOf(kRows, [](uint64_t row) { return row == 700 || row == 950; })};
+          p.params = {{"k", kBest}};
+          expectSearch(p, false);
+        });
+}
+
+}  // namespace switchyard::test
