@@ -1,5 +1,6 @@
 // The tables of README.md and docs/, in Markdown.
 'use strict';
+const { rows } = require('../../bench/kit/rows');
 const { defaultText } = require('../../lib/config');
 const { kEndpoints } = require('../../lib/service/endpoints');
 const { table } = require('./blocks');
@@ -97,6 +98,15 @@ function figuresTable({ figures }) {
   );
 }
 
+/** The rows of the GPU kit's report, in its order. */
+function gpuTable() {
+  const percent = (/** @type {number|null} */ share) => (share === null ? '' : `${Math.round(share * 100)}%`);
+  return table(
+    ['row', 'limit', 'expected', 'what binds on an H100', 'why'],
+    rows(true).map(({ name, limit, expect, binds, why }) => [name, limit, percent(expect), binds, why]),
+  );
+}
+
 /**
  * @param {Facts} facts
  * @returns {Record<string, () => string>}
@@ -114,6 +124,7 @@ function makeTables(facts) {
     endpoints: () => endpointsTable(),
     metrics: () => metricsTable(facts),
     figures: () => figuresTable(facts),
+    gpu: gpuTable,
   };
 }
 
