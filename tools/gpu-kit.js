@@ -1,18 +1,19 @@
 // `npm run gpu:kit`: build/gpu-kit.tar.xz, which measures the cards of any Linux with glibc 2.35 and NVIDIA's driver.
-// node tools/gpu-kit.js [--archs release|75,90,...] [--no-build] [--out FILE]
+// node tools/gpu-kit.js [--archs release|75,90,...] [--no-build | --from DIR] [--out FILE]
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');
-const { neededLibraries, tooNew, weakenVersion } = require('./gpu-kit/elf');
+const { neededLibraries, tooNew, replaceVersion } = require('./gpu-kit/elf');
 const { closureOf } = require('./gpu-kit/packages');
 const { root, say, runOrThrow, which } = require('./process');
 const { setup } = require('./setup');
 
-const kUsage = `usage: npm run gpu:kit -- [--archs release|LIST] [--no-build] [--out FILE]
+const kUsage = `usage: npm run gpu:kit -- [--archs release|LIST] [--no-build | --from DIR] [--out FILE]
   --archs LIST  CUDA architectures, 75,90 for example; release (default): every one from sm_75 to sm_120
   --no-build    packs what build/kit holds
+  --from DIR    packs another build, as it is
   --out FILE    build/gpu-kit.tar.xz`;
 const kMostBytes = 40 * 2 ** 20;
 const kOldestGlibc = /** @type {[number, number]} */ ([2, 35]);
@@ -34,6 +35,7 @@ function readOptions() {
     options: {
       archs: { type: 'string', default: 'release' },
       'no-build': { type: 'boolean' },
+      from: { type: 'string' },
       out: { type: 'string', default: path.join(root, 'build', 'gpu-kit.tar.xz') },
       help: { type: 'boolean' },
     },
@@ -87,19 +89,19 @@ function stageLibraries() {
   for (const name of kStandardLibraries) copyStripped(libraryFile(name), path.join(standard, name));
   copyStripped(libraryFile(kVulkanLoader), path.join(vulkan, kVulkanLoader));
   // Debian's takes arc4random(), and nothing else, from 2.36.
-  weakenVersion(path.join(standard, 'libstdc++.so.6'), 'GLIBC_2.36');
+  replaceVersion(path.join(standard, 'libstdc++.so.6'), 'GLIBC_2.36');
   const compat = path.join(standard, 'libarc4random.so');
   output('cc', ['-O2', '-shared', '-fPIC', '-o', compat, path.join(__dirname, 'gpu-kit', 'arc4random.c')]);
   output('strip', ['--strip-unneeded', compat]);
 }
 
-function stageAll(archs) {
+function stageAll(from, archs) {
   fs.rmSync(stage, { recursive: true, force: true });
   const app = path.join(stage, 'app'),
     programs = path.join(app, 'build', 'release');
   for (const folder of [programs, path.join(stage, 'bin')]) fs.mkdirSync(folder, { recursive: true });
   copyStripped(process.execPath, path.join(stage, 'bin', 'node'));
-  for (const name of kPrograms) copyStripped(path.join(buildFolder, name), path.join(programs, name));
+  for (const name of kPrograms) copyStripped(path.join(from, name), path.join(programs, name));
   stageLibraries();
   copyTree('lib', app, (file) => !file.endsWith('.d.ts'));
   copyTree('test/gpu', app);
@@ -164,8 +166,8 @@ async function main() {
   const options = readOptions();
   if (process.arch !== 'x64') throw new Error('the kit is for x86-64, and is built there');
   if (!which('xz')) throw new Error('xz was not found: install xz-utils');
-  if (!options['no-build']) await build(options.archs);
-  stageAll(options.archs);
+  if (!options['no-build'] && !options.from) await build(options.archs);
+  stageAll(path.resolve(options.from ?? buildFolder), options.from ? `as in ${options.from}` : options.archs);
   check();
   await pack(options.out);
 }

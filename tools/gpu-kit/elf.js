@@ -3,9 +3,10 @@
 const fs = require('node:fs');
 
 const kMagic = 0x464c457f; // "\x7fELF", read as a number
-const kWeak = 2; // VER_FLG_WEAK: the loader goes on without that version
+const kWeak = 2; // VER_FLG_WEAK: the loader only warns where that version is missing
 const kTypes = { versionNeeds: 0x6ffffffe, dynamic: 6 };
 const kNeededTag = 1n;
+const kOldest = 'GLIBC_2.2.5'; // that there is for x86-64
 
 function sectionsOf(bytes) {
   if (bytes.length < 64 || bytes.readUInt32LE(0) !== kMagic || bytes[4] !== 2 || bytes[5] !== 1) return null;
@@ -27,7 +28,7 @@ function sectionsOf(bytes) {
 const textAt = (bytes, at) => bytes.toString('latin1', at, bytes.indexOf(0, at));
 
 /**
- * Versions of symbols that it needs, each with the place of its flags in the file; null: no such file.
+ * Versions of symbols that it needs, each with its place in the file; null: no such file.
  * @param {Buffer} bytes
  */
 function neededVersions(bytes) {
@@ -43,7 +44,7 @@ function neededVersions(bytes) {
     for (let j = 0, one = at + bytes.readUInt32LE(at + 8); j < count; ++j) {
       const flags = bytes.readUInt16LE(one + 4);
       const name = textAt(bytes, names + bytes.readUInt32LE(one + 8));
-      found.push({ library, name, isWeak: (flags & kWeak) !== 0, flagsAt: one + 4 });
+      found.push({ library, name, isWeak: (flags & kWeak) !== 0, at: one });
       one += bytes.readUInt32LE(one + 12);
     }
     at += bytes.readUInt32LE(at + 12);
@@ -82,15 +83,23 @@ function tooNew(file, oldest) {
 }
 
 /**
- * Lets a file be loaded where that version is not there. What it takes from it must come from elsewhere, then.
+ * Has a file ask for an older version of the C library in place of one, so that it loads where that is missing. What it
+ * takes by that version must come from a library that is loaded before, then: one without versions serves them all.
  * @param {string} file @param {string} version
+ * @returns {boolean} whether it asked for it
  */
-function weakenVersion(file, version) {
+function replaceVersion(file, version) {
   const bytes = fs.readFileSync(file);
-  const needs = (neededVersions(bytes) ?? []).filter((it) => it.name === version);
-  for (const { flagsAt } of needs) bytes.writeUInt16LE(bytes.readUInt16LE(flagsAt) | kWeak, flagsAt);
+  const all = neededVersions(bytes) ?? [];
+  const needs = all.filter((it) => it.name === version);
+  for (const { library, at } of needs) {
+    const other = all.find((it) => it.library === library && it.name === kOldest);
+    if (!other) throw new Error(`${file} needs ${version} of ${library}, and not ${kOldest}`);
+    bytes.copy(bytes, at, other.at, other.at + 4); // the hash of the name
+    bytes.copy(bytes, at + 8, other.at + 8, other.at + 12); // the name
+  }
   if (needs.length) fs.writeFileSync(file, bytes);
   return needs.length > 0;
 }
 
-module.exports = { neededVersions, neededLibraries, isNewer, tooNew, weakenVersion };
+module.exports = { neededVersions, neededLibraries, isNewer, tooNew, replaceVersion };
