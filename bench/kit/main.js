@@ -27,8 +27,9 @@ const root = path.join(__dirname, '..', '..');
 const kParts = { ...checks, card: native.card, resident: native.resident, host: native.host };
 Object.assign(kParts, { transfers: native.transfers, ...processes });
 // Of the time of its device, what a part may take before the others have had theirs. It goes on at the end.
-const kShare = { 'conformance-rest': 0.35, sanitizer: 0.3 };
+const kShare = { 'conformance-rest': 0.2, sanitizer: 0.3 };
 const kMostOutput = 1 << 24;
+const kSlackMs = 20; // timers of what is cut off may be early
 
 const say = (text) => process.stderr.write(`${text}\n`);
 
@@ -147,7 +148,7 @@ async function runDevice({ device, found, report, planned, end, ...common }) {
   const run = {
     ...common,
     ...{ device, found, report, isCard, seconds: isCard ? 0.3 : 0.05, memory: {} },
-    isOver: () => performance.now() >= deadline,
+    isOver: () => performance.now() >= deadline - kSlackMs,
     timeoutMs: () => Math.max(1, Math.min(120_000, deadline - performance.now())),
     ask: (line) => bench.ask(line, run.timeoutMs()),
     command: (program, args, { env = {} } = {}) =>
@@ -221,9 +222,7 @@ async function main() {
   const states = report.content.rows.map((row) => row.state);
   report.end(states.includes('not reached') ? 'out of time' : 'complete');
   const count = (state) => states.filter((it) => it === state).length;
-  say(
-    `${count('measured')} measured, ${count('failed')} failed, ${count('skipped')} skipped, ${count('not reached')} not reached`,
-  );
+  say(['measured', 'failed', 'skipped', 'not reached'].map((state) => `${count(state)} ${state}`).join(', '));
   say(`written: ${path.join(options.out, 'gpu-report.md')} and gpu-report.json`);
   process.exitCode = count('failed') ? 1 : count('not reached') ? 3 : 0;
 }

@@ -1,5 +1,5 @@
-// Jobs in turns on the contexts of two workers on one device: node two-workers.js cuda:0 1000. Prints { sameUs, turnsUs }:
-// a job of 1K on one context, and one when each comes after another process's.
+// Jobs in turns on the contexts of two workers on one device: node two-workers.js cuda:0 1000. Prints { sameUs,
+// turnsUs }: a job of 1K on one context, and one when each comes after another process's.
 'use strict';
 const gpu = require('../..');
 

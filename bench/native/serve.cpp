@@ -1,17 +1,17 @@
 // `switchyard_bench --serve DEVICE`: a command a line from standard input, a line of JSON for each in that order.
 //   copy BYTES SECONDS                              { "rate": bytes read and written a second }
-//   nominal                                         { "rate" } that the memory's clock allows; { "absent": 1 } elsewhere
+//   nominal                                         { "rate" } that the memory's clock allows; absent elsewhere
 //   product TYPE M N K T|N SECONDS                  { "ms", "median", "runs" } by the device's queue
-//   library TYPE M N K T|N SECONDS                  the same by cuBLASLt called directly; { "absent": 1 } without it
-//   transfer up|down|both pinned|plain BYTES SECONDS   { "rate" } by our queue; { "absent": 1 } where it does not pin
-//   raw up|down|both pinned|plain BYTES SECONDS        { "rate" } by CUDA's own calls; { "absent": 1 } elsewhere
+//   library TYPE M N K T|N SECONDS                  the same by cuBLASLt called directly; absent without it
+//   transfer up|down|both pinned|plain BYTES SECONDS   { "rate" } by our queue; absent where it does not pin
+//   raw up|down|both pinned|plain BYTES SECONDS        { "rate" } by CUDA's own calls; absent elsewhere
 //   resident SECONDS CASE                           { "ms", "median", "runs", "outputBytes" } on the device
 //   host SECONDS CASE                               { "ms", "median", "runs" } from host memory to host memory
 //   spin SECONDS CASE                               { "runs", "seconds" }: host to host, one after the other
-//   switch SECONDS                                  { "sameUs", "turnsUs" }: a job of 1K on one context, on two in turns
+//   switch SECONDS                                  { "sameUs", "turnsUs" }: a job of 1K on one context, two in turns
 //   context                                         one more context, which is kept
 //   memory                                          { "freeBytes", "totalBytes", "residentBytes" }
-// A failure is { "error": "..." }.
+// A failure is { "error": "..." }, what is absent { "absent": 1 }.
 #include "serve.h"
 
 #include <unistd.h>

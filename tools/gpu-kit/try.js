@@ -1,6 +1,6 @@
-// `npm run gpu:kit:try`: runs the kit where there is nothing but a C library and a shell: a root file system of its own,
-// whose C library has no version newer than 2.35. As root. Arguments go to run.sh; --cut SECONDS ends it by SIGKILL.
-// The report is in build/gpu-kit-try.
+// `npm run gpu:kit:try`: runs the kit where there is nothing but a C library and a shell: a root file system of its
+// own, whose C library has no version newer than 2.35. As root. Arguments go to run.sh; --cut SECONDS ends it by
+// SIGKILL. The report is in build/gpu-kit-try.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');

@@ -10,7 +10,9 @@ async function devices({ report, device, rows, found }) {
   const others = found.devices.filter((it) => it.id !== device).map((it) => it.id);
   report.measured(device, rows[0].name, {
     value: found.devices.length,
-    detail: `${here.name}, driver ${here.driver}, ${Math.round(here.memoryBytes / 2 ** 20)} MB; beside it ${others.join(', ') || 'none'}`,
+    detail:
+      `${here.name}, driver ${here.driver}, ${Math.round(here.memoryBytes / 2 ** 20)} MB; ` +
+      `beside it ${others.join(', ') || 'none'}`,
   });
 }
 
@@ -30,7 +32,8 @@ async function runShard(run, shard) {
       failures: crashed ? [`the end: ${result.how}`, ...failures] : failures,
     };
   } catch {
-    const reason = `shard ${shard}: no report; ${result.how}: ${result.output.trim().split('\n').slice(-3).join(' / ')}`;
+    const last = result.output.trim().split('\n').slice(-3).join(' / ');
+    const reason = `shard ${shard}: no report; ${result.how}: ${last}`;
     return { passed: 0, total: 1, failures: [reason], isCut: result.isLate };
   } finally {
     fs.rmSync(file, { force: true });

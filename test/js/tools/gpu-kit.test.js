@@ -4,6 +4,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { spawn } = require('node:child_process');
 const Ajv = require('ajv');
 const { native } = require('../../../lib/addon');
 const { cases, kWithoutCase, wordsOf } = require('../../../bench/kit/cases');
@@ -148,6 +149,99 @@ describe('the report', () => {
     expect(isValid({ ...content, more: 1 })).toBe(false);
     expect(isValid({ ...content, rows: [{ ...content.rows[0], value: 'much' }] })).toBe(false);
     expect(isValid({ ...content, state: 'done' })).toBe(false);
+  });
+});
+
+describe('a run', () => {
+  const script = path.join(root, 'bench', 'kit', 'main.js');
+  const begin = (...args) => {
+    const folder = temporary();
+    const child = spawn(process.execPath, [script, '--device', 'cpu:0', '--out', folder, ...args]);
+    let errors = '';
+    child.stderr.on('data', (text) => {
+      errors += text;
+    });
+    const ended = new Promise((resolve) => {
+      child.on('close', (code, signal) => resolve({ code, signal, errors }));
+    });
+    const read = () => JSON.parse(fs.readFileSync(path.join(folder, 'gpu-report.json'), 'utf8'));
+    return { child, ended, read };
+  };
+  const measured = (report) => report.rows.filter((row) => row.state === 'measured');
+  const untilMeasured = async (run) => {
+    for (;;) {
+      try {
+        if (measured(run.read()).length > 2) return;
+      } catch {
+        // not begun
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+
+  // A process that has ended is seen until somebody has waited for it.
+  const isGone = (pid) => !fs.existsSync(`/proc/${pid}/exe`) || !/\S/.test(fs.readFileSync(`/proc/${pid}/cmdline`));
+  const allGone = async (pids) => {
+    for (let i = 0; i < 200 && !pids.every(isGone); ++i) await new Promise((resolve) => setTimeout(resolve, 20));
+    return pids.every(isGone);
+  };
+
+  test('takes the parts that are asked for, and ends with 0', async () => {
+    const run = begin('--only', 'devices', '--only', 'transfers');
+    expect(await run.ended).toMatchObject({ code: 0 });
+    const report = run.read();
+    if (!isValid(report)) throw new Error(JSON.stringify(isValid.errors));
+    expect(report.state).toBe('complete');
+    expect(new Set(report.rows.map((row) => row.part))).toEqual(new Set(['devices', 'transfers']));
+    expect(measured(report).map((row) => row.name)).toEqual([
+      'devices',
+      'transfer, up',
+      'transfer, down',
+      'transfer, both',
+    ]);
+  });
+
+  test('that is killed leaves what it has measured', async () => {
+    const run = begin('--only', 'resident');
+    await untilMeasured(run);
+    run.child.kill('SIGKILL');
+    expect(await run.ended).toMatchObject({ signal: 'SIGKILL' });
+    const report = run.read();
+    if (!isValid(report)) throw new Error(JSON.stringify(isValid.errors));
+    expect(report.state).toBe('running');
+    expect(measured(report).length).toBeGreaterThan(2);
+  });
+
+  test('that is told to end says so, and ends what it has begun', async () => {
+    const run = begin('--only', 'resident');
+    await untilMeasured(run);
+    const { pid } = run.child;
+    const begun = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+    expect(begun).not.toEqual([]);
+    run.child.kill('SIGTERM');
+    expect(await run.ended).toMatchObject({ code: 143 });
+    expect(run.read().state).toBe('interrupted');
+    await expect(allGone(begun)).resolves.toBe(true);
+  });
+
+  test('whose time is up says what it has not reached', async () => {
+    const run = begin('--only', 'resident', '--minutes', '0.02');
+    expect(await run.ended).toMatchObject({ code: 3 });
+    const report = run.read();
+    expect(report.state).toBe('out of time');
+    const states = new Set(report.rows.map((row) => row.state));
+    expect(states).toContain('not reached');
+    expect(states).not.toContain('failed');
+  });
+
+  test.each([
+    [['--minutes', 'some'], /--minutes is a number/],
+    [['--only', 'all'], /no part is called all/],
+    [['--device', 'cuda:99'], /there is no cuda:99 here/],
+  ])('%j is refused', async (args, message) => {
+    const { code, errors } = await begin(...args).ended;
+    expect(errors).toMatch(message);
+    expect(code).toBe(2);
   });
 });
 
