@@ -95,6 +95,20 @@ function stageLibraries() {
   output('strip', ['--strip-unneeded', compat]);
 }
 
+// The licences of what is carried along. Our own packages say theirs in THIRD_PARTY_NOTICES.md.
+function stageLicences() {
+  const folder = path.join(stage, 'licences'),
+    nextToNode = path.join(path.dirname(process.execPath), '..', 'LICENSE');
+  fs.mkdirSync(folder);
+  fs.copyFileSync(path.join(root, 'THIRD_PARTY_NOTICES.md'), path.join(folder, 'THIRD_PARTY_NOTICES.md'));
+  for (const name of ['nodejs', 'libstdc++6', 'libgcc-s1', 'libhwy1', 'libvulkan1']) {
+    const places = [`/usr/share/doc/${name}/copyright`, ...(name === 'nodejs' ? [nextToNode] : [])];
+    const file = places.find((it) => fs.existsSync(it));
+    if (!file) throw new Error(`the licence of ${name} was not found: ${places.join(', ')}`);
+    fs.copyFileSync(file, path.join(folder, name));
+  }
+}
+
 function stageAll(from, archs) {
   fs.rmSync(stage, { recursive: true, force: true });
   const app = path.join(stage, 'app'),
@@ -103,6 +117,7 @@ function stageAll(from, archs) {
   copyStripped(process.execPath, path.join(stage, 'bin', 'node'));
   for (const name of kPrograms) copyStripped(path.join(from, name), path.join(programs, name));
   stageLibraries();
+  stageLicences();
   copyTree('lib', app, (file) => !file.endsWith('.d.ts'));
   copyTree('test/gpu', app);
   copyTree('bench/kit', app);

@@ -98,6 +98,17 @@ function runCommand(command, args, { env, deadline }) {
   });
 }
 
+// What NVIDIA's own tool says of the cards: clocks, power and the bus explain figures that are not as they should be.
+function cardsBySmi() {
+  const fields = [
+    ...['name', 'driver_version', 'pstate', 'clocks.max.sm', 'clocks.max.mem', 'power.limit', 'temperature.gpu'],
+    ...['ecc.mode.current', 'mig.mode.current', 'pcie.link.gen.max', 'pcie.link.width.max', 'utilization.gpu'],
+  ];
+  const args = [`--query-gpu=${fields.join(',')}`, '--format=csv'];
+  const { status, stdout } = spawnSync('nvidia-smi', args, { encoding: 'utf8', timeout: 20_000 });
+  return status === 0 ? stdout.trim().split('\n') : [];
+}
+
 function listDevices(paths, env) {
   const { stdout, stderr, error } = spawnSync(paths.tests, ['--list-devices'], {
     env,
@@ -192,7 +203,7 @@ async function main() {
   const env = withVulkan(paths, environmentWith(process.env, Object.values(libraries.found)));
   const report = new Report(options.out, {
     minutes: options.minutes,
-    machine: { ...machine(), libraries: libraries.found, missing: libraries.missing },
+    machine: { ...machine(), libraries: libraries.found, missing: libraries.missing, nvidiaSmi: cardsBySmi() },
     kit: readKit(),
   });
   fs.writeFileSync(path.join(options.out, 'gpu-report.schema.json'), `${JSON.stringify(schema, null, 1)}\n`);

@@ -79,6 +79,9 @@ function markdown(report) {
       `switchyard ${kit.version} (${kit.commit}), CUDA for ${kit.archs}.`,
     '',
     ...report.devices.map((it) => `- ${it.id}: ${it.name}, driver ${it.driver}`),
+    ...(machine.nvidiaSmi ?? []).map((line) => `- nvidia-smi: ${line}`),
+    ...Object.entries(machine.libraries ?? {}).map(([name, folder]) => `- ${name} in ${folder}`),
+    ...(machine.missing ?? []).map((name) => `- ${name} was not found`),
     ...report.problems.map((it) => `- no ${it.backend}: ${it.reason} (${it.detail}); ${it.remedy}`),
   ];
   for (const device of new Set(report.rows.map((row) => row.device))) {
