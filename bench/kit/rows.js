@@ -12,6 +12,7 @@ const { cases } = require('./cases');
  * @property {number|null} expect the fraction that we expect on a card of the H100's class; null: none is foretold
  * @property {string} binds
  * @property {string} why
+ * @property {import('./cases/sizes').Case} [case]
  * @property {boolean} [cudaOnly]
  */
 

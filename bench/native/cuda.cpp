@@ -139,7 +139,6 @@ class LibraryProduct {
   LibraryProduct(const cuda::CublasLt& lt, const Product& product, const Types& types)
       : lt_(lt),
         types_(types),
-        product_(product),
         a_(uint64_t(product.m) * product.k * dtypeBytes(types.dtype)),
         b_(uint64_t(product.n) * product.k * dtypeBytes(types.dtype)),
         out_(uint64_t(product.m) * product.n * 4),
@@ -212,7 +211,6 @@ class LibraryProduct {
 
   const cuda::CublasLt& lt_;
   const Types& types_;
-  const Product product_;
   const Stream stream_;
   const CardMemory a_, b_, out_, workspace_;
   Owned<cublasLtHandle_t> handle_;

@@ -3,7 +3,7 @@
 const { matrix } = require('./matrix');
 const { rows } = require('./rows');
 const { search } = require('./search');
-const { bytesOf, wordsOf } = require('./sizes');
+const { bytesOf, wordsOf, workOf } = require('./sizes');
 const { streams } = require('./streams');
 
 /** @param {boolean} card whether sizes are those for a card */
@@ -20,4 +20,4 @@ const kWithoutCase = {
   'render/document-network': 'pictures are drawn by Vulkan alone',
 };
 
-module.exports = { cases, kWithoutCase, bytesOf, wordsOf };
+module.exports = { cases, kWithoutCase, bytesOf, wordsOf, workOf };

@@ -8,6 +8,7 @@
  * @property {string} type the workload
  * @property {Record<string, string>} inputs `dtype:shape:fill` (bench/native/serve.h)
  * @property {Record<string, string|number>} [params]
+ * @property {string[]} outputs `dtype:shape`
  * @property {string} what its tensors, in words
  * @property {string} limit what the figure is a fraction of: `copy`, `product <type>`, `library <type>`, or `none`
  * @property {number} [bytes] of limit `copy`: what it can't do without; default: all inputs and outputs, once
@@ -20,7 +21,7 @@
 
 const kBytes = { float32: 4, float16: 2, bfloat16: 2, int32: 4, uint32: 4, int8: 1, uint8: 1 };
 
-/** @param {string} input `dtype:shape:fill` */
+/** @param {string} input `dtype:shape`, and for an input `:fill` */
 function bytesOf(input) {
   const [dtype, shape] = input.split(':');
   return shape.split('x').reduce((product, extent) => product * Number(extent), kBytes[dtype]);
@@ -38,4 +39,18 @@ function wordsOf({ type, inputs, params = {} }) {
   ].join(' ');
 }
 
-module.exports = { bytesOf, wordsOf };
+/**
+ * What it can't do without, by what limits it: bytes to be moved or operations.
+ * @param {Case} one
+ * @returns {{ bytes?: number, flops?: number }}
+ */
+function workOf({ limit, inputs, outputs, bytes, flops, product }) {
+  if (limit === 'copy') {
+    const all = [...Object.values(inputs), ...outputs].map(bytesOf);
+    return { bytes: bytes ?? all.reduce((sum, it) => sum + it, 0) };
+  }
+  if (flops) return { flops };
+  return product ? { flops: 2 * product[0] * product[1] * product[2] } : {};
+}
+
+module.exports = { bytesOf, wordsOf, workOf };

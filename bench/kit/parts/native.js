@@ -1,6 +1,6 @@
 // How fast it is: what the device gives, then every workload as a share of it, in the same process.
 'use strict';
-const { bytesOf, wordsOf } = require('../cases');
+const { bytesOf, wordsOf, workOf } = require('../cases');
 
 const kGiga = 1e9;
 const kTera = 1e12;
@@ -86,11 +86,11 @@ function card(run) {
   });
 }
 
-async function limitOf(run, one, outputBytes) {
-  const [kind, type] = one.limit.split(' ');
+async function limitOf(run, one) {
+  const [kind, type] = one.limit.split(' '),
+    { bytes, flops } = workOf(one);
   if (kind === 'none') return { ms: null, detail: '' };
   if (kind === 'copy') {
-    const bytes = one.bytes ?? Object.values(one.inputs).reduce((sum, it) => sum + bytesOf(it), outputBytes);
     const rate = await run.limits.copy();
     return { ms: (bytes / rate) * 1000, detail: `${(bytes / 1e6).toFixed(1)} MB at ${(rate / kGiga).toFixed(0)} GB/s` };
   }
@@ -100,15 +100,18 @@ async function limitOf(run, one, outputBytes) {
   }
   const found = await run.limits.flops(type);
   return {
-    ms: found && (one.flops / found.rate) * 1000,
-    detail: found ? `${(one.flops / 1e9).toFixed(1)} GFLOP at ${(found.rate / kTera).toFixed(2)} TFLOP/s` : '',
+    ms: found && (flops / found.rate) * 1000,
+    detail: found ? `${(flops / kGiga).toFixed(1)} GFLOP at ${(found.rate / kTera).toFixed(2)} TFLOP/s` : '',
   };
 }
 
 function resident(run) {
   return eachRow(run, async ({ case: one }) => {
     const found = await run.ask(`resident ${run.seconds} ${wordsOf(one)}`);
-    const limit = await limitOf(run, one, found.outputBytes);
+    const outputBytes = one.outputs.reduce((sum, it) => sum + bytesOf(it), 0);
+    if (found.outputBytes !== outputBytes)
+      throw new Error(`its outputs take ${found.outputBytes} bytes, not ${outputBytes}`);
+    const limit = await limitOf(run, one);
     return {
       value: found.ms,
       limit: limit.ms,
