@@ -287,7 +287,8 @@ void CudaQueue::launch(const std::shared_ptr<const Program>& program, Extent gro
   ProgramArguments arguments(plan, {buffers, views.size()}, params);
   beginCompute();
   check(cudaLaunchKernel(kernel->function(), dim3(shape.grid[0], shape.grid[1], shape.grid[2]),
-                         dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), 0, stream_),
+                         dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), plan.sharedBytes,
+                         stream_),
         plan.who.c_str());
 }
 
