@@ -39,6 +39,10 @@ void refuseOwn(const Context& context, const TensorArg& input) {
                 {.argument = "tensor"});
 }
 
+// A card that is silent for so long is not lost: its user waits for it.
+std::chrono::milliseconds callTimeout(const double* scratch) {
+  return std::chrono::milliseconds(static_cast<int64_t>(std::clamp(scratch[kCallTimeout], 0.0, 1e12)));
+}
 uint64_t callId(const double* scratch) { return static_cast<uint64_t>(scratch[kCallId]); }
 
 }  // namespace
@@ -95,6 +99,7 @@ Napi::Value ContextWrap::run(const Napi::CallbackInfo& info) {
     auto operation = std::make_shared<LocalJob>(callId(call));
     Job& job = operation->job;
     bool mayRunNow = call[kCallInline] != 0;
+    job.longest = callTimeout(call);
     readWorkload(info, 0, call, job);
     readInputs(info, 0, call, job);
     job.prepare();
@@ -112,6 +117,7 @@ Napi::Value ContextWrap::runGraph(const Napi::CallbackInfo& info) {
     Environment& environment = Environment::of(env);
     const GraphCall call = readGraph(readDoubles(env, info[0]));
     auto operation = std::make_shared<LocalJob>(call.id);
+    operation->job.longest = callTimeout(environment.scratch());
     const CallArrays arrays(info, 2, call.inputCount <= kDirectInputs, 1);
     prepareGraph(env, arrays, call, operation->job);
     const bool mayRunNow = environment.scratch()[kCallInline] != 0;

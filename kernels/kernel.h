@@ -67,6 +67,7 @@ CudaVariant makeVariant(void (*function)(A...), uint32_t threads, uint32_t units
   const auto call = [](const void* f, void** arguments) {
     callWith<A...>(f, arguments, std::index_sequence_for<A...>());
   };
+  noteKernel(reinterpret_cast<const void*>(function), call, {sizeof(A)...});
   return {reinterpret_cast<const void*>(function), call, threads, unitsPerBlock};
 }
 #else

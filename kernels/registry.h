@@ -65,6 +65,16 @@ struct FillParams {
 };
 extern const CudaKernel cudaKernel_fill;  // dst
 
+// `bytes` from one place to another, several of them, which don't overlap: from the card's memory, or from page-locked
+// memory of the host's.
+constexpr uint32_t kScatterPieces = 32, kScatterParts = 4;
+struct ScatterParams {
+  uint64_t from[kScatterPieces], to[kScatterPieces];
+  uint32_t bytes[kScatterPieces];
+  uint32_t count;
+};
+extern const CudaKernel cudaKernel_scatter;  // no buffers; one unit is a part of a piece: count * kScatterParts
+
 // Mirrors Matmul of device.h: out = activation(alpha * op(a) * op(b) + bias) + residual, row-major, strides in
 // elements.
 struct MatmulTiledParams {

@@ -123,17 +123,24 @@ bool Context::runNow(const JobPtr& job, Asked asked) {
   {
     std::lock_guard lock(mutex_);
     checkOpen();
-    if (!onCpu && (!ready_.empty() || submissions_)) return false;
+    if (!onCpu && (!ready_.empty() || submissions_ || !met_.contains(job->workload))) return false;
     if (pool_ && asked == Asked::Elsewhere) thread_.prepare();  // while it runs, that thread has what comes after it
     job->submitted_ = Clock::now();
     job->elsewhere_ = asked == Asked::Elsewhere;
     ++pending_;
     elsewhere_ += job->elsewhere_;
   }
-  if (onCpu)
+  if (onCpu) {
     executeOnCpu(job, *inlineQueue_);
-  else
-    execute({job}, Where::Inline);
+  } else if (!execute({job}, Where::Inline)) {  // the lane's, then
+    executing.unlock();
+    LaneRunner* runner = nullptr;
+    {
+      std::lock_guard lock(mutex_);
+      runner = runnerToWake();
+    }
+    if (runner) runner->wake();
+  }
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <span>
 
 #include "job.h"
@@ -79,14 +80,14 @@ class Context final : private Lane {
   LaneRunner* runnerToWake();                 // under mutex_; null: none has to be
   std::vector<JobPtr> takeBatch();            // under mutex_
   // Under executing_.
-  void execute(std::vector<JobPtr> jobs, Where where);
+  bool execute(std::vector<JobPtr> jobs, Where where);
   bool executeOne(const JobPtr& job, Where where);
   void executeOnCpu(const JobPtr& job, Queue& queue);
   static void forget(Job& job);  // what it has recorded so far
   static std::vector<JobPtr> join(std::span<const JobPtr> jobs);
   void settleJoined(const JobPtr& job, std::exception_ptr error);
   void discard();
-  void handOver(std::span<const JobPtr> jobs);
+  bool handOver(std::span<const JobPtr> jobs, Where from);
   void noteWait(const Job& job);
   bool mayHaveToWait(const Job& job);  // under mutex_
   bool recover(const JobPtr& job, std::exception_ptr error);
@@ -122,6 +123,7 @@ class Context final : private Lane {
     int jobs;     // that are taken for such ones
   };
   std::map<const Workload*, Waits> waits_;
+  std::set<const Workload*> met_;  // that the lane has begun: what is made the first time, is made there
 
   std::mutex executing_;  // held while commands are recorded; taken before mutex_
   std::mutex inlineMutex_;

@@ -24,14 +24,24 @@ bool ranOutOfMemory(const std::exception_ptr& error) {
   }
 }
 
+// The longest that a job may take on a device that is not lost: what its user waits, or what is known of it, at a
+// hundredth of what a card does; an hour where nobody knows how often a user's loops go round.
+std::chrono::milliseconds longestOf(const Job& job) {
+  constexpr double kFlopsPerMs = 1e7, kBytesPerMs = 1e6, kLongest = 1e10;
+  const double ms = job.cost.maybeLong ? 3600e3 : job.cost.flops / kFlopsPerMs + job.cost.bytes / kBytesPerMs;
+  return std::max(job.longest, std::chrono::milliseconds(static_cast<int64_t>(std::min(ms, kLongest))));
+}
+
 // A queue sees when the job it records is to stop, and tells how far it is. Null: none.
 void heed(Queue& queue, Job* job) {
   queue.setStopFlag(job ? &job->stop : nullptr);
   queue.setProgress(job ? &job->progress : nullptr);
+  if (job) queue.setLongest(longestOf(*job));
 }
 
 constexpr size_t kMostWaiting = 1000;  // workloads that are known to have to wait
-constexpr int kForgetAfter = 32;       // jobs
+constexpr size_t kMostMet = 1000;
+constexpr int kForgetAfter = 32;  // jobs
 
 double millisecondsSince(Clock::time_point start) { return duration<double, std::milli>(Clock::now() - start).count(); }
 
@@ -129,13 +139,18 @@ void Context::forget(Job& job) {
   job.uploaded.reset();
 }
 
-void Context::execute(std::vector<JobPtr> jobs, Where where) {
+// False: they would have had to wait, and are the lane's or its own thread's again.
+bool Context::execute(std::vector<JobPtr> jobs, Where where) {
   {
     std::lock_guard lock(mutex_);
-    for (const JobPtr& job : jobs)
+    if (met_.size() >= kMostMet) met_.clear();
+    for (const JobPtr& job : jobs) {
       if (!job->running_ || job->restarts_) started_.push_back(job);
+      met_.insert(job->workload);
+    }
   }
   queue_->setMayWait(where != Where::Pool);
+  queue_->setMayTakeLong(where != Where::Inline);
   if (jobs.size() > 1) {
     std::vector<JobPtr> launches;
     try {
@@ -145,10 +160,11 @@ void Context::execute(std::vector<JobPtr> jobs, Where where) {
         record(*job, *queue_);
         if (!job->running_->recorded) throw Error(Code::Internal, "a small job waits for the device");
       }
-      return submitBatch(std::move(launches));
+      submitBatch(std::move(launches));
+      return true;
     } catch (const MustWait&) {
       abandoned_ = std::move(launches);
-      return handOver(jobs);
+      return handOver(jobs, where);
     } catch (...) {
       // One job failed and took the others' commands with it: each again by itself.
       discard();
@@ -156,7 +172,8 @@ void Context::execute(std::vector<JobPtr> jobs, Where where) {
     }
   }
   for (size_t i = 0; i < jobs.size(); ++i)
-    if (!executeOne(jobs[i], where)) return handOver(std::span(jobs).subspan(i));
+    if (!executeOne(jobs[i], where)) return handOver(std::span(jobs).subspan(i), where);
+  return true;
 }
 
 // What was recorded since the last submission.
@@ -198,8 +215,9 @@ bool Context::executeOne(const JobPtr& job, Where where) {
   }
 }
 
-// They go back to where they were, and the context's own thread goes on with them from the beginning.
-void Context::handOver(std::span<const JobPtr> jobs) {
+// They go back to where they were, and the context's own thread goes on with them from the beginning; from a caller's
+// thread, the lane does, whoever runs it.
+bool Context::handOver(std::span<const JobPtr> jobs, Where from) {
   try {
     thread_.prepare();
   } catch (...) {
@@ -208,15 +226,17 @@ void Context::handOver(std::span<const JobPtr> jobs) {
       forget(*job);
       settle(job, std::current_exception());
     }
-    return;
+    return false;
   }
-  if (!jobs.front()->error) noteWait(*jobs.front());
+  const bool waits = from != Where::Inline;
+  if (waits && !jobs.front()->error) noteWait(*jobs.front());
   std::lock_guard lock(mutex_);
   for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
     if (auto entry = std::find(started_.begin(), started_.end(), *job); entry != started_.end()) started_.erase(entry);
-    (*job)->waits_ = (*job)->restarts_ = true;
+    (*job)->waits_ = waits, (*job)->restarts_ = true;
     ready_.push_front(*job);
   }
+  return false;
 }
 
 // The next ones like it go to that thread at once.

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -258,6 +259,12 @@ class Queue {
   // False: where a call would wait for the device, it throws MustWait instead. What was recorded since the last
   // submit() is then of no use: discard() is to follow, on a thread that may wait.
   virtual void setMayWait(bool) {}
+  // False, on a thread that has other things to do (an event loop): what takes milliseconds the first time, code or a
+  // library that is loaded, memory that is page-locked, is left to the lane. The call throws MustWait.
+  virtual void setMayTakeLong(bool) {}
+  // The longest that what is recorded until the next submit() may take on the device, as its caller has said; a backend
+  // that takes a silent device for a lost one waits at least so long.
+  virtual void setLongest(std::chrono::milliseconds) {}
 };
 
 // The device that a copy is from was lost; the one it goes to is not.

@@ -76,6 +76,8 @@ class Job {
   // Called exactly once, on a thread of the core (or inside submit/runInline), when nothing of the job's memory is in
   // use any more.
   Done done;
+  // How long whoever asked for it waits, or 0 for nobody knows: a device that is silent for so long is not lost.
+  std::chrono::milliseconds longest{0};
   // called when its first command is about to be recorded; may be called again for a second try
   std::function<void()> begun;
 

@@ -33,7 +33,7 @@ const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../prog
 /** @typedef {import('../call/device-tensor').DeviceTensor} Held */
 /** @typedef {import('../addon/native').NativeContext} NativeContext */
 
-const { callInputs, usedMemory, reservedMemory, peakMemory, memoryLimit } = layout;
+const { callInputs, callTimeout, usedMemory, reservedMemory, peakMemory, memoryLimit } = layout;
 const { programs, programBytes, programHits, programMisses, compileMs } = layout;
 const { resultQueued, resultUpload, resultCompute, resultReadback, resultTotal } = layout;
 const { slot } = layouts;
@@ -136,6 +136,7 @@ class GPUContext {
       }
       const call = describe(workload, options?.into);
       try {
+        scratch[callTimeout] = options?.timeout ?? 0;
         const value = call.run(this.#handle);
         if (value === null) {
           const ended = this.#end(call, 'job-', options);
@@ -164,6 +165,7 @@ class GPUContext {
    */
   static begin(context, call, prefix) {
     context.#checkOpen();
+    scratch[callTimeout] = 0;
     const value = call.run(context.#handle);
     if (value === null) return undefined;
     const id = call.id ?? prefix + call.number;

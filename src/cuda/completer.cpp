@@ -6,7 +6,9 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
+
+#include "copy.h"
 
 namespace switchyard::cuda {
 namespace {
@@ -75,6 +77,7 @@ void QueueState::giveBack(const Marks& marks) noexcept {
 struct Completer::Shared {
   std::shared_ptr<DeviceState> state;
   std::shared_ptr<PinnedPool> pool;
+  std::shared_ptr<DeviceMemory> memory;
   std::mutex mutex;
   std::condition_variable wake;
   std::vector<std::shared_ptr<QueueState>> queues;
@@ -91,7 +94,8 @@ struct Completer::Shared {
   bool serve(QueueState& queue);
   bool finished(cudaEvent_t end, std::exception_ptr& error);
   void settle(QueueState& queue, Submission submission, std::exception_ptr error);
-  Clock::duration watch();  // under mutex: how long nothing came; past the watchdog's time the card is lost
+  void watch();    // under mutex: a queue past the watchdog's time, and the card is lost
+  void restart();  // the watchdog, for all queues
 };
 
 // Whether the event has come, or never will (then `error` says why).
@@ -126,16 +130,24 @@ bool Completer::Shared::serve(QueueState& queue) {
       end = queue.waiting_.front().end;
     }
     if (!finished(end, error)) return false;
-    const std::lock_guard<std::mutex> lock(queue.mutex_);
-    submission = std::move(queue.waiting_.front());
-    queue.waiting_.pop_front();
-    ++queue.settling_;
+    const auto now = Clock::now();
+    Clock::duration waited;
+    {
+      const std::lock_guard<std::mutex> lock(queue.mutex_);
+      submission = std::move(queue.waiting_.front());
+      queue.waiting_.pop_front();
+      ++queue.settling_;
+      waited = now - std::exchange(queue.since_, now);
+    }
+    // It may be what the other queues waited for, so theirs begin now.
+    if (waited > watchdog.load() / 10) restart();
   }
   {
     const std::lock_guard<std::mutex> lock(mutex);
     --pending;
     lastActivity = Clock::now();
   }
+  state->unfinished.fetch_sub(1, std::memory_order_relaxed);
   if (!error) error = submission.error;
   settle(queue, std::move(submission), error);
   {
@@ -150,7 +162,7 @@ void Completer::Shared::settle(QueueState& queue, Submission s, std::exception_p
   QueueTimings timings;
   if (!error) {
     const auto begin = Clock::now();
-    for (const CopyOut& copy : s.copies) std::memcpy(copy.to, copy.from, copy.bytes);
+    for (const CopyOut& copy : s.copies) copyBytes(copy.to, copy.from, copy.bytes);
     timings = timingsOf(s);
     if (!s.copies.empty())
       timings.readbackMs += std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
@@ -166,15 +178,32 @@ void Completer::Shared::settle(QueueState& queue, Submission s, std::exception_p
     else if (error && !queue.partError_)
       queue.partError_ = error;
   }
+  queue.settled_.fetch_add(1, std::memory_order_release);
   if (s.done) s.done(error, timings);
 }
 
-Clock::duration Completer::Shared::watch() {
-  const auto waited = Clock::now() - lastActivity;
-  if (waited > kWatchdog)
-    state->lose("no answer for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(waited).count()) +
+void Completer::Shared::watch() {
+  const auto now = Clock::now();
+  std::chrono::milliseconds patience = watchdog;
+  Clock::duration longest{0};
+  for (const auto& queue : queues) {
+    const std::lock_guard<std::mutex> lock(queue->mutex_);
+    if (queue->waiting_.empty()) continue;
+    patience = std::max(patience, queue->waiting_.front().limit);
+    longest = std::max(longest, now - queue->since_);
+  }
+  if (longest > patience)
+    state->lose("no answer for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(longest).count()) +
                 " s");
-  return waited;
+}
+
+void Completer::Shared::restart() {
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto now = Clock::now();
+  for (const auto& queue : queues) {
+    const std::lock_guard<std::mutex> queueLock(queue->mutex_);
+    queue->since_ = now;
+  }
 }
 
 bool Completer::Shared::serveAll(const std::vector<std::shared_ptr<QueueState>>& served) {
@@ -197,9 +226,7 @@ void Completer::Shared::run() {
       version = 0;
       if (stop) return;
       if (wake.wait_for(lock, kIdleBeforeTrim, [&] { return stop || pending > 0; })) continue;
-      lock.unlock();
-      pool->trim();
-      lock.lock();
+      memory->trimPinned();
       wake.wait(lock, [&] { return stop || pending > 0; });
       continue;
     }
@@ -208,17 +235,19 @@ void Completer::Shared::run() {
     const bool progressed = serveAll(served);
     lock.lock();
     if (progressed || pending == 0) continue;
-    const auto waited = watch();
-    if (waited > kSpin) {
+    if (const auto waited = Clock::now() - lastActivity; waited > kSpin) {
+      watch();
       wake.wait_for(lock, std::clamp<Clock::duration>(waited / 8, kShortestSleep, kLongestSleep));
     }
   }
 }
 
-Completer::Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool)
+Completer::Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool,
+                     std::shared_ptr<DeviceMemory> memory)
     : shared_(std::make_shared<Shared>()) {
   shared_->state = std::move(state);
   shared_->pool = std::move(pool);
+  shared_->memory = std::move(memory);
   thread_ = std::thread([shared = shared_] {
     shared->thread = std::this_thread::get_id();
     shared->run();
@@ -257,9 +286,11 @@ void Completer::push(QueueState& queue, Submission submission) {
     const std::lock_guard<std::mutex> lock(shared_->mutex);
     {
       const std::lock_guard<std::mutex> queueLock(queue.mutex_);
+      if (queue.waiting_.empty()) queue.since_ = Clock::now();
       queue.waiting_.push_back(std::move(submission));
     }
     ++shared_->pending;
+    shared_->state->unfinished.fetch_add(1, std::memory_order_relaxed);
     shared_->lastActivity = Clock::now();
   }
   shared_->wake.notify_one();

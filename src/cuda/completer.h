@@ -1,20 +1,23 @@
 // The completion thread of an opened card: waits for the events of all its queues, empties their staging memory, and
 // settles each submission exactly once.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <thread>
 #include <vector>
 
 #include "../device.h"
-#include "pinned.h"
+#include "memory.h"
 
 namespace switchyard::cuda {
 
 using Clock = std::chrono::steady_clock;
 
-// No answer from the card for this long, on any queue, and it counts as lost.
-constexpr auto kWatchdog = std::chrono::minutes(10);
+// No answer from the card for this long, on one queue, and it counts as lost: what other queues are answered says
+// nothing of this one. More where a submission that the card has was said to take longer (Submission::limit), on all
+// queues, since they share the card. Tests shorten it.
+inline std::atomic<std::chrono::milliseconds> watchdog{std::chrono::minutes(10)};
 
 // Where the parts of a submission begin and end on the card; null where it has no such part.
 struct Marks {
@@ -36,6 +39,7 @@ struct Submission {
   std::vector<PinnedBlock> blocks;
   Completion done;
   std::exception_ptr error;
+  std::chrono::milliseconds limit{0};  // the longest it may take, where that is more than the watchdog waits
 };
 
 // One queue's submissions, settled in order, and its events, recycled.
@@ -46,6 +50,8 @@ class QueueState {
   cudaEvent_t takeEvent();
   void giveBack(cudaEvent_t event) noexcept;  // null is fine
   void giveBack(const Marks& marks) noexcept;
+  // How many of its submissions, parts included, were settled.
+  uint64_t settled() const noexcept { return settled_.load(std::memory_order_acquire); }
 
  private:
   friend class Completer;
@@ -54,6 +60,8 @@ class QueueState {
   std::condition_variable idle_;
   std::deque<Submission> waiting_;
   size_t settling_ = 0;
+  Clock::time_point since_;  // that the first of them is waited for
+  std::atomic<uint64_t> settled_{0};
   std::exception_ptr partError_;  // of a part: goes to the submission it was cut from
   std::vector<cudaEvent_t> events_;
   size_t eventCount_ = 0;
@@ -61,7 +69,7 @@ class QueueState {
 
 class Completer {
  public:
-  Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool);
+  Completer(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool, std::shared_ptr<DeviceMemory> memory);
   ~Completer();  // after the last queue was removed
 
   std::shared_ptr<QueueState> addQueue();

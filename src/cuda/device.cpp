@@ -9,16 +9,9 @@
 namespace switchyard::cuda {
 namespace {
 
-MemoryUse memoryOf(DeviceState& state) {
-  state.enter();
-  size_t freeBytes = 0, totalBytes = 0;
-  state.check(cudaMemGetInfo(&freeBytes, &totalBytes), "cudaMemGetInfo");
-  return {totalBytes, freeBytes};
-}
-
 // What was enumerated, plus what only an open card tells.
-DeviceInfo openedInfo(DeviceInfo info, DeviceState& state) {
-  info.memory = memoryOf(state);
+DeviceInfo openedInfo(DeviceInfo info, DeviceMemory& memory) {
+  info.memory = memory.use();
   return info;
 }
 
@@ -28,26 +21,31 @@ DeviceTraits traitsOf(DeviceState& state) {
               "the compute capability");
   state.check(cudaDeviceGetAttribute(&traits.minor, cudaDevAttrComputeCapabilityMinor, state.ordinal),
               "the compute capability");
+  int unified = 0, maps = 0;
+  state.check(cudaDeviceGetAttribute(&unified, cudaDevAttrUnifiedAddressing, state.ordinal), "unified addressing");
+  state.check(cudaDeviceGetAttribute(&maps, cudaDevAttrCanMapHostMemory, state.ordinal), "mapped memory");
+  traits.readsHost = unified && maps;
   return traits;
 }
 
 class CudaDevice : public Device {
  public:
-  CudaDevice(const DeviceInfo& from, std::shared_ptr<DeviceState> state)
-      : Device(openedInfo(from, *state)),
-        state_(std::move(state)),
+  CudaDevice(const DeviceInfo& from, std::shared_ptr<PinnedPool> pool, std::shared_ptr<DeviceMemory> memory)
+      : Device(openedInfo(from, *memory)),
+        state_(memory->state),
         traits_(traitsOf(*state_)),
-        pool_(std::make_shared<PinnedPool>(state_)),
-        completer_(std::make_shared<Completer>(state_, pool_)) {}
+        pool_(std::move(pool)),
+        memory_(std::move(memory)),
+        completer_(std::make_shared<Completer>(state_, pool_, memory_)) {}
 
-  std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<CudaBuffer>(state_, bytes); }
+  std::unique_ptr<Buffer> allocate(size_t bytes) override { return std::make_unique<CudaBuffer>(memory_, bytes); }
   // every pass over the bus is slower than one copy
   std::unique_ptr<Buffer> wrap(std::span<std::byte>) override { return nullptr; }
   std::unique_ptr<Queue> createQueue(const QueueOptions&) override {
-    return std::make_unique<CudaQueue>(state_, pool_, completer_, traits_);
+    return std::make_unique<CudaQueue>(memory_, pool_, completer_, traits_);
   }
   bool lost() const noexcept override { return Device::lost() || state_->lost(); }
-  MemoryUse memory() const override { return memoryOf(*state_); }
+  MemoryUse memory() const override { return memory_->use(); }
   // Any two cards of CUDA's; one that was opened anew is the same card, whose memory went.
   bool reaches(const Device& other) const noexcept override {
     const auto* card = dynamic_cast<const CudaDevice*>(&other);
@@ -76,6 +74,7 @@ class CudaDevice : public Device {
   const std::shared_ptr<DeviceState> state_;
   const DeviceTraits traits_;
   const std::shared_ptr<PinnedPool> pool_;
+  const std::shared_ptr<DeviceMemory> memory_;
   const std::shared_ptr<Completer> completer_;
   LoadedPrograms programs_;
 };
@@ -93,7 +92,9 @@ std::shared_ptr<Device> open(const DeviceInfo& info) {
   auto state = std::make_shared<DeviceState>(int(info.index));
   state->enter();
   requireCode(*state);
-  return std::make_shared<CudaDevice>(info, std::move(state));
+  auto pool = std::make_shared<PinnedPool>(state);
+  auto memory = std::make_shared<DeviceMemory>(std::move(state), pool);
+  return std::make_shared<CudaDevice>(info, std::move(pool), std::move(memory));
 }
 
 }  // namespace switchyard::cuda

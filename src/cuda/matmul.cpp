@@ -29,9 +29,9 @@ bool isOfCodes(const Matmul& op) { return op.rowScales.buffer != nullptr; }
 
 MatmulLibrary::~MatmulLibrary() {
   plans_.clear();
+  if (workspace_) memory_->giveBack(workspace_, workspaceBytes_);
   if (state_->lost() || cudaSetDevice(state_->ordinal) != cudaSuccess) return;
   if (handle_) lt_->destroy(handle_);
-  if (workspace_) cudaFree(workspace_);
 }
 
 // Whether the library can be used; loads it and takes its workspace at the first call.
@@ -41,7 +41,7 @@ bool MatmulLibrary::prepare() {
   if (lt_) {
     const size_t bytes = (traits_.major >= 9 ? 32 : 8) * kMiB;
     if (!workspace_) {
-      state_->check(cudaMalloc(&workspace_, bytes), "cuBLASLt's workspace");
+      workspace_ = memory_->take(bytes);
       workspaceBytes_ = bytes;
     }
     checkBlas(lt_->create(&handle_), "cublasLtCreate");
@@ -172,20 +172,21 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
   plan.algorithm = found.algo;
 }
 
-const MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointers& at) {
+const MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointers& at, bool mayTakeLong) {
   const Key key = keyOf(op, at);
   const auto known = std::find_if(plans_.begin(), plans_.end(), [&](const Plan& plan) { return plan.key == key; });
   if (known != plans_.end()) {
     plans_.splice(plans_.begin(), plans_, known);
   } else {
+    if (!mayTakeLong) throw MustWait();
     plans_.push_front(makePlan(op, at, key));
     if (plans_.size() > kMaxPlans) plans_.pop_back();
   }
   return plans_.front();
 }
 
-bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
-  const Plan& plan = planFor(op, at);
+bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayTakeLong) {
+  const Plan& plan = planFor(op, at, mayTakeLong);
   if (!plan.possible) return false;
   if (op.bias) setBias(plan, at);
   // Of codes the scale is an integer, too: alpha is left to who reads the sums.
@@ -200,15 +201,17 @@ bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cu
   return true;
 }
 
-bool MatmulLibrary::multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
-  if (!knows(op) || !prepare()) return false;
+bool MatmulLibrary::multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayTakeLong) {
+  if (!knows(op)) return false;
+  if (!tried_ && !mayTakeLong) throw MustWait();
+  if (!prepare()) return false;
   for (uint32_t done = 0; done < op.batch; done += kMaxBatch) {
     Matmul chunk = op;
     chunk.batch = std::min(kMaxBatch, op.batch - done);
     MatmulPointers from = at;
     from.a += done * op.strideA * bytesOf(op.formatA), from.b += done * op.strideB * bytesOf(op.formatB);
     from.out += done * op.strideOut * bytesOf(op.formatOut);
-    if (multiplyChunk(chunk, from, stream)) continue;
+    if (multiplyChunk(chunk, from, stream, mayTakeLong)) continue;
     if (done == 0) return false;
     throw Error(Code::Internal, "cuBLASLt multiplied one part of a batch and refused another");
   }

@@ -6,13 +6,14 @@
 
 #include "../device.h"
 #include "cublaslt.h"
-#include "state.h"
+#include "memory.h"
 
 namespace switchyard::cuda {
 
 // What of a card the choice of algorithms depends on.
 struct DeviceTraits {
   int major = 0, minor = 0;  // compute capability
+  bool readsHost = false;    // kernels reach page-locked memory of the host's by the address that it has there
 };
 
 struct MatmulPointers {
@@ -22,16 +23,17 @@ struct MatmulPointers {
 
 class MatmulLibrary {
  public:
-  MatmulLibrary(std::shared_ptr<DeviceState> state, const DeviceTraits& traits)
-      : state_(std::move(state)), traits_(traits) {}
+  MatmulLibrary(std::shared_ptr<DeviceMemory> memory, const DeviceTraits& traits)
+      : memory_(std::move(memory)), state_(memory_->state), traits_(traits) {}
   ~MatmulLibrary();
   MatmulLibrary(const MatmulLibrary&) = delete;
   MatmulLibrary& operator=(const MatmulLibrary&) = delete;
 
   // Queues out = alpha * op(a) * op(b) + bias on `stream`; of codes of 8 bits (Matmul::rowScales) their whole product
   // alone, as int32. False, and nothing happened, when the library is not there, does not do what is asked or knows no
-  // way for the shape. k > 0.
-  bool multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream);
+  // way for the shape. k > 0. Loading the library and asking it for a way take from milliseconds to a second: MustWait
+  // where that may not be.
+  bool multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayTakeLong = true);
 
  private:
   template <class T>
@@ -53,21 +55,22 @@ class MatmulLibrary {
   bool prepare();
   void checkBlas(cublasStatus_t status, const char* what, cudaStream_t stream = nullptr);
   Key keyOf(const Matmul& op, const MatmulPointers& at) const;
-  const Plan& planFor(const Matmul& op, const MatmulPointers& at);
+  const Plan& planFor(const Matmul& op, const MatmulPointers& at, bool mayTakeLong);
   static bool knows(const Matmul& op);
   Plan makePlan(const Matmul& op, const MatmulPointers& at, const Key& key);
   void setBias(const Plan& plan, const MatmulPointers& at);
   void chooseAlgorithm(Plan& plan);
   Owned<cublasLtMatrixLayout_t> layout(cudaDataType_t type, uint64_t rows, uint64_t columns, uint64_t ld,
                                        uint64_t stride, uint32_t batch);
-  bool multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream);
+  bool multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayTakeLong);
 
+  const std::shared_ptr<DeviceMemory> memory_;
   const std::shared_ptr<DeviceState> state_;
   const DeviceTraits traits_;
   const CublasLt* lt_ = nullptr;
   bool tried_ = false;
   cublasLtHandle_t handle_ = nullptr;
-  void* workspace_ = nullptr;
+  std::byte* workspace_ = nullptr;
   size_t workspaceBytes_ = 0;
   std::list<Plan> plans_;  // most recently used first
 };

@@ -28,9 +28,13 @@ class PinnedPool {
   explicit PinnedPool(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {}
   ~PinnedPool();
 
-  // The smallest block that holds `wanted` bytes, or the largest there is. None when the limit is reached: some will be
-  // given back. Throws OutOfMemory when the system refuses and nothing is given out that could come back.
-  std::optional<PinnedBlock> take(size_t wanted);
+  // How far take() goes: to what lies idle; to new memory, whose page-locking takes milliseconds; or to giving blocks
+  // of other sizes back for it, which waits for the card.
+  enum class Effort : uint8_t { Idle, Allocate, Wait };
+  // The smallest block that holds `wanted` bytes, or the largest there is. None when that takes more effort, or when the
+  // limit is reached: some will be given back. Throws OutOfMemory when the system refuses and nothing is given out that
+  // could come back.
+  std::optional<PinnedBlock> take(size_t wanted, Effort effort = Effort::Wait);
   void giveBack(PinnedBlock block) noexcept;
   // Returns after a block was given back since `seen` (see generation()), or after a short while.
   void waitForBlock(uint64_t seen);
@@ -39,7 +43,8 @@ class PinnedPool {
 
  private:
   static size_t sizeClass(size_t wanted) noexcept;
-  void freeIdle(uint64_t untilTotal) noexcept;  // under mutex_
+  std::byte* takeIdle(size_t kind) noexcept;    // under mutex_; null: there is none
+  void freeIdle(uint64_t untilTotal) noexcept;  // waits for the card, without mutex_
 
   const std::shared_ptr<DeviceState> state_;
   mutable std::mutex mutex_;

@@ -1,4 +1,4 @@
-// Recording: transfers through staging memory, launches, and the events that a submission waits for.
+// Recording: launches, and what orders the streams and the submissions.
 #include "queue.h"
 
 #include <algorithm>
@@ -10,40 +10,22 @@
 namespace switchyard::cuda {
 namespace {
 
-// Smaller uploads go down the one stream: ordering two costs more than they take.
-constexpr size_t kSmallUpload = 64 << 10;
-constexpr size_t kPartBytes = 16 << 20;  // staged bytes after which a part is cut off, so that blocks come back early
-constexpr size_t kStagingAlign = 256;
 constexpr size_t kMaxBuffers = 16, kMaxParams = 128;
 constexpr uint64_t kMaxGridX = 0x7FFFFFFF;
 constexpr uint32_t kMaxGridY = 65535;
+constexpr uint32_t kAtOnce = 2;
 
 [[noreturn]] void refuse(const std::string& text) { throw Error(Code::Internal, "cuda: " + text); }
 
 }  // namespace
 
-CudaBuffer::CudaBuffer(std::shared_ptr<DeviceState> state, size_t bytes)
-    : Buffer(bytes, nullptr), state_(std::move(state)) {
-  state_->enter();
-  void* memory = nullptr;
-  const cudaError_t status = cudaMalloc(&memory, std::max<size_t>((bytes + 3) / 4 * 4, 4));
-  if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    size_t freeBytes = 0, totalBytes = 0;
-    if (cudaMemGetInfo(&freeBytes, &totalBytes) != cudaSuccess) cudaGetLastError();
-    throw Error(Code::OutOfMemory, "cuda:" + std::to_string(state_->ordinal) + " has no " + std::to_string(bytes) +
-                                       " bytes left: " + std::to_string(freeBytes) + " of " +
-                                       std::to_string(totalBytes) + " are free");
-  }
-  state_->check(status, "cudaMalloc");
-  memory_ = static_cast<std::byte*>(memory);
+CudaBuffer::CudaBuffer(std::shared_ptr<DeviceMemory> from, size_t bytes)
+    : Buffer(bytes, nullptr), from_(std::move(from)) {
+  from_->state->enter();
+  memory_ = from_->take(bytes);
 }
 
-CudaBuffer::~CudaBuffer() {
-  // Freeing waits for the card: not for one that is lost.
-  if (state_->lost() || cudaSetDevice(state_->ordinal) != cudaSuccess) return;
-  cudaFree(memory_);
-}
+CudaBuffer::~CudaBuffer() { from_->giveBack(memory_, size); }
 
 Stream::Stream(std::shared_ptr<DeviceState> state) : state_(std::move(state)) {
   state_->enter();
@@ -54,14 +36,18 @@ Stream::~Stream() {
   if (!state_->lost() && cudaSetDevice(state_->ordinal) == cudaSuccess) cudaStreamDestroy(stream_);
 }
 
-CudaQueue::CudaQueue(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pool,
+CudaQueue::CudaQueue(std::shared_ptr<DeviceMemory> memory, std::shared_ptr<PinnedPool> pool,
                      std::shared_ptr<Completer> completer, const DeviceTraits& traits)
-    : state_(std::move(state)),
+    : memory_(std::move(memory)),
+      state_(memory_->state),
       pool_(std::move(pool)),
       completer_(std::move(completer)),
       stream_(state_),
       uploadStream_(state_),
-      library_(state_, traits),
+      downloadStream_(state_),
+      traits_(traits),
+      graphs_(state_),
+      library_(memory_, traits),
       queueState_(completer_->addQueue()) {}
 
 CudaQueue::~CudaQueue() {
@@ -86,25 +72,46 @@ cudaEvent_t CudaQueue::mark(cudaStream_t stream) {
   return event;
 }
 
+// `later` goes on when `earlier` has done what it was asked so far.
+void CudaQueue::order(cudaStream_t earlier, cudaStream_t later) {
+  const cudaEvent_t event = mark(earlier);
+  const cudaError_t status = cudaStreamWaitEvent(later, event, 0);
+  queueState_->giveBack(event);  // the wait is on what was recorded, not on the event
+  check(status, "cudaStreamWaitEvent");
+}
+
 // Large uploads overtake earlier submissions, whose memory they may not touch, but not what this submission did before.
 void CudaQueue::orderLargeUpload(const std::byte* to, size_t bytes) {
+  finishReads(to, bytes, true);
   const bool overlaps = std::any_of(smallUploads_.begin(), smallUploads_.end(), [&](const auto& small) {
     return small.first < to + bytes && to < small.first + small.second;
   });
   if (!computeDirty_ && !overlaps) return;
-  const cudaEvent_t before = mark(stream_);
-  const cudaError_t status = cudaStreamWaitEvent(uploadStream_, before, 0);
-  queueState_->giveBack(before);  // the wait is on what was recorded, not on the event
-  check(status, "cudaStreamWaitEvent");
+  sendSmall();
+  order(compute(), uploadStream_);
   computeDirty_ = false;
   smallUploads_.clear();
 }
 
-// From here on stream_ comes after all large uploads.
+// What stream_, or the upload stream, is asked for from here on may write to these bytes.
+void CudaQueue::finishReads(const std::byte* at, size_t bytes, bool forUpload) {
+  if (reading_.empty()) return;
+  std::erase_if(reading_, [settled = queueState_->settled()](const Reading& r) { return r.number < settled; });
+  const bool overlaps = std::any_of(reading_.begin(), reading_.end(), [&](const Reading& r) {
+    return (forUpload || !r.isBefore) && r.from < at + bytes && at < r.from + r.bytes;
+  });
+  if (!overlaps) return;
+  order(downloadStream_, forUpload ? static_cast<cudaStream_t>(uploadStream_) : compute());
+  if (forUpload) return;
+  for (Reading& reading : reading_) reading.isBefore = true;
+}
+
+// From here on stream_ comes after all uploads.
 void CudaQueue::joinUploads() {
+  sendSmall();
   if (!uploadsToJoin_) return;
   const cudaEvent_t uploaded = mark(uploadStream_);
-  const cudaError_t status = cudaStreamWaitEvent(stream_, uploaded, 0);
+  const cudaError_t status = cudaStreamWaitEvent(compute(), uploaded, 0);
   if (status == cudaSuccess && !recorded_.marks.computeBegin && !recorded_.marks.computeEnd) {
     queueState_->giveBack(recorded_.marks.uploadEnd);
     recorded_.marks.uploadEnd = uploaded;
@@ -117,137 +124,17 @@ void CudaQueue::joinUploads() {
 
 void CudaQueue::beginCompute() {
   joinUploads();
-  if (!recorded_.marks.computeBegin && !recorded_.marks.computeEnd) recorded_.marks.computeBegin = mark(stream_);
+  if (!recorded_.marks.computeBegin && !recorded_.marks.computeEnd) recorded_.marks.computeBegin = mark(compute());
   computeDirty_ = true;
 }
 
-// Staging memory for up to `wanted` bytes, owned by the submission; `bytes` says how many it holds.
-std::byte* CudaQueue::stage(size_t wanted, size_t& bytes) {
-  bytes = std::min(wanted, PinnedPool::kMaxBlockBytes);
-  if (recorded_.blocks.empty() || recorded_.blocks.back().bytes - blockUsed_ < bytes) {
-    if (stagedBytes_ + bytes > kPartBytes) submitPart();
-    for (;;) {
-      recorded_.blocks.reserve(recorded_.blocks.size() + 1);
-      const uint64_t generation = pool_->generation();
-      if (const auto block = pool_->take(bytes)) {
-        recorded_.blocks.push_back(*block);
-        break;
-      }
-      if (!mayWait_) throw MustWait();
-      // What this queue holds comes back too, so that two queues never wait for each other's.
-      submitPart();
-      completer_->waitForBlock(*queueState_, generation);
-      state_->enter();
-    }
-    blockUsed_ = 0;
-  }
-  std::byte* memory = recorded_.blocks.back().memory + blockUsed_;
-  blockUsed_ =
-      std::min((blockUsed_ + bytes + kStagingAlign - 1) / kStagingAlign * kStagingAlign, recorded_.blocks.back().bytes);
-  stagedBytes_ += bytes;
-  return memory;
-}
-
-// Hands the staging memory so far to the completion thread, which empties it as soon as the card is done with it.
-void CudaQueue::submitPart() {
-  if (recorded_.blocks.empty()) return;
+// Behind everything that was recorded so far.
+cudaEvent_t CudaQueue::markEnd() {
   joinUploads();
-  Submission part;
-  part.end = mark(stream_);
-  part.blocks = std::move(recorded_.blocks);
-  part.copies = std::move(recorded_.copies);
-  recorded_.blocks.clear(), recorded_.copies.clear();
-  blockUsed_ = stagedBytes_ = 0;
-  parted_ = true;
-  completer_->push(*queueState_, std::move(part));
-}
-
-void CudaQueue::upload(BufferView dst, std::span<const std::byte> src) {
-  if (src.empty()) return;
-  state_->enter();
-  std::byte* to = addressOf(dst, src.size());
-  const bool large = src.size() > kSmallUpload;
-  if (large) {
-    orderLargeUpload(to, src.size());
-  } else {
-    joinUploads();
-    smallUploads_.emplace_back(to, src.size());
-  }
-  const cudaStream_t stream = large ? uploadStream_ : stream_;
-  if (!recorded_.marks.uploadBegin) recorded_.marks.uploadBegin = mark(stream);
-  if (state_->isPinned(src)) {
-    uploadsToJoin_ = uploadsToJoin_ || large;
-    check(cudaMemcpyAsync(to, src.data(), src.size(), cudaMemcpyHostToDevice, stream), "an upload");
-    return;
-  }
-  while (!src.empty()) {
-    size_t bytes = 0;
-    std::byte* staging = stage(src.size(), bytes);
-    std::memcpy(staging, src.data(), bytes);
-    uploadsToJoin_ = uploadsToJoin_ || large;
-    check(cudaMemcpyAsync(to, staging, bytes, cudaMemcpyHostToDevice, stream), "an upload");
-    to += bytes;
-    src = src.subspan(bytes);
-  }
-}
-
-void CudaQueue::download(std::span<std::byte> dst, BufferView src) {
-  if (dst.empty()) return;
-  state_->enter();
-  const std::byte* from = addressOf(src, dst.size());
-  joinUploads();
-  if (!recorded_.marks.computeEnd) recorded_.marks.computeEnd = mark(stream_);
-  computeDirty_ = true;
-  if (state_->isPinned(dst))
-    return check(cudaMemcpyAsync(dst.data(), from, dst.size(), cudaMemcpyDeviceToHost, stream_), "a download");
-  while (!dst.empty()) {
-    size_t bytes = 0;
-    std::byte* staging = stage(dst.size(), bytes);
-    recorded_.copies.reserve(recorded_.copies.size() + 1);
-    check(cudaMemcpyAsync(staging, from, bytes, cudaMemcpyDeviceToHost, stream_), "a download");
-    recorded_.copies.push_back({staging, dst.data(), bytes});
-    from += bytes;
-    dst = dst.subspan(bytes);
-  }
-}
-
-void CudaQueue::copy(BufferView dst, BufferView src) {
-  if (dst.size != src.size || dst.size % 4 != 0) refuse("copy takes equal sizes, multiples of 4 bytes");
-  if (dst.size == 0) return;
-  state_->enter();
-  std::byte* to = addressOf(dst, dst.size);
-  const std::byte* from = addressOf(src, src.size);
-  beginCompute();
-  check(cudaMemcpyAsync(to, from, dst.size, cudaMemcpyDeviceToDevice, stream_), "a copy on the card");
-}
-
-// Like a small upload: it comes after what this queue has done before.
-void CudaQueue::copyFrom(BufferView dst, BufferView src) {
-  if (dst.size != src.size) refuse("a copy from another card between views of different sizes");
-  if (dst.size == 0) return;
-  const auto* buffer = dynamic_cast<const CudaBuffer*>(src.buffer);
-  if (!buffer) refuse("a copy from what is no card of CUDA's");
-  const DeviceState& from = buffer->state();
-  if (from.lost()) throw SourceLost("cuda:" + std::to_string(from.ordinal));
-  state_->enter();
-  state_->reachPeer(from.ordinal);
-  std::byte* const to = addressOf(dst, dst.size);
-  joinUploads();
-  smallUploads_.emplace_back(to, dst.size);
-  if (!recorded_.marks.uploadBegin) recorded_.marks.uploadBegin = mark(stream_);
-  check(cudaMemcpyPeerAsync(to, state_->ordinal, addressOf(src, src.size), from.ordinal, dst.size, stream_),
-        "a copy from another card");
-}
-
-void CudaQueue::fill(BufferView dst, uint32_t word) {
-  if (dst.size % 4 != 0) refuse("fill takes a multiple of 4 bytes");
-  if (dst.size == 0) return;
-  state_->enter();
-  std::byte* const to = addressOf(dst, dst.size);
-  beginCompute();
-  if (word == 0) return check(cudaMemsetAsync(to, 0, dst.size, stream_), "cudaMemset");
-  const FillParams params{dst.size / 4, word};
-  launchKernel(cudaKernel_fill, "fill", params.words, {&to, 1}, &params);
+  if (!readsToJoin_) return mark(compute());
+  order(compute(), downloadStream_);
+  readsToJoin_ = false;
+  return mark(downloadStream_);
 }
 
 void CudaQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
@@ -264,7 +151,10 @@ void CudaQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView
   if (count == 0) return;
   state_->enter();
   std::byte* buffers[kMaxBuffers];
-  for (size_t i = 0; i < views.size(); ++i) buffers[i] = addressOf(views[i], views[i].size);
+  for (size_t i = 0; i < views.size(); ++i) {
+    buffers[i] = addressOf(views[i], views[i].size);
+    finishReads(buffers[i], views[i].size);
+  }
   alignas(16) std::byte aligned[kMaxParams];
   std::memcpy(aligned, params.data(), params.size());
   beginCompute();
@@ -283,13 +173,25 @@ void CudaQueue::launch(const std::shared_ptr<const Program>& program, Extent gro
   const LaunchShape shape = shapeOf(plan, groups);
   state_->enter();
   std::byte* buffers[kMaxBuffers];
-  for (size_t i = 0; i < views.size(); ++i) buffers[i] = addressOf(views[i].view, views[i].view.size);
+  for (size_t i = 0; i < views.size(); ++i) {
+    buffers[i] = addressOf(views[i].view, views[i].view.size);
+    finishReads(buffers[i], views[i].view.size);
+  }
   ProgramArguments arguments(plan, {buffers, views.size()}, params);
   beginCompute();
   check(cudaLaunchKernel(kernel->function(), dim3(shape.grid[0], shape.grid[1], shape.grid[2]),
                          dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), plan.sharedBytes,
-                         stream_),
+                         compute()),
         plan.who.c_str());
+}
+
+// The first launch of a kernel would load its code, which takes milliseconds and may wait for what the card computes.
+void CudaQueue::load(const void* function, const char* name) {
+  if (loaded_.contains(function)) return;
+  if (!mayTakeLong_) throw MustWait();
+  cudaFuncAttributes attributes{};
+  check(cudaFuncGetAttributes(&attributes, function), name);
+  loaded_.insert(function);
 }
 
 void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_t count,
@@ -297,6 +199,13 @@ void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_
   const CudaVariant& variant = kernel.choose(params);
   const Grid grid = foldGrid(count / variant.unitsPerBlock + (count % variant.unitsPerBlock != 0), kMaxGridX);
   if (grid.y > kMaxGridY) throw Error(Code::Unsupported, std::string(name) + ": more blocks than a launch can have");
+  load(variant.function, name);
+  // The first of a row go at once, so that the card has begun when the others are known.
+  if (launchedInARow_ >= kAtOnce) {
+    later_.add(variant.function, name, grid, variant.threads, buffers, params, kernel.paramsBytes);
+    return;
+  }
+  ++launchedInARow_;
   const void* pointers[kMaxBuffers];
   void* arguments[kMaxBuffers + 1];
   for (size_t i = 0; i < buffers.size(); ++i) {
@@ -307,28 +216,37 @@ void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_
   check(cudaLaunchKernel(variant.function, dim3(grid.x, grid.y), dim3(variant.threads), arguments, 0, stream_), name);
 }
 
+// stream_, which has been asked for all launches so far.
+cudaStream_t CudaQueue::compute() {
+  launchedInARow_ = 0;
+  if (!later_.empty()) {
+    graphs_.play(later_, stream_, mayTakeLong_);
+    later_.clear();
+  }
+  return stream_;
+}
+
 // From here on the card never fails the caller: `done` hears of it, on the completion thread, after all earlier
 // submissions.
 void CudaQueue::submit(Completion done) {
   try {
     state_->enter();
-    joinUploads();
-    recorded_.end = mark(stream_);
+    recorded_.end = markEnd();
   } catch (...) {
     recorded_.error = std::current_exception();
     drain();
   }
   recorded_.done = std::move(done);
   Submission submission = std::exchange(recorded_, {});
-  blockUsed_ = stagedBytes_ = 0;
-  parted_ = uploadsToJoin_ = computeDirty_ = false;
-  smallUploads_.clear();
+  forgetRecorded();
+  ++pushed_;
   completer_->push(*queueState_, std::move(submission));
 }
 
 void CudaQueue::discard() noexcept {
-  const bool started = parted_ || uploadsToJoin_ || computeDirty_ || !recorded_.blocks.empty() ||
-                       recorded_.marks.uploadBegin || recorded_.marks.computeBegin || recorded_.marks.computeEnd;
+  const bool started = parted_ || uploadsToJoin_ || readsToJoin_ || computeDirty_ || !small_.empty() ||
+                       !later_.empty() || !recorded_.blocks.empty() || recorded_.marks.uploadBegin ||
+                       recorded_.marks.computeBegin || recorded_.marks.computeEnd;
   if (!started) return;
   drain();
   if (parted_) {  // their copies go to memory that the caller may now take back
@@ -338,24 +256,34 @@ void CudaQueue::discard() noexcept {
   dropRecorded();
 }
 
+void CudaQueue::forgetRecorded() noexcept {
+  blockUsed_ = stagedBytes_ = 0;
+  parted_ = uploadsToJoin_ = readsToJoin_ = computeDirty_ = false;
+  small_.clear();
+  smallUploads_.clear();
+  later_.clear();
+  launchedInARow_ = 0;
+}
+
 void CudaQueue::dropRecorded() noexcept {
   queueState_->giveBack(recorded_.marks);
   for (const PinnedBlock& block : recorded_.blocks) pool_->giveBack(block);
   recorded_ = {};
-  blockUsed_ = stagedBytes_ = 0;
-  parted_ = uploadsToJoin_ = computeDirty_ = false;
-  smallUploads_.clear();
+  reading_.clear();  // drain() has waited for them
+  forgetRecorded();
 }
 
 // Waits until the card has finished everything of this queue, in finite steps; a card that doesn't is lost.
 void CudaQueue::drain() noexcept {
   const auto begin = Clock::now();
-  for (cudaStream_t stream : {static_cast<cudaStream_t>(uploadStream_), static_cast<cudaStream_t>(stream_)}) {
+  for (const Stream* each : {&uploadStream_, &stream_, &downloadStream_}) {
+    const cudaStream_t stream = *each;
     while (!state_->lost()) {
       const cudaError_t status = cudaStreamQuery(stream);
       if (status == cudaSuccess) break;
       if (status == cudaErrorNotReady) {
-        if (Clock::now() - begin > kWatchdog) state_->lose("no answer while a failed job was dropped");
+        if (Clock::now() - begin > std::max(watchdog.load(), recorded_.limit))
+          state_->lose("no answer while a failed job was dropped");
         std::this_thread::sleep_for(std::chrono::microseconds(50));
         continue;
       }

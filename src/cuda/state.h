@@ -28,6 +28,7 @@ class DeviceState {
  public:
   explicit DeviceState(int ordinal) : ordinal(ordinal) {}
   const int ordinal;
+  std::atomic<size_t> unfinished{0};  // submissions of all queues that the card has not answered
 
   // For the calling thread; before any other call on this card. Throws DeviceLost once the card is lost.
   void enter();

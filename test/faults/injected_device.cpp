@@ -147,6 +147,8 @@ class InjectedQueue final : public Queue {
         });
   }
   void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
+  void setMayTakeLong(bool mayTakeLong) override { inner_->setMayTakeLong(mayTakeLong); }
+  void setLongest(std::chrono::milliseconds longest) override { inner_->setLongest(longest); }
   void discard() noexcept override {
     recording = {};
     inner_->discard();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
@@ -111,5 +112,8 @@ T atomicExch(T* at, T value) {
 // Runs `threads` threads of every block; throws switchyard::Error{Internal} where a block's threads part at a barrier.
 struct CudaVariant;
 void runKernel(const CudaVariant& variant, unsigned gridX, unsigned gridY, void** arguments, const char* name);
+
+// What a launch by a kernel's address alone needs to know (launches.h). Thread-safe.
+void noteKernel(const void* function, void (*call)(const void*, void**), std::initializer_list<size_t> argumentBytes);
 
 }  // namespace switchyard::cuda_shim

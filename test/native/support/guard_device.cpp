@@ -164,6 +164,8 @@ class GuardQueue final : public Queue {
     });
   }
   void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
+  void setMayTakeLong(bool mayTakeLong) override { inner_->setMayTakeLong(mayTakeLong); }
+  void setLongest(std::chrono::milliseconds longest) override { inner_->setLongest(longest); }
   void discard() noexcept override {
     inner_->discard();
     shadows_.clear();
