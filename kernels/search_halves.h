@@ -42,7 +42,7 @@ struct HalfBase {
   static constexpr uint32_t kChunks = 1, kElementBytes = 2;
   using Raw = Words;
   using Sum = float;
-  static __device__ void fragments(const Raw& raw, uint32_t, uint32_t (&out)[kPlanes][4]) {
+  static __device__ void takeFragments(const Raw& raw, uint32_t (&out)[kPlanes][4]) {
     SWITCHYARD_UNROLL
     for (uint32_t i = 0; i < 4; ++i) out[0][i] = raw.at[i];
   }
@@ -62,9 +62,11 @@ struct CodeBase {
   static constexpr uint32_t kChunks = 2, kElementBytes = 1;
   using Raw = Words;
   using Sum = int32_t;  // at most 2^14 an element, kMostTensorCodes of them
-  static __device__ void fragments(const Raw& raw, uint32_t chunk, uint32_t (&out)[kPlanes][4]) {
-    pairsOfCodes(raw.at[2 * chunk], out[0][0], out[0][1]);
-    pairsOfCodes(raw.at[2 * chunk + 1], out[0][2], out[0][3]);
+  // Of the first half of the row's piece, which makes place for the second.
+  static __device__ void takeFragments(Raw& raw, uint32_t (&out)[kPlanes][4]) {
+    pairsOfCodes(raw.at[0], out[0][0], out[0][1]);
+    pairsOfCodes(raw.at[1], out[0][2], out[0][3]);
+    raw.at[0] = raw.at[2], raw.at[1] = raw.at[3];
   }
   static __device__ int32_t squares(const Raw& raw, int32_t sum) {
     SWITCHYARD_UNROLL
@@ -81,7 +83,7 @@ struct FloatBase {
     float4 at[2];
   };
   using Sum = float;
-  static __device__ void fragments(const Raw& raw, uint32_t, uint32_t (&out)[kPlanes][4]) {
+  static __device__ void takeFragments(const Raw& raw, uint32_t (&out)[kPlanes][4]) {
     SWITCHYARD_UNROLL
     for (uint32_t i = 0; i < 2; ++i) {
       float4 x = raw.at[i];

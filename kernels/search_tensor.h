@@ -184,14 +184,12 @@ __device__ inline void bestOfBlocks(const float* queries, const void* base, cons
       SWITCHYARD_UNROLL
       for (uint32_t r = 0; r < 4; ++r) squares[r] = Base::squares(now[r], squares[r]);
     }
-    SWITCHYARD_UNROLL
-    for (uint32_t part = 0; part < Base::kChunks; ++part) {
-      const uint32_t chunk = first + part;
+    for (uint32_t chunk = first; chunk < first + Base::kChunks; ++chunk) {
       stage.split(chunk + 1);
       stage.fetch(chunk + 2);
       uint32_t rows[4][Base::kPlanes][4];
       SWITCHYARD_UNROLL
-      for (uint32_t r = 0; r < 4; ++r) Base::fragments(now[r], part, rows[r]);
+      for (uint32_t r = 0; r < 4; ++r) Base::takeFragments(now[r], rows[r]);
       const typename Stage::Planes& planes = shared.planes[chunk % 2];
       SWITCHYARD_UNROLL
       for (uint32_t n = 0; n < kQueryTiles; ++n) {

@@ -115,10 +115,12 @@ const checks = {
       'ERR_CANCELED',
     );
     const small = await gpu.createContext({ device, memoryLimit: 4 << 20 });
-    assert.equal(
-      await code(small.run({ type: 'softmax', inputs: { input: matrix(2048, 1024) } })),
-      'ERR_OUT_OF_MEMORY',
-    );
+    // The CPU computes on the caller's memory.
+    if (!device.startsWith('cpu'))
+      assert.equal(
+        await code(small.run({ type: 'softmax', inputs: { input: matrix(2048, 1024) } })),
+        'ERR_OUT_OF_MEMORY',
+      );
     await small.close();
     assert.equal(await code(small.run({ type: 'add', inputs: { a: random(4), b: random(4) } })), 'ERR_CLOSED');
   },
