@@ -159,7 +159,7 @@ function matrix(card) {
       limit: 'product bfloat16',
       expect: 0.35,
       binds: 'tensor cores by mma.sync, and exponentials',
-      why: 'each weight is two bfloat16, so a third of all products is for its second half; mma.sync is at most 0.62 of wgmma',
+      why: 'each weight is two bfloat16, a third of all products its second half; mma.sync is 0.62 of wgmma',
     },
     {
       name: 'attention, bfloat16, causal',

@@ -47,7 +47,7 @@ function search(card) {
       limit: 'product float32',
       expect: 0.8,
       binds: 'tensor cores by mma.sync',
-      why: 'a product is six of bfloat16, which loses no more than float32; rows are read once for 64 queries, best ones scored again',
+      why: 'a product is six of bfloat16, which loses no more than float32; rows are read once for 64 queries',
     },
     {
       name: 'search, int8 base',
