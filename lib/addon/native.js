@@ -164,7 +164,7 @@ const { keepHeldMemory } = require('./transfers');
  *   }} devices
  * @property {(device: string) => string|undefined} lostForGood what is to be said of a device that this process has
  *   lost and can't open again; undefined: it may
- * @property {() => { cublasLt: CudaFile, nvrtc: CudaFile, headers: CudaHeaders }} cudaFiles which of CUDA would be taken
+ * @property {() => { cublasLt: CudaFile, nvrtc: CudaFile, headers: CudaHeaders }} cudaFiles which would be taken
  * @property {() => number} numaNode whose processors this process is bound to; -1: it is bound to none
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number,
  *   programs: number, onLibuvsPool: boolean) => void} openContext

@@ -33,8 +33,8 @@ class DeviceState {
   // For the calling thread; before any other call on this card. Throws DeviceLost once the card is lost.
   void enter();
   bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
-  // The first reason stays. Unless it may pass, the whole process has lost the card (lost_devices.h): its context is the
-  // process's only one there, whether it is dead or a kernel in it never ends.
+  // The first reason stays. Unless it may pass, the whole process has lost the card (lost_devices.h): its context is
+  // the process's only one there, whether it is dead or a kernel in it never ends.
   void lose(const std::string& why, bool mayPass = false) noexcept;
   std::exception_ptr lostError() const;
   // As check(), and a sticky error marks the card lost.
