@@ -149,6 +149,21 @@ function chooseDevices(asked, { devices, problems }) {
   return cards.map((it) => it.id);
 }
 
+// What fails here is in the report, too: a driver that crashes is a finding.
+function findDevices(options, paths, libraries, report) {
+  try {
+    const env = withVulkan(paths, environmentWith(process.env, Object.values(libraries.found))),
+      found = listDevices(paths, env);
+    Object.assign(report.content, found);
+    return { env, found, devices: chooseDevices(options.device, found) };
+  } catch (error) {
+    const [reason, ...detail] = error.message.split('\n');
+    report.content.problems.push({ backend: 'device to measure', reason, detail: detail.join(' '), remedy: '' });
+    report.end('interrupted');
+    throw error;
+  }
+}
+
 /** One device: its parts in order, then what was left of those whose share was used up. */
 async function runDevice({ device, found, report, planned, end, ...common }) {
   const here = found.devices.find((it) => it.id === device),
@@ -197,10 +212,9 @@ async function runDevice({ device, found, report, planned, end, ...common }) {
 async function main() {
   const options = readOptions();
   const begun = performance.now();
-  const build = process.env.SWITCHYARD_KIT_BUILD ?? path.join(root, 'build', 'release');
+  const build = path.join(root, 'build', 'release');
   const paths = { root, tests: path.join(build, 'switchyard_tests'), bench: path.join(build, 'switchyard_bench') };
   const libraries = findLibraries(process.env);
-  const env = withVulkan(paths, environmentWith(process.env, Object.values(libraries.found)));
   const report = new Report(options.out, {
     minutes: options.minutes,
     machine: { ...machine(), libraries: libraries.found, missing: libraries.missing, nvidiaSmi: cardsBySmi() },
@@ -214,9 +228,7 @@ async function main() {
       process.exit(128 + require('node:os').constants.signals[signal]);
     });
 
-  const found = listDevices(paths, env);
-  Object.assign(report.content, found);
-  const devices = chooseDevices(options.device, found);
+  const { env, found, devices } = findDevices(options, paths, libraries, report);
   const plan = devices.map((device) => {
     const { type } = found.devices.find((it) => it.id === device);
     const planned = rows(type !== 'cpu').filter((row) => !options.only || options.only.includes(row.part));

@@ -234,10 +234,18 @@ describe('a run', () => {
     expect(states).not.toContain('failed');
   });
 
+  test('that finds no such device says so in its report', async () => {
+    const run = begin('--device', 'cuda:98');
+    expect(await run.ended).toMatchObject({ code: 2 });
+    const report = run.read();
+    if (!isValid(report)) throw new Error(JSON.stringify(isValid.errors));
+    expect(report.state).toBe('interrupted');
+    expect(report.problems.at(-1).reason).toMatch(/there is no cuda:98 here, but .*cpu:0/);
+  });
+
   test.each([
     [['--minutes', 'some'], /--minutes is a number/],
     [['--only', 'all'], /no part is called all/],
-    [['--device', 'cuda:99'], /there is no cuda:99 here/],
   ])('%j is refused', async (args, message) => {
     const { code, errors } = await begin(...args).ended;
     expect(errors).toMatch(message);
