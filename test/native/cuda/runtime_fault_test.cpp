@@ -47,8 +47,8 @@ std::string useAll(Device& device, std::shared_ptr<Ending>* last) {
       queue->upload({a.get(), 0, kSmall}, small);
       queue->upload({a.get(), kSmall, kSmall}, small);
       queue->upload({c.get(), 0, kHuge}, huge);  // in parts
-      queue->fill({b.get(), 0, kBytes}, 0x01010101);
-      queue->fill({b.get(), 0, kSmall}, 0);
+      queue->fill({b.get(), 0, kSmall}, 0x01010101);
+      queue->fill({b.get(), 0, kBytes}, 0);
       queue->copy({b.get(), 0, kSmall}, {a.get(), 0, kSmall});
       queue->download(gotSmall, {b.get(), 0, kSmall});
       queue->download(gotLarge, {a.get(), 0, kBytes});
@@ -119,7 +119,7 @@ class CudaFaults : public OnCudaRuntime {
       ShimRuntime::setPools(pools);
       for (const char* call : kCalls) {
         int places = 0;
-        for (int nth = 0; nth < 4000 && !HasFailure(); nth += nth < 4 ? 1 : step) {
+        for (int nth = 0; nth < 200 && !HasFailure(); nth += nth < 4 ? 1 : step) {
           if (!failOnce(call, nth, error, isSticky)) break;
           ++places;
           ShimRuntime::setPools(pools);
