@@ -17,7 +17,7 @@ namespace {
 
 using cuda_shim::Interleaved;
 
-constexpr uint64_t kFewSeeds = 8;  // of `npm test`; `npm run test:blocks` has a hundred
+constexpr uint64_t kFewSeeds = 4;  // of `npm test`; `npm run test:blocks` has a hundred
 constexpr unsigned kBlocks = 12;
 
 uint64_t seedCount() { return options().seeds ? options().seeds : kFewSeeds; }

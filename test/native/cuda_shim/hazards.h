@@ -26,12 +26,8 @@ class Hazards {
 
  private:
   static constexpr size_t kPageBytes = 64;
-  struct Mark {
-    Moment moment;
-    bool isThere = false, isAtomic = false;
-  };
   struct Byte {
-    Mark write, read, earlierRead;  // two readers that differ
+    uint64_t write = 0, read = 0, earlierRead = 0;  // marks; two readers that differ
   };
   struct Page {
     uint64_t launch = 0;
