@@ -165,11 +165,6 @@ void addAttentionCases(CaseList& list) {
       {"weights-mask-causal", {3, 67, 67, 8, 6, true, true, true}},
       {"weights-causal-fewer-keys", {2, 70, 33, 8, 6, false, true, true}},
       {"weights-causal-more-keys", {2, 33, 130, 8, 6, true, true, true}},
-      {"weights-keys-260", {16, 65, 260, 4, 3, true, true, true}},  // each way to hold a row of scores
-      {"weights-keys-1028", {1, 3, 1028, 4, 3, true, true, true}},
-      {"weights-keys-4097", {1, 3, 4097, 4, 3, true, true, true}},
-      {"weights-keys-8196", {1, 3, 8196, 4, 3, true, true, true}},
-      {"weights-keys-16388", {1, 3, 16388, 4, 3, true, true, true}},
       {"scale", {2, 9, 14, 8, 8, false, false, false, 0.7}},
       {"scale-0", {2, 9, 14, 8, 8, false, false, true, 0}},
       {"sharp", {1, 20, 40, 16, 8, false, false, true, kNaN, 8}},
@@ -181,6 +176,11 @@ void addAttentionCases(CaseList& list) {
   for (auto& form : forms)
     for (DType t : kFloatTypes)
       if (!halfSkips(t, form.how.t)) add(list, form.name, Size::Small, t, form.how);
+  // Each way in which a card's threads hold a row of scores.
+  add(list, "weights-keys-260", Size::Medium, kF32, {16, 65, 260, 4, 3, true, true, true});
+  add(list, "weights-keys-1028", Size::Small, kF32, {1, 3, 1028, 4, 3, true, true, true});
+  for (uint64_t t : {4097, 8196, 16388})
+    add(list, "weights-keys-" + std::to_string(t), Size::Medium, kF32, {1, 3, t, 4, 3, true, true, true});
   add(list, "large", Size::Large, kF32, {4, 260, 270, 64, 64, true, true, true});
   add(list, "many-heads", Size::Split, kF32, {11, 100, 130, 64, 64, true, true, true});
   add(list, "many-rows", Size::Split, kF16, {3, 190, 270, 32, 48});
