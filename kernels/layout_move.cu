@@ -45,7 +45,7 @@ __device__ inline void widen(uint32_t* bounds, bool counts, Point at) {
   if (highY > now[3]) atomicMax(&bounds[3], highY);
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 8)
     layoutMoveKernel(const float* positions, const float4* packed, const uint32_t* info, const float4* moments,
                      const float4* fields, uint32_t* work, float* next, LayoutParams p) {
   const uint64_t item = linearThread();

@@ -36,7 +36,7 @@ __device__ inline float ofColumn(const In& in, const PoolParams& p, uint64_t beg
   return all;
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     poolKernel(const void* input, const int32_t* offsets, void* out, PoolParams p) {
   SWITCHYARD_SHARED(uint32_t, overflowed);
   const uint64_t blocks = (p.d + kPoolColumns - 1) / kPoolColumns, sequence = linearBlock() / blocks;
