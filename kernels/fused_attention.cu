@@ -28,9 +28,10 @@ __device__ inline void loadColumns(Slice& slice, const In& matrix, uint32_t dept
 template <uint32_t kChunks>
 __device__ inline void tileByProducts(const void* queries, const void* keys, const void* values, const void* biases,
                                       const Places& at, void* out, const FusedAttentionParams& p) {
-  __shared__ Slice left, right;
-  __shared__ Slice weights[kTile / kSlice];  // [key][query]
-  __shared__ uint32_t anyLost;
+  SWITCHYARD_SHARED(Slice, left);
+  SWITCHYARD_SHARED(Slice, right);
+  SWITCHYARD_SHARED(Slice, weights, [kTile / kSlice]);  // [key][query]
+  SWITCHYARD_SHARED(uint32_t, anyLost);
   const AttentionTile& tile = at.tile;
   const uint64_t queryStride = at.queryStride, keyStride = at.keyStride, valueStride = at.valueStride,
                  outStride = at.outStride;

@@ -33,13 +33,13 @@ template <class Rows>
 __global__ void __launch_bounds__(kTileThreads, 2)
     searchScoresKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
                        SearchParams p) {
-  __shared__ Slice queryPart;
-  __shared__ Slice basePart;
-  __shared__ float allSquares[2 * kTile];
-  __shared__ uint32_t anyLost;
-  __shared__ float sizes[2 * kTile];
-  __shared__ float found[kTile][kTile + 1];
-  __shared__ bool shown[kTile];
+  SWITCHYARD_SHARED(Slice, queryPart);
+  SWITCHYARD_SHARED(Slice, basePart);
+  SWITCHYARD_SHARED(float, allSquares, [2 * kTile]);
+  SWITCHYARD_SHARED(uint32_t, anyLost);
+  SWITCHYARD_SHARED(float, sizes, [2 * kTile]);
+  SWITCHYARD_SHARED(float, found, [kTile][kTile + 1]);
+  SWITCHYARD_SHARED(bool, shown, [kTile]);
   const uint64_t queryTiles = (uint64_t(p.q) + kTile - 1) / kTile;
   const uint64_t block = linearBlock() / queryTiles, firstRow = block * kTile;
   const uint64_t firstQuery = linearBlock() % queryTiles * kTile;

@@ -56,6 +56,8 @@ void parse(int& argc, char** argv) {
       options().seed = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--cases"))
       options().cases = std::strtoull(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--seeds"))
+      options().seeds = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--case"))
       options().onlyCase = std::strtoll(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--rare-rows"))
