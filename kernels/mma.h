@@ -6,9 +6,6 @@
 #ifdef SWITCHYARD_CUDA_SHIM
 #include "shim_tensor.h"
 #endif
-#ifndef SWITCHYARD_SHARED
-#define SWITCHYARD_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
-#endif
 
 #if defined(SWITCHYARD_CUDA_SHIM) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800)
 #define SWITCHYARD_HAS_MMA
