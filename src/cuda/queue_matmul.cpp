@@ -35,13 +35,13 @@ void CudaQueue::requireKnown(const Matmul& op) {
 // our own tiles have no tensor cores.
 bool CudaQueue::multiplyByLibrary(const Matmul& op, const MatmulPointers& at) {
   const bool codes = bool(op.rowScales);
-  if (!codes && library_.multiply(op, at, stream_)) return true;
+  if (!codes && library_.multiply(op, at, stream_, mayWait_)) return true;
   if (op.batch > 1 || (codes ? op.group != 0 : !op.hasEpilogue() && !op.sums)) return false;
   Matmul product = op;
   MatmulPointers to = at;
   product.bias = product.residual = {}, product.activation = kActivationNone, product.formatOut = kFormatFloat32;
   if (op.formatOut != kFormatFloat32) product.ldOut = op.n, to.out = at.sums;
-  if (!to.out || !library_.multiply(product, to, stream_)) return false;
+  if (!to.out || !library_.multiply(product, to, stream_, mayWait_)) return false;
   const MatmulFinishParams params = matmulFinishParams(op, product.ldOut);
   std::byte* const buffers[] = {to.out, at.scales, at.rowScales, at.bias, at.residual, at.out};
   launchKernel(cudaKernel_matmul_finish, "matmul_finish", uint64_t(op.m) * op.n, buffers, &params);
