@@ -46,7 +46,8 @@ CudaQueue::CudaQueue(std::shared_ptr<DeviceMemory> memory, std::shared_ptr<Pinne
       uploadStream_(state_),
       downloadStream_(state_),
       graphs_(state_),
-      library_(state_, traits),
+      support_(memory_),
+      library_(state_, traits, support_),
       queueState_(completer_->addQueue()) {}
 
 CudaQueue::~CudaQueue() {
