@@ -141,7 +141,7 @@ __device__ inline void tileByProducts(const void* queries, const void* keys, con
 }
 
 template <uint32_t kChunks>
-__global__ void __launch_bounds__(kTileThreads, kChunks == 1 ? 2 : 1)
+__global__ void __launch_bounds__(kTileThreads, 1)
     fusedAttentionKernel(const void* query, const void* key, const void* value, const void* bias, const void* tiles,
                          void* out, FusedAttentionParams p) {
   const uint64_t block = linearBlock();

@@ -5,7 +5,7 @@
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 template <uint32_t kQueries, class Rows>
-__global__ void __launch_bounds__(kSearchThreads)
+__global__ void __launch_bounds__(kSearchThreads, 2)
     searchScanKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
                      SearchParams p) {
   SWITCHYARD_SHARED(float, querySquares, [kSearchWarps]);

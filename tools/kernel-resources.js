@@ -32,7 +32,9 @@ function occupancy(arch, { threads, registers, shared }) {
     threads: Math.floor(machine.threads / kWarp / warps),
     blocks: machine.blocks,
     registers: Math.floor((Math.floor(kRegisters / kParts / ofWarp) * kParts) / warps),
-    'shared memory': shared ? Math.floor(machine.shared / (Math.ceil(shared / 128) * 128 + machine.reserved)) : Infinity,
+    'shared memory': shared
+      ? Math.floor(machine.shared / (Math.ceil(shared / 128) * 128 + machine.reserved))
+      : Infinity,
   };
   const blocks = Math.min(...Object.values(limits));
   const limit = Object.keys(limits).find((name) => limits[name] === blocks);
@@ -86,14 +88,32 @@ async function compile(file, archs, folder) {
   const keep = path.join(folder, path.basename(file, '.cu'));
   fs.mkdirSync(keep);
   const targets = archs.flatMap((arch) => ['-gencode', `arch=compute_${arch},code=sm_${arch}`]);
-  const flags = ['-std=c++17', '-O3', '-I', 'src', '-I', 'kernels', '-I', '.', '-Xptxas', '-v', '--keep', '--keep-dir', keep];
+  const flags = [
+    '-std=c++17',
+    '-O3',
+    '-I',
+    'src',
+    '-I',
+    'kernels',
+    '-I',
+    '.',
+    '-Xptxas',
+    '-v',
+    '--keep',
+    '--keep-dir',
+    keep,
+  ];
   const said = await output(nvcc(), [...flags, ...targets, '-fatbin', '-o', path.join(keep, 'out.fatbin'), file]);
   const threads = new Map();
   for (const name of fs.readdirSync(keep).filter((one) => one.endsWith('.ptx')))
-    for (const [symbol, count] of readThreads(fs.readFileSync(path.join(keep, name), 'utf8'))) threads.set(symbol, count);
+    for (const [symbol, count] of readThreads(fs.readFileSync(path.join(keep, name), 'utf8')))
+      threads.set(symbol, count);
   const entries = readAssembler(said);
   if (!entries.length) throw new Error(`${file}: nvcc named no kernel\n${said}`);
-  const names = await output('c++filt', entries.map((entry) => entry.symbol));
+  const names = await output(
+    'c++filt',
+    entries.map((entry) => entry.symbol),
+  );
   names
     .trim()
     .split('\n')
@@ -180,7 +200,8 @@ async function main(args) {
     fs.rmSync(folder, { recursive: true });
   }
   const spilling = entries.filter((entry) => entry.spills);
-  for (const { file, name, arch, spills } of spilling) console.error(`${file}: ${name} spills ${spills} B on sm_${arch}`);
+  for (const { file, name, arch, spills } of spilling)
+    console.error(`${file}: ${name} spills ${spills} B on sm_${arch}`);
   if (spilling.length) process.exitCode = 1;
 }
 

@@ -2,7 +2,14 @@
 'use strict';
 const fs = require('node:fs');
 const { inRoot } = require('../../support/paths');
-const { occupancy, readAssembler, readThreads, plainName, tableOf, kTable } = require('../../../tools/kernel-resources');
+const {
+  occupancy,
+  readAssembler,
+  readThreads,
+  plainName,
+  tableOf,
+  kTable,
+} = require('../../../tools/kernel-resources');
 
 const kSaid = `ptxas info    : 0 bytes gmem
 ptxas info    : Compiling entry function '_Zone' for 'sm_80'
@@ -59,7 +66,9 @@ test('the table has every kernel, on three architectures, and none that spills',
     const source = fs.readFileSync(inRoot('kernels', file), 'utf8');
     const kernels = [...source.matchAll(/__global__[^;{]*?\s(\w+Kernel)\(/g)].map(([, name]) => name);
     expect(kernels.length).toBeGreaterThan(0);
-    missing.push(...kernels.filter((name) => !new RegExp(`\\| ${file.replace('.cu', '')} \\| \`${name}\\b`).test(table)));
+    missing.push(
+      ...kernels.filter((name) => !new RegExp(`\\| ${file.replace('.cu', '')} \\| \`${name}\\b`).test(table)),
+    );
   }
   expect(missing).toEqual([]); // run `npm run kernels:resources`
 });

@@ -148,8 +148,7 @@ void open(Block& block, unsigned first, unsigned count) {
   for (unsigned i = 0; i < count; ++i) {
     const unsigned t = first + (scheduler.backwards ? count - 1 - i : i);
     Thread& thread = block.threads[t];
-    if (thread.at != at || thread.line != line)
-      fail("threads of a block part at a barrier" + whereabouts(block));
+    if (thread.at != at || thread.line != line) fail("threads of a block part at a barrier" + whereabouts(block));
     thread.at = At::Ready;
     block.ready.push_back(t);
   }

@@ -13,7 +13,8 @@ namespace switchyard::cuda_shim {
 // thread of which block goes on, at barriers, shuffles and atomic operations, and where the build watches what kernels
 // read and write (watchesAccesses()) before any of these. Then a launch also fails at once where a block touches what
 // another one writes, other than by atomic operations: CUDA promises no order between blocks, so whatever the outcome
-// was, it was luck. Likewise where threads of a block do so with no barrier in between. Launches repeat: by the seed and the count of launches since it was set.
+// was, it was luck. Likewise where threads of a block do so with no barrier in between. Launches repeat: by the seed
+// and the count of launches since it was set.
 void interleaveBlocks(std::optional<uint64_t> seed);
 bool watchesAccesses();
 

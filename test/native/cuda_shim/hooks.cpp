@@ -37,7 +37,9 @@ SIZE(16)
 void __tsan_read_range(void* at, unsigned long bytes) { onAccess(at, bytes, Access::Read); }
 void __tsan_write_range(void* at, unsigned long bytes) { onAccess(at, bytes, Access::Write); }
 // Of the guards of static variables.
-unsigned char __tsan_atomic8_load(const volatile unsigned char* at, int) { return __atomic_load_n(at, __ATOMIC_SEQ_CST); }
+unsigned char __tsan_atomic8_load(const volatile unsigned char* at, int) {
+  return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
 void __tsan_func_entry(void*) {}
