@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <memory>
 #include <string_view>
 
@@ -95,11 +96,16 @@ CudaHeaders headersFor(const std::string& source) {
 
 // What to do about a header that was not found, where that is one of the toolkit's.
 std::string headersRemedy(const CudaHeaders& headers, std::string_view message) {
-  if (!headers.folders.empty() || message.find("open source file") == std::string_view::npos) return {};
-  std::string text = ". The toolkit's headers were not found here";
+  if (message.find("open source file") == std::string_view::npos) return {};
+  const bool isPart =
+      std::ranges::any_of(std::initializer_list<std::string_view>{"\"crt/", "\"nv/", "\"cuda/", "\"cub/"},
+                          [&](std::string_view part) { return message.find(part) != std::string_view::npos; });
+  if (!headers.folders.empty() && !isPart) return {};
+  std::string text = headers.folders.empty() ? ". The toolkit's headers were not found here"
+                                             : ". The toolkit's headers in " + headers.folders[0] + " are not whole";
   for (const std::string& each : headers.passedOver) text += (&each == &headers.passedOver[0] ? " (" : "; ") + each;
   if (!headers.passedOver.empty()) text += ")";
-  return text + ": install cuda-cudart-dev-13-0 and cuda-cccl-13-0, or set CUDA_HOME to the toolkit's folder";
+  return text + ": " + headersAdvice(nvrtcLibrary()->major);
 }
 
 [[noreturn]] void fail(const std::string& who, const CudaRequest& request, const CudaHeaders& headers,
@@ -186,21 +192,33 @@ std::string targetOf(const CudaRequest& request) {
   return "sm_" + std::to_string(request.arch) + (request.ownFeatures ? "a" : "");
 }
 
-std::vector<std::string> optionsFor(const CudaRequest& request, const CudaHeaders& headers) {
+constexpr const char* kNoSourceInclude = "--no-source-include";
+
+// NVRTC looks for headers in the current folder, too, where no option tells it not to. Not every version has that
+// option.
+std::vector<std::string> optionsFor(const CudaRequest& request, const CudaHeaders& headers, bool notHere) {
   std::vector<std::string> options = {"--gpu-architecture=" + targetOf(request), "-default-device"};
+  if (notHere) options.emplace_back(kNoSourceInclude);
   if (!chooseStandard(request.options)) options.push_back("--std=c++17");
   for (const std::string& folder : headers.folders) options.push_back("--include-path=" + folder);
   options.insert(options.end(), request.options.begin(), request.options.end());
   return options;
 }
 
+// NVRTC says of an architecture "invalid value for --gpu-architecture", and the compiler behind it, of features that an
+// architecture does not have, something of "--nv_arch".
 [[noreturn]] void refuseOptions(const std::string& who, const CudaRequest& request, const std::string& log) {
+  const bool isArchitecture = log.find("--nv_arch") != std::string::npos || log.find("gpu-arch") != std::string::npos;
+  if (!isArchitecture && !request.options.empty())
+    throw Error(
+        Code::InvalidArgument,
+        "NVRTC " + nvrtcVersion() + " does not take the `cudaOptions` of " + who + ": " + log.substr(0, log.find('\n')),
+        {.log = log, .argument = "cudaOptions"});
   const std::string capability = std::to_string(request.arch / 10) + "." + std::to_string(request.arch % 10);
   throw Error(Code::Unsupported,
               who + " can't be compiled for compute capability " + capability +
                   (request.ownFeatures ? " with features of its own, which begin with 9.0" : "") + ": NVRTC " +
-                  nvrtcVersion() + " does not know " + targetOf(request) +
-                  (request.options.empty() ? "" : ", or one of the options"),
+                  nvrtcVersion() + " does not know " + targetOf(request),
               {.log = log});
 }
 
@@ -211,7 +229,7 @@ std::string nvrtcVersion() {
   return library ? std::to_string(library->major) + "." + std::to_string(library->minor) : std::string();
 }
 
-std::string headersVersion(const std::string& source) { return headersFor(source).version; }
+std::string headersIdentity(const std::string& source) { return headersFor(source).identity; }
 
 CudaKernel compileCuda(const CudaRequest& request) {
   const std::string who = describeStage(request.name, Stage::Compute);
@@ -221,22 +239,26 @@ CudaKernel compileCuda(const CudaRequest& request) {
                                        ": install libnvrtc of CUDA 12 or 13, or give GLSL, too");
   loadBuiltins(*library);
   const CudaHeaders headers = headersFor(request.source);
-  Program program(*library, request.source, logNameOf(request.name));
-  const int result = program.compile(optionsFor(request, headers));
+  auto program = std::make_unique<Program>(*library, request.source, logNameOf(request.name));
+  int result = program->compile(optionsFor(request, headers, true));
+  if (result == kInvalidOption && program->log().find(kNoSourceInclude + 2) != std::string::npos) {
+    program = std::make_unique<Program>(*library, request.source, logNameOf(request.name));
+    result = program->compile(optionsFor(request, headers, false));
+  }
   // Of an architecture's own features that there are none of only the compiler behind NVRTC finds out.
   const bool isOptions =
-      result == kInvalidOption || (result == kCompilationFailed && program.log().starts_with("Command-line error"));
-  if (isOptions) refuseOptions(who, request, program.log());
-  if (result == kCompilationFailed) fail(who, request, headers, program.log());
+      result == kInvalidOption || (result == kCompilationFailed && program->log().starts_with("Command-line error"));
+  if (isOptions) refuseOptions(who, request, program->log());
+  if (result == kCompilationFailed) fail(who, request, headers, program->log());
   if (result == kBuiltinsFailed)
     throw Error(Code::Unsupported,
                 who + " can't be compiled: NVRTC does not find its own second library, libnvrtc-builtins, beside " +
                     library->path + ": install the two together",
-                {.log = program.log()});
+                {.log = program->log()});
   check(*library, result, "nvrtcCompileProgram");
   CudaKernel kernel;
-  kernel.ptx = program.ptx();
-  kernel.cubin = program.cubin();
+  kernel.ptx = program->ptx();
+  kernel.cubin = program->cubin();
   const PtxEntry entry = chooseEntry(who, request.name, kernel.ptx);
   kernel.entry = entry.symbol;
   kernel.blockSize = entry.blockSize;
