@@ -27,8 +27,8 @@ export interface KernelOptions {
   bindings?: readonly string[];
   /**
    * With cuda: options of its compiler. There are `-DNAME=VALUE` (`--define-macro=`), `-UNAME` (`--undefine-macro=`),
-   * `--std=` (`c++14`, `c++17`, the default, or `c++20`), `--use_fast_math`, `--ftz=`, `--prec-sqrt=`, `--prec-div=` and
-   * `--fmad=` (`true` or `false`), `--extra-device-vectorization`, `--restrict`, `--maxrregcount=` (16 to 255),
+   * `--std=` (`c++14`, `c++17`, the default, or `c++20`), `--use_fast_math`, `--ftz=`, `--prec-sqrt=`, `--prec-div=`
+   * and `--fmad=` (`true` or `false`), `--extra-device-vectorization`, `--restrict`, `--maxrregcount=` (16 to 255),
    * `--device-int128`, `--generate-line-info`, `--disable-warnings` and `--diag-suppress=`. The toolkit's headers
    * (`cuda_fp16.h`, `cuda_bf16.h`, `mma.h`, those of libcu++) are found without an option, where they are installed.
    */

@@ -1,5 +1,6 @@
 // The contexts of the cluster, as they are opened, become ready and are lost; and which types of them there may be.
 'use strict';
+const { native } = require('../../addon');
 const { nowMs, kBackends, kDriverBackends } = require('../../core');
 const { ContextView } = require('./context-view');
 const { isOfFitType } = require('./fit');
@@ -72,7 +73,7 @@ class ClusterContexts {
    * @param {Member} member
    * @param {Extract<ToCoordinator, { type: 'context-failed' }>} message
    */
-  onFailed(member, { index, id, device, error, forGood }) {
+  onFailed(member, { index, id, device, error }) {
     const { log, membership } = this.parts;
     const { code, message, ...details } = error;
     log.warn(
@@ -80,7 +81,7 @@ class ClusterContexts {
       'a context could not be opened',
     );
     if (code === 'ERR_DEVICE_LOST' && !member.inProcess) membership.dismiss(member, 'device-lost');
-    else if (forGood) this.#lostForGood(member, index, device, message);
+    else if (member.inProcess && native.lostForGood(device)) this.#lostForGood(member, index, device, message);
     else if (kHopeless.has(code)) this.#hopeless(member, index);
     else member.say({ type: 'reopen', index });
   }

@@ -135,8 +135,8 @@ const {
 /**
  * A process's event loop -> coordinator:
  * - devices: what it has found, and the NUMA node it is bound to, where it is; the answer is its plan
- * - context: one of the plan is ready; context-failed: could not be opened (`forGood`: nor can it ever be in this
- *   process, which has lost its device); context-lost: its device was lost; context-stuck: a job there does not stop
+ * - context: one of the plan is ready; context-failed: could not be opened; context-lost: its device was lost;
+ *   context-stuck: a job there does not stop
  * - ready: every context of the plan was tried
  * - cleanup: every process is to give unused memory back
  * - leaving: it takes no more jobs; with a reason, because it did not understand the coordinator
@@ -149,7 +149,7 @@ const {
  * - followed: the answer to 'follow' with that number
  * @typedef {{ type: 'devices', devices: DeviceInfo[], node?: number }
  *   | { type: 'context', index: number, id: string, device: DeviceInfo }
- *   | { type: 'context-failed', index: number, id: string, device: string, error: WireError, forGood?: boolean }
+ *   | { type: 'context-failed', index: number, id: string, device: string, error: WireError }
  *   | { type: 'context-lost', index: number, message?: string }
  *   | { type: 'context-stuck', index: number, id: string }
  *   | { type: 'ready' }
@@ -343,7 +343,7 @@ const toMember = {
 const toCoordinator = {
   devices: { devices: listOf(device), node: optional(count) },
   context: { index: count, id: string, device },
-  'context-failed': { index: count, id: string, device: string, error, forGood: optional(flag) },
+  'context-failed': { index: count, id: string, device: string, error },
   'context-lost': { index: count, message: optional(string) },
   'context-stuck': { index: count, id: string },
   ready: {},

@@ -265,8 +265,7 @@ class Pool {
       context.lost();
       this.failure = asGpuError(error);
       const { index, id, device } = plan;
-      const forGood = this.failure.code === 'ERR_DEVICE_LOST' && native.lostForGood(device) !== undefined;
-      this.report({ type: 'context-failed', index, id, device, error: plainError(error), ...(forGood && { forGood }) });
+      this.report({ type: 'context-failed', index, id, device, error: plainError(error) });
     }
   }
 

@@ -120,6 +120,14 @@ std::string faultOf(std::string_view text) {
   return "which may not be given; there are: " + allNames();
 }
 
+// As it goes into a message, which ends at a NUL character and is one line.
+std::string shown(std::string text) {
+  text = text.substr(0, 80);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, '?');
+  return "\"" + text + "\"";
+}
+
 }  // namespace
 
 void checkCudaOptions(const std::string& who, const std::vector<std::string>& options) {
@@ -132,7 +140,7 @@ void checkCudaOptions(const std::string& who, const std::vector<std::string>& op
     const std::string fault = faultOf(options[i]);
     if (fault.empty()) continue;
     const std::string argument = "cudaOptions[" + std::to_string(i) + "]";
-    throw Error(Code::InvalidArgument, argument + " of " + who + " is \"" + options[i].substr(0, 80) + "\", " + fault,
+    throw Error(Code::InvalidArgument, argument + " of " + who + " is " + shown(options[i]) + ", " + fault,
                 {.argument = argument});
   }
 }

@@ -30,7 +30,7 @@ beforeAll(() => {
 });
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-/** @returns what was made of the kernel, or the error, in a process with nothing of CUDA in its environment but `env` */
+/** What was made of the kernel, or the error, in a process with nothing of CUDA in its environment but `env`. */
 async function compile(options, env) {
   const SHADER_CACHE_DIR = path.join(folder, 'cache');
   const none = { CUDA_HOME: '', CUDA_PATH: '', VIRTUAL_ENV: '', CONDA_PREFIX: '', LD_LIBRARY_PATH: '' };

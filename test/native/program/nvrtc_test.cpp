@@ -193,7 +193,7 @@ TEST_F(ProgramCudaHeaders, AreBuiltInToTheId) {
 
 TEST_F(ProgramCuda, AHeaderThatIsNotThere) {
   expectRefused({.name = "k", .cuda = "\n#include <no_such.h>\n__global__ void k(int* p) {}", .bindings = {"p"}},
-                "line 2: ", Code::Compile, 2);
+                "line 2, column 21: ", Code::Compile, 2, 21);
 }
 
 TEST_F(ProgramCuda, FilesOfTheCurrentFolderAreNotRead) {

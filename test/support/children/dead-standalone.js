@@ -1,6 +1,6 @@
-// A process without a cluster that loses a device for good (SWITCHYARD_FAULT=dead@...): argv[2] is that device's context
-// type, argv[3] another type, or nothing. Prints how its jobs ended, what its health says, and what a context can still
-// be opened on.
+// A process without a cluster that loses a device for good (SWITCHYARD_FAULT=dead@...): argv[2] is that device's
+// context type, argv[3] another type, or nothing. Prints how its jobs ended, what its health says, and what a context
+// can still be opened on.
 'use strict';
 const { sleep } = require('../waiting');
 const gpu = require('../../..');

@@ -1,5 +1,6 @@
 // When a member is ready whose contexts can't all be opened.
 'use strict';
+const { native } = require('../../../../lib/addon');
 const { ClusterContexts } = require('../../../../lib/cluster/primary/cluster-contexts');
 
 function setUp() {
@@ -25,13 +26,12 @@ function setUp() {
   return { contexts, member, said, onReady, onGone };
 }
 
-const fails = (code, forGood) => ({
+const fails = (code) => ({
   type: 'context-failed',
   index: 0,
   id: '1-cuda-0',
   device: 'cuda:0',
   error: { code, message: 'no' },
-  ...(forGood && { forGood }),
 });
 
 test.each([
@@ -39,7 +39,7 @@ test.each([
   ['ERR_DEVICE_LOST', true],
 ])('the last context that was waited for fails with %s after all were tried: the member is ready', (code, forGood) => {
   const { contexts, member, said, onReady } = setUp();
-  contexts.onFailed(member, fails('ERR_OUT_OF_MEMORY', false));
+  contexts.onFailed(member, fails('ERR_OUT_OF_MEMORY'));
   expect(said).toEqual([{ type: 'reopen', index: 0 }]);
   contexts.onOpened(member);
   expect(member.state).toBe('starting');
@@ -47,7 +47,9 @@ test.each([
   onReady.mockImplementation(() => {
     goneWhenReady = contexts.goneFor({ contextType: '', kind: 'compute' });
   });
-  contexts.onFailed(member, fails(code, forGood));
+  const lost = jest.spyOn(native, 'lostForGood').mockReturnValue(forGood ? 'no' : undefined);
+  contexts.onFailed(member, fails(code));
+  lost.mockRestore();
   expect(member.state).toBe('ready');
   expect(onReady).toHaveBeenCalledTimes(1);
   expect(goneWhenReady).toBe(forGood ? 'no' : undefined);
@@ -55,7 +57,7 @@ test.each([
 
 test('one that fails before all were tried is not the end of it', () => {
   const { contexts, member, onReady } = setUp();
-  contexts.onFailed(member, fails('ERR_UNSUPPORTED', false));
+  contexts.onFailed(member, fails('ERR_UNSUPPORTED'));
   expect(onReady).not.toHaveBeenCalled();
   contexts.onOpened(member);
   expect(member.state).toBe('ready');
