@@ -19,6 +19,11 @@ namespace {
 // of nvrtcResult
 constexpr int kOutOfMemory = 1, kInvalidOption = 5, kCompilationFailed = 6, kBuiltinsFailed = 7;
 
+// NVRTC looks for a header in the folder of the file that includes it; a source without a folder has the current one.
+// This is none: a file can't have one below it. (--no-source-include would do the same to the toolkit's own headers, of
+// which mma.h needs it; and not every NVRTC has that option.)
+constexpr const char* kNowhere = "/dev/null/";
+
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
 void check(const NvrtcLibrary& library, int result, const char* what) {
@@ -30,7 +35,8 @@ void check(const NvrtcLibrary& library, int result, const char* what) {
 class Program {
  public:
   Program(const NvrtcLibrary& library, const std::string& source, const std::string& file) : library_(library) {
-    check(library, library.createProgram(&program_, source.c_str(), file.c_str(), 0, nullptr, nullptr),
+    const std::string path = kNowhere + file;
+    check(library, library.createProgram(&program_, source.c_str(), path.c_str(), 0, nullptr, nullptr),
           "nvrtcCreateProgram");
   }
   ~Program() { library_.destroyProgram(&program_); }
@@ -44,7 +50,10 @@ class Program {
   }
   std::string log() const {
     const std::vector<char> text = fetch(library_.getProgramLogSize, library_.getProgramLog, "nvrtcGetProgramLog");
-    return text.empty() ? std::string() : std::string(text.data());
+    std::string log = text.empty() ? std::string() : std::string(text.data());
+    for (size_t at = log.find(kNowhere); at != std::string::npos; at = log.find(kNowhere, at))
+      log.erase(at, std::string_view(kNowhere).size());
+    return log;
   }
   std::vector<char> ptx() const { return fetch(library_.getPtxSize, library_.getPtx, "nvrtcGetPTX"); }
   std::vector<char> cubin() const { return fetch(library_.getCubinSize, library_.getCubin, "nvrtcGetCUBIN"); }
@@ -192,13 +201,8 @@ std::string targetOf(const CudaRequest& request) {
   return "sm_" + std::to_string(request.arch) + (request.ownFeatures ? "a" : "");
 }
 
-constexpr const char* kNoSourceInclude = "--no-source-include";
-
-// NVRTC looks for headers in the current folder, too, where no option tells it not to. Not every version has that
-// option.
-std::vector<std::string> optionsFor(const CudaRequest& request, const CudaHeaders& headers, bool notHere) {
+std::vector<std::string> optionsFor(const CudaRequest& request, const CudaHeaders& headers) {
   std::vector<std::string> options = {"--gpu-architecture=" + targetOf(request), "-default-device"};
-  if (notHere) options.emplace_back(kNoSourceInclude);
   if (!chooseStandard(request.options)) options.push_back("--std=c++17");
   for (const std::string& folder : headers.folders) options.push_back("--include-path=" + folder);
   options.insert(options.end(), request.options.begin(), request.options.end());
@@ -239,26 +243,22 @@ CudaKernel compileCuda(const CudaRequest& request) {
                                        ": install libnvrtc of CUDA 12 or 13, or give GLSL, too");
   loadBuiltins(*library);
   const CudaHeaders headers = headersFor(request.source);
-  auto program = std::make_unique<Program>(*library, request.source, logNameOf(request.name));
-  int result = program->compile(optionsFor(request, headers, true));
-  if (result == kInvalidOption && program->log().find(kNoSourceInclude + 2) != std::string::npos) {
-    program = std::make_unique<Program>(*library, request.source, logNameOf(request.name));
-    result = program->compile(optionsFor(request, headers, false));
-  }
+  Program program(*library, request.source, logNameOf(request.name));
+  const int result = program.compile(optionsFor(request, headers));
   // Of an architecture's own features that there are none of only the compiler behind NVRTC finds out.
   const bool isOptions =
-      result == kInvalidOption || (result == kCompilationFailed && program->log().starts_with("Command-line error"));
-  if (isOptions) refuseOptions(who, request, program->log());
-  if (result == kCompilationFailed) fail(who, request, headers, program->log());
+      result == kInvalidOption || (result == kCompilationFailed && program.log().starts_with("Command-line error"));
+  if (isOptions) refuseOptions(who, request, program.log());
+  if (result == kCompilationFailed) fail(who, request, headers, program.log());
   if (result == kBuiltinsFailed)
     throw Error(Code::Unsupported,
                 who + " can't be compiled: NVRTC does not find its own second library, libnvrtc-builtins, beside " +
                     library->path + ": install the two together",
-                {.log = program->log()});
+                {.log = program.log()});
   check(*library, result, "nvrtcCompileProgram");
   CudaKernel kernel;
-  kernel.ptx = program->ptx();
-  kernel.cubin = program->cubin();
+  kernel.ptx = program.ptx();
+  kernel.cubin = program.cubin();
   const PtxEntry entry = chooseEntry(who, request.name, kernel.ptx);
   kernel.entry = entry.symbol;
   kernel.blockSize = entry.blockSize;

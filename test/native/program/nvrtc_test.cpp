@@ -298,7 +298,7 @@ TEST_F(ProgramCuda, FeaturesOfEachKindOfCard) {
   EXPECT_NE(one->problems[1].find("does not know sm_80a"), std::string::npos) << one->problems[1];
   EXPECT_EQ(*decodeModule(encodeModule(*one)), *one);
   expectRefused(source("__global__ void k(int* p) { *p = nope; }", {80}), "\"nope\" is undefined", Code::Compile, 1,
-                33);
+                34);
   expectRefused(source("#if __CUDA_ARCH__ == 900\n__global__ void k(int* p) {}\n#else\n__global__ void k(float* p) {}\n"
                        "#endif",
                        {90}),
