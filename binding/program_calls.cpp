@@ -46,6 +46,15 @@ std::optional<std::string> readOptionalText(const Napi::Object& object, const ch
   return value.As<Napi::String>().Utf8Value();
 }
 
+std::vector<std::string> readTexts(const Napi::Object& object, const char* key) {
+  std::vector<std::string> texts;
+  const Napi::Value value = object.Get(key);
+  if (!value.IsArray()) return texts;
+  auto list = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) texts.push_back(list.Get(i).As<Napi::String>().Utf8Value());
+  return texts;
+}
+
 KernelSource readKernel(const Napi::Object& request) {
   KernelSource source;
   source.name = readText(request, "name");
@@ -59,16 +68,8 @@ KernelSource readKernel(const Napi::Object& request) {
     source.spirv.emplace(bytes.bytes / 4);
     if (bytes.bytes) std::memcpy(source.spirv->data(), bytes.data, bytes.bytes);
   }
-  if (const Napi::Value bindings = request.Get("bindings"); bindings.IsArray()) {
-    auto names = bindings.As<Napi::Array>();
-    for (uint32_t i = 0; i < names.Length(); ++i)
-      source.bindings.push_back(names.Get(i).As<Napi::String>().Utf8Value());
-  }
-  if (const Napi::Value options = request.Get("cudaOptions"); options.IsArray()) {
-    auto texts = options.As<Napi::Array>();
-    for (uint32_t i = 0; i < texts.Length(); ++i)
-      source.cudaOptions.push_back(texts.Get(i).As<Napi::String>().Utf8Value());
-  }
+  source.bindings = readTexts(request, "bindings");
+  source.cudaOptions = readTexts(request, "cudaOptions");
   if (const Napi::Value bytes = request.Get("sharedBytes"); bytes.IsNumber())
     source.sharedBytes = bytes.As<Napi::Number>().Uint32Value();
   source.cudaOwnFeatures = readText(request, "cudaFeatures") == "architecture";
@@ -112,15 +113,21 @@ class PrepareOperation : public Operation {
   double ms = 0;
 };
 
-// The code that is made for the lowest of this machine's cards runs on all of them. 0: there is none.
-uint32_t lowestCapability() {
-  static const uint32_t lowest = [] {
-    uint32_t found = 0;
-    for (const DeviceInfo& device : enumerateDevices({.cuda = true, .vulkan = false}).devices)
-      if (device.computeCapability && (!found || device.computeCapability < found)) found = device.computeCapability;
-    return found;
-  }();
-  return lowest;
+// The code that is made for the lowest of the cards runs on all of them; what uses an architecture's own features is
+// made for each kind of them, the newest first. No card: what KernelSource has where nothing is said.
+void chooseArchs(KernelSource& source, const std::vector<std::string>& allowed) {
+  static const auto& devices = *new std::vector<DeviceInfo>(enumerateDevices({.cuda = true, .vulkan = false}).devices);
+  std::vector<uint32_t> archs;
+  for (const DeviceInfo& device : devices) {
+    const auto isIt = [&](const std::string& name) { return name == device.id || name == "cuda"; };
+    if (device.computeCapability && (allowed.empty() || std::ranges::any_of(allowed, isIt)))
+      archs.push_back(device.computeCapability);
+  }
+  if (archs.empty()) return;
+  std::ranges::sort(archs, std::greater());
+  archs.erase(std::ranges::unique(archs).begin(), archs.end());
+  source.cudaArch = source.cudaOwnFeatures ? archs.front() : archs.back();
+  if (source.cudaOwnFeatures) source.moreArchs.assign(archs.begin() + 1, archs.end());
 }
 
 std::shared_ptr<ProgramStore::Room> roomOf(const std::string& folder) {
@@ -171,11 +178,14 @@ void make(CompileOperation& operation, const Source& source, const std::string& 
       operation.program = ProgramTable::shared().add(std::move(module));
     } else {
       auto compiled = compileApart(source, operation.canceled);
-      store.store(*compiled);
+      // What was left out for what this machine lacks today may be there tomorrow.
+      if (compiled->problems.empty()) store.store(*compiled);
       operation.program = ProgramTable::shared().add(std::move(compiled));
     }
   }
   operation.ms = millisecondsSince(start);
+  const auto& left = operation.program->module->problems;
+  operation.problems.insert(operation.problems.end(), left.begin(), left.end());
   if (operation.tellsOfVulkan) tellOfCutLoops(operation);
 }
 
@@ -215,10 +225,12 @@ Napi::Value compileProgram(const Napi::CallbackInfo& info) {
                [source = std::move(source), folder](CompileOperation& made) { make(made, source, folder); });
     } else {
       KernelSource source = readKernel(request);
-      runAlone(Environment::of(env), operation, [source = std::move(source), folder](CompileOperation& made) mutable {
-        if (source.cuda && !source.cudaArch) source.cudaArch = lowestCapability();
-        make(made, source, folder);
-      });
+      runAlone(Environment::of(env), operation,
+               [source = std::move(source), allowed = readTexts(request, "cudaDevices"),
+                folder](CompileOperation& made) mutable {
+                 if (source.cuda && !source.cudaArch) chooseArchs(source, allowed);
+                 make(made, source, folder);
+               });
     }
     return env.Undefined();
   });
@@ -319,7 +331,8 @@ Napi::Value storeWarmUp(const Napi::CallbackInfo& info) {
 
 Napi::Value cacheFolder(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), defaultCacheFolder()); }
 
-// cudaFiles() -> { cublasLt, nvrtc, headers }: which files of CUDA would be taken, and why others are not
+// cudaFiles(load) -> { cublasLt, nvrtc, headers }: which files of CUDA would be taken, and why others are not. `load`:
+// and why the loader refuses them
 Napi::Value cudaFiles(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, [&] {
@@ -335,15 +348,19 @@ Napi::Value cudaFiles(const Napi::CallbackInfo& info) {
         entry.Set("path", nvrtc);
         entry.Set("origin", files.found[0].origin);
         entry.Set("version", version);
+        if (info[0].ToBoolean()) entry.Set("fault", loadFault(nvrtc));
       }
       result.Set(library->name, entry);
       if (files.found.empty()) nvrtc.clear();
     }
-    const CudaHeaders headers = nvrtc.empty() ? CudaHeaders{} : findHeaders(nvrtc, std::atoi(version.c_str()), search);
+    const int major = std::atoi(version.c_str());  // 0: its name does not tell
+    const CudaHeaders headers = nvrtc.empty() ? CudaHeaders{} : findHeaders(nvrtc, major, search);
     Napi::Object entry = Napi::Object::New(env);
     entry.Set("folders", listOf(env, headers.folders));
     entry.Set("version", headers.version);
     entry.Set("passedOver", listOf(env, headers.passedOver));
+    entry.Set("isWhole", headers.isWhole);
+    entry.Set("advice", headersAdvice(major));
     result.Set("headers", entry);
     return result;
   });

@@ -77,6 +77,12 @@ Napi::Object describeProgram(Napi::Env env, const ProgramModule& module) {
   result.Set("unused", unused);
   result.Set("vulkan", flag(module.forVulkan()));
   result.Set("cuda", flag(module.forCuda()));
+  if (module.forCuda() && module.cuda.ptx.empty()) {
+    std::vector<std::string> only = {std::to_string(module.cuda.arch)};
+    for (const CudaCubin& other : module.cuda.others) only.push_back(std::to_string(other.arch));
+    for (std::string& arch : only) arch.insert(arch.size() - 1, ".");
+    result.Set("cudaOnly", names(only));
+  }
   result.Set("bytes", number(static_cast<double>(module.bytes())));
   return result;
 }

@@ -58,10 +58,12 @@ void enumerateCuda([[maybe_unused]] const EnumerateOptions& options, Enumeration
   static auto* last = new Enumeration;
   static bool isKnown = false;
   const std::lock_guard lock(mutex);
-  // After a fatal error CUDA answers with nothing but that error: what it said before still holds.
+  // After a fatal error CUDA answers with nothing but that error: what it said before still holds. It may have come
+  // while this was asking, on a card that is there.
   if (!isKnown || !anyLostForGood()) {
-    *last = {};
-    cuda::enumerate(*last);
+    Enumeration now;
+    cuda::enumerate(now);
+    if (!now.devices.empty() || last->devices.empty()) *last = std::move(now);
     isKnown = true;
   }
   into.devices.insert(into.devices.end(), last->devices.begin(), last->devices.end());

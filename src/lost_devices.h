@@ -1,7 +1,7 @@
 // Devices that this process has lost for good. A device of Vulkan that was lost can be opened anew; CUDA has one
-// context a card and process, and after a fatal error every call that uses it fails: "the process must be terminated
-// and relaunched", say the runtime's headers of each such error. cudaDeviceReset would only destroy, under every thread
-// that uses the card, what can't be made again.
+// context a card and process, and after some errors every call that uses it fails: "the process must be terminated and
+// relaunched", says the runtime's header of each of those (cuda::endsProcess()). cudaDeviceReset would only destroy,
+// under every thread that uses the card, what can't be made again.
 #pragma once
 #include <optional>
 #include <string>

@@ -157,6 +157,7 @@ function coordinatorOfOne(parts) {
     speeds,
     contexts: () => all,
     mayHave: () => true,
+    goneFor: () => undefined,
     onStuck: refuse,
     onContextLost: refuse,
     onStopped: refuse,

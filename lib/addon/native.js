@@ -129,6 +129,7 @@ const { keepHeldMemory } = require('./transfers');
  *   not use: it may be given, and may be left out
  * @property {boolean} vulkan
  * @property {boolean} cuda
+ * @property {string[]} [cudaOnly] the compute capabilities that alone run it; left out: all from its own on
  * @property {number} bytes
  */
 /** @typedef {{ readonly id: string, readonly info: ProgramInfo, bytes: () => Uint8Array }} ProgramHandle */
@@ -146,12 +147,18 @@ const { keepHeldMemory } = require('./transfers');
  * @property {number} [sharedBytes]
  * @property {string} [vertex]
  * @property {string} [fragment]
- * @property {number} [cudaArch] of the oldest card; 0: of this machine's
+ * @property {number} [cudaArch] what to compile for; 0: for this machine's cards
+ * @property {readonly string[]} [cudaDevices] those that count among them, or 'cuda'; left out: all
  * @property {string} folder of programs that were compiled before; '' for none
  * @property {boolean} [vulkan] says what Vulkan devices here do to its loops
  */
-/** @typedef {{ path?: string, origin?: string, version?: string, passedOver: string[] }} CudaFile no path: none */
-/** @typedef {{ folders: string[], version: string, passedOver: string[] }} CudaHeaders */
+/**
+ * @typedef {{ path?: string, origin?: string, version?: string, fault?: string, passedOver: string[] }} CudaFile no
+ *   path: none
+ */
+/**
+ * @typedef {{ folders: string[], version: string, passedOver: string[], advice: string, isWhole: boolean }} CudaHeaders
+ */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
@@ -164,7 +171,8 @@ const { keepHeldMemory } = require('./transfers');
  *   }} devices
  * @property {(device: string) => string|undefined} lostForGood what is to be said of a device that this process has
  *   lost and can't open again; undefined: it may
- * @property {() => { cublasLt: CudaFile, nvrtc: CudaFile, headers: CudaHeaders }} cudaFiles which would be taken
+ * @property {(load?: boolean) => { cublasLt: CudaFile, nvrtc: CudaFile, headers: CudaHeaders }} cudaFiles which of CUDA
+ *   would be taken; `load`: and whether they can be loaded
  * @property {() => number} numaNode whose processors this process is bound to; -1: it is bound to none
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number,
  *   programs: number, onLibuvsPool: boolean) => void} openContext

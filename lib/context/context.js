@@ -226,7 +226,11 @@ class GPUContext {
       limit: readSettings().shaderCacheSize,
       closedError: () => new GPUError('ERR_CLOSED', `the context ${this.id} is closed`),
       obtain: async (sources) => {
-        const { handle, fromDisk, ms, problems } = await compileHere(sources, cacheFolder(readSettings()));
+        // What one architecture alone has is of use to this device, and to no other.
+        const own = sources.cudaFeatures === 'architecture' && this.device.backend === 'cuda';
+        const devices = own ? [this.device.id] : undefined;
+        const compiled = await compileHere(sources, cacheFolder(readSettings()), undefined, devices);
+        const { handle, fromDisk, ms, problems } = compiled;
         const { ms: prepared } = fits(this.device, handle.info) ? await prepareOn(this.#handle, handle) : { ms: 0 };
         return { handle, ms: ms + prepared, cached: fromDisk ? 'disk' : false, problems };
       },

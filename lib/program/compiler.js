@@ -41,9 +41,10 @@ function leavePlace() {
  * @param {Sources} sources
  * @param {string} folder
  * @param {AbortSignal} [signal] ends the compilation: ERR_CANCELED
+ * @param {readonly string[]} [devices] that may run it, as the setting `devices` has them; left out: all
  * @returns {Promise<Compiled>}
  */
-async function compileHere(sources, folder, signal) {
+async function compileHere(sources, folder, signal, devices) {
   if (compiling === kCompiling.most)
     await new Promise((resolve) => {
       turns.push(() => resolve(undefined));
@@ -59,7 +60,7 @@ async function compileHere(sources, folder, signal) {
   }, kCompiling.longMs);
   timer.unref();
   try {
-    return await compileNow(sources, folder, signal);
+    return await compileNow(sources, folder, signal, devices);
   } finally {
     clearInterval(timer);
     if (isLong) --long;
@@ -71,18 +72,21 @@ async function compileHere(sources, folder, signal) {
  * @param {Sources} sources
  * @param {string} folder
  * @param {AbortSignal} [signal]
+ * @param {readonly string[]} [devices]
  * @returns {Promise<Compiled>}
  */
-function compileNow(sources, folder, signal) {
+function compileNow(sources, folder, signal, devices) {
   if (signal?.aborted) throw new GPUError('ERR_CANCELED', `${sources.kind} '${sources.name}': nobody waits for it`);
   const number = nextId();
-  // CUDA C++ for the lowest of this machine's cards, which runs on all of them; where CUDA is turned off none is looked
-  // at.
+  // CUDA C++ for the lowest of the cards, which runs on all of them, or for each kind of them; where CUDA is turned off
+  // none is looked at.
   const { cuda, vulkan } = readSettings();
   const cudaArch = cuda ? 0 : kOldestCapability;
   native.compileProgram(
     number,
-    sources.kind === 'kernel' ? { ...sources, cudaArch, folder, vulkan } : { ...sources, folder, vulkan },
+    sources.kind === 'kernel'
+      ? { ...sources, cudaArch, cudaDevices: devices, folder, vulkan }
+      : { ...sources, folder, vulkan },
   );
   const stop = () => native.cancel(number);
   signal?.addEventListener('abort', stop);
@@ -107,7 +111,9 @@ function prepareOn(context, program) {
  */
 function fits(device, info) {
   if (info.kind === 'shader') return device.features.graphics;
-  return (device.backend === 'vulkan' && info.vulkan) || (device.backend === 'cuda' && info.cuda);
+  if (device.backend === 'vulkan') return info.vulkan;
+  if (device.backend !== 'cuda' || !info.cuda) return false;
+  return !info.cudaOnly || info.cudaOnly.includes(device.computeCapability ?? '');
 }
 
 module.exports = { compileHere, prepareOn, fits, cacheFolder, kCompiling };

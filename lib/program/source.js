@@ -42,6 +42,8 @@ const { typedArrayTag } = require('../call');
 
 const kMaxBytes = 2 ** 20; // of one source
 const kMaxName = 200;
+const kMaxOptions = 64,
+  kMaxOptionBytes = 1024; // as in src/program/nvrtc/cuda_options.cpp
 const kCudaKeys = /** @type {const} */ (['cudaOptions', 'cudaFeatures', 'sharedBytes']);
 const kKernelKeys = new Set(['name', 'glsl', 'spirv', 'cuda', 'bindings', ...kCudaKeys]);
 const kFeatures = ['portable', 'architecture'];
@@ -145,11 +147,12 @@ function checkKernel(options) {
   /** @type {Checked} */
   const checked = { kind: 'kernel', name, ...parts };
   if (bindings !== undefined) {
-    if (!Array.isArray(bindings) || !bindings.every((each) => typeof each === 'string' && each !== ''))
+    const names = textsOf(bindings);
+    if (!names || names.includes(''))
       throw invalid(`${owner}: bindings is ${show(bindings)}, but must be an array of names`);
-    const twice = bindings.find((each, i) => bindings.indexOf(each) !== i);
+    const twice = names.find((each, i) => names.indexOf(each) !== i);
     if (twice !== undefined) throw invalid(`${owner}: bindings names '${twice}' twice`);
-    checked.bindings = [...bindings];
+    checked.bindings = names;
   } else if (cuda !== undefined) {
     throw invalid(
       `${owner}: bindings is missing: CUDA C++ does not say what its parameters are called, ` +
@@ -157,6 +160,35 @@ function checkKernel(options) {
     );
   }
   return { ...checked, ...checkCudaParts(owner, given) };
+}
+
+/**
+ * A list of texts, copied; undefined: it is none. One with holes is none, though every() passes them over.
+ * @param {unknown} value
+ * @returns {string[]|undefined}
+ */
+function textsOf(value) {
+  if (!Array.isArray(value)) return undefined;
+  const texts = Array.from(value);
+  return texts.every((each) => typeof each === 'string') ? texts : undefined;
+}
+
+/**
+ * @param {string} owner
+ * @param {unknown} value
+ * @returns {string[]|undefined}
+ */
+function checkCudaOptions(owner, value) {
+  if (value === undefined) return undefined;
+  const options = textsOf(value);
+  if (!options)
+    throw invalid(`${owner}: cudaOptions is ${show(value)}, but must be an array of strings`, 'cudaOptions');
+  if (options.length > kMaxOptions)
+    throw invalid(`${owner}: there are ${options.length} cudaOptions; there may be ${kMaxOptions}`, 'cudaOptions');
+  const long = options.findIndex((option) => Buffer.byteLength(option) > kMaxOptionBytes);
+  if (long >= 0)
+    throw invalid(`${owner}: cudaOptions[${long}] is longer than ${kMaxOptionBytes} bytes`, `cudaOptions[${long}]`);
+  return options;
 }
 
 /**
@@ -169,11 +201,7 @@ function checkCudaParts(owner, { cuda, cudaOptions, cudaFeatures, sharedBytes })
   const parts = Object.entries({ cudaOptions, cudaFeatures, sharedBytes }).filter(([, value]) => value !== undefined);
   if (parts.length && cuda === undefined)
     throw invalid(`${owner}: ${parts[0][0]} is for a CUDA source, and there is none`, parts[0][0]);
-  if (
-    cudaOptions !== undefined &&
-    !(Array.isArray(cudaOptions) && cudaOptions.every((option) => typeof option === 'string'))
-  )
-    throw invalid(`${owner}: cudaOptions is ${show(cudaOptions)}, but must be an array of strings`, 'cudaOptions');
+  const options = checkCudaOptions(owner, cudaOptions);
   if (cudaFeatures !== undefined && !kFeatures.includes(/** @type {string} */ (cudaFeatures)))
     throw invalid(
       `${owner}: cudaFeatures is ${show(cudaFeatures)}, but must be 'portable' or 'architecture'`,
@@ -184,7 +212,7 @@ function checkCudaParts(owner, { cuda, cudaOptions, cudaFeatures, sharedBytes })
     !(typeof sharedBytes === 'number' && Number.isInteger(sharedBytes) && sharedBytes >= 0 && sharedBytes < 2 ** 32)
   )
     throw invalid(`${owner}: sharedBytes is ${show(sharedBytes)}, but must be a whole number of bytes`, 'sharedBytes');
-  return Object.fromEntries(parts.map(([key, value]) => [key, Array.isArray(value) ? [...value] : value]));
+  return { ...Object.fromEntries(parts), ...(options && { cudaOptions: options }) };
 }
 
 /**

@@ -114,7 +114,7 @@ bool Completer::Shared::finished(cudaEvent_t end, std::exception_ptr& error) {
   }
   cudaGetLastError();
   // Sticky or not: without its event nobody knows when the card is done with this memory.
-  state->lose(toError(status, "waiting for the card").what());
+  state->lose(toError(status, "waiting for the card").what(), endsProcess(status));
   error = state->lostError();
   return true;
 }
@@ -216,7 +216,8 @@ void Completer::Shared::run() {
   pthread_setname_np(pthread_self(), "switchyard-cuda");
   prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);  // ns: sleeps of 20 us would else take 70
   const cudaError_t current = cudaSetDevice(state->ordinal);
-  if (current != cudaSuccess) state->lose(toError(current, "the completion thread can't use the card").what());
+  if (current != cudaSuccess)
+    state->lose(toError(current, "the completion thread can't use the card").what(), endsProcess(current));
   std::vector<std::shared_ptr<QueueState>> served;
   uint64_t version = 0;
   std::unique_lock<std::mutex> lock(mutex);

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
 #include <optional>
 
 #include "../cuda_files.h"
@@ -13,17 +14,29 @@ namespace {
 constexpr const char* kLibrary = "libcublasLt.so.13";
 static_assert(CUBLAS_VER_MAJOR == 13, "the library's name follows the toolkit's version");
 
-std::optional<CublasLt> load() {
+struct Load {
+  std::optional<CublasLt> lt;
+  std::string fault;  // why there is none
+};
+std::atomic<const Load*> tried{nullptr};  // set once, to what lives as long as the process
+
+Load load() {
+  std::string fault;
   void* library = nullptr;
-  for (const CudaFile& file : findLibrary(kCublasLtFiles, systemSearch()).found)
-    if (!library) library = dlopen(file.path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (!library) return std::nullopt;
+  const auto open = [&](const char* file) {
+    if (library) return;
+    library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    const char* const why = library ? nullptr : dlerror();
+    if (why) fault += (fault.empty() ? "" : "; ") + std::string(why);
+  };
+  for (const CudaFile& file : findLibrary(kCublasLtFiles, systemSearch()).found) open(file.path.c_str());
+  open(kLibrary);
+  if (!library) return {std::nullopt, fault};
   CublasLt lt{};
-  bool complete = true;
+  const char* missing = nullptr;
   const auto resolve = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
-    complete = complete && function;
+    if (!function) missing = name;
   };
   resolve(lt.create, "cublasLtCreate");
   resolve(lt.destroy, "cublasLtDestroy");
@@ -41,13 +54,17 @@ std::optional<CublasLt> load() {
   resolve(lt.statusName, "cublasLtGetStatusName");
   resolve(lt.algorithmCheck, "cublasLtMatmulAlgoCheck");
   resolve(lt.version, "cublasLtGetVersion");
-  if (!complete) return std::nullopt;
-  return lt;
+  if (missing) return {std::nullopt, std::string(kLibrary) + " has no function " + missing};
+  return {lt, {}};
 }
 
 }  // namespace
 
 std::string cublasLtWarning() {
+  if (const Load* const load = tried.load(std::memory_order_acquire))
+    return load->lt ? std::string()
+                    : std::string(kLibrary) + " could not be loaded (" + load->fault +
+                          "), so matrix products use a slower kernel of our own";
   const CudaFiles files = findLibrary(kCublasLtFiles, systemSearch());
   if (!files.found.empty()) return {};
   std::string passedOver;
@@ -59,8 +76,9 @@ std::string cublasLtWarning() {
 }
 
 const CublasLt* CublasLt::get() {
-  static const std::optional<CublasLt> loaded = load();
-  return loaded ? &*loaded : nullptr;
+  static const Load loaded = load();
+  tried.store(&loaded, std::memory_order_release);
+  return loaded.lt ? &*loaded.lt : nullptr;
 }
 
 }  // namespace switchyard::cuda

@@ -6,8 +6,8 @@
 
 namespace switchyard::cuda {
 
-// What to tell a user who lacks it, and why what is there was not taken; empty: it is there. Loads nothing, which would
-// take up to a second.
+// What to tell a user who lacks it, and why what is there was not taken, or could not be loaded where that was tried;
+// empty: it is there. Loads nothing, which would take up to a second.
 std::string cublasLtWarning();
 
 struct CublasLt {

@@ -63,8 +63,10 @@ class CudaDevice : public Device {
     state_->enter();
     if (const cudaError_t status = cudaHostRegister(host.data(), host.size(), cudaHostRegisterDefault);
         status != cudaSuccess) {
-      cudaGetLastError();  // too much locked memory, for example: transfers go through staging, then
-      if (isSticky(status)) state_->check(status, "cudaHostRegister");
+      // Too much locked memory, for example, or memory of a kind that a driver has no better word for than "unknown":
+      // transfers go through staging, then.
+      cudaGetLastError();
+      if (isSticky(status) && status != cudaErrorUnknown) state_->check(status, "cudaHostRegister");
       return nullptr;
     }
     state_->addPinned(host);

@@ -51,17 +51,31 @@ bool isCodes(cudaError_t status) noexcept {
   throw Error(isCodes(loaded.status) || !log.empty() ? Code::Compile : error.code, error.what(), {.log = log});
 }
 
+// What was made for that very architecture; null: nothing.
+const std::vector<char>* cubinFor(const CudaCode& code, uint32_t arch) {
+  if (code.arch == arch) return code.cubin.empty() ? nullptr : &code.cubin;
+  for (const CudaCubin& other : code.others)
+    if (other.arch == arch && !other.code.empty()) return &other.code;
+  return nullptr;
+}
+
+std::string capabilitiesOf(const CudaCode& code) {
+  std::string text = capabilityText(code.arch);
+  for (const CudaCubin& other : code.others) text += ", " + capabilityText(other.arch);
+  return text;
+}
+
 Loaded loadCode(const std::shared_ptr<DeviceState>& state, const DeviceTraits& traits, const ProgramModule& module,
                 const std::string& who) {
   const CudaCode& code = module.cuda;
   // One that does not load, made by a newer toolkit say, is no loss as long as there is PTX.
-  if (!code.cubin.empty() && code.arch == archOf(traits)) {
-    Loaded loaded = load(state, code.entry, code.cubin.data(), false);
+  if (const std::vector<char>* const cubin = cubinFor(code, archOf(traits))) {
+    Loaded loaded = load(state, code.entry, cubin->data(), false);
     if (loaded.status == cudaSuccess) return loaded;
     if (code.ptx.empty()) refuse(who, *state, loaded);
   }
   if (code.arch > archOf(traits) || code.ptx.empty())
-    throw Error(Code::Unsupported, who + " has CUDA code for compute capability " + capabilityText(code.arch) +
+    throw Error(Code::Unsupported, who + " has CUDA code for compute capability " + capabilitiesOf(code) +
                                        (code.ptx.empty() ? " alone" : " and newer") + ", but cuda:" +
                                        std::to_string(state->ordinal) + " has " + capabilityText(archOf(traits)));
   if (code.ptx.back() != '\0') throw Error(Code::Internal, "cuda: " + who + ": its PTX does not end with a zero");

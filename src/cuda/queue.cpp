@@ -290,7 +290,7 @@ void CudaQueue::drain() noexcept {
       }
       cudaGetLastError();
       // Whatever it is, it can't be waited for.
-      state_->lose(std::string("a failed job could not be dropped: ") + cudaGetErrorName(status));
+      state_->lose(std::string("a failed job could not be dropped: ") + cudaGetErrorName(status), endsProcess(status));
     }
   }
 }

@@ -33,8 +33,23 @@ bool isSticky(cudaError_t status) noexcept {
   }
 }
 
-bool mayPass(cudaError_t status) noexcept {
-  return status == cudaErrorMpsConnectionFailed || status == cudaErrorMpsServerNotReady;
+bool endsProcess(cudaError_t status) noexcept {
+  switch (status) {
+    case cudaErrorContained:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+    case cudaErrorTensorMemoryLeak:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorExternalDevice: return true;
+    default: return false;
+  }
 }
 
 static Code codeOf(cudaError_t status) noexcept {
@@ -70,10 +85,10 @@ void DeviceState::enter() {
   check(cudaSetDevice(ordinal), "cudaSetDevice");
 }
 
-void DeviceState::lose(const std::string& why, bool mayPass) noexcept {
+void DeviceState::lose(const std::string& why, bool forGood) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (lost()) return;
-  if (!mayPass) loseForGood("cuda:" + std::to_string(ordinal), why);
+  if (forGood) loseForGood("cuda:" + std::to_string(ordinal), why);
   try {
     why_ = why;
   } catch (...) {  // the flag matters, the words don't
@@ -90,7 +105,7 @@ std::exception_ptr DeviceState::lostError() const {
 
 void DeviceState::check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  if (isSticky(status)) lose(toError(status, what).what(), mayPass(status));
+  if (isSticky(status)) lose(toError(status, what).what(), endsProcess(status));
   cuda::check(status, what);
 }
 

@@ -18,8 +18,9 @@ namespace switchyard::cuda {
 
 // The context is gone: no later call on it can succeed.
 bool isSticky(cudaError_t status) noexcept;
-// Sticky, but no sign of what this process did: a service that CUDA needs is not there yet, or no more. It may come.
-bool mayPass(cudaError_t status) noexcept;
+// Sticky, and the header says of it that "the process must be terminated and relaunched" to go on with CUDA. After
+// others the card is lost, and may be opened anew: a service that CUDA needs may come, an error nobody knows may pass.
+bool endsProcess(cudaError_t status) noexcept;
 Error toError(cudaError_t status, const std::string& what);
 // Throws when `status` is an error, and forgets it where the context goes on.
 void check(cudaError_t status, const char* what);
@@ -33,11 +34,11 @@ class DeviceState {
   // For the calling thread; before any other call on this card. Throws DeviceLost once the card is lost.
   void enter();
   bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
-  // The first reason stays. Unless it may pass, the whole process has lost the card (lost_devices.h): its context is
-  // the process's only one there, whether it is dead or a kernel in it never ends.
-  void lose(const std::string& why, bool mayPass = false) noexcept;
+  // The first reason stays. `forGood`: the whole process has lost the card (lost_devices.h): its context is the
+  // process's only one there, whether it is dead or a kernel in it never ends.
+  void lose(const std::string& why, bool forGood = true) noexcept;
   std::exception_ptr lostError() const;
-  // As check(), and a sticky error marks the card lost.
+  // As check(), and a sticky error marks the card lost, one that ends the process for good.
   void check(cudaError_t status, const char* what);
 
   // Lets this card read the other one's memory by itself, where it can; elsewhere the driver copies by way of the host.

@@ -12,7 +12,7 @@ namespace switchyard {
 namespace {
 
 constexpr uint32_t kMagic = 0x50595753;  // "SWYP"
-constexpr uint32_t kVersion = 5;
+constexpr uint32_t kVersion = 6;
 constexpr size_t kHashAt = 16, kHashBytes = crypto_hash_sha256_BYTES, kHeaderBytes = kHashAt + kHashBytes;
 void write(ByteWriter& out, const ProgramParam& param) {
   out.text(param.name);
@@ -122,6 +122,10 @@ void write(ByteWriter& out, const CudaCode& cuda) {
   out.blob(cuda.ptx);
   out.blob(cuda.cubin);
   out.u32(cuda.arch);
+  out.list(cuda.others, [&](const CudaCubin& other) {
+    out.u32(other.arch);
+    out.blob(other.code);
+  });
   out.u32(cuda.sharedBytes);
   for (const uint32_t size : cuda.blockSize) out.u32(size);
   out.list(cuda.params, [&](const CudaParam& param) {
@@ -137,6 +141,12 @@ CudaCode readCuda(ByteReader& in) {
   cuda.ptx = in.blob();
   cuda.cubin = in.blob();
   cuda.arch = in.u32();
+  cuda.others = in.list<CudaCubin>([&] {
+    CudaCubin other;
+    other.arch = in.u32();
+    other.code = in.blob();
+    return other;
+  });
   cuda.sharedBytes = in.u32();
   for (uint32_t& size : cuda.blockSize) size = in.u32();
   cuda.params = in.list<CudaParam>([&] {
@@ -180,6 +190,7 @@ std::vector<uint8_t> encodeModule(const ProgramModule& module) {
   for (const std::vector<uint32_t>* words : {&module.compute, &module.vertex, &module.fragment}) content.words(*words);
   content.text(module.entry);
   write(content, module.cuda);
+  content.list(module.problems, [&](const std::string& problem) { content.text(problem); });
 
   ByteWriter out;
   out.u32(kMagic);
@@ -218,6 +229,7 @@ std::shared_ptr<ProgramModule> decodeModule(std::span<const uint8_t> bytes) {
   for (std::vector<uint32_t>* words : {&module->compute, &module->vertex, &module->fragment}) *words = in.words();
   module->entry = in.text();
   module->cuda = readCuda(in);
+  module->problems = in.list<std::string>([&] { return in.text(); });
   if (!in.empty()) damagedBytes("it goes on after its end");
   checkIndices(*module);
   return module;

@@ -113,12 +113,19 @@ struct CudaParam {
   uint32_t index = 0;
   bool operator==(const CudaParam&) const = default;
 };
+// The same kernel for another architecture, with what only that one has.
+struct CudaCubin {
+  uint32_t arch = 0;
+  std::vector<char> code;
+  bool operator==(const CudaCubin&) const = default;
+};
 struct CudaCode {
   std::string entry;  // the mangled name
-  // 0-terminated, as NVRTC gives it; empty: the code uses what only `arch` has, and there is the cubin alone
+  // 0-terminated, as NVRTC gives it; empty: the code uses what only `arch` has, and there are cubins alone
   std::vector<char> ptx;
   std::vector<char> cubin;                        // for `arch` alone; may be empty
   uint32_t arch = 0;                              // 75, 90, 120
+  std::vector<CudaCubin> others;                  // without PTX: for the architectures of other cards
   uint32_t sharedBytes = 0;                       // of dynamic shared memory, for each block
   std::array<uint32_t, 3> blockSize = {0, 0, 0};  // as the source demands it (__block_size__, reqntid), else 0
   std::vector<CudaParam> params;
@@ -133,10 +140,15 @@ struct ProgramModule {  // immutable once made
   std::vector<uint32_t> compute, vertex, fragment;  // SPIR-V, validated. A kernel of CUDA alone has none
   std::string entry = "main";                       // the SPIR-V's entry point; a shader's two are both `main`
   CudaCode cuda;                                    // entry is empty: there is none
+  // What of its source was left out, and why: code for some device, where there is code for another.
+  std::vector<std::string> problems;
   bool forVulkan() const { return !compute.empty() || !vertex.empty(); }
   bool forCuda() const { return !cuda.entry.empty(); }
   uint64_t bytes() const {
-    return sizeof *this + (compute.size() + vertex.size() + fragment.size()) * 4 + cuda.ptx.size() + cuda.cubin.size();
+    uint64_t all = sizeof *this + (compute.size() + vertex.size() + fragment.size()) * 4;
+    all += cuda.ptx.size() + cuda.cubin.size();
+    for (const CudaCubin& each : cuda.others) all += each.code.size();
+    return all;
   }
   bool operator==(const ProgramModule&) const = default;
 };

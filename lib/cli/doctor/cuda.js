@@ -137,7 +137,7 @@ function checkToolkit() {
 function checkCudaFiles(hasDriver) {
   let files;
   try {
-    files = require('../../addon').native.cudaFiles();
+    files = require('../../addon').native.cudaFiles(true);
   } catch {
     return []; // the check of the addon has said why
   }
@@ -173,13 +173,13 @@ function checkCudaFiles(hasDriver) {
  * @param {string} wheel of the Python package
  * @returns {Check}
  */
-function checkCudaLibrary(name, wanted, { path: file, origin, version, passedOver }, why, debianName, wheel) {
+function checkCudaLibrary(name, wanted, { path: file, origin, version, fault, passedOver }, why, debianName, wheel) {
   const others = passedOver.length ? `; not taken: ${passedOver.join('; ')}` : '';
-  if (file) return { name, status: 'ok', found: `${file}, version ${version}, by ${origin}${others}` };
+  if (file && !fault) return { name, status: 'ok', found: `${file}, version ${version || '?'}, by ${origin}${others}` };
   return {
     name,
     status: 'note',
-    found: `${wanted} was not found${others}`,
+    found: file ? `${file} can't be loaded: ${fault}${others}` : `${wanted} was not found${others}`,
     why,
     remedy:
       `apt install ${debianName} (NVIDIA's repository), pip install ${wheel}, or set CUDA_HOME or LD_LIBRARY_PATH to ` +
@@ -191,16 +191,19 @@ function checkCudaLibrary(name, wanted, { path: file, origin, version, passedOve
  * @param {import('../../addon/native').CudaHeaders} headers
  * @returns {Check}
  */
-function checkHeaders({ folders, version, passedOver }) {
+function checkHeaders({ folders, version, passedOver, advice, isWhole }) {
   const name = 'cuda headers';
   const others = passedOver.length ? `; not taken: ${passedOver.join('; ')}` : '';
-  if (folders.length) return { name, status: 'ok', found: `${folders.join(', ')}, version ${version || '?'}${others}` };
+  const found = folders.length
+    ? `${folders.join(', ')}, version ${version || '?'}${others}`
+    : `cuda_fp16.h was not found${others}`;
+  if (isWhole) return { name, status: 'ok', found };
   return {
     name,
     status: 'note',
-    found: `cuda_fp16.h was not found${others}`,
+    found,
     why: 'CUDA sources that include headers of the toolkit need them',
-    remedy: "apt install cuda-cudart-dev-13-0 cuda-cccl-13-0 (NVIDIA's repository), or set CUDA_HOME",
+    remedy: advice,
   };
 }
 

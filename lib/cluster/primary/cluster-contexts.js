@@ -82,8 +82,18 @@ class ClusterContexts {
     );
     if (code === 'ERR_DEVICE_LOST' && !member.inProcess) membership.dismiss(member, 'device-lost');
     else if (member.inProcess && native.lostForGood(device)) this.#lostForGood(member, index, device, message);
-    else if (kHopeless.has(code)) member.hopeless.add(index);
+    else if (kHopeless.has(code)) this.#hopeless(member, index);
     else member.say({ type: 'reopen', index });
+  }
+
+  /**
+   * A context won't be opened. It may be what its member has waited for since all were tried.
+   * @param {Member} member
+   * @param {number} index
+   */
+  #hopeless(member, index) {
+    member.hopeless.add(index);
+    if (member.isOpened) this.#memberOpened(member);
   }
 
   /**
@@ -94,10 +104,10 @@ class ClusterContexts {
    * @param {string} message
    */
   #lostForGood(member, index, device, message) {
-    member.hopeless.add(index);
     if (!this.#gone.has(device))
       this.parts.log.error({ device, reason: message }, 'a device is lost until this process is started anew');
     this.#gone.set(device, message);
+    this.#hopeless(member, index);
     this.changed();
     this.parts.onGone();
   }

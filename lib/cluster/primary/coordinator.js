@@ -277,8 +277,11 @@ class Coordinator {
 
   /** @param {CoordinatorJob} job */
   #requeue(job) {
-    job.isQueued = true;
-    this.queue.requeue(job);
+    // What it needs may have gone for good while it was away; nothing would look at it again.
+    const ending = this.#admission.hopeless(job);
+    if (ending) this.#completion.finish(job, ending);
+    else this.queue.requeue(job);
+    job.isQueued = !ending;
   }
 
   /**

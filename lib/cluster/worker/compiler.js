@@ -46,7 +46,10 @@ class Compiler {
     const canceling = new AbortController();
     this.#compiling.set(number, canceling);
     try {
-      const { handle, fromDisk, ms, problems } = await compileHere(fromWire(request), this.folder, canceling.signal);
+      const { signal } = canceling;
+      const { devices } = this.parts.config;
+      const compiled = await compileHere(fromWire(request), this.folder, signal, devices);
+      const { handle, fromDisk, ms, problems } = compiled;
       const prepared = await this.#prepare(handle);
       if (this.#closed) return; // nobody would take the memory, or let go of it
       const bytes = handle.bytes();

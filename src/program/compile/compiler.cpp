@@ -2,10 +2,13 @@
 #include "program/compile/compiler.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "error.h"
 #include "program/compile/big_stack.h"
 #include "program/compile/glsl.h"
+#include "program/nvrtc/cuda_includes.h"
 #include "program/nvrtc/cuda_match.h"
 #include "program/nvrtc/cuda_options.h"
 #include "program/nvrtc/nvrtc.h"
@@ -21,9 +24,9 @@ namespace switchyard {
 namespace {
 
 // Counts what this code changes in its results: the options, the translation of WebGL, the reading of parameters.
-constexpr uint32_t kRevision = 5;
+constexpr uint32_t kRevision = 6;
 constexpr uint32_t kDefaultArch = 75;
-constexpr size_t kMaxNameBytes = 256;
+constexpr size_t kMaxNameBytes = 256, kMaxProblemBytes = 1000;
 constexpr uint64_t kMaxSharedBytes = 256 << 10;  // no device has more
 // software drivers' compilers take a time that grows with its square: 10 s here
 constexpr uint64_t kMaxArrayBytes = 16 << 10;
@@ -31,6 +34,8 @@ constexpr uint64_t kMaxArrayBytes = 16 << 10;
 constexpr uint64_t kMaxArraysBytes = 64 << 10;
 
 uint32_t archOf(const KernelSource& source) { return source.cudaArch == 0 ? kDefaultArch : source.cudaArch; }
+
+std::string capabilityText(uint32_t arch) { return std::to_string(arch / 10) + "." + std::to_string(arch % 10); }
 
 ProgramHasher startHash(const char* kind, const std::string& name) {
   static const std::string versions = glslCompilerVersion() + ", " + spirvToolsVersion();
@@ -148,6 +153,47 @@ void buildCompute(const KernelSource& source, ProgramModule& module) {
   info.paramBinding = built.reflection.block.binding;
 }
 
+CudaKernel compileFor(const KernelSource& source, uint32_t arch) {
+  return compileCuda({source.name, *source.cuda, source.bindings, source.cudaOptions, arch, source.cudaOwnFeatures});
+}
+
+// The host calls every card's code alike.
+void checkAlike(const std::string& who, const CudaKernel& kernel, uint32_t arch, const CudaKernel& other,
+                uint32_t otherArch) {
+  if (kernel.entry == other.entry && kernel.params == other.params && kernel.blockSize == other.blockSize) return;
+  throw Error(Code::Compile, who + " has other parameters, another name or other blocks for compute capability " +
+                                 capabilityText(otherArch) + " than for " + capabilityText(arch));
+}
+
+// Where there is other code, what the compiler here can't make is left out: the other code runs.
+void addCuda(const KernelSource& source, ProgramModule& module) {
+  const std::string who = describeStage(source.name, Stage::Compute);
+  std::vector<uint32_t> archs = {archOf(source)};
+  archs.insert(archs.end(), source.moreArchs.begin(), source.moreArchs.end());
+  std::vector<std::pair<uint32_t, CudaKernel>> made;
+  std::optional<Error> first;
+  for (const uint32_t arch : archs) {
+    try {
+      made.emplace_back(arch, compileFor(source, arch));
+    } catch (const Error& error) {
+      if (error.code != Code::Unsupported && error.code != Code::Compile) throw;
+      // What is wrong with the source is of more use than that an architecture is not known.
+      if (!first || (first->code == Code::Unsupported && error.code == Code::Compile)) first.emplace(error);
+      module.problems.push_back("there is no CUDA code for compute capability " + capabilityText(arch) + ": " +
+                                std::string(error.what()).substr(0, kMaxProblemBytes));
+    }
+  }
+  if (made.empty()) {
+    if (!module.forVulkan() || first->code != Code::Unsupported) throw *first;
+    return;
+  }
+  for (const auto& [arch, kernel] : made) checkAlike(who, made[0].second, made[0].first, kernel, arch);
+  for (size_t i = 1; i < made.size(); ++i)
+    module.cuda.others.push_back({made[i].first, std::move(made[i].second.cubin)});
+  matchCuda(std::move(made[0].second), source.bindings, made[0].first, module);
+  module.cuda.sharedBytes = source.sharedBytes;
+}
+
 // Brings both sources to Vulkan's GLSL. True if they were WebGL's.
 bool translate(const ShaderSource& source, std::string& vertex, std::string& fragment) {
   const ShaderDialect dialect = dialectOf(source.vertex), other = dialectOf(source.fragment);
@@ -196,13 +242,15 @@ void checkSource(const KernelSource& source) {
   if (source.cuda && source.bindings.empty())
     throw Error(Code::InvalidArgument,
                 who + " has a CUDA source, so `bindings` must name the kernel's parameters in their order");
-  if (source.cuda && (archOf(source) < 50 || archOf(source) > 999))
+  const auto isNone = [](uint32_t arch) { return arch < 50 || arch > 999; };
+  if (source.cuda && (isNone(archOf(source)) || std::ranges::any_of(source.moreArchs, isNone)))
     throw Error(Code::InvalidArgument, "the compute capability " + std::to_string(source.cudaArch) + " of " + who +
                                            " is none; 7.5 is written 75");
   if (!source.cuda && (!source.cudaOptions.empty() || source.sharedBytes != 0 || source.cudaOwnFeatures))
     throw Error(Code::InvalidArgument,
                 who + " has options for CUDA, and no CUDA source: they say nothing about its other source");
   checkCudaOptions(who, source.cudaOptions);
+  if (source.cuda) checkCudaIncludes(who, *source.cuda);
   if (source.sharedBytes > kMaxSharedBytes)
     throw Error(Code::InvalidArgument,
                 "`sharedBytes` of " + who + " is " + std::to_string(source.sharedBytes) + "; it may be " +
@@ -233,8 +281,10 @@ ProgramId programId(const KernelSource& source) {
   if (source.cuda) {
     hasher.text(*source.cuda);
     hasher.text(nvrtcVersion());
-    hasher.text(headersVersion(*source.cuda));
+    hasher.text(headersIdentity(*source.cuda));
     hasher.number(archOf(source));
+    hasher.number(source.moreArchs.size());
+    for (const uint32_t arch : source.moreArchs) hasher.number(arch);
     hasher.number(source.cudaOptions.size());
     for (const std::string& option : source.cudaOptions) hasher.text(option);
     hasher.number(source.sharedBytes);
@@ -259,12 +309,7 @@ std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source) {
   module->info.kind = ProgramKind::Kernel;
   module->info.name = source.name;
   if (source.glsl || source.spirv) onBigStack([&] { buildCompute(source, *module); });
-  if (source.cuda && (!nvrtcVersion().empty() || !module->forVulkan())) {
-    matchCuda(compileCuda({source.name, *source.cuda, source.bindings, source.cudaOptions, archOf(source),
-                           source.cudaOwnFeatures}),
-              source.bindings, archOf(source), *module);
-    module->cuda.sharedBytes = source.sharedBytes;
-  }
+  if (source.cuda && (!nvrtcVersion().empty() || !module->forVulkan())) addCuda(source, *module);
   return module;
 }
 

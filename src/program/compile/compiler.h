@@ -14,7 +14,8 @@ struct KernelSource {
   std::optional<std::string> cuda;
   // names: with cuda, of all the kernel's parameters in order; with spirv, of its buffers by binding
   std::vector<std::string> bindings;
-  uint32_t cudaArch = 0;  // compute capability, 75 for 7.5; 0: 75
+  uint32_t cudaArch = 0;            // compute capability, 75 for 7.5; 0: 75
+  std::vector<uint32_t> moreArchs;  // with cudaOwnFeatures: of cards of other kinds, which get code of their own
   // Of the CUDA source alone: options of NVRTC, bytes of dynamic shared memory of each block, and whether it uses what
   // only that architecture has (sm_90a), which makes code for it alone.
   std::vector<std::string> cudaOptions;
@@ -28,7 +29,7 @@ struct ShaderSource {
 
 constexpr size_t kMaxSourceBytes = 1 << 20;
 
-// What needs no compiler: names and sizes. Cheap. Throws Error(InvalidArgument).
+// What needs no compiler: names, sizes, what a CUDA source includes. Cheap. Throws Error: InvalidArgument, or Compile.
 void checkSource(const KernelSource& source);
 void checkSource(const ShaderSource& source);
 
@@ -40,7 +41,8 @@ ProgramId programId(const ShaderSource& source);
 // Thread-safe, may take seconds: never on an event loop. Throw Error: Compile, with the compiler's log in `log` and
 // line and column in `line` and `column`, for what does not compile, is not valid, or breaks a limit (above, or of
 // module.h); InvalidArgument for what is no source; Unsupported for WGSL, and for CUDA alone where NVRTC is not found.
-// With GLSL and CUDA both, CUDA is left out where NVRTC is not there.
+// With GLSL and CUDA both, CUDA is left out where NVRTC is not there, or where it knows none of the architectures: then
+// the module's `problems` say so, as they do of an architecture among several for which there is no code.
 std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source);
 std::shared_ptr<ProgramModule> compileShader(const ShaderSource& source);
 

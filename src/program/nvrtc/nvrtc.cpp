@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <memory>
 #include <string_view>
 
@@ -18,6 +19,11 @@ namespace {
 // of nvrtcResult
 constexpr int kOutOfMemory = 1, kInvalidOption = 5, kCompilationFailed = 6, kBuiltinsFailed = 7;
 
+// NVRTC looks for a header in the folder of the file that includes it; a source without a folder has the current one.
+// This is none: a file can't have one below it. (--no-source-include would do the same to the toolkit's own headers, of
+// which mma.h needs it; and not every NVRTC has that option.)
+constexpr const char* kNowhere = "/dev/null/";
+
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
 void check(const NvrtcLibrary& library, int result, const char* what) {
@@ -29,7 +35,8 @@ void check(const NvrtcLibrary& library, int result, const char* what) {
 class Program {
  public:
   Program(const NvrtcLibrary& library, const std::string& source, const std::string& file) : library_(library) {
-    check(library, library.createProgram(&program_, source.c_str(), file.c_str(), 0, nullptr, nullptr),
+    const std::string path = kNowhere + file;
+    check(library, library.createProgram(&program_, source.c_str(), path.c_str(), 0, nullptr, nullptr),
           "nvrtcCreateProgram");
   }
   ~Program() { library_.destroyProgram(&program_); }
@@ -43,7 +50,10 @@ class Program {
   }
   std::string log() const {
     const std::vector<char> text = fetch(library_.getProgramLogSize, library_.getProgramLog, "nvrtcGetProgramLog");
-    return text.empty() ? std::string() : std::string(text.data());
+    std::string log = text.empty() ? std::string() : std::string(text.data());
+    for (size_t at = log.find(kNowhere); at != std::string::npos; at = log.find(kNowhere, at))
+      log.erase(at, std::string_view(kNowhere).size());
+    return log;
   }
   std::vector<char> ptx() const { return fetch(library_.getPtxSize, library_.getPtx, "nvrtcGetPTX"); }
   std::vector<char> cubin() const { return fetch(library_.getCubinSize, library_.getCubin, "nvrtcGetCUBIN"); }
@@ -95,11 +105,16 @@ CudaHeaders headersFor(const std::string& source) {
 
 // What to do about a header that was not found, where that is one of the toolkit's.
 std::string headersRemedy(const CudaHeaders& headers, std::string_view message) {
-  if (!headers.folders.empty() || message.find("open source file") == std::string_view::npos) return {};
-  std::string text = ". The toolkit's headers were not found here";
+  if (message.find("open source file") == std::string_view::npos) return {};
+  const bool isPart =
+      std::ranges::any_of(std::initializer_list<std::string_view>{"\"crt/", "\"nv/", "\"cuda/", "\"cub/"},
+                          [&](std::string_view part) { return message.find(part) != std::string_view::npos; });
+  if (!headers.folders.empty() && !isPart) return {};
+  std::string text = headers.folders.empty() ? ". The toolkit's headers were not found here"
+                                             : ". The toolkit's headers in " + headers.folders[0] + " are not whole";
   for (const std::string& each : headers.passedOver) text += (&each == &headers.passedOver[0] ? " (" : "; ") + each;
   if (!headers.passedOver.empty()) text += ")";
-  return text + ": install cuda-cudart-dev-13-0 and cuda-cccl-13-0, or set CUDA_HOME to the toolkit's folder";
+  return text + ": " + headersAdvice(nvrtcLibrary()->major);
 }
 
 [[noreturn]] void fail(const std::string& who, const CudaRequest& request, const CudaHeaders& headers,
@@ -194,13 +209,20 @@ std::vector<std::string> optionsFor(const CudaRequest& request, const CudaHeader
   return options;
 }
 
+// NVRTC says of an architecture "invalid value for --gpu-architecture", and the compiler behind it, of features that an
+// architecture does not have, something of "--nv_arch".
 [[noreturn]] void refuseOptions(const std::string& who, const CudaRequest& request, const std::string& log) {
+  const bool isArchitecture = log.find("--nv_arch") != std::string::npos || log.find("gpu-arch") != std::string::npos;
+  if (!isArchitecture && !request.options.empty())
+    throw Error(
+        Code::InvalidArgument,
+        "NVRTC " + nvrtcVersion() + " does not take the `cudaOptions` of " + who + ": " + log.substr(0, log.find('\n')),
+        {.log = log, .argument = "cudaOptions"});
   const std::string capability = std::to_string(request.arch / 10) + "." + std::to_string(request.arch % 10);
   throw Error(Code::Unsupported,
               who + " can't be compiled for compute capability " + capability +
                   (request.ownFeatures ? " with features of its own, which begin with 9.0" : "") + ": NVRTC " +
-                  nvrtcVersion() + " does not know " + targetOf(request) +
-                  (request.options.empty() ? "" : ", or one of the options"),
+                  nvrtcVersion() + " does not know " + targetOf(request),
               {.log = log});
 }
 
@@ -211,7 +233,7 @@ std::string nvrtcVersion() {
   return library ? std::to_string(library->major) + "." + std::to_string(library->minor) : std::string();
 }
 
-std::string headersVersion(const std::string& source) { return headersFor(source).version; }
+std::string headersIdentity(const std::string& source) { return headersFor(source).identity; }
 
 CudaKernel compileCuda(const CudaRequest& request) {
   const std::string who = describeStage(request.name, Stage::Compute);

@@ -35,7 +35,7 @@ struct CudaRequest {
 // not found or does not know the architecture.
 CudaKernel compileCuda(const CudaRequest& request);
 
-// Of the toolkit whose headers a source like this finds, "13.0"; empty: it includes none, or there are none.
-std::string headersVersion(const std::string& source);
+// What tells the headers that a source like this finds from others; empty: it includes none, or there are none.
+std::string headersIdentity(const std::string& source);
 
 }  // namespace switchyard

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { native } = require('../../../lib/addon/native');
+const { fits } = require('../../../lib/program');
 const { checkKernel, keyOf, sameSources } = require('../../../lib/program/source');
 const { runChild } = require('../../support/run-child');
 const { gpu } = require('../../support/random-data');
@@ -71,6 +72,26 @@ withNvrtc('options reach the compiler, and those that may not be given are refus
   });
 });
 
+withNvrtc('GLSL is enough where no card here has features of its own for the CUDA source beside it', async () => {
+  const glsl =
+    '#version 450\nlayout(local_size_x = 64) in;\nlayout(binding = 0) buffer P { float p[]; };\n' +
+    'void main() { p[0] = 1.0; }';
+  const env = { CUDA_VISIBLE_DEVICES: '' };
+  expect(await compile({ ...kernel, glsl, cudaFeatures: 'architecture' }, env)).toMatchObject({ backends: ['vulkan'] });
+  expect(await compile({ ...kernel, cudaFeatures: 'architecture' }, env)).toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+    message: expect.stringMatching(/features of its own, which begin with 9\.0: NVRTC [\d.]+ does not know sm_75a/),
+  });
+});
+
+test('code for some architectures fits their cards alone', () => {
+  const card = (computeCapability) => ({ backend: 'cuda', features: {}, computeCapability });
+  const info = { kind: 'kernel', vulkan: false, cuda: true };
+  expect(fits(card('8.0'), info)).toBe(true);
+  expect(fits(card('9.0'), { ...info, cudaOnly: ['10.0', '9.0'] })).toBe(true);
+  expect(fits(card('8.0'), { ...info, cudaOnly: ['10.0', '9.0'] })).toBe(false);
+});
+
 (headers.folders.length ? withNvrtc : test.skip)(
   "the toolkit's headers are found without being asked for",
   async () => {
@@ -83,6 +104,9 @@ describe('what compileKernel() is given beside the CUDA source', () => {
   test.each([
     [{ cudaOptions: '-DN=1' }, 'cudaOptions', /cudaOptions is '-DN=1', but must be an array of strings/],
     [{ cudaOptions: [1] }, 'cudaOptions', /but must be an array of strings/],
+    [{ cudaOptions: new Array(1) }, 'cudaOptions', /but must be an array of strings/],
+    [{ cudaOptions: new Array(65).fill('-w') }, 'cudaOptions', /there are 65 cudaOptions; there may be 64/],
+    [{ cudaOptions: ['-w', `-DA=${'x'.repeat(1024)}`] }, 'cudaOptions[1]', /is longer than 1024 bytes/],
     [{ cudaFeatures: 'sm_90a' }, 'cudaFeatures', /must be 'portable' or 'architecture'/],
     [{ sharedBytes: -1 }, 'sharedBytes', /sharedBytes is -1, but must be a whole number of bytes/],
     [{ sharedBytes: 1.5 }, 'sharedBytes', /whole number/],
@@ -93,6 +117,15 @@ describe('what compileKernel() is given beside the CUDA source', () => {
     const given = { name: 'k', cuda: 'x', bindings: ['p'], ...more };
     expect(() => checkKernel(given)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', argument, message: expect.stringMatching(message) }),
+    );
+  });
+
+  test('bindings with a hole are refused', () => {
+    expect(() => checkKernel({ name: 'k', cuda: 'x', bindings: new Array(2) })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARGUMENT',
+        message: expect.stringMatching(/must be an array of names/),
+      }),
     );
   });
 

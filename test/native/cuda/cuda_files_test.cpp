@@ -1,6 +1,10 @@
 // Where files of CUDA are found, in folders that the tests make; and that a machine with a card has cuBLASLt.
 #include "cuda_files.h"
 
+#ifdef SWITCHYARD_HAVE_CUDA
+#include "cuda/cublaslt.h"
+#endif
+
 #include <elf.h>
 #include <gtest/gtest.h>
 
@@ -140,6 +144,31 @@ TEST_F(CudaFilesTest, NvrtcMayBeOlderAndNeedNoVersion) {
   EXPECT_EQ(find(kNvrtcFiles).found.size(), 3u);
 }
 
+// An old NVRTC that a variable names would else hide the one that knows the card.
+TEST_F(CudaFilesTest, ANewerMajorComesBeforeABetterPlace) {
+  set("CUDA_HOME", "toolkit");
+  const std::string twelve = library("toolkit/lib64/libnvrtc.so.12"), plain = library("first/libnvrtc.so");
+  variables["LD_LIBRARY_PATH"] = (root / "first").string();
+  EXPECT_EQ(taken(kNvrtcFiles).first, twelve);
+  const std::string usual = library("usr/local/cuda/lib64/libnvrtc.so.13");
+  EXPECT_EQ(taken(kNvrtcFiles).first, usual);
+  const std::string named = library("toolkit/lib64/libnvrtc.so.13");
+  EXPECT_EQ(taken(kNvrtcFiles).first, named);
+  std::vector<std::string> paths;
+  for (const CudaFile& file : find(kNvrtcFiles).found) paths.push_back(file.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{named, usual, twelve, plain}));
+}
+
+TEST_F(CudaFilesTest, NumbersOfFoldersAreNumbers) {
+  library("usr/local/cuda-13.2/lib64/libnvrtc.so.13");
+  const std::string ten = library("usr/local/cuda-13.10/lib64/libnvrtc.so.13");
+  EXPECT_EQ(taken(kNvrtcFiles).first, ten);
+  set("VIRTUAL_ENV", "venv");
+  library("venv/lib/python3.9/site-packages/nvidia/cu13/lib/libnvrtc.so.13");
+  const std::string twelfth = library("venv/lib/python3.12/site-packages/nvidia/cu13/lib/libnvrtc.so.13");
+  EXPECT_EQ(taken(kNvrtcFiles).first, twelfth);
+}
+
 TEST_F(CudaFilesTest, OneFileByTwoNamesIsOne) {
   set("CUDA_HOME", "toolkit");
   library("toolkit/lib/libnvrtc.so.13.0.88");
@@ -200,17 +229,43 @@ TEST_F(CudaFilesTest, HeadersOfAnotherVersionAreNotTaken) {
   CudaHeaders found = findHeaders("", 13, search());
   EXPECT_TRUE(found.folders.empty());
   EXPECT_EQ(found.passedOver, std::vector<std::string>{old + ": of CUDA 12.8, and NVRTC is of 13"});
+  EXPECT_EQ(findHeaders("", 0, search()).folders,
+            std::vector<std::string>{old});  // an NVRTC that does not tell its own
   const std::string debian = headers("usr/include", 13000);
   write("usr/include/nv/target", "");
   found = findHeaders("", 13, search());
   EXPECT_EQ(found.folders, std::vector<std::string>{debian});
 }
 
+TEST_F(CudaFilesTest, WholeHeadersComeBeforePartialOnes) {
+  const std::string nvrtc = library("site/nvidia/cu13/lib/libnvrtc.so.13");
+  const std::string part = headers("site/nvidia/cu13/include", 13000);
+  write("site/nvidia/cu13/include/cccl/nv/target", "");
+  const std::string toolkit = headers("usr/local/cuda/include", 13000);
+  EXPECT_EQ(findHeaders(nvrtc, 13, search()).folders[0], part);
+  for (const char* each : {"/crt/mma.h", "/cccl/nv/target"}) write("usr/local/cuda/include" + std::string(each), "");
+  const CudaHeaders found = findHeaders(nvrtc, 13, search());
+  EXPECT_EQ(found.folders, (std::vector<std::string>{toolkit, toolkit + "/cccl"}));
+  EXPECT_EQ(found.passedOver, std::vector<std::string>{part + ": without crt/mma.h"});
+  write("site/nvidia/cu13/include/crt/mma.h", "");
+  EXPECT_EQ(findHeaders(nvrtc, 13, search()).folders, (std::vector<std::string>{part, part + "/cccl"}));
+}
+
+TEST_F(CudaFilesTest, AnUpdateOfHeadersMakesThemOthers) {
+  headers("usr/include", 13000);
+  const std::string before = findHeaders("", 13, search()).identity;
+  EXPECT_NE(before, "");
+  EXPECT_EQ(findHeaders("", 13, search()).identity, before);
+  write("usr/include/cuda_fp16.hpp", "// of an update");
+  EXPECT_NE(findHeaders("", 13, search()).identity, before);
+}
+
 // What a run on a card without cuBLASLt would measure and prove is not what users have.
 constexpr const char* kWithout = "SWITCHYARD_WITHOUT_CUBLASLT";
-std::string lacksCublasLt(bool hasCard, bool isFound, bool isAskedFor) {
-  if (!hasCard || isFound || isAskedFor) return {};
-  return std::string("libcublasLt.so.13 was not found: install it, or set ") + kWithout + "=1 to do without";
+std::string lacksCublasLt(bool hasCard, bool isLoaded, bool isAskedFor) {
+  if (!hasCard || isLoaded || isAskedFor) return {};
+  return std::string("libcublasLt.so.13 was not found or can't be loaded: install it, or set ") + kWithout +
+         "=1 to do without";
 }
 
 TEST(CublasLt, ARunWithoutItFailsUnlessItWasAskedFor) {
@@ -225,10 +280,18 @@ TEST(CublasLt, IsWhereACardIs) {
   for (const DeviceInfo& info : foundDevices().devices) hasCard |= info.backend == Backend::Cuda;
   if (!hasCard) GTEST_SKIP() << "no CUDA card here";
   const char* const asked = std::getenv(kWithout);
-  const CudaFiles files = findLibrary(kCublasLtFiles, systemSearch());
-  std::string passedOver;
-  for (const std::string& each : files.passedOver) passedOver += "\n  " + each;
-  EXPECT_EQ(lacksCublasLt(true, !files.found.empty(), asked && *asked), "") << "not taken:" << passedOver;
+#ifdef SWITCHYARD_HAVE_CUDA
+  const bool isLoaded = cuda::CublasLt::get() != nullptr;
+  EXPECT_EQ(lacksCublasLt(true, isLoaded, asked && *asked), "") << cuda::cublasLtWarning();
+#else
+  FAIL() << "a card in a build without CUDA" << asked;
+#endif
+}
+
+TEST_F(CudaFilesTest, WhyTheLoaderRefusesAFile) {
+  EXPECT_NE(loadFault(library("lib/libcublasLt.so.13")), "");
+  EXPECT_NE(loadFault((root / "none.so").string()).find("none.so"), std::string::npos);
+  EXPECT_EQ(loadFault("libc.so.6"), "");
 }
 
 }  // namespace

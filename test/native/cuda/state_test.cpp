@@ -14,7 +14,7 @@ namespace {
 using cuda::DeviceState;
 
 // Numbers that no machine has cards for: what is lost here stays so for this whole process.
-enum Card { kBroken = 901, kWaiting, kSilent, kFine };
+enum Card { kBroken = 901, kWaiting, kSilent, kFine, kUnknown };
 
 std::string textOf(const std::exception_ptr& thrown, Code code = Code::DeviceLost) {
   const Error error = asError(thrown);
@@ -36,11 +36,18 @@ TEST(CudaState, WhatTheHeadersCallTheEndOfTheProcess) {
   for (const cudaError_t status : {cudaErrorContained, cudaErrorIllegalAddress, cudaErrorLaunchTimeout, cudaErrorAssert,
                                    cudaErrorHardwareStackError, cudaErrorIllegalInstruction, cudaErrorMisalignedAddress,
                                    cudaErrorInvalidAddressSpace, cudaErrorInvalidPc, cudaErrorLaunchFailure,
-                                   cudaErrorTensorMemoryLeak, cudaErrorMpsClientTerminated, cudaErrorExternalDevice,
-                                   cudaErrorECCUncorrectable, cudaErrorNvlinkUncorrectable}) {
+                                   cudaErrorTensorMemoryLeak, cudaErrorMpsClientTerminated, cudaErrorExternalDevice}) {
     EXPECT_TRUE(cuda::isSticky(status)) << cudaGetErrorName(status);
-    EXPECT_FALSE(cuda::mayPass(status)) << cudaGetErrorName(status);
+    EXPECT_TRUE(cuda::endsProcess(status)) << cudaGetErrorName(status);
     EXPECT_EQ(cuda::toError(status, "x").code, Code::DeviceLost);
+  }
+  // The card is lost, and it says nothing of the process.
+  for (const cudaError_t status :
+       {cudaErrorUnknown, cudaErrorECCUncorrectable, cudaErrorNvlinkUncorrectable, cudaErrorContextIsDestroyed,
+        cudaErrorDeviceUninitialized, cudaErrorMpsConnectionFailed, cudaErrorMpsRpcFailure, cudaErrorMpsServerNotReady,
+        cudaErrorCudartUnloading}) {
+    EXPECT_TRUE(cuda::isSticky(status)) << cudaGetErrorName(status);
+    EXPECT_FALSE(cuda::endsProcess(status)) << cudaGetErrorName(status);
   }
   for (const cudaError_t status : {cudaErrorMemoryAllocation, cudaErrorInvalidValue, cudaErrorInvalidConfiguration,
                                    cudaErrorNotReady, cudaErrorNoKernelImageForDevice, cudaErrorLaunchOutOfResources})
@@ -69,6 +76,13 @@ TEST(CudaState, AServiceThatIsNotThereYetMayCome) {
   EXPECT_TRUE(state.lost());
   EXPECT_NE(textOf(state.lostError()).find("cuda:902 is lost: opening"), std::string::npos);
   EXPECT_FALSE(lostForGood("cuda:902"));
+}
+
+TEST(CudaState, AnErrorThatSaysNothingOfTheProcessLosesTheCardUntilItIsOpenedAnew) {
+  DeviceState state(kUnknown);
+  EXPECT_THROW(state.check(cudaErrorUnknown, "a launch"), Error);
+  EXPECT_TRUE(state.lost());
+  EXPECT_FALSE(lostForGood("cuda:905"));
 }
 
 TEST(CudaState, ACardThatDoesNotAnswerIsLostForGood) {

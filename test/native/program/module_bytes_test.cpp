@@ -31,8 +31,9 @@ ProgramModule richModule() {
   module.info.paramSet = 4;
   module.info.paramBinding = 5;
   module.info.needs = {true, false, true, false, true, true, false, 0x85};
-  module.cuda = {"_Z5scale", {'p', 't', 'x', 0},      {0, 1, 2},         75, 65536,
+  module.cuda = {"_Z5scale", {'p', 't', 'x', 0},      {0, 1, 2},         75, {{90, {3, 4}}}, 65536,
                  {64, 1, 2}, {{true, 1}, {false, 0}}, module.info.params};
+  module.problems = {"no code for one card", "none for another"};
   return module;
 }
 

@@ -1,6 +1,8 @@
 // CUDA C++ to code by the NVRTC that is found, without a GPU.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "error.h"
@@ -149,7 +151,7 @@ class ProgramCudaHeaders : public ProgramCuda {
  protected:
   void SetUp() override {
     ProgramCuda::SetUp();
-    if (!IsSkipped() && headersVersion("#include").empty()) GTEST_SKIP() << "the toolkit's headers are not installed";
+    if (!IsSkipped() && headersIdentity("#include").empty()) GTEST_SKIP() << "the toolkit's headers are not installed";
   }
   static ModulePtr compile(const std::string& source, uint32_t arch = 80, std::vector<std::string> options = {}) {
     return compileKernel(
@@ -185,13 +187,32 @@ TEST_F(ProgramCudaHeaders, LibcuPlusPlus) {
 }
 
 TEST_F(ProgramCudaHeaders, AreBuiltInToTheId) {
-  EXPECT_EQ(headersVersion("__global__ void k() {}"), "");
-  EXPECT_NE(headersVersion("#include <cuda_fp16.h>"), "");
+  EXPECT_EQ(headersIdentity("__global__ void k() {}"), "");
+  EXPECT_NE(headersIdentity("#include <cuda_fp16.h>"), "");
 }
 
 TEST_F(ProgramCuda, AHeaderThatIsNotThere) {
   expectRefused({.name = "k", .cuda = "\n#include <no_such.h>\n__global__ void k(int* p) {}", .bindings = {"p"}},
                 "line 2, column 21: ", Code::Compile, 2, 21);
+}
+
+TEST_F(ProgramCuda, FilesOfTheCurrentFolderAreNotRead) {
+  const auto here = std::filesystem::current_path();
+  std::string folder = (std::filesystem::temp_directory_path() / "switchyard-include-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  std::ofstream(folder + "/secret.h") << "#error what_was_secret\n";
+  std::filesystem::current_path(folder);
+  for (const char* name : {"\"secret.h\"", "<secret.h>"}) try {
+      compileKernel(
+          {.name = "k", .cuda = std::string("#include ") + name + "\n__global__ void k(int* p) {}", .bindings = {"p"}});
+      ADD_FAILURE() << name << " was read";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code, Code::Compile);
+      EXPECT_NE(error.details.log.find("open source file"), std::string::npos) << error.details.log;
+      EXPECT_EQ(error.details.log.find("what_was_secret"), std::string::npos) << error.details.log;
+    }
+  std::filesystem::current_path(here);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(ProgramCuda, Options) {
@@ -215,52 +236,19 @@ TEST_F(ProgramCuda, Options) {
            "--generate-line-info", "--disable-warnings", "-diag-suppress=177", "-use_fast_math"});
 }
 
-TEST(ProgramCudaOptions, OnesThatMayNotBeGiven) {
-  const auto refused = [](const std::string& option, const std::string& part) {
-    try {
-      checkSource(KernelSource{.name = "k", .cuda = "x", .bindings = {"p"}, .cudaOptions = {"-w", option}});
-      ADD_FAILURE() << option << " was taken";
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code, Code::InvalidArgument);
-      EXPECT_EQ(error.details.argument, "cudaOptions[1]");
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-    }
-  };
-  refused("--nonsense", "there are: --define-macro, --undefine-macro, --std, --use_fast_math");
-  refused("", "there are: ");
-  refused("-I/etc", "the toolkit's headers are found without");
-  refused("--include-path=/etc", "the toolkit's headers are found without");
-  refused("--gpu-architecture=sm_90a", "cudaFeatures: 'architecture'");
-  refused("-arch=sm_90", "cudaFeatures: 'architecture'");
-  refused("-rdc=true", "not linked");
-  refused("--ftz", "there are: ");
-  refused("--ftz=maybe", "the value of --ftz must be true or false");
-  refused("--std=c++11", "must be c++14, c++17 or c++20");
-  refused("--maxrregcount=8", "from 16 to 255");
-  refused("--maxrregcount=32x", "from 16 to 255");
-  refused("--use_fast_math=true", "there are: ");
-  refused("-D", "a name, or a name and =value");
-  refused("-D=1", "a name, or a name and =value");
-  refused("-D1A", "a name, or a name and =value");
-  refused("-UA=1", "must be a name");
-  refused("-DA=1\n-I/etc", "a line's end");
-  refused(std::string("-DA=\0", 5), "a line's end or a NUL");
-  refused("-DA=" + std::string(2000, 'x'), "longer than 1024 bytes");
-  const auto fault = [](const KernelSource& source, const std::string& part) {
-    try {
-      checkSource(source);
-      ADD_FAILURE() << part;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code, Code::InvalidArgument);
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-    }
-  };
-  fault({.name = "k", .cuda = "x", .bindings = {"p"}, .cudaOptions = std::vector<std::string>(65, "-w")},
-        "there may be 64");
-  fault({.name = "k", .cuda = "x", .bindings = {"p"}, .sharedBytes = (256 << 10) + 1}, "no card has more");
-  fault({.name = "k", .glsl = "x", .cudaOptions = {"-w"}}, "no CUDA source");
-  fault({.name = "k", .glsl = "x", .sharedBytes = 1}, "no CUDA source");
-  fault({.name = "k", .glsl = "x", .cudaOwnFeatures = true}, "no CUDA source");
+TEST_F(ProgramCuda, AnOptionThatTheCompilerDoesNotTakeIsNoArchitecture) {
+  try {
+    compileKernel({.name = "k",
+                   .cuda = "__global__ void k(int* p) {}",
+                   .bindings = {"p"},
+                   .cudaOptions = {"--diag-suppress=99999"}});
+    ADD_FAILURE() << "it was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code, Code::InvalidArgument) << error.what();
+    EXPECT_EQ(error.details.argument, "cudaOptions");
+    EXPECT_EQ(std::string(error.what()).find("does not know"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("99999"), std::string::npos) << error.what() << error.details.log;
+  }
 }
 
 TEST_F(ProgramCuda, FeaturesOfAnArchitectureOfItsOwn) {
@@ -277,6 +265,55 @@ TEST_F(ProgramCuda, FeaturesOfAnArchitectureOfItsOwn) {
   expectRefused({.name = "k", .cuda = source, .bindings = {"p"}, .cudaArch = 90}, "wgmma", Code::Compile);
   expectRefused({.name = "k", .cuda = source, .bindings = {"p"}, .cudaArch = 80, .cudaOwnFeatures = true},
                 "does not know sm_80a", Code::Unsupported);
+}
+
+TEST_F(ProgramCuda, FeaturesOfEachKindOfCard) {
+  const std::string both =
+      "__global__ void k(int* p) {\n#if __CUDA_ARCH__ == 900\n  asm volatile(\"wgmma.fence.sync.aligned;\");\n#endif\n"
+      "  *p = __CUDA_ARCH__;\n}";
+  const auto source = [&](const std::string& cuda, std::vector<uint32_t> more) {
+    return KernelSource{.name = "k",
+                        .cuda = cuda,
+                        .bindings = {"p"},
+                        .cudaArch = 100,
+                        .moreArchs = std::move(more),
+                        .cudaOwnFeatures = true};
+  };
+  const auto module = compileKernel(source(both, {90}));
+  EXPECT_EQ(module->cuda.arch, 100u);
+  ASSERT_EQ(module->cuda.others.size(), 1u);
+  EXPECT_EQ(module->cuda.others[0].arch, 90u);
+  EXPECT_GT(module->cuda.others[0].code.size(), 4u);
+  EXPECT_NE(module->cuda.others[0].code, module->cuda.cubin);
+  EXPECT_TRUE(module->problems.empty());
+  EXPECT_EQ(*decodeModule(encodeModule(*module)), *module);
+  EXPECT_NE(programId(source(both, {90})), programId(source(both, {})));
+  // One that a card has nothing of is left out, and said; a source that is wrong for all is refused.
+  const auto one = compileKernel(
+      source("__global__ void k(int* p) { asm volatile(\"wgmma.fence.sync.aligned;\"); *p = 1; }", {90, 80}));
+  EXPECT_EQ(one->cuda.arch, 90u);
+  EXPECT_TRUE(one->cuda.others.empty());
+  ASSERT_EQ(one->problems.size(), 2u);
+  EXPECT_NE(one->problems[0].find("no CUDA code for compute capability 10.0: "), std::string::npos) << one->problems[0];
+  EXPECT_NE(one->problems[1].find("does not know sm_80a"), std::string::npos) << one->problems[1];
+  EXPECT_EQ(*decodeModule(encodeModule(*one)), *one);
+  expectRefused(source("__global__ void k(int* p) { *p = nope; }", {80}), "\"nope\" is undefined", Code::Compile, 1,
+                34);
+  expectRefused(source("#if __CUDA_ARCH__ == 900\n__global__ void k(int* p) {}\n#else\n__global__ void k(float* p) {}\n"
+                       "#endif",
+                       {90}),
+                "has other parameters, another name or other blocks for compute capability 9.0 than for 10.0");
+}
+
+TEST_F(ProgramCuda, GlslDoesWhereTheArchitectureHasNoFeatures) {
+  const KernelSource source = {
+      .name = "scale", .glsl = kScaleGlsl, .cuda = kScale, .bindings = {"x", "y", "n", "k"}, .cudaOwnFeatures = true};
+  const auto module = compileKernel(source);
+  EXPECT_TRUE(module->forVulkan());
+  EXPECT_FALSE(module->forCuda());
+  ASSERT_EQ(module->problems.size(), 1u);
+  EXPECT_NE(module->problems[0].find("does not know sm_75a"), std::string::npos) << module->problems[0];
+  EXPECT_EQ(*decodeModule(encodeModule(*module)), *module);
 }
 
 TEST_F(ProgramCuda, DynamicSharedMemory) {

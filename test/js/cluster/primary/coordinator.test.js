@@ -54,7 +54,7 @@ function setUp() {
     member.contexts = [context];
     parts.all = [...parts.all, context];
   };
-  return { coordinator, join, addContext, own };
+  return { coordinator, join, addContext, own, parts };
 }
 
 let lastAsk = 0;
@@ -244,6 +244,22 @@ test('a job whose memory is lent runs in the process that has it, and waits for 
   coordinator.dispatch();
   expect(assignedTo(worker)).toBe(1);
   coordinator.rejectAll();
+  coordinator.close();
+});
+
+test('a job that comes back when what it needs has gone for good is ended', () => {
+  const { coordinator, join, addContext, parts } = setUp();
+  const a = join(),
+    c = join();
+  addContext(c);
+  const first = askFor(coordinator, a);
+  coordinator.dispatch();
+  parts.goneFor = () => 'cuda:0 was lost';
+  coordinator.refuseHopeless(); // it is not in the queue
+  expect(codes(a)).toEqual([]);
+  coordinator.onMemberLeft(c);
+  expect(codes(a)).toEqual([[first, 'ERR_DEVICE_LOST']]);
+  expect(coordinator.unsettled).toBe(0);
   coordinator.close();
 });
 
