@@ -11,6 +11,8 @@ struct Options {
   uint64_t seed = 0, cases = 0;  // --seed 7 --cases 1000: the property over magnitudes, so many problems a workload
   int64_t onlyCase = -1;         // --case 12: one of them
   bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
+  uint64_t skipFirst = 0;        // --skip-first 20: so many conformance cases are left out, which a process has run
+  bool stopWhenLost = false;     // --stop-when-lost: no more cases after one that has lost the device
   bool listDevices = false;      // --list-devices: prints what was found as JSON and ends
 };
 Options& options();
