@@ -111,4 +111,4 @@ function loadedBy(pid) {
   return loaded;
 }
 
-module.exports = { loadedBy, findLibraries, environmentWith, expand };
+module.exports = { candidates, loadedBy, findLibraries, environmentWith, expand };

@@ -84,7 +84,7 @@ async function runDevice({ device, found, report, planned, end, ...common }) {
     isOver: () => performance.now() >= deadline - kSlackMs,
     timeoutMs: () => Math.max(1, Math.min(kRowMs, deadline - performance.now())),
     ask: (line) => bench.ask(line, run.timeoutMs()),
-    command: (program, args, { env = {}, ...limits }) =>
+    command: (program, args, { env = {}, ...limits } = {}) =>
       runCommand(common.paths.bench, program, args, {
         ...limits,
         ...{ env: { ...common.env, ...env }, cwd: root, deadline, children },

@@ -70,7 +70,8 @@ async function runShards(run, sum) {
     const { passed, total, failures, left } = sum;
     const figure = { value: passed, limit: total, fraction: passed / total, detail: failures.slice(0, 20).join('; ') };
     const open = left.length ? `, and ${left.length} parts are left` : '';
-    if (!total) return;
+    if (!total && left.length) return;
+    if (!total) return report.failed(device, name, 'no case was run');
     // What was found wrong is no less so for what there was no time for.
     if (failures.length && (!open || run.isLast))
       report.failed(device, name, `${total - passed} of ${total} failed${open}`, figure);
