@@ -66,7 +66,7 @@ const sayWhy = (problems) => problems.map((it) => `${it.reason}: ${it.detail}`).
  * @param {string[]|undefined} asked
  * @param {{ devices: { id: string, type: string }[], problems: object[] }} found
  * @param {string[]} bySmi the tool's lines, with a heading
- * @returns {{ devices: string[], lacking: Record<string, string> }} and those that a card is there for, but no way to it
+ * @returns {{ devices: string[], lacking: Record<string, string> }} `lacking`: a card is there, but no way to it
  */
 function chooseDevices(asked, { devices, problems }, bySmi) {
   const ids = devices.map((it) => it.id);

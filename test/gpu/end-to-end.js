@@ -1,6 +1,6 @@
 // The whole way from JavaScript to one device and back, without a test runner: node test/gpu/end-to-end.js cuda:0
-// Prints { passed, failed, skipped: [{ name, reason }], checks: [{ name, passed, error? }], figures: [{ name, ms }] } as
-// JSON.
+// Prints as JSON: { passed, failed, skipped: [{ name, reason }], checks: [{ name, passed, error? }],
+// figures: [{ name, ms }] }.
 'use strict';
 const assert = require('node:assert/strict');
 const gpu = require('../..');

@@ -63,7 +63,7 @@ function search(card) {
       expect: 0.15,
       binds: 'launches, and instructions: a quarter of the bytes, as many products',
       why:
-        'codes become floats one by one, 4 bytes a load; for the bound the base is read once more, for its lengths: a ' +
+        'codes become floats one by one, 4 bytes a load; for the bound the base is read again, for its lengths: a ' +
         'hundred pieces become 16 MB of float32 each, in L2, by three launches',
     },
     {
@@ -77,7 +77,7 @@ function search(card) {
       limit: 'copy',
       expect: 0.7,
       binds: 'memory, by accesses of 8 bytes',
-      why: 'half of the bytes in flight of float32; for the bound the base is read once more, for the lengths of its rows',
+      why: 'half of the bytes in flight of float32; for the bound the base is read again, for lengths of its rows',
     },
     {
       name: 'search, mask',
@@ -119,7 +119,7 @@ function search(card) {
       limit: 'none',
       expect: null,
       binds: 'launches: a dozen small kernels an iteration',
-      why: 'each takes a few microseconds; CUDA graphs take the gaps away. Not in it: what the host orders and sends up',
+      why: 'each takes a few microseconds; CUDA graphs take the gaps away. Not in it: what the host orders and uploads',
     },
   ];
 }
