@@ -39,6 +39,16 @@ async function code(promise) {
   return 'nothing was thrown';
 }
 
+async function refusedOnCpu(ctx) {
+  const glsl = `#version 450
+layout(local_size_x = 64) in;
+layout(std430, binding = 0) buffer X { float x[]; };
+void main() { x[gl_GlobalInvocationID.x] *= 2; }`;
+  const kernel = await ctx.compileKernel({ name: 'twice', glsl });
+  const job = { inputs: { x: random(64) }, outputs: { x: { shape: [64], dtype: 'float32' } }, threads: [64] };
+  assert.equal(await code(ctx.run({ type: 'kernel', kernel, ...job })), 'ERR_UNSUPPORTED');
+}
+
 const checks = {
   'the device is listed': async () => assert.ok(gpu.devices().some((it) => it.id === device)),
   'matmul against plain loops': async (ctx) => {
@@ -175,7 +185,8 @@ async function figures(ctx) {
 async function main() {
   const ctx = await gpu.createContext({ device });
   const report = { passed: 0, failed: 0, skipped: [], checks: [], figures: [] };
-  const ofKernels = userKernelChecks(device),
+  const isCpu = device.startsWith('cpu');
+  const ofKernels = isCpu ? { "a user's kernel is refused": refusedOnCpu } : userKernelChecks(device),
     reason = await noCompiler(ctx, device);
   if (reason) report.skipped = Object.keys(ofKernels).map((name) => ({ name, reason }));
   for (const [name, check] of Object.entries({

@@ -118,25 +118,8 @@ async function tooManyThreads(ctx) {
   await ctx.run({ type: 'kernel', kernel, ...job, threads: [4, 65535] });
 }
 
-async function refusedOnCpu(ctx) {
-  const n = 4,
-    job = { inputs: { x: random(n), y: random(n) }, outputs: { y: { shape: [n], dtype: 'float32' } } };
-  await assert.rejects(
-    async () =>
-      ctx.run({
-        type: 'kernel',
-        kernel: await ctx.compileKernel(saxpy.glsl),
-        ...job,
-        params: { a: 1, n },
-        threads: [n],
-      }),
-    { code: 'ERR_UNSUPPORTED' },
-  );
-}
-
-/** @param {string} device 'cuda:0', 'vulkan:0', 'cpu:0' */
+/** @param {string} device 'cuda:0', 'vulkan:0' */
 function userKernelChecks(device) {
-  if (device.startsWith('cpu')) return { "a user's kernel is refused": refusedOnCpu };
   const [own, other] = device.startsWith('cuda') ? ['cuda', 'glsl'] : ['glsl', 'cuda'];
   return {
     [`saxpy from ${own}`]: (ctx) => runSaxpy(ctx, saxpy[own]),

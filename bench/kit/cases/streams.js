@@ -133,9 +133,9 @@ function streams(card) {
       outputs: [`float32:${side}x${side}`],
       what: 'a square of float32',
       limit: 'copy',
-      expect: 0.3,
-      binds: 'memory, by sectors of which an eighth is used',
-      why: 'an element a thread without a tile in shared memory: writes are whole, reads 4 bytes of a sector of 32',
+      expect: 0.4,
+      binds: 'the L2 cache: sectors of which an eighth is used',
+      why: 'no tile in shared memory: writes are whole, reads 4 bytes of a sector of 32, which neighbours find in L2',
     },
     {
       name: 'slice',
