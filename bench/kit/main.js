@@ -170,6 +170,8 @@ async function main() {
   const begun = performance.now();
   const report = new Report(options.out, { minutes: options.minutes, machine: machine(), kit: readKit() });
   endOnSignals(report);
+  const isOld = (name) => /^conformance-.*\.json$/.test(name); // of an earlier run, which this one writes over
+  for (const name of fs.readdirSync(options.out).filter(isOld)) fs.rmSync(path.join(options.out, name));
   fs.writeFileSync(path.join(options.out, 'gpu-report.schema.json'), `${JSON.stringify(schema, null, 1)}\n`);
   try {
     const lacksCuda = await measureAll(options, report, begun);
