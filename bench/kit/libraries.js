@@ -1,10 +1,14 @@
 // Where NVIDIA's libraries are that a driver does not bring: cuBLASLt and NVRTC, of a toolkit or of Python's packages.
-// Processes that compute get their folders in LD_LIBRARY_PATH.
+// Processes that compute get their folders in LD_LIBRARY_PATH; SWITCHYARD_KIT_LIBRARIES names others, which come first.
 'use strict';
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 
 const kWanted = ['libcublasLt.so.13', 'libnvrtc.so.13'];
+
+/** @param {NodeJS.ProcessEnv} env */
+const namedFolders = (env) => (env.SWITCHYARD_KIT_LIBRARIES ?? '').split(':').filter(Boolean);
 
 /** What a pattern with `*` for a whole or a part of a name matches. */
 function expand(pattern) {
@@ -28,6 +32,17 @@ function expand(pattern) {
   return found.filter((folder) => fs.existsSync(folder));
 }
 
+/** Where the Python on PATH looks for its packages, in whatever environment it lives. @param {NodeJS.ProcessEnv} env */
+function pythonFolders(env) {
+  const script = 'import json, sys; print(json.dumps(sys.path))';
+  const { status, stdout } = spawnSync('python3', ['-c', script], { env, encoding: 'utf8', timeout: 10_000 });
+  try {
+    return status === 0 ? JSON.parse(stdout).filter((it) => path.isAbsolute(it)) : [];
+  } catch {
+    return [];
+  }
+}
+
 /** @param {NodeJS.ProcessEnv} env */
 function candidates(env) {
   const given = (name, ...below) => (env[name] ? below.map((it) => path.join(env[name], it)) : []);
@@ -35,11 +50,13 @@ function candidates(env) {
     ...given('VIRTUAL_ENV', 'lib/python3*/site-packages'),
     ...given('CONDA_PREFIX', 'lib/python3*/site-packages'),
     ...given('HOME', '.local/lib/python3*/site-packages'),
+    ...pythonFolders(env),
     ...['/usr/local/lib', '/usr/lib', '/opt/conda/lib', '/opt/venv/lib'].flatMap((it) =>
       ['site-packages', 'dist-packages'].map((folder) => `${it}/python3*/${folder}`),
     ),
   ];
   return [
+    ...namedFolders(env),
     ...(env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean),
     ...given('CUDA_HOME', 'lib64', 'lib'),
     ...given('CUDA_PATH', 'lib64', 'lib'),
@@ -71,12 +88,27 @@ function findLibraries(env) {
 
 /**
  * The environment of processes that compute. Folders of the caller's own come first, so that nothing is replaced that
- * works already.
+ * works already, but for those that were named for the kit.
  * @param {NodeJS.ProcessEnv} env
  */
 function environmentWith(env, folders) {
-  const paths = [...(env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), ...folders];
+  const paths = [...namedFolders(env), ...(env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), ...folders];
   return { ...env, LD_LIBRARY_PATH: [...new Set(paths)].join(':') };
 }
 
-module.exports = { findLibraries, environmentWith, expand };
+/** The files of them that a process has loaded. @param {number|undefined} pid */
+function loadedBy(pid) {
+  const loaded = /** @type {Record<string, string>} */ ({});
+  try {
+    for (const line of fs.readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
+      const file = /\/.*$/.exec(line)?.[0];
+      const name = file && kWanted.find((it) => path.basename(file).startsWith(it));
+      if (name) loaded[name] = file;
+    }
+  } catch {
+    // it has ended
+  }
+  return loaded;
+}
+
+module.exports = { candidates, loadedBy, findLibraries, environmentWith, expand };

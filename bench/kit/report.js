@@ -22,7 +22,7 @@ const schema = {
     started: { type: 'string', description: 'when, as ISO 8601' },
     minutes: { type: 'number', description: 'that the run was given' },
     seconds: { type: 'number', description: 'that it has taken so far' },
-    state: { enum: ['running', 'complete', 'out of time', 'interrupted'] },
+    state: { enum: ['running', 'complete', 'out of time', 'interrupted', 'failed'] },
     machine: { type: 'object' },
     devices: { type: 'array', items: { type: 'object', required: ['id'] }, description: 'that were found' },
     problems: { type: 'array', items: { type: 'object' }, description: 'backends that are not there, and why' },
@@ -81,6 +81,7 @@ function markdown(report) {
     ...report.devices.map((it) => `- ${it.id}: ${it.name}, driver ${it.driver}`),
     ...(machine.nvidiaSmi ?? []).map((line) => `- nvidia-smi: ${line}`),
     ...Object.entries(machine.libraries ?? {}).map(([name, folder]) => `- ${name} in ${folder}`),
+    ...Object.entries(machine.loaded ?? {}).map(([name, file]) => `- ${name} was taken from ${file}`),
     ...(machine.missing ?? []).map((name) => `- ${name} was not found`),
     ...report.problems.map((it) => `- no ${it.backend}: ${it.reason} (${it.detail}); ${it.remedy}`),
   ];
@@ -135,6 +136,7 @@ class Report {
       problems: [],
       rows: [],
     };
+    this.write(); // over what an earlier run may have left there
   }
 
   /** Rows that are to be measured: not reached until something is said of them. */
@@ -168,8 +170,12 @@ class Report {
     return this.#say(device, name, { state: 'measured', value, limit, fraction, detail });
   }
   /** What there is so far of a row that is not done. */
-  progress(device, name, found) {
-    return this.#say(device, name, { ...found, state: 'not reached', reason: 'under way' });
+  progress(device, name, found, more = '') {
+    return this.#say(device, name, {
+      ...found,
+      state: 'not reached',
+      reason: ['under way', more].filter(Boolean).join('; '),
+    });
   }
   failed(device, name, reason, found = {}) {
     return this.#say(device, name, { ...found, state: 'failed', reason: String(reason).slice(0, 2000) });
@@ -187,7 +193,16 @@ class Report {
     writeWhole(path.join(this.#folder, 'gpu-report.md'), markdown(this.content));
   }
 
-  /** @param {'complete'|'out of time'|'interrupted'} state */
+  /**
+   * What is not there, or went wrong by itself.
+   * @param {{ backend: string, reason: string, detail?: string, remedy?: string }} problem
+   */
+  problem({ backend, reason, detail = '', remedy = '' }) {
+    this.content.problems.push({ backend, reason, detail, remedy });
+    this.write();
+  }
+
+  /** @param {'complete'|'out of time'|'interrupted'|'failed'} state */
   end(state) {
     this.content.state = state;
     this.write();

@@ -158,7 +158,7 @@ const kProcesses = [
     limit: 'jobs on one context',
     expect: 0.95,
     binds: 'latency',
-    why: 'a stream is as good as another; nothing is reloaded',
+    why: 'jobs in turns against jobs on one: a stream is as good as another; nothing is reloaded',
   },
   {
     part: 'contexts',
@@ -167,7 +167,7 @@ const kProcesses = [
     limit: 'jobs of one process',
     expect: 0.8,
     binds: 'latency: the driver changes the context on the card',
-    why: "some 10 us; jobs in turns wait for each other's processes to wake, too",
+    why: "jobs in turns against jobs of one: some 10 us more; they wait for each other's processes to wake, too",
   },
   {
     part: 'contexts',

@@ -11,7 +11,8 @@ export LD_LIBRARY_PATH="$here/lib${before:+:$before}"
 # function that Debian's takes from a C library newer than 2.35 (arc4random.c).
 if ! problem=$("$node" "$here/app/bench/kit/probe.js" 2>&1); then
   LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$here/lib/c++
-  export LD_PRELOAD="$here/lib/c++/libarc4random.so${LD_PRELOAD:+:$LD_PRELOAD}"
+  # By its bare name: a path with a space in it would be two. Its folder was named above.
+  export LD_PRELOAD="libarc4random.so${LD_PRELOAD:+:$LD_PRELOAD}"
   if ! problem=$("$node" "$here/app/bench/kit/probe.js" 2>&1); then
     printf '%s\n' "this kit does not run here: $problem" >&2
     exit 2

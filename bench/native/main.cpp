@@ -1,6 +1,13 @@
 // The native bench: switchyard_bench [--json] [--quick]. Figures are ratios within one run, best of several rounds.
 // switchyard_bench --serve DEVICE measures what it is asked for on standard input (serve.cpp).
+// switchyard_bench --with-parent PID COMMAND... becomes a command that ends when that process does, which started it.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "bench.h"
@@ -42,6 +49,15 @@ void printTable(const std::vector<Figure>& figures) {
                 f.detail.c_str());
 }
 
+// The order stays with the process when it becomes another program.
+int becomeWithParent(long parent, char** command) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) return 1;  // it ended before it was asked to tell
+  execvp(command[0], command);
+  std::fprintf(stderr, "switchyard_bench: %s: %s\n", command[0], std::strerror(errno));
+  return 127;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -54,8 +70,11 @@ int main(int argc, char** argv) {
       options.quick = true;
     else if (!std::strcmp(argv[i], "--serve") && i + 1 < argc)
       return switchyard::bench::serve(argv[i + 1]);
+    else if (!std::strcmp(argv[i], "--with-parent") && i + 2 < argc)
+      return becomeWithParent(std::atol(argv[i + 1]), argv + i + 2);
     else {
-      std::fprintf(stderr, "usage: switchyard_bench [--json] [--quick] | --serve DEVICE\n");
+      std::fprintf(stderr,
+                   "usage: switchyard_bench [--json] [--quick] | --serve DEVICE | --with-parent PID COMMAND...\n");
       return 2;
     }
   }

@@ -2,7 +2,8 @@
 //   copy BYTES SECONDS                              { "rate": bytes read and written a second }
 //   nominal                                         { "rate" } that the memory's clock allows; absent elsewhere
 //   product TYPE M N K T|N SECONDS                  { "ms", "median", "runs" } by the device's queue
-//   library TYPE M N K T|N SECONDS                  the same by cuBLASLt called directly; absent without it
+//   library TYPE M N K T|N SECONDS                  the same by cuBLASLt called directly; absent without it, and
+//                                                   { "refused": 1 } beside that where it names no algorithm
 //   transfer up|down|both pinned|plain BYTES SECONDS   { "rate" } by our queue; absent where it does not pin
 //   raw up|down|both pinned|plain BYTES SECONDS        { "rate" } by CUDA's own calls; absent elsewhere
 //   resident SECONDS CASE                           { "ms", "median", "runs", "outputBytes" } on the device
@@ -11,7 +12,9 @@
 //   switch SECONDS                                  { "sameUs", "turnsUs" }: a job of 1K on one context, two in turns
 //   context                                         one more context, which is kept
 //   memory                                          { "freeBytes", "totalBytes", "residentBytes" }
-// A failure is { "error": "..." }, what is absent { "absent": 1 }.
+//   lose                                            fails as what loses the device does
+// Each command has a number before it, which is the answer's "to": whatever else is printed is no answer. A failure is
+// { "error": "..." }, what is absent { "absent": 1 }. With a lost device it answers { "error", "lost": 1 } and ends.
 #include "serve.h"
 
 #include <unistd.h>
@@ -19,6 +22,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -28,9 +32,6 @@ namespace {
 
 using Answer = std::vector<std::pair<const char*, double>>;
 using Words = std::vector<std::string>;
-
-constexpr double kGivenTogetherSeconds = 0.02;
-constexpr uint32_t kMostRepeats = 32;
 
 double millisOf(double seconds) { return seconds * 1e3; }
 
@@ -62,6 +63,7 @@ class Server {
   explicit Server(const std::string& id) : device_(openDevice(id)) {}
 
   std::string ready() const { return device_->info.id; }
+  bool lost() const { return device_->lost(); }
 
   Answer run(const Words& words) {
     const auto word = [&](size_t i) {
@@ -78,7 +80,8 @@ class Server {
     if (what == "product") return answerOf(productByQueue(device_, productOf(words), number(6)));
     if (what == "library") {
       const auto time = productByCublasLt(*device_, productOf(words), number(6));
-      return time ? answerOf(*time) : Answer{{"absent", 1}};
+      if (!time) return {{"absent", 1}, {"refused", hasCublasLt(*device_)}};
+      return answerOf(*time);
     }
     if (what == "transfer" || what == "raw") return transfer(words);
     if (what == "resident") return resident(number(1), caseOf(words, 2));
@@ -90,6 +93,10 @@ class Server {
     if (what == "switch") return contextSwitch(number(1));
     if (what == "context") return openContext();
     if (what == "memory") return memory();
+    if (what == "lose") {
+      device_->markLost();
+      throw Error(Code::DeviceLost, device_->info.id + " was given up, as was asked for");
+    }
     throw Error(Code::InvalidArgument, "no command is called " + what);
   }
 
@@ -114,16 +121,9 @@ class Server {
     return rate ? Answer{{"rate", *rate}} : Answer{{"absent", 1}};
   }
 
-  // Short runs are given to the device together, so that no gap between submissions counts.
   Answer resident(double seconds, const CaseText& text) {
     Resident one(device_, text);
-    one.run();
-    const double took = one.run();
-    const uint64_t room = std::max<uint64_t>(device_->info.memory.totalBytes / 8, 1 << 28);
-    uint32_t repeats = uint32_t(std::clamp(kGivenTogetherSeconds / std::max(took, 1e-9), 1.0, double(kMostRepeats)));
-    if (one.waits()) repeats = 1;
-    if (one.scratchBytes()) repeats = std::max<uint32_t>(1, std::min<uint64_t>(repeats, room / one.scratchBytes()));
-    Answer answer = answerOf(timedFor(seconds, [&] { return one.run(repeats); }));
+    Answer answer = answerOf(timedTogether(one, seconds));
     answer.emplace_back("outputBytes", double(one.outputBytes()));
     return answer;
   }
@@ -193,13 +193,15 @@ std::string quoted(const std::string& text) {
   return '"' + out + '"';
 }
 
-void print(const Answer& answer) {
-  std::string line = "{";
-  for (const auto& [name, value] : answer) {
-    if (line.size() > 1) line += ",";
-    line += format("\"%s\":%.17g", name, value);
-  }
+void print(const std::string& number, const Answer& answer) {
+  std::string line = "{\"to\":" + number;
+  for (const auto& [name, value] : answer) line += format(",\"%s\":%.17g", name, value);
   std::printf("%s}\n", line.c_str());
+}
+
+bool saysLost(const std::exception& error) {
+  const auto* own = dynamic_cast<const Error*>(&error);
+  return own && own->code == Code::DeviceLost;
 }
 
 }  // namespace
@@ -209,22 +211,29 @@ int serve(const std::string& id) {
   try {
     server = std::make_unique<Server>(id);
   } catch (const std::exception& error) {
-    std::printf("{\"error\":%s}\n", quoted(error.what()).c_str());
+    std::printf("{\"to\":0,\"error\":%s}\n", quoted(error.what()).c_str());
     return 1;
   }
-  std::printf("{\"ready\":%s}\n", quoted(server->ready()).c_str());
+  std::printf("{\"to\":0,\"ready\":%s}\n", quoted(server->ready()).c_str());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream text(line);
+    uint64_t number = 0;
     Words words;
+    text >> number;
     for (std::string word; text >> word;) words.push_back(word);
     if (words.empty()) continue;
+    bool lost = false;
     try {
-      print(server->run(words));
+      print(std::to_string(number), server->run(words));
     } catch (const std::exception& error) {
-      std::printf("{\"error\":%s}\n", quoted(error.what()).c_str());
+      lost = saysLost(error) || server->lost();
+      std::printf("{\"to\":%s,\"error\":%s%s}\n", std::to_string(number).c_str(), quoted(error.what()).c_str(),
+                  lost ? ",\"lost\":1" : "");
     }
     std::fflush(stdout);
+    // A sticky error of CUDA's stays for as long as the process does, and what would free memory may never return.
+    if (lost) std::_Exit(1);
   }
   return 0;
 }

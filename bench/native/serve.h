@@ -43,6 +43,7 @@ class Resident {
   double run(uint32_t repeats = 1);
   uint64_t outputBytes() const;
   uint64_t scratchBytes() const { return arena_->use().maxUsedBytes; }
+  uint64_t deviceBytes() const { return device_->info.memory.totalBytes; }
   bool waits() const { return waits_; }  // its plan waits for the device, so that runs can't be given together
 
  private:
@@ -65,6 +66,11 @@ struct Timed {
 };
 // For about so many seconds, at least three times, after it has run twice.
 Timed timedFor(double seconds, const std::function<double()>& run);
+// How many runs are given to the device together, of which one takes so long, so that no gap between them counts.
+uint32_t repeatsIn(double seconds, double one);
+// The time of one run, of several that are given to the device together.
+Timed timedTogether(Resident& one, double seconds);
+constexpr double kTogetherSeconds = 0.02;
 
 enum class Way { Up, Down, Both };
 // Bytes a second between host memory and the device by its own queue; nothing where it does not pin host memory.
@@ -81,7 +87,9 @@ struct Product {
 Timed productByQueue(const std::shared_ptr<Device>& device, const Product& product, double seconds);
 
 // CUDA's own calls, for what the card gives. Nothing where there is no CUDA, or the device is none of its cards.
-// cuBLASLt with the quickest of the algorithms that its heuristic names; also nothing where it is not installed.
+// cuBLASLt with the quickest of the algorithms that its heuristic names; also nothing where it is not installed, or
+// names none.
+bool hasCublasLt(Device& device);
 std::optional<Timed> productByCublasLt(Device& device, const Product& product, double seconds);
 // Bytes a second that its memory could do by its clock and width; nothing where the driver does not tell.
 std::optional<double> nominalMemoryRate(Device& device);

@@ -1,9 +1,10 @@
 // The whole way from JavaScript to one device and back, without a test runner: node test/gpu/end-to-end.js cuda:0
-// Prints { passed, failed, checks: [{ name, passed, error? }], figures: [{ name, ms }] } as JSON.
+// Prints as JSON: { passed, failed, skipped: [{ name, reason }], checks: [{ name, passed, error? }],
+// figures: [{ name, ms }] }.
 'use strict';
 const assert = require('node:assert/strict');
 const gpu = require('../..');
-const { userKernelChecks } = require('./user-kernels');
+const { noCompiler, userKernelChecks } = require('./user-kernels');
 
 const [device] = process.argv.slice(2);
 let state = 12345;
@@ -141,7 +142,6 @@ const checks = {
       await brief.close();
     }
   },
-  ...(device.startsWith('cpu') ? { "a user's kernel is refused": refusedOnCpu } : userKernelChecks(device)),
 };
 
 // Host data in to host data out, unless said otherwise: medians of 15.
@@ -184,9 +184,14 @@ async function figures(ctx) {
 
 async function main() {
   const ctx = await gpu.createContext({ device });
-  const report = { passed: 0, failed: 0, checks: [], figures: [] };
+  const report = { passed: 0, failed: 0, skipped: [], checks: [], figures: [] };
+  const isCpu = device.startsWith('cpu');
+  const ofKernels = isCpu ? { "a user's kernel is refused": refusedOnCpu } : userKernelChecks(device),
+    reason = await noCompiler(ctx, device);
+  if (reason) report.skipped = Object.keys(ofKernels).map((name) => ({ name, reason }));
   for (const [name, check] of Object.entries({
     ...checks,
+    ...(!reason && ofKernels),
     figures: async () => {
       report.figures = await figures(ctx);
     },

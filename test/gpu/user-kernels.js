@@ -223,4 +223,16 @@ function userKernelChecks(device) {
   };
 }
 
-module.exports = { userKernelChecks };
+/** Why no kernel of a user's can be compiled for it, where NVRTC is not installed; else ''. */
+async function noCompiler(ctx, device) {
+  if (!device.startsWith('cuda')) return '';
+  try {
+    await ctx.compileKernel(saxpy.cuda);
+  } catch (error) {
+    if (error.code === 'ERR_UNSUPPORTED' && /nvrtc/i.test(error.message) && /not found/.test(error.message))
+      return error.message;
+  }
+  return ''; // what else is wrong is found by the checks
+}
+
+module.exports = { noCompiler, userKernelChecks };

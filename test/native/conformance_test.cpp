@@ -24,7 +24,10 @@ class Conformance : public ::testing::Test {
   Conformance(const Case& which, const TestDevice& device) : case_(which), device_(device) {}
 
   void TestBody() override {
+    static uint64_t begun = 0;
+    if (begun++ < options().skipFirst) GTEST_SKIP() << "an earlier process has run it";
     holdCpuTo(device_.cpuTargets);
+    stopWhenLost_ = options().stopWhenLost;
     SCOPED_TRACE("seed " + std::to_string(seedOf(case_)));
     const Problem& problem = problemOf(case_);
     Context& context = contextOf(device_);
@@ -41,6 +44,11 @@ class Conformance : public ::testing::Test {
     snprintf(share, sizeof share, "%.4f", share_);
     RecordProperty("errorShare", share);
     EXPECT_EQ(usedBytesAtRest(context), 0u) << "scratch memory was not given back";
+  }
+
+  // What is left is for a new process: where CUDA's context is lost, so is all that comes after.
+  void TearDown() override {
+    if (stopWhenLost_ && HasFailure() && deviceOf(device_)->lost()) ::testing::GTEST_FLAG(fail_fast) = true;
   }
 
  private:
@@ -72,6 +80,7 @@ class Conformance : public ::testing::Test {
 
   const Case& case_;
   const TestDevice& device_;
+  bool stopWhenLost_ = false;
   double share_ = 0;
 };
 

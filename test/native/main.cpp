@@ -60,6 +60,10 @@ void parse(int& argc, char** argv) {
       options().seeds = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--case"))
       options().onlyCase = std::strtoll(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--skip-first"))
+      options().skipFirst = std::strtoull(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--stop-when-lost"))
+      options().stopWhenLost = true;
     else if (!std::strcmp(argv[i], "--rare-rows"))
       options().rareRows = true;
     else if (!std::strcmp(argv[i], "--list-devices"))

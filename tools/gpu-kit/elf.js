@@ -64,9 +64,12 @@ function neededLibraries(bytes) {
   return found;
 }
 
+// Not functions, but what the loader can do: names without a number, and the version that brought them.
+const kAbilities = { GLIBC_ABI_DT_RELR: 'GLIBC_2.36' };
+
 /** 'GLIBC_2.36' is newer than [2, 35]. */
 function isNewer(version, [major, minor]) {
-  const match = /^GLIBC_(\d+)\.(\d+)/.exec(version);
+  const match = /^GLIBC_(\d+)\.(\d+)/.exec(kAbilities[version] ?? version);
   if (!match) return false;
   const [a, b] = [Number(match[1]), Number(match[2])];
   return a > major || (a === major && b > minor);

@@ -36,23 +36,34 @@ class Limits {
   constructor(run) {
     this.#run = run;
   }
+  // What has failed fails again, at once, unless time had run out.
   async #once(key, take) {
-    if (!this.#known.has(key)) this.#known.set(key, await take());
-    return this.#known.get(key);
+    if (!this.#known.has(key)) {
+      try {
+        this.#known.set(key, { found: await take() });
+      } catch (error) {
+        if (this.#run.isOver()) throw error;
+        this.#known.set(key, { error });
+      }
+    }
+    const { found, error } = this.#known.get(key);
+    if (error) throw error;
+    return found;
   }
   /** Bytes a second. */
   copy() {
     const bytes = this.#run.isCard ? 1 << 30 : 1 << 24;
     return this.#once('copy', async () => (await this.#run.ask(`copy ${bytes} ${this.#run.seconds}`)).rate);
   }
-  /** { ms, by } of a product by cuBLASLt, or by the device's queue where that is not there. */
+  /** { ms } of a product by cuBLASLt, or { missing }: why there is none. */
   product(type, sizes) {
     const words = `${type} ${productWords(sizes)} ${this.#run.seconds}`;
     return this.#once(words, async () => {
-      const library = await this.#run.ask(`library ${words}`);
-      if (!library.absent) return { ms: library.ms, by: 'cuBLASLt' };
-      if (type === 'int8') return null;
-      return { ms: (await this.#run.ask(`product ${words}`)).ms, by: 'its own queue' };
+      const { absent, refused, ms } = await this.#run.ask(`library ${words}`);
+      if (refused) return { missing: 'cuBLASLt names no algorithm for it' };
+      if (absent) return { missing: 'no cuBLASLt here' };
+      this.#run.noteLibraries?.();
+      return { ms };
     });
   }
   /** Operations a second on a square that is large for the device. */
@@ -60,7 +71,7 @@ class Limits {
     const n = this.#run.isCard ? 8192 : 512;
     // b is given transposed: of int8 the library takes nothing else.
     const found = await this.product(type, [n, n, n, true]);
-    return found && { rate: (2 * n ** 3 * 1000) / found.ms, by: `${found.by}, ${n}` };
+    return found.missing ? found : { rate: (2 * n ** 3 * 1000) / found.ms, by: `cuBLASLt, ${n}` };
   }
   /** Bytes a second between host and device by CUDA's own calls; by ours where there are none. */
   transfer(way) {
@@ -73,16 +84,20 @@ class Limits {
   }
 }
 
+// CUDA's events tell what the card itself took.
+const clockOf = (run) => (run.device.startsWith('cuda') ? '' : "by the host's clock");
+
 function card(run) {
   return eachRow(run, async (row) => {
     if (row.unit === 'GB/s') {
       const rate = await run.limits.copy(),
         nominal = await run.ask('nominal');
       const limit = nominal.absent ? null : nominal.rate / kGiga;
-      return { value: rate / kGiga, limit, fraction: limit && rate / kGiga / limit, detail: 'read and written' };
+      const detail = ['read and written', clockOf(run)].filter(Boolean).join('; ');
+      return { value: rate / kGiga, limit, fraction: limit && rate / kGiga / limit, detail };
     }
     const found = await run.limits.flops(row.name.split(', ')[1]);
-    return found ? { value: found.rate / kTera, detail: `by ${found.by}` } : 'cuBLASLt is not installed here';
+    return found.missing ?? { value: found.rate / kTera, detail: `by ${found.by}` };
   });
 }
 
@@ -96,13 +111,21 @@ async function limitOf(run, one) {
   }
   if (kind === 'library') {
     const found = await run.limits.product(type, one.product);
-    return found ? { ms: found.ms, detail: `by ${found.by}` } : { ms: null, detail: 'cuBLASLt is not installed here' };
+    return found.missing ? { ms: null, detail: found.missing } : { ms: found.ms, detail: 'by cuBLASLt' };
   }
   const found = await run.limits.flops(type);
-  return {
-    ms: found && (flops / found.rate) * 1000,
-    detail: found ? `${(flops / kGiga).toFixed(1)} GFLOP at ${(found.rate / kTera).toFixed(2)} TFLOP/s` : '',
-  };
+  if (found.missing) return { ms: null, detail: found.missing };
+  const detail = `${(flops / kGiga).toFixed(1)} GFLOP at ${(found.rate / kTera).toFixed(2)} TFLOP/s`;
+  return { ms: (flops / found.rate) * 1000, detail };
+}
+
+// A figure stands without its limit, too.
+async function limitOrNot(take) {
+  try {
+    return await take();
+  } catch (error) {
+    return { ms: null, detail: `no limit: ${error.message}` };
+  }
 }
 
 function resident(run) {
@@ -111,12 +134,14 @@ function resident(run) {
     const outputBytes = one.outputs.reduce((sum, it) => sum + bytesOf(it), 0);
     if (found.outputBytes !== outputBytes)
       throw new Error(`its outputs take ${found.outputBytes} bytes, not ${outputBytes}`);
-    const limit = await limitOf(run, one);
+    const limit = await limitOrNot(() => limitOf(run, one));
     return {
       value: found.ms,
       limit: limit.ms,
       fraction: limit.ms === null ? null : limit.ms / found.ms,
-      detail: [`median ${found.median.toPrecision(4)} of ${found.runs}`, limit.detail].filter(Boolean).join('; '),
+      detail: [`median ${found.median.toPrecision(4)} of ${found.runs}`, clockOf(run), limit.detail]
+        .filter(Boolean)
+        .join('; '),
     };
   });
 }
@@ -124,8 +149,16 @@ function resident(run) {
 function host(run) {
   return eachRow(run, async ({ words, up, down }) => {
     const found = await run.ask(`host ${run.seconds} ${words}`);
-    const limit = 1000 * Math.max(up / (await run.limits.transfer('up')), down / (await run.limits.transfer('down')));
-    return { value: found.ms, limit, fraction: limit / found.ms, detail: `median ${found.median.toPrecision(4)}` };
+    const limit = await limitOrNot(async () => ({
+      ms: 1000 * Math.max(up / (await run.limits.transfer('up')), down / (await run.limits.transfer('down'))),
+      detail: '',
+    }));
+    return {
+      value: found.ms,
+      limit: limit.ms,
+      fraction: limit.ms === null ? null : limit.ms / found.ms,
+      detail: [`median ${found.median.toPrecision(4)}`, limit.detail].filter(Boolean).join('; '),
+    };
   });
 }
 
@@ -137,8 +170,9 @@ function transfers(run) {
     if (absent && run.device.startsWith('cuda')) throw new Error('the host memory could not be pinned');
     if (absent) return 'this device does not pin host memory';
     if (limitName === 'none' || !run.device.startsWith('cuda')) return { value: rate / kGiga };
-    const limit = await run.limits.transfer(way);
-    return { value: rate / kGiga, limit: limit / kGiga, fraction: rate / limit };
+    const limit = await limitOrNot(async () => ({ rate: await run.limits.transfer(way), detail: '' }));
+    if (!limit.rate) return { value: rate / kGiga, detail: limit.detail };
+    return { value: rate / kGiga, limit: limit.rate / kGiga, fraction: rate / limit.rate };
   });
 }
 

@@ -9,10 +9,10 @@ const Ajv = require('ajv');
 const { native } = require('../../../lib/addon');
 const { cases, kWithoutCase, wordsOf } = require('../../../bench/kit/cases');
 const { BenchProcess } = require('../../../bench/kit/bench-process');
-const { findLibraries, environmentWith } = require('../../../bench/kit/libraries');
+const { candidates, findLibraries, environmentWith } = require('../../../bench/kit/libraries');
 const { markdown, Report, schema } = require('../../../bench/kit/report');
 const { rows } = require('../../../bench/kit/rows');
-const { neededLibraries, neededVersions, replaceVersion, tooNew } = require('../../../tools/gpu-kit/elf');
+const { isNewer, neededLibraries, neededVersions, replaceVersion, tooNew } = require('../../../tools/gpu-kit/elf');
 const { closureOf } = require('../../../tools/gpu-kit/packages');
 
 const root = path.resolve(__dirname, '../../..');
@@ -108,6 +108,13 @@ describe('the report', () => {
     const { folder, report } = begin();
     requireValid(read(folder));
     expect(read(folder)).toMatchObject({ state: 'running' });
+    const early = new Report(folder, { minutes: 1, machine: {}, kit: {} });
+    expect(read(folder)).toMatchObject({ state: 'running', minutes: 1, rows: [] });
+    early.problem({ backend: 'vulkan', reason: 'it crashed' });
+    early.end('failed');
+    requireValid(read(folder));
+    expect(read(folder)).toMatchObject({ state: 'failed', problems: [{ backend: 'vulkan', reason: 'it crashed' }] });
+    report.write();
     expect(read(folder).rows.map((row) => row.name)).toEqual(rows(true).map((row) => row.name));
     report.measured('cuda:0', 'add', { value: 2, limit: 1, fraction: 0.5, detail: 'x' });
     report.skipped('cuda:0', 'scale', 'not here');
@@ -204,8 +211,11 @@ describe('a run', () => {
   test('that is killed leaves what it has measured', async () => {
     const run = begin('--only', 'resident');
     await untilMeasured(run);
+    const { pid } = run.child;
+    const begun = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
     run.child.kill('SIGKILL');
     expect(await run.ended).toMatchObject({ signal: 'SIGKILL' });
+    await expect(allGone(begun)).resolves.toBe(true);
     const report = run.read();
     if (!isValid(report)) throw new Error(JSON.stringify(isValid.errors));
     expect(report.state).toBe('running');
@@ -239,7 +249,7 @@ describe('a run', () => {
     expect(await run.ended).toMatchObject({ code: 2 });
     const report = run.read();
     if (!isValid(report)) throw new Error(JSON.stringify(isValid.errors));
-    expect(report.state).toBe('interrupted');
+    expect(report.state).toBe('failed');
     expect(report.problems.at(-1).reason).toMatch(/there is no cuda:98 here, but .*cpu:0/);
   });
 
@@ -264,11 +274,19 @@ test("NVIDIA's libraries are found where Python's packages have them", () => {
     fs.mkdirSync(folder, { recursive: true });
     fs.writeFileSync(path.join(folder, library), '');
   }
+  const python = path.join(home, 'python3');
+  fs.writeFileSync(python, `#!/bin/sh\necho '["", "${home}/lib/python3.12/site-packages"]'\n`, { mode: 0o755 });
+  expect(candidates({ PATH: `${home}:/bin` })).toContain(path.join(home, 'lib/python3.12/site-packages/nvidia/*/lib'));
+  expect(findLibraries({ PATH: '/nowhere', SWITCHYARD_KIT_LIBRARIES: `/x:${of('cu13')}` }).found).toMatchObject({
+    'libnvrtc.so.13': of('cu13'),
+  });
   const { found, missing } = findLibraries({ VIRTUAL_ENV: home, LD_LIBRARY_PATH: of('cublas') });
   expect(found['libcublasLt.so.13']).toBe(of('cublas'));
   expect(missing).not.toContain('libnvrtc.so.13');
   const env = environmentWith({ LD_LIBRARY_PATH: '/a', PATH: '/b' }, ['/c', '/a', '/c']);
   expect(env).toEqual({ LD_LIBRARY_PATH: '/a:/c', PATH: '/b' });
+  const named = environmentWith({ LD_LIBRARY_PATH: '/a', SWITCHYARD_KIT_LIBRARIES: '/n' }, ['/c']);
+  expect(named.LD_LIBRARY_PATH).toBe('/n:/a:/c');
 });
 
 describe('what a file asks of its libraries', () => {
@@ -291,6 +309,8 @@ describe('what a file asks of its libraries', () => {
     expect(replaceVersion(copy, one)).toBe(true);
     expect(tooNew(copy, [2, 2])).not.toContain(versions[0]);
     expect(replaceVersion(copy, 'GLIBC_99.1')).toBe(false);
+    expect(isNewer('GLIBC_ABI_DT_RELR', [2, 35])).toBe(true);
+    expect(isNewer('GLIBC_ABI_DT_RELR', [2, 36])).toBe(false);
     fs.rmSync(path.dirname(copy), { recursive: true });
   });
 });

@@ -12,6 +12,8 @@ struct Options {
   uint64_t seeds = 0;            // --seeds 100: in how many ways the emulated blocks are interleaved
   int64_t onlyCase = -1;         // --case 12: one of them
   bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
+  uint64_t skipFirst = 0;        // --skip-first 20: so many conformance cases are left out, which a process has run
+  bool stopWhenLost = false;     // --stop-when-lost: no more cases after one that has lost the device
   bool listDevices = false;      // --list-devices: prints what was found as JSON and ends
 };
 Options& options();

@@ -47,6 +47,7 @@ class Report final : public ::testing::EmptyTestEventListener {
   }
   void OnTestEnd(const ::testing::TestInfo& test) override {
     const ::testing::TestResult& result = *test.result();
+    if (result.Skipped()) return;
     std::string share = "null", device;
     for (int i = 0; i < result.test_property_count(); ++i) {
       if (result.GetTestProperty(i).key() == std::string("errorShare")) share = result.GetTestProperty(i).value();
