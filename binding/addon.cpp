@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "held_memory.h"
 #include "libuv_pool.h"
+#include "lost_devices.h"
 #include "program_calls.h"
 #include "topology.h"
 
@@ -54,6 +55,12 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
     result.Set("problems", problems);
     return result;
   });
+}
+
+// lostForGood(device): what is to be said of a device that this process can't open again; undefined: it may
+Napi::Value lostForGoodOf(const Napi::CallbackInfo& info) {
+  const auto lost = lostForGood(info[0].As<Napi::String>().Utf8Value());
+  return lost ? Napi::String::New(info.Env(), lost->what()) : info.Env().Undefined();
 }
 
 // numaNode(): of the processors that this thread, and what it forks, is bound to; -1: to none
@@ -137,6 +144,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));
+  exports.Set("lostForGood", Napi::Function::New<lostForGoodOf>(env, "lostForGood"));
   exports.Set("numaNode", Napi::Function::New<numaNode>(env, "numaNode"));
   exports.Set("openContext", Napi::Function::New<openContext>(env, "openContext"));
   exports.Set("letGo", Napi::Function::New<letGo>(env, "letGo"));

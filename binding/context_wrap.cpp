@@ -210,7 +210,8 @@ Napi::Value ContextWrap::memoryUse(const Napi::CallbackInfo& info) {
   out[kReservedMemory] = static_cast<double>(use.reservedBytes);
   out[kPeakMemory] = static_cast<double>(use.maxUsedBytes);
   out[kMemoryLimit] = static_cast<double>(use.limitBytes);
-  return Napi::Boolean::New(env, context_ && context_->lost());
+  // Its device may have been lost by another context's job.
+  return Napi::Boolean::New(env, context_ && (context_->lost() || context_->device()->lost()));
 }
 
 Napi::Value ContextWrap::device(const Napi::CallbackInfo& info) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include "background.h"
 #include "context_wrap.h"
 #include "convert.h"
+#include "cuda_files.h"
 #include "program/compile/compile_process.h"
 #include "program/loop_turns.h"
 #include "program/store/store.h"
@@ -62,6 +64,14 @@ KernelSource readKernel(const Napi::Object& request) {
     for (uint32_t i = 0; i < names.Length(); ++i)
       source.bindings.push_back(names.Get(i).As<Napi::String>().Utf8Value());
   }
+  if (const Napi::Value options = request.Get("cudaOptions"); options.IsArray()) {
+    auto texts = options.As<Napi::Array>();
+    for (uint32_t i = 0; i < texts.Length(); ++i)
+      source.cudaOptions.push_back(texts.Get(i).As<Napi::String>().Utf8Value());
+  }
+  if (const Napi::Value bytes = request.Get("sharedBytes"); bytes.IsNumber())
+    source.sharedBytes = bytes.As<Napi::Number>().Uint32Value();
+  source.cudaOwnFeatures = readText(request, "cudaFeatures") == "architecture";
   if (const Napi::Value arch = request.Get("cudaArch"); arch.IsNumber())
     source.cudaArch = arch.As<Napi::Number>().Uint32Value();
   return source;
@@ -309,6 +319,36 @@ Napi::Value storeWarmUp(const Napi::CallbackInfo& info) {
 
 Napi::Value cacheFolder(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), defaultCacheFolder()); }
 
+// cudaFiles() -> { cublasLt, nvrtc, headers }: which files of CUDA would be taken, and why others are not
+Napi::Value cudaFiles(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const CudaSearch search = systemSearch();
+    Napi::Object result = Napi::Object::New(env);
+    std::string nvrtc, version;
+    for (const CudaLibrary* library : {&kCublasLtFiles, &kNvrtcFiles}) {
+      const CudaFiles files = findLibrary(*library, search);
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("passedOver", listOf(env, files.passedOver));
+      if (!files.found.empty()) {
+        nvrtc = files.found[0].path, version = versionOf(*library, nvrtc);
+        entry.Set("path", nvrtc);
+        entry.Set("origin", files.found[0].origin);
+        entry.Set("version", version);
+      }
+      result.Set(library->name, entry);
+      if (files.found.empty()) nvrtc.clear();
+    }
+    const CudaHeaders headers = nvrtc.empty() ? CudaHeaders{} : findHeaders(nvrtc, std::atoi(version.c_str()), search);
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("folders", listOf(env, headers.folders));
+    entry.Set("version", headers.version);
+    entry.Set("passedOver", listOf(env, headers.passedOver));
+    result.Set("headers", entry);
+    return result;
+  });
+}
+
 }  // namespace
 
 void definePrograms(Napi::Env env, Napi::Object exports) {
@@ -323,6 +363,7 @@ void definePrograms(Napi::Env env, Napi::Object exports) {
   put("loadWarmUp", loadWarmUp);
   put("storeWarmUp", storeWarmUp);
   put("cacheFolder", cacheFolder);
+  put("cudaFiles", cudaFiles);
 }
 
 }  // namespace switchyard::node

@@ -14,7 +14,8 @@ __device__ inline float apply(uint32_t op, float a, float b) {
   }
 }
 
-__global__ void __launch_bounds__(kThreads) binaryKernel(const void* inA, const void* inB, void* to, BinaryParams p) {
+__global__ void __launch_bounds__(kThreads, 4)
+    binaryKernel(const void* inA, const void* inB, void* to, BinaryParams p) {
   const uint64_t first = linearThread() * kPerThread;
   if (first >= p.count) return;
   const In a(inA, p.formats, 0), b(inB, p.formats, 1);

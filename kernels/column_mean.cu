@@ -7,7 +7,7 @@ constexpr uint32_t kThreads = 1024, kLanes = kThreads / kMeanColumns;  // thread
 constexpr uint32_t kBlockRows = 256;                                   // in one partial sum
 
 __global__ void __launch_bounds__(kThreads) columnMeanKernel(const float* input, float* sums, ColumnMeanParams p) {
-  __shared__ float partial[kLanes][kMeanColumns];
+  SWITCHYARD_SHARED(float, partial, [kLanes][kMeanColumns]);
   const uint32_t local = threadIdx.x % kMeanColumns, lane = threadIdx.x / kMeanColumns;
   const uint64_t groups = (uint64_t(p.d) + kMeanColumns - 1) / kMeanColumns, slice = linearBlock() / groups;
   const uint64_t column = linearBlock() % groups * kMeanColumns + local, begin = slice * p.slice;

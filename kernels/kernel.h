@@ -4,11 +4,22 @@
 #include "registry.h"
 #ifdef SWITCHYARD_CUDA_SHIM
 #include "cuda_shim.h"
+#include "launches.h"
 #define SWITCHYARD_UNROLL
 #else
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #define SWITCHYARD_UNROLL _Pragma("unroll")  // where a run-time index would move registers to memory
+#endif
+
+// Memory of a block: SWITCHYARD_SHARED(float, partial, [8]) is __shared__ float partial[8]. The emulation has several
+// blocks in flight, each with memory of its own, which a plain variable can't give it.
+#ifdef SWITCHYARD_CUDA_SHIM
+#define SWITCHYARD_SHARED(type, name, ...) \
+  static const char name##Place = 0;       \
+  auto& name = sharedOf<type __VA_ARGS__>(&name##Place)
+#else
+#define SWITCHYARD_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 #endif
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {

@@ -5,7 +5,7 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 128;
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 8)
     layoutCellsKernel(const float* positions, const float* mass, uint32_t* work, float4* packed, uint32_t* info,
                       float4* moments, LayoutParams p) {
   const uint64_t item = linearThread();

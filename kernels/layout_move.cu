@@ -37,13 +37,15 @@ __device__ inline void widen(uint32_t* bounds, bool counts, Point at) {
     highY = y1 > highY ? y1 : highY;
   }
   if (threadIdx.x % kWarp != 0) return;
-  if (lowX < bounds[0]) atomicMin(&bounds[0], lowX);
-  if (lowY < bounds[1]) atomicMin(&bounds[1], lowY);
-  if (highX > bounds[2]) atomicMax(&bounds[2], highX);
-  if (highY > bounds[3]) atomicMax(&bounds[3], highY);
+  // What others may have widened by now: whether it is still worth an atomic operation.
+  const volatile uint32_t* const now = bounds;
+  if (lowX < now[0]) atomicMin(&bounds[0], lowX);
+  if (lowY < now[1]) atomicMin(&bounds[1], lowY);
+  if (highX > now[2]) atomicMax(&bounds[2], highX);
+  if (highY > now[3]) atomicMax(&bounds[3], highY);
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 8)
     layoutMoveKernel(const float* positions, const float4* packed, const uint32_t* info, const float4* moments,
                      const float4* fields, uint32_t* work, float* next, LayoutParams p) {
   const uint64_t item = linearThread();

@@ -3,8 +3,8 @@
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
-template <uint32_t kThreads>
-__global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
+template <uint32_t kThreads, uint32_t kQuads>
+__global__ void __launch_bounds__(rowBlock(kThreads), heldBlocks(kThreads, kQuads))
     maskedSoftmaxKernel(const float* mask, float* scores, MaskedSoftmaxParams p) {
   const Row<kThreads> row;
   if (row.index >= p.rows) return;
@@ -13,19 +13,21 @@ __global__ void __launch_bounds__(rowBlock(kThreads), 1024 / rowBlock(kThreads))
   const uint64_t seen = !p.causal ? p.t : last <= p.s ? 0 : last - p.s;
   const float* added = mask + query * p.t;
   float* x = scores + row.index * p.t;
-  const auto masked = [&](uint64_t column, float score) {
-    if (column >= seen) return -infinity();
-    return p.hasMask ? score + added[column] : score;
-  };
+  const auto values = elementsOf<kQuads>(row, static_cast<const float*>(x), p.t, aligned16(x))
+                          .through([&](uint64_t column, float score) {
+                            if (column >= seen) return -infinity();
+                            return p.hasMask ? score + added[column] : score;
+                          });
   float most = -infinity();
-  row.each(x, p.t, [&](uint64_t i, float v) { most = fmaxf(most, masked(i, v)); });
+  values.each([&](uint64_t, float v) { most = fmaxf(most, v); });
   most = row.reduce(most, Max());
+  const auto powers = values.through([&](uint64_t, float v) { return expf(v - most); });
   float total = 0.0f;
-  row.each(x, p.t, [&](uint64_t i, float v) { total += expf(masked(i, v) - most); });
+  powers.each([&](uint64_t, float v) { total += v; });
   total = row.sum(total);
-  row.map(x, x, p.t, [&](uint64_t i, float v) { return seen ? expf(masked(i, v) - most) / total : 0.0f; });
+  powers.write(x, [&](uint64_t, float v) { return seen ? v / total : 0.0f; });
 }
 
-SWITCHYARD_ROW_KERNEL(masked_softmax, maskedSoftmaxKernel, t)
+SWITCHYARD_HELD_ROW_KERNEL(masked_softmax, maskedSoftmaxKernel, t)
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -112,10 +112,10 @@ template <class Tile>
 __global__ void __launch_bounds__(kTileThreads, 2)
     matmulTiledKernel(const void* bufferA, const void* bufferB, const float* scales, const float* rowScales,
                       const void* bias, const void* residual, void* out, MatmulTiledParams p) {
-  __shared__ Slice sliceA;
-  __shared__ Slice sliceB;
-  __shared__ uint32_t anyLost;
-  __shared__ bool isFiniteFactor[2 * kTile];  // of a's rows and b's columns
+  SWITCHYARD_SHARED(Slice, sliceA);
+  SWITCHYARD_SHARED(Slice, sliceB);
+  SWITCHYARD_SHARED(uint32_t, anyLost);
+  SWITCHYARD_SHARED(bool, isFiniteFactor, [2 * kTile]);  // of a's rows and b's columns
   const uint64_t columns = (uint64_t(p.n) + kTile - 1) / kTile, rows = (uint64_t(p.m) + kTile - 1) / kTile;
   const uint64_t tile = linearBlock(), batch = tile / (rows * columns);
   if (batch >= p.batch) return;

@@ -17,7 +17,7 @@ __device__ inline float joined(uint32_t kind, float a, float b) {
 // Of this thread's column, each row times `by`. Every thread of the block calls it.
 __device__ inline float ofColumn(const In& in, const PoolParams& p, uint64_t begin, uint64_t end, uint32_t first,
                                  uint32_t columns, float by) {
-  __shared__ float found[kThreads];
+  SWITCHYARD_SHARED(float, found, [kThreads]);
   const uint32_t slices = kThreads / columns, own = threadIdx.x % columns, slice = threadIdx.x / columns;
   const float none = p.kind == kPoolMean ? 0.0f : -infinity();
   float total = none;
@@ -36,9 +36,9 @@ __device__ inline float ofColumn(const In& in, const PoolParams& p, uint64_t beg
   return all;
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     poolKernel(const void* input, const int32_t* offsets, void* out, PoolParams p) {
-  __shared__ uint32_t overflowed;
+  SWITCHYARD_SHARED(uint32_t, overflowed);
   const uint64_t blocks = (p.d + kPoolColumns - 1) / kPoolColumns, sequence = linearBlock() / blocks;
   if (sequence >= p.n) return;
   const uint32_t first = uint32_t(linearBlock() % blocks) * kPoolColumns;

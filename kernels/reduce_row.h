@@ -14,7 +14,7 @@ struct Wide {
 template <uint32_t kThreads, class X>
 __device__ inline Wide reducedRow(const Row<kThreads>& row, const X& x, uint64_t d, uint32_t kind) {
   if (kind == kReduceNorm) {
-    const auto squares = row.squares(x, d);
+    const auto squares = row.squares(Streamed<kThreads, X>(row, x, d));
     const float norm = squares.norm();
     if (norm != infinity()) return {norm, 1.0f};
     return {squares.scale * powerOfTwo(-64) * sqrtf(squares.sum), powerOfTwo(64)};

@@ -18,8 +18,9 @@ template <class Rows>
 __global__ void __launch_bounds__(kSearchThreads)
     searchListedKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask,
                        const uint32_t* lists, float* scores, uint32_t* sorted, SearchParams p) {
-  __shared__ float querySquares[kSearchWarps], querySizes[kSearchWarps];
-  __shared__ float found[kSearchWarps][kRowsAtOnce][1];
+  SWITCHYARD_SHARED(float, querySquares, [kSearchWarps]);
+  SWITCHYARD_SHARED(float, querySizes, [kSearchWarps]);
+  SWITCHYARD_SHARED(float, found, [kSearchWarps][kRowsAtOnce][1]);
   const bool byRows = (p.how & kSearchRows) != 0;
   const uint64_t groups = byRows ? (uint64_t(p.listed) + kSearchBlock - 1) / kSearchBlock : p.listed;
   const uint64_t query = linearBlock() / groups, group = linearBlock() % groups;

@@ -8,9 +8,10 @@ template <uint32_t kQueries, class Rows>
 __global__ void __launch_bounds__(kSearchThreads)
     searchScanKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
                      SearchParams p) {
-  __shared__ float querySquares[kSearchWarps], querySizes[kSearchWarps];
-  __shared__ float found[kSearchWarps][kRowsAtOnce][kQueries];
-  __shared__ uint32_t best[kSearchWarps][kQueries];
+  SWITCHYARD_SHARED(float, querySquares, [kSearchWarps]);
+  SWITCHYARD_SHARED(float, querySizes, [kSearchWarps]);
+  SWITCHYARD_SHARED(float, found, [kSearchWarps][kRowsAtOnce][kQueries]);
+  SWITCHYARD_SHARED(uint32_t, best, [kSearchWarps][kQueries]);
   const uint32_t warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
   const uint64_t block = linearBlock(), first = block * kSearchBlock;
   if (first >= p.n) return;

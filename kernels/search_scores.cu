@@ -1,7 +1,6 @@
 // search_scores: scores of many queries against a base, a tile of 64 queries and a block of 64 rows a block of threads.
 // Each score sums along d in order, wherever it lies, so equal rows score equally.
-#include "search.h"
-#include "tile.h"
+#include "search_tensor.h"
 
 namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
@@ -34,13 +33,13 @@ template <class Rows>
 __global__ void __launch_bounds__(kTileThreads, 2)
     searchScoresKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
                        SearchParams p) {
-  __shared__ Slice queryPart;
-  __shared__ Slice basePart;
-  __shared__ float allSquares[2 * kTile];
-  __shared__ uint32_t anyLost;
-  __shared__ float sizes[2 * kTile];
-  __shared__ float found[kTile][kTile + 1];
-  __shared__ bool shown[kTile];
+  SWITCHYARD_SHARED(Slice, queryPart);
+  SWITCHYARD_SHARED(Slice, basePart);
+  SWITCHYARD_SHARED(float, allSquares, [2 * kTile]);
+  SWITCHYARD_SHARED(uint32_t, anyLost);
+  SWITCHYARD_SHARED(float, sizes, [2 * kTile]);
+  SWITCHYARD_SHARED(float, found, [kTile][kTile + 1]);
+  SWITCHYARD_SHARED(bool, shown, [kTile]);
   const uint64_t queryTiles = (uint64_t(p.q) + kTile - 1) / kTile;
   const uint64_t block = linearBlock() / queryTiles, firstRow = block * kTile;
   const uint64_t firstQuery = linearBlock() % queryTiles * kTile;
@@ -130,11 +129,43 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   }
 }
 
+// The best of blocks alone, where the card has tensor cores (SearchParams.how).
+template <uint32_t kBase, bool kFast>
+__global__ void __launch_bounds__(kSearchThreads, kBase == kFormatFloat32 ? 1 : 2)
+    searchTensorKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
+                       SearchParams p) {
+#ifdef SWITCHYARD_HAS_MMA
+  const uint64_t queryTiles = (uint64_t(p.q) + kSearchTile - 1) / kSearchTile;
+  const uint64_t tiles = (uint64_t(p.n) + kTensorRows - 1) / kTensorRows * queryTiles;
+  // There may be more tiles than blocks, since units are counted by 64 rows.
+  for (uint64_t tile = linearBlock(); tile < tiles; tile += uint64_t(gridDim.x) * gridDim.y)
+    bestOfBlocks<typename TensorBaseOf<kBase, kFast>::Type>(
+        queries, base, scales, mask, scores, p, tile / queryTiles * kTensorRows, tile % queryTiles * kSearchTile);
+#endif
+}
+
 SWITCHYARD_CHECK_CONTRACT(search_scores, searchScoresKernel<PlainRows>);
+SWITCHYARD_CHECK_CONTRACT(search_scores, (searchTensorKernel<kFormatFloat32, false>));
+
+template <uint32_t kBase>
+static const CudaVariant& tensorVariant(bool fast) {
+  constexpr uint32_t kUnits = kTensorRows / kSearchBlock;
+  static const CudaVariant high = makeVariant(&searchTensorKernel<kBase, false>, kSearchThreads, kUnits),
+                           low = makeVariant(&searchTensorKernel<kBase, true>, kSearchThreads, kUnits);
+  return fast ? low : high;
+}
 static const CudaVariant& searchScoresChoose(const void* params) {
   static const CudaVariant plain = makeVariant(&searchScoresKernel<PlainRows>, kTileThreads, 1);
   static const CudaVariant any = makeVariant(&searchScoresKernel<AnyRows>, kTileThreads, 1);
-  return static_cast<const SearchParams*>(params)->base == kFormatFloat32 ? plain : any;
+  const auto& p = *static_cast<const SearchParams*>(params);
+  if (!suitsTensorCores(p)) return p.base == kFormatFloat32 ? plain : any;
+  const bool fast = (p.how & kSearchFast) != 0;
+  switch (p.base) {
+    case kFormatFloat16: return tensorVariant<kFormatFloat16>(fast);
+    case kFormatBfloat16: return tensorVariant<kFormatBfloat16>(fast);
+    case kElementInt8: return tensorVariant<kElementInt8>(fast);
+    default: return tensorVariant<kFormatFloat32>(fast);
+  }
 }
 const CudaKernel cudaKernel_search_scores = {search_scoresContract::kBuffers, uint32_t(sizeof(SearchParams)),
                                              searchScoresChoose};

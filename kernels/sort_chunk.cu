@@ -6,7 +6,7 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 constexpr uint32_t kThreads = kTopKChunk / 2;  // one pair a thread in each step
 
 __global__ void __launch_bounds__(kThreads) sortChunkKernel(uint32_t* keys, uint32_t* indices, SortChunkParams p) {
-  __shared__ uint64_t words[kTopKChunk];
+  SWITCHYARD_SHARED(uint64_t, words, [kTopKChunk]);
   const uint64_t block = linearBlock(), chunks = p.padded / kTopKChunk;
   if (block >= p.rows * chunks) return;
   const uint64_t from = block * kTopKChunk;

@@ -8,7 +8,8 @@ constexpr uint32_t kThreads = 256;
 
 __global__ void __launch_bounds__(kThreads)
     topKCollectKernel(const void* input, TopKState* state, uint32_t* outKeys, uint32_t* outIndices, TopKDigitParams p) {
-  __shared__ uint32_t found, place;
+  SWITCHYARD_SHARED(uint32_t, found);
+  SWITCHYARD_SHARED(uint32_t, place);
   const uint64_t block = linearBlock(), row = block / p.segments;
   if (row >= p.rows) return;
   const uint32_t first = uint32_t(block % p.segments) * p.segment;

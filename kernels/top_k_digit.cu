@@ -7,7 +7,7 @@ constexpr uint32_t kThreads = 256;
 constexpr uint32_t kRun = kTopKBins / kThreads;  // bins that are one sum
 
 __global__ void __launch_bounds__(kThreads) topKDigitKernel(uint32_t* bins, TopKState* state, TopKDigitParams p) {
-  __shared__ uint32_t sums[kThreads];
+  SWITCHYARD_SHARED(uint32_t, sums, [kThreads]);
   const uint64_t row = linearBlock();
   if (row >= p.rows) return;
   TopKState s = state[row];

@@ -8,7 +8,7 @@ constexpr uint32_t kThreads = 256;
 
 __global__ void __launch_bounds__(kThreads)
     topKHistogramKernel(const void* input, const TopKState* state, uint32_t* bins, TopKDigitParams p) {
-  __shared__ uint32_t own[kTopKBins];
+  SWITCHYARD_SHARED(uint32_t, own, [kTopKBins]);
   const uint64_t block = linearBlock(), row = block / p.segments;
   if (row >= p.rows || (p.digit > 0 && state[row].done)) return;
   for (uint32_t i = threadIdx.x; i < kTopKBins; i += kThreads) own[i] = 0;

@@ -153,7 +153,7 @@ __device__ inline void selectByCounting(const Segment& segment, Range between, u
 __global__ void __launch_bounds__(kThreads)
     topKSelectKernel(const void* candidates, const uint32_t* inIndices, uint32_t* outKeys, uint32_t* outIndices,
                      TopKSelectParams p) {
-  __shared__ Selected shared;
+  SWITCHYARD_SHARED(Selected, shared);
   const uint64_t block = linearBlock();
   if (block >= uint64_t(p.rows) * p.segments) return;
   const Segment segment(candidates, inIndices, p.fromValues != 0, p.largest != 0, p.formats, block / p.segments * p.d,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lane_pool.h"
+#include "lost_devices.h"
 #include "running.h"
 
 namespace switchyard {
@@ -84,6 +85,7 @@ void Context::trim() {
 }
 
 Error Context::lostError() const {
+  if (auto forGood = lostForGood(device_->info.id)) return *forGood;
   return Error(Code::DeviceLost, "the device " + device_->info.id + " was lost: make a new context");
 }
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <mutex>
 
+#include "lost_devices.h"
+
 #ifdef SWITCHYARD_FAULTS
 #include "faults/injected_device.h"
 #endif
@@ -52,7 +54,18 @@ void enumerateCuda([[maybe_unused]] const EnumerateOptions& options, Enumeration
     return;
   }
 #ifdef SWITCHYARD_HAVE_CUDA
-  cuda::enumerate(into);
+  static std::mutex mutex;
+  static auto* last = new Enumeration;
+  static bool isKnown = false;
+  const std::lock_guard lock(mutex);
+  // After a fatal error CUDA answers with nothing but that error: what it said before still holds.
+  if (!isKnown || !anyLostForGood()) {
+    *last = {};
+    cuda::enumerate(*last);
+    isKnown = true;
+  }
+  into.devices.insert(into.devices.end(), last->devices.begin(), last->devices.end());
+  into.problems.insert(into.problems.end(), last->problems.begin(), last->problems.end());
 #else
   into.problems.push_back(
       {Backend::Cuda, "built without CUDA", "nvcc was not found when the addon was built",
@@ -114,6 +127,8 @@ Enumeration enumerateDevices(const EnumerateOptions& options) {
   cpu::enumerate(found);
   std::stable_sort(found.devices.begin(), found.devices.end(),
                    [](const DeviceInfo& a, const DeviceInfo& b) { return rankOf(a) < rankOf(b); });
+  for (DeviceInfo& info : found.devices)
+    if (const auto lost = lostForGood(info.id)) info.warning = lost->what();
   return found;
 }
 
@@ -131,9 +146,14 @@ std::shared_ptr<Device> openDevice(const std::string& id, const EnumerateOptions
   static std::mutex mutex;
   static auto* open = new std::map<std::string, Slot>;
   const Enumeration& found = knownDevices(options);
+  std::optional<Error> lost;
   auto wanted = std::find_if(found.devices.begin(), found.devices.end(), [&](const DeviceInfo& info) {
-    return id == "auto" || id == info.id || id == backendName(info.backend);
+    if (id != "auto" && id != info.id && id != backendName(info.backend)) return false;
+    const auto loss = lostForGood(info.id);
+    if (loss && !lost) lost.emplace(*loss);
+    return !loss;
   });
+  if (wanted == found.devices.end() && lost) throw *lost;
   if (wanted == found.devices.end()) refuseDevice(id, found);
   Slot* slot;
   {

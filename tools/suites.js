@@ -200,6 +200,16 @@ async function searches(extra) {
   return judgeEnd(suite, result);
 }
 
+// The emulated CUDA kernels with several blocks in flight, in a hundred ways.
+async function blocks(extra) {
+  const { suite, result } = await gtest('blocks', {
+    filter: '*Interleaved*',
+    extra: ['--seeds', '100', ...extra],
+    timeoutMs: 60 * kMinute,
+  });
+  return judgeEnd(suite, result);
+}
+
 // What rows that can't be mended cost against ordinary ones: timed, so no part of the tests.
 async function rareRows(extra) {
   const { suite, result } = await gtest('rare-rows', {
@@ -324,6 +334,7 @@ module.exports = {
     validation,
     magnitudes,
     searches,
+    blocks,
     'rare-rows': rareRows,
     drivers,
     js,

@@ -7,7 +7,7 @@ const { suites } = require('./suites');
 // What runs for every change, in 16 minutes on two cores beside the build; and all there is but the sanitizers, which
 // have builds of their own. CONTRIBUTING.md says when which is run.
 const kQuick = ['lint', 'types', 'native', 'validation', 'drivers', 'js'];
-const kLists = { quick: kQuick, full: [...kQuick, 'searches', 'recipes'] };
+const kLists = { quick: kQuick, full: [...kQuick, 'searches', 'blocks', 'recipes'] };
 // What a suite needs built, where that is not everything; the sanitizers build by themselves.
 const kTargets = {
   lint: ['switchyard_node'],

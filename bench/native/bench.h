@@ -75,7 +75,10 @@ void benchCpu(const Options& options, std::vector<Figure>& figures);
 // `id`: what the figures call the context's device.
 void benchRows(const Options& options, const std::string& id, std::shared_ptr<Context> context,
                std::vector<Figure>& figures);
+// What a submission costs by itself, on any device with a queue of its own.
+void benchSubmit(const Options& options, std::shared_ptr<Device> device, std::vector<Figure>& figures);
 void benchVulkan(const Options& options, std::vector<Figure>& figures);
+void benchCuda(const Options& options, std::vector<Figure>& figures);
 void benchTopK(const Options& options, std::vector<Figure>& figures);
 
 }  // namespace switchyard::bench

@@ -1,8 +1,10 @@
 // The native bench: switchyard_bench [--json] [--quick]. Figures are ratios within one run, best of several rounds.
+// switchyard_bench --serve DEVICE measures what it is asked for on standard input (serve.cpp).
 #include <cstdio>
 #include <cstring>
 
 #include "bench.h"
+#include "serve.h"
 
 namespace {
 
@@ -50,14 +52,17 @@ int main(int argc, char** argv) {
       json = true;
     else if (!std::strcmp(argv[i], "--quick"))
       options.quick = true;
+    else if (!std::strcmp(argv[i], "--serve") && i + 1 < argc)
+      return switchyard::bench::serve(argv[i + 1]);
     else {
-      std::fprintf(stderr, "usage: switchyard_bench [--json] [--quick]\n");
+      std::fprintf(stderr, "usage: switchyard_bench [--json] [--quick] | --serve DEVICE\n");
       return 2;
     }
   }
   std::vector<Figure> figures;
   try {
     switchyard::bench::benchCpu(options, figures);
+    switchyard::bench::benchCuda(options, figures);
     switchyard::bench::benchVulkan(options, figures);
     switchyard::bench::benchTopK(options, figures);
   } catch (const std::exception& error) {

@@ -47,6 +47,8 @@ void benchMatmul(const Options& options, Device& device, std::vector<Figure>& fi
              flops / times[0].best / 1e9, times[1].best * 1e3, flops / times[1].best / 1e9, device.info.name.c_str())));
 }
 
+}  // namespace
+
 void benchSubmit(const Options& options, std::shared_ptr<Device> device, std::vector<Figure>& figures) {
   constexpr int kRuns = 200;
   auto memory = device->allocate(3 * 4096);
@@ -77,8 +79,6 @@ void benchSubmit(const Options& options, std::shared_ptr<Device> device, std::ve
   figures.push_back(plain(id + " round trip of 1K elements", times[1].best / kRuns * 1e6, "us",
                           "the same as a job of a context, in plain C++"));
 }
-
-}  // namespace
 
 void benchVulkan(const Options& options, std::vector<Figure>& figures) {
   for (const DeviceInfo& info : enumerateDevices().devices) {

@@ -141,12 +141,17 @@ const { keepHeldMemory } = require('./transfers');
  * @property {Uint8Array} [spirv]
  * @property {string} [cuda]
  * @property {string[]} [bindings]
+ * @property {string[]} [cudaOptions]
+ * @property {'portable'|'architecture'} [cudaFeatures]
+ * @property {number} [sharedBytes]
  * @property {string} [vertex]
  * @property {string} [fragment]
  * @property {number} [cudaArch] of the oldest card; 0: of this machine's
  * @property {string} folder of programs that were compiled before; '' for none
  * @property {boolean} [vulkan] says what Vulkan devices here do to its loops
  */
+/** @typedef {{ path?: string, origin?: string, version?: string, passedOver: string[] }} CudaFile no path: none */
+/** @typedef {{ folders: string[], version: string, passedOver: string[] }} CudaHeaders */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
@@ -157,6 +162,9 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => WorkloadEntry[]} workloads
  * @property {(cuda: boolean, vulkan: boolean) => { devices: import('../index').DeviceInfo[], problems: ProblemEntry[]
  *   }} devices
+ * @property {(device: string) => string|undefined} lostForGood what is to be said of a device that this process has
+ *   lost and can't open again; undefined: it may
+ * @property {() => { cublasLt: CudaFile, nvrtc: CudaFile, headers: CudaHeaders }} cudaFiles which would be taken
  * @property {() => number} numaNode whose processors this process is bound to; -1: it is bound to none
  * @property {(id: number, device: string, cuda: boolean, vulkan: boolean, memoryLimit: number, threads: number,
  *   programs: number, onLibuvsPool: boolean) => void} openContext

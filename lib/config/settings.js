@@ -235,7 +235,7 @@ const kRows = {
     env: ['GPU_PRECISION'],
     key: 'gpu.precision',
     initial: 'high',
-    what: 'of matrix products, where the call names none: high is float32 throughout, fast may round to TF32',
+    what: 'of products, where the call names none: high is float32 throughout, fast may round to TF32 or bfloat16',
   },
   execution: {
     of: 'engine',

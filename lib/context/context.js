@@ -110,7 +110,7 @@ class GPUContext {
     };
   }
 
-  /** Whether its device was lost: then only a new context helps. */
+  /** Whether its device was lost: then only a new context helps, or for a card of CUDA a new process. */
   get lost() {
     return this.#handle.memoryUse();
   }

@@ -16,6 +16,9 @@ const { typedArrayTag } = require('../call');
  * @property {Uint8Array} [spirv]
  * @property {string} [cuda]
  * @property {string[]} [bindings]
+ * @property {string[]} [cudaOptions]
+ * @property {'portable'|'architecture'} [cudaFeatures]
+ * @property {number} [sharedBytes]
  * @property {string} [vertex]
  * @property {string} [fragment]
  */
@@ -30,13 +33,18 @@ const { typedArrayTag } = require('../call');
  * @property {Uint8Array|SourceFile} [spirv]
  * @property {string|SourceFile} [cuda]
  * @property {string[]} [bindings]
+ * @property {string[]} [cudaOptions]
+ * @property {'portable'|'architecture'} [cudaFeatures]
+ * @property {number} [sharedBytes]
  * @property {string|SourceFile} [vertex]
  * @property {string|SourceFile} [fragment]
  */
 
 const kMaxBytes = 2 ** 20; // of one source
 const kMaxName = 200;
-const kKernelKeys = new Set(['name', 'glsl', 'spirv', 'cuda', 'bindings']);
+const kCudaKeys = /** @type {const} */ (['cudaOptions', 'cudaFeatures', 'sharedBytes']);
+const kKernelKeys = new Set(['name', 'glsl', 'spirv', 'cuda', 'bindings', ...kCudaKeys]);
+const kFeatures = ['portable', 'architecture'];
 const kFileKeys = new Set(['file']);
 const kParts = /** @type {const} */ (['glsl', 'spirv', 'cuda', 'vertex', 'fragment']);
 
@@ -148,7 +156,35 @@ function checkKernel(options) {
         'so name all of them in order',
     );
   }
-  return checked;
+  return { ...checked, ...checkCudaParts(owner, given) };
+}
+
+/**
+ * What is said of the CUDA source beside its text. Which options there are the addon knows.
+ * @param {string} owner
+ * @param {Record<string, unknown>} given
+ * @returns {Pick<Checked, 'cudaOptions'|'cudaFeatures'|'sharedBytes'>}
+ */
+function checkCudaParts(owner, { cuda, cudaOptions, cudaFeatures, sharedBytes }) {
+  const parts = Object.entries({ cudaOptions, cudaFeatures, sharedBytes }).filter(([, value]) => value !== undefined);
+  if (parts.length && cuda === undefined)
+    throw invalid(`${owner}: ${parts[0][0]} is for a CUDA source, and there is none`, parts[0][0]);
+  if (
+    cudaOptions !== undefined &&
+    !(Array.isArray(cudaOptions) && cudaOptions.every((option) => typeof option === 'string'))
+  )
+    throw invalid(`${owner}: cudaOptions is ${show(cudaOptions)}, but must be an array of strings`, 'cudaOptions');
+  if (cudaFeatures !== undefined && !kFeatures.includes(/** @type {string} */ (cudaFeatures)))
+    throw invalid(
+      `${owner}: cudaFeatures is ${show(cudaFeatures)}, but must be 'portable' or 'architecture'`,
+      'cudaFeatures',
+    );
+  if (
+    sharedBytes !== undefined &&
+    !(typeof sharedBytes === 'number' && Number.isInteger(sharedBytes) && sharedBytes >= 0 && sharedBytes < 2 ** 32)
+  )
+    throw invalid(`${owner}: sharedBytes is ${show(sharedBytes)}, but must be a whole number of bytes`, 'sharedBytes');
+  return Object.fromEntries(parts.map(([key, value]) => [key, Array.isArray(value) ? [...value] : value]));
 }
 
 /**
@@ -223,10 +259,20 @@ function sameSources(a, b) {
     a.cuda === b.cuda &&
     a.vertex === b.vertex &&
     a.fragment === b.fragment &&
+    a.cudaFeatures === b.cudaFeatures &&
+    a.sharedBytes === b.sharedBytes &&
+    sameTexts(a.cudaOptions, b.cudaOptions) &&
     (a.spirv === b.spirv || (!!a.spirv && !!b.spirv && Buffer.compare(a.spirv, b.spirv) === 0)) &&
-    (a.bindings === b.bindings ||
-      (a.bindings?.length === b.bindings?.length && !!a.bindings?.every((name, i) => name === b.bindings?.[i])))
+    sameTexts(a.bindings, b.bindings)
   );
+}
+
+/**
+ * @param {string[]|undefined} a
+ * @param {string[]|undefined} b
+ */
+function sameTexts(a, b) {
+  return a === b || (a?.length === b?.length && !!a?.every((text, i) => text === b?.[i]));
 }
 
 /**
@@ -235,7 +281,8 @@ function sameSources(a, b) {
  */
 function keyOf(sources) {
   const { kind, name, glsl, spirv, cuda, bindings, vertex, fragment } = sources;
-  const hash = createHash('sha256').update(JSON.stringify([kind, name, glsl, cuda, bindings, vertex, fragment]));
+  const parts = [kind, name, glsl, cuda, bindings, vertex, fragment, ...kCudaKeys.map((key) => sources[key])];
+  const hash = createHash('sha256').update(JSON.stringify(parts));
   if (spirv) hash.update(spirv);
   return hash.digest('hex');
 }

@@ -70,6 +70,11 @@ export interface AnalysisWorkloads extends ModelWorkloads {
       k: number;
       /** l2 is the squared distance, the smallest first; the others are products, the largest first. */
       metric?: 'cosine' | 'dot' | 'l2';
+      /**
+       * fast may look for the rows with factors rounded to 16 bits, and so miss one that is nearer by less than that;
+       * scores are those of `high`. Left out, the setting `precision` says which.
+       */
+      precision?: 'high' | 'fast';
     };
     outputs: 'scores' | 'indices' | 'bound';
   };
@@ -129,6 +134,8 @@ export interface AnalysisWorkloads extends ModelWorkloads {
     params: {
       /** How many: at most the smaller of n and d. */
       components: number;
+      /** high is float32 throughout, fast may round to TF32; left out, the setting `precision` says which. */
+      precision?: 'high' | 'fast';
     };
     outputs: 'mean' | 'components' | 'explainedVariance';
   };
@@ -145,6 +152,8 @@ export interface AnalysisWorkloads extends ModelWorkloads {
   'pca-transform': {
     inputs: { input: InputTensor; mean: InputTensor; components: InputTensor };
     params: {
+      /** high is float32 throughout, fast may round to TF32; left out, the setting `precision` says which. */
+      precision?: 'high' | 'fast';
       /** Of the output; `same`: that of the first floating input. */
       dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };

@@ -94,7 +94,7 @@ export class GPUContext {
   readonly device: Readonly<DeviceInfo>;
   /** close() was called. */
   readonly closed: boolean;
-  /** The device was lost: only a new context helps. */
+  /** The device was lost: only a new context helps, or for a card of CUDA a new process. */
   readonly lost: boolean;
   /** Bytes of device memory. */
   readonly memoryUsage: MemoryUsage;

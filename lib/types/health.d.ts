@@ -109,6 +109,11 @@ export interface ClusterHealth {
   restarts: Record<string, number>;
   /** Devices that have ended the workers that opened them, and are left out. */
   avoidedDevices: string[];
+  /**
+   * Devices that a process without a cluster has lost and can't open again, as a card of CUDA after a fatal error: it
+   * has to be restarted. (A cluster replaces the worker.)
+   */
+  lostDevices: string[];
   /** It finishes what it has, and takes no more. */
   draining: boolean;
 }

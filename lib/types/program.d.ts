@@ -25,6 +25,25 @@ export interface KernelOptions {
   cuda?: Source;
   /** With cuda (required): what its parameters are called, in order. With spirv: what its buffers are called. */
   bindings?: readonly string[];
+  /**
+   * With cuda: options of its compiler. There are `-DNAME=VALUE` (`--define-macro=`), `-UNAME` (`--undefine-macro=`),
+   * `--std=` (`c++14`, `c++17`, the default, or `c++20`), `--use_fast_math`, `--ftz=`, `--prec-sqrt=`, `--prec-div=`
+   * and `--fmad=` (`true` or `false`), `--extra-device-vectorization`, `--restrict`, `--maxrregcount=` (16 to 255),
+   * `--device-int128`, `--generate-line-info`, `--disable-warnings` and `--diag-suppress=`. The toolkit's headers
+   * (`cuda_fp16.h`, `cuda_bf16.h`, `mma.h`, those of libcu++) are found without an option, where they are installed.
+   */
+  cudaOptions?: readonly string[];
+  /**
+   * With cuda. 'portable', the default: code for the oldest of this machine's cards, which newer ones run as well.
+   * 'architecture': the source may use what only that card's architecture has (`sm_90a`, `sm_100a`), and no other card
+   * runs it: ERR_UNSUPPORTED there.
+   */
+  cudaFeatures?: 'portable' | 'architecture';
+  /**
+   * With cuda: bytes of dynamic shared memory (`extern __shared__`) that each block gets. More than 48 KB is asked of
+   * the card, up to what a block can have there: ERR_UNSUPPORTED beyond.
+   */
+  sharedBytes?: number;
 }
 /** A buffer, or (of a shader) a picture to sample. */
 export interface ProgramBinding {

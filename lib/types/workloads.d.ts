@@ -307,6 +307,11 @@ export interface Workloads extends AnalysisWorkloads {
       returnWeights?: boolean;
       /** Packed: a query sees the last so many keys, its position's among them, and without `causal` as many after. */
       window?: number;
+      /**
+       * high is float32 at least, fast may round to TF32 or bfloat16, and weights to the halves that values are; left
+       * out, the setting `precision` says which.
+       */
+      precision?: 'high' | 'fast';
       /** Of the outputs; `same`: that of the first floating input. */
       dtype?: 'float32' | 'float16' | 'bfloat16' | 'same';
     };

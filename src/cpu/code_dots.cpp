@@ -16,8 +16,8 @@ namespace {
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
 
-void dotsOfFew(const int8_t* const* rows, const void* const* queries, size_t count, size_t d, int32_t* dots, size_t ld,
-               int32_t* sums, int32_t* squares) {
+void dotsOfFew(const int8_t* const* rows, size_t, const void* const* queries, size_t count, size_t d, int32_t* dots,
+               size_t ld, int32_t* sums, int32_t* squares) {
   for (size_t r = 0; r < kCodeRows; ++r) {
     sums[r] = squares[r] = 0;
     for (size_t i = 0; i < d; ++i) sums[r] += rows[r][i], squares[r] += rows[r][i] * rows[r][i];
@@ -45,13 +45,14 @@ HWY_INLINE Words wordsOf(const int8_t* codes, size_t n) {
 
 // A row, and two sums for each product: pmaddwd may leave half of them to the second.
 template <size_t Q>
-HWY_INLINE void dotsOfRow(const int8_t* row, const void* const* queries, size_t d, int32_t* dots, size_t ld,
-                          int32_t& sum, int32_t& square) {
+HWY_INLINE void dotsOfRow(const int8_t* row, size_t ahead, const void* const* queries, size_t d, int32_t* dots,
+                          size_t ld, int32_t& sum, int32_t& square) {
   IVec low[Q + 2], high[Q + 2];
   for (size_t i = 0; i < Q + 2; ++i) low[i] = high[i] = hn::Zero(kI);
   const Words ones = hn::Set(kWords, 1);
   for (size_t i = 0; i < d; i += kStep) {
     const Words codes = wordsOf(row + i, d - i);
+    hwy::Prefetch(row + i + ahead);
     low[Q] = hn::ReorderWidenMulAccumulate(kI, codes, ones, low[Q], high[Q]);
     low[Q + 1] = hn::ReorderWidenMulAccumulate(kI, codes, codes, low[Q + 1], high[Q + 1]);
     for (size_t q = 0; q < Q; ++q)
@@ -63,14 +64,14 @@ HWY_INLINE void dotsOfRow(const int8_t* row, const void* const* queries, size_t 
   sum = all(Q), square = all(Q + 1);
 }
 
-void dotsOfFew(const int8_t* const* rows, const void* const* queries, size_t count, size_t d, int32_t* dots, size_t ld,
-               int32_t* sums, int32_t* squares) {
+void dotsOfFew(const int8_t* const* rows, size_t ahead, const void* const* queries, size_t count, size_t d,
+               int32_t* dots, size_t ld, int32_t* sums, int32_t* squares) {
   for (size_t r = 0; r < kCodeRows; ++r) switch (count) {
-      case 0: dotsOfRow<0>(rows[r], queries, d, dots + r, ld, sums[r], squares[r]); break;
-      case 1: dotsOfRow<1>(rows[r], queries, d, dots + r, ld, sums[r], squares[r]); break;
-      case 2: dotsOfRow<2>(rows[r], queries, d, dots + r, ld, sums[r], squares[r]); break;
-      case 3: dotsOfRow<3>(rows[r], queries, d, dots + r, ld, sums[r], squares[r]); break;
-      default: dotsOfRow<4>(rows[r], queries, d, dots + r, ld, sums[r], squares[r]);
+      case 0: dotsOfRow<0>(rows[r], ahead, queries, d, dots + r, ld, sums[r], squares[r]); break;
+      case 1: dotsOfRow<1>(rows[r], ahead, queries, d, dots + r, ld, sums[r], squares[r]); break;
+      case 2: dotsOfRow<2>(rows[r], ahead, queries, d, dots + r, ld, sums[r], squares[r]); break;
+      case 3: dotsOfRow<3>(rows[r], ahead, queries, d, dots + r, ld, sums[r], squares[r]); break;
+      default: dotsOfRow<4>(rows[r], ahead, queries, d, dots + r, ld, sums[r], squares[r]);
     }
 }
 
@@ -85,9 +86,9 @@ namespace switchyard::cpu {
 HWY_EXPORT(dotsOfFew);
 
 namespace {
-void fewByHighway(const int8_t* const* rows, const void* const* queries, size_t count, size_t d, int32_t* dots,
-                  size_t ld, int32_t* sums, int32_t* squares) {
-  HWY_DYNAMIC_DISPATCH(dotsOfFew)(rows, queries, count, d, dots, ld, sums, squares);
+void fewByHighway(const int8_t* const* rows, size_t ahead, const void* const* queries, size_t count, size_t d,
+                  int32_t* dots, size_t ld, int32_t* sums, int32_t* squares) {
+  HWY_DYNAMIC_DISPATCH(dotsOfFew)(rows, ahead, queries, count, d, dots, ld, sums, squares);
 }
 }  // namespace
 

@@ -139,40 +139,45 @@ void offerFew(const CodeQueries& queries, const RowTerms& terms, const int32_t* 
   }
 }
 
+// The least that A (c.b) + B |e| / s + C / s has to be for a row to matter: the threshold without the offset, by the
+// query's scale, and less B |e| / s where B is the same for all rows. The roundings here are a few of the term's, and
+// |e| has room for more.
+template <uint32_t kMetric>
+HWY_INLINE float limitOf(const CodeQueries& queries, size_t query, float threshold) {
+  const float limit = (threshold - queries.offsets[query]) * queries.inverses[query];
+  return kMetric == kMetricCosine ? limit - kAbove * queries.shares[query] : limit;
+}
+
 // Many: queries in the lanes, of one row.
-void offerMany(const CodeQueries& queries, const RowTerms& terms, const int32_t* dots, size_t at, uint32_t row,
-               size_t count, Exactly& exactly, float* thresholds, BestK* best) {
+template <uint32_t kMetric>
+HWY_INLINE void offerMany(const CodeQueries& queries, const RowTerms& terms, const int32_t* dots, size_t at,
+                          uint32_t row, size_t count, Exactly& exactly, float* limits, float* thresholds, BestK* best) {
   const IVec by128 = hn::Set(kI, terms.sums[at] * 128);
   const Vec by = hn::Set(kF, terms.by[at]), around = hn::Set(kF, terms.around[at]);
   const Vec from = hn::Set(kF, terms.from[at]);
   for (size_t lane = 0; lane < count; lane += kLanes) {
-    const Vec dot = hn::ConvertTo(kF, hn::Sub(hn::Load(kI, dots + lane), by128));
-    const Vec most = highest(dot, by, around, from, hn::Load(kF, queries.scales + lane),
-                             hn::Load(kF, queries.errors + lane), hn::Load(kF, queries.offsets + lane));
-    if (hn::AllTrue(kF, hn::Lt(most, hn::Load(kF, thresholds + lane)))) continue;
-    HWY_ALIGN float each[kLanes];
-    hn::Store(most, kF, each);
+    Vec most = hn::Mul(hn::ConvertTo(kF, hn::Sub(hn::Load(kI, dots + lane), by128)), by);
+    if constexpr (kMetric != kMetricCosine) most = hn::MulAdd(around, hn::Load(kF, queries.shares + lane), most);
+    if constexpr (kMetric == kMetricL2) most = hn::MulAdd(from, hn::Load(kF, queries.inverses + lane), most);
+    const auto passed = hn::Lt(most, hn::Load(kF, limits + lane));  // of a NaN is not known
+    if (HWY_LIKELY(hn::AllTrue(kF, passed))) continue;
+    HWY_ALIGN int32_t each[kLanes];
+    hn::Store(hn::VecFromMask(kI, hn::RebindMask(kI, passed)), kI, each);
     for (size_t q = lane; q < HWY_MIN(count, lane + kLanes); ++q) {
-      if (each[q - lane] < thresholds[q]) continue;
+      if (each[q - lane]) continue;
       const float score = exactly(q, row);
       if (score <= thresholds[q]) continue;
       best[q].offer(score, row);
-      thresholds[q] = best[q].threshold();
+      thresholds[q] = best[q].threshold(), limits[q] = limitOf<kMetric>(queries, q, thresholds[q]);
     }
   }
 }
 
-// Fetches rows that come kAheadBytes later: those of the block, and of a base without gaps the ones behind it.
-void fetchRows(const RowTerms& terms, size_t first, size_t whole, bool isDense, size_t d) {
-  for (size_t i = first; i < first + kCodeRows; ++i) {
-    const int8_t* const row = i < whole ? terms.rows[i] : isDense ? terms.rows[0] + i * d : nullptr;
-    if (!row) return;
-    for (size_t at = 0; at < d; at += 64) hwy::Prefetch(row + at);
-  }
-}
-
+// `packed` has room for the rows of a panel, which need not lie one after the other.
+template <uint32_t kMetric>
 void searchBlock(const SearchBase& base, const SearchGroup& group, const CodeQueries& queries, const uint32_t* rows,
-                 size_t count, RowTerms& terms, Exactly& exactly, float* thresholds, BestK* best, double* worst) {
+                 size_t count, RowTerms& terms, Exactly& exactly, int8_t* packed, float* limits, float* thresholds,
+                 BestK* best, double* worst) {
   const int8_t* const codes = static_cast<const int8_t*>(base.rows);
   const size_t whole = (count + kCodeRows - 1) / kCodeRows * kCodeRows, few = queries.lanes ? 0 : group.count;
   for (size_t i = 0; i < whole; ++i) {
@@ -181,42 +186,59 @@ void searchBlock(const SearchBase& base, const SearchGroup& group, const CodeQue
   }
   HWY_ALIGN int32_t dots[kFew * kBlock];
   const bool isDense = rows[count - 1] - rows[0] + 1 == count;
-  const size_t ahead = (kAheadBytes / base.d / kCodeRows + 1) * kCodeRows;
-  for (size_t i = 0; i < whole; i += kCodeRows) {
-    if (few && ahead < kRowsAChunk) fetchRows(terms, i + ahead, whole, isDense, base.d);
-    queries.dots.few(terms.rows + i, queries.few, few, base.d, dots + i, kBlock, terms.sums + i, terms.squares + i);
-  }
+  for (size_t i = 0; i < whole; i += kCodeRows)
+    queries.dots.few(terms.rows + i, isDense && few ? kAheadBytes : 0, queries.few, few, base.d, dots + i, kBlock,
+                     terms.sums + i, terms.squares + i);
   // Vectors of rows end with the last one, too.
   for (size_t i = whole; i % kLanes; ++i) {
     terms.scales[i] = terms.scales[whole - 1];
     terms.sums[i] = terms.sums[whole - 1], terms.squares[i] = terms.squares[whole - 1];
     for (size_t q = 0; q < few; ++q) dots[q * kBlock + i] = dots[q * kBlock + whole - 1];
   }
-  makeTerms(terms, whole, group.metric, base.d);
+  makeTerms(terms, whole, kMetric, base.d);
   if (base.bound) *worst = HWY_MAX(*worst, worstOf(base, terms, count));
   for (size_t q = 0; q < few; ++q) offerFew(queries, terms, dots + q * kBlock, rows, count, q, exactly, best[q]);
   if (few) return;
   HWY_ALIGN int32_t panel[kPanelRows * kGroup];
   for (size_t i = 0; i < count; i += kPanelRows) {
     const size_t height = HWY_MIN(kPanelRows, count - i);
+    const int8_t* some = terms.rows[i];
+    if (!isDense) {
+      for (size_t r = 0; r < height; ++r) std::memcpy(packed + r * base.d, terms.rows[i + r], base.d);
+      some = packed;
+    }
     // The block behind this one: memory has the time that the products take.
-    for (size_t at = 0; isDense && at < height * base.d; at += 64)
-      hwy::Prefetch(terms.rows[i] + kRowsAChunk * base.d + at);
-    queries.dots.panel(terms.rows + i, height, queries.panel, queries.lanes, base.d, panel);
+    queries.dots.panel(some, height, queries.panel, queries.lanes, base.d, some + (isDense ? kRowsAChunk * base.d : 0),
+                       panel);
     for (size_t r = 0; r < height; ++r)
-      offerMany(queries, terms, panel + r * queries.lanes, i + r, rows[i + r], group.count, exactly, thresholds, best);
+      offerMany<kMetric>(queries, terms, panel + r * queries.lanes, i + r, rows[i + r], group.count, exactly, limits,
+                         thresholds, best);
+  }
+}
+
+template <uint32_t kMetric>
+void codesOfMetric(const SearchBase& base, const SearchGroup& group, const CodeQueries& queries, size_t begin,
+                   size_t end, float* thresholds, BestK* best, double* worst) {
+  Exactly exactly(base, group);
+  RowTerms terms;
+  uint32_t rows[kRowsAChunk];
+  Scratch packed(queries.lanes && base.mask ? kPanelRows * base.d : 0);
+  HWY_ALIGN float limits[kGroup];
+  for (size_t q = 0; q < queries.lanes; ++q) limits[q] = limitOf<kMetric>(queries, q, thresholds[q]);
+  for (size_t from = begin; from < end && !group.budget->stopped(); from += kRowsAChunk) {
+    const size_t count = allowedRows(base.mask, from, HWY_MIN(end, from + kRowsAChunk), rows);
+    if (count)
+      searchBlock<kMetric>(base, group, queries, rows, count, terms, exactly, packed.as<int8_t>(), limits, thresholds,
+                           best, worst);
   }
 }
 
 void codesChunk(const SearchBase& base, const SearchGroup& group, const CodeQueries& queries, size_t begin, size_t end,
                 float* thresholds, BestK* best, double* worst) {
-  Exactly exactly(base, group);
-  RowTerms terms;
-  uint32_t rows[kRowsAChunk];
-  for (size_t from = begin; from < end && !group.budget->stopped(); from += kRowsAChunk) {
-    const size_t count = allowedRows(base.mask, from, HWY_MIN(end, from + kRowsAChunk), rows);
-    if (count) searchBlock(base, group, queries, rows, count, terms, exactly, thresholds, best, worst);
-  }
+  const auto search = group.metric == kMetricCosine ? codesOfMetric<kMetricCosine>
+                      : group.metric == kMetricDot  ? codesOfMetric<kMetricDot>
+                                                    : codesOfMetric<kMetricL2>;
+  search(base, group, queries, begin, end, thresholds, best, worst);
 }
 
 }  // namespace
@@ -235,6 +257,7 @@ void searchCodes(const SearchBase& base, const SearchGroup& group, const CodeQue
 namespace {
 
 constexpr size_t kTermLanes = 16;  // of the longest vector: a panel has a multiple of it
+constexpr size_t kTerms = 5;       // of each query
 constexpr double kLeastLength = 1e-12, kMostLength = 1e15;
 
 size_t roundUp(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
@@ -256,8 +279,8 @@ void codesOf(const float* query, size_t d, double factor, float scale, double& m
 
 size_t codeBytes(const CodeDots& dots, size_t count, size_t d) {
   const size_t lanes = panelLanes(count);
-  const size_t terms = 3 * sizeof(float) * roundUp(std::max(lanes, count), kTermLanes);
-  return terms + (lanes ? roundUp(d, 4) * lanes : fewBytes(dots, d) * count);
+  return kTerms * sizeof(float) * roundUp(std::max(lanes, count), kTermLanes) +
+         (lanes ? roundUp(d, 4) * lanes : fewBytes(dots, d) * count);
 }
 
 bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
@@ -267,8 +290,10 @@ bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
   float* const scales = reinterpret_cast<float*>(memory);
   float* const errors = scales + terms;
   float* const offsets = errors + terms;
-  uint8_t* const bytes = reinterpret_cast<uint8_t*>(offsets + terms);
-  std::memset(memory, 0, 3 * terms * sizeof(float));
+  float* const inverses = offsets + terms;
+  float* const shares = inverses + terms;
+  uint8_t* const bytes = reinterpret_cast<uint8_t*>(memory + kTerms * terms * sizeof(float));
+  std::memset(memory, 0, kTerms * terms * sizeof(float));
   const size_t each = fewBytes(to.dots, d);
   std::memset(bytes, to.dots.areBytes ? 128 : 0, to.lanes ? roundUp(d, 4) * to.lanes : each * count);
   const double factor = group.metric == kMetricCosine ? 1 / double{kUnitQuery} : 1;
@@ -296,10 +321,13 @@ bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
     scales[q] = scale;
     // More than squaresShare(): what sums of float32 may be off by, in a score itself and here.
     errors[q] = static_cast<float>((std::sqrt(missed) + 0x1.1p-13 * length) * 1.0001);
+    inverses[q] = scale > 0 ? 1 / scale : 1;
+    shares[q] = errors[q] * inverses[q];
     if (group.metric == kMetricL2) offsets[q] = static_cast<float>(-squares * (1 - squaresShare(d)));
     if (!to.lanes) to.few[q] = bytes + q * each;
   }
   to.panel = reinterpret_cast<const uint32_t*>(bytes), to.scales = scales, to.errors = errors, to.offsets = offsets;
+  to.inverses = inverses, to.shares = shares;
   return true;
 }
 

@@ -38,7 +38,8 @@ struct CodeQueries {
   size_t lanes = 0;  // of the panel; 0: few queries, one after the other
   const uint32_t* panel = nullptr;
   const void* few[kFew] = {};
-  const float *scales = nullptr, *errors = nullptr, *offsets = nullptr;  // of each query, to the end of a vector
+  // Of each query, to the end of a vector; `inverses` of the scales, 1 where that is 0, and `shares` errors by them.
+  const float *scales = nullptr, *errors = nullptr, *offsets = nullptr, *inverses = nullptr, *shares = nullptr;
 };
 // The bytes that codeQueries() needs for a group of so many.
 size_t codeBytes(const CodeDots& dots, size_t count, size_t d);

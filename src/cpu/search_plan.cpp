@@ -162,7 +162,9 @@ void collectGroup(const Search& search, const SearchGroup& group, const CodeQuer
   Scratch memory(lanes * group.count * room * sizeof(uint64_t)), thresholds(lanes * kGroup * sizeof(float));
   std::vector<BestK> best(lanes * group.count);
   std::vector<double> worst(lanes);
-  for (size_t i = 0; i < best.size(); ++i) best[i] = BestK(memory.as<uint64_t>() + i * room, k);
+  // By codes a score costs more than to choose the best again.
+  const size_t often = std::min(room, codes ? k + k / 4 + 4 : room);
+  for (size_t i = 0; i < best.size(); ++i) best[i] = BestK(memory.as<uint64_t>() + i * room, k, often);
   for (size_t i = 0; i < lanes * kGroup; ++i)
     thresholds.as<float>()[i] = i % kGroup < group.count ? best[0].threshold() : HUGE_VALF;
   parallelFor(budget, group.n, rowGrain(budget, group), [&](uint64_t begin, uint64_t end, uint32_t lane) {

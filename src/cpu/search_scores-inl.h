@@ -30,7 +30,9 @@ HWY_INLINE void unroll(const F& f) {
 HWY_INLINE float cosineFactor(float squares) { return 1 / kUnitQuery / std::sqrt(squares); }
 
 // Floats that rows are fetched ahead: past the page that the processor's own prefetches end with.
-constexpr size_t kAhead = 1536;
+constexpr size_t kAhead = 1536, kMostAhead = 8192;
+// Rows that one query is compared with side by side, so that what comes at the end of a row waits for no other.
+constexpr size_t kRowsAtOnce = HWY_TARGET <= HWY_AVX3 ? 8 : 4;
 
 template <bool kL2>
 HWY_INLINE Vec accumulate(Vec sum, Vec x, Vec y) {
@@ -39,67 +41,86 @@ HWY_INLINE Vec accumulate(Vec sum, Vec x, Vec y) {
   return hn::MulAdd(difference, difference, sum);
 }
 
-// One row against Q queries, the row's own squares beside it when they are wanted.
-template <size_t Q, bool kL2, bool kSquares>
-HWY_INLINE void compareRow(const float* row, const float* queries, size_t d, float* sums, float& squares) {
-  constexpr size_t kChains = Q == 1 ? 4 : 2;  // enough to hide the latency of an addition
-  double totals[Q] = {}, totalSquares = 0;
+// R rows against Q queries, the rows' own squares beside it when they are wanted: sums[row * Q + query]. A sum is the
+// same whatever R is.
+template <size_t R, size_t Q, bool kL2, bool kSquares>
+HWY_INLINE void compareSome(const float* rows, const float* queries, size_t d, float* sums, float* squares) {
+  static_assert(R == 1 || Q == 1);
+  constexpr size_t kChains = Q == 1 ? 1 : 2;  // rows or chains: enough to hide the latency of an addition
+  double totals[R][Q] = {}, totalSquares[R] = {};
+  // The next rows, if they fit beside these.
+  const size_t ahead = HWY_MAX(kAhead, HWY_MIN(R * d, kMostAhead));
   for (size_t at = 0; at < d; at += kSumBlock) {
     const size_t end = HWY_MIN(d, at + kSumBlock);
-    Vec sum[Q][kChains], square[kChains];
-    unroll<kChains>([&](auto c) SWITCHYARD_INLINE_LAMBDA {
-      square[c] = hn::Zero(kF);
-      unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA { sum[q][c] = hn::Zero(kF); });
+    Vec sum[R][Q][kChains], square[R][kChains];
+    unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA {
+      unroll<kChains>([&](auto c) SWITCHYARD_INLINE_LAMBDA {
+        square[r][c] = hn::Zero(kF);
+        unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA { sum[r][q][c] = hn::Zero(kF); });
+      });
     });
     size_t i = at;
     for (; i + kChains * kLanes <= end; i += kChains * kLanes) {
-      unroll<kChains>([&](auto c) SWITCHYARD_INLINE_LAMBDA {
-        const Vec x = hn::LoadU(kF, row + i + c * kLanes);
-        if (kLanes >= 16 || c * kLanes % 16 == 0) hwy::Prefetch(row + i + c * kLanes + kAhead);
-        unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA {
-          sum[q][c] = accumulate<kL2>(sum[q][c], hn::LoadU(kF, queries + q * d + i + c * kLanes), x);
+      unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA {
+        const float* const row = rows + r * d + i;
+        unroll<kChains>([&](auto c) SWITCHYARD_INLINE_LAMBDA {
+          const Vec x = hn::LoadU(kF, row + c * kLanes);
+          if (kLanes >= 16 || (i + c * kLanes) % 16 == 0) hwy::Prefetch(row + c * kLanes + ahead);
+          unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA {
+            sum[r][q][c] = accumulate<kL2>(sum[r][q][c], hn::LoadU(kF, queries + q * d + i + c * kLanes), x);
+          });
+          if constexpr (kSquares) square[r][c] = hn::MulAdd(x, x, square[r][c]);
         });
-        if constexpr (kSquares) square[c] = hn::MulAdd(x, x, square[c]);
       });
     }
     for (; i < end; i += kLanes) {
       const size_t valid = HWY_MIN(kLanes, end - i);
-      const Vec x = valid == kLanes ? hn::LoadU(kF, row + i) : loadPart(kF, row + i, valid);
-      unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA {
-        const float* const y = queries + q * d + i;
-        sum[q][0] = accumulate<kL2>(sum[q][0], valid == kLanes ? hn::LoadU(kF, y) : loadPart(kF, y, valid), x);
+      const auto load = [&](const float* from)
+                            HWY_ATTR { return valid == kLanes ? hn::LoadU(kF, from) : loadPart(kF, from, valid); };
+      unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA {
+        const Vec x = load(rows + r * d + i);
+        unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA {
+          sum[r][q][0] = accumulate<kL2>(sum[r][q][0], load(queries + q * d + i), x);
+        });
+        if constexpr (kSquares) square[r][0] = hn::MulAdd(x, x, square[r][0]);
       });
-      if constexpr (kSquares) square[0] = hn::MulAdd(x, x, square[0]);
     }
-    unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA {
-      Vec all = hn::Add(sum[q][0], sum[q][1]);
-      if constexpr (kChains == 4) all = hn::Add(all, hn::Add(sum[q][2], sum[q][3]));
-      totals[q] += sumLanes(all);
+    const auto all = [&](const Vec* chains) HWY_ATTR {
+      return sumLanes(kChains == 2 ? hn::Add(chains[0], chains[kChains - 1]) : chains[0]);
+    };
+    unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA {
+      unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA { totals[r][q] += all(sum[r][q]); });
+      if constexpr (kSquares) totalSquares[r] += all(square[r]);
     });
-    if constexpr (kSquares) {
-      Vec all = hn::Add(square[0], square[1]);
-      if constexpr (kChains == 4) all = hn::Add(all, hn::Add(square[2], square[3]));
-      totalSquares += sumLanes(all);
-    }
   }
-  unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA { sums[q] = static_cast<float>(totals[q]); });
-  squares = static_cast<float>(totalSquares);
+  unroll<R>([&](auto r) SWITCHYARD_INLINE_LAMBDA {
+    unroll<Q>([&](auto q) SWITCHYARD_INLINE_LAMBDA { sums[r * Q + q] = static_cast<float>(totals[r][q]); });
+    squares[r] = static_cast<float>(totalSquares[r]);
+  });
 }
 
 // Scores of rows [begin, end) for Q queries: scores[q * ld + row - begin].
 template <size_t Q, bool kL2, bool kSquares>
 void compareRows(const SearchGroup& group, size_t begin, size_t end, float* scores, size_t ld) {
-  for (size_t r = begin; r < end; ++r) {
-    const float* const row = group.base + r * group.d;
-    float sums[Q], squares;
-    compareRow<Q, kL2, kSquares>(row, group.queries, group.d, sums, squares);
-    if (kSquares && !trusted(squares)) {
-      rareCosines(group, row, scores + r - begin, ld);
-      continue;
+  constexpr size_t kMost = Q == 1 ? kRowsAtOnce : 1;
+  for (size_t r = begin, some; r < end; r += some) {
+    const float* const rows = group.base + r * group.d;
+    float sums[kMost * Q], squares[kMost];
+    some = end - r < kMost ? 1 : kMost;
+    if (some == kMost)
+      compareSome<kMost, Q, kL2, kSquares>(rows, group.queries, group.d, sums, squares);
+    else
+      compareSome<1, Q, kL2, kSquares>(rows, group.queries, group.d, sums, squares);
+    for (size_t i = 0; i < some; ++i) {
+      float* const own = scores + r + i - begin;
+      if (kSquares && !trusted(squares[i])) {
+        rareCosines(group, rows + i * group.d, own, ld);
+        continue;
+      }
+      const float factor = kSquares ? cosineFactor(squares[i]) : kL2 ? -1.0f : 1.0f;
+      for (size_t q = 0; q < Q; ++q)
+        own[q * ld] = kSquares ? cosineWithin(sums[i * Q + q] * factor) : sums[i * Q + q] * factor;
     }
-    const float factor = kSquares ? cosineFactor(squares) : kL2 ? -1.0f : 1.0f;
-    for (size_t q = 0; q < Q; ++q)
-      scores[q * ld + r - begin] = kSquares ? cosineWithin(sums[q] * factor) : sums[q] * factor;
   }
   if (kL2 || kSquares) return;
   for (size_t q = 0; q < Q; ++q) {  // products that overflowed, on the way or not

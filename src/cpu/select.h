@@ -35,12 +35,14 @@ inline void sortBest(uint64_t* candidates, size_t count, size_t k) {
   std::sort(candidates, candidates + std::min(k, count));
 }
 
-// Collects candidates in borrowed memory of capacity(k) and throws away all but the best k whenever it is full.
+// Collects candidates in borrowed memory and throws away all but the best k whenever it is full: of capacity(k), or
+// fewer, more than k, where a higher threshold sooner is worth it.
 class BestK {
  public:
   static size_t capacity(size_t k) noexcept { return 2 * k + 32; }
   BestK() = default;
-  BestK(uint64_t* memory, size_t k) noexcept : memory_(memory), k_(k) {}
+  BestK(uint64_t* memory, size_t k) noexcept : BestK(memory, k, capacity(k)) {}
+  BestK(uint64_t* memory, size_t k, size_t room) noexcept : memory_(memory), k_(k), room_(room) {}
 
   // A score that is <= this can be passed over, if its index is above all that were offered. NaN at first.
   float threshold() const noexcept { return threshold_; }
@@ -49,7 +51,7 @@ class BestK {
     const uint64_t value = candidate(score, index);
     if (value >= worst_) return;
     memory_[size_++] = value;
-    if (size_ == capacity(k_)) shrink();
+    if (size_ == room_) shrink();
   }
 
   // Unordered, at most capacity(k) of them: the best k are among them.
@@ -65,7 +67,7 @@ class BestK {
   }
 
   uint64_t* memory_ = nullptr;
-  size_t k_ = 0, size_ = 0;
+  size_t k_ = 0, room_ = 0, size_ = 0;
   uint64_t worst_ = ~uint64_t{0};
   float threshold_ = std::numeric_limits<float>::quiet_NaN();
 };

@@ -6,11 +6,9 @@
 
 namespace switchyard::cuda {
 
-// Where the library is, without loading it (which takes up to a second); empty when it is not installed. A plain name
-// where only the loader knows.
-std::string findCublasLt();
-// What to tell a user who lacks it.
-const char* cublasLtWarning() noexcept;
+// What to tell a user who lacks it, and why what is there was not taken; empty: it is there. Loads nothing, which would
+// take up to a second.
+std::string cublasLtWarning();
 
 struct CublasLt {
   decltype(&cublasLtCreate) create;
@@ -27,6 +25,8 @@ struct CublasLt {
   decltype(&cublasLtMatmulPreferenceDestroy) preferenceDestroy;
   decltype(&cublasLtMatmulPreferenceSetAttribute) preferenceSet;
   decltype(&cublasLtGetStatusName) statusName;
+  decltype(&cublasLtMatmulAlgoCheck) algorithmCheck;
+  decltype(&cublasLtGetVersion) version;
 
   // Loaded at the first call, kept for the life of the process; null when it can't be. Thread-safe.
   static const CublasLt* get();

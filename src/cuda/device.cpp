@@ -22,8 +22,9 @@ DeviceInfo openedInfo(DeviceInfo info, DeviceState& state) {
   return info;
 }
 
-DeviceTraits traitsOf(DeviceState& state) {
+DeviceTraits traitsOf(DeviceState& state, const DeviceInfo& info) {
   DeviceTraits traits;
+  traits.name = info.name + ", driver " + info.driver;
   state.check(cudaDeviceGetAttribute(&traits.major, cudaDevAttrComputeCapabilityMajor, state.ordinal),
               "the compute capability");
   state.check(cudaDeviceGetAttribute(&traits.minor, cudaDevAttrComputeCapabilityMinor, state.ordinal),
@@ -36,7 +37,7 @@ class CudaDevice : public Device {
   CudaDevice(const DeviceInfo& from, std::shared_ptr<DeviceState> state)
       : Device(openedInfo(from, *state)),
         state_(std::move(state)),
-        traits_(traitsOf(*state_)),
+        traits_(traitsOf(*state_, from)),
         pool_(std::make_shared<PinnedPool>(state_)),
         memory_(std::make_shared<DeviceMemory>(state_, pool_)),
         completer_(std::make_shared<Completer>(state_, pool_, memory_)) {}

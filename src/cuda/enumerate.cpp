@@ -94,7 +94,6 @@ DeviceInfo describe(int ordinal, const cudaDeviceProp& prop, int driver) {
   info.memory = {prop.totalGlobalMem, prop.totalGlobalMem};  // what is free is known only once the card is open
   info.computeUnits = uint32_t(prop.multiProcessorCount);
   info.features.float16 = info.features.int8 = info.features.subgroups = info.features.cooperativeMatrix = true;
-  if (findCublasLt().empty()) info.warning = cublasLtWarning();
   char busId[32] = "";
   if (cudaDeviceGetPCIBusId(busId, sizeof busId, ordinal) == cudaSuccess)
     locateCard(info, busId);
@@ -117,6 +116,7 @@ void addPeers(std::vector<DeviceInfo>& devices) {
 void enumerateCards(Enumeration& into) {
   int driver = 0;
   const int count = countDevices(into, driver);
+  const std::string warning = count > 0 ? cublasLtWarning() : std::string();
   for (int ordinal = 0; ordinal < count; ++ordinal) {
     cudaDeviceProp prop{};
     const cudaError_t status = cudaGetDeviceProperties(&prop, ordinal);
@@ -131,6 +131,7 @@ void enumerateCards(Enumeration& into) {
               "use a card of the Turing generation (2018) or newer; CUDA 13 dropped older ones");
     } else {
       into.devices.push_back(describe(ordinal, prop, driver));
+      into.devices.back().warning = warning;
     }
   }
   addPeers(into.devices);

@@ -3,6 +3,7 @@
 #include "matmul.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace switchyard::cuda {
 namespace {
@@ -12,6 +13,9 @@ constexpr size_t kMaxPlans = 64;
 constexpr uint32_t kMaxBatch = 32768;
 constexpr uint32_t kMostCodes = 131072;  // whose products of 127 by 128 at most fit into int32 together
 constexpr size_t kMiB = 1 << 20;
+constexpr int kCandidates = 8;  // of the library's own order
+constexpr uint32_t kUsesUntimed = 4;
+constexpr double kTimingMs = 250;  // for all of a product's candidates
 
 uint32_t alignmentOf(const void* pointer) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer) | 256;
@@ -29,22 +33,22 @@ bool isOfCodes(const Matmul& op) { return op.rowScales.buffer != nullptr; }
 
 MatmulLibrary::~MatmulLibrary() {
   plans_.clear();
-  if (state_->lost() || cudaSetDevice(state_->ordinal) != cudaSuccess) return;
+  if (!support_.enter(*state_)) return;
   if (handle_) lt_->destroy(handle_);
-  if (workspace_) cudaFree(workspace_);
+  if (workspace_) support_.free(workspace_);
 }
 
 // Whether the library can be used; loads it and takes its workspace at the first call.
 bool MatmulLibrary::prepare() {
   if (tried_) return handle_ != nullptr;
-  lt_ = CublasLt::get();
+  lt_ = support_.library();
   if (lt_) {
     const size_t bytes = (traits_.major >= 9 ? 32 : 8) * kMiB;
-    if (!workspace_) {
-      state_->check(cudaMalloc(&workspace_, bytes), "cuBLASLt's workspace");
-      workspaceBytes_ = bytes;
-    }
+    if (!workspace_) workspace_ = support_.allocate(*state_, bytes), workspaceBytes_ = bytes;
     checkBlas(lt_->create(&handle_), "cublasLtCreate");
+    // What is possible depends on the workspace, too.
+    store_ = support_.store(traits_.name + ", cuBLASLt " + std::to_string(lt_->version()) + ", " +
+                            std::to_string(workspaceBytes_) + " bytes");
   }
   tried_ = true;
   return handle_ != nullptr;
@@ -162,17 +166,51 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignA);
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignOut);
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignOut);
-  cublasLtMatmulHeuristicResult_t found{};
+  cublasLtMatmulHeuristicResult_t found[kCandidates] = {};
   int count = 0;
   const cublasStatus_t status = lt_->heuristic(handle_, plan.desc.get(), plan.first.get(), plan.second.get(),
-                                               plan.result.get(), plan.result.get(), made, 1, &found, &count);
+                                               plan.result.get(), plan.result.get(), made, kCandidates, found, &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return;
   checkBlas(status, "cublasLtMatmulAlgoGetHeuristic");
-  plan.possible = count > 0 && found.state == CUBLAS_STATUS_SUCCESS;
-  plan.algorithm = found.algo;
+  for (int i = 0; i < count; ++i)
+    if (found[i].state == CUBLAS_STATUS_SUCCESS && found[i].workspaceSize <= workspaceBytes_)
+      plan.candidates.push_back(found[i].algo);
+  plan.possible = !plan.candidates.empty();
+  if (!plan.possible) return;
+  plan.algorithm = plan.candidates.front();
+  if (takeKept(plan) || plan.candidates.size() == 1) plan.candidates.clear();
 }
 
-const MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointers& at) {
+// Whether the fastest is known from before, and the library still has it so.
+bool MatmulLibrary::takeKept(Plan& plan) {
+  const auto kept = store_->find(plan.key);
+  if (!kept) return false;
+  cublasLtMatmulHeuristicResult_t result{};
+  const cublasStatus_t status = lt_->algorithmCheck(handle_, plan.desc.get(), plan.first.get(), plan.second.get(),
+                                                    plan.result.get(), plan.result.get(), &*kept, &result);
+  if (status != CUBLAS_STATUS_SUCCESS || result.workspaceSize > workspaceBytes_) return false;
+  plan.algorithm = *kept;
+  return true;
+}
+
+// The product is made again and again where it goes anyway.
+void MatmulLibrary::timeCandidates(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
+  const auto time = [&](size_t candidate, uint32_t runs) {
+    try {
+      return support_.milliseconds(*state_, stream, [&] {
+        for (uint32_t i = 0; i < runs; ++i) run(plan, plan.candidates[candidate], op, at, stream);
+      }) / runs;
+    } catch (const Error&) {  // what the heuristic proposes may still be refused
+      if (state_->lost()) throw;
+      return std::numeric_limits<double>::quiet_NaN();
+    }
+  };
+  plan.algorithm = plan.candidates[fastestOf(plan.candidates.size(), kTimingMs, time)];
+  plan.candidates.clear();
+  store_->keep(plan.key, plan.algorithm);
+}
+
+MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointers& at) {
   const Key key = keyOf(op, at);
   const auto known = std::find_if(plans_.begin(), plans_.end(), [&](const Plan& plan) { return plan.key == key; });
   if (known != plans_.end()) {
@@ -184,31 +222,60 @@ const MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const Matmul
   return plans_.front();
 }
 
-bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
-  const Plan& plan = planFor(op, at);
-  if (!plan.possible) return false;
-  if (op.bias) setBias(plan, at);
+void MatmulLibrary::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, const Matmul& op,
+                        const MatmulPointers& at, cudaStream_t stream) {
   // Of codes the scale is an integer, too: alpha is left to who reads the sums.
   const float beta = 0.0f;
   const int32_t one = 1, none = 0;
   const void *alpha = &op.alpha, *add = &beta;
   if (isOfCodes(op)) alpha = &one, add = &none;
-  checkBlas(
-      lt_->matmul(handle_, plan.desc.get(), alpha, at.b, plan.first.get(), at.a, plan.second.get(), add, at.out,
-                  plan.result.get(), at.out, plan.result.get(), &plan.algorithm, workspace_, workspaceBytes_, stream),
-      "cublasLtMatmul", stream);
+  checkBlas(lt_->matmul(handle_, plan.desc.get(), alpha, at.b, plan.first.get(), at.a, plan.second.get(), add, at.out,
+                        plan.result.get(), at.out, plan.result.get(), &algorithm, workspace_, workspaceBytes_, stream),
+            "cublasLtMatmul", stream);
+}
+
+bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayWait) {
+  Plan& plan = planFor(op, at);
+  if (!plan.possible) return false;
+  if (op.bias) setBias(plan, at);
+  // A shape that comes once or twice is not worth it.
+  if (!plan.candidates.empty() && ++plan.uses >= kUsesUntimed) {
+    if (!mayWait) throw MustWait();
+    timeCandidates(plan, op, at, stream);
+  }
+  run(plan, plan.algorithm, op, at, stream);
   return true;
 }
 
-bool MatmulLibrary::multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
+Matmul MatmulLibrary::chunkOf(const Matmul& op, uint32_t from) {
+  Matmul chunk = op;
+  chunk.batch = std::min(kMaxBatch, op.batch - from);
+  return chunk;
+}
+
+MatmulPointers MatmulLibrary::chunkAt(const Matmul& op, const MatmulPointers& at, uint32_t from) {
+  MatmulPointers chunk = at;
+  chunk.a += from * op.strideA * bytesOf(op.formatA), chunk.b += from * op.strideB * bytesOf(op.formatB);
+  chunk.out += from * op.strideOut * bytesOf(op.formatOut);
+  return chunk;
+}
+
+bool MatmulLibrary::isReady(const Matmul& op, const MatmulPointers& at) const {
+  if (!knows(op)) return true;
+  if (!tried_) return false;
+  for (uint32_t from = 0; handle_ && from < op.batch; from += kMaxBatch) {
+    const Key key = keyOf(chunkOf(op, from), chunkAt(op, at, from));
+    const auto known = std::find_if(plans_.begin(), plans_.end(), [&](const Plan& plan) { return plan.key == key; });
+    if (known == plans_.end()) return false;
+    if (!known->possible) break;
+  }
+  return true;
+}
+
+bool MatmulLibrary::multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayWait) {
   if (!knows(op) || !prepare()) return false;
   for (uint32_t done = 0; done < op.batch; done += kMaxBatch) {
-    Matmul chunk = op;
-    chunk.batch = std::min(kMaxBatch, op.batch - done);
-    MatmulPointers from = at;
-    from.a += done * op.strideA * bytesOf(op.formatA), from.b += done * op.strideB * bytesOf(op.formatB);
-    from.out += done * op.strideOut * bytesOf(op.formatOut);
-    if (multiplyChunk(chunk, from, stream)) continue;
+    if (multiplyChunk(chunkOf(op, done), chunkAt(op, at, done), stream, mayWait)) continue;
     if (done == 0) return false;
     throw Error(Code::Internal, "cuBLASLt multiplied one part of a batch and refused another");
   }

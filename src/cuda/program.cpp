@@ -70,6 +70,22 @@ Loaded loadCode(const std::shared_ptr<DeviceState>& state, const DeviceTraits& t
   return loaded;
 }
 
+// The most shared memory that a block can ask for: 227 KB on sm_90, 99 KB on sm_89. Without asking it is 48 KB.
+uint64_t mostShared(DeviceState& state) {
+  int bytes = 0;
+  state.check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, state.ordinal),
+              "the shared memory of a block");
+  return uint64_t(std::max(bytes, 0));
+}
+
+// This is the asking: a launch with more than 48 KB of a kernel that has not asked is refused. Of a kernel of the
+// library API, for the card that is entered; the header says that such a kernel is taken as it is.
+void allowShared(DeviceState& state, cudaKernel_t kernel, const ProgramPlan& plan) {
+  state.check(cudaFuncSetAttribute(static_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   int(plan.sharedBytes)),
+              "dynamic shared memory for a kernel");
+}
+
 std::shared_ptr<const CudaProgram> loadProgram(const std::shared_ptr<DeviceState>& state, const DeviceTraits& traits,
                                                std::shared_ptr<const ProgramModule> module) {
   const std::string who = "kernel '" + module->info.name + "'";
@@ -79,7 +95,10 @@ std::shared_ptr<const CudaProgram> loadProgram(const std::shared_ptr<DeviceState
   if (loaded.attributes.clusterDimMustBeSet || loaded.attributes.requiredClusterWidth > 0)
     throw Error(Code::Unsupported,
                 who + " demands clusters of blocks (__cluster_dims__ or __block_size__), which no launch here has");
-  ProgramPlan plan = planProgram(*module, uint32_t(std::max(loaded.attributes.maxThreadsPerBlock, 0)));
+  ProgramPlan plan = planProgram(*module, {.maxThreads = uint32_t(std::max(loaded.attributes.maxThreadsPerBlock, 0)),
+                                           .staticBytes = loaded.attributes.sharedSizeBytes,
+                                           .sharedBytes = mostShared(*state)});
+  if (plan.sharedBytes > 0) allowShared(*state, loaded.kernel, plan);
   const uint64_t codeBytes = std::max(module->cuda.cubin.size(), module->cuda.ptx.size());
   return std::make_shared<CudaProgram>(std::move(module), codeBytes, std::move(loaded.library), loaded.kernel,
                                        std::move(plan), state.get());

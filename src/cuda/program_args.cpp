@@ -47,17 +47,27 @@ void requireBlock(const ProgramPlan& plan) {
                     " on this card: give it a smaller group size");
 }
 
+void requireShared(const ProgramPlan& plan, const ProgramLimits& limits) {
+  if (plan.sharedBytes == 0 || plan.sharedBytes + limits.staticBytes <= limits.sharedBytes) return;
+  throw Error(Code::Unsupported, plan.who + " is to have " + std::to_string(plan.sharedBytes) +
+                                     " bytes of dynamic shared memory beside " + std::to_string(limits.staticBytes) +
+                                     " of its own, but a block has at most " + std::to_string(limits.sharedBytes) +
+                                     " on this card: give it less sharedBytes");
+}
+
 }  // namespace
 
-ProgramPlan planProgram(const ProgramModule& module, uint32_t maxThreads) {
+ProgramPlan planProgram(const ProgramModule& module, const ProgramLimits& limits) {
   ProgramPlan plan;
   plan.who = "kernel '" + module.info.name + "'";
   plan.bindings = module.info.bindings.size();
   plan.paramBytes = module.info.paramBytes;
   plan.groupSize = module.info.groupSize;
   plan.block = hasThreads(module.cuda.blockSize) ? Extent(module.cuda.blockSize) : plan.groupSize;
-  plan.maxThreads = maxThreads;
+  plan.maxThreads = limits.maxThreads;
+  plan.sharedBytes = module.cuda.sharedBytes;
   if (!hasThreads(plan.groupSize) || !hasThreads(plan.block)) broken(plan.who, "groups without threads");
+  requireShared(plan, limits);
   if (module.cuda.params.size() > kMaxProgramArguments)
     throw Error(Code::Compile, plan.who + " has " + std::to_string(module.cuda.params.size()) +
                                    " parameters; on CUDA it may have " + std::to_string(kMaxProgramArguments));

@@ -31,12 +31,20 @@ struct ProgramPlan {
   Extent groupSize{1, 1, 1};  // what callers count groups of
   Extent block{1, 1, 1};      // what the card runs groups of: other than groupSize where the CUDA source demands it
   uint32_t maxThreads = 0;    // that a block of this kernel can have on this card
+  uint32_t sharedBytes = 0;   // of dynamic shared memory
   std::vector<Argument> arguments;
 };
 
-// `maxThreads` as the card says of the loaded code. Throws Internal for a module whose parts don't fit together,
-// Compile for one with too many parameters.
-ProgramPlan planProgram(const ProgramModule& module, uint32_t maxThreads);
+// What the card says of the loaded code, and of itself.
+struct ProgramLimits {
+  uint32_t maxThreads = 0;   // in a block
+  uint64_t staticBytes = 0;  // of shared memory that the code has by itself
+  uint64_t sharedBytes = 0;  // that a block can have at most, once it asks for it (opt-in)
+};
+
+// Throws Internal for a module whose parts don't fit together, Compile for one with too many parameters, Unsupported
+// for more shared memory than the card has for a block.
+ProgramPlan planProgram(const ProgramModule& module, const ProgramLimits& limits);
 
 struct LaunchShape {
   Extent grid, block;

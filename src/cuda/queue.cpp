@@ -45,7 +45,8 @@ CudaQueue::CudaQueue(std::shared_ptr<DeviceMemory> memory, std::shared_ptr<Pinne
       stream_(state_),
       uploadStream_(state_),
       graphs_(state_),
-      library_(state_, traits),
+      support_(memory_),
+      library_(state_, traits, support_),
       queueState_(completer_->addQueue()) {}
 
 CudaQueue::~CudaQueue() {
@@ -179,7 +180,8 @@ void CudaQueue::launch(const std::shared_ptr<const Program>& program, Extent gro
   beginCompute();
   compute();  // what was launched before goes first
   check(cudaLaunchKernel(kernel->function(), dim3(shape.grid[0], shape.grid[1], shape.grid[2]),
-                         dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), 0, stream_),
+                         dim3(shape.block[0], shape.block[1], shape.block[2]), arguments.pointers(), plan.sharedBytes,
+                         stream_),
         plan.who.c_str());
 }
 

@@ -43,6 +43,18 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
+// cuBLASLt's workspace, from where buffers come from: what is not waited for at the end of a context. One for a queue.
+class WorkspaceSupport : public MatmulSupport {
+ public:
+  explicit WorkspaceSupport(std::shared_ptr<DeviceMemory> memory) : memory_(std::move(memory)) {}
+  void* allocate(DeviceState&, size_t bytes) const override { return memory_->take(bytes_ = bytes); }
+  void free(void* memory) const noexcept override { memory_->giveBack(static_cast<std::byte*>(memory), bytes_); }
+
+ private:
+  const std::shared_ptr<DeviceMemory> memory_;
+  mutable size_t bytes_ = 0;
+};
+
 // Host memory is only touched by the CPU: the card reads and writes staging memory, so a card that hangs can't reach
 // into memory that its owner has taken back. Memory that was pinned (Device::pin) is the exception: whoever pins it
 // keeps it until the card has answered or the process has ended.
@@ -133,6 +145,7 @@ class CudaQueue : public Queue {
   Stream stream_, uploadStream_;
   std::optional<Stream> downloadStream_;  // from the first large download on
   LaunchGraphs graphs_;
+  const WorkspaceSupport support_;
   MatmulLibrary library_;
   const std::shared_ptr<QueueState> queueState_;
   std::unordered_set<const void*> loaded_;  // kernels whose code is on the card

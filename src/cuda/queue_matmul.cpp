@@ -38,9 +38,9 @@ std::pair<Matmul, MatmulPointers> CudaQueue::plainProduct(const Matmul& op, cons
 // By the library with all that follows, or by the library into float32 or int32, and what follows in a pass of its own:
 // our own tiles have no tensor cores.
 bool CudaQueue::multiplyByLibrary(const Matmul& op, const MatmulPointers& at) {
-  if (!op.rowScales && library_.multiply(op, at, stream_)) return true;
+  if (!op.rowScales && library_.multiply(op, at, stream_, mayWait_)) return true;
   const auto [product, to] = plainProduct(op, at);
-  if (!to.out || !library_.multiply(product, to, stream_)) return false;
+  if (!to.out || !library_.multiply(product, to, stream_, mayWait_)) return false;
   const MatmulFinishParams params = matmulFinishParams(op, product.ldOut);
   std::byte* const buffers[] = {to.out, at.scales, at.rowScales, at.bias, at.residual, at.out};
   launchKernel(cudaKernel_matmul_finish, "matmul_finish", uint64_t(op.m) * op.n, buffers, &params);

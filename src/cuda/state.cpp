@@ -1,6 +1,8 @@
 // The runtime's errors as the codes of the public interface.
 #include "state.h"
 
+#include "../lost_devices.h"
+
 namespace switchyard::cuda {
 
 bool isSticky(cudaError_t status) noexcept {
@@ -29,6 +31,10 @@ bool isSticky(cudaError_t status) noexcept {
     case cudaErrorUnknown: return true;
     default: return false;
   }
+}
+
+bool mayPass(cudaError_t status) noexcept {
+  return status == cudaErrorMpsConnectionFailed || status == cudaErrorMpsServerNotReady;
 }
 
 static Code codeOf(cudaError_t status) noexcept {
@@ -64,9 +70,10 @@ void DeviceState::enter() {
   check(cudaSetDevice(ordinal), "cudaSetDevice");
 }
 
-void DeviceState::lose(const std::string& why) noexcept {
+void DeviceState::lose(const std::string& why, bool mayPass) noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (lost()) return;
+  if (!mayPass) loseForGood("cuda:" + std::to_string(ordinal), why);
   try {
     why_ = why;
   } catch (...) {  // the flag matters, the words don't
@@ -76,12 +83,14 @@ void DeviceState::lose(const std::string& why) noexcept {
 
 std::exception_ptr DeviceState::lostError() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return std::make_exception_ptr(Error(Code::DeviceLost, "cuda:" + std::to_string(ordinal) + " is lost: " + why_));
+  const std::string id = "cuda:" + std::to_string(ordinal);
+  if (const auto forGood = lostForGood(id)) return std::make_exception_ptr(*forGood);
+  return std::make_exception_ptr(Error(Code::DeviceLost, id + " is lost: " + why_));
 }
 
 void DeviceState::check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  if (isSticky(status)) lose(toError(status, what).what());
+  if (isSticky(status)) lose(toError(status, what).what(), mayPass(status));
   cuda::check(status, what);
 }
 

@@ -17,8 +17,10 @@
 
 namespace switchyard::cuda {
 
-// The context is gone for good: no later call on it can succeed.
+// The context is gone: no later call on it can succeed.
 bool isSticky(cudaError_t status) noexcept;
+// Sticky, but no sign of what this process did: a service that CUDA needs is not there yet, or no more. It may come.
+bool mayPass(cudaError_t status) noexcept;
 Error toError(cudaError_t status, const std::string& what);
 // Throws when `status` is an error, and forgets it where the context goes on.
 void check(cudaError_t status, const char* what);
@@ -38,7 +40,9 @@ class DeviceState {
   // For the calling thread; before any other call on this card. Throws DeviceLost once the card is lost.
   void enter();
   bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
-  void lose(const std::string& why) noexcept;  // the first reason stays
+  // The first reason stays. Unless it may pass, the whole process has lost the card (lost_devices.h): its context is
+  // the process's only one there, whether it is dead or a kernel in it never ends.
+  void lose(const std::string& why, bool mayPass = false) noexcept;
   std::exception_ptr lostError() const;
   // As check(), and a sticky error marks the card lost.
   void check(cudaError_t status, const char* what);

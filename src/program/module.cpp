@@ -12,7 +12,7 @@ namespace switchyard {
 namespace {
 
 constexpr uint32_t kMagic = 0x50595753;  // "SWYP"
-constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersion = 5;
 constexpr size_t kHashAt = 16, kHashBytes = crypto_hash_sha256_BYTES, kHeaderBytes = kHashAt + kHashBytes;
 void write(ByteWriter& out, const ProgramParam& param) {
   out.text(param.name);
@@ -122,6 +122,7 @@ void write(ByteWriter& out, const CudaCode& cuda) {
   out.blob(cuda.ptx);
   out.blob(cuda.cubin);
   out.u32(cuda.arch);
+  out.u32(cuda.sharedBytes);
   for (const uint32_t size : cuda.blockSize) out.u32(size);
   out.list(cuda.params, [&](const CudaParam& param) {
     out.flag(param.isBuffer);
@@ -136,6 +137,7 @@ CudaCode readCuda(ByteReader& in) {
   cuda.ptx = in.blob();
   cuda.cubin = in.blob();
   cuda.arch = in.u32();
+  cuda.sharedBytes = in.u32();
   for (uint32_t& size : cuda.blockSize) size = in.u32();
   cuda.params = in.list<CudaParam>([&] {
     CudaParam param;
@@ -154,7 +156,9 @@ void checkIndices(const ProgramModule& module) {
         param.isBuffer ? module.info.bindings.size() : std::min(module.info.params.size(), module.cuda.values.size());
     if (param.index >= count) damagedBytes("a parameter of its CUDA kernel is not described");
   }
-  if (module.forCuda() && (module.cuda.ptx.empty() || module.cuda.ptx.back() != 0)) damagedBytes("its PTX has no end");
+  if (module.forCuda() && module.cuda.ptx.empty() && module.cuda.cubin.empty())
+    damagedBytes("its CUDA code is missing");
+  if (!module.cuda.ptx.empty() && module.cuda.ptx.back() != 0) damagedBytes("its PTX has no end");
 }
 
 }  // namespace

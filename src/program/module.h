@@ -114,10 +114,12 @@ struct CudaParam {
   bool operator==(const CudaParam&) const = default;
 };
 struct CudaCode {
-  std::string entry;                              // the mangled name
-  std::vector<char> ptx;                          // 0-terminated, as NVRTC gives it
+  std::string entry;  // the mangled name
+  // 0-terminated, as NVRTC gives it; empty: the code uses what only `arch` has, and there is the cubin alone
+  std::vector<char> ptx;
   std::vector<char> cubin;                        // for `arch` alone; may be empty
   uint32_t arch = 0;                              // 75, 90, 120
+  uint32_t sharedBytes = 0;                       // of dynamic shared memory, for each block
   std::array<uint32_t, 3> blockSize = {0, 0, 0};  // as the source demands it (__block_size__, reqntid), else 0
   std::vector<CudaParam> params;
   // info.params again, in their order, but with offsets into a packed array of 8 bytes each

@@ -9,12 +9,13 @@
 #include "workloads/common.h"
 #include "workloads/graph_input.h"
 #include "workloads/sequences.h"
+#include "tensor_cores.h"
 
 namespace switchyard {
 namespace {
 
 enum Input : size_t { kQuery, kKey, kValue, kMask, kOffsets, kKeyOffsets, kBias };
-enum Param : size_t { kScale, kCausal, kReturnWeights, kWindow };
+enum Param : size_t { kScale, kCausal, kReturnWeights, kWindow, kPrecision };
 
 bool isPacked(const Call& call) { return call.inputs[kOffsets].present; }
 
@@ -40,6 +41,7 @@ class Attention final : public Workload {
               {.name = "causal", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
               {.name = "returnWeights", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
               {.name = "window", .kind = ParamInfo::Kind::Integer, .fallback = kNotGiven, .min = 1, .max = 0x7FFFFFFF},
+              precisionParam(),
               dtypeParam()},
              {"output", "weights"}}) {}
 
@@ -190,10 +192,36 @@ class Attention final : public Workload {
       throw Error(Code::Unsupported, "attention: a sequence of " + std::to_string(longestKeys) +
                                          " keys is longer than the loops of " + r.device().id +
                                          " can be: use another device");
+    recordTiles(r, call, what, sequences);
+  }
+
+  static void recordTiles(Recorder& r, const Call& call, FusedAttention& what,
+                          std::span<const AttentionSequence> sequences) {
+    const bool fast = call.flag(kPrecision);
     what.query = r.elements(call.inputs[kQuery]), what.key = r.elements(call.inputs[kKey]);
-    what.value = r.elements(call.inputs[kValue]), what.output = r.target(call.outputs[0], p.e);
+    what.value = r.elements(call.inputs[kValue]), what.output = r.target(call.outputs[0], what.params.e);
+    if (fast && hasTensorCores(r.device())) what.params.hides |= kAttentionFast;
+    const bool rounds = fast && wouldBeHalves(r.device(), what);
+    const auto round = [&](Elements& of, const Value& value) {
+      const uint64_t elements = value.spec.elements();
+      const Elements narrow{r.scratch((elements + 1) / 2 * 4), kFormatBfloat16};
+      r.cast(of, narrow, elements);
+      of = narrow;
+    };
+    if (rounds)
+      round(what.query, call.inputs[kQuery]), round(what.key, call.inputs[kKey]),
+          round(what.value, call.inputs[kValue]);
     recordFused(r, what, sequences);
     r.finish(call.outputs[0], what.output);
+    if (rounds)
+      for (const Elements& used : {what.query, what.key, what.value}) r.release(used.view);
+  }
+
+  // Whether float32 is worth being rounded to bfloat16: for tensor cores that take it (kernels/fused_attention.cu).
+  static bool wouldBeHalves(const DeviceInfo& device, const FusedAttention& what) {
+    const FusedAttentionParams& p = what.params;
+    return hasTensorCores(device) && p.d % 2 == 0 && p.d <= kAttentionHalves && p.e <= kAttentionHalves &&
+           (what.query.format | what.key.format | what.value.format) == kFormatFloat32;
   }
 
   // Whether the device binds the keys and values of a head at once, from wherever it accepts.
@@ -220,10 +248,7 @@ class Attention final : public Workload {
     // The queries are the last rows.
     const int64_t position = static_cast<int64_t>(t) - static_cast<int64_t>(s);
     for (uint64_t head = 0; head < h; ++head) heads[head] = {head * s, s, head * t, t, position, 0};
-    what.query = r.elements(call.inputs[kQuery]), what.key = r.elements(call.inputs[kKey]);
-    what.value = r.elements(call.inputs[kValue]), what.output = r.target(call.outputs[0], p.e);
-    recordFused(r, what, heads);
-    r.finish(call.outputs[0], what.output);
+    recordTiles(r, call, what, heads);
   }
 
   // The scores of as many rows as the scratch budget allows, which become the weights where those are wanted.
@@ -233,6 +258,7 @@ class Attention final : public Workload {
     p.h = static_cast<uint32_t>(q[0]), p.s = static_cast<uint32_t>(q[1]), p.t = static_cast<uint32_t>(k[1]);
     p.d = static_cast<uint32_t>(q[2]), p.e = static_cast<uint32_t>(v[2]);
     p.scale = call.number(kScale), p.causal = call.flag(kCausal), p.hasMask = call.inputs[kMask].present;
+    const bool fast = call.flag(kPrecision);
     BufferView out = r.floatTarget(call.outputs[0]);
     BufferView weights = call.outputCount == 2 && p.t ? r.floatTarget(call.outputs[1]) : BufferView{};
     if (p.t == 0) {
@@ -245,7 +271,7 @@ class Attention final : public Workload {
         uint64_t blocks = uint64_t{p.h} * ((p.s + kAttentionRows - 1) / kAttentionRows);
         r.launch(Kernel::attention, blocks, {query, key, value, mask, out, weights}, p);
       } else {
-        recordInPieces(r, p, query, key, value, mask, out, weights);
+        recordInPieces(r, p, fast, query, key, value, mask, out, weights);
       }
       if (weights) r.finishTarget(call.outputs[1], weights);
     }
@@ -253,7 +279,7 @@ class Attention final : public Workload {
   }
 
   // Several whole heads at once while their scores fit the budget, else one head in pieces of rows.
-  static void recordInPieces(Recorder& r, const AttentionParams& p, BufferView q, BufferView k, BufferView v,
+  static void recordInPieces(Recorder& r, const AttentionParams& p, bool fast, BufferView q, BufferView k, BufferView v,
                              BufferView mask, BufferView out, BufferView weights) {
     uint64_t headScores = uint64_t{p.s} * p.t * 4;
     uint64_t budget = std::min(kScratchBudget, r.device().maxViewBytes);
@@ -265,7 +291,7 @@ class Attention final : public Workload {
           [&](uint64_t head, uint32_t heads) {
             BufferView scores =
                 weights ? weights.slice(head * headScores, heads * headScores) : r.scratch(heads * headScores);
-            recordRows(r, p, heads, 0, p.s, q.slice(head * s * d * 4, heads * s * d * 4),
+            recordRows(r, p, fast, heads, 0, p.s, q.slice(head * s * d * 4, heads * s * d * 4),
                        k.slice(head * t * d * 4, heads * t * d * 4), v.slice(head * t * e * 4, heads * t * e * 4), mask,
                        scores, out.slice(head * s * e * 4, heads * s * e * 4));
             if (!weights) r.release(scores);
@@ -273,12 +299,12 @@ class Attention final : public Workload {
           std::max<uint64_t>(1, budget / headScores));
       return;
     }
-    for (uint64_t head = 0; head < p.h; ++head) recordHead(r, p, head, q, k, v, mask, out, weights);
+    for (uint64_t head = 0; head < p.h; ++head) recordHead(r, p, fast, head, q, k, v, mask, out, weights);
   }
 
   // A head too large to keep its scores: rows in pieces, through scratch where an offset isn't one the device accepts.
-  static void recordHead(Recorder& r, const AttentionParams& p, uint64_t head, BufferView q, BufferView k, BufferView v,
-                         BufferView mask, BufferView out, BufferView weights) {
+  static void recordHead(Recorder& r, const AttentionParams& p, bool fast, uint64_t head, BufferView q, BufferView k,
+                         BufferView v, BufferView mask, BufferView out, BufferView weights) {
     uint64_t s = p.s, t = p.t, d = p.d, e = p.e;
     BufferView ownK = k.slice(head * t * d * 4, t * d * 4), ownV = v.slice(head * t * e * 4, t * e * 4);
     BufferView headK = r.aligned(ownK), headV = r.aligned(ownV);
@@ -289,7 +315,7 @@ class Attention final : public Workload {
       uint32_t count = static_cast<uint32_t>(std::min(rows, s - row));
       BufferView own = q.slice((head * s + row) * d * 4, count * d * 4), piece = r.aligned(own);
       BufferView scores = r.scratch(count * t * 4), result = r.scratch(count * e * 4);
-      recordRows(r, p, 1, static_cast<uint32_t>(row), count, piece, headK, headV, mask, scores, result);
+      recordRows(r, p, fast, 1, static_cast<uint32_t>(row), count, piece, headK, headV, mask, scores, result);
       r.copy(out.slice((head * s + row) * e * 4, count * e * 4), result);
       if (weights) r.copy(weights.slice((head * s + row) * t * 4, count * t * 4), scores);
       r.releaseAligned(piece, own);
@@ -299,13 +325,14 @@ class Attention final : public Workload {
     r.releaseAligned(headV, ownV);
   }
 
-  static void recordRows(Recorder& r, const AttentionParams& p, uint32_t heads, uint32_t firstRow, uint32_t rows,
-                         BufferView q, BufferView k, BufferView v, BufferView mask, BufferView scores, BufferView out) {
+  static void recordRows(Recorder& r, const AttentionParams& p, bool fast, uint32_t heads, uint32_t firstRow,
+                         uint32_t rows, BufferView q, BufferView k, BufferView v, BufferView mask, BufferView scores,
+                         BufferView out) {
     Matmul product;
     product.a = q, product.b = k, product.out = scores, product.m = rows, product.n = p.t, product.k = p.d;
     product.lda = p.d, product.ldb = p.d, product.ldOut = p.t, product.transposeB = true, product.alpha = p.scale;
     product.batch = heads, product.strideA = uint64_t{rows} * p.d, product.strideB = uint64_t{p.t} * p.d,
-    product.strideOut = uint64_t{rows} * p.t;
+    product.strideOut = uint64_t{rows} * p.t, product.fast = fast;
     r.matmul(product);
     uint32_t all = heads * rows;
     r.launch(Kernel::masked_softmax, all, {p.hasMask ? mask : q.slice(0, 4), scores},
@@ -313,7 +340,8 @@ class Attention final : public Workload {
     Matmul sum;
     sum.a = scores, sum.b = v, sum.out = out, sum.m = rows, sum.n = p.e, sum.k = p.t;
     sum.lda = p.t, sum.ldb = p.e, sum.ldOut = p.e, sum.batch = heads;
-    sum.strideA = uint64_t{rows} * p.t, sum.strideB = uint64_t{p.t} * p.e, sum.strideOut = uint64_t{rows} * p.e;
+    sum.strideA = uint64_t{rows} * p.t, sum.strideB = uint64_t{p.t} * p.e, sum.strideOut = uint64_t{rows} * p.e,
+    sum.fast = fast;
     r.matmul(sum);
   }
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tensor_cores.h"
+
 namespace switchyard {
 namespace {
 
@@ -67,6 +69,7 @@ class Pieces {
     p.steps = static_cast<float>(steps);
     const uint64_t parts = piece_.tiles.size() * p.heads * (kAttentionRows / kAttentionPart);
     p.parts = static_cast<uint32_t>(parts);
+    if (hasTensorCores(r_.device())) p.hides |= kAttentionTensorCores;
     const Elements bias = p.hasBias ? what_.bias : Elements{what_.query.view.slice(0, 4)};
     p.formats = formatsOf({what_.query, what_.key, what_.value, bias, {}, what_.output});
     const auto tiles = r_.hostMemory<AttentionTile>(piece_.tiles.size());

@@ -11,6 +11,12 @@ constexpr double kNotGiven = std::numeric_limits<double>::quiet_NaN();
 // Scratch a plan allows itself for intermediates that can be made in pieces.
 constexpr uint64_t kScratchBudget = uint64_t{64} << 20;
 
+// The parameter `precision`: whether a backend may round factors of products to TF32 or bfloat16. Where a call names
+// none, the setting of that name does.
+inline ParamInfo precisionParam() {
+  return {.name = "precision", .kind = ParamInfo::Kind::Choice, .choices = {"high", "fast"}, .min = 0, .max = 1};
+}
+
 // The bytes a call must move at least: its inputs and outputs once.
 inline double bytesMoved(const Call& call) {
   double bytes = 0;

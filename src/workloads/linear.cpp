@@ -33,7 +33,7 @@ class Linear final : public Workload {
                   {choice("activation", {"none", "relu", "gelu", "gelu-tanh", "silu", "tanh"}),
                    {.name = "bits", .kind = ParamInfo::Kind::Integer, .fallback = 8, .min = 4, .max = 8},
                    choice("activations", {"float", "int8"}),
-                   choice("precision", {"high", "fast"}),
+                   precisionParam(),
                    dtypeParam()},
                   {"output"},
                   {},

@@ -14,22 +14,21 @@ struct Sizes {
 class MatmulWorkload final : public Workload {
  public:
   MatmulWorkload()
-      : Workload(
-            {"matmul",
-             WorkKind::Matrix,
-             JoinRule{Join::Stack, Join::Stack},
-             {{"a"}, {"b"}},
-             {{.name = "transposeA", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
-              {.name = "transposeB", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
-              {.name = "alpha", .fallback = 1},
-              {.name = "precision", .kind = ParamInfo::Kind::Choice, .choices = {"high", "fast"}, .min = 0, .max = 1},
-              dtypeParam()},
-             {"output"},
-             {},
-             {{{Cut::Rows, Cut::Whole}},
-              {{Cut::First, Cut::First}},
-              {{Cut::First, Cut::Whole}},
-              {{Cut::Whole, Cut::First}}}}) {}
+      : Workload({"matmul",
+                  WorkKind::Matrix,
+                  JoinRule{Join::Stack, Join::Stack},
+                  {{"a"}, {"b"}},
+                  {{.name = "transposeA", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
+                   {.name = "transposeB", .kind = ParamInfo::Kind::Boolean, .min = 0, .max = 1},
+                   {.name = "alpha", .fallback = 1},
+                   precisionParam(),
+                   dtypeParam()},
+                  {"output"},
+                  {},
+                  {{{Cut::Rows, Cut::Whole}},
+                   {{Cut::First, Cut::First}},
+                   {{Cut::First, Cut::Whole}},
+                   {{Cut::Whole, Cut::First}}}}) {}
 
   bool splits(const Call& call, size_t way) const override {
     const Shape &a = call.shape(0), &b = call.shape(1);

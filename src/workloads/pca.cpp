@@ -113,7 +113,8 @@ class PcaFit final : public Workload {
                   WorkKind::Matrix,
                   kNotJoined,
                   {{"input"}},
-                  {{.name = "components", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 65535, .required = true}},
+                  {{.name = "components", .kind = ParamInfo::Kind::Integer, .min = 1, .max = 65535, .required = true},
+                   precisionParam()},
                   {"mean", "components", "explainedVariance"}}) {}
 
   Cost check(Call& call) const override {
@@ -148,7 +149,7 @@ class PcaFit final : public Workload {
     bool gram = d > n;
     uint64_t size = gram ? n : d;
     BufferView centered = gram ? r.scratch(n * d * 4) : BufferView{}, square = r.scratch(size * size * 4);
-    recordSquare(r, input, mean, centered, square, n, static_cast<uint32_t>(d));
+    recordSquare(r, input, mean, centered, square, n, static_cast<uint32_t>(d), call.flag(1));
     std::span<float> matrix = r.hostMemory<float>(size * size), variances = r.hostMemory<float>(c),
                      vectors = r.hostMemory<float>(c * size), means = r.hostMemory<float>(d);
     r.download(std::as_writable_bytes(matrix), square);
@@ -173,7 +174,7 @@ class PcaFit final : public Workload {
       const int again = exponentTo(0, largestOf(extremes));
       recordScaled(r, {differences}, work, n * d, std::ldexp(1.0f, again));
       recordMean(r, work, workMean, n, static_cast<uint32_t>(d));
-      recordSquare(r, work, workMean, centered, square, n, static_cast<uint32_t>(d));
+      recordSquare(r, work, workMean, centered, square, n, static_cast<uint32_t>(d), false);
       r.download(std::as_writable_bytes(matrix), square);
       co_await r.sync();
       exponent = scale - 2 + again;
@@ -215,11 +216,11 @@ class PcaFit final : public Workload {
  private:
   // The covariance of the columns, or with `centered` the Gram matrix of the rows.
   static void recordSquare(Recorder& r, BufferView input, BufferView mean, BufferView centered, BufferView square,
-                           uint64_t n, uint32_t d) {
-    if (!centered) return recordCovariance(r, input, mean, square, n, d);
+                           uint64_t n, uint32_t d, bool fast) {
+    if (!centered) return recordCovariance(r, input, mean, square, n, d, fast);
     recordCenter(r, input, mean, centered, 0, static_cast<uint32_t>(n), d);
     Matmul op = product(centered, centered, square, n, n, d, false, true);
-    op.alpha = static_cast<float>(kBothQuarters / static_cast<double>(n - 1));
+    op.alpha = static_cast<float>(kBothQuarters / static_cast<double>(n - 1)), op.fast = fast;
     r.matmul(op);
   }
 
@@ -272,7 +273,8 @@ class PcaFit final : public Workload {
     r.copy(sum, spare);
   }
 
-  static void recordCovariance(Recorder& r, BufferView input, BufferView mean, BufferView out, uint64_t n, uint32_t d) {
+  static void recordCovariance(Recorder& r, BufferView input, BufferView mean, BufferView out, uint64_t n, uint32_t d,
+                               bool fast) {
     uint64_t rowBytes = uint64_t{d} * 4, size = uint64_t{d} * d;
     if (r.onCpu()) {
       r.launch(Kernel::covariance, 1, {input, mean, out}, MeanParams{static_cast<uint32_t>(n), d});
@@ -285,7 +287,7 @@ class PcaFit final : public Workload {
       uint32_t rows = static_cast<uint32_t>(std::min(most, n - first));
       recordCenter(r, input, mean, centered, first, rows, d);
       Matmul op = product(centered, centered, first ? part : out, d, d, rows, true, false);
-      op.alpha = static_cast<float>(kBothQuarters / static_cast<double>(n - 1));
+      op.alpha = static_cast<float>(kBothQuarters / static_cast<double>(n - 1)), op.fast = fast;
       r.matmul(op);
       if (first) accumulate(r, out, part, spare, size);
     }
@@ -306,7 +308,7 @@ class PcaTransform final : public Workload {
                   WorkKind::Matrix,
                   JoinRule{Join::Rows, Join::Same, Join::Same},
                   {{"input"}, {"mean"}, {"components"}},
-                  {dtypeParam()},
+                  {precisionParam(), dtypeParam()},
                   {"output"},
                   {},
                   {{{Cut::Rows, Cut::Whole, Cut::Whole}}}}) {}
@@ -338,7 +340,7 @@ class PcaTransform final : public Workload {
         uint32_t rows = static_cast<uint32_t>(std::min(most, n - first));
         recordCenter(r, input, mean, centered, first, rows, static_cast<uint32_t>(d));
         Matmul op = product(centered, components, out.slice(first * c * 4, rows * c * 4), rows, c, d, false, true);
-        op.alpha = kOneQuarter;
+        op.alpha = kOneQuarter, op.fast = call.flag(0);
         r.matmul(op);
       }
       r.release(centered);

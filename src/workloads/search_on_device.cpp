@@ -1,6 +1,7 @@
 // A search without the scores in memory: of each block of 64 rows only the best score is written, a sixty-fourth of
 // them. The k best rows of all are in the k blocks whose best are best: whatever row lies in another block has k rows
 // before it, one in each of those. So their rows alone are scored once more, and the best k of those are the answer.
+// On tensor cores the first step is a product of halves that add up to what was given, or with `fast` to about that.
 // Ties go by the order of rows in both steps, since blocks follow each other as rows do. Sums of the two steps may be
 // rounded differently, so some more blocks are looked at: a row is missed only where those, too, begin with rows whose
 // scores are the same but for that. Where k is not small beside n that would be most of the base again; there all
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 
+#include "tensor_cores.h"
 #include "workloads/common.h"
 
 namespace switchyard {
@@ -125,7 +127,8 @@ class Searcher {
     const bool scan = q <= kScanQueries;
     forBasePieces([&](uint64_t first, uint64_t rows, BufferView base, BufferView scales) {
       SearchParams p = paramsFor(q, first, rows);
-      p.how |= blocks ? kSearchBlocks : 0;
+      if (blocks) p.how |= kSearchBlocks;
+      if (blocks && hasTensorCores(r_.device())) p.how |= kSearchTensorCores | (s_.fast ? kSearchFast : 0);
       p.ldScores = static_cast<uint32_t>(blocks ? blocks_ : s_.n);
       p.firstColumn = static_cast<uint32_t>(blocks ? first / kSearchBlock : first);
       const uint64_t tiles = scan ? 1 : (q + kSearchTile - 1) / kSearchTile;

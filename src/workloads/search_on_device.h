@@ -13,6 +13,7 @@ struct DeviceSearch {
   BufferView mask;                       // null: all rows may be found
   uint64_t q = 0, n = 0;
   uint32_t d = 0, k = 0, metric = 0;
+  bool fast = false;           // which blocks of rows are looked at may be found by rounded factors
   BufferView scores, indices;  // [q, k]
 };
 // The best k rows of each query, by the rules of kernels.def. Nothing is written to memory but the best score of each

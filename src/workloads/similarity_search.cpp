@@ -33,7 +33,8 @@ class SimilaritySearch final : public Workload {
                     .kind = ParamInfo::Kind::Choice,
                     .choices = {"cosine", "dot", "l2"},
                     .min = 0,
-                    .max = 2}},
+                    .max = 2},
+                   precisionParam()},
                   {"scores", "indices", "bound"},
                   {},
                   // Each device reads its rows of the base alone; queries are the better cut where they outweigh it.

@@ -16,7 +16,7 @@
 namespace switchyard::faults {
 namespace {
 
-constexpr const char* kFaults[] = {"abort", "segv", "lost", "oom", "hang", "throw"};
+constexpr const char* kFaults[] = {"abort", "segv", "lost", "dead", "oom", "hang", "throw"};
 constexpr const char* kPlaces[] = {"start", "upload", "launch", "readback", "close"};
 
 struct Order {

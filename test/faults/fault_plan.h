@@ -5,6 +5,8 @@
 //   fault   abort   abort()
 //           segv    a write to address 0
 //           lost    the device is lost, and stays so until it is opened anew
+//           dead    the device is lost for good: this process can't open it again, as a card of CUDA's after a fatal
+//                   error (src/lost_devices.h)
 //           oom     out of memory (jobs are tried once more by the core: one fault heals, times=2 shows)
 //           hang    the operation never ends
 //           throw   an exception that is not the core's
@@ -28,7 +30,7 @@
 
 namespace switchyard::faults {
 
-enum class Fault { Abort, Segv, Lost, Oom, Hang, Throw };
+enum class Fault { Abort, Segv, Lost, Dead, Oom, Hang, Throw };
 enum class Place { Start, Upload, Launch, Readback, Close };
 
 // Counts a pass. What is to happen at it, told on stderr already. Thread-safe.

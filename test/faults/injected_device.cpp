@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "faults/fault_plan.h"
+#include "lost_devices.h"
 
 namespace switchyard::faults {
 namespace {
@@ -21,7 +22,9 @@ struct State {
 
   explicit State(DeviceInfo info) : info(std::move(info)) {}
   void throwIfLost() const {
-    if (lost) throw Error(Code::DeviceLost, "the device " + info.id + " was lost: a fault on purpose");
+    if (!lost) return;
+    if (const auto forGood = lostForGood(info.id)) throw *forGood;
+    throw Error(Code::DeviceLost, "the device " + info.id + " was lost: a fault on purpose");
   }
   void happen(Fault fault) {
     switch (fault) {
@@ -32,6 +35,10 @@ struct State {
         std::abort();  // not reached
       }
       case Fault::Lost: lost = true; return throwIfLost();
+      case Fault::Dead:
+        loseForGood(info.id, "a fault on purpose");
+        lost = true;
+        return throwIfLost();
       case Fault::Oom: throw Error(Code::OutOfMemory, "no memory on " + info.id + ": a fault on purpose");
       case Fault::Hang:
         for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
@@ -59,7 +66,8 @@ struct Recording {
     state.throwIfLost();
     if (std::exchange(done, true)) return;
     auto fault = pass(place, state.info);
-    bool late = state.info.backend != Backend::Cpu && (fault == Fault::Lost || fault == Fault::Hang);
+    bool late =
+        state.info.backend != Backend::Cpu && (fault == Fault::Lost || fault == Fault::Dead || fault == Fault::Hang);
     if (late)
       atCompletion = fault;
     else if (fault)

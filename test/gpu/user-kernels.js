@@ -118,6 +118,46 @@ async function tooManyThreads(ctx) {
   await ctx.run({ type: 'kernel', kernel, ...job, threads: [4, 65535] });
 }
 
+// More than a block has without asking (48 KB), and no more than the least card has (64 KB on compute capability 7.5).
+async function dynamicShared(ctx) {
+  const words = 60 * 256;
+  const cuda = `extern __shared__ int s[];
+__global__ void __launch_bounds__(256) turn(const int* x, int* y) {
+  for (unsigned i = threadIdx.x; i < ${words}; i += 256) s[i] = x[i];
+  __syncthreads();
+  for (unsigned i = threadIdx.x; i < ${words}; i += 256) y[i] = s[${words} - 1 - i];
+}`;
+  const source = { name: 'turn', cuda, bindings: ['x', 'y'] };
+  const x = Int32Array.from({ length: words }, (_, i) => i * 3 - 1000);
+  const job = { type: 'kernel', inputs: { x }, outputs: { y: { shape: [words], dtype: 'int32' } }, threads: 256 };
+  const kernel = await ctx.compileKernel({ ...source, sharedBytes: 4 * words });
+  const { outputs } = await ctx.run({ ...job, kernel });
+  assert.deepEqual(outputs.y.data, x.slice().reverse());
+  await assert.rejects(
+    async () => ctx.run({ ...job, kernel: await ctx.compileKernel({ ...source, sharedBytes: 256 * 1024 }) }),
+    { code: 'ERR_UNSUPPORTED', message: /262144 bytes of dynamic shared memory/ },
+  );
+}
+
+async function headersAndOptions(ctx) {
+  const cuda = `#include <cuda_fp16.h>
+__global__ void halve(const __half* x, float* y, unsigned n) {
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) y[i] = __half2float(__hmul(x[i], __float2half(FACTOR)));
+}`;
+  const kernel = await ctx.compileKernel({
+    name: 'halve',
+    cuda,
+    bindings: ['x', 'y', 'n'],
+    cudaOptions: ['-DFACTOR=0.5f', '--fmad=false'],
+  });
+  const x = Uint16Array.from([0x3c00, 0x4000, 0x4200, 0xc400]); // 1, 2, 3, -4
+  const inputs = { x: gpu.tensor(x, [4], 'float16') };
+  const outputs = { y: { shape: [4], dtype: 'float32' } };
+  const done = await ctx.run({ type: 'kernel', kernel, inputs, outputs, params: { n: 4 }, threads: 4 });
+  assert.deepEqual(Array.from(done.outputs.y.data), [0.5, 1, 1.5, -2]);
+}
+
 /** @param {string} device 'cuda:0', 'vulkan:0' */
 function userKernelChecks(device) {
   const [own, other] = device.startsWith('cuda') ? ['cuda', 'glsl'] : ['glsl', 'cuda'];
@@ -166,7 +206,11 @@ function userKernelChecks(device) {
         { code: 'ERR_UNSUPPORTED' },
       );
     },
-    ...(own === 'cuda' && { 'threads beyond what a launch has': tooManyThreads }),
+    ...(own === 'cuda' && {
+      'threads beyond what a launch has': tooManyThreads,
+      'dynamic shared memory': dynamicShared,
+      "the toolkit's headers, and options": headersAndOptions,
+    }),
     'kernels of many contexts at once, and after they have gone': async () => {
       for (let round = 0; round < 3; ++round) {
         const contexts = await Promise.all(Array.from({ length: 4 }, () => gpu.createContext({ device })));

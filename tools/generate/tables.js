@@ -1,5 +1,7 @@
 // The tables of README.md and docs/, in Markdown.
 'use strict';
+const { workOf } = require('../../bench/kit/cases');
+const { rows } = require('../../bench/kit/rows');
 const { defaultText } = require('../../lib/config');
 const { kEndpoints } = require('../../lib/service/endpoints');
 const { table } = require('./blocks');
@@ -97,6 +99,40 @@ function figuresTable({ figures }) {
   );
 }
 
+// What an H100's sheet says, a second.
+const kSheet = {
+  copy: 3.35e12,
+  float32: 67e12,
+  tf32: 495e12,
+  bfloat16: 989e12,
+  float16: 989e12,
+  int8: 1979e12,
+};
+
+/** The rows of the GPU kit's report, in its order: what each does, and how long we expect it to take on an H100. */
+function gpuTable() {
+  const all = rows(true),
+    digits = (/** @type {number} */ value) => String(Number(value.toPrecision(3)));
+  /** @param {keyof typeof kSheet} type what the card gives of its sheet, as the table itself foretells */
+  const rateOf = (type) => {
+    const name = type === 'copy' ? 'copy on the device' : `product of the library, ${type}`;
+    return kSheet[type] * /** @type {number} */ (all.find((row) => row.name === name)?.expect);
+  };
+  return table(
+    ['row', 'limit', 'work', 'expected', 'in ms', 'what binds on an H100', 'why'],
+    all.map(({ name, limit, expect, binds, why, case: one }) => {
+      const { bytes, flops } = one ? workOf(one) : {},
+        work = bytes ?? flops;
+      const type = /** @type {keyof typeof kSheet} */ (limit.split(' ').at(-1));
+      return [
+        ...[name, limit, bytes ? `${digits(bytes / 1e6)} MB` : flops ? `${digits(flops / 1e9)} GFLOP` : ''],
+        ...[expect === null ? '' : `${Math.round(expect * 100)}%`],
+        ...[work && expect ? digits((work / rateOf(type) / expect) * 1e3) : '', binds, why],
+      ];
+    }),
+  );
+}
+
 /**
  * @param {Facts} facts
  * @returns {Record<string, () => string>}
@@ -114,6 +150,7 @@ function makeTables(facts) {
     endpoints: () => endpointsTable(),
     metrics: () => metricsTable(facts),
     figures: () => figuresTable(facts),
+    gpu: gpuTable,
   };
 }
 

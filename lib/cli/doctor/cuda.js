@@ -3,7 +3,7 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
-const { list, read, libraries, findLibrary, driverVersion, describe } = require('./files');
+const { list, read, libraries, driverVersion, describe } = require('./files');
 const { buildRemedy } = require('../../core');
 
 /**
@@ -34,26 +34,7 @@ function checkCuda(devices, problems) {
   const checks = [checkCudaDriver(known, cards.length > 0, hasCard), checkCudaDevices(cards, problems, hasCard)];
   const builtWithout = /built without/i.test(problems?.cuda?.reason ?? '');
   if (builtWithout && hasCard) checks.push(checkToolkit());
-  if (!builtWithout && (cards.length || known.has('libcuda.so.1'))) {
-    checks.push(
-      checkCudaLibrary(
-        known,
-        'cuda cublaslt',
-        'libcublasLt.so.13',
-        'without it matmul on CUDA uses a kernel that is several times slower',
-        'libcublas-13-0',
-      ),
-    );
-    checks.push(
-      checkCudaLibrary(
-        known,
-        'cuda nvrtc',
-        'libnvrtc.so.13',
-        'kernels given as CUDA source need it',
-        'cuda-nvrtc-13-0',
-      ),
-    );
-  }
+  if (!builtWithout) checks.push(...checkCudaFiles(cards.length > 0 || known.has('libcuda.so.1')));
   return checks;
 }
 
@@ -148,23 +129,78 @@ function checkToolkit() {
   };
 }
 
+// What is looked for at run time: without a driver only what is there is worth a word.
 /**
- * @param {Map<string, string>} known
+ * @param {boolean} hasDriver
+ * @returns {Check[]}
+ */
+function checkCudaFiles(hasDriver) {
+  let files;
+  try {
+    files = require('../../addon').native.cudaFiles();
+  } catch {
+    return []; // the check of the addon has said why
+  }
+  const { cublasLt, nvrtc, headers } = files;
+  const checks = [
+    checkCudaLibrary(
+      'cuda cublaslt',
+      'libcublasLt.so.13',
+      cublasLt,
+      'without it matmul on CUDA uses a kernel that is several times slower',
+      'libcublas-13-0',
+      'nvidia-cublas',
+    ),
+    checkCudaLibrary(
+      'cuda nvrtc',
+      'libnvrtc.so.13',
+      nvrtc,
+      'kernels given as CUDA source need it',
+      'cuda-nvrtc-13-0',
+      'nvidia-cuda-nvrtc',
+    ),
+    ...(nvrtc.path ? [checkHeaders(headers)] : []),
+  ];
+  return hasDriver ? checks : checks.filter(({ status }) => status === 'ok');
+}
+
+/**
  * @param {string} name
- * @param {string} file
+ * @param {string} wanted
+ * @param {import('../../addon/native').CudaFile} file
  * @param {string} why
  * @param {string} debianName of the package
+ * @param {string} wheel of the Python package
  * @returns {Check}
  */
-function checkCudaLibrary(known, name, file, why, debianName) {
-  const at = findLibrary(known, file);
-  if (at) return { name, status: 'ok', found: at };
+function checkCudaLibrary(name, wanted, { path: file, origin, version, passedOver }, why, debianName, wheel) {
+  const others = passedOver.length ? `; not taken: ${passedOver.join('; ')}` : '';
+  if (file) return { name, status: 'ok', found: `${file}, version ${version}, by ${origin}${others}` };
   return {
     name,
     status: 'note',
-    found: `${file} was not found`,
+    found: `${wanted} was not found${others}`,
     why,
-    remedy: `apt install ${debianName} (NVIDIA's repository), or set LD_LIBRARY_PATH to the folder that holds it`,
+    remedy:
+      `apt install ${debianName} (NVIDIA's repository), pip install ${wheel}, or set CUDA_HOME or LD_LIBRARY_PATH to ` +
+      'the folder that holds it',
+  };
+}
+
+/**
+ * @param {import('../../addon/native').CudaHeaders} headers
+ * @returns {Check}
+ */
+function checkHeaders({ folders, version, passedOver }) {
+  const name = 'cuda headers';
+  const others = passedOver.length ? `; not taken: ${passedOver.join('; ')}` : '';
+  if (folders.length) return { name, status: 'ok', found: `${folders.join(', ')}, version ${version || '?'}${others}` };
+  return {
+    name,
+    status: 'note',
+    found: `cuda_fp16.h was not found${others}`,
+    why: 'CUDA sources that include headers of the toolkit need them',
+    remedy: "apt install cuda-cudart-dev-13-0 cuda-cccl-13-0 (NVIDIA's repository), or set CUDA_HOME",
   };
 }
 

@@ -46,14 +46,8 @@ function libraries() {
   return found;
 }
 
-// Where the CUDA backend looks beside the linker's own folders.
-const kCudaFolders = [
-  '/usr/local/cuda/lib64',
-  '/usr/local/cuda-13/lib64',
-  '/usr/lib/x86_64-linux-gnu',
-  '/usr/lib/aarch64-linux-gnu',
-  '/usr/lib64',
-];
+// Where libraries of drivers may lie beside the linker's own folders.
+const kLibraryFolders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64'];
 
 /**
  * @param {Map<string, string>} known
@@ -61,7 +55,7 @@ const kCudaFolders = [
  */
 function findLibrary(known, name) {
   if (known.has(name)) return known.get(name);
-  return kCudaFolders.map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file));
+  return kLibraryFolders.map((folder) => path.join(folder, name)).find((file) => fs.existsSync(file));
 }
 
 /** Of NVIDIA's kernel driver. */

@@ -12,6 +12,7 @@ const { kBase } = require('../../call');
  * @property {() => ContextView[]} contexts those of all members
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
  *   come a context that fits a job
+ * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => string|undefined} goneFor why none will come any more
  */
 
 class Admission {
@@ -27,15 +28,18 @@ class Admission {
    */
   refuse(job, now) {
     if (job.deadline <= now) return late(job);
-    return this.isHopeless(job) ? this.unsupported(job) : this.#tooLarge(job);
+    return this.hopeless(job) ?? this.#tooLarge(job);
   }
 
   /**
-   * Whether it needs a type of context that won't come.
+   * Why no context that it needs will come; undefined: one may.
    * @param {CoordinatorJob} job
+   * @returns {Ending|undefined}
    */
-  isHopeless(job) {
-    return isChoosy(job) && !this.parts.mayHave(job);
+  hopeless(job) {
+    const gone = this.parts.goneFor(job);
+    if (gone !== undefined) return { code: 'ERR_DEVICE_LOST', message: gone };
+    return isChoosy(job) && !this.parts.mayHave(job) ? this.#unsupported(job) : undefined;
   }
 
   /**
@@ -54,8 +58,11 @@ class Admission {
     };
   }
 
-  /** @param {CoordinatorJob} job */
-  unsupported(job) {
+  /**
+   * @param {CoordinatorJob} job
+   * @returns {Ending}
+   */
+  #unsupported(job) {
     const types = [...new Set(this.parts.contexts().map(({ type }) => type))];
     return {
       code: 'ERR_UNSUPPORTED',

@@ -1,7 +1,9 @@
 // The contexts of the cluster, as they are opened, become ready and are lost; and which types of them there may be.
 'use strict';
+const { native } = require('../../addon');
 const { nowMs, kBackends, kDriverBackends } = require('../../core');
 const { ContextView } = require('./context-view');
+const { isOfFitType } = require('./fit');
 
 /** @typedef {import('./member').Member} Member */
 /** @typedef {import('../wire/messages').ToCoordinator} ToCoordinator */
@@ -16,6 +18,7 @@ const { ContextView } = require('./context-view');
  * @property {() => void} onRoom jobs that wait may find a place
  * @property {(member: Member) => void} onReady every context of a member was tried
  * @property {(context: ContextView) => void} onGivenUp one of this process will never go on
+ * @property {() => void} onGone jobs may wait for a device that was lost for good
  */
 
 // a context that can't be opened for these can't be later
@@ -28,6 +31,8 @@ class ClusterContexts {
   #types = new Set();
   /** @type {Set<Backend>} of those among them that can draw */
   #drawingTypes = new Set();
+  /** @type {Map<string, string>} devices that a process without a cluster has lost for good, and what is said of it */
+  #gone = new Map();
 
   /** @param {ContextsParts} parts */
   constructor(parts) {
@@ -68,7 +73,7 @@ class ClusterContexts {
    * @param {Member} member
    * @param {Extract<ToCoordinator, { type: 'context-failed' }>} message
    */
-  onFailed(member, { index, id, error }) {
+  onFailed(member, { index, id, device, error }) {
     const { log, membership } = this.parts;
     const { code, message, ...details } = error;
     log.warn(
@@ -76,8 +81,49 @@ class ClusterContexts {
       'a context could not be opened',
     );
     if (code === 'ERR_DEVICE_LOST' && !member.inProcess) membership.dismiss(member, 'device-lost');
+    else if (member.inProcess && native.lostForGood(device)) this.#lostForGood(member, index, device, message);
     else if (kHopeless.has(code)) member.hopeless.add(index);
     else member.say({ type: 'reopen', index });
+  }
+
+  /**
+   * A process that is all there is can't open the device again: it goes on with its others.
+   * @param {Member} member
+   * @param {number} index of a context of the device
+   * @param {string} device
+   * @param {string} message
+   */
+  #lostForGood(member, index, device, message) {
+    member.hopeless.add(index);
+    if (!this.#gone.has(device))
+      this.parts.log.error({ device, reason: message }, 'a device is lost until this process is started anew');
+    this.#gone.set(device, message);
+    this.changed();
+    this.parts.onGone();
+  }
+
+  /** Devices that a process without a cluster has lost for good. */
+  get gone() {
+    return [...this.#gone.keys()];
+  }
+
+  /**
+   * What a job ends with that nothing can run but devices which were lost for good; undefined: it may wait.
+   * @param {Pick<import('./scheduler').Job, 'contextType'|'kind'>} job
+   * @returns {string|undefined}
+   */
+  goneFor(job) {
+    if (!this.#gone.size) return undefined;
+    let reason;
+    for (const { plan, hopeless, devices } of this.parts.membership.workers)
+      for (const { index, device } of plan) {
+        const found = devices.find(({ id }) => id === device);
+        if (!found || !isOfFitType(job, { type: found.backend, canDraw: found.features.graphics })) continue;
+        const gone = this.#gone.get(device);
+        if (gone === undefined && !hopeless.has(index)) return undefined;
+        reason ??= gone;
+      }
+    return reason;
   }
 
   /** @param {Member} member that has tried every context of its plan */

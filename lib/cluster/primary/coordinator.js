@@ -30,6 +30,7 @@ const { codec, protocol } = require('../wire');
  * @property {(member: Member) => void} onStopped it ends the jobs it has, and takes no more
  * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => boolean} mayHave whether there is, was or may still
  *   come a context that fits a job
+ * @property {(job: Pick<CoordinatorJob, 'contextType'|'kind'>) => string|undefined} goneFor why none will come any more
  * @property {import('./primary').Emit} emit
  */
 
@@ -68,7 +69,7 @@ class Coordinator {
       requeue: (job) => this.#requeue(job),
       onAloneSettled: () => this.#dispatcher.stopEmptying(),
     });
-    this.#admission = new Admission({ contexts: parts.contexts, mayHave: parts.mayHave });
+    this.#admission = new Admission(parts);
     this.#dispatcher = new Dispatcher({
       config: parts.config,
       queue: this.queue,
@@ -152,11 +153,11 @@ class Coordinator {
     return undefined;
   }
 
-  /** Refuses what waits for a type of context that won't come. */
-  refuseUnsupported() {
-    for (const job of this.queue.removeWhere((each) => this.#admission.isHopeless(each))) {
+  /** Refuses what waits for contexts that won't come. */
+  refuseHopeless() {
+    for (const job of this.queue.removeWhere((each) => this.#admission.hopeless(each) !== undefined)) {
       job.isQueued = false;
-      this.#completion.finish(job, this.#admission.unsupported(job));
+      this.#completion.finish(job, /** @type {Ending} */ (this.#admission.hopeless(job)));
     }
   }
 

@@ -53,10 +53,11 @@ class Primary {
       describe: () => this.describe?.() ?? [],
       onRoom: () => this.#dispatchSoon(),
       onReady: () => {
-        this.coordinator.refuseUnsupported();
+        this.coordinator.refuseHopeless();
         this.programs.compilations.onWorkerReady();
       },
       onGivenUp: (context) => this.coordinator.onGivenUp(context),
+      onGone: () => this.coordinator.refuseHopeless(),
     });
     /** @type {Coordinator} */
     this.coordinator = new Coordinator({
@@ -72,6 +73,7 @@ class Primary {
         if (!member.inProcess) this.membership.leave(member, 'exit');
       },
       mayHave: (job) => this.contexts.mayHave(job),
+      goneFor: (job) => this.contexts.goneFor(job),
     });
     this.follow = new Follow({
       coordinator: this.coordinator,

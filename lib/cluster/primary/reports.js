@@ -149,6 +149,7 @@ class Reports {
     const troubled =
       this.isDegraded() ||
       this.primary.avoided.length > 0 ||
+      this.primary.contexts.gone.length > 0 ||
       contexts.some(({ state }) => state === 'lost') ||
       workers.some(({ loopAgeMs }) => loopAgeMs !== null && loopAgeMs > kWatchedMs);
     return {
@@ -163,6 +164,7 @@ class Reports {
       },
       restarts: { ...this.primary.membership.restarts },
       avoidedDevices: this.primary.avoided,
+      lostDevices: this.primary.contexts.gone,
       draining: this.isDraining(),
     };
   }

@@ -65,6 +65,9 @@ const {
  * @property {string} [spirv]
  * @property {string} [cuda]
  * @property {string[]} [bindings]
+ * @property {string[]} [cudaOptions]
+ * @property {'portable'|'architecture'} [cudaFeatures]
+ * @property {number} [sharedBytes]
  * @property {string} [vertex]
  * @property {string} [fragment]
  */
@@ -220,6 +223,9 @@ const sources = object(
     spirv: optional(string),
     cuda: optional(string),
     bindings: optional(listOf(string)),
+    cudaOptions: optional(listOf(string)),
+    cudaFeatures: optional(oneOf(['portable', 'architecture'])),
+    sharedBytes: optional(count),
     vertex: optional(string),
     fragment: optional(string),
   }),

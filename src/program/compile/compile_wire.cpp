@@ -33,6 +33,9 @@ void write(ByteWriter& out, const KernelSource& source) {
   write(out, source.cuda);
   out.list(source.bindings, [&](const std::string& name) { write(out, name); });
   out.u32(source.cudaArch);
+  out.list(source.cudaOptions, [&](const std::string& option) { write(out, option); });
+  out.u32(source.sharedBytes);
+  out.flag(source.cudaOwnFeatures);
 }
 
 KernelSource readKernel(ByteReader& in) {
@@ -43,6 +46,9 @@ KernelSource readKernel(ByteReader& in) {
   source.cuda = readOptionalText(in);
   source.bindings = in.list<std::string>([&] { return readText(in); });
   source.cudaArch = in.u32();
+  source.cudaOptions = in.list<std::string>([&] { return readText(in); });
+  source.sharedBytes = in.u32();
+  source.cudaOwnFeatures = in.flag();
   return source;
 }
 

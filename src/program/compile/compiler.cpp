@@ -7,6 +7,7 @@
 #include "program/compile/big_stack.h"
 #include "program/compile/glsl.h"
 #include "program/nvrtc/cuda_match.h"
+#include "program/nvrtc/cuda_options.h"
 #include "program/nvrtc/nvrtc.h"
 #include "program/program_hash.h"
 #include "program/spirv/reflect.h"
@@ -20,7 +21,7 @@ namespace switchyard {
 namespace {
 
 // Counts what this code changes in its results: the options, the translation of WebGL, the reading of parameters.
-constexpr uint32_t kRevision = 4;
+constexpr uint32_t kRevision = 5;
 constexpr uint32_t kDefaultArch = 75;
 constexpr size_t kMaxNameBytes = 256;
 constexpr uint64_t kMaxSharedBytes = 256 << 10;  // no device has more
@@ -198,6 +199,15 @@ void checkSource(const KernelSource& source) {
   if (source.cuda && (archOf(source) < 50 || archOf(source) > 999))
     throw Error(Code::InvalidArgument, "the compute capability " + std::to_string(source.cudaArch) + " of " + who +
                                            " is none; 7.5 is written 75");
+  if (!source.cuda && (!source.cudaOptions.empty() || source.sharedBytes != 0 || source.cudaOwnFeatures))
+    throw Error(Code::InvalidArgument,
+                who + " has options for CUDA, and no CUDA source: they say nothing about its other source");
+  checkCudaOptions(who, source.cudaOptions);
+  if (source.sharedBytes > kMaxSharedBytes)
+    throw Error(Code::InvalidArgument,
+                "`sharedBytes` of " + who + " is " + std::to_string(source.sharedBytes) + "; it may be " +
+                    std::to_string(kMaxSharedBytes) + " at most, and no card has more",
+                {.argument = "sharedBytes"});
   for (size_t i = 0; i < source.bindings.size(); ++i) {
     checkName(source.bindings[i], "binding");
     if (std::find(source.bindings.begin(), source.bindings.begin() + static_cast<ptrdiff_t>(i), source.bindings[i]) !=
@@ -223,7 +233,12 @@ ProgramId programId(const KernelSource& source) {
   if (source.cuda) {
     hasher.text(*source.cuda);
     hasher.text(nvrtcVersion());
+    hasher.text(headersVersion(*source.cuda));
     hasher.number(archOf(source));
+    hasher.number(source.cudaOptions.size());
+    for (const std::string& option : source.cudaOptions) hasher.text(option);
+    hasher.number(source.sharedBytes);
+    hasher.number(source.cudaOwnFeatures ? 1 : 0);
   }
   hasher.number(source.bindings.size());
   for (const std::string& name : source.bindings) hasher.text(name);
@@ -244,9 +259,12 @@ std::shared_ptr<ProgramModule> compileKernel(const KernelSource& source) {
   module->info.kind = ProgramKind::Kernel;
   module->info.name = source.name;
   if (source.glsl || source.spirv) onBigStack([&] { buildCompute(source, *module); });
-  if (source.cuda && (!nvrtcVersion().empty() || !module->forVulkan()))
-    matchCuda(compileCuda(source.name, *source.cuda, archOf(source), source.bindings), source.bindings, archOf(source),
-              *module);
+  if (source.cuda && (!nvrtcVersion().empty() || !module->forVulkan())) {
+    matchCuda(compileCuda({source.name, *source.cuda, source.bindings, source.cudaOptions, archOf(source),
+                           source.cudaOwnFeatures}),
+              source.bindings, archOf(source), *module);
+    module->cuda.sharedBytes = source.sharedBytes;
+  }
   return module;
 }
 

@@ -15,6 +15,11 @@ struct KernelSource {
   // names: with cuda, of all the kernel's parameters in order; with spirv, of its buffers by binding
   std::vector<std::string> bindings;
   uint32_t cudaArch = 0;  // compute capability, 75 for 7.5; 0: 75
+  // Of the CUDA source alone: options of NVRTC, bytes of dynamic shared memory of each block, and whether it uses what
+  // only that architecture has (sm_90a), which makes code for it alone.
+  std::vector<std::string> cudaOptions;
+  uint32_t sharedBytes = 0;
+  bool cudaOwnFeatures = false;
 };
 struct ShaderSource {
   // Vulkan GLSL (#version 450), or WebGL's: GLSL ES 1.00 (no #version) and 3.00 (#version 300 es)

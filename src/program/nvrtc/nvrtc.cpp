@@ -5,15 +5,18 @@
 #include <memory>
 #include <string_view>
 
+#include "cuda_files.h"
 #include "error.h"
 #include "program/glsl/stage.h"
+#include "program/nvrtc/cuda_options.h"
 #include "program/nvrtc/nvrtc_library.h"
 #include "program/nvrtc/ptx.h"
 
 namespace switchyard {
 namespace {
 
-constexpr int kOutOfMemory = 1, kInvalidOption = 5, kCompilationFailed = 6;  // of nvrtcResult
+// of nvrtcResult
+constexpr int kOutOfMemory = 1, kInvalidOption = 5, kCompilationFailed = 6, kBuiltinsFailed = 7;
 
 std::string quoted(const std::string& name) { return "\"" + name + "\""; }
 
@@ -33,8 +36,10 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  int compile(const std::vector<const char*>& options) {
-    return library_.compileProgram(program_, static_cast<int>(options.size()), options.data());
+  int compile(const std::vector<std::string>& options) {
+    std::vector<const char*> texts;
+    for (const std::string& option : options) texts.push_back(option.c_str());
+    return library_.compileProgram(program_, static_cast<int>(texts.size()), texts.data());
   }
   std::string log() const {
     const std::vector<char> text = fetch(library_.getProgramLogSize, library_.getProgramLog, "nvrtcGetProgramLog");
@@ -81,27 +86,46 @@ uint32_t columnOf(std::string_view source, uint32_t line, std::string_view shown
   return static_cast<uint32_t>(inOwn + caret - inShown + 1);
 }
 
-[[noreturn]] void fail(const std::string& who, const std::string& source, const std::string& log) {
-  // "name(12): error: what was wrong", or "error #20: ..." for some.
+// Where headers are of use: a source that includes none is the same with and without.
+CudaHeaders headersFor(const std::string& source) {
+  const NvrtcLibrary* library = nvrtcLibrary();
+  if (!library || source.find("include") == std::string::npos) return {};
+  return findHeaders(library->path, library->major, systemSearch());
+}
+
+// What to do about a header that was not found, where that is one of the toolkit's.
+std::string headersRemedy(const CudaHeaders& headers, std::string_view message) {
+  if (!headers.folders.empty() || message.find("open source file") == std::string_view::npos) return {};
+  std::string text = ". The toolkit's headers were not found here";
+  for (const std::string& each : headers.passedOver) text += (&each == &headers.passedOver[0] ? " (" : "; ") + each;
+  if (!headers.passedOver.empty()) text += ")";
+  return text + ": install cuda-cudart-dev-13-0 and cuda-cccl-13-0, or set CUDA_HOME to the toolkit's folder";
+}
+
+[[noreturn]] void fail(const std::string& who, const CudaRequest& request, const CudaHeaders& headers,
+                       const std::string& log) {
+  // "name(12): error: what was wrong", "error #20: ..." for some, "catastrophic error: ..." for a missing header. What
+  // is wrong in a header has its line there, which is none of the source's.
   std::string_view rest = log, message;
   uint32_t line = 0, column = 0;
   while (!rest.empty() && message.empty()) {
     const std::string_view text = takeLine(rest);
-    const size_t mark = text.find("): error");
+    const size_t mark = std::min(text.find("): error"), text.find("): catastrophic error"));
     const size_t colon = mark == std::string_view::npos ? mark : text.find(": ", mark + 3);
     const size_t open = mark == std::string_view::npos ? mark : text.rfind('(', mark);
     if (colon == std::string_view::npos || open == std::string_view::npos) continue;
     message = text.substr(colon + 2);
+    if (text.substr(0, open) != logNameOf(request.name)) continue;
     std::from_chars(text.data() + open + 1, text.data() + mark, line);
     const std::string_view shown = takeLine(rest);
-    column = columnOf(source, line, shown, takeLine(rest));
+    column = columnOf(request.source, line, shown, takeLine(rest));
   }
   if (message.empty()) message = std::string_view(log).substr(0, log.find('\n'));
   std::string text = who + " does not compile as CUDA C++";
   if (line != 0) text += ", line " + std::to_string(line);
   if (column != 0) text += ", column " + std::to_string(column);
-  throw Error(Code::Compile, text + ": " + (message.empty() ? "the compiler gives no reason" : std::string(message)),
-              {.log = log, .line = line, .column = column});
+  text += ": " + (message.empty() ? "the compiler gives no reason" : std::string(message));
+  throw Error(Code::Compile, text + headersRemedy(headers, message), {.log = log, .line = line, .column = column});
 }
 
 // "ns::scale" is called "scale", too.
@@ -151,6 +175,35 @@ std::vector<CudaType> typesOf(const std::string& who, const PtxEntry& entry, con
   return types;
 }
 
+std::string passedOverNvrtc() {
+  std::string text;
+  for (const std::string& each : findLibrary(kNvrtcFiles, systemSearch()).passedOver)
+    text += (text.empty() ? " (" : "; ") + each;
+  return text.empty() ? text : text + ")";
+}
+
+std::string targetOf(const CudaRequest& request) {
+  return "sm_" + std::to_string(request.arch) + (request.ownFeatures ? "a" : "");
+}
+
+std::vector<std::string> optionsFor(const CudaRequest& request, const CudaHeaders& headers) {
+  std::vector<std::string> options = {"--gpu-architecture=" + targetOf(request), "-default-device"};
+  if (!chooseStandard(request.options)) options.push_back("--std=c++17");
+  for (const std::string& folder : headers.folders) options.push_back("--include-path=" + folder);
+  options.insert(options.end(), request.options.begin(), request.options.end());
+  return options;
+}
+
+[[noreturn]] void refuseOptions(const std::string& who, const CudaRequest& request, const std::string& log) {
+  const std::string capability = std::to_string(request.arch / 10) + "." + std::to_string(request.arch % 10);
+  throw Error(Code::Unsupported,
+              who + " can't be compiled for compute capability " + capability +
+                  (request.ownFeatures ? " with features of its own, which begin with 9.0" : "") + ": NVRTC " +
+                  nvrtcVersion() + " does not know " + targetOf(request) +
+                  (request.options.empty() ? "" : ", or one of the options"),
+              {.log = log});
+}
+
 }  // namespace
 
 std::string nvrtcVersion() {
@@ -158,33 +211,38 @@ std::string nvrtcVersion() {
   return library ? std::to_string(library->major) + "." + std::to_string(library->minor) : std::string();
 }
 
-CudaKernel compileCuda(const std::string& name, const std::string& source, uint32_t arch,
-                       const std::vector<std::string>& bindings) {
-  const std::string who = describeStage(name, Stage::Compute);
+std::string headersVersion(const std::string& source) { return headersFor(source).version; }
+
+CudaKernel compileCuda(const CudaRequest& request) {
+  const std::string who = describeStage(request.name, Stage::Compute);
   const NvrtcLibrary* library = nvrtcLibrary();
   if (!library)
-    throw Error(
-        Code::Unsupported,
-        who +
-            " is CUDA C++, and its compiler was not found here: install libnvrtc of CUDA 12 or 13, or give GLSL, too");
-  Program program(*library, source, logNameOf(name));
-  const std::string target = "--gpu-architecture=sm_" + std::to_string(arch);
-  const int result = program.compile({target.c_str(), "-default-device", "--std=c++17"});
-  if (result == kCompilationFailed) fail(who, source, program.log());
-  if (result == kInvalidOption)
+    throw Error(Code::Unsupported, who + " is CUDA C++, and its compiler was not found here" + passedOverNvrtc() +
+                                       ": install libnvrtc of CUDA 12 or 13, or give GLSL, too");
+  loadBuiltins(*library);
+  const CudaHeaders headers = headersFor(request.source);
+  Program program(*library, request.source, logNameOf(request.name));
+  const int result = program.compile(optionsFor(request, headers));
+  // Of an architecture's own features that there are none of only the compiler behind NVRTC finds out.
+  const bool isOptions =
+      result == kInvalidOption || (result == kCompilationFailed && program.log().starts_with("Command-line error"));
+  if (isOptions) refuseOptions(who, request, program.log());
+  if (result == kCompilationFailed) fail(who, request, headers, program.log());
+  if (result == kBuiltinsFailed)
     throw Error(Code::Unsupported,
-                who + " can't be compiled for compute capability " + std::to_string(arch / 10) + "." +
-                    std::to_string(arch % 10) + ": NVRTC " + nvrtcVersion() + " does not know it",
+                who + " can't be compiled: NVRTC does not find its own second library, libnvrtc-builtins, beside " +
+                    library->path + ": install the two together",
                 {.log = program.log()});
   check(*library, result, "nvrtcCompileProgram");
   CudaKernel kernel;
   kernel.ptx = program.ptx();
   kernel.cubin = program.cubin();
-  const PtxEntry entry = chooseEntry(who, name, kernel.ptx);
+  const PtxEntry entry = chooseEntry(who, request.name, kernel.ptx);
   kernel.entry = entry.symbol;
   kernel.blockSize = entry.blockSize;
   kernel.maxThreads = entry.maxThreads;
-  kernel.params = typesOf(who, entry, bindings);
+  kernel.params = typesOf(who, entry, request.bindings);
+  if (request.ownFeatures) kernel.ptx.clear();
   return kernel;
 }
 

@@ -22,9 +22,20 @@ struct CudaKernel {
   std::vector<CudaType> params;
 };
 
-// Chooses the __global__ function called `name`, or the only one. `bindings` are its parameters' names, for their
-// number and for messages. Throws Error: Compile, or Unsupported where NVRTC is not found or does not know `arch`.
-CudaKernel compileCuda(const std::string& name, const std::string& source, uint32_t arch,
-                       const std::vector<std::string>& bindings);
+struct CudaRequest {
+  const std::string &name, &source;
+  const std::vector<std::string>& bindings;  // its parameters' names, for their number and for messages
+  const std::vector<std::string>& options;   // see cuda_options.h
+  uint32_t arch = 75;
+  // What only this very architecture has (sm_90a): there is no PTX then, which others could not run.
+  bool ownFeatures = false;
+};
+
+// Chooses the __global__ function called `name`, or the only one. Throws Error: Compile, or Unsupported where NVRTC is
+// not found or does not know the architecture.
+CudaKernel compileCuda(const CudaRequest& request);
+
+// Of the toolkit whose headers a source like this finds, "13.0"; empty: it includes none, or there are none.
+std::string headersVersion(const std::string& source);
 
 }  // namespace switchyard

@@ -2,10 +2,12 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "cuda_files.h"
 
 namespace switchyard {
 namespace {
@@ -29,23 +31,24 @@ bool fill(void* library, NvrtcLibrary& table) {
          resolve(library, "nvrtcGetCUBIN", table.getCubin) && table.version(&table.major, &table.minor) == 0;
 }
 
-std::vector<std::string> folders() {
-  std::vector<std::string> folders = {""};  // where the loader looks
-  for (const char* variable : {"CUDA_HOME", "CUDA_PATH"})
-    if (const char* root = std::getenv(variable); root && *root) folders.push_back(std::string(root) + "/lib64/");
-  folders.push_back("/usr/local/cuda/lib64/");
-  folders.push_back("/opt/cuda/lib64/");
-  return folders;
+// By which file: one that only the loader found has none of ours.
+std::string pathOf(const NvrtcLibrary& table) {
+  Dl_info info{};
+  return dladdr(reinterpret_cast<const void*>(table.createProgram), &info) != 0 && info.dli_fname ? info.dli_fname : "";
 }
 
 std::optional<NvrtcLibrary> find() {
-  for (const std::string& folder : folders()) {
-    for (const char* file : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) {
-      void* library = dlopen((folder + file).c_str(), RTLD_NOW | RTLD_LOCAL);
-      NvrtcLibrary table;
-      if (library && fill(library, table)) return table;
-      if (library) dlclose(library);
+  std::vector<std::string> files;
+  for (const CudaFile& file : findLibrary(kNvrtcFiles, systemSearch()).found) files.push_back(file.path);
+  for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) files.emplace_back(name);
+  for (const std::string& file : files) {
+    void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    NvrtcLibrary table;
+    if (library && fill(library, table)) {
+      table.path = pathOf(table);
+      return table;
     }
+    if (library) dlclose(library);
   }
   return std::nullopt;
 }
@@ -55,6 +58,16 @@ std::optional<NvrtcLibrary> find() {
 const NvrtcLibrary* nvrtcLibrary() {
   static const std::optional<NvrtcLibrary> library = find();
   return library ? &*library : nullptr;
+}
+
+void loadBuiltins(const NvrtcLibrary& library) {
+  static const bool isLoaded = [&] {
+    const std::string version = std::to_string(library.major) + "." + std::to_string(library.minor);
+    const auto file = std::filesystem::path(library.path).parent_path() / ("libnvrtc-builtins.so." + version);
+    // Where it is not there NVRTC looks for it by itself, and says so if that fails.
+    return library.path.find('/') != std::string::npos && dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
+  }();
+  (void)isLoaded;
 }
 
 }  // namespace switchyard

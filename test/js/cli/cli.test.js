@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const { once } = require('node:events');
 const { spawn, spawnSync } = require('node:child_process');
-const { addonPath } = require('../../../lib/addon/native');
+const { addonPath, native } = require('../../../lib/addon/native');
 const { cliProgram, inRoot } = require('../../support/paths');
 
 function cli(args, env = {}) {
@@ -106,6 +106,32 @@ test('driver files that do not exist are a problem, named with the variable', ()
   const { check } = doctor({ VK_DRIVER_FILES: '/no/such/driver.json', VK_ICD_FILENAMES: '' });
   expect(check('vulkan drivers').status).toBe('problem');
   expect(check('vulkan drivers').found).toMatch(/\/no\/such\/driver\.json does not exist.*VK_DRIVER_FILES/);
+});
+
+const { nvrtc } = native.cudaFiles();
+(nvrtc.path ? test : test.skip)('which file of CUDA would be taken, of which version, and why another is not', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-cuda-'));
+  const site = path.join(folder, 'lib', 'python3.12', 'site-packages');
+  const lib = path.join(site, 'nvidia', 'cu13', 'lib');
+  fs.mkdirSync(lib, { recursive: true });
+  fs.mkdirSync(path.join(site, 'nvidia_cuda_nvrtc-13.0.77.dist-info'));
+  fs.symlinkSync(nvrtc.path, path.join(lib, path.basename(nvrtc.path)));
+  fs.writeFileSync(path.join(lib, 'libnvrtc.so.11'), '');
+  const { check } = doctor({
+    CUDA_HOME: '',
+    CUDA_PATH: '',
+    CONDA_PREFIX: '',
+    LD_LIBRARY_PATH: '',
+    VIRTUAL_ENV: folder,
+  });
+  expect(check('cuda nvrtc')).toEqual({
+    name: 'cuda nvrtc',
+    status: 'ok',
+    found: expect.stringMatching(
+      /cu13\/lib\/libnvrtc\.so\.\d+, version \d[\d.]*, by a Python wheel in VIRTUAL_ENV; not taken: .*so\.11: of CUDA/,
+    ),
+  });
+  fs.rmSync(folder, { recursive: true });
 });
 
 test('a cache folder that cannot be is a problem', () => {

@@ -60,6 +60,20 @@ describe.each(devices)('on %s', (device) => {
     });
   });
 
+  test.concurrent.each(places)('at %s: a device that is dead stays so for the process', async (place) => {
+    const outcome = place === 'close' ? 'ok' : 'ERR_DEVICE_LOST';
+    const then = { start: [], close: ['reopen ERR_DEVICE_LOST'] }[place] ?? [
+      'again ERR_DEVICE_LOST',
+      'close ok',
+      'reopen ERR_DEVICE_LOST',
+    ];
+    expect(await live(device, `dead@${place}`)).toMatchObject({
+      code: 0,
+      told: 1,
+      steps: until(place, outcome, ...then),
+    });
+  });
+
   test.concurrent.each(places)('at %s: out of memory', async (place) => {
     const rest = running(place) ? fine.slice(2) : [];
     const shown = until(place, 'ERR_OUT_OF_MEMORY', ...rest);
@@ -155,7 +169,7 @@ test('with a flag file, one process of many has the fault', async () => {
 });
 
 test.each([
-  ['crash@launch', /'crash' is no fault; there are: abort, segv, lost, oom, hang, throw/],
+  ['crash@launch', /'crash' is no fault; there are: abort, segv, lost, dead, oom, hang, throw/],
   ['abort@kernel', /'kernel' is no place; there are: start, upload, launch, readback, close/],
   ['abort', /'abort' is not of the form/],
   ['abort@launch,', /'' is not of the form/],

@@ -176,6 +176,11 @@ void addAttentionCases(CaseList& list) {
   for (auto& form : forms)
     for (DType t : kFloatTypes)
       if (!halfSkips(t, form.how.t)) add(list, form.name, Size::Small, t, form.how);
+  // Each way in which a card's threads hold a row of scores.
+  add(list, "weights-keys-260", Size::Medium, kF32, {16, 65, 260, 4, 3, true, true, true});
+  add(list, "weights-keys-1028", Size::Small, kF32, {1, 3, 1028, 4, 3, true, true, true});
+  for (uint64_t t : {4097, 8196, 16388})
+    add(list, "weights-keys-" + std::to_string(t), Size::Medium, kF32, {1, 3, t, 4, 3, true, true, true});
   add(list, "large", Size::Large, kF32, {4, 260, 270, 64, 64, true, true, true});
   add(list, "many-heads", Size::Split, kF32, {11, 100, 130, 64, 64, true, true, true});
   add(list, "many-rows", Size::Split, kF16, {3, 190, 270, 32, 48});

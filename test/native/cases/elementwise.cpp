@@ -214,6 +214,7 @@ void addActivationCases(CaseList& list) {
       add("rank3", Size::Small, t, {3, 5, 7}, 4);
       add("wide", Size::Small, t, {1009}, 30);
       add("tiny", Size::Small, t, {257}, 1e-3);
+      if (t == kF32) add("4099", Size::Small, t, {4099}, 8);
       if (t == kF32) add("large", Size::Split, t, {1031, 509}, 8);
     }
     list.add("activation", std::string(kind) + "-special", Size::Small, [=](Problem& p, Random&) {

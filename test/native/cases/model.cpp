@@ -156,7 +156,12 @@ void addRmsNormCases(CaseList& list) {
   };
   const std::vector<Shape> shapes = {{0, 5},   {5, 0},   {1, 1},   {4, 1},   {3, 7},   {3, 63}, {3, 64},   {3, 65},
                                      {2, 127}, {2, 128}, {3, 255}, {3, 256}, {3, 257}, {65, 3}, {13, 997}, {1, 4099}};
+  // As rows.cpp's.
+  const std::vector<Shape> held = {{1025, 260}, {2, 1028}, {2, 4100}, {2, 8200}, {2, 16400},
+                                   {1025, 259}, {2, 3001}, {2, 8191}, {2, 9001}, {2, 16387}};
   for (DType t : kFloatTypes) {
+    for (size_t i = 0; i < held.size(); ++i)
+      if (!halfSkips(t, i)) add("held-" + shapeName(held[i]), Size::Small, t, held[i], true, i % 2);
     for (size_t i = 0; i < shapes.size(); ++i)
       if (!halfSkips(t, i)) add(shapeName(shapes[i]), Size::Small, t, shapes[i], i % 2, i % 3 == 1);
     add("rank1", Size::Small, t, {130}, true, true);

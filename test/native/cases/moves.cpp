@@ -59,6 +59,7 @@ void addGatherCases(CaseList& list) {
     add("scalar-index", Size::Small, t, kF32, 7, 33, {});
     add("odd", Size::Small, t, kF32, 7, 33, {13});
     add("fours", Size::Small, t, kF16, 11, 64, {5, 3});
+    add("many", Size::Small, t, kF32, 37, 64, {67});
     add("large", Size::Large, t, kF32, 997, 384, {2741});
     add("large-odd", Size::Large, t, kF32, 997, 383, {2741});
     for (const char* dtype : {"float16", "bfloat16", "same"})
@@ -247,7 +248,7 @@ void addCastCases(CaseList& list) {
   for (DType from : kAllTypes)
     for (DType to : kAllTypes) {
       const std::string name = std::string(dtypeName(from)) + "-to-" + dtypeName(to);
-      for (uint64_t n : {0, 1, 2, 3, 4, 257}) {
+      for (uint64_t n : {0, 1, 2, 3, 4, 257, 4099}) {
         list.add("cast", name + "-" + std::to_string(n), Size::Small, [=](Problem& p, Random& random) {
           p.inputs = {kDTypes[int(from)].kind == DTypeKind::Floating ? random.uniform(from, {n}, -300, 300)
                                                                      : anything(random, from, {n})};

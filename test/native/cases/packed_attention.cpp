@@ -169,13 +169,42 @@ void addSpecialCases(CaseList& list) {
                  p.inputs[2].set(120 * 10 + 6, kNaN);
                  expectPacked(p, how);
                });
+  // As halves, whatever the output: several blocks of keys, columns that are no whole pieces, deep and shallow.
+  const Packed halves[] = {{{70, 3, 260}, 4, 2, 64, 64, true},
+                           {{40, 130}, 2, 1, 128, 128},
+                           {{33, 90}, 2, 2, 80, 96, true},
+                           {{90}, 1, 1, 6, 10},
+                           {{129}, 2, 1, 32, 32, false, 40, true}};
+  size_t number = 0;
+  for (const Packed& how : halves) {
+    for (DType t : {kF16, kBF16})
+      for (const bool widens : {false, true})
+        list.add("attention", "packed-halves-" + std::to_string(number) + (widens ? "-widened" : "") + dtypeSuffix(t),
+                 Size::Small, [=](Problem& p, Random& random) {
+                   setPacked(p, random, t, how);
+                   if (widens)
+                     std::erase_if(p.params, [](const Param& param) { return param.name == std::string("dtype"); });
+                   expectPacked(p, how);
+                 });
+    // Products of 16 bits: each weight may be off by what that leaves of its score, and by its own rounding.
+    for (DType t : kFloatTypes)
+      list.add("attention", "packed-fast-" + std::to_string(number) + dtypeSuffix(t), Size::Small,
+               [=](Problem& p, Random& random) {
+                 setPacked(p, random, t, how);
+                 p.params.push_back({"precision", "fast"});
+                 expectPacked(p, how);
+                 for (double& slack : p.outputs[0].slack) slack += 0.02;
+               });
+    ++number;
+  }
   // Their sum overflows before it is a mean.
-  list.add("attention", "packed-large-values", Size::Small, [](Problem& p, Random& random) {
-    const Packed how{{3, 80}, 2, 1, 8, 5};
-    setPacked(p, random, kF32, how);
-    for (size_t i = 0; i < p.inputs[2].size(); i += 2) p.inputs[2].set(i, 3e38);
-    expectPacked(p, how);
-  });
+  for (DType t : {kF32, kBF16})
+    list.add("attention", "packed-large-values" + dtypeSuffix(t), Size::Small, [=](Problem& p, Random& random) {
+      const Packed how{{3, 80}, 2, 1, 8, 5};
+      setPacked(p, random, t, how);
+      for (size_t i = 0; i < p.inputs[2].size(); i += 2) p.inputs[2].set(i, 3e38);
+      expectPacked(p, how);
+    });
 }
 
 }  // namespace

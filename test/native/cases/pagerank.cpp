@@ -138,6 +138,7 @@ void addPagerankCases(CaseList& list) {
   addRandom(list, "one-iteration", Size::Small, 50, 200, true, {{"maxIterations", 1}});
   addRandom(list, "out-of-iterations", Size::Small, 50, 200, true, {{"maxIterations", 7}, {"tolerance", 1e-30}});
   addRandom(list, "loose", Size::Small, 50, 200, true, {{"tolerance", 0.1}});
+  addRandom(list, "all-are-hubs", Size::Small, 260, 72000, true, {{"maxIterations", 1}});
   addRandom(list, "large", Size::Large, 100003, 600000, true, {{"maxIterations", 20}});
   addRandom(list, "many-edges", Size::Split, 12007, 200000, true, {{"maxIterations", 20}});
   addFixed(list, "duplicates-add", {{{{1, 1.0}, {1, 1.0}, {2, 1.0}}, {{0, 1.0}}, {{0, 1.0}}}}, false);

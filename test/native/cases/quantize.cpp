@@ -102,8 +102,8 @@ void addDequantize(CaseList& list, const std::string& name, Size size, uint64_t 
 void addQuantizeCases(CaseList& list) {
   struct {
     uint64_t n, d;
-  } sizes[] = {{0, 4},   {4, 0},   {1, 1},   {3, 1},   {3, 2},   {5, 3},   {2, 63},  {2, 64},   {3, 65},
-               {3, 127}, {2, 128}, {3, 129}, {3, 255}, {3, 256}, {3, 257}, {257, 3}, {13, 997}, {1, 4099}};
+  } sizes[] = {{0, 4},   {4, 0},   {1, 1},   {3, 1},   {3, 2},   {5, 3},   {2, 63},   {2, 64},   {3, 65},   {3, 127},
+               {2, 128}, {3, 129}, {3, 255}, {3, 256}, {3, 257}, {257, 3}, {13, 997}, {1, 4099}, {37, 128}, {37, 132}};
   for (int bits : {8, 4}) {
     for (auto [n, d] : sizes) {
       std::string name = std::to_string(n) + "x" + std::to_string(d);

@@ -12,6 +12,10 @@ const std::vector<Shape> kRowShapes = {{0, 5},  {5, 0},   {0, 0},   {1, 1},   {4
                                        {3, 65}, {2, 127}, {2, 128}, {2, 129}, {3, 255}, {3, 256},  {3, 257}, {63, 3},
                                        {64, 3}, {65, 3},  {255, 2}, {256, 2}, {257, 2}, {13, 997}, {1, 4099}};
 
+// For each way in which the threads of a card share a row and hold it in registers, rows of fours and others.
+const std::vector<Shape> kHeldShapes = {{1025, 260}, {2, 1028}, {2, 4100}, {2, 8200}, {2, 16400},
+                                        {1025, 259}, {2, 3001}, {2, 8191}, {2, 9001}, {2, 16387}};
+
 struct Row {
   std::vector<double> x;
   double sum = 0, magnitude = 0, squares = 0, low = kInf, high = -kInf;
@@ -142,6 +146,8 @@ void addNormalizeCases(CaseList& list) {
   for (DType t : kFloatTypes) {
     for (size_t i = 0; i < kRowShapes.size(); ++i)
       if (!halfSkips(t, i)) add(shapeName(kRowShapes[i]), Size::Small, t, kRowShapes[i], 1);
+    for (size_t i = 0; i < kHeldShapes.size(); ++i)
+      if (!halfSkips(t, i)) add("held-" + shapeName(kHeldShapes[i]), Size::Small, t, kHeldShapes[i], 1);
     add("large", Size::Split, t, {2741, 384}, 1);
     if (t != kF32) add("long-rows", Size::Large, t, {2, 140012}, 1);
     if (t != kF32) add("odd-rows", Size::Split, t, {2741, 385}, 1);
@@ -209,6 +215,8 @@ void addSoftmaxCases(CaseList& list) {
   for (DType t : kFloatTypes) {
     for (size_t i = 0; i < kRowShapes.size(); ++i)
       if (!halfSkips(t, i)) add(shapeName(kRowShapes[i]), Size::Small, t, kRowShapes[i], 3);
+    for (size_t i = 0; i < kHeldShapes.size(); ++i)
+      if (!halfSkips(t, i)) add("held-" + shapeName(kHeldShapes[i]), Size::Small, t, kHeldShapes[i], 3);
     add("rank1", Size::Small, t, {130}, 3);
     add("rank4", Size::Small, t, {2, 3, 4, 33}, 3);
     add("cold", Size::Small, t, {5, 77}, 3, {{"temperature", 0.05}});
@@ -312,6 +320,8 @@ void addLayerNormCases(CaseList& list) {
   for (DType t : kFloatTypes) {
     for (size_t i = 0; i < kRowShapes.size(); ++i)
       if (!halfSkips(t, i)) add(shapeName(kRowShapes[i]), Size::Small, t, kRowShapes[i], true, true, 0);
+    for (size_t i = 0; i < kHeldShapes.size(); ++i)
+      if (!halfSkips(t, i)) add("held-" + shapeName(kHeldShapes[i]), Size::Small, t, kHeldShapes[i], true, true, 0);
     add("plain", Size::Small, t, {5, 77}, false, false, 0);
     add("gamma", Size::Small, t, {5, 77}, true, false, 0);
     add("beta", Size::Small, t, {5, 77}, false, true, 0);

@@ -66,12 +66,54 @@ void addWinners(CaseList& list, const char* metric) {
       });
 }
 
+// Rows of whole pieces of 16 bytes go to a card's tensor cores: all that they have trouble with.
+void addHalves(CaseList& list, const char* metric) {
+  for (DType t : {kF32, DType::Int8, kF16, kBF16})
+    for (const uint64_t q : {19, 70}) {
+      const uint64_t d = q == 19 ? 80 : 48;
+      for (const bool fast : {false, true})
+        list.add("similarity-search", nameOf(metric, fast ? "halves-fast" : "halves", q, t), Size::Small,
+                 [=](Problem& p, Random& random) {
+                   // Rounding must not tell them apart: whole numbers are what halves hold.
+                   const HostTensor rows =
+                       fast ? random.integers(kF32, {kRows, d}, -9, 9) : random.uniform(kF32, {kRows, d});
+                   p.inputs = {fast ? random.integers(kF32, {q, d}, -9, 9) : random.uniform(kF32, {q, d})};
+                   roundBase(p, rows, t);
+                   p.inputs[3] = maskOf(kRows, [](uint64_t row) { return row / 64 != 5 && row % 7 != 3; });
+                   p.params = {{"k", double(kBest)}, {"metric", metric}};
+                   if (fast) p.params.push_back({"precision", "fast"});
+                   expectSearch(p, false, t == kF32 ? nullptr : &rows);
+                 });
+      list.add("similarity-search", nameOf(metric, "halves-lost", q, t), Size::Small, [=](Problem& p, Random& random) {
+        HostTensor rows = random.uniform(kF32, {kRows, d}), queries = random.uniform(kF32, {q, d});
+        const bool narrow = t == kF16;
+        const auto times = [&](HostTensor& of, size_t row, size_t from, size_t to, double by) {
+          for (size_t i = from; i < to; ++i) of.set(row * d + i, of.at(row * d + i) * by);
+        };
+        times(rows, 5, 0, d, 0), times(rows, 999, 0, d, narrow ? 1e-3 : 1e-25),
+            times(rows, 130, 0, d, narrow ? 900 : 1e16);
+        rows.set(70 * d + 17, kNaN), rows.set(200 * d + d - 1, kInf);
+        times(queries, 0, 0, d, 0);      // nothing
+        times(queries, 1, 0, 32, 0);     // ... at first
+        times(queries, 2, 0, 32, 1e-9);  // little at first
+        times(queries, 3, 0, 32, 0), times(queries, 3, 32, d, 1e-12);
+        times(queries, 4, 0, d, 1e-7), times(queries, 5, 0, d, 1e7), times(queries, 6, 32, d, 1e8);
+        queries.set(7 * d + 40, kNaN), queries.set(8 * d, kInf);
+        p.inputs = {queries};
+        roundBase(p, rows, t);
+        p.params = {{"k", double(kBest)}, {"metric", metric}};
+        expectSearch(p, false, t == kF32 ? nullptr : &rows);
+      });
+    }
+}
+
 }  // namespace
 
 void addSearchBlockCases(CaseList& list) {
   for (const char* metric : {"cosine", "dot", "l2"}) {
     addFormats(list, metric);
     addWinners(list, metric);
+    if (std::string(metric) != "l2") addHalves(list, metric);
   }
   // NaN before what is hidden, the worst infinity before NaN, the worst finite number before that.
   for (uint64_t q : kQueries)

@@ -87,6 +87,7 @@ void addTopKCases(CaseList& list) {
     add("ties-all", Size::Small, t, 2, 130, 130, true);
     add("ties-across-chunks", Size::Medium, t, 2, 4200, 100, true);
     if (t != kF32) continue;
+    add("several-rows-by-digits", Size::Small, t, 3, 4200, 1100);
     add("large", Size::Large, t, 211, 5003, 10);
     add("many-rows", Size::Split, t, 1031, 401, 10);
     add("large-k", Size::Large, t, 3, 50021, 2000);

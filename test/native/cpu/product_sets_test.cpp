@@ -108,7 +108,7 @@ TEST_P(ProductSets, DotsOfCodesAreExact) {
     }
     for (size_t count = 0; count <= 4; ++count) {
       int32_t got[4 * 7] = {}, sums[4], squares[4];
-      dots.few(pointers + 1, few, count, d, got, 7, sums, squares);
+      dots.few(pointers + 1, 64, few, count, d, got, 7, sums, squares);
       for (size_t r = 0; r < 4; ++r) {
         ASSERT_EQ(sums[r], dotOf(pointers[r + 1], ones.data())) << d;
         ASSERT_EQ(squares[r], dotOf(pointers[r + 1], pointers[r + 1])) << d;
@@ -123,7 +123,7 @@ TEST_P(ProductSets, DotsOfCodesAreExact) {
         reinterpret_cast<uint8_t*>(panel.data())[(i / 4 * queries + q) * 4 + i % 4] = uint8_t(asked[q * d + i] + 128);
     for (size_t count : {1u, 5u, 7u, 12u}) {
       std::vector<int32_t> got(count * queries);
-      dots.panel(pointers, count, panel.data(), queries, d, got.data());
+      dots.panel(rows.data(), count, panel.data(), queries, d, rows.data(), got.data());
       for (size_t r = 0; r < count; ++r)
         for (size_t q = 0; q < queries; ++q)
           ASSERT_EQ(got[r * queries + q] - 128 * dotOf(pointers[r], ones.data()),

@@ -34,7 +34,7 @@ ProgramPlan shaped(Extent groupSize, Extent demanded, uint32_t maxThreads = kThr
   ProgramModule module = kernel({}, 0, {}, 0);
   module.info.groupSize = groupSize;
   module.cuda.blockSize = demanded;
-  return planProgram(module, maxThreads);
+  return planProgram(module, {maxThreads});
 }
 
 template <class Call>
@@ -76,7 +76,7 @@ TEST(CudaProgram, EveryOrderOfBuffersAndValues) {
           list.push_back({false, uint32_t(offsets.size())}), offsets.push_back(8 + 12 * uint32_t(offsets.size()));
       }
       const uint32_t bytes = 8 + 12 * uint32_t(offsets.size());
-      const ProgramPlan plan = planProgram(kernel(list, bindings, offsets, bytes), kThreads);
+      const ProgramPlan plan = planProgram(kernel(list, bindings, offsets, bytes), {kThreads});
       std::vector<std::byte> block(bytes + 1, std::byte{0xEE});
       const std::span<std::byte> params(block.data() + 1, bytes);  // not aligned to anything
       for (uint32_t i = 0; i < offsets.size(); ++i) {
@@ -100,7 +100,7 @@ TEST(CudaProgram, EveryOrderOfBuffersAndValues) {
 TEST(CudaProgram, OrderOfTheSourceIsNotThatOfTheBlock) {
   // __global__ void test(float v2, T* b1, uint v0, T* b0, int v1), the block of its GLSL being { v1, v0, pad, v2 }.
   const ProgramModule module = kernel({{false, 2}, {true, 1}, {false, 0}, {true, 0}, {false, 1}}, 2, {4, 0, 12}, 16);
-  const ProgramPlan plan = planProgram(module, kThreads);
+  const ProgramPlan plan = planProgram(module, {kThreads});
   const uint32_t words[4] = {0xFFFFFFFF, 7, 0xDDDDDDDD, 0x3F800000};
   std::byte* const addresses[] = {address(0), address(1)};
   ProgramArguments arguments(plan, addresses, std::as_bytes(std::span(words)));
@@ -116,19 +116,19 @@ TEST(CudaProgram, MostParametersAndOneMore) {
   std::vector<uint32_t> offsets;
   for (uint32_t i = 0; i < kMaxProgramArguments; ++i)
     list.push_back({false, i}), offsets.push_back(4 * (kMaxProgramArguments - 1 - i));
-  const ProgramPlan plan = planProgram(kernel(list, 0, offsets, 4 * kMaxProgramArguments), kThreads);
+  const ProgramPlan plan = planProgram(kernel(list, 0, offsets, 4 * kMaxProgramArguments), {kThreads});
   std::vector<uint32_t> words(kMaxProgramArguments);
   for (uint32_t i = 0; i < words.size(); ++i) words[i] = i;
   ProgramArguments arguments(plan, {}, std::as_bytes(std::span(words)));
   for (uint32_t i = 0; i < kMaxProgramArguments; ++i) EXPECT_EQ(wordAt(arguments, i), kMaxProgramArguments - 1 - i);
   list.push_back({false, 0});
-  const Error error = errorOf([&] { planProgram(kernel(list, 0, offsets, 4 * kMaxProgramArguments), kThreads); });
+  const Error error = errorOf([&] { planProgram(kernel(list, 0, offsets, 4 * kMaxProgramArguments), {kThreads}); });
   EXPECT_EQ(error.code, Code::Compile) << error.what();
 }
 
 TEST(CudaProgram, ModulesThatContradictThemselves) {
   const auto refused = [](const ProgramModule& module) {
-    return errorOf([&] { planProgram(module, kThreads); }).code == Code::Internal;
+    return errorOf([&] { planProgram(module, {kThreads}); }).code == Code::Internal;
   };
   EXPECT_TRUE(refused(kernel({{true, 1}}, 1, {}, 0))) << "a binding that is not there";
   EXPECT_TRUE(refused(kernel({{false, 1}}, 0, {0}, 4))) << "a value that is not there";
@@ -213,6 +213,25 @@ TEST(CudaProgram, LimitsOfABlock) {
   EXPECT_NE(std::string(error.what()).find("101 threads, but a block of this kernel has at most 100"),
             std::string::npos)
       << error.what();
+}
+
+TEST(CudaProgram, SharedMemory) {
+  ProgramModule module = kernel({}, 0, {}, 0);
+  const auto planned = [&](uint32_t wanted, uint64_t own, uint64_t most) {
+    module.cuda.sharedBytes = wanted;
+    return planProgram(module, {.maxThreads = kThreads, .staticBytes = own, .sharedBytes = most});
+  };
+  EXPECT_EQ(planned(0, 1 << 20, 0).sharedBytes, 0u);  // what the code has by itself the compiler has answered for
+  EXPECT_EQ(planned(48 << 10, 0, 99 << 10).sharedBytes, 48u << 10);
+  EXPECT_EQ(planned(90 << 10, 9 << 10, 99 << 10).sharedBytes, 90u << 10);
+  const Error error = errorOf([&] { planned(90 << 10, (9 << 10) + 1, 99 << 10); });
+  EXPECT_EQ(error.code, Code::Unsupported);
+  EXPECT_NE(std::string(error.what())
+                .find("kernel 'test' is to have 92160 bytes of dynamic shared memory beside 9217 of "
+                      "its own, but a block has at most 101376"),
+            std::string::npos)
+      << error.what();
+  EXPECT_EQ(errorOf([&] { planned(1, 0, 0); }).code, Code::Unsupported);
 }
 
 }  // namespace

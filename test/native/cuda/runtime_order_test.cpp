@@ -93,8 +93,9 @@ class Drawn {
         return;
       }
       case 2: {
-        const Range to = touched(buffer);
-        const auto word = uint32_t(below(3) ? random_() : 0);
+        Range to = touched(buffer);
+        const auto word = uint32_t(below(2) ? random_() : 0);
+        if (word) to.bytes = std::min<size_t>(to.bytes, 8192);  // by a kernel, which takes the emulation long
         queue_->fill(view(to), word);
         for (size_t i = 0; i < to.bytes; i += 4) std::memcpy(at(to) + i, &word, 4);
         return;

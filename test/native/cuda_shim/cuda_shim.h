@@ -1,12 +1,12 @@
 // CUDA C++ as plain C++, for tests: what a .cu of kernels/ needs, with the threads of a block as fibers. It proves
-// indexing and logic, not speed; a missing barrier shows because threads run in both orders, a divergent one is
-// reported.
+// indexing and logic, not speed; a missing barrier shows because threads run in several orders, a divergent one is
+// reported, and so is what blocks do to each other's memory (blocks.h).
 #pragma once
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -14,7 +14,6 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
-#define __shared__ static  // one block runs at a time
 #define __launch_bounds__(...)
 
 namespace switchyard::cuda_shim {
@@ -48,6 +47,15 @@ half __float2half_rn(float value);
 float __half2float(half value);
 inline unsigned short __half_as_ushort(half value) { return value.bits; }
 inline half __ushort_as_half(unsigned short bits) { return {bits}; }
+
+// The block's own memory for a variable of SWITCHYARD_SHARED, which `place` stands for: what is in it at first is not
+// zero. At most as much in all as a card gives without being asked.
+constexpr size_t kSharedBytes = 48 * 1024;
+void* sharedMemory(const void* place, size_t bytes, size_t alignment);
+template <class T>
+T& sharedOf(const void* place) {
+  return *std::launder(reinterpret_cast<T*>(sharedMemory(place, sizeof(T), alignof(T))));
+}
 
 // Barriers. All threads of the block, or all lanes of the warp that `mask` names, must come to the same one.
 void __syncthreads(int line = __builtin_LINE());
@@ -83,37 +91,42 @@ T __shfl_down_sync(unsigned mask, T value, unsigned by, int line = __builtin_LIN
 void mmaM16N8K16(float (&sums)[4], const uint32_t (&left)[4], const uint32_t (&right)[2], bool isBfloat,
                  int line = __builtin_LINE());
 
-// Threads take turns: between barriers each runs alone.
+// Atomic operations: nothing goes on between the reading and the writing, but maybe before and after. They are no
+// accesses like others to who watches those.
+void atAtomic(const void* at, size_t bytes);
+#define SWITCHYARD_SHIM_ATOMIC __attribute__((noinline, no_sanitize_thread))
 template <class T>
-T atomicAdd(T* at, T value) {
+SWITCHYARD_SHIM_ATOMIC T atomicAdd(T* at, T value) {
+  atAtomic(at, sizeof(T));
   const T old = *at;
   *at = old + value;
   return old;
 }
 template <class T>
-T atomicMax(T* at, T value) {
+SWITCHYARD_SHIM_ATOMIC T atomicMax(T* at, T value) {
+  atAtomic(at, sizeof(T));
   const T old = *at;
   if (value > old) *at = value;
   return old;
 }
 template <class T>
-T atomicMin(T* at, T value) {
+SWITCHYARD_SHIM_ATOMIC T atomicMin(T* at, T value) {
+  atAtomic(at, sizeof(T));
   const T old = *at;
   if (value < old) *at = value;
   return old;
 }
 template <class T>
-T atomicExch(T* at, T value) {
+SWITCHYARD_SHIM_ATOMIC T atomicExch(T* at, T value) {
+  atAtomic(at, sizeof(T));
   const T old = *at;
   *at = value;
   return old;
 }
 
-// Runs `threads` threads of every block; throws switchyard::Error{Internal} where a block's threads part at a barrier.
+// Runs `threads` threads of every block, in the way that blocks.h says. Throws switchyard::Error{Internal} where a
+// block's threads part at a barrier.
 struct CudaVariant;
 void runKernel(const CudaVariant& variant, unsigned gridX, unsigned gridY, void** arguments, const char* name);
-
-// What a launch by a kernel's address alone needs to know (launches.h). Thread-safe.
-void noteKernel(const void* function, void (*call)(const void*, void**), std::initializer_list<size_t> argumentBytes);
 
 }  // namespace switchyard::cuda_shim

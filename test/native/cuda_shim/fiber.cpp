@@ -88,6 +88,11 @@ Fiber::~Fiber() {
 
 bool Fiber::done() const { return state_->done; }
 
+bool Fiber::holds(const void* at) const {
+  const auto* byte = static_cast<const std::byte*>(at);
+  return byte >= state_->stack && byte < state_->stack + kStackBytes;
+}
+
 void Fiber::start(void (*entry)(void*), void* argument) {
   State& s = *state_;
   const bool abandoned = !s.done;

@@ -18,6 +18,7 @@ class Fiber {
   void resume();        // runs it until it yields or ends; called from outside any fiber
   static void yield();  // back to the resume() that runs this fiber
   bool done() const;
+  bool holds(const void* at) const;  // on its stack
 
  private:
   struct State;

@@ -189,6 +189,7 @@ DeviceInfo shimInfo(uint32_t index) {
   info.type = DeviceType::Cpu;
   info.memory = {1ull << 30, 1ull << 30};
   info.computeUnits = 1;
+  info.computeCapability = index == 0 ? 90 : 75;  // with tensor cores and without
   info.features.float16 = info.features.int8 = info.features.subgroups = true;
   return info;
 }

@@ -31,7 +31,7 @@ ProgramModule richModule() {
   module.info.paramSet = 4;
   module.info.paramBinding = 5;
   module.info.needs = {true, false, true, false, true, true, false, 0x85};
-  module.cuda = {"_Z5scale", {'p', 't', 'x', 0},      {0, 1, 2},         75,
+  module.cuda = {"_Z5scale", {'p', 't', 'x', 0},      {0, 1, 2},         75, 65536,
                  {64, 1, 2}, {{true, 1}, {false, 0}}, module.info.params};
   return module;
 }
@@ -101,6 +101,10 @@ TEST(ProgramModuleBytes, Ids) {
             programId(KernelSource{.name = "k", .cuda = "c", .cudaArch = 90}));
   EXPECT_EQ(programId(KernelSource{.name = "k", .cuda = "c"}),
             programId(KernelSource{.name = "k", .cuda = "c", .cudaArch = 75}));
+  const ProgramId plain = programId(KernelSource{.name = "k", .cuda = "c"});
+  EXPECT_NE(programId(KernelSource{.name = "k", .cuda = "c", .cudaOptions = {"-w"}}), plain);
+  EXPECT_NE(programId(KernelSource{.name = "k", .cuda = "c", .sharedBytes = 16}), plain);
+  EXPECT_NE(programId(KernelSource{.name = "k", .cuda = "c", .cudaOwnFeatures = true}), plain);
   EXPECT_NE(programId(ShaderSource{"s", "ab", "c"}), programId(ShaderSource{"s", "a", "bc"}));
   const std::string hex = hexOf({0x01, 0xab});
   EXPECT_EQ(hex.substr(0, 6), "01ab00");

@@ -144,6 +144,150 @@ TEST_F(ProgramCuda, MustBeTheShadersEqual) {
   }
 }
 
+// The toolkit's headers, where they are installed beside NVRTC.
+class ProgramCudaHeaders : public ProgramCuda {
+ protected:
+  void SetUp() override {
+    ProgramCuda::SetUp();
+    if (!IsSkipped() && headersVersion("#include").empty()) GTEST_SKIP() << "the toolkit's headers are not installed";
+  }
+  static ModulePtr compile(const std::string& source, uint32_t arch = 80, std::vector<std::string> options = {}) {
+    return compileKernel(
+        {.name = "k", .cuda = source, .bindings = {"p"}, .cudaArch = arch, .cudaOptions = std::move(options)});
+  }
+};
+
+TEST_F(ProgramCudaHeaders, HalvesAndTensorCores) {
+  const auto halves = compile(
+      "#include <cuda_fp16.h>\n#include <cuda_bf16.h>\n"
+      "__global__ void k(__half* p) { p[0] = __hadd(p[0], p[1]); "
+      "p[2] = __float2half(__bfloat162float(__float2bfloat16(1.5f))); }");
+  EXPECT_NE(std::string(halves->cuda.ptx.data()).find("add.f16"), std::string::npos);
+  const auto matrix = compile(
+      "#include <mma.h>\nusing namespace nvcuda;\n__global__ void k(float* p) {\n"
+      "  wmma::fragment<wmma::accumulator, 16, 16, 16, float> c;\n"
+      "  wmma::fragment<wmma::matrix_a, 16, 16, 16, __half, wmma::row_major> a;\n"
+      "  wmma::fragment<wmma::matrix_b, 16, 16, 16, __half, wmma::col_major> b;\n"
+      "  wmma::fill_fragment(c, 0.0f);\n"
+      "  wmma::load_matrix_sync(a, reinterpret_cast<const __half*>(p), 16);\n"
+      "  wmma::load_matrix_sync(b, reinterpret_cast<const __half*>(p), 16);\n"
+      "  wmma::mma_sync(c, a, b, c);\n"
+      "  wmma::store_matrix_sync(p, c, 16, wmma::mem_row_major);\n}");
+  EXPECT_NE(std::string(matrix->cuda.ptx.data()).find("wmma.mma"), std::string::npos);
+}
+
+TEST_F(ProgramCudaHeaders, LibcuPlusPlus) {
+  const auto module = compile(
+      "#include <cuda/std/array>\n#include <cuda/atomic>\n"
+      "__global__ void k(int* p) { cuda::std::array<int, 2> a{1, 2}; "
+      "cuda::atomic_ref<int, cuda::thread_scope_device>(*p).fetch_add(a[1]); }");
+  EXPECT_NE(std::string(module->cuda.ptx.data()).find("atom"), std::string::npos);
+}
+
+TEST_F(ProgramCudaHeaders, AreBuiltInToTheId) {
+  EXPECT_EQ(headersVersion("__global__ void k() {}"), "");
+  EXPECT_NE(headersVersion("#include <cuda_fp16.h>"), "");
+}
+
+TEST_F(ProgramCuda, AHeaderThatIsNotThere) {
+  expectRefused({.name = "k", .cuda = "\n#include <no_such.h>\n__global__ void k(int* p) {}", .bindings = {"p"}},
+                "line 2, column 21: ", Code::Compile, 2, 21);
+}
+
+TEST_F(ProgramCuda, Options) {
+  const std::string source = "__global__ void k(float* p) { p[0] = p[1] / p[2] + N; }";
+  const auto compile = [&](std::vector<std::string> options) {
+    return compileKernel(
+        {.name = "k", .cuda = source, .bindings = {"p"}, .cudaArch = 80, .cudaOptions = std::move(options)});
+  };
+  const auto ptx = [](const ModulePtr& module) { return std::string(module->cuda.ptx.data()); };
+  const auto exact = compile({"-DN=1.5f"}), fast = compile({"--define-macro=N=1.5f", "--use_fast_math"});
+  EXPECT_NE(ptx(exact).find("div.rn.f32"), std::string::npos) << ptx(exact);
+  EXPECT_NE(ptx(fast).find("div.approx.ftz.f32"), std::string::npos) << ptx(fast);
+  EXPECT_NE(exact->id, fast->id);
+  EXPECT_EQ(*decodeModule(encodeModule(*fast)), *fast);
+  // Each that may be given is one that NVRTC takes.
+  compile({"-DN=0", "-UM", "--std=c++20", "--ftz=true", "--prec-sqrt=false", "-prec-div=false", "--fmad=false",
+           "--extra-device-vectorization", "--restrict", "--maxrregcount=32", "--device-int128", "-lineinfo", "-w",
+           "--diag-suppress=177"});
+  compile({"--define-macro=N=0", "--undefine-macro=M", "-std=c++14", "-ftz=false", "-prec-sqrt=true", "--prec-div=true",
+           "-fmad=true", "-extra-device-vectorization", "-restrict", "-maxrregcount=255", "-device-int128",
+           "--generate-line-info", "--disable-warnings", "-diag-suppress=177", "-use_fast_math"});
+}
+
+TEST(ProgramCudaOptions, OnesThatMayNotBeGiven) {
+  const auto refused = [](const std::string& option, const std::string& part) {
+    try {
+      checkSource(KernelSource{.name = "k", .cuda = "x", .bindings = {"p"}, .cudaOptions = {"-w", option}});
+      ADD_FAILURE() << option << " was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code, Code::InvalidArgument);
+      EXPECT_EQ(error.details.argument, "cudaOptions[1]");
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  };
+  refused("--nonsense", "there are: --define-macro, --undefine-macro, --std, --use_fast_math");
+  refused("", "there are: ");
+  refused("-I/etc", "the toolkit's headers are found without");
+  refused("--include-path=/etc", "the toolkit's headers are found without");
+  refused("--gpu-architecture=sm_90a", "cudaFeatures: 'architecture'");
+  refused("-arch=sm_90", "cudaFeatures: 'architecture'");
+  refused("-rdc=true", "not linked");
+  refused("--ftz", "there are: ");
+  refused("--ftz=maybe", "the value of --ftz must be true or false");
+  refused("--std=c++11", "must be c++14, c++17 or c++20");
+  refused("--maxrregcount=8", "from 16 to 255");
+  refused("--maxrregcount=32x", "from 16 to 255");
+  refused("--use_fast_math=true", "there are: ");
+  refused("-D", "a name, or a name and =value");
+  refused("-D=1", "a name, or a name and =value");
+  refused("-D1A", "a name, or a name and =value");
+  refused("-UA=1", "must be a name");
+  refused("-DA=1\n-I/etc", "a line's end");
+  refused(std::string("-DA=\0", 5), "a line's end or a NUL");
+  refused("-DA=" + std::string(2000, 'x'), "longer than 1024 bytes");
+  const auto fault = [](const KernelSource& source, const std::string& part) {
+    try {
+      checkSource(source);
+      ADD_FAILURE() << part;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code, Code::InvalidArgument);
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  };
+  fault({.name = "k", .cuda = "x", .bindings = {"p"}, .cudaOptions = std::vector<std::string>(65, "-w")},
+        "there may be 64");
+  fault({.name = "k", .cuda = "x", .bindings = {"p"}, .sharedBytes = (256 << 10) + 1}, "no card has more");
+  fault({.name = "k", .glsl = "x", .cudaOptions = {"-w"}}, "no CUDA source");
+  fault({.name = "k", .glsl = "x", .sharedBytes = 1}, "no CUDA source");
+  fault({.name = "k", .glsl = "x", .cudaOwnFeatures = true}, "no CUDA source");
+}
+
+TEST_F(ProgramCuda, FeaturesOfAnArchitectureOfItsOwn) {
+  // wgmma.fence exists on sm_90a alone.
+  const std::string source = "__global__ void k(int* p) { asm volatile(\"wgmma.fence.sync.aligned;\"); *p = 1; }";
+  const auto compile = [&](uint32_t arch, bool own) {
+    return compileKernel({.name = "k", .cuda = source, .bindings = {"p"}, .cudaArch = arch, .cudaOwnFeatures = own});
+  };
+  const auto module = compile(90, true);
+  EXPECT_TRUE(module->cuda.ptx.empty());  // other cards could not run it
+  EXPECT_GT(module->cuda.cubin.size(), 4u);
+  EXPECT_EQ(module->cuda.arch, 90u);
+  EXPECT_EQ(*decodeModule(encodeModule(*module)), *module);
+  expectRefused({.name = "k", .cuda = source, .bindings = {"p"}, .cudaArch = 90}, "wgmma", Code::Compile);
+  expectRefused({.name = "k", .cuda = source, .bindings = {"p"}, .cudaArch = 80, .cudaOwnFeatures = true},
+                "does not know sm_80a", Code::Unsupported);
+}
+
+TEST_F(ProgramCuda, DynamicSharedMemory) {
+  const std::string source =
+      "extern __shared__ float s[];\n__global__ void k(float* p) { s[threadIdx.x] = p[threadIdx.x]; __syncthreads(); "
+      "p[threadIdx.x] = s[blockDim.x - 1 - threadIdx.x]; }";
+  const auto module = compileKernel({.name = "k", .cuda = source, .bindings = {"p"}, .sharedBytes = 100 << 10});
+  EXPECT_EQ(module->cuda.sharedBytes, 100u << 10);
+  EXPECT_EQ(*decodeModule(encodeModule(*module)), *module);
+}
+
 // As compilers of other years write it.
 TEST(ProgramPtx, EntriesOfAText) {
   const auto entries = readPtx(

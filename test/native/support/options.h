@@ -9,6 +9,7 @@ struct Options {
   std::string device;            // --device cuda:0: the conformance cases of this device alone
   std::string json;              // --json out.json: a report of them
   uint64_t seed = 0, cases = 0;  // --seed 7 --cases 1000: the property over magnitudes, so many problems a workload
+  uint64_t seeds = 0;            // --seeds 100: in how many ways the emulated blocks are interleaved
   int64_t onlyCase = -1;         // --case 12: one of them
   bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
   bool listDevices = false;      // --list-devices: prints what was found as JSON and ends

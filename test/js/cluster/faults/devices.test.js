@@ -66,3 +66,46 @@ describe.each(types)('a process that is alone, on %s', (type) => {
     expect(after).toEqual({ ok: 20 });
   });
 });
+
+describe.each(types)('a process that is alone and loses %s for good', (type) => {
+  const other = types.find((each) => each !== type);
+  const life = (more) =>
+    whenFree(async () => {
+      const { stdout, stderr } = await runChild('dead-standalone.js', [type, ...more], {
+        env: { SWITCHYARD_BUILD: 'faults', SWITCHYARD_FAULT: `dead@launch:after=1:device=${type}` },
+      });
+      return stdout ? JSON.parse(stdout) : stderr;
+    });
+  const restart = new RegExp(`${type}:0 was lost \\(a fault on purpose\\), .*restart the process`);
+
+  (other ? test : test.skip)('goes on with what it has beside it, and says so', async () => {
+    const ended = life([other]);
+    startNext();
+    const report = await ended;
+    expect(report).toMatchObject({
+      before: 'ok',
+      there: { ERR_DEVICE_LOST: 20 },
+      anywhere: { [`ok on ${other}`]: 20 },
+      later: { ERR_DEVICE_LOST: 20 },
+      status: 'degraded',
+      lostDevices: [`${type}:0`],
+      contexts: expect.arrayContaining([`0-${type}-0 lost`, `0-${other}-0 idle`]),
+      named: 'ERR_DEVICE_LOST',
+      auto: `ok on ${other}`,
+      warned: [`${type}:0`],
+    });
+    expect(report.laterMs).toBeLessThan(1000); // no job waits for what can't come back
+    expect(report.messages).toEqual([expect.stringMatching(restart)]);
+  });
+
+  test('without another it refuses every job at once', async () => {
+    const ended = life([]);
+    startNext();
+    expect(await ended).toMatchObject({
+      there: { ERR_DEVICE_LOST: 20 },
+      anywhere: { ERR_DEVICE_LOST: 20 },
+      status: 'down',
+      contexts: [`0-${type}-0 lost`],
+    });
+  });
+});

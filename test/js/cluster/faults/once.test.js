@@ -28,6 +28,13 @@ describe.each(types)('on %s, one fault in the cluster', (type) => {
       expect(report).toMatchObject({ faults: 1, attempts: 2, forks: 3, lost: ['device-lost'] });
     });
 
+    const dead = later(order('dead'), service);
+    test('a device that its process can not open again is opened by the one in its place', async () => {
+      const report = await dead();
+      expectOrder(report, { restarts: { 'device-lost': 1 } });
+      expect(report).toMatchObject({ faults: 1, attempts: 2, forks: 3, lost: ['device-lost'] });
+    });
+
     // At a GPU's completion it shows at once; elsewhere the job is tried once more.
     const heals = type === 'cpu' || place !== 'readback';
     const shown = later(order('oom', heals ? ':times=2' : ''), service);

@@ -29,6 +29,7 @@ function setUp() {
     onContextLost: jest.fn(),
     onStopped: jest.fn(),
     mayHave: () => true,
+    goneFor: () => undefined,
     emit: jest.fn(),
   };
   const coordinator = new Coordinator(parts);
