@@ -120,6 +120,7 @@ class Drawn {
         for (size_t left = 8 + 4 * below(4); left; --left) {
           Range to = touched(left % 2 ? buffer : other), from = touched(left % 2 ? other : buffer);
           to.bytes = from.bytes = 512;
+          to.offset = std::min(to.offset, kBytes - 512), from.offset = std::min(from.offset, kBytes - 512);
           convert(to, from);
         }
         return;
