@@ -1,6 +1,8 @@
 // Each method takes its numbers from the scratch array (call.def) and its arrays as arguments.
 #include "context_wrap.h"
 
+#include <cmath>
+
 #include "background.h"
 #include "call_reader.h"
 #include "convert.h"
@@ -39,9 +41,10 @@ void refuseOwn(const Context& context, const TensorArg& input) {
                 {.argument = "tensor"});
 }
 
-// A card that is silent for so long is not lost: its user waits for it.
+// A card that is silent for so long is not lost: its user waits for it. Infinity says nothing of how long a job takes.
 std::chrono::milliseconds callTimeout(const double* scratch) {
-  return std::chrono::milliseconds(static_cast<int64_t>(std::clamp(scratch[kCallTimeout], 0.0, 1e12)));
+  const double ms = scratch[kCallTimeout];
+  return std::chrono::milliseconds(std::isfinite(ms) ? static_cast<int64_t>(std::clamp(ms, 0.0, 1e12)) : 0);
 }
 uint64_t callId(const double* scratch) { return static_cast<uint64_t>(scratch[kCallId]); }
 

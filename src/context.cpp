@@ -123,7 +123,9 @@ bool Context::runNow(const JobPtr& job, Asked asked) {
   {
     std::lock_guard lock(mutex_);
     checkOpen();
-    if (!onCpu && (!ready_.empty() || submissions_ || !met_.contains(job->workload))) return false;
+    // What a graph, upload or read is made of nobody has noted.
+    const bool isMet = job->workload && met_.contains(job->workload);
+    if (!onCpu && (!ready_.empty() || submissions_ || !isMet)) return false;
     if (pool_ && asked == Asked::Elsewhere) thread_.prepare();  // while it runs, that thread has what comes after it
     job->submitted_ = Clock::now();
     job->elsewhere_ = asked == Asked::Elsewhere;

@@ -25,11 +25,14 @@ bool ranOutOfMemory(const std::exception_ptr& error) {
 }
 
 // The longest that a job may take on a device that is not lost: what its user waits, or what is known of it, at a
-// hundredth of what a card does; an hour where nobody knows how often a user's loops go round.
+// hundredth of what a card does; an hour where nobody knows how often a user's loops go round. A day at most: what was
+// said holds for all that the card does meanwhile, and a card that is lost is to be noticed some time.
 std::chrono::milliseconds longestOf(const Job& job) {
-  constexpr double kFlopsPerMs = 1e7, kBytesPerMs = 1e6, kLongest = 1e10;
+  constexpr double kFlopsPerMs = 1e7, kBytesPerMs = 1e6;
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
   const double ms = job.cost.maybeLong ? 3600e3 : job.cost.flops / kFlopsPerMs + job.cost.bytes / kBytesPerMs;
-  return std::max(job.longest, std::chrono::milliseconds(static_cast<int64_t>(std::min(ms, kLongest))));
+  const std::chrono::milliseconds known(static_cast<int64_t>(std::min(ms, double(kLongest.count()))));
+  return std::min(std::max(job.longest, known), kLongest);
 }
 
 // A queue sees when the job it records is to stop, and tells how far it is. Null: none.
@@ -146,11 +149,12 @@ bool Context::execute(std::vector<JobPtr> jobs, Where where) {
     if (met_.size() >= kMostMet) met_.clear();
     for (const JobPtr& job : jobs) {
       if (!job->running_ || job->restarts_) started_.push_back(job);
-      met_.insert(job->workload);
+      if (job->workload) met_.insert(job->workload);
     }
   }
   queue_->setMayWait(where != Where::Pool);
   queue_->setMayTakeLong(where != Where::Inline);
+  arena_->setMayGrow(where != Where::Inline);
   if (jobs.size() > 1) {
     std::vector<JobPtr> launches;
     try {

@@ -94,8 +94,8 @@ struct Completer::Shared {
   bool serve(QueueState& queue);
   bool finished(cudaEvent_t end, std::exception_ptr& error);
   void settle(QueueState& queue, Submission submission, std::exception_ptr error);
-  void watch();    // under mutex: a queue past the watchdog's time, and the card is lost
-  void restart();  // the watchdog, for all queues
+  void watch();                            // under mutex: a queue past the watchdog's time, and the card is lost
+  void restart(Clock::time_point pushed);  // the watchdog, for what came later
 };
 
 // Whether the event has come, or never will (then `error` says why).
@@ -139,13 +139,15 @@ bool Completer::Shared::serve(QueueState& queue) {
       ++queue.settling_;
       waited = now - std::exchange(queue.since_, now);
     }
-    // It may be what the other queues waited for, so theirs begin now.
-    if (waited > watchdog.load() / 10) restart();
+    // It may be what others that came after it waited for, so their time begins now; not that of one which was there
+    // before: a queue that goes on submitting would hide that another one is not answered.
+    if (waited > watchdog.load() / 10) restart(submission.pushed);
   }
   {
     const std::lock_guard<std::mutex> lock(mutex);
     --pending;
     lastActivity = Clock::now();
+    state->lastActive = lastActivity;
   }
   state->unfinished.fetch_sub(1, std::memory_order_relaxed);
   if (!error) error = submission.error;
@@ -197,12 +199,12 @@ void Completer::Shared::watch() {
                 " s");
 }
 
-void Completer::Shared::restart() {
+void Completer::Shared::restart(Clock::time_point pushed) {
   const std::lock_guard<std::mutex> lock(mutex);
   const auto now = Clock::now();
   for (const auto& queue : queues) {
     const std::lock_guard<std::mutex> queueLock(queue->mutex_);
-    queue->since_ = now;
+    if (!queue->waiting_.empty() && queue->waiting_.front().pushed >= pushed) queue->since_ = now;
   }
 }
 
@@ -287,12 +289,14 @@ void Completer::push(QueueState& queue, Submission submission) {
     const std::lock_guard<std::mutex> lock(shared_->mutex);
     {
       const std::lock_guard<std::mutex> queueLock(queue.mutex_);
-      if (queue.waiting_.empty()) queue.since_ = Clock::now();
+      submission.pushed = Clock::now();
+      if (queue.waiting_.empty()) queue.since_ = submission.pushed;
       queue.waiting_.push_back(std::move(submission));
     }
     ++shared_->pending;
     shared_->state->unfinished.fetch_add(1, std::memory_order_relaxed);
     shared_->lastActivity = Clock::now();
+    shared_->state->lastActive = shared_->lastActivity;
   }
   shared_->wake.notify_one();
 }
@@ -314,6 +318,19 @@ void Completer::waitIdle(QueueState& queue) {
   std::unique_lock<std::mutex> lock(queue.mutex_);
   const auto idle = [&] { return (queue.waiting_.empty() && queue.settling_ == 0) || shared_->unloading; };
   while (!queue.idle_.wait_for(lock, std::chrono::milliseconds(100), idle)) {}
+}
+
+bool Completer::awaits(QueueState& queue) {
+  if (shared_->onThread()) shared_->serve(queue);
+  const std::lock_guard<std::mutex> lock(shared_->mutex);
+  const auto now = Clock::now();
+  const std::chrono::milliseconds patience = watchdog;
+  return std::any_of(shared_->queues.begin(), shared_->queues.end(), [&](const auto& each) {
+    const std::lock_guard<std::mutex> queueLock(each->mutex_);
+    if (each->waiting_.empty()) return false;
+    const std::chrono::milliseconds limit = each->waiting_.front().limit;
+    return (each.get() == &queue || limit > patience) && now - each->since_ <= std::max(limit, patience);
+  });
 }
 
 void Completer::forgetPartError(QueueState& queue) {

@@ -14,11 +14,6 @@ namespace switchyard::cuda {
 
 using Clock = std::chrono::steady_clock;
 
-// No answer from the card for this long, on one queue, and it counts as lost: what other queues are answered says
-// nothing of this one. More where a submission that the card has was said to take longer (Submission::limit), on all
-// queues, since they share the card. Tests shorten it.
-inline std::atomic<std::chrono::milliseconds> watchdog{std::chrono::minutes(10)};
-
 // Where the parts of a submission begin and end on the card; null where it has no such part.
 struct Marks {
   cudaEvent_t uploadBegin = nullptr, uploadEnd = nullptr, computeBegin = nullptr, computeEnd = nullptr;
@@ -39,6 +34,7 @@ struct Submission {
   std::vector<PinnedBlock> blocks;
   Completion done;
   std::exception_ptr error;
+  Clock::time_point pushed{};          // to the completer
   std::chrono::milliseconds limit{0};  // the longest it may take, where that is more than the watchdog waits
 };
 
@@ -78,6 +74,9 @@ class Completer {
   // Until everything pushed has been settled. On the completion thread itself it serves the queue meanwhile.
   void waitIdle(QueueState& queue);
   void forgetPartError(QueueState& queue);
+  // Whether the card has something of this queue, or of another one that was said to take long, whose time is not over.
+  // On the completion thread itself it serves the queue.
+  bool awaits(QueueState& queue);
   // One step of waiting for staging memory: serves `queue` on the completion thread, else waits a moment.
   void waitForBlock(QueueState& queue, uint64_t generation);
 

@@ -2,6 +2,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -137,10 +138,18 @@ void enumerateCards(Enumeration& into) {
   addNvlinks(into.devices, [](const DeviceInfo& a, const DeviceInfo& b) { return areJoinedByNvlink(a.uuid, b.uuid); });
 }
 
+// Streams beyond the driver's default of 8 connections share one, and work that has nothing to do with each other then
+// waits for it: three streams a queue are more from the third context on. Read by the driver at its first call.
+void askForConnections() {
+  static const int asked = setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
+  static_cast<void>(asked);
+}
+
 }  // namespace
 
 void enumerate(Enumeration& into) {
   try {
+    askForConnections();
     enumerateCards(into);
   } catch (const std::exception& e) {
     problem(into, "driver not usable", e.what(), "check that nvidia-smi works");

@@ -8,7 +8,7 @@ namespace switchyard::cuda {
 namespace {
 
 constexpr size_t kWorthAGraph = 8;  // launches; that of a graph costs as much as a few
-constexpr size_t kMostLaunches = 4096, kMostKnown = 8;
+constexpr size_t kMostKnown = 8;
 
 cudaKernelNodeParams nodeParams(LaunchList& list, size_t i) {
   cudaKernelNodeParams params{};
@@ -97,7 +97,7 @@ cudaError_t LaunchGraphs::update(Known& known, LaunchList& list) {
 }
 
 void LaunchGraphs::play(LaunchList& list, cudaStream_t stream, bool mayTakeLong) {
-  if (!works_ || list.size() < kWorthAGraph || list.size() > kMostLaunches) return launchEach(list, stream);
+  if (!works_ || list.size() < kWorthAGraph || list.size() > LaunchList::kMost) return launchEach(list, stream);
   auto known = std::find_if(known_.begin(), known_.end(), [&](const Known& k) { return k.list.sameShape(list); });
   if (known == known_.end()) {
     if (known_.size() == kMostKnown) {
@@ -116,11 +116,9 @@ void LaunchGraphs::play(LaunchList& list, cudaStream_t stream, bool mayTakeLong)
     known->list = list;
     status = make(*known);
   }
-  if (status == cudaSuccess) {
-    // Behind its own launch before, too: a graph is never beside itself.
-    state_->check(cudaGraphLaunch(known->exec, stream), list[0].name);
-    return;
-  }
+  // Behind its own launch before, too: a graph is never beside itself.
+  if (status == cudaSuccess) status = cudaGraphLaunch(known->exec, stream);
+  if (status == cudaSuccess) return;
   // Nothing was launched yet. What a driver can't do once it is not asked for again.
   drop(*known);
   known_.erase(known);

@@ -24,6 +24,7 @@ struct PlannedLaunch {
 // What is to be launched one after the other.
 class LaunchList {
  public:
+  static constexpr size_t kMost = 1024;  // then they are played, so that the card has something to do meanwhile
   void add(const void* function, const char* name, Grid grid, uint32_t threads, std::span<std::byte* const> buffers,
            const void* params, size_t paramBytes);
   void clear() { launches_.clear(), arguments_.clear(); }

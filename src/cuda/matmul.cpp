@@ -247,15 +247,35 @@ bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cu
   return true;
 }
 
+Matmul MatmulLibrary::chunkOf(const Matmul& op, uint32_t from) {
+  Matmul chunk = op;
+  chunk.batch = std::min(kMaxBatch, op.batch - from);
+  return chunk;
+}
+
+MatmulPointers MatmulLibrary::chunkAt(const Matmul& op, const MatmulPointers& at, uint32_t from) {
+  MatmulPointers chunk = at;
+  chunk.a += from * op.strideA * bytesOf(op.formatA), chunk.b += from * op.strideB * bytesOf(op.formatB);
+  chunk.out += from * op.strideOut * bytesOf(op.formatOut);
+  return chunk;
+}
+
+bool MatmulLibrary::isReady(const Matmul& op, const MatmulPointers& at) const {
+  if (!knows(op)) return true;
+  if (!tried_) return false;
+  for (uint32_t from = 0; handle_ && from < op.batch; from += kMaxBatch) {
+    const Key key = keyOf(chunkOf(op, from), chunkAt(op, at, from));
+    const auto known = std::find_if(plans_.begin(), plans_.end(), [&](const Plan& plan) { return plan.key == key; });
+    if (known == plans_.end()) return false;
+    if (!known->possible) break;
+  }
+  return true;
+}
+
 bool MatmulLibrary::multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayWait) {
   if (!knows(op) || !prepare()) return false;
   for (uint32_t done = 0; done < op.batch; done += kMaxBatch) {
-    Matmul chunk = op;
-    chunk.batch = std::min(kMaxBatch, op.batch - done);
-    MatmulPointers from = at;
-    from.a += done * op.strideA * bytesOf(op.formatA), from.b += done * op.strideB * bytesOf(op.formatB);
-    from.out += done * op.strideOut * bytesOf(op.formatOut);
-    if (multiplyChunk(chunk, from, stream, mayWait)) continue;
+    if (multiplyChunk(chunkOf(op, done), chunkAt(op, at, done), stream, mayWait)) continue;
     if (done == 0) return false;
     throw Error(Code::Internal, "cuBLASLt multiplied one part of a batch and refused another");
   }

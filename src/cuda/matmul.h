@@ -51,6 +51,8 @@ class MatmulLibrary {
   // way for the shape. k > 0. A product that comes again and again is timed once, by the ways that the library thinks
   // best: for that the card is waited for, and MustWait thrown where `mayWait` says no.
   bool multiply(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayWait);
+  // Whether that would load nothing and look for no way: for a thread that has other things to do.
+  bool isReady(const Matmul& op, const MatmulPointers& at) const;
 
  private:
   template <class T>
@@ -76,6 +78,8 @@ class MatmulLibrary {
   Key keyOf(const Matmul& op, const MatmulPointers& at) const;
   Plan& planFor(const Matmul& op, const MatmulPointers& at);
   static bool knows(const Matmul& op);
+  static Matmul chunkOf(const Matmul& op, uint32_t from);
+  static MatmulPointers chunkAt(const Matmul& op, const MatmulPointers& at, uint32_t from);
   Plan makePlan(const Matmul& op, const MatmulPointers& at, const Key& key);
   void setBias(const Plan& plan, const MatmulPointers& at);
   void chooseAlgorithm(Plan& plan);

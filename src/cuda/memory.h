@@ -1,11 +1,7 @@
 // The memory of an opened card: taken and given back without waiting for what computes on it.
 #pragma once
-#include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
-#include <vector>
 
 #include "../device.h"
 #include "pinned.h"
@@ -17,7 +13,8 @@ namespace switchyard::cuda {
 // back in the order of a stream: of ours, on which nothing else is. What goes back stays in the pool for the next one
 // who asks. Elsewhere it waits in a list. In both cases it goes back to the card, for others to have, when the card has
 // rested for a moment, or has been busy for too long, by a thread that does nothing else; and at once when there is not
-// enough. Thread-safe. Shared by the device and its buffers, which may outlive it.
+// enough. Of a pool's, what is free beyond kKeptBytes goes soon, since another process may want it. Thread-safe. Shared
+// by the device and its buffers, which may outlive it.
 class DeviceMemory {
  public:
   DeviceMemory(std::shared_ptr<DeviceState> state, std::shared_ptr<PinnedPool> pinned);
@@ -37,31 +34,14 @@ class DeviceMemory {
   // Whether kernels reach page-locked memory of the host's by the address that it has there.
   bool readsHost() const noexcept { return readsHost_; }
 
+  static constexpr uint64_t kKeptBytes = 256 << 20;  // that a busy card's pool keeps for the next one who asks
+
   const std::shared_ptr<DeviceState> state;
 
  private:
-  struct Freed {
-    std::byte* memory;
-    size_t bytes;
-  };
-  bool has(cudaDeviceAttr attribute) const noexcept;
-  void openPool();
-  cudaError_t allocate(void** memory, size_t bytes);
-  void tidy() noexcept;
-  void freeKept() noexcept;
-  void run() noexcept;
-  using Clock = std::chrono::steady_clock;
-
-  const std::shared_ptr<PinnedPool> pinned_;
+  struct Shared;  // with the thread, which outlives this where the driver of a lost card does not answer it
+  const std::shared_ptr<Shared> shared_;
   const bool readsHost_;
-  cudaStream_t stream_ = nullptr;  // of the pool: nothing but what is taken and given back
-  cudaMemPool_t pool_ = nullptr;   // null: the card has none
-  std::mutex mutex_;               // all below
-  std::condition_variable wake_;
-  std::vector<Freed> kept_;  // without a pool: given back, and not freed yet
-  size_t blocks_ = 0;        // without a pool: those that there are
-  bool stop_ = false, isUntidy_ = false, trimsPinned_ = false;
-  Clock::time_point untidySince_;
   std::thread thread_;
 };
 

@@ -44,7 +44,6 @@ CudaQueue::CudaQueue(std::shared_ptr<DeviceMemory> memory, std::shared_ptr<Pinne
       completer_(std::move(completer)),
       stream_(state_),
       uploadStream_(state_),
-      downloadStream_(state_),
       graphs_(state_),
       support_(memory_),
       library_(state_, traits, support_),
@@ -101,7 +100,7 @@ void CudaQueue::finishReads(const std::byte* at, size_t bytes, bool forUpload) {
     return (forUpload || !r.isBefore) && r.from < at + bytes && at < r.from + r.bytes;
   });
   if (!overlaps) return;
-  order(downloadStream_, forUpload ? static_cast<cudaStream_t>(uploadStream_) : compute());
+  order(*downloadStream_, forUpload ? static_cast<cudaStream_t>(uploadStream_) : compute());
   if (forUpload) return;
   for (Reading& reading : reading_) reading.isBefore = true;
 }
@@ -132,9 +131,9 @@ void CudaQueue::beginCompute() {
 cudaEvent_t CudaQueue::markEnd() {
   joinUploads();
   if (!readsToJoin_) return mark(compute());
-  order(compute(), downloadStream_);
+  order(compute(), *downloadStream_);
   readsToJoin_ = false;
-  return mark(downloadStream_);
+  return mark(*downloadStream_);
 }
 
 void CudaQueue::launch(Kernel kernel, uint64_t count, std::span<const BufferView> views,
@@ -204,6 +203,7 @@ void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_
   // The first of a row go at once, so that the card has begun when the others are known.
   if (launchedInARow_ >= kAtOnce) {
     later_.add(variant.function, name, grid, variant.threads, buffers, params, kernel.paramsBytes);
+    if (later_.size() == LaunchList::kMost) playLater();
     return;
   }
   ++launchedInARow_;
@@ -220,11 +220,21 @@ void CudaQueue::launchKernel(const CudaKernel& kernel, const char* name, uint64_
 // stream_, which has been asked for all launches so far.
 cudaStream_t CudaQueue::compute() {
   launchedInARow_ = 0;
-  if (!later_.empty()) {
-    graphs_.play(later_, stream_, mayTakeLong_);
-    later_.clear();
-  }
+  if (!later_.empty()) playLater();
   return stream_;
+}
+
+cudaStream_t CudaQueue::downloads() {
+  if (!downloadStream_) {
+    if (!mayTakeLong_) throw MustWait();
+    downloadStream_.emplace(state_);
+  }
+  return *downloadStream_;
+}
+
+void CudaQueue::playLater() {
+  graphs_.play(later_, stream_, mayTakeLong_);
+  later_.clear();
 }
 
 // From here on the card never fails the caller: `done` hears of it, on the completion thread, after all earlier
@@ -248,7 +258,10 @@ void CudaQueue::discard() noexcept {
   const bool started = parted_ || uploadsToJoin_ || readsToJoin_ || computeDirty_ || !small_.empty() ||
                        !later_.empty() || !recorded_.blocks.empty() || recorded_.marks.uploadBegin ||
                        recorded_.marks.computeBegin || recorded_.marks.computeEnd;
-  if (!started) return;
+  if (!started) {
+    recorded_.limit = {};  // what the dropped job was said to take
+    return;
+  }
   drain();
   if (parted_) {  // their copies go to memory that the caller may now take back
     completer_->waitIdle(*queueState_);
@@ -274,15 +287,18 @@ void CudaQueue::dropRecorded() noexcept {
   forgetRecorded();
 }
 
-// Waits until the card has finished everything of this queue, in finite steps; a card that doesn't is lost.
+// Waits until the card has finished everything of this queue, in finite steps; a card that doesn't is lost. Its time
+// begins when what may go before it, and takes as long as it was said to, has been answered.
 void CudaQueue::drain() noexcept {
-  const auto begin = Clock::now();
-  for (const Stream* each : {&uploadStream_, &stream_, &downloadStream_}) {
+  auto begin = Clock::now();
+  for (const Stream* each : {&uploadStream_, &stream_, downloadStream_ ? &*downloadStream_ : nullptr}) {
+    if (!each) continue;
     const cudaStream_t stream = *each;
     while (!state_->lost()) {
       const cudaError_t status = cudaStreamQuery(stream);
       if (status == cudaSuccess) break;
       if (status == cudaErrorNotReady) {
+        if (completer_->awaits(*queueState_)) begin = Clock::now();
         if (Clock::now() - begin > std::max(watchdog.load(), recorded_.limit))
           state_->lose("no answer while a failed job was dropped");
         std::this_thread::sleep_for(std::chrono::microseconds(50));

@@ -2,10 +2,10 @@
 // copy engines are busy beside what it computes.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <memory>
-#include <set>
+#include <optional>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "../../kernels/registry.h"
@@ -124,10 +124,13 @@ class CudaQueue : public Queue {
   std::byte* stage(size_t wanted, size_t& bytes);
   void submitPart();
   cudaStream_t compute();
+  void playLater();
+  cudaStream_t downloads();
   void load(const void* function, const char* name);
   void launchKernel(const CudaKernel& kernel, const char* name, uint64_t count, std::span<std::byte* const> buffers,
                     const void* params);
-  void requireKnown(const Matmul& op);
+  void requireKnown(const Matmul& op, const MatmulPointers& at) const;
+  static std::pair<Matmul, MatmulPointers> plainProduct(const Matmul& op, const MatmulPointers& at);
   MatmulPointers pointersOf(const Matmul& op) const;
   bool multiplyByLibrary(const Matmul& op, const MatmulPointers& at);
   void matmulTiled(const Matmul& op, const MatmulPointers& at);
@@ -139,15 +142,15 @@ class CudaQueue : public Queue {
   const std::shared_ptr<DeviceState> state_;
   const std::shared_ptr<PinnedPool> pool_;
   const std::shared_ptr<Completer> completer_;
-  Stream stream_, uploadStream_, downloadStream_;
+  Stream stream_, uploadStream_;
+  std::optional<Stream> downloadStream_;  // from the first large download on
   LaunchGraphs graphs_;
   const WorkspaceSupport support_;
   MatmulLibrary library_;
   const std::shared_ptr<QueueState> queueState_;
-  std::unordered_set<const void*> loaded_;        // kernels whose code is on the card
-  std::set<std::array<uint64_t, 5>> multiplied_;  // shapes of products that the library was asked for
-  std::vector<Reading> reading_;                  // of this submission and of earlier ones
-  uint64_t pushed_ = 0;                           // submissions, parts included
+  std::unordered_set<const void*> loaded_;  // kernels whose code is on the card
+  std::vector<Reading> reading_;            // of this submission and of earlier ones
+  uint64_t pushed_ = 0;                     // submissions, parts included
 
   // Recorded since the last submit().
   Submission recorded_;

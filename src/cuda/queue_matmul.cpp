@@ -3,15 +3,13 @@
 
 namespace switchyard::cuda {
 
-static constexpr size_t kMostShapes = 64;  // as many as the library keeps its ways for
-
 void CudaQueue::matmul(const Matmul& op) {
   if (op.m == 0 || op.n == 0 || op.batch == 0) return;
   state_->enter();
   const MatmulPointers at = pointersOf(op);
   finishReads(at.out, op.out.size);
   if (at.sums) finishReads(at.sums, op.sums.size);
-  requireKnown(op);
+  if (op.k != 0) requireKnown(op, at);
   beginCompute();
   compute();  // what was launched before is before the library's own launches
   // Our own kernel where the library is not installed or knows no way, and for the zeros of k = 0.
@@ -20,27 +18,28 @@ void CudaQueue::matmul(const Matmul& op) {
 
 // The first product of a shape has the library loaded, and asked for a way to do it, which takes from a tenth of a
 // millisecond to a second.
-void CudaQueue::requireKnown(const Matmul& op) {
-  const uint64_t layout = op.formatA | op.formatB << 2 | op.formatOut << 4 | uint32_t(op.transposeA) << 6 |
-                          uint32_t(op.transposeB) << 7 | uint32_t(op.fast) << 8 | uint32_t(bool(op.bias)) << 9 |
-                          uint32_t(bool(op.residual)) << 10 | op.activation << 11 | op.bits << 16;
-  const std::array<uint64_t, 5> shape{op.m, op.n, op.k, op.batch, layout};
-  if (multiplied_.contains(shape)) return;
-  if (!mayTakeLong_) throw MustWait();
-  if (multiplied_.size() >= kMostShapes) multiplied_.clear();
-  multiplied_.insert(shape);
+void CudaQueue::requireKnown(const Matmul& op, const MatmulPointers& at) const {
+  if (mayTakeLong_) return;
+  const auto [product, to] = plainProduct(op, at);
+  if (!op.rowScales && !library_.isReady(op, at)) throw MustWait();
+  if (to.out && !library_.isReady(product, to)) throw MustWait();
+}
+
+// What the library makes into float32 or int32, where a pass of ours follows; nowhere to: it does not.
+std::pair<Matmul, MatmulPointers> CudaQueue::plainProduct(const Matmul& op, const MatmulPointers& at) {
+  Matmul product = op;
+  MatmulPointers to = at;
+  product.bias = product.residual = {}, product.activation = kActivationNone, product.formatOut = kFormatFloat32;
+  if (op.formatOut != kFormatFloat32) product.ldOut = op.n, to.out = at.sums;
+  if (op.batch > 1 || (op.rowScales ? op.group != 0 : !op.hasEpilogue() && !op.sums)) to.out = nullptr;
+  return {product, to};
 }
 
 // By the library with all that follows, or by the library into float32 or int32, and what follows in a pass of its own:
 // our own tiles have no tensor cores.
 bool CudaQueue::multiplyByLibrary(const Matmul& op, const MatmulPointers& at) {
-  const bool codes = bool(op.rowScales);
-  if (!codes && library_.multiply(op, at, stream_, mayWait_)) return true;
-  if (op.batch > 1 || (codes ? op.group != 0 : !op.hasEpilogue() && !op.sums)) return false;
-  Matmul product = op;
-  MatmulPointers to = at;
-  product.bias = product.residual = {}, product.activation = kActivationNone, product.formatOut = kFormatFloat32;
-  if (op.formatOut != kFormatFloat32) product.ldOut = op.n, to.out = at.sums;
+  if (!op.rowScales && library_.multiply(op, at, stream_, mayWait_)) return true;
+  const auto [product, to] = plainProduct(op, at);
   if (!to.out || !library_.multiply(product, to, stream_, mayWait_)) return false;
   const MatmulFinishParams params = matmulFinishParams(op, product.ldOut);
   std::byte* const buffers[] = {to.out, at.scales, at.rowScales, at.bias, at.residual, at.out};

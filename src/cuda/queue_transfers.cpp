@@ -136,12 +136,12 @@ void CudaQueue::download(std::span<std::byte> dst, BufferView src) {
   joinUploads();
   if (!recorded_.marks.computeEnd) recorded_.marks.computeEnd = mark(compute());
   const bool isSmall = dst.size() <= kSmallTransfer;
-  const cudaStream_t stream = isSmall ? compute() : downloadStream_;
+  const cudaStream_t stream = isSmall ? compute() : downloads();
   if (isSmall) {
     computeDirty_ = true;
   } else {
     reading_.push_back({from, dst.size(), UINT64_MAX});
-    order(compute(), downloadStream_);
+    order(compute(), stream);
     readsToJoin_ = true;
   }
   if (state_->isPinned(dst)) {

@@ -3,6 +3,7 @@
 #include <cuda_runtime_api.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <map>
@@ -25,11 +26,17 @@ Error toError(cudaError_t status, const std::string& what);
 // Throws when `status` is an error, and forgets it where the context goes on.
 void check(cudaError_t status, const char* what);
 
+// No answer from the card for this long, on one queue, and it counts as lost: what other queues are answered says
+// nothing of this one. More where a submission that the card has was said to take longer (Submission::limit), on all
+// queues, since they share the card. Tests shorten it.
+inline std::atomic<std::chrono::milliseconds> watchdog{std::chrono::minutes(10)};
+
 class DeviceState {
  public:
   explicit DeviceState(int ordinal) : ordinal(ordinal) {}
   const int ordinal;
   std::atomic<size_t> unfinished{0};  // submissions of all queues that the card has not answered
+  std::atomic<std::chrono::steady_clock::time_point> lastActive{};  // when one came, or was answered
 
   // For the calling thread; before any other call on this card. Throws DeviceLost once the card is lost.
   void enter();

@@ -33,6 +33,7 @@ BufferView Arena::takeFrom(Slab& slab, uint64_t bytes) {
 }
 
 Arena::Slab* Arena::addSlab(uint64_t bytes) {
+  if (!mayGrow_.load(std::memory_order_relaxed)) throw MustWait();
   uint64_t size = std::min(kMaxSlab, std::max(kFirstSlab, reserved_));
   if (bytes > size / 2) size = bytes;
   // Near the limit a slab shrinks to what is asked for, and what is empty goes first.

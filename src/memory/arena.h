@@ -1,5 +1,6 @@
 // Device memory of one context: sub-allocated from slabs, bounded by a limit, trimmed when idle.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -22,6 +23,8 @@ class Arena {
   ~Arena();
   // Throws OutOfMemory that names the request, what is in use and the limit. bytes may be 0.
   BufferView allocate(uint64_t bytes);
+  // False: where the device would have to be asked for memory, which may take milliseconds, allocate() throws MustWait.
+  void setMayGrow(bool mayGrow) noexcept { mayGrow_.store(mayGrow, std::memory_order_relaxed); }
   void free(BufferView view) noexcept;
   void trim() noexcept;  // gives slabs with nothing in them back to the device; a context does so when it has been idle
   ArenaUse use() const;
@@ -42,6 +45,7 @@ class Arena {
 
   const std::shared_ptr<Device> device_;
   const uint64_t limit_;
+  std::atomic<bool> mayGrow_{true};
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Slab>> slabs_;
   // The one that was freed last, kept whole: the next job often wants one like it. It counts as free.

@@ -76,14 +76,16 @@ std::vector<uint8_t> Pipelines::dataOf(VkPipelineCache cache) const {
   return data;
 }
 
-const Pipeline& Pipelines::get(const Shader& shader, const LaunchShape& shape) {
+const Pipeline& Pipelines::get(const Shader& shader, const LaunchShape& shape, bool mayMake) {
   std::lock_guard lock(mutex_);
   auto found = entries_.find(&shader);
+  if (found == entries_.end() && !mayMake) throw MustWait();
   if (found == entries_.end()) found = entries_.emplace(&shader, makeEntry(shader)).first;
   Entry& entry = found->second;
   const Constants constants = constantsFor(entry.info, shape);
   for (const auto& [key, pipeline] : entry.variants)
     if (key == constants) return *pipeline;
+  if (!mayMake) throw MustWait();
   entry.variants.emplace_back(constants, make(shader, entry, constants));
   unsaved_ = true;
   return *entry.variants.back().second;

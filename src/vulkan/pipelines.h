@@ -31,7 +31,8 @@ class Pipelines {  // safe from any thread
  public:
   explicit Pipelines(std::shared_ptr<Gpu> gpu);
   ~Pipelines();
-  const Pipeline& get(const Shader& shader, const LaunchShape& shape);
+  // Throws MustWait where one would have to be made and may not.
+  const Pipeline& get(const Shader& shader, const LaunchShape& shape, bool mayMake);
   void saveIfGrown() noexcept;  // to disk; cheap when nothing was compiled since
   // For pipelines that others make: the cache, and word that it has grown.
   VkPipelineCache cache() const { return cache_.get(); }

@@ -267,7 +267,7 @@ void GpuQueue::launchShader(const Shader& shader, uint64_t count, std::span<cons
     for (const BufferView& view : views) groupBytes = std::max(groupBytes, view.size);
     groupBytes /= count;
   }
-  const Pipeline& pipeline = pipelines_->get(shader, {count, groupBytes > kLongRowBytes, params});
+  const Pipeline& pipeline = pipelines_->get(shader, {count, groupBytes > kLongRowBytes, params}, mayTakeLong_);
   const uint64_t perGroup = shader.countsItems ? uint64_t(pipeline.groupThreads) * pipeline.itemsPerThread : 1;
   dispatch(shader, pipeline, (count - 1) / perGroup + 1, views, params);
 }
@@ -326,7 +326,7 @@ void GpuQueue::matmulWith(MatmulShader which, const Matmul& op) {
     std::span<const BufferView> views = all;
     if (shader.buffers == std::size(plain)) views = plain;
     const auto params = std::as_bytes(std::span(&p, 1));
-    const Pipeline& pipeline = pipelines_->get(shader, {p.batch, false, params});
+    const Pipeline& pipeline = pipelines_->get(shader, {p.batch, false, params}, mayTakeLong_);
     const uint64_t tiles = uint64_t((p.m - 1) / pipeline.tileRows + 1) * ((p.n - 1) / pipeline.tileColumns + 1);
     dispatch(shader, pipeline, tiles * p.batch, views, params);
   }

@@ -35,6 +35,7 @@ class GpuQueue final : public Queue {
   void setStopFlag(const std::atomic<bool>* stop) override { stop_ = stop; }
   void setProgress(Progress* progress) override { progress_ = progress; }
   void setMayWait(bool mayWait) override { mayWait_ = mayWait; }
+  void setMayTakeLong(bool mayTakeLong) override { mayTakeLong_ = mayTakeLong; }
 
   void matmulWith(MatmulShader shader, const Matmul& op);  // for the benchmark, and behind matmul()
   // Behind launch(), and for shaders that no kernel names. `groupBytes`: what a group reads; 0: its share of what is
@@ -142,7 +143,7 @@ class GpuQueue final : public Queue {
   const double pieceNs_;        // that a submission may take
   const std::atomic<bool>* stop_ = nullptr;
   Progress* progress_ = nullptr;
-  bool mayWait_ = true;
+  bool mayWait_ = true, mayTakeLong_ = true;
   std::shared_ptr<Pieces> pieces_;  // since the last submit()
   double openNs_ = 0;               // what the open recording takes, as far as is known
   std::vector<Work> openWork_;

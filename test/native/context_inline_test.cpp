@@ -39,6 +39,55 @@ TEST_P(InsideACall, TheFirstJobOfAWorkloadIsTheLanes) {
   EXPECT_TRUE(other.wait().ok());
 }
 
+// Nobody has noted what it is made of, whatever graph has run before.
+TEST_P(InsideACall, AGraphIsTheLanes) {
+  const auto graphOf = [this](const char* workload) {
+    auto job = std::make_shared<Job>();
+    job->kind = Job::Kind::Graph;
+    job->graph = std::make_unique<Graph>();
+    job->graph->inputCount = 1, job->graph->valueCount = 2, job->graph->outputs = {1};
+    GraphNode node;
+    node.workload = findWorkload(workload);
+    node.inputs[0] = 0, node.outputs[0] = 1;
+    node.params = resolveParams(*node.workload, {});
+    job->graph->nodes.push_back(node);
+    job->inputs = {{x.spec, x.bytes.data(), nullptr, true}};
+    return job;
+  };
+  EXPECT_TRUE(runJob(*context, graphOf("scale")).ok());
+  Pending pending(graphOf("softmax"));
+  EXPECT_FALSE(runNow(pending));
+  context->submit(pending.job);
+  EXPECT_TRUE(pending.wait().ok());
+}
+
+TEST_P(InsideACall, MemoryOfTheDeviceIsTakenByTheLane) {
+  EXPECT_TRUE(runJob(*context, addJob()).ok());
+  usedBytesAtRest(*context);
+  context->trim();
+  const auto here = std::this_thread::get_id();
+  std::atomic<int> inside{0}, all{0};
+  device->setHook([&](const FaultDevice::Event& event) {
+    if (event.point != Point::Allocate) return;
+    ++all;
+    inside += std::this_thread::get_id() == here;
+  });
+  Pending pending(addJob());
+  if (!runNow(pending)) context->submit(pending.job);
+  EXPECT_TRUE(pending.wait().ok());
+  EXPECT_EQ(inside, 0);
+  EXPECT_EQ(all, 1);
+  device->setHook(nullptr);
+}
+
+// A card that is lost is to be noticed some time, whatever was said.
+TEST_P(InsideACall, NoJobTakesLongerThanADay) {
+  auto job = addJob();
+  job->longest = std::chrono::hours(5000);
+  EXPECT_TRUE(runJob(*context, job).ok());
+  EXPECT_EQ(device->longest.load(), std::chrono::hours(24));
+}
+
 TEST_P(InsideACall, WhatTakesLongIsBegunAnewByTheLane) {
   EXPECT_TRUE(runJob(*context, addJob()).ok());
   const auto here = std::this_thread::get_id();

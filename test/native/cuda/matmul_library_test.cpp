@@ -188,6 +188,27 @@ struct Again {
   }
 };
 
+// Ways are of a layout and an alignment, too: another one has to be looked for.
+TEST_F(MatmulLibraryTest, isReadyForWhatItHasAWayFor) {
+  FakeCublasLt::state().proposals = {1};
+  MatmulLibrary library = make();
+  Again again;
+  MatmulPointers at;
+  at.a = again.a.bytes.data(), at.b = again.b.bytes.data(), at.out = again.out.bytes.data();
+  EXPECT_FALSE(library.isReady(again.op, at));
+  again.run(library);
+  EXPECT_TRUE(library.isReady(again.op, at));
+  Matmul longer = again.op;
+  longer.lda += 2;
+  EXPECT_FALSE(library.isReady(longer, at));
+  MatmulPointers shifted = at;
+  shifted.a += 4;
+  EXPECT_FALSE(library.isReady(again.op, shifted));
+  Matmul activated = again.op;  // which it does not do
+  activated.activation = kActivationRelu;
+  EXPECT_TRUE(library.isReady(activated, at));
+}
+
 TEST_F(MatmulLibraryTest, timesWhatComesAgainOnceAndKeepsTheFastest) {
   FakeCublasLt& fake = FakeCublasLt::state();
   fake.proposals = {1, 2, 3, 4}, fake.failing = {3};

@@ -94,12 +94,14 @@ TEST_F(CudaCalls, LoopsOfLaunchesBecomeGraphs) {
 
 // Where the driver makes no graphs, the launches go one by one.
 TEST_F(CudaCalls, LoopsGoOnWithoutGraphs) {
-  for (const char* call : {"cudaGraphCreate", "cudaGraphAddKernelNode", "cudaGraphInstantiate"}) {
+  for (const char* call : {"cudaGraphCreate", "cudaGraphAddKernelNode", "cudaGraphInstantiate", "cudaGraphLaunch",
+                           "cudaGraphExecKernelNodeSetParams"}) {
     const auto device = openOnShimRuntime();
     const auto a = device->allocate(4096);
     const auto queue = device->createQueue();
-    const ScaleParams params{1024, 1, 1, 0};
-    for (int round = 0; round < 3; ++round) {
+    ScaleParams params{1024, 1, 1, 0};
+    for (int round = 0; round < 4; ++round) {
+      params.offset = float(round + 1);                   // or there would be nothing to tell the graph
       if (round == 1) ShimRuntime::failAt(call, 0, 801);  // cudaErrorNotSupported
       std::vector<float> got(1024);
       queue->fill({a.get(), 0, 4096}, 0);
@@ -107,10 +109,34 @@ TEST_F(CudaCalls, LoopsGoOnWithoutGraphs) {
       for (size_t i = 0; i < 40; ++i) queue->launch(Kernel::scale, 1024, views, std::as_bytes(std::span(&params, 1)));
       queue->download(std::as_writable_bytes(std::span(got)), {a.get(), 0, 4096});
       finish(*queue);
-      EXPECT_EQ(got, std::vector<float>(1024, 40.0f));
+      EXPECT_EQ(got, std::vector<float>(1024, 40.0f * float(round + 1))) << call;
     }
-    EXPECT_EQ(ShimRuntime::fired(), 1);
+    EXPECT_EQ(ShimRuntime::fired(), 1) << call;
   }
+}
+
+// The card does not wait until all of a long loop are known.
+TEST_F(CudaCalls, ALongLoopGoesInPieces) {
+  const auto device = openOnShimRuntime();
+  const auto a = device->allocate(4);
+  const auto queue = device->createQueue();
+  const ScaleParams params{1, 1, 1, 0};
+  for (int round = 0; round < 2; ++round) {
+    float got = 0;
+    queue->fill({a.get(), 0, 4}, 0);
+    const BufferView views[] = {{a.get(), 0, 4}, {a.get(), 0, 4}};
+    const uint64_t launches = ShimRuntime::calls("cudaLaunchKernel"), graphs = ShimRuntime::calls("cudaGraphLaunch");
+    for (size_t i = 0; i < 2500; ++i) {
+      queue->launch(Kernel::scale, 1, views, std::as_bytes(std::span(&params, 1)));
+      const uint64_t asked =
+          ShimRuntime::calls("cudaLaunchKernel") - launches + 1024 * (ShimRuntime::calls("cudaGraphLaunch") - graphs);
+      ASSERT_LT(i, asked + 1024);
+    }
+    queue->download(std::as_writable_bytes(std::span(&got, 1)), {a.get(), 0, 4});
+    finish(*queue);
+    EXPECT_EQ(got, 2500);
+  }
+  EXPECT_EQ(ShimRuntime::calls("cudaGraphInstantiate"), 2u);  // of a whole piece, and of what is left
 }
 
 TEST_F(CudaCalls, PageRankIsOneGraphFromTheSecondTimeOn) {

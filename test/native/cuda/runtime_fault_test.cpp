@@ -11,12 +11,19 @@ namespace {
 
 // What fails to give something back leaves it: cudaFree and its kind are not among these.
 constexpr const char* kCalls[] = {"cudaDeviceGetAttribute",
+                                  "cudaDeviceEnablePeerAccess",
                                   "cudaEventCreateWithFlags",
                                   "cudaEventElapsedTime",
                                   "cudaEventQuery",
                                   "cudaEventRecord",
                                   "cudaFuncGetAttributes",
+                                  "cudaGraphAddKernelNode",
+                                  "cudaGraphCreate",
+                                  "cudaGraphExecKernelNodeSetParams",
+                                  "cudaGraphInstantiate",
+                                  "cudaGraphLaunch",
                                   "cudaHostAlloc",
+                                  "cudaHostRegister",
                                   "cudaLaunchKernel",
                                   "cudaMalloc",
                                   "cudaMallocFromPoolAsync",
@@ -25,6 +32,7 @@ constexpr const char* kCalls[] = {"cudaDeviceGetAttribute",
                                   "cudaMemPoolGetAttribute",
                                   "cudaMemPoolSetAttribute",
                                   "cudaMemcpyAsync",
+                                  "cudaMemcpyPeerAsync",
                                   "cudaMemsetAsync",
                                   "cudaStreamCreateWithFlags",
                                   "cudaStreamQuery",
@@ -34,12 +42,36 @@ constexpr const char* kCalls[] = {"cudaDeviceGetAttribute",
 
 constexpr size_t kBytes = 300 << 10, kSmall = 4 << 10, kHuge = 17 << 20;
 
+void clear(Device& device, const Buffer& buffer) {
+  const auto queue = device.createQueue();
+  Ending ending;
+  queue->fill({const_cast<Buffer*>(&buffer), 0, buffer.size}, 0);
+  queue->submit(ending.callback());
+  if (!ending.wait()) throw Error(Code::Internal, "it does not end");
+  if (!ending.error().empty()) throw Error(Code::DeviceLost, ending.error());
+}
+
+// The same loop three times: as it comes, as a new graph, and as one that is told what differs.
+void addInLoops(Queue& queue, Buffer& buffer) {
+  for (int round = 0; round < 3; ++round) {
+    const ScaleParams params{1, 1, float(round), 0};
+    const BufferView view{&buffer, 0, 4}, views[] = {view, view};
+    for (int i = 0; i < 12; ++i) queue.launch(Kernel::scale, 1, views, std::as_bytes(std::span(&params, 1)));
+    queue.copy({&buffer, 8, 4}, view);
+  }
+}
+
 // Everything that a queue can do, with the answer looked at. "" or what went wrong.
 std::string useAll(Device& device, std::shared_ptr<Ending>* last) {
   std::unique_ptr<Queue> queue;
   std::vector<std::byte> small(kSmall, std::byte{3}), large(kBytes, std::byte{5}), huge(kHuge, std::byte{7});
-  std::vector<std::byte> gotSmall(kSmall), gotLarge(kBytes), gotHuge(kHuge);
+  std::vector<std::byte> gotSmall(kSmall), gotLarge(kBytes), gotHuge(kHuge), gotFar(kSmall, std::byte{1});
+  float sum = 0;
   try {
+    const auto pinned = device.pin(small);
+    const auto far = openOnShimRuntime(1);
+    const auto farBuffer = far->allocate(kSmall), near = device.allocate(kSmall), counted = device.allocate(kSmall);
+    clear(*far, *farBuffer);
     const auto a = device.allocate(kBytes), b = device.allocate(kBytes), c = device.allocate(kHuge);
     queue = device.createQueue();
     try {
@@ -54,6 +86,11 @@ std::string useAll(Device& device, std::shared_ptr<Ending>* last) {
       queue->download(gotLarge, {a.get(), 0, kBytes});
       queue->fill({a.get(), 0, kBytes}, 0);
       queue->download(gotHuge, {c.get(), 0, kHuge});
+      queue->copyFrom({near.get(), 0, kSmall}, {farBuffer.get(), 0, kSmall});
+      queue->download(gotFar, {near.get(), 0, kSmall});
+      queue->fill({counted.get(), 0, kSmall}, 0);
+      addInLoops(*queue, *counted);
+      queue->download(std::as_writable_bytes(std::span(&sum, 1)), {counted.get(), 8, 4});
     } catch (...) {
       queue->discard();
       throw;
@@ -69,7 +106,9 @@ std::string useAll(Device& device, std::shared_ptr<Ending>* last) {
   }
   std::memcpy(large.data(), small.data(), kSmall);
   std::memcpy(large.data() + kSmall, small.data(), kSmall);
-  return gotSmall == small && gotLarge == large && gotHuge == huge ? "" : "what was read is wrong";
+  const bool isRight = gotSmall == small && gotLarge == large && gotHuge == huge && sum == 36 &&
+                       gotFar == std::vector<std::byte>(kSmall);
+  return isRight ? "" : "what was read is wrong";
 }
 
 class CudaFaults : public OnCudaRuntime {
@@ -114,12 +153,18 @@ class CudaFaults : public OnCudaRuntime {
     if (lost || isSticky) forgetLost();
     return fired_ > 0;
   }
-  void atEachPlace(cudaError_t error, bool isSticky, int step) {
+  // The first few, a third of the next ones, each `turn` another third, and some of the rest.
+  static int next(int nth, int turn) {
+    if (nth < 3) return nth + 1;
+    if (turn >= 0 && nth < 40) return nth == 3 ? 4 + turn : nth + 3;
+    return nth + 37;
+  }
+  void atEachPlace(cudaError_t error, bool isSticky, int turn) {
     for (const bool pools : {true, false}) {
       ShimRuntime::setPools(pools);
       for (const char* call : kCalls) {
         int places = 0;
-        for (int nth = 0; nth < 200 && !HasFailure(); nth += nth < 4 ? 1 : step) {
+        for (int nth = 0; nth < 200 && !HasFailure(); nth = next(nth, pools ? turn : -1)) {
           if (!failOnce(call, nth, error, isSticky)) break;
           ++places;
           ShimRuntime::setPools(pools);
@@ -135,9 +180,9 @@ class CudaFaults : public OnCudaRuntime {
   int fired_ = 0, places_ = 0;
 };
 
-TEST_F(CudaFaults, OutOfMemoryOnce) { atEachPlace(cudaErrorMemoryAllocation, false, 37); }
-TEST_F(CudaFaults, AnotherErrorOnce) { atEachPlace(cudaErrorInvalidValue, false, 41); }
-TEST_F(CudaFaults, AnErrorForGood) { atEachPlace(cudaErrorIllegalAddress, true, 43); }
+TEST_F(CudaFaults, OutOfMemoryOnce) { atEachPlace(cudaErrorMemoryAllocation, false, 0); }
+TEST_F(CudaFaults, AnotherErrorOnce) { atEachPlace(cudaErrorInvalidValue, false, 1); }
+TEST_F(CudaFaults, AnErrorForGood) { atEachPlace(cudaErrorIllegalAddress, true, 2); }
 
 }  // namespace
 }  // namespace switchyard::test

@@ -65,11 +65,88 @@ TEST_F(CudaLanes, ALongKernelThatWasAnnouncedIsNoLoss) {
   EXPECT_EQ(ending.error(), "");
 }
 
+// Nor does it hide that another one is not answered, that one goes on submitting.
+TEST_F(CudaLanes, ABusyLaneDoesNotHideAnotherOne) {
+  ShimRuntime::setWatchdog(400ms);
+  {
+    const auto device = openOnShimRuntime();
+    const auto a = device->allocate(4096), b = device->allocate(4096);
+    const auto held = device->createQueue(), other = device->createQueue();
+    Ending ending;
+    ShimRuntime::holdNextKernel();
+    held->fill({a.get(), 0, a->size}, 7);
+    held->submit(ending.callback());
+    for (int i = 0; i < 30 && !ending.wait(0ms); ++i) {
+      Ending slow;
+      ShimRuntime::delayNextKernel(120ms);
+      try {
+        other->fill({b.get(), 0, b->size}, 7);
+      } catch (const Error&) {
+        other->discard();
+        break;
+      }
+      other->submit(slow.callback());
+      ASSERT_TRUE(slow.wait());
+    }
+    EXPECT_TRUE(ending.wait(0ms));
+    EXPECT_TRUE(device->lost());
+  }
+  ShimRuntime::release();
+  forgetLost();
+}
+
+// What is dropped behind one has to wait for it.
+TEST_F(CudaLanes, AJobIsDroppedBehindALongKernelThatWasAnnounced) {
+  ShimRuntime::setWatchdog(100ms);
+  const auto device = openOnShimRuntime();
+  const auto a = device->allocate(4096);
+  const auto queue = device->createQueue();
+  queue->setLongest(1h);
+  ShimRuntime::holdNextKernel();
+  queue->fill({a.get(), 0, a->size}, 7);
+  Ending ending;
+  queue->submit(ending.callback());
+  queue->fill({a.get(), 0, a->size}, 8);
+  std::thread releases([] {
+    std::this_thread::sleep_for(500ms);
+    ShimRuntime::release();
+  });
+  queue->discard();
+  releases.join();
+  EXPECT_FALSE(device->lost());
+  ASSERT_TRUE(ending.wait());
+  EXPECT_EQ(ending.error(), "");
+}
+
 std::vector<std::string> slowCallsHere() {
   std::vector<std::string> names;
   for (const auto& call : ShimRuntime::takeSlowCalls())
     if (call.thread == std::this_thread::get_id()) names.push_back(call.name);
   return names;
+}
+
+// The memory of a small job is there, or the lane asks for it.
+TEST_F(CudaLanes, MemoryIsAskedForByTheLane) {
+  const auto device = openOnShimRuntime();
+  const auto context = Context::create(device);
+  const HostTensor x = Random(1).uniform(kF32, {3, 40});
+  ASSERT_TRUE(runJob(*context, makeJob("softmax", {x})).ok());
+  usedBytesAtRest(*context);
+  context->trim();
+  const auto taken = device->allocate(1 << 20);  // what it had: there is none like it left
+  ShimRuntime::takeSlowCalls();
+  const uint64_t before = ShimRuntime::calls("cudaMallocFromPoolAsync");
+  Pending pending(makeJob("softmax", {x}));
+  pending.job->prepare();
+  bool inside = false;
+  for (int i = 0; i < 100 && !inside; ++i) {
+    if (i) std::this_thread::sleep_for(1ms);
+    inside = context->runNow(pending.job);
+  }
+  EXPECT_EQ(slowCallsHere(), std::vector<std::string>());
+  if (!inside) context->submit(pending.job);
+  EXPECT_TRUE(pending.wait().ok()) << pending.wait().text();
+  EXPECT_GT(ShimRuntime::calls("cudaMallocFromPoolAsync"), before);
 }
 
 // As an event loop calls it.

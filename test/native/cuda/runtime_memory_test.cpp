@@ -72,6 +72,61 @@ TEST_P(CudaMemory, GoesBackWhenTheCardRestsByAThreadOfItsOwn) {
   EXPECT_GT(found, 0);
 }
 
+// A moment without work between two jobs is no rest.
+TEST_P(CudaMemory, StaysWhileJobsComeOneAfterTheOther) {
+  const auto held = device->allocate(4096);
+  const auto queue = device->createQueue();
+  device->allocate(1 << 20);
+  for (int i = 0; i < 60; ++i) {
+    Ending ending;
+    queue->fill({held.get(), 0, 4096}, uint32_t(i));
+    queue->submit(ending.callback());
+    ASSERT_TRUE(ending.wait());
+    std::this_thread::sleep_for(40ms);
+    ASSERT_EQ(ShimRuntime::calls("cudaFree") + ShimRuntime::calls("cudaMemPoolTrimTo"), 0u);
+  }
+}
+
+// Another process may want it, however long this one computes.
+TEST_P(CudaMemory, OfAPoolOnlySoMuchIsKept) {
+  if (!GetParam()) GTEST_SKIP() << "without pools what is freed waits for the card";
+  const auto held = device->allocate(4096);
+  auto first = device->allocate(200 << 20), second = device->allocate(200 << 20);
+  Ending ending;
+  const auto queue = computing(*held, ending);
+  first.reset(), second.reset();
+  for (int i = 0; i < 40 && !ShimRuntime::calls("cudaMemPoolTrimTo"); ++i) std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(ShimRuntime::calls("cudaMemPoolTrimTo"), 1u);
+  // One of the two is still there.
+  ShimRuntime::takeSlowCalls();
+  first = device->allocate(200 << 20);
+  EXPECT_EQ(slowCallsHere(), std::vector<std::string>());
+  ShimRuntime::release();
+  ASSERT_TRUE(ending.wait());
+}
+
+// The thread that gives back may be in a call of a lost card's driver that does not return.
+TEST_P(CudaMemory, ALostCardDoesNotHoldUpWhoLetsItGo) {
+  const char* const call = GetParam() ? "cudaMemPoolTrimTo" : "cudaFree";
+  ShimRuntime::setWatchdog(200ms);
+  ShimRuntime::hangAt(call);
+  device->allocate(1 << 20);
+  for (int i = 0; i < 200 && !ShimRuntime::hanging(); ++i) std::this_thread::sleep_for(20ms);
+  ASSERT_EQ(ShimRuntime::hanging(), 1);
+  std::atomic<bool> isGone{false};
+  std::thread letsGo([&] {
+    device.reset();
+    isGone = true;
+  });
+  for (int i = 0; i < 200 && !isGone; ++i) std::this_thread::sleep_for(20ms);
+  EXPECT_TRUE(isGone);
+  EXPECT_EQ(ShimRuntime::hanging(), 1);
+  ShimRuntime::release();
+  letsGo.join();
+  ShimRuntime::setWatchdog(10min);
+  forgetLost();
+}
+
 TEST_P(CudaMemory, WhatWasGivenBackCountsAsFree) {
   const uint64_t before = device->memory().freeBytes;
   auto block = device->allocate(1 << 20);

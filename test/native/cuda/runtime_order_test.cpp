@@ -15,7 +15,15 @@ constexpr size_t kBuffers = 6, kBytes = 640 << 10, kSmall = 48 << 10, kLarge = 2
 // A queue, and what its buffers hold if all is done in order.
 class Drawn {
  public:
-  Drawn(uint64_t seed, Device& device) : random_(seed), queue_(device.createQueue()) {
+  Drawn(uint64_t seed, Device& device, Device& other) : random_(seed), queue_(device.createQueue()) {
+    far_ = other.allocate(kBytes);
+    farBytes_.resize(kBytes);
+    for (std::byte& byte : farBytes_) byte = std::byte(random_());
+    Ending uploaded;
+    const auto queue = other.createQueue();
+    queue->upload({far_.get(), 0, kBytes}, farBytes_);
+    queue->submit(uploaded.callback());
+    EXPECT_TRUE(uploaded.wait());
     for (size_t i = 0; i < kBuffers; ++i) {
       buffers_.push_back(device.allocate(kBytes));
       model_.emplace_back(kBytes);
@@ -73,7 +81,7 @@ class Drawn {
 
   void step() {
     const size_t buffer = below(kBuffers), other = (buffer + 1 + below(kBuffers - 1)) % kBuffers;
-    switch (below(6)) {
+    switch (below(8)) {
       case 0:
       case 1: {
         if (!isFree(buffer)) return;
@@ -105,6 +113,23 @@ class Drawn {
         to.bytes = from.bytes = 4096;
         to.offset = std::min(to.offset, kBytes - 4096), from.offset = std::min(from.offset, kBytes - 4096);
         convert(to, from);
+        return;
+      }
+      case 5: {  // as long as a graph, now and then
+        if (below(3)) return;
+        for (size_t left = 8 + 4 * below(4); left; --left) {
+          Range to = touched(left % 2 ? buffer : other), from = touched(left % 2 ? other : buffer);
+          to.bytes = from.bytes = 512;
+          to.offset = std::min(to.offset, kBytes - 512), from.offset = std::min(from.offset, kBytes - 512);
+          convert(to, from);
+        }
+        return;
+      }
+      case 6: {
+        const Range to = touched(buffer);
+        const size_t from = below(kBytes - to.bytes + 1) / 16 * 16;
+        queue_->copyFrom(view(to), {far_.get(), from, to.bytes});
+        std::memcpy(at(to), farBytes_.data() + from, to.bytes);
         return;
       }
       default: {
@@ -140,6 +165,8 @@ class Drawn {
   }
 
   std::mt19937_64 random_;
+  std::unique_ptr<Buffer> far_;  // of another card
+  std::vector<std::byte> farBytes_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::vector<std::vector<std::byte>> model_;
   std::unique_ptr<Queue> queue_;
@@ -154,10 +181,11 @@ TEST_F(CudaOrder, DrawnTransfersAndLaunches) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ShimRuntime::seed(seed);
     ShimRuntime::setPools(seed % 4 != 0);
-    const auto device = openOnShimRuntime();
-    Drawn(seed, *device).run(12);
+    const auto device = openOnShimRuntime(), other = openOnShimRuntime(1);
+    Drawn(seed, *device, *other).run(12);
     expectNoViolations();
   }
+  EXPECT_GT(ShimRuntime::calls("cudaGraphLaunch"), 10u);
 }
 
 // A small upload has had the one stream wait for the readback, which says nothing of the stream of large ones.

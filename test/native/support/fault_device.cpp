@@ -55,7 +55,10 @@ class FaultQueue final : public Queue {
   void discard() noexcept override { inner_->discard(); }
   void setMayWait(bool mayWait) override { inner_->setMayWait(mayWait); }
   void setMayTakeLong(bool mayTakeLong) override { inner_->setMayTakeLong(mayTakeLong); }
-  void setLongest(std::chrono::milliseconds longest) override { inner_->setLongest(longest); }
+  void setLongest(std::chrono::milliseconds longest) override {
+    device_.longest = longest;
+    inner_->setLongest(longest);
+  }
   void beginIndependent() override { inner_->beginIndependent(); }
   void setStopFlag(const std::atomic<bool>* flag) override { inner_->setStopFlag(flag); }
   void setProgress(Progress* progress) override { inner_->setProgress(progress); }

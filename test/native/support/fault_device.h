@@ -1,6 +1,7 @@
 // A device that fails, or waits, when a test says so.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -21,7 +22,8 @@ class FaultDevice final : public Device {
   std::shared_ptr<const Program> compile(std::shared_ptr<const ProgramModule> module) override;
   MemoryUse memory() const override { return inner_->memory(); }
   bool reaches(const Device&) const noexcept override { return reachesAll; }
-  bool reachesAll = false;  // the device in it copies from all that a test uses
+  std::atomic<std::chrono::milliseconds> longest{};  // that its queues were told last
+  bool reachesAll = false;                           // the device in it copies from all that a test uses
 
   struct Event {
     Point point;

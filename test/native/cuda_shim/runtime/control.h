@@ -49,6 +49,11 @@ class ShimRuntime {
   // The next kernel that is launched does not end before release().
   static void holdNextKernel();
   static void release();
+  // The next kernel that is launched does not begin before that.
+  static void delayNextKernel(std::chrono::milliseconds by);
+  // From here on the calls of that name do not return before release().
+  static void hangAt(const std::string& call);
+  static int hanging();                                      // threads
   static void setPools(bool supported);                      // cudaDevAttrMemoryPoolsSupported
   static void setDeviceBytes(uint64_t bytes);                // of a card
   static void setWatchdog(std::chrono::milliseconds limit);  // of the backend, for all its devices

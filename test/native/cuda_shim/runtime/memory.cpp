@@ -147,6 +147,7 @@ cudaError_t cudaMallocFromPoolAsync(void** memory, size_t bytes, cudaMemPool_t p
     at = const_cast<std::byte*>(known->first), bytes = known->second.bytes;
     known->second.freed = nullptr, known->second.isFree = false;
   } else {
+    world.slow("cudaMallocFromPoolAsync");  // the pool grows
     if (world.takenOf(state.card) + bytes > world.deviceBytes) return world.end(cudaErrorMemoryAllocation);
     if (!(at = allocate(bytes))) return world.end(cudaErrorMemoryAllocation);
     std::memset(at, kFreed, bytes);
@@ -240,8 +241,12 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, size_t bytes, cudaStream_t stream) {
+cudaError_t cudaMemcpyPeerAsync(void* to, int toCard, const void* from, int fromCard, size_t bytes,
+                                cudaStream_t stream) {
   BEGIN("cudaMemcpyPeerAsync");
+  const Block *target = world.find(to, bytes), *source = world.find(from, bytes);
+  if (!target || target->card != toCard || !source || source->card != fromCard)
+    world.violation("a copy between cards that names others than those of its memory");
   world.ask(of(stream), [&world, to, from, bytes] {
     world.checkDevice(from, bytes, "a copy from another card");
     world.checkDevice(to, bytes, "a copy from another card to");

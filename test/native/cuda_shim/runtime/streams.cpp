@@ -56,7 +56,19 @@ void run(World& world, const Launch& launch) {
     if (world.sticky == cudaSuccess) world.sticky = cudaErrorLaunchFailure;
     return;
   }
+  // Its buffers come before its values; one that it is not given is null.
+  for (size_t i = 0; i + 1 < launch.arguments.size(); ++i) {
+    const void* buffer = nullptr;
+    if (launch.arguments[i].size() != sizeof buffer) continue;
+    std::memcpy(&buffer, launch.arguments[i].data(), sizeof buffer);
+    if (buffer) world.checkDevice(buffer, 0, "a kernel's buffer");
+  }
   launch.run();
+}
+
+// What is asked of a stream while another card is current fails, or goes to the wrong one.
+void requireCurrent(World& world, const StreamState& stream, const char* call) {
+  if (stream.card != World::currentCard()) world.violation(std::string(call) + " while another card is current");
 }
 
 }  // namespace
@@ -169,6 +181,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   BEGIN("cudaEventRecord");
   if (!world.events.count(&of(event))) return world.end(cudaErrorInvalidResourceHandle);
   if (of(event).card != of(stream).card) world.violation("an event of another card");
+  requireCurrent(world, of(stream), "cudaEventRecord()");
   of(event).record = world.ask(of(stream), nullptr);
   return cudaSuccess;
 }
@@ -209,9 +222,11 @@ cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void**
   if (shared) return world.end(cudaErrorNotSupported);
   if (const cudaError_t wrong = makeLaunch(launch, function, grid, block, arguments); wrong != cudaSuccess)
     return world.end(wrong);
+  requireCurrent(world, of(stream), "cudaLaunchKernel()");
   load(world, function);
   const StepPtr step = world.ask(of(stream), [&world, launch] { run(world, launch); });
   step->isHeld = std::exchange(world.holdsNext, false);
+  if (world.nextDelay.count()) step->notBefore = std::chrono::steady_clock::now() + std::exchange(world.nextDelay, {});
   return cudaSuccess;
 }
 
@@ -305,6 +320,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   BEGIN("cudaGraphLaunch");
   ExecState& state = of(exec);
   StreamState& on = of(stream);
+  requireCurrent(world, on, "cudaGraphLaunch()");
   std::vector<StepPtr> steps;
   for (const GraphNode& node : state.nodes) {
     std::vector<StepPtr> after{on.last, state.last};

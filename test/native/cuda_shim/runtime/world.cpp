@@ -31,6 +31,7 @@ void Launch::run() const {
 
 bool World::mayRun(const Step& step) const {
   if (step.isHeld && isHolding) return false;
+  if (step.notBefore > std::chrono::steady_clock::now()) return false;
   return std::all_of(step.after.begin(), step.after.end(), [](const StepPtr& before) { return before->isDone; });
 }
 
@@ -118,6 +119,10 @@ void World::slow(const char* call) {
   char name[32] = "";
   pthread_getname_np(pthread_self(), name, sizeof name);
   slowCalls.push_back({call, name, std::this_thread::get_id()});
+  if (hangCall != call) return;
+  ++hanging;
+  while (!hangCall.empty()) released.wait(mutex);  // its caller holds it
+  --hanging;
 }
 
 void World::violation(const std::string& text) { violations.push_back(text); }
@@ -225,8 +230,31 @@ void ShimRuntime::holdNextKernel() {
 }
 
 void ShimRuntime::release() {
+  World& world = World::get();
+  std::unique_lock lock(world.mutex);
+  world.holdsNext = world.isHolding = false;
+  world.hangCall.clear();
+  world.released.notify_all();
+  while (world.hanging) {  // what hung goes to the end of its call
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+  }
+}
+
+void ShimRuntime::delayNextKernel(std::chrono::milliseconds by) {
   const std::lock_guard lock(World::get().mutex);
-  World::get().holdsNext = World::get().isHolding = false;
+  World::get().nextDelay = by;
+}
+
+void ShimRuntime::hangAt(const std::string& call) {
+  const std::lock_guard lock(World::get().mutex);
+  World::get().hangCall = call;
+}
+
+int ShimRuntime::hanging() {
+  const std::lock_guard lock(World::get().mutex);
+  return World::get().hanging;
 }
 
 void ShimRuntime::setPools(bool supported) {

@@ -2,6 +2,8 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +26,7 @@ struct Step {
   bool isHeld = false, isDone = false;
   bool isWork = true;  // something that takes a card time
   uint64_t time = 0;   // when it was done
+  std::chrono::steady_clock::time_point notBefore{};
 };
 using StepPtr = std::shared_ptr<Step>;
 
@@ -95,6 +98,10 @@ class World {
   const void* ahead = nullptr;
   uint64_t clock = 0;
   cudaError_t sticky = cudaSuccess;
+  std::chrono::milliseconds nextDelay{0};
+  std::string hangCall;  // "": none
+  int hanging = 0;       // threads in such a call
+  std::condition_variable_any released;
   bool holdsNext = false, isHolding = false, hasPools = true;
   uint64_t deviceBytes = uint64_t{1} << 30;
 
