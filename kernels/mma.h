@@ -36,8 +36,8 @@ __device__ inline void multiplyAdd(float (&sums)[4], const uint32_t (&left)[4], 
 #endif
 }
 
-// Four 8 x 8 matrices of halves in shared memory (ldmatrix): lane l says where row l % 8 of matrix l / 8 is, 16 bytes on
-// a multiple of 16. out[m] of lane l: row l / 4 of matrix m, columns 2t, 2t + 1; or, transposed, column l / 4, rows 2t,
+// Four 8 x 8 matrices of halves in shared memory (ldmatrix): lane l says where row l % 8 of matrix l / 8 is, 16 bytes
+// on a multiple of 16. out[m] of lane l: row l / 4 of matrix m, columns 2t, 2t + 1; or, transposed, column l / 4, rows 2t,
 // 2t + 1. volatile and "memory": it reads what copies into shared memory have written, which the compiler can't see.
 template <bool kTransposed>
 __device__ inline void loadMatrices(uint32_t (&out)[4], const void* row) {
@@ -58,8 +58,8 @@ __device__ inline void loadMatrices(uint32_t (&out)[4], const void* row) {
 #endif
 }
 
-// Copies of 16 bytes from global to shared memory past the registers (cp.async): there after wait(), for the thread that
-// has asked for them; for others after a barrier, too.
+// Copies of 16 bytes from global to shared memory past the registers (cp.async): there after wait(), for the thread
+// that has asked for them; for others after a barrier, too.
 class AsyncCopies {
  public:
   // Zeros where it is not `there`; nothing is read then.

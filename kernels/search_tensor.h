@@ -5,8 +5,8 @@
 // meet all queries. Sums run over any order of the depths that both sides agree on: so a lane takes 16 or 32 bytes of a
 // row that lie side by side, of which each product of 16 depths has four elements. Queries are float32 and become sums
 // of halves in shared memory; so does a float32 base in registers. Of two sums of three bfloat16 the six products that
-// float32 would notice are made, with `fast` those three of sums of two. Codes are exact as float16. A query for float16
-// is brought near 1 first, by its own first elements.
+// float32 would notice are made, with `fast` those three of sums of two. Codes are exact as float16. A query for
+// float16 is brought near 1 first, by its own first elements.
 #pragma once
 #include "search_halves.h"
 #include "search_rows.h"

@@ -1,5 +1,5 @@
-// A cuBLASLt of the tests' own, over the host's memory: it computes what it was asked for, column-major as NVIDIA's, and
-// refuses what that one refuses. Its algorithms are numbers; all compute the same.
+// A cuBLASLt of the tests' own, over the host's memory: it computes what it was asked for, column-major as NVIDIA's,
+// and refuses what that one refuses. Its algorithms are numbers; all compute the same.
 #pragma once
 #ifdef SWITCHYARD_HAVE_CUDA
 #include <map>

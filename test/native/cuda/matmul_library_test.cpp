@@ -1,5 +1,5 @@
-// Products by cuBLASLt over a library of the tests' own: what is asked of it, which of its algorithms is taken, and what
-// is kept of that.
+// Products by cuBLASLt over a library of the tests' own: what is asked of it, which of its algorithms is taken, and
+// what is kept of that.
 #ifdef SWITCHYARD_HAVE_CUDA
 #include <gtest/gtest.h>
 
