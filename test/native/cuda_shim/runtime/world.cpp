@@ -17,7 +17,7 @@ World& World::get() {
 }
 
 int& World::currentCard() {
-  static thread_local int card = 0;
+  static thread_local int card = kFirstShimCard;
   return card;
 }
 
