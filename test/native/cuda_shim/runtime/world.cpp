@@ -189,6 +189,8 @@ void ShimRuntime::reset() {
   world.holdsNext = world.isHolding = false;
   world.hasPools = true;
   world.deviceBytes = uint64_t{1} << 30;
+  world.nextDelay = {};
+  for (const StepPtr& step : world.open) step->notBefore = {};
   world.runAll();  // after an error nothing is done by it
   world.sticky = cudaSuccess;
   world.loaded.clear(), world.slowCalls.clear(), world.violations.clear(), world.calls.clear();
