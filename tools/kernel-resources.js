@@ -192,13 +192,15 @@ function hashOfKernels(folder = path.join(root, 'kernels')) {
 }
 
 function page(entries, archs, version, hash) {
+  const tried = kTried.map((arch) => `sm_${arch}`).join(' or ');
   return `# What the CUDA kernels take
 
-Written by \`npm run kernels:resources\`, by ${version}, of kernels ${hash}. For each kernel: the threads of a block, the bytes of shared
-memory that it has by itself, and for each architecture the registers of a thread, the share of a multiprocessor's
-threads that are in flight at once with that, and in brackets what keeps it from more. Spilled are registers that had to
-go to memory; local is memory of a thread whose places are chosen at run time. No kernel may spill, here and on
-${kTried.map((arch) => `sm_${arch}`).join(' and ')}: the command fails then.
+Written by \`npm run kernels:resources\`, by ${version}, of kernels ${hash}.
+
+For each kernel: the threads of a block, the bytes of shared memory that it has by itself, and for each architecture the
+registers of a thread, the share of a multiprocessor's threads that are in flight at once with that, and in brackets
+what keeps it from more. Spilled are registers that had to go to memory; local is memory of a thread whose places are
+chosen at run time. No kernel may spill, on these or on ${tried}: the command fails then.
 
 ${tableOf(entries, archs)}
 `;
