@@ -152,7 +152,7 @@ __global__ void __launch_bounds__(kTileThreads, 1)
 // ---- halves on tensor cores, where the card has them (tensor_cores.h)
 
 template <uint32_t kSteps, bool kBfloat>
-__global__ void __launch_bounds__(kHalvesThreads, 3)
+__global__ void __launch_bounds__(kHalvesThreads, 2)  // for three the compiler puts registers into memory
     fusedHalvesKernel(const void* query, const void* key, const void* value, const void* bias, const void* tiles,
                       void* out, FusedAttentionParams p) {
 #ifdef SWITCHYARD_HAS_MMA

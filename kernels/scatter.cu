@@ -6,7 +6,7 @@ namespace switchyard::SWITCHYARD_KERNEL_SPACE {
 
 constexpr uint32_t kThreads = 256;
 
-__global__ void __launch_bounds__(kThreads) scatterKernel(ScatterParams p) {
+__global__ void __launch_bounds__(kThreads, 4) scatterKernel(ScatterParams p) {
   const uint64_t block = linearBlock();
   const uint64_t piece = block / kScatterParts;
   if (piece >= p.count) return;

@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 
 // The best of blocks alone, where the card has tensor cores (SearchParams.how).
 template <uint32_t kBase, bool kFast>
-__global__ void __launch_bounds__(kSearchThreads, kBase == kFormatFloat32 ? 1 : 2)
+__global__ void __launch_bounds__(kSearchThreads, 1)  // for two the compiler puts registers into memory
     searchTensorKernel(const float* queries, const void* base, const float* scales, const uint32_t* mask, float* scores,
                        SearchParams p) {
 #ifdef SWITCHYARD_HAS_MMA

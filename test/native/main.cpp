@@ -58,6 +58,10 @@ void parse(int& argc, char** argv) {
       options().cases = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--seeds"))
       options().seeds = std::strtoull(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--first-seed"))
+      options().firstSeed = std::strtoull(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--watched"))
+      options().watched = true;
     else if (!std::strcmp(argv[i], "--case"))
       options().onlyCase = std::strtoll(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--skip-first"))

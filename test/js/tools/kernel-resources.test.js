@@ -1,13 +1,17 @@
 // The table of what kernels take: how it is read from what the assembler says, and that it has every kernel.
 'use strict';
 const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { inRoot } = require('../../support/paths');
 const {
   occupancy,
   readAssembler,
   readThreads,
+  readArguments,
   plainName,
   tableOf,
+  hashOfKernels,
   kTable,
 } = require('../../../tools/kernel-resources');
 
@@ -29,6 +33,20 @@ test('what the assembler says of each kernel is read', () => {
   ]);
 });
 
+test("what a function spills that a kernel calls is the kernel's", () => {
+  const said = `${kSaid}ptxas info    : Function properties for _Zhelper
+    16 bytes stack frame, 8 bytes spill stores, 8 bytes spill loads
+ptxas info    : Function properties for _Zother
+    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+`;
+  expect(readAssembler(said)[1]).toMatchObject({ symbol: '_Ztwo', stack: 40, spills: 48 });
+});
+
+test('a kernel without bounds does not get those of the next', () => {
+  const ptx = '.entry _Zone(\n.param .u64 a\n)\n{\n}\n.entry _Ztwo(\n.param .u64 a\n)\n.maxntid 256, 1, 1\n{';
+  expect([...readThreads(ptx)]).toEqual([['_Ztwo', 256]]);
+});
+
 test('the threads of a block are read from PTX', () => {
   const ptx = '.visible .entry _Zone(\n\t.param .u64 a,\n\t.param .b32 b\n)\n.maxntid 256, 1, 1\n.minnctapersm 4\n{';
   expect([...readThreads(ptx)]).toEqual([['_Zone', 256]]);
@@ -38,6 +56,43 @@ test('names are those of the source', () => {
   expect(plainName('void switchyard::cuda::softmaxKernel<32u, 2u>(void const*, SoftmaxParams)')).toBe(
     'softmaxKernel<32, 2>',
   );
+});
+
+test.each([
+  ['void switchyard::cuda::scan<(switchyard::cuda::Kind)1, 2u>(void (*)(int))', 'scan<(Kind)1, 2>'],
+  ['switchyard::cuda::(anonymous namespace)::fillKernel(float*)', 'fillKernel'],
+  ['_Zone', '_Zone'],
+])('%s is called %s', (demangled, name) => {
+  expect(plainName(demangled)).toBe(name);
+});
+
+test('two kernels of one name are refused', () => {
+  const entry = { file: 'a', name: 'b', arch: 80, threads: 32, registers: 8, shared: 0 };
+  expect(tableOf([entry, { ...entry, arch: 90 }], [80, 90])).toContain('| `b` |');
+  expect(() => tableOf([entry, entry], [80])).toThrow('two kernels are called a b');
+});
+
+test('only the whole is written to the page', () => {
+  expect(readArguments([])).toEqual({ archs: [80, 90, 100, 75, 120], files: [], isWhole: true });
+  expect(readArguments(['--archs', '80,90'])).toEqual({ archs: [80, 90], files: [], isWhole: false });
+  expect(readArguments(['a.cu'])).toMatchObject({ files: ['a.cu'], isWhole: false });
+  for (const wrong of [['--archs'], ['a.cu', '--archs'], ['--archs', '81'], ['--arch', '80']])
+    expect(() => readArguments(wrong)).toThrow();
+});
+
+test('the hash is that of code, whatever its comments', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'kernels-'));
+  const hashOf = (text) => {
+    fs.writeFileSync(path.join(folder, 'a.cu'), text);
+    return hashOfKernels(folder);
+  };
+  try {
+    const hash = hashOf('// one\nint  x;\n');
+    expect(hashOf('int x; // two\n')).not.toBe(hashOf('int y;\n'));
+    expect(hashOf('// two\nint x;\n')).toBe(hash);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
 });
 
 test.each([
@@ -71,4 +126,5 @@ test('the table has every kernel, on three architectures, and none that spills',
     );
   }
   expect(missing).toEqual([]); // run `npm run kernels:resources`
+  expect(table).toContain(`of kernels ${hashOfKernels()}`); // else too
 });

@@ -8,9 +8,9 @@
 namespace switchyard::test {
 namespace {
 
-const std::vector<Shape> kRowShapes = {{0, 5},  {5, 0},   {0, 0},   {1, 1},   {4, 1},   {3, 7},    {3, 63},  {3, 64},
-                                       {3, 65}, {2, 127}, {2, 128}, {2, 129}, {3, 255}, {3, 256},  {3, 257}, {63, 3},
-                                       {64, 3}, {65, 3},  {255, 2}, {256, 2}, {257, 2}, {13, 997}, {1, 4099}};
+const std::vector<Shape> kRowShapes = {{0, 5},  {5, 0},   {0, 0},   {1, 1},   {4, 1},   {3, 7},    {3, 63},   {3, 64},
+                                       {3, 65}, {2, 127}, {2, 128}, {2, 129}, {3, 255}, {3, 256},  {3, 257},  {63, 3},
+                                       {64, 3}, {65, 3},  {255, 2}, {256, 2}, {257, 2}, {13, 997}, {1, 4099}, {20, 77}};
 
 // For each way in which the threads of a card share a row and hold it in registers, rows of fours and others.
 const std::vector<Shape> kHeldShapes = {{1025, 260}, {2, 1028}, {2, 4100}, {2, 8200}, {2, 16400},

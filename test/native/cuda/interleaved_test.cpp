@@ -19,19 +19,33 @@ using cuda_shim::Interleaved;
 
 constexpr uint64_t kFewSeeds = 4;  // of `npm test`; `npm run test:blocks` has a hundred
 constexpr unsigned kBlocks = 12;
+constexpr const char* kNotWatched = "this build does not watch what kernels read and write";
 
-uint64_t seedCount() { return options().seeds ? options().seeds : kFewSeeds; }
+std::vector<uint64_t> seeds(uint64_t times = 1) {
+  std::vector<uint64_t> all(times * (options().seeds ? options().seeds : kFewSeeds));
+  std::iota(all.begin(), all.end(), options().firstSeed);
+  return all;
+}
 
 // "" or what the emulation says of the launch.
 template <class... Pointers>
-std::string launched(const cuda_shim::CudaVariant& variant, Pointers... pointers) {
+std::string launchedBlocks(unsigned blocks, const cuda_shim::CudaVariant& variant, Pointers... pointers) {
   void* arguments[] = {&pointers...};
   try {
-    cuda_shim::runKernel(variant, kBlocks, 1, arguments, "tried");
+    cuda_shim::runKernel(variant, blocks, 1, arguments, "tried");
   } catch (const Error& error) {
     return error.what();
   }
   return "";
+}
+template <class... Pointers>
+std::string launched(const cuda_shim::CudaVariant& variant, Pointers... pointers) {
+  return launchedBlocks(kBlocks, variant, pointers...);
+}
+
+TEST(Interleaved, WhatKernelsReadAndWriteIsWatched) {
+  if (!cuda_shim::watchesAccesses() && !options().watched) GTEST_SKIP() << kNotWatched;
+  EXPECT_TRUE(cuda_shim::watchesAccesses()) << kNotWatched << ": --watched is for one by GCC, without a sanitizer";
 }
 
 TEST(Interleaved, UpdatesThatAreNotAtomicAreCaught) {
@@ -39,7 +53,7 @@ TEST(Interleaved, UpdatesThatAreNotAtomicAreCaught) {
   EXPECT_EQ(launched(cuda_shim::losesUpdates(), &total), "");
   EXPECT_EQ(total, kBlocks) << "block after block nothing is lost";
   uint64_t caught = 0;
-  for (uint64_t seed = 0; seed < seedCount(); ++seed) {
+  for (const uint64_t seed : seeds()) {
     total = 0;
     const Interleaved several(seed);
     const std::string wrong = launched(cuda_shim::losesUpdates(), &total);
@@ -66,9 +80,9 @@ TEST(Interleaved, OrderOfBlocksThatIsReliedOnShowsInResults) {
 }
 
 TEST(Interleaved, WhatTheNextBlockWritesIsNotForReading) {
-  if (!cuda_shim::watchesAccesses()) GTEST_SKIP() << "this build does not watch what kernels read and write";
+  if (!cuda_shim::watchesAccesses()) GTEST_SKIP() << kNotWatched;
   std::vector<uint32_t> x(kBlocks * cuda_shim::kTriedThreads + 1);
-  for (uint64_t seed = 0; seed < seedCount(); ++seed) {
+  for (const uint64_t seed : seeds()) {
     const Interleaved several(seed);
     EXPECT_NE(launched(cuda_shim::shifts(), x.data()), "") << "seed " << seed;
   }
@@ -79,7 +93,7 @@ TEST(Interleaved, BlocksHaveMemoryOfTheirOwn) {
   std::vector<uint32_t> x(kBlocks * cuda_shim::kTriedThreads);
   std::iota(x.begin(), x.end(), 1);
   const auto all = static_cast<uint32_t>(x.size() * (x.size() + 1) / 2);
-  for (uint64_t seed = 0; seed < 4 * seedCount(); ++seed) {
+  for (const uint64_t seed : seeds(4)) {
     uint32_t total = 0;
     const Interleaved several(seed);
     EXPECT_EQ(launched(cuda_shim::sums(), x.data(), &total), "") << "seed " << seed;
@@ -91,14 +105,45 @@ TEST(Interleaved, BlocksHaveMemoryOfTheirOwn) {
 TEST(Interleaved, ABarrierThatIsMissedIsCaught) {
   std::vector<uint32_t> x(kBlocks * cuda_shim::kTriedThreads, 1), out(x.size());
   uint64_t caught = 0;
-  for (uint64_t seed = 0; seed < seedCount(); ++seed) {
+  for (const uint64_t seed : seeds()) {
     const Interleaved several(seed);
     const std::string wrong = launched(cuda_shim::missesBarrier(), x.data(), out.data());
     caught += !wrong.empty() || out != x;
-    if (cuda_shim::watchesAccesses())
-      EXPECT_NE(wrong.find("without a barrier"), std::string::npos) << "seed " << seed << ": " << wrong;
+    if (!cuda_shim::watchesAccesses()) continue;
+    EXPECT_NE(wrong.find("without a barrier"), std::string::npos) << "seed " << seed << ": " << wrong;
   }
   EXPECT_GT(caught, 0u);
+}
+
+TEST(Interleaved, ABarrierThatIsMissedAroundTensorCoresIsCaught) {
+  if (!cuda_shim::watchesAccesses()) GTEST_SKIP() << kNotWatched;
+  std::vector<uint32_t> x(kBlocks * cuda_shim::kTriedThreads * 4, 1), out(x.size());
+  const cuda_shim::CudaVariant* const kWrong[] = {&cuda_shim::missesBarrierOfMatrices(),
+                                                  &cuda_shim::missesBarrierOfCopies(), &cuda_shim::copiesOverReading()};
+  for (size_t i = 0; i < std::size(kWrong); ++i)
+    for (const uint64_t seed : seeds()) {
+      const Interleaved several(seed);
+      const std::string wrong = launched(*kWrong[i], x.data(), out.data());
+      EXPECT_NE(wrong.find("without a barrier"), std::string::npos) << i << ", seed " << seed << ": " << wrong;
+    }
+}
+
+TEST(Interleaved, NoReaderIsForgotten) {
+  if (!cuda_shim::watchesAccesses()) GTEST_SKIP() << kNotWatched;
+  std::vector<uint32_t> out(cuda_shim::kTriedThreads);
+  for (const uint64_t seed : seeds(4)) {
+    const Interleaved several(seed);
+    const std::string wrong = launchedBlocks(1, cuda_shim::writesWhatManyRead(), out.data());
+    EXPECT_NE(wrong.find("without a barrier"), std::string::npos) << "seed " << seed << ": " << wrong;
+  }
+}
+
+TEST(Interleaved, WhoWriteTheSameAreNotAccused) {
+  std::vector<cuda_shim::Record> out(kBlocks);
+  for (const uint64_t seed : seeds()) {
+    const Interleaved several(seed);
+    EXPECT_EQ(launched(cuda_shim::writesTheSame(), out.data()), "") << "seed " << seed;
+  }
 }
 
 TEST(Interleaved, MoreMemoryThanABlockHasIsRefused) {
@@ -106,14 +151,22 @@ TEST(Interleaved, MoreMemoryThanABlockHasIsRefused) {
   EXPECT_NE(launched(cuda_shim::takesTooMuch(), out.data()).find("more shared memory"), std::string::npos);
 }
 
+// Whatever was launched before: also an odd number of blocks, for without a seed every other one goes backwards.
 TEST(Interleaved, LaunchesRepeatBySeed) {
-  const auto totalOf = [](uint64_t seed) {
-    uint32_t total = 7;
+  const auto turnsOf = [](uint64_t seed) {
+    std::vector<uint32_t> log(1 + kBlocks * cuda_shim::kTriedThreads);
     const Interleaved several(seed);
-    EXPECT_EQ(launched(cuda_shim::firstClears(), &total), "");
-    return total;
+    EXPECT_EQ(launched(cuda_shim::logsTurns(), log.data()), "");
+    return log;
   };
-  for (uint64_t seed = 0; seed < seedCount(); ++seed) EXPECT_EQ(totalOf(seed), totalOf(seed));
+  std::set<std::vector<uint32_t>> all;
+  for (const uint64_t seed : seeds()) {
+    cuda_shim::Record record;
+    const auto [first, isNew] = all.insert(turnsOf(seed));
+    EXPECT_TRUE(isNew) << "seed " << seed << " is like one before";
+    EXPECT_EQ(launchedBlocks(1, cuda_shim::writesTheSame(), &record), "");
+    EXPECT_EQ(turnsOf(seed), *first) << "seed " << seed;
+  }
 }
 
 // ---- the kernels of kernels/
@@ -157,7 +210,7 @@ TEST_P(EveryKernel, IsRightWhateverTheOrderOfBlocks) {
   const Case* const which = caseOf(GetParam());
   ASSERT_TRUE(which) << "interleaved.def names a case that there isn't";
   const Problem problem = makeProblem(*which);
-  for (uint64_t seed = 0; seed < seedCount(); ++seed) ASSERT_EQ(ran(*which, problem, seed), "") << "seed " << seed;
+  for (const uint64_t seed : seeds()) ASSERT_EQ(ran(*which, problem, seed), "") << "seed " << seed;
 }
 
 INSTANTIATE_TEST_SUITE_P(Interleaved, EveryKernel, ::testing::ValuesIn(kChosen),
@@ -169,8 +222,11 @@ INSTANTIATE_TEST_SUITE_P(Interleaved, EveryKernel, ::testing::ValuesIn(kChosen),
                          });
 
 TEST(Interleaved, EveryKernelHasSeveralBlocksInFlight) {
+  cuda_shim::forgetInFlight();  // what other tests have run, of all cases
   for (const Chosen& chosen : kChosen)
-    if (const Case* which = caseOf(chosen)) EXPECT_EQ(ran(*which, makeProblem(*which), 1), "") << which->name;
+    if (const Case* which = caseOf(chosen)) {
+      EXPECT_EQ(ran(*which, makeProblem(*which), 1), "") << which->name;
+    }
   std::map<std::string, unsigned> most = cuda_shim::mostInFlight();
   std::set<std::string> kernels = {"fill", "matmul_tiled", "matmul_finish"};
   for (size_t i = 0; i < size_t(Kernel::kCount); ++i)

@@ -88,8 +88,7 @@ struct Scheduler {
   // A write over a write of another thread, which may be of the same.
   struct Pending {
     const void* at = nullptr;
-    size_t bytes = 0;
-    std::byte before[16];
+    std::vector<std::byte> before;
     std::string text;
   } pending;
   Block* block = nullptr;  // whose turn it is
@@ -196,7 +195,7 @@ void report(const std::string& text) {
 // What the thread under way had been about to write is written by now.
 void settle() {
   Scheduler::Pending& pending = scheduler.pending;
-  if (pending.at && std::memcmp(pending.at, pending.before, pending.bytes) != 0) report(pending.text);
+  if (pending.at && std::memcmp(pending.at, pending.before.data(), pending.before.size()) != 0) report(pending.text);
   pending.at = nullptr;
 }
 
@@ -228,6 +227,7 @@ void resume(Block& block, unsigned t) {
 }
 
 void prepareToDraw() {
+  scheduler.backwards = false;  // whatever ran before
   // The seed is hashed, for neighbouring ones would else give one stream, begun a draw apart: splitmix64 counts by such
   // a step, too.
   Draw hashed;
@@ -295,9 +295,10 @@ void visit(const void* at, size_t bytes, Access access) {
   if (!wrong.empty()) report(wrong + ", in one launch: no order between blocks is promised");
   const Moment now{uint32_t(block.number), scheduler.thread, self.barriers, self.warpBarriers};
   const Hazards::Finding finding = scheduler.hazards.touch(now, at, bytes, access);
-  if (finding.isWriteOverWrite && bytes <= sizeof scheduler.pending.before) {
-    scheduler.pending.at = at, scheduler.pending.bytes = bytes, scheduler.pending.text = finding.text;
-    std::memcpy(scheduler.pending.before, at, bytes);
+  if (finding.isWriteOverWrite) {
+    const auto* first = static_cast<const std::byte*>(at);
+    scheduler.pending.at = at, scheduler.pending.text = finding.text;
+    scheduler.pending.before.assign(first, first + bytes);
   } else if (!finding.text.empty()) {
     report(finding.text);
   }
@@ -353,6 +354,11 @@ void interleaveBlocks(std::optional<uint64_t> seed) {
 std::map<std::string, unsigned> mostInFlight() {
   const std::lock_guard<std::mutex> lock(scheduler.oneLaunch);
   return scheduler.mostInFlight;
+}
+
+void forgetInFlight() {
+  const std::lock_guard<std::mutex> lock(scheduler.oneLaunch);
+  scheduler.mostInFlight.clear();
 }
 
 void runKernel(const CudaVariant& variant, unsigned gridX, unsigned gridY, void** arguments, const char* name) {

@@ -18,8 +18,10 @@ namespace switchyard::cuda_shim {
 void interleaveBlocks(std::optional<uint64_t> seed);
 bool watchesAccesses();
 
-// Kernels that ran with several blocks in flight since the process began: for each the most at once.
+// Kernels that ran with several blocks in flight since the process began, or since forgetInFlight(): for each the most
+// at once.
 std::map<std::string, unsigned> mostInFlight();
+void forgetInFlight();
 
 // Ends what this object's life spans.
 class Interleaved {

@@ -3,11 +3,12 @@
 #include "hazards.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace switchyard::cuda_shim {
 namespace {
 
-constexpr size_t kMostPages = 1 << 16;  // what is kept for the next launch
+constexpr size_t kMostPages = 1 << 15;  // what is kept for the next launch
 constexpr uint32_t kWarpThreads = 32;
 
 // A moment in one word: 0 is none. What is cut off of it comes back only after very many blocks or barriers.
@@ -18,13 +19,16 @@ uint64_t markOf(const Moment& moment, bool isAtomic) {
          (moment.warpBarriers & 0xFFFFu);
 }
 uint32_t threadOf(uint64_t mark) { return mark >> 52 & 0x3FFu; }
+uint32_t warpOf(uint64_t mark) { return threadOf(mark) / kWarpThreads; }
+// Block and barriers.
+bool areOfOneEpoch(uint64_t one, uint64_t other) { return ((one ^ other) >> 16 & 0xFFFFFFFFFu) == 0; }
 
 // What other blocks do is races.h's matter; their shared memory is another's by now.
 bool collide(uint64_t before, uint64_t now) {
   if (!before || (before & now & kIsAtomic)) return false;
   const uint64_t differ = before ^ now;
-  if ((differ >> 16 & 0xFFFFFFFFFu) != 0 || (differ >> 52 & 0x3FFu) == 0) return false;  // block, barriers; thread
-  return threadOf(before) / kWarpThreads != threadOf(now) / kWarpThreads || (differ & 0xFFFFu) == 0;
+  if (!areOfOneEpoch(before, now) || threadOf(before) == threadOf(now)) return false;
+  return warpOf(before) != warpOf(now) || (differ & 0xFFFFu) == 0;
 }
 
 }  // namespace
@@ -46,27 +50,44 @@ Hazards::Page& Hazards::pageOf(uintptr_t number) {
   return page;
 }
 
+// What is of another epoch gives way: no write of now can collide with it. Two of one warp give way to one of another,
+// and those that read before the warp last met to later ones.
+void Hazards::add(Readers& readers, uint64_t mark) {
+  const auto isOver = [&](uint64_t read) { return !read || !areOfOneEpoch(read, mark); };
+  const auto isEarlier = [&](uint64_t read) { return warpOf(read) == warpOf(mark) && ((read ^ mark) & 0xFFFFu) != 0; };
+  uint64_t& one = readers.one;
+  uint64_t& other = readers.other;
+  if (isOver(one)) one = 0;
+  if (isOver(other)) other = 0;
+  if (!one) std::swap(one, other);
+  if (!one || threadOf(one) == threadOf(mark))
+    one = mark;
+  else if (!other || threadOf(other) == threadOf(mark))
+    other = mark;
+  else if (warpOf(one) == warpOf(other) && (warpOf(one) != warpOf(mark) || isEarlier(one)))
+    one = mark;
+  else if (warpOf(one) == warpOf(other) && isEarlier(other))
+    other = mark;
+}
+
 Hazards::Finding Hazards::touch(const Moment& now, const void* at, size_t bytes, Access access) {
   const bool reads = access == Access::Read || access == Access::VolatileRead;
   const uint64_t mark = markOf(now, access != Access::Read && access != Access::Write);
   Finding finding;
   for (auto address = reinterpret_cast<uintptr_t>(at), end = address + bytes; address < end; ++address) {
     Byte& byte = pageOf(address / kPageBytes).bytes[address % kPageBytes];
-    const uint64_t other = collide(byte.write, mark)                   ? byte.write
-                           : !reads && collide(byte.read, mark)        ? byte.read
-                           : !reads && collide(byte.earlierRead, mark) ? byte.earlierRead
-                                                                       : 0;
+    uint64_t other = collide(byte.write, mark) ? byte.write : 0;
+    for (const uint64_t read : {byte.plain.one, byte.plain.other, byte.atomic.one, byte.atomic.other})
+      if (!other && !reads && collide(read, mark)) other = read;
     if (other && finding.text.empty())
       finding = {"thread " + std::to_string(now.thread) + (reads ? " reads" : " writes") + " what thread " +
                      std::to_string(threadOf(other)) + (other == byte.write ? " wrote" : " read") +
                      ", without a barrier between them, in block " + std::to_string(now.block),
                  !reads && other == byte.write};
-    if (!reads) {
+    if (!reads)
       byte.write = mark;
-    } else {
-      if (byte.read && threadOf(byte.read) != now.thread) byte.earlierRead = byte.read;
-      byte.read = mark;
-    }
+    else
+      add(mark & kIsAtomic ? byte.atomic : byte.plain, mark);
   }
   return finding;
 }

@@ -26,9 +26,15 @@ class Hazards {
 
  private:
   static constexpr size_t kPageBytes = 64;
-  struct Byte {
-    uint64_t write = 0, read = 0, earlierRead = 0;  // marks; two readers that differ
+  // Marks, of two threads: of two warps where two have read since the last barrier, for so whoever writes meets one.
+  struct Readers {
+    uint64_t one = 0, other = 0;
   };
+  struct Byte {
+    uint64_t write = 0;
+    Readers plain, atomic;
+  };
+  static void add(Readers& readers, uint64_t mark);
   struct Page {
     uint64_t launch = 0;
     Byte bytes[kPageBytes];

@@ -1,4 +1,5 @@
 // The rule: what one block writes no other block may touch in the same launch, unless both do it atomically.
+// Fences are not emulated: a kernel whose last block takes what others wrote before theirs is refused, if rightly made.
 #include "races.h"
 
 #include <cstring>

@@ -10,6 +10,8 @@ struct Options {
   std::string json;              // --json out.json: a report of them
   uint64_t seed = 0, cases = 0;  // --seed 7 --cases 1000: the property over magnitudes, so many problems a workload
   uint64_t seeds = 0;            // --seeds 100: in how many ways the emulated blocks are interleaved
+  uint64_t firstSeed = 0;        // --first-seed 41 --seeds 1: from which one on
+  bool watched = false;          // --watched: fails where the build does not watch what emulated kernels access
   int64_t onlyCase = -1;         // --case 12: one of them
   bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
   uint64_t skipFirst = 0;        // --skip-first 20: so many conformance cases are left out, which a process has run
