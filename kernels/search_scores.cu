@@ -141,6 +141,8 @@ __global__ void __launch_bounds__(kSearchThreads, kBase == kFormatFloat32 ? 1 : 
   for (uint64_t tile = linearBlock(); tile < tiles; tile += uint64_t(gridDim.x) * gridDim.y)
     bestOfBlocks<typename TensorBaseOf<kBase, kFast>::Type>(
         queries, base, scales, mask, scores, p, tile / queryTiles * kTensorRows, tile % queryTiles * kSearchTile);
+#else
+  __trap();  // a launch without what it is for (hasTensorCores) is to be heard of
 #endif
 }
 

@@ -4,6 +4,7 @@
 #include "../../../kernels/registry.h"
 #include "../../../src/tensor_cores.h"
 #include "../cuda_shim/cuda_shim.h"
+#include "runtime_fixture.h"
 
 namespace switchyard::test {
 namespace {
@@ -44,6 +45,17 @@ TEST(TensorCores, attendInHalves) {
     }
   EXPECT_EQ(attentionOf(kFormatFloat16, 33, 64, kAttentionTensorCores), attentionOf(kFormatFloat16, 33, 64, 0));
   EXPECT_EQ(attentionOf(kFormatFloat32, 64, 64, kAttentionTensorCores), attentionOf(kFormatFloat32, 64, 64, 0));
+}
+
+// A newer card runs code that was made for an older one, which has none of this.
+class TensorCoresOfABuild : public OnCudaRuntime {};
+TEST_F(TensorCoresOfABuild, AreThoseThatKernelsWereCompiledFor) {
+  for (const int architecture : {75, 80, 90}) {
+    ShimRuntime::setBuiltFor(architecture);
+    const std::shared_ptr<Device> device = openOnShimRuntime();
+    EXPECT_EQ(device->info.computeCapability, 90u);
+    EXPECT_EQ(hasTensorCores(device->info), architecture >= 80) << architecture;
+  }
 }
 
 }  // namespace
