@@ -35,10 +35,10 @@ __device__ inline int32_t squaresOfCodes(uint32_t codes, int32_t sum) {
 // The kinds of a base. kPlanes: halves whose sum an element is; kQueryPlanes: the same of a query's; kTerms: products
 // of planes a and b are made where a + b < kTerms. kChunks: of 32 depths, which a lane loads at once; Raw: 8 * kChunks
 // elements of a row. Sum: of squares.
-template <bool kBfloat_, bool kFast>
+template <bool kBfloat_>
 struct HalfBase {
   static constexpr bool kBfloat = kBfloat_;
-  static constexpr uint32_t kPlanes = 1, kQueryPlanes = kFast ? 1 : kBfloat ? 3 : 2, kTerms = kQueryPlanes;
+  static constexpr uint32_t kPlanes = 1, kQueryPlanes = kBfloat ? 3 : 2, kTerms = kQueryPlanes;
   static constexpr uint32_t kChunks = 1, kElementBytes = 2;
   using Raw = Words;
   using Sum = float;
@@ -55,10 +55,9 @@ struct HalfBase {
     return sum;
   }
 };
-template <bool kFast>
 struct CodeBase {
   static constexpr bool kBfloat = false;
-  static constexpr uint32_t kPlanes = 1, kQueryPlanes = kFast ? 1 : 2, kTerms = kQueryPlanes;
+  static constexpr uint32_t kPlanes = 1, kQueryPlanes = 2, kTerms = kQueryPlanes;
   static constexpr uint32_t kChunks = 2, kElementBytes = 1;
   using Raw = Words;
   using Sum = int32_t;  // at most 2^14 an element, kMostTensorCodes of them
@@ -104,21 +103,21 @@ struct FloatBase {
 
 template <uint32_t kBase, bool kFast>
 struct TensorBaseOf;
-template <bool kFast>
-struct TensorBaseOf<kFormatFloat16, kFast> {
-  using Type = HalfBase<false, kFast>;
+template <>
+struct TensorBaseOf<kFormatFloat16, false> {
+  using Type = HalfBase<false>;
 };
-template <bool kFast>
-struct TensorBaseOf<kFormatBfloat16, kFast> {
-  using Type = HalfBase<true, kFast>;
+template <>
+struct TensorBaseOf<kFormatBfloat16, false> {
+  using Type = HalfBase<true>;
+};
+template <>
+struct TensorBaseOf<kElementInt8, false> {
+  using Type = CodeBase;
 };
 template <bool kFast>
 struct TensorBaseOf<kFormatFloat32, kFast> {
   using Type = FloatBase<kFast>;
-};
-template <bool kFast>
-struct TensorBaseOf<kElementInt8, kFast> {
-  using Type = CodeBase<kFast>;
 };
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -76,9 +76,10 @@ void addHalves(CaseList& list, const char* metric) {
         list.add("similarity-search", nameOf(metric, fast ? "halves-fast" : "halves", q, t), Size::Small,
                  [=](Problem& p, Random& random) {
                    // Rounding must not tell them apart: whole numbers are what halves hold.
+                   const bool whole = fast && t == kF32;
                    const HostTensor rows =
-                       fast ? random.integers(kF32, {kRows, d}, -9, 9) : random.uniform(kF32, {kRows, d});
-                   p.inputs = {fast ? random.integers(kF32, {q, d}, -9, 9) : random.uniform(kF32, {q, d})};
+                       whole ? random.integers(kF32, {kRows, d}, -9, 9) : random.uniform(kF32, {kRows, d});
+                   p.inputs = {whole ? random.integers(kF32, {q, d}, -9, 9) : random.uniform(kF32, {q, d})};
                    roundBase(p, rows, t);
                    p.inputs[3] = maskOf(kRows, [](uint64_t row) { return row / 64 != 5 && row % 7 != 3; });
                    p.params = {{"k", double(kBest)}, {"metric", metric}};
@@ -109,6 +110,26 @@ void addHalves(CaseList& list, const char* metric) {
     }
 }
 
+// Queries of which `fast` must not round off what makes the difference: the bound of a rounded base knows of nothing
+// but the base's rounding, which is here as large as it can be.
+void addBounds(CaseList& list, DType t) {
+  list.add("similarity-search", nameOf("dot", "halves-fast-bound", 19, t), Size::Small, [=](Problem& p, Random& random) {
+    constexpr uint64_t q = 19, d = 64;
+    const double step = t == kF16 ? 0x1p-11 : 0x1p-8;  // half of the last place of 1
+    HostTensor queries(kF32, {q, d}), rows(kF32, {kRows, d});
+    for (size_t i = 0; i < q * d; ++i) queries.set(i, 1 + (i % 2 ? -0.4 : 0.9) * step);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const bool isBest = i / d == 11 * 64 + 40;  // of queries of ones it would be the last
+      const double other = 1 + (i % d < 8 ? 2 : random.uniform(-0.1, 0.1)) * step;
+      rows.set(i, !isBest ? other : i % 2 ? -2 + 0.95 * step : 4 + 3.9 * step);
+    }
+    p.inputs = {queries};
+    roundBase(p, rows, t);
+    p.params = {{"k", 1}, {"metric", "dot"}, {"precision", "fast"}};
+    expectSearch(p, false, &rows);
+  });
+}
+
 }  // namespace
 
 void addSearchBlockCases(CaseList& list) {
@@ -117,6 +138,7 @@ void addSearchBlockCases(CaseList& list) {
     addWinners(list, metric);
     if (std::string(metric) != "l2") addHalves(list, metric);
   }
+  for (DType t : {kF16, kBF16}) addBounds(list, t);
   // NaN before what is hidden, the worst infinity before NaN, the worst finite number before that.
   for (uint64_t q : kQueries)
     list.add("similarity-search", "blocks-of-ends-" + std::to_string(q), Size::Small, [=](Problem& p, Random&) {

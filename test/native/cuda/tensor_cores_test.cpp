@@ -1,4 +1,4 @@
-// Which kernels a card with tensor cores is given, and that `fast` gives others.
+// Which kernels a card with tensor cores is given, and where `fast` gives others.
 #include <gtest/gtest.h>
 
 #include "../../../kernels/registry.h"
@@ -22,7 +22,7 @@ TEST(TensorCores, searchTheBestOfBlocksWhereRowsAreOfWholePieces) {
   for (const uint32_t base : {kFormatFloat32, kFormatFloat16, kFormatBfloat16, kElementInt8}) {
     const void* const plain = searchOf(base, 64, kSearchBlocks);
     EXPECT_NE(searchOf(base, 64, card), plain);
-    EXPECT_NE(searchOf(base, 64, card | kSearchFast), searchOf(base, 64, card));
+    EXPECT_EQ(searchOf(base, 64, card | kSearchFast) != searchOf(base, 64, card), base == kFormatFloat32);
     EXPECT_EQ(searchOf(base, 64, kSearchTensorCores), plain);  // all scores are exact
     EXPECT_EQ(searchOf(base, 64, card, kMetricL2), plain);     // differences are no products
     EXPECT_EQ(searchOf(base, 68, card), plain);
