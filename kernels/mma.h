@@ -37,8 +37,9 @@ __device__ inline void multiplyAdd(float (&sums)[4], const uint32_t (&left)[4], 
 }
 
 // Four 8 x 8 matrices of halves in shared memory (ldmatrix): lane l says where row l % 8 of matrix l / 8 is, 16 bytes
-// on a multiple of 16. out[m] of lane l: row l / 4 of matrix m, columns 2t, 2t + 1; or, transposed, column l / 4, rows 2t,
-// 2t + 1. volatile and "memory": it reads what copies into shared memory have written, which the compiler can't see.
+// on a multiple of 16. out[m] of lane l: row l / 4 of matrix m, columns 2t, 2t + 1; or, transposed, column l / 4, rows
+// 2t, 2t + 1. volatile and "memory": it reads what copies into shared memory have written, which the compiler can't
+// see.
 template <bool kTransposed>
 __device__ inline void loadMatrices(uint32_t (&out)[4], const void* row) {
 #ifdef SWITCHYARD_CUDA_SHIM

@@ -12,8 +12,6 @@
 #include <iterator>
 #include <sstream>
 
-#include "cuda_roots.h"
-
 namespace switchyard {
 
 namespace fs = std::filesystem;
@@ -182,14 +180,6 @@ std::string versionOfBuiltins(const fs::path& folder, const std::string& start) 
 
 const CudaLibrary kNvrtcFiles{"nvrtc", kNvrtcMajors, true, "cuda_nvrtc"};
 const CudaLibrary kCublasLtFiles{"cublasLt", kCublasLtMajors, false, "cublas"};
-
-CudaSearch systemSearch() {
-  return {[](const char* name) {
-            const char* const value = std::getenv(name);
-            return std::string(value ? value : "");
-          },
-          {}};
-}
 
 CudaFiles findLibrary(const CudaLibrary& library, const CudaSearch& search) {
   Collector collector(library, search);

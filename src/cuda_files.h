@@ -2,19 +2,13 @@
 // libraries that are loaded (NVRTC, cuBLASLt), and the headers that users' kernels include. Looks at folders, names and
 // the first bytes of files; loads nothing unless asked.
 #pragma once
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
-namespace switchyard {
+#include "cuda_roots.h"
 
-// Where it is looked; tests make their own.
-struct CudaSearch {
-  std::function<std::string(const char*)> variable;  // of the environment; empty: it is not set
-  std::string root;                                  // in front of the system's own folders
-};
-CudaSearch systemSearch();
+namespace switchyard {
 
 struct CudaFile {
   std::string path;
@@ -33,8 +27,9 @@ struct CudaLibrary {
 };
 extern const CudaLibrary kNvrtcFiles, kCublasLtFiles;
 
-// Those of the preferred major first, and of one in the order: LD_LIBRARY_PATH, CUDA_HOME and CUDA_PATH, VIRTUAL_ENV and CONDA_PREFIX, what the system's loader knows,
-// the usual folders of toolkits and packages, Python's usual site folders.
+// Those of the preferred major first, and of one in the order: LD_LIBRARY_PATH, CUDA_HOME and CUDA_PATH, VIRTUAL_ENV
+// and CONDA_PREFIX, what the system's loader knows, the usual folders of toolkits and packages, Python's usual site
+// folders.
 CudaFiles findLibrary(const CudaLibrary& library, const CudaSearch& search);
 // Loads and unloads it. Why the loader refuses it; empty: it does not.
 std::string loadFault(const std::string& path);
@@ -49,8 +44,8 @@ struct CudaHeaders {
   std::vector<std::string> passedOver;
   bool isWhole = false;  // with the compiler's own and libcu++, which some of them need
 };
-// Those that belong to the NVRTC at `nvrtc`, of CUDA `major` (0: any): beside it first, then where libraries are looked for. The
-// first that are whole, with the compiler's own and with libcu++; where none are, the first.
+// Those that belong to the NVRTC at `nvrtc`, of CUDA `major` (0: any): beside it first, then where libraries are looked
+// for. The first that are whole, with the compiler's own and with libcu++; where none are, the first.
 CudaHeaders findHeaders(const std::string& nvrtc, int major, const CudaSearch& search);
 // What to install for whole ones: "install ..., or ...".
 std::string headersAdvice(int major);

@@ -36,7 +36,8 @@ std::string libcuFolder(const std::string& include) {
   return {};
 }
 
-// The compiler's own headers, which mma.h needs, lie among the toolkit's, and in a wheel of the compiler's before CUDA 13.
+// The compiler's own headers, which mma.h needs, lie among the toolkit's, and before CUDA 13 in a wheel of the
+// compiler's.
 std::string crtFolder(const std::string& include) {
   for (const std::string& folder : {include, include + "/../../cuda_nvcc/include"})
     if (isReadable(folder + "/crt/mma.h")) return folder;

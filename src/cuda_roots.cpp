@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 namespace switchyard {
@@ -45,6 +46,14 @@ std::vector<std::string> wheelsBelow(const std::string& prefix) {
 }
 
 }  // namespace
+
+CudaSearch systemSearch() {
+  return {[](const char* name) {
+            const char* const value = std::getenv(name);
+            return std::string(value ? value : "");
+          },
+          {}};
+}
 
 bool isReadable(const std::string& path) { return access(path.c_str(), R_OK) == 0; }
 

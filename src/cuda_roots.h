@@ -1,11 +1,17 @@
 // Where toolkits and Python wheels of CUDA may lie: for the parts of cuda_files.h.
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "cuda_files.h"
-
 namespace switchyard {
+
+// Where it is looked; tests make their own.
+struct CudaSearch {
+  std::function<std::string(const char*)> variable;  // of the environment; empty: it is not set
+  std::string root;                                  // in front of the system's own folders
+};
+CudaSearch systemSearch();
 
 // The name of this processor's folder below targets/.
 #if defined(__aarch64__)

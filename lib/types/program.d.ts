@@ -34,12 +34,13 @@ export interface KernelOptions {
    */
   cudaOptions?: readonly string[];
   /**
-   * With cuda. 'portable', the default: code for the oldest of the cards that the setting `devices` allows, which newer
-   * ones run as well. 'architecture': the source may use what only one architecture has (`sm_90a`, `sm_100a`; they begin
-   * with compute capability 9.0), and is compiled for that of each kind of card that is allowed. A kind for which it does
-   * not compile has no code, as long as another has, which a warning in the log says: a job that is given to such a card
-   * ends with ERR_UNSUPPORTED, so on a machine with cards of several kinds let `devices` name those that are meant. With
-   * glsl or spirv beside it, the CUDA source is left out, with a warning, where the compiler knows no such features.
+   * With cuda. 'portable', the default: code for the oldest of the cards that the setting `devices` allows, which
+   * newer ones run as well. 'architecture': the source may use what only one architecture has (`sm_90a`, `sm_100a`;
+   * they begin with compute capability 9.0), and is compiled for that of each kind of card that is allowed. A kind for
+   * which it does not compile has no code, as long as another has, which a warning in the log says: a job that is
+   * given to such a card ends with ERR_UNSUPPORTED, so on a machine with cards of several kinds let `devices` name
+   * those that are meant. With glsl or spirv beside it, the CUDA source is left out, with a warning, where the
+   * compiler knows no such features.
    */
   cudaFeatures?: 'portable' | 'architecture';
   /**

@@ -11,7 +11,9 @@
 
 namespace switchyard::cuda_shim {
 
-constexpr int kShimCards = 2;  // which reach each other
+// Which reach each other. Their numbers are such as no machine has cards for: what is lost here is lost for good in
+// this whole process (lost_devices.h), and is to be no real card.
+constexpr int kShimCards = 2, kFirstShimCard = 950;
 
 // id "cuda-runtime:0" and so on: src/cuda over the emulated runtime and the emulated kernels.
 std::shared_ptr<Device> openOnShimRuntime(uint32_t index = 0);

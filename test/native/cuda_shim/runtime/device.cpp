@@ -8,7 +8,7 @@ namespace switchyard::cuda_shim {
 std::shared_ptr<Device> openOnShimRuntime(uint32_t index) {
   DeviceInfo info;
   info.id = "cuda-runtime:" + std::to_string(index);
-  info.index = index;
+  info.index = uint32_t(kFirstShimCard) + index;
   info.backend = Backend::Cuda;
   info.name = "CUDA's runtime and kernels emulated on the CPU (for tests)";
   info.vendor = "switchyard";

@@ -46,6 +46,8 @@ cudaError_t makeLaunch(Launch& launch, const void* function, dim3 grid, dim3 blo
   return cudaSuccess;
 }
 
+bool isCard(int card) { return card >= kFirstShimCard && card < kFirstShimCard + kShimCards; }
+
 // A kernel is loaded when it is first used on a card, unless it was asked about before.
 void load(World& world, const void* function) {
   if (world.loaded.insert({World::currentCard(), function}).second) world.slow("load");
@@ -85,14 +87,14 @@ extern "C" {
 
 cudaError_t cudaSetDevice(int card) {
   BEGIN("cudaSetDevice");
-  if (card < 0 || card >= kShimCards) return world.end(cudaErrorInvalidDevice);
+  if (!isCard(card)) return world.end(cudaErrorInvalidDevice);
   World::currentCard() = card;
   return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int card) {
   BEGIN("cudaDeviceGetAttribute");
-  if (card < 0 || card >= kShimCards) return world.end(cudaErrorInvalidDevice);
+  if (!isCard(card)) return world.end(cudaErrorInvalidDevice);
   switch (attribute) {
     case cudaDevAttrComputeCapabilityMajor: *value = 9; break;
     case cudaDevAttrComputeCapabilityMinor: *value = 0; break;
@@ -107,7 +109,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int car
 
 cudaError_t cudaDeviceCanAccessPeer(int* can, int card, int peer) {
   BEGIN("cudaDeviceCanAccessPeer");
-  *can = card != peer && card >= 0 && card < kShimCards && peer >= 0 && peer < kShimCards;
+  *can = card != peer && isCard(card) && isCard(peer);
   return cudaSuccess;
 }
 

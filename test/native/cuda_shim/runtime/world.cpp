@@ -17,7 +17,7 @@ World& World::get() {
 }
 
 int& World::currentCard() {
-  static thread_local int card = 0;
+  static thread_local int card = kFirstShimCard;
   return card;
 }
 
@@ -190,6 +190,8 @@ void ShimRuntime::reset() {
   world.hasPools = true;
   world.deviceBytes = uint64_t{1} << 30;
   world.builtFor = 80;
+  world.nextDelay = {};
+  for (const StepPtr& step : world.open) step->notBefore = {};
   world.runAll();  // after an error nothing is done by it
   world.sticky = cudaSuccess;
   world.loaded.clear(), world.slowCalls.clear(), world.violations.clear(), world.calls.clear();
