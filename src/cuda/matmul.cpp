@@ -3,6 +3,7 @@
 #include "matmul.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 namespace switchyard::cuda {
@@ -16,6 +17,8 @@ constexpr size_t kMiB = 1 << 20;
 constexpr int kCandidates = 8;  // of the library's own order
 constexpr uint32_t kUsesUntimed = 4;
 constexpr double kTimingMs = 250;  // for all of a product's candidates
+// ... and with what the stream had to do before them, since the lane does nothing else meanwhile
+constexpr auto kPatience = std::chrono::seconds(5);
 
 uint32_t alignmentOf(const void* pointer) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer) | 256;
@@ -193,19 +196,25 @@ bool MatmulLibrary::takeKept(Plan& plan) {
   return true;
 }
 
-// The product is made again and again where it goes anyway.
+// The product is made again and again where it goes anyway. Times that say nothing of all are tried again later.
 void MatmulLibrary::timeCandidates(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   const auto time = [&](size_t candidate, uint32_t runs) {
     try {
-      return support_.milliseconds(*state_, stream, [&] {
+      return support_.milliseconds(*state_, stream, deadline, [&] {
         for (uint32_t i = 0; i < runs; ++i) run(plan, plan.candidates[candidate], op, at, stream);
       }) / runs;
     } catch (const Error&) {  // what the heuristic proposes may still be refused
       if (state_->lost()) throw;
-      return std::numeric_limits<double>::quiet_NaN();
+      return std::numeric_limits<double>::infinity();
     }
   };
-  plan.algorithm = plan.candidates[fastestOf(plan.candidates.size(), kTimingMs, time)];
+  const std::optional<Fastest> fastest = fastestOf(plan.candidates.size(), kTimingMs, time);
+  if (!fastest) {
+    plan.uses = 0;
+    return;
+  }
+  plan.algorithm = plan.candidates[fastest->candidate];
   plan.candidates.clear();
   store_->keep(plan.key, plan.algorithm);
 }

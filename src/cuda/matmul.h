@@ -1,5 +1,6 @@
 // Matrix products by cuBLASLt, with the plans it made for recent shapes. One per queue; used by one thread at a time.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
@@ -31,8 +32,10 @@ class MatmulSupport {
   virtual bool enter(DeviceState& state) const noexcept;  // false: the card is lost
   virtual void* allocate(DeviceState& state, size_t bytes) const;
   virtual void free(void* memory) const noexcept;
-  // How long the card is busy with what `run` queues, once that is done. NaN: nobody knows.
-  virtual double milliseconds(DeviceState& state, cudaStream_t stream, const std::function<void()>& run) const;
+  // How long the card is busy with what `run` queues, once that is done. NaN: it was not by the deadline.
+  using Deadline = std::chrono::steady_clock::time_point;
+  virtual double milliseconds(DeviceState& state, cudaStream_t stream, Deadline deadline,
+                              const std::function<void()>& run) const;
   virtual std::shared_ptr<AlgorithmStore> store(const std::string& scope) const;
   static const MatmulSupport& ofCards();
 };

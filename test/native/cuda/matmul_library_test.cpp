@@ -15,23 +15,28 @@ namespace {
 
 using namespace switchyard::cuda;
 
+constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
+
 // Which algorithm takes how long.
 struct Support : MatmulSupport {
   mutable std::map<uint64_t, double> ms;
   mutable int timings = 0;
+  mutable std::set<Deadline> deadlines;
+  std::set<uint64_t> hanging;  // which algorithms do not end in time
   std::string folder;
 
   const CublasLt* library() const override { return FakeCublasLt::table(); }
   bool enter(DeviceState& state) const noexcept override { return !state.lost(); }
   void* allocate(DeviceState&, size_t bytes) const override { return std::malloc(bytes); }
   void free(void* memory) const noexcept override { std::free(memory); }
-  double milliseconds(DeviceState&, cudaStream_t, const std::function<void()>& run) const override {
+  double milliseconds(DeviceState&, cudaStream_t, Deadline deadline, const std::function<void()>& run) const override {
     ++timings;
+    deadlines.insert(deadline);
     const auto& runs = FakeCublasLt::state().runs;
     const size_t before = runs.size();
     run();
     double sum = 0;
-    for (size_t i = before; i < runs.size(); ++i) sum += ms[runs[i]];
+    for (size_t i = before; i < runs.size(); ++i) sum += hanging.contains(runs[i]) ? kNotKnown : ms[runs[i]];
     return sum;
   }
   std::shared_ptr<AlgorithmStore> store(const std::string& scope) const override {
@@ -222,12 +227,33 @@ TEST_F(MatmulLibraryTest, timesWhatComesAgainOnceAndKeepsTheFastest) {
     EXPECT_EQ(again.run(library), 2u);
     const int timings = support.timings;
     EXPECT_EQ(timings, 7);  // each twice, but for the one that is refused
+    EXPECT_EQ(support.deadlines.size(), 1u);
     for (int use = 0; use < 5; ++use) EXPECT_EQ(again.run(library, false), 2u);
     EXPECT_EQ(support.timings, timings);
   }
   MatmulLibrary next = make();
   EXPECT_EQ(again.run(next, false), 2u);
   EXPECT_EQ(fake.checks, 1);
+}
+
+TEST_F(MatmulLibraryTest, keepsNothingOfTimesThatNobodyKnows) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2, 3};
+  support.ms = {{1, 5}, {2, 4}, {3, 1}};
+  support.hanging = {2};
+  Again again;
+  MatmulLibrary library = make();
+  for (int use = 0; use < 4; ++use) EXPECT_EQ(again.run(library), 1u);
+  EXPECT_EQ(support.timings, 3);  // none after the one that did not end
+  for (int use = 0; use < 3; ++use) EXPECT_EQ(again.run(library), 1u);
+  EXPECT_EQ(support.timings, 3);
+  {
+    MatmulLibrary other = make();
+    EXPECT_EQ(again.run(other), 1u);
+    EXPECT_EQ(fake.checks, 0);
+  }
+  support.hanging = {};
+  EXPECT_EQ(again.run(library), 3u);
 }
 
 TEST_F(MatmulLibraryTest, choosesAnewWhatTheLibraryNoLongerHas) {
