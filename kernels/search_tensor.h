@@ -31,7 +31,7 @@ inline bool suitsTensorCores(const SearchParams& p) {
 // What is known of a query at the end.
 struct QueryFacts {
   float squares, back;  // of the query as it is; by what its sums are multiplied
-  bool isPoor;          // its digits were lost: its first elements say nothing of its others
+  float most;           // the largest magnitude that became halves: 0 of a zero vector alone
 };
 
 // The queries of a tile on their way to halves. Four threads have a query, each 8 of its next 32 depths.
@@ -96,9 +96,12 @@ class QueryStage {
       squares_ += __shfl_xor_sync(kAllLanes, squares_, int(step));
       most_ = fmaxf(most_, __shfl_xor_sync(kAllLanes, most_, int(step)));
     }
-    // Of float16 what is far below 1 has no second half, and little of a first.
-    if (threadIdx.x % 4 == 0)
-      shared_.facts[threadIdx.x / 4] = {squares_, 1.0f / by_, !Base::kBfloat && most_ != 0.0f && most_ < 0.0625f};
+    if (threadIdx.x % 4 == 0) shared_.facts[threadIdx.x / 4] = {squares_, 1.0f / by_, most_};
+  }
+  // Of float16 what is far below 1 has no second half, and little of a first: digits of the query are lost, as its first
+  // elements said nothing of its others.
+  static __device__ bool isPoor(const QueryFacts& facts) {
+    return !Base::kBfloat && facts.most != 0.0f && facts.most < 0.0625f;
   }
 
  private:
@@ -213,17 +216,26 @@ __device__ inline void bestOfBlocks(const float* queries, const void* base, cons
     for (uint32_t r = 0; r < 4; ++r) now[r] = next[r];
   }
   stage.finish();
+  const bool cosine = p.metric == kMetricCosine;
   float rowSquares[4], rowScales[4];
+  uint32_t nothing = 0;  // a bit for each row that is a zero vector, whose cosine is 0: rows may well be many of those
   SWITCHYARD_UNROLL
   for (uint32_t r = 0; r < 4; ++r) {
     typename Base::Sum sum = squares[r];
     for (uint32_t step = 1; step < 4; step *= 2) sum += __shfl_xor_sync(kAllLanes, sum, int(step));
     rowScales[r] = p.base == kElementInt8 && (shown >> r & 1) != 0 ? scales[ownRow + 8 * r] : 1.0f;
     rowSquares[r] = float(sum) * rowScales[r] * rowScales[r];
+    uint32_t bits = sum != 0;
+    if (Base::kSquaresVanish) {
+      if (bits == 0 && cosine && (shown >> r & 1) != 0)
+        for (uint64_t depth = quarter * 8; depth < p.d; depth += 4 * 8)
+          bits |= Base::bits(*reinterpret_cast<const Raw*>(from + 8 * r * rowBytes + depth * Base::kElementBytes));
+      for (uint32_t step = 1; step < 4; step *= 2) bits |= __shfl_xor_sync(kAllLanes, bits, int(step));
+    }
+    if (rowScales[r] == 0.0f || (bits == 0 && isFinite(rowScales[r]))) nothing |= 1u << r;
   }
   __syncthreads();
   const Ranking ranking(p);
-  const bool cosine = p.metric == kMetricCosine;
   uint32_t keys[kQueryTiles][2];
   uint64_t lost = 0;  // a bit for each of this lane's sums that is to be made again
   SWITCHYARD_UNROLL
@@ -237,12 +249,15 @@ __device__ inline void bestOfBlocks(const float* queries, const void* base, cons
       for (uint32_t r = 0; r < 4; ++r) {
         if (query >= count || (shown >> r & 1) == 0) continue;
         const float product = sums[r / 2][n][r % 2 * 2 + j] * facts.back * rowScales[r];
-        if (facts.isPoor || !isFinite(product) || lostScore(p.metric, product, facts.squares, rowSquares[r])) {
+        const bool isNothing = cosine && (facts.most == 0.0f || (nothing >> r & 1) != 0);
+        if (!isNothing && (Stage::isPoor(facts) || !isFinite(product) ||
+                           lostScore(p.metric, product, facts.squares, rowSquares[r]))) {
           lost |= uint64_t(1) << (n * 8 + j * 4 + r);
           continue;
         }
-        const uint32_t key =
-            ranking.key(cosine ? cosineOf(product, sqrtf(facts.squares), sqrtf(rowSquares[r])) : product);
+        const uint32_t key = ranking.key(isNothing ? 0.0f
+                                         : cosine  ? cosineOf(product, sqrtf(facts.squares), sqrtf(rowSquares[r]))
+                                                   : product);
         keys[n][j] = key < keys[n][j] ? key : keys[n][j];
       }
     }
