@@ -120,6 +120,17 @@ class QueryStage {
   float by_ = 1.0f, squares_ = 0.0f, most_ = 0.0f;
 };
 
+// Whether there is anything in a row whose squares are 0: 0 if not, in what this lane takes of it. It is seldom asked for,
+// and not to keep places in registers.
+template <class Base>
+__attribute__((noinline)) __device__ uint32_t bitsOfRow(const void* base, uint64_t row, uint32_t d) {
+  const char* const from = static_cast<const char*>(base) + row * d * Base::kElementBytes;
+  uint32_t bits = 0;
+  for (uint64_t depth = threadIdx.x % 4 * 8; depth < d; depth += 4 * 8)
+    bits |= Base::bits(*reinterpret_cast<const typename Base::Raw*>(from + depth * Base::kElementBytes));
+  return bits;
+}
+
 // A score as search_listed makes it, by a warp. It is seldom asked for, and not to take the others' registers.
 __attribute__((noinline)) __device__ inline float carefulScore(const float* query, const void* base,
                                                                const float* scales, uint64_t row, const SearchParams& p,
@@ -228,9 +239,7 @@ __device__ inline void bestOfBlocks(const float* queries, const void* base, cons
     rowSquares[r] = float(sum) * rowScales[r] * rowScales[r];
     uint32_t bits = sum != 0;
     if (Base::kSquaresVanish) {
-      if (bits == 0 && cosine && (shown >> r & 1) != 0)
-        for (uint64_t depth = quarter * 8; depth < p.d; depth += 4 * 8)
-          bits |= Base::bits(*reinterpret_cast<const Raw*>(from + 8 * r * rowBytes + depth * Base::kElementBytes));
+      if (bits == 0 && cosine && (shown >> r & 1) != 0) bits = bitsOfRow<Base>(base, ownRow + 8 * r, p.d);
       for (uint32_t step = 1; step < 4; step *= 2) bits |= __shfl_xor_sync(kAllLanes, bits, int(step));
     }
     if (rowScales[r] == 0.0f || (bits == 0 && isFinite(rowScales[r]))) nothing |= 1u << r;
