@@ -7,7 +7,8 @@
 // row that lie side by side, of which each product of 16 depths has four elements. Queries are float32 and become sums
 // of halves in shared memory; so does a float32 base in registers. Of two sums of three bfloat16 the six products that
 // float32 would notice are made, with `fast` those three of sums of two. Codes are exact as float16. A query for
-// float16 is brought near 1 first, by its own first elements.
+// float16 is brought near 2^8 first, by its own first elements, so that others may be some hundred times as large, and
+// those that are as many thousand times smaller keep their digits.
 #pragma once
 #include "search_halves.h"
 #include "search_rows.h"
@@ -19,6 +20,7 @@ constexpr uint32_t kTensorWarps = 8, kTensorRows = 32 * kTensorWarps;  // of the
 constexpr uint32_t kTensorDepths = 32;                                 // at a time, 8 of them a lane's
 constexpr uint32_t kQueryTiles = kSearchTile / 8;
 static_assert(kTensorWarps * kWarp == kSearchThreads && 4 * kSearchTile == kSearchThreads, "a query is four threads'");
+constexpr float kFirstSize = 256.0f;          // of a query's first elements, as float16
 constexpr uint32_t kMostTensorCodes = 65536;  // of a row: their squares fit an int32
 
 // Whether rows are of whole 16 bytes a lane, and the sums are products.
@@ -70,7 +72,7 @@ class QueryStage {
     if (!Base::kBfloat && chunk == 0) {
       float first = sizeOfEight(x);
       for (uint32_t step = 1; step < 4; step *= 2) first = fmaxf(first, __shfl_xor_sync(kAllLanes, first, int(step)));
-      if (isWorthCare(first)) by_ = towardsOne(first);
+      if (isWorthCare(first)) by_ = towardsOne(first / kFirstSize);
     }
     Words planes[Base::kQueryPlanes];
     SWITCHYARD_UNROLL
@@ -102,7 +104,7 @@ class QueryStage {
   // Of float16 what is far below 1 has no second half, and little of a first: digits of the query are lost, as its first
   // elements said nothing of its others.
   static __device__ bool isPoor(const QueryFacts& facts) {
-    return !Base::kBfloat && facts.most != 0.0f && facts.most < 0.0625f;
+    return !Base::kBfloat && facts.most != 0.0f && facts.most < 1.0f;
   }
 
  private:
@@ -117,7 +119,7 @@ class QueryStage {
   const bool isThere_;
   const float* const query_;
   AsyncCopies copies_;
-  float by_ = 1.0f, squares_ = 0.0f, most_ = 0.0f;
+  float by_ = Base::kBfloat ? 1.0f : kFirstSize, squares_ = 0.0f, most_ = 0.0f;
 };
 
 // Whether there is anything in a row whose squares are 0: 0 if not, in what this lane takes of it. It is seldom asked for,

@@ -134,6 +134,28 @@ void addBounds(CaseList& list, DType t) {
            });
 }
 
+// What is small in a query beside its largest element decides, as rows have nothing where that one is.
+void addSmall(CaseList& list, DType t) {
+  list.add("similarity-search", nameOf("dot", "halves-small", 19, t), Size::Small, [=](Problem& p, Random& random) {
+    constexpr uint64_t q = 19, d = 64;
+    HostTensor queries = random.uniform(kF32, {q, d}), rows(kF32, {kRows, d});
+    const auto last = [&](size_t query, size_t i) { return queries.at(query * d + i) * (i % 2 ? -1 : 1); };
+    // Pairs of elements that are alike in a row and but for their last digits opposite in a query.
+    for (size_t row = 0; row < kRows; ++row)
+      for (size_t i = 0; i < d; i += 2) {
+        const bool isBest = row >= kRows - q && last(row - (kRows - q), i) + last(row - (kRows - q), i + 1) > 0;
+        const double x = isBest ? 120 : double(random.integer(40, 60));
+        rows.set(row * d + i, i == 6 ? 127 : x), rows.set(row * d + i + 1, i == 6 ? 0 : x);
+      }
+    for (size_t i = 0; i < q * d; ++i)
+      queries.set(i, i % d == 6 ? 0 : i % d == 7 ? 1 : (i % 2 ? -0x1p-13 : 0x1p-13) * (1 + 0x1p-12 * queries.at(i)));
+    p.inputs = {queries};
+    roundBase(p, rows, t);
+    p.params = {{"k", double(kBest)}, {"metric", "dot"}};
+    expectSearch(p, false, &rows);
+  });
+}
+
 }  // namespace
 
 void addSearchBlockCases(CaseList& list) {
@@ -143,6 +165,7 @@ void addSearchBlockCases(CaseList& list) {
     if (std::string(metric) != "l2") addHalves(list, metric);
   }
   for (DType t : {kF16, kBF16}) addBounds(list, t);
+  for (DType t : {kF16, DType::Int8}) addSmall(list, t);
   // NaN before what is hidden, the worst infinity before NaN, the worst finite number before that.
   for (uint64_t q : kQueries)
     list.add("similarity-search", "blocks-of-ends-" + std::to_string(q), Size::Small, [=](Problem& p, Random&) {
