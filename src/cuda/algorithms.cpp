@@ -81,6 +81,15 @@ void AlgorithmStore::keep(const MatmulKey& key, const cublasLtMatmulAlgo_t& algo
   write();
 }
 
+void AlgorithmStore::forget(const MatmulKey& key, const cublasLtMatmulAlgo_t& algorithm) {
+  const std::lock_guard lock(mutex_);
+  read();
+  const auto found = known_.find(key);
+  if (found == known_.end() || std::memcmp(&found->second, &algorithm, sizeof algorithm) != 0) return;
+  known_.erase(found);
+  write();
+}
+
 // The length of the scope, the scope, entries.
 void AlgorithmStore::read() noexcept try {
   if (folder_.empty()) return;

@@ -35,6 +35,8 @@ class AlgorithmStore {
   std::optional<cublasLtMatmulAlgo_t> find(const MatmulKey& key);
   // Keeps what other processes have written meanwhile, too.
   void keep(const MatmulKey& key, const cublasLtMatmulAlgo_t& algorithm);
+  // What was kept is no good, if it is still this.
+  void forget(const MatmulKey& key, const cublasLtMatmulAlgo_t& algorithm);
   std::string file() const { return name_; }  // in the folder
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <limits>
 
 namespace switchyard::cuda {
@@ -57,13 +58,16 @@ bool MatmulLibrary::prepare() {
   return handle_ != nullptr;
 }
 
+// The library has a runtime of its own, whose errors ours doesn't keep; but a dead context shows on the stream.
+void MatmulLibrary::checkStream(cudaStream_t stream, const char* what) {
+  if (!stream) return;
+  const cudaError_t status = cudaStreamQuery(stream);
+  if (status != cudaErrorNotReady) state_->check(status, what);
+}
+
 void MatmulLibrary::checkBlas(cublasStatus_t status, const char* what, cudaStream_t stream) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  // The library has a runtime of its own, whose errors ours doesn't keep; but a dead context shows on the stream.
-  if (stream) {
-    const cudaError_t streamStatus = cudaStreamQuery(stream);
-    if (streamStatus != cudaErrorNotReady) state_->check(streamStatus, what);
-  }
+  checkStream(stream, what);
   throw Error(status == CUBLAS_STATUS_ALLOC_FAILED ? Code::OutOfMemory : Code::Internal,
               std::string(what) + ": " + lt_->statusName(status));
 }
@@ -180,7 +184,7 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
       plan.candidates.push_back(found[i].algo);
   plan.possible = !plan.candidates.empty();
   if (!plan.possible) return;
-  plan.algorithm = plan.candidates.front();
+  plan.proposed = plan.algorithm = plan.candidates.front();
   if (takeKept(plan) || plan.candidates.size() == 1) plan.candidates.clear();
 }
 
@@ -202,7 +206,8 @@ void MatmulLibrary::timeCandidates(Plan& plan, const Matmul& op, const MatmulPoi
   const auto time = [&](size_t candidate, uint32_t runs) {
     try {
       return support_.milliseconds(*state_, stream, deadline, [&] {
-        for (uint32_t i = 0; i < runs; ++i) run(plan, plan.candidates[candidate], op, at, stream);
+        for (uint32_t i = 0; i < runs; ++i)
+          checkBlas(run(plan, plan.candidates[candidate], op, at, stream), "cublasLtMatmul", stream);
       }) / runs;
     } catch (const Error&) {  // what the heuristic proposes may still be refused
       if (state_->lost()) throw;
@@ -231,16 +236,34 @@ MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointe
   return plans_.front();
 }
 
-void MatmulLibrary::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, const Matmul& op,
-                        const MatmulPointers& at, cudaStream_t stream) {
+cublasStatus_t MatmulLibrary::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, const Matmul& op,
+                                  const MatmulPointers& at, cudaStream_t stream) {
   // Of codes the scale is an integer, too: alpha is left to who reads the sums.
   const float beta = 0.0f;
   const int32_t one = 1, none = 0;
   const void *alpha = &op.alpha, *add = &beta;
   if (isOfCodes(op)) alpha = &one, add = &none;
-  checkBlas(lt_->matmul(handle_, plan.desc.get(), alpha, at.b, plan.first.get(), at.a, plan.second.get(), add, at.out,
-                        plan.result.get(), at.out, plan.result.get(), &algorithm, workspace_, workspaceBytes_, stream),
-            "cublasLtMatmul", stream);
+  return lt_->matmul(handle_, plan.desc.get(), alpha, at.b, plan.first.get(), at.a, plan.second.get(), add, at.out,
+                     plan.result.get(), at.out, plan.result.get(), &algorithm, workspace_, workspaceBytes_, stream);
+}
+
+// Whether another algorithm may do better, or our own kernel: either makes the whole output.
+bool MatmulLibrary::isRefused(cublasStatus_t status, cudaStream_t stream) {
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) checkBlas(status, "cublasLtMatmul", stream);
+  if (status != CUBLAS_STATUS_SUCCESS) checkStream(stream, "cublasLtMatmul");
+  return status != CUBLAS_STATUS_SUCCESS;
+}
+
+// By what was chosen; where the library refuses it after all, by what it thinks best. False: by neither.
+bool MatmulLibrary::runChosen(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
+  if (!isRefused(run(plan, plan.algorithm, op, at, stream), stream)) return true;
+  store_->forget(plan.key, plan.algorithm);
+  if (std::memcmp(&plan.algorithm, &plan.proposed, sizeof plan.proposed) != 0) {
+    plan.algorithm = plan.proposed;
+    if (!isRefused(run(plan, plan.algorithm, op, at, stream), stream)) return true;
+  }
+  plan.possible = false;
+  return false;
 }
 
 bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayWait) {
@@ -252,8 +275,7 @@ bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cu
     if (!mayWait) throw MustWait();
     timeCandidates(plan, op, at, stream);
   }
-  run(plan, plan.algorithm, op, at, stream);
-  return true;
+  return runChosen(plan, op, at, stream);
 }
 
 Matmul MatmulLibrary::chunkOf(const Matmul& op, uint32_t from) {

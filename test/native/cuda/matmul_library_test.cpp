@@ -256,6 +256,29 @@ TEST_F(MatmulLibraryTest, keepsNothingOfTimesThatNobodyKnows) {
   EXPECT_EQ(again.run(library), 3u);
 }
 
+TEST_F(MatmulLibraryTest, forgetsWhatTheLibraryRefusesAfterAll) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2};
+  support.ms = {{1, 5}, {2, 1}};
+  Again again;
+  {
+    MatmulLibrary library = make();
+    for (int use = 0; use < 4; ++use) again.run(library);
+  }
+  fake.failing = {2};
+  MatmulLibrary next = make();
+  for (int use = 0; use < 2; ++use) EXPECT_EQ(again.run(next), 1u);
+  EXPECT_EQ(fake.checks, 1);
+  MatmulLibrary later = make();
+  EXPECT_EQ(again.run(later), 1u);
+  EXPECT_EQ(fake.checks, 1);  // of nothing that was kept
+  fake.failing = {1, 2};
+  MatmulPointers at;
+  at.a = again.a.bytes.data(), at.b = again.b.bytes.data(), at.out = again.out.bytes.data();
+  EXPECT_FALSE(later.multiply(again.op, at, nullptr, true));
+  EXPECT_TRUE(later.isReady(again.op, at));
+}
+
 TEST_F(MatmulLibraryTest, choosesAnewWhatTheLibraryNoLongerHas) {
   FakeCublasLt& fake = FakeCublasLt::state();
   fake.proposals = {1, 2};
