@@ -3,6 +3,7 @@
 #include "matmul.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstring>
 #include <limits>
@@ -30,6 +31,13 @@ cudaDataType_t typeOf(uint32_t format) {
   return format == kFormatFloat16 ? CUDA_R_16F : format == kFormatBfloat16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 uint64_t bytesOf(uint32_t format) { return format == kFormatFloat32 ? 4 : 2; }
+
+// What is kept is kept for: rows are as many as requests happen to have, and a file would know none of the next ones.
+// Where an algorithm is for other numbers of rows alone, its check says so.
+MatmulKey keptKey(MatmulKey key) {
+  key[0] = std::bit_ceil(key[0]);
+  return key;
+}
 
 bool isOfCodes(const Matmul& op) { return op.rowScales.buffer != nullptr; }
 
@@ -190,7 +198,7 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
 
 // Whether the fastest is known from before, and the library still has it so.
 bool MatmulLibrary::takeKept(Plan& plan) {
-  const auto kept = store_->find(plan.key);
+  const auto kept = store_->find(keptKey(plan.key));
   if (!kept) return false;
   cublasLtMatmulHeuristicResult_t result{};
   const cublasStatus_t status = lt_->algorithmCheck(handle_, plan.desc.get(), plan.first.get(), plan.second.get(),
@@ -221,7 +229,8 @@ void MatmulLibrary::timeCandidates(Plan& plan, const Matmul& op, const MatmulPoi
   }
   plan.algorithm = plan.candidates[fastest->candidate];
   plan.candidates.clear();
-  store_->keep(plan.key, plan.algorithm);
+  // One that was alone, as it took all the time there is, has won nothing.
+  if (fastest->timed > 1) store_->keep(keptKey(plan.key), plan.algorithm);
 }
 
 MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointers& at) {
@@ -257,7 +266,7 @@ bool MatmulLibrary::isRefused(cublasStatus_t status, cudaStream_t stream) {
 // By what was chosen; where the library refuses it after all, by what it thinks best. False: by neither.
 bool MatmulLibrary::runChosen(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
   if (!isRefused(run(plan, plan.algorithm, op, at, stream), stream)) return true;
-  store_->forget(plan.key, plan.algorithm);
+  store_->forget(keptKey(plan.key), plan.algorithm);
   if (std::memcmp(&plan.algorithm, &plan.proposed, sizeof plan.proposed) != 0) {
     plan.algorithm = plan.proposed;
     if (!isRefused(run(plan, plan.algorithm, op, at, stream), stream)) return true;

@@ -183,8 +183,9 @@ TEST_F(MatmulLibraryTest, roundsToTf32OnlyWhereItMay) {
 
 // One small product again and again.
 struct Again {
-  Matmul op = shaped(2, 2, 2);
-  Numbers a{0, 4, 1}, b{0, 4, 2}, out{0, 4, 0};
+  explicit Again(uint32_t m = 2) : op(shaped(m, 2, 2)), a(0, 2 * m, 1), out(0, 2 * m, 0) {}
+  Matmul op;
+  Numbers a, b{0, 4, 2}, out;
   uint64_t run(MatmulLibrary& library, bool mayWait = true) {
     MatmulPointers at;
     at.a = a.bytes.data(), at.b = b.bytes.data(), at.out = out.bytes.data();
@@ -254,6 +255,35 @@ TEST_F(MatmulLibraryTest, keepsNothingOfTimesThatNobodyKnows) {
   }
   support.hanging = {};
   EXPECT_EQ(again.run(library), 3u);
+}
+
+TEST_F(MatmulLibraryTest, keepsAWayForAboutSoManyRows) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2};
+  support.ms = {{1, 5}, {2, 1}};
+  Again again(9);  // at the same places
+  MatmulLibrary library = make();
+  const auto runOf = [&](uint32_t rows) {
+    again.op = shaped(rows, 2, 2);
+    return again.run(library, rows == 6);
+  };
+  for (int use = 0; use < 4; ++use) runOf(6);
+  EXPECT_EQ(runOf(7), 2u);
+  EXPECT_EQ(fake.checks, 1);
+  EXPECT_EQ(runOf(9), 1u);
+  EXPECT_EQ(fake.checks, 1);
+}
+
+TEST_F(MatmulLibraryTest, keepsNothingThatWasComparedWithNothing) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2};
+  support.ms = {{1, 100}, {2, 1}};
+  Again again;
+  MatmulLibrary library = make();
+  for (int use = 0; use < 4; ++use) EXPECT_EQ(again.run(library), 1u);
+  MatmulLibrary next = make();
+  again.run(next);
+  EXPECT_EQ(fake.checks, 0);
 }
 
 TEST_F(MatmulLibraryTest, forgetsWhatTheLibraryRefusesAfterAll) {
