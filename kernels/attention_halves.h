@@ -21,8 +21,8 @@ struct alignas(16) HalfBlock {
   static __device__ uint32_t placeOf(uint32_t row, uint32_t piece) { return row * kRow + (piece ^ (row & 7)) * 8; }
 };
 
-// Rows of `columns` as they are, zeros around them. Rows of whole pieces go past the registers. A sequence may have more
-// than 2^32 elements, and so may what lies between the heads of one row and the next.
+// Rows of `columns` as they are, zeros around them. Rows of whole pieces go past the registers. A sequence may have
+// more than 2^32 elements, and so may a block's rows with all the heads between them.
 template <class Block>
 __device__ inline void fetchRows(unsigned short* to, const unsigned short* from, uint32_t stride, uint32_t rows,
                                  uint32_t columns, AsyncCopies& copies) {

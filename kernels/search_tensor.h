@@ -101,8 +101,8 @@ class QueryStage {
     }
     if (threadIdx.x % 4 == 0) shared_.facts[threadIdx.x / 4] = {squares_, 1.0f / by_, most_};
   }
-  // Of float16 what is far below 1 has no second half, and little of a first: digits of the query are lost, as its first
-  // elements said nothing of its others.
+  // Of float16 what is far below 1 has no second half, and little of a first: digits of the query are lost, as its
+  // first elements said nothing of its others.
   static __device__ bool isPoor(const QueryFacts& facts) {
     return !Base::kBfloat && facts.most != 0.0f && facts.most < 1.0f;
   }
@@ -122,8 +122,8 @@ class QueryStage {
   float by_ = Base::kBfloat ? 1.0f : kFirstSize, squares_ = 0.0f, most_ = 0.0f;
 };
 
-// Whether there is anything in a row whose squares are 0: 0 if not, in what this lane takes of it. It is seldom asked for,
-// and not to keep places in registers.
+// Whether there is anything in a row whose squares are 0: 0 if not, in what this lane takes of it. It is seldom asked
+// for, and not to keep places in registers.
 template <class Base>
 __attribute__((noinline)) __device__ uint32_t bitsOfRow(const void* base, uint64_t row, uint32_t d) {
   const char* const from = static_cast<const char*>(base) + row * d * Base::kElementBytes;

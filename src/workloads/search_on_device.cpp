@@ -4,9 +4,9 @@
 // On tensor cores the first step is a product of halves that add up to what was given, or with `fast` to about that.
 // Ties go by the order of rows in both steps, since blocks follow each other as rows do. Sums of the two steps may be
 // rounded differently, so some more blocks are looked at: a row is missed only where those, too, begin with rows whose
-// scores are the same but for that. Tensor cores round more than float32 does (kernels/search_tensor.h): more lie so
-// close to the last one, the more the larger k is. Where k is not small beside n that would be most of the base again; there all
-// scores are written and sorted, as many queries at a time as fit.
+// scores are the same but for that. Tensor cores round more than float32 does (kernels/search_tensor.h), so more blocks
+// begin so close to the last one, and the more the larger k is. Where k is not small beside n that would be most of the
+// base again; there all scores are written and sorted, as many queries at a time as fit.
 #include "workloads/search_on_device.h"
 
 #include <algorithm>
