@@ -138,8 +138,10 @@ struct Row {
   }
 };
 
-// ---- the elements of a row: each pass over Streamed reads them again, Held has them in registers. Both go through
-// them in the same order, so their sums are the same.
+// ---- the elements of a row: each pass over Streamed reads them again, Held has them in registers. A
+// thread goes through its share by ascending columns; which those are hangs on how many share the row, and for Held on
+// whether all that lies beside it can be read by fours, too. So one row's sums may be rounded differently among other
+// rows or at another address, and alike whenever the same is asked for again.
 
 // A row whose elements go through f(column, value) whenever they are read.
 template <class X, class F>

@@ -260,7 +260,9 @@ export interface EngineSettings {
   performanceMonitoring: boolean;
   /** The time between two looks at the cards' use and memory. */
   memoryCheckInterval: number;
-  /** Of products, where the call names none: high is float32 throughout, fast may round to TF32 or bfloat16. */
+  /**
+   * Of products, where the call names none: high is float32 throughout, fast may round to TF32 or bfloat16.
+   */
   precision: 'high' | 'fast';
   /**
    * Whose threads run a process's own jobs: libuv's, but for one of them, or threads of the contexts' own.

@@ -19,7 +19,7 @@ struct CodeDots {
   // squares[row]. What lies `ahead` bytes behind each row is fetched meanwhile.
   void (*few)(const int8_t* const* rows, size_t ahead, const void* const* queries, size_t count, size_t d,
               int32_t* dots, size_t ld, int32_t* sums, int32_t* squares) = nullptr;
-  // dots[row * lanes + query] for rows <= kPanelRows that lie one after the other. Of a panel word i has the codes 4i to
+  // dots[row * lanes + query] for rows <= kPanelRows that lie one after another. Of a panel word i has the codes 4i to
   // 4i + 3 of every query, 128 added, which is 128 where there is none. The dots have 128 times the row's sum in them.
   // As many bytes as kPanelRows rows have are fetched from `ahead` meanwhile.
   void (*panel)(const int8_t* rows, size_t count, const uint32_t* panel, size_t lanes, size_t d, const int8_t* ahead,

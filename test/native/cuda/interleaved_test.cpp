@@ -56,7 +56,7 @@ TEST(Interleaved, OrderOfBlocksThatIsReliedOnShowsInResults) {
   EXPECT_EQ(launched(cuda_shim::firstClears(), &total), "");
   EXPECT_EQ(total, kBlocks);
   std::set<uint32_t> totals;
-  for (uint64_t seed = 0; seed < kFewSeeds; ++seed) {
+  for (uint64_t seed = 0; seed < 4 * kFewSeeds; ++seed) {
     total = 7;
     const Interleaved several(seed);
     EXPECT_EQ(launched(cuda_shim::firstClears(), &total), "");

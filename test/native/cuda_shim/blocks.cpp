@@ -228,7 +228,11 @@ void resume(Block& block, unsigned t) {
 }
 
 void prepareToDraw() {
-  scheduler.draw.seed(*scheduler.seed * 0x9E3779B97F4A7C15u + scheduler.launches++);
+  // The seed is hashed, for neighbouring ones would else give one stream, begun a draw apart: splitmix64 counts by such
+  // a step, too.
+  Draw hashed;
+  hashed.seed(*scheduler.seed);
+  scheduler.draw.seed(hashed.next() ^ (scheduler.launches++ * 0xD1342543DE82EF95u));
   // Long turns bring blocks far apart, short ones mix what lies near.
   scheduler.threadTurns = uint64_t{1} << scheduler.draw.below(7);
   scheduler.blockTurns = uint64_t{1} << scheduler.draw.below(10);
