@@ -214,35 +214,39 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
         }
       continue;
     }
-    constexpr uint32_t kKeySteps = kKeys / 16;
-    uint32_t high[kKeySteps][4], middle[kKeySteps][4], low[kKeySteps][4];
+    constexpr uint32_t kAtOnce = 2;  // of 16 keys, whose weights are halves meanwhile
     SWITCHYARD_UNROLL
-    for (uint32_t step = 0; step < kKeySteps; ++step) {
-      float(&left)[4] = scores[2 * step], (&right)[4] = scores[2 * step + 1];
-      takeFragment<kBfloat>(high[step], left, right);
-      if (terms > 1) takeFragment<kBfloat>(middle[step], left, right);
-      if (kBfloat && terms > 2) takeFragment<kBfloat>(low[step], left, right);
-    }
-    SWITCHYARD_UNROLL
-    for (uint32_t t = 0; t < kColumns; t += 2) {
-      if (t * 8 >= p.e) continue;
-      // Tensor cores round towards zero. What they add to the sums of all keys would lose a little each time, always on
-      // one side, so they add up no more than a block; sums of blocks are rounded to nearest.
-      float part[2][4] = {};
+    for (uint32_t from = 0; from < kKeys / 16; from += kAtOnce) {
+      uint32_t high[kAtOnce][4], middle[kAtOnce][4], low[kAtOnce][4];
       SWITCHYARD_UNROLL
-      for (uint32_t step = 0; step < kKeySteps; ++step) {
-        uint32_t columns[4];  // 16 keys, twice 8 columns
-        loadMatrices<true>(columns, &block.values[Block::placeOf(step * 16 + lane % 16, t + lane / 16)]);
-        SWITCHYARD_UNROLL
-        for (uint32_t half_ = 0; half_ < 2; ++half_) {
-          const uint32_t upper = columns[2 * half_], lower = columns[2 * half_ + 1];
-          multiplyAdd<kBfloat>(part[half_], high[step], upper, lower);
-          if (terms > 1) multiplyAdd<kBfloat>(part[half_], middle[step], upper, lower);
-          if (kBfloat && terms > 2) multiplyAdd<kBfloat>(part[half_], low[step], upper, lower);
-        }
+      for (uint32_t step = 0; step < kAtOnce; ++step) {
+        float(&left)[4] = scores[2 * (from + step)], (&right)[4] = scores[2 * (from + step) + 1];
+        takeFragment<kBfloat>(high[step], left, right);
+        if (terms > 1) takeFragment<kBfloat>(middle[step], left, right);
+        if (kBfloat && terms > 2) takeFragment<kBfloat>(low[step], left, right);
       }
       SWITCHYARD_UNROLL
-      for (uint32_t i = 0; i < 4; ++i) sums[t][i] += part[0][i], sums[t + 1][i] += part[1][i];
+      for (uint32_t t = 0; t < kColumns; t += 2) {
+        if (t * 8 >= p.e) continue;
+        // Tensor cores round towards zero. What they add to the sums of all keys would lose a little each time, always
+        // on one side, so they add up no more than some keys; sums of those are rounded to nearest.
+        float part[2][4] = {};
+        SWITCHYARD_UNROLL
+        for (uint32_t step = 0; step < kAtOnce; ++step) {
+          uint32_t columns[4];  // 16 keys, twice 8 columns
+          const uint32_t row = (from + step) * 16 + lane % 16;
+          loadMatrices<true>(columns, &block.values[Block::placeOf(row, t + lane / 16)]);
+          SWITCHYARD_UNROLL
+          for (uint32_t half_ = 0; half_ < 2; ++half_) {
+            const uint32_t upper = columns[2 * half_], lower = columns[2 * half_ + 1];
+            multiplyAdd<kBfloat>(part[half_], high[step], upper, lower);
+            if (terms > 1) multiplyAdd<kBfloat>(part[half_], middle[step], upper, lower);
+            if (kBfloat && terms > 2) multiplyAdd<kBfloat>(part[half_], low[step], upper, lower);
+          }
+        }
+        SWITCHYARD_UNROLL
+        for (uint32_t i = 0; i < 4; ++i) sums[t][i] += part[0][i], sums[t + 1][i] += part[1][i];
+      }
     }
   }
   uint32_t lost = 0;
