@@ -21,22 +21,23 @@ struct alignas(16) HalfBlock {
   static __device__ uint32_t placeOf(uint32_t row, uint32_t piece) { return row * kRow + (piece ^ (row & 7)) * 8; }
 };
 
-// Rows of `columns` as they are, zeros around them. Rows of whole pieces go past the registers.
+// Rows of `columns` as they are, zeros around them. Rows of whole pieces go past the registers. A sequence may have
+// more than 2^32 elements, and so may a block's rows with all the heads between them.
 template <class Block>
-__device__ inline void fetchRows(unsigned short* to, const unsigned short* from, uint32_t begin, uint32_t stride,
-                                 uint32_t rows, uint32_t columns, AsyncCopies& copies) {
+__device__ inline void fetchRows(unsigned short* to, const unsigned short* from, uint32_t stride, uint32_t rows,
+                                 uint32_t columns, AsyncCopies& copies) {
   constexpr uint32_t kPieces = Block::kRow / 8;
   for (uint32_t i = threadIdx.x; i < Block::kKeys * kPieces; i += kHalvesThreads) {
     const uint32_t row = i / kPieces, first = i % kPieces * 8;
     unsigned short* const place = to + Block::placeOf(row, first / 8);
     if (columns % 8 == 0) {
       const bool isInside = row < rows && first < columns;
-      copies.copy(place, isInside ? from + (begin + row * stride + first) : from, isInside);
+      copies.copy(place, isInside ? from + (uint64_t(row) * stride + first) : from, isInside);
       continue;
     }
     for (uint32_t j = 0; j < 8; ++j)
       place[j] =
-          row < rows && first + j < columns ? from[begin + row * stride + first + j] : static_cast<unsigned short>(0);
+          row < rows && first + j < columns ? from[uint64_t(row) * stride + first + j] : static_cast<unsigned short>(0);
   }
 }
 
@@ -125,13 +126,12 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
   }
   const int32_t begin = int32_t(sight.from(0)), end = int32_t(sight.to(tile.rows - 1));
   const int32_t wholeFrom = int32_t(sight.from(tile.rows - 1)), wholeTo = int32_t(sight.to(0));
-  // Views are of less than 2^32 bytes.
   const uint32_t keyStride = uint32_t(at.keyStride), valueStride = uint32_t(at.valueStride);
   AsyncCopies copies;
   const auto fetch = [&](Block& to, int32_t first) {
     const uint32_t left = uint32_t(end - first), count = left < kKeys ? left : kKeys;
-    fetchRows<Block>(to.keys, key, uint32_t(first) * keyStride, keyStride, count, p.d, copies);
-    fetchRows<Block>(to.values, value, uint32_t(first) * valueStride, valueStride, count, p.e, copies);
+    fetchRows<Block>(to.keys, key + uint64_t(first) * keyStride, keyStride, count, p.d, copies);
+    fetchRows<Block>(to.values, value + uint64_t(first) * valueStride, valueStride, count, p.e, copies);
   };
   // float16 has few small numbers: weights are larger there.
   const float by = kAgain ? powerOfTwo(-40) : kBfloat ? 1.0f : 1024.0f;
@@ -214,29 +214,38 @@ __device__ inline bool attendTile(HalfBlock<kSteps> (&blocks)[2], uint32_t& anyL
         }
       continue;
     }
+    constexpr uint32_t kAtOnce = 2;  // of 16 keys, whose weights are halves meanwhile
     SWITCHYARD_UNROLL
-    for (uint32_t step = 0; step < kKeys / 16; ++step) {
-      uint32_t high[4], middle[4], low[4];
-      float(&left)[4] = scores[2 * step], (&right)[4] = scores[2 * step + 1];
-      takeFragment<kBfloat>(high, left, right);
-      if (terms > 1) takeFragment<kBfloat>(middle, left, right);
-      if (kBfloat && terms > 2) takeFragment<kBfloat>(low, left, right);
-      const uint32_t row = step * 16 + lane % 16;
+    for (uint32_t from = 0; from < kKeys / 16; from += kAtOnce) {
+      uint32_t high[kAtOnce][4], middle[kAtOnce][4], low[kAtOnce][4];
+      SWITCHYARD_UNROLL
+      for (uint32_t step = 0; step < kAtOnce; ++step) {
+        float(&left)[4] = scores[2 * (from + step)], (&right)[4] = scores[2 * (from + step) + 1];
+        takeFragment<kBfloat>(high[step], left, right);
+        if (terms > 1) takeFragment<kBfloat>(middle[step], left, right);
+        if (kBfloat && terms > 2) takeFragment<kBfloat>(low[step], left, right);
+      }
       SWITCHYARD_UNROLL
       for (uint32_t t = 0; t < kColumns; t += 2) {
         if (t * 8 >= p.e) continue;
-        uint32_t columns[4];  // 16 keys, twice 8 columns
-        loadMatrices<true>(columns, &block.values[Block::placeOf(row, t + lane / 16)]);
-        multiplyAdd<kBfloat>(sums[t], high, columns[0], columns[1]);
-        multiplyAdd<kBfloat>(sums[t + 1], high, columns[2], columns[3]);
-        if (terms > 1) {
-          multiplyAdd<kBfloat>(sums[t], middle, columns[0], columns[1]);
-          multiplyAdd<kBfloat>(sums[t + 1], middle, columns[2], columns[3]);
+        // Tensor cores round towards zero. What they add to the sums of all keys would lose a little each time, always
+        // on one side, so they add up no more than some keys; sums of those are rounded to nearest.
+        float part[2][4] = {};
+        SWITCHYARD_UNROLL
+        for (uint32_t step = 0; step < kAtOnce; ++step) {
+          uint32_t columns[4];  // 16 keys, twice 8 columns
+          const uint32_t row = (from + step) * 16 + lane % 16;
+          loadMatrices<true>(columns, &block.values[Block::placeOf(row, t + lane / 16)]);
+          SWITCHYARD_UNROLL
+          for (uint32_t half_ = 0; half_ < 2; ++half_) {
+            const uint32_t upper = columns[2 * half_], lower = columns[2 * half_ + 1];
+            multiplyAdd<kBfloat>(part[half_], high[step], upper, lower);
+            if (terms > 1) multiplyAdd<kBfloat>(part[half_], middle[step], upper, lower);
+            if (kBfloat && terms > 2) multiplyAdd<kBfloat>(part[half_], low[step], upper, lower);
+          }
         }
-        if (kBfloat && terms > 2) {
-          multiplyAdd<kBfloat>(sums[t], low, columns[0], columns[1]);
-          multiplyAdd<kBfloat>(sums[t + 1], low, columns[2], columns[3]);
-        }
+        SWITCHYARD_UNROLL
+        for (uint32_t i = 0; i < 4; ++i) sums[t][i] += part[0][i], sums[t + 1][i] += part[1][i];
       }
     }
   }

@@ -157,6 +157,8 @@ __global__ void __launch_bounds__(kHalvesThreads, 2)  // for three the compiler 
                       void* out, FusedAttentionParams p) {
 #ifdef SWITCHYARD_HAS_MMA
   if (linearBlock() < p.parts / kParts) tileByTensorCores<kSteps, kBfloat>(query, key, value, bias, tiles, out, p);
+#else
+  __trap();  // a launch without what it is for (hasTensorCores) is to be heard of
 #endif
 }
 

@@ -34,17 +34,21 @@ __device__ inline int32_t squaresOfCodes(uint32_t codes, int32_t sum) {
 
 // The kinds of a base. kPlanes: halves whose sum an element is; kQueryPlanes: the same of a query's; kTerms: products
 // of planes a and b are made where a + b < kTerms. kChunks: of 32 depths, which a lane loads at once; Raw: 8 * kChunks
-// elements of a row. Sum: of squares.
-template <bool kBfloat_, bool kFast>
+// elements of a row. Sum: of squares, which is 0 of what is not where kSquaresVanish; bits() tells then.
+template <bool kBfloat_>
 struct HalfBase {
   static constexpr bool kBfloat = kBfloat_;
-  static constexpr uint32_t kPlanes = 1, kQueryPlanes = kFast ? 1 : kBfloat ? 3 : 2, kTerms = kQueryPlanes;
+  static constexpr uint32_t kPlanes = 1, kQueryPlanes = kBfloat ? 3 : 2, kTerms = kQueryPlanes;
   static constexpr uint32_t kChunks = 1, kElementBytes = 2;
+  static constexpr bool kSquaresVanish = kBfloat;  // of float16 the least is 2^-48
   using Raw = Words;
   using Sum = float;
   static __device__ void takeFragments(const Raw& raw, uint32_t (&out)[kPlanes][4]) {
     SWITCHYARD_UNROLL
     for (uint32_t i = 0; i < 4; ++i) out[0][i] = raw.at[i];
+  }
+  static __device__ uint32_t bits(const Raw& raw) {
+    return (raw.at[0] | raw.at[1] | raw.at[2] | raw.at[3]) & 0x7FFF7FFFu;
   }
   static __device__ float squares(const Raw& raw, float sum) {
     SWITCHYARD_UNROLL
@@ -55,11 +59,11 @@ struct HalfBase {
     return sum;
   }
 };
-template <bool kFast>
 struct CodeBase {
   static constexpr bool kBfloat = false;
-  static constexpr uint32_t kPlanes = 1, kQueryPlanes = kFast ? 1 : 2, kTerms = kQueryPlanes;
+  static constexpr uint32_t kPlanes = 1, kQueryPlanes = 2, kTerms = kQueryPlanes;
   static constexpr uint32_t kChunks = 2, kElementBytes = 1;
+  static constexpr bool kSquaresVanish = false;
   using Raw = Words;
   using Sum = int32_t;  // at most 2^14 an element, kMostTensorCodes of them
   // Of the first half of the row's piece, which makes place for the second.
@@ -68,6 +72,7 @@ struct CodeBase {
     pairsOfCodes(raw.at[1], out[0][2], out[0][3]);
     raw.at[0] = raw.at[2], raw.at[1] = raw.at[3];
   }
+  static __device__ uint32_t bits(const Raw& raw) { return raw.at[0] | raw.at[1] | raw.at[2] | raw.at[3]; }
   static __device__ int32_t squares(const Raw& raw, int32_t sum) {
     SWITCHYARD_UNROLL
     for (uint32_t i = 0; i < 4; ++i) sum = squaresOfCodes(raw.at[i], sum);
@@ -79,6 +84,7 @@ struct FloatBase {
   static constexpr bool kBfloat = true;
   static constexpr uint32_t kPlanes = kFast ? 2 : 3, kQueryPlanes = kPlanes, kTerms = kPlanes;
   static constexpr uint32_t kChunks = 1, kElementBytes = 4;
+  static constexpr bool kSquaresVanish = true;
   struct Raw {
     float4 at[2];
   };
@@ -92,6 +98,15 @@ struct FloatBase {
         out[plane][2 * i] = takePair<true>(x.x, x.y), out[plane][2 * i + 1] = takePair<true>(x.z, x.w);
     }
   }
+  static __device__ uint32_t bits(const Raw& raw) {
+    uint32_t all = 0;
+    SWITCHYARD_UNROLL
+    for (uint32_t i = 0; i < 2; ++i) {
+      const float4 x = raw.at[i];
+      all |= __float_as_int(x.x) | __float_as_int(x.y) | __float_as_int(x.z) | __float_as_int(x.w);
+    }
+    return all & 0x7FFFFFFFu;
+  }
   static __device__ float squares(const Raw& raw, float sum) {
     SWITCHYARD_UNROLL
     for (uint32_t i = 0; i < 2; ++i) {
@@ -104,21 +119,21 @@ struct FloatBase {
 
 template <uint32_t kBase, bool kFast>
 struct TensorBaseOf;
-template <bool kFast>
-struct TensorBaseOf<kFormatFloat16, kFast> {
-  using Type = HalfBase<false, kFast>;
+template <>
+struct TensorBaseOf<kFormatFloat16, false> {
+  using Type = HalfBase<false>;
 };
-template <bool kFast>
-struct TensorBaseOf<kFormatBfloat16, kFast> {
-  using Type = HalfBase<true, kFast>;
+template <>
+struct TensorBaseOf<kFormatBfloat16, false> {
+  using Type = HalfBase<true>;
+};
+template <>
+struct TensorBaseOf<kElementInt8, false> {
+  using Type = CodeBase;
 };
 template <bool kFast>
 struct TensorBaseOf<kFormatFloat32, kFast> {
   using Type = FloatBase<kFast>;
-};
-template <bool kFast>
-struct TensorBaseOf<kElementInt8, kFast> {
-  using Type = CodeBase<kFast>;
 };
 
 }  // namespace switchyard::SWITCHYARD_KERNEL_SPACE

@@ -141,30 +141,30 @@ __global__ void __launch_bounds__(kSearchThreads, 1)  // for two the compiler pu
   for (uint64_t tile = linearBlock(); tile < tiles; tile += uint64_t(gridDim.x) * gridDim.y)
     bestOfBlocks<typename TensorBaseOf<kBase, kFast>::Type>(
         queries, base, scales, mask, scores, p, tile / queryTiles * kTensorRows, tile % queryTiles * kSearchTile);
+#else
+  __trap();  // a launch without what it is for (hasTensorCores) is to be heard of
 #endif
 }
 
 SWITCHYARD_CHECK_CONTRACT(search_scores, searchScoresKernel<PlainRows>);
 SWITCHYARD_CHECK_CONTRACT(search_scores, (searchTensorKernel<kFormatFloat32, false>));
 
-template <uint32_t kBase>
-static const CudaVariant& tensorVariant(bool fast) {
-  constexpr uint32_t kUnits = kTensorRows / kSearchBlock;
-  static const CudaVariant high = makeVariant(&searchTensorKernel<kBase, false>, kSearchThreads, kUnits),
-                           low = makeVariant(&searchTensorKernel<kBase, true>, kSearchThreads, kUnits);
-  return fast ? low : high;
+template <uint32_t kBase, bool kFast = false>
+static const CudaVariant& tensorVariant() {
+  static const CudaVariant variant =
+      makeVariant(&searchTensorKernel<kBase, kFast>, kSearchThreads, kTensorRows / kSearchBlock);
+  return variant;
 }
 static const CudaVariant& searchScoresChoose(const void* params) {
   static const CudaVariant plain = makeVariant(&searchScoresKernel<PlainRows>, kTileThreads, 1);
   static const CudaVariant any = makeVariant(&searchScoresKernel<AnyRows>, kTileThreads, 1);
   const auto& p = *static_cast<const SearchParams*>(params);
   if (!suitsTensorCores(p)) return p.base == kFormatFloat32 ? plain : any;
-  const bool fast = (p.how & kSearchFast) != 0;
   switch (p.base) {
-    case kFormatFloat16: return tensorVariant<kFormatFloat16>(fast);
-    case kFormatBfloat16: return tensorVariant<kFormatBfloat16>(fast);
-    case kElementInt8: return tensorVariant<kElementInt8>(fast);
-    default: return tensorVariant<kFormatFloat32>(fast);
+    case kFormatFloat16: return tensorVariant<kFormatFloat16>();
+    case kFormatBfloat16: return tensorVariant<kFormatBfloat16>();
+    case kElementInt8: return tensorVariant<kElementInt8>();
+    default: return p.how & kSearchFast ? tensorVariant<kFormatFloat32, true>() : tensorVariant<kFormatFloat32>();
   }
 }
 const CudaKernel cudaKernel_search_scores = {search_scoresContract::kBuffers, uint32_t(sizeof(SearchParams)),

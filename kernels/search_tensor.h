@@ -1,12 +1,14 @@
 // The best score of each block of 64 rows for 64 queries at a time, on tensor cores. These scores only say which blocks
-// are looked at again, so they need be no more than as near as float32's (search_on_device.cpp).
+// are looked at again (search_on_device.cpp). Their factors are as near as float32's, their sums are not: each step is
+// rounded towards zero, so of 768 depths a sum is off by 3 to 4 millionths of |q| |b|, and float32's by 0.2.
 //
 // A warp has 32 rows of the base, which go from global memory into its registers as fragments, once, and from there
 // meet all queries. Sums run over any order of the depths that both sides agree on: so a lane takes 16 or 32 bytes of a
 // row that lie side by side, of which each product of 16 depths has four elements. Queries are float32 and become sums
 // of halves in shared memory; so does a float32 base in registers. Of two sums of three bfloat16 the six products that
 // float32 would notice are made, with `fast` those three of sums of two. Codes are exact as float16. A query for
-// float16 is brought near 1 first, by its own first elements.
+// float16 is brought near 2^8 first, by its own first elements, so that others may be some hundred times as large, and
+// those that are as many thousand times smaller keep their digits.
 #pragma once
 #include "search_halves.h"
 #include "search_rows.h"
@@ -18,6 +20,7 @@ constexpr uint32_t kTensorWarps = 8, kTensorRows = 32 * kTensorWarps;  // of the
 constexpr uint32_t kTensorDepths = 32;                                 // at a time, 8 of them a lane's
 constexpr uint32_t kQueryTiles = kSearchTile / 8;
 static_assert(kTensorWarps * kWarp == kSearchThreads && 4 * kSearchTile == kSearchThreads, "a query is four threads'");
+constexpr float kFirstSize = 256.0f;          // of a query's first elements, as float16
 constexpr uint32_t kMostTensorCodes = 65536;  // of a row: their squares fit an int32
 
 // Whether rows are of whole 16 bytes a lane, and the sums are products.
@@ -31,7 +34,7 @@ inline bool suitsTensorCores(const SearchParams& p) {
 // What is known of a query at the end.
 struct QueryFacts {
   float squares, back;  // of the query as it is; by what its sums are multiplied
-  bool isPoor;          // its digits were lost: its first elements say nothing of its others
+  float most;           // the largest magnitude that became halves: 0 of a zero vector alone
 };
 
 // The queries of a tile on their way to halves. Four threads have a query, each 8 of its next 32 depths.
@@ -69,7 +72,7 @@ class QueryStage {
     if (!Base::kBfloat && chunk == 0) {
       float first = sizeOfEight(x);
       for (uint32_t step = 1; step < 4; step *= 2) first = fmaxf(first, __shfl_xor_sync(kAllLanes, first, int(step)));
-      if (isWorthCare(first)) by_ = towardsOne(first);
+      if (isWorthCare(first)) by_ = towardsOne(first / kFirstSize);
     }
     Words planes[Base::kQueryPlanes];
     SWITCHYARD_UNROLL
@@ -96,9 +99,12 @@ class QueryStage {
       squares_ += __shfl_xor_sync(kAllLanes, squares_, int(step));
       most_ = fmaxf(most_, __shfl_xor_sync(kAllLanes, most_, int(step)));
     }
-    // Of float16 what is far below 1 has no second half, and little of a first.
-    if (threadIdx.x % 4 == 0)
-      shared_.facts[threadIdx.x / 4] = {squares_, 1.0f / by_, !Base::kBfloat && most_ != 0.0f && most_ < 0.0625f};
+    if (threadIdx.x % 4 == 0) shared_.facts[threadIdx.x / 4] = {squares_, 1.0f / by_, most_};
+  }
+  // Of float16 what is far below 1 has no second half, and little of a first: digits of the query are lost, as its
+  // first elements said nothing of its others.
+  static __device__ bool isPoor(const QueryFacts& facts) {
+    return !Base::kBfloat && facts.most != 0.0f && facts.most < 1.0f;
   }
 
  private:
@@ -113,8 +119,19 @@ class QueryStage {
   const bool isThere_;
   const float* const query_;
   AsyncCopies copies_;
-  float by_ = 1.0f, squares_ = 0.0f, most_ = 0.0f;
+  float by_ = Base::kBfloat ? 1.0f : kFirstSize, squares_ = 0.0f, most_ = 0.0f;
 };
+
+// Whether there is anything in a row whose squares are 0: 0 if not, in what this lane takes of it. It is seldom asked
+// for, and not to keep places in registers.
+template <class Base>
+__attribute__((noinline)) __device__ uint32_t bitsOfRow(const void* base, uint64_t row, uint32_t d) {
+  const char* const from = static_cast<const char*>(base) + row * d * Base::kElementBytes;
+  uint32_t bits = 0;
+  for (uint64_t depth = threadIdx.x % 4 * 8; depth < d; depth += 4 * 8)
+    bits |= Base::bits(*reinterpret_cast<const typename Base::Raw*>(from + depth * Base::kElementBytes));
+  return bits;
+}
 
 // A score as search_listed makes it, by a warp. It is seldom asked for, and not to take the others' registers.
 __attribute__((noinline)) __device__ inline float carefulScore(const float* query, const void* base,
@@ -213,17 +230,24 @@ __device__ inline void bestOfBlocks(const float* queries, const void* base, cons
     for (uint32_t r = 0; r < 4; ++r) now[r] = next[r];
   }
   stage.finish();
+  const bool cosine = p.metric == kMetricCosine;
   float rowSquares[4], rowScales[4];
+  uint32_t nothing = 0;  // a bit for each row that is a zero vector, whose cosine is 0: rows may well be many of those
   SWITCHYARD_UNROLL
   for (uint32_t r = 0; r < 4; ++r) {
     typename Base::Sum sum = squares[r];
     for (uint32_t step = 1; step < 4; step *= 2) sum += __shfl_xor_sync(kAllLanes, sum, int(step));
     rowScales[r] = p.base == kElementInt8 && (shown >> r & 1) != 0 ? scales[ownRow + 8 * r] : 1.0f;
     rowSquares[r] = float(sum) * rowScales[r] * rowScales[r];
+    uint32_t bits = sum != 0;
+    if (Base::kSquaresVanish) {
+      if (bits == 0 && cosine && (shown >> r & 1) != 0) bits = bitsOfRow<Base>(base, ownRow + 8 * r, p.d);
+      for (uint32_t step = 1; step < 4; step *= 2) bits |= __shfl_xor_sync(kAllLanes, bits, int(step));
+    }
+    if (rowScales[r] == 0.0f || (bits == 0 && isFinite(rowScales[r]))) nothing |= 1u << r;
   }
   __syncthreads();
   const Ranking ranking(p);
-  const bool cosine = p.metric == kMetricCosine;
   uint32_t keys[kQueryTiles][2];
   uint64_t lost = 0;  // a bit for each of this lane's sums that is to be made again
   SWITCHYARD_UNROLL
@@ -237,12 +261,15 @@ __device__ inline void bestOfBlocks(const float* queries, const void* base, cons
       for (uint32_t r = 0; r < 4; ++r) {
         if (query >= count || (shown >> r & 1) == 0) continue;
         const float product = sums[r / 2][n][r % 2 * 2 + j] * facts.back * rowScales[r];
-        if (facts.isPoor || !isFinite(product) || lostScore(p.metric, product, facts.squares, rowSquares[r])) {
+        const bool isNothing = cosine && (facts.most == 0.0f || (nothing >> r & 1) != 0);
+        if (!isNothing && (Stage::isPoor(facts) || !isFinite(product) ||
+                           lostScore(p.metric, product, facts.squares, rowSquares[r]))) {
           lost |= uint64_t(1) << (n * 8 + j * 4 + r);
           continue;
         }
-        const uint32_t key =
-            ranking.key(cosine ? cosineOf(product, sqrtf(facts.squares), sqrtf(rowSquares[r])) : product);
+        const uint32_t key = ranking.key(isNothing ? 0.0f
+                                         : cosine  ? cosineOf(product, sqrtf(facts.squares), sqrtf(rowSquares[r]))
+                                                   : product);
         keys[n][j] = key < keys[n][j] ? key : keys[n][j];
       }
     }

@@ -71,6 +71,8 @@ struct DeviceInfo {
   bool broadcasts = true;
   // Whether the driver takes minutes to compile large shaders, as SwiftShader does, so that small ones do better.
   bool compilesSlowly = false;
+  // Whether the kernels that this card gets have products of halves (tensor_cores.h): known once it is open.
+  bool multipliesHalves = false;
   // Where its card is (topology.h): "0000:3b:00.0", or empty; the NUMA node it is attached to, or -1, and that node's
   // CPUs, as "0-15,32-47".
   std::string pciBusId;

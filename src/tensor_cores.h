@@ -10,13 +10,13 @@ namespace switchyard {
 constexpr uint32_t kAttentionFast = 4, kAttentionTensorCores = 8;
 constexpr uint32_t kAttentionHalves = 128;  // of d and e, which they take
 // In SearchParams.how, of the best of blocks, whose rows are scored again: the same; factors may be rounded to 16 bits,
-// and queries to the base's halves.
+// of a base of float32.
 constexpr uint32_t kSearchTensorCores = 8, kSearchFast = 16;
 
-// Whether kernels may multiply halves by mma.sync: our code for older cards has it not.
+// Whether kernels may multiply halves by mma.sync: our code for older cards has it not, and a build may have no other.
 template <class Info>  // DeviceInfo
 bool hasTensorCores(const Info& device) {
-  return device.backend == decltype(device.backend)::Cuda && device.computeCapability >= 80;
+  return device.backend == decltype(device.backend)::Cuda && device.multipliesHalves;
 }
 
 }  // namespace switchyard

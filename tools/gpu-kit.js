@@ -11,7 +11,8 @@ const { root, say, runOrThrow, which } = require('./process');
 const { setup } = require('./setup');
 
 const kUsage = `usage: npm run gpu:kit -- [--archs release|LIST] [--no-build | --from DIR] [--out FILE]
-  --archs LIST  CUDA architectures, 75,90 for example; release (default): every one from sm_75 to sm_120
+  --archs LIST  CUDA architectures, 75,80,90 for example; release (default): every one from sm_75 to sm_120. A card
+                takes the newest that is not newer than itself; tensor cores are used by code for 80 or newer alone
   --no-build    packs what build/kit holds
   --from DIR    packs another build, as it is
   --out FILE    build/gpu-kit.tar.xz`;

@@ -71,8 +71,8 @@ export interface AnalysisWorkloads extends ModelWorkloads {
       /** l2 is the squared distance, the smallest first; the others are products, the largest first. */
       metric?: 'cosine' | 'dot' | 'l2';
       /**
-       * fast may look for the rows with factors rounded to 16 bits, and so miss one that is nearer by less than that;
-       * scores are those of `high`. Left out, the setting `precision` says which.
+       * fast may look for the rows of a float32 base with factors rounded to 16 bits, and so miss one that is nearer by
+       * less than that; scores are those of `high`. Left out, the setting `precision` says which.
        */
       precision?: 'high' | 'fast';
     };

@@ -31,18 +31,23 @@ std::string nameOf(const std::string& scope) {
 
 }  // namespace
 
-size_t fastestOf(size_t count, double budgetMs, const TimeCandidate& time) {
-  size_t best = 0;
+std::optional<Fastest> fastestOf(size_t count, double budgetMs, const TimeCandidate& time) {
+  Fastest fastest;
   double bestMs = std::numeric_limits<double>::infinity(), spent = 0;
   for (size_t i = 0; i < count && spent < budgetMs; ++i) {
     const double first = time(i, 1);  // its code is loaded meanwhile
-    if (!std::isfinite(first)) continue;
+    if (std::isnan(first)) return std::nullopt;
+    if (std::isinf(first)) continue;
     const double runs = std::clamp(std::ceil(kRepeatsMs / std::max(first, 1e-3)), kLeastRuns, kMostRuns);
     const double ms = time(i, static_cast<uint32_t>(runs));
+    if (std::isnan(ms)) return std::nullopt;
+    if (std::isinf(ms)) continue;
     spent += first + runs * ms;
-    if (ms < bestMs * kMargin) best = i, bestMs = ms;
+    ++fastest.timed;
+    if (ms < bestMs * kMargin) fastest.candidate = i, bestMs = ms;
   }
-  return best;
+  if (fastest.timed == 0) return std::nullopt;
+  return fastest;
 }
 
 AlgorithmStore::AlgorithmStore(const std::string& folder, std::string scope)
@@ -73,6 +78,15 @@ void AlgorithmStore::keep(const MatmulKey& key, const cublasLtMatmulAlgo_t& algo
   known_[key] = algorithm;
   while (known_.size() > kMostKept)
     known_.erase(known_.begin()->first == key ? std::next(known_.begin()) : known_.begin());
+  write();
+}
+
+void AlgorithmStore::forget(const MatmulKey& key, const cublasLtMatmulAlgo_t& algorithm) {
+  const std::lock_guard lock(mutex_);
+  read();
+  const auto found = known_.find(key);
+  if (found == known_.end() || std::memcmp(&found->second, &algorithm, sizeof algorithm) != 0) return;
+  known_.erase(found);
   write();
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "../device.h"
+#include "../tensor_cores.h"
 #include "completer.h"
 #include "program.h"
 #include "queue.h"
@@ -16,9 +17,23 @@ MemoryUse memoryOf(DeviceState& state) {
   return {totalBytes, freeBytes};
 }
 
+// Whether a kernel for tensor cores was compiled with them. A card of compute capability 8.0 or newer runs code for 7.5
+// as well, in which that kernel has nothing to do, if a build has no other; then `ptxVersion`, which is the
+// architecture that the code was compiled for, also where it came as machine code, is below 80.
+bool multipliesHalves(DeviceState& state) {
+  FusedAttentionParams params{};
+  params.d = params.e = 16, params.hides = kAttentionTensorCores;
+  params.formats = kFormatBfloat16 | kFormatBfloat16 << 2 | kFormatBfloat16 << 4;
+  cudaFuncAttributes attributes{};
+  state.check(cudaFuncGetAttributes(&attributes, cudaKernel_fused_attention.choose(&params).function),
+              "the architecture of a kernel");
+  return attributes.ptxVersion >= 80;
+}
+
 // What was enumerated, plus what only an open card tells.
 DeviceInfo openedInfo(DeviceInfo info, DeviceState& state) {
   info.memory = memoryOf(state);
+  info.multipliesHalves = multipliesHalves(state);
   return info;
 }
 

@@ -3,6 +3,9 @@
 #include "matmul.h"
 
 #include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstring>
 #include <limits>
 
 namespace switchyard::cuda {
@@ -16,6 +19,8 @@ constexpr size_t kMiB = 1 << 20;
 constexpr int kCandidates = 8;  // of the library's own order
 constexpr uint32_t kUsesUntimed = 4;
 constexpr double kTimingMs = 250;  // for all of a product's candidates
+// ... and with what the stream had to do before them, since the lane does nothing else meanwhile
+constexpr auto kPatience = std::chrono::seconds(5);
 
 uint32_t alignmentOf(const void* pointer) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer) | 256;
@@ -26,6 +31,13 @@ cudaDataType_t typeOf(uint32_t format) {
   return format == kFormatFloat16 ? CUDA_R_16F : format == kFormatBfloat16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 uint64_t bytesOf(uint32_t format) { return format == kFormatFloat32 ? 4 : 2; }
+
+// What is kept is kept for: rows are as many as requests happen to have, and a file would know none of the next ones.
+// Where an algorithm is for other numbers of rows alone, its check says so.
+MatmulKey keptKey(MatmulKey key) {
+  key[0] = std::bit_ceil(key[0]);
+  return key;
+}
 
 bool isOfCodes(const Matmul& op) { return op.rowScales.buffer != nullptr; }
 
@@ -54,13 +66,16 @@ bool MatmulLibrary::prepare() {
   return handle_ != nullptr;
 }
 
+// The library has a runtime of its own, whose errors ours doesn't keep; but a dead context shows on the stream.
+void MatmulLibrary::checkStream(cudaStream_t stream, const char* what) {
+  if (!stream) return;
+  const cudaError_t status = cudaStreamQuery(stream);
+  if (status != cudaErrorNotReady) state_->check(status, what);
+}
+
 void MatmulLibrary::checkBlas(cublasStatus_t status, const char* what, cudaStream_t stream) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  // The library has a runtime of its own, whose errors ours doesn't keep; but a dead context shows on the stream.
-  if (stream) {
-    const cudaError_t streamStatus = cudaStreamQuery(stream);
-    if (streamStatus != cudaErrorNotReady) state_->check(streamStatus, what);
-  }
+  checkStream(stream, what);
   throw Error(status == CUBLAS_STATUS_ALLOC_FAILED ? Code::OutOfMemory : Code::Internal,
               std::string(what) + ": " + lt_->statusName(status));
 }
@@ -177,13 +192,13 @@ void MatmulLibrary::chooseAlgorithm(Plan& plan) {
       plan.candidates.push_back(found[i].algo);
   plan.possible = !plan.candidates.empty();
   if (!plan.possible) return;
-  plan.algorithm = plan.candidates.front();
+  plan.proposed = plan.algorithm = plan.candidates.front();
   if (takeKept(plan) || plan.candidates.size() == 1) plan.candidates.clear();
 }
 
 // Whether the fastest is known from before, and the library still has it so.
 bool MatmulLibrary::takeKept(Plan& plan) {
-  const auto kept = store_->find(plan.key);
+  const auto kept = store_->find(keptKey(plan.key));
   if (!kept) return false;
   cublasLtMatmulHeuristicResult_t result{};
   const cublasStatus_t status = lt_->algorithmCheck(handle_, plan.desc.get(), plan.first.get(), plan.second.get(),
@@ -193,21 +208,29 @@ bool MatmulLibrary::takeKept(Plan& plan) {
   return true;
 }
 
-// The product is made again and again where it goes anyway.
+// The product is made again and again where it goes anyway. Times that say nothing of all are tried again later.
 void MatmulLibrary::timeCandidates(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   const auto time = [&](size_t candidate, uint32_t runs) {
     try {
-      return support_.milliseconds(*state_, stream, [&] {
-        for (uint32_t i = 0; i < runs; ++i) run(plan, plan.candidates[candidate], op, at, stream);
+      return support_.milliseconds(*state_, stream, deadline, [&] {
+        for (uint32_t i = 0; i < runs; ++i)
+          checkBlas(run(plan, plan.candidates[candidate], op, at, stream), "cublasLtMatmul", stream);
       }) / runs;
     } catch (const Error&) {  // what the heuristic proposes may still be refused
       if (state_->lost()) throw;
-      return std::numeric_limits<double>::quiet_NaN();
+      return std::numeric_limits<double>::infinity();
     }
   };
-  plan.algorithm = plan.candidates[fastestOf(plan.candidates.size(), kTimingMs, time)];
+  const std::optional<Fastest> fastest = fastestOf(plan.candidates.size(), kTimingMs, time);
+  if (!fastest) {
+    plan.uses = 0;
+    return;
+  }
+  plan.algorithm = plan.candidates[fastest->candidate];
   plan.candidates.clear();
-  store_->keep(plan.key, plan.algorithm);
+  // One that was alone, as it took all the time there is, has won nothing.
+  if (fastest->timed > 1) store_->keep(keptKey(plan.key), plan.algorithm);
 }
 
 MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointers& at) {
@@ -222,16 +245,34 @@ MatmulLibrary::Plan& MatmulLibrary::planFor(const Matmul& op, const MatmulPointe
   return plans_.front();
 }
 
-void MatmulLibrary::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, const Matmul& op,
-                        const MatmulPointers& at, cudaStream_t stream) {
+cublasStatus_t MatmulLibrary::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, const Matmul& op,
+                                  const MatmulPointers& at, cudaStream_t stream) {
   // Of codes the scale is an integer, too: alpha is left to who reads the sums.
   const float beta = 0.0f;
   const int32_t one = 1, none = 0;
   const void *alpha = &op.alpha, *add = &beta;
   if (isOfCodes(op)) alpha = &one, add = &none;
-  checkBlas(lt_->matmul(handle_, plan.desc.get(), alpha, at.b, plan.first.get(), at.a, plan.second.get(), add, at.out,
-                        plan.result.get(), at.out, plan.result.get(), &algorithm, workspace_, workspaceBytes_, stream),
-            "cublasLtMatmul", stream);
+  return lt_->matmul(handle_, plan.desc.get(), alpha, at.b, plan.first.get(), at.a, plan.second.get(), add, at.out,
+                     plan.result.get(), at.out, plan.result.get(), &algorithm, workspace_, workspaceBytes_, stream);
+}
+
+// Whether another algorithm may do better, or our own kernel: either makes the whole output.
+bool MatmulLibrary::isRefused(cublasStatus_t status, cudaStream_t stream) {
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) checkBlas(status, "cublasLtMatmul", stream);
+  if (status != CUBLAS_STATUS_SUCCESS) checkStream(stream, "cublasLtMatmul");
+  return status != CUBLAS_STATUS_SUCCESS;
+}
+
+// By what was chosen; where the library refuses it after all, by what it thinks best. False: by neither.
+bool MatmulLibrary::runChosen(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream) {
+  if (!isRefused(run(plan, plan.algorithm, op, at, stream), stream)) return true;
+  store_->forget(keptKey(plan.key), plan.algorithm);
+  if (std::memcmp(&plan.algorithm, &plan.proposed, sizeof plan.proposed) != 0) {
+    plan.algorithm = plan.proposed;
+    if (!isRefused(run(plan, plan.algorithm, op, at, stream), stream)) return true;
+  }
+  plan.possible = false;
+  return false;
 }
 
 bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayWait) {
@@ -243,8 +284,7 @@ bool MatmulLibrary::multiplyChunk(const Matmul& op, const MatmulPointers& at, cu
     if (!mayWait) throw MustWait();
     timeCandidates(plan, op, at, stream);
   }
-  run(plan, plan.algorithm, op, at, stream);
-  return true;
+  return runChosen(plan, op, at, stream);
 }
 
 Matmul MatmulLibrary::chunkOf(const Matmul& op, uint32_t from) {

@@ -1,5 +1,6 @@
 // Matrix products by cuBLASLt, with the plans it made for recent shapes. One per queue; used by one thread at a time.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <list>
 #include <memory>
@@ -31,8 +32,10 @@ class MatmulSupport {
   virtual bool enter(DeviceState& state) const noexcept;  // false: the card is lost
   virtual void* allocate(DeviceState& state, size_t bytes) const;
   virtual void free(void* memory) const noexcept;
-  // How long the card is busy with what `run` queues, once that is done. NaN: nobody knows.
-  virtual double milliseconds(DeviceState& state, cudaStream_t stream, const std::function<void()>& run) const;
+  // How long the card is busy with what `run` queues, once that is done. NaN: it was not by the deadline.
+  using Deadline = std::chrono::steady_clock::time_point;
+  virtual double milliseconds(DeviceState& state, cudaStream_t stream, Deadline deadline,
+                              const std::function<void()>& run) const;
   virtual std::shared_ptr<AlgorithmStore> store(const std::string& scope) const;
   static const MatmulSupport& ofCards();
 };
@@ -67,13 +70,14 @@ class MatmulLibrary {
     Key key;
     Owned<cublasLtMatmulDesc_t> desc;
     Owned<cublasLtMatrixLayout_t> first, second, result;
-    cublasLtMatmulAlgo_t algorithm{};
+    cublasLtMatmulAlgo_t algorithm{}, proposed{};  // the one that is used, and the library's first
     bool possible = false;
     std::vector<cublasLtMatmulAlgo_t> candidates;  // until they were timed, where there are several
     uint32_t uses = 0;
   };
 
   bool prepare();
+  void checkStream(cudaStream_t stream, const char* what);
   void checkBlas(cublasStatus_t status, const char* what, cudaStream_t stream = nullptr);
   Key keyOf(const Matmul& op, const MatmulPointers& at) const;
   Plan& planFor(const Matmul& op, const MatmulPointers& at);
@@ -85,8 +89,10 @@ class MatmulLibrary {
   void chooseAlgorithm(Plan& plan);
   bool takeKept(Plan& plan);
   void timeCandidates(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream);
-  void run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, const Matmul& op, const MatmulPointers& at,
-           cudaStream_t stream);
+  cublasStatus_t run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, const Matmul& op,
+                     const MatmulPointers& at, cudaStream_t stream);
+  bool isRefused(cublasStatus_t status, cudaStream_t stream);
+  bool runChosen(Plan& plan, const Matmul& op, const MatmulPointers& at, cudaStream_t stream);
   Owned<cublasLtMatrixLayout_t> layout(cudaDataType_t type, uint64_t rows, uint64_t columns, uint64_t ld,
                                        uint64_t stride, uint32_t batch);
   bool multiplyChunk(const Matmul& op, const MatmulPointers& at, cudaStream_t stream, bool mayWait);

@@ -9,7 +9,6 @@
 namespace switchyard::cuda {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(10);  // whatever the stream had to do before
 constexpr auto kNap = std::chrono::microseconds(50);
 
 class Event {
@@ -45,12 +44,12 @@ void* MatmulSupport::allocate(DeviceState& state, size_t bytes) const {
 void MatmulSupport::free(void* memory) const noexcept { cudaFree(memory); }
 
 // By turns, since a wait inside of the runtime would not end where the card is lost to the watchdog.
-double MatmulSupport::milliseconds(DeviceState& state, cudaStream_t stream, const std::function<void()>& run) const {
+double MatmulSupport::milliseconds(DeviceState& state, cudaStream_t stream, Deadline deadline,
+                                   const std::function<void()>& run) const {
   const Event begin(state), end(state);
   state.check(cudaEventRecord(begin, stream), "an event");
   run();
   state.check(cudaEventRecord(end, stream), "an event");
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     const cudaError_t status = cudaEventQuery(end);
     if (status == cudaSuccess) break;

@@ -201,7 +201,7 @@ class Attention final : public Workload {
     what.query = r.elements(call.inputs[kQuery]), what.key = r.elements(call.inputs[kKey]);
     what.value = r.elements(call.inputs[kValue]), what.output = r.target(call.outputs[0], what.params.e);
     if (fast && hasTensorCores(r.device())) what.params.hides |= kAttentionFast;
-    const bool rounds = fast && wouldBeHalves(r.device(), what);
+    const bool rounds = fast && wouldBeHalves(r.device(), what) && isWorthRounding(r, call, what, sequences);
     const auto round = [&](Elements& of, const Value& value) {
       const uint64_t elements = value.spec.elements();
       const Elements narrow{r.scratch((elements + 1) / 2 * 4), kFormatBfloat16};
@@ -222,6 +222,21 @@ class Attention final : public Workload {
     const FusedAttentionParams& p = what.params;
     return hasTensorCores(device) && p.d % 2 == 0 && p.d <= kAttentionHalves && p.e <= kAttentionHalves &&
            (what.query.format | what.key.format | what.value.format) == kFormatFloat32;
+  }
+
+  // All of query, key and value is read and written once more for it, into memory of its own: not for a few queries to
+  // each key, and not where that is much of the card's.
+  static bool isWorthRounding(const Recorder& r, const Call& call, const FusedAttention& what,
+                              std::span<const AttentionSequence> sequences) {
+    constexpr uint64_t kShare = 16;
+    uint64_t elements = 0;
+    for (const size_t input : {kQuery, kKey, kValue}) elements += call.inputs[input].spec.elements();
+    double keys = 0, met = 0;
+    for (const AttentionSequence& s : sequences)
+      keys += static_cast<double>(s.keys), met += static_cast<double>(s.keys) * static_cast<double>(s.rows);
+    const uint32_t group = what.params.keyHeads ? what.params.heads / what.params.keyHeads : 0;
+    return elements * 2 <= std::max(kScratchBudget, r.device().memory.totalBytes / kShare) &&
+           met * group >= keys * kAttentionRows;
   }
 
   // Whether the device binds the keys and values of a head at once, from wherever it accepts.

@@ -4,8 +4,9 @@
 // On tensor cores the first step is a product of halves that add up to what was given, or with `fast` to about that.
 // Ties go by the order of rows in both steps, since blocks follow each other as rows do. Sums of the two steps may be
 // rounded differently, so some more blocks are looked at: a row is missed only where those, too, begin with rows whose
-// scores are the same but for that. Where k is not small beside n that would be most of the base again; there all
-// scores are written and sorted, as many queries at a time as fit.
+// scores are the same but for that. Tensor cores round more than float32 does (kernels/search_tensor.h), so more blocks
+// begin so close to the last one, and the more the larger k is. Where k is not small beside n that would be most of the
+// base again; there all scores are written and sorted, as many queries at a time as fit.
 #include "workloads/search_on_device.h"
 
 #include <algorithm>
@@ -19,7 +20,8 @@ namespace {
 constexpr uint64_t kLeastShare = 4;             // of the base's blocks, at least so many times those that are looked at
 constexpr uint32_t kLoopColumns = 3584;         // the longest rows of blocks where drivers cut loops (vulkan/loops.h)
 constexpr uint64_t kLoopListed = 2048;          // ... and the longest lists of rows
-constexpr uint32_t kMoreBlocks = 4;             // than would do if all sums were exact
+constexpr uint32_t kMoreBlocks = 4;             // than would do if all sums were exact ...
+constexpr uint32_t kMoreOf = 64;                // ... and one for so many of k, where tensor cores make them
 constexpr uint64_t kMostListed = 4096;          // of a query: each is compared with all, for their order
 constexpr uint64_t kMostElements = 1ull << 31;  // of a view: kernels count them with 32 bits
 
@@ -33,7 +35,7 @@ class Searcher {
     const DeviceInfo& device = r.device();
     const bool fits = kSearchBlock * rowBytes_ <= device.maxViewBytes && kSearchBlock * s.d <= kMostElements &&
                       !(device.maxLoopTurns && s.d > kLoopColumns);
-    byBlocks_ = fits && s.k + kMoreBlocks <= kMostListed && s.k * kLeastShare <= s.n / kSearchBlock;
+    byBlocks_ = fits && wantedBlocks() <= kMostListed && s.k * kLeastShare <= s.n / kSearchBlock;
   }
 
   void record() {
@@ -161,7 +163,10 @@ class Searcher {
     if (s_.mask) finish(q, s_.queries.slice(0, 4), 0, 0);
   }
 
-  uint64_t lookedAt() const { return std::min(blocks_, uint64_t{s_.k} + kMoreBlocks); }
+  uint64_t wantedBlocks() const {
+    return uint64_t{s_.k} + kMoreBlocks + (hasTensorCores(r_.device()) ? s_.k / kMoreOf : 0);
+  }
+  uint64_t lookedAt() const { return std::min(blocks_, wantedBlocks()); }
 
   void searchBlocks(uint32_t q) {
     const uint32_t listed = static_cast<uint32_t>(lookedAt()), length = listed * kSearchBlock;

@@ -24,7 +24,8 @@ DeviceSearch searchOf(Recorder& r, const Call& call) {
   if (coded) s.scales = r.floats(call.inputs[2]);
   if (call.inputs[3].present) s.mask = call.inputs[3].view;
   s.q = call.shape(0)[0], s.n = call.shape(1)[0], s.d = static_cast<uint32_t>(call.shape(0)[1]);
-  s.k = call.integer(0), s.metric = call.integer(1), s.fast = call.flag(2);
+  // What `fast` might miss is in no bound: a rounded base is looked through as with 'high'.
+  s.k = call.integer(0), s.metric = call.integer(1), s.fast = call.flag(2) && s.baseFormat == kFormatFloat32;
   s.scores = call.outputs[0].view, s.indices = call.outputs[1].view;
   return s;
 }

@@ -185,6 +185,22 @@ void addAttentionCases(CaseList& list) {
   add(list, "many-heads", Size::Split, kF32, {11, 100, 130, 64, 64, true, true, true});
   add(list, "many-rows", Size::Split, kF16, {3, 190, 270, 32, 48});
   add(list, "many-rows-weights", Size::Split, kF32, {2, 310, 130, 8, 8, false, true, true});
+  // Few queries to a key are not worth it that `fast` rounds all keys.
+  list.add("attention", "fast-few-queries", Size::Small, [](Problem& p, Random& random) {
+    const Attention how{2, 20, 300, 16, 16};
+    p.inputs = {random.uniform(kF32, {2, how.s, how.d}), random.uniform(kF32, {2, how.t, how.d}),
+                random.uniform(kF32, {2, how.t, how.e}), absent()};
+    p.params = {{"precision", "fast"}};
+    expectAttention(p, how);
+  });
+  // Sums that grow with each key, and whose roundings must not all go the same way.
+  for (DType t : {kF16, kBF16})
+    list.add("attention", "many-keys-of-one-sign" + dtypeSuffix(t), Size::Small, [=](Problem& p, Random& random) {
+      const Attention how{1, 5, 5000, 16, 8};
+      p.inputs = {random.uniform(t, {1, how.s, how.d}), random.uniform(t, {1, how.t, how.d}),
+                  random.uniform(t, {1, how.t, how.e}, 0.5, 1), absent()};
+      expectAttention(p, how);  // into float32
+    });
   list.add("attention", "hidden-by-the-mask", Size::Small, [](Problem& p, Random& random) {
     Attention how{2, 5, 70, 8, 3, true, false, true};
     p.inputs = {random.uniform(kF32, {2, 5, 8}), random.uniform(kF32, {2, 70, 8}), random.uniform(kF32, {2, 70, 3}),

@@ -76,9 +76,10 @@ void addHalves(CaseList& list, const char* metric) {
         list.add("similarity-search", nameOf(metric, fast ? "halves-fast" : "halves", q, t), Size::Small,
                  [=](Problem& p, Random& random) {
                    // Rounding must not tell them apart: whole numbers are what halves hold.
+                   const bool whole = fast && t == kF32;
                    const HostTensor rows =
-                       fast ? random.integers(kF32, {kRows, d}, -9, 9) : random.uniform(kF32, {kRows, d});
-                   p.inputs = {fast ? random.integers(kF32, {q, d}, -9, 9) : random.uniform(kF32, {q, d})};
+                       whole ? random.integers(kF32, {kRows, d}, -9, 9) : random.uniform(kF32, {kRows, d});
+                   p.inputs = {whole ? random.integers(kF32, {q, d}, -9, 9) : random.uniform(kF32, {q, d})};
                    roundBase(p, rows, t);
                    p.inputs[3] = maskOf(kRows, [](uint64_t row) { return row / 64 != 5 && row % 7 != 3; });
                    p.params = {{"k", double(kBest)}, {"metric", metric}};
@@ -92,8 +93,11 @@ void addHalves(CaseList& list, const char* metric) {
         const auto times = [&](HostTensor& of, size_t row, size_t from, size_t to, double by) {
           for (size_t i = from; i < to; ++i) of.set(row * d + i, of.at(row * d + i) * by);
         };
-        times(rows, 5, 0, d, 0), times(rows, 999, 0, d, narrow ? 1e-3 : 1e-25),
-            times(rows, 130, 0, d, narrow ? 900 : 1e16);
+        // Rows that lie as queries do, and whose squares are 0.
+        for (size_t row = 995; row < kRows; ++row)
+          for (size_t i = 0; i < d; ++i)
+            rows.set(row * d + i, queries.at((row - 985) * d + i) * (narrow ? 1e-3 : 1e-25));
+        times(rows, 5, 0, d, 0), times(rows, 130, 0, d, narrow ? 900 : 1e16);
         rows.set(70 * d + 17, kNaN), rows.set(200 * d + d - 1, kInf);
         times(queries, 0, 0, d, 0);      // nothing
         times(queries, 1, 0, 32, 0);     // ... at first
@@ -109,6 +113,49 @@ void addHalves(CaseList& list, const char* metric) {
     }
 }
 
+// Queries of which `fast` must not round off what makes the difference: the bound of a rounded base knows of nothing
+// but the base's rounding, which is here as large as it can be.
+void addBounds(CaseList& list, DType t) {
+  list.add("similarity-search", nameOf("dot", "halves-fast-bound", 19, t), Size::Small,
+           [=](Problem& p, Random& random) {
+             constexpr uint64_t q = 19, d = 64;
+             const double step = t == kF16 ? 0x1p-11 : 0x1p-8;  // half of the last place of 1
+             HostTensor queries(kF32, {q, d}), rows(kF32, {kRows, d});
+             for (size_t i = 0; i < q * d; ++i) queries.set(i, 1 + (i % 2 ? -0.4 : 0.9) * step);
+             for (size_t i = 0; i < rows.size(); ++i) {
+               const bool isBest = i / d == 11 * 64 + 40;  // of queries of ones it would be the last
+               const double other = 1 + (i % d < 8 ? 2 : random.uniform(-0.1, 0.1)) * step;
+               rows.set(i, !isBest ? other : i % 2 ? -2 + 0.95 * step : 4 + 3.9 * step);
+             }
+             p.inputs = {queries};
+             roundBase(p, rows, t);
+             p.params = {{"k", 1}, {"metric", "dot"}, {"precision", "fast"}};
+             expectSearch(p, false, &rows);
+           });
+}
+
+// What is small in a query beside its largest element decides, as rows have nothing where that one is.
+void addSmall(CaseList& list, DType t) {
+  list.add("similarity-search", nameOf("dot", "halves-small", 19, t), Size::Small, [=](Problem& p, Random& random) {
+    constexpr uint64_t q = 19, d = 64;
+    HostTensor queries = random.uniform(kF32, {q, d}), rows(kF32, {kRows, d});
+    const auto last = [&](size_t query, size_t i) { return queries.at(query * d + i) * (i % 2 ? -1 : 1); };
+    // Pairs of elements that are alike in a row and but for their last digits opposite in a query.
+    for (size_t row = 0; row < kRows; ++row)
+      for (size_t i = 0; i < d; i += 2) {
+        const bool isBest = row >= kRows - q && last(row - (kRows - q), i) + last(row - (kRows - q), i + 1) > 0;
+        const double x = isBest ? 120 : double(random.integer(40, 60));
+        rows.set(row * d + i, i == 6 ? 127 : x), rows.set(row * d + i + 1, i == 6 ? 0 : x);
+      }
+    for (size_t i = 0; i < q * d; ++i)
+      queries.set(i, i % d == 6 ? 0 : i % d == 7 ? 1 : (i % 2 ? -0x1p-13 : 0x1p-13) * (1 + 0x1p-12 * queries.at(i)));
+    p.inputs = {queries};
+    roundBase(p, rows, t);
+    p.params = {{"k", double(kBest)}, {"metric", "dot"}};
+    expectSearch(p, false, &rows);
+  });
+}
+
 }  // namespace
 
 void addSearchBlockCases(CaseList& list) {
@@ -117,6 +164,8 @@ void addSearchBlockCases(CaseList& list) {
     addWinners(list, metric);
     if (std::string(metric) != "l2") addHalves(list, metric);
   }
+  for (DType t : {kF16, kBF16}) addBounds(list, t);
+  for (DType t : {kF16, DType::Int8}) addSmall(list, t);
   // NaN before what is hidden, the worst infinity before NaN, the worst finite number before that.
   for (uint64_t q : kQueries)
     list.add("similarity-search", "blocks-of-ends-" + std::to_string(q), Size::Small, [=](Problem& p, Random&) {

@@ -15,23 +15,28 @@ namespace {
 
 using namespace switchyard::cuda;
 
+constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
+
 // Which algorithm takes how long.
 struct Support : MatmulSupport {
   mutable std::map<uint64_t, double> ms;
   mutable int timings = 0;
+  mutable std::set<Deadline> deadlines;
+  std::set<uint64_t> hanging;  // which algorithms do not end in time
   std::string folder;
 
   const CublasLt* library() const override { return FakeCublasLt::table(); }
   bool enter(DeviceState& state) const noexcept override { return !state.lost(); }
   void* allocate(DeviceState&, size_t bytes) const override { return std::malloc(bytes); }
   void free(void* memory) const noexcept override { std::free(memory); }
-  double milliseconds(DeviceState&, cudaStream_t, const std::function<void()>& run) const override {
+  double milliseconds(DeviceState&, cudaStream_t, Deadline deadline, const std::function<void()>& run) const override {
     ++timings;
+    deadlines.insert(deadline);
     const auto& runs = FakeCublasLt::state().runs;
     const size_t before = runs.size();
     run();
     double sum = 0;
-    for (size_t i = before; i < runs.size(); ++i) sum += ms[runs[i]];
+    for (size_t i = before; i < runs.size(); ++i) sum += hanging.contains(runs[i]) ? kNotKnown : ms[runs[i]];
     return sum;
   }
   std::shared_ptr<AlgorithmStore> store(const std::string& scope) const override {
@@ -178,8 +183,9 @@ TEST_F(MatmulLibraryTest, roundsToTf32OnlyWhereItMay) {
 
 // One small product again and again.
 struct Again {
-  Matmul op = shaped(2, 2, 2);
-  Numbers a{0, 4, 1}, b{0, 4, 2}, out{0, 4, 0};
+  explicit Again(uint32_t m = 2) : op(shaped(m, 2, 2)), a(0, 2 * m, 1), out(0, 2 * m, 0) {}
+  Matmul op;
+  Numbers a, b{0, 4, 2}, out;
   uint64_t run(MatmulLibrary& library, bool mayWait = true) {
     MatmulPointers at;
     at.a = a.bytes.data(), at.b = b.bytes.data(), at.out = out.bytes.data();
@@ -222,12 +228,85 @@ TEST_F(MatmulLibraryTest, timesWhatComesAgainOnceAndKeepsTheFastest) {
     EXPECT_EQ(again.run(library), 2u);
     const int timings = support.timings;
     EXPECT_EQ(timings, 7);  // each twice, but for the one that is refused
+    EXPECT_EQ(support.deadlines.size(), 1u);
     for (int use = 0; use < 5; ++use) EXPECT_EQ(again.run(library, false), 2u);
     EXPECT_EQ(support.timings, timings);
   }
   MatmulLibrary next = make();
   EXPECT_EQ(again.run(next, false), 2u);
   EXPECT_EQ(fake.checks, 1);
+}
+
+TEST_F(MatmulLibraryTest, keepsNothingOfTimesThatNobodyKnows) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2, 3};
+  support.ms = {{1, 5}, {2, 4}, {3, 1}};
+  support.hanging = {2};
+  Again again;
+  MatmulLibrary library = make();
+  for (int use = 0; use < 4; ++use) EXPECT_EQ(again.run(library), 1u);
+  EXPECT_EQ(support.timings, 3);  // none after the one that did not end
+  for (int use = 0; use < 3; ++use) EXPECT_EQ(again.run(library), 1u);
+  EXPECT_EQ(support.timings, 3);
+  {
+    MatmulLibrary other = make();
+    EXPECT_EQ(again.run(other), 1u);
+    EXPECT_EQ(fake.checks, 0);
+  }
+  support.hanging = {};
+  EXPECT_EQ(again.run(library), 3u);
+}
+
+TEST_F(MatmulLibraryTest, keepsAWayForAboutSoManyRows) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2};
+  support.ms = {{1, 5}, {2, 1}};
+  Again again(9);  // at the same places
+  MatmulLibrary library = make();
+  const auto runOf = [&](uint32_t rows) {
+    again.op = shaped(rows, 2, 2);
+    return again.run(library, rows == 6);
+  };
+  for (int use = 0; use < 4; ++use) runOf(6);
+  EXPECT_EQ(runOf(7), 2u);
+  EXPECT_EQ(fake.checks, 1);
+  EXPECT_EQ(runOf(9), 1u);
+  EXPECT_EQ(fake.checks, 1);
+}
+
+TEST_F(MatmulLibraryTest, keepsNothingThatWasComparedWithNothing) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2};
+  support.ms = {{1, 100}, {2, 1}};
+  Again again;
+  MatmulLibrary library = make();
+  for (int use = 0; use < 4; ++use) EXPECT_EQ(again.run(library), 1u);
+  MatmulLibrary next = make();
+  again.run(next);
+  EXPECT_EQ(fake.checks, 0);
+}
+
+TEST_F(MatmulLibraryTest, forgetsWhatTheLibraryRefusesAfterAll) {
+  FakeCublasLt& fake = FakeCublasLt::state();
+  fake.proposals = {1, 2};
+  support.ms = {{1, 5}, {2, 1}};
+  Again again;
+  {
+    MatmulLibrary library = make();
+    for (int use = 0; use < 4; ++use) again.run(library);
+  }
+  fake.failing = {2};
+  MatmulLibrary next = make();
+  for (int use = 0; use < 2; ++use) EXPECT_EQ(again.run(next), 1u);
+  EXPECT_EQ(fake.checks, 1);
+  MatmulLibrary later = make();
+  EXPECT_EQ(again.run(later), 1u);
+  EXPECT_EQ(fake.checks, 1);  // of nothing that was kept
+  fake.failing = {1, 2};
+  MatmulPointers at;
+  at.a = again.a.bytes.data(), at.b = again.b.bytes.data(), at.out = again.out.bytes.data();
+  EXPECT_FALSE(later.multiply(again.op, at, nullptr, true));
+  EXPECT_TRUE(later.isReady(again.op, at));
 }
 
 TEST_F(MatmulLibraryTest, choosesAnewWhatTheLibraryNoLongerHas) {

@@ -87,7 +87,7 @@ T __shfl_down_sync(unsigned mask, T value, unsigned by, int line = __builtin_LIN
 }
 
 // mma.sync.aligned.m16n8k16.row.col.f32 of float16, or of bfloat16: fragments as the PTX manual lays them out. All
-// lanes call it. Products and sums are exact, and rounded once.
+// lanes call it. Sums are rounded as an A100 rounds them, the least exact of the cards that have it: towards zero.
 void mmaM16N8K16(float (&sums)[4], const uint32_t (&left)[4], const uint32_t (&right)[2], bool isBfloat,
                  int line = __builtin_LINE());
 

@@ -190,6 +190,7 @@ DeviceInfo shimInfo(uint32_t index) {
   info.memory = {1ull << 30, 1ull << 30};
   info.computeUnits = 1;
   info.computeCapability = index == 0 ? 90 : 75;  // with tensor cores and without
+  info.multipliesHalves = index == 0;
   info.features.float16 = info.features.int8 = info.features.subgroups = true;
   return info;
 }

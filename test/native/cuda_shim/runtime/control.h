@@ -58,6 +58,7 @@ class ShimRuntime {
   static int hanging();                                      // threads
   static void setPools(bool supported);                      // cudaDevAttrMemoryPoolsSupported
   static void setDeviceBytes(uint64_t bytes);                // of a card
+  static void setBuiltFor(int architecture);                 // kernels: 80 for compute capability 8.0
   static void setWatchdog(std::chrono::milliseconds limit);  // of the backend, for all its devices
 
   static ShimCounts counts();

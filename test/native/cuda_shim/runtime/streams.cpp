@@ -214,6 +214,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* fu
   load(world, function);
   *attributes = {};
   attributes->maxThreadsPerBlock = 1024;
+  attributes->ptxVersion = world.builtFor;
   return cudaSuccess;
 }
 

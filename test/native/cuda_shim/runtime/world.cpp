@@ -189,6 +189,7 @@ void ShimRuntime::reset() {
   world.holdsNext = world.isHolding = false;
   world.hasPools = true;
   world.deviceBytes = uint64_t{1} << 30;
+  world.builtFor = 80;
   world.nextDelay = {};
   for (const StepPtr& step : world.open) step->notBefore = {};
   world.runAll();  // after an error nothing is done by it
@@ -267,6 +268,11 @@ void ShimRuntime::setPools(bool supported) {
 void ShimRuntime::setDeviceBytes(uint64_t bytes) {
   const std::lock_guard lock(World::get().mutex);
   World::get().deviceBytes = bytes;
+}
+
+void ShimRuntime::setBuiltFor(int architecture) {
+  const std::lock_guard lock(World::get().mutex);
+  World::get().builtFor = architecture;
 }
 
 ShimCounts ShimRuntime::counts() {

@@ -104,6 +104,7 @@ class World {
   std::condition_variable_any released;
   bool holdsNext = false, isHolding = false, hasPools = true;
   uint64_t deviceBytes = uint64_t{1} << 30;
+  int builtFor = 80;
 
   std::string faultCall;
   int faultIn = -1, fired = 0;
