@@ -20,6 +20,8 @@ const kPackages = [
   { name: 'spirv-tools', why: 'validates SPIR-V' },
   { name: 'libspirv-cross-c-shared-dev', why: 'reads what a program binds' },
   { name: 'libsodium-dev', why: 'SHA-256' },
+  { name: 'libutf8proc-dev', why: 'Unicode: classes, normal forms, cases' },
+  { name: 'nlohmann-json3-dev', why: 'reads the files of tokenizers and weights' },
   { name: 'libstb-dev', why: 'draws glyphs' },
   { name: 'fonts-dejavu-core', why: 'the font that pictures are labelled with' },
   { name: 'libvulkan1', why: 'the Vulkan loader' },
