@@ -101,6 +101,9 @@ function judgeEnd(suite, result) {
   return suite;
 }
 
+// Each small case of the emulated card with several blocks in flight, too; in the quick list one of eight.
+const kEveryCase = ['--interleave-every', '1'];
+
 // The native tests of one build. options: { preset, filter, env, timeoutMs, extra }.
 async function gtest(name, { preset = 'release', filter, env = {}, timeoutMs = 30 * kMinute, extra = [] }) {
   const report = path.join(resultsFolder, `${name}.xml`);
@@ -129,16 +132,20 @@ function together(name, started, parts) {
 
 // Many small cases, which measure nothing: half of them beside the other half, but for those `without`; of each `every`
 // one. All else runs alone after that, but for what is `apart`.
-async function inShards(name, { filter = '*', small, without, apart, every = 1, env = {}, extra }) {
+async function inShards(name, { filter = '*', small, without, apart, every = 1, env = {}, args = [], extra }) {
   if (extra.length) return judged(name, { filter, env, extra });
   const started = Date.now();
   const shard = (index) => ({ GTEST_TOTAL_SHARDS: String(2 * every), GTEST_SHARD_INDEX: String(index) });
   const parts = await Promise.all(
     [0, 1].map((index) =>
-      judged(`${name}-${index}`, { filter: without ? `${small}-${without}` : small, env: { ...env, ...shard(index) } }),
+      judged(`${name}-${index}`, {
+        filter: without ? `${small}-${without}` : small,
+        env: { ...env, ...shard(index) },
+        extra: args,
+      }),
     ),
   );
-  parts.push(await judged(name, { filter: `${filter}-${small}${apart ? `:${apart}` : ''}`, env }));
+  parts.push(await judged(name, { filter: `${filter}-${small}${apart ? `:${apart}` : ''}`, env, extra: args }));
   const suite = together(
     name,
     started,
@@ -148,7 +155,8 @@ async function inShards(name, { filter = '*', small, without, apart, every = 1, 
 }
 
 async function native(extra) {
-  return (await inShards('native', { small: 'conformance.*', extra })).suite;
+  const args = process.env.SWITCHYARD_TEST_FULL ? kEveryCase : [];
+  return (await inShards('native', { small: 'conformance.*', args, extra })).suite;
 }
 
 // Users' programs and pictures on two Vulkan drivers in one process, compared with each other: Mesa's, and SwiftShader
@@ -200,13 +208,13 @@ async function searches(extra) {
   return judgeEnd(suite, result);
 }
 
-// The emulated CUDA kernels with several blocks in flight, in a hundred ways: of a build that can't see what they
-// read and write it would show little, so that is a failure.
+// The emulated CUDA kernels with several blocks in flight, in a hundred ways, and each case once: of a build that can't
+// see what they read and write it would show little, so that is a failure.
 async function blocks(extra) {
   const { suite, result } = await gtest('blocks', {
-    filter: '*Interleaved*',
-    extra: ['--seeds', '100', '--watched', ...extra],
-    timeoutMs: 60 * kMinute,
+    filter: '*Interleaved*:conformance.*emulated*',
+    extra: ['--seeds', '100', '--watched', ...kEveryCase, ...extra],
+    timeoutMs: 90 * kMinute,
   });
   return judgeEnd(suite, result);
 }

@@ -33,11 +33,13 @@ class Conformance : public ::testing::Test {
     Context& context = contextOf(device_);
     RecordProperty("device", device_.name);
     if (problem.refused) return expectRefusal(context, problem);
-    // Odd addresses and the caller's memory; then, where it costs little, tensors on the device and pooled memory.
+    // Odd addresses and the caller's memory; then, where it costs little, tensors on the device and pooled memory. On the
+    // emulated card some of these have several blocks in flight: that takes five times as long, for each load is watched.
     runOnce(context, problem, {.into = true, .inputShift = 1});
     if (case_.size == Size::Small && !HasFailure()) {
       std::optional<cuda_shim::Interleaved> severalBlocks;
-      if (device_.id == "cuda-shim:0") severalBlocks.emplace(seedOf(case_));
+      if (device_.id == "cuda-shim:0" && seedOf(case_) % options().interleaveEvery == 0)
+        severalBlocks.emplace(seedOf(case_));
       runOnce(context, problem, {.resident = true});
     }
     char share[32];

@@ -60,6 +60,8 @@ void parse(int& argc, char** argv) {
       options().seeds = std::strtoull(value().c_str(), nullptr, 10);
     else if (!std::strcmp(argv[i], "--first-seed"))
       options().firstSeed = std::strtoull(value().c_str(), nullptr, 10);
+    else if (!std::strcmp(argv[i], "--interleave-every"))
+      options().interleaveEvery = std::max<uint64_t>(1, std::strtoull(value().c_str(), nullptr, 10));
     else if (!std::strcmp(argv[i], "--watched"))
       options().watched = true;
     else if (!std::strcmp(argv[i], "--case"))

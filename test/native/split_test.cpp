@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, SplitOnDevice, ::testing::ValuesIn(plainDevice
 
 TEST_P(SplitOnDevice, PartsPutTogetherAreTheWhole) {
   Context& context = contextOf(GetParam());
-  const size_t step = GetParam().id.starts_with("cpu") ? 1 : 4;  // a software driver and the emulated device take long
+  const size_t step = GetParam().id.starts_with("cpu") ? 1 : 12;  // a software driver and the emulated card take long
   std::map<std::string, size_t> tried, seen;
   for (const Case& which : allCases()) {
     const Workload* workload = findWorkload(which.workload);

@@ -11,6 +11,7 @@ struct Options {
   uint64_t seed = 0, cases = 0;  // --seed 7 --cases 1000: the property over magnitudes, so many problems a workload
   uint64_t seeds = 0;            // --seeds 100: in how many ways the emulated blocks are interleaved
   uint64_t firstSeed = 0;        // --first-seed 41 --seeds 1: from which one on
+  uint64_t interleaveEvery = 8;  // --interleave-every 1: so many-th of the small cases on the emulated card, too
   bool watched = false;          // --watched: fails where the build does not watch what emulated kernels access
   int64_t onlyCase = -1;         // --case 12: one of them
   bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
