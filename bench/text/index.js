@@ -1,6 +1,6 @@
 // The figures of texts: what each is called, what it must reach, and how it is taken.
 'use strict';
-const { float32, int8, bfloat16 } = require('./encoder');
+const { float32, int8, bfloat16 } = require('./minilm');
 const { reranker } = require('./reranker');
 const { defaultEncoder } = require('./default-model');
 const { eventLoop, memory } = require('./behaviour');
