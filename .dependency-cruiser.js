@@ -11,6 +11,7 @@ const kService = [...kCluster, 'cluster'];
 const kMayRequire = {
   cli: [...kService, 'service'],
   service: kService,
+  text: kService,
   cluster: kCluster,
   metrics: kMiddle,
   context: kMiddle,
