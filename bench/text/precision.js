@@ -93,7 +93,7 @@ async function main() {
   const texts = sentencesOf(20, 600);
   const idLists = texts.slice(0, Math.max(count, passageCount)).map((text) => tokenizer.encode(text));
   const context = await gpu.createContext({ device: values.device });
-  const model = await prepare(await readTfjs(kFolder), context);
+  const model = prepare(await readTfjs(kFolder), context);
   const figures = {};
   let expected;
   for (const precision of Object.keys(kPrecisions)) {
@@ -104,7 +104,7 @@ async function main() {
     const compared = isFirst ? Math.ceil(count / 10) : count;
     const exact = isFirst
       ? Float32Array.from(
-          idLists.slice(0, compared).flatMap((ids) => Array.from(reference.embed(model.tensors, ids.slice(0, 128)))),
+          idLists.slice(0, compared).flatMap((ids) => Array.from(reference.embed(packed.tensors, ids.slice(0, 128)))),
         )
       : expected.subarray(0, compared * 512);
     const questions = Array.from({ length: 200 }, (_, i) => i * Math.floor(passageCount / 200));

@@ -1,7 +1,9 @@
 // Which precision a model is run in where its user leaves that open: the fastest one on this device that is as near to
-// float32 as its bound says, both measured with the model itself. Pure but for what it is given to measure with.
+// float32 as its bound says, both measured with the model itself, at the first load, and kept.
 'use strict';
+const { version } = require('../../package.json');
 const { kPrecisions } = require('./precision');
+const { kVersion } = require('./sentences');
 
 /** @typedef {import('./precision').Precision} Precision */
 /**
@@ -16,6 +18,8 @@ const { kPrecisions } = require('./precision');
 
 // The fastest of many measurements is not worth an error that a slightly slower one doesn't have.
 const kWorth = 0.95;
+const kRuns = 5; // at most
+const kLongMs = 150;
 
 /**
  * @param {Float64Array} a
@@ -81,14 +85,13 @@ function chooseBy(figures) {
 
 /**
  * @param {(precision: Precision) => Promise<Measured>} measure packs the model and runs it on the sentences
- * @param {readonly Precision[]} [candidates]
  * @returns {Promise<Choice>}
  */
-async function measureAndChoose(measure, candidates = /** @type {Precision[]} */ (Object.keys(kPrecisions))) {
+async function measureAndChoose(measure) {
   const expected = await measure('float32');
   /** @type {Figure[]} */
   const figures = [{ precision: 'float32', ms: expected.ms, cosine: 1, bound: kPrecisions.float32.bound }];
-  for (const precision of candidates) {
+  for (const precision of /** @type {Precision[]} */ (Object.keys(kPrecisions))) {
     if (precision === 'float32') continue;
     const { rows, ms } = await measure(precision);
     const cosine = smallestCosine(rows, expected.rows, expected.dimensions);
@@ -97,4 +100,43 @@ async function measureAndChoose(measure, candidates = /** @type {Precision[]} */
   return chooseBy(figures);
 }
 
-module.exports = { measureAndChoose, chooseBy, smallestCosine };
+/**
+ * Runs something that has just been made: once, since the first time is no measure, and then a few times more.
+ * @template Result
+ * @param {() => Promise<Result>} run
+ * @returns {Promise<{ result: Result, ms: number }>} the shortest time of those that count
+ */
+async function timed(run) {
+  let start = performance.now(),
+    result = await run(),
+    last = performance.now() - start;
+  const begun = performance.now();
+  let ms = Infinity;
+  // Where one takes long, nothing that is done only the first time is much of it.
+  if (last > kLongMs) return { result, ms: last };
+  for (let i = 0; i < kRuns && (i === 0 || performance.now() - begun < kLongMs); ++i) {
+    start = performance.now();
+    result = await run();
+    last = performance.now() - start;
+    ms = Math.min(ms, last);
+  }
+  return { result, ms };
+}
+
+/**
+ * The choice that was made before, on this device with this model; or one that is made now, and kept.
+ * @param {import('./packed-cache').PackedCache} cache
+ * @param {Record<string, unknown>} of the model's digest, the device with its driver, and how many threads it has
+ * @param {(precision: Precision) => Promise<Measured>} measure
+ * @returns {Promise<Choice>}
+ */
+async function choiceFor(cache, of, measure) {
+  const key = { what: 'precision', sentences: kVersion, engine: version, ...of };
+  const kept = /** @type {Choice|undefined} */ (await cache.readJson(key));
+  if (kept !== undefined) return kept;
+  const choice = await measureAndChoose(measure);
+  await cache.writeJson(key, choice);
+  return choice;
+}
+
+module.exports = { choiceFor, measureAndChoose, chooseBy, smallestCosine, timed };

@@ -6,13 +6,13 @@ const { invalid, show } = require('../core');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {import('../index').DType} DType */
-/** @typedef {import('./stored').TensorEntry} TensorEntry */
+/** @typedef {import('./stored').Given} Given */
+/** @typedef {import('./stored').TensorSource} TensorSource */
 /** @typedef {import('./stored').Step} Step */
 /** @typedef {import('./stored').Runner} Runner */
 /** @typedef {'float32'|'float16'|'bfloat16'|'int8'|'int4'} Precision */
 /** @typedef {{ scales?: string, params?: Record<string, unknown> }} Form what a step that reads a tensor is given, too */
 /** @typedef {{ name: string, dtype: DType, shape: readonly number[] }} Part a tensor as it is given to the graph */
-/** @typedef {Pick<TensorEntry, 'name'|'kind'|'careful'|'shape'> & { dtype: DType }} Given `dtype`: as the file has it */
 /**
  * The tensors of a model as they are given to its graph, and by the name of one how it is read.
  * @typedef {{ precision: Precision, tensors: Map<string, Tensor>, forms: Map<string, Form> }} Packed
@@ -28,6 +28,7 @@ const { invalid, show } = require('../core');
  */
 
 const kGroup = 32; // columns of a weight of 4 bits that share a scale
+const kAtOnce = 4; // tensors that are packed
 
 /** @type {Readonly<Record<Precision, Kind>>} */
 const kPrecisions = Object.freeze({
@@ -63,7 +64,7 @@ function groupOf(columns, most) {
 
 /**
  * @param {Precision} precision
- * @param {Pick<TensorEntry, 'kind'|'careful'>} entry
+ * @param {Pick<Given, 'kind'|'careful'>} entry
  * @returns {Way}
  */
 function wayOf(precision, { kind, careful }) {
@@ -142,19 +143,24 @@ async function packOne(entry, input, precision, context) {
 }
 
 /**
- * @param {ReadonlyMap<string, Tensor>} tensors by the table's names, floating
- * @param {readonly TensorEntry[]} table
+ * A few at a time, so that all of them in float32 need not be there at once.
+ * @param {TensorSource} source
  * @param {Precision} precision
  * @param {Runner} context on which it is done
  * @returns {Promise<Packed>}
  */
-async function pack(tensors, table, precision, context) {
-  const given = table.flatMap((entry) => {
-    const input = tensors.get(entry.name);
-    return input ? [{ ...entry, dtype: input.dtype, input }] : [];
-  });
-  const packed = await Promise.all(given.map((entry) => packOne(entry, entry.input, precision, context)));
-  return { precision, tensors: new Map(packed.flat()), forms: layoutOf(given, precision).forms };
+async function pack({ given, take }, precision, context) {
+  const { parts, forms } = layoutOf(given, precision);
+  /** @type {Map<string, Tensor>} in the order of the parts, whichever are done first */
+  const tensors = new Map(parts.map(({ name }) => [name, /** @type {any} */ (undefined)]));
+  const left = given.values();
+  const work = async () => {
+    for (const entry of left)
+      for (const [name, packed] of await packOne(entry, await take(entry.name), precision, context))
+        tensors.set(name, packed);
+  };
+  await Promise.all(Array.from({ length: kAtOnce }, work));
+  return { precision, tensors, forms };
 }
 
 /**

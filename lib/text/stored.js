@@ -100,19 +100,40 @@ function layOut({ shape, stored }, file, context) {
 }
 
 /**
+ * What precision.js takes a model's tensors from: which there are, and each as its family wants it.
+ * @typedef {object} TensorSource
+ * @property {Given[]} given
+ * @property {(name: string) => Promise<Tensor>} take
+ */
+/** @typedef {Omit<TensorEntry, 'from'|'stored'|'optional'> & { dtype: DType }} Given `dtype`: as the file has it */
+
+/**
  * @param {readonly TensorEntry[]} table
  * @param {ReadonlyMap<string, FileTensor>} files
  * @param {Runner} context
- * @returns {Promise<Map<string, Tensor>>}
+ * @returns {TensorSource}
  * @throws {GPUError} ERR_INVALID_ARGUMENT a tensor that is not there or has another shape; ERR_UNSUPPORTED
  */
-async function takeTensors(table, files, context) {
-  const found = table.flatMap((entry) => {
-    const file = findTensor(entry, files);
-    return file ? [{ entry, file }] : [];
-  });
-  const laid = await Promise.all(found.map(({ entry, file }) => layOut(entry, file, context)));
-  return new Map(found.map(({ entry }, i) => [entry.name, laid[i]]));
+function sourceOf(table, files, context) {
+  const found = new Map(
+    table.flatMap((entry) => {
+      const file = findTensor(entry, files);
+      return file ? [[entry.name, { entry, file }]] : [];
+    }),
+  );
+  return {
+    given: Array.from(found.values(), ({ entry: { name, shape, kind, careful }, file: { dtype } }) => ({
+      name,
+      shape,
+      kind,
+      careful,
+      dtype,
+    })),
+    async take(name) {
+      const { entry, file } = /** @type {{ entry: TensorEntry, file: FileTensor }} */ (found.get(name));
+      return layOut(entry, file, context);
+    },
+  };
 }
 
-module.exports = { takeTensors, findTensor };
+module.exports = { sourceOf };

@@ -27,16 +27,15 @@ function checkVocabulary(vocabulary, most, where) {
 }
 
 /**
- * The pieces, each under a name that no other has. What can't be met in a text gets a name that can't: the reserved
- * ones, and all but the last of pieces that stand there more than once.
+ * The pieces, each under a name that no other has: of those that stand there more than once, the last one is met in
+ * texts, and the others get names that no text has.
  * @param {[piece: string, score: number][]} pieces
  */
 function withoutDoubles(pieces) {
   const lastOf = new Map(pieces.map(([piece], id) => [piece, id]));
   return pieces.map(([piece, score], id) => {
-    const isMet = id >= kReserved && lastOf.get(piece) === id;
     // NFKC leaves no U+FF5F in a text.
-    return isMet || id === kUnknown ? [piece, score] : [`\uff5f${id}\uff60`, score];
+    return lastOf.get(piece) === id ? [piece, score] : [`\uff5f${id}\uff60`, score];
   });
 }
 
@@ -70,8 +69,8 @@ function tokenizerJson(vocabulary, most, where) {
       unk_id: kUnknown,
       byte_fallback: false,
       vocab: withoutDoubles(pieces),
-      switchyard: { ties: 'later', zero_unreached: true },
     },
+    switchyard: { sentenceEncoder: true, firstPiece: kReserved }, // src/text/tokenizer.h says what that is
   });
 }
 

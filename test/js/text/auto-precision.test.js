@@ -1,6 +1,7 @@
 // Which precision `auto` takes, from what was measured.
 'use strict';
-const { measureAndChoose, chooseBy, smallestCosine } = require('../../../lib/text/auto-precision');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { choiceFor, measureAndChoose, chooseBy, smallestCosine, timed } = require('../../../lib/text/auto-precision');
 const { kPrecisions } = require('../../../lib/text/precision');
 
 const figure = (precision, ms, cosine) => ({ precision, ms, cosine, bound: kPrecisions[precision].bound });
@@ -67,4 +68,59 @@ test('each precision is measured once, and compared with float32', async () => {
   expect(asked.sort()).toEqual(Object.keys(kPrecisions).sort());
   expect(choice.precision).toBe('int8');
   expect(choice.figures).toHaveLength(5);
+});
+
+describe('choiceFor', () => {
+  const memory = () => {
+    const kept = new Map();
+    return {
+      readJson: async (key) => kept.get(JSON.stringify(key)),
+      writeJson: async (key, value) => kept.set(JSON.stringify(key), structuredClone(value)),
+    };
+  };
+  const measured = { rows: Float32Array.of(1, 0, 0, 1), dimensions: 2, ms: 1 };
+
+  test('measures once for a model on a device, and anew for another', async () => {
+    const cache = memory();
+    const measure = jest.fn(async () => measured);
+    const first = await choiceFor(cache, { digest: 'a', device: 'cpu' }, measure);
+    expect(measure).toHaveBeenCalledTimes(5);
+    expect(await choiceFor(cache, { digest: 'a', device: 'cpu' }, measure)).toEqual(first);
+    expect(measure).toHaveBeenCalledTimes(5);
+    await choiceFor(cache, { digest: 'b', device: 'cpu' }, measure);
+    await choiceFor(cache, { digest: 'a', device: 'cuda' }, measure);
+    expect(measure).toHaveBeenCalledTimes(15);
+  });
+
+  test('keeps nothing where a measurement fails', async () => {
+    const cache = memory();
+    const measure = async (precision) => {
+      if (precision === 'int8') throw new Error('no memory');
+      return measured;
+    };
+    await expect(choiceFor(cache, { digest: 'a' }, measure)).rejects.toThrow('no memory');
+    const again = jest.fn(async () => measured);
+    await choiceFor(cache, { digest: 'a' }, again);
+    expect(again).toHaveBeenCalledTimes(5);
+  });
+});
+
+describe('timed', () => {
+  test('the first time does not count, unless it takes long', async () => {
+    let runs = 0;
+    const short = await timed(async () => {
+      if (++runs === 1) await sleep(60);
+      return runs;
+    });
+    expect(runs).toBeGreaterThan(2);
+    expect(short.result).toBe(runs);
+    expect(short.ms).toBeLessThan(40);
+    runs = 0;
+    const long = await timed(async () => {
+      ++runs;
+      await sleep(200);
+    });
+    expect(runs).toBe(1);
+    expect(long.ms).toBeGreaterThan(190);
+  });
 });

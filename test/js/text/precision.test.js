@@ -23,7 +23,7 @@ describe.each(devices)('on %s', (device) => {
   let context, model, idLists, expected;
   beforeAll(async () => {
     context = await gpu.createContext({ device });
-    model = await prepare(await readTfjs(kFolder), context);
+    model = prepare(await readTfjs(kFolder), context);
     const tokenizer = new NaiveTokenizer();
     idLists = kSentences.map((text) => tokenizer.encode(text));
     expected = await embed(model, await packAs(model, 'float32', context), idLists, context);
@@ -45,7 +45,8 @@ describe('pack', () => {
     context = await gpu.createContext({ device: 'cpu' });
   });
   afterAll(() => context?.close());
-  const entry = (name, kind, shape) => ({ name, from: [name], kind, shape });
+  const entry = (name, kind, shape) => ({ name, kind, shape, dtype: 'float32' });
+  const sourceOf = (given, tensors) => ({ given, take: async (name) => tensors.get(name) });
 
   test('each kind of tensor as its precision says', async () => {
     const table = [entry('w', 'weight', [2, 6]), entry('t', 'table', [2, 6]), entry('v', 'vector', [6])];
@@ -57,12 +58,9 @@ describe('pack', () => {
     ]);
     const dtypes = {};
     for (const precision of Object.keys(kPrecisions)) {
-      const packed = await pack(tensors, table, precision, context);
+      const packed = await pack(sourceOf(table, tensors), precision, context);
       dtypes[precision] = Object.fromEntries([...packed.tensors].map(([name, { dtype }]) => [name, dtype]));
-      const { parts, forms } = layoutOf(
-        table.map((one) => ({ ...one, dtype: 'float32' })),
-        precision,
-      );
+      const { parts, forms } = layoutOf(table, precision);
       expect(parts).toEqual([...packed.tensors].map(([name, { dtype: is, shape }]) => ({ name, dtype: is, shape })));
       expect(forms).toEqual(packed.forms);
     }
@@ -73,7 +71,7 @@ describe('pack', () => {
       int8: { w: 'int8', 'w.scales': 'float32', t: 'int8', 't.scales': 'float32', v: 'float32' },
       int4: { w: 'uint8', 'w.scales': 'float32', t: 'int8', 't.scales': 'float32', v: 'float32' },
     });
-    const { tensors: codes } = await pack(tensors, table, 'int4', context);
+    const { tensors: codes } = await pack(sourceOf(table, tensors), 'int4', context);
     expect([codes.get('w').shape, codes.get('w.scales').shape]).toEqual([[2, 3], [2]]);
   });
 
@@ -89,7 +87,7 @@ describe('pack', () => {
         ),
       ]),
     );
-    const packed = await pack(tensors, table, 'int4', context);
+    const packed = await pack(sourceOf(table, tensors), 'int4', context);
     const shapeOf = (name) => packed.tensors.get(name).shape;
     expect(Object.keys(shapes).map((name) => [shapeOf(name), shapeOf(`${name}.scales`)])).toEqual([
       [
@@ -120,8 +118,14 @@ describe('pack', () => {
     }
   });
 
-  test('an optional tensor that is not there is left out', async () => {
-    const packed = await pack(new Map(), [entry('w', 'weight', [2, 2])], 'int8', context);
-    expect(packed.tensors.size).toBe(0);
+  test('a careful weight has 8 bits where others have 4', async () => {
+    const table = [{ ...entry('w', 'weight', [2, 4]), careful: true }];
+    const { tensors, forms } = await pack(
+      sourceOf(table, new Map([['w', gpu.tensor(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), [2, 4])]])),
+      'int4',
+      context,
+    );
+    expect(tensors.get('w').dtype).toBe('int8');
+    expect(forms.get('w')).toEqual({ scales: 'w.scales', params: { bits: 8, activations: 'int8' } });
   });
 });

@@ -2,7 +2,7 @@
 // does, written down plainly.
 'use strict';
 const { tensor } = require('../../..');
-const { takeTensors } = require('../../../lib/text/stored');
+const { sourceOf } = require('../../../lib/text/stored');
 const { pack, fitStep } = require('../../../lib/text/precision');
 
 /** Lists of ids, at most `maxLength` of each, one behind the other. */
@@ -18,7 +18,7 @@ function batchOf(idLists, maxLength) {
 }
 
 /** `stored`: what a reader gives. */
-async function prepare(stored, context) {
+function prepare(stored, context) {
   const { family, sizes, tensors } = stored;
   const tail = family.tail(sizes);
   const table = [...family.tensors(sizes), ...tail.tensors];
@@ -27,11 +27,11 @@ async function prepare(stored, context) {
     ...tail.steps,
     { type: 'normalize', inputs: { input: 'rows' }, output: 'embeddings', params: {} },
   ];
-  return { table, steps, tensors: await takeTensors(table, tensors, context), maxLength: stored.maxLength };
+  return { steps, source: sourceOf(table, tensors, context), maxLength: stored.maxLength };
 }
 
-async function packAs(prepared, precision, context) {
-  return pack(prepared.tensors, prepared.table, precision, context);
+function packAs(prepared, precision, context) {
+  return pack(prepared.source, precision, context);
 }
 
 function graphOf({ steps, maxLength }, packed, idLists) {
