@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "background.h"
+#include "cache_calls.h"
 #include "cluster_wrap.h"
 #include "context_wrap.h"
 #include "convert.h"
@@ -140,6 +141,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("facts", describeFacts(env));
   exports.Set("layouts", describeLayouts(env));
   definePrograms(env, exports);
+  defineCache(env, exports);
   defineCluster(env, exports);
   defineEstimates(env, exports);
   defineWeights(env, exports);

@@ -159,6 +159,11 @@ const { keepHeldMemory } = require('./transfers');
 /**
  * @typedef {{ folders: string[], version: string, passedOver: string[], advice: string, isWhole: boolean }} CudaHeaders
  */
+/**
+ * A folder below the cache folder. `magic`: 8 characters, the kind and version of what is in its files; `mostBytes`: of
+ * all of them together.
+ * @typedef {{ folder: string, name: string, magic: string, mostBytes: number }} CacheShelf
+ */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
@@ -184,6 +189,10 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(folder: string) => { ids: string[], problems: string[] }} loadWarmUp
  * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
  * @property {() => string} cacheFolder '' where there is none
+ * @property {(id: number, shelf: CacheShelf, file: string) => void} readCached delivers { bytes, problem }; bytes: an
+ *   ArrayBuffer, null where there is none
+ * @property {(id: number, shelf: CacheShelf, file: string, bytes: Uint8Array) => void} writeCached delivers { isKept,
+ *   problem }
  * @property {(id: number) => void} cancel
  * @property {(id: number) => boolean} progressOf whether it tells how far it is; the scratch array has it then
  * @property {(id: number) => void} letGo the process need not stay alive for it

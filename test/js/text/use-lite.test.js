@@ -1,0 +1,81 @@
+// The default model: its published graph, run by TensorFlow.js, gives the same embeddings.
+'use strict';
+const gpu = require('../../..');
+const { devices } = require('../../support/devices');
+const { readTfjs } = require('../../../lib/text/readers/tfjs');
+const { NaiveTokenizer, loadGraph, kFolder } = require('../../support/text/use-oracle');
+const { prepare, packAs, embed } = require('../../support/text/run-model');
+const reference = require('../../support/text/use-reference');
+
+const kTexts = [
+  'a',
+  'Hello, world!',
+  'You may convey a work based on the Program, or the modifications to produce it from the Program.',
+  'THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND',
+  ': a text that begins with a colon :) at 10:30',
+  'Größe, naïve café, ½ ﬁn',
+  'Съешь ещё этих мягких французских булок',
+  '日本語のテキスト and English',
+  '🙂 👩‍👩‍👧 flags 🇳🇴',
+  '  spaces   in\ta row\n',
+  'x'.repeat(40),
+];
+const kLong = 'The licensor grants a licence to use, copy and share the work. '.repeat(12);
+
+let oracle, stored, tokenizer;
+beforeAll(async () => {
+  oracle = await loadGraph();
+  stored = await readTfjs(kFolder);
+  tokenizer = new NaiveTokenizer();
+}, 60_000);
+afterAll(() => oracle?.close());
+
+const largestDifference = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+
+test('what is known of it', () => {
+  expect(stored.maxLength).toBe(128);
+  expect(stored.digest).toMatch(/^[0-9a-f]{64}$/);
+  expect(stored.tensors.get('module/Embeddings_en').shape).toEqual([8002, 256]);
+});
+
+describe.each(devices)('on %s', (device) => {
+  let context, model, packed;
+  beforeAll(async () => {
+    context = await gpu.createContext({ device });
+    model = prepare(stored, context);
+    packed = await packAs(model, 'float32', context);
+  });
+  afterAll(() => context?.close());
+
+  test('texts of all kinds in one batch are within 1e-5 of TensorFlow.js', async () => {
+    const idLists = kTexts.map((text) => tokenizer.encode(text));
+    idLists.splice(3, 0, []); // an empty text among others
+    const { rows, dimensions } = await embed(model, packed, idLists, context);
+    expect(dimensions).toBe(512);
+    const expected = await oracle.embed(idLists);
+    expect(Math.max(...rows.map((row, i) => largestDifference(row, expected[i])))).toBeLessThan(1e-5);
+  }, 60_000);
+
+  test('a text of more than 128 tokens is cut as the graph cuts it', async () => {
+    const ids = tokenizer.encode(kLong);
+    expect(ids.length).toBeGreaterThan(150);
+    const [expected] = await oracle.embed([ids]);
+    const { rows } = await embed(model, packed, [ids], context);
+    expect(largestDifference(rows[0], expected)).toBeLessThan(1e-5);
+  }, 60_000);
+
+  test('in double precision it is the same within rounding', async () => {
+    const ids = tokenizer.encode(kTexts[2]);
+    const { rows } = await embed(model, packed, [ids], context);
+    expect(largestDifference(rows[0], reference.embed(packed.tensors, ids))).toBeLessThan(1e-6);
+  });
+
+  test('a text gets the same row alone and among others', async () => {
+    const idLists = kTexts.map((text) => tokenizer.encode(text));
+    const together = await embed(model, packed, idLists, context);
+    for (const i of [0, 2, 6]) {
+      const { rows } = await embed(model, packed, [idLists[i]], context);
+      expect(largestDifference(rows[0], together.rows[i])).toBeLessThan(2e-6);
+    }
+  });
+});
