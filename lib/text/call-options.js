@@ -1,12 +1,12 @@
 // The options of loadModel(), embed() and rerank(), checked.
 'use strict';
+const { checkPrecision } = require('./precision');
 const { kHalves, checkWaiting } = require('../call');
 const { kContextTypes, GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 
 /** @typedef {Record<string, unknown>} Fields */
 /** @typedef {import('../index').JobOptions} JobOptions */
 
-const kPrecisions = ['auto', 'float32', 'float16', 'bfloat16', 'int8', 'int4'];
 const kLoading = new Set(['precision', 'maxLength', 'contextType', 'signal', 'onProgress']);
 /** Of jobs: on a context alone there is no queue, and nothing to choose. */
 const kOnContext = ['signal', 'timeout'];
@@ -47,10 +47,7 @@ function checkFlag(value, name) {
 function checkCount(value, name, least, most) {
   if (value === undefined) return undefined;
   if (!Number.isSafeInteger(value) || Number(value) < least || Number(value) > most)
-    throw invalid(
-      `${name} is ${show(value)}, but must be a whole number from ${least} to ${most}`,
-      `options.${name}`,
-    );
+    throw invalid(`${name} is ${show(value)}, but must be a whole number from ${least} to ${most}`, `options.${name}`);
   return Number(value);
 }
 
@@ -61,12 +58,8 @@ function checkCount(value, name, least, most) {
 function checkLoading(given, isContext) {
   const options = checkObject(given, kLoading, 'loadModel()');
   checkWaiting(options);
-  const { precision = 'auto', contextType, onProgress } = options;
-  if (!kPrecisions.includes(/** @type {string} */ (precision)))
-    throw invalid(
-      `precision is ${show(precision)}${suggestion(String(precision), kPrecisions)}`,
-      'options.precision',
-    );
+  const { contextType, onProgress } = options;
+  const precision = checkPrecision(options.precision ?? 'auto');
   if (contextType !== undefined && isContext)
     throw invalid('contextType is an option of a manager: this model runs on one context', 'options.contextType');
   if (contextType !== undefined && !kContextTypes.includes(/** @type {any} */ (contextType)))
@@ -77,7 +70,7 @@ function checkLoading(given, isContext) {
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw invalid(`onProgress is ${show(onProgress)}, but must be a function`, 'options.onProgress');
   return {
-    precision: /** @type {import('../index').Precision} */ (precision),
+    precision,
     maxLength: checkCount(options.maxLength, 'maxLength', 1, 2 ** 31 - 1),
     contextType: /** @type {JobOptions['contextType']} */ (contextType),
     signal: /** @type {AbortSignal|undefined} */ (options.signal),

@@ -1,107 +1,142 @@
 // loadModel(): a folder becomes a model, once for each manager or context, however often and by however many it is
 // loaded; who gives up waiting costs the others nothing.
 'use strict';
-const { GPUError, asGpuError, invalid, tell } = require('../core');
 const { EventEmitter } = require('node:events');
+const { GPUError, asGpuError, invalid, tell } = require('../core');
 const { checkLoading, throwIfAborted } = require('./call-options');
-const { digestFiles } = require('./digest');
-const { readFolder } = require('./folder');
 const { LoadedModel } = require('./loaded-model');
 const { TextModel } = require('./model');
+const { weightsIn, choosePrecision } = require('./packing');
 const { Plan } = require('./plan');
-const { findSource } = require('./source');
+const { recognize } = require('./recognize');
 const { Tokenizer } = require('./tokenizer');
-const { findWeights } = require('./weight-files');
 
 /** @typedef {import('./owners').Owner} Owner */
+/** @typedef {import('./recognize').Description} Description */
+/** @typedef {import('./packing').Packing} Packing */
+/** @typedef {import('./weights').Loading} Loading */
+/** @typedef {import('./weights').Placed} Placed */
 /** @typedef {import('../index').LoadProgress} LoadProgress */
 /** @typedef {ReturnType<typeof checkLoading>} Options */
+/** @typedef {import('./precision').Precision} Precision */
 /**
  * A model that is loaded, or is being; `waiting`: how many wait for it and have not got it yet; `forget`: whoever loads
  * it from then on loads it anew.
  * @typedef {{ loading: Promise<LoadedModel>, isLoaded: boolean, waiting: number, stop: AbortController,
  *   progress: EventEmitter, forget: () => void }} Entry
  */
-/** @typedef {import('./folder').Description} Description */
-/** @typedef {{ description: Description, plan: Plan, found: import('./weight-files').Found[], digest: string }} Known */
 
 /** What was loaded, or is being, by manager or context, and by digest and precision. */
 /** @type {WeakMap<object, Map<string, Entry>>} */
 const loaded = new WeakMap();
 
 /**
- * Everything about a model but its weights' numbers.
- * @param {unknown} source
- * @param {Options} options
- * @returns {Promise<Known>}
- */
-async function recognize(source, { signal, onProgress }) {
-  const { folder, reader, name } = findSource(source);
-  if (reader !== 'folder')
-    throw new GPUError('ERR_UNSUPPORTED', `the model of the package '${name}' is of a format that is not built in`);
-  const description = await readFolder(folder);
-  const plan = new Plan(description.family, description.sizes, description.tail);
-  const { found, files } = await findWeights(description, plan.tensors, signal);
-  const onBytes = progressOf('digest', onProgress);
-  const digest = await digestFiles(folder, [...description.deciding, ...files], { signal, onBytes });
-  return { description, plan, found, digest };
-}
-
-/**
  * @param {LoadProgress['step']} step
- * @param {((event: LoadProgress) => void)|undefined} onProgress
+ * @param {EventEmitter} emitter
  */
-function progressOf(step, onProgress) {
-  if (!onProgress) return undefined;
-  const emitter = new EventEmitter().on('progress', onProgress);
+function telling(step, emitter) {
   // What a listener throws is the application's own.
   return (/** @type {number} */ bytes, /** @type {number} */ total) =>
     tell(emitter, 'progress', { loaded: bytes, total, step });
 }
 
 /**
+ * A model whose weights are where `place` puts them.
  * @param {Owner} owner
- * @param {Known} known
- * @param {AbortSignal} signal
- * @param {(loaded: number, total: number) => void} onBytes
+ * @param {Description} description
+ * @param {Tokenizer} tokenizer
+ * @param {{ precision: Precision, reason: string, packing: Packing, place: (weights: import('./weights').Weights) =>
+ *   Promise<Placed> }} how
  */
-async function build(owner, { description, plan, found, digest }, signal, onBytes) {
-  const precision = 'float32';
-  const tokenizer = await Tokenizer.load({ folder: description.tokenizer });
-  try {
+async function assemble(owner, description, tokenizer, { precision, reason, packing, place }) {
+  const weights = weightsIn(packing, precision);
+  const placed = await place(weights);
+  const { family, sizes, tail } = description;
+  const plan = new Plan(family, sizes, tail, weights.forms);
+  return new LoadedModel({ owner, description, plan, tokenizer, placed, precision, reason });
+}
+
+/**
+ * @param {Owner} owner
+ * @param {Description} description
+ * @param {Tokenizer} tokenizer
+ * @param {Packing} packing
+ * @param {AbortSignal} signal
+ */
+async function choose(owner, description, tokenizer, packing, signal) {
+  const choice = await choosePrecision(description.digest, await owner.devices(), async (precision, sentences) => {
     throwIfAborted(signal, 'the loading');
-    const placed = await owner.place(`text:${digest}:${precision}`, found, { signal, onBytes });
-    const model = new LoadedModel({ owner, description, plan, tokenizer, placed, digest, precision });
-    try {
-      await model.probe(signal);
-    } catch (error) {
-      await placed.release();
-      throw error;
-    }
+    const place = (/** @type {import('./weights').Weights} */ weights) => owner.place(weights, { signal });
+    const model = await assemble(owner, description, tokenizer, { precision, reason: '', packing, place });
+    const pairs = description.kind === 'cross-encoder' ? [...sentences].reverse() : undefined;
+    const batch = await tokenizer.encode(sentences, { pairs, maxLength: description.maxLength });
+    return { run: () => model.once(batch, signal), end: () => model.placed.release() };
+  });
+  return { precision: choice.precision, reason: choice.why };
+}
+
+/**
+ * @param {Owner} owner
+ * @param {Description} description
+ * @param {Precision|'auto'} wanted
+ * @param {Required<Loading>} loading
+ */
+async function build(owner, description, wanted, { signal, onBytes }) {
+  const tokenizer = await Tokenizer.load(description.tokenizer);
+  /** @type {LoadedModel|undefined} */
+  let model;
+  try {
+    checkVocabulary(tokenizer, description);
+    const runner = { run: (/** @type {object} */ workload) => owner.run(workload, { signal }) };
+    const packing = { source: description.weights(runner), digest: description.digest, runner };
+    const { precision, reason } =
+      wanted === 'auto'
+        ? await choose(owner, description, tokenizer, packing, signal)
+        : { precision: wanted, reason: 'it was asked for' };
+    throwIfAborted(signal, 'the loading');
+    const name = `text:${description.digest}:${precision}`;
+    const place = (/** @type {import('./weights').Weights} */ weights) =>
+      owner.place(weights, { signal, onBytes }, name);
+    model = await assemble(owner, description, tokenizer, { precision, reason, packing, place });
+    await model.probe(signal);
     return model;
   } catch (error) {
     tokenizer.close();
+    await model?.placed.release();
     throw error;
   }
 }
 
 /**
+ * @param {Tokenizer} tokenizer
+ * @param {Description} description
+ */
+function checkVocabulary({ vocabularySize }, { family, sizes }) {
+  const words = family.tensors(sizes).find(({ kind }) => kind === 'table')?.shape[0] ?? 0;
+  if (vocabularySize > words)
+    throw invalid(
+      `the tokenizer has tokens with ids up to ${vocabularySize - 1}, but the model has vectors for ${words}: they are ` +
+        'not of one model',
+    );
+}
+
+/**
  * The one that is there or is being loaded, or a new one.
  * @param {Owner} owner
- * @param {Known} known
+ * @param {Description} description
+ * @param {Precision|'auto'} precision
  * @returns {Entry}
  */
-function entryOf(owner, known) {
+function entryOf(owner, description, precision) {
   let models = loaded.get(owner.of);
   if (!models) loaded.set(owner.of, (models = new Map()));
-  const key = known.digest;
+  const key = `${description.digest} ${precision}`;
   let entry = models.get(key);
   if (!entry) {
     const stop = new AbortController();
     const progress = new EventEmitter().setMaxListeners(0);
-    const onBytes = (/** @type {number} */ bytes, /** @type {number} */ total) =>
-      tell(progress, 'progress', { loaded: bytes, total, step: 'weights' });
-    const loading = build(owner, known, stop.signal, onBytes);
+    const onBytes = telling('weights', progress);
+    const loading = build(owner, description, precision, { signal: stop.signal, onBytes });
     const all = models;
     /** @type {Entry} */
     const own = { loading, isLoaded: false, waiting: 0, stop, progress, forget };
@@ -117,12 +152,12 @@ function entryOf(owner, known) {
 /**
  * Waits for a model with others; the last that gives up stops the loading.
  * @param {Owner} owner
- * @param {Known} known
+ * @param {Description} description
  * @param {Options} options
  * @returns {Promise<{ model: LoadedModel, release: () => Promise<void> }>}
  */
-async function hold(owner, known, { signal, onProgress }) {
-  const entry = entryOf(owner, known);
+async function hold(owner, description, { precision, signal, onProgress }) {
+  const entry = entryOf(owner, description, precision);
   ++entry.waiting;
   if (onProgress) entry.progress.on('progress', onProgress);
   try {
@@ -182,18 +217,18 @@ async function letGo(entry, model) {
  */
 async function loadModel(owner, source, given) {
   const options = checkLoading(given, owner.isContext);
-  throwIfAborted(options.signal, 'the loading');
-  if (options.precision !== 'auto' && options.precision !== 'float32')
-    throw new GPUError('ERR_UNSUPPORTED', `precision '${options.precision}' is not built here: there is float32`);
+  const { signal, onProgress, contextType } = options;
+  throwIfAborted(signal, 'the loading');
+  const progress = new EventEmitter();
+  if (onProgress) progress.on('progress', onProgress);
   try {
-    const known = await recognize(source, options);
-    const { family, sizes, maxLength: usual } = known.description;
-    const most = family.maxTokens(sizes);
-    const { maxLength = usual } = options;
+    const description = await recognize(source, { signal, onBytes: telling('digest', progress) });
+    const most = description.family.maxTokens(description.sizes);
+    const { maxLength = description.maxLength } = options;
     if (maxLength > most)
       throw invalid(`maxLength is ${maxLength}, but the model has positions for ${most} tokens`, 'options.maxLength');
-    const { model, release } = await hold(owner, known, options);
-    return new TextModel(model, { maxLength, contextType: options.contextType, release });
+    const { model, release } = await hold(owner, description, options);
+    return new TextModel(model, { maxLength, contextType, release });
   } catch (error) {
     throw asGpuError(error);
   }

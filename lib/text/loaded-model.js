@@ -12,12 +12,12 @@ const { TextBatches } = require('./batches');
 /**
  * @typedef {object} Parts
  * @property {Owner} owner
- * @property {import('./folder').Description} description
+ * @property {import('./recognize').Description} description
  * @property {import('./plan').Plan} plan
  * @property {import('./tokenizer').Tokenizer} tokenizer
  * @property {import('./weights').Placed} placed
- * @property {string} digest
- * @property {import('../index').Precision} precision
+ * @property {import('./precision').Precision} precision
+ * @property {string} reason why it is that one
  */
 
 const kTokens = 4096; // of a job
@@ -31,14 +31,15 @@ class LoadedModel {
   #isReleased = false;
 
   /** @param {Parts} parts */
-  constructor({ owner, description, plan, tokenizer, placed, digest, precision }) {
+  constructor({ owner, description, plan, tokenizer, placed, precision, reason }) {
     this.owner = owner;
     this.description = description;
     this.plan = plan;
     this.tokenizer = tokenizer;
     this.placed = placed;
-    this.digest = digest;
+    this.digest = description.digest;
     this.precision = precision;
+    this.reason = reason;
     /** How many have it. */
     this.holders = 0;
   }
@@ -51,7 +52,17 @@ class LoadedModel {
   async probe(signal) {
     const pairs = this.description.kind === 'cross-encoder' ? [''] : undefined;
     const batch = await this.tokenizer.encode([''], { pairs });
-    if (batch.ids.length) await this.#run(batch, {}, { signal });
+    if (batch.ids.length) await this.once(batch, signal);
+  }
+
+  /**
+   * The rows of one job.
+   * @param {Batch} batch
+   * @param {AbortSignal} signal
+   */
+  async once(batch, signal) {
+    const { rows } = await this.#run(batch, {}, { signal });
+    return rows;
   }
 
   /**
@@ -102,15 +113,14 @@ class LoadedModel {
    * @param {JobOptions} options
    */
   async #job(batch, graph, options) {
-    const { outputs, timings } = await this.owner.run(
-      {
-        type: 'graph',
-        inputs: { ...this.placed.inputs, ...graph.inputs, ...this.plan.inputs(batch) },
-        nodes: graph.nodes,
-        outputs: graph.outputs,
-      },
-      options,
-    );
+    const workload = {
+      type: 'graph',
+      inputs: { ...this.placed.inputs, ...graph.inputs, ...this.plan.inputs(batch) },
+      nodes: graph.nodes,
+      outputs: graph.outputs,
+      ...(graph.rows && { packed: { rows: graph.rows, offsets: 'offsets', most: kTokens } }),
+    };
+    const { outputs, timings } = await this.owner.run(workload, options);
     return { outputs: graph.outputs.map((name) => outputs[name]), timings };
   }
 

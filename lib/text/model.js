@@ -14,6 +14,7 @@ const { checkEmbedding, checkRanking, checkTexts, checkObject, checkFlag } = req
 /** @typedef {import('./loaded-model').LoadedModel} LoadedModel */
 /** @typedef {import('./tokenizer').Encoded} Encoded */
 
+const kNoLength = 2 ** 31 - 1; // of tokens: none are cut away
 const kAtOnce = 8; // texts whose attention is asked for: each is a job by itself
 const kTokenizing = new Set(['offsets', 'signal']);
 
@@ -52,6 +53,8 @@ class TextModel {
     this.maxLength = maxLength;
     /** @readonly */
     this.precision = loaded.precision;
+    /** @readonly */
+    this.precisionReason = loaded.reason;
     /** @readonly */
     this.prompts = Object.freeze({ ...description.prompts });
   }
@@ -158,7 +161,6 @@ class TextModel {
       const { tokenizer } = this.#loaded;
       const encoded = await tokenizer.encode(this.#cased(list), {
         maxLength: this.maxLength,
-        truncate: true,
         spans: wantsSpans,
         signal: /** @type {AbortSignal|undefined} */ (given.signal),
       });
@@ -254,8 +256,7 @@ class TextModel {
     const { maxLength } = this;
     const encoded = await tokenizer.encode(this.#cased(texts), {
       pairs: pairs && this.#cased(pairs),
-      maxLength,
-      truncate,
+      maxLength: truncate ? maxLength : kNoLength,
       signal,
     });
     if (truncate) return encoded;
@@ -303,7 +304,10 @@ class TextModel {
     }
     const { dimensions = this.dimensions, dtype = 'float32' } = wanted;
     const Data = kArrays[kDTypes.indexOf(/** @type {any} */ (dtype))];
-    return { rows: { data: new Data(0), shape: [0, dimensions], dtype: /** @type {any} */ (dtype) }, timings: noTimings() };
+    return {
+      rows: { data: new Data(0), shape: [0, dimensions], dtype: /** @type {any} */ (dtype) },
+      timings: noTimings(),
+    };
   }
 
   /**
@@ -316,7 +320,7 @@ class TextModel {
     const { rows, timings } = await this.#rows({ ...batch, offsets: new Int32Array(1) }, wanted, options);
     const count = batch.offsets.length - 1;
     const [, width] = rows.shape;
-    const data = new (kArrays[kDTypes.indexOf(rows.dtype)])(count * width);
+    const data = new kArrays[kDTypes.indexOf(rows.dtype)](count * width);
     /** @type {import('../index').TextAttention[]} */
     const attention = [];
     for (let from = 0; from < count; from += kAtOnce) {

@@ -2,21 +2,27 @@
 // close ends the model.
 'use strict';
 const { forModels, GPUClusterManager } = require('../cluster');
-const { placeOn, placeShared } = require('./weights');
+const { placeOn, placeApart, placeShared } = require('./weights');
 
 /** @typedef {import('../context').GPUContext} GPUContext */
 /** @typedef {import('./weights').Loading} Loading */
+/** @typedef {import('./weights').Weights} Weights */
+/** @typedef {import('./weights').Placed} Placed */
 /**
  * @typedef {object} Owner
  * @property {boolean} isContext
  * @property {object} of the manager or the context
  * @property {(workload: object, options: import('../index').JobOptions) => Promise<import('../index').RunResult>} run
- * @property {(name: string, found: readonly import('./weight-files').Found[], loading: Loading) =>
- *   Promise<import('./weights').Placed>} place the weights
+ * @property {(weights: Weights, loading: Loading, name?: string) => Promise<Placed>} place puts weights where jobs find
+ *   them, for others of the cluster, too, where they have a name
+ * @property {() => Promise<string>} devices what jobs run on, in words
  * @property {number} timeout of jobs that don't say one
  * @property {() => boolean} usesCards whether jobs run elsewhere than on the processor
  * @property {() => Promise<void>} [close] of what was opened for the model alone
  */
+
+/** @param {...string} words */
+const wordsOf = (...words) => words.join(', ');
 
 /**
  * @param {GPUContext} context
@@ -29,7 +35,8 @@ function contextOwner(context, isOwn = false) {
     of: context,
     timeout: Infinity,
     run: (workload, { signal, timeout }) => context.run(workload, { signal, timeout }),
-    place: (_, found, loading) => placeOn(context, found, loading),
+    place: (weights, loading) => placeOn(context, weights, loading),
+    devices: async () => wordsOf(context.contextType, context.device.name, context.device.driver),
     usesCards: () => context.contextType !== 'cpu',
     close: isOwn ? () => context.close() : undefined,
   };
@@ -53,7 +60,13 @@ function managerOwner(manager) {
     of: manager,
     timeout,
     run: (workload, options) => manager.executeWorkload(workload, options),
-    place: (name, found, loading) => placeShared(names, name, found, loading),
+    place: (weights, loading, name) =>
+      name === undefined ? placeApart(weights, loading) : placeShared(names, name, weights, loading),
+    async devices() {
+      await manager.ready;
+      const all = manager.contexts().map(({ contextType, device }) => wordsOf(contextType, device));
+      return [...new Set(all)].sort().join('; ');
+    },
     usesCards: () => manager.contexts().some(({ contextType }) => contextType !== 'cpu'),
   };
 }

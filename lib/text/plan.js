@@ -3,12 +3,13 @@
 // earlier steps' outputs, tensors, and what a batch has: ids, typeIds and positions [t], offsets [n + 1], and pairs
 // [s, s] where the family has them (s: the longest text of the batch). The last step's output is 'hidden' [t, d].
 'use strict';
+const { fitStep } = require('./precision');
 
 /** @typedef {import('../index').TensorLike} TensorLike */
 /** @typedef {Record<string, string>} Names */
 /**
  * `output`: its name, or those of several.
- * @typedef {{ type: string, inputs: Names, output: string, params: Record<string, unknown> }} Step
+ * @typedef {{ type: string, inputs: Names, output: string, params?: Record<string, unknown> }} Step
  */
 /**
  * A tensor of a model: what the graph calls it, and the names that a file may have for it, the first that is there.
@@ -56,17 +57,32 @@
 /** @typedef {{ ids: Int32Array, typeIds: Int32Array, offsets: Int32Array }} Batch texts' tokens, one behind the other */
 /** @typedef {{ type: string, inputs: Names, outputs: Names, params: Record<string, unknown> }} Node */
 
-/** What a graph is run with: its nodes and outputs, and the inputs that are neither tensors nor a batch's. */
-/** @typedef {{ nodes: Node[], outputs: string[], inputs: Record<string, TensorLike> }} Graph */
+/**
+ * What a graph is run with: its nodes and outputs, the inputs that are neither tensors nor a batch's, and, where jobs may
+ * become one launch, which inputs have a row for each token.
+ * @typedef {{ nodes: readonly Node[], outputs: string[], inputs: Record<string, TensorLike>, rows?: string[] }} Graph
+ */
 
 const kMostPairs = 4; // kept: texts of one batch after the other are often as long
 
+const { freeze } = Object;
+
 /**
+ * Fixed in all its parts: a graph whose nodes can't have changed is known again at a glance.
  * @param {Step} step
  * @returns {Node}
  */
-function nodeOf({ type, inputs, output, params }) {
-  return { type, inputs, params, outputs: { output } };
+function nodeOf({ type, inputs, output, params = {} }) {
+  const fixed = Object.entries(params).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? freeze([...value]) : value,
+  ]);
+  return freeze({
+    type,
+    inputs: freeze({ ...inputs }),
+    params: freeze(Object.fromEntries(fixed)),
+    outputs: freeze({ output }),
+  });
 }
 
 /**
@@ -80,12 +96,25 @@ function step(type, inputs, output, params = {}) {
   return { type, inputs, output, params };
 }
 
+/**
+ * All tensors of a model.
+ * @param {Family<any>} family
+ * @param {any} sizes
+ * @param {Tail} tail
+ * @returns {TensorSpec[]}
+ */
+function tensorsOf(family, sizes, tail) {
+  return [...family.tensors(sizes), ...tail.tensors];
+}
+
 class Plan {
   #family;
   #sizes;
+  /** @type {Step[]} */
   #steps;
   #normalizes;
   #used;
+  #rows;
   /** @type {Map<string, Graph>} by what is wanted */
   #graphs = new Map();
   /** @type {Map<number, TensorLike>} by the longest text */
@@ -95,15 +124,15 @@ class Plan {
    * @param {Family<any>} family
    * @param {any} sizes what family.read() has made of config.json
    * @param {Tail} tail
+   * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that aren't stored as they are
    */
-  constructor(family, sizes, tail) {
+  constructor(family, sizes, tail, forms = new Map()) {
     this.#family = family;
     this.#sizes = sizes;
-    this.#steps = [...family.steps(sizes), ...tail.steps];
+    this.#steps = [...family.steps(sizes), ...tail.steps].map((each) => fitStep(each, forms));
     this.#normalizes = tail.normalize;
     this.#used = new Set(this.#steps.flatMap(({ inputs }) => Object.values(inputs)));
-    /** @readonly */
-    this.tensors = [...family.tensors(sizes), ...tail.tensors];
+    this.#rows = ['ids', 'typeIds', 'positions'].filter((name) => this.#used.has(name));
     /** @readonly whose attention can be asked for */
     this.layers = this.#steps.filter(({ type }) => type === 'attention').length;
     /** @readonly */
@@ -140,7 +169,9 @@ class Plan {
         steps.push(...this.#attentionSteps(layer));
         outputs.push('weights');
       }
-      graph = { nodes: steps.map(nodeOf), outputs, inputs };
+      // Jobs with inputs of their own that are no rows are not alike.
+      const isAlike = layer === undefined && inputs.prefix === undefined && !this.#used.has('pairs');
+      graph = { nodes: freeze(steps.map(nodeOf)), outputs, inputs, rows: isAlike ? this.#rows : undefined };
       this.#graphs.set(key, graph);
     }
     return graph;
@@ -155,8 +186,8 @@ class Plan {
   #attentionSteps(layer) {
     const { inputs, params } = this.#steps.filter(({ type }) => type === 'attention')[layer];
     const query = this.#steps.find(({ output }) => output === inputs.query);
-    const shape = /** @type {number[]} */ (query?.params.shape);
-    const alpha = params.scale ?? 1 / Math.sqrt(shape[2]);
+    const shape = /** @type {number[]} */ (query?.params?.shape);
+    const alpha = params?.scale ?? 1 / Math.sqrt(shape[2]);
     const heads = (/** @type {string} */ of, /** @type {string} */ output) =>
       step('transpose', { input: of }, output, { axes: [1, 0, 2] });
     const scores = step('matmul', { a: 'queryHeads', b: 'keyHeads' }, 'scores', { transposeB: true, alpha });
@@ -216,4 +247,4 @@ class Plan {
   }
 }
 
-module.exports = { Plan };
+module.exports = { Plan, tensorsOf };

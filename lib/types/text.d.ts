@@ -150,6 +150,8 @@ export class TextModel {
   readonly maxLength: number;
   /** What its weights are kept as. */
   readonly precision: Exclude<Precision, 'auto'>;
+  /** Why it is that one: it was asked for, or what was measured of each, at the first load on this device. */
+  readonly precisionReason: string;
   /** What goes before texts of a kind, by name, as its files say. */
   readonly prompts: Readonly<Record<string, string>>;
   /** close() was called. */
@@ -215,7 +217,4 @@ export const defaultModel: string;
  *   of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named; ERR_OUT_OF_MEMORY;
  *   ERR_DEVICE_LOST; ERR_CANCELED; ERR_CLOSED
  */
-export function loadModel(
-  source: string | URL,
-  options?: Omit<LoadModelOptions, 'contextType'>,
-): Promise<TextModel>;
+export function loadModel(source: string | URL, options?: Omit<LoadModelOptions, 'contextType'>): Promise<TextModel>;
