@@ -1,16 +1,16 @@
 // Draws which words of a sentence a model looks at from which: the attention weights of one of its layers, on a real
 // sentence of a licence.
-//   npm run example:attention -- --licence MIT --layer 0
+//   npm run example:attention -- --licence MIT --layer 1
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
 const { Command, InvalidArgumentError, Option } = require('commander');
 const { readPassages } = require('./search-passages');
 
-const kSentence = /permission is hereby granted/i; // of the MIT licence
+const kSentence = /copyright notice and this permission notice/i; // of the MIT licence
 const size = { width: 1280, height: 900 };
 
-/** The passage that begins a grant, or the first one that there is. */
+/** The condition of the MIT licence and its like, or the first passage that there is. */
 function sentenceOf(licence) {
   const { passages } = readPassages([licence]);
   const { text } = passages.find((passage) => kSentence.test(passage.text)) ?? passages[0];
@@ -31,7 +31,19 @@ function makeScene({ labels, weights }, { title, head, theme }) {
   };
 }
 
-/** The device that was asked for, or the best one; pictures go to one that draws. */
+/** Draws on the context where it can, else on a device that draws. */
+async function draw(gpu, ctx, scene) {
+  if (ctx.device.features.graphics) return ctx.run(scene);
+  const device = gpu.devices().find(({ features }) => features.graphics);
+  if (!device) throw new Error('no device here can draw: `npx switchyard doctor` says what is missing');
+  const drawing = await gpu.createContext({ device: device.id });
+  try {
+    return await drawing.run(scene);
+  } finally {
+    await drawing.close();
+  }
+}
+
 async function main({ text: given, licence, model: source, layer, head, device, theme, out }) {
   const gpu = require('..');
   const ctx = await gpu.createContext({ device });
@@ -43,7 +55,7 @@ async function main({ text: given, licence, model: source, layer, head, device, 
     const [heads, tokens] = weights.shape;
     const which = head < 0 ? `mean of ${heads} heads` : `head ${head}`;
     const title = `Who looks at whom: layer ${layer} of ${model.family}, ${which}`;
-    const { outputs, timings } = await ctx.run(makeScene(attention[0], { title, head, theme }));
+    const { outputs, timings } = await draw(gpu, ctx, makeScene(attention[0], { title, head, theme }));
     const png = await gpu.encodePNG(outputs.image);
     fs.mkdirSync(path.dirname(path.resolve(out)), { recursive: true });
     fs.writeFileSync(out, png);
@@ -72,10 +84,10 @@ function wholeNumber(least) {
 
 const program = new Command('example:attention')
   .description('Draws the attention weights of a layer on a sentence of a licence, and writes them as a PNG file.')
-  .option('--text <text>', 'the sentence (default: the grant of --licence)')
+  .option('--text <text>', 'the sentence (default: one of --licence)')
   .option('--licence <id>', 'whose sentence', 'MIT')
   .option('--model <model>', "a model's folder, or the package that holds one")
-  .option('--layer <n>', 'which layer, from 0', wholeNumber(0), 0)
+  .option('--layer <n>', 'which layer, from 0', wholeNumber(0), 1)
   .option('--head <n>', 'which head; -1: the mean of all', wholeNumber(-1), -1)
   .option('--device <device>', "where to compute: auto, cpu, vulkan, cuda, or one device such as 'vulkan:0'", 'auto')
   .option('--out <file>', 'the picture', path.join(__dirname, '..', 'build', 'attention.png'))

@@ -1,31 +1,39 @@
 // The neighbourhood of a question: the passages found, linked where they mean the same, as a scene of a network.
 'use strict';
-const { families } = require('./gallery-data');
 
 const kLinks = 3; // of a passage to those most like it
-const kSpokes = 8; // of the question to the best
-const kMinSimilarity = 0.55;
-const kIterations = 500;
-const kStretch = 1.7; // the layout is round, the picture wide
-const kLabels = 16;
+const kSpokes = 6; // of the question to the best
+const kLayout = { iterations: 600, gravity: 0.03 };
+const kStretch = 1.8; // the layout is round, the picture wide
+const kLabels = 18;
 const kLabelLetters = 42;
+const kQuestionRank = 3; // of the best passage's
 const size = { width: 1280, height: 720 };
 
 const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text);
 
-/** Whom each node is linked with: the question is node 0, the passages come in the order in which they were found. */
-function linksOf(found, neighbours) {
-  const links = [found.slice(0, kSpokes).map(({ score }, i) => ({ to: i + 1, weight: score }))];
-  const [, k] = neighbours.indices.shape;
-  found.forEach((_, row) => {
-    const mine = [];
-    for (let i = row * k; i < (row + 1) * k && mine.length < kLinks; ++i) {
-      const [to, weight] = [neighbours.indices.data[i], neighbours.scores.data[i]];
-      if (to !== row && weight >= kMinSimilarity) mine.push({ to: to + 1, weight });
-    }
-    links.push(mine);
+/** Whom each passage is linked with: nodes begin at 1, since the question is 0. */
+function linksOf({ indices, scores }) {
+  const [rows, k] = indices.shape;
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: k }, (__, i) => ({ to: indices.data[row * k + i] + 1, weight: scores.data[row * k + i] }))
+      .filter(({ to }) => to !== row + 1)
+      .slice(0, kLinks),
+  );
+}
+
+/** The question's: to the best passages, and to the best of each group that these do not lead to. */
+function spokesOf(found, links) {
+  const groups = found.map((_, i) => i + 1); // of each passage, by one of its members
+  const rootOf = (node) => (groups[node - 1] === node ? node : rootOf(groups[node - 1]));
+  const join = (a, b) => (groups[Math.max(rootOf(a), rootOf(b)) - 1] = Math.min(rootOf(a), rootOf(b)));
+  links.forEach((mine, row) => mine.forEach(({ to }) => join(row + 1, to)));
+  const reached = new Set();
+  return found.flatMap(({ score }, i) => {
+    const isNew = !reached.has(rootOf(i + 1));
+    reached.add(rootOf(i + 1));
+    return i < kSpokes || isNew ? [{ to: i + 1, weight: score }] : [];
   });
-  return links;
 }
 
 /** A compressed sparse row matrix. */
@@ -48,15 +56,15 @@ async function neighbourhood(question, found, vectors, run) {
     inputs: { queries: rows, base: rows },
     params: { k: Math.min(found.length, kLinks + 1) },
   });
-  const graph = asRows(linksOf(found, neighbours));
+  const links = linksOf(neighbours);
+  const graph = asRows([spokesOf(found, links), ...links]);
   const { positions } = await run('lay them out', {
     type: 'force-layout',
     inputs: graph,
-    params: { iterations: kIterations },
+    params: kLayout,
   });
   for (let i = 0; i < positions.data.length; i += 2) positions.data[i] *= kStretch;
-  const names = families.names.slice(0, -1);
-  const groupOf = (id) => (families.of(id) < names.length ? families.of(id) : -1);
+  const ranks = found.map(({ score }) => Math.max(0, score) ** 4);
   return {
     type: 'render',
     scene: 'document-network',
@@ -64,8 +72,7 @@ async function neighbourhood(question, found, vectors, run) {
     inputs: {
       ...graph,
       positions,
-      ranks: Float32Array.from([1, ...found.map(({ score }) => Math.max(0, score) ** 4)]),
-      groups: Int32Array.from([-1, ...found.map(({ owners }) => groupOf(owners[0]))]),
+      ranks: Float32Array.from([kQuestionRank * ranks[0], ...ranks]),
     },
     params: {
       title: `What licences say to: ${shorten(question, 80)}`,
@@ -73,7 +80,6 @@ async function neighbourhood(question, found, vectors, run) {
         shorten(question, kLabelLetters),
         ...found.map(({ text, owners }) => shorten(`${owners[0]}: ${text}`, kLabelLetters)),
       ],
-      groups: names,
       maxLabels: kLabels,
       glow: 0.5,
     },

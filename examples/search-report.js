@@ -16,8 +16,8 @@ function wrap(text, width, most) {
     else lines.push(word.slice(0, width));
   }
   if (lines.length <= most) return lines.join('\n');
-  const last = lines[most - 1];
-  return [...lines.slice(0, most - 1), `${last.slice(0, width - 2).trimEnd()} …`].join('\n');
+  const last = lines[most - 1].length > width - 2 ? lines[most - 1].replace(/\s+\S*$/, '') : lines[most - 1];
+  return [...lines.slice(0, most - 1), `${last} …`].join('\n');
 }
 
 /** The licences that have a passage, the shortest name first: families have it in many versions. */
