@@ -16,6 +16,7 @@
 #include "lost_devices.h"
 #include "program_calls.h"
 #include "topology.h"
+#include "weights_wrap.h"
 
 namespace switchyard::node {
 namespace {
@@ -143,6 +144,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   defineCache(env, exports);
   defineCluster(env, exports);
   defineEstimates(env, exports);
+  defineWeights(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));

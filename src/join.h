@@ -29,7 +29,15 @@ class JoinedJobs {
   void finish();
   std::span<const std::shared_ptr<Job>> parts() const { return parts_; }
 
+  // What make() does for each kind of jobs: whose inputs are concatenated, and what the joined job's shapes are.
+  struct Input {
+    bool concatenated = false;
+    Shape shape;             // of the joined input
+    bool isOffsets = false;  // each job's behind the last one's
+  };
+
  private:
+  static std::unique_ptr<JoinedJobs> join(std::span<const std::shared_ptr<Job>> jobs, std::span<const Input> inputs);
   std::vector<std::shared_ptr<Job>> parts_;
   std::shared_ptr<HostBlock> memory_;
 };

@@ -246,8 +246,19 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => [bytes: number, onLoop: number]} copyCounts bytes copied for jobs of this process so far, in pieces
  *   of 256 KB and more; and those that an event loop waited for
  * @property {(channel: NativeChannel) => void} announce
+ * @property {(id: number, path: string) => void} openWeights delivers OpenedWeights
+ * @property {(id: number, handle: WeightsHandle, names: readonly string[],
+ *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for each
+ *   name that has no target, undefined for the others
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
+/** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
+/**
+ * `kind`: as the file says it, 'F32'; no dtype: there is none for it here.
+ * @typedef {{ name: string, kind: string, dtype?: import('../index').DType, shape: number[], bytes: number }}
+ *   StoredTensor
+ */
+/** @typedef {{ handle: WeightsHandle, bytes: number, tensors: StoredTensor[] }} OpenedWeights */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**
  * A way of cutting a job by rows: how many there are; of each input how many leading axes are cut, as one of so many

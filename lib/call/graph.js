@@ -12,6 +12,7 @@ const { currentPrecision } = require('./encode');
 /** @typedef {{ inputs: Fields, outputs: Fields, params: unknown }} NodeFields once they were checked */
 /** @typedef {{ index: number, owner: string, spec: Spec, node: NodeFields }} Node */
 /** @typedef {import('./graph-plans').Given} Given */
+/** @typedef {import('./graph-plans').Packed} Packed */
 /**
  * @typedef {object} GraphPlan
  * @property {Float64Array} numbers without the tensors'
@@ -35,12 +36,13 @@ const { currentPrecision } = require('./encode');
  * @property {number} nodesAt where the nodes begin
  */
 
-const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'split']);
+const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'split', 'packed']);
+const kPackedKeys = new Set(['rows', 'offsets', 'most']);
 const kNodeKeys = new Set(['type', 'inputs', 'params', 'outputs']);
 const { rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
-const { outputs: kMaxOutputs } = layouts.limits;
+const { outputs: kMaxOutputs, packedInputs: kMaxPackedInputs } = layouts.limits;
 const { id: kIdAt, inputs: kInputsAt, values: kValuesAt, nodes: kNodesAt, outputs: kOutputsAt } = layouts.graph;
-const { numbers: kHeader } = layouts.graph;
+const { numbers: kHeader, packedOffsets: kOffsetsAt, packedMost: kMostAt, packedRows: kRowsAt } = layouts.graph;
 const { workload: kNodeWorkload, inputs: kNodeInputs, outputs: kNodeOutputs, params: kNodeParams } = layouts.graphNode;
 const { label: kNodeLabel, numbers: nodeSize } = layouts.graphNode;
 const { none: kNoValue } = layouts.graphValue;
@@ -56,7 +58,7 @@ function checkGraph(workload) {
   if (workload.params !== undefined)
     throw invalid(`graph: it has no params of its own: give them to its nodes`, 'params');
   refuseUnknownKeys(workload, kGraphKeys, 'key of a graph');
-  const { inputs, nodes, outputs } = workload;
+  const { inputs, nodes, outputs, packed } = workload;
   if (inputs === null || typeof inputs !== 'object')
     throw invalid(`graph: inputs is ${show(inputs)}, but must be an object of tensors by name`, 'inputs');
   if (!Array.isArray(nodes) || nodes.length === 0)
@@ -65,7 +67,54 @@ function checkGraph(workload) {
     throw invalid(`graph: outputs is ${show(outputs)}, but must be an array of at least one name`, 'outputs');
   if (outputs.length > kMaxOutputs)
     throw invalid(`graph: it has ${outputs.length} outputs, but can have at most ${kMaxOutputs}`, 'outputs');
-  return { inputs: /** @type {Fields} */ (inputs), nodes, outputs };
+  return { inputs: /** @type {Fields} */ (inputs), nodes, outputs, packed: checkPacked(packed) };
+}
+
+/**
+ * Of a graph over packed sequences: which inputs have a row for each token, which says where each sequence begins, and
+ * how many tokens of several jobs may go in one launch. Each output has a row for each sequence or each token.
+ * @param {unknown} packed
+ * @returns {Packed|undefined}
+ */
+function checkPacked(packed) {
+  if (packed === undefined) return undefined;
+  if (packed === null || typeof packed !== 'object')
+    throw invalid(`graph: packed is ${show(packed)}, but must be an object { rows, offsets, most }`, 'packed');
+  refuseUnknownKeys(packed, kPackedKeys, `key of a graph's packed`, 'packed.');
+  const { rows, offsets, most } = /** @type {Fields} */ (packed);
+  if (!Array.isArray(rows) || rows.length === 0 || rows.length > kMaxPackedInputs)
+    throw invalid(
+      `graph: packed.rows is ${show(rows)}, but must be an array of 1 to ${kMaxPackedInputs} names of inputs`,
+      'packed.rows',
+    );
+  if (!(typeof most === 'number' && Number.isInteger(most) && most > 0 && most < 2 ** 31))
+    throw invalid(`graph: packed.most is ${show(most)}, but must be a number of tokens from 1 on`, 'packed.most');
+  return { rows, offsets: /** @type {string} */ (offsets), most };
+}
+
+/**
+ * @param {Packed|undefined} packed
+ * @param {string[]} inputs
+ * @param {Float64Array} numbers
+ */
+function encodePacked(packed, inputs, numbers) {
+  numbers.fill(kNoValue, kRowsAt, kRowsAt + kMaxPackedInputs);
+  numbers[kOffsetsAt] = kNoValue;
+  if (!packed) return;
+  const seen = new Set();
+  const placeOf = (/** @type {unknown} */ name, /** @type {string} */ argument) => {
+    const place = inputs.indexOf(/** @type {string} */ (name));
+    if (place < 0 || seen.has(place))
+      throw invalid(
+        `graph: ${argument} is ${show(name)}, but must be ${place < 0 ? 'an input' : 'another input than the rest'}`,
+        argument,
+      );
+    seen.add(place);
+    return place;
+  };
+  numbers[kOffsetsAt] = placeOf(packed.offsets, 'packed.offsets');
+  numbers[kMostAt] = packed.most;
+  packed.rows.forEach((name, i) => (numbers[kRowsAt + i] = placeOf(name, `packed.rows[${i}]`)));
 }
 
 /**
@@ -284,6 +333,7 @@ function planGraph(given) {
   numbers[kValuesAt] = values.size;
   numbers[kNodesAt] = order.length;
   numbers[kOutputsAt] = outputs.length;
+  encodePacked(given.packed, inputNames, numbers);
   outputs.forEach((name, i) => {
     numbers[kHeader + inputNames.length * slotSize + i] = /** @type {number} */ (values.get(name));
   });
