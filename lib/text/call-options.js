@@ -1,12 +1,13 @@
 // The options of loadModel(), embed() and rerank(), checked.
 'use strict';
+const { kPrecisions: kWays } = require('./precision');
 const { kHalves, checkWaiting } = require('../call');
 const { kContextTypes, GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 
 /** @typedef {Record<string, unknown>} Fields */
 /** @typedef {import('../index').JobOptions} JobOptions */
 
-const kPrecisions = ['auto', 'float32', 'float16', 'bfloat16', 'int8', 'int4'];
+const kPrecisions = ['auto', ...Object.keys(kWays)];
 const kLoading = new Set(['precision', 'maxLength', 'contextType', 'signal', 'onProgress']);
 /** Of jobs: on a context alone there is no queue, and nothing to choose. */
 const kOnContext = ['signal', 'timeout'];
@@ -47,10 +48,7 @@ function checkFlag(value, name) {
 function checkCount(value, name, least, most) {
   if (value === undefined) return undefined;
   if (!Number.isSafeInteger(value) || Number(value) < least || Number(value) > most)
-    throw invalid(
-      `${name} is ${show(value)}, but must be a whole number from ${least} to ${most}`,
-      `options.${name}`,
-    );
+    throw invalid(`${name} is ${show(value)}, but must be a whole number from ${least} to ${most}`, `options.${name}`);
   return Number(value);
 }
 
@@ -63,10 +61,7 @@ function checkLoading(given, isContext) {
   checkWaiting(options);
   const { precision = 'auto', contextType, onProgress } = options;
   if (!kPrecisions.includes(/** @type {string} */ (precision)))
-    throw invalid(
-      `precision is ${show(precision)}${suggestion(String(precision), kPrecisions)}`,
-      'options.precision',
-    );
+    throw invalid(`precision is ${show(precision)}${suggestion(String(precision), kPrecisions)}`, 'options.precision');
   if (contextType !== undefined && isContext)
     throw invalid('contextType is an option of a manager: this model runs on one context', 'options.contextType');
   if (contextType !== undefined && !kContextTypes.includes(/** @type {any} */ (contextType)))

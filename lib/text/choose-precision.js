@@ -9,7 +9,6 @@ const { kSentences } = require('./sentences');
 /**
  * @typedef {object} Subject
  * @property {import('./owners').Owner} owner what it runs on
- * @property {string} device all that decides how fast that is
  * @property {import('./plan').Plan} plan
  * @property {import('./tokenizer').Tokenizer} tokenizer
  * @property {import('./stored').TensorSource} source
@@ -45,14 +44,14 @@ async function measure({ owner, plan, source, digest, signal }, precision, batch
  * @returns {Promise<Choice>}
  */
 async function choosePrecision(subject) {
-  const { cache, digest, device, tokenizer, maxLength, scoresPairs } = subject;
-  /** @type {import('./plan').Batch|undefined} */
+  const { cache, digest, owner, tokenizer, maxLength, scoresPairs } = subject;
+  /** @type {Promise<import('./plan').Batch>|undefined} */
   let batch;
-  return choiceFor(cache, { digest, device }, async (precision) => {
+  return choiceFor(cache, { digest, devices: owner.devices() }, async (precision) => {
     // A pair is a sentence and the next one.
     const pairs = scoresPairs ? kSentences.map((_, i) => kSentences[(i + 1) % kSentences.length]) : undefined;
-    batch ??= await tokenizer.encode([...kSentences], { pairs, maxLength });
-    return measure(subject, precision, batch);
+    batch ??= tokenizer.encode([...kSentences], { pairs, maxLength });
+    return measure(subject, precision, await batch);
   });
 }
 

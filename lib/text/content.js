@@ -2,6 +2,7 @@
 // kept of them.
 'use strict';
 const { setImmediate } = require('node:timers/promises');
+const { throwIfAborted } = require('./call-options');
 const { layoutOf, pack } = require('./precision');
 
 /** @typedef {import('../index').TensorData} TensorData */
@@ -14,9 +15,10 @@ const { layoutOf, pack } = require('./precision');
  * @property {Part[]} parts
  * @property {Map<string, import('./precision').Form>} forms how steps read them
  * @property {(targetOf: (place: number) => TensorData|undefined, take: (place: number, data: TensorData) =>
- *   void|Promise<void>, signal?: AbortSignal) => Promise<void>} read every part into the memory it has (`targetOf`), or
- *   has it taken
+ *   void|Promise<void>, loading: Loading) => Promise<void>} read every part into the memory it has (`targetOf`), or has
+ *   it taken
  */
+/** @typedef {{ signal?: AbortSignal, onBytes?: (loaded: number, total: number) => void }} Loading */
 
 const kPiece = 1 << 20; // copied in a turn of the loop
 
@@ -45,20 +47,24 @@ async function copy(from, to) {
  */
 function contentOf(source, precision, kept, context) {
   const { parts, forms } = layoutOf(source.given, precision);
+  const sized = parts.map((part) => ({
+    ...part,
+    bytes: part.shape.reduce((product, extent) => product * extent, kBytes[part.dtype]),
+  }));
+  const total = sized.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
-    parts: parts.map((part) => ({
-      ...part,
-      bytes: part.shape.reduce((product, extent) => product * extent, kBytes[part.dtype]),
-    })),
+    parts: sized,
     forms,
-    async read(targetOf, take, signal) {
+    async read(targetOf, take, { signal, onBytes }) {
+      let loaded = 0;
       const { tensors } = await kept(() => pack(source, precision, context));
-      for (const [place, { name }] of parts.entries()) {
-        signal?.throwIfAborted();
+      for (const [place, { name, bytes }] of sized.entries()) {
+        throwIfAborted(signal, 'the loading');
         const { data } = /** @type {import('../index').Tensor} */ (tensors.get(name));
         const target = targetOf(place);
         if (target) await copy(data, target);
         else await take(place, data);
+        onBytes?.((loaded += bytes), total);
       }
     },
   };

@@ -22,7 +22,7 @@ const { kFamilies } = require('./families');
  * @property {boolean} lowercase texts are made lower case before they are tokenized
  * @property {Record<string, string>} prompts by name
  * @property {string|undefined} promptName of the one that is used where a call names none
- * @property {string} tokenizer the folder of its files
+ * @property {{ folder: string }|{ json: string }} tokenizer where its files are, or the text of its tokenizer.json
  * @property {string} weights the folder of the encoder's
  * @property {string[]} deciding all small files that what it gives follows from
  */
@@ -95,7 +95,7 @@ async function readFolder(folder) {
     lowercase: sentence.do_lower_case === true,
     prompts: words.prompts,
     promptName: words.promptName,
-    tokenizer: place,
+    tokenizer: { folder: place },
     weights: place,
     deciding,
   };

@@ -1,15 +1,22 @@
 // loadModel(): a folder becomes a model, once for each manager or context, however often and by however many it is
 // loaded; who gives up waiting costs the others nothing.
 'use strict';
-const { GPUError, asGpuError, invalid, tell } = require('../core');
 const { EventEmitter } = require('node:events');
+const { readSettings } = require('../config');
+const { GPUError, asGpuError, invalid, tell } = require('../core');
 const { checkLoading, throwIfAborted } = require('./call-options');
+const { choosePrecision } = require('./choose-precision');
+const { contentOf } = require('./content');
 const { digestFiles } = require('./digest');
+const { fileContent, fileSource } = require('./file-content');
 const { readFolder } = require('./folder');
 const { LoadedModel } = require('./loaded-model');
 const { TextModel } = require('./model');
+const { PackedCache } = require('./packed-cache');
 const { Plan } = require('./plan');
+const { readTfjs } = require('./readers/tfjs');
 const { findSource } = require('./source');
+const { sourceOf: storedSource } = require('./stored');
 const { Tokenizer } = require('./tokenizer');
 const { findWeights } = require('./weight-files');
 
@@ -23,7 +30,16 @@ const { findWeights } = require('./weight-files');
  *   progress: EventEmitter, forget: () => void }} Entry
  */
 /** @typedef {import('./folder').Description} Description */
-/** @typedef {{ description: Description, plan: Plan, found: import('./weight-files').Found[], digest: string }} Known */
+/** @typedef {{ signal: AbortSignal, onBytes: (loaded: number, total: number) => void }} Loading */
+/**
+ * `asStored`: its weights as they lie in files, where jobs can read them so; `sourceOf`: where they are packed from.
+ * @typedef {object} Known
+ * @property {Description} description
+ * @property {Plan} plan
+ * @property {string} digest
+ * @property {import('./content').Content} [asStored]
+ * @property {(runner: import('./stored').Runner) => import('./stored').TensorSource} sourceOf
+ */
 
 /** What was loaded, or is being, by manager or context, and by digest and precision. */
 /** @type {WeakMap<object, Map<string, Entry>>} */
@@ -36,15 +52,18 @@ const loaded = new WeakMap();
  * @returns {Promise<Known>}
  */
 async function recognize(source, { signal, onProgress }) {
-  const { folder, reader, name } = findSource(source);
-  if (reader !== 'folder')
-    throw new GPUError('ERR_UNSUPPORTED', `the model of the package '${name}' is of a format that is not built in`);
+  const { folder, reader } = findSource(source);
+  const onBytes = progressOf('digest', onProgress);
+  if (reader === 'tfjs') {
+    const { description, tensors, digest } = await readTfjs(folder, { signal, onBytes });
+    const plan = new Plan(description.family, description.sizes, description.tail);
+    return { description, plan, digest, sourceOf: (runner) => storedSource(plan.tensors, tensors, runner) };
+  }
   const description = await readFolder(folder);
   const plan = new Plan(description.family, description.sizes, description.tail);
   const { found, files } = await findWeights(description, plan.tensors, signal);
-  const onBytes = progressOf('digest', onProgress);
   const digest = await digestFiles(folder, [...description.deciding, ...files], { signal, onBytes });
-  return { description, plan, found, digest };
+  return { description, plan, digest, asStored: fileContent(found), sourceOf: () => fileSource(found) };
 }
 
 /**
@@ -62,18 +81,25 @@ function progressOf(step, onProgress) {
 /**
  * @param {Owner} owner
  * @param {Known} known
- * @param {AbortSignal} signal
- * @param {(loaded: number, total: number) => void} onBytes
+ * @param {import('../index').Precision} wanted
+ * @param {Loading} loading
  */
-async function build(owner, { description, plan, found, digest }, signal, onBytes) {
-  const precision = 'float32';
-  const tokenizer = await Tokenizer.load({ folder: description.tokenizer });
+async function build(owner, known, wanted, loading) {
+  const { description, digest } = known;
+  const tokenizer = await Tokenizer.load(description.tokenizer);
   try {
-    throwIfAborted(signal, 'the loading');
-    const placed = await owner.place(`text:${digest}:${precision}`, found, { signal, onBytes });
-    const model = new LoadedModel({ owner, description, plan, tokenizer, placed, digest, precision });
+    throwIfAborted(loading.signal, 'the loading');
+    const source = known.sourceOf(owner);
+    const cache = new PackedCache(readSettings(), (problem) =>
+      process.emitWarning(problem, { code: 'SWITCHYARD_CACHE' }),
+    );
+    const { precision, why } = await precisionOf(owner, known, wanted, { source, tokenizer, cache, loading });
+    const content = contentIn(precision, known, source, cache, owner);
+    const placed = await owner.place(`text:${digest}:${precision}`, content, loading);
+    const plan = known.plan.reading(content.forms);
+    const model = new LoadedModel({ owner, description, plan, tokenizer, placed, digest, precision, why });
     try {
-      await model.probe(signal);
+      await model.probe(loading.signal);
     } catch (error) {
       await placed.release();
       throw error;
@@ -86,22 +112,52 @@ async function build(owner, { description, plan, found, digest }, signal, onByte
 }
 
 /**
+ * @param {Owner} owner
+ * @param {Known} known
+ * @param {import('../index').Precision} wanted
+ * @param {{ source: import('./stored').TensorSource, tokenizer: Tokenizer, cache: PackedCache,
+ *   loading: Loading }} at
+ * @returns {Promise<{ precision: import('./precision').Precision, why: string }>}
+ */
+async function precisionOf(owner, { description, plan, digest }, wanted, { source, tokenizer, cache, loading }) {
+  if (wanted !== 'auto') return { precision: wanted, why: 'it was asked for' };
+  const { kind, maxLength } = description;
+  const scoresPairs = kind === 'cross-encoder';
+  const { signal } = loading;
+  return choosePrecision({ owner, plan, tokenizer, source, digest, scoresPairs, maxLength, cache, signal });
+}
+
+/**
+ * @param {import('./precision').Precision} precision
+ * @param {Known} known
+ * @param {import('./stored').TensorSource} source
+ * @param {PackedCache} cache
+ * @param {Owner} owner
+ */
+function contentIn(precision, { digest, asStored }, source, cache, owner) {
+  if (precision !== 'float32')
+    return contentOf(source, precision, (make) => cache.packed({ what: 'weights', digest, precision }, make), owner);
+  return asStored ?? contentOf(source, precision, (make) => make(), owner);
+}
+
+/**
  * The one that is there or is being loaded, or a new one.
  * @param {Owner} owner
  * @param {Known} known
+ * @param {import('../index').Precision} precision
  * @returns {Entry}
  */
-function entryOf(owner, known) {
+function entryOf(owner, known, precision) {
   let models = loaded.get(owner.of);
   if (!models) loaded.set(owner.of, (models = new Map()));
-  const key = known.digest;
+  const key = `${known.digest} ${precision}`;
   let entry = models.get(key);
   if (!entry) {
     const stop = new AbortController();
     const progress = new EventEmitter().setMaxListeners(0);
     const onBytes = (/** @type {number} */ bytes, /** @type {number} */ total) =>
       tell(progress, 'progress', { loaded: bytes, total, step: 'weights' });
-    const loading = build(owner, known, stop.signal, onBytes);
+    const loading = build(owner, known, precision, { signal: stop.signal, onBytes });
     const all = models;
     /** @type {Entry} */
     const own = { loading, isLoaded: false, waiting: 0, stop, progress, forget };
@@ -121,8 +177,8 @@ function entryOf(owner, known) {
  * @param {Options} options
  * @returns {Promise<{ model: LoadedModel, release: () => Promise<void> }>}
  */
-async function hold(owner, known, { signal, onProgress }) {
-  const entry = entryOf(owner, known);
+async function hold(owner, known, { precision, signal, onProgress }) {
+  const entry = entryOf(owner, known, precision);
   ++entry.waiting;
   if (onProgress) entry.progress.on('progress', onProgress);
   try {
@@ -183,8 +239,6 @@ async function letGo(entry, model) {
 async function loadModel(owner, source, given) {
   const options = checkLoading(given, owner.isContext);
   throwIfAborted(options.signal, 'the loading');
-  if (options.precision !== 'auto' && options.precision !== 'float32')
-    throw new GPUError('ERR_UNSUPPORTED', `precision '${options.precision}' is not built here: there is float32`);
   try {
     const known = await recognize(source, options);
     const { family, sizes, maxLength: usual } = known.description;

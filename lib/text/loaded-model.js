@@ -17,7 +17,8 @@ const { TextBatches } = require('./batches');
  * @property {import('./tokenizer').Tokenizer} tokenizer
  * @property {import('./weights').Placed} placed
  * @property {string} digest
- * @property {import('../index').Precision} precision
+ * @property {import('./precision').Precision} precision
+ * @property {string} why it is that
  */
 
 const kTokens = 4096; // of a job
@@ -31,7 +32,7 @@ class LoadedModel {
   #isReleased = false;
 
   /** @param {Parts} parts */
-  constructor({ owner, description, plan, tokenizer, placed, digest, precision }) {
+  constructor({ owner, description, plan, tokenizer, placed, digest, precision, why }) {
     this.owner = owner;
     this.description = description;
     this.plan = plan;
@@ -39,6 +40,7 @@ class LoadedModel {
     this.placed = placed;
     this.digest = digest;
     this.precision = precision;
+    this.why = why;
     /** How many have it. */
     this.holders = 0;
   }

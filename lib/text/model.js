@@ -53,6 +53,8 @@ class TextModel {
     /** @readonly */
     this.precision = loaded.precision;
     /** @readonly */
+    this.precisionReason = loaded.why;
+    /** @readonly */
     this.prompts = Object.freeze({ ...description.prompts });
   }
 
@@ -303,7 +305,10 @@ class TextModel {
     }
     const { dimensions = this.dimensions, dtype = 'float32' } = wanted;
     const Data = kArrays[kDTypes.indexOf(/** @type {any} */ (dtype))];
-    return { rows: { data: new Data(0), shape: [0, dimensions], dtype: /** @type {any} */ (dtype) }, timings: noTimings() };
+    return {
+      rows: { data: new Data(0), shape: [0, dimensions], dtype: /** @type {any} */ (dtype) },
+      timings: noTimings(),
+    };
   }
 
   /**
@@ -316,7 +321,7 @@ class TextModel {
     const { rows, timings } = await this.#rows({ ...batch, offsets: new Int32Array(1) }, wanted, options);
     const count = batch.offsets.length - 1;
     const [, width] = rows.shape;
-    const data = new (kArrays[kDTypes.indexOf(rows.dtype)])(count * width);
+    const data = new kArrays[kDTypes.indexOf(rows.dtype)](count * width);
     /** @type {import('../index').TextAttention[]} */
     const attention = [];
     for (let from = 0; from < count; from += kAtOnce) {

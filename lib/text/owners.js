@@ -2,6 +2,7 @@
 // close ends the model.
 'use strict';
 const { forModels, GPUClusterManager } = require('../cluster');
+const { devices } = require('../context');
 const { placeOn, placeShared } = require('./weights');
 
 /** @typedef {import('../context').GPUContext} GPUContext */
@@ -11,12 +12,30 @@ const { placeOn, placeShared } = require('./weights');
  * @property {boolean} isContext
  * @property {object} of the manager or the context
  * @property {(workload: object, options: import('../index').JobOptions) => Promise<import('../index').RunResult>} run
- * @property {(name: string, found: readonly import('./weight-files').Found[], loading: Loading) =>
+ * @property {(name: string, content: import('./content').Content, loading: Loading) =>
  *   Promise<import('./weights').Placed>} place the weights
  * @property {number} timeout of jobs that don't say one
+ * @property {() => string[]} devices what jobs run on, and whatever else decides how fast
  * @property {() => boolean} usesCards whether jobs run elsewhere than on the processor
  * @property {() => Promise<void>} [close] of what was opened for the model alone
  */
+
+/** @param {import('../index').DeviceInfo} device */
+function describeDevice({ id, name, driver, apiVersion, computeUnits }) {
+  return [id, name, driver, apiVersion, computeUnits].join(', ');
+}
+
+/**
+ * What contexts of a cluster run on.
+ * @param {import('../index').ContextInfo[]} contexts
+ */
+function devicesOf(contexts) {
+  const used = new Set(contexts.map(({ device }) => device));
+  return devices()
+    .filter(({ id }) => used.has(id))
+    .map(describeDevice)
+    .sort();
+}
 
 /**
  * @param {GPUContext} context
@@ -29,7 +48,8 @@ function contextOwner(context, isOwn = false) {
     of: context,
     timeout: Infinity,
     run: (workload, { signal, timeout }) => context.run(workload, { signal, timeout }),
-    place: (_, found, loading) => placeOn(context, found, loading),
+    place: (_, content, loading) => placeOn(context, content, loading),
+    devices: () => [describeDevice(context.device)],
     usesCards: () => context.contextType !== 'cpu',
     close: isOwn ? () => context.close() : undefined,
   };
@@ -53,7 +73,8 @@ function managerOwner(manager) {
     of: manager,
     timeout,
     run: (workload, options) => manager.executeWorkload(workload, options),
-    place: (name, found, loading) => placeShared(names, name, found, loading),
+    place: (name, content, loading) => placeShared(names, name, content, loading),
+    devices: () => devicesOf(manager.contexts()),
     usesCards: () => manager.contexts().some(({ contextType }) => contextType !== 'cpu'),
   };
 }

@@ -3,6 +3,7 @@
 // earlier steps' outputs, tensors, and what a batch has: ids, typeIds and positions [t], offsets [n + 1], and pairs
 // [s, s] where the family has them (s: the longest text of the batch). The last step's output is 'hidden' [t, d].
 'use strict';
+const { fitStep } = require('./precision');
 
 /** @typedef {import('../index').TensorLike} TensorLike */
 /** @typedef {Record<string, string>} Names */
@@ -20,6 +21,8 @@
  * @property {number[]} shape
  * @property {'weight'|'table'|'vector'} kind
  * @property {string} [file]
+ * @property {boolean} [careful] its rounding shows more than that of others: it has 8 bits at least
+ * @property {import('./stored').Stored} [stored] how a file has it, where that is not as it is wanted
  */
 /**
  * - architectures, classifiers: as config.json says encoders, and those with the head of a cross-encoder
@@ -83,6 +86,7 @@ function step(type, inputs, output, params = {}) {
 class Plan {
   #family;
   #sizes;
+  #tail;
   #steps;
   #normalizes;
   #used;
@@ -95,11 +99,14 @@ class Plan {
    * @param {Family<any>} family
    * @param {any} sizes what family.read() has made of config.json
    * @param {Tail} tail
+   * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that are not as files have
+   *   them
    */
-  constructor(family, sizes, tail) {
+  constructor(family, sizes, tail, forms = new Map()) {
     this.#family = family;
     this.#sizes = sizes;
-    this.#steps = [...family.steps(sizes), ...tail.steps];
+    this.#tail = tail;
+    this.#steps = [...family.steps(sizes), ...tail.steps].map((each) => fitStep(each, forms));
     this.#normalizes = tail.normalize;
     this.#used = new Set(this.#steps.flatMap(({ inputs }) => Object.values(inputs)));
     /** @readonly */
@@ -108,6 +115,14 @@ class Plan {
     this.layers = this.#steps.filter(({ type }) => type === 'attention').length;
     /** @readonly */
     this.dimensions = tail.dimensions;
+  }
+
+  /**
+   * The same with tensors in another precision.
+   * @param {ReadonlyMap<string, import('./precision').Form>} forms
+   */
+  reading(forms) {
+    return new Plan(this.#family, this.#sizes, this.#tail, forms);
   }
 
   /**

@@ -3,17 +3,13 @@
 // where it is, on a GPU on the device. Files are copied out of, and never mapped: src/text/safetensors.h says why.
 'use strict';
 const { kArrays, kDTypes, createSharedTensor } = require('../call');
-const { readTensors } = require('./weight-files');
 
 /** @typedef {import('../index').DType} DType */
 /** @typedef {import('../index').InputTensor} InputTensor */
 /** @typedef {import('../call/shared-tensor').SharedTensor} SharedTensor */
-/** @typedef {import('./weight-files').Found} Found */
-/**
- * A tensor as it is to lie there; `found`: where it is read from.
- * @typedef {{ name: string, dtype: DType, shape: readonly number[], bytes: number, found: Found }} Part
- */
-/** @typedef {{ signal?: AbortSignal, onBytes?: (loaded: number, total: number) => void }} Loading */
+/** @typedef {import('./content').Content} Content */
+/** @typedef {import('./content').Part} Part */
+/** @typedef {import('./content').Loading} Loading */
 /**
  * @typedef {object} Placed
  * @property {Record<string, InputTensor>} inputs of graphs, by name
@@ -31,19 +27,7 @@ const { readTensors } = require('./weight-files');
  */
 
 const kAlignment = 256; // of a tensor in the shared one: what devices want of a view, and a vector of any width
-const kPieceBytes = 32 << 20; // read at once: after each it is told how far it is
 const kTries = 100; // a name may go between publishing it and looking it up
-
-/**
- * @param {readonly Found[]} found
- * @returns {Part[]}
- */
-function partsOf(found) {
-  return found.map((each) => {
-    const { spec, stored, dtype } = each;
-    return { name: spec.name, dtype, shape: spec.shape, bytes: stored.bytes, found: each };
-  });
-}
 
 /**
  * @param {readonly Part[]} parts
@@ -72,49 +56,13 @@ function arrayOver(dtype, buffer, offset, bytes) {
 }
 
 /**
- * In pieces, file by file.
- * @param {readonly Part[]} parts
- * @returns {{ file: Found['file'], places: number[], bytes: number }[]} `places` among the parts
- */
-function piecesOf(parts) {
-  /** @type {{ file: Found['file'], places: number[], bytes: number }[]} */
-  const pieces = [];
-  for (const [place, { found, bytes }] of parts.entries()) {
-    const last = pieces.at(-1);
-    if (last && last.file === found.file && last.bytes + bytes <= kPieceBytes) {
-      last.places.push(place);
-      last.bytes += bytes;
-    } else pieces.push({ file: found.file, places: [place], bytes });
-  }
-  return pieces;
-}
-
-/**
- * @param {readonly Part[]} parts
- * @param {(place: number) => import('../index').TensorData|undefined} targetOf memory for a part; undefined: it is made
- * @param {(place: number, buffer: ArrayBuffer) => void|Promise<void>} take what was made
- * @param {Loading} loading
- */
-async function readParts(parts, targetOf, take, { signal, onBytes }) {
-  const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-  let loaded = 0;
-  for (const { file, places, bytes } of piecesOf(parts)) {
-    const names = places.map((place) => parts[place].found.stored.name);
-    const buffers = await readTensors(file, names, places.map(targetOf), signal);
-    for (const [i, buffer] of buffers.entries()) if (buffer) await take(places[i], buffer);
-    onBytes?.((loaded += bytes), total);
-  }
-}
-
-/**
  * For a context of this process.
  * @param {import('../context/context').GPUContext} context
- * @param {readonly Found[]} found
+ * @param {Content} content
  * @param {Loading} loading
  * @returns {Promise<Placed>}
  */
-async function placeOn(context, found, loading) {
-  const parts = partsOf(found);
+async function placeOn(context, { parts, read }, loading) {
   /** @type {Record<string, InputTensor>} */
   const inputs = {};
   /** @type {import('../call/device-tensor').DeviceTensor[]} */
@@ -123,9 +71,9 @@ async function placeOn(context, found, loading) {
     for (const tensor of held) tensor.release();
     for (const name of Object.keys(inputs)) delete inputs[name];
   };
-  const take = async (/** @type {number} */ place, /** @type {ArrayBuffer} */ buffer) => {
-    const { name, dtype, shape, bytes } = parts[place];
-    const tensor = { data: arrayOver(dtype, buffer, 0, bytes), shape, dtype };
+  const take = async (/** @type {number} */ place, /** @type {import('../index').TensorData} */ data) => {
+    const { name, dtype, shape } = parts[place];
+    const tensor = { data, shape, dtype };
     if (context.contextType === 'cpu') {
       inputs[name] = tensor;
       return;
@@ -135,7 +83,7 @@ async function placeOn(context, found, loading) {
     inputs[name] = /** @type {InputTensor} */ (/** @type {unknown} */ (uploaded));
   };
   try {
-    await readParts(parts, () => undefined, take, loading);
+    await read(() => undefined, take, loading);
   } catch (error) {
     release();
     throw error;
@@ -163,13 +111,13 @@ function viewsOf(parts, shared) {
  * own.
  * @param {Names} names
  * @param {string} name
- * @param {readonly Found[]} found
+ * @param {Content} content
  * @param {Loading} loading
  * @returns {Promise<Placed>}
  */
-async function placeShared(names, name, found, loading) {
-  const parts = partsOf(found);
-  const shared = await obtain(names, name, parts, loading);
+async function placeShared(names, name, content, loading) {
+  const { parts } = content;
+  const shared = await obtain(names, name, content, loading);
   const views = viewsOf(parts, shared);
   // Whoever closes a model takes its name away: who still has it gives it back, so that it is there for the next one.
   const onChange = (/** @type {{ name: string, version: number }} */ event) => {
@@ -190,17 +138,21 @@ async function placeShared(names, name, found, loading) {
 /**
  * @param {Names} names
  * @param {string} name
- * @param {readonly Part[]} parts
+ * @param {Content} content
  * @param {Loading} loading
  * @returns {Promise<SharedTensor>}
  */
-async function obtain(names, name, parts, loading) {
+async function obtain(names, name, { parts, read }, loading) {
   const there = await find(names, name);
   if (there) return there;
   const own = createSharedTensor([layOut(parts).bytes], 'uint8', false);
   try {
     const views = viewsOf(parts, own);
-    await readParts(parts, (place) => views[place].data, () => {}, loading);
+    await read(
+      (place) => views[place].data,
+      () => {},
+      loading,
+    );
     own.seal();
     for (let tries = 0; tries < kTries; ++tries) {
       if (await names.publishFirst(name, own)) return own;

@@ -150,6 +150,8 @@ export class TextModel {
   readonly maxLength: number;
   /** What its weights are kept as. */
   readonly precision: Exclude<Precision, 'auto'>;
+  /** Why: that it was asked for, or what was measured here, of time and of the distance from float32. */
+  readonly precisionReason: string;
   /** What goes before texts of a kind, by name, as its files say. */
   readonly prompts: Readonly<Record<string, string>>;
   /** close() was called. */

@@ -39,7 +39,11 @@ describe('config.json', () => {
     const model = await context.loadModel(folderOf());
     await model.close();
     for (const key of ['num_attention_heads', 'layer_norm_eps', 'hidden_act', 'intermediate_size', 'vocab_size'])
-      await expectRefused(renamed(key, `${key}_x`), 'ERR_UNSUPPORTED', new RegExp(`'${key}_x' is no key that is known`));
+      await expectRefused(
+        renamed(key, `${key}_x`),
+        'ERR_UNSUPPORTED',
+        new RegExp(`'${key}_x' is no key that is known`),
+      );
   });
 
   it.each([
@@ -53,7 +57,10 @@ describe('config.json', () => {
     [{ rotary_base: 10000 }, /'rotary_base' is no key that is known of a BERT model/],
     [{ architectures: ['LlamaModel'] }, /'architectures' is \['LlamaModel'\], but known are BertModel/],
     [{ architectures: undefined }, /'architectures' is undefined/],
-    [{ num_attention_heads: 5 }, /'num_attention_heads' is 5, but models are known here with a divisor of the width, 32/],
+    [
+      { num_attention_heads: 5 },
+      /'num_attention_heads' is 5, but models are known here with a divisor of the width, 32/,
+    ],
     [{ layer_norm_eps: 0 }, /'layer_norm_eps' is 0/],
     [{ hidden_size: 'wide' }, /'hidden_size' is 'wide'/],
   ])('with %p', async (change, message) => {
@@ -61,7 +68,13 @@ describe('config.json', () => {
   });
 
   it('with keys that change nothing is taken', async () => {
-    const harmless = { output_past: true, pruned_heads: {}, is_decoder: false, pooler_fc_size: 768, _name_or_path: 'x' };
+    const harmless = {
+      output_past: true,
+      pruned_heads: {},
+      is_decoder: false,
+      pooler_fc_size: 768,
+      _name_or_path: 'x',
+    };
     const model = await context.loadModel(withConfig({ ...harmless, chunk_size_feed_forward: 0, use_cache: true }));
     await model.close();
   });

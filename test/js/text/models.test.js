@@ -31,7 +31,9 @@ async function idsOf(model, texts) {
 function expectRows(embeddings, expected) {
   const [n, d] = embeddings.shape;
   expect([n, d]).toEqual([expected.length, expected[0].length]);
-  const worst = expected.map((row, i) => Math.max(...row.map((value, j) => Math.abs(value - embeddings.data[i * d + j]))));
+  const worst = expected.map((row, i) =>
+    Math.max(...row.map((value, j) => Math.abs(value - embeddings.data[i * d + j]))),
+  );
   expect(Math.max(...worst)).toBeLessThan(kPrecise);
 }
 

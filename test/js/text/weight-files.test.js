@@ -57,7 +57,11 @@ test.each([
 test('without a tensor, or with one that is not known', async () => {
   await expectRefused(folderOf({ ...spec, tensors: others }), 'ERR_INVALID_ARGUMENT', `has no tensor '${kName}'`);
   const more = { ...spec.tensors, 'encoder.layer.0.lora.weight': query };
-  await expectRefused(folderOf({ ...spec, tensors: more }), 'ERR_UNSUPPORTED', /a tensor 'encoder.layer.0.lora.weight'/);
+  await expectRefused(
+    folderOf({ ...spec, tensors: more }),
+    'ERR_UNSUPPORTED',
+    /a tensor 'encoder.layer.0.lora.weight'/,
+  );
 });
 
 test('with tensors that no result depends on', async () => {

@@ -154,8 +154,7 @@ function encoderTensors(family, { width, layers, heads, hidden, positions, words
   if (family === 'bert' || family === 'roberta')
     tensors[`${at}.token_type_embeddings.weight`] = random.tensor([family === 'bert' ? 2 : 1, width], 0.3);
   norm(random, tensors, `${at}.LayerNorm`, width);
-  if (family === 'mpnet')
-    tensors[`${prefix}encoder.relative_attention_bias.weight`] = random.tensor([32, heads], 1);
+  if (family === 'mpnet') tensors[`${prefix}encoder.relative_attention_bias.weight`] = random.tensor([32, heads], 1);
   for (let i = 0; i < layers; ++i) {
     const of = (part) => `${prefix}${layer(i)}.${parts[part]}`;
     linear(random, tensors, of('query'), width, width, 1.6); // so that attention is not even
@@ -277,7 +276,12 @@ function writeModel(folder, model, { pooling, dense = [], normalize, sentence, p
   if (normalize) modules.push(['Normalize', `${modules.length}_Normalize`]);
   writeJson(
     path.join(folder, 'modules.json'),
-    modules.map(([type, where], idx) => ({ idx, name: `${idx}`, path: where, type: `sentence_transformers.models.${type}` })),
+    modules.map(([type, where], idx) => ({
+      idx,
+      name: `${idx}`,
+      path: where,
+      type: `sentence_transformers.models.${type}`,
+    })),
   );
   fs.mkdirSync(path.join(folder, '1_Pooling'));
   writeJson(path.join(folder, '1_Pooling', 'config.json'), { word_embedding_dimension: model.sizes.width, ...pooling });

@@ -88,7 +88,10 @@ function encode({ family, sizes, prefix, tensors }, ids, types = ids.map((text) 
     const padded = [...text, ...new Array(longest - text.length).fill(padId)];
     const positions = positionsOf(family, padded, text.length, padId);
     return padded.map((id, i) => {
-      let sum = plus(Float64Array.from(rowOf(table('word_embeddings'), id)), rowOf(table('position_embeddings'), positions[i]));
+      let sum = plus(
+        Float64Array.from(rowOf(table('word_embeddings'), id)),
+        rowOf(table('position_embeddings'), positions[i]),
+      );
       if (table('token_type_embeddings')) sum = plus(sum, rowOf(table('token_type_embeddings'), types[t][i] ?? 0));
       return layerNorm(tensors, `${at}.LayerNorm`, sum, epsilon);
     });
