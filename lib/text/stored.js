@@ -15,7 +15,12 @@ const { GPUError, invalid } = require('../core');
  * @property {(data: Float32Array, shape: readonly number[]) => Float32Array} [make]
  */
 /** @typedef {import('./plan').TensorSpec & { optional?: boolean }} TensorEntry */
-/** @typedef {{ dtype: DType, shape: readonly number[], data: import('../index').TensorData }} FileTensor */
+/**
+ * @typedef {object} FileTensor
+ * @property {DType} dtype
+ * @property {readonly number[]} shape
+ * @property {import('../index').TensorData} data
+ */
 /** @typedef {{ run: (workload: any, options: any) => Promise<{ outputs: Record<string, Tensor> }> }} Runner */
 
 /** @param {readonly number[]} shape */
@@ -33,13 +38,13 @@ function findTensor({ name, from, shape, optional, stored }, files) {
     if (optional) return undefined;
     throw invalid(`the model has no tensor '${from.join("' or '")}', which its '${name}' is read from`);
   }
-  const tensor = /** @type {FileTensor} */ (files.get(found));
+  const file = /** @type {FileTensor} */ (files.get(found));
   const wanted = stored?.shape ?? shape;
-  if (String(tensor.shape) !== String(wanted))
-    throw invalid(`the model's tensor '${found}' is [${tensor.shape.join(', ')}], but must be [${wanted.join(', ')}]`);
-  if (stored && tensor.dtype !== 'float32')
-    throw new GPUError('ERR_UNSUPPORTED', `the model's tensor '${found}' is ${tensor.dtype}, but must be float32`);
-  return tensor;
+  if (String(file.shape) !== String(wanted))
+    throw invalid(`the model's tensor '${found}' is [${file.shape.join(', ')}], but must be [${wanted.join(', ')}]`);
+  if (stored && file.dtype !== 'float32')
+    throw new GPUError('ERR_UNSUPPORTED', `the model's tensor '${found}' is ${file.dtype}, but must be float32`);
+  return file;
 }
 
 /**
@@ -90,8 +95,12 @@ function layOut({ shape, stored }, file, context) {
  * @property {(name: string) => Promise<Tensor>} take
  */
 /**
- * `dtype`: as the file has it.
- * @typedef {{ name: string, shape: readonly number[], kind: TensorEntry['kind'], careful?: boolean, dtype: DType }} Given
+ * @typedef {object} Given
+ * @property {string} name
+ * @property {readonly number[]} shape
+ * @property {TensorEntry['kind']} kind
+ * @property {boolean} [careful]
+ * @property {DType} dtype as the file has it
  */
 
 /**

@@ -11,6 +11,8 @@ const { NaiveTokenizer, loadGraph, kFolder } = require('../../support/text/use-o
 const { prepare, packAs, embed } = require('../../support/text/run-model');
 const reference = require('../../support/text/use-reference');
 
+jest.setTimeout(120_000); // software Vulkan on a busy machine
+
 const kTexts = [
   'a',
   'Hello, world!',
@@ -26,15 +28,21 @@ const kTexts = [
 ];
 const kLong = 'The licensor grants a licence to use, copy and share the work. '.repeat(12);
 
-let oracle, stored, tokenizer;
+let stored, tokenizer, idLists, expected, expectedEmpty;
 beforeAll(async () => {
-  oracle = await loadGraph();
   stored = await readTfjs(kFolder);
   tokenizer = new NaiveTokenizer();
-}, 60_000);
-afterAll(() => oracle?.close());
+  idLists = [...kTexts, kLong].map((text) => tokenizer.encode(text));
+  const oracle = await loadGraph();
+  expected = [];
+  for (const ids of idLists) expected.push((await oracle.embed([ids]))[0]); // without padding it takes less
+  [expectedEmpty] = await oracle.embed([[], [17]]);
+  oracle.close();
+}, 240_000);
 
 const largestDifference = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+/** Of all rows. */
+const farthest = (rows, others) => Math.max(...rows.map((row, i) => largestDifference(row, others[i])));
 
 test('what is known of it', () => {
   expect(stored.description.maxLength).toBe(128);
@@ -52,30 +60,20 @@ describe.each(devices)('on %s', (device) => {
   afterAll(() => context?.close());
 
   test('texts of all kinds in one batch are within 1e-5 of TensorFlow.js', async () => {
-    const idLists = kTexts.map((text) => tokenizer.encode(text));
-    idLists.splice(3, 0, []); // an empty text among others
-    const { rows, dimensions } = await embed(model, packed, idLists, context);
+    expect(idLists.at(-1).length).toBeGreaterThan(150); // cut as the graph cuts it
+    const { rows, dimensions } = await embed(model, packed, [...idLists.slice(0, 3), [], ...idLists.slice(3)], context);
     expect(dimensions).toBe(512);
-    const expected = await oracle.embed(idLists);
-    expect(Math.max(...rows.map((row, i) => largestDifference(row, expected[i])))).toBeLessThan(1e-5);
-  }, 60_000);
-
-  test('a text of more than 128 tokens is cut as the graph cuts it', async () => {
-    const ids = tokenizer.encode(kLong);
-    expect(ids.length).toBeGreaterThan(150);
-    const [expected] = await oracle.embed([ids]);
-    const { rows } = await embed(model, packed, [ids], context);
-    expect(largestDifference(rows[0], expected)).toBeLessThan(1e-5);
-  }, 60_000);
+    const [empty] = rows.splice(3, 1);
+    expect(farthest(rows, expected)).toBeLessThan(1e-5);
+    expect(largestDifference(empty, expectedEmpty)).toBeLessThan(1e-5);
+  });
 
   test('in double precision it is the same within rounding', async () => {
-    const ids = tokenizer.encode(kTexts[2]);
-    const { rows } = await embed(model, packed, [ids], context);
-    expect(largestDifference(rows[0], reference.embed(packed.tensors, ids))).toBeLessThan(1e-6);
+    const { rows } = await embed(model, packed, [idLists[1]], context);
+    expect(largestDifference(rows[0], reference.embed(packed.tensors, idLists[1]))).toBeLessThan(1e-6);
   });
 
   test('a text gets the same row alone and among others', async () => {
-    const idLists = kTexts.map((text) => tokenizer.encode(text));
     const together = await embed(model, packed, idLists, context);
     for (const i of [0, 2, 6]) {
       const { rows } = await embed(model, packed, [idLists[i]], context);
@@ -85,33 +83,28 @@ describe.each(devices)('on %s', (device) => {
 });
 
 describe('through loadModel()', () => {
-  test.each(devices)(
-    'texts are within 1e-5 of TensorFlow.js on %s',
-    async (device) => {
-      const context = await gpu.createContext({ device });
-      const model = await context.loadModel(gpu.defaultModel, { precision: 'float32' });
-      expect(model).toMatchObject({ kind: 'encoder', family: 'use-lite', dimensions: 512, maxLength: 128, layers: 2 });
-      expect(model.precisionReason).toBe('it was asked for');
-      const texts = [...kTexts, kLong];
-      const { embeddings, tokens, truncated } = await model.embed(texts);
-      const idLists = texts.map((text) => tokenizer.encode(text));
-      expect(tokens).toEqual(idLists.map(({ length }) => Math.min(length, 128)));
-      expect(truncated).toEqual(idLists.map(({ length }) => length > 128));
-      const expected = await oracle.embed(idLists);
-      const rows = texts.map((_, i) => embeddings.data.subarray(i * 512, (i + 1) * 512));
-      expect(Math.max(...rows.map((row, i) => largestDifference(row, expected[i])))).toBeLessThan(1e-5);
-      await model.close();
-      await context.close();
-    },
-    120_000,
-  );
+  test.each(devices)('texts are within 1e-5 of TensorFlow.js on %s', async (device) => {
+    const context = await gpu.createContext({ device });
+    const model = await context.loadModel(gpu.defaultModel, { precision: 'float32' });
+    expect(model).toMatchObject({ kind: 'encoder', family: 'use-lite', dimensions: 512, maxLength: 128, layers: 2 });
+    expect(model.precisionReason).toBe('it was asked for');
+    const texts = [...kTexts, kLong];
+    const { embeddings, tokens, truncated } = await model.embed(texts);
+    expect(tokens).toEqual(idLists.map(({ length }) => Math.min(length, 128)));
+    expect(truncated).toEqual(idLists.map(({ length }) => length > 128));
+    const rows = texts.map((_, i) => embeddings.data.subarray(i * 512, (i + 1) * 512));
+    expect(farthest(rows, expected)).toBeLessThan(1e-5);
+    await model.close();
+    await context.close();
+  });
 
   test('an empty text has a row of its own, and no tokens', async () => {
     const model = await gpu.loadModel(gpu.defaultModel, { precision: 'float32' });
     const { embeddings, tokens } = await model.embed(['', 'a']);
     expect(tokens[0]).toBe(0);
     const alone = await model.embed('');
-    expect(largestDifference(alone.embeddings.data, embeddings.data.subarray(0, 512))).toBeLessThan(1e-6);
+    for (const data of [alone.embeddings.data, embeddings.data.subarray(0, 512)])
+      expect(largestDifference(expectedEmpty, data)).toBeLessThan(1e-5);
     await model.close();
   });
 
@@ -134,14 +127,13 @@ describe('through loadModel()', () => {
       else process.env.SHADER_CACHE_DIR = before;
       fs.rmSync(folder, { recursive: true });
     }
-  }, 120_000);
+  });
 
   test.each(Object.keys(kPrecisions))('%s gives about the same', async (precision) => {
     const model = await gpu.loadModel(gpu.defaultModel, { precision });
     expect(model.precision).toBe(precision);
     const { embeddings } = await model.embed(kTexts[2]);
-    const [expected] = await oracle.embed([tokenizer.encode(kTexts[2])]);
-    const dot = expected.reduce((sum, value, i) => sum + value * embeddings.data[i], 0);
+    const dot = expected[2].reduce((sum, value, i) => sum + value * embeddings.data[i], 0);
     expect(dot).toBeGreaterThan(0.95);
     await model.close();
   });
