@@ -6,17 +6,16 @@ const path = require('node:path');
 const { GPUError, invalid, show } = require('../core');
 const { readObject, inside, refuseUnknown } = require('./files');
 const { readModules, readTail } = require('./tail');
-const { kFamilies } = require('./families');
+const { kFamilies, encoderOf } = require('./families');
 
 /** @typedef {import('./files').Fields} Fields */
-/** @typedef {import('./plan').Family<any>} Family */
+/** @typedef {import('./families').Encoder} Encoder */
 /** @typedef {import('./tail').Module} Module */
 /**
  * @typedef {object} Description
  * @property {string} where the model's folder
  * @property {'encoder'|'cross-encoder'} kind
- * @property {Family} family
- * @property {any} sizes of the family
+ * @property {Encoder} encoder
  * @property {import('./plan').Tail} tail
  * @property {number} maxLength tokens of a text, the special ones included
  * @property {boolean} lowercase texts are made lower case before they are tokenized
@@ -74,11 +73,11 @@ async function readFolder(folder) {
   const isCrossEncoder = isClassifier && !modules?.some(({ type }) => type === 'Pooling');
   const sentence = await readSentence(place, isCrossEncoder);
   const words = await readPrompts(folder);
-  const sizes = family.read(withoutHead(config), file);
+  const encoder = encoderOf(family, family.read(withoutHead(config), file));
   const { tail, files } = isCrossEncoder
-    ? { tail: headOf(family, sizes, activationOf(config, words.activation, file)), files: [] }
-    : await readTail(modules?.slice(1), sizes.width, path.join(folder, 'modules.json'));
-  const longest = await longestOf(place, sentence, family.maxTokens(sizes));
+    ? { tail: headOf(encoder, activationOf(config, words.activation, file)), files: [] }
+    : await readTail(modules?.slice(1), encoder.width, path.join(folder, 'modules.json'));
+  const longest = await longestOf(place, sentence, encoder.maxTokens);
   const small = ['config.json', 'sentence_bert_config.json', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt'];
   const deciding = [
     ...['modules.json', 'config_sentence_transformers.json'].map((name) => path.join(folder, name)),
@@ -88,8 +87,7 @@ async function readFolder(folder) {
   return {
     where: folder,
     kind: isCrossEncoder ? 'cross-encoder' : 'encoder',
-    family,
-    sizes,
+    encoder,
     tail,
     maxLength: longest,
     lowercase: sentence.do_lower_case === true,
@@ -115,7 +113,7 @@ async function checkFolder(folder) {
 /**
  * @param {Fields} config
  * @param {string} where
- * @returns {{ family: Family, isClassifier: boolean }}
+ * @returns {{ family: (typeof kFamilies)[number], isClassifier: boolean }}
  */
 function familyOf(config, where) {
   const names = config.architectures;
@@ -213,16 +211,15 @@ function activationOf(config, named, where) {
 }
 
 /**
- * @param {Family} family
- * @param {any} sizes
+ * @param {Encoder} encoder
  * @param {string|undefined} activation
  * @returns {import('./plan').Tail}
  */
-function headOf(family, sizes, activation) {
-  const steps = family.head.steps(sizes);
+function headOf({ head = { tensors: [], steps: [] } }, activation) {
+  const steps = head.steps.map((step) => ({ ...step }));
   if (activation === undefined) steps[steps.length - 1].output = 'rows';
   else steps.push({ type: 'activation', inputs: { input: 'logits' }, output: 'rows', params: { kind: activation } });
-  return { tensors: family.head.tensors(sizes), steps, normalize: false, dimensions: 1 };
+  return { tensors: head.tensors, steps, normalize: false, dimensions: 1 };
 }
 
 /**

@@ -51,8 +51,7 @@ function telling(step, emitter) {
 async function assemble(owner, description, tokenizer, { precision, reason, packing, place }) {
   const weights = weightsIn(packing, precision);
   const placed = await place(weights);
-  const { family, sizes, tail } = description;
-  const plan = new Plan(family, sizes, tail, weights.forms);
+  const plan = new Plan(description.encoder, description.tail, weights.forms);
   return new LoadedModel({ owner, description, plan, tokenizer, placed, precision, reason });
 }
 
@@ -111,8 +110,8 @@ async function build(owner, description, wanted, { signal, onBytes }) {
  * @param {Tokenizer} tokenizer
  * @param {Description} description
  */
-function checkVocabulary({ vocabularySize }, { family, sizes }) {
-  const words = family.tensors(sizes).find(({ kind }) => kind === 'table')?.shape[0] ?? 0;
+function checkVocabulary({ vocabularySize }, { encoder }) {
+  const words = encoder.tensors.find(({ kind }) => kind === 'table')?.shape[0] ?? 0;
   if (vocabularySize > words)
     throw invalid(
       `the tokenizer has tokens with ids up to ${vocabularySize - 1}, but the model has vectors for ${words}: they are ` +
@@ -215,7 +214,7 @@ async function letGo(entry, model) {
  * @param {unknown} given
  * @returns {Promise<TextModel>}
  */
-async function loadModel(owner, source, given) {
+async function loadFor(owner, source, given) {
   const options = checkLoading(given, owner.isContext);
   const { signal, onProgress, contextType } = options;
   throwIfAborted(signal, 'the loading');
@@ -223,7 +222,7 @@ async function loadModel(owner, source, given) {
   if (onProgress) progress.on('progress', onProgress);
   try {
     const description = await recognize(source, { signal, onBytes: telling('digest', progress) });
-    const most = description.family.maxTokens(description.sizes);
+    const most = description.encoder.maxTokens;
     const { maxLength = description.maxLength } = options;
     if (maxLength > most)
       throw invalid(`maxLength is ${maxLength}, but the model has positions for ${most} tokens`, 'options.maxLength');
@@ -234,4 +233,4 @@ async function loadModel(owner, source, given) {
   }
 }
 
-module.exports = { loadModel };
+module.exports = { loadFor };

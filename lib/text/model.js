@@ -42,7 +42,7 @@ class TextModel {
     /** @readonly */
     this.kind = description.kind;
     /** @readonly */
-    this.family = description.family.name;
+    this.family = description.encoder.family;
     /** @readonly */
     this.digest = loaded.digest;
     /** @readonly of an embedding, or 1: the score of a cross-encoder */
@@ -303,9 +303,9 @@ class TextModel {
       return { rows, timings: { ...timings } };
     }
     const { dimensions = this.dimensions, dtype = 'float32' } = wanted;
-    const Data = kArrays[kDTypes.indexOf(/** @type {any} */ (dtype))];
+    const Data = kArrays[kDTypes.indexOf(dtype)];
     return {
-      rows: { data: new Data(0), shape: [0, dimensions], dtype: /** @type {any} */ (dtype) },
+      rows: { data: new Data(0), shape: [0, dimensions], dtype },
       timings: noTimings(),
     };
   }

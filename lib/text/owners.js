@@ -5,6 +5,7 @@ const { forModels, GPUClusterManager } = require('../cluster');
 const { placeOn, placeApart, placeShared } = require('./weights');
 
 /** @typedef {import('../context').GPUContext} GPUContext */
+/** @typedef {import('../cluster/manager').GPUClusterManager} Manager */
 /** @typedef {import('./weights').Loading} Loading */
 /** @typedef {import('./weights').Weights} Weights */
 /** @typedef {import('./weights').Placed} Placed */
@@ -43,17 +44,18 @@ function contextOwner(context, isOwn = false) {
 }
 
 /**
- * @param {GPUClusterManager} manager
+ * @param {Manager} manager
  * @returns {Owner}
  */
 function managerOwner(manager) {
-  const { timeout, publishFirst } = forModels(manager);
+  const { timeout, names: named } = forModels(manager);
+  /** @type {import('./weights').Names} */
   const names = {
-    publishFirst,
-    lookup: (/** @type {string} */ name) => manager.lookup(name),
-    unpublish: (/** @type {string} */ name) => manager.unpublish(name),
-    on: (/** @type {(event: any) => void} */ listener) => void manager.on('tensor-published', listener),
-    off: (/** @type {(event: any) => void} */ listener) => void manager.off('tensor-published', listener),
+    publishFirst: (name, tensor) => named.publishFirst(name, tensor),
+    lookup: (name) => manager.lookup(name),
+    unpublish: (name) => manager.unpublish(name),
+    on: (listener) => void manager.on('tensor-published', listener),
+    off: (listener) => void manager.off('tensor-published', listener),
   };
   return {
     isContext: false,

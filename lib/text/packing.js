@@ -23,7 +23,10 @@ const { kSentences } = require('./sentences');
 
 const kLayout = 1; // of what is kept: another way of packing, another number
 
-/** What keeps a cache from working costs time, and no result. @param {string} problem */
+/**
+ * What keeps a cache from working costs time, and no result.
+ * @param {string} problem
+ */
 function tell(problem) {
   process.emitWarning(`what was made of a model is not kept: ${problem}`, 'SwitchyardWarning');
 }

@@ -6,6 +6,7 @@
 const { fitStep } = require('./precision');
 
 /** @typedef {import('../index').TensorLike} TensorLike */
+/** @typedef {import('./families').Encoder} Encoder */
 /** @typedef {Record<string, string>} Names */
 /**
  * `output`: its name, or those of several.
@@ -17,8 +18,8 @@ const { fitStep } = require('./precision');
  * folder, where it is not the model's own.
  * @typedef {object} TensorSpec
  * @property {string} name
- * @property {string[]} from
- * @property {number[]} shape
+ * @property {readonly string[]} from
+ * @property {readonly number[]} shape
  * @property {'weight'|'table'|'vector'} kind
  * @property {string} [file]
  */
@@ -43,7 +44,7 @@ const { fitStep } = require('./precision');
  *   pairs?: (longest: number) => Int32Array,
  *   tensors: (sizes: Sizes) => TensorSpec[],
  *   steps: (sizes: Sizes) => Step[],
- *   head: { tensors: (sizes: Sizes) => TensorSpec[], steps: (sizes: Sizes) => Step[] },
+ *   head?: { tensors: (sizes: Sizes) => TensorSpec[], steps: (sizes: Sizes) => Step[] },
  * }} Family
  */
 /**
@@ -52,7 +53,7 @@ const { fitStep } = require('./precision');
  */
 /**
  * What a call wants of the rows: normalized, only so many of their columns, and as which dtype.
- * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: string }} Wanted
+ * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: import('../index').DType }} Wanted
  */
 /** @typedef {{ ids: Int32Array, typeIds: Int32Array, offsets: Int32Array }} Batch texts' tokens, one behind the other */
 /** @typedef {{ type: string, inputs: Names, outputs: Names, params: Record<string, unknown> }} Node */
@@ -60,7 +61,7 @@ const { fitStep } = require('./precision');
 /**
  * What a graph is run with: its nodes and outputs, the inputs that are neither tensors nor a batch's, and, where jobs may
  * become one launch, which inputs have a row for each token.
- * @typedef {{ nodes: readonly Node[], outputs: string[], inputs: Record<string, TensorLike>, rows?: string[] }} Graph
+ * @typedef {{ nodes: ReadonlyArray<Node>, outputs: string[], inputs: Record<string, TensorLike>, rows?: string[] }} Graph
  */
 
 const kMostPairs = 4; // kept: texts of one batch after the other are often as long
@@ -96,20 +97,8 @@ function step(type, inputs, output, params = {}) {
   return { type, inputs, output, params };
 }
 
-/**
- * All tensors of a model.
- * @param {Family<any>} family
- * @param {any} sizes
- * @param {Tail} tail
- * @returns {TensorSpec[]}
- */
-function tensorsOf(family, sizes, tail) {
-  return [...family.tensors(sizes), ...tail.tensors];
-}
-
 class Plan {
-  #family;
-  #sizes;
+  #encoder;
   /** @type {Step[]} */
   #steps;
   #normalizes;
@@ -121,15 +110,13 @@ class Plan {
   #pairs = new Map();
 
   /**
-   * @param {Family<any>} family
-   * @param {any} sizes what family.read() has made of config.json
+   * @param {Encoder} encoder
    * @param {Tail} tail
    * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that aren't stored as they are
    */
-  constructor(family, sizes, tail, forms = new Map()) {
-    this.#family = family;
-    this.#sizes = sizes;
-    this.#steps = [...family.steps(sizes), ...tail.steps].map((each) => fitStep(each, forms));
+  constructor(encoder, tail, forms = new Map()) {
+    this.#encoder = encoder;
+    this.#steps = [...encoder.steps, ...tail.steps].map((each) => fitStep(each, forms));
     this.#normalizes = tail.normalize;
     this.#used = new Set(this.#steps.flatMap(({ inputs }) => Object.values(inputs)));
     this.#rows = ['ids', 'typeIds', 'positions'].filter((name) => this.#used.has(name));
@@ -220,7 +207,7 @@ class Plan {
    * @param {Int32Array} offsets
    */
   #positionsOf(ids, offsets) {
-    const { first, skipped } = this.#family.positions?.(this.#sizes) ?? { first: 0, skipped: -1 };
+    const { first, skipped } = this.#encoder.positions;
     const positions = new Int32Array(ids.length);
     for (let text = 0; text + 1 < offsets.length; ++text)
       for (let i = offsets[text], next = first; i < offsets[text + 1]; ++i)
@@ -237,8 +224,8 @@ class Plan {
     for (let i = 1; i < offsets.length; ++i) longest = Math.max(longest, offsets[i] - offsets[i - 1]);
     let pairs = this.#pairs.get(longest);
     if (!pairs) {
-      const { pairs: make } = this.#family;
-      if (!make) throw new TypeError(`the family ${this.#family.name} has steps with pairs, and makes none`);
+      const { pairs: make, family } = this.#encoder;
+      if (!make) throw new TypeError(`the family ${family} has steps with pairs, and makes none`);
       pairs = { data: make(longest), shape: [longest, longest] };
       this.#pairs.set(longest, pairs);
       if (this.#pairs.size > kMostPairs) this.#pairs.delete(this.#pairs.keys().next().value ?? longest);
@@ -247,4 +234,4 @@ class Plan {
   }
 }
 
-module.exports = { Plan, tensorsOf };
+module.exports = { Plan };

@@ -3,7 +3,7 @@
 'use strict';
 const { digestFiles } = require('./digest');
 const { readFolder } = require('./folder');
-const { tensorsOf } = require('./plan');
+const { encoderOf } = require('./families');
 const { readTfjs } = require('./readers/tfjs');
 const { findSource } = require('./source');
 const { sourceOf } = require('./stored');
@@ -13,8 +13,7 @@ const { findWeights, sourceOfFiles } = require('./weight-files');
 /**
  * @typedef {object} Description
  * @property {'encoder'|'cross-encoder'} kind
- * @property {import('./plan').Family<any>} family
- * @property {any} sizes of the family
+ * @property {import('./families').Encoder} encoder
  * @property {import('./plan').Tail} tail
  * @property {number} maxLength tokens of a text, the special ones included
  * @property {boolean} lowercase texts are made lower case before they are tokenized
@@ -36,12 +35,12 @@ const { findWeights, sourceOfFiles } = require('./weight-files');
  */
 async function recognizeFolder(folder, options) {
   const read = await readFolder(folder);
-  const { kind, family, sizes, tail, maxLength, lowercase, prompts, promptName } = read;
-  const { found, files } = await findWeights(read, tensorsOf(family, sizes, tail), options.signal);
+  const { kind, encoder, tail, maxLength, lowercase, prompts, promptName } = read;
+  const { found, files } = await findWeights(read, [...encoder.tensors, ...tail.tensors], options.signal);
   const digest = await digestFiles(folder, [...read.deciding, ...files], options);
   const weights = () => sourceOfFiles(found);
   const tokenizer = { folder: read.tokenizer };
-  return { kind, family, sizes, tail, maxLength, lowercase, prompts, promptName, tokenizer, digest, weights };
+  return { kind, encoder, tail, maxLength, lowercase, prompts, promptName, tokenizer, digest, weights };
 }
 
 /**
@@ -55,9 +54,8 @@ async function recognizeTfjs(folder, { signal, onBytes }) {
   const tail = family.tail(sizes);
   return {
     kind: 'encoder',
-    family: /** @type {import('./plan').Family<any>} */ (/** @type {unknown} */ (family)),
-    sizes,
-    tail: /** @type {import('./plan').Tail} */ (/** @type {unknown} */ (tail)),
+    encoder: encoderOf(family, sizes),
+    tail,
     maxLength,
     lowercase: false,
     prompts: {},

@@ -66,10 +66,10 @@ async function findWeights(description, specs, signal) {
  * An encoder's folder may have a head that is not asked for.
  * @param {import('./folder').Description} description
  */
-function unusedOf({ family, sizes, kind }) {
-  const head = kind === 'encoder' ? family.head.tensors(sizes).flatMap(({ from }) => from) : [];
+function unusedOf({ encoder, kind }) {
+  const head = kind === 'encoder' ? (encoder.head?.tensors ?? []).flatMap(({ from }) => from) : [];
   const names = new Set(head);
-  return [...kUnused, ...family.unused, { test: (/** @type {string} */ name) => names.has(name) }];
+  return [...kUnused, ...encoder.unused, { test: (/** @type {string} */ name) => names.has(name) }];
 }
 
 /**
