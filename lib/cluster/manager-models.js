@@ -4,8 +4,9 @@ const { Listened, loadModelOn } = require('../core');
 
 /** @typedef {import('../core').GPUError} GPUError */
 /**
- * What models need of a manager that isn't public: how long jobs may take that don't say it, and named tensors.
- * @typedef {{ timeout: number, names: import('./worker/named-tensors').NamedTensors }} ForModels
+ * What models need of a manager that isn't public: how long jobs may take that don't say it, named tensors, and whether
+ * it is closed.
+ * @typedef {{ timeout: number, names: import('./worker/named-tensors').NamedTensors, checkOpen: () => void }} ForModels
  */
 
 class ManagerModels extends Listened {

@@ -27,7 +27,11 @@ let insideOf;
 class GPUClusterManager extends ManagerModels {
   static {
     madeWith = (manager) => ({ config: manager.#config, logger: manager.#logger });
-    insideOf = (manager) => ({ timeout: manager.#config.timeout, names: manager.#process.names });
+    insideOf = (manager) => ({
+      timeout: manager.#config.timeout,
+      names: manager.#process.names,
+      checkOpen: () => manager.#checkOpen(),
+    });
   }
 
   #config;

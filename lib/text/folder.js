@@ -6,22 +6,23 @@ const path = require('node:path');
 const { GPUError, invalid, show } = require('../core');
 const { readObject, inside, refuseUnknown } = require('./files');
 const { readModules, readTail } = require('./tail');
-const { kFamilies, encoderOf } = require('./families');
+const { kFamilies } = require('./families');
 
 /** @typedef {import('./files').Fields} Fields */
-/** @typedef {import('./families').Encoder} Encoder */
+/** @typedef {import('./plan').Family<any>} Family */
 /** @typedef {import('./tail').Module} Module */
 /**
  * @typedef {object} Description
  * @property {string} where the model's folder
  * @property {'encoder'|'cross-encoder'} kind
- * @property {Encoder} encoder
+ * @property {Family} family
+ * @property {any} sizes of the family
  * @property {import('./plan').Tail} tail
  * @property {number} maxLength tokens of a text, the special ones included
  * @property {boolean} lowercase texts are made lower case before they are tokenized
  * @property {Record<string, string>} prompts by name
  * @property {string|undefined} promptName of the one that is used where a call names none
- * @property {string} tokenizer the folder of its files
+ * @property {{ folder: string }|{ json: string }} tokenizer where its files are, or the text of its tokenizer.json
  * @property {string} weights the folder of the encoder's
  * @property {string[]} deciding all small files that what it gives follows from
  */
@@ -73,11 +74,11 @@ async function readFolder(folder) {
   const isCrossEncoder = isClassifier && !modules?.some(({ type }) => type === 'Pooling');
   const sentence = await readSentence(place, isCrossEncoder);
   const words = await readPrompts(folder);
-  const encoder = encoderOf(family, family.read(withoutHead(config), file));
+  const sizes = family.read(withoutHead(config), file);
   const { tail, files } = isCrossEncoder
-    ? { tail: headOf(encoder, activationOf(config, words.activation, file)), files: [] }
-    : await readTail(modules?.slice(1), encoder.width, path.join(folder, 'modules.json'));
-  const longest = await longestOf(place, sentence, encoder.maxTokens);
+    ? { tail: headOf(family, sizes, activationOf(config, words.activation, file)), files: [] }
+    : await readTail(modules?.slice(1), sizes.width, path.join(folder, 'modules.json'));
+  const longest = await longestOf(place, sentence, family.maxTokens(sizes));
   const small = ['config.json', 'sentence_bert_config.json', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt'];
   const deciding = [
     ...['modules.json', 'config_sentence_transformers.json'].map((name) => path.join(folder, name)),
@@ -87,13 +88,14 @@ async function readFolder(folder) {
   return {
     where: folder,
     kind: isCrossEncoder ? 'cross-encoder' : 'encoder',
-    encoder,
+    family,
+    sizes,
     tail,
     maxLength: longest,
     lowercase: sentence.do_lower_case === true,
     prompts: words.prompts,
     promptName: words.promptName,
-    tokenizer: place,
+    tokenizer: { folder: place },
     weights: place,
     deciding,
   };
@@ -113,7 +115,7 @@ async function checkFolder(folder) {
 /**
  * @param {Fields} config
  * @param {string} where
- * @returns {{ family: (typeof kFamilies)[number], isClassifier: boolean }}
+ * @returns {{ family: Family, isClassifier: boolean }}
  */
 function familyOf(config, where) {
   const names = config.architectures;
@@ -211,15 +213,16 @@ function activationOf(config, named, where) {
 }
 
 /**
- * @param {Encoder} encoder
+ * @param {Family} family
+ * @param {any} sizes
  * @param {string|undefined} activation
  * @returns {import('./plan').Tail}
  */
-function headOf({ head = { tensors: [], steps: [] } }, activation) {
-  const steps = head.steps.map((step) => ({ ...step }));
+function headOf(family, sizes, activation) {
+  const steps = family.head.steps(sizes);
   if (activation === undefined) steps[steps.length - 1].output = 'rows';
   else steps.push({ type: 'activation', inputs: { input: 'logits' }, output: 'rows', params: { kind: activation } });
-  return { tensors: head.tensors, steps, normalize: false, dimensions: 1 };
+  return { tensors: family.head.tensors(sizes), steps, normalize: false, dimensions: 1 };
 }
 
 /**

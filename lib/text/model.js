@@ -42,7 +42,7 @@ class TextModel {
     /** @readonly */
     this.kind = description.kind;
     /** @readonly */
-    this.family = description.encoder.family;
+    this.family = description.family.name;
     /** @readonly */
     this.digest = loaded.digest;
     /** @readonly of an embedding, or 1: the score of a cross-encoder */
@@ -54,7 +54,7 @@ class TextModel {
     /** @readonly */
     this.precision = loaded.precision;
     /** @readonly */
-    this.precisionReason = loaded.reason;
+    this.precisionReason = loaded.why;
     /** @readonly */
     this.prompts = Object.freeze({ ...description.prompts });
   }
@@ -161,6 +161,7 @@ class TextModel {
       const { tokenizer } = this.#loaded;
       const encoded = await tokenizer.encode(this.#cased(list), {
         maxLength: this.maxLength,
+        truncate: true,
         spans: wantsSpans,
         signal: /** @type {AbortSignal|undefined} */ (given.signal),
       });
@@ -303,9 +304,9 @@ class TextModel {
       return { rows, timings: { ...timings } };
     }
     const { dimensions = this.dimensions, dtype = 'float32' } = wanted;
-    const Data = kArrays[kDTypes.indexOf(dtype)];
+    const Data = kArrays[kDTypes.indexOf(/** @type {any} */ (dtype))];
     return {
-      rows: { data: new Data(0), shape: [0, dimensions], dtype },
+      rows: { data: new Data(0), shape: [0, dimensions], dtype: /** @type {any} */ (dtype) },
       timings: noTimings(),
     };
   }

@@ -6,11 +6,10 @@
 const { fitStep } = require('./precision');
 
 /** @typedef {import('../index').TensorLike} TensorLike */
-/** @typedef {import('./families').Encoder} Encoder */
 /** @typedef {Record<string, string>} Names */
 /**
  * `output`: its name, or those of several.
- * @typedef {{ type: string, inputs: Names, output: string, params?: Record<string, unknown> }} Step
+ * @typedef {{ type: string, inputs: Names, output: string, params: Record<string, unknown> }} Step
  */
 /**
  * A tensor of a model: what the graph calls it, and the names that a file may have for it, the first that is there.
@@ -18,10 +17,12 @@ const { fitStep } = require('./precision');
  * folder, where it is not the model's own.
  * @typedef {object} TensorSpec
  * @property {string} name
- * @property {readonly string[]} from
- * @property {readonly number[]} shape
+ * @property {string[]} from
+ * @property {number[]} shape
  * @property {'weight'|'table'|'vector'} kind
  * @property {string} [file]
+ * @property {boolean} [careful] its rounding shows more than that of others: it has 8 bits at least
+ * @property {import('./stored').Stored} [stored] how a file has it, where that is not as it is wanted
  */
 /**
  * - architectures, classifiers: as config.json says encoders, and those with the head of a cross-encoder
@@ -44,7 +45,7 @@ const { fitStep } = require('./precision');
  *   pairs?: (longest: number) => Int32Array,
  *   tensors: (sizes: Sizes) => TensorSpec[],
  *   steps: (sizes: Sizes) => Step[],
- *   head?: { tensors: (sizes: Sizes) => TensorSpec[], steps: (sizes: Sizes) => Step[] },
+ *   head: { tensors: (sizes: Sizes) => TensorSpec[], steps: (sizes: Sizes) => Step[] },
  * }} Family
  */
 /**
@@ -53,37 +54,22 @@ const { fitStep } = require('./precision');
  */
 /**
  * What a call wants of the rows: normalized, only so many of their columns, and as which dtype.
- * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: import('../index').DType }} Wanted
+ * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: string }} Wanted
  */
 /** @typedef {{ ids: Int32Array, typeIds: Int32Array, offsets: Int32Array }} Batch texts' tokens, one behind the other */
 /** @typedef {{ type: string, inputs: Names, outputs: Names, params: Record<string, unknown> }} Node */
 
-/**
- * What a graph is run with: its nodes and outputs, the inputs that are neither tensors nor a batch's, and, where jobs may
- * become one launch, which inputs have a row for each token.
- * @typedef {{ nodes: ReadonlyArray<Node>, outputs: string[], inputs: Record<string, TensorLike>, rows?: string[] }} Graph
- */
+/** What a graph is run with: its nodes and outputs, and the inputs that are neither tensors nor a batch's. */
+/** @typedef {{ nodes: Node[], outputs: string[], inputs: Record<string, TensorLike> }} Graph */
 
 const kMostPairs = 4; // kept: texts of one batch after the other are often as long
 
-const { freeze } = Object;
-
 /**
- * Fixed in all its parts: a graph whose nodes can't have changed is known again at a glance.
  * @param {Step} step
  * @returns {Node}
  */
-function nodeOf({ type, inputs, output, params = {} }) {
-  const fixed = Object.entries(params).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? freeze([...value]) : value,
-  ]);
-  return freeze({
-    type,
-    inputs: freeze({ ...inputs }),
-    params: freeze(Object.fromEntries(fixed)),
-    outputs: freeze({ output }),
-  });
+function nodeOf({ type, inputs, output, params }) {
+  return { type, inputs, params, outputs: { output } };
 }
 
 /**
@@ -98,32 +84,45 @@ function step(type, inputs, output, params = {}) {
 }
 
 class Plan {
-  #encoder;
-  /** @type {Step[]} */
+  #family;
+  #sizes;
+  #tail;
   #steps;
   #normalizes;
   #used;
-  #rows;
   /** @type {Map<string, Graph>} by what is wanted */
   #graphs = new Map();
   /** @type {Map<number, TensorLike>} by the longest text */
   #pairs = new Map();
 
   /**
-   * @param {Encoder} encoder
+   * @param {Family<any>} family
+   * @param {any} sizes what family.read() has made of config.json
    * @param {Tail} tail
-   * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that aren't stored as they are
+   * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that are not as files have
+   *   them
    */
-  constructor(encoder, tail, forms = new Map()) {
-    this.#encoder = encoder;
-    this.#steps = [...encoder.steps, ...tail.steps].map((each) => fitStep(each, forms));
+  constructor(family, sizes, tail, forms = new Map()) {
+    this.#family = family;
+    this.#sizes = sizes;
+    this.#tail = tail;
+    this.#steps = [...family.steps(sizes), ...tail.steps].map((each) => fitStep(each, forms));
     this.#normalizes = tail.normalize;
     this.#used = new Set(this.#steps.flatMap(({ inputs }) => Object.values(inputs)));
-    this.#rows = ['ids', 'typeIds', 'positions'].filter((name) => this.#used.has(name));
+    /** @readonly */
+    this.tensors = [...family.tensors(sizes), ...tail.tensors];
     /** @readonly whose attention can be asked for */
     this.layers = this.#steps.filter(({ type }) => type === 'attention').length;
     /** @readonly */
     this.dimensions = tail.dimensions;
+  }
+
+  /**
+   * The same with tensors in another precision.
+   * @param {ReadonlyMap<string, import('./precision').Form>} forms
+   */
+  reading(forms) {
+    return new Plan(this.#family, this.#sizes, this.#tail, forms);
   }
 
   /**
@@ -156,9 +155,7 @@ class Plan {
         steps.push(...this.#attentionSteps(layer));
         outputs.push('weights');
       }
-      // Jobs with inputs of their own that are no rows are not alike.
-      const isAlike = layer === undefined && inputs.prefix === undefined && !this.#used.has('pairs');
-      graph = { nodes: freeze(steps.map(nodeOf)), outputs, inputs, rows: isAlike ? this.#rows : undefined };
+      graph = { nodes: steps.map(nodeOf), outputs, inputs };
       this.#graphs.set(key, graph);
     }
     return graph;
@@ -173,8 +170,8 @@ class Plan {
   #attentionSteps(layer) {
     const { inputs, params } = this.#steps.filter(({ type }) => type === 'attention')[layer];
     const query = this.#steps.find(({ output }) => output === inputs.query);
-    const shape = /** @type {number[]} */ (query?.params?.shape);
-    const alpha = params?.scale ?? 1 / Math.sqrt(shape[2]);
+    const shape = /** @type {number[]} */ (query?.params.shape);
+    const alpha = params.scale ?? 1 / Math.sqrt(shape[2]);
     const heads = (/** @type {string} */ of, /** @type {string} */ output) =>
       step('transpose', { input: of }, output, { axes: [1, 0, 2] });
     const scores = step('matmul', { a: 'queryHeads', b: 'keyHeads' }, 'scores', { transposeB: true, alpha });
@@ -207,7 +204,7 @@ class Plan {
    * @param {Int32Array} offsets
    */
   #positionsOf(ids, offsets) {
-    const { first, skipped } = this.#encoder.positions;
+    const { first, skipped } = this.#family.positions?.(this.#sizes) ?? { first: 0, skipped: -1 };
     const positions = new Int32Array(ids.length);
     for (let text = 0; text + 1 < offsets.length; ++text)
       for (let i = offsets[text], next = first; i < offsets[text + 1]; ++i)
@@ -224,8 +221,8 @@ class Plan {
     for (let i = 1; i < offsets.length; ++i) longest = Math.max(longest, offsets[i] - offsets[i - 1]);
     let pairs = this.#pairs.get(longest);
     if (!pairs) {
-      const { pairs: make, family } = this.#encoder;
-      if (!make) throw new TypeError(`the family ${family} has steps with pairs, and makes none`);
+      const { pairs: make } = this.#family;
+      if (!make) throw new TypeError(`the family ${this.#family.name} has steps with pairs, and makes none`);
       pairs = { data: make(longest), shape: [longest, longest] };
       this.#pairs.set(longest, pairs);
       if (this.#pairs.size > kMostPairs) this.#pairs.delete(this.#pairs.keys().next().value ?? longest);

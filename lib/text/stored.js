@@ -14,25 +14,9 @@ const { GPUError, invalid } = require('../core');
  * @property {boolean} [columns]
  * @property {(data: Float32Array, shape: readonly number[]) => Float32Array} [make]
  */
-/**
- * A tensor of a model. `from`: the names it has in files, the first that is there counts. `kind`: a `weight` [m, k] is
- * read by `linear`, a `table` [n, d] by `gather`, and both may be stored as halves or codes; a `vector` stays float32.
- * `careful`: its rounding shows more than that of others, and it has 8 bits at least.
- * @typedef {object} TensorEntry
- * @property {string} name
- * @property {readonly string[]} from
- * @property {readonly number[]} shape
- * @property {'table'|'weight'|'vector'} kind
- * @property {boolean} [optional]
- * @property {boolean} [careful]
- * @property {Stored} [stored]
- */
-/**
- * A node of the graph that a model is run as: its inputs are names of earlier outputs, of tensors, or of the batch's.
- * @typedef {{ type: string, inputs: Record<string, string>, output: string, params?: Record<string, unknown> }} Step
- */
+/** @typedef {import('./plan').TensorSpec & { optional?: boolean }} TensorEntry */
 /** @typedef {{ dtype: DType, shape: readonly number[], data: import('../index').TensorData }} FileTensor */
-/** @typedef {{ run: (workload: any) => Promise<{ outputs: Record<string, Tensor> }> }} Runner a context, say */
+/** @typedef {{ run: (workload: any, options: any) => Promise<{ outputs: Record<string, Tensor> }> }} Runner */
 
 /** @param {readonly number[]} shape */
 const elementsOf = (shape) => shape.reduce((product, extent) => product * extent, 1);
@@ -78,7 +62,7 @@ async function columnsAsRows(data, { shape: of, first = 0 }, [m, k], context) {
   const turn = { type: 'transpose', inputs: { input: isWhole ? 'part' : 'cut' }, outputs: { output: 'rows' } };
   const nodes = isWhole ? [turn] : [cut, turn];
   const inputs = { part: tensor(data, [k, columns]) };
-  const { outputs } = await context.run({ type: 'graph', inputs, nodes, outputs: ['rows'] });
+  const { outputs } = await context.run({ type: 'graph', inputs, nodes, outputs: ['rows'] }, {});
   return outputs.rows;
 }
 
@@ -105,7 +89,10 @@ function layOut({ shape, stored }, file, context) {
  * @property {Given[]} given
  * @property {(name: string) => Promise<Tensor>} take
  */
-/** @typedef {Omit<TensorEntry, 'from'|'stored'|'optional'> & { dtype: DType }} Given `dtype`: as the file has it */
+/**
+ * `dtype`: as the file has it.
+ * @typedef {{ name: string, shape: readonly number[], kind: TensorEntry['kind'], careful?: boolean, dtype: DType }} Given
+ */
 
 /**
  * @param {readonly TensorEntry[]} table

@@ -1,5 +1,5 @@
-// What comes behind an encoder, as sentence-transformers' modules.json says: pooling, dense layers, normalizing.
-// Without one it is the mean of the tokens, as sentence-transformers itself takes it.
+// What comes behind an encoder, as sentence-transformers' modules.json says: pooling, dense layers, normalizing. Without
+// one it is the mean of the tokens, as sentence-transformers itself takes it.
 'use strict';
 const path = require('node:path');
 const { GPUError, invalid, show } = require('../core');

@@ -150,7 +150,7 @@ export class TextModel {
   readonly maxLength: number;
   /** What its weights are kept as. */
   readonly precision: Exclude<Precision, 'auto'>;
-  /** Why it is that one: it was asked for, or what was measured of each, at the first load on this device. */
+  /** Why: that it was asked for, or what was measured here, of time and of the distance from float32. */
   readonly precisionReason: string;
   /** What goes before texts of a kind, by name, as its files say. */
   readonly prompts: Readonly<Record<string, string>>;

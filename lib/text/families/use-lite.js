@@ -3,8 +3,8 @@
 // As its TensorFlow.js graph has it; kParts is what that graph is known by.
 'use strict';
 
-/** @typedef {import('../stored').TensorEntry} TensorEntry */
-/** @typedef {import('../stored').Step} Step */
+/** @typedef {import('../plan').TensorSpec} TensorSpec */
+/** @typedef {import('../plan').Step} Step */
 /** @typedef {typeof kSizes} Sizes */
 
 /** `layers`: what comes in, and what goes on from there. */
@@ -68,7 +68,7 @@ const kCareful = new Set(['0.skip.weight', '0.value.weight', '0.heads.weight', '
  * @param {string} name
  * @param {string} from
  * @param {number[]} shape
- * @returns {TensorEntry}
+ * @returns {TensorSpec}
  */
 function vector(name, from, shape) {
   return { name, from: [from], shape, kind: 'vector' };
@@ -81,7 +81,7 @@ function vector(name, from, shape) {
  * @param {number[]} shape of ours, [outputs, inputs]
  * @param {number[]} [stored] the file's, where there is more in it
  * @param {number} [first] the first of its columns that are ours
- * @returns {TensorEntry}
+ * @returns {TensorSpec}
  */
 function weight(name, from, shape, stored = [shape[1], shape[0]], first = 0) {
   const careful = kCareful.has(name);
@@ -91,7 +91,7 @@ function weight(name, from, shape, stored = [shape[1], shape[0]], first = 0) {
 /**
  * @param {number} i
  * @param {Sizes} sizes
- * @returns {TensorEntry[]}
+ * @returns {TensorSpec[]}
  */
 function layerTensors(i, { layers, hidden }) {
   const { input, output } = layers[i];
@@ -164,7 +164,7 @@ function makePositions(factors, [positions, width]) {
 
 /**
  * @param {Sizes} sizes
- * @returns {TensorEntry[]}
+ * @returns {TensorSpec[]}
  */
 function tensors(sizes) {
   const { vocabulary, width, maxLength } = sizes;
@@ -281,6 +281,7 @@ const useLite = {
   tensors,
   steps,
   tail,
+  head: { tensors: () => [], steps: () => [] }, // no cross-encoder is made of it
   graph: { parts: kParts, inputs: ['indices', 'values'], output: kOutput },
 };
 

@@ -1,7 +1,11 @@
 // The default model: its published graph, run by TensorFlow.js, gives the same embeddings.
 'use strict';
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const gpu = require('../../..');
 const { devices } = require('../../support/devices');
+const { kPrecisions } = require('../../../lib/text/precision');
 const { readTfjs } = require('../../../lib/text/readers/tfjs');
 const { NaiveTokenizer, loadGraph, kFolder } = require('../../support/text/use-oracle');
 const { prepare, packAs, embed } = require('../../support/text/run-model');
@@ -33,7 +37,7 @@ afterAll(() => oracle?.close());
 const largestDifference = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
 
 test('what is known of it', () => {
-  expect(stored.maxLength).toBe(128);
+  expect(stored.description.maxLength).toBe(128);
   expect(stored.digest).toMatch(/^[0-9a-f]{64}$/);
   expect(stored.tensors.get('module/Embeddings_en').shape).toEqual([8002, 256]);
 });
@@ -77,5 +81,68 @@ describe.each(devices)('on %s', (device) => {
       const { rows } = await embed(model, packed, [idLists[i]], context);
       expect(largestDifference(rows[0], together.rows[i])).toBeLessThan(2e-6);
     }
+  });
+});
+
+describe('through loadModel()', () => {
+  test.each(devices)(
+    'texts are within 1e-5 of TensorFlow.js on %s',
+    async (device) => {
+      const context = await gpu.createContext({ device });
+      const model = await context.loadModel(gpu.defaultModel, { precision: 'float32' });
+      expect(model).toMatchObject({ kind: 'encoder', family: 'use-lite', dimensions: 512, maxLength: 128, layers: 2 });
+      expect(model.precisionReason).toBe('it was asked for');
+      const texts = [...kTexts, kLong];
+      const { embeddings, tokens, truncated } = await model.embed(texts);
+      const idLists = texts.map((text) => tokenizer.encode(text));
+      expect(tokens).toEqual(idLists.map(({ length }) => Math.min(length, 128)));
+      expect(truncated).toEqual(idLists.map(({ length }) => length > 128));
+      const expected = await oracle.embed(idLists);
+      const rows = texts.map((_, i) => embeddings.data.subarray(i * 512, (i + 1) * 512));
+      expect(Math.max(...rows.map((row, i) => largestDifference(row, expected[i])))).toBeLessThan(1e-5);
+      await model.close();
+      await context.close();
+    },
+    120_000,
+  );
+
+  test('an empty text has a row of its own, and no tokens', async () => {
+    const model = await gpu.loadModel(gpu.defaultModel, { precision: 'float32' });
+    const { embeddings, tokens } = await model.embed(['', 'a']);
+    expect(tokens[0]).toBe(0);
+    const alone = await model.embed('');
+    expect(largestDifference(alone.embeddings.data, embeddings.data.subarray(0, 512))).toBeLessThan(1e-6);
+    await model.close();
+  });
+
+  test('auto takes a precision that keeps its bound, says why, and is kept', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-auto-'));
+    const before = process.env.SHADER_CACHE_DIR;
+    process.env.SHADER_CACHE_DIR = folder;
+    try {
+      const first = await gpu.loadModel(gpu.defaultModel);
+      expect(first.precisionReason).toMatch(/the fastest on this device.*float32 .* ms; float16 .* cosine/);
+      expect(Object.keys(kPrecisions)).toContain(first.precision);
+      const files = fs.readdirSync(path.join(folder, 'text'));
+      expect(files.length).toBe(first.precision === 'float32' ? 1 : 2);
+      await first.close();
+      const again = await gpu.loadModel(gpu.defaultModel);
+      expect(again.precisionReason).toBe(first.precisionReason); // with the very numbers
+      await again.close();
+    } finally {
+      if (before === undefined) delete process.env.SHADER_CACHE_DIR;
+      else process.env.SHADER_CACHE_DIR = before;
+      fs.rmSync(folder, { recursive: true });
+    }
+  }, 120_000);
+
+  test.each(Object.keys(kPrecisions))('%s gives about the same', async (precision) => {
+    const model = await gpu.loadModel(gpu.defaultModel, { precision });
+    expect(model.precision).toBe(precision);
+    const { embeddings } = await model.embed(kTexts[2]);
+    const [expected] = await oracle.embed([tokenizer.encode(kTexts[2])]);
+    const dot = expected.reduce((sum, value, i) => sum + value * embeddings.data[i], 0);
+    expect(dot).toBeGreaterThan(0.95);
+    await model.close();
   });
 });
