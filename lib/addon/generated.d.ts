@@ -1,7 +1,9 @@
 // Written by `npm run generate` from what the addon exports: do not edit. The numbers stand in .def files, which
 // src/layout.h tells about.
 export interface Layouts {
-  limits: Readonly<Record<'rank' | 'tensors' | 'params' | 'outputs' | 'directInputs' | 'copiedApart', number>>;
+  limits: Readonly<
+    Record<'rank' | 'tensors' | 'params' | 'outputs' | 'packedInputs' | 'directInputs' | 'copiedApart', number>
+  >;
   slot: Readonly<Record<'kind' | 'dtype' | 'rank' | 'extents' | 'numbers', number>>;
   slotKind: Readonly<Record<'absent' | 'host' | 'onDevice' | 'flat', number>>;
   call: Readonly<
@@ -41,7 +43,12 @@ export interface Layouts {
     >
   >;
   callKind: Readonly<Record<'program', number>>;
-  graph: Readonly<Record<'id' | 'inputs' | 'values' | 'nodes' | 'outputs' | 'numbers', number>>;
+  graph: Readonly<
+    Record<
+      'id' | 'inputs' | 'values' | 'nodes' | 'outputs' | 'packedOffsets' | 'packedMost' | 'packedRows' | 'numbers',
+      number
+    >
+  >;
   graphValue: Readonly<Record<'none', number>>;
   graphNode: Readonly<Record<'workload' | 'inputs' | 'outputs' | 'params' | 'label' | 'numbers', number>>;
   blockKind: Readonly<Record<'kernel' | 'shader', number>>;
@@ -110,6 +117,8 @@ export interface Layouts {
       | 'outputs'
       | 'memory'
       | 'own'
+      | 'rows'
+      | 'mostRows'
       | 'body'
       | 'numbers',
       number

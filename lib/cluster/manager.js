@@ -6,36 +6,31 @@ const { ClusterProcess } = require('./process');
 const { obtainFrom, publicContext } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
+const { ManagerModels } = require('./manager-models');
 const { makeOps } = require('./ops');
 const { readConfig, checkSameConfig } = require('../config');
-const { Listened, takeLogger, invalid, show, refuseUnknownKeys, tell, loadModelOn } = require('../core');
+const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
 
 /** @typedef {import('./process/cluster-process').Role} Role */
 /** @typedef {import('../core/errors').GPUError} GPUError */
 /** @typedef {import('../call/shared-tensor').SharedTensor} SharedTensor */
 /** @typedef {import('../index').GPUResult} GPUResult */
 /** @typedef {import('../index').JobOptions} JobOptions */
-/**
- * `timeout`: of jobs that don't say one; `publishFirst`: as publish(), but a name that has a tensor keeps it: false.
- * @typedef {{ timeout: number, publishFirst: (name: string, tensor: SharedTensor) => Promise<boolean> }} ForModels
- */
 
 const kUsesMs = 2000; // between two reports of the programs used
 
 /** @type {(manager: GPUClusterManager) => { config: import('../config/config').Config, logger: unknown }} */
 let madeWith;
-/** @type {(manager: GPUClusterManager) => ForModels} */
+/** @type {(manager: GPUClusterManager) => import('./manager-models').ForModels} */
 let insideOf;
 
-class GPUClusterManager extends Listened {
+class GPUClusterManager extends ManagerModels {
   static {
     madeWith = (manager) => ({ config: manager.#config, logger: manager.#logger });
     insideOf = (manager) => ({
       timeout: manager.#config.timeout,
-      publishFirst: async (name, tensor) => {
-        manager.#checkOpen();
-        return manager.#process.names.publishFirst(name, tensor);
-      },
+      names: manager.#process.names,
+      checkOpen: () => manager.#checkOpen(),
     });
   }
 
@@ -239,23 +234,6 @@ class GPUClusterManager extends Listened {
   }
 
   /**
-   * Loads a model of texts: its weights lie on this machine once, in memory that all processes of the cluster share.
-   * @param {string|URL} source a folder, a file: URL, or the name of a package that is known: `gpu.defaultModel`
-   * @param {import('../index').LoadModelOptions} [options] precision, maxLength, contextType, signal, onProgress
-   * @returns {Promise<import('../index').TextModel>}
-   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder or package; ERR_INVALID_ARGUMENT: it is no
-   *   model, or a file of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named, or no context
-   *   could be opened; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
-   * @example
-   * const model = await manager.loadModel('./models/all-MiniLM-L6-v2');
-   * const { embeddings } = await model.embed(['a text', 'another'], { timeout: 5000 });
-   */
-  async loadModel(source, options) {
-    this.#checkOpen();
-    return loadModelOn(this, source, options);
-  }
-
-  /**
    * The contexts of all workers; none once the manager is closed.
    * @returns {import('../index').ContextInfo[]}
    * @example const ready = manager.contexts().filter(({ state }) => state === 'ready');
@@ -426,13 +404,4 @@ function createGPUClusterManager(options) {
   return current;
 }
 
-/**
- * What models need of a manager that isn't public.
- * @param {GPUClusterManager} manager
- * @returns {ForModels}
- */
-function forModels(manager) {
-  return insideOf(manager);
-}
-
-module.exports = { GPUClusterManager, createGPUClusterManager, forModels };
+module.exports = { GPUClusterManager, createGPUClusterManager, forModels: insideOf };

@@ -47,7 +47,7 @@ async function choosePrecision(subject) {
   const { cache, digest, owner, tokenizer, maxLength, scoresPairs } = subject;
   /** @type {Promise<import('./plan').Batch>|undefined} */
   let batch;
-  return choiceFor(cache, { digest, devices: owner.devices() }, async (precision) => {
+  return choiceFor(cache, { digest, devices: await owner.devices() }, async (precision) => {
     // A pair is a sentence and the next one.
     const pairs = scoresPairs ? kSentences.map((_, i) => kSentences[(i + 1) % kSentences.length]) : undefined;
     batch ??= tokenizer.encode([...kSentences], { pairs, maxLength });

@@ -88,6 +88,7 @@ async function build(owner, known, wanted, loading) {
   const { description, digest } = known;
   const tokenizer = await Tokenizer.load(description.tokenizer);
   try {
+    checkVocabulary(tokenizer, known.plan);
     throwIfAborted(loading.signal, 'the loading');
     const source = known.sourceOf(owner);
     const cache = new PackedCache(readSettings(), (problem) =>
@@ -109,6 +110,19 @@ async function build(owner, known, wanted, loading) {
     tokenizer.close();
     throw error;
   }
+}
+
+/**
+ * @param {Tokenizer} tokenizer
+ * @param {Plan} plan
+ */
+function checkVocabulary({ vocabularySize }, { tensors }) {
+  const words = tensors.find(({ kind }) => kind === 'table')?.shape[0] ?? 0;
+  if (vocabularySize > words)
+    throw invalid(
+      `the tokenizer has tokens with ids up to ${vocabularySize - 1}, but the model has vectors for ${words}: they are ` +
+        'not of one model',
+    );
 }
 
 /**
@@ -236,7 +250,8 @@ async function letGo(entry, model) {
  * @param {unknown} given
  * @returns {Promise<TextModel>}
  */
-async function loadModel(owner, source, given) {
+async function loadFor(owner, source, given) {
+  owner.checkOpen();
   const options = checkLoading(given, owner.isContext);
   throwIfAborted(options.signal, 'the loading');
   try {
@@ -253,4 +268,4 @@ async function loadModel(owner, source, given) {
   }
 }
 
-module.exports = { loadModel };
+module.exports = { loadFor };

@@ -14,6 +14,7 @@ const { checkEmbedding, checkRanking, checkTexts, checkObject, checkFlag } = req
 /** @typedef {import('./loaded-model').LoadedModel} LoadedModel */
 /** @typedef {import('./tokenizer').Encoded} Encoded */
 
+const kNoLength = 2 ** 31 - 1; // of tokens: none are cut away
 const kAtOnce = 8; // texts whose attention is asked for: each is a job by itself
 const kTokenizing = new Set(['offsets', 'signal']);
 
@@ -256,8 +257,7 @@ class TextModel {
     const { maxLength } = this;
     const encoded = await tokenizer.encode(this.#cased(texts), {
       pairs: pairs && this.#cased(pairs),
-      maxLength,
-      truncate,
+      maxLength: truncate ? maxLength : kNoLength,
       signal,
     });
     if (truncate) return encoded;

@@ -217,7 +217,4 @@ export const defaultModel: string;
  *   of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named; ERR_OUT_OF_MEMORY;
  *   ERR_DEVICE_LOST; ERR_CANCELED; ERR_CLOSED
  */
-export function loadModel(
-  source: string | URL,
-  options?: Omit<LoadModelOptions, 'contextType'>,
-): Promise<TextModel>;
+export function loadModel(source: string | URL, options?: Omit<LoadModelOptions, 'contextType'>): Promise<TextModel>;

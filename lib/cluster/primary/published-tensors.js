@@ -68,7 +68,9 @@ class PublishedTensors {
   #answer(member, message) {
     switch (message.type) {
       case 'publish':
-        return (message.first && this.#there(message.name)) || this.#publish(message.name, message.tensor, message.limit);
+        return (
+          (message.first && this.#there(message.name)) || this.#publish(message.name, message.tensor, message.limit)
+        );
       case 'lookup':
         return this.#lookup(member, message.name);
       case 'unpublish':

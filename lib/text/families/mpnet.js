@@ -52,10 +52,10 @@ const mpnet = {
       activation: reader.choice('hidden_act', kActivations, 'gelu'),
       pad,
     };
+    const buckets = reader.value('relative_attention_num_buckets', kBuckets);
     reader.finish('MPNet');
+    if (buckets !== kBuckets) throw reader.refuse('relative_attention_num_buckets', `${kBuckets}`);
     checkHeads(reader, sizes, 'num_attention_heads');
-    if (reader.value('relative_attention_num_buckets', kBuckets) !== kBuckets)
-      throw reader.refuse('relative_attention_num_buckets', `${kBuckets}`);
     if (sizes.positions <= pad + 1) throw reader.refuse('max_position_embeddings', `more than ${pad + 1}`);
     return sizes;
   },

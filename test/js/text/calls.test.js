@@ -13,13 +13,17 @@ const spec = makeModel('bert');
 let context, root, model;
 const folderOf = (name, ...of) => writeModel(path.join(root, name), ...of);
 
+/** In float32, which is compared with; what is left out is tested in auto.test.js. */
+const load = (folder, options) =>
+  context.loadModel(folder, options === null ? options : { precision: 'float32', ...options });
+
 beforeAll(async () => {
   root = temporaryFolder();
   context = await gpu.createContext({ device: 'cpu' });
   const prompts = { prompts: { query: 'the query : ', document: '' }, default_prompt_name: null };
   const pooling = { pooling_mode_mean_tokens: true };
   const sentence = { max_seq_length: 20, do_lower_case: false };
-  model = await context.loadModel(folderOf('encoder', spec, { pooling, normalize: true, prompts, sentence }));
+  model = await load(folderOf('encoder', spec, { pooling, normalize: true, prompts, sentence }));
 });
 afterAll(async () => {
   await model.close();
@@ -123,7 +127,7 @@ test('the attention of a layer, with its tokens', async () => {
 
 test('the attention of MPNet has its bias in it', async () => {
   const mpnet = makeModel('mpnet');
-  const other = await context.loadModel(folderOf('mpnet', mpnet));
+  const other = await load(folderOf('mpnet', mpnet));
   const { attention } = await other.embed(kTexts[4], { returnAttention: 0 });
   const { attention: expected } = encode(mpnet, await idsOf(other, [kTexts[4]]));
   const flat = expected[0][0].flat(2);
@@ -135,7 +139,8 @@ test('the attention of MPNet has its bias in it', async () => {
 test('what attention gives is what the scene attention-heatmap takes', async () => {
   const { attention } = await model.embed('the copy', { returnAttention: 0 });
   const [{ labels, weights }] = attention;
-  const scene = { type: 'render', scene: 'attention-heatmap', inputs: { weights }, params: { labels } };
+  const params = { rowLabels: labels, columnLabels: labels };
+  const scene = { type: 'render', scene: 'attention-heatmap', inputs: { weights }, params };
   let drawing;
   try {
     drawing = await gpu.createContext({ device: 'vulkan' });
@@ -184,7 +189,7 @@ test.each([
 
 test('an encoder ranks nothing, a cross-encoder embeds nothing', async () => {
   await expect(model.rerank('a', ['b'])).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
-  const reranker = await context.loadModel(folderOf('reranker', makeModel('bert', { head: true })));
+  const reranker = await load(folderOf('reranker', makeModel('bert', { head: true })));
   await expect(reranker.embed('a')).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
   expect(reranker).toMatchObject({ kind: 'cross-encoder', dimensions: 1 });
   expect(await reranker.rerank('a', [])).toEqual([]);

@@ -24,7 +24,10 @@ describe('a manager that is alone', () => {
 
   it('gives what a context gives', async () => {
     const context = await gpu.createContext({ device: 'cpu' });
-    const [model, own] = await Promise.all([manager.loadModel(folder), context.loadModel(folder)]);
+    const [model, own] = await Promise.all([
+      manager.loadModel(folder, { precision: 'float32' }),
+      context.loadModel(folder, { precision: 'float32' }),
+    ]);
     expect(model.digest).toBe(own.digest);
     const texts = ['the copy', 'a', 'you may use and sell the work'];
     const [{ embeddings }, { embeddings: alone }] = await Promise.all([model.embed(texts), own.embed(texts)]);
@@ -36,7 +39,7 @@ describe('a manager that is alone', () => {
   });
 
   it('takes the options of jobs, and refuses those that are none', async () => {
-    const model = await manager.loadModel(folder, { contextType: 'cpu' });
+    const model = await manager.loadModel(folder, { contextType: 'cpu', precision: 'float32' });
     const options = { priority: 2, retries: 1, affinity: 'one', cache: true, timeout: 20_000 };
     const [{ embeddings }, { embeddings: again }] = [
       await model.embed(['the copy'], options),
@@ -52,10 +55,10 @@ describe('a manager that is alone', () => {
   });
 
   it('takes its models along when it closes', async () => {
-    const model = await manager.loadModel(folder);
+    const model = await manager.loadModel(folder, { precision: 'float32' });
     await manager.close();
     await expect(model.embed('a')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
-    await expect(manager.loadModel(folder)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await expect(manager.loadModel(folder, { precision: 'float32' })).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     await model.close();
   });
 });

@@ -10,6 +10,10 @@ let folders = 0;
 const spec = makeModel('bert');
 const folderOf = (model = spec, options = {}) => writeModel(path.join(root, `${folders++}`), model, options);
 
+/** In float32, which is compared with. */
+const load = (folder, options) =>
+  context.loadModel(folder, options === null ? options : { precision: 'float32', ...options });
+
 beforeAll(async () => {
   root = temporaryFolder();
   context = await gpu.createContext({ device: 'cpu' });
@@ -20,7 +24,7 @@ afterAll(async () => {
 });
 
 function expectRefused(folder, code, message) {
-  return expect(context.loadModel(folder)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  return expect(load(folder)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
 }
 
 /** A folder whose config.json has other keys. */
@@ -36,7 +40,7 @@ function renamed(from, to, model = spec) {
 
 describe('config.json', () => {
   it('with one key renamed is refused by that key, and as it was is loaded', async () => {
-    const model = await context.loadModel(folderOf());
+    const model = await load(folderOf());
     await model.close();
     for (const key of ['num_attention_heads', 'layer_norm_eps', 'hidden_act', 'intermediate_size', 'vocab_size'])
       await expectRefused(
@@ -75,7 +79,7 @@ describe('config.json', () => {
       pooler_fc_size: 768,
       _name_or_path: 'x',
     };
-    const model = await context.loadModel(withConfig({ ...harmless, chunk_size_feed_forward: 0, use_cache: true }));
+    const model = await load(withConfig({ ...harmless, chunk_size_feed_forward: 0, use_cache: true }));
     await model.close();
   });
 
@@ -97,7 +101,7 @@ describe('config.json', () => {
     const head = makeModel('bert', { head: true });
     const identity = { sentence_transformers: { activation_fn: 'torch.nn.modules.linear.Identity' } };
     const [raw, squashed] = await Promise.all(
-      [withConfig(identity, head), folderOf(head)].map((folder) => context.loadModel(folder)),
+      [withConfig(identity, head), folderOf(head)].map((folder) => load(folder)),
     );
     const [[{ score }], [{ score: within }]] = await Promise.all(
       [raw, squashed].map((model) => model.rerank('the copy', ['a work'])),
@@ -170,7 +174,7 @@ describe('the folder', () => {
   });
 
   it('has texts made lower case, or a task that is another', async () => {
-    const model = await context.loadModel(folderOf(spec, { sentence: { max_seq_length: 16, do_lower_case: true } }));
+    const model = await load(folderOf(spec, { sentence: { max_seq_length: 16, do_lower_case: true } }));
     expect(model.maxLength).toBe(16);
     await model.close();
     const sentence = { transformer_task: 'fill-mask' };
@@ -190,7 +194,7 @@ describe('options of loadModel()', () => {
     [{ max_length: 8 }, /unknown option of loadModel\(\) 'max_length' \(did you mean 'maxLength'/],
     [null, /loadModel\(\)'s options are null/],
   ])('%p', async (options, message) => {
-    await expect(context.loadModel(folderOf(), options)).rejects.toMatchObject({
+    await expect(load(folderOf(), options)).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
       message: expect.stringMatching(message),
     });
@@ -199,7 +203,7 @@ describe('options of loadModel()', () => {
   it('tells how far it is, and ends by its signal', async () => {
     const folder = folderOf();
     const steps = [];
-    const model = await context.loadModel(folder, { onProgress: (event) => steps.push(event), maxLength: 5 });
+    const model = await load(folder, { onProgress: (event) => steps.push(event), maxLength: 5 });
     expect(model.maxLength).toBe(5);
     for (const step of ['digest', 'weights']) {
       const own = steps.filter((event) => event.step === step);
@@ -207,11 +211,11 @@ describe('options of loadModel()', () => {
     }
     await model.close();
     const signal = AbortSignal.abort();
-    await expect(context.loadModel(folder, { signal })).rejects.toMatchObject({ code: 'ERR_CANCELED' });
+    await expect(load(folder, { signal })).rejects.toMatchObject({ code: 'ERR_CANCELED' });
     const controller = new AbortController();
-    const loading = context.loadModel(folder, { signal: controller.signal, onProgress: () => controller.abort() });
+    const loading = load(folder, { signal: controller.signal, onProgress: () => controller.abort() });
     await expect(loading).rejects.toMatchObject({ code: 'ERR_CANCELED' });
-    const again = await context.loadModel(folder);
+    const again = await load(folder);
     expect((await again.embed('a')).tokens).toEqual([3]);
     await again.close();
   });
@@ -220,7 +224,7 @@ describe('options of loadModel()', () => {
 describe('close()', () => {
   it('of one holder leaves the others theirs', async () => {
     const folder = folderOf();
-    const [a, b] = await Promise.all([context.loadModel(folder), context.loadModel(folder, { maxLength: 4 })]);
+    const [a, b] = await Promise.all([load(folder), load(folder, { maxLength: 4 })]);
     expect(a.digest).toBe(b.digest);
     expect([a.maxLength, b.maxLength]).toEqual([24, 4]);
     const { weights } = a.memory;
@@ -236,7 +240,7 @@ describe('close()', () => {
   });
 
   it('waits for what runs', async () => {
-    const model = await context.loadModel(folderOf());
+    const model = await load(folderOf());
     const running = Array.from({ length: 20 }, () => model.embed(new Array(50).fill('the copy of a work')));
     const closed = model.close();
     const results = await Promise.all(running);

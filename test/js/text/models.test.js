@@ -13,6 +13,10 @@ let context, root;
 let folders = 0;
 const folderOf = (model, options) => writeModel(path.join(root, `${folders++}`), model, options);
 
+/** In float32, which is compared with. */
+const load = (folder, options) =>
+  context.loadModel(folder, options === null ? options : { precision: 'float32', ...options });
+
 beforeAll(async () => {
   root = temporaryFolder();
   context = await gpu.createContext({ device: 'cpu' });
@@ -38,7 +42,7 @@ function expectRows(embeddings, expected) {
 }
 
 async function expectEmbeddings(spec, options, wanted) {
-  const model = await context.loadModel(folderOf(spec, options));
+  const model = await load(folderOf(spec, options));
   try {
     const { embeddings, tokens, truncated } = await model.embed(kTexts);
     const ids = await idsOf(model, kTexts);
@@ -83,7 +87,7 @@ describe.each(['bert', 'roberta', 'distilbert', 'mpnet'])('%s', (family) => {
 
   it('scores pairs as a cross-encoder, through sigmoid', async () => {
     const spec = makeModel(family, { head: true, positions: 64 });
-    const model = await context.loadModel(folderOf(spec));
+    const model = await load(folderOf(spec));
     const query = 'may the author sell';
     const { ids, types } = await pairsOf(model, spec, query, kTexts);
     const expected = logits(spec, ids, types).map((x) => 1 / (1 + Math.exp(-x)));
@@ -103,7 +107,7 @@ describe('the published shape of MiniLM-L6', () => {
   const texts = kTexts.slice(3, 9);
 
   it('is within 1e-6 of the cosine in double precision, and its sentences differ', async () => {
-    const model = await context.loadModel(folderOf(spec, mean));
+    const model = await load(folderOf(spec, mean));
     const { embeddings } = await model.embed(texts);
     const expected = embed(spec, await idsOf(model, texts), { normalize: true });
     const center = expected.reduce((a, b) => a.map((x, i) => x + b[i])).map((x) => x / texts.length);
@@ -130,7 +134,7 @@ describe('what comes behind the encoder', () => {
   it('several poolings one behind the other, in the order of sentence-transformers', async () => {
     const spec = makeModel('bert');
     const flags = { pooling_mode_mean_tokens: true, pooling_mode_max_tokens: true, pooling_mode_cls_token: true };
-    const model = await context.loadModel(folderOf(spec, { pooling: flags }));
+    const model = await load(folderOf(spec, { pooling: flags }));
     const ids = await idsOf(model, kTexts);
     const parts = ['cls', 'max', 'mean'].map((pooling) => embed(spec, ids, { pooling }));
     const { embeddings } = await model.embed(kTexts);
@@ -148,7 +152,7 @@ describe('what comes behind the encoder', () => {
     const tensors = { 'linear.weight': random.tensor([12, 32], 0.2), 'linear.bias': random.tensor([12], 0.2) };
     const activation = 'torch.nn.modules.activation.Tanh';
     const config = { in_features: 32, out_features: 12, bias: true, activation_function: activation };
-    const model = await context.loadModel(folderOf(spec, { ...mean, dense: [{ config, tensors }] }));
+    const model = await load(folderOf(spec, { ...mean, dense: [{ config, tensors }] }));
     const pooled = embed(spec, await idsOf(model, kTexts));
     const { embeddings } = await model.embed(kTexts);
     expectRows(
@@ -170,8 +174,8 @@ describe('files', () => {
 
   it('a file: URL names a folder, too', async () => {
     const folder = folderOf(makeModel('bert'), mean);
-    const model = await context.loadModel(new URL(`file://${folder}`));
-    const other = await context.loadModel(`file://${folder}`);
+    const model = await load(new URL(`file://${folder}`));
+    const other = await load(`file://${folder}`);
     expect(other.digest).toBe(model.digest);
     expect(model.digest).toMatch(/^[0-9a-f]{64}$/);
     await Promise.all([model.close(), other.close()]);

@@ -1,5 +1,5 @@
-// The public types of models of texts, as the compiler sees them: never run, only checked. A line under
-// @ts-expect-error must be refused.
+// The public types of models of texts, as the compiler sees them: never run, only checked. What stands under a comment
+// that expects an error must be refused.
 import gpu = require('../../../lib/index');
 import { createContext, createGPUClusterManager, defaultModel, loadModel, TextModel } from '../../../lib/index';
 import type {
