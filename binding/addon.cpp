@@ -14,6 +14,7 @@
 #include "libuv_pool.h"
 #include "lost_devices.h"
 #include "program_calls.h"
+#include "tokenizer_wrap.h"
 #include "topology.h"
 
 namespace switchyard::node {
@@ -141,6 +142,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   definePrograms(env, exports);
   defineCluster(env, exports);
   defineEstimates(env, exports);
+  defineTokenizers(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));

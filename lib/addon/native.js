@@ -237,7 +237,32 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => [bytes: number, onLoop: number]} copyCounts bytes copied for jobs of this process so far, in pieces
  *   of 256 KB and more; and those that an event loop waited for
  * @property {(channel: NativeChannel) => void} announce
+ * @property {new () => NativeTexts} TextBatch
+ * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
+ *   LoadedTokenizer
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
+ */
+/**
+ * Texts on their way to a tokenizer.
+ * @typedef {object} NativeTexts
+ * @property {(texts: readonly string[], from: number, mostUnits: number, mostTexts: number) => number} add gives the
+ *   first that was not added: there were enough, or it is longer than mostUnits
+ * @property {(part: string, ends: boolean) => void} append
+ */
+/**
+ * @typedef {object} NativeTokenizer
+ * @property {(id: number, texts: NativeTexts, pairs: NativeTexts|undefined, maxLength: number, truncates: boolean,
+ *   addsSpecial: boolean, spans: boolean) => void} encode maxLength -1: the file's own. Delivers ArrayBuffers: offsets,
+ *   ids, typeIds, truncated, and spans where they are asked for
+ * @property {(id: number, texts: NativeTexts) => void} count delivers [offsets]
+ * @property {(ids: Float64Array, skipsSpecial: boolean) => string} decode
+ * @property {(ids: Float64Array) => string[]} tokens
+ * @property {(token: string) => number|undefined} idOf
+ * @property {() => void} close
+ */
+/**
+ * @typedef {{ handle: NativeTokenizer, vocabularySize: number, maxLength?: number, addedToOne: number,
+ *   addedToPair: number }} LoadedTokenizer maxLength: the file's own truncation
  */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**
