@@ -248,8 +248,8 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(channel: NativeChannel) => void} announce
  * @property {(id: number, path: string) => void} openWeights delivers OpenedWeights
  * @property {(id: number, handle: WeightsHandle, names: readonly string[],
- *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for each
- *   name that has no target, undefined for the others
+ *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for
+ *   each name that has no target, undefined for the others
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
