@@ -248,8 +248,8 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(channel: NativeChannel) => void} announce
  * @property {(id: number, path: string) => void} openWeights delivers OpenedWeights
  * @property {(id: number, handle: WeightsHandle, names: readonly string[],
- *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for each
- *   name that has no target, undefined for the others
+ *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for
+ *   each name that has no target, undefined for the others
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer

@@ -4,9 +4,12 @@ const { Listened, loadModelOn } = require('../core');
 
 /** @typedef {import('../core').GPUError} GPUError */
 /**
- * What models need of a manager that isn't public: how long jobs may take that don't say it, named tensors, and whether
- * it is closed.
- * @typedef {{ timeout: number, names: import('./worker/named-tensors').NamedTensors, checkOpen: () => void }} ForModels
+ * What those above the cluster need of a manager that isn't public: its settings, named tensors, whether it is closed.
+ * @typedef {object} Inside
+ * @property {import('../config/config').Config} config
+ * @property {unknown} logger
+ * @property {import('./worker/named-tensors').NamedTensors} names
+ * @property {() => void} checkOpen throws ERR_CLOSED
  */
 
 class ManagerModels extends Listened {

@@ -64,7 +64,7 @@ function checkLoading(given, isContext) {
     throw invalid(`precision is ${show(precision)}${suggestion(String(precision), kPrecisions)}`, 'options.precision');
   if (contextType !== undefined && isContext)
     throw invalid('contextType is an option of a manager: this model runs on one context', 'options.contextType');
-  if (contextType !== undefined && !kContextTypes.includes(/** @type {any} */ (contextType)))
+  if (contextType !== undefined && !kContextTypes.includes(/** @type {import('../index').Backend} */ (contextType)))
     throw invalid(
       `contextType is ${show(contextType)}, but must be one of ${kContextTypes.join(', ')}`,
       'options.contextType',

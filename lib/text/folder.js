@@ -9,14 +9,14 @@ const { readModules, readTail } = require('./tail');
 const { kFamilies } = require('./families');
 
 /** @typedef {import('./files').Fields} Fields */
-/** @typedef {import('./plan').Family<any>} Family */
+/** @typedef {import('./plan').AnyFamily} Family */
 /** @typedef {import('./tail').Module} Module */
 /**
  * @typedef {object} Description
  * @property {string} where the model's folder
  * @property {'encoder'|'cross-encoder'} kind
  * @property {Family} family
- * @property {any} sizes of the family
+ * @property {import('./plan').Width} sizes of the family
  * @property {import('./plan').Tail} tail
  * @property {number} maxLength tokens of a text, the special ones included
  * @property {boolean} lowercase texts are made lower case before they are tokenized
@@ -54,8 +54,8 @@ const kActivations = {
 /**
  * @param {string} folder
  * @returns {Promise<Description>}
- * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder; ERR_INVALID_ARGUMENT: it is no model's, or a
- *   file of it is not what it must be; ERR_UNSUPPORTED: it has what is not built here, with the key's or the file's name
+ * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder; ERR_INVALID_ARGUMENT: it is no model's, or
+ *   a file of it is not what it must be; ERR_UNSUPPORTED: it has what is not built here, which is named
  */
 async function readFolder(folder) {
   await checkFolder(folder);
@@ -214,7 +214,7 @@ function activationOf(config, named, where) {
 
 /**
  * @param {Family} family
- * @param {any} sizes
+ * @param {import('./plan').Width} sizes
  * @param {string|undefined} activation
  * @returns {import('./plan').Tail}
  */

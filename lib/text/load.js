@@ -120,8 +120,8 @@ function checkVocabulary({ vocabularySize }, { tensors }) {
   const words = tensors.find(({ kind }) => kind === 'table')?.shape[0] ?? 0;
   if (vocabularySize > words)
     throw invalid(
-      `the tokenizer has tokens with ids up to ${vocabularySize - 1}, but the model has vectors for ${words}: they are ` +
-        'not of one model',
+      `the tokenizer has tokens with ids up to ${vocabularySize - 1}, but the model has vectors for ${words}: they ` +
+        'are not of one model',
     );
 }
 

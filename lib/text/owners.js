@@ -2,7 +2,7 @@
 // close ends the model.
 'use strict';
 const os = require('node:os');
-const { forModels, GPUClusterManager } = require('../cluster');
+const { insideOf, GPUClusterManager } = require('../cluster');
 const { GPUError } = require('../core');
 const { placeOn, placeShared } = require('./weights');
 
@@ -61,7 +61,7 @@ function contextOwner(context, isOwn = false) {
  * @returns {Owner}
  */
 function managerOwner(manager) {
-  const { timeout, names: named, checkOpen } = forModels(manager);
+  const { config, names: named, checkOpen } = insideOf(manager);
   /** @type {import('./weights').Names} */
   const names = {
     publishFirst: (name, tensor) => named.publishFirst(name, tensor),
@@ -74,7 +74,7 @@ function managerOwner(manager) {
     isContext: false,
     of: manager,
     checkOpen,
-    timeout,
+    timeout: config.timeout,
     run: (workload, options) => manager.executeWorkload(workload, options),
     place: (name, content, loading) => placeShared(names, name, content, loading),
     // No device is asked for: a primary process opens none.

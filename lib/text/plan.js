@@ -25,36 +25,18 @@ const { fitStep } = require('./precision');
  * @property {import('./stored').Stored} [stored] how a file has it, where that is not as it is wanted
  */
 /**
- * - architectures, classifiers: as config.json says encoders, and those with the head of a cross-encoder
- * - unused: names of tensors that a file may have and that no result depends on
- * - read: throws ERR_UNSUPPORTED naming a key
- * - maxTokens: of a text
- * - positions: where they begin, and the token that has its own id as its position, and counts for no other's; left out:
- *   from 0, and each token counts
- * - pairs: a number for each query and key, [longest, longest]
- * - head: of a cross-encoder, from 'hidden' to 'logits' [n, 1]
  * @template Sizes
- * @typedef {{
- *   name: string,
- *   architectures: string[],
- *   classifiers: string[],
- *   unused: RegExp[],
- *   read: (config: Record<string, unknown>, where: string) => Sizes,
- *   maxTokens: (sizes: Sizes) => number,
- *   positions?: (sizes: Sizes) => { first: number, skipped: number },
- *   pairs?: (longest: number) => Int32Array,
- *   tensors: (sizes: Sizes) => TensorSpec[],
- *   steps: (sizes: Sizes) => Step[],
- *   head: { tensors: (sizes: Sizes) => TensorSpec[], steps: (sizes: Sizes) => Step[] },
- * }} Family
+ * @typedef {import('./family').Family<Sizes>} Family
  */
+/** @typedef {Family<Width>} AnyFamily */
+/** @typedef {{ width: number }} Width of a token, which all families have among their sizes */
 /**
  * What comes behind the encoder: from 'hidden' [t, d] to 'rows' [n, d].
  * @typedef {{ tensors: TensorSpec[], steps: Step[], normalize: boolean, dimensions: number }} Tail
  */
 /**
  * What a call wants of the rows: normalized, only so many of their columns, and as which dtype.
- * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: string }} Wanted
+ * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: import('../index').DType }} Wanted
  */
 /** @typedef {{ ids: Int32Array, typeIds: Int32Array, offsets: Int32Array }} Batch texts' tokens, one behind the other */
 /** @typedef {{ type: string, inputs: Names, outputs: Names, params: Record<string, unknown> }} Node */
@@ -64,12 +46,24 @@ const { fitStep } = require('./precision');
 
 const kMostPairs = 4; // kept: texts of one batch after the other are often as long
 
+const { freeze } = Object;
+
 /**
+ * Fixed in all its parts: a graph whose nodes can't have changed is known again at a glance.
  * @param {Step} step
  * @returns {Node}
  */
-function nodeOf({ type, inputs, output, params }) {
-  return { type, inputs, params, outputs: { output } };
+function nodeOf({ type, inputs, output, params = {} }) {
+  const fixed = Object.entries(params).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? freeze([...value]) : value,
+  ]);
+  return freeze({
+    type,
+    inputs: freeze({ ...inputs }),
+    params: freeze(Object.fromEntries(fixed)),
+    outputs: freeze({ output }),
+  });
 }
 
 /**
@@ -96,8 +90,8 @@ class Plan {
   #pairs = new Map();
 
   /**
-   * @param {Family<any>} family
-   * @param {any} sizes what family.read() has made of config.json
+   * @param {AnyFamily} family
+   * @param {Width} sizes what family.read() has made of config.json
    * @param {Tail} tail
    * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that are not as files have
    *   them

@@ -162,8 +162,8 @@ export class TextModel {
    * Vectors of texts. Nothing is padded: short texts beside long ones cost nothing more.
    * @example
    * const { embeddings, tokens } = await model.embed(['a text', 'another'], { timeout: 5000 }); // Tensor [2, 384]
-   * @throws {GPUError} ERR_INVALID_ARGUMENT: an option, a text that is no string, with its place, or one that is too long
-   *   with `truncate: false`; ERR_UNSUPPORTED: it is a cross-encoder; ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED;
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: an option, a text that is no string, with its place, or one that is too
+   *   long with `truncate: false`; ERR_UNSUPPORTED: it is a cross-encoder; ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED;
    *   ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_QUEUE_FULL, with `retryAfter`
    */
   embed(texts: string | readonly string[], options?: EmbedOptions): Promise<Embeddings>;

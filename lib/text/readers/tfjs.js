@@ -222,7 +222,7 @@ async function readTfjs(folder, options = {}) {
  * @returns {Description}
  */
 function describe(folder, vocabulary) {
-  const sizes = useLite.read();
+  const sizes = useLite.read({}, folder);
   return {
     where: folder,
     kind: 'encoder',
