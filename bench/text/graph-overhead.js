@@ -66,7 +66,7 @@ async function main() {
   const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
   const weights = makeWeights(kSizes);
   const ctx = await gpu.createContext({ device: 'cpu:0' });
-  const manager = await gpu.createGPUClusterManager({ contextTypes: ['cpu'], port: undefined });
+  const manager = await gpu.createGPUClusterManager({ contextTypes: ['cpu'] });
   const sealed = makeWeights(kSizes, (shape) => manager.sharedTensor(shape));
   for (const tensor of Object.values(sealed)) tensor.seal();
   const ways = {

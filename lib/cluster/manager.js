@@ -6,37 +6,25 @@ const { ClusterProcess } = require('./process');
 const { obtainFrom, publicContext } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
+const { ManagerModels } = require('./manager-models');
 const { makeOps } = require('./ops');
 const { readConfig, checkSameConfig } = require('../config');
-const { Listened, takeLogger, invalid, show, refuseUnknownKeys, tell, loadModelOn } = require('../core');
+const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
 
-/** @typedef {import('./process/cluster-process').Role} Role */
 /** @typedef {import('../core/errors').GPUError} GPUError */
 /** @typedef {import('../call/shared-tensor').SharedTensor} SharedTensor */
-/** @typedef {import('../index').GPUResult} GPUResult */
-/** @typedef {import('../index').JobOptions} JobOptions */
-/**
- * `timeout`: of jobs that don't say one; `publishFirst`: as publish(), but a name that has a tensor keeps it: false.
- * @typedef {{ timeout: number, publishFirst: (name: string, tensor: SharedTensor) => Promise<boolean> }} ForModels
- */
 
 const kUsesMs = 2000; // between two reports of the programs used
 
-/** @type {(manager: GPUClusterManager) => { config: import('../config/config').Config, logger: unknown }} */
-let madeWith;
-/** @type {(manager: GPUClusterManager) => ForModels} */
+/** @type {(manager: GPUClusterManager) => import('./manager-models').Inside} */
 let insideOf;
 
-class GPUClusterManager extends Listened {
+class GPUClusterManager extends ManagerModels {
   static {
-    madeWith = (manager) => ({ config: manager.#config, logger: manager.#logger });
-    insideOf = (manager) => ({
-      timeout: manager.#config.timeout,
-      publishFirst: async (name, tensor) => {
-        manager.#checkOpen();
-        return manager.#process.names.publishFirst(name, tensor);
-      },
-    });
+    insideOf = (manager) => {
+      const { names } = manager.#process;
+      return { config: manager.#config, logger: manager.#logger, names, checkOpen: () => manager.#checkOpen() };
+    };
   }
 
   #config;
@@ -95,7 +83,7 @@ class GPUClusterManager extends Listened {
 
   /**
    * What this process is. 'lone': there is no cluster.
-   * @returns {Role}
+   * @returns {import('./process/cluster-process').Role}
    * @example if (manager.role === 'primary') startServer(manager);
    */
   get role() {
@@ -106,8 +94,8 @@ class GPUClusterManager extends Listened {
    * Runs a workload on whichever context suits best: a built-in one, a graph, a kernel or a picture.
    * @param {unknown} workload { type, inputs, params, id } and the like: see Workload, GraphWorkload, KernelWorkload,
    *   ShaderWorkload and SceneWorkload in lib/index.d.ts
-   * @param {JobOptions} [options] priority, timeout (ms), signal, contextType, affinity, cache, retries, into
-   * @returns {Promise<GPUResult>}
+   * @param {import('../index').JobOptions} [options] priority, timeout, signal, contextType, affinity, cache, into
+   * @returns {Promise<import('../index').GPUResult>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with the `argument` where it is known;
    *   ERR_UNKNOWN_WORKLOAD; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_COMPILE; ERR_DEVICE_LOST; ERR_WORKER_LOST;
    *   ERR_QUEUE_FULL, with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED, with `released`; ERR_CLOSED
@@ -236,23 +224,6 @@ class GPUClusterManager extends Listened {
   async unpublish(name) {
     this.#checkOpen();
     return this.#process.names.unpublish(name);
-  }
-
-  /**
-   * Loads a model of texts: its weights lie on this machine once, in memory that all processes of the cluster share.
-   * @param {string|URL} source a folder, a file: URL, or the name of a package that is known: `gpu.defaultModel`
-   * @param {import('../index').LoadModelOptions} [options] precision, maxLength, contextType, signal, onProgress
-   * @returns {Promise<import('../index').TextModel>}
-   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder or package; ERR_INVALID_ARGUMENT: it is no
-   *   model, or a file of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named, or no context
-   *   could be opened; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
-   * @example
-   * const model = await manager.loadModel('./models/all-MiniLM-L6-v2');
-   * const { embeddings } = await model.embed(['a text', 'another'], { timeout: 5000 });
-   */
-  async loadModel(source, options) {
-    this.#checkOpen();
-    return loadModelOn(this, source, options);
   }
 
   /**
@@ -417,7 +388,7 @@ let current;
 function createGPUClusterManager(options) {
   if (!current) current = new GPUClusterManager(options);
   else if (options !== undefined) {
-    const { config, logger } = madeWith(current);
+    const { config, logger } = insideOf(current);
     const wanted = takeLogger(options);
     if (wanted.logger !== undefined && wanted.logger !== logger)
       throw invalid('logger is another one than in the first call in this process, which has one manager', 'logger');
@@ -426,13 +397,4 @@ function createGPUClusterManager(options) {
   return current;
 }
 
-/**
- * What models need of a manager that isn't public.
- * @param {GPUClusterManager} manager
- * @returns {ForModels}
- */
-function forModels(manager) {
-  return insideOf(manager);
-}
-
-module.exports = { GPUClusterManager, createGPUClusterManager, forModels };
+module.exports = { GPUClusterManager, createGPUClusterManager, insideOf };

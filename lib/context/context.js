@@ -20,9 +20,10 @@ const {
   kDTypes,
 } = require('../call');
 const { layouts } = require('../addon');
-const { GPUError, invalid, asGpuError, show, refuseUnknownKeys, loadModelOn } = require('../core');
+const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 const { readSettings } = require('../config');
 const { Beside, needsDriver } = require('./beside');
+const { ContextModels } = require('./context-models');
 const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../program');
 
 /** @typedef {import('../index').RunOptions} RunOptions */
@@ -66,7 +67,7 @@ function infoOf(value) {
   return { shape, dtype: kDTypes[scratch[callInputs + slot.dtype]] };
 }
 
-class GPUContext {
+class GPUContext extends ContextModels {
   /** @type {NativeContext} */
   #handle;
   /** @type {Promise<void>|undefined} */
@@ -79,6 +80,7 @@ class GPUContext {
    * @param {() => Promise<GPUContext>|undefined} [openBeside] of one opened as 'auto', whose device does not draw
    */
   constructor(handle, id, openBeside) {
+    super();
     this.#handle = handle;
     this.#beside = openBeside && new Beside(openBeside);
     /** @readonly */
@@ -338,23 +340,6 @@ class GPUContext {
       [tensor, targets, this],
       (/** @type {ArrayBuffer|undefined} */ buffer) => takeOutputs(kRead, buffer, targets).tensor,
     );
-  }
-
-  /**
-   * Loads a model of texts: its weights lie in this process, on a GPU on the device, once for all that load it here.
-   * @param {string|URL} source a folder, a file: URL, or the name of a package that is known: `gpu.defaultModel`
-   * @param {import('../index').LoadModelOptions} [options] precision, maxLength, signal, onProgress
-   * @returns {Promise<import('../index').TextModel>}
-   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder or package; ERR_INVALID_ARGUMENT: it is no
-   *   model, or a file of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named;
-   *   ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_CANCELED; ERR_CLOSED
-   * @example
-   * const model = await context.loadModel('./models/all-MiniLM-L6-v2');
-   * const { embeddings } = await model.embed(['a text', 'another']);
-   */
-  async loadModel(source, options) {
-    this.#checkOpen();
-    return loadModelOn(this, source, options);
   }
 
   /**

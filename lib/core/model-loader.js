@@ -1,7 +1,7 @@
 // How models are loaded: the room for text lies above those whose classes offer it, and gives its function here.
 'use strict';
 
-/** @typedef {(owner: object, source: unknown, options: unknown) => Promise<any>} LoadModel */
+/** @typedef {(owner: object, source: unknown, options: unknown) => Promise<import('../index').TextModel>} LoadModel */
 
 /** @type {LoadModel|undefined} */
 let loader;

@@ -2,6 +2,7 @@
 // float32 as its bound says, both measured with the model itself, at the first load, and kept.
 'use strict';
 const { version } = require('../../package.json');
+const { nowMs } = require('../core');
 const { kPrecisions } = require('./precision');
 const { kVersion } = require('./sentences');
 
@@ -25,7 +26,7 @@ const kLongMs = 150;
  * @param {Float64Array} a
  * @param {Float64Array} b
  */
-function cosine(a, b) {
+function cosineOf(a, b) {
   let dot = 0,
     aa = 0,
     bb = 0;
@@ -58,7 +59,7 @@ function smallestCosine(rows, expected, dimensions) {
       a[i] = rows[begin + i] - mean[i % dimensions];
       b[i] = expected[begin + i] - mean[i % dimensions];
     }
-    const one = cosine(a, b);
+    const one = cosineOf(a, b);
     if (!(one >= smallest)) smallest = one;
     if (Number.isNaN(smallest)) return smallest;
   }
@@ -107,17 +108,17 @@ async function measureAndChoose(measure) {
  * @returns {Promise<{ result: Result, ms: number }>} the shortest time of those that count
  */
 async function timed(run) {
-  let start = performance.now(),
+  let start = nowMs(),
     result = await run(),
-    last = performance.now() - start;
-  const begun = performance.now();
+    last = nowMs() - start;
+  const begun = nowMs();
   let ms = Infinity;
   // Where one takes long, nothing that is done only the first time is much of it.
   if (last > kLongMs) return { result, ms: last };
-  for (let i = 0; i < kRuns && (i === 0 || performance.now() - begun < kLongMs); ++i) {
-    start = performance.now();
+  for (let i = 0; i < kRuns && (i === 0 || nowMs() - begun < kLongMs); ++i) {
+    start = nowMs();
     result = await run();
-    last = performance.now() - start;
+    last = nowMs() - start;
     ms = Math.min(ms, last);
   }
   return { result, ms };

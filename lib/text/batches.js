@@ -112,7 +112,7 @@ class TextBatches {
     const slice = () => {
       if (call.isOver) return;
       const lane = this.#laneOf(options);
-      const waiting = new WaitingCall(due);
+      const waiting = /** @type {WaitingCall<Text>} */ (new WaitingCall(due));
       const end = Math.min(call.count, next + kSliceTexts);
       const lastToken = offsets[next] + kSliceTokens;
       do this.#takeText(call, next, lane, waiting);

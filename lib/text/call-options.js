@@ -1,12 +1,13 @@
 // The options of loadModel(), embed() and rerank(), checked.
 'use strict';
-const { checkPrecision } = require('./precision');
+const { kPrecisions: kWays } = require('./precision');
 const { kHalves, checkWaiting } = require('../call');
 const { kContextTypes, GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 
 /** @typedef {Record<string, unknown>} Fields */
 /** @typedef {import('../index').JobOptions} JobOptions */
 
+const kPrecisions = ['auto', ...Object.keys(kWays)];
 const kLoading = new Set(['precision', 'maxLength', 'contextType', 'signal', 'onProgress']);
 /** Of jobs: on a context alone there is no queue, and nothing to choose. */
 const kOnContext = ['signal', 'timeout'];
@@ -58,11 +59,12 @@ function checkCount(value, name, least, most) {
 function checkLoading(given, isContext) {
   const options = checkObject(given, kLoading, 'loadModel()');
   checkWaiting(options);
-  const { contextType, onProgress } = options;
-  const precision = checkPrecision(options.precision ?? 'auto');
+  const { precision = 'auto', contextType, onProgress } = options;
+  if (!kPrecisions.includes(/** @type {string} */ (precision)))
+    throw invalid(`precision is ${show(precision)}${suggestion(String(precision), kPrecisions)}`, 'options.precision');
   if (contextType !== undefined && isContext)
     throw invalid('contextType is an option of a manager: this model runs on one context', 'options.contextType');
-  if (contextType !== undefined && !kContextTypes.includes(/** @type {any} */ (contextType)))
+  if (contextType !== undefined && !kContextTypes.includes(/** @type {import('../index').Backend} */ (contextType)))
     throw invalid(
       `contextType is ${show(contextType)}, but must be one of ${kContextTypes.join(', ')}`,
       'options.contextType',
@@ -70,7 +72,7 @@ function checkLoading(given, isContext) {
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw invalid(`onProgress is ${show(onProgress)}, but must be a function`, 'options.onProgress');
   return {
-    precision,
+    precision: /** @type {import('../index').Precision} */ (precision),
     maxLength: checkCount(options.maxLength, 'maxLength', 1, 2 ** 31 - 1),
     contextType: /** @type {JobOptions['contextType']} */ (contextType),
     signal: /** @type {AbortSignal|undefined} */ (options.signal),

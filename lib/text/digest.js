@@ -1,5 +1,5 @@
-// What a model is known by: SHA-256 over all of its files that decide what it gives. It is read in pieces, between which
-// the event loop turns.
+// What a model is known by: SHA-256 over all of its files that decide what it gives. They are read in pieces, between
+// which the event loop turns.
 'use strict';
 const { createHash } = require('node:crypto');
 const fs = require('node:fs/promises');

@@ -9,20 +9,20 @@ const { readModules, readTail } = require('./tail');
 const { kFamilies } = require('./families');
 
 /** @typedef {import('./files').Fields} Fields */
-/** @typedef {import('./plan').Family<any>} Family */
+/** @typedef {import('./plan').AnyFamily} Family */
 /** @typedef {import('./tail').Module} Module */
 /**
  * @typedef {object} Description
  * @property {string} where the model's folder
  * @property {'encoder'|'cross-encoder'} kind
  * @property {Family} family
- * @property {any} sizes of the family
+ * @property {import('./plan').Width} sizes of the family
  * @property {import('./plan').Tail} tail
  * @property {number} maxLength tokens of a text, the special ones included
  * @property {boolean} lowercase texts are made lower case before they are tokenized
  * @property {Record<string, string>} prompts by name
  * @property {string|undefined} promptName of the one that is used where a call names none
- * @property {string} tokenizer the folder of its files
+ * @property {{ folder: string }|{ json: string }} tokenizer where its files are, or the text of its tokenizer.json
  * @property {string} weights the folder of the encoder's
  * @property {string[]} deciding all small files that what it gives follows from
  */
@@ -54,8 +54,8 @@ const kActivations = {
 /**
  * @param {string} folder
  * @returns {Promise<Description>}
- * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder; ERR_INVALID_ARGUMENT: it is no model's, or a
- *   file of it is not what it must be; ERR_UNSUPPORTED: it has what is not built here, with the key's or the file's name
+ * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder; ERR_INVALID_ARGUMENT: it is no model's, or
+ *   a file of it is not what it must be; ERR_UNSUPPORTED: it has what is not built here, which is named
  */
 async function readFolder(folder) {
   await checkFolder(folder);
@@ -95,7 +95,7 @@ async function readFolder(folder) {
     lowercase: sentence.do_lower_case === true,
     prompts: words.prompts,
     promptName: words.promptName,
-    tokenizer: place,
+    tokenizer: { folder: place },
     weights: place,
     deciding,
   };
@@ -214,7 +214,7 @@ function activationOf(config, named, where) {
 
 /**
  * @param {Family} family
- * @param {any} sizes
+ * @param {import('./plan').Width} sizes
  * @param {string|undefined} activation
  * @returns {import('./plan').Tail}
  */

@@ -2,13 +2,16 @@
 'use strict';
 const { useModelLoader } = require('../core');
 const { createContext } = require('../context');
-const { loadModel: load } = require('./load');
+const { loadFor } = require('./load');
 const { TextModel } = require('./model');
 const { ownerOf, contextOwner } = require('./owners');
 const { defaultModel } = require('./source');
 
 // What loadModel() of a manager and of a context does.
-useModelLoader((owner, source, options) => load(ownerOf(owner), source, options));
+useModelLoader(async (owner, source, options) => {
+  const model = /** @type {unknown} */ (await loadFor(ownerOf(owner), source, options));
+  return /** @type {import('../index').TextModel} */ (model);
+});
 
 /**
  * Loads a model onto a context of its own, on the best device there is, which is closed with it.
@@ -26,7 +29,7 @@ useModelLoader((owner, source, options) => load(ownerOf(owner), source, options)
 async function loadModel(source, options) {
   const context = await createContext();
   try {
-    return await load(contextOwner(context, true), source, options);
+    return await loadFor(contextOwner(context, true), source, options);
   } catch (error) {
     await context.close();
     throw error;

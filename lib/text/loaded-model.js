@@ -12,12 +12,13 @@ const { TextBatches } = require('./batches');
 /**
  * @typedef {object} Parts
  * @property {Owner} owner
- * @property {import('./recognize').Description} description
+ * @property {import('./folder').Description} description
  * @property {import('./plan').Plan} plan
  * @property {import('./tokenizer').Tokenizer} tokenizer
  * @property {import('./weights').Placed} placed
+ * @property {string} digest
  * @property {import('./precision').Precision} precision
- * @property {string} reason why it is that one
+ * @property {string} why it is that
  */
 
 const kTokens = 4096; // of a job
@@ -31,15 +32,15 @@ class LoadedModel {
   #isReleased = false;
 
   /** @param {Parts} parts */
-  constructor({ owner, description, plan, tokenizer, placed, precision, reason }) {
+  constructor({ owner, description, plan, tokenizer, placed, digest, precision, why }) {
     this.owner = owner;
     this.description = description;
     this.plan = plan;
     this.tokenizer = tokenizer;
     this.placed = placed;
-    this.digest = description.digest;
+    this.digest = digest;
     this.precision = precision;
-    this.reason = reason;
+    this.why = why;
     /** How many have it. */
     this.holders = 0;
   }
@@ -52,17 +53,7 @@ class LoadedModel {
   async probe(signal) {
     const pairs = this.description.kind === 'cross-encoder' ? [''] : undefined;
     const batch = await this.tokenizer.encode([''], { pairs });
-    if (batch.ids.length) await this.once(batch, signal);
-  }
-
-  /**
-   * The rows of one job.
-   * @param {Batch} batch
-   * @param {AbortSignal} signal
-   */
-  async once(batch, signal) {
-    const { rows } = await this.#run(batch, {}, { signal });
-    return rows;
+    if (batch.ids.length) await this.#run(batch, {}, { signal });
   }
 
   /**
@@ -113,14 +104,15 @@ class LoadedModel {
    * @param {JobOptions} options
    */
   async #job(batch, graph, options) {
-    const workload = {
-      type: 'graph',
-      inputs: { ...this.placed.inputs, ...graph.inputs, ...this.plan.inputs(batch) },
-      nodes: graph.nodes,
-      outputs: graph.outputs,
-      ...(graph.rows && { packed: { rows: graph.rows, offsets: 'offsets', most: kTokens } }),
-    };
-    const { outputs, timings } = await this.owner.run(workload, options);
+    const { outputs, timings } = await this.owner.run(
+      {
+        type: 'graph',
+        inputs: { ...this.placed.inputs, ...graph.inputs, ...this.plan.inputs(batch) },
+        nodes: graph.nodes,
+        outputs: graph.outputs,
+      },
+      options,
+    );
     return { outputs: graph.outputs.map((name) => outputs[name]), timings };
   }
 

@@ -54,7 +54,7 @@ class TextModel {
     /** @readonly */
     this.precision = loaded.precision;
     /** @readonly */
-    this.precisionReason = loaded.reason;
+    this.precisionReason = loaded.why;
     /** @readonly */
     this.prompts = Object.freeze({ ...description.prompts });
   }
@@ -79,8 +79,8 @@ class TextModel {
    * @param {import('../index').EmbedOptions} [options] prompt or promptName, normalize, truncate, dimensions, dtype,
    *   returnAttention, and those of jobs
    * @returns {Promise<import('../index').Embeddings>}
-   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: an option, a text that is no string, or one that is too long
-   *   with `truncate: false`; ERR_UNSUPPORTED: it is a cross-encoder; ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED;
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: an option, a text that is no string, or one that is too
+   *   long with `truncate: false`; ERR_UNSUPPORTED: it is a cross-encoder; ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED;
    *   ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_QUEUE_FULL, with `retryAfter`
    * @example
    * const { embeddings } = await model.embed(['a text', 'another'], { timeout: 5000 });
@@ -161,6 +161,7 @@ class TextModel {
       const { tokenizer } = this.#loaded;
       const encoded = await tokenizer.encode(this.#cased(list), {
         maxLength: this.maxLength,
+        truncate: true,
         spans: wantsSpans,
         signal: /** @type {AbortSignal|undefined} */ (given.signal),
       });
@@ -303,9 +304,9 @@ class TextModel {
       return { rows, timings: { ...timings } };
     }
     const { dimensions = this.dimensions, dtype = 'float32' } = wanted;
-    const Data = kArrays[kDTypes.indexOf(/** @type {any} */ (dtype))];
+    const Data = kArrays[kDTypes.indexOf(dtype)];
     return {
-      rows: { data: new Data(0), shape: [0, dimensions], dtype: /** @type {any} */ (dtype) },
+      rows: { data: new Data(0), shape: [0, dimensions], dtype },
       timings: noTimings(),
     };
   }

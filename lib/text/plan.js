@@ -9,7 +9,7 @@ const { fitStep } = require('./precision');
 /** @typedef {Record<string, string>} Names */
 /**
  * `output`: its name, or those of several.
- * @typedef {{ type: string, inputs: Names, output: string, params?: Record<string, unknown> }} Step
+ * @typedef {{ type: string, inputs: Names, output: string, params: Record<string, unknown> }} Step
  */
 /**
  * A tensor of a model: what the graph calls it, and the names that a file may have for it, the first that is there.
@@ -21,47 +21,28 @@ const { fitStep } = require('./precision');
  * @property {number[]} shape
  * @property {'weight'|'table'|'vector'} kind
  * @property {string} [file]
+ * @property {boolean} [careful] its rounding shows more than that of others: it has 8 bits at least
+ * @property {import('./stored').Stored} [stored] how a file has it, where that is not as it is wanted
  */
 /**
- * - architectures, classifiers: as config.json says encoders, and those with the head of a cross-encoder
- * - unused: names of tensors that a file may have and that no result depends on
- * - read: throws ERR_UNSUPPORTED naming a key
- * - maxTokens: of a text
- * - positions: where they begin, and the token that has its own id as its position, and counts for no other's; left out:
- *   from 0, and each token counts
- * - pairs: a number for each query and key, [longest, longest]
- * - head: of a cross-encoder, from 'hidden' to 'logits' [n, 1]
  * @template Sizes
- * @typedef {{
- *   name: string,
- *   architectures: string[],
- *   classifiers: string[],
- *   unused: RegExp[],
- *   read: (config: Record<string, unknown>, where: string) => Sizes,
- *   maxTokens: (sizes: Sizes) => number,
- *   positions?: (sizes: Sizes) => { first: number, skipped: number },
- *   pairs?: (longest: number) => Int32Array,
- *   tensors: (sizes: Sizes) => TensorSpec[],
- *   steps: (sizes: Sizes) => Step[],
- *   head: { tensors: (sizes: Sizes) => TensorSpec[], steps: (sizes: Sizes) => Step[] },
- * }} Family
+ * @typedef {import('./family').Family<Sizes>} Family
  */
+/** @typedef {Family<Width>} AnyFamily */
+/** @typedef {{ width: number }} Width of a token, which all families have among their sizes */
 /**
  * What comes behind the encoder: from 'hidden' [t, d] to 'rows' [n, d].
  * @typedef {{ tensors: TensorSpec[], steps: Step[], normalize: boolean, dimensions: number }} Tail
  */
 /**
  * What a call wants of the rows: normalized, only so many of their columns, and as which dtype.
- * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: string }} Wanted
+ * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: import('../index').DType }} Wanted
  */
 /** @typedef {{ ids: Int32Array, typeIds: Int32Array, offsets: Int32Array }} Batch texts' tokens, one behind the other */
 /** @typedef {{ type: string, inputs: Names, outputs: Names, params: Record<string, unknown> }} Node */
 
-/**
- * What a graph is run with: its nodes and outputs, the inputs that are neither tensors nor a batch's, and, where jobs may
- * become one launch, which inputs have a row for each token.
- * @typedef {{ nodes: readonly Node[], outputs: string[], inputs: Record<string, TensorLike>, rows?: string[] }} Graph
- */
+/** What a graph is run with: its nodes and outputs, and the inputs that are neither tensors nor a batch's. */
+/** @typedef {{ nodes: Node[], outputs: string[], inputs: Record<string, TensorLike> }} Graph */
 
 const kMostPairs = 4; // kept: texts of one batch after the other are often as long
 
@@ -96,47 +77,46 @@ function step(type, inputs, output, params = {}) {
   return { type, inputs, output, params };
 }
 
-/**
- * All tensors of a model.
- * @param {Family<any>} family
- * @param {any} sizes
- * @param {Tail} tail
- * @returns {TensorSpec[]}
- */
-function tensorsOf(family, sizes, tail) {
-  return [...family.tensors(sizes), ...tail.tensors];
-}
-
 class Plan {
   #family;
   #sizes;
-  /** @type {Step[]} */
+  #tail;
   #steps;
   #normalizes;
   #used;
-  #rows;
   /** @type {Map<string, Graph>} by what is wanted */
   #graphs = new Map();
   /** @type {Map<number, TensorLike>} by the longest text */
   #pairs = new Map();
 
   /**
-   * @param {Family<any>} family
-   * @param {any} sizes what family.read() has made of config.json
+   * @param {AnyFamily} family
+   * @param {Width} sizes what family.read() has made of config.json
    * @param {Tail} tail
-   * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that aren't stored as they are
+   * @param {ReadonlyMap<string, import('./precision').Form>} [forms] how tensors are read that are not as files have
+   *   them
    */
   constructor(family, sizes, tail, forms = new Map()) {
     this.#family = family;
     this.#sizes = sizes;
+    this.#tail = tail;
     this.#steps = [...family.steps(sizes), ...tail.steps].map((each) => fitStep(each, forms));
     this.#normalizes = tail.normalize;
     this.#used = new Set(this.#steps.flatMap(({ inputs }) => Object.values(inputs)));
-    this.#rows = ['ids', 'typeIds', 'positions'].filter((name) => this.#used.has(name));
+    /** @readonly */
+    this.tensors = [...family.tensors(sizes), ...tail.tensors];
     /** @readonly whose attention can be asked for */
     this.layers = this.#steps.filter(({ type }) => type === 'attention').length;
     /** @readonly */
     this.dimensions = tail.dimensions;
+  }
+
+  /**
+   * The same with tensors in another precision.
+   * @param {ReadonlyMap<string, import('./precision').Form>} forms
+   */
+  reading(forms) {
+    return new Plan(this.#family, this.#sizes, this.#tail, forms);
   }
 
   /**
@@ -169,9 +149,7 @@ class Plan {
         steps.push(...this.#attentionSteps(layer));
         outputs.push('weights');
       }
-      // Jobs with inputs of their own that are no rows are not alike.
-      const isAlike = layer === undefined && inputs.prefix === undefined && !this.#used.has('pairs');
-      graph = { nodes: freeze(steps.map(nodeOf)), outputs, inputs, rows: isAlike ? this.#rows : undefined };
+      graph = { nodes: steps.map(nodeOf), outputs, inputs };
       this.#graphs.set(key, graph);
     }
     return graph;
@@ -186,8 +164,8 @@ class Plan {
   #attentionSteps(layer) {
     const { inputs, params } = this.#steps.filter(({ type }) => type === 'attention')[layer];
     const query = this.#steps.find(({ output }) => output === inputs.query);
-    const shape = /** @type {number[]} */ (query?.params?.shape);
-    const alpha = params?.scale ?? 1 / Math.sqrt(shape[2]);
+    const shape = /** @type {number[]} */ (query?.params.shape);
+    const alpha = params.scale ?? 1 / Math.sqrt(shape[2]);
     const heads = (/** @type {string} */ of, /** @type {string} */ output) =>
       step('transpose', { input: of }, output, { axes: [1, 0, 2] });
     const scores = step('matmul', { a: 'queryHeads', b: 'keyHeads' }, 'scores', { transposeB: true, alpha });
@@ -247,4 +225,4 @@ class Plan {
   }
 }
 
-module.exports = { Plan, tensorsOf };
+module.exports = { Plan };

@@ -2,13 +2,12 @@
 // that reads it. What takes long (rounding, codes) is done by workloads on a context, not by the event loop.
 'use strict';
 const { tensor } = require('../call');
-const { invalid, show } = require('../core');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {import('../index').DType} DType */
 /** @typedef {import('./stored').Given} Given */
 /** @typedef {import('./stored').TensorSource} TensorSource */
-/** @typedef {import('./stored').Step} Step */
+/** @typedef {import('./plan').Step} Step */
 /** @typedef {import('./stored').Runner} Runner */
 /** @typedef {'float32'|'float16'|'bfloat16'|'int8'|'int4'} Precision */
 /** @typedef {{ scales?: string, params?: Record<string, unknown> }} Form what a step that reads a tensor is given, too */
@@ -38,18 +37,6 @@ const kPrecisions = Object.freeze({
   int8: { weight: { bits: 8 }, table: { bits: 8 }, bound: 0.98 },
   int4: { weight: { bits: 4, group: kGroup }, table: { bits: 8 }, bound: 0.95 },
 });
-
-/**
- * @param {unknown} value
- * @returns {Precision|'auto'}
- * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT
- */
-function checkPrecision(value) {
-  if (value === 'auto' || Object.hasOwn(kPrecisions, /** @type {string} */ (value)))
-    return /** @type {Precision|'auto'} */ (value);
-  const known = ['auto', ...Object.keys(kPrecisions)].join(', ');
-  throw invalid(`loadModel(): precision is ${show(value)}, but must be one of ${known}`, 'options.precision');
-}
 
 /**
  * The most columns up to `most` that make whole groups of a row, and whole bytes.
@@ -131,14 +118,14 @@ async function packOne(entry, input, precision, context) {
     const { columns, codes, scales } = codesOf(shape, way);
     const rows = { ...input, shape: [(shape[0] * shape[1]) / columns, columns] };
     const params = { bits: way.bits };
-    const { outputs } = await context.run({ type: 'quantize', inputs: { input: rows }, params });
+    const { outputs } = await context.run({ type: 'quantize', inputs: { input: rows }, params }, {});
     return [
       [name, tensor(outputs.output.data, codes.shape, codes.dtype)],
       [scalesOf(name), tensor(outputs.scales.data, scales.shape)],
     ];
   }
   if (!way.dtype || way.dtype === input.dtype) return [[name, input]];
-  const { outputs } = await context.run({ type: 'cast', inputs: { input }, params: { dtype: way.dtype } });
+  const { outputs } = await context.run({ type: 'cast', inputs: { input }, params: { dtype: way.dtype } }, {});
   return [[name, outputs.output]];
 }
 
@@ -180,4 +167,4 @@ function fitStep(step, forms) {
   };
 }
 
-module.exports = { kPrecisions, checkPrecision, layoutOf, pack, fitStep };
+module.exports = { kPrecisions, layoutOf, pack, fitStep };

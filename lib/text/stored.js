@@ -14,25 +14,14 @@ const { GPUError, invalid } = require('../core');
  * @property {boolean} [columns]
  * @property {(data: Float32Array, shape: readonly number[]) => Float32Array} [make]
  */
+/** @typedef {import('./plan').TensorSpec & { optional?: boolean }} TensorEntry */
 /**
- * A tensor of a model. `from`: the names it has in files, the first that is there counts. `kind`: a `weight` [m, k] is
- * read by `linear`, a `table` [n, d] by `gather`, and both may be stored as halves or codes; a `vector` stays float32.
- * `careful`: its rounding shows more than that of others, and it has 8 bits at least.
- * @typedef {object} TensorEntry
- * @property {string} name
- * @property {readonly string[]} from
+ * @typedef {object} FileTensor
+ * @property {DType} dtype
  * @property {readonly number[]} shape
- * @property {'table'|'weight'|'vector'} kind
- * @property {boolean} [optional]
- * @property {boolean} [careful]
- * @property {Stored} [stored]
+ * @property {import('../index').TensorData} data
  */
-/**
- * A node of the graph that a model is run as: its inputs are names of earlier outputs, of tensors, or of the batch's.
- * @typedef {{ type: string, inputs: Record<string, string>, output: string, params?: Record<string, unknown> }} Step
- */
-/** @typedef {{ dtype: DType, shape: readonly number[], data: import('../index').TensorData }} FileTensor */
-/** @typedef {{ run: (workload: any) => Promise<{ outputs: Record<string, Tensor> }> }} Runner a context, say */
+/** @typedef {{ run: (workload: any, options: any) => Promise<{ outputs: Record<string, Tensor> }> }} Runner */
 
 /** @param {readonly number[]} shape */
 const elementsOf = (shape) => shape.reduce((product, extent) => product * extent, 1);
@@ -49,13 +38,13 @@ function findTensor({ name, from, shape, optional, stored }, files) {
     if (optional) return undefined;
     throw invalid(`the model has no tensor '${from.join("' or '")}', which its '${name}' is read from`);
   }
-  const tensor = /** @type {FileTensor} */ (files.get(found));
+  const file = /** @type {FileTensor} */ (files.get(found));
   const wanted = stored?.shape ?? shape;
-  if (String(tensor.shape) !== String(wanted))
-    throw invalid(`the model's tensor '${found}' is [${tensor.shape.join(', ')}], but must be [${wanted.join(', ')}]`);
-  if (stored && tensor.dtype !== 'float32')
-    throw new GPUError('ERR_UNSUPPORTED', `the model's tensor '${found}' is ${tensor.dtype}, but must be float32`);
-  return tensor;
+  if (String(file.shape) !== String(wanted))
+    throw invalid(`the model's tensor '${found}' is [${file.shape.join(', ')}], but must be [${wanted.join(', ')}]`);
+  if (stored && file.dtype !== 'float32')
+    throw new GPUError('ERR_UNSUPPORTED', `the model's tensor '${found}' is ${file.dtype}, but must be float32`);
+  return file;
 }
 
 /**
@@ -78,7 +67,7 @@ async function columnsAsRows(data, { shape: of, first = 0 }, [m, k], context) {
   const turn = { type: 'transpose', inputs: { input: isWhole ? 'part' : 'cut' }, outputs: { output: 'rows' } };
   const nodes = isWhole ? [turn] : [cut, turn];
   const inputs = { part: tensor(data, [k, columns]) };
-  const { outputs } = await context.run({ type: 'graph', inputs, nodes, outputs: ['rows'] });
+  const { outputs } = await context.run({ type: 'graph', inputs, nodes, outputs: ['rows'] }, {});
   return outputs.rows;
 }
 
@@ -105,7 +94,14 @@ function layOut({ shape, stored }, file, context) {
  * @property {Given[]} given
  * @property {(name: string) => Promise<Tensor>} take
  */
-/** @typedef {Omit<TensorEntry, 'from'|'stored'|'optional'> & { dtype: DType }} Given `dtype`: as the file has it */
+/**
+ * @typedef {object} Given
+ * @property {string} name
+ * @property {readonly number[]} shape
+ * @property {TensorEntry['kind']} kind
+ * @property {boolean} [careful]
+ * @property {DType} dtype as the file has it
+ */
 
 /**
  * @param {readonly TensorEntry[]} table

@@ -1,5 +1,5 @@
-// What comes behind an encoder, as sentence-transformers' modules.json says: pooling, dense layers, normalizing. Without
-// one it is the mean of the tokens, as sentence-transformers itself takes it.
+// What comes behind an encoder, as sentence-transformers' modules.json says: pooling, dense layers, normalizing.
+// Without one it is the mean of the tokens, as sentence-transformers itself takes it.
 'use strict';
 const path = require('node:path');
 const { GPUError, invalid, show } = require('../core');
@@ -189,7 +189,7 @@ class TailSteps {
 }
 
 /**
- * @param {readonly Module[]|undefined} modules behind the first, which is the encoder; undefined: none are told of
+ * @param {ReadonlyArray<Module>|undefined} modules behind the first, which is the encoder; undefined: none are told of
  * @param {number} width of a token
  * @param {string} where the file that tells of them
  * @returns {Promise<{ tail: Tail, files: string[] }>} and the files that it follows from

@@ -3,7 +3,7 @@
 'use strict';
 const path = require('node:path');
 const { native } = require('../addon');
-const { nextId, track, kArrays, kDTypes: kAllDTypes } = require('../call');
+const { nextId, track } = require('../call');
 const { GPUError, asGpuError, invalid, show, suggestion } = require('../core');
 const { weightFiles } = require('./folder');
 
@@ -16,7 +16,6 @@ const { weightFiles } = require('./folder');
  * @typedef {{ spec: TensorSpec, file: File, stored: Stored, dtype: import('../index').DType }} Found
  */
 
-const kPieceBytes = 32 << 20; // read at once: after each it is told how far it is
 /** What a model's tensor may be stored as. */
 const kDTypes = ['float32', 'float16', 'bfloat16'];
 /** Tensors that every family's files may have and that no result depends on. */
@@ -161,58 +160,4 @@ async function readTensors(file, names, targets, signal) {
   return track(number, { signal }, [file, targets], (/** @type {(ArrayBuffer|undefined)[]} */ buffers) => buffers);
 }
 
-/**
- * Tensors of one file each, which are read at once.
- * @param {readonly Found[]} found
- * @returns {Found[][]}
- */
-function piecesOf(found) {
-  /** @type {Found[][]} */
-  const pieces = [];
-  let bytes = 0;
-  for (const each of found) {
-    bytes += each.stored.bytes;
-    const last = pieces.at(-1);
-    if (last && last[0].file === each.file && bytes <= kPieceBytes) last.push(each);
-    else {
-      pieces.push([each]);
-      bytes = each.stored.bytes;
-    }
-  }
-  return pieces;
-}
-
-/**
- * What a model's tensors are taken from.
- * @param {readonly Found[]} found
- * @param {AbortSignal} [signal]
- * @returns {import('./packing').Source}
- */
-function sourceOfFiles(found, signal) {
-  const byName = new Map(found.map((each) => [each.spec.name, each]));
-  return {
-    given: found.map(({ spec: { name, shape, kind }, dtype }) => ({ name, shape, kind, dtype })),
-    async take(name) {
-      const { spec, file, stored, dtype } = /** @type {Found} */ (byName.get(name));
-      const [buffer = new ArrayBuffer(0)] = await readTensors(file, [stored.name], [undefined], signal);
-      return { data: new kArrays[kAllDTypes.indexOf(dtype)](buffer), shape: spec.shape, dtype };
-    },
-    async into(targets, { onBytes, signal: stop }) {
-      const total = found.reduce((sum, { stored }) => sum + stored.bytes, 0);
-      let loaded = 0;
-      for (const piece of piecesOf(found)) {
-        const names = piece.map(({ stored }) => stored.name);
-        await readTensors(
-          piece[0].file,
-          names,
-          piece.map(({ spec }) => targets.get(spec.name)),
-          stop,
-        );
-        loaded += piece.reduce((sum, { stored }) => sum + stored.bytes, 0);
-        onBytes?.(loaded, total);
-      }
-    },
-  };
-}
-
-module.exports = { findWeights, sourceOfFiles };
+module.exports = { findWeights, readTensors };

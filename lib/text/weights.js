@@ -2,22 +2,14 @@
 // loads the model publishes by its digest and the others look up; in one process in memory that jobs of the CPU use
 // where it is, on a GPU on the device. Files are copied out of, and never mapped: src/text/safetensors.h says why.
 'use strict';
-const { setImmediate } = require('node:timers/promises');
-const { kArrays, kDTypes, bytesOf, createSharedTensor } = require('../call');
+const { kArrays, kDTypes, createSharedTensor } = require('../call');
 
+/** @typedef {import('../index').DType} DType */
 /** @typedef {import('../index').InputTensor} InputTensor */
-/** @typedef {import('../index').Tensor} Tensor */
-/** @typedef {import('../index').TensorData} TensorData */
 /** @typedef {import('../call/shared-tensor').SharedTensor} SharedTensor */
-/** @typedef {import('./precision').Part} Part a tensor as it is given to the graph */
-/** @typedef {{ signal?: AbortSignal, onBytes?: (loaded: number, total: number) => void }} Loading */
-/**
- * What weights come from: `all` makes them; `into`, where they are taken as a file has them, copies them out of it.
- * @typedef {object} Weights
- * @property {Part[]} parts
- * @property {(loading: Loading) => Promise<ReadonlyMap<string, Tensor>>} all
- * @property {(targets: ReadonlyMap<string, TensorData>, loading: Loading) => Promise<void>} [into]
- */
+/** @typedef {import('./content').Content} Content */
+/** @typedef {import('./content').Part} Part */
+/** @typedef {import('./content').Loading} Loading */
 /**
  * @typedef {object} Placed
  * @property {Record<string, InputTensor>} inputs of graphs, by name
@@ -35,18 +27,7 @@ const { kArrays, kDTypes, bytesOf, createSharedTensor } = require('../call');
  */
 
 const kAlignment = 256; // of a tensor in the shared one: what devices want of a view, and a vector of any width
-const kTurnBytes = 1 << 20; // copied in a turn of the event loop
 const kTries = 100; // a name may go between publishing it and looking it up
-
-/** @param {Part} part */
-function sizeOf({ dtype, shape }) {
-  return shape.reduce((product, extent) => product * extent, kArrays[kDTypes.indexOf(dtype)].BYTES_PER_ELEMENT);
-}
-
-/** @param {readonly Part[]} parts */
-function totalOf(parts) {
-  return parts.reduce((sum, part) => sum + sizeOf(part), 0);
-}
 
 /**
  * @param {readonly Part[]} parts
@@ -56,115 +37,73 @@ function layOut(parts) {
   let bytes = 0;
   const offsets = parts.map((part) => {
     const offset = bytes;
-    bytes += Math.ceil(sizeOf(part) / kAlignment) * kAlignment;
+    bytes += Math.ceil(part.bytes / kAlignment) * kAlignment;
     return offset;
   });
   return { offsets, bytes };
 }
 
 /**
+ * @param {DType} dtype
+ * @param {ArrayBufferLike} buffer
+ * @param {number} offset
+ * @param {number} bytes
+ */
+function arrayOver(dtype, buffer, offset, bytes) {
+  const Data = kArrays[kDTypes.indexOf(dtype)];
+  // @ts-ignore: of all typed arrays the same
+  return new Data(buffer, offset, bytes / Data.BYTES_PER_ELEMENT);
+}
+
+/**
  * For a context of this process.
- * @param {import('../context').GPUContext} context
- * @param {Weights} weights
+ * @param {import('../context/context').GPUContext} context
+ * @param {Content} content
  * @param {Loading} loading
  * @returns {Promise<Placed>}
  */
-async function placeOn(context, { parts, all }, loading) {
-  const tensors = await all(loading);
-  const bytes = totalOf(parts);
-  if (context.contextType === 'cpu') return { inputs: Object.fromEntries(tensors), bytes, release() {} };
+async function placeOn(context, { parts, read }, loading) {
   /** @type {Record<string, InputTensor>} */
   const inputs = {};
-  /** @type {{ release: () => void }[]} */
+  /** @type {import('../call/device-tensor').DeviceTensor[]} */
   const held = [];
   const release = () => {
     for (const tensor of held) tensor.release();
+    for (const name of Object.keys(inputs)) delete inputs[name];
+  };
+  const take = async (/** @type {number} */ place, /** @type {import('../index').TensorData} */ data) => {
+    const { name, dtype, shape } = parts[place];
+    const tensor = { data, shape, dtype };
+    if (context.contextType === 'cpu') {
+      inputs[name] = tensor;
+      return;
+    }
+    const uploaded = await context.upload(tensor, { signal: loading.signal });
+    held.push(uploaded);
+    inputs[name] = /** @type {InputTensor} */ (/** @type {unknown} */ (uploaded));
   };
   try {
-    for (const [name, tensor] of tensors) {
-      const uploaded = await context.upload(tensor, { signal: loading.signal });
-      held.push(uploaded);
-      inputs[name] = /** @type {InputTensor} */ (/** @type {unknown} */ (uploaded));
-    }
+    await read(() => undefined, take, loading);
   } catch (error) {
     release();
     throw error;
   }
-  return { inputs, bytes, release };
+  return { inputs, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), release };
 }
 
 /**
  * Views of the parts in the one tensor that holds them all.
  * @param {readonly Part[]} parts
  * @param {SharedTensor} shared
- * @returns {Map<string, Tensor>}
  */
 function viewsOf(parts, shared) {
   const { offsets } = layOut(parts);
   const { buffer, byteOffset } = shared.data;
-  return new Map(
-    parts.map((part, i) => {
-      const { name, dtype, shape } = part;
-      const Data = kArrays[kDTypes.indexOf(dtype)];
-      const length = sizeOf(part) / Data.BYTES_PER_ELEMENT;
-      // @ts-ignore: of all typed arrays the same
-      return [name, { data: new Data(buffer, byteOffset + offsets[i], length), shape, dtype }];
-    }),
-  );
-}
-
-/**
- * Copies in pieces, between which the event loop turns.
- * @param {TensorData} from
- * @param {TensorData} to
- */
-async function copy(from, to) {
-  const [source, target] = [bytesOf(from), bytesOf(to)];
-  for (let at = 0; at < source.length; at += kTurnBytes) {
-    target.set(source.subarray(at, at + kTurnBytes), at);
-    if (source.length > kTurnBytes) await setImmediate();
-  }
-}
-
-/**
- * The weights in a shared tensor of this process's own.
- * @param {Weights} weights
- * @param {Loading} loading
- * @returns {Promise<SharedTensor>} sealed
- */
-async function makeShared({ parts, all, into }, loading) {
-  const shared = createSharedTensor([layOut(parts).bytes], 'uint8', false);
-  try {
-    const views = viewsOf(parts, shared);
-    if (into) await into(new Map([...views].map(([name, { data }]) => [name, data])), loading);
-    else
-      for (const [name, { data }] of await all(loading)) await copy(data, /** @type {Tensor} */ (views.get(name)).data);
-    return shared.seal();
-  } catch (error) {
-    shared.release();
-    throw error;
-  }
-}
-
-/**
- * For a cluster, by no name: for a while.
- * @param {Weights} weights
- * @param {Loading} loading
- * @returns {Promise<Placed>}
- */
-async function placeApart(weights, loading) {
-  const shared = await makeShared(weights, loading);
-  return placedIn(shared, weights.parts, () => shared.release());
-}
-
-/**
- * @param {SharedTensor} shared
- * @param {readonly Part[]} parts
- * @param {Placed['release']} release
- * @returns {Placed}
- */
-function placedIn(shared, parts, release) {
-  return { inputs: Object.fromEntries(viewsOf(parts, shared)), bytes: layOut(parts).bytes, release };
+  return parts.map(({ dtype, shape, bytes }, i) => ({
+    data: arrayOver(dtype, buffer, byteOffset + offsets[i], bytes),
+    shape,
+    dtype,
+  }));
 }
 
 /**
@@ -172,36 +111,49 @@ function placedIn(shared, parts, release) {
  * own.
  * @param {Names} names
  * @param {string} name
- * @param {Weights} weights
+ * @param {Content} content
  * @param {Loading} loading
  * @returns {Promise<Placed>}
  */
-async function placeShared(names, name, weights, loading) {
-  const shared = await obtain(names, name, weights, loading);
+async function placeShared(names, name, content, loading) {
+  const { parts } = content;
+  const shared = await obtain(names, name, content, loading);
+  const views = viewsOf(parts, shared);
   // Whoever closes a model takes its name away: who still has it gives it back, so that it is there for the next one.
   const onChange = (/** @type {{ name: string, version: number }} */ event) => {
     if (event.name === name && event.version === 0) names.publishFirst(name, shared).catch(() => {});
   };
   names.on(onChange);
-  return placedIn(shared, weights.parts, async () => {
-    names.off(onChange);
-    shared.release();
-    await names.unpublish(name).catch(() => false); // the cluster may have ended
-  });
+  return {
+    inputs: Object.fromEntries(parts.map((part, i) => [part.name, views[i]])),
+    bytes: layOut(parts).bytes,
+    async release() {
+      names.off(onChange);
+      shared.release();
+      await names.unpublish(name).catch(() => false); // the cluster may have ended
+    },
+  };
 }
 
 /**
  * @param {Names} names
  * @param {string} name
- * @param {Weights} weights
+ * @param {Content} content
  * @param {Loading} loading
  * @returns {Promise<SharedTensor>}
  */
-async function obtain(names, name, weights, loading) {
+async function obtain(names, name, { parts, read }, loading) {
   const there = await find(names, name);
   if (there) return there;
-  const own = await makeShared(weights, loading);
+  const own = createSharedTensor([layOut(parts).bytes], 'uint8', false);
   try {
+    const views = viewsOf(parts, own);
+    await read(
+      (place) => views[place].data,
+      () => {},
+      loading,
+    );
+    own.seal();
     for (let tries = 0; tries < kTries; ++tries) {
       if (await names.publishFirst(name, own)) return own;
       const other = await find(names, name);
@@ -230,4 +182,4 @@ async function find(names, name) {
   }
 }
 
-module.exports = { placeOn, placeApart, placeShared, sizeOf };
+module.exports = { placeOn, placeShared };

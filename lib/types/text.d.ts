@@ -150,7 +150,7 @@ export class TextModel {
   readonly maxLength: number;
   /** What its weights are kept as. */
   readonly precision: Exclude<Precision, 'auto'>;
-  /** Why it is that one: it was asked for, or what was measured of each, at the first load on this device. */
+  /** Why: that it was asked for, or what was measured here, of time and of the distance from float32. */
   readonly precisionReason: string;
   /** What goes before texts of a kind, by name, as its files say. */
   readonly prompts: Readonly<Record<string, string>>;
@@ -162,8 +162,8 @@ export class TextModel {
    * Vectors of texts. Nothing is padded: short texts beside long ones cost nothing more.
    * @example
    * const { embeddings, tokens } = await model.embed(['a text', 'another'], { timeout: 5000 }); // Tensor [2, 384]
-   * @throws {GPUError} ERR_INVALID_ARGUMENT: an option, a text that is no string, with its place, or one that is too long
-   *   with `truncate: false`; ERR_UNSUPPORTED: it is a cross-encoder; ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED;
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: an option, a text that is no string, with its place, or one that is too
+   *   long with `truncate: false`; ERR_UNSUPPORTED: it is a cross-encoder; ERR_CLOSED; ERR_TIMEOUT and ERR_CANCELED;
    *   ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_QUEUE_FULL, with `retryAfter`
    */
   embed(texts: string | readonly string[], options?: EmbedOptions): Promise<Embeddings>;

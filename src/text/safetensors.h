@@ -1,8 +1,8 @@
 // A safetensors file: tensors by name, behind a header that is checked before anything of it is used.
 // The file is not mapped: one that somebody shortens later would end the process with SIGBUS, even where the mapping is
-// private. What is read of it is copied out with pread(), into memory that it is to lie in anyhow (a shared tensor, or a
-// block that a job uses in place): a file that has become shorter is an error then, and memory is aligned whatever the
-// file's offsets are. The open file is the one whose header was checked, whatever its name stands for later.
+// private. What is read of it is copied out with pread(), into memory that it is to lie in anyhow (a shared tensor, or
+// a block that a job uses in place): a file that has become shorter is an error then, and memory is aligned whatever
+// the file's offsets are. The open file is the one whose header was checked, whatever its name stands for later.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -93,19 +93,27 @@ const bert = {
     checkHeads(reader, sizes, 'num_attention_heads');
     return sizes;
   },
-  maxTokens: (sizes) => sizes.positions,
-  tensors: (sizes) => encoderTensors(sizes, kPrefixes),
+  maxTokens(sizes) {
+    return sizes.positions;
+  },
+  tensors(sizes) {
+    return encoderTensors(sizes, kPrefixes);
+  },
   steps,
   head: {
-    tensors: ({ width }) => [
-      ...linearTensors('pooler', ['bert.pooler.dense'], width, width),
-      ...linearTensors('classifier', ['classifier'], 1, width),
-    ],
-    steps: () => [
-      firstTokens('firsts'),
-      linear('firsts', 'pooler', 'pooled', { activation: 'tanh' }),
-      linear('pooled', 'classifier', 'logits'),
-    ],
+    tensors({ width }) {
+      return [
+        ...linearTensors('pooler', ['bert.pooler.dense'], width, width),
+        ...linearTensors('classifier', ['classifier'], 1, width),
+      ];
+    },
+    steps() {
+      return [
+        firstTokens('firsts'),
+        linear('firsts', 'pooler', 'pooled', { activation: 'tanh' }),
+        linear('pooled', 'classifier', 'logits'),
+      ];
+    },
   },
 };
 

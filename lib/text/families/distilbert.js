@@ -32,45 +32,55 @@ const distilbert = {
     checkHeads(reader, sizes, 'n_heads');
     return sizes;
   },
-  maxTokens: ({ positions }) => positions,
-  tensors: (sizes) => [
-    ...[
-      { name: 'words', from: 'word_embeddings', rows: sizes.words },
-      { name: 'places', from: 'position_embeddings', rows: sizes.positions },
-    ].map(({ name, from, rows }) => ({
-      name,
-      from: under(kPrefixes, `embeddings.${from}.weight`),
-      shape: [rows, sizes.width],
-      kind: /** @type {const} */ ('table'),
-    })),
-    ...normTensors('norm', under(kPrefixes, 'embeddings.LayerNorm'), sizes.width),
-    ...layerTensors(sizes, kPrefixes, (i) => ({
-      query: `transformer.layer.${i}.attention.q_lin`,
-      key: `transformer.layer.${i}.attention.k_lin`,
-      value: `transformer.layer.${i}.attention.v_lin`,
-      attended: `transformer.layer.${i}.attention.out_lin`,
-      attendedNorm: `transformer.layer.${i}.sa_layer_norm`,
-      hidden: `transformer.layer.${i}.ffn.lin1`,
-      output: `transformer.layer.${i}.ffn.lin2`,
-      outputNorm: `transformer.layer.${i}.output_layer_norm`,
-    })),
-  ],
-  steps: (sizes) => [
-    gather('words', 'ids', 'wordRows'),
-    gather('places', 'positions', 'placeRows'),
-    norm('wordRows', 'norm', 'embedded', sizes.epsilon, 'placeRows'),
-    ...encoderSteps('embedded', sizes),
-  ],
+  maxTokens({ positions }) {
+    return positions;
+  },
+  tensors(sizes) {
+    return [
+      ...[
+        { name: 'words', from: 'word_embeddings', rows: sizes.words },
+        { name: 'places', from: 'position_embeddings', rows: sizes.positions },
+      ].map(({ name, from, rows }) => ({
+        name,
+        from: under(kPrefixes, `embeddings.${from}.weight`),
+        shape: [rows, sizes.width],
+        kind: /** @type {const} */ ('table'),
+      })),
+      ...normTensors('norm', under(kPrefixes, 'embeddings.LayerNorm'), sizes.width),
+      ...layerTensors(sizes, kPrefixes, (i) => ({
+        query: `transformer.layer.${i}.attention.q_lin`,
+        key: `transformer.layer.${i}.attention.k_lin`,
+        value: `transformer.layer.${i}.attention.v_lin`,
+        attended: `transformer.layer.${i}.attention.out_lin`,
+        attendedNorm: `transformer.layer.${i}.sa_layer_norm`,
+        hidden: `transformer.layer.${i}.ffn.lin1`,
+        output: `transformer.layer.${i}.ffn.lin2`,
+        outputNorm: `transformer.layer.${i}.output_layer_norm`,
+      })),
+    ];
+  },
+  steps(sizes) {
+    return [
+      gather('words', 'ids', 'wordRows'),
+      gather('places', 'positions', 'placeRows'),
+      norm('wordRows', 'norm', 'embedded', sizes.epsilon, 'placeRows'),
+      ...encoderSteps('embedded', sizes),
+    ];
+  },
   head: {
-    tensors: ({ width }) => [
-      ...linearTensors('dense', ['pre_classifier'], width, width),
-      ...linearTensors('classifier', ['classifier'], 1, width),
-    ],
-    steps: () => [
-      firstTokens('firsts'),
-      linear('firsts', 'dense', 'pooled', { activation: 'relu' }),
-      linear('pooled', 'classifier', 'logits'),
-    ],
+    tensors({ width }) {
+      return [
+        ...linearTensors('dense', ['pre_classifier'], width, width),
+        ...linearTensors('classifier', ['classifier'], 1, width),
+      ];
+    },
+    steps() {
+      return [
+        firstTokens('firsts'),
+        linear('firsts', 'dense', 'pooled', { activation: 'relu' }),
+        linear('pooled', 'classifier', 'logits'),
+      ];
+    },
   },
 };
 

@@ -5,7 +5,7 @@ const { distilbert } = require('./distilbert');
 const { mpnet } = require('./mpnet');
 const { roberta } = require('./roberta');
 
-/** @type {import('../plan').Family<any>[]} */
+/** @type {import('../plan').AnyFamily[]} */
 const kFamilies = [bert, roberta, distilbert, mpnet];
 
 module.exports = { kFamilies };

@@ -73,16 +73,16 @@ function normTensors(name, from, width) {
 function layerTensors({ width, hidden, layers }, prefixes, namesOf) {
   return Array.from({ length: layers }, (_, i) => {
     const names = namesOf(i);
-    const linear = (/** @type {keyof LayerNames} */ part, /** @type {number} */ rows, /** @type {number} */ columns) =>
+    const project = (/** @type {keyof LayerNames} */ part, /** @type {number} */ rows, /** @type {number} */ columns) =>
       linearTensors(`${i}.${part}`, under(prefixes, names[part]), rows, columns);
     return [
-      ...linear('query', width, width),
-      ...linear('key', width, width),
-      ...linear('value', width, width),
-      ...linear('attended', width, width),
+      ...project('query', width, width),
+      ...project('key', width, width),
+      ...project('value', width, width),
+      ...project('attended', width, width),
       ...normTensors(`${i}.attendedNorm`, under(prefixes, names.attendedNorm), width),
-      ...linear('hidden', hidden, width),
-      ...linear('output', width, hidden),
+      ...project('hidden', hidden, width),
+      ...project('output', width, hidden),
       ...normTensors(`${i}.outputNorm`, under(prefixes, names.outputNorm), width),
     ];
   }).flat();
@@ -134,7 +134,7 @@ function norm(input, name, output, epsilon, residual) {
 function layerSteps(i, input, { width, heads, epsilon, activation }, bias) {
   const depth = width / heads;
   const at = (/** @type {string} */ name) => `${i}.${name}`;
-  /** A projection, and its vectors head by head. */
+  // A projection, and its vectors head by head.
   const project = (/** @type {string} */ name) => [
     linear(input, at(name), at(`${name}Rows`)),
     { type: 'reshape', inputs: { input: at(`${name}Rows`) }, output: at(name), params: { shape: [-1, heads, depth] } },

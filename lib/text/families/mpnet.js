@@ -59,9 +59,13 @@ const mpnet = {
     if (sizes.positions <= pad + 1) throw reader.refuse('max_position_embeddings', `more than ${pad + 1}`);
     return sizes;
   },
-  maxTokens: ({ positions, pad }) => positions - pad - 1,
-  positions: ({ pad }) => ({ first: pad + 1, skipped: pad }),
-  /** The bucket of each pair of places up to the longest text of a batch: one row for each query, moved by one each. */
+  maxTokens({ positions, pad }) {
+    return positions - pad - 1;
+  },
+  positions({ pad }) {
+    return { first: pad + 1, skipped: pad };
+  },
+  // The bucket of each pair of places up to the longest text of a batch: one row for each query, moved by one each.
   pairs(longest) {
     const byDistance = Int32Array.from({ length: 2 * longest }, (_, i) => bucketOf(i - longest));
     const data = new Int32Array(longest * longest);
@@ -69,52 +73,60 @@ const mpnet = {
       data.set(byDistance.subarray(longest - row, 2 * longest - row), row * longest);
     return data;
   },
-  tensors: (sizes) => [
-    ...[
-      { name: 'words', from: 'word_embeddings', rows: sizes.words },
-      { name: 'places', from: 'position_embeddings', rows: sizes.positions },
-    ].map(({ name, from, rows }) => ({
-      name,
-      from: under(kPrefixes, `embeddings.${from}.weight`),
-      shape: [rows, sizes.width],
-      kind: /** @type {const} */ ('table'),
-    })),
-    ...normTensors('norm', under(kPrefixes, 'embeddings.LayerNorm'), sizes.width),
-    {
-      name: 'distances',
-      from: under(kPrefixes, 'encoder.relative_attention_bias.weight'),
-      shape: [kBuckets, sizes.heads],
-      kind: 'vector', // small, and added to every score
-    },
-    ...layerTensors(sizes, kPrefixes, (i) => ({
-      query: `encoder.layer.${i}.attention.attn.q`,
-      key: `encoder.layer.${i}.attention.attn.k`,
-      value: `encoder.layer.${i}.attention.attn.v`,
-      attended: `encoder.layer.${i}.attention.attn.o`,
-      attendedNorm: `encoder.layer.${i}.attention.LayerNorm`,
-      hidden: `encoder.layer.${i}.intermediate.dense`,
-      output: `encoder.layer.${i}.output.dense`,
-      outputNorm: `encoder.layer.${i}.output.LayerNorm`,
-    })),
-  ],
-  steps: (sizes) => [
-    gather('words', 'ids', 'wordRows'),
-    gather('places', 'positions', 'placeRows'),
-    norm('wordRows', 'norm', 'embedded', sizes.epsilon, 'placeRows'),
-    gather('distances', 'pairs', 'pairBias'),
-    { type: 'transpose', inputs: { input: 'pairBias' }, output: 'bias', params: { axes: [2, 0, 1] } },
-    ...encoderSteps('embedded', sizes, 'bias'),
-  ],
+  tensors(sizes) {
+    return [
+      ...[
+        { name: 'words', from: 'word_embeddings', rows: sizes.words },
+        { name: 'places', from: 'position_embeddings', rows: sizes.positions },
+      ].map(({ name, from, rows }) => ({
+        name,
+        from: under(kPrefixes, `embeddings.${from}.weight`),
+        shape: [rows, sizes.width],
+        kind: /** @type {const} */ ('table'),
+      })),
+      ...normTensors('norm', under(kPrefixes, 'embeddings.LayerNorm'), sizes.width),
+      {
+        name: 'distances',
+        from: under(kPrefixes, 'encoder.relative_attention_bias.weight'),
+        shape: [kBuckets, sizes.heads],
+        kind: 'vector', // small, and added to every score
+      },
+      ...layerTensors(sizes, kPrefixes, (i) => ({
+        query: `encoder.layer.${i}.attention.attn.q`,
+        key: `encoder.layer.${i}.attention.attn.k`,
+        value: `encoder.layer.${i}.attention.attn.v`,
+        attended: `encoder.layer.${i}.attention.attn.o`,
+        attendedNorm: `encoder.layer.${i}.attention.LayerNorm`,
+        hidden: `encoder.layer.${i}.intermediate.dense`,
+        output: `encoder.layer.${i}.output.dense`,
+        outputNorm: `encoder.layer.${i}.output.LayerNorm`,
+      })),
+    ];
+  },
+  steps(sizes) {
+    return [
+      gather('words', 'ids', 'wordRows'),
+      gather('places', 'positions', 'placeRows'),
+      norm('wordRows', 'norm', 'embedded', sizes.epsilon, 'placeRows'),
+      gather('distances', 'pairs', 'pairBias'),
+      { type: 'transpose', inputs: { input: 'pairBias' }, output: 'bias', params: { axes: [2, 0, 1] } },
+      ...encoderSteps('embedded', sizes, 'bias'),
+    ];
+  },
   head: {
-    tensors: ({ width }) => [
-      ...linearTensors('dense', ['classifier.dense'], width, width),
-      ...linearTensors('classifier', ['classifier.out_proj'], 1, width),
-    ],
-    steps: () => [
-      firstTokens('firsts'),
-      linear('firsts', 'dense', 'pooled', { activation: 'tanh' }),
-      linear('pooled', 'classifier', 'logits'),
-    ],
+    tensors({ width }) {
+      return [
+        ...linearTensors('dense', ['classifier.dense'], width, width),
+        ...linearTensors('classifier', ['classifier.out_proj'], 1, width),
+      ];
+    },
+    steps() {
+      return [
+        firstTokens('firsts'),
+        linear('firsts', 'dense', 'pooled', { activation: 'tanh' }),
+        linear('pooled', 'classifier', 'logits'),
+      ];
+    },
   },
 };
 

@@ -25,21 +25,31 @@ const roberta = {
     if (sizes.positions <= pad + 1) throw reader.refuse('max_position_embeddings', `more than ${pad + 1}`);
     return sizes;
   },
-  maxTokens: ({ positions, pad }) => positions - pad - 1,
+  maxTokens({ positions, pad }) {
+    return positions - pad - 1;
+  },
   // A token that is the padding's own has its position, and counts for no other's.
-  positions: ({ pad }) => ({ first: pad + 1, skipped: pad }),
-  tensors: (sizes) => encoderTensors(sizes, kPrefixes),
+  positions({ pad }) {
+    return { first: pad + 1, skipped: pad };
+  },
+  tensors(sizes) {
+    return encoderTensors(sizes, kPrefixes);
+  },
   steps,
   head: {
-    tensors: ({ width }) => [
-      ...linearTensors('dense', ['classifier.dense'], width, width),
-      ...linearTensors('classifier', ['classifier.out_proj'], 1, width),
-    ],
-    steps: () => [
-      firstTokens('firsts'),
-      linear('firsts', 'dense', 'pooled', { activation: 'tanh' }),
-      linear('pooled', 'classifier', 'logits'),
-    ],
+    tensors({ width }) {
+      return [
+        ...linearTensors('dense', ['classifier.dense'], width, width),
+        ...linearTensors('classifier', ['classifier.out_proj'], 1, width),
+      ];
+    },
+    steps() {
+      return [
+        firstTokens('firsts'),
+        linear('firsts', 'dense', 'pooled', { activation: 'tanh' }),
+        linear('pooled', 'classifier', 'logits'),
+      ];
+    },
   },
 };
 

@@ -3,8 +3,8 @@
 // As its TensorFlow.js graph has it; kParts is what that graph is known by.
 'use strict';
 
-/** @typedef {import('../stored').TensorEntry} TensorEntry */
-/** @typedef {import('../stored').Step} Step */
+/** @typedef {import('../plan').TensorSpec} TensorSpec */
+/** @typedef {import('../plan').Step} Step */
 /** @typedef {typeof kSizes} Sizes */
 
 /** `layers`: what comes in, and what goes on from there. */
@@ -68,7 +68,7 @@ const kCareful = new Set(['0.skip.weight', '0.value.weight', '0.heads.weight', '
  * @param {string} name
  * @param {string} from
  * @param {number[]} shape
- * @returns {TensorEntry}
+ * @returns {TensorSpec}
  */
 function vector(name, from, shape) {
   return { name, from: [from], shape, kind: 'vector' };
@@ -81,7 +81,7 @@ function vector(name, from, shape) {
  * @param {number[]} shape of ours, [outputs, inputs]
  * @param {number[]} [stored] the file's, where there is more in it
  * @param {number} [first] the first of its columns that are ours
- * @returns {TensorEntry}
+ * @returns {TensorSpec}
  */
 function weight(name, from, shape, stored = [shape[1], shape[0]], first = 0) {
   const careful = kCareful.has(name);
@@ -91,7 +91,7 @@ function weight(name, from, shape, stored = [shape[1], shape[0]], first = 0) {
 /**
  * @param {number} i
  * @param {Sizes} sizes
- * @returns {TensorEntry[]}
+ * @returns {TensorSpec[]}
  */
 function layerTensors(i, { layers, hidden }) {
   const { input, output } = layers[i];
@@ -100,7 +100,10 @@ function layerTensors(i, { layers, hidden }) {
   const kernels = `module/Encoder_en/KonaTransformer/Encode/Layer_${i}/TransformerLayer/${heads}`;
   const dense = `${kStack}Layer_${i}/TransformerLayer/FFN/`;
   const concat = 'ConcatPartitions/concat';
-  /** @param {string} name @param {number} first */
+  /**
+   * @param {string} name
+   * @param {number} first of the columns
+   */
   const projection = (name, first) => [
     weight(
       `${i}.${name}.weight`,
@@ -114,7 +117,11 @@ function layerTensors(i, { layers, hidden }) {
       stored: { shape: [3 * input], first, columns: false },
     },
   ];
-  /** @param {string} name @param {string} where @param {number} width */
+  /**
+   * @param {string} name
+   * @param {string} where
+   * @param {number} width
+   */
   const norm = (name, where, width) => [
     vector(`${i}.${name}.gamma`, `${where}layer_prepostprocess/layer_norm/layer_norm_scale/${concat}`, [width]),
     vector(`${i}.${name}.beta`, `${where}layer_prepostprocess/layer_norm/layer_norm_bias/${concat}`, [width]),
@@ -164,7 +171,7 @@ function makePositions(factors, [positions, width]) {
 
 /**
  * @param {Sizes} sizes
- * @returns {TensorEntry[]}
+ * @returns {TensorSpec[]}
  */
 function tensors(sizes) {
   const { vocabulary, width, maxLength } = sizes;
@@ -209,7 +216,11 @@ function linear(input, name, output, params, residual) {
 function layerSteps(i, { layers, heads }) {
   const { input, output } = layers[i];
   const epsilon = 1e-6;
-  /** @param {string} name @param {string} from @param {string} to */
+  /**
+   * @param {string} name
+   * @param {string} from
+   * @param {string} to
+   */
   const norm = (name, from, to) =>
     step('layer-norm', { input: from, gamma: `${i}.${name}.gamma`, beta: `${i}.${name}.beta` }, to, { epsilon });
   /** @param {string} name */
@@ -270,6 +281,17 @@ function tail({ dimensions }) {
   };
 }
 
+/** @param {Sizes} sizes */
+function maxTokens({ maxLength }) {
+  return maxLength;
+}
+
+/** @returns {never[]} */
+function nothing() {
+  return [];
+}
+
+/** @type {import('../plan').Family<Sizes> & { graph: import('../readers/tfjs-graph').KnownGraph, tail: typeof tail }} */
 const useLite = {
   name: 'use-lite',
   architectures: ['UniversalSentenceEncoderLite'],
@@ -277,10 +299,11 @@ const useLite = {
   unused: [],
   /** The graph is known by its parts, and they have these sizes. */
   read: () => kSizes,
-  maxTokens: (/** @type {Sizes} */ { maxLength }) => maxLength,
+  maxTokens,
   tensors,
   steps,
   tail,
+  head: { tensors: nothing, steps: nothing }, // no cross-encoder is made of it
   graph: { parts: kParts, inputs: ['indices', 'values'], output: kOutput },
 };
 

@@ -8,7 +8,12 @@ const { GPUError, show } = require('../../core');
 /** @typedef {import('./tfjs').StoredTensor} StoredTensor */
 /** @typedef {{ op: string, name: string, input?: string[], attr?: Record<string, unknown> }} GraphNode */
 /** @typedef {{ part: string, node: string, digest: string }} Part of a known graph, which ends at `node` */
-/** @typedef {{ parts: readonly Part[], inputs: readonly string[], output: string }} KnownGraph */
+/**
+ * @typedef {object} KnownGraph
+ * @property {readonly Part[]} parts
+ * @property {readonly string[]} inputs
+ * @property {string} output
+ */
 
 const kMostNodes = 1000; // far more than the known one has: the way through them is a recursion
 const kMostNumbers = 4; // of a constant that is a parameter and not a weight

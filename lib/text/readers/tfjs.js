@@ -14,17 +14,10 @@ const { tokenizerJson } = require('./use-vocabulary');
  * @typedef {{ dtype: 'float32'|'int32', shape: number[], data: Float32Array|Int32Array }} StoredTensor
  */
 /** @typedef {{ paths: string[], weights: { name: string, dtype: 'float32'|'int32', shape: number[] }[] }} Group */
-/**
- * A model as a folder has it: `tokenizer` is the text of a tokenizer.json, `digest` is over all that decides results.
- * @typedef {object} StoredModel
- * @property {typeof useLite} family
- * @property {import('../families/use-lite').Sizes} sizes
- * @property {Map<string, StoredTensor>} tensors
- * @property {string} tokenizer
- * @property {string} digest
- * @property {number} maxLength in tokens
- */
-/** @typedef {{ signal?: AbortSignal, onProgress?: (told: { loaded: number, total: number }) => void }} Options */
+/** `digest`: over all that decides results. */
+/** @typedef {{ description: Description, tensors: Map<string, StoredTensor>, digest: string }} StoredModel */
+/** @typedef {import('../folder').Description} Description */
+/** @typedef {import('../content').Loading} Loading */
 
 const kMostJson = 16 << 20;
 const kMostWeights = 2 ** 31;
@@ -142,9 +135,9 @@ const elementsOf = (shape) => shape.reduce((product, extent) => product * extent
  * @param {string} folder
  * @param {Group} group
  * @param {string} where
- * @param {Options} options
+ * @param {Loading} options
  */
-async function readGroup(folder, { paths, weights }, where, { signal, onProgress }) {
+async function readGroup(folder, { paths, weights }, where, { signal, onBytes }) {
   const total = weights.reduce((sum, { shape }) => sum + elementsOf(shape) * kElementBytes, 0);
   if (!(total <= kMostWeights))
     throw invalid(`${where}: its weights take ${total} bytes, but can take ${kMostWeights}`);
@@ -158,7 +151,7 @@ async function readGroup(folder, { paths, weights }, where, { signal, onProgress
     const part = await withFile(file, async (handle, size) => {
       if (at + size > total) throw wrongSize(folder, paths, at + size, total, where);
       const piece = memory.subarray(at, at + size);
-      await fill(file, piece, handle, (bytes) => onProgress?.({ loaded: (loaded += bytes), total }));
+      await fill(file, piece, handle, (bytes) => onBytes?.((loaded += bytes), total));
       return piece;
     });
     at += part.length;
@@ -200,7 +193,7 @@ function addTensors({ weights }, memory, tensors) {
 
 /**
  * @param {string} folder
- * @param {Options} [options]
+ * @param {Loading} [options]
  * @returns {Promise<StoredModel>}
  * @throws {GPUError} ERR_NOT_FOUND a file that is not there; ERR_INVALID_ARGUMENT one that is not whole, or not what it
  *   should be; ERR_UNSUPPORTED another graph than the one that is known; ERR_CANCELED
@@ -220,14 +213,29 @@ async function readTfjs(folder, options = {}) {
     for (const one of digests) digest.update(new Uint8Array(one));
   }
   checkGraph(modelTopology, tensors, useLite.graph, where);
-  const sizes = useLite.read();
+  return { description: describe(folder, vocabulary.value), tensors, digest: digest.digest('hex') };
+}
+
+/**
+ * @param {string} folder
+ * @param {unknown} vocabulary
+ * @returns {Description}
+ */
+function describe(folder, vocabulary) {
+  const sizes = useLite.read({}, folder);
   return {
+    where: folder,
+    kind: 'encoder',
     family: useLite,
     sizes,
-    tensors,
-    tokenizer: tokenizerJson(vocabulary.value, sizes.vocabulary, path.join(folder, 'vocab.json')),
-    digest: digest.digest('hex'),
+    tail: useLite.tail(sizes),
     maxLength: sizes.maxLength,
+    lowercase: false,
+    prompts: {},
+    promptName: undefined,
+    tokenizer: { json: tokenizerJson(vocabulary, sizes.vocabulary, path.join(folder, 'vocab.json')) },
+    weights: folder,
+    deciding: [],
   };
 }
 

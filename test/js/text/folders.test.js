@@ -10,7 +10,7 @@ let folders = 0;
 const spec = makeModel('bert');
 const folderOf = (model = spec, options = {}) => writeModel(path.join(root, `${folders++}`), model, options);
 
-/** In float32, which is compared with; what is left out is tested in auto.test.js. */
+/** In float32, which is compared with. */
 const load = (folder, options) =>
   context.loadModel(folder, options === null ? options : { precision: 'float32', ...options });
 

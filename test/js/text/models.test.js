@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const gpu = require('../../..');
 const { makeModel, writeModel, temporaryFolder, someTexts, Random } = require('../../support/text/models');
-const { embed, logits, encode, linear, normalized, cosine } = require('../../support/text/reference');
+const { embed, logits, linear, normalized, cosine } = require('../../support/text/reference');
 
 const kTexts = ['', 'the licence', ...someTexts(9), 'You may copy, use and sell the work without any warranty!'];
 const kPrecise = 2e-5; // of numbers around 1, after layers of float32
@@ -13,7 +13,7 @@ let context, root;
 let folders = 0;
 const folderOf = (model, options) => writeModel(path.join(root, `${folders++}`), model, options);
 
-/** In float32, which is compared with; what is left out is tested in auto.test.js. */
+/** In float32, which is compared with. */
 const load = (folder, options) =>
   context.loadModel(folder, options === null ? options : { precision: 'float32', ...options });
 

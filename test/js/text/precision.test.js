@@ -3,21 +3,13 @@
 const gpu = require('../../..');
 const { devices } = require('../../support/devices');
 const { readTfjs } = require('../../../lib/text/readers/tfjs');
-const { kPrecisions, checkPrecision, layoutOf, pack, fitStep } = require('../../../lib/text/precision');
+const { kPrecisions, layoutOf, pack, fitStep } = require('../../../lib/text/precision');
 const { smallestCosine } = require('../../../lib/text/auto-precision');
 const { kSentences } = require('../../../lib/text/sentences');
 const { NaiveTokenizer, kFolder } = require('../../support/text/use-oracle');
 const { prepare, packAs, embed } = require('../../support/text/run-model');
 
 jest.setTimeout(120_000); // software Vulkan on a busy machine
-
-test('the names there are', () => {
-  for (const name of ['auto', ...Object.keys(kPrecisions)]) expect(checkPrecision(name)).toBe(name);
-  for (const value of ['int3', undefined, 8, null])
-    expect(() => checkPrecision(value)).toThrow(
-      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', argument: 'options.precision' }),
-    );
-});
 
 describe.each(devices)('on %s', (device) => {
   let context, model, idLists, expected;

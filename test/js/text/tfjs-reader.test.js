@@ -178,10 +178,10 @@ test('other weights are another model, read as the same graph', async () => {
 
 test('it tells how far it is, and ends when nobody wants it any more', async () => {
   const told = [];
-  await readTfjs(kFolder, { onProgress: (state) => told.push(state) });
+  await readTfjs(kFolder, { onBytes: (loaded, total) => told.push({ loaded, total }) });
   expect(told.at(-1)).toEqual({ loaded: 27903656, total: 27903656 });
   expect(told.every(({ loaded }, i) => i === 0 || loaded > told[i - 1].loaded)).toBe(true);
   const controller = new AbortController();
-  const reading = readTfjs(kFolder, { signal: controller.signal, onProgress: () => controller.abort() });
+  const reading = readTfjs(kFolder, { signal: controller.signal, onBytes: () => controller.abort() });
   await expect(reading).rejects.toMatchObject({ code: 'ERR_CANCELED' });
 });

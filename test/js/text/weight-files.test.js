@@ -16,7 +16,7 @@ let folders = 0;
 const folderOf = (model = spec, options = {}) => writeModel(path.join(root, `${folders++}`), model, options);
 const fileOf = (folder) => path.join(folder, 'model.safetensors');
 
-/** In float32, which is compared with; what is left out is tested in auto.test.js. */
+/** In float32, which is compared with. */
 const load = (folder, options) =>
   context.loadModel(folder, options === null ? options : { precision: 'float32', ...options });
 

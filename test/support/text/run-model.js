@@ -19,15 +19,15 @@ function batchOf(idLists, maxLength) {
 
 /** `stored`: what a reader gives. */
 function prepare(stored, context) {
-  const { family, sizes, tensors } = stored;
-  const tail = family.tail(sizes);
+  const { description, tensors } = stored;
+  const { family, sizes, tail, maxLength } = description;
   const table = [...family.tensors(sizes), ...tail.tensors];
   const steps = [
     ...family.steps(sizes),
     ...tail.steps,
     { type: 'normalize', inputs: { input: 'rows' }, output: 'embeddings', params: {} },
   ];
-  return { steps, source: sourceOf(table, tensors, context), maxLength: stored.maxLength };
+  return { steps, source: sourceOf(table, tensors, context), maxLength };
 }
 
 function packAs(prepared, precision, context) {

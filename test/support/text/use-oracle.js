@@ -50,6 +50,7 @@ async function loadGraph() {
   const tf = require('@tensorflow/tfjs-core');
   require('@tensorflow/tfjs-backend-cpu');
   const { loadGraphModel } = require('@tensorflow/tfjs-converter');
+  tf.enableProdMode(); // which advises nobody to use other backends
   await tf.setBackend('cpu');
   const { modelTopology, weightsManifest } = JSON.parse(fs.readFileSync(path.join(kFolder, 'model.json'), 'utf8'));
   const [{ paths, weights }] = weightsManifest;
