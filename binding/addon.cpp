@@ -15,6 +15,7 @@
 #include "libuv_pool.h"
 #include "lost_devices.h"
 #include "program_calls.h"
+#include "tokenizer_wrap.h"
 #include "topology.h"
 #include "weights_wrap.h"
 
@@ -144,6 +145,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   defineCache(env, exports);
   defineCluster(env, exports);
   defineEstimates(env, exports);
+  defineTokenizers(env, exports);
   defineWeights(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));

@@ -246,6 +246,9 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => [bytes: number, onLoop: number]} copyCounts bytes copied for jobs of this process so far, in pieces
  *   of 256 KB and more; and those that an event loop waited for
  * @property {(channel: NativeChannel) => void} announce
+ * @property {new () => NativeTexts} TextBatch
+ * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
+ *   LoadedTokenizer
  * @property {(id: number, path: string) => void} openWeights delivers OpenedWeights
  * @property {(id: number, handle: WeightsHandle, names: readonly string[],
  *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for
@@ -259,6 +262,28 @@ const { keepHeldMemory } = require('./transfers');
  *   StoredTensor
  */
 /** @typedef {{ handle: WeightsHandle, bytes: number, tensors: StoredTensor[] }} OpenedWeights */
+/**
+ * Texts on their way to a tokenizer.
+ * @typedef {object} NativeTexts
+ * @property {(texts: readonly string[], from: number, mostUnits: number, mostTexts: number) => number} add gives the
+ *   first that was not added: there were enough, or it is longer than mostUnits
+ * @property {(part: string, ends: boolean) => void} append
+ */
+/**
+ * @typedef {object} NativeTokenizer
+ * @property {(id: number, texts: NativeTexts, pairs: NativeTexts|undefined, maxLength: number, truncates: boolean,
+ *   addsSpecial: boolean, spans: boolean) => void} encode maxLength -1: the file's own. Delivers ArrayBuffers: offsets,
+ *   ids, typeIds, truncated, and spans where they are asked for
+ * @property {(id: number, texts: NativeTexts) => void} count delivers [offsets]
+ * @property {(ids: Float64Array, skipsSpecial: boolean) => string} decode
+ * @property {(ids: Float64Array) => string[]} tokens
+ * @property {(token: string) => number|undefined} idOf
+ * @property {() => void} close
+ */
+/**
+ * @typedef {{ handle: NativeTokenizer, vocabularySize: number, maxLength?: number, addedToOne: number,
+ *   addedToPair: number }} LoadedTokenizer maxLength: the file's own truncation
+ */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**
  * A way of cutting a job by rows: how many there are; of each input how many leading axes are cut, as one of so many
