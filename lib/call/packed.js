@@ -8,7 +8,7 @@ const { invalid, show, refuseUnknownKeys } = require('../core');
 /** @typedef {import('./graph-plans').Packed} Packed */
 
 const kPackedKeys = new Set(['rows', 'offsets', 'most']);
-const { packedInputs: kMaxPackedInputs } = layouts.limits;
+const { inputs: kMaxPackedInputs } = layouts.packing;
 const { packedOffsets: kOffsetsAt, packedMost: kMostAt, packedRows: kRowsAt } = layouts.graph;
 const { none: kNoValue } = layouts.graphValue;
 
