@@ -135,13 +135,13 @@ bool joinsExactly(const Job& first, const Job& next) {
 namespace {
 
 // How the inputs of jobs of a workload become those of one; empty: they don't fit together.
-std::vector<JoinedJobs::Input> joinByRule(std::span<const std::shared_ptr<Job>> jobs) {
+std::vector<JoinedInput> joinByRule(std::span<const std::shared_ptr<Job>> jobs) {
   const Job& first = *jobs.front();
   const JoinRule* rule = ruleOf(first);
   if (!rule || !joinable(first, *rule)) return {};
   for (const auto& job : jobs)
     if (!matches(first, *job, *rule)) return {};
-  std::vector<JoinedJobs::Input> inputs(first.inputs.size());
+  std::vector<JoinedInput> inputs(first.inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorArg& input = first.inputs[i];
     if (!isConcatenated(rule->inputs[i]) || !input.present) continue;
@@ -178,12 +178,12 @@ void joinBytes(std::span<const std::shared_ptr<Job>> jobs, size_t input, std::by
 std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job>> jobs) {
   if (jobs.size() < 2) return nullptr;
   const bool ofGraphs = jobs.front()->kind == Job::Kind::Graph;
-  const std::vector<Input> inputs = ofGraphs ? joinPacked(jobs) : joinByRule(jobs);
+  const std::vector<JoinedInput> inputs = ofGraphs ? joinPacked(jobs) : joinByRule(jobs);
   return inputs.empty() ? nullptr : join(jobs, inputs);
 }
 
 std::unique_ptr<JoinedJobs> JoinedJobs::join(std::span<const std::shared_ptr<Job>> jobs,
-                                             std::span<const Input> inputs) {
+                                             std::span<const JoinedInput> inputs) {
   const Job& first = *jobs.front();
   auto joined = std::make_unique<JoinedJobs>();
   joined->parts_.assign(jobs.begin(), jobs.end());

@@ -118,7 +118,7 @@ uint64_t packedSharedBytes(const Job& job) {
   return bytes;
 }
 
-std::vector<JoinedJobs::Input> joinPacked(std::span<const std::shared_ptr<Job>> jobs) {
+std::vector<JoinedInput> joinPacked(std::span<const std::shared_ptr<Job>> jobs) {
   const Job& first = *jobs.front();
   const Packing* packing = packingOf(first);
   if (!packing) return {};
@@ -129,7 +129,7 @@ std::vector<JoinedJobs::Input> joinPacked(std::span<const std::shared_ptr<Job>> 
     sequences += sequencesOf(*job, *packing);
   }
   if (rows > INT32_MAX || sequences >= INT32_MAX) return {};
-  std::vector<JoinedJobs::Input> inputs(first.inputs.size());
+  std::vector<JoinedInput> inputs(first.inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (isShared(*packing, i)) continue;
     inputs[i].concatenated = true;

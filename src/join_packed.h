@@ -4,9 +4,16 @@
 #include <span>
 #include <vector>
 
-#include "join.h"
+#include "job.h"
 
 namespace switchyard {
+
+// What becomes of an input where jobs are joined.
+struct JoinedInput {
+  bool concatenated = false;
+  Shape shape{};           // of the joined one
+  bool isOffsets = false;  // each job's behind the last one's
+};
 
 // As joinKey() and sharedBytes() of join.h, for graphs.
 uint64_t packedJoinKey(const Job& job, std::span<const uint64_t> identities);
@@ -14,6 +21,6 @@ uint64_t packedSharedBytes(const Job& job);
 // Tokens.
 uint64_t packedRows(const Job& job);
 // How the inputs of such jobs become those of one; empty: they don't fit together.
-std::vector<JoinedJobs::Input> joinPacked(std::span<const std::shared_ptr<Job>> jobs);
+std::vector<JoinedInput> joinPacked(std::span<const std::shared_ptr<Job>> jobs);
 
 }  // namespace switchyard

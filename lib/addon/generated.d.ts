@@ -1,9 +1,7 @@
 // Written by `npm run generate` from what the addon exports: do not edit. The numbers stand in .def files, which
 // src/layout.h tells about.
 export interface Layouts {
-  limits: Readonly<
-    Record<'rank' | 'tensors' | 'params' | 'outputs' | 'packedInputs' | 'directInputs' | 'copiedApart', number>
-  >;
+  limits: Readonly<Record<'rank' | 'tensors' | 'params' | 'outputs' | 'directInputs' | 'copiedApart', number>>;
   slot: Readonly<Record<'kind' | 'dtype' | 'rank' | 'extents' | 'numbers', number>>;
   slotKind: Readonly<Record<'absent' | 'host' | 'onDevice' | 'flat', number>>;
   call: Readonly<
@@ -50,6 +48,7 @@ export interface Layouts {
     >
   >;
   graphValue: Readonly<Record<'none', number>>;
+  packing: Readonly<Record<'inputs', number>>;
   graphNode: Readonly<Record<'workload' | 'inputs' | 'outputs' | 'params' | 'label' | 'numbers', number>>;
   blockKind: Readonly<Record<'kernel' | 'shader', number>>;
   kernelBlock: Readonly<Record<'kind' | 'threads' | 'inputs' | 'numbers', number>>;

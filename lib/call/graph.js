@@ -3,6 +3,7 @@
 const { layouts } = require('../addon');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { GraphPlans } = require('./graph-plans');
+const { checkPacked, encodePacked } = require('./packed');
 const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
 const { currentPrecision } = require('./encode');
 
@@ -12,7 +13,6 @@ const { currentPrecision } = require('./encode');
 /** @typedef {{ inputs: Fields, outputs: Fields, params: unknown }} NodeFields once they were checked */
 /** @typedef {{ index: number, owner: string, spec: Spec, node: NodeFields }} Node */
 /** @typedef {import('./graph-plans').Given} Given */
-/** @typedef {import('./graph-plans').Packed} Packed */
 /**
  * @typedef {object} GraphPlan
  * @property {Float64Array} numbers without the tensors'
@@ -37,12 +37,11 @@ const { currentPrecision } = require('./encode');
  */
 
 const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'split', 'packed']);
-const kPackedKeys = new Set(['rows', 'offsets', 'most']);
 const kNodeKeys = new Set(['type', 'inputs', 'params', 'outputs']);
 const { rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
-const { outputs: kMaxOutputs, packedInputs: kMaxPackedInputs } = layouts.limits;
+const { outputs: kMaxOutputs } = layouts.limits;
 const { id: kIdAt, inputs: kInputsAt, values: kValuesAt, nodes: kNodesAt, outputs: kOutputsAt } = layouts.graph;
-const { numbers: kHeader, packedOffsets: kOffsetsAt, packedMost: kMostAt, packedRows: kRowsAt } = layouts.graph;
+const { numbers: kHeader } = layouts.graph;
 const { workload: kNodeWorkload, inputs: kNodeInputs, outputs: kNodeOutputs, params: kNodeParams } = layouts.graphNode;
 const { label: kNodeLabel, numbers: nodeSize } = layouts.graphNode;
 const { none: kNoValue } = layouts.graphValue;
@@ -68,53 +67,6 @@ function checkGraph(workload) {
   if (outputs.length > kMaxOutputs)
     throw invalid(`graph: it has ${outputs.length} outputs, but can have at most ${kMaxOutputs}`, 'outputs');
   return { inputs: /** @type {Fields} */ (inputs), nodes, outputs, packed: checkPacked(packed) };
-}
-
-/**
- * Of a graph over packed sequences: which inputs have a row for each token, which says where each sequence begins, and
- * how many tokens of several jobs may go in one launch. Each output has a row for each sequence or each token.
- * @param {unknown} packed
- * @returns {Packed|undefined}
- */
-function checkPacked(packed) {
-  if (packed === undefined) return undefined;
-  if (packed === null || typeof packed !== 'object')
-    throw invalid(`graph: packed is ${show(packed)}, but must be an object { rows, offsets, most }`, 'packed');
-  refuseUnknownKeys(packed, kPackedKeys, `key of a graph's packed`, 'packed.');
-  const { rows, offsets, most } = /** @type {Fields} */ (packed);
-  if (!Array.isArray(rows) || rows.length === 0 || rows.length > kMaxPackedInputs)
-    throw invalid(
-      `graph: packed.rows is ${show(rows)}, but must be an array of 1 to ${kMaxPackedInputs} names of inputs`,
-      'packed.rows',
-    );
-  if (!(typeof most === 'number' && Number.isInteger(most) && most > 0 && most < 2 ** 31))
-    throw invalid(`graph: packed.most is ${show(most)}, but must be a number of tokens from 1 on`, 'packed.most');
-  return { rows, offsets: /** @type {string} */ (offsets), most };
-}
-
-/**
- * @param {Packed|undefined} packed
- * @param {string[]} inputs
- * @param {Float64Array} numbers
- */
-function encodePacked(packed, inputs, numbers) {
-  numbers.fill(kNoValue, kRowsAt, kRowsAt + kMaxPackedInputs);
-  numbers[kOffsetsAt] = kNoValue;
-  if (!packed) return;
-  const seen = new Set();
-  const placeOf = (/** @type {unknown} */ name, /** @type {string} */ argument) => {
-    const place = inputs.indexOf(/** @type {string} */ (name));
-    if (place < 0 || seen.has(place))
-      throw invalid(
-        `graph: ${argument} is ${show(name)}, but must be ${place < 0 ? 'an input' : 'another input than the rest'}`,
-        argument,
-      );
-    seen.add(place);
-    return place;
-  };
-  numbers[kOffsetsAt] = placeOf(packed.offsets, 'packed.offsets');
-  numbers[kMostAt] = packed.most;
-  packed.rows.forEach((name, i) => (numbers[kRowsAt + i] = placeOf(name, `packed.rows[${i}]`)));
 }
 
 /**

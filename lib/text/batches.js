@@ -125,8 +125,8 @@ class TextBatches {
   }
 
   /**
-   * An equal text that is under way is waited for, unless a job of a lower priority has it. One that no job has yet goes
-   * when the first of its calls is due.
+   * An equal text that is under way is waited for, unless a job of a lower priority has it. One that no job has yet
+   * goes when the first of its calls is due.
    * @param {TextCall} call
    * @param {number} index
    * @param {Lane} lane

@@ -131,7 +131,7 @@ async function keep(file, what) {
 /**
  * @param {BudgetOptions} options
  * @returns {Promise<Budget>}
- * @throws what a job fails with
+ * @throws {import('../core').GPUError} what a job fails with
  */
 async function tokenBudget(options) {
   const file = fileOf(options);

@@ -248,8 +248,8 @@ class Panels {
 
 // ---- few rows: dots with the weights as they lie
 
-// Rows of weights that come next, a share of them at each step: they are read once each, from far away, and several side
-// by side, which is not what a processor foresees.
+// Rows of weights that come next, a share of them at each step: they are read once each, from far away, and several
+// side by side, which is not what a processor foresees.
 class Ahead {
  public:
   Ahead(const void* next, size_t bytes, size_t steps)

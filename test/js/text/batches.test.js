@@ -339,16 +339,16 @@ test('what is refused does not begin', async () => {
 });
 
 test('30,000 texts come in over several turns of the event loop, and run meanwhile', async () => {
-  let turns = 0;
+  let now = 0;
   let isOver = false;
   const turn = () => {
-    ++turns;
+    ++now;
     if (!isOver) setImmediate(turn);
   };
   /** @type {number[]} the turn in which each job was begun */
   const begun = [];
   const run = async ({ offsets }) => {
-    begun.push(turns);
+    begun.push(now);
     await tick();
     const n = offsets.length - 1;
     return { rows: { data: new Float32Array(n), shape: [n, 1], dtype: 'float32' }, timings };
