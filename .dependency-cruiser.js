@@ -7,10 +7,12 @@ const kCall = [...kBase, 'addon', 'config'];
 const kProgram = [...kCall, 'call'];
 const kMiddle = [...kProgram, 'program'];
 const kCluster = [...kMiddle, 'metrics', 'context'];
-const kService = [...kCluster, 'cluster'];
+const kText = [...kCluster, 'cluster'];
+const kService = [...kText, 'text'];
 const kMayRequire = {
   cli: [...kService, 'service'],
   service: kService,
+  text: kText,
   cluster: kCluster,
   metrics: kMiddle,
   context: kMiddle,

@@ -7,6 +7,7 @@ const { parseArgs } = require('node:util');
 const { setup } = require('../tools/setup');
 const { clusterFigures } = require('./cluster/index');
 const { describe } = require('./cluster/contest');
+const { takeGroup } = require('./groups');
 const { installLibraries } = require('./install');
 const { machine } = require('./machine');
 const { report } = require('./report');
@@ -49,38 +50,6 @@ function readOptions() {
   };
 }
 
-async function takeGroup({ name, figures, take }, chosen) {
-  const wanted = chosen(name) ? figures : figures.filter((it) => chosen(it.name));
-  if (!wanted.length) return { figures: [], rows: [] };
-  say(`measuring ${name}`);
-  try {
-    const { figures: values, rows = [] } = await take();
-    return {
-      rows,
-      figures: wanted.map(({ name: figure, unit, target, ok }) => ({
-        name: figure,
-        value: values[figure].value,
-        unit,
-        target,
-        met: ok(values[figure].value),
-        detail: values[figure].detail ?? '',
-      })),
-    };
-  } catch (error) {
-    return {
-      rows: [],
-      figures: wanted.map(({ name: figure, unit, target }) => ({
-        name: figure,
-        value: null,
-        unit,
-        target,
-        met: target ? false : null,
-        detail: `failed: ${error.message}`,
-      })),
-    };
-  }
-}
-
 async function main() {
   const options = readOptions();
   if (options.build) await setup({ targets: ['switchyard_node'] });
@@ -91,7 +60,7 @@ async function main() {
   const figures = [],
     rows = [];
   for (const group of clusterFigures(options)) {
-    const taken = await takeGroup(group, options.chosen);
+    const taken = await takeGroup(group, options.chosen, say);
     figures.push(...taken.figures);
     rows.push(...taken.rows);
   }

@@ -4,22 +4,14 @@
 // `node bench/shared-weights.js`, after the build.
 'use strict';
 const cluster = require('node:cluster');
-const { readFileSync } = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
 const gpu = require('..');
+const { proportionalBytes } = require('./proportional');
 
 const kSide = 8192;
 const kRows = [1, 16, 64];
 const kWarmRounds = 8; // until V8's young generation has its size
 const kMostBeyond = 2 * 1024 * 1024;
-
-/** @param {number} pid */
-function proportionalBytes(pid) {
-  const [, kilobytes] = /** @type {RegExpMatchArray} */ (
-    /^Pss: +(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
-  );
-  return Number(kilobytes) * 1024;
-}
 
 /** @param {import('..').GPUClusterManager} manager @param {string} name */
 async function publishWeight(manager, name) {

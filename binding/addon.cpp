@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "background.h"
+#include "cache_calls.h"
 #include "cluster_wrap.h"
 #include "context_wrap.h"
 #include "convert.h"
@@ -14,7 +15,9 @@
 #include "libuv_pool.h"
 #include "lost_devices.h"
 #include "program_calls.h"
+#include "tokenizer_wrap.h"
 #include "topology.h"
+#include "weights_wrap.h"
 
 namespace switchyard::node {
 namespace {
@@ -139,8 +142,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("facts", describeFacts(env));
   exports.Set("layouts", describeLayouts(env));
   definePrograms(env, exports);
+  defineCache(env, exports);
   defineCluster(env, exports);
   defineEstimates(env, exports);
+  defineWeights(env, exports);
+  defineTokenizers(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "cluster/message.h"
+#include "graph.h"
 #include "layout.h"
 #include "workload.h"
 

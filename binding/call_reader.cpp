@@ -154,6 +154,7 @@ GraphCall readGraph(std::span<const double> description) {
   call.inputCount = count(kGraphInputs, 1 << 20, "inputs");
   call.valueCount = count(kGraphValues, 1 << 20, "values");
   const size_t nodes = count(kGraphNodes, 1 << 20, "nodes"), outputs = count(kGraphOutputs, kMaxOutputs, "outputs");
+  call.head = head.subspan(kGraphId + 1);
   call.inputSlots = take(call.inputCount * kSlotNumbers).data();
   call.outputs = take(outputs);
   call.intoSlots = take(outputs * kSlotNumbers).data();
@@ -170,6 +171,10 @@ Graph makeGraph(const GraphCall& call) {
   auto value = [&](double number) {
     return number < 0 ? -1 : static_cast<int>(readCount(number, graph.valueCount ? graph.valueCount - 1 : 0, "value"));
   };
+  const double* packing = call.head.data() + kGraphOffsets - kGraphId - 1;
+  graph.packing.offsets = value(packing[0]);
+  graph.packing.mostRows = static_cast<uint32_t>(readCount(packing[1], UINT32_MAX, "rows"));
+  std::transform(packing + 2, packing + 2 + kMaxPackedInputs, graph.packing.rows.begin(), value);
   for (double output : call.outputs) graph.outputs.push_back(value(output));
   graph.nodes.resize(call.nodes.size() / kGraphNodeNumbers);
   const double* from = call.nodes.data();
@@ -191,12 +196,9 @@ void prepareGraph(Napi::Env env, const CallArrays& arrays, const GraphCall& call
   job.inputs.reserve(call.inputCount);
   for (size_t i = 0; i < call.inputCount; ++i)
     job.inputs.push_back(readTensor(env, arrays.input(i), call.inputSlots + i * kSlotNumbers));
-  GraphPlans& plans = Environment::of(env).graphPlans;
-  job.plan = plans.find(call, job.inputs);
-  if (!job.plan) job.graph = std::make_unique<Graph>(makeGraph(call));
-  const bool isNew = !job.plan;
+  const std::array numbers{call.head, call.outputs, call.nodes};
+  job.plan = Environment::of(env).graphPlans.plan(numbers, job.inputs, [&] { return makeGraph(call); });
   job.prepare();
-  if (isNew) plans.add(call, job.plan);
   readTargets(env, arrays.targets(), call.intoSlots, job);
 }
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <span>
 
-#include "graph_plans.h"
 #include "job.h"
 
 namespace switchyard::node {
@@ -46,8 +45,12 @@ void readWorkload(const Napi::CallbackInfo& info, size_t first, const double* ca
 void readTargets(Napi::Env env, Napi::Value arrays, const double* slots, Job& job);
 
 // A graph's description (call.def).
-struct GraphCall : GraphNumbers {
+struct GraphCall {
   uint64_t id = 0;
+  size_t inputCount = 0, valueCount = 0;
+  std::span<const double> head;     // without the id
+  std::span<const double> outputs;  // value numbers
+  std::span<const double> nodes;
   const double* inputSlots = nullptr;
   const double* intoSlots = nullptr;
 };

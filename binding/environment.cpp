@@ -139,6 +139,7 @@ void Environment::end() {
   contextClass.Reset();
   deviceTensorClass.Reset();
   programClass.Reset();
+  tokenizerClass.Reset();
   scratchArray_.Reset();
   inbox.Reset();
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "join.h"
+#include "join_packed.h"
 #include "program/run/run.h"
 #include "requested_jobs.h"
 #include "shared_records.h"
@@ -49,7 +50,7 @@ void RequestedJobs::writeMessage(StagedJob& staged, const Job& job, std::span<co
   message_[kType] = kAskType;
   message_[kAskFlops] = job.cost.flops;
   message_[kAskBytes] = job.cost.bytes;
-  message_[kAskJoinKey] = 0;
+  message_[kAskJoinKey] = message_[kAskRows] = message_[kAskMostRows] = 0;
   message_[kAskMemory] = message_[kAskOwn] = static_cast<double>(memory);
   std::fill_n(message_.begin() + static_cast<ptrdiff_t>(kAskResident), kMaxTensors, 0.0);
   Message message{message_};
@@ -79,7 +80,7 @@ void RequestedJobs::writeMessage(StagedJob& staged, const Job& job, std::span<co
 }
 
 void RequestedJobs::putInputs(StagedJob& staged, const Job& job, Message& message) {
-  std::array<uint64_t, kMaxTensors> identities{};
+  std::vector<uint64_t> identities(job.inputs.size());
   size_t residents = 0;
   auto large = staged.large.begin();
   bool lent = false;
@@ -113,15 +114,18 @@ void RequestedJobs::putInputs(StagedJob& staged, const Job& job, Message& messag
     } else {
       message.append(2);
     }
-    if (i < kMaxTensors) identities[i] = identity;
+    identities[i] = identity;
     message.put(sealed);
   }
   for (const StagedJob::Output& output : staged.outputs) lent |= output.lent != nullptr;
   if (lent) message_[kAskFlags] += kAskLent;
-  if (job.kind != Job::Kind::Workload) return;
   uint64_t key = joinKey(job, identities);
   if (key && lent) key = identityOf(key, 0, kLentMark);  // joined with its like alone
   message_[kAskJoinKey] = static_cast<double>(key);
+  if (key && job.plan) {
+    message_[kAskRows] = static_cast<double>(packedRows(job));
+    message_[kAskMostRows] = job.plan->graph.packing.mostRows;
+  }
   if (key) message_[kAskOwn] -= static_cast<double>(sharedBytes(job));
 }
 

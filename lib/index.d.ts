@@ -36,6 +36,19 @@ export type { GPULogger, GPUResult, JobOptions, JobPart, ManagerEvents } from '.
 export type { PublishedName, PublishOptions } from './types/cluster';
 export type { ClusterHealth, ContextHealth, ContextInfo, JobInfo, MemoryStats, WorkerHealth } from './types/health';
 export type { Ops } from './types/ops';
+export { defaultModel, loadModel, TextModel } from './types/text';
+export type {
+  EmbedOptions,
+  Embeddings,
+  LoadModelOptions,
+  LoadProgress,
+  Precision,
+  Ranked,
+  RerankOptions,
+  TextAttention,
+  TokenizeOptions,
+  Tokens,
+} from './types/text';
 export type {
   Backend,
   DType,

@@ -5,6 +5,7 @@ const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call')
 const { GPUError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
 const { encodePNG } = require('./program');
+const { loadModel, defaultModel, TextModel } = require('./text');
 
 // Written so that `import { tensor } from 'switchyard'` finds the names.
 module.exports = {
@@ -21,4 +22,7 @@ module.exports = {
   Kernel,
   Shader,
   encodePNG,
+  loadModel,
+  defaultModel,
+  TextModel,
 };

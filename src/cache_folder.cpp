@@ -244,6 +244,7 @@ std::optional<std::vector<uint8_t>> CacheFolder::readSealed(const std::string& n
   if (bytes.size() >= sizeof(Seal)) {
     const Seal seal = sealFor(magic, bytes.subspan(sizeof(Seal)));
     if (std::memcmp(&seal, bytes.data(), sizeof seal) == 0) {
+      markUsed(*file);
       file->bytes.erase(file->bytes.begin(), file->bytes.begin() + sizeof(Seal));
       return std::move(file->bytes);
     }

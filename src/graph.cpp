@@ -40,6 +40,32 @@ void checkOutputs(const Graph& graph) {
   }
 }
 
+[[noreturn]] void refusePacking(const std::string& why) {
+  throw Error(Code::InvalidArgument, "graph: packed: " + why, {.argument = "packed"});
+}
+
+void checkPacking(const Graph& graph, std::span<const TensorSpec> inputs) {
+  const Packing& packing = graph.packing;
+  if (packing.offsets < 0) return;
+  const auto isInput = [&](int number) { return number < static_cast<int>(graph.inputCount); };
+  if (!isInput(packing.offsets)) throw Error(Code::Internal, "a graph's offsets are not one of its inputs");
+  const TensorSpec& offsets = inputs[packing.offsets];
+  if (offsets.dtype != DType::Int32 || offsets.shape.rank() != 1 || offsets.shape[0] == 0)
+    refusePacking("offsets must be int32 [n+1], not " + std::string(dtypeName(offsets.dtype)) + " " +
+                  offsets.shape.text());
+  const Shape* first = nullptr;
+  for (const int row : packing.rows) {
+    if (row < 0) continue;
+    if (!isInput(row) || row == packing.offsets) throw Error(Code::Internal, "a graph's rows are not its inputs");
+    const Shape& shape = inputs[row].shape;
+    if (shape.rank() == 0) refusePacking("an input with a row for each token is a single number");
+    if (first && (*first)[0] != shape[0])
+      refusePacking("its inputs have " + std::to_string((*first)[0]) + " and " + std::to_string(shape[0]) +
+                    " rows, but must have one for each token");
+    first = &shape;
+  }
+}
+
 // The call of a node as it is checked: specs and parameters.
 void fillCall(const GraphNode& node, std::span<const TensorSpec> values, Call& call) {
   call.params = node.params;
@@ -176,6 +202,7 @@ std::shared_ptr<const GraphPlan> planGraph(Graph graph, std::vector<TensorSpec> 
   plan->values = std::move(inputs);
   plan->values.resize(plan->graph.valueCount);
   checkOutputs(plan->graph);
+  checkPacking(plan->graph, plan->values);
   plan->nodes.reserve(plan->graph.nodes.size());
   Call call;
   for (size_t n = 0; n < plan->graph.nodes.size(); ++n) {

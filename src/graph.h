@@ -22,10 +22,25 @@ struct GraphNode {
   std::array<double, kMaxParams> params{};            // NaN: not given
   int label = -1;                                     // what messages call it; -1: its place in the graph
 };
+// Of a graph over packed sequences: `rows` are its inputs with a row for each token, which `offsets` ([n+1], from 0)
+// cuts into sequences. Each output has a row for each sequence or each token that depends on no other sequence. So jobs
+// of one such graph may be joined (join_packed.h).
+constexpr size_t kMaxPackedInputs = 8;
+struct Packing {
+  int offsets = -1;       // the number of an input; -1: it is not packed
+  uint32_t mostRows = 0;  // of a joined job
+  std::array<int, kMaxPackedInputs> rows = [] {
+    std::array<int, kMaxPackedInputs> none;
+    none.fill(-1);
+    return none;
+  }();
+  bool operator==(const Packing&) const = default;
+};
 struct Graph {
   std::vector<GraphNode> nodes;  // in an order in which every input is made before it is used
   size_t inputCount = 0, valueCount = 0;
   std::vector<int> outputs;  // value numbers
+  Packing packing;
 };
 
 // A graph that was checked for inputs of certain specs, with all that its jobs have in common: made once for as many as

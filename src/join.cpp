@@ -1,8 +1,11 @@
 // Joins jobs as their workload says: which inputs are concatenated, and which must be the same memory.
 #include "join.h"
 
-#include <cmath>
+#include <algorithm>
 #include <cstring>
+
+#include "join_packed.h"
+#include "mix.h"
 
 namespace switchyard {
 namespace {
@@ -12,17 +15,6 @@ const JoinRule* ruleOf(const Job& job) {
   if (job.kind != Job::Kind::Workload) return nullptr;
   const JoinRule& rule = job.workload->info.join.value;
   return rule.joined ? &rule : nullptr;
-}
-
-void mix(uint64_t& hash, uint64_t value) {
-  hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
-  hash ^= hash >> 29;
-}
-
-uint64_t bitsOf(double value) {
-  uint64_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return std::isnan(value) ? 1 : bits;
 }
 
 bool fits(const TensorArg& input, Join how) {
@@ -103,6 +95,7 @@ size_t roundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 }  // namespace
 
 uint64_t joinKey(const Job& job, std::span<const uint64_t> identities) {
+  if (job.kind == Job::Kind::Graph) return packedJoinKey(job, identities);
   const JoinRule* rule = ruleOf(job);
   if (!rule || !joinable(job, *rule)) return 0;
   uint64_t hash = workloadNumber(*job.workload) + 1;
@@ -123,6 +116,7 @@ uint64_t joinKey(const Job& job, std::span<const uint64_t> identities) {
 }
 
 uint64_t sharedBytes(const Job& job) {
+  if (job.kind == Job::Kind::Graph) return packedSharedBytes(job);
   const JoinRule* rule = ruleOf(job);
   uint64_t bytes = 0;
   for (size_t i = 0; rule && i < job.inputs.size(); ++i)
@@ -138,51 +132,86 @@ bool joinsExactly(const Job& first, const Job& next) {
   return joinable(first, *rule) && matches(first, next, *rule);
 }
 
-std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job>> jobs) {
-  const Job& first = *jobs.front();
-  const JoinRule* rule = jobs.size() > 1 ? ruleOf(first) : nullptr;
-  if (!rule || !joinable(first, *rule)) return nullptr;
-  for (const auto& job : jobs)
-    if (!matches(first, *job, *rule)) return nullptr;
+namespace {
 
+// How the inputs of jobs of a workload become those of one; empty: they don't fit together.
+std::vector<JoinedInput> joinByRule(std::span<const std::shared_ptr<Job>> jobs) {
+  const Job& first = *jobs.front();
+  const JoinRule* rule = ruleOf(first);
+  if (!rule || !joinable(first, *rule)) return {};
+  for (const auto& job : jobs)
+    if (!matches(first, *job, *rule)) return {};
+  std::vector<JoinedInput> inputs(first.inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const TensorArg& input = first.inputs[i];
+    if (!isConcatenated(rule->inputs[i]) || !input.present) continue;
+    uint64_t elements = 0;
+    for (const auto& job : jobs) elements += job->inputs[i].spec.elements();
+    inputs[i] = {true, joinedShape(rule->inputs[i], input.spec.shape, elements, jobs.size())};
+  }
+  return inputs;
+}
+
+// Each job's offsets behind the last one's, whose last is where it begins.
+void joinOffsets(std::span<const std::shared_ptr<Job>> jobs, size_t input, std::byte* to) {
+  auto* out = reinterpret_cast<int32_t*>(to);
+  int32_t begin = *out++ = 0;
+  for (const auto& job : jobs) {
+    const TensorArg& offsets = job->inputs[input];
+    const auto* from = reinterpret_cast<const int32_t*>(offsets.host);
+    const size_t count = offsets.spec.shape[0];
+    for (size_t i = 1; i < count; ++i) *out++ = begin + from[i];
+    begin += from[count - 1];
+  }
+}
+
+void joinBytes(std::span<const std::shared_ptr<Job>> jobs, size_t input, std::byte* to) {
+  for (const auto& job : jobs) {
+    const size_t bytes = job->inputs[input].spec.bytes();
+    if (bytes) std::memcpy(to, job->inputs[input].host, bytes);
+    to += bytes;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<JoinedJobs> JoinedJobs::make(std::span<const std::shared_ptr<Job>> jobs) {
+  if (jobs.size() < 2) return nullptr;
+  const bool ofGraphs = jobs.front()->kind == Job::Kind::Graph;
+  const std::vector<JoinedInput> inputs = ofGraphs ? joinPacked(jobs) : joinByRule(jobs);
+  return inputs.empty() ? nullptr : join(jobs, inputs);
+}
+
+std::unique_ptr<JoinedJobs> JoinedJobs::join(std::span<const std::shared_ptr<Job>> jobs,
+                                             std::span<const JoinedInput> inputs) {
+  const Job& first = *jobs.front();
   auto joined = std::make_unique<JoinedJobs>();
   joined->parts_.assign(jobs.begin(), jobs.end());
-  joined->job.workload = first.workload;
-  joined->job.params = first.params;
-  joined->job.inputs.resize(first.inputs.size());
+  Job& job = joined->job;
+  job.kind = first.kind;
+  job.workload = first.workload;
+  job.params = first.params;
+  if (first.plan) job.graph = std::make_unique<Graph>(first.plan->graph);
+  job.inputs = first.inputs;
   size_t total = 0;
-  for (size_t i = 0; i < first.inputs.size(); ++i) {
-    if (!isConcatenated(rule->inputs[i])) continue;
-    size_t bytes = 0;
-    for (const auto& job : jobs) bytes += job->inputs[i].spec.bytes();
-    total += roundUp(bytes);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].concatenated) continue;
+    job.inputs[i].spec.shape = inputs[i].shape;
+    total += roundUp(job.inputs[i].spec.bytes());
   }
-  joined->memory_ = HostPool::shared().acquire(total ? total : 64);
+  joined->memory_ = HostPool::shared().acquire(std::max<size_t>(total, 64));
   std::byte* next = joined->memory_->data;
-  for (size_t i = 0; i < first.inputs.size(); ++i) {
-    TensorArg& input = joined->job.inputs[i];
-    if (!isConcatenated(rule->inputs[i]) || !first.inputs[i].present) {
-      input = first.inputs[i];
-      continue;
-    }
-    input.present = true;
-    input.host = next;
-    size_t bytes = 0;
-    for (const auto& job : jobs) {
-      const size_t part = job->inputs[i].spec.bytes();
-      if (part) std::memcpy(next + bytes, job->inputs[i].host, part);
-      bytes += part;
-    }
-    input.spec.dtype = first.inputs[i].spec.dtype;
-    input.spec.shape =
-        joinedShape(rule->inputs[i], first.inputs[i].spec.shape, bytes / dtypeBytes(input.spec.dtype), jobs.size());
-    next += roundUp(bytes);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].concatenated) continue;
+    job.inputs[i].host = next;
+    inputs[i].isOffsets ? joinOffsets(jobs, i, next) : joinBytes(jobs, i, next);
+    next += roundUp(job.inputs[i].spec.bytes());
   }
-  joined->job.prepare();
-  for (size_t i = 0; i < joined->job.outputSpecs.size(); ++i) {
+  job.prepare();
+  for (size_t i = 0; i < job.outputSpecs.size(); ++i) {
     uint64_t bytes = 0;
-    for (const auto& job : jobs) bytes += job->outputSpecs[i].bytes();
-    if (bytes != joined->job.outputSpecs[i].bytes()) return nullptr;
+    for (const auto& part : jobs) bytes += part->outputSpecs[i].bytes();
+    if (bytes != job.outputSpecs[i].bytes()) return nullptr;
   }
   return joined;
 }

@@ -8,6 +8,8 @@
 
 namespace switchyard {
 
+struct JoinedInput;
+
 // Equal for prepared jobs that may be joined (nearly always: JoinedJobs compares what counts); 0 for those that can't
 // be. `identities`: one for each input, equal for the same shared memory, 0 for memory of the job's own.
 uint64_t joinKey(const Job& job, std::span<const uint64_t> identities);
@@ -30,6 +32,8 @@ class JoinedJobs {
   std::span<const std::shared_ptr<Job>> parts() const { return parts_; }
 
  private:
+  static std::unique_ptr<JoinedJobs> join(std::span<const std::shared_ptr<Job>> jobs,
+                                          std::span<const JoinedInput> inputs);
   std::vector<std::shared_ptr<Job>> parts_;
   std::shared_ptr<HostBlock> memory_;
 };

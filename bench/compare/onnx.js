@@ -35,15 +35,17 @@ function attribute(name, value) {
   return message(5, [text(1, name), integer(3, value), integer(20, ATTRIBUTE.int)]);
 }
 
-const node = ([op, inputs, outputs, attributes = {}], index) =>
+const node = ([op, inputs, outputs, attributes = {}, domain = ''], index) =>
   message(1, [
     ...inputs.map((name) => text(1, name)),
     ...outputs.map((name) => text(2, name)),
     text(3, `${op}${index}`),
     text(4, op),
     ...Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    ...(domain ? [text(7, domain)] : []),
   ]);
 
+// An extent that is a name may be another one in each run.
 const value = (field, name, { type = 'float32', shape }) =>
   message(field, [
     text(1, name),
@@ -52,7 +54,7 @@ const value = (field, name, { type = 'float32', shape }) =>
         integer(1, TYPES[type]),
         message(
           2,
-          shape.map((size) => message(1, [integer(1, size)])),
+          shape.map((size) => message(1, [typeof size === 'string' ? text(2, size) : integer(1, size)])),
         ),
       ]),
     ]),
@@ -66,8 +68,11 @@ const initializer = (name, { type = 'float32', shape, data }) =>
     bytes(9, Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
   ]);
 
-// nodes: [op, inputs, outputs, attributes][]; inputs and outputs: { name: { type, shape } }; constants carry data too.
-function model({ nodes, inputs, outputs, constants = {} }) {
+const operators = (domain, version) => message(8, [text(1, domain), integer(2, version)]);
+
+// nodes: [op, inputs, outputs, attributes, domain][]; inputs and outputs: { name: { type, shape } }; constants carry
+// data too.
+function model({ nodes, inputs, outputs, constants = {}, domains = {} }) {
   const graph = message(7, [
     ...nodes.map(node),
     text(2, 'bench'),
@@ -75,7 +80,8 @@ function model({ nodes, inputs, outputs, constants = {} }) {
     ...Object.entries(inputs).map(([name, it]) => value(11, name, it)),
     ...Object.entries(outputs).map(([name, it]) => value(12, name, it)),
   ]);
-  return Buffer.concat([integer(1, 8), text(2, 'switchyard-bench'), graph, message(8, [text(1, ''), integer(2, 17)])]);
+  const sets = Object.entries({ '': 17, ...domains }).map(([domain, version]) => operators(domain, version));
+  return Buffer.concat([integer(1, 8), text(2, 'switchyard-bench'), graph, ...sets]);
 }
 
 module.exports = { model };

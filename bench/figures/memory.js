@@ -63,4 +63,4 @@ async function jobs({ device, count, leak }) {
   return { ...result, kept: kept.length };
 }
 
-module.exports = { cycles, jobs };
+module.exports = { cycles, jobs, growth };

@@ -41,8 +41,14 @@ export interface Layouts {
     >
   >;
   callKind: Readonly<Record<'program', number>>;
-  graph: Readonly<Record<'id' | 'inputs' | 'values' | 'nodes' | 'outputs' | 'numbers', number>>;
+  graph: Readonly<
+    Record<
+      'id' | 'inputs' | 'values' | 'nodes' | 'outputs' | 'packedOffsets' | 'packedMost' | 'packedRows' | 'numbers',
+      number
+    >
+  >;
   graphValue: Readonly<Record<'none', number>>;
+  packing: Readonly<Record<'inputs', number>>;
   graphNode: Readonly<Record<'workload' | 'inputs' | 'outputs' | 'params' | 'label' | 'numbers', number>>;
   blockKind: Readonly<Record<'kernel' | 'shader', number>>;
   kernelBlock: Readonly<Record<'kind' | 'threads' | 'inputs' | 'numbers', number>>;
@@ -110,6 +116,8 @@ export interface Layouts {
       | 'outputs'
       | 'memory'
       | 'own'
+      | 'rows'
+      | 'mostRows'
       | 'body'
       | 'numbers',
       number

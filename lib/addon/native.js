@@ -159,6 +159,11 @@ const { keepHeldMemory } = require('./transfers');
 /**
  * @typedef {{ folders: string[], version: string, passedOver: string[], advice: string, isWhole: boolean }} CudaHeaders
  */
+/**
+ * A folder below the cache folder. `magic`: 8 characters, the kind and version of what is in its files; `mostBytes`: of
+ * all of them together.
+ * @typedef {{ folder: string, name: string, magic: string, mostBytes: number }} CacheShelf
+ */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
  * @typedef {object} Native
@@ -184,6 +189,10 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(folder: string) => { ids: string[], problems: string[] }} loadWarmUp
  * @property {(folder: string, programs: string[]) => boolean} storeWarmUp
  * @property {() => string} cacheFolder '' where there is none
+ * @property {(id: number, shelf: CacheShelf, file: string) => void} readCached delivers { bytes, problem }; bytes: an
+ *   ArrayBuffer, null where there is none
+ * @property {(id: number, shelf: CacheShelf, file: string, bytes: Uint8Array) => void} writeCached delivers { isKept,
+ *   problem }
  * @property {(id: number) => void} cancel
  * @property {(id: number) => boolean} progressOf whether it tells how far it is; the scratch array has it then
  * @property {(id: number) => void} letGo the process need not stay alive for it
@@ -237,7 +246,43 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => [bytes: number, onLoop: number]} copyCounts bytes copied for jobs of this process so far, in pieces
  *   of 256 KB and more; and those that an event loop waited for
  * @property {(channel: NativeChannel) => void} announce
+ * @property {(id: number, path: string) => void} openWeights delivers OpenedWeights
+ * @property {(id: number, handle: WeightsHandle, names: readonly string[],
+ *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for
+ *   each name that has no target, undefined for the others
+ * @property {new () => NativeTexts} TextBatch
+ * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
+ *   LoadedTokenizer
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
+ */
+/** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
+/**
+ * `kind`: as the file says it, 'F32'; no dtype: there is none for it here.
+ * @typedef {{ name: string, kind: string, dtype?: import('../index').DType, shape: number[], bytes: number }}
+ *   StoredTensor
+ */
+/** @typedef {{ handle: WeightsHandle, bytes: number, tensors: StoredTensor[] }} OpenedWeights */
+/**
+ * Texts on their way to a tokenizer.
+ * @typedef {object} NativeTexts
+ * @property {(texts: readonly string[], from: number, mostUnits: number, mostTexts: number) => number} add gives the
+ *   first that was not added: there were enough, or it is longer than mostUnits
+ * @property {(part: string, ends: boolean) => void} append
+ */
+/**
+ * @typedef {object} NativeTokenizer
+ * @property {(id: number, texts: NativeTexts, pairs: NativeTexts|undefined, maxLength: number, truncates: boolean,
+ *   addsSpecial: boolean, spans: boolean) => void} encode maxLength -1: the file's own. Delivers ArrayBuffers: offsets,
+ *   ids, typeIds, truncated, and spans where they are asked for
+ * @property {(id: number, texts: NativeTexts) => void} count delivers [offsets]
+ * @property {(ids: Float64Array, skipsSpecial: boolean) => string} decode
+ * @property {(ids: Float64Array) => string[]} tokens
+ * @property {(token: string) => number|undefined} idOf
+ * @property {() => void} close
+ */
+/**
+ * @typedef {{ handle: NativeTokenizer, vocabularySize: number, maxLength?: number, addedToOne: number,
+ *   addedToPair: number }} LoadedTokenizer maxLength: the file's own truncation
  */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**

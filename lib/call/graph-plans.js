@@ -4,7 +4,11 @@
 const { specs } = require('./encode');
 
 /** @typedef {import('./encode').Fields} Fields */
-/** @typedef {{ inputs: Fields, nodes: unknown[], outputs: unknown[] }} Given of a graph, once these were checked */
+/** @typedef {{ rows: unknown[], offsets: string, most: number }} Packed names of inputs, and tokens of a launch */
+/**
+ * Of a graph, once these were checked.
+ * @typedef {{ inputs: Fields, nodes: unknown[], outputs: unknown[], packed: Packed|undefined }} Given
+ */
 /**
  * What a plain object holds: its keys, and their values. `absent`: other names that are looked for in it; none of them
  * may turn up later, hidden or inherited, where its keys alone would not tell.
@@ -15,13 +19,21 @@ const { specs } = require('./encode');
  * @typedef {{ keys: string[], type: string, inputs: Snapshot, outputs: Snapshot, params: Snapshot|undefined }} NodeCopy
  */
 /**
- * `setting`: what decides how nodes are described beside the graph.
+ * `setting`: what decides how nodes are described beside the graph. `frozen`: the nodes themselves, where nothing of
+ * them can change: who gives the same again is not asked what is in them.
  * @template Plan
- * @typedef {{ setting: unknown, inputs: string[], outputs: unknown[], nodes: NodeCopy[], plan: Plan }} Known
+ * @typedef {object} Known
+ * @property {unknown} setting
+ * @property {string[]} inputs
+ * @property {unknown[]} outputs
+ * @property {NodeCopy[]} nodes
+ * @property {unknown[]|undefined} frozen
+ * @property {Packed|undefined} packed
+ * @property {Plan} plan
  */
 
 const kMostPlans = 8,
-  kMostNodes = 64; // of a graph that is kept
+  kMostNodes = 1024; // of a graph that is kept
 
 /**
  * Whether all that can be read of an object are its own enumerable values: no prototype, nothing hidden.
@@ -129,13 +141,47 @@ function isSameNode(copy, value) {
 }
 
 /**
+ * Whether a value can never be read as another: one that is no object, or a frozen one without accessors.
+ * @param {unknown} value
+ */
+function isFixed(value) {
+  if (value === null || typeof value !== 'object') return true;
+  const properties = Object.values(Object.getOwnPropertyDescriptors(value));
+  return Object.isFrozen(value) && properties.every((property) => 'value' in property);
+}
+
+/**
+ * Whether nothing of nodes can change. Their objects are plain: they were copied.
+ * @param {unknown[]} nodes
+ */
+function areFixed(nodes) {
+  if (!isFixed(nodes)) return false;
+  return nodes.every((value) => {
+    const { inputs, outputs, params } = /** @type {Record<string, object|undefined>} */ (value);
+    // A parameter may be a list.
+    return [value, inputs, outputs, params, ...Object.values(params ?? {})].every(isFixed);
+  });
+}
+
+/**
+ * @param {Packed|undefined} packed
+ * @param {Packed|undefined} known
+ */
+function isSamePacked(packed, known) {
+  if (!packed || !known) return packed === known;
+  return packed.offsets === known.offsets && packed.most === known.most && isEqual(packed.rows, known.rows);
+}
+
+/**
  * @template Plan
  * @param {Known<Plan>} known
  * @param {Given} given
  */
-function isOf(known, { inputs, nodes, outputs }) {
+function isOf(known, { inputs, nodes, outputs, packed }) {
   if (nodes.length !== known.nodes.length || outputs.length !== known.outputs.length) return false;
-  for (let i = 0; i < nodes.length; ++i) if (!isSameNode(known.nodes[i], nodes[i])) return false;
+  if (nodes !== known.frozen)
+    for (let i = 0; i < nodes.length; ++i) if (!isSameNode(known.nodes[i], nodes[i])) return false;
+  if (!isSamePacked(packed, known.packed)) return false;
   for (let i = 0; i < outputs.length; ++i) if (outputs[i] !== known.outputs[i]) return false;
   let count = 0;
   for (const name in inputs) if (inputs[name] !== undefined) ++count;
@@ -171,7 +217,7 @@ class GraphPlans {
    * @param {unknown} setting
    * @param {Plan} plan
    */
-  add({ nodes, outputs }, setting, plan) {
+  add({ nodes, outputs, packed }, setting, plan) {
     if (nodes.length > kMostNodes) return plan;
     const copies = nodes.map(copyNode);
     if (copies.includes(undefined)) return plan;
@@ -180,6 +226,8 @@ class GraphPlans {
       inputs: plan.inputs,
       outputs: outputs.slice(),
       nodes: /** @type {NodeCopy[]} */ (copies),
+      frozen: areFixed(nodes) ? nodes : undefined,
+      packed: packed && { ...packed, rows: packed.rows.slice() },
       plan,
     });
     if (this.#known.length > kMostPlans) this.#known.pop();

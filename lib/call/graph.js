@@ -3,6 +3,7 @@
 const { layouts } = require('../addon');
 const { GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 const { GraphPlans } = require('./graph-plans');
+const { checkPacked, encodePacked } = require('./packed');
 const { specs, refuseType, encodeTensor, encodeParams, encodeInto, checkNames, kOnDevice } = require('./encode');
 const { currentPrecision } = require('./encode');
 
@@ -35,7 +36,7 @@ const { currentPrecision } = require('./encode');
  * @property {number} nodesAt where the nodes begin
  */
 
-const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'split']);
+const kGraphKeys = new Set(['type', 'inputs', 'nodes', 'outputs', 'id', 'split', 'packed']);
 const kNodeKeys = new Set(['type', 'inputs', 'params', 'outputs']);
 const { rank: kRankAt, extents: kExtentsAt, numbers: slotSize } = layouts.slot;
 const { outputs: kMaxOutputs } = layouts.limits;
@@ -56,7 +57,7 @@ function checkGraph(workload) {
   if (workload.params !== undefined)
     throw invalid(`graph: it has no params of its own: give them to its nodes`, 'params');
   refuseUnknownKeys(workload, kGraphKeys, 'key of a graph');
-  const { inputs, nodes, outputs } = workload;
+  const { inputs, nodes, outputs, packed } = workload;
   if (inputs === null || typeof inputs !== 'object')
     throw invalid(`graph: inputs is ${show(inputs)}, but must be an object of tensors by name`, 'inputs');
   if (!Array.isArray(nodes) || nodes.length === 0)
@@ -65,7 +66,7 @@ function checkGraph(workload) {
     throw invalid(`graph: outputs is ${show(outputs)}, but must be an array of at least one name`, 'outputs');
   if (outputs.length > kMaxOutputs)
     throw invalid(`graph: it has ${outputs.length} outputs, but can have at most ${kMaxOutputs}`, 'outputs');
-  return { inputs: /** @type {Fields} */ (inputs), nodes, outputs };
+  return { inputs: /** @type {Fields} */ (inputs), nodes, outputs, packed: checkPacked(packed) };
 }
 
 /**
@@ -284,6 +285,7 @@ function planGraph(given) {
   numbers[kValuesAt] = values.size;
   numbers[kNodesAt] = order.length;
   numbers[kOutputsAt] = outputs.length;
+  encodePacked(given.packed, inputNames, numbers);
   outputs.forEach((name, i) => {
     numbers[kHeader + inputNames.length * slotSize + i] = /** @type {number} */ (values.get(name));
   });

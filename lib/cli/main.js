@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command line: npx switchyard devices | doctor | start | run | bench. Exit codes: 0 fine, 1 something is missing
-// or failed, 2 wrong usage.
+// The command line: npx switchyard devices | doctor | start | run | embed | rerank | tokenize | bench. Exit codes: 0
+// fine, 1 something is missing or failed, 2 wrong usage.
 'use strict';
 const { Command, CommanderError } = require('commander');
 const Table = require('cli-table3');
@@ -8,6 +8,9 @@ const { errorText } = require('../core');
 const { version } = require('../../package.json');
 const { addStart } = require('./start');
 const { addRun } = require('./run');
+const { addEmbed } = require('./embed');
+const { addRerank } = require('./rerank');
+const { addTokenize } = require('./tokenize');
 const { addBench } = require('./bench');
 const { whereIs } = require('./whereabouts');
 
@@ -103,10 +106,13 @@ program
   .action(doctor);
 addStart(program);
 addRun(program);
+addEmbed(program);
+addRerank(program);
+addTokenize(program);
 addBench(program);
 
-// In these two, what is refused is what was typed.
-const kTyped = new Set(['start', 'run']);
+// In these, what is refused is what was typed.
+const kTyped = new Set(['start', 'run', 'embed', 'rerank', 'tokenize']);
 const kWrongUsage = new Set(['ERR_INVALID_ARGUMENT', 'ERR_UNKNOWN_WORKLOAD']);
 
 program.parseAsync().catch((error) => {

@@ -1,5 +1,5 @@
 // The cluster: one manager in each process.
 'use strict';
-const { createGPUClusterManager, GPUClusterManager } = require('./manager');
+const { createGPUClusterManager, GPUClusterManager, insideOf } = require('./manager');
 
-module.exports = { createGPUClusterManager, GPUClusterManager };
+module.exports = { createGPUClusterManager, GPUClusterManager, insideOf };

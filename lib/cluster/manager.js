@@ -6,24 +6,25 @@ const { ClusterProcess } = require('./process');
 const { obtainFrom, publicContext } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
+const { ManagerModels } = require('./manager-models');
 const { makeOps } = require('./ops');
 const { readConfig, checkSameConfig } = require('../config');
-const { Listened, takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
+const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
 
-/** @typedef {import('./process/cluster-process').Role} Role */
 /** @typedef {import('../core/errors').GPUError} GPUError */
 /** @typedef {import('../call/shared-tensor').SharedTensor} SharedTensor */
-/** @typedef {import('../index').GPUResult} GPUResult */
-/** @typedef {import('../index').JobOptions} JobOptions */
 
 const kUsesMs = 2000; // between two reports of the programs used
 
-/** @type {(manager: GPUClusterManager) => { config: import('../config/config').Config, logger: unknown }} */
-let madeWith;
+/** @type {(manager: GPUClusterManager) => import('./manager-models').Inside} */
+let insideOf;
 
-class GPUClusterManager extends Listened {
+class GPUClusterManager extends ManagerModels {
   static {
-    madeWith = (manager) => ({ config: manager.#config, logger: manager.#logger });
+    insideOf = (manager) => {
+      const { names } = manager.#process;
+      return { config: manager.#config, logger: manager.#logger, names, checkOpen: () => manager.#checkOpen() };
+    };
   }
 
   #config;
@@ -82,7 +83,7 @@ class GPUClusterManager extends Listened {
 
   /**
    * What this process is. 'lone': there is no cluster.
-   * @returns {Role}
+   * @returns {import('./process/cluster-process').Role}
    * @example if (manager.role === 'primary') startServer(manager);
    */
   get role() {
@@ -93,8 +94,8 @@ class GPUClusterManager extends Listened {
    * Runs a workload on whichever context suits best: a built-in one, a graph, a kernel or a picture.
    * @param {unknown} workload { type, inputs, params, id } and the like: see Workload, GraphWorkload, KernelWorkload,
    *   ShaderWorkload and SceneWorkload in lib/index.d.ts
-   * @param {JobOptions} [options] priority, timeout (ms), signal, contextType, affinity, cache, retries, into
-   * @returns {Promise<GPUResult>}
+   * @param {import('../index').JobOptions} [options] priority, timeout, signal, contextType, affinity, cache, into
+   * @returns {Promise<import('../index').GPUResult>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with the `argument` where it is known;
    *   ERR_UNKNOWN_WORKLOAD; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_COMPILE; ERR_DEVICE_LOST; ERR_WORKER_LOST;
    *   ERR_QUEUE_FULL, with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED, with `released`; ERR_CLOSED
@@ -387,7 +388,7 @@ let current;
 function createGPUClusterManager(options) {
   if (!current) current = new GPUClusterManager(options);
   else if (options !== undefined) {
-    const { config, logger } = madeWith(current);
+    const { config, logger } = insideOf(current);
     const wanted = takeLogger(options);
     if (wanted.logger !== undefined && wanted.logger !== logger)
       throw invalid('logger is another one than in the first call in this process, which has one manager', 'logger');
@@ -396,4 +397,4 @@ function createGPUClusterManager(options) {
   return current;
 }
 
-module.exports = { GPUClusterManager, createGPUClusterManager };
+module.exports = { GPUClusterManager, createGPUClusterManager, insideOf };

@@ -23,6 +23,7 @@ const { layouts } = require('../addon');
 const { GPUError, invalid, asGpuError, show, refuseUnknownKeys } = require('../core');
 const { readSettings } = require('../config');
 const { Beside, needsDriver } = require('./beside');
+const { ContextModels } = require('./context-models');
 const { Programs, compileHere, prepareOn, fits, cacheFolder } = require('../program');
 
 /** @typedef {import('../index').RunOptions} RunOptions */
@@ -66,7 +67,7 @@ function infoOf(value) {
   return { shape, dtype: kDTypes[scratch[callInputs + slot.dtype]] };
 }
 
-class GPUContext {
+class GPUContext extends ContextModels {
   /** @type {NativeContext} */
   #handle;
   /** @type {Promise<void>|undefined} */
@@ -79,6 +80,7 @@ class GPUContext {
    * @param {() => Promise<GPUContext>|undefined} [openBeside] of one opened as 'auto', whose device does not draw
    */
   constructor(handle, id, openBeside) {
+    super();
     this.#handle = handle;
     this.#beside = openBeside && new Beside(openBeside);
     /** @readonly */

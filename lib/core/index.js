@@ -17,6 +17,7 @@ const {
 } = require('./errors');
 const { takeLogger, useLogger } = require('./given-logger');
 const { Listened } = require('./listened');
+const { useModelLoader, loadModelOn } = require('./model-loader');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
 const { tell } = require('./tell');
@@ -33,6 +34,8 @@ module.exports = {
   epochMs,
   soon,
   Listened,
+  useModelLoader,
+  loadModelOn,
   buildRemedy,
   loadRemedy,
   tell,

@@ -8,6 +8,7 @@ import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './pr
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
 import type { RunResult, Timings } from './context';
 import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
+import type { LoadModelOptions, TextModel } from './text';
 import type { Ops } from './ops';
 
 /** Options of one job of the cluster. */
@@ -290,6 +291,16 @@ export class GPUClusterManager extends EventEmitter {
    * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_CLOSED; ERR_WORKER_LOST: the coordinator has gone
    */
   unpublish(name: string): Promise<boolean>;
+  /**
+   * Loads a model of texts: its weights lie on this machine once, in memory that all processes of the cluster share.
+   * @example
+   * const model = await manager.loadModel('./models/all-MiniLM-L6-v2');
+   * const { embeddings } = await model.embed(['a text', 'another'], { timeout: 5000 });
+   * @throws {GPUError} ERR_NOT_FOUND: there is no such folder or package; ERR_INVALID_ARGUMENT: it is no model, or a
+   *   file of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named, or no context could be
+   *   opened; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
+   */
+  loadModel(source: string | URL, options?: LoadModelOptions): Promise<TextModel>;
   /**
    * The contexts of all workers; none once the manager is closed.
    * @example const ready = manager.contexts().filter(({ isActive }) => isActive);

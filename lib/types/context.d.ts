@@ -1,6 +1,7 @@
 // A context: a lane of execution on a device of this process.
 import type { Backend } from '../generated';
 import type { DeviceInfo } from './device';
+import type { LoadModelOptions, TextModel } from './text';
 import type { DeviceTensor, InputTensor, Tensor, TensorLike, WaitOptions } from './tensor';
 import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
@@ -134,6 +135,16 @@ export class GPUContext {
    *   ERR_DEVICE_LOST: this device was lost, or the one that the tensor is on; ERR_TIMEOUT, ERR_CANCELED, ERR_CLOSED
    */
   upload(tensor: InputTensor, options?: WaitOptions): Promise<DeviceTensor>;
+  /**
+   * Loads a model of texts: its weights lie in this process, on a GPU on the device, once for all that load it here.
+   * @example
+   * const model = await ctx.loadModel('./models/all-MiniLM-L6-v2');
+   * const { embeddings } = await model.embed(['a text', 'another']);
+   * @throws {GPUError} ERR_NOT_FOUND: there is no such folder or package; ERR_INVALID_ARGUMENT: it is no model, or a
+   *   file of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named; ERR_OUT_OF_MEMORY;
+   *   ERR_DEVICE_LOST; ERR_CANCELED; ERR_CLOSED
+   */
+  loadModel(source: string | URL, options?: Omit<LoadModelOptions, 'contextType'>): Promise<TextModel>;
   /**
    * Gives memory that is not in use back to the device and the system.
    * @example ctx.trim();

@@ -27,7 +27,8 @@ struct JoinedLaunch {
 struct AssignedJob {
   uint64_t number = 0;
   double decidedMs = 0, begunMs = 0;
-  bool uploaded = false, secondTry = false, canceled = false;
+  bool secondTry = false, canceled = false;
+  size_t uploaded = 0;                   // inputs that were looked at, and brought to the device
   std::shared_ptr<JoinedLaunch> launch;  // null: it was not joined with others
   Job job;
   BodyMemory memory;
@@ -44,16 +45,24 @@ struct ServedContext {
     SealedPlace key;
     std::shared_ptr<DeviceTensor> tensor;
   };
-  std::list<Resident> resident;  // the latest used first; under the executor's mutex
+  struct HashOfPlace {
+    size_t operator()(const SealedPlace& place) const {
+      return static_cast<size_t>((place.region ^ place.generation << 1) * 0x9E3779B97F4A7C15u ^ place.offset);
+    }
+  };
+  // the latest used first, and where each of them is there; under the executor's mutex
+  std::list<Resident> resident;
+  std::unordered_map<SealedPlace, std::list<Resident>::iterator, HashOfPlace> places;
   // by region, null: it could not be; executor's thread only
   std::unordered_map<uint64_t, std::shared_ptr<void>> pinned;
   uint64_t residentBytes = 0;
 
-  // Under the executor's mutex, all three. A tensor that is found was used now.
+  // Under the executor's mutex, all of them. A tensor that is found was used now.
   std::shared_ptr<DeviceTensor> find(const SealedPlace& key);
   // Up to half of the context's memory: the longest unused go.
   void keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor);
   std::list<Resident>::iterator drop(std::list<Resident>::iterator it);
+  void dropAll();
 };
 
 }  // namespace switchyard::cluster

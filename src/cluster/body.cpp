@@ -2,6 +2,7 @@
 #include "cluster/body.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "program/run/run.h"
@@ -33,9 +34,10 @@ std::shared_ptr<LentMemory> findLent(uint64_t number, uint64_t bytes) {
   return lent;
 }
 
-void decodeInputs(Reader& reader, Job& job, BodyMemory& memory, bool mayStay) {
+void decodeInputs(Reader& reader, Job& job, BodyMemory& memory) {
   const size_t count = reader.count(4096);
   job.inputs.resize(count);
+  memory.sealed.resize(count);
   for (size_t i = 0; i < count; ++i) {
     TensorArg& input = job.inputs[i];
     input.present = reader.number() != 0;
@@ -56,8 +58,9 @@ void decodeInputs(Reader& reader, Job& job, BodyMemory& memory, bool mayStay) {
     auto found = RegionTable::shared().require(region);
     if (!found) throw Error(Code::Internal, "the memory of an input is not known in this process");
     input.host = found->mapped(offset, bytes);
-    memory.regions.push_back(std::move(found));
-    if (mayStay && generation && i < kMaxTensors) memory.sealed[i] = {region, offset, generation, bytes};
+    // Most inputs of a graph are weights, which lie side by side.
+    if (memory.regions.empty() || memory.regions.back() != found) memory.regions.push_back(std::move(found));
+    if (generation) memory.sealed[i] = {region, offset, generation, bytes};
   }
 }
 
@@ -86,22 +89,38 @@ void decodeOutputs(Reader& reader, Job& job, BodyMemory& memory) {
   }
 }
 
-std::unique_ptr<Graph> decodeGraph(Reader& reader) {
-  auto graph = std::make_unique<Graph>();
-  graph->inputCount = reader.count(4096);
-  graph->valueCount = reader.count(1 << 20);
-  if (graph->inputCount > graph->valueCount) throw Error(Code::Internal, "a graph has more inputs than values");
-  graph->nodes.resize(reader.count(1 << 20));
-  graph->outputs.resize(reader.count(4096));
-  if (graph->outputs.empty()) throw Error(Code::Internal, "a graph has no outputs");
+constexpr size_t kHeadNumbers = 4;                        // inputs, values, nodes, outputs
+constexpr size_t kPackingNumbers = 2 + kMaxPackedInputs;  // as encodeGraph() puts them
+constexpr size_t kNodeNumbers = 2 + 2 * kMaxTensors + kMaxParams;
+
+// All that encodeGraph() has put.
+std::span<const double> graphNumbers(Reader& reader) {
+  Reader head = reader;
+  head.take(2);
+  const size_t nodes = head.count(1 << 20), outputs = head.count(4096);
+  return reader.take(kHeadNumbers + kPackingNumbers + outputs + nodes * kNodeNumbers);
+}
+
+Graph decodeGraph(std::span<const double> numbers) {
+  Reader reader(numbers);
+  Graph graph;
+  graph.inputCount = reader.count(4096);
+  graph.valueCount = reader.count(1 << 20);
+  if (graph.inputCount > graph.valueCount) throw Error(Code::Internal, "a graph has more inputs than values");
+  graph.nodes.resize(reader.count(1 << 20));
+  graph.outputs.resize(reader.count(4096));
+  if (graph.outputs.empty()) throw Error(Code::Internal, "a graph has no outputs");
   auto value = [&](double number) {
-    if (!(number >= -1 && number < static_cast<double>(graph->valueCount)))
+    if (!(number >= -1 && number < static_cast<double>(graph.valueCount)))
       throw Error(Code::Internal, "a graph names a value it does not have");
     return static_cast<int>(number);
   };
-  for (int& output : graph->outputs) output = value(reader.number());
+  graph.packing.offsets = value(reader.number());
+  graph.packing.mostRows = static_cast<uint32_t>(reader.count(UINT32_MAX));
+  for (int& row : graph.packing.rows) row = value(reader.number());
+  for (int& output : graph.outputs) output = value(reader.number());
   auto table = allWorkloads();
-  for (GraphNode& node : graph->nodes) {
+  for (GraphNode& node : graph.nodes) {
     node.workload = table[reader.count(table.size() - 1)];
     for (int& input : node.inputs) input = value(reader.number());
     for (int& output : node.outputs) output = value(reader.number());
@@ -134,26 +153,27 @@ std::shared_ptr<const ProgramWorkload> decodeProgram(Reader& reader) {
 
 }  // namespace
 
-void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory) {
+void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory, GraphPlans& plans) {
   Reader reader(body);
   const double kind = reader.number();
   if (kind == kProgramBody) {
     job.program = decodeProgram(reader);
     job.workload = job.program.get();
-    decodeInputs(reader, job, memory, true);
+    decodeInputs(reader, job, memory);
     if (job.inputs.size() != job.workload->info.inputs.size())
       throw Error(Code::Internal, "a job has not as many inputs as a program's");
   } else if (kind == kGraphBody) {
     job.kind = Job::Kind::Graph;
-    job.graph = decodeGraph(reader);
-    decodeInputs(reader, job, memory, false);
-    if (job.inputs.size() != job.graph->inputCount)
+    const std::array numbers{graphNumbers(reader)};
+    decodeInputs(reader, job, memory);
+    if (static_cast<double>(job.inputs.size()) != numbers[0][0])
       throw Error(Code::Internal, "a job has not as many inputs as its graph");
+    job.plan = plans.plan(numbers, job.inputs, [&] { return decodeGraph(numbers[0]); });
   } else {
     auto table = allWorkloads();
     job.workload = table[reader.count(table.size() - 1)];
     for (double& param : job.params) param = reader.number();
-    decodeInputs(reader, job, memory, true);
+    decodeInputs(reader, job, memory);
     if (job.inputs.size() != job.workload->info.inputs.size())
       throw Error(Code::Internal, "a job has not as many inputs as its workload");
   }
@@ -168,11 +188,15 @@ void BodyMemory::giveOutputs(Job& job) const {
 
 std::vector<double> encodeGraph(const Graph& graph) {
   std::vector<double> numbers;
+  numbers.reserve(kHeadNumbers + kPackingNumbers + graph.outputs.size() + graph.nodes.size() * kNodeNumbers);
   auto put = [&](auto number) { numbers.push_back(static_cast<double>(number)); };
   put(graph.inputCount);
   put(graph.valueCount);
   put(graph.nodes.size());
   put(graph.outputs.size());
+  put(graph.packing.offsets);
+  put(graph.packing.mostRows);
+  for (int row : graph.packing.rows) put(row);
   for (int output : graph.outputs) put(output);
   auto table = allWorkloads();
   for (const GraphNode& node : graph.nodes) {

@@ -1,11 +1,11 @@
 // A job's body (message.h): what is to be done, and on which shared memory.
 #pragma once
-#include <array>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "cluster/message.h"
+#include "graph_plans.h"
 #include "job.h"
 #include "memory/lent_memory.h"
 #include "memory/shared_memory.h"
@@ -36,7 +36,7 @@ struct SealedPlace {
 };
 struct BodyMemory {
   std::vector<std::shared_ptr<Region>> regions;          // mapped for as long as the job runs
-  std::array<SealedPlace, kMaxTensors> sealed;           // of a workload's inputs
+  std::vector<SealedPlace> sealed;                       // of each input
   std::vector<std::shared_ptr<LentMemory>> lent;         // inputs of this process, and targets
   std::vector<std::shared_ptr<LentMemory>> lentOutputs;  // places of outputs, null for the others; or empty
 
@@ -46,7 +46,7 @@ struct BodyMemory {
 
 // Fills a fresh job, prepares it and sets `into`. Throws Internal for a body that makes no sense, or memory this
 // process doesn't know.
-void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory);
+void decodeBody(std::span<const double> body, Job& job, BodyMemory& memory, GraphPlans& plans);
 // A graph's numbers in a body.
 std::vector<double> encodeGraph(const Graph& graph);
 

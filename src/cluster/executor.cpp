@@ -96,7 +96,7 @@ bool Executor::stop(bool cancel, std::chrono::milliseconds timeout) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (served->context->pending()) stopped = false;
     std::lock_guard lock(mutex_);
-    served->resident.clear();
+    served->dropAll();
   }
   channel_.flush();
   channel_.shutdown();  // the coordinator hears that this is the end
@@ -195,7 +195,7 @@ void Executor::assign(std::span<const double> message) {
       auto job = std::make_shared<AssignedJob>();
       job->number = number;
       job->decidedMs = decided;
-      decodeBody(body, job->job, job->memory);
+      decodeBody(body, job->job, job->memory, plans_);
       pin(*served, *job);
       jobs.push_back(std::move(job));
     } catch (...) {

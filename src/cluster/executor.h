@@ -12,6 +12,7 @@
 #include "cluster/channel.h"
 #include "cluster/status.h"
 #include "context.h"
+#include "graph_plans.h"
 
 namespace switchyard::cluster {
 
@@ -73,6 +74,7 @@ class Executor {
   std::unordered_map<uint64_t, JobPtr> jobs_;                         // taken and not reported
   std::map<std::pair<Device*, uint64_t>, std::weak_ptr<void>> pins_;  // by device and region; executor's thread only
   std::atomic<bool> stopping_{false}, halting_{false};
+  GraphPlans plans_;            // executor's thread only
   std::thread::id loopThread_;  // written before the first job
   double askedAgainMs_ = 0;     // executor's thread only
   std::mutex joining_;

@@ -16,12 +16,10 @@ constexpr uint64_t kResidentFromBytes = 64 << 10;  // smaller inputs are as fast
 }  // namespace
 
 std::shared_ptr<DeviceTensor> ServedContext::find(const SealedPlace& key) {
-  for (auto it = resident.begin(); it != resident.end(); ++it)
-    if (it->key == key) {
-      resident.splice(resident.begin(), resident, it);
-      return resident.front().tensor;
-    }
-  return nullptr;
+  const auto found = places.find(key);
+  if (found == places.end()) return nullptr;
+  resident.splice(resident.begin(), resident, found->second);
+  return resident.front().tensor;
 }
 
 void ServedContext::keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> tensor) {
@@ -29,6 +27,7 @@ void ServedContext::keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> t
   residentBytes += tensor->view.size;
   store(page, kContextResidentBytes, static_cast<double>(residentBytes));
   resident.push_front({key, std::move(tensor)});
+  places[key] = resident.begin();
   const uint64_t most = context->memoryUse().limitBytes / 2;
   while (residentBytes > most && resident.size() > 1) drop(std::prev(resident.end()));
 }
@@ -36,7 +35,15 @@ void ServedContext::keep(const SealedPlace& key, std::shared_ptr<DeviceTensor> t
 std::list<ServedContext::Resident>::iterator ServedContext::drop(std::list<Resident>::iterator it) {
   residentBytes -= it->tensor->view.size;
   store(page, kContextResidentBytes, static_cast<double>(residentBytes));
+  places.erase(it->key);
   return resident.erase(it);
+}
+
+void ServedContext::dropAll() {
+  resident.clear();
+  places.clear();
+  residentBytes = 0;
+  store(page, kContextResidentBytes, 0);
 }
 
 void Executor::start(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr> jobs) {
@@ -114,9 +121,11 @@ TensorArg Executor::nearest(const ServedContext& served, const SealedPlace& key,
 // when they are.
 bool Executor::uploadFirst(const std::shared_ptr<ServedContext>& served, std::vector<JobPtr>& jobs) {
   for (const JobPtr& job : jobs) {
-    for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) {
+    // Of the many weights of a graph even the small ones are not sent again and again.
+    const uint64_t from = job->job.kind == Job::Kind::Graph ? 1 : kResidentFromBytes;
+    for (size_t i = 0; i < job->memory.sealed.size(); ++i) {
       TensorArg& input = job->job.inputs[i];
-      if (!job->memory.sealed[i].generation || !input.host || input.spec.bytes() < kResidentFromBytes) continue;
+      if (!job->memory.sealed[i].generation || !input.host || input.spec.bytes() < from || input.device) continue;
       {
         std::lock_guard lock(mutex_);
         if (auto tensor = served->find(job->memory.sealed[i])) {
@@ -124,8 +133,8 @@ bool Executor::uploadFirst(const std::shared_ptr<ServedContext>& served, std::ve
           continue;
         }
       }
-      if (job->uploaded) continue;  // it was brought there once and had to go again: this time from where it is
-      job->uploaded = true;
+      if (i < job->uploaded) continue;  // it was brought there once and had to go again: this time from where it is
+      job->uploaded = i + 1;
       auto upload = std::make_shared<Job>();
       upload->kind = Job::Kind::Upload;
       upload->inputs.push_back(nearest(*served, job->memory.sealed[i], input));
@@ -140,7 +149,7 @@ bool Executor::uploadFirst(const std::shared_ptr<ServedContext>& served, std::ve
       submit(*served, upload);
       return true;
     }
-    job->uploaded = false;
+    job->uploaded = 0;
   }
   return false;
 }
@@ -191,18 +200,19 @@ void Executor::ended(const std::shared_ptr<ServedContext>& served, const std::ve
   if (std::this_thread::get_id() != loopThread_ && !channel_.flush()) poke();
 }
 
-// What is kept on the device for later jobs must not cost a job its memory, nor must what it was joined with.
+// What is kept on the device for later jobs must not cost a job its memory, nor must what it was joined with; and what
+// is wrong with one job, as its plan finds where it sees the numbers, is its own.
 bool Executor::tryAgain(const std::shared_ptr<ServedContext>& served, const std::vector<JobPtr>& jobs,
                         std::exception_ptr error) {
-  if (asError(error).code != Code::OutOfMemory) return false;
+  const Code code = asError(error).code;
+  const bool isOfOne = code == Code::InvalidArgument && jobs.size() > 1;
+  if (code != Code::OutOfMemory && !isOfOne) return false;
   {
     std::lock_guard lock(mutex_);
     if ((served->resident.empty() && jobs.size() < 2) || stopping_) return false;
     for (const JobPtr& job : jobs)
       if (job->secondTry) return false;
-    served->resident.clear();
-    served->residentBytes = 0;
-    store(served->page, kContextResidentBytes, 0);
+    if (!isOfOne) served->dropAll();
     for (const JobPtr& job : jobs) {
       job->secondTry = true;
       job->launch = nullptr;
@@ -211,7 +221,7 @@ bool Executor::tryAgain(const std::shared_ptr<ServedContext>& served, const std:
   }
   for (const JobPtr& job : jobs) {
     job->job.error = nullptr;
-    for (size_t i = 0; i < job->job.inputs.size() && i < kMaxTensors; ++i) job->job.inputs[i].device.reset();
+    for (TensorArg& input : job->job.inputs) input.device.reset();
     job->memory.sealed = {};
   }
   for (const JobPtr& job : jobs) start(served, {job});

@@ -248,6 +248,24 @@ class Panels {
 
 // ---- few rows: dots with the weights as they lie
 
+// Rows of weights that come next, a share of them at each step: they are read once each, from far away, and several
+// side by side, which is not what a processor foresees.
+class Ahead {
+ public:
+  Ahead(const void* next, size_t bytes, size_t steps)
+      : at_(static_cast<const std::byte*>(next)), left_(bytes), share_((bytes / steps + 63) / 64 * 64) {}
+  void step() {
+    const size_t bytes = HWY_MIN(share_, left_);
+    for (size_t i = 0; i < bytes; i += 64) hwy::Prefetch(at_ + i);
+    at_ += bytes, left_ -= bytes;
+  }
+
+ private:
+  const std::byte* at_;
+  size_t left_;
+  const size_t share_;
+};
+
 void multiplyFew(const Product& p, const Part& part) {
   const TileKernel& tile = p.tile;
   const Layout layout(p.op, tile, tile.dotStep);
@@ -277,11 +295,16 @@ void multiplyFew(const Product& p, const Part& part) {
             wordsFrom(b, tile.words, row, begin + bulk * layout.each, n - bulk * layout.each,
                       made.as<uint32_t>() + q * layout.stride, count - bulk, p.groupScales(row), p.op.group);
         }
+        const size_t last = part.column + part.columns, next = HWY_MIN(first + c + kDotColumns, last);
+        const std::byte *const from = b.at(next, 0), *const to = b.at(HWY_MIN(next + kDotColumns, last), 0);
+        Ahead ahead(from, lies && layout.blocks == 1 ? static_cast<size_t>(to - from) : 0,
+                    (part.rows + kDotRows - 1) / kDotRows);
         for (size_t r = 0; r < part.rows; r += kDotRows) {
           const size_t rows = HWY_MIN(kDotRows, part.rows - r);
-          const uint32_t* const from = words.as<uint32_t>() + r * ld + block * layout.stride;
-          if (bulk) tile.dots(rows, from, ld, lying, bulk, sums.at(r, c), sums.ld, false);
-          if (bulk < count) tile.dots(rows, from + bulk, ld, rest, count - bulk, sums.at(r, c), sums.ld, bulk > 0);
+          ahead.step();
+          const uint32_t* const row = words.as<uint32_t>() + r * ld + block * layout.stride;
+          if (bulk) tile.dots(rows, row, ld, lying, bulk, sums.at(r, c), sums.ld, false);
+          if (bulk < count) tile.dots(rows, row + bulk, ld, rest, count - bulk, sums.at(r, c), sums.ld, bulk > 0);
         }
       }
       sums.endBlock(part.rows, columns, nullptr, of.groupScales(block));

@@ -8,7 +8,16 @@ const kProgram = ['src', 'src/program'];
 const kMayInclude = new Map([
   [
     'binding',
-    ['src', 'src/cluster', 'src/memory', 'src/program', 'src/program/compile', 'src/program/run', 'src/program/store'],
+    [
+      'src',
+      'src/cluster',
+      'src/memory',
+      'src/program',
+      'src/program/compile',
+      'src/program/run',
+      'src/program/store',
+      'src/text',
+    ],
   ],
   ['src', ['src/memory', 'src/program']],
   ['src/blas', ['src']],
@@ -29,6 +38,7 @@ const kMayInclude = new Map([
   ['src/program/store', kProgram],
   ['src/program/webgl', [...kProgram, 'src/program/glsl']],
   ['src/render', ['src', 'src/program', 'src/program/spirv', 'src/workloads']],
+  ['src/text', ['src']],
   ['src/vulkan', ['src', 'src/program']],
   ['src/workloads', ['src', 'src/blas']],
 ]);

@@ -13,11 +13,25 @@ const kMaxKeys = 1024;
 const kNewest = 1 / 8; // the weight of the newest interval
 
 /**
- * A large input that all of them share is read once for all: then even work that is not small gains.
+ * A large input that all of them share is read once for all: then even work that is not small gains. Jobs over packed
+ * tokens say themselves up to how many tokens a launch gets faster by each of them.
  * @param {Job} job
  */
-function isJoinable({ joinKey, alone, cost, bytes, ownBytes = bytes }) {
-  return joinKey !== 0 && !alone && (cost < kSmallMs || ownBytes < bytes / 2);
+function isJoinable({ joinKey, alone, cost, bytes, ownBytes = bytes, rows = 0, mostRows = 0 }) {
+  if (joinKey === 0 || alone) return false;
+  return mostRows ? rows < mostRows : cost < kSmallMs || ownBytes < bytes / 2;
+}
+
+/**
+ * What a launch may still take beside a job: bytes, and tokens of packed ones.
+ * @param {Job} job
+ * @param {ContextView} [context]
+ */
+function roomBeside(job, context) {
+  const { rows = 0, mostRows = 0 } = job;
+  const free = context ? context.memoryFree : Infinity;
+  const bytes = mostRows ? free : Math.min(kMaxBytes, free);
+  return { bytes: bytes - ownBytesOf(job), rows: mostRows - rows };
 }
 
 /** @param {Job} job */
@@ -33,8 +47,9 @@ function ownBytesOf({ bytes, ownBytes = bytes }) {
  */
 function joinLimit(job, context, most = kMaxJoined) {
   if (!isJoinable(job)) return 1;
-  const bytes = Math.min(kMaxBytes, context ? context.memoryFree : kMaxBytes);
-  return Math.max(1, Math.min(most, Math.floor(bytes / Math.max(ownBytesOf(job), 1))));
+  const left = roomBeside(job, context);
+  const byBytes = Math.floor(left.bytes / Math.max(ownBytesOf(job), 1));
+  return Math.max(1, Math.min(most, 1 + (job.mostRows ? Math.min(byBytes, left.rows) : byBytes)));
 }
 
 /**
@@ -45,10 +60,12 @@ function joinLimit(job, context, most = kMaxJoined) {
  * @returns {(other: Job) => boolean}
  */
 function companions(job, context) {
-  let left = Math.min(kMaxBytes, context ? context.memoryFree : kMaxBytes) - ownBytesOf(job);
+  const left = roomBeside(job, context);
   return (other) => {
-    if (!isJoinable(other) || ownBytesOf(other) > left) return false;
-    left -= ownBytesOf(other);
+    const { rows = 0 } = other;
+    if (!isJoinable(other) || ownBytesOf(other) > left.bytes || rows > left.rows) return false;
+    left.bytes -= ownBytesOf(other);
+    left.rows -= rows;
     return true;
   };
 }

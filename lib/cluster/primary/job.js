@@ -20,12 +20,14 @@ const {
   joinKey: kAskJoinKey,
   kind: kAskKind,
   memory: kAskMemory,
+  mostRows: kAskMostRows,
   number: kAskNumber,
   outputs: kAskOutputs,
   own: kAskOwn,
   priority: kAskPriority,
   resident: kAskResident,
   retries: kAskRetries,
+  rows: kAskRows,
   workload: kAskWorkload,
 } = ask;
 /** @type {number[]} */
@@ -59,6 +61,8 @@ class CoordinatorJob {
     this.workload = numbers[at + kAskWorkload];
     this.bytes = numbers[at + kAskMemory];
     this.ownBytes = numbers[at + kAskOwn];
+    this.rows = numbers[at + kAskRows];
+    this.mostRows = numbers[at + kAskMostRows];
     this.cost = costMs(numbers[at + kAskFlops], numbers[at + kAskBytes]);
     this.alone = false;
     this.excluded = -1;

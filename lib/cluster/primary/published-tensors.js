@@ -68,7 +68,9 @@ class PublishedTensors {
   #answer(member, message) {
     switch (message.type) {
       case 'publish':
-        return this.#publish(message.name, message.tensor, message.limit);
+        return (
+          (message.first && this.#there(message.name)) || this.#publish(message.name, message.tensor, message.limit)
+        );
       case 'lookup':
         return this.#lookup(member, message.name);
       case 'unpublish':
@@ -101,6 +103,12 @@ class PublishedTensors {
     this.#changed(name, version);
     before?.held.release();
     return { name, version };
+  }
+
+  /** @param {string} name */
+  #there(name) {
+    const published = this.#published.get(name);
+    return published && { name, version: published.version, wasThere: true };
   }
 
   /**

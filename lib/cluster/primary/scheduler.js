@@ -24,6 +24,8 @@ const { isOfFitType, suits, canRun } = require('./fit');
  * @property {number} excluded the slot of a member to avoid, -1 for none
  * @property {number} [home] of a part of a split job: the context that it is meant for; else 0
  * @property {number} joinKey 0 when it can't be joined
+ * @property {number} [rows] tokens of a packed graph, 0 of other jobs
+ * @property {number} [mostRows] of them that may go in one launch
  * @property {number[]} inputs resident ids worth keeping near
  * @property {number} [node] the NUMA node that its requester is bound to; none, or -1: it is bound to none
  * @property {import('./requester-queues').RequesterState} [q_requester]

@@ -175,9 +175,10 @@ const {
  *   found?: { asked: number, steps: string[] }, isFull: boolean }} FollowedMessage
  */
 /**
- * About a named tensor. `limit`: bytes that all of them may take together. A process that looks one up holds it already
- * when it reads the answer, a FoundTensor.
- * @typedef {{ type: 'publish', id: number, name: string, tensor: TensorHandle, limit?: number }
+ * About a named tensor. `limit`: bytes that all of them may take together; `first`: a name that has a tensor keeps it,
+ * and that one's version is the answer. A process that looks one up holds it already when it reads the answer, a
+ * FoundTensor.
+ * @typedef {{ type: 'publish', id: number, name: string, tensor: TensorHandle, limit?: number, first?: boolean }
  *   | { type: 'lookup', id: number, name: string }
  *   | { type: 'unpublish', id: number, name: string }} NameMessage
  */
@@ -375,6 +376,7 @@ const toCoordinator = {
     name: tensorName,
     tensor: /** @type {Kind<TensorHandle>} */ (isObject), // checked as it is opened
     limit: optional(count),
+    first: optional(flag),
   },
   lookup: { id: count, name: tensorName },
   unpublish: { id: count, name: tensorName },

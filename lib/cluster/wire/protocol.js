@@ -8,7 +8,7 @@ const { kContextTypes } = require('../../core');
 /** @typedef {import('./shapes').NumbersShape} NumbersShape */
 
 /** Counted up with every change of a message: processes that differ in it don't join each other. */
-const kProtocol = 10;
+const kProtocol = 11;
 
 const { hello, numbered, text, ask, output, assign, assigned, done, result } = layouts;
 const {
@@ -96,7 +96,7 @@ const fromMember = byType({
     length: ask.body + 1,
     whole: [ask.number, ask.affinity, ask.home, ask.retries, ask.flags, ask.outputs],
     integers: [ask.priority, ask.workload],
-    numbers: [ask.deadline, ask.asked, ask.flops, ask.bytes, ask.joinKey, ask.memory, ask.own],
+    numbers: [ask.deadline, ask.asked, ask.flops, ask.bytes, ask.joinKey, ask.memory, ask.own, ask.rows, ask.mostRows],
     indices: [
       [ask.kind, kKinds.length],
       [ask.contextType, kContextTypes.length],

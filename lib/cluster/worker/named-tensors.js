@@ -11,7 +11,7 @@ const { inPage } = statusPage;
 /** @typedef {import('../wire/messages').FoundTensor} FoundTensor */
 /** @typedef {import('../wire/messages').TensorHandle} TensorHandle */
 /**
- * @typedef {{ type: 'publish', name: string, tensor: TensorHandle, limit?: number }
+ * @typedef {{ type: 'publish', name: string, tensor: TensorHandle, limit?: number, first?: boolean }
  *   | { type: 'lookup'|'unpublish', name: string }} NameQuestion
  */
 /**
@@ -47,13 +47,33 @@ class NamedTensors {
    * @returns {Promise<{ name: string, version: number }>}
    */
   async publish(name, tensor, options) {
+    return this.#publish(name, tensor, { limit: limitOf(options) });
+  }
+
+  /**
+   * The same for a name that has no tensor.
+   * @param {string} name
+   * @param {SharedTensor} tensor
+   * @returns {Promise<boolean>} false: it has one, which stays
+   */
+  async publishFirst(name, tensor) {
+    const { wasThere = false } = await this.#publish(name, tensor, { first: true });
+    return !wasThere;
+  }
+
+  /**
+   * @param {unknown} name
+   * @param {unknown} tensor
+   * @param {{ limit?: number, first?: boolean }} how
+   * @returns {Promise<{ name: string, version: number, wasThere?: boolean }>}
+   */
+  async #publish(name, tensor, how) {
     const checked = checkTensorName(name);
-    const limit = limitOf(options);
     const sealed = sealedFor(tensor); // before anything is waited for: its owner may let go of it
     try {
       await this.#connection.connected();
       this.#connection.announce();
-      return await this.#ask({ type: 'publish', name: checked, tensor: sealed.handle, limit });
+      return await this.#ask({ type: 'publish', name: checked, tensor: sealed.handle, ...how });
     } finally {
       sealed.release();
     }

@@ -206,3 +206,100 @@ test('more inputs than are handed over one by one', async () => {
   await run({ type: 'graph', inputs, nodes, outputs: ['sum5'] }, { into: { sum5: z } });
   expect([...z]).toEqual([111111]);
 });
+
+describe('nodes that are frozen', () => {
+  const freeze = (value) => {
+    if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(freeze);
+    return value;
+  };
+  const frozen = () => freeze(graphOf().nodes);
+
+  test('are known again, whatever the graph around them is', async () => {
+    const graph = { ...graphOf(), nodes: frozen() };
+    expect(await run(graph)).toEqual({ z: sums });
+    expect(await run({ ...graph })).toEqual({ z: sums });
+    expect(await run({ ...graph, outputs: ['t'] })).toEqual({ t: [[11, 22, 33, 44], [4]] });
+    expect((await failure(run({ ...graph, inputs: { x } }))).message).toMatch(/'y', which nothing makes/);
+    expect(await run({ ...graph, nodes: graphOf().nodes })).toEqual({ z: sums });
+  });
+
+  test.each([
+    ['a list', ([scale, add]) => [scale, add], (nodes) => (nodes[0] = { ...nodes[0], params: { factor: 3 } })],
+    ['a node', ([scale, add]) => Object.freeze([{ ...scale }, add]), (nodes) => (nodes[0].params = { factor: 3 })],
+    [
+      'parameters',
+      ([scale, add]) => Object.freeze([Object.freeze({ ...scale, params: { factor: 2 } }), add]),
+      (nodes) => (nodes[0].params.factor = 3),
+    ],
+  ])('%s among them that is not: it may change', async (_, thaw, change) => {
+    const nodes = thaw(frozen());
+    const graph = { ...graphOf(), nodes };
+    expect(await run(graph)).toEqual({ z: sums });
+    change(nodes);
+    expect(await run(graph)).toEqual({ z: [[33, 66, 99, 132], [4]] });
+  });
+
+  test('with an accessor: it is asked each time', async () => {
+    let factor = 2;
+    const params = Object.freeze(Object.defineProperty({}, 'factor', { get: () => factor, enumerable: true }));
+    const [scale, add] = graphOf().nodes;
+    const nodes = Object.freeze([freeze({ ...scale, params: undefined }), freeze(add)]);
+    const graph = { ...graphOf(), nodes: Object.freeze([Object.freeze({ ...nodes[0], params }), nodes[1]]) };
+    expect(await run(graph)).toEqual({ z: sums });
+    factor = 3;
+    expect(await run(graph)).toEqual({ z: [[33, 66, 99, 132], [4]] });
+  });
+});
+
+describe('packed', () => {
+  const offsets = Int32Array.of(0, 1, 4);
+  const packedGraph = (packed) => ({
+    type: 'graph',
+    inputs: { x: gpu.tensor(x, [4, 1]), offsets },
+    nodes: [
+      { type: 'pool', inputs: { input: 'x', offsets: 'offsets' }, params: { kind: 'mean' }, outputs: { output: 'z' } },
+    ],
+    outputs: ['z'],
+    packed,
+  });
+
+  test('changes nothing of what a graph gives', async () => {
+    expect(await run(packedGraph({ rows: ['x'], offsets: 'offsets', most: 100 }))).toEqual({
+      z: [
+        [1, 3],
+        [2, 1],
+      ],
+    });
+    expect(await run(packedGraph())).toEqual({
+      z: [
+        [1, 3],
+        [2, 1],
+      ],
+    });
+  });
+
+  test.each([
+    [null, 'packed', /packed is null/],
+    [{ rows: ['x'], offsets: 'offsets', most: 1, extra: 1 }, 'packed.extra', /extra/],
+    [{ rows: [], offsets: 'offsets', most: 1 }, 'packed.rows', /1 to 8 names/],
+    [{ rows: 'x', offsets: 'offsets', most: 1 }, 'packed.rows', /1 to 8 names/],
+    [{ rows: ['z'], offsets: 'offsets', most: 1 }, 'packed.rows[0]', /'z', but must be an input/],
+    [{ rows: ['x', 'x'], offsets: 'offsets', most: 1 }, 'packed.rows[1]', /another input/],
+    [{ rows: ['x'], most: 1 }, 'packed.offsets', /undefined, but must be an input/],
+    [{ rows: ['x'], offsets: 'x', most: 1 }, 'packed.rows[0]', /another input/],
+    [{ rows: ['x'], offsets: 'offsets', most: 0 }, 'packed.most', /from 1 on/],
+    [{ rows: ['x'], offsets: 'offsets' }, 'packed.most', /from 1 on/],
+    [{ rows: ['offsets'], offsets: 'x', most: 1 }, 'packed', /offsets must be int32 \[n\+1\], not float32 \[4, 1\]/],
+  ])('%j is refused', async (packed, argument, message) => {
+    const error = await failure(run(packedGraph(packed)));
+    expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', argument });
+    expect(error.message).toMatch(message);
+  });
+
+  test('one that differs is another graph', async () => {
+    const good = { rows: ['x'], offsets: 'offsets', most: 1 };
+    await run(packedGraph(good));
+    await failure(run(packedGraph({ ...good, rows: ['offsets'], offsets: 'x' })), 'ERR_INVALID_ARGUMENT');
+    await run(packedGraph(good));
+  });
+});

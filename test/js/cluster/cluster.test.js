@@ -16,6 +16,7 @@ suite('primary');
 suite('worker-local');
 suite('worker-remote', { ENABLE_GPU_OPTIMIZATIONS: 'false' });
 suite('scheduling');
+suite('packed');
 suite('sharing');
 suite('faults');
 

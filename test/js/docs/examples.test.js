@@ -9,6 +9,7 @@ const ts = require('typescript');
 const { devices } = require('../../../lib');
 const { readApiPage } = require('../../support/api-page');
 const { childProgram } = require('../../support/paths');
+const { makeModel, writeModel } = require('../../support/text/models');
 
 const canDraw = devices().some(({ features }) => features.graphics);
 const { examples } = readApiPage();
@@ -58,6 +59,10 @@ beforeAll(async () => {
     path.join(folder, 'recency.comp'),
     '#version 450\nlayout(binding = 0) buffer X { float x[]; };\nvoid main() { x[gl_GlobalInvocationID.x] += 1.0; }',
   );
+  const models = path.join(folder, 'models');
+  const encoder = makeModel('bert', { positions: 64 });
+  writeModel(path.join(models, 'all-MiniLM-L6-v2'), encoder, { pooling: { pooling_mode_mean_tokens: true } });
+  writeModel(path.join(models, 'ms-marco-MiniLM-L6-v2'), makeModel('bert', { head: true, positions: 64 }));
   const some = examples.filter((example) => canDraw || !drawn(example));
   const parts = await Promise.all([
     run(

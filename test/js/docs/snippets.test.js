@@ -1,4 +1,4 @@
-// What stands in README.md and docs/recipes.md as code runs as it stands.
+// What stands in README.md, docs/text.md and docs/recipes.md as code runs as it stands.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
@@ -40,9 +40,12 @@ function snippets(page) {
     });
 }
 
-describe('README.md', () => {
-  const all = snippets('README.md');
-  test('has them', () => expect(all.map(([title]) => title)).toContain('A tour'));
+describe.each([
+  ['README.md', 'A tour'],
+  ['docs/text.md', 'In one process'],
+])('%s', (page, one) => {
+  const all = snippets(page);
+  test('has them', () => expect(all.map(([title]) => title)).toContain(one));
   for (const [title, code] of all)
     (canDraw || !/glsl|scene:/.test(code) ? test : test.skip)(
       title,

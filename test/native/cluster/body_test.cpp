@@ -10,20 +10,22 @@ namespace {
 
 using namespace cluster;
 
+GraphPlans plans;
+
 TEST(ClusterBody, RefusesWhatMakesNoSense) {
   Shared in = share(8), out = share(8);
   const std::vector<double> good = scaleBody(in, out, 2, 3);
   {
     Job job;
     BodyMemory memory;
-    decodeBody(good, job, memory);
+    decodeBody(good, job, memory, plans);
     EXPECT_EQ(job.inputs[0].host, in.block->data());
     EXPECT_EQ(job.into[0].data, out.block->data());
   }
   for (size_t cut = 0; cut < good.size(); ++cut) {
     Job job;
     BodyMemory memory;
-    EXPECT_THROW(decodeBody(std::span(good).first(cut), job, memory), Error) << cut;
+    EXPECT_THROW(decodeBody(std::span(good).first(cut), job, memory, plans), Error) << cut;
   }
   for (size_t at = 0; at < good.size(); ++at)
     for (double value : {-1.0, 0.5, 1e18, kNaN, kInf, 4294967296.0}) {
@@ -32,7 +34,7 @@ TEST(ClusterBody, RefusesWhatMakesNoSense) {
       Job job;
       BodyMemory memory;
       try {
-        decodeBody(bad, job, memory);
+        decodeBody(bad, job, memory, plans);
         // Whatever was accepted must lie inside of the regions.
         for (const TensorArg& input : job.inputs)
           if (input.host && input.spec.bytes()) {
@@ -47,7 +49,9 @@ TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
   Shared in = share(8), out = share(8);
   // One node: value 1 = scale(value 0).
   auto body = [&](double inputs, double values, double given, double label) {
-    std::vector<double> numbers{kGraphBody, inputs, values, 1, 1, 1, workloadNumber("scale")};
+    std::vector<double> numbers{kGraphBody, inputs, values, 1, 1, -1, 0};
+    numbers.resize(numbers.size() + kMaxPackedInputs, -1);
+    for (double number : {1.0, workloadNumber("scale")}) numbers.push_back(number);
     for (double first : {0.0, 1.0}) {
       numbers.push_back(first);
       numbers.resize(numbers.size() + kMaxTensors - 1, -1);
@@ -64,7 +68,7 @@ TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
   auto decode = [](const std::vector<double>& numbers) {
     Job job;
     BodyMemory memory;
-    decodeBody(numbers, job, memory);
+    decodeBody(numbers, job, memory, plans);
   };
   EXPECT_NO_THROW(decode(body(1, 2, 1, -1)));
   EXPECT_THROW(decode(body(1, 2, 3, -1)), Error);    // more inputs than the graph has
@@ -72,7 +76,7 @@ TEST(ClusterBody, RefusesGraphsThatReachPastTheirValues) {
   for (double label : {kNaN, 1e300, -7.0}) EXPECT_THROW(decode(body(1, 2, 1, label)), Error);
   std::vector<double> mute = body(1, 2, 1, -1);
   mute[4] = 0;  // no outputs
-  mute.erase(mute.begin() + 5);
+  mute.erase(mute.begin() + 7 + kMaxPackedInputs);
   mute.resize(mute.size() - 3), mute.back() = 0;
   EXPECT_THROW(decode(mute), Error);
 }
@@ -97,7 +101,7 @@ TEST(ClusterBody, TakesMemoryThatIsLent) {
   {
     Job job;
     BodyMemory memory;
-    decodeBody(body(*input, *target), job, memory);
+    decodeBody(body(*input, *target), job, memory, plans);
     EXPECT_EQ(job.inputs[0].host, data);
     EXPECT_EQ(job.into[0].data, target->data);
     memory.giveOutputs(job);
@@ -105,7 +109,7 @@ TEST(ClusterBody, TakesMemoryThatIsLent) {
   }
   Job job;
   BodyMemory memory;
-  decodeBody(body(*input, *place), job, memory);
+  decodeBody(body(*input, *place), job, memory, plans);
   EXPECT_FALSE(job.into[0].data);
   EXPECT_EQ(job.into[0].bytes, bytes);
   job.outputs = {HostPool::shared().acquire(bytes)};
@@ -119,10 +123,10 @@ TEST(ClusterBody, TakesMemoryThatIsLent) {
   EXPECT_EQ(hold.use_count(), 2);
   memory = {};
   EXPECT_EQ(hold.use_count(), 1);
-  EXPECT_THROW(decodeBody(numbers, job, memory), Error);                // it is not lent any more
-  EXPECT_THROW(decodeBody(body(*place, *target), job, memory), Error);  // an output's place is no input
+  EXPECT_THROW(decodeBody(numbers, job, memory, plans), Error);                // it is not lent any more
+  EXPECT_THROW(decodeBody(body(*place, *target), job, memory, plans), Error);  // an output's place is no input
   auto other = LentTable::shared().lend(data, bytes - 4, nullptr);
-  EXPECT_THROW(decodeBody(body(*other, *target), job, memory), Error);  // of another length
+  EXPECT_THROW(decodeBody(body(*other, *target), job, memory, plans), Error);  // of another length
 }
 
 }  // namespace

@@ -42,10 +42,15 @@ const kNames = {
   show: () => (image) => image.shape.length === 3 || fail('no image')(),
   alarm: () => fail('the cluster is down'),
   worker: () => ({ send: (text) => JSON.parse(text).base.region >= 0 || fail('no handle')() }),
+  documents: () => ['the copy of a work', 'any warranty', 'you may sell it'],
+  ids: () => Int32Array.of(5, 6),
   response: () => new ServerResponse(new IncomingMessage(new Socket())),
 };
 
 const draws = () => gpu.devices().find(({ features }) => features.graphics)?.id;
+
+/** The folders of models that examples name, below the current one. */
+const kModels = { model: './models/all-MiniLM-L6-v2', reranker: './models/ms-marco-MiniLM-L6-v2' };
 
 /** What an example uses: contexts and tensors are its own, the manager may be the others' too. */
 async function provide(names, { contexts, manager }) {
@@ -56,6 +61,8 @@ async function provide(names, { contexts, manager }) {
     given.ctx = await gpu.createContext({ device: programs ? draws() : 'cpu' });
     contexts.push(given.ctx);
   }
+  for (const [name, folder] of Object.entries(kModels))
+    if (names.includes(name)) contexts.push((given[name] = await gpu.loadModel(folder)));
   if (names.includes('manager')) given.manager = await manager();
   if (names.includes('error') && given.manager)
     given.error = await given.manager.executeWorkload({ type: 'normalize', inputs: { input: rows(4, 8) } });

@@ -24,12 +24,12 @@ const kAlso = new Map([['types/tensor', ['DataOf']]]);
 /** @typedef {{ name: string, signatures: string[], doc: Doc }} Callable */
 /**
  * @typedef {object} Entry
- * @property {'function'|'class'|'interface'|'alias'} kind
+ * @property {'function'|'constant'|'class'|'interface'|'alias'} kind
  * @property {string} name
  * @property {Doc} doc
  * @property {string} head of a class or an interface: its parameters and what it extends
  * @property {ts.TypeNode} [type] of an alias
- * @property {string[]} signatures of a function, or of a class's constructor
+ * @property {string[]} signatures of a function or a constant, or of a class's constructor
  * @property {Member[]} members that are values, those of its bases included
  * @property {Callable[]} methods
  */
@@ -74,14 +74,14 @@ function docOf(node) {
   };
 }
 
-/** @param {ts.PropertyName|undefined} name `[Symbol.dispose]` stays as it is written */
+/** @param {ts.PropertyName|ts.BindingName|undefined} name `[Symbol.dispose]` stays as it is written */
 function nameOf(name) {
   return name && (ts.isStringLiteral(name) || ts.isIdentifier(name)) ? name.text : (name?.getText() ?? '');
 }
 
 /** @param {ts.Node} node */
 function signatureOf(node) {
-  return dedent(node.getText().replace(/^export (?:declare )?function /, ''));
+  return dedent(node.getText().replace(/^export (?:declare )?(?:function )?/, ''));
 }
 
 /**
@@ -152,6 +152,10 @@ function readEntry(name, statements, shapes) {
   const blank = { name, head: '', signatures: [], members: [], methods: [] };
   if (functions.length)
     return { ...blank, kind: 'function', signatures: functions.map(signatureOf), doc: docOf(functions[0]) };
+  const constant = statements
+    .filter(ts.isVariableStatement)
+    .find(({ declarationList }) => nameOf(declarationList.declarations[0].name) === name);
+  if (constant) return { ...blank, kind: 'constant', signatures: [signatureOf(constant)], doc: docOf(constant) };
   const alias = statements.filter(ts.isTypeAliasDeclaration).find((node) => node.name.text === name);
   if (alias) return { ...blank, kind: 'alias', type: alias.type, head: headOfAlias(alias), doc: docOf(alias) };
   const nodes = shapes.get(name);

@@ -40,6 +40,7 @@ function methodName(owner, name) {
 /** @param {Entry} entry */
 function headingOf({ kind, name }) {
   if (kind === 'function') return `function ${name}()`;
+  if (kind === 'constant') return `const ${name}`;
   return kind === 'class' ? `class ${name}` : `type ${name}`;
 }
 
@@ -180,7 +181,7 @@ class TypesPart {
   write(entry) {
     const title = `\n### ${headingOf(entry)}\n`;
     if (entry.name === 'ManagerEvents') return title + this.#events(entry);
-    if (entry.kind === 'function') return title + this.#callable('', entry);
+    if (entry.kind === 'function' || entry.kind === 'constant') return title + this.#callable('', entry);
     if (entry.kind === 'alias') return title + this.#alias(entry);
     return title + this.#class(entry);
   }

@@ -26,6 +26,34 @@ describe('joinLimit', () => {
   });
 });
 
+describe('jobs over packed tokens', () => {
+  const packed = (rows, fields) =>
+    makeJob({ joinKey: 1, cost: 50, bytes: 2 ** 26, ownBytes: 2 ** 22, rows, mostRows: 100, ...fields });
+  test('are joined whatever they take, up to their own number of tokens', () => {
+    expect(joinLimit(packed(30), makeContext())).toBe(64);
+    expect(joinLimit(packed(98), makeContext())).toBe(3);
+    expect(joinLimit(packed(100), makeContext())).toBe(1);
+    const fits = companions(packed(30), makeContext());
+    expect([50, 30, 20, 1].map((rows) => fits(packed(rows)))).toEqual([true, false, true, false]);
+  });
+  test('and as memory is free', () => {
+    expect(joinLimit(packed(30), makeContext({ memoryFree: 2.5 * 2 ** 22 }))).toBe(2);
+    const fits = companions(packed(1), makeContext({ memoryFree: 2.5 * 2 ** 22 }));
+    expect([fits(packed(1)), fits(packed(1))]).toEqual([true, false]);
+  });
+  test('never more than there may be', () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 130 }), { minLength: 1, maxLength: 30 });
+    check(
+      fc.property(sizes, ([first, ...others]) => {
+        const fits = companions(packed(first));
+        const taken = others.filter((rows) => fits(packed(rows)));
+        const sum = taken.reduce((a, b) => a + b, first);
+        if (taken.length) expect(sum).toBeLessThanOrEqual(100);
+      }),
+    );
+  });
+});
+
 describe('holdMs', () => {
   const job = makeJob({ joinKey: 1, cost: 0.1, enqueued: 100 });
   const hold = (fields) =>

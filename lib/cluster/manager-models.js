@@ -1,0 +1,33 @@
+// Models of texts on a manager.
+'use strict';
+const { Listened, loadModelOn } = require('../core');
+
+/** @typedef {import('../core').GPUError} GPUError */
+/**
+ * What those above the cluster need of a manager that isn't public: its settings, named tensors, whether it is closed.
+ * @typedef {object} Inside
+ * @property {import('../config/config').Config} config
+ * @property {unknown} logger
+ * @property {import('./worker/named-tensors').NamedTensors} names
+ * @property {() => void} checkOpen throws ERR_CLOSED
+ */
+
+class ManagerModels extends Listened {
+  /**
+   * Loads a model of texts: its weights lie on this machine once, in memory that all processes of the cluster share.
+   * @param {string|URL} source a folder, a file: URL, or the name of a package that is known: `gpu.defaultModel`
+   * @param {import('../index').LoadModelOptions} [options] precision, maxLength, contextType, signal, onProgress
+   * @returns {Promise<import('../index').TextModel>}
+   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: there is no such folder or package; ERR_INVALID_ARGUMENT: it is no
+   *   model, or a file of it is damaged; ERR_UNSUPPORTED: it has what is not built here, which is named, or no context
+   *   could be opened; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
+   * @example
+   * const model = await manager.loadModel('./models/all-MiniLM-L6-v2');
+   * const { embeddings } = await model.embed(['a text', 'another'], { timeout: 5000 });
+   */
+  async loadModel(source, options) {
+    return loadModelOn(this, source, options);
+  }
+}
+
+module.exports = { ManagerModels };

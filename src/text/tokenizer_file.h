@@ -1,0 +1,18 @@
+// Reads tokenizers: a tokenizer.json, or the vocab.txt of BERT's first tokenizers.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "text/tokenizer.h"
+
+namespace switchyard::text {
+
+// What a tokenizer.json says. Throws Unsupported, naming it, for what is not known here, and InvalidArgument for what
+// is wrong in itself. Its padding is left out: nothing is padded here.
+std::shared_ptr<const Tokenizer> readTokenizer(std::string_view json);
+// tokenizer.json of a folder; without one its vocab.txt, with what tokenizer_config.json says. Throws NotFound where
+// there is neither.
+std::shared_ptr<const Tokenizer> readTokenizerFolder(const std::string& folder);
+
+}  // namespace switchyard::text

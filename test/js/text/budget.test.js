@@ -1,0 +1,90 @@
+// How many tokens a job should have: chosen from measurements, and kept on disk.
+'use strict';
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const fc = require('fast-check');
+const { check } = require('../../support/simulation');
+const { tokenBudget, chooseBudget, isFlat } = require('../../../lib/text/budget');
+
+const sizes = [128, 256, 512, 1024, 2048, 4096];
+const samplesOf = (rates) => rates.map((rate, i) => ({ tokens: sizes[i], ms: sizes[i] / rate }));
+
+test('the smallest size within 5% of the best', () => {
+  expect(chooseBudget(samplesOf([10, 20, 30, 39, 40, 40]))).toBe(1024);
+  expect(chooseBudget(samplesOf([10]))).toBe(128);
+  expect(chooseBudget(samplesOf([50, 20, 10]))).toBe(128);
+  check(
+    fc.property(fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 6 }), (rates) => {
+      const chosen = rates[sizes.indexOf(chooseBudget(samplesOf(rates)))];
+      expect(chosen).toBeGreaterThanOrEqual(0.95 * Math.max(...rates) - 1e-9);
+      expect(rates.slice(0, rates.indexOf(chosen)).every((rate) => rate < 0.95 * Math.max(...rates))).toBe(true);
+    }),
+  );
+});
+
+test('two sizes that were hardly faster are enough', () => {
+  expect(isFlat(samplesOf([10, 10]))).toBe(false);
+  expect(isFlat(samplesOf([10, 10, 10]))).toBe(true);
+  expect(isFlat(samplesOf([10, 20, 20.5, 30]))).toBe(false);
+  expect(isFlat(samplesOf([10, 20, 20.5, 20.9]))).toBe(true);
+});
+
+describe('kept on disk', () => {
+  let folder;
+  const runs = [];
+  const run = async (texts) => {
+    runs.push(texts);
+    await new Promise((resolve) => setTimeout(resolve, 1 + texts.ids.length / 1000));
+  };
+  const options = (fields) => ({ run, vocabulary: 100, device: 'cpu', digest: 'abc', folder, ...fields });
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'budget-'));
+    runs.length = 0;
+  });
+  afterEach(() => fs.rmSync(folder, { recursive: true }));
+  const files = () => fs.readdirSync(path.join(folder, 'text')).map((name) => path.join(folder, 'text', name));
+
+  test('for each device and model, measured once', async () => {
+    const first = await tokenBudget(options());
+    expect(first.isMeasured).toBe(true);
+    expect(first.tokens).toBeGreaterThanOrEqual(1024); // a millisecond for each job has to be small beside it
+    for (const { ids, offsets } of runs) {
+      expect(offsets.at(-1)).toBe(ids.length);
+      expect(ids.every((id) => id >= 0 && id < 100)).toBe(true);
+    }
+    const count = runs.length;
+    expect(await tokenBudget(options())).toEqual({ tokens: first.tokens, isMeasured: false });
+    expect(runs.length).toBe(count);
+    await tokenBudget(options({ digest: 'other' }));
+    await tokenBudget(options({ device: 'cuda' }));
+    expect(runs.length).toBeGreaterThan(count);
+    expect(files().length).toBe(3);
+  }, 20_000);
+
+  test.each(['', '{', '{}', '{"tokens":1e9}', '{"tokens":"512"}', 'null'])(
+    'a file that says %j is measured anew',
+    async (text) => {
+      await tokenBudget(options());
+      fs.writeFileSync(files()[0], text);
+      expect((await tokenBudget(options())).isMeasured).toBe(true);
+      expect((await tokenBudget(options())).isMeasured).toBe(false);
+    },
+    20_000,
+  );
+
+  test('where the disk takes nothing it is measured, and says why it is not kept', async () => {
+    const file = path.join(folder, 'file');
+    fs.writeFileSync(file, '');
+    const { isMeasured, problem } = await tokenBudget(options({ folder: file }));
+    expect(isMeasured).toBe(true);
+    expect(problem).toMatch(/ENOTDIR|EEXIST/);
+    expect(await tokenBudget(options({ folder: '' }))).not.toHaveProperty('problem');
+  }, 20_000);
+
+  test('a job that fails fails it', async () => {
+    const refused = () => Promise.reject(new Error('no'));
+    await expect(tokenBudget(options({ run: refused }))).rejects.toThrow('no');
+    expect(fs.existsSync(path.join(folder, 'text'))).toBe(false);
+  });
+});
