@@ -104,15 +104,14 @@ class LoadedModel {
    * @param {JobOptions} options
    */
   async #job(batch, graph, options) {
-    const { outputs, timings } = await this.owner.run(
-      {
-        type: 'graph',
-        inputs: { ...this.placed.inputs, ...graph.inputs, ...this.plan.inputs(batch) },
-        nodes: graph.nodes,
-        outputs: graph.outputs,
-      },
-      options,
-    );
+    const workload = {
+      type: 'graph',
+      inputs: { ...this.placed.inputs, ...graph.inputs, ...this.plan.inputs(batch) },
+      nodes: graph.nodes,
+      outputs: graph.outputs,
+      ...(graph.rows && { packed: { rows: graph.rows, offsets: 'offsets', most: kTokens } }),
+    };
+    const { outputs, timings } = await this.owner.run(workload, options);
     return { outputs: graph.outputs.map((name) => outputs[name]), timings };
   }
 

@@ -38,15 +38,21 @@ const { fitStep } = require('./precision');
  * What a call wants of the rows: normalized, only so many of their columns, and as which dtype.
  * @typedef {{ normalize?: boolean, dimensions?: number, dtype?: import('../index').DType }} Wanted
  */
-/** @typedef {{ ids: Int32Array, typeIds: Int32Array, offsets: Int32Array }} Batch texts' tokens, one behind the other */
+/** @typedef {{ ids: Int32Array, typeIds: Int32Array, offsets: Int32Array }} Batch tokens of texts side by side */
 /** @typedef {{ type: string, inputs: Names, outputs: Names, params: Record<string, unknown> }} Node */
 
-/** What a graph is run with: its nodes and outputs, and the inputs that are neither tensors nor a batch's. */
-/** @typedef {{ nodes: Node[], outputs: string[], inputs: Record<string, TensorLike> }} Graph */
-
-const kMostPairs = 4; // kept: texts of one batch after the other are often as long
+/**
+ * What a graph is run with: its nodes and outputs, the inputs that are neither tensors nor a batch's, and, where jobs
+ * may become one launch, which inputs have a row for each token.
+ * @typedef {object} Graph
+ * @property {readonly Node[]} nodes
+ * @property {string[]} outputs
+ * @property {Record<string, TensorLike>} inputs
+ * @property {string[]} [rows]
+ */
 
 const { freeze } = Object;
+const kMostPairs = 4; // kept: texts of one batch after the other are often as long
 
 /**
  * Fixed in all its parts: a graph whose nodes can't have changed is known again at a glance.
@@ -84,6 +90,7 @@ class Plan {
   #steps;
   #normalizes;
   #used;
+  #rows;
   /** @type {Map<string, Graph>} by what is wanted */
   #graphs = new Map();
   /** @type {Map<number, TensorLike>} by the longest text */
@@ -103,6 +110,7 @@ class Plan {
     this.#steps = [...family.steps(sizes), ...tail.steps].map((each) => fitStep(each, forms));
     this.#normalizes = tail.normalize;
     this.#used = new Set(this.#steps.flatMap(({ inputs }) => Object.values(inputs)));
+    this.#rows = ['ids', 'typeIds', 'positions'].filter((name) => this.#used.has(name));
     /** @readonly */
     this.tensors = [...family.tensors(sizes), ...tail.tensors];
     /** @readonly whose attention can be asked for */
@@ -149,7 +157,9 @@ class Plan {
         steps.push(...this.#attentionSteps(layer));
         outputs.push('weights');
       }
-      graph = { nodes: steps.map(nodeOf), outputs, inputs };
+      // Jobs with inputs of their own that are no rows are not alike.
+      const isAlike = layer === undefined && inputs.prefix === undefined && !this.#used.has('pairs');
+      graph = { nodes: freeze(steps.map(nodeOf)), outputs, inputs, rows: isAlike ? this.#rows : undefined };
       this.#graphs.set(key, graph);
     }
     return graph;
