@@ -33,8 +33,8 @@ class Conformance : public ::testing::Test {
     Context& context = contextOf(device_);
     RecordProperty("device", device_.name);
     if (problem.refused) return expectRefusal(context, problem);
-    // Odd addresses and the caller's memory; then, where it costs little, tensors on the device and pooled memory. On the
-    // emulated card some of these have several blocks in flight: that takes five times as long, for each load is watched.
+    // Odd addresses and the caller's memory; then, where it costs little, tensors on the device and pooled memory. On
+    // the emulated card some have several blocks in flight: that takes five times as long, for each load is watched.
     runOnce(context, problem, {.into = true, .inputShift = 1});
     if (case_.size == Size::Small && !HasFailure()) {
       std::optional<cuda_shim::Interleaved> severalBlocks;
