@@ -1,0 +1,233 @@
+// Texts as token ids, and back. The work is done in src/text, on libuv's threads; here texts are handed over, a piece at
+// a time, so that the event loop has its turns.
+'use strict';
+const { setImmediate } = require('node:timers');
+const { native } = require('../addon');
+const { GPUError, invalid, refuseUnknownKeys, show } = require('../core');
+const { nextId, track, checkWaiting } = require('../call');
+
+/** @typedef {import('../addon/native').LoadedTokenizer} LoadedTokenizer */
+/** @typedef {import('../addon/native').NativeTexts} NativeTexts */
+/**
+ * @typedef {object} EncodeOptions
+ * @property {readonly string[]} [pairs] a second text for each
+ * @property {number} [maxLength] tokens of a text, with special ones; left out: what the file says
+ * @property {boolean} [truncate] true; false: a text that is too long is an error
+ * @property {boolean} [addSpecial] true
+ * @property {boolean} [spans] false
+ * @property {AbortSignal} [signal]
+ */
+/**
+ * @typedef {object} Encoded
+ * @property {Int32Array} ids of all texts, one after the other
+ * @property {Int32Array} typeIds 0, and 1 for what the tokenizer counts as the second text
+ * @property {Int32Array} offsets where the tokens of each text begin, and where the last one's end
+ * @property {boolean[]} truncated of each text
+ * @property {Int32Array} [spans] where each token begins and ends in its text, in UTF-16 units; 0, 0 for special ones
+ */
+
+// What an event loop copies in one go: under a millisecond.
+const kPieceUnits = 128 << 10;
+const kPieceTexts = 2048;
+const kEncodeKeys = new Set(['pairs', 'maxLength', 'truncate', 'addSpecial', 'spans', 'signal']);
+const kCountKeys = new Set(['signal']);
+
+/** A turn of the event loop. */
+function turn() {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/**
+ * @param {string} text a long one
+ * @param {NativeTexts} batch
+ */
+async function copyLong(text, batch) {
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(at + kPieceUnits, text.length);
+    // Between the two halves of a character there is no cut.
+    if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) --end;
+    batch.append(text.slice(at, end), end === text.length);
+    at = end;
+    await turn();
+  }
+}
+
+/**
+ * @param {readonly string[]} texts
+ * @param {string} name what an error calls them
+ * @returns {NativeTexts|Promise<NativeTexts>} at once where there are few
+ */
+function copyTexts(texts, name) {
+  if (!Array.isArray(texts)) throw invalid(`${name} is ${show(texts)}, but must be an array of strings`, name);
+  const batch = new native.TextBatch();
+  const copied = texts.length && batch.add(texts, 0, kPieceUnits, kPieceTexts);
+  return copied === texts.length ? batch : copyRest([...texts], copied, batch);
+}
+
+/**
+ * @param {string[]} texts
+ * @param {number} from
+ * @param {NativeTexts} batch
+ */
+async function copyRest(texts, from, batch) {
+  for (let at = from; at < texts.length;) {
+    await turn();
+    const text = texts[at];
+    if (typeof text === 'string' && text.length > kPieceUnits) {
+      await copyLong(text, batch);
+      ++at;
+    } else {
+      at = batch.add(texts, at, kPieceUnits, kPieceTexts);
+    }
+  }
+  return batch;
+}
+
+/** @param {EncodeOptions} options */
+function checkEncode(options) {
+  refuseUnknownKeys(options, kEncodeKeys, 'option', 'options.');
+  const { maxLength } = options;
+  if (maxLength !== undefined && !(Number.isSafeInteger(maxLength) && maxLength >= 1))
+    throw invalid(`maxLength is ${show(maxLength)}, but must be a whole number of tokens from 1 on`, 'maxLength');
+  for (const name of /** @type {const} */ (['truncate', 'addSpecial', 'spans'])) {
+    if (options[name] !== undefined && typeof options[name] !== 'boolean')
+      throw invalid(`${name} is ${show(options[name])}, but must be true or false`, name);
+  }
+  checkWaiting(options);
+}
+
+/** @param {ArrayLike<number>} ids */
+function readIds(ids) {
+  if (!Array.isArray(ids) && !ArrayBuffer.isView(ids))
+    throw invalid(`ids is ${show(ids)}, but must be an array of token ids`, 'ids');
+  return Float64Array.from(ids);
+}
+
+/** A tokenizer.json, ready for use by any number of calls at once. */
+class Tokenizer {
+  #native;
+
+  /** @param {LoadedTokenizer} loaded */
+  constructor(loaded) {
+    this.#native = loaded.handle;
+    /** One more than the largest id. */
+    this.vocabularySize = loaded.vocabularySize;
+    /** The length that the file itself truncates to, if any. @type {number|undefined} */
+    this.maxLength = loaded.maxLength;
+    /** How many special tokens are added to a text, and to a pair. */
+    this.added = Object.freeze({ one: loaded.addedToOne, pair: loaded.addedToPair });
+  }
+
+  /**
+   * @param {{ folder?: string, json?: string }} source a folder with a tokenizer.json, or a vocab.txt; or the text of a
+   *   tokenizer.json
+   * @returns {Promise<Tokenizer>}
+   * @throws {GPUError} ERR_NOT_FOUND for a folder with neither, ERR_UNSUPPORTED for what is not known here,
+   *   ERR_INVALID_ARGUMENT for what is wrong in itself
+   */
+  static async load(source) {
+    const { folder, json } = source;
+    if ((typeof folder === 'string') === (typeof json === 'string'))
+      throw invalid(`a tokenizer is loaded from { folder } or from { json }, each a string, not from ${show(source)}`);
+    const number = nextId();
+    native.loadTokenizer(number, folder, json);
+    return track(number, undefined, undefined, (/** @type {LoadedTokenizer} */ loaded) => new Tokenizer(loaded));
+  }
+
+  #open() {
+    if (!this.#native) throw new GPUError('ERR_CLOSED', 'the tokenizer is closed');
+    return this.#native;
+  }
+
+  /**
+   * @param {readonly string[]} texts
+   * @param {EncodeOptions} [options]
+   * @returns {Promise<Encoded>}
+   * @throws {GPUError} ERR_INVALID_ARGUMENT, also for a text that is too long with `truncate: false`; ERR_CANCELED,
+   *   ERR_CLOSED
+   */
+  async encode(texts, options = {}) {
+    this.#open();
+    checkEncode(options);
+    const { pairs, maxLength = -1, truncate = true, addSpecial = true, spans = false, signal } = options;
+    const length = texts?.length;
+    const copies = [copyTexts(texts, 'texts'), pairs && copyTexts(pairs, 'pairs')];
+    const [batch, second] = copies.some((copy) => copy instanceof Promise) ? await Promise.all(copies) : copies;
+    if (signal) checkWaiting({ signal });
+    const number = nextId();
+    this.#open().encode(number, batch, second, maxLength, truncate, addSpecial, spans);
+    return track(number, { signal }, undefined, (/** @type {ArrayBuffer[]} */ buffers) => {
+      const offsets = new Int32Array(buffers[0], 0, length + 1);
+      const count = offsets[length];
+      const cut = new Uint8Array(buffers[3], 0, length);
+      /** @type {Encoded} */
+      const encoded = {
+        ids: new Int32Array(buffers[1], 0, count),
+        typeIds: new Int32Array(buffers[2], 0, count),
+        offsets,
+        truncated: Array.from(cut, Boolean),
+      };
+      if (spans) encoded.spans = new Int32Array(buffers[4], 0, 2 * count);
+      return encoded;
+    });
+  }
+
+  /**
+   * How many tokens each text has, special ones included, and nothing cut off.
+   * @param {readonly string[]} texts
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<number[]>}
+   * @throws {GPUError} as encode()
+   */
+  async count(texts, options = {}) {
+    this.#open();
+    refuseUnknownKeys(options, kCountKeys, 'option', 'options.');
+    checkWaiting(options);
+    const length = texts?.length;
+    const batch = await copyTexts(texts, 'texts');
+    const number = nextId();
+    this.#open().count(number, batch);
+    return track(number, options, undefined, (/** @type {ArrayBuffer[]} */ [buffer]) => {
+      const offsets = new Int32Array(buffer, 0, length + 1);
+      return Array.from({ length }, (_, i) => offsets[i + 1] - offsets[i]);
+    });
+  }
+
+  /**
+   * @param {ArrayLike<number>} ids
+   * @param {{ skipSpecial?: boolean }} [options] true: special tokens are left out
+   * @returns {string}
+   * @throws {GPUError} ERR_INVALID_ARGUMENT for an id that no token has
+   */
+  decode(ids, { skipSpecial = true } = {}) {
+    return this.#open().decode(readIds(ids), skipSpecial);
+  }
+
+  /**
+   * @param {ArrayLike<number>} ids
+   * @returns {string[]} as the vocabulary writes them
+   * @throws {GPUError} ERR_INVALID_ARGUMENT for an id that no token has
+   */
+  tokens(ids) {
+    return this.#open().tokens(readIds(ids));
+  }
+
+  /**
+   * @param {string} token as the vocabulary writes it
+   * @returns {number|undefined}
+   * @throws {GPUError} ERR_CLOSED
+   */
+  idOf(token) {
+    return this.#open().idOf(token);
+  }
+
+  /** What is under way goes on; its memory is free after that. */
+  close() {
+    this.#native?.close();
+    this.#native = undefined;
+  }
+}
+
+module.exports = { Tokenizer };
