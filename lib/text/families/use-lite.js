@@ -291,7 +291,8 @@ function nothing() {
   return [];
 }
 
-/** @type {import('../plan').Family<Sizes> & { graph: import('../readers/tfjs-graph').KnownGraph, tail: typeof tail }} */
+/** @typedef {import('../readers/tfjs-graph').KnownGraph} KnownGraph */
+/** @type {import('../plan').Family<Sizes> & { graph: KnownGraph, tail: typeof tail }} */
 const useLite = {
   name: 'use-lite',
   architectures: ['UniversalSentenceEncoderLite'],
