@@ -41,8 +41,8 @@ async function copy(from, to) {
 /**
  * @param {TensorSource} source
  * @param {Precision} precision
- * @param {(layout: Part[], make: () => Promise<Packed>) => Promise<Packed>} kept what `make` makes, or has made before of
- *   that layout
+ * @param {(layout: Part[], make: () => Promise<Packed>) => Promise<Packed>} kept what `make` makes, or has made before
+ *   of that layout
  * @param {import('./stored').Runner} context on which it is packed
  * @returns {Content}
  */
