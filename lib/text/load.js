@@ -150,8 +150,13 @@ async function precisionOf(owner, { description, plan, digest }, wanted, { sourc
  */
 function contentIn(precision, { digest, asStored }, source, cache, owner) {
   if (precision !== 'float32')
-    return contentOf(source, precision, (make) => cache.packed({ what: 'weights', digest, precision }, make), owner);
-  return asStored ?? contentOf(source, precision, (make) => make(), owner);
+    return contentOf(
+      source,
+      precision,
+      (layout, make) => cache.packed({ what: 'weights', digest, precision, layout }, make),
+      owner,
+    );
+  return asStored ?? contentOf(source, precision, (_, make) => make(), owner);
 }
 
 /**
