@@ -145,8 +145,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   defineCache(env, exports);
   defineCluster(env, exports);
   defineEstimates(env, exports);
-  defineWeights(env, exports);
   defineTokenizers(env, exports);
+  defineWeights(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));

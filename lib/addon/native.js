@@ -246,13 +246,13 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => [bytes: number, onLoop: number]} copyCounts bytes copied for jobs of this process so far, in pieces
  *   of 256 KB and more; and those that an event loop waited for
  * @property {(channel: NativeChannel) => void} announce
+ * @property {new () => NativeTexts} TextBatch
+ * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
+ *   LoadedTokenizer
  * @property {(id: number, path: string) => void} openWeights delivers OpenedWeights
  * @property {(id: number, handle: WeightsHandle, names: readonly string[],
  *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for
  *   each name that has no target, undefined for the others
- * @property {new () => NativeTexts} TextBatch
- * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
- *   LoadedTokenizer
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */

@@ -10,6 +10,8 @@ const { cacheFolder } = require('../program');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {import('./precision').Packed} Packed */
+/** @typedef {{ bytes: ArrayBuffer|null, problem?: string }} Read */
+/** @typedef {{ isKept: boolean, problem?: string }} Written */
 /** @typedef {{ name: string, dtype: import('../index').DType, shape: number[], at: number }} Place */
 
 const kShelf = 'text';
@@ -52,7 +54,7 @@ class PackedCache {
     if (this.#shelf.folder === '') return null;
     const number = nextId();
     native.readCached(number, this.#shelf, fileOf(key));
-    const { bytes, problem } = await track(number, undefined, undefined, (/** @type {any} */ value) => value);
+    const { bytes, problem } = await track(number, undefined, undefined, (/** @type {Read} */ value) => value);
     if (problem !== undefined) this.#tell(problem);
     return bytes;
   }
@@ -66,7 +68,7 @@ class PackedCache {
     if (this.#shelf.folder === '') return false;
     const number = nextId();
     native.writeCached(number, this.#shelf, fileOf(key), bytes);
-    const { isKept, problem } = await track(number, undefined, bytes, (/** @type {any} */ value) => value);
+    const { isKept, problem } = await track(number, undefined, bytes, (/** @type {Written} */ value) => value);
     if (problem !== undefined) this.#tell(problem);
     return isKept;
   }

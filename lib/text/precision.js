@@ -10,7 +10,7 @@ const { tensor } = require('../call');
 /** @typedef {import('./plan').Step} Step */
 /** @typedef {import('./stored').Runner} Runner */
 /** @typedef {'float32'|'float16'|'bfloat16'|'int8'|'int4'} Precision */
-/** @typedef {{ scales?: string, params?: Record<string, unknown> }} Form what a step that reads a tensor is given, too */
+/** @typedef {{ scales?: string, params?: Record<string, unknown> }} Form what a step is given that reads a tensor */
 /** @typedef {{ name: string, dtype: DType, shape: readonly number[] }} Part a tensor as it is given to the graph */
 /**
  * The tensors of a model as they are given to its graph, and by the name of one how it is read.
@@ -28,6 +28,7 @@ const { tensor } = require('../call');
 
 const kGroup = 32; // columns of a weight of 4 bits that share a scale
 const kAtOnce = 4; // tensors that are packed
+const kNotYet = tensor(new Float32Array(0), [0]); // in the place of one that is still to be packed
 
 /** @type {Readonly<Record<Precision, Kind>>} */
 const kPrecisions = Object.freeze({
@@ -139,7 +140,7 @@ async function packOne(entry, input, precision, context) {
 async function pack({ given, take }, precision, context) {
   const { parts, forms } = layoutOf(given, precision);
   /** @type {Map<string, Tensor>} in the order of the parts, whichever are done first */
-  const tensors = new Map(parts.map(({ name }) => [name, /** @type {any} */ (undefined)]));
+  const tensors = new Map(parts.map(({ name }) => [name, kNotYet]));
   const left = given.values();
   const work = async () => {
     for (const entry of left)

@@ -60,8 +60,8 @@ const kSentences = Object.freeze([
   'The committee adjourned without a vote.',
   'An index makes the search quick and each insertion a little slower.',
   'Nobody is obliged to accept this licence, but nothing else permits the use of the work.',
-  'The old clock in the hall has been four minutes slow for as long as anyone can remember, and visitors who know the ' +
-    'house add them without thinking, as one shortens a step on a familiar stair.',
+  'The old clock in the hall has been four minutes slow for as long as anyone can remember, and visitors who know ' +
+    'the house add them without thinking, as one shortens a step on a familiar stair.',
   'Antibiotics do not help against a cold.',
   'Le marché ouvre à sept heures du matin, sauf le dimanche.',
   'Der Zug hat heute wegen eines Sturms zwei Stunden Verspätung.',

@@ -21,7 +21,10 @@ const { GPUError, invalid } = require('../core');
  * @property {readonly number[]} shape
  * @property {import('../index').TensorData} data
  */
-/** @typedef {{ run: (workload: any, options: any) => Promise<{ outputs: Record<string, Tensor> }> }} Runner */
+/**
+ * @typedef {object} Runner
+ * @property {(workload: object, options: { signal?: AbortSignal }) => Promise<{ outputs: Record<string, Tensor> }>} run
+ */
 
 /** @param {readonly number[]} shape */
 const elementsOf = (shape) => shape.reduce((product, extent) => product * extent, 1);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <vector>
 
+#include "cpu/highway_target.h"
 #include "cpu/simd.h"
 #include "cpu/tiles_x86.h"
 #include "hwy/targets.h"
@@ -81,10 +82,10 @@ void allowProductSets(uint32_t sets) noexcept { allowed = sets; }
 uint32_t productSets() noexcept {
   static const uint32_t there = readSets();
   // Tests hold Highway to a target for a while: what belongs to a higher one goes with it.
-  const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
+  const int64_t target = highwayTarget();
   const uint32_t sets = there & allowed;
-  if (targets & HWY_AVX3) return quickOf(sets);
-  return targets & HWY_AVX2 ? sets & kProductVnni256 : 0;
+  if (target <= HWY_AVX3) return quickOf(sets);
+  return target <= HWY_AVX2 ? sets & kProductVnni256 : 0;
 }
 
 TileKernel floatTiles() { return highwayFloatTiles(); }

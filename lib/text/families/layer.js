@@ -26,6 +26,8 @@
  * @property {string} outputNorm
  */
 
+const kFeedForward = new Set(['hidden', 'output']); // names of layers' weights
+
 /**
  * @param {readonly string[]} prefixes under which a file may have the encoder
  * @param {string} name
@@ -40,11 +42,13 @@ function under(prefixes, name) {
  * @param {readonly string[]} from
  * @param {number} outputs
  * @param {number} inputs
+ * @param {boolean} [careful] whether the weight has 8 bits at least
  * @returns {TensorSpec[]}
  */
-function linearTensors(name, from, outputs, inputs) {
+function linearTensors(name, from, outputs, inputs, careful = true) {
+  const shape = [outputs, inputs];
   return [
-    { name: `${name}.weight`, from: from.map((each) => `${each}.weight`), shape: [outputs, inputs], kind: 'weight' },
+    { name: `${name}.weight`, from: from.map((each) => `${each}.weight`), shape, kind: 'weight', careful },
     { name: `${name}.bias`, from: from.map((each) => `${each}.bias`), shape: [outputs], kind: 'vector' },
   ];
 }
@@ -65,6 +69,9 @@ function normTensors(name, from, width) {
 }
 
 /**
+ * Weights of the feed-forward part, two thirds of a layer, may have 4 bits. Those of the attention then keep 8: in 4 as
+ * well, the smallest cosine of MiniLM's shape with generated weights is 0.968 in place of 0.988, and where the mean of
+ * the sentences is subtracted 0.79 in place of 0.92.
  * @param {LayerSizes} sizes
  * @param {readonly string[]} prefixes
  * @param {(layer: number) => LayerNames} namesOf
@@ -74,7 +81,7 @@ function layerTensors({ width, hidden, layers }, prefixes, namesOf) {
   return Array.from({ length: layers }, (_, i) => {
     const names = namesOf(i);
     const project = (/** @type {keyof LayerNames} */ part, /** @type {number} */ rows, /** @type {number} */ columns) =>
-      linearTensors(`${i}.${part}`, under(prefixes, names[part]), rows, columns);
+      linearTensors(`${i}.${part}`, under(prefixes, names[part]), rows, columns, !kFeedForward.has(part));
     return [
       ...project('query', width, width),
       ...project('key', width, width),

@@ -110,7 +110,7 @@ function digester(nodes, tensors, where) {
  * @throws {GPUError} ERR_UNSUPPORTED
  */
 function checkGraph(topology, tensors, known, where) {
-  const nodes = nodesByName(/** @type {any} */ (topology)?.node, where);
+  const nodes = nodesByName(/** @type {{ node?: unknown }|null|undefined} */ (topology)?.node, where);
   const read = new Set([...nodes.values()].flatMap(({ input = [] }) => input.map((name) => name.split(':')[0])));
   const ends = [...nodes.keys()].filter((name) => !read.has(name));
   const inputs = [...nodes.values()].filter(({ op }) => op === 'Placeholder').map(({ name }) => name);

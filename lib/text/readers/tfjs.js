@@ -112,19 +112,18 @@ function checkManifest(manifest, where) {
 }
 
 /**
- * @param {any} weight
+ * @param {unknown} weight
  * @param {string} where
  */
 function checkWeight(weight, where) {
-  const name = weight?.name;
+  const { name, dtype, shape, quantization } = /** @type {Record<string, unknown>} */ (weight ?? {});
   if (typeof name !== 'string') throw invalid(`${where}: a weight of weightsManifest has the name ${show(name)}`);
-  if (!Object.hasOwn(kArrays, weight.dtype))
-    throw new GPUError('ERR_UNSUPPORTED', `${where}: '${name}' is ${show(weight.dtype)}, but must be float32 or int32`);
-  if (weight.quantization !== undefined)
+  if (!Object.hasOwn(kArrays, String(dtype)))
+    throw new GPUError('ERR_UNSUPPORTED', `${where}: '${name}' is ${show(dtype)}, but must be float32 or int32`);
+  if (quantization !== undefined)
     throw new GPUError('ERR_UNSUPPORTED', `${where}: '${name}' is quantized, which is not known of such files`);
-  const isShape =
-    Array.isArray(weight.shape) && weight.shape.every((/** @type {number} */ n) => Number.isSafeInteger(n) && n >= 0);
-  if (!isShape) throw invalid(`${where}: the shape of '${name}' is ${show(weight.shape)}, but must be whole numbers`);
+  if (!Array.isArray(shape) || !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
+    throw invalid(`${where}: the shape of '${name}' is ${show(shape)}, but must be whole numbers`);
 }
 
 /** @param {readonly number[]} shape */
@@ -201,7 +200,7 @@ function addTensors({ weights }, memory, tensors) {
 async function readTfjs(folder, options = {}) {
   const where = path.join(folder, 'model.json');
   const [model, vocabulary] = await Promise.all([readJson(where), readJson(path.join(folder, 'vocab.json'))]);
-  const { modelTopology, weightsManifest } = /** @type {any} */ (model.value ?? {});
+  const { modelTopology, weightsManifest } = /** @type {Record<string, unknown>} */ (model.value ?? {});
   const groups = checkManifest(weightsManifest, where);
   /** @type {Map<string, StoredTensor>} */
   const tensors = new Map();
