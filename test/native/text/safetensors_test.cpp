@@ -45,12 +45,11 @@ class SafetensorsTest : public ::testing::Test {
 };
 
 TEST_F(SafetensorsTest, TellsWhatIsThereAndReadsIt) {
-  write(
-      R"({"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[3,11]},)"
-      R"("a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
-      R"("none":{"dtype":"I64","shape":[0,4],"data_offsets":[11,11]},)"
-      R"("scalar":{"dtype":"BF16","shape":[],"data_offsets":[11,13]}}   )",
-      13);
+  write(R"({"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[2],"data_offsets":[3,11]},)"
+        R"("a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},)"
+        R"("none":{"dtype":"I64","shape":[0,4],"data_offsets":[11,11]},)"
+        R"("scalar":{"dtype":"BF16","shape":[],"data_offsets":[11,13]}}   )",
+        13);
   const Safetensors file(path_);
   ASSERT_EQ(file.tensors().size(), 4u);
   EXPECT_EQ(file.tensors()[0].name, "a");  // as they lie there
