@@ -97,8 +97,9 @@ void Rewrite::mapAscii(uint32_t bytes, const std::array<unsigned char, 128>& tab
     const unsigned char mapped = table[static_cast<unsigned char>(from[i])];
     *to = static_cast<char>(mapped);
     to += mapped != kDropped;
-    if (text_.tracks && mapped != kDropped) out_.origins.push_back(text_.originAt(at_ + i));
   }
+  for (uint32_t i = 0; text_.tracks && i < bytes; ++i)
+    if (table[static_cast<unsigned char>(from[i])] != kDropped) out_.origins.push_back(text_.originAt(at_ + i));
   out_.bytes.resize(static_cast<size_t>(to - out_.bytes.data()));
   at_ += bytes;
 }

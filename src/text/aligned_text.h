@@ -19,7 +19,7 @@ struct Range {
 // Beyond its bytes there are kPadding more that may be read, whatever they are: words are loaded whole.
 class AlignedText {
  public:
-  static constexpr size_t kPadding = 16;
+  static constexpr size_t kPadding = 24;
   // A part of the text that was given, which begins at `base`. Without `tracks` nobody will ask for origins.
   void assign(std::string_view part, uint32_t base, bool tracks);
   void assignSlice(const AlignedText& whole, Range part);

@@ -5,12 +5,16 @@
 
 #include <algorithm>
 
+#include "text/unicode.h"
+
 namespace switchyard::text {
 namespace {
 
 using Part = FormWork::Part;
 
+// A mark that the original's tables don't know yet has none.
 uint8_t combiningClass(char32_t c) {
+  if (!has(c, kMark)) return 0;
   return static_cast<uint8_t>(utf8proc_get_property(static_cast<utf8proc_int32_t>(c))->combining_class);
 }
 
@@ -29,6 +33,10 @@ void takeApart(const std::vector<Char>& run, bool compatible, std::vector<Part>&
       static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (compatible ? UTF8PROC_COMPAT : 0));
   parts.clear();
   for (const Char& each : run) {
+    if (!has(each.c, kDecomposes)) {
+      parts.push_back({each.c, 0, combiningClass(each.c)});
+      continue;
+    }
     utf8proc_int32_t pieces[32];
     int bound = UTF8PROC_BOUNDCLASS_START;
     auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(each.c), pieces, 32, options, &bound);
@@ -45,7 +53,9 @@ void takeApart(const std::vector<Char>& run, bool compatible, std::vector<Part>&
 char32_t join(char32_t first, char32_t second) {
   utf8proc_int32_t pair[3] = {static_cast<utf8proc_int32_t>(first), static_cast<utf8proc_int32_t>(second), 0};
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE);
-  return utf8proc_normalize_utf32(pair, 2, options) == 1 ? static_cast<char32_t>(pair[0]) : 0;
+  if (utf8proc_normalize_utf32(pair, 2, options) != 1) return 0;
+  const auto joined = static_cast<char32_t>(pair[0]);
+  return has(joined, kDecomposes) ? joined : 0;
 }
 
 void putTogether(const std::vector<Part>& parts, std::vector<Part>& out) {

@@ -119,7 +119,7 @@ void UnicodeForm::apply(AlignedText& text, NormalizeWork& work) const {
       break;
     }
     // Marks join the character before them, which may be ASCII.
-    const uint32_t last = ascii && has(decode(out.rest() + ascii), kMark) ? 1 : 0;
+    const uint32_t last = ascii && !has(decode(out.rest() + ascii), inert) ? 1 : 0;
     out.keep(ascii - last);
     work.run.clear();
     if (last) work.run.push_back({static_cast<char32_t>(*out.rest()), text.tracks ? text.originAt(out.at()) : Range{}});

@@ -33,6 +33,11 @@ class CharRun final : public Pattern {
       : flags_(flags), alone_(alone), least_(least), most_(most) {}
   bool find(std::string_view text, uint32_t from, Range& match) const override {
     for (uint32_t at = from; at < text.size();) {
+      if (!flags_) {  // one character, which is ASCII
+        const size_t next = text.find(static_cast<char>(alone_), at);
+        if (next == std::string_view::npos) return false;
+        at = static_cast<uint32_t>(next);
+      }
       uint32_t count = 0, end = at;
       while (end < text.size() && count < most_ && matches(decode(text.data() + end))) {
         end += bytesFrom(text[end]);

@@ -82,7 +82,7 @@ PreTokenizerRead readPreTokenizer(const Fields& fields, bool isLast, bool takesB
   if (type == "Digits") {
     fields.only({"individual_digits"});
     const bool alone = fields.boolean("individual_digits", false);
-    return splitBy(charPattern(kNumber), alone ? Behavior::Isolated : Behavior::Contiguous, false);
+    return splitBy(charPattern(kNumeric), alone ? Behavior::Isolated : Behavior::Contiguous, false);
   }
   fields.only({});
   if (type == "BertPreTokenizer") return {std::make_unique<BertPreTokenizer>()};

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <memory>
 
+#include "text/unicode_differences.h"
+
 namespace switchyard::text {
 namespace {
 
@@ -44,8 +46,8 @@ uint16_t ofCategory(utf8proc_category_t category) {
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ME: return kMark | kWordChar;
     case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL: return kNumber | kWordChar;
-    case UTF8PROC_CATEGORY_NO: return kNumber;
+    case UTF8PROC_CATEGORY_NL: return kNumber | kNumeric | kWordChar;
+    case UTF8PROC_CATEGORY_NO: return kNumber | kNumeric;
     case UTF8PROC_CATEGORY_PC: return kPunctuation | kWordChar;
     case UTF8PROC_CATEGORY_PD:
     case UTF8PROC_CATEGORY_PS:
@@ -72,6 +74,15 @@ bool isInert(char32_t c, uint16_t flags, int options) {
   return count == 1 && parts[0] == static_cast<utf8proc_int32_t>(c);
 }
 
+bool isIn(const CharRange& range, char32_t c) { return c >= range.first && c <= range.last; }
+
+uint16_t withDifferences(char32_t c, uint16_t flags) {
+  for (const Difference& each : kDifferences)
+    for (const CharRange& range : each.ranges)
+      if (isIn(range, c)) flags = each.has ? flags | each.flag : flags & ~each.flag;
+  return flags;
+}
+
 uint16_t make(char32_t c) {
   const auto* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(c));
   uint16_t flags = ofCategory(static_cast<utf8proc_category_t>(property->category));
@@ -79,11 +90,12 @@ uint16_t make(char32_t c) {
   if (isChinese(c)) flags |= kChinese;
   if (isAlphabeticSymbol(c) || c == 0x200c || c == 0x200d) flags |= kWordChar;
   if (isAsciiPunctuation(c)) flags |= kAsciiPunctuation;
+  flags |= kDecomposes;
   if (property->combining_class == 0) {
     if (isInert(c, flags, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE)) flags |= kCanonical;
     if (isInert(c, flags, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_STABLE)) flags |= kCompatible;
   }
-  return flags;
+  return withDifferences(c, flags);
 }
 
 using Page = std::array<uint16_t, kPageChars>;
@@ -125,6 +137,11 @@ size_t lowercase(char32_t c, char32_t (&to)[2]) {
     to[0] = 'i';
     to[1] = 0x307;
     return 2;
+  }
+  for (const LowerCase& each : kLowerCases) {
+    if (!isIn(each.range, c)) continue;
+    to[0] = static_cast<char32_t>(static_cast<int>(c) + each.up);
+    return 1;
   }
   to[0] = static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
   return 1;

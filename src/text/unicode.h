@@ -1,5 +1,5 @@
 // What Unicode says of a character, as far as tokenizers ask. The data is utf8proc's; where the tables of the Rust
-// original are older, theirs count, because models were trained with them.
+// original differ, theirs count (unicode_differences.h), because models were trained with them.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -10,7 +10,7 @@ namespace switchyard::text {
 enum CharFlag : uint16_t {
   kSpace = 1 << 0,        // White_Space
   kLetter = 1 << 1,       // L
-  kNumber = 1 << 2,       // N
+  kNumber = 1 << 2,       // N, for expressions
   kPunctuation = 1 << 3,  // P
   kOther = 1 << 4,        // Cc, Cf, Co
   kNonspacing = 1 << 5,   // Mn
@@ -20,6 +20,8 @@ enum CharFlag : uint16_t {
   kCanonical = 1 << 9,    // canonical normal forms leave it as it is, and what is beside it
   kCompatible = 1 << 10,  // the same for the compatibility forms
   kAsciiPunctuation = 1 << 11,
+  kNumeric = 1 << 12,     // N, for Digits
+  kDecomposes = 1 << 13,  // where its normal form is another
 };
 
 uint16_t flagsOf(char32_t c);

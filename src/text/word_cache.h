@@ -9,25 +9,31 @@
 
 namespace switchyard::text {
 
-// A word of up to 15 bytes, and up to three tokens: an entry of 32 bytes.
+// A word of up to 23 bytes, and up to seven tokens: an entry is a cache line.
 class WordCache {
  public:
-  static constexpr uint32_t kMostBytes = 15, kMostTokens = 3;
+  static constexpr uint32_t kMostBytes = 23, kMostTokens = 7;
   struct Key {
-    uint64_t low, high;  // the bytes, zeros, and in the last byte the length, which is never 0
-    bool operator==(const Key&) const = default;
+    uint64_t parts[3];  // the bytes, zeros, and in the last byte the length, which is never 0
+    bool operator==(const Key& other) const {
+      return ((parts[0] ^ other.parts[0]) | (parts[1] ^ other.parts[1]) | (parts[2] ^ other.parts[2])) == 0;
+    }
   };
-  // Reads 16 bytes from there on, however long the word is.
+  // Reads 24 bytes from there on, however long the word is.
   static Key keyOf(const char* word, uint32_t bytes) {
     Key key;
     std::memcpy(&key, word, sizeof(key));
+    const uint64_t last = (uint64_t{1} << 8 * (bytes % 8)) - 1;
     if (bytes < 8) {
-      key.low &= (uint64_t{1} << 8 * bytes) - 1;
-      key.high = 0;
+      key.parts[0] &= last;
+      key.parts[1] = key.parts[2] = 0;
+    } else if (bytes < 16) {
+      key.parts[1] &= last;
+      key.parts[2] = 0;
     } else {
-      key.high &= (uint64_t{1} << 8 * (bytes - 8)) - 1;
+      key.parts[2] &= last;
     }
-    key.high |= uint64_t{bytes} << 56;
+    key.parts[2] |= uint64_t{bytes} << 56;
     return key;
   }
 
@@ -35,11 +41,15 @@ class WordCache {
   bool find(const Key& key, uint32_t begin, std::vector<Token>& out) const {
     const size_t at = placeOf(key);
     const Entry* entry = &entries_[at];
-    if (entry->key != key && (entry = &entries_[at ^ 1])->key != key) return false;
+    if (!(entry->key == key) && !((entry = &entries_[at ^ 1])->key == key)) return false;
+    const size_t before = out.size();
+    out.resize(before + entry->count);
+    Token* token = out.data() + before;
     uint32_t from = begin;
     for (uint32_t i = 0; i < entry->count; ++i) {
-      out.push_back({entry->ids[i], from, begin + entry->ends[i]});
-      from = begin + entry->ends[i];
+      const uint32_t end = begin + entry->ends[i];
+      *token++ = {entry->ids[i], from, end};
+      from = end;
     }
     return true;
   }
@@ -60,17 +70,17 @@ class WordCache {
   }
 
  private:
-  static constexpr int kBits = 13;  // 256 KB: what a core has for itself
-  struct Entry {
+  static constexpr int kBits = 13;  // half a megabyte: what a core has for itself
+  struct alignas(64) Entry {
     Key key{};
     std::array<int32_t, kMostTokens> ids{};
     std::array<uint8_t, kMostTokens> ends{};
     uint8_t count = 0;
   };
-  static_assert(sizeof(Entry) == 32);
+  static_assert(sizeof(Entry) == 64);
   static size_t placeOf(const Key& key) {
-    const uint64_t mixed = (key.low ^ (key.high << 27 | key.high >> 37)) * 0x9e3779b97f4a7c15u;
-    return static_cast<size_t>(mixed >> (64 - kBits));
+    const uint64_t mixed = (key.parts[0] * 0x9e3779b97f4a7c15u) ^ (key.parts[1] * 0xc2b2ae3d27d4eb4fu) ^ key.parts[2];
+    return static_cast<size_t>((mixed * 0x9e3779b97f4a7c15u) >> (64 - kBits));
   }
   std::vector<Entry> entries_ = std::vector<Entry>(size_t{1} << kBits);
 };
