@@ -36,7 +36,7 @@ const operations = {
   async prepare({ warmMs, ...what }) {
     current = await library.prepare(what);
     const rows = await current();
-    await timeEach(current, { budgetMs: warmMs, least: 2 });
+    if (warmMs) await timeEach(current, { budgetMs: warmMs, least: 2 });
     return rows;
   },
   time: async ({ budgetMs, least }) => {

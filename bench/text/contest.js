@@ -55,11 +55,11 @@ async function takeTurns(opened, prepare, { quick }) {
   const rows = {};
   const samples = Object.fromEntries(names.map((name) => [name, []]));
   for (const name of names)
-    rows[name] = await opened[name].peer.call('prepare', { warmMs: quick ? 50 : 500, ...prepare[name] });
+    rows[name] = await opened[name].peer.call('prepare', { warmMs: quick ? 0 : 500, ...prepare[name] });
   for (let i = 0; i < rounds; ++i)
     for (let j = 0; j < names.length; ++j) {
       const name = names[(i + j) % names.length];
-      const { median: ms } = await opened[name].peer.call('time', { budgetMs, least: 2 });
+      const { median: ms } = await opened[name].peer.call('time', { budgetMs, least: quick ? 1 : 2 });
       samples[name].push(ms);
       await sleep(kRestMs);
     }

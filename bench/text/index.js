@@ -6,6 +6,7 @@ const { defaultEncoder } = require('./default-model');
 const { eventLoop, memory } = require('./behaviour');
 const { workerMemory } = require('./worker-memory');
 const { commandLine } = require('./command-line');
+const { tokenizers, precisions } = require('./scripts');
 
 /** @param {{ quick?: boolean }} options */
 function textFigures(options) {
@@ -15,6 +16,8 @@ function textFigures(options) {
     bfloat16(options),
     reranker(options),
     defaultEncoder(options),
+    tokenizers(),
+    precisions(options),
     eventLoop(options),
     workerMemory(),
     memory(options),

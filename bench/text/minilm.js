@@ -8,6 +8,7 @@ const { generatedModel, kMiniLM } = require('./generated-model');
 const { atLeast, ratioOf } = require('./targets');
 
 const kTexts = 256;
+const kFewTexts = 32; // to see that it works
 const kBatch = 32; // of ONNX Runtime, padded to its longest
 const kShortTokens = 16;
 const kAgree = 1 - 1e-6;
@@ -26,11 +27,11 @@ const entriesOf = (precision, int8) => ({
 
 /** A text that has so many tokens, from the words of the corpus. */
 async function textOfTokens(peer, count) {
-  for (const text of sentences(2000, { seed: 3 })) {
-    const { ids } = await peer.call('tokenize', { texts: [text] });
-    if (ids.length === count) return text;
-  }
-  throw new Error(`no sentence has ${count} tokens`);
+  const candidates = sentences(2000, { seed: 3 });
+  const { offsets } = await peer.call('tokenize', { texts: candidates });
+  const at = candidates.findIndex((_, i) => offsets[i + 1] - offsets[i] === count);
+  if (at < 0) throw new Error(`no sentence has ${count} tokens`);
+  return candidates[at];
 }
 
 /** Both on the same texts: { ours, other, name, cosine, tokens }. */
@@ -61,7 +62,7 @@ const float32 = (options) => ({
   ],
   take: () =>
     contest(entriesOf('float32', false), async (opened) => {
-      const texts = sentences(kTexts);
+      const texts = sentences(options.quick ? kFewTexts : kTexts);
       const many = await against(opened, texts, options);
       const short = await textOfTokens(opened.switchyard.peer, kShortTokens);
       const one = await against(opened, [short], options);
@@ -77,7 +78,7 @@ const float32 = (options) => ({
           }),
           "MiniLM shape, float32: smallest cosine to onnxruntime's": {
             value: Math.min(many.cosine, one.cosine),
-            detail: `1 - ${(1 - Math.min(many.cosine, one.cosine)).toExponential(1)}, ${kTexts + 1} texts`,
+            detail: `1 - ${(1 - Math.min(many.cosine, one.cosine)).toExponential(1)}, ${texts.length + 1} texts`,
           },
         },
       };
@@ -90,7 +91,7 @@ const int8 = (options) => ({
   figures: [{ name: kInt8, unit: 'times', ...atLeast(1.3) }],
   take: () =>
     contest(entriesOf('int8', true), async (opened) => {
-      const texts = sentences(kTexts);
+      const texts = sentences(options.quick ? kFewTexts : kTexts);
       const many = await against(opened, texts, options);
       const what = `${label(many, texts)}; smallest cosine between the two ${many.cosine.toFixed(4)}`;
       return { figures: { [kInt8]: ratioOf(many.ours, many.other, { what, describe: many.describe }) } };
@@ -103,7 +104,7 @@ const bfloat16 = (options) => ({
   figures: [{ name: kHalf, unit: 'times', ...(hasTiles() ? atLeast(4) : {}) }],
   take: () =>
     contest(entriesOf('bfloat16', false), async (opened) => {
-      const texts = sentences(kTexts);
+      const texts = sentences(options.quick ? kFewTexts : kTexts);
       const many = await against(opened, texts, options);
       const what = `${label(many, texts)}${hasTiles() ? '' : '; no target: this processor has no AMX'}`;
       return { figures: { [kHalf]: ratioOf(many.ours, many.other, { what, describe: many.describe }) } };

@@ -7,6 +7,7 @@ const { generatedModel } = require('./generated-model');
 const { atLeast, below, ratioOf } = require('./targets');
 
 const kDocuments = 100;
+const kFewDocuments = 8; // to see that it works
 const kTokens = 128;
 const kBatch = 32;
 const kQuery = 'may I use this in a product that I sell?';
@@ -14,9 +15,9 @@ const kRatio = 'cross-encoder of MiniLM shape: 100 documents of 128 tokens over 
 const kDifference = "cross-encoder of MiniLM shape: largest difference of a score to onnxruntime's";
 
 /** Documents of more tokens than fit: each pair is cut to 128. */
-function documents() {
-  const parts = sentences(8 * kDocuments, { accept: (text) => text.length > 60 });
-  return Array.from({ length: kDocuments }, (_, i) => parts.slice(8 * i, 8 * i + 8).join(' '));
+function documents(count) {
+  const parts = sentences(8 * count, { accept: (text) => text.length > 60 });
+  return Array.from({ length: count }, (_, i) => parts.slice(8 * i, 8 * i + 8).join(' '));
 }
 
 const reranker = (options) => ({
@@ -34,10 +35,10 @@ const reranker = (options) => ({
       'onnxruntime, fused': { ...other, open: { ...other.open, fused: true } },
     };
     return contest(entries, async (opened) => {
-      const texts = documents();
+      const texts = documents(options.quick ? kFewDocuments : kDocuments);
       const tokens = await opened.switchyard.peer.call('tokenizePairs', { query: kQuery, texts, length: kTokens });
-      if (tokens.ids.length !== kDocuments * kTokens)
-        throw new Error(`the pairs have ${tokens.ids.length} tokens, not ${kDocuments * kTokens}`);
+      if (tokens.ids.length !== texts.length * kTokens)
+        throw new Error(`the pairs have ${tokens.ids.length} tokens, not ${texts.length * kTokens}`);
       const rival = { tokens, batch: kBatch };
       const { ms, rows } = await takeTurns(
         opened,
@@ -48,7 +49,7 @@ const reranker = (options) => ({
       return {
         figures: {
           [kRatio]: ratioOf(ms.switchyard, ms[name], {
-            what: `${kDocuments} pairs, ${threads} threads`,
+            what: `${texts.length} pairs, ${threads} threads`,
             describe: `${opened[name].describe}${name.includes('fused') ? ', attention fused' : ''}`,
           }),
           [kDifference]: { value: largestDifference(rows.switchyard, rows.onnxruntime) },
