@@ -1,8 +1,8 @@
 // How many MB of English text a second are taken apart on one thread: ours beside the Rust original and the JavaScript
 // library, in one run. `node bench/text/tokenizer.js [--json]`, after the build.
 //
-// The texts are those of the SPDX licences, cut into paragraphs. Each library is given all of them at once, in its way of
-// taking many; ids are read back from each. What is reported is the best of several rounds, which take turns.
+// The texts are those of the SPDX licences, cut into paragraphs. Each library is given all of them at once, in its way
+// of taking many; ids are read back from each. What is reported is the best of several rounds, which take turns.
 'use strict';
 const { spawnSync } = require('node:child_process');
 const { parseArgs } = require('node:util');

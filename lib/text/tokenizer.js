@@ -1,5 +1,5 @@
-// Texts as token ids, and back. The work is done in src/text, on libuv's threads; here texts are handed over, a piece at
-// a time, so that the event loop has its turns.
+// Texts as token ids, and back. The work is done in src/text, on libuv's threads; here texts are handed over, a piece
+// at a time, so that the event loop has its turns.
 'use strict';
 const { setImmediate } = require('node:timers');
 const { native } = require('../addon');
@@ -107,6 +107,7 @@ function readIds(ids) {
 
 /** A tokenizer.json, ready for use by any number of calls at once. */
 class Tokenizer {
+  /** @type {import('../addon/native').NativeTokenizer|undefined} */
   #native;
 
   /** @param {LoadedTokenizer} loaded */
@@ -153,8 +154,10 @@ class Tokenizer {
     checkEncode(options);
     const { pairs, maxLength = -1, truncate = true, addSpecial = true, spans = false, signal } = options;
     const length = texts?.length;
-    const copies = [copyTexts(texts, 'texts'), pairs && copyTexts(pairs, 'pairs')];
-    const [batch, second] = copies.some((copy) => copy instanceof Promise) ? await Promise.all(copies) : copies;
+    const first = copyTexts(texts, 'texts');
+    const other = pairs && copyTexts(pairs, 'pairs');
+    const batch = first instanceof Promise ? await first : first;
+    const second = other instanceof Promise ? await other : other;
     if (signal) checkWaiting({ signal });
     const number = nextId();
     this.#open().encode(number, batch, second, maxLength, truncate, addSpecial, spans);

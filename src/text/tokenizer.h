@@ -1,12 +1,12 @@
 // Texts as token ids, and back: what a tokenizer.json says, as the Rust library `tokenizers` reads it.
 //
-// One key of our own is read beside the file's: "switchyard": { "sentenceEncoder": true, "firstPiece": 6 } at the top
-// of a file whose model is a Unigram. Texts are then taken apart as TensorFlow.js' Universal Sentence Encoder does, with
-// its vocabulary as it is: pieces before `firstPiece` are never found in a text; one that comes twice counts where it
-// came last, and a score of null as 0; of equal sums the shorter last piece wins, and any sum over one that is exactly 0;
-// a character that no piece begins with is unknown, with score 0; and a place that no piece ends at counts as reached by
-// an unknown character, with a sum of 0. (There, an unknown character beyond U+FFFF takes the one after it along, and
-// fails at the end of a text. Here it is one like others.)
+// One key of our own is read beside the file's: "switchyard": { "sentenceEncoder": true, "firstPiece": 6 } at the
+// top of a file whose model is a Unigram. Texts are then taken apart as TensorFlow.js' Universal Sentence Encoder does,
+// with its vocabulary as it is: pieces before `firstPiece` are never found in a text; one that comes twice counts where
+// it came last, and a score of null as 0; of equal sums the shorter last piece wins, and any sum over one that is
+// exactly 0; a character that no piece begins with is unknown, with score 0; and a place that no piece ends at counts
+// as reached by an unknown character, with a sum of 0. (There, an unknown character beyond U+FFFF takes the one after
+// it along, and fails at the end of a text. Here it is one like others.)
 #pragma once
 #include <cstdint>
 #include <deque>

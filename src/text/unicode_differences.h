@@ -1,9 +1,10 @@
 // Characters of which the Rust original's tables say something else than utf8proc's: its libraries have data of several
 // versions of Unicode. A test goes through all characters.
 #pragma once
+#include <cstdint>
 #include <span>
 
-#include "text/unicode.h"
+#include "text/char_flags.h"
 
 namespace switchyard::text {
 

@@ -206,8 +206,8 @@ function wordsFile(preTokenizer, changes = {}) {
 }
 
 /**
- * SentencePiece's table of replacements in base64, as its trainer writes one: a double-array trie (darts-clone's units),
- * and the replacements, each with a zero after it.
+ * SentencePiece's table of replacements in base64, as its trainer writes one: a double-array trie (darts-clone's
+ * units), and the replacements, each with a zero after it.
  * @param {Record<string, string>} replacements
  */
 function charsmap(replacements) {
