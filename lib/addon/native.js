@@ -247,8 +247,8 @@ const { keepHeldMemory } = require('./transfers');
  *   of 256 KB and more; and those that an event loop waited for
  * @property {(channel: NativeChannel) => void} announce
  * @property {(id: number, path: string) => void} openWeights delivers OpenedWeights
- * @property {(id: number, handle: WeightsHandle, names: readonly string[],
- *   targets: readonly (import('../index').TensorData|undefined)[]) => void} readWeights delivers an ArrayBuffer for
+ * @property {(id: number, handle: WeightsHandle, names: ReadonlyArray<string>,
+ *   targets: ReadonlyArray<import('../index').TensorData|undefined>) => void} readWeights delivers an ArrayBuffer for
  *   each name that has no target, undefined for the others
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
@@ -265,7 +265,7 @@ const { keepHeldMemory } = require('./transfers');
 /**
  * Texts on their way to a tokenizer.
  * @typedef {object} NativeTexts
- * @property {(texts: readonly string[], from: number, mostUnits: number, mostTexts: number) => number} add gives the
+ * @property {(texts: ReadonlyArray<string>, from: number, mostUnits: number, mostTexts: number) => number} add gives the
  *   first that was not added: there were enough, or it is longer than mostUnits
  * @property {(part: string, ends: boolean) => void} append
  */
