@@ -156,8 +156,8 @@ class Tokenizer {
     const length = texts?.length;
     const first = copyTexts(texts, 'texts');
     const other = pairs && copyTexts(pairs, 'pairs');
-    const batch = first instanceof Promise ? await first : first;
-    const second = other instanceof Promise ? await other : other;
+    const [batch, second] =
+      first instanceof Promise || other instanceof Promise ? await Promise.all([first, other]) : [first, other];
     if (signal) checkWaiting({ signal });
     const number = nextId();
     this.#open().encode(number, batch, second, maxLength, truncate, addSpecial, spans);
