@@ -245,8 +245,8 @@ const { keepHeldMemory } = require('./transfers');
 /**
  * Texts on their way to a tokenizer.
  * @typedef {object} NativeTexts
- * @property {(texts: ReadonlyArray<string>, from: number, mostUnits: number, mostTexts: number) => number} add gives the
- *   first that was not added: there were enough, or it is longer than mostUnits
+ * @property {(texts: ReadonlyArray<string>, from: number, mostUnits: number, mostTexts: number) => number} add gives
+ *   the first that was not added: there were enough, or it is longer than mostUnits
  * @property {(part: string, ends: boolean) => void} append
  */
 /**
