@@ -2,6 +2,7 @@
 'use strict';
 const { choiceFor, timed } = require('./auto-precision');
 const { contentOf } = require('./content');
+const { kPrecisions, layoutOf } = require('./precision');
 const { kSentences } = require('./sentences');
 
 /** @typedef {import('./auto-precision').Choice} Choice */
@@ -25,7 +26,7 @@ const { kSentences } = require('./sentences');
  * @param {import('./plan').Batch} batch
  */
 async function measure({ owner, plan, source, digest, signal }, precision, batch) {
-  const content = contentOf(source, precision, (make) => make(), owner);
+  const content = contentOf(source, precision, (_, make) => make(), owner);
   const fitted = plan.reading(content.forms);
   const { nodes, outputs, inputs } = fitted.graph({});
   const placed = await owner.place(`text:${digest}:${precision}`, content, { signal });
@@ -44,10 +45,12 @@ async function measure({ owner, plan, source, digest, signal }, precision, batch
  * @returns {Promise<Choice>}
  */
 async function choosePrecision(subject) {
-  const { cache, digest, owner, tokenizer, maxLength, scoresPairs } = subject;
+  const { cache, digest, owner, source, tokenizer, maxLength, scoresPairs } = subject;
   /** @type {Promise<import('./plan').Batch>|undefined} */
   let batch;
-  return choiceFor(cache, { digest, devices: await owner.devices() }, async (precision) => {
+  const precisions = /** @type {Precision[]} */ (Object.keys(kPrecisions));
+  const layouts = precisions.map((precision) => layoutOf(source.given, precision).parts);
+  return choiceFor(cache, { digest, layouts, devices: await owner.devices() }, async (precision) => {
     // A pair is a sentence and the next one.
     const pairs = scoresPairs ? kSentences.map((_, i) => kSentences[(i + 1) % kSentences.length]) : undefined;
     batch ??= tokenizer.encode([...kSentences], { pairs, maxLength });

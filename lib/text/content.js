@@ -41,7 +41,8 @@ async function copy(from, to) {
 /**
  * @param {TensorSource} source
  * @param {Precision} precision
- * @param {(make: () => Promise<Packed>) => Promise<Packed>} kept what `make` makes, or has made before
+ * @param {(layout: Part[], make: () => Promise<Packed>) => Promise<Packed>} kept what `make` makes, or has made before
+ *   of that layout
  * @param {import('./stored').Runner} context on which it is packed
  * @returns {Content}
  */
@@ -57,7 +58,7 @@ function contentOf(source, precision, kept, context) {
     forms,
     async read(targetOf, take, { signal, onBytes }) {
       let loaded = 0;
-      const { tensors } = await kept(() => pack(source, precision, context));
+      const { tensors } = await kept(sized, () => pack(source, precision, context));
       for (const [place, { name, bytes }] of sized.entries()) {
         throwIfAborted(signal, 'the loading');
         const { data } = /** @type {import('../index').Tensor} */ (tensors.get(name));

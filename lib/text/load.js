@@ -7,7 +7,6 @@ const { GPUError, asGpuError, invalid, tell } = require('../core');
 const { checkLoading, throwIfAborted } = require('./call-options');
 const { choosePrecision } = require('./choose-precision');
 const { contentOf } = require('./content');
-const { layoutOf } = require('./precision');
 const { digestFiles } = require('./digest');
 const { fileContent, fileSource } = require('./file-content');
 const { readFolder } = require('./folder');
@@ -150,12 +149,14 @@ async function precisionOf(owner, { description, plan, digest }, wanted, { sourc
  * @param {Owner} owner
  */
 function contentIn(precision, { digest, asStored }, source, cache, owner) {
-  if (precision !== 'float32') {
-    // The layout, too: another version may keep other weights in other precisions.
-    const key = { what: 'weights', digest, precision, parts: layoutOf(source.given, precision).parts };
-    return contentOf(source, precision, (make) => cache.packed(key, make), owner);
-  }
-  return asStored ?? contentOf(source, precision, (make) => make(), owner);
+  if (precision !== 'float32')
+    return contentOf(
+      source,
+      precision,
+      (layout, make) => cache.packed({ what: 'weights', digest, precision, layout }, make),
+      owner,
+    );
+  return asStored ?? contentOf(source, precision, (_, make) => make(), owner);
 }
 
 /**
