@@ -158,7 +158,6 @@ const kLlama = decoders(
 
 /** What models and decoders do that no published vocabulary here shows. */
 const kModels = {
-  'BPE, unknown characters left out': () => bpeFile({}),
   'BPE, unknown characters': () => bpeFile({ unk_token: '<unk>' }),
   'BPE, unknown characters as one': () => bpeFile({ unk_token: '<unk>', fuse_unk: true }),
   'BPE, unknown characters as their bytes': () =>

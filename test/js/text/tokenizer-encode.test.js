@@ -155,7 +155,10 @@ testOnSeveral('a text does not wait for a long one where a thread is free', asyn
   let ended = false;
   const pending = bert.count([long]).finally(() => (ended = true));
   await turns(long.length / kTurnUnits + 10);
-  for (let i = 0; i < 10; ++i) await bert.encode(['a text']);
+  for (let i = 0; i < 10; ++i) {
+    await turns(1, 2); // so that the other lane has gone to sleep
+    await bert.encode(['a text']);
+  }
   expect(ended).toBe(false);
   expect(await pending).toEqual([5_000_002]);
 });

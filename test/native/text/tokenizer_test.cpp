@@ -59,6 +59,10 @@ TEST(TokenizerTest, MergesGoByRankAndFromTheLeft) {
   const auto tokenizer = readTokenizer(file);
   EXPECT_EQ(encodeAll(*tokenizer, {"aab"}).ids, (Ids{4}));
   EXPECT_EQ(encodeAll(*tokenizer, {"aaa"}).ids, (Ids{3, 0}));
+  // What is left out counts in spans, which it doesn't in the original.
+  const Encoded between = encodeAll(*tokenizer, {"xaxb"}, {.spans = true});
+  EXPECT_EQ(between.ids, (Ids{2}));
+  EXPECT_EQ(between.spans, (Ids{1, 4}));
   // Few symbols are merged in another way than many: both give the same.
   for (int count : {1, 2, 11, 12, 13, 40, 5000}) {
     std::string text;
