@@ -1,7 +1,7 @@
 // Disks take their time, and so do checksums: each call has a thread of its own while it lasts.
 #include "cache_calls.h"
 
-#include <cstring>
+#include <new>
 
 #include "array_buffers.h"
 #include "background.h"
@@ -14,6 +14,8 @@
 namespace switchyard::node {
 namespace {
 
+constexpr const char* kNoMemory = "there is not memory enough for what the cache has";
+
 class CacheOperation : public Operation {
  public:
   using Operation::Operation;
@@ -25,6 +27,24 @@ class CacheOperation : public Operation {
     result.Set("isKept", Napi::Boolean::New(env, isKept));
     if (!problem.empty()) result.Set("problem", problem);
     return result;
+  }
+  // In a catch. Without a cache, or without the memory for what it has, all is only slower.
+  void fail() noexcept {
+    content = nullptr;
+    try {
+      throw;
+    } catch (const CacheError& failed) {
+      problem = failed.what();
+    } catch (const std::bad_alloc&) {
+      problem = kNoMemory;
+    } catch (const Error& failed) {
+      if (failed.code == Code::OutOfMemory)
+        problem = kNoMemory;
+      else
+        error = std::current_exception();
+    } catch (...) {
+      error = std::current_exception();
+    }
   }
   std::shared_ptr<HostBlock> content;
   bool isKept = false;
@@ -42,18 +62,16 @@ template <class Work>
 void runAlone(Napi::Env env, uint64_t id, Work work) {
   Environment& environment = Environment::of(env);
   auto operation = std::make_shared<CacheOperation>(id);
-  environment.operations.begin(operation);
-  const bool begun =
-      Background::shared().tryPostAlone([operation, shared = environment.shared(), work = std::move(work)]() mutable {
-        try {
-          work(*operation);
-        } catch (const CacheError& error) {  // never fatal
-          operation->problem = error.what();
-        } catch (...) {
-          operation->error = std::current_exception();
-        }
-        shared->operations.push(operation.get());
-      });
+  auto task = [operation, shared = environment.shared(), work = std::move(work)]() mutable {
+    try {
+      work(*operation);
+    } catch (...) {
+      operation->fail();
+    }
+    shared->operations.push(operation.get());
+  };
+  bool begun = false;
+  environment.operations.begin(operation, [&] { begun = Background::shared().tryPostAlone(std::move(task)); });
   if (begun) return;
   operation->problem = "the system has no thread left to read or write the cache on";
   environment.operations.push(operation.get());
@@ -65,10 +83,10 @@ Napi::Value readCached(const Napi::CallbackInfo& info) {
   return guarded(env, [&] {
     runAlone(env, readUint(info[0]),
              [shelf = readShelf(info[1]), file = info[2].As<Napi::String>().Utf8Value()](CacheOperation& operation) {
-               const auto content = shelf.read(file);
-               if (!content) return;
-               operation.content = HostPool::shared().acquire(content->size());
-               if (!content->empty()) std::memcpy(operation.content->data, content->data(), content->size());
+               shelf.read(file, [&](uint64_t bytes) -> std::span<uint8_t> {
+                 operation.content = HostPool::shared().acquire(bytes);
+                 return {reinterpret_cast<uint8_t*>(operation.content->data), bytes};
+               });
              });
     return env.Undefined();
   });

@@ -12,8 +12,9 @@
 namespace switchyard::node {
 namespace {
 
-constexpr size_t kLeastBytes = 64 << 10;  // of a piece: some hundred microseconds of work
-constexpr size_t kPiecesPerLane = 2;      // the end of one waits for the others' less
+// Of a piece: some milliseconds of work, as long as others wait for a thread. A long text is a piece by itself.
+constexpr size_t kPieceBytes = 64 << 10;
+constexpr size_t kTextBytes = 32;  // what a text takes besides its own
 
 std::shared_ptr<HostBlock> blockOf(size_t bytes) { return HostPool::shared().acquire(std::max<size_t>(bytes, 4)); }
 
@@ -49,28 +50,29 @@ void EncodeTexts::start(Environment& environment, uint64_t id, What what) {
   const size_t count = operation->pieces_.size() - 1;
   operation->encoded_.resize(count);
   operation->left_ = count;
-  environment.operations.begin(operation);
+  std::vector<TextLanes::Piece> pieces;
   for (size_t i = 0; i < count; ++i) {
-    TextLanes::shared().post([operation, i, shared = environment.shared()] {
+    pieces.emplace_back([operation, i, shared = environment.shared()] {
       operation->runPiece(i);
       if (operation->left_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
       operation->join();
       shared->operations.push(operation.get());
     });
   }
+  environment.operations.begin(operation, [&] { TextLanes::shared().post(std::move(pieces)); });
 }
 
 void EncodeTexts::cut() {
   const Texts& texts = *what_.texts;
-  const size_t bytes = texts.bytes() + (what_.pairs ? what_.pairs->bytes() : 0);
-  const size_t most = std::max(kLeastBytes, bytes / (TextLanes::shared().count() * kPiecesPerLane) + 1);
   pieces_.push_back(0);
   size_t sum = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
-    sum += texts.at(i).size() + (what_.pairs ? what_.pairs->at(i).size() : 0);
-    if (sum < most || i + 1 == texts.size()) continue;
-    pieces_.push_back(i + 1);
-    sum = 0;
+    const size_t bytes = kTextBytes + texts.at(i).size() + (what_.pairs ? what_.pairs->at(i).size() : 0);
+    if (sum > 0 && sum + bytes > kPieceBytes) {
+      pieces_.push_back(i);
+      sum = 0;
+    }
+    sum += bytes;
   }
   pieces_.push_back(texts.size());
 }

@@ -29,16 +29,12 @@ Napi::Value LocalJob::start(Environment& environment, const std::shared_ptr<Cont
   operation->keepMemory(environment, arrays);
   environment.scratch()[kStartedFlops] = operation->job.cost.flops;
   environment.scratch()[kStartedBytes] = operation->job.cost.bytes;
-  environment.operations.begin(operation);
-  try {
+  environment.operations.begin(operation, [&] {
     if (onCpu || !mayRunNow || !context->runNow(shared))
       context->submit(shared);
     else
       environment.operations.expectSoon();
-  } catch (...) {
-    environment.operations.abandon(operation->id);
-    throw;
-  }
+  });
   return Napi::Env(environment.env()).Null();
 }
 

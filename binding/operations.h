@@ -44,6 +44,17 @@ class OperationList {
   // `resultId` is where each delivery puts its number.
   uint64_t start(Environment& environment, double* resultId, Napi::Function onDone);
   void begin(std::shared_ptr<Operation> operation);
+  // The same, and `handOver` gives it to whoever ends it. What that throws is thrown on, and nothing is delivered.
+  template <class HandOver>
+  void begin(const std::shared_ptr<Operation>& operation, HandOver handOver) {
+    begin(operation);
+    try {
+      handOver();
+    } catch (...) {
+      abandon(operation->id);
+      throw;
+    }
+  }
   void push(Operation* finished);  // does nothing once the environment has ended
   void cancel(uint64_t id);
   Progress::Told progress(uint64_t id) const;  // nothing where it is not under way any more

@@ -14,7 +14,7 @@ class TextLanes::TextLane final : public Lane {
  public:
   explicit TextLane(TextLanes& all) : all_(all), runner_(libuvPool().makeRunner(*this, true)) {}
   bool drain(const Turn& turn) override {
-    while (auto piece = all_.take()) {
+    while (auto piece = all_.take(*this)) {
       piece();
       if (turn.isOver()) return true;
     }
@@ -22,6 +22,9 @@ class TextLanes::TextLane final : public Lane {
   }
   void rest() override {}
   void wake() { runner_->wake(); }
+
+  // Under mutex_: it has been woken, and will look for pieces until there are none.
+  bool looks = false;
 
  private:
   TextLanes& all_;
@@ -38,21 +41,35 @@ TextLanes::TextLanes() {
     lanes_.push_back(std::make_unique<TextLane>(*this));
 }
 
-void TextLanes::post(std::function<void()> piece) {
-  TextLane* lane;
+void TextLanes::post(std::vector<Piece> pieces) {
+  std::list<Call> call;
+  const size_t count = pieces.size();
+  call.push_back({std::move(pieces)});
+  std::vector<TextLane*> woken;
+  woken.reserve(lanes_.size());
   {
     std::lock_guard lock(mutex_);
-    pieces_.push_back(std::move(piece));
-    lane = lanes_[next_++ % lanes_.size()].get();
+    calls_.splice(calls_.end(), call);
+    // Those that look already come by, but maybe late: they may be inside of a long text.
+    for (const auto& lane : lanes_) {
+      if (woken.size() == count) break;
+      if (std::exchange(lane->looks, true)) continue;
+      woken.push_back(lane.get());
+    }
   }
-  lane->wake();
+  for (TextLane* lane : woken) lane->wake();
 }
 
-std::function<void()> TextLanes::take() {
+TextLanes::Piece TextLanes::take(TextLane& lane) {
   std::lock_guard lock(mutex_);
-  if (pieces_.empty()) return nullptr;
-  auto piece = std::move(pieces_.front());
-  pieces_.pop_front();
+  lane.looks = !calls_.empty();
+  if (!lane.looks) return nullptr;
+  Call& call = calls_.front();
+  Piece piece = std::move(call.pieces[call.next++]);
+  if (call.next == call.pieces.size())
+    calls_.pop_front();
+  else
+    calls_.splice(calls_.end(), calls_, calls_.begin());
   return piece;
 }
 

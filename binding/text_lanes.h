@@ -1,7 +1,7 @@
 // Work on texts, on libuv's threads: a few lanes that take it from one queue.
 #pragma once
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -12,20 +12,23 @@ namespace switchyard::node {
 
 class TextLanes {
  public:
-  static TextLanes& shared();  // never destroyed: libuv's threads may come by while the process exits
-  // Must not throw. Any thread.
-  void post(std::function<void()> piece);
-  // How many pieces can be under way at once.
-  size_t count() const { return lanes_.size(); }
+  using Piece = std::function<void()>;  // must not throw
+  // Never destroyed: libuv's threads may come by while the process exits. Throws where the system has no room for it.
+  static TextLanes& shared();
+  // All of a call's; or none, where it throws. Calls take turns, piece by piece. Any thread.
+  void post(std::vector<Piece> pieces);
 
  private:
   class TextLane;
+  struct Call {
+    std::vector<Piece> pieces;
+    size_t next = 0;
+  };
   TextLanes();
-  std::function<void()> take();
+  Piece take(TextLane& lane);
 
   std::mutex mutex_;
-  std::deque<std::function<void()>> pieces_;
-  size_t next_ = 0;  // lane to be woken
+  std::list<Call> calls_;  // that of the next piece first; none without one
   std::vector<std::unique_ptr<TextLane>> lanes_;
 };
 

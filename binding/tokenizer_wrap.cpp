@@ -38,8 +38,8 @@ Napi::Value loadTokenizer(const Napi::CallbackInfo& info) {
     auto operation = std::make_shared<LoadTokenizer>(readUint(info[0]));
     const bool isFolder = info[1].IsString();
     std::string source = info[isFolder ? 1 : 2].As<Napi::String>().Utf8Value();
-    environment.operations.begin(operation);
-    TextLanes::shared().post([operation, isFolder, source = std::move(source), shared = environment.shared()] {
+    std::vector<TextLanes::Piece> piece;
+    piece.emplace_back([operation, isFolder, source = std::move(source), shared = environment.shared()] {
       try {
         operation->tokenizer = isFolder ? text::readTokenizerFolder(source) : text::readTokenizer(source);
       } catch (...) {
@@ -47,6 +47,7 @@ Napi::Value loadTokenizer(const Napi::CallbackInfo& info) {
       }
       shared->operations.push(operation.get());
     });
+    environment.operations.begin(operation, [&] { TextLanes::shared().post(std::move(piece)); });
     return env.Undefined();
   });
 }

@@ -117,16 +117,16 @@ class ReadOperation : public Operation {
 
 template <class AnyOperation, class Work>
 void runAlone(Environment& environment, const std::shared_ptr<AnyOperation>& operation, Work work) {
-  environment.operations.begin(operation);
-  const bool begun =
-      Background::shared().tryPostAlone([operation, shared = environment.shared(), work = std::move(work)]() mutable {
-        try {
-          work(*operation);
-        } catch (...) {
-          operation->error = std::current_exception();
-        }
-        shared->operations.push(operation.get());
-      });
+  auto task = [operation, shared = environment.shared(), work = std::move(work)]() mutable {
+    try {
+      work(*operation);
+    } catch (...) {
+      operation->error = std::current_exception();
+    }
+    shared->operations.push(operation.get());
+  };
+  bool begun = false;
+  environment.operations.begin(operation, [&] { begun = Background::shared().tryPostAlone(std::move(task)); });
   if (begun) return;
   operation->error = std::make_exception_ptr(Error(Code::OutOfMemory, "the system has no thread left to read with"));
   environment.operations.push(operation.get());

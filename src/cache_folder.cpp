@@ -160,7 +160,8 @@ void CacheFolder::fail(const char* verb, const std::string& name, int error) con
                    std::string("can't ") + verb + " " + path_ + "/" + name + ": " + textOf(error));
 }
 
-std::optional<CacheFolder::File> CacheFolder::read(const std::string& name, uint64_t mostBytes) const {
+std::optional<CacheFolder::File> CacheFolder::openFile(const std::string& name, uint64_t mostBytes,
+                                                       uint64_t& bytes) const {
   // Without O_NONBLOCK a pipe of this name would keep us here.
   const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   File file;
@@ -175,18 +176,30 @@ std::optional<CacheFolder::File> CacheFolder::read(const std::string& name, uint
   if (fstat(file.handle.get(), &status) != 0) fail("open", name, errno);
   if (const char* why = distrust(status)) throw CacheError(CacheError::Kind::Refused, path_ + "/" + name + " " + why);
   file.usedNs = changedNs(status);
-  if (uint64_t(status.st_size) > mostBytes) {
+  bytes = uint64_t(status.st_size);
+  if (bytes > mostBytes) {
     remove(name, file);
-    throw CacheError(CacheError::Kind::Damaged, path_ + "/" + name + " had " + std::to_string(status.st_size) +
+    throw CacheError(CacheError::Kind::Damaged, path_ + "/" + name + " had " + std::to_string(bytes) +
                                                     " bytes, more than the " + std::to_string(mostBytes) +
                                                     " there can be; it was removed");
   }
-  file.bytes.resize(size_t(status.st_size));
+  return file;
+}
+
+size_t CacheFolder::readFrom(const File& file, const std::string& name, std::span<uint8_t> into) const {
   try {
-    file.bytes.resize(readAll(file.handle.get(), file.bytes));
+    return readAll(file.handle.get(), into);
   } catch (const std::system_error& error) {
     fail("read", name, error.code().value());
   }
+}
+
+std::optional<CacheFolder::File> CacheFolder::read(const std::string& name, uint64_t mostBytes) const {
+  uint64_t bytes = 0;
+  std::optional<File> file = openFile(name, mostBytes, bytes);
+  if (!file) return std::nullopt;
+  file->bytes.resize(bytes);
+  file->bytes.resize(readFrom(*file, name, file->bytes));
   return file;
 }
 
@@ -236,22 +249,37 @@ bool CacheFolder::write(const std::string& name, std::span<const uint8_t> bytes)
   return tryWrite(name, parts) || tryWrite(name, parts);  // again when a sweep was quicker than the lock
 }
 
-std::optional<std::vector<uint8_t>> CacheFolder::readSealed(const std::string& name, std::string_view magic,
-                                                            uint64_t mostBytes) const {
-  std::optional<File> file = read(name, mostBytes + sizeof(Seal));
-  if (!file) return std::nullopt;
-  const std::span<const uint8_t> bytes = file->bytes;
-  if (bytes.size() >= sizeof(Seal)) {
-    const Seal seal = sealFor(magic, bytes.subspan(sizeof(Seal)));
-    if (std::memcmp(&seal, bytes.data(), sizeof seal) == 0) {
-      markUsed(*file);
-      file->bytes.erase(file->bytes.begin(), file->bytes.begin() + sizeof(Seal));
-      return std::move(file->bytes);
+bool CacheFolder::readSealed(const std::string& name, std::string_view magic, uint64_t mostBytes,
+                             const Room& room) const {
+  uint64_t bytes = 0;
+  const std::optional<File> file = openFile(name, mostBytes + sizeof(Seal), bytes);
+  if (!file) return false;
+  Seal seal{};
+  if (bytes >= sizeof seal) {
+    const std::span<uint8_t> content = room(bytes - sizeof seal);
+    const size_t have = readFrom(*file, name, {reinterpret_cast<uint8_t*>(&seal), sizeof seal});
+    if (have == sizeof seal && readFrom(*file, name, content) == content.size()) {
+      const Seal expected = sealFor(magic, content);
+      if (std::memcmp(&seal, &expected, sizeof seal) == 0) {
+        markUsed(*file);
+        return true;
+      }
     }
   }
   remove(name, *file);
   throw CacheError(CacheError::Kind::Damaged,
                    path_ + "/" + name + " was damaged or of another version; it was removed");
+}
+
+std::optional<std::vector<uint8_t>> CacheFolder::readSealed(const std::string& name, std::string_view magic,
+                                                            uint64_t mostBytes) const {
+  std::vector<uint8_t> content;
+  const auto room = [&](uint64_t bytes) {
+    content.resize(bytes);
+    return std::span(content);
+  };
+  if (!readSealed(name, magic, mostBytes, room)) return std::nullopt;
+  return content;
 }
 
 bool CacheFolder::writeSealed(const std::string& name, std::string_view magic, std::span<const uint8_t> content) const {

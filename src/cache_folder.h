@@ -7,6 +7,7 @@
 // another user's in which its group may. The folder itself may be a link.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -71,6 +72,9 @@ class CacheFolder {  // immutable: safe from any thread
   // The same for content that has no checksum of its own: behind a header of magic (8 characters), length and SHA-256.
   std::optional<std::vector<uint8_t>> readSealed(const std::string& name, std::string_view magic,
                                                  uint64_t mostBytes) const;
+  // The same into memory that `room` gives for so many bytes; what that throws is thrown on. False: there is none.
+  using Room = std::function<std::span<uint8_t>(uint64_t)>;
+  bool readSealed(const std::string& name, std::string_view magic, uint64_t mostBytes, const Room& room) const;
   bool writeSealed(const std::string& name, std::string_view magic, std::span<const uint8_t> content) const;
 
   // The time of use is the time of change: what disks say of the last reading can't be relied on. Written once a minute
@@ -94,6 +98,8 @@ class CacheFolder {  // immutable: safe from any thread
   static CacheFolder trusted(FileHandle handle, std::string path);
   [[noreturn]] void fail(const char* verb, const std::string& name, int error) const;
   bool tryWrite(const std::string& name, std::span<const std::span<const uint8_t>> parts) const;
+  std::optional<File> openFile(const std::string& name, uint64_t mostBytes, uint64_t& bytes) const;  // nothing read
+  size_t readFrom(const File& file, const std::string& name, std::span<uint8_t> into) const;
   FileHandle openTemporary(std::string& name) const;
   void removeIfAbandoned(const Entry& temporary) const noexcept;
 

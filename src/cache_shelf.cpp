@@ -36,6 +36,11 @@ std::optional<std::vector<uint8_t>> CacheShelf::read(const std::string& file) co
   return folder ? folder.readSealed(file, magic, mostBytes) : std::nullopt;
 }
 
+bool CacheShelf::read(const std::string& file, const Room& room) const {
+  const CacheFolder folder = openShelf(*this, Missing::Leave);
+  return folder && folder.readSealed(file, magic, mostBytes, room);
+}
+
 bool CacheShelf::write(const std::string& file, std::span<const uint8_t> content) const {
   if (content.size() > mostBytes) return false;
   for (int attempt = 0; attempt < 2; ++attempt) {  // again where someone is emptying the folder this moment

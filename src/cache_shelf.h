@@ -2,6 +2,7 @@
 // first.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +18,9 @@ struct CacheShelf {    // a value; any number of processes may use one shelf at 
 
   // Null: there is none of this name. Throws CacheError.
   std::optional<std::vector<uint8_t>> read(const std::string& file) const;
+  // The same into memory that `room` gives for so many bytes; false: there is none.
+  using Room = std::function<std::span<uint8_t>(uint64_t)>;
+  bool read(const std::string& file, const Room& room) const;
   // False: it is not kept.
   bool write(const std::string& file, std::span<const uint8_t> content) const;
 };

@@ -39,7 +39,8 @@ bool joinable(const Job& job, const Packing& packing) {
 // What is wrong with them is for their own job to find.
 bool offsetsFit(const Job& job, const Packing& packing) {
   const auto* offsets = reinterpret_cast<const int32_t*>(job.inputs[packing.offsets].host);
-  return offsets[0] == 0 && offsets[sequencesOf(job, packing)] == static_cast<int64_t>(packedRows(job));
+  const int32_t* last = offsets + sequencesOf(job, packing);
+  return offsets[0] == 0 && *last == static_cast<int64_t>(packedRows(job)) && std::is_sorted(offsets, last + 1);
 }
 
 bool isSameNode(const GraphNode& a, const GraphNode& b) {

@@ -57,13 +57,14 @@ async function copyLong(text, batch) {
 /**
  * @param {readonly string[]} texts
  * @param {string} name what an error calls them
- * @returns {NativeTexts|Promise<NativeTexts>} at once where there are few
+ * @returns {{ count: number, copied: NativeTexts|Promise<NativeTexts> }} at once where there are few
  */
 function copyTexts(texts, name) {
   if (!Array.isArray(texts)) throw invalid(`${name} is ${show(texts)}, but must be an array of strings`, name);
+  const list = [...texts]; // what they are now: it may be a Proxy, have getters, or be changed later
   const batch = new native.TextBatch();
-  const copied = texts.length && batch.add(texts, 0, kPieceUnits, kPieceTexts);
-  return copied === texts.length ? batch : copyRest([...texts], copied, batch);
+  const copied = list.length && batch.add(list, 0, kPieceUnits, kPieceTexts);
+  return { count: list.length, copied: copied === list.length ? batch : copyRest(list, copied, batch) };
 }
 
 /**
@@ -153,9 +154,10 @@ class Tokenizer {
     this.#open();
     checkEncode(options);
     const { pairs, maxLength = -1, truncate = true, addSpecial = true, spans = false, signal } = options;
-    const length = texts?.length;
-    const first = copyTexts(texts, 'texts');
-    const other = pairs && copyTexts(pairs, 'pairs');
+    const { count: length, copied: first } = copyTexts(texts, 'texts');
+    // Where pairs are refused at once, nobody waits for the rest of these.
+    if (first instanceof Promise) first.catch(() => {});
+    const other = pairs && copyTexts(pairs, 'pairs').copied;
     const [batch, second] =
       first instanceof Promise || other instanceof Promise ? await Promise.all([first, other]) : [first, other];
     if (signal) checkWaiting({ signal });
@@ -188,8 +190,8 @@ class Tokenizer {
     this.#open();
     refuseUnknownKeys(options, kCountKeys, 'option', 'options.');
     checkWaiting(options);
-    const length = texts?.length;
-    const batch = await copyTexts(texts, 'texts');
+    const { count: length, copied } = copyTexts(texts, 'texts');
+    const batch = await copied;
     const number = nextId();
     this.#open().count(number, batch);
     return track(number, options, undefined, (/** @type {ArrayBuffer[]} */ [buffer]) => {

@@ -4,7 +4,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "error.h"
+
 namespace switchyard::text {
+namespace {
+
+// Of 2 GB, as texts are: places in it have 31 bits.
+void checkLength(size_t bytes) {
+  if (bytes > INT32_MAX) [[unlikely]]
+    throw Error(Code::InvalidArgument, "a text has more than 2 GB once the tokenizer's normalizer has been at it");
+}
+
+}  // namespace
 
 void AlignedText::assign(std::string_view part, uint32_t begin, bool wantsOrigins) {
   bytes.reserve(part.size() + kPadding);
@@ -39,6 +50,7 @@ Range AlignedText::originOf(Range part) const {
 
 void AlignedText::prepend(std::string_view front) {
   if (bytes.empty()) return;
+  checkLength(bytes.size() + front.size());
   if (tracks) {
     if (!changed) {
       origins.resize(bytes.size());
@@ -76,6 +88,7 @@ void Rewrite::putWithOrigin(char32_t c, Range origin) {
 }
 
 void Rewrite::put(char32_t c, int change) {
+  checkLength(out_.bytes.size());
   Range origin{text_.base, text_.base};
   if (text_.tracks && text_.size() > 0) {
     if (change <= 0)
@@ -105,6 +118,7 @@ void Rewrite::mapAscii(uint32_t bytes, const std::array<unsigned char, 128>& tab
 }
 
 void Rewrite::finish() {
+  checkLength(out_.bytes.size());
   if (firstAt_ > 0) out_.startsAtFront = false;
   std::swap(text_, out_);
   text_.pad();

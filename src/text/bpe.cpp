@@ -78,10 +78,15 @@ const Bpe::Merge* Bpe::find(int32_t left, int32_t right) const {
 void Bpe::begin(const char* text, uint32_t begin, uint32_t end, ModelWork& work) const {
   work.symbols.clear();
   if (!options_.bytes) return beginWithChars(text, begin, end, work);
+  bool afterUnknown = false;
   for (uint32_t at = begin; at < end; ++at) {
-    int32_t id = ofByte_[static_cast<unsigned char>(text[at])];
-    if (id < 0) id = unknown_;
-    if (id >= 0) work.symbols.push_back({id, at, at + 1, -1, -1});
+    const int32_t id = ofByte_[static_cast<unsigned char>(text[at])];
+    if (id >= 0) {
+      work.symbols.push_back({id, at, at + 1, -1, -1});
+      afterUnknown = false;
+    } else if (unknown_ >= 0) {
+      addUnknown(at, at + 1, afterUnknown, work);
+    }
   }
 }
 
@@ -107,13 +112,16 @@ void Bpe::beginWithChars(const char* text, uint32_t begin, uint32_t end, ModelWo
         continue;
       }
     }
-    if (unknown_ < 0) continue;
-    if (afterUnknown && options_.fusesUnknown)
-      work.symbols.back().end = next;
-    else
-      work.symbols.push_back({unknown_, at, next, -1, -1});
-    afterUnknown = true;
+    if (unknown_ >= 0) addUnknown(at, next, afterUnknown, work);
   }
+}
+
+void Bpe::addUnknown(uint32_t begin, uint32_t end, bool& afterUnknown, ModelWork& work) const {
+  if (afterUnknown && options_.fusesUnknown)
+    work.symbols.back().end = end;
+  else
+    work.symbols.push_back({unknown_, begin, end, -1, -1});
+  afterUnknown = true;
 }
 
 void Bpe::mergeFew(std::vector<ModelWork::Symbol>& symbols) const {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "error.h"
+#include "text/utf8.h"
 
 namespace switchyard::text {
 namespace {
@@ -52,6 +53,8 @@ Charsmap::Charsmap(std::string_view base64) {
   units_.resize(trieBytes / 4);
   std::memcpy(units_.data(), bytes.data() + 4, trieBytes);
   replacements_ = bytes.substr(4 + trieBytes);
+  if (!isValid(replacements_))
+    throw Error(Code::InvalidArgument, "'precompiled_charsmap' has replacements that are not UTF-8");
   replacements_.push_back('\0');
 }
 

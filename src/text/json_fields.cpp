@@ -1,19 +1,28 @@
-// nlohmann's parser keeps the last of two equal keys, so those are looked for while it parses.
+// nlohmann's parser keeps the last of two equal keys, so those are looked for while it parses; and what it copies and
+// writes goes down as deep as the values do, so those that are too deep for a stack are not let in.
 #include "text/json_fields.h"
 
 #include <algorithm>
 #include <unordered_set>
 
 #include "error.h"
+#include "text/utf8.h"
 
 namespace switchyard::text {
 namespace {
+
+constexpr int kMostDepth = 64;  // files of these kinds have below ten
+constexpr size_t kMostShown = 120;
 
 // The keys of each object that is being read, and the key that it is the value of.
 class KeyWatch {
  public:
   explicit KeyWatch(const std::string& name) : name_(name) {}
-  bool operator()(int, Json::parse_event_t event, Json& parsed) {
+  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
+    const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    if (opens && depth >= kMostDepth)
+      throw Error(Code::InvalidArgument, name_ + " has values within values, more than " + std::to_string(kMostDepth) +
+                                             " deep, below " + shown(lastKey_));
     if (event == Json::parse_event_t::object_start) {
       open_.push_back({lastKey_, {}});
     } else if (event == Json::parse_event_t::object_end) {
@@ -21,7 +30,7 @@ class KeyWatch {
     } else if (event == Json::parse_event_t::key) {
       lastKey_ = parsed.get_ref<const std::string&>();
       if (!open_.back().keys.insert(lastKey_).second)
-        throw Error(Code::InvalidArgument, name_ + " has '" + lastKey_ + "' twice in '" + open_.back().name + "'");
+        throw Error(Code::InvalidArgument, name_ + " has " + shown(lastKey_) + " twice in " + shown(open_.back().name));
     }
     return true;
   }
@@ -47,7 +56,20 @@ Json parseJson(std::string_view text, const std::string& name) {
   } catch (const Json::parse_error& error) {
     throw Error(Code::InvalidArgument, name + " is not JSON, or cut off: it can't be read at byte " +
                                            std::to_string(error.byte) + " of " + std::to_string(text.size()));
+  } catch (const Json::exception& error) {  // a number that no double holds, for one
+    throw Error(Code::InvalidArgument, name + " has JSON that can't be read: " + shown(error.what()));
   }
+}
+
+std::string shown(std::string_view text) {
+  size_t end = std::min(text.size(), kMostShown);
+  while (end > 0 && end < text.size() && isContinuation(text[end])) --end;
+  return "'" + std::string(text.substr(0, end)) + (end < text.size() ? "...'" : "'");
+}
+
+std::string shownValue(const Json& value) {
+  if (value.is_string()) return shown(value.get_ref<const std::string&>());
+  return value.is_structured() ? "an " + std::string(value.type_name()) : value.dump();
 }
 
 Fields::Fields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
@@ -109,8 +131,8 @@ std::vector<Fields> children(const Fields& parent, const char* key) {
 }
 
 void refuseType(const Fields& fields, const std::string& kind, const std::string& known) {
-  throw Error(Code::Unsupported, "'" + fields.where() + "' is of the type '" + fields.string("type", "") + "', but a " +
-                                     kind + " known here is one of " + known);
+  throw Error(Code::Unsupported, "'" + fields.where() + "' is of the type " + shown(fields.string("type", "")) +
+                                     ", but a " + kind + " known here is one of " + known);
 }
 
 }  // namespace switchyard::text

@@ -13,8 +13,12 @@ namespace switchyard::text {
 
 using Json = nlohmann::json;
 
-// Throws InvalidArgument for what is not JSON, and for an object that has a key twice; `name` is the file's.
+// Throws InvalidArgument for what is not JSON, for an object that has a key twice, and for values that are more than 64
+// deep; `name` is the file's. What it returns may be copied and written without a look at its depth.
 Json parseJson(std::string_view text, const std::string& name);
+// As an error shows what a stranger's file has: in quotes, and not all of a long one; of an array or object its type.
+std::string shown(std::string_view text);
+std::string shownValue(const Json& value);
 
 class Fields {
  public:

@@ -102,6 +102,8 @@ class Bpe final : public Model {
   const Merge* find(int32_t left, int32_t right) const;
   void begin(const char* text, uint32_t begin, uint32_t end, ModelWork& work) const;
   void beginWithChars(const char* text, uint32_t begin, uint32_t end, ModelWork& work) const;
+  // `afterUnknown`: whether the symbol before is an unknown one, too; this one then is.
+  void addUnknown(uint32_t begin, uint32_t end, bool& afterUnknown, ModelWork& work) const;
   void mergeFew(std::vector<ModelWork::Symbol>& symbols) const;
   void mergeMany(ModelWork& work) const;
   const Options options_;

@@ -2,6 +2,15 @@
 #include "text/read_parts.h"
 
 namespace switchyard::text {
+namespace {
+
+std::string readChar(const Fields& fields, const char* key, const std::string& otherwise) {
+  const std::string text = fields.string(key, otherwise);
+  if (countChars(text) != 1) fields.refuse(key, "one character");
+  return text;
+}
+
+}  // namespace
 
 DecoderPtr readDecoder(const Fields& fields) {
   const std::string type = fields.string("type");
@@ -23,7 +32,7 @@ DecoderPtr readDecoder(const Fields& fields) {
     fields.only({"replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"});
     const std::string scheme =
         fields.string("prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
-    return metaspaceDecoder(fields.string("replacement", "\xe2\x96\x81"), scheme != "never");
+    return metaspaceDecoder(readChar(fields, "replacement", "\xe2\x96\x81"), scheme != "never");
   }
   if (type == "BPEDecoder") {
     fields.only({"suffix"});
@@ -35,7 +44,7 @@ DecoderPtr readDecoder(const Fields& fields) {
   }
   if (type == "Strip") {
     fields.only({"content", "start", "stop"});
-    return stripDecoder(fields.string("content"), fields.count("start", 0), fields.count("stop", 0));
+    return stripDecoder(readChar(fields, "content", ""), fields.count("start", 0), fields.count("stop", 0));
   }
   fields.only({});
   if (type == "ByteFallback") return byteFallbackDecoder();

@@ -15,7 +15,8 @@ struct PreTokenizerRead {
 PreTokenizerRead readPreTokenizer(const Fields& fields, bool isLast, bool takesBytes);
 
 bool modelTakesBytes(const Fields& model);
-std::unique_ptr<const Model> readModel(const Fields& model, bool asBytes, const Fields* extension);
+// `added`: tokens that the file has besides.
+std::unique_ptr<const Model> readModel(const Fields& model, bool asBytes, size_t added, const Fields* extension);
 
 void readPostProcessor(const Fields& fields, PostProcessor& post);
 DecoderPtr readDecoder(const Fields& fields);

@@ -1,5 +1,7 @@
 // The post-processors of a tokenizer.json by their types. Those that add tokens all say, each in its way, what stands
 // where: a template.
+#include <algorithm>
+
 #include "error.h"
 #include "text/read_parts.h"
 
@@ -21,7 +23,17 @@ int32_t readPairId(const Fields& fields, const char* key) {
   return readId(fields, key, pair[1]);
 }
 
-Template readTemplate(const Fields& fields, const char* key) {
+// Each of the texts once: a text that is left out, or there twice, is no longer what a length was asked for.
+void checkTexts(const Fields& fields, const char* key, const Template& pieces, bool isPair) {
+  const auto first = std::ranges::count(pieces, Kind::First, &TemplatePiece::kind),
+             second = std::ranges::count(pieces, Kind::Second, &TemplatePiece::kind);
+  if (first != 1 || second != (isPair ? 1 : 0))
+    throw Error(Code::Unsupported, "'" + fields.place(key) + "' has A " + std::to_string(first) + " times and B " +
+                                       std::to_string(second) + " times, but must have " +
+                                       (isPair ? "each once" : "A once, and no B"));
+}
+
+Template readTemplate(const Fields& fields, const char* key, bool isPair) {
   Template pieces;
   for (const Fields& each : children(fields, key)) {
     each.only({"SpecialToken", "Sequence"});
@@ -29,6 +41,7 @@ Template readTemplate(const Fields& fields, const char* key) {
     const Fields piece = each.child(isSpecial ? "SpecialToken" : "Sequence");
     piece.only({"id", "type_id"});
     const std::string id = piece.string("id");
+    if (piece.count("type_id", 0) > INT32_MAX) piece.refuse("type_id", "a whole number below 2^31");
     const auto typeId = static_cast<int32_t>(piece.count("type_id", 0));
     if (!isSpecial) {
       if (id != "A" && id != "B") piece.refuse("id", "A or B");
@@ -39,6 +52,7 @@ Template readTemplate(const Fields& fields, const char* key) {
     for (const Json& tokenId : token.array("ids"))
       pieces.push_back({Kind::Special, readId(token, "ids", tokenId), typeId});
   }
+  checkTexts(fields, key, pieces, isPair);
   return pieces;
 }
 
@@ -74,8 +88,8 @@ bool readOne(const Fields& fields, PostProcessor& post) {
   if (type != "TemplateProcessing")
     refuseType(fields, "post-processor", "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence");
   fields.only({"single", "pair", "special_tokens"});
-  post.single = readTemplate(fields, "single");
-  post.pair = readTemplate(fields, "pair");
+  post.single = readTemplate(fields, "single", false);
+  post.pair = readTemplate(fields, "pair", true);
   return true;
 }
 

@@ -73,6 +73,7 @@ PreTokenizerRead readPreTokenizer(const Fields& fields, bool isLast, bool takesB
   }
   if (type == "CharDelimiterSplit") {
     fields.only({"delimiter"});
+    if (countChars(fields.string("delimiter")) != 1) fields.refuse("delimiter", "one character");
     return splitBy(literalPattern(fields.string("delimiter")), Behavior::Removed, false);
   }
   if (type == "Punctuation") {

@@ -2,23 +2,15 @@
 // begin where the header ends and leave nothing out (https://github.com/huggingface/safetensors, README, "Format").
 #include "text/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <nlohmann/json.hpp>
-#include <set>
+#include <tuple>
 #include <utility>
 
-#include "system_failure.h"
+#include "error.h"
+#include "text/json_fields.h"
 
 namespace switchyard::text {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kMostHeaderBytes = 100'000'000;  // as the format's own library
@@ -53,91 +45,34 @@ const Kind* kindOf(const std::string& name) {
   return nullptr;
 }
 
-// Names come from a stranger's file: in messages they are short.
-std::string shown(const std::string& text) {
-  constexpr size_t kMost = 120;
-  return "'" + (text.size() > kMost ? text.substr(0, kMost) + "..." : text) + "'";
-}
-
-// JSON, of whose outermost object a name that comes twice is told: a parser would take the last one silently.
-Json parseOnce(std::string_view text, std::string& twice) {
-  std::set<std::string> seen;
-  const auto onEvent = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth == 1 && event == Json::parse_event_t::key && !seen.insert(parsed.get<std::string>()).second)
-      twice = parsed.get<std::string>();
-    return true;
-  };
-  return Json::parse(text, onEvent);
-}
-
 bool isCount(const Json& value) { return value.is_number_unsigned() && value.get<uint64_t>() <= uint64_t{1} << 53; }
 
 }  // namespace
 
 void Safetensors::refuse(const std::string& what) const {
-  throw Error(Code::InvalidArgument, "the safetensors file '" + path_ + "' " + what);
+  throw Error(Code::InvalidArgument, "the safetensors file '" + path() + "' " + what);
 }
 
-Safetensors::Safetensors(const std::string& path) : path_(path) {
-  // Not blocking: what is no regular file, a pipe for example, is refused below and not waited for.
-  file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file_ < 0) {
-    const int error = errno;
-    if (error == ENOENT || error == ENOTDIR) throw Error(Code::NotFound, "there is no file '" + path + "'");
-    if (error == EACCES || error == EPERM)
-      throw Error(Code::InvalidArgument, "the file '" + path + "' may not be read: " + std::strerror(error));
-    throw systemError("the file '" + path + "' can't be opened", error);
-  }
-  try {
-    struct stat status {};
-    if (::fstat(file_, &status)) throw systemError("the file '" + path + "' can't be looked at", errno);
-    if (!S_ISREG(status.st_mode)) refuse("is no regular file");
-    bytes_ = static_cast<uint64_t>(status.st_size);
-    if (bytes_ < kLengthBytes)
-      refuse("has " + std::to_string(bytes_) + " bytes, but begins with 8 that say how long its header is");
-    uint64_t length = 0;
-    readAt(0, {reinterpret_cast<std::byte*>(&length), sizeof(length)}, "its header's length");
-    if (length > kMostHeaderBytes || length > bytes_ - kLengthBytes)
-      refuse("says that its header has " + std::to_string(length) + " bytes, but " +
-             (length > kMostHeaderBytes ? "at most " + std::to_string(kMostHeaderBytes) + " are taken"
-                                        : "only " + std::to_string(bytes_ - kLengthBytes) + " follow: it is cut off, " +
-                                              "or no safetensors file"));
-    std::string header(length, '\0');
-    readAt(kLengthBytes, std::as_writable_bytes(std::span(header)), "its header");
-    parse(header, kLengthBytes + length);
-    checkPlaces(kLengthBytes + length);
-  } catch (...) {
-    ::close(file_);
-    throw;
-  }
-}
-
-Safetensors::~Safetensors() { ::close(file_); }
-
-void Safetensors::readAt(uint64_t offset, std::span<std::byte> into, const std::string& what) const {
-  while (!into.empty()) {
-    // In pieces, as some file systems take no more than 2 GB at once.
-    const size_t piece = std::min<size_t>(into.size(), 64 << 20);
-    const ssize_t got = ::pread(file_, into.data(), piece, static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw systemError("the file '" + path_ + "' can't be read", errno);
-    if (got == 0) refuse("ends before " + what + " does: it has become shorter since it was opened");
-    into = into.subspan(static_cast<size_t>(got));
-    offset += static_cast<uint64_t>(got);
-  }
+Safetensors::Safetensors(const std::string& path) : file_(path) {
+  if (bytes() < kLengthBytes)
+    refuse("has " + std::to_string(bytes()) + " bytes, but begins with 8 that say how long its header is");
+  uint64_t length = 0;
+  file_.read(0, {reinterpret_cast<std::byte*>(&length), sizeof(length)}, "its header's length");
+  if (length > kMostHeaderBytes || length > bytes() - kLengthBytes)
+    refuse("says that its header has " + std::to_string(length) + " bytes, but " +
+           (length > kMostHeaderBytes ? "at most " + std::to_string(kMostHeaderBytes) + " are taken"
+                                      : "only " + std::to_string(bytes() - kLengthBytes) + " follow: it is cut off, " +
+                                            "or no safetensors file"));
+  std::string header(length, '\0');
+  file_.read(kLengthBytes, std::as_writable_bytes(std::span(header)), "its header");
+  parse(header, kLengthBytes + length);
+  checkPlaces(kLengthBytes + length);
 }
 
 void Safetensors::parse(std::string_view header, uint64_t dataBegin) {
-  Json root;
-  std::string twice;
-  try {
-    root = parseOnce(header, twice);
-  } catch (const Json::exception& error) {
-    refuse(std::string("has a header that is no JSON: ") + error.what());
-  }
-  if (!twice.empty()) refuse("names tensor " + shown(twice) + " twice");
+  const Json root = parseJson(header, "the header of the safetensors file '" + path() + "'");
   if (!root.is_object()) refuse("has a header that is no JSON object of tensors by name");
-  const uint64_t dataBytes = bytes_ - dataBegin;
+  const uint64_t dataBytes = bytes() - dataBegin;
   tensors_.reserve(root.size());
   for (const auto& [name, entry] : root.items()) {
     if (name == kMetadata) continue;  // words of whoever wrote it
@@ -147,7 +82,7 @@ void Safetensors::parse(std::string_view header, uint64_t dataBegin) {
       if (!entry.contains(key)) refuse("has " + where + " without " + key);
     const Json &dtype = entry["dtype"], &shape = entry["shape"], &offsets = entry["data_offsets"];
     const Kind* kind = dtype.is_string() ? kindOf(dtype.get<std::string>()) : nullptr;
-    if (!kind) refuse("has " + where + " of dtype " + shown(dtype.dump()) + ", which is not known");
+    if (!kind) refuse("has " + where + " of dtype " + shownValue(dtype) + ", which is not known");
     if (!shape.is_array() || !std::all_of(shape.begin(), shape.end(), isCount))
       refuse("has " + where + " whose shape is no array of whole numbers");
     if (!offsets.is_array() || offsets.size() != 2 || !isCount(offsets[0]) || !isCount(offsets[1]))
@@ -158,8 +93,8 @@ void Safetensors::parse(std::string_view header, uint64_t dataBegin) {
     bool fits = begin <= end;
     for (uint64_t extent : tensor.shape) fits = fits && !__builtin_mul_overflow(bytes, extent, &bytes);
     if (!fits || end - begin != bytes)
-      refuse("has " + where + " of dtype " + kind->name + " and shape " + shape.dump() + ", but its data_offsets, " +
-             offsets.dump() + ", are not those of as many bytes");
+      refuse("has " + where + " of dtype " + kind->name + " and shape " + shown(shape.dump()) +
+             ", but its data_offsets, " + offsets.dump() + ", are not those of as many bytes");
     if (end > dataBytes)
       refuse("has " + where + " at data_offsets " + offsets.dump() + ", but only " + std::to_string(dataBytes) +
              " bytes follow the header: it is cut off, or its header lies");
@@ -182,8 +117,8 @@ void Safetensors::checkPlaces(uint64_t dataBegin) {
              (tensor.begin < at ? ": they overlap" : ": there is a hole between them"));
     at += tensor.bytes;
   }
-  if (at != bytes_)
-    refuse("has " + std::to_string(bytes_ - at) + " bytes behind its last tensor, which its header does not tell of");
+  if (at != bytes())
+    refuse("has " + std::to_string(bytes() - at) + " bytes behind its last tensor, which its header does not tell of");
   byName_.resize(tensors_.size());
   for (size_t i = 0; i < byName_.size(); ++i) byName_[i] = static_cast<uint32_t>(i);
   std::sort(byName_.begin(), byName_.end(),
@@ -201,7 +136,7 @@ void Safetensors::read(const StoredTensor& tensor, std::span<std::byte> into) co
   if (into.size() != tensor.bytes)
     throw Error(Code::Internal, "memory of " + std::to_string(into.size()) + " bytes was given for tensor " +
                                     shown(tensor.name) + " of " + std::to_string(tensor.bytes));
-  readAt(tensor.begin, into, "tensor " + shown(tensor.name));
+  file_.read(tensor.begin, into, "tensor " + shown(tensor.name));
 }
 
 }  // namespace switchyard::text

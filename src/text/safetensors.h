@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tensor.h"
+#include "text/regular_file.h"
 
 namespace switchyard::text {
 
@@ -33,12 +34,9 @@ class Safetensors {
   // the name, too: cut off, no header, no JSON, a kind that is not known, a size that its shape does not give, places
   // that overlap, leave holes or reach beyond the file; OutOfMemory.
   explicit Safetensors(const std::string& path);
-  ~Safetensors();
-  Safetensors(const Safetensors&) = delete;
-  Safetensors& operator=(const Safetensors&) = delete;
 
-  const std::string& path() const { return path_; }
-  uint64_t bytes() const { return bytes_; }                           // of the whole file
+  const std::string& path() const { return file_.path(); }
+  uint64_t bytes() const { return file_.bytes(); }                    // of the whole file
   std::span<const StoredTensor> tensors() const { return tensors_; }  // in the order in which they lie there
   const StoredTensor* find(std::string_view name) const;
 
@@ -47,13 +45,10 @@ class Safetensors {
 
  private:
   [[noreturn]] void refuse(const std::string& what) const;
-  void readAt(uint64_t offset, std::span<std::byte> into, const std::string& what) const;
   void parse(std::string_view header, uint64_t dataBegin);
   void checkPlaces(uint64_t dataBegin);
 
-  std::string path_;
-  int file_ = -1;
-  uint64_t bytes_ = 0;
+  RegularFile file_;
   std::vector<StoredTensor> tensors_;
   std::vector<uint32_t> byName_;  // places in tensors_, in the order of the names
 };

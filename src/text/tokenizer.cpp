@@ -105,6 +105,11 @@ void Tokenizer::checkIds() const {
     if (!addedOf(id) && !parts_.model->vocabulary().token(id))
       throw Error(Code::InvalidArgument, "the vocabulary has a hole: no token has the id " + std::to_string(id) +
                                              ", but ids go up to " + std::to_string(size_ - 1));
+  for (const Template* pieces : {&parts_.post.single, &parts_.post.pair})
+    for (const TemplatePiece& piece : *pieces)
+      if (piece.kind == TemplatePiece::Kind::Special && piece.id >= size_)
+        throw Error(Code::InvalidArgument, "'post_processor' adds the id " + std::to_string(piece.id) +
+                                               ", which no token has: ids go up to " + std::to_string(size_ - 1));
 }
 
 const AddedToken* Tokenizer::addedOf(int64_t id) const {

@@ -2,16 +2,18 @@
 #include "text/tokenizer_file.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <sstream>
 
 #include "error.h"
 #include "text/read_parts.h"
+#include "text/regular_file.h"
+#include "text/tokenizer_config.h"
 
 namespace switchyard::text {
 namespace {
+
+constexpr uint64_t kMostBytes = 1 << 30;
 
 void readAdded(const Fields& file, std::deque<AddedToken>& added) {
   if (!file.has("added_tokens")) return;
@@ -50,7 +52,8 @@ Truncation readTruncation(const Fields& fields) {
   return truncation;
 }
 
-std::shared_ptr<const Tokenizer> readDocument(const Json& document) {
+// `beside`: what else lies in the folder; null: there is none.
+std::shared_ptr<const Tokenizer> readDocument(const Json& document, const Beside* beside = nullptr) {
   const Fields file(document, "");
   file.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
              "decoder", "model", "switchyard"});
@@ -68,24 +71,11 @@ std::shared_ptr<const Tokenizer> readDocument(const Json& document) {
   PreTokenizerRead pre;
   if (file.has("pre_tokenizer")) pre = readPreTokenizer(file.child("pre_tokenizer"), true, modelTakesBytes(model));
   parts.preTokenizer = std::move(pre.preTokenizer);
-  parts.model = readModel(model, pre.leavesBytes, extension ? &*extension : nullptr);
+  parts.model = readModel(model, pre.leavesBytes, parts.added.size(), extension ? &*extension : nullptr);
   if (file.has("post_processor")) readPostProcessor(file.child("post_processor"), parts.post);
   if (file.has("decoder")) parts.decoder = readDecoder(file.child("decoder"));
+  if (beside) settle(*beside, file, parts);
   return std::make_shared<const Tokenizer>(std::move(parts));
-}
-
-std::optional<std::string> readFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  if (file.bad()) throw Error(Code::InvalidArgument, "'" + path.string() + "' can't be read");
-  return std::move(bytes).str();
-}
-
-// A token of tokenizer_config.json: a string, or an object with its content.
-std::string tokenName(const Fields& config, const char* key, const std::string& otherwise) {
-  return config.at(key).is_object() ? config.child(key).string("content") : config.string(key, otherwise);
 }
 
 Json bertVocabulary(const std::string& lines) {
@@ -96,7 +86,7 @@ Json bertVocabulary(const std::string& lines) {
     if (line.ends_with('\r')) line.pop_back();
     if (!isValid(line)) throw Error(Code::InvalidArgument, "vocab.txt is not UTF-8 in line " + std::to_string(id + 1));
     if (const auto [place, isNew] = vocabulary.emplace(line, id); !isNew)
-      throw Error(Code::InvalidArgument, "vocab.txt has the token '" + line + "' twice: in lines " +
+      throw Error(Code::InvalidArgument, "vocab.txt has the token " + shown(line) + " twice: in lines " +
                                              std::to_string(place->get<uint64_t>() + 1) + " and " +
                                              std::to_string(id + 1));
   }
@@ -104,7 +94,11 @@ Json bertVocabulary(const std::string& lines) {
 }
 
 // What transformers' BertTokenizer does with a vocab.txt, as a tokenizer.json.
-Json bertDocument(const std::string& lines, const Fields& config) {
+Json bertDocument(const std::string& lines, const Beside& beside) {
+  const Fields config(beside.config, ""), specials(beside.specials, "");
+  const auto nameOf = [&](const char* key, const char* otherwise) {
+    return tokenName(config, key, tokenName(specials, key, otherwise));
+  };
   const std::string kind = config.string("tokenizer_class", "BertTokenizer");
   const std::string name = kind.ends_with("Fast") ? kind.substr(0, kind.size() - 4) : kind;
   if (name != "BertTokenizer" && name != "DistilBertTokenizer" && name != "ElectraTokenizer")
@@ -112,20 +106,20 @@ Json bertDocument(const std::string& lines, const Fields& config) {
                                        ", but a vocab.txt is read for BertTokenizer, DistilBertTokenizer and "
                                        "ElectraTokenizer only: this one needs a tokenizer.json");
   Json vocabulary = bertVocabulary(lines);
-  const std::string unknown = tokenName(config, "unk_token", "[UNK]");
-  const std::string cls = tokenName(config, "cls_token", "[CLS]"), sep = tokenName(config, "sep_token", "[SEP]");
+  const std::string unknown = nameOf("unk_token", "[UNK]");
+  const std::string cls = nameOf("cls_token", "[CLS]"), sep = nameOf("sep_token", "[SEP]");
   Json added = Json::array();
-  for (const std::string& token :
-       {unknown, sep, tokenName(config, "pad_token", "[PAD]"), cls, tokenName(config, "mask_token", "[MASK]")})
+  for (const std::string& token : {unknown, sep, nameOf("pad_token", "[PAD]"), cls, nameOf("mask_token", "[MASK]")})
     if (vocabulary.contains(token)) added.push_back({{"id", vocabulary[token]}, {"content", token}, {"special", true}});
   for (const std::string& token : {cls, sep})
     if (!vocabulary.contains(token)) throw Error(Code::InvalidArgument, "vocab.txt lacks the token '" + token + "'");
+  const Json stripAccents = config.has("strip_accents") ? Json(config.boolean("strip_accents", false)) : Json();
   const Json clsPair = {cls, vocabulary[cls]}, sepPair = {sep, vocabulary[sep]};
   return {{"added_tokens", added},
           {"normalizer",
            {{"type", "BertNormalizer"},
             {"lowercase", config.boolean("do_lower_case", true)},
-            {"strip_accents", config.at("strip_accents")},
+            {"strip_accents", stripAccents},
             {"handle_chinese_chars", config.boolean("tokenize_chinese_chars", true)}}},
           {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
           {"post_processor", {{"type", "BertProcessing"}, {"cls", clsPair}, {"sep", sepPair}}},
@@ -140,13 +134,14 @@ std::shared_ptr<const Tokenizer> readTokenizer(std::string_view json) {
 }
 
 std::shared_ptr<const Tokenizer> readTokenizerFolder(const std::string& folder) {
-  const std::filesystem::path path(folder);
-  if (const auto json = readFile(path / "tokenizer.json")) return readTokenizer(*json);
-  const auto lines = readFile(path / "vocab.txt");
-  if (!lines) throw Error(Code::NotFound, "'" + folder + "' has no tokenizer.json, and no vocab.txt to make up for it");
-  const auto config = readFile(path / "tokenizer_config.json");
-  const Json document = config ? parseJson(*config, "tokenizer_config.json") : Json::object();
-  return readDocument(bertDocument(*lines, Fields(document, "")));
+  const auto json = readWhole(folder + "/tokenizer.json", kMostBytes);
+  const auto lines = json ? std::nullopt : readWhole(folder + "/vocab.txt", kMostBytes);
+  if (!json && !lines)
+    throw Error(Code::NotFound, "'" + folder + "' has no tokenizer.json, and no vocab.txt to make up for it");
+  const Beside beside = readBeside(folder);
+  if (json) return readDocument(parseJson(*json, "tokenizer.json"), &beside);
+  checkBert(beside);
+  return readDocument(bertDocument(*lines, beside), &beside);
 }
 
 }  // namespace switchyard::text

@@ -12,6 +12,8 @@ namespace switchyard::text {
 class Vocabulary {
  public:
   static constexpr int64_t kMostIds = 1 << 24;
+  // `most`: as many tokens as there can be, so that an id from there on would leave a hole.
+  explicit Vocabulary(uint64_t most);
   // Throws InvalidArgument for a token or an id that is there already, and for an id that can't be one.
   void add(std::string_view token, int64_t id);
   // One that has an id and is not found by it, as another token of the same name is.
@@ -26,6 +28,7 @@ class Vocabulary {
 
  private:
   void place(std::string_view token, int64_t id);
+  int64_t most_;
   Trie trie_;
   std::vector<std::string> tokens_;
   std::vector<bool> has_;

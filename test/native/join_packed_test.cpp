@@ -140,10 +140,13 @@ TEST(JoinPacked, LeavesApartWhatIsNotAlike) {
   plain->graph->packing = {};
   EXPECT_EQ(joinKey(*prepared(plain), kIdentities), 0u);
   EXPECT_FALSE(JoinedJobs::make(std::vector{plain, plain}));
-  // Offsets that don't end where the tokens do are an error of that job alone.
-  Texts cut = texts;
-  cut.offsets = integers({0, 3, 3});
-  EXPECT_FALSE(JoinedJobs::make(std::vector{base, prepared(jobOf(cut, table, weight))}));
+  // Offsets that fall, or don't end where the tokens do, are an error of that job alone.
+  for (const std::vector<double>& wrong :
+       {std::vector<double>{0, 3, 3}, {0, 5, 3, 4}, {0, -1, 4}, {0, 2147483647, 4}}) {
+    Texts cut = texts;
+    cut.offsets = integers(wrong);
+    EXPECT_FALSE(JoinedJobs::make(std::vector{base, prepared(jobOf(cut, table, weight))})) << wrong[1];
+  }
   EXPECT_FALSE(JoinedJobs::make(std::vector{base}));
 }
 

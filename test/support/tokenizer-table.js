@@ -135,6 +135,77 @@ const kAdded = {
     }),
 };
 
+const kLetters = [...'abcdefghijklmnopqrstuvwxyz'];
+
+/** A vocabulary of letters and what merges make of them, each once, and of letters that `more` is for. */
+function bpeFile(model, { merges = ['t h', 'th e', 'l l', 'h e'], more = [], ...changes } = {}) {
+  const made = merges.map((merge) => merge.replace(' ', ''));
+  const tokens = ['<unk>', ...kLetters, ...more, ...made];
+  return files.file({
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+    model: { ...files.kBpe, vocab: files.idsOf([...new Set(tokens)]), merges, ...model },
+    ...changes,
+  });
+}
+const kByteTokens = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+const decoders = (...all) => ({ type: 'Sequence', decoders: all });
+const kLlama = decoders(
+  { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+  { type: 'ByteFallback' },
+  { type: 'Fuse' },
+  { type: 'Strip', content: ' ', start: 1, stop: 0 },
+);
+
+/** What models and decoders do that no published vocabulary here shows. */
+const kModels = {
+  'BPE, unknown characters': () => bpeFile({ unk_token: '<unk>' }),
+  'BPE, unknown characters as one': () => bpeFile({ unk_token: '<unk>', fuse_unk: true }),
+  'BPE, unknown characters as their bytes': () =>
+    bpeFile(
+      { byte_fallback: true },
+      { more: kByteTokens, decoder: decoders({ type: 'ByteFallback' }, { type: 'Fuse' }) },
+    ),
+  'BPE, ends of words marked': () =>
+    bpeFile(
+      { unk_token: '<unk>', end_of_word_suffix: '</w>' },
+      {
+        more: kLetters.map((letter) => `${letter}</w>`),
+        merges: ['t h', 'th e</w>', 'l l', 'l d</w>'],
+        decoder: { type: 'BPEDecoder', suffix: '</w>' },
+      },
+    ),
+  'BPE, what goes on marked': () =>
+    bpeFile(
+      { unk_token: '<unk>', continuing_subword_prefix: '##' },
+      {
+        merges: [],
+        more: kLetters.map((letter) => `##${letter}`),
+        decoder: { type: 'WordPiece', prefix: '##', cleanup: false },
+      },
+    ),
+  'BPE of bytes, unknown ones': () => lackingBytes({ unk_token: '<unk>' }),
+  'BPE of bytes, unknown ones as one': () => lackingBytes({ unk_token: '<unk>', fuse_unk: true }),
+  'Unigram, unknown characters as their bytes': () => {
+    const file = files.unigramFile({ decoder: kLlama });
+    const vocab = [...file.model.vocab, ...kByteTokens.map((token) => [token, -20])];
+    return { ...file, model: { ...file.model, vocab, byte_fallback: true } };
+  },
+  'decoder Replace': () =>
+    bpeFile({ unk_token: '<unk>' }, { decoder: { type: 'Replace', pattern: { String: 'l' }, content: 'LL ' } }),
+  'decoder Strip': () =>
+    bpeFile({ unk_token: '<unk>' }, { decoder: { type: 'Strip', content: 'l', start: 2, stop: 0 } }),
+  'decoder Fuse, then Strip': () =>
+    bpeFile(
+      { unk_token: '<unk>' },
+      { decoder: decoders({ type: 'Fuse' }, { type: 'Strip', content: 't', start: 2, stop: 0 }) },
+    ),
+};
+
+/** Of letters alone, written as GPT-2 writes bytes: all other bytes are unknown. */
+function lackingBytes(model) {
+  return bpeFile(model, { pre_tokenizer: files.byteLevel(), decoder: files.byteLevel() });
+}
+
 /** All of them as [name, () => file]. */
 const kAll = [
   ...Object.entries(kReal),
@@ -142,6 +213,7 @@ const kAll = [
   ['normalizer ByteLevel', () => bytesFile({ type: 'ByteLevel' }, { pre_tokenizer: null })],
   ...Object.entries(kPreTokenizers).map(([name, part]) => [`pre-tokenizer ${name}`, () => wordsFile(part)]),
   ...Object.entries(kAdded),
+  ...Object.entries(kModels),
 ];
 
 module.exports = { kReal, kAdded, kAll };

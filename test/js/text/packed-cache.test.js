@@ -5,6 +5,7 @@ const os = require('node:os');
 const path = require('node:path');
 const gpu = require('../../..');
 const { PackedCache } = require('../../../lib/text/packed-cache');
+const { runChild } = require('../../support/run-child');
 
 let folder, problems, cache;
 beforeEach(() => {
@@ -62,6 +63,12 @@ test('a damaged file is made anew, and said so', async () => {
   expect([made, problems]).toEqual([1, [expect.stringMatching(/was damaged/)]]);
   await cache.packed('key', make);
   expect(made).toBe(1);
+});
+
+test('a file that there is no memory for is not read, and nothing fails', async () => {
+  const { code, stdout, stderr } = await runChild('text/cache-without-memory.js', [folder]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({ read: null, problems: [expect.stringMatching(/not memory enough/)] });
 });
 
 test('a folder that others may write to is not used, and nothing fails', async () => {

@@ -49,7 +49,7 @@ test.each([
   [(entry) => (entry.data_offsets = [0, 4096]), /they overlap|a hole between them/],
   [(entry) => (entry.data_offsets = [2 ** 30, 2 ** 30 + 4096]), /only \d+ bytes follow the header/],
   [(entry) => (entry.data_offsets = [4096, 0]), /not those of as many bytes/],
-  [(entry) => (entry.dtype = 'F31'), /of dtype '"F31"', which is not known/],
+  [(entry) => (entry.dtype = 'F31'), /of dtype 'F31', which is not known/],
   [(entry) => (entry.shape = [-1, 32]), /shape is no array of whole numbers/],
   [(entry) => (entry.shape = [2 ** 40, 2 ** 40]), /not those of as many bytes/],
   [(entry) => delete entry.dtype, /without dtype/],

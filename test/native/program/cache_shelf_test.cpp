@@ -43,6 +43,11 @@ TEST_F(CacheShelfTest, keepsWhatItIsGiven) {
   EXPECT_EQ(shelf().read("a"), more);
   ASSERT_TRUE(shelf().write("empty", {}));
   EXPECT_EQ(shelf().read("empty"), Bytes());
+  Bytes into;
+  const auto room = [&](uint64_t bytes) { return std::span(into = Bytes(bytes)); };
+  EXPECT_TRUE(shelf().read("a", room));
+  EXPECT_EQ(into, more);
+  EXPECT_FALSE(shelf().read("b", room));
   EXPECT_FALSE(shelf().read("b"));
   struct stat status {};
   ASSERT_EQ(stat(pathOf("a").c_str(), &status), 0);

@@ -2,6 +2,7 @@
 #include "text/safetensors.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -75,6 +76,8 @@ TEST_F(SafetensorsTest, RefusesWhatIsNoFile) {
     EXPECT_EQ(error.code, Code::NotFound);
   }
   EXPECT_THROW(const Safetensors file(folder_), Error);
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  EXPECT_THROW(const Safetensors file(path_), Error);
 }
 
 TEST_F(SafetensorsTest, RefusesLengthsThatCannotBe) {
@@ -82,13 +85,13 @@ TEST_F(SafetensorsTest, RefusesLengthsThatCannotBe) {
   EXPECT_THROW(const Safetensors file(path_), Error);
   expectRefused("{}", 0, "only 2 follow", 3);
   expectRefused("{}", 0, "at most 100000000 are taken", int64_t{1} << 62);
-  expectRefused("", 0, "no JSON", 0);
+  expectRefused("", 0, "is not JSON", 0);
 }
 
 TEST_F(SafetensorsTest, RefusesHeadersThatLie) {
   const auto one = [](const std::string& fields) { return "{\"a\":{" + fields + "}}"; };
   expectRefused("[]", 0, "no JSON object");
-  expectRefused("{\"a\":", 0, "no JSON");
+  expectRefused("{\"a\":", 0, "is not JSON");
   expectRefused("{\"a\":1}", 0, "tensor 'a', which is no object");
   expectRefused(one(R"("dtype":"F32","shape":[1])"), 4, "tensor 'a' without data_offsets");
   expectRefused(one(R"("dtype":"F33","shape":[1],"data_offsets":[0,4])"), 4, "which is not known");
@@ -101,6 +104,11 @@ TEST_F(SafetensorsTest, RefusesHeadersThatLie) {
   expectRefused(one(R"("dtype":"F32","shape":[1],"data_offsets":[4,0])"), 4, "not those of as many bytes");
   expectRefused(one(R"("dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4])"), 4, "not those");
   expectRefused(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])"), 4, "only 4 bytes follow the header");
+}
+
+TEST_F(SafetensorsTest, RefusesWhatNoStackHolds) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  expectRefused(R"({"a":{"dtype":)" + deep + R"(,"shape":[1],"data_offsets":[0,1]}})", 1, "more than 64 deep");
 }
 
 TEST_F(SafetensorsTest, RefusesPlacesThatOverlapOrLeaveHoles) {
@@ -120,7 +128,8 @@ TEST_F(SafetensorsTest, RefusesPlacesThatOverlapOrLeaveHoles) {
 TEST_F(SafetensorsTest, RefusesANameThatComesTwice) {
   expectRefused(
       R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1,
-      "names tensor 'a' twice");
+      "has 'a' twice");
+  expectRefused(R"({"a":{"dtype":"U8","shape":[1],"shape":[2],"data_offsets":[0,1]}})", 1, "has 'shape' twice in 'a'");
 }
 
 TEST_F(SafetensorsTest, AFileThatBecomesShorterIsAnError) {
