@@ -61,7 +61,7 @@ function keep(file, vectors, device, say) {
     fs.writeFileSync(temporary, Buffer.concat([Buffer.from(`${sha256(content)} ${device}\n`), content]));
     fs.renameSync(temporary, file);
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
+    if (fs.existsSync(temporary)) fs.rmSync(temporary);
     say(`the vectors can't be kept for the next time: ${error.message}`);
   }
 }
