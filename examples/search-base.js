@@ -4,6 +4,7 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { version } = require('../package.json');
 
 const kCall = 128; // texts
 const kInFlight = 4; // calls
@@ -21,23 +22,23 @@ const sha256 = (...parts) => {
   return hash.digest('hex');
 };
 
-/** The file of these texts' vectors by this model: another model, precision or text is another file. */
+/** The file of these texts' vectors by this model: another model, precision, text or version is another file. */
 function fileOf(model, texts) {
   const { digest, precision, dimensions } = model;
-  const name = sha256(JSON.stringify({ digest, precision, dimensions, texts })).slice(0, 32);
+  const name = sha256(JSON.stringify({ version, digest, precision, dimensions, texts })).slice(0, 32);
   return path.join(cacheFolder(), `search-${name}.f32`);
 }
 
 const asBytes = ({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength);
 
 /** The vectors that were kept, into `vectors`: the device that made them; undefined where there are none. */
-function readKept(file, vectors) {
+function readKept(file, vectors, say) {
   let bytes;
   try {
     bytes = fs.readFileSync(file);
   } catch (error) {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
+    if (error.code !== 'ENOENT') say(`the vectors that were kept can't be read: ${error.message}`);
+    return undefined;
   }
   const end = bytes.indexOf('\n');
   const content = bytes.subarray(end + 1);
@@ -48,13 +49,21 @@ function readKept(file, vectors) {
   return device;
 }
 
-/** Written beside its place, then renamed: a reader sees all of it or nothing. */
-function keep(file, vectors, device) {
+/**
+ * Written beside its place, then renamed: a reader sees all of it or nothing. Where the folder can't be written it is
+ * said, and they are made anew the next time.
+ */
+function keep(file, vectors, device, say) {
   const content = asBytes(vectors);
   const temporary = `${file}.${process.pid}`;
-  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  fs.writeFileSync(temporary, Buffer.concat([Buffer.from(`${sha256(content)} ${device}\n`), content]));
-  fs.renameSync(temporary, file);
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    fs.writeFileSync(temporary, Buffer.concat([Buffer.from(`${sha256(content)} ${device}\n`), content]));
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    if (fs.existsSync(temporary)) fs.rmSync(temporary);
+    say(`the vectors can't be kept for the next time: ${error.message}`);
+  }
 }
 
 /** Says how far it is: on a terminal in one line, else one line each tenth. */
@@ -96,10 +105,10 @@ async function embedAll(model, texts, vectors, { jobOptions, say }) {
  */
 async function fillBase(model, texts, vectors, { device, jobOptions, say }) {
   const file = fileOf(model, texts);
-  const kept = readKept(file, vectors);
+  const kept = readKept(file, vectors, say);
   if (kept !== undefined) return kept;
   await embedAll(model, texts, vectors, { jobOptions, say });
-  keep(file, vectors, device);
+  keep(file, vectors, device, say);
   return undefined;
 }
 

@@ -22,7 +22,9 @@ class Search {
 
   constructor(gpu, { manager, type, say }) {
     Object.assign(this, { gpu, manager, type, say });
-    this.device = manager.contexts().find(({ contextType }) => contextType === type).device;
+    const context = manager.contexts().find(({ contextType }) => contextType === type);
+    if (!context) throw new Error(`no context could be opened on ${type}: \`npx switchyard doctor\` says why`);
+    this.device = context.device;
   }
 
   async step(name, where, work) {

@@ -36,8 +36,9 @@ async function main() {
     const result = await manager.executeWorkload({ type: 'graph', inputs, nodes, outputs, packed }, options);
     return { rows: result.outputs.embeddings, timings: result.timings };
   };
-  const { vocabulary } = kSizes;
-  const { tokens: budget } = await tokenBudget({ run, vocabulary, device: 'cpu', digest: 'bench', folder: '' });
+  const { vocabulary, positions: longest } = kSizes;
+  const options = { run, vocabulary, longest, device: 'cpu', digest: 'bench', folder: '' };
+  const { tokens: budget } = await tokenBudget(options);
   const batches = new TextBatches({ run, budget });
   const rate = async (width, label) => {
     const given = Array.from({ length: width }, (_, i) => makeTexts(lengthsOf(count, i), kSizes, 1 + i));

@@ -24,7 +24,7 @@ const {
   SharedTensor,
 } = require('./shared-tensor');
 const { kDTypes, kArrays, kRanges, tensor, typedArrayTag, kMaxRank, checkShape } = require('./tensor');
-const { kMaxNameBytes, isTensorName, checkTensorName } = require('./tensor-name');
+const { kMaxNameBytes, kOwnNames, isTensorName, checkTensorName, checkFreeName } = require('./tensor-name');
 
 module.exports = {
   describe,
@@ -89,4 +89,6 @@ module.exports = {
   kMaxNameBytes,
   isTensorName,
   checkTensorName,
+  checkFreeName,
+  kOwnNames,
 };

@@ -3,6 +3,8 @@
 const { invalid, show } = require('../core');
 
 const kMaxNameBytes = 200; // in UTF-8
+/** Of names that stand for what this library itself has made: what is under them is believed. */
+const kOwnNames = 'switchyard:';
 
 /**
  * @param {unknown} name
@@ -35,4 +37,19 @@ function checkTensorName(name, argument = 'name') {
   return /** @type {string} */ (name);
 }
 
-module.exports = { kMaxNameBytes, isTensorName, checkTensorName };
+/**
+ * A name that an application may give a tensor, or take from one.
+ * @param {unknown} name
+ * @returns {string}
+ * @throws {import('../core').GPUError} ERR_INVALID_ARGUMENT
+ */
+function checkFreeName(name) {
+  const checked = checkTensorName(name);
+  if (!checked.startsWith(kOwnNames)) return checked;
+  throw invalid(
+    `the name of a tensor is ${show(name)}, but names that begin with '${kOwnNames}' are switchyard's own`,
+    'name',
+  );
+}
+
+module.exports = { kMaxNameBytes, kOwnNames, checkFreeName, isTensorName, checkTensorName };

@@ -16,7 +16,7 @@ async function embed(given, options) {
     if (options.json)
       return texts.printJsonLine({
         model: about,
-        embeddings: rows.map(texts.plainNumbers),
+        embeddings: plainRows(rows),
         tokens,
         truncated,
         timings,
@@ -33,6 +33,11 @@ function rowsOf({ data, shape: [n, d] }) {
   return Array.from({ length: n }, (_, i) => /** @type {Float32Array} */ (data.subarray(i * d, (i + 1) * d)));
 }
 
+/** @param {Float32Array[]} rows */
+function* plainRows(rows) {
+  for (const row of rows) yield texts.plainNumbers(row);
+}
+
 /**
  * @param {string[]} all
  * @param {object} result
@@ -43,7 +48,7 @@ function rowsOf({ data, shape: [n, d] }) {
  */
 function print(all, { rows, tokens, truncated, about }) {
   console.log(texts.modelLine(about));
-  const width = Math.max(...tokens).toString().length;
+  const width = tokens.reduce((most, count) => Math.max(most, count), 0).toString().length;
   all.forEach((text, i) => {
     const first = Array.from(rows[i].subarray(0, kShown), (value) => value.toFixed(4).padStart(7)).join(' ');
     const more = rows[i].length > kShown ? ' …' : '';

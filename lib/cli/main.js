@@ -11,6 +11,7 @@ const { addRun } = require('./run');
 const { addEmbed } = require('./embed');
 const { addRerank } = require('./rerank');
 const { addTokenize } = require('./tokenize');
+const { isOfModel } = require('./texts');
 const { addBench } = require('./bench');
 const { whereIs } = require('./whereabouts');
 
@@ -120,6 +121,7 @@ program.parseAsync().catch((error) => {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     process.stderr.write(`switchyard: ${errorText(error)}\n`);
-    process.exitCode = kTyped.has(program.args[0]) && kWrongUsage.has(error.code) ? 2 : 1;
+    const isWrongUsage = kTyped.has(program.args[0]) && kWrongUsage.has(error.code) && !isOfModel(error);
+    process.exitCode = isWrongUsage ? 2 : 1;
   }
 });

@@ -39,7 +39,10 @@ function addTextOptions(command, fileHelp) {
     )
     .option('--file <file>', fileHelp)
     .option('--device <device>', 'cuda, vulkan or cpu, or one device like vulkan:0 (default: the best)')
-    .option('--precision <name>', 'auto, float32, float16, bfloat16, int8 or int4')
+    .option(
+      '--precision <name>',
+      'auto, float32, float16, bfloat16, int8 or int4 (default: auto, by what was measured before, else float32)',
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText('after', kExitCodes);
 }
@@ -72,7 +75,8 @@ function readTexts(texts, file, what) {
 }
 
 /**
- * Opens a model on a context of this process, and closes both.
+ * Opens a model on a context of this process, and closes both. Nothing is measured: a process of its own would do that
+ * for a few texts.
  * @template Result
  * @param {TextOptions} options
  * @param {(opened: Opened) => Promise<Result>} work
@@ -80,11 +84,13 @@ function readTexts(texts, file, what) {
  */
 async function withModel({ model: source, device = 'auto', precision }, work) {
   const gpu = require('../index');
+  const { loadUnmeasured } = require('../text');
   const from = source ?? gpu.defaultModel;
   const context = await gpu.createContext({ device: /** @type {import('../index').Backend} */ (device) });
   try {
     // It checks what was typed.
-    const model = await context.loadModel(from, /** @type {import('../index').LoadModelOptions} */ ({ precision }));
+    const options = /** @type {import('../index').LoadModelOptions} */ ({ precision });
+    const model = await loadUnmeasured(context, from, options).catch(refuseModel);
     try {
       const { family, kind, dimensions, precision: used } = model;
       const about = { source: from, family, kind, dimensions, precision: used, device: context.device.id };
@@ -95,6 +101,24 @@ async function withModel({ model: source, device = 'auto', precision }, work) {
   } finally {
     await context.close();
   }
+}
+
+/** Errors that say what is wrong with a model, and not with what was typed. */
+const ofModels = new WeakSet();
+
+/**
+ * @param {import('../core').GPUError} error of loading a model
+ * @returns {never}
+ */
+function refuseModel(error) {
+  const { argument } = error;
+  if (argument !== 'source' && !argument?.startsWith('options.')) ofModels.add(error);
+  throw error;
+}
+
+/** @param {object} error */
+function isOfModel(error) {
+  return ofModels.has(error);
 }
 
 /**
@@ -116,9 +140,38 @@ function plainNumbers(values) {
   return Array.from(values, (value) => Number(value.toPrecision(9)));
 }
 
-/** @param {unknown} value without line breaks: arrays of numbers would have one a line */
-function printJsonLine(value) {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+/**
+ * Without line breaks: arrays of numbers would have one a line. Item by item: of very many rows no one string can be
+ * made.
+ * @param {Record<string, unknown>} fields of which iterators that are no arrays become arrays
+ */
+function printJsonLine(fields) {
+  let before = '{';
+  for (const [name, value] of Object.entries(fields)) {
+    process.stdout.write(`${before}${JSON.stringify(name)}:`);
+    before = ',';
+    if (isIterator(value)) printItems(value);
+    else process.stdout.write(JSON.stringify(value));
+  }
+  process.stdout.write('}\n');
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is IterableIterator<unknown>}
+ */
+function isIterator(value) {
+  return typeof (/** @type {{ next?: unknown }} */ (value)?.next) === 'function';
+}
+
+/** @param {Iterable<unknown>} items */
+function printItems(items) {
+  let before = '[';
+  for (const item of items) {
+    process.stdout.write(`${before}${JSON.stringify(item)}`);
+    before = ',';
+  }
+  process.stdout.write(before === '[' ? '[]' : ']');
 }
 
 /** @param {ModelReport} about */
@@ -127,4 +180,14 @@ function modelLine({ source, family, kind, dimensions, precision, device }) {
   return `${source}: ${family}, ${kind}${size}, ${precision}, on ${device}`;
 }
 
-module.exports = { addTextOptions, readTexts, withModel, inOneLine, plainNumbers, printJsonLine, modelLine };
+module.exports = {
+  addTextOptions,
+  readTexts,
+  withModel,
+  refuseModel,
+  isOfModel,
+  inOneLine,
+  plainNumbers,
+  printJsonLine,
+  modelLine,
+};

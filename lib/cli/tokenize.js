@@ -12,23 +12,26 @@ const texts = require('./texts');
 
 /**
  * @param {string[]} given
- * @param {texts.TextOptions} options
+ * @param {texts.TextOptions} options of which device and precision change nothing: the weights are not read
  */
 async function tokenize(given, options) {
   const all = texts.readTexts(given, options.file, 'texts');
-  await texts.withModel(options, async ({ model, about }) => {
-    const { ids, offsets, spans } = await model.tokenize(all, { offsets: true });
-    const found = all.map((text, i) =>
-      describe(text, {
-        ids: ids.subarray(offsets[i], offsets[i + 1]),
-        spans: /** @type {Int32Array} */ (spans).subarray(2 * offsets[i], 2 * offsets[i + 1]), // they were asked for
-        nameOf: (id) => model.decode([id]),
-      }),
-    );
-    if (options.json) return texts.printJsonLine({ model: about, texts: found });
-    console.log(`${about.source}: ${about.family}`);
-    for (const text of found) print(text);
-  });
+  const { defaultModel, loadTokenizer } = require('../text');
+  const source = options.model ?? defaultModel;
+  const { tokenizer, description } = await loadTokenizer(source).catch(texts.refuseModel);
+  const about = { source, family: description.family.name, kind: description.kind, maxLength: description.maxLength };
+  const { ids, offsets, spans } = await tokenizer.encode(all, { maxLength: about.maxLength, spans: true });
+  const found = all.map((text, i) =>
+    describe(text, {
+      ids: ids.subarray(offsets[i], offsets[i + 1]),
+      spans: /** @type {Int32Array} */ (spans).subarray(2 * offsets[i], 2 * offsets[i + 1]), // they were asked for
+      nameOf: (id) => tokenizer.tokens([id])[0],
+    }),
+  );
+  tokenizer.close();
+  if (options.json) return texts.printJsonLine({ model: about, texts: found.values() });
+  console.log(`${about.source}: ${about.family}`);
+  for (const text of found) print(text);
 }
 
 /**

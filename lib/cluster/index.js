@@ -1,5 +1,6 @@
 // The cluster: one manager in each process.
 'use strict';
 const { createGPUClusterManager, GPUClusterManager, insideOf } = require('./manager');
+const { checkOptions } = require('./worker');
 
-module.exports = { createGPUClusterManager, GPUClusterManager, insideOf };
+module.exports = { createGPUClusterManager, GPUClusterManager, insideOf, checkOptions };

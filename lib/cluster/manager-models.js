@@ -4,12 +4,14 @@ const { Listened, loadModelOn } = require('../core');
 
 /** @typedef {import('../core').GPUError} GPUError */
 /**
- * What those above the cluster need of a manager that isn't public: its settings, named tensors, whether it is closed.
+ * What those above the cluster need of a manager that isn't public: its settings, named tensors, whether it is closed,
+ * and its contexts with their devices.
  * @typedef {object} Inside
  * @property {import('../config/config').Config} config
  * @property {unknown} logger
  * @property {import('./worker/named-tensors').NamedTensors} names
  * @property {() => void} checkOpen throws ERR_CLOSED
+ * @property {() => readonly import('./wire/messages').ContextEntry[]} contexts
  */
 
 class ManagerModels extends Listened {

@@ -22,8 +22,10 @@ let insideOf;
 class GPUClusterManager extends ManagerModels {
   static {
     insideOf = (manager) => {
-      const { names } = manager.#process;
-      return { config: manager.#config, logger: manager.#logger, names, checkOpen: () => manager.#checkOpen() };
+      const here = manager.#process;
+      const checkOpen = () => manager.#checkOpen();
+      const { names } = here;
+      return { config: manager.#config, logger: manager.#logger, names, checkOpen, contexts: () => here.contexts() };
     };
   }
 
@@ -232,10 +234,7 @@ class GPUClusterManager extends ManagerModels {
    * @example const ready = manager.contexts().filter(({ state }) => state === 'ready');
    */
   contexts() {
-    const { closed, role, coordination, registry } = this.#process;
-    if (closed) return [];
-    const all = coordination && role !== 'worker' ? coordination.reports.contexts() : registry.entries;
-    return all.map(publicContext);
+    return this.#process.contexts().map(publicContext);
   }
 
   /**

@@ -8,7 +8,7 @@ const { signalOf } = require('./gone');
 const { badRequest } = require('./http-error');
 const { checkQuery } = require('./query');
 const { Upload } = require('./upload');
-const { checkTensorName } = require('../call');
+const { checkFreeName, checkTensorName } = require('../call');
 const { GPUError } = require('../core');
 
 /** @typedef {import('./endpoints').Parts} Parts */
@@ -16,10 +16,13 @@ const { GPUError } = require('../core');
 /** @typedef {import('./body').BodyOptions} BodyOptions */
 /** @typedef {{ stream: import('node:stream').Readable, options: BodyOptions }} Unread a body */
 
-/** @param {import('./endpoints').Request} request */
-function nameOf(request) {
+/**
+ * @param {import('./endpoints').Request} request
+ * @param {(name: unknown) => string} [check]
+ */
+function nameOf(request, check = checkFreeName) {
   checkQuery(request.query, []);
-  return checkTensorName(/** @type {{ name: string }} */ (request.params).name);
+  return check(/** @type {{ name: string }} */ (request.params).name);
 }
 
 /**
@@ -59,7 +62,7 @@ function putTensor({ manager, config, logger }) {
 function getTensor({ manager, config, gate }) {
   return async (request, reply) => {
     const delivery = new Delivery(reply, config.answerTimeout);
-    const tensor = await manager.lookup(nameOf(request));
+    const tensor = await manager.lookup(nameOf(request, checkTensorName));
     /** @type {import('./gate').Pass|undefined} */
     let pass;
     try {

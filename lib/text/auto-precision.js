@@ -15,11 +15,17 @@ const { kVersion } = require('./sentences');
  * `cosine`: the smallest of all sentences, or of a cross-encoder that of its scores together.
  * @typedef {{ precision: Precision, ms: number, cosine: number, bound: number }} Figure
  */
-/** @typedef {{ precision: Precision, why: string, figures: Figure[] }} Choice */
+/**
+ * `isPartial`: a precision was left out for want of memory, which there may be the next time.
+ * @typedef {{ precision: Precision, why: string, figures: Figure[], isPartial?: boolean }} Choice
+ */
+/** @typedef {{ precision: Precision, error: import('../core').GPUError }} LeftOut */
 
 // The fastest of many measurements is not worth an error that a slightly slower one doesn't have.
 const kWorth = 0.95;
 const kRuns = 5; // at most
+/** What says that a device can't run a precision, and nothing of the others. */
+const kNotHere = new Set(['ERR_OUT_OF_MEMORY', 'ERR_UNSUPPORTED']);
 const kLongMs = 150;
 
 /**
@@ -85,43 +91,94 @@ function chooseBy(figures) {
 }
 
 /**
+ * A device that can't run one precision may run another. Where float32 is the one that it can't, there is nothing to
+ * compare with: the most exact one that it can run is taken.
  * @param {(precision: Precision) => Promise<Measured>} measure packs the model and runs it on the sentences
  * @returns {Promise<Choice>}
+ * @throws {import('../core').GPUError} what measuring fails with; of what no precision can be run for, the last one's
  */
 async function measureAndChoose(measure) {
-  const expected = await measure('float32');
   /** @type {Figure[]} */
-  const figures = [{ precision: 'float32', ms: expected.ms, cosine: 1, bound: kPrecisions.float32.bound }];
+  const figures = [];
+  /** @type {LeftOut[]} */
+  const left = [];
+  /** @type {Measured|undefined} */
+  let expected;
   for (const precision of /** @type {Precision[]} */ (Object.keys(kPrecisions))) {
-    if (precision === 'float32') continue;
-    const { rows, ms } = await measure(precision);
-    const cosine = smallestCosine(rows, expected.rows, expected.dimensions);
-    figures.push({ precision, ms, cosine, bound: kPrecisions[precision].bound });
+    const measured = await orLeftOut(measure, precision, left);
+    if (!measured) continue;
+    if (precision === 'float32') expected = measured;
+    if (!expected) return { precision, why: `the most exact one that runs here${whyNot(left)}`, ...partly(left, []) };
+    const cosine = precision === 'float32' ? 1 : smallestCosine(measured.rows, expected.rows, expected.dimensions);
+    figures.push({ precision, ms: measured.ms, cosine, bound: kPrecisions[precision].bound });
   }
-  return chooseBy(figures);
+  if (!figures.length) throw left[left.length - 1].error;
+  const choice = chooseBy(figures);
+  return { ...choice, why: choice.why + whyNot(left), ...partly(left, figures) };
 }
 
 /**
- * Runs something that has just been made: once, since the first time is no measure, and then a few times more.
+ * @param {(precision: Precision) => Promise<Measured>} measure
+ * @param {Precision} precision
+ * @param {LeftOut[]} left to which it is added where the device can't run it
+ */
+async function orLeftOut(measure, precision, left) {
+  try {
+    return await measure(precision);
+  } catch (error) {
+    if (!kNotHere.has(error.code)) throw error;
+    left.push({ precision, error });
+    return undefined;
+  }
+}
+
+/** @param {readonly LeftOut[]} left */
+function whyNot(left) {
+  return left.map(({ precision, error }) => `; ${precision} was left out: ${error.message}`).join('');
+}
+
+/**
+ * @param {readonly LeftOut[]} left
+ * @param {Figure[]} figures
+ */
+function partly(left, figures) {
+  return left.some(({ error }) => error.code === 'ERR_OUT_OF_MEMORY') ? { figures, isPartial: true } : { figures };
+}
+
+/**
+ * Runs something that has just been made: once, since the first time is no measure (it uploads the weights, and
+ * compiles), and then at least once more.
  * @template Result
  * @param {() => Promise<Result>} run
  * @returns {Promise<{ result: Result, ms: number }>} the shortest time of those that count
  */
 async function timed(run) {
-  let start = nowMs(),
-    result = await run(),
-    last = nowMs() - start;
+  let result = await run();
   const begun = nowMs();
   let ms = Infinity;
-  // Where one takes long, nothing that is done only the first time is much of it.
-  if (last > kLongMs) return { result, ms: last };
   for (let i = 0; i < kRuns && (i === 0 || nowMs() - begun < kLongMs); ++i) {
-    start = nowMs();
+    const start = nowMs();
     result = await run();
-    last = nowMs() - start;
-    ms = Math.min(ms, last);
+    ms = Math.min(ms, nowMs() - start);
   }
   return { result, ms };
+}
+
+/**
+ * @param {Record<string, unknown>} of
+ * @returns {unknown} what a choice is kept under
+ */
+function keyOf(of) {
+  return { what: 'precision', sentences: kVersion, engine: version, ...of };
+}
+
+/**
+ * @param {import('./packed-cache').PackedCache} cache
+ * @param {Record<string, unknown>} of as for choiceFor()
+ * @returns {Promise<Choice|undefined>}
+ */
+async function keptChoice(cache, of) {
+  return /** @type {Choice|undefined} */ (await cache.readJson(keyOf(of)));
 }
 
 /**
@@ -132,12 +189,15 @@ async function timed(run) {
  * @returns {Promise<Choice>}
  */
 async function choiceFor(cache, of, measure) {
-  const key = { what: 'precision', sentences: kVersion, engine: version, ...of };
-  const kept = /** @type {Choice|undefined} */ (await cache.readJson(key));
+  const kept = await keptChoice(cache, of);
   if (kept !== undefined) return kept;
   const choice = await measureAndChoose(measure);
-  await cache.writeJson(key, choice);
+  if (choice.isPartial) return choice;
+  // Of processes that measured at the same time the first is right for all.
+  const other = await keptChoice(cache, of);
+  if (other !== undefined) return other;
+  await cache.writeJson(keyOf(of), choice);
   return choice;
 }
 
-module.exports = { choiceFor, measureAndChoose, chooseBy, smallestCosine, timed };
+module.exports = { choiceFor, keptChoice, measureAndChoose, chooseBy, smallestCosine, timed };

@@ -12,6 +12,7 @@ const { nowMs } = require('../core');
  * @typedef {object} BudgetOptions
  * @property {(texts: Texts) => Promise<unknown>} run one job
  * @property {number} vocabulary ids there are
+ * @property {number} longest tokens that a text may have
  * @property {string} device what it is measured on: its name, and whatever else decides how fast it is
  * @property {string} digest the model's
  * @property {string} folder where budgets are kept; '': nowhere
@@ -52,34 +53,50 @@ function isFlat(samples) {
 /**
  * Texts of any ids, the same in each run.
  * @param {number} tokens
- * @param {number} vocabulary
+ * @param {BudgetOptions} options
  * @returns {Texts}
  */
-function someTexts(tokens, vocabulary) {
+function someTexts(tokens, { vocabulary, longest }) {
+  const length = Math.min(kText, longest);
   let state = 1;
   const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
   const ids = Int32Array.from({ length: tokens }, () => next() % vocabulary);
-  const offsets = Int32Array.from({ length: tokens / kText + 1 }, (_, i) => i * kText);
+  const offsets = Int32Array.from({ length: Math.ceil(tokens / length) + 1 }, (_, i) => Math.min(tokens, i * length));
   return { ids, typeIds: new Int32Array(tokens), offsets };
+}
+
+/**
+ * @param {() => Promise<unknown>} run the first time it may make something, so it is run twice at least
+ * @param {number} end when it is not run any more
+ * @returns {Promise<number>} ms
+ */
+async function shortest(run, end) {
+  let ms = Infinity;
+  for (let i = 0; i < kRuns; ++i) {
+    const from = nowMs();
+    await run();
+    ms = Math.min(ms, nowMs() - from);
+    if (i > 0 && nowMs() > end) break;
+  }
+  return ms;
 }
 
 /**
  * @param {BudgetOptions} options
  * @returns {Promise<Sample[]>}
  */
-async function measure({ run, vocabulary }) {
+async function measure(options) {
+  const { run } = options;
+  await run(someTexts(kFirst, options)); // uploads the weights, and makes whatever is made once: it does not count
   const began = nowMs();
   const samples = [];
   for (let tokens = kFirst; tokens <= kLast; tokens *= 2) {
-    const texts = someTexts(tokens, vocabulary);
-    if (tokens === kFirst) await run(texts); // whatever is made once
-    let ms = Infinity;
-    for (let i = 0; i < kRuns; ++i) {
-      const from = nowMs();
-      await run(texts);
-      ms = Math.min(ms, nowMs() - from);
-      if (nowMs() - began > kEnoughMs) break;
-    }
+    const texts = someTexts(tokens, options);
+    const ms = await shortest(() => run(texts), began + kEnoughMs).catch((error) => {
+      if (samples.length && error.code === 'ERR_OUT_OF_MEMORY') return undefined; // those before it ran
+      throw error;
+    });
+    if (ms === undefined) break;
     samples.push({ tokens, ms });
     // The next size would take twice as long.
     if (isFlat(samples) || nowMs() - began + 2 * ms > kEnoughMs) break;
@@ -130,16 +147,28 @@ async function keep(file, what) {
 
 /**
  * @param {BudgetOptions} options
+ * @returns {Promise<number|undefined>} what was measured before
+ */
+async function keptBudget(options) {
+  const file = fileOf(options);
+  return file ? readKept(file) : undefined;
+}
+
+/**
+ * @param {BudgetOptions} options
  * @returns {Promise<Budget>}
  * @throws {import('../core').GPUError} what a job fails with
  */
 async function tokenBudget(options) {
   const file = fileOf(options);
-  const kept = file ? await readKept(file) : undefined;
+  const kept = await keptBudget(options);
   if (kept !== undefined) return { tokens: kept, isMeasured: false };
   const samples = await measure(options);
   const tokens = chooseBudget(samples);
   if (!file) return { tokens, isMeasured: true };
+  // Of processes that measured at the same time the first is right for all: jobs of one size are joined.
+  const other = await readKept(file);
+  if (other !== undefined) return { tokens: other, isMeasured: false };
   try {
     const { device, digest } = options;
     await keep(file, { tokens, device, digest, samples });
@@ -149,4 +178,4 @@ async function tokenBudget(options) {
   return { tokens, isMeasured: true };
 }
 
-module.exports = { tokenBudget, chooseBudget, isFlat };
+module.exports = { keptBudget, tokenBudget, chooseBudget, isFlat };

@@ -2,7 +2,8 @@
 'use strict';
 const { kPrecisions: kWays } = require('./precision');
 const { kHalves, checkWaiting } = require('../call');
-const { kContextTypes, GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
+const { checkOptions } = require('../cluster');
+const { kBackends, GPUError, invalid, show, suggestion, refuseUnknownKeys } = require('../core');
 
 /** @typedef {Record<string, unknown>} Fields */
 /** @typedef {import('../index').JobOptions} JobOptions */
@@ -64,9 +65,9 @@ function checkLoading(given, isContext) {
     throw invalid(`precision is ${show(precision)}${suggestion(String(precision), kPrecisions)}`, 'options.precision');
   if (contextType !== undefined && isContext)
     throw invalid('contextType is an option of a manager: this model runs on one context', 'options.contextType');
-  if (contextType !== undefined && !kContextTypes.includes(/** @type {import('../index').Backend} */ (contextType)))
+  if (contextType !== undefined && !kBackends.includes(/** @type {import('../index').Backend} */ (contextType)))
     throw invalid(
-      `contextType is ${show(contextType)}, but must be one of ${kContextTypes.join(', ')}`,
+      `contextType is ${show(contextType)}, but must be one of ${kBackends.join(', ')}`,
       'options.contextType',
     );
   if (onProgress !== undefined && typeof onProgress !== 'function')
@@ -81,15 +82,19 @@ function checkLoading(given, isContext) {
 }
 
 /**
- * Those of the job, out of a call's: what is left out stays so.
+ * Those of the job, out of a call's: what is left out stays so. They are checked before texts of several calls become
+ * one job, which a wrong one would fail for all.
  * @param {Fields} options
  * @param {boolean} isContext
  * @returns {JobOptions}
+ * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_CANCELED
  */
 function jobOptionsOf(options, isContext) {
   /** @type {Fields} */
   const job = {};
   for (const name of isContext ? kOnContext : kInCluster) if (options[name] !== undefined) job[name] = options[name];
+  if (isContext) checkWaiting(job);
+  else checkOptions(job);
   return job;
 }
 
@@ -101,7 +106,6 @@ function jobOptionsOf(options, isContext) {
 function checkEmbedding(given, model, isContext) {
   const known = new Set([...kEmbedding, ...(isContext ? kOnContext : kInCluster)]);
   const options = checkObject(given, known, 'embed()');
-  checkWaiting(options);
   const { dtype = 'float32' } = options;
   if (dtype !== 'float32' && !Object.hasOwn(kHalves, String(dtype)))
     throw invalid(
@@ -150,7 +154,6 @@ function promptOf({ prompt, promptName }, model) {
 function checkRanking(given, isContext) {
   const known = new Set([...kRanking, ...(isContext ? kOnContext : kInCluster)]);
   const options = checkObject(given, known, 'rerank()');
-  checkWaiting(options);
   return {
     topK: checkCount(options.topK, 'topK', 1, Number.MAX_SAFE_INTEGER),
     truncate: checkFlag(options.truncate, 'truncate') ?? true,
@@ -161,14 +164,22 @@ function checkRanking(given, isContext) {
 /**
  * @param {unknown} given
  * @param {string} name of the argument
+ * @returns {string}
+ */
+function checkText(given, name) {
+  if (typeof given !== 'string') throw invalid(`${name} is ${show(given)}, but must be a string`, name);
+  return given;
+}
+
+/**
+ * @param {unknown} given
+ * @param {string} name of the argument
+ * @param {string} [wanted] what it must be
  * @returns {string[]}
  */
-function checkTexts(given, name) {
-  if (!Array.isArray(given))
-    throw invalid(`${name} is ${show(given)}, but must be a string or an array of strings`, name);
-  for (let i = 0; i < given.length; ++i)
-    if (typeof given[i] !== 'string')
-      throw invalid(`${name}[${i}] is ${show(given[i])}, but must be a string`, `${name}[${i}]`);
+function checkTexts(given, name, wanted = 'a string or an array of strings') {
+  if (!Array.isArray(given)) throw invalid(`${name} is ${show(given)}, but must be ${wanted}`, name);
+  for (let i = 0; i < given.length; ++i) checkText(given[i], `${name}[${i}]`);
   return given;
 }
 
@@ -181,4 +192,13 @@ function throwIfAborted(signal, what) {
     throw new GPUError('ERR_CANCELED', `${what} was canceled by its signal`, { cause: signal.reason });
 }
 
-module.exports = { checkObject, checkLoading, checkEmbedding, checkRanking, checkTexts, checkFlag, throwIfAborted };
+module.exports = {
+  checkObject,
+  checkLoading,
+  checkEmbedding,
+  checkRanking,
+  checkText,
+  checkTexts,
+  checkFlag,
+  throwIfAborted,
+};

@@ -1,21 +1,22 @@
 // A precision for a model whose user leaves it open: its sentences are run in each, where the model is to run.
 'use strict';
-const { choiceFor, timed } = require('./auto-precision');
+const { choiceFor, keptChoice, timed } = require('./auto-precision');
 const { contentOf } = require('./content');
 const { kPrecisions, layoutOf } = require('./precision');
 const { kSentences } = require('./sentences');
+const { nameOf } = require('./weights');
+
+const kUnmeasured = 'nothing was measured of this model on this device yet';
 
 /** @typedef {import('./auto-precision').Choice} Choice */
 /** @typedef {import('./precision').Precision} Precision */
+/** @typedef {import('./load').Known} Known */
+/** @typedef {import('./model-tokenizer').ModelTokenizer} ModelTokenizer */
 /**
  * @typedef {object} Subject
  * @property {import('./owners').Owner} owner what it runs on
- * @property {import('./plan').Plan} plan
- * @property {import('./tokenizer').Tokenizer} tokenizer
- * @property {import('./stored').TensorSource} source
- * @property {string} digest
- * @property {boolean} scoresPairs of a cross-encoder
- * @property {number} maxLength
+ * @property {Known} known
+ * @property {(known: Known) => Promise<ModelTokenizer>} tokenizerOf
  * @property {import('./packed-cache').PackedCache} cache
  * @property {AbortSignal} [signal]
  */
@@ -25,11 +26,11 @@ const { kSentences } = require('./sentences');
  * @param {Precision} precision
  * @param {import('./plan').Batch} batch
  */
-async function measure({ owner, plan, source, digest, signal }, precision, batch) {
-  const content = contentOf(source, precision, (_, make) => make(), owner);
-  const fitted = plan.reading(content.forms);
+async function measure({ owner, known, signal }, precision, batch) {
+  const content = contentOf(known.sourceOf(owner), precision, (_, make) => make(), owner);
+  const fitted = known.plan.reading(content.forms);
   const { nodes, outputs, inputs } = fitted.graph({});
-  const placed = await owner.place(`text:${digest}:${precision}`, content, { signal });
+  const placed = await owner.place(nameOf(known.digest, precision), content, { signal });
   try {
     const graph = { type: 'graph', inputs: { ...placed.inputs, ...inputs, ...fitted.inputs(batch) }, nodes, outputs };
     const { result, ms } = await timed(() => owner.run(graph, { signal }));
@@ -41,21 +42,41 @@ async function measure({ owner, plan, source, digest, signal }, precision, batch
 }
 
 /**
+ * The sentences, as the model gets them.
+ * @param {Subject} subject
+ * @returns {Promise<import('./plan').Batch>}
+ */
+async function batchOf({ known, tokenizerOf }) {
+  const { kind, maxLength } = known.description;
+  // A pair is a sentence and the next one.
+  const next = kSentences.map((_, i) => kSentences[(i + 1) % kSentences.length]);
+  const tokenizer = await tokenizerOf(known);
+  try {
+    return await tokenizer.encode([...kSentences], { pairs: kind === 'cross-encoder' ? next : undefined, maxLength });
+  } finally {
+    tokenizer.close();
+  }
+}
+
+/**
  * @param {Subject} subject
  * @returns {Promise<Choice>}
+ * @throws {import('../core').GPUError} (rejects with) what measuring fails with
  */
 async function choosePrecision(subject) {
-  const { cache, digest, owner, source, tokenizer, maxLength, scoresPairs } = subject;
+  const { owner, known, cache, signal } = subject;
+  const { given } = known.sourceOf(owner);
+  const precisions = /** @type {Precision[]} */ (Object.keys(kPrecisions));
+  const layouts = precisions.map((precision) => layoutOf(given, precision).parts);
+  const of = { digest: known.digest, layouts, devices: await owner.devices() };
+  const kept = await keptChoice(cache, of);
+  if (kept) return kept;
+  if (!owner.measures) return { precision: 'float32', why: kUnmeasured, figures: [] };
   /** @type {Promise<import('./plan').Batch>|undefined} */
   let batch;
-  const precisions = /** @type {Precision[]} */ (Object.keys(kPrecisions));
-  const layouts = precisions.map((precision) => layoutOf(source.given, precision).parts);
-  return choiceFor(cache, { digest, layouts, devices: await owner.devices() }, async (precision) => {
-    // A pair is a sentence and the next one.
-    const pairs = scoresPairs ? kSentences.map((_, i) => kSentences[(i + 1) % kSentences.length]) : undefined;
-    batch ??= tokenizer.encode([...kSentences], { pairs, maxLength });
-    return measure(subject, precision, await batch);
-  });
+  const choose = () =>
+    choiceFor(cache, of, async (precision) => measure(subject, precision, await (batch ??= batchOf(subject))));
+  return owner.once({ what: 'precision', ...of }, choose, { lasts: ({ isPartial }) => !isPartial, signal });
 }
 
 module.exports = { choosePrecision };

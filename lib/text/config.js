@@ -59,6 +59,10 @@ const kActivations = Object.freeze({
   tanh: 'tanh',
 });
 
+const kMostCount = 2 ** 31 - 1;
+/** Of layers: each is steps and tensors that are made before a weight is looked at. */
+const kMostLayers = 1000;
+
 class ConfigReader {
   #config;
   #where;
@@ -88,11 +92,22 @@ class ConfigReader {
    * A whole number above 0.
    * @param {string} key
    * @param {number} initial
+   * @param {number} [most]
    */
-  count(key, initial) {
+  count(key, initial, most = kMostCount) {
     const value = this.value(key, initial);
-    if (!Number.isSafeInteger(value) || Number(value) < 1) throw this.refuse(key, 'a whole number above 0');
+    if (!Number.isSafeInteger(value) || Number(value) < 1 || Number(value) > most)
+      throw this.refuse(key, `a whole number from 1 to ${most}`);
     return Number(value);
+  }
+
+  /**
+   * How many layers.
+   * @param {string} key
+   * @param {number} initial
+   */
+  layers(key, initial) {
+    return this.count(key, initial, kMostLayers);
   }
 
   /**

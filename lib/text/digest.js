@@ -55,11 +55,58 @@ function refuseFile(file) {
  */
 async function sizeOf(file) {
   try {
-    return (await fs.stat(file)).size;
+    const found = await fs.stat(file);
+    // One that is a pipe would be waited for without end.
+    if (!found.isFile()) throw invalid(`'${file}' is no regular file, which a model is made of`);
+    return found.size;
   } catch (error) {
     if (error.code === 'ENOENT') return undefined;
     return refuseFile(file)(error);
   }
 }
 
-module.exports = { digestFiles };
+/** What files were at one time: whether they still are the same. */
+class FileStamps {
+  #stamps;
+
+  /** @param {Map<string, string>} stamps by file */
+  constructor(stamps) {
+    this.#stamps = stamps;
+  }
+
+  /**
+   * @param {readonly string[]} files
+   * @returns {Promise<FileStamps>}
+   */
+  static async take(files) {
+    const stamps = await Promise.all(files.map(stampOf));
+    return new FileStamps(new Map(files.map((file, i) => [file, stamps[i]])));
+  }
+
+  /**
+   * @param {readonly string[]} files
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: one is another now, or was not there
+   */
+  async check(files) {
+    const now = await Promise.all(files.map(stampOf));
+    const changed = files.find((file, i) => this.#stamps.get(file) !== now[i]);
+    if (changed !== undefined)
+      throw invalid(`the file '${changed}' was changed while the model was loaded: load it again`);
+  }
+}
+
+/**
+ * @param {string} file
+ * @returns {Promise<string>} of which file it is, and when it was changed last
+ */
+async function stampOf(file) {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await fs.stat(file, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join();
+  } catch (error) {
+    if (error.code === 'ENOENT') return 'none';
+    return refuseFile(file)(error);
+  }
+}
+
+module.exports = { digestFiles, FileStamps };

@@ -79,7 +79,9 @@ async function readFolder(folder) {
     ? { tail: headOf(family, sizes, activationOf(config, words.activation, file)), files: [] }
     : await readTail(modules?.slice(1), sizes.width, path.join(folder, 'modules.json'));
   const longest = await longestOf(place, sentence, family.maxTokens(sizes));
-  const small = ['config.json', 'sentence_bert_config.json', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt'];
+  const tokenizers = ['tokenizer.json', 'tokenizer_config.json', 'vocab.txt'];
+  const tokens = ['special_tokens_map.json', 'added_tokens.json'];
+  const small = ['config.json', 'sentence_bert_config.json', ...tokenizers, ...tokens];
   const deciding = [
     ...['modules.json', 'config_sentence_transformers.json'].map((name) => path.join(folder, name)),
     ...small.map((name) => path.join(place, name)),

@@ -2,7 +2,7 @@
 'use strict';
 const { useModelLoader } = require('../core');
 const { createContext } = require('../context');
-const { loadFor } = require('./load');
+const { loadFor, loadTokenizer } = require('./load');
 const { TextModel } = require('./model');
 const { ownerOf, contextOwner } = require('./owners');
 const { defaultModel } = require('./source');
@@ -29,11 +29,24 @@ useModelLoader(async (owner, source, options) => {
 async function loadModel(source, options) {
   const context = await createContext();
   try {
-    return await loadFor(contextOwner(context, true), source, options);
+    return await loadFor(contextOwner(context, { isOwn: true }), source, options);
   } catch (error) {
     await context.close();
     throw error;
   }
 }
 
-module.exports = { loadModel, defaultModel, TextModel };
+/**
+ * Loads a model as a context's loadModel() does, but measures nothing: with what was measured before, else in float32.
+ * @param {import('../index').GPUContext} context
+ * @param {string|URL} source
+ * @param {import('../index').LoadModelOptions} options
+ * @returns {Promise<import('../index').TextModel>}
+ */
+async function loadUnmeasured(context, source, options) {
+  const own = /** @type {import('../context').GPUContext} */ (/** @type {unknown} */ (context));
+  const model = /** @type {unknown} */ (await loadFor(contextOwner(own, { measures: false }), source, options));
+  return /** @type {import('../index').TextModel} */ (model);
+}
+
+module.exports = { loadModel, loadUnmeasured, loadTokenizer, defaultModel, TextModel };

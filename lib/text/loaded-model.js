@@ -1,8 +1,12 @@
 // A model as it is loaded once for a manager or a context, however many have it: its tokenizer, its plan, its weights,
 // and the jobs that are made of texts.
 'use strict';
-const { GPUError } = require('../core');
+const { readSettings } = require('../config');
+const { GPUError, nowMs } = require('../core');
+const { cacheFolder } = require('../program');
 const { TextBatches } = require('./batches');
+const { keptBudget, tokenBudget } = require('./budget');
+const { joinRows, piecesOf } = require('./pieces');
 
 /** @typedef {import('../index').JobOptions} JobOptions */
 /** @typedef {import('./plan').Batch} Batch */
@@ -14,14 +18,13 @@ const { TextBatches } = require('./batches');
  * @property {Owner} owner
  * @property {import('./folder').Description} description
  * @property {import('./plan').Plan} plan
- * @property {import('./tokenizer').Tokenizer} tokenizer
+ * @property {import('./model-tokenizer').ModelTokenizer} tokenizer
  * @property {import('./weights').Placed} placed
  * @property {string} digest
  * @property {import('./precision').Precision} precision
- * @property {string} why it is that
  */
 
-const kTokens = 4096; // of a job
+const kTokens = 4096; // of a job, where nothing was measured
 
 class LoadedModel {
   /** @type {Map<string, TextBatches>} by what is wanted of the rows */
@@ -32,7 +35,7 @@ class LoadedModel {
   #isReleased = false;
 
   /** @param {Parts} parts */
-  constructor({ owner, description, plan, tokenizer, placed, digest, precision, why }) {
+  constructor({ owner, description, plan, tokenizer, placed, digest, precision }) {
     this.owner = owner;
     this.description = description;
     this.plan = plan;
@@ -40,20 +43,48 @@ class LoadedModel {
     this.placed = placed;
     this.digest = digest;
     this.precision = precision;
-    this.why = why;
+    /** Tokens that a job has at most, unless one text has more. */
+    this.budget = kTokens;
     /** How many have it. */
     this.holders = 0;
   }
 
   /**
-   * Runs a text of no words: a model that no context has memory for, or that its files describe wrongly, is refused
+   * Runs a text of one token: a model that no context has memory for, or that its files describe wrongly, is refused
    * where it is loaded.
    * @param {AbortSignal} signal
    */
   async probe(signal) {
-    const pairs = this.description.kind === 'cross-encoder' ? [''] : undefined;
-    const batch = await this.tokenizer.encode([''], { pairs });
-    if (batch.ids.length) await this.#run(batch, {}, { signal });
+    const ids = Int32Array.of(this.tokenizer.vocabularySize - 1);
+    await this.#run({ ids, typeIds: new Int32Array(1), offsets: Int32Array.of(0, 1) }, {}, { signal });
+  }
+
+  /**
+   * Finds how many tokens its jobs should have: as it was measured before, or is now.
+   * @param {AbortSignal} signal
+   */
+  async findBudget(signal) {
+    const { owner, tokenizer, description } = this;
+    const devices = await owner.devices();
+    const options = {
+      run: (/** @type {Batch} */ batch) => this.#run(batch, {}, { signal }),
+      vocabulary: tokenizer.vocabularySize,
+      longest: Math.min(description.maxLength, description.family.maxTokens(description.sizes)),
+      device: [...devices, this.precision].join('; '),
+      digest: this.digest,
+      folder: cacheFolder(readSettings()),
+    };
+    const kept = await keptBudget(options);
+    if (kept !== undefined || !owner.measures) {
+      this.budget = kept ?? kTokens;
+      return;
+    }
+    const { device, digest } = options;
+    const key = { what: 'budget', device, digest };
+    const { tokens, problem } = await owner.once(key, () => tokenBudget(options), { signal });
+    this.budget = tokens;
+    if (problem !== undefined)
+      process.emitWarning(`what was measured of a model can't be kept: ${problem}`, { code: 'SWITCHYARD_CACHE' });
   }
 
   /**
@@ -64,16 +95,46 @@ class LoadedModel {
    * @returns {Promise<{ rows: Tensor, timings: import('../index').Timings }>}
    */
   rows(batch, wanted, options) {
-    if (options.cache) return this.#run(batch, wanted, options);
+    if (options.cache) return this.#cached(batch, wanted, options);
     const { normalize, dimensions, dtype } = wanted;
     const key = `${normalize} ${dimensions} ${dtype}`;
     let batches = this.#batches.get(key);
     if (!batches) {
       const run = (/** @type {Batch} */ each, /** @type {JobOptions} */ job) => this.#run(each, wanted, job);
-      batches = new TextBatches({ run, budget: kTokens, timeout: this.owner.timeout });
+      const { budget, owner } = this;
+      batches = new TextBatches({ run, budget, width: owner.width, timeout: owner.timeout });
       this.#batches.set(key, batches);
     }
     return batches.add(batch, options);
+  }
+
+  /**
+   * The same where equal jobs are to run once: a call's texts stay together, so that an equal call has equal jobs.
+   * @param {Batch} batch
+   * @param {Wanted} wanted
+   * @param {JobOptions} options
+   */
+  async #cached(batch, wanted, options) {
+    const { timeout = this.owner.timeout } = options;
+    const deadline = nowMs() + timeout;
+    const pieces = piecesOf(batch, this.budget);
+    /** @type {{ rows: Tensor, timings: import('../index').Timings }[]} */
+    const results = new Array(pieces.length);
+    let next = 0;
+    const work = async () => {
+      while (next < pieces.length) {
+        const i = next++;
+        const rest = timeout === Infinity ? timeout : Math.max(1e-3, deadline - nowMs());
+        try {
+          results[i] = await this.#run(pieces[i], wanted, { ...options, timeout: rest });
+        } catch (error) {
+          next = pieces.length; // no more of them
+          throw error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(pieces.length, this.owner.width()) }, work));
+    return joinRows(results);
   }
 
   /**
@@ -109,7 +170,7 @@ class LoadedModel {
       inputs: { ...this.placed.inputs, ...graph.inputs, ...this.plan.inputs(batch) },
       nodes: graph.nodes,
       outputs: graph.outputs,
-      ...(graph.rows && { packed: { rows: graph.rows, offsets: 'offsets', most: kTokens } }),
+      ...(graph.rows && { packed: { rows: graph.rows, offsets: 'offsets', most: this.budget } }),
     };
     const { outputs, timings } = await this.owner.run(workload, options);
     return { outputs: graph.outputs.map((name) => outputs[name]), timings };

@@ -3,7 +3,7 @@
 'use strict';
 const { kArrays, kDTypes } = require('../call');
 const { GPUError, invalid, nowMs } = require('../core');
-const { checkEmbedding, checkRanking, checkTexts, checkObject, checkFlag } = require('./call-options');
+const { checkEmbedding, checkRanking, checkText, checkTexts, checkObject, checkFlag } = require('./call-options');
 
 /** @typedef {import('../index').JobOptions} JobOptions */
 /**
@@ -31,14 +31,13 @@ class TextModel {
 
   /**
    * @param {LoadedModel} loaded
-   * @param {{ maxLength: number, contextType?: JobOptions['contextType'], release: () => Promise<void> }} own of this
-   *   holder: it may take shorter texts than another, and run elsewhere
+   * @param {{ maxLength: number, why: string, release: () => Promise<void> }} own of this holder: it may take shorter
+   *   texts than another; `why`: it has the precision that it has
    */
-  constructor(loaded, { maxLength, contextType, release }) {
+  constructor(loaded, { maxLength, why, release }) {
     const { description, plan } = loaded;
     this.#loaded = loaded;
     this.#release = release;
-    this.#contextType = contextType;
     /** @readonly */
     this.kind = description.kind;
     /** @readonly */
@@ -54,12 +53,10 @@ class TextModel {
     /** @readonly */
     this.precision = loaded.precision;
     /** @readonly */
-    this.precisionReason = loaded.why;
+    this.precisionReason = why;
     /** @readonly */
     this.prompts = Object.freeze({ ...description.prompts });
   }
-
-  #contextType;
 
   /** Whether close() was called. */
   get closed() {
@@ -96,12 +93,13 @@ class TextModel {
       const model = { dimensions: this.dimensions, layers: this.layers, prompts, promptName };
       const { prompt, truncate, wanted, layer, job } = checkEmbedding(options, model, loaded.owner.isContext);
       const began = nowMs();
-      const batch = await this.#encode(prompt ? list.map((text) => prompt + text) : list, undefined, truncate, job);
-      const options_ = this.#rest(job, began);
+      const prompted = prompt ? list.map((text) => prompt + text) : list;
+      const rest = () => this.#rest(job, began);
+      const batch = await this.#encode(prompted, undefined, truncate, rest());
       const { rows, timings, attention } =
         layer === undefined
-          ? { ...(await this.#rows(batch, wanted, options_)), attention: undefined }
-          : await this.#attention(batch, wanted, layer, options_);
+          ? { ...(await this.#rows(batch, wanted, rest())), attention: undefined }
+          : await this.#attention(batch, wanted, layer, rest);
       const shape = isOne ? rows.shape.slice(1) : rows.shape;
       timings.total = nowMs() - began;
       return {
@@ -133,12 +131,13 @@ class TextModel {
           `the model is an encoder ('${this.family}'), which gives vectors: embed() texts and compare them, or load ` +
             'a cross-encoder',
         );
-      const [text] = checkTexts([query], 'query');
-      const list = checkTexts(documents, 'documents');
+      const text = checkText(query, 'query');
+      const list = checkTexts(documents, 'documents', 'an array of strings');
       const { topK = list.length, truncate, job } = checkRanking(options, this.#loaded.owner.isContext);
       const began = nowMs();
-      const batch = await this.#encode(new Array(list.length).fill(text), list, truncate, job);
-      const { rows } = await this.#rows(batch, {}, this.#rest(job, began));
+      const rest = () => this.#rest(job, began);
+      const batch = await this.#encode(list, text, truncate, rest());
+      const { rows } = await this.#rows(batch, {}, rest());
       const ranked = Array.from(rows.data, (score, index) => ({ index, score }));
       return ranked.sort((a, b) => b.score - a.score || a.index - b.index).slice(0, topK);
     });
@@ -159,7 +158,7 @@ class TextModel {
       const given = checkObject(options, kTokenizing, 'tokenize()');
       const wantsSpans = checkFlag(given.offsets, 'offsets') ?? false;
       const { tokenizer } = this.#loaded;
-      const encoded = await tokenizer.encode(this.#cased(list), {
+      const encoded = await tokenizer.encode(list, {
         maxLength: this.maxLength,
         truncate: true,
         spans: wantsSpans,
@@ -193,7 +192,7 @@ class TextModel {
    */
   count(texts) {
     return this.#call(() =>
-      this.#loaded.tokenizer.count(this.#cased(checkTexts(typeof texts === 'string' ? [texts] : texts, 'texts'))),
+      this.#loaded.tokenizer.count(checkTexts(typeof texts === 'string' ? [texts] : texts, 'texts')),
     );
   }
 
@@ -240,33 +239,28 @@ class TextModel {
     }
   }
 
-  /** @param {string[]} texts as the model was trained with them */
-  #cased(texts) {
-    return this.#loaded.description.lowercase ? texts.map((text) => text.toLowerCase()) : texts;
-  }
-
   /**
    * @param {string[]} texts
-   * @param {string[]|undefined} pairs the second text of each, of a cross-encoder
+   * @param {string|undefined} query that each is paired with, of a cross-encoder
    * @param {boolean} truncate
    * @param {JobOptions} job
    * @returns {Promise<Encoded>}
    */
-  async #encode(texts, pairs, truncate, { signal }) {
+  async #encode(texts, query, truncate, { signal, timeout }) {
     const { tokenizer } = this.#loaded;
     const { maxLength } = this;
-    const encoded = await tokenizer.encode(this.#cased(texts), {
-      pairs: pairs && this.#cased(pairs),
-      maxLength: truncate ? maxLength : kNoLength,
-      signal,
-    });
+    const options = { maxLength: truncate ? maxLength : kNoLength, signal, timeout };
+    const encoded =
+      query === undefined
+        ? await tokenizer.encode(texts, options)
+        : await tokenizer.encodePairs(query, texts, { ...options, most: maxLength });
     if (truncate) return encoded;
     const { offsets } = encoded;
     for (let i = 0; i + 1 < offsets.length; ++i)
       if (offsets[i + 1] - offsets[i] > maxLength) {
-        const name = pairs ? 'documents' : 'texts';
+        const [name, beside] = query === undefined ? ['texts', ''] : ['documents', ' with its query'];
         throw invalid(
-          `${name}[${i}] has ${offsets[i + 1] - offsets[i]} tokens${pairs ? ' with its query' : ''}, but the model ` +
+          `${name}[${i}] has ${offsets[i + 1] - offsets[i]} tokens${beside}, but the model ` +
             `takes ${maxLength} at most: shorten it, or leave truncate: false out`,
           `${name}[${i}]`,
         );
@@ -275,19 +269,17 @@ class TextModel {
   }
 
   /**
-   * A call's options for its jobs: what is left of the time, and where this holder wants them.
+   * A call's options from now on: what is left of its time, which begins with the call, whatever it waits for.
    * @param {JobOptions} job
    * @param {number} began
    * @returns {JobOptions}
    */
   #rest(job, began) {
-    const { timeout } = job;
-    const contextType = job.contextType ?? this.#contextType;
-    const options = contextType === undefined ? job : { ...job, contextType };
-    if (timeout === undefined || timeout === Infinity) return options;
+    const { timeout = this.#loaded.owner.timeout } = job;
+    if (timeout === Infinity) return job;
     const left = timeout - (nowMs() - began);
-    if (left > 0) return { ...options, timeout: left };
-    const error = new GPUError('ERR_TIMEOUT', `the texts were not tokenized within ${timeout} ms`);
+    if (left > 0) return { ...job, timeout: left };
+    const error = new GPUError('ERR_TIMEOUT', `the call was not done within ${timeout} ms`);
     error.released = Promise.resolve();
     throw error;
   }
@@ -315,10 +307,10 @@ class TextModel {
    * @param {Encoded} batch
    * @param {import('./plan').Wanted} wanted
    * @param {number} layer
-   * @param {JobOptions} options
+   * @param {() => JobOptions} rest
    */
-  async #attention(batch, wanted, layer, options) {
-    const { rows, timings } = await this.#rows({ ...batch, offsets: new Int32Array(1) }, wanted, options);
+  async #attention(batch, wanted, layer, rest) {
+    const { rows, timings } = await this.#rows({ ...batch, offsets: new Int32Array(1) }, wanted, rest());
     const count = batch.offsets.length - 1;
     const [, width] = rows.shape;
     const data = new kArrays[kDTypes.indexOf(rows.dtype)](count * width);
@@ -326,6 +318,7 @@ class TextModel {
     const attention = [];
     for (let from = 0; from < count; from += kAtOnce) {
       const places = Array.from({ length: Math.min(kAtOnce, count - from) }, (_, i) => from + i);
+      const options = rest();
       const ran = await Promise.all(
         places.map((place) => this.#loaded.attention(textOf(batch, place), wanted, layer, options)),
       );

@@ -4,24 +4,33 @@
 const os = require('node:os');
 const { insideOf, GPUClusterManager } = require('../cluster');
 const { GPUError } = require('../core');
+const { onceInCluster } = require('./agreement');
 const { placeOn, placeShared } = require('./weights');
 
 /** @typedef {import('../context').GPUContext} GPUContext */
 /** @typedef {import('../cluster/manager').GPUClusterManager} Manager */
 /** @typedef {import('./weights').Loading} Loading */
+/** @typedef {import('../index').Backend} Backend */
 /**
  * @typedef {object} Owner
  * @property {boolean} isContext
  * @property {object} of the manager or the context
+ * @property {boolean} measures whether a first load may take the time to measure what suits the device
+ * @property {(contextType: Backend|undefined) => Owner} only the same whose jobs run on contexts of one kind
  * @property {(workload: object, options: import('../index').JobOptions) => Promise<import('../index').RunResult>} run
  * @property {(name: string, content: import('./content').Content, loading: Loading) =>
  *   Promise<import('./weights').Placed>} place the weights
  * @property {() => void} checkOpen throws ERR_CLOSED
  * @property {number} timeout of jobs that don't say one
  * @property {() => Promise<string[]>} devices what jobs run on, and whatever else decides how fast
+ * @property {<T>(key: unknown, make: () => Promise<T>, options?: { lasts?: (made: T) => boolean,
+ *   signal?: AbortSignal }) => Promise<T>} once what is measured, by one of all processes that would
+ * @property {() => number} width how many jobs of a model are at the queue at once: as many as keep its contexts busy
  * @property {() => boolean} usesCards whether jobs run elsewhere than on the processor
  * @property {() => Promise<void>} [close] of what was opened for the model alone
  */
+
+const kAhead = 2; // jobs of a context: one computes while the next one is made ready
 
 /** @param {...(string|number|undefined)} words */
 const wordsOf = (...words) => words.join(', ');
@@ -34,13 +43,16 @@ function processors() {
 
 /**
  * @param {GPUContext} context
- * @param {boolean} [isOwn] whether it was opened for the model
+ * @param {{ isOwn?: boolean, measures?: boolean }} [how] isOwn: it was opened for the model
  * @returns {Owner}
  */
-function contextOwner(context, isOwn = false) {
-  return {
+function contextOwner(context, { isOwn = false, measures = true } = {}) {
+  /** @type {Owner} */
+  const owner = {
     isContext: true,
     of: context,
+    measures,
+    only: () => owner,
     checkOpen() {
       if (context.closed) throw new GPUError('ERR_CLOSED', `the context ${context.id} is closed`);
     },
@@ -48,42 +60,97 @@ function contextOwner(context, isOwn = false) {
     run: (workload, { signal, timeout }) => context.run(workload, { signal, timeout }),
     place: (_, content, loading) => placeOn(context, content, loading),
     async devices() {
-      const { name, driver } = context.device;
-      return [wordsOf(context.contextType, name, driver), processors()];
+      const { name, driver, apiVersion } = context.device;
+      return [wordsOf(context.contextType, name, driver, apiVersion), processors()];
     },
+    once: (_, make) => make(),
+    width: () => kAhead,
     usesCards: () => context.contextType !== 'cpu',
     close: isOwn ? () => context.close() : undefined,
   };
+  return owner;
+}
+
+/** Who wants to hear that names have gone: one listener of a manager, however many models it has. */
+class NameWatch {
+  /** @type {Map<string, Set<() => void>>} */
+  #watchers = new Map();
+  #manager;
+
+  /** @param {Manager} manager */
+  constructor(manager) {
+    this.#manager = manager;
+  }
+
+  /** @param {{ name: string, version: number }} event */
+  #onChange = ({ name, version }) => {
+    if (version === 0) for (const onGone of this.#watchers.get(name) ?? []) onGone();
+  };
+
+  /**
+   * @param {string} name
+   * @param {() => void} onGone
+   * @returns {() => void} ends it
+   */
+  add(name, onGone) {
+    if (!this.#watchers.size) this.#manager.on('tensor-published', this.#onChange);
+    const all = this.#watchers.get(name) ?? new Set();
+    this.#watchers.set(name, all.add(onGone));
+    return () => {
+      if (all.delete(onGone) && !all.size) this.#watchers.delete(name);
+      if (!this.#watchers.size) this.#manager.off('tensor-published', this.#onChange);
+    };
+  }
+}
+
+/** @type {WeakMap<Manager, NameWatch>} */
+const watches = new WeakMap();
+
+/** @param {Manager} manager */
+function watchOf(manager) {
+  let watch = watches.get(manager);
+  if (!watch) watches.set(manager, (watch = new NameWatch(manager)));
+  return watch;
 }
 
 /**
  * @param {Manager} manager
+ * @param {Backend} [contextType] of the contexts that its jobs run on, unless a job wants another; undefined: any
  * @returns {Owner}
  */
-function managerOwner(manager) {
-  const { config, names: named, checkOpen } = insideOf(manager);
+function managerOwner(manager, contextType) {
+  const { config, names: named, checkOpen, contexts } = insideOf(manager);
+  const watch = watchOf(manager);
   /** @type {import('./weights').Names} */
   const names = {
     publishFirst: (name, tensor) => named.publishFirst(name, tensor),
-    lookup: (name) => manager.lookup(name),
-    unpublish: (name) => manager.unpublish(name),
-    on: (listener) => void manager.on('tensor-published', listener),
-    off: (listener) => void manager.off('tensor-published', listener),
+    lookup: (name) => named.lookup(name),
+    withdraw: (name) => named.withdraw(name),
+    watch: (name, onGone) => watch.add(name, onGone),
   };
+  const used = () =>
+    contexts().filter((each) => each.isActive && (contextType === undefined || each.contextType === contextType));
   return {
     isContext: false,
     of: manager,
+    measures: true,
+    only: (type) => managerOwner(manager, type),
     checkOpen,
     timeout: config.timeout,
-    run: (workload, options) => manager.executeWorkload(workload, options),
+    run(workload, options) {
+      const type = options.contextType ?? contextType;
+      return manager.executeWorkload(workload, type === undefined ? options : { ...options, contextType: type });
+    },
     place: (name, content, loading) => placeShared(names, name, content, loading),
     // No device is asked for: a primary process opens none.
     async devices() {
       await manager.ready;
-      const used = new Set(manager.contexts().map(({ contextType, device }) => wordsOf(contextType, device)));
-      return [...[...used].sort(), processors()];
+      const all = used().map(({ contextType: type, deviceName, driver }) => wordsOf(type, deviceName, driver));
+      return [...[...new Set(all)].sort(), processors()];
     },
-    usesCards: () => manager.contexts().some(({ contextType }) => contextType !== 'cpu'),
+    once: (key, make, options) => onceInCluster(names, key, make, options),
+    width: () => kAhead * Math.max(1, used().length),
+    usesCards: () => used().some(({ contextType: type }) => type !== 'cpu'),
   };
 }
 

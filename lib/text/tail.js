@@ -49,6 +49,8 @@ const kDenseKeys = [
   'use_residual',
 ];
 
+const kMostModules = 16;
+
 /**
  * @param {string} folder
  * @returns {Promise<Module[]|undefined>} undefined: there is no modules.json
@@ -59,6 +61,11 @@ async function readModules(folder) {
   if (list === undefined) return undefined;
   if (!Array.isArray(list) || list.length === 0)
     throw invalid(`the file '${file}' has ${show(list)}, but must have an array of modules`);
+  if (list.length > kMostModules)
+    throw new GPUError(
+      'ERR_UNSUPPORTED',
+      `the file '${file}' has ${list.length} modules, but models are known here with ${kMostModules} at most`,
+    );
   return list.map((entry, i) => {
     const { type, path: where } = entry ?? {};
     if (typeof type !== 'string') throw invalid(`the file '${file}': module ${i} has no type`);
@@ -76,13 +83,8 @@ async function readModules(folder) {
  */
 function poolingsOf(config, where) {
   refuseUnknown(config, kPoolingKeys, where);
-  const flagged = Object.keys(kFlags).filter((key) => config[key] === true);
-  const { pooling_mode: named } = config;
-  let modes = flagged.map((key) => kFlags[key]);
-  if (typeof named === 'string') modes = [named];
-  else if (Array.isArray(named)) modes = named.map(String);
-  else if (named !== undefined) throw invalid(`${where}: pooling_mode is ${show(named)}, but must be a name`);
-  if (modes.length === 0) modes = ['mean'];
+  const flagged = flagsOf(config, where);
+  const modes = config.pooling_mode === undefined ? flagged.map((key) => kFlags[key]) : namedModes(config, where);
   if (config.include_prompt === false)
     throw new GPUError(
       'ERR_UNSUPPORTED',
@@ -95,6 +97,43 @@ function poolingsOf(config, where) {
         `${where}: the pooling '${flagged.find((key) => kFlags[key] === mode) ?? mode}' is not built here (there are ` +
           `${Object.keys(kPoolings).join(', ')})`,
       );
+  const order = Object.keys(kPoolings).filter((mode) => modes.includes(mode));
+  if (String(modes) !== String(order))
+    throw new GPUError(
+      'ERR_UNSUPPORTED',
+      `${where}: pooling_mode is ${show(modes)}, but several poolings are known here in the order ${order.join(', ')}`,
+    );
+  return modes;
+}
+
+/**
+ * The flags that are set. As sentence-transformers reads them the mean is set where it is left out.
+ * @param {Fields} config
+ * @param {string} where
+ */
+function flagsOf(config, where) {
+  const given = { pooling_mode_mean_tokens: true, ...config };
+  const keys = Object.keys(kFlags).filter((key) => /** @type {Fields} */ (given)[key] !== undefined);
+  for (const key of keys)
+    if (typeof config[key] !== 'boolean' && config[key] !== undefined)
+      throw invalid(`${where}: ${key} is ${show(config[key])}, but must be true or false`);
+  const flagged = keys.filter((key) => /** @type {Fields} */ (given)[key] === true);
+  if (!flagged.length && config.pooling_mode === undefined)
+    throw invalid(`${where}: all of its poolings are false, so that a text gives no one vector`);
+  return flagged;
+}
+
+/**
+ * @param {Fields} config with a `pooling_mode`
+ * @param {string} where
+ * @returns {string[]}
+ */
+function namedModes({ pooling_mode: named }, where) {
+  const modes = typeof named === 'string' ? [named] : named;
+  if (!Array.isArray(modes) || !modes.length || !modes.every((mode) => typeof mode === 'string'))
+    throw invalid(`${where}: pooling_mode is ${show(named)}, but must be a name or several`);
+  const twice = modes.find((mode, i) => modes.indexOf(mode) !== i);
+  if (twice !== undefined) throw invalid(`${where}: pooling_mode has '${twice}' twice`);
   return modes;
 }
 

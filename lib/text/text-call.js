@@ -54,13 +54,15 @@ class TextCall {
    * @param {number} count
    * @param {Tensor} rows a job's
    * @param {number} from the first of them there
+   * @param {boolean} isFree whether `rows` itself may become this call's own
+   * @returns {boolean} whether it has
    */
-  take(first, count, rows, from) {
+  take(first, count, rows, from, isFree) {
     const [n, width] = rows.shape;
     this.left -= count;
-    if (count === this.count && count === n) {
+    if (isFree && count === this.count && count === n) {
       this.rows = rows;
-      return;
+      return true;
     }
     if (!this.rows) {
       const Array = /** @type {new (length: number) => TensorData} */ (rows.data.constructor);
@@ -70,6 +72,7 @@ class TextCall {
       /** @type {Float32Array} */ (rows.data).subarray(from * width, (from + count) * width),
       first * width,
     );
+    return false;
   }
 
   /** @returns {Rows} once nothing is left */

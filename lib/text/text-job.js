@@ -167,18 +167,22 @@ class TextJob {
   }
 
   /**
-   * Hands out its rows.
+   * Hands out its rows: to each caller memory of its own.
    * @param {Tensor} rows
    */
   give(rows) {
     const { texts } = this;
-    if (!this.count) texts[0].call.take(0, 0, rows, 0);
+    let isFree = true;
+    const hand = (/** @type {TextCall} */ to, /** @type {number} */ index, /** @type {number} */ count, from = 0) => {
+      if (!to.isOver && to.take(index, count, rows, from, isFree)) isFree = false;
+    };
+    if (!this.count) hand(texts[0].call, 0, 0);
     for (let first = 0; first < this.count;) {
       const count = this.#run(first);
       const { call, index } = texts[first];
-      if (!call.isOver) call.take(index, count, rows, first);
+      hand(call, index, count, first);
       for (let i = first; i < first + count; ++i)
-        for (const { call: other, index: its } of texts[i].others ?? []) if (!other.isOver) other.take(its, 1, rows, i);
+        for (const { call: other, index: its } of texts[i].others ?? []) hand(other, its, 1, i);
       first += count;
     }
   }

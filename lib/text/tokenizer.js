@@ -3,7 +3,7 @@
 'use strict';
 const { setImmediate } = require('node:timers');
 const { native } = require('../addon');
-const { GPUError, invalid, refuseUnknownKeys, show } = require('../core');
+const { GPUError, invalid, nowMs, refuseUnknownKeys, show } = require('../core');
 const { nextId, track, checkWaiting } = require('../call');
 
 /** @typedef {import('../addon/native').LoadedTokenizer} LoadedTokenizer */
@@ -16,6 +16,7 @@ const { nextId, track, checkWaiting } = require('../call');
  * @property {boolean} [addSpecial] true
  * @property {boolean} [spans] false
  * @property {AbortSignal} [signal]
+ * @property {number} [timeout] ms, from the call on
  */
 /**
  * @typedef {object} Encoded
@@ -29,7 +30,8 @@ const { nextId, track, checkWaiting } = require('../call');
 // What an event loop copies in one go: under a millisecond.
 const kPieceUnits = 128 << 10;
 const kPieceTexts = 2048;
-const kEncodeKeys = new Set(['pairs', 'maxLength', 'truncate', 'addSpecial', 'spans', 'signal']);
+const kMostIds = 2 ** 26; // that a tokenizer reads at once
+const kEncodeKeys = new Set(['pairs', 'maxLength', 'truncate', 'addSpecial', 'spans', 'signal', 'timeout']);
 const kCountKeys = new Set(['signal']);
 
 /** A turn of the event loop. */
@@ -39,11 +41,35 @@ function turn() {
   });
 }
 
+/** @typedef {() => void} CheckWanted throws where nobody waits any longer */
+
+/**
+ * Of a call whose texts are copied in many turns.
+ * @param {{ signal?: AbortSignal, timeout?: number }} options
+ * @returns {{ check: CheckWanted, left: () => number }}
+ */
+function deadlineOf({ signal, timeout = Infinity }) {
+  const deadline = nowMs() + timeout;
+  const left = () => deadline - nowMs();
+  const check = () => {
+    checkWaiting({ signal });
+    if (left() > 0) return;
+    const error = new GPUError(
+      'ERR_TIMEOUT',
+      `the texts were not tokenized within ${Number(timeout.toPrecision(3))} ms`,
+    );
+    error.released = Promise.resolve();
+    throw error;
+  };
+  return { check, left };
+}
+
 /**
  * @param {string} text a long one
  * @param {NativeTexts} batch
+ * @param {CheckWanted} check
  */
-async function copyLong(text, batch) {
+async function copyLong(text, batch, check) {
   for (let at = 0; at < text.length;) {
     let end = Math.min(at + kPieceUnits, text.length);
     // Between the two halves of a character there is no cut.
@@ -51,33 +77,37 @@ async function copyLong(text, batch) {
     batch.append(text.slice(at, end), end === text.length);
     at = end;
     await turn();
+    check();
   }
 }
 
 /**
  * @param {readonly string[]} texts
  * @param {string} name what an error calls them
+ * @param {CheckWanted} check
  * @returns {{ count: number, copied: NativeTexts|Promise<NativeTexts> }} at once where there are few
  */
-function copyTexts(texts, name) {
+function copyTexts(texts, name, check) {
   if (!Array.isArray(texts)) throw invalid(`${name} is ${show(texts)}, but must be an array of strings`, name);
   const list = [...texts]; // what they are now: it may be a Proxy, have getters, or be changed later
   const batch = new native.TextBatch();
   const copied = list.length && batch.add(list, 0, kPieceUnits, kPieceTexts);
-  return { count: list.length, copied: copied === list.length ? batch : copyRest(list, copied, batch) };
+  return { count: list.length, copied: copied === list.length ? batch : copyRest(list, copied, batch, check) };
 }
 
 /**
  * @param {string[]} texts
  * @param {number} from
  * @param {NativeTexts} batch
+ * @param {CheckWanted} check
  */
-async function copyRest(texts, from, batch) {
+async function copyRest(texts, from, batch, check) {
   for (let at = from; at < texts.length;) {
     await turn();
+    check();
     const text = texts[at];
     if (typeof text === 'string' && text.length > kPieceUnits) {
-      await copyLong(text, batch);
+      await copyLong(text, batch, check);
       ++at;
     } else {
       at = batch.add(texts, at, kPieceUnits, kPieceTexts);
@@ -101,9 +131,16 @@ function checkEncode(options) {
 
 /** @param {ArrayLike<number>} ids */
 function readIds(ids) {
-  if (!Array.isArray(ids) && !ArrayBuffer.isView(ids))
+  const length = ids?.length;
+  if (typeof ids !== 'object' || !Number.isSafeInteger(length) || length < 0 || length > kMostIds)
     throw invalid(`ids is ${show(ids)}, but must be an array of token ids`, 'ids');
-  return Float64Array.from(ids);
+  const numbers = new Float64Array(length);
+  for (let i = 0; i < length; ++i) {
+    if (typeof ids[i] !== 'number')
+      throw invalid(`ids[${i}] is ${show(ids[i])}, but must be a token's id`, `ids[${i}]`);
+    numbers[i] = ids[i];
+  }
+  return numbers;
 }
 
 /** A tokenizer.json, ready for use by any number of calls at once. */
@@ -154,16 +191,18 @@ class Tokenizer {
     this.#open();
     checkEncode(options);
     const { pairs, maxLength = -1, truncate = true, addSpecial = true, spans = false, signal } = options;
-    const { count: length, copied: first } = copyTexts(texts, 'texts');
+    const { check, left } = deadlineOf(options);
+    const { count: length, copied: first } = copyTexts(texts, 'texts', check);
     // Where pairs are refused at once, nobody waits for the rest of these.
     if (first instanceof Promise) first.catch(() => {});
-    const other = pairs && copyTexts(pairs, 'pairs').copied;
+    const other = pairs && copyTexts(pairs, 'pairs', check).copied;
     const [batch, second] =
       first instanceof Promise || other instanceof Promise ? await Promise.all([first, other]) : [first, other];
-    if (signal) checkWaiting({ signal });
+    check();
     const number = nextId();
     this.#open().encode(number, batch, second, maxLength, truncate, addSpecial, spans);
-    return track(number, { signal }, undefined, (/** @type {ArrayBuffer[]} */ buffers) => {
+    const waiting = { signal, timeout: left() };
+    return track(number, waiting, undefined, (/** @type {ArrayBuffer[]} */ buffers) => {
       const offsets = new Int32Array(buffers[0], 0, length + 1);
       const count = offsets[length];
       const cut = new Uint8Array(buffers[3], 0, length);
@@ -190,8 +229,10 @@ class Tokenizer {
     this.#open();
     refuseUnknownKeys(options, kCountKeys, 'option', 'options.');
     checkWaiting(options);
-    const { count: length, copied } = copyTexts(texts, 'texts');
+    const { check } = deadlineOf(options);
+    const { count: length, copied } = copyTexts(texts, 'texts', check);
     const batch = await copied;
+    check();
     const number = nextId();
     this.#open().count(number, batch);
     return track(number, options, undefined, (/** @type {ArrayBuffer[]} */ [buffer]) => {

@@ -46,7 +46,7 @@ async function open(file, signal) {
  *   ERR_UNSUPPORTED: a tensor that is not known, or of a dtype that is not taken; ERR_CANCELED; ERR_OUT_OF_MEMORY
  */
 async function findWeights(description, specs, signal) {
-  const places = [...new Set(specs.map(({ file }) => file ?? description.weights))];
+  const places = placesOf(description, specs);
   const found = [];
   const names = [];
   for (const place of places) {
@@ -59,6 +59,26 @@ async function findWeights(description, specs, signal) {
     refuseOthers(opened, new Set(wanted.flatMap(({ from }) => from)), unused);
   }
   return { found, files: names };
+}
+
+/**
+ * The files that findWeights() would read.
+ * @param {import('./folder').Description} description
+ * @param {readonly TensorSpec[]} specs
+ * @returns {Promise<string[]>}
+ */
+async function weightFilesOf(description, specs) {
+  const all = await Promise.all(placesOf(description, specs).map(weightFiles));
+  return all.flatMap(({ files, index }) => (index ? [...files, index] : files));
+}
+
+/**
+ * @param {import('./folder').Description} description
+ * @param {readonly TensorSpec[]} specs
+ * @returns {string[]} folders with weights
+ */
+function placesOf(description, specs) {
+  return [...new Set(specs.map(({ file }) => file ?? description.weights))];
 }
 
 /**
@@ -160,4 +180,4 @@ async function readTensors(file, names, targets, signal) {
   return track(number, { signal }, [file, targets], (/** @type {(ArrayBuffer|undefined)[]} */ buffers) => buffers);
 }
 
-module.exports = { findWeights, readTensors };
+module.exports = { findWeights, weightFilesOf, readTensors };

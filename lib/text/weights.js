@@ -2,7 +2,8 @@
 // loads the model publishes by its digest and the others look up; in one process in memory that jobs of the CPU use
 // where it is, on a GPU on the device. Files are copied out of, and never mapped: src/text/safetensors.h says why.
 'use strict';
-const { kArrays, kDTypes, createSharedTensor } = require('../call');
+const { kArrays, kDTypes, kOwnNames, createSharedTensor } = require('../call');
+const { GPUError } = require('../core');
 
 /** @typedef {import('../index').DType} DType */
 /** @typedef {import('../index').InputTensor} InputTensor */
@@ -19,12 +20,19 @@ const { kArrays, kDTypes, createSharedTensor } = require('../call');
 /**
  * Publishing in a cluster.
  * @typedef {object} Names
- * @property {(name: string, tensor: SharedTensor) => Promise<boolean>} publishFirst false: the name has one already
+ * @property {(name: string, tensor: SharedTensor|Uint8Array) => Promise<boolean>} publishFirst false: the name has one
+ *   already
  * @property {(name: string) => Promise<SharedTensor>} lookup
- * @property {(name: string) => Promise<boolean>} unpublish
- * @property {(listener: (event: { name: string, version: number }) => void) => void} on
- * @property {(listener: (event: { name: string, version: number }) => void) => void} off
+ * @property {(name: string) => Promise<boolean>} withdraw
+ * @property {(name: string, onGone: () => void) => () => void} watch until what it gives is called
  */
+
+/**
+ * The name of a model's weights in a cluster.
+ * @param {string} digest
+ * @param {string} precision
+ */
+const nameOf = (digest, precision) => `${kOwnNames}text:${digest}:${precision}`;
 
 const kAlignment = 256; // of a tensor in the shared one: what devices want of a view, and a vector of any width
 const kTries = 100; // a name may go between publishing it and looking it up
@@ -120,17 +128,14 @@ async function placeShared(names, name, content, loading) {
   const shared = await obtain(names, name, content, loading);
   const views = viewsOf(parts, shared);
   // Whoever closes a model takes its name away: who still has it gives it back, so that it is there for the next one.
-  const onChange = (/** @type {{ name: string, version: number }} */ event) => {
-    if (event.name === name && event.version === 0) names.publishFirst(name, shared).catch(() => {});
-  };
-  names.on(onChange);
+  const unwatch = names.watch(name, () => void names.publishFirst(name, shared).catch(() => {}));
   return {
     inputs: Object.fromEntries(parts.map((part, i) => [part.name, views[i]])),
     bytes: layOut(parts).bytes,
     async release() {
-      names.off(onChange);
+      unwatch();
       shared.release();
-      await names.unpublish(name).catch(() => false); // the cluster may have ended
+      await names.withdraw(name).catch(() => false); // the cluster may have ended
     },
   };
 }
@@ -143,9 +148,10 @@ async function placeShared(names, name, content, loading) {
  * @returns {Promise<SharedTensor>}
  */
 async function obtain(names, name, { parts, read }, loading) {
-  const there = await find(names, name);
+  const { bytes } = layOut(parts);
+  const there = await find(names, name, bytes);
   if (there) return there;
-  const own = createSharedTensor([layOut(parts).bytes], 'uint8', false);
+  const own = createSharedTensor([bytes], 'uint8', false);
   try {
     const views = viewsOf(parts, own);
     await read(
@@ -156,7 +162,7 @@ async function obtain(names, name, { parts, read }, loading) {
     own.seal();
     for (let tries = 0; tries < kTries; ++tries) {
       if (await names.publishFirst(name, own)) return own;
-      const other = await find(names, name);
+      const other = await find(names, name, bytes);
       if (!other) continue; // it has gone again
       own.release();
       return other;
@@ -171,15 +177,22 @@ async function obtain(names, name, { parts, read }, loading) {
 /**
  * @param {Names} names
  * @param {string} name
+ * @param {number} bytes that it has
  * @returns {Promise<SharedTensor|undefined>}
  */
-async function find(names, name) {
+async function find(names, name, bytes) {
+  /** @type {SharedTensor} */
+  let found;
   try {
-    return await names.lookup(name);
+    found = await names.lookup(name);
   } catch (error) {
     if (error.code === 'ERR_NOT_FOUND') return undefined;
     throw error;
   }
+  const { dtype, shape } = found;
+  if (dtype === 'uint8' && shape.length === 1 && shape[0] === bytes) return found;
+  found.release();
+  throw new GPUError('ERR_INTERNAL', `'${name}' is ${dtype} [${shape.join(', ')}], but must be uint8 [${bytes}]`);
 }
 
-module.exports = { placeOn, placeShared };
+module.exports = { placeOn, placeShared, nameOf };

@@ -261,7 +261,8 @@ export class GPUClusterManager extends EventEmitter {
    * resolves, a lookup() that begins anywhere finds this version or a later one.
    *
    * A SharedTensor is published as it is, without a copy: it is sealed, and stays yours to release, even at once.
-   * Another tensor is copied before the call returns. The name has 1 to 200 bytes of UTF-8, no control characters.
+   * Another tensor is copied before the call returns. The name has 1 to 200 bytes of UTF-8, no control characters, and
+   * does not begin with 'switchyard:': such names are the library's own.
    * @example
    * const base = manager.sharedTensor([100_000, 384]);
    * base.data.set(vectors);

@@ -191,6 +191,7 @@ class Primary {
     this.#sweepRegions();
     native.dropPage(member.pageRegion);
     this.contexts.changed();
+    this.published.onGone();
     const { workerId, pid, endReason } = member;
     this.membership.tellAll(
       expected

@@ -2,7 +2,7 @@
 // and gives a process that asks its hold before it answers. Publishing is done in the order in which it is asked for.
 'use strict';
 const { native } = require('../../addon');
-const { holdShared } = require('../../call');
+const { holdShared, kOwnNames } = require('../../call');
 const { GPUError, plainError } = require('../../core');
 const { statusPage } = require('../../metrics');
 const { Versions } = require('./versions');
@@ -147,6 +147,14 @@ class PublishedTensors {
     ++this.#changes;
     for (const { page } of this.#members.all()) page[inPage.names] = this.#changes;
     this.#members.tellAll({ type: 'event', name: 'tensor-published', event: { name, version } });
+  }
+
+  /**
+   * A process has ended, and may have been the last that had what stands under switchyard's own names: they are taken
+   * away. Who still has it gives it back.
+   */
+  onGone() {
+    for (const name of [...this.#published.keys()]) if (name.startsWith(kOwnNames)) this.#unpublish(name);
   }
 
   /** The cluster ends: what others still hold stays theirs. */

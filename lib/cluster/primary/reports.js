@@ -200,9 +200,15 @@ function describe(member, context) {
     member: member.slot,
     index: context.index,
     deviceName: context.device.name,
+    driver: driverOf(context.device),
     software: context.software,
     canDraw: context.canDraw,
   };
+}
+
+/** @param {import('../../index').DeviceInfo} device */
+function driverOf({ driver, apiVersion }) {
+  return `${driver}, ${apiVersion}`;
 }
 
 /**
@@ -230,6 +236,7 @@ function starting(member) {
         member: member.slot,
         index: plan.index,
         deviceName: device?.name ?? '',
+        driver: device ? driverOf(device) : '',
         software: isSoftware(device),
         canDraw: device?.features.graphics ?? false,
       };

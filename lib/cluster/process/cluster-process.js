@@ -183,6 +183,13 @@ class ClusterProcess {
     this.connection.fail(error);
   }
 
+  /** The contexts of all workers, as far as this process knows them; none once it is closed. */
+  contexts() {
+    if (this.closed) return [];
+    const { coordination, role, registry } = this;
+    return coordination && role !== 'worker' ? coordination.reports.contexts() : registry.entries;
+  }
+
   // ---- what happens
 
   /** @param {import('../wire/messages').EventMessage} message */

@@ -48,8 +48,8 @@ const {
  */
 /**
  * A context of the cluster: what contexts() gives, and what a result is told apart by.
- * @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, software: boolean,
- *   canDraw: boolean }} ContextEntry
+ * @typedef {import('../../index').ContextInfo & { member: number, index: number, deviceName: string, driver: string,
+ *   software: boolean, canDraw: boolean }} ContextEntry `driver`: with the version of its interface
  */
 /** @typedef {import('../../core/errors').ErrorFields} WireError */
 /**
@@ -264,6 +264,7 @@ const entry = object({
   member: count,
   index: count,
   deviceName: string,
+  driver: string,
   software: flag,
   canDraw: flag,
 });

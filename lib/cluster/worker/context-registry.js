@@ -14,6 +14,7 @@ const kUnknown = {
   contextType: 'cpu',
   device: '',
   deviceName: '',
+  driver: '',
   state: 'lost',
   isActive: false,
   lastUsed: 0,

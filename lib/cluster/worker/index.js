@@ -2,6 +2,7 @@
 'use strict';
 const { ContextRegistry, publicContext } = require('./context-registry');
 const { CoordinatorConnection } = require('./coordinator-connection');
+const { checkOptions } = require('./job-options');
 const { NamedTensors } = require('./named-tensors');
 const { ProgressEvents } = require('./progress-events');
 const { selfTest } = require('./pool');
@@ -9,6 +10,7 @@ const { obtainFrom } = require('./program-requests');
 const { Requester } = require('./requester');
 
 module.exports = {
+  checkOptions,
   ContextRegistry,
   CoordinatorConnection,
   NamedTensors,

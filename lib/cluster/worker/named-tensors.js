@@ -1,7 +1,7 @@
 // Named tensors, as this process knows them: publishes and looks them up, and keeps what was looked up for as long as
 // it is current, so that neither the next look nor a job with it takes a message.
 'use strict';
-const { checkTensorName, holdAgain, openSharedTensor, sealedFor } = require('../../call');
+const { checkFreeName, checkTensorName, holdAgain, openSharedTensor, sealedFor } = require('../../call');
 const { GPUError, invalid, show, refuseUnknownKeys } = require('../../core');
 const { statusPage } = require('../../metrics');
 
@@ -47,13 +47,14 @@ class NamedTensors {
    * @returns {Promise<{ name: string, version: number }>}
    */
   async publish(name, tensor, options) {
-    return this.#publish(name, tensor, { limit: limitOf(options) });
+    return this.#publish(checkFreeName(name), tensor, { limit: limitOf(options) });
   }
 
   /**
-   * The same for a name that has no tensor.
+   * The same for a name that has no tensor: one of those that are switchyard's own, which an application can neither
+   * give nor take away.
    * @param {string} name
-   * @param {SharedTensor} tensor
+   * @param {SharedTensor|Uint8Array} tensor
    * @returns {Promise<boolean>} false: it has one, which stays
    */
   async publishFirst(name, tensor) {
@@ -62,18 +63,17 @@ class NamedTensors {
   }
 
   /**
-   * @param {unknown} name
+   * @param {string} name
    * @param {unknown} tensor
    * @param {{ limit?: number, first?: boolean }} how
    * @returns {Promise<{ name: string, version: number, wasThere?: boolean }>}
    */
   async #publish(name, tensor, how) {
-    const checked = checkTensorName(name);
     const sealed = sealedFor(tensor); // before anything is waited for: its owner may let go of it
     try {
       await this.#connection.connected();
       this.#connection.announce();
-      return await this.#ask({ type: 'publish', name: checked, tensor: sealed.handle, ...how });
+      return await this.#ask({ type: 'publish', name, tensor: sealed.handle, ...how });
     } finally {
       sealed.release();
     }
@@ -103,9 +103,17 @@ class NamedTensors {
    * @returns {Promise<boolean>}
    */
   async unpublish(name) {
-    const checked = checkTensorName(name);
+    return this.withdraw(checkFreeName(name));
+  }
+
+  /**
+   * The same for one of switchyard's own.
+   * @param {string} name
+   * @returns {Promise<boolean>}
+   */
+  async withdraw(name) {
     await this.#connection.connected();
-    return this.#ask({ type: 'unpublish', name: checked });
+    return this.#ask({ type: 'unpublish', name });
   }
 
   /**

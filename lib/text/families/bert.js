@@ -19,7 +19,7 @@ function readSizes(reader, initial) {
   const sizes = {
     words: reader.count('vocab_size', initial.words),
     width: reader.count('hidden_size', 768),
-    layers: reader.count('num_hidden_layers', 12),
+    layers: reader.layers('num_hidden_layers', 12),
     heads: reader.count('num_attention_heads', 12),
     hidden: reader.count('intermediate_size', 3072),
     positions: reader.count('max_position_embeddings', initial.positions),

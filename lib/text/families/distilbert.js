@@ -22,7 +22,7 @@ const distilbert = {
       words: reader.count('vocab_size', 30522),
       positions: reader.count('max_position_embeddings', 512),
       width: reader.count('dim', 768),
-      layers: reader.count('n_layers', 6),
+      layers: reader.layers('n_layers', 6),
       heads: reader.count('n_heads', 12),
       hidden: reader.count('hidden_dim', 3072),
       activation: reader.choice('activation', kActivations, 'gelu'),

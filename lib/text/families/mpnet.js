@@ -44,7 +44,7 @@ const mpnet = {
     const sizes = {
       words: reader.count('vocab_size', 30527),
       width: reader.count('hidden_size', 768),
-      layers: reader.count('num_hidden_layers', 12),
+      layers: reader.layers('num_hidden_layers', 12),
       heads: reader.count('num_attention_heads', 12),
       hidden: reader.count('intermediate_size', 3072),
       positions: reader.count('max_position_embeddings', 512),

@@ -238,4 +238,14 @@ function describe(folder, vocabulary) {
   };
 }
 
-module.exports = { readTfjs };
+/**
+ * The same without its graph and its weights.
+ * @param {string} folder
+ * @returns {Promise<Description>}
+ */
+async function describeTfjs(folder) {
+  const { value } = await readJson(path.join(folder, 'vocab.json'));
+  return describe(folder, value);
+}
+
+module.exports = { readTfjs, describeTfjs };

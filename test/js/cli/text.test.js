@@ -5,7 +5,9 @@ const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const gpu = require('../../..');
+const { printJsonLine } = require('../../../lib/cli/texts');
 const { cliProgram } = require('../../support/paths');
+const { makeModel, tokenizerOf, writeModel } = require('../../support/text/models');
 
 const kQuestion = 'may I use this in a product that I sell?';
 const kTexts = ['Commercial use is permitted.', 'The weather was bad all week.', 'You may sell copies of it.'];
@@ -34,7 +36,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 /** What the library gives for the same texts. */
 async function expected(texts) {
   const context = await gpu.createContext({ device: 'cpu' });
-  const model = await context.loadModel(gpu.defaultModel);
+  const model = await context.loadModel(gpu.defaultModel, { precision: 'float32' });
   const { embeddings, tokens } = await model.embed(texts);
   await model.close();
   await context.close();
@@ -77,6 +79,22 @@ describe('embed', () => {
     );
   });
 
+  test('measures nothing: it takes what was measured before, else float32', async () => {
+    const cache = path.join(folder, 'cache');
+    const env = { SHADER_CACHE_DIR: cache };
+    expect(json(['embed', 'a'], { env }).model.precision).toBe('float32');
+    const files = () => (fs.existsSync(cache) ? fs.readdirSync(cache, { recursive: true }) : []);
+    expect(files().filter((name) => name.startsWith('text'))).toEqual([]);
+    const before = process.env.SHADER_CACHE_DIR;
+    process.env.SHADER_CACHE_DIR = cache;
+    const model = await gpu.loadModel(gpu.defaultModel);
+    if (before === undefined) delete process.env.SHADER_CACHE_DIR;
+    else process.env.SHADER_CACHE_DIR = before;
+    expect(files().filter((name) => name.startsWith('text')).length).toBeGreaterThan(1);
+    expect(json(['embed', 'a'], { env }).model.precision).toBe(model.precision);
+    await model.close();
+  });
+
   test('says where a text was cut', () => {
     const long = 'permission '.repeat(400);
     expect(json(['embed', long]).truncated).toEqual([true]);
@@ -113,7 +131,54 @@ describe('tokenize', () => {
   });
 });
 
+describe('tokenize of a model with special tokens', () => {
+  test('shows what they are called, and reads no weights', () => {
+    const spec = makeModel('bert');
+    const model = writeModel(path.join(folder, 'bert'), { ...spec, tokenizer: tokenizerOf(spec) });
+    fs.rmSync(path.join(model, 'model.safetensors'));
+    const { model: about, texts } = json(['tokenize', 'a copy', '', '--model', model]);
+    expect(about).toMatchObject({ source: model, family: 'bert', kind: 'encoder', maxLength: 24 });
+    expect(texts.map(({ tokens }) => tokens)).toEqual([
+      ['[CLS]', 'a', 'copy', '[SEP]'],
+      ['[CLS]', '[SEP]'],
+    ]);
+    expect(cli(['tokenize', 'a copy', '--model', model]).stdout).toMatch(
+      /"\[CLS\]" 2 {2}"a" \d+ {2}"copy" \d+ {2}"\[SEP\]" 3/,
+    );
+  });
+});
+
+describe('printJsonLine', () => {
+  test('writes what JSON.stringify() does, item by item', () => {
+    const written = [];
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => void written.push(text));
+    printJsonLine({ model: { a: [1] }, rows: [[1, 2], [3]].values(), none: [].values(), text: 'x' });
+    write.mockRestore();
+    expect(written.join('')).toBe('{"model":{"a":[1]},"rows":[[1,2],[3]],"none":[],"text":"x"}\n');
+    expect(written.length).toBeGreaterThan(5);
+  });
+});
+
 describe('what can not be right', () => {
+  test.each([
+    ['no model', () => {}, /has no config.json/],
+    [
+      'a damaged one',
+      (at) => fs.truncateSync(path.join(writeModel(at, makeModel('bert')), 'model.safetensors'), 500),
+      /cut off/,
+    ],
+  ])('a model that can not be used ends with 1: %s', (name, make, message) => {
+    const model = path.join(folder, name);
+    fs.mkdirSync(model);
+    make(model);
+    for (const command of ['embed', 'rerank']) {
+      const { status, stderr } = cli([command, 'a', 'b', '--model', model]);
+      expect(stderr).toMatch(message);
+      expect(status).toBe(1);
+    }
+    expect(cli(['tokenize', 'a', '--model', path.join(folder, 'nowhere')]).status).toBe(1);
+  });
+
   test.each([
     [['embed'], 2, /give texts/],
     [['rerank'], 2, /give a query/],
@@ -123,6 +188,7 @@ describe('what can not be right', () => {
     [['embed', '--file', '/no/such/lines.txt'], 1, /no such file/],
     [['embed', 'a', '--model', '/no/such/model'], 1, /no\/such\/model/],
     [['embed', 'a', '--precision', 'float8'], 2, /float8/],
+    [['embed', 'a', '--model', 'https://huggingface.co/x'], 2, /nothing is downloaded/],
     [['rerank', 'a', 'b', '--top', '0'], 2, /whole number/],
   ])('%j ends with %i', (args, code, message) => {
     const { status, stdout, stderr } = cli(args);

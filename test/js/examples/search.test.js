@@ -6,6 +6,7 @@ const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const sharp = require('sharp');
 const gpu = require('../../..');
+const { fillBase } = require('../../../examples/search-base');
 const { readPassages, passagesOf } = require('../../../examples/search-passages');
 const { inRoot } = require('../../support/paths');
 
@@ -136,4 +137,28 @@ describe('the search', () => {
     const { status, stderr } = run(['--licences', 'NIT', 'a question'], 'cpu');
     expect({ status, stderr }).toEqual({ status: 1, stderr: "example:search: 'NIT' is no licence of the SPDX list\n" });
   });
+});
+
+test('vectors that can not be kept are used all the same, which is said', async () => {
+  const file = path.join(folder, 'no-folder');
+  fs.writeFileSync(file, '');
+  const before = process.env.SHADER_CACHE_DIR;
+  process.env.SHADER_CACHE_DIR = file;
+  try {
+    const model = {
+      digest: 'd',
+      precision: 'float32',
+      dimensions: 2,
+      embed: async (texts) => ({ embeddings: { data: new Float32Array(2 * texts.length).fill(1) } }),
+    };
+    const said = [];
+    const vectors = new Float32Array(6);
+    const options = { device: 'cpu:0', jobOptions: {}, say: (text) => said.push(text) };
+    expect(await fillBase(model, ['a', 'b', 'c'], vectors, options)).toBeUndefined();
+    expect([...vectors]).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(said.join('\n')).toMatch(/can't be kept for the next time/);
+  } finally {
+    if (before === undefined) delete process.env.SHADER_CACHE_DIR;
+    else process.env.SHADER_CACHE_DIR = before;
+  }
 });

@@ -121,6 +121,10 @@ describe('PUT, GET, DELETE', () => {
       for (const answer of [await put(name, framed(Float32Array.of(1))), await get(name), await remove(name)])
         expect(answer).toMatchObject({ ...invalid, json: { error: { argument: 'name' } } });
     expect(await request(server.port, '/v1/tensors/')).toMatchObject(invalid);
+    const own = 'switchyard:text:a:float32'; // what is under such a name is believed
+    for (const answer of [await put(own, framed(Float32Array.of(1))), await remove(own)])
+      expect(answer).toMatchObject({ ...invalid, json: { error: { argument: 'name' } } });
+    expect(await get(own)).toMatchObject({ status: 404 });
   });
 
   test('other methods, queries and bodies', async () => {

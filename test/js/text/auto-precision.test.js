@@ -92,6 +92,51 @@ describe('choiceFor', () => {
     expect(measure).toHaveBeenCalledTimes(15);
   });
 
+  test('what a device can not run is left out, and said', async () => {
+    const cache = memory();
+    const refused = (code, message) => Object.assign(new Error(message), { code });
+    const measure = async (precision) => {
+      if (precision === 'int8') throw refused('ERR_UNSUPPORTED', 'no such codes');
+      return { ...measured, ms: precision === 'int4' ? 0.1 : 1 };
+    };
+    const choice = await choiceFor(cache, { digest: 'a' }, measure);
+    expect(choice.precision).toBe('int4');
+    expect(choice.why).toMatch(/int8 was left out: no such codes/);
+    expect(choice.figures).toHaveLength(4);
+    const again = jest.fn(measure);
+    expect(await choiceFor(cache, { digest: 'a' }, again)).toEqual(choice);
+    expect(again).not.toHaveBeenCalled();
+  });
+
+  test('without memory for float32 the most exact one that fits, which is not kept', async () => {
+    const cache = memory();
+    const short = Object.assign(new Error('1.3 GB are wanted'), { code: 'ERR_OUT_OF_MEMORY' });
+    const fits = (...some) =>
+      jest.fn(async (precision) => {
+        if (!some.includes(precision)) throw short;
+        return measured;
+      });
+    const choice = await choiceFor(cache, { digest: 'a' }, fits('int8', 'int4'));
+    expect(choice).toMatchObject({ precision: 'int8', figures: [] });
+    expect(choice.why).toMatch(/most exact one that runs here.*float32 was left out: 1.3 GB are wanted/);
+    const later = fits('float32', 'float16', 'bfloat16', 'int8', 'int4');
+    expect((await choiceFor(cache, { digest: 'a' }, later)).precision).toBe('float32');
+    await expect(choiceFor(cache, { digest: 'b' }, fits())).rejects.toBe(short);
+  });
+
+  test('of those who measure at the same time the first is right for all', async () => {
+    const cache = memory();
+    const slow = (ms, fast) => async (precision) => {
+      await sleep(ms);
+      return { ...measured, ms: precision === fast ? 0.1 : 1 };
+    };
+    const choices = await Promise.all([
+      choiceFor(cache, { digest: 'a' }, slow(2, 'int8')),
+      choiceFor(cache, { digest: 'a' }, slow(20, 'float16')),
+    ]);
+    expect(choices.map(({ precision }) => precision)).toEqual(['int8', 'int8']);
+  });
+
   test('keeps nothing where a measurement fails', async () => {
     const cache = memory();
     const measure = async (precision) => {
@@ -106,7 +151,7 @@ describe('choiceFor', () => {
 });
 
 describe('timed', () => {
-  test('the first time does not count, unless it takes long', async () => {
+  test('the first time does not count, however long it takes', async () => {
     let runs = 0;
     const short = await timed(async () => {
       if (++runs === 1) await sleep(60);
@@ -117,10 +162,10 @@ describe('timed', () => {
     expect(short.ms).toBeLessThan(40);
     runs = 0;
     const long = await timed(async () => {
-      ++runs;
-      await sleep(200);
+      await sleep(++runs === 1 ? 400 : 200);
     });
-    expect(runs).toBe(1);
+    expect(runs).toBe(2);
     expect(long.ms).toBeGreaterThan(190);
+    expect(long.ms).toBeLessThan(350);
   });
 });

@@ -360,3 +360,11 @@ test('30,000 texts come in over several turns of the event loop, and run meanwhi
   expect(begun[0]).toBeLessThan(5);
   expect(new Set(begun).size).toBeGreaterThan(5);
 });
+
+test('callers of one text have memory of their own', async () => {
+  const batches = new TextBatches({ run: atOnce().run, budget: 100 });
+  const results = await Promise.all([7, 7, 7].map((id) => batches.add(textsOf([id, 8]))));
+  expect(new Set(results.map(({ rows }) => rows.data.buffer)).size).toBe(3);
+  results[0].rows.data.fill(0);
+  for (const { rows } of results.slice(1)) expect(rows).toEqual(rowsOf(textsOf([7, 8])));
+});

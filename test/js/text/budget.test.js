@@ -37,7 +37,7 @@ describe('kept on disk', () => {
     runs.push(texts);
     await new Promise((resolve) => setTimeout(resolve, 1 + texts.ids.length / 1000));
   };
-  const options = (fields) => ({ run, vocabulary: 100, device: 'cpu', digest: 'abc', folder, ...fields });
+  const options = (fields) => ({ run, vocabulary: 100, longest: 512, device: 'cpu', digest: 'abc', folder, ...fields });
   beforeEach(() => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'budget-'));
     runs.length = 0;
@@ -80,6 +80,39 @@ describe('kept on disk', () => {
     expect(isMeasured).toBe(true);
     expect(problem).toMatch(/ENOTDIR|EEXIST/);
     expect(await tokenBudget(options({ folder: '' }))).not.toHaveProperty('problem');
+  }, 20_000);
+
+  test('texts are no longer than the model takes', async () => {
+    await tokenBudget(options({ longest: 24 }));
+    for (const { offsets, ids } of runs) {
+      const lengths = Array.from(offsets.subarray(1), (offset, i) => offset - offsets[i]);
+      expect(Math.max(...lengths)).toBe(24);
+      expect(Math.min(...lengths)).toBeGreaterThan(0);
+      expect(offsets.at(-1)).toBe(ids.length);
+    }
+  }, 20_000);
+
+  test('a first run that takes long is not what is measured', async () => {
+    let count = 0;
+    const slow = async (texts) => {
+      await new Promise((resolve) => setTimeout(resolve, ++count === 1 ? 1700 : 2 + texts.ids.length / 1000));
+    };
+    expect((await tokenBudget(options({ run: slow }))).tokens).toBeGreaterThanOrEqual(1024);
+  }, 20_000);
+
+  test('what another process has kept meanwhile is right for this one', async () => {
+    const [one, other] = await Promise.all([
+      tokenBudget(options()),
+      tokenBudget(options({ run: (texts) => new Promise((resolve) => setTimeout(resolve, texts.ids.length / 20)) })),
+    ]);
+    expect(other.tokens).toBe(one.tokens);
+  }, 20_000);
+
+  test('sizes that there is no memory for are none', async () => {
+    const short = Object.assign(new Error('no memory'), { code: 'ERR_OUT_OF_MEMORY' });
+    const limited = (most) => (texts) => (texts.ids.length > most ? Promise.reject(short) : run(texts));
+    expect((await tokenBudget(options({ run: limited(512) }))).tokens).toBe(512);
+    await expect(tokenBudget(options({ digest: 'b', run: limited(100) }))).rejects.toBe(short);
   }, 20_000);
 
   test('a job that fails fails it', async () => {

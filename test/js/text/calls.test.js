@@ -2,7 +2,9 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
 const gpu = require('../../..');
+const { LoadedModel } = require('../../../lib/text/loaded-model');
 const { makeModel, writeModel, temporaryFolder, someTexts } = require('../../support/text/models');
 const { embed, encode, normalized } = require('../../support/text/reference');
 
@@ -13,7 +15,7 @@ const spec = makeModel('bert');
 let context, root, model;
 const folderOf = (name, ...of) => writeModel(path.join(root, name), ...of);
 
-/** In float32, which is compared with; what is left out is tested in auto.test.js. */
+/** In float32, which is compared with; what is left out is tested in auto-precision.test.js. */
 const load = (folder, options) =>
   context.loadModel(folder, options === null ? options : { precision: 'float32', ...options });
 
@@ -187,6 +189,43 @@ test.each([
   await expect(call()).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(message) });
 });
 
+test('callers of one text have memory of their own', async () => {
+  const [{ embeddings: a }, { embeddings: b }] = await Promise.all([model.embed(['a copy']), model.embed(['a copy'])]);
+  const expected = [...b.data];
+  a.data.fill(0);
+  expect([...b.data]).toEqual(expected);
+});
+
+test('the tokens of any list of ids are its text', () => {
+  expect(model.decode({ length: 0 })).toBe('');
+  expect(model.decode({ length: 1, 0: 5 })).toBe(model.decode([5]));
+  for (const [ids, message] of [
+    [[1n], /ids\[0\] is 1n, but must be a token's id/],
+    [new BigInt64Array(1), /ids\[0\] is 0n/],
+    [new DataView(new ArrayBuffer(4)), /but must be an array of token ids/],
+    [null, /ids is null/],
+    ['12', /ids is '12'/],
+  ])
+    expect(() => model.decode(ids)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(message) }),
+    );
+});
+
+test('a precision that was found and the same one asked for are one model', async () => {
+  const probes = jest.spyOn(LoadedModel.prototype, 'probe');
+  const folder = path.join(root, 'encoder');
+  const found = await context.loadModel(folder);
+  const asked = await context.loadModel(folder, { precision: found.precision });
+  // The other one is that of all these tests.
+  expect(probes).toHaveBeenCalledTimes(found.precision === 'float32' ? 0 : 1);
+  expect([found.precisionReason, asked.precisionReason]).toEqual([
+    expect.stringMatching(/float32 .* ms/),
+    'it was asked for',
+  ]);
+  probes.mockRestore();
+  await Promise.all([found.close(), asked.close()]);
+});
+
 test('an encoder ranks nothing, a cross-encoder embeds nothing', async () => {
   await expect(model.rerank('a', ['b'])).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
   const reranker = await load(folderOf('reranker', makeModel('bert', { head: true })));
@@ -196,11 +235,41 @@ test('an encoder ranks nothing, a cross-encoder embeds nothing', async () => {
   expect(await reranker.rerank('a', ['the copy', 'a', 'the copy'], { topK: 2 })).toHaveLength(2);
   const equal = await reranker.rerank('a', ['work', 'work', 'work']);
   expect(equal.map(({ index }) => index)).toEqual([0, 1, 2]);
-  await expect(reranker.rerank('a', ['b', 3])).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  for (const [query, documents, message] of [
+    ['a', ['b', 3], /documents\[1\] is 3, but must be a string/],
+    ['a', 'abc', /documents is 'abc', but must be an array of strings/],
+    [5, ['b'], /query is 5, but must be a string/],
+  ])
+    await expect(reranker.rerank(query, documents)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
   await expect(reranker.rerank('a', ['the '.repeat(40)], { truncate: false })).rejects.toMatchObject({
     message: expect.stringMatching(/documents\[0\] has 44 tokens with its query, but the model takes 24 at most/),
   });
   await reranker.close();
+});
+
+test('a deadline is one of the whole call', async () => {
+  const { run } = context;
+  const slow = jest.spyOn(context, 'run').mockImplementation(async (...args) => {
+    await sleep(100);
+    return run.apply(context, args);
+  });
+  const texts = new Array(40).fill('the copy'); // five times eight
+  await expect(model.embed(texts, { returnAttention: 0, timeout: 250 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+  expect((await model.embed(texts.slice(9), { returnAttention: 0, timeout: 20_000 })).attention).toHaveLength(31);
+  slow.mockRestore();
+  // Long before they are tokenized.
+  const began = performance.now();
+  const long = model.embed(new Array(300_000).fill('the copy of a work'), { timeout: 5 });
+  await expect(long).rejects.toMatchObject({
+    code: 'ERR_TIMEOUT',
+    message: expect.stringMatching(/not tokenized within [\d.]+ ms/),
+  });
+  const cut = performance.now() - began;
+  expect((await model.tokenize(new Array(300_000).fill('the copy of a work'))).truncated).toHaveLength(300_000);
+  expect(cut).toBeLessThan((performance.now() - began - cut) / 2);
 });
 
 test('an aborted signal and a deadline end a call', async () => {

@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const gpu = require('../../..');
-const { makeModel, writeModel, temporaryFolder } = require('../../support/text/models');
+const { makeModel, tokenizerOf, writeModel, temporaryFolder } = require('../../support/text/models');
 
 let context, root;
 let folders = 0;
@@ -67,6 +67,8 @@ describe('config.json', () => {
     ],
     [{ layer_norm_eps: 0 }, /'layer_norm_eps' is 0/],
     [{ hidden_size: 'wide' }, /'hidden_size' is 'wide'/],
+    [{ num_hidden_layers: 1e8 }, /'num_hidden_layers' is 100000000, .* a whole number from 1 to 1000/],
+    [{ vocab_size: 2 ** 40 }, /'vocab_size' is 1099511627776, .* from 1 to 2147483647/],
   ])('with %p', async (change, message) => {
     await expectRefused(withConfig(change), 'ERR_UNSUPPORTED', message);
   });
@@ -81,6 +83,15 @@ describe('config.json', () => {
     };
     const model = await load(withConfig({ ...harmless, chunk_size_feed_forward: 0, use_cache: true }));
     await model.close();
+  });
+
+  it.each([
+    ['distilbert', 'n_layers'],
+    ['mpnet', 'num_hidden_layers'],
+    ['roberta', 'num_hidden_layers'],
+  ])('of %s with more layers than there is memory for', async (family, key) => {
+    const many = withConfig({ [key]: 1e8 }, makeModel(family));
+    await expectRefused(many, 'ERR_UNSUPPORTED', new RegExp(`'${key}' is 100000000`));
   });
 
   it('of MPNet with other buckets or padding', async () => {
@@ -164,8 +175,29 @@ describe('the folder', () => {
     [{ pooling_mode: 'attention' }, /the pooling 'attention' is not built here/],
     [{ include_prompt: false }, /'include_prompt' is false/],
     [{ pooling_mode_attention: true }, /'pooling_mode_attention' is no key that is known/],
+    [{ pooling_mode: ['mean', 'cls'] }, /pooling_mode is \['mean', 'cls'\], but .* in the order cls, mean/],
   ])('has a pooling with %p', async (pooling, message) => {
     await expectRefused(folderOf(spec, { pooling }), 'ERR_UNSUPPORTED', message);
+  });
+
+  it.each([
+    [{ pooling_mode_cls_token: 'true' }, /pooling_mode_cls_token is 'true', but must be true or false/],
+    [{ pooling_mode_mean_tokens: 1 }, /pooling_mode_mean_tokens is 1, but must be true or false/],
+    [{ pooling_mode_mean_tokens: false }, /all of its poolings are false/],
+    [{ pooling_mode: ['cls', 'cls'] }, /pooling_mode has 'cls' twice/],
+    [{ pooling_mode: [] }, /pooling_mode is \[\], but must be a name or several/],
+    [{ pooling_mode: [1] }, /pooling_mode is \[1\], but must be a name or several/],
+  ])('has a pooling that is none with %p', async (pooling, message) => {
+    await expectRefused(folderOf(spec, { pooling }), 'ERR_INVALID_ARGUMENT', message);
+  });
+
+  it('has more modules than any model', async () => {
+    const folder = folderOf(spec, { pooling: { pooling_mode: 'cls' } });
+    const file = path.join(folder, 'modules.json');
+    const modules = JSON.parse(fs.readFileSync(file, 'utf8'));
+    const normalize = { type: 'sentence_transformers.models.Normalize', path: '' };
+    fs.writeFileSync(file, JSON.stringify([...modules, ...new Array(15).fill(normalize)]));
+    await expectRefused(folder, 'ERR_UNSUPPORTED', /modules.json' has 17 modules, but .* 16 at most/);
   });
 
   it('has a pooling for other widths', async () => {
@@ -174,13 +206,61 @@ describe('the folder', () => {
   });
 
   it('has texts made lower case, or a task that is another', async () => {
-    const model = await load(folderOf(spec, { sentence: { max_seq_length: 16, do_lower_case: true } }));
+    const { normalizer: _, ...cased } = tokenizerOf(spec);
+    const sensitive = { ...spec, tokenizer: { ...cased, normalizer: null } };
+    const model = await load(folderOf(sensitive, { sentence: { max_seq_length: 16, do_lower_case: true } }));
     expect(model.maxLength).toBe(16);
+    const [{ embeddings: upper }, { embeddings: lower }] = [await model.embed('A COPY'), await model.embed('a copy')];
+    expect(upper.data).toEqual(lower.data);
+    expect(await model.count('THE COPY')).toEqual([4]);
+    // The first letter is two units in lower case.
+    const { spans } = await model.tokenize('İ COPY , A', { offsets: true });
+    expect([...spans.subarray(2)]).toEqual([0, 1, 2, 6, 7, 8, 9, 10, 0, 0]);
     await model.close();
     const sentence = { transformer_task: 'fill-mask' };
     await expectRefused(folderOf(spec, { sentence }), 'ERR_UNSUPPORTED', /'transformer_task' is 'fill-mask'/);
     const prompts = { query_length: 32 };
     await expectRefused(folderOf(spec, { sentence: prompts }), 'ERR_UNSUPPORTED', /'query_length' is no key/);
+  });
+});
+
+describe('a folder that is changed while it is loaded', () => {
+  it.each(['model.safetensors', 'tokenizer.json', 'config.json'])('is refused by its file %s', async (name) => {
+    const folder = folderOf();
+    const file = path.join(folder, name);
+    const replace = () => {
+      fs.copyFileSync(file, `${file}.new`);
+      fs.renameSync(`${file}.new`, file);
+    };
+    const loading = load(folder, { onProgress: ({ step }) => step === 'digest' && replace() });
+    await expect(loading).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(new RegExp(`${name}' was changed while the model was loaded`)),
+    });
+    const again = await load(folder);
+    await again.close();
+  });
+
+  it('keeps nothing of it', async () => {
+    const folder = folderOf();
+    const file = path.join(folder, 'model.safetensors');
+    const before = process.env.SHADER_CACHE_DIR;
+    const cache = (process.env.SHADER_CACHE_DIR = path.join(root, 'cache'));
+    try {
+      // Between the digest and the packing.
+      const run = jest.spyOn(context, 'run').mockImplementationOnce((...args) => {
+        fs.utimesSync(file, 1, 1);
+        return context.run(...args);
+      });
+      const loading = load(folder, { precision: 'int8' });
+      await expect(loading).rejects.toMatchObject({ message: expect.stringMatching(/was changed while/) });
+      run.mockRestore();
+      const kept = fs.existsSync(cache) ? fs.readdirSync(cache, { recursive: true }) : [];
+      expect(kept.filter((name) => fs.statSync(path.join(cache, name)).isFile())).toEqual([]);
+    } finally {
+      if (before === undefined) delete process.env.SHADER_CACHE_DIR;
+      else process.env.SHADER_CACHE_DIR = before;
+    }
   });
 });
 

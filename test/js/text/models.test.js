@@ -125,7 +125,7 @@ describe('what comes behind the encoder', () => {
   it.each([
     ['cls', { pooling_mode_cls_token: true, pooling_mode_mean_tokens: false }],
     ['max', { pooling_mode_max_tokens: true, pooling_mode_mean_tokens: false }],
-    ['lasttoken', { pooling_mode_lasttoken: true }],
+    ['lasttoken', { pooling_mode_lasttoken: true, pooling_mode_mean_tokens: false }],
     ['cls', { pooling_mode: 'cls', word_embedding_dimension: undefined, embedding_dimension: 32 }],
   ])('the pooling %s', async (pooling, config) => {
     await expectEmbeddings(makeModel('bert'), { pooling: config }, { pooling });

@@ -254,3 +254,16 @@ test('a signal ends what has begun, and leaves its threads to others', async () 
   await Promise.all(pending);
   tokenizer.close();
 });
+
+test('a deadline ends a call, while its texts are copied, too', async () => {
+  const many = Array.from({ length: 200_000 }, () => 'some words of a text');
+  for (const texts of [many, ['word '.repeat(4_000_000)]]) {
+    const began = performance.now();
+    const error = await failure(bert.encode(texts, { timeout: 3 }), 'ERR_TIMEOUT');
+    expect(error.message).toMatch(/not tokenized within 3 ms/);
+    expect(performance.now() - began).toBeLessThan(100);
+    await error.released;
+  }
+  await failure(bert.encode(['a'], { timeout: 0 }), INVALID);
+  expect((await bert.encode(['a'], { timeout: 20_000 })).ids).toHaveLength(3);
+});

@@ -117,7 +117,7 @@ describe('through loadModel()', () => {
       expect(first.precisionReason).toMatch(/the fastest on this device.*float32 .* ms; float16 .* cosine/);
       expect(Object.keys(kPrecisions)).toContain(first.precision);
       const files = fs.readdirSync(path.join(folder, 'text'));
-      expect(files.length).toBe(first.precision === 'float32' ? 1 : 2);
+      expect(files.length).toBe(first.precision === 'float32' ? 2 : 3); // the choice, the budget, packed weights
       await first.close();
       const again = await gpu.loadModel(gpu.defaultModel);
       expect(again.precisionReason).toBe(first.precisionReason); // with the very numbers

@@ -4,6 +4,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const gpu = require('../../..');
+const { FileStamps } = require('../../../lib/text/digest');
 const { makeModel, writeModel, temporaryFolder } = require('../../support/text/models');
 const { writeSafetensors } = require('../../support/text/safetensors');
 
@@ -106,8 +107,22 @@ test('that becomes shorter while it is loaded ends in an error, not in SIGBUS', 
   });
   await expect(loading).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
+    message: expect.stringMatching(/model.safetensors' was changed while the model was loaded/),
+  });
+});
+
+test('that becomes shorter between its digest and its tensors ends in an error, too', async () => {
+  const folder = folderOf(makeModel('bert', { width: 384, heads: 12, layers: 2, hidden: 1536 }));
+  const { check } = FileStamps.prototype;
+  const cut = jest.spyOn(FileStamps.prototype, 'check').mockImplementationOnce(async function (files) {
+    await check.call(this, files);
+    fs.truncateSync(fileOf(folder), 1 << 20);
+  });
+  await expect(load(folder)).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
     message: expect.stringMatching(/ends before tensor '.*' does: it has become shorter since it was opened/),
   });
+  cut.mockRestore();
 });
 
 test('that becomes shorter once it is loaded changes nothing', async () => {

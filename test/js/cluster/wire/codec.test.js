@@ -31,6 +31,7 @@ const entry = {
   member: 1,
   index: 0,
   deviceName: 'a processor',
+  driver: 'a driver, 1.0',
   software: false,
   canDraw: false,
 };

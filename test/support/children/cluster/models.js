@@ -15,7 +15,7 @@ const folder = path.join(root, 'encoder');
 
 /** Where this process finds a model's weights: the same for all means that they lie there once. */
 async function placeOf(manager, { digest, precision }) {
-  const shared = await manager.lookup(`text:${digest}:${precision}`);
+  const shared = await manager.lookup(`switchyard:text:${digest}:${precision}`);
   const { region, block, generation } = shared.handle;
   const { sealed } = shared;
   shared.release();
@@ -55,7 +55,7 @@ module.exports = {
     async load({ manager }, key, from) {
       const model = await manager.loadModel(from, { precision: 'float32' });
       models.set(key, model);
-      return { place: await placeOf(manager, model), memory: model.memory };
+      return { place: await placeOf(manager, model), memory: model.memory, digest: model.digest };
     },
     async embed(_, key) {
       const { embeddings } = await models.get(key).embed(kTexts);
@@ -93,7 +93,7 @@ module.exports = {
     },
 
     async 'who closes a model leaves the others theirs, and the name to those who come'(trial) {
-      const name = `text:${trial.own.digest}:float32`;
+      const name = `switchyard:text:${trial.own.digest}:float32`;
       await trial.call(0, 'close', 'a');
       await until(async () => !(await isGone(trial.manager, name)), 5000, 'the name');
       const { place } = await trial.call(0, 'load', 'b', folder);
@@ -113,6 +113,24 @@ module.exports = {
       await trial.call(again, 'close', 'c');
     },
 
+    async 'weights that only a process which died had are gone with it'(trial) {
+      const other = path.join(root, 'other');
+      const { digest } = await trial.call(
+        trial.workers[0],
+        'load',
+        'e',
+        writeModel(other, makeModel('bert', { seed: 9 })),
+      );
+      const name = `switchyard:text:${digest}:float32`;
+      assert.strictEqual(await isGone(trial.manager, name), false);
+      const [dying] = trial.workers;
+      trial.call(dying, 'stop').catch(() => {});
+      await until(() => isGone(trial.manager, name), 5000, 'the end of the name');
+      await until(() => trial.workers.length === 2, 15_000, 'its successor');
+      // What others have is there again.
+      await until(async () => !(await isGone(trial.manager, `switchyard:text:${trial.own.digest}:float32`)), 5000);
+    },
+
     async 'a damaged folder is refused in each process, and takes none down'(trial) {
       const damaged = path.join(root, 'damaged');
       writeModel(damaged, spec);
@@ -124,7 +142,7 @@ module.exports = {
     },
 
     async 'the last one takes the weights along'(trial) {
-      const name = `text:${trial.own.digest}:float32`;
+      const name = `switchyard:text:${trial.own.digest}:float32`;
       await trial.own.close();
       await assert.rejects(trial.own.embed('a'), { code: 'ERR_CLOSED' });
       for (const worker of trial.workers) await trial.call(worker, 'close', 'a').catch(() => {});
