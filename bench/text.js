@@ -12,7 +12,7 @@ const { report } = require('./report');
 
 const usage = `usage: npm run bench:text -- [options]
   --json          print JSON
-  --out FILE      write JSON to a file too
+  --out FILE      write JSON to a file too, after each group
   --only NAME     only the groups and figures whose name contains NAME; may be repeated
   --quick         short measurements, to see that everything works
   --no-install    with the libraries that are in bench/node_modules already
@@ -41,6 +41,11 @@ function readOptions() {
   return { ...values, chosen: (name) => !only || only.some((it) => name.includes(it)) };
 }
 
+function write(file, result) {
+  fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+  fs.writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+}
+
 async function main() {
   const options = readOptions();
   if (!options['no-build']) await setup({ targets: ['switchyard_node'] });
@@ -49,15 +54,12 @@ async function main() {
     say(`the load is ${about.loadAtStart}: something else is running, and these figures will suffer`);
   if (!options['no-install']) installLibraries(say);
   const { textFigures } = require('./text/index'); // what it requires is there now
-  const figures = [];
+  const result = { machine: about, quick: Boolean(options.quick), figures: [] };
   for (const group of textFigures(options)) {
-    const taken = await takeGroup(group, options.chosen, say);
-    figures.push(...taken.figures);
-  }
-  const result = { machine: about, quick: Boolean(options.quick), figures };
-  if (options.out) {
-    fs.mkdirSync(path.dirname(path.resolve(options.out)), { recursive: true });
-    fs.writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
+    const { figures } = await takeGroup(group, options.chosen, say);
+    result.figures.push(...figures);
+    for (const { name, value, unit } of figures) say(`    ${name}: ${value?.toPrecision?.(4) ?? value} ${unit ?? ''}`);
+    if (options.out) write(options.out, result);
   }
   console.log(
     options.json ? JSON.stringify(result, null, 2) : report({ ...result, devices: [], rows: [], libraries: [] }),
