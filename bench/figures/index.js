@@ -196,6 +196,27 @@ function attention(device, { quick }) {
   ];
 }
 
+function halves(device, { quick }) {
+  const how = { device, rounds: quick ? 1 : 5, roundMs: quick ? 100 : 300 };
+  return [
+    {
+      name: `float16 over float32, the slowest of three, ${device}`,
+      unit: 'of the time',
+      ...atMost(0.65),
+      take: async () => {
+        const times = Object.entries(await fresh('halves', 'overFloats', how)).map(([type, { float32, float16 }]) => ({
+          ratio: float16 / float32,
+          text: `${type} ${round(float16)} ms of ${round(float32)} (${round(float16 / float32)})`,
+        }));
+        return {
+          value: Math.max(...times.map(({ ratio }) => ratio)),
+          detail: `16 Mi elements, 64 MB as float32, on the device: ${times.map(({ text }) => text).join(', ')}`,
+        };
+      },
+    },
+  ];
+}
+
 function memory(device, { quick }) {
   const gc = ['--expose-gc'],
     cycles = quick ? 1000 : 10_000,
@@ -254,6 +275,7 @@ function scriptFigures(devices, options) {
     ...devices.filter((device) => !device.startsWith('cpu')).flatMap((device) => files(device, options)),
     ...devices.flatMap((device) => execution(device, options)),
     ...devices.flatMap((device) => attention(device, options)),
+    ...devices.flatMap((device) => halves(device, options)),
     ...devices.flatMap((device) => memory(device, options)),
     ...idle(options),
   ];
