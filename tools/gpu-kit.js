@@ -19,6 +19,8 @@ const kUsage = `usage: npm run gpu:kit -- [--archs release|LIST] [--no-build | -
 const kMostBytes = 40 * 2 ** 20;
 const kOldestGlibc = /** @type {[number, number]} */ ([2, 35]);
 const kTargets = ['switchyard_node', 'switchyard_compiler', 'switchyard_tests', 'switchyard_bench'];
+/** What the kit's scripts require of other benchmarks. */
+const kBenchFiles = ['bench/machine.js', 'bench/text/generated-model.js', 'bench/text/safetensors.js'];
 const kPrograms = ['switchyard.node', 'switchyard-compiler', 'switchyard_tests', 'switchyard_bench'];
 // What the library loads in a cluster without a server: no fastify, no commander, no sharp.
 const kPackages = ['pino', 'prom-client', 'yaml'];
@@ -124,7 +126,10 @@ function stageAll(from, archs) {
   copyTree('lib', app, (file) => !file.endsWith('.d.ts'));
   copyTree('test/gpu', app);
   copyTree('bench/kit', app);
-  fs.copyFileSync(path.join(root, 'bench', 'machine.js'), path.join(app, 'bench', 'machine.js'));
+  for (const file of kBenchFiles) {
+    fs.mkdirSync(path.dirname(path.join(app, file)), { recursive: true });
+    fs.copyFileSync(path.join(root, file), path.join(app, file));
+  }
   fs.copyFileSync(path.join(root, 'docs', 'gpu.md'), path.join(stage, 'README.md'));
   const unneeded = /\.(md|markdown|ts|map|mjs)$|\/(test|tests|docs|benchmarks|examples|\.github)$/;
   for (const folder of closureOf(root, kPackages))

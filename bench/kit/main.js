@@ -13,6 +13,7 @@ const { environmentWith, findLibraries, loadedBy } = require('./libraries');
 const checks = require('./parts/checks');
 const native = require('./parts/native');
 const processes = require('./parts/processes');
+const { text } = require('./parts/text');
 const { Report, schema } = require('./report');
 const { rows } = require('./rows');
 
@@ -21,7 +22,7 @@ const kUsage = `usage: run.sh [--minutes N] [--out DIR] [--device ID]... [--only
   --out DIR     where gpu-report.json and gpu-report.md go (gpu-report); they are written after each figure
   --device ID   cuda:0, vulkan:0 or cpu:0; may be repeated. Without: cuda:0, and vulkan:0 where that is a card, too
   --only PART   devices, conformance, conformance-rest, end-to-end, card, resident, host, transfers, contexts,
-                two-processes, sanitizer; may be repeated
+                two-processes, text, sanitizer; may be repeated
 SWITCHYARD_KIT_VULKAN names a folder with a Vulkan loader (libvulkan.so.1) to be used, SWITCHYARD_KIT_LIBRARIES folders
 with cuBLASLt and NVRTC of CUDA 13, which come before all others.
 It ends with 0 when everything was measured, 1 when something failed or a card of NVIDIA's was not reached by CUDA, 2
@@ -29,7 +30,7 @@ when nothing could be measured, 3 when time ran out before the end.`;
 
 const root = path.join(__dirname, '..', '..');
 const kParts = { ...checks, card: native.card, resident: native.resident, host: native.host };
-Object.assign(kParts, { transfers: native.transfers, ...processes });
+Object.assign(kParts, { transfers: native.transfers, ...processes, text });
 // Of the time of its device, what a part may take before the others have had theirs. It goes on at the end.
 const kShare = { conformance: 0.25, 'conformance-rest': 0.2, 'end-to-end': 0.2, sanitizer: 0.3 };
 const kRowMs = 90_000;

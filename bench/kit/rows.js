@@ -207,6 +207,29 @@ const kProcesses = [
   },
 ];
 
+const kText = [
+  {
+    part: 'text',
+    name: 'texts of 128 tokens, bfloat16',
+    unit: 'sentences/s',
+    limit: 'product bfloat16, of its products',
+    expect: 0.4,
+    binds: 'tensor cores on products of 384 columns, then memory between them',
+    why:
+      "MiniLM's shape, jobs of the model's own budget, two at a time, vectors to the host: 2.9 GFLOP a text, of which " +
+      'attention is a twentieth; 100,000 a second are 0.29 of the peak',
+  },
+  {
+    part: 'text',
+    name: 'texts of 128 tokens, tokenized',
+    unit: 'sentences/s',
+    limit: 'the same without tokenizing',
+    expect: null,
+    binds: 'tokenizing, where the processor is slower than the card',
+    why: 'embed() of strings: some 6 million tokens a second for each thread that tokenizes',
+  },
+];
+
 const kSanitizers = ['memcheck', 'racecheck', 'initcheck', 'synccheck'].map((tool) => ({
   part: 'sanitizer',
   name: `compute-sanitizer, ${tool}`,
@@ -231,6 +254,7 @@ function rows(card) {
     ...kHost,
     ...kTransfers,
     ...kProcesses,
+    ...kText,
     ...kSanitizers,
   ];
 }

@@ -121,11 +121,13 @@ const kModules = [
  * @param {boolean} [options.isCrossEncoder]
  * @param {number} [options.seed]
  * @param {typeof kMiniLM} [options.sizes]
+ * @param {string[]} [options.words] the vocabulary, as many as `sizes` says
+ * @param {string} [options.within] the folder that it is made in
  * @returns {string} the folder
  */
-function generatedModel({ isCrossEncoder = false, seed = 1, sizes = kMiniLM } = {}) {
+function generatedModel({ isCrossEncoder = false, seed = 1, sizes = kMiniLM, words, within = kFolder } = {}) {
   const kind = isCrossEncoder ? 'cross-encoder' : 'encoder';
-  const folder = path.join(kFolder, `${kind}-${sizes.layers}x${sizes.width}-${seed}-v${kVersion}`);
+  const folder = path.join(within, `${kind}-${sizes.layers}x${sizes.width}-${seed}-v${kVersion}`);
   if (fs.existsSync(folder)) return folder;
   const making = `${folder}.${process.pid}`;
   const write = (name, value) => {
@@ -134,7 +136,7 @@ function generatedModel({ isCrossEncoder = false, seed = 1, sizes = kMiniLM } = 
     fs.writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value));
   };
   write('config.json', configOf(sizes, isCrossEncoder));
-  write('vocab.txt', `${vocabulary().join('\n')}\n`);
+  write('vocab.txt', `${(words ?? vocabulary()).join('\n')}\n`);
   write('tokenizer_config.json', { tokenizer_class: 'BertTokenizer', do_lower_case: true, model_max_length: 256 });
   if (!isCrossEncoder) {
     write('modules.json', kModules);

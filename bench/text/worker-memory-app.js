@@ -22,18 +22,25 @@ function worker() {
   const manager = gpu.createGPUClusterManager({ contextTypes: ['cpu'], contextsPerWorker: 1, memoryLimit: '2 GB' });
   const models = new Map();
   process.on('message', async ({ folder }) => {
+    if (!folder) return; // the manager's own messages come this way, too
     try {
-      process.send({ weights: await useModel(manager, folder, models) });
+      process.send({ answer: { weights: await useModel(manager, folder, models) } });
     } catch (error) {
-      process.send({ error: error.message });
+      process.send({ answer: { error: error.message } });
     }
   });
-  manager.ready.then(() => process.send({ ready: true }));
+  manager.ready.then(() => process.send({ answer: { ready: true } }));
 }
 
 const ask = (asked, message) =>
   new Promise((resolve, reject) => {
-    asked.once('message', (answer) => (answer.error ? reject(new Error(answer.error)) : resolve(answer)));
+    const onMessage = ({ answer }) => {
+      if (!answer) return;
+      asked.off('message', onMessage);
+      if (answer.error) reject(new Error(answer.error));
+      else resolve(answer);
+    };
+    asked.on('message', onMessage);
     if (message) asked.send(message);
   });
 

@@ -298,9 +298,9 @@ void multiplyFew(const Product& p, const Part& part) {
         const size_t last = part.column + part.columns, next = HWY_MIN(first + c + kDotColumns, last);
         const std::byte *const from = b.at(next, 0), *const to = b.at(HWY_MIN(next + kDotColumns, last), 0);
         Ahead ahead(from, lies && layout.blocks == 1 ? static_cast<size_t>(to - from) : 0,
-                    (part.rows + kDotRows - 1) / kDotRows);
-        for (size_t r = 0; r < part.rows; r += kDotRows) {
-          const size_t rows = HWY_MIN(kDotRows, part.rows - r);
+                    (part.rows + tile.dotRows - 1) / tile.dotRows);
+        for (size_t r = 0; r < part.rows; r += tile.dotRows) {
+          const size_t rows = HWY_MIN(tile.dotRows, part.rows - r);
           ahead.step();
           const uint32_t* const row = words.as<uint32_t>() + r * ld + block * layout.stride;
           if (bulk) tile.dots(rows, row, ld, lying, bulk, sums.at(r, c), sums.ld, false);

@@ -69,19 +69,19 @@ void dotRows(const uint32_t* a, size_t ldA, const uint32_t* const* b, size_t wor
 template <class Set>
 void dotsOf(size_t rows, const uint32_t* a, size_t ldA, const uint32_t* const* b, size_t words, void* acc, size_t ldAcc,
             bool add) {
-  switch (rows) {
-    case 1: return dotRows<Set, 1>(a, ldA, b, words, acc, ldAcc, add);
-    case 2: return dotRows<Set, 2>(a, ldA, b, words, acc, ldAcc, add);
-    case 3: return dotRows<Set, 3>(a, ldA, b, words, acc, ldAcc, add);
-    default: return dotRows<Set, 4>(a, ldA, b, words, acc, ldAcc, add);
+  if (rows == 1) return dotRows<Set, 1>(a, ldA, b, words, acc, ldAcc, add);
+  if constexpr (Set::kDotRows > 2) {
+    if (rows == 4) return dotRows<Set, 4>(a, ldA, b, words, acc, ldAcc, add);
+    if (rows == 3) return dotRows<Set, 3>(a, ldA, b, words, acc, ldAcc, add);
   }
+  dotRows<Set, 2>(a, ldA, b, words, acc, ldAcc, add);
 }
 
 template <class Set>
 TileKernel tilesOf(Words words, const char* name) {
   TileKernel made;
   made.words = words, made.name = name;
-  made.rows = Set::kRows, made.columns = 2 * Set::kWords, made.dotStep = Set::kWords;
+  made.rows = Set::kRows, made.columns = 2 * Set::kWords, made.dotStep = Set::kWords, made.dotRows = Set::kDotRows;
   made.unsignedTiles = made.unsignedDots = Set::kUnsignedA;
   made.multiply = multiplyUpTo<Set, Set::kRows>;
   made.dots = dotsOf<Set>;

@@ -20,7 +20,7 @@ namespace {
 // One word at a time.
 struct ScalarSet {
   using Vector = uint32_t;
-  static constexpr size_t kWords = 1, kRows = 4;
+  static constexpr size_t kWords = 1, kRows = 4, kDotRows = 2;
   static constexpr bool kUnsignedA = false;
   static Vector zero() { return 0; }
   static Vector load(const uint32_t* from) { return *from; }
@@ -89,14 +89,16 @@ HWY_INLINE void storeFourSums(D d, hn::Vec<D> a, hn::Vec<D> b, hn::Vec<D> c, hn:
 }
 
 #if HWY_TARGET <= HWY_AVX3
-constexpr size_t kRegisterRows = 12;  // 24 sums of 32 registers
+constexpr size_t kRegisterRows = 12;    // 24 sums of 32 registers
+constexpr size_t kRegisterDotRows = 4;  // 16 sums, and the four columns
 #else
-constexpr size_t kRegisterRows = 6;  // 12 of 16
+constexpr size_t kRegisterRows = 6;     // 12 of 16
+constexpr size_t kRegisterDotRows = 2;  // 8
 #endif
 
 struct FloatSet {
   using Vector = Vec;
-  static constexpr size_t kWords = kLanes, kRows = kRegisterRows;
+  static constexpr size_t kWords = kLanes, kRows = kRegisterRows, kDotRows = kRegisterDotRows;
   static constexpr bool kUnsignedA = false;
   static const float* floats(const uint32_t* from) { return reinterpret_cast<const float*>(from); }
   static HWY_INLINE Vector zero() { return hn::Zero(kF); }
@@ -112,7 +114,7 @@ struct FloatSet {
 
 struct Int16Set {
   using Vector = IVec;
-  static constexpr size_t kWords = kLanes, kRows = kRegisterRows;
+  static constexpr size_t kWords = kLanes, kRows = kRegisterRows, kDotRows = kRegisterDotRows;
   static constexpr bool kUnsignedA = false;
   static const int32_t* ints(const uint32_t* from) { return reinterpret_cast<const int32_t*>(from); }
   static HWY_INLINE Vector zero() { return hn::Zero(kI); }

@@ -23,7 +23,7 @@ namespace {
 
 struct Set512 {
   using Vector = __m512i;
-  static constexpr size_t kWords = 16, kRows = 12;
+  static constexpr size_t kWords = 16, kRows = 12, kDotRows = 4;
   static Vector zero() { return _mm512_setzero_si512(); }
   static Vector load(const uint32_t* from) { return _mm512_loadu_si512(from); }
   static Vector broadcast(const uint32_t* from) { return _mm512_set1_epi32(static_cast<int>(*from)); }
@@ -87,7 +87,7 @@ namespace {
 
 struct VnniSet {
   using Vector = __m256i;
-  static constexpr size_t kWords = 8, kRows = 6;
+  static constexpr size_t kWords = 8, kRows = 6, kDotRows = 2;
   static constexpr bool kUnsignedA = true;
   static const __m256i* at(const uint32_t* from) { return reinterpret_cast<const __m256i*>(from); }
   static Vector zero() { return _mm256_setzero_si256(); }
