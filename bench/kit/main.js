@@ -13,7 +13,7 @@ const { environmentWith, findLibraries, loadedBy } = require('./libraries');
 const checks = require('./parts/checks');
 const native = require('./parts/native');
 const processes = require('./parts/processes');
-const { text } = require('./parts/text');
+const texts = require('./parts/text');
 const { Report, schema } = require('./report');
 const { rows } = require('./rows');
 
@@ -30,7 +30,7 @@ when nothing could be measured, 3 when time ran out before the end.`;
 
 const root = path.join(__dirname, '..', '..');
 const kParts = { ...checks, card: native.card, resident: native.resident, host: native.host };
-Object.assign(kParts, { transfers: native.transfers, ...processes, text });
+Object.assign(kParts, { transfers: native.transfers, ...processes, ...texts });
 // Of the time of its device, what a part may take before the others have had theirs. It goes on at the end.
 const kShare = { conformance: 0.25, 'conformance-rest': 0.2, 'end-to-end': 0.2, sanitizer: 0.3 };
 const kRowMs = 90_000;

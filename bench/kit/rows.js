@@ -216,8 +216,8 @@ const kText = [
     expect: 0.4,
     binds: 'tensor cores on products of 384 columns, then memory between them',
     why:
-      "MiniLM's shape, jobs of the model's own budget, two at a time, vectors to the host: 2.9 GFLOP a text, of which " +
-      'attention is a twentieth; 100,000 a second are 0.29 of the peak',
+      "MiniLM's shape, jobs of the model's own budget, two at a time, vectors to the host: 2.9 GFLOP a text, of " +
+      'which attention is a twentieth; 100,000 a second are 0.29 of the peak',
   },
   {
     part: 'text',

@@ -1,4 +1,4 @@
-// A text model on the device, in a process of its own: what its graph of jobs does, and what a caller with strings gets.
+// A text model on the device, in a process of its own: its graph of jobs, and what a caller with strings gets.
 'use strict';
 const path = require('node:path');
 const { eachRow } = require('./native');
