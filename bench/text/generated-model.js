@@ -42,7 +42,7 @@ function normalOf(seed) {
 }
 
 /** All tensors of a BertModel, or of a BertForSequenceClassification with one label. */
-function makeTensors(sizes, { seed, isCrossEncoder }) {
+function makeTensors(sizes, { seed, isCrossEncoder, gain }) {
   const normal = normalOf(seed);
   const tensors = new Map();
   const prefix = isCrossEncoder ? 'bert.' : '';
@@ -57,7 +57,7 @@ function makeTensors(sizes, { seed, isCrossEncoder }) {
       ),
     });
   const linear = (name, rows, columns) => {
-    put(`${name}.weight`, [rows, columns], 1 / Math.sqrt(columns));
+    put(`${name}.weight`, [rows, columns], gain / Math.sqrt(columns));
     put(`${name}.bias`, [rows], 0.02);
   };
   const norm = (name) => {
@@ -120,14 +120,15 @@ const kModules = [
  * @param {object} [options]
  * @param {boolean} [options.isCrossEncoder]
  * @param {number} [options.seed]
+ * @param {number} [options.gain] how much a layer adds to what goes by it: the less, the more sentences differ
  * @param {typeof kMiniLM} [options.sizes]
  * @param {string[]} [options.words] the vocabulary, as many as `sizes` says
  * @param {string} [options.within] the folder that it is made in
  * @returns {string} the folder
  */
-function generatedModel({ isCrossEncoder = false, seed = 1, sizes = kMiniLM, words, within = kFolder } = {}) {
+function generatedModel({ isCrossEncoder = false, seed = 1, gain = 1, sizes = kMiniLM, words, within = kFolder } = {}) {
   const kind = isCrossEncoder ? 'cross-encoder' : 'encoder';
-  const folder = path.join(within, `${kind}-${sizes.layers}x${sizes.width}-${seed}-v${kVersion}`);
+  const folder = path.join(within, `${kind}-${sizes.layers}x${sizes.width}-${seed}-${gain}-v${kVersion}`);
   if (fs.existsSync(folder)) return folder;
   const making = `${folder}.${process.pid}`;
   const write = (name, value) => {
@@ -143,7 +144,7 @@ function generatedModel({ isCrossEncoder = false, seed = 1, sizes = kMiniLM, wor
     write('1_Pooling/config.json', { word_embedding_dimension: sizes.width, pooling_mode_mean_tokens: true });
     write('sentence_bert_config.json', { max_seq_length: 256, do_lower_case: false });
   }
-  writeTensors(path.join(making, 'model.safetensors'), makeTensors(sizes, { seed, isCrossEncoder }));
+  writeTensors(path.join(making, 'model.safetensors'), makeTensors(sizes, { seed, isCrossEncoder, gain }));
   fs.renameSync(making, folder);
   return folder;
 }

@@ -6,7 +6,7 @@ const { defaultEncoder } = require('./default-model');
 const { eventLoop, memory } = require('./behaviour');
 const { workerMemory } = require('./worker-memory');
 const { commandLine } = require('./command-line');
-const { tokenizers, precisions } = require('./scripts');
+const { tokenizers, precisions, generatedPrecisions } = require('./scripts');
 
 /** @param {{ quick?: boolean }} options */
 function textFigures(options) {
@@ -18,6 +18,7 @@ function textFigures(options) {
     defaultEncoder(options),
     tokenizers(),
     precisions(options),
+    generatedPrecisions(options),
     eventLoop(options),
     workerMemory(),
     memory(options),

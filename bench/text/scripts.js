@@ -73,4 +73,30 @@ const precisions = ({ quick }) => ({
   },
 });
 
-module.exports = { tokenizers, precisions };
+const generatedNameOf = (precision) => `generated weights, ${precision}: smallest cosine, mean subtracted`;
+
+const generatedPrecisions = ({ quick }) => ({
+  name: 'precision of generated weights',
+  figures: kCosines.map((precision) => ({
+    name: generatedNameOf(precision),
+    unit: '',
+    ...atLeast(kPrecisions[precision].bound),
+  })),
+  async take() {
+    const { figures, sentences, pairs } = run('generated-precision.js', ...(quick ? ['--sentences', '100'] : []));
+    const detail = (precision) =>
+      precision === 'float32'
+        ? 'to double precision'
+        : `to float32, ${sentences} sentences of licences, the mean cosine of two is ${round(pairs, 3)}`;
+    return {
+      figures: Object.fromEntries(
+        kCosines.map((precision) => [
+          generatedNameOf(precision),
+          { value: figures[precision].cosine, detail: detail(precision) },
+        ]),
+      ),
+    };
+  },
+});
+
+module.exports = { tokenizers, precisions, generatedPrecisions };
