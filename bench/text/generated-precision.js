@@ -2,6 +2,7 @@
 // bench/text/generated-precision.js [--device cpu] [--sentences 1000] [--gain 0.5] [--json]`, after the build. Cosines
 // are the smallest ones to float32, with the mean subtracted; float32's own is to double precision, over a few
 // sentences.
+'use strict';
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const gpu = require('../..');
