@@ -45,6 +45,8 @@ class AtTheEnd : public ::testing::Environment {
 };
 
 void parse(int& argc, char** argv) {
+  const char* const full = std::getenv("SWITCHYARD_TEST_FULL");
+  options().full = full && !std::strcmp(full, "1");
   int kept = 1;
   for (int i = 1; i < argc; ++i) {
     auto value = [&]() -> std::string { return i + 1 < argc ? argv[++i] : ""; };

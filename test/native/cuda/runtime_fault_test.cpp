@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "options.h"
 #include "runtime_fixture.h"
 
 namespace switchyard::test {
@@ -153,10 +154,10 @@ class CudaFaults : public OnCudaRuntime {
     if (lost || isSticky) forgetLost();
     return fired_ > 0;
   }
-  // The first few, a third of the next ones, each `turn` another third, and some of the rest.
+  // The first few, of the full list a third of the next ones, each `turn` another third, and some of the rest.
   static int next(int nth, int turn) {
     if (nth < 3) return nth + 1;
-    if (turn >= 0 && nth < 40) return nth == 3 ? 4 + turn : nth + 3;
+    if (options().full && turn >= 0 && nth < 40) return nth == 3 ? 4 + turn : nth + 3;
     return nth + 37;
   }
   void atEachPlace(cudaError_t error, bool isSticky, int turn) {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <thread>
 
+#include "options.h"
 #include "store_fixture.h"
 
 namespace switchyard::test {
@@ -142,7 +143,7 @@ TEST_F(ProgramStoreTest, outlivesWritersThatAreKilled) {
   auto start = [&] { return forked([&, seed = started++] { return useHard(folder, seed, tally); }); };
   std::vector<pid_t> processes(8);
   for (pid_t& process : processes) process = start();
-  for (int kills = 0; kills < 100; ++kills) {
+  for (int kills = 0, most = options().full ? 100 : 30; kills < most; ++kills) {
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 20000));
     pid_t& process = processes[random() % processes.size()];
     kill(process, SIGKILL);

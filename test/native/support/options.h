@@ -17,6 +17,7 @@ struct Options {
   bool rareRows = false;         // --rare-rows: what rows that can't be mended cost, against ordinary ones
   uint64_t skipFirst = 0;        // --skip-first 20: so many conformance cases are left out, which a process has run
   bool stopWhenLost = false;     // --stop-when-lost: no more cases after one that has lost the device
+  bool full = false;             // SWITCHYARD_TEST_FULL=1: every repetition, not those alone that each change gets
   bool listDevices = false;      // --list-devices: prints what was found as JSON and ends
 };
 Options& options();
