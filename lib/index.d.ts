@@ -29,7 +29,7 @@ export { encodePNG } from './types/picture';
 export type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './types/picture';
 export { createContext, GPUContext } from './types/context';
 export type { ContextOptions, MemoryUsage, RunOptions, RunResult, Timings } from './types/context';
-export { GPUError } from './types/error';
+export { GPUError, ResourceError } from './types/error';
 export type { ErrorDetails, ErrorFields } from './types/error';
 export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
 export type { GPULogger, GPUResult, JobOptions, JobPart, ManagerEvents } from './types/cluster';

@@ -2,7 +2,7 @@
 'use strict';
 const { devices, checkGPUCapabilities, createContext, GPUContext } = require('./context');
 const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call');
-const { GPUError } = require('./core');
+const { GPUError, ResourceError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
 const { encodePNG } = require('./program');
 const { loadModel, defaultModel, TextModel } = require('./text');
@@ -16,6 +16,7 @@ module.exports = {
   GPUContext,
   DeviceTensor,
   GPUError,
+  ResourceError,
   createGPUClusterManager,
   GPUClusterManager,
   SharedTensor,
