@@ -4,6 +4,7 @@ const { devices, checkGPUCapabilities, createContext, GPUContext } = require('./
 const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call');
 const { GPUError, ResourceError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
+const { processEmbeddings } = require('./memory');
 const { encodePNG } = require('./program');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
@@ -26,4 +27,5 @@ module.exports = {
   loadModel,
   defaultModel,
   TextModel,
+  processEmbeddings,
 };

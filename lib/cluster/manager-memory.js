@@ -1,0 +1,27 @@
+// The memory system on a manager: what it offers of the room for memory, which lies above the cluster.
+'use strict';
+const { makeOn } = require('../core');
+const { ManagerModels } = require('./manager-models');
+
+/** @typedef {import('../core').GPUError} GPUError */
+
+class ManagerMemory extends ManagerModels {
+  /**
+   * Vectors or texts as vectors to search: normalized, reduced, as codes, in one job on one context.
+   * @param {import('../index').EmbeddingsRequest} request { embeddings, options } or { texts, options }
+   * @param {import('../index').EmbeddingsJobOptions} [options] signal, timeout, priority, contextType, affinity, retries
+   * @returns {Promise<import('../index').ProcessedEmbeddings>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: an option, or a row, which is named; ERR_NOT_FOUND: there is
+   *   no such model; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_QUEUE_FULL, with `retryAfter`;
+   *   ERR_TIMEOUT and ERR_CANCELED, with `released`; ERR_CLOSED
+   * @example
+   * const options = { dimension_reduction: 256, quantization: true };
+   * const { embeddings, scales, basis } = await manager.processEmbeddings({ embeddings: vectors, options });
+   */
+  async processEmbeddings(request, options) {
+    const made = /** @type {unknown} */ (await makeOn('processEmbeddings', this, request, options));
+    return /** @type {import('../index').ProcessedEmbeddings} */ (made);
+  }
+}
+
+module.exports = { ManagerMemory };
