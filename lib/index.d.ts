@@ -49,6 +49,21 @@ export type {
   TokenizeOptions,
   Tokens,
 } from './types/text';
+export { createService, EmbeddingService, hpcServiceFactory, processEmbeddings } from './types/embeddings';
+export type {
+  BasisStore,
+  EmbeddingBasis,
+  EmbeddingVectors,
+  EmbeddingsJobOptions,
+  EmbeddingsOptions,
+  EmbeddingsRequest,
+  GivenBasis,
+  ProcessedEmbeddings,
+  ServiceFactory,
+  ServiceHealth,
+  ServiceMetrics,
+  ServiceOptions,
+} from './types/embeddings';
 export type {
   Backend,
   DType,

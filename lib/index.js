@@ -4,7 +4,7 @@ const { devices, checkGPUCapabilities, createContext, GPUContext } = require('./
 const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call');
 const { GPUError, ResourceError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
-const { processEmbeddings } = require('./memory');
+const { createService, EmbeddingService, hpcServiceFactory, processEmbeddings } = require('./memory');
 const { encodePNG } = require('./program');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
@@ -28,4 +28,7 @@ module.exports = {
   defaultModel,
   TextModel,
   processEmbeddings,
+  createService,
+  hpcServiceFactory,
+  EmbeddingService,
 };

@@ -22,6 +22,21 @@ class ManagerMemory extends ManagerModels {
     const made = /** @type {unknown} */ (await makeOn('processEmbeddings', this, request, options));
     return /** @type {import('../index').ProcessedEmbeddings} */ (made);
   }
+
+  /**
+   * Embeddings as a service, on contexts of one kind: cards where there are some, else the processor.
+   * @param {import('../index').ServiceOptions} [options] device: 'auto', 'gpu' or 'cpu'
+   * @returns {Promise<import('../index').EmbeddingService>}
+   * @throws {GPUError} (rejects with) ERR_UNSUPPORTED: there is no context of that kind; ERR_INVALID_ARGUMENT;
+   *   ERR_CLOSED; what `ready` rejects with
+   * @example
+   * const service = await manager.createService({ device: 'auto' });
+   * const { embeddings } = await service.processEmbeddings({ texts: ['a text', 'another'] });
+   */
+  async createService(options) {
+    const made = /** @type {unknown} */ (await makeOn('createService', this, options));
+    return /** @type {import('../index').EmbeddingService} */ (made);
+  }
 }
 
 module.exports = { ManagerMemory };

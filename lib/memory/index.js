@@ -2,7 +2,12 @@
 'use strict';
 const { useMaker } = require('../core');
 const { processEmbeddings, pipelineOf } = require('./embeddings');
+const { createService, createServiceOn, hpcServiceFactory, EmbeddingService } = require('./service');
 
+/** @typedef {import('../cluster/manager').GPUClusterManager} Manager */
+
+// What those methods of a manager do.
 useMaker('processEmbeddings', (owner, request, options) => pipelineOf(owner).process(request, options));
+useMaker('createService', (owner, options) => createServiceOn(/** @type {Manager} */ (owner), options));
 
-module.exports = { processEmbeddings };
+module.exports = { processEmbeddings, createService, hpcServiceFactory, EmbeddingService };

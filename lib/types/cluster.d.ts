@@ -8,6 +8,7 @@ import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './pr
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
 import type { RunResult, Timings } from './context';
 import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
+import type { ManagerMemory } from './manager-memory';
 import type { LoadModelOptions, TextModel } from './text';
 import type { Ops } from './ops';
 
@@ -172,7 +173,7 @@ export interface GPULogger {
 type Listener<Name extends keyof ManagerEvents> = (...values: ManagerEvents[Name]) => void;
 
 // The types of its events, written out: EventEmitter takes none before @types/node 20.11.
-export interface GPUClusterManager {
+export interface GPUClusterManager extends ManagerMemory {
   on<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
   once<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
   off<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;

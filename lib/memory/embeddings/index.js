@@ -38,4 +38,4 @@ async function processEmbeddings(request, options) {
   return own.use((context) => pipelineOf(context).process(request, options));
 }
 
-module.exports = { processEmbeddings, pipelineOf };
+module.exports = { processEmbeddings, pipelineOf, Pipeline };

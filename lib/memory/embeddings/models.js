@@ -12,19 +12,43 @@ class Models {
   /** @type {Map<string, Promise<TextModel>>} by where they are */
   #loaded = new Map();
   #owner;
+  #contextType;
 
-  /** @param {Owner} owner */
-  constructor(owner) {
+  /**
+   * @param {Owner} owner
+   * @param {import('../../index').Backend} [contextType]
+   */
+  constructor(owner, contextType) {
     this.#owner = owner;
+    this.#contextType = contextType;
   }
 
   /**
    * @param {unknown} given a TextModel, or where one is: the default one when left out
+   * @param {readonly string[]} texts
+   * @param {() => import('../../index').EmbedOptions} rest
+   * @returns {Promise<{ embeddings: import('../../index').Tensor, digest: string }>}
+   */
+  async embed(given, texts, rest) {
+    for (;;) {
+      const model = isModel(given) ? given : await this.#get(given, rest);
+      try {
+        const { embeddings } = await model.embed(texts, rest());
+        return { embeddings, digest: model.digest };
+      } catch (error) {
+        // One that was let go of in between is loaded again.
+        if (error.code !== 'ERR_CLOSED' || isModel(given) || !model.closed) throw error;
+        this.#owner.checkOpen();
+      }
+    }
+  }
+
+  /**
+   * @param {unknown} given
    * @param {() => WaitOptions} rest
    * @returns {Promise<TextModel>}
    */
-  async get(given, rest) {
-    if (isModel(given)) return given;
+  async #get(given, rest) {
     const source = given ?? defaultModel;
     if (typeof source !== 'string' && Object.prototype.toString.call(source) !== '[object URL]')
       throw invalid(
@@ -34,7 +58,7 @@ class Models {
     const key = String(source);
     let loading = this.#loaded.get(key);
     if (!loading) {
-      loading = loadModelOn(this.#owner.of, source, undefined);
+      loading = loadModelOn(this.#owner.of, source, { contextType: this.#contextType });
       this.#loaded.set(key, loading);
       loading.catch(() => this.#loaded.delete(key));
     }

@@ -36,11 +36,14 @@ class Pipeline {
   /** @type {Map<string, Promise<Placed>>} by version, the last used last */
   #placed = new Map();
 
-  /** @param {Owner} owner */
-  constructor(owner) {
+  /**
+   * @param {Owner} owner
+   * @param {import('../../index').Backend} [contextType] that models run on which are loaded here
+   */
+  constructor(owner, contextType) {
     this.#owner = owner;
     this.#sizes = new JobSizes(owner, (steps, rows) => this.#run(steps, rows, { timeout: Infinity }));
-    this.#models = new Models(owner);
+    this.#models = new Models(owner, contextType);
   }
 
   /**
@@ -86,9 +89,8 @@ class Pipeline {
    */
   async #rowsOf({ rows, texts, model }, rest) {
     if (rows) return { rows, model: '' };
-    const used = await this.#models.get(model, rest);
-    const { embeddings } = await used.embed(/** @type {string[]} */ (texts), rest());
-    return { rows: embeddings, model: used.digest };
+    const { embeddings, digest } = await this.#models.embed(model, /** @type {string[]} */ (texts), rest);
+    return { rows: embeddings, model: digest };
   }
 
   /**

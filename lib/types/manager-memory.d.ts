@@ -1,0 +1,33 @@
+// The memory system on a manager.
+import type {
+  EmbeddingsJobOptions,
+  EmbeddingService,
+  EmbeddingsRequest,
+  ProcessedEmbeddings,
+  ServiceOptions,
+} from './embeddings';
+
+/** A part of GPUClusterManager. */
+export interface ManagerMemory {
+  /**
+   * Vectors or texts as vectors to search: normalized, reduced, as codes, in one job on one context. Bases are kept in
+   * the memory of each process, unless a store is given.
+   * @example
+   * const options = { dimension_reduction: 2, quantization: true };
+   * const request = { embeddings: [[1, 2, 3], [4, 5, 7], [2, 9, 1]], options };
+   * const { embeddings, scales, basis } = await manager.processEmbeddings(request, { priority: 5 });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: an option; a row that holds NaN or an infinity, with its number; too few
+   *   rows to fit a basis to; ERR_NOT_FOUND: there is no such model; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST;
+   *   ERR_WORKER_LOST; ERR_QUEUE_FULL, with `retryAfter`; ERR_TIMEOUT and ERR_CANCELED, with `released`; ERR_CLOSED
+   */
+  processEmbeddings(request: EmbeddingsRequest, options?: EmbeddingsJobOptions): Promise<ProcessedEmbeddings>;
+  /**
+   * Embeddings as a service, on contexts of one kind: cards where there are some, else the processor.
+   * @example
+   * const service = await manager.createService({ device: 'auto' });
+   * const { embeddings } = await service.processEmbeddings({ embeddings: [[3, 4], [0, 2]] });
+   * @throws {GPUError} ERR_UNSUPPORTED: there is no context of that kind; ERR_INVALID_ARGUMENT; ERR_CLOSED; what `ready`
+   *   rejects with
+   */
+  createService(options?: ServiceOptions): Promise<EmbeddingService>;
+}
