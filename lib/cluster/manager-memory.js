@@ -9,10 +9,11 @@ class ManagerMemory extends ManagerModels {
   /**
    * Vectors or texts as vectors to search: normalized, reduced, as codes, in one job on one context.
    * @param {import('../index').EmbeddingsRequest} request { embeddings, options } or { texts, options }
-   * @param {import('../index').EmbeddingsJobOptions} [options] signal, timeout, priority, contextType, affinity, retries
+   * @param {import('../index').EmbeddingsJobOptions} [options] signal, timeout, priority, contextType, affinity,
+   *   retries
    * @returns {Promise<import('../index').ProcessedEmbeddings>}
-   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: an option, or a row, which is named; ERR_NOT_FOUND: there is
-   *   no such model; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_QUEUE_FULL, with `retryAfter`;
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: an option, or a row, which is named; ERR_NOT_FOUND: there
+   *   is no such model; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_QUEUE_FULL, with `retryAfter`;
    *   ERR_TIMEOUT and ERR_CANCELED, with `released`; ERR_CLOSED
    * @example
    * const options = { dimension_reduction: 256, quantization: true };
@@ -36,6 +37,22 @@ class ManagerMemory extends ManagerModels {
   async createService(options) {
     const made = /** @type {unknown} */ (await makeOn('createService', this, options));
     return /** @type {import('../index').EmbeddingService} */ (made);
+  }
+
+  /**
+   * Texts that are remembered by what they mean: their model and their index run on the contexts of the cluster.
+   * @param {import('../index').MemoryOptions} [options] model, store or path, name, chunk, dtype, reranker
+   * @returns {Promise<import('../index').Memory>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_NOT_FOUND: there is no such model; ERR_UNSUPPORTED;
+   *   ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CLOSED; what opening the store is refused with
+   * @example
+   * const memory = await manager.createMemory({ path: './memory' });
+   * await memory.remember({ id: 'mit', text });
+   * const [best] = await memory.recall('may I sell it?', { k: 1 });
+   */
+  async createMemory(options) {
+    const made = /** @type {unknown} */ (await makeOn('createMemory', this, options));
+    return /** @type {import('../index').Memory} */ (made);
   }
 }
 

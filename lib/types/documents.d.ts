@@ -53,7 +53,7 @@ export interface GivenDocument {
   metadata?: Record<string, unknown>;
 }
 
-/** Options of remember(); without a manager those of jobs are `signal`, `timeout` and `priority`. */
+/** Options of remember(); without a manager those of jobs are `signal` and `timeout`. */
 export interface RememberOptions extends EmbeddingsJobOptions {
   /** Of all documents of the call; a document's own fields go before it. */
   metadata?: Record<string, unknown>;
@@ -67,7 +67,7 @@ export interface Remembered {
   passages: number[];
 }
 
-/** Options of recall(); without a manager those of jobs are `signal`, `timeout` and `priority`. */
+/** Options of recall(); without a manager those of jobs are `signal` and `timeout`. */
 export interface RecallOptions extends EmbeddingsJobOptions {
   /**
    * How many passages: 1 to 10000.
@@ -101,8 +101,7 @@ export interface Recalled {
 
 /** What forget() is given: ids of documents, or a filter over their metadata. */
 export type Forgotten =
-  | { ids: string | readonly string[]; filter?: undefined }
-  | { filter: Record<string, unknown>; ids?: undefined };
+  { ids: string | readonly string[]; filter?: undefined } | { filter: Record<string, unknown>; ids?: undefined };
 
 /** What a memory has. */
 export interface MemoryStats {
@@ -130,7 +129,9 @@ export class Memory {
   /**
    * Cuts documents into passages of whole sentences, embeds and keeps them. Each document is there with all of its
    * passages or not at all, whatever happens; those before one that fails stay.
-   * @example await memory.remember([{ id: 'mit', text: 'You may sell it.', metadata: { kind: 'licence' } }, 'Another text.']);
+   * @example
+   * const document = { id: 'mit', text: 'You may sell it.', metadata: { kind: 'licence' } };
+   * const { ids, passages } = await memory.remember([document, 'Another text.']);
    * @throws {GPUError} ERR_INVALID_ARGUMENT: a document, with its place; an id that is there twice; ERR_OUT_OF_MEMORY;
    *   ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED: nothing is written after those; ERR_CLOSED
    */

@@ -7,8 +7,9 @@ import type { MemoryUsage, Timings } from './context';
 import type { Tensor, TensorLike } from './tensor';
 import type { TextModel } from './text';
 
-/** EmbeddingVectors as rows: a tensor [n, d], or [d]; arrays of numbers; typed arrays, one for each vector or one alone. */
-export type EmbeddingVectors = TensorLike | readonly number[] | readonly (readonly number[])[] | readonly Float32Array[];
+/** Vectors as rows: a tensor [n, d], or [d]; arrays of numbers; typed arrays, one for each vector or one alone. */
+export type EmbeddingVectors =
+  TensorLike | readonly number[] | readonly (readonly number[])[] | readonly Float32Array[];
 
 /** Principal components that rows are reduced with. What it holds is a copy: to change it changes no other call. */
 export interface EmbeddingBasis {
@@ -111,14 +112,15 @@ export interface ProcessedEmbeddings {
 }
 
 /**
- * EmbeddingVectors or texts as vectors to search: normalized, reduced, as codes, in one job, of which nothing is read back in
- * between. Large calls are cut, small ones of one turn of the event loop go together, each with its own rows. Runs on a
- * context that such calls share, on the best device there is, which is closed when there are none for 30 s.
+ * Vectors or texts as vectors to search: normalized, reduced, as codes, in one job, of which nothing is read
+ * back in between. Large calls are cut, small ones of one turn of the event loop go together, each with its own rows.
+ * Runs on a context that such calls share, on the best device there is, which is closed when there are none for 30 s.
  * @example
  * const options = { dimension_reduction: 2, quantization: true };
- * const { embeddings, scales, basis } = await processEmbeddings({ embeddings: [[1, 2, 3], [4, 5, 7], [2, 9, 1]], options });
- * @throws {GPUError} ERR_INVALID_ARGUMENT: an option; a row that holds NaN or an infinity, with its number; too few rows
- *   to fit a basis to; ERR_NOT_FOUND: there is no such model; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_TIMEOUT and
+ * const request = { embeddings: [[1, 2, 3], [4, 5, 7], [2, 9, 1]], options };
+ * const { embeddings, scales, basis } = await processEmbeddings(request);
+ * @throws {GPUError} ERR_INVALID_ARGUMENT: an option; a row that holds NaN or an infinity, with its number; too few
+ *   rows to fit a basis to; ERR_NOT_FOUND: there is no such model; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_TIMEOUT and
  *   ERR_CANCELED, with `released`
  */
 export function processEmbeddings(
@@ -182,7 +184,7 @@ export class EmbeddingService {
   readonly closed: boolean;
   /**
    * As the function processEmbeddings(), on the service's own device.
-   * @example const { embeddings } = await service.processEmbeddings({ texts: ['a text', 'another'] });
+   * @example const { embeddings } = await service.processEmbeddings({ embeddings: [[3, 4], [0, 2]] });
    * @throws {GPUError} as the function; ERR_CLOSED
    */
   processEmbeddings(request: EmbeddingsRequest, options?: EmbeddingsJobOptions): Promise<ProcessedEmbeddings>;
@@ -198,9 +200,9 @@ export class EmbeddingService {
    */
   health(): Promise<ServiceHealth>;
   /**
-   * Gives memory back that is there for speed alone: what helps after a ResourceError. Models that were loaded for texts
-   * go, and are loaded again when they are needed.
-   * @example if (error instanceof ResourceError) await service.cleanup();
+   * Gives memory back that is there for speed alone: what helps after a ResourceError. Models that were loaded for
+   * texts go, and are loaded again when they are needed.
+   * @example await service.cleanup();
    * @throws {GPUError} ERR_CLOSED
    */
   cleanup(): Promise<void>;
@@ -217,8 +219,8 @@ export class EmbeddingService {
 }
 
 /**
- * Embeddings as a service, on a card where there is one, else on the processor: `reason` says why. Of a manager its jobs
- * run on contexts of the kind that was chosen.
+ * Embeddings as a service, on a card where there is one, else on the processor: `reason` says why. Of a manager its
+ * jobs run on contexts of the kind that was chosen.
  * @example
  * const service = await createService({ device: 'auto' });
  * const { embeddings } = await service.processEmbeddings({ embeddings: [[3, 4], [0, 2]] });

@@ -6,6 +6,7 @@ import type {
   ProcessedEmbeddings,
   ServiceOptions,
 } from './embeddings';
+import type { Memory, MemoryOptions } from './documents';
 
 /** A part of GPUClusterManager. */
 export interface ManagerMemory {
@@ -26,8 +27,21 @@ export interface ManagerMemory {
    * @example
    * const service = await manager.createService({ device: 'auto' });
    * const { embeddings } = await service.processEmbeddings({ embeddings: [[3, 4], [0, 2]] });
-   * @throws {GPUError} ERR_UNSUPPORTED: there is no context of that kind; ERR_INVALID_ARGUMENT; ERR_CLOSED; what `ready`
-   *   rejects with
+   * @throws {GPUError} ERR_UNSUPPORTED: there is no context of that kind; ERR_INVALID_ARGUMENT; ERR_CLOSED; what
+   *   `ready` rejects with
    */
   createService(options?: ServiceOptions): Promise<EmbeddingService>;
+  /**
+   * Texts that are remembered by what they mean: their model and their index run on the contexts of the cluster. Of one
+   * path one process of a cluster can have a memory.
+   * @example
+   * const memory = await manager.createMemory({ model: './models/all-MiniLM-L6-v2' });
+   * await memory.remember({ id: 'mit', text: 'You may use, copy and sell it. There is no warranty.' });
+   * const [best] = await memory.recall('may I sell it?', { k: 1 });
+   * await memory.close();
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: an option; another model than a kept memory was made with; ERR_NOT_FOUND:
+   *   there is no such model; ERR_UNSUPPORTED: the model is a cross-encoder, or the reranker none; ERR_OUT_OF_MEMORY;
+   *   ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CLOSED; what opening the store is refused with
+   */
+  createMemory(options?: MemoryOptions): Promise<Memory>;
 }

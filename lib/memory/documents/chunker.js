@@ -18,11 +18,12 @@ const kTurnMs = 4; // of cutting, after which others come between
 // A line that ends here goes on in the next one; between paragraphs there is an empty one, or the sign for it.
 const kParagraph = /(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)\s*|\u2029\s*/g;
 // Full stops that end no sentence: of titles, initials, and what stands before a number or a name.
-const kAbbreviation =
-  /(?:^|[\s([])(?:\p{Lu}|Dr|Mr|Mrs|Ms|Prof|Sr|Jr|St|Mt|No|Nr|Fig|Figs|Eq|Sec|Art|Vol|pp?|cf|vs|approx|e\.g|i\.e|z\.B|u\.a|al)\.["')\]]*\s*$/u;
+const kAbbreviations =
+  'Dr|Mr|Mrs|Ms|Prof|Sr|Jr|St|Mt|No|Nr|Fig|Figs|Eq|Sec|Art|Vol|pp?|cf|vs|approx|e\\.g|i\\.e|z\\.B|u\\.a|al';
+const kAbbreviated = new RegExp(`(?:^|[\\s([])(?:\\p{Lu}|${kAbbreviations})\\.["')\\]]*\\s*$`, 'u');
 
-const sentences = new Intl.Segmenter(undefined, { granularity: 'sentence' });
-const words = new Intl.Segmenter(undefined, { granularity: 'word' });
+const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
+const words = new Intl.Segmenter('en', { granularity: 'word' });
 
 /** How many tokens begin before a place, for places that only grow. */
 class TokenCounter {
@@ -44,7 +45,10 @@ class TokenCounter {
     return (this.#at - from) / 2;
   }
 
-  /** Where the token begins that is `count` behind the last place; Infinity: there are no more. @param {number} count */
+  /**
+   * Where the token begins that is `count` behind the last place; Infinity: there are no more.
+   * @param {number} count
+   */
   ahead(count) {
     const at = this.#at + 2 * count;
     return at < this.#spans.length ? this.#spans[at] : Infinity;
@@ -78,7 +82,7 @@ function* inParagraph(text, from, to) {
   let start = from;
   for (const { index, segment } of sentences.segment(line)) {
     const end = from + index + segment.length;
-    if (end < to && kAbbreviation.test(segment.slice(-16))) continue;
+    if (end < to && kAbbreviated.test(segment.slice(-16))) continue;
     yield { start, end };
     start = end;
   }
@@ -106,7 +110,7 @@ function betweenCharacters(text, at) {
  * @returns {Generator<Unit>}
  */
 function* cutWord(text, { start, end }, counter, most) {
-  for (let from = start; from < end; ) {
+  for (let from = start; from < end;) {
     const next = Math.min(end, from + kMostUnits - 1, Math.max(from + 1, counter.ahead(most)));
     const to = next < end ? betweenCharacters(text, next) : end;
     yield { start: from, end: to, tokens: counter.until(to) };

@@ -19,6 +19,7 @@ const { checkMemory } = require('./options');
  * @property {(options: object) => Promise<Index>} createIndex
  * @property {(path: unknown) => Promise<Store>} openStore
  * @property {string} defaultModel
+ * @property {() => Promise<void>} [close] of what is there for the memory alone
  */
 
 const kFormat = 1; // of what a memory keeps in a store
@@ -29,9 +30,8 @@ const kFormat = 1; // of what a memory keeps in a store
  * @returns {Promise<Memory>}
  */
 async function makeMemory(maker, given) {
-  const options = checkMemory(given);
   /** @type {(() => Promise<unknown>)[]} what was opened for it, the last one first */
-  const opened = [];
+  const opened = maker.close ? [maker.close] : [];
   const close = async () => {
     /** @type {unknown} */
     let failed;
@@ -39,6 +39,7 @@ async function makeMemory(maker, given) {
     if (failed) throw failed;
   };
   try {
+    const options = checkMemory(given);
     const model = await modelOf(maker, options.model ?? maker.defaultModel, 'model', opened);
     if (model.kind !== 'encoder')
       throw new GPUError('ERR_UNSUPPORTED', 'model is a cross-encoder, but passages need vectors: give an encoder');
@@ -51,7 +52,8 @@ async function makeMemory(maker, given) {
     const store = await storeOf(maker, options, opened);
     const { name, dtype } = options;
     const prefix = `memory/${name}`;
-    if (store) await describe(store, prefix, { format: kFormat, model: model.digest, dimensions: model.dimensions, dtype });
+    if (store)
+      await describe(store, prefix, { format: kFormat, model: model.digest, dimensions: model.dimensions, dtype });
     const kept = store && { store, name };
     const index = await maker.createIndex({ dimensions: model.dimensions, metric: 'cosine', dtype, ...kept });
     opened.unshift(() => index.close());

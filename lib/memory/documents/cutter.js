@@ -1,5 +1,5 @@
-// Documents as passages with their vectors: cut where the model's own tokens say, and embedded; what the model would cut
-// all the same, because a passage by itself may have other tokens than within its text, is cut again.
+// Documents as passages with their vectors: cut where the model's own tokens say, and embedded; what the model would
+// cut all the same, because a passage by itself may have other tokens than within its text, is cut again.
 'use strict';
 const { invalid } = require('../../core');
 const { cutText, passagesOf } = require('./chunker');
@@ -142,7 +142,8 @@ function halves({ source, place: { start, end } }) {
   /** @type {number[]} */
   const spans = [];
   for (let i = 0; i < source.spans.length; i += 2)
-    if (source.spans[i] >= start && source.spans[i] < end) spans.push(source.spans[i] - start, source.spans[i + 1] - start);
+    if (source.spans[i] >= start && source.spans[i] < end)
+      spans.push(source.spans[i] - start, source.spans[i + 1] - start);
   const tokens = Math.ceil(spans.length / 4);
   const places = [...passagesOf(text, Int32Array.from(spans), { tokens, overlap: 0 })];
   if (places.length > 1)

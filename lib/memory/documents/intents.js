@@ -12,7 +12,7 @@ const { idOf, idsOf, passageOf } = require('./passages');
  * @property {(key: string) => Promise<Uint8Array|undefined>} get
  * @property {(key: string, value: string) => Promise<unknown>} put
  * @property {(key: string) => Promise<unknown>} delete
- * @property {(options: { prefix: string }) => Promise<unknown>} list
+ * @property {(options: { prefix: string }) => Promise<string[]>} list
  */
 
 class Intents {
@@ -47,30 +47,31 @@ class Intents {
   async finish(index) {
     const store = this.#store;
     if (!store) return;
-    for (const key of await keysOf(store, this.#prefix)) {
-      const text = await store.get(key);
-      /** @type {Replaced[]} */
-      const replaced = text ? JSON.parse(Buffer.from(text).toString()) : [];
-      /** @type {string[]} */
-      const leftover = [];
-      for (const { id, from, to, stamp } of replaced) {
-        if ((await stampOf(index, id)) !== stamp) continue;
-        for (const passage of idsOf(id, from, to)) if (await index.has(passage)) leftover.push(passage);
-      }
-      if (leftover.length) await index.remove(leftover);
-      await store.delete(key);
-    }
+    for (let keys = await this.#keys(); keys.length; keys = await this.#keys())
+      for (const key of keys) await this.#end(store, key, index);
   }
-}
 
-/**
- * @param {Store} store
- * @param {string} prefix
- * @returns {Promise<string[]>}
- */
-async function keysOf(store, prefix) {
-  const listed = /** @type {any} */ (await store.list({ prefix }));
-  return (Array.isArray(listed) ? listed : listed.keys).map((/** @type {any} */ each) => each.key ?? each);
+  /** The next ones, where there are many. */
+  async #keys() {
+    return this.#store ? this.#store.list({ prefix: this.#prefix }) : [];
+  }
+
+  /**
+   * @param {Store} store
+   * @param {string} key
+   * @param {Index} index
+   */
+  async #end(store, key, index) {
+    const text = await store.get(key);
+    /** @type {Replaced[]} */
+    const replaced = text ? JSON.parse(Buffer.from(text).toString()) : [];
+    /** @type {string[]} */
+    const leftover = [];
+    for (const { id, from, to, stamp } of replaced)
+      if ((await stampOf(index, id)) === stamp) leftover.push(...idsOf(id, from, to));
+    if (leftover.length) await index.remove(leftover);
+    await store.delete(key);
+  }
 }
 
 /**

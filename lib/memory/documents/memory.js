@@ -1,5 +1,5 @@
-// Memory: what createMemory() gives. Documents are cut into passages, embedded, kept in an index, and found again by what
-// they mean.
+// Memory: what createMemory() gives. Documents are cut into passages, embedded, kept in an index, and found again by
+// what they mean.
 'use strict';
 const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
@@ -7,6 +7,7 @@ const { restOf } = require('../embeddings/waiting');
 const { Intents } = require('./intents');
 const { checkForget, checkRecall, checkRemember } = require('./options');
 const { documentOf, idOf, idsOf, kFirst, metadataOf, passageOf } = require('./passages');
+const { candidatesOf, groupsOf, kMostPassages, partsOf } = require('./portions');
 const { Turns } = require('./turns');
 
 /** @typedef {import('../../index').JobOptions} JobOptions */
@@ -45,11 +46,6 @@ const { Turns } = require('./turns');
  */
 /** @typedef {{ document: Document, embedded: Embedded }} Ready */
 
-const kMostPassages = 8192; // of a document, and of one write
-const kGroupUnits = 1 << 20; // of documents that are cut and embedded together
-const kGroupDocuments = 256;
-const kRerank = { times: 4, least: 20, most: 200 }; // passages that are reranked, for each that is wanted
-
 class Memory {
   #parts;
   #turns = new Turns();
@@ -57,6 +53,11 @@ class Memory {
   #calls = new Set();
   /** Passages of documents that were replaced by shorter ones, until they are removed. @type {Set<string>} */
   #leaving = new Set();
+  /**
+   * How many passages documents have of which some could not be removed: the next write removes them.
+   * @type {Map<string, number>}
+   */
+  #stuck = new Map();
   /** @type {number|undefined} once they were counted */
   #documents;
   /** @type {Promise<void>|undefined} */
@@ -73,7 +74,8 @@ class Memory {
   }
 
   /**
-   * @param {string|import('../../index').GivenDocument|readonly (string|import('../../index').GivenDocument)[]} documents
+   * @param {string|import('../../index').GivenDocument|readonly (string|import('../../index').GivenDocument)[]}
+   *   documents
    * @param {import('../../index').RememberOptions} [options] metadata, and those of jobs
    * @returns {Promise<Remembered>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_TIMEOUT and
@@ -118,7 +120,8 @@ class Memory {
       const rest = restOf(job, timeout);
       const prompt = queryPrompt === undefined ? {} : { promptName: queryPrompt };
       const { embeddings } = await model.embed(query, { ...rest(), ...prompt });
-      const found = await this.#search(/** @type {Float32Array} */ (embeddings.data), candidatesOf(k, rerank), filter, rest);
+      const vector = /** @type {Float32Array} */ (embeddings.data);
+      const found = await this.#search(vector, candidatesOf(k, rerank), filter, rest);
       if (!rerank || !reranker || !found.length) return found;
       const texts = found.map(({ text }) => text);
       const ranked = await reranker.rerank(query, texts, { ...rest(), topK: Math.min(k, texts.length) });
@@ -139,7 +142,7 @@ class Memory {
       try {
         await turn.comes;
         const there = ids ? await this.#counts(ids) : await this.#firsts(filter);
-        const all = [...there].flatMap(([id, count]) => idsOf(id, 0, count));
+        const all = [...there].flatMap(([id, count]) => idsOf(id, 0, Math.max(count, this.#stuck.get(id) ?? 0)));
         for (let at = 0, end = 0; at < all.length; at = end) {
           end = Math.min(all.length, at + kMostPassages);
           // A document's passages are removed together.
@@ -239,13 +242,13 @@ class Memory {
     const before = await this.#counts(ready.map(({ document }) => document.id));
     const stamp = randomBytes(9).toString('base64url');
     const replaced = ready.flatMap(({ document: { id }, embedded: { places } }) => {
-      const count = before.get(id) ?? 0;
-      return count > places.length ? [{ id, from: places.length, to: count, stamp }] : [];
+      const to = Math.max(before.get(id) ?? 0, this.#stuck.get(id) ?? 0);
+      return to > places.length ? [{ id, from: places.length, to, stamp }] : [];
     });
     const leftover = replaced.flatMap(({ id, from, to }) => idsOf(id, from, to));
     const ids = ready.flatMap(({ document, embedded }) => idsOf(document.id, 0, embedded.places.length));
-    // The passages of the longer document that was there before: should the process end between the two writes, the next
-    // one that opens the memory removes them.
+    // The passages of the longer document that was there before: should the process end between the two writes, the
+    // next one that opens the memory removes them.
     const intent = leftover.length && ids.length ? await intents.note(replaced) : undefined;
     if (ids.length) {
       const d = model.dimensions;
@@ -257,10 +260,15 @@ class Memory {
       }
       const metadata = ready.flatMap(({ document, embedded }) => metadataOf(document, embedded.places, stamp));
       await index.upsert(ids, { data: vectors, shape: [ids.length, d], dtype: 'float32' }, { metadata });
+      for (const id of ids) this.#leaving.delete(id);
+      for (const id of leftover) this.#leaving.add(id);
+      for (const { id, to } of replaced) this.#stuck.set(id, to);
     }
-    await this.#remove(leftover);
-    await intent?.done();
     this.#count(ready, before);
+    if (leftover.length) await index.remove(leftover);
+    for (const id of leftover) this.#leaving.delete(id);
+    for (const { id } of replaced) this.#stuck.delete(id);
+    await intent?.done();
   }
 
   /**
@@ -271,17 +279,6 @@ class Memory {
     if (this.#documents === undefined) return;
     for (const { document, embedded } of ready)
       this.#documents += Number(embedded.places.length > 0) - Number(before.has(document.id));
-  }
-
-  /** @param {string[]} passages that recall() passes over from now on */
-  async #remove(passages) {
-    if (!passages.length) return;
-    for (const id of passages) this.#leaving.add(id);
-    try {
-      await this.#parts.index.remove(passages);
-    } finally {
-      for (const id of passages) this.#leaving.delete(id);
-    }
   }
 
   /**
@@ -327,12 +324,11 @@ class Memory {
     const { index } = this.#parts;
     if (!index.size) return [];
     const leaving = new Set(this.#leaving);
-    const { priority: _, ...job } = rest();
     const { ids, scores, metadata } = await index.search(query, {
       k: k + leaving.size,
       includeMetadata: true,
       ...(filter !== undefined && { filter }),
-      ...(this.#parts.isContext ? job : rest()),
+      ...rest(),
     });
     /** @type {Recalled[]} */
     const found = [];
@@ -345,56 +341,4 @@ class Memory {
   }
 }
 
-/**
- * @param {number} k
- * @param {boolean|number} rerank
- */
-function candidatesOf(k, rerank) {
-  if (!rerank) return k;
-  if (typeof rerank === 'number') return rerank;
-  const { times, least, most } = kRerank;
-  return Math.max(k, Math.min(most, Math.max(least, times * k)));
-}
-
-/**
- * Documents that are cut and embedded together: bounded, whatever they are.
- * @param {Document[]} documents
- * @returns {Document[][]}
- */
-function groupsOf(documents) {
-  /** @type {Document[][]} */
-  const groups = [];
-  let units = Infinity;
-  for (const document of documents) {
-    if (units + document.text.length > kGroupUnits || groups[groups.length - 1].length === kGroupDocuments) {
-      groups.push([]);
-      units = 0;
-    }
-    groups[groups.length - 1].push(document);
-    units += document.text.length;
-  }
-  return groups;
-}
-
-/**
- * Documents that one write has room for.
- * @param {Ready[]} ready
- * @returns {Ready[][]}
- */
-function partsOf(ready) {
-  /** @type {Ready[][]} */
-  const parts = [];
-  let passages = Infinity;
-  for (const each of ready) {
-    const { length } = each.embedded.places;
-    if (passages + length > kMostPassages) {
-      parts.push([]);
-      passages = 0;
-    }
-    parts[parts.length - 1].push(each);
-    passages += length;
-  }
-  return parts;
-}
-
-module.exports = { Memory, kMostPassages };
+module.exports = { Memory };

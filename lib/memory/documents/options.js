@@ -2,13 +2,15 @@
 'use strict';
 const { createHash } = require('node:crypto');
 const { invalid, refuseUnknownKeys, show } = require('../../core');
-const { checkJob, kInCluster, kOnContext } = require('../embeddings/request');
+const { checkJob, kInCluster } = require('../embeddings/request');
 const { kOwn } = require('./passages');
 
 /** @typedef {import('../../index').JobOptions} JobOptions */
 /** @typedef {Record<string, unknown>} Fields */
 /** @typedef {{ id: string, text: string, metadata: Fields }} Document */
 
+/** Of jobs on one context: models have no priorities there. */
+const kWaiting = new Set(['signal', 'timeout']);
 const kMemory = new Set(['model', 'store', 'path', 'name', 'chunk', 'dtype', 'reranker']);
 const kChunk = new Set(['tokens', 'overlap']);
 const kDocument = new Set(['id', 'text', 'metadata']);
@@ -16,6 +18,7 @@ const kRemember = new Set(['metadata']);
 const kRecall = new Set(['k', 'filter', 'rerank']);
 const kForget = new Set(['ids', 'filter']);
 const kMostIdBytes = 500; // what a passage's place takes beside it is left
+const kMostMetadata = 8 << 10; // twice: a call's and a document's own; a passage's text takes up to 48 KB of 64
 const kMostK = 10_000;
 
 /**
@@ -41,7 +44,7 @@ function objectOf(given, what, name) {
  */
 function callOptions(given, known, isContext, what) {
   const options = objectOf(given, `${what}'s options`, 'options');
-  const all = new Set([...known, ...(isContext ? kOnContext : kInCluster)]);
+  const all = new Set([...known, ...(isContext ? kWaiting : kInCluster)]);
   refuseUnknownKeys(options, all, `option of ${what}`, 'options.');
   const own = Object.fromEntries(Object.entries(options).filter(([name]) => known.has(name)));
   const job = Object.fromEntries(Object.entries(options).filter(([name]) => !known.has(name)));
@@ -99,7 +102,25 @@ function checkFields(metadata, where) {
   const fields = objectOf(metadata, where, where);
   for (const key of Object.keys(fields))
     if (key.startsWith(kOwn)) throw invalid(`${where} has a field ${show(key)}, but '${kOwn}...' are our own`, where);
+  const bytes = Buffer.byteLength(jsonOf(fields, where));
+  if (bytes > kMostMetadata)
+    throw invalid(
+      `${where} has ${bytes} bytes as JSON, but can have ${kMostMetadata}: it lies beside each passage`,
+      where,
+    );
   return fields;
+}
+
+/**
+ * @param {Fields} fields
+ * @param {string} where
+ */
+function jsonOf(fields, where) {
+  try {
+    return JSON.stringify(fields);
+  } catch (error) {
+    throw invalid(`${where} is no JSON: ${/** @type {Error} */ (error).message.split('\n')[0]}`, where);
+  }
 }
 
 /**
@@ -153,8 +174,7 @@ function checkDocument(given, where, common) {
     throw invalid(`${where} is ${show(given)}, but must be a string or { id, text, metadata }`, where);
   refuseUnknownKeys(given, kDocument, 'field of a document', `${where}.`);
   const { id, text, metadata } = /** @type {Fields} */ (given);
-  if (typeof text !== 'string')
-    throw invalid(`${where}.text is ${show(text)}, but must be a string`, `${where}.text`);
+  if (typeof text !== 'string') throw invalid(`${where}.text is ${show(text)}, but must be a string`, `${where}.text`);
   const fields = { ...common, ...checkFields(metadata, `${where}.metadata`) };
   const own = id === undefined ? idOfText(text) : checkId(id, `${where}.id`);
   return { document: { id: own, text, metadata: fields }, isNamed: id !== undefined };
@@ -182,14 +202,12 @@ function checkRecall(query, options, { isContext, reranks }) {
   const k = countOf(own.k, 'k', 1, kMostK) ?? 5;
   if (typeof rerank !== 'boolean' && !(Number.isSafeInteger(rerank) && Number(rerank) >= k && Number(rerank) <= kMostK))
     throw invalid(
-      `rerank is ${show(rerank)}, but must be true, false, or how many passages are reranked: from k, ${k}, to ${kMostK}`,
+      `rerank is ${show(rerank)}, but must be true, false, or how many passages are reranked: from k, ${k}, to ` +
+        `${kMostK}`,
       'options.rerank',
     );
   if (rerank && !reranks)
-    throw invalid(
-      'rerank is wanted, but this memory has no reranker: give createMemory() one',
-      'options.rerank',
-    );
+    throw invalid('rerank is wanted, but this memory has no reranker: give createMemory() one', 'options.rerank');
   return { k, filter, rerank: /** @type {boolean|number} */ (rerank), job };
 }
 

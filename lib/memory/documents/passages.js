@@ -1,5 +1,5 @@
-// A passage as an index keeps it: its id says of which document it is, its metadata has the document's own fields, which
-// filters see, and what is ours, which they don't.
+// A passage as an index keeps it: its id says of which document it is, its metadata has the document's own fields,
+// which filters see, and what is ours, which they don't.
 'use strict';
 
 /** @typedef {import('./chunker').Place} Place */

@@ -87,8 +87,8 @@ class Bases {
     if (this.#store || this.#kept.size < kMost) return;
     throw new GPUError(
       'ERR_OUT_OF_MEMORY',
-      `the basis '${name}' would be the ${kMost + 1}th that this process keeps: give a store, which keeps any number, ` +
-        'or the basis itself that an earlier call gave',
+      `the basis '${name}' would be the ${kMost + 1}th that this process keeps: give a store, which keeps any ` +
+        'number, or the basis itself that an earlier call gave',
     );
   }
 

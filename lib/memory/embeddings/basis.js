@@ -49,9 +49,13 @@ class Basis {
         `basis is ${show(given)}, but must be a name, or a basis that an earlier call gave`,
         'options.basis',
       );
-    const { name = 'given', version, mean, components, explainedVariance } = /** @type {Partial<EmbeddingBasis>} */ (
-      given
-    );
+    const {
+      name = 'given',
+      version,
+      mean,
+      components,
+      explainedVariance,
+    } = /** @type {Partial<EmbeddingBasis>} */ (given);
     if (typeof name !== 'string')
       throw invalid(`the basis has the name ${show(name)}, but a name is a string`, 'options.basis');
     const [d] = shapeOf(mean, 'mean', 1);
@@ -63,10 +67,7 @@ class Basis {
       );
     const variance = explainedVariance ?? { data: new Float32Array(c), shape: [c], dtype: 'float32' };
     if (shapeOf(variance, 'explainedVariance', 1)[0] !== c)
-      throw invalid(
-        `the basis '${name}' has ${variance.shape[0]} variances, but ${c} components`,
-        'options.basis',
-      );
+      throw invalid(`the basis '${name}' has ${variance.shape[0]} variances, but ${c} components`, 'options.basis');
     const copies = [mean, components, variance].map((part) => Float32Array.from(/** @type {Floats} */ (part).data));
     if (!copies.every((part) => part.every(Number.isFinite)))
       throw invalid(`the basis '${name}' holds NaN or infinities`, 'options.basis');
@@ -96,12 +97,7 @@ class Basis {
     if (all.length !== kHeader + 4 * (d + c * d + c) + kDigest) throw refuse('is cut off');
     const numbers = new Float32Array(d + c * d + c);
     all.copy(new Uint8Array(numbers.buffer), 0, kHeader, all.length - kDigest);
-    const basis = new Basis(
-      name,
-      numbers.subarray(0, d),
-      numbers.subarray(d, d + c * d),
-      numbers.subarray(d + c * d),
-    );
+    const basis = new Basis(name, numbers.subarray(0, d), numbers.subarray(d, d + c * d), numbers.subarray(d + c * d));
     if (basis.digest.compare(all, all.length - kDigest) !== 0) throw refuse('is damaged');
     return basis;
   }
@@ -166,7 +162,8 @@ function shapeOf(part, name, rank) {
     shape.reduce((product, extent) => product * extent, 1) === /** @type {Float32Array} */ (data).length;
   if (!fits)
     throw invalid(
-      `the basis has ${show(part)} as ${name}, but it must be a float32 tensor of ${rank === 1 ? 'one axis' : 'two axes'}`,
+      `the basis has ${show(part)} as ${name}, but it must be a float32 tensor of ` +
+        `${rank === 1 ? 'one axis' : 'two axes'}`,
       'options.basis',
     );
   return /** @type {number[]} */ (shape);

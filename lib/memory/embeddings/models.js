@@ -33,7 +33,10 @@ class Models {
     for (;;) {
       const model = isModel(given) ? given : await this.#get(given, rest);
       try {
-        const { embeddings } = await model.embed(texts, rest());
+        const { priority, ...job } = rest();
+        // On a context alone models have no priorities.
+        const options = this.#owner.isContext || priority === undefined ? job : { ...job, priority };
+        const { embeddings } = await model.embed(texts, options);
         return { embeddings, digest: model.digest };
       } catch (error) {
         // One that was let go of in between is loaded again.

@@ -137,10 +137,7 @@ function bitsOf(value) {
   if (value === undefined || value === false) return 0;
   if (value === true || value === 8) return 8;
   if (value === 4) return 4;
-  throw invalid(
-    `quantization is ${show(value)}, but must be true (8 bits), 8, 4 or false`,
-    'options.quantization',
-  );
+  throw invalid(`quantization is ${show(value)}, but must be true (8 bits), 8, 4 or false`, 'options.quantization');
 }
 
 /**

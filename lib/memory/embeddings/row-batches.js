@@ -1,5 +1,5 @@
-// Rows of many callers as jobs of one size: large calls are cut, small ones of one turn of the event loop join, and each
-// caller gets its own rows, in its own order.
+// Rows of many callers as jobs of one size: large calls are cut, small ones of one turn of the event loop join, and
+// each caller gets its own rows, in its own order.
 'use strict';
 const { setImmediate } = require('node:timers');
 const { nextId, settle, track } = require('../../call');

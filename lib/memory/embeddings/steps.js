@@ -1,4 +1,5 @@
-// The steps of the pipeline as one graph: normalize, reduce, normalize again, quantize. Nothing is read back in between.
+// The steps of the pipeline as one graph: normalize, reduce, normalize again, quantize. Nothing is read back in
+// between.
 'use strict';
 const { kArrays, kDTypes } = require('../../call');
 
@@ -45,7 +46,13 @@ function stepsOf({ shape: [, width], dtype }, { normalize, basis, bits }) {
     // of two would not be their cosine.
     if (normalize) unit('reducedUnit');
   }
-  if (bits) nodes.push({ type: 'quantize', inputs: { input: value }, params: { bits }, outputs: { output: 'codes', scales: 'scales' } });
+  if (bits)
+    nodes.push({
+      type: 'quantize',
+      inputs: { input: value },
+      params: { bits },
+      outputs: { output: 'codes', scales: 'scales' },
+    });
   else if (!nodes.length) {
     nodes.push({ type: 'cast', inputs: { input: value }, params: float32, outputs: { output: 'numbers' } });
     value = 'numbers';

@@ -41,9 +41,7 @@ function restOf(options, usual) {
   return () => {
     const left = timeout - (nowMs() - began);
     if (signal?.aborted)
-      throw released(
-        new GPUError('ERR_CANCELED', 'the call was canceled by its signal', { cause: signal.reason }),
-      );
+      throw released(new GPUError('ERR_CANCELED', 'the call was canceled by its signal', { cause: signal.reason }));
     if (left <= 0) throw released(new GPUError('ERR_TIMEOUT', `the call was not done within ${timeout} ms`));
     return { ...options, timeout: left };
   };

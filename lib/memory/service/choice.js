@@ -47,7 +47,8 @@ function choicesOf(wanted, devices) {
   }
   const best = cards.map((device, i) => ({
     device,
-    reason: i === 0 && wanted === 'gpu' ? 'a GPU was asked for' : `${device.name} is ${i ? 'the next' : 'the best'} GPU`,
+    reason:
+      i === 0 && wanted === 'gpu' ? 'a GPU was asked for' : `${device.name} is ${i ? 'the next' : 'the best'} GPU`,
   }));
   if (wanted === 'auto' && cpu) best.push({ device: cpu, reason: whyNone(devices) });
   if (!best.length)

@@ -1,5 +1,5 @@
-// createMemory(): documents remembered, found, replaced and forgotten, on an index and a store of few lines whose process
-// may end at any write.
+// createMemory(): documents remembered, found, replaced and forgotten, on an index and a store of few lines whose
+// process may end at any write.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
@@ -49,7 +49,8 @@ function open(options = {}, disk = makeDisk()) {
 }
 
 const kText = 'You may copy the work. You may sell it. There is no warranty at all. The licence ends with a breach.';
-const lines = (count, word = 'copy') => Array.from({ length: count }, (_, i) => `The ${word} of the work is ${i}.`).join(' ');
+const lines = (count, word = 'copy') =>
+  Array.from({ length: count }, (_, i) => `The ${word} of the work is ${i}.`).join(' ');
 const passagesOf = (disk, id) => [...disk.rows.keys()].filter((key) => key.slice(0, key.lastIndexOf('#')) === id);
 
 test('a document is found by a passage, with its place', async () => {
@@ -99,13 +100,20 @@ test('passages fit the model, and cover the document', async () => {
 test('it is all there for the next process', async () => {
   const disk = makeDisk();
   const first = await open({}, disk);
-  await first.remember([{ id: 'a', text: lines(5) }, { id: 'b', text: kText }]);
+  await first.remember([
+    { id: 'a', text: lines(5) },
+    { id: 'b', text: kText },
+  ]);
   const before = await first.recall('warranty', { k: 4 });
   await first.close();
   expect(first.opened.every(({ closed }) => closed)).toBe(true);
   const second = await open({}, disk);
   expect(await second.recall('warranty', { k: 4 })).toEqual(before);
-  expect(await second.stats()).toMatchObject({ documents: 2, passages: disk.rows.size, chunk: { tokens: 8, overlap: 2 } });
+  expect(await second.stats()).toMatchObject({
+    documents: 2,
+    passages: disk.rows.size,
+    chunk: { tokens: 8, overlap: 2 },
+  });
   await second.close();
 });
 
@@ -167,10 +175,17 @@ test('a filter sees the fields of documents', async () => {
 
 test('the cross-encoder decides the order, and gives the scores', async () => {
   const memory = await open({ reranker });
-  await memory.remember([{ id: 'a', text: lines(12) }, { id: 'b', text: kText }]);
+  await memory.remember([
+    { id: 'a', text: lines(12) },
+    { id: 'b', text: kText },
+  ]);
   const found = await memory.recall('the work', { k: 3, rerank: 8 });
   const plain = await memory.recall('the work', { k: 8, rerank: false });
-  const ranked = await reranker.rerank('the work', plain.map(({ text }) => text), { topK: 3 });
+  const ranked = await reranker.rerank(
+    'the work',
+    plain.map(({ text }) => text),
+    { topK: 3 },
+  );
   expect(found).toEqual(ranked.map(({ index, score }) => ({ ...plain[index], score })));
   expect(await memory.recall('the work', { k: 3 })).toHaveLength(3);
   await memory.close();
@@ -259,8 +274,30 @@ describe('a process that ends at any write', () => {
     expect(passagesOf(disk, 'a').length).toBeGreaterThan(3);
     disk.dieAt = Infinity;
     const next = await open({}, disk);
-    expect(new Set((await next.recall('copy', { k: 99 })).map(({ end }) => end <= lines(2).length))).toEqual(new Set([true]));
+    expect(new Set((await next.recall('copy', { k: 99 })).map(({ end }) => end <= lines(2).length))).toEqual(
+      new Set([true]),
+    );
   });
+});
+
+test('a removal that fails leaves nothing that is found, and is made good by the next write', async () => {
+  const disk = makeDisk();
+  const memory = await open({}, disk);
+  await memory.remember({ id: 'a', text: lines(9) });
+  const shown = async (text) => {
+    const found = await memory.recall('copy', { k: 99 });
+    expect(found.every(({ start, end, text: passage }) => text.slice(start, end) === passage)).toBe(true);
+    expect((await memory.stats()).passages).toBe(found.length);
+  };
+  disk.dieAt = disk.writes + 2; // the note, and the new passages
+  await expect(memory.remember({ id: 'a', text: lines(3, 'sale') })).rejects.toThrow('has ended');
+  disk.dieAt = Infinity;
+  await shown(lines(3, 'sale'));
+  expect(passagesOf(disk, 'a').length).toBeGreaterThan(3);
+  await memory.remember({ id: 'a', text: lines(1, 'term') });
+  await shown(lines(1, 'term'));
+  expect(passagesOf(disk, 'a')).toHaveLength(1);
+  await memory.close();
 });
 
 describe('is refused:', () => {
@@ -279,7 +316,10 @@ describe('is refused:', () => {
     [{ chunk: { tokens: 10, overlap: 6 } }, /chunk.overlap is 6, but must be at most half of the 10/],
   ])('%j', async (options, message) => {
     const given = typeof options === 'object' ? open(options) : makeMemory({}, options);
-    await expect(given).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(message) });
+    await expect(given).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
   });
 
   test('models of the wrong kind', async () => {
@@ -313,8 +353,16 @@ describe('is refused:', () => {
     await refused(memory.remember({ id: 'é'.repeat(251), text: '' }), /takes 502 bytes, but may take at most 500/);
     await refused(memory.remember({ text: '', meta: 1 }), /unknown field of a document 'meta'/);
     await refused(memory.remember({ text: '', metadata: [] }), /metadata is \[\]/);
+    await refused(
+      memory.remember({ text: '', metadata: { x: 'x'.repeat(9000) } }),
+      /9008 bytes as JSON, but can have 8192/,
+    );
+    await refused(memory.remember({ text: '', metadata: { x: 1n } }), /is no JSON: .*BigInt/);
     await refused(memory.remember({ text: '', metadata: { '@x': 1 } }), /'@x'.*are our own/);
-    await refused(memory.remember([1, 2].map(() => ({ id: 'a', text: '' }))), /has the id 'a', but so has documents\[0\]/);
+    await refused(
+      memory.remember([1, 2].map(() => ({ id: 'a', text: '' }))),
+      /has the id 'a', but so has documents\[0\]/,
+    );
     await refused(memory.remember('a', { metdata: {} }), /unknown option of remember\(\) 'metdata'/);
     await refused(memory.recall(5), /query is 5/);
     await refused(memory.recall('a', { k: 0 }), /k is 0/);

@@ -1,4 +1,5 @@
-// processEmbeddings(): each combination of its steps against double precision, joined calls, bases, and what is refused.
+// processEmbeddings(): each combination of its steps against double precision, joined calls, bases, and what is
+// refused.
 'use strict';
 const fc = require('fast-check');
 const gpu = require('../../..');
@@ -56,9 +57,7 @@ function expectRows(result, rows, { bits = 0, ...steps }) {
     expect(dimensions).toBe(wanted.length);
     const step = bits ? Math.max(...wanted.map(Math.abs)) / (bits === 8 ? 127 : 7) : 0;
     if (bits) expect(Math.abs(scales.data[i] - step)).toBeLessThanOrEqual(kNear);
-    const got = bits
-      ? decoded(result, i, bits)
-      : embeddings.data.subarray(i * dimensions, (i + 1) * dimensions);
+    const got = bits ? decoded(result, i, bits) : embeddings.data.subarray(i * dimensions, (i + 1) * dimensions);
     wanted.forEach((x, j) => expect(Math.abs(x - got[j])).toBeLessThanOrEqual(step / 2 + 1.5 * kNear));
   });
 }
@@ -132,7 +131,13 @@ describe.each(devices)('%s', (device) => {
     const settled = await Promise.allSettled(
       [good, bad, good, [[1, Infinity]], good].map((embeddings) => pipeline.process({ embeddings })),
     );
-    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(settled.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
     expect(settled[1].reason).toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
       argument: 'embeddings[1]',
@@ -162,7 +167,10 @@ describe.each(devices)('%s', (device) => {
 
   test('a row of zeros stays zeros', async () => {
     const { embeddings, scales } = await pipeline.process({
-      embeddings: [[0, 0], [3, 4]],
+      embeddings: [
+        [0, 0],
+        [3, 4],
+      ],
       options: { quantization: true },
     });
     expect([...embeddings.data]).toEqual([0, 0, 95, 127]);
@@ -196,7 +204,10 @@ describe.each(devices)('%s', (device) => {
         const results = await Promise.all(
           calls.map(({ normalize, bits, batch, n }, i) => {
             const embeddings = gpu.tensor(Float32Array.from(all[i].flat()), [n, 6]);
-            return pipeline.process({ embeddings, options: { normalize, quantization: bits || false, batchSize: batch } });
+            return pipeline.process({
+              embeddings,
+              options: { normalize, quantization: bits || false, batchSize: batch },
+            });
           }),
         );
         results.forEach((result, i) => expectRows(result, all[i], calls[i]));
@@ -208,9 +219,15 @@ describe.each(devices)('%s', (device) => {
 
 test('vectors in every form', async () => {
   const forms = [
-    [[3, 4], [0, 2]],
+    [
+      [3, 4],
+      [0, 2],
+    ],
     [Float32Array.of(3, 4), Float32Array.of(0, 2)],
-    gpu.tensor([[3, 4], [0, 2]]),
+    gpu.tensor([
+      [3, 4],
+      [0, 2],
+    ]),
     { data: Float32Array.of(3, 4, 0, 2), shape: [2, 2], dtype: 'float32' },
     { data: Float32Array.of(3, 4, 0, 2), shape: [2, 2] },
   ];
@@ -223,7 +240,9 @@ test('vectors in every form', async () => {
   for (const embeddings of [[3, 4], Float32Array.of(3, 4)])
     expect((await gpu.processEmbeddings({ embeddings })).embeddings.shape).toEqual([2]);
   const none = { data: new Float32Array(0), shape: [0, 5] };
-  expect((await gpu.processEmbeddings({ embeddings: none, options: { quantization: 4 } })).embeddings.shape).toEqual([0, 3]);
+  expect((await gpu.processEmbeddings({ embeddings: none, options: { quantization: 4 } })).embeddings.shape).toEqual([
+    0, 3,
+  ]);
 });
 
 describe('a basis', () => {
@@ -310,7 +329,10 @@ describe('a basis', () => {
 });
 
 describe('is refused:', () => {
-  const vectors = [[1, 2, 3], [4, 5, 6]];
+  const vectors = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ];
   const withOptions = (options) => ({ embeddings: vectors, options });
   const basis = { mean: gpu.tensor([0, 0, 0]), components: gpu.tensor([[1, 0, 0]]) };
   test.each([
@@ -327,7 +349,10 @@ describe('is refused:', () => {
     [{ embeddings: gpu.tensor(new Float32Array(8), [2, 2, 2]) }, /have the shape \[2, 2, 2\]/],
     [{ embeddings: gpu.tensor(new Float32Array(0), [2, 0]) }, /have no dimensions/],
     [withOptions(5), /options is 5/],
-    [withOptions({ normalise: true }), /unknown option of processEmbeddings\(\) 'normalise' \(did you mean 'normalize'/],
+    [
+      withOptions({ normalise: true }),
+      /unknown option of processEmbeddings\(\) 'normalise' \(did you mean 'normalize'/,
+    ],
     [withOptions({ normalize: 1 }), /normalize is 1/],
     [withOptions({ reduce_dimensions: 'yes' }), /reduce_dimensions is 'yes'/],
     [withOptions({ reduce_dimensions: true }), /give dimension_reduction/],
@@ -350,7 +375,10 @@ describe('is refused:', () => {
     [withOptions({ model: 'x' }), /embeddings need none/],
     [{ texts: ['a'], options: { model: 5 } }, /model is 5, but must be a TextModel/],
   ])('%j', async (request, message) => {
-    await expect(gpu.processEmbeddings(request)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(message) });
+    await expect(gpu.processEmbeddings(request)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
   });
 
   test('options of jobs', async () => {
@@ -375,7 +403,10 @@ test('one that is given up gives its memory back, and the others go on', async (
   }
   expectRows(second.value, rounded(good), { normalize: true });
   const large = new Float32Array(20_000 * 64).fill(1);
-  const late = gpu.processEmbeddings({ embeddings: gpu.tensor(large, [20_000, 64]), options: { batch_size: 16 } }, { timeout: 1 });
+  const late = gpu.processEmbeddings(
+    { embeddings: gpu.tensor(large, [20_000, 64]), options: { batch_size: 16 } },
+    { timeout: 1 },
+  );
   const error = await late.catch((thrown) => thrown);
   expect(error.code).toBe('ERR_TIMEOUT');
   await error.released;

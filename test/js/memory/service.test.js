@@ -16,10 +16,11 @@ describe('the device', () => {
     expect(idsOf('auto', all)).toEqual(['cuda:0', 'vulkan:0', 'cpu:0']);
     expect(idsOf('gpu', all)).toEqual(['cuda:0', 'vulkan:0']);
     expect(idsOf('cpu', all)).toEqual(['cpu:0']);
-    expect(choicesOf('auto', all).map(({ reason }) => reason).slice(0, 2)).toEqual([
-      'H200 is the best GPU',
-      'A770 is the next GPU',
-    ]);
+    expect(
+      choicesOf('auto', all)
+        .map(({ reason }) => reason)
+        .slice(0, 2),
+    ).toEqual(['H200 is the best GPU', 'A770 is the next GPU']);
   });
 
   test('is never a driver that computes on the processor', () => {
@@ -50,7 +51,12 @@ test('it runs on what there is, and says why', async () => {
   expect(Array.from(embeddings.data, (x) => x.toFixed(3))).toEqual(['0.600', '0.800']);
   expect(gpu.devices().map(({ id }) => id)).toContain(service.device);
   expect(service.reason).toMatch(hasCard ? /is the best GPU/ : /^there is no GPU/);
-  expect(await service.health()).toEqual({ status: 'ok', device: service.device, reason: service.reason, problems: [] });
+  expect(await service.health()).toEqual({
+    status: 'ok',
+    device: service.device,
+    reason: service.reason,
+    problems: [],
+  });
   await service.close();
 });
 

@@ -63,6 +63,8 @@ async function provide(names, { contexts, manager }) {
   }
   for (const [name, folder] of Object.entries(kModels))
     if (names.includes(name)) contexts.push((given[name] = await gpu.loadModel(folder)));
+  if (names.includes('service')) contexts.push((given.service = await gpu.createService({ device: 'cpu' })));
+  if (names.includes('memory')) contexts.push((given.memory = await gpu.createMemory({ model: kModels.model })));
   if (names.includes('manager')) given.manager = await manager();
   if (names.includes('error') && given.manager)
     given.error = await given.manager.executeWorkload({ type: 'normalize', inputs: { input: rows(4, 8) } });
