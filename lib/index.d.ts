@@ -49,6 +49,17 @@ export type {
   TokenizeOptions,
   Tokens,
 } from './types/text';
+export { createMemory, Memory } from './types/documents';
+export type {
+  DocumentStats,
+  Forgotten,
+  GivenDocument,
+  MemoryOptions,
+  RecallOptions,
+  Recalled,
+  Remembered,
+  RememberOptions,
+} from './types/documents';
 export { createService, EmbeddingService, hpcServiceFactory, processEmbeddings } from './types/embeddings';
 export type {
   BasisStore,

@@ -104,7 +104,7 @@ export type Forgotten =
   { ids: string | readonly string[]; filter?: undefined } | { filter: Record<string, unknown>; ids?: undefined };
 
 /** What a memory has. */
-export interface MemoryStats {
+export interface DocumentStats {
   /** Documents with at least one passage. */
   documents: number;
   /** Of all documents. */
@@ -157,7 +157,7 @@ export class Memory {
    * @example const { documents, passages } = await memory.stats();
    * @throws {GPUError} ERR_CLOSED
    */
-  stats(): Promise<MemoryStats>;
+  stats(): Promise<DocumentStats>;
   /**
    * No new calls; resolves when those that run have ended. Closes what was opened for it: models and a store that were
    * given stay open. Idempotent.

@@ -43,7 +43,8 @@ async function makeMemory(maker, given) {
     const model = await modelOf(maker, options.model ?? maker.defaultModel, 'model', opened);
     if (model.kind !== 'encoder')
       throw new GPUError('ERR_UNSUPPORTED', 'model is a cross-encoder, but passages need vectors: give an encoder');
-    const reranker = options.reranker && (await modelOf(maker, options.reranker, 'reranker', opened));
+    const { reranker: ranking } = options;
+    const reranker = ranking === undefined ? undefined : await modelOf(maker, ranking, 'reranker', opened);
     if (reranker && reranker.kind !== 'cross-encoder')
       throw new GPUError('ERR_UNSUPPORTED', 'reranker is an encoder, but must be a cross-encoder, which gives scores');
     const { prompts } = model;

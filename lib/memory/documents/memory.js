@@ -11,7 +11,7 @@ const { candidatesOf, groupsOf, kMostPassages, partsOf } = require('./portions')
 const { Turns } = require('./turns');
 
 /** @typedef {import('../../index').JobOptions} JobOptions */
-/** @typedef {import('../../index').MemoryStats} MemoryStats */
+/** @typedef {import('../../index').DocumentStats} DocumentStats */
 /** @typedef {import('../../index').Recalled} Recalled */
 /** @typedef {import('../../index').Remembered} Remembered */
 /** @typedef {import('../../index').TextModel} TextModel */
@@ -158,7 +158,7 @@ class Memory {
   }
 
   /**
-   * @returns {Promise<MemoryStats>}
+   * @returns {Promise<DocumentStats>}
    * @throws {GPUError} (rejects with) ERR_CLOSED
    * @example const { documents, passages } = await memory.stats();
    */
@@ -173,7 +173,7 @@ class Memory {
         model: model.digest,
         reranker: reranker?.digest,
         chunk: { ...cutter.limits },
-        index: /** @type {MemoryStats['index']} */ (index.stats()),
+        index: /** @type {DocumentStats['index']} */ (index.stats()),
       };
     });
   }

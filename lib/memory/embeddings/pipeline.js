@@ -14,7 +14,10 @@ const { restOf } = require('./waiting');
 
 /** @typedef {import('../../index').JobOptions} JobOptions */
 /** @typedef {import('../../index').ProcessedEmbeddings} ProcessedEmbeddings */
-/** @typedef {import('../../index').Tensor} Tensor */
+/**
+ * @template {import('../../index').TensorData} [Data=import('../../index').TensorData]
+ * @typedef {import('../../index').Tensor<Data>} Tensor
+ */
 /** @typedef {import('../../text/owners').Owner} Owner */
 /** @typedef {import('../../text/weights').Placed} Placed */
 /** @typedef {import('./request').Wanted} Wanted */

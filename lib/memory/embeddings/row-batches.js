@@ -65,8 +65,11 @@ class RowBatches {
     call.number = nextId();
     const asItIs = (/** @type {Made} */ made) => made;
     const waited = track(call.number, { signal, timeout }, rows, asItIs, () => this.#giveUp(call));
-    this.#laneOf(options).waiting.push(call);
-    this.#soon();
+    const lane = this.#laneOf(options);
+    lane.waiting.push(call);
+    // What is a job by itself has nobody to wait for.
+    if (call.count > this.#joined) this.#pump(lane);
+    else this.#soon();
     return waited;
   }
 

@@ -34,7 +34,7 @@ class RowCall {
   constructor(rows, kinds) {
     this.rows = rows;
     this.#kinds = kinds;
-    [this.count] = rows.shape;
+    this.count = rows.shape[0];
     /** Rows without a result. */
     this.left = this.count;
   }
