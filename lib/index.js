@@ -5,6 +5,7 @@ const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call')
 const { GPUError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
 const { encodePNG } = require('./program');
+const { createIndex, VectorIndex } = require('./memory');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
 // Written so that `import { tensor } from 'switchyard'` finds the names.
@@ -25,4 +26,6 @@ module.exports = {
   loadModel,
   defaultModel,
   TextModel,
+  createIndex,
+  VectorIndex,
 };

@@ -253,6 +253,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
+ * @property {new (dimensions: number, metric: number, segmentBytes: number) => NativeVectorTable} VectorTable
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
@@ -283,6 +284,47 @@ const { keepHeldMemory } = require('./transfers');
 /**
  * @typedef {{ handle: NativeTokenizer, vocabularySize: number, maxLength?: number, addedToOne: number,
  *   addedToPair: number }} LoadedTokenizer maxLength: the file's own truncation
+ */
+/**
+ * What the addon says of a segment of an index; lengths: of the shortest row that is not zeros, and the longest.
+ * @typedef {{ name: number, rows: number, leastLength: number, mostLength: number }} MergedSegment
+ */
+/** @typedef {MergedSegment & { live: number, isSealed: boolean, bytes: number }} NativeSegment */
+/**
+ * The rows of an index. An id 0 has a thing done inside the call; else it is an operation's, which delivers what the
+ * call would have given.
+ * @typedef {object} NativeVectorTable
+ * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
+ *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => void} append
+ * @property {(ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
+ *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => void} check throws what append() would
+ * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>) => number} remove
+ * @property {(ids: ReadonlyArray<import('../index').VectorId>, withVectors: boolean, withMetadata: boolean) =>
+ *   { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }} get
+ * @property {() => number} size
+ * @property {() => NativeSegment[]} segments
+ * @property {(name: number) => [buffer: ArrayBuffer, isMemory: boolean]|undefined} rowsOf
+ * @property {(queries: Float32Array, count: number, k: number, isRange: boolean, threshold: number|undefined,
+ *   isApproximate: boolean, filter: string|undefined,
+ *   ids: ReadonlyArray<import('../index').VectorId>|undefined) => NativeVectorSearch} search takes the snapshot
+ * @property {(id: number, all: boolean) => void} merge delivers a MergedSegment, or undefined: there is nothing to do
+ * @property {(commits: boolean) => void} endMerge
+ * @property {(id: number) => void} seal
+ * @property {() => number} seals how many segments were sealed so far
+ * @property {() => number} mapBytes
+ */
+/** @typedef {{ part: number, k: number, byRows: boolean, queries: Uint32Array }} VectorNeed a job that is wanted */
+/**
+ * @typedef {object} NativeVectorSearch
+ * @property {(id: number) => void} plan
+ * @property {() => { name: number, rows: number, allowed: number, rounds: number, candidates: number,
+ *   isScanned: boolean, isSealed: boolean }[]} parts
+ * @property {() => VectorNeed[]} needs
+ * @property {(part: number) => Uint8Array|undefined} mask
+ * @property {() => number} work multiplications that advance() takes at least
+ * @property {(id: number, answers: unknown[][]) => void} advance
+ * @property {(withVectors: boolean, withMetadata: boolean) => { ids: import('../index').VectorId[][],
+ *   scores: Float32Array[], vectors?: ArrayBuffer[], metadata?: (string|undefined)[][] }} result
  */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**

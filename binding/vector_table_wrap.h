@@ -1,0 +1,47 @@
+// The rows of an index as JavaScript holds them.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+
+#include "vectors/table.h"
+
+namespace switchyard::node {
+
+class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // (dimensions, metric: 0 cosine, 1 dot, 2 l2, bytes of a segment that takes writes)
+  explicit VectorTableWrap(const Napi::CallbackInfo& info);
+
+ private:
+  // append(id, ids, vectors, metadata, replaces): id 0: now; else off the loop, and it delivers undefined
+  Napi::Value append(const Napi::CallbackInfo& info);
+  // check(ids, vectors, metadata, replaces): what append() would refuse
+  Napi::Value check(const Napi::CallbackInfo& info);
+  Napi::Value remove(const Napi::CallbackInfo& info);  // (id, ids): how many were there; as append()
+  // get(ids, withVectors, withMetadata): { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }
+  Napi::Value get(const Napi::CallbackInfo& info);
+  Napi::Value size(const Napi::CallbackInfo& info);
+  Napi::Value segments(const Napi::CallbackInfo& info);  // [{ name, rows, live, isSealed, bytes }]
+  // rowsOf(name): [ArrayBuffer, whether it is the memory itself]; undefined where there is no such segment any more
+  Napi::Value rowsOf(const Napi::CallbackInfo& info);
+  // search(queries, count, k, isRange, threshold or undefined, isApproximate, filter or undefined, ids or undefined)
+  Napi::Value search(const Napi::CallbackInfo& info);
+  // merge(id, all): fills the next merge; delivers { name, rows, buffer } of the segment that is made, or undefined
+  Napi::Value merge(const Napi::CallbackInfo& info);
+  Napi::Value endMerge(const Napi::CallbackInfo& info);  // (commits)
+  Napi::Value seal(const Napi::CallbackInfo& info);      // (id)
+  Napi::Value seals(const Napi::CallbackInfo& info);     // how many segments were sealed so far
+  Napi::Value mapBytes(const Napi::CallbackInfo& info);
+
+  vectors::Batch readBatch(const Napi::CallbackInfo& info, size_t first, std::shared_ptr<void>& hold) const;
+
+  std::shared_ptr<vectors::Table> table_;
+  std::shared_ptr<vectors::Merge> merge_;
+};
+
+// Adds VectorTable and VectorSearch.
+void defineVectors(Napi::Env env, Napi::Object exports);
+
+}  // namespace switchyard::node
