@@ -13,6 +13,7 @@
 #include "vector_ids.h"
 #include "vector_operation.h"
 #include "vector_search_wrap.h"
+#include "vector_stored.h"
 
 namespace switchyard::node {
 namespace {
@@ -29,6 +30,23 @@ struct BatchMemory {
 };
 
 Napi::Value undefined(Environment& environment) { return Napi::Env(environment.env()).Undefined(); }
+
+Napi::Value describeViews(Napi::Env env, const std::vector<View>& views) {
+  Napi::Array list = Napi::Array::New(env, views.size());
+  for (uint32_t i = 0; i < views.size(); ++i) {
+    const View& view = views[i];
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", static_cast<double>(view.segment->name));
+    entry.Set("rows", static_cast<double>(view.rows));
+    entry.Set("live", static_cast<double>(view.live));
+    entry.Set("isSealed", view.isSealed);
+    entry.Set("bytes", static_cast<double>(view.segment->bytes()));
+    entry.Set("mostLength", std::sqrt(view.squares.most));
+    entry.Set("leastLength", std::sqrt(view.squares.least));
+    list.Set(i, entry);
+  }
+  return list;
+}
 
 Napi::Value describeMerge(Environment& environment, const vectors::Merge* merge) {
   const Napi::Env env(environment.env());
@@ -48,12 +66,15 @@ Napi::Function VectorTableWrap::define(Napi::Env env) {
   using Self = VectorTableWrap;
   return DefineClass(
       env, "VectorTable",
-      {InstanceMethod<&Self::append>("append"), InstanceMethod<&Self::check>("check"),
+      {InstanceMethod<&Self::append>("append"),
        InstanceMethod<&Self::remove>("remove"), InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::size>("size"),
        InstanceMethod<&Self::segments>("segments"), InstanceMethod<&Self::rowsOf>("rowsOf"),
        InstanceMethod<&Self::search>("search"), InstanceMethod<&Self::merge>("merge"),
        InstanceMethod<&Self::endMerge>("endMerge"), InstanceMethod<&Self::seal>("seal"),
-       InstanceMethod<&Self::seals>("seals"),
+       InstanceMethod<&Self::seals>("seals"), InstanceMethod<&Self::snapshot>("snapshot"),
+       InstanceMethod<&Self::packSegment>("packSegment"), InstanceMethod<&Self::packWrite>("packWrite"),
+       InstanceMethod<&Self::packRemoval>("packRemoval"), InstanceMethod<&Self::replay>("replay"),
+       InstanceMethod<&Self::adopt>("adopt"),
        InstanceMethod<&Self::mapBytes>("mapBytes")});
 }
 
@@ -61,7 +82,8 @@ VectorTableWrap::VectorTableWrap(const Napi::CallbackInfo& info) : ObjectWrap(in
   guarded(info.Env(), [&] {
     const auto dimensions = readCount(info[0].ToNumber(), vectors::kMostDimensions, "dimensions");
     const auto metric = static_cast<vectors::Metric>(readCount(info[1].ToNumber(), 2, "metric"));
-    table_ = std::make_shared<vectors::Table>(static_cast<uint32_t>(dimensions), metric, readUint(info[2]));
+    const vectors::Limits limits{readUint(info[2]), info[3].ToNumber().DoubleValue()};
+    table_ = std::make_shared<vectors::Table>(static_cast<uint32_t>(dimensions), metric, limits);
   });
 }
 
@@ -101,16 +123,6 @@ Napi::Value VectorTableWrap::append(const Napi::CallbackInfo& info) {
     else
       VectorOperation::start(Environment::of(env), id, std::move(work), undefined);
     return env.Undefined();
-  });
-}
-
-Napi::Value VectorTableWrap::check(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    std::shared_ptr<void> hold;
-    const Batch batch = readBatch(info, 0, hold);
-    table_->check(batch);
-    table_->checkNew(batch);
-    return info.Env().Undefined();
   });
 }
 
@@ -172,20 +184,18 @@ Napi::Value VectorTableWrap::mapBytes(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value VectorTableWrap::segments(const Napi::CallbackInfo& info) {
+  return describeViews(info.Env(), table_->snapshot());
+}
+
+Napi::Value VectorTableWrap::snapshot(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Napi::Array list = Napi::Array::New(env);
-  for (const View& view : table_->snapshot()) {
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("name", static_cast<double>(view.segment->name));
-    entry.Set("rows", static_cast<double>(view.rows));
-    entry.Set("live", static_cast<double>(view.live));
-    entry.Set("isSealed", view.isSealed);
-    entry.Set("bytes", static_cast<double>(view.segment->bytes()));
-    entry.Set("mostLength", std::sqrt(view.squares.most));
-    entry.Set("leastLength", std::sqrt(view.squares.least));
-    list.Set(list.Length(), entry);
-  }
-  return list;
+  auto* const views = new std::vector<View>(table_->snapshot());
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("segments", describeViews(env, *views));
+  result.Set("handle", Napi::External<std::vector<View>>::New(env, views, [](Napi::Env, std::vector<View>* held) {
+               delete held;
+             }));
+  return result;
 }
 
 Napi::Value VectorTableWrap::rowsOf(const Napi::CallbackInfo& info) {
@@ -270,6 +280,7 @@ Napi::Value VectorTableWrap::seal(const Napi::CallbackInfo& info) {
 }
 
 void defineVectors(Napi::Env env, Napi::Object exports) {
+  exports.Set("checksumOf", Napi::Function::New<checksumOf>(env, "checksumOf"));
   Environment::of(env).vectorSearchClass = Napi::Persistent(VectorSearchWrap::define(env));
   exports.Set("VectorTable", VectorTableWrap::define(env));
 }

@@ -11,19 +11,18 @@ namespace switchyard::node {
 class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
  public:
   static Napi::Function define(Napi::Env env);
-  // (dimensions, metric: 0 cosine, 1 dot, 2 l2, bytes of a segment that takes writes)
+  // (dimensions, metric: 0 cosine, 1 dot, 2 l2, and of vectors::Limits segmentBytes and scanned)
   explicit VectorTableWrap(const Napi::CallbackInfo& info);
 
  private:
   // append(id, ids, vectors, metadata, replaces): id 0: now; else off the loop, and it delivers undefined
   Napi::Value append(const Napi::CallbackInfo& info);
-  // check(ids, vectors, metadata, replaces): what append() would refuse
-  Napi::Value check(const Napi::CallbackInfo& info);
   Napi::Value remove(const Napi::CallbackInfo& info);  // (id, ids): how many were there; as append()
   // get(ids, withVectors, withMetadata): { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }
   Napi::Value get(const Napi::CallbackInfo& info);
   Napi::Value size(const Napi::CallbackInfo& info);
-  Napi::Value segments(const Napi::CallbackInfo& info);  // [{ name, rows, live, isSealed, bytes }]
+  // [{ name, rows, live, isSealed, bytes, leastLength, mostLength }]
+  Napi::Value segments(const Napi::CallbackInfo& info);
   // rowsOf(name): [ArrayBuffer, whether it is the memory itself]; undefined where there is no such segment any more
   Napi::Value rowsOf(const Napi::CallbackInfo& info);
   // search(queries, count, k, isRange, threshold or undefined, isApproximate, filter or undefined, ids or undefined)
@@ -34,6 +33,17 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   Napi::Value seal(const Napi::CallbackInfo& info);      // (id)
   Napi::Value seals(const Napi::CallbackInfo& info);     // how many segments were sealed so far
   Napi::Value mapBytes(const Napi::CallbackInfo& info);
+
+  // snapshot(): { handle, segments } of one moment
+  Napi::Value snapshot(const Napi::CallbackInfo& info);
+  // packSegment(id, handle of a snapshot, place in it): delivers { bytes: ArrayBuffer, checksum, rowsChecksum }
+  Napi::Value packSegment(const Napi::CallbackInfo& info);
+  // packWrite(ids, vectors, metadata, replaces): an ArrayBuffer, which the rows are to follow; checked as append() does
+  Napi::Value packWrite(const Napi::CallbackInfo& info);
+  Napi::Value packRemoval(const Napi::CallbackInfo& info);  // (ids)
+  Napi::Value replay(const Napi::CallbackInfo& info);       // (id, bytes)
+  // adopt(id, rows, bytes): a stored segment, behind the others; delivers its name
+  Napi::Value adopt(const Napi::CallbackInfo& info);
 
   vectors::Batch readBatch(const Napi::CallbackInfo& info, size_t first, std::shared_ptr<void>& hold) const;
 

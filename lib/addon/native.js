@@ -253,7 +253,9 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
- * @property {new (dimensions: number, metric: number, segmentBytes: number) => NativeVectorTable} VectorTable
+ * @property {(id: number, bytes: Uint8Array) => void} checksumOf delivers 16 hexadecimal digits of XXH3
+ * @property {new (dimensions: number, metric: number, segmentBytes: number, scanned: number) =>
+ *   NativeVectorTable} VectorTable
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
@@ -296,8 +298,6 @@ const { keepHeldMemory } = require('./transfers');
  * @typedef {object} NativeVectorTable
  * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
  *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => void} append
- * @property {(ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
- *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => void} check throws what append() would
  * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>) => number} remove
  * @property {(ids: ReadonlyArray<import('../index').VectorId>, withVectors: boolean, withMetadata: boolean) =>
  *   { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }} get
@@ -312,7 +312,17 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(id: number) => void} seal
  * @property {() => number} seals how many segments were sealed so far
  * @property {() => number} mapBytes
+ * @property {() => { handle: VectorSnapshot, segments: NativeSegment[] }} snapshot
+ * @property {(id: number, snapshot: VectorSnapshot, place: number) => void} packSegment delivers a PackedSegment
+ * @property {(ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
+ *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => ArrayBuffer} packWrite without the
+ *   rows, which are to follow; throws what append() would
+ * @property {(ids: ReadonlyArray<import('../index').VectorId>) => ArrayBuffer} packRemoval
+ * @property {(id: number, bytes: Uint8Array) => void} replay
+ * @property {(id: number, rows: Float32Array, bytes: Uint8Array) => void} adopt delivers the segment's name
  */
+/** @typedef {{ readonly isVectorSnapshot: never }} VectorSnapshot the addon's object for an index at one moment */
+/** @typedef {{ bytes: ArrayBuffer, checksum: string, rowsChecksum: string }} PackedSegment */
 /** @typedef {{ part: number, k: number, byRows: boolean, queries: Uint32Array }} VectorNeed a job that is wanted */
 /**
  * @typedef {object} NativeVectorSearch

@@ -1,5 +1,6 @@
 // Indexes of vectors: exact search, filters over metadata, and writes while they are searched.
-import type { JobOptions } from './cluster';
+import type { GPUClusterManager, JobOptions } from './cluster';
+import type { GPUContext } from './context';
 import type { NumberArray, Tensor } from './tensor';
 
 /** What a vector is called: a string of 1 to 512 bytes of UTF-8, or a safe integer; `'1'` and `1` are different ones. */
@@ -295,6 +296,26 @@ export class VectorIndex {
    * await index.compact();
    */
   compact(): Promise<void>;
+
+  /**
+   * Writes the index as it is now into one file, in the place of one that is there: it has the old index or the new one,
+   * whatever happens. Searches and writes go on meanwhile.
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: the path, or what the system says of it; ERR_NOT_FOUND: there is no such
+   *   folder; ERR_OUT_OF_MEMORY: the disk is full; ERR_CLOSED
+   * @example
+   * await index.save('vectors.index');
+   */
+  save(path: string | URL): Promise<void>;
+
+  /**
+   * Reads an index that save() has written: on a manager or a context, else on a context of its own. All of it is read,
+   * and checked.
+   * @throws {GPUError} ERR_NOT_FOUND: there is no such file; ERR_INVALID_ARGUMENT: it is no index, or damaged;
+   *   ERR_UNSUPPORTED: it is of a newer version; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example
+   * const index = await VectorIndex.load('vectors.index');
+   */
+  static load(path: string | URL, options?: { on?: GPUClusterManager | GPUContext }): Promise<VectorIndex>;
 
   /**
    * Ends it: idempotent, and resolves when what runs has ended.

@@ -12,7 +12,6 @@
 namespace switchyard::vectors {
 namespace {
 
-constexpr double kScanned = 2 << 20;        // multiplications that are done in here sooner than by a job
 constexpr uint32_t kRangeCandidates = 64;   // a range's first guess
 constexpr uint32_t kMostCandidates = 4096;  // before all is scanned
 constexpr uint32_t kGrowth = 8;
@@ -73,7 +72,7 @@ void Search::decide(size_t p) {
   std::vector<uint32_t> asked, scanned;
   const double products = static_cast<double>(part.allowed) * static_cast<double>(question_.count) * table_->dimensions;
   const uint32_t k = firstK(part);
-  const bool scansAll = products <= kScanned || uint64_t{k} * kGrowth >= part.allowed;
+  const bool scansAll = products <= table_->limits.scanned || uint64_t{k} * kGrowth >= part.allowed;
   for (uint32_t q = 0; q < question_.count; ++q) (scansAll || !isKnown(part.view, q) ? scanned : asked).push_back(q);
   if (part.allowed == 0 || question_.k == 0)
     for (uint32_t q = 0; q < question_.count; ++q) state(p, q).isComplete = true;

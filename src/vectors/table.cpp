@@ -44,10 +44,11 @@ Bits& Table::Slot::own() {
   return *alive;
 }
 
-Table::Table(uint32_t dimensions, Metric metric, size_t segmentBytes)
+Table::Table(uint32_t dimensions, Metric metric, Limits limits)
     : dimensions(dimensions),
       metric(metric),
-      growingRows_(std::clamp<size_t>(segmentBytes / (dimensions * sizeof(float)), 64, kMostGrowingRows)) {}
+      limits(limits),
+      growingRows_(std::clamp<size_t>(limits.segmentBytes / (dimensions * sizeof(float)), 64, kMostGrowingRows)) {}
 
 size_t Table::size() const {
   std::lock_guard lock(mutex_);

@@ -39,13 +39,18 @@ struct Merge {
   Squares squares;                // of its rows
 };
 
+struct Limits {
+  size_t segmentBytes = size_t{16} << 20;  // rows of the segment that takes writes
+  double scanned = 2 << 20;                // multiplications of a part that a search does itself, sooner than by a job
+};
+
 class Table {
  public:
-  // `segmentBytes`: of the segment that takes writes.
-  Table(uint32_t dimensions, Metric metric, size_t segmentBytes = size_t{16} << 20);
+  Table(uint32_t dimensions, Metric metric, Limits limits = {});
 
   const uint32_t dimensions;
   const Metric metric;
+  const Limits limits;
 
   size_t size() const;
   // What can be told of a batch without the table: throws InvalidArgument naming the row. Gives the rows' squares.

@@ -1,5 +1,6 @@
 // The options of an index and of its calls, checked.
 'use strict';
+const { fileURLToPath } = require('node:url');
 const { checkWaiting } = require('../../call');
 const { invalid, show, suggestion, refuseUnknownKeys } = require('../../core');
 
@@ -105,6 +106,17 @@ function checkIndexOptions(options) {
 }
 
 /**
+ * @param {unknown} path
+ * @returns {string}
+ */
+function checkPath(path) {
+  if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path);
+  if (typeof path !== 'string' || path === '' || path.includes('\0'))
+    throw invalid(`path is ${show(path)}, but must be that of a file, or a file: URL`, 'path');
+  return path;
+}
+
+/**
  * The options of jobs among others.
  * @param {Fields} given
  * @param {boolean} isContext
@@ -177,4 +189,4 @@ function checkRange(options, isContext) {
   };
 }
 
-module.exports = { kMetrics, checkObject, checkFlag, checkIndexOptions, checkSearch, checkRange };
+module.exports = { kMetrics, checkObject, checkFlag, checkIndexOptions, checkPath, checkSearch, checkRange };

@@ -24,6 +24,15 @@ const kMostLength = 1e15;
 const kHalfLeast = 2 ** -14; // of one element at least, where the length is so large times sqrt(d)
 const kHalfMost = 60000;
 
+/**
+ * @param {number} name
+ * @param {Float32Array} rows
+ * @returns {Held}
+ */
+function heldOf(name, rows) {
+  return { name, rows, codes: undefined, placed: undefined, copies: [], users: 0, isGone: false };
+}
+
 class Segments {
   /** @type {Map<number, Held>} */
   #held = new Map();
@@ -56,18 +65,19 @@ class Segments {
     const lent = this.#table.rowsOf(name);
     if (!lent) throw new TypeError(`segment ${name} is not there`);
     const [buffer, isMemory] = lent;
-    held = {
-      name,
-      rows: new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 4)),
-      codes: undefined,
-      placed: undefined,
-      copies: [],
-      users: 0,
-      isGone: false,
-    };
+    held = heldOf(name, new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 4)));
     // A copy is of the rows that there were.
     if (isMemory || isSealed) this.#held.set(name, held);
     return held;
+  }
+
+  /**
+   * Rows that were stored.
+   * @param {number} name
+   * @param {Float32Array} rows
+   */
+  adopt(name, rows) {
+    this.#held.set(name, heldOf(name, rows));
   }
 
   /**

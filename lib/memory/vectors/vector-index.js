@@ -1,13 +1,17 @@
 // An index of vectors: exact search over rows that come and go.
 'use strict';
 const { native } = require('../../addon');
+const { GPUClusterManager } = require('../../cluster');
+const { createContext, GPUContext } = require('../../context');
 const { GPUError, invalid, asGpuError, nowMs, show } = require('../../core');
 const { compileFilter } = require('./filter');
 const { checkIds, checkVectors } = require('./ids');
 const { LedSearch, offLoop } = require('./lead-search');
 const { Maintenance } = require('./maintenance');
 const { checkMetadata, readMetadata } = require('./metadata');
-const { kMetrics, checkObject, checkFlag, checkSearch, checkRange } = require('./options');
+const { kMetrics, checkIndexOptions, checkObject, checkFlag, checkPath, checkSearch, checkRange } = require('./options');
+const { ownerOf } = require('./owner');
+const { saveIndex, loadIndex } = require('./saved');
 const { Segments } = require('./segments');
 
 /** @typedef {import('../../index').VectorId} Id */
@@ -17,8 +21,10 @@ const { Segments } = require('./segments');
 /** @typedef {import('./owner').Owner} Owner */
 
 const kOfWrite = new Set(['metadata', 'durable']);
+const kOfLoad = new Set(['on']);
 const kOfRemove = new Set(['durable']);
 const kSegmentBytes = 16 << 20; // of the segment that takes writes
+const kScanned = 2 << 20; // multiplications that a search does itself, sooner than by a job
 const kAtOnceBytes = 1 << 20; // of rows that a call writes inside of itself
 const kAtOnceIds = 4096;
 const kPlannedRows = 4096; // a filter over so many is done before another thread would have it
@@ -41,12 +47,13 @@ class VectorIndex {
   /**
    * @param {Owner} owner
    * @param {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType }} options
+   * @param {{ segmentBytes?: number, scanned?: number }} [limits] src/vectors/table.h's
    */
-  constructor(owner, options) {
+  constructor(owner, options, { segmentBytes = kSegmentBytes, scanned = kScanned } = {}) {
     const { dimensions, metric, dtype } = options;
     this.#owner = owner;
     this.#options = options;
-    this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), kSegmentBytes);
+    this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
     this.#segments = new Segments(this.#table, owner, dimensions, dtype);
     this.#maintenance = new Maintenance(this.#table, this.#segments);
   }
@@ -193,6 +200,64 @@ class VectorIndex {
    */
   compact() {
     return this.#call(() => this.#maintenance.compact());
+  }
+
+  /**
+   * Writes the index, as it is now, into one file, which is there whole or not at all.
+   * @param {unknown} path
+   * @returns {Promise<void>}
+   */
+  save(path) {
+    return this.#call(async () => {
+      const target = checkPath(path);
+      const { handle, segments } = this.#table.snapshot();
+      const held = segments.map(({ name, isSealed }) => this.#segments.enter(name, isSealed));
+      try {
+        const { dimensions, metric, dtype } = this;
+        const views = segments.map(({ rows }, i) => ({ rows, data: held[i].rows.subarray(0, rows * dimensions) }));
+        await saveIndex(target, this.#table, { handle, segments: views }, { dimensions, metric, dtype });
+      } finally {
+        for (const each of held) this.#segments.leave(each);
+      }
+    });
+  }
+
+  /**
+   * Reads an index that save() has written.
+   * @param {unknown} path
+   * @param {unknown} [options] { on: a manager or a context }
+   * @returns {Promise<VectorIndex>}
+   */
+  static async load(path, options) {
+    const { on } = checkObject(options, kOfLoad, 'load()');
+    if (on !== undefined && !(on instanceof GPUClusterManager || on instanceof GPUContext))
+      throw invalid(`on is ${show(on)}, but must be a manager or a context`, 'options.on');
+    const source = checkPath(path);
+    const owner = on ? ownerOf(on) : ownerOf(await createContext(), true);
+    /** @type {VectorIndex|undefined} */
+    let index;
+    try {
+      owner.checkOpen();
+      index = await loadIndex(source, VectorIndex.adopt, ({ dimensions, metric, dtype }) => {
+        return new VectorIndex(owner, checkIndexOptions({ dimensions, metric, dtype }));
+      });
+    } catch (error) {
+      await owner.close?.();
+      throw asGpuError(error);
+    }
+    index.#maintenance.wake();
+    return index;
+  }
+
+  /**
+   * For loadIndex(): a segment behind the others.
+   * @param {VectorIndex} index
+   * @param {Float32Array} rows
+   * @param {Uint8Array} rest
+   */
+  static async adopt(index, rows, rest) {
+    const name = /** @type {number} */ (await offLoop((id) => index.#table.adopt(id, rows, rest)));
+    index.#segments.adopt(name, rows);
   }
 
   /**
