@@ -53,8 +53,6 @@ struct Packed {
   uint64_t checksum = 0, rowsChecksum = 0;
 };
 
-Napi::Value nothing(Environment& environment) { return Napi::Env(environment.env()).Undefined(); }
-
 }  // namespace
 
 Napi::Value checksumOf(const Napi::CallbackInfo& info) {
@@ -68,6 +66,15 @@ Napi::Value checksumOf(const Napi::CallbackInfo& info) {
           return Napi::String::New(environment.env(), hexadecimal(*sum));
         });
     return env.Undefined();
+  });
+}
+
+Napi::Value VectorTableWrap::aliveOf(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const View& view = info[0].As<Napi::External<std::vector<View>>>().Data()->at(readUint(info[1]));
+    const std::string_view bytes(reinterpret_cast<const char*>(view.alive->words()), (view.rows + 7) / 8);
+    return Napi::Value(env, makeArrayBuffer(Environment::of(env), blockOf(bytes)));
   });
 }
 
@@ -118,9 +125,14 @@ Napi::Value VectorTableWrap::packRemoval(const Napi::CallbackInfo& info) {
 Napi::Value VectorTableWrap::replay(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
+    auto first = std::make_shared<std::optional<uint64_t>>();
     VectorOperation::start(
         Environment::of(env), readUint(info[0]),
-        [table = table_, held = holdBytes(info[1])] { vectors::replay(*table, held.bytes); }, nothing);
+        [table = table_, first, held = holdBytes(info[1])] { *first = vectors::replay(*table, held.bytes); },
+        [first](Environment& environment) -> Napi::Value {
+          const Napi::Env here(environment.env());
+          return *first ? Napi::Value(Napi::Number::New(here, static_cast<double>(**first))) : here.Undefined();
+        });
     return env.Undefined();
   });
 }
@@ -131,9 +143,11 @@ Napi::Value VectorTableWrap::adopt(const Napi::CallbackInfo& info) {
     const HeldBytes rows = holdBytes(info[1]);
     auto* const data = reinterpret_cast<float*>(const_cast<char*>(rows.bytes.data()));
     auto name = std::make_shared<uint64_t>(0);
-    auto work = [table = table_, rows, data, name, held = holdBytes(info[2])] {
+    const HeldBytes alive = info[3].IsUndefined() ? HeldBytes{} : holdBytes(info[3]);
+    auto work = [table = table_, rows, data, name, alive, held = holdBytes(info[2])] {
       auto unpacked = vectors::unpackSegment(*table, held.bytes, {data, nullptr, rows.hold}, rows.bytes.size());
       *name = unpacked.segment->name;
+      if (!alive.bytes.empty()) unpacked.alive = vectors::bitsOf(alive.bytes, unpacked.rows);
       table->adopt(std::move(unpacked.segment), unpacked.rows, std::move(unpacked.alive));
     };
     VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work),

@@ -37,6 +37,7 @@ Napi::Value describeViews(Napi::Env env, const std::vector<View>& views) {
     const View& view = views[i];
     Napi::Object entry = Napi::Object::New(env);
     entry.Set("name", static_cast<double>(view.segment->name));
+    entry.Set("firstNumber", static_cast<double>(view.segment->firstNumber));
     entry.Set("rows", static_cast<double>(view.rows));
     entry.Set("live", static_cast<double>(view.live));
     entry.Set("isSealed", view.isSealed);
@@ -72,6 +73,7 @@ Napi::Function VectorTableWrap::define(Napi::Env env) {
        InstanceMethod<&Self::search>("search"), InstanceMethod<&Self::merge>("merge"),
        InstanceMethod<&Self::endMerge>("endMerge"), InstanceMethod<&Self::seal>("seal"),
        InstanceMethod<&Self::seals>("seals"), InstanceMethod<&Self::snapshot>("snapshot"),
+       InstanceMethod<&Self::aliveOf>("aliveOf"),
        InstanceMethod<&Self::packSegment>("packSegment"), InstanceMethod<&Self::packWrite>("packWrite"),
        InstanceMethod<&Self::packRemoval>("packRemoval"), InstanceMethod<&Self::replay>("replay"),
        InstanceMethod<&Self::adopt>("adopt"),
@@ -117,11 +119,18 @@ Napi::Value VectorTableWrap::append(const Napi::CallbackInfo& info) {
     std::shared_ptr<void> hold;
     Batch batch = readBatch(info, 1, hold);
     const uint64_t id = readUint(info[0]);
-    auto work = [table = table_, batch = std::move(batch), hold] { table->append(batch, table->check(batch)); };
-    if (id == 0)
+    auto first = std::make_shared<uint64_t>(0);
+    auto work = [table = table_, batch = std::move(batch), hold, first] {
+      *first = table->append(batch, table->check(batch));
+    };
+    auto give = [first](Environment& environment) -> Napi::Value {
+      return Napi::Number::New(environment.env(), static_cast<double>(*first));
+    };
+    if (id == 0) {
       work();
-    else
-      VectorOperation::start(Environment::of(env), id, std::move(work), undefined);
+      return give(Environment::of(env));
+    }
+    VectorOperation::start(Environment::of(env), id, std::move(work), std::move(give));
     return env.Undefined();
   });
 }

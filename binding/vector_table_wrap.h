@@ -15,7 +15,8 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   explicit VectorTableWrap(const Napi::CallbackInfo& info);
 
  private:
-  // append(id, ids, vectors, metadata, replaces): id 0: now; else off the loop, and it delivers undefined
+  // append(id, ids, vectors, metadata, replaces): the number of the first insertion. id 0: now; else off the loop, and
+  // it is delivered
   Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value remove(const Napi::CallbackInfo& info);  // (id, ids): how many were there; as append()
   // get(ids, withVectors, withMetadata): { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }
@@ -36,13 +37,17 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
 
   // snapshot(): { handle, segments } of one moment
   Napi::Value snapshot(const Napi::CallbackInfo& info);
+  // aliveOf(handle of a snapshot, place in it): an ArrayBuffer, a bit a row
+  Napi::Value aliveOf(const Napi::CallbackInfo& info);
   // packSegment(id, handle of a snapshot, place in it): delivers { bytes: ArrayBuffer, checksum, rowsChecksum }
   Napi::Value packSegment(const Napi::CallbackInfo& info);
   // packWrite(ids, vectors, metadata, replaces): an ArrayBuffer, which the rows are to follow; checked as append() does
   Napi::Value packWrite(const Napi::CallbackInfo& info);
   Napi::Value packRemoval(const Napi::CallbackInfo& info);  // (ids)
-  Napi::Value replay(const Napi::CallbackInfo& info);       // (id, bytes)
-  // adopt(id, rows, bytes): a stored segment, behind the others; delivers its name
+  // replay(id, bytes): delivers the number of the first insertion, undefined of a removal
+  Napi::Value replay(const Napi::CallbackInfo& info);
+  // adopt(id, rows, bytes, alive): a stored segment, behind the others; delivers its name. `alive`: what aliveOf() gave
+  // later, or undefined
   Napi::Value adopt(const Napi::CallbackInfo& info);
 
   vectors::Batch readBatch(const Napi::CallbackInfo& info, size_t first, std::shared_ptr<void>& hold) const;

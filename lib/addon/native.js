@@ -291,13 +291,14 @@ const { keepHeldMemory } = require('./transfers');
  * What the addon says of a segment of an index; lengths: of the shortest row that is not zeros, and the longest.
  * @typedef {{ name: number, rows: number, leastLength: number, mostLength: number }} MergedSegment
  */
-/** @typedef {MergedSegment & { live: number, isSealed: boolean, bytes: number }} NativeSegment */
+/** @typedef {MergedSegment & { firstNumber: number, live: number, isSealed: boolean, bytes: number }} NativeSegment */
 /**
  * The rows of an index. An id 0 has a thing done inside the call; else it is an operation's, which delivers what the
  * call would have given.
  * @typedef {object} NativeVectorTable
  * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
- *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => void} append
+ *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => number} append gives the number of the first
+ *   insertion
  * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>) => number} remove
  * @property {(ids: ReadonlyArray<import('../index').VectorId>, withVectors: boolean, withMetadata: boolean) =>
  *   { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }} get
@@ -318,8 +319,10 @@ const { keepHeldMemory } = require('./transfers');
  *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => ArrayBuffer} packWrite without the
  *   rows, which are to follow; throws what append() would
  * @property {(ids: ReadonlyArray<import('../index').VectorId>) => ArrayBuffer} packRemoval
- * @property {(id: number, bytes: Uint8Array) => void} replay
- * @property {(id: number, rows: Float32Array, bytes: Uint8Array) => void} adopt delivers the segment's name
+ * @property {(id: number, bytes: Uint8Array) => void} replay delivers as append(); undefined of a removal
+ * @property {(snapshot: VectorSnapshot, place: number) => ArrayBuffer} aliveOf a bit a row
+ * @property {(id: number, rows: Float32Array, bytes: Uint8Array, alive?: Uint8Array) => void} adopt delivers the
+ *   segment's name
  */
 /** @typedef {{ readonly isVectorSnapshot: never }} VectorSnapshot the addon's object for an index at one moment */
 /** @typedef {{ bytes: ArrayBuffer, checksum: string, rowsChecksum: string }} PackedSegment */

@@ -85,6 +85,14 @@ void expectKind(Reader& reader, uint32_t kind) {
 
 uint64_t checksumOf(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
+Bits bitsOf(std::string_view bytes, size_t rows) {
+  if (bytes.size() != (rows + 7) / 8) Reader::refuse("a set of rows has another length than its segment");
+  Bits bits(rows);
+  for (size_t row = 0; row < rows; ++row)
+    if (bytes[row / 8] >> row % 8 & 1) bits.add(row);
+  return bits;
+}
+
 std::string packSegment(const View& view) {
   const Segment& segment = *view.segment;
   Writer writer;
@@ -155,7 +163,7 @@ std::string packRemoval(const std::vector<Id>& ids) {
   return writer.take();
 }
 
-void replay(Table& table, std::string_view bytes) {
+std::optional<uint64_t> replay(Table& table, std::string_view bytes) {
   Reader reader(bytes);
   const auto kind = reader.take<uint32_t>();
   if (kind != kWrite && kind != kRemoval) Reader::refuse("it is of another kind");
@@ -168,7 +176,7 @@ void replay(Table& table, std::string_view bytes) {
   for (uint32_t i = 0; i < count; ++i) batch.ids.push_back(reader.id());
   if (kind == kRemoval) {
     table.remove(batch.ids);
-    return;
+    return std::nullopt;
   }
   for (uint32_t i = 0; i < count && hasMetadata; ++i) batch.metadata.push_back(reader.text(kMostMetadata));
   reader.align();
@@ -177,7 +185,7 @@ void replay(Table& table, std::string_view bytes) {
   std::vector<float> vectors(size_t{count} * table.dimensions);  // which need not be aligned in a log
   std::memcpy(vectors.data(), reader.rest().data(), reader.left());
   batch.vectors = vectors;
-  table.append(batch, table.check(batch));
+  return table.append(batch, table.check(batch));
 }
 
 }  // namespace switchyard::vectors

@@ -19,6 +19,8 @@
 namespace switchyard::vectors {
 
 uint64_t checksumOf(std::string_view bytes);  // XXH3, 64 bits
+// A set of `rows` rows, a bit each. Throws InvalidArgument where that is another number of bytes.
+Bits bitsOf(std::string_view bytes, size_t rows);
 
 std::string packSegment(const View& view);
 // Its segment, over `memory` with that many rows, and which of them are alive. Throws InvalidArgument for what is none.
@@ -32,7 +34,8 @@ Unpacked unpackSegment(Table& table, std::string_view bytes, RowMemory memory, s
 // A write without its rows, which are to follow; a removal is whole.
 std::string packWrite(const Batch& batch, uint32_t dimensions);
 std::string packRemoval(const std::vector<Id>& ids);
-// Does again what was packed, rows included: also where some of it was done already.
-void replay(Table& table, std::string_view bytes);
+// Does again what was packed, rows included: also where some of it was done already. As Table::append(); of a removal
+// nothing.
+std::optional<uint64_t> replay(Table& table, std::string_view bytes);
 
 }  // namespace switchyard::vectors

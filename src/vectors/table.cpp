@@ -168,10 +168,10 @@ std::vector<uint64_t> Table::numbersOf(const Batch& batch) const {
   return numbers;
 }
 
-void Table::append(const Batch& batch, const std::vector<double>& squares) {
-  if (batch.ids.empty()) return;
+uint64_t Table::append(const Batch& batch, const std::vector<double>& squares) {
   std::lock_guard writing(writing_);
   const std::vector<uint64_t> replaced = numbersOf(batch);
+  if (batch.ids.empty()) return next_;
   const std::vector<Part> parts = place(batch.ids.size());
   size_t from = 0;
   for (const Part& part : parts)
@@ -192,6 +192,7 @@ void Table::append(const Batch& batch, const std::vector<double>& squares) {
     if (number != IdMap::kNone) slots_[slotOf(number)].own();
   if (!slots.empty() && !slots_.empty()) seal(slots_.back());
   for (Slot& slot : slots) slots_.push_back(std::move(slot));
+  const uint64_t first = next_;
   from = 0;
   for (size_t p = 0; p < parts.size(); ++p) {
     Slot& slot = slots_[slots_.size() - parts.size() + p];
@@ -210,6 +211,7 @@ void Table::append(const Batch& batch, const std::vector<double>& squares) {
     slot.live += parts[p].rows;
     if (slot.rows == slot.segment->capacity || p + 1 < parts.size()) seal(slot);
   }
+  return first;
 }
 
 void Table::seal(Slot& slot) {

@@ -57,8 +57,9 @@ class Table {
   std::vector<double> check(const Batch& batch) const;
   // Throws InvalidArgument where an id is there that is not to be replaced.
   void checkNew(const Batch& batch) const { numbersOf(batch); }
-  // All or nothing. Throws InvalidArgument where an id is there that is not to be replaced; OutOfMemory.
-  void append(const Batch& batch, const std::vector<double>& squares);
+  // All or nothing: the number of the first one's insertion. Throws InvalidArgument where an id is there that is not to
+  // be replaced; OutOfMemory.
+  uint64_t append(const Batch& batch, const std::vector<double>& squares);
   size_t remove(std::span<const Id> ids);  // how many were there
   std::vector<Place> find(std::span<const Id> ids) const;
   // All segments in order. With `ids` the rows of those are added to `chosen`, a set for each segment.

@@ -9,6 +9,7 @@ const { errorText } = require('../../core');
 class Maintenance {
   #table;
   #segments;
+  #journal;
   /** @type {Promise<void>|undefined} */
   #running;
   #wanted = false;
@@ -20,10 +21,12 @@ class Maintenance {
   /**
    * @param {Table} table
    * @param {Segments} segments
+   * @param {import('./journal').Journal} [journal]
    */
-  constructor(table, segments) {
+  constructor(table, segments, journal) {
     this.#table = table;
     this.#segments = segments;
+    this.#journal = journal;
   }
 
   /** There may be something to do. */
@@ -69,9 +72,11 @@ class Maintenance {
 
   /** @param {boolean} isCompaction */
   async #all(isCompaction) {
+    if (this.#journal?.isLong) await offLoop((id) => this.#table.seal(id));
     await this.#prepare();
     while (!this.#ended && (await this.#merge(isCompaction)));
     await this.#prepare();
+    if (!this.#ended) await this.#journal?.checkpoint();
   }
 
   async #prepare() {

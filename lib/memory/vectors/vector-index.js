@@ -6,6 +6,7 @@ const { createContext, GPUContext } = require('../../context');
 const { GPUError, invalid, asGpuError, nowMs, show } = require('../../core');
 const { compileFilter } = require('./filter');
 const { checkIds, checkVectors } = require('./ids');
+const { Journal, bytesOf } = require('./journal');
 const { LedSearch, offLoop } = require('./lead-search');
 const { Maintenance } = require('./maintenance');
 const { checkMetadata, readMetadata } = require('./metadata');
@@ -43,19 +44,38 @@ class VectorIndex {
   /** @type {Promise<void>|undefined} */
   #closed;
   #seals = 0;
+  /** @type {Journal|undefined} of one that lies in a store */
+  #journal;
 
   /**
    * @param {Owner} owner
    * @param {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType }} options
    * @param {{ segmentBytes?: number, scanned?: number }} [limits] src/vectors/table.h's
+   * @param {import('./journal').Collection} [collection] of a store: recover() is to follow
    */
-  constructor(owner, options, { segmentBytes = kSegmentBytes, scanned = kScanned } = {}) {
+  constructor(owner, options, { segmentBytes = kSegmentBytes, scanned = kScanned } = {}, collection = undefined) {
     const { dimensions, metric, dtype } = options;
     this.#owner = owner;
     this.#options = options;
     this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
     this.#segments = new Segments(this.#table, owner, dimensions, dtype);
-    this.#maintenance = new Maintenance(this.#table, this.#segments);
+    this.#journal = collection && new Journal(collection, this.#table, this.#segments, { dimensions, metric });
+    this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
+  }
+
+  /**
+   * Reads what its collection has.
+   * @param {VectorIndex} index
+   */
+  static async recover(index) {
+    try {
+      await index.#journal?.recover();
+    } catch (error) {
+      await index.close();
+      throw asGpuError(error);
+    }
+    index.#maintenance.wake();
+    return index;
   }
 
   get dimensions() {
@@ -110,11 +130,13 @@ class VectorIndex {
    */
   remove(ids, options) {
     return this.#call(async () => {
-      this.#checkDurable(checkObject(options, kOfRemove, 'remove()'));
+      const durable = this.#checkDurable(checkObject(options, kOfRemove, 'remove()'));
       const list = checkIds(ids);
-      const count = await this.#inOrder(list.length <= kAtOnceIds, (id) => this.#table.remove(id, list));
+      const pack = () => [new Uint8Array(this.#table.packRemoval(list))];
+      const isSmall = list.length <= kAtOnceIds;
+      const count = await this.#commit({ ids: list, durable, isSmall, pack }, (id) => this.#table.remove(id, list));
       this.#maintenance.wake();
-      return /** @type {number} */ (count);
+      return count;
     });
   }
 
@@ -266,6 +288,7 @@ class VectorIndex {
    */
   close() {
     this.#closed ??= Promise.allSettled([...this.#calls]).then(async () => {
+      await this.#journal?.settle();
       await this.#maintenance.end();
       this.#segments.keep(new Set());
       await this.#owner.close?.();
@@ -308,22 +331,28 @@ class VectorIndex {
 
   /** @param {Record<string, unknown>} given */
   #checkDurable({ durable }) {
-    if (checkFlag(durable, 'durable'))
+    if (checkFlag(durable, 'durable') && !this.#journal)
       throw invalid('durable is true, but the index has no store: createIndex({ store, name })', 'options.durable');
+    return /** @type {boolean|undefined} */ (durable);
   }
 
   /**
    * One write after the other, in the order of calls.
-   * @param {boolean} isSmall it is done inside the call, if none goes on
-   * @param {(id: number) => unknown} write id 0: now
-   * @returns {Promise<unknown>}
+   * @param {{ ids: readonly Id[], durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],
+   *   firstOf?: (result: number) => number|undefined }} what isSmall: it is done inside the call, if none goes on
+   * @param {(id: number) => number} write id 0: now
+   * @returns {Promise<number>}
    */
-  async #inOrder(isSmall, write) {
+  async #commit({ ids, durable, isSmall, pack, firstOf = () => undefined }, write) {
+    if (this.#journal) {
+      const apply = () => (isSmall ? write(0) : offLoop(write));
+      return ids.length ? this.#journal.write(ids, durable, pack, apply, firstOf) : 0;
+    }
     if (isSmall && !this.#writing) return write(0);
     const before = this.#writing;
     const mine = (async () => {
       await before?.catch(() => {});
-      return isSmall ? write(0) : offLoop(write);
+      return isSmall ? write(0) : offLoop(/** @type {(id: number) => void} */ (write));
     })();
     this.#writing = mine;
     try {
@@ -341,14 +370,18 @@ class VectorIndex {
    */
   async #write(ids, vectors, options, replaces) {
     const given = checkObject(options, kOfWrite, replaces ? 'upsert()' : 'add()');
-    this.#checkDurable(given);
+    const durable = this.#checkDurable(given);
     const list = checkIds(ids);
     const { data, count } = checkVectors(vectors, this.dimensions, 'vectors');
     if (count !== list.length)
       throw invalid(`vectors has ${count} rows for ${list.length} ids: there must be one for each`, 'vectors');
     const metadata = checkMetadata(given.metadata, count);
     const isSmall = data.byteLength <= kAtOnceBytes && count <= kAtOnceIds;
-    await this.#inOrder(isSmall, (id) => this.#table.append(id, list, data, metadata, replaces));
+    const table = this.#table;
+    const pack = () => [new Uint8Array(table.packWrite(list, data, metadata, replaces)), bytesOf(data)];
+    await this.#commit({ ids: list, durable, isSmall, pack, firstOf: (first) => first }, (id) =>
+      table.append(id, list, data, metadata, replaces),
+    );
     const seals = this.#table.seals();
     if (seals === this.#seals && !replaces) return;
     this.#seals = seals;
