@@ -261,7 +261,8 @@ export class VectorIndex {
 
   /**
    * The nearest vectors: exactly those, whatever the dtype, in the order of their scores. It sees every write that was
-   * acknowledged before it began, and none that comes later. One vector [d] is answered by one list.
+   * acknowledged before it began. One vector [d] is answered by one list. Searches that ask alike, and have neither a
+   * signal nor a timeout, may run as one.
    * @throws {GPUError} ERR_INVALID_ARGUMENT: `argument` says what; a filter on a field that no vector has, or with a
    *   value of another kind; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED;
    *   ERR_CLOSED

@@ -154,13 +154,18 @@ function answerOptions(given, isContext, what) {
 
 /**
  * @typedef {ReturnType<typeof answerOptions> & { k: number, isRange: boolean, threshold: number|undefined,
- *   approximate: boolean }} Asked
+ *   approximate: boolean }} Given
+ */
+/**
+ * The same, checked: the filter is the addon's JSON.
+ * @typedef {Omit<Given, 'filter'|'ids'> & { filter: string|undefined,
+ *   ids: import('../../index').VectorId[]|undefined }} Asked
  */
 
 /**
  * @param {unknown} options
  * @param {boolean} isContext
- * @returns {Asked}
+ * @returns {Given}
  */
 function checkSearch(options, isContext) {
   const given = checkObject(options, new Set([...kOfSearch, ...kJobs]), 'search()');
@@ -176,7 +181,7 @@ function checkSearch(options, isContext) {
 /**
  * @param {unknown} options
  * @param {boolean} isContext
- * @returns {Asked}
+ * @returns {Given}
  */
 function checkRange(options, isContext) {
   const given = checkObject(options, new Set([...kOfRange, ...kJobs]), 'range()');

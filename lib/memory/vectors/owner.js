@@ -14,9 +14,11 @@ const { GPUError } = require('../../core');
  * @property {(workload: object, options: import('../../index').JobOptions) => Promise<RunResult>} run
  * @property {() => boolean} places whether place() makes jobs quicker than memory of this process
  * @property {(tensor: Tensor) => Promise<Placed>} place
+ * @property {() => number} width how many searches keep its contexts busy
  * @property {(() => Promise<void>)|undefined} close of what was opened for the index alone
  */
 
+const kAhead = 2; // of a context: one computes while the next one is made ready
 const kTurnBytes = 2 << 20; // copied by the event loop at once
 
 /**
@@ -36,6 +38,7 @@ function contextOwner(context, isOwn) {
       const input = await context.upload(tensor);
       return { input, release: () => input.release() };
     },
+    width: () => kAhead,
     close: isOwn ? () => context.close() : undefined,
   };
 }
@@ -73,6 +76,7 @@ function managerOwner(manager) {
       }
       return { input: shared, release: () => shared.release() };
     },
+    width: () => kAhead * Math.max(1, contexts().filter(({ isActive }) => isActive).length),
     close: undefined,
   };
 }

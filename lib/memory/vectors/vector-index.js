@@ -6,14 +6,16 @@ const { createContext, GPUContext } = require('../../context');
 const { GPUError, invalid, asGpuError, nowMs, show } = require('../../core');
 const { compileFilter } = require('./filter');
 const { checkIds, checkVectors } = require('./ids');
-const { Journal, bytesOf } = require('./journal');
+const { Journal } = require('./journal');
 const { LedSearch, offLoop } = require('./lead-search');
 const { Maintenance } = require('./maintenance');
-const { checkMetadata, readMetadata } = require('./metadata');
-const { kMetrics, checkIndexOptions, checkObject, checkFlag, checkPath, checkSearch, checkRange } = require('./options');
+const { readMetadata } = require('./metadata');
+const { kMetrics, checkIndexOptions, checkObject, checkPath, checkSearch, checkRange } = require('./options');
 const { ownerOf } = require('./owner');
 const { saveIndex, loadIndex } = require('./saved');
+const { Searches } = require('./searches');
 const { Segments } = require('./segments');
+const { Writes } = require('./writes');
 
 /** @typedef {import('../../index').VectorId} Id */
 /** @typedef {import('../../index').SearchResult} SearchResult */
@@ -21,13 +23,9 @@ const { Segments } = require('./segments');
 /** @typedef {import('./options').Asked} Asked */
 /** @typedef {import('./owner').Owner} Owner */
 
-const kOfWrite = new Set(['metadata', 'durable']);
 const kOfLoad = new Set(['on']);
-const kOfRemove = new Set(['durable']);
 const kSegmentBytes = 16 << 20; // of the segment that takes writes
 const kScanned = 2 << 20; // multiplications that a search does itself, sooner than by a job
-const kAtOnceBytes = 1 << 20; // of rows that a call writes inside of itself
-const kAtOnceIds = 4096;
 const kPlannedRows = 4096; // a filter over so many is done before another thread would have it
 
 class VectorIndex {
@@ -37,8 +35,8 @@ class VectorIndex {
   #table;
   #segments;
   #maintenance;
-  /** @type {Promise<unknown>|undefined} the last write that goes on */
-  #writing;
+  #writes;
+  #searches;
   /** @type {Set<Promise<unknown>>} */
   #calls = new Set();
   /** @type {Promise<void>|undefined} */
@@ -60,6 +58,8 @@ class VectorIndex {
     this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
     this.#segments = new Segments(this.#table, owner, dimensions, dtype);
     this.#journal = collection && new Journal(collection, this.#table, this.#segments, { dimensions, metric });
+    this.#searches = new Searches((data, count, asked) => this.#run(data, count, asked), owner.width);
+    this.#writes = new Writes(this.#table, dimensions, this.#journal);
     this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
   }
 
@@ -108,7 +108,7 @@ class VectorIndex {
    * @returns {Promise<void>}
    */
   add(ids, vectors, options) {
-    return this.#call(() => this.#write(ids, vectors, options, false));
+    return this.#call(() => this.#put(ids, vectors, options, false));
   }
 
   /**
@@ -119,7 +119,7 @@ class VectorIndex {
    * @returns {Promise<void>}
    */
   upsert(ids, vectors, options) {
-    return this.#call(() => this.#write(ids, vectors, options, true));
+    return this.#call(() => this.#put(ids, vectors, options, true));
   }
 
   /**
@@ -130,11 +130,7 @@ class VectorIndex {
    */
   remove(ids, options) {
     return this.#call(async () => {
-      const durable = this.#checkDurable(checkObject(options, kOfRemove, 'remove()'));
-      const list = checkIds(ids);
-      const pack = () => [new Uint8Array(this.#table.packRemoval(list))];
-      const isSmall = list.length <= kAtOnceIds;
-      const count = await this.#commit({ ids: list, durable, isSmall, pack }, (id) => this.#table.remove(id, list));
+      const count = await this.#writes.remove(ids, options);
       this.#maintenance.wake();
       return count;
     });
@@ -329,99 +325,61 @@ class VectorIndex {
     this.#owner.checkOpen();
   }
 
-  /** @param {Record<string, unknown>} given */
-  #checkDurable({ durable }) {
-    if (checkFlag(durable, 'durable') && !this.#journal)
-      throw invalid('durable is true, but the index has no store: createIndex({ store, name })', 'options.durable');
-    return /** @type {boolean|undefined} */ (durable);
-  }
-
-  /**
-   * One write after the other, in the order of calls.
-   * @param {{ ids: readonly Id[], durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],
-   *   firstOf?: (result: number) => number|undefined }} what isSmall: it is done inside the call, if none goes on
-   * @param {(id: number) => number} write id 0: now
-   * @returns {Promise<number>}
-   */
-  async #commit({ ids, durable, isSmall, pack, firstOf = () => undefined }, write) {
-    if (this.#journal) {
-      const apply = () => (isSmall ? write(0) : offLoop(write));
-      return ids.length ? this.#journal.write(ids, durable, pack, apply, firstOf) : 0;
-    }
-    if (isSmall && !this.#writing) return write(0);
-    const before = this.#writing;
-    const mine = (async () => {
-      await before?.catch(() => {});
-      return isSmall ? write(0) : offLoop(/** @type {(id: number) => void} */ (write));
-    })();
-    this.#writing = mine;
-    try {
-      return await mine;
-    } finally {
-      if (this.#writing === mine) this.#writing = undefined;
-    }
-  }
-
   /**
    * @param {unknown} ids
    * @param {unknown} vectors
    * @param {unknown} options
    * @param {boolean} replaces
    */
-  async #write(ids, vectors, options, replaces) {
-    const given = checkObject(options, kOfWrite, replaces ? 'upsert()' : 'add()');
-    const durable = this.#checkDurable(given);
-    const list = checkIds(ids);
-    const { data, count } = checkVectors(vectors, this.dimensions, 'vectors');
-    if (count !== list.length)
-      throw invalid(`vectors has ${count} rows for ${list.length} ids: there must be one for each`, 'vectors');
-    const metadata = checkMetadata(given.metadata, count);
-    const isSmall = data.byteLength <= kAtOnceBytes && count <= kAtOnceIds;
-    const table = this.#table;
-    const pack = () => [new Uint8Array(table.packWrite(list, data, metadata, replaces)), bytesOf(data)];
-    await this.#commit({ ids: list, durable, isSmall, pack, firstOf: (first) => first }, (id) =>
-      table.append(id, list, data, metadata, replaces),
-    );
+  async #put(ids, vectors, options, replaces) {
+    await this.#writes.put(ids, vectors, options, replaces);
     const seals = this.#table.seals();
-    if (seals === this.#seals && !replaces) return;
+    if (seals === this.#seals && !replaces && !this.#journal?.isLong) return;
     this.#seals = seals;
     this.#maintenance.wake();
   }
 
   /**
    * @param {unknown} queries
-   * @param {Asked} asked
+   * @param {import('./options').Given} given
    * @returns {Promise<SearchResult|SearchResults>}
    */
-  async #search(queries, asked) {
-    const began = nowMs();
+  async #search(queries, given) {
     const { data, count, isOne } = checkVectors(queries, this.dimensions, 'queries');
-    const filter = compileFilter(asked.filter);
-    const ids = asked.ids === undefined ? undefined : checkIds(asked.ids, 'options.ids');
-    const { k, isRange, threshold, approximate } = asked;
+    const ids = given.ids === undefined ? undefined : checkIds(given.ids, 'options.ids');
+    const asked = { ...given, filter: compileFilter(given.filter), ids };
+    const all = await this.#searches.add({ data, count, asked });
+    if (!isOne) return all;
+    const { explain, ...lists } = all;
+    const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
+    return /** @type {SearchResult} */ (explain ? { ...first, explain } : first);
+  }
+
+  /**
+   * @param {Float32Array} data
+   * @param {number} count
+   * @param {Asked} asked
+   * @returns {Promise<SearchResults>}
+   */
+  async #run(data, count, asked) {
+    const began = nowMs();
+    const { k, isRange, threshold, approximate, filter, ids } = asked;
+    const { dimensions, metric } = this;
     const search = this.#table.search(data, count, k, isRange, threshold, approximate, filter, ids);
-    const led = new LedSearch(search, this.#segments, this.#owner, {
-      queries: data,
-      dimensions: this.dimensions,
-      metric: this.metric,
-    });
+    const led = new LedSearch(search, this.#segments, this.#owner, { queries: data, dimensions, metric });
     const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
     await led.run(plansLong, asked.job);
     const { ids: found, scores, vectors, metadata } = search.result(asked.includeVectors, asked.includeMetadata);
-    const tensors = vectors?.map((buffer, i) => {
-      const rows = found[i].length;
-      const shape = [rows, this.dimensions];
-      return { data: new Float32Array(buffer, 0, rows * this.dimensions), shape, dtype: /** @type {const} */ ('float32') };
-    });
-    const objects = metadata?.map((texts, i) => found[i].map((_, hit) => readMetadata(texts[hit])));
-    const one = (/** @type {any[]|undefined} */ list) => (isOne ? list?.[0] : list);
-    return {
-      ids: one(found),
-      scores: one(scores),
-      ...(tensors && { vectors: one(tensors) }),
-      ...(objects && { metadata: one(objects) }),
-      ...(asked.explain && { explain: led.explain(began) }),
-    };
+    /** @type {SearchResults} */
+    const results = { ids: found, scores };
+    if (vectors)
+      results.vectors = vectors.map((buffer, i) => {
+        const rows = found[i].length;
+        return { data: new Float32Array(buffer, 0, rows * dimensions), shape: [rows, dimensions], dtype: 'float32' };
+      });
+    if (metadata) results.metadata = metadata.map((texts, i) => found[i].map((_, hit) => readMetadata(texts[hit])));
+    if (asked.explain) results.explain = led.explain(began);
+    return results;
   }
 }
 
