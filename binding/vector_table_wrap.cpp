@@ -252,8 +252,8 @@ Napi::Value VectorTableWrap::search(const Napi::CallbackInfo& info) {
 Napi::Value VectorTableWrap::merge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    merge_ = table_->beginMerge(info[1].ToBoolean());
-    const auto merge = merge_;
+    const auto merge = table_->beginMerge(info[1].ToBoolean());
+    if (merge) merge_ = merge;
     const auto work = [table = table_, merge] {
       try {
         if (merge) table->fill(*merge);

@@ -1,6 +1,7 @@
 // Bytes that keep their place: what was written stays readable while more is written behind it.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -19,7 +20,7 @@ class Arena {
     if (length) std::memcpy(to + sizeof length, text.data(), length);
     return to;
   }
-  size_t bytes() const { return bytes_; }
+  size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // from any thread
 
  private:
   char* take(size_t bytes) {
@@ -29,7 +30,7 @@ class Arena {
       chunks_.emplace_back(new char[chunk]);
       at_ = chunks_.back().get();
       left_ = chunk;
-      bytes_ += chunk;
+      bytes_.fetch_add(chunk, std::memory_order_relaxed);
       next_ = std::min<size_t>(next_ * 2, 1 << 20);
     }
     char* const taken = at_;
@@ -40,7 +41,8 @@ class Arena {
 
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* at_ = nullptr;
-  size_t left_ = 0, bytes_ = 0, next_ = 4096;
+  size_t left_ = 0, next_ = 4096;
+  std::atomic<size_t> bytes_{0};
 };
 
 // Of what keep() gave; nothing of a null.

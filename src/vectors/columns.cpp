@@ -79,9 +79,7 @@ class Reader final : public nlohmann::json_sax<Json> {
   // The column of the value that comes, which has it from now on; null where nobody can ask for it.
   Column* next(Kind kind) {
     if (hidden_) return nullptr;
-    auto found = columns_.find(path_);
-    if (found == columns_.end()) found = columns_.emplace(path_, Column{}).first;
-    Column& column = found->second;
+    Column& column = columns_.try_emplace(path_).first->second;
     column.kinds |= kind;
     mark(column.exists, row_);
     return &column;

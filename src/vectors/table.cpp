@@ -187,9 +187,9 @@ uint64_t Table::append(const Batch& batch, const std::vector<double>& squares) {
   slots_.reserve(slots_.size() + slots.size());
   ids_.reserve(batch.ids.size());
   if (slots.empty()) slots_.back().own();
-  // Nothing below fails, but for the copy of a set of rows in kill().
   for (uint64_t number : replaced)
     if (number != IdMap::kNone) slots_[slotOf(number)].own();
+  // Nothing below fails.
   if (!slots.empty() && !slots_.empty()) seal(slots_.back());
   for (Slot& slot : slots) slots_.push_back(std::move(slot));
   const uint64_t first = next_;
@@ -228,6 +228,8 @@ size_t Table::remove(std::span<const Id> ids) {
   std::lock_guard writing(writing_);
   std::lock_guard lock(mutex_);
   size_t removed = 0;
+  for (const Id& id : ids)  // what may fail, first
+    if (const uint64_t number = numberOf(id); number != IdMap::kNone) slots_[slotOf(number)].own();
   for (const Id& id : ids) {
     const uint64_t number = numberOf(id);
     if (number == IdMap::kNone) continue;

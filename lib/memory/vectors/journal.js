@@ -4,6 +4,7 @@
 // A write is seen by searches once the store has acknowledged it; one that the store refuses has left nothing. Writes
 // whose ids another one has that is under way wait for that: whether an id is there is decided by what is acknowledged.
 'use strict';
+const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
 const { offLoop } = require('./lead-search');
 
@@ -26,13 +27,15 @@ const { offLoop } = require('./lead-search');
  */
 /** @typedef {{ file: string, rows: number, bytes: number }} Entry `bytes`: behind the rows */
 /**
- * @typedef {{ format: number, dimensions: number, metric: string, files: number, alive: string|null,
+ * @typedef {{ format: number, dimensions: number, metric: string, alive: string|null,
  *   segments: Entry[] }} State
  */
 
 const kFormat = 1;
 const kLogBytes = 64 << 20; // of records, before a checkpoint is made though no segment is full
 
+// A file that a crash left behind, unnamed by any checkpoint, may have any other name.
+const newName = (/** @type {string} */ kind) => `${kind}-${randomBytes(8).toString('hex')}`;
 /** @param {ArrayBufferView} view */
 const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
@@ -43,7 +46,6 @@ class Journal {
   #what;
   /** @type {Map<number, Entry>} of segments by their names */
   #entries = new Map();
-  #files = 0; // that were named so far
   /** @type {string|null} */
   #alive = null;
   #through = 0;
@@ -98,7 +100,6 @@ class Journal {
           `${dimensions} and '${metric}'`,
         'options',
       );
-    this.#files = state.files;
     this.#alive = state.alive;
     const alive = state.alive === null ? undefined : new Uint8Array((await this.#collection.mapFile(state.alive)).buffer);
     let at = 0;
@@ -218,7 +219,7 @@ class Journal {
    */
   #state(segments) {
     const { dimensions, metric } = this.#what;
-    return { format: kFormat, dimensions, metric, files: this.#files, alive: this.#alive, segments };
+    return { format: kFormat, dimensions, metric, alive: this.#alive, segments };
   }
 
   /** Files for sealed segments that have none, and a checkpoint, if there is anything new. */
@@ -243,7 +244,7 @@ class Journal {
       for (const each of held) this.#segments.leave(each);
     }
     const entries = sealed.map(({ name }) => /** @type {Entry} */ (this.#entries.get(name)));
-    this.#alive = alive.length ? `alive-${++this.#files}` : null;
+    this.#alive = alive.length ? newName('alive') : null;
     if (this.#alive !== null) await this.#collection.writeFile(this.#alive, alive);
     const files = entries.map(({ file }) => file);
     if (this.#alive !== null) files.push(this.#alive);
@@ -265,7 +266,7 @@ class Journal {
   async #writeSegment(handle, place, rows, memory) {
     /** @type {import('../../addon/native').PackedSegment} */
     const packed = await offLoop((id) => this.#table.packSegment(id, handle, place));
-    const file = `segment-${++this.#files}`;
+    const file = newName('segment');
     const rest = new Uint8Array(packed.bytes);
     await this.#collection.writeFile(file, [bytesOf(memory.subarray(0, rows * this.#what.dimensions)), rest]);
     return { file, rows, bytes: rest.length };

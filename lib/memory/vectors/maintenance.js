@@ -33,9 +33,7 @@ class Maintenance {
   wake() {
     if (this.#ended) return;
     this.#wanted = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (!this.#running) this.#begin(this.#run());
   }
 
   /**
@@ -43,12 +41,19 @@ class Maintenance {
    * @returns {Promise<void>}
    */
   async compact() {
-    await this.#running;
-    await offLoop((id) => this.#table.seal(id));
-    this.#running = this.#all(true).finally(() => {
+    while (this.#running) await this.#running.catch(() => {});
+    const sealed = offLoop((id) => this.#table.seal(id));
+    await this.#begin(sealed.then(() => this.#all(true)));
+  }
+
+  /** @param {Promise<void>} run */
+  #begin(run) {
+    const running = run.finally(() => {
       this.#running = undefined;
+      if (this.#wanted) this.wake();
     });
-    await this.#running;
+    this.#running = running;
+    return running;
   }
 
   /** No more of it; resolves when what runs has ended. */
