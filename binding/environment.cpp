@@ -140,6 +140,7 @@ void Environment::end() {
   deviceTensorClass.Reset();
   programClass.Reset();
   tokenizerClass.Reset();
+  vectorSearchClass.Reset();
   scratchArray_.Reset();
   inbox.Reset();
 }

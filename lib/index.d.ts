@@ -36,6 +36,25 @@ export type { GPULogger, GPUResult, JobOptions, JobPart, ManagerEvents } from '.
 export type { PublishedName, PublishOptions } from './types/cluster';
 export type { ClusterHealth, ContextHealth, ContextInfo, JobInfo, MemoryStats, WorkerHealth } from './types/health';
 export type { Ops } from './types/ops';
+export { createIndex, VectorIndex } from './types/vectors';
+export type {
+  AnswerOptions,
+  Filter,
+  FilterComparison,
+  FilterValue,
+  IndexDType,
+  IndexOptions,
+  IndexStats,
+  Metric,
+  RangeOptions,
+  SearchExplanation,
+  SearchOptions,
+  SearchResult,
+  SearchResults,
+  VectorId,
+  Vectors,
+  WriteOptions,
+} from './types/vectors';
 export { defaultModel, loadModel, TextModel } from './types/text';
 export type {
   EmbedOptions,

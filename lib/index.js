@@ -4,8 +4,9 @@ const { devices, checkGPUCapabilities, createContext, GPUContext } = require('./
 const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call');
 const { GPUError, ResourceError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
-const { createService, EmbeddingService, hpcServiceFactory, processEmbeddings } = require('./memory');
 const { encodePNG } = require('./program');
+const { createIndex, createService, EmbeddingService, hpcServiceFactory, processEmbeddings } = require('./memory');
+const { VectorIndex } = require('./memory');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
 // Written so that `import { tensor } from 'switchyard'` finds the names.
@@ -31,4 +32,6 @@ module.exports = {
   createService,
   hpcServiceFactory,
   EmbeddingService,
+  createIndex,
+  VectorIndex,
 };

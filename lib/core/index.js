@@ -19,6 +19,7 @@ const {
 const { takeLogger, useLogger } = require('./given-logger');
 const { Listened } = require('./listened');
 const { useMaker, makeOn } = require('./makers');
+const { useIndexMaker, createIndexOn } = require('./index-maker');
 const { useModelLoader, loadModelOn } = require('./model-loader');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
@@ -38,6 +39,8 @@ module.exports = {
   Listened,
   useMaker,
   makeOn,
+  useIndexMaker,
+  createIndexOn,
   useModelLoader,
   loadModelOn,
   buildRemedy,

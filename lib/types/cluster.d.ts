@@ -1,5 +1,6 @@
 // A cluster: one manager in each process, jobs for every context of all.
 import { EventEmitter } from 'node:events';
+import type { IndexOptions, VectorIndex } from './vectors';
 import type { Backend, DType, GPUClusterMetrics, ManagerOptions } from '../generated';
 import type { ErrorFields } from './error';
 import type { SharedTensor, SharedTensorHandle, TensorLike } from './tensor';
@@ -303,6 +304,15 @@ export class GPUClusterManager extends EventEmitter {
    *   opened; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
    */
   loadModel(source: string | URL, options?: LoadModelOptions): Promise<TextModel>;
+  /**
+   * Makes an index of vectors, in this process; it is searched on the contexts of all.
+   * @example
+   * const index = await manager.createIndex({ dimensions: 384 });
+   * await index.add(['a', 'b'], vectors, { metadata: [{ year: 1990 }, { year: 2020 }] });
+   * const { ids, scores } = await index.search(query, { k: 1, filter: { year: { $gte: 2000 } } });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   */
+  createIndex(options: IndexOptions): Promise<VectorIndex>;
   /**
    * The contexts of all workers; none once the manager is closed.
    * @example const ready = manager.contexts().filter(({ isActive }) => isActive);

@@ -17,6 +17,7 @@ const kMayInclude = new Map([
       'src/program/run',
       'src/program/store',
       'src/text',
+      'src/vectors',
     ],
   ],
   ['src', ['src/memory', 'src/program']],
@@ -39,6 +40,7 @@ const kMayInclude = new Map([
   ['src/program/webgl', [...kProgram, 'src/program/glsl']],
   ['src/render', ['src', 'src/program', 'src/program/spirv', 'src/workloads']],
   ['src/text', ['src']],
+  ['src/vectors', ['src', 'src/memory']],
   ['src/vulkan', ['src', 'src/program']],
   ['src/workloads', ['src', 'src/blas']],
 ]);

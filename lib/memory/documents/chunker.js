@@ -170,7 +170,10 @@ class Growing {
   units = [];
   tokens = 0;
 
-  /** @param {Unit} unit @param {Limits} limits */
+  /**
+   * @param {Unit} unit
+   * @param {Limits} limits
+   */
   fits(unit, { tokens }) {
     if (!this.units.length) return true;
     return this.tokens + unit.tokens <= tokens && unit.end - this.units[0].start <= kMostUnits;
@@ -182,7 +185,10 @@ class Growing {
     this.tokens += unit.tokens;
   }
 
-  /** What the next passage begins with. @param {Limits} limits */
+  /**
+   * What the next passage begins with.
+   * @param {Limits} limits
+   */
   keepOverlap({ overlap }) {
     let first = this.units.length,
       tokens = 0;

@@ -4,7 +4,6 @@
 const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
 const { restOf } = require('../embeddings/waiting');
-const { Intents } = require('./intents');
 const { checkForget, checkRecall, checkRemember } = require('./options');
 const { documentOf, idOf, idsOf, kFirst, metadataOf, passageOf } = require('./passages');
 const { candidatesOf, groupsOf, kMostPassages, partsOf } = require('./portions');
@@ -38,7 +37,7 @@ const { Turns } = require('./turns');
  * @property {TextModel} [reranker]
  * @property {Index} index
  * @property {Cutter} cutter
- * @property {Intents} intents
+ * @property {import('./intents').Intents} intents
  * @property {string} [queryPrompt]
  * @property {boolean} isContext whether jobs run on one context
  * @property {number} timeout of calls that don't say one

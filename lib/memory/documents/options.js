@@ -138,7 +138,10 @@ function checkId(id, where) {
   return id;
 }
 
-/** The id of a text that was given none: the same text has the same. @param {string} text */
+/**
+ * The id of a text that was given none: the same text has the same.
+ * @param {string} text
+ */
 const idOfText = (text) => `text:${createHash('sha256').update(text, 'utf16le').digest('base64url').slice(0, 22)}`;
 
 /**

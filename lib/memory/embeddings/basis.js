@@ -3,8 +3,9 @@
 'use strict';
 const { createHash } = require('node:crypto');
 const { typedArrayTag } = require('../../call');
-const { GPUError, invalid, show } = require('../../core');
+const { invalid, show } = require('../../core');
 
+/** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../../index').EmbeddingBasis} EmbeddingBasis */
 /** @typedef {import('../../index').Tensor<Float32Array>} Floats */
 

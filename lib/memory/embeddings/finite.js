@@ -1,7 +1,8 @@
 // Rows that hold NaN or infinities: found by what became of them, since that is less to look at, and named.
 'use strict';
-const { invalid, GPUError } = require('../../core');
+const { invalid } = require('../../core');
 
+/** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../../index').Tensor} Tensor */
 
 /**

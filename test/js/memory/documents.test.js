@@ -395,7 +395,7 @@ describe('is refused:', () => {
 test('what a passage by itself has more of than within its text is cut again', async () => {
   // Each text of more than four letters has more tokens by itself than the model takes.
   const embedded = [];
-  const model = {
+  const encoder = {
     maxLength: 20,
     dimensions: 1,
     prompts: {},
@@ -407,7 +407,7 @@ test('what a passage by itself has more of than within its text is cut again', a
       return { embeddings: { data, shape: [texts.length, 1] }, truncated: texts.map(({ length }) => length > 4) };
     },
   };
-  const cutter = await Cutter.of(model, {}, undefined);
+  const cutter = await Cutter.of(encoder, {}, undefined);
   const [{ places, vectors }] = await cutter.embed(['abcdefghijk'], () => ({}));
   expect(places).toEqual([
     { start: 0, end: 3 },

@@ -1,0 +1,46 @@
+// Indexes of vectors: made on a manager, a context, or a context of their own.
+'use strict';
+const { createContext } = require('../../context');
+const { useIndexMaker } = require('../../core');
+const { checkIndexOptions } = require('./options');
+const { ownerOf } = require('./owner');
+const { VectorIndex } = require('./vector-index');
+
+/**
+ * @param {import('./owner').Owner} owner
+ * @param {unknown} options
+ */
+async function makeIndex(owner, options) {
+  owner.checkOpen();
+  return new VectorIndex(owner, checkIndexOptions(options));
+}
+
+// What createIndex() of a manager and of a context does.
+useIndexMaker(async (owner, options) => {
+  const index = /** @type {unknown} */ (await makeIndex(ownerOf(owner), options));
+  return /** @type {import('../../index').VectorIndex} */ (index);
+});
+
+/**
+ * Makes an index on a context of its own, on the best device there is, which is closed with it.
+ * @param {import('../../index').IndexOptions} options dimensions, metric, dtype
+ * @returns {Promise<VectorIndex>}
+ * @throws {import('../../core').GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY
+ * @example
+ * const index = await createIndex({ dimensions: 384 });
+ * await index.add(['a', 'b'], vectors);
+ * const { ids, scores } = await index.search(query, { k: 1 });
+ * await index.close();
+ */
+async function createIndex(options) {
+  checkIndexOptions(options);
+  const context = await createContext();
+  try {
+    return await makeIndex(ownerOf(context, true), options);
+  } catch (error) {
+    await context.close();
+    throw error;
+  }
+}
+
+module.exports = { createIndex, VectorIndex };
