@@ -1,5 +1,4 @@
 // A cluster: one manager in each process, jobs for every context of all.
-import { EventEmitter } from 'node:events';
 import type { IndexOptions, VectorIndex } from './vectors';
 import type { Backend, DType, GPUClusterMetrics, ManagerOptions } from '../generated';
 import type { ErrorFields } from './error';
@@ -174,7 +173,7 @@ export interface GPULogger {
 type Listener<Name extends keyof ManagerEvents> = (...values: ManagerEvents[Name]) => void;
 
 // The types of its events, written out: EventEmitter takes none before @types/node 20.11.
-export interface GPUClusterManager extends ManagerMemory {
+export interface GPUClusterManager {
   on<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
   once<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
   off<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
@@ -184,7 +183,7 @@ export interface GPUClusterManager extends ManagerMemory {
   prependOnceListener<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
 }
 /** Jobs for every context of a cluster, from any of its processes. Made by createGPUClusterManager(). */
-export class GPUClusterManager extends EventEmitter {
+export class GPUClusterManager extends ManagerMemory {
   private constructor();
   /** Resolves when jobs find a context; jobs given earlier wait in the queue. */
   readonly ready: Promise<void>;

@@ -1,5 +1,6 @@
 // Documents: texts that are remembered by what they mean, and found again by a question, with their places.
 import type { EmbeddingsJobOptions } from './embeddings';
+import type { Store } from './memory';
 import type { TextModel } from './text';
 
 /** Options of createMemory(). */
@@ -10,7 +11,7 @@ export interface MemoryOptions {
    */
   model?: TextModel | string | URL;
   /** Where it is kept: a Store, which stays yours. */
-  store?: object;
+  store?: Store;
   /** The same: a folder, in which a store is opened for it. Left out like `store`, it is kept in this process alone. */
   path?: string | URL;
   /**

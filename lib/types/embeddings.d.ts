@@ -183,9 +183,9 @@ export class EmbeddingService {
   /** close() was called. */
   readonly closed: boolean;
   /**
-   * As the function processEmbeddings(), on the service's own device.
+   * As processEmbeddings() of the package, on the service's own device.
    * @example const { embeddings } = await service.processEmbeddings({ embeddings: [[3, 4], [0, 2]] });
-   * @throws {GPUError} as the function; ERR_CLOSED
+   * @throws {GPUError} as processEmbeddings(); ERR_CLOSED
    */
   processEmbeddings(request: EmbeddingsRequest, options?: EmbeddingsJobOptions): Promise<ProcessedEmbeddings>;
   /**

@@ -1,4 +1,5 @@
 // The memory system on a manager.
+import { EventEmitter } from 'node:events';
 import type {
   EmbeddingsJobOptions,
   EmbeddingService,
@@ -9,7 +10,8 @@ import type {
 import type { Memory, MemoryOptions } from './documents';
 
 /** A part of GPUClusterManager. */
-export interface ManagerMemory {
+export class ManagerMemory extends EventEmitter {
+  protected constructor();
   /**
    * Vectors or texts as vectors to search: normalized, reduced, as codes, in one job on one context. Bases are kept in
    * the memory of each process, unless a store is given.

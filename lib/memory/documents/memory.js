@@ -77,8 +77,8 @@ class Memory {
    *   documents
    * @param {import('../../index').RememberOptions} [options] metadata, and those of jobs
    * @returns {Promise<Remembered>}
-   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_TIMEOUT and
-   *   ERR_CANCELED; ERR_CLOSED
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST;
+   *   ERR_TIMEOUT and ERR_CANCELED; ERR_CLOSED
    * @example await memory.remember({ id: 'mit', text }, { metadata: { kind: 'licence' } });
    */
   remember(documents, options) {
@@ -108,8 +108,8 @@ class Memory {
    * @param {string} query
    * @param {import('../../index').RecallOptions} [options] k, filter, rerank, and those of jobs
    * @returns {Promise<Recalled[]>}
-   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_TIMEOUT and
-   *   ERR_CANCELED; ERR_CLOSED
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST;
+   *   ERR_TIMEOUT and ERR_CANCELED; ERR_CLOSED
    * @example const [best] = await memory.recall('may I sell it?', { k: 3, filter: { kind: 'licence' } });
    */
   recall(query, options) {

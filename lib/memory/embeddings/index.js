@@ -9,7 +9,11 @@ const kIdleMs = 30_000; // after which the context of calls without a manager is
 
 /** @type {WeakMap<object, Pipeline>} by manager or context */
 const pipelines = new WeakMap();
-const own = new OwnContext(() => createContext(), kIdleMs);
+const own = new OwnContext(
+  () => createContext(),
+  kIdleMs,
+  (context) => pipelineOf(context).cleanup(),
+);
 
 /**
  * @param {object} of a manager or a context

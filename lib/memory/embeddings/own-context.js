@@ -9,6 +9,7 @@ const { setTimeout, clearTimeout } = require('node:timers');
 class OwnContext {
   #open;
   #idleMs;
+  #beforeClose;
   /** @type {Promise<Context>|undefined} */
   #context;
   #users = 0;
@@ -18,10 +19,12 @@ class OwnContext {
   /**
    * @param {() => Promise<Context>} open
    * @param {number} idleMs
+   * @param {(context: Context) => Promise<void>} beforeClose
    */
-  constructor(open, idleMs) {
+  constructor(open, idleMs, beforeClose) {
     this.#open = open;
     this.#idleMs = idleMs;
+    this.#beforeClose = beforeClose;
   }
 
   /**
@@ -57,7 +60,10 @@ class OwnContext {
   async #close() {
     const context = this.#context;
     this.#context = undefined;
-    await (await context?.catch(() => undefined))?.close();
+    const opened = await context?.catch(() => undefined);
+    if (!opened) return;
+    await this.#beforeClose(opened);
+    await opened.close();
   }
 }
 

@@ -1,12 +1,12 @@
 // The embedding pipeline of a manager or a context: what a call wants becomes steps, its rows become jobs.
 'use strict';
-const { kOwnNames } = require('../../call');
 const { invalid, nowMs } = require('../../core');
 const { Basis } = require('./basis');
 const { basesOf } = require('./bases');
 const { checkMade, checkRows } = require('./finite');
 const { JobSizes } = require('./job-sizes');
 const { Models } = require('./models');
+const { PlacedBases } = require('./placed-bases');
 const { RowBatches } = require('./row-batches');
 const { checkJob, checkRequest } = require('./request');
 const { arrayOf, fitGraph, stepsOf } = require('./steps');
@@ -19,14 +19,12 @@ const { restOf } = require('./waiting');
  * @typedef {import('../../index').Tensor<Data>} Tensor
  */
 /** @typedef {import('../../text/owners').Owner} Owner */
-/** @typedef {import('../../text/weights').Placed} Placed */
 /** @typedef {import('./request').Wanted} Wanted */
 /** @typedef {import('./steps').Steps} Steps */
 /** @typedef {import('./row-call').Made} Made */
 /** @typedef {() => JobOptions} Rest */
 
 const kFitRows = 1 << 16; // that a basis is fitted to, at most
-const kPlaced = 8; // bases that lie where jobs read them
 
 class Pipeline {
   /** What was done, for metrics. */
@@ -36,8 +34,7 @@ class Pipeline {
   #models;
   /** @type {Map<string, RowBatches>} */
   #batches = new Map();
-  /** @type {Map<string, Promise<Placed>>} by version, the last used last */
-  #placed = new Map();
+  #placed;
 
   /**
    * @param {Owner} owner
@@ -47,6 +44,7 @@ class Pipeline {
     this.#owner = owner;
     this.#sizes = new JobSizes(owner, (steps, rows) => this.#run(steps, rows, { timeout: Infinity }));
     this.#models = new Models(owner, contextType);
+    this.#placed = new PlacedBases(owner);
   }
 
   /**
@@ -79,9 +77,7 @@ class Pipeline {
 
   /** Gives back what is kept for speed alone. */
   async cleanup() {
-    const placed = [...this.#placed.values()];
-    this.#placed.clear();
-    await Promise.all(placed.map(async (each) => (await each.catch(() => undefined))?.release()));
+    await this.#placed.clear();
     await this.#models.close();
   }
 
@@ -189,7 +185,7 @@ class Pipeline {
    * @returns {Promise<Made>}
    */
   async #run({ nodes, outputs: kinds, basis }, rows, options) {
-    const placed = basis ? (await this.#place(basis)).inputs : {};
+    const placed = basis ? await this.#placed.inputsOf(basis) : {};
     const workload = {
       type: 'graph',
       inputs: { rows, ...placed },
@@ -198,53 +194,6 @@ class Pipeline {
     };
     const { outputs, timings } = await this.#owner.run(workload, options);
     return { outputs: kinds.map(({ name }) => outputs[name]), timings };
-  }
-
-  /**
-   * Once where all jobs read it: on a GPU, or in a cluster in memory that all processes share.
-   * @param {Basis} basis
-   * @returns {Promise<Placed>}
-   */
-  #place(basis) {
-    const { version, mean, components, width: d, dimensions: c } = basis;
-    const there = this.#placed.get(version);
-    this.#placed.delete(version);
-    const datas = [mean, components];
-    const placed =
-      there ??
-      this.#owner.place(
-        `${kOwnNames}basis:${version}`,
-        {
-          parts: [
-            { name: 'mean', dtype: 'float32', shape: [d], bytes: mean.byteLength },
-            { name: 'components', dtype: 'float32', shape: [c, d], bytes: components.byteLength },
-          ],
-          forms: new Map(),
-          async read(targetOf, take) {
-            for (const [place, data] of datas.entries()) {
-              const target = /** @type {Float32Array|undefined} */ (targetOf(place));
-              if (target) target.set(data);
-              else await take(place, data);
-            }
-          },
-        },
-        {},
-      );
-    this.#placed.set(version, placed);
-    if (!there) this.#trimPlaced(version, placed);
-    return placed;
-  }
-
-  /**
-   * @param {string} version
-   * @param {Promise<Placed>} placed
-   */
-  #trimPlaced(version, placed) {
-    placed.catch(() => this.#placed.delete(version));
-    if (this.#placed.size <= kPlaced) return;
-    const [[oldest, other]] = this.#placed;
-    this.#placed.delete(oldest);
-    other.then(({ release }) => release()).catch(() => {});
   }
 }
 

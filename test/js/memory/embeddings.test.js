@@ -1,12 +1,16 @@
 // processEmbeddings(): each combination of its steps against double precision, joined calls, bases, and what is
 // refused.
 'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
 const fc = require('fast-check');
 const gpu = require('../../..');
 const { devices } = require('../../support/devices');
-const { pipelineOf } = require('../../../lib/memory/embeddings');
+const { Pipeline, pipelineOf } = require('../../../lib/memory/embeddings');
 const { Basis } = require('../../../lib/memory/embeddings/basis');
+const { contextOwner } = require('../../../lib/text');
 const { check } = require('../../support/simulation');
+const { makeModel, writeModel, someTexts, temporaryFolder } = require('../../support/text/models');
 
 const kNear = 2e-5; // of numbers around 1
 
@@ -244,6 +248,51 @@ test('vectors in every form', async () => {
   expect((await gpu.processEmbeddings({ embeddings: none, options: { quantization: 4 } })).embeddings.shape).toEqual([
     0, 3,
   ]);
+});
+
+describe('texts', () => {
+  let context, root, model;
+  beforeAll(async () => {
+    root = temporaryFolder();
+    context = await gpu.createContext({ device: 'cpu' });
+    writeModel(path.join(root, 'model'), makeModel('bert'), { pooling: { pooling_mode_mean_tokens: true } });
+    model = await context.loadModel(path.join(root, 'model'), { precision: 'float32' });
+  });
+  afterAll(async () => {
+    await model.close();
+    await context.close();
+    fs.rmSync(root, { recursive: true });
+  });
+
+  test('are embedded with a model, and then as any vectors', async () => {
+    const texts = someTexts(9);
+    const { embeddings: vectors } = await model.embed(texts);
+    const [n, d] = vectors.shape;
+    const rows = Array.from({ length: n }, (_, i) => [...vectors.data.subarray(i * d, (i + 1) * d)]);
+    const result = await gpu.processEmbeddings({ texts, options: { model, dimension_reduction: 4 } }, { priority: 2 });
+    expectRows(result, rows, { normalize: true });
+    expect(result.basis.name).toBe(`pca-${d}-4-${model.digest.slice(0, 12)}`);
+    const one = await gpu.processEmbeddings({ texts: texts[3], options: { model } });
+    expect(one.embeddings.shape).toEqual([d]);
+    expect((await gpu.processEmbeddings({ texts: [], options: { model } })).embeddings.shape).toEqual([0, d]);
+  });
+
+  test('a model that is named is loaded once, and again after a clean-up', async () => {
+    const pipeline = new Pipeline(contextOwner(context));
+    const options = { model: path.join(root, 'model') };
+    const calls = someTexts(5).map((text) => pipeline.process({ texts: [text], options }));
+    const before = await Promise.all(calls);
+    expect(before[0].embeddings.shape[0]).toBe(1);
+    const during = pipeline.process({ texts: ['the'], options });
+    await pipeline.cleanup();
+    expect((await during).embeddings.shape[0]).toBe(1);
+    expect((await pipeline.process({ texts: ['the'], options })).embeddings.data).toEqual(
+      (await during).embeddings.data,
+    );
+    await pipeline.cleanup();
+    const missing = pipeline.process({ texts: ['the'], options: { model: path.join(root, 'none') } });
+    await expect(missing).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
+  });
 });
 
 describe('a basis', () => {

@@ -107,6 +107,14 @@ test('on a manager it runs on contexts of one kind', async () => {
     const direct = await manager.processEmbeddings({ embeddings: [[3, 4]], options: { quantization: true } });
     expect([...direct.embeddings.data]).toEqual([95, 127]);
     await expect(manager.processEmbeddings({ embeddings: [[NaN]] })).rejects.toThrow(/row 0/);
+    const many = Array.from({ length: 40 }, (_, i) => Array.from({ length: 6 }, (__, j) => Math.sin(i * j + i)));
+    const options = { dimension_reduction: 2, basis: 'of a manager' };
+    const [whole, part] = [
+      await manager.processEmbeddings({ embeddings: many, options }),
+      await manager.processEmbeddings({ embeddings: many.slice(7, 9), options }, { contextType: 'cpu', affinity: 'x' }),
+    ];
+    expect(part.basis).toBe(whole.basis);
+    part.embeddings.data.forEach((x, i) => expect(x).toBeCloseTo(whole.embeddings.data[14 + i], 4));
   } finally {
     await manager.close();
   }
