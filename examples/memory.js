@@ -10,7 +10,7 @@ const kLicences = ['Apache-2.0', 'BSD-3-Clause', 'CC-BY-NC-4.0', 'GPL-3.0-only',
 const { SWITCHYARD_EXAMPLE_FOLDER: folder = path.join(os.tmpdir(), 'switchyard-licences') } = process.env;
 
 async function main(question = 'may I use this in a product that I sell?') {
-  const memory = await gpu.createMemory({ path: folder });
+  const memory = await gpu.createMemory({ path: folder, chunk: { tokens: 64, overlap: 16 } });
   const { documents } = await memory.stats();
   console.log(documents ? `${documents} licences were remembered before, in ${folder}` : 'reading the licences ...');
   const texts = kLicences.map((id) => ({ id, text: licences[id].licenseText, metadata: { name: licences[id].name } }));

@@ -14,6 +14,8 @@ const { nowMs } = require('../../core');
 
 /** UTF-16 units of a passage, at most: with those that JSON writes as six bytes it stays below what metadata may be. */
 const kMostUnits = 8000;
+const kSentences = 4096; // units of a window of them
+const kWords = 512;
 const kTurnMs = 4; // of cutting, after which others come between
 // A line that ends here goes on in the next one; between paragraphs there is an empty one, or the sign for it.
 const kParagraph = /(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)\s*|\u2029\s*/g;
@@ -70,19 +72,38 @@ function* sentencesOf(text) {
 }
 
 /**
+ * Segments of a part of a text, one behind the other. A step of a segmenter takes as long as its text is long, so it gets
+ * a window of it at a time; what ends with the window may go on behind it, and comes with the next one.
+ * @param {Intl.Segmenter} segmenter
+ * @param {string} text
+ * @param {Place} part
+ * @param {number} window UTF-16 units
+ * @returns {Generator<Place>}
+ */
+function* segmentsOf(segmenter, text, { start, end }, window) {
+  let size = window;
+  for (let at = start; at < end; ) {
+    const until = Math.min(end, at + size);
+    // Of the same length, so that places are the same.
+    const line = text.slice(at, until).replace(/[\r\n\u0085\u2028]/g, ' ');
+    const begins = Array.from(segmenter.segment(line), ({ index }) => at + index);
+    const whole = until === end ? begins.length : begins.length - 1;
+    for (let i = 0; i < whole; ++i) yield { start: begins[i], end: begins[i + 1] ?? end };
+    at = until === end ? end : begins[whole];
+    size = whole ? window : 2 * size;
+  }
+}
+
+/**
  * @param {string} text
  * @param {number} from
  * @param {number} to
  * @returns {Generator<Place>}
  */
 function* inParagraph(text, from, to) {
-  if (from === to) return;
-  // Of the same length, so that places are the same.
-  const line = text.slice(from, to).replace(/[\r\n\u0085\u2028]/g, ' ');
   let start = from;
-  for (const { index, segment } of sentences.segment(line)) {
-    const end = from + index + segment.length;
-    if (end < to && kAbbreviated.test(segment.slice(-16))) continue;
+  for (const { end } of segmentsOf(sentences, text, { start: from, end: to }, kSentences)) {
+    if (end < to && kAbbreviated.test(text.slice(Math.max(start, end - 16), end))) continue;
     yield { start, end };
     start = end;
   }
@@ -129,9 +150,8 @@ function* cutWord(text, { start, end }, counter, most) {
 function* cutSentence(text, { start, end }, counter, most) {
   /** @type {Unit} */
   let piece = { start, end: start, tokens: 0 };
-  for (const { index, segment } of words.segment(text.slice(start, end))) {
-    const word = { start: start + index, end: start + index + segment.length };
-    const isLong = segment.length > kMostUnits || counter.ahead(most) < word.end;
+  for (const word of segmentsOf(words, text, { start, end }, kWords)) {
+    const isLong = word.end - word.start > kMostUnits || counter.ahead(most) < word.end;
     if (isLong) {
       if (piece.end > piece.start) yield piece;
       yield* cutWord(text, word, counter, most);

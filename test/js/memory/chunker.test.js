@@ -76,6 +76,16 @@ test('a sentence that is too long is cut between words, and its pieces share som
   for (const passage of passages) expect(passage).toMatch(/^word\d+( word\d+)*\.?$/);
 });
 
+test('a text of any length is cut where its sentences end, and takes time in proportion', () => {
+  const sentence = (i) => `Sentence ${i} has ${'some more '.repeat(3 + (i % 3))}words, "as it is".`;
+  const all = Array.from({ length: 4000 }, (_, i) => sentence(i));
+  expect(textsOf(all.join(' '), { tokens: 21, overlap: 0 })).toEqual(all);
+  const words = `${'word '.repeat(100_000)}.`;
+  const pieces = textsOf(words, { tokens: 100, overlap: 0 });
+  expect(pieces).toHaveLength(1001);
+  expect(new Set(pieces)).toEqual(new Set([`${'word '.repeat(99)}word`, '.']));
+});
+
 test('a word that is too long is cut between its tokens', () => {
   const text = 'a'.repeat(100);
   const spans = shortSpansOf(text, 3);
