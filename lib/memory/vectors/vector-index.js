@@ -365,7 +365,8 @@ class VectorIndex {
     const began = nowMs();
     const { k, isRange, threshold, approximate, filter, ids } = asked;
     const { dimensions, metric } = this;
-    const search = this.#table.search(data, count, k, isRange, threshold, approximate, filter, ids);
+    const table = this.#table;
+    const search = new native.VectorSearch(table, data, count, k, isRange, threshold, approximate, filter, ids);
     const led = new LedSearch(search, this.#segments, this.#owner, { queries: data, dimensions, metric });
     const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
     await led.run(plansLong, asked.job);
