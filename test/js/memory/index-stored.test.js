@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 const open = (collection) =>
-  VectorIndex.recover(new VectorIndex(ownerOf(context), kOptions, kSmall, collection));
+  VectorIndex.recover(new VectorIndex(ownerOf(context), kOptions, kSmall, { collection }));
 
 async function expectSame(index, model) {
   expect(index.size).toBe(model.rows.length);
@@ -141,7 +141,7 @@ test('a checkpoint leaves the records of the segment that is open, and its files
 test('another kind of index under the name, and one of a newer version', async () => {
   const collection = new FakeCollection();
   await (await open(collection)).close();
-  const other = new VectorIndex(ownerOf(context), { ...kOptions, dimensions: 5 }, kSmall, collection);
+  const other = new VectorIndex(ownerOf(context), { ...kOptions, dimensions: 5 }, kSmall, { collection });
   await expect(VectorIndex.recover(other)).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
     message: expect.stringMatching(/4 dimensions and the metric 'dot', not 5/),
