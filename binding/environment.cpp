@@ -140,7 +140,6 @@ void Environment::end() {
   deviceTensorClass.Reset();
   programClass.Reset();
   tokenizerClass.Reset();
-  vectorSearchClass.Reset();
   scratchArray_.Reset();
   inbox.Reset();
 }

@@ -44,7 +44,7 @@ class Environment {
   bool shutdownContexts(std::chrono::steady_clock::time_point until);
 
   OperationList operations;
-  Napi::FunctionReference contextClass, deviceTensorClass, programClass, tokenizerClass, vectorSearchClass;
+  Napi::FunctionReference contextClass, deviceTensorClass, programClass, tokenizerClass;
   std::shared_ptr<class RequestedJobs> requested;
   GraphPlans graphPlans;
   Napi::ObjectReference inbox;  // a Float64Array in which channels hand over what has come

@@ -13,6 +13,7 @@
 #include "held_memory.h"
 #include "vector_ids.h"
 #include "vector_operation.h"
+#include "vector_table_wrap.h"
 
 namespace switchyard::node {
 namespace {
@@ -71,13 +72,30 @@ Napi::Function VectorSearchWrap::define(Napi::Env env) {
                       InstanceMethod<&Self::result>("result")});
 }
 
-Napi::Value VectorSearchWrap::create(Napi::Env env, std::shared_ptr<Search> search) {
-  return Environment::of(env).vectorSearchClass.New({Napi::External<std::shared_ptr<Search>>::New(env, &search)});
-}
-
 VectorSearchWrap::VectorSearchWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "a search comes from a VectorTable");
-  search_ = *info[0].As<Napi::External<std::shared_ptr<Search>>>().Data();
+  const Napi::Env env = info.Env();
+  guarded(env, [&] {
+    auto table = VectorTableWrap::tableOf(info[0]);
+    vectors::Question question;
+    const ByteRange bytes = readBytes(env, info[1]);
+    const auto* const numbers = reinterpret_cast<const float*>(bytes.data);
+    question.queries.assign(numbers, numbers + bytes.bytes / sizeof(float));
+    question.count = readUint(info[2]);
+    if (question.queries.size() != question.count * table->dimensions)
+      throw Error(Code::Internal, "queries have another length than their count says");
+    const double k = info[3].ToNumber();
+    question.k = k > 9e15 ? SIZE_MAX : static_cast<size_t>(k);
+    question.isRange = info[4].ToBoolean();
+    if (info[5].IsNumber()) question.threshold = info[5].As<Napi::Number>().FloatValue();
+    question.isApproximate = info[6].ToBoolean();
+    if (info[7].IsString()) question.filter.emplace(info[7].As<Napi::String>().Utf8Value());
+    ReadIds ids;
+    if (info[8].IsArray()) {
+      ids = ReadIds(info[8]);
+      question.ids = ids.ids;
+    }
+    search_ = std::make_shared<Search>(std::move(table), std::move(question));
+  });
 }
 
 Napi::Value VectorSearchWrap::plan(const Napi::CallbackInfo& info) {

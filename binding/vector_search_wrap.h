@@ -11,7 +11,8 @@ namespace switchyard::node {
 class VectorSearchWrap : public Napi::ObjectWrap<VectorSearchWrap> {
  public:
   static Napi::Function define(Napi::Env env);
-  static Napi::Value create(Napi::Env env, std::shared_ptr<vectors::Search> search);
+  // (VectorTable, queries, count, k, isRange, threshold or undefined, isApproximate, filter or undefined, ids or
+  // undefined): takes the snapshot
   explicit VectorSearchWrap(const Napi::CallbackInfo& info);
 
  private:

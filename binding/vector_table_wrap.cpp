@@ -22,6 +22,10 @@ using vectors::Batch;
 using vectors::Place;
 using vectors::View;
 
+// The address makes it this very copy of the library.
+const int kTagAnchor = 0;
+napi_type_tag typeTag() { return {0x5357564543544f52, reinterpret_cast<uint64_t>(&kTagAnchor)}; }
+
 // What a batch points into.
 struct BatchMemory {
   ReadIds ids;
@@ -70,7 +74,7 @@ Napi::Function VectorTableWrap::define(Napi::Env env) {
       {InstanceMethod<&Self::append>("append"),
        InstanceMethod<&Self::remove>("remove"), InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::size>("size"),
        InstanceMethod<&Self::segments>("segments"), InstanceMethod<&Self::rowsOf>("rowsOf"),
-       InstanceMethod<&Self::search>("search"), InstanceMethod<&Self::merge>("merge"),
+       InstanceMethod<&Self::merge>("merge"),
        InstanceMethod<&Self::endMerge>("endMerge"), InstanceMethod<&Self::seal>("seal"),
        InstanceMethod<&Self::seals>("seals"), InstanceMethod<&Self::snapshot>("snapshot"),
        InstanceMethod<&Self::aliveOf>("aliveOf"),
@@ -86,7 +90,17 @@ VectorTableWrap::VectorTableWrap(const Napi::CallbackInfo& info) : ObjectWrap(in
     const auto metric = static_cast<vectors::Metric>(readCount(info[1].ToNumber(), 2, "metric"));
     const vectors::Limits limits{readUint(info[2]), info[3].ToNumber().DoubleValue()};
     table_ = std::make_shared<vectors::Table>(static_cast<uint32_t>(dimensions), metric, limits);
+    const napi_type_tag tag = typeTag();
+    checkStatus(info.Env(), napi_type_tag_object(info.Env(), info.This(), &tag));
   });
+}
+
+std::shared_ptr<vectors::Table> VectorTableWrap::tableOf(const Napi::Value& value) {
+  const napi_type_tag tag = typeTag();
+  bool ours = false;
+  if (value.IsObject()) checkStatus(value.Env(), napi_check_object_type_tag(value.Env(), value, &tag, &ours));
+  if (!ours) throw Error(Code::InvalidArgument, "that is no VectorTable of this copy of the addon");
+  return Unwrap(value.As<Napi::Object>())->table_;
 }
 
 Batch VectorTableWrap::readBatch(const Napi::CallbackInfo& info, size_t first, std::shared_ptr<void>& hold) const {
@@ -224,31 +238,6 @@ Napi::Value VectorTableWrap::rowsOf(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value VectorTableWrap::search(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    vectors::Question question;
-    const ByteRange bytes = readBytes(env, info[0]);
-    const auto* const numbers = reinterpret_cast<const float*>(bytes.data);
-    question.queries.assign(numbers, numbers + bytes.bytes / sizeof(float));
-    question.count = readUint(info[1]);
-    if (question.queries.size() != question.count * table_->dimensions)
-      throw Error(Code::Internal, "queries have another length than their count says");
-    const double k = info[2].ToNumber();
-    question.k = k > 9e15 ? SIZE_MAX : static_cast<size_t>(k);
-    question.isRange = info[3].ToBoolean();
-    if (info[4].IsNumber()) question.threshold = info[4].As<Napi::Number>().FloatValue();
-    question.isApproximate = info[5].ToBoolean();
-    if (info[6].IsString()) question.filter.emplace(info[6].As<Napi::String>().Utf8Value());
-    ReadIds ids;
-    if (info[7].IsArray()) {
-      ids = ReadIds(info[7]);
-      question.ids = ids.ids;
-    }
-    return VectorSearchWrap::create(env, std::make_shared<vectors::Search>(table_, std::move(question)));
-  });
-}
-
 Napi::Value VectorTableWrap::merge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -290,7 +279,7 @@ Napi::Value VectorTableWrap::seal(const Napi::CallbackInfo& info) {
 
 void defineVectors(Napi::Env env, Napi::Object exports) {
   exports.Set("checksumOf", Napi::Function::New<checksumOf>(env, "checksumOf"));
-  Environment::of(env).vectorSearchClass = Napi::Persistent(VectorSearchWrap::define(env));
+  exports.Set("VectorSearch", VectorSearchWrap::define(env));
   exports.Set("VectorTable", VectorTableWrap::define(env));
 }
 

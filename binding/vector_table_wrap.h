@@ -13,6 +13,8 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   static Napi::Function define(Napi::Env env);
   // (dimensions, metric: 0 cosine, 1 dot, 2 l2, and of vectors::Limits segmentBytes and scanned)
   explicit VectorTableWrap(const Napi::CallbackInfo& info);
+  // The table of such an object; throws InvalidArgument for anything else.
+  static std::shared_ptr<vectors::Table> tableOf(const Napi::Value& value);
 
  private:
   // append(id, ids, vectors, metadata, replaces): the number of the first insertion. id 0: now; else off the loop, and
@@ -26,8 +28,6 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   Napi::Value segments(const Napi::CallbackInfo& info);
   // rowsOf(name): [ArrayBuffer, whether it is the memory itself]; undefined where there is no such segment any more
   Napi::Value rowsOf(const Napi::CallbackInfo& info);
-  // search(queries, count, k, isRange, threshold or undefined, isApproximate, filter or undefined, ids or undefined)
-  Napi::Value search(const Napi::CallbackInfo& info);
   // merge(id, all): fills the next merge; delivers { name, rows, buffer } of the segment that is made, or undefined
   Napi::Value merge(const Napi::CallbackInfo& info);
   Napi::Value endMerge(const Napi::CallbackInfo& info);  // (commits)

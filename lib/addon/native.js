@@ -253,6 +253,9 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
+ * @property {new (table: NativeVectorTable, queries: Float32Array, count: number, k: number, isRange: boolean,
+ *   threshold: number|undefined, isApproximate: boolean, filter: string|undefined,
+ *   ids: ReadonlyArray<import('../index').VectorId>|undefined) => NativeVectorSearch} VectorSearch takes the snapshot
  * @property {(id: number, bytes: Uint8Array) => void} checksumOf delivers 16 hexadecimal digits of XXH3
  * @property {new (dimensions: number, metric: number, segmentBytes: number, scanned: number) =>
  *   NativeVectorTable} VectorTable
@@ -305,9 +308,6 @@ const { keepHeldMemory } = require('./transfers');
  * @property {() => number} size
  * @property {() => NativeSegment[]} segments
  * @property {(name: number) => [buffer: ArrayBuffer, isMemory: boolean]|undefined} rowsOf
- * @property {(queries: Float32Array, count: number, k: number, isRange: boolean, threshold: number|undefined,
- *   isApproximate: boolean, filter: string|undefined,
- *   ids: ReadonlyArray<import('../index').VectorId>|undefined) => NativeVectorSearch} search takes the snapshot
  * @property {(id: number, all: boolean) => void} merge delivers a MergedSegment, or undefined: there is nothing to do
  * @property {(commits: boolean) => void} endMerge
  * @property {(id: number) => void} seal

@@ -51,6 +51,10 @@ class FakeCollection {
     return { buffer: this.#files.get(name), close() {} };
   }
 
+  async check(name, offset, bytes) {
+    if (offset + bytes > this.#files.get(name).byteLength) throw new Error(`${name} is shorter`);
+  }
+
   /** What lies in it, for tests. */
   get size() {
     return { records: this.#records.length, files: this.#files.size };

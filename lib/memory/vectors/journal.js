@@ -19,6 +19,7 @@ const { offLoop } = require('./lead-search');
  * @property {(name: string, pieces: Iterable<Uint8Array>) => Promise<unknown>} writeFile
  * @property {(what: { state: State, files: string[], through: number }) => Promise<void>} checkpoint
  * @property {(name: string) => Mapped | Promise<Mapped>} mapFile
+ * @property {(name: string, offset: number, bytes: number) => Promise<void>} check throws where a file is damaged
  */
 /** @typedef {{ buffer: ArrayBuffer, close: () => void }} Mapped */
 /**
@@ -101,10 +102,10 @@ class Journal {
         'options',
       );
     this.#alive = state.alive;
-    const alive = state.alive === null ? undefined : new Uint8Array((await this.#collection.mapFile(state.alive)).buffer);
+    const alive = state.alive === null ? undefined : new Uint8Array(await this.#map(state.alive));
     let at = 0;
     for (const entry of state.segments) {
-      const { buffer } = await this.#collection.mapFile(entry.file);
+      const buffer = await this.#map(entry.file);
       const rows = new Float32Array(buffer, 0, entry.rows * dimensions);
       const rest = new Uint8Array(buffer, rows.byteLength, entry.bytes);
       const bits = alive?.subarray(at, (at += Math.ceil(entry.rows / 8)));
@@ -112,6 +113,16 @@ class Journal {
       this.#segments.adopt(name, rows);
       this.#entries.set(name, entry);
     }
+  }
+
+  /**
+   * A file's bytes, which are those that were written.
+   * @param {string} name
+   */
+  async #map(name) {
+    const { buffer } = await this.#collection.mapFile(name);
+    await this.#collection.check(name, 0, buffer.byteLength);
+    return buffer;
   }
 
   /**

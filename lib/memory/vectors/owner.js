@@ -1,5 +1,6 @@
 // What an index runs on: a context, or a manager. The two differ in how a job is run and where sealed segments stay.
 'use strict';
+const { setImmediate } = require('node:timers');
 const { insideOf, GPUClusterManager } = require('../../cluster');
 const { GPUError } = require('../../core');
 

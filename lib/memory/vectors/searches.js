@@ -2,6 +2,7 @@
 // many queries takes little longer than that of one. What comes in one turn of the event loop is joined, and what comes
 // while as many searches run as contexts can take.
 'use strict';
+const { soon } = require('../../core');
 
 /** @typedef {import('./options').Asked} Asked */
 /** @typedef {import('../../index').SearchResults} SearchResults */
@@ -60,7 +61,7 @@ class Searches {
       group.count += count;
       if (this.#isDue) return;
       this.#isDue = true;
-      queueMicrotask(() => {
+      soon(() => {
         this.#isDue = false;
         this.#next();
       });

@@ -152,7 +152,7 @@ class Segments {
     /** @type {Record<string, unknown>} */
     const placed = {};
     for (const [input, tensor] of Object.entries(wanted)) {
-      const copy = await this.#owner.place(tensor);
+      const copy = await this.#owner.place(/** @type {import('../../index').Tensor} */ (tensor));
       held.copies.push(copy);
       placed[input] = copy.input;
     }

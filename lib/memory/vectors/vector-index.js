@@ -44,20 +44,24 @@ class VectorIndex {
   #seals = 0;
   /** @type {Journal|undefined} of one that lies in a store */
   #journal;
+  #onClosed;
 
   /**
    * @param {Owner} owner
    * @param {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType }} options
    * @param {{ segmentBytes?: number, scanned?: number }} [limits] src/vectors/table.h's
-   * @param {import('./journal').Collection} [collection] of a store: recover() is to follow
+   * @param {{ collection: import('./journal').Collection, onClosed?: () => void }} [place] in a store: recover() is to
+   *   follow
    */
-  constructor(owner, options, { segmentBytes = kSegmentBytes, scanned = kScanned } = {}, collection = undefined) {
+  constructor(owner, options, { segmentBytes = kSegmentBytes, scanned = kScanned } = {}, place = undefined) {
     const { dimensions, metric, dtype } = options;
     this.#owner = owner;
     this.#options = options;
     this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
     this.#segments = new Segments(this.#table, owner, dimensions, dtype);
-    this.#journal = collection && new Journal(collection, this.#table, this.#segments, { dimensions, metric });
+    const what = { dimensions, metric };
+    this.#journal = place && new Journal(place.collection, this.#table, this.#segments, what);
+    this.#onClosed = place?.onClosed;
     this.#searches = new Searches((data, count, asked) => this.#run(data, count, asked), owner.width);
     this.#writes = new Writes(this.#table, dimensions, this.#journal);
     this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
@@ -287,6 +291,7 @@ class VectorIndex {
       await this.#journal?.settle();
       await this.#maintenance.end();
       this.#segments.keep(new Set());
+      this.#onClosed?.();
       await this.#owner.close?.();
     });
     return this.#closed;
@@ -365,7 +370,8 @@ class VectorIndex {
     const began = nowMs();
     const { k, isRange, threshold, approximate, filter, ids } = asked;
     const { dimensions, metric } = this;
-    const search = this.#table.search(data, count, k, isRange, threshold, approximate, filter, ids);
+    const table = this.#table;
+    const search = new native.VectorSearch(table, data, count, k, isRange, threshold, approximate, filter, ids);
     const led = new LedSearch(search, this.#segments, this.#owner, { queries: data, dimensions, metric });
     const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
     await led.run(plansLong, asked.job);

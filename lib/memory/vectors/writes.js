@@ -10,8 +10,8 @@ const { offLoop } = require('./lead-search');
 /** @typedef {import('../../index').VectorId} Id */
 /** @typedef {import('../../addon/native').NativeVectorTable} Table */
 /**
- * A write: `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
- * @typedef {{ ids: readonly Id[], durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],
+ * `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
+ * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],
  *   write: (id: number) => number, firstOf: (result: number) => number|undefined }} Write
  */
 

@@ -124,7 +124,7 @@ describe('search()', () => {
     [{ year: 'x' }, 'year', 'a number', 'a string'],
     [{ lang: { $in: ['en', 3] } }, 'lang', 'a string', 'a number'],
     [{ $or: [{ lang: 'en' }, { $not: { yaer: 1 } }] }, 'yaer'],
-    [{ year: { $get: 1 } }, 'unknown operator', "did you mean '\\$gte'"],
+    [{ year: { $get: 1 } }, 'unknown operator', '\\$get', '\\$'],
     [{ $nor: [] }, 'unknown operator', '\\$nor'],
     [{ year: { $in: 1990 } }, 'array'],
     [{ year: { $exists: 1 } }, 'true or false'],
