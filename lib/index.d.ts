@@ -49,6 +49,17 @@ export type {
   TokenizeOptions,
   Tokens,
 } from './types/text';
+export { openStore, restoreStore, Store } from './types/memory';
+export type {
+  DeleteOptions,
+  ListOptions,
+  PutOptions,
+  StoreOptions,
+  StoreProblem,
+  StoreRecovery,
+  StoreStats,
+  StoreVerification,
+} from './types/memory';
 export type {
   Backend,
   DType,

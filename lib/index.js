@@ -4,6 +4,7 @@ const { devices, checkGPUCapabilities, createContext, GPUContext } = require('./
 const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call');
 const { GPUError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
+const { openStore, restoreStore, Store } = require('./memory');
 const { encodePNG } = require('./program');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
@@ -25,4 +26,7 @@ module.exports = {
   loadModel,
   defaultModel,
   TextModel,
+  openStore,
+  restoreStore,
+  Store,
 };

@@ -17,6 +17,7 @@ const {
 } = require('./errors');
 const { takeLogger, useLogger } = require('./given-logger');
 const { Listened } = require('./listened');
+const { useMaker, makeOn } = require('./makers');
 const { useModelLoader, loadModelOn } = require('./model-loader');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
@@ -34,6 +35,8 @@ module.exports = {
   epochMs,
   soon,
   Listened,
+  useMaker,
+  makeOn,
   useModelLoader,
   loadModelOn,
   buildRemedy,
