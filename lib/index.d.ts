@@ -94,6 +94,17 @@ export type {
   ServiceMetrics,
   ServiceOptions,
 } from './types/embeddings';
+export { openStore, restoreStore, Store } from './types/memory';
+export type {
+  DeleteOptions,
+  ListOptions,
+  PutOptions,
+  StoreOptions,
+  StoreProblem,
+  StoreRecovery,
+  StoreStats,
+  StoreVerification,
+} from './types/memory';
 export type {
   Backend,
   DType,

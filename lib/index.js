@@ -5,8 +5,9 @@ const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call')
 const { GPUError, ResourceError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
 const { encodePNG } = require('./program');
-const { createIndex, createService, EmbeddingService, hpcServiceFactory, processEmbeddings } = require('./memory');
-const { VectorIndex } = require('./memory');
+const { createMemory, Memory, openStore, restoreStore, Store } = require('./memory');
+const { createIndex, VectorIndex, createService, EmbeddingService } = require('./memory');
+const { hpcServiceFactory, processEmbeddings } = require('./memory');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
 // Written so that `import { tensor } from 'switchyard'` finds the names.
@@ -34,4 +35,9 @@ module.exports = {
   EmbeddingService,
   createIndex,
   VectorIndex,
+  openStore,
+  restoreStore,
+  Store,
+  createMemory,
+  Memory,
 };

@@ -8,6 +8,7 @@ import type {
   ServiceOptions,
 } from './embeddings';
 import type { Memory, MemoryOptions } from './documents';
+import type { Store, StoreOptions } from './memory';
 
 /** A part of GPUClusterManager. */
 export class ManagerMemory extends EventEmitter {
@@ -46,4 +47,21 @@ export class ManagerMemory extends EventEmitter {
    *   ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CLOSED; what opening the store is refused with
    */
   createMemory(options?: MemoryOptions): Promise<Memory>;
+  /**
+   * Opens a store in a folder, as `openStore` of the package does: one process at a time writes to it.
+   * @example
+   * const store = await manager.openStore('./data');
+   * await store.put('greeting', 'hello');
+   * @throws {GPUError} ERR_LOCKED: it is open for writing already; ERR_DAMAGED; ERR_INVALID_ARGUMENT: the folder is no
+   *   store, or may not be written; ERR_UNSUPPORTED: it is of a newer version, or of a machine with another byte order;
+   *   ERR_OUT_OF_MEMORY
+   */
+  openStore(path: string | URL, options?: StoreOptions): Promise<Store>;
+  /**
+   * Makes a store of a snapshot, as `restoreStore` of the package does.
+   * @example await manager.restoreStore('./backup', './data');
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to be; ERR_DAMAGED;
+   *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
+   */
+  restoreStore(snapshot: string | URL, path: string | URL): Promise<void>;
 }
