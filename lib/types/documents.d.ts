@@ -2,6 +2,7 @@
 import type { EmbeddingsJobOptions } from './embeddings';
 import type { Store } from './memory';
 import type { TextModel } from './text';
+import type { Filter } from './vectors';
 
 /** Options of createMemory(). */
 export interface MemoryOptions {
@@ -76,7 +77,7 @@ export interface RecallOptions extends EmbeddingsJobOptions {
    */
   k?: number;
   /** Of documents whose metadata is such: as an index's. */
-  filter?: Record<string, unknown>;
+  filter?: Filter;
   /**
    * Whether the reranker decides the order, or of how many passages. true: of four times `k`, from 20 to 200.
    * @default whether there is one
@@ -102,7 +103,7 @@ export interface Recalled {
 
 /** What forget() is given: ids of documents, or a filter over their metadata. */
 export type Forgotten =
-  { ids: string | readonly string[]; filter?: undefined } | { filter: Record<string, unknown>; ids?: undefined };
+  { ids: string | readonly string[]; filter?: undefined } | { filter: Filter; ids?: undefined };
 
 /** What a memory has. */
 export interface DocumentStats {

@@ -24,6 +24,8 @@ const kAbbreviations =
   'Dr|Mr|Mrs|Ms|Prof|Sr|Jr|St|Mt|No|Nr|Fig|Figs|Eq|Sec|Art|Vol|pp?|cf|vs|approx|e\\.g|i\\.e|z\\.B|u\\.a|al';
 const kAbbreviated = new RegExp(`(?:^|[\\s([])(?:\\p{Lu}|${kAbbreviations})\\.["')\\]]*\\s*$`, 'u');
 
+const kWordBegins = /^[\p{L}\p{N}]/u;
+
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
 const words = new Intl.Segmenter('en', { granularity: 'word' });
 
@@ -140,26 +142,28 @@ function* cutWord(text, { start, end }, counter, most) {
 }
 
 /**
- * A sentence that is longer than a passage, cut between its words.
+ * A sentence that is longer than a passage, cut between its words: before a word, not before the full stop behind it.
  * @param {string} text
  * @param {Place} sentence
  * @param {TokenCounter} counter at its begin
- * @param {number} most tokens of a piece
+ * @param {Limits} limits
  * @returns {Generator<Unit>}
  */
-function* cutSentence(text, { start, end }, counter, most) {
+function* cutSentence(text, { start, end }, counter, limits) {
+  // Pieces are as large as an overlap may be, so that passages of one long sentence share something, too.
+  const most = limits.overlap || limits.tokens;
   /** @type {Unit} */
   let piece = { start, end: start, tokens: 0 };
   for (const word of segmentsOf(words, text, { start, end }, kWords)) {
-    const isLong = word.end - word.start > kMostUnits || counter.ahead(most) < word.end;
-    if (isLong) {
+    if (word.end - word.start > kMostUnits || counter.ahead(most) < word.end) {
       if (piece.end > piece.start) yield piece;
       yield* cutWord(text, word, counter, most);
       piece = { start: word.end, end: word.end, tokens: 0 };
       continue;
     }
     const tokens = counter.until(word.end);
-    if (piece.tokens + tokens > most || word.end - piece.start > kMostUnits) {
+    const isMark = piece.tokens > 0 && !kWordBegins.test(text.slice(word.start, word.start + 2));
+    if (piece.tokens + tokens > (isMark ? limits.tokens : most) || word.end - piece.start > kMostUnits) {
       yield piece;
       piece = { start: word.start, end: word.start, tokens: 0 };
     }
@@ -174,12 +178,11 @@ function* cutSentence(text, { start, end }, counter, most) {
  * @param {Limits} limits
  * @returns {Generator<Unit>} one behind the other, over the whole text
  */
-function* unitsOf(text, spans, { tokens: most, overlap }) {
+function* unitsOf(text, spans, limits) {
   const counter = new TokenCounter(spans);
   for (const sentence of sentencesOf(text)) {
-    const isLong = counter.ahead(most) < sentence.end || sentence.end - sentence.start > kMostUnits;
-    // Pieces are as large as an overlap may be, so that passages of one long sentence share something, too.
-    if (isLong) yield* cutSentence(text, sentence, counter, overlap || most);
+    const isLong = counter.ahead(limits.tokens) < sentence.end || sentence.end - sentence.start > kMostUnits;
+    if (isLong) yield* cutSentence(text, sentence, counter, limits);
     else yield { ...sentence, tokens: counter.until(sentence.end) };
   }
 }

@@ -76,6 +76,13 @@ test('a sentence that is too long is cut between words, and its pieces share som
   for (const passage of passages) expect(passage).toMatch(/^word\d+( word\d+)*\.?$/);
 });
 
+test('what stands behind a word stays with it', () => {
+  const text = 'one two three, four five six; seven eight (nine ten) eleven twelve!';
+  const passages = textsOf(text, { tokens: 6, overlap: 3 });
+  for (const passage of passages) expect(passage).toMatch(/^[(\w]/);
+  expect(passages.slice(0, 2)).toEqual(['one two three,', 'four five six;']);
+});
+
 test('a text of any length is cut where its sentences end, and takes time in proportion', () => {
   const sentence = (i) => `Sentence ${i} has ${'some more '.repeat(3 + (i % 3))}words, "as it is".`;
   const all = Array.from({ length: 4000 }, (_, i) => sentence(i));
