@@ -254,7 +254,7 @@ const { keepHeldMemory } = require('./transfers');
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
  * @property {new (table: NativeVectorTable, queries: Float32Array, count: number, k: number, isRange: boolean,
- *   threshold: number|undefined, isApproximate: boolean, filter: string|undefined,
+ *   threshold: number|undefined, isApproximate: boolean, isCoded: boolean, filter: string|undefined,
  *   ids: ReadonlyArray<import('../index').VectorId>|undefined) => NativeVectorSearch} VectorSearch takes the snapshot
  * @property {(id: number, bytes: Uint8Array) => void} checksumOf delivers 16 hexadecimal digits of XXH3
  * @property {new (dimensions: number, metric: number, segmentBytes: number, scanned: number) =>
