@@ -39,6 +39,7 @@ export type { Ops } from './types/ops';
 export { createIndex, VectorIndex } from './types/vectors';
 export type {
   AnswerOptions,
+  DurableOptions,
   Filter,
   FilterComparison,
   FilterValue,
@@ -68,6 +69,17 @@ export type {
   TokenizeOptions,
   Tokens,
 } from './types/text';
+export { openStore, restoreStore, Store } from './types/memory';
+export type {
+  DeleteOptions,
+  ListOptions,
+  PutOptions,
+  StoreOptions,
+  StoreProblem,
+  StoreRecovery,
+  StoreStats,
+  StoreVerification,
+} from './types/memory';
 export type {
   Backend,
   DType,

@@ -4,8 +4,8 @@ const { devices, checkGPUCapabilities, createContext, GPUContext } = require('./
 const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call');
 const { GPUError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
+const { openStore, restoreStore, Store, createIndex, VectorIndex } = require('./memory');
 const { encodePNG } = require('./program');
-const { createIndex, VectorIndex } = require('./memory');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
 // Written so that `import { tensor } from 'switchyard'` finds the names.
@@ -28,4 +28,7 @@ module.exports = {
   TextModel,
   createIndex,
   VectorIndex,
+  openStore,
+  restoreStore,
+  Store,
 };

@@ -253,14 +253,42 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
- * @property {new (table: NativeVectorTable, queries: Float32Array, count: number, k: number, isRange: boolean,
- *   threshold: number|undefined, isApproximate: boolean, isCoded: boolean, filter: string|undefined,
- *   ids: ReadonlyArray<import('../index').VectorId>|undefined) => NativeVectorSearch} VectorSearch takes the snapshot
- * @property {(id: number, bytes: Uint8Array) => void} checksumOf delivers 16 hexadecimal digits of XXH3
- * @property {new (dimensions: number, metric: number, segmentBytes: number, scanned: number) =>
- *   NativeVectorTable} VectorTable
+ * @property {(id: number, path: string, readOnly: boolean, limit: number) => void} openStore delivers a StoreHandle
+ * @property {(id: number, store: StoreHandle, key: string, value: Uint8Array, expiry: number, durable: boolean) => void}
+ *   putObject `expiry`: ms since 1970, 0 for none
+ * @property {(id: number, store: StoreHandle, key: string, durable: boolean) => void} deleteObject delivers whether it
+ *   was there
+ * @property {(id: number, store: StoreHandle, key: string) => void} getObject delivers { buffer, offset, bytes }, or
+ *   undefined
+ * @property {(id: number, store: StoreHandle, prefix: string, after: string, limit: number) => void} listObjects
+ * @property {(store: StoreHandle) => Omit<import('../index').StoreStats, 'readOnly'>} storeStats
+ * @property {(id: number, store: StoreHandle) => void} verifyStore
+ * @property {(id: number, store: StoreHandle) => void} takeSnapshot delivers a SnapshotHandle
+ * @property {(id: number, store: StoreHandle, snapshot: SnapshotHandle, path: string) => void} writeSnapshot
+ * @property {(id: number, snapshot: string, path: string) => void} restoreStore
+ * @property {(id: number, store: StoreHandle) => void} closeStore
+ * @property {(store: StoreHandle) => void} tendStore looks for objects whose time is over
+ * @property {(id: number, store: StoreHandle, name: string) => void} openCollection delivers its number
+ * @property {(id: number, store: StoreHandle, collection: number, pieces: Uint8Array[], durable: boolean) => void}
+ *   appendRecord delivers its sequence
+ * @property {(id: number, store: StoreHandle, collection: number) => void} recoverCollection
+ * @property {(id: number, store: StoreHandle, collection: number, after: number) => void} readRecords
+ * @property {(id: number, store: StoreHandle, collection: number, name: string) => void} beginFile delivers a
+ *   FileWriterHandle
+ * @property {(id: number, store: StoreHandle, writer: FileWriterHandle, bytes: Uint8Array) => void} writeToFile
+ * @property {(id: number, store: StoreHandle, collection: number, name: string, writer: FileWriterHandle) => void}
+ *   endFile delivers { path, bytes }
+ * @property {(id: number, store: StoreHandle, collection: number, through: number, state: string, files: string[]) =>
+ *   void} makeCheckpoint
+ * @property {(id: number, store: StoreHandle, collection: number, name: string) => void} mapFile delivers an ArrayBuffer
+ * @property {(id: number, store: StoreHandle, collection: number, name: string, offset: number, bytes: number) => void}
+ *   checkFile
+ * @property {(id: number, store: StoreHandle, collection: number) => void} dropCollection
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
+/** @typedef {{ readonly isStoreHandle: never }} StoreHandle the addon's object for an open store */
+/** @typedef {{ readonly isSnapshotHandle: never }} SnapshotHandle a store at one moment, its files held */
+/** @typedef {{ readonly isFileWriterHandle: never }} FileWriterHandle a collection's file that is being written */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
 /**
  * `kind`: as the file says it, 'F32'; no dtype: there is none for it here.
@@ -289,55 +317,6 @@ const { keepHeldMemory } = require('./transfers');
 /**
  * @typedef {{ handle: NativeTokenizer, vocabularySize: number, maxLength?: number, addedToOne: number,
  *   addedToPair: number }} LoadedTokenizer maxLength: the file's own truncation
- */
-/**
- * What the addon says of a segment of an index; lengths: of the shortest row that is not zeros, and the longest.
- * @typedef {{ name: number, rows: number, leastLength: number, mostLength: number }} MergedSegment
- */
-/** @typedef {MergedSegment & { firstNumber: number, live: number, isSealed: boolean, bytes: number }} NativeSegment */
-/**
- * The rows of an index. An id 0 has a thing done inside the call; else it is an operation's, which delivers what the
- * call would have given.
- * @typedef {object} NativeVectorTable
- * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
- *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => number} append gives the number of the first
- *   insertion
- * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>) => number} remove
- * @property {(ids: ReadonlyArray<import('../index').VectorId>, withVectors: boolean, withMetadata: boolean) =>
- *   { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }} get
- * @property {() => number} size
- * @property {() => NativeSegment[]} segments
- * @property {(name: number) => [buffer: ArrayBuffer, isMemory: boolean]|undefined} rowsOf
- * @property {(id: number, all: boolean) => void} merge delivers a MergedSegment, or undefined: there is nothing to do
- * @property {(commits: boolean) => void} endMerge
- * @property {(id: number) => void} seal
- * @property {() => number} seals how many segments were sealed so far
- * @property {() => number} mapBytes
- * @property {() => { handle: VectorSnapshot, segments: NativeSegment[] }} snapshot
- * @property {(id: number, snapshot: VectorSnapshot, place: number) => void} packSegment delivers a PackedSegment
- * @property {(ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
- *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => ArrayBuffer} packWrite without the
- *   rows, which are to follow; throws what append() would
- * @property {(ids: ReadonlyArray<import('../index').VectorId>) => ArrayBuffer} packRemoval
- * @property {(id: number, bytes: Uint8Array) => void} replay delivers as append(); undefined of a removal
- * @property {(snapshot: VectorSnapshot, place: number) => ArrayBuffer} aliveOf a bit a row
- * @property {(id: number, rows: Float32Array, bytes: Uint8Array, alive?: Uint8Array) => void} adopt delivers the
- *   segment's name
- */
-/** @typedef {{ readonly isVectorSnapshot: never }} VectorSnapshot the addon's object for an index at one moment */
-/** @typedef {{ bytes: ArrayBuffer, checksum: string, rowsChecksum: string }} PackedSegment */
-/** @typedef {{ part: number, k: number, byRows: boolean, queries: Uint32Array }} VectorNeed a job that is wanted */
-/**
- * @typedef {object} NativeVectorSearch
- * @property {(id: number) => void} plan
- * @property {() => { name: number, rows: number, allowed: number, rounds: number, candidates: number,
- *   isScanned: boolean, isSealed: boolean }[]} parts
- * @property {() => VectorNeed[]} needs
- * @property {(part: number) => Uint8Array|undefined} mask
- * @property {() => number} work multiplications that advance() takes at least
- * @property {(id: number, answers: unknown[][]) => void} advance
- * @property {(withVectors: boolean, withMetadata: boolean) => { ids: import('../index').VectorId[][],
- *   scores: Float32Array[], vectors?: ArrayBuffer[], metadata?: (string|undefined)[][] }} result
  */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**
@@ -379,7 +358,7 @@ const root = path.join(__dirname, '../..');
 // SWITCHYARD_BUILD names another folder of build/, one made with a sanitizer for example.
 const addonPath = path.resolve(root, 'build', process.env.SWITCHYARD_BUILD || 'release', 'switchyard.node');
 
-/** @returns {Native} */
+/** @returns {Native & import('./vector-calls').VectorCalls} */
 function load() {
   if (!fs.existsSync(addonPath))
     throw new GPUError(

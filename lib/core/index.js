@@ -18,6 +18,7 @@ const {
 const { takeLogger, useLogger } = require('./given-logger');
 const { Listened } = require('./listened');
 const { useIndexMaker, createIndexOn } = require('./index-maker');
+const { useMaker, makeOn } = require('./makers');
 const { useModelLoader, loadModelOn } = require('./model-loader');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
@@ -37,6 +38,8 @@ module.exports = {
   Listened,
   useIndexMaker,
   createIndexOn,
+  useMaker,
+  makeOn,
   useModelLoader,
   loadModelOn,
   buildRemedy,

@@ -9,6 +9,7 @@ import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './pr
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
 import type { RunResult, Timings } from './context';
 import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
+import type { Store, StoreOptions } from './memory';
 import type { LoadModelOptions, TextModel } from './text';
 import type { Ops } from './ops';
 
@@ -312,6 +313,23 @@ export class GPUClusterManager extends EventEmitter {
    * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
    */
   createIndex(options: IndexOptions): Promise<VectorIndex>;
+  /**
+   * Opens a store in a folder, as `openStore` of the package does: one process at a time writes to it.
+   * @example
+   * const store = await manager.openStore('./data');
+   * await store.put('greeting', 'hello');
+   * @throws {GPUError} ERR_LOCKED: it is open for writing already; ERR_DAMAGED; ERR_INVALID_ARGUMENT: the folder is no
+   *   store, or may not be written; ERR_UNSUPPORTED: it is of a newer version, or of a machine with another byte order;
+   *   ERR_OUT_OF_MEMORY
+   */
+  openStore(path: string | URL, options?: StoreOptions): Promise<Store>;
+  /**
+   * Makes a store of a snapshot, as `restoreStore` of the package does.
+   * @example await manager.restoreStore('./backup', './data');
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to be; ERR_DAMAGED;
+   *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
+   */
+  restoreStore(snapshot: string | URL, path: string | URL): Promise<void>;
   /**
    * The contexts of all workers; none once the manager is closed.
    * @example const ready = manager.contexts().filter(({ isActive }) => isActive);
