@@ -88,10 +88,11 @@ VectorSearchWrap::VectorSearchWrap(const Napi::CallbackInfo& info) : ObjectWrap(
     question.isRange = info[4].ToBoolean();
     if (info[5].IsNumber()) question.threshold = info[5].As<Napi::Number>().FloatValue();
     question.isApproximate = info[6].ToBoolean();
-    if (info[7].IsString()) question.filter.emplace(info[7].As<Napi::String>().Utf8Value());
+    question.isCoded = info[7].ToBoolean();
+    if (info[8].IsString()) question.filter.emplace(info[8].As<Napi::String>().Utf8Value());
     ReadIds ids;
-    if (info[8].IsArray()) {
-      ids = ReadIds(info[8]);
+    if (info[9].IsArray()) {
+      ids = ReadIds(info[9]);
       question.ids = ids.ids;
     }
     search_ = std::make_shared<Search>(std::move(table), std::move(question));

@@ -11,8 +11,8 @@ namespace switchyard::node {
 class VectorSearchWrap : public Napi::ObjectWrap<VectorSearchWrap> {
  public:
   static Napi::Function define(Napi::Env env);
-  // (VectorTable, queries, count, k, isRange, threshold or undefined, isApproximate, filter or undefined, ids or
-  // undefined): takes the snapshot
+  // (VectorTable, queries, count, k, isRange, threshold or undefined, isApproximate, isCoded, filter or undefined, ids
+  // or undefined): takes the snapshot
   explicit VectorSearchWrap(const Napi::CallbackInfo& info);
 
  private:

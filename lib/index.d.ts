@@ -39,6 +39,7 @@ export type { Ops } from './types/ops';
 export { createIndex, VectorIndex } from './types/vectors';
 export type {
   AnswerOptions,
+  DurableOptions,
   Filter,
   FilterComparison,
   FilterValue,

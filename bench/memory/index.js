@@ -2,6 +2,7 @@
 // codes beside float32, filters, writes while searches run. `node bench/memory/index.js [--json] [--quick] [--rows
 // 100000] [--dimensions 384] [--only name]...`, after the build; USearch from bench/node_modules, else that is left out.
 'use strict';
+const path = require('node:path');
 const { parseArgs } = require('node:util');
 const gpu = require('../..');
 const { machine } = require('../machine');
@@ -15,6 +16,7 @@ const { values: options } = parseArgs({
     rows: { type: 'string', default: '100000' },
     dimensions: { type: 'string', default: '384' },
     only: { type: 'string', multiple: true },
+    usearch: { type: 'string', default: path.join(__dirname, '../node_modules/usearch') },
   },
 });
 const kRows = Number(options.rows);
@@ -71,7 +73,7 @@ async function filled(dtype) {
 
 function usearch() {
   try {
-    return require('../node_modules/usearch');
+    return require(path.resolve(options.usearch));
   } catch {
     return undefined;
   }

@@ -253,12 +253,6 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
- * @property {new (table: NativeVectorTable, queries: Float32Array, count: number, k: number, isRange: boolean,
- *   threshold: number|undefined, isApproximate: boolean, filter: string|undefined,
- *   ids: ReadonlyArray<import('../index').VectorId>|undefined) => NativeVectorSearch} VectorSearch takes the snapshot
- * @property {(id: number, bytes: Uint8Array) => void} checksumOf delivers 16 hexadecimal digits of XXH3
- * @property {new (dimensions: number, metric: number, segmentBytes: number, scanned: number) =>
- *   NativeVectorTable} VectorTable
  * @property {(id: number, path: string, readOnly: boolean, limit: number) => void} openStore delivers a StoreHandle
  * @property {(id: number, store: StoreHandle, key: string, value: Uint8Array, expiry: number, durable: boolean) => void}
  *   putObject `expiry`: ms since 1970, 0 for none
@@ -324,55 +318,6 @@ const { keepHeldMemory } = require('./transfers');
  * @typedef {{ handle: NativeTokenizer, vocabularySize: number, maxLength?: number, addedToOne: number,
  *   addedToPair: number }} LoadedTokenizer maxLength: the file's own truncation
  */
-/**
- * What the addon says of a segment of an index; lengths: of the shortest row that is not zeros, and the longest.
- * @typedef {{ name: number, rows: number, leastLength: number, mostLength: number }} MergedSegment
- */
-/** @typedef {MergedSegment & { firstNumber: number, live: number, isSealed: boolean, bytes: number }} NativeSegment */
-/**
- * The rows of an index. An id 0 has a thing done inside the call; else it is an operation's, which delivers what the
- * call would have given.
- * @typedef {object} NativeVectorTable
- * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
- *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => number} append gives the number of the first
- *   insertion
- * @property {(id: number, ids: ReadonlyArray<import('../index').VectorId>) => number} remove
- * @property {(ids: ReadonlyArray<import('../index').VectorId>, withVectors: boolean, withMetadata: boolean) =>
- *   { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }} get
- * @property {() => number} size
- * @property {() => NativeSegment[]} segments
- * @property {(name: number) => [buffer: ArrayBuffer, isMemory: boolean]|undefined} rowsOf
- * @property {(id: number, all: boolean) => void} merge delivers a MergedSegment, or undefined: there is nothing to do
- * @property {(commits: boolean) => void} endMerge
- * @property {(id: number) => void} seal
- * @property {() => number} seals how many segments were sealed so far
- * @property {() => number} mapBytes
- * @property {() => { handle: VectorSnapshot, segments: NativeSegment[] }} snapshot
- * @property {(id: number, snapshot: VectorSnapshot, place: number) => void} packSegment delivers a PackedSegment
- * @property {(ids: ReadonlyArray<import('../index').VectorId>, vectors: Float32Array,
- *   metadata: ReadonlyArray<string|undefined>|undefined, replaces: boolean) => ArrayBuffer} packWrite without the
- *   rows, which are to follow; throws what append() would
- * @property {(ids: ReadonlyArray<import('../index').VectorId>) => ArrayBuffer} packRemoval
- * @property {(id: number, bytes: Uint8Array) => void} replay delivers as append(); undefined of a removal
- * @property {(snapshot: VectorSnapshot, place: number) => ArrayBuffer} aliveOf a bit a row
- * @property {(id: number, rows: Float32Array, bytes: Uint8Array, alive?: Uint8Array) => void} adopt delivers the
- *   segment's name
- */
-/** @typedef {{ readonly isVectorSnapshot: never }} VectorSnapshot the addon's object for an index at one moment */
-/** @typedef {{ bytes: ArrayBuffer, checksum: string, rowsChecksum: string }} PackedSegment */
-/** @typedef {{ part: number, k: number, byRows: boolean, queries: Uint32Array }} VectorNeed a job that is wanted */
-/**
- * @typedef {object} NativeVectorSearch
- * @property {(id: number) => void} plan
- * @property {() => { name: number, rows: number, allowed: number, rounds: number, candidates: number,
- *   isScanned: boolean, isSealed: boolean }[]} parts
- * @property {() => VectorNeed[]} needs
- * @property {(part: number) => Uint8Array|undefined} mask
- * @property {() => number} work multiplications that advance() takes at least
- * @property {(id: number, answers: unknown[][]) => void} advance
- * @property {(withVectors: boolean, withMetadata: boolean) => { ids: import('../index').VectorId[][],
- *   scores: Float32Array[], vectors?: ArrayBuffer[], metadata?: (string|undefined)[][] }} result
- */
 /** @typedef {{ flops: number, bytes: number, outputBytes: number }} NativeEstimate */
 /**
  * A way of cutting a job by rows: how many there are; of each input how many leading axes are cut, as one of so many
@@ -413,7 +358,7 @@ const root = path.join(__dirname, '../..');
 // SWITCHYARD_BUILD names another folder of build/, one made with a sanitizer for example.
 const addonPath = path.resolve(root, 'build', process.env.SWITCHYARD_BUILD || 'release', 'switchyard.node');
 
-/** @returns {Native} */
+/** @returns {Native & import('./vector-calls').VectorCalls} */
 function load() {
   if (!fs.existsSync(addonPath))
     throw new GPUError(

@@ -1,6 +1,7 @@
 // Indexes of vectors: exact search, filters over metadata, and writes while they are searched.
 import type { GPUClusterManager, JobOptions } from './cluster';
 import type { GPUContext } from './context';
+import type { Store } from './memory';
 import type { NumberArray, Tensor } from './tensor';
 
 /** What a vector is called: a string of 1 to 512 bytes of UTF-8, or a safe integer; `'1'` and `1` are different ones. */
@@ -29,10 +30,26 @@ export interface IndexOptions {
    * @default 'float32'
    */
   dtype?: IndexDType;
+  /**
+   * A store that has the index, under `name`: it is there again when the store is opened the next time. Close the index
+   * before the store.
+   */
+  store?: Store;
+  /** What the index is called in its store: 1 to 200 bytes. */
+  name?: string;
+}
+
+/** Of writes. */
+export interface DurableOptions {
+  /**
+   * Of an index in a store: whether the write is on the disk when it is acknowledged.
+   * @default the store's
+   */
+  durable?: boolean;
 }
 
 /** Options of add() and upsert(). */
-export interface WriteOptions {
+export interface WriteOptions extends DurableOptions {
   /**
    * Of each vector an object, or undefined: plain JSON, at most 64 KB and 16 levels each.
    */
@@ -239,7 +256,7 @@ export class VectorIndex {
    * @example
    * const count = await index.remove(['a', 'b']);
    */
-  remove(ids: readonly VectorId[]): Promise<number>;
+  remove(ids: readonly VectorId[], options?: DurableOptions): Promise<number>;
 
   /**
    * Vectors [n, d] as they were given, and their metadata.

@@ -15,6 +15,7 @@ namespace {
 constexpr uint32_t kRangeCandidates = 64;   // a range's first guess
 constexpr uint32_t kMostCandidates = 4096;  // before all is scanned
 constexpr uint32_t kGrowth = 8;
+constexpr uint32_t kMostWidening = 64;
 // Lengths whose squares, and products, float32 holds with all its digits, however many there are.
 constexpr double kLeastLength = 1e-15, kMostLength = 1e15;
 constexpr double kTiny = 0x1p-125;  // of a number or a product that a device may take for 0
@@ -39,8 +40,11 @@ size_t Search::wanted() const {
   return question_.isRange ? std::min<size_t>(question_.k, kRangeCandidates) : question_.k;
 }
 
-uint32_t Search::firstK(const Part& part) const {
-  return static_cast<uint32_t>(std::min<uint64_t>(searchCandidates(wanted(), part.allowed), part.view.rows));
+uint32_t Search::firstK(const Part& part, bool byCodes) const {
+  uint64_t candidates = searchCandidates(wanted(), part.allowed);
+  if (byCodes && !question_.isApproximate)
+    candidates = std::max(candidates, std::min<uint64_t>(candidates * table_->widening.load(), kMostCandidates));
+  return static_cast<uint32_t>(std::min<uint64_t>({candidates, part.allowed, part.view.rows}));
 }
 
 void Search::plan() {
@@ -71,8 +75,9 @@ void Search::decide(size_t p) {
   Part& part = parts_[p];
   std::vector<uint32_t> asked, scanned;
   const double products = static_cast<double>(part.allowed) * static_cast<double>(question_.count) * table_->dimensions;
-  const uint32_t k = firstK(part);
-  const bool scansAll = products <= table_->limits.scanned || uint64_t{k} * kGrowth >= part.allowed;
+  const uint32_t k = firstK(part, question_.isCoded);
+  const double most = table_->limits.scanned;
+  const bool scansAll = products <= most || (most > 0 && uint64_t{firstK(part, false)} * kGrowth >= part.allowed);
   for (uint32_t q = 0; q < question_.count; ++q) (scansAll || !isKnown(part.view, q) ? scanned : asked).push_back(q);
   if (part.allowed == 0 || question_.k == 0)
     for (uint32_t q = 0; q < question_.count; ++q) state(p, q).isComplete = true;
@@ -107,12 +112,13 @@ void Search::advance(const std::vector<Answer>& answers) {
     scans_.clear();
     for (const auto& [part, queries] : scans) scan(part, queries);
     merge();
+    learn();
     std::map<std::tuple<uint32_t, uint32_t, bool>, std::vector<uint32_t>> more;
     std::map<uint32_t, std::vector<uint32_t>> scanned;
     for (uint32_t p = 0; p < parts_.size(); ++p) {
       for (uint32_t q = 0; q < question_.count; ++q) {
         State& each = state(p, q);
-        if (isProven(each, q)) continue;
+        if (each.isComplete || isProven(q, each.beyond)) continue;
         if (ask(parts_[p], each))
           more[{p, each.k, each.byRows}].push_back(q);
         else
@@ -134,7 +140,7 @@ bool Search::ask(const Part& part, State& state) const {
   }
   if (state.byRows) return false;
   state.byRows = true;
-  state.k = firstK(part);
+  state.k = firstK(part, false);
   return true;
 }
 
@@ -182,9 +188,11 @@ void Search::take(const Need& need, const Answer& answer) {
     part.candidates += found;
     each.hits = best.take();
     each.isComplete = found < need.k || found >= part.allowed || (question_.isApproximate && !each.byRows);
-    if (!each.isComplete)
-      each.beyond = beyond(part.view, q, answer.scores[i * need.k + found - 1],
-                           answer.bounds.empty() ? nullptr : &answer.bounds[i]);
+    if (each.isComplete) continue;
+    const float* const scores = &answer.scores[i * need.k];
+    const float* const bound = answer.bounds.empty() ? nullptr : &answer.bounds[i];
+    each.beyond = beyond(part.view, q, scores[found - 1], bound);
+    each.halfBeyond = beyond(part.view, q, scores[found / 2], bound);
   }
 }
 
@@ -214,12 +222,32 @@ void Search::merge() {
   }
 }
 
-// Whether no row beside those found can be among the hits: not even as the equal of the last one.
-bool Search::isProven(const State& state, size_t q) const {
-  if (state.isComplete) return true;
+// From the first answers by codes: more candidates at once where more than one in sixteen was not proven, fewer where
+// half of them would have done.
+void Search::learn() {
+  if (hasLearned_ || question_.isApproximate) return;
+  size_t all = 0, unproven = 0, generous = 0;
+  for (size_t p = 0; p < parts_.size(); ++p) {
+    for (size_t q = 0; q < question_.count; ++q) {
+      const State& each = state(p, q);
+      if (each.isComplete || each.byRows || each.k == 0) continue;
+      ++all;
+      if (!isProven(q, each.beyond)) ++unproven;
+      if (isProven(q, each.halfBeyond)) ++generous;
+    }
+  }
+  if (all == 0) return;
+  hasLearned_ = true;
+  const uint32_t now = table_->widening.load();
+  if (unproven * 16 > all && now < kMostWidening) table_->widening.store(now * 2);
+  if (generous == all && now > 1) table_->widening.store(now / 2);
+}
+
+// Whether no row that scores no better than `beyond` can be among the hits: not even as the equal of the last one.
+bool Search::isProven(size_t q, float beyond) const {
   const Metric metric = table_->metric;
-  if (question_.threshold && isBetter(metric, *question_.threshold, state.beyond)) return true;
-  return hits_[q].size() >= question_.k && isBetter(metric, hits_[q].back().score, state.beyond);
+  if (question_.threshold && isBetter(metric, *question_.threshold, beyond)) return true;
+  return hits_[q].size() >= question_.k && isBetter(metric, hits_[q].back().score, beyond);
 }
 
 }  // namespace switchyard::vectors

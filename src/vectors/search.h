@@ -23,6 +23,7 @@ struct Question {
   bool isRange = false;     // all within `threshold` are wanted, and k is a limit
   std::optional<float> threshold;  // rows with a worse score are none
   bool isApproximate = false;      // candidates by codes are not doubted
+  bool isCoded = false;            // segments may have codes
   std::optional<Filter> filter;
   std::optional<std::vector<Id>> ids;  // these alone
 };
@@ -77,6 +78,7 @@ class Search {
   struct State {
     std::vector<Hit> hits;
     float beyond = 0;         // no other row scores better
+    float halfBeyond = 0;     // the same had only half of them been asked for
     bool isComplete = false;  // there are no other rows
     bool byRows = false;
     uint32_t k = 0;           // was asked for last
@@ -84,14 +86,15 @@ class Search {
   State& state(size_t part, size_t query) { return states_[part * question_.count + query]; }
   const float* query(size_t i) const { return question_.queries.data() + i * table_->dimensions; }
   size_t wanted() const;
-  uint32_t firstK(const Part& part) const;  // how many candidates a part is asked for
+  uint32_t firstK(const Part& part, bool byCodes) const;  // how many candidates a part is asked for
   bool isKnown(const View& view, size_t query) const;
   void decide(size_t part);
   void scan(size_t part, const std::vector<uint32_t>& queries);
   void take(const Need& need, const Answer& answer);
   float beyond(const View& view, size_t query, float last, const float* bound) const;
   void merge();
-  bool isProven(const State& state, size_t query) const;
+  void learn();
+  bool isProven(size_t query, float beyond) const;
   bool ask(const Part& part, State& state) const;
 
   const std::shared_ptr<const Table> table_;
@@ -103,6 +106,7 @@ class Search {
   std::vector<Need> needs_;
   std::vector<std::pair<uint32_t, std::vector<uint32_t>>> scans_;  // parts, and which queries
   std::vector<std::vector<Hit>> hits_;
+  bool hasLearned_ = false;
 };
 
 }  // namespace switchyard::vectors

@@ -4,6 +4,7 @@
 // Every insertion has a number, from 0 on. Segments hold ranges of numbers, one behind the other, so that a number says
 // where its row lies even after segments were merged, and the map of ids never hears of that.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,7 +42,8 @@ struct Merge {
 
 struct Limits {
   size_t segmentBytes = size_t{16} << 20;  // rows of the segment that takes writes
-  double scanned = 2 << 20;                // multiplications of a part that a search does itself, sooner than by a job
+  // Multiplications of a part that a search does itself, sooner than by a job; 0: it leaves to jobs whatever they can do.
+  double scanned = 2 << 20;
 };
 
 class Table {
@@ -75,6 +77,10 @@ class Table {
   void abandon();
   // Adds a whole segment behind all others, as the next numbers: what was stored. Rows beside `alive` are not there.
   void adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive);
+
+  // How many times as many candidates codes are asked for as rows are, so that most answers are proven at once: what
+  // searches have learned from the rows that there are.
+  mutable std::atomic<uint32_t> widening{2};
 
   std::shared_ptr<Segment> makeSegment(size_t capacity, uint64_t firstNumber, RowMemory memory = {});
   uint64_t seals() const;  // how many segments were sealed so far

@@ -1,9 +1,10 @@
 // Indexes of vectors: made on a manager, a context, or a context of their own.
 'use strict';
 const { createContext } = require('../../context');
-const { useIndexMaker } = require('../../core');
+const { invalid, useIndexMaker } = require('../../core');
 const { checkIndexOptions } = require('./options');
 const { ownerOf } = require('./owner');
+const { openStored } = require('./stored');
 const { VectorIndex } = require('./vector-index');
 
 /**
@@ -12,7 +13,10 @@ const { VectorIndex } = require('./vector-index');
  */
 async function makeIndex(owner, options) {
   owner.checkOpen();
-  return new VectorIndex(owner, checkIndexOptions(options));
+  const checked = checkIndexOptions(options);
+  if (checked.store === undefined && checked.name !== undefined)
+    throw invalid('name is given, but no store that has the index: give openStore()\'s, or leave it out', 'options.name');
+  return checked.store === undefined ? new VectorIndex(owner, checked) : openStored(owner, checked);
 }
 
 // What createIndex() of a manager and of a context does.
@@ -23,7 +27,7 @@ useIndexMaker(async (owner, options) => {
 
 /**
  * Makes an index on a context of its own, on the best device there is, which is closed with it.
- * @param {import('../../index').IndexOptions} options dimensions, metric, dtype
+ * @param {import('../../index').IndexOptions} options dimensions, metric, dtype; store and name
  * @returns {Promise<VectorIndex>}
  * @throws {import('../../core').GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY
  * @example

@@ -8,7 +8,7 @@ const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
 const { offLoop } = require('./lead-search');
 
-/** @typedef {import('../../addon/native').NativeVectorTable} Table */
+/** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../index').VectorId} Id */
 /** @typedef {import('./segments').Segments} Segments */
 /**
@@ -268,14 +268,14 @@ class Journal {
   }
 
   /**
-   * @param {import('../../addon/native').VectorSnapshot} handle
+   * @param {import('../../addon/vector-calls').VectorSnapshot} handle
    * @param {number} place
    * @param {number} rows
    * @param {Float32Array} memory
    * @returns {Promise<Entry>}
    */
   async #writeSegment(handle, place, rows, memory) {
-    /** @type {import('../../addon/native').PackedSegment} */
+    /** @type {import('../../addon/vector-calls').PackedSegment} */
     const packed = await offLoop((id) => this.#table.packSegment(id, handle, place));
     const file = newName('segment');
     const rest = new Uint8Array(packed.bytes);

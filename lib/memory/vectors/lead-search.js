@@ -4,8 +4,8 @@
 const { nextId, track } = require('../../call');
 const { nowMs, GPUError } = require('../../core');
 
-/** @typedef {import('../../addon/native').NativeVectorSearch} Search */
-/** @typedef {import('../../addon/native').VectorNeed} Need */
+/** @typedef {import('../../addon/vector-calls').NativeVectorSearch} Search */
+/** @typedef {import('../../addon/vector-calls').VectorNeed} Need */
 /** @typedef {import('../../index').JobOptions} JobOptions */
 /** @typedef {import('../../index').SearchExplanation} Explanation */
 /** @typedef {import('./segments').Segments} Segments */

@@ -3,7 +3,7 @@
 const { offLoop } = require('./lead-search');
 const { errorText } = require('../../core');
 
-/** @typedef {import('../../addon/native').NativeVectorTable} Table */
+/** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('./segments').Segments} Segments */
 
 class Maintenance {
@@ -97,7 +97,7 @@ class Maintenance {
    * @returns {Promise<boolean>} whether there was one
    */
   async #merge(isCompaction) {
-    /** @type {import('../../addon/native').MergedSegment|undefined} */
+    /** @type {import('../../addon/vector-calls').MergedSegment|undefined} */
     const merged = await offLoop((id) => this.#table.merge(id, isCompaction));
     if (!merged) return false;
     let isDone = false;

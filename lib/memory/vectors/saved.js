@@ -15,8 +15,8 @@ const { native } = require('../../addon');
 const { GPUError, invalid } = require('../../core');
 const { offLoop } = require('./lead-search');
 
-/** @typedef {import('../../addon/native').NativeVectorTable} Table */
-/** @typedef {import('../../addon/native').PackedSegment} Packed */
+/** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
+/** @typedef {import('../../addon/vector-calls').PackedSegment} Packed */
 /** @typedef {{ rows: number, rowsAt: number, at: number, bytes: number, checksum: string, rowsChecksum: string }} Entry */
 /**
  * @typedef {{ format: number, dimensions: number, metric: string, dtype: string, segments: Entry[] }} Description
@@ -61,7 +61,7 @@ class PagedFile {
 
 /**
  * An index at one moment.
- * @typedef {{ handle: import('../../addon/native').VectorSnapshot, segments: { rows: number, data: Float32Array }[] }}
+ * @typedef {{ handle: import('../../addon/vector-calls').VectorSnapshot, segments: { rows: number, data: Float32Array }[] }}
  *   Snapshot
  */
 

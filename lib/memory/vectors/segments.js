@@ -4,7 +4,7 @@
 
 /** @typedef {import('./owner').Owner} Owner */
 /** @typedef {import('./owner').Placed} Placed */
-/** @typedef {import('../../addon/native').NativeVectorTable} Table */
+/** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../index').IndexDType} IndexDType */
 /** @typedef {{ base: unknown, scales?: unknown }} Inputs of similarity-search */
 /**

@@ -371,7 +371,19 @@ class VectorIndex {
     const { k, isRange, threshold, approximate, filter, ids } = asked;
     const { dimensions, metric } = this;
     const table = this.#table;
-    const search = new native.VectorSearch(table, data, count, k, isRange, threshold, approximate, filter, ids);
+    const isCoded = this.dtype !== 'float32';
+    const search = new native.VectorSearch(
+      table,
+      data,
+      count,
+      k,
+      isRange,
+      threshold,
+      approximate,
+      isCoded,
+      filter,
+      ids,
+    );
     const led = new LedSearch(search, this.#segments, this.#owner, { queries: data, dimensions, metric });
     const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
     await led.run(plansLong, asked.job);

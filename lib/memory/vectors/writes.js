@@ -8,7 +8,7 @@ const { checkObject, checkFlag } = require('./options');
 const { offLoop } = require('./lead-search');
 
 /** @typedef {import('../../index').VectorId} Id */
-/** @typedef {import('../../addon/native').NativeVectorTable} Table */
+/** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /**
  * `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
  * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],

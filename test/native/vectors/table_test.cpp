@@ -266,6 +266,7 @@ void expectExact(Metric metric, uint32_t seed, float error) {
   for (uint32_t i = 0; i < question.count * kDimensions; ++i)
     question.queries.push_back(static_cast<float>(random() % 7) - 3);
   question.k = 1 + random() % 12;
+  question.isCoded = random() % 2;
   if (random() % 3 == 0) question.threshold = static_cast<float>(random() % 4);
   if (random() % 3 == 0) {
     question.isRange = true;
@@ -277,6 +278,7 @@ void expectExact(Metric metric, uint32_t seed, float error) {
   const size_t k = question.k;
   Search search(both.table, std::move(question));
   search.plan();
+  EXPECT_FALSE(search.needs().empty());
   for (int round = 0; round < 20 && (round == 0 || !search.needs().empty()); ++round) {
     std::vector<Device> devices;
     devices.reserve(search.needs().size());
