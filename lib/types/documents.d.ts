@@ -102,8 +102,7 @@ export interface Recalled {
 }
 
 /** What forget() is given: ids of documents, or a filter over their metadata. */
-export type Forgotten =
-  { ids: string | readonly string[]; filter?: undefined } | { filter: Filter; ids?: undefined };
+export type Forgotten = { ids: string | readonly string[]; filter?: undefined } | { filter: Filter; ids?: undefined };
 
 /** What a memory has. */
 export interface DocumentStats {

@@ -84,7 +84,7 @@ function* sentencesOf(text) {
  */
 function* segmentsOf(segmenter, text, { start, end }, window) {
   let size = window;
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const until = Math.min(end, at + size);
     // Of the same length, so that places are the same.
     const line = text.slice(at, until).replace(/[\r\n\u0085\u2028]/g, ' ');

@@ -10,6 +10,8 @@ const { rounds } = require('../../support/rounds');
 const { documentText } = require('../../support/memory-texts');
 const { makeModel, writeModel, temporaryFolder } = require('../../support/text/models');
 
+// A store that was not closed says so when it is opened.
+process.env.LOG_LEVEL = 'error';
 const chunk = { tokens: 8, overlap: 2 };
 let root, model, context;
 beforeAll(async () => {
@@ -33,7 +35,10 @@ async function versionsIn(memory) {
   for (const { id, text, start, end, metadata } of found) {
     const whole = documentText(metadata.version);
     expect(whole.slice(start, end)).toBe(text);
-    const { version, covered } = versions.get(id) ?? { version: metadata.version, covered: new Uint8Array(whole.length) };
+    const { version, covered } = versions.get(id) ?? {
+      version: metadata.version,
+      covered: new Uint8Array(whole.length),
+    };
     expect(metadata.version).toBe(version);
     covered.fill(1, start, end);
     versions.set(id, { version, covered });
@@ -68,13 +73,15 @@ test.each(['float32', 'int8'])('in a folder, in %s', async (dtype) => {
 
 test('beside other things in a store, which stays its owner’s', async () => {
   const store = await gpu.openStore(path.join(root, 'store'));
-  const [one, two] = await Promise.all(
-    ['one', 'two'].map((name) => gpu.createMemory({ store, name, model, chunk })),
-  );
+  const [one, two] = await Promise.all(['one', 'two'].map((name) => gpu.createMemory({ store, name, model, chunk })));
   await Promise.all([one.remember(documentsOf(4, ['a'])), two.remember(documentsOf(9, ['a']))]);
   expect([await versionsIn(one), await versionsIn(two)]).toEqual([new Map([['a', 4]]), new Map([['a', 9]])]);
   const { basis } = await gpu.processEmbeddings({
-    embeddings: [[1, 2, 3], [4, 5, 7], [2, 9, 1]],
+    embeddings: [
+      [1, 2, 3],
+      [4, 5, 7],
+      [2, 9, 1],
+    ],
     options: { dimension_reduction: 2, basis: 'kept', store },
   });
   await Promise.all([one.close(), two.close()]);
@@ -107,7 +114,8 @@ test('a process that is killed leaves every document whole, and none that it ack
     });
     let text = '';
     child.stdout.on('data', (data) => (text += data));
-    while (text.split('\n').length < 4 + ((round * 5) % 11) && child.exitCode === null) await once(child.stdout, 'data');
+    while (text.split('\n').length < 4 + ((round * 5) % 11) && child.exitCode === null)
+      await once(child.stdout, 'data');
     child.kill('SIGKILL');
     await once(child, 'close');
     for (const line of text.split('\n').slice(1, -1)) {

@@ -16,7 +16,14 @@ import type {
 export async function everything(): Promise<void> {
   const store = await openStore('./data');
   const model = await gpu.loadModel(gpu.defaultModel);
-  const options: MemoryOptions = { model, store, name: 'notes', chunk: { tokens: 100 }, dtype: 'int8', reranker: './x' };
+  const options: MemoryOptions = {
+    model,
+    store,
+    name: 'notes',
+    chunk: { tokens: 100 },
+    dtype: 'int8',
+    reranker: './x',
+  };
   const memory: Memory = await createMemory(options);
   await using own = await createGPUClusterManager().createMemory({ path: new URL('file:///data') });
   await using plain = await createMemory();
