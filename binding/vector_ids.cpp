@@ -32,7 +32,8 @@ ReadIds::ReadIds(const Napi::Value& value) {
     checkStatus(env, napi_get_value_string_utf8(env, each, buffer, sizeof buffer, &bytes));
     if (bytes == 0 || bytes > vectors::kMostIdBytes)
       throw Error(Code::InvalidArgument,
-                  "ids: the id at " + std::to_string(i) + (bytes ? " has more than " : " is empty: it must have 1 to ") +
+                  "ids: the id at " + std::to_string(i) +
+                      (bytes ? " has more than " : " is empty: it must have 1 to ") +
                       std::to_string(vectors::kMostIdBytes) + " bytes of UTF-8",
                   {.argument = "ids"});
     if (texts_.empty() || texts_.back().capacity() - texts_.back().size() < bytes) {

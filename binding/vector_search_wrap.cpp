@@ -65,11 +65,11 @@ Napi::Value runWith(const Napi::CallbackInfo& info, Work work) {
 
 Napi::Function VectorSearchWrap::define(Napi::Env env) {
   using Self = VectorSearchWrap;
-  return DefineClass(env, "VectorSearch",
-                     {InstanceMethod<&Self::plan>("plan"), InstanceMethod<&Self::parts>("parts"),
-                      InstanceMethod<&Self::needs>("needs"), InstanceMethod<&Self::mask>("mask"),
-                      InstanceMethod<&Self::work>("work"), InstanceMethod<&Self::advance>("advance"),
-                      InstanceMethod<&Self::result>("result")});
+  return DefineClass(
+      env, "VectorSearch",
+      {InstanceMethod<&Self::plan>("plan"), InstanceMethod<&Self::parts>("parts"),
+       InstanceMethod<&Self::needs>("needs"), InstanceMethod<&Self::mask>("mask"), InstanceMethod<&Self::work>("work"),
+       InstanceMethod<&Self::advance>("advance"), InstanceMethod<&Self::result>("result")});
 }
 
 VectorSearchWrap::VectorSearchWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -179,7 +179,8 @@ Napi::Value VectorSearchWrap::result(const Napi::CallbackInfo& info) {
     for (uint32_t q = 0; q < hits.size(); ++q) {
       const Napi::HandleScope scope(env);
       const std::vector<Hit>& own = hits[q];
-      Napi::Array names = Napi::Array::New(env, own.size()), texts = Napi::Array::New(env, withMetadata ? own.size() : 0);
+      Napi::Array names = Napi::Array::New(env, own.size()),
+                  texts = Napi::Array::New(env, withMetadata ? own.size() : 0);
       Napi::Float32Array numbers = Napi::Float32Array::New(env, own.size());
       std::shared_ptr<HostBlock> block;
       const size_t bytes = search_->dimensions() * sizeof(float);

@@ -69,19 +69,16 @@ Napi::Value describeMerge(Environment& environment, const vectors::Merge* merge)
 
 Napi::Function VectorTableWrap::define(Napi::Env env) {
   using Self = VectorTableWrap;
-  return DefineClass(
-      env, "VectorTable",
-      {InstanceMethod<&Self::append>("append"),
-       InstanceMethod<&Self::remove>("remove"), InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::size>("size"),
-       InstanceMethod<&Self::segments>("segments"), InstanceMethod<&Self::rowsOf>("rowsOf"),
-       InstanceMethod<&Self::merge>("merge"),
-       InstanceMethod<&Self::endMerge>("endMerge"), InstanceMethod<&Self::seal>("seal"),
-       InstanceMethod<&Self::seals>("seals"), InstanceMethod<&Self::snapshot>("snapshot"),
-       InstanceMethod<&Self::aliveOf>("aliveOf"),
-       InstanceMethod<&Self::packSegment>("packSegment"), InstanceMethod<&Self::packWrite>("packWrite"),
-       InstanceMethod<&Self::packRemoval>("packRemoval"), InstanceMethod<&Self::replay>("replay"),
-       InstanceMethod<&Self::adopt>("adopt"),
-       InstanceMethod<&Self::mapBytes>("mapBytes")});
+  return DefineClass(env, "VectorTable",
+                     {InstanceMethod<&Self::append>("append"), InstanceMethod<&Self::remove>("remove"),
+                      InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::size>("size"),
+                      InstanceMethod<&Self::segments>("segments"), InstanceMethod<&Self::rowsOf>("rowsOf"),
+                      InstanceMethod<&Self::merge>("merge"), InstanceMethod<&Self::endMerge>("endMerge"),
+                      InstanceMethod<&Self::seal>("seal"), InstanceMethod<&Self::seals>("seals"),
+                      InstanceMethod<&Self::snapshot>("snapshot"), InstanceMethod<&Self::aliveOf>("aliveOf"),
+                      InstanceMethod<&Self::packSegment>("packSegment"), InstanceMethod<&Self::packWrite>("packWrite"),
+                      InstanceMethod<&Self::packRemoval>("packRemoval"), InstanceMethod<&Self::replay>("replay"),
+                      InstanceMethod<&Self::adopt>("adopt"), InstanceMethod<&Self::mapBytes>("mapBytes")});
 }
 
 VectorTableWrap::VectorTableWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -215,9 +212,8 @@ Napi::Value VectorTableWrap::snapshot(const Napi::CallbackInfo& info) {
   auto* const views = new std::vector<View>(table_->snapshot());
   Napi::Object result = Napi::Object::New(env);
   result.Set("segments", describeViews(env, *views));
-  result.Set("handle", Napi::External<std::vector<View>>::New(env, views, [](Napi::Env, std::vector<View>* held) {
-               delete held;
-             }));
+  result.Set("handle", Napi::External<std::vector<View>>::New(env, views,
+                                                              [](Napi::Env, std::vector<View>* held) { delete held; }));
   return result;
 }
 
@@ -272,7 +268,8 @@ Napi::Value VectorTableWrap::endMerge(const Napi::CallbackInfo& info) {
 Napi::Value VectorTableWrap::seal(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    VectorOperation::start(Environment::of(env), readUint(info[0]), [table = table_] { table->seal(); }, undefined);
+    VectorOperation::start(
+        Environment::of(env), readUint(info[0]), [table = table_] { table->seal(); }, undefined);
     return env.Undefined();
   });
 }

@@ -95,7 +95,12 @@ async function besideUsearch(index) {
       () => (theirs = exactSearch(vectors, some, kDimensions, kK, MetricKind.Cos, threads)),
     );
     const equal = ours.ids.flat().filter((id, i) => BigInt(id) === theirs.keys[i]).length;
-    tell(`${name}, beside USearch`, median(b) / median(a), `${target}x`, `${ms(a)}, theirs ${ms(b)}, ${equal} of ${count * kK} equal`);
+    tell(
+      `${name}, beside USearch`,
+      median(b) / median(a),
+      `${target}x`,
+      `${ms(a)}, theirs ${ms(b)}, ${equal} of ${count * kK} equal`,
+    );
   }
 }
 
@@ -112,7 +117,12 @@ async function codes(exact) {
         async () => (theirs = await run(exact)),
       );
       const same = JSON.stringify(ours) === JSON.stringify(theirs);
-      tell(`${name}, ${dtype} beside float32`, median(b) / median(a), dtype === 'int8' ? '2.5x' : '-', `${ms(a)}, ${ms(b)}, ${same ? 'equal' : 'DIFFERENT'}`);
+      tell(
+        `${name}, ${dtype} beside float32`,
+        median(b) / median(a),
+        dtype === 'int8' ? '2.5x' : '-',
+        `${ms(a)}, ${ms(b)}, ${same ? 'equal' : 'DIFFERENT'}`,
+      );
     }
     await index.close();
   }
@@ -129,7 +139,12 @@ async function filters(index) {
       async () => (found = await index.search(asked, { k: kK, filter })),
       () => index.search(asked, { k: kK }),
     );
-    tell(`${name}, 1% left by a filter`, median(a) / median(b), 'at most 0.2', `${ms(a)}, ${ms(b)}, ${found.ids.flat().length} found`);
+    tell(
+      `${name}, 1% left by a filter`,
+      median(a) / median(b),
+      'at most 0.2',
+      `${ms(a)}, ${ms(b)}, ${found.ids.flat().length} found`,
+    );
   }
 }
 
@@ -167,7 +182,12 @@ async function underWrites(index) {
   ended = true;
   const rate = await writer;
   const [a, b] = [percentile(busy, 99), percentile(quiet, 99)];
-  tell('p99 of a search while upserts arrive', a / b, 'at most 2', `${round(a, 3)} ms, quiet ${round(b, 3)} ms; ${round(rate, 3)} upserts a second`);
+  tell(
+    'p99 of a search while upserts arrive',
+    a / b,
+    'at most 2',
+    `${round(a, 3)} ms, quiet ${round(b, 3)} ms; ${round(rate, 3)} upserts a second`,
+  );
 }
 
 async function joined(index) {
@@ -192,7 +212,8 @@ async function main() {
   if (chosen('writes')) await underWrites(exact);
   await exact.close();
   await context.close();
-  if (options.json) console.log(JSON.stringify({ machine: about, rows: kRows, dimensions: kDimensions, figures }, null, 2));
+  if (options.json)
+    console.log(JSON.stringify({ machine: about, rows: kRows, dimensions: kDimensions, figures }, null, 2));
 }
 
 main();

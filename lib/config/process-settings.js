@@ -14,6 +14,7 @@ function readSettings() {
     'shaderCacheSize',
     'shaderCacheDir',
     'contextSwitchTimeout',
+    'logLevel',
   ]);
   return { ...settings, cuda: settings.cuda && settings.gpu, vulkan: settings.vulkan && settings.gpu };
 }

@@ -27,9 +27,9 @@ class ContextModels {
    * @returns {Promise<import('../index').VectorIndex>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
    * @example
-   * const index = await context.createIndex({ dimensions: 384 });
-   * await index.add(['a', 'b'], vectors, { metadata: [{ year: 1990 }, { year: 2020 }] });
-   * const { ids, scores } = await index.search(query, { k: 1, filter: { year: { $gte: 2000 } } });
+   * const index = await context.createIndex({ dimensions: 2 });
+   * await index.add(['a', 'b'], [[1, 0], [0, 1]], { metadata: [{ year: 1990 }, { year: 2020 }] });
+   * const { ids, scores } = await index.search([1, 0.5], { k: 1, filter: { year: { $gte: 2000 } } });
    */
   async createIndex(options) {
     return createIndexOn(this, options);

@@ -306,9 +306,9 @@ export class GPUClusterManager extends ManagerMemory {
   /**
    * Makes an index of vectors, in this process; it is searched on the contexts of all.
    * @example
-   * const index = await manager.createIndex({ dimensions: 384 });
-   * await index.add(['a', 'b'], vectors, { metadata: [{ year: 1990 }, { year: 2020 }] });
-   * const { ids, scores } = await index.search(query, { k: 1, filter: { year: { $gte: 2000 } } });
+   * const index = await manager.createIndex({ dimensions: 2 });
+   * await index.add(['a', 'b'], [[1, 0], [0, 1]], { metadata: [{ year: 1990 }, { year: 2020 }] });
+   * const { ids, scores } = await index.search([1, 0.5], { k: 1, filter: { year: { $gte: 2000 } } });
    * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
    */
   createIndex(options: IndexOptions): Promise<VectorIndex>;

@@ -237,7 +237,7 @@ export class VectorIndex {
    * @throws {GPUError} ERR_INVALID_ARGUMENT: an id that is there already or twice in the call, a vector that is not
    *   finite, another number of dimensions, metadata that is no JSON; ERR_OUT_OF_MEMORY; ERR_CLOSED
    * @example
-   * await index.add(['a', 7], tensor([[1, 0], [0, 1]]), { metadata: [{ lang: 'en' }, undefined] });
+   * await index.add(['c', 7], tensor([[1, 0], [0, 1]]), { metadata: [{ lang: 'en' }, undefined] });
    */
   add(ids: readonly VectorId[], vectors: Vectors, options?: WriteOptions): Promise<void>;
 
@@ -252,7 +252,7 @@ export class VectorIndex {
 
   /**
    * Removes vectors, and says how many were there.
-   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_CLOSED
+   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
    * @example
    * const count = await index.remove(['a', 'b']);
    */
@@ -272,7 +272,7 @@ export class VectorIndex {
    * Whether there is a vector of that id.
    * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_CLOSED
    * @example
-   * if (!(await index.has('a'))) await index.add(['a'], vector);
+   * if (!(await index.has('a'))) await index.add(['a'], [[1, 0]]);
    */
   has(id: VectorId): Promise<boolean>;
 
@@ -328,7 +328,7 @@ export class VectorIndex {
   /**
    * Reads an index that save() has written: on a manager or a context, else on a context of its own. All of it is read,
    * and checked.
-   * @throws {GPUError} ERR_NOT_FOUND: there is no such file; ERR_INVALID_ARGUMENT: it is no index, or damaged;
+   * @throws {GPUError} ERR_NOT_FOUND: there is no such file; ERR_INVALID_ARGUMENT: it is no index; ERR_DAMAGED;
    *   ERR_UNSUPPORTED: it is of a newer version; ERR_OUT_OF_MEMORY; ERR_CLOSED
    * @example
    * const index = await VectorIndex.load('vectors.index');
@@ -353,9 +353,9 @@ export class VectorIndex {
  * Makes an index on a context of its own, on the best device there is, which is closed with it.
  * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY
  * @example
- * const index = await createIndex({ dimensions: 384, metric: 'cosine', dtype: 'int8' });
- * await index.add(['a', 'b'], vectors);
- * const { ids, scores } = await index.search(query, { k: 1 });
+ * const index = await createIndex({ dimensions: 2, metric: 'cosine', dtype: 'int8' });
+ * await index.add(['a', 'b'], [[1, 0], [0, 1]]);
+ * const { ids, scores } = await index.search([1, 0.5], { k: 1 });
  * await index.close();
  */
 export function createIndex(options: IndexOptions): Promise<VectorIndex>;

@@ -23,8 +23,8 @@ enum Kind : uint32_t { kNumber = 1, kString = 2, kBoolean = 4, kNull = 8, kOther
 // The strings of a column, numbered from 1 on.
 class Dictionary {
  public:
-  uint32_t codeOf(std::string_view text);        // which is kept, if it is new
-  uint32_t find(std::string_view text) const;    // 0 where it is not there
+  uint32_t codeOf(std::string_view text);                                // which is kept, if it is new
+  uint32_t find(std::string_view text) const;                            // 0 where it is not there
   const std::vector<std::string_view>& texts() const { return texts_; }  // of code 1 the first
   size_t bytes() const { return arena_.bytes() + texts_.size() * 64; }
 

@@ -108,8 +108,8 @@ struct Filter::Node {
       names += (names.empty() ? "" : ", ") + name;
     }
     throw Error(Code::InvalidArgument,
-                "filter: no vector of this index has a field '" + field + "'; the fields that there are: " +
-                    (names.empty() ? "none" : names),
+                "filter: no vector of this index has a field '" + field +
+                    "'; the fields that there are: " + (names.empty() ? "none" : names),
                 {.argument = "options.filter"});
   }
 
@@ -134,9 +134,7 @@ struct Filter::Node {
     }
   }
 
-  bool isComplement() const {
-    return op == Op::Ne || op == Op::Nin || (op == Op::Exists && !values[0].truth);
-  }
+  bool isComplement() const { return op == Op::Ne || op == Op::Nin || (op == Op::Exists && !values[0].truth); }
   Bits none(size_t rows) const { return isComplement() ? Bits::all(rows) : Bits(rows); }
 
   Bits compare(const Column& column, size_t rows) const {

@@ -26,9 +26,7 @@ Id Id::of(int64_t number) { return {true, number, {}, XXH3_64bits_withSeed(&numb
 
 Id Id::of(std::string_view text) { return {false, 0, text, XXH3_64bits_withSeed(text.data(), text.size(), seed())}; }
 
-std::string shown(const Id& id) {
-  return id.isNumber ? std::to_string(id.number) : "'" + std::string(id.text) + "'";
-}
+std::string shown(const Id& id) { return id.isNumber ? std::to_string(id.number) : "'" + std::string(id.text) + "'"; }
 
 KeptId keepId(Arena& arena, const Id& id) {
   if (id.isNumber) return static_cast<uint64_t>(id.number) | kNumberBit;  // safe integers: bits 62 and 63 are equal

@@ -85,9 +85,8 @@ void Table::fill(Merge& merge) const {
 void Table::commit(const Merge& merge) {
   std::lock_guard lock(mutex_);
   merging_ = false;
-  const auto first = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-    return slot.segment == merge.from.front().segment;
-  });
+  const auto first = std::find_if(slots_.begin(), slots_.end(),
+                                  [&](const Slot& slot) { return slot.segment == merge.from.front().segment; });
   const auto end = first + static_cast<ptrdiff_t>(merge.from.size());
   Slot slot;
   if (merge.into) {

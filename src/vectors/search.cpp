@@ -90,7 +90,8 @@ void Search::decide(size_t p) {
 
 // Whether it can be said at all how far off a device's score may be.
 bool Search::isKnown(const View& view, size_t q) const {
-  const double length = std::sqrt(squares_[q]), most = std::sqrt(view.squares.most), least = std::sqrt(view.squares.least);
+  const double length = std::sqrt(squares_[q]), most = std::sqrt(view.squares.most),
+               least = std::sqrt(view.squares.least);
   const auto isUsual = [](double each) { return each == 0 || (each >= kLeastLength && each <= kMostLength); };
   return isUsual(length) && isUsual(most) && isUsual(least);
 }
@@ -154,8 +155,8 @@ void Search::scan(size_t p, const std::vector<uint32_t>& queries) {
   const auto compare = [&](size_t row) {
     for (size_t i = 0; i < queries.size(); ++i) {
       const uint32_t q = queries[i];
-      const float score = scoreOf(table_->metric, query(q), squares_[q], segment.row(row), segment.squares(row),
-                                  table_->dimensions);
+      const float score =
+          scoreOf(table_->metric, query(q), squares_[q], segment.row(row), segment.squares(row), table_->dimensions);
       best[i].add({score, static_cast<uint32_t>(p), static_cast<uint32_t>(row)});
     }
   };
@@ -181,9 +182,9 @@ void Search::take(const Need& need, const Answer& answer) {
     size_t found = 0;
     for (; found < need.k && answer.indices[i * need.k + found] >= 0; ++found) {
       const auto row = static_cast<uint32_t>(answer.indices[i * need.k + found]);
-      best.add({scoreOf(table_->metric, query(q), squares_[q], segment.row(row), segment.squares(row),
-                        table_->dimensions),
-                need.part, row});
+      best.add(
+          {scoreOf(table_->metric, query(q), squares_[q], segment.row(row), segment.squares(row), table_->dimensions),
+           need.part, row});
     }
     part.candidates += found;
     each.hits = best.take();

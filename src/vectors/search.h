@@ -18,9 +18,9 @@ namespace switchyard::vectors {
 
 struct Question {
   std::vector<float> queries;
-  size_t count = 0;         // of queries
-  size_t k = 0;             // at most; of a range SIZE_MAX where there is no limit
-  bool isRange = false;     // all within `threshold` are wanted, and k is a limit
+  size_t count = 0;                // of queries
+  size_t k = 0;                    // at most; of a range SIZE_MAX where there is no limit
+  bool isRange = false;            // all within `threshold` are wanted, and k is a limit
   std::optional<float> threshold;  // rows with a worse score are none
   bool isApproximate = false;      // candidates by codes are not doubted
   bool isCoded = false;            // segments may have codes
@@ -58,7 +58,7 @@ class Search {
     size_t allowed = 0;                // rows of it
     bool isScanned = false;
     uint32_t rounds = 0;
-    size_t candidates = 0;             // scored here, for all queries
+    size_t candidates = 0;  // scored here, for all queries
   };
   const std::vector<Part>& parts() const { return parts_; }
   uint32_t dimensions() const { return table_->dimensions; }
@@ -81,7 +81,7 @@ class Search {
     float halfBeyond = 0;     // the same had only half of them been asked for
     bool isComplete = false;  // there are no other rows
     bool byRows = false;
-    uint32_t k = 0;           // was asked for last
+    uint32_t k = 0;  // was asked for last
   };
   State& state(size_t part, size_t query) { return states_[part * question_.count + query]; }
   const float* query(size_t i) const { return question_.queries.data() + i * table_->dimensions; }

@@ -141,8 +141,7 @@ std::vector<Table::Part> Table::place(size_t rows) {
   {
     std::lock_guard lock(mutex_);
     number = next_;
-    if (!slots_.empty() && !slots_.back().isSealed &&
-        slots_.back().segment->capacity - slots_.back().rows >= rows)
+    if (!slots_.empty() && !slots_.back().isSealed && slots_.back().segment->capacity - slots_.back().rows >= rows)
       return {{slots_.back().segment, slots_.back().rows, rows, false}};
   }
   std::vector<Part> parts;
@@ -180,8 +179,7 @@ uint64_t Table::append(const Batch& batch, const std::vector<double>& squares) {
                         batch.metadata.empty() ? std::string_view{} : batch.metadata[from]);
   std::vector<Slot> slots;
   for (const Part& part : parts)
-    if (part.isNew)
-      slots.push_back({.segment = part.segment, .alive = std::make_shared<Bits>(part.segment->capacity)});
+    if (part.isNew) slots.push_back({.segment = part.segment, .alive = std::make_shared<Bits>(part.segment->capacity)});
 
   std::lock_guard lock(mutex_);
   slots_.reserve(slots_.size() + slots.size());

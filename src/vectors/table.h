@@ -72,8 +72,8 @@ class Table {
   // What is worth being merged now, null: nothing. `all`: as far as it goes. One at a time: until it is committed or
   // abandoned there is no other one.
   std::shared_ptr<Merge> beginMerge(bool all);
-  void fill(Merge& merge) const;       // makes the segment, while everything goes on
-  void commit(const Merge& merge);     // it takes the place of those that it was made of
+  void fill(Merge& merge) const;    // makes the segment, while everything goes on
+  void commit(const Merge& merge);  // it takes the place of those that it was made of
   void abandon();
   // Adds a whole segment behind all others, as the next numbers: what was stored. Rows beside `alive` are not there.
   void adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive);
@@ -112,8 +112,8 @@ class Table {
   size_t mostRows() const;
 
   const size_t growingRows_;
-  std::mutex writing_;         // held by whoever changes rows, from its first look to its last
-  mutable std::mutex mutex_;   // of all below; held for moments
+  std::mutex writing_;        // held by whoever changes rows, from its first look to its last
+  mutable std::mutex mutex_;  // of all below; held for moments
   std::vector<Slot> slots_;
   IdMap ids_;
   uint64_t next_ = 0;

@@ -18,6 +18,8 @@ const kNeverThrow = new Map([
   ['EmbeddingService.[Symbol.asyncDispose]', 'as close()'],
   ['Memory.close', 'closing waits for what runs; a second time it is the same promise'],
   ['Memory.[Symbol.asyncDispose]', 'as close()'],
+  ['VectorIndex.close', 'closing waits for what runs; a second time it is the same promise'],
+  ['VectorIndex.[Symbol.asyncDispose]', 'as close()'],
   ['GPUClusterManager.contexts', 'once it is closed, there are none'],
   ['GPUClusterManager.cleanup', 'once it is closed, nothing is left to give back'],
   ['GPUClusterManager.[Symbol.asyncDispose]', 'as close() without options, which alone can be wrong'],

@@ -4,7 +4,7 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { native } = require('../../addon');
 const { createLogger, GPUError } = require('../../core');
-const { readConfig } = require('../../config');
+const { readSettings } = require('../../config');
 const { ended } = require('./calls');
 const { checkOpening, checkPath } = require('./check');
 const { Store } = require('./store');
@@ -17,7 +17,7 @@ function logRecovery(store) {
   const { recovery } = store.stats();
   if (recovery.wasClosed) return;
   const { records, bytes, torn } = recovery;
-  createLogger(readConfig()).warn(
+  createLogger(readSettings()).warn(
     { store: store.path, records, bytes, torn },
     'the store was not closed the time before: its last records were read again, and what had not been written whole ' +
       'was cut off',

@@ -119,7 +119,9 @@ class FilterReader {
     if (entries.length === 0) throw refuse(`'${field}' has no condition: give a value, or { $eq: value }`);
     return entries.map(([operator, each]) => {
       if (!operator.startsWith('$'))
-        throw refuse(`'${field}' has a key '${operator}', but objects within are fields of their own: '${field}.${operator}'`);
+        throw refuse(
+          `'${field}' has a key '${operator}', but objects within are fields of their own: '${field}.${operator}'`,
+        );
       return readComparison(field, operator, each);
     });
   }

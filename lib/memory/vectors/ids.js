@@ -17,7 +17,8 @@ const wellFormed = /** @type {(this: string) => boolean} */ (
  * @throws {import('../../core').GPUError} ERR_INVALID_ARGUMENT with the position; the addon counts bytes
  */
 function checkIds(ids, where = 'ids') {
-  if (!Array.isArray(ids)) throw invalid(`${where} is ${show(ids)}, but must be an array of strings or integers`, where);
+  if (!Array.isArray(ids))
+    throw invalid(`${where} is ${show(ids)}, but must be an array of strings or integers`, where);
   for (let i = 0; i < ids.length; ++i) {
     const id = ids[i];
     if (typeof id === 'string') {
@@ -72,7 +73,10 @@ function checkVectors(value, dimensions, where) {
   if (Array.isArray(value)) {
     if (value.length === 0) return { data: new Float32Array(0), count: 0, isOne: false };
     const made = tensor(value);
-    return { data: /** @type {Float32Array} */ (made.data), ...checkRows(made.data.length, made.shape, dimensions, where) };
+    return {
+      data: /** @type {Float32Array} */ (made.data),
+      ...checkRows(made.data.length, made.shape, dimensions, where),
+    };
   }
   const { data, shape, dtype } = /** @type {Partial<import('../../index').Tensor>} */ (value ?? {});
   if (data === undefined || shape === undefined)

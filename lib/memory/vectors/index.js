@@ -15,7 +15,10 @@ async function makeIndex(owner, options) {
   owner.checkOpen();
   const checked = checkIndexOptions(options);
   if (checked.store === undefined && checked.name !== undefined)
-    throw invalid('name is given, but no store that has the index: give openStore()\'s, or leave it out', 'options.name');
+    throw invalid(
+      "name is given, but no store that has the index: give openStore()'s, or leave it out",
+      'options.name',
+    );
   return checked.store === undefined ? new VectorIndex(owner, checked) : openStored(owner, checked);
 }
 
@@ -31,9 +34,9 @@ useIndexMaker(async (owner, options) => {
  * @returns {Promise<VectorIndex>}
  * @throws {import('../../core').GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY
  * @example
- * const index = await createIndex({ dimensions: 384 });
- * await index.add(['a', 'b'], vectors);
- * const { ids, scores } = await index.search(query, { k: 1 });
+ * const index = await createIndex({ dimensions: 2 });
+ * await index.add(['a', 'b'], [[1, 0], [0, 1]]);
+ * const { ids, scores } = await index.search([1, 0.5], { k: 1 });
  * await index.close();
  */
 async function createIndex(options) {

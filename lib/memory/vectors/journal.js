@@ -23,7 +23,7 @@ const { offLoop } = require('./lead-search');
  */
 /** @typedef {{ buffer: ArrayBuffer, close: () => void }} Mapped */
 /**
- * @typedef {{ state: State|undefined, through: number,
+ * @typedef {{ state: object|undefined, through: number,
  *   records: AsyncIterable<{ sequence: number, bytes: Uint8Array }> }} Recovered
  */
 /** @typedef {{ file: string, rows: number, bytes: number }} Entry `bytes`: behind the rows */
@@ -79,7 +79,8 @@ class Journal {
 
   /** Reads what is there, into a table that has nothing yet. */
   async recover() {
-    const { state, through, records } = await this.#collection.recover();
+    const { state: given, through, records } = await this.#collection.recover();
+    const state = /** @type {State|undefined} */ (given);
     this.#through = this.#last = through;
     if (state) await this.#adopt(state);
     for await (const { sequence, bytes } of records) {

@@ -58,7 +58,8 @@ function checkChoice(value, choices, name) {
  */
 function checkFlag(value, name) {
   if (value === undefined) return false;
-  if (typeof value !== 'boolean') throw invalid(`${name} is ${show(value)}, but must be true or false`, `options.${name}`);
+  if (typeof value !== 'boolean')
+    throw invalid(`${name} is ${show(value)}, but must be true or false`, `options.${name}`);
   return value;
 }
 
@@ -90,7 +91,13 @@ function checkScore(value, name) {
  */
 function checkIndexOptions(options) {
   if (options === undefined) throw invalid('createIndex() needs options: { dimensions } at least', 'options');
-  const { dimensions, metric = 'cosine', dtype = 'float32', store, name } = checkObject(options, kOfIndex, 'createIndex()');
+  const {
+    dimensions,
+    metric = 'cosine',
+    dtype = 'float32',
+    store,
+    name,
+  } = checkObject(options, kOfIndex, 'createIndex()');
   if (!(Number.isSafeInteger(dimensions) && Number(dimensions) >= 1 && Number(dimensions) <= kMostDimensions))
     throw invalid(
       `dimensions is ${show(dimensions)}, but must be a whole number from 1 to ${kMostDimensions}`,

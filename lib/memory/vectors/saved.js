@@ -29,6 +29,7 @@ const kPage = 4096;
 const kEnd = 64;
 const kPiece = 8 << 20; // written or read at once
 
+const damaged = (/** @type {string} */ what) => new GPUError('ERR_DAMAGED', what);
 /** @param {Uint8Array} bytes */
 const checksum = (bytes) => /** @type {Promise<string>} */ (offLoop((id) => native.checksumOf(id, bytes)));
 
@@ -146,7 +147,7 @@ async function readAt(file, at, bytes) {
   const buffer = Buffer.allocUnsafeSlow(bytes);
   for (let done = 0; done < bytes;) {
     const { bytesRead } = await file.read(buffer, done, Math.min(kPiece, bytes - done), at + done);
-    if (bytesRead === 0) throw invalid('the file ends too early', 'path');
+    if (bytesRead === 0) throw damaged('the file ends too early');
     done += bytesRead;
   }
   return buffer;
@@ -162,11 +163,11 @@ async function readDescription(file) {
   const end = Buffer.from(await readAt(file, size - kEnd, kEnd));
   const begin = Buffer.from(await readAt(file, 0, kMagic.length));
   if (!begin.equals(kMagic)) throw invalid('the file is no saved index', 'path');
-  if (!end.subarray(0, 8).equals(kMagic)) throw invalid('the file is damaged or cut off at its end', 'path');
+  if (!end.subarray(0, 8).equals(kMagic)) throw damaged('the file is cut off, or damaged at its end');
   if (end.readUInt32LE(12) !== kOrder && end.readUInt32BE(12) === kOrder)
     throw new GPUError('ERR_UNSUPPORTED', 'the index was saved by a machine of another byte order');
   if ((await checksum(end.subarray(0, 48))) !== end.toString('latin1', 48))
-    throw invalid('the file is damaged at its end', 'path');
+    throw damaged('the file is damaged at its end');
   const format = end.readUInt32LE(8);
   if (format > kFormat)
     throw new GPUError(
@@ -177,7 +178,7 @@ async function readDescription(file) {
   const bytes = Number(end.readBigUInt64LE(24));
   const text = await readAt(file, at, bytes);
   if ((await checksum(text)) !== end.toString('latin1', 32, 48))
-    throw invalid('the description in the file is damaged', 'path');
+    throw damaged('the description in the file is damaged');
   return JSON.parse(Buffer.from(text).toString());
 }
 
@@ -188,9 +189,9 @@ async function readDescription(file) {
  */
 async function readSegment(file, { rows, rowsAt, at, bytes, checksum: sum, rowsChecksum }, dimensions) {
   const data = await readAt(file, rowsAt, rows * dimensions * 4);
-  if ((await checksum(data)) !== rowsChecksum) throw invalid(`rows at byte ${rowsAt} are damaged`, 'path');
+  if ((await checksum(data)) !== rowsChecksum) throw damaged(`rows at byte ${rowsAt} are damaged`);
   const rest = await readAt(file, at, bytes);
-  if ((await checksum(rest)) !== sum) throw invalid(`ids and metadata at byte ${at} are damaged`, 'path');
+  if ((await checksum(rest)) !== sum) throw damaged(`ids and metadata at byte ${at} are damaged`);
   return { rows: new Float32Array(data.buffer, data.byteOffset, rows * dimensions), rest };
 }
 

@@ -14,7 +14,12 @@ const open = new WeakMap();
 
 /** @param {unknown} name */
 function checkName(name) {
-  if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > kMostNameBytes || /[\ud800-\udfff]/u.test(name))
+  if (
+    typeof name !== 'string' ||
+    name === '' ||
+    Buffer.byteLength(name) > kMostNameBytes ||
+    /[\ud800-\udfff]/u.test(name)
+  )
     throw invalid(
       `name is ${show(name)}, but must be a string of 1 to ${kMostNameBytes} bytes: what the index is called in its store`,
       'options.name',
@@ -30,7 +35,8 @@ function checkName(name) {
  */
 async function openStored(owner, options) {
   const { store } = options;
-  if (!(store instanceof Store)) throw invalid(`store is ${show(store)}, but must be one of openStore()`, 'options.store');
+  if (!(store instanceof Store))
+    throw invalid(`store is ${show(store)}, but must be one of openStore()`, 'options.store');
   const name = checkName(options.name);
   const names = open.get(store) ?? new Set();
   open.set(store, names);

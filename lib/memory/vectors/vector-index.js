@@ -1,70 +1,33 @@
-// An index of vectors: exact search over rows that come and go.
+// VectorIndex, the public class: what is called is documented here, and done by index-core.js.
 'use strict';
-const { native } = require('../../addon');
 const { GPUClusterManager } = require('../../cluster');
 const { createContext, GPUContext } = require('../../context');
-const { GPUError, invalid, asGpuError, nowMs, show } = require('../../core');
-const { compileFilter } = require('./filter');
-const { checkIds, checkVectors } = require('./ids');
-const { Journal } = require('./journal');
-const { LedSearch, offLoop } = require('./lead-search');
-const { Maintenance } = require('./maintenance');
-const { readMetadata } = require('./metadata');
-const { kMetrics, checkIndexOptions, checkObject, checkPath, checkSearch, checkRange } = require('./options');
+const { GPUError, invalid, asGpuError, show } = require('../../core');
+const { IndexCore } = require('./index-core');
+const { checkIndexOptions, checkObject, checkPath, checkSearch, checkRange } = require('./options');
 const { ownerOf } = require('./owner');
-const { saveIndex, loadIndex } = require('./saved');
-const { Searches } = require('./searches');
-const { Segments } = require('./segments');
-const { Writes } = require('./writes');
+const { loadIndex } = require('./saved');
 
-/** @typedef {import('../../index').VectorId} Id */
 /** @typedef {import('../../index').SearchResult} SearchResult */
 /** @typedef {import('../../index').SearchResults} SearchResults */
-/** @typedef {import('./options').Asked} Asked */
-/** @typedef {import('./owner').Owner} Owner */
 
 const kOfLoad = new Set(['on']);
-const kSegmentBytes = 16 << 20; // of the segment that takes writes
-const kScanned = 2 << 20; // multiplications that a search does itself, sooner than by a job
-const kPlannedRows = 4096; // a filter over so many is done before another thread would have it
 
 class VectorIndex {
-  #options;
-  /** @type {Owner} */
-  #owner;
-  #table;
-  #segments;
-  #maintenance;
-  #writes;
-  #searches;
+  #core;
   /** @type {Set<Promise<unknown>>} */
   #calls = new Set();
   /** @type {Promise<void>|undefined} */
   #closed;
-  #seals = 0;
-  /** @type {Journal|undefined} of one that lies in a store */
-  #journal;
-  #onClosed;
 
   /**
-   * @param {Owner} owner
-   * @param {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType }} options
-   * @param {{ segmentBytes?: number, scanned?: number }} [limits] src/vectors/table.h's
-   * @param {{ collection: import('./journal').Collection, onClosed?: () => void }} [place] in a store: recover() is to
-   *   follow
+   * @param {import('./owner').Owner} owner
+   * @param {import('./index-core').Kind} kind
+   * @param {import('./index-core').Limits} [limits]
+   * @param {import('./index-core').Place} [place] in a store: recover() is to follow
    */
-  constructor(owner, options, { segmentBytes = kSegmentBytes, scanned = kScanned } = {}, place = undefined) {
-    const { dimensions, metric, dtype } = options;
-    this.#owner = owner;
-    this.#options = options;
-    this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
-    this.#segments = new Segments(this.#table, owner, dimensions, dtype);
-    const what = { dimensions, metric };
-    this.#journal = place && new Journal(place.collection, this.#table, this.#segments, what);
-    this.#onClosed = place?.onClosed;
-    this.#searches = new Searches((data, count, asked) => this.#run(data, count, asked), owner.width);
-    this.#writes = new Writes(this.#table, dimensions, this.#journal);
-    this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
+  constructor(owner, kind, limits = {}, place = undefined) {
+    this.#core = new IndexCore(owner, kind, limits, place);
   }
 
   /**
@@ -73,30 +36,29 @@ class VectorIndex {
    */
   static async recover(index) {
     try {
-      await index.#journal?.recover();
+      await index.#core.recover();
     } catch (error) {
       await index.close();
       throw asGpuError(error);
     }
-    index.#maintenance.wake();
     return index;
   }
 
   get dimensions() {
-    return this.#options.dimensions;
+    return this.#core.kind.dimensions;
   }
 
   get metric() {
-    return this.#options.metric;
+    return this.#core.kind.metric;
   }
 
   get dtype() {
-    return this.#options.dtype;
+    return this.#core.kind.dtype;
   }
 
   /** How many vectors there are. */
   get size() {
-    return this.#closed ? 0 : this.#table.size();
+    return this.#closed ? 0 : this.#core.size;
   }
 
   /** Whether close() was called. */
@@ -110,9 +72,12 @@ class VectorIndex {
    * @param {unknown} vectors
    * @param {unknown} [options] metadata, durable
    * @returns {Promise<void>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example
+   * await index.add(['c', 7], tensor([[1, 0], [0, 1]]), { metadata: [{ lang: 'en' }, undefined] });
    */
   add(ids, vectors, options) {
-    return this.#call(() => this.#put(ids, vectors, options, false));
+    return this.#call(() => this.#core.put(ids, vectors, options, false));
   }
 
   /**
@@ -121,9 +86,12 @@ class VectorIndex {
    * @param {unknown} vectors
    * @param {unknown} [options] metadata, durable
    * @returns {Promise<void>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example
+   * await index.upsert(['a'], tensor([[0, 1]]));
    */
   upsert(ids, vectors, options) {
-    return this.#call(() => this.#put(ids, vectors, options, true));
+    return this.#call(() => this.#core.put(ids, vectors, options, true));
   }
 
   /**
@@ -131,46 +99,37 @@ class VectorIndex {
    * @param {unknown} ids
    * @param {unknown} [options] durable
    * @returns {Promise<number>} how many were there
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example
+   * const count = await index.remove(['a', 'b']);
    */
   remove(ids, options) {
-    return this.#call(async () => {
-      const count = await this.#writes.remove(ids, options);
-      this.#maintenance.wake();
-      return count;
-    });
+    return this.#call(() => this.#core.remove(ids, options));
   }
 
   /**
    * The vectors and metadata of ids.
    * @param {unknown} ids
-   * @returns {Promise<{ vectors: import('../../index').Tensor<Float32Array>, metadata: (object|undefined)[] }>}
+   * @returns {Promise<{ vectors: import('../../index').Tensor<Float32Array>,
+   *   metadata: (Record<string, unknown>|undefined)[] }>}
+   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: an id that is not there; ERR_INVALID_ARGUMENT; ERR_CLOSED
+   * @example
+   * const { vectors, metadata } = await index.get(['a']);
    */
   get(ids) {
-    return this.#call(async () => {
-      const list = checkIds(ids);
-      const { found, vectors, metadata } = this.#table.get(list, true, true);
-      const missing = found.indexOf(0);
-      if (missing >= 0)
-        throw new GPUError('ERR_NOT_FOUND', `ids: ${show(list[missing])}, at ${missing}, is not in the index`);
-      const length = list.length * this.dimensions;
-      return {
-        vectors: {
-          data: new Float32Array(/** @type {ArrayBuffer} */ (vectors), 0, length),
-          shape: [list.length, this.dimensions],
-          dtype: 'float32',
-        },
-        metadata: Array.from({ length: list.length }, (_, i) => readMetadata(metadata?.[i])),
-      };
-    });
+    return this.#call(async () => this.#core.get(ids));
   }
 
   /**
    * Whether there is a vector with an id.
    * @param {unknown} id
    * @returns {Promise<boolean>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_CLOSED
+   * @example
+   * if (!(await index.has('a'))) await index.add(['a'], [[1, 0]]);
    */
   has(id) {
-    return this.#call(async () => this.#table.get(checkIds([id], 'id'), false, false).found[0] === 1);
+    return this.#call(async () => this.#core.has(id));
   }
 
   /**
@@ -178,9 +137,13 @@ class VectorIndex {
    * @param {unknown} queries
    * @param {unknown} [options]
    * @returns {Promise<SearchResult|SearchResults>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with its `argument`; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST;
+   *   ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED; ERR_CLOSED
+   * @example
+   * const { ids, scores } = await index.search(query, { k: 5, filter: { lang: 'en', year: { $gte: 2000 } } });
    */
   search(queries, options) {
-    return this.#call(() => this.#search(queries, checkSearch(options, this.#owner.isContext)));
+    return this.#call(async () => this.#core.search(queries, checkSearch(options, this.#core.owner.isContext)));
   }
 
   /**
@@ -188,60 +151,47 @@ class VectorIndex {
    * @param {unknown} queries
    * @param {unknown} options
    * @returns {Promise<SearchResult|SearchResults>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with its `argument`; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST;
+   *   ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED; ERR_CLOSED
+   * @example
+   * const { ids } = await index.range(query, { distance: 0.9, limit: 1000 });
    */
   range(queries, options) {
-    return this.#call(() => this.#search(queries, checkRange(options, this.#owner.isContext)));
+    return this.#call(async () => this.#core.search(queries, checkRange(options, this.#core.owner.isContext)));
   }
 
-  /** What the index is made of. */
+  /**
+   * What the index is made of.
+   * @throws {GPUError} ERR_CLOSED
+   * @example
+   * const { segments, memory } = index.stats();
+   */
   stats() {
     this.#checkOpen();
-    const segments = this.#table.segments().map(({ name, rows, live, isSealed, bytes }) => {
-      const { isCoded, isPlaced } = this.#segments.stateOf(name);
-      return { rows, live, sealed: isSealed, coded: isCoded, placed: isPlaced, bytes };
-    });
-    const { problem, merges } = this.#maintenance;
-    return {
-      size: this.#table.size(),
-      dimensions: this.dimensions,
-      metric: this.metric,
-      dtype: this.dtype,
-      segments,
-      memory: {
-        segments: segments.reduce((sum, { bytes }) => sum + bytes, 0),
-        ids: this.#table.mapBytes(),
-      },
-      merges,
-      ...(problem !== undefined && { problem }),
-    };
+    return this.#core.stats();
   }
 
   /**
    * Merges all segments, without the rows that were removed.
    * @returns {Promise<void>}
+   * @throws {GPUError} (rejects with) ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_CLOSED
+   * @example
+   * await index.compact();
    */
   compact() {
-    return this.#call(() => this.#maintenance.compact());
+    return this.#call(() => this.#core.compact());
   }
 
   /**
    * Writes the index, as it is now, into one file, which is there whole or not at all.
    * @param {unknown} path
    * @returns {Promise<void>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_NOT_FOUND; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example
+   * await index.save('vectors.index');
    */
   save(path) {
-    return this.#call(async () => {
-      const target = checkPath(path);
-      const { handle, segments } = this.#table.snapshot();
-      const held = segments.map(({ name, isSealed }) => this.#segments.enter(name, isSealed));
-      try {
-        const { dimensions, metric, dtype } = this;
-        const views = segments.map(({ rows }, i) => ({ rows, data: held[i].rows.subarray(0, rows * dimensions) }));
-        await saveIndex(target, this.#table, { handle, segments: views }, { dimensions, metric, dtype });
-      } finally {
-        for (const each of held) this.#segments.leave(each);
-      }
-    });
+    return this.#call(async () => this.#core.save(checkPath(path)));
   }
 
   /**
@@ -256,50 +206,40 @@ class VectorIndex {
       throw invalid(`on is ${show(on)}, but must be a manager or a context`, 'options.on');
     const source = checkPath(path);
     const owner = on ? ownerOf(on) : ownerOf(await createContext(), true);
-    /** @type {VectorIndex|undefined} */
-    let index;
     try {
       owner.checkOpen();
-      index = await loadIndex(source, VectorIndex.adopt, ({ dimensions, metric, dtype }) => {
+      const adopt = (
+        /** @type {VectorIndex} */ index,
+        /** @type {Float32Array} */ rows,
+        /** @type {Uint8Array} */ rest,
+      ) => index.#core.adopt(rows, rest);
+      const index = await loadIndex(source, adopt, ({ dimensions, metric, dtype }) => {
         return new VectorIndex(owner, checkIndexOptions({ dimensions, metric, dtype }));
       });
+      index.#core.wake();
+      return index;
     } catch (error) {
       await owner.close?.();
       throw asGpuError(error);
     }
-    index.#maintenance.wake();
-    return index;
-  }
-
-  /**
-   * For loadIndex(): a segment behind the others.
-   * @param {VectorIndex} index
-   * @param {Float32Array} rows
-   * @param {Uint8Array} rest
-   */
-  static async adopt(index, rows, rest) {
-    const name = /** @type {number} */ (await offLoop((id) => index.#table.adopt(id, rows, rest)));
-    index.#segments.adopt(name, rows);
   }
 
   /**
    * No new calls; those that run end first.
    * @returns {Promise<void>}
+   * @example
+   * await index.close();
    */
   close() {
-    this.#closed ??= Promise.allSettled([...this.#calls]).then(async () => {
-      await this.#journal?.settle();
-      await this.#maintenance.end();
-      this.#segments.keep(new Set());
-      this.#onClosed?.();
-      await this.#owner.close?.();
-    });
+    this.#closed ??= Promise.allSettled([...this.#calls]).then(() => this.#core.close());
     return this.#closed;
   }
 
   /**
    * As close(), for `await using`.
    * @returns {Promise<void>}
+   * @example
+   * await using index = await createIndex({ dimensions: 384 });
    */
   [Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose')]() {
     return this.close();
@@ -327,77 +267,7 @@ class VectorIndex {
 
   #checkOpen() {
     if (this.#closed) throw new GPUError('ERR_CLOSED', 'the index is closed');
-    this.#owner.checkOpen();
-  }
-
-  /**
-   * @param {unknown} ids
-   * @param {unknown} vectors
-   * @param {unknown} options
-   * @param {boolean} replaces
-   */
-  async #put(ids, vectors, options, replaces) {
-    await this.#writes.put(ids, vectors, options, replaces);
-    const seals = this.#table.seals();
-    if (seals === this.#seals && !replaces && !this.#journal?.isLong) return;
-    this.#seals = seals;
-    this.#maintenance.wake();
-  }
-
-  /**
-   * @param {unknown} queries
-   * @param {import('./options').Given} given
-   * @returns {Promise<SearchResult|SearchResults>}
-   */
-  async #search(queries, given) {
-    const { data, count, isOne } = checkVectors(queries, this.dimensions, 'queries');
-    const ids = given.ids === undefined ? undefined : checkIds(given.ids, 'options.ids');
-    const asked = { ...given, filter: compileFilter(given.filter), ids };
-    const all = await this.#searches.add({ data, count, asked });
-    if (!isOne) return all;
-    const { explain, ...lists } = all;
-    const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
-    return /** @type {SearchResult} */ (explain ? { ...first, explain } : first);
-  }
-
-  /**
-   * @param {Float32Array} data
-   * @param {number} count
-   * @param {Asked} asked
-   * @returns {Promise<SearchResults>}
-   */
-  async #run(data, count, asked) {
-    const began = nowMs();
-    const { k, isRange, threshold, approximate, filter, ids } = asked;
-    const { dimensions, metric } = this;
-    const table = this.#table;
-    const isCoded = this.dtype !== 'float32';
-    const search = new native.VectorSearch(
-      table,
-      data,
-      count,
-      k,
-      isRange,
-      threshold,
-      approximate,
-      isCoded,
-      filter,
-      ids,
-    );
-    const led = new LedSearch(search, this.#segments, this.#owner, { queries: data, dimensions, metric });
-    const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
-    await led.run(plansLong, asked.job);
-    const { ids: found, scores, vectors, metadata } = search.result(asked.includeVectors, asked.includeMetadata);
-    /** @type {SearchResults} */
-    const results = { ids: found, scores };
-    if (vectors)
-      results.vectors = vectors.map((buffer, i) => {
-        const rows = found[i].length;
-        return { data: new Float32Array(buffer, 0, rows * dimensions), shape: [rows, dimensions], dtype: 'float32' };
-      });
-    if (metadata) results.metadata = metadata.map((texts, i) => found[i].map((_, hit) => readMetadata(texts[hit])));
-    if (asked.explain) results.explain = led.explain(began);
-    return results;
+    this.#core.owner.checkOpen();
   }
 }
 

@@ -37,38 +37,42 @@ describe.each(devices)('%s', (device) => {
   afterAll(() => context.close());
 
   describe.each(kMetrics)('%s', (metric) => {
-    test.each(kinds)('%s', async (_, make) => {
-      const vectors = make(5);
-      const count = device.startsWith('cpu') ? rounds(120, 3400) : rounds(20, 400);
-      const queries = random(count * kDimensions, 9);
-      queries.set(vectors.subarray(0, 5 * kDimensions)); // some are rows themselves
-      const ids = Array.from({ length: kRows }, (__, i) => i);
-      const answers = [];
-      for (const dtype of ['float32', ...kCoded]) {
-        const limits = { segmentBytes: 1000 * kDimensions * 4, scanned: 0 };
-        const index = new VectorIndex(ownerOf(context), { dimensions: kDimensions, metric, dtype }, limits);
-        await index.add(ids, vectors);
-        await index.compact();
-        expect(index.stats().segments).toMatchObject([{ rows: kRows, sealed: true, coded: dtype !== 'float32' }]);
-        answers.push(await index.search(gpu.tensor(queries, [count, kDimensions]), { k: 10, explain: true }));
-        await index.close();
-      }
-      const [wanted, ...coded] = answers;
-      for (const { ids: found, scores, explain } of coded) {
-        expect(found).toEqual(wanted.ids);
-        expect(scores).toEqual(wanted.scores);
-        expect(explain.segments[0].contexts).toEqual([context.id]);
-      }
-      // And those of float32 are the best by double precision, but for what its rounding leaves equal.
-      for (let q = 0; q < Math.min(count, 20); ++q) {
-        const query = queries.subarray(q * kDimensions, (q + 1) * kDimensions);
-        const all = ids.map((i) => score(metric, query, vectors.subarray(i * kDimensions, (i + 1) * kDimensions)));
-        const sign = metric === 'l2' ? 1 : -1;
-        const best = [...ids].sort((a, b) => sign * (all[a] - all[b]) || a - b).slice(0, 10);
-        wanted.scores[q].forEach((each, i) => expect(each).toBeCloseTo(all[best[i]], 5));
-        wanted.ids[q].forEach((id, i) => expect(all[id]).toBeCloseTo(wanted.scores[q][i], 5));
-      }
-    }, 120_000);
+    test.each(kinds)(
+      '%s',
+      async (_, make) => {
+        const vectors = make(5);
+        const count = device.startsWith('cpu') ? rounds(120, 3400) : rounds(20, 400);
+        const queries = random(count * kDimensions, 9);
+        queries.set(vectors.subarray(0, 5 * kDimensions)); // some are rows themselves
+        const ids = Array.from({ length: kRows }, (__, i) => i);
+        const answers = [];
+        for (const dtype of ['float32', ...kCoded]) {
+          const limits = { segmentBytes: 1000 * kDimensions * 4, scanned: 0 };
+          const index = new VectorIndex(ownerOf(context), { dimensions: kDimensions, metric, dtype }, limits);
+          await index.add(ids, vectors);
+          await index.compact();
+          expect(index.stats().segments).toMatchObject([{ rows: kRows, sealed: true, coded: dtype !== 'float32' }]);
+          answers.push(await index.search(gpu.tensor(queries, [count, kDimensions]), { k: 10, explain: true }));
+          await index.close();
+        }
+        const [wanted, ...coded] = answers;
+        for (const { ids: found, scores, explain } of coded) {
+          expect(found).toEqual(wanted.ids);
+          expect(scores).toEqual(wanted.scores);
+          expect(explain.segments[0].contexts).toEqual([context.id]);
+        }
+        // And those of float32 are the best by double precision, but for what its rounding leaves equal.
+        for (let q = 0; q < Math.min(count, 20); ++q) {
+          const query = queries.subarray(q * kDimensions, (q + 1) * kDimensions);
+          const all = ids.map((i) => score(metric, query, vectors.subarray(i * kDimensions, (i + 1) * kDimensions)));
+          const sign = metric === 'l2' ? 1 : -1;
+          const best = [...ids].sort((a, b) => sign * (all[a] - all[b]) || a - b).slice(0, 10);
+          wanted.scores[q].forEach((each, i) => expect(each).toBeCloseTo(all[best[i]], 5));
+          wanted.ids[q].forEach((id, i) => expect(all[id]).toBeCloseTo(wanted.scores[q][i], 5));
+        }
+      },
+      120_000,
+    );
   });
 
   test.each(kCoded)('%s: numbers that codes do not hold are scanned as they are', async (dtype) => {

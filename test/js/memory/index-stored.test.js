@@ -26,8 +26,7 @@ afterAll(async () => {
   await fs.rm(folder, { recursive: true });
 });
 
-const open = (collection) =>
-  VectorIndex.recover(new VectorIndex(ownerOf(context), kOptions, kSmall, { collection }));
+const open = (collection) => VectorIndex.recover(new VectorIndex(ownerOf(context), kOptions, kSmall, { collection }));
 
 async function expectSame(index, model) {
   expect(index.size).toBe(model.rows.length);
@@ -46,7 +45,10 @@ const ids = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max:
 const metadata = fc.option(fc.record({ n: fc.integer() }), { nil: undefined });
 const operations = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.record({ rows: fc.array(fc.tuple(ids, vectors, metadata), { minLength: 1, maxLength: 60 }) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({ rows: fc.array(fc.tuple(ids, vectors, metadata), { minLength: 1, maxLength: 60 }) }),
+    },
     { weight: 2, arbitrary: fc.record({ remove: fc.array(ids, { minLength: 1, maxLength: 40 }) }) },
     { weight: 1, arbitrary: fc.constant({ compact: true }) },
     { weight: 2, arbitrary: fc.constant({ crash: true }) },
@@ -221,7 +223,7 @@ describe('one file', () => {
     for (let i = 0; i < rounds(150, 1000); ++i) {
       const at = Math.floor(((random(1, i)[0] + 1) / 2) * bytes.length);
       const changed = Buffer.from(bytes);
-      changed[at] ^= 1 << i % 8;
+      changed[at] ^= 1 << (i % 8);
       await fs.writeFile(target, changed);
       try {
         const loaded = await gpu.VectorIndex.load(target, { on: context });
@@ -229,14 +231,15 @@ describe('one file', () => {
         expect(bytes[at]).toBe(0); // of the zeros between two parts
         await loaded.close();
       } catch (error) {
-        expect(error.code).toBe('ERR_INVALID_ARGUMENT');
+        expect(['ERR_DAMAGED', 'ERR_INVALID_ARGUMENT']).toContain(error.code);
         found += 1;
       }
     }
     expect(found).toBeGreaterThan(0);
     for (const length of [0, 7, 71, 4096, bytes.length - 1]) {
       await fs.writeFile(target, bytes.subarray(0, length));
-      await expect(gpu.VectorIndex.load(target, { on: context })).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+      const code = expect.stringMatching(/ERR_DAMAGED|ERR_INVALID_ARGUMENT/);
+      await expect(gpu.VectorIndex.load(target, { on: context })).rejects.toMatchObject({ code });
     }
     await index.close();
   });

@@ -137,22 +137,26 @@ async function expectAllThere(index, model) {
 
 describe.each(devices)('%s', (device) => {
   describe.each(kMetrics)('%s', (metric) => {
-    test.each(kDTypes)('%s: random operations', async (dtype) => {
-      const runs = device.startsWith('cpu') ? rounds(15, 300) : rounds(4, 60);
-      await fc.assert(
-        fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 16 }), async (operations) => {
-          const owner = ownerOf(contexts.get(device));
-          const index = new VectorIndex(owner, { dimensions: kDimensions, metric, dtype }, kSmall);
-          const model = new VectorModel(metric);
-          try {
-            for (const each of [{ what: 'add', rows: known }, ...operations]) await apply(index, model, each);
-            await expectAllThere(index, model);
-          } finally {
-            await index.close();
-          }
-        }),
-        { numRuns: runs },
-      );
-    }, 300_000);
+    test.each(kDTypes)(
+      '%s: random operations',
+      async (dtype) => {
+        const runs = device.startsWith('cpu') ? rounds(15, 300) : rounds(4, 60);
+        await fc.assert(
+          fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 16 }), async (operations) => {
+            const owner = ownerOf(contexts.get(device));
+            const index = new VectorIndex(owner, { dimensions: kDimensions, metric, dtype }, kSmall);
+            const model = new VectorModel(metric);
+            try {
+              for (const each of [{ what: 'add', rows: known }, ...operations]) await apply(index, model, each);
+              await expectAllThere(index, model);
+            } finally {
+              await index.close();
+            }
+          }),
+          { numRuns: runs },
+        );
+      },
+      300_000,
+    );
   });
 });

@@ -11,7 +11,8 @@ namespace {
 
 TEST(VectorIds, KeepsTextsAndNumbers) {
   Arena arena;
-  for (const int64_t number : {int64_t{0}, int64_t{1}, int64_t{-1}, int64_t{9007199254740991}, int64_t{-9007199254740991}}) {
+  for (const int64_t number :
+       {int64_t{0}, int64_t{1}, int64_t{-1}, int64_t{9007199254740991}, int64_t{-9007199254740991}}) {
     const KeptId kept = keepId(arena, Id::of(number));
     EXPECT_TRUE(idOf(kept).isNumber);
     EXPECT_EQ(idOf(kept).number, number);
@@ -60,7 +61,8 @@ void changeAtRandom(uint64_t hashes, uint32_t seed) {
     if (at != keys.end()) {
       EXPECT_EQ(map.find(at->second, is), number);
     } else {
-      for (uint64_t hash = 0; hash < std::min<uint64_t>(hashes, 64); ++hash) EXPECT_EQ(map.find(hash, is), IdMap::kNone);
+      for (uint64_t hash = 0; hash < std::min<uint64_t>(hashes, 64); ++hash)
+        EXPECT_EQ(map.find(hash, is), IdMap::kNone);
     }
   }
 }

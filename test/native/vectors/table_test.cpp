@@ -236,9 +236,8 @@ struct Device {
         const double score = exactly(metric, queries + q * kDimensions, part.view.segment->row(row));
         all.emplace_back(static_cast<float>(score) + by * off(random), static_cast<int32_t>(row));
       }
-      std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
-        return isBetter(metric, a.first, b.first);
-      });
+      std::stable_sort(all.begin(), all.end(),
+                       [&](const auto& a, const auto& b) { return isBetter(metric, a.first, b.first); });
       all.resize(std::min<size_t>(all.size(), need.k));
       for (const auto& [score, row] : all) {
         scores.push_back(score);
@@ -296,9 +295,8 @@ void expectExact(Metric metric, uint32_t seed, float error) {
       const auto score = static_cast<float>(exactly(metric, queries.data() + q * kDimensions, row.vector.data()));
       if (!threshold || !isBetter(metric, *threshold, score)) wanted.emplace_back(score, row.id);
     }
-    std::stable_sort(wanted.begin(), wanted.end(), [&](const auto& a, const auto& b) {
-      return isBetter(metric, a.first, b.first);
-    });
+    std::stable_sort(wanted.begin(), wanted.end(),
+                     [&](const auto& a, const auto& b) { return isBetter(metric, a.first, b.first); });
     wanted.resize(std::min(wanted.size(), k));
     ASSERT_EQ(search.hits()[q].size(), wanted.size());
     for (size_t i = 0; i < wanted.size(); ++i) {

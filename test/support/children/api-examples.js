@@ -32,6 +32,7 @@ const kNames = {
   a: () => rows(4, 4),
   b: () => rows(4, 4),
   vectors: () => rows(1000, 384).data,
+  query: () => Float32Array.of(1, 0.5),
   params: () => ({ k: 3 }),
   workload: () => ({ type: 'normalize', inputs: { input: rows(4, 8) } }),
   source: () => kCompute,
@@ -65,6 +66,7 @@ async function provide(names, { contexts, manager }) {
     if (names.includes(name)) contexts.push((given[name] = await gpu.loadModel(folder)));
   if (names.includes('service')) contexts.push((given.service = await gpu.createService({ device: 'cpu' })));
   if (names.includes('memory')) contexts.push((given.memory = await gpu.createMemory({ model: kModels.model })));
+  if (names.includes('index')) contexts.push((given.index = await indexOf()));
   if (names.includes('manager')) given.manager = await manager();
   if (names.includes('error') && given.manager)
     given.error = await given.manager.executeWorkload({ type: 'normalize', inputs: { input: rows(4, 8) } });
@@ -72,6 +74,17 @@ async function provide(names, { contexts, manager }) {
   if (names.includes('base') && given.manager) given.base = given.manager.sharedTensor([1000, 384]);
   else if (names.includes('base')) given.base = await baseOf(names, contexts, manager);
   return given;
+}
+
+/** An index of two vectors. */
+async function indexOf() {
+  const index = await gpu.createIndex({ dimensions: 2 });
+  const metadata = [
+    { lang: 'en', year: 1990 },
+    { lang: 'en', year: 2020 },
+  ];
+  await index.add(['a', 'b'], gpu.tensor([1, 0, 0, 1], [2, 2]), { metadata });
+  return index;
 }
 
 /** Of a DeviceTensor's example one on a device, of a SharedTensor's one of the manager. */
