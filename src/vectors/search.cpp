@@ -223,7 +223,7 @@ void Search::merge() {
   }
 }
 
-// From the first answers by codes: more candidates at once where more than one in sixteen was not proven, fewer where
+// From the first answers by codes: more candidates at once where more than one in 64 was not proven, fewer where
 // half of them would have done.
 void Search::learn() {
   if (hasLearned_ || question_.isApproximate) return;
@@ -240,7 +240,7 @@ void Search::learn() {
   if (all == 0) return;
   hasLearned_ = true;
   const uint32_t now = table_->widening.load();
-  if (unproven * 16 > all && now < kMostWidening) table_->widening.store(now * 2);
+  if (unproven * 64 > all && now < kMostWidening) table_->widening.store(now * 2);
   if (generous == all && now > 1) table_->widening.store(now / 2);
 }
 

@@ -86,17 +86,18 @@ test('killed at any moment: what was acknowledged is there, nothing else', async
     await once(child, 'message');
     await sleep(20 + Math.abs(random(1, round)[0]) * 400);
     child.kill('SIGKILL');
-    await once(child, 'close');
+    // All that it said is heard before its channel is closed.
+    await Promise.all([once(child, 'close'), once(child, 'disconnect')]);
 
     const store = await gpu.openStore(place);
     const index = await gpu.createIndex({ dimensions: 4, metric: 'l2', store, name: 'killed' });
     // Of writes that were under way, or acknowledged without a word of it coming through, there are a few.
     const unheard = (lane, write) => write >= began.get(lane) && write < began.get(lane) + kUnheard;
     for (const [id, i] of last) {
-      const [lane, place] = id.split('-').map(Number);
+      const [lane, at] = id.split('-').map(Number);
       if (!(await index.has(id))) {
         const removals = Array.from({ length: kUnheard }, (_, later) => began.get(lane) + later);
-        const has = (write) => write % 7 === 6 && Math.floor(place / 5) === write % 40;
+        const has = (write) => write % 7 === 6 && Math.floor(at / 5) === write % 40;
         if (i !== undefined) expect(removals.some(has)).toBe(true);
         last.set(id, undefined);
         continue;
