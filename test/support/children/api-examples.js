@@ -52,6 +52,13 @@ const draws = () => gpu.devices().find(({ features }) => features.graphics)?.id;
 /** The folders of models that examples name, below the current one. */
 const kModels = { model: './models/all-MiniLM-L6-v2', reranker: './models/ms-marco-MiniLM-L6-v2' };
 
+/** A store of an example's own, below the current folder. */
+async function ownStore() {
+  const store = await gpu.openStore(fs.mkdtempSync('./store-'));
+  await store.put('session', '{"user":7}');
+  return store;
+}
+
 /** What an example uses: contexts and tensors are its own, the manager may be the others' too. */
 async function provide(names, { contexts, manager }) {
   const given = { ...gpu, require };
@@ -63,6 +70,12 @@ async function provide(names, { contexts, manager }) {
   }
   for (const [name, folder] of Object.entries(kModels))
     if (names.includes(name)) contexts.push((given[name] = await gpu.loadModel(folder)));
+  if (names.includes('store')) contexts.push((given.store = await ownStore()));
+  if (names.includes('restoreStore') && !fs.existsSync('./snapshot')) {
+    const store = await ownStore();
+    await store.snapshot('./snapshot');
+    await store.close();
+  }
   if (names.includes('manager')) given.manager = await manager();
   if (names.includes('error') && given.manager)
     given.error = await given.manager.executeWorkload({ type: 'normalize', inputs: { input: rows(4, 8) } });
