@@ -116,16 +116,17 @@ Napi::Value writeToFile(const Napi::CallbackInfo& info) {
 // endFile(id, store, collection, name, writer): delivers { path, bytes }
 Napi::Value endFile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    readWith(info, [collection = readUint(info[2]), name = text(info[3]),
-                    writer = *info[4].As<WriterHandle>().Data()](StoreHandle& handle) -> Make {
-      const auto data = handle.store().endFile(collection, name, *writer);
-      return [data](Environment& environment) -> Napi::Value {
-        Napi::Object result = Napi::Object::New(environment.env());
-        result.Set("path", data->path());
-        result.Set("bytes", number(environment.env(), data->bytes()));
-        return result;
-      };
-    });
+    readWith(info,
+             [collection = readUint(info[2]), name = text(info[3]),
+              writer = *info[4].As<WriterHandle>().Data()](StoreHandle& handle) -> Make {
+               const auto data = handle.store().endFile(collection, name, *writer);
+               return [data](Environment& environment) -> Napi::Value {
+                 Napi::Object result = Napi::Object::New(environment.env());
+                 result.Set("path", data->path());
+                 result.Set("bytes", number(environment.env(), data->bytes()));
+                 return result;
+               };
+             });
     return info.Env().Undefined();
   });
 }
@@ -187,11 +188,12 @@ Napi::Value mapFile(const Napi::CallbackInfo& info) {
 // checkFile(id, store, collection, name, offset, bytes): delivers undefined
 Napi::Value checkFile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    readWith(info, [collection = readUint(info[2]), name = text(info[3]), offset = readUint(info[4]),
-                    bytes = readUint(info[5])](StoreHandle& handle) -> Make {
-      handle.store().file(collection, name)->check(offset, bytes);
-      return nullptr;
-    });
+    readWith(info,
+             [collection = readUint(info[2]), name = text(info[3]), offset = readUint(info[4]),
+              bytes = readUint(info[5])](StoreHandle& handle) -> Make {
+               handle.store().file(collection, name)->check(offset, bytes);
+               return nullptr;
+             });
     return info.Env().Undefined();
   });
 }

@@ -87,10 +87,9 @@ void runOnLane(Napi::Env env, uint64_t id, std::function<StoreOperation::Make()>
 
 Napi::Value wrapStore(Napi::Env env, std::shared_ptr<StoreHandle> handle) {
   // A lane waits for what runs on it before it goes, so that is not for the event loop.
-  auto external = External::New(env, new std::shared_ptr<StoreHandle>(std::move(handle)),
-                                [](Napi::Env, std::shared_ptr<StoreHandle>* held) {
-                                  Background::shared().post([held] { delete held; });
-                                });
+  auto external = External::New(
+      env, new std::shared_ptr<StoreHandle>(std::move(handle)),
+      [](Napi::Env, std::shared_ptr<StoreHandle>* held) { Background::shared().post([held] { delete held; }); });
   const napi_type_tag tag = typeTag();
   checkStatus(env, napi_type_tag_object(env, external, &tag));
   return external;

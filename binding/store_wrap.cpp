@@ -69,15 +69,15 @@ Napi::Value getObject(const Napi::CallbackInfo& info) {
 // listObjects(id, store, prefix, after, limit): delivers keys
 Napi::Value listObjects(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    readWith(info, [prefix = text(info[2]), after = text(info[3]),
-                    limit = readUint(info[4])](StoreHandle& handle) -> Make {
-      return [keys = handle.store().list(prefix, after, limit)](Environment& environment) -> Napi::Value {
-        Napi::Env env(environment.env());
-        Napi::Array list = Napi::Array::New(env, keys.size());
-        for (uint32_t i = 0; i < keys.size(); ++i) list.Set(i, Napi::String::New(env, keys[i]));
-        return list;
-      };
-    });
+    readWith(info,
+             [prefix = text(info[2]), after = text(info[3]), limit = readUint(info[4])](StoreHandle& handle) -> Make {
+               return [keys = handle.store().list(prefix, after, limit)](Environment& environment) -> Napi::Value {
+                 Napi::Env env(environment.env());
+                 Napi::Array list = Napi::Array::New(env, keys.size());
+                 for (uint32_t i = 0; i < keys.size(); ++i) list.Set(i, Napi::String::New(env, keys[i]));
+                 return list;
+               };
+             });
     return info.Env().Undefined();
   });
 }
@@ -99,10 +99,10 @@ Napi::Value storeStats(const Napi::CallbackInfo& info) {
     const store::StoreStats stats = unwrapStore(info[0])->store().stats();
     Napi::Object result = Napi::Object::New(env);
     const std::pair<const char*, uint64_t> numbers[] = {
-        {"objects", stats.objects},     {"objectBytes", stats.objectBytes}, {"diskBytes", stats.diskBytes},
-        {"deadBytes", stats.deadBytes}, {"logFiles", stats.logFiles},       {"dataFiles", stats.dataFiles},
-        {"collections", stats.collections}, {"sequence", stats.sequence},   {"syncs", stats.syncs},
-        {"commits", stats.commits},     {"rewritten", stats.rewritten}};
+        {"objects", stats.objects},         {"objectBytes", stats.objectBytes}, {"diskBytes", stats.diskBytes},
+        {"deadBytes", stats.deadBytes},     {"logFiles", stats.logFiles},       {"dataFiles", stats.dataFiles},
+        {"collections", stats.collections}, {"sequence", stats.sequence},       {"syncs", stats.syncs},
+        {"commits", stats.commits},         {"rewritten", stats.rewritten}};
     for (const auto& [name, value] : numbers) result.Set(name, number(env, value));
     if (!stats.failure.empty()) result.Set("failure", stats.failure);
     result.Set("recovery", describeRecovery(env, stats.recovery));

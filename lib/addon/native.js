@@ -166,7 +166,7 @@ const { keepHeldMemory } = require('./transfers');
  */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
- * @typedef {object} Native
+ * @typedef {object} NativeCalls
  * @property {Facts} facts
  * @property {Record<string, Record<string, number>>} layouts
  * @property {(onDone: (error: unknown, value: unknown) => void) => { scratch: Float64Array,
@@ -253,42 +253,9 @@ const { keepHeldMemory } = require('./transfers');
  * @property {new () => NativeTexts} TextBatch
  * @property {(id: number, folder: string|undefined, json: string|undefined) => void} loadTokenizer delivers a
  *   LoadedTokenizer
- * @property {(id: number, path: string, readOnly: boolean, limit: number) => void} openStore delivers a StoreHandle
- * @property {(id: number, store: StoreHandle, key: string, value: Uint8Array, expiry: number, durable: boolean) => void}
- *   putObject `expiry`: ms since 1970, 0 for none
- * @property {(id: number, store: StoreHandle, key: string, durable: boolean) => void} deleteObject delivers whether it
- *   was there
- * @property {(id: number, store: StoreHandle, key: string) => void} getObject delivers { buffer, offset, bytes }, or
- *   undefined
- * @property {(id: number, store: StoreHandle, prefix: string, after: string, limit: number) => void} listObjects
- * @property {(store: StoreHandle) => Omit<import('../index').StoreStats, 'readOnly'>} storeStats
- * @property {(id: number, store: StoreHandle) => void} verifyStore
- * @property {(id: number, store: StoreHandle) => void} takeSnapshot delivers a SnapshotHandle
- * @property {(id: number, store: StoreHandle, snapshot: SnapshotHandle, path: string) => void} writeSnapshot
- * @property {(id: number, snapshot: string, path: string) => void} restoreStore
- * @property {(id: number, store: StoreHandle) => void} closeStore
- * @property {(store: StoreHandle) => void} tendStore looks for objects whose time is over
- * @property {(id: number, store: StoreHandle, name: string) => void} openCollection delivers its number
- * @property {(id: number, store: StoreHandle, collection: number, pieces: Uint8Array[], durable: boolean) => void}
- *   appendRecord delivers its sequence
- * @property {(id: number, store: StoreHandle, collection: number) => void} recoverCollection
- * @property {(id: number, store: StoreHandle, collection: number, after: number) => void} readRecords
- * @property {(id: number, store: StoreHandle, collection: number, name: string) => void} beginFile delivers a
- *   FileWriterHandle
- * @property {(id: number, store: StoreHandle, writer: FileWriterHandle, bytes: Uint8Array) => void} writeToFile
- * @property {(id: number, store: StoreHandle, collection: number, name: string, writer: FileWriterHandle) => void}
- *   endFile delivers { path, bytes }
- * @property {(id: number, store: StoreHandle, collection: number, through: number, state: string, files: string[]) =>
- *   void} makeCheckpoint
- * @property {(id: number, store: StoreHandle, collection: number, name: string) => void} mapFile delivers an ArrayBuffer
- * @property {(id: number, store: StoreHandle, collection: number, name: string, offset: number, bytes: number) => void}
- *   checkFile
- * @property {(id: number, store: StoreHandle, collection: number) => void} dropCollection
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
-/** @typedef {{ readonly isStoreHandle: never }} StoreHandle the addon's object for an open store */
-/** @typedef {{ readonly isSnapshotHandle: never }} SnapshotHandle a store at one moment, its files held */
-/** @typedef {{ readonly isFileWriterHandle: never }} FileWriterHandle a collection's file that is being written */
+/** @typedef {NativeCalls & import('./store-calls').StoreCalls} Native */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
 /**
  * `kind`: as the file says it, 'F32'; no dtype: there is none for it here.

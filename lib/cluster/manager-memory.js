@@ -66,6 +66,7 @@ class ManagerMemory extends ManagerModels {
    * @example
    * const store = await manager.openStore('./data');
    * await store.put('greeting', 'hello');
+   * await store.close();
    */
   async openStore(path, options) {
     const made = /** @type {unknown} */ (await makeOn('openStore', this, path, options));
@@ -80,7 +81,7 @@ class ManagerMemory extends ManagerModels {
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to be;
    *   ERR_DAMAGED; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
    * @example
-   * await manager.restoreStore('./backup', './data');
+   * await manager.restoreStore('./snapshot', './another');
    */
   async restoreStore(snapshot, path) {
     await makeOn('restoreStore', this, snapshot, path);

@@ -52,6 +52,7 @@ export class ManagerMemory extends EventEmitter {
    * @example
    * const store = await manager.openStore('./data');
    * await store.put('greeting', 'hello');
+   * await store.close();
    * @throws {GPUError} ERR_LOCKED: it is open for writing already; ERR_DAMAGED; ERR_INVALID_ARGUMENT: the folder is no
    *   store, or may not be written; ERR_UNSUPPORTED: it is of a newer version, or of a machine with another byte order;
    *   ERR_OUT_OF_MEMORY
@@ -59,7 +60,7 @@ export class ManagerMemory extends EventEmitter {
   openStore(path: string | URL, options?: StoreOptions): Promise<Store>;
   /**
    * Makes a store of a snapshot, as `restoreStore` of the package does.
-   * @example await manager.restoreStore('./backup', './data');
+   * @example await manager.restoreStore('./snapshot', './another');
    * @throws {GPUError} ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to be; ERR_DAMAGED;
    *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
    */

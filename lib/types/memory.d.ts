@@ -209,7 +209,7 @@ export function openStore(path: string | URL, options?: StoreOptions): Promise<S
 
 /**
  * Makes a store of a snapshot, which stays as it is.
- * @example await restoreStore('./backup', './data');
+ * @example await restoreStore('./snapshot', './restored');
  * @throws {GPUError} ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to be; ERR_DAMAGED;
  *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
  */

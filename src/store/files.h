@@ -45,7 +45,7 @@ class Files {
   virtual bool makeFolder(const std::string& path) = 0;  // false: the name is taken
   // What is in a folder; nothing: there is no folder of this name.
   virtual std::optional<std::vector<std::string>> list(const std::string& path) = 0;
-  virtual void rename(const std::string& from, const std::string& to) = 0;  // in the place of what was there
+  virtual void rename(const std::string& from, const std::string& to) = 0;        // in the place of what was there
   virtual bool renameFolder(const std::string& from, const std::string& to) = 0;  // false: the name is taken
   virtual bool link(const std::string& from, const std::string& to) = 0;          // false: it can't be done here
   virtual void remove(const std::string& path) = 0;                               // also where there is none

@@ -1,7 +1,7 @@
 // A file of the log: records one behind the other, and, once it is sealed, an index of them at its end.
 #pragma once
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,9 +27,12 @@ struct LogEntry {
 
 // The entries of a file, and the memory that their keys lie in.
 struct LogIndex {
+  LogIndex() = default;
+  LogIndex(LogIndex&&) noexcept = default;  // what is moved stays where it is
+  LogIndex& operator=(LogIndex&&) noexcept = default;
   std::vector<LogEntry> entries;
-  std::vector<std::byte> block;    // as it stands in a sealed file
-  std::deque<std::string> copies;  // of keys, where there is none
+  std::vector<std::byte> block;   // as it stands in a sealed file
+  std::list<std::string> copies;  // of keys, where there is none
 };
 
 // What is at the end of a file that was not sealed.
@@ -65,12 +68,12 @@ class LogFile : public std::enable_shared_from_this<LogFile> {
   uint64_t verify(bool isSealed, uint64_t end, std::vector<Problem>& problems) const;  // how many records are right
 
   // The owner's accounts, under the store's mutex.
-  uint64_t bytes = 0;        // of the file, with what was allocated ahead
-  uint64_t recordsEnd = 0;   // where its records end
-  uint64_t records = 0;      // how many
-  uint64_t live = 0;         // bytes of records that count
+  uint64_t bytes = 0;       // of the file, with what was allocated ahead
+  uint64_t recordsEnd = 0;  // where its records end
+  uint64_t records = 0;     // how many
+  uint64_t live = 0;        // bytes of records that count
   bool isSealed = false;
-  bool isRefused = false;    // it is damaged, so it is left as it is
+  bool isRefused = false;  // it is damaged, so it is left as it is
 
   uint64_t dead() const { return recordsEnd - sizeof(LogHeader) - live; }
 
@@ -104,6 +107,7 @@ class LogWriter {
   uint64_t append(const RecordParts& parts);  // its offset; throws as File does, and then rollBack() is to follow
   void flush();
   void sync();  // after flush()
+  bool isSynced() const { return synced_ == flushed_; }
   // As if all since then had not been appended.
   struct Mark {
     uint64_t end = 0, indexBytes = 0, records = 0, lastSequence = 0;

@@ -61,12 +61,13 @@ void checkHeader(const ManifestHeader& header, const std::string& folder, const 
   if (header.magic != kManifestMagic)
     throw Error(Code::InvalidArgument, whose + " is no store: its file 'manifest' does not begin as one");
   if (__builtin_bswap32(header.byteOrder) == kByteOrder)
-    throw Error(Code::Unsupported, whose + " is a store of a machine with another byte order: it can be read there alone");
+    throw Error(Code::Unsupported,
+                whose + " is a store of a machine with another byte order: it can be read there alone");
   if (!isWhole(header, 0)) throw damaged(path, 0, "its header is not what was written");
   if (header.version != kVersion)
     throw Error(Code::Unsupported, whose + " is a store of version " + std::to_string(header.version) +
-                                       " of the format, and this switchyard knows version " +
-                                       std::to_string(kVersion) + ": a newer one is needed");
+                                       " of the format, and this switchyard knows version " + std::to_string(kVersion) +
+                                       ": a newer one is needed");
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ struct Written {
 
 struct Write {
   Kind kind = Kind::Put;
-  std::string key;            // of a Record, keyOf() its collection
-  std::vector<Bytes> pieces;  // of the value
+  std::string key;                                 // of a Record, keyOf() its collection
+  std::vector<Bytes> pieces;                       // of the value
   std::vector<std::shared_ptr<const void>> holds;  // what they lie in, until `done` has been called
   int64_t expiry = 0;
   bool durable = true;
@@ -112,7 +112,7 @@ class Store {
     uint64_t limit = 0;      // bytes on the disk; 0: none
     uint64_t fileBytes = 0;  // of a log file; 0: as the size of the store has it
     Files* files = &systemFiles();
-    int64_t (*now)() = nullptr;        // ms since 1970; null: the system's clock
+    int64_t (*now)() = nullptr;       // ms since 1970; null: the system's clock
     std::function<void()> wantsWork;  // work() is to be called soon. Any thread; must not throw
   };
   // Throws InvalidArgument, Unsupported, Locked, Damaged, and what the files do.
@@ -191,6 +191,8 @@ class Store {
   bool makeRoom(const Write& write);
   uint64_t sizeAfter(const Write& write) const;
   void sealWriter();
+  // What was acknowledged without being on the disk is there then: for what relies on it.
+  void syncWriter();
   void beginLog(uint64_t leastBytes);
   uint64_t fileBytes() const;
   void publish(const Manifest& manifest);

@@ -30,7 +30,8 @@ uint64_t Store::collection(const std::string& name) {
       if (collection.name == name) return id;
   }
   if (options_.readOnly)
-    throw Error(Code::NotFound, "the store '" + path_ + "' has no collection '" + name + "', and is open to read alone");
+    throw Error(Code::NotFound,
+                "the store '" + path_ + "' has no collection '" + name + "', and is open to read alone");
   checkMayChange();
   Manifest with = currentManifest();
   const uint64_t id = with.nextCollection++;
@@ -68,10 +69,10 @@ void Store::checkpoint(const Checkpoint& checkpoint) {
     std::lock_guard lock(mutex_);
     const Collection& collection = collectionOf(checkpoint.collection);
     if (checkpoint.through < collection.through || checkpoint.through > acknowledged_)
-      throw Error(Code::InvalidArgument,
-                  "'through' is " + std::to_string(checkpoint.through) + ", but must be from " +
-                      std::to_string(collection.through) + ", where the last checkpoint was, to " +
-                      std::to_string(acknowledged_) + ", the last record");
+      throw Error(Code::InvalidArgument, "'through' is " + std::to_string(checkpoint.through) + ", but must be from " +
+                                             std::to_string(collection.through) +
+                                             ", where the last checkpoint was, to " + std::to_string(acknowledged_) +
+                                             ", the last record");
     for (const std::string& name : checkpoint.files) {
       auto at = collection.staged.find(name);
       if (at == collection.staged.end()) at = collection.files.find(name);
@@ -86,6 +87,7 @@ void Store::checkpoint(const Checkpoint& checkpoint) {
     entry.files.clear();
     for (const auto& [name, data] : files) entry.files.push_back({name, data->id(), data->bytes()});
   }
+  syncWriter();  // the records that it stands for are after writes that have to be there, too
   publish(with);
   std::lock_guard lock(mutex_);
   Collection& collection = collectionOf(checkpoint.collection);

@@ -75,6 +75,18 @@ void Store::sealWriter() {
   writer_ = nullptr;
 }
 
+void Store::syncWriter() {
+  if (!writer_ || writer_->isSynced()) return;
+  try {
+    writer_->sync();
+  } catch (const Error& failed) {
+    fail(failed);
+    throw;
+  }
+  std::lock_guard lock(mutex_);
+  ++syncs_;
+}
+
 // The new file is in the manifest before anything is in it.
 void Store::beginLog(uint64_t leastBytes) {
   const uint64_t id = nextFile_++;
@@ -142,11 +154,10 @@ bool Store::refuse(Write& write) {
   if (write.kind == Kind::Delete) return false;  // that makes room
   const uint64_t bytes = valueBytes(write);
   if (makeRoom(write)) return false;
-  settle({&write, 1},
-         std::make_exception_ptr(Error(
-             Code::OutOfMemory, "the store '" + path_ + "' has no room for " + std::to_string(bytes) +
-                                    " bytes within its limit of " + std::to_string(options_.limit) +
-                                    " bytes; delete something, or open it with a larger limit")));
+  settle({&write, 1}, std::make_exception_ptr(Error(
+                          Code::OutOfMemory, "the store '" + path_ + "' has no room for " + std::to_string(bytes) +
+                                                 " bytes within its limit of " + std::to_string(options_.limit) +
+                                                 " bytes; delete something, or open it with a larger limit")));
   return true;
 }
 
@@ -159,8 +170,7 @@ void Store::place(Run& run, Write& write, size_t at) {
   }
   const uint64_t offset = writer_->append(parts);
   run.durable |= write.durable;
-  run.placed.push_back(
-      {at, {sequence, offset, write.expiry, static_cast<uint32_t>(bytes), write.kind, write.key}});
+  run.placed.push_back({at, {sequence, offset, write.expiry, static_cast<uint32_t>(bytes), write.kind, write.key}});
 }
 
 // How many of them have been answered, at least one. What it throws is the answer of all that are left.
@@ -184,14 +194,7 @@ size_t Store::commitRun(std::span<Write> writes) {
     writer_->rollBack(mark);
     throw;
   }
-  if (run.durable) {
-    try {
-      writer_->sync();
-    } catch (const Error& failed) {
-      fail(failed);
-      throw;
-    }
-  }
+  if (run.durable) syncWriter();
   apply(run, writes);
   return count;
 }
@@ -224,7 +227,6 @@ void Store::apply(Run& run, std::span<Write> writes) {
     }
     acknowledged_ = run.placed.back().entry.sequence;
     ++commits_;
-    if (run.durable) ++syncs_;
   }
   for (size_t i = 0; i < answers.size(); ++i)
     if (Write& write = writes[run.placed[i].write]; write.done) write.done(answers[i]);

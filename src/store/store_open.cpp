@@ -49,9 +49,10 @@ Store::~Store() = default;
 void Store::lock() {
   lock_ = files_.open(path_ + "/" + std::string(kLockName), Files::Open::Create);
   if (!lock_->tryLock())
-    throw Error(Code::Locked, "the store '" + path_ +
-                                  "' is open for writing already, here or in another process; close it there, or open " +
-                                  "it with readOnly: true");
+    throw Error(Code::Locked,
+                "the store '" + path_ +
+                    "' is open for writing already, here or in another process; close it there, or open " +
+                    "it with readOnly: true");
 }
 
 // An empty folder becomes a store, and so does one in which that was begun before.
@@ -184,8 +185,7 @@ void Store::openCollections(const Manifest& manifest) {
     for (const Manifest::Data& data : entry.files) {
       auto opened = DataFile::open(files_, path_, data.file);
       if (!opened) throw damaged(path_ + "/" + dataName(data.file), 0, "the manifest names it, but it is not there");
-      if (opened->bytes() != data.bytes)
-        throw damaged(opened->path(), 0, "it has not the size that the manifest says");
+      if (opened->bytes() != data.bytes) throw damaged(opened->path(), 0, "it has not the size that the manifest says");
       collection.files[data.name] = std::move(opened);
     }
   }

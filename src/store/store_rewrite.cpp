@@ -11,9 +11,9 @@ namespace {
 
 constexpr uint64_t kStepBytes = 1 << 20, kSyncBytes = 8 << 20;  // writers wait for no more than that
 constexpr size_t kStepEntries = 4096;
-constexpr size_t kSmallFiles = 8;          // so many are made one; each takes a descriptor, and time to open
-constexpr uint64_t kSmall = 8;             // a file of less than an eighth of what a file has is small
-constexpr int64_t kRestMs = 10'000;        // after one that has failed
+constexpr size_t kSmallFiles = 8;    // so many are made one; each takes a descriptor, and time to open
+constexpr uint64_t kSmall = 8;       // a file of less than an eighth of what a file has is small
+constexpr int64_t kRestMs = 10'000;  // after one that has failed
 
 }  // namespace
 
@@ -140,6 +140,8 @@ void Store::endRewriting() {
   Manifest with = currentManifest();
   std::erase_if(with.logs, [&](const Manifest::Log& log) { return isInput(log.file); });
   if (done.out) with.logs.push_back({done.out->log()->id(), done.out->log()->bytes, done.out->records(), true});
+  // What has made records dead may not be on the disk yet, and they are what would be left without it.
+  syncWriter();
   publish(with);
   install(done);
   for (const auto& log : done.inputs) removeUnlessFailed(log->path());

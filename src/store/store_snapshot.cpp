@@ -92,7 +92,8 @@ Snapshot openSnapshot(Files& files, const std::string& folder) {
   Snapshot snapshot{.folder = folder, .manifest = readManifest(files, folder)};
   for (const Manifest::Log& entry : snapshot.manifest.logs) {
     if (!entry.isSealed)
-      throw Error(Code::InvalidArgument, "'" + folder + "' is no snapshot but a store that is open, or was not closed; " +
+      throw Error(Code::InvalidArgument, "'" + folder +
+                                             "' is no snapshot but a store that is open, or was not closed; " +
                                              "open it, and call snapshot()");
     auto log = LogFile::open(files, folder, entry.file, Files::Open::Read);
     if (!log) throw damaged(folder + "/" + logName(entry.file), 0, "the manifest names it, but it is not there");

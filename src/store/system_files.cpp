@@ -64,8 +64,7 @@ class SystemFile final : public File {
   }
   void allocate(uint64_t bytes) override {
     int error;
-    while ((error = ::posix_fallocate(file_, 0, static_cast<off_t>(bytes))) == EINTR) {
-    }
+    while ((error = ::posix_fallocate(file_, 0, static_cast<off_t>(bytes))) == EINTR) {}
     if (error) fail("gets no room of " + std::to_string(bytes) + " bytes on the disk", path_, error);
   }
   void truncate(uint64_t bytes) override {

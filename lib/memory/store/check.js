@@ -14,6 +14,7 @@ const kPut = new Set(['ttl', 'durable']);
 const kDelete = new Set(['durable']);
 const kList = new Set(['prefix', 'limit', 'after']);
 const kLeastLimit = 2 ** 20;
+const kLoneSurrogate = /\p{Surrogate}/u;
 
 /**
  * @param {unknown} options
@@ -48,13 +49,10 @@ function flag(options, name, otherwise) {
  */
 function checkText(text, what, least) {
   if (typeof text !== 'string') throw invalid(`${what} is ${show(text)}, but must be a string`, what);
-  if (!text.isWellFormed()) throw invalid(`${what} ${show(text)} has a surrogate that stands alone`, what);
+  if (kLoneSurrogate.test(text)) throw invalid(`${what} ${show(text)} has a surrogate that stands alone`, what);
   const bytes = Buffer.byteLength(text);
   if (bytes >= least && bytes <= kMostKeyBytes) return text;
-  throw invalid(
-    `${what} ${show(text)} has ${bytes} bytes of UTF-8, but must have ${least} to ${kMostKeyBytes}`,
-    what,
-  );
+  throw invalid(`${what} ${show(text)} has ${bytes} bytes of UTF-8, but must have ${least} to ${kMostKeyBytes}`, what);
 }
 
 /** @param {unknown} key */
@@ -68,7 +66,7 @@ function checkValue(value) {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
   if (!(bytes instanceof Uint8Array))
     throw invalid(`value is ${show(value)}, but must be a Buffer, a Uint8Array or a string`, 'value');
-  if (typeof value === 'string' && !value.isWellFormed())
+  if (typeof value === 'string' && kLoneSurrogate.test(value))
     throw invalid('value is a string with a surrogate that stands alone: UTF-8 has no form for it', 'value');
   if (bytes.byteLength > kMostValueBytes)
     throw invalid(`value has ${bytes.byteLength} bytes, but must have at most ${kMostValueBytes} (64 MB)`, 'value');

@@ -4,7 +4,7 @@
 const { native } = require('../../addon');
 const { ended } = require('./calls');
 
-/** @typedef {import('../../addon/native').StoreHandle} StoreHandle */
+/** @typedef {import('../../addon/store-calls').StoreHandle} StoreHandle */
 /** @typedef {{ sequence: number, bytes: Uint8Array }} Recorded */
 /** @typedef {{ name: string, path: string, bytes: number }} DataFile */
 /** @typedef {{ sequence: number, buffer: ArrayBuffer, offset: number, bytes: number }} Read */
@@ -63,7 +63,7 @@ class Collection {
 
   /** @param {number} through */
   async *#records(through) {
-    for (let after = through; ; ) {
+    for (let after = through; ;) {
       /** @type {Read[]} */
       const some = await this.#call((id, handle, number) => native.readRecords(id, handle, number, after));
       if (some.length === 0) return;
@@ -81,7 +81,7 @@ class Collection {
    * @returns {Promise<{ path: string, bytes: number }>}
    */
   async writeFile(name, pieces) {
-    /** @type {import('../../addon/native').FileWriterHandle} */
+    /** @type {import('../../addon/store-calls').FileWriterHandle} */
     const writer = await this.#call((id, handle, number) => native.beginFile(id, handle, number, name));
     for await (const piece of pieces)
       await this.#call((id, handle) => native.writeToFile(id, handle, writer, piece), piece);

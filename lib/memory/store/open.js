@@ -4,7 +4,7 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { native } = require('../../addon');
 const { createLogger, GPUError } = require('../../core');
-const { readSettings } = require('../../config');
+const { readLogSettings } = require('../../config');
 const { ended } = require('./calls');
 const { checkOpening, checkPath } = require('./check');
 const { Store } = require('./store');
@@ -12,12 +12,13 @@ const { Store } = require('./store');
 /**
  * What an opening has found is said, where there was anything to put right.
  * @param {Store} store
+ * @param {{ logLevel: string }} settings
  */
-function logRecovery(store) {
+function logRecovery(store, settings) {
   const { recovery } = store.stats();
   if (recovery.wasClosed) return;
   const { records, bytes, torn } = recovery;
-  createLogger(readSettings()).warn(
+  createLogger(settings).warn(
     { store: store.path, records, bytes, torn },
     'the store was not closed the time before: its last records were read again, and what had not been written whole ' +
       'was cut off',
@@ -40,10 +41,16 @@ function logRecovery(store) {
 async function openStore(given, options) {
   const folder = checkPath(given, 'path');
   const { durable, readOnly, limit } = checkOpening(options);
+  const settings = readLogSettings();
   if (!readOnly) await makeParents(folder);
   const handle = await ended((id) => native.openStore(id, folder, readOnly, limit), undefined);
-  const store = new Store(/** @type {import('../../addon/native').StoreHandle} */ (handle), folder, durable, readOnly);
-  logRecovery(store);
+  const store = new Store(
+    /** @type {import('../../addon/store-calls').StoreHandle} */ (handle),
+    folder,
+    durable,
+    readOnly,
+  );
+  logRecovery(store, settings);
   return store;
 }
 
@@ -66,7 +73,7 @@ async function makeParents(folder) {
  * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to be;
  *   ERR_DAMAGED; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
  * @example
- * await restoreStore('./backup', './data');
+ * await restoreStore('./snapshot', './restored');
  */
 async function restoreStore(snapshot, given) {
   const from = checkPath(snapshot, 'snapshot'),

@@ -8,7 +8,7 @@ const { ended } = require('./calls');
 const { Collection } = require('./collection');
 const { checkKey, checkValue, checkPath, checkPut, checkDelete, checkList } = require('./check');
 
-/** @typedef {import('../../addon/native').StoreHandle} StoreHandle */
+/** @typedef {import('../../addon/store-calls').StoreHandle} StoreHandle */
 /** @typedef {{ buffer: ArrayBuffer, offset: number, bytes: number }} Value */
 
 const kTendMs = 60_000; // between two looks for objects whose time is over
@@ -155,7 +155,7 @@ class Store {
    */
   async snapshot(path) {
     const target = checkPath(path, 'path');
-    /** @type {import('../../addon/native').SnapshotHandle} */
+    /** @type {import('../../addon/store-calls').SnapshotHandle} */
     const taken = await this.#read((id, handle) => native.takeSnapshot(id, handle));
     await this.#read((id, handle) => native.writeSnapshot(id, handle, taken, target));
   }

@@ -118,8 +118,7 @@ void FaultyFiles::resize(Node& node, uint64_t bytes) {
   for (uint64_t sector = bytes / kSector; sector * kSector < old; ++sector) {  // what was cut off reads as zeros
     Content left(kSector);
     const uint64_t from = sector * kSector;
-    if (from < bytes)
-      std::copy(node.now.begin() + static_cast<ptrdiff_t>(from), node.now.end(), left.begin());
+    if (from < bytes) std::copy(node.now.begin() + static_cast<ptrdiff_t>(from), node.now.end(), left.begin());
     node.written[sector].push_back(std::move(left));
   }
 }
@@ -190,8 +189,7 @@ bool FaultyFiles::renameFolder(const std::string& from, const std::string& to) {
   if (folders_.contains(to)) return false;
   Names moved;
   for (auto* names : {&names_, &durableNames_}) {
-    for (const auto& [name, node] : *names)
-      moved[folderOf(name) == from ? to + name.substr(from.size()) : name] = node;
+    for (const auto& [name, node] : *names) moved[folderOf(name) == from ? to + name.substr(from.size()) : name] = node;
     *names = std::exchange(moved, {});
   }
   folders_.erase(from);

@@ -48,8 +48,7 @@ class Opened {
   }
   // Until there is nothing left to do.
   void work() {
-    while (store->work()) {
-    }
+    while (store->work()) {}
   }
   Written put(const std::string& key, std::string value, bool durable = true, int64_t expiry = 0) {
     return end(post(Kind::Put, key, std::move(value), durable, expiry));

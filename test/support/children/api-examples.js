@@ -53,6 +53,13 @@ const draws = () => gpu.devices().find(({ features }) => features.graphics)?.id;
 /** The folders of models that examples name, below the current one. */
 const kModels = { model: './models/all-MiniLM-L6-v2', reranker: './models/ms-marco-MiniLM-L6-v2' };
 
+/** A store of an example's own, below the current folder. */
+async function ownStore() {
+  const store = await gpu.openStore(fs.mkdtempSync('./store-'));
+  await store.put('session', '{"user":7}');
+  return store;
+}
+
 /** What an example uses: contexts and tensors are its own, the manager may be the others' too. */
 async function provide(names, { contexts, manager }) {
   const given = { ...gpu, require };
@@ -67,6 +74,12 @@ async function provide(names, { contexts, manager }) {
   if (names.includes('service')) contexts.push((given.service = await gpu.createService({ device: 'cpu' })));
   if (names.includes('memory')) contexts.push((given.memory = await gpu.createMemory({ model: kModels.model })));
   if (names.includes('index')) contexts.push((given.index = await indexOf()));
+  if (names.includes('store')) contexts.push((given.store = await ownStore()));
+  if (names.includes('restoreStore') && !fs.existsSync('./snapshot')) {
+    const store = await ownStore();
+    await store.snapshot('./snapshot');
+    await store.close();
+  }
   if (names.includes('manager')) given.manager = await manager();
   if (names.includes('error') && given.manager)
     given.error = await given.manager.executeWorkload({ type: 'normalize', inputs: { input: rows(4, 8) } });
