@@ -8,10 +8,12 @@ const kProgram = [...kCall, 'call'];
 const kMiddle = [...kProgram, 'program'];
 const kCluster = [...kMiddle, 'metrics', 'context'];
 const kText = [...kCluster, 'cluster'];
-const kService = [...kText, 'text'];
+const kMemory = [...kText, 'text'];
+const kService = [...kMemory, 'memory'];
 const kMayRequire = {
   cli: [...kService, 'service'],
   service: kService,
+  memory: kMemory,
   text: kText,
   cluster: kCluster,
   metrics: kMiddle,

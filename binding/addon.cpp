@@ -15,8 +15,10 @@
 #include "libuv_pool.h"
 #include "lost_devices.h"
 #include "program_calls.h"
+#include "store_wrap.h"
 #include "tokenizer_wrap.h"
 #include "topology.h"
+#include "vector_table_wrap.h"
 #include "weights_wrap.h"
 
 namespace switchyard::node {
@@ -147,6 +149,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   defineEstimates(env, exports);
   defineWeights(env, exports);
   defineTokenizers(env, exports);
+  defineStores(env, exports);
+  defineVectors(env, exports);
   exports.Set("start", Napi::Function::New<start>(env, "start"));
   exports.Set("workloads", Napi::Function::New<workloads>(env, "workloads"));
   exports.Set("devices", Napi::Function::New<devices>(env, "devices"));

@@ -29,13 +29,33 @@ export { encodePNG } from './types/picture';
 export type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './types/picture';
 export { createContext, GPUContext } from './types/context';
 export type { ContextOptions, MemoryUsage, RunOptions, RunResult, Timings } from './types/context';
-export { GPUError } from './types/error';
+export { GPUError, ResourceError } from './types/error';
 export type { ErrorDetails, ErrorFields } from './types/error';
 export { createGPUClusterManager, GPUClusterManager } from './types/cluster';
 export type { GPULogger, GPUResult, JobOptions, JobPart, ManagerEvents } from './types/cluster';
 export type { PublishedName, PublishOptions } from './types/cluster';
 export type { ClusterHealth, ContextHealth, ContextInfo, JobInfo, MemoryStats, WorkerHealth } from './types/health';
 export type { Ops } from './types/ops';
+export { createIndex, VectorIndex } from './types/vectors';
+export type {
+  AnswerOptions,
+  DurableOptions,
+  Filter,
+  FilterComparison,
+  FilterValue,
+  IndexDType,
+  IndexOptions,
+  IndexStats,
+  Metric,
+  RangeOptions,
+  SearchExplanation,
+  SearchOptions,
+  SearchResult,
+  SearchResults,
+  VectorId,
+  Vectors,
+  WriteOptions,
+} from './types/vectors';
 export { defaultModel, loadModel, TextModel } from './types/text';
 export type {
   EmbedOptions,
@@ -49,6 +69,43 @@ export type {
   TokenizeOptions,
   Tokens,
 } from './types/text';
+export { createMemory, Memory } from './types/documents';
+export type {
+  DocumentStats,
+  Forgotten,
+  GivenDocument,
+  MemoryOptions,
+  RecallOptions,
+  Recalled,
+  Remembered,
+  RememberOptions,
+} from './types/documents';
+export { createService, EmbeddingService, hpcServiceFactory, processEmbeddings } from './types/embeddings';
+export type {
+  BasisStore,
+  EmbeddingBasis,
+  EmbeddingVectors,
+  EmbeddingsJobOptions,
+  EmbeddingsOptions,
+  EmbeddingsRequest,
+  GivenBasis,
+  ProcessedEmbeddings,
+  ServiceFactory,
+  ServiceHealth,
+  ServiceMetrics,
+  ServiceOptions,
+} from './types/embeddings';
+export { openStore, restoreStore, Store } from './types/memory';
+export type {
+  DeleteOptions,
+  ListOptions,
+  PutOptions,
+  StoreOptions,
+  StoreProblem,
+  StoreRecovery,
+  StoreStats,
+  StoreVerification,
+} from './types/memory';
 export type {
   Backend,
   DType,

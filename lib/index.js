@@ -2,9 +2,12 @@
 'use strict';
 const { devices, checkGPUCapabilities, createContext, GPUContext } = require('./context');
 const { DeviceTensor, Kernel, Shader, SharedTensor, tensor } = require('./call');
-const { GPUError } = require('./core');
+const { GPUError, ResourceError } = require('./core');
 const { createGPUClusterManager, GPUClusterManager } = require('./cluster');
 const { encodePNG } = require('./program');
+const { createMemory, Memory, openStore, restoreStore, Store } = require('./memory');
+const { createIndex, VectorIndex, createService, EmbeddingService } = require('./memory');
+const { hpcServiceFactory, processEmbeddings } = require('./memory');
 const { loadModel, defaultModel, TextModel } = require('./text');
 
 // Written so that `import { tensor } from 'switchyard'` finds the names.
@@ -16,6 +19,7 @@ module.exports = {
   GPUContext,
   DeviceTensor,
   GPUError,
+  ResourceError,
   createGPUClusterManager,
   GPUClusterManager,
   SharedTensor,
@@ -25,4 +29,15 @@ module.exports = {
   loadModel,
   defaultModel,
   TextModel,
+  processEmbeddings,
+  createService,
+  hpcServiceFactory,
+  EmbeddingService,
+  createIndex,
+  VectorIndex,
+  openStore,
+  restoreStore,
+  Store,
+  createMemory,
+  Memory,
 };

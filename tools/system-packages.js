@@ -22,6 +22,7 @@ const kPackages = [
   { name: 'libsodium-dev', why: 'SHA-256' },
   { name: 'libutf8proc-dev', why: 'Unicode: classes, normal forms, cases' },
   { name: 'nlohmann-json3-dev', why: 'reads the files of tokenizers and weights' },
+  { name: 'libxxhash-dev', why: 'XXH3: hashes of ids, checksums of what is stored' },
   { name: 'libstb-dev', why: 'draws glyphs' },
   { name: 'fonts-dejavu-core', why: 'the font that pictures are labelled with' },
   { name: 'libvulkan1', why: 'the Vulkan loader' },

@@ -166,7 +166,7 @@ const { keepHeldMemory } = require('./transfers');
  */
 /** @typedef {import('../index').BackendProblem & { backend: 'cuda'|'vulkan'|'cpu' }} ProblemEntry */
 /**
- * @typedef {object} Native
+ * @typedef {object} NativeCalls
  * @property {Facts} facts
  * @property {Record<string, Record<string, number>>} layouts
  * @property {(onDone: (error: unknown, value: unknown) => void) => { scratch: Float64Array,
@@ -255,6 +255,7 @@ const { keepHeldMemory } = require('./transfers');
  *   LoadedTokenizer
  * @property {(id: number, uuid: string) => void} readCard delivers { utilization, usedBytes, totalBytes } or null
  */
+/** @typedef {NativeCalls & import('./store-calls').StoreCalls} Native */
 /** @typedef {{ readonly isWeightsHandle: never }} WeightsHandle the addon's object for an open safetensors file */
 /**
  * `kind`: as the file says it, 'F32'; no dtype: there is none for it here.
@@ -324,7 +325,7 @@ const root = path.join(__dirname, '../..');
 // SWITCHYARD_BUILD names another folder of build/, one made with a sanitizer for example.
 const addonPath = path.resolve(root, 'build', process.env.SWITCHYARD_BUILD || 'release', 'switchyard.node');
 
-/** @returns {Native} */
+/** @returns {Native & import('./vector-calls').VectorCalls} */
 function load() {
   if (!fs.existsSync(addonPath))
     throw new GPUError(

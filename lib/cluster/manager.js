@@ -6,7 +6,7 @@ const { ClusterProcess } = require('./process');
 const { obtainFrom, publicContext } = require('./worker');
 const { createSharedTensor, openSharedTensor, setPrecision, leavePrecision } = require('../call');
 const { Programs, RenderStream } = require('../program');
-const { ManagerModels } = require('./manager-models');
+const { ManagerMemory } = require('./manager-memory');
 const { makeOps } = require('./ops');
 const { readConfig, checkSameConfig } = require('../config');
 const { takeLogger, invalid, show, refuseUnknownKeys, tell } = require('../core');
@@ -19,7 +19,7 @@ const kUsesMs = 2000; // between two reports of the programs used
 /** @type {(manager: GPUClusterManager) => import('./manager-models').Inside} */
 let insideOf;
 
-class GPUClusterManager extends ManagerModels {
+class GPUClusterManager extends ManagerMemory {
   static {
     insideOf = (manager) => {
       const here = manager.#process;

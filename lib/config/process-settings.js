@@ -14,8 +14,14 @@ function readSettings() {
     'shaderCacheSize',
     'shaderCacheDir',
     'contextSwitchTimeout',
+    'logLevel',
   ]);
   return { ...settings, cuda: settings.cuda && settings.gpu, vulkan: settings.vulkan && settings.gpu };
 }
 
-module.exports = { readSettings };
+/** What a process that has no manager logs by. */
+function readLogSettings() {
+  return readSome(['logLevel']);
+}
+
+module.exports = { readSettings, readLogSettings };

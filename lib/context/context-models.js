@@ -1,6 +1,6 @@
-// Models of texts on a context.
+// Models of texts and indexes of vectors on a context.
 'use strict';
-const { loadModelOn } = require('../core');
+const { loadModelOn, createIndexOn } = require('../core');
 
 /** @typedef {import('../core').GPUError} GPUError */
 
@@ -19,6 +19,20 @@ class ContextModels {
    */
   async loadModel(source, options) {
     return loadModelOn(this, source, options);
+  }
+
+  /**
+   * Makes an index of vectors, searched on this context.
+   * @param {import('../index').IndexOptions} options dimensions, metric ('cosine'), dtype ('float32')
+   * @returns {Promise<import('../index').VectorIndex>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example
+   * const index = await context.createIndex({ dimensions: 2 });
+   * await index.add(['a', 'b'], [[1, 0], [0, 1]], { metadata: [{ year: 1990 }, { year: 2020 }] });
+   * const { ids, scores } = await index.search([1, 0.5], { k: 1, filter: { year: { $gte: 2000 } } });
+   */
+  async createIndex(options) {
+    return createIndexOn(this, options);
   }
 }
 

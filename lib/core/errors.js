@@ -20,6 +20,8 @@ const kErrorDetails = Object.freeze(
   }),
 );
 const kDetails = /** @type {(keyof ErrorDetails)[]} */ (Object.keys(kErrorDetails));
+/** @type {ReadonlySet<string>} what a ResourceError is made of; ERR_BUDGET is of nodes that cost something */
+const kResourceCodes = new Set(['ERR_OUT_OF_MEMORY', 'ERR_QUEUE_FULL', 'ERR_BUDGET']);
 const kHidden = [...kDetails, 'released', 'workloadId'];
 
 /**
@@ -60,9 +62,30 @@ class GPUError extends Error {
     /** @type {string|undefined} of a job of the cluster */
     this.workloadId = undefined;
     for (const name of kHidden) Object.defineProperty(this, name, { enumerable: false });
+    // Whoever makes one, here or of what came from the addon or another process: its code says what it is.
+    if (new.target === GPUError && kResourceCodes.has(code)) Object.setPrototypeOf(this, ResourceError.prototype);
   }
 }
 Object.defineProperty(GPUError.prototype, 'name', { value: 'GPUError', configurable: true, writable: true });
+
+/**
+ * What memory, a queue or a budget refuses: the class of every GPUError whose code is ERR_OUT_OF_MEMORY, ERR_QUEUE_FULL
+ * or ERR_BUDGET. Its `name` stays 'GPUError'.
+ * @example
+ * if (error instanceof ResourceError) manager.cleanup();
+ */
+class ResourceError extends GPUError {
+  /**
+   * @param {ErrorCode} code
+   * @param {string} message
+   * @param {ErrorOptions} [options]
+   */
+  constructor(code, message, options) {
+    if (!kResourceCodes.has(code))
+      throw new TypeError(`a ResourceError has one of the codes ${[...kResourceCodes].join(', ')}, not ${code}`);
+    super(code, message, options);
+  }
+}
 
 /**
  * @param {string} message
@@ -217,6 +240,7 @@ function refuseUnknownKeys(object, known, what, path = '') {
 
 module.exports = {
   GPUError,
+  ResourceError,
   kErrorDetails,
   invalid,
   asGpuError,

@@ -5,6 +5,7 @@ const { kBackends, kDriverBackends, kContextTypes, isSoftware } = require('./bac
 const { nowMs, setClock, epochMs } = require('./clock');
 const {
   GPUError,
+  ResourceError,
   kErrorDetails,
   invalid,
   show,
@@ -17,6 +18,8 @@ const {
 } = require('./errors');
 const { takeLogger, useLogger } = require('./given-logger');
 const { Listened } = require('./listened');
+const { useMaker, makeOn } = require('./makers');
+const { useIndexMaker, createIndexOn } = require('./index-maker');
 const { useModelLoader, loadModelOn } = require('./model-loader');
 const { buildRemedy, loadRemedy } = require('./remedies');
 const { soon } = require('./soon');
@@ -34,12 +37,17 @@ module.exports = {
   epochMs,
   soon,
   Listened,
+  useMaker,
+  makeOn,
+  useIndexMaker,
+  createIndexOn,
   useModelLoader,
   loadModelOn,
   buildRemedy,
   loadRemedy,
   tell,
   GPUError,
+  ResourceError,
   kErrorDetails,
   invalid,
   show,

@@ -2,6 +2,7 @@
 'use strict';
 const { useModelLoader } = require('../core');
 const { createContext } = require('../context');
+const { bestSize } = require('./best-size');
 const { loadFor, loadTokenizer } = require('./load');
 const { TextModel } = require('./model');
 const { ownerOf, contextOwner } = require('./owners');
@@ -49,4 +50,13 @@ async function loadUnmeasured(context, source, options) {
   return /** @type {import('../index').TextModel} */ (model);
 }
 
-module.exports = { loadModel, loadUnmeasured, loadTokenizer, defaultModel, TextModel };
+module.exports = {
+  loadModel,
+  loadUnmeasured,
+  loadTokenizer,
+  defaultModel,
+  TextModel,
+  ownerOf,
+  contextOwner,
+  bestSize,
+};

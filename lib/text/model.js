@@ -16,7 +16,7 @@ const { checkEmbedding, checkRanking, checkText, checkTexts, checkObject, checkF
 
 const kNoLength = 2 ** 31 - 1; // of tokens: none are cut away
 const kAtOnce = 8; // texts whose attention is asked for: each is a job by itself
-const kTokenizing = new Set(['offsets', 'signal']);
+const kTokenizing = new Set(['offsets', 'truncate', 'signal']);
 
 /** @type {() => Timings} */
 const noTimings = () => ({ queued: 0, switch: 0, upload: 0, compute: 0, readback: 0, total: 0 });
@@ -146,7 +146,8 @@ class TextModel {
   /**
    * The tokens of texts, as the model gets them: with its special ones, and cut to what it takes.
    * @param {string|readonly string[]} texts
-   * @param {import('../index').TokenizeOptions} [options] offsets: where each token stands in its text, too
+   * @param {import('../index').TokenizeOptions} [options] offsets: where each token stands in its text, too; truncate:
+   *   false for all tokens of a text, however many the model takes
    * @returns {Promise<import('../index').Tokens>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT; ERR_CLOSED; ERR_CANCELED
    * @example
@@ -157,10 +158,10 @@ class TextModel {
       const list = checkTexts(typeof texts === 'string' ? [texts] : texts, 'texts');
       const given = checkObject(options, kTokenizing, 'tokenize()');
       const wantsSpans = checkFlag(given.offsets, 'offsets') ?? false;
+      const truncate = checkFlag(given.truncate, 'truncate') ?? true;
       const { tokenizer } = this.#loaded;
       const encoded = await tokenizer.encode(list, {
-        maxLength: this.maxLength,
-        truncate: true,
+        maxLength: truncate ? this.maxLength : kNoLength,
         spans: wantsSpans,
         signal: /** @type {AbortSignal|undefined} */ (given.signal),
       });

@@ -57,7 +57,7 @@ function contextOwner(context, { isOwn = false, measures = true } = {}) {
       if (context.closed) throw new GPUError('ERR_CLOSED', `the context ${context.id} is closed`);
     },
     timeout: Infinity,
-    run: (workload, { signal, timeout }) => context.run(workload, { signal, timeout }),
+    run: (workload, { signal, timeout, into }) => context.run(workload, { signal, timeout, into }),
     place: (_, content, loading) => placeOn(context, content, loading),
     async devices() {
       const { name, driver, apiVersion } = context.device;

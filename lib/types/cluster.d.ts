@@ -1,5 +1,5 @@
 // A cluster: one manager in each process, jobs for every context of all.
-import { EventEmitter } from 'node:events';
+import type { IndexOptions, VectorIndex } from './vectors';
 import type { Backend, DType, GPUClusterMetrics, ManagerOptions } from '../generated';
 import type { ErrorFields } from './error';
 import type { SharedTensor, SharedTensorHandle, TensorLike } from './tensor';
@@ -8,6 +8,7 @@ import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './pr
 import type { Frame, SceneWorkload, ShaderWorkload, StreamedWorkload, StreamOptions } from './picture';
 import type { RunResult, Timings } from './context';
 import type { ClusterHealth, ContextInfo, JobInfo, MemoryStats } from './health';
+import type { ManagerMemory } from './manager-memory';
 import type { LoadModelOptions, TextModel } from './text';
 import type { Ops } from './ops';
 
@@ -182,7 +183,7 @@ export interface GPUClusterManager {
   prependOnceListener<Name extends keyof ManagerEvents>(name: Name, listener: Listener<Name>): this;
 }
 /** Jobs for every context of a cluster, from any of its processes. Made by createGPUClusterManager(). */
-export class GPUClusterManager extends EventEmitter {
+export class GPUClusterManager extends ManagerMemory {
   private constructor();
   /** Resolves when jobs find a context; jobs given earlier wait in the queue. */
   readonly ready: Promise<void>;
@@ -302,6 +303,15 @@ export class GPUClusterManager extends EventEmitter {
    *   opened; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_CANCELED; ERR_TIMEOUT; ERR_CLOSED
    */
   loadModel(source: string | URL, options?: LoadModelOptions): Promise<TextModel>;
+  /**
+   * Makes an index of vectors, in this process; it is searched on the contexts of all.
+   * @example
+   * const index = await manager.createIndex({ dimensions: 2 });
+   * await index.add(['a', 'b'], [[1, 0], [0, 1]], { metadata: [{ year: 1990 }, { year: 2020 }] });
+   * const { ids, scores } = await index.search([1, 0.5], { k: 1, filter: { year: { $gte: 2000 } } });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   */
+  createIndex(options: IndexOptions): Promise<VectorIndex>;
   /**
    * The contexts of all workers; none once the manager is closed.
    * @example const ready = manager.contexts().filter(({ isActive }) => isActive);

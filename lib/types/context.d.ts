@@ -3,6 +3,7 @@ import type { Backend } from '../generated';
 import type { DeviceInfo } from './device';
 import type { LoadModelOptions, TextModel } from './text';
 import type { DeviceTensor, InputTensor, Tensor, TensorLike, WaitOptions } from './tensor';
+import type { IndexOptions, VectorIndex } from './vectors';
 import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
 import type { SceneWorkload, ShaderWorkload } from './picture';
@@ -145,6 +146,15 @@ export class GPUContext {
    *   ERR_DEVICE_LOST; ERR_CANCELED; ERR_CLOSED
    */
   loadModel(source: string | URL, options?: Omit<LoadModelOptions, 'contextType'>): Promise<TextModel>;
+  /**
+   * Makes an index of vectors, searched on this context.
+   * @example
+   * const index = await ctx.createIndex({ dimensions: 2 });
+   * await index.add(['a', 'b'], [[1, 0], [0, 1]], { metadata: [{ year: 1990 }, { year: 2020 }] });
+   * const { ids, scores } = await index.search([1, 0.5], { k: 1, filter: { year: { $gte: 2000 } } });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   */
+  createIndex(options: IndexOptions): Promise<VectorIndex>;
   /**
    * Gives memory that is not in use back to the device and the system.
    * @example ctx.trim();

@@ -42,3 +42,11 @@ export class GPUError extends Error {
   released?: Promise<void>;
 }
 export interface GPUError extends ErrorDetails {}
+
+/**
+ * What memory, a queue or a budget refuses: every GPUError of the codes ERR_OUT_OF_MEMORY, ERR_QUEUE_FULL and
+ * ERR_BUDGET is one, whoever gives it. Its `name` stays 'GPUError'.
+ * @example
+ * if (error instanceof ResourceError) manager.cleanup();
+ */
+export class ResourceError extends GPUError {}

@@ -117,6 +117,11 @@ export interface TokenizeOptions {
    * @default false
    */
   offsets?: boolean;
+  /**
+   * Longer texts are cut; false: they stay whole, to be cut where it suits.
+   * @default true
+   */
+  truncate?: boolean;
   /** Aborted: ERR_CANCELED. */
   signal?: AbortSignal;
 }

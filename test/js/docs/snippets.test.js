@@ -1,4 +1,4 @@
-// What stands in README.md, docs/text.md and docs/recipes.md as code runs as it stands.
+// What stands in README.md, docs/text.md, docs/memory.md and docs/recipes.md as code runs as it stands.
 'use strict';
 const fs = require('node:fs');
 const os = require('node:os');
@@ -43,6 +43,7 @@ function snippets(page) {
 describe.each([
   ['README.md', 'A tour'],
   ['docs/text.md', 'In one process'],
+  ['docs/memory.md', 'Documents'],
 ])('%s', (page, one) => {
   const all = snippets(page);
   test('has them', () => expect(all.map(([title]) => title)).toContain(one));

@@ -5,22 +5,23 @@ const os = require('node:os');
 const path = require('node:path');
 const fc = require('fast-check');
 const { check } = require('../../support/simulation');
-const { tokenBudget, chooseBudget, isFlat } = require('../../../lib/text/budget');
+const { tokenBudget } = require('../../../lib/text/budget');
+const { chooseSize, isFlat } = require('../../../lib/text/best-size');
 
 // A clock that only jobs move: what is measured is what they say, however busy the machine is.
 let mockNow = 0;
 jest.mock('../../../lib/core', () => ({ ...jest.requireActual('../../../lib/core'), nowMs: () => mockNow }));
 
 const sizes = [128, 256, 512, 1024, 2048, 4096];
-const samplesOf = (rates) => rates.map((rate, i) => ({ tokens: sizes[i], ms: sizes[i] / rate }));
+const samplesOf = (rates) => rates.map((rate, i) => ({ size: sizes[i], ms: sizes[i] / rate }));
 
 test('the smallest size within 5% of the best', () => {
-  expect(chooseBudget(samplesOf([10, 20, 30, 39, 40, 40]))).toBe(1024);
-  expect(chooseBudget(samplesOf([10]))).toBe(128);
-  expect(chooseBudget(samplesOf([50, 20, 10]))).toBe(128);
+  expect(chooseSize(samplesOf([10, 20, 30, 39, 40, 40]))).toBe(1024);
+  expect(chooseSize(samplesOf([10]))).toBe(128);
+  expect(chooseSize(samplesOf([50, 20, 10]))).toBe(128);
   check(
     fc.property(fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 6 }), (rates) => {
-      const chosen = rates[sizes.indexOf(chooseBudget(samplesOf(rates)))];
+      const chosen = rates[sizes.indexOf(chooseSize(samplesOf(rates)))];
       expect(chosen).toBeGreaterThanOrEqual(0.95 * Math.max(...rates) - 1e-9);
       expect(rates.slice(0, rates.indexOf(chosen)).every((rate) => rate < 0.95 * Math.max(...rates))).toBe(true);
     }),

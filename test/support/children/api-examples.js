@@ -32,6 +32,7 @@ const kNames = {
   a: () => rows(4, 4),
   b: () => rows(4, 4),
   vectors: () => rows(1000, 384).data,
+  query: () => Float32Array.of(1, 0.5),
   params: () => ({ k: 3 }),
   workload: () => ({ type: 'normalize', inputs: { input: rows(4, 8) } }),
   source: () => kCompute,
@@ -52,6 +53,13 @@ const draws = () => gpu.devices().find(({ features }) => features.graphics)?.id;
 /** The folders of models that examples name, below the current one. */
 const kModels = { model: './models/all-MiniLM-L6-v2', reranker: './models/ms-marco-MiniLM-L6-v2' };
 
+/** A store of an example's own, below the current folder. */
+async function ownStore() {
+  const store = await gpu.openStore(fs.mkdtempSync('./store-'));
+  await store.put('session', '{"user":7}');
+  return store;
+}
+
 /** What an example uses: contexts and tensors are its own, the manager may be the others' too. */
 async function provide(names, { contexts, manager }) {
   const given = { ...gpu, require };
@@ -63,6 +71,15 @@ async function provide(names, { contexts, manager }) {
   }
   for (const [name, folder] of Object.entries(kModels))
     if (names.includes(name)) contexts.push((given[name] = await gpu.loadModel(folder)));
+  if (names.includes('service')) contexts.push((given.service = await gpu.createService({ device: 'cpu' })));
+  if (names.includes('memory')) contexts.push((given.memory = await gpu.createMemory({ model: kModels.model })));
+  if (names.includes('index')) contexts.push((given.index = await indexOf()));
+  if (names.includes('store')) contexts.push((given.store = await ownStore()));
+  if (names.includes('restoreStore') && !fs.existsSync('./snapshot')) {
+    const store = await ownStore();
+    await store.snapshot('./snapshot');
+    await store.close();
+  }
   if (names.includes('manager')) given.manager = await manager();
   if (names.includes('error') && given.manager)
     given.error = await given.manager.executeWorkload({ type: 'normalize', inputs: { input: rows(4, 8) } });
@@ -70,6 +87,17 @@ async function provide(names, { contexts, manager }) {
   if (names.includes('base') && given.manager) given.base = given.manager.sharedTensor([1000, 384]);
   else if (names.includes('base')) given.base = await baseOf(names, contexts, manager);
   return given;
+}
+
+/** An index of two vectors. */
+async function indexOf() {
+  const index = await gpu.createIndex({ dimensions: 2 });
+  const metadata = [
+    { lang: 'en', year: 1990 },
+    { lang: 'en', year: 2020 },
+  ];
+  await index.add(['a', 'b'], gpu.tensor([1, 0, 0, 1], [2, 2]), { metadata });
+  return index;
 }
 
 /** Of a DeviceTensor's example one on a device, of a SharedTensor's one of the manager. */

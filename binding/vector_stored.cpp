@@ -1,0 +1,161 @@
+// Packing and unpacking are the pool's: a segment may have a million ids.
+#include "vector_stored.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "array_buffers.h"
+#include "convert.h"
+#include "environment.h"
+#include "error.h"
+#include "held_memory.h"
+#include "vector_ids.h"
+#include "vector_operation.h"
+#include "vector_table_wrap.h"
+#include "vectors/packed.h"
+
+namespace switchyard::node {
+namespace {
+
+using vectors::View;
+
+std::shared_ptr<HostBlock> blockOf(std::string_view bytes) {
+  auto block = HostPool::shared().acquire(std::max<size_t>(bytes.size(), 4));
+  if (!bytes.empty()) std::memcpy(block->data, bytes.data(), bytes.size());
+  block->size = bytes.size();
+  return block;
+}
+
+std::string hexadecimal(uint64_t number) {
+  std::string text(16, '0');
+  for (size_t i = 16; i-- > 0; number >>= 4) text[i] = "0123456789abcdef"[number & 15];
+  return text;
+}
+
+// Bytes of JavaScript's for a thread of the pool: held, or copied.
+struct HeldBytes {
+  std::string_view bytes;
+  std::shared_ptr<const void> hold;
+};
+HeldBytes holdBytes(const Napi::Value& value) {
+  const ByteRange range = readBytes(value.Env(), value);
+  const std::string_view bytes(reinterpret_cast<const char*>(range.data), range.bytes);
+  if (range.bytes == 0) return {};
+  if (auto hold = holdMemory(value.Env(), value)) return {bytes, std::move(hold)};
+  auto copy = std::make_shared<std::string>(bytes);
+  return {*copy, copy};
+}
+
+struct Packed {
+  std::shared_ptr<HostBlock> block;
+  uint64_t checksum = 0, rowsChecksum = 0;
+};
+
+}  // namespace
+
+Napi::Value checksumOf(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    auto sum = std::make_shared<uint64_t>(0);
+    VectorOperation::start(
+        Environment::of(env), readUint(info[0]),
+        [sum, held = holdBytes(info[1])] { *sum = vectors::checksumOf(held.bytes); },
+        [sum](Environment& environment) -> Napi::Value {
+          return Napi::String::New(environment.env(), hexadecimal(*sum));
+        });
+    return env.Undefined();
+  });
+}
+
+Napi::Value VectorTableWrap::aliveOf(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const View& view = info[0].As<Napi::External<std::vector<View>>>().Data()->at(readUint(info[1]));
+    const std::string_view bytes(reinterpret_cast<const char*>(view.alive->words()), (view.rows + 7) / 8);
+    return Napi::Value(env, makeArrayBuffer(Environment::of(env), blockOf(bytes)));
+  });
+}
+
+Napi::Value VectorTableWrap::packSegment(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const View view = info[1].As<Napi::External<std::vector<View>>>().Data()->at(readUint(info[2]));
+    auto packed = std::make_shared<Packed>();
+    auto work = [view, packed] {
+      packed->block = blockOf(vectors::packSegment(view));
+      packed->checksum = vectors::checksumOf({reinterpret_cast<char*>(packed->block->data), packed->block->size});
+      const size_t bytes = view.rows * view.segment->dimensions * sizeof(float);
+      packed->rowsChecksum = vectors::checksumOf({reinterpret_cast<const char*>(view.segment->row(0)), bytes});
+    };
+    auto give = [packed](Environment& environment) -> Napi::Value {
+      const Napi::Env here(environment.env());
+      Napi::Object result = Napi::Object::New(here);
+      result.Set("bytes", Napi::Value(here, makeArrayBuffer(environment, std::move(packed->block))));
+      result.Set("checksum", hexadecimal(packed->checksum));
+      result.Set("rowsChecksum", hexadecimal(packed->rowsChecksum));
+      return result;
+    };
+    VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work), std::move(give));
+    return env.Undefined();
+  });
+}
+
+Napi::Value VectorTableWrap::packWrite(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    std::shared_ptr<void> hold;
+    const vectors::Batch batch = readBatch(info, 0, hold);
+    table_->check(batch);
+    table_->checkNew(batch);
+    const std::string bytes = vectors::packWrite(batch, table_->dimensions);
+    return Napi::Value(env, makeArrayBuffer(Environment::of(env), blockOf(bytes)));
+  });
+}
+
+Napi::Value VectorTableWrap::packRemoval(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const ReadIds ids(info[0]);
+    return Napi::Value(env, makeArrayBuffer(Environment::of(env), blockOf(vectors::packRemoval(ids.ids))));
+  });
+}
+
+Napi::Value VectorTableWrap::replay(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    auto first = std::make_shared<std::optional<uint64_t>>();
+    VectorOperation::start(
+        Environment::of(env), readUint(info[0]),
+        [table = table_, first, held = holdBytes(info[1])] { *first = vectors::replay(*table, held.bytes); },
+        [first](Environment& environment) -> Napi::Value {
+          const Napi::Env here(environment.env());
+          return *first ? Napi::Value(Napi::Number::New(here, static_cast<double>(**first))) : here.Undefined();
+        });
+    return env.Undefined();
+  });
+}
+
+Napi::Value VectorTableWrap::adopt(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const HeldBytes rows = holdBytes(info[1]);
+    auto* const data = reinterpret_cast<float*>(const_cast<char*>(rows.bytes.data()));
+    auto name = std::make_shared<uint64_t>(0);
+    const HeldBytes alive = info[3].IsUndefined() ? HeldBytes{} : holdBytes(info[3]);
+    auto work = [table = table_, rows, data, name, alive, held = holdBytes(info[2])] {
+      auto unpacked = vectors::unpackSegment(*table, held.bytes, {data, nullptr, rows.hold}, rows.bytes.size());
+      *name = unpacked.segment->name;
+      if (!alive.bytes.empty()) unpacked.alive = vectors::bitsOf(alive.bytes, unpacked.rows);
+      table->adopt(std::move(unpacked.segment), unpacked.rows, std::move(unpacked.alive));
+    };
+    VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work),
+                           [name](Environment& environment) -> Napi::Value {
+                             return Napi::Number::New(environment.env(), static_cast<double>(*name));
+                           });
+    return env.Undefined();
+  });
+}
+
+}  // namespace switchyard::node

@@ -1,0 +1,137 @@
+// A collection in a store: records in the store's log, and files that a checkpoint puts in the place of records. For
+// what is built on a store, a vector index for example; nobody else's business.
+'use strict';
+const { native } = require('../../addon');
+const { ended } = require('./calls');
+
+/** @typedef {import('../../addon/store-calls').StoreHandle} StoreHandle */
+/** @typedef {{ sequence: number, bytes: Uint8Array }} Recorded */
+/** @typedef {{ name: string, path: string, bytes: number }} DataFile */
+/** @typedef {{ sequence: number, buffer: ArrayBuffer, offset: number, bytes: number }} Read */
+
+class Collection {
+  #handle;
+  #number;
+  #durable;
+
+  /**
+   * @param {StoreHandle} handle
+   * @param {number} number
+   * @param {string} name
+   * @param {boolean} durable the store's own
+   */
+  constructor(handle, number, name, durable) {
+    this.#handle = handle;
+    this.#number = number;
+    this.name = name;
+    this.#durable = durable;
+  }
+
+  /**
+   * @template Result
+   * @param {(id: number, handle: StoreHandle, number: number) => void} begin
+   * @param {unknown} [kept]
+   * @returns {Promise<Result>}
+   */
+  #call(begin, kept) {
+    const handle = this.#handle;
+    return ended((id) => begin(id, handle, this.#number), [handle, kept]);
+  }
+
+  /**
+   * Appends a record, in order with all writes of the store. Pieces are in use until it has settled.
+   * @param {Uint8Array[]} pieces one behind the other
+   * @param {{ durable?: boolean }} [options]
+   * @returns {Promise<number>} its sequence; later ones have larger ones
+   */
+  append(pieces, { durable = this.#durable } = {}) {
+    return this.#call((id, handle, number) => native.appendRecord(id, handle, number, pieces, durable), pieces);
+  }
+
+  /**
+   * What there is: the last checkpoint, and the records behind it in order.
+   * @returns {Promise<{ state: object|undefined, files: DataFile[], through: number,
+   *   records: AsyncIterable<Recorded> }>}
+   */
+  async recover() {
+    /** @type {{ state: string, files: DataFile[], through: number }} */
+    const { state, files, through } = await this.#call((id, handle, number) =>
+      native.recoverCollection(id, handle, number),
+    );
+    return { state: state === '' ? undefined : JSON.parse(state), files, through, records: this.#records(through) };
+  }
+
+  /** @param {number} through */
+  async *#records(through) {
+    for (let after = through; ;) {
+      /** @type {Read[]} */
+      const some = await this.#call((id, handle, number) => native.readRecords(id, handle, number, after));
+      if (some.length === 0) return;
+      for (const { sequence, buffer, offset, bytes } of some)
+        yield { sequence, bytes: new Uint8Array(buffer, offset, bytes) };
+      after = some[some.length - 1].sequence;
+    }
+  }
+
+  /**
+   * Writes a file, with checksums, onto the disk. It is a part of the store once a checkpoint names it; one that none
+   * names is gone after the next opening.
+   * @param {string} name another one than those that there are
+   * @param {Iterable<Uint8Array>|AsyncIterable<Uint8Array>} pieces
+   * @returns {Promise<{ path: string, bytes: number }>}
+   */
+  async writeFile(name, pieces) {
+    /** @type {import('../../addon/store-calls').FileWriterHandle} */
+    const writer = await this.#call((id, handle, number) => native.beginFile(id, handle, number, name));
+    for await (const piece of pieces)
+      await this.#call((id, handle) => native.writeToFile(id, handle, writer, piece), piece);
+    return this.#call((id, handle, number) => native.endFile(id, handle, number, name, writer));
+  }
+
+  /**
+   * In one step: from now on a recovery gives these files, this state, and the records behind `through`.
+   * @param {{ state: object, files: string[], through: number }} checkpoint
+   * @returns {Promise<void>}
+   */
+  async checkpoint({ state, files, through }) {
+    const text = JSON.stringify(state);
+    await this.#call((id, handle, number) => native.makeCheckpoint(id, handle, number, through, text, files));
+  }
+
+  /**
+   * A file as memory, which nobody may write to: a write ends the process. It is there until the buffer is collected,
+   * so closing is letting go of it; a checkpoint that does not name the file any more takes nothing away. Its content
+   * is not checked: check() does that.
+   * @param {string} name
+   * @returns {Promise<{ buffer: ArrayBuffer, close: () => void }>}
+   */
+  async mapFile(name) {
+    /** @type {{ buffer: ArrayBuffer, close: () => void }} */
+    const mapped = {
+      buffer: await this.#call((id, handle, number) => native.mapFile(id, handle, number, name)),
+      close: () => {
+        mapped.buffer = new ArrayBuffer(0);
+      },
+    };
+    return mapped;
+  }
+
+  /**
+   * Compares the blocks of 1 MB that hold these bytes with their checksums, each once for as long as the store is open.
+   * @param {string} name
+   * @param {number} offset
+   * @param {number} bytes
+   * @returns {Promise<void>}
+   * @throws {import('../../core').GPUError} (rejects with) ERR_DAMAGED, which names the file and the place
+   */
+  async check(name, offset, bytes) {
+    await this.#call((id, handle, number) => native.checkFile(id, handle, number, name, offset, bytes));
+  }
+
+  /** Removes it with all that it has. */
+  async drop() {
+    await this.#call((id, handle, number) => native.dropCollection(id, handle, number));
+  }
+}
+
+module.exports = { Collection };

@@ -1,0 +1,225 @@
+// What an index consists of, and what its calls do: the table with its segments, writes, searches, what goes on behind
+// them, and its journal where it lies in a store.
+'use strict';
+const { native } = require('../../addon');
+const { GPUError, nowMs, show } = require('../../core');
+const { compileFilter } = require('./filter');
+const { checkIds, checkVectors } = require('./ids');
+const { Journal } = require('./journal');
+const { LedSearch, offLoop } = require('./lead-search');
+const { Maintenance } = require('./maintenance');
+const { readMetadata } = require('./metadata');
+const { kMetrics } = require('./options');
+const { saveIndex } = require('./saved');
+const { Searches } = require('./searches');
+const { Segments } = require('./segments');
+const { Writes } = require('./writes');
+
+/** @typedef {import('../../index').SearchResult} SearchResult */
+/** @typedef {import('../../index').SearchResults} SearchResults */
+/** @typedef {import('./options').Asked} Asked */
+/** @typedef {import('./owner').Owner} Owner */
+/**
+ * @typedef {{ dimensions: number, metric: import('../../index').Metric, dtype: import('../../index').IndexDType }} Kind
+ */
+/** @typedef {{ segmentBytes?: number, scanned?: number }} Limits src/vectors/table.h's */
+/** @typedef {{ collection: import('./journal').Collection, onClosed?: () => void }} Place in a store */
+
+const kSegmentBytes = 16 << 20; // of the segment that takes writes
+const kScanned = 2 << 20; // multiplications that a search does itself, sooner than by a job
+const kPlannedRows = 4096; // a filter over so many is done before another thread would have it
+
+class IndexCore {
+  #table;
+  #segments;
+  #maintenance;
+  #writes;
+  #searches;
+  #journal;
+  #onClosed;
+  #seals = 0;
+
+  /**
+   * @param {Owner} owner
+   * @param {Kind} kind
+   * @param {Limits} limits
+   * @param {Place|undefined} place
+   */
+  constructor(owner, kind, { segmentBytes = kSegmentBytes, scanned = kScanned }, place) {
+    const { dimensions, metric, dtype } = kind;
+    this.kind = Object.freeze({ dimensions, metric, dtype });
+    this.owner = owner;
+    this.#table = new native.VectorTable(dimensions, kMetrics.indexOf(metric), segmentBytes, scanned);
+    this.#segments = new Segments(this.#table, owner, dimensions, dtype);
+    this.#journal = place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric });
+    this.#onClosed = place?.onClosed;
+    this.#searches = new Searches((data, count, asked) => this.#run(data, count, asked), owner.width);
+    this.#writes = new Writes(this.#table, dimensions, this.#journal);
+    this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
+  }
+
+  get size() {
+    return this.#table.size();
+  }
+
+  /** Reads what its collection has. */
+  async recover() {
+    await this.#journal?.recover();
+    this.#maintenance.wake();
+  }
+
+  /** What there is to do behind a load. */
+  wake() {
+    this.#maintenance.wake();
+  }
+
+  /**
+   * A stored segment, behind the others.
+   * @param {Float32Array} rows
+   * @param {Uint8Array} rest
+   */
+  async adopt(rows, rest) {
+    const name = /** @type {number} */ (await offLoop((id) => this.#table.adopt(id, rows, rest)));
+    this.#segments.adopt(name, rows);
+  }
+
+  /**
+   * @param {unknown} ids
+   * @param {unknown} vectors
+   * @param {unknown} options
+   * @param {boolean} replaces
+   */
+  async put(ids, vectors, options, replaces) {
+    await this.#writes.put(ids, vectors, options, replaces);
+    const seals = this.#table.seals();
+    if (seals === this.#seals && !replaces && !this.#journal?.isLong) return;
+    this.#seals = seals;
+    this.#maintenance.wake();
+  }
+
+  /**
+   * @param {unknown} ids
+   * @param {unknown} options
+   */
+  async remove(ids, options) {
+    const count = await this.#writes.remove(ids, options);
+    this.#maintenance.wake();
+    return count;
+  }
+
+  /** @param {unknown} id */
+  has(id) {
+    return this.#table.get(checkIds([id], 'id'), false, false).found[0] === 1;
+  }
+
+  /**
+   * @param {unknown} ids
+   * @returns {{ vectors: import('../../index').Tensor<Float32Array>,
+   *   metadata: (Record<string, unknown>|undefined)[] }}
+   */
+  get(ids) {
+    const list = checkIds(ids);
+    const { dimensions } = this.kind;
+    const { found, vectors, metadata } = this.#table.get(list, true, true);
+    const missing = found.indexOf(0);
+    if (missing >= 0)
+      throw new GPUError('ERR_NOT_FOUND', `ids: ${show(list[missing])}, at ${missing}, is not in the index`);
+    const data = new Float32Array(/** @type {ArrayBuffer} */ (vectors), 0, list.length * dimensions);
+    return {
+      vectors: { data, shape: [list.length, dimensions], dtype: 'float32' },
+      metadata: Array.from({ length: list.length }, (_, i) => readMetadata(metadata?.[i])),
+    };
+  }
+
+  /**
+   * @param {unknown} queries
+   * @param {import('./options').Given} given
+   * @returns {Promise<SearchResult|SearchResults>}
+   */
+  async search(queries, given) {
+    const { data, count, isOne } = checkVectors(queries, this.kind.dimensions, 'queries');
+    const ids = given.ids === undefined ? undefined : checkIds(given.ids, 'options.ids');
+    const asked = { ...given, filter: compileFilter(given.filter), ids };
+    const all = await this.#searches.add({ data, count, asked });
+    if (!isOne) return all;
+    const { explain, ...lists } = all;
+    const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
+    return /** @type {SearchResult} */ (/** @type {unknown} */ (explain ? { ...first, explain } : first));
+  }
+
+  /**
+   * @param {Float32Array} data
+   * @param {number} count
+   * @param {Asked} asked
+   * @returns {Promise<SearchResults>}
+   */
+  async #run(data, count, asked) {
+    const began = nowMs();
+    const { k, isRange, threshold, approximate, filter, ids } = asked;
+    const { dimensions, metric, dtype } = this.kind;
+    const search = new native.VectorSearch(
+      this.#table,
+      data,
+      count,
+      k,
+      isRange,
+      threshold,
+      approximate,
+      dtype !== 'float32',
+      filter,
+      ids,
+    );
+    const led = new LedSearch(search, this.#segments, this.owner, { queries: data, dimensions, metric });
+    const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
+    await led.run(plansLong, asked.job);
+    const { ids: found, scores, vectors, metadata } = search.result(asked.includeVectors, asked.includeMetadata);
+    /** @type {SearchResults} */
+    const results = { ids: found, scores };
+    if (vectors)
+      results.vectors = vectors.map((buffer, i) => {
+        const rows = found[i].length;
+        return { data: new Float32Array(buffer, 0, rows * dimensions), shape: [rows, dimensions], dtype: 'float32' };
+      });
+    if (metadata) results.metadata = metadata.map((texts, i) => found[i].map((_, hit) => readMetadata(texts[hit])));
+    if (asked.explain) results.explain = led.explain(began);
+    return results;
+  }
+
+  stats() {
+    const segments = this.#table.segments().map(({ name, rows, live, isSealed, bytes }) => {
+      const { isCoded, isPlaced } = this.#segments.stateOf(name);
+      return { rows, live, sealed: isSealed, coded: isCoded, placed: isPlaced, bytes };
+    });
+    const memory = { segments: segments.reduce((sum, { bytes }) => sum + bytes, 0), ids: this.#table.mapBytes() };
+    const { problem, merges } = this.#maintenance;
+    return { size: this.size, ...this.kind, segments, memory, merges, ...(problem !== undefined && { problem }) };
+  }
+
+  compact() {
+    return this.#maintenance.compact();
+  }
+
+  /** @param {string} target */
+  async save(target) {
+    const { handle, segments } = this.#table.snapshot();
+    const held = segments.map(({ name, isSealed }) => this.#segments.enter(name, isSealed));
+    try {
+      const { dimensions } = this.kind;
+      const views = segments.map(({ rows }, i) => ({ rows, data: held[i].rows.subarray(0, rows * dimensions) }));
+      await saveIndex(target, this.#table, { handle, segments: views }, this.kind);
+    } finally {
+      for (const each of held) this.#segments.leave(each);
+    }
+  }
+
+  /** Once no call is under way. */
+  async close() {
+    await this.#journal?.settle();
+    await this.#maintenance.end();
+    this.#segments.keep(new Set());
+    this.#onClosed?.();
+    await this.owner.close?.();
+  }
+}
+
+module.exports = { IndexCore };

@@ -1,0 +1,294 @@
+// An index in a store: each write is a record of its log, sealed segments are its files, and a checkpoint says which of
+// them there are, so that opening replays only what lies behind.
+//
+// A write is seen by searches once the store has acknowledged it; one that the store refuses has left nothing. Writes
+// whose ids another one has that is under way wait for that: whether an id is there is decided by what is acknowledged.
+'use strict';
+const { randomBytes } = require('node:crypto');
+const { GPUError, invalid } = require('../../core');
+const { offLoop } = require('./lead-search');
+
+/** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
+/** @typedef {import('../../index').VectorId} Id */
+/** @typedef {import('./segments').Segments} Segments */
+/**
+ * What a store has for an index: docs/store-format.md.
+ * @typedef {object} Collection
+ * @property {(pieces: Uint8Array[], options: { durable?: boolean }) => Promise<number>} append
+ * @property {() => Promise<Recovered>} recover
+ * @property {(name: string, pieces: Iterable<Uint8Array>) => Promise<unknown>} writeFile
+ * @property {(what: { state: State, files: string[], through: number }) => Promise<void>} checkpoint
+ * @property {(name: string) => Mapped | Promise<Mapped>} mapFile
+ * @property {(name: string, offset: number, bytes: number) => Promise<void>} check throws where a file is damaged
+ */
+/** @typedef {{ buffer: ArrayBuffer, close: () => void }} Mapped */
+/**
+ * @typedef {{ state: object|undefined, through: number,
+ *   records: AsyncIterable<{ sequence: number, bytes: Uint8Array }> }} Recovered
+ */
+/** @typedef {{ file: string, rows: number, bytes: number }} Entry `bytes`: behind the rows */
+/**
+ * @typedef {{ format: number, dimensions: number, metric: string, alive: string|null,
+ *   segments: Entry[] }} State
+ */
+
+const kFormat = 1;
+const kLogBytes = 64 << 20; // of records, before a checkpoint is made though no segment is full
+
+// A file that a crash left behind, unnamed by any checkpoint, may have any other name.
+const newName = (/** @type {string} */ kind) => `${kind}-${randomBytes(8).toString('hex')}`;
+/** @param {ArrayBufferView} view */
+const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+
+class Journal {
+  #collection;
+  #table;
+  #segments;
+  #what;
+  /** @type {Map<number, Entry>} of segments by their names */
+  #entries = new Map();
+  /** @type {string|null} */
+  #alive = null;
+  #through = 0;
+  #last = 0; // the last sequence that was applied
+  /** @type {{ sequence: number, first: number }[]} writes that no checkpoint has, and their first rows' numbers */
+  #puts = [];
+  #logged = 0; // bytes of records since the last checkpoint
+  /** @type {Set<Id>} of writes under way */
+  #pending = new Set();
+  /** @type {Promise<unknown>} the last write's beginning */
+  #begun = Promise.resolve();
+  /** @type {Promise<unknown>} the last write's end */
+  #ended = Promise.resolve();
+  #underWay = 0;
+  /** @type {unknown} */
+  #broken;
+
+  /**
+   * @param {Collection} collection
+   * @param {Table} table
+   * @param {Segments} segments
+   * @param {{ dimensions: number, metric: string }} what
+   */
+  constructor(collection, table, segments, what) {
+    this.#collection = collection;
+    this.#table = table;
+    this.#segments = segments;
+    this.#what = what;
+  }
+
+  /** Reads what is there, into a table that has nothing yet. */
+  async recover() {
+    const { state: given, through, records } = await this.#collection.recover();
+    const state = /** @type {State|undefined} */ (given);
+    this.#through = this.#last = through;
+    if (state) await this.#adopt(state);
+    for await (const { sequence, bytes } of records) {
+      /** @type {number|undefined} */
+      const first = await offLoop((id) => this.#table.replay(id, bytes));
+      this.#note(sequence, first, bytes.length);
+    }
+    if (!state) await this.#collection.checkpoint({ state: this.#state([]), files: [], through: this.#through });
+  }
+
+  /** @param {State} state */
+  async #adopt(state) {
+    const { dimensions, metric } = this.#what;
+    if (state.format > kFormat)
+      throw new GPUError('ERR_UNSUPPORTED', `the index has format ${state.format}, of a newer version of switchyard`);
+    if (state.dimensions !== dimensions || state.metric !== metric)
+      throw invalid(
+        `the index in the store has ${state.dimensions} dimensions and the metric '${state.metric}', not ` +
+          `${dimensions} and '${metric}'`,
+        'options',
+      );
+    this.#alive = state.alive;
+    const alive = state.alive === null ? undefined : new Uint8Array(await this.#map(state.alive));
+    let at = 0;
+    for (const entry of state.segments) {
+      const buffer = await this.#map(entry.file);
+      const rows = new Float32Array(buffer, 0, entry.rows * dimensions);
+      const rest = new Uint8Array(buffer, rows.byteLength, entry.bytes);
+      const bits = alive?.subarray(at, (at += Math.ceil(entry.rows / 8)));
+      const name = /** @type {number} */ (await offLoop((id) => this.#table.adopt(id, rows, rest, bits)));
+      this.#segments.adopt(name, rows);
+      this.#entries.set(name, entry);
+    }
+  }
+
+  /**
+   * A file's bytes, which are those that were written.
+   * @param {string} name
+   */
+  async #map(name) {
+    const { buffer } = await this.#collection.mapFile(name);
+    await this.#collection.check(name, 0, buffer.byteLength);
+    return buffer;
+  }
+
+  /**
+   * @param {number} sequence
+   * @param {number|undefined} first number of its rows; undefined: it has none
+   * @param {number} bytes
+   */
+  #note(sequence, first, bytes) {
+    this.#last = sequence;
+    this.#logged += bytes;
+    if (first !== undefined) this.#puts.push({ sequence, first });
+  }
+
+  /**
+   * A write: recorded, then applied.
+   * @template Result
+   * @param {readonly Id[]} ids
+   * @param {boolean|undefined} durable
+   * @param {() => Uint8Array[]} pack its record; throws where it can't be
+   * @param {() => Result|Promise<Result>} apply
+   * @param {(result: Result) => number|undefined} firstOf the number of its first row
+   * @returns {Promise<Result>}
+   */
+  async write(ids, durable, pack, apply, firstOf) {
+    const before = this.#begun;
+    /** @type {() => void} */
+    let onBegun = () => {};
+    this.#begun = new Promise((resolve) => {
+      onBegun = () => resolve(undefined);
+    });
+    /** @type {Promise<Result>} */
+    let end;
+    this.#underWay += 1;
+    try {
+      if (this.#underWay > 1) await before;
+      if (ids.some((id) => this.#pending.has(id))) await this.#ended.catch(() => {});
+      if (this.#broken) throw this.#broken;
+      end = this.#record(ids, durable, pack(), apply, firstOf);
+    } catch (error) {
+      this.#underWay -= 1;
+      throw error;
+    } finally {
+      onBegun();
+    }
+    return end.finally(() => {
+      this.#underWay -= 1;
+    });
+  }
+
+  /**
+   * @template Result
+   * @param {readonly Id[]} ids
+   * @param {boolean|undefined} durable
+   * @param {Uint8Array[]} pieces
+   * @param {() => Result|Promise<Result>} apply
+   * @param {(result: Result) => number|undefined} firstOf
+   * @returns {Promise<Result>}
+   */
+  #record(ids, durable, pieces, apply, firstOf) {
+    for (const id of ids) this.#pending.add(id);
+    const before = this.#ended.catch(() => {});
+    const appended = this.#collection.append(pieces, durable === undefined ? {} : { durable });
+    const end = (async () => {
+      try {
+        const [recorded] = await Promise.allSettled([appended, before]);
+        if (recorded.status === 'rejected') throw recorded.reason;
+        const result = await this.#apply(apply);
+        const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+        this.#note(recorded.value, firstOf(result), bytes);
+        return result;
+      } finally {
+        for (const id of ids) this.#pending.delete(id);
+      }
+    })();
+    this.#ended = end;
+    return end;
+  }
+
+  /**
+   * What is recorded but can't be applied would be there after the next opening alone.
+   * @template Result
+   * @param {() => Result|Promise<Result>} apply
+   */
+  async #apply(apply) {
+    try {
+      return await apply();
+    } catch (error) {
+      this.#broken = new GPUError(
+        'ERR_OUT_OF_MEMORY',
+        'a write was recorded, but there was no memory to apply it: open the index again, it is there then',
+        { cause: error },
+      );
+      throw this.#broken;
+    }
+  }
+
+  /** Whether so much was recorded that a segment is to be sealed though it is not full. */
+  get isLong() {
+    return this.#logged > kLogBytes;
+  }
+
+  /**
+   * @param {Entry[]} segments
+   * @returns {State}
+   */
+  #state(segments) {
+    const { dimensions, metric } = this.#what;
+    return { format: kFormat, dimensions, metric, alive: this.#alive, segments };
+  }
+
+  /** Files for sealed segments that have none, and a checkpoint, if there is anything new. */
+  async checkpoint() {
+    const isNew = this.#table.segments().some(({ name, isSealed }) => isSealed && !this.#entries.has(name));
+    if (!isNew && !this.isLong) return;
+    const { handle, segments } = this.#table.snapshot();
+    // Nothing comes between the snapshot and this.
+    const sealed = segments.flatMap((segment, place) => (segment.isSealed ? [{ ...segment, place }] : []));
+    const open = segments.find(({ isSealed }) => !isSealed);
+    const kept = open ? this.#puts.filter(({ first }) => first >= open.firstNumber) : [];
+    const through = kept.length ? kept[0].sequence - 1 : this.#last;
+    const logged = this.#logged;
+    const alive = sealed.map(({ place }) => new Uint8Array(this.#table.aliveOf(handle, place)));
+    const held = sealed.map(({ name }) => this.#segments.enter(name, true));
+    try {
+      for (const [i, { name, rows, place }] of sealed.entries()) {
+        if (this.#entries.has(name)) continue;
+        this.#entries.set(name, await this.#writeSegment(handle, place, rows, held[i].rows));
+      }
+    } finally {
+      for (const each of held) this.#segments.leave(each);
+    }
+    const entries = sealed.map(({ name }) => /** @type {Entry} */ (this.#entries.get(name)));
+    this.#alive = alive.length ? newName('alive') : null;
+    if (this.#alive !== null) await this.#collection.writeFile(this.#alive, alive);
+    const files = entries.map(({ file }) => file);
+    if (this.#alive !== null) files.push(this.#alive);
+    await this.#collection.checkpoint({ state: this.#state(entries), files, through });
+    this.#through = through;
+    this.#puts = this.#puts.filter(({ sequence }) => sequence > through);
+    this.#logged -= logged;
+    const names = new Set(sealed.map(({ name }) => name));
+    for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
+  }
+
+  /**
+   * @param {import('../../addon/vector-calls').VectorSnapshot} handle
+   * @param {number} place
+   * @param {number} rows
+   * @param {Float32Array} memory
+   * @returns {Promise<Entry>}
+   */
+  async #writeSegment(handle, place, rows, memory) {
+    /** @type {import('../../addon/vector-calls').PackedSegment} */
+    const packed = await offLoop((id) => this.#table.packSegment(id, handle, place));
+    const file = newName('segment');
+    const rest = new Uint8Array(packed.bytes);
+    await this.#collection.writeFile(file, [bytesOf(memory.subarray(0, rows * this.#what.dimensions)), rest]);
+    return { file, rows, bytes: rest.length };
+  }
+
+  /** Resolves when every write has ended. */
+  async settle() {
+    await this.#begun;
+    await this.#ended.catch(() => {});
+  }
+}
+
+module.exports = { Journal, bytesOf };

@@ -1,0 +1,151 @@
+// Leads a search of the addon's: has each segment that it needs searched by a job, and hands the answers back, until the
+// answer is proven.
+'use strict';
+const { nextId, track } = require('../../call');
+const { nowMs, GPUError } = require('../../core');
+
+/** @typedef {import('../../addon/vector-calls').NativeVectorSearch} Search */
+/** @typedef {import('../../addon/vector-calls').VectorNeed} Need */
+/** @typedef {import('../../index').JobOptions} JobOptions */
+/** @typedef {import('../../index').SearchExplanation} Explanation */
+/** @typedef {import('./segments').Segments} Segments */
+/** @typedef {import('./segments').Held} Held */
+/** @typedef {import('./owner').Owner} Owner */
+
+// Multiplications that take less than a hop to another thread and back.
+const kAtOnce = 2 ** 17;
+
+/**
+ * Runs something of the addon's on a thread of the pool.
+ * @template Result
+ * @param {(id: number) => void} start
+ * @returns {Promise<Result>}
+ */
+function offLoop(start) {
+  const id = nextId();
+  start(id);
+  return track(id, undefined, undefined, (/** @type {Result} */ value) => value);
+}
+
+/**
+ * The options of a job that begins now, of a call that has taken some time already.
+ * @param {JobOptions} options
+ * @param {number} began
+ * @returns {JobOptions}
+ */
+function rest({ timeout, ...others }, began) {
+  const { signal } = others;
+  if (signal?.aborted)
+    throw new GPUError('ERR_CANCELED', 'the search was canceled by its signal', { cause: signal.reason });
+  if (timeout === undefined || timeout === Infinity) return { ...others, ...(timeout && { timeout }) };
+  const left = timeout - (nowMs() - began);
+  if (left <= 0) throw new GPUError('ERR_TIMEOUT', `the search did not end within ${timeout} ms`);
+  return { ...others, timeout: left };
+}
+
+class LedSearch {
+  #search;
+  #segments;
+  #owner;
+  #queries;
+  #dimensions;
+  #metric;
+  /** @type {Held[]} */
+  #held = [];
+  /** @type {{ name: number, rows: number, allowed: number, isSealed: boolean }[]} */
+  #parts = [];
+  /** @type {Set<string>[]} of each part which contexts searched it */
+  #contexts = [];
+  #jobMs = 0;
+
+  /**
+   * @param {Search} search
+   * @param {Segments} segments
+   * @param {Owner} owner
+   * @param {{ queries: Float32Array, dimensions: number, metric: string }} what
+   */
+  constructor(search, segments, owner, { queries, dimensions, metric }) {
+    this.#search = search;
+    this.#segments = segments;
+    this.#owner = owner;
+    this.#queries = queries;
+    this.#dimensions = dimensions;
+    this.#metric = metric;
+    this.#parts = search.parts();
+    this.#held = this.#parts.map(({ name, isSealed }) => segments.enter(name, isSealed));
+    this.#contexts = this.#parts.map(() => new Set());
+  }
+
+  /**
+   * @param {boolean} plansOffLoop whether to plan takes long
+   * @param {JobOptions} options
+   */
+  async run(plansOffLoop, options) {
+    const began = nowMs();
+    try {
+      if (plansOffLoop) await offLoop((id) => this.#search.plan(id));
+      else this.#search.plan(0);
+      let needs;
+      do {
+        needs = this.#search.needs();
+        const job = rest(options, began);
+        const answers = needs.length ? await Promise.all(needs.map((need) => this.#answer(need, job))) : [];
+        if (this.#search.work() <= kAtOnce) this.#search.advance(0, answers);
+        else await offLoop((id) => this.#search.advance(id, answers));
+        needs = this.#search.needs();
+      } while (needs.length);
+    } finally {
+      for (const held of this.#held.splice(0)) this.#segments.leave(held);
+    }
+  }
+
+  /**
+   * @param {Need} need
+   * @param {JobOptions} options
+   * @returns {Promise<unknown[]>}
+   */
+  async #answer({ part, k, byRows, queries: wanted }, options) {
+    const { rows } = this.#parts[part];
+    const d = this.#dimensions;
+    const all = wanted.length * d === this.#queries.length;
+    const data = all ? this.#queries : new Float32Array(wanted.length * d);
+    if (!all) wanted.forEach((query, i) => data.set(this.#queries.subarray(query * d, (query + 1) * d), i * d));
+    const { base, scales } = this.#segments.inputsOf(this.#held[part], rows, byRows);
+    const mask = this.#search.mask(part);
+    const began = nowMs();
+    const { outputs, contextId } = await this.#owner.run(
+      {
+        type: 'similarity-search',
+        inputs: {
+          queries: { data, shape: [wanted.length, d], dtype: 'float32' },
+          base,
+          ...(scales !== undefined && { scales }),
+          ...(mask && { mask }),
+        },
+        params: { k, metric: this.#metric, precision: 'high' },
+      },
+      options,
+    );
+    this.#jobMs = Math.max(this.#jobMs, nowMs() - began);
+    this.#contexts[part].add(contextId);
+    return [outputs.scores.data, outputs.indices.data, outputs.bound?.data];
+  }
+
+  /**
+   * @param {number} began
+   * @returns {Explanation}
+   */
+  explain(began) {
+    const segments = this.#search.parts().map((part, i) => ({
+      rows: part.rows,
+      allowed: part.allowed,
+      scanned: part.isScanned,
+      rounds: part.rounds,
+      candidates: part.candidates,
+      contexts: [...this.#contexts[i]],
+    }));
+    return { segments, jobMs: this.#jobMs, totalMs: nowMs() - began };
+  }
+}
+
+module.exports = { LedSearch, offLoop };

@@ -1,0 +1,95 @@
+// What an index runs on: a context, or a manager. The two differ in how a job is run and where sealed segments stay.
+'use strict';
+const { setImmediate } = require('node:timers');
+const { insideOf, GPUClusterManager } = require('../../cluster');
+const { GPUError } = require('../../core');
+
+/** @typedef {import('../../context').GPUContext} GPUContext */
+/** @typedef {import('../../index').Tensor} Tensor */
+/** @typedef {import('../../index').RunResult} RunResult */
+/** @typedef {{ input: unknown, release: () => void }} Placed an input of jobs that stays on a device */
+/**
+ * @typedef {object} Owner
+ * @property {boolean} isContext
+ * @property {() => void} checkOpen throws ERR_CLOSED
+ * @property {(workload: object, options: import('../../index').JobOptions) => Promise<RunResult>} run
+ * @property {() => boolean} places whether place() makes jobs quicker than memory of this process
+ * @property {(tensor: Tensor) => Promise<Placed>} place
+ * @property {() => number} width how many searches keep its contexts busy
+ * @property {(() => Promise<void>)|undefined} close of what was opened for the index alone
+ */
+
+const kAhead = 2; // of a context: one computes while the next one is made ready
+const kTurnBytes = 2 << 20; // copied by the event loop at once
+
+/**
+ * @param {GPUContext} context
+ * @param {boolean} isOwn whether it was opened for the index
+ * @returns {Owner}
+ */
+function contextOwner(context, isOwn) {
+  return {
+    isContext: true,
+    checkOpen() {
+      if (context.closed) throw new GPUError('ERR_CLOSED', `the context ${context.id} is closed`);
+    },
+    run: (workload, { signal, timeout }) => context.run(workload, { signal, timeout }),
+    places: () => context.contextType !== 'cpu',
+    async place(tensor) {
+      const input = await context.upload(tensor);
+      return { input, release: () => input.release() };
+    },
+    width: () => kAhead,
+    close: isOwn ? () => context.close() : undefined,
+  };
+}
+
+/**
+ * @param {import('../../cluster').GPUClusterManager} manager
+ * @returns {Owner}
+ */
+function managerOwner(manager) {
+  const { checkOpen, contexts } = insideOf(manager);
+  return {
+    isContext: false,
+    checkOpen,
+    run: (workload, options) => manager.executeWorkload(workload, options),
+    // In a process that is alone on its processors jobs use memory where it lies.
+    places: () => manager.role !== 'lone' || contexts().some(({ contextType }) => contextType !== 'cpu'),
+    async place(tensor) {
+      const shared = manager.sharedTensor(tensor.shape, tensor.dtype);
+      try {
+        const from = tensor.data;
+        const step = kTurnBytes / from.BYTES_PER_ELEMENT;
+        for (let at = 0; at < from.length; at += step) {
+          /** @type {{ set: (from: ArrayLike<number>, at: number) => void }} */ (shared.data).set(
+            from.subarray(at, at + step),
+            at,
+          );
+          await new Promise((resolve) => {
+            setImmediate(resolve);
+          });
+        }
+        shared.seal();
+      } catch (error) {
+        shared.release();
+        throw error;
+      }
+      return { input: shared, release: () => shared.release() };
+    },
+    width: () => kAhead * Math.max(1, contexts().filter(({ isActive }) => isActive).length),
+    close: undefined,
+  };
+}
+
+/**
+ * @param {object} of a manager or a context
+ * @param {boolean} [isOwn]
+ * @returns {Owner}
+ */
+function ownerOf(of, isOwn = false) {
+  if (of instanceof GPUClusterManager) return managerOwner(of);
+  return contextOwner(/** @type {GPUContext} */ (of), isOwn);
+}
+
+module.exports = { ownerOf };

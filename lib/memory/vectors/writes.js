@@ -1,0 +1,115 @@
+// Writes of an index: checked, in the order of calls, and by way of a journal where there is one.
+'use strict';
+const { invalid } = require('../../core');
+const { checkIds, checkVectors } = require('./ids');
+const { bytesOf } = require('./journal');
+const { checkMetadata } = require('./metadata');
+const { checkObject, checkFlag } = require('./options');
+const { offLoop } = require('./lead-search');
+
+/** @typedef {import('../../index').VectorId} Id */
+/** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
+/**
+ * `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
+ * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],
+ *   write: (id: number) => number, firstOf: (result: number) => number|undefined }} Write
+ */
+
+const kOfWrite = new Set(['metadata', 'durable']);
+const kOfRemove = new Set(['durable']);
+const kAtOnceBytes = 1 << 20; // of rows that a call writes inside of itself
+const kAtOnceIds = 4096;
+
+class Writes {
+  #table;
+  #journal;
+  #dimensions;
+  /** @type {Promise<unknown>|undefined} the last write that goes on */
+  #last;
+
+  /**
+   * @param {Table} table
+   * @param {number} dimensions
+   * @param {import('./journal').Journal|undefined} journal
+   */
+  constructor(table, dimensions, journal) {
+    this.#table = table;
+    this.#dimensions = dimensions;
+    this.#journal = journal;
+  }
+
+  /**
+   * @param {unknown} ids
+   * @param {unknown} vectors
+   * @param {unknown} options
+   * @param {boolean} replaces
+   */
+  async put(ids, vectors, options, replaces) {
+    const given = checkObject(options, kOfWrite, replaces ? 'upsert()' : 'add()');
+    const durable = this.#checkDurable(given);
+    const list = checkIds(ids);
+    const { data, count } = checkVectors(vectors, this.#dimensions, 'vectors');
+    if (count !== list.length)
+      throw invalid(`vectors has ${count} rows for ${list.length} ids: there must be one for each`, 'vectors');
+    const metadata = checkMetadata(given.metadata, count);
+    const table = this.#table;
+    await this.#commit({
+      ids: list,
+      durable,
+      isSmall: data.byteLength <= kAtOnceBytes && count <= kAtOnceIds,
+      pack: () => [new Uint8Array(table.packWrite(list, data, metadata, replaces)), bytesOf(data)],
+      write: (id) => table.append(id, list, data, metadata, replaces),
+      firstOf: (first) => first,
+    });
+  }
+
+  /**
+   * @param {unknown} ids
+   * @param {unknown} options
+   */
+  async remove(ids, options) {
+    const durable = this.#checkDurable(checkObject(options, kOfRemove, 'remove()'));
+    const list = checkIds(ids);
+    const table = this.#table;
+    return this.#commit({
+      ids: list,
+      durable,
+      isSmall: list.length <= kAtOnceIds,
+      pack: () => [new Uint8Array(table.packRemoval(list))],
+      write: (id) => table.remove(id, list),
+      firstOf: () => undefined,
+    });
+  }
+
+  /** @param {Record<string, unknown>} given */
+  #checkDurable({ durable }) {
+    if (checkFlag(durable, 'durable') && !this.#journal)
+      throw invalid('durable is true, but the index has no store: createIndex({ store, name })', 'options.durable');
+    return /** @type {boolean|undefined} */ (durable);
+  }
+
+  /**
+   * @param {Write} what
+   * @returns {Promise<number>}
+   */
+  async #commit({ ids, durable, isSmall, pack, write, firstOf }) {
+    const apply = () =>
+      isSmall ? write(0) : /** @type {Promise<number>} */ (offLoop(/** @type {(id: number) => void} */ (write)));
+    if (ids.length === 0) return 0;
+    if (this.#journal) return this.#journal.write(ids, durable, pack, apply, firstOf);
+    if (isSmall && !this.#last) return apply();
+    const before = this.#last;
+    const mine = (async () => {
+      await before?.catch(() => {});
+      return apply();
+    })();
+    this.#last = mine;
+    try {
+      return await mine;
+    } finally {
+      if (this.#last === mine) this.#last = undefined;
+    }
+  }
+}
+
+module.exports = { Writes };

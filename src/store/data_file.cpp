@@ -1,0 +1,113 @@
+#include "store/data_file.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace switchyard::store {
+namespace {
+
+constexpr uint64_t kSyncBytes = 16 << 20;  // so that the last sync has little to wait for, and others' syncs, too
+
+uint64_t blocksOf(uint64_t contentBytes) { return (contentBytes + kBlockBytes - 1) / kBlockBytes; }
+
+}  // namespace
+
+DataWriter::DataWriter(Files& files, const std::string& folder, uint64_t id)
+    : path_(folder + "/" + dataName(id)), id_(id), salt_(freshSalt()), file_(files.open(path_, Files::Open::Create)) {
+  block_.reserve(kBlockBytes);
+}
+
+void DataWriter::closeBlock() {
+  checks_.push_back(checksum(block_, seedAt(salt_, written_)));
+  file_->write(written_, block_);
+  written_ += block_.size();
+  block_.clear();
+  if (written_ - synced_ < kSyncBytes) return;
+  file_->sync();
+  synced_ = written_;
+}
+
+void DataWriter::append(Bytes bytes) {
+  content_ += bytes.size();
+  while (!bytes.empty()) {
+    const Bytes piece = bytes.first(std::min<size_t>(bytes.size(), kBlockBytes - block_.size()));
+    block_.insert(block_.end(), piece.begin(), piece.end());
+    bytes = bytes.subspan(piece.size());
+    if (block_.size() == kBlockBytes) closeBlock();
+  }
+}
+
+void DataWriter::finish() {
+  if (!block_.empty()) closeBlock();
+  std::vector<std::byte> end(padded(content_) - content_);
+  const size_t padding = end.size(), listBytes = checks_.size() * sizeof(uint64_t);
+  DataFooter footer{.file = id_, .salt = salt_, .contentBytes = content_};
+  footer.checksCheck = checksum(asBytes(checks_.data(), listBytes), salt_);
+  sealBlock(footer, footer.salt);
+  end.resize(padding + listBytes + sizeof footer);
+  if (listBytes) std::memcpy(end.data() + padding, checks_.data(), listBytes);
+  std::memcpy(end.data() + padding + listBytes, &footer, sizeof footer);
+  file_->write(content_, end);
+  file_->sync();
+}
+
+std::shared_ptr<DataFile> DataFile::open(Files& files, const std::string& folder, uint64_t id) {
+  const std::string path = folder + "/" + dataName(id);
+  auto opened = files.open(path, Files::Open::Read);
+  if (!opened) return nullptr;
+  std::shared_ptr<DataFile> data(new DataFile(std::move(opened), path));
+  DataFooter& footer = data->footer_;
+  data->end_ = data->file_->size();
+  const uint64_t at = data->end_ - std::min<uint64_t>(data->end_, sizeof footer);
+  const bool isRead = readAll(*data->file_, at, {reinterpret_cast<std::byte*>(&footer), sizeof footer});
+  if (!isRead || footer.magic != kDataEndMagic || !isWhole(footer, footer.salt) || footer.file != id ||
+      footer.version != kVersion || footer.blockBytes != kBlockBytes)
+    throw damaged(path, at, "the end of the file is not what was written");
+  data->checks_.resize(blocksOf(footer.contentBytes));
+  const uint64_t listAt = padded(footer.contentBytes), listBytes = data->checks_.size() * sizeof(uint64_t);
+  if (listAt + listBytes != at ||
+      !readAll(*data->file_, listAt, {reinterpret_cast<std::byte*>(data->checks_.data()), listBytes}) ||
+      checksum(asBytes(data->checks_.data(), listBytes), footer.salt) != footer.checksCheck)
+    throw damaged(path, listAt, "the list of its checksums is not what was written");
+  data->isChecked_ = std::make_unique<std::atomic<bool>[]>(data->checks_.size());
+  return data;
+}
+
+bool DataFile::isBlockWhole(uint64_t block) const {
+  const uint64_t from = block * kBlockBytes;
+  std::vector<std::byte> bytes(std::min(kBlockBytes, footer_.contentBytes - from));
+  return readAll(*file_, from, bytes) && checksum(bytes, seedAt(footer_.salt, from)) == checks_[block];
+}
+
+void DataFile::check(uint64_t offset, uint64_t bytes) {
+  if (offset > footer_.contentBytes || bytes > footer_.contentBytes - offset)
+    throw Error(Code::InvalidArgument, "bytes " + std::to_string(offset) + " to " + std::to_string(offset + bytes) +
+                                           " of a file of " + std::to_string(footer_.contentBytes));
+  for (uint64_t block = offset / kBlockBytes; block < blocksOf(offset + bytes); ++block) {
+    if (isChecked_[block]) continue;
+    if (!isBlockWhole(block))
+      throw damaged(path_, block * kBlockBytes, "the content from there on is not what was written");
+    isChecked_[block] = true;
+  }
+}
+
+void DataFile::verify(std::vector<LogFile::Problem>& problems) const {
+  for (uint64_t block = 0; block < checks_.size(); ++block)
+    if (!isBlockWhole(block))
+      problems.push_back({path_, block * kBlockBytes, "the content from there on is not what was written"});
+  std::vector<std::byte> padding(padded(footer_.contentBytes) - footer_.contentBytes);
+  const bool isRead = readAll(*file_, footer_.contentBytes, padding);
+  if (!isRead || std::any_of(padding.begin(), padding.end(), [](std::byte byte) { return byte != std::byte{0}; }))
+    problems.push_back({path_, footer_.contentBytes, "zeros behind the content are not what was written"});
+  std::vector<uint64_t> checks(checks_.size());
+  const uint64_t listBytes = checks.size() * sizeof(uint64_t);
+  if (!readAll(*file_, padded(footer_.contentBytes), {reinterpret_cast<std::byte*>(checks.data()), listBytes}) ||
+      checks != checks_)
+    problems.push_back({path_, padded(footer_.contentBytes), "the list of its checksums is not what was written"});
+  DataFooter footer;
+  if (!readAll(*file_, end_ - sizeof footer, {reinterpret_cast<std::byte*>(&footer), sizeof footer}) ||
+      std::memcmp(&footer, &footer_, sizeof footer) != 0)
+    problems.push_back({path_, end_ - sizeof footer, "the end of the file is not what was written"});
+}
+
+}  // namespace switchyard::store

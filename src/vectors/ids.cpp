@@ -1,0 +1,88 @@
+// Hashes are XXH3's with a seed of this process, so that nobody can choose ids that collide.
+#include "vectors/ids.h"
+
+#include <bit>
+#include <random>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace switchyard::vectors {
+namespace {
+
+constexpr uint64_t kNumberBit = uint64_t{1} << 63;
+
+uint64_t seed() {
+  static const uint64_t value = [] {
+    std::random_device random;
+    return uint64_t{random()} << 32 | random();
+  }();
+  return value;
+}
+
+}  // namespace
+
+Id Id::of(int64_t number) { return {true, number, {}, XXH3_64bits_withSeed(&number, sizeof number, seed() + 1)}; }
+
+Id Id::of(std::string_view text) { return {false, 0, text, XXH3_64bits_withSeed(text.data(), text.size(), seed())}; }
+
+std::string shown(const Id& id) { return id.isNumber ? std::to_string(id.number) : "'" + std::string(id.text) + "'"; }
+
+KeptId keepId(Arena& arena, const Id& id) {
+  if (id.isNumber) return static_cast<uint64_t>(id.number) | kNumberBit;  // safe integers: bits 62 and 63 are equal
+  return reinterpret_cast<uint64_t>(arena.keep(id.text));
+}
+
+Id idOf(KeptId kept) {
+  if (!(kept & kNumberBit)) return {false, 0, textAt(reinterpret_cast<const char*>(kept)), 0};
+  return {true, static_cast<int64_t>(kept << 1) >> 1, {}, 0};
+}
+
+bool isSame(KeptId kept, const Id& id) {
+  const Id found = idOf(kept);
+  return found.isNumber == id.isNumber && found.number == id.number && found.text == id.text;
+}
+
+void IdMap::reserve(size_t ids) {
+  const size_t wanted = std::bit_ceil((size_ + ids) * 3 / 2 + 16);
+  if (wanted <= entries_.size()) return;
+  std::vector<Entry> grown(wanted);
+  std::swap(grown, entries_);
+  for (const Entry& entry : grown)
+    if (entry.number != kNone) put(entry.hash, entry.number);
+}
+
+void IdMap::insert(uint64_t hash, uint64_t number) {
+  reserve(1);
+  put(hash, number);
+  ++size_;
+}
+
+void IdMap::put(uint64_t hash, uint64_t number) {
+  size_t at = hash & mask();
+  while (entries_[at].number != kNone) at = (at + 1) & mask();
+  entries_[at] = {hash, number};
+}
+
+size_t IdMap::placeOf(uint64_t hash, uint64_t number) const {
+  size_t at = hash & mask();
+  while (entries_[at].number != number) at = (at + 1) & mask();
+  return at;
+}
+
+void IdMap::replace(uint64_t hash, uint64_t number, uint64_t by) { entries_[placeOf(hash, number)].number = by; }
+
+// What comes behind moves up where its own place allows it, so that no search ends at the hole.
+void IdMap::erase(uint64_t hash, uint64_t number) {
+  size_t hole = placeOf(hash, number);
+  for (size_t at = (hole + 1) & mask(); entries_[at].number != kNone; at = (at + 1) & mask()) {
+    const size_t home = entries_[at].hash & mask();
+    if (((at - home) & mask()) < ((at - hole) & mask())) continue;
+    entries_[hole] = entries_[at];
+    hole = at;
+  }
+  entries_[hole].number = kNone;
+  --size_;
+}
+
+}  // namespace switchyard::vectors

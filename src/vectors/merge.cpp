@@ -1,0 +1,119 @@
+// Segments are merged with their neighbours only, so that rows stay in the order of their insertion. What dies while a
+// merge is filled is marked in the new segment as it is committed.
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "error.h"
+#include "vectors/table.h"
+
+namespace switchyard::vectors {
+namespace {
+
+// Merged by itself: 1 GB of rows at most, so that a merge needs no more than that beside what is there.
+constexpr size_t kMergedElements = size_t{1} << 28;
+constexpr size_t kLeast = 4;  // segments, of which none is larger than a third of all
+
+}  // namespace
+
+void Table::seal() {
+  std::lock_guard writing(writing_);
+  std::lock_guard lock(mutex_);
+  if (!slots_.empty()) seal(slots_.back());
+}
+
+bool Table::mayMerge(size_t first, size_t count, bool all) const {
+  size_t sum = 0, largest = 0, dead = 0;
+  for (size_t i = first; i < first + count; ++i) {
+    if (!slots_[i].isSealed) return false;
+    sum += slots_[i].live;
+    largest = std::max(largest, slots_[i].live);
+    dead += slots_[i].rows - slots_[i].live;
+  }
+  if (count > 1 && sum * dimensions > kMergedElements) return false;
+  if (all) return count > 1 || dead > 0;
+  return count == 1 ? dead * 3 > slots_[first].rows : count >= kLeast && largest * 3 <= sum;
+}
+
+std::shared_ptr<Merge> Table::beginMerge(bool all) {
+  std::lock_guard lock(mutex_);
+  if (merging_) return nullptr;
+  for (size_t first = 0; first < slots_.size(); ++first) {
+    for (size_t count = slots_.size() - first; count > 0; --count) {
+      if (!mayMerge(first, count, all)) continue;
+      auto merge = std::make_shared<Merge>();
+      for (size_t i = first; i < first + count; ++i) merge->from.push_back(slots_[i].view());
+      merging_ = true;
+      return merge;
+    }
+  }
+  return nullptr;
+}
+
+void Table::fill(Merge& merge) const {
+  size_t rows = 0;
+  bool hasColumns = false;
+  for (const View& view : merge.from) {
+    rows += view.live;
+    hasColumns = hasColumns || view.segment->hasColumns();
+  }
+  if (rows == 0) return;
+  std::vector<uint64_t> numbers;
+  numbers.reserve(rows);
+  for (const View& view : merge.from)
+    view.alive->forEach([&](size_t row) { numbers.push_back(view.segment->number(row)); });
+  uint64_t name;
+  RowMemory memory = allocateRows(rows, dimensions);
+  {
+    std::lock_guard lock(mutex_);
+    name = nextName_++;
+  }
+  auto into = std::make_shared<Segment>(name, dimensions, rows, numbers.front(), std::move(memory));
+  size_t to = 0;
+  for (const View& view : merge.from) {
+    view.alive->forEach([&](size_t row) {
+      const Segment& from = *view.segment;
+      into->put(to++, from.row(row), from.squares(row), from.id(row), from.metadata(row));
+      merge.squares.add(from.squares(row));
+    });
+  }
+  if (numbers.back() - numbers.front() + 1 != rows) into->setNumbers(std::move(numbers));
+  if (hasColumns) into->columns(rows);
+  merge.into = std::move(into);
+}
+
+void Table::commit(const Merge& merge) {
+  std::lock_guard lock(mutex_);
+  merging_ = false;
+  const auto first = std::find_if(slots_.begin(), slots_.end(),
+                                  [&](const Slot& slot) { return slot.segment == merge.from.front().segment; });
+  const auto end = first + static_cast<ptrdiff_t>(merge.from.size());
+  Slot slot;
+  if (merge.into) {
+    const size_t rows = merge.into->capacity;
+    slot = {.segment = merge.into, .rows = rows, .live = rows, .alive = std::make_shared<Bits>(Bits::all(rows))};
+    slot.isSealed = true;
+    slot.squares = merge.squares;
+  }
+  size_t to = 0;
+  for (size_t v = 0; v < merge.from.size(); ++v) {
+    const Bits &was = *merge.from[v].alive, &is = *(first + static_cast<ptrdiff_t>(v))->alive;
+    for (size_t w = 0; w < was.wordCount(); ++w) {
+      for (uint64_t died = was.words()[w] & ~is.words()[w]; died; died &= died - 1) {
+        const uint64_t before = (uint64_t{1} << std::countr_zero(died)) - 1;
+        slot.alive->remove(to + static_cast<size_t>(std::popcount(was.words()[w] & before)));
+        --slot.live;
+      }
+      to += static_cast<size_t>(std::popcount(was.words()[w]));
+    }
+  }
+  const auto at = slots_.erase(first, end);
+  if (merge.into) slots_.insert(at, std::move(slot));
+}
+
+void Table::abandon() {
+  std::lock_guard lock(mutex_);
+  merging_ = false;
+}
+
+}  // namespace switchyard::vectors

@@ -1,0 +1,263 @@
+// What a write takes long for (copies, memory) is done before the lock that readers need is taken.
+#include "vectors/table.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <utility>
+
+#include "error.h"
+
+namespace switchyard::vectors {
+namespace {
+
+constexpr size_t kMostGrowingRows = 65536;
+constexpr size_t kMostElements = size_t{1} << 31;  // of a segment
+constexpr const char* kIdsArgument = "ids";
+
+[[noreturn]] void refuse(const std::string& what, const char* argument) {
+  throw Error(Code::InvalidArgument, what, {.argument = argument});
+}
+
+void checkUnique(const std::vector<Id>& ids) {
+  IdMap seen;
+  seen.reserve(ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const uint64_t first = seen.find(ids[i].hash, [&](uint64_t at) { return ids[at] == ids[i]; });
+    if (first != IdMap::kNone)
+      refuse("ids: " + shown(ids[i]) + " stands in the call twice, at " + std::to_string(first) + " and " +
+                 std::to_string(i),
+             kIdsArgument);
+    seen.insert(ids[i].hash, i);
+  }
+}
+
+}  // namespace
+
+View Table::Slot::view() const { return {segment, rows, live, alive, squares, isSealed}; }
+
+Bits& Table::Slot::own() {
+  if (alive.use_count() > 1)
+    alive = std::make_shared<Bits>(*alive);
+  else
+    std::atomic_thread_fence(std::memory_order_acquire);
+  return *alive;
+}
+
+Table::Table(uint32_t dimensions, Metric metric, Limits limits)
+    : dimensions(dimensions),
+      metric(metric),
+      limits(limits),
+      growingRows_(std::clamp<size_t>(limits.segmentBytes / (dimensions * sizeof(float)), 64, kMostGrowingRows)) {}
+
+size_t Table::size() const {
+  std::lock_guard lock(mutex_);
+  return size_;
+}
+
+uint64_t Table::seals() const {
+  std::lock_guard lock(mutex_);
+  return seals_;
+}
+
+size_t Table::mapBytes() const {
+  std::lock_guard lock(mutex_);
+  return ids_.bytes();
+}
+
+size_t Table::mostRows() const { return std::min<size_t>(kMostElements / dimensions, (size_t{1} << 31) - 64); }
+
+std::vector<double> Table::check(const Batch& batch) const {
+  checkUnique(batch.ids);
+  std::vector<double> squares(batch.ids.size());
+  for (size_t i = 0; i < squares.size(); ++i) {
+    squares[i] = squaresOf(batch.vectors.data() + i * dimensions, dimensions);
+    if (std::isfinite(squares[i])) continue;
+    const float* const row = batch.vectors.data() + i * dimensions;
+    const auto isBad = [](float x) { return !std::isfinite(x); };
+    const auto at = static_cast<size_t>(std::find_if(row, row + dimensions, isBad) - row);
+    refuse("vectors: row " + std::to_string(i) + " has " + (std::isnan(row[at]) ? "NaN" : "an infinity") + " at " +
+               std::to_string(at) + ", but vectors must be finite",
+           "vectors");
+  }
+  return squares;
+}
+
+// ---- where rows are
+
+size_t Table::slotOf(uint64_t number) const {
+  const auto after = std::upper_bound(slots_.begin(), slots_.end(), number, [](uint64_t wanted, const Slot& slot) {
+    return wanted < slot.segment->firstNumber;
+  });
+  return static_cast<size_t>(after - slots_.begin()) - 1;
+}
+
+uint64_t Table::numberOf(const Id& id) const {
+  return ids_.find(id.hash, [&](uint64_t number) {
+    const Slot& slot = slots_[slotOf(number)];
+    return isSame(slot.segment->keptId(slot.segment->find(number, slot.rows)), id);
+  });
+}
+
+std::vector<Place> Table::find(std::span<const Id> ids) const {
+  std::vector<Place> places(ids.size());
+  std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const uint64_t number = numberOf(ids[i]);
+    if (number == IdMap::kNone) continue;
+    const Slot& slot = slots_[slotOf(number)];
+    places[i] = {slot.segment, slot.segment->find(number, slot.rows)};
+  }
+  return places;
+}
+
+std::vector<View> Table::snapshot(const std::vector<Id>* ids, std::vector<Bits>* chosen) const {
+  std::lock_guard lock(mutex_);
+  std::vector<View> views;
+  views.reserve(slots_.size());
+  for (const Slot& slot : slots_) views.push_back(slot.view());
+  if (!ids) return views;
+  for (const View& view : views) chosen->emplace_back(view.rows);
+  for (const Id& id : *ids) {
+    const uint64_t number = numberOf(id);
+    if (number == IdMap::kNone) continue;
+    const size_t slot = slotOf(number);
+    (*chosen)[slot].add(slots_[slot].segment->find(number, slots_[slot].rows));
+  }
+  return views;
+}
+
+// ---- writes
+
+std::shared_ptr<Segment> Table::makeSegment(size_t capacity, uint64_t firstNumber, RowMemory memory) {
+  if (!memory.data) memory = allocateRows(capacity, dimensions);
+  std::lock_guard lock(mutex_);
+  return std::make_shared<Segment>(nextName_++, dimensions, capacity, firstNumber, std::move(memory));
+}
+
+// Where `rows` more go: behind those of the last segment if they fit, else into new ones.
+std::vector<Table::Part> Table::place(size_t rows) {
+  uint64_t number;
+  {
+    std::lock_guard lock(mutex_);
+    number = next_;
+    if (!slots_.empty() && !slots_.back().isSealed && slots_.back().segment->capacity - slots_.back().rows >= rows)
+      return {{slots_.back().segment, slots_.back().rows, rows, false}};
+  }
+  std::vector<Part> parts;
+  while (rows > 0) {
+    const size_t some = std::min(rows, mostRows());
+    parts.push_back({makeSegment(std::max(some, growingRows_), number), 0, some, true});
+    number += some;
+    rows -= some;
+  }
+  return parts;
+}
+
+std::vector<uint64_t> Table::numbersOf(const Batch& batch) const {
+  std::vector<uint64_t> numbers(batch.ids.size());
+  std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = numberOf(batch.ids[i]);
+    if (numbers[i] != IdMap::kNone && !batch.replaces)
+      refuse("ids: " + shown(batch.ids[i]) + ", at " + std::to_string(i) +
+                 ", is in the index already: upsert() replaces it",
+             kIdsArgument);
+  }
+  return numbers;
+}
+
+uint64_t Table::append(const Batch& batch, const std::vector<double>& squares) {
+  std::lock_guard writing(writing_);
+  const std::vector<uint64_t> replaced = numbersOf(batch);
+  if (batch.ids.empty()) return next_;
+  const std::vector<Part> parts = place(batch.ids.size());
+  size_t from = 0;
+  for (const Part& part : parts)
+    for (size_t i = 0; i < part.rows; ++i, ++from)
+      part.segment->put(part.at + i, batch.vectors.data() + from * dimensions, squares[from], batch.ids[from],
+                        batch.metadata.empty() ? std::string_view{} : batch.metadata[from]);
+  std::vector<Slot> slots;
+  for (const Part& part : parts)
+    if (part.isNew) slots.push_back({.segment = part.segment, .alive = std::make_shared<Bits>(part.segment->capacity)});
+
+  std::lock_guard lock(mutex_);
+  slots_.reserve(slots_.size() + slots.size());
+  ids_.reserve(batch.ids.size());
+  if (slots.empty()) slots_.back().own();
+  for (uint64_t number : replaced)
+    if (number != IdMap::kNone) slots_[slotOf(number)].own();
+  // Nothing below fails.
+  if (!slots.empty() && !slots_.empty()) seal(slots_.back());
+  for (Slot& slot : slots) slots_.push_back(std::move(slot));
+  const uint64_t first = next_;
+  from = 0;
+  for (size_t p = 0; p < parts.size(); ++p) {
+    Slot& slot = slots_[slots_.size() - parts.size() + p];
+    for (size_t i = 0; i < parts[p].rows; ++i, ++from, ++next_) {
+      slot.squares.add(squares[from]);
+      if (replaced[from] == IdMap::kNone) {
+        ids_.insert(batch.ids[from].hash, next_);
+        ++size_;
+      } else {
+        ids_.replace(batch.ids[from].hash, replaced[from], next_);
+        kill(replaced[from]);
+      }
+    }
+    slot.own().addRange(slot.rows, slot.rows + parts[p].rows);
+    slot.rows += parts[p].rows;
+    slot.live += parts[p].rows;
+    if (slot.rows == slot.segment->capacity || p + 1 < parts.size()) seal(slot);
+  }
+  return first;
+}
+
+void Table::seal(Slot& slot) {
+  if (!std::exchange(slot.isSealed, true)) ++seals_;
+}
+
+void Table::kill(uint64_t number) {
+  Slot& slot = slots_[slotOf(number)];
+  slot.own().remove(slot.segment->find(number, slot.rows));
+  --slot.live;
+}
+
+size_t Table::remove(std::span<const Id> ids) {
+  std::lock_guard writing(writing_);
+  std::lock_guard lock(mutex_);
+  size_t removed = 0;
+  for (const Id& id : ids)  // what may fail, first
+    if (const uint64_t number = numberOf(id); number != IdMap::kNone) slots_[slotOf(number)].own();
+  for (const Id& id : ids) {
+    const uint64_t number = numberOf(id);
+    if (number == IdMap::kNone) continue;
+    kill(number);
+    ids_.erase(id.hash, number);
+    --size_;
+    ++removed;
+  }
+  return removed;
+}
+
+void Table::adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive) {
+  std::lock_guard writing(writing_);
+  std::lock_guard lock(mutex_);
+  Slot slot{.segment = std::move(segment), .rows = rows, .alive = std::make_shared<Bits>(std::move(alive))};
+  slot.isSealed = true;
+  slot.live = slot.alive->count();
+  ids_.reserve(slot.live);
+  if (!slots_.empty()) seal(slots_.back());
+  slots_.push_back(slot);
+  Slot& added = slots_.back();
+  for (size_t i = 0; i < rows; ++i) added.squares.add(added.segment->squares(i));
+  slot.alive->forEach([&](size_t row) {
+    const Id bare = slot.segment->id(row);
+    const Id id = bare.isNumber ? Id::of(bare.number) : Id::of(bare.text);
+    if (numberOf(id) != IdMap::kNone) refuse("a stored index has the id " + shown(id) + " twice", "path");
+    ids_.insert(id.hash, slot.segment->number(row));
+  });
+  size_ += slot.live;
+  if (rows) next_ = added.segment->number(rows - 1) + 1;
+}
+
+}  // namespace switchyard::vectors

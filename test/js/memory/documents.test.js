@@ -1,0 +1,419 @@
+// createMemory(): documents remembered, found, replaced and forgotten, on an index and a store of few lines whose
+// process may end at any write.
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const fc = require('fast-check');
+const gpu = require('../../..');
+const { makeMemory } = require('../../../lib/memory/documents/create-memory');
+const { Cutter } = require('../../../lib/memory/documents/cutter');
+const { makeDisk, FakeIndex, FakeStore } = require('../../support/memory-fakes');
+const { makeModel, writeModel, temporaryFolder } = require('../../support/text/models');
+
+const kPositions = 32;
+let context, root, model, reranker, other;
+
+beforeAll(async () => {
+  root = temporaryFolder();
+  context = await gpu.createContext({ device: 'cpu' });
+  const pooling = { pooling_mode_mean_tokens: true };
+  const load = (name, ...of) => context.loadModel(writeModel(path.join(root, name), ...of), { precision: 'float32' });
+  const sentence = { max_seq_length: kPositions, do_lower_case: false };
+  model = await load('encoder', makeModel('bert', { positions: 64 }), { pooling, sentence });
+  other = await load('other', makeModel('bert', { positions: 64, seed: 9 }), { pooling, sentence });
+  reranker = await load('reranker', makeModel('bert', { positions: 64, head: true }));
+});
+afterAll(async () => {
+  await Promise.all([model, other, reranker].map((each) => each.close()));
+  await context.close();
+  fs.rmSync(root, { recursive: true });
+});
+
+/** A memory of a process that has this disk. */
+function open(options = {}, disk = makeDisk()) {
+  const opened = [];
+  const kept = (each) => (opened.push(each), each);
+  const maker = {
+    isContext: true,
+    timeout: Infinity,
+    defaultModel: 'none',
+    loadModel: async (source) => {
+      throw new Error(`nothing is loaded here: ${source}`);
+    },
+    createIndex: async (given) => kept(new FakeIndex(given.store ? disk : makeDisk(), given)),
+    openStore: async () => kept(new FakeStore(disk)),
+  };
+  return makeMemory(maker, { model, path: root, chunk: { tokens: 8, overlap: 2 }, ...options }).then((memory) =>
+    Object.assign(memory, { opened }),
+  );
+}
+
+const kText = 'You may copy the work. You may sell it. There is no warranty at all. The licence ends with a breach.';
+const lines = (count, word = 'copy') =>
+  Array.from({ length: count }, (_, i) => `The ${word} of the work is ${i}.`).join(' ');
+const passagesOf = (disk, id) => [...disk.rows.keys()].filter((key) => key.slice(0, key.lastIndexOf('#')) === id);
+
+test('a document is found by a passage, with its place', async () => {
+  const memory = await open();
+  const { ids, passages } = await memory.remember({ id: 'mit', text: kText, metadata: { kind: 'licence' } });
+  expect([ids, passages]).toEqual([['mit'], [expect.any(Number)]]);
+  const found = await memory.recall('You may sell it.', { k: 2 });
+  expect(found).toHaveLength(2);
+  for (const { id, text, start, end, metadata, score } of found) {
+    expect([id, metadata]).toEqual(['mit', { kind: 'licence' }]);
+    expect(kText.slice(start, end)).toBe(text);
+    expect(Math.abs(score)).toBeLessThanOrEqual(1 + 1e-6);
+  }
+  expect(found[0].score).toBeGreaterThanOrEqual(found[1].score);
+  await memory.close();
+});
+
+test('scores are the cosines of the passages embedded by themselves', async () => {
+  const memory = await open();
+  await memory.remember(kText);
+  const found = await memory.recall('the warranty', { k: 100 });
+  const { embeddings } = await model.embed(['the warranty', ...found.map(({ text }) => text)]);
+  const [, d] = embeddings.shape;
+  const row = (i) => [...embeddings.data.subarray(i * d, (i + 1) * d)];
+  const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+  found.forEach(({ score }, i) => {
+    const [a, b] = [row(0), row(i + 1)];
+    expect(score).toBeCloseTo(dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)), 4);
+  });
+  await memory.close();
+});
+
+test('passages fit the model, and cover the document', async () => {
+  const memory = await open({ chunk: {} });
+  const text = `${lines(40)}\n\n${'unbreakable'.repeat(300)} 😀${'😀'.repeat(200)} ${'words without an end '.repeat(50)}`;
+  await memory.remember({ id: 'long', text });
+  const found = await memory.recall('x', { k: 10_000 });
+  const { truncated, tokens } = await model.embed(found.map((each) => each.text));
+  expect(truncated.some(Boolean)).toBe(false);
+  expect(Math.max(...tokens)).toBeLessThanOrEqual(kPositions);
+  const covered = new Uint8Array(text.length);
+  for (const { start, end } of found) covered.fill(1, start, end);
+  expect([...text].filter((each, i) => !covered[i] && each.trim() && i < text.length && text[i].trim())).toEqual([]);
+  await memory.close();
+});
+
+test('it is all there for the next process', async () => {
+  const disk = makeDisk();
+  const first = await open({}, disk);
+  await first.remember([
+    { id: 'a', text: lines(5) },
+    { id: 'b', text: kText },
+  ]);
+  const before = await first.recall('warranty', { k: 4 });
+  await first.close();
+  expect(first.opened.every(({ closed }) => closed)).toBe(true);
+  const second = await open({}, disk);
+  expect(await second.recall('warranty', { k: 4 })).toEqual(before);
+  expect(await second.stats()).toMatchObject({
+    documents: 2,
+    passages: disk.rows.size,
+    chunk: { tokens: 8, overlap: 2 },
+  });
+  await second.close();
+});
+
+test('a document of the same id is replaced, whether it is longer or shorter', async () => {
+  const disk = makeDisk();
+  const memory = await open({}, disk);
+  for (const count of [10, 3, 12, 1]) {
+    const text = lines(count);
+    const { passages } = await memory.remember({ id: 'a', text, metadata: { count } });
+    expect(passagesOf(disk, 'a')).toHaveLength(passages[0]);
+    for (const each of await memory.recall('the copy', { k: 100 })) {
+      expect(each.metadata).toEqual({ count });
+      expect(text.slice(each.start, each.end)).toBe(each.text);
+    }
+  }
+  expect(await memory.stats()).toMatchObject({ documents: 1 });
+  await memory.remember({ id: 'a', text: ' \n' });
+  expect(disk.rows.size).toBe(0);
+  expect(await memory.recall('the copy')).toEqual([]);
+  expect(await memory.stats()).toMatchObject({ documents: 0, passages: 0 });
+  expect([...disk.puts.keys()]).toEqual(['memory/memory/about']);
+  await memory.close();
+});
+
+test('the same text is remembered once', async () => {
+  const memory = await open();
+  const { ids } = await memory.remember([kText, kText, lines(2)]);
+  expect(ids).toHaveLength(2);
+  expect((await memory.remember(kText)).ids).toEqual([ids[0]]);
+  expect((await memory.stats()).documents).toBe(2);
+  await memory.close();
+});
+
+test('documents are forgotten by their ids or by a filter', async () => {
+  const disk = makeDisk();
+  const memory = await open({}, disk);
+  const documents = [1, 2, 3, 4, 5].map((year) => ({ id: `d${year}`, text: lines(year), metadata: { year } }));
+  await memory.remember(documents, { metadata: { kind: 'x' } });
+  expect(await memory.forget({ ids: ['d1', 'd1', 'unknown'] })).toBe(1);
+  expect(await memory.forget({ filter: { year: { $gte: 4 } } })).toBe(2);
+  expect((await memory.stats()).documents).toBe(2);
+  const left = new Set((await memory.recall('copy', { k: 100 })).map(({ id }) => id));
+  expect([...left].sort()).toEqual(['d2', 'd3']);
+  expect(await memory.forget({ filter: { kind: 'x' } })).toBe(2);
+  expect([disk.rows.size, await memory.forget({ filter: { kind: 'x' } })]).toEqual([0, 0]);
+  await memory.close();
+});
+
+test('a filter sees the fields of documents', async () => {
+  const memory = await open();
+  await memory.remember([
+    { id: 'a', text: lines(3), metadata: { lang: 'en' } },
+    { id: 'b', text: lines(3), metadata: { lang: 'de' } },
+  ]);
+  const found = await memory.recall('copy', { k: 50, filter: { lang: 'de' } });
+  expect(new Set(found.map(({ id }) => id))).toEqual(new Set(['b']));
+  await memory.close();
+});
+
+test('the cross-encoder decides the order, and gives the scores', async () => {
+  const memory = await open({ reranker });
+  await memory.remember([
+    { id: 'a', text: lines(12) },
+    { id: 'b', text: kText },
+  ]);
+  const found = await memory.recall('the work', { k: 3, rerank: 8 });
+  const plain = await memory.recall('the work', { k: 8, rerank: false });
+  const ranked = await reranker.rerank(
+    'the work',
+    plain.map(({ text }) => text),
+    { topK: 3 },
+  );
+  expect(found).toEqual(ranked.map(({ index, score }) => ({ ...plain[index], score })));
+  expect(await memory.recall('the work', { k: 3 })).toHaveLength(3);
+  await memory.close();
+});
+
+test('half of a character is kept as it is', async () => {
+  const memory = await open();
+  const text = 'A lone \ud800 one, and \udc00 one.';
+  await memory.remember({ id: 'a', text });
+  for (const each of await memory.recall('one', { k: 9 })) expect(text.slice(each.start, each.end)).toBe(each.text);
+  await memory.close();
+});
+
+test('of two calls the later one has the last word, whatever takes how long', async () => {
+  const disk = makeDisk();
+  const memory = await open({}, disk);
+  const calls = [lines(200), lines(3), lines(60), lines(2)].map((text) => memory.remember({ id: 'a', text }));
+  const gone = memory.forget({ filter: { none: 1 } }).catch(() => {});
+  const last = memory.remember({ id: 'b', text: kText });
+  await Promise.all([...calls, gone, last]);
+  expect(passagesOf(disk, 'a')).toHaveLength((await calls[3]).passages[0]);
+  const late = memory.remember({ id: 'c', text: lines(100) });
+  const forgotten = memory.forget({ ids: ['c'] });
+  await late;
+  expect([await forgotten, passagesOf(disk, 'c')]).toEqual([1, []]);
+  await memory.close();
+});
+
+describe('a process that ends at any write', () => {
+  /** What there is of each document: one of the texts that were given for it, whole. */
+  async function expectWhole(memory, texts) {
+    const found = await memory.recall('copy', { k: 10_000 });
+    const byId = new Map();
+    for (const each of found) byId.set(each.id, [...(byId.get(each.id) ?? []), each]);
+    for (const [id, passages] of byId) {
+      const version = passages[0].metadata.version;
+      const text = texts.get(id)[version];
+      const covered = new Uint8Array(text.length);
+      for (const { start, end, text: passage, metadata } of passages) {
+        expect([metadata.version, passage]).toEqual([version, text.slice(start, end)]);
+        covered.fill(1, start, end);
+      }
+      expect([...covered].filter((bit, i) => !bit && text[i].trim())).toEqual([]);
+    }
+  }
+
+  test('leaves every document as it was before or after', async () => {
+    const step = fc.record({ id: fc.constantFrom('a', 'b'), count: fc.integer({ min: 1, max: 9 }) });
+    const steps = fc.array(fc.array(step, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(steps, fc.nat(20), async (calls, dieAt) => {
+        const disk = { ...makeDisk(), dieAt: dieAt + 1 }; // it has opened its store
+        const texts = new Map();
+        const acknowledged = new Map();
+        const memory = await open({}, disk);
+        for (const call of calls) {
+          const documents = [...new Map(call.map((each) => [each.id, each])).values()].map(({ id, count }) => {
+            const versions = texts.get(id) ?? texts.set(id, []).get(id);
+            versions.push(lines(count));
+            return { id, text: versions.at(-1), metadata: { version: versions.length - 1 } };
+          });
+          const isDone = await memory.remember(documents).then(
+            () => true,
+            () => false,
+          );
+          if (isDone) for (const { id, metadata } of documents) acknowledged.set(id, metadata.version);
+        }
+        disk.dieAt = Infinity;
+        const next = await open({}, disk);
+        await expectWhole(next, texts);
+        const found = await next.recall('copy', { k: 10_000 });
+        for (const [id, version] of acknowledged)
+          expect(found.find((each) => each.id === id).metadata.version).toBeGreaterThanOrEqual(version);
+        expect([...disk.puts.keys()]).toEqual(['memory/memory/about']);
+      }),
+      { seed: 5, numRuns: 60 },
+    );
+  }, 60_000);
+
+  test('has left something to be put right in some of them', async () => {
+    const disk = makeDisk();
+    const memory = await open({}, disk);
+    await memory.remember({ id: 'a', text: lines(9) });
+    disk.dieAt = disk.writes + 2; // the note, and the new passages
+    await expect(memory.remember({ id: 'a', text: lines(2) })).rejects.toThrow('has ended');
+    expect(passagesOf(disk, 'a').length).toBeGreaterThan(3);
+    disk.dieAt = Infinity;
+    const next = await open({}, disk);
+    expect(new Set((await next.recall('copy', { k: 99 })).map(({ end }) => end <= lines(2).length))).toEqual(
+      new Set([true]),
+    );
+  });
+});
+
+test('a removal that fails leaves nothing that is found, and is made good by the next write', async () => {
+  const disk = makeDisk();
+  const memory = await open({}, disk);
+  await memory.remember({ id: 'a', text: lines(9) });
+  const shown = async (text) => {
+    const found = await memory.recall('copy', { k: 99 });
+    expect(found.every(({ start, end, text: passage }) => text.slice(start, end) === passage)).toBe(true);
+    expect((await memory.stats()).passages).toBe(found.length);
+  };
+  disk.dieAt = disk.writes + 2; // the note, and the new passages
+  await expect(memory.remember({ id: 'a', text: lines(3, 'sale') })).rejects.toThrow('has ended');
+  disk.dieAt = Infinity;
+  await shown(lines(3, 'sale'));
+  expect(passagesOf(disk, 'a').length).toBeGreaterThan(3);
+  await memory.remember({ id: 'a', text: lines(1, 'term') });
+  await shown(lines(1, 'term'));
+  expect(passagesOf(disk, 'a')).toHaveLength(1);
+  await memory.close();
+});
+
+describe('is refused:', () => {
+  test.each([
+    [5, /createMemory\(\)'s options is 5/],
+    [{ modle: 'x' }, /unknown option of createMemory\(\) 'modle' \(did you mean 'model'/],
+    [{ model: 5 }, /model is 5, but must be a TextModel/],
+    [{ path: 5 }, /path is 5/],
+    [{ path: 'a', store: {} }, /only one of them/],
+    [{ path: undefined, store: 5 }, /store is 5, but must be a Store/],
+    [{ name: 'a/b' }, /name is 'a\/b'/],
+    [{ chunk: 5 }, /chunk is 5/],
+    [{ chunk: { token: 5 } }, /unknown field of chunk 'token'/],
+    [{ chunk: { tokens: 4 } }, /chunk.tokens is 4, but must be from 8 to 30: the model takes 32, 2 of them/],
+    [{ chunk: { tokens: 31 } }, /chunk.tokens is 31/],
+    [{ chunk: { tokens: 10, overlap: 6 } }, /chunk.overlap is 6, but must be at most half of the 10/],
+  ])('%j', async (options, message) => {
+    const given = typeof options === 'object' ? open(options) : makeMemory({}, options);
+    await expect(given).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('models of the wrong kind', async () => {
+    await expect(open({ model: reranker })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+    await expect(open({ reranker: model })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  });
+
+  test('another model than the store was made with', async () => {
+    const disk = makeDisk();
+    await (await open({}, disk)).close();
+    await expect(open({ model: other }, disk)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(/was made with the model/),
+    });
+    await expect(open({ dtype: 'int8' }, disk)).rejects.toThrow(/was made with the dtype 'float32'/);
+    await (await open({ model: other, name: 'two' }, disk)).close();
+    disk.puts.set('memory/memory/about', Buffer.from('{"format":2}'));
+    await expect(open({}, disk)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  });
+
+  test('documents, queries and filters that are none', async () => {
+    const memory = await open();
+    const refused = async (call, message) =>
+      expect(call).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringMatching(message) });
+    await refused(memory.remember(5), /documents is 5/);
+    await refused(memory.remember(['a', null]), /documents\[1\] is null/);
+    await refused(memory.remember([{ id: 'a' }]), /documents\[0\].text is undefined/);
+    await refused(memory.remember({ id: 5, text: '' }), /documents.id is 5, but must be a string: '5'/);
+    await refused(memory.remember({ id: '', text: '' }), /must not be empty/);
+    await refused(memory.remember({ id: '\ud800', text: '' }), /half of a character/);
+    await refused(memory.remember({ id: 'é'.repeat(251), text: '' }), /takes 502 bytes, but may take at most 500/);
+    await refused(memory.remember({ text: '', meta: 1 }), /unknown field of a document 'meta'/);
+    await refused(memory.remember({ text: '', metadata: [] }), /metadata is \[\]/);
+    await refused(
+      memory.remember({ text: '', metadata: { x: 'x'.repeat(9000) } }),
+      /9008 bytes as JSON, but can have 8192/,
+    );
+    await refused(memory.remember({ text: '', metadata: { x: 1n } }), /is no JSON: .*BigInt/);
+    await refused(memory.remember({ text: '', metadata: { '@x': 1 } }), /'@x'.*are our own/);
+    await refused(
+      memory.remember([1, 2].map(() => ({ id: 'a', text: '' }))),
+      /has the id 'a', but so has documents\[0\]/,
+    );
+    await refused(memory.remember('a', { metdata: {} }), /unknown option of remember\(\) 'metdata'/);
+    await refused(memory.recall(5), /query is 5/);
+    await refused(memory.recall('a', { k: 0 }), /k is 0/);
+    await refused(memory.recall('a', { rerank: true }), /has no reranker/);
+    await refused(memory.recall('a', { rerank: 2 }), /rerank is 2.*from k, 5/);
+    await refused(memory.forget(), /is given undefined/);
+    await refused(memory.forget({}), /both left out/);
+    await refused(memory.forget({ ids: [], filter: {} }), /both given/);
+    await refused(memory.forget({ ids: [5] }), /ids\[0\] is 5/);
+    await memory.close();
+    await memory.close();
+    for (const call of [memory.remember('a'), memory.recall('a'), memory.forget({ ids: [] }), memory.stats()])
+      await expect(call).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    expect(memory.closed).toBe(true);
+  });
+
+  test('a call whose signal is aborted, of which nothing is written', async () => {
+    const disk = makeDisk();
+    const memory = await open({}, disk);
+    const stop = new AbortController();
+    const call = memory.remember({ id: 'a', text: lines(300) }, { signal: stop.signal });
+    stop.abort();
+    await expect(call).rejects.toMatchObject({ code: 'ERR_CANCELED' });
+    expect(disk.rows.size).toBe(0);
+    await expect(memory.recall('a', { signal: stop.signal })).rejects.toMatchObject({ code: 'ERR_CANCELED' });
+    await memory.close();
+  });
+});
+
+test('what a passage by itself has more of than within its text is cut again', async () => {
+  // Each text of more than four letters has more tokens by itself than the model takes.
+  const embedded = [];
+  const encoder = {
+    maxLength: 20,
+    dimensions: 1,
+    prompts: {},
+    count: async () => [2],
+    tokenize: async ([text]) => ({ offsets: [0, 1], spans: Int32Array.of(0, text.length) }),
+    embed: async (texts) => {
+      embedded.push(...texts);
+      const data = Float32Array.from(texts, ({ length }) => length);
+      return { embeddings: { data, shape: [texts.length, 1] }, truncated: texts.map(({ length }) => length > 4) };
+    },
+  };
+  const cutter = await Cutter.of(encoder, {}, undefined);
+  const [{ places, vectors }] = await cutter.embed(['abcdefghijk'], () => ({}));
+  expect(places).toEqual([
+    { start: 0, end: 3 },
+    { start: 3, end: 6 },
+    { start: 6, end: 9 },
+    { start: 9, end: 11 },
+  ]);
+  expect([...vectors]).toEqual([3, 3, 3, 2]);
+});

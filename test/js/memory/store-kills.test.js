@@ -1,0 +1,67 @@
+// A process that writes durably is killed at random moments: nothing that was acknowledged is lost, nothing is corrupt,
+// and each recovery says what it found.
+'use strict';
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { setTimeout } = require('node:timers/promises');
+const { once } = require('node:events');
+const gpu = require('../../..');
+const { childProgram } = require('../../support/paths');
+const { rounds } = require('../../support/rounds');
+const { valueOf } = require('../../support/store-values');
+
+let folder;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'switchyard-kills-'));
+});
+afterEach(() => fs.rmSync(folder, { recursive: true }));
+
+/** Runs the child until it has acknowledged something and a random while has passed; gives what it acknowledged. */
+async function killAtRandom(at, from) {
+  const child = spawn(process.execPath, [childProgram('memory/store-writes.js'), at, String(from)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  await once(child.stdout, 'data');
+  await setTimeout(Math.random() * 150);
+  child.kill('SIGKILL');
+  const [, signal] = await once(child, 'close');
+  expect(signal).toBe('SIGKILL');
+  return text.split('\n').slice(0, -1).map(Number);
+}
+
+test(
+  'nothing that was acknowledged is lost',
+  async () => {
+    const at = path.join(folder, 'store');
+    const acknowledged = new Set();
+    let next = 0;
+    for (let kill = 0; kill < rounds(10, 100); ++kill) {
+      for (const i of await killAtRandom(at, next)) acknowledged.add(i);
+      next = Math.max(...acknowledged) + 100; // those that nobody was told of may be there, too
+      const store = await gpu.openStore(at);
+      expect(store.stats().recovery.problems).toEqual([]);
+      expect(store.stats().recovery).toMatchObject({ wasClosed: false, records: expect.any(Number) });
+      expect(store.stats().recovery.records).toBeGreaterThan(0);
+      expect(await store.verify()).toMatchObject({ ok: true });
+      const keys = new Set(await store.list({ limit: 100_000 }));
+      for (const i of acknowledged) {
+        if (i % 5 === 4) {
+          // the put of that key may have come after
+          if (keys.has(`k${i - 2}`)) expect(await store.get(`k${i - 2}`)).toEqual(valueOf(i - 2));
+        } else if (i % 5 !== 2) {
+          expect(await store.get(`k${i}`)).toEqual(valueOf(i));
+        }
+      }
+      for (const key of keys) expect(await store.get(key)).toEqual(valueOf(Number(key.slice(1))));
+      await store.close();
+    }
+    expect(acknowledged.size).toBeGreaterThan(100);
+  },
+  rounds(60_000, 540_000),
+);

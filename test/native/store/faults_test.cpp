@@ -1,0 +1,147 @@
+// Files that fail: each operation in turn, a disk that is full, a disk that can't be read.
+#include <map>
+
+#include "store_fixture.h"
+
+namespace switchyard::store::test {
+namespace {
+
+using Model = std::map<std::string, std::string>;
+
+// What a program does; false: nothing failed. What was acknowledged is in the model, and so is, with all that it may
+// have been before, what failed.
+struct Outcome {
+  Model kept;
+  std::map<std::string, std::vector<std::string>> maybe;
+  int failures = 0;
+};
+
+void put(Opened& opened, Outcome& outcome, const std::string& key, const std::string& value) {
+  if (opened.put(key, value).error) {
+    ++outcome.failures;
+    outcome.maybe[key].push_back(value);
+  } else {
+    outcome.kept[key] = value;
+    outcome.maybe.erase(key);
+  }
+}
+
+void expectKept(const Opened& opened, const Outcome& outcome, uint64_t at) {
+  for (const auto& [key, value] : outcome.kept) {
+    const auto found = opened.get(key);
+    const auto maybe = outcome.maybe.find(key);
+    const bool mayDiffer = maybe != outcome.maybe.end() && found &&
+                           std::find(maybe->second.begin(), maybe->second.end(), *found) != maybe->second.end();
+    EXPECT_TRUE(mayDiffer || found == value) << "operation " << at << ", " << key;
+  }
+}
+
+void program(Opened& opened, Outcome& outcome) {
+  for (int round = 0; round < 3; ++round)
+    for (int i = 0; i < 12; ++i)
+      put(opened, outcome, "k" + std::to_string(i), std::to_string(round) + std::string(2000, 'x'));
+}
+
+// One operation fails. Nothing that was acknowledged is lost, in this process, after a power cut, and after reopening.
+TEST(StoreFaults, EachOperationInTurn) {
+  std::mt19937_64 random(5);
+  uint64_t total = 0;
+  {
+    auto files = emptyDisk();
+    Outcome outcome;
+    Opened opened(*files);
+    program(opened, outcome);
+    opened.store->close();
+    EXPECT_EQ(outcome.failures, 0);
+    total = files->operations();
+  }
+  ASSERT_GT(total, 150u);
+  int failures = 0;
+  for (uint64_t at = 2; at <= total; ++at) {
+    auto files = emptyDisk();
+    Outcome outcome;
+    files->failAt(at);
+    try {
+      Opened opened(*files);
+      program(opened, outcome);
+      files->mend();
+      expectKept(opened, outcome, at);
+      opened.store->close();
+    } catch (const Error&) {
+      ++failures;
+    }
+    files->mend();
+    failures += outcome.failures;
+    auto cut = files->afterPowerCut(random);
+    for (FaultyFiles* disk : {files.get(), cut.get()}) {
+      Opened again(*disk);
+      expectKept(again, outcome, at);
+      EXPECT_FALSE(again.put("after", "all").error);
+      again.store->close();
+    }
+  }
+  EXPECT_GT(failures, 50);
+}
+
+// What a failed sync left in memory alone is not believed: the store takes no more writes, and a reopening writes what
+// it finds once more, so that a power cut after it takes nothing away.
+TEST(StoreFaults, AFailedSyncEndsTheWriting) {
+  std::mt19937_64 random(6);
+  for (int round = 0; round < 20; ++round) {
+    auto files = emptyDisk();
+    {
+      Opened opened(*files, {.fileBytes = 1 << 20});
+      opened.put("a", "1");
+      files->failAt(files->operations() + 2);  // behind the write
+      EXPECT_EQ(codeOf(opened.put("a", "2")), Code::Internal);
+      files->mend();
+      EXPECT_EQ(codeOf(opened.put("a", "3")), Code::Closed);
+      EXPECT_EQ(opened.get("a"), "1");
+      EXPECT_FALSE(opened.store->stats().failure.empty());
+      opened.store->close();
+    }
+    std::optional<std::string> found;
+    {
+      Opened opened(*files);
+      found = opened.get("a");
+      EXPECT_FALSE(opened.put("b", "x").error);
+    }
+    files = files->afterPowerCut(random);
+    Opened opened(*files);
+    EXPECT_EQ(opened.get("a"), found);
+    EXPECT_EQ(opened.get("b"), "x");
+  }
+}
+
+TEST(StoreFaults, AFullDisk) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  for (int i = 0; i < 20; ++i) opened.put("k" + std::to_string(i), std::string(1000, 'x'));
+  for (int round = 0; round < 3; ++round) {
+    files->failAt(files->operations() + 1, FaultyFiles::Fails::Room);
+    EXPECT_EQ(codeOf(opened.put("more", "y")), Code::OutOfMemory);
+    EXPECT_EQ(codeOf(opened.put("large", std::string(30'000, 'y'))), Code::OutOfMemory);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(opened.get("k" + std::to_string(i)), std::string(1000, 'x'));
+    files->mend();
+    EXPECT_FALSE(opened.put("more", "z").error);
+    EXPECT_EQ(opened.get("more"), "z");
+    EXPECT_EQ(opened.get("large"), std::nullopt);
+  }
+  opened.store->close();
+  EXPECT_EQ(Opened(*files).get("more"), "z");
+}
+
+TEST(StoreFaults, ReadsThatFail) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  for (int i = 0; i < 40; ++i) opened.put("k" + std::to_string(i), std::string(1000, 'x'));
+  files->failAt(files->operations() + 1, FaultyFiles::Fails::Reads);
+  EXPECT_EQ(codeOf([&] { opened.get("k1"); }), Code::Internal);
+  for (int i = 0; i < 40; ++i) EXPECT_FALSE(opened.put("k" + std::to_string(i), "new").error);
+  files->mend();
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(opened.get("k" + std::to_string(i)), "new");
+  EXPECT_TRUE(opened.store->verify().problems.empty());
+}
+
+}  // namespace
+}  // namespace switchyard::store::test

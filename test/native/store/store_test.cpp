@@ -1,0 +1,255 @@
+// What a store gives back of what it was given: objects, their time, collections, snapshots, and its size on the disk.
+#include <map>
+#include <random>
+
+#include "store_fixture.h"
+
+namespace switchyard::store::test {
+namespace {
+
+TEST(Store, KeepsObjectsOverReopenings) {
+  auto files = emptyDisk();
+  {
+    Opened opened(*files);
+    EXPECT_FALSE(opened.put("a", "one").existed);
+    EXPECT_TRUE(opened.put("a", "two").existed);
+    EXPECT_FALSE(opened.put("b", "").error);
+    opened.put("c", std::string(40'000, 'x'));  // more than a file should have
+    EXPECT_TRUE(opened.remove("b").existed);
+    EXPECT_FALSE(opened.remove("nothing").existed);
+    EXPECT_EQ(opened.get("a"), "two");
+    opened.store->close();
+  }
+  Opened opened(*files);
+  EXPECT_TRUE(opened.store->stats().recovery.wasClosed);
+  EXPECT_EQ(opened.get("a"), "two");
+  EXPECT_EQ(opened.get("b"), std::nullopt);
+  EXPECT_EQ(opened.get("c"), std::string(40'000, 'x'));
+  EXPECT_EQ(opened.store->list("", "", 10), (std::vector<std::string>{"a", "c"}));
+}
+
+TEST(Store, ListsByPrefixInPages) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  for (int i = 0; i < 30; ++i) opened.put("k" + std::to_string(i), "v");
+  opened.put("j", "v"), opened.put("l", "v");
+  std::vector<std::string> all, page;
+  while (!(page = opened.store->list("k", all.empty() ? "" : all.back(), 7)).empty())
+    all.insert(all.end(), page.begin(), page.end());
+  EXPECT_EQ(all.size(), 30u);
+  EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+}
+
+TEST(Store, ManyWritesAreOneSync) {
+  auto files = emptyDisk();
+  Opened opened(*files, {.fileBytes = 1 << 20});
+  opened.put("first", "");
+  const auto before = opened.store->stats();
+  std::vector<std::shared_ptr<Answer>> answers;
+  for (int i = 0; i < 64; ++i) answers.push_back(opened.post(Kind::Put, "k" + std::to_string(i), "value"));
+  opened.work();
+  for (const auto& answer : answers) EXPECT_TRUE(answer->isWell());
+  EXPECT_EQ(opened.store->stats().syncs - before.syncs, 1u);
+}
+
+// The time that is over says so after a reopening, too, and does not let an older value come back, whatever is
+// rewritten.
+TEST(Store, TimeToLive) {
+  auto files = emptyDisk();
+  auto opened = std::make_unique<Opened>(*files);
+  opened->put("a", "old");
+  opened->put("a", "new", true, testTime + 100);
+  opened->put("b", "b", true, testTime + 100);
+  EXPECT_EQ(opened->get("a"), "new");
+  testTime += 100;
+  EXPECT_EQ(opened->get("a"), std::nullopt);
+  EXPECT_TRUE(opened->store->list("", "", 10).empty());
+  EXPECT_FALSE(opened->put("b", "again").existed);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 200; ++i) opened->put("churn" + std::to_string(i % 5), std::string(500, 'x'));
+    EXPECT_EQ(opened->get("a"), std::nullopt);
+    opened->store->close();
+    opened = std::make_unique<Opened>(*files);
+    EXPECT_EQ(opened->get("a"), std::nullopt);
+    EXPECT_EQ(opened->get("b"), "again");
+  }
+}
+
+TEST(Store, SizeOnDiskStaysInProportion) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  std::map<std::string, std::string> model;
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 5000; ++i) {
+    const std::string key = "k" + std::to_string(random() % 100);
+    if (random() % 4 == 0) {
+      opened.remove(key), model.erase(key);
+    } else {
+      opened.put(key, model[key] = std::string(random() % 1000, static_cast<char>('a' + random() % 26)));
+    }
+    if (i % 500 != 499) continue;
+    uint64_t bytes = 0;
+    for (const auto& [name, content] : files->contents()) bytes += content->size();
+    uint64_t live = 0;
+    for (const auto& [name, value] : model) live += recordBytes(name.size(), value.size());
+    EXPECT_LE(bytes, 2 * live + 3 * (16 << 10) + (256 << 10)) << i;  // what is allocated ahead is the last of these
+  }
+  for (const auto& [key, value] : model) EXPECT_EQ(opened.get(key), value);
+  EXPECT_GT(opened.store->stats().rewritten, 10u);
+  opened.store->close();
+  Opened again(*files);
+  EXPECT_EQ(again.store->stats().objects, model.size());
+  for (const auto& [key, value] : model) EXPECT_EQ(again.get(key), value);
+  EXPECT_TRUE(again.store->verify().problems.empty());
+}
+
+TEST(Store, SmallFilesBecomeOne) {
+  auto files = emptyDisk();
+  for (int i = 0; i < 40; ++i) {
+    Opened opened(*files);
+    opened.put("k" + std::to_string(i), "v");
+    opened.store->close();
+  }
+  Opened opened(*files);
+  EXPECT_LE(opened.store->stats().logFiles, 10u);
+  EXPECT_EQ(opened.store->stats().objects, 40u);
+}
+
+TEST(Store, CollectionsAndCheckpoints) {
+  auto files = emptyDisk();
+  uint64_t through = 0;
+  {
+    Opened opened(*files);
+    const uint64_t id = opened.store->collection("vectors");
+    EXPECT_EQ(opened.store->collection("vectors"), id);
+    opened.append(id, "one"), opened.put("k", "v");
+    through = opened.append(id, "two").sequence;
+    opened.append(id, "three");
+    EXPECT_EQ(opened.records(id), (std::vector<std::string>{"one", "two", "three"}));
+    const std::string content(3'000'001, 'c');
+    opened.writeFile(id, "segment", content);
+    EXPECT_EQ(codeOf([&] { opened.writeFile(id, "segment", ""); }), Code::InvalidArgument);
+    opened.store->checkpoint({id, through, R"({"a":1})", {"segment"}});
+    EXPECT_EQ(codeOf([&] { opened.store->checkpoint({id, through - 1, "", {}}); }), Code::InvalidArgument);
+    EXPECT_EQ(codeOf([&] { opened.store->checkpoint({id, through, "", {"other"}}); }), Code::NotFound);
+    EXPECT_EQ(opened.readFile(id, "segment"), content);
+    opened.store->close();
+  }
+  Opened opened(*files);
+  const uint64_t id = opened.store->collection("vectors");
+  const auto found = opened.store->recover(id);
+  EXPECT_EQ(found.state, R"({"a":1})");
+  EXPECT_EQ(found.through, through);
+  ASSERT_EQ(found.files.size(), 1u);
+  EXPECT_EQ(found.files[0].name, "segment");
+  EXPECT_EQ(opened.records(id), std::vector<std::string>{"three"});
+  const std::string path = opened.store->file(id, "segment")->path();
+  opened.writeFile(id, "next", "n");
+  opened.store->checkpoint({id, found.through, "{}", {"next"}});
+  EXPECT_FALSE(files->contents().contains(path));
+  opened.store->drop(id);
+  EXPECT_EQ(codeOf([&] { opened.records(id); }), Code::Closed);
+  EXPECT_EQ(codeOf(opened.append(id, "late")), Code::Closed);
+  EXPECT_EQ(opened.store->stats().dataFiles, 0u);
+  EXPECT_EQ(opened.get("k"), "v");
+}
+
+// Records of a collection move when their file is rewritten, and are found by their order after that.
+TEST(Store, RewritingKeepsRecordsOfCollections) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  const uint64_t id = opened.store->collection("c");
+  std::vector<std::string> expected;
+  for (int i = 0; i < 300; ++i) {
+    opened.put("same", std::string(900, 'x'));
+    opened.append(id, expected.emplace_back("record " + std::to_string(i)));
+  }
+  EXPECT_GT(opened.store->stats().rewritten, 3u);
+  EXPECT_EQ(opened.records(id), expected);
+  opened.store->close();
+  Opened again(*files);
+  EXPECT_EQ(again.records(again.store->collection("c")), expected);
+}
+
+TEST(Store, SnapshotsAreStores) {
+  for (const bool canLink : {true, false}) {
+    auto files = emptyDisk();
+    files->canLink = canLink;
+    Opened opened(*files);
+    const uint64_t id = opened.store->collection("c");
+    opened.put("a", "1"), opened.append(id, "r"), opened.writeFile(id, "f", "content");
+    opened.store->checkpoint({id, 0, "{}", {"f"}});
+    writeSnapshot(*files, opened.store->snapshot(), "/disk/snapshot");
+    opened.put("a", "2"), opened.append(id, "s");
+    EXPECT_EQ(codeOf([&] { writeSnapshot(*files, opened.store->snapshot(), "/disk/snapshot"); }),
+              Code::InvalidArgument);
+    opened.store->close();
+    writeSnapshot(*files, openSnapshot(*files, "/disk/snapshot"), "/disk/restored");
+    auto restored = Store::open("/disk/restored", {.files = files.get()});
+    EXPECT_EQ(textOf(*restored->get("a")), "1");
+    EXPECT_EQ(restored->readRecords(restored->collection("c"), 0).size(), 1u);
+    EXPECT_TRUE(restored->verify().problems.empty());
+    EXPECT_EQ(codeOf([&] { openSnapshot(*files, "/disk/other"); }), Code::InvalidArgument);
+  }
+}
+
+TEST(Store, OneWriterAndReadersBesideIt) {
+  auto files = emptyDisk();
+  Opened writer(*files);
+  for (int i = 0; i < 50; ++i) writer.put("k" + std::to_string(i), std::string(400, 'a'));
+  EXPECT_EQ(codeOf([&] { Opened second(*files); }), Code::Locked);
+  Opened reader(*files, {.readOnly = true});
+  EXPECT_EQ(codeOf(reader.put("a", "b")), Code::InvalidArgument);
+  // All of its files are replaced, and it goes on with those that it has.
+  for (int round = 0; round < 4; ++round)
+    for (int i = 0; i < 50; ++i) writer.put("k" + std::to_string(i), std::string(400, 'b'));
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(reader.get("k" + std::to_string(i)), std::string(400, 'a'));
+  EXPECT_EQ(Opened(*files, {.readOnly = true}).get("k7"), std::string(400, 'b'));
+  writer.store->close();
+  EXPECT_EQ(codeOf(writer.put("a", "b")), Code::Closed);
+  Opened next(*files);
+  EXPECT_EQ(next.get("k7"), std::string(400, 'b'));
+}
+
+TEST(Store, WhatIsNoStoreIsRefused) {
+  auto files = emptyDisk();
+  EXPECT_EQ(codeOf([&] { Opened missing(*files, {.readOnly = true}); }), Code::InvalidArgument);
+  files->makeFolder(kPath);
+  files->open(kPath + "/letter.txt", Files::Open::Create);
+  EXPECT_EQ(codeOf([&] { Opened foreign(*files); }), Code::InvalidArgument);
+  files->remove(kPath + "/letter.txt");
+  Opened(*files).store->close();
+  Content& manifest = *files->contents().at(kPath + "/manifest");
+  const Content good = manifest;
+  ManifestHeader header;
+  const auto replace = [&](auto change) {
+    std::memcpy(&header, good.data(), sizeof header);
+    change();
+    std::memcpy(manifest.data(), &header, sizeof header);
+  };
+  replace([&] { header.version = 2, sealBlock(header, 0); });
+  EXPECT_EQ(codeOf([&] { Opened newer(*files); }), Code::Unsupported);
+  replace([&] { header.byteOrder = 0x04030201; });
+  EXPECT_EQ(codeOf([&] { Opened other(*files); }), Code::Unsupported);
+  replace([&] { header.magic = 7; });
+  EXPECT_EQ(codeOf([&] { Opened other(*files); }), Code::InvalidArgument);
+  replace([&] { header.version = 2; });
+  EXPECT_EQ(codeOf([&] { Opened other(*files); }), Code::Damaged);
+}
+
+TEST(Store, Limit) {
+  auto files = emptyDisk();
+  Opened opened(*files, {.limit = 200 << 10});
+  int kept = 0;
+  while (opened.put("k" + std::to_string(kept), std::string(5000, 'x')).error == nullptr) ASSERT_LT(++kept, 100);
+  EXPECT_GT(kept, 15);
+  EXPECT_EQ(codeOf(opened.put("more", std::string(5000, 'x'))), Code::OutOfMemory);
+  for (int i = 0; i < kept; ++i) EXPECT_EQ(opened.get("k" + std::to_string(i)), std::string(5000, 'x'));
+  for (int i = 0; i < kept; ++i) EXPECT_TRUE(opened.remove("k" + std::to_string(i)).existed);
+  for (int i = 0; i < kept / 2; ++i)
+    EXPECT_FALSE(opened.put("n" + std::to_string(i), std::string(5000, 'y')).error) << i << " of " << kept;
+  EXPECT_LE(opened.store->stats().diskBytes, 220u << 10);
+}
+
+}  // namespace
+}  // namespace switchyard::store::test
