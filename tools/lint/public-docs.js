@@ -13,6 +13,8 @@ const kNeverThrow = new Map([
   ['SharedTensor.[Symbol.dispose]', 'as release()'],
   ['TextModel.close', 'closing waits for what runs; a second time it is the same promise'],
   ['TextModel.[Symbol.asyncDispose]', 'as close()'],
+  ['Store.stats', 'of a closed one it says what it had'],
+  ['Store.[Symbol.asyncDispose]', 'as close()'],
   ['EmbeddingService.health', 'of a closed one it says that'],
   ['EmbeddingService.close', 'closing waits for what runs; a second time it is the same promise'],
   ['EmbeddingService.[Symbol.asyncDispose]', 'as close()'],

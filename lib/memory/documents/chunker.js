@@ -74,8 +74,8 @@ function* sentencesOf(text) {
 }
 
 /**
- * Segments of a part of a text, one behind the other. A step of a segmenter takes as long as its text is long, so it gets
- * a window of it at a time; what ends with the window may go on behind it, and comes with the next one.
+ * Segments of a part of a text, one behind the other. A step of a segmenter takes as long as its text is long, so it
+ * gets a window of it at a time; what ends with the window may go on behind it, and comes with the next one.
  * @param {Intl.Segmenter} segmenter
  * @param {string} text
  * @param {Place} part

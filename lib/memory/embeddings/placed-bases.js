@@ -1,5 +1,5 @@
-// Bases where all jobs read them: on a GPU on the device, in a cluster in memory that all processes share. The last used
-// stay.
+// Bases where all jobs read them: on a GPU on the device, in a cluster in memory that all processes share. The last
+// used stay.
 'use strict';
 const { kOwnNames } = require('../../call');
 
