@@ -40,7 +40,7 @@ describe.each(devices)('%s', (device) => {
         }
       };
       const others = [0, 1, 2].map(writer).concat(compactor());
-      for (let round = 0; round < (device.startsWith('cpu') ? rounds(60, 1000) : rounds(15, 200)); ++round) {
+      for (let round = 0; round < (device.startsWith('cpu') ? rounds(20, 600) : rounds(6, 150)); ++round) {
         const before = versions.slice();
         const query = random(kDimensions, round);
         const filter = round % 3 ? undefined : { version: { $gte: 0 } };
