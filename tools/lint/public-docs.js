@@ -13,6 +13,8 @@ const kNeverThrow = new Map([
   ['SharedTensor.[Symbol.dispose]', 'as release()'],
   ['TextModel.close', 'closing waits for what runs; a second time it is the same promise'],
   ['TextModel.[Symbol.asyncDispose]', 'as close()'],
+  ['Store.stats', 'of a closed one it says what there was'],
+  ['Store.[Symbol.asyncDispose]', 'as close()'],
   ['GPUClusterManager.contexts', 'once it is closed, there are none'],
   ['GPUClusterManager.cleanup', 'once it is closed, nothing is left to give back'],
   ['GPUClusterManager.[Symbol.asyncDispose]', 'as close() without options, which alone can be wrong'],
