@@ -11,8 +11,8 @@ class ManagerMemory extends ManagerModels {
    * @param {string|URL} path the folder
    * @param {import('../index').StoreOptions} [options] durable (true), readOnly (false), limit
    * @returns {Promise<import('../index').Store>}
-   * @throws {GPUError} (rejects with) ERR_LOCKED: it is open for writing already; ERR_DAMAGED; ERR_INVALID_ARGUMENT: the
-   *   folder is no store, or may not be written; ERR_UNSUPPORTED: it is of a newer version, or of a machine with
+   * @throws {GPUError} (rejects with) ERR_LOCKED: it is open for writing already; ERR_DAMAGED; ERR_INVALID_ARGUMENT:
+   *   the folder is no store, or may not be written; ERR_UNSUPPORTED: it is of a newer version, or of a machine with
    *   another byte order; ERR_OUT_OF_MEMORY
    * @example
    * const store = await manager.openStore('./data');
@@ -29,8 +29,8 @@ class ManagerMemory extends ManagerModels {
    * @param {string|URL} snapshot
    * @param {string|URL} path where the store is to be: a folder that is not there
    * @returns {Promise<void>}
-   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to be;
-   *   ERR_DAMAGED; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: there is no snapshot, or something where the store is to
+   *   be; ERR_DAMAGED; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY
    * @example
    * await manager.restoreStore('./snapshot', './another');
    */

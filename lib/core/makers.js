@@ -1,4 +1,4 @@
-// What a manager offers of rooms that lie above it, as model-loader.js does for models: those give their functions here.
+// What a manager offers of rooms that lie above it, as model-loader.js does for models: they give their functions here.
 'use strict';
 
 /** @typedef {(owner: object, ...given: unknown[]) => Promise<unknown>} Make */

@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kLeastFile = 1 << 20, kFile = 64 << 20, kMostFile = 256 << 20;
 constexpr uint64_t kFileOverhead = 4 << 10;  // more than header, index and footer of a file with one record
-constexpr uint64_t kLogFiles = 64;  // about so many, of a large store: each is an open file
+constexpr uint64_t kLogFiles = 64;           // about so many, of a large store: each is an open file
 
 uint64_t valueBytes(const Write& write) {
   uint64_t bytes = 0;
