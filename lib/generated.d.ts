@@ -20,7 +20,9 @@ export type ErrorCode =
   | 'ERR_WORKER_LOST'
   | 'ERR_CLOSED'
   | 'ERR_INTERNAL'
-  | 'ERR_NOT_FOUND';
+  | 'ERR_NOT_FOUND'
+  | 'ERR_DAMAGED'
+  | 'ERR_LOCKED';
 
 /** From all to nothing. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
