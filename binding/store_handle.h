@@ -15,7 +15,8 @@
 
 namespace switchyard::node {
 
-// What is posted runs in order, on one thread at a time; between it `more`, for as long as that says that there is some.
+// What is posted runs in order, on one thread at a time; where there is nothing `more` runs, until it says that there
+// is no more.
 class DiskLane final : public Lane {
  public:
   using Piece = std::function<void()>;  // must not throw

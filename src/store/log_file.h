@@ -88,6 +88,8 @@ class LogFile : public std::enable_shared_from_this<LogFile> {
   const uint64_t id_, salt_;
 };
 
+inline constexpr uint64_t kLeastStep = 256 << 10;  // that a file grows by
+
 // Appends to a file, from one thread at a time. Records are kept here until flush() writes them.
 class LogWriter {
  public:

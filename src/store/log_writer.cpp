@@ -9,7 +9,7 @@ namespace switchyard::store {
 namespace {
 
 constexpr uint64_t kBuffer = 4 << 20;  // records are collected up to that, a larger one goes by itself
-constexpr uint64_t kLeastStep = 256 << 10, kMostStep = 16 << 20;
+constexpr uint64_t kMostStep = 16 << 20;
 
 }  // namespace
 

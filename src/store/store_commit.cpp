@@ -9,7 +9,8 @@ namespace switchyard::store {
 namespace {
 
 constexpr uint64_t kLeastFile = 1 << 20, kFile = 64 << 20, kMostFile = 256 << 20;
-constexpr uint64_t kLogFiles = 64;  // about so many, of a large store: each is an open file
+constexpr uint64_t kFileOverhead = 4 << 10;  // more than header, index and footer of a file with one record
+constexpr uint64_t kLogFiles = 64;           // about so many, of a large store: each is an open file
 
 uint64_t valueBytes(const Write& write) {
   uint64_t bytes = 0;
@@ -109,7 +110,7 @@ void Store::prepareRun(const Write& first) {
   const uint64_t bytes = valueBytes(first);
   if (writer_ && writer_->records() > 0 && writer_->sizeWith(first.key.size(), bytes) > writer_->mostBytes())
     sealWriter();
-  if (!writer_) beginLog(recordBytes(first.key.size(), bytes) + sizeof(LogHeader) + (4 << 10));
+  if (!writer_) beginLog(recordBytes(first.key.size(), bytes) + kFileOverhead);
 }
 
 uint64_t Store::sizeAfter(const Write& write) const {
@@ -122,7 +123,8 @@ uint64_t Store::sizeAfter(const Write& write) const {
   const uint64_t value = valueBytes(write);
   if (writer_ && writer_->sizeWith(write.key.size(), value) <= writer_->mostBytes())
     return bytes + writer_->allocatedWith(write.key.size(), value);
-  return bytes + (writer_ ? writer_->log()->bytes : 0) + 2 * kLeastFile / 8 + recordBytes(write.key.size(), value);
+  const uint64_t first = recordBytes(write.key.size(), value) + kFileOverhead;
+  return bytes + (writer_ ? writer_->log()->bytes : 0) + std::max(first, std::min(first + kLeastStep, fileBytes()));
 }
 
 bool Store::fits(const Write& write) const {

@@ -128,6 +128,7 @@ test('snapshots while it serves, and a restored one', async () => {
     await refused(store.snapshot(path.join(folder, 'backup')), 'ERR_INVALID_ARGUMENT', /is there already/);
     await gpu.restoreStore(path.join(folder, 'backup'), path.join(folder, 'restored'));
     await refused(gpu.restoreStore(path.join(folder, 'backup'), at), 'ERR_INVALID_ARGUMENT', /is there already/);
+    await store.put('a', '3');
     await refused(gpu.restoreStore(at, path.join(folder, 'other')), 'ERR_INVALID_ARGUMENT', /no snapshot/);
     const restored = await gpu.openStore(path.join(folder, 'restored'));
     expect((await restored.get('a')).toString()).toBe('1');
