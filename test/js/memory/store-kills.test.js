@@ -29,10 +29,12 @@ async function killAtRandom(at, from) {
   child.stdout.on('data', (chunk) => {
     text += chunk;
   });
-  await once(child.stdout, 'data');
+  const closed = once(child, 'close');
+  const [early] = await Promise.race([once(child.stdout, 'data'), closed.then(([code, signal]) => [{ code, signal }])]);
+  if (early.code !== undefined) throw new Error(`the writer ended by itself: ${JSON.stringify(early)}`);
   await setTimeout(Math.random() * 150);
   child.kill('SIGKILL');
-  const [, signal] = await once(child, 'close');
+  const [, signal] = await closed;
   expect(signal).toBe('SIGKILL');
   return text.split('\n').slice(0, -1).map(Number);
 }
