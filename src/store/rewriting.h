@@ -9,6 +9,10 @@
 
 namespace switchyard::store {
 
+// Of one step: writers wait for no more than that.
+inline constexpr uint64_t kStepBytes = 1 << 20;
+inline constexpr size_t kStepEntries = 4096;
+
 struct Rewriting {
   struct Moved {
     LogEntry entry;

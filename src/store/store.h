@@ -205,6 +205,7 @@ class Store {
   void removeUnlessFailed(const std::string& path);
 
   bool maintain();
+  void payOwed();
   std::vector<std::shared_ptr<LogFile>> chooseFiles(bool urgently) const;
   void beginRewriting(std::vector<std::shared_ptr<LogFile>> inputs);
   void stepRewriting();
@@ -240,6 +241,7 @@ class Store {
   std::unique_ptr<LogWriter> writer_;
   std::unique_ptr<Rewriting> rewriting_;
   int64_t restsUntil_ = 0;  // no rewriting before that: one has failed
+  uint64_t owed_ = 0;       // rewriting that keeps pace with what was written, in bytes
 };
 
 }  // namespace switchyard::store

@@ -9,8 +9,7 @@
 namespace switchyard::store {
 namespace {
 
-constexpr uint64_t kStepBytes = 1 << 20, kSyncBytes = 8 << 20;  // writers wait for no more than that
-constexpr size_t kStepEntries = 4096;
+constexpr uint64_t kSyncBytes = 8 << 20;
 constexpr size_t kSmallFiles = 8;    // so many are made one; each takes a descriptor, and time to open
 constexpr uint64_t kSmall = 8;       // a file of less than an eighth of what a file has is small
 constexpr int64_t kRestMs = 10'000;  // after one that has failed
@@ -30,6 +29,14 @@ bool Store::maintain() {
   if (inputs.empty()) return false;
   beginRewriting(std::move(inputs));
   return true;
+}
+
+void Store::payOwed() {
+  for (; owed_ >= kStepBytes; owed_ -= kStepBytes) {
+    if (maintain()) continue;
+    owed_ = 0;  // there is nothing to do
+    return;
+  }
 }
 
 // Sealed files of which no more than half counts, or, where room is needed, three quarters; else small ones.

@@ -103,6 +103,29 @@ TEST(Store, SizeOnDiskStaysInProportion) {
   EXPECT_TRUE(again.store->verify().problems.empty());
 }
 
+// Callers that wait for each other's commits leave the queue at no time empty.
+TEST(Store, SizeOnDiskStaysInProportionWhileWritesWait) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  uint64_t most = 0;
+  int posted = 0;
+  const auto post = [&] {
+    const int64_t expiry = posted % 3 == 0 ? testTime + 10 : 0;
+    opened.post(Kind::Put, "k" + std::to_string(posted % 10), std::string(1000, 'x'), true, expiry);
+    ++posted, ++testTime;
+  };
+  post();
+  while (posted < 20'000) {
+    post();
+    post();
+    opened.store->work();
+    post();
+    if (posted % 100 < 3) most = std::max(most, opened.store->stats().diskBytes);
+  }
+  EXPECT_LE(most, 2u << 20);  // 20 MB were written
+  EXPECT_GT(opened.store->stats().rewritten, 10u);
+}
+
 TEST(Store, SmallFilesBecomeOne) {
   auto files = emptyDisk();
   for (int i = 0; i < 40; ++i) {
