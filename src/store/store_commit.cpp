@@ -155,7 +155,9 @@ bool Store::makeRoom(const Write& write) {
 bool Store::refuse(Write& write) {
   if (write.kind == Kind::Delete) return false;  // that makes room
   const uint64_t bytes = valueBytes(write);
-  if (makeRoom(write)) return false;
+  const bool hasRoom = makeRoom(write);
+  checkMayChange();  // making room may have met a sync that failed
+  if (hasRoom) return false;
   settle({&write, 1}, std::make_exception_ptr(Error(
                           Code::OutOfMemory, "the store '" + path_ + "' has no room for " + std::to_string(bytes) +
                                                  " bytes within its limit of " + std::to_string(options_.limit) +

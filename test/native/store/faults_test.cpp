@@ -113,6 +113,45 @@ TEST(StoreFaults, AFailedSyncEndsTheWriting) {
   }
 }
 
+// Also one that fails while room is made within the limit ends the writing: nothing is acknowledged after it, whatever
+// is smaller then.
+TEST(StoreFaults, AFailedSyncWhileRoomIsMadeEndsTheWriting) {
+  constexpr int kRounds = 60;
+  const auto live = [](FaultyFiles& files, uint64_t at, bool& hasFailed) {
+    Opened opened(files, {.limit = 320 << 10});
+    if (at) files.failAt(at);
+    for (int round = 0; round < kRounds; ++round) {
+      for (int i = 0; i < 4; ++i) {
+        const bool isDelete = i == 3;
+        Write write{.kind = isDelete ? Kind::Delete : Kind::Put, .key = "k" + std::to_string((round + i) % 5)};
+        const auto value = std::make_shared<std::string>(isDelete ? 0 : 4000, 'x');
+        write.pieces = {asBytes(value->data(), value->size())};
+        write.holds = {value};
+        write.durable = round % 2 == 0;
+        write.done = [&, at](const Written& written) {
+          if (written.error) return;
+          EXPECT_EQ(opened.store->stats().failure, "") << "operation " << at << ": acknowledged all the same";
+        };
+        opened.store->write(std::move(write));
+      }
+      opened.store->work();  // once: it makes room when it has to
+    }
+    hasFailed = !opened.store->stats().failure.empty();
+    return files.operations();
+  };
+  auto files = emptyDisk();
+  bool hasFailed = false;
+  const uint64_t first = files->operations(), total = live(*files, 0, hasFailed);
+  EXPECT_FALSE(hasFailed);
+  int failures = 0;
+  for (uint64_t at = first + 10; at <= total; ++at) {
+    files = emptyDisk();
+    live(*files, at, hasFailed);
+    failures += hasFailed;
+  }
+  EXPECT_GT(failures, 20);
+}
+
 TEST(StoreFaults, AFullDisk) {
   auto files = emptyDisk();
   Opened opened(*files);
