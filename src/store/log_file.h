@@ -110,7 +110,7 @@ class LogWriter {
   void flush();
   void sync();  // after flush()
   bool isSynced() const { return synced_ == flushed_; }
-  // As if all since then had not been appended.
+  // As if all since then had not been appended. Throws where it can't be said that nothing of it will be found again.
   struct Mark {
     uint64_t end = 0, indexBytes = 0, records = 0, lastSequence = 0;
   };
@@ -131,6 +131,7 @@ class LogWriter {
   const uint64_t mostBytes_;
   Mark at_;
   uint64_t flushed_, synced_;
+  uint64_t touched_ = 0;  // up to where something may have been written
 };
 
 }  // namespace switchyard::store

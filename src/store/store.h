@@ -183,6 +183,7 @@ class Store {
   void commit(Writes& writes);
   size_t commitRun(std::span<Write> writes);
   bool refuse(Write& write);
+  void rollBack(const LogWriter::Mark& mark);
   void prepareRun(const Write& first);
   void place(Run& run, Write& write, size_t at);
   void apply(Run& run, std::span<Write> writes);

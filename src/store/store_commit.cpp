@@ -177,6 +177,14 @@ void Store::place(Run& run, Write& write, size_t at) {
   run.placed.push_back({at, {sequence, offset, write.expiry, static_cast<uint32_t>(bytes), write.kind, write.key}});
 }
 
+void Store::rollBack(const LogWriter::Mark& mark) {
+  try {
+    writer_->rollBack(mark);
+  } catch (const Error& failed) {
+    fail(failed);
+  }
+}
+
 // How many of them have been answered, at least one. What it throws is the answer of all that are left.
 size_t Store::commitRun(std::span<Write> writes) {
   if (refuse(writes[0])) return 1;
@@ -195,7 +203,7 @@ size_t Store::commitRun(std::span<Write> writes) {
     }
     writer_->flush();
   } catch (...) {
-    writer_->rollBack(mark);
+    rollBack(mark);
     throw;
   }
   if (run.durable) syncWriter();

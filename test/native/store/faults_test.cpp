@@ -170,6 +170,43 @@ TEST(StoreFaults, AFullDisk) {
   EXPECT_EQ(Opened(*files).get("more"), "z");
 }
 
+// Writes that were refused have left no trace, though the first of them had been written when a later one failed; not
+// even before one that came later, in their place.
+TEST(StoreFaults, WhatFailedInTheMiddleOfACommitNeverComesBack) {
+  std::mt19937_64 random(8);
+  int refused = 0;
+  for (uint64_t at = 1; at <= 12; ++at) {
+    for (const auto how : {FaultyFiles::Fails::Room, FaultyFiles::Fails::Once}) {
+      auto files = emptyDisk();
+      Opened opened(*files, {.fileBytes = 32 << 20});
+      opened.put("old", "value"), opened.put("gone", "no");
+      files->failAt(files->operations() + at, how);
+      std::vector<std::shared_ptr<Answer>> answers{opened.post(Kind::Delete, "gone", "")};
+      for (int i = 0; i < 10; ++i)  // more than is written at once
+        answers.push_back(opened.post(Kind::Put, i ? "n" + std::to_string(i) : "old", std::string(900'000, 'n')));
+      opened.work();
+      files->mend();
+      if (answers[0]->isWell()) continue;  // the fault came later
+      if (!opened.store->stats().failure.empty()) continue;  // what is there the next opening decides
+      ++refused;
+      opened.post(Kind::Delete, "absent", "", false);
+      opened.post(Kind::Put, "later", std::string(900'000, 'l'), false);
+      opened.work();
+      auto killed = files->afterKill(), cut = files->afterPowerCut(random);
+      for (FaultyFiles* disk : {killed.get(), cut.get()}) {
+        Opened again(*disk);
+        EXPECT_EQ(again.get("old"), "value") << "operation " << at;
+        EXPECT_EQ(again.get("gone"), "no") << "operation " << at;
+        EXPECT_EQ(again.get("n1"), std::nullopt) << "operation " << at;
+        if (disk == killed.get()) {
+          EXPECT_EQ(again.get("later"), std::string(900'000, 'l'));
+        }
+      }
+    }
+  }
+  EXPECT_GE(refused, 6);
+}
+
 TEST(StoreFaults, ReadsThatFail) {
   auto files = emptyDisk();
   Opened opened(*files);

@@ -54,7 +54,7 @@ class FaultyFile final : public File {
   }
   void truncate(uint64_t bytes) override {
     std::lock_guard lock(files_.mutex_);
-    files_.count(FaultyFiles::Does::Write, path_);
+    files_.count(FaultyFiles::Does::Name, path_);  // it takes no room
     FaultyFiles::resize(*node_, bytes);
   }
   void sync() override {
