@@ -83,6 +83,90 @@ TEST(StoreFaults, EachOperationInTurn) {
   EXPECT_GT(failures, 50);
 }
 
+// What a collection has by its checkpoint.
+struct Held {
+  std::string state, files;
+  bool operator==(const Held&) const = default;
+};
+
+Held heldBy(Opened& opened) {
+  const uint64_t id = opened.store->collection("c");
+  const auto found = opened.store->recover(id);
+  Held held{found.state, ""};
+  for (const auto& file : found.files) held.files += opened.readFile(id, file.name);
+  return held;
+}
+
+// What may be there: first what was acknowledged, then what has failed since.
+struct Checkpoints {
+  std::vector<Held> held{{}};
+  int failures = 0;
+};
+
+void checkpoints(Opened& opened, Files& files, Checkpoints& made, uint64_t at) {
+  const uint64_t id = opened.store->collection("c");
+  for (int round = 1; round <= 4; ++round) {
+    const std::string number = std::to_string(round);
+    const Held next{number, "content of " + number};
+    try {
+      const Written written = opened.append(id, "record " + number);
+      if (written.error) std::rethrow_exception(written.error);
+      opened.put("k", std::string(6000, 'x'));
+      opened.writeFile(id, "f" + number, next.files);
+      made.held.push_back(next);
+      opened.store->checkpoint({id, written.sequence, next.state, {"f" + number}});
+      made.held = {next};
+      opened.store->drop(opened.store->collection("other"));
+      writeSnapshot(files, opened.store->snapshot(), "/disk/snapshot " + number);
+    } catch (const Error&) {
+      ++made.failures;
+    }
+    if (made.held.size() == 1) {
+      EXPECT_TRUE(heldBy(opened) == made.held[0]) << "operation " << at;
+    }
+  }
+}
+
+// Checkpoints, drops and snapshots are made as a whole or not at all, whichever operation fails, and what comes after
+// them holds, too.
+TEST(StoreFaults, EachOperationOfCheckpointsInTurn) {
+  std::mt19937_64 random(9);
+  uint64_t total = 0;
+  {
+    auto files = emptyDisk();
+    Checkpoints made;
+    Opened opened(*files);
+    checkpoints(opened, *files, made, 0);
+    opened.store->close();
+    EXPECT_EQ(made.failures, 0);
+    total = files->operations();
+  }
+  int failures = 0;
+  for (uint64_t at = 2; at <= total; ++at) {
+    auto files = emptyDisk();
+    Checkpoints made;
+    files->failAt(at);
+    try {
+      Opened opened(*files);
+      checkpoints(opened, *files, made, at);
+      opened.store->close();
+    } catch (const Error&) {
+      ++failures;
+    }
+    files->mend();
+    failures += made.failures;
+    auto cut = files->afterPowerCut(random);
+    for (FaultyFiles* disk : {files.get(), cut.get()}) {
+      Opened again(*disk);
+      const Held found = heldBy(again);
+      const bool isThere = std::find(made.held.begin(), made.held.end(), found) != made.held.end();
+      EXPECT_TRUE(isThere) << "operation " << at << ": " << found.state << ", " << found.files;
+      EXPECT_TRUE(again.store->verify().problems.empty());
+    }
+  }
+  EXPECT_GT(failures, 30);
+}
+
 // What a failed sync left in memory alone is not believed: the store takes no more writes, and a reopening writes what
 // it finds once more, so that a power cut after it takes nothing away.
 TEST(StoreFaults, AFailedSyncEndsTheWriting) {
