@@ -137,6 +137,7 @@ void ObjectIndex::moved(const LogEntry& entry, Fate kept, Place to) {
     object.expiry = 0;
   }
   countIn(at->first, object);
+  forgetStale(at);  // the values that it was needed for may have gone with the same files
 }
 
 void ObjectIndex::dropped(const LogEntry& entry) {

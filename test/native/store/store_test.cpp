@@ -75,6 +75,20 @@ TEST(Store, TimeToLive) {
   }
 }
 
+// A value that has expired needs a deletion in its place for as long alone as an older one is on the disk.
+TEST(Store, WhatHasExpiredLeavesNothing) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  for (int i = 0; i < 1000; ++i) {
+    opened.put("session" + std::to_string(i), "first", true, testTime + 100);
+    opened.put("session" + std::to_string(i), "second", true, testTime + 200);
+  }
+  testTime += 200;
+  for (int i = 0; i < 300; ++i) opened.put("churn", std::string(1000, 'x'));
+  EXPECT_EQ(opened.store->stats().objects, 1u);
+  EXPECT_LE(opened.store->stats().diskBytes, 3u * (16 << 10));
+}
+
 TEST(Store, SizeOnDiskStaysInProportion) {
   auto files = emptyDisk();
   Opened opened(*files);
