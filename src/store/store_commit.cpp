@@ -18,6 +18,11 @@ uint64_t valueBytes(const Write& write) {
   return bytes;
 }
 
+// The format has no place for it, and a recovery would not believe it.
+bool isTooLarge(const Write& write) {
+  return valueBytes(write) > kMostValueBytes || write.key.size() > kMostKeyBytes;
+}
+
 }  // namespace
 
 // Writes that go into one file, and are on the disk, or not, together.
@@ -153,8 +158,17 @@ bool Store::makeRoom(const Write& write) {
 
 // Whether it has been answered: there is nothing to write, or no room.
 bool Store::refuse(Write& write) {
-  if (write.kind == Kind::Delete) return false;  // that makes room
   const uint64_t bytes = valueBytes(write);
+  if (isTooLarge(write)) {
+    settle({&write, 1},
+           std::make_exception_ptr(Error(
+               Code::InvalidArgument, "a record has " + std::to_string(bytes) + " bytes and a key of " +
+                                          std::to_string(write.key.size()) + ", but may have at most " +
+                                          std::to_string(kMostValueBytes) + " (1 GB) and a key of at most " +
+                                          std::to_string(kMostKeyBytes))));
+    return true;
+  }
+  if (write.kind == Kind::Delete) return false;  // that makes room
   const bool hasRoom = makeRoom(write);
   checkMayChange();  // making room may have met a sync that failed
   if (hasRoom) return false;
@@ -196,6 +210,7 @@ size_t Store::commitRun(std::span<Write> writes) {
     for (; count < writes.size(); ++count) {
       Write& write = writes[count];
       if (count > 0) {
+        if (isTooLarge(write)) break;
         if (writer_->sizeWith(write.key.size(), valueBytes(write)) > writer_->mostBytes()) break;
         if (write.kind != Kind::Delete && !fits(write)) break;
       }

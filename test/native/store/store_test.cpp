@@ -191,6 +191,29 @@ TEST(Store, CollectionsAndCheckpoints) {
   EXPECT_EQ(opened.get("k"), "v");
 }
 
+// What the format has no place for is refused, beside others that are not.
+TEST(Store, RecordsAreNoLargerThanTheFormatHasThem) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  const uint64_t id = opened.store->collection("c");
+  const auto piece = std::make_shared<std::string>(64 << 20, 'x');
+  for (const size_t pieces : {17, 65}) {  // 1 GB and more, 4 GB and more
+    const auto before = opened.post(Kind::Record, Store::keyOf(id), "before");
+    const auto large = std::make_shared<Answer>();
+    Write write{.kind = Kind::Record, .key = Store::keyOf(id), .holds = {piece}};
+    write.pieces.assign(pieces, asBytes(piece->data(), piece->size()));
+    write.done = [large](const Written& written) { *large = {true, written}; };
+    opened.store->write(std::move(write));
+    const auto after = opened.post(Kind::Record, Store::keyOf(id), "after");
+    opened.work();
+    ASSERT_TRUE(large->isGiven);
+    EXPECT_EQ(codeOf(large->written), Code::InvalidArgument);
+    EXPECT_TRUE(before->isWell() && after->isWell());
+  }
+  EXPECT_EQ(codeOf(opened.put(std::string(513, 'k'), "")), Code::InvalidArgument);
+  EXPECT_EQ(opened.records(id), (std::vector<std::string>{"before", "after", "before", "after"}));
+}
+
 // Records of a collection move when their file is rewritten, and are found by their order after that.
 TEST(Store, RewritingKeepsRecordsOfCollections) {
   auto files = emptyDisk();
