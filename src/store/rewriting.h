@@ -25,6 +25,7 @@ struct Rewriting {
   std::unique_ptr<LogWriter> out;
   std::vector<Moved> moved;  // every entry that was gone through
   size_t entry = 0;          // the next one, of the last index
+  bool isReading = false;    // of `current`: what fails then is its fault
   uint64_t unsynced = 0;     // bytes
 };
 

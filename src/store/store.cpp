@@ -229,16 +229,15 @@ void Store::publish(const Manifest& manifest) {
 }
 
 void Store::close() {
-  Error* failed = nullptr;
-  std::optional<Error> kept;
+  std::optional<Error> failed;
   try {
     if (rewriting_) abandonRewriting(Error(Code::Closed, "the store is being closed"));
     if (writer_) {
       sealWriter();
       publish(currentManifest());
     }
-  } catch (const Error& error) {
-    failed = &kept.emplace(error);
+  } catch (...) {
+    failed = asError(std::current_exception());
   }
   std::lock_guard lock(mutex_);
   isClosed_ = true;

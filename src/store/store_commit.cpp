@@ -151,7 +151,7 @@ bool Store::makeRoom(const Write& write) {
     if (inputs.empty()) return false;
     beginRewriting(std::move(inputs));
     while (rewriting_) stepRewriting();
-    if (restsUntil_ > now()) return fits(write);  // it has failed
+    if (isResting()) return fits(write);  // it has failed
   }
   return true;
 }

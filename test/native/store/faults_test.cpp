@@ -1,4 +1,5 @@
 // Files that fail: each operation in turn, a disk that is full, a disk that can't be read.
+#include <algorithm>
 #include <map>
 
 #include "store_fixture.h"
@@ -301,6 +302,43 @@ TEST(StoreFaults, ReadsThatFail) {
   files->mend();
   for (int i = 0; i < 40; ++i) EXPECT_EQ(opened.get("k" + std::to_string(i)), "new");
   EXPECT_TRUE(opened.store->verify().problems.empty());
+}
+
+// Other files are reclaimed all the same, and verify() names the place and goes on.
+TEST(StoreFaults, APlaceThatCantBeRead) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  const uint64_t id = opened.store->collection("c");
+  opened.put("first", "1"), opened.put("bad", std::string(200, 'b')), opened.put("last", "2");
+  opened.writeFile(id, "f", std::string(3 << 20, 'f'));
+  opened.store->checkpoint({id, 0, "{}", {"f"}});
+  const std::string data = opened.store->file(id, "f")->path();
+  for (int i = 0; i < 30; ++i) opened.put("x", std::string(400, 'x'));
+  const Content run(8, std::byte{'b'});
+  std::string log;
+  uint64_t offset = 0;
+  for (const auto& [name, content] : files->contents()) {
+    const auto at = std::search(content->begin(), content->end(), run.begin(), run.end());
+    if (at != content->end()) log = name, offset = static_cast<uint64_t>(at - content->begin()) + 4;
+  }
+  ASSERT_NE(log, "");
+  files->makeUnreadable(log, offset);
+  for (int i = 0; i < 500; ++i) EXPECT_FALSE(opened.put("x", std::string(400, 'x')).error);
+  EXPECT_LE(opened.store->stats().diskBytes, (3u << 20) + 4 * (16 << 10));  // 200 KB were written
+  EXPECT_EQ(opened.store->stats().problems.size(), 1u);
+  EXPECT_EQ(opened.get("first"), "1");
+  EXPECT_EQ(opened.get("last"), "2");
+  EXPECT_EQ(codeOf([&] { opened.get("bad"); }), Code::Internal);
+  auto problems = opened.store->verify().problems;
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].file, log);
+  EXPECT_LE(problems[0].offset, offset);
+  EXPECT_GT(problems[0].offset + recordBytes(3, 200), offset);
+  files->makeUnreadable(data, 1'500'000);
+  problems = opened.store->verify().problems;
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].file, data);
+  EXPECT_EQ(problems[0].offset, uint64_t{1} << 20);
 }
 
 }  // namespace
