@@ -89,6 +89,25 @@ TEST(Store, WhatHasExpiredLeavesNothing) {
   EXPECT_LE(opened.store->stats().diskBytes, 3u * (16 << 10));
 }
 
+// What is overwritten before its time is not remembered until then.
+TEST(Store, OnlyWhatExpiresIsWaitedFor) {
+  auto files = emptyDisk();
+  auto log = LogFile::create(*files, "/disk", 1);
+  ObjectIndex index;
+  uint64_t sequence = 0;
+  const auto apply = [&](Kind kind, int64_t expiry) {
+    index.apply({++sequence, 64, expiry, 0, kind, "key"}, log.get(), testTime);
+  };
+  for (int i = 0; i < 1000; ++i) apply(Kind::Put, testTime + 1'000'000 + i % 7);
+  EXPECT_EQ(index.expiring(), 1u);
+  apply(Kind::Put, 0);
+  EXPECT_EQ(index.expiring(), 0u);
+  apply(Kind::Put, testTime + 5);
+  index.expire(testTime + 5);
+  EXPECT_EQ(index.expiring(), 0u);
+  EXPECT_EQ(index.count(), 0u);
+}
+
 TEST(Store, SizeOnDiskStaysInProportion) {
   auto files = emptyDisk();
   Opened opened(*files);
