@@ -222,7 +222,12 @@ size_t Store::commitRun(std::span<Write> writes) {
     throw;
   }
   if (run.durable) syncWriter();
-  apply(run, writes);
+  try {
+    apply(run, writes);
+  } catch (...) {  // no memory: what is in the log is not in the index, so nothing can go on from here
+    fail(asError(std::current_exception()));
+    throw;
+  }
   return count;
 }
 
