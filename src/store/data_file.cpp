@@ -120,9 +120,7 @@ void DataFile::verify(std::vector<LogFile::Problem>& problems) const {
   const std::span<std::byte> end{reinterpret_cast<std::byte*>(&footer), sizeof footer};
   add(
       end_ - sizeof footer,
-      [&] {
-        return readAll(*file_, end_ - sizeof footer, end) && std::memcmp(&footer, &footer_, sizeof footer) == 0;
-      },
+      [&] { return readAll(*file_, end_ - sizeof footer, end) && std::memcmp(&footer, &footer_, sizeof footer) == 0; },
       "the end of the file is not what was written");
 }
 

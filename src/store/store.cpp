@@ -197,7 +197,7 @@ Manifest Store::manifest() const {
   Manifest manifest{.nextFile = nextFile_, .nextSequence = nextSequence_, .nextCollection = nextCollection_};
   for (const auto& log : logs_)
     manifest.logs.push_back(
-        {log->id(), log->isSealed ? log->bytes : 0, log->isSealed ? log->records : 0, log->isSealed});
+        {log->id(), log->isSealed ? log->bytes.load() : 0, log->isSealed ? log->records : 0, log->isSealed});
   for (const auto& [id, collection] : collections_) {
     Manifest::Collection entry{
         .id = id, .name = collection.name, .through = collection.through, .state = collection.state};

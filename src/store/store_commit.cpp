@@ -19,9 +19,7 @@ uint64_t valueBytes(const Write& write) {
 }
 
 // The format has no place for it, and a recovery would not believe it.
-bool isTooLarge(const Write& write) {
-  return valueBytes(write) > kMostValueBytes || write.key.size() > kMostKeyBytes;
-}
+bool isTooLarge(const Write& write) { return valueBytes(write) > kMostValueBytes || write.key.size() > kMostKeyBytes; }
 
 }  // namespace
 
@@ -161,11 +159,11 @@ bool Store::refuse(Write& write) {
   const uint64_t bytes = valueBytes(write);
   if (isTooLarge(write)) {
     settle({&write, 1},
-           std::make_exception_ptr(Error(
-               Code::InvalidArgument, "a record has " + std::to_string(bytes) + " bytes and a key of " +
-                                          std::to_string(write.key.size()) + ", but may have at most " +
-                                          std::to_string(kMostValueBytes) + " (1 GB) and a key of at most " +
-                                          std::to_string(kMostKeyBytes))));
+           std::make_exception_ptr(
+               Error(Code::InvalidArgument, "a record has " + std::to_string(bytes) + " bytes and a key of " +
+                                                std::to_string(write.key.size()) + ", but may have at most " +
+                                                std::to_string(kMostValueBytes) + " (1 GB) and a key of at most " +
+                                                std::to_string(kMostKeyBytes))));
     return true;
   }
   if (write.kind == Kind::Delete) return false;  // that makes room

@@ -11,8 +11,8 @@ namespace switchyard::store {
 namespace {
 
 constexpr uint64_t kSyncBytes = 8 << 20;
-constexpr size_t kSmallFiles = 8;    // so many are made one; each takes a descriptor, and time to open
-constexpr uint64_t kSmall = 8;       // a file of less than an eighth of what a file has is small
+constexpr size_t kSmallFiles = 8;                 // so many are made one; each takes a descriptor, and time to open
+constexpr uint64_t kSmall = 8;                    // a file of less than an eighth of what a file has is small
 constexpr auto kRest = std::chrono::seconds(10);  // after one that has failed
 
 }  // namespace

@@ -30,7 +30,8 @@ constexpr size_t kMostAtOnce = size_t{1} << 30;  // Linux transfers no more than
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
-      throw Error(Code::InvalidArgument, std::string(failed.what()) + ": give a folder that this process may write to, " +
+      throw Error(Code::InvalidArgument, std::string(failed.what()) +
+                                             ": give a folder that this process may write to, " +
                                              "or open the store with readOnly: true");
     case EDQUOT:
     case EFBIG: throw Error(Code::OutOfMemory, failed.what());
