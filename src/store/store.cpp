@@ -237,7 +237,7 @@ void Store::close() {
       publish(currentManifest());
     }
   } catch (...) {
-    failed = asError(std::current_exception());
+    failed.emplace(asError(std::current_exception()));
   }
   std::lock_guard lock(mutex_);
   isClosed_ = true;
