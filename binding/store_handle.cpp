@@ -145,10 +145,22 @@ void beginWrite(Napi::Env env, uint64_t id, StoreHandle& handle, store::Write wr
   environment.operations.begin(operation, [&] { handle.store().write(std::move(write)); });
 }
 
+namespace {
+
+// Of a buffer that can be made smaller the memory goes at once then, whoever holds it.
+bool canShrink(napi_env env, napi_value view) {
+  napi_value buffer;
+  checkStatus(env, napi_get_typedarray_info(env, view, nullptr, nullptr, nullptr, &buffer, nullptr));
+  return Napi::Object(env, buffer).Get("resizable").ToBoolean();
+}
+
+}  // namespace
+
 void holdBytes(napi_env env, const Napi::Value& value, store::Write& write) {
   const ByteRange range = readBytes(env, value);
   store::Bytes bytes{range.data, range.bytes};
-  std::shared_ptr<const void> held = bytes.size() > kCopiedBytes ? holdMemory(env, value) : nullptr;
+  const bool isHeld = bytes.size() > kCopiedBytes && !canShrink(env, value);
+  std::shared_ptr<const void> held = isHeld ? holdMemory(env, value) : nullptr;
   if (!held) {
     auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
     bytes = *copy;

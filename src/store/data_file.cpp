@@ -92,22 +92,36 @@ void DataFile::check(uint64_t offset, uint64_t bytes) {
 }
 
 void DataFile::verify(std::vector<LogFile::Problem>& problems) const {
+  const auto add = [&](uint64_t offset, const auto& isRight, const char* what) {
+    try {
+      if (!isRight()) problems.push_back({path_, offset, what});
+    } catch (const Error& failed) {  // it can't be read
+      problems.push_back({path_, offset, failed.what()});
+    }
+  };
   for (uint64_t block = 0; block < checks_.size(); ++block)
-    if (!isBlockWhole(block))
-      problems.push_back({path_, block * kBlockBytes, "the content from there on is not what was written"});
+    add(
+        block * kBlockBytes, [&] { return isBlockWhole(block); }, "the content from there on is not what was written");
   std::vector<std::byte> padding(padded(footer_.contentBytes) - footer_.contentBytes);
-  const bool isRead = readAll(*file_, footer_.contentBytes, padding);
-  if (!isRead || std::any_of(padding.begin(), padding.end(), [](std::byte byte) { return byte != std::byte{0}; }))
-    problems.push_back({path_, footer_.contentBytes, "zeros behind the content are not what was written"});
+  const auto isZero = [](std::byte byte) { return byte == std::byte{0}; };
+  add(
+      footer_.contentBytes,
+      [&] {
+        return readAll(*file_, footer_.contentBytes, padding) && std::all_of(padding.begin(), padding.end(), isZero);
+      },
+      "zeros behind the content are not what was written");
   std::vector<uint64_t> checks(checks_.size());
-  const uint64_t listBytes = checks.size() * sizeof(uint64_t);
-  if (!readAll(*file_, padded(footer_.contentBytes), {reinterpret_cast<std::byte*>(checks.data()), listBytes}) ||
-      checks != checks_)
-    problems.push_back({path_, padded(footer_.contentBytes), "the list of its checksums is not what was written"});
+  const std::span<std::byte> list{reinterpret_cast<std::byte*>(checks.data()), checks.size() * sizeof(uint64_t)};
+  const uint64_t listAt = padded(footer_.contentBytes);
+  add(
+      listAt, [&] { return readAll(*file_, listAt, list) && checks == checks_; },
+      "the list of its checksums is not what was written");
   DataFooter footer;
-  if (!readAll(*file_, end_ - sizeof footer, {reinterpret_cast<std::byte*>(&footer), sizeof footer}) ||
-      std::memcmp(&footer, &footer_, sizeof footer) != 0)
-    problems.push_back({path_, end_ - sizeof footer, "the end of the file is not what was written"});
+  const std::span<std::byte> end{reinterpret_cast<std::byte*>(&footer), sizeof footer};
+  add(
+      end_ - sizeof footer,
+      [&] { return readAll(*file_, end_ - sizeof footer, end) && std::memcmp(&footer, &footer_, sizeof footer) == 0; },
+      "the end of the file is not what was written");
 }
 
 }  // namespace switchyard::store

@@ -24,15 +24,28 @@ class Reader {
   const std::byte* at(uint64_t offset, uint64_t bytes) {
     if (offset + bytes > size_) return nullptr;
     if (offset < from_ || offset + bytes > from_ + buffer_.size()) {
-      buffer_.resize(std::min(std::max(bytes, kScanBytes), size_ - offset));
-      from_ = offset;
-      buffer_.resize(file_.read(offset, buffer_));
+      fill(offset, bytes);
       if (buffer_.size() < bytes) return nullptr;
     }
     return buffer_.data() + (offset - from_);
   }
 
  private:
+  // With more behind it, where that can be read.
+  void fill(uint64_t offset, uint64_t bytes) {
+    from_ = offset;
+    for (const uint64_t most : {std::max(bytes, kScanBytes), bytes}) {
+      buffer_.resize(std::min(most, size_ - offset));
+      try {
+        buffer_.resize(file_.read(offset, buffer_));
+        return;
+      } catch (const Error&) {
+        buffer_.clear();
+        if (most == bytes) throw;
+      }
+    }
+  }
+
   File& file_;
   const uint64_t size_;
   uint64_t from_ = 0;
@@ -183,10 +196,14 @@ void LogFile::refuseDamageAt(uint64_t end, Tail& tail, uint64_t size) const {
 
 uint64_t LogFile::verify(bool sealed, uint64_t end, std::vector<Problem>& problems) const {
   const auto add = [&](uint64_t offset, const std::string& what) { problems.push_back({path_, offset, what}); };
-  LogHeader head;
-  if (!readAll(*file_, 0, {reinterpret_cast<std::byte*>(&head), sizeof head}) || !isWhole(head, 0) ||
-      head.file != id_ || head.salt != salt_)
-    add(0, std::string("the header ") + kNotWritten);
+  try {
+    LogHeader head;
+    if (!readAll(*file_, 0, {reinterpret_cast<std::byte*>(&head), sizeof head}) || !isWhole(head, 0) ||
+        head.file != id_ || head.salt != salt_)
+      add(0, std::string("the header ") + kNotWritten);
+  } catch (const Error& failed) {
+    add(0, failed.what());
+  }
   LogIndex index;
   if (sealed) {
     try {
@@ -201,12 +218,16 @@ uint64_t LogFile::verify(bool sealed, uint64_t end, std::vector<Problem>& proble
   uint64_t right = 0;
   RecordHeader header;
   for (uint64_t at = sizeof(LogHeader); at < end;) {
-    if (wholeRecord(reader, salt_, at, header)) {
-      ++right;
-      at += recordBytes(header.keyBytes, header.valueBytes);
-      continue;
+    try {
+      if (wholeRecord(reader, salt_, at, header)) {
+        ++right;
+        at += recordBytes(header.keyBytes, header.valueBytes);
+        continue;
+      }
+      add(at, std::string("a record ") + kNotWritten);
+    } catch (const Error& failed) {
+      add(at, failed.what());
     }
-    add(at, std::string("a record ") + kNotWritten);
     // Where the next one begins the index knows.
     const auto next = std::find_if(index.entries.begin(), index.entries.end(),
                                    [&](const LogEntry& entry) { return entry.offset > at; });

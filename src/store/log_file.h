@@ -1,5 +1,6 @@
 // A file of the log: records one behind the other, and, once it is sealed, an index of them at its end.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -67,8 +68,8 @@ class LogFile : public std::enable_shared_from_this<LogFile> {
   };
   uint64_t verify(bool isSealed, uint64_t end, std::vector<Problem>& problems) const;  // how many records are right
 
+  std::atomic<uint64_t> bytes{0};  // of the file, with what was allocated ahead; its writer changes it
   // The owner's accounts, under the store's mutex.
-  uint64_t bytes = 0;       // of the file, with what was allocated ahead
   uint64_t recordsEnd = 0;  // where its records end
   uint64_t records = 0;     // how many
   uint64_t live = 0;        // bytes of records that count
@@ -110,7 +111,7 @@ class LogWriter {
   void flush();
   void sync();  // after flush()
   bool isSynced() const { return synced_ == flushed_; }
-  // As if all since then had not been appended.
+  // As if all since then had not been appended. Throws where it can't be said that nothing of it will be found again.
   struct Mark {
     uint64_t end = 0, indexBytes = 0, records = 0, lastSequence = 0;
   };
@@ -131,6 +132,7 @@ class LogWriter {
   const uint64_t mostBytes_;
   Mark at_;
   uint64_t flushed_, synced_;
+  uint64_t touched_ = 0;  // up to where something may have been written
 };
 
 }  // namespace switchyard::store

@@ -85,6 +85,7 @@ void LogWriter::reserve(uint64_t end) {
 void LogWriter::flush() {
   if (buffer_.empty()) return;
   reserve(flushed_ + buffer_.size());
+  touched_ = flushed_ + buffer_.size();
   log_->file().write(flushed_, buffer_);
   flushed_ += buffer_.size();
   if (buffer_.capacity() > 2 * kBuffer) buffer_ = {};
@@ -101,6 +102,12 @@ void LogWriter::rollBack(const Mark& mark) {
   flushed_ = mark.end;
   at_ = mark;
   index_.resize(mark.indexBytes);
+  if (touched_ <= mark.end) return;
+  // Whole records may stand there: a recovery would take them, or the first of them before later ones in their place.
+  log_->file().truncate(mark.end);
+  log_->bytes = mark.end;
+  touched_ = mark.end;
+  sync();
 }
 
 void LogWriter::seal(bool& isSyncing) {

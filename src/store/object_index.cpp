@@ -26,6 +26,7 @@ void ObjectIndex::countIn(std::string_view key, const Object& object) {
   if (object.isGone) return;
   ++count_;
   valueBytes_ += object.valueBytes;
+  if (object.expiry != 0) due_.emplace(object.expiry, key);
 }
 
 void ObjectIndex::countOut(std::string_view key, const Object& object) {
@@ -33,10 +34,7 @@ void ObjectIndex::countOut(std::string_view key, const Object& object) {
   if (object.isGone) return;
   --count_;
   valueBytes_ -= object.valueBytes;
-}
-
-void ObjectIndex::watch(std::string_view key, const Object& object) {
-  if (object.expiry != 0 && !object.isGone) due_.push({object.expiry, std::string(key)});
+  if (object.expiry != 0) due_.erase({object.expiry, std::string(key)});
 }
 
 void ObjectIndex::remove(Map::iterator at) {
@@ -51,7 +49,6 @@ bool ObjectIndex::apply(const LogEntry& entry, LogFile* log, int64_t now) {
     if (entry.kind == Kind::Delete) return false;  // of nothing: nothing needs it
     objects_.emplace_hint(at, entry.key, object);
     countIn(entry.key, object);
-    watch(entry.key, object);
     return false;
   }
   Object& old = at->second;
@@ -60,7 +57,6 @@ bool ObjectIndex::apply(const LogEntry& entry, LogFile* log, int64_t now) {
   object.stale = old.stale + (old.kind == Kind::Put ? 1 : 0);
   old = object;
   countIn(entry.key, old);
-  watch(entry.key, old);
   forgetStale(at);
   return had;
 }
@@ -97,15 +93,12 @@ void ObjectIndex::fill(std::vector<Found>& found, int64_t now) {
     if (object.kind == Kind::Delete && object.stale == 0) continue;
     objects_.emplace_hint(objects_.end(), newest.entry.key, object);
     countIn(newest.entry.key, object);
-    watch(newest.entry.key, object);
   }
 }
 
 void ObjectIndex::expire(int64_t now) {
-  while (!due_.empty() && due_.top().expiry <= now) {
-    const auto at = objects_.find(due_.top().key);
-    due_.pop();
-    if (at == objects_.end() || at->second.isGone || !isOver(at->second.expiry, now)) continue;
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const auto at = objects_.find(due_.begin()->second);
     countOut(at->first, at->second);
     at->second.isGone = true;
     countIn(at->first, at->second);
@@ -137,6 +130,7 @@ void ObjectIndex::moved(const LogEntry& entry, Fate kept, Place to) {
     object.expiry = 0;
   }
   countIn(at->first, object);
+  forgetStale(at);  // the values that it was needed for may have gone with the same files
 }
 
 void ObjectIndex::dropped(const LogEntry& entry) {

@@ -1,11 +1,11 @@
 // Which record of the log is the last of each key, and what must stay on the disk because of it.
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <queue>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/log_file.h"
@@ -46,6 +46,7 @@ class ObjectIndex {
   const Map& all() const { return objects_; }
   uint64_t count() const { return count_; }
   uint64_t valueBytes() const { return valueBytes_; }
+  size_t expiring() const { return due_.size(); }  // how many will expire
 
   // All records that are on the disk, once.
   struct Found {
@@ -65,22 +66,16 @@ class ObjectIndex {
   void dropped(const LogEntry& entry);
 
  private:
-  struct Due {
-    int64_t expiry;
-    std::string key;
-    bool operator>(const Due& other) const { return expiry > other.expiry; }
-  };
   void add(std::string_view key, const Object& object);
   void remove(Map::iterator at);
   void countIn(std::string_view key, const Object& object);
   void countOut(std::string_view key, const Object& object);
   void lose(Map::iterator at);
   void forgetStale(Map::iterator at);
-  void watch(std::string_view key, const Object& object);
 
   Map objects_;
   uint64_t count_ = 0, valueBytes_ = 0;
-  std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
+  std::set<std::pair<int64_t, std::string>> due_;  // by expiry, of each that has one and is not gone
 };
 
 }  // namespace switchyard::store

@@ -9,6 +9,10 @@
 
 namespace switchyard::store {
 
+// Of one step: writers wait for no more than that.
+inline constexpr uint64_t kStepBytes = 1 << 20;
+inline constexpr size_t kStepEntries = 4096;
+
 struct Rewriting {
   struct Moved {
     LogEntry entry;
@@ -21,6 +25,7 @@ struct Rewriting {
   std::unique_ptr<LogWriter> out;
   std::vector<Moved> moved;  // every entry that was gone through
   size_t entry = 0;          // the next one, of the last index
+  bool isReading = false;    // of `current`: what fails then is its fault
   uint64_t unsynced = 0;     // bytes
 };
 

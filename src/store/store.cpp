@@ -11,6 +11,10 @@ namespace {
 constexpr uint64_t kBatchBytes = 64 << 20;  // of one commit, so that the first of many doesn't wait for all
 constexpr size_t kBatchWrites = 16384;
 constexpr size_t kMostProblems = 100;
+// For each byte that was written so many are rewritten, which is more than become dead by it: half of a file that is
+// rewritten counts at most. An entry that is gone through costs as much as some bytes of copying; a task, which may
+// have made many records dead, as many writes.
+constexpr uint64_t kReclaimed = 2, kBytesPerRequest = kStepBytes / kStepEntries, kTaskRequests = kStepEntries / 4;
 
 uint64_t bytesOf(const Write& write) {
   uint64_t bytes = 0;
@@ -46,9 +50,10 @@ void Store::perform(std::function<void()> task) {
 bool Store::work() {
   Writes writes;
   std::function<void()> task;
+  uint64_t bytes = 0;
   {
     std::lock_guard lock(mutex_);
-    for (uint64_t bytes = 0; !queue_.empty() && bytes < kBatchBytes && writes.size() < kBatchWrites;) {
+    while (!queue_.empty() && bytes < kBatchBytes && writes.size() < kBatchWrites) {
       Request& next = queue_.front();
       if (next.task) {
         if (writes.empty()) task = std::move(next.task);
@@ -60,9 +65,15 @@ bool Store::work() {
       queue_.pop_front();
     }
   }
-  if (task) return task(), true;
-  if (!writes.empty()) return commit(writes), true;
-  return maintain();
+  if (!task && writes.empty()) return maintain();
+  // What waits goes first, but where some always waits, the rest has to be done all the same.
+  if (task)
+    task();
+  else
+    commit(writes);
+  owed_ += kReclaimed * (bytes + kBytesPerRequest * (task ? kTaskRequests : writes.size()));
+  payOwed();
+  return true;
 }
 
 Value Store::readValue(const LogFile& log, uint64_t offset, uint64_t sequence, uint64_t keyBytes,
@@ -186,7 +197,7 @@ Manifest Store::manifest() const {
   Manifest manifest{.nextFile = nextFile_, .nextSequence = nextSequence_, .nextCollection = nextCollection_};
   for (const auto& log : logs_)
     manifest.logs.push_back(
-        {log->id(), log->isSealed ? log->bytes : 0, log->isSealed ? log->records : 0, log->isSealed});
+        {log->id(), log->isSealed ? log->bytes.load() : 0, log->isSealed ? log->records : 0, log->isSealed});
   for (const auto& [id, collection] : collections_) {
     Manifest::Collection entry{
         .id = id, .name = collection.name, .through = collection.through, .state = collection.state};
@@ -218,16 +229,15 @@ void Store::publish(const Manifest& manifest) {
 }
 
 void Store::close() {
-  Error* failed = nullptr;
-  std::optional<Error> kept;
+  std::optional<Error> failed;
   try {
     if (rewriting_) abandonRewriting(Error(Code::Closed, "the store is being closed"));
     if (writer_) {
       sealWriter();
       publish(currentManifest());
     }
-  } catch (const Error& error) {
-    failed = &kept.emplace(error);
+  } catch (...) {
+    failed.emplace(asError(std::current_exception()));
   }
   std::lock_guard lock(mutex_);
   isClosed_ = true;

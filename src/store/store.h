@@ -2,6 +2,7 @@
 // read and ask for writes; what changes the store is done by whoever calls work(), one thread at a time.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -183,6 +184,7 @@ class Store {
   void commit(Writes& writes);
   size_t commitRun(std::span<Write> writes);
   bool refuse(Write& write);
+  void rollBack(const LogWriter::Mark& mark);
   void prepareRun(const Write& first);
   void place(Run& run, Write& write, size_t at);
   void apply(Run& run, std::span<Write> writes);
@@ -205,6 +207,8 @@ class Store {
   void removeUnlessFailed(const std::string& path);
 
   bool maintain();
+  void payOwed();
+  bool isResting() const;
   std::vector<std::shared_ptr<LogFile>> chooseFiles(bool urgently) const;
   void beginRewriting(std::vector<std::shared_ptr<LogFile>> inputs);
   void stepRewriting();
@@ -239,7 +243,8 @@ class Store {
   // The working thread's own.
   std::unique_ptr<LogWriter> writer_;
   std::unique_ptr<Rewriting> rewriting_;
-  int64_t restsUntil_ = 0;  // no rewriting before that: one has failed
+  std::chrono::steady_clock::time_point restsUntil_;  // no rewriting before that: one has failed
+  uint64_t owed_ = 0;                                 // rewriting that keeps pace with what was written, in bytes
 };
 
 }  // namespace switchyard::store

@@ -36,6 +36,7 @@ uint64_t Store::collection(const std::string& name) {
   Manifest with = currentManifest();
   const uint64_t id = with.nextCollection++;
   with.collections.push_back({.id = id, .name = name});
+  syncWriter();  // what was written before it is there, too
   publish(with);
   std::lock_guard lock(mutex_);
   nextCollection_ = id + 1;
@@ -47,6 +48,7 @@ void Store::drop(uint64_t id) {
   checkMayChange();
   Manifest with = currentManifest();
   if (!std::erase_if(with.collections, [&](const auto& collection) { return collection.id == id; })) return;
+  syncWriter();  // what was written before it is there, too
   publish(with);
   Collection dropped;
   {
@@ -89,18 +91,22 @@ void Store::checkpoint(const Checkpoint& checkpoint) {
   }
   syncWriter();  // the records that it stands for are after writes that have to be there, too
   publish(with);
-  std::lock_guard lock(mutex_);
-  Collection& collection = collectionOf(checkpoint.collection);
-  collection.through = checkpoint.through;
-  collection.state = checkpoint.state;
-  for (auto& records = collection.records; !records.empty() && records.front().sequence <= checkpoint.through;) {
-    records.front().place.log->live -= records.front().bytes;
-    records.pop_front();
+  // It holds from here on, in memory as on the disk; what can't be removed then is a stranger to the next opening.
+  std::map<std::string, std::shared_ptr<DataFile>, std::less<>> replaced;
+  {
+    std::lock_guard lock(mutex_);
+    Collection& collection = collectionOf(checkpoint.collection);
+    collection.through = checkpoint.through;
+    collection.state = checkpoint.state;
+    for (auto& records = collection.records; !records.empty() && records.front().sequence <= checkpoint.through;) {
+      records.front().place.log->live -= records.front().bytes;
+      records.pop_front();
+    }
+    for (const auto& [name, data] : files) collection.staged.erase(name);
+    replaced = std::exchange(collection.files, files);
   }
-  for (const auto& [name, data] : collection.files)
-    if (!files.contains(name)) files_.remove(data->path());
-  for (const auto& [name, data] : files) collection.staged.erase(name);
-  collection.files = std::move(files);
+  std::erase_if(replaced, [&](const auto& entry) { return files.contains(entry.first); });
+  for (const auto& [name, data] : replaced) removeUnlessFailed(data->path());
 }
 
 Store::Found Store::recover(uint64_t id) const {

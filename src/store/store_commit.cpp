@@ -18,6 +18,9 @@ uint64_t valueBytes(const Write& write) {
   return bytes;
 }
 
+// The format has no place for it, and a recovery would not believe it.
+bool isTooLarge(const Write& write) { return valueBytes(write) > kMostValueBytes || write.key.size() > kMostKeyBytes; }
+
 }  // namespace
 
 // Writes that go into one file, and are on the disk, or not, together.
@@ -124,7 +127,7 @@ uint64_t Store::sizeAfter(const Write& write) const {
   if (writer_ && writer_->sizeWith(write.key.size(), value) <= writer_->mostBytes())
     return bytes + writer_->allocatedWith(write.key.size(), value);
   const uint64_t first = recordBytes(write.key.size(), value) + kFileOverhead;
-  return bytes + (writer_ ? writer_->log()->bytes : 0) + std::max(first, std::min(first + kLeastStep, fileBytes()));
+  return bytes + (writer_ ? writer_->log()->bytes.load() : 0) + std::max(first, std::min(first + kLeastStep, fileBytes()));
 }
 
 bool Store::fits(const Write& write) const {
@@ -146,16 +149,27 @@ bool Store::makeRoom(const Write& write) {
     if (inputs.empty()) return false;
     beginRewriting(std::move(inputs));
     while (rewriting_) stepRewriting();
-    if (restsUntil_ > now()) return fits(write);  // it has failed
+    if (isResting()) return fits(write);  // it has failed
   }
   return true;
 }
 
 // Whether it has been answered: there is nothing to write, or no room.
 bool Store::refuse(Write& write) {
-  if (write.kind == Kind::Delete) return false;  // that makes room
   const uint64_t bytes = valueBytes(write);
-  if (makeRoom(write)) return false;
+  if (isTooLarge(write)) {
+    settle({&write, 1},
+           std::make_exception_ptr(
+               Error(Code::InvalidArgument, "a record has " + std::to_string(bytes) + " bytes and a key of " +
+                                                std::to_string(write.key.size()) + ", but may have at most " +
+                                                std::to_string(kMostValueBytes) + " (1 GB) and a key of at most " +
+                                                std::to_string(kMostKeyBytes))));
+    return true;
+  }
+  if (write.kind == Kind::Delete) return false;  // that makes room
+  const bool hasRoom = makeRoom(write);
+  checkMayChange();  // making room may have met a sync that failed
+  if (hasRoom) return false;
   settle({&write, 1}, std::make_exception_ptr(Error(
                           Code::OutOfMemory, "the store '" + path_ + "' has no room for " + std::to_string(bytes) +
                                                  " bytes within its limit of " + std::to_string(options_.limit) +
@@ -175,6 +189,14 @@ void Store::place(Run& run, Write& write, size_t at) {
   run.placed.push_back({at, {sequence, offset, write.expiry, static_cast<uint32_t>(bytes), write.kind, write.key}});
 }
 
+void Store::rollBack(const LogWriter::Mark& mark) {
+  try {
+    writer_->rollBack(mark);
+  } catch (const Error& failed) {
+    fail(failed);
+  }
+}
+
 // How many of them have been answered, at least one. What it throws is the answer of all that are left.
 size_t Store::commitRun(std::span<Write> writes) {
   if (refuse(writes[0])) return 1;
@@ -186,6 +208,7 @@ size_t Store::commitRun(std::span<Write> writes) {
     for (; count < writes.size(); ++count) {
       Write& write = writes[count];
       if (count > 0) {
+        if (isTooLarge(write)) break;
         if (writer_->sizeWith(write.key.size(), valueBytes(write)) > writer_->mostBytes()) break;
         if (write.kind != Kind::Delete && !fits(write)) break;
       }
@@ -193,11 +216,16 @@ size_t Store::commitRun(std::span<Write> writes) {
     }
     writer_->flush();
   } catch (...) {
-    writer_->rollBack(mark);
+    rollBack(mark);
     throw;
   }
   if (run.durable) syncWriter();
-  apply(run, writes);
+  try {
+    apply(run, writes);
+  } catch (...) {  // no memory: what is in the log is not in the index, so nothing can go on from here
+    fail(asError(std::current_exception()));
+    throw;
+  }
   return count;
 }
 

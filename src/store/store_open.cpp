@@ -57,7 +57,7 @@ void Store::lock() {
 
 // An empty folder becomes a store, and so does one in which that was begun before.
 void Store::openFolder() {
-  if (files_.makeFolder(path_)) files_.syncFolder(parentOf(path_));
+  const bool isMade = files_.makeFolder(path_);
   const auto names = files_.list(path_);
   if (!names) throw Error(Code::InvalidArgument, "'" + path_ + "' is no folder, so there is no store in it");
   const bool isNew = std::find(names->begin(), names->end(), kManifestName) == names->end();
@@ -69,6 +69,12 @@ void Store::openFolder() {
   lock();
   if (!isNew) return;
   if (files_.open(manifestPath(path_), Files::Open::Read)) return;  // another has made it meanwhile
+  try {
+    files_.syncFolder(parentOf(path_));  // also of a process that died before that, or of the user
+  } catch (const Error& failed) {
+    // A folder that was given to us, in one that we may not read: that is for whoever has made it.
+    if (isMade || failed.code != Code::InvalidArgument) throw;
+  }
   replaceManifest(files_, path_, {});
   files_.syncFolder(path_);
 }

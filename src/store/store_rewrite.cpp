@@ -1,6 +1,7 @@
 // Reclaiming: files of which little counts are replaced, a piece at a time, by one that has the rest; and many small
 // ones by one. The files themselves are never changed, so readers go on, and a crash leaves the old ones or the new.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -9,11 +10,10 @@
 namespace switchyard::store {
 namespace {
 
-constexpr uint64_t kStepBytes = 1 << 20, kSyncBytes = 8 << 20;  // writers wait for no more than that
-constexpr size_t kStepEntries = 4096;
-constexpr size_t kSmallFiles = 8;    // so many are made one; each takes a descriptor, and time to open
-constexpr uint64_t kSmall = 8;       // a file of less than an eighth of what a file has is small
-constexpr int64_t kRestMs = 10'000;  // after one that has failed
+constexpr uint64_t kSyncBytes = 8 << 20;
+constexpr size_t kSmallFiles = 8;                 // so many are made one; each takes a descriptor, and time to open
+constexpr uint64_t kSmall = 8;                    // a file of less than an eighth of what a file has is small
+constexpr auto kRest = std::chrono::seconds(10);  // after one that has failed
 
 }  // namespace
 
@@ -25,11 +25,21 @@ bool Store::maintain() {
     index_.expire(now());
   }
   if (rewriting_) return stepRewriting(), true;
-  if (restsUntil_ > now()) return false;
+  if (isResting()) return false;
   auto inputs = chooseFiles(false);
   if (inputs.empty()) return false;
   beginRewriting(std::move(inputs));
   return true;
+}
+
+bool Store::isResting() const { return std::chrono::steady_clock::now() < restsUntil_; }
+
+void Store::payOwed() {
+  for (; owed_ >= kStepBytes; owed_ -= kStepBytes) {
+    if (maintain()) continue;
+    owed_ = 0;  // there is nothing to do
+    return;
+  }
 }
 
 // Sealed files of which no more than half counts, or, where room is needed, three quarters; else small ones.
@@ -76,7 +86,9 @@ void Store::stepRewriting() {
       if (now.indexes.empty() || now.entry == now.indexes.back().entries.size()) {
         if (now.indexes.size() == now.inputs.size()) return endRewriting();
         now.current = now.inputs[now.indexes.size()];
+        now.isReading = true;
         now.indexes.push_back(now.current->readIndex());
+        now.isReading = false;
         now.entry = 0;
         continue;
       }
@@ -88,8 +100,8 @@ void Store::stepRewriting() {
     if ((now.unsynced += copied) < kSyncBytes) return;
     now.out->sync();
     now.unsynced = 0;
-  } catch (const Error& failed) {
-    abandonRewriting(failed);
+  } catch (...) {
+    abandonRewriting(asError(std::current_exception()));
   }
 }
 
@@ -114,7 +126,9 @@ uint64_t Store::copyEntry(const LogEntry& entry, const LogFile& from) {
   Bytes value;
   if (fate == ObjectIndex::Fate::Keep) {
     record.resize(entry.bytes());
+    now.isReading = true;
     from.readRecord(entry.offset, entry.sequence, record);
+    now.isReading = false;
     value = Bytes(record).subspan(sizeof(RecordHeader) + entry.key.size(), entry.valueBytes);
     parts.kind = entry.kind;
     parts.expiry = entry.expiry;
@@ -179,16 +193,17 @@ void Store::install(Rewriting& done) {
   ++rewritten_;
 }
 
-// The old files hold. One that is damaged is left alone from now on; what else there is may be tried again later.
+// The old files hold. One that can't be read is left alone from now on; what else there is may be tried again later.
 void Store::abandonRewriting(const Error& error) {
   const auto failed = std::move(rewriting_);
   if (failed->out) removeUnlessFailed(failed->out->log()->path());
   if (error.code == Code::Closed) return;
-  restsUntil_ = now() + kRestMs;
+  if (!failed->isReading || error.code == Code::OutOfMemory) {
+    restsUntil_ = std::chrono::steady_clock::now() + kRest;
+    return;
+  }
   std::lock_guard lock(mutex_);
-  if (error.code != Code::Damaged || !failed->current) return;
   failed->current->isRefused = true;
-  restsUntil_ = 0;
   problems_.push_back({failed->current->path(), 0, error.what()});
 }
 

@@ -20,7 +20,23 @@ namespace {
 constexpr size_t kMostAtOnce = size_t{1} << 30;  // Linux transfers no more than 2 GB in a call
 
 [[noreturn]] void fail(const std::string& what, const std::string& path, int error) {
-  throw systemError("'" + path + "' " + what, error);
+  const Error failed = systemError("'" + path + "' " + what, error);
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+      throw Error(Code::InvalidArgument, std::string(failed.what()) +
+                                             ": give a folder that this process may write to, " +
+                                             "or open the store with readOnly: true");
+    case EDQUOT:
+    case EFBIG: throw Error(Code::OutOfMemory, failed.what());
+    default: throw failed;
+  }
 }
 
 class SystemMapping final : public Mapping {

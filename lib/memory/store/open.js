@@ -55,9 +55,27 @@ async function openStore(given, options) {
 }
 
 /** @param {string} folder */
+async function syncFolder(folder) {
+  const opened = await fs.open(folder, 'r');
+  try {
+    await opened.sync();
+  } finally {
+    await opened.close();
+  }
+}
+
+/**
+ * The names of those that are made are on the disk then.
+ * @param {string} folder
+ */
 async function makeParents(folder) {
   try {
-    await fs.mkdir(path.dirname(folder), { recursive: true });
+    const first = await fs.mkdir(path.dirname(folder), { recursive: true });
+    if (first === undefined) return;
+    for (let made = path.dirname(folder); ; made = path.dirname(made)) {
+      await syncFolder(path.dirname(made));
+      if (made === first || made === path.dirname(made)) return;
+    }
   } catch (error) {
     throw new GPUError('ERR_INVALID_ARGUMENT', `no folder can be made for '${folder}': ${error.message}`, {
       cause: error,

@@ -30,6 +30,9 @@ class FaultyFile final : public File {
   size_t read(uint64_t offset, std::span<std::byte> into) override {
     std::lock_guard lock(files_.mutex_);
     files_.count(FaultyFiles::Does::Read, path_);
+    const auto& [badPath, badOffset] = files_.unreadable_;
+    if (path_ == badPath && badOffset >= offset && badOffset - offset < into.size())
+      throw Error(Code::Internal, "'" + path_ + "': Input/output error");
     const Content& now = node_->now;
     if (offset >= now.size()) return 0;
     const size_t bytes = std::min(into.size(), now.size() - offset);
@@ -54,7 +57,7 @@ class FaultyFile final : public File {
   }
   void truncate(uint64_t bytes) override {
     std::lock_guard lock(files_.mutex_);
-    files_.count(FaultyFiles::Does::Write, path_);
+    files_.count(FaultyFiles::Does::Name, path_);  // it takes no room
     FaultyFiles::resize(*node_, bytes);
   }
   void sync() override {

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "error.h"
@@ -40,7 +41,9 @@ class FaultyFiles final : public Files {
   // The `at`-th operation fails, alone; or all that take room from then on, or all reads.
   enum class Fails { Once, Room, Reads };
   void failAt(uint64_t at, Fails what = Fails::Once) { failAt_ = at, fails_ = what; }
-  void mend() { failAt_ = cutAt_ = UINT64_MAX; }
+  void mend() { failAt_ = cutAt_ = UINT64_MAX, unreadable_ = {}; }
+  // Whatever reads this byte fails, as with a bad sector.
+  void makeUnreadable(const std::string& path, uint64_t offset) { unreadable_ = {path, offset}; }
   uint64_t operations() const { return operations_; }
   // What there is after a power cut: of all that was written since the last sync of its file or folder each sector and
   // each name as it was before, or as any of the writes since has left it.
@@ -80,6 +83,7 @@ class FaultyFiles final : public Files {
   std::vector<Renaming> changes_;  // of names, not yet durable
   uint64_t operations_ = 0, cutAt_ = UINT64_MAX, failAt_ = UINT64_MAX;
   Fails fails_ = Fails::Once;
+  std::pair<std::string, uint64_t> unreadable_;
 };
 
 }  // namespace switchyard::store::test

@@ -75,6 +75,39 @@ TEST(Store, TimeToLive) {
   }
 }
 
+// A value that has expired needs a deletion in its place for as long alone as an older one is on the disk.
+TEST(Store, WhatHasExpiredLeavesNothing) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  for (int i = 0; i < 1000; ++i) {
+    opened.put("session" + std::to_string(i), "first", true, testTime + 100);
+    opened.put("session" + std::to_string(i), "second", true, testTime + 200);
+  }
+  testTime += 200;
+  for (int i = 0; i < 300; ++i) opened.put("churn", std::string(1000, 'x'));
+  EXPECT_EQ(opened.store->stats().objects, 1u);
+  EXPECT_LE(opened.store->stats().diskBytes, 3u * (16 << 10));
+}
+
+// What is overwritten before its time is not remembered until then.
+TEST(Store, OnlyWhatExpiresIsWaitedFor) {
+  auto files = emptyDisk();
+  auto log = LogFile::create(*files, "/disk", 1);
+  ObjectIndex index;
+  uint64_t sequence = 0;
+  const auto apply = [&](Kind kind, int64_t expiry) {
+    index.apply({++sequence, 64, expiry, 0, kind, "key"}, log.get(), testTime);
+  };
+  for (int i = 0; i < 1000; ++i) apply(Kind::Put, testTime + 1'000'000 + i % 7);
+  EXPECT_EQ(index.expiring(), 1u);
+  apply(Kind::Put, 0);
+  EXPECT_EQ(index.expiring(), 0u);
+  apply(Kind::Put, testTime + 5);
+  index.expire(testTime + 5);
+  EXPECT_EQ(index.expiring(), 0u);
+  EXPECT_EQ(index.count(), 0u);
+}
+
 TEST(Store, SizeOnDiskStaysInProportion) {
   auto files = emptyDisk();
   Opened opened(*files);
@@ -101,6 +134,29 @@ TEST(Store, SizeOnDiskStaysInProportion) {
   EXPECT_EQ(again.store->stats().objects, model.size());
   for (const auto& [key, value] : model) EXPECT_EQ(again.get(key), value);
   EXPECT_TRUE(again.store->verify().problems.empty());
+}
+
+// Callers that wait for each other's commits leave the queue at no time empty.
+TEST(Store, SizeOnDiskStaysInProportionWhileWritesWait) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  uint64_t most = 0;
+  int posted = 0;
+  const auto post = [&] {
+    const int64_t expiry = posted % 3 == 0 ? testTime + 10 : 0;
+    opened.post(Kind::Put, "k" + std::to_string(posted % 10), std::string(1000, 'x'), true, expiry);
+    ++posted, ++testTime;
+  };
+  post();
+  while (posted < 20'000) {
+    post();
+    post();
+    opened.store->work();
+    post();
+    if (posted % 100 < 3) most = std::max(most, opened.store->stats().diskBytes);
+  }
+  EXPECT_LE(most, 2u << 20);  // 20 MB were written
+  EXPECT_GT(opened.store->stats().rewritten, 10u);
 }
 
 TEST(Store, SmallFilesBecomeOne) {
@@ -152,6 +208,29 @@ TEST(Store, CollectionsAndCheckpoints) {
   EXPECT_EQ(codeOf(opened.append(id, "late")), Code::Closed);
   EXPECT_EQ(opened.store->stats().dataFiles, 0u);
   EXPECT_EQ(opened.get("k"), "v");
+}
+
+// What the format has no place for is refused, beside others that are not.
+TEST(Store, RecordsAreNoLargerThanTheFormatHasThem) {
+  auto files = emptyDisk();
+  Opened opened(*files);
+  const uint64_t id = opened.store->collection("c");
+  const auto piece = std::make_shared<std::string>(64 << 20, 'x');
+  for (const size_t pieces : {17, 65}) {  // 1 GB and more, 4 GB and more
+    const auto before = opened.post(Kind::Record, Store::keyOf(id), "before");
+    const auto large = std::make_shared<Answer>();
+    Write write{.kind = Kind::Record, .key = Store::keyOf(id), .holds = {piece}};
+    write.pieces.assign(pieces, asBytes(piece->data(), piece->size()));
+    write.done = [large](const Written& written) { *large = {true, written}; };
+    opened.store->write(std::move(write));
+    const auto after = opened.post(Kind::Record, Store::keyOf(id), "after");
+    opened.work();
+    ASSERT_TRUE(large->isGiven);
+    EXPECT_EQ(codeOf(large->written), Code::InvalidArgument);
+    EXPECT_TRUE(before->isWell() && after->isWell());
+  }
+  EXPECT_EQ(codeOf(opened.put(std::string(513, 'k'), "")), Code::InvalidArgument);
+  EXPECT_EQ(opened.records(id), (std::vector<std::string>{"before", "after", "before", "after"}));
 }
 
 // Records of a collection move when their file is rewritten, and are found by their order after that.
