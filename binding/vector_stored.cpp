@@ -125,13 +125,13 @@ Napi::Value VectorTableWrap::packRemoval(const Napi::CallbackInfo& info) {
 Napi::Value VectorTableWrap::replay(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    auto first = std::make_shared<std::optional<uint64_t>>();
+    auto last = std::make_shared<std::optional<uint64_t>>();
     VectorOperation::start(
         Environment::of(env), readUint(info[0]),
-        [table = table_, first, held = holdBytes(info[1])] { *first = vectors::replay(*table, held.bytes); },
-        [first](Environment& environment) -> Napi::Value {
+        [table = table_, last, held = holdBytes(info[1])] { *last = vectors::replay(*table, held.bytes); },
+        [last](Environment& environment) -> Napi::Value {
           const Napi::Env here(environment.env());
-          return *first ? Napi::Value(Napi::Number::New(here, static_cast<double>(**first))) : here.Undefined();
+          return *last ? Napi::Value(Napi::Number::New(here, static_cast<double>(**last))) : here.Undefined();
         });
     return env.Undefined();
   });

@@ -237,7 +237,8 @@ Napi::Value VectorTableWrap::rowsOf(const Napi::CallbackInfo& info) {
 Napi::Value VectorTableWrap::merge(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto merge = table_->beginMerge(info[1].ToBoolean());
+    const bool all = info[1].IsNumber();
+    const auto merge = all ? table_->beginMerge(true, readUint(info[1])) : table_->beginMerge(false);
     if (merge) merge_ = merge;
     const auto work = [table = table_, merge] {
       try {
@@ -247,8 +248,14 @@ Napi::Value VectorTableWrap::merge(const Napi::CallbackInfo& info) {
         throw;
       }
     };
-    VectorOperation::start(Environment::of(env), readUint(info[0]), work,
-                           [merge](Environment& environment) { return describeMerge(environment, merge.get()); });
+    try {
+      VectorOperation::start(Environment::of(env), readUint(info[0]), work,
+                             [merge](Environment& environment) { return describeMerge(environment, merge.get()); });
+    } catch (...) {
+      if (merge) table_->abandon();
+      merge_.reset();
+      throw;
+    }
     return env.Undefined();
   });
 }

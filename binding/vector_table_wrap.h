@@ -28,7 +28,8 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   Napi::Value segments(const Napi::CallbackInfo& info);
   // rowsOf(name): [ArrayBuffer, whether it is the memory itself]; undefined where there is no such segment any more
   Napi::Value rowsOf(const Napi::CallbackInfo& info);
-  // merge(id, all): fills the next merge; delivers { name, rows, buffer } of the segment that is made, or undefined
+  // merge(id, upTo): fills the next merge; delivers { name, rows, leastLength, mostLength } of the segment that is
+  // made, or undefined. `upTo`: the newest segment of a compaction, or undefined
   Napi::Value merge(const Napi::CallbackInfo& info);
   Napi::Value endMerge(const Napi::CallbackInfo& info);  // (commits)
   Napi::Value seal(const Napi::CallbackInfo& info);      // (id)
@@ -44,7 +45,7 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   // packWrite(ids, vectors, metadata, replaces): an ArrayBuffer, which the rows are to follow; checked as append() does
   Napi::Value packWrite(const Napi::CallbackInfo& info);
   Napi::Value packRemoval(const Napi::CallbackInfo& info);  // (ids)
-  // replay(id, bytes): delivers the number of the first insertion, undefined of a removal
+  // replay(id, bytes): delivers the number of the last insertion, undefined of a removal
   Napi::Value replay(const Napi::CallbackInfo& info);
   // adopt(id, rows, bytes, alive): a stored segment, behind the others; delivers its name. `alive`: what aliveOf() gave
   // later, or undefined

@@ -42,8 +42,11 @@ export interface NativeVectorTable {
   size(): number;
   segments(): NativeSegment[];
   rowsOf(name: number): [buffer: ArrayBuffer, isMemory: boolean] | undefined;
-  /** Delivers a MergedSegment, or undefined: there is nothing to do. */
-  merge(id: number, all: boolean): void;
+  /**
+   * Delivers a MergedSegment, or undefined: there is nothing to do. `upTo`: as far as it goes, but segments with larger
+   * names; else what is worth it. endMerge() follows, whatever comes of it.
+   */
+  merge(id: number, upTo: number | undefined): void;
   endMerge(commits: boolean): void;
   seal(id: number): void;
   /** How many segments were sealed so far. */
@@ -55,7 +58,7 @@ export interface NativeVectorTable {
   /** Without the rows, which are to follow; throws what append() would. */
   packWrite(ids: Ids, vectors: Float32Array, metadata: Texts | undefined, replaces: boolean): ArrayBuffer;
   packRemoval(ids: Ids): ArrayBuffer;
-  /** Delivers as append(); undefined of a removal. */
+  /** Delivers the number of the last insertion; undefined of a removal. */
   replay(id: number, bytes: Uint8Array): void;
   /** A bit a row. */
   aliveOf(snapshot: VectorSnapshot, place: number): ArrayBuffer;

@@ -214,11 +214,17 @@ export interface IndexStats {
   memory: { segments: number; ids: number };
   /** How many merges there were. */
   merges: number;
-  /** What keeps codes from being made, or segments from being merged, since the last write; searches stay exact. */
+  /**
+   * What keeps codes from being made, segments from being merged or placed, or a store's log from being cut short: it is
+   * tried again, after 0.5 to 60 seconds. Searches stay exact.
+   */
   problem?: string;
 }
 
-/** Made by createIndex(). */
+/**
+ * Made by createIndex(). What a call is given it reads before it returns: arrays may be changed, or transferred, right
+ * after it.
+ */
 export class VectorIndex {
   private constructor();
   /** Of each vector. */
@@ -308,7 +314,8 @@ export class VectorIndex {
   stats(): IndexStats;
 
   /**
-   * Merges segments, without the rows that were removed, whose memory goes. Searches and writes go on meanwhile.
+   * Merges segments, without the rows that were removed, whose memory goes. Searches and writes go on meanwhile; what
+   * they add or remove is left to the next compaction.
    * @throws {GPUError} ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_CLOSED
    * @example
    * await index.compact();

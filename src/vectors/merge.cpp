@@ -22,10 +22,10 @@ void Table::seal() {
   if (!slots_.empty()) seal(slots_.back());
 }
 
-bool Table::mayMerge(size_t first, size_t count, bool all) const {
+bool Table::mayMerge(size_t first, size_t count, bool all, uint64_t newest) const {
   size_t sum = 0, largest = 0, dead = 0;
   for (size_t i = first; i < first + count; ++i) {
-    if (!slots_[i].isSealed) return false;
+    if (!slots_[i].isSealed || slots_[i].segment->name > newest) return false;
     sum += slots_[i].live;
     largest = std::max(largest, slots_[i].live);
     dead += slots_[i].rows - slots_[i].live;
@@ -35,12 +35,12 @@ bool Table::mayMerge(size_t first, size_t count, bool all) const {
   return count == 1 ? dead * 3 > slots_[first].rows : count >= kLeast && largest * 3 <= sum;
 }
 
-std::shared_ptr<Merge> Table::beginMerge(bool all) {
+std::shared_ptr<Merge> Table::beginMerge(bool all, uint64_t newest) {
   std::lock_guard lock(mutex_);
   if (merging_) return nullptr;
   for (size_t first = 0; first < slots_.size(); ++first) {
     for (size_t count = slots_.size() - first; count > 0; --count) {
-      if (!mayMerge(first, count, all)) continue;
+      if (!mayMerge(first, count, all, newest)) continue;
       auto merge = std::make_shared<Merge>();
       for (size_t i = first; i < first + count; ++i) merge->from.push_back(slots_[i].view());
       merging_ = true;

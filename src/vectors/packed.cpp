@@ -185,7 +185,9 @@ std::optional<uint64_t> replay(Table& table, std::string_view bytes) {
   std::vector<float> vectors(size_t{count} * table.dimensions);  // which need not be aligned in a log
   std::memcpy(vectors.data(), reader.rest().data(), reader.left());
   batch.vectors = vectors;
-  return table.append(batch, table.check(batch));
+  const uint64_t first = table.append(batch, table.check(batch));
+  if (count == 0) return std::nullopt;
+  return first + count - 1;
 }
 
 }  // namespace switchyard::vectors

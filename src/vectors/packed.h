@@ -34,8 +34,8 @@ Unpacked unpackSegment(Table& table, std::string_view bytes, RowMemory memory, s
 // A write without its rows, which are to follow; a removal is whole.
 std::string packWrite(const Batch& batch, uint32_t dimensions);
 std::string packRemoval(const std::vector<Id>& ids);
-// Does again what was packed, rows included: also where some of it was done already. As Table::append(); of a removal
-// nothing.
+// Does again what was packed, rows included: also where some of it was done already. The number of the last insertion;
+// of a removal nothing.
 std::optional<uint64_t> replay(Table& table, std::string_view bytes);
 
 }  // namespace switchyard::vectors

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "error.h"
 #include "search_bound.h"
 #include "vectors/best_hits.h"
 
@@ -182,6 +183,9 @@ void Search::take(const Need& need, const Answer& answer) {
     size_t found = 0;
     for (; found < need.k && answer.indices[i * need.k + found] >= 0; ++found) {
       const auto row = static_cast<uint32_t>(answer.indices[i * need.k + found]);
+      if (row >= part.view.rows)  // of rows that came after the snapshot, or of none
+        throw Error(Code::Internal, "a search was told of row " + std::to_string(row) + " of a segment that has " +
+                                        std::to_string(part.view.rows));
       best.add(
           {scoreOf(table_->metric, query(q), squares_[q], segment.row(row), segment.squares(row), table_->dimensions),
            need.part, row});

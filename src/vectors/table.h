@@ -69,9 +69,10 @@ class Table {
 
   // The segment that takes writes takes no more.
   void seal();
-  // What is worth being merged now, null: nothing. `all`: as far as it goes. One at a time: until it is committed or
-  // abandoned there is no other one.
-  std::shared_ptr<Merge> beginMerge(bool all);
+  // What is worth being merged now, null: nothing. `all`: as far as it goes, but of segments up to the name `newest`
+  // alone, so that a compaction comes to an end while rows die. One at a time: until it is committed or abandoned there
+  // is no other one.
+  std::shared_ptr<Merge> beginMerge(bool all, uint64_t newest = ~uint64_t{0});
   void fill(Merge& merge) const;    // makes the segment, while everything goes on
   void commit(const Merge& merge);  // it takes the place of those that it was made of
   void abandon();
@@ -108,7 +109,7 @@ class Table {
   size_t slotOf(uint64_t number) const;
   void seal(Slot& slot);
   void kill(uint64_t number);
-  bool mayMerge(size_t first, size_t count, bool all) const;
+  bool mayMerge(size_t first, size_t count, bool all, uint64_t newest) const;
   size_t mostRows() const;
 
   const size_t growingRows_;

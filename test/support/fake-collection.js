@@ -10,13 +10,13 @@ class FakeCollection {
   refuseAfter = Infinity;
 
   async append(pieces) {
-    const bytes = Uint8Array.from(Buffer.concat(pieces));
     if (this.refuseAfter-- <= 0) throw Object.assign(new Error('the disk is full'), { code: 'ERR_OUT_OF_MEMORY' });
     const sequence = ++this.#sequence;
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-    this.#records.push({ sequence, bytes });
+    // As late as a store may read them.
+    this.#records.push({ sequence, bytes: Uint8Array.from(Buffer.concat(pieces)) });
     return sequence;
   }
 

@@ -2,9 +2,9 @@
 // them, and its journal where it lies in a store.
 'use strict';
 const { native } = require('../../addon');
-const { GPUError, nowMs, show } = require('../../core');
+const { GPUError, show } = require('../../core');
 const { compileFilter } = require('./filter');
-const { checkIds, checkVectors } = require('./ids');
+const { checkIds, checkVectors, ownData } = require('./ids');
 const { Journal } = require('./journal');
 const { LedSearch, offLoop } = require('./lead-search');
 const { Maintenance } = require('./maintenance');
@@ -53,7 +53,7 @@ class IndexCore {
     this.#segments = new Segments(this.#table, owner, dimensions, dtype);
     this.#journal = place && new Journal(place.collection, this.#table, this.#segments, { dimensions, metric });
     this.#onClosed = place?.onClosed;
-    this.#searches = new Searches((data, count, asked) => this.#run(data, count, asked), owner.width);
+    this.#searches = new Searches((data, count, asked, began) => this.#run(data, count, asked, began), owner.width);
     this.#writes = new Writes(this.#table, dimensions, this.#journal);
     this.#maintenance = new Maintenance(this.#table, this.#segments, this.#journal);
   }
@@ -137,10 +137,12 @@ class IndexCore {
    * @returns {Promise<SearchResult|SearchResults>}
    */
   async search(queries, given) {
-    const { data, count, isOne } = checkVectors(queries, this.kind.dimensions, 'queries');
     const ids = given.ids === undefined ? undefined : checkIds(given.ids, 'options.ids');
     const asked = { ...given, filter: compileFilter(given.filter), ids };
-    const all = await this.#searches.add({ data, count, asked });
+    const rows = checkVectors(queries, this.kind.dimensions, 'queries');
+    const { count, isOne } = rows;
+    // A copy: it is read when its turn comes, and again by each job.
+    const all = await this.#searches.add({ data: ownData(rows), count, asked });
     if (!isOne) return all;
     const { explain, ...lists } = all;
     const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));
@@ -151,10 +153,10 @@ class IndexCore {
    * @param {Float32Array} data
    * @param {number} count
    * @param {Asked} asked
+   * @param {number} began when it was called
    * @returns {Promise<SearchResults>}
    */
-  async #run(data, count, asked) {
-    const began = nowMs();
+  async #run(data, count, asked, began) {
     const { k, isRange, threshold, approximate, filter, ids } = asked;
     const { dimensions, metric, dtype } = this.kind;
     const search = new native.VectorSearch(
@@ -171,7 +173,7 @@ class IndexCore {
     );
     const led = new LedSearch(search, this.#segments, this.owner, { queries: data, dimensions, metric });
     const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
-    await led.run(plansLong, asked.job);
+    await led.run(plansLong, asked.job, began);
     const { ids: found, scores, vectors, metadata } = search.result(asked.includeVectors, asked.includeMetadata);
     /** @type {SearchResults} */
     const results = { ids: found, scores };
@@ -215,6 +217,7 @@ class IndexCore {
   /** Once no call is under way. */
   async close() {
     await this.#journal?.settle();
+    await this.#searches.settled();
     await this.#maintenance.end();
     this.#segments.keep(new Set());
     this.#onClosed?.();

@@ -51,7 +51,7 @@ class Journal {
   #alive = null;
   #through = 0;
   #last = 0; // the last sequence that was applied
-  /** @type {{ sequence: number, first: number }[]} writes that no checkpoint has, and their first rows' numbers */
+  /** @type {{ sequence: number, last: number }[]} writes that no checkpoint has, and their last rows' numbers */
   #puts = [];
   #logged = 0; // bytes of records since the last checkpoint
   /** @type {Set<Id>} of writes under way */
@@ -61,7 +61,7 @@ class Journal {
   /** @type {Promise<unknown>} the last write's end */
   #ended = Promise.resolve();
   #underWay = 0;
-  /** @type {unknown} */
+  /** @type {GPUError|undefined} why nothing is written any more: a record was not applied */
   #broken;
 
   /**
@@ -84,11 +84,24 @@ class Journal {
     this.#through = this.#last = through;
     if (state) await this.#adopt(state);
     for await (const { sequence, bytes } of records) {
-      /** @type {number|undefined} */
-      const first = await offLoop((id) => this.#table.replay(id, bytes));
-      this.#note(sequence, first, bytes.length);
+      this.#note(sequence, await this.#replay(sequence, bytes), bytes.length);
     }
     if (!state) await this.#collection.checkpoint({ state: this.#state([]), files: [], through: this.#through });
+  }
+
+  /**
+   * @param {number} sequence
+   * @param {Uint8Array} bytes
+   * @returns {Promise<number|undefined>} the number of its last row
+   */
+  async #replay(sequence, bytes) {
+    try {
+      return await offLoop((id) => this.#table.replay(id, bytes));
+    } catch (error) {
+      if (!(error instanceof GPUError) || error.code !== 'ERR_INVALID_ARGUMENT') throw error;
+      const what = `the record ${sequence} of the index is no write that it could have made: ${error.message}`;
+      throw new GPUError('ERR_DAMAGED', what, { cause: error });
+    }
   }
 
   /** @param {State} state */
@@ -128,13 +141,13 @@ class Journal {
 
   /**
    * @param {number} sequence
-   * @param {number|undefined} first number of its rows; undefined: it has none
+   * @param {number|undefined} last number of its rows; undefined: it has none
    * @param {number} bytes
    */
-  #note(sequence, first, bytes) {
+  #note(sequence, last, bytes) {
     this.#last = sequence;
     this.#logged += bytes;
-    if (first !== undefined) this.#puts.push({ sequence, first });
+    if (last !== undefined) this.#puts.push({ sequence, last });
   }
 
   /**
@@ -144,10 +157,10 @@ class Journal {
    * @param {boolean|undefined} durable
    * @param {() => Uint8Array[]} pack its record; throws where it can't be
    * @param {() => Result|Promise<Result>} apply
-   * @param {(result: Result) => number|undefined} firstOf the number of its first row
+   * @param {(result: Result) => number|undefined} lastOf the number of its last row
    * @returns {Promise<Result>}
    */
-  async write(ids, durable, pack, apply, firstOf) {
+  async write(ids, durable, pack, apply, lastOf) {
     const before = this.#begun;
     /** @type {() => void} */
     let onBegun = () => {};
@@ -161,7 +174,7 @@ class Journal {
       if (this.#underWay > 1) await before;
       if (ids.some((id) => this.#pending.has(id))) await this.#ended.catch(() => {});
       if (this.#broken) throw this.#broken;
-      end = this.#record(ids, durable, pack(), apply, firstOf);
+      end = this.#record(ids, durable, pack(), apply, lastOf);
     } catch (error) {
       this.#underWay -= 1;
       throw error;
@@ -179,20 +192,20 @@ class Journal {
    * @param {boolean|undefined} durable
    * @param {Uint8Array[]} pieces
    * @param {() => Result|Promise<Result>} apply
-   * @param {(result: Result) => number|undefined} firstOf
+   * @param {(result: Result) => number|undefined} lastOf
    * @returns {Promise<Result>}
    */
-  #record(ids, durable, pieces, apply, firstOf) {
-    for (const id of ids) this.#pending.add(id);
+  #record(ids, durable, pieces, apply, lastOf) {
     const before = this.#ended.catch(() => {});
-    const appended = this.#collection.append(pieces, durable === undefined ? {} : { durable });
+    const appended = this.#collection.append(pieces, durable === undefined ? {} : { durable }); // which may throw
+    for (const id of ids) this.#pending.add(id);
     const end = (async () => {
       try {
         const [recorded] = await Promise.allSettled([appended, before]);
         if (recorded.status === 'rejected') throw recorded.reason;
         const result = await this.#apply(apply);
         const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-        this.#note(recorded.value, firstOf(result), bytes);
+        this.#note(recorded.value, lastOf(result), bytes);
         return result;
       } finally {
         for (const id of ids) this.#pending.delete(id);
@@ -203,11 +216,13 @@ class Journal {
   }
 
   /**
-   * What is recorded but can't be applied would be there after the next opening alone.
+   * What is recorded but can't be applied will be there after the next opening alone, and so will what comes behind it:
+   * nothing is applied out of order, and no checkpoint takes the place of these records.
    * @template Result
    * @param {() => Result|Promise<Result>} apply
    */
   async #apply(apply) {
+    if (this.#broken) throw this.#broken;
     try {
       return await apply();
     } catch (error) {
@@ -236,13 +251,14 @@ class Journal {
 
   /** Files for sealed segments that have none, and a checkpoint, if there is anything new. */
   async checkpoint() {
+    if (this.#broken) throw this.#broken;
     const isNew = this.#table.segments().some(({ name, isSealed }) => isSealed && !this.#entries.has(name));
     if (!isNew && !this.isLong) return;
     const { handle, segments } = this.#table.snapshot();
     // Nothing comes between the snapshot and this.
     const sealed = segments.flatMap((segment, place) => (segment.isSealed ? [{ ...segment, place }] : []));
     const open = segments.find(({ isSealed }) => !isSealed);
-    const kept = open ? this.#puts.filter(({ first }) => first >= open.firstNumber) : [];
+    const kept = open ? this.#puts.filter(({ last }) => last >= open.firstNumber) : [];
     const through = kept.length ? kept[0].sequence - 1 : this.#last;
     const logged = this.#logged;
     const alive = sealed.map(({ place }) => new Uint8Array(this.#table.aliveOf(handle, place)));

@@ -79,9 +79,9 @@ class LedSearch {
   /**
    * @param {boolean} plansOffLoop whether to plan takes long
    * @param {JobOptions} options
+   * @param {number} began when the search was called
    */
-  async run(plansOffLoop, options) {
-    const began = nowMs();
+  async run(plansOffLoop, options, began) {
     try {
       if (plansOffLoop) await offLoop((id) => this.#search.plan(id));
       else this.#search.plan(0);

@@ -1,10 +1,19 @@
-// What goes on behind writes: sealed segments get their codes and go where jobs run, neighbours are merged.
+// What goes on behind writes: sealed segments get their codes, neighbours are merged, segments go where jobs run, and a
+// journal makes its checkpoint. What fails of these keeps none of the others from going on: it is left alone for a
+// while, a longer one each time, and tried again.
 'use strict';
+const { setTimeout, clearTimeout } = require('node:timers');
 const { offLoop } = require('./lead-search');
-const { errorText } = require('../../core');
+const { errorText, nowMs } = require('../../core');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
+/** @typedef {import('../../addon/vector-calls').MergedSegment} MergedSegment */
 /** @typedef {import('./segments').Segments} Segments */
+/** @typedef {'seal'|'code'|'merge'|'place'|'checkpoint'} Step */
+/** @typedef {{ problem: string, pauseMs: number, until: number }} Failure */
+
+const kPauseMs = 500; // after the first failure; twice as long after each other one
+const kMostPauseMs = 60_000;
 
 class Maintenance {
   #table;
@@ -14,8 +23,12 @@ class Maintenance {
   #running;
   #wanted = false;
   #ended = false;
-  /** @type {string|undefined} what kept it from going on, until it goes on */
-  problem;
+  #compactions = 0; // that run or wait
+  /** @type {Map<Step, Failure>} what did not go on, until it does */
+  #failures = new Map();
+  /** @type {NodeJS.Timeout|undefined} */
+  #timer;
+  #isSealed = false; // for the journal, since its last checkpoint
   merges = 0;
 
   /**
@@ -29,6 +42,11 @@ class Maintenance {
     this.#journal = journal;
   }
 
+  /** What kept it from going on, until it goes on. */
+  get problem() {
+    return [...this.#failures.values()].at(0)?.problem;
+  }
+
   /** There may be something to do. */
   wake() {
     if (this.#ended) return;
@@ -37,20 +55,26 @@ class Maintenance {
   }
 
   /**
-   * Merges as far as it goes, rows that are removed left out.
+   * Merges as far as it goes, rows that are removed left out: all that is there now, so it ends whatever comes
+   * meanwhile.
    * @returns {Promise<void>}
    */
   async compact() {
-    while (this.#running) await this.#running.catch(() => {});
-    const sealed = offLoop((id) => this.#table.seal(id));
-    await this.#begin(sealed.then(() => this.#all(true)));
+    this.#compactions += 1;
+    try {
+      while (this.#running) await this.#running.catch(() => {});
+      await this.#begin(this.#compact());
+    } finally {
+      this.#compactions -= 1;
+      if (this.#wanted) this.wake();
+    }
   }
 
   /** @param {Promise<void>} run */
   #begin(run) {
     const running = run.finally(() => {
       this.#running = undefined;
-      if (this.#wanted) this.wake();
+      if (this.#wanted && !this.#compactions) this.wake();
     });
     this.#running = running;
     return running;
@@ -59,53 +83,131 @@ class Maintenance {
   /** No more of it; resolves when what runs has ended. */
   async end() {
     this.#ended = true;
+    clearTimeout(this.#timer);
     await this.#running?.catch(() => {});
   }
 
   async #run() {
-    while (this.#wanted && !this.#ended) {
+    while (this.#wanted && !this.#isOver()) {
       this.#wanted = false;
-      try {
-        await this.#all(false);
-        this.problem = undefined;
-      } catch (error) {
-        // The index works on without: it is searched by what is there.
-        this.problem = errorText(error);
-      }
+      await this.#all(undefined);
     }
   }
 
-  /** @param {boolean} isCompaction */
-  async #all(isCompaction) {
-    if (this.#journal?.isLong) await offLoop((id) => this.#table.seal(id));
-    await this.#prepare();
-    while (!this.#ended && (await this.#merge(isCompaction)));
-    await this.#prepare();
-    if (!this.#ended) await this.#journal?.checkpoint();
+  /** Whether what goes on by itself is to stop: a compaction waits for it, while writes would keep it going. */
+  #isOver() {
+    return this.#ended || this.#compactions > 0;
   }
 
-  async #prepare() {
+  async #compact() {
+    await offLoop((id) => this.#table.seal(id));
+    const newest = this.#table.segments().reduce((most, { name }) => Math.max(most, name), 0);
+    this.#failures.clear(); // nothing waits for its time
+    const [failed] = await this.#all(newest);
+    if (failed) throw failed.error;
+  }
+
+  /**
+   * @param {number|undefined} upTo of a compaction the newest segment
+   * @returns {Promise<{ error: unknown }[]>} what kept a compaction from being done
+   */
+  async #all(upTo) {
+    const failed = [
+      await this.#step('seal', () => this.#seal()),
+      await this.#step('code', () => this.#eachSealed((segment) => this.#segments.code(segment))),
+      await this.#step('merge', async () => {
+        while (!(upTo === undefined ? this.#isOver() : this.#ended) && (await this.#merge(upTo)));
+      }),
+    ];
+    // Copies on devices make searches quicker: a compaction is done without.
+    await this.#step('place', () => this.#eachSealed((segment) => this.#segments.place(segment)));
+    failed.push(
+      await this.#step('checkpoint', async () => {
+        await this.#journal?.checkpoint();
+        this.#isSealed = false;
+      }),
+    );
+    this.#setTimer();
+    return failed.flatMap((each) => each ?? []);
+  }
+
+  /**
+   * @param {Step} step
+   * @param {() => Promise<unknown>} run
+   * @returns {Promise<{ error: unknown }|undefined>} undefined: it has not failed
+   */
+  async #step(step, run) {
+    const before = this.#failures.get(step);
+    if (this.#ended || (before && nowMs() < before.until)) return undefined;
+    try {
+      await run();
+      this.#failures.delete(step);
+      return undefined;
+    } catch (error) {
+      // The index works on without: it is searched by what is there.
+      const pauseMs = before ? Math.min(2 * before.pauseMs, kMostPauseMs) : kPauseMs;
+      this.#failures.set(step, { problem: errorText(error), pauseMs, until: nowMs() + pauseMs });
+      return { error };
+    }
+  }
+
+  /** What failed is tried again, also where nothing else is written. */
+  #setTimer() {
+    clearTimeout(this.#timer);
+    if (this.#ended || this.#failures.size === 0) return;
+    const next = Math.min(...[...this.#failures.values()].map(({ until }) => until));
+    this.#timer = setTimeout(() => this.wake(), Math.max(1, Math.ceil(next - nowMs())));
+    this.#timer.unref();
+  }
+
+  /** Once before each checkpoint: while those fail, it would make a segment of each write. */
+  async #seal() {
+    if (!this.#journal?.isLong || this.#isSealed) return;
+    await offLoop((id) => this.#table.seal(id));
+    this.#isSealed = true;
+  }
+
+  /**
+   * All of them, though one fails.
+   * @param {(segment: MergedSegment) => Promise<void>} run
+   */
+  async #eachSealed(run) {
+    /** @type {{ error: unknown }|undefined} */
+    let failed;
     for (const segment of this.#table.segments()) {
       if (this.#ended) return;
-      if (segment.isSealed && !this.#segments.isPrepared(segment.name)) await this.#segments.prepare(segment);
+      if (!segment.isSealed) continue;
+      try {
+        await run(segment);
+      } catch (error) {
+        failed ??= { error };
+      }
     }
+    if (failed) throw failed.error;
   }
 
   /**
    * One merge.
-   * @param {boolean} isCompaction
+   * @param {number|undefined} upTo
    * @returns {Promise<boolean>} whether there was one
    */
-  async #merge(isCompaction) {
-    /** @type {import('../../addon/vector-calls').MergedSegment|undefined} */
-    const merged = await offLoop((id) => this.#table.merge(id, isCompaction));
-    if (!merged) return false;
+  async #merge(upTo) {
+    /** @type {MergedSegment|undefined} */
+    let merged;
     let isDone = false;
     try {
-      if (merged.rows && !this.#ended) await this.#segments.prepare(merged);
+      merged = await offLoop((id) => this.#table.merge(id, upTo));
+      if (!merged) return false;
+      const made = merged;
+      if (made.rows && !this.#ended) {
+        // Searched by its rows it would be slower than those that it takes the place of.
+        await this.#segments.code(made);
+        await this.#step('place', () => this.#segments.place(made));
+      }
       isDone = true;
     } finally {
       this.#table.endMerge(isDone);
+      if (merged && !isDone) this.#segments.drop(merged.name);
     }
     this.merges += 1;
     this.#segments.keep(new Set(this.#table.segments().map(({ name }) => name)));

@@ -82,7 +82,8 @@ function checkMetadata(metadata, count) {
     throw invalid(`metadata is ${show(metadata)}, but must be an array with an object for each vector`, 'metadata');
   if (metadata.length !== count)
     throw invalid(`metadata has ${metadata.length} entries for ${count} ids: there must be one for each`, 'metadata');
-  return metadata.map((each, i) => {
+  return Array.from({ length: count }, (_, i) => {
+    const each = metadata[i];
     if (each === undefined || each === null) return undefined;
     const where = `metadata[${i}]`;
     if (typeof each !== 'object' || Array.isArray(each))

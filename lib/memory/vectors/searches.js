@@ -1,19 +1,25 @@
 // Searches of an index: one at a time for each that can run beside it, and those that ask alike as one, since a scan of
 // many queries takes little longer than that of one. What comes in one turn of the event loop is joined, and what comes
-// while as many searches run as contexts can take.
+// while as many searches run as contexts can take. One whose time is over, or whose signal is aborted, ends there and
+// then: in the queue it is taken out, and of one that runs nobody waits for the rest.
 'use strict';
-const { soon } = require('../../core');
+const { nextId, settle, track } = require('../../call');
+const { nowMs, soon } = require('../../core');
 
 /** @typedef {import('./options').Asked} Asked */
 /** @typedef {import('../../index').SearchResults} SearchResults */
-/** @typedef {{ data: Float32Array, count: number, asked: Asked }} Call */
+/** @typedef {{ data: Float32Array, count: number, asked: Asked }} Call `data` nobody else writes to */
+/**
+ * @typedef {{ data: Float32Array, count: number, resolve: (results: SearchResults) => void,
+ *   reject: (error: unknown) => void }} Waiting
+ */
 /**
  * @typedef {object} Group
  * @property {string|undefined} key undefined: nobody joins it
  * @property {Asked} asked
- * @property {{ data: Float32Array, count: number, resolve: (results: SearchResults) => void,
- *   reject: (error: unknown) => void }[]} calls
+ * @property {Waiting[]} calls
  * @property {number} count of queries
+ * @property {number} began when it was called, by nowMs()
  */
 
 const kMostQueries = 256; // of a group
@@ -25,8 +31,19 @@ const kMostQueries = 256; // of a group
 function keyOf({ k, isRange, threshold, approximate, filter, ids, includeVectors, includeMetadata, explain, job }) {
   const { signal, timeout, ...others } = job;
   if (explain || ids !== undefined || signal !== undefined || timeout !== undefined) return undefined;
-  return JSON.stringify([`${k}`, isRange, threshold, approximate, filter, includeVectors, includeMetadata, others]);
+  if (Object.values(others).some(isNoPlainValue)) return undefined; // which is for the job to refuse
+  // JSON has no word for an infinity, and none for undefined in an array.
+  const numbers = [k, threshold, others.priority, others.retries].map(String);
+  return JSON.stringify([numbers, isRange, approximate, filter, includeVectors, includeMetadata, others]);
 }
+
+/** @param {unknown} value */
+function isNoPlainValue(value) {
+  return typeof value !== 'string' && typeof value !== 'number';
+}
+
+/** @param {SearchResults} results */
+const asTheyAre = (results) => results;
 
 class Searches {
   #run;
@@ -35,9 +52,11 @@ class Searches {
   /** @type {Group[]} */
   #waiting = [];
   #isDue = false;
+  /** @type {Set<Promise<void>>} */
+  #runs = new Set();
 
   /**
-   * @param {(data: Float32Array, count: number, asked: Asked) => Promise<SearchResults>} run
+   * @param {(data: Float32Array, count: number, asked: Asked, began: number) => Promise<SearchResults>} run
    * @param {() => number} width how many searches run at once
    */
   constructor(run, width) {
@@ -50,40 +69,74 @@ class Searches {
    * @returns {Promise<SearchResults>}
    */
   add({ data, count, asked }) {
-    return new Promise((resolve, reject) => {
-      const key = keyOf(asked);
-      let group = this.#waiting.find((each) => each.key === key && each.count + count <= kMostQueries);
-      if (key === undefined || group === undefined) {
-        group = { key, asked, calls: [], count: 0 };
-        this.#waiting.push(group);
-      }
-      group.calls.push({ data, count, resolve, reject });
-      group.count += count;
-      if (this.#isDue) return;
+    const { signal, timeout } = asked.job;
+    if (signal === undefined && timeout === undefined)
+      return new Promise((resolve, reject) => {
+        this.#put({ data, count, resolve, reject }, asked);
+      });
+    const id = nextId();
+    /** @type {Waiting} */
+    const call = {
+      data,
+      count,
+      resolve: (results) => settle(id, undefined, results),
+      reject: (error) => settle(id, error, undefined),
+    };
+    const group = this.#put(call, asked);
+    return track(id, { signal, timeout }, undefined, asTheyAre, () => {
+      const at = this.#waiting.indexOf(group);
+      if (at < 0) return; // it runs, and ends where it looks at its signal and its time
+      this.#waiting.splice(at, 1);
+      soon(() => settle(id, undefined, undefined));
+    });
+  }
+
+  /** Resolves when nothing runs any more, given up or not. */
+  async settled() {
+    while (this.#runs.size) await Promise.all(this.#runs);
+  }
+
+  /**
+   * @param {Waiting} call
+   * @param {Asked} asked
+   */
+  #put(call, asked) {
+    const key = keyOf(asked);
+    let group = this.#waiting.find((each) => each.key === key && each.count + call.count <= kMostQueries);
+    if (key === undefined || group === undefined) {
+      group = { key, asked, calls: [], count: 0, began: nowMs() };
+      this.#waiting.push(group);
+    }
+    group.calls.push(call);
+    group.count += call.count;
+    if (!this.#isDue) {
       this.#isDue = true;
       soon(() => {
         this.#isDue = false;
         this.#next();
       });
-    });
+    }
+    return group;
   }
 
   #next() {
     while (this.#waiting.length && this.#running < this.#width()) {
       const group = /** @type {Group} */ (this.#waiting.shift());
       this.#running += 1;
-      this.#runGroup(group).finally(() => {
+      const run = this.#runGroup(group).finally(() => {
+        this.#runs.delete(run);
         this.#running -= 1;
         this.#next();
       });
+      this.#runs.add(run);
     }
   }
 
   /** @param {Group} group */
-  async #runGroup({ asked, calls, count }) {
+  async #runGroup({ asked, calls, count, began }) {
     try {
       const data = calls.length === 1 ? calls[0].data : join(calls.map((call) => call.data));
-      const results = await this.#run(data, count, asked);
+      const results = await this.#run(data, count, asked, began);
       let at = 0;
       for (const call of calls) {
         const end = at + call.count;

@@ -11,12 +11,15 @@
  * @typedef {object} Held
  * @property {number} name
  * @property {Float32Array} rows the whole memory, whose end may not be written yet
- * @property {Inputs|undefined} codes of all rows
- * @property {Inputs|undefined} placed of all rows, or their codes
+ * @property {number} count of rows that codes and copies are of
+ * @property {Inputs|undefined} codes
+ * @property {Inputs|undefined} placed the rows, or their codes
  * @property {Placed[]} copies
- * @property {number} users searches that have it
+ * @property {number} users that have it: searches, and what makes codes and copies
  * @property {boolean} isGone
  */
+
+/** @typedef {{ name: number, rows: number, leastLength: number, mostLength: number }} Sealed a segment */
 
 // Rows of such lengths have codes whose bound holds: nothing of them over- or underflows. Of float16 see kHalf.
 const kLeastLength = 1e-15;
@@ -30,7 +33,7 @@ const kHalfMost = 60000;
  * @returns {Held}
  */
 function heldOf(name, rows) {
-  return { name, rows, codes: undefined, placed: undefined, copies: [], users: 0, isGone: false };
+  return { name, rows, count: 0, codes: undefined, placed: undefined, copies: [], users: 0, isGone: false };
 }
 
 class Segments {
@@ -81,7 +84,7 @@ class Segments {
   }
 
   /**
-   * For a search that has seen the segment, until leave().
+   * For whoever has seen the segment, until leave().
    * @param {number} name
    * @param {boolean} isSealed
    */
@@ -98,15 +101,17 @@ class Segments {
   }
 
   /**
-   * The inputs of similarity-search for the first `rows` rows.
+   * The inputs of similarity-search for the first `rows` rows: codes and copies may be of more, which came after the
+   * search's snapshot.
    * @param {Held} held
    * @param {number} rows
    * @param {boolean} byRows by float32
    * @returns {Inputs}
    */
   inputsOf(held, rows, byRows) {
-    const isCoded = held.codes !== undefined && !byRows;
-    if (held.placed && (isCoded || this.#dtype === 'float32')) return held.placed;
+    const isWhole = held.count === rows;
+    const isCoded = isWhole && held.codes !== undefined && !byRows;
+    if (isWhole && held.placed && (isCoded || this.#dtype === 'float32')) return held.placed;
     if (isCoded) return /** @type {Inputs} */ (held.codes);
     return { base: this.#rowsOf(held, rows) };
   }
@@ -132,38 +137,51 @@ class Segments {
   }
 
   /**
-   * Makes a sealed segment's codes, and puts what is searched where jobs run.
-   * @param {{ name: number, rows: number, leastLength: number, mostLength: number }} segment
+   * Makes a sealed segment's codes, where it can have some and has none.
+   * @param {Sealed} segment
    */
-  async prepare({ name, rows, leastLength, mostLength }) {
-    const held = this.#get(name, true);
-    if (!held.codes && this.#canCode(leastLength, mostLength)) {
+  async code({ name, rows, leastLength, mostLength }) {
+    if (this.#held.get(name)?.codes || !this.#canCode(leastLength, mostLength)) return;
+    const held = this.enter(name, true);
+    try {
       const input = this.#rowsOf(held, rows);
       const workload =
         this.#dtype === 'int8'
           ? { type: 'quantize', inputs: { input } }
           : { type: 'cast', inputs: { input }, params: { dtype: this.#dtype } };
       const { outputs } = await this.#owner.run(workload, {});
+      held.count = rows;
       held.codes = { base: outputs.output, ...(outputs.scales && { scales: outputs.scales }) };
+    } finally {
+      this.leave(held);
     }
-    if (held.placed || held.isGone || !this.#owner.places()) return;
-    const wanted = held.codes ?? (this.#dtype === 'float32' ? { base: this.#rowsOf(held, rows) } : undefined);
-    if (!wanted) return;
-    /** @type {Record<string, unknown>} */
-    const placed = {};
-    for (const [input, tensor] of Object.entries(wanted)) {
-      const copy = await this.#owner.place(/** @type {import('../../index').Tensor} */ (tensor));
-      held.copies.push(copy);
-      placed[input] = copy.input;
-    }
-    held.placed = /** @type {Inputs} */ (placed);
-    if (held.isGone && held.users === 0) this.#release(held);
   }
 
-  /** @param {number} name */
-  isPrepared(name) {
-    const held = this.#held.get(name);
-    return held !== undefined && (held.codes !== undefined || held.placed !== undefined);
+  /**
+   * Puts what is searched of a sealed segment where jobs run: all of it or nothing.
+   * @param {Sealed} segment
+   */
+  async place({ name, rows }) {
+    if (!this.#owner.places() || this.#held.get(name)?.placed) return;
+    const held = this.enter(name, true);
+    /** @type {Placed[]} */
+    const copies = [];
+    try {
+      const wanted = held.codes ?? (this.#dtype === 'float32' ? { base: this.#rowsOf(held, rows) } : undefined);
+      if (!wanted) return;
+      /** @type {Record<string, unknown>} */
+      const placed = {};
+      for (const [input, tensor] of Object.entries(wanted)) {
+        copies.push(await this.#owner.place(/** @type {import('../../index').Tensor} */ (tensor)));
+        placed[input] = copies[copies.length - 1].input;
+      }
+      held.count = rows;
+      held.copies = copies.splice(0);
+      held.placed = /** @type {Inputs} */ (placed);
+    } finally {
+      for (const copy of copies) copy.release();
+      this.leave(held);
+    }
   }
 
   /**
@@ -176,16 +194,23 @@ class Segments {
   }
 
   /**
-   * Lets go of all but these, as soon as no search has them.
+   * Lets go of all but these, as soon as nobody has them.
    * @param {ReadonlySet<number>} names
    */
   keep(names) {
-    for (const [name, held] of this.#held) {
-      if (names.has(name)) continue;
-      this.#held.delete(name);
-      held.isGone = true;
-      if (held.users === 0) this.#release(held);
-    }
+    for (const name of this.#held.keys()) if (!names.has(name)) this.drop(name);
+  }
+
+  /**
+   * Lets go of one, as soon as nobody has it.
+   * @param {number} name
+   */
+  drop(name) {
+    const held = this.#held.get(name);
+    if (!held) return;
+    this.#held.delete(name);
+    held.isGone = true;
+    if (held.users === 0) this.#release(held);
   }
 
   /** @param {Held} held */

@@ -1,7 +1,7 @@
 // Writes of an index: checked, in the order of calls, and by way of a journal where there is one.
 'use strict';
 const { invalid } = require('../../core');
-const { checkIds, checkVectors } = require('./ids');
+const { checkIds, checkVectors, ownData } = require('./ids');
 const { bytesOf } = require('./journal');
 const { checkMetadata } = require('./metadata');
 const { checkObject, checkFlag } = require('./options');
@@ -12,7 +12,7 @@ const { offLoop } = require('./lead-search');
 /**
  * `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
  * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],
- *   write: (id: number) => number, firstOf: (result: number) => number|undefined }} Write
+ *   write: (id: number) => number, lastOf: (result: number) => number|undefined }} Write
  */
 
 const kOfWrite = new Set(['metadata', 'durable']);
@@ -48,18 +48,22 @@ class Writes {
     const given = checkObject(options, kOfWrite, replaces ? 'upsert()' : 'add()');
     const durable = this.#checkDurable(given);
     const list = checkIds(ids);
-    const { data, count } = checkVectors(vectors, this.#dimensions, 'vectors');
+    const metadata = checkMetadata(given.metadata, list.length); // whose getters might change the vectors
+    const rows = checkVectors(vectors, this.#dimensions, 'vectors');
+    const { count } = rows;
     if (count !== list.length)
       throw invalid(`vectors has ${count} rows for ${list.length} ids: there must be one for each`, 'vectors');
-    const metadata = checkMetadata(given.metadata, count);
+    const isSmall = rows.data.byteLength <= kAtOnceBytes && count <= kAtOnceIds;
+    // What is recorded, what is applied and what was checked are the same bytes, whatever the caller does meanwhile.
+    const data = this.#isNow(isSmall) ? rows.data : ownData(rows);
     const table = this.#table;
     await this.#commit({
       ids: list,
       durable,
-      isSmall: data.byteLength <= kAtOnceBytes && count <= kAtOnceIds,
+      isSmall,
       pack: () => [new Uint8Array(table.packWrite(list, data, metadata, replaces)), bytesOf(data)],
       write: (id) => table.append(id, list, data, metadata, replaces),
-      firstOf: (first) => first,
+      lastOf: (first) => first + count - 1,
     });
   }
 
@@ -77,7 +81,7 @@ class Writes {
       isSmall: list.length <= kAtOnceIds,
       pack: () => [new Uint8Array(table.packRemoval(list))],
       write: (id) => table.remove(id, list),
-      firstOf: () => undefined,
+      lastOf: () => undefined,
     });
   }
 
@@ -89,15 +93,23 @@ class Writes {
   }
 
   /**
+   * Whether a write that begins now is over when its call returns.
+   * @param {boolean} isSmall
+   */
+  #isNow(isSmall) {
+    return isSmall && !this.#journal && !this.#last;
+  }
+
+  /**
    * @param {Write} what
    * @returns {Promise<number>}
    */
-  async #commit({ ids, durable, isSmall, pack, write, firstOf }) {
+  async #commit({ ids, durable, isSmall, pack, write, lastOf }) {
     const apply = () =>
       isSmall ? write(0) : /** @type {Promise<number>} */ (offLoop(/** @type {(id: number) => void} */ (write)));
     if (ids.length === 0) return 0;
-    if (this.#journal) return this.#journal.write(ids, durable, pack, apply, firstOf);
-    if (isSmall && !this.#last) return apply();
+    if (this.#journal) return this.#journal.write(ids, durable, pack, apply, lastOf);
+    if (this.#isNow(isSmall)) return apply();
     const before = this.#last;
     const mine = (async () => {
       await before?.catch(() => {});
