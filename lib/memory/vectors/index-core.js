@@ -138,6 +138,7 @@ class IndexCore {
    */
   async search(queries, given) {
     const { data, count, isOne } = checkVectors(queries, this.kind.dimensions, 'queries');
+    native.checkQueries(data, this.kind.dimensions); // before others' searches become one with it
     const ids = given.ids === undefined ? undefined : checkIds(given.ids, 'options.ids');
     const asked = { ...given, filter: compileFilter(given.filter), ids };
     const all = await this.#searches.add({ data, count, asked });
