@@ -69,8 +69,7 @@ class Reader final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(size_t at, const std::string&, const nlohmann::detail::exception&) override {
-    throw Error(Code::Damaged,
-                "metadata of row " + std::to_string(row_) + " is no JSON at byte " + std::to_string(at));
+    throw Error(Code::Damaged, "metadata of row " + std::to_string(row_) + " is no JSON at byte " + std::to_string(at));
   }
 
  private:

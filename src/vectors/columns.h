@@ -107,8 +107,8 @@ class Columns {
     const auto found = columns_.find(path);
     return use(found == columns_.end() ? nullptr : &found->second);
   }
-  std::set<std::string> fields() const;  // those that were made
-  std::set<std::string> names() const;   // some of all fields that were seen, for messages
+  std::set<std::string> fields() const;   // those that were made
+  std::set<std::string> names() const;    // some of all fields that were seen, for messages
   void forget(const std::string& field);  // if there is nothing in it
   size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // waits for nobody
 

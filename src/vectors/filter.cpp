@@ -177,8 +177,7 @@ struct Filter::Node {
     if (numbers.size() == 1)
       column.numbers.where(rows, bits, [than = numbers[0]](double x) { return x == than; });
     else if (!numbers.empty())
-      column.numbers.where(rows, bits,
-                           [&](double x) { return std::binary_search(numbers.begin(), numbers.end(), x); });
+      column.numbers.where(rows, bits, [&](double x) { return std::binary_search(numbers.begin(), numbers.end(), x); });
     if (hasCodes) column.strings.where(rows, bits, [&](uint32_t code) { return codes[code] != 0; });
     if (has[0] || has[1]) column.booleans.where(rows, bits, [&](uint8_t truth) { return has[truth != 0]; });
     if (hasNull) column.nulls.addTo(bits, rows);

@@ -94,7 +94,8 @@ std::vector<double> squaresOfRows(Reader& reader, const float* rows, size_t coun
     squares[i] = squaresOf(rows + i * dimensions, dimensions);
     const auto stored = reader.take<double>();
     if (!std::isfinite(squares[i])) Reader::refuse("a row is not finite");
-    if (!(std::fabs(stored - squares[i]) <= kOtherSums * squares[i])) Reader::refuse("a row is not the one that it was");
+    if (!(std::fabs(stored - squares[i]) <= kOtherSums * squares[i]))
+      Reader::refuse("a row is not the one that it was");
   }
   return squares;
 }

@@ -31,7 +31,8 @@ Search::Search(std::shared_ptr<const Table> table, Question question)
     : table_(std::move(table)), question_(std::move(question)), squares_(question_.count) {
   const std::vector<Id>* ids = question_.ids ? &*question_.ids : nullptr;
   for (View& view : table_->snapshot(ids, &chosen_)) parts_.push_back({.view = std::move(view)});
-  for (size_t q = 0; q < question_.count; ++q) squares_[q] = finiteSquaresOf(query(q), table_->dimensions, q, "queries");
+  for (size_t q = 0; q < question_.count; ++q)
+    squares_[q] = finiteSquaresOf(query(q), table_->dimensions, q, "queries");
   states_.resize(parts_.size() * question_.count);
   hits_.resize(question_.count);
 }
@@ -211,7 +212,8 @@ float Search::beyond(const View& view, size_t q, float last, const float* bound)
   const double d = table_->dimensions, share = (d + 64) * 0x1p-24;
   if (share >= 0.5) return isL2 ? -kInfinity : kInfinity;
   const double rounding = share / (1 - share), length = std::sqrt(squares_[q]), most = std::sqrt(view.squares.most);
-  if (table_->metric == Metric::Cosine) return roundedUp(last + kScoreErrors * 2 * rounding);  // both norms' is one more
+  if (table_->metric == Metric::Cosine)
+    return roundedUp(last + kScoreErrors * 2 * rounding);  // both norms' is one more
   if (table_->metric == Metric::Dot)
     return roundedUp(last + kScoreErrors * (rounding * length * most + d * kTiny * (1 + length + most)));
   const double distance = std::sqrt(leastDistance(last, rounding)) - kScoreErrors * std::sqrt(d) * kTiny;

@@ -53,7 +53,7 @@ class Segment {
     return columns_;
   }
   std::set<std::string> columnFields() const { return columns_.fields(); }  // of which there are columns
-  size_t bytes() const;  // of memory, that of columns included
+  size_t bytes() const;                                                     // of memory, that of columns included
 
  private:
   const std::unique_ptr<double[]> squares_;

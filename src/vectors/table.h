@@ -37,8 +37,8 @@ struct Place {
 // A merge of neighbouring segments into one.
 struct Merge {
   std::vector<View> from;
-  std::shared_ptr<Segment> into;  // null where nothing of them is left
-  Squares squares;                // of its rows
+  std::shared_ptr<Segment> into;      // null where nothing of them is left
+  Squares squares;                    // of its rows
   std::atomic<bool> isFilled{false};  // only then may others than who fills it read the two above
 };
 

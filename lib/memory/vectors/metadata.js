@@ -108,9 +108,13 @@ function readMetadata(text) {
     if (/__proto__|\\u/.test(text)) checkValue(value, 'metadata', 0);
     return value;
   } catch (error) {
-    throw new GPUError('ERR_DAMAGED', `metadata of a stored vector can't be read: ${/** @type {Error} */ (error).message}`, {
-      cause: error,
-    });
+    throw new GPUError(
+      'ERR_DAMAGED',
+      `metadata of a stored vector can't be read: ${/** @type {Error} */ (error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

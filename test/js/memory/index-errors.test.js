@@ -174,7 +174,11 @@ describe('search()', () => {
   });
 
   test('a query that is not finite is refused alone, whoever asks in the same turn', async () => {
-    const asked = [[1, 0], [NaN, 0], [0, 1]].map((query) => index.search(Float32Array.from(query), { k: 1 }));
+    const asked = [
+      [1, 0],
+      [NaN, 0],
+      [0, 1],
+    ].map((query) => index.search(Float32Array.from(query), { k: 1 }));
     const [first, second, third] = await Promise.allSettled(asked);
     expect(first.value.ids).toEqual(['a']);
     expect(second.reason).toMatchObject(bad('queries', 'NaN at 0'));

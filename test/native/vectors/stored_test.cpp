@@ -127,8 +127,8 @@ TEST(VectorStored, TwiceAnIdLeavesNothingBehind) {
 
 TEST(VectorStored, SquaresAreThoseOfTheRows) {
   Table table(kDimensions, Metric::Cosine);
-  for (const double squares : {0.0, 2.1, -5.0, std::numeric_limits<double>::quiet_NaN(),
-                               std::numeric_limits<double>::infinity()}) {
+  for (const double squares :
+       {0.0, 2.1, -5.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     Stored stored({2});
     stored.set(kSquaresAt, squares);
     expectRefused(table, stored, "not the one that it was");
