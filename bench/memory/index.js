@@ -1,6 +1,7 @@
 // Indexes of vectors on the processor, as ratios taken in one run: beside USearch's exact search with the same threads,
 // codes beside float32, filters, writes while searches run. `node bench/memory/index.js [--json] [--quick] [--rows
-// 100000] [--dimensions 384] [--only name]...`, after the build; USearch from bench/node_modules, else that is left out.
+// 100000] [--dimensions 384] [--only name]... [--usearch folder]`, after the build; USearch from
+// bench/node_modules, else that is left out.
 'use strict';
 const path = require('node:path');
 const { parseArgs } = require('node:util');

@@ -4,7 +4,7 @@ import type { GPUContext } from './context';
 import type { Store } from './memory';
 import type { NumberArray, Tensor } from './tensor';
 
-/** What a vector is called: a string of 1 to 512 bytes of UTF-8, or a safe integer; `'1'` and `1` are different ones. */
+/** What a vector is called: a string of 1 to 512 bytes of UTF-8, or a safe integer; `'1'` and `1` are two. */
 export type VectorId = string | number;
 
 /**
@@ -13,7 +13,7 @@ export type VectorId = string | number;
  */
 export type Metric = 'cosine' | 'dot' | 'l2';
 
-/** What an index is scanned by; answers are the same. All but `float32` keep the rows beside it, in the host's memory. */
+/** What an index is scanned by; answers are the same. All but `float32` keep the rows beside it, on the host. */
 export type IndexDType = 'float32' | 'float16' | 'bfloat16' | 'int8';
 
 /** Rows: a tensor [n, d] or [d], a Float32Array of whole rows, or nested arrays of numbers. Float32 alone. */
@@ -316,8 +316,8 @@ export class VectorIndex {
   compact(): Promise<void>;
 
   /**
-   * Writes the index as it is now into one file, in the place of one that is there: it has the old index or the new one,
-   * whatever happens. Searches and writes go on meanwhile.
+   * Writes the index as it is now into one file, in the place of one that is there: it has the old index or the new
+   * one, whatever happens. Searches and writes go on meanwhile.
    * @throws {GPUError} ERR_INVALID_ARGUMENT: the path, or what the system says of it; ERR_NOT_FOUND: there is no such
    *   folder; ERR_OUT_OF_MEMORY: the disk is full; ERR_CLOSED
    * @example

@@ -4,9 +4,14 @@
 #include <optional>
 #include <vector>
 
-#include "vectors/search.h"
+#include "vectors/scores.h"
 
 namespace switchyard::vectors {
+
+struct Hit {
+  float score;
+  uint32_t part, row;
+};
 
 // Whether one comes before another one: by score, then in the order of insertion.
 struct Before {

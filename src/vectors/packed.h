@@ -1,8 +1,8 @@
 // What is stored of an index: segments, but for their rows, which are stored as they lie; and writes, for a log.
 // Numbers are little-endian, and so is the machine: the file's own mark is looked at before.
 //
-//   segment  u32 1; u32 dimensions; u64 rows; u64 number of the first row; u8 whether numbers follow each other; if not,
-//            u64 each; u64 words of the rows that are alive; f64 squares of each row; each id; each metadata
+//   segment  u32 1; u32 dimensions; u64 rows; u64 number of the first row; u8 whether numbers follow each other; if
+//            not, u64 each; u64 words of the rows that are alive; f64 squares of each row; each id; each metadata
 //   write    u32 2; u32 dimensions; u32 count; u8 whether there is metadata; each id; each metadata; zeros up to a
 //            multiple of 8; float32 rows
 //   removal  u32 3; u32 count; each id

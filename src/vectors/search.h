@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "vectors/best_hits.h"
 #include "vectors/filter.h"
 #include "vectors/table.h"
 
@@ -26,11 +27,6 @@ struct Question {
   bool isCoded = false;             // segments may have codes
   std::optional<Filter> filter;
   std::optional<std::vector<Id>> ids;  // these alone
-};
-
-struct Hit {
-  float score;
-  uint32_t part, row;
 };
 
 // What similarity-search is asked of a part.

@@ -1,5 +1,5 @@
-// A segment: rows of an index in the order in which they were inserted, in memory of fixed size. Rows are written behind
-// those that are there already, by one writer; who has seen so many rows may read them without a lock.
+// A segment: rows of an index in the order in which they were inserted, in memory of fixed size. Rows are written
+// behind those that are there already, by one writer; who has seen so many rows may read them without a lock.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -44,7 +44,7 @@ struct Merge {
 
 struct Limits {
   size_t segmentBytes = size_t{16} << 20;  // rows of the segment that takes writes
-  // Multiplications of a part that a search does itself, sooner than by a job; 0: it leaves to jobs whatever they can do.
+  // Multiplications of a part that a search does itself, sooner than by a job; 0: jobs do whatever they can do.
   double scanned = 2 << 20;
 };
 

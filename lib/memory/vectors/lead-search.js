@@ -1,5 +1,5 @@
-// Leads a search of the addon's: has each segment that it needs searched by a job, and hands the answers back, until the
-// answer is proven.
+// Leads a search of the addon's: has each segment that it needs searched by a job, and hands the answers back, until
+// what is found is proven.
 'use strict';
 const { nextId, track } = require('../../call');
 const { nowMs, GPUError } = require('../../core');

@@ -17,7 +17,9 @@ const { offLoop } = require('./lead-search');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../addon/vector-calls').PackedSegment} Packed */
-/** @typedef {{ rows: number, rowsAt: number, at: number, bytes: number, checksum: string, rowsChecksum: string }} Entry */
+/**
+ * @typedef {{ rows: number, rowsAt: number, at: number, bytes: number, checksum: string, rowsChecksum: string }} Entry
+ */
 /**
  * @typedef {{ format: number, dimensions: number, metric: string, dtype: string, segments: Entry[] }} Description
  */
@@ -62,8 +64,8 @@ class PagedFile {
 
 /**
  * An index at one moment.
- * @typedef {{ handle: import('../../addon/vector-calls').VectorSnapshot, segments: { rows: number, data: Float32Array }[] }}
- *   Snapshot
+ * @typedef {{ handle: import('../../addon/vector-calls').VectorSnapshot,
+ *   segments: { rows: number, data: Float32Array }[] }} Snapshot
  */
 
 /**

@@ -1,5 +1,5 @@
-// What jobs read of an index's segments: the rows' memory, codes that were made of them, and copies that stay where jobs
-// run. The table decides which segments there are; here is what JavaScript holds of each.
+// What jobs read of an index's segments: the rows' memory, codes that were made of them, and copies that stay where
+// jobs run. The table decides which segments there are; here is what JavaScript holds of each.
 'use strict';
 
 /** @typedef {import('./owner').Owner} Owner */

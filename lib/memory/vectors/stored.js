@@ -21,7 +21,7 @@ function checkName(name) {
     /[\ud800-\udfff]/u.test(name)
   )
     throw invalid(
-      `name is ${show(name)}, but must be a string of 1 to ${kMostNameBytes} bytes: what the index is called in its store`,
+      `name is ${show(name)}, but must be a string of 1 to ${kMostNameBytes} bytes: its name in the store`,
       'options.name',
     );
   return name;

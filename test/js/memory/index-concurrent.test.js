@@ -12,59 +12,63 @@ const kDimensions = 8;
 const kSmall = { segmentBytes: 64 * kDimensions * 4, scanned: 0 };
 
 describe.each(devices)('%s', (device) => {
-  test.each(['float32', 'int8'])('%s: searches, upserts and compactions at once', async (dtype) => {
-    const context = await gpu.createContext({ device });
-    const index = new VectorIndex(ownerOf(context), { dimensions: kDimensions, metric: 'dot', dtype }, kSmall);
-    const ids = Array.from({ length: kIds }, (_, i) => i);
-    const versions = new Uint32Array(kIds);
-    const put = (some, version) =>
-      index.upsert(some, random(some.length * kDimensions, version), { metadata: some.map(() => ({ version })) });
-    await put(ids, 0);
-    let isOver = false;
-    let written = 0;
-    const writer = async (lane) => {
-      for (let version = 1; !isOver; ++version) {
-        const some = ids.filter((id) => id % 3 === lane && (id + version) % 7 < 3);
-        await put(some, version);
-        for (const id of some) versions[id] = version;
-        written += some.length;
+  test.each(['float32', 'int8'])(
+    '%s: searches, upserts and compactions at once',
+    async (dtype) => {
+      const context = await gpu.createContext({ device });
+      const index = new VectorIndex(ownerOf(context), { dimensions: kDimensions, metric: 'dot', dtype }, kSmall);
+      const ids = Array.from({ length: kIds }, (_, i) => i);
+      const versions = new Uint32Array(kIds);
+      const put = (some, version) =>
+        index.upsert(some, random(some.length * kDimensions, version), { metadata: some.map(() => ({ version })) });
+      await put(ids, 0);
+      let isOver = false;
+      let written = 0;
+      const writer = async (lane) => {
+        for (let version = 1; !isOver; ++version) {
+          const some = ids.filter((id) => id % 3 === lane && (id + version) % 7 < 3);
+          await put(some, version);
+          for (const id of some) versions[id] = version;
+          written += some.length;
+          await new Promise(setImmediate);
+        }
+      };
+      const compactor = async () => {
+        while (!isOver) {
+          await index.compact();
+          await new Promise(setImmediate);
+        }
+      };
+      const others = [0, 1, 2].map(writer).concat(compactor());
+      for (let round = 0; round < (device.startsWith('cpu') ? rounds(20, 600) : rounds(6, 150)); ++round) {
+        const before = versions.slice();
+        const query = random(kDimensions, round);
+        const filter = round % 3 ? undefined : { version: { $gte: 0 } };
+        const found = await index.search(query, { k: kIds + 5, includeMetadata: true, includeVectors: true, filter });
+        expect([...found.ids].sort((a, b) => a - b)).toEqual(ids);
+        found.ids.forEach((id, i) => expect(found.metadata[i].version).toBeGreaterThanOrEqual(before[id]));
+        const { data } = found.vectors;
+        found.scores.forEach((score, i) => {
+          const product = query.reduce((sum, x, at) => sum + x * data[i * kDimensions + at], 0);
+          expect(score).toBeCloseTo(product, 5);
+          if (i) expect(score).toBeLessThanOrEqual(found.scores[i - 1]);
+        });
+        const [best] = (await index.search(query, { k: 1 })).ids;
+        expect(await index.has(best)).toBe(true);
         await new Promise(setImmediate);
       }
-    };
-    const compactor = async () => {
-      while (!isOver) {
-        await index.compact();
-        await new Promise(setImmediate);
-      }
-    };
-    const others = [0, 1, 2].map(writer).concat(compactor());
-    for (let round = 0; round < (device.startsWith('cpu') ? rounds(60, 1000) : rounds(15, 200)); ++round) {
-      const before = versions.slice();
-      const query = random(kDimensions, round);
-      const filter = round % 3 ? undefined : { version: { $gte: 0 } };
-      const found = await index.search(query, { k: kIds + 5, includeMetadata: true, includeVectors: true, filter });
-      expect([...found.ids].sort((a, b) => a - b)).toEqual(ids);
-      found.ids.forEach((id, i) => expect(found.metadata[i].version).toBeGreaterThanOrEqual(before[id]));
-      const { data } = found.vectors;
-      found.scores.forEach((score, i) => {
-        const product = query.reduce((sum, x, at) => sum + x * data[i * kDimensions + at], 0);
-        expect(score).toBeCloseTo(product, 5);
-        if (i) expect(score).toBeLessThanOrEqual(found.scores[i - 1]);
-      });
-      const [best] = (await index.search(query, { k: 1 })).ids;
-      expect(await index.has(best)).toBe(true);
-      await new Promise(setImmediate);
-    }
-    isOver = true;
-    await Promise.all(others);
-    expect(written).toBeGreaterThan(0);
-    expect(index.size).toBe(kIds);
-    await index.compact();
-    expect(index.stats()).toMatchObject({ segments: [{ rows: kIds, live: kIds }] });
-    expect(index.stats().problem).toBeUndefined();
-    await index.close();
-    await context.close();
-  }, 120_000);
+      isOver = true;
+      await Promise.all(others);
+      expect(written).toBeGreaterThan(0);
+      expect(index.size).toBe(kIds);
+      await index.compact();
+      expect(index.stats()).toMatchObject({ segments: [{ rows: kIds, live: kIds }] });
+      expect(index.stats().problem).toBeUndefined();
+      await index.close();
+      await context.close();
+    },
+    120_000,
+  );
 });
 
 test('calls of one turn are joined, and each has its own answer', async () => {
@@ -74,7 +78,12 @@ test('calls of one turn are joined, and each has its own answer', async () => {
   const vectors = random(kIds * kDimensions, 1);
   await index.add(ids, vectors, { metadata: ids.map((id) => ({ even: id % 2 === 0 })) });
   const of = (id) => vectors.subarray(id * kDimensions, (id + 1) * kDimensions);
-  const options = [{ k: 1 }, { k: 2 }, { k: 1, filter: { even: true } }, { k: 1, includeMetadata: true, timeout: 9999 }];
+  const options = [
+    { k: 1 },
+    { k: 2 },
+    { k: 1, filter: { even: true } },
+    { k: 1, includeMetadata: true, timeout: 9999 },
+  ];
   const calls = ids.slice(0, 40).map((id) => index.search(of(id), options[id % options.length]));
   calls.push(index.search(gpu.tensor(vectors.subarray(0, 5 * kDimensions), [5, kDimensions]), { k: 1 }));
   calls.push(index.search(of(3), { k: 1, filter: { odd: true } }).catch(({ code }) => code));
@@ -100,7 +109,11 @@ test('on a manager', async () => {
   );
   await index.compact();
   const query = random(kDimensions, 2);
-  const found = await index.search(gpu.tensor(random(64 * kDimensions, 2), [64, kDimensions]), { k: 3, priority: 1, explain: true });
+  const found = await index.search(gpu.tensor(random(64 * kDimensions, 2), [64, kDimensions]), {
+    k: 3,
+    priority: 1,
+    explain: true,
+  });
   expect(found.explain.segments[0].contexts).toHaveLength(1);
   const [first, others] = [found.ids[0], await index.search(query, { k: 3 })];
   expect(others.ids).toEqual(first);
