@@ -45,8 +45,8 @@ struct Answer {
 
 class Search {
  public:
-  // Takes the snapshot: of all writes that came before. Throws InvalidArgument for queries that are not finite: no order
-  // of scores has a place for NaN.
+  // Takes the snapshot: of all writes that came before. Throws InvalidArgument for queries that are not finite: no
+  // order of scores has a place for NaN.
   Search(std::shared_ptr<const Table> table, Question question);
 
   struct Part {
