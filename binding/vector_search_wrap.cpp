@@ -86,7 +86,7 @@ VectorSearchWrap::VectorSearchWrap(const Napi::CallbackInfo& info) : ObjectWrap(
     const double k = info[3].ToNumber();
     question.k = k > 9e15 ? SIZE_MAX : static_cast<size_t>(k);
     question.isRange = info[4].ToBoolean();
-    if (info[5].IsNumber()) question.threshold = info[5].As<Napi::Number>().FloatValue();
+    if (info[5].IsNumber()) question.threshold = info[5].As<Napi::Number>().DoubleValue();
     question.isApproximate = info[6].ToBoolean();
     question.isCoded = info[7].ToBoolean();
     if (info[8].IsString()) question.filter.emplace(info[8].As<Napi::String>().Utf8Value());
@@ -96,6 +96,17 @@ VectorSearchWrap::VectorSearchWrap(const Napi::CallbackInfo& info) : ObjectWrap(
       question.ids = ids.ids;
     }
     search_ = std::make_shared<Search>(std::move(table), std::move(question));
+  });
+}
+
+Napi::Value checkQueries(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const ByteRange bytes = readBytes(info.Env(), info[0]);
+    const auto* const numbers = reinterpret_cast<const float*>(bytes.data);
+    const size_t d = readCount(info[1].ToNumber(), vectors::kMostDimensions, "dimensions");
+    for (size_t q = 0; (q + 1) * d * sizeof(float) <= bytes.bytes; ++q)
+      vectors::finiteSquaresOf(numbers + q * d, d, q, "queries");
+    return info.Env().Undefined();
   });
 }
 

@@ -30,4 +30,7 @@ class VectorSearchWrap : public Napi::ObjectWrap<VectorSearchWrap> {
   std::shared_ptr<vectors::Search> search_;
 };
 
+// checkQueries(queries, dimensions): throws InvalidArgument for rows that are not finite
+Napi::Value checkQueries(const Napi::CallbackInfo& info);
+
 }  // namespace switchyard::node

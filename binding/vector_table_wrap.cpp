@@ -222,7 +222,8 @@ Napi::Value VectorTableWrap::rowsOf(const Napi::CallbackInfo& info) {
   return guarded(env, [&]() -> Napi::Value {
     const uint64_t name = readUint(info[0]);
     std::shared_ptr<HostBlock> block;
-    if (merge_ && merge_->into && merge_->into->name == name) block = merge_->into->memory.block;
+    if (merge_ && merge_->isFilled.load(std::memory_order_acquire) && merge_->into && merge_->into->name == name)
+      block = merge_->into->memory.block;
     for (const View& view : table_->snapshot())
       if (view.segment->name == name) block = view.segment->memory.block;
     if (!block) return env.Undefined();
@@ -282,6 +283,7 @@ Napi::Value VectorTableWrap::seal(const Napi::CallbackInfo& info) {
 }
 
 void defineVectors(Napi::Env env, Napi::Object exports) {
+  exports.Set("checkQueries", Napi::Function::New<checkQueries>(env, "checkQueries"));
   exports.Set("checksumOf", Napi::Function::New<checksumOf>(env, "checksumOf"));
   exports.Set("VectorSearch", VectorSearchWrap::define(env));
   exports.Set("VectorTable", VectorTableWrap::define(env));

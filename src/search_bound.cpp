@@ -21,6 +21,10 @@ double angleOf(double cosine) { return std::acos(std::clamp(cosine, -1.0, 1.0));
 
 }  // namespace
 
+double leastDistance(double returned, double rounding) {
+  return rounding < 1 ? returned * (1 - rounding) / ((1 + rounding) * (1 + rounding)) : 0;
+}
+
 SearchBound::SearchBound(DType base, uint32_t metric, uint64_t d)
     : isCodes_(base == DType::Int8),
       metric_(metric),
@@ -55,15 +59,15 @@ double SearchBound::bestExact(double norm, double worst, double last) const {
       if (norm == 0) return last;
       // The magnitudes of the products: |b_i| <= 128 scales, |b| <= |e| / u.
       const double magnitude = norm * worst * (isCodes_ ? 257 : 1 / unit_);
-      return last + norm * worst + 3 * rounding_ * magnitude + d_ * kFlushed;
+      return last + norm * worst + kScoreErrors * (rounding_ * magnitude + d_ * kFlushed);
     }
     case kMetricL2: {
-      const double nearest = std::max(0.0, std::sqrt(last / (1 + rounding_)) - worst);
-      return std::max(0.0, nearest * nearest / (1 + rounding_) - d_ * kFlushed);
+      const double nearest = std::max(0.0, std::sqrt(leastDistance(last, rounding_)) - worst);
+      return std::max(0.0, nearest * nearest / (1 + rounding_) - kScoreErrors * d_ * kFlushed);
     }
     default: {
       if (norm == 0) return last;
-      const double rounding = 2 * rounding_;  // of the product and of both norms
+      const double rounding = kScoreErrors * 2 * rounding_;  // of the product and of both norms
       const double turn = worst < 1 ? std::asin(worst) : angleOf(-1);
       return std::cos(std::max(0.0, angleOf(last + rounding) - turn)) + rounding;
     }

@@ -20,8 +20,16 @@ constexpr uint64_t searchCandidates(uint64_t k, uint64_t n) {
 //   l2      |q - x|       >=  |q - b| - |e|: a distance of D is at least max(0, sqrt(D) - |e|)^2;
 //   cosine  the angle between b and b + e is at most asin(|e| / |b|).
 // Rows that were not found score no better than the last that was, so none is better than that by more than this, for
-// the worst |e| of all rows. The roundings of sums in float32 are added, (d + 64) 2^-24 of the sum of magnitudes, once
-// for the score by `base` and once for that by x; |b| is worked out in float32, too.
+// the worst |e| of all rows. The roundings of sums in float32 are added, (d + 64) 2^-24 of the sum of magnitudes, as
+// often as kScoreErrors says; |b| is worked out in float32, too.
+//
+// A device may choose by one sum and return another one of the same row, each off by its roundings. So a row that was
+// not found is as good as its own sum, that of the last one by which it was chosen, and that which was returned allow.
+constexpr double kScoreErrors = 3;
+// The least that a distance can be whose row lost to one that came back with `returned`, of sums off by `rounding` of
+// what they are, by kScoreErrors of them. 0 where nothing can be said.
+double leastDistance(double returned, double rounding);
+
 class SearchBound {
  public:
   SearchBound(DType base, uint32_t metric, uint64_t d);

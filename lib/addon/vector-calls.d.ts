@@ -112,6 +112,8 @@ export interface VectorCalls {
     filter: string | undefined,
     ids: Ids | undefined,
   ) => NativeVectorSearch;
+  /** Refuses rows that are not finite. */
+  checkQueries(queries: Float32Array, dimensions: number): void;
   /** Delivers 16 hexadecimal digits of XXH3. */
   checksumOf(id: number, bytes: Uint8Array): void;
 }

@@ -266,7 +266,7 @@ export class VectorIndex {
 
   /**
    * Vectors [n, d] as they were given, and their metadata.
-   * @throws {GPUError} ERR_NOT_FOUND: an id that is not there; ERR_INVALID_ARGUMENT; ERR_CLOSED
+   * @throws {GPUError} ERR_NOT_FOUND: an id that is not there; ERR_INVALID_ARGUMENT; ERR_DAMAGED: metadata; ERR_CLOSED
    * @example
    * const { vectors, metadata } = await index.get(['a']);
    */
@@ -286,9 +286,9 @@ export class VectorIndex {
    * The nearest vectors: exactly those, whatever the dtype, in the order of their scores. It sees every write that was
    * acknowledged before it began. One vector [d] is answered by one list. Searches that ask alike, and have neither a
    * signal nor a timeout, may run as one.
-   * @throws {GPUError} ERR_INVALID_ARGUMENT: `argument` says what; a filter on a field that no vector has, or with a
-   *   value of another kind; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED;
-   *   ERR_CLOSED
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: `argument` says what; a query that is not finite, a filter on a field that
+   *   no vector has, or with a value of another kind; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_TIMEOUT
+   *   and ERR_CANCELED; ERR_DAMAGED: metadata that a filter or the answer needs; ERR_CLOSED
    * @example
    * const { ids, scores } = await index.search(query, { k: 5, filter: { lang: 'en', year: { $gte: 2000 } } });
    */
@@ -297,8 +297,8 @@ export class VectorIndex {
 
   /**
    * All vectors within a distance of each query, the nearest first.
-   * @throws {GPUError} ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST; ERR_TIMEOUT and
-   *   ERR_CANCELED; ERR_CLOSED
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: as search(); ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST; ERR_WORKER_LOST;
+   *   ERR_TIMEOUT and ERR_CANCELED; ERR_DAMAGED; ERR_CLOSED
    * @example
    * const { ids } = await index.range(query, { distance: 0.9, limit: 1000 });
    */

@@ -25,7 +25,7 @@ struct Before {
 // A heap of at most `most`, the worst on top.
 class BestHits {
  public:
-  BestHits(Metric metric, size_t most, std::optional<float> threshold)
+  BestHits(Metric metric, size_t most, std::optional<double> threshold)
       : before_{metric}, most_(most), threshold_(threshold) {}
   void add(const Hit& hit) {
     if (threshold_ && isBetter(before_.metric, *threshold_, hit.score)) return;
@@ -46,7 +46,7 @@ class BestHits {
  private:
   const Before before_;
   const size_t most_;
-  const std::optional<float> threshold_;
+  const std::optional<double> threshold_;
   std::vector<Hit> hits_;
 };
 

@@ -1,7 +1,9 @@
 // Read by events: no tree is made of a row's JSON.
 #include "vectors/columns.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "error.h"
 
@@ -10,18 +12,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-void mark(Bits& bits, uint32_t row) {
-  if (bits.wordCount() * 64 <= row) bits.grow(row + 1);
-  bits.add(row);
-}
+constexpr size_t kRowsAtOnce = 512;      // under one lock
+constexpr size_t kMostNameBytes = 4096;  // of fields that a message may name
 
-// Puts what it hears into columns.
+// Puts what it hears of columns that are wanted into them; onPath(path) hears of all.
+template <class OnPath>
 class Reader final : public nlohmann::json_sax<Json> {
  public:
-  Reader(std::map<std::string, Column, std::less<>>& columns, uint32_t row) : columns_(columns), row_(row) {}
+  Reader(const std::unordered_map<std::string_view, Column*>& columns, uint32_t row, const OnPath& onPath)
+      : columns_(columns), row_(row), onPath_(onPath) {}
 
   bool null() override {
-    if (Column* column = next(kNull)) mark(column->nulls, row_);
+    if (Column* column = next(kNull)) column->nulls.add(row_);
     return true;
   }
   bool boolean(bool value) override {
@@ -67,8 +69,7 @@ class Reader final : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(size_t at, const std::string&, const nlohmann::detail::exception&) override {
-    throw Error(Code::Internal,
-                "metadata of row " + std::to_string(row_) + " is no JSON at byte " + std::to_string(at));
+    throw Error(Code::Damaged, "metadata of row " + std::to_string(row_) + " is no JSON at byte " + std::to_string(at));
   }
 
  private:
@@ -76,17 +77,21 @@ class Reader final : public nlohmann::json_sax<Json> {
     if (Column* column = next(kNumber)) column->numbers.add(row_, value);
     return true;
   }
-  // The column of the value that comes, which has it from now on; null where nobody can ask for it.
+  // The column of the value that comes, which has it from now on; null where nobody asks for it.
   Column* next(Kind kind) {
     if (hidden_) return nullptr;
-    Column& column = columns_.try_emplace(path_).first->second;
+    onPath_(path_);
+    const auto found = columns_.find(path_);
+    if (found == columns_.end()) return nullptr;
+    Column& column = *found->second;
     column.kinds |= kind;
-    mark(column.exists, row_);
+    column.exists.add(row_);
     return &column;
   }
 
-  std::map<std::string, Column, std::less<>>& columns_;
+  const std::unordered_map<std::string_view, Column*>& columns_;
   const uint32_t row_;
+  const OnPath& onPath_;
   std::string path_;
   std::vector<size_t> lengths_;
   int depth_ = 0, arrays_ = 0, hidden_ = 0;
@@ -109,18 +114,66 @@ uint32_t Dictionary::find(std::string_view text) const {
 }
 
 size_t Column::bytes() const {
-  return (nulls.wordCount() + exists.wordCount()) * sizeof(uint64_t) + numbers.bytes() + strings.bytes() +
-         booleans.bytes() + dictionary.bytes();
+  return sizeof(Column) + nulls.bytes() + exists.bytes() + numbers.bytes() + strings.bytes() + booleans.bytes() +
+         dictionary.bytes();
 }
 
-size_t Columns::bytes() const {
-  size_t sum = 0;
-  forEach([&](const std::string& path, const Column& column) { sum += path.size() + 64 + column.bytes(); });
-  return sum;
+bool Columns::hasAll(const std::set<std::string>& fields, size_t rows) const {
+  std::shared_lock reading(mutex_);
+  return std::all_of(fields.begin(), fields.end(), [&](const std::string& field) {
+    const auto found = columns_.find(field);
+    return found != columns_.end() && found->second.rows >= rows;
+  });
 }
 
-void Columns::read(uint32_t row, std::string_view json) {
-  Reader reader(columns_, row);
+// The columns that are farthest back, up to where another one begins.
+Columns::Step Columns::next(const std::set<std::string>& fields, size_t rows) {
+  Step step{.from = rows, .to = rows};
+  for (const std::string& field : fields) step.from = std::min(step.from, columns_[field].rows);
+  step.to = std::min(step.to, step.from + kRowsAtOnce);
+  for (const std::string& field : fields) {
+    const auto column = columns_.find(field);
+    if (column->second.rows > step.from)
+      step.to = std::min(step.to, column->second.rows);
+    else
+      step.columns.emplace(column->first, &column->second);
+  }
+  return step;
+}
+
+void Columns::count(const Step& step) {
+  for (const auto& [path, column] : step.columns) {
+    const size_t now = path.size() + column->bytes();
+    bytes_.fetch_add(now - std::exchange(column->counted, now), std::memory_order_relaxed);
+  }
+}
+
+std::set<std::string> Columns::fields() const {
+  std::shared_lock reading(mutex_);
+  std::set<std::string> fields;
+  for (const auto& [path, column] : columns_)
+    if (column.kinds) fields.insert(path);
+  return fields;
+}
+
+std::set<std::string> Columns::names() const {
+  std::shared_lock reading(mutex_);
+  return names_;
+}
+
+void Columns::forget(const std::string& field) {
+  std::unique_lock writing(mutex_);
+  const auto found = columns_.find(field);
+  if (found == columns_.end() || found->second.kinds) return;
+  bytes_.fetch_sub(found->second.counted, std::memory_order_relaxed);
+  columns_.erase(found);
+}
+
+void Columns::read(uint32_t row, std::string_view json, const Step& step) {
+  const auto onPath = [this](const std::string& path) {
+    if (nameBytes_ < kMostNameBytes && names_.insert(path).second) nameBytes_ += path.size() + 1;
+  };
+  Reader reader(step.columns, row, onPath);
   Json::sax_parse(json.begin(), json.end(), &reader);
 }
 

@@ -1,11 +1,14 @@
-// The fields of a segment's metadata as columns, for filters. They are made of the JSON when a filter first wants them,
-// and go on where rows have come since.
+// Fields of a segment's metadata as columns, for filters. Each is made of the JSON when a filter first asks for it, and
+// goes on where rows have come since. What they take is in proportion to the values that there are, not to rows times
+// fields, of which each row may have others.
 //
 // A field has a path: its key, after a dot those of objects within, "place.city". A row has in it a number, a string, a
 // truth value or null; or, of an array, each of its elements that is such a one.
 #pragma once
+#include <atomic>
 #include <map>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -41,6 +44,7 @@ struct Entries {
   std::vector<uint32_t> rows;
   std::vector<Value> values;
   void add(uint32_t row, Value value) {
+    values.reserve(values.size() < values.capacity() ? 0 : values.size() * 2 + 4);  // both or none
     rows.push_back(row);
     values.push_back(value);
   }
@@ -52,9 +56,26 @@ struct Entries {
   }
 };
 
+// Rows, in their order.
+class Rows {
+ public:
+  void add(uint32_t row) {
+    if (rows_.empty() || rows_.back() < row) rows_.push_back(row);
+  }
+  void addTo(Bits& bits, size_t count) const {  // those of the first `count`
+    for (size_t i = 0; i < rows_.size() && rows_[i] < count; ++i) bits.add(rows_[i]);
+  }
+  size_t bytes() const { return rows_.capacity() * sizeof(uint32_t); }
+
+ private:
+  std::vector<uint32_t> rows_;
+};
+
 struct Column {
+  size_t rows = 0;     // which it was made of
+  size_t counted = 0;  // bytes of it, of all columns' sum
   uint32_t kinds = 0;  // of all values and elements that there are
-  Bits nulls, exists;
+  Rows nulls, exists;
   Entries<double> numbers;
   Entries<uint32_t> strings;  // by their codes
   Entries<uint8_t> booleans;
@@ -65,16 +86,19 @@ struct Column {
 
 class Columns {
  public:
-  // Makes them of rows that it doesn't have yet, up to `rows`; textOf(row) is a row's JSON, empty where it has none.
+  // Makes those of `fields` of rows that they don't have yet, up to `rows`; textOf(row) is a row's JSON, empty where it
+  // has none. Throws Damaged for what is no JSON. Others get their turn between some rows and the next ones.
   template <class TextOf>
-  void extend(size_t rows, const TextOf& textOf) {
-    {
-      std::shared_lock reading(mutex_);
-      if (rows_ >= rows) return;
+  void extend(const std::set<std::string>& fields, size_t rows, const TextOf& textOf) {
+    while (!hasAll(fields, rows)) {
+      std::unique_lock writing(mutex_);
+      const Step step = next(fields, rows);
+      for (size_t row = step.from; row < step.to; ++row) {
+        if (const std::string_view text = textOf(row); !text.empty()) read(static_cast<uint32_t>(row), text, step);
+        for (const auto& [path, column] : step.columns) column->rows = row + 1;
+      }
+      count(step);
     }
-    std::unique_lock writing(mutex_);
-    for (; rows_ < rows; ++rows_)
-      if (const std::string_view text = textOf(rows_); !text.empty()) read(static_cast<uint32_t>(rows_), text);
   }
   // use(column or null), while nobody writes.
   template <class Use>
@@ -83,23 +107,28 @@ class Columns {
     const auto found = columns_.find(path);
     return use(found == columns_.end() ? nullptr : &found->second);
   }
-  template <class Use>
-  void forEach(const Use& use) const {
-    std::shared_lock reading(mutex_);
-    for (const auto& [path, column] : columns_) use(path, column);
-  }
-  bool wasMade() const {
-    std::shared_lock reading(mutex_);
-    return rows_ > 0;
-  }
-  size_t bytes() const;
+  std::set<std::string> fields() const;   // those that were made
+  std::set<std::string> names() const;    // some of all fields that were seen, for messages
+  void forget(const std::string& field);  // if there is nothing in it
+  size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }  // waits for nobody
 
  private:
-  void read(uint32_t row, std::string_view json);
+  using Wanted = std::unordered_map<std::string_view, Column*>;
+  // Rows that columns are made of next, all of them the same ones.
+  struct Step {
+    size_t from = 0, to = 0;
+    Wanted columns;
+  };
+  bool hasAll(const std::set<std::string>& fields, size_t rows) const;
+  Step next(const std::set<std::string>& fields, size_t rows);
+  void read(uint32_t row, std::string_view json, const Step& step);
+  void count(const Step& step);
 
   mutable std::shared_mutex mutex_;
-  size_t rows_ = 0;
-  std::map<std::string, Column, std::less<>> columns_;
+  std::map<std::string, Column> columns_;
+  std::set<std::string> names_;
+  size_t nameBytes_ = 0;
+  std::atomic<size_t> bytes_{0};
 };
 
 }  // namespace switchyard::vectors

@@ -1,4 +1,5 @@
-// Each comparison is one pass over one column; strings are compared once for each of a column's dictionary.
+// Each comparison is one pass over one column, with however many values; strings are compared once for each of a
+// column's dictionary.
 #include "vectors/filter.h"
 
 #include <algorithm>
@@ -77,11 +78,16 @@ struct Filter::Node {
     return node;
   }
 
+  void addFields(std::set<std::string>& fields) const {
+    for (const auto& each : of) each->addFields(fields);
+    if (op > Op::Not) fields.insert(field);
+  }
+
   // ---- what there is
 
-  void check(const std::vector<const Columns*>& all) const {
+  void check(const std::vector<Columns*>& all) const {
     for (const auto& each : of) each->check(all);
-    if (field.empty() && op <= Op::Not) return;
+    if (op <= Op::Not) return;
     uint32_t kinds = 0;
     for (const Columns* columns : all)
       columns->with(field, [&](const Column* column) { kinds |= column ? column->kinds : 0; });
@@ -95,10 +101,12 @@ struct Filter::Node {
                     {.argument = "options.filter"});
   }
 
-  void refuseField(const std::vector<const Columns*>& all) const {
+  void refuseField(const std::vector<Columns*>& all) const {
     std::set<std::string> known;
-    for (const Columns* columns : all)
-      columns->forEach([&](const std::string& path, const Column&) { known.insert(path); });
+    for (Columns* columns : all) {
+      known.merge(columns->names());
+      columns->forget(field);
+    }
     std::string names;
     for (const std::string& name : known) {
       if (names.size() > 400) {
@@ -140,39 +148,47 @@ struct Filter::Node {
   Bits compare(const Column& column, size_t rows) const {
     Bits bits(rows);
     if (op == Op::Exists) {
-      bits.either(column.exists);
-      bits.trim(rows);
+      column.exists.addTo(bits, rows);
+    } else if (op >= Op::Gt) {
+      if (values[0].kind == kNumber) addCompared(column.numbers, values[0].number, rows, bits);
+      if (values[0].kind == kString) addCompared(column, values[0].text, rows, bits);
     } else {
-      for (const Value& value : values) addEqualOrSo(column, value, rows, bits);
+      addEqual(column, rows, bits);
     }
     if (isComplement()) bits.flip(rows);
     return bits;
   }
 
-  // ORs the rows of which one value compares with this one.
-  void addEqualOrSo(const Column& column, const Value& value, size_t rows, Bits& bits) const {
-    switch (value.kind) {
-      case kNumber: addNumbers(column, value.number, rows, bits); break;
-      case kString: addStrings(column, value.text, rows, bits); break;
-      case kBoolean:
-        column.booleans.where(rows, bits, [&](uint8_t truth) { return (truth != 0) == value.truth; });
-        break;
-      default: {
-        Bits nulls = column.nulls;
-        nulls.trim(rows);
-        bits.either(nulls);
-      }
+  // Adds the rows of which one value is one of these.
+  void addEqual(const Column& column, size_t rows, Bits& bits) const {
+    std::vector<double> numbers;
+    std::vector<uint8_t> codes(column.dictionary.texts().size() + 1);
+    bool hasCodes = false, hasNull = false, has[2] = {false, false};
+    for (const Value& value : values) {
+      if (value.kind == kNumber) numbers.push_back(value.number);
+      if (value.kind == kBoolean) has[value.truth] = true;
+      if (value.kind == kNull) hasNull = true;
+      if (value.kind != kString) continue;
+      const uint32_t code = column.dictionary.find(value.text);
+      codes[code] = code != 0;
+      hasCodes = hasCodes || code != 0;
     }
+    std::sort(numbers.begin(), numbers.end());
+    if (numbers.size() == 1)
+      column.numbers.where(rows, bits, [than = numbers[0]](double x) { return x == than; });
+    else if (!numbers.empty())
+      column.numbers.where(rows, bits, [&](double x) { return std::binary_search(numbers.begin(), numbers.end(), x); });
+    if (hasCodes) column.strings.where(rows, bits, [&](uint32_t code) { return codes[code] != 0; });
+    if (has[0] || has[1]) column.booleans.where(rows, bits, [&](uint8_t truth) { return has[truth != 0]; });
+    if (hasNull) column.nulls.addTo(bits, rows);
   }
 
-  void addNumbers(const Column& column, double than, size_t rows, Bits& bits) const {
-    const auto& numbers = column.numbers;
+  void addCompared(const Entries<double>& numbers, double than, size_t rows, Bits& bits) const {
     switch (op) {
       case Op::Gt: return numbers.where(rows, bits, [=](double x) { return x > than; });
       case Op::Gte: return numbers.where(rows, bits, [=](double x) { return x >= than; });
       case Op::Lt: return numbers.where(rows, bits, [=](double x) { return x < than; });
-      case Op::Lte: return numbers.where(rows, bits, [=](double x) { return x <= than; });
-      default: return numbers.where(rows, bits, [=](double x) { return x == than; });
+      default: return numbers.where(rows, bits, [=](double x) { return x <= than; });
     }
   }
 
@@ -181,16 +197,10 @@ struct Filter::Node {
       case Op::Gt: return text > than;
       case Op::Gte: return text >= than;
       case Op::Lt: return text < than;
-      case Op::Lte: return text <= than;
-      default: return text == than;
+      default: return text <= than;
     }
   }
-  void addStrings(const Column& column, const std::string& than, size_t rows, Bits& bits) const {
-    if (op < Op::Gt) {
-      if (const uint32_t code = column.dictionary.find(than))
-        column.strings.where(rows, bits, [=](uint32_t each) { return each == code; });
-      return;
-    }
+  void addCompared(const Column& column, const std::string& than, size_t rows, Bits& bits) const {
     const auto& texts = column.dictionary.texts();
     std::vector<uint8_t> does(texts.size() + 1);
     for (size_t code = 1; code < does.size(); ++code) does[code] = holds(texts[code - 1], than);
@@ -198,11 +208,11 @@ struct Filter::Node {
   }
 };
 
-Filter::Filter(std::string_view json) : root_(Node::read(Json::parse(json))) {}
+Filter::Filter(std::string_view json) : root_(Node::read(Json::parse(json))) { root_->addFields(fields_); }
 Filter::~Filter() = default;
 Filter::Filter(Filter&&) noexcept = default;
 
-void Filter::check(const std::vector<const Columns*>& all) const { root_->check(all); }
+void Filter::check(const std::vector<Columns*>& all) const { root_->check(all); }
 
 Bits Filter::evaluate(const Columns& columns, size_t rows) const { return root_->evaluate(columns, rows); }
 

@@ -1,6 +1,7 @@
 // Filters over metadata: read from JSON, checked against the fields that there are, evaluated to sets of rows.
 #pragma once
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,9 @@ class Filter {
   ~Filter();
   Filter(Filter&&) noexcept;
 
+  const std::set<std::string>& fields() const { return fields_; }  // that it asks for
   // Refuses (InvalidArgument) fields that none of these have, and values of kinds that a field has nowhere.
-  void check(const std::vector<const Columns*>& all) const;
+  void check(const std::vector<Columns*>& all) const;
   // The rows for which it holds. Of a field that a row lacks only 'ne', 'nin' and { exists: false } hold. An array is
   // equal to what one of its elements is, and in a list, greater and less likewise.
   Bits evaluate(const Columns& columns, size_t rows) const;
@@ -27,6 +29,7 @@ class Filter {
 
  private:
   std::unique_ptr<Node> root_;
+  std::set<std::string> fields_;
 };
 
 }  // namespace switchyard::vectors

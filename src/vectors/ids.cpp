@@ -44,12 +44,18 @@ bool isSame(KeptId kept, const Id& id) {
 }
 
 void IdMap::reserve(size_t ids) {
+  if (std::optional<IdMap> larger = grown(ids)) std::swap(*this, *larger);
+}
+
+std::optional<IdMap> IdMap::grown(size_t ids) const {
   const size_t wanted = std::bit_ceil((size_ + ids) * 3 / 2 + 16);
-  if (wanted <= entries_.size()) return;
-  std::vector<Entry> grown(wanted);
-  std::swap(grown, entries_);
-  for (const Entry& entry : grown)
-    if (entry.number != kNone) put(entry.hash, entry.number);
+  if (wanted <= entries_.size()) return std::nullopt;
+  IdMap larger;
+  larger.entries_.resize(wanted);
+  larger.size_ = size_;
+  for (const Entry& entry : entries_)
+    if (entry.number != kNone) larger.put(entry.hash, entry.number);
+  return larger;
 }
 
 void IdMap::insert(uint64_t hash, uint64_t number) {

@@ -1,6 +1,7 @@
 // Ids of vectors, and the map from them to the numbers of insertions.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,8 @@ class IdMap {
   size_t size() const { return size_; }
   size_t bytes() const { return entries_.size() * sizeof(Entry); }
   void reserve(size_t ids);  // that many more go in without a throw
+  // The same map with room for that many more; nothing where it has that. It takes long for many.
+  std::optional<IdMap> grown(size_t ids) const;
   void insert(uint64_t hash, uint64_t number);
 
   // The number of an entry of this hash for which is(number); kNone where there is none.

@@ -2,6 +2,8 @@
 // merge is filled is marked in the new segment as it is committed.
 #include <algorithm>
 #include <bit>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "error.h"
@@ -51,13 +53,18 @@ std::shared_ptr<Merge> Table::beginMerge(bool all, uint64_t newest) {
 }
 
 void Table::fill(Merge& merge) const {
+  merge.into = merged(merge);
+  merge.isFilled.store(true, std::memory_order_release);
+}
+
+std::shared_ptr<Segment> Table::merged(Merge& merge) const {
   size_t rows = 0;
-  bool hasColumns = false;
+  std::set<std::string> fields;
   for (const View& view : merge.from) {
     rows += view.live;
-    hasColumns = hasColumns || view.segment->hasColumns();
+    fields.merge(view.segment->columnFields());
   }
-  if (rows == 0) return;
+  if (rows == 0) return nullptr;
   std::vector<uint64_t> numbers;
   numbers.reserve(rows);
   for (const View& view : merge.from)
@@ -78,8 +85,12 @@ void Table::fill(Merge& merge) const {
     });
   }
   if (numbers.back() - numbers.front() + 1 != rows) into->setNumbers(std::move(numbers));
-  if (hasColumns) into->columns(rows);
-  merge.into = std::move(into);
+  try {
+    into->columns(fields, rows);
+  } catch (const Error& error) {  // damaged metadata is for the filter to tell of that asks for it
+    if (error.code != Code::Damaged) throw;
+  }
+  return into;
 }
 
 void Table::commit(const Merge& merge) {

@@ -15,6 +15,7 @@ namespace {
 enum : uint32_t { kSegment = 1, kWrite = 2, kRemoval = 3 };
 constexpr uint32_t kNumberId = ~uint32_t{0};
 constexpr size_t kAlignment = 8;
+constexpr int64_t kMostSafeInteger = (int64_t{1} << 53) - 1;
 
 class Writer {
  public:
@@ -50,7 +51,11 @@ class Reader {
   std::string_view text(size_t most) { return text(take<uint32_t>(), most); }
   Id id() {
     const auto length = take<uint32_t>();
-    return length == kNumberId ? Id::of(take<int64_t>()) : Id::of(text(length, kMostIdBytes));
+    if (length == 0) refuse("an id is empty");
+    if (length != kNumberId) return Id::of(text(length, kMostIdBytes));
+    const auto number = take<int64_t>();
+    if (number < -kMostSafeInteger || number > kMostSafeInteger) refuse("an id is no safe integer");
+    return Id::of(number);
   }
   void align() { next((kAlignment - at_ % kAlignment) % kAlignment); }
   std::string_view rest() { return bytes_.substr(at_); }
@@ -76,9 +81,23 @@ class Reader {
 };
 
 constexpr size_t kMostMetadata = 64 << 10;
+constexpr double kOtherSums = 1e-10;  // how far apart, of themselves, sums in another order are at most
 
 void expectKind(Reader& reader, uint32_t kind) {
   if (reader.take<uint32_t>() != kind) Reader::refuse("it is of another kind");
+}
+
+// Squares as this machine sums them, of rows that must be those which the stored ones are of.
+std::vector<double> squaresOfRows(Reader& reader, const float* rows, size_t count, uint32_t dimensions) {
+  std::vector<double> squares(count);
+  for (size_t i = 0; i < count; ++i) {
+    squares[i] = squaresOf(rows + i * dimensions, dimensions);
+    const auto stored = reader.take<double>();
+    if (!std::isfinite(squares[i])) Reader::refuse("a row is not finite");
+    if (!(std::fabs(stored - squares[i]) <= kOtherSums * squares[i]))
+      Reader::refuse("a row is not the one that it was");
+  }
+  return squares;
 }
 
 }  // namespace
@@ -118,11 +137,13 @@ Unpacked unpackSegment(Table& table, std::string_view bytes, RowMemory memory, s
   const auto rows = reader.take<uint64_t>(), first = reader.take<uint64_t>();
   if (rows == 0 || rows > bytes.size() || rows > memoryBytes / (table.dimensions * sizeof(float)))
     Reader::refuse("it has another number of rows than its file");
+  if (first > kMostNumber || rows > kMostNumber - first) Reader::refuse("it has rows whose numbers are too large");
   std::vector<uint64_t> numbers;
   if (!reader.take<uint8_t>()) {
     for (uint64_t i = 0; i < rows; ++i) {
       numbers.push_back(reader.take<uint64_t>());
       if (i ? numbers[i] <= numbers[i - 1] : numbers[0] != first) Reader::refuse("rows are out of their order");
+      if (numbers[i] > kMostNumber) Reader::refuse("it has rows whose numbers are too large");
     }
   }
   Unpacked unpacked{.segment = table.makeSegment(rows, first, std::move(memory)), .rows = rows, .alive = Bits(rows)};
@@ -131,11 +152,7 @@ Unpacked unpackSegment(Table& table, std::string_view bytes, RowMemory memory, s
     for (size_t bit = 0; bit < 64 && w * 64 + bit < rows; ++bit)
       if (word >> bit & 1) unpacked.alive.add(w * 64 + bit);
   }
-  std::vector<double> squares(rows);
-  for (double& each : squares) {
-    each = reader.take<double>();
-    if (!std::isfinite(each)) Reader::refuse("a row is not finite");
-  }
+  const std::vector<double> squares = squaresOfRows(reader, unpacked.segment->row(0), rows, table.dimensions);
   std::vector<Id> ids(rows);
   for (Id& id : ids) id = reader.id();
   for (size_t i = 0; i < rows; ++i) unpacked.segment->put(i, nullptr, squares[i], ids[i], reader.text(kMostMetadata));

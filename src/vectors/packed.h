@@ -29,6 +29,7 @@ struct Unpacked {
   size_t rows = 0;
   Bits alive;
 };
+// Whether metadata is JSON is seen when it is read: to read all of it would take longer than all else.
 Unpacked unpackSegment(Table& table, std::string_view bytes, RowMemory memory, size_t memoryBytes);
 
 // A write without its rows, which are to follow; a removal is whole.

@@ -1,7 +1,11 @@
 // Sums of float32 in double, with a few chains so that no addition waits for the one before.
 #include "vectors/scores.h"
 
+#include <algorithm>
 #include <cmath>
+#include <string>
+
+#include "error.h"
 
 // AVX-512 and AVX2, and what every x86-64 has, as in src/cpu/simd.h.
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
@@ -68,6 +72,17 @@ HWY_EXPORT(distances);
 }  // namespace
 
 double squaresOf(const float* row, size_t d) { return HWY_DYNAMIC_DISPATCH(products)(row, row, d); }
+
+double finiteSquaresOf(const float* row, size_t d, size_t i, const char* argument) {
+  const double squares = squaresOf(row, d);
+  if (std::isfinite(squares)) return squares;
+  const auto at = static_cast<size_t>(std::find_if(row, row + d, [](float x) { return !std::isfinite(x); }) - row);
+  throw Error(Code::InvalidArgument,
+              std::string(argument) + ": row " + std::to_string(i) + " has " +
+                  (std::isnan(row[at]) ? "NaN" : "an infinity") + " at " + std::to_string(at) +
+                  ", but vectors must be finite",
+              {.argument = argument});
+}
 
 float scoreOf(Metric metric, const float* query, double querySquares, const float* row, double rowSquares, size_t d) {
   if (metric == Metric::L2) return static_cast<float>(HWY_DYNAMIC_DISPATCH(distances)(query, row, d));

@@ -32,7 +32,8 @@ Search::Search(std::shared_ptr<const Table> table, Question question)
     : table_(std::move(table)), question_(std::move(question)), squares_(question_.count) {
   const std::vector<Id>* ids = question_.ids ? &*question_.ids : nullptr;
   for (View& view : table_->snapshot(ids, &chosen_)) parts_.push_back({.view = std::move(view)});
-  for (size_t q = 0; q < question_.count; ++q) squares_[q] = squaresOf(query(q), table_->dimensions);
+  for (size_t q = 0; q < question_.count; ++q)
+    squares_[q] = finiteSquaresOf(query(q), table_->dimensions, q, "queries");
   states_.resize(parts_.size() * question_.count);
   hits_.resize(question_.count);
 }
@@ -48,10 +49,14 @@ uint32_t Search::firstK(const Part& part, bool byCodes) const {
   return static_cast<uint32_t>(std::min<uint64_t>({candidates, part.allowed, part.view.rows}));
 }
 
+Columns& Search::columnsOf(const View& view) const {
+  return view.segment->columns(question_.filter->fields(), view.rows);
+}
+
 void Search::plan() {
   if (question_.filter && table_->size() > 0) {
-    std::vector<const Columns*> all;
-    for (const Part& part : parts_) all.push_back(&part.view.segment->columns(part.view.rows));
+    std::vector<Columns*> all;
+    for (const Part& part : parts_) all.push_back(&columnsOf(part.view));
     question_.filter->check(all);
   }
   for (size_t p = 0; p < parts_.size(); ++p) {
@@ -63,7 +68,7 @@ void Search::plan() {
     } else {
       Bits mask = question_.ids ? std::move(chosen_[p]) : Bits::all(view.rows);
       mask.both(*view.alive);
-      if (question_.filter) mask.both(question_.filter->evaluate(view.segment->columns(view.rows), view.rows));
+      if (question_.filter) mask.both(question_.filter->evaluate(columnsOf(view), view.rows));
       part.allowed = mask.count();
       part.mask = std::make_shared<const Bits>(std::move(mask));
     }
@@ -202,7 +207,7 @@ void Search::take(const Need& need, const Answer& answer) {
 }
 
 // The best that a row can score which scored no better than `last` on a device. `bound`: search_bound.h's, of codes; of
-// float32 rows what the roundings of a sum come to, and numbers that a device takes for 0.
+// float32 rows what the roundings of sums come to, and numbers that a device takes for 0.
 float Search::beyond(const View& view, size_t q, float last, const float* bound) const {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const bool isL2 = table_->metric == Metric::L2;
@@ -211,11 +216,12 @@ float Search::beyond(const View& view, size_t q, float last, const float* bound)
   const double d = table_->dimensions, share = (d + 64) * 0x1p-24;
   if (share >= 0.5) return isL2 ? -kInfinity : kInfinity;
   const double rounding = share / (1 - share), length = std::sqrt(squares_[q]), most = std::sqrt(view.squares.most);
-  if (table_->metric == Metric::Cosine) return roundedUp(last + 3 * rounding);
+  if (table_->metric == Metric::Cosine)
+    return roundedUp(last + kScoreErrors * 2 * rounding);  // both norms' is one more
   if (table_->metric == Metric::Dot)
-    return roundedUp(last + rounding * length * most + d * kTiny * (1 + length + most));
-  const double distance = std::max(0.0, std::sqrt(last / (1 + rounding)) - std::sqrt(d) * kTiny);
-  return -roundedUp(-std::max(0.0, distance * distance - d * kTiny));
+    return roundedUp(last + kScoreErrors * (rounding * length * most + d * kTiny * (1 + length + most)));
+  const double distance = std::sqrt(leastDistance(last, rounding)) - kScoreErrors * std::sqrt(d) * kTiny;
+  return -roundedUp(-std::max(0.0, std::max(0.0, distance) * std::max(0.0, distance) - kScoreErrors * d * kTiny));
 }
 
 void Search::merge() {

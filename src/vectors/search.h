@@ -19,12 +19,12 @@ namespace switchyard::vectors {
 
 struct Question {
   std::vector<float> queries;
-  size_t count = 0;                // of queries
-  size_t k = 0;                    // at most; of a range SIZE_MAX where there is no limit
-  bool isRange = false;            // all within `threshold` are wanted, and k is a limit
-  std::optional<float> threshold;  // rows with a worse score are none
-  bool isApproximate = false;      // candidates by codes are not doubted
-  bool isCoded = false;            // segments may have codes
+  size_t count = 0;                 // of queries
+  size_t k = 0;                     // at most; of a range SIZE_MAX where there is no limit
+  bool isRange = false;             // all within `threshold` are wanted, and k is a limit
+  std::optional<double> threshold;  // rows with a worse score are none
+  bool isApproximate = false;       // candidates by codes are not doubted
+  bool isCoded = false;             // segments may have codes
   std::optional<Filter> filter;
   std::optional<std::vector<Id>> ids;  // these alone
 };
@@ -45,7 +45,8 @@ struct Answer {
 
 class Search {
  public:
-  // Takes the snapshot: of all writes that came before.
+  // Takes the snapshot: of all writes that came before. Throws InvalidArgument for queries that are not finite: no
+  // order of scores has a place for NaN.
   Search(std::shared_ptr<const Table> table, Question question);
 
   struct Part {
@@ -81,6 +82,7 @@ class Search {
   };
   State& state(size_t part, size_t query) { return states_[part * question_.count + query]; }
   const float* query(size_t i) const { return question_.queries.data() + i * table_->dimensions; }
+  Columns& columnsOf(const View& view) const;  // those that the filter asks for
   size_t wanted() const;
   uint32_t firstK(const Part& part, bool byCodes) const;  // how many candidates a part is asked for
   bool isKnown(const View& view, size_t query) const;

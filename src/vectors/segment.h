@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,13 +47,13 @@ class Segment {
   void put(size_t i, const float* vector, double squares, const Id& id, std::string_view metadata);
   void setNumbers(std::vector<uint64_t> numbers) { numbers_ = std::move(numbers); }  // before anybody reads
 
-  // Columns of the first `rows` rows.
-  const Columns& columns(size_t rows) const {
-    columns_.extend(rows, [this](size_t i) { return metadata(i); });
+  // With the columns of these fields, of the first `rows` rows.
+  Columns& columns(const std::set<std::string>& fields, size_t rows) const {
+    columns_.extend(fields, rows, [this](size_t i) { return metadata(i); });
     return columns_;
   }
-  bool hasColumns() const { return columns_.wasMade(); }
-  size_t bytes() const;  // of memory, that of columns included
+  std::set<std::string> columnFields() const { return columns_.fields(); }  // of which there are columns
+  size_t bytes() const;                                                     // of memory, that of columns included
 
  private:
   const std::unique_ptr<double[]> squares_;

@@ -70,16 +70,8 @@ size_t Table::mostRows() const { return std::min<size_t>(kMostElements / dimensi
 std::vector<double> Table::check(const Batch& batch) const {
   checkUnique(batch.ids);
   std::vector<double> squares(batch.ids.size());
-  for (size_t i = 0; i < squares.size(); ++i) {
-    squares[i] = squaresOf(batch.vectors.data() + i * dimensions, dimensions);
-    if (std::isfinite(squares[i])) continue;
-    const float* const row = batch.vectors.data() + i * dimensions;
-    const auto isBad = [](float x) { return !std::isfinite(x); };
-    const auto at = static_cast<size_t>(std::find_if(row, row + dimensions, isBad) - row);
-    refuse("vectors: row " + std::to_string(i) + " has " + (std::isnan(row[at]) ? "NaN" : "an infinity") + " at " +
-               std::to_string(at) + ", but vectors must be finite",
-           "vectors");
-  }
+  for (size_t i = 0; i < squares.size(); ++i)
+    squares[i] = finiteSquaresOf(batch.vectors.data() + i * dimensions, dimensions, i, "vectors");
   return squares;
 }
 
@@ -181,9 +173,11 @@ uint64_t Table::append(const Batch& batch, const std::vector<double>& squares) {
   for (const Part& part : parts)
     if (part.isNew) slots.push_back({.segment = part.segment, .alive = std::make_shared<Bits>(part.segment->capacity)});
 
+  std::optional<IdMap> grown = ids_.grown(batch.ids.size());  // nobody else writes: no lock is needed to read it
+
   std::lock_guard lock(mutex_);
   slots_.reserve(slots_.size() + slots.size());
-  ids_.reserve(batch.ids.size());
+  if (grown) std::swap(ids_, *grown);
   if (slots.empty()) slots_.back().own();
   for (uint64_t number : replaced)
     if (number != IdMap::kNone) slots_[slotOf(number)].own();
@@ -242,22 +236,33 @@ size_t Table::remove(std::span<const Id> ids) {
 void Table::adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive) {
   std::lock_guard writing(writing_);
   std::lock_guard lock(mutex_);
+  if (rows == 0 || rows > mostRows() || segment->firstNumber < next_ || segment->number(rows - 1) > kMostNumber)
+    refuse("a stored index has segments whose insertions do not follow each other", "path");
   Slot slot{.segment = std::move(segment), .rows = rows, .alive = std::make_shared<Bits>(std::move(alive))};
   slot.isSealed = true;
   slot.live = slot.alive->count();
   ids_.reserve(slot.live);
-  if (!slots_.empty()) seal(slots_.back());
+  for (size_t i = 0; i < rows; ++i) slot.squares.add(slot.segment->squares(i));
   slots_.push_back(slot);
-  Slot& added = slots_.back();
-  for (size_t i = 0; i < rows; ++i) added.squares.add(added.segment->squares(i));
+  std::vector<std::pair<uint64_t, uint64_t>> added;
+  added.reserve(slot.live);
+  std::string twice;
   slot.alive->forEach([&](size_t row) {
+    if (!twice.empty()) return;
     const Id bare = slot.segment->id(row);
     const Id id = bare.isNumber ? Id::of(bare.number) : Id::of(bare.text);
-    if (numberOf(id) != IdMap::kNone) refuse("a stored index has the id " + shown(id) + " twice", "path");
+    if (numberOf(id) != IdMap::kNone) return void(twice = shown(id));
     ids_.insert(id.hash, slot.segment->number(row));
+    added.emplace_back(id.hash, slot.segment->number(row));
   });
+  if (!twice.empty()) {
+    for (const auto& [hash, number] : added) ids_.erase(hash, number);
+    slots_.pop_back();
+    refuse("a stored index has the id " + twice + " twice", "path");
+  }
+  if (slots_.size() > 1) seal(slots_[slots_.size() - 2]);
   size_ += slot.live;
-  if (rows) next_ = added.segment->number(rows - 1) + 1;
+  next_ = slot.segment->number(rows - 1) + 1;
 }
 
 }  // namespace switchyard::vectors

@@ -19,6 +19,7 @@
 namespace switchyard::vectors {
 
 constexpr uint32_t kMostDimensions = 65536;
+constexpr uint64_t kMostNumber = (uint64_t{1} << 53) - 1;  // of an insertion: JavaScript's numbers hold them
 
 // Vectors that come in by one call.
 struct Batch {
@@ -36,8 +37,9 @@ struct Place {
 // A merge of neighbouring segments into one.
 struct Merge {
   std::vector<View> from;
-  std::shared_ptr<Segment> into;  // null where nothing of them is left
-  Squares squares;                // of its rows
+  std::shared_ptr<Segment> into;      // null where nothing of them is left
+  Squares squares;                    // of its rows
+  std::atomic<bool> isFilled{false};  // only then may others than who fills it read the two above
 };
 
 struct Limits {
@@ -77,6 +79,7 @@ class Table {
   void commit(const Merge& merge);  // it takes the place of those that it was made of
   void abandon();
   // Adds a whole segment behind all others, as the next numbers: what was stored. Rows beside `alive` are not there.
+  // Throws InvalidArgument where its numbers do not follow, or an id is there already; then nothing was added.
   void adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive);
 
   // How many times as many candidates codes are asked for as rows are, so that most answers are proven at once: what
@@ -110,6 +113,7 @@ class Table {
   void seal(Slot& slot);
   void kill(uint64_t number);
   bool mayMerge(size_t first, size_t count, bool all, uint64_t newest) const;
+  std::shared_ptr<Segment> merged(Merge& merge) const;
   size_t mostRows() const;
 
   const size_t growingRows_;

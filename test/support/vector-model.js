@@ -88,7 +88,7 @@ class VectorModel {
     return this.rows
       .filter((row) => (!filter || passes(row.metadata ?? {}, filter)) && (!ids || ids.includes(row.id)))
       .map((row) => ({ id: row.id, score: score(this.metric, query, row.vector) }))
-      .filter((hit) => threshold === undefined || sign * hit.score <= sign * Math.fround(threshold))
+      .filter((hit) => threshold === undefined || sign * hit.score <= sign * threshold)
       .map((hit, at) => ({ ...hit, at }))
       .sort((a, b) => sign * (a.score - b.score) || a.at - b.at)
       .slice(0, k);

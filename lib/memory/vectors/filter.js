@@ -17,9 +17,16 @@ const kJoins = new Set(['$and', '$or', '$not']);
 /** @param {string} message */
 const refuse = (message) => invalid(`filter: ${message}`, kArgument);
 
-/** @param {unknown} value */
-function isObject(value) {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
+/**
+ * Of any realm. What has its content elsewhere than in keys of its own (a Map, a promise that nobody awaited) would be
+ * a filter that everything passes.
+ * @param {unknown} value
+ */
+function isPlain(value) {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === null) return true;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'hasOwnProperty');
 }
 
 /**
@@ -68,8 +75,8 @@ class FilterReader {
    * @returns {Condition|undefined} undefined: it says nothing
    */
   read(filter, depth) {
-    if (!isObject(filter))
-      throw refuse(`${show(filter)} is no filter: it must be an object, { field: value } for example`);
+    if (!isPlain(filter))
+      throw refuse(`${show(filter)} is no filter: it must be a plain object, { field: value } for example`);
     if (depth > kMostDepth) throw refuse(`it is more than ${kMostDepth} levels deep`);
     /** @type {Condition[]} */
     const all = [];
@@ -114,7 +121,7 @@ class FilterReader {
    */
   #readField(field, value) {
     if (Array.isArray(value)) throw refuse(`'${field}' is ${show(value)}: one of a list is { $in: [...] }`);
-    if (!isObject(value)) return [{ op: 'eq', field, value: checkScalar(value, `'${field}'`) }];
+    if (!isPlain(value)) return [{ op: 'eq', field, value: checkScalar(value, `'${field}'`) }];
     const entries = Object.entries(/** @type {object} */ (value));
     if (entries.length === 0) throw refuse(`'${field}' has no condition: give a value, or { $eq: value }`);
     return entries.map(([operator, each]) => {

@@ -142,7 +142,9 @@ class IndexCore {
     const rows = checkVectors(queries, this.kind.dimensions, 'queries');
     const { count, isOne } = rows;
     // A copy: it is read when its turn comes, and again by each job.
-    const all = await this.#searches.add({ data: ownData(rows), count, asked });
+    const data = ownData(rows);
+    native.checkQueries(data, this.kind.dimensions); // before others' searches become one with it
+    const all = await this.#searches.add({ data, count, asked });
     if (!isOne) return all;
     const { explain, ...lists } = all;
     const first = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, list[0]]));

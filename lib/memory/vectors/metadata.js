@@ -1,6 +1,6 @@
 // Metadata of vectors: plain JSON objects, kept as their text.
 'use strict';
-const { invalid, show } = require('../../core');
+const { GPUError, invalid, show } = require('../../core');
 
 const kMostBytes = 64 << 10;
 const kMostDepth = 16;
@@ -96,9 +96,27 @@ function checkMetadata(metadata, count) {
   });
 }
 
-/** @param {string|undefined} text */
+/**
+ * @param {string|undefined} text of checkMetadata(), or what a file has in its place
+ * @returns {Record<string, unknown>|undefined}
+ * @throws {import('../../core').GPUError} ERR_DAMAGED
+ */
 function readMetadata(text) {
-  return text === undefined ? undefined : JSON.parse(text);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text);
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new TypeError('it is no object');
+    if (/__proto__|\\u/.test(text)) checkValue(value, 'metadata', 0);
+    return value;
+  } catch (error) {
+    throw new GPUError(
+      'ERR_DAMAGED',
+      `metadata of a stored vector can't be read: ${/** @type {Error} */ (error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 module.exports = { checkMetadata, readMetadata };

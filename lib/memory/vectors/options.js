@@ -28,7 +28,8 @@ const kOfRange = ['distance', 'limit', ...kOfAnswers];
  */
 function checkObject(options, known, what) {
   if (options === undefined) return {};
-  if (options === null || typeof options !== 'object')
+  // Of a Map, or a promise that nobody awaited, no option would be seen.
+  if (Object.prototype.toString.call(options) !== '[object Object]')
     throw invalid(`${what}'s options are ${show(options)}, but must be an object`, 'options');
   refuseUnknownKeys(options, known, `option of ${what}`, 'options.');
   return /** @type {Fields} */ (options);

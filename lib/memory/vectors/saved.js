@@ -178,10 +178,32 @@ async function readDescription(file) {
     );
   const at = Number(end.readBigUInt64LE(16));
   const bytes = Number(end.readBigUInt64LE(24));
+  if (at + bytes > size - kEnd) throw damaged('the description in the file lies beyond its end');
   const text = await readAt(file, at, bytes);
   if ((await checksum(text)) !== end.toString('latin1', 32, 48))
     throw damaged('the description in the file is damaged');
-  return JSON.parse(Buffer.from(text).toString());
+  const description = JSON.parse(Buffer.from(text).toString());
+  if (!areInside(description?.segments, Number(description?.dimensions), at))
+    throw damaged('the description in the file speaks of segments that it does not have');
+  return description;
+}
+
+/**
+ * Whether segments lie one behind the other, before memory is asked for: checksums keep off chance, not malice.
+ * @param {unknown} segments
+ * @param {number} dimensions
+ * @param {number} end of what they lie in
+ */
+function areInside(segments, dimensions, end) {
+  if (!Array.isArray(segments)) return false;
+  let from = kMagic.length;
+  return segments.every((/** @type {Partial<Entry>|null} */ entry) => {
+    const { rows = 0, rowsAt = 0, at = 0, bytes = 0 } = entry ?? {};
+    if (![rows, rowsAt, at, bytes].every((each) => Number.isSafeInteger(each) && each > 0)) return false;
+    const isBehind = rowsAt >= from && at >= rowsAt + rows * dimensions * 4;
+    from = at + bytes;
+    return isBehind && from <= end;
+  });
 }
 
 /**

@@ -112,7 +112,8 @@ class VectorIndex {
    * @param {unknown} ids
    * @returns {Promise<{ vectors: import('../../index').Tensor<Float32Array>,
    *   metadata: (Record<string, unknown>|undefined)[] }>}
-   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: an id that is not there; ERR_INVALID_ARGUMENT; ERR_CLOSED
+   * @throws {GPUError} (rejects with) ERR_NOT_FOUND: an id that is not there; ERR_INVALID_ARGUMENT; ERR_DAMAGED;
+   *   ERR_CLOSED
    * @example
    * const { vectors, metadata } = await index.get(['a']);
    */
@@ -138,7 +139,7 @@ class VectorIndex {
    * @param {unknown} [options]
    * @returns {Promise<SearchResult|SearchResults>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with its `argument`; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST;
-   *   ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED; ERR_CLOSED
+   *   ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED; ERR_DAMAGED; ERR_CLOSED
    * @example
    * const { ids, scores } = await index.search(query, { k: 5, filter: { lang: 'en', year: { $gte: 2000 } } });
    */
@@ -152,7 +153,7 @@ class VectorIndex {
    * @param {unknown} options
    * @returns {Promise<SearchResult|SearchResults>}
    * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT, with its `argument`; ERR_OUT_OF_MEMORY; ERR_DEVICE_LOST;
-   *   ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED; ERR_CLOSED
+   *   ERR_WORKER_LOST; ERR_TIMEOUT and ERR_CANCELED; ERR_DAMAGED; ERR_CLOSED
    * @example
    * const { ids } = await index.range(query, { distance: 0.9, limit: 1000 });
    */

@@ -1,5 +1,6 @@
 // What an index refuses, and what it says of it.
 'use strict';
+const vm = require('node:vm');
 const { gpu } = require('../../support/random-data');
 
 const bad = (argument, ...words) => ({
@@ -112,6 +113,10 @@ describe('search()', () => {
     [rows([1, 0]), { timeout: -1 }, 'options.timeout', '-1'],
     [rows([1, 0]), { priority: 1 }, 'options.priority', 'manager'],
     [rows([1, 0]), { filters: {} }, 'options.filters', "did you mean 'filter'"],
+    [rows([1, 0], [NaN, 0]), {}, 'queries', 'row 1 has NaN at 0'],
+    [rows([1, -Infinity]), { k: 1 }, 'queries', 'row 0 has an infinity at 1'],
+    [rows([1, 0]), new Map([['filter', { year: 1990 }]]), 'options', 'Map', 'must be an object'],
+    [rows([1, 0]), Promise.resolve({ filter: { year: 1990 } }), 'options', 'Promise', 'must be an object'],
   ])('%j, %j', async (queries, options, argument, ...words) => {
     await expect(index.search(queries, options)).rejects.toMatchObject(bad(argument, ...words));
   });
@@ -144,6 +149,52 @@ describe('search()', () => {
     [deep, 'levels deep'],
   ])('filter %j', async (filter, ...words) => {
     await expect(index.search(rows([1, 0]), { filter })).rejects.toMatchObject(bad('options.filter', ...words));
+  });
+
+  // None of these has keys of its own, which would be a filter that everything passes.
+  test.each([
+    ['a promise', Promise.resolve({ year: 1990 })],
+    ['a Map', new Map([['year', 1990]])],
+    ['a Set', new Set(['year'])],
+    ['a Date', new Date(0)],
+    ['a class', new (class Tenant {})()],
+    ['what inherits', Object.create({ year: 1990 })],
+    ['one of a list', { $and: [{ year: 1990 }, new Map([['year', 1990]])] }],
+    ['a negated one', { $not: new Map([['year', 1990]]) }],
+    ['a condition', { year: new Map([['$gt', 1990]]) }],
+  ])('a filter that is no plain object: %s', async (_, filter) => {
+    await expect(index.search([1, 0], { filter })).rejects.toMatchObject(bad('options.filter'));
+    await expect(index.range([1, 0], { distance: -1, filter })).rejects.toMatchObject(bad('options.filter'));
+  });
+
+  test('plain objects without a prototype, and of other realms, are filters', async () => {
+    const bare = Object.assign(Object.create(null), { year: 1990 });
+    const other = vm.runInNewContext('({ year: { $gte: 1990 } })');
+    for (const filter of [bare, other]) expect((await index.search([1, 0], { filter })).ids).toEqual(['a']);
+  });
+
+  test('a query that is not finite is refused alone, whoever asks in the same turn', async () => {
+    const asked = [
+      [1, 0],
+      [NaN, 0],
+      [0, 1],
+    ].map((query) => index.search(Float32Array.from(query), { k: 1 }));
+    const [first, second, third] = await Promise.allSettled(asked);
+    expect(first.value.ids).toEqual(['a']);
+    expect(second.reason).toMatchObject(bad('queries', 'NaN at 0'));
+    expect(third.value.ids).toEqual(['b']);
+    const range = index.range(Float32Array.of(NaN, 0), { distance: 0.9 });
+    await expect(range).rejects.toMatchObject(bad('queries', 'NaN at 0'));
+  });
+
+  test('a threshold is the number that was given, not the nearest float32', async () => {
+    const dot = await context.createIndex({ dimensions: 2, metric: 'dot' });
+    await dot.add(['c'], rows([0.7, 0]));
+    const ids = async (threshold) => (await dot.search([1, 0], { threshold })).ids;
+    expect(Math.fround(0.7)).toBeLessThan(0.7);
+    expect(await ids(0.7)).toEqual([]);
+    expect(await ids(Math.fround(0.7))).toEqual(['c']);
+    await dot.close();
   });
 
   test('an index with nothing in it has no fields to know', async () => {

@@ -95,7 +95,9 @@ TEST(VectorTable, IsWhatWasWritten) {
         both.remove(random, random() % 80, 400);
       if (const auto merge = both.table->beginMerge(random() % 3 == 0)) {
         EXPECT_FALSE(both.table->beginMerge(true));  // one at a time
+        EXPECT_FALSE(merge->isFilled);
         both.table->fill(*merge);
+        EXPECT_TRUE(merge->isFilled);
         both.remove(random, 20, 400);  // meanwhile
         both.upsert(random, 40, 400);
         if (random() % 4)
