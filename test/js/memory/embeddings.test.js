@@ -7,6 +7,7 @@ const fc = require('fast-check');
 const gpu = require('../../..');
 const { devices } = require('../../support/devices');
 const { Pipeline, pipelineOf } = require('../../../lib/memory/embeddings');
+const { Bases } = require('../../../lib/memory/embeddings/bases');
 const { Basis } = require('../../../lib/memory/embeddings/basis');
 const { contextOwner } = require('../../../lib/text');
 const { check } = require('../../support/simulation');
@@ -157,7 +158,7 @@ describe.each(devices)('%s', (device) => {
     [{ normalize: false, quantization: true }, 3],
     [{ quantization: 4 }, 3],
     [{ dimension_reduction: 4, basis: 'of good rows', quantization: true }, 3],
-    [{ dimension_reduction: 4, basis: 'of good rows', normalize: false }, 3],
+    [{ dimension_reduction: 4, basis: 'of good raw rows', normalize: false }, 3],
   ])('a row that is no number is found after %j', async (options, row) => {
     await pipeline.process({ embeddings: someRows(20, 8), options: { ...options } });
     for (const bad of [NaN, Infinity, -Infinity]) {
@@ -277,6 +278,25 @@ describe('texts', () => {
     expect((await gpu.processEmbeddings({ texts: [], options: { model } })).embeddings.shape).toEqual([0, d]);
   });
 
+  test('of another model need a basis of another name', async () => {
+    const folder = path.join(root, 'other');
+    writeModel(folder, makeModel('bert', { seed: 9 }), { pooling: { pooling_mode_mean_tokens: true } });
+    const other = await context.loadModel(folder, { precision: 'float32' });
+    const call = (by) =>
+      gpu.processEmbeddings({
+        texts: someTexts(9),
+        options: { model: by, dimension_reduction: 4, basis: 'of one model' },
+      });
+    const { basis } = await call(model);
+    expect([basis.normalized, basis.model]).toEqual([true, model.digest]);
+    await expect(call(other)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(/the basis 'of one model' was fitted to vectors of the model/),
+    });
+    expect((await call(model)).basis.version).toBe(basis.version);
+    await other.close();
+  });
+
   test('a model that is named is loaded once, and again after a clean-up', async () => {
     const pipeline = new Pipeline(contextOwner(context));
     const options = { model: path.join(root, 'model') };
@@ -303,7 +323,8 @@ describe('a basis', () => {
     const { basis: first } = await process(rows, { dimensionReduction: 3, basis: 'once' });
     const others = rounded(someRows(5, 10, 99));
     const { basis: again, embeddings } = await process(others, { dimensionReduction: 3, basis: 'once' });
-    expect(again).toBe(first);
+    expect(again).toEqual(first);
+    expect((await process(others, { basis: 'once' })).basis).toEqual(first);
     expect(first.version).toMatch(/^[0-9a-f]{32}$/);
     expectRows({ embeddings, basis: first, dimensions: 3 }, others, { normalize: true });
   });
@@ -324,11 +345,71 @@ describe('a basis', () => {
     expect((await process(rows.slice(0, 2), { basis: { mean, components } })).basis.name).toBe('given');
   });
 
+  test('that is one too many for the process is refused, and the others stay', async () => {
+    const bases = new Bases();
+    const get = (i) => {
+      const one = () => Float32Array.of(i + 1);
+      return bases.get(
+        `number ${i}`,
+        async () => new Basis(`number ${i}`, one(), one(), one(), { normalized: true }),
+        () => ({}),
+      );
+    };
+    const settled = await Promise.allSettled(Array.from({ length: 300 }, (_, i) => get(i)));
+    expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(256);
+    expect(settled[299].reason).toMatchObject({
+      code: 'ERR_OUT_OF_MEMORY',
+      message: expect.stringMatching(/no room for the basis 'number 299': this process keeps 256 bases/),
+    });
+    expect(await get(3)).toBe(settled[3].value);
+  });
+
+  test('is a copy for each call', async () => {
+    const options = { dimension_reduction: 3, basis: 'copied' };
+    const { basis } = await process(rows, options);
+    const { basis: another, embeddings } = await process(rows, options);
+    basis.mean.data[0] = 5;
+    const { basis: later, embeddings: same } = await process(rows, options);
+    expect(later).toEqual(another);
+    expect(same.data).toEqual(embeddings.data);
+    await expect(process(rows, { basis })).rejects.toThrow(/they were changed/);
+  });
+
+  test('is refused for rows of another kind than it was fitted to', async () => {
+    const options = { dimension_reduction: 3, basis: 'of unit rows' };
+    const { basis } = await process(rows, options);
+    for (const each of [options, { basis }])
+      await expect(process(rows, { ...each, normalize: false })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+        argument: 'options.normalize',
+        message: expect.stringMatching(
+          /normalize is false, but the basis 'of unit rows' was fitted to rows that were no/,
+        ),
+      });
+    const { mean, components } = basis;
+    await process(rows, { basis: { mean, components }, normalize: false }); // of which nothing is known
+  });
+
   test('of two calls at once is fitted by one of them', async () => {
     const results = await Promise.all(
       [1, 2, 3].map((seed) => process(someRows(20, 10, seed), { dimension_reduction: 2, basis: 'at once' })),
     );
     expect(new Set(results.map(({ basis }) => basis.version)).size).toBe(1);
+  });
+
+  test('is one of many that are used at once by large calls', async () => {
+    const [n, d] = [200, 200]; // of more than what joins
+    const large = Float32Array.from(someRows(n, d).flat());
+    const bases = Array.from({ length: 12 }, (_, i) => ({
+      mean: gpu.tensor(new Float32Array(d), [d]),
+      components: gpu.tensor(
+        Float32Array.from({ length: d }, (__, j) => Number(j === i)),
+        [1, d],
+      ),
+    }));
+    const calls = bases.map((basis) => process(gpu.tensor(large, [n, d]), { basis, normalize: false }));
+    for (const [i, { embeddings }] of (await Promise.all(calls)).entries())
+      expect(embeddings.data[3]).toBeCloseTo(large[3 * d + i], 5);
   });
 
   test('whose first call fails is fitted by the next', async () => {
@@ -351,7 +432,7 @@ describe('a basis', () => {
     expect(found.components.data).toEqual(basis.components.data);
     // Damaged ones are refused, whatever bit it is.
     const bytes = kept.get('basis/stored');
-    for (const at of [0, 9, 20, bytes.length - 1]) {
+    for (const at of [0, 9, 16, 20, 30, bytes.length - 1]) {
       const damaged = Buffer.from(bytes);
       damaged[at] ^= 4;
       kept.set('basis/stored', damaged);
@@ -366,7 +447,10 @@ describe('a basis', () => {
     check(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 3 }), (d, shift) => {
         const floats = (n) => Float32Array.from({ length: n }, (_, i) => i / 3 - 1);
-        const basis = new Basis('x', floats(d), floats(d * d), floats(d));
+        const basis = new Basis('x', floats(d), floats(d * d), floats(d), {
+          normalized: d % 2 === 1,
+          model: shift ? 'abc'.repeat(shift) : undefined,
+        });
         const encoded = basis.encode();
         const moved = Buffer.alloc(encoded.length + shift);
         encoded.copy(moved, shift);
@@ -411,6 +495,7 @@ describe('is refused:', () => {
     [withOptions({ dimension_reduction: 2, dimensionReduction: 3 }), /under its other spelling 2/],
     [withOptions({ dimension_reduction: 4, basis: 'too wide' }), /is 4, but embeddings have 3 dimensions/],
     [withOptions({ dimension_reduction: 3, basis: 'too few' }), /takes at least 3 rows, but embeddings have 2/],
+    [withOptions({ basis: 'never fitted' }), /there is no basis 'never fitted' yet, .*: give dimension_reduction/],
     [withOptions({ quantization: 16 }), /quantization is 16, but must be true \(8 bits\), 8, 4 or false/],
     [withOptions({ batch_size: 0 }), /batch_size is 0/],
     [withOptions({ basis: 5 }), /basis is 5, but must be a name/],
