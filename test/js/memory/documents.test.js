@@ -3,6 +3,7 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+const { setImmediate } = require('node:timers/promises');
 const fc = require('fast-check');
 const gpu = require('../../..');
 const { makeMemory } = require('../../../lib/memory/documents/create-memory');
@@ -93,7 +94,7 @@ test('passages fit the model, and cover the document', async () => {
   expect(Math.max(...tokens)).toBeLessThanOrEqual(kPositions);
   const covered = new Uint8Array(text.length);
   for (const { start, end } of found) covered.fill(1, start, end);
-  expect([...text].filter((each, i) => !covered[i] && each.trim() && i < text.length && text[i].trim())).toEqual([]);
+  expect([...covered].filter((bit, i) => !bit && text[i].trim())).toEqual([]);
   await memory.close();
 });
 
@@ -143,6 +144,8 @@ test('the same text is remembered once', async () => {
   const { ids } = await memory.remember([kText, kText, lines(2)]);
   expect(ids).toHaveLength(2);
   expect((await memory.remember(kText)).ids).toEqual([ids[0]]);
+  await memory.remember([1, 2].map((year) => ({ text: kText, metadata: { year } })));
+  expect((await memory.recall(kText, { k: 99, filter: { year: 2 } })).map(({ id }) => id)).toContain(ids[0]);
   expect((await memory.stats()).documents).toBe(2);
   await memory.close();
 });
@@ -195,7 +198,9 @@ test('half of a character is kept as it is', async () => {
   const memory = await open();
   const text = 'A lone \ud800 one, and \udc00 one.';
   await memory.remember({ id: 'a', text });
-  for (const each of await memory.recall('one', { k: 9 })) expect(text.slice(each.start, each.end)).toBe(each.text);
+  const found = await memory.recall('one', { k: 9 });
+  expect(found).not.toHaveLength(0);
+  for (const each of found) expect(text.slice(each.start, each.end)).toBe(each.text);
   await memory.close();
 });
 
@@ -300,6 +305,173 @@ test('a removal that fails leaves nothing that is found, and is made good by the
   await memory.close();
 });
 
+/** Holds what is called until it is let go. */
+function held(object, name) {
+  const call = object[name].bind(object);
+  const gates = [];
+  object[name] = async (...given) => {
+    await new Promise((resolve) => gates.push(resolve));
+    return call(...given);
+  };
+  return {
+    gates,
+    letGo() {
+      delete object[name];
+      for (const resolve of gates.splice(0)) resolve();
+    },
+  };
+}
+const turns = async (count = 20) => {
+  for (let i = 0; i < count; ++i) await setImmediate();
+};
+/** What was called before has come as far as it comes by itself: later calls of the model have ended. */
+const others = async () => {
+  for (let i = 0; i < 5; ++i) {
+    await model.embed([lines(9)]);
+    await turns();
+  }
+};
+
+test('no search sees a document half replaced by a shorter one', async () => {
+  const memory = await open();
+  const [, index] = memory.opened;
+  await memory.remember({ id: 'a', text: lines(9), metadata: { version: 1 } });
+  const versionsOf = async (found) => new Set((await found).map(({ metadata }) => metadata.version));
+  // One that was called before the write, and looks at the index while it goes on.
+  const searches = held(index, 'search');
+  const removals = held(index, 'remove');
+  const early = versionsOf(memory.recall('copy', { k: 99 }));
+  while (!searches.gates.length) await turns(1);
+  const written = memory.remember({ id: 'a', text: lines(3, 'sale'), metadata: { version: 2 } });
+  await others();
+  searches.letGo();
+  expect(await early).toEqual(new Set([1]));
+  while (!removals.gates.length) await turns(1);
+  // One that is called between its two writes.
+  const late = versionsOf(memory.recall('copy', { k: 99 }));
+  const counted = memory.stats();
+  await others();
+  removals.letGo();
+  expect(await late).toEqual(new Set([2]));
+  expect(await counted).toMatchObject({ documents: 1, passages: (await written).passages[0] });
+  await memory.close();
+});
+
+test('what a removal that failed has left is neither found nor counted, whatever comes next', async () => {
+  const disk = makeDisk();
+  const memory = await open({}, disk);
+  const fail = async (call, writes) => {
+    disk.dieAt = disk.writes + writes;
+    await expect(call()).rejects.toThrow('has ended');
+    disk.dieAt = Infinity;
+  };
+  const shown = async (documents) => {
+    const found = await memory.recall('copy', { k: 99 });
+    expect(await memory.stats()).toMatchObject({ documents, passages: found.length });
+    expect(new Set(found.map(({ id }) => id)).size).toBe(documents);
+  };
+  await memory.remember([
+    { id: 'a', text: lines(9) },
+    { id: 'b', text: lines(2) },
+  ]);
+  await shown(2);
+  const shorter = () => memory.remember({ id: 'a', text: lines(3) });
+  await fail(shorter, 2);
+  await shown(2);
+  expect(await memory.forget({ ids: ['a'] })).toBe(1);
+  expect(passagesOf(disk, 'a')).toEqual([]);
+  await shown(1);
+  await memory.remember({ id: 'a', text: lines(9) });
+  await fail(shorter, 2);
+  await memory.remember({ id: 'a', text: lines(20) }); // longer than all that was left
+  await shown(2);
+  await fail(() => memory.remember({ id: 'a', text: ' ' }), 0);
+  await shown(2);
+  await memory.remember({ id: 'a', text: ' ' });
+  await shown(1);
+  await memory.close();
+});
+
+test('documents that come while they are counted for the first time are counted once', async () => {
+  const memory = await open();
+  const [, index] = memory.opened;
+  await memory.remember({ id: 'a', text: lines(2) });
+  const searches = held(index, 'search');
+  const counted = memory.stats();
+  while (!searches.gates.length) await turns(1);
+  const more = memory.remember({ id: 'b', text: lines(2) });
+  await others();
+  searches.letGo();
+  await Promise.all([counted, more]);
+  expect((await memory.stats()).documents).toBe(2);
+  await memory.close();
+});
+
+test('a call that waits for another one’s end is given up by its signal or its time, and keeps its place', async () => {
+  const disk = makeDisk();
+  const memory = await open({}, disk);
+  const [, index] = memory.opened;
+  const writes = held(index, 'upsert');
+  const first = memory.remember({ id: 'a', text: lines(2) });
+  while (!writes.gates.length) await turns(1);
+  await expect(memory.remember({ id: 'a', text: lines(3) }, { timeout: 50 })).rejects.toMatchObject({
+    code: 'ERR_TIMEOUT',
+  });
+  const stop = new AbortController();
+  const second = memory.remember({ id: 'a', text: lines(3) }, { signal: stop.signal });
+  const third = memory.remember({ id: 'a', text: lines(5) });
+  await turns();
+  stop.abort();
+  await expect(second).rejects.toMatchObject({ code: 'ERR_CANCELED' });
+  await others();
+  expect(writes.gates).toHaveLength(1);
+  writes.letGo();
+  await first;
+  const { passages } = await third;
+  expect(passagesOf(disk, 'a')).toHaveLength(passages[0]);
+  await memory.close();
+});
+
+test('what is given is read when it is given', async () => {
+  const memory = await open();
+  const metadata = { year: 1, of: { a: 1 } };
+  const remembered = memory.remember(['one text', { text: 'another', metadata: { own: [1] } }], { metadata });
+  Object.assign(metadata, { year: 2, '@passage': 5 });
+  metadata.of.a = 2;
+  await remembered;
+  const filter = { year: 1 };
+  const found = memory.recall('text', { filter });
+  filter.year = 5;
+  const byOwn = (a, b) => Number('own' in a) - Number('own' in b);
+  expect((await found).map((each) => each.metadata).sort(byOwn)).toEqual([
+    { year: 1, of: { a: 1 } },
+    { year: 1, of: { a: 1 }, own: [1] },
+  ]);
+  filter.year = 1;
+  const gone = memory.forget({ filter });
+  filter.year = 5;
+  expect(await gone).toBe(2);
+  await memory.close();
+});
+
+test('a document of too many passages is refused before it is embedded', async () => {
+  let embedded = 0;
+  const counting = new Proxy(model, {
+    get(of, name) {
+      if (name === 'embed') return (...given) => (++embedded, of.embed(...given));
+      const value = of[name];
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
+  });
+  const memory = await open({ model: counting });
+  await expect(memory.remember({ id: 'large', text: lines(9000) })).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
+    message: expect.stringMatching(/the document 'large' has \d+ passages or more, but can have at most 8192/),
+  });
+  expect(embedded).toBe(0);
+  await memory.close();
+});
+
 describe('is refused:', () => {
   test.each([
     [5, /createMemory\(\)'s options is 5/],
@@ -309,6 +481,8 @@ describe('is refused:', () => {
     [{ path: 'a', store: {} }, /only one of them/],
     [{ path: undefined, store: 5 }, /store is 5, but must be a Store/],
     [{ name: 'a/b' }, /name is 'a\/b'/],
+    [{ dtype: 'flaot16' }, /dtype is 'flaot16', but must be one of float32, .*\(did you mean 'float16'/],
+    [{ dtype: null }, /dtype is null/],
     [{ chunk: 5 }, /chunk is 5/],
     [{ chunk: { token: 5 } }, /unknown field of chunk 'token'/],
     [{ chunk: { tokens: 4 } }, /chunk.tokens is 4, but must be from 8 to 30: the model takes 32, 2 of them/],
@@ -334,8 +508,10 @@ describe('is refused:', () => {
       code: 'ERR_INVALID_ARGUMENT',
       message: expect.stringMatching(/was made with the model/),
     });
-    await expect(open({ dtype: 'int8' }, disk)).rejects.toThrow(/was made with the dtype 'float32'/);
+    await (await open({ dtype: 'int8' }, disk)).close(); // what is scanned may be another
     await (await open({ model: other, name: 'two' }, disk)).close();
+    disk.puts.set('memory/memory/about', Buffer.from('{"form'));
+    await expect(open({}, disk)).rejects.toMatchObject({ code: 'ERR_DAMAGED' });
     disk.puts.set('memory/memory/about', Buffer.from('{"format":2}'));
     await expect(open({}, disk)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' });
   });
@@ -357,7 +533,10 @@ describe('is refused:', () => {
       memory.remember({ text: '', metadata: { x: 'x'.repeat(9000) } }),
       /9008 bytes as JSON, but can have 8192/,
     );
-    await refused(memory.remember({ text: '', metadata: { x: 1n } }), /is no JSON: .*BigInt/);
+    await refused(memory.remember({ text: '', metadata: { x: 1n } }), /metadata.x is 1n, but metadata is JSON/);
+    for (const metadata of [new Map([['a', 1]]), { a: NaN }, { a: [() => 1] }, { a: new Date(0) }])
+      await refused(memory.remember(['a', { text: '', metadata }]), /documents\[1\]\.metadata/);
+    await refused(memory.remember('a', { metadata: { a: '\ud800' } }), /options.metadata.a has half/);
     await refused(memory.remember({ text: '', metadata: { '@x': 1 } }), /'@x'.*are our own/);
     await refused(
       memory.remember([1, 2].map(() => ({ id: 'a', text: '' }))),
@@ -372,6 +551,10 @@ describe('is refused:', () => {
     await refused(memory.forget({}), /both left out/);
     await refused(memory.forget({ ids: [], filter: {} }), /both given/);
     await refused(memory.forget({ ids: [5] }), /ids\[0\] is 5/);
+    await refused(memory.forget({ filter: null }), /filter is null, which says nothing/);
+    await refused(memory.forget({ filter: {} }), /which says nothing/);
+    await refused(memory.forget({ filter: { year: { $gt: [] } } }), /\$gt of 'year'/);
+    await refused(memory.recall('a', { filter: 5 }), /5 is no filter/);
     await memory.close();
     await memory.close();
     for (const call of [memory.remember('a'), memory.recall('a'), memory.forget({ ids: [] }), memory.stats()])
@@ -408,7 +591,12 @@ test('what a passage by itself has more of than within its text is cut again', a
     },
   };
   const cutter = await Cutter.of(encoder, {}, undefined);
-  const [{ places, vectors }] = await cutter.embed(['abcdefghijk'], () => ({}));
+  const counted = [];
+  const [{ places, vectors }] = await cutter.embed(
+    ['abcdefghijk'],
+    () => ({}),
+    (i, passages) => counted.push([i, passages]),
+  );
   expect(places).toEqual([
     { start: 0, end: 3 },
     { start: 3, end: 6 },
@@ -416,4 +604,8 @@ test('what a passage by itself has more of than within its text is cut again', a
     { start: 9, end: 11 },
   ]);
   expect([...vectors]).toEqual([3, 3, 3, 2]);
+  expect(counted).toEqual([
+    [0, 1],
+    [0, 4],
+  ]);
 });
