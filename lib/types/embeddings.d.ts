@@ -71,9 +71,9 @@ export interface EmbeddingsOptions {
   batch_size?: number;
   /**
    * What rows are reduced with: a basis that an earlier call gave, or the name of one. A name that there is none of yet
-   * is fitted to the rows of this call, and kept; it is refused for rows that are normalized otherwise, and for texts of
-   * another model. Vectors of different origin need names of their own: given as `embeddings` under the usual name all
-   * of one width share a basis, that of the first call in the process or the store.
+   * is fitted to the rows of this call, and kept; it is refused for rows that are normalized otherwise, and for texts
+   * of another model. Vectors of different origin need names of their own: given as `embeddings` under the usual name
+   * all of one width share a basis, that of the first call in the process or the store.
    * @default the name 'pca-d-c' (rows that are not normalized: '-raw'; texts: with the model's digest)
    */
   basis?: string | GivenBasis;
