@@ -11,13 +11,20 @@ const { SWITCHYARD_EXAMPLE_FOLDER: folder = path.join(os.tmpdir(), 'switchyard-l
 
 async function main(question = 'may I use this in a product that I sell?') {
   const memory = await gpu.createMemory({ path: folder, chunk: { tokens: 64, overlap: 16 } });
-  const { documents } = await memory.stats();
-  console.log(documents ? `${documents} licences were remembered before, in ${folder}` : 'reading the licences ...');
-  const texts = kLicences.map((id) => ({ id, text: licences[id].licenseText, metadata: { name: licences[id].name } }));
-  if (!documents) await memory.remember(texts);
-  const [best] = await memory.recall(question, { k: 1 });
-  console.log(`${question}\n  ${best.text}\n  (${best.metadata.name}, characters ${best.start} to ${best.end})`);
-  await memory.close();
+  try {
+    const { documents } = await memory.stats();
+    console.log(documents ? `${documents} licences were remembered before, in ${folder}` : 'reading the licences ...');
+    const texts = kLicences.map((id) => ({
+      id,
+      text: licences[id].licenseText,
+      metadata: { name: licences[id].name },
+    }));
+    if (documents !== texts.length) await memory.remember(texts);
+    const [best] = await memory.recall(question, { k: 1 });
+    console.log(`${question}\n  ${best.text}\n  (${best.metadata.name}, characters ${best.start} to ${best.end})`);
+  } finally {
+    await memory.close();
+  }
 }
 
 main(process.argv[2]).catch((error) => {

@@ -34,7 +34,7 @@ export interface MemoryOptions {
     overlap?: number;
   };
   /**
-   * What is scanned; answers are the same.
+   * What is scanned; answers are the same. It may be another each time that a memory is opened.
    * @default 'float32'
    */
   dtype?: 'float32' | 'float16' | 'bfloat16' | 'int8';
@@ -129,7 +129,7 @@ export class Memory {
   readonly closed: boolean;
   /**
    * Cuts documents into passages of whole sentences, embeds and keeps them. Each document is there with all of its
-   * passages or not at all, whatever happens; those before one that fails stay.
+   * passages or not at all, whatever happens; of a call that fails those that were written stay.
    * @example
    * const document = { id: 'mit', text: 'You may sell it.', metadata: { kind: 'licence' } };
    * const { ids, passages } = await memory.remember([document, 'Another text.']);

@@ -23,9 +23,13 @@ export interface EmbeddingBasis {
   readonly components: Tensor<Float32Array>;
   /** [c]: of each direction. */
   readonly explainedVariance: Tensor<Float32Array>;
+  /** Whether the rows that it was fitted to were normalized: it is used for no others. Left out: not known. */
+  readonly normalized?: boolean;
+  /** Digest of the model of the texts that it was fitted to: it is used for texts of no other. Left out: not known. */
+  readonly model?: string;
 }
 
-/** A basis to be given again: version and variances may be left out. */
+/** A basis to be given again: all but mean and components may be left out. */
 export type GivenBasis = Pick<EmbeddingBasis, 'mean' | 'components'> & Partial<EmbeddingBasis>;
 
 /** Where bases are kept: a Store, or what has the same two methods. */
@@ -67,7 +71,9 @@ export interface EmbeddingsOptions {
   batch_size?: number;
   /**
    * What rows are reduced with: a basis that an earlier call gave, or the name of one. A name that there is none of yet
-   * is fitted to the rows of this call, and kept.
+   * is fitted to the rows of this call, and kept; it is refused for rows that are normalized otherwise, and for texts
+   * of another model. Vectors of different origin need names of their own: given as `embeddings` under the usual name
+   * all of one width share a basis, that of the first call in the process or the store.
    * @default the name 'pca-d-c' (rows that are not normalized: '-raw'; texts: with the model's digest)
    */
   basis?: string | GivenBasis;
@@ -200,8 +206,8 @@ export class EmbeddingService {
    */
   health(): Promise<ServiceHealth>;
   /**
-   * Gives memory back that is there for speed alone: what helps after a ResourceError. Models that were loaded for
-   * texts go, and are loaded again when they are needed.
+   * Gives memory back that is there for speed alone: what helps after a ResourceError of a device. Models that were
+   * loaded for texts go, and are loaded again when they are needed. Bases that no store has stay.
    * @example await service.cleanup();
    * @throws {GPUError} ERR_CLOSED
    */

@@ -18,7 +18,7 @@ const kSentences = 4096; // units of a window of them
 const kWords = 512;
 const kTurnMs = 4; // of cutting, after which others come between
 // A line that ends here goes on in the next one; between paragraphs there is an empty one, or the sign for it.
-const kParagraph = /(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)\s*|\u2029\s*/g;
+const kParagraph = /(?:\r\n|\n|\r(?!\n))[^\S\r\n]*(?:\r\n|\n|\r(?!\n))\s*|\u2029\s*/g;
 // Full stops that end no sentence: of titles, initials, and what stands before a number or a name.
 const kAbbreviations =
   'Dr|Mr|Mrs|Ms|Prof|Sr|Jr|St|Mt|No|Nr|Fig|Figs|Eq|Sec|Art|Vol|pp?|cf|vs|approx|e\\.g|i\\.e|z\\.B|u\\.a|al';
@@ -243,14 +243,15 @@ function placeOf(text, units) {
  * @param {string} text
  * @param {Int32Array} spans of its tokens
  * @param {Limits} limits
- * @returns {Generator<Place>} passages: together all of the text but space
+ * @returns {Generator<Place|undefined>} passages: together all of the text but space; undefined for each further step
  */
-function* passagesOf(text, spans, limits) {
+function* stepsOf(text, spans, limits) {
   const growing = new Growing();
   let gap = 0; // tokens of space since the last unit
   for (const unit of unitsOf(text, spans, limits)) {
     if (!text.slice(unit.start, unit.end).trim()) {
       gap += unit.tokens;
+      yield undefined;
       continue;
     }
     const whole = { ...unit, tokens: unit.tokens + gap };
@@ -261,8 +262,19 @@ function* passagesOf(text, spans, limits) {
       while (!growing.fits(whole, limits)) growing.dropFirst();
     }
     growing.add(growing.units.length ? whole : unit);
+    yield undefined;
   }
   if (growing.units.length) yield placeOf(text, growing.units);
+}
+
+/**
+ * @param {string} text
+ * @param {Int32Array} spans of its tokens
+ * @param {Limits} limits
+ * @returns {Generator<Place>} passages: together all of the text but space
+ */
+function* passagesOf(text, spans, limits) {
+  for (const place of stepsOf(text, spans, limits)) if (place) yield place;
 }
 
 /**
@@ -270,18 +282,18 @@ function* passagesOf(text, spans, limits) {
  * @param {string} text
  * @param {Int32Array} spans
  * @param {Limits} limits
- * @param {() => void} [check] throws where nobody waits any more
+ * @param {(passages: number) => void} [check] hears how many there are; throws where nobody waits any more
  * @returns {Promise<Place[]>}
  */
 async function cutText(text, spans, limits, check = () => {}) {
   /** @type {Place[]} */
   const passages = [];
   let began = nowMs();
-  for (const place of passagesOf(text, spans, limits)) {
-    passages.push(place);
+  for (const place of stepsOf(text, spans, limits)) {
+    if (place) passages.push(place);
     if (nowMs() - began < kTurnMs) continue;
     await setImmediate();
-    check();
+    check(passages.length);
     began = nowMs();
   }
   return passages;

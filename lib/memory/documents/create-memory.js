@@ -3,7 +3,7 @@
 const { GPUError, invalid, show } = require('../../core');
 const { isModel } = require('../embeddings/models');
 const { Cutter } = require('./cutter');
-const { Intents } = require('./intents');
+const { Intents, readJson } = require('./intents');
 const { Memory } = require('./memory');
 const { checkMemory } = require('./options');
 
@@ -53,8 +53,7 @@ async function makeMemory(maker, given) {
     const store = await storeOf(maker, options, opened);
     const { name, dtype } = options;
     const prefix = `memory/${name}`;
-    if (store)
-      await describe(store, prefix, { format: kFormat, model: model.digest, dimensions: model.dimensions, dtype });
+    if (store) await describe(store, prefix, { format: kFormat, model: model.digest, dimensions: model.dimensions });
     const kept = store && { store, name };
     const index = await maker.createIndex({ dimensions: model.dimensions, metric: 'cosine', dtype, ...kept });
     opened.unshift(() => index.close());
@@ -115,18 +114,18 @@ async function describe(store, prefix, wanted) {
     await store.put(key, JSON.stringify(wanted));
     return;
   }
-  const about = JSON.parse(Buffer.from(kept).toString());
+  const about = readJson(kept, key);
   if (about.format !== kFormat)
     throw new GPUError(
       'ERR_UNSUPPORTED',
       `the memory in this store has the format ${show(about.format)}, but this version of switchyard reads ${kFormat}`,
     );
-  for (const name of ['model', 'dimensions', 'dtype'])
+  for (const name of ['model', 'dimensions'])
     if (about[name] !== wanted[name])
       throw invalid(
         `the memory in this store was made with the ${name} ${show(about[name])}, but is opened with ` +
           `${show(wanted[name])}: take that one, or another \`name\``,
-        `options.${name === 'dimensions' ? 'model' : name}`,
+        'options.model',
       );
 }
 

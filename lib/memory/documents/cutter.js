@@ -62,20 +62,26 @@ class Cutter {
   /**
    * @param {string[]} texts
    * @param {() => JobOptions} rest
+   * @param {(i: number, passages: number) => void} check throws where a text has too many, before it was embedded
    * @returns {Promise<Embedded[]>}
    */
-  async embed(texts, rest) {
+  async embed(texts, rest, check) {
     const sources = await this.#tokenize(texts, rest);
     /** @type {Piece[][]} */
     const cut = [];
-    for (const source of sources) {
-      const places = await cutText(source.text, source.spans, this.limits, rest);
+    for (const [i, source] of sources.entries()) {
+      const places = await cutText(source.text, source.spans, this.limits, (passages) => {
+        rest();
+        check(i, passages);
+      });
+      check(i, places.length);
       cut.push(places.map((place) => ({ source, place })));
     }
     const rows = await this.#vectors(cut.flat(), rest);
     let at = 0;
-    return cut.map(({ length }) => {
+    return cut.map(({ length }, text) => {
       const own = rows.slice(at, (at += length)).flat();
+      check(text, own.length);
       const vectors = new Float32Array(own.length * this.#model.dimensions);
       for (const [i, { vector }] of own.entries()) vectors.set(vector, i * this.#model.dimensions);
       return { places: own.map(({ place }) => place), vectors };

@@ -3,6 +3,7 @@
 // has left is put right by the next one that opens the memory.
 'use strict';
 const { randomBytes } = require('node:crypto');
+const { GPUError } = require('../../core');
 const { idOf, idsOf, passageOf } = require('./passages');
 
 /** @typedef {import('./memory').Index} Index */
@@ -64,7 +65,7 @@ class Intents {
   async #end(store, key, index) {
     const text = await store.get(key);
     /** @type {Replaced[]} */
-    const replaced = text ? JSON.parse(Buffer.from(text).toString()) : [];
+    const replaced = text ? readJson(text, key) : [];
     /** @type {string[]} */
     const leftover = [];
     for (const { id, from, to, stamp } of replaced)
@@ -85,4 +86,17 @@ async function stampOf(index, id) {
   return passageOf(idOf(id, 0), /** @type {Record<string, unknown>} */ (metadata[0])).stamp;
 }
 
-module.exports = { Intents };
+/**
+ * @param {Uint8Array} bytes
+ * @param {string} key they are kept under
+ */
+function readJson(bytes, key) {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    throw new GPUError('ERR_DAMAGED', `what the store has under '${key}' is no JSON: ${message}`, { cause: error });
+  }
+}
+
+module.exports = { Intents, readJson };

@@ -3,7 +3,8 @@
 'use strict';
 const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
-const { restOf } = require('../embeddings/waiting');
+const { orGivenUp, restOf } = require('../embeddings/waiting');
+const { Gate } = require('./gate');
 const { checkForget, checkRecall, checkRemember } = require('./options');
 const { documentOf, idOf, idsOf, kFirst, metadataOf, passageOf } = require('./passages');
 const { candidatesOf, groupsOf, kMostPassages, partsOf } = require('./portions');
@@ -48,6 +49,7 @@ const { Turns } = require('./turns');
 class Memory {
   #parts;
   #turns = new Turns();
+  #gate = new Gate();
   /** @type {Set<Promise<unknown>>} */
   #calls = new Set();
   /** Passages of documents that were replaced by shorter ones, until they are removed. @type {Set<string>} */
@@ -92,14 +94,14 @@ class Memory {
         const passages = [];
         for (const group of groupsOf(list)) {
           const ready = await this.#embed(group, rest);
-          await turn.comes;
+          await orGivenUp(turn.comes, rest());
           rest(); // nothing is written once nobody waits any more
           for (const part of partsOf(ready)) await this.#write(part);
           passages.push(...ready.map(({ embedded }) => embedded.places.length));
         }
         return { ids: list.map(({ id }) => id), passages };
       } finally {
-        turn.end();
+        turn.comes.then(turn.end); // later ones come after those before it, too, where it has given up
       }
     });
   }
@@ -141,14 +143,16 @@ class Memory {
       try {
         await turn.comes;
         const there = ids ? await this.#counts(ids) : await this.#firsts(filter);
-        const all = [...there].flatMap(([id, count]) => idsOf(id, 0, Math.max(count, this.#stuck.get(id) ?? 0)));
+        const all = [...there.keys()].flatMap((id) => idsOf(id, 0, this.#mostOf(id, there)));
+        const isAlone = [...there.keys()].some((id) => this.#stuck.has(id));
         for (let at = 0, end = 0; at < all.length; at = end) {
           end = Math.min(all.length, at + kMostPassages);
           // A document's passages are removed together.
           while (end < all.length && documentOf(all[end]) === documentOf(all[end - 1])) --end;
-          await this.#parts.index.remove(all.slice(at, end));
+          const [from, to] = [at, end];
+          const remove = () => this.#remove(all.slice(from, to));
+          await (isAlone ? this.#gate.alone(remove) : this.#gate.beside(remove));
         }
-        if (this.#documents !== undefined) this.#documents -= there.size;
         return there.size;
       } finally {
         turn.end();
@@ -164,10 +168,12 @@ class Memory {
   stats() {
     return this.#call(async () => {
       const { index, model, cutter, reranker } = this.#parts;
-      this.#documents ??= (await this.#firsts(undefined)).size;
+      // While nothing is written, or what is would be counted twice or never.
+      if (this.#documents === undefined)
+        await this.#gate.alone(async () => (this.#documents ??= (await this.#firsts(undefined)).size));
       return {
-        documents: this.#documents,
-        passages: index.size - this.#leaving.size,
+        documents: /** @type {number} */ (this.#documents),
+        passages: await this.#gate.beside(async () => index.size - this.#leaving.size),
         dimensions: model.dimensions,
         model: model.digest,
         reranker: reranker?.digest,
@@ -221,14 +227,14 @@ class Memory {
    */
   async #embed(documents, rest) {
     const texts = documents.map(({ text }) => text);
-    const embedded = await this.#parts.cutter.embed(texts, rest);
-    for (const [i, { places }] of embedded.entries())
-      if (places.length > kMostPassages)
+    const embedded = await this.#parts.cutter.embed(texts, rest, (i, passages) => {
+      if (passages > kMostPassages)
         throw invalid(
-          `the document '${documents[i].id}' has ${places.length} passages, but can have at most ${kMostPassages}: ` +
-            'give it in parts',
+          `the document '${documents[i].id}' has ${passages} passages or more, but can have at most ` +
+            `${kMostPassages}: give it in parts`,
           'documents',
         );
+    });
     return documents.map((document, i) => ({ document, embedded: embedded[i] }));
   }
 
@@ -237,47 +243,84 @@ class Memory {
    * @param {Ready[]} ready
    */
   async #write(ready) {
-    const { index, intents, model } = this.#parts;
     const before = await this.#counts(ready.map(({ document }) => document.id));
     const stamp = randomBytes(9).toString('base64url');
-    const replaced = ready.flatMap(({ document: { id }, embedded: { places } }) => {
-      const to = Math.max(before.get(id) ?? 0, this.#stuck.get(id) ?? 0);
+    const full = ready.filter(({ embedded }) => embedded.places.length > 0);
+    const blank = ready.filter(({ document: { id }, embedded }) => !embedded.places.length && before.has(id));
+    const replaced = full.flatMap(({ document: { id }, embedded: { places } }) => {
+      const to = this.#mostOf(id, before);
       return to > places.length ? [{ id, from: places.length, to, stamp }] : [];
     });
-    const leftover = replaced.flatMap(({ id, from, to }) => idsOf(id, from, to));
-    const ids = ready.flatMap(({ document, embedded }) => idsOf(document.id, 0, embedded.places.length));
     // The passages of the longer document that was there before: should the process end between the two writes, the
     // next one that opens the memory removes them.
-    const intent = leftover.length && ids.length ? await intents.note(replaced) : undefined;
-    if (ids.length) {
-      const d = model.dimensions;
-      const vectors = new Float32Array(ids.length * d);
-      let at = 0;
-      for (const { embedded } of ready) {
-        vectors.set(embedded.vectors, at);
-        at += embedded.vectors.length;
+    const intent = replaced.length ? await this.#parts.intents.note(replaced) : undefined;
+    const leftover = replaced.flatMap(({ id, from, to }) => idsOf(id, from, to));
+    const removed = [...leftover, ...blank.flatMap(({ document: { id } }) => idsOf(id, 0, this.#mostOf(id, before)))];
+    await this.#pass(leftover.length > 0, ready, async () => {
+      if (full.length) await this.#upsert(full, stamp);
+      for (const { document, embedded } of full) {
+        for (const id of idsOf(document.id, 0, embedded.places.length)) this.#leaving.delete(id);
+        this.#stuck.delete(document.id);
       }
-      const metadata = ready.flatMap(({ document, embedded }) => metadataOf(document, embedded.places, stamp));
-      await index.upsert(ids, { data: vectors, shape: [ids.length, d], dtype: 'float32' }, { metadata });
-      for (const id of ids) this.#leaving.delete(id);
       for (const id of leftover) this.#leaving.add(id);
       for (const { id, to } of replaced) this.#stuck.set(id, to);
-    }
-    this.#count(ready, before);
-    if (leftover.length) await index.remove(leftover);
-    for (const id of leftover) this.#leaving.delete(id);
-    for (const { id } of replaced) this.#stuck.delete(id);
+      this.#count(full.filter(({ document }) => !before.has(document.id)).length);
+      if (removed.length) await this.#remove(removed);
+    });
     await intent?.done();
   }
 
   /**
+   * A write, alone where searches would see half of it, or where what they pass over changes.
+   * @param {boolean} isHalf
    * @param {Ready[]} ready
-   * @param {Map<string, number>} before
+   * @param {() => Promise<void>} write
    */
-  #count(ready, before) {
-    if (this.#documents === undefined) return;
-    for (const { document, embedded } of ready)
-      this.#documents += Number(embedded.places.length > 0) - Number(before.has(document.id));
+  #pass(isHalf, ready, write) {
+    const isAlone = isHalf || ready.some(({ document }) => this.#stuck.has(document.id));
+    return isAlone ? this.#gate.alone(write) : this.#gate.beside(write);
+  }
+
+  /**
+   * @param {Ready[]} ready
+   * @param {string} stamp
+   */
+  async #upsert(ready, stamp) {
+    const { index, model } = this.#parts;
+    const d = model.dimensions;
+    const ids = ready.flatMap(({ document, embedded }) => idsOf(document.id, 0, embedded.places.length));
+    const vectors = new Float32Array(ids.length * d);
+    let at = 0;
+    for (const { embedded } of ready) {
+      vectors.set(embedded.vectors, at);
+      at += embedded.vectors.length;
+    }
+    const metadata = ready.flatMap(({ document, embedded }) => metadataOf(document, embedded.places, stamp));
+    await index.upsert(ids, { data: vectors, shape: [ids.length, d], dtype: 'float32' }, { metadata });
+  }
+
+  /** @param {string[]} ids of passages: all that there are of a document, or all that were left over of one */
+  async #remove(ids) {
+    await this.#parts.index.remove(ids);
+    for (const id of ids) {
+      this.#leaving.delete(id);
+      this.#stuck.delete(documentOf(id));
+    }
+    this.#count(-ids.filter((id) => id === idOf(documentOf(id), 0)).length);
+  }
+
+  /** @param {number} more documents that there are since */
+  #count(more) {
+    if (this.#documents !== undefined) this.#documents += more;
+  }
+
+  /**
+   * How many passages of a document may be there, those included that could not be removed.
+   * @param {string} id
+   * @param {Map<string, number>} counts
+   */
+  #mostOf(id, counts) {
+    return Math.max(counts.get(id) ?? 0, this.#stuck.get(id) ?? 0);
   }
 
   /**
@@ -320,15 +363,21 @@ class Memory {
    * @returns {Promise<Recalled[]>}
    */
   async #search(query, k, filter, rest) {
-    const { index } = this.#parts;
+    const { index, isContext } = this.#parts;
     if (!index.size) return [];
-    const leaving = new Set(this.#leaving);
-    const { ids, scores, metadata } = await index.search(query, {
-      k: k + leaving.size,
-      includeMetadata: true,
-      ...(filter !== undefined && { filter }),
-      ...rest(),
-    });
+    const search = async () => {
+      const leaving = new Set(this.#leaving);
+      const { timeout, ...others } = rest();
+      const found = await index.search(query, {
+        k: k + leaving.size,
+        includeMetadata: true,
+        ...(filter !== undefined && { filter }),
+        ...others,
+        ...(!(isContext && timeout === Infinity) && { timeout }), // searches without one are joined
+      });
+      return { ...found, leaving };
+    };
+    const { ids, scores, metadata, leaving } = await this.#gate.beside(search, rest);
     /** @type {Recalled[]} */
     const found = [];
     for (const [i, id] of ids.entries()) {

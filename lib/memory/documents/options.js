@@ -3,6 +3,9 @@
 const { createHash } = require('node:crypto');
 const { invalid, refuseUnknownKeys, show } = require('../../core');
 const { checkJob, kInCluster } = require('../embeddings/request');
+const { compileFilter } = require('../vectors/filter');
+const { checkMetadata } = require('../vectors/metadata');
+const { checkIndexOptions } = require('../vectors/options');
 const { kOwn } = require('./passages');
 
 /** @typedef {import('../../index').JobOptions} JobOptions */
@@ -68,7 +71,7 @@ function countOf(value, name, least, most) {
 function checkMemory(given) {
   const options = objectOf(given, "createMemory()'s options", 'options');
   refuseUnknownKeys(options, kMemory, 'option of createMemory()', 'options.');
-  const { model, store, path, name = 'memory', dtype = 'float32', reranker } = options;
+  const { model, store, path, name = 'memory', reranker } = options;
   const chunk = objectOf(options.chunk, 'chunk', 'options.chunk');
   refuseUnknownKeys(chunk, kChunk, 'field of chunk', 'options.chunk.');
   if (store !== undefined && path !== undefined)
@@ -79,12 +82,13 @@ function checkMemory(given) {
     throw invalid(`store is ${show(store)}, but must be a Store: openStore() gives one`, 'options.store');
   if (typeof name !== 'string' || !/^[\w.-]{1,100}$/.test(name))
     throw invalid(`name is ${show(name)}, but must be 1 to 100 letters, digits, '.', '_' or '-'`, 'options.name');
+  const { dtype } = checkIndexOptions({ dimensions: 1, dtype: options.dtype });
   return {
     model,
     store,
     path,
     name,
-    dtype: /** @type {string} */ (dtype), // the index knows which there are
+    dtype,
     reranker,
     chunk: {
       tokens: countOf(chunk.tokens, 'chunk.tokens', 1, 2 ** 31 - 1),
@@ -96,31 +100,47 @@ function checkMemory(given) {
 /**
  * @param {unknown} metadata
  * @param {string} where
- * @returns {Fields}
+ * @returns {Fields} a copy
  */
 function checkFields(metadata, where) {
   const fields = objectOf(metadata, where, where);
   for (const key of Object.keys(fields))
     if (key.startsWith(kOwn)) throw invalid(`${where} has a field ${show(key)}, but '${kOwn}...' are our own`, where);
-  const bytes = Buffer.byteLength(jsonOf(fields, where));
+  const text = jsonOf(fields, where);
+  const bytes = Buffer.byteLength(text);
   if (bytes > kMostMetadata)
     throw invalid(
       `${where} has ${bytes} bytes as JSON, but can have ${kMostMetadata}: it lies beside each passage`,
       where,
     );
-  return fields;
+  return JSON.parse(text);
 }
 
 /**
+ * As an index would write it, which refuses what is no JSON.
  * @param {Fields} fields
  * @param {string} where
+ * @returns {string}
  */
 function jsonOf(fields, where) {
   try {
-    return JSON.stringify(fields);
+    const [text] = /** @type {string[]} */ (checkMetadata([fields], 1));
+    return text;
   } catch (error) {
-    throw invalid(`${where} is no JSON: ${/** @type {Error} */ (error).message.split('\n')[0]}`, where);
+    throw invalid(
+      /** @type {Error} */ (error).message.replace('metadata[0]', () => where),
+      where,
+    );
   }
+}
+
+/**
+ * A copy of a filter, checked: what its caller does to it later is another one's.
+ * @param {unknown} filter
+ */
+function filterOf(filter) {
+  compileFilter(filter); // it is made of what JSON has
+  return filter === undefined ? undefined : JSON.parse(JSON.stringify(filter));
 }
 
 /**
@@ -159,7 +179,7 @@ function checkDocuments(given, common) {
     const other = found.get(document.id);
     if (other && isNamed)
       throw invalid(`${where} has the id ${show(document.id)}, but so has documents[${other.place}]`, where);
-    if (!other) found.set(document.id, { document, place: i });
+    found.set(document.id, { document, place: other?.place ?? i }); // of the same text the last one's metadata
   }
   return [...found.values()].map(({ document }) => document);
 }
@@ -211,7 +231,7 @@ function checkRecall(query, options, { isContext, reranks }) {
     );
   if (rerank && !reranks)
     throw invalid('rerank is wanted, but this memory has no reranker: give createMemory() one', 'options.rerank');
-  return { k, filter, rerank: /** @type {boolean|number} */ (rerank), job };
+  return { k, filter: filterOf(filter), rerank: /** @type {boolean|number} */ (rerank), job };
 }
 
 /** @param {unknown} given */
@@ -222,7 +242,12 @@ function checkForget(given) {
   const { ids, filter } = /** @type {Fields} */ (given);
   if ((ids === undefined) === (filter === undefined))
     throw invalid(`ids and filter are ${ids === undefined ? 'both left out' : 'both given'}: give one of them`, 'ids');
-  if (ids === undefined) return { filter };
+  if (ids === undefined && compileFilter(filter) === undefined)
+    throw invalid(
+      `filter is ${show(filter)}, which says nothing: give a condition, { kind: 'x' } for example`,
+      'filter',
+    );
+  if (ids === undefined) return { filter: filterOf(filter) };
   const list = typeof ids === 'string' ? [ids] : ids;
   if (!Array.isArray(list)) throw invalid(`ids is ${show(ids)}, but must be an array of strings`, 'ids');
   return { ids: [...new Set(list.map((id, i) => checkId(id, `ids[${i}]`)))] };

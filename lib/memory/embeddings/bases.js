@@ -9,6 +9,7 @@ const { orGivenUp } = require('./waiting');
 /** @typedef {import('../../index').WaitOptions} WaitOptions */
 
 const kMost = 256; // in memory
+const kMostBytes = 1 << 30; // in memory, after which no further one is fitted
 const kKey = 'basis/'; // of a store
 
 class Bases {
@@ -16,6 +17,8 @@ class Bases {
   #kept = new Map();
   /** @type {Map<string, Promise<Basis>>} */
   #fitting = new Map();
+  /** How many are fitted for which there was room. */
+  #coming = 0;
   #store;
 
   /** @param {KeyedStore} [store] where they are kept; else in memory alone */
@@ -62,9 +65,14 @@ class Bases {
     const found = this.#read(name).then(async (stored) => {
       if (stored) return stored;
       this.#checkRoom(name);
-      const basis = await fit();
-      await this.#store?.put(kKey + name, basis.encode());
-      return basis;
+      ++this.#coming;
+      try {
+        const basis = await fit();
+        await this.#store?.put(kKey + name, basis.encode());
+        return basis;
+      } finally {
+        --this.#coming;
+      }
     });
     this.#fitting.set(name, found);
     try {
@@ -84,11 +92,16 @@ class Bases {
 
   /** @param {string} name */
   #checkRoom(name) {
-    if (this.#store || this.#kept.size < kMost) return;
+    if (this.#store) return;
+    const count = this.#kept.size + this.#coming;
+    const bytes = this.all.reduce((sum, basis) => sum + basis.bytes, 0);
+    if (count < kMost && bytes <= kMostBytes) return;
+    const kept = count < kMost ? `bases of ${bytes} bytes` : `${count} bases`;
     throw new GPUError(
       'ERR_OUT_OF_MEMORY',
-      `the basis '${name}' would be the ${kMost + 1}th that this process keeps: give a store, which keeps any ` +
-        'number, or the basis itself that an earlier call gave',
+      `there is no room for the basis '${name}': this process keeps ${kept}, and at most ${kMost} of together ` +
+        `${kMostBytes} bytes, until it ends. Give a store, which keeps any number, or the basis itself that an ` +
+        'earlier call gave',
     );
   }
 

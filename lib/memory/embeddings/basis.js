@@ -8,24 +8,28 @@ const { invalid, show } = require('../../core');
 /** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../../index').EmbeddingBasis} EmbeddingBasis */
 /** @typedef {import('../../index').Tensor<Float32Array>} Floats */
+/**
+ * @typedef {object} Rows what a basis was fitted to
+ * @property {boolean} [normalized] left out, of one that was given: not known
+ * @property {string} [model] digest; left out: not known
+ */
 
-const kMagic = Buffer.from('SYBASIS1'); // the last character is the format's version
-const kHeader = 16; // the magic, and two uint32: d and c
+const kMagic = Buffer.from('SYBASIS2'); // the last character is the format's version
+const kHeader = 24; // the magic, and four uint32: d, c, 1 where rows were normalized, bytes of the model's digest
 const kDigest = 32;
 
 class Basis {
-  /** What a user is given, once: they may write to it, and what is computed with must not change by that. */
-  /** @type {EmbeddingBasis|undefined} */
-  #given;
-
   /**
    * @param {string} name
    * @param {Float32Array} mean
    * @param {Float32Array} components one behind the other
    * @param {Float32Array} explainedVariance
+   * @param {Rows} rows
    */
-  constructor(name, mean, components, explainedVariance) {
+  constructor(name, mean, components, explainedVariance, { normalized, model }) {
     this.name = name;
+    this.normalized = normalized;
+    this.model = model;
     this.mean = mean;
     this.components = components;
     this.explainedVariance = explainedVariance;
@@ -33,9 +37,8 @@ class Basis {
     this.width = mean.length;
     /** Of a row after that. */
     this.dimensions = explainedVariance.length;
-    this.digest = this.#digest();
     /** Tells one basis from another, whatever they are called. */
-    this.version = this.digest.toString('hex').slice(0, 32);
+    this.version = this.#version().toString('hex').slice(0, 32);
   }
 
   /**
@@ -56,9 +59,15 @@ class Basis {
       mean,
       components,
       explainedVariance,
+      normalized,
+      model,
     } = /** @type {Partial<EmbeddingBasis>} */ (given);
     if (typeof name !== 'string')
       throw invalid(`the basis has the name ${show(name)}, but a name is a string`, 'options.basis');
+    if (normalized !== undefined && typeof normalized !== 'boolean')
+      throw invalid(`the basis says normalized: ${show(normalized)}, but must say true or false`, 'options.basis');
+    if (model !== undefined && typeof model !== 'string')
+      throw invalid(`the basis has the model ${show(model)}, but that is a digest`, 'options.basis');
     const [d] = shapeOf(mean, 'mean', 1);
     const [c, width] = shapeOf(components, 'components', 2);
     if (width !== d || c < 1 || c > d)
@@ -72,7 +81,7 @@ class Basis {
     const copies = [mean, components, variance].map((part) => Float32Array.from(/** @type {Floats} */ (part).data));
     if (!copies.every((part) => part.every(Number.isFinite)))
       throw invalid(`the basis '${name}' holds NaN or infinities`, 'options.basis');
-    const basis = new Basis(name, copies[0], copies[1], copies[2]);
+    const basis = new Basis(name, copies[0], copies[1], copies[2], { normalized, model });
     if (version !== undefined && version !== basis.version)
       throw invalid(
         `the basis '${name}' says that it is version ${show(version)}, but its numbers are those of ` +
@@ -94,13 +103,48 @@ class Basis {
     const all = Buffer.from(bytes); // a copy: aligned, and not a view of somebody else's memory
     if (all.length < kHeader + kDigest || all.compare(kMagic, 0, kMagic.length, 0, kMagic.length) !== 0)
       throw refuse('is not one, or one of another version');
-    const [d, c] = [all.readUInt32LE(8), all.readUInt32LE(12)];
-    if (all.length !== kHeader + 4 * (d + c * d + c) + kDigest) throw refuse('is cut off');
+    const [d, c, normalized, digest] = [8, 12, 16, 20].map((at) => all.readUInt32LE(at));
+    const first = kHeader + digest;
+    if (all.length !== first + 4 * (d + c * d + c) + kDigest) throw refuse('is cut off');
+    const body = all.subarray(0, all.length - kDigest);
+    if (digestOf([body]).compare(all, body.length) !== 0) throw refuse('is damaged');
     const numbers = new Float32Array(d + c * d + c);
-    all.copy(new Uint8Array(numbers.buffer), 0, kHeader, all.length - kDigest);
-    const basis = new Basis(name, numbers.subarray(0, d), numbers.subarray(d, d + c * d), numbers.subarray(d + c * d));
-    if (basis.digest.compare(all, all.length - kDigest) !== 0) throw refuse('is damaged');
-    return basis;
+    body.copy(new Uint8Array(numbers.buffer), 0, first);
+    const [mean, components] = [numbers.subarray(0, d), numbers.subarray(d, d + c * d)];
+    return new Basis(name, mean, components, numbers.subarray(d + c * d), {
+      normalized: normalized === 1,
+      model: digest ? body.toString('utf8', kHeader, first) : undefined,
+    });
+  }
+
+  /**
+   * Says no to rows that the basis was not fitted to: other directions count in those.
+   * @param {{ width: number, normalized: boolean, model?: string }} rows
+   * @throws {GPUError} ERR_INVALID_ARGUMENT
+   */
+  checkFits({ width, normalized, model }) {
+    if (this.width !== width)
+      throw invalid(
+        `embeddings have ${width} dimensions, but the basis '${this.name}' is of ${this.width}`,
+        'embeddings',
+      );
+    if (this.normalized !== undefined && this.normalized !== normalized)
+      throw invalid(
+        `normalize is ${normalized}, but the basis '${this.name}' was fitted to rows that were ` +
+          `${this.normalized ? '' : 'not '}normalized: take it as there, or another basis`,
+        'options.normalize',
+      );
+    if (model !== undefined && this.model !== undefined && this.model !== model)
+      throw invalid(
+        `the texts are embedded by the model ${model.slice(0, 12)}..., but the basis '${this.name}' was fitted to ` +
+          `vectors of the model ${this.model.slice(0, 12)}...: give another name`,
+        'options.basis',
+      );
+  }
+
+  /** What its numbers take. */
+  get bytes() {
+    return this.#parts().reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** As bytes, for a store. */
@@ -109,20 +153,34 @@ class Basis {
     kMagic.copy(header);
     header.writeUInt32LE(this.width, 8);
     header.writeUInt32LE(this.dimensions, 12);
-    return Buffer.concat([header, ...this.#parts(), this.digest]);
+    header.writeUInt32LE(Number(this.normalized), 16);
+    const model = Buffer.from(this.model ?? '');
+    header.writeUInt32LE(model.length, 20);
+    const body = [header, model, ...this.#parts()];
+    return Buffer.concat([...body, digestOf(body)]);
   }
 
-  /** @returns {EmbeddingBasis} for a user: the same each time */
+  /** @returns {EmbeddingBasis} for a user, whose own it is: they may write to it. Copied where they look at it. */
   get given() {
-    const { name, version, width: d, dimensions: c } = this;
-    this.#given ??= Object.freeze({
+    const { name, version, width: d, dimensions: c, normalized, model } = this;
+    const mean = copyOf(this.mean, [d]);
+    const components = copyOf(this.components, [c, d]);
+    const explainedVariance = copyOf(this.explainedVariance, [c]);
+    return Object.freeze({
       name,
       version,
-      mean: floats(this.mean.slice(), [d]),
-      components: floats(this.components.slice(), [c, d]),
-      explainedVariance: floats(this.explainedVariance.slice(), [c]),
+      get mean() {
+        return mean();
+      },
+      get components() {
+        return components();
+      },
+      get explainedVariance() {
+        return explainedVariance();
+      },
+      ...(normalized !== undefined && { normalized }),
+      ...(model !== undefined && { model }),
     });
-    return this.#given;
   }
 
   #parts() {
@@ -131,20 +189,27 @@ class Basis {
     );
   }
 
-  #digest() {
-    const hash = createHash('sha256').update(`${this.width} ${this.dimensions} `);
-    for (const part of this.#parts()) hash.update(part);
-    return hash.digest();
+  #version() {
+    return digestOf([Buffer.from(`${this.width} ${this.dimensions} `), ...this.#parts()]);
   }
+}
+
+/** @param {Uint8Array[]} parts */
+function digestOf(parts) {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
 }
 
 /**
  * @param {Float32Array} data
  * @param {number[]} shape
- * @returns {Floats}
+ * @returns {() => Floats} the same copy each time
  */
-function floats(data, shape) {
-  return { data, shape, dtype: 'float32' };
+function copyOf(data, shape) {
+  /** @type {Floats|undefined} */
+  let copy;
+  return () => (copy ??= { data: data.slice(), shape, dtype: 'float32' });
 }
 
 /**

@@ -53,13 +53,28 @@ class JobSizes {
     }
     const device = (await orGivenUp(this.#devices, rest())).join('; ');
     const key = JSON.stringify([kVersion, device, steps.shape]);
-    let size = found.get(key);
-    if (!size) {
-      size = this.#measure(steps, device, key);
-      found.set(key, size);
-      size.catch(() => found.delete(key));
+    for (;;) {
+      const others = found.get(key);
+      if (!others) return orGivenUp(this.#begin(steps, device, key), rest());
+      // What fails on another context, or because that is closed, says nothing of this one, which measures next.
+      const size = await orGivenUp(
+        others.catch(() => 0),
+        rest(),
+      );
+      if (size) return size;
     }
-    return orGivenUp(size, rest());
+  }
+
+  /**
+   * @param {Steps} steps
+   * @param {string} device
+   * @param {string} key
+   */
+  #begin(steps, device, key) {
+    const size = this.#measure(steps, device, key);
+    found.set(key, size);
+    size.catch(() => found.delete(key));
+    return size;
   }
 
   /**

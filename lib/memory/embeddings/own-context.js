@@ -50,7 +50,7 @@ class OwnContext {
       if (context && !context.lost && !context.closed) return context;
       if (this.#context === before) {
         this.#context = undefined;
-        context?.close();
+        if (context) this.#end(context).catch(() => {}); // it was lost: nobody waits for its end
       }
     }
     this.#context ??= this.#open();
@@ -62,8 +62,13 @@ class OwnContext {
     this.#context = undefined;
     const opened = await context?.catch(() => undefined);
     if (!opened) return;
-    await this.#beforeClose(opened);
-    await opened.close();
+    await this.#end(opened);
+  }
+
+  /** @param {Context} context */
+  async #end(context) {
+    await this.#beforeClose(context);
+    await context.close();
   }
 }
 

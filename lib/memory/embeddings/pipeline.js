@@ -103,15 +103,11 @@ class Pipeline {
     const [, d] = rows.shape;
     let found = basis;
     if (!(found instanceof Basis)) {
-      const c = /** @type {number} */ (dimensions);
-      const name = found ?? usualName(d, c, normalize, model);
-      found = await basesOf(store).get(name, () => this.#fit(name, rows, normalize, c, rest), rest);
+      const name = found ?? usualName(d, /** @type {number} */ (dimensions), normalize, model);
+      const of = { normalized: normalize, model: model || undefined };
+      found = await basesOf(store).get(name, () => this.#fit(name, rows, of, dimensions, rest), rest);
     }
-    if (found.width !== d)
-      throw invalid(
-        `embeddings have ${d} dimensions, but the basis '${found.name}' is of ${found.width}`,
-        'embeddings',
-      );
+    found.checkFits({ width: d, normalized: normalize, model: model || undefined });
     if (dimensions !== undefined && found.dimensions !== dimensions)
       throw invalid(
         `dimension_reduction is ${dimensions}, but the basis '${found.name}' has ${found.dimensions} dimensions`,
@@ -123,12 +119,18 @@ class Pipeline {
   /**
    * @param {string} name
    * @param {Tensor} rows
-   * @param {boolean} normalize
-   * @param {number} components
+   * @param {{ normalized: boolean, model?: string }} of
+   * @param {number|undefined} components
    * @param {Rest} rest
    */
-  async #fit(name, rows, normalize, components, rest) {
+  async #fit(name, rows, of, components, rest) {
     const [n, d] = rows.shape;
+    if (components === undefined)
+      throw invalid(
+        `there is no basis '${name}' yet, and nothing says of how many dimensions one would be: give ` +
+          'dimension_reduction, 256 for example',
+        'options.dimension_reduction',
+      );
     if (components > d)
       throw invalid(
         `dimension_reduction is ${components}, but embeddings have ${d} dimensions`,
@@ -141,11 +143,11 @@ class Pipeline {
         'options.basis',
       );
     checkRows(rows);
-    const { outputs } = await this.#owner.run(fitGraph(sampleOf(rows), normalize, components), rest());
+    const { outputs } = await this.#owner.run(fitGraph(sampleOf(rows), of.normalized, components), rest());
     const [mean, found, variance] = ['mean', 'components', 'explainedVariance'].map(
       (output) => /** @type {Float32Array} */ (outputs[output].data),
     );
-    return new Basis(name, mean.slice(), found.slice(), variance.slice());
+    return new Basis(name, mean.slice(), found.slice(), variance.slice(), of);
   }
 
   /**
@@ -157,25 +159,34 @@ class Pipeline {
    */
   async #batch(steps, size, rows, options) {
     const key = `${steps.key} ${size}`;
-    let batches = this.#batches.get(key);
-    if (!batches) {
-      batches = new RowBatches({
-        steps,
-        size,
-        run: (each, job) => this.#run(steps, each, job),
-        width: this.#owner.width,
-        onJob: (_, calls) => {
-          ++this.counts.jobs;
-          if (calls > 1) this.counts.joined += calls;
-        },
-      });
-      this.#batches.set(key, batches);
-    }
+    const there = this.#batches.get(key);
+    const batches = there ?? this.#newBatches(steps, size, () => drop());
+    const drop = () => this.#batches.get(key) === batches && this.#batches.delete(key);
+    this.#batches.set(key, batches);
     try {
       return await batches.add(rows, options);
     } finally {
-      if (batches.isIdle) this.#batches.delete(key);
+      if (batches.isIdle) drop(); // of no rows there was nothing to do
     }
+  }
+
+  /**
+   * @param {Steps} steps
+   * @param {number} size
+   * @param {() => void} onIdle
+   */
+  #newBatches(steps, size, onIdle) {
+    return new RowBatches({
+      steps,
+      size,
+      run: (each, job) => this.#run(steps, each, job),
+      width: this.#owner.width,
+      onJob: (_, calls) => {
+        ++this.counts.jobs;
+        if (calls > 1) this.counts.joined += calls;
+      },
+      onIdle,
+    });
   }
 
   /**
@@ -185,15 +196,13 @@ class Pipeline {
    * @returns {Promise<Made>}
    */
   async #run({ nodes, outputs: kinds, basis }, rows, options) {
-    const placed = basis ? await this.#placed.inputsOf(basis) : {};
-    const workload = {
-      type: 'graph',
-      inputs: { rows, ...placed },
-      nodes,
-      outputs: kinds.map(({ name }) => name),
+    const run = async (/** @type {Record<string, import('../../index').InputTensor>} */ placed) => {
+      const inputs = { rows, ...placed };
+      const workload = { type: 'graph', inputs, nodes, outputs: kinds.map(({ name }) => name) };
+      const { outputs, timings } = await this.#owner.run(workload, options);
+      return { outputs: kinds.map(({ name }) => outputs[name]), timings };
     };
-    const { outputs, timings } = await this.#owner.run(workload, options);
-    return { outputs: kinds.map(({ name }) => outputs[name]), timings };
+    return basis ? this.#placed.use(basis, run) : run({});
   }
 }
 

@@ -1,5 +1,5 @@
-// Bases where all jobs read them: on a GPU on the device, in a cluster in memory that all processes share. The last
-// used stay.
+// Bases where all jobs read them: on a GPU on the device, in a cluster in memory that all processes share. Those that
+// are used stay, and the last used of the others.
 'use strict';
 const { kOwnNames } = require('../../call');
 
@@ -7,9 +7,14 @@ const { kOwnNames } = require('../../call');
 /** @typedef {import('../../text/owners').Owner} Owner */
 /** @typedef {import('../../text/weights').Placed} Placed */
 /** @typedef {import('./basis').Basis} Basis */
-/** @typedef {{ placed: Promise<Placed>, isGone: boolean }} Entry */
+/**
+ * @typedef {object} Entry
+ * @property {Promise<Placed>} placed
+ * @property {number} users jobs that have it
+ * @property {() => void} [onUnused] of one that is to go: nobody takes it any more
+ */
 
-const kMost = 8;
+const kMost = 8; // and those that are used
 
 class PlacedBases {
   /** @type {Map<string, Entry>} by version, the last used last */
@@ -22,15 +27,22 @@ class PlacedBases {
   }
 
   /**
-   * For a job that is begun at once.
+   * Runs a job that reads a basis, which stays where it is until the job has ended.
+   * @template T
    * @param {Basis} basis
-   * @returns {Promise<Record<string, InputTensor>>} mean and components
+   * @param {(inputs: Record<string, InputTensor>) => Promise<T>} run gets mean and components
+   * @returns {Promise<T>}
    */
-  async inputsOf(basis) {
-    for (;;) {
-      const entry = this.#entryOf(basis);
+  async use(basis, run) {
+    const entry = this.#entryOf(basis);
+    ++entry.users;
+    try {
       const { inputs } = await entry.placed;
-      if (!entry.isGone) return { ...inputs };
+      return await run({ ...inputs });
+    } finally {
+      --entry.users;
+      if (!entry.users) entry.onUnused?.();
+      this.#drop();
     }
   }
 
@@ -49,18 +61,23 @@ class PlacedBases {
     const { version } = basis;
     const there = this.#entries.get(version);
     this.#entries.delete(version);
-    const entry = there ?? { placed: this.#place(basis), isGone: false };
+    const entry = there ?? { placed: this.#place(basis), users: 0 };
     this.#entries.set(version, entry);
     if (there) return entry;
     entry.placed.catch(() => {
       if (this.#entries.get(version) === entry) this.#entries.delete(version);
     });
-    if (this.#entries.size > kMost) {
-      const [[oldest, other]] = this.#entries;
-      this.#entries.delete(oldest);
-      letGo(other);
-    }
     return entry;
+  }
+
+  /** What is too many, of those that nobody uses. */
+  #drop() {
+    for (const [version, entry] of this.#entries) {
+      if (this.#entries.size <= kMost) return;
+      if (entry.users) continue;
+      this.#entries.delete(version);
+      letGo(entry);
+    }
   }
 
   /**
@@ -90,9 +107,9 @@ class PlacedBases {
   }
 }
 
-/** @param {Entry} entry */
+/** @param {Entry} entry that nobody finds any more */
 async function letGo(entry) {
-  entry.isGone = true;
+  if (entry.users) await new Promise((resolve) => (entry.onUnused = () => resolve(undefined)));
   const placed = await entry.placed.catch(() => undefined);
   await placed?.release();
 }

@@ -150,9 +150,9 @@ function checkWishes(options) {
   const dimensions = countOf(given.dimensions, 'dimension_reduction', 'dimensions');
   const basis = basisOf(given.basis);
   const reduces = flagOf(given.reduces, 'reduce_dimensions') ?? (dimensions !== undefined || basis !== undefined);
-  if (reduces && dimensions === undefined && !(basis instanceof Basis))
+  if (reduces && dimensions === undefined && basis === undefined)
     throw invalid(
-      'reduce_dimensions is true, but nothing says to how many: give dimension_reduction, 256 for example',
+      'reduce_dimensions is true, but nothing says to how many: give dimension_reduction, 256 for example, or a basis',
       'options.dimension_reduction',
     );
   if (reduces && basis instanceof Basis && dimensions !== undefined && dimensions !== basis.dimensions)

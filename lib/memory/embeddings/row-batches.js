@@ -18,6 +18,7 @@ const { RowCall, RowJob } = require('./row-call');
  * @property {(rows: Tensor, options: JobOptions) => Promise<Made>} run one job
  * @property {() => number} width jobs that are at the queue at once; what comes meanwhile is joined
  * @property {(rows: number, calls: number) => void} [onJob] hears of each job
+ * @property {() => void} [onIdle] hears that nothing is under way any more
  */
 /** @typedef {{ key: string, options: JobOptions, waiting: RowCall[], sent: number }} Lane */
 
@@ -33,18 +34,20 @@ class RowBatches {
   #run;
   #width;
   #onJob;
+  #onIdle;
   #joined;
   /** @type {Map<string, Lane>} by what jobs have in common */
   #lanes = new Map();
   #isDue = false;
 
   /** @param {RowBatchesOptions} options */
-  constructor({ steps, size, run, width, onJob = () => {} }) {
+  constructor({ steps, size, run, width, onJob = () => {}, onIdle = () => {} }) {
     this.#steps = steps;
     this.#size = size;
     this.#run = run;
     this.#width = width;
     this.#onJob = onJob;
+    this.#onIdle = onIdle;
     const rowBytes = steps.width * (steps.dtype === 'float32' ? 4 : 2);
     this.#joined = Math.floor(kJoinBytes / rowBytes);
   }
@@ -105,7 +108,9 @@ class RowBatches {
   #pump(lane) {
     lane.waiting = lane.waiting.filter((call) => !call.isOver);
     while (lane.waiting.length && lane.sent < this.#width()) this.#send(this.#next(lane), lane);
-    if (!lane.sent && !lane.waiting.length && this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);
+    if (lane.sent || lane.waiting.length || this.#lanes.get(lane.key) !== lane) return;
+    this.#lanes.delete(lane.key);
+    if (this.isIdle) this.#onIdle();
   }
 
   /**

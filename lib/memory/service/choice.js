@@ -1,7 +1,7 @@
 // Which device a service runs on, and why: a card where there is one. A driver that computes on the processor is none:
 // it is slower there than the processor's own backend.
 'use strict';
-const { GPUError, invalid, isSoftware, show } = require('../../core');
+const { GPUError, asGpuError, invalid, isSoftware, show } = require('../../core');
 
 /**
  * @typedef {{ id: string, backend: import('../../index').Backend, type: string, name: string }} Device
@@ -50,7 +50,8 @@ function choicesOf(wanted, devices) {
     reason:
       i === 0 && wanted === 'gpu' ? 'a GPU was asked for' : `${device.name} is ${i ? 'the next' : 'the best'} GPU`,
   }));
-  if (wanted === 'auto' && cpu) best.push({ device: cpu, reason: whyNone(devices) });
+  if (wanted === 'auto' && cpu)
+    best.push({ device: cpu, reason: cards.length ? 'no GPU could be opened' : whyNone(devices) });
   if (!best.length)
     throw new GPUError(
       'ERR_UNSUPPORTED',
@@ -60,4 +61,25 @@ function choicesOf(wanted, devices) {
   return best;
 }
 
-module.exports = { checkChoice, choicesOf };
+/**
+ * The first of them that can be opened. What could not is said in `reason`: an application that wants a card or nothing
+ * says 'gpu'.
+ * @template T
+ * @param {readonly Choice[]} choices one at least
+ * @param {(device: Device) => Promise<T>} open
+ * @returns {Promise<{ opened: T, choice: Choice }>}
+ * @throws {Error} (rejects with) the last one's
+ */
+async function openFirst(choices, open) {
+  let failed = '';
+  for (const [i, { device, reason }] of choices.entries())
+    try {
+      return { opened: await open(device), choice: { device, reason: reason + failed } };
+    } catch (error) {
+      if (i === choices.length - 1) throw error;
+      failed += `; ${device.id} could not be opened: ${asGpuError(error).message}`;
+    }
+  throw new TypeError('there was nothing to choose from');
+}
+
+module.exports = { checkChoice, choicesOf, openFirst };

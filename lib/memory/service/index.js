@@ -2,10 +2,10 @@
 'use strict';
 const { createContext, devices } = require('../../context');
 const { insideOf } = require('../../cluster');
-const { asGpuError, invalid, refuseUnknownKeys, show } = require('../../core');
+const { invalid, refuseUnknownKeys, show } = require('../../core');
 const { contextOwner, ownerOf } = require('../../text');
 const { Pipeline } = require('../embeddings');
-const { checkChoice, choicesOf } = require('./choice');
+const { checkChoice, choicesOf, openFirst } = require('./choice');
 const { EmbeddingService } = require('./service');
 
 /** @typedef {import('../../context').GPUContext} GPUContext */
@@ -37,17 +37,10 @@ function wantedOf(options) {
  */
 async function createService(options) {
   const choices = choicesOf(wantedOf(options), devices());
-  let failed = '';
-  for (const [i, { device, reason }] of choices.entries())
-    try {
-      const context = await createContext({ device: /** @type {`cpu:${number}`} */ (device.id) });
-      return new EmbeddingService(onContext(context), { device, reason: reason + failed });
-    } catch (error) {
-      if (i === choices.length - 1) throw error;
-      // Said in `reason`: an application that wants a card or nothing says 'gpu'.
-      failed += `; ${device.id} could not be opened: ${asGpuError(error).message}`;
-    }
-  throw new TypeError('there was nothing to choose from');
+  const { opened, choice } = await openFirst(choices, ({ id }) =>
+    createContext({ device: /** @type {`cpu:${number}`} */ (id) }),
+  );
+  return new EmbeddingService(onContext(opened), choice);
 }
 
 /**

@@ -71,6 +71,25 @@ test.each(['float32', 'int8'])('in a folder, in %s', async (dtype) => {
   await second.close();
 });
 
+test('what is refused leaves a memory as it was, and what is scanned may be another each time', async () => {
+  const folder = path.join(root, 'refused');
+  for (const dtype of ['flaot16', null])
+    await expect(gpu.createMemory({ path: folder, model, chunk, dtype })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      argument: 'options.dtype',
+    });
+  const found = [];
+  for (const dtype of [undefined, 'int8', 'float16']) {
+    const memory = await gpu.createMemory({ path: folder, model, chunk, dtype });
+    if (!found.length) await memory.remember(documentsOf(8, ['a']));
+    found.push(await memory.recall('the copy', { k: 4 }));
+    await memory.close();
+  }
+  expect(found[0]).toHaveLength(4);
+  expect(found[1]).toEqual(found[0]);
+  expect(found[2]).toEqual(found[0]);
+});
+
 test('beside other things in a store, which stays its owner’s', async () => {
   const store = await gpu.openStore(path.join(root, 'store'));
   const [one, two] = await Promise.all(['one', 'two'].map((name) => gpu.createMemory({ store, name, model, chunk })));

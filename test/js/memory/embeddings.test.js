@@ -7,65 +7,9 @@ const fc = require('fast-check');
 const gpu = require('../../..');
 const { devices } = require('../../support/devices');
 const { Pipeline, pipelineOf } = require('../../../lib/memory/embeddings');
-const { Basis } = require('../../../lib/memory/embeddings/basis');
 const { contextOwner } = require('../../../lib/text');
-const { check } = require('../../support/simulation');
+const { someRows, rounded, expectRows } = require('../../support/embeddings-oracle');
 const { makeModel, writeModel, someTexts, temporaryFolder } = require('../../support/text/models');
-
-const kNear = 2e-5; // of numbers around 1
-
-/** Numbers around 0, the same in each run. */
-function someRows(n, d, seed = 1) {
-  let state = seed;
-  const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32 - 0.5;
-  return Array.from({ length: n }, () => Array.from({ length: d }, next));
-}
-/** As the device reads them. */
-const rounded = (rows) => rows.map((row) => row.map(Math.fround));
-
-// ---- the steps in double precision
-
-const lengthOf = (row) => Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
-const unit = (row) => {
-  const length = lengthOf(row);
-  return length ? row.map((x) => x / length) : row;
-};
-const reduce = (row, { mean, components }) => {
-  const d = mean.data.length;
-  return Array.from({ length: components.shape[0] }, (_, c) =>
-    row.reduce((sum, x, i) => sum + (x - mean.data[i]) * components.data[c * d + i], 0),
-  );
-};
-function expected(row, { normalize, basis }) {
-  let now = normalize ? unit(row) : row;
-  if (basis) now = normalize ? unit(reduce(now, basis)) : reduce(now, basis);
-  return now;
-}
-
-/** Codes of a row times its scale. */
-function decoded({ embeddings, scales }, row, bits) {
-  const width = embeddings.shape[1];
-  const codes = [...embeddings.data.subarray(row * width, (row + 1) * width)];
-  if (bits === 8) return codes.map((code) => code * scales.data[row]);
-  const signed = (half) => (half > 7 ? half - 16 : half);
-  return codes.flatMap((byte) => [signed(byte & 15), signed(byte >> 4)]).map((code) => code * scales.data[row]);
-}
-
-/** Of codes half a step is what rounding costs. */
-function expectRows(result, rows, { bits = 0, ...steps }) {
-  const { embeddings, scales, dimensions, basis } = result;
-  expect(embeddings.shape[0]).toBe(rows.length);
-  let worst = 0; // of all, as a share of what may be
-  rows.forEach((row, i) => {
-    const wanted = expected(row, { ...steps, basis });
-    if (dimensions !== wanted.length) throw new Error(`${dimensions} dimensions, but ${wanted.length} were wanted`);
-    const step = bits ? Math.max(...wanted.map(Math.abs)) / (bits === 8 ? 127 : 7) : 0;
-    if (bits) worst = Math.max(worst, Math.abs(scales.data[i] - step) / kNear);
-    const got = bits ? decoded(result, i, bits) : embeddings.data.subarray(i * dimensions, (i + 1) * dimensions);
-    for (const [j, x] of wanted.entries()) worst = Math.max(worst, Math.abs(x - got[j]) / (step / 2 + 1.5 * kNear));
-  });
-  expect(worst).toBeLessThanOrEqual(1);
-}
 
 describe.each(devices)('%s', (device) => {
   let context, pipeline;
@@ -157,7 +101,7 @@ describe.each(devices)('%s', (device) => {
     [{ normalize: false, quantization: true }, 3],
     [{ quantization: 4 }, 3],
     [{ dimension_reduction: 4, basis: 'of good rows', quantization: true }, 3],
-    [{ dimension_reduction: 4, basis: 'of good rows', normalize: false }, 3],
+    [{ dimension_reduction: 4, basis: 'of good raw rows', normalize: false }, 3],
   ])('a row that is no number is found after %j', async (options, row) => {
     await pipeline.process({ embeddings: someRows(20, 8), options: { ...options } });
     for (const bad of [NaN, Infinity, -Infinity]) {
@@ -277,6 +221,25 @@ describe('texts', () => {
     expect((await gpu.processEmbeddings({ texts: [], options: { model } })).embeddings.shape).toEqual([0, d]);
   });
 
+  test('of another model need a basis of another name', async () => {
+    const folder = path.join(root, 'other');
+    writeModel(folder, makeModel('bert', { seed: 9 }), { pooling: { pooling_mode_mean_tokens: true } });
+    const other = await context.loadModel(folder, { precision: 'float32' });
+    const call = (by) =>
+      gpu.processEmbeddings({
+        texts: someTexts(9),
+        options: { model: by, dimension_reduction: 4, basis: 'of one model' },
+      });
+    const { basis } = await call(model);
+    expect([basis.normalized, basis.model]).toEqual([true, model.digest]);
+    await expect(call(other)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: expect.stringMatching(/the basis 'of one model' was fitted to vectors of the model/),
+    });
+    expect((await call(model)).basis.version).toBe(basis.version);
+    await other.close();
+  });
+
   test('a model that is named is loaded once, and again after a clean-up', async () => {
     const pipeline = new Pipeline(contextOwner(context));
     const options = { model: path.join(root, 'model') };
@@ -292,89 +255,6 @@ describe('texts', () => {
     await pipeline.cleanup();
     const missing = pipeline.process({ texts: ['the'], options: { model: path.join(root, 'none') } });
     await expect(missing).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
-  });
-});
-
-describe('a basis', () => {
-  const rows = rounded(someRows(30, 10));
-  const process = (embeddings, options) => gpu.processEmbeddings({ embeddings, options });
-
-  test('is fitted once, and then used under its name', async () => {
-    const { basis: first } = await process(rows, { dimensionReduction: 3, basis: 'once' });
-    const others = rounded(someRows(5, 10, 99));
-    const { basis: again, embeddings } = await process(others, { dimensionReduction: 3, basis: 'once' });
-    expect(again).toBe(first);
-    expect(first.version).toMatch(/^[0-9a-f]{32}$/);
-    expectRows({ embeddings, basis: first, dimensions: 3 }, others, { normalize: true });
-  });
-
-  test('that nobody named is of one kind of rows', async () => {
-    const raw = { normalize: false, reduce_dimensions: true, dimension_reduction: 4 };
-    const names = [];
-    for (const options of [{ dimension_reduction: 4 }, raw, { dimension_reduction: 3 }])
-      names.push((await process(rows, options)).basis.name);
-    expect(names).toEqual(['pca-10-4', 'pca-10-4-raw', 'pca-10-3']);
-  });
-
-  test('goes to another call as it is', async () => {
-    const { basis } = await process(rows, { dimension_reduction: 3, basis: 'passed on' });
-    const { basis: used, dimensions } = await process(rows.slice(0, 2), { basis, quantization: true });
-    expect([used.version, used.name, dimensions]).toEqual([basis.version, 'passed on', 3]);
-    const { mean, components } = basis;
-    expect((await process(rows.slice(0, 2), { basis: { mean, components } })).basis.name).toBe('given');
-  });
-
-  test('of two calls at once is fitted by one of them', async () => {
-    const results = await Promise.all(
-      [1, 2, 3].map((seed) => process(someRows(20, 10, seed), { dimension_reduction: 2, basis: 'at once' })),
-    );
-    expect(new Set(results.map(({ basis }) => basis.version)).size).toBe(1);
-  });
-
-  test('whose first call fails is fitted by the next', async () => {
-    const bad = someRows(20, 10);
-    bad[2][2] = NaN;
-    const options = { dimension_reduction: 2, basis: 'after a failure' };
-    const [failed, good] = await Promise.allSettled([process(bad, options), process(rows, options)]);
-    expect(failed.reason).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', argument: 'embeddings[2]' });
-    expect(good.value.basis.name).toBe('after a failure');
-  });
-
-  test('lies in a store, and is found there by the next process', async () => {
-    const kept = new Map();
-    const storeOf = () => ({ get: async (key) => kept.get(key), put: async (key, value) => kept.set(key, value) });
-    const options = { dimension_reduction: 3, basis: 'stored' };
-    const { basis } = await process(rows, { ...options, store: storeOf() });
-    expect([...kept.keys()]).toEqual(['basis/stored']);
-    const { basis: found } = await process(someRows(2, 10), { ...options, store: storeOf() });
-    expect(found.version).toBe(basis.version);
-    expect(found.components.data).toEqual(basis.components.data);
-    // Damaged ones are refused, whatever bit it is.
-    const bytes = kept.get('basis/stored');
-    for (const at of [0, 9, 20, bytes.length - 1]) {
-      const damaged = Buffer.from(bytes);
-      damaged[at] ^= 4;
-      kept.set('basis/stored', damaged);
-      await expect(process(rows, { ...options, store: storeOf() })).rejects.toMatchObject({
-        code: 'ERR_INVALID_ARGUMENT',
-        message: expect.stringMatching(/the basis 'stored' in the store (is|is not)/),
-      });
-    }
-  });
-
-  test('as bytes is the same, wherever they lie', () => {
-    check(
-      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 0, max: 3 }), (d, shift) => {
-        const floats = (n) => Float32Array.from({ length: n }, (_, i) => i / 3 - 1);
-        const basis = new Basis('x', floats(d), floats(d * d), floats(d));
-        const encoded = basis.encode();
-        const moved = Buffer.alloc(encoded.length + shift);
-        encoded.copy(moved, shift);
-        const back = Basis.decode('x', moved.subarray(shift));
-        expect(back.given).toEqual(basis.given);
-      }),
-      20,
-    );
   });
 });
 
@@ -411,6 +291,7 @@ describe('is refused:', () => {
     [withOptions({ dimension_reduction: 2, dimensionReduction: 3 }), /under its other spelling 2/],
     [withOptions({ dimension_reduction: 4, basis: 'too wide' }), /is 4, but embeddings have 3 dimensions/],
     [withOptions({ dimension_reduction: 3, basis: 'too few' }), /takes at least 3 rows, but embeddings have 2/],
+    [withOptions({ basis: 'never fitted' }), /there is no basis 'never fitted' yet, .*: give dimension_reduction/],
     [withOptions({ quantization: 16 }), /quantization is 16, but must be true \(8 bits\), 8, 4 or false/],
     [withOptions({ batch_size: 0 }), /batch_size is 0/],
     [withOptions({ basis: 5 }), /basis is 5, but must be a name/],

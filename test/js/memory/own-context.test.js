@@ -47,7 +47,9 @@ test('is another one after it was lost', async () => {
   const first = await contextOf(own);
   first.lost = true;
   const [second, third] = await Promise.all([contextOf(own), contextOf(own)]);
-  expect([second === third, second === first, closed]).toEqual([true, false, [first]]);
+  expect([second === third, second === first]).toEqual([true, false]);
+  await untilClosed(1);
+  expect([closed, before.mock.calls]).toEqual([[first], [[first]]]);
 });
 
 test('that could not be opened is tried again', async () => {

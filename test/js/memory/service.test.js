@@ -1,7 +1,7 @@
 // createService(): which device it takes and why, what it counts, and its end; and ResourceError.
 'use strict';
 const gpu = require('../../..');
-const { choicesOf, checkChoice } = require('../../../lib/memory/service/choice');
+const { choicesOf, checkChoice, openFirst } = require('../../../lib/memory/service/choice');
 const { asGpuError, plainError } = require('../../../lib/core');
 
 const card = (id, name = id) => ({ id, backend: id.split(':')[0], type: 'discrete', name });
@@ -37,6 +37,29 @@ describe('the device', () => {
     }
     expect(() => choicesOf('cpu', [software])).toThrow(/no context of the processor/);
     expect(() => choicesOf('auto', [])).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED' }));
+  });
+
+  test('is the next one where the best can not be opened, and the reason says so', async () => {
+    const all = [card('cuda:0', 'H200'), card('vulkan:0', 'A770'), { ...software, id: 'vulkan:1' }, cpu];
+    const without = (...closed) =>
+      openFirst(choicesOf('auto', all), async ({ id }) => {
+        if (closed.includes(id)) throw new gpu.GPUError('ERR_OUT_OF_MEMORY', `${id} is full`);
+        return `opened ${id}`;
+      });
+    expect(await without()).toEqual({
+      opened: 'opened cuda:0',
+      choice: { device: all[0], reason: 'H200 is the best GPU' },
+    });
+    expect((await without('cuda:0')).choice.reason).toBe(
+      'A770 is the next GPU; cuda:0 could not be opened: cuda:0 is full',
+    );
+    const { opened, choice } = await without('cuda:0', 'vulkan:0');
+    expect([opened, choice.reason]).toEqual([
+      'opened cpu:0',
+      'no GPU could be opened; cuda:0 could not be opened: cuda:0 is full; ' +
+        'vulkan:0 could not be opened: vulkan:0 is full',
+    ]);
+    await expect(without('cuda:0', 'vulkan:0', 'cpu:0')).rejects.toThrow('cpu:0 is full');
   });
 
   test.each([5, 'cuda', null, ''])('%j is refused', (device) => {
@@ -113,7 +136,7 @@ test('on a manager it runs on contexts of one kind', async () => {
       await manager.processEmbeddings({ embeddings: many, options }),
       await manager.processEmbeddings({ embeddings: many.slice(7, 9), options }, { contextType: 'cpu', affinity: 'x' }),
     ];
-    expect(part.basis).toBe(whole.basis);
+    expect(part.basis).toEqual(whole.basis);
     part.embeddings.data.forEach((x, i) => expect(x).toBeCloseTo(whole.embeddings.data[14 + i], 4));
   } finally {
     await manager.close();
