@@ -215,8 +215,8 @@ export interface IndexStats {
   /** How many merges there were. */
   merges: number;
   /**
-   * What keeps codes from being made, segments from being merged or placed, or a store's log from being cut short: it is
-   * tried again, after 0.5 to 60 seconds. Searches stay exact.
+   * What keeps codes from being made, segments from being merged or placed, or a store's log from being cut short: that
+   * is tried again, after 0.5 to 60 seconds. Searches stay exact.
    */
   problem?: string;
 }

@@ -98,7 +98,8 @@ class Journal {
     try {
       return await offLoop((id) => this.#table.replay(id, bytes));
     } catch (error) {
-      if (!(error instanceof GPUError) || error.code !== 'ERR_INVALID_ARGUMENT') throw error;
+      const { code } = /** @type {Partial<GPUError>} */ (error);
+      if (!(error instanceof GPUError) || (code !== 'ERR_INVALID_ARGUMENT' && code !== 'ERR_DAMAGED')) throw error;
       const what = `the record ${sequence} of the index is no write that it could have made: ${error.message}`;
       throw new GPUError('ERR_DAMAGED', what, { cause: error });
     }

@@ -1,5 +1,5 @@
-// What a caller gives is read inside of the call: ids, vectors and queries that are changed or gone right after it change
-// nothing, neither in the index nor in its log.
+// What a caller gives is read inside of the call: ids, vectors and queries that are changed or gone right after it
+// change nothing, neither in the index nor in its log.
 'use strict';
 const { FakeCollection } = require('../../support/fake-collection');
 const { gpu, random } = require('../../support/random-data');

@@ -33,8 +33,8 @@ describe('a search whose segment is sealed meanwhile', () => {
     ['a mask', [0, 1]],
     ['no mask', []],
   ])('and goes where jobs run, with %s', async (_, removed) => {
-    const kRows = 1500;
-    const [of, capacity] = [random(kDimensions, 1), 2048];
+    const kRows = 6000; // so many that the second round is a job's, too
+    const [of, capacity] = [random(kDimensions, 1), 8192];
     const same = (count) => Float32Array.from({ length: count * kDimensions }, (__, i) => of[i % kDimensions]);
     let meanwhile;
     const hooked = owner({
