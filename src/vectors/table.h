@@ -105,6 +105,7 @@ class Table {
     size_t at, rows;
     bool isNew;
   };
+  std::shared_ptr<Segment> merged(Merge& merge) const;
   std::vector<Part> place(size_t rows);
   std::vector<uint64_t> numbersOf(const Batch& batch) const;
   uint64_t numberOf(const Id& id) const;
@@ -112,7 +113,6 @@ class Table {
   void seal(Slot& slot);
   void kill(uint64_t number);
   bool mayMerge(size_t first, size_t count, bool all) const;
-  std::shared_ptr<Segment> merged(Merge& merge) const;
   size_t mostRows() const;
 
   const size_t growingRows_;
