@@ -18,7 +18,7 @@
 #include "store_wrap.h"
 #include "tokenizer_wrap.h"
 #include "topology.h"
-#include "vector_table_wrap.h"
+#include "vectors.h"
 #include "weights_wrap.h"
 
 namespace switchyard::node {

@@ -12,8 +12,6 @@
 #include "held_memory.h"
 #include "vector_ids.h"
 #include "vector_operation.h"
-#include "vector_search_wrap.h"
-#include "vector_stored.h"
 
 namespace switchyard::node {
 namespace {
@@ -280,13 +278,6 @@ Napi::Value VectorTableWrap::seal(const Napi::CallbackInfo& info) {
         Environment::of(env), readUint(info[0]), [table = table_] { table->seal(); }, undefined);
     return env.Undefined();
   });
-}
-
-void defineVectors(Napi::Env env, Napi::Object exports) {
-  exports.Set("checkQueries", Napi::Function::New<checkQueries>(env, "checkQueries"));
-  exports.Set("checksumOf", Napi::Function::New<checksumOf>(env, "checksumOf"));
-  exports.Set("VectorSearch", VectorSearchWrap::define(env));
-  exports.Set("VectorTable", VectorTableWrap::define(env));
 }
 
 }  // namespace switchyard::node

@@ -57,7 +57,4 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   std::shared_ptr<vectors::Merge> merge_;
 };
 
-// Adds VectorTable and VectorSearch.
-void defineVectors(Napi::Env env, Napi::Object exports);
-
 }  // namespace switchyard::node

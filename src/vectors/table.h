@@ -106,6 +106,7 @@ class Table {
     size_t at, rows;
     bool isNew;
   };
+  std::shared_ptr<Segment> merged(Merge& merge) const;
   std::vector<Part> place(size_t rows);
   std::vector<uint64_t> numbersOf(const Batch& batch) const;
   uint64_t numberOf(const Id& id) const;
@@ -113,7 +114,6 @@ class Table {
   void seal(Slot& slot);
   void kill(uint64_t number);
   bool mayMerge(size_t first, size_t count, bool all, uint64_t newest) const;
-  std::shared_ptr<Segment> merged(Merge& merge) const;
   size_t mostRows() const;
 
   const size_t growingRows_;
