@@ -127,7 +127,8 @@ uint64_t Store::sizeAfter(const Write& write) const {
   if (writer_ && writer_->sizeWith(write.key.size(), value) <= writer_->mostBytes())
     return bytes + writer_->allocatedWith(write.key.size(), value);
   const uint64_t first = recordBytes(write.key.size(), value) + kFileOverhead;
-  return bytes + (writer_ ? writer_->log()->bytes.load() : 0) + std::max(first, std::min(first + kLeastStep, fileBytes()));
+  return bytes + (writer_ ? writer_->log()->bytes.load() : 0) +
+         std::max(first, std::min(first + kLeastStep, fileBytes()));
 }
 
 bool Store::fits(const Write& write) const {
