@@ -77,11 +77,10 @@ bool agrees(Opened& opened, History& history) {
     advance(state, history.steps[i]);
   }
   // Records of a checkpoint are there though the log may have lost them.
-  while (state.records.size() < checkpointed) {
-    for (const auto& step : history.steps)
-      if (step.kind == Kind::Record && step.value == "r" + std::to_string(state.records.size()))
-        state.records.push_back(step.value);
-  }
+  for (const auto& step : history.steps)
+    if (state.records.size() < checkpointed && step.kind == Kind::Record &&
+        step.value == "r" + std::to_string(state.records.size()))
+      state.records.push_back(step.value);
   history.objects = state.objects;
   history.records = state.records;
   history.steps.clear();
