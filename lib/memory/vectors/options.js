@@ -31,7 +31,7 @@ function checkObject(options, known, what) {
   // Of a Map, or a promise that nobody awaited, no option would be seen.
   if (Object.prototype.toString.call(options) !== '[object Object]')
     throw invalid(`${what}'s options are ${show(options)}, but must be an object`, 'options');
-  refuseUnknownKeys(options, known, `option of ${what}`, 'options.');
+  refuseUnknownKeys(/** @type {object} */ (options), known, `option of ${what}`, 'options.');
   return /** @type {Fields} */ (options);
 }
 
