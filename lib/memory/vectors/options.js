@@ -29,7 +29,8 @@ const kOfRange = ['distance', 'limit', ...kOfAnswers];
 function checkObject(options, known, what) {
   if (options === undefined) return {};
   // Of a Map, or a promise that nobody awaited, no option would be seen.
-  if (Object.prototype.toString.call(options) !== '[object Object]')
+  const isObject = Object.prototype.toString.call(options) === '[object Object]';
+  if (options === null || typeof options !== 'object' || !isObject)
     throw invalid(`${what}'s options are ${show(options)}, but must be an object`, 'options');
   refuseUnknownKeys(/** @type {object} */ (options), known, `option of ${what}`, 'options.');
   return /** @type {Fields} */ (options);

@@ -198,7 +198,7 @@ function areInside(segments, dimensions, end) {
   if (!Array.isArray(segments)) return false;
   let from = kMagic.length;
   return segments.every((/** @type {Partial<Entry>|null} */ entry) => {
-    const { rows = 0, rowsAt = 0, at = 0, bytes = 0 } = entry ?? {};
+    const { rows = 0, rowsAt = 0, at = 0, bytes = 0 } = /** @type {Partial<Entry>} */ (entry ?? {});
     if (![rows, rowsAt, at, bytes].every((each) => Number.isSafeInteger(each) && each > 0)) return false;
     const isBehind = rowsAt >= from && at >= rowsAt + rows * dimensions * 4;
     from = at + bytes;
