@@ -104,7 +104,9 @@ struct StatedBound {
   // Of an answer whose last row scores `returned`, the last one that was found by the base `last`, give or take `off`.
   double most(size_t query, double last, double off, double returned) const {
     const double norm = norms[query];
-    double by = 0, around = 4 * rounding;
+    // Of three sums, each of which may be off: by which a row was chosen, that of the last one, and what came back. A
+    // little more, as a bound is rounded up.
+    double by = 0, around = 6.1 * rounding;
     if (metric == "dot") {
       around *= norm * magnitude;
       by = last + off + norm * worst - returned;
