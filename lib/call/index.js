@@ -7,6 +7,7 @@ const { specs, kernelIndex, renderIndex, countedNames, encodeInto, callInto, enc
 const { setPrecision, leavePrecision } = require('./encode');
 const { estimate, costMs, lastCostMs, releaseMemory, releaseOutputs } = require('./estimate');
 const { kHalves } = require('./halves');
+const { JointCall, JointJob, ownError } = require('./joint-call');
 const { layout, nextId, track, scratch, settle, isAwaited, unwatch, giveUp, checkWaiting } = require('./pending');
 const { settleNow } = require('./pending');
 const { kBase, Kernel, Shader, Program } = require('./program');
@@ -47,6 +48,9 @@ module.exports = {
   costMs,
   lastCostMs,
   kHalves,
+  JointCall,
+  JointJob,
+  ownError,
   layout,
   nextId,
   track,

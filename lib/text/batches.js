@@ -2,8 +2,8 @@
 // gets its own rows in its own order.
 'use strict';
 const { setImmediate } = require('node:timers');
-const { checkWaiting, nextId, track, settle } = require('../call');
-const { GPUError, asGpuError, detailsOf, nowMs } = require('../core');
+const { checkWaiting, nextId, ownError, track } = require('../call');
+const { GPUError, asGpuError, nowMs } = require('../core');
 const { EqualTexts, hashOf } = require('./equal-texts');
 const { TextCall } = require('./text-call');
 const { Text, TextJob } = require('./text-job');
@@ -218,7 +218,7 @@ class TextBatches {
     for (const call of calls) {
       call.spent(timings, job.sent);
       call.jobs.delete(job);
-      if (call.left === 0) this.#end(call, null, call.result());
+      if (call.left === 0) call.end(null, call.result());
     }
   }
 
@@ -233,56 +233,24 @@ class TextBatches {
     const { calls } = job;
     for (const call of calls) call.jobs.delete(job);
     if (groups.length > 1) for (const texts of groups) this.#send(texts, lane);
-    else for (const call of calls) this.#end(call, ownError(error), undefined);
+    else for (const call of calls) this.#fail(call, error);
   }
 
   /**
    * @param {TextCall} call
-   * @param {GPUError|null} error
-   * @param {Rows|undefined} result
+   * @param {GPUError} error
    */
-  #end(call, error, result) {
-    settle(call.number, error, result);
-    call.isOver = true;
-    if (error) this.#letGo(call);
-  }
-
-  /**
-   * Its caller waits no longer: jobs that nobody else needs are stopped, and its arrays are its own again once those
-   * have ended.
-   * @param {TextCall} call
-   */
-  async #giveUp(call) {
-    call.isOver = true;
-    await Promise.all(this.#letGo(call));
-    settle(call.number, null, undefined);
-  }
-
-  /**
-   * @param {TextCall} call that is over
-   * @returns {Promise<void>[]} the ends of what was stopped
-   */
-  #letGo(call) {
-    const ends = [];
-    for (const job of call.jobs) {
-      if (job.isWanted || job.isAborted) continue;
-      ends.push(job.ended);
-      job.abort();
-    }
-    call.jobs.clear();
+  #fail(call, error) {
+    call.end(ownError(error), undefined);
     this.#soon(); // its texts that wait are dropped
-    return ends;
   }
-}
 
-/**
- * An error for one caller of several.
- * @param {GPUError} error
- */
-function ownError(error) {
-  const own = new GPUError(error.code, error.message, { cause: error });
-  own.released = error.released;
-  return Object.assign(own, detailsOf(error));
+  /** @param {TextCall} call whose caller waits no longer */
+  async #giveUp(call) {
+    const end = call.giveUp();
+    this.#soon();
+    await end;
+  }
 }
 
 /**

@@ -1,7 +1,6 @@
 // One caller's texts on their way: its rows as they come in, and what the jobs took that had them.
 'use strict';
-const { timingsOf } = require('../call');
-const { nowMs } = require('../core');
+const { JointCall } = require('../call');
 
 /** @typedef {import('../index').Tensor} Tensor */
 /** @typedef {import('../index').TensorData} TensorData */
@@ -9,43 +8,22 @@ const { nowMs } = require('../core');
 /** @typedef {import('./equal-texts').Texts} Texts */
 /** @typedef {{ rows: Tensor, timings: Timings }} Rows of texts, in their order */
 
-class TextCall {
-  isOver = false;
+/** @extends {JointCall<import('./text-job').TextJob>} */
+class TextCall extends JointCall {
   /** @type {Tensor|undefined} */
   rows = undefined;
-  #started = nowMs();
-  /** @type {number|undefined} when the first of its jobs was begun, as far as its timings tell */
-  #begun;
-  #spent = { switch: 0, upload: 0, compute: 0, readback: 0 };
 
   /**
    * @param {Texts} texts
    * @param {number} deadline ms, Infinity for none
    */
   constructor(texts, deadline) {
+    super();
     this.texts = texts;
     this.deadline = deadline;
     this.count = texts.offsets.length - 1;
     /** Texts without a row. */
     this.left = this.count;
-    /** What it waits for at the queue. @type {Set<import('./text-job').TextJob>} */
-    this.jobs = new Set();
-    /** The number that its wait is known by. */
-    this.number = 0;
-  }
-
-  /**
-   * A job that has some of its texts has ended well.
-   * @param {Timings} timings
-   * @param {number} sent when it was handed over
-   */
-  spent({ queued, switch: switched, upload, compute, readback }, sent) {
-    const begun = sent + queued;
-    if (this.#begun === undefined || begun < this.#begun) this.#begun = begun;
-    this.#spent.switch += switched;
-    this.#spent.upload += upload;
-    this.#spent.compute += compute;
-    this.#spent.readback += readback;
   }
 
   /**
@@ -77,13 +55,7 @@ class TextCall {
 
   /** @returns {Rows} once nothing is left */
   result() {
-    const { switch: switched, upload, compute, readback } = this.#spent;
-    const queued = Math.max(0, (this.#begun ?? this.#started) - this.#started);
-    const total = nowMs() - this.#started;
-    return {
-      rows: /** @type {Tensor} */ (this.rows),
-      timings: timingsOf(queued, switched, upload, compute, readback, total),
-    };
+    return { rows: /** @type {Tensor} */ (this.rows), timings: this.timings() };
   }
 }
 

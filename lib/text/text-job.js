@@ -1,5 +1,6 @@
 // A job of texts, of one caller or of many: what it runs on, and whose rows are whose.
 'use strict';
+const { JointJob } = require('../call');
 const { apart } = require('./token-plan');
 
 /** @typedef {import('./equal-texts').Texts} Texts */
@@ -41,10 +42,7 @@ class Text {
   }
 }
 
-class TextJob {
-  #abort = new AbortController();
-  #tellEnded = () => {};
-  isAborted = false;
+class TextJob extends JointJob {
   isAtQueue = true;
 
   /**
@@ -53,6 +51,7 @@ class TextJob {
    * @param {number} now
    */
   constructor(texts, priority, now) {
+    super();
     this.texts = texts;
     this.priority = priority;
     this.sent = now;
@@ -68,14 +67,6 @@ class TextJob {
     }
     /** For how long it is tried: twice as long as any of its callers waits, so that others can wait for it, too. */
     this.timeout = 2 * (last - now) <= kMaxTimeout ? Math.max(1, 2 * (last - now)) : Infinity;
-    /** @type {Promise<void>} when nothing uses its memory any more */
-    this.ended = new Promise((resolve) => {
-      this.#tellEnded = resolve;
-    });
-  }
-
-  tellEnded() {
-    this.#tellEnded();
   }
 
   /**
@@ -87,10 +78,6 @@ class TextJob {
     return this.priority >= priority && this.sent + this.timeout >= deadline && !this.isAborted;
   }
 
-  get signal() {
-    return this.#abort.signal;
-  }
-
   /** Of texts: rows that it makes. */
   get count() {
     const [first] = this.texts;
@@ -99,11 +86,6 @@ class TextJob {
 
   get isWanted() {
     return this.texts.some(({ isWanted }) => isWanted);
-  }
-
-  abort() {
-    this.isAborted = true;
-    this.#abort.abort();
   }
 
   /** Who waits. @returns {Set<TextCall>} */

@@ -2,10 +2,11 @@
 // each caller gets its own rows, in its own order.
 'use strict';
 const { setImmediate } = require('node:timers');
-const { nextId, settle, track } = require('../../call');
-const { GPUError, asGpuError, detailsOf } = require('../../core');
+const { nextId, ownError, track } = require('../../call');
+const { asGpuError } = require('../../core');
 const { RowCall, RowJob } = require('./row-call');
 
+/** @typedef {import('../../core').GPUError} GPUError */
 /** @typedef {import('../../index').JobOptions} JobOptions */
 /** @typedef {import('../../index').Tensor} Tensor */
 /** @typedef {import('./row-call').Made} Made */
@@ -184,7 +185,7 @@ class RowBatches {
       if (!call.isOver) {
         call.take(outputs, from, part);
         call.spent(timings, job.sentAt);
-        if (call.left === 0) this.#end(call, null, call.result());
+        if (call.left === 0) call.end(null, call.result());
       }
       from += count;
     }
@@ -204,56 +205,24 @@ class RowBatches {
       for (const parts of job.smaller()) if (!parts[0].call.isOver) this.#send(parts, lane);
       return;
     }
-    for (const { call } of job.parts) if (!call.isOver) this.#end(call, ownError(error), undefined);
+    for (const { call } of job.parts) if (!call.isOver) this.#fail(call, error);
   }
 
   /**
    * @param {RowCall} call
-   * @param {GPUError|null} error
-   * @param {Made|undefined} made
+   * @param {GPUError} error
    */
-  #end(call, error, made) {
-    call.isOver = true;
-    settle(call.number, error, made);
-    if (error) this.#letGo(call);
-  }
-
-  /**
-   * Its caller waits no longer: jobs that nobody else needs are stopped, and its memory is its own again once those
-   * have ended.
-   * @param {RowCall} call
-   */
-  async #giveUp(call) {
-    call.isOver = true;
-    await Promise.all(this.#letGo(call));
-    settle(call.number, null, undefined);
-  }
-
-  /**
-   * @param {RowCall} call that is over
-   * @returns {Promise<void>[]} the ends of what was stopped
-   */
-  #letGo(call) {
-    const ends = [];
-    for (const job of call.jobs) {
-      if (job.isWanted || job.isAborted) continue;
-      ends.push(job.ended);
-      job.abort();
-    }
-    call.jobs.clear();
+  #fail(call, error) {
+    call.end(ownError(error), undefined);
     this.#soon(); // what waits of it is dropped
-    return ends;
   }
-}
 
-/**
- * An error for one caller of several.
- * @param {GPUError} error
- */
-function ownError(error) {
-  const own = new GPUError(error.code, error.message, { cause: error });
-  own.released = error.released;
-  return Object.assign(own, detailsOf(error));
+  /** @param {RowCall} call whose caller waits no longer */
+  async #giveUp(call) {
+    const end = call.giveUp();
+    this.#soon();
+    await end;
+  }
 }
 
 module.exports = { RowBatches };

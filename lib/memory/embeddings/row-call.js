@@ -1,6 +1,6 @@
 // One caller's rows on their way through jobs: what is still to be sent, what has come back, and where that lies.
 'use strict';
-const { timingsOf } = require('../../call');
+const { JointCall, JointJob } = require('../../call');
 const { nowMs } = require('../../core');
 const { arrayOf, shapeOf } = require('./steps');
 
@@ -11,27 +11,20 @@ const { arrayOf, shapeOf } = require('./steps');
 /** @typedef {{ outputs: Tensor[], timings: Timings }} Made */
 /** @typedef {{ call: RowCall, first: number, count: number }} Part rows of a call */
 
-class RowCall {
-  isOver = false;
-  /** The number that its wait is known by. */
-  number = 0;
+/** @extends {JointCall<RowJob>} */
+class RowCall extends JointCall {
   /** Rows that were handed over. */
   sent = 0;
-  /** @type {Set<RowJob>} what it waits for */
-  jobs = new Set();
   /** @type {Tensor[]|undefined} */
   #outputs;
   #kinds;
-  #started = nowMs();
-  /** @type {number|undefined} when the first of its jobs was begun, as far as its timings tell */
-  #begun;
-  #spent = { switch: 0, upload: 0, compute: 0, readback: 0 };
 
   /**
    * @param {Tensor} rows [n, d]
    * @param {readonly Output[]} kinds
    */
   constructor(rows, kinds) {
+    super();
     this.rows = rows;
     this.#kinds = kinds;
     this.count = rows.shape[0];
@@ -95,57 +88,26 @@ class RowCall {
     }
   }
 
-  /**
-   * A job that has some of its rows has ended well.
-   * @param {Timings} timings
-   * @param {number} sent when it was handed over
-   */
-  spent({ queued, switch: switched, upload, compute, readback }, sent) {
-    if (this.#begun === undefined || sent + queued < this.#begun) this.#begun = sent + queued;
-    this.#spent.switch += switched;
-    this.#spent.upload += upload;
-    this.#spent.compute += compute;
-    this.#spent.readback += readback;
-  }
-
   /** @returns {Made} once nothing is left */
   result() {
-    const { switch: switched, upload, compute, readback } = this.#spent;
-    const queued = Math.max(0, (this.#begun ?? this.#started) - this.#started);
-    const total = nowMs() - this.#started;
-    return { outputs: this.outputs, timings: timingsOf(queued, switched, upload, compute, readback, total) };
+    return { outputs: this.outputs, timings: this.timings() };
   }
 }
 
 /** Rows that go together: a part of one call, or all rows of several. */
-class RowJob {
+class RowJob extends JointJob {
   sentAt = nowMs();
-  isAborted = false;
-  #abort = new AbortController();
-  /** @type {() => void} */
-  tellEnded = () => {};
 
   /** @param {Part[]} parts */
   constructor(parts) {
+    super();
     this.parts = parts;
     this.rows = parts.reduce((sum, { count }) => sum + count, 0);
-    /** Resolves when nothing of it is in use. @type {Promise<void>} */
-    this.ended = new Promise((resolve) => (this.tellEnded = () => resolve(undefined)));
     for (const { call } of parts) call.jobs.add(this);
   }
 
-  get signal() {
-    return this.#abort.signal;
-  }
-
-  /** Whether somebody still waits for it. */
   get isWanted() {
     return this.parts.some(({ call }) => !call.isOver);
-  }
-
-  abort() {
-    this.isAborted = true;
-    this.#abort.abort();
   }
 
   /**
