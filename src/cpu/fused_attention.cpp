@@ -27,9 +27,9 @@ HWY_INLINE void unroll(const F& f) {
   unrollWith(f, std::make_index_sequence<N>{});
 }
 
-// Rows of a register tile: keys, or columns of values.
-constexpr size_t kTileRows = HWY_TARGET <= HWY_AVX3 ? 8 : 4;
-constexpr size_t kKeyBlock = 64;
+// Rows of a register tile: keys, or columns of values. Of 16 registers 12 are sums, where products need none.
+constexpr size_t kTileRows = HWY_TARGET <= HWY_AVX3 ? 8 : HWY_TARGET <= HWY_AVX2 ? 6 : 4;
+constexpr size_t kKeyBlock = (64 + kTileRows - 1) / kTileRows * kTileRows;
 constexpr size_t kStrips = (kAttentionRows + kWide - 1) / kWide;
 
 // What a thread keeps of a tile, in floats.
@@ -67,6 +67,7 @@ HWY_INLINE void registerTile(const float* const (&rows)[kTileRows], size_t step,
   });
   const float* at[kTileRows];
   unroll<kTileRows>([&](auto i) SWITCHYARD_INLINE_LAMBDA { at[i] = rows[i]; });
+#pragma GCC unroll 4
   for (size_t k = 0; k < n; ++k, lanes += kWide) {
     Vec lane[kV];
     unroll<kV>([&](auto j) SWITCHYARD_INLINE_LAMBDA { lane[j] = hn::Load(kF, lanes + j * kLanes); });

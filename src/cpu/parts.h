@@ -9,6 +9,7 @@ namespace switchyard::cpu {
 struct Tiles {
   size_t tileM, tileN, countM, countN;
 };
-Tiles tilesOf(const Matmul& op, uint32_t threads);
+// `columnsFirst`: rows of a cost nothing to share, what is made of b's columns does.
+Tiles tilesOf(const Matmul& op, uint32_t threads, bool columnsFirst = false);
 
 }  // namespace switchyard::cpu

@@ -22,7 +22,8 @@ constexpr size_t kFewRows = 32;             // up to so many rows are multiplied
 constexpr size_t kFewColumns = 64;          // sums that few rows have at once
 constexpr size_t kWeightBytes = 512 << 10;  // of the second-level cache, for the weights laid out
 constexpr size_t kRowBytes = 192 << 10;     // the same, for rows of a, and for sums
-constexpr size_t kRowsHeld = 4 << 20;       // of a, as words
+constexpr size_t kRowsHeld = 1984 << 10;    // of a, as words: with what keeps rows apart, memory that threads keep
+constexpr size_t kFewTileRows = 6;          // so many rows find room in one set of the first-level cache
 
 // Sums of some rows and columns: those of one block of integers, and what they come to over all blocks.
 class Sums {
@@ -160,6 +161,12 @@ class Writer {
 
 // ---- many rows: tiles
 
+// Whether rows of a are read where they lie. Those whose distance is a multiple of a page share a set of the cache.
+bool readsRowsInPlace(const Product& p) {
+  return p.tile.words == Words::Float32 && liesAsWords(p.a(0), p.tile.words) &&
+         (p.tile.rows <= kFewTileRows || p.op.lda % 1024 != 0);
+}
+
 class Panels {
  public:
   Panels(const Product& p, const Part& part)
@@ -167,7 +174,7 @@ class Panels {
         part_(part),
         tile_(p.tile),
         layout_(p.op, tile_, tile_.step),
-        direct_(tile_.words == Words::Float32 && liesAsWords(p.a(0), tile_.words) && p.op.lda % 1024 != 0),
+        direct_(readsRowsInPlace(p)),
         ldA_(direct_ ? p.op.lda : layout_.rowDistance()),
         columns_(fitting(kWeightBytes, tile_.columns, part.columns, 512)),
         rows_(fitting(kRowBytes, tile_.rows, part.rows, 256)),
@@ -177,9 +184,7 @@ class Panels {
         weights_(p, layout_, columns_),
         sums_(p, layout_, roundUp(rows_, tile_.rows), roundUp(columns_, tile_.columns)),
         writer_(p, part, sums_.ld),
-        of_(p.op, sums_.ld, layout_.blocks) {
-    if (!direct_) std::memset(words_.as<void>(), 0, roundUp(held_, tile_.rows) * ldA_ * sizeof(uint32_t));
-  }
+        of_(p.op, sums_.ld, layout_.blocks) {}
 
   void run() {
     for (size_t row = 0; row < part_.rows; row += held_) {
@@ -210,6 +215,8 @@ class Panels {
     } else {
       rowsInto(p_, layout_, tile_.unsignedTiles, part_.item, first, rows, words_.as<uint32_t>(), ldA_,
                factors_.as<float>());
+      // Those past the last row, which some tiles read.
+      std::memset(words_.as<uint32_t>() + rows * ldA_, 0, (roundUp(rows, tile_.rows) - rows) * ldA_ * sizeof(uint32_t));
       from_ = words_.as<uint32_t>();
     }
   }
@@ -329,7 +336,7 @@ void product(const Matmul& op, const Budget& budget) {
     });
     return;
   }
-  const Tiles tiles = tilesOf(op, budget.threads);
+  const Tiles tiles = tilesOf(op, budget.threads, readsRowsInPlace(p));
   const uint64_t each = uint64_t{tiles.countM} * tiles.countN;
   parallelFor(budget, each * op.batch, 1, [&](uint64_t begin, uint64_t end, uint32_t) {
     for (uint64_t i = begin; i < end; ++i) {

@@ -10,6 +10,7 @@ void multiplyRows(const uint32_t* a, size_t ldA, const uint32_t* b, size_t words
   V sums[kRows][2];
 #pragma GCC unroll 16
   for (size_t r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = Set::zero();
+#pragma GCC unroll 8
   for (size_t w = 0; w < words; ++w, b += 2 * kLanesOf) {
     const V low = Set::load(b), high = Set::load(b + kLanesOf);
     const uint32_t* from = a + w;
