@@ -19,10 +19,24 @@ function installLibraries(say) {
   const wanted = fs.readFileSync(path.join(__dirname, 'package-lock.json'), 'utf8'),
     stamp = path.join(__dirname, 'node_modules', '.switchyard-lock');
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === wanted) return;
-  say('installing the libraries to compare with (some 500 MB)');
+  say('installing the libraries to compare with (some 800 MB)');
   // The install scripts would only fetch GPU binaries or compile what is bundled.
   command('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: __dirname });
+  buildHnswlib(say);
   fs.writeFileSync(stamp, wanted);
+}
+
+// It comes as source alone. The headers are those that this Node.js has brought; without them it is left out.
+function buildHnswlib(say) {
+  const nodeFolder = path.join(path.dirname(process.execPath), '..');
+  try {
+    command('npm', ['rebuild', 'hnswlib-node', '--ignore-scripts=false'], {
+      cwd: __dirname,
+      env: { ...process.env, npm_config_nodedir: nodeFolder },
+    });
+  } catch (error) {
+    say(`hnswlib-node can't be built, and is left out: ${error.message}`);
+  }
 }
 
 // Dawn refuses the software driver of Debian 12 itself. The one from its backports is unpacked beside the build, used

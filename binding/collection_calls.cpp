@@ -5,6 +5,7 @@
 #include "array_buffers.h"
 #include "convert.h"
 #include "held_memory.h"
+#include "mapped_source.h"
 #include "store_handle.h"
 #include "store_wrap.h"
 
@@ -131,6 +132,17 @@ Napi::Value endFile(const Napi::CallbackInfo& info) {
   });
 }
 
+// abandonFile(id, store, writer): what was written of it is removed; delivers undefined
+Napi::Value abandonFile(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    readWith(info, [writer = *info[2].As<WriterHandle>().Data()](StoreHandle&) -> Make {
+      writer->abandon();
+      return nullptr;
+    });
+    return info.Env().Undefined();
+  });
+}
+
 // makeCheckpoint(id, store, collection, through, state, files): delivers undefined
 Napi::Value makeCheckpoint(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
@@ -172,13 +184,18 @@ napi_value bufferOver(Environment& environment, const std::shared_ptr<store::Map
   return buffer;
 }
 
-// mapFile(id, store, collection, name): delivers an ArrayBuffer
+// mapFile(id, store, collection, name): delivers { buffer, source: what checks it }
 Napi::Value mapFile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     readWith(info, [collection = readUint(info[2]), name = text(info[3])](StoreHandle& handle) -> Make {
-      std::shared_ptr<store::Mapping> mapping = handle.store().file(collection, name)->map();
-      return [mapping](Environment& environment) {
-        return Napi::Value(environment.env(), bufferOver(environment, mapping));
+      const auto file = handle.store().file(collection, name);
+      std::shared_ptr<store::Mapping> mapping = file->map();
+      return [file, mapping](Environment& environment) -> Napi::Value {
+        Napi::Env env(environment.env());
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("buffer", Napi::Value(env, bufferOver(environment, mapping)));
+        result.Set("source", wrapSource(env, file));
+        return result;
       };
     });
     return info.Env().Undefined();
@@ -219,6 +236,7 @@ void defineCollections(Napi::Env env, Napi::Object exports) {
   exports.Set("beginFile", Napi::Function::New<beginFile>(env, "beginFile"));
   exports.Set("writeToFile", Napi::Function::New<writeToFile>(env, "writeToFile"));
   exports.Set("endFile", Napi::Function::New<endFile>(env, "endFile"));
+  exports.Set("abandonFile", Napi::Function::New<abandonFile>(env, "abandonFile"));
   exports.Set("makeCheckpoint", Napi::Function::New<makeCheckpoint>(env, "makeCheckpoint"));
   exports.Set("mapFile", Napi::Function::New<mapFile>(env, "mapFile"));
   exports.Set("checkFile", Napi::Function::New<checkFile>(env, "checkFile"));

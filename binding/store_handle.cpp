@@ -56,6 +56,11 @@ DiskLane& openingLane() {
   return *lane;
 }
 
+DiskLane& restoringLane() {
+  static auto* lane = new DiskLane;  // as above
+  return *lane;
+}
+
 StoreHandle::StoreHandle() : writer_([this] { return store_ && store_->work(); }) {}
 
 std::shared_ptr<StoreHandle> StoreHandle::open(const std::string& path, store::Store::Options options) {
@@ -109,6 +114,13 @@ void readWith(const Napi::CallbackInfo& info, std::function<StoreOperation::Make
   runOnLane(
       info.Env(), readUint(info[0]), [held, work = std::move(work)] { return work(*held); },
       [&](std::function<void()> piece) { held->reader().post(std::move(piece)); });
+}
+
+void slowWith(const Napi::CallbackInfo& info, std::function<StoreOperation::Make(StoreHandle&)> work) {
+  StoreHandle* const held = unwrapStore(info[1]).get();  // as above
+  runOnLane(
+      info.Env(), readUint(info[0]), [held, work = std::move(work)] { return work(*held); },
+      [&](std::function<void()> piece) { held->slow().post(std::move(piece)); });
 }
 
 void changeWith(const Napi::CallbackInfo& info, std::function<StoreOperation::Make(StoreHandle&)> work) {

@@ -40,17 +40,20 @@ class StoreHandle {
   static std::shared_ptr<StoreHandle> open(const std::string& path, store::Store::Options options);
   store::Store& store() { return *store_; }
   DiskLane& reader() { return readers_[next_++ % readers_.size()]; }
+  DiskLane& slow() { return slow_; }  // for what reads for minutes: nobody else waits behind it
 
  private:
   StoreHandle();
   std::shared_ptr<store::Store> store_;
   std::atomic<size_t> next_{0};
   std::array<DiskLane, 2> readers_;
+  DiskLane slow_;
   DiskLane writer_;
 };
 
-// For what has no store yet. Never destroyed.
+// For what has no store yet, and for copies of what is none of ours. Never destroyed.
 DiskLane& openingLane();
+DiskLane& restoringLane();
 
 // What ends on such a lane: `work` runs there, and what it returns makes the result, on the JavaScript thread.
 class StoreOperation final : public Operation {
@@ -69,7 +72,8 @@ void runOnLane(Napi::Env env, uint64_t id, std::function<StoreOperation::Make()>
 Napi::Value wrapStore(Napi::Env env, std::shared_ptr<StoreHandle> handle);
 std::shared_ptr<StoreHandle> unwrapStore(const Napi::Value& value);
 
-// Work for one of the lanes that read; and for the one that writes, between writes.
+// Work for one of the lanes that read, for the slow one, and for the one that writes, between writes.
+void slowWith(const Napi::CallbackInfo& info, std::function<StoreOperation::Make(StoreHandle&)> work);
 void readWith(const Napi::CallbackInfo& info, std::function<StoreOperation::Make(StoreHandle&)> work);
 void changeWith(const Napi::CallbackInfo& info, std::function<StoreOperation::Make(StoreHandle&)> work);
 

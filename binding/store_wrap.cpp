@@ -114,7 +114,7 @@ Napi::Value storeStats(const Napi::CallbackInfo& info) {
 // verifyStore(id, store): delivers { files, records, problems }
 Napi::Value verifyStore(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    readWith(info, [](StoreHandle& handle) -> Make {
+    slowWith(info, [](StoreHandle& handle) -> Make {
       return [verified = handle.store().verify()](Environment& environment) -> Napi::Value {
         Napi::Env env(environment.env());
         Napi::Object result = Napi::Object::New(env);
@@ -147,7 +147,7 @@ Napi::Value takeSnapshot(const Napi::CallbackInfo& info) {
 Napi::Value writeSnapshot(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto taken = *info[2].As<Napi::External<std::shared_ptr<store::Snapshot>>>().Data();
-    readWith(info, [taken, path = text(info[3])](StoreHandle&) -> Make {
+    slowWith(info, [taken, path = text(info[3])](StoreHandle&) -> Make {
       store::writeSnapshot(store::systemFiles(), *taken, path);
       return nullptr;
     });
@@ -164,7 +164,7 @@ Napi::Value restoreStore(const Napi::CallbackInfo& info) {
           store::writeSnapshot(store::systemFiles(), store::openSnapshot(store::systemFiles(), snapshot), path);
           return nullptr;
         },
-        [](std::function<void()> piece) { openingLane().post(std::move(piece)); });
+        [](std::function<void()> piece) { restoringLane().post(std::move(piece)); });
     return info.Env().Undefined();
   });
 }

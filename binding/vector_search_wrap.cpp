@@ -95,6 +95,7 @@ VectorSearchWrap::VectorSearchWrap(const Napi::CallbackInfo& info) : ObjectWrap(
       ids = ReadIds(info[9]);
       question.ids = ids.ids;
     }
+    question.withMetadata = info[10].ToBoolean();
     search_ = std::make_shared<Search>(std::move(table), std::move(question));
   });
 }

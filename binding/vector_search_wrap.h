@@ -12,7 +12,7 @@ class VectorSearchWrap : public Napi::ObjectWrap<VectorSearchWrap> {
  public:
   static Napi::Function define(Napi::Env env);
   // (VectorTable, queries, count, k, isRange, threshold or undefined, isApproximate, isCoded, filter or undefined, ids
-  // or undefined): takes the snapshot
+  // or undefined, withMetadata): takes the snapshot
   explicit VectorSearchWrap(const Napi::CallbackInfo& info);
 
  private:

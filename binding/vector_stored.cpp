@@ -11,6 +11,7 @@
 #include "environment.h"
 #include "error.h"
 #include "held_memory.h"
+#include "mapped_source.h"
 #include "vector_ids.h"
 #include "vector_operation.h"
 #include "vector_table_wrap.h"
@@ -84,6 +85,8 @@ Napi::Value VectorTableWrap::packSegment(const Napi::CallbackInfo& info) {
     const View view = info[1].As<Napi::External<std::vector<View>>>().Data()->at(readUint(info[2]));
     auto packed = std::make_shared<Packed>();
     auto work = [view, packed] {
+      view.segment->checkRows(0, view.rows);
+      view.segment->checkMetadata(0, view.rows);
       packed->block = blockOf(vectors::packSegment(view));
       packed->checksum = vectors::checksumOf({reinterpret_cast<char*>(packed->block->data), packed->block->size});
       const size_t bytes = view.rows * view.segment->dimensions * sizeof(float);
@@ -102,15 +105,41 @@ Napi::Value VectorTableWrap::packSegment(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value VectorTableWrap::packWrite(const Napi::CallbackInfo& info) {
+Napi::Value VectorTableWrap::packMapped(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
+    const View view = info[1].As<Napi::External<std::vector<View>>>().Data()->at(readUint(info[2]));
+    auto packed = std::make_shared<std::shared_ptr<HostBlock>>();
+    VectorOperation::start(
+        Environment::of(env), readUint(info[0]), [view, packed] { *packed = blockOf(vectors::packMapped(view)); },
+        [packed](Environment& environment) -> Napi::Value {
+          return {environment.env(), makeArrayBuffer(environment, std::move(*packed))};
+        });
+    return env.Undefined();
+  });
+}
+
+Napi::Value VectorTableWrap::packWrite(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const uint64_t id = readUint(info[0]);
     std::shared_ptr<void> hold;
-    const vectors::Batch batch = readBatch(info, 0, hold);
-    table_->check(batch);
-    table_->checkNew(batch);
-    const std::string bytes = vectors::packWrite(batch, table_->dimensions);
-    return Napi::Value(env, makeArrayBuffer(Environment::of(env), blockOf(bytes)));
+    vectors::Batch batch = readBatch(info, 1, hold);
+    auto packed = std::make_shared<std::shared_ptr<HostBlock>>();
+    auto work = [table = table_, batch = std::move(batch), hold, packed] {
+      table->check(batch);
+      table->checkNew(batch);
+      *packed = blockOf(vectors::packWrite(batch, table->dimensions));
+    };
+    auto give = [packed](Environment& environment) -> Napi::Value {
+      return {environment.env(), makeArrayBuffer(environment, std::move(*packed))};
+    };
+    if (id == 0) {
+      work();
+      return give(Environment::of(env));
+    }
+    VectorOperation::start(Environment::of(env), id, std::move(work), std::move(give));
+    return env.Undefined();
   });
 }
 
@@ -137,23 +166,58 @@ Napi::Value VectorTableWrap::replay(const Napi::CallbackInfo& info) {
   });
 }
 
+namespace {
+
+// A segment that was stored, from whichever form it has; its name.
+Napi::Value adoptWith(const Napi::CallbackInfo& info, const std::shared_ptr<vectors::Table>& table,
+                      const Napi::Value& alive, std::function<vectors::Unpacked()> open) {
+  auto name = std::make_shared<uint64_t>(0);
+  const HeldBytes bits = alive.IsUndefined() ? HeldBytes{} : holdBytes(alive);
+  auto work = [table, name, bits, open = std::move(open)] {
+    vectors::Unpacked opened = open();
+    *name = opened.segment->name;
+    if (!bits.bytes.empty()) opened.alive = vectors::bitsOf(bits.bytes, opened.rows);
+    table->adopt(std::move(opened.segment), opened.rows, std::move(opened.alive));
+  };
+  VectorOperation::start(Environment::of(info.Env()), readUint(info[0]), std::move(work),
+                         [name](Environment& environment) -> Napi::Value {
+                           return Napi::Number::New(environment.env(), static_cast<double>(*name));
+                         });
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
 Napi::Value VectorTableWrap::adopt(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&] {
+  return guarded(info.Env(), [&] {
     const HeldBytes rows = holdBytes(info[1]);
     auto* const data = reinterpret_cast<float*>(const_cast<char*>(rows.bytes.data()));
-    auto name = std::make_shared<uint64_t>(0);
-    const HeldBytes alive = info[3].IsUndefined() ? HeldBytes{} : holdBytes(info[3]);
-    auto work = [table = table_, rows, data, name, alive, held = holdBytes(info[2])] {
-      auto unpacked = vectors::unpackSegment(*table, held.bytes, {data, nullptr, rows.hold}, rows.bytes.size());
-      *name = unpacked.segment->name;
-      if (!alive.bytes.empty()) unpacked.alive = vectors::bitsOf(alive.bytes, unpacked.rows);
-      table->adopt(std::move(unpacked.segment), unpacked.rows, std::move(unpacked.alive));
+    return adoptWith(info, table_, info[3], [table = table_, rows, data, held = holdBytes(info[2])] {
+      return vectors::unpackSegment(*table, held.bytes, {data, nullptr, rows.hold}, rows.bytes.size());
+    });
+  });
+}
+
+Napi::Value VectorTableWrap::adoptMapped(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    HeldBytes held = holdBytes(info[1]);
+    const vectors::MappedFile file{held.bytes, std::move(held.hold), unwrapSource(info[4])};
+    return adoptWith(info, table_, info[5], [table = table_, file, rows = readUint(info[2]), at = readUint(info[3])] {
+      return vectors::openMapped(*table, file, rows, at);
+    });
+  });
+}
+
+Napi::Value VectorTableWrap::checkRows(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const uint64_t name = readUint(info[1]), from = readUint(info[2]), to = readUint(info[3]);
+    auto work = [table = table_, name, from, to] {
+      for (const View& view : table->snapshot())
+        if (view.segment->name == name) view.segment->checkRows(from, std::min<uint64_t>(to, view.rows));
     };
     VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work),
-                           [name](Environment& environment) -> Napi::Value {
-                             return Napi::Number::New(environment.env(), static_cast<double>(*name));
-                           });
+                           [](Environment& environment) { return Napi::Env(environment.env()).Undefined(); });
     return env.Undefined();
   });
 }

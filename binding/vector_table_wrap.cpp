@@ -46,6 +46,7 @@ Napi::Value describeViews(Napi::Env env, const std::vector<View>& views) {
     entry.Set("bytes", static_cast<double>(view.segment->bytes()));
     entry.Set("mostLength", std::sqrt(view.squares.most));
     entry.Set("leastLength", std::sqrt(view.squares.least));
+    entry.Set("isChecked", view.segment->areRowsChecked() && view.segment->isMetadataChecked());
     list.Set(i, entry);
   }
   return list;
@@ -68,15 +69,27 @@ Napi::Value describeMerge(Environment& environment, const vectors::Merge* merge)
 Napi::Function VectorTableWrap::define(Napi::Env env) {
   using Self = VectorTableWrap;
   return DefineClass(env, "VectorTable",
-                     {InstanceMethod<&Self::append>("append"), InstanceMethod<&Self::remove>("remove"),
-                      InstanceMethod<&Self::get>("get"), InstanceMethod<&Self::size>("size"),
-                      InstanceMethod<&Self::segments>("segments"), InstanceMethod<&Self::rowsOf>("rowsOf"),
-                      InstanceMethod<&Self::merge>("merge"), InstanceMethod<&Self::endMerge>("endMerge"),
-                      InstanceMethod<&Self::seal>("seal"), InstanceMethod<&Self::seals>("seals"),
-                      InstanceMethod<&Self::snapshot>("snapshot"), InstanceMethod<&Self::aliveOf>("aliveOf"),
-                      InstanceMethod<&Self::packSegment>("packSegment"), InstanceMethod<&Self::packWrite>("packWrite"),
-                      InstanceMethod<&Self::packRemoval>("packRemoval"), InstanceMethod<&Self::replay>("replay"),
-                      InstanceMethod<&Self::adopt>("adopt"), InstanceMethod<&Self::mapBytes>("mapBytes")});
+                     {InstanceMethod<&Self::append>("append"),
+                      InstanceMethod<&Self::remove>("remove"),
+                      InstanceMethod<&Self::get>("get"),
+                      InstanceMethod<&Self::size>("size"),
+                      InstanceMethod<&Self::segments>("segments"),
+                      InstanceMethod<&Self::rowsOf>("rowsOf"),
+                      InstanceMethod<&Self::merge>("merge"),
+                      InstanceMethod<&Self::endMerge>("endMerge"),
+                      InstanceMethod<&Self::seal>("seal"),
+                      InstanceMethod<&Self::seals>("seals"),
+                      InstanceMethod<&Self::snapshot>("snapshot"),
+                      InstanceMethod<&Self::aliveOf>("aliveOf"),
+                      InstanceMethod<&Self::packSegment>("packSegment"),
+                      InstanceMethod<&Self::packWrite>("packWrite"),
+                      InstanceMethod<&Self::packRemoval>("packRemoval"),
+                      InstanceMethod<&Self::replay>("replay"),
+                      InstanceMethod<&Self::adopt>("adopt"),
+                      InstanceMethod<&Self::adoptMapped>("adoptMapped"),
+                      InstanceMethod<&Self::checkRows>("checkRows"),
+                      InstanceMethod<&Self::packMapped>("packMapped"),
+                      InstanceMethod<&Self::mapBytes>("mapBytes")});
 }
 
 VectorTableWrap::VectorTableWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -160,32 +173,62 @@ Napi::Value VectorTableWrap::remove(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value VectorTableWrap::get(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&]() -> Napi::Value {
-    const ReadIds ids(info[0]);
-    const bool withVectors = info[1].ToBoolean(), withMetadata = info[2].ToBoolean();
-    const std::vector<Place> places = table_->find(ids.ids);
+namespace {
+
+// What was asked for of some ids, and where it lies.
+struct Got {
+  bool withVectors = false, withMetadata = false;
+  std::vector<Place> places;
+  std::shared_ptr<HostBlock> vectors;
+
+  void read(const vectors::Table& table, const std::vector<vectors::Id>& ids) {
+    const size_t bytes = table.dimensions * sizeof(float);
+    places = table.find(ids);
+    if (withVectors) vectors = HostPool::shared().acquire(std::max<size_t>(places.size() * bytes, 4));
+    for (size_t i = 0; i < places.size(); ++i) {
+      const auto& [segment, row] = places[i];
+      if (!segment) continue;
+      if (withMetadata) segment->checkMetadata(row, row + 1);
+      if (!withVectors) continue;
+      segment->checkRows(row, row + 1);
+      std::memcpy(vectors->data + i * bytes, segment->row(row), bytes);
+    }
+  }
+
+  Napi::Value describe(Environment& environment) {
+    const Napi::Env env(environment.env());
     Napi::Uint8Array found = Napi::Uint8Array::New(env, places.size());
     for (size_t i = 0; i < places.size(); ++i) found[i] = places[i].segment ? 1 : 0;
     Napi::Object result = Napi::Object::New(env);
     result.Set("found", found);
-    if (withVectors) {
-      const size_t bytes = table_->dimensions * sizeof(float);
-      auto block = HostPool::shared().acquire(std::max<size_t>(places.size() * bytes, 4));
-      for (size_t i = 0; i < places.size(); ++i)
-        if (places[i].segment) std::memcpy(block->data + i * bytes, places[i].segment->row(places[i].row), bytes);
-      result.Set("vectors", Napi::Value(env, makeArrayBuffer(Environment::of(env), std::move(block))));
+    if (withVectors) result.Set("vectors", Napi::Value(env, makeArrayBuffer(environment, std::move(vectors))));
+    if (!withMetadata) return result;
+    Napi::Array metadata = Napi::Array::New(env, places.size());
+    for (uint32_t i = 0; i < places.size(); ++i) {
+      const auto text = places[i].segment ? places[i].segment->metadata(places[i].row) : std::string_view{};
+      if (!text.empty()) metadata.Set(i, Napi::String::New(env, text.data(), text.size()));
     }
-    if (withMetadata) {
-      Napi::Array metadata = Napi::Array::New(env, places.size());
-      for (uint32_t i = 0; i < places.size(); ++i) {
-        const auto text = places[i].segment ? places[i].segment->metadata(places[i].row) : std::string_view{};
-        if (!text.empty()) metadata.Set(i, Napi::String::New(env, text.data(), text.size()));
-      }
-      result.Set("metadata", metadata);
-    }
+    result.Set("metadata", metadata);
     return result;
+  }
+};
+
+}  // namespace
+
+Napi::Value VectorTableWrap::get(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const uint64_t id = readUint(info[0]);
+    auto ids = std::make_shared<ReadIds>(info[1]);
+    auto got = std::make_shared<Got>(Got{.withVectors = info[2].ToBoolean(), .withMetadata = info[3].ToBoolean()});
+    auto work = [table = table_, ids, got] { got->read(*table, ids->ids); };
+    if (id == 0) {
+      work();
+      return got->describe(Environment::of(env));
+    }
+    VectorOperation::start(Environment::of(env), id, std::move(work),
+                           [got](Environment& environment) { return got->describe(environment); });
+    return env.Undefined();
   });
 }
 

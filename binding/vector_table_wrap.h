@@ -21,7 +21,8 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   // it is delivered
   Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value remove(const Napi::CallbackInfo& info);  // (id, ids): how many were there; as append()
-  // get(ids, withVectors, withMetadata): { found: Uint8Array, vectors?: ArrayBuffer, metadata?: (string|undefined)[] }
+  // get(id, ids, withVectors, withMetadata): { found: Uint8Array, vectors?: ArrayBuffer,
+  // metadata?: (string|undefined)[] }; as append()
   Napi::Value get(const Napi::CallbackInfo& info);
   Napi::Value size(const Napi::CallbackInfo& info);
   // [{ name, rows, live, isSealed, bytes, leastLength, mostLength }]
@@ -42,7 +43,10 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   Napi::Value aliveOf(const Napi::CallbackInfo& info);
   // packSegment(id, handle of a snapshot, place in it): delivers { bytes: ArrayBuffer, checksum, rowsChecksum }
   Napi::Value packSegment(const Napi::CallbackInfo& info);
-  // packWrite(ids, vectors, metadata, replaces): an ArrayBuffer, which the rows are to follow; checked as append() does
+  // packMapped(id, handle of a snapshot, place in it): delivers an ArrayBuffer, to lie behind the rows
+  Napi::Value packMapped(const Napi::CallbackInfo& info);
+  // packWrite(id, ids, vectors, metadata, replaces): an ArrayBuffer, which the rows are to follow; checked as append()
+  // does, and delivered as there
   Napi::Value packWrite(const Napi::CallbackInfo& info);
   Napi::Value packRemoval(const Napi::CallbackInfo& info);  // (ids)
   // replay(id, bytes): delivers the number of the last insertion, undefined of a removal
@@ -50,6 +54,11 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   // adopt(id, rows, bytes, alive): a stored segment, behind the others; delivers its name. `alive`: what aliveOf() gave
   // later, or undefined
   Napi::Value adopt(const Napi::CallbackInfo& info);
+  // adoptMapped(id, bytes of a file, rows, where what packMapped() gave begins, its source or undefined, alive): as
+  // adopt(); rows and metadata are checked when they are read, where there is a source
+  Napi::Value adoptMapped(const Napi::CallbackInfo& info);
+  // checkRows(id, name, from, to): rejects with ERR_DAMAGED; nothing where there is no such segment any more
+  Napi::Value checkRows(const Napi::CallbackInfo& info);
 
   vectors::Batch readBatch(const Napi::CallbackInfo& info, size_t first, std::shared_ptr<void>& hold) const;
 

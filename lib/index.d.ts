@@ -52,6 +52,7 @@ export type {
   SearchOptions,
   SearchResult,
   SearchResults,
+  StoreIndexOptions,
   VectorId,
   Vectors,
   WriteOptions,

@@ -44,6 +44,7 @@ export interface StoreCalls {
   writeToFile: (id: number, store: StoreHandle, writer: FileWriterHandle, bytes: Uint8Array) => void;
   /** Delivers { path, bytes }. */
   endFile: (id: number, store: StoreHandle, collection: number, name: string, writer: FileWriterHandle) => void;
+  abandonFile: (id: number, store: StoreHandle, writer: FileWriterHandle) => void;
   makeCheckpoint: (
     id: number,
     store: StoreHandle,
@@ -52,7 +53,7 @@ export interface StoreCalls {
     state: string,
     files: string[],
   ) => void;
-  /** Delivers an ArrayBuffer. */
+  /** Delivers { buffer, source }. */
   mapFile: (id: number, store: StoreHandle, collection: number, name: string) => void;
   checkFile: (id: number, store: StoreHandle, collection: number, name: string, offset: number, bytes: number) => void;
   dropCollection: (id: number, store: StoreHandle, collection: number) => void;

@@ -14,6 +14,13 @@ export interface NativeSegment extends MergedSegment {
   live: number;
   isSealed: boolean;
   bytes: number;
+  /** Whether all that lies in a file was compared with its checksums; in memory there is nothing to compare. */
+  isChecked: boolean;
+}
+
+/** What checks a mapped file. */
+export interface FileSource {
+  readonly isFileSource: never;
 }
 
 /** The addon's object for an index at one moment. */
@@ -35,6 +42,7 @@ export interface NativeVectorTable {
   append(id: number, ids: Ids, vectors: Float32Array, metadata: Texts | undefined, replaces: boolean): number;
   remove(id: number, ids: Ids): number;
   get(
+    id: number,
     ids: Ids,
     withVectors: boolean,
     withMetadata: boolean,
@@ -55,8 +63,10 @@ export interface NativeVectorTable {
   snapshot(): { handle: VectorSnapshot; segments: NativeSegment[] };
   /** Delivers a PackedSegment. */
   packSegment(id: number, snapshot: VectorSnapshot, place: number): void;
+  /** Delivers an ArrayBuffer, which is to lie behind the rows, at a multiple of 8: what adoptMapped() takes. */
+  packMapped(id: number, snapshot: VectorSnapshot, place: number): void;
   /** Without the rows, which are to follow; throws what append() would. */
-  packWrite(ids: Ids, vectors: Float32Array, metadata: Texts | undefined, replaces: boolean): ArrayBuffer;
+  packWrite(id: number, ids: Ids, vectors: Float32Array, metadata: Texts | undefined, replaces: boolean): ArrayBuffer;
   packRemoval(ids: Ids): ArrayBuffer;
   /** Delivers the number of the last insertion; undefined of a removal. */
   replay(id: number, bytes: Uint8Array): void;
@@ -64,6 +74,17 @@ export interface NativeVectorTable {
   aliveOf(snapshot: VectorSnapshot, place: number): ArrayBuffer;
   /** Delivers the segment's name. */
   adopt(id: number, rows: Float32Array, bytes: Uint8Array, alive?: Uint8Array): void;
+  /** The same of a whole file, with where packMapped()'s begins. With a source it is checked when it is read. */
+  adoptMapped(
+    id: number,
+    file: Uint8Array,
+    rows: number,
+    at: number,
+    source: FileSource | undefined,
+    alive: Uint8Array | undefined,
+  ): void;
+  /** Rejects with ERR_DAMAGED where these rows are not what was written. */
+  checkRows(id: number, name: number, from: number, to: number): void;
 }
 
 /** A job that is wanted. */
@@ -111,6 +132,7 @@ export interface VectorCalls {
     isCoded: boolean,
     filter: string | undefined,
     ids: Ids | undefined,
+    withMetadata: boolean,
   ) => NativeVectorSearch;
   /** Refuses rows that are not finite. */
   checkQueries(queries: Float32Array, dimensions: number): void;

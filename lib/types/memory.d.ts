@@ -1,4 +1,5 @@
 // The durable store: objects by key, in a folder.
+import type { StoreIndexOptions, VectorIndex } from './vectors';
 
 /** Options of openStore(). */
 export interface StoreOptions {
@@ -169,6 +170,16 @@ export class Store {
    *   ERR_UNSUPPORTED: it was opened to read, beside a writer
    */
   snapshot(path: string | URL): Promise<void>;
+  /**
+   * The index of that name; a new one where there is none. Close it before the store.
+   * @param name 1 to 200 bytes
+   * @example
+   * const index = await store.index('words', { dimensions: 384 });
+   * await index.add(['a'], vector, { durable: true });
+   * @throws {GPUError} ERR_INVALID_ARGUMENT: also where it is open already, or of another kind; ERR_DAMAGED;
+   *   ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   */
+  index(name: string, options: StoreIndexOptions): Promise<VectorIndex>;
   /**
    * Reads everything, and says what is not as it was written.
    * @example const { ok, problems } = await store.verify();

@@ -39,6 +39,15 @@ export interface IndexOptions {
   name?: string;
 }
 
+/** Options of a store's index(). */
+export interface StoreIndexOptions extends Omit<IndexOptions, 'store' | 'name'> {
+  /**
+   * A manager or a context, on which it is searched.
+   * @default a context of its own, on the best device there is, which is closed with it
+   */
+  on?: GPUClusterManager | GPUContext;
+}
+
 /** Of writes. */
 export interface DurableOptions {
   /**

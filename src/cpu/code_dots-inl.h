@@ -4,6 +4,8 @@
 // No lambdas, which would not have the options of the function they are in, and loops that are unrolled before anything
 // else is done to them, or sums would not stay in registers.
 
+#ifndef SWITCHYARD_PANELS_ALONE
+
 // Four sums of vectors, less what the 128 of the bytes have made of them.
 template <class S>
 inline __attribute__((always_inline)) void putFour(const typename S::Vector* from, __m128i by128, int32_t* to) {
@@ -56,6 +58,8 @@ void few(const int8_t* const* rows, size_t ahead, const void* const* queries, si
   }
 }
 
+#endif
+
 inline uint32_t wordOf(const int8_t* codes) {
   uint32_t word;
   std::memcpy(&word, codes, sizeof word);
@@ -76,7 +80,24 @@ inline void dotsOfPanel(const int8_t* rows, size_t stride, const uint32_t* panel
   for (size_t r = 0; r < R; ++r) sum[r][0] = S::zero(), sum[r][V - 1] = S::zero();
 #pragma GCC unroll 16
   for (size_t t = 0; t < kThrees; ++t) row[t] = rows + 3 * t * stride;
-  for (size_t i = 0; i + 4 <= d; i += 4, panel += lanes, ahead += step) {
+  size_t i = 0;
+  if constexpr (S::kPairs) {
+    for (; i + 8 <= d; i += 8, panel += 2 * lanes, ahead += 2 * step) {
+      const typename S::Vector low[2] = {S::load(panel), S::load(panel + lanes)};
+      const typename S::Vector high[2] = {S::load(panel + (V - 1) * kLanes), S::load(panel + lanes + (V - 1) * kLanes)};
+      __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 16
+      for (size_t r = 0; r < R; ++r) {
+        const int8_t* const from = row[r / 3] + r % 3 * stride;
+        const typename S::Vector first = S::all(wordOf(from)), second = S::all(wordOf(from + 4));
+        sum[r][0] = S::dotTwo(sum[r][0], low, first, second);
+        if constexpr (V > 1) sum[r][1] = S::dotTwo(sum[r][1], high, first, second);
+      }
+#pragma GCC unroll 16
+      for (size_t t = 0; t < kThrees; ++t) row[t] += 8;
+    }
+  }
+  for (; i + 4 <= d; i += 4, panel += lanes, ahead += step) {
     const typename S::Vector low = S::load(panel), high = S::load(panel + (V - 1) * kLanes);
     __builtin_prefetch(ahead, 0, 2);  // into the second-level cache: the panel fills the first
 #pragma GCC unroll 16
@@ -123,7 +144,9 @@ void panels(const int8_t* rows, size_t count, const uint32_t* panel, size_t lane
       for (size_t q = 0; q < lanes; ++q) dots[r * lanes + q] += rows[r * d + i] * bytes[q * 4 + i % 4];
 }
 
+#ifndef SWITCHYARD_PANELS_ALONE
 template <class S>
 CodeDots codeDotsOf(const char* name) {
   return {name, true, few<S>, panels<S>};
 }
+#endif

@@ -7,6 +7,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 
+#include "cpu/highway_target.h"
 #include "cpu/product_sets.h"
 #include "cpu/vector-inl.h"
 
@@ -98,7 +99,7 @@ CodeDots codeDots() {
   const uint32_t sets = productSets();
   if (sets & kProductVnni512) return vnni512CodeDots();
   if (sets & kProductVnni256) return vnni256CodeDots();
-  return highwayCodeDots();
+  return highwayTarget() <= HWY_AVX2 ? withAvx2Panel(highwayCodeDots()) : highwayCodeDots();
 }
 }  // namespace switchyard::cpu
 #endif

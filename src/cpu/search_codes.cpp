@@ -152,11 +152,11 @@ HWY_INLINE float limitOf(const CodeQueries& queries, size_t query, float thresho
 template <uint32_t kMetric>
 HWY_INLINE void offerMany(const CodeQueries& queries, const RowTerms& terms, const int32_t* dots, size_t at,
                           uint32_t row, size_t count, Exactly& exactly, float* limits, float* thresholds, BestK* best) {
-  const IVec by128 = hn::Set(kI, terms.sums[at] * 128);
+  const IVec added = hn::Set(kI, terms.sums[at] * queries.dots.panelAdded);
   const Vec by = hn::Set(kF, terms.by[at]), around = hn::Set(kF, terms.around[at]);
   const Vec from = hn::Set(kF, terms.from[at]);
   for (size_t lane = 0; lane < count; lane += kLanes) {
-    Vec most = hn::Mul(hn::ConvertTo(kF, hn::Sub(hn::Load(kI, dots + lane), by128)), by);
+    Vec most = hn::Mul(hn::ConvertTo(kF, hn::Sub(hn::Load(kI, dots + lane), added)), by);
     if constexpr (kMetric != kMetricCosine) most = hn::MulAdd(around, hn::Load(kF, queries.shares + lane), most);
     if constexpr (kMetric == kMetricL2) most = hn::MulAdd(from, hn::Load(kF, queries.inverses + lane), most);
     const auto passed = hn::Lt(most, hn::Load(kF, limits + lane));  // of a NaN is not known
@@ -295,7 +295,10 @@ bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
   uint8_t* const bytes = reinterpret_cast<uint8_t*>(memory + kTerms * terms * sizeof(float));
   std::memset(memory, 0, kTerms * terms * sizeof(float));
   const size_t each = fewBytes(to.dots, d);
-  std::memset(bytes, to.dots.areBytes ? 128 : 0, to.lanes ? roundUp(d, 4) * to.lanes : each * count);
+  if (to.lanes)
+    std::memset(bytes, to.dots.panelAdded, roundUp(d, 4) * to.lanes);
+  else
+    std::memset(bytes, to.dots.areBytes ? 128 : 0, each * count);
   const double factor = group.metric == kMetricCosine ? 1 / double{kUnitQuery} : 1;
   for (size_t q = 0; q < count; ++q) {
     const float* const query = group.queries + q * d;
@@ -306,10 +309,10 @@ bool codeQueries(const SearchGroup& group, std::byte* memory, CodeQueries& to) {
     }
     const double length = std::sqrt(squares);
     if (!(group.zero >> q & 1) && !(length >= kLeastLength && length <= kMostLength)) return false;
-    const float scale = static_cast<float>(largest / 127);
+    const float scale = static_cast<float>(largest / (to.lanes ? to.dots.panelLevels : 127));
     if (to.lanes)
       codesOf(query, d, factor, scale, missed, [&](size_t i, int code) {
-        bytes[(i / 4 * to.lanes + q) * 4 + i % 4] = static_cast<uint8_t>(code + 128);
+        bytes[(i / 4 * to.lanes + q) * 4 + i % 4] = static_cast<uint8_t>(code + to.dots.panelAdded);
       });
     else if (to.dots.areBytes)
       codesOf(query, d, factor, scale, missed,

@@ -13,7 +13,11 @@ uint64_t blocksOf(uint64_t contentBytes) { return (contentBytes + kBlockBytes - 
 }  // namespace
 
 DataWriter::DataWriter(Files& files, const std::string& folder, uint64_t id)
-    : path_(folder + "/" + dataName(id)), id_(id), salt_(freshSalt()), file_(files.open(path_, Files::Open::Create)) {
+    : files_(files),
+      path_(folder + "/" + dataName(id)),
+      id_(id),
+      salt_(freshSalt()),
+      file_(files.open(path_, Files::Open::CreateNew)) {
   block_.reserve(kBlockBytes);
 }
 
@@ -49,6 +53,16 @@ void DataWriter::finish() {
   std::memcpy(end.data() + padding + listBytes, &footer, sizeof footer);
   file_->write(content_, end);
   file_->sync();
+  file_ = nullptr;
+}
+
+void DataWriter::abandon() noexcept {
+  file_ = nullptr;
+  try {
+    files_.remove(path_);
+  } catch (const Error&) {
+    // The next opening removes it.
+  }
 }
 
 std::shared_ptr<DataFile> DataFile::open(Files& files, const std::string& folder, uint64_t id) {
@@ -73,13 +87,23 @@ std::shared_ptr<DataFile> DataFile::open(Files& files, const std::string& folder
   return data;
 }
 
+std::shared_ptr<DataFile> DataFile::broken(const std::string& path, uint64_t id, uint64_t bytes, const Error& why) {
+  std::shared_ptr<DataFile> data(new DataFile(nullptr, path));
+  data->footer_.file = id, data->footer_.contentBytes = bytes;
+  data->why_.emplace(why);
+  return data;
+}
+
 bool DataFile::isBlockWhole(uint64_t block) const {
+  // One for each thread: memory that is asked for anew would have to be cleared for each block.
+  static thread_local const auto memory = std::make_unique_for_overwrite<std::byte[]>(kBlockBytes);
   const uint64_t from = block * kBlockBytes;
-  std::vector<std::byte> bytes(std::min(kBlockBytes, footer_.contentBytes - from));
+  const std::span bytes(memory.get(), std::min(kBlockBytes, footer_.contentBytes - from));
   return readAll(*file_, from, bytes) && checksum(bytes, seedAt(footer_.salt, from)) == checks_[block];
 }
 
 void DataFile::check(uint64_t offset, uint64_t bytes) {
+  file();
   if (offset > footer_.contentBytes || bytes > footer_.contentBytes - offset)
     throw Error(Code::InvalidArgument, "bytes " + std::to_string(offset) + " to " + std::to_string(offset + bytes) +
                                            " of a file of " + std::to_string(footer_.contentBytes));
@@ -91,7 +115,16 @@ void DataFile::check(uint64_t offset, uint64_t bytes) {
   }
 }
 
+bool DataFile::isChecked(uint64_t offset, uint64_t bytes) const {
+  if (why_) return false;
+  const uint64_t end = std::min(blocksOf(offset + bytes), uint64_t{checks_.size()});
+  for (uint64_t block = offset / kBlockBytes; block < end; ++block)
+    if (!isChecked_[block]) return false;
+  return true;
+}
+
 void DataFile::verify(std::vector<LogFile::Problem>& problems) const {
+  if (why_) return problems.push_back({path_, 0, why_->what()});
   const auto add = [&](uint64_t offset, const auto& isRight, const char* what) {
     try {
       if (!isRight()) problems.push_back({path_, offset, what});

@@ -39,7 +39,8 @@ class File {
 class Files {
  public:
   virtual ~Files() = default;
-  enum class Open { Read, Write, Create };  // Create: an empty one of this name, in the place of what was there
+  // Create: an empty one of this name, in the place of what was there. CreateNew: there must be none, which is thrown.
+  enum class Open { Read, Write, Create, CreateNew };
   // Null: there is none of this name.
   virtual std::unique_ptr<File> open(const std::string& path, Open how) = 0;
   virtual bool makeFolder(const std::string& path) = 0;  // false: the name is taken

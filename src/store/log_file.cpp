@@ -83,7 +83,7 @@ LogFile::LogFile(std::unique_ptr<File> file, std::string path, uint64_t id, uint
 
 std::shared_ptr<LogFile> LogFile::create(Files& files, const std::string& folder, uint64_t id) {
   const std::string path = folder + "/" + logName(id);
-  auto file = files.open(path, Files::Open::Create);
+  auto file = files.open(path, Files::Open::CreateNew);
   LogHeader header{.file = id, .salt = freshSalt()};
   sealBlock(header, 0);
   file->write(0, asBytes(&header, sizeof header));
@@ -154,17 +154,43 @@ LogIndex LogFile::readIndex() const {
 
 LogIndex LogFile::replay(Tail& tail) const {
   LogIndex index;
-  Reader reader(*file_, file_->size());
   uint64_t at = sizeof(LogHeader), last = 0;
+  const auto read = [&] {
+    Reader reader(*file_, file_->size());
+    RecordHeader header;
+    while (const std::byte* record = wholeRecord(reader, salt_, at, header)) {
+      if (header.sequence <= last) break;  // what a write that failed has left, and later ones did not reach
+      last = header.sequence;
+      index.copies.emplace_back(textAt(record + sizeof header, header.keyBytes));
+      index.entries.push_back(entryOf(header, at, index.copies.back()));
+      at += recordBytes(header.keyBytes, header.valueBytes);
+    }
+    return reader.size();
+  };
+  for (uint64_t size = read();;) {
+    try {
+      refuseDamageAt(at, tail, size);
+      return index;
+    } catch (const Error& failed) {
+      // Beside a writer, what was not there a moment ago may be whole now.
+      const uint64_t before = at;
+      size = read();
+      if (failed.code != Code::Damaged || at == before) throw;
+    }
+  }
+}
+
+LogIndex LogFile::scan(uint64_t records) const {
+  LogIndex index;
+  Reader reader(*file_, file_->size());
   RecordHeader header;
-  while (const std::byte* record = wholeRecord(reader, salt_, at, header)) {
-    if (header.sequence <= last) break;  // what a write that failed has left, and later ones did not reach
-    last = header.sequence;
+  for (uint64_t at = sizeof(LogHeader); index.entries.size() < records;) {
+    const std::byte* const record = wholeRecord(reader, salt_, at, header);
+    if (!record) throw damaged(path_, at, std::string("a record, and so is the index of the file, ") + kNotWritten);
     index.copies.emplace_back(textAt(record + sizeof header, header.keyBytes));
     index.entries.push_back(entryOf(header, at, index.copies.back()));
     at += recordBytes(header.keyBytes, header.valueBytes);
   }
-  refuseDamageAt(at, tail, reader.size());
   return index;
 }
 

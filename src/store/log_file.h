@@ -58,6 +58,8 @@ class LogFile : public std::enable_shared_from_this<LogFile> {
   void readRecord(uint64_t offset, uint64_t sequence, std::span<std::byte> into) const;
   // Of a sealed file. Throws Damaged.
   LogIndex readIndex() const;
+  // The same of its records, of which there are so many: where the index is damaged. Throws Damaged.
+  LogIndex scan(uint64_t records) const;
   // Of one that is not: goes through its records. Throws Damaged where one is not whole though it was on the disk.
   LogIndex replay(Tail& tail) const;
   // Reads everything of a sealed file, or the records of another up to `end`; adds what is wrong.

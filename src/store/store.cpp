@@ -239,10 +239,19 @@ void Store::close() {
   } catch (...) {
     failed.emplace(asError(std::current_exception()));
   }
-  std::lock_guard lock(mutex_);
-  isClosed_ = true;
-  writer_ = nullptr;
-  lock_ = nullptr;
+  // Descriptors, and the room of files that are gone, are let go of whoever still holds this.
+  std::vector<std::shared_ptr<LogFile>> logs;
+  std::map<uint64_t, Collection> collections;
+  ObjectIndex index;
+  {
+    std::lock_guard lock(mutex_);
+    isClosed_ = true;
+    writer_ = nullptr;
+    std::swap(logs, logs_);
+    std::swap(collections, collections_);
+    std::swap(index, index_);
+    lock_ = nullptr;
+  }
   if (failed) throw *failed;
 }
 

@@ -176,14 +176,17 @@ class Store {
   void lock();
   void readFolder();
   void removeStrangers(const Manifest& manifest);
+  LogIndex readIndex(const LogFile& log, const Manifest::Log& entry);
   LogIndex openLog(LogFile& log, const Manifest::Log& entry, bool& isChanged);
   LogIndex recoverLog(LogFile& log, bool& isChanged);
   void fill(std::vector<std::pair<std::shared_ptr<LogFile>, LogIndex>>& found);
   void openCollections(const Manifest& manifest);
+  std::shared_ptr<DataFile> openData(const Manifest::Data& data);
 
   void commit(Writes& writes);
   size_t commitRun(std::span<Write> writes);
   bool refuse(Write& write);
+  bool isNothing(Write& write);
   void rollBack(const LogWriter::Mark& mark);
   void prepareRun(const Write& first);
   void place(Run& run, Write& write, size_t at);
@@ -239,6 +242,8 @@ class Store {
   std::vector<Problem> problems_;
   std::string failure_;
   bool isClosed_ = false;
+
+  bool isLastTry_ = false;  // of a reader that opens
 
   // The working thread's own.
   std::unique_ptr<LogWriter> writer_;

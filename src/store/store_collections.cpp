@@ -125,7 +125,13 @@ std::vector<std::pair<uint64_t, Value>> Store::readRecords(uint64_t id, uint64_t
   std::vector<Part> parts;
   {
     std::lock_guard lock(mutex_);
-    const auto& records = collectionOf(id).records;
+    const Collection& collection = collectionOf(id);
+    if (after < collection.through)
+      throw Error(Code::InvalidArgument, "records after " + std::to_string(after) +
+                                             " are asked for, but a checkpoint " +
+                                             "has taken the place of those up to " +
+                                             std::to_string(collection.through) + ": recover() has what there is");
+    const auto& records = collection.records;
     auto at = std::upper_bound(records.begin(), records.end(), after,
                                [](uint64_t sequence, const RecordPlace& record) { return sequence < record.sequence; });
     for (uint64_t bytes = 0; at != records.end() && bytes < kReadBytes; bytes += at->bytes, ++at)

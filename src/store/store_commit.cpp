@@ -155,6 +155,17 @@ bool Store::makeRoom(const Write& write) {
   return true;
 }
 
+// A delete of a key that the log knows nothing of needs no record, which would take room for nothing.
+bool Store::isNothing(Write& write) {
+  if (write.durable && writer_ && !writer_->isSynced()) return false;  // which makes durable what was before it
+  {
+    std::lock_guard lock(mutex_);
+    if (index_.any(write.key)) return false;
+  }
+  if (write.done) write.done({.sequence = acknowledged_});
+  return true;
+}
+
 // Whether it has been answered: there is nothing to write, or no room.
 bool Store::refuse(Write& write) {
   const uint64_t bytes = valueBytes(write);
@@ -167,7 +178,7 @@ bool Store::refuse(Write& write) {
                                                 std::to_string(kMostKeyBytes))));
     return true;
   }
-  if (write.kind == Kind::Delete) return false;  // that makes room
+  if (write.kind == Kind::Delete) return isNothing(write);  // else that makes room
   const bool hasRoom = makeRoom(write);
   checkMayChange();  // making room may have met a sync that failed
   if (hasRoom) return false;

@@ -35,6 +35,7 @@ std::shared_ptr<Store> Store::open(const std::string& path, Options options) {
   // A writer may be replacing files meanwhile, or appending: what looks damaged then doesn't the next time.
   for (int tries = 1;; ++tries) {
     try {
+      store->isLastTry_ = tries == kTries;
       store->readFolder();
       return store;
     } catch (const Error& failed) {
@@ -119,9 +120,20 @@ void Store::readFolder() {
   removeStrangers(currentManifest());
 }
 
+// Records say themselves what they are, so nothing is lost with the index of them.
+LogIndex Store::readIndex(const LogFile& log, const Manifest::Log& entry) {
+  try {
+    return log.readIndex();
+  } catch (const Error& failed) {
+    LogIndex index = log.scan(entry.records);
+    recovery_.problems.push_back({log.path(), 0, failed.what()});
+    return index;
+  }
+}
+
 LogIndex Store::openLog(LogFile& log, const Manifest::Log& entry, bool& isChanged) {
   if (!entry.isSealed) return recoverLog(log, isChanged);
-  LogIndex index = log.readIndex();
+  LogIndex index = readIndex(log, entry);
   if (log.bytes != entry.bytes || index.entries.size() != entry.records)
     throw damaged(log.path(), 0, "it has not the size that the manifest says");
   log.isSealed = true;
@@ -189,12 +201,25 @@ void Store::openCollections(const Manifest& manifest) {
     collection.through = entry.through;
     collection.state = entry.state;
     for (const Manifest::Data& data : entry.files) {
-      auto opened = DataFile::open(files_, path_, data.file);
-      if (!opened) throw damaged(path_ + "/" + dataName(data.file), 0, "the manifest names it, but it is not there");
-      if (opened->bytes() != data.bytes) throw damaged(opened->path(), 0, "it has not the size that the manifest says");
-      collection.files[data.name] = std::move(opened);
+      try {
+        collection.files[data.name] = openData(data);
+      } catch (const Error& failed) {
+        // Whoever asks for it hears of it, and everybody else goes on. A reader looks again first: a writer may have
+        // replaced it.
+        if (options_.readOnly && !isLastTry_) throw;
+        const std::string path = path_ + "/" + dataName(data.file);
+        collection.files[data.name] = DataFile::broken(path, data.file, data.bytes, failed);
+        recovery_.problems.push_back({path, 0, failed.what()});
+      }
     }
   }
+}
+
+std::shared_ptr<DataFile> Store::openData(const Manifest::Data& data) {
+  auto opened = DataFile::open(files_, path_, data.file);
+  if (!opened) throw damaged(path_ + "/" + dataName(data.file), 0, "the manifest names it, but it is not there");
+  if (opened->bytes() != data.bytes) throw damaged(opened->path(), 0, "it has not the size that the manifest says");
+  return opened;
 }
 
 }  // namespace switchyard::store

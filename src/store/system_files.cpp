@@ -117,6 +117,7 @@ int flagsOf(Files::Open how) {
   switch (how) {
     case Files::Open::Read: return O_RDONLY;
     case Files::Open::Write: return O_RDWR;
+    case Files::Open::CreateNew: return O_RDWR | O_CREAT | O_EXCL;
     default: return O_RDWR | O_CREAT | O_TRUNC;
   }
 }
@@ -128,7 +129,7 @@ class SystemFiles final : public Files {
     const int file = ::open(path.c_str(), flagsOf(how) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
     if (file < 0) {
       if (errno == ENOENT || errno == ENOTDIR) {
-        if (how != Open::Create) return nullptr;
+        if (how == Open::Read || how == Open::Write) return nullptr;
       }
       fail("can't be opened", path, errno);
     }

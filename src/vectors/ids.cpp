@@ -22,9 +22,22 @@ uint64_t seed() {
 
 }  // namespace
 
-Id Id::of(int64_t number) { return {true, number, {}, XXH3_64bits_withSeed(&number, sizeof number, seed() + 1)}; }
+uint64_t hashOf(const Id& id, uint64_t seed) {
+  if (id.isNumber) return XXH3_64bits_withSeed(&id.number, sizeof id.number, seed + 1);
+  return XXH3_64bits_withSeed(id.text.data(), id.text.size(), seed);
+}
 
-Id Id::of(std::string_view text) { return {false, 0, text, XXH3_64bits_withSeed(text.data(), text.size(), seed())}; }
+Id Id::of(int64_t number) {
+  Id id{true, number, {}, 0};
+  id.hash = hashOf(id, seed());
+  return id;
+}
+
+Id Id::of(std::string_view text) {
+  Id id{false, 0, text, 0};
+  id.hash = hashOf(id, seed());
+  return id;
+}
 
 std::string shown(const Id& id) { return id.isNumber ? std::to_string(id.number) : "'" + std::string(id.text) + "'"; }
 
@@ -34,13 +47,8 @@ KeptId keepId(Arena& arena, const Id& id) {
 }
 
 Id idOf(KeptId kept) {
-  if (!(kept & kNumberBit)) return {false, 0, textAt(reinterpret_cast<const char*>(kept)), 0};
+  if (!isNumber(kept)) return {false, 0, textAt(reinterpret_cast<const char*>(kept)), 0};
   return {true, static_cast<int64_t>(kept << 1) >> 1, {}, 0};
-}
-
-bool isSame(KeptId kept, const Id& id) {
-  const Id found = idOf(kept);
-  return found.isNumber == id.isNumber && found.number == id.number && found.text == id.text;
 }
 
 void IdMap::reserve(size_t ids) {
@@ -72,15 +80,23 @@ void IdMap::put(uint64_t hash, uint64_t number) {
 
 size_t IdMap::placeOf(uint64_t hash, uint64_t number) const {
   size_t at = hash & mask();
-  while (entries_[at].number != number) at = (at + 1) & mask();
+  while (entries_[at].number != number && entries_[at].number != kNone) at = (at + 1) & mask();
   return at;
 }
 
-void IdMap::replace(uint64_t hash, uint64_t number, uint64_t by) { entries_[placeOf(hash, number)].number = by; }
+bool IdMap::replace(uint64_t hash, uint64_t number, uint64_t by) {
+  if (entries_.empty()) return false;
+  Entry& entry = entries_[placeOf(hash, number)];
+  if (entry.number == kNone) return false;
+  entry.number = by;
+  return true;
+}
 
 // What comes behind moves up where its own place allows it, so that no search ends at the hole.
-void IdMap::erase(uint64_t hash, uint64_t number) {
+bool IdMap::erase(uint64_t hash, uint64_t number) {
+  if (entries_.empty()) return false;
   size_t hole = placeOf(hash, number);
+  if (entries_[hole].number == kNone) return false;
   for (size_t at = (hole + 1) & mask(); entries_[at].number != kNone; at = (at + 1) & mask()) {
     const size_t home = entries_[at].hash & mask();
     if (((at - home) & mask()) < ((at - hole) & mask())) continue;
@@ -89,6 +105,7 @@ void IdMap::erase(uint64_t hash, uint64_t number) {
   }
   entries_[hole].number = kNone;
   --size_;
+  return true;
 }
 
 }  // namespace switchyard::vectors

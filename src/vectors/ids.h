@@ -21,18 +21,21 @@ struct Id {
 
   static Id of(int64_t number);
   static Id of(std::string_view text);
-  bool operator==(const Id& other) const {
-    return hash == other.hash && isNumber == other.isNumber && number == other.number && text == other.text;
+  bool operator==(const Id& other) const { return hash == other.hash && isSame(other); }
+  bool isSame(const Id& other) const {  // without a look at the hashes
+    return isNumber == other.isNumber && number == other.number && text == other.text;
   }
 };
+// With another seed than that of this process.
+uint64_t hashOf(const Id& id, uint64_t seed);
 // As messages show it: 7 or 'seven'.
 std::string shown(const Id& id);
 
 // An id in eight bytes: a number in itself, a text by its place in an arena.
 using KeptId = uint64_t;
 KeptId keepId(Arena& arena, const Id& id);
+constexpr bool isNumber(KeptId kept) { return kept >> 63; }
 Id idOf(KeptId kept);  // without its hash
-bool isSame(KeptId kept, const Id& id);
 
 // From ids to the numbers of their insertions, with open addressing: 16 bytes an entry at most two thirds full. Ids
 // themselves lie with their rows: whoever asks says whether an entry's number is that of the id.
@@ -54,16 +57,16 @@ class IdMap {
       if (entries_[at].hash == hash && is(entries_[at].number)) return entries_[at].number;
     return kNone;
   }
-  // An entry that is there gets another number.
-  void replace(uint64_t hash, uint64_t number, uint64_t by);
-  void erase(uint64_t hash, uint64_t number);
+  // An entry gets another number; false: it is not there.
+  bool replace(uint64_t hash, uint64_t number, uint64_t by);
+  bool erase(uint64_t hash, uint64_t number);  // false: it is not there
 
  private:
   struct Entry {
     uint64_t hash = 0, number = kNone;
   };
   size_t mask() const { return entries_.size() - 1; }
-  size_t placeOf(uint64_t hash, uint64_t number) const;
+  size_t placeOf(uint64_t hash, uint64_t number) const;  // of what is there, or of nothing
   void put(uint64_t hash, uint64_t number);
 
   std::vector<Entry> entries_;

@@ -24,30 +24,32 @@ void Table::seal() {
   if (!slots_.empty()) seal(slots_.back());
 }
 
-bool Table::mayMerge(size_t first, size_t count, bool all, uint64_t newest) const {
-  size_t sum = 0, largest = 0, dead = 0;
-  for (size_t i = first; i < first + count; ++i) {
-    if (!slots_[i].isSealed || slots_[i].segment->name > newest) return false;
-    sum += slots_[i].live;
-    largest = std::max(largest, slots_[i].live);
-    dead += slots_[i].rows - slots_[i].live;
+// How many segments from `first` on are to be one, the most that may; 0: none.
+size_t Table::worthMerging(size_t first, bool all, uint64_t newest) const {
+  size_t sum = 0, largest = 0, worth = 0;
+  for (size_t i = first; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (!slot.isSealed || slot.segment->name > newest || slot.segment->isDamaged()) break;
+    const size_t count = i - first + 1, dead = slot.rows - slot.live;
+    sum += slot.live;
+    largest = std::max(largest, slot.live);
+    if (count > 1 && sum * dimensions > kMergedElements) break;
+    if (all ? count > 1 || dead > 0 : count == 1 ? dead * 3 > slot.rows : count >= kLeast && largest * 3 <= sum)
+      worth = count;
   }
-  if (count > 1 && sum * dimensions > kMergedElements) return false;
-  if (all) return count > 1 || dead > 0;
-  return count == 1 ? dead * 3 > slots_[first].rows : count >= kLeast && largest * 3 <= sum;
+  return worth;
 }
 
 std::shared_ptr<Merge> Table::beginMerge(bool all, uint64_t newest) {
   std::lock_guard lock(mutex_);
   if (merging_) return nullptr;
   for (size_t first = 0; first < slots_.size(); ++first) {
-    for (size_t count = slots_.size() - first; count > 0; --count) {
-      if (!mayMerge(first, count, all, newest)) continue;
-      auto merge = std::make_shared<Merge>();
-      for (size_t i = first; i < first + count; ++i) merge->from.push_back(slots_[i].view());
-      merging_ = true;
-      return merge;
-    }
+    const size_t count = worthMerging(first, all, newest);
+    if (count == 0) continue;
+    auto merge = std::make_shared<Merge>();
+    for (size_t i = first; i < first + count; ++i) merge->from.push_back(slots_[i].view());
+    merging_ = true;
+    return merge;
   }
   return nullptr;
 }
@@ -58,10 +60,13 @@ void Table::fill(Merge& merge) const {
 }
 
 std::shared_ptr<Segment> Table::merged(Merge& merge) const {
-  size_t rows = 0;
+  size_t rows = 0, found = 0;
   std::set<std::string> fields;
   for (const View& view : merge.from) {
+    view.segment->checkRows(0, view.rows);
+    view.segment->checkMetadata(0, view.rows);
     rows += view.live;
+    if (view.segment->hasTable()) found += view.live;
     fields.merge(view.segment->columnFields());
   }
   if (rows == 0) return nullptr;
@@ -76,14 +81,19 @@ std::shared_ptr<Segment> Table::merged(Merge& merge) const {
     name = nextName_++;
   }
   auto into = std::make_shared<Segment>(name, dimensions, rows, numbers.front(), std::move(memory));
+  // The map of all ids does not have those that are found by tables.
+  IdTable table = found ? IdTable(found) : IdTable();
   size_t to = 0;
   for (const View& view : merge.from) {
     view.alive->forEach([&](size_t row) {
       const Segment& from = *view.segment;
-      into->put(to++, from.row(row), from.squares(row), from.id(row), from.metadata(row));
+      const Id id = from.id(row);
+      if (from.hasTable() && from.rowOf(id) == row) table.add(id, to);
+      into->put(to++, from.row(row), from.squares(row), id, from.metadata(row));
       merge.squares.add(from.squares(row));
     });
   }
+  into->setTable(std::move(table));
   if (numbers.back() - numbers.front() + 1 != rows) into->setNumbers(std::move(numbers));
   try {
     into->columns(fields, rows);

@@ -60,9 +60,7 @@ class Reader {
   void align() { next((kAlignment - at_ % kAlignment) % kAlignment); }
   std::string_view rest() { return bytes_.substr(at_); }
   size_t left() const { return bytes_.size() - at_; }
-  [[noreturn]] static void refuse(const char* why) {
-    throw Error(Code::InvalidArgument, std::string("what was stored of an index can't be read: ") + why);
-  }
+  [[noreturn]] static void refuse(const char* why) { refuseStored(why); }
 
  private:
   std::string_view text(size_t length, size_t most) {
@@ -101,6 +99,10 @@ std::vector<double> squaresOfRows(Reader& reader, const float* rows, size_t coun
 }
 
 }  // namespace
+
+void refuseStored(const char* why) {
+  throw Error(Code::InvalidArgument, std::string("what was stored of an index can't be read: ") + why);
+}
 
 uint64_t checksumOf(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 

@@ -3,6 +3,7 @@
 //
 //   segment  u32 1; u32 dimensions; u64 rows; u64 number of the first row; u8 whether numbers follow each other; if
 //            not, u64 each; u64 words of the rows that are alive; f64 squares of each row; each id; each metadata
+//   mapped   u32 16: a segment that is used where it lies, as mapped.cpp says
 //   write    u32 2; u32 dimensions; u32 count; u8 whether there is metadata; each id; each metadata; zeros up to a
 //            multiple of 8; float32 rows
 //   removal  u32 3; u32 count; each id
@@ -18,6 +19,9 @@
 
 namespace switchyard::vectors {
 
+constexpr uint32_t kMappedKind = 16;
+
+[[noreturn]] void refuseStored(const char* why);
 uint64_t checksumOf(std::string_view bytes);  // XXH3, 64 bits
 // A set of `rows` rows, a bit each. Throws InvalidArgument where that is another number of bytes.
 Bits bitsOf(std::string_view bytes, size_t rows);
@@ -31,6 +35,18 @@ struct Unpacked {
 };
 // Whether metadata is JSON is seen when it is read: to read all of it would take longer than all else.
 Unpacked unpackSegment(Table& table, std::string_view bytes, RowMemory memory, size_t memoryBytes);
+
+// A segment to be used where it lies, behind its rows at a multiple of 8.
+std::string packMapped(const View& view);
+// A file with such a segment.
+struct MappedFile {
+  std::string_view bytes;            // of all of it, at a multiple of 8
+  std::shared_ptr<const void> hold;  // of those
+  std::shared_ptr<Source> source;    // null: all of it was checked
+};
+// Its segment, of `rows` rows from the front, and `at` and on what packMapped() gave. Rows and metadata are read when
+// they are asked for, if the file is not small. Throws InvalidArgument for what is none, Damaged.
+Unpacked openMapped(Table& table, const MappedFile& file, size_t rows, size_t at);
 
 // A write without its rows, which are to follow; a removal is whole.
 std::string packWrite(const Batch& batch, uint32_t dimensions);

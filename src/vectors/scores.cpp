@@ -1,14 +1,14 @@
 // Sums of float32 in double, with a few chains so that no addition waits for the one before.
 #include "vectors/scores.h"
 
+#include "cpu/simd.h"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "error.h"
 
-// AVX-512 and AVX2, and what every x86-64 has, as in src/cpu/simd.h.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "vectors/scores.cpp"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -58,6 +58,8 @@ double distances(const float* a, const float* b, size_t d) {
       [](double x, double y) { return (x - y) * (x - y); });
 }
 
+uint64_t mark() { return static_cast<uint64_t>(HWY_TARGET); }
+
 }  // namespace
 }  // namespace switchyard::vectors::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -68,10 +70,13 @@ namespace {
 
 HWY_EXPORT(products);
 HWY_EXPORT(distances);
+HWY_EXPORT(mark);
 
 }  // namespace
 
 double squaresOf(const float* row, size_t d) { return HWY_DYNAMIC_DISPATCH(products)(row, row, d); }
+
+uint64_t sumsMark() { return HWY_DYNAMIC_DISPATCH(mark)(); }
 
 double finiteSquaresOf(const float* row, size_t d, size_t i, const char* argument) {
   const double squares = squaresOf(row, d);

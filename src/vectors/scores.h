@@ -11,6 +11,9 @@ enum class Metric : uint32_t { Cosine, Dot, L2 };  // as the parameter `metric` 
 // Finite exactly where all elements are: squares of float32 don't overflow a double.
 double squaresOf(const float* row, size_t d);
 
+// In which order squaresOf() sums on this machine: equal marks, equal sums.
+uint64_t sumsMark();
+
 // The same of row `i` of an argument; throws InvalidArgument, with where that is, for what is not finite.
 double finiteSquaresOf(const float* row, size_t d, size_t i, const char* argument);
 

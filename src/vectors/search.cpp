@@ -50,6 +50,7 @@ uint32_t Search::firstK(const Part& part, bool byCodes) const {
 }
 
 Columns& Search::columnsOf(const View& view) const {
+  view.segment->checkMetadata(0, view.rows);
   return view.segment->columns(question_.filter->fields(), view.rows);
 }
 
@@ -104,6 +105,11 @@ bool Search::isKnown(const View& view, size_t q) const {
 
 double Search::work() const {
   double rows = 0;
+  for (const Part& part : parts_) {
+    const Segment& segment = *part.view.segment;
+    if (part.allowed && (!segment.areRowsChecked() || (question_.withMetadata && !segment.isMetadataChecked())))
+      return std::numeric_limits<double>::infinity();
+  }
   for (const auto& [part, queries] : scans_)
     rows += static_cast<double>(parts_[part].allowed) * static_cast<double>(queries.size());
   for (const Need& need : needs_) rows += static_cast<double>(need.k) * static_cast<double>(need.queries.size());
@@ -136,6 +142,13 @@ void Search::advance(const std::vector<Answer>& answers) {
       needs_.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), std::move(queries)});
     for (auto& [part, queries] : scanned) scans_.emplace_back(part, std::move(queries));
   } while (!scans_.empty() && needs_.empty());
+  if (needs_.empty()) checkHits();
+}
+
+void Search::checkHits() const {
+  if (!question_.withMetadata) return;
+  for (const auto& hits : hits_)
+    for (const Hit& hit : hits) parts_[hit.part].view.segment->checkMetadata(hit.row, hit.row + size_t{1});
 }
 
 // More candidates, or those by the rows themselves; false: it is to be scanned.
@@ -157,6 +170,7 @@ void Search::scan(size_t p, const std::vector<uint32_t>& queries) {
   ++part.rounds;
   part.candidates += part.allowed * queries.size();
   const Segment& segment = *part.view.segment;
+  segment.checkRows(0, part.view.rows);
   std::vector<BestHits> best(queries.size(), {table_->metric, question_.k, question_.threshold});
   const auto compare = [&](size_t row) {
     for (size_t i = 0; i < queries.size(); ++i) {
@@ -180,6 +194,7 @@ void Search::take(const Need& need, const Answer& answer) {
   Part& part = parts_[need.part];
   ++part.rounds;
   const Segment& segment = *part.view.segment;
+  segment.checkRows(0, part.view.rows);
   for (size_t i = 0; i < need.queries.size(); ++i) {
     const uint32_t q = need.queries[i];
     State& each = state(need.part, q);

@@ -25,6 +25,7 @@ struct Question {
   std::optional<double> threshold;  // rows with a worse score are none
   bool isApproximate = false;       // candidates by codes are not doubted
   bool isCoded = false;             // segments may have codes
+  bool withMetadata = false;        // of the hits
   std::optional<Filter> filter;
   std::optional<std::vector<Id>> ids;  // these alone
 };
@@ -62,7 +63,7 @@ class Search {
 
   // Evaluates filters, and decides what to ask. Throws InvalidArgument for a filter that can't be.
   void plan();
-  // How much arithmetic the next advance() takes at least: multiplications.
+  // How much arithmetic the next advance() takes at least: multiplications; no end of it where a disk is to be read.
   double work() const;
   const std::vector<Need>& needs() const { return needs_; }
   // With an answer for each need. After it there may be more needs; none: it is done.
@@ -89,6 +90,7 @@ class Search {
   void decide(size_t part);
   void scan(size_t part, const std::vector<uint32_t>& queries);
   void take(const Need& need, const Answer& answer);
+  void checkHits() const;  // before they are shown
   float beyond(const View& view, size_t query, float last, const float* bound) const;
   void merge();
   void learn();

@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMostGrowingRows = 65536;
 constexpr size_t kMostElements = size_t{1} << 31;  // of a segment
+constexpr size_t kRemovedAtOnce = 1024;
 constexpr const char* kIdsArgument = "ids";
 
 [[noreturn]] void refuse(const std::string& what, const char* argument) {
@@ -85,10 +86,17 @@ size_t Table::slotOf(uint64_t number) const {
 }
 
 uint64_t Table::numberOf(const Id& id) const {
-  return ids_.find(id.hash, [&](uint64_t number) {
+  const uint64_t number = ids_.find(id.hash, [&](uint64_t number) {
     const Slot& slot = slots_[slotOf(number)];
-    return isSame(slot.segment->keptId(slot.segment->find(number, slot.rows)), id);
+    return slot.segment->id(slot.segment->find(number, slot.rows)).isSame(id);
   });
+  if (number != IdMap::kNone) return number;
+  for (const Slot& slot : slots_) {
+    if (!slot.segment->hasTable()) continue;
+    const size_t row = slot.segment->rowOf(id);
+    if (row < slot.rows && slot.alive->has(row)) return slot.segment->number(row);
+  }
+  return IdMap::kNone;
 }
 
 std::vector<Place> Table::find(std::span<const Id> ids) const {
@@ -121,10 +129,12 @@ std::vector<View> Table::snapshot(const std::vector<Id>* ids, std::vector<Bits>*
 
 // ---- writes
 
-std::shared_ptr<Segment> Table::makeSegment(size_t capacity, uint64_t firstNumber, RowMemory memory) {
+std::shared_ptr<Segment> Table::makeSegment(size_t capacity, uint64_t firstNumber, RowMemory memory,
+                                            std::optional<Mapped> mapped) {
   if (!memory.data) memory = allocateRows(capacity, dimensions);
   std::lock_guard lock(mutex_);
-  return std::make_shared<Segment>(nextName_++, dimensions, capacity, firstNumber, std::move(memory));
+  return std::make_shared<Segment>(nextName_++, dimensions, capacity, firstNumber, std::move(memory),
+                                   std::move(mapped));
 }
 
 // Where `rows` more go: behind those of the last segment if they fit, else into new ones.
@@ -190,13 +200,12 @@ uint64_t Table::append(const Batch& batch, const std::vector<double>& squares) {
     Slot& slot = slots_[slots_.size() - parts.size() + p];
     for (size_t i = 0; i < parts[p].rows; ++i, ++from, ++next_) {
       slot.squares.add(squares[from]);
-      if (replaced[from] == IdMap::kNone) {
-        ids_.insert(batch.ids[from].hash, next_);
+      const uint64_t hash = batch.ids[from].hash, before = replaced[from];
+      if (before == IdMap::kNone || !ids_.replace(hash, before, next_)) ids_.insert(hash, next_);
+      if (before == IdMap::kNone)
         ++size_;
-      } else {
-        ids_.replace(batch.ids[from].hash, replaced[from], next_);
-        kill(replaced[from]);
-      }
+      else
+        kill(before);
     }
     slot.own().addRange(slot.rows, slot.rows + parts[p].rows);
     slot.rows += parts[p].rows;
@@ -216,8 +225,19 @@ void Table::kill(uint64_t number) {
   --slot.live;
 }
 
+// Some at a time, so that nobody waits for all of them.
 size_t Table::remove(std::span<const Id> ids) {
   std::lock_guard writing(writing_);
+  size_t removed = 0;
+  while (!ids.empty()) {
+    const auto some = ids.first(std::min(ids.size(), kRemovedAtOnce));
+    removed += removeSome(some);
+    ids = ids.subspan(some.size());
+  }
+  return removed;
+}
+
+size_t Table::removeSome(std::span<const Id> ids) {
   std::lock_guard lock(mutex_);
   size_t removed = 0;
   for (const Id& id : ids)  // what may fail, first
@@ -241,14 +261,13 @@ void Table::adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive) {
   Slot slot{.segment = std::move(segment), .rows = rows, .alive = std::make_shared<Bits>(std::move(alive))};
   slot.isSealed = true;
   slot.live = slot.alive->count();
-  ids_.reserve(slot.live);
   for (size_t i = 0; i < rows; ++i) slot.squares.add(slot.segment->squares(i));
+  if (!slot.segment->hasTable()) ids_.reserve(slot.live);
   slots_.push_back(slot);
   std::vector<std::pair<uint64_t, uint64_t>> added;
-  added.reserve(slot.live);
   std::string twice;
   slot.alive->forEach([&](size_t row) {
-    if (!twice.empty()) return;
+    if (!twice.empty() || slot.segment->hasTable()) return;
     const Id bare = slot.segment->id(row);
     const Id id = bare.isNumber ? Id::of(bare.number) : Id::of(bare.text);
     if (numberOf(id) != IdMap::kNone) return void(twice = shown(id));

@@ -79,14 +79,16 @@ class Table {
   void commit(const Merge& merge);  // it takes the place of those that it was made of
   void abandon();
   // Adds a whole segment behind all others, as the next numbers: what was stored. Rows beside `alive` are not there.
-  // Throws InvalidArgument where its numbers do not follow, or an id is there already; then nothing was added.
+  // Throws InvalidArgument where its numbers do not follow, or an id is there already; then nothing was added. The ids
+  // of one that has a table are not looked at.
   void adopt(std::shared_ptr<Segment> segment, size_t rows, Bits alive);
 
   // How many times as many candidates codes are asked for as rows are, so that most answers are proven at once: what
   // searches have learned from the rows that there are.
   mutable std::atomic<uint32_t> widening{2};
 
-  std::shared_ptr<Segment> makeSegment(size_t capacity, uint64_t firstNumber, RowMemory memory = {});
+  std::shared_ptr<Segment> makeSegment(size_t capacity, uint64_t firstNumber, RowMemory memory = {},
+                                       std::optional<Mapped> mapped = std::nullopt);
   uint64_t seals() const;  // how many segments were sealed so far
   size_t mapBytes() const;
 
@@ -112,8 +114,9 @@ class Table {
   uint64_t numberOf(const Id& id) const;
   size_t slotOf(uint64_t number) const;
   void seal(Slot& slot);
+  size_t removeSome(std::span<const Id> ids);
   void kill(uint64_t number);
-  bool mayMerge(size_t first, size_t count, bool all, uint64_t newest) const;
+  size_t worthMerging(size_t first, bool all, uint64_t newest) const;
   size_t mostRows() const;
 
   const size_t growingRows_;

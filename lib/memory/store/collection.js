@@ -2,29 +2,37 @@
 // what is built on a store, a vector index for example; nobody else's business.
 'use strict';
 const { native } = require('../../addon');
-const { ended } = require('./calls');
 
 /** @typedef {import('../../addon/store-calls').StoreHandle} StoreHandle */
+/**
+ * A call of the store's addon, which the store's close waits for.
+ * @typedef {<Result>(begin: (id: number, handle: StoreHandle) => void, kept: unknown) => Promise<Result>} Call
+ */
 /** @typedef {{ sequence: number, bytes: Uint8Array }} Recorded */
 /** @typedef {{ name: string, path: string, bytes: number }} DataFile */
+/**
+ * @typedef {{ buffer: ArrayBuffer, source: import('../../addon/vector-calls').FileSource, close: () => void }} Mapped
+ */
 /** @typedef {{ sequence: number, buffer: ArrayBuffer, offset: number, bytes: number }} Read */
 
 class Collection {
-  #handle;
+  #run;
   #number;
   #durable;
 
   /**
-   * @param {StoreHandle} handle
+   * @param {Call} run
    * @param {number} number
    * @param {string} name
    * @param {boolean} durable the store's own
+   * @param {boolean} readOnly
    */
-  constructor(handle, number, name, durable) {
-    this.#handle = handle;
+  constructor(run, number, name, durable, readOnly) {
+    this.#run = run;
     this.#number = number;
     this.name = name;
     this.#durable = durable;
+    this.readOnly = readOnly;
   }
 
   /**
@@ -34,8 +42,7 @@ class Collection {
    * @returns {Promise<Result>}
    */
   #call(begin, kept) {
-    const handle = this.#handle;
-    return ended((id) => begin(id, handle, this.#number), [handle, kept]);
+    return this.#run((id, handle) => begin(id, handle, this.#number), kept);
   }
 
   /**
@@ -83,9 +90,15 @@ class Collection {
   async writeFile(name, pieces) {
     /** @type {import('../../addon/store-calls').FileWriterHandle} */
     const writer = await this.#call((id, handle, number) => native.beginFile(id, handle, number, name));
-    for await (const piece of pieces)
-      await this.#call((id, handle) => native.writeToFile(id, handle, writer, piece), piece);
-    return this.#call((id, handle, number) => native.endFile(id, handle, number, name, writer));
+    try {
+      for await (const piece of pieces)
+        await this.#call((id, handle) => native.writeToFile(id, handle, writer, piece), piece);
+      return await this.#call((id, handle, number) => native.endFile(id, handle, number, name, writer));
+    } catch (error) {
+      // What is there of it takes room. Of a store that is closed the next opening removes it.
+      await this.#call((id, handle) => native.abandonFile(id, handle, writer)).catch(() => {});
+      throw error;
+    }
   }
 
   /**
@@ -101,14 +114,17 @@ class Collection {
   /**
    * A file as memory, which nobody may write to: a write ends the process. It is there until the buffer is collected,
    * so closing is letting go of it; a checkpoint that does not name the file any more takes nothing away. Its content
-   * is not checked: check() does that.
+   * is not checked: check() does that, or whoever of the addon gets `source`, as it reads.
    * @param {string} name
-   * @returns {Promise<{ buffer: ArrayBuffer, close: () => void }>}
+   * @returns {Promise<Mapped>}
    */
   async mapFile(name) {
-    /** @type {{ buffer: ArrayBuffer, close: () => void }} */
+    /** @type {Omit<Mapped, 'close'>} */
+    const { buffer, source } = await this.#call((id, handle, number) => native.mapFile(id, handle, number, name));
+    /** @type {Mapped} */
     const mapped = {
-      buffer: await this.#call((id, handle, number) => native.mapFile(id, handle, number, name)),
+      buffer,
+      source,
       close: () => {
         mapped.buffer = new ArrayBuffer(0);
       },

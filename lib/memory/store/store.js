@@ -3,7 +3,7 @@
 'use strict';
 const { setInterval, clearInterval } = require('node:timers');
 const { native } = require('../../addon');
-const { GPUError, epochMs } = require('../../core');
+const { GPUError, epochMs, makeOn } = require('../../core');
 const { ended } = require('./calls');
 const { Collection } = require('./collection');
 const { checkKey, checkValue, checkPath, checkPut, checkDelete, checkList } = require('./check');
@@ -16,13 +16,28 @@ const kTendMs = 60_000; // between two looks for objects whose time is over
 /** @type {(store: Store, name: string) => Promise<Collection>} */
 let openCollection;
 
+/**
+ * A store that nobody holds any more is let go of, closed or not: its lock too.
+ * @param {WeakRef<StoreHandle>} held
+ */
+function tend(held) {
+  const timer = setInterval(() => {
+    const handle = held.deref();
+    if (handle) native.tendStore(handle);
+    else clearInterval(timer);
+  }, kTendMs);
+  return timer.unref();
+}
+
 class Store {
   static {
     openCollection = async (store, name) => {
       store.#checkOpen();
       const handle = store.#handle;
       const number = await ended((id) => native.openCollection(id, handle, name), handle);
-      return new Collection(handle, /** @type {number} */ (number), name, store.#durable);
+      /** @type {import('./collection').Call} */
+      const call = (begin, kept) => store.#tracked(begin, kept);
+      return new Collection(call, /** @type {number} */ (number), name, store.#durable, store.#readOnly);
     };
   }
 
@@ -47,7 +62,7 @@ class Store {
     this.path = path;
     this.#durable = durable;
     this.#readOnly = readOnly;
-    this.#timer = readOnly ? undefined : setInterval(() => native.tendStore(handle), kTendMs).unref();
+    this.#timer = readOnly ? undefined : tend(new WeakRef(handle));
   }
 
   /** close() was called. */
@@ -60,15 +75,16 @@ class Store {
   }
 
   /**
-   * What reads, and close() waits for.
+   * What close() waits for.
    * @template Result
    * @param {(id: number, handle: StoreHandle) => void} begin
+   * @param {unknown} [kept] what must not be collected until it has ended
    * @returns {Promise<Result>}
    */
-  async #read(begin) {
+  async #tracked(begin, kept) {
     this.#checkOpen();
     const handle = this.#handle;
-    const end = /** @type {Promise<Result>} */ (ended((id) => begin(id, handle), handle));
+    const end = /** @type {Promise<Result>} */ (ended((id) => begin(id, handle), [handle, kept]));
     this.#underWay.add(end);
     try {
       return await end;
@@ -110,7 +126,7 @@ class Store {
   async get(key) {
     const name = checkKey(key);
     /** @type {Value|undefined} */
-    const value = await this.#read((id, handle) => native.getObject(id, handle, name));
+    const value = await this.#tracked((id, handle) => native.getObject(id, handle, name));
     return value && Buffer.from(value.buffer, value.offset, value.bytes);
   }
 
@@ -141,7 +157,7 @@ class Store {
    */
   async list(options) {
     const { prefix, after, limit } = checkList(options);
-    return this.#read((id, handle) => native.listObjects(id, handle, prefix, after, limit));
+    return this.#tracked((id, handle) => native.listObjects(id, handle, prefix, after, limit));
   }
 
   /**
@@ -156,8 +172,23 @@ class Store {
   async snapshot(path) {
     const target = checkPath(path, 'path');
     /** @type {import('../../addon/store-calls').SnapshotHandle} */
-    const taken = await this.#read((id, handle) => native.takeSnapshot(id, handle));
-    await this.#read((id, handle) => native.writeSnapshot(id, handle, taken, target));
+    const taken = await this.#tracked((id, handle) => native.takeSnapshot(id, handle));
+    await this.#tracked((id, handle) => native.writeSnapshot(id, handle, taken, target));
+  }
+
+  /**
+   * The index of that name; a new one where there is none. Close it before the store.
+   * @param {string} name 1 to 200 bytes
+   * @param {import('../../index').StoreIndexOptions} options dimensions, metric, dtype; on
+   * @returns {Promise<import('../../index').VectorIndex>}
+   * @throws {GPUError} (rejects with) ERR_INVALID_ARGUMENT: also where it is open already, or of another kind;
+   *   ERR_DAMAGED; ERR_UNSUPPORTED; ERR_OUT_OF_MEMORY; ERR_CLOSED
+   * @example
+   * const index = await store.index('words', { dimensions: 384 });
+   */
+  async index(name, options) {
+    this.#checkOpen();
+    return /** @type {Promise<import('../../index').VectorIndex>} */ (makeOn('index', this, name, options));
   }
 
   /**
@@ -169,7 +200,7 @@ class Store {
    */
   async verify() {
     /** @type {Omit<import('../../index').StoreVerification, 'ok'>} */
-    const { files, records, problems } = await this.#read((id, handle) => native.verifyStore(id, handle));
+    const { files, records, problems } = await this.#tracked((id, handle) => native.verifyStore(id, handle));
     return { ok: problems.length === 0, files, records, problems };
   }
 

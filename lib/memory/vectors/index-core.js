@@ -6,9 +6,10 @@ const { GPUError, show } = require('../../core');
 const { compileFilter } = require('./filter');
 const { checkIds, checkVectors, ownData } = require('./ids');
 const { Journal } = require('./journal');
-const { LedSearch, offLoop } = require('./lead-search');
+const { LedSearch } = require('./lead-search');
 const { Maintenance } = require('./maintenance');
 const { readMetadata } = require('./metadata');
+const { offLoop } = require('./off-loop');
 const { kMetrics } = require('./options');
 const { saveIndex } = require('./saved');
 const { Searches } = require('./searches');
@@ -27,6 +28,7 @@ const { Writes } = require('./writes');
 
 const kSegmentBytes = 16 << 20; // of the segment that takes writes
 const kScanned = 2 << 20; // multiplications that a search does itself, sooner than by a job
+const kGot = 2 ** 17; // numbers: that many are copied before another thread would be awake
 const kPlannedRows = 4096; // a filter over so many is done before another thread would have it
 
 class IndexCore {
@@ -80,7 +82,7 @@ class IndexCore {
    */
   async adopt(rows, rest) {
     const name = /** @type {number} */ (await offLoop((id) => this.#table.adopt(id, rows, rest)));
-    this.#segments.adopt(name, rows);
+    this.#segments.adopt(name, rows, true);
   }
 
   /**
@@ -109,18 +111,22 @@ class IndexCore {
 
   /** @param {unknown} id */
   has(id) {
-    return this.#table.get(checkIds([id], 'id'), false, false).found[0] === 1;
+    return this.#table.get(0, checkIds([id], 'id'), false, false).found[0] === 1;
   }
 
   /**
    * @param {unknown} ids
-   * @returns {{ vectors: import('../../index').Tensor<Float32Array>,
-   *   metadata: (Record<string, unknown>|undefined)[] }}
+   * @returns {Promise<{ vectors: import('../../index').Tensor<Float32Array>,
+   *   metadata: (Record<string, unknown>|undefined)[] }>}
    */
-  get(ids) {
+  async get(ids) {
     const list = checkIds(ids);
     const { dimensions } = this.kind;
-    const { found, vectors, metadata } = this.#table.get(list, true, true);
+    const isSmall = list.length * dimensions <= kGot && this.#table.segments().every(({ isChecked }) => isChecked);
+    /** @type {ReturnType<import('../../addon/vector-calls').NativeVectorTable['get']>} */
+    const { found, vectors, metadata } = isSmall
+      ? this.#table.get(0, list, true, true)
+      : await offLoop((id) => this.#table.get(id, list, true, true));
     const missing = found.indexOf(0);
     if (missing >= 0)
       throw new GPUError('ERR_NOT_FOUND', `ids: ${show(list[missing])}, at ${missing}, is not in the index`);
@@ -172,6 +178,7 @@ class IndexCore {
       dtype !== 'float32',
       filter,
       ids,
+      asked.includeMetadata,
     );
     const led = new LedSearch(search, this.#segments, this.owner, { queries: data, dimensions, metric });
     const plansLong = (filter !== undefined || ids !== undefined) && this.#table.size() > kPlannedRows;
@@ -209,6 +216,7 @@ class IndexCore {
     const held = segments.map(({ name, isSealed }) => this.#segments.enter(name, isSealed));
     try {
       const { dimensions } = this.kind;
+      for (const each of held) await this.#segments.check(each);
       const views = segments.map(({ rows }, i) => ({ rows, data: held[i].rows.subarray(0, rows * dimensions) }));
       await saveIndex(target, this.#table, { handle, segments: views }, this.kind);
     } finally {

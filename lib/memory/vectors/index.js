@@ -1,9 +1,9 @@
 // Indexes of vectors: made on a manager, a context, or a context of their own.
 'use strict';
 const { createContext } = require('../../context');
-const { invalid, useIndexMaker } = require('../../core');
-const { checkIndexOptions } = require('./options');
-const { ownerOf } = require('./owner');
+const { invalid, useIndexMaker, useMaker } = require('../../core');
+const { checkIndexOptions, checkObject } = require('./options');
+const { checkOn, ownerOf } = require('./owner');
 const { openStored } = require('./stored');
 const { VectorIndex } = require('./vector-index');
 
@@ -49,5 +49,22 @@ async function createIndex(options) {
     throw error;
   }
 }
+
+const kOfStored = new Set(['dimensions', 'metric', 'dtype', 'on']);
+
+/**
+ * What a store's index() does.
+ * @param {object} store
+ * @param {unknown} name
+ * @param {unknown} options
+ * @returns {Promise<VectorIndex>}
+ */
+async function indexOfStore(store, name, options) {
+  const { on, ...kind } = checkObject(options, kOfStored, 'index()');
+  if (name === undefined) throw invalid('name is undefined, but must be what the index is called in the store', 'name');
+  const whole = /** @type {import('../../index').IndexOptions} */ ({ ...kind, store, name });
+  return on === undefined ? createIndex(whole) : makeIndex(ownerOf(checkOn(on)), whole);
+}
+useMaker('index', indexOfStore);
 
 module.exports = { createIndex, VectorIndex };

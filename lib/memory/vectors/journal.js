@@ -6,7 +6,7 @@
 'use strict';
 const { randomBytes } = require('node:crypto');
 const { GPUError, invalid } = require('../../core');
-const { offLoop } = require('./lead-search');
+const { offLoop } = require('./off-loop');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../index').VectorId} Id */
@@ -20,19 +20,27 @@ const { offLoop } = require('./lead-search');
  * @property {(what: { state: State, files: string[], through: number }) => Promise<void>} checkpoint
  * @property {(name: string) => Mapped | Promise<Mapped>} mapFile
  * @property {(name: string, offset: number, bytes: number) => Promise<void>} check throws where a file is damaged
+ * @property {boolean} [readOnly] nothing can be written
  */
-/** @typedef {{ buffer: ArrayBuffer, close: () => void }} Mapped */
+/**
+ * `source`: what checks it as it is read.
+ * @typedef {{ buffer: ArrayBuffer, source?: import('../../addon/vector-calls').FileSource, close: () => void }} Mapped
+ */
 /**
  * @typedef {{ state: object|undefined, through: number,
  *   records: AsyncIterable<{ sequence: number, bytes: Uint8Array }> }} Recovered
  */
-/** @typedef {{ file: string, rows: number, bytes: number }} Entry `bytes`: behind the rows */
+/**
+ * `bytes`: what lies behind the rows; `at`: where, of such as are used where they lie.
+ * @typedef {{ file: string, rows: number, bytes: number, at?: number }} Entry
+ */
 /**
  * @typedef {{ format: number, dimensions: number, metric: string, alive: string|null,
  *   segments: Entry[] }} State
  */
 
-const kFormat = 1;
+const kFormat = 3; // 1 and 2: no segment is used where it lies
+const kAlignment = 64; // of what lies behind the rows
 const kLogBytes = 64 << 20; // of records, before a checkpoint is made though no segment is full
 
 // A file that a crash left behind, unnamed by any checkpoint, may have any other name.
@@ -117,24 +125,51 @@ class Journal {
         'options',
       );
     this.#alive = state.alive;
-    const alive = state.alive === null ? undefined : new Uint8Array(await this.#map(state.alive));
+    const alive = state.alive === null ? undefined : new Uint8Array(await this.#read(state.alive));
     let at = 0;
     for (const entry of state.segments) {
-      const buffer = await this.#map(entry.file);
-      const rows = new Float32Array(buffer, 0, entry.rows * dimensions);
-      const rest = new Uint8Array(buffer, rows.byteLength, entry.bytes);
       const bits = alive?.subarray(at, (at += Math.ceil(entry.rows / 8)));
-      const name = /** @type {number} */ (await offLoop((id) => this.#table.adopt(id, rows, rest, bits)));
-      this.#segments.adopt(name, rows);
+      const { name, rows, isChecked } = await this.#adoptSegment(entry, bits);
+      this.#segments.adopt(name, rows, isChecked);
       this.#entries.set(name, entry);
     }
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {Uint8Array|undefined} alive
+   * @returns {Promise<{ name: number, rows: Float32Array, isChecked: boolean }>}
+   */
+  async #adoptSegment(entry, alive) {
+    const { file, rows: count, bytes } = entry;
+    const { dimensions } = this.#what;
+    const { buffer, source } = await this.#collection.mapFile(file);
+    const at = entry.at ?? count * dimensions * 4;
+    const isSize = [count, bytes, at].every((each) => Number.isSafeInteger(each) && each >= 0);
+    if (!isSize || count === 0 || at < count * dimensions * 4 || at + bytes !== buffer.byteLength)
+      throw new GPUError(
+        'ERR_DAMAGED',
+        `the file '${file}' of the index has ${buffer.byteLength} bytes, which are no ${count} rows of ${dimensions} ` +
+          `numbers and ${bytes} bytes behind them`,
+      );
+    const isWhole = entry.at === undefined || source === undefined;
+    if (isWhole) await this.#collection.check(file, 0, buffer.byteLength);
+    const rows = new Float32Array(buffer, 0, count * dimensions);
+    const name = /** @type {number} */ (
+      await offLoop((id) =>
+        entry.at === undefined
+          ? this.#table.adopt(id, rows, new Uint8Array(buffer, at, bytes), alive)
+          : this.#table.adoptMapped(id, new Uint8Array(buffer), count, at, source, alive),
+      )
+    );
+    return { name, rows, isChecked: isWhole };
   }
 
   /**
    * A file's bytes, which are those that were written.
    * @param {string} name
    */
-  async #map(name) {
+  async #read(name) {
     const { buffer } = await this.#collection.mapFile(name);
     await this.#collection.check(name, 0, buffer.byteLength);
     return buffer;
@@ -156,7 +191,7 @@ class Journal {
    * @template Result
    * @param {readonly Id[]} ids
    * @param {boolean|undefined} durable
-   * @param {() => Uint8Array[]} pack its record; throws where it can't be
+   * @param {() => Promise<Uint8Array[]>} pack its record; rejects where it can't be
    * @param {() => Result|Promise<Result>} apply
    * @param {(result: Result) => number|undefined} lastOf the number of its last row
    * @returns {Promise<Result>}
@@ -175,7 +210,7 @@ class Journal {
       if (this.#underWay > 1) await before;
       if (ids.some((id) => this.#pending.has(id))) await this.#ended.catch(() => {});
       if (this.#broken) throw this.#broken;
-      end = this.#record(ids, durable, pack(), apply, lastOf);
+      end = this.#record(ids, durable, await pack(), apply, lastOf);
     } catch (error) {
       this.#underWay -= 1;
       throw error;
@@ -253,6 +288,7 @@ class Journal {
   /** Files for sealed segments that have none, and a checkpoint, if there is anything new. */
   async checkpoint() {
     if (this.#broken) throw this.#broken;
+    if (this.#collection.readOnly) return;
     const isNew = this.#table.segments().some(({ name, isSealed }) => isSealed && !this.#entries.has(name));
     if (!isNew && !this.isLong) return;
     const { handle, segments } = this.#table.snapshot();
@@ -293,12 +329,13 @@ class Journal {
    * @returns {Promise<Entry>}
    */
   async #writeSegment(handle, place, rows, memory) {
-    /** @type {import('../../addon/vector-calls').PackedSegment} */
-    const packed = await offLoop((id) => this.#table.packSegment(id, handle, place));
+    const packed = /** @type {ArrayBuffer} */ (await offLoop((id) => this.#table.packMapped(id, handle, place)));
     const file = newName('segment');
-    const rest = new Uint8Array(packed.bytes);
-    await this.#collection.writeFile(file, [bytesOf(memory.subarray(0, rows * this.#what.dimensions)), rest]);
-    return { file, rows, bytes: rest.length };
+    const vectors = bytesOf(memory.subarray(0, rows * this.#what.dimensions));
+    const at = Math.ceil(vectors.length / kAlignment) * kAlignment;
+    const padding = new Uint8Array(at - vectors.length);
+    await this.#collection.writeFile(file, [vectors, padding, new Uint8Array(packed)]);
+    return { file, rows, bytes: packed.byteLength, at };
   }
 
   /** Resolves when every write has ended. */

@@ -1,8 +1,8 @@
 // Leads a search of the addon's: has each segment that it needs searched by a job, and hands the answers back, until
 // what is found is proven.
 'use strict';
-const { nextId, track } = require('../../call');
 const { nowMs, GPUError } = require('../../core');
+const { offLoop } = require('./off-loop');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorSearch} Search */
 /** @typedef {import('../../addon/vector-calls').VectorNeed} Need */
@@ -14,18 +14,6 @@ const { nowMs, GPUError } = require('../../core');
 
 // Multiplications that take less than a hop to another thread and back.
 const kAtOnce = 2 ** 17;
-
-/**
- * Runs something of the addon's on a thread of the pool.
- * @template Result
- * @param {(id: number) => void} start
- * @returns {Promise<Result>}
- */
-function offLoop(start) {
-  const id = nextId();
-  start(id);
-  return track(id, undefined, undefined, (/** @type {Result} */ value) => value);
-}
 
 /**
  * The options of a job that begins now, of a call that has taken some time already.
@@ -85,6 +73,7 @@ class LedSearch {
     try {
       if (plansOffLoop) await offLoop((id) => this.#search.plan(id));
       else this.#search.plan(0);
+      await this.#check();
       let needs;
       do {
         needs = this.#search.needs();
@@ -97,6 +86,13 @@ class LedSearch {
     } finally {
       for (const held of this.#held.splice(0)) this.#segments.leave(held);
     }
+  }
+
+  /** What is read of files: a search that would read damage says so, and gives no answer from it. */
+  async #check() {
+    if (this.#held.every(({ isChecked }) => isChecked)) return;
+    const read = this.#search.parts().flatMap(({ allowed }, i) => (allowed ? [this.#held[i]] : []));
+    for (const held of read) await this.#segments.check(held);
   }
 
   /**
@@ -148,4 +144,4 @@ class LedSearch {
   }
 }
 
-module.exports = { LedSearch, offLoop };
+module.exports = { LedSearch };

@@ -3,7 +3,7 @@
 // while, a longer one each time, and tried again.
 'use strict';
 const { setTimeout, clearTimeout } = require('node:timers');
-const { offLoop } = require('./lead-search');
+const { offLoop } = require('./off-loop');
 const { errorText, nowMs } = require('../../core');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */

@@ -2,9 +2,9 @@
 'use strict';
 const { setImmediate } = require('node:timers');
 const { insideOf, GPUClusterManager } = require('../../cluster');
-const { GPUError } = require('../../core');
+const { GPUContext } = require('../../context');
+const { GPUError, invalid, show } = require('../../core');
 
-/** @typedef {import('../../context').GPUContext} GPUContext */
 /** @typedef {import('../../index').Tensor} Tensor */
 /** @typedef {import('../../index').RunResult} RunResult */
 /** @typedef {{ input: unknown, release: () => void }} Placed an input of jobs that stays on a device */
@@ -92,4 +92,14 @@ function ownerOf(of, isOwn = false) {
   return contextOwner(/** @type {GPUContext} */ (of), isOwn);
 }
 
-module.exports = { ownerOf };
+/**
+ * What an option says that calls run on.
+ * @param {unknown} on
+ * @returns {object}
+ */
+function checkOn(on) {
+  if (on instanceof GPUClusterManager || on instanceof GPUContext) return on;
+  throw invalid(`on is ${show(on)}, but must be a manager or a context`, 'options.on');
+}
+
+module.exports = { ownerOf, checkOn };

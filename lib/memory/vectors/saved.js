@@ -13,7 +13,7 @@ const path = require('node:path');
 const { randomBytes } = require('node:crypto');
 const { native } = require('../../addon');
 const { GPUError, invalid } = require('../../core');
-const { offLoop } = require('./lead-search');
+const { offLoop } = require('./off-loop');
 
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /** @typedef {import('../../addon/vector-calls').PackedSegment} Packed */

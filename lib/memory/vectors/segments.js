@@ -1,6 +1,8 @@
 // What jobs read of an index's segments: the rows' memory, codes that were made of them, and copies that stay where
 // jobs run. The table decides which segments there are; here is what JavaScript holds of each.
 'use strict';
+const os = require('node:os');
+const { offLoop } = require('./off-loop');
 
 /** @typedef {import('./owner').Owner} Owner */
 /** @typedef {import('./owner').Placed} Placed */
@@ -15,6 +17,7 @@
  * @property {Inputs|undefined} codes
  * @property {Inputs|undefined} placed the rows, or their codes
  * @property {Placed[]} copies
+ * @property {boolean} isChecked whether the rows are known to be what was written
  * @property {number} users that have it: searches, and what makes codes and copies
  * @property {boolean} isGone
  */
@@ -27,13 +30,17 @@ const kMostLength = 1e15;
 const kHalfLeast = 2 ** -14; // of one element at least, where the length is so large times sqrt(d)
 const kHalfMost = 60000;
 
+const kThreads = os.availableParallelism?.() ?? os.cpus().length;
+const kCheckedBytes = 8 << 20; // of rows by one thread at least
+
 /**
  * @param {number} name
  * @param {Float32Array} rows
+ * @param {boolean} isChecked
  * @returns {Held}
  */
-function heldOf(name, rows) {
-  return { name, rows, count: 0, codes: undefined, placed: undefined, copies: [], users: 0, isGone: false };
+function heldOf(name, rows, isChecked) {
+  return { name, rows, count: 0, codes: undefined, placed: undefined, copies: [], isChecked, users: 0, isGone: false };
 }
 
 class Segments {
@@ -68,7 +75,7 @@ class Segments {
     const lent = this.#table.rowsOf(name);
     if (!lent) throw new TypeError(`segment ${name} is not there`);
     const [buffer, isMemory] = lent;
-    held = heldOf(name, new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 4)));
+    held = heldOf(name, new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 4)), true);
     // A copy is of the rows that there were.
     if (isMemory || isSealed) this.#held.set(name, held);
     return held;
@@ -78,9 +85,30 @@ class Segments {
    * Rows that were stored.
    * @param {number} name
    * @param {Float32Array} rows
+   * @param {boolean} isChecked whether they are known to be what was written
    */
-  adopt(name, rows) {
-    this.#held.set(name, heldOf(name, rows));
+  adopt(name, rows, isChecked) {
+    this.#held.set(name, heldOf(name, rows, isChecked));
+  }
+
+  /**
+   * Before a job reads the rows: that they are what was written, as far as nobody has looked. On all threads at once,
+   * since whoever waits for it waits for nothing else.
+   * @param {Held} held
+   * @returns {Promise<void>}
+   * @throws {import('../../core').GPUError} (rejects with) ERR_DAMAGED, which names the file and the place
+   */
+  async check(held) {
+    if (held.isChecked) return;
+    const rows = held.rows.length / this.#dimensions;
+    const pieces = Math.max(1, Math.min(kThreads, Math.floor(held.rows.byteLength / kCheckedBytes)));
+    const from = (/** @type {number} */ piece) => Math.floor((rows * piece) / pieces);
+    const checks = Array.from({ length: pieces }, (_, i) =>
+      offLoop((id) => this.#table.checkRows(id, held.name, from(i), from(i + 1))),
+    );
+    const failed = (await Promise.allSettled(checks)).find(({ status }) => status === 'rejected');
+    if (failed) throw /** @type {PromiseRejectedResult} */ (failed).reason;
+    held.isChecked = true;
   }
 
   /**
@@ -144,6 +172,7 @@ class Segments {
     if (this.#held.get(name)?.codes || !this.#canCode(leastLength, mostLength)) return;
     const held = this.enter(name, true);
     try {
+      await this.check(held);
       const input = this.#rowsOf(held, rows);
       const workload =
         this.#dtype === 'int8'
@@ -169,6 +198,7 @@ class Segments {
     try {
       const wanted = held.codes ?? (this.#dtype === 'float32' ? { base: this.#rowsOf(held, rows) } : undefined);
       if (!wanted) return;
+      await this.check(held);
       /** @type {Record<string, unknown>} */
       const placed = {};
       for (const [input, tensor] of Object.entries(wanted)) {

@@ -1,11 +1,10 @@
 // VectorIndex, the public class: what is called is documented here, and done by index-core.js.
 'use strict';
-const { GPUClusterManager } = require('../../cluster');
-const { createContext, GPUContext } = require('../../context');
-const { GPUError, invalid, asGpuError, show } = require('../../core');
+const { createContext } = require('../../context');
+const { GPUError, asGpuError } = require('../../core');
 const { IndexCore } = require('./index-core');
 const { checkIndexOptions, checkObject, checkPath, checkSearch, checkRange } = require('./options');
-const { ownerOf } = require('./owner');
+const { checkOn, ownerOf } = require('./owner');
 const { loadIndex } = require('./saved');
 
 /** @typedef {import('../../index').SearchResult} SearchResult */
@@ -203,10 +202,9 @@ class VectorIndex {
    */
   static async load(path, options) {
     const { on } = checkObject(options, kOfLoad, 'load()');
-    if (on !== undefined && !(on instanceof GPUClusterManager || on instanceof GPUContext))
-      throw invalid(`on is ${show(on)}, but must be a manager or a context`, 'options.on');
+    const given = on === undefined ? undefined : checkOn(on);
     const source = checkPath(path);
-    const owner = on ? ownerOf(on) : ownerOf(await createContext(), true);
+    const owner = given ? ownerOf(given) : ownerOf(await createContext(), true);
     try {
       owner.checkOpen();
       const adopt = (

@@ -5,13 +5,13 @@ const { checkIds, checkVectors, ownData } = require('./ids');
 const { bytesOf } = require('./journal');
 const { checkMetadata } = require('./metadata');
 const { checkObject, checkFlag } = require('./options');
-const { offLoop } = require('./lead-search');
+const { offLoop } = require('./off-loop');
 
 /** @typedef {import('../../index').VectorId} Id */
 /** @typedef {import('../../addon/vector-calls').NativeVectorTable} Table */
 /**
  * `isSmall`: it is done inside its call, if none goes on; `pack`: its record; `write`: id 0: now.
- * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Uint8Array[],
+ * @typedef {{ ids: ReadonlyArray<Id>, durable: boolean|undefined, isSmall: boolean, pack: () => Promise<Uint8Array[]>,
  *   write: (id: number) => number, lastOf: (result: number) => number|undefined }} Write
  */
 
@@ -61,7 +61,11 @@ class Writes {
       ids: list,
       durable,
       isSmall,
-      pack: () => [new Uint8Array(table.packWrite(list, data, metadata, replaces)), bytesOf(data)],
+      pack: async () => {
+        const pack = (/** @type {number} */ id) => table.packWrite(id, list, data, metadata, replaces);
+        const packed = isSmall ? pack(0) : /** @type {ArrayBuffer} */ (await offLoop(pack));
+        return [new Uint8Array(packed), bytesOf(data)];
+      },
       write: (id) => table.append(id, list, data, metadata, replaces),
       lastOf: (first) => first + count - 1,
     });
@@ -79,7 +83,7 @@ class Writes {
       ids: list,
       durable,
       isSmall: list.length <= kAtOnceIds,
-      pack: () => [new Uint8Array(table.packRemoval(list))],
+      pack: async () => [new Uint8Array(table.packRemoval(list))],
       write: (id) => table.remove(id, list),
       lastOf: () => undefined,
     });

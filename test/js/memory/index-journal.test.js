@@ -21,7 +21,10 @@ async function begin(collection, tableOf = (table) => table) {
   const put = (ids, apply) => {
     const rows = Float32Array.from({ length: ids.length * kDimensions }, (_, i) => i);
     if (!apply) return writes.put(ids, rows, undefined, true);
-    const pack = () => [new Uint8Array(table.packWrite(ids, rows, undefined, true)), new Uint8Array(rows.buffer)];
+    const pack = async () => [
+      new Uint8Array(table.packWrite(0, ids, rows, undefined, true)),
+      new Uint8Array(rows.buffer),
+    ];
     return journal.write(ids, undefined, pack, apply, () => undefined);
   };
   return { table, journal, put };
@@ -44,7 +47,7 @@ test('a record that is not applied: nothing behind it is, and no checkpoint take
   await expect(journal.checkpoint()).rejects.toMatchObject({ message });
   const again = await begin(collection.crash());
   expect(again.table.size()).toBe(72);
-  expect([...again.table.get([100, 101, 102], false, false).found]).toEqual([1, 1, 0]);
+  expect([...again.table.get(0, [100, 101, 102], false, false).found]).toEqual([1, 1, 0]);
 });
 
 test('ids of a write that the store refuses at once wait for nobody afterwards', async () => {

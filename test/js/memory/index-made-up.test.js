@@ -6,7 +6,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { gpu } = require('../../support/random-data');
 const { native } = require('../../../lib/addon');
-const { offLoop } = require('../../../lib/memory/vectors/lead-search');
+const { offLoop } = require('../../../lib/memory/vectors/off-loop');
 
 const kEnd = 64;
 const kMetadata = '{"year":1990,"n":1}';

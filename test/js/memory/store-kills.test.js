@@ -60,14 +60,12 @@ test(
       expect(store.stats().recovery.records).toBeGreaterThan(0);
       expect(await store.verify()).toMatchObject({ ok: true });
       const keys = new Set(await store.list({ limit: 100_000 }));
-      for (const i of acknowledged) {
-        if (i % 5 === 4) {
-          // the put of that key may have come after
-          if (keys.has(`k${i - 2}`)) await expectValue(store, i - 2);
-        } else if (i % 5 !== 2) {
-          await expectValue(store, i);
-        }
-      }
+      // Numbers are drawn and handed over in one go, so a put comes before the delete of its key. What has a delete
+      // that was handed over, but not acknowledged, may be there or not: the eight that were under way at most.
+      const lost = [...acknowledged].filter((i) => i % 5 < 4 && !keys.has(`k${i}`) && !acknowledged.has(i + 2));
+      expect(lost.filter((i) => i % 5 !== 2)).toEqual([]);
+      expect(lost.length).toBeLessThanOrEqual(8 * (kill + 1));
+      for (const i of acknowledged) if (i % 5 === 4) expect(keys).not.toContain(`k${i - 2}`);
       for (const key of keys) await expectValue(store, Number(key.slice(1)));
       await store.close();
     }

@@ -4,11 +4,13 @@ import { createGPUClusterManager, openStore, restoreStore, Store } from '../../.
 import type {
   ListOptions,
   PutOptions,
+  StoreIndexOptions,
   StoreOptions,
   StoreProblem,
   StoreRecovery,
   StoreStats,
   StoreVerification,
+  VectorIndex,
 } from '../../../lib/index';
 
 export async function everything(): Promise<void> {
@@ -26,6 +28,11 @@ export async function everything(): Promise<void> {
   const was: boolean = await store.delete('key', { durable: false });
   const list: ListOptions = { prefix: 'a', after: 'ab', limit: 10 };
   const [key]: string[] = await store.list(list);
+  const how: StoreIndexOptions = { dimensions: 4, dtype: 'int8', on: createGPUClusterManager() };
+  const index: VectorIndex = await store.index('words', how);
+  // @ts-expect-error: the store is this one
+  await store.index('words', { dimensions: 4, store });
+  await index.close();
   const stats: StoreStats = store.stats();
   const recovery: StoreRecovery = stats.recovery;
   const { ok, problems }: StoreVerification = await store.verify();

@@ -117,16 +117,19 @@ TEST_P(ProductSets, DotsOfCodesAreExact) {
       }
     }
     if (!dots.panel) continue;
-    std::vector<uint32_t> panel((d + 3) / 4 * queries, 0x80808080);
+    std::vector<uint32_t> panel((d + 3) / 4 * queries, 0x01010101 * uint32_t(dots.panelAdded));
+    if (dots.panelLevels < 127)
+      for (int8_t& x : asked) x = int8_t(x * dots.panelLevels / 127);
     for (size_t q = 0; q < queries; ++q)
       for (size_t i = 0; i < d; ++i)
-        reinterpret_cast<uint8_t*>(panel.data())[(i / 4 * queries + q) * 4 + i % 4] = uint8_t(asked[q * d + i] + 128);
+        reinterpret_cast<uint8_t*>(panel.data())[(i / 4 * queries + q) * 4 + i % 4] =
+            uint8_t(asked[q * d + i] + dots.panelAdded);
     for (size_t count : {1u, 5u, 7u, 12u}) {
       std::vector<int32_t> got(count * queries);
       dots.panel(rows.data(), count, panel.data(), queries, d, rows.data(), got.data());
       for (size_t r = 0; r < count; ++r)
         for (size_t q = 0; q < queries; ++q)
-          ASSERT_EQ(got[r * queries + q] - 128 * dotOf(pointers[r], ones.data()),
+          ASSERT_EQ(got[r * queries + q] - dots.panelAdded * dotOf(pointers[r], ones.data()),
                     dotOf(pointers[r], asked.data() + q * d))
               << d << ", row " << r << ", query " << q;
     }

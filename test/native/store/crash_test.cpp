@@ -92,7 +92,8 @@ void makeCheckpoint(Opened& opened, History& history, uint64_t id, std::mt19937_
   // All records that were acknowledged, which are the first ones, go into it.
   const auto found = opened.store->recover(id);
   uint64_t through = found.through, count = history.checkpointed;
-  for (const auto& [sequence, value] : opened.store->readRecords(id, 0)) through = sequence, ++count;
+  for (const auto& [sequence, value] : opened.store->readRecords(id, opened.store->recover(id).through))
+    through = sequence, ++count;
   const std::string name = "f" + std::to_string(random());
   history.tried = count;
   opened.writeFile(id, name, contentFor(count));

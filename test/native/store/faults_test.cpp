@@ -29,7 +29,10 @@ void put(Opened& opened, Outcome& outcome, const std::string& key, const std::st
 
 void expectKept(const Opened& opened, const Outcome& outcome, uint64_t at) {
   for (const auto& [key, value] : outcome.kept) {
-    const auto found = opened.get(key);
+    std::optional<std::string> found;
+    // Whoever calls this takes errors of the operation that fails, and no others.
+    if (const auto code = codeOf([&] { found = opened.get(key); }))
+      ADD_FAILURE() << "operation " << at << ", " << key << " is refused: " << static_cast<int>(*code);
     const auto maybe = outcome.maybe.find(key);
     const bool mayDiffer = maybe != outcome.maybe.end() && found &&
                            std::find(maybe->second.begin(), maybe->second.end(), *found) != maybe->second.end();

@@ -151,10 +151,12 @@ void FaultyFiles::change(Renaming change) {
 
 std::unique_ptr<File> FaultyFiles::open(const std::string& path, Open how) {
   std::lock_guard lock(mutex_);
-  count(how == Open::Create ? Does::Room : Does::Name, path);
+  const bool isMade = how == Open::Create || how == Open::CreateNew;
+  count(isMade ? Does::Room : Does::Name, path);
   const auto at = names_.find(path);
   std::shared_ptr<Node> node = at == names_.end() ? nullptr : at->second;
-  if (!node && how != Open::Create) return nullptr;
+  if (node && how == Open::CreateNew) throw Error(Code::Internal, "'" + path + "' is there already");
+  if (!node && !isMade) return nullptr;
   if (!node) {
     if (!folders_.contains(folderOf(path))) throw Error(Code::InvalidArgument, "'" + path + "': no such folder");
     change({"", path, node = std::make_shared<Node>()});

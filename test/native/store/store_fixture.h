@@ -63,7 +63,7 @@ class Opened {
   }
   std::vector<std::string> records(uint64_t collection) const {
     std::vector<std::string> all;
-    for (uint64_t after = 0;;) {
+    for (uint64_t after = store->recover(collection).through;;) {
       const auto some = store->readRecords(collection, after);
       if (some.empty()) return all;
       for (const auto& [sequence, value] : some) all.push_back(textOf(value));

@@ -16,16 +16,16 @@ TEST(VectorIds, KeepsTextsAndNumbers) {
     const KeptId kept = keepId(arena, Id::of(number));
     EXPECT_TRUE(idOf(kept).isNumber);
     EXPECT_EQ(idOf(kept).number, number);
-    EXPECT_TRUE(isSame(kept, Id::of(number)));
-    EXPECT_FALSE(isSame(kept, Id::of(number == 1 ? 2 : 1)));
-    EXPECT_FALSE(isSame(kept, Id::of(std::to_string(number))));
+    EXPECT_TRUE(idOf(kept).isSame(Id::of(number)));
+    EXPECT_FALSE(idOf(kept).isSame(Id::of(number == 1 ? 2 : 1)));
+    EXPECT_FALSE(idOf(kept).isSame(Id::of(std::to_string(number))));
   }
   for (const std::string& text : {std::string("1"), std::string("a\0b", 3), std::string(512, 'x')}) {
     const KeptId kept = keepId(arena, Id::of(text));
     EXPECT_FALSE(idOf(kept).isNumber);
     EXPECT_EQ(idOf(kept).text, text);
-    EXPECT_TRUE(isSame(kept, Id::of(text)));
-    EXPECT_FALSE(isSame(kept, Id::of(1)));
+    EXPECT_TRUE(idOf(kept).isSame(Id::of(text)));
+    EXPECT_FALSE(idOf(kept).isSame(Id::of(1)));
   }
 }
 
