@@ -158,4 +158,24 @@ Napi::Value VectorTableWrap::adopt(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value VectorTableWrap::exchange(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const HeldBytes rows = holdBytes(info[2]);
+    auto* const data = reinterpret_cast<float*>(const_cast<char*>(rows.bytes.data()));
+    auto made = std::make_shared<vectors::Unpacked>();
+    auto work = [table = table_, rows, data, made, held = holdBytes(info[3])] {
+      *made = vectors::unpackSegment(*table, held.bytes, {data, nullptr, rows.hold}, rows.bytes.size());
+    };
+    // On the event loop's thread, so that JavaScript hears of the new name before it can meet it.
+    auto give = [table = table_, made, name = readUint(info[1])](Environment& environment) -> Napi::Value {
+      const Napi::Env here(environment.env());
+      if (!table->exchange(name, made->segment, made->rows)) return here.Undefined();
+      return Napi::Number::New(here, static_cast<double>(made->segment->name));
+    };
+    VectorOperation::start(Environment::of(env), readUint(info[0]), std::move(work), std::move(give));
+    return env.Undefined();
+  });
+}
+
 }  // namespace switchyard::node

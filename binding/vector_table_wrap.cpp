@@ -76,7 +76,8 @@ Napi::Function VectorTableWrap::define(Napi::Env env) {
                       InstanceMethod<&Self::snapshot>("snapshot"), InstanceMethod<&Self::aliveOf>("aliveOf"),
                       InstanceMethod<&Self::packSegment>("packSegment"), InstanceMethod<&Self::packWrite>("packWrite"),
                       InstanceMethod<&Self::packRemoval>("packRemoval"), InstanceMethod<&Self::replay>("replay"),
-                      InstanceMethod<&Self::adopt>("adopt"), InstanceMethod<&Self::mapBytes>("mapBytes")});
+                      InstanceMethod<&Self::adopt>("adopt"), InstanceMethod<&Self::exchange>("exchange"),
+                      InstanceMethod<&Self::mapBytes>("mapBytes")});
 }
 
 VectorTableWrap::VectorTableWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {

@@ -50,6 +50,8 @@ class VectorTableWrap : public Napi::ObjectWrap<VectorTableWrap> {
   // adopt(id, rows, bytes, alive): a stored segment, behind the others; delivers its name. `alive`: what aliveOf() gave
   // later, or undefined
   Napi::Value adopt(const Napi::CallbackInfo& info);
+  // exchange(id, name, rows, bytes): the same segment over other memory; delivers its name, undefined: it is too late
+  Napi::Value exchange(const Napi::CallbackInfo& info);
 
   vectors::Batch readBatch(const Napi::CallbackInfo& info, size_t first, std::shared_ptr<void>& hold) const;
 

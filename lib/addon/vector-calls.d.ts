@@ -64,6 +64,11 @@ export interface NativeVectorTable {
   aliveOf(snapshot: VectorSnapshot, place: number): ArrayBuffer;
   /** Delivers the segment's name. */
   adopt(id: number, rows: Float32Array, bytes: Uint8Array, alive?: Uint8Array): void;
+  /**
+   * Puts the same sealed segment over other memory in the place of that one; delivers the name that it has from now on,
+   * undefined where that one is gone or is being merged.
+   */
+  exchange(id: number, name: number, rows: Float32Array, bytes: Uint8Array): void;
 }
 
 /** A job that is wanted. */

@@ -3,6 +3,7 @@ import type { Backend } from '../generated';
 import type { DeviceInfo } from './device';
 import type { LoadModelOptions, TextModel } from './text';
 import type { DeviceTensor, InputTensor, Tensor, TensorLike, WaitOptions } from './tensor';
+import type { MemoryPressureEvent } from './health';
 import type { IndexOptions, VectorIndex } from './vectors';
 import type { GraphWorkload, Workload, WorkloadType, Workloads } from './workloads';
 import type { Kernel, KernelOptions, KernelWorkload, Shader, Source } from './program';
@@ -83,6 +84,8 @@ export interface MemoryUsage {
   peak: number;
   /** What may be used. */
   limit: number;
+  /** The largest tensor that there is room for as things lie; where it is too small, tensors are moved together. */
+  largestFree: number;
 }
 
 /** A lane of execution on a device. Made by createContext(). */
@@ -100,6 +103,21 @@ export class GPUContext {
   readonly lost: boolean;
   /** Bytes of device memory. */
   readonly memoryUsage: MemoryUsage;
+  /**
+   * `memory-pressure`: its memory fills up, or is free again.
+   * @example ctx.on('memory-pressure', ({ state, utilization }) => console.log(state, utilization));
+   */
+  on(name: 'memory-pressure', listener: (event: MemoryPressureEvent) => void): this;
+  /**
+   * The same for the next one alone.
+   * @example ctx.once('memory-pressure', ({ state }) => console.log(state));
+   */
+  once(name: 'memory-pressure', listener: (event: MemoryPressureEvent) => void): this;
+  /**
+   * The listener hears no more.
+   * @example ctx.off('memory-pressure', listener);
+   */
+  off(name: 'memory-pressure', listener: (event: MemoryPressureEvent) => void): this;
   /**
    * Runs a workload, a graph of them, a kernel, or draws a picture. Inputs are never written to, and must not change
    * until the promise settles.

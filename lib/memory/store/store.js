@@ -4,6 +4,7 @@
 const { setInterval, clearInterval } = require('node:timers');
 const { native } = require('../../addon');
 const { GPUError, epochMs } = require('../../core');
+const { Tier, watchStore } = require('../../pressure');
 const { ended } = require('./calls');
 const { Collection } = require('./collection');
 const { checkKey, checkValue, checkPath, checkPut, checkDelete, checkList } = require('./check');
@@ -15,6 +16,8 @@ const kTendMs = 60_000; // between two looks for objects whose time is over
 
 /** @type {(store: Store, name: string) => Promise<Collection>} */
 let openCollection;
+/** @type {(store: Store) => Tier|undefined} */
+let diskOf;
 
 class Store {
   static {
@@ -24,12 +27,15 @@ class Store {
       const number = await ended((id) => native.openCollection(id, handle, name), handle);
       return new Collection(handle, /** @type {number} */ (number), name, store.#durable);
     };
+    diskOf = (store) => store.#disk;
   }
 
   #handle;
   #durable;
   #readOnly;
   #timer;
+  #disk;
+  #leave;
   /** @type {Promise<void>|undefined} */
   #closing;
   /** @type {Set<Promise<unknown>>} that a close waits for, beside the writes */
@@ -40,13 +46,17 @@ class Store {
    * @param {string} path
    * @param {boolean} durable
    * @param {boolean} readOnly
+   * @param {number} limit of its bytes on the disk; 0: none
    */
-  constructor(handle, path, durable, readOnly) {
+  constructor(handle, path, durable, readOnly, limit) {
     this.#handle = handle;
     /** The folder. */
     this.path = path;
     this.#durable = durable;
     this.#readOnly = readOnly;
+    const use = () => ({ used: native.storeStats(handle).diskBytes, limit });
+    this.#disk = limit && !readOnly ? new Tier({ tier: 'disk', of: path, read: use }) : undefined;
+    this.#leave = this.#disk && watchStore(use);
     this.#timer = readOnly ? undefined : setInterval(() => native.tendStore(handle), kTendMs).unref();
   }
 
@@ -198,6 +208,7 @@ class Store {
 
   async #close() {
     clearInterval(this.#timer);
+    this.#leave?.();
     await Promise.allSettled(this.#underWay);
     const handle = this.#handle;
     await ended((id) => native.closeStore(id, handle), handle);
@@ -221,4 +232,10 @@ class Store {
  */
 const collectionOf = (store, name) => openCollection(store, name);
 
-module.exports = { Store, collectionOf };
+/**
+ * The tier of a store that has a limit.
+ * @param {Store} store
+ */
+const diskTierOf = (store) => diskOf(store);
+
+module.exports = { Store, collectionOf, diskOf: diskTierOf };

@@ -53,6 +53,8 @@ class Journal {
   #last = 0; // the last sequence that was applied
   /** @type {{ sequence: number, last: number }[]} writes that no checkpoint has, and their last rows' numbers */
   #puts = [];
+  /** @type {Set<number>} segments whose rows are read from their files */
+  #mapped = new Set();
   #logged = 0; // bytes of records since the last checkpoint
   /** @type {Set<Id>} of writes under way */
   #pending = new Set();
@@ -127,6 +129,29 @@ class Journal {
       const name = /** @type {number} */ (await offLoop((id) => this.#table.adopt(id, rows, rest, bits)));
       this.#segments.adopt(name, rows);
       this.#entries.set(name, entry);
+      this.#mapped.add(name);
+    }
+  }
+
+  /** Whether there are, or soon will be, rows in memory that a file has, too. */
+  mayMap() {
+    return this.#table.segments().some(({ name, isSealed }) => isSealed && !this.#mapped.has(name));
+  }
+
+  /** Rows of sealed segments give way to the files that have them. Nothing else of the journal runs meanwhile. */
+  async toFiles() {
+    for (const [name, entry] of [...this.#entries]) {
+      if (this.#mapped.has(name)) continue;
+      const buffer = await this.#map(entry.file);
+      const rows = new Float32Array(buffer, 0, entry.rows * this.#what.dimensions);
+      const rest = new Uint8Array(buffer, rows.byteLength, entry.bytes);
+      /** @type {number|undefined} */
+      const newName = await offLoop((id) => this.#table.exchange(id, name, rows, rest));
+      if (newName === undefined) continue; // it was merged away
+      this.#segments.exchange(name, newName, rows);
+      this.#entries.delete(name);
+      this.#entries.set(newName, entry);
+      this.#mapped.add(newName);
     }
   }
 
@@ -283,6 +308,7 @@ class Journal {
     this.#logged -= logged;
     const names = new Set(sealed.map(({ name }) => name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
+    for (const name of this.#mapped) if (!names.has(name)) this.#mapped.delete(name);
   }
 
   /**
