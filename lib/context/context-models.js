@@ -32,8 +32,7 @@ class ContextModels extends Listened {
       of: context.id,
       read: () => context.memoryUsage,
       fullWithinMs: readSettings().memoryFullWithin,
-      onChange: (status) =>
-        tell(of, 'memory-pressure', pressureEvent(status, { workerId: 0, contextId: context.id })),
+      onChange: (status) => tell(of, 'memory-pressure', pressureEvent(status, { workerId: 0, contextId: context.id })),
     });
     of.#tier = tier;
     const timer = setInterval(() => {

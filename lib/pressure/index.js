@@ -7,4 +7,15 @@ const { Tier } = require('./tier');
 const { watchStore, storesUse } = require('./stores');
 const { pressureEvent } = require('./told');
 
-module.exports = { kTierStates, kHigh, kRecovery, kCalm, worstOf, readHost, Tier, watchStore, storesUse, pressureEvent };
+module.exports = {
+  kTierStates,
+  kHigh,
+  kRecovery,
+  kCalm,
+  worstOf,
+  readHost,
+  Tier,
+  watchStore,
+  storesUse,
+  pressureEvent,
+};

@@ -6,12 +6,11 @@
 
 /** @type {readonly TierState[]} the worse ones last */
 const kTierStates = Object.freeze(/** @type {const} */ (['normal', 'high', 'recovery']));
-const kBand = 0.1;
-/** Of a tier's limit: where it is entered. */
+/** Of a tier's limit: where each is entered, and below what it is left. */
 const kHigh = 0.6;
+const kCalm = 0.5;
 const kRecovery = 0.8;
-/** Below which caches may grow again. */
-const kCalm = kHigh - kBand;
+const kRecovered = 0.7;
 
 /**
  * @param {TierState} state the one before
@@ -19,7 +18,7 @@ const kCalm = kHigh - kBand;
  * @returns {TierState}
  */
 function stateAfter(state, share) {
-  if (share >= kRecovery || (state === 'recovery' && share >= kRecovery - kBand)) return 'recovery';
+  if (share >= kRecovery || (state === 'recovery' && share >= kRecovered)) return 'recovery';
   if (share >= kHigh || (state !== 'normal' && share >= kCalm)) return 'high';
   return 'normal';
 }

@@ -12,7 +12,12 @@ const kLimit = 1000;
 function fakeTiers({ hasDevice = true } = {}) {
   const numbers = { device: 0, host: 0, disk: 0, ms: 0, trims: 0 };
   const make = (/** @type {'device'|'host'|'disk'} */ tier) =>
-    new Tier({ tier, of: 'a test', read: () => ({ used: numbers[tier] * kLimit, limit: kLimit }), now: () => numbers.ms });
+    new Tier({
+      tier,
+      of: 'a test',
+      read: () => ({ used: numbers[tier] * kLimit, limit: kLimit }),
+      now: () => numbers.ms,
+    });
   const tiers = new Tiers({
     device: hasDevice ? make('device') : undefined,
     host: make('host'),

@@ -46,8 +46,7 @@ function ofManager(manager) {
 function tiersOf(owner) {
   let tiers = known.get(owner);
   if (!tiers) {
-    tiers =
-      owner instanceof GPUClusterManager ? ofManager(owner) : ofContext(/** @type {GPUContext} */ (owner));
+    tiers = owner instanceof GPUClusterManager ? ofManager(owner) : ofContext(/** @type {GPUContext} */ (owner));
     known.set(owner, tiers);
   }
   return tiers;

@@ -46,7 +46,9 @@ async function openStored(owner, options) {
   const onClosed = () => names.delete(name);
   try {
     const collection = await collectionOf(store, `index/${name}`);
-    return await VectorIndex.recover(new VectorIndex(owner, options, {}, { collection, disk: diskOf(store), onClosed }));
+    return await VectorIndex.recover(
+      new VectorIndex(owner, options, {}, { collection, disk: diskOf(store), onClosed }),
+    );
   } catch (error) {
     onClosed();
     throw error;

@@ -24,7 +24,8 @@ function lay(files) {
 
 const kMachine = {
   'proc/meminfo': 'MemTotal:       16000000 kB\nMemFree:          500000 kB\nMemAvailable:    8000000 kB\n',
-  'proc/self/status': 'Name:\tnode\nVmRSS:\t  300000 kB\nRssAnon:\t  150000 kB\nRssFile:\t  100000 kB\nRssShmem:\t   50000 kB\n',
+  'proc/self/status':
+    'Name:\tnode\nVmRSS:\t  300000 kB\nRssAnon:\t  150000 kB\nRssFile:\t  100000 kB\nRssShmem:\t   50000 kB\n',
 };
 
 test('version 2: what a group uses without files that can be dropped, of its limit', () => {

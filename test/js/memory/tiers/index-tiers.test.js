@@ -230,7 +230,7 @@ describe('in a store', () => {
     const index = await context.createIndex({ dimensions: 256, store, name: 'full' });
     let rows = 0;
     const fill = async () => {
-      for (;; ++rows) await index.add([rows], random(256, rows));
+      for (; ; ++rows) await index.add([rows], random(256, rows));
     };
     await expect(fill()).rejects.toMatchObject({
       code: 'ERR_OUT_OF_MEMORY',

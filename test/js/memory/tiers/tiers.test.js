@@ -7,11 +7,13 @@ const { fakeTiers, kLimit } = require('../../../support/fake-tiers');
  * @param {import('../../../../lib/memory/tiers').Tiers} tiers
  * @param {string[]} gone
  */
-const adder = (tiers, gone) => (name, bytes, isPinned = false) => {
-  const copy = { bytes, isPinned, letGo: () => gone.push(name) > 0 };
-  tiers.used(copy);
-  return copy;
-};
+const adder =
+  (tiers, gone) =>
+  (name, bytes, isPinned = false) => {
+    const copy = { bytes, isPinned, letGo: () => gone.push(name) > 0 };
+    tiers.used(copy);
+    return copy;
+  };
 
 test('copies go in the order of their last use, and no more than have to', () => {
   const copies = new Copies();
@@ -122,7 +124,10 @@ describe('the host', () => {
     write();
     numbers.host = 0.8;
     expect(write).toThrow(
-      expect.objectContaining({ code: 'ERR_OUT_OF_MEMORY', message: expect.stringMatching(/800 of .*1000.*hostMemoryLimit/) }),
+      expect.objectContaining({
+        code: 'ERR_OUT_OF_MEMORY',
+        message: expect.stringMatching(/800 of .*1000.*hostMemoryLimit/),
+      }),
     );
     expect(index.calls.clean).toBe(1); // which the refusal has begun
     numbers.host = 0.71;
