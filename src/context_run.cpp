@@ -111,8 +111,8 @@ void Context::executeOnCpu(const JobPtr& job, Queue& queue) {
   settle(job, error);
 }
 
-// True when the job should be tried again: it ran out of memory, and is alone now with all unused memory given back, and
-// with what lies in many pieces moved together.
+// True when the job should be tried again: it ran out of memory, and is alone now with all unused memory given back,
+// and with what lies in many pieces moved together.
 bool Context::recover(const JobPtr& job, std::exception_ptr error, Queue& queue) {
   const uint64_t taken = job->running_ ? job->running_->recorder.takenBytes() : 0;
   forget(*job);

@@ -20,8 +20,8 @@ class Context;
 class JoinedJobs;
 class ProgramWorkload;
 
-// A tensor that stays on a device, written once. Thread-safe; the memory goes with the last reference (a job that uses it
-// holds one). Its arena may move it while no job has a Hold.
+// A tensor that stays on a device, written once. Thread-safe; the memory goes with the last reference (a job that uses
+// it holds one). Its arena may move it while no job has a Hold.
 class DeviceTensor {
  public:
   // In memory of its own, which `hold` keeps where it is until the tensor is written. Throws OutOfMemory.

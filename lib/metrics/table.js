@@ -268,7 +268,7 @@ const kMetrics = [
   {
     name: 'memory_tier_full_seconds',
     kind: 'gauge',
-    help: 'When a tier of memory will be full, if it goes on growing as it did lately; left out where it does not grow.',
+    help: 'When a tier of memory will be full, if it goes on growing as lately; left out where it does not grow.',
     labels: ['tier', 'of'],
     samples: ({ state }) =>
       state.tiers.map(({ tier, of, fullInMs }) => [fullInMs === null ? NaN : fullInMs / 1000, tier, of]),

@@ -126,8 +126,8 @@ export interface MemoryTier {
   /** Whose: a context's id, where the host's numbers are from ('cgroup v2', 'cgroup v1', 'host'), or which stores. */
   of: string;
   /**
-   * `high` from 60% of the limit: caches stop growing, what is used least moves down. `recovery` from 80%: all goes that
-   * can, and what needs the tier is refused. Each is left ten points lower.
+   * `high` from 60% of the limit: caches stop growing, what is used least moves down. `recovery` from 80%: all goes
+   * that can, and what needs the tier is refused. Each is left ten points lower.
    */
   state: 'normal' | 'high' | 'recovery';
   /** Bytes in use. */

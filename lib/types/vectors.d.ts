@@ -213,7 +213,7 @@ export interface IndexStats {
     coded: boolean;
     /** Whether what is scanned stays where jobs run. */
     placed: boolean;
-    /** Whether its rows are read from a file of its store, which takes memory only while the system has some to spare. */
+    /** Whether its rows are read from a file of its store, which takes memory while the system has some to spare. */
     mapped: boolean;
     /** Of this process's memory, codes left out. */
     bytes: number;
