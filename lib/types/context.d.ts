@@ -1,4 +1,5 @@
 // A context: a lane of execution on a device of this process.
+import { EventEmitter } from 'node:events';
 import type { Backend } from '../generated';
 import type { DeviceInfo } from './device';
 import type { LoadModelOptions, TextModel } from './text';
@@ -88,8 +89,23 @@ export interface MemoryUsage {
   largestFree: number;
 }
 
-/** A lane of execution on a device. Made by createContext(). */
-export class GPUContext {
+type PressureListener = (event: MemoryPressureEvent) => void;
+
+// The types of its event, written out as those of a manager.
+export interface GPUContext {
+  on(name: 'memory-pressure', listener: PressureListener): this;
+  once(name: 'memory-pressure', listener: PressureListener): this;
+  off(name: 'memory-pressure', listener: PressureListener): this;
+  addListener(name: 'memory-pressure', listener: PressureListener): this;
+  removeListener(name: 'memory-pressure', listener: PressureListener): this;
+  prependListener(name: 'memory-pressure', listener: PressureListener): this;
+  prependOnceListener(name: 'memory-pressure', listener: PressureListener): this;
+}
+/**
+ * A lane of execution on a device. Made by createContext(). It emits `memory-pressure`, as a manager does, with each
+ * change of the state of its own memory; where indexes are on it, of the host's, too.
+ */
+export class GPUContext extends EventEmitter {
   private constructor();
   /** Its name in results and logs. */
   readonly id: string;
@@ -103,21 +119,6 @@ export class GPUContext {
   readonly lost: boolean;
   /** Bytes of device memory. */
   readonly memoryUsage: MemoryUsage;
-  /**
-   * `memory-pressure`: its memory fills up, or is free again.
-   * @example ctx.on('memory-pressure', ({ state, utilization }) => console.log(state, utilization));
-   */
-  on(name: 'memory-pressure', listener: (event: MemoryPressureEvent) => void): this;
-  /**
-   * The same for the next one alone.
-   * @example ctx.once('memory-pressure', ({ state }) => console.log(state));
-   */
-  once(name: 'memory-pressure', listener: (event: MemoryPressureEvent) => void): this;
-  /**
-   * The listener hears no more.
-   * @example ctx.off('memory-pressure', listener);
-   */
-  off(name: 'memory-pressure', listener: (event: MemoryPressureEvent) => void): this;
   /**
    * Runs a workload, a graph of them, a kernel, or draws a picture. Inputs are never written to, and must not change
    * until the promise settles.

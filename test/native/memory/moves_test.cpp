@@ -216,8 +216,8 @@ TEST_F(ArenaMoves, WhatTheJobHadIsRoomToo) {
   EXPECT_GE(small.use().largestFreeBytes, 256 * kKilo);
 }
 
-// Random traffic of blocks that may be moved, of fixed and of held ones. What is planned always helps, and where all
-// may be moved, a slab's worth is never refused while so much is free in it.
+// Random traffic of blocks that may be moved, of fixed and of held ones: all stay whole, what is planned always helps,
+// and the largest free piece is just what is given.
 TEST_F(ArenaMoves, RandomTrafficStaysWhole) {
   struct Fixed {
     BufferView view;
